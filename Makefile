@@ -1,0 +1,74 @@
+# `make` alone lists what there is.
+
+PYTHON ?= python3
+BIN := .venv/bin
+INSTALLED := .venv/.installed
+ROOMS := spec store api worker tracking trainer epochal migrations
+
+BROWSER := $(firstword $(wildcard /usr/bin/chromium /usr/bin/chromium-browser /usr/bin/google-chrome))
+GPU := $(shell nvidia-smi -L 2>/dev/null)
+LEFT_OUT := $(if $(BROWSER),,browser) $(if $(GPU),,gpu)
+MARKS := $(if $(BROWSER),$(if $(GPU),,not gpu),$(if $(GPU),not browser,not browser and not gpu))
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo up test lint sure format bench secrets compose-test lock clean
+
+help:  ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+install: $(INSTALLED)  ## make .venv with everything locked
+
+demo: install  ## train digits and a small sweep on this machine, and show the curves
+	@$(BIN)/python -m epochal.demo
+
+up: install  ## run everything in the foreground: API, page, MLflow, worker; Ctrl-C ends it
+	@$(BIN)/epochal up
+
+test: install  ## run all tests: unit, integration, acceptance, house
+	$(if $(BROWSER),,@echo "Not run: tests marked browser; they need Chromium: apt-get install chromium")
+	$(if $(GPU),,@echo "Not run: tests marked gpu; they need an NVIDIA GPU and its driver")
+	$(BIN)/pytest $(if $(MARKS),-m "$(MARKS)") tests/unit tests/integration tests/acceptance tests/house
+
+lint: install  ## check style, types and who knows whom
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+sure: lint test  ## lint and test: what must pass before a change is in
+
+format: install  ## let ruff rewrite the code
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+bench: install  ## measure: every benchmark, a table each
+	$(BIN)/python -m benchmarks
+
+secrets: .env  ## write .env with new random passwords and a token for docker compose
+
+compose-test: install  ## build and start docker compose, send jobs through it, take it down
+	$(BIN)/pytest tests/compose
+
+lock: install  ## pin what .venv holds now, after an upgrade
+	$(BIN)/python deploy/lock.py
+
+clean:  ## remove .venv, caches and the data of the embedded stack
+	-$(BIN)/epochal down
+	rm -rf .venv .epochal build dist out *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find $(ROOMS) tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The stamp is as new as the last installation: without a change to what is locked, nothing is installed again.
+$(INSTALLED): requirements.lock requirements-dev.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Epochal needs Python 3.11 or newer; say which: make PYTHON=python3.11 $(MAKECMDGOALS)"; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv || \
+		{ echo "No venv module: apt-get install python3-venv, or make PYTHON=another-python install"; exit 1; }
+	@echo "Installing into .venv (some minutes the first time) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock -r requirements-dev.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.env:
+	@umask 077 && $(PYTHON) -c 'import secrets; [print(f"{name}={kind}{secrets.token_hex(32)}") for name, kind in \
+		(("POSTGRES_PASSWORD", ""), ("MLFLOW_DB_PASSWORD", ""), ("REDIS_PASSWORD", ""), ("EPOCHAL_TOKEN", "epo_"))]' > $@
+	@echo "Wrote $@ (mode 0600): keep it out of the repository, and in your backups."
