@@ -1,0 +1,27 @@
+"""What every part of the contract shares: frozen models and numbers that mean what they say."""
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, Strict
+from pydantic_core import PydanticCustomError
+
+
+class Frozen(BaseModel):
+    """A value: it cannot be changed, has no unknown fields and no NaN or infinity in it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+Count = Annotated[int, Strict()]
+"""A whole number; `true`, `1.0` and `"1"` are refused."""
+
+Real = Annotated[float, Strict(), Field(allow_inf_nan=False)]
+"""A finite number; `true` and `"0.1"` are refused."""
+
+Fraction = Annotated[Real, Field(ge=0.0, lt=1.0)]
+"""A share in [0, 1)."""
+
+
+def fault(path: str, message: str) -> PydanticCustomError:
+    """An error of a rule between fields, pinned to the field whose change would mend it."""
+    return PydanticCustomError("rule", "{message}", {"path": path, "message": message})

@@ -1,0 +1,232 @@
+"""Data sets a job can name, and what is known of each before anything is read."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
+
+from .base import Count, Fraction, Frozen, Real, fault
+
+MadeRows = Annotated[Count, Field(ge=4, le=200_000, description="Rows to make.")]
+Noise = Annotated[Real, Field(ge=0.0, le=10.0, description="Standard deviation of the noise added.")]
+DataSeed = Annotated[
+    Count, Field(ge=0, le=2**32 - 1, description="Seed the data are made with; not the training's seed.")
+]
+
+
+class Xor(Frozen):
+    """The four corners of the unit square, opposite corners alike; `n: 4, noise: 0` is the truth table."""
+
+    name: Literal["xor"] = "xor"
+    n: MadeRows = 400
+    noise: Noise = 0.1
+    seed: DataSeed = 0
+
+
+class Moons(Frozen):
+    """Two interleaving half circles (scikit-learn's make_moons)."""
+
+    name: Literal["moons"] = "moons"
+    n: MadeRows = 400
+    noise: Noise = 0.1
+    seed: DataSeed = 0
+
+
+class Circles(Frozen):
+    """A circle within a circle (scikit-learn's make_circles, factor 0.5)."""
+
+    name: Literal["circles"] = "circles"
+    n: MadeRows = 400
+    noise: Noise = 0.05
+    seed: DataSeed = 0
+
+
+class Spirals(Frozen):
+    """Interleaved spiral arms, one class each."""
+
+    name: Literal["spirals"] = "spirals"
+    n: MadeRows = 1000
+    noise: Noise = 0.1
+    classes: Annotated[Count, Field(ge=2, le=10, description="Spiral arms.")] = 2
+    seed: DataSeed = 0
+
+
+class Blobs(Frozen):
+    """Gaussian clouds, one class each (scikit-learn's make_blobs); `noise` is their standard deviation."""
+
+    name: Literal["blobs"] = "blobs"
+    n: MadeRows = 400
+    noise: Noise = 1.0
+    classes: Annotated[Count, Field(ge=2, le=100, description="Clouds.")] = 3
+    features: Annotated[Count, Field(ge=1, le=1000, description="Columns.")] = 2
+    seed: DataSeed = 0
+
+
+class Linear(Frozen):
+    """A regression target that is a linear map of Gaussian features, plus noise."""
+
+    name: Literal["linear"] = "linear"
+    n: MadeRows = 400
+    noise: Noise = 0.1
+    features: Annotated[Count, Field(ge=1, le=1000, description="Columns.")] = 2
+    seed: DataSeed = 0
+
+
+class Shipped(Frozen):
+    """A real data set that ships with scikit-learn."""
+
+    name: Literal["iris", "wine", "breast_cancer", "digits", "diabetes"]
+
+
+class Uploaded(Frozen):
+    """A data set that was uploaded, by its id."""
+
+    id: Annotated[str, Field(pattern=r"^ds_[0-9a-f]{32}$", description="Id that the upload answered.")]
+
+
+# Of a million numbers that are wrong, the first is told: to tell them all takes seconds.
+Row = Annotated[tuple[Real, ...], Field(min_length=1, max_length=10_000, fail_fast=True)]
+
+
+class Inline(Frozen):
+    """A small data set in the spec itself: rows of numbers, and one target (or row of targets) each."""
+
+    x: Annotated[
+        tuple[Row, ...], Field(min_length=1, max_length=10_000, fail_fast=True, description="Rows of features.")
+    ]
+    y: Annotated[
+        tuple[Real | Row, ...],
+        Field(
+            min_length=1,
+            max_length=10_000,
+            fail_fast=True,
+            description="Targets: numbers, class labels, or rows of numbers.",
+        ),
+    ]
+
+    @model_validator(mode="after")
+    def _rectangular(self) -> "Inline":
+        if len(self.x) != len(self.y):
+            raise fault("dataset.y", f"must have as many entries as x has rows: x has {len(self.x)}, y {len(self.y)}")
+        if any(len(row) != len(self.x[0]) for row in self.x):
+            raise fault("dataset.x", "every row must have the same number of features")
+        widths = {len(row) if isinstance(row, tuple) else 0 for row in self.y}
+        if len(widths) > 1:
+            raise fault("dataset.y", "every target must have the same number of values")
+        return self
+
+
+MADE = ("xor", "moons", "circles", "spirals", "blobs", "linear")
+REAL = ("iris", "wine", "breast_cancer", "digits", "diabetes")
+BUILTIN = MADE + REAL
+
+
+def _kind(value: Any) -> str | None:
+    """The tag of the kind of data set that `value` describes."""
+    fields = value if isinstance(value, Mapping) else vars(value) if isinstance(value, Frozen) else {}
+    if "x" in fields or "y" in fields:
+        return "inline"
+    if "id" in fields:
+        return "uploaded"
+    name = fields.get("name")
+    return "real" if name in REAL else name if name in MADE else None
+
+
+def _by_name(value: Any) -> Any:
+    return {"name": value} if isinstance(value, str) else value
+
+
+DatasetName = Literal[
+    "xor", "moons", "circles", "spirals", "blobs", "linear", "iris", "wine", "breast_cancer", "digits", "diabetes"
+]
+_Kinds = Annotated[
+    Annotated[Xor, Tag("xor")]
+    | Annotated[Moons, Tag("moons")]
+    | Annotated[Circles, Tag("circles")]
+    | Annotated[Spirals, Tag("spirals")]
+    | Annotated[Blobs, Tag("blobs")]
+    | Annotated[Linear, Tag("linear")]
+    | Annotated[Shipped, Tag("real")]
+    | Annotated[Uploaded, Tag("uploaded")]
+    | Annotated[Inline, Tag("inline")],
+    Discriminator(
+        _kind,
+        custom_error_type="dataset",
+        custom_error_message="must be one of " + ", ".join(BUILTIN) + "; or {id: ds_...}; or {x: [[...]], y: [...]}",
+    ),
+]
+DatasetSpec = Annotated[_Kinds, BeforeValidator(_by_name, json_schema_input_type=DatasetName | _Kinds)]
+"""A name; or {name: spirals, n: 1000, noise: 0.2}; or {id: ds_...}; or {x: [[...]], y: [...]}, small."""
+
+
+class Targets(StrEnum):
+    """What a data set's targets are."""
+
+    classes = "classes"
+    numbers = "numbers"
+
+
+class DatasetInfo(Frozen):
+    """What is known of a data set before a byte of it is read."""
+
+    rows: int
+    features: int
+    targets: Targets
+    classes: int | None = None
+    """Number of classes, when the targets are classes."""
+    outputs: int = 1
+    """Numbers per row, when the targets are numbers."""
+    image: tuple[int, int, int] | None = None
+    """(channels, height, width), when a row is an image."""
+
+
+_REAL: Mapping[str, DatasetInfo] = {
+    "iris": DatasetInfo(rows=150, features=4, targets=Targets.classes, classes=3),
+    "wine": DatasetInfo(rows=178, features=13, targets=Targets.classes, classes=3),
+    "breast_cancer": DatasetInfo(rows=569, features=30, targets=Targets.classes, classes=2),
+    "digits": DatasetInfo(rows=1797, features=64, targets=Targets.classes, classes=10, image=(1, 8, 8)),
+    "diabetes": DatasetInfo(rows=442, features=10, targets=Targets.numbers),
+}
+
+
+def describe(dataset: DatasetSpec, *, labels: bool) -> DatasetInfo | None:
+    """What is known of `dataset`; None for an upload, which only the record knows.
+
+    `labels` says that the loss takes whole-number targets of an inline data set as class labels. Targets that
+    are all 0 or 1 are two classes under every loss, so that `mse` on a truth table has an accuracy too.
+    """
+    match dataset:
+        case Shipped(name=name):
+            return _REAL[name]
+        case Xor(n=n) | Moons(n=n) | Circles(n=n):
+            return DatasetInfo(rows=n, features=2, targets=Targets.classes, classes=2)
+        case Spirals(n=n, classes=classes):
+            return DatasetInfo(rows=n, features=2, targets=Targets.classes, classes=classes)
+        case Blobs(n=n, classes=classes, features=features):
+            return DatasetInfo(rows=n, features=features, targets=Targets.classes, classes=classes)
+        case Linear(n=n, features=features):
+            return DatasetInfo(rows=n, features=features, targets=Targets.numbers)
+        case Inline(x=x, y=y):
+            return _describe_inline(x, y, labels=labels)
+        case Uploaded():
+            return None
+
+
+def _describe_inline(
+    x: tuple[tuple[float, ...], ...], y: tuple[float | tuple[float, ...], ...], *, labels: bool
+) -> DatasetInfo:
+    rows, features = len(x), len(x[0])
+    if isinstance(y[0], tuple):
+        return DatasetInfo(rows=rows, features=features, targets=Targets.numbers, outputs=len(y[0]))
+    values = {float(value) for value in y if not isinstance(value, tuple)}
+    whole = all(value.is_integer() for value in values)
+    if whole and (labels or values == {0.0, 1.0}):
+        return DatasetInfo(rows=rows, features=features, targets=Targets.classes, classes=len(values))
+    return DatasetInfo(rows=rows, features=features, targets=Targets.numbers)
+
+
+def split_sizes(rows: int, validation_fraction: Fraction) -> tuple[int, int]:
+    """Rows of the (train, validation) split: the validation part is rounded half up."""
+    validation = int(rows * validation_fraction + 0.5)
+    return rows - validation, validation

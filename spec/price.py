@@ -1,0 +1,46 @@
+"""What a job will need, before it runs."""
+
+from collections.abc import Mapping
+
+from .base import Frozen
+from .dataset import DatasetInfo, split_sizes
+from .job import JobSpec, Precision, layer_shapes, parameter_count
+
+BUFFERS: Mapping[str, int] = {
+    "sgd": 1,
+    "adagrad": 1,
+    "adadelta": 2,
+    "rmsprop": 2,
+    "adam": 2,
+    "adamw": 2,
+    "nadam": 2,
+    "radam": 2,
+    "adamax": 2,
+    "lion": 1,
+}
+"""Numbers an optimizer keeps for each parameter."""
+
+
+class Price(Frozen):
+    """Parameters of a network, and the memory that training it takes."""
+
+    parameters: int
+    memory_bytes: int
+    train_rows: int
+    validation_rows: int
+
+
+def price(spec: JobSpec, info: DatasetInfo) -> Price:
+    """What `spec` needs on data like `info`: weights, best weights, gradient, buffers, activations and the rows."""
+    train, validation = split_sizes(info.rows, spec.validation_fraction)
+    parameters = parameter_count(spec, info)
+    width = 8 if spec.precision is Precision.float64 else 4
+    batch = train if spec.batch_size == "full" else spec.batch_size
+    per_row = info.features + 3 * _neurons(spec, info)
+    numbers = parameters * (3 + BUFFERS[spec.optimizer.type]) + batch * per_row + info.rows * (info.features + 1)
+    return Price(parameters=parameters, memory_bytes=width * numbers, train_rows=train, validation_rows=validation)
+
+
+def _neurons(spec: JobSpec, info: DatasetInfo) -> int:
+    pixels = info.image[1] * info.image[2] if info.image else 1
+    return sum(shape[0] * (pixels if len(shape) == 4 else 1) for shape in layer_shapes(spec, info))

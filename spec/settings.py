@@ -1,0 +1,103 @@
+"""The environment, read once at each entry point: every `EPOCHAL_*` variable there is."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Self
+
+from pydantic import Field, ValidationError, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+PREFIX = "EPOCHAL_"
+
+Port = Annotated[int, Field(ge=0, le=65_535)]
+
+
+class Settings(BaseSettings):
+    """Where things are and how much is allowed. Read it with `Settings.read()`, pass values on."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore")
+
+    home: Annotated[Path, Field(description="Folder of the embedded stack: record, files, logs, sockets.")] = Path(
+        ".epochal"
+    )
+    database_url: Annotated[
+        str, Field(description="The record: sqlite:///... or postgresql+psycopg://... Default: SQLite in home.")
+    ] = ""
+    broker_url: Annotated[
+        str, Field(description="The doorbell: redis://..., redis+socket://... or amqp://... Default: embedded Valkey.")
+    ] = ""
+    files_url: Annotated[
+        str, Field(description="Models, checkpoints, data sets: file:///... or s3://... Default: files in home.")
+    ] = ""
+    mlflow_url: Annotated[str, Field(description="The MLflow server the curves are mirrored to.")] = ""
+    mlflow_public_url: Annotated[str, Field(description="MLflow as a browser reaches it. Default: mlflow_url.")] = ""
+
+    host: Annotated[str, Field(description="Address the API and MLflow listen on (embedded stack).")] = "127.0.0.1"
+    port: Annotated[Port, Field(description="Port of the API; 0: any free one.")] = 8000
+    mlflow_port: Annotated[Port, Field(description="Port of the MLflow UI; 0: any free one.")] = 5000
+
+    trusted_hosts: Annotated[
+        str, Field(description="More host names the API answers to, comma-separated; beside localhost and host.")
+    ] = ""
+
+    url: Annotated[str, Field(description="The API, for the client. Default: what endpoints.json in home says.")] = ""
+    token: Annotated[str, Field(description="Bearer token, for the client and for the first migration.")] = ""
+
+    pack_limit: Annotated[
+        int, Field(ge=0, le=65_536, description="Most members of a pack; 0: by device and memory, 1: never pack.")
+    ] = 0
+    devices: Annotated[
+        str, Field(description="Devices of a worker: auto, cpu, cpu:4 (four slots), cuda, or cuda:0,cuda:1.")
+    ] = "auto"
+    lease_s: Annotated[float, Field(gt=0, description="Seconds a worker's claim holds without renewal.")] = 30.0
+    log_level: Annotated[str, Field(pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="Least level logged.")] = "INFO"
+
+    @model_validator(mode="after")
+    def _defaults_in_home(self) -> Self:
+        home = self.home.absolute()
+        derived = {
+            "home": home,
+            "database_url": self.database_url or f"sqlite:///{home / 'epochal.db'}",
+            "files_url": self.files_url or (home / "files").as_uri(),
+            "mlflow_public_url": self.mlflow_public_url or self.mlflow_url,
+        }
+        for name, value in derived.items():
+            object.__setattr__(self, name, value)
+        return self
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Only what `read` hands in: the environment is read once, there."""
+        return (init_settings,)
+
+    @classmethod
+    def read(cls, environ: Mapping[str, str] = os.environ) -> Self:
+        """The settings of this process. Raises `BadSettingsError` for an unknown name or a bad value."""
+        unknown = sorted(
+            name
+            for name in environ
+            if name.startswith(PREFIX) and name.removeprefix(PREFIX).lower() not in cls.model_fields
+        )
+        if unknown:
+            known = ", ".join(PREFIX + name.upper() for name in cls.model_fields)
+            raise BadSettingsError(f"unknown: {', '.join(unknown)}. Known: {known}")
+        values = {
+            name: environ[PREFIX + name.upper()] for name in cls.model_fields if environ.get(PREFIX + name.upper())
+        }
+        try:
+            return cls.model_validate(values)
+        except ValidationError as error:
+            first = error.errors()[0]
+            raise BadSettingsError(f"{PREFIX}{str(first['loc'][0]).upper()}: {first['msg']}") from error
+
+
+class BadSettingsError(ValueError):
+    """The environment holds an EPOCHAL_* variable that means nothing or cannot be right."""

@@ -1,0 +1,19 @@
+from collections.abc import Iterator
+
+import pytest
+
+from . import services
+
+
+@pytest.fixture(scope="session")
+def postgres_url() -> Iterator[str]:
+    """A fresh PostgreSQL database for this session."""
+    with services.postgres() as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def redis_url() -> Iterator[str]:
+    """A broker for this session."""
+    with services.broker() as url:
+        yield url

@@ -1,0 +1,169 @@
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from spec.job import JobSpec, layer_shapes, output_units, parameter_count
+
+LECTURE: dict[str, Any] = {
+    "dataset": {"x": [[0.05, 0.10]], "y": [[0.01, 0.99]]},
+    "validation_fraction": 0,
+    "architecture": {"type": "mlp", "hidden": [2], "bias": False},
+    "activation": "sigmoid",
+    "output_activation": "sigmoid",
+    "loss": "mse",
+    "optimizer": "sgd",
+    "learning_rate": 0.01,
+    "batch_size": "full",
+    "epochs": 10_000,
+    "precision": "float64",
+    "initial_weights": [[[0.15, 0.20], [0.25, 0.30]], [[0.40, 0.45], [0.50, 0.55]]],
+}
+
+
+def spec(**fields: Any) -> JobSpec:
+    return JobSpec.model_validate({"dataset": "digits", **fields})
+
+
+def broken(**fields: Any) -> tuple[str, str]:
+    """The path and the message of the one rule that these fields break."""
+    with pytest.raises(ValidationError) as caught:
+        spec(**fields)
+    (error,) = caught.value.errors()
+    return error["ctx"]["path"], error["msg"]
+
+
+def test_a_spec_survives_json_and_back() -> None:
+    first = JobSpec.model_validate(LECTURE)
+    assert JobSpec.model_validate_json(first.model_dump_json()) == first
+
+
+def test_a_spec_cannot_be_changed() -> None:
+    with pytest.raises(ValidationError):
+        spec().epochs = 3  # type: ignore[misc]
+
+
+def test_a_name_stands_for_the_kind_with_its_defaults() -> None:
+    assert spec(optimizer="sgd") == spec(optimizer={"type": "sgd"})
+    assert spec(dataset="xor") == spec(dataset={"name": "xor"})
+    assert spec(schedule="cosine") == spec(schedule={"type": "cosine", "floor": 0.0})
+
+
+@pytest.mark.parametrize("value", [0, -1.0, 1e10, "0.1", True, float("nan"), float("inf"), None])
+def test_a_learning_rate_is_a_number_above_zero_and_at_most_1000(value: object) -> None:
+    with pytest.raises(ValidationError):
+        spec(learning_rate=value)
+
+
+@pytest.mark.parametrize("value", [0, -1, 1.5, 10**9, "ten", False])
+def test_epochs_are_a_whole_number_within_bounds(value: object) -> None:
+    with pytest.raises(ValidationError):
+        spec(epochs=value)
+
+
+@pytest.mark.parametrize(
+    ("fields", "path", "words"),
+    [
+        ({"activation": ["relu"]}, "activation", "1 values for 2 hidden layers"),
+        ({"dropout": [0.1, 0.2, 0.3]}, "dropout", "3 values for 2 hidden layers"),
+        ({"batch_size": 1439}, "batch_size", "at most 1438"),
+        ({"dataset": "diabetes"}, "loss", "needs classes"),
+        ({"loss": "binary_cross_entropy"}, "loss", "there are 10"),
+        ({"loss": "poisson_nll"}, "loss", "counts"),
+        ({"output_activation": "sigmoid"}, "output_activation", "logits"),
+        ({"loss": "mse", "label_smoothing": 0.1}, "label_smoothing", "cross_entropy"),
+        ({"validation_fraction": 0, "monitor": "val_loss"}, "monitor", "validation_fraction"),
+        ({"dataset": "iris", "architecture": "cnn"}, "architecture.type", "image"),
+        ({"architecture": {"type": "mlp", "hidden": [65536, 65536]}}, "architecture", "parameters"),
+        ({"initial_weights": [[[1.0]]]}, "initial_weights", "64 x 64"),
+        ({"dataset": {"x": [[1.0]], "y": [1]}, "validation_fraction": 0}, "dataset", "one class"),
+        ({"architecture": {"type": "cnn", "kernel": 9, "padding": 0}}, "architecture.kernel", "larger"),
+    ],
+)
+def test_a_rule_between_fields_names_the_field_to_change(fields: dict[str, Any], path: str, words: str) -> None:
+    where, message = broken(**fields)
+    assert where == path
+    assert words in message
+
+
+def test_the_default_digits_network_has_6570_parameters() -> None:
+    job = spec()
+    assert job.info is not None
+    assert parameter_count(job, job.info) == 64 * 64 + 64 + 64 * 32 + 32 + 32 * 10 + 10
+
+
+def test_a_convolution_shrinks_its_image_by_stride_and_pooling() -> None:
+    job = spec(architecture={"type": "cnn", "channels": [8, 16], "hidden": [32]})
+    assert job.info is not None
+    assert layer_shapes(job, job.info) == [(8, 1, 3, 3), (16, 8, 3, 3), (32, 16 * 2 * 2), (10, 32)]
+
+
+@pytest.mark.parametrize(
+    ("dataset", "loss", "units"),
+    [
+        ("digits", "cross_entropy", 10),
+        ("moons", "cross_entropy", 2),
+        ("moons", "binary_cross_entropy", 1),
+        ("moons", "mse", 1),
+        ("iris", "mse", 3),
+        ("diabetes", "mse", 1),
+    ],
+)
+def test_output_units_follow_loss_and_targets(dataset: str, loss: str, units: int) -> None:
+    job = spec(dataset=dataset, loss=loss)
+    assert job.info is not None
+    assert output_units(job.loss, job.info) == units
+
+
+def test_jobs_that_differ_in_numbers_only_share_a_pack() -> None:
+    base = spec(optimizer={"type": "sgd"})
+    for fields in (
+        {"learning_rate": 0.5},
+        {"dropout": 0.5},
+        {"seed": 3},
+        {"split_seed": 3},
+        {"epochs": 3},
+        {"patience": 3},
+        {"optimizer": {"type": "sgd", "momentum": 0.9}},
+        {"schedule": "cosine"},
+        {"weight_decay": 0.1},
+        {"l1": 0.1},
+        {"monitor": "val_accuracy"},
+        {"name": "other", "tags": {"a": "b"}, "priority": 3},
+    ):
+        assert spec(**{"optimizer": "sgd", **fields}).pack_key == base.pack_key, fields
+
+
+def test_jobs_of_another_shape_do_not_share_a_pack() -> None:
+    base = spec(optimizer="sgd")
+    for fields in (
+        {"architecture": {"type": "mlp", "hidden": [64, 33]}},
+        {"activation": "tanh"},
+        {"optimizer": "adam"},
+        {"optimizer": {"type": "sgd", "momentum": 0.9, "nesterov": True}},
+        {"batch_size": 16},
+        {"precision": "float64"},
+        {"validation_fraction": 0.3},
+        {"train_metrics": "running"},
+        {"standardize": False},
+        {"loss": "hinge"},
+        {"dataset": "wine"},
+    ):
+        assert spec(**{"optimizer": "sgd", **fields}).pack_key != base.pack_key, fields
+
+
+def test_every_field_is_described_in_the_schema() -> None:
+    properties = JobSpec.model_json_schema()["properties"]
+    assert [name for name, field in properties.items() if not field.get("description")] == []
+
+
+def test_real_data_are_standardised_and_made_data_are_not() -> None:
+    assert spec(dataset="wine").standardizes
+    assert not spec(dataset="moons").standardizes
+    assert spec(dataset="moons", standardize=True).standardizes
+
+
+def test_the_default_batch_is_never_larger_than_the_training_split() -> None:
+    small = {"dataset": {"x": [[0.0], [1.0]], "y": [0, 1]}, "validation_fraction": 0}
+    assert JobSpec.model_validate(small).batch_size == 2
+    assert spec().batch_size == 32
