@@ -1,0 +1,237 @@
+"""The database: how it is reached, what its clock says, how its tables come to be."""
+
+import json
+import math
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import (
+    JSON,
+    Connection,
+    Dialect,
+    Engine,
+    FromClause,
+    bindparam,
+    column,
+    create_engine,
+    event,
+    func,
+    literal,
+    select,
+    type_coerce,
+)
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.functions import FunctionElement
+from sqlalchemy.types import DateTime, String, TypeDecorator, TypeEngine
+
+from .errors import StoreUnavailableError
+
+_SQLITE_FORMAT = "%Y-%m-%d %H:%M:%S.%f"
+_MIGRATING = 0x45504F43
+"""The number of the lock that a migration holds."""
+
+
+class UtcTime(TypeDecorator[datetime]):
+    """A moment in UTC: timestamptz on PostgreSQL; on SQLite text with milliseconds, which sorts as time does."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> Any:
+        """Text on SQLite, which has no type for time."""
+        return dialect.type_descriptor(String(23) if dialect.name == "sqlite" else DateTime(timezone=True))
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:
+        """The moment as the database keeps it."""
+        if value is None or dialect.name != "sqlite":
+            return value
+        return value.astimezone(UTC).strftime(_SQLITE_FORMAT)[:23]
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
+        """The moment with its zone."""
+        if value is None:
+            return None
+        if isinstance(value, str):
+            return datetime.strptime(value, _SQLITE_FORMAT).replace(tzinfo=UTC)
+        moment: datetime = value
+        return moment.astimezone(UTC)
+
+
+class now(FunctionElement[datetime]):  # noqa: N801 - it reads as the SQL function it is
+    """The database's clock, `offset_s` seconds from now: the only clock that decides about leases."""
+
+    type = UtcTime()
+    inherit_cache = True
+
+    def __init__(self, offset_s: float = 0.0) -> None:
+        super().__init__(literal(float(offset_s)))
+
+
+@compiles(now, "postgresql")
+def _now_postgresql(element: now, compiler: Any, **options: Any) -> str:
+    return f"(clock_timestamp() + make_interval(secs => {compiler.process(element.clauses, **options)}))"
+
+
+@compiles(now, "sqlite")
+def _now_sqlite(element: now, compiler: Any, **options: Any) -> str:
+    offset = compiler.process(element.clauses, **options)
+    return f"strftime('%Y-%m-%d %H:%M:%f', 'now', printf('%+.3f seconds', {offset}))"
+
+
+def connect(url: str) -> Engine:
+    """The record behind `url`, with the settings that long-lived services need."""
+    if url.startswith("sqlite"):
+        return _connect_sqlite(url)
+    return _connect_postgresql(url)
+
+
+def _connect_postgresql(url: str) -> Engine:
+    engine = create_engine(
+        url,
+        pool_size=10,
+        max_overflow=5,
+        pool_timeout=5,
+        pool_recycle=1800,
+        pool_use_lifo=True,  # idle connections fall out instead of being kept warm in turn
+        pool_pre_ping=True,  # a restarted database costs nobody an error
+        json_serializer=_json,
+        # A partition ends in an error within the time a lease holds, not when TCP gives up after a quarter of an hour.
+        connect_args={"connect_timeout": 5, "tcp_user_timeout": 10_000, "keepalives_idle": 5, "keepalives_interval": 5},
+    )
+
+    @event.listens_for(engine, "connect")
+    def _configure(connection: psycopg.Connection, record: object) -> None:
+        # A process that freezes in the middle of a transaction must not keep the reaper from its jobs.
+        connection.execute("SET idle_in_transaction_session_timeout = '10s'")
+        connection.execute("SET lock_timeout = '10s'")
+        connection.commit()
+
+    return engine
+
+
+def _connect_sqlite(url: str) -> Engine:
+    engine = create_engine(url, connect_args={"timeout": 30}, pool_size=10, max_overflow=60, json_serializer=_json)
+    if engine.url.database and engine.url.database != ":memory:":
+        Path(engine.url.database).parent.mkdir(parents=True, exist_ok=True)
+
+    @event.listens_for(engine, "connect")
+    def _configure(connection: sqlite3.Connection, record: object) -> None:
+        connection.isolation_level = None  # we say BEGIN ourselves, below
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=NORMAL")
+        connection.execute("PRAGMA foreign_keys=ON")
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        # A reader that turns writer half way fails at once when another wrote in between: ask for the lock first.
+        reading = connection.get_execution_options().get("epochal_reading", False)
+        connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
+
+    return engine
+
+
+def _json(value: Any) -> str:
+    """The value as JSON that both databases take; infinite and undefined numbers become null."""
+    try:
+        return json.dumps(value, allow_nan=False)
+    except ValueError:
+        return json.dumps(_finite(value))
+
+
+def _finite(value: Any) -> Any:
+    match value:
+        case float():
+            return value if math.isfinite(value) else None
+        case Mapping():
+            return {key: _finite(part) for key, part in value.items()}
+        case list() | tuple():
+            return [_finite(part) for part in value]
+    return value
+
+
+def spread(connection: Connection, rows: Sequence[Mapping[str, Any]], **columns: TypeEngine[Any]) -> FromClause:
+    """Rows as a table of a query: one parameter and one statement, whether they are one or a thousand."""
+    given = bindparam(None, list(rows), type_=JSON())
+    if connection.dialect.name == "postgresql":
+        made = func.json_to_recordset(given).table_valued(*(column(name, type_) for name, type_ in columns.items()))
+        return made.render_derived(name="given", with_types=True)
+    each = func.json_each(given).table_valued("value")
+    return select(
+        *(
+            type_coerce(func.json_extract(each.c.value, f"$.{name}"), type_).label(name)
+            for name, type_ in columns.items()
+        )
+    ).subquery("given")
+
+
+@contextmanager
+def writing(engine: Engine) -> Iterator[Connection]:
+    """One short transaction that writes. Raises `StoreUnavailableError` when the database does not answer."""
+    with _sentences(), engine.begin() as connection:
+        yield connection
+
+
+@contextmanager
+def reading(engine: Engine) -> Iterator[Connection]:
+    """One short transaction that only reads. Raises `StoreUnavailableError` when the database does not answer."""
+    with _sentences(), engine.connect().execution_options(epochal_reading=True) as connection:
+        yield connection
+
+
+@contextmanager
+def _sentences() -> Iterator[None]:
+    try:
+        yield
+    except PoolTimeoutError as error:
+        raise StoreUnavailableError("The database is busy; try again in a moment.") from error
+    except DBAPIError as error:
+        if _unavailable(error):
+            raise StoreUnavailableError("The database does not answer; try again in a moment.") from error
+        raise
+
+
+_SQLITE_UNAVAILABLE = frozenset(
+    {
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_LOCKED,
+        sqlite3.SQLITE_NOMEM,
+        sqlite3.SQLITE_READONLY,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_PROTOCOL,
+    }
+)
+
+
+def _unavailable(error: DBAPIError) -> bool:
+    """Whether the database is at fault, and not the statement: for SQLite both are operational errors."""
+    if isinstance(error.orig, sqlite3.Error):
+        code = getattr(error.orig, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
+        return code & 0xFF in _SQLITE_UNAVAILABLE  # the upper bits say where exactly
+    return error.connection_invalidated or isinstance(error, OperationalError | InterfaceError)
+
+
+def migrate(url: str) -> None:
+    """Bring the database behind `url` to the newest schema."""
+    config = Config()
+    config.set_main_option("script_location", "migrations:")
+    engine = connect(url)
+    try:
+        with engine.begin() as connection:
+            if connection.dialect.name == "postgresql":  # of services that start together one migrates, the rest wait
+                connection.exec_driver_sql("SET LOCAL lock_timeout = '60s'")
+                connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_MIGRATING})")
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+    finally:
+        engine.dispose()

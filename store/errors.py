@@ -1,0 +1,25 @@
+"""What can go wrong with the record."""
+
+
+class StoreError(Exception):
+    """The record could not do what was asked."""
+
+
+class JobNotFoundError(StoreError):
+    """There is no such job, or it is another owner's."""
+
+
+class IllegalTransitionError(StoreError):
+    """The job's state forbids it."""
+
+    def __init__(self, status: str, wish: str) -> None:
+        super().__init__(f"A job that is {status} cannot be {wish}.")
+        self.status = status
+
+
+class IdempotencyMismatchError(StoreError):
+    """This Idempotency-Key was used before, with another body: use a new key for a new request."""
+
+
+class StoreUnavailableError(StoreError):
+    """The database does not answer."""

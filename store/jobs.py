@@ -1,0 +1,910 @@
+"""The job record, and the only code that changes it."""
+
+import math
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    ColumnElement,
+    Connection,
+    Double,
+    Engine,
+    Integer,
+    Row,
+    Select,
+    String,
+    and_,
+    case,
+    delete,
+    func,
+    insert,
+    literal,
+    literal_column,
+    not_,
+    null,
+    or_,
+    select,
+    tuple_,
+    update,
+)
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import aliased
+from uuid_utils import uuid7
+
+from spec.job import JobSpec
+from spec.states import FINISHED, TRANSITIONS, FailureReason, JobStatus, StopReason
+from spec.views import Curve, Metrics
+
+from .db import now, reading, spread, writing
+from .errors import IdempotencyMismatchError, IllegalTransitionError, JobNotFoundError
+from .tables import Artifact, CurveChunk, Job, JobEvent, Lease, Mirror, Worker
+from .tables import Idempotency as IdempotencyRow
+
+WORKER_LIVES_S = 30.0
+"""A worker whose beat is older than this takes no share of the queue."""
+
+OVERTAKEN_AFTER_S = 30.0
+"""A running pack takes nobody in while a job of another key that is ahead has waited for longer than this."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobRecord:
+    """A job as the record has it."""
+
+    id: str
+    owner: str
+    name: str | None
+    project: str
+    tags: Mapping[str, str]
+    spec: JobSpec
+    pack_key: str
+    priority: int
+    epochs: int
+    status: JobStatus = JobStatus.queued
+    attempt: int = 0
+    cancel_requested_at: datetime | None = None
+    stop_reason: StopReason | None = None
+    failure_reason: FailureReason | None = None
+    failure_message: str | None = None
+    verdict: str | None = None
+    epoch: int = 0
+    epochs_per_s: float | None = None
+    metrics: Metrics | None = None
+    best_epoch: int | None = None
+    best_metrics: Metrics | None = None
+    worker: str | None = None
+    device: str | None = None
+    pack_size: int | None = None
+    mlflow_run_id: str | None = None
+    mlflow_experiment_id: str | None = None
+    created_at: datetime
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    updated_at: datetime
+
+
+@dataclass(frozen=True)
+class Idempotency:
+    """A client's name for one request, and the digest of what it asked."""
+
+    key: str
+    body_sha256: str
+
+
+@dataclass(frozen=True)
+class Submitted:
+    """Jobs that a request made, or had made when it first came."""
+
+    jobs: list[JobRecord]
+    replayed: bool
+
+
+@dataclass(frozen=True)
+class JobFilter:
+    """Which jobs to list; None means any."""
+
+    status: JobStatus | None = None
+    project: str | None = None
+    name: str | None = None
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A job that is now this worker's, until its lease ends."""
+
+    job_id: str
+    attempt: int
+    spec: JobSpec
+    cancel_requested: bool = False
+
+
+@dataclass(frozen=True)
+class Beat:
+    """What a worker has to say about one of its jobs: that it holds it, and the epochs since the last beat."""
+
+    job_id: str
+    attempt: int
+    points: Curve = field(default_factory=dict)
+    epochs_per_s: float | None = None
+
+
+@dataclass(frozen=True)
+class Renewal:
+    """What a worker learns from a beat."""
+
+    lost: frozenset[str]
+    cancel: frozenset[str]
+
+
+@dataclass(frozen=True)
+class ArtifactRecord:
+    """A file of a job in the file store."""
+
+    name: str
+    uri: str
+    sha256: str
+    size: int
+
+
+@dataclass(frozen=True)
+class EventRecord:
+    """One change of a job."""
+
+    seq: int
+    at: datetime
+    from_status: JobStatus | None
+    to_status: JobStatus
+    attempt: int
+    actor: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Reaped:
+    """What became of jobs whose leases had expired."""
+
+    requeued: int
+    failed: int
+    cancelled: int
+
+
+class JobStore:
+    """The jobs.
+
+    Any process may call any method at any time. A state changes by one guarded UPDATE, with one event in the same
+    transaction; only the database's clock counts; nothing follows a terminal state. What a worker writes carries the
+    attempt it claimed: when the job has passed on, nothing changes and the method answers False (or names the job
+    as lost). Raises `StoreUnavailableError` when the database does not answer.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def ready(self) -> None:
+        """Do nothing, when the record answers."""
+        with reading(self._engine) as connection:
+            connection.execute(select(Job.id).limit(1))
+
+    # --- what users ask for ---------------------------------------------------------------------------------------
+
+    def submit(self, specs: Sequence[JobSpec], *, owner: str, idempotency: Idempotency | None = None) -> Submitted:
+        """Queue jobs, all or none. The same key again gives the same jobs; raises `IdempotencyMismatchError`."""
+        if idempotency is not None and (known := self._replay(owner, idempotency)) is not None:
+            return Submitted(known, replayed=True)
+        try:
+            with writing(self._engine) as connection:
+                at = connection.execute(select(now())).scalar_one()
+                jobs = [_new(spec, owner, at) for spec in specs]
+                ids = [job.id for job in jobs]
+                if idempotency is not None:
+                    connection.execute(
+                        insert(IdempotencyRow).values(
+                            owner=owner, key=idempotency.key, body_sha256=idempotency.body_sha256, job_ids=ids, at=at
+                        )
+                    )
+                connection.execute(insert(Job), [_row(job) for job in jobs])
+                _tell(connection, ids, actor=owner, reason="submitted")
+        except IntegrityError:
+            if idempotency is None:
+                raise
+            known = self._replay(owner, idempotency)  # another request with this key was a moment faster
+            if known is None:
+                raise
+            return Submitted(known, replayed=True)
+        return Submitted(jobs, replayed=False)
+
+    def _replay(self, owner: str, idempotency: Idempotency) -> list[JobRecord] | None:
+        with reading(self._engine) as connection:
+            row = connection.execute(
+                select(IdempotencyRow.body_sha256, IdempotencyRow.job_ids).where(
+                    IdempotencyRow.owner == owner, IdempotencyRow.key == idempotency.key
+                )
+            ).first()
+        if row is None:
+            return None
+        if row.body_sha256 != idempotency.body_sha256:
+            raise IdempotencyMismatchError
+        return self._by_ids(row.job_ids)
+
+    def _by_ids(self, ids: Sequence[str]) -> list[JobRecord]:
+        found: dict[str, JobRecord] = {}
+        with reading(self._engine) as connection:
+            for start in range(0, len(ids), 1000):
+                rows = connection.execute(JOBS.where(Job.id.in_(ids[start : start + 1000])))
+                found.update((row.id, record(row)) for row in rows)
+        return [found[job_id] for job_id in ids]
+
+    def get(self, job_id: str, *, owner: str | None) -> JobRecord:
+        """The job. `owner` None sees everybody's. Raises `JobNotFoundError`, for a foreign job too."""
+        with reading(self._engine) as connection:
+            row = connection.execute(JOBS.where(Job.id == job_id, _owned(owner))).first()
+        if row is None:
+            raise JobNotFoundError(f"There is no job {job_id} among yours: list the jobs to see which there are.")
+        return record(row)
+
+    def page(
+        self, wanted: JobFilter, *, owner: str | None, after: str | None = None, limit: int = 50
+    ) -> tuple[list[JobRecord], str | None]:
+        """Jobs, newest first, and the cursor of the next page; `after` is the last page's cursor."""
+        query = JOBS.where(_owned(owner)).order_by(Job.id.desc()).limit(limit + 1)
+        if wanted.status is not None:
+            query = query.where(Job.status == wanted.status.value)
+        if wanted.project is not None:
+            query = query.where(Job.project == wanted.project)
+        if wanted.name is not None:
+            query = query.where(Job.name == wanted.name)
+        for key, value in wanted.tags.items():
+            query = query.where(Job.tags[key].as_string() == value)
+        if after is not None:
+            query = query.where(Job.id < after)
+        with reading(self._engine) as connection:
+            jobs = [record(row) for row in connection.execute(query)]
+        more = len(jobs) > limit
+        return jobs[:limit], jobs[limit - 1].id if more else None
+
+    def curve(self, job_id: str, *, after_epoch: int = 0, upto: int | None = None) -> Curve:
+        """The curve's columns from the epoch after `after_epoch`, each epoch once and in order."""
+        query = select(CurveChunk.attempt, CurveChunk.columns).where(
+            CurveChunk.job_id == job_id, CurveChunk.last_epoch > after_epoch
+        )
+        if upto is not None:
+            query = query.where(CurveChunk.first_epoch <= upto)
+        with reading(self._engine) as connection:
+            chunks = connection.execute(query.order_by(CurveChunk.attempt, CurveChunk.first_epoch)).all()
+        return _joined(chunks, after_epoch, upto)
+
+    def events(self, job_id: str, *, after_seq: int = 0) -> list[EventRecord]:
+        """The job's changes after `after_seq`, oldest first."""
+        with reading(self._engine) as connection:
+            rows = connection.execute(
+                select(JobEvent)
+                .with_only_columns(*(JobEvent.__table__.c[name] for name in EventRecord.__dataclass_fields__))
+                .where(JobEvent.job_id == job_id, JobEvent.seq > after_seq)
+                .order_by(JobEvent.seq)
+            ).all()
+        return [
+            EventRecord(
+                seq=row.seq,
+                at=row.at,
+                from_status=JobStatus(row.from_status) if row.from_status else None,
+                to_status=JobStatus(row.to_status),
+                attempt=row.attempt,
+                actor=row.actor,
+                reason=row.reason,
+            )
+            for row in rows
+        ]
+
+    def artifacts(self, job_id: str) -> list[ArtifactRecord]:
+        """The files the job left in the file store."""
+        with reading(self._engine) as connection:
+            rows = connection.execute(select(Artifact.__table__).where(Artifact.job_id == job_id)).all()
+        return [ArtifactRecord(name=row.name, uri=row.path, sha256=row.sha256, size=row.size) for row in rows]
+
+    def queue_place(self, job_id: str) -> tuple[int, str] | None:
+        """Where a queued job stands (1 is next) and why it waits; None when it does not wait."""
+        with reading(self._engine) as connection:
+            row = connection.execute(select(Job.priority, Job.id).where(Job.id == job_id, _QUEUED)).first()
+            if row is None:
+                return None
+            ahead: int = connection.execute(
+                select(func.count())
+                .select_from(Job)
+                .where(
+                    _QUEUED,
+                    or_(Job.priority > row.priority, and_(Job.priority == row.priority, Job.id < row.id)),
+                )
+            ).scalar_one()
+            slots, free = connection.execute(
+                select(func.coalesce(func.sum(Worker.slots), 0), func.coalesce(func.sum(Worker.free_slots), 0)).where(
+                    Worker.seen_at > now(-WORKER_LIVES_S)
+                )
+            ).one()
+        if slots == 0:
+            return ahead + 1, "No worker is up: start one with `epochal worker`."
+        waiting = f"{ahead} job{'s are' if ahead != 1 else ' is'} ahead of it" if ahead else "it is next"
+        return ahead + 1, f"{free} of {slots} slots are free; {waiting}."
+
+    def counts(self) -> dict[JobStatus, int]:
+        """How many jobs are in each state."""
+        with reading(self._engine) as connection:
+            rows = connection.execute(select(Job.status, func.count()).group_by(Job.status)).all()
+        return dict.fromkeys(JobStatus, 0) | {JobStatus(status): count for status, count in rows}
+
+    def request_cancel(self, job_id: str, *, owner: str | None, actor: str) -> JobRecord:
+        """Cancel: at once while it waits, as a wish its worker sees while it runs. A second wish changes nothing.
+
+        Raises `JobNotFoundError`, and `IllegalTransitionError` when it has already succeeded or failed.
+        """
+        waits = Job.status.in_((JobStatus.queued.value, JobStatus.paused.value))
+        with writing(self._engine) as connection:
+            # One statement: between two the job could start, or go back to the queue, and the wish be lost.
+            wished = connection.execute(
+                update(Job)
+                .where(
+                    Job.id == job_id,
+                    _owned(owner),
+                    or_(waits, and_(Job.status == JobStatus.running.value, Job.cancel_requested_at.is_(None))),
+                )
+                .values(
+                    status=case((waits, JobStatus.cancelled.value), else_=Job.status),
+                    finished_at=case((waits, now()), else_=Job.finished_at),
+                    cancel_requested_at=now(),
+                    updated_at=now(),
+                )
+                .returning(Job.status)
+            ).scalar_one_or_none()
+            if wished == JobStatus.cancelled.value:
+                _tell(connection, [job_id], actor=actor, reason="cancelled while it waited")
+                _owe(connection, [job_id])
+        job = self.get(job_id, owner=owner)
+        if job.status in FINISHED - {JobStatus.cancelled}:
+            raise IllegalTransitionError(job.status.value, "cancelled")
+        return job
+
+    def retry(self, job_id: str, *, owner: str | None, actor: str) -> JobRecord:
+        """Queue a failed job again, with all its attempts. Raises as `request_cancel` does."""
+        with writing(self._engine) as connection:
+            moved = _move(
+                connection,
+                [Job.id == job_id, _owned(owner), Job.status == JobStatus.failed.value],
+                JobStatus.queued,
+                actor=actor,
+                reason="asked to try again",
+                spent_attempts=0,
+                failure_reason=None,
+                failure_message=None,
+                finished_at=None,
+                cancel_requested_at=None,
+                rung_at=None,
+            )
+            if moved:
+                connection.execute(update(Mirror).where(Mirror.job_id == job_id).values(done=False))
+        job = self.get(job_id, owner=owner)
+        if not moved:
+            raise IllegalTransitionError(job.status.value, "retried")
+        return job
+
+    # --- what workers do ------------------------------------------------------------------------------------------
+
+    def claim(self, *, worker: str, device: str, limit: int | Callable[[JobSpec], int], lease_s: float) -> list[Claim]:
+        """Take the head of the queue and, up to `limit` jobs in all, queued jobs of its shape; [] when none waits.
+
+        `limit` may be a number or what the device takes of jobs like the head. Takes no more than its share: jobs of
+        that shape, divided by the slots that are free to train them.
+        """
+        may_run = _may_run(device)
+        with writing(self._engine) as connection:
+            idle = (
+                select(func.coalesce(func.sum(Worker.free_slots), 0))
+                .where(Worker.seen_at > now(-WORKER_LIVES_S))
+                .scalar_subquery()
+            )
+            head = connection.execute(
+                select(Job.pack_key, Job.spec, idle.label("idle"))
+                .where(_WAITING, may_run)
+                .order_by(Job.priority.desc(), Job.id)
+                .limit(1)
+                .with_for_update(of=Job, key_share=True, skip_locked=True)
+            ).first()
+            if head is None:
+                return []
+            most = limit if isinstance(limit, int) else limit(JobSpec.model_validate(head.spec))
+            if head.idle > 1:
+                # No more are counted than matter: the queue may hold a million.
+                alike = select(Job.id).where(_WAITING, Job.pack_key == head.pack_key).limit(most * head.idle)
+                waiting = connection.execute(select(func.count()).select_from(alike.subquery())).scalar_one()
+                most = min(most, max(math.ceil(waiting / head.idle), 1))
+            return self._take(connection, head.pack_key, limit=most, worker=worker, device=device, lease_s=lease_s)
+
+    def admit(self, *, worker: str, device: str, pack_key: str, limit: int, lease_s: float) -> list[Claim]:
+        """Take queued jobs of a running pack's shape into it; [] while one of another shape is next and waits long."""
+        with writing(self._engine) as connection:
+            head = connection.execute(
+                select(Job.pack_key, (Job.updated_at < now(-OVERTAKEN_AFTER_S)).label("waits_long"))
+                .where(_WAITING, _may_run(device))
+                .order_by(Job.priority.desc(), Job.id)
+                .limit(1)
+            ).first()
+            if head is None or (head.pack_key != pack_key and head.waits_long):
+                return []
+            return self._take(connection, pack_key, limit=limit, worker=worker, device=device, lease_s=lease_s)
+
+    def _take(
+        self, connection: Connection, pack_key: str, *, limit: int, worker: str, device: str, lease_s: float
+    ) -> list[Claim]:
+        # A CTE is evaluated once; a bare IN (SELECT .. LIMIT ..) may be run again and take too many.
+        picked = (
+            select(Job.id)
+            .where(_WAITING, Job.pack_key == pack_key)
+            .order_by(Job.priority.desc(), Job.id)
+            .limit(limit)
+            .with_for_update(key_share=True, skip_locked=True)
+            .cte("picked")
+        )
+        rows = connection.execute(
+            update(Job)
+            .where(Job.id.in_(select(picked.c.id)), _QUEUED)
+            .values(
+                status=JobStatus.running.value,
+                attempt=Job.attempt + 1,
+                spent_attempts=Job.spent_attempts + 1,
+                worker=worker,
+                device=device,
+                pack_size=select(func.count()).select_from(picked).scalar_subquery(),
+                started_at=func.coalesce(Job.started_at, now()),
+                updated_at=now(),
+            )
+            .returning(Job.id, Job.attempt, Job.spec, Job.priority, Job.cancel_requested_at)
+        ).all()
+        if not rows:
+            return []
+        ids = [row.id for row in rows]
+        connection.execute(
+            insert(Lease).from_select(
+                ["job_id", "attempt", "worker", "until"],
+                select(Job.id, Job.attempt, literal(worker), now(lease_s)).where(_among(connection, ids)),
+            )
+        )
+        _tell(connection, ids, actor=worker, reason=f"claimed on {device}")
+        _owe(connection, ids)
+        return [
+            Claim(row.id, row.attempt, JobSpec.model_validate(row.spec), row.cancel_requested_at is not None)
+            for row in sorted(rows, key=lambda row: (-row.priority, row.id))
+        ]
+
+    def renew(self, *, worker: str, beats: Sequence[Beat], lease_s: float) -> Renewal:
+        """Renew the leases behind `beats` and store their points, in one transaction."""
+        with writing(self._engine) as connection:
+            held = spread(
+                connection,
+                [{"job_id": beat.job_id, "attempt": beat.attempt} for beat in beats],
+                job_id=String(),
+                attempt=Integer(),
+            )
+            kept = set(
+                connection.execute(
+                    update(Lease)
+                    .where(Lease.job_id == held.c.job_id, Lease.attempt == held.c.attempt, Lease.worker == worker)
+                    .values(until=now(lease_s))
+                    .returning(Lease.job_id)
+                ).scalars()
+            )
+            self._append(connection, [beat for beat in beats if beat.job_id in kept])
+            cancel = connection.execute(
+                select(Job.id).where(_among(connection, kept), Job.cancel_requested_at.is_not(None))
+            ).scalars()
+            return Renewal(lost=frozenset(beat.job_id for beat in beats) - kept, cancel=frozenset(cancel))
+
+    def _append(self, connection: Connection, beats: Sequence[Beat]) -> None:
+        """Store new points of jobs whose fence was checked in this transaction."""
+        rows = [
+            {
+                "job_id": beat.job_id,
+                "attempt": beat.attempt,
+                "first_epoch": epochs[0],
+                "last_epoch": epochs[-1],
+                "points": beat.points,
+                "metrics": {name: column[-1] for name, column in beat.points.items() if name != "epoch"},
+                "epochs_per_s": beat.epochs_per_s,
+            }
+            for beat in beats
+            if (epochs := beat.points.get("epoch"))
+        ]
+        if not rows:
+            return
+        new = spread(
+            connection,
+            rows,
+            job_id=String(),
+            attempt=Integer(),
+            first_epoch=Integer(),
+            last_epoch=Integer(),
+            points=JSON(),
+            metrics=JSON(),
+            epochs_per_s=Double(),
+        ).c
+        # Epochs trained again replace what an older attempt told of them and of what came after; a beat sent twice
+        # replaces itself.
+        told = aliased(CurveChunk)
+        void = select(told.job_id, told.attempt, told.first_epoch).where(
+            told.job_id == new.job_id,
+            told.first_epoch >= new.first_epoch,
+            or_(
+                told.attempt < new.attempt,
+                and_(told.attempt == new.attempt, told.first_epoch <= new.last_epoch),
+            ),
+        )
+        chunk = tuple_(CurveChunk.job_id, CurveChunk.attempt, CurveChunk.first_epoch)
+        connection.execute(delete(CurveChunk).where(chunk.in_(void)))
+        connection.execute(
+            insert(CurveChunk).from_select(
+                ["job_id", "attempt", "first_epoch", "last_epoch", "columns", "at"],
+                select(new.job_id, new.attempt, new.first_epoch, new.last_epoch, new.points, now()),
+            )
+        )
+        connection.execute(
+            update(Job)
+            .where(Job.id == new.job_id)
+            .values(epoch=new.last_epoch, metrics=new.metrics, epochs_per_s=new.epochs_per_s, updated_at=now())
+        )
+
+    def succeed(
+        self,
+        job_id: str,
+        attempt: int,
+        *,
+        stop_reason: StopReason,
+        best_epoch: int | None,
+        best_metrics: Metrics | None,
+        metrics: Metrics | None = None,
+        points: Curve | None = None,
+        artifacts: Sequence[ArtifactRecord] = (),
+    ) -> bool:
+        """End a job well, with its model. False when it had passed to somebody else."""
+        with writing(self._engine) as connection:
+            if not self._end(
+                connection,
+                job_id,
+                attempt,
+                JobStatus.succeeded,
+                reason=stop_reason.sentence,
+                points=points,
+                stop_reason=stop_reason.value,
+                best_epoch=best_epoch,
+                best_metrics=best_metrics,
+                **({} if metrics is None else {"metrics": metrics}),
+            ):
+                return False
+            connection.execute(delete(Artifact).where(Artifact.job_id == job_id))
+            if artifacts:
+                connection.execute(
+                    insert(Artifact),
+                    [
+                        {
+                            "job_id": job_id,
+                            "attempt": attempt,
+                            "name": artifact.name,
+                            "path": artifact.uri,
+                            "sha256": artifact.sha256,
+                            "size": artifact.size,
+                        }
+                        for artifact in artifacts
+                    ],
+                )
+            return True
+
+    def fail(
+        self, job_id: str, attempt: int, *, reason: FailureReason, message: str, points: Curve | None = None
+    ) -> bool:
+        """End a job badly. False when it had passed to somebody else."""
+        with writing(self._engine) as connection:
+            return self._end(
+                connection,
+                job_id,
+                attempt,
+                JobStatus.failed,
+                reason=message,
+                points=points,
+                failure_reason=reason.value,
+                failure_message=_clean(message),
+            )
+
+    def confirm_cancel(self, job_id: str, attempt: int, points: Curve | None = None) -> bool:
+        """End a running job whose cancel its worker saw. False when it had passed to somebody else."""
+        with writing(self._engine) as connection:
+            return self._end(
+                connection, job_id, attempt, JobStatus.cancelled, reason="cancelled while it ran", points=points
+            )
+
+    def _end(
+        self,
+        connection: Connection,
+        job_id: str,
+        attempt: int,
+        status: JobStatus,
+        *,
+        reason: str,
+        points: Curve | None,
+        **values: Any,
+    ) -> bool:
+        if not _give_up_leases(connection, Lease.job_id == job_id, Lease.attempt == attempt):
+            return False
+        if points:
+            self._append(connection, [Beat(job_id, attempt, points)])
+        guard = [Job.id == job_id, Job.attempt == attempt, Job.status == JobStatus.running.value]
+        return bool(_move(connection, guard, status, actor="worker", reason=reason, finished_at=now(), **values))
+
+    def requeue(self, job_id: str, attempt: int, *, reason: str, charge: bool) -> bool:
+        """Give a running job back to the queue; `charge` counts the attempt. False when it had passed on.
+
+        A job whose cancel was wished is cancelled instead; one that has no attempt left fails.
+        """
+        with writing(self._engine) as connection:
+            freed = _give_up_leases(connection, Lease.job_id == job_id, Lease.attempt == attempt)
+            return bool(_release(connection, freed, actor="worker", reason=reason, charge=charge))
+
+    def reap(self) -> Reaped:
+        """Free the jobs whose leases have expired; any number of reapers may run at once."""
+        with writing(self._engine) as connection:
+            expired = select(Lease.job_id).where(Lease.until < now()).limit(1000).with_for_update(skip_locked=True)
+            freed = _give_up_leases(connection, Lease.job_id.in_(expired.cte("expired").select()))
+            became = _release(connection, freed, actor="reaper", reason="its worker was lost", charge=True)
+        return Reaped(
+            requeued=became.count(JobStatus.queued.value),
+            failed=became.count(JobStatus.failed.value),
+            cancelled=became.count(JobStatus.cancelled.value),
+        )
+
+    # --- the doorbell ---------------------------------------------------------------------------------------------
+
+    def unrung(self, *, older_than_s: float = 10.0, limit: int = 8) -> list[str]:
+        """A few queued jobs whose bell may be lost."""
+        with reading(self._engine) as connection:
+            return list(
+                connection.execute(
+                    select(Job.id)
+                    .where(
+                        _WAITING,
+                        Job.updated_at < now(-older_than_s),
+                        or_(Job.rung_at.is_(None), Job.rung_at < now(-older_than_s)),
+                    )
+                    .order_by(Job.priority.desc(), Job.id)
+                    .limit(limit)
+                ).scalars()
+            )
+
+    def mark_rung(self, ids: Sequence[str]) -> None:
+        """Remember that the bell was rung for these jobs."""
+        with writing(self._engine) as connection:
+            queued = select(Job.id).where(_among(connection, ids), _QUEUED)
+            ours = queued.with_for_update(key_share=True, skip_locked=True).cte("ours")  # others are just being claimed
+            connection.execute(update(Job).where(Job.id.in_(select(ours.c.id))).values(rung_at=now()))
+
+
+# Written into the SQL: a partial index serves no query that leaves the status to a parameter.
+_QUEUED = Job.status == literal_column("'queued'")
+_WAITING = and_(_QUEUED, Job.cancel_requested_at.is_(None))
+
+
+def _may_run(device: str) -> ColumnElement[bool]:
+    """Which jobs a device may take."""
+    return Job.device_wish.in_(("auto", device.split(":", maxsplit=1)[0]))
+
+
+JOBS: Select[Any] = select(Job.__table__, Mirror.run_id, Mirror.experiment_id).outerjoin(
+    Mirror, Mirror.job_id == Job.id
+)
+"""Jobs with their runs; `record` reads its rows."""
+
+
+def _owned(owner: str | None) -> ColumnElement[bool]:
+    """The wall between owners; None is an administrator, who sees all."""
+    return literal(True) if owner is None else Job.owner == owner
+
+
+def _among(connection: Connection, ids: Collection[str]) -> ColumnElement[bool]:
+    """The jobs of these ids, however many: databases take only so many parameters."""
+    return Job.id.in_(select(spread(connection, [{"id": job_id} for job_id in ids], id=String()).c.id))
+
+
+def _move(
+    connection: Connection,
+    guard: Sequence[ColumnElement[bool]],
+    to: JobStatus,
+    *,
+    actor: str,
+    reason: str,
+    **values: Any,
+) -> list[str]:
+    """Change the state of the jobs that pass `guard`, with an event each; the ids of those that changed."""
+    sources = [status.value for status, targets in TRANSITIONS.items() if to in targets]
+    moved = list(
+        connection.execute(
+            update(Job)
+            .where(*guard, Job.status.in_(sources))
+            .values(status=to.value, updated_at=now(), **values)
+            .returning(Job.id)
+        ).scalars()
+    )
+    _tell(connection, moved, actor=actor, reason=reason)
+    return moved
+
+
+def _give_up_leases(connection: Connection, *which: ColumnElement[bool]) -> list[str]:
+    """End these leases; the jobs they were of.
+
+    A job runs exactly as long as a lease of its attempt exists. Whoever takes a job from its worker takes the lease
+    first and the job's row after it, as `renew` does: two that meet wait for each other in turn, never in a ring.
+    """
+    return list(connection.execute(delete(Lease).where(*which).returning(Lease.job_id)).scalars())
+
+
+def _release(connection: Connection, ids: Collection[str], *, actor: str, reason: str, charge: bool) -> list[str]:
+    """Take jobs whose leases have ended from their worker; what became of each.
+
+    It is cancelled if that was wished, fails if it was started too often, and is queued if neither.
+    """
+    if not ids:
+        return []
+    spent = Job.spent_attempts if charge else Job.spent_attempts - 1
+    unwanted = Job.cancel_requested_at.is_not(None)
+    worn_out = and_(Job.cancel_requested_at.is_(None), spent >= Job.max_attempts)
+    lost = FailureReason.worker_lost
+    became = list(
+        connection.execute(
+            update(Job)
+            .where(_among(connection, ids), Job.status == JobStatus.running.value)
+            .values(
+                status=case(
+                    (unwanted, JobStatus.cancelled.value),
+                    (worn_out, JobStatus.failed.value),
+                    else_=JobStatus.queued.value,
+                ),
+                spent_attempts=spent,
+                failure_reason=case((worn_out, lost.value), else_=null()),
+                failure_message=case((worn_out, lost.sentence), else_=null()),
+                finished_at=case((or_(unwanted, worn_out), now()), else_=null()),
+                worker=case((or_(unwanted, worn_out), Job.worker), else_=null()),
+                device=case((or_(unwanted, worn_out), Job.device), else_=null()),
+                pack_size=case((or_(unwanted, worn_out), Job.pack_size), else_=null()),
+                rung_at=None,
+                updated_at=now(),
+            )
+            .returning(Job.status)
+        ).scalars()
+    )
+    _tell(connection, ids, actor=actor, reason=reason)
+    return became
+
+
+def _tell(connection: Connection, ids: Collection[str], *, actor: str, reason: str) -> None:
+    """Write an event for each of these jobs, which changed in this transaction; the event before says from what."""
+    if not ids:
+        return
+    last, other = aliased(JobEvent), aliased(JobEvent)
+    latest = select(func.max(other.seq)).where(other.job_id == Job.id).scalar_subquery()
+    connection.execute(
+        insert(JobEvent).from_select(
+            ["job_id", "seq", "at", "from_status", "to_status", "attempt", "actor", "reason"],
+            select(
+                Job.id,
+                func.coalesce(last.seq, 0) + 1,
+                now(),
+                last.to_status,
+                Job.status,
+                Job.attempt,
+                literal(actor),
+                literal(_clean(reason)),
+            )
+            .outerjoin(last, and_(last.job_id == Job.id, last.seq == latest))
+            .where(_among(connection, ids)),
+        )
+    )
+
+
+def _owe(connection: Connection, ids: Collection[str]) -> None:
+    """Note that MLflow is to hear of these jobs, which have started or ended."""
+    noted = select(Mirror.job_id).where(Mirror.job_id == Job.id).exists()
+    connection.execute(
+        insert(Mirror).from_select(["job_id"], select(Job.id).where(_among(connection, ids), not_(noted)))
+    )
+
+
+def _clean(text: str) -> str:
+    """The text without what a database does not take."""
+    return text.replace("\0", "\N{REPLACEMENT CHARACTER}").encode(errors="replace").decode()
+
+
+def _new(spec: JobSpec, owner: str, at: datetime) -> JobRecord:
+    """A job that is just submitted."""
+    return JobRecord(
+        id=str(uuid7()),
+        owner=owner,
+        name=spec.name,
+        project=spec.project,
+        tags=dict(spec.tags),
+        spec=spec,
+        pack_key=spec.pack_key,
+        priority=spec.priority,
+        epochs=spec.epochs,
+        created_at=at,
+        updated_at=at,
+    )
+
+
+def _row(job: JobRecord) -> dict[str, Any]:
+    """The columns of a job that is just submitted."""
+    return {
+        "id": job.id,
+        "owner": job.owner,
+        "name": job.name,
+        "project": job.project,
+        "tags": job.tags,
+        "spec": job.spec.model_dump(mode="json"),
+        "pack_key": job.pack_key,
+        "device_wish": job.spec.resources.device,
+        "priority": job.priority,
+        "max_attempts": job.spec.max_attempts,
+        "epochs": job.epochs,
+        "status": job.status.value,
+        "created_at": job.created_at,
+        "updated_at": job.updated_at,
+    }
+
+
+def record(row: Any) -> JobRecord:
+    """The job in a row of `JOBS`."""
+    return JobRecord(
+        id=row.id,
+        owner=row.owner,
+        name=row.name,
+        project=row.project,
+        tags=row.tags,
+        spec=JobSpec.model_validate(row.spec),
+        pack_key=row.pack_key,
+        priority=row.priority,
+        status=JobStatus(row.status),
+        attempt=row.attempt,
+        cancel_requested_at=row.cancel_requested_at,
+        stop_reason=StopReason(row.stop_reason) if row.stop_reason else None,
+        failure_reason=FailureReason(row.failure_reason) if row.failure_reason else None,
+        failure_message=row.failure_message,
+        verdict=row.verdict,
+        epoch=row.epoch,
+        epochs=row.epochs,
+        epochs_per_s=row.epochs_per_s,
+        metrics=row.metrics,
+        best_epoch=row.best_epoch,
+        best_metrics=row.best_metrics,
+        worker=row.worker,
+        device=row.device,
+        pack_size=row.pack_size,
+        mlflow_run_id=row.run_id,
+        mlflow_experiment_id=row.experiment_id,
+        created_at=row.created_at,
+        started_at=row.started_at,
+        finished_at=row.finished_at,
+        updated_at=row.updated_at,
+    )
+
+
+def _joined(chunks: Iterable[Row[int, dict[str, Any]]], after_epoch: int, upto: int | None) -> Curve:
+    """Chunks in order of attempt and epoch as one curve, cut to the epochs asked for."""
+    by_epoch: dict[int, Metrics] = {}
+    newest = 0
+    for attempt, columns in chunks:
+        if attempt > newest:  # it began again here: what an older attempt told of later epochs is void
+            newest, by_epoch = attempt, {epoch: row for epoch, row in by_epoch.items() if epoch < columns["epoch"][0]}
+        names = [name for name in columns if name != "epoch"]
+        for position, epoch in enumerate(columns["epoch"]):
+            if epoch > after_epoch and (upto is None or epoch <= upto):
+                by_epoch[epoch] = {name: columns[name][position] for name in names}
+    epochs = sorted(by_epoch)
+    names = list(dict.fromkeys(name for epoch in epochs for name in by_epoch[epoch]))
+    curve: Curve = {"epoch": [*epochs]}
+    return curve | {name: [by_epoch[epoch].get(name) for epoch in epochs] for name in names}

@@ -1,0 +1,103 @@
+"""How much of the record MLflow has: what the tracking process reads and writes."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, Engine, and_, or_, select, text, update
+
+from spec.states import FINISHED, JobStatus
+from spec.views import Curve
+
+from .db import reading, writing
+from .jobs import JOBS, JobRecord, record
+from .tables import CurveChunk, Job, Mirror
+
+
+@dataclass(frozen=True)
+class Pending:
+    """A job of which the record knows more than MLflow."""
+
+    job: JobRecord
+    run_id: str | None
+    epoch: int
+    """The last epoch that MLflow has."""
+    attempt: int
+    """The attempt those epochs came from."""
+
+
+class MirrorStore:
+    """The mirror's place in each job. Writing the same place twice changes nothing."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def finished(self, limit: int = 500) -> list[Pending]:
+        """Jobs that have ended and of which MLflow lacks something, the longest waiting first."""
+        return self._pending(_ENDED, limit)
+
+    def running(self, limit: int = 100) -> list[Pending]:
+        """Jobs that train and of which MLflow lacks epochs, the longest waiting first."""
+        behind = or_(Job.epoch > Mirror.epoch, Job.attempt != Mirror.attempt)
+        return self._pending(and_(Job.status == JobStatus.running.value, behind), limit)
+
+    def chunks(self, job_id: str, *, after_epoch: int, limit: int = 200) -> list[tuple[datetime, Curve]]:
+        """At most `limit` pieces of the job's curve after an epoch, in order, with when the record got them."""
+        query = (
+            select(CurveChunk.at, CurveChunk.columns)
+            .where(CurveChunk.job_id == job_id, CurveChunk.last_epoch > after_epoch)
+            .order_by(CurveChunk.first_epoch, CurveChunk.attempt)
+            .limit(limit)
+        )
+        with reading(self._engine) as connection:
+            return [(row.at, row.columns) for row in connection.execute(query)]
+
+    def _pending(self, which: ColumnElement[bool], limit: int) -> list[Pending]:
+        # A job has its row here from its first start: the few that are not done are found without asking the many.
+        open_ = text("NOT mirror.done")
+        query = (
+            JOBS.add_columns(Mirror.epoch.label("mirrored_epoch"), Mirror.attempt.label("mirrored_attempt"))
+            .where(open_, which)
+            .order_by(Job.updated_at)
+            .limit(limit)
+        )
+        with reading(self._engine) as connection:
+            rows = connection.execute(query).all()
+        return [Pending(record(row), row.run_id, row.mirrored_epoch, row.mirrored_attempt) for row in rows]
+
+    def creating(self, job_id: str, experiment_id: str) -> bool:
+        """Note that the job's run is about to be made; False when that was noted before, and a run may be there."""
+        with writing(self._engine) as connection:
+            noted = (
+                update(Mirror)
+                .where(Mirror.job_id == job_id, Mirror.experiment_id.is_(None))
+                .values(experiment_id=experiment_id)
+                .returning(Mirror.job_id)
+            )
+            return connection.execute(noted).first() is not None
+
+    def started(self, job_id: str, run_id: str, experiment_id: str) -> str:
+        """Remember the job's run, unless another is known; the run that is known now."""
+        with writing(self._engine) as connection:
+            connection.execute(
+                update(Mirror)
+                .where(Mirror.job_id == job_id, Mirror.run_id.is_(None))
+                .values(run_id=run_id, experiment_id=experiment_id)
+            )
+            return connection.execute(select(Mirror.run_id).where(Mirror.job_id == job_id)).scalar_one() or run_id
+
+    def advanced(self, job_id: str, epoch: int, attempt: int) -> None:
+        """Remember the last epoch MLflow has, and the attempt it came from."""
+        with writing(self._engine) as connection:
+            connection.execute(update(Mirror).where(Mirror.job_id == job_id).values(epoch=epoch, attempt=attempt))
+
+    def done(self, job_id: str, attempt: int) -> bool:
+        """Remember that MLflow has all there will be; False when the job has been queued again meanwhile."""
+        ended = select(Job.id).where(Job.id == job_id, Job.attempt == attempt, _ENDED).with_for_update(read=True)
+        with writing(self._engine) as connection:
+            if connection.execute(ended).first() is None:
+                return False
+            connection.execute(update(Mirror).where(Mirror.job_id == job_id).values(done=True))
+            return True
+
+
+_ENDED = Job.status.in_([status.value for status in FINISHED])

@@ -1,0 +1,208 @@
+"""The tables of the record. Only `store` writes them."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import JSON, BigInteger, ForeignKey, Index, MetaData, String, Text, UniqueConstraint, text
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+from .db import UtcTime, now
+
+
+class Base(DeclarativeBase):
+    """All tables; constraints have names that a migration can speak of."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+    type_annotation_map = {datetime: UtcTime(), dict[str, Any]: JSON(), str: Text()}
+
+
+JobId = String(36)
+
+
+class Job(Base):
+    """One training: its spec and its state."""
+
+    __tablename__ = "job"
+
+    id: Mapped[str] = mapped_column(JobId, primary_key=True)
+    owner: Mapped[str]
+    name: Mapped[str | None]
+    project: Mapped[str]
+    tags: Mapped[dict[str, Any]]
+    spec: Mapped[dict[str, Any]]
+    pack_key: Mapped[str]
+    device_wish: Mapped[str]
+    """auto, cpu or cuda: which devices may take it."""
+    priority: Mapped[int]
+    max_attempts: Mapped[int]
+    epochs: Mapped[int]
+
+    status: Mapped[str]
+    attempt: Mapped[int] = mapped_column(server_default=text("0"))
+    """The fence: every start raises it, every write of a worker carries it."""
+    spent_attempts: Mapped[int] = mapped_column(server_default=text("0"))
+    """Starts that count against max_attempts."""
+    cancel_requested_at: Mapped[datetime | None]
+    stop_reason: Mapped[str | None]
+    failure_reason: Mapped[str | None]
+    failure_message: Mapped[str | None]
+    verdict: Mapped[str | None]
+
+    epoch: Mapped[int] = mapped_column(server_default=text("0"))
+    epochs_per_s: Mapped[float | None]
+    metrics: Mapped[dict[str, Any] | None]
+    best_epoch: Mapped[int | None]
+    best_metrics: Mapped[dict[str, Any] | None]
+
+    worker: Mapped[str | None]
+    device: Mapped[str | None]
+    pack_size: Mapped[int | None]
+
+    created_at: Mapped[datetime] = mapped_column(default=now())
+    started_at: Mapped[datetime | None]
+    finished_at: Mapped[datetime | None]
+    updated_at: Mapped[datetime] = mapped_column(default=now())
+    rung_at: Mapped[datetime | None]
+
+    __table_args__ = (
+        Index(
+            "ix_job_claim",
+            text("priority DESC"),
+            "id",
+            postgresql_where=text("status = 'queued'"),
+            sqlite_where=text("status = 'queued'"),
+        ),
+        Index(
+            "ix_job_claim_key",
+            "pack_key",
+            text("priority DESC"),
+            "id",
+            postgresql_where=text("status = 'queued'"),
+            sqlite_where=text("status = 'queued'"),
+        ),
+        Index("ix_job_owner_id", "owner", "id"),
+        Index("ix_job_owner_status_id", "owner", "status", "id"),
+        Index("ix_job_owner_project_id", "owner", "project", "id"),
+        {"postgresql_with": {"fillfactor": 85, "autovacuum_vacuum_scale_factor": 0.01}},
+    )
+
+
+class JobEvent(Base):
+    """One change of a job's state, written in the transaction that made it."""
+
+    __tablename__ = "job_event"
+
+    job_id: Mapped[str] = mapped_column(ForeignKey("job.id", ondelete="CASCADE"), type_=JobId, primary_key=True)
+    seq: Mapped[int] = mapped_column(primary_key=True)
+    at: Mapped[datetime] = mapped_column(default=now())
+    from_status: Mapped[str | None]
+    to_status: Mapped[str]
+    attempt: Mapped[int]
+    actor: Mapped[str]
+    reason: Mapped[str]
+
+
+class Lease(Base):
+    """A worker's claim on a running job, apart from the job's row because it changes every second."""
+
+    __tablename__ = "lease"
+
+    job_id: Mapped[str] = mapped_column(ForeignKey("job.id", ondelete="CASCADE"), type_=JobId, primary_key=True)
+    attempt: Mapped[int]
+    worker: Mapped[str]
+    until: Mapped[datetime]
+
+    __table_args__ = ({"postgresql_with": {"fillfactor": 50}},)
+
+
+class CurveChunk(Base):
+    """A range of epochs of a job's curve, as columns."""
+
+    __tablename__ = "curve_chunk"
+
+    job_id: Mapped[str] = mapped_column(ForeignKey("job.id", ondelete="CASCADE"), type_=JobId, primary_key=True)
+    attempt: Mapped[int] = mapped_column(primary_key=True)
+    first_epoch: Mapped[int] = mapped_column(primary_key=True)
+    last_epoch: Mapped[int]
+    columns: Mapped[dict[str, Any]]
+    at: Mapped[datetime] = mapped_column(default=now())
+
+
+class Mirror(Base):
+    """How much of a job MLflow has."""
+
+    __tablename__ = "mirror"
+
+    job_id: Mapped[str] = mapped_column(ForeignKey("job.id", ondelete="CASCADE"), type_=JobId, primary_key=True)
+    run_id: Mapped[str | None]
+    experiment_id: Mapped[str | None]
+    epoch: Mapped[int] = mapped_column(server_default=text("0"))
+    attempt: Mapped[int] = mapped_column(server_default=text("0"))
+    done: Mapped[bool] = mapped_column(server_default=text("false"))
+
+    __table_args__ = (
+        Index("ix_mirror_open", "job_id", postgresql_where=text("NOT done"), sqlite_where=text("NOT done")),
+    )
+
+
+class Artifact(Base):
+    """A file that a finished job left in the file store."""
+
+    __tablename__ = "artifact"
+
+    job_id: Mapped[str] = mapped_column(ForeignKey("job.id", ondelete="CASCADE"), type_=JobId, primary_key=True)
+    name: Mapped[str] = mapped_column(primary_key=True)
+    attempt: Mapped[int]
+    path: Mapped[str]
+    sha256: Mapped[str]
+    size: Mapped[int] = mapped_column(BigInteger)
+
+
+class Idempotency(Base):
+    """A request that was answered: the same key again gets the same jobs."""
+
+    __tablename__ = "idempotency"
+
+    owner: Mapped[str] = mapped_column(primary_key=True)
+    key: Mapped[str] = mapped_column(primary_key=True)
+    body_sha256: Mapped[str]
+    job_ids: Mapped[list[Any]] = mapped_column(JSON)
+    at: Mapped[datetime] = mapped_column(default=now())
+
+
+class Token(Base):
+    """A bearer token, of which only the digest is kept."""
+
+    __tablename__ = "token"
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    owner: Mapped[str]
+    scopes: Mapped[list[Any]] = mapped_column(JSON)
+    sha256: Mapped[str]
+    created_at: Mapped[datetime] = mapped_column(default=now())
+    expires_at: Mapped[datetime | None]
+    revoked_at: Mapped[datetime | None]
+
+    __table_args__ = (UniqueConstraint("sha256"),)
+
+
+class Worker(Base):
+    """A worker process and what it offers, refreshed by its beat."""
+
+    __tablename__ = "worker"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    host: Mapped[str]
+    pid: Mapped[int]
+    devices: Mapped[list[Any]] = mapped_column(JSON)
+    slots: Mapped[int]
+    free_slots: Mapped[int]
+    seen_at: Mapped[datetime] = mapped_column(default=now())

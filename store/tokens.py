@@ -1,0 +1,81 @@
+"""Bearer tokens: shown once, kept as a digest."""
+
+import hashlib
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Engine, insert, or_, select, update
+from sqlalchemy.exc import IntegrityError
+from uuid_utils import uuid7
+
+from .db import now, reading, writing
+from .tables import Token
+
+PREFIX = "epo_"
+SCOPES = ("jobs:read", "jobs:write", "admin")
+
+
+@dataclass(frozen=True)
+class TokenRecord:
+    """Whose token it is, and what it allows."""
+
+    id: str
+    owner: str
+    scopes: frozenset[str]
+
+
+class TokenStore:
+    """The tokens. They hold 256 random bits, so a plain SHA-256 of each is enough to keep."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def create(self, *, owner: str, scopes: Sequence[str] = SCOPES[:2]) -> str:
+        """A new token, in plain text for this once."""
+        plaintext = PREFIX + secrets.token_urlsafe(32)
+        self._insert(plaintext, owner, scopes)
+        return plaintext
+
+    def ensure(self, plaintext: str, *, owner: str, scopes: Sequence[str] = SCOPES) -> None:
+        """Make sure that this token is known; nothing changes when it is, and a revoked one stays revoked."""
+        try:
+            self._insert(plaintext, owner, scopes)
+        except IntegrityError:
+            return
+
+    def find(self, plaintext: str) -> TokenRecord | None:
+        """Whose token this is; None when it is unknown, revoked or expired."""
+        with reading(self._engine) as connection:
+            row = connection.execute(
+                select(Token.id, Token.owner, Token.scopes).where(
+                    Token.sha256 == _digest(plaintext),
+                    Token.revoked_at.is_(None),
+                    or_(Token.expires_at.is_(None), Token.expires_at > now()),
+                )
+            ).first()
+        return None if row is None else TokenRecord(row.id, row.owner, frozenset(row.scopes))
+
+    def revoke(self, token_id: str) -> bool:
+        """End a token at once; False when there is none of this id that lives."""
+        with writing(self._engine) as connection:
+            return bool(
+                connection.execute(
+                    update(Token)
+                    .where(Token.id == token_id, Token.revoked_at.is_(None))
+                    .values(revoked_at=now())
+                    .returning(Token.id)
+                ).first()
+            )
+
+    def _insert(self, plaintext: str, owner: str, scopes: Sequence[str]) -> None:
+        with writing(self._engine) as connection:
+            connection.execute(
+                insert(Token).values(
+                    id=str(uuid7()), owner=owner, scopes=list(scopes), sha256=_digest(plaintext), created_at=now()
+                )
+            )
+
+
+def _digest(plaintext: str) -> str:
+    return hashlib.sha256(plaintext.encode()).hexdigest()

@@ -1,0 +1,42 @@
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine
+
+from store import db
+from store.jobs import JobStore
+from store.tables import Base
+
+
+@pytest.fixture(scope="session")
+def engines(tmp_path_factory: pytest.TempPathFactory, postgres_url: str) -> Iterator[dict[str, Engine]]:
+    """Both databases, with the schema that the migrations make."""
+    urls = {"sqlite": f"sqlite:///{tmp_path_factory.mktemp('record')}/epochal.db", "postgresql": postgres_url}
+    made = {}
+    for name, url in urls.items():
+        db.migrate(url)
+        made[name] = db.connect(url)
+    yield made
+    for engine in made.values():
+        engine.dispose()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def engine(request: pytest.FixtureRequest, engines: dict[str, Engine]) -> Engine:
+    """An empty record: every test that takes it runs on both databases."""
+    chosen = engines[request.param]
+    with db.writing(chosen) as connection:
+        for table in reversed(Base.metadata.sorted_tables):
+            connection.execute(table.delete())
+    return chosen
+
+
+@pytest.fixture
+def store(engine: Engine) -> JobStore:
+    return JobStore(engine)
+
+
+@pytest.fixture
+def sqlite_url(tmp_path: Path) -> str:
+    return f"sqlite:///{tmp_path}/epochal.db"

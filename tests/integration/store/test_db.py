@@ -1,0 +1,74 @@
+import subprocess
+import sys
+from contextlib import nullcontext
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import Engine, select, text
+
+from store import db
+from store.errors import StoreUnavailableError
+from store.jobs import JobStore
+from store.tables import Base
+
+from ...services import free_port, fresh_database
+
+MIGRATE = "import sys; from store.db import migrate; migrate(sys.argv[1])"
+
+
+def test_the_migrations_make_the_tables_that_the_code_speaks_of(engine: Engine) -> None:
+    # SQLite does not tell which way an index runs, so Alembic cannot compare these two there: PostgreSQL can.
+    untold = {"ix_job_claim", "ix_job_claim_key"} if engine.dialect.name == "sqlite" else set()
+
+    def compared(thing: object, name: str | None, *_: object) -> bool:
+        return name not in untold
+
+    with engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"include_object": compared})
+        assert compare_metadata(context, Base.metadata) == []
+
+
+def test_migrating_twice_is_migrating_once(sqlite_url: str) -> None:
+    db.migrate(sqlite_url)
+    db.migrate(sqlite_url)
+    engine = db.connect(sqlite_url)
+    JobStore(engine).ready()
+    engine.dispose()
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_services_that_start_together_migrate_once(kind: str, sqlite_url: str, postgres_url: str) -> None:
+    server = fresh_database(postgres_url) if kind == "postgresql" else nullcontext(sqlite_url)
+    with server as url:
+        processes = [subprocess.Popen([sys.executable, "-c", MIGRATE, url]) for _ in range(3)]
+        assert [process.wait(timeout=60) for process in processes] == [0, 0, 0]
+        engine = db.connect(url)
+        JobStore(engine).ready()
+        engine.dispose()
+
+
+def test_a_process_that_freezes_in_a_transaction_loses_it(postgres_url: str) -> None:
+    engine = db.connect(postgres_url)
+    with db.reading(engine) as connection:
+        limits = [
+            connection.execute(text(f"SHOW {name}")).scalar_one()
+            for name in ("idle_in_transaction_session_timeout", "lock_timeout")
+        ]
+    assert limits == ["10s", "10s"]
+    engine.dispose()
+
+
+def test_the_clock_is_the_databases_and_has_a_zone(engine: Engine) -> None:
+    with db.reading(engine) as connection:
+        now, soon = connection.execute(select(db.now().label("a"), db.now(60.0).label("b"))).one()
+    assert abs(now - datetime.now(UTC)) < timedelta(seconds=5)
+    assert timedelta(seconds=59) < soon - now < timedelta(seconds=61)
+
+
+def test_a_database_that_does_not_answer_is_an_error_of_ours() -> None:
+    engine = db.connect(f"postgresql+psycopg://postgres@127.0.0.1:{free_port()}/none")
+    with pytest.raises(StoreUnavailableError, match="does not answer"):
+        JobStore(engine).ready()
+    engine.dispose()

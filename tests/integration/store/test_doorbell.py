@@ -1,0 +1,98 @@
+import base64
+import json
+import os
+import signal
+import socket
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+import redis
+
+from store.doorbell import BELLS, KEY_PREFIX, QUEUE, TASK, Doorbell
+
+from ...services import free_port, own_broker
+
+
+def bells(url: str) -> int:
+    with redis.Redis.from_url(url) as client:
+        return int(client.llen(f"{KEY_PREFIX}{QUEUE}"))
+
+
+def test_a_bell_waits_at_the_broker() -> None:
+    with own_broker() as broker:
+        assert Doorbell(broker.url).ring("a")
+        assert bells(broker.url) == 1
+
+
+def test_many_jobs_ring_a_few_bells() -> None:
+    with own_broker() as broker:
+        assert Doorbell(broker.url).ring(*(str(number) for number in range(100)))
+        assert bells(broker.url) == BELLS
+
+
+def test_a_dead_broker_is_told_at_once_and_heard_again_when_it_is_back() -> None:
+    with own_broker() as broker:
+        doorbell = Doorbell(broker.url)
+        assert doorbell.ring("a")
+        broker.kill()
+        asked = time.monotonic()
+        assert not doorbell.ring("b")
+        assert time.monotonic() - asked < 2.0
+        broker.start()
+        assert doorbell.ring("c")
+
+
+@pytest.mark.parametrize("kind", ["redis", "amqp"])
+def test_a_broker_that_accepts_and_never_answers_holds_nobody_up(kind: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        doorbell = Doorbell(f"{kind}://127.0.0.1:{mute.getsockname()[1]}/")
+        asked = time.monotonic()
+        assert not doorbell.ring("a")
+        assert time.monotonic() - asked < 1.5
+
+
+@pytest.mark.parametrize("url", ["redis://127.0.0.1:{}/0", "amqp://127.0.0.1:{}//", "redis+socket:///nowhere/{}.sock"])
+def test_a_broker_that_is_not_there_is_told_at_once(url: str) -> None:
+    asked = time.monotonic()
+    assert not Doorbell(url.format(free_port())).ring("a")
+    assert time.monotonic() - asked < 1.0
+
+
+def test_requests_that_outnumber_the_connections_of_a_frozen_broker_wait_no_longer() -> None:
+    with own_broker() as broker:
+        doorbell = Doorbell(broker.url)
+        assert broker.process is not None
+        os.kill(broker.process.pid, signal.SIGSTOP)
+        try:
+            asked = time.monotonic()
+            with ThreadPoolExecutor(64) as pool:
+                assert not any(pool.map(doorbell.ring, [str(number) for number in range(64)]))
+            assert time.monotonic() - asked < 2.5
+        finally:
+            os.kill(broker.process.pid, signal.SIGCONT)
+
+
+def test_a_bell_is_json_with_the_jobs_id_and_nothing_else() -> None:
+    with own_broker() as broker:
+        assert Doorbell(broker.url).ring("a")
+        with redis.Redis.from_url(broker.url) as client:
+            message = json.loads(client.lindex(f"{KEY_PREFIX}{QUEUE}", 0))
+    assert message["content-type"] == "application/json"
+    assert message["headers"]["task"] == TASK
+    args, kwargs, _ = json.loads(base64.b64decode(message["body"]))
+    assert (args, kwargs) == ([], {"job_id": "a"})
+
+
+def test_a_frozen_broker_holds_nobody_up() -> None:
+    with own_broker() as broker:
+        doorbell = Doorbell(broker.url)
+        assert doorbell.ring("a")
+        assert broker.process is not None
+        os.kill(broker.process.pid, signal.SIGSTOP)
+        try:
+            asked = time.monotonic()
+            assert not doorbell.ring("b")
+            assert time.monotonic() - asked < 2.0
+        finally:
+            os.kill(broker.process.pid, signal.SIGCONT)
