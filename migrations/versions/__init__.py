@@ -1,0 +1,1 @@
+"""The steps, numbered, one purpose each."""
