@@ -1,0 +1,69 @@
+"""A conductor for tests: remembers what it hears, and hands in what a test planned."""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any
+
+import torch
+
+from spec.job import JobSpec
+from trainer.fit import Entry, Outcome, Point, fit
+
+torch.set_num_threads(1)
+torch.set_flush_denormal(True)
+
+
+class Recorder:
+    """Remembers curves and outcomes; may admit and cancel by plan."""
+
+    def __init__(
+        self,
+        joining: Mapping[int, Sequence[Entry]] | None = None,
+        cancel: Callable[["Recorder"], Collection[str]] = lambda recorder: (),
+    ) -> None:
+        self.curves: dict[str, list[Mapping[str, float]]] = {}
+        self.outcomes: dict[str, Outcome] = {}
+        self.epochs = 0
+        self._joining = dict(joining or {})
+        self._cancel = cancel
+
+    def admit(self, room: int) -> Sequence[Entry]:
+        entries = list(self._joining.pop(self.epochs, ()))
+        assert len(entries) <= room
+        return entries
+
+    def cancelled(self) -> Collection[str]:
+        return self._cancel(self)
+
+    def epoch_ended(self, points: Sequence[Point]) -> None:
+        self.epochs += 1
+        for point in points:
+            assert point.epoch == len(self.curves.setdefault(point.id, [])) + 1
+            self.curves[point.id].append(point.metrics)
+
+    def member_ended(self, outcome: Outcome) -> None:
+        assert outcome.id not in self.outcomes
+        self.outcomes[outcome.id] = outcome
+
+
+def job(**fields: Any) -> JobSpec:
+    """A small job: iris, eight hidden neurons, three epochs."""
+    small = {"dataset": "iris", "architecture": {"type": "mlp", "hidden": [8]}, "epochs": 3, "learning_rate": 0.05}
+    return JobSpec.model_validate({**small, **fields})
+
+
+def train(*specs: JobSpec, limit: int = 64, recorder: Recorder | None = None) -> Recorder:
+    """Train specs as one pack; their ids are their places, as text."""
+    recorder = recorder or Recorder()
+    entries = [Entry(str(place), spec) for place, spec in enumerate(specs)]
+    fit(entries, recorder, device=torch.device("cpu"), limit=limit)
+    return recorder
+
+
+def same(first: Recorder, one: str, second: Recorder, other: str) -> bool:
+    """Whether two members have the same curve and the same weights, bit for bit."""
+    weights, others = first.outcomes[one].model, second.outcomes[other].model
+    return (
+        first.curves[one] == second.curves[other]
+        and weights.keys() == others.keys()
+        and all(torch.equal(weights[name], others[name]) for name in weights)
+    )

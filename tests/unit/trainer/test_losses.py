@@ -1,0 +1,107 @@
+"""Every loss and activation equals PyTorch's own class, value and gradient."""
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor, nn
+
+from spec.job import Activation, Loss
+from trainer.layers import ACTIVATIONS
+from trainer.losses import CRITERIA
+
+MEMBERS, OUTPUTS, BATCH = 3, 4, 5
+
+CLASSES: dict[Loss, nn.Module] = {
+    Loss.mse: nn.MSELoss(),
+    Loss.mae: nn.L1Loss(),
+    Loss.huber: nn.HuberLoss(),
+    Loss.binary_cross_entropy: nn.BCEWithLogitsLoss(),
+    Loss.cross_entropy: nn.CrossEntropyLoss(),
+    Loss.hinge: nn.MultiMarginLoss(),
+    Loss.poisson_nll: nn.PoissonNLLLoss(),
+}
+
+MODULES: dict[Activation, nn.Module] = {
+    Activation.identity: nn.Identity(),
+    Activation.sigmoid: nn.Sigmoid(),
+    Activation.tanh: nn.Tanh(),
+    Activation.relu: nn.ReLU(),
+    Activation.leaky_relu: nn.LeakyReLU(),
+    Activation.elu: nn.ELU(),
+    Activation.selu: nn.SELU(),
+    Activation.gelu: nn.GELU(),
+    Activation.silu: nn.SiLU(),
+    Activation.softplus: nn.Softplus(),
+    Activation.mish: nn.Mish(),
+    Activation.hard_tanh: nn.Hardtanh(),
+}
+
+DRAWN = settings(max_examples=20, deadline=None, derandomize=True)
+
+
+def drawn(seed: int, dtype: torch.dtype, scale: float = 3.0) -> Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    return scale * torch.randn(MEMBERS, OUTPUTS, BATCH, dtype=dtype, generator=generator)
+
+
+def targets(loss: Loss, seed: int, dtype: torch.dtype) -> Tensor:
+    generator = torch.Generator().manual_seed(seed + 1)
+    if loss in (Loss.cross_entropy, Loss.hinge):
+        return torch.randint(OUTPUTS, (MEMBERS, BATCH), generator=generator)
+    values = torch.rand(MEMBERS, OUTPUTS, BATCH, dtype=dtype, generator=generator)
+    return (10 * values).round() if loss is Loss.poisson_nll else values
+
+
+def value_and_gradient(call: Callable[[Tensor], Tensor], z: Tensor) -> tuple[Tensor, Tensor]:
+    z = z.clone().requires_grad_()
+    value = call(z)
+    (gradient,) = torch.autograd.grad(value, z)
+    return value.detach(), gradient
+
+
+@pytest.mark.parametrize("loss", Loss)
+@DRAWN
+@given(seed=st.integers(0, 10**6), precision=st.sampled_from([(torch.float32, 1e-6), (torch.float64, 1e-12)]))
+def test_a_loss_is_pytorchs_own_for_each_member(loss: Loss, seed: int, precision: tuple[torch.dtype, float]) -> None:
+    dtype, tolerance = precision
+    z, y = drawn(seed, dtype), targets(loss, seed, dtype)
+    module = CLASSES[loss]
+    for member in range(MEMBERS):
+        ours = value_and_gradient(lambda z: CRITERIA[loss](z, y, None).mean(dim=1)[member], z)  # noqa: B023
+        label = y[member] if y.dim() == 2 else y[member].T
+        theirs = value_and_gradient(lambda z: module(z[member].T, label), z)  # noqa: B023
+        for mine, wanted in zip(ours, theirs, strict=True):
+            assert torch.allclose(mine, wanted, rtol=tolerance, atol=tolerance)
+
+
+@pytest.mark.parametrize("loss", [Loss.cross_entropy, Loss.binary_cross_entropy])
+def test_label_smoothing_is_each_members_own(loss: Loss) -> None:
+    z, y = drawn(1, torch.float64), targets(loss, 1, torch.float64)
+    smoothing = torch.tensor([[0.0], [0.1], [0.4]], dtype=torch.float64)
+    ours = CRITERIA[loss](z, y, smoothing).mean(dim=1)
+    for member, share in enumerate(smoothing[:, 0].tolist()):
+        if loss is Loss.cross_entropy:
+            wanted = nn.CrossEntropyLoss(label_smoothing=share)(z[member].T, y[member])
+        else:
+            wanted = nn.BCEWithLogitsLoss()(z[member].T, (1 - share) * y[member].T + share / 2)
+        assert ours[member] == pytest.approx(wanted.item(), rel=1e-12)
+
+
+@pytest.mark.parametrize("activation", Activation)
+@DRAWN
+@given(seed=st.integers(0, 10**6), precision=st.sampled_from([(torch.float32, 1e-6), (torch.float64, 1e-12)]))
+def test_an_activation_is_pytorchs_own(activation: Activation, seed: int, precision: tuple[torch.dtype, float]) -> None:
+    dtype, tolerance = precision
+    z = drawn(seed, dtype, scale=10.0)
+    ours = value_and_gradient(lambda z: ACTIVATIONS[activation](z).sum(), z)
+    theirs = value_and_gradient(lambda z: MODULES[activation](z).sum(), z)
+    for mine, wanted in zip(ours, theirs, strict=True):
+        assert torch.allclose(mine, wanted, rtol=tolerance, atol=tolerance)
+
+
+def test_every_loss_and_activation_of_the_spec_has_its_row() -> None:
+    assert set(CRITERIA) == set(Loss)
+    assert set(ACTIVATIONS) == set(Activation)

@@ -1,0 +1,171 @@
+"""Every optimizer equals torch.optim's over 100 steps, for members with numbers of their own."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+
+from spec.job import JobSpec
+from trainer.optim import KINDS, Optimizer, first_buffer, kind
+
+from .conducting import job
+
+STEPS, SIZE = 100, 12
+
+Made = tuple[dict[str, Any], Any]
+
+
+def theirs(spec: JobSpec, parameter: Tensor) -> torch.optim.Optimizer | None:
+    o: Any = spec.optimizer
+    common: dict[str, Any] = {"lr": spec.learning_rate, "weight_decay": spec.weight_decay}
+    match o.type:
+        case "sgd":
+            return torch.optim.SGD([parameter], momentum=o.momentum, nesterov=o.nesterov, **common)
+        case "adagrad":
+            start = o.initial_accumulator
+            return torch.optim.Adagrad(
+                [parameter], lr_decay=o.lr_decay, initial_accumulator_value=start, eps=o.eps, **common
+            )
+        case "adadelta":
+            return torch.optim.Adadelta([parameter], rho=o.rho, eps=o.eps, **common)
+        case "rmsprop":
+            return torch.optim.RMSprop(
+                [parameter], alpha=o.alpha, momentum=o.momentum, centered=o.centered, eps=o.eps, **common
+            )
+        case "nadam":
+            betas = (o.beta1, o.beta2)
+            return torch.optim.NAdam([parameter], betas=betas, momentum_decay=o.momentum_decay, eps=o.eps, **common)
+        case "adam" | "adamw" | "radam" | "adamax":
+            classes: dict[str, Any] = {
+                "adam": torch.optim.Adam,
+                "adamw": torch.optim.AdamW,
+                "radam": torch.optim.RAdam,
+                "adamax": torch.optim.Adamax,
+            }
+            made: torch.optim.Optimizer = classes[o.type]([parameter], betas=(o.beta1, o.beta2), eps=o.eps, **common)
+            return made
+    return None
+
+
+def gradients(members: int, dtype: torch.dtype, seed: int) -> Tensor:
+    return torch.randn(STEPS, members, SIZE, dtype=dtype, generator=torch.Generator().manual_seed(seed))
+
+
+def ours(specs: list[JobSpec], start: Tensor, given_gradients: Tensor) -> Tensor:
+    w = start.clone()
+    buffers = {
+        name: torch.tensor([[first_buffer(spec, name)] for spec in specs], dtype=w.dtype).expand_as(w).clone()
+        for name in kind(specs[0]).buffers
+    }
+    optimizer = Optimizer(specs, torch.device("cpu"), w.dtype)
+    rates = np.array([[spec.learning_rate] for spec in specs])
+    for first in range(0, STEPS, 32):  # a plan covers a chunk of steps: chunks must join without a seam
+        steps = min(32, STEPS - first)
+        for step, columns in enumerate(optimizer.plan(rates, np.full((len(specs), 1), float(first)), steps)):
+            optimizer.step(w, given_gradients[first + step].clone(), buffers, columns)
+    return w
+
+
+@contextmanager
+def exact_scalars() -> Iterator[None]:
+    """PyTorch keeps an optimizer's own scalars, such as NAdam's product of momenta, in its default type."""
+    torch.set_default_dtype(torch.float64)
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(torch.float32)
+
+
+def lion(spec: JobSpec, w: Tensor, given_gradients: Tensor) -> Tensor:
+    """Chen et al. 2023, algorithm 2, with the weights shrunk first, as its authors' code does."""
+    o: Any = spec.optimizer
+    w, m = w.clone(), torch.zeros_like(w)
+    for g in given_gradients:
+        c = o.beta1 * m + (1 - o.beta1) * g
+        w = w * (1 - spec.learning_rate * spec.weight_decay) - spec.learning_rate * c.sign()
+        m = o.beta2 * m + (1 - o.beta2) * g
+    return w
+
+
+def moved(spec: JobSpec, start: Tensor, given_gradients: Tensor) -> Tensor:
+    """Where PyTorch's own optimizer moves a parameter to."""
+    parameter = start.clone().requires_grad_()
+    with exact_scalars():
+        optimizer = theirs(spec, parameter)
+        if optimizer is None:
+            return lion(spec, start, given_gradients)
+        for g in given_gradients:
+            parameter.grad = g.clone()
+            optimizer.step()
+    return parameter.detach()
+
+
+OPTIMIZERS: list[dict[str, Any]] = [
+    {"type": "sgd"},
+    {"type": "sgd", "momentum": 0.9},
+    {"type": "sgd", "momentum": 0.8, "nesterov": True},
+    {"type": "adagrad", "lr_decay": 0.01, "initial_accumulator": 0.1},
+    {"type": "adadelta"},
+    {"type": "rmsprop", "momentum": 0.5},
+    {"type": "rmsprop", "centered": True},
+    {"type": "adam"},
+    {"type": "adamw"},
+    {"type": "nadam"},
+    {"type": "radam"},
+    {"type": "adamax"},
+    {"type": "lion"},
+]
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=str)
+@settings(max_examples=10, deadline=None, derandomize=True)
+@given(
+    rate=st.floats(1e-4, 0.05),
+    decay=st.sampled_from([0.0, 0.01, 0.1]),
+    seed=st.integers(0, 1000),
+    precision=st.sampled_from(["float32", "float64"]),
+)
+def test_each_member_moves_as_with_pytorchs_own(
+    optimizer: dict[str, Any], rate: float, decay: float, seed: int, precision: str
+) -> None:
+    specs = [
+        job(optimizer=optimizer, learning_rate=rate, weight_decay=decay, precision=precision),
+        job(optimizer=optimizer, learning_rate=rate / 3, precision=precision),
+    ]
+    dtype = getattr(torch, precision)
+    given_gradients = gradients(2, dtype, seed)
+    start = torch.randn(2, SIZE, dtype=dtype, generator=torch.Generator().manual_seed(seed + 1))
+    got = ours(specs, start, given_gradients)
+    for member, spec in enumerate(specs):
+        wanted = moved(spec, start[member], given_gradients[:, member])
+        truth = moved(spec, start[member].double(), given_gradients[:, member].double())
+        scale = (truth - start[member]).abs().max().clamp_min(1.0)
+        # In float32 PyTorch's own rounding adds up too: being as near to the truth as it is good enough.
+        rounding = 2.0 * (wanted - truth).abs().max() if precision == "float32" else 0.0
+        tolerance = (1e-12 if precision == "float64" else 1e-6) * scale
+        assert (got[member] - truth).abs().max() <= max(tolerance, rounding)
+
+
+def test_every_optimizer_of_the_spec_is_tested() -> None:
+    tested = {kind(job(optimizer=optimizer)).update for optimizer in OPTIMIZERS}
+    assert tested == {one.update for one in KINDS.values()}
+
+
+def test_clipping_is_pytorchs_own_for_each_member() -> None:
+    specs = [job(optimizer="sgd", gradient_clip=0.5, learning_rate=1.0), job(optimizer="sgd", learning_rate=1.0)]
+    g = gradients(2, torch.float32, 3)[0]
+    w = torch.zeros(2, SIZE)
+    optimizer = Optimizer(specs, torch.device("cpu"), torch.float32)
+    (columns,) = optimizer.plan(np.ones((2, 1)), np.zeros((2, 1)), 1)
+    optimizer.step(w, g.clone(), {"velocity": torch.zeros(2, SIZE)}, columns)
+    parameter = torch.zeros(SIZE, requires_grad=True)
+    parameter.grad = g[0].clone()
+    torch.nn.utils.clip_grad_norm_([parameter], 0.5)
+    assert torch.allclose(-w[0], parameter.grad, rtol=1e-6)
+    assert torch.equal(-w[1], g[1])

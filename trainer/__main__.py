@@ -1,0 +1,184 @@
+"""Trains jobs without a server: `python -m trainer FILE...`.
+
+Each file holds one spec or a list of specs, in YAML or JSON. Specs of one shape train together, as a pack.
+
+For example:
+  python -m trainer examples/digits.yaml
+  python -m trainer examples/*.yaml --out out/
+"""
+
+import argparse
+import json
+import re
+import sys
+from collections.abc import Collection, Sequence
+from itertools import count, groupby
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from spec.built import refusals
+from spec.job import JobSpec
+from spec.sentences import sentences
+from spec.views import Curve
+
+from .member import Entry, Outcome, Point
+
+PACK_LIMIT = 64
+
+
+class Watching:
+    """A conductor for people: progress bars while jobs train, then files and a table."""
+
+    def __init__(self, entries: Sequence[Entry], progress: Progress) -> None:
+        self.curves: dict[str, Curve] = {entry.id: {"epoch": []} for entry in entries}
+        self.outcomes: dict[str, Outcome] = {}
+        self._progress = progress
+        self._bars: dict[str, TaskID] = {
+            entry.id: progress.add_task(entry.id, total=entry.spec.epochs, losses="") for entry in entries
+        }
+        self.waiting: list[Entry] = []
+
+    def admit(self, room: int) -> Sequence[Entry]:
+        """The next that wait."""
+        joining, self.waiting = self.waiting[:room], self.waiting[room:]
+        return joining
+
+    def cancelled(self) -> Collection[str]:
+        """Nobody: Ctrl-C ends everything."""
+        return ()
+
+    def epoch_ended(self, points: Sequence[Point]) -> None:
+        """Draw the bars on."""
+        for point in points:
+            curve = self.curves[point.id]
+            curve["epoch"].append(point.epoch)
+            for name, value in point.metrics.items():
+                curve.setdefault(name, []).append(value)
+            losses = "  ".join(
+                f"{words} {point.metrics[name]:.4f}"
+                for name, words in (("train_loss", "train"), ("val_loss", "validation"))
+                if name in point.metrics
+            )
+            self._progress.update(self._bars[point.id], completed=point.epoch, losses=losses)
+
+    def member_ended(self, outcome: Outcome) -> None:
+        """Keep the outcome, and close its bar."""
+        self.outcomes[outcome.id] = outcome
+        done = len(self.curves[outcome.id]["epoch"])
+        self._progress.update(self._bars[outcome.id], completed=done, total=max(done, 1))
+
+
+def read(path: Path) -> list[JobSpec]:
+    """The specs in a file. Raises `SystemExit` with sentences that name the file and the field."""
+    try:
+        body = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SystemExit(f"{path}: {error.strerror}") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise SystemExit(f"{path}: is neither YAML nor JSON: {error}") from error
+    bodies: list[Any] = body if isinstance(body, list) else [body]
+    if not body:
+        raise SystemExit(f"{path}: holds no spec: give at least `dataset: digits`")
+    specs = []
+    for index, one in enumerate(bodies):
+        where = f"{path}[{index}]" if isinstance(body, list) else f"{path}"
+        try:
+            spec = JobSpec.model_validate(one)
+        except ValidationError as error:
+            faults = sentences(error, one)
+        else:
+            faults = refusals(spec)
+            specs.append(spec)
+        if faults:
+            raise SystemExit("\n".join(": ".join(filter(None, (where, fault.path, fault.message))) for fault in faults))
+    return specs
+
+
+def named(files: Sequence[Path]) -> list[Entry]:
+    """An entry for each spec in the files, with an id that people recognise and that can name a folder."""
+    entries: dict[str, Entry] = {}
+    for path in files:
+        for spec in read(path):
+            name = re.sub(r"[^\w.-]+", "-", spec.name or path.stem).strip(".-") or "job"
+            ids = (f"{name}-{number}" if number > 1 else name for number in count(1))
+            free = next(one for one in ids if one not in entries)
+            entries[free] = Entry(free, spec)
+    return list(entries.values())
+
+
+def write(entry: Entry, outcome: Outcome, curve: Curve, out: Path) -> None:
+    """A job's files: its curve, its picture and, when it succeeded, its model."""
+    from . import export, plots
+
+    folder = out / entry.id
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "curve.json").write_text(json.dumps(curve))
+    stopped = len(curve["epoch"]) if outcome.stop_reason == "early_stopping" else None
+    picture = plots.curves_png(curve, title=entry.id, best_epoch=outcome.best_epoch, early_stop_epoch=stopped)
+    (folder / "curves.png").write_bytes(picture)
+    if outcome.end == "succeeded":
+        export.save(outcome, entry.spec, folder)
+
+
+def table(entries: Sequence[Entry], watching: Watching) -> Table:
+    """What became of each job."""
+    shown = Table("job", "end", "epochs", "best epoch", "train loss", "val loss", "val accuracy", "gap")
+    for entry in entries:
+        outcome = watching.outcomes[entry.id]
+        best = outcome.best_metrics or {}
+        numbers = [
+            f"{best[name]:.4f}" if name in best else "-"
+            for name in ("train_loss", "val_loss", "val_accuracy", "generalization_gap")
+        ]
+        why = str(outcome.stop_reason or outcome.message or outcome.end)
+        epochs = len(watching.curves[entry.id]["epoch"])
+        shown.add_row(entry.id, why, str(epochs), str(outcome.best_epoch or "-"), *numbers)
+    return shown
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Train all the files hold; 0 when every job succeeded."""
+    parser = argparse.ArgumentParser(
+        prog="python -m trainer", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="specs, YAML or JSON")
+    parser.add_argument("--out", type=Path, default=Path("out"), help="where files go, a folder per job (out)")
+    parser.add_argument("--device", default="cpu", help="as PyTorch names it: cpu, cuda, cuda:1 (cpu)")
+    options = parser.parse_args(arguments)
+    entries = named(options.files)
+
+    import torch
+
+    from .fit import fit
+
+    torch.set_num_threads(1)
+    torch.set_flush_denormal(True)
+    console = Console()
+    with Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[losses]}"),
+        console=console,
+    ) as progress:
+        watching = Watching(entries, progress)
+        for _, group in groupby(sorted(entries, key=lambda entry: entry.spec.pack_key), lambda e: e.spec.pack_key):
+            pack = list(group)
+            watching.waiting = pack[PACK_LIMIT:]
+            fit(pack[:PACK_LIMIT], watching, device=torch.device(options.device), limit=PACK_LIMIT)
+    for entry in entries:
+        write(entry, watching.outcomes[entry.id], watching.curves[entry.id], options.out)
+    console.print(table(entries, watching))
+    console.print(f"Curves, pictures and models are in {options.out}/")
+    return 0 if all(outcome.end == "succeeded" for outcome in watching.outcomes.values()) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,23 @@
+"""The finished model as files anybody can read: safetensors and JSON, no pickle.
+
+`model.safetensors` holds `layers.<i>.weight` [out, in] (or [out, in, k, k] of a convolution) and `layers.<i>.bias`
+[out], as `torch.nn.Linear` and `torch.nn.Conv2d` hold them, in the order of the layers; with normalisation also
+`norms.<i>.weight`, `.bias` and, for batches, `.running_mean`, `.running_var` of hidden layer i.
+"""
+
+import json
+from pathlib import Path
+
+from safetensors.torch import save as to_bytes
+
+from spec.job import JobSpec
+
+from .member import Outcome
+
+
+def save(outcome: Outcome, spec: JobSpec, folder: Path) -> None:
+    """Write `model.safetensors` and `spec.json` into `folder`; whoever publishes them from there makes them last."""
+    note = {"epoch": str(outcome.best_epoch), "metrics": json.dumps(dict(outcome.best_metrics or {}))}
+    arrays = {name: array.contiguous() for name, array in outcome.model.items()}
+    (folder / "model.safetensors").write_bytes(to_bytes(arrays, note))
+    (folder / "spec.json").write_text(spec.model_dump_json(indent=2) + "\n")

@@ -1,0 +1,113 @@
+"""Training: the whole loop."""
+
+from collections.abc import Collection, Sequence
+
+import torch
+
+from spec.dataset import Shipped
+from spec.job import JobSpec
+from spec.states import FailureReason
+
+from .errors import TrainerError
+from .member import Conductor, Entry, Member, Outcome, Point
+from .pack import Pack
+
+__all__ = ["Conductor", "Entry", "Outcome", "Point", "fit", "warm_up"]
+
+
+def fit(entries: Sequence[Entry], conductor: Conductor, *, device: torch.device, limit: int) -> None:
+    """Train jobs of one shape together, until each has ended and no more join.
+
+    `entries` begin; the conductor may add others of the same pack key between epochs, up to `limit` members at a time.
+    It hears of each epoch and of each end. Every member gets the result that it would get alone.
+    """
+    if not entries:
+        return
+    pack = Pack(entries[0].spec, device)
+    _join(pack, entries, conductor)
+    while pack.members:
+        _train_epoch(pack, conductor)
+        _judge(pack, conductor)
+        _join(pack, conductor.admit(limit - len(pack.members)), conductor)
+
+
+def warm_up(device: torch.device) -> None:
+    """Train the smallest job there is, so that the first real one does not wait for what is loaded at first use."""
+    spec = JobSpec(dataset=Shipped(name="iris"), epochs=1, dropout=0.1)
+    fit([Entry("warm-up", spec)], _Nobody(), device=device, limit=1)
+
+
+class _Nobody:
+    """A conductor that has nothing to say and nothing to hear."""
+
+    def admit(self, room: int) -> Sequence[Entry]:
+        """Nobody joins."""
+        return ()
+
+    def cancelled(self) -> Collection[str]:
+        """Nobody is dropped."""
+        return ()
+
+    def epoch_ended(self, points: Sequence[Point]) -> None:
+        """Nobody listens."""
+
+    def member_ended(self, outcome: Outcome) -> None:
+        """Nobody listens."""
+
+
+def _train_epoch(pack: Pack, conductor: Conductor) -> None:
+    """One pass over the training split, in mini-batches: each member in its own order, with its own dropout."""
+    pack.begin_epoch()
+    for chunk in pack.chunks():
+        for member in pack.leave(conductor.cancelled()):
+            conductor.member_ended(Outcome(member.id, "cancelled"))
+        if not pack.members:
+            return
+        for step, batch in pack.batches(chunk):
+            loss = pack.loss(batch)  # forward
+            gradient = pack.gradient(loss)  # backpropagation
+            pack.descend(step, batch, loss, gradient)  # gradient descent
+
+
+def _judge(pack: Pack, conductor: Conductor) -> None:
+    """Measure every member, keep the weights of those that improved, and let go of those that are done."""
+    if not pack.members:
+        return
+    measured = pack.end_epoch()
+    pack.keep_best([member for member, metrics, _ in measured if member.measure(metrics)])
+    conductor.epoch_ended([Point(member.id, member.epoch, metrics) for member, metrics, _ in measured])
+    outcomes = [
+        outcome for member, metrics, norm in measured if (outcome := _outcome(pack, member, metrics, norm)) is not None
+    ]
+    pack.leave({outcome.id for outcome in outcomes})
+    for outcome in outcomes:
+        conductor.member_ended(outcome)
+
+
+def _outcome(pack: Pack, member: Member, metrics: dict[str, float], norm: float) -> Outcome | None:
+    verdict = member.verdict(metrics, norm)
+    if verdict is None or isinstance(verdict, Outcome):
+        return verdict
+    return Outcome(
+        member.id,
+        "succeeded",
+        stop_reason=verdict,
+        best_epoch=member.best_epoch if member.spec.restore_best else member.epoch,
+        best_metrics=member.best_metrics if member.spec.restore_best else metrics,
+        model=pack.model(member),
+    )
+
+
+def _join(pack: Pack, entries: Sequence[Entry], conductor: Conductor) -> None:
+    """Add jobs to the pack; one whose data cannot be used ends here, and hurts nobody else."""
+    members = []
+    for entry in entries:
+        try:
+            pack.prepare(entry.spec)
+        except TrainerError as error:
+            conductor.member_ended(
+                Outcome(entry.id, "failed", failure_reason=FailureReason.bad_data, message=str(error))
+            )
+        else:
+            members.append(Member(entry))
+    pack.join(members)

@@ -1,0 +1,121 @@
+"""One member of a pack: how far it is, what it measured, and when it is done."""
+
+import math
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+from torch import Tensor
+
+from spec.job import JobSpec, Plateau
+from spec.states import FailureReason, StopReason
+
+from .schedules import share
+
+End = Literal["succeeded", "diverged", "cancelled", "failed"]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A job that is to be trained."""
+
+    id: str
+    spec: JobSpec
+
+
+@dataclass(frozen=True)
+class Point:
+    """What was measured of one member after one epoch."""
+
+    id: str
+    epoch: int
+    metrics: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a member ended; `model` holds its arrays by name, on the CPU, when it succeeded."""
+
+    id: str
+    end: End
+    stop_reason: StopReason | None = None
+    failure_reason: FailureReason | None = None
+    message: str = ""
+    best_epoch: int | None = None
+    best_metrics: Mapping[str, float] | None = None
+    model: Mapping[str, Tensor] = field(default_factory=dict)
+
+
+class Conductor(Protocol):
+    """Whom a pack talks to while it trains."""
+
+    def admit(self, room: int) -> Sequence[Entry]:
+        """Jobs that join now, `room` at most; asked between epochs."""
+
+    def cancelled(self) -> Collection[str]:
+        """Ids of members to drop; asked every few steps, so it must be cheap."""
+
+    def epoch_ended(self, points: Sequence[Point]) -> None:
+        """Hear what was measured of every member after an epoch."""
+
+    def member_ended(self, outcome: Outcome) -> None:
+        """Hear that a member has left the pack."""
+
+
+class Member:
+    """A job in training. Its weights are a row of its pack; all else that is its own is here."""
+
+    def __init__(self, entry: Entry) -> None:
+        self.id, self.spec = entry.id, entry.spec
+        self.epoch = 0
+        self.steps = 0
+        self.best_epoch = 0
+        self.best_metrics: Mapping[str, float] = {}
+        self._best = math.inf
+        self._waited = 0
+        self._plateau = 1.0
+        self._plateau_best = math.inf
+        self._plateau_waited = 0
+
+    @property
+    def rate(self) -> float:
+        """The learning rate of the epoch that comes next."""
+        spec = self.spec
+        return spec.learning_rate * share(spec.schedule, self.epoch + 1, spec.epochs) * self._plateau
+
+    def measure(self, metrics: Mapping[str, float]) -> bool:
+        """Take in what an epoch measured; whether it was the best so far."""
+        watched = self.spec.watched
+        value = -metrics[watched] if watched.endswith("accuracy") else metrics[watched]
+        self._wait_on_plateau(value)
+        if not value < self._best - self.spec.min_delta:
+            self._waited += 1
+            return False
+        self._best, self._waited = value, 0
+        self.best_epoch, self.best_metrics = self.epoch, metrics
+        return True
+
+    def verdict(self, metrics: Mapping[str, float], gradient_norm: float) -> Outcome | StopReason | None:
+        """Whether training ends after this epoch: badly, well, or not yet."""
+        if not all(math.isfinite(metrics[name]) for name in ("train_loss", "val_loss") if name in metrics):
+            message = f"The loss was not finite after epoch {self.epoch}: try a smaller learning_rate."
+            return Outcome(self.id, "diverged", failure_reason=FailureReason.diverged, message=message)
+        if self.spec.tolerance is not None and gradient_norm < self.spec.tolerance:
+            return StopReason.converged
+        if self.epoch >= self.spec.epochs:
+            return StopReason.max_epochs
+        if self.spec.patience is not None and self._waited >= self.spec.patience:
+            return StopReason.early_stopping
+        return None
+
+    def _wait_on_plateau(self, value: float) -> None:
+        """Reduce the learning rate when the watched metric stands still (ReduceLROnPlateau, threshold 1e-4)."""
+        schedule = self.spec.schedule
+        if not isinstance(schedule, Plateau):
+            return
+        if value < self._plateau_best - 1e-4 * abs(self._plateau_best if math.isfinite(self._plateau_best) else 0.0):
+            self._plateau_best, self._plateau_waited = value, 0
+            return
+        self._plateau_waited += 1
+        if self._plateau_waited > schedule.patience:
+            self._plateau, self._plateau_waited = self._plateau * schedule.factor, 0

@@ -1,0 +1,80 @@
+"""Random numbers that are functions, not streams.
+
+Every number is a pure function of (seed, epoch, purpose, index): nothing depends on which pack a member is in, on its
+row, on its mates or on what was drawn before. So a job gets the same numbers alone, in any pack, and after a resume.
+"""
+
+from collections.abc import Sequence
+from enum import IntEnum
+
+import numpy as np
+import torch
+from torch import Tensor
+
+_MASK64 = (1 << 64) - 1
+_MASK32 = (1 << 32) - 1
+
+
+class Purpose(IntEnum):
+    """What numbers are for; each purpose has numbers of its own."""
+
+    weights = 1
+    order = 2
+    dropout = 3
+    split = 4
+
+
+def mix(*words: int) -> int:
+    """A 64-bit digest of whole numbers (splitmix64, Steele et al. 2014, applied word by word)."""
+    state = 0
+    for word in words:
+        state = (state + 0x9E3779B97F4A7C15 + (word & _MASK64)) & _MASK64
+        state = ((state ^ (state >> 30)) * 0xBF58476D1CE4E5B9) & _MASK64
+        state = ((state ^ (state >> 27)) * 0x94D049BB133111EB) & _MASK64
+        state ^= state >> 31
+    return state
+
+
+def generator(seed: int, purpose: Purpose) -> torch.Generator:
+    """PyTorch's generator for draws that happen once per job, such as its first weights."""
+    return torch.Generator().manual_seed(mix(seed, purpose))
+
+
+def keys(seeds: Sequence[int], epochs: Sequence[int], purpose: Purpose, device: torch.device) -> Tensor:
+    """Two 32-bit keys per member for `bits`: int32 [members, 2]."""
+    digests = [mix(seed, epoch, purpose) for seed, epoch in zip(seeds, epochs, strict=True)]
+    words = np.array([[digest & _MASK32, digest >> 32] for digest in digests], dtype=np.uint32)
+    return torch.from_numpy(words.view(np.int32)).to(device)
+
+
+def bits(keyed: Tensor, first: int, count: int) -> Tensor:
+    """32 random bits for each index first .. first + count: int32 [members, count].
+
+    A counter is hashed with a member's two keys by Wellons' lowbias32 (two multiplications, three xor-shifts).
+    """
+    counter = torch.arange(first, first + count, dtype=torch.int64, device=keyed.device)
+    mixed = (counter * 0x9E3779B1).to(torch.int32)  # wraps: an odd multiplier permutes all counters
+    x = mixed ^ keyed[:, :1]
+    shifted = torch.empty_like(x)
+    for multiplier, shift in ((0x7FEB352D, 16), (0x846CA68B - (1 << 32), 15)):
+        _xor_shift(x, shift, shifted)
+        x.mul_(multiplier)
+        x.add_(keyed[:, 1:])
+    _xor_shift(x, 16, shifted)
+    return x
+
+
+def _xor_shift(x: Tensor, by: int, scratch: Tensor) -> None:
+    """Do x ^= x >> by, with zeros shifted in."""
+    torch.bitwise_right_shift(x, by, out=scratch)
+    scratch.bitwise_and_((1 << (32 - by)) - 1)
+    x.bitwise_xor_(scratch)
+
+
+def permutations(seeds: Sequence[int], epochs: Sequence[int], rows: int, device: torch.device) -> Tensor:
+    """The order in which each member sees the rows in this epoch: int64 [members, rows]."""
+    drawn = bits(keys(seeds, epochs, Purpose.order, device), 0, rows)
+    # The index in the low half makes every word different, so the order is the same on every device.
+    words = (drawn.to(torch.int64) << 32) | torch.arange(rows, device=device)
+    on_cpu = device.type == "cpu"  # NumPy's sort is vectorised there; torch's own is ten times slower
+    return (torch.from_numpy(np.sort(words.numpy(), axis=1)) if on_cpu else words.sort(dim=1).values) & _MASK32
