@@ -1,0 +1,81 @@
+from pathlib import Path
+
+import pytest
+
+from worker.devices import Device, Machine, cgroup_cores, devices, this_machine
+from worker.errors import BadDevicesError
+
+LAPTOP = Machine(cores=4)
+SERVER = Machine(cores=16, gpus=("0", "1", "2"))
+CPU = Device("cpu", "cpu")
+
+
+def test_auto_is_one_slot_per_core_without_a_gpu() -> None:
+    assert devices("auto", LAPTOP) == (CPU,) * 4
+
+
+def test_auto_is_one_slot_per_gpu_where_there_are_some() -> None:
+    assert [device.name for device in devices("auto", SERVER)] == ["cuda:0", "cuda:1", "cuda:2"]
+
+
+def test_cpu_with_a_number_is_so_many_slots() -> None:
+    assert devices("cpu:3", LAPTOP) == (CPU,) * 3
+    assert devices("cpu", SERVER) == (CPU,) * 16
+
+
+def test_gpus_can_be_chosen_one_by_one_and_mixed_with_cpu_slots() -> None:
+    chosen = devices("cuda:2, cuda:0,cpu:1", SERVER)
+    assert [device.name for device in chosen] == ["cuda:2", "cuda:0", "cpu"]
+    assert [device.visible for device in chosen] == ["2", "0", None]
+
+
+@pytest.mark.parametrize(
+    ("wish", "says"),
+    [
+        ("", "means nothing"),
+        ("gpu", "means nothing"),
+        ("cpu:0", "means nothing"),
+        ("cpu:-1", "means nothing"),
+        ("cpu:x", "means nothing"),
+        ("cpu:1:2", "means nothing"),
+        ("cuda:9", "shows 3 GPUs"),
+        ("cuda:1,cuda:1", "twice"),
+        ("cuda,cuda:1", "twice"),
+    ],
+)
+def test_a_wish_that_cannot_be_met_says_what_to_do(wish: str, says: str) -> None:
+    with pytest.raises(BadDevicesError, match=says):
+        devices(wish, SERVER)
+
+
+def test_cuda_without_a_gpu_is_refused() -> None:
+    with pytest.raises(BadDevicesError, match="no GPU: use cpu"):
+        devices("cuda", LAPTOP)
+
+
+def test_a_gpu_slot_sees_only_its_own_gpu() -> None:
+    (device,) = devices("cuda:1", SERVER)
+    assert device.environment["CUDA_VISIBLE_DEVICES"] == "1"
+    assert CPU.environment["CUDA_VISIBLE_DEVICES"] == ""
+    assert CPU.environment["OMP_NUM_THREADS"] == "1"
+
+
+@pytest.mark.parametrize(
+    ("content", "cores"), [("max 100000\n", None), ("150000 100000\n", 1.5), ("not a quota", None)]
+)
+def test_the_control_groups_grant_is_read(tmp_path: Path, content: str, cores: float | None) -> None:
+    (tmp_path / "cpu.max").write_text(content)
+    assert cgroup_cores(tmp_path) == cores
+
+
+@pytest.mark.parametrize(("quota", "cores"), [("-1", None), ("200000", 2.0)])
+def test_the_grant_of_an_old_control_group_is_read(tmp_path: Path, quota: str, cores: float | None) -> None:
+    (tmp_path / "cpu").mkdir()
+    (tmp_path / "cpu/cpu.cfs_quota_us").write_text(quota + "\n")
+    (tmp_path / "cpu/cpu.cfs_period_us").write_text("100000\n")
+    assert cgroup_cores(tmp_path) == cores
+
+
+def test_this_machine_has_a_core_and_counts_without_cuda() -> None:
+    assert this_machine({}).cores >= 1
+    assert this_machine({"CUDA_VISIBLE_DEVICES": ""}).gpus == ()

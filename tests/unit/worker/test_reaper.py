@@ -1,0 +1,58 @@
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from spec.job import JobSpec
+from spec.states import JobStatus
+from store import db
+from store.jobs import JobStore
+from worker.reaper import Reaper
+
+SPEC = JobSpec.model_validate({"dataset": "xor"})
+
+
+class Bell:
+    """A doorbell whose broker is up or down."""
+
+    def __init__(self, *, up: bool = True) -> None:
+        self.up = up
+        self.rung: list[str] = []
+
+    def ring(self, *job_ids: str) -> bool:
+        self.rung.extend(job_ids)
+        return self.up
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[JobStore]:
+    url = f"sqlite:///{tmp_path / 'record.db'}"
+    db.migrate(url)
+    engine = db.connect(url)
+    yield JobStore(engine)
+    engine.dispose()
+
+
+def test_what_a_dead_worker_held_is_queued_and_rung_at_once(store: JobStore) -> None:
+    (job,) = store.submit([SPEC], owner="ada").jobs
+    store.claim(worker="dead", device="cpu", limit=1, lease_s=-1.0)
+    bell = Bell()
+    Reaper(store, bell).once()
+    assert store.get(job.id, owner=None).status is JobStatus.queued
+    assert bell.rung == [job.id]
+
+
+def test_a_job_whose_bell_may_still_come_is_left_alone(store: JobStore) -> None:
+    store.submit([SPEC], owner="ada")
+    bell = Bell()
+    Reaper(store, bell).once()
+    assert bell.rung == []
+
+
+def test_one_bell_tells_that_the_broker_is_down(store: JobStore) -> None:
+    store.submit([SPEC, SPEC], owner="ada")
+    store.claim(worker="dead", device="cpu", limit=2, lease_s=-1.0)
+    bell = Bell(up=False)
+    Reaper(store, bell).once()
+    assert len(bell.rung) == 1
+    assert len(store.unrung(older_than_s=0.0)) == 2

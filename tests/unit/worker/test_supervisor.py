@@ -1,0 +1,414 @@
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from spec.job import JobSpec
+from spec.states import FailureReason, JobStatus, StopReason
+from store import db
+from store.files import Files
+from store.jobs import JobStore
+from worker.devices import Device
+from worker.errors import TrainerDied
+from worker.heart import Heart
+from worker.messages import Cancel, Ended, Order, Points, Report, Room, Train
+from worker.process import Trainer
+from worker.supervisor import DEAF_S, Post, Supervisor
+
+CPU = Device("cpu", "cpu")
+SMALL = {"dataset": "xor", "epochs": 3}
+
+Answer = Callable[["Scripted", Order], Sequence[Report | Exception]]
+
+
+@dataclass
+class Clock:
+    """A clock that moves only when somebody waits."""
+
+    now: float = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@dataclass
+class Scripted:
+    """A trainer that answers orders by a script; waiting for it moves the clock."""
+
+    folder: Path
+    clock: Clock
+    answer: Answer
+    orders: list[Order] = field(default_factory=list)
+    reports: deque[Report | Exception] = field(default_factory=deque)
+    killed: bool = False
+    while_waiting: Callable[[], None] = lambda: None
+
+    def say(self, order: Order) -> None:
+        self.orders.append(order)
+        self.reports.extend(self.answer(self, order))
+
+    def hear(self, timeout_s: float) -> Report | None:
+        if not self.reports:
+            if self.killed:
+                raise TrainerDied(-9)
+            self.clock.now += timeout_s
+            self.while_waiting()
+            return None
+        report = self.reports.popleft()
+        if isinstance(report, Exception):
+            self.killed = True
+            raise report
+        return report
+
+    def kill(self) -> None:
+        self.killed = True
+
+    def close(self) -> None:
+        self.killed = True
+
+    def alive(self) -> bool:
+        return not self.killed
+
+
+def points(job_id: str, *epochs: int) -> Points:
+    values: list[float | None] = [1.0 / epoch for epoch in epochs]
+    return Points(curves={job_id: {"epoch": [float(epoch) for epoch in epochs], "train_loss": values}})
+
+
+def done(trainer: Scripted, job_id: str) -> Ended:
+    """The member succeeded and its model lies in the trainer's folder."""
+    folder = trainer.folder / job_id
+    folder.mkdir(parents=True)
+    (folder / "model.safetensors").write_bytes(b"weights of " + job_id.encode())
+    return Ended(
+        id=job_id,
+        end="succeeded",
+        stop_reason=StopReason.max_epochs,
+        best_epoch=3,
+        best_metrics={"train_loss": 0.25},
+        files=("model.safetensors",),
+    )
+
+
+def succeeds(trainer: Scripted, order: Order) -> list[Report | Exception]:
+    if isinstance(order, Cancel):
+        return []
+    return [report for job in order.jobs for report in (points(job.id, 1, 2, 3), done(trainer, job.id))]
+
+
+def drops_when_told(trainer: Scripted, order: Order) -> list[Report | Exception]:
+    """Trains one epoch and then for ever, until it is told to drop a member."""
+    if isinstance(order, Cancel):
+        return [Ended(id=job_id, end="cancelled") for job_id in order.ids]
+    return [points(job.id, 1) for job in order.jobs]
+
+
+class Bench:
+    """A supervisor with a scripted trainer, over a real record."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.url = f"sqlite:///{folder / 'record.db'}"
+        db.migrate(self.url)
+        self.engine = db.connect(self.url)
+        self.store = JobStore(self.engine)
+        self.files = Files(f"file://{folder / 'files'}")
+        self.clock = Clock()
+        self.heart = Heart(self.store, worker="bench", lease_s=30.0, clock=self.clock)
+        self.trainers: list[Scripted] = []
+        self.rung: list[str] = []
+
+    def supervisor(self, *answers: Answer, pack_limit: int = 0) -> Supervisor:
+        """Its first trainer answers by the first script, the next by the second, further ones by the last."""
+
+        def start(device: Device) -> Trainer:
+            number = len(self.trainers)
+            script = answers[min(number, len(answers) - 1)]
+            self.trainers.append(Scripted(self.folder / f"trainer-{number}", self.clock, script))
+            self.trainers[-1].while_waiting = self.heart.beat
+            return self.trainers[-1]
+
+        post = Post(
+            worker="bench",
+            store=self.store,
+            files=self.files,
+            heart=self.heart,
+            start_trainer=start,
+            ring=self.rung.append,
+            announce=lambda: None,
+            pack_limit=pack_limit,
+            clock=self.clock,
+        )
+        return Supervisor(CPU, post)
+
+    def submit(self, *specs: dict[str, object]) -> list[str]:
+        submitted = self.store.submit([JobSpec.model_validate(spec) for spec in specs], owner="ada")
+        return [job.id for job in submitted.jobs]
+
+    def status(self, job_id: str) -> JobStatus:
+        return self.store.get(job_id, owner=None).status
+
+    def trained_together(self) -> list[int]:
+        """How many jobs came with each order to train, over all trainers."""
+        return [len(order.jobs) for trainer in self.trainers for order in trainer.orders if isinstance(order, Train)]
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[Bench]:
+    bench = Bench(tmp_path)
+    yield bench
+    bench.engine.dispose()
+
+
+def test_a_job_is_trained_and_written_down(bench: Bench) -> None:
+    (job_id,) = bench.submit(SMALL)
+    bench.supervisor(succeeds).drain()
+
+    job = bench.store.get(job_id, owner=None)
+    assert (job.status, job.stop_reason, job.best_epoch) == (JobStatus.succeeded, StopReason.max_epochs, 3)
+    assert bench.store.curve(job_id)["train_loss"] == [1.0, 0.5, 1.0 / 3.0]
+    (artifact,) = bench.store.artifacts(job_id)
+    assert artifact.name == "model.safetensors"
+    assert bench.files.get(f"jobs/{job_id}/a1/model.safetensors") == b"weights of " + job_id.encode()
+
+
+def test_jobs_of_one_key_train_as_one_pack(bench: Bench) -> None:
+    ids = bench.submit(*(SMALL | {"seed": seed} for seed in range(5)))
+    bench.supervisor(succeeds).drain()
+    assert bench.trained_together() == [5]
+    assert {bench.status(job_id) for job_id in ids} == {JobStatus.succeeded}
+
+
+def test_the_pack_limit_holds(bench: Bench) -> None:
+    bench.submit(*(SMALL | {"seed": seed} for seed in range(3)))
+    bench.supervisor(succeeds, pack_limit=1).drain()
+    assert bench.trained_together() == [1, 1, 1]
+
+
+def test_one_bell_drains_all_keys(bench: Bench) -> None:
+    ids = bench.submit(SMALL, SMALL | {"batch_size": 8}, SMALL | {"batch_size": 16})
+    bench.supervisor(succeeds).drain()
+    assert {bench.status(job_id) for job_id in ids} == {JobStatus.succeeded}
+    assert len(bench.trainers) == 1
+
+
+def test_a_queued_job_joins_the_running_pack_when_there_is_room(bench: Bench) -> None:
+    (first,) = bench.submit(SMALL)
+    joined: list[str] = []
+
+    def script(trainer: Scripted, order: Order) -> list[Report | Exception]:
+        assert isinstance(order, Train)
+        if not joined:
+            joined.extend(bench.submit(SMALL | {"seed": 7}))
+            return [points(first, 1), Room(room=1)]
+        return [done(trainer, first), *succeeds(trainer, order)]
+
+    bench.supervisor(script).drain()
+    assert bench.trained_together() == [1, 1]
+    assert [bench.status(job_id) for job_id in (first, *joined)] == [JobStatus.succeeded] * 2
+
+
+def test_a_crash_alone_is_charged_and_tried_again(bench: Bench) -> None:
+    (job_id,) = bench.submit(SMALL)
+    bench.supervisor(lambda _trainer, _order: [TrainerDied(-11)], succeeds).drain()
+    job = bench.store.get(job_id, owner=None)
+    assert (job.status, job.attempt) == (JobStatus.succeeded, 2)
+    assert any("SIGSEGV" in event.reason for event in bench.store.events(job_id))
+
+
+def test_a_job_that_always_crashes_ends(bench: Bench) -> None:
+    (job_id,) = bench.submit(SMALL | {"max_attempts": 2})
+    bench.supervisor(lambda _trainer, _order: [TrainerDied(-11)]).drain()
+    assert bench.status(job_id) is JobStatus.failed
+    assert len(bench.trainers) <= 3
+
+
+def test_a_pack_that_crashes_is_halved_until_the_culprit_is_alone(bench: Bench) -> None:
+    ids = bench.submit(*(SMALL | {"seed": seed, "max_attempts": 1} for seed in range(8)))
+    culprit = ids[5]
+
+    def script(trainer: Scripted, order: Order) -> Sequence[Report | Exception]:
+        assert isinstance(order, Train)
+        return [TrainerDied(-11)] if culprit in {job.id for job in order.jobs} else succeeds(trainer, order)
+
+    bench.supervisor(script).drain()
+    assert bench.status(culprit) is JobStatus.failed
+    assert {bench.status(job_id) for job_id in ids if job_id != culprit} == {JobStatus.succeeded}
+    assert {bench.store.get(job_id, owner=None).attempt for job_id in ids} == {1}
+
+
+def test_epochs_trained_again_are_written_once(bench: Bench) -> None:
+    ids = bench.submit(SMALL, SMALL | {"seed": 1})
+
+    def crashes_together(_trainer: Scripted, order: Order) -> list[Report | Exception]:
+        assert isinstance(order, Train)
+        return [*(points(job.id, 1, 2) for job in order.jobs), TrainerDied(-9)]
+
+    bench.supervisor(crashes_together, succeeds).drain()
+    for job_id in ids:
+        assert bench.store.curve(job_id)["epoch"] == [1, 2, 3]
+
+
+def test_a_pack_that_needs_too_much_memory_is_halved(bench: Bench) -> None:
+    ids = bench.submit(*(SMALL | {"seed": seed} for seed in range(4)))
+
+    def two_at_most(trainer: Scripted, order: Order) -> Sequence[Report | Exception]:
+        assert isinstance(order, Train)
+        if len(order.jobs) <= 2:
+            return succeeds(trainer, order)
+        return [
+            Ended(id=job.id, end="failed", failure_reason=FailureReason.out_of_memory, whole_pack=True)
+            for job in order.jobs
+        ]
+
+    bench.supervisor(two_at_most).drain()
+    assert bench.trained_together() == [4, 2, 2]
+    assert {bench.status(job_id) for job_id in ids} == {JobStatus.succeeded}
+
+
+def test_a_failure_of_one_member_is_its_own(bench: Bench) -> None:
+    good, bad = bench.submit(SMALL, SMALL | {"learning_rate": 900.0})
+
+    def script(trainer: Scripted, order: Order) -> list[Report | Exception]:
+        return [points(bad, 1), Ended(id=bad, end="diverged"), points(good, 1, 2, 3), done(trainer, good)]
+
+    bench.supervisor(script).drain()
+    job = bench.store.get(bad, owner=None)
+    assert (job.status, job.failure_reason) == (JobStatus.failed, FailureReason.diverged)
+    assert job.failure_message == FailureReason.diverged.sentence
+    assert bench.store.curve(bad)["epoch"] == [1]
+    assert bench.status(good) is JobStatus.succeeded
+
+
+def test_a_cancelled_member_keeps_its_partial_curve(bench: Bench) -> None:
+    kept, dropped = bench.submit(SMALL, SMALL | {"seed": 1})
+
+    def script(trainer: Scripted, order: Order) -> list[Report | Exception]:
+        if isinstance(order, Cancel):
+            assert order.ids == (dropped,)
+            return [Ended(id=dropped, end="cancelled"), points(kept, 2, 3), done(trainer, kept)]
+        bench.store.request_cancel(dropped, owner="ada", actor="ada")
+        return [points(kept, 1), points(dropped, 1)]
+
+    bench.supervisor(script).drain()
+    assert bench.status(dropped) is JobStatus.cancelled
+    assert bench.store.curve(dropped)["epoch"] == [1]
+    assert bench.status(kept) is JobStatus.succeeded
+
+
+def test_a_job_that_trains_too_long_fails_with_timeout(bench: Bench) -> None:
+    (job_id,) = bench.submit(SMALL | {"timeout_s": 60.0})
+    began = bench.clock.now
+    bench.supervisor(drops_when_told).drain()
+    job = bench.store.get(job_id, owner=None)
+    assert (job.status, job.failure_reason) == (JobStatus.failed, FailureReason.timeout)
+    assert 60.0 < bench.clock.now - began < 62.0
+    assert bench.store.curve(job_id)["epoch"] == [1]
+
+
+def test_a_trainer_that_does_not_listen_is_killed(bench: Bench) -> None:
+    (job_id,) = bench.submit(SMALL | {"timeout_s": 10.0})
+    began = bench.clock.now
+    bench.supervisor(lambda _trainer, _order: []).drain()
+    assert bench.store.get(job_id, owner=None).failure_reason is FailureReason.timeout
+    assert bench.clock.now - began < 10.0 + DEAF_S + 2.0
+    assert bench.trainers[0].killed
+
+
+def test_a_member_whose_lease_was_lost_is_dropped_in_silence(bench: Bench) -> None:
+    (job_id,) = bench.submit(SMALL)
+    taken: list[int] = []
+
+    def script(trainer: Scripted, order: Order) -> list[Report | Exception]:
+        if isinstance(order, Cancel):
+            return [points(job_id, 2), done(trainer, job_id)]
+        bench.store.requeue(job_id, 1, reason="a test takes it away", charge=False)
+        claims = bench.store.claim(worker="another", device="cpu", limit=1, lease_s=30.0)
+        taken.extend(claim.attempt for claim in claims)
+        return [points(job_id, 1)]
+
+    bench.supervisor(script).drain()
+    job = bench.store.get(job_id, owner=None)
+    assert taken == [2]
+    assert (job.status, job.worker, job.attempt) == (JobStatus.running, "another", 2)
+    assert bench.store.curve(job_id).get("epoch", []) == []
+
+
+def test_members_go_back_uncharged_when_leases_cannot_be_renewed(bench: Bench) -> None:
+    (job_id,) = bench.submit(SMALL | {"max_attempts": 1})
+
+    def script(trainer: Scripted, order: Order) -> Sequence[Report | Exception]:
+        if isinstance(order, Train) and any(isinstance(earlier, Cancel) for earlier in trainer.orders):
+            return succeeds(trainer, order)
+        return drops_when_told(trainer, order)
+
+    bench.heart.beat = lambda: None  # type: ignore[method-assign]  # the record cannot be reached by the heart
+    began = bench.clock.now
+    bench.supervisor(script).drain()
+    assert 20.0 < bench.clock.now - began < 21.0
+    job = bench.store.get(job_id, owner=None)
+    assert (job.status, job.attempt) == (JobStatus.succeeded, 2)
+
+
+def test_the_guard_kills_a_trainer_before_its_leases_pass_on(bench: Bench) -> None:
+    bench.submit(SMALL)
+    supervisor = bench.supervisor(lambda _trainer, _order: [])
+    bench.heart.beat = bench.heart.guard  # type: ignore[method-assign]  # nothing is renewed, and nobody listens
+
+    def stop_when_killed() -> None:
+        bench.heart.guard()
+        if bench.trainers[0].killed:
+            supervisor.stop()
+
+    began = bench.clock.now
+    supervisor._warm()
+    bench.trainers[0].while_waiting = stop_when_killed
+    supervisor.drain()
+    assert bench.trainers[0].killed
+    assert 25.0 <= bench.clock.now - began < 26.0
+
+
+def test_a_stop_gives_the_jobs_back_uncharged_and_rings(bench: Bench) -> None:
+    (job_id,) = bench.submit(SMALL | {"max_attempts": 1})
+    supervisor = bench.supervisor(drops_when_told)
+    supervisor._warm()
+    bench.trainers[0].while_waiting = supervisor.stop
+    supervisor.drain()
+    assert bench.status(job_id) is JobStatus.queued
+    assert bench.rung == [job_id]
+
+
+def test_nothing_is_claimed_while_the_trainer_cannot_start(bench: Bench) -> None:
+    (job_id,) = bench.submit(SMALL)
+
+    def start(device: Device) -> Trainer:
+        raise TrainerDied(1)
+
+    post = Post(
+        worker="bench",
+        store=bench.store,
+        files=bench.files,
+        heart=bench.heart,
+        start_trainer=start,
+        ring=bench.rung.append,
+        announce=lambda: None,
+        clock=bench.clock,
+    )
+    Supervisor(CPU, post).drain()
+    job = bench.store.get(job_id, owner=None)
+    assert (job.status, job.attempt) == (JobStatus.queued, 0)
+
+
+def test_a_model_that_cannot_be_published_is_no_success(bench: Bench) -> None:
+    (job_id,) = bench.submit(SMALL)
+
+    def script(trainer: Scripted, order: Order) -> list[Report | Exception]:
+        (trainer.folder / job_id).mkdir(parents=True)
+        return [points(job_id, 1), Ended(id=job_id, end="succeeded", files=("model.safetensors",))]
+
+    bench.supervisor(script).drain()
+    job = bench.store.get(job_id, owner=None)
+    assert (job.status, job.failure_reason) == (JobStatus.failed, FailureReason.error)
+    assert "could not be written" in (job.failure_message or "")

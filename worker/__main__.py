@@ -1,0 +1,169 @@
+"""A worker: `python -m worker [--devices ...]` trains queued jobs on this machine until it is told to stop.
+
+SIGTERM or SIGINT stops the trainers, gives their jobs back uncharged and ends within 20 seconds; a second one ends it
+now, and the jobs come back when their leases expire.
+"""
+
+import argparse
+import logging
+import os
+import signal
+import socket
+import sys
+import threading
+import uuid
+from collections.abc import Sequence
+
+from celery import Celery
+
+from spec.settings import BadSettingsError, Settings
+from store import db
+from store.doorbell import Doorbell
+from store.errors import StoreError
+from store.files import Files
+from store.jobs import JobStore
+from store.workers import WorkerRecord, WorkerStore
+
+from . import tasks
+from .app import create_app
+from .devices import Device, devices, this_machine
+from .errors import BadDevicesError
+from .heart import Heart
+from .process import TrainerProcess
+from .reaper import Reaper
+from .slots import Slots
+from .supervisor import Post, Supervisor
+
+log = logging.getLogger("worker")
+
+GIVE_BACK_S = 15.0
+REGISTER_EVERY_S = 5.0
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a worker until a signal ends it; its exit code."""
+    parser = argparse.ArgumentParser(prog="python -m worker", description="Trains queued jobs on this machine.")
+    parser.add_argument("--devices", help="auto, cpu, cpu:4 (four slots), cuda, or cuda:0,cuda:1")
+    options = parser.parse_args(arguments)
+    try:
+        settings = Settings.read()
+        slots_of = devices(options.devices or settings.devices, this_machine())
+    except (BadSettingsError, BadDevicesError) as error:
+        parser.error(str(error))
+    logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("celery").setLevel(logging.WARNING)  # two lines a bell would bury what happens to jobs
+    return Worker(settings, slots_of).run()
+
+
+class Worker:
+    """One worker process: its slots, and the threads that look after them."""
+
+    def __init__(self, settings: Settings, devices: Sequence[Device]) -> None:
+        engine = db.connect(settings.database_url)
+        store = JobStore(engine)
+        self.name = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
+        self._workers = WorkerStore(engine)
+        self._devices = tuple(device.name for device in devices)
+        self._heart = Heart(store, worker=self.name, lease_s=settings.lease_s)
+        doorbell = Doorbell(settings.broker_url)
+        self._reaper = Reaper(store, doorbell)
+        post = Post(
+            worker=self.name,
+            store=store,
+            files=Files(settings.files_url),
+            heart=self._heart,
+            start_trainer=lambda device: TrainerProcess.start(device, dict(os.environ), settings.log_level),
+            ring=doorbell.ring,
+            announce=self._beat,
+            pack_limit=settings.pack_limit,
+        )
+        self.slots = Slots([Supervisor(device, post) for device in devices])
+        self._app = create_app(settings.broker_url)
+        tasks.register(self._app, self.slots)
+        self._told_to_stop = threading.Event()
+        self._stopped = threading.Event()
+
+    def run(self) -> int:
+        """Work until a signal; 0 when every job was given back."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._on_signal)
+        bodies = {
+            "heart": lambda: self._heart.run(self._stopped),
+            "guard": lambda: self._heart.run_guard(self._stopped),
+            "reaper": lambda: self._reaper.run(self._stopped),
+            "register": self._register,
+            "bells": lambda: hear_bells(self._app, len(self.slots), self._told_to_stop),
+        }
+        bodies |= {f"watch-{number}": self.slots.watch for number in range(len(self.slots))}
+        self._beat()
+        for name, body in bodies.items():
+            threading.Thread(target=body, name=name, daemon=True).start()
+        log.info("worker %s trains on %s", self.name, ", ".join(self._devices))
+        self._told_to_stop.wait()
+        return self._stop()
+
+    def _stop(self) -> int:
+        log.info("worker %s stops: its jobs go back to the queue", self.name)
+        given_back = self.slots.stop(within_s=GIVE_BACK_S)
+        self._stopped.set()
+        try:
+            self._workers.gone(self.name)
+        except StoreError as error:
+            log.warning("not signed off: %s", error)
+        return 0 if given_back else 1
+
+    def _on_signal(self, number: int, _frame: object) -> None:
+        if self._told_to_stop.is_set():
+            os._exit(128 + number)  # the trainers see their input end, and end too
+        self._told_to_stop.set()
+
+    def _register(self) -> None:
+        """Tell the record now and then that this worker lives."""
+        while not self._stopped.wait(REGISTER_EVERY_S):
+            self._beat()
+
+    def _beat(self) -> None:
+        try:
+            self._workers.beat(
+                WorkerRecord(
+                    id=self.name,
+                    host=socket.gethostname(),
+                    pid=os.getpid(),
+                    devices=self._devices,
+                    slots=len(self.slots),
+                    free_slots=self.slots.free,
+                )
+            )
+        except StoreError as error:
+            log.warning("not registered: %s", error)
+
+
+def hear_bells(app: Celery, slots: int, stop: threading.Event) -> None:
+    """Run Celery's consumer until `stop`, and again when it gives up: the watch trains on without bells."""
+    from celery.app.trace import setup_worker_optimizations
+    from celery.worker import state
+
+    def end() -> None:
+        stop.wait()
+        state.should_stop = 0
+
+    threading.Thread(target=end, name="bells-end", daemon=True).start()
+    setup_worker_optimizations(app)  # threads of the pool would else look for their tasks in Celery's default app
+    while not stop.is_set():
+        # Mingle, gossip and heartbeats are talk between workers: nobody here listens, and it leaks on reconnects.
+        controller = app.WorkController(
+            app=app,
+            concurrency=slots,
+            without_mingle=True,
+            without_gossip=True,
+            without_heartbeat=True,
+        )
+        controller.start()
+        stop.wait(5.0)
+
+
+if __name__ == "__main__":
+    code = main()
+    logging.shutdown()
+    sys.stderr.flush()
+    os._exit(code)  # Celery's pool threads are not daemons: one that hangs on the broker would keep us for ever

@@ -1,0 +1,70 @@
+"""The Celery app of a worker: it hears bells and does nothing else. Each setting says which accident it prevents."""
+
+from typing import Any
+
+from celery import Celery
+
+from store.doorbell import KEY_PREFIX, QUEUE
+
+SETTINGS: dict[str, Any] = {
+    # A message is acknowledged before it is answered. With late acks a dropped connection, or a visibility timeout
+    # shorter than a training, starts the same job twice; what a dead worker held comes back by its lease instead.
+    "task_acks_late": False,
+    # A bell that kills its worker must not be rung again at once, for ever: the record counts attempts, Redis does not.
+    "task_reject_on_worker_lost": False,
+    # Nobody reads Celery's results: a result backend leaks memory, can deadlock, and says "failed" of what succeeded.
+    "task_ignore_result": True,
+    "result_backend": None,
+    # Pickle would let whoever can write to the broker run code here.
+    "task_serializer": "json",
+    "accept_content": ["json"],
+    # A bell taken while every slot is busy would wait behind a day of training, though another worker is idle.
+    "worker_prefetch_multiplier": 1,
+    "worker_disable_prefetch": True,
+    # After a lost connection Celery would hear fewer bells for a while, and a slot would stay idle.
+    "worker_enable_prefetch_count_reduction": False,
+    # Threads only wait for trainer processes. A fork of a process with threads or CUDA in it hangs or crashes.
+    "worker_pool": "threads",
+    # Workers stay as long as the broker may be away: after Celery's hundred tries they would be gone, one by one.
+    "broker_connection_retry": True,
+    "broker_connection_retry_on_startup": True,
+    "broker_connection_max_retries": None,
+    # A Redis that was demoted to a replica closes channels with an error; the worker must come back from that too.
+    "broker_channel_error_retry": True,
+    # A hung broker must not hang a thread for ever.
+    "broker_pool_acquire_timeout": 2,
+    # A bell answered is over: a training that was told off must not die with a connection that was lost meanwhile.
+    "worker_cancel_long_running_tasks_on_connection_loss": False,
+    # Remote control lets whoever can write to the broker stop workers; state is read from the record, not by asking.
+    "worker_enable_remote_control": False,
+    # Events leak memory across reconnects and cost a third of the throughput; nobody listens.
+    "worker_send_task_events": False,
+    "task_send_sent_event": False,
+    # The log is ours: Celery would take the root logger and swallow other rooms' lines.
+    "worker_hijack_root_logger": False,
+    "worker_redirect_stdouts": False,
+    # One queue, made by us: an unknown queue name is an error, not a new list that nobody reads.
+    "task_create_missing_queues": False,
+    "task_default_queue": QUEUE,
+    "timezone": "UTC",
+}
+
+REDIS: dict[str, Any] = {
+    # Must match the producer's, or bells ring in an empty room.
+    "global_keyprefix": KEY_PREFIX,
+    # Never redeliver by time: a bell waiting behind a long training would be doubled. (Seven days, in seconds.)
+    "visibility_timeout": 7 * 86_400,
+    # A half-open connection swallows bells in silence: notice it within a minute.
+    "socket_timeout": 30,
+    "socket_connect_timeout": 2,
+    "socket_keepalive": True,
+    "health_check_interval": 10,
+    "retry_on_timeout": True,
+}
+
+
+def create_app(broker_url: str) -> Celery:
+    """The app that hears the bells of the broker at `broker_url`."""
+    app = Celery("epochal", broker=broker_url, set_as_current=False)
+    app.conf.update(SETTINGS, broker_transport_options=REDIS if broker_url.startswith("redis") else {})
+    return app

@@ -1,0 +1,152 @@
+"""Which devices this worker trains on, counted without touching CUDA.
+
+A process that has initialised CUDA holds GPU memory and cannot fork; the worker only supervises, so it asks the
+driver through NVML and leaves CUDA to the trainer processes.
+"""
+
+import math
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from .errors import BadDevicesError
+
+CGROUP = Path("/sys/fs/cgroup")
+
+
+@dataclass(frozen=True)
+class Device:
+    """What one slot trains on."""
+
+    name: str
+    """As the record and PyTorch name it: `cpu`, `cuda:0`."""
+    kind: Literal["cpu", "cuda"]
+    visible: str | None = None
+    """The one entry of CUDA_VISIBLE_DEVICES that its trainer may see."""
+
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """Variables of the trainer process that bind it to this device, set before it imports torch."""
+        one_thread = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}  # packs.md: processes scale, threads do not
+        if self.kind == "cpu":
+            return one_thread | {"CUDA_VISIBLE_DEVICES": ""}
+        # cuBLAS gives the same bits twice only with a workspace of fixed size.
+        return one_thread | {"CUDA_VISIBLE_DEVICES": self.visible or "0", "CUBLAS_WORKSPACE_CONFIG": ":4096:8"}
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What this machine offers."""
+
+    cores: int
+    gpus: tuple[str, ...] = field(default=())
+    """Entries for CUDA_VISIBLE_DEVICES, in the order CUDA numbers them."""
+
+
+def devices(wish: str, machine: Machine) -> tuple[Device, ...]:
+    """The devices that `wish` names: `auto`, `cpu`, `cpu:4` (four slots), `cuda`, or `cuda:0,cuda:1`; one slot each."""
+    parts = [part.strip() for part in wish.split(",")]
+    found = tuple(device for part in parts for device in _named(part, machine))
+    gpus = [device.name for device in found if device.kind == "cuda"]
+    twice = sorted({name for name in gpus if gpus.count(name) > 1})
+    if twice:
+        raise BadDevicesError(f"devices names {twice[0]} twice: one slot has a GPU to itself")
+    return found
+
+
+def _named(part: str, machine: Machine) -> tuple[Device, ...]:
+    match part.split(":"):
+        case ["auto"]:
+            return _gpus(machine) or _cpus(machine.cores)
+        case ["cpu"]:
+            return _cpus(machine.cores)
+        case ["cpu", slots] if re.fullmatch(r"[1-9]\d{0,3}", slots):
+            return _cpus(int(slots))
+        case ["cuda"]:
+            if not machine.gpus:
+                raise BadDevicesError("devices asks for cuda, and this machine shows no GPU: use cpu")
+            return _gpus(machine)
+        case ["cuda", index] if re.fullmatch(r"\d{1,3}", index):
+            if int(index) >= len(machine.gpus):
+                raise BadDevicesError(f"devices asks for {part}, and this machine shows {len(machine.gpus)} GPUs")
+            return (_gpus(machine)[int(index)],)
+    raise BadDevicesError(f"devices: {part!r} means nothing: use auto, cpu, cpu:4, cuda, or cuda:0,cuda:1")
+
+
+def _cpus(slots: int) -> tuple[Device, ...]:
+    return tuple(Device("cpu", "cpu") for _ in range(slots))
+
+
+def _gpus(machine: Machine) -> tuple[Device, ...]:
+    return tuple(Device(f"cuda:{index}", "cuda", visible) for index, visible in enumerate(machine.gpus))
+
+
+def this_machine(environ: Mapping[str, str] = os.environ) -> Machine:
+    """The cores this process may use and the GPUs it may see."""
+    return Machine(cores=_cores(), gpus=_visible(_driver_gpus(), environ.get("CUDA_VISIBLE_DEVICES")))
+
+
+def _cores() -> int:
+    """Cores of this process: its affinity, cut to what its control group grants."""
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    quota = cgroup_cores(CGROUP)
+    return max(1, allowed if quota is None else min(allowed, math.ceil(quota)))
+
+
+def cgroup_cores(root: Path) -> float | None:
+    """Cores that the control group at `root` grants (version 2, then 1); None for no limit."""
+    try:
+        quota, period = (root / "cpu.max").read_text().split()
+    except (OSError, ValueError):
+        try:
+            quota = (root / "cpu/cpu.cfs_quota_us").read_text().strip()
+            period = (root / "cpu/cpu.cfs_period_us").read_text().strip()
+        except OSError:
+            return None
+    return None if quota == "max" or int(quota) <= 0 else int(quota) / int(period)
+
+
+def _visible(gpus: int, chosen: str | None) -> tuple[str, ...]:
+    """Entries for CUDA_VISIBLE_DEVICES: what the worker's own variable leaves of the driver's GPUs."""
+    if gpus == 0 or chosen is None:
+        return tuple(str(index) for index in range(gpus))
+    return tuple(entry.strip() for entry in chosen.split(",") if entry.strip() not in ("", "-1"))
+
+
+def _driver_gpus() -> int:
+    """GPUs that the NVIDIA driver shows; 0 without a driver."""
+    import pynvml
+
+    try:
+        pynvml.nvmlInit()
+    except pynvml.NVMLError:
+        return 0
+    try:
+        return int(pynvml.nvmlDeviceGetCount())
+    finally:
+        pynvml.nvmlShutdown()
+
+
+def free_memory(device: Device) -> int | None:
+    """Bytes free on a GPU, as the driver tells; None when it does not."""
+    import pynvml
+
+    try:
+        pynvml.nvmlInit()
+    except pynvml.NVMLError:
+        return None
+    try:
+        entry = device.visible or "0"
+        handle = (
+            pynvml.nvmlDeviceGetHandleByIndex(int(entry))
+            if entry.isdigit()
+            else pynvml.nvmlDeviceGetHandleByUUID(entry)
+        )
+        return int(pynvml.nvmlDeviceGetMemoryInfo(handle).free)
+    except pynvml.NVMLError:
+        return None
+    finally:
+        pynvml.nvmlShutdown()

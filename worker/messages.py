@@ -1,0 +1,90 @@
+"""What a supervisor and its trainer process say to each other: one JSON object a line, over pipes."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, TypeAdapter
+
+from spec.base import Frozen
+from spec.job import JobSpec
+from spec.states import FailureReason, StopReason
+from spec.views import Curve, Metrics
+
+
+class Job(Frozen):
+    """A job to train, with its spec exactly as it was submitted."""
+
+    id: str
+    spec: JobSpec
+
+
+class Train(Frozen):
+    """Supervisor: train these; those of the running pack's key join it between two epochs."""
+
+    do: Literal["train"] = "train"
+    jobs: tuple[Job, ...]
+    limit: int
+
+
+class Cancel(Frozen):
+    """Supervisor: drop these."""
+
+    do: Literal["cancel"] = "cancel"
+    ids: tuple[str, ...]
+
+
+class Ready(Frozen):
+    """Trainer: torch is imported and the device answers."""
+
+    tell: Literal["ready"] = "ready"
+    pid: int
+
+
+class Points(Frozen):
+    """Trainer: epochs ended since the last such message, as columns by job."""
+
+    tell: Literal["points"] = "points"
+    curves: dict[str, Curve]
+
+
+class Room(Frozen):
+    """Trainer: so many more jobs may join the running pack."""
+
+    tell: Literal["room"] = "room"
+    room: int
+
+
+class Ended(Frozen):
+    """Trainer: a member left the pack; `files` lie in its folder, `whole_pack` says the fault may be a mate's."""
+
+    tell: Literal["ended"] = "ended"
+    id: str
+    end: Literal["succeeded", "diverged", "cancelled", "failed"]
+    stop_reason: StopReason | None = None
+    failure_reason: FailureReason | None = None
+    message: str = ""
+    best_epoch: int | None = None
+    best_metrics: Metrics | None = None
+    files: tuple[str, ...] = ()
+    whole_pack: bool = False
+
+
+Order = Train | Cancel
+Report = Ready | Points | Room | Ended
+
+_ORDER: TypeAdapter[Order] = TypeAdapter(Annotated[Order, Field(discriminator="do")])
+_REPORT: TypeAdapter[Report] = TypeAdapter(Annotated[Report, Field(discriminator="tell")])
+
+
+def line(message: Order | Report) -> bytes:
+    """The message as it goes over the pipe."""
+    return message.model_dump_json().encode() + b"\n"
+
+
+def order(text: bytes) -> Order:
+    """What the supervisor said."""
+    return _ORDER.validate_json(text)
+
+
+def report(text: bytes) -> Report:
+    """What the trainer said."""
+    return _REPORT.validate_json(text)

@@ -1,0 +1,159 @@
+"""The jobs that one slot holds: what the record knows of each, and what it has yet to be told.
+
+Two threads share a pack: the slot's, which hears the trainer, and the heart's, which renews the leases. Nothing else
+in the worker is shared between threads without a queue.
+"""
+
+import threading
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from spec.job import JobSpec
+from spec.views import Curve, Metrics
+from store.jobs import Beat, Claim
+
+
+class Wish(StrEnum):
+    """Why a member is to leave the pack before its training ends."""
+
+    cancel = "cancel"
+    timeout = "timeout"
+    lost = "lost"
+    """The lease is another worker's, or nobody's: not a word of this attempt may reach the record."""
+    back = "back"
+    """Back to the queue, uncharged: this worker cannot keep the lease."""
+
+
+@dataclass
+class Member:
+    """A job of the pack."""
+
+    claim: Claim
+    started: float
+    wish: Wish | None = None
+    wish_told_at: float | None = None
+    last_epoch: int = 0
+    metrics: Metrics | None = None
+    unsent: list[tuple[int, Metrics]] = field(default_factory=list)
+
+    @property
+    def id(self) -> str:
+        """The job's id."""
+        return self.claim.job_id
+
+    @property
+    def spec(self) -> JobSpec:
+        """The job's spec."""
+        return self.claim.spec
+
+
+class Pack:
+    """The jobs that one slot holds, all of one pack key."""
+
+    def __init__(self, claims: Sequence[Claim], now: float) -> None:
+        self._lock = threading.Lock()
+        self._members: dict[str, Member] = {}
+        self.renewed_at = now
+        """When the leases were last known to hold, on this process's monotonic clock; taken before the question."""
+        self.join(claims, now)
+
+    def join(self, claims: Sequence[Claim], now: float) -> None:
+        """Take these jobs in."""
+        with self._lock:
+            for claim in claims:
+                wish = Wish.cancel if claim.cancel_requested else None
+                self._members[claim.job_id] = Member(claim, started=now, wish=wish)
+
+    def members(self, ids: Collection[str] | None = None) -> list[Member]:
+        """The members that have not left; of `ids` only, when given."""
+        with self._lock:
+            return [member for id_, member in self._members.items() if ids is None or id_ in ids]
+
+    def leave(self, job_id: str) -> None:
+        """The record knows how this member ended: forget it."""
+        with self._lock:
+            self._members.pop(job_id, None)
+
+    def restart(self, ids: Collection[str], now: float) -> None:
+        """These begin, perhaps again, from their first epoch. Epochs already noted come again with the same numbers."""
+        for member in self.members(ids):
+            member.started, member.wish_told_at = now, None
+
+    def note(self, curves: Mapping[str, Curve]) -> None:
+        """Keep these points until the record has them."""
+        with self._lock:
+            for job_id, curve in curves.items():
+                member = self._members.get(job_id)
+                if member is not None:
+                    _note(member, curve)
+
+    def drop_overdue(self, ids: Collection[str], now: float) -> None:
+        """Wish those of `ids` away that have trained longer than their `timeout_s`."""
+        for member in self.members(ids):
+            limit = member.spec.timeout_s
+            if limit is not None and now - member.started > limit and member.wish is None:
+                member.wish = Wish.timeout
+
+    def give_back(self) -> None:
+        """Wish all members back to the queue."""
+        for member in self.members():
+            member.wish = member.wish or Wish.back
+
+    def untold_wishes(self, ids: Collection[str], now: float) -> list[str]:
+        """Those of `ids` that the trainer must drop, and is told of now."""
+        fresh = [member for member in self.members(ids) if member.wish is not None and member.wish_told_at is None]
+        for member in fresh:
+            member.wish_told_at = now
+        return [member.id for member in fresh]
+
+    def oldest_wish_s(self, ids: Collection[str], now: float) -> float:
+        """Seconds since the trainer was told of a wish for one of `ids` that it has not fulfilled yet."""
+        told = [member.wish_told_at for member in self.members(ids) if member.wish_told_at is not None]
+        return now - min(told, default=now)
+
+    def beats(self, now: float) -> list[Beat]:
+        """What the heart tells the record of the members that are still ours."""
+        with self._lock:
+            return [_beat(member, now) for member in self._members.values() if member.wish is not Wish.lost]
+
+    def renewed(self, sent: Sequence[Beat], *, lost: Collection[str], cancel: Collection[str], asked_at: float) -> None:
+        """The record has these beats: forget their points, and heed what it answered."""
+        with self._lock:
+            self.renewed_at = asked_at
+            for beat in sent:
+                member = self._members.get(beat.job_id)
+                if member is None or member.claim.attempt != beat.attempt:
+                    continue
+                told = max((int(epoch) for epoch in beat.points.get("epoch", []) if epoch is not None), default=0)
+                member.unsent = [point for point in member.unsent if point[0] > told]
+                if beat.job_id in lost:
+                    member.wish, member.wish_told_at = Wish.lost, None
+                elif beat.job_id in cancel and member.wish is None:
+                    member.wish = Wish.cancel
+
+
+def columns(points: Sequence[tuple[int, Metrics]]) -> Curve:
+    """The points as a curve: one list per metric, all of one length."""
+    names = dict.fromkeys(name for _, metrics in points for name in metrics)
+    curve: Curve = {"epoch": [epoch for epoch, _ in points]} if points else {}
+    return curve | {name: [metrics.get(name) for _, metrics in points] for name in names}
+
+
+def _note(member: Member, curve: Curve) -> None:
+    names = [name for name in curve if name != "epoch"]
+    for row, epoch in enumerate(curve["epoch"]):
+        if epoch is not None and epoch > member.last_epoch:
+            member.last_epoch = int(epoch)
+            member.metrics = {name: curve[name][row] for name in names}
+            member.unsent.append((member.last_epoch, member.metrics))
+
+
+def _beat(member: Member, now: float) -> Beat:
+    seconds = now - member.started
+    return Beat(
+        job_id=member.id,
+        attempt=member.claim.attempt,
+        points=columns(member.unsent),
+        epochs_per_s=member.last_epoch / seconds if member.last_epoch and seconds > 0 else None,
+    )

@@ -1,0 +1,80 @@
+"""How many jobs make a pack: as many as the device's fast memory holds, and no more.
+
+The figures are measured in benchmarks: on a CPU a pack pays while its weights, gradients, optimizer state and
+activations stay in about half of the last-level cache, and hardly at all once a single step is much arithmetic.
+"""
+
+import math
+from functools import cache
+from pathlib import Path
+
+from spec.dataset import DatasetInfo, split_sizes
+from spec.job import JobSpec, Precision, layer_shapes, parameter_count
+
+from .devices import Device, free_memory
+
+CPU_MOST = 64
+GPU_MOST = 1024
+HEAVY_STEP_FLOP = 40e6
+HEAVY_MOST = 16
+COPIES = 5
+"""Arrays as large as the weights: weights, gradients, best weights, and two of the optimizer."""
+CACHE_DEFAULT = 16 * 2**20
+
+
+def pack_limit(spec: JobSpec, device: Device, chosen: int) -> int:
+    """The most members of a pack of jobs like `spec`; `chosen` is the operator's word, 0 for none."""
+    if chosen:
+        return chosen
+    if device.kind == "cpu":
+        return cpu_limit(spec, cache_bytes())
+    return gpu_limit(spec, free_memory(device))
+
+
+def cpu_limit(spec: JobSpec, cache_size: int) -> int:
+    """Members whose working set fits half the cache; few when one step alone keeps a core busy."""
+    if spec.info is None:  # an upload: only the record knows its shape
+        return 1
+    most = HEAVY_MOST if step_flop(spec, spec.info) > HEAVY_STEP_FLOP else CPU_MOST
+    return max(1, min(most, cache_size // 2 // member_bytes(spec, spec.info)))
+
+
+def gpu_limit(spec: JobSpec, free: int | None) -> int:
+    """Members that fit half the GPU's free memory."""
+    if spec.info is None:
+        return 1
+    return GPU_MOST if free is None else max(1, min(GPU_MOST, free // 2 // member_bytes(spec, spec.info)))
+
+
+def member_bytes(spec: JobSpec, info: DatasetInfo) -> int:
+    """Memory that one more member keeps busy in a training step."""
+    width = 8 if spec.precision is Precision.float64 else 4
+    units = info.features + sum(shape[0] * places for shape, places in _layers(spec, info))
+    return width * (COPIES * parameter_count(spec, info) + _rows(spec, info) * units)
+
+
+def step_flop(spec: JobSpec, info: DatasetInfo) -> float:
+    """Floating-point operations of one step of one member: forward, and twice that backward."""
+    return 6.0 * _rows(spec, info) * sum(math.prod(shape) * places for shape, places in _layers(spec, info))
+
+
+def _rows(spec: JobSpec, info: DatasetInfo) -> int:
+    """Rows of a step."""
+    train, _ = split_sizes(info.rows, spec.validation_fraction)
+    return train if spec.batch_size == "full" else min(spec.batch_size, train)
+
+
+def _layers(spec: JobSpec, info: DatasetInfo) -> list[tuple[tuple[int, ...], int]]:
+    """Each layer's weight shape, and the places it is applied to per row: a kernel's are at most the pixels."""
+    pixels = info.image[1] * info.image[2] if info.image else 1
+    return [(shape, pixels if len(shape) == 4 else 1) for shape in layer_shapes(spec, info)]
+
+
+@cache
+def cache_bytes(cpu: Path = Path("/sys/devices/system/cpu/cpu0/cache")) -> int:
+    """Size of the last-level cache; 16 MiB where the system does not tell."""
+    try:
+        text = (cpu / "index3/size").read_text().strip()
+        return int(text[:-1]) * {"K": 2**10, "M": 2**20}[text[-1]]
+    except (OSError, ValueError, KeyError, IndexError):
+        return CACHE_DEFAULT

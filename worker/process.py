@@ -1,0 +1,129 @@
+"""The supervisor's end of a trainer process: start it, tell it, hear it, end it."""
+
+import logging
+import queue
+import subprocess
+import sys
+import tempfile
+import threading
+from contextlib import suppress
+from pathlib import Path
+from typing import IO, Protocol, cast
+
+from . import messages
+from .devices import Device
+from .errors import TrainerDied
+from .messages import Order, Ready, Report
+
+log = logging.getLogger(__name__)
+
+START_S = 120.0
+"""Importing torch and waking a GPU may take this long; a slot whose trainer is not ready by then takes no jobs."""
+
+
+class Trainer(Protocol):
+    """A trainer that a slot can give packs to. `say` and `hear` raise `TrainerDied` once it is gone."""
+
+    folder: Path
+    """Where it writes models, one folder a job."""
+
+    def say(self, order: Order) -> None:
+        """Give it an order."""
+
+    def hear(self, timeout_s: float) -> Report | None:
+        """What it reported next; None when it reported nothing for so long."""
+
+    def kill(self) -> None:
+        """End it now, from any thread; harmless when it is gone."""
+
+    def close(self) -> None:
+        """End it and sweep up after it."""
+
+    def alive(self) -> bool:
+        """Whether it can be given a pack."""
+
+
+class TrainerProcess:
+    """A child process that trains on one device; see `worker.child`."""
+
+    def __init__(self, device: Device, environment: dict[str, str], log_level: str) -> None:
+        self._scratch = tempfile.TemporaryDirectory(prefix="epochal-trainer-", ignore_cleanup_errors=True)
+        self.folder = Path(self._scratch.name)
+        self._process = subprocess.Popen(
+            [
+                *(sys.executable, "-m", "worker.child"),
+                *("--device", device.kind, "--folder", str(self.folder), "--log-level", log_level),
+            ],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env=environment | dict(device.environment),
+            start_new_session=True,  # Ctrl-C in a terminal is for the worker, which then ends its children in order
+        )
+        self._orders = cast("IO[bytes]", self._process.stdin)
+        self._reports: queue.SimpleQueue[Report | None] = queue.SimpleQueue()
+        threading.Thread(target=self._listen, name=f"hear-{device.name}", daemon=True).start()
+
+    @classmethod
+    def start(cls, device: Device, environment: dict[str, str], log_level: str) -> "TrainerProcess":
+        """Start one and wait until it is warm."""
+        trainer = cls(device, environment, log_level)
+        try:
+            if not isinstance(trainer.hear(START_S), Ready):
+                raise TrainerDied(None)
+        except TrainerDied:
+            trainer.close()
+            raise
+        return trainer
+
+    def say(self, order: Order) -> None:
+        """Give it an order."""
+        try:
+            self._orders.write(messages.line(order))
+            self._orders.flush()
+        except (OSError, ValueError) as error:
+            raise TrainerDied(self._code()) from error
+
+    def hear(self, timeout_s: float) -> Report | None:
+        """What it reported next; None when it reported nothing for so long."""
+        try:
+            report = self._reports.get(timeout=timeout_s)
+        except queue.Empty:
+            return None
+        if report is None:
+            self._reports.put(None)  # whoever asks again gets the same answer
+            raise TrainerDied(self._code())
+        return report
+
+    def kill(self) -> None:
+        """End it now, from any thread; harmless when it is gone."""
+        self._process.kill()
+
+    def close(self) -> None:
+        """End it and sweep up after it."""
+        self._process.kill()
+        self._process.wait()
+        with suppress(OSError):  # an order that it never read
+            self._orders.close()
+        self._scratch.cleanup()
+
+    def alive(self) -> bool:
+        """Whether it can be given a pack."""
+        return self._process.poll() is None
+
+    def _listen(self) -> None:
+        with cast("IO[bytes]", self._process.stdout) as stream:
+            for text in stream:
+                try:
+                    self._reports.put(messages.report(text))
+                except ValueError:
+                    log.exception("the trainer said what nobody understands; it is ended")
+                    self._process.kill()
+        self._reports.put(None)
+
+    def _code(self) -> int | None:
+        """Its exit code, once it has one."""
+        try:
+            return self._process.wait(timeout=5.0)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            return None

@@ -1,0 +1,28 @@
+"""What a bell does."""
+
+import logging
+from typing import Protocol
+
+from celery import Celery
+
+from store.doorbell import TASK
+
+
+class Slots(Protocol):
+    """Who answers a bell."""
+
+    def answer(self) -> None:
+        """Look at the record, and train what is queued."""
+
+
+log = logging.getLogger(__name__)
+
+
+def register(app: Celery, slots: Slots) -> None:
+    """Let the bells of `app` be answered by `slots`."""
+
+    @app.task(name=TASK)  # type: ignore[untyped-decorator]
+    def train(job_id: str) -> None:
+        """A doorbell: which jobs are trained, the record says; this one may be done, cancelled or not yet its turn."""
+        log.debug("the bell rang for %s", job_id)
+        slots.answer()
