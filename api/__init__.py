@@ -1,0 +1,1 @@
+"""The HTTP face: thin Flask views over the record."""

@@ -1,0 +1,78 @@
+"""Records as the API shows them."""
+
+from spec.states import FINISHED, JobStatus
+from spec.views import Best, EventView, Failure, JobView, MlflowRun, Progress, Queue
+from store.jobs import EventRecord, JobRecord
+
+PREFIX = "/api/v1"
+
+
+def job_view(job: JobRecord, mlflow_url: str, place: tuple[int, str] | None = None) -> JobView:
+    """The job as users see it; `place` is where it stands in the queue, if it was looked up."""
+    at = f"{PREFIX}/jobs/{job.id}"
+    links = {"self": at, "curve": f"{at}/curve", "events": f"{at}/events", "stream": f"{at}/stream"}
+    if job.status is JobStatus.succeeded:
+        links["files"] = f"{at}/files"
+    if job.status not in FINISHED:
+        links["cancel"] = f"{at}/cancel"
+    if job.status is JobStatus.failed:
+        links["retry"] = f"{at}/retry"
+    return JobView(
+        id=job.id,
+        name=job.name,
+        project=job.project,
+        tags=dict(job.tags),
+        status=job.status,
+        stop_reason=job.stop_reason,
+        failure=_failure(job),
+        attempt=job.attempt,
+        cancel_requested=job.cancel_requested_at is not None,
+        spec=job.spec,
+        progress=_progress(job),
+        metrics=job.metrics,
+        best=None if job.best_epoch is None else Best(epoch=job.best_epoch, metrics=job.best_metrics or {}),
+        verdict=job.verdict,
+        queue=None if place is None else Queue(position=place[0], why=place[1]),
+        worker=job.worker,
+        device=job.device,
+        pack_size=job.pack_size,
+        mlflow=_mlflow(job, mlflow_url),
+        created_at=job.created_at,
+        started_at=job.started_at,
+        finished_at=job.finished_at,
+        updated_at=job.updated_at,
+        links=links,
+    )
+
+
+def event_view(event: EventRecord) -> EventView:
+    """One change as users see it."""
+    return EventView(
+        seq=event.seq,
+        at=event.at,
+        from_status=event.from_status,
+        to_status=event.to_status,
+        attempt=event.attempt,
+        actor=event.actor,
+        reason=event.reason,
+    )
+
+
+def _failure(job: JobRecord) -> Failure | None:
+    reason = job.failure_reason
+    if reason is None:
+        return None
+    return Failure(reason=reason, message=job.failure_message or reason.sentence, retryable=reason.retryable)
+
+
+def _progress(job: JobRecord) -> Progress:
+    speed = job.epochs_per_s if job.status is JobStatus.running else None
+    left = job.epochs - job.epoch
+    return Progress(epoch=job.epoch, epochs=job.epochs, epochs_per_s=speed, eta_s=left / speed if speed else None)
+
+
+def _mlflow(job: JobRecord, mlflow_url: str) -> MlflowRun | None:
+    if job.mlflow_run_id is None:
+        return None
+    experiment = job.mlflow_experiment_id or "0"
+    return MlflowRun(run_id=job.mlflow_run_id, url=f"{mlflow_url}/#/experiments/{experiment}/runs/{job.mlflow_run_id}")

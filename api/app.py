@@ -1,0 +1,73 @@
+"""The Flask application: wiring only."""
+
+import logging
+import time
+import uuid
+
+from flask import Flask, Response, g, request
+from flask_swagger_ui import get_swaggerui_blueprint
+
+from spec.settings import Settings
+from store.db import connect
+from store.doorbell import Doorbell
+from store.files import Files
+from store.jobs import JobStore
+from store.tokens import TokenStore
+
+from . import auth, errors, events, health, jobs
+from .body import MIB
+
+_PAGE_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+    "frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+)
+# Swagger UI sets styles and its first script inline.
+_DOCS_POLICY = _PAGE_POLICY.replace("script-src 'self'", "script-src 'self' 'unsafe-inline'").replace(
+    "style-src 'self'", "style-src 'self' 'unsafe-inline'"
+)
+
+log = logging.getLogger(__name__)
+
+
+def create_app(settings: Settings) -> Flask:
+    """The API over the record that `settings` name."""
+    engine = connect(settings.database_url)
+    store = JobStore(engine)
+    app = Flask(__name__, static_folder=None)
+    app.config.update(
+        MAX_CONTENT_LENGTH=MIB,
+        TRUSTED_HOSTS=sorted(
+            {"localhost", "127.0.0.1", "[::1]", settings.host, *settings.trusted_hosts.split(",")} - {""}
+        ),
+    )
+    app.extensions["epochal.engine"] = engine
+    desk = jobs.Desk(store, Doorbell(settings.broker_url), Files(settings.files_url), settings.mlflow_public_url)
+
+    @app.before_request
+    def _name_request() -> None:
+        g.request_id, g.began = str(uuid.uuid4()), time.monotonic()
+
+    errors.install(app)
+    auth.install(app, TokenStore(engine), auth.Guesses())
+    app.register_blueprint(jobs.blueprint(desk))
+    app.register_blueprint(events.blueprint(store))
+    app.register_blueprint(health.blueprint(store))
+    app.register_blueprint(get_swaggerui_blueprint("/docs", "/openapi.json", config={"app_name": "Epochal"}))
+
+    @app.after_request
+    def _guard(response: Response) -> Response:
+        response.headers["X-Request-Id"] = g.get("request_id", "")
+        response.headers["X-Content-Type-Options"] = "nosniff"
+        policy = _DOCS_POLICY if request.path.startswith("/docs") else _PAGE_POLICY
+        response.headers["Content-Security-Policy"] = policy
+        return response
+
+    @app.after_request
+    def _log(response: Response) -> Response:
+        if response.status_code >= 400 or request.method not in ("GET", "HEAD", "OPTIONS"):
+            took_ms = 1000.0 * (time.monotonic() - g.began)
+            said = (g.request_id, request.method, request.path[:200], response.status_code, took_ms)
+            log.info("request %s: %s %r: %d in %.0f ms", *said)
+        return response
+
+    return app

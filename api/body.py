@@ -1,0 +1,88 @@
+"""Request bodies: strict JSON, no more and no less."""
+
+import contextlib
+import json
+import socket
+import threading
+from typing import Any
+
+from flask import Request
+from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
+
+from .errors import BadBodyError, BadFieldsError, SlowBodyError, UnsupportedBodyError
+
+MIB = 1 << 20
+
+MOST_FIELDS = 10_000
+
+PATIENCE_S = 10.0
+"""Seconds a body may take to arrive, and one more for each MiB it may have."""
+
+
+def read_json(request: Request, *, limit: int = MIB, patience_s: float = PATIENCE_S) -> Any:
+    """The body as JSON values. Raises an `ApiError` that says what is wrong with it."""
+    if request.headers.get("Content-Encoding", "identity") != "identity":
+        raise UnsupportedBodyError("Compressed bodies are not supported: send plain JSON.")
+    if request.mimetype != "application/json":
+        raise UnsupportedBodyError("The body must be JSON, with the header Content-Type: application/json.")
+    request.max_content_length = limit + 1  # of a body in chunks that is all Werkzeug reads, and says nothing
+    raw = _received(request, patience_s + limit / MIB)
+    if len(raw) > limit:
+        raise RequestEntityTooLarge
+    if len(raw) < (request.content_length or 0):  # gunicorn hands over what came before the client hung up
+        raise BadBodyError("The body ended before its Content-Length: send all of it.")
+    if not raw.strip():
+        raise BadBodyError("The body is empty: it must be a JSON object.")
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise BadBodyError(f"The body is not valid UTF-8, at byte {error.start}.") from error
+    try:
+        return json.loads(text, object_pairs_hook=_no_duplicates)
+    except json.JSONDecodeError as error:
+        raise BadBodyError(
+            f"The body is not valid JSON: {error.msg}, line {error.lineno}, column {error.colno}."
+        ) from error
+    except RecursionError as error:
+        raise BadBodyError("The body is nested too deeply.") from error
+    except ValueError as error:  # Python refuses to read whole numbers of thousands of digits
+        raise BadBodyError("The body holds a number with too many digits.") from error
+
+
+def _received(request: Request, within_s: float) -> bytes:
+    """The body's bytes. A client that sends a byte a second would hold a thread for ever: gunicorn sets no limit."""
+    connection: socket.socket | None = request.environ.get("gunicorn.socket")
+    if connection is None or not (request.content_length or request.headers.get("Transfer-Encoding")):
+        return request.get_data(cache=False)
+    late = threading.Event()
+
+    def hang_up() -> None:
+        late.set()
+        with contextlib.suppress(OSError):  # the client was faster to hang up
+            connection.shutdown(socket.SHUT_RD)
+
+    timer = threading.Timer(within_s, hang_up)
+    timer.daemon = True
+    timer.start()
+    try:
+        raw = request.get_data(cache=False)
+    except (ClientDisconnected, OSError) as error:
+        if late.is_set():
+            raise SlowBodyError(f"The body took longer than {within_s:.0f} s: send it faster, or send less.") from error
+        raise BadBodyError("The body ended before its Content-Length: send all of it.") from error
+    finally:
+        timer.cancel()
+    if late.is_set():
+        raise SlowBodyError(f"The body took longer than {within_s:.0f} s: send it faster, or send less.")
+    return raw
+
+
+def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    if len(pairs) > MOST_FIELDS:  # each would be a fault of its own, and they take time to tell
+        raise BadFieldsError.of("", f"has an object with {len(pairs)} fields; at most {MOST_FIELDS} are read")
+    found: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in found:
+            raise BadFieldsError.of(key.encode(errors="backslashreplace").decode(), "is given twice")
+        found[key] = value
+    return found

@@ -1,0 +1,168 @@
+"""Errors, and the only place that knows their status codes. Every answer is application/problem+json (RFC 9457)."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from typing import ClassVar
+
+from flask import Flask, Response, g
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
+
+from spec.views import FieldError, Problem
+from store.errors import (
+    IdempotencyMismatchError,
+    IllegalTransitionError,
+    JobNotFoundError,
+    StoreUnavailableError,
+)
+
+log = logging.getLogger(__name__)
+
+
+class ApiError(Exception):
+    """A request cannot be answered as it was meant."""
+
+    status: ClassVar[HTTPStatus] = HTTPStatus.BAD_REQUEST
+    headers: Mapping[str, str] = {}
+    errors: Sequence[FieldError] = ()
+
+
+class BadBodyError(ApiError):
+    """The body cannot be read."""
+
+
+class SlowBodyError(ApiError):
+    """The body does not come."""
+
+    status = HTTPStatus.REQUEST_TIMEOUT
+
+
+class BadKeyError(ApiError):
+    """The Idempotency-Key is not one."""
+
+
+class UnauthorizedError(ApiError):
+    """There is no token, or not a good one."""
+
+    status = HTTPStatus.UNAUTHORIZED
+    headers: Mapping[str, str] = {"WWW-Authenticate": 'Bearer realm="epochal"'}
+
+
+class ForbiddenError(ApiError):
+    """The token does not allow this."""
+
+    status = HTTPStatus.FORBIDDEN
+
+
+class TooManyError(ApiError):
+    """Too many requests of a kind, for now."""
+
+    status = HTTPStatus.TOO_MANY_REQUESTS
+
+    def __init__(self, message: str, retry_after_s: int) -> None:
+        super().__init__(message)
+        self.headers = {"Retry-After": str(retry_after_s)}
+
+
+class BusyError(ApiError):
+    """This process serves as many streams as it can."""
+
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    headers: Mapping[str, str] = {"Retry-After": "5"}
+
+
+class UnsupportedBodyError(ApiError):
+    """The body is of a kind that is not understood."""
+
+    status = HTTPStatus.UNSUPPORTED_MEDIA_TYPE
+
+
+class NotFoundError(ApiError):
+    """There is no such thing."""
+
+    status = HTTPStatus.NOT_FOUND
+
+
+class BadFieldsError(ApiError):
+    """Fields of the request are wrong."""
+
+    status = HTTPStatus.UNPROCESSABLE_ENTITY
+
+    def __init__(self, errors: Sequence[FieldError]) -> None:
+        first = errors[0]
+        more = f" ({len(errors) - 1} more)" if len(errors) > 1 else ""
+        super().__init__(f"{first.path or 'The body'} {first.message}{more}.")
+        self.errors = errors
+
+    @classmethod
+    def of(cls, path: str, message: str) -> "BadFieldsError":
+        """One field's error."""
+        return cls([FieldError(path=path, message=message)])
+
+
+_STORE: Mapping[type[Exception], HTTPStatus] = {
+    JobNotFoundError: HTTPStatus.NOT_FOUND,
+    IllegalTransitionError: HTTPStatus.CONFLICT,
+    IdempotencyMismatchError: HTTPStatus.UNPROCESSABLE_ENTITY,
+    StoreUnavailableError: HTTPStatus.SERVICE_UNAVAILABLE,
+}
+"""What the record's errors are over HTTP."""
+
+
+_SENTENCES: Mapping[HTTPStatus, str] = {
+    HTTPStatus.NOT_FOUND: "There is nothing here: /docs lists what there is, and a job's id is a UUID.",
+    HTTPStatus.METHOD_NOT_ALLOWED: "This method is not for this address: the header Allow names those that are.",
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "The body is too large: at most 1 MiB, or 32 MiB for /api/v1/jobs/bulk.",
+}
+"""What Werkzeug's errors are in words that say what to do next."""
+
+
+def problem(
+    status: HTTPStatus, detail: str, *, errors: Sequence[FieldError] = (), headers: Mapping[str, str] | None = None
+) -> Response:
+    """An error as every client can read it."""
+    body = Problem(
+        type="about:blank",
+        title=status.phrase,
+        status=status,
+        detail=detail,
+        errors=list(errors),
+        request_id=g.get("request_id", ""),
+    )
+    return Response(
+        body.model_dump_json(), status=status, headers=dict(headers or {}), content_type="application/problem+json"
+    )
+
+
+def install(app: Flask) -> None:
+    """Answer every error of `app` as a problem."""
+
+    @app.errorhandler(ApiError)
+    def _api(error: ApiError) -> Response:
+        return problem(error.status, str(error), errors=error.errors, headers=error.headers)
+
+    for kind, status in _STORE.items():
+
+        def _store(error: Exception, status: HTTPStatus = status) -> Response:
+            headers = {}
+            if status is HTTPStatus.SERVICE_UNAVAILABLE:
+                headers["Retry-After"] = "5"
+                log.error("request %s: %s", g.get("request_id", ""), error, exc_info=error)
+            sentence = str(error) or (type(error).__doc__ or "")
+            return problem(status, sentence, headers=headers)
+
+        app.register_error_handler(kind, _store)
+
+    @app.errorhandler(HTTPException)
+    def _http(error: HTTPException) -> Response:
+        status = HTTPStatus(error.code or 500)
+        headers = {}
+        if isinstance(error, MethodNotAllowed) and error.valid_methods:
+            headers["Allow"] = ", ".join(sorted(error.valid_methods))
+        sentence = _SENTENCES.get(status, error.description or status.phrase)
+        return problem(status, sentence, headers=headers)
+
+    @app.errorhandler(Exception)
+    def _unknown(error: Exception) -> Response:
+        log.exception("request %s failed", g.get("request_id", ""))
+        return problem(HTTPStatus.INTERNAL_SERVER_ERROR, "The service failed; the log has the request id.")

@@ -1,0 +1,159 @@
+"""The OpenAPI description, made from the routes and the models that the views use themselves."""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any, TypeVar
+
+from flask import Flask
+from pydantic import BaseModel, TypeAdapter
+from pydantic.json_schema import GenerateJsonSchema, models_json_schema
+
+from spec.views import Problem
+
+_View = TypeVar("_View", bound=Callable[..., Any])
+_REF = "#/components/schemas/{model}"
+
+
+@dataclass(frozen=True)
+class Operation:
+    """What a view takes and answers."""
+
+    summary: str
+    body: type[BaseModel] | None
+    query: type[BaseModel] | None
+    answer: Any
+    status: int
+    headers: tuple[str, ...]
+
+
+def documented(
+    summary: str,
+    *,
+    body: type[BaseModel] | None = None,
+    query: type[BaseModel] | None = None,
+    answer: Any = None,
+    status: int = 200,
+    headers: tuple[str, ...] = (),
+) -> Callable[[_View], _View]:
+    """Say of a view what the description should."""
+
+    def remember(view: _View) -> _View:
+        view.operation = Operation(summary, body, query, answer, status, headers)  # type: ignore[attr-defined]
+        return view
+
+    return remember
+
+
+def describe(app: Flask, version: str) -> dict[str, Any]:
+    """The OpenAPI 3.1 description of every documented route of `app`."""
+    operations = [
+        (rule, method, operation)
+        for rule in app.url_map.iter_rules()
+        if (operation := getattr(app.view_functions[rule.endpoint], "operation", None)) is not None
+        for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"})
+    ]
+    bodies = {operation.body for _, _, operation in operations if operation.body}
+    answers = {
+        operation.answer
+        for _, _, operation in operations
+        if isinstance(operation.answer, type) and issubclass(operation.answer, BaseModel)
+    }
+    wanted: list[tuple[Any, Any]] = [
+        *((model, "validation") for model in sorted(bodies, key=lambda model: model.__name__)),
+        *((model, "serialization") for model in sorted(answers | {Problem}, key=lambda model: model.__name__)),
+    ]
+    refs, schemas = models_json_schema(wanted, ref_template=_REF)
+    names: dict[Any, str] = {key: ref["$ref"] for key, ref in refs.items()}
+    paths: dict[str, dict[str, Any]] = {}
+    for rule, method, operation in operations:
+        path = re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule.rule)
+        paths.setdefault(path, {})[method.lower()] = _operation(rule.arguments, path, operation, names)
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Epochal",
+            "version": version,
+            "description": "Submit neural-network training jobs, watch their curves, fetch their models.",
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        "servers": [{"url": "/"}],
+        "paths": dict(sorted(paths.items())),
+        "components": {
+            "schemas": schemas["$defs"],
+            "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
+        },
+    }
+
+
+def _operation(arguments: set[str], path: str, operation: Operation, names: Mapping[Any, str]) -> dict[str, Any]:
+    secured = path.startswith("/api/")
+    described: dict[str, Any] = {
+        "summary": operation.summary,
+        "operationId": operation.summary.lower().replace(",", "").replace("'", "").replace(" ", "_"),
+        "parameters": [*_path_parameters(arguments), *_query_parameters(operation), *_headers(operation)],
+        "responses": {
+            str(operation.status): {
+                "description": HTTPStatus(operation.status).phrase,
+                **({"content": content} if (content := _content(operation.answer, names)) else {}),
+            },
+            "default": {
+                "description": "What is wrong, and what is allowed",
+                "content": {"application/problem+json": {"schema": {"$ref": names[Problem, "serialization"]}}},
+            },
+        },
+    }
+    if operation.status in (201, 202):
+        described["responses"]["200"] = {**described["responses"][str(operation.status)], "description": "Already so"}
+    if operation.body:
+        schema = {"$ref": names[operation.body, "validation"]}
+        described["requestBody"] = {"required": True, "content": {"application/json": {"schema": schema}}}
+    if secured:
+        described["security"] = [{"token": []}]
+    return described
+
+
+def _content(answer: Any, names: Mapping[Any, str]) -> dict[str, Any]:
+    if answer is None:
+        return {}
+    if answer is bytes:
+        return {"application/octet-stream": {}}
+    if answer is str:
+        return {"text/event-stream": {}}
+    if isinstance(answer, type) and issubclass(answer, BaseModel):
+        return {"application/json": {"schema": {"$ref": names[answer, "serialization"]}}}
+    return {"application/json": {"schema": TypeAdapter(answer).json_schema(schema_generator=GenerateJsonSchema)}}
+
+
+def _path_parameters(arguments: set[str]) -> list[dict[str, Any]]:
+    kinds = {"job_id": {"type": "string", "format": "uuid"}}
+    return [
+        {"name": name, "in": "path", "required": True, "schema": kinds.get(name, {"type": "string"})}
+        for name in sorted(arguments)
+    ]
+
+
+def _query_parameters(operation: Operation) -> list[dict[str, Any]]:
+    if operation.query is None:
+        return []
+    schema = operation.query.model_json_schema()
+    inlined = {name: _inline(field, schema.get("$defs", {})) for name, field in schema["properties"].items()}
+    return [
+        {"name": name, "in": "query", "required": False, "description": field.pop("description", ""), "schema": field}
+        for name, field in inlined.items()
+    ]
+
+
+def _inline(value: Any, definitions: Mapping[str, Any]) -> Any:
+    if isinstance(value, dict):
+        if "$ref" in value:
+            return _inline(definitions[value["$ref"].rsplit("/", 1)[1]], definitions)
+        return {key: _inline(part, definitions) for key, part in value.items()}
+    return [_inline(part, definitions) for part in value] if isinstance(value, list) else value
+
+
+def _headers(operation: Operation) -> list[dict[str, Any]]:
+    key = {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-+\\-~]+$"}
+    words = "The same key again, with the same body, answers with the job it made the first time."
+    return [{"name": name, "in": "header", "schema": key, "description": words} for name in operation.headers]

@@ -1,0 +1,44 @@
+"""Debian's Chromium without a screen, for the tests that look at a page as a person would."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from playwright.sync_api import Page, Route, sync_playwright
+
+PLACES = ("/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome")
+"""Where a browser may be, as in the Makefile."""
+
+QUIET = [
+    *("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-quic"),
+    *("--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"),
+]
+"""As root, in a container, and without a word to the outside."""
+
+LOCAL = {"127.0.0.1", "localhost", "::1", None}
+
+
+@contextmanager
+def page() -> Iterator[Page]:
+    """An empty page of a fresh browser, which reaches this machine and nothing else.
+
+    The browser ends with the test: the event loop of Playwright would be in the way of tests that have their own.
+    """
+    found = next((place for place in PLACES if Path(place).exists()), None)
+    assert found is not None, "there is no Chromium: apt-get install chromium, or leave out tests marked browser"
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=found, args=QUIET)
+        try:
+            context = browser.new_context(viewport={"width": 1400, "height": 1000}, service_workers="block")
+            context.route("**/*", _only_here)
+            yield context.new_page()
+        finally:
+            browser.close()
+
+
+def _only_here(route: Route) -> None:
+    if urlsplit(route.request.url).hostname in LOCAL:
+        route.continue_()
+    else:
+        route.abort("internetdisconnected")

@@ -1,0 +1,138 @@
+"""The description of the API, the page and the documents."""
+
+import re
+from collections import Counter
+from typing import Any
+
+import hypothesis
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, Phase
+from openapi_spec_validator import validate
+from schemathesis.checks import not_a_server_error
+from schemathesis.core.result import Ok
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+    unsupported_method,
+)
+
+from .conftest import Service
+
+
+@pytest.fixture
+def description(api: Service) -> dict[str, Any]:
+    answer = api.ask("GET", "/openapi.json", token=None)
+    found: dict[str, Any] = answer.get_json()
+    return found
+
+
+def test_it_is_valid(description: dict[str, Any]) -> None:
+    validate(description)
+    assert description["openapi"].startswith("3.1")
+
+
+def test_it_holds_every_route_of_the_api(api: Service, description: dict[str, Any]) -> None:
+    routes = {
+        (re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule.rule), method.lower())
+        for rule in api.app.url_map.iter_rules()
+        if rule.rule.startswith(("/api/", "/healthz", "/readyz"))
+        for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
+    }
+    described = {(path, method) for path, methods in description["paths"].items() for method in methods}
+    assert described == routes
+
+
+def test_every_route_is_versioned_secured_and_says_what_errors_are(description: dict[str, Any]) -> None:
+    names = []
+    for path, methods in description["paths"].items():
+        for operation in methods.values():
+            names.append(operation["operationId"])
+            assert "application/problem+json" in operation["responses"]["default"]["content"]
+            assert bool(operation.get("security")) == path.startswith("/api/v1/")
+    assert len(names) == len(set(names))
+
+
+PAGES = ("/", "/web/page.js", "/web/page.css", "/docs/", "/openapi.json")
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_nothing_is_fetched_from_elsewhere(api: Service, path: str) -> None:
+    with api.ask("GET", path, token=None) as answer:
+        assert answer.status_code == 200
+        assert not re.findall(
+            r"""(?:src|href|url|import)\s*[=(]?\s*["'(]?(?:https?:)?//""", answer.get_data(as_text=True)
+        )
+
+
+@pytest.mark.parametrize("path", ["/docs/swagger-ui.css", "/docs/swagger-ui-bundle.js", "/docs/favicon-32x32.png"])
+def test_the_documents_bring_what_they_need(api: Service, path: str) -> None:
+    with api.ask("GET", path, token=None) as answer:
+        assert answer.status_code == 200
+
+
+def test_the_page_is_strict(api: Service) -> None:
+    with api.ask("GET", "/", token=None) as answer:
+        policy = answer.headers["Content-Security-Policy"]
+        assert "default-src 'none'" in policy
+        assert "unsafe" not in policy
+        assert "frame-ancestors 'none'" in policy
+        assert not re.findall(r"<script>|<style>|\sstyle=|\son\w+=|javascript:", answer.get_data(as_text=True))
+
+
+def test_the_docs_have_a_slash(api: Service) -> None:
+    with api.ask("GET", "/docs", token=None) as answer:
+        assert answer.status_code in (301, 308)
+        assert answer.headers["Location"].endswith("/docs/")
+
+
+@pytest.mark.parametrize("name", ["../app.py", "%2e%2e/app.py", "..%2fapp.py", "nothing.js", "%00"])
+def test_the_page_gives_out_its_own_files_only(api: Service, name: str) -> None:
+    with api.ask("GET", f"/web/{name}", token=None) as answer:
+        assert answer.status_code == 404
+
+
+CHECKS = [
+    not_a_server_error,
+    content_type_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+    unsupported_method,
+]
+
+
+def test_requests_of_the_described_kinds_get_answers_of_the_described_kinds(api: Service) -> None:
+    known = api.run(), api.submit()
+    schema = schemathesis.openapi.from_wsgi("/openapi.json", api.app)
+    told = hypothesis.settings(
+        max_examples=15,
+        derandomize=True,
+        deadline=None,
+        database=None,
+        phases=[Phase.explicit, Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    answered: Counter[int] = Counter()
+    for found in schema.get_all_operations():
+        assert isinstance(found, Ok)
+        operation = found.ok()
+        if operation.path.endswith("/stream"):
+            continue  # it ends when the job does
+
+        @told
+        @hypothesis.given(case=operation.as_strategy())
+        def ask(case: schemathesis.Case[Any]) -> None:
+            turn = answered.total() % 3
+            if "job_id" in case.path_parameters and turn < len(known):  # a drawn id is never a job's
+                case.path_parameters["job_id"] = known[turn]
+            headers = {"Authorization": f"Bearer {api.token}"}
+            answer = case.call(headers=headers)
+            answered[answer.status_code] += 1
+            case.validate_response(answer, checks=CHECKS, headers=headers)
+
+        ask()
+    assert answered[401] == 0
+    assert answered[200] > 20
+    assert answered[201] > 1
+    assert answered[422] > 5

@@ -1,0 +1,283 @@
+"""What users ask for, answered as the description says."""
+
+import uuid
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection, event
+
+from api.app import create_app
+from spec.settings import Settings
+from spec.states import FailureReason, StopReason
+from store.files import Files
+from store.jobs import ArtifactRecord, Beat
+
+from .conftest import JOBS, XOR, Service, is_problem, service
+
+
+def curve(first: int, last: int) -> dict[str, list[float | None]]:
+    epochs = range(first, last + 1)
+    return {"epoch": list(epochs), "train_loss": [1 / epoch for epoch in epochs]}
+
+
+def test_submit(both: Service) -> None:
+    answer = both.ask("POST", JOBS, json=XOR | {"name": "first", "tags": {"team": "vision"}})
+    job = answer.get_json()
+    assert answer.status_code == 201
+    assert answer.headers["Location"] == f"{JOBS}/{job['id']}" == job["links"]["self"]
+    assert uuid.UUID(job["id"]).version == 7
+    assert (job["status"], job["attempt"], job["queue"]) == ("queued", 0, None)
+    assert set(job["links"]) == {"self", "curve", "events", "stream", "cancel"}
+    shown = both.ask("GET", job["links"]["self"]).get_json()
+    place = shown["queue"]
+    assert shown == job | {"queue": place}
+    assert place["position"] == 1
+    assert "epochal worker" in place["why"]
+    assert both.stored() == 1
+
+
+def test_a_list_takes_as_many_statements_for_many_jobs_as_for_one(both: Service) -> None:
+    told: list[str] = []
+
+    def note(connection: Connection, cursor: object, statement: str, *rest: object) -> None:
+        told.append(statement)
+
+    counts = []
+    for _ in range(2):
+        both.submit()
+        told.clear()
+        event.listen(both.engine, "before_cursor_execute", note)
+        try:
+            both.ask("GET", JOBS)
+        finally:
+            event.remove(both.engine, "before_cursor_execute", note)
+        counts.append(len(told))
+    assert counts[0] == counts[1] <= 4
+
+
+def test_the_same_key_gives_the_same_job(both: Service) -> None:
+    headers = {"Idempotency-Key": "0197-abc"}
+    first = both.ask("POST", JOBS, json=XOR, headers=headers)
+    again = both.ask("POST", JOBS, json={"dataset": {"name": "xor"}}, headers=headers)  # the same, otherwise written
+    assert (first.status_code, again.status_code) == (201, 200)
+    assert first.get_json() == again.get_json()
+    assert first.headers["Location"] == again.headers["Location"]
+    assert both.stored() == 1
+
+
+def test_bulk(both: Service) -> None:
+    body = {"jobs": [XOR | {"seed": seed} for seed in range(300)]}
+    answer = both.ask("POST", f"{JOBS}/bulk", json=body, headers={"Idempotency-Key": "k"})
+    ids = answer.get_json()["ids"]
+    assert (answer.status_code, len(set(ids)), both.stored()) == (201, 300, 300)
+    assert both.ask("GET", f"{JOBS}/{ids[7]}").get_json()["spec"]["seed"] == 7
+    again = both.ask("POST", f"{JOBS}/bulk", json=body, headers={"Idempotency-Key": "k"})
+    assert (again.status_code, again.get_json()["ids"], both.stored()) == (200, ids, 300)
+
+
+def test_bulk_above_the_limit_of_one_job(api: Service) -> None:
+    tags = {f"k{i}": "v" * 500 for i in range(50)}
+    body = {"jobs": [XOR | {"tags": tags} for _ in range(60)]}
+    assert api.ask("POST", f"{JOBS}/bulk", json=body).status_code == 201
+
+
+def test_bulk_is_all_or_nothing(both: Service) -> None:
+    problem = is_problem(both.ask("POST", f"{JOBS}/bulk", json={"jobs": [XOR, XOR | {"epochs": 0}, XOR]}), 422)
+    assert problem["errors"] == [{"path": "jobs.1.epochs", "message": "must be at least 1; it is 0"}]
+    assert both.stored() == 0
+
+
+def test_check(api: Service) -> None:
+    told = api.ask("POST", f"{JOBS}/check", json=XOR | {"architecture": {"type": "mlp", "hidden": [8]}}).get_json()
+    assert told["parameters"] == (2 * 8 + 8) + (8 * 2 + 2)
+    assert (told["train_rows"], told["validation_rows"]) == (320, 80)
+    assert told["memory_bytes"] > 0
+    assert told["spec"]["learning_rate"] == 0.001
+    assert api.stored() == 0
+
+
+def test_list(both: Service) -> None:
+    first = both.submit(project="a", name="x", tags={"team": "vision", "run": "1"})
+    second = both.submit(project="b", name="x", tags={"team": "vision"})
+    third = both.submit(project="b", name="y")
+    both.ask("POST", f"{JOBS}/{third}/cancel")
+
+    def listed(query: str) -> list[str]:
+        return [job["id"] for job in both.ask("GET", f"{JOBS}?{query}").get_json()["jobs"]]
+
+    assert listed("") == [third, second, first]
+    assert listed("status=queued") == [second, first]
+    assert listed("project=b") == [third, second]
+    assert listed("name=x&project=a") == [first]
+    assert listed("tag=team:vision") == [second, first]
+    assert listed("tag=team:vision&tag=run:1") == [first]
+    assert listed("tag=team:audio") == []
+    assert listed("status=running") == []
+
+
+def test_pages(both: Service) -> None:
+    ids = [both.submit() for _ in range(5)]
+    seen, query = [], "limit=2"
+    for _ in range(3):
+        page = both.ask("GET", f"{JOBS}?{query}").get_json()
+        seen += [job["id"] for job in page["jobs"]]
+        query = f"limit=2&cursor={page['next']}"
+    assert seen == ids[::-1]
+    assert page["next"] is None
+
+
+def test_curve(both: Service) -> None:
+    job_id = both.run()
+    both.store.renew(worker="w", beats=[Beat(job_id, 1, curve(1, 3))], lease_s=60)
+    both.store.renew(worker="w", beats=[Beat(job_id, 1, curve(4, 5), 12.5)], lease_s=60)
+    assert both.ask("GET", f"{JOBS}/{job_id}/curve").get_json() == curve(1, 5)
+    assert both.ask("GET", f"{JOBS}/{job_id}/curve?from=4").get_json() == curve(4, 5)
+    assert both.ask("GET", f"{JOBS}/{job_id}/curve?from=6").get_json()["epoch"] == []
+    shown = both.ask("GET", f"{JOBS}/{job_id}").get_json()
+    assert shown["progress"] == {"epoch": 5, "epochs": 100, "epochs_per_s": 12.5, "eta_s": 95 / 12.5}
+    assert (shown["status"], shown["worker"], shown["queue"]) == ("running", "w", None)
+
+
+def test_a_job_without_a_curve_yet(api: Service) -> None:
+    assert api.ask("GET", f"{JOBS}/{api.submit()}/curve").get_json() == {"epoch": []}
+
+
+def test_events(both: Service) -> None:
+    job_id = both.run()
+    both.store.fail(job_id, 1, reason=FailureReason.diverged, message="The loss became NaN in epoch 3.")
+    events = both.ask("GET", f"{JOBS}/{job_id}/events").get_json()["events"]
+    assert [(event["seq"], event["from_status"], event["to_status"]) for event in events] == [
+        (1, None, "queued"),
+        (2, "queued", "running"),
+        (3, "running", "failed"),
+    ]
+    assert events[0]["actor"] == "ann"
+    assert events[2]["reason"] == "The loss became NaN in epoch 3."
+
+
+def test_cancel_while_it_waits(both: Service) -> None:
+    job_id = both.submit()
+    for _ in range(2):
+        answer = both.ask("POST", f"{JOBS}/{job_id}/cancel")
+        assert (answer.status_code, answer.get_json()["status"]) == (200, "cancelled")
+    assert "cancel" not in answer.get_json()["links"]
+
+
+def test_cancel_while_it_runs(both: Service) -> None:
+    job_id = both.run()
+    for _ in range(2):
+        answer = both.ask("POST", f"{JOBS}/{job_id}/cancel")
+        job = answer.get_json()
+        assert (answer.status_code, job["status"], job["cancel_requested"]) == (202, "running", True)
+    both.store.confirm_cancel(job_id, 1)
+    assert both.ask("POST", f"{JOBS}/{job_id}/cancel").status_code == 200
+
+
+def test_cancel_after_its_end(both: Service) -> None:
+    job_id = both.run()
+    both.store.fail(job_id, 1, reason=FailureReason.error, message="It broke.")
+    problem = is_problem(both.ask("POST", f"{JOBS}/{job_id}/cancel"), 409)
+    assert problem["detail"] == "A job that is failed cannot be cancelled."
+
+
+def test_retry(both: Service) -> None:
+    job_id = both.run()
+    is_problem(both.ask("POST", f"{JOBS}/{job_id}/retry"), 409)
+    both.store.fail(job_id, 1, reason=FailureReason.error, message="It broke.")
+    failed = both.ask("GET", f"{JOBS}/{job_id}").get_json()
+    assert failed["failure"] == {"reason": "error", "message": "It broke.", "retryable": True}
+    answer = both.ask("POST", failed["links"]["retry"])
+    assert (answer.status_code, answer.get_json()["status"], answer.get_json()["failure"]) == (202, "queued", None)
+    is_problem(both.ask("POST", f"{JOBS}/{job_id}/retry"), 409)
+
+
+@pytest.fixture
+def left(both: Service, tmp_path: Path) -> tuple[Service, str]:
+    """A job that succeeded, and left a model."""
+    job_id = both.run()
+    path = tmp_path / "model.safetensors"
+    path.write_bytes(b"weights")
+    files = Files(Settings.read({"EPOCHAL_HOME": str(tmp_path)}).files_url)
+    at = f"jobs/{job_id}/a1/model.safetensors"
+    files.put(at, b"weights")
+    both.store.succeed(
+        job_id,
+        1,
+        stop_reason=StopReason.max_epochs,
+        best_epoch=2,
+        best_metrics={"val_loss": 0.5},
+        points=curve(1, 2),
+        artifacts=[ArtifactRecord(name="model.safetensors", uri=files.uri(at), sha256="ab" * 32, size=7)],
+    )
+    return both, job_id
+
+
+def test_files(left: tuple[Service, str]) -> None:
+    api, job_id = left
+    job = api.ask("GET", f"{JOBS}/{job_id}").get_json()
+    assert (job["status"], job["stop_reason"], job["best"]["epoch"]) == ("succeeded", "max_epochs", 2)
+    assert api.ask("GET", job["links"]["files"]).get_json() == {"model.safetensors": 7}
+    answer = api.ask("GET", f"{job['links']['files']}/model.safetensors")
+    assert (answer.data, answer.content_type) == (b"weights", "application/octet-stream")
+    assert answer.headers["Content-Disposition"] == 'attachment; filename="model.safetensors"'
+    assert answer.headers["ETag"] == f'"{"ab" * 32}"'
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+
+
+NAMES = ("spec.json", "..", "%2e%2e%2f%2e%2e%2fetc%2fpasswd", "MODEL.safetensors", "a" * 5000, "%00", "%ff")
+
+
+@pytest.mark.parametrize("name", NAMES, ids=lambda name: name[:20])
+def test_a_file_that_is_not_there(left: tuple[Service, str], name: str) -> None:
+    api, job_id = left
+    is_problem(api.ask("GET", f"{JOBS}/{job_id}/files/{name}"), 404)
+
+
+def test_a_file_that_was_taken_away(left: tuple[Service, str], tmp_path: Path) -> None:
+    api, job_id = left
+    (tmp_path / "files" / "jobs" / job_id / "a1" / "model.safetensors").unlink()
+    problem = is_problem(api.ask("GET", f"{JOBS}/{job_id}/files/model.safetensors"), 404)
+    assert "no longer" in problem["detail"]
+
+
+def test_a_job_without_files(api: Service) -> None:
+    assert api.ask("GET", f"{JOBS}/{api.submit()}/files").get_json() == {}
+
+
+def test_mlflow_is_linked_as_browsers_reach_it(api: Service) -> None:
+    from store.mirror import MirrorStore
+
+    job_id = api.run()
+    assert api.ask("GET", f"{JOBS}/{job_id}").get_json()["mlflow"] is None
+    MirrorStore(api.engine).started(job_id, "r1", "7")
+    run: dict[str, Any] = api.ask("GET", f"{JOBS}/{job_id}").get_json()["mlflow"]
+    assert run == {"run_id": "r1", "url": "http://mlflow:5000/#/experiments/7/runs/r1"}
+
+
+def test_a_record_that_is_gone(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    api = service(tmp_path)
+    assert api.ask("GET", "/readyz").get_json() == {"status": "ok", "checks": {"database": "ok"}}
+    api.engine.dispose()
+    (tmp_path / "epochal.db").rename(tmp_path / "moved.db")
+    (tmp_path / "epochal.db").mkdir()
+    answer = api.ask("GET", JOBS)
+    is_problem(answer, 503)
+    assert int(answer.headers["Retry-After"]) > 0
+    assert "unable to open database file" in caplog.text
+    assert answer.headers["X-Request-Id"] in caplog.text
+    ready = api.ask("GET", "/readyz")
+    assert (ready.status_code, ready.get_json()["status"]) == (503, "unavailable")
+    assert api.ask("GET", "/healthz").get_json() == {"status": "ok", "checks": {}}
+
+
+def test_a_server_of_the_record_that_is_gone(tmp_path: Path) -> None:
+    nowhere = "postgresql+psycopg://postgres@127.0.0.1:1/nothing"
+    app = create_app(Settings.read({"EPOCHAL_HOME": str(tmp_path), "EPOCHAL_DATABASE_URL": nowhere}))
+    client = app.test_client()
+    ready = client.get("/readyz")
+    assert (ready.status_code, ready.get_json()["status"]) == (503, "unavailable")
+    answer = client.post(JOBS, json=XOR, headers={"Authorization": "Bearer epo_x"})
+    is_problem(answer, 503)
+    assert "Retry-After" in answer.headers
+    assert client.get("/healthz").status_code == 200

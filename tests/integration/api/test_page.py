@@ -1,0 +1,107 @@
+"""Our own page, as people see it."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from playwright.sync_api import expect
+
+from spec.job import JobSpec
+from spec.states import StopReason
+from store import db
+from store.jobs import JobStore
+from store.tokens import TokenStore
+from tests.browser import page
+from tests.integration.tracking.conftest import curve
+from tests.services import eventually, free_port
+
+
+@pytest.fixture
+def record(tmp_path: Path) -> str:
+    """A record with a job that has ended, one that waits, and the token of their owner."""
+    url = f"sqlite:///{tmp_path / 'epochal.db'}"
+    db.migrate(url)
+    engine = db.connect(url)
+    store = JobStore(engine)
+    store.submit([JobSpec.model_validate({"dataset": "digits", "epochs": 30, "name": "first"})], owner="ada")
+    (claim,) = store.claim(worker="w1", device="cpu", limit=1, lease_s=600)
+    points = curve(1, 30)
+    last = {name: column[-1] for name, column in points.items() if name != "epoch"}
+    assert store.succeed(
+        claim.job_id,
+        claim.attempt,
+        stop_reason=StopReason.max_epochs,
+        best_epoch=21,
+        best_metrics=last,
+        metrics=last,
+        points=points,
+        artifacts=[],
+    )
+    store.submit([JobSpec.model_validate({"dataset": "moons", "name": "second"})], owner="ada")
+    token = TokenStore(engine).create(owner="ada")
+    engine.dispose()
+    return token
+
+
+@pytest.fixture
+def served(tmp_path: Path, record: str) -> Iterator[str]:
+    """The address of the API over that record."""
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("EPOCHAL_")}
+    environ |= {"EPOCHAL_HOME": str(tmp_path), "EPOCHAL_BROKER_URL": "redis://127.0.0.1:1/0"}
+    command = ["gunicorn", "--config", "python:api.gunicorn", "--bind", f"127.0.0.1:{port}", "api.wsgi:app"]
+
+    def ready() -> bool:
+        try:
+            return httpx.get(f"{url}/readyz", trust_env=False).is_success
+        except httpx.HTTPError:
+            return False
+
+    with (tmp_path / "log").open("wb") as log:
+        server = subprocess.Popen([sys.executable, "-m", *command], env=environ, stdout=log, stderr=log)
+        try:
+            eventually(ready, within_s=30, what="the API is ready")
+            yield url
+        finally:
+            server.terminate()
+            server.wait(20)
+
+
+@pytest.mark.browser
+def test_the_page_lists_jobs_and_draws_the_curve_of_the_one_that_is_clicked(
+    served: str, record: str, tmp_path: Path
+) -> None:
+    with page() as seen:
+        complaints: list[str] = []
+        seen.on("console", lambda said: complaints.append(said.text) if said.type == "error" else None)
+        seen.on("pageerror", lambda error: complaints.append(str(error)))
+        seen.goto(served)
+        seen.fill("#token", record)
+        seen.press("#token", "Enter")
+        expect(seen.locator("#jobs tbody tr")).to_have_count(2, timeout=10_000)
+        row = seen.locator("#jobs tbody tr", has_text="first")
+        expect(row).to_contain_text("succeeded")
+        expect(row).to_contain_text("30 / 30")
+        row.click()
+        expect(seen.locator("#chart path.train")).to_have_count(1)
+        expect(seen.locator("#chart path.val")).to_have_count(1)
+        expect(seen.locator("#chart line.best")).to_have_count(1)
+        seen.screenshot(path=tmp_path / "page.png")
+        seen.locator("#jobs tbody tr", has_text="second").click()
+        expect(seen.locator("#chart")).to_contain_text("No epoch has ended yet.")
+        assert complaints == []
+
+
+@pytest.mark.browser
+def test_a_wrong_token_is_a_sentence_on_the_page(served: str) -> None:
+    with page() as seen:
+        seen.goto(served)
+        seen.fill("#token", "epo_wrong")
+        seen.press("#token", "Enter")
+        expect(seen.locator("#message")).to_contain_text("token", ignore_case=True)
+        expect(seen.locator("#jobs")).to_be_hidden()

@@ -1,0 +1,115 @@
+"""What gunicorn leaves to us: clients that hold threads, and streams that hold them by right."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from socket import socket
+
+import pytest
+
+from api.events import STREAMS
+from api.gunicorn import threads
+from api.server import HEAD_S
+
+from ...services import eventually
+from .conftest import JOBS, NOBODY, XOR
+from .test_process import Running, answer_on, is_ready, running
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    with running(tmp_path_factory.mktemp("server"), NOBODY) as made:
+        yield made
+
+
+def get(server: Running, path: str) -> bytes:
+    return f"GET {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {server.token}\r\n\r\n".encode()
+
+
+def submitted(server: Running) -> str:
+    body = json.dumps(XOR).encode()
+    answer = server.send(server.head(f"Content-Length: {len(body)}"), body)
+    assert answer.status == 201
+    return str(json.loads(answer.body)["id"])
+
+
+def test_heads_that_never_end_hold_no_thread_for_good(server: Running) -> None:
+    with ExitStack() as lines:
+        for _ in range(threads + 6):
+            line = lines.enter_context(server.connect())
+            line.sendall(b"POST /api/v1/jobs HTTP/1.1\r\nHost: loc")
+        began = time.monotonic()
+        eventually(lambda: is_ready(server.port), within_s=2 * HEAD_S + 5, what="others are answered again")
+        assert time.monotonic() - began > HEAD_S / 2  # or the test holds no thread
+
+
+def test_a_connection_that_waits_between_requests_is_not_hung_up_on(server: Running) -> None:
+    with server.connect() as line:
+        for _ in range(3):
+            line.sendall(get(server, JOBS))
+            assert answer_on(line).status == 200
+            time.sleep(0.5)
+
+
+def test_the_log_names_what_was_refused_and_no_token(server: Running) -> None:
+    refused = json.loads(server.send(server.head("Content-Length: 2"), b"{}").body)
+    wanted = f"request {refused['request_id']}: POST '/api/v1/jobs': 422"
+    eventually(lambda: wanted in server.log.read_text(), within_s=5, what="the log has the request")
+    server.send(get(server, f"{JOBS}/x?token={server.token}"))
+    submitted(server)
+    eventually(lambda: f"'{JOBS}': 201" in server.log.read_text(), within_s=5, what="the log has the submission")
+    assert server.token not in server.log.read_text()
+
+
+@contextmanager
+def stream(server: Running, job_id: str) -> Iterator[int]:
+    """An open stream; the status it began with."""
+    with server.connect() as line:
+        line.sendall(get(server, f"{JOBS}/{job_id}/stream"))
+        yield int(first_line(line).split()[1])
+
+
+def first_line(line: socket) -> bytes:
+    text = b""
+    while b"\r\n" not in text:
+        text += line.recv(4096)
+    return text.split(b"\r\n")[0]
+
+
+def test_streams_leave_room_for_others_and_seats_are_freed(server: Running) -> None:
+    job_id = submitted(server)
+    with ExitStack() as streams:
+        assert {streams.enter_context(stream(server, job_id)) for _ in range(STREAMS)} == {200}
+        with stream(server, job_id) as status:
+            assert status == 503
+        began = time.monotonic()
+        assert server.send(get(server, f"{JOBS}/{job_id}")).status == 200
+        assert time.monotonic() - began < 2.0
+    server.store.request_cancel(job_id, owner=None, actor="test")  # what is told now finds nobody there
+
+    def has_room() -> bool:
+        with stream(server, job_id) as status:
+            return status == 200
+
+    eventually(has_room, within_s=10, what="a seat is free again")
+
+
+def test_a_stop_waits_for_no_stream(tmp_path: Path) -> None:
+    with running(tmp_path, NOBODY) as server, stream(server, submitted(server)) as status:
+        assert status == 200
+        began = time.monotonic()
+        server.process.send_signal(signal.SIGTERM)
+        assert server.process.wait(timeout=20) == 0
+        assert time.monotonic() - began < 10.0
+
+
+def test_the_api_loads_nothing_that_trains() -> None:
+    heavy = ("torch", "mlflow", "sklearn", "numpy", "trainer", "worker", "tracking", "matplotlib")
+    program = f"import sys, api.app, api.server; print([name for name in {heavy} if name in sys.modules])"
+    told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
+    assert told.stdout.strip() == "[]"

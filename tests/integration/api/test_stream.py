@@ -1,0 +1,210 @@
+"""A job's news as it happens."""
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+import pytest
+from flask import Flask
+from sqlalchemy import Engine
+from werkzeug import Response
+
+from api import auth, errors, events
+from api.events import HEARTBEAT_S, POLL_S, News
+from spec.states import FailureReason, StopReason
+from store.errors import StoreUnavailableError
+from store.jobs import Beat, JobRecord, JobStore
+
+from .conftest import JOBS, Service, is_problem
+
+
+@dataclass(frozen=True)
+class Event:
+    """An event as a browser parses it."""
+
+    id: str
+    name: str
+    data: dict[str, Any]
+
+
+def parsed(texts: Iterator[str]) -> Iterator[Event]:
+    """The events of a stream; its comments and orders left out."""
+    for text in texts:
+        lines = dict(line.split(": ", 1) for line in text.strip().splitlines())
+        if "event" in lines:
+            yield Event(lines["id"], lines["event"], json.loads(lines["data"]))
+
+
+def texts(answer: Response) -> Iterator[str]:
+    """What a stream says, as it comes."""
+    return (text.decode() if isinstance(text, bytes) else text for text in answer.response)
+
+
+class Time:
+    """A clock that goes on when somebody sleeps, and what happens meanwhile."""
+
+    def __init__(self, *happenings: Callable[[], object]) -> None:
+        self.now = 0.0
+        self._happenings = list(happenings)
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+        if self._happenings:
+            self._happenings.pop(0)()
+
+    def clock(self) -> float:
+        return self.now
+
+
+def news(store: JobStore, job_id: str, time: Time, last: str = "") -> Iterator[str]:
+    return iter(News(store, job_id, last, time.sleep, time.clock))
+
+
+def points(first: int, last: int) -> dict[str, list[float | None]]:
+    epochs = range(first, last + 1)
+    return {"epoch": list(epochs), "train_loss": [None if epoch == 2 else 1 / epoch for epoch in epochs]}
+
+
+def test_states_epochs_and_the_end(both: Service) -> None:
+    job_id = both.submit()
+    store = both.store
+    time = Time(
+        lambda: store.claim(worker="w", device="cpu", limit=1, lease_s=60),
+        lambda: store.renew(worker="w", beats=[Beat(job_id, 1, points(1, 2))], lease_s=60),
+        lambda: store.succeed(
+            job_id, 1, stop_reason=StopReason.converged, best_epoch=3, best_metrics={}, points=points(3, 3)
+        ),
+    )
+    heard = list(news(store, job_id, time))
+    assert heard[0] == "retry: 1000\n\n"
+    assert all(text.endswith("\n\n") for text in heard)
+    told = list(parsed(iter(heard)))
+    assert [(event.id, event.name) for event in told] == [
+        ("1.0", "state"),
+        ("2.0", "state"),
+        ("2.1", "epoch"),
+        ("2.2", "epoch"),
+        ("3.2", "state"),
+        ("3.3", "epoch"),
+        ("3.3", "end"),
+    ]
+    assert told[1].data["to_status"] == "running"
+    assert told[3].data == {"epoch": 2, "train_loss": None}
+    assert told[-1].data == {"status": "succeeded", "reason": "converged"}
+    assert time.now == 3 * POLL_S
+
+
+def failed(api: Service) -> str:
+    job_id = api.run()
+    api.store.renew(worker="w", beats=[Beat(job_id, 1, points(1, 4))], lease_s=60)
+    api.store.fail(job_id, 1, reason=FailureReason.diverged, message="The loss became NaN.")
+    return job_id
+
+
+@pytest.mark.parametrize("last", ["2.0", "2.3", "3.4"])
+def test_a_client_that_comes_back_goes_on_where_it_was(both: Service, last: str) -> None:
+    job_id = failed(both)
+    every = list(parsed(news(both.store, job_id, Time())))
+    with both.ask("GET", f"{JOBS}/{job_id}/stream", headers={"Last-Event-ID": last}) as answer:
+        rest = list(parsed(texts(answer)))
+    seq, _, epoch = last.partition(".")
+    missed = [
+        event
+        for event in every
+        if (event.name == "state" and event.data["seq"] > int(seq))
+        or (event.name == "epoch" and event.data["epoch"] > int(epoch))
+        or event.name == "end"
+    ]
+    assert [(event.name, event.data) for event in rest] == [(event.name, event.data) for event in missed]
+
+
+@pytest.mark.parametrize(
+    "last", ["", "x", "1", "-1.-1", "1.2.3", "9" * 4000, "\u0663.\u0663", "NaN.inf", "99999999999.1"]
+)
+def test_an_odd_last_event_id_breaks_nothing(api: Service, last: str) -> None:
+    told = list(parsed(news(api.store, failed(api), Time(), last)))
+    assert told[-1].name == "end"
+
+
+def test_a_heartbeat_keeps_the_line_open(api: Service) -> None:
+    time = Time()
+    texts = news(api.store, api.submit(), time)
+    assert [event.name for event in parsed(islice(texts, 2))] == ["state"]
+    for beat in (1, 2):
+        assert next(texts).startswith(": ")
+        assert time.now == beat * HEARTBEAT_S
+
+
+def test_news_is_as_good_as_a_heartbeat(api: Service) -> None:
+    job_id = api.run()
+    polls = int(HEARTBEAT_S / POLL_S)
+
+    def train() -> None:
+        api.store.renew(worker="w", beats=[Beat(job_id, 1, points(1, 1))], lease_s=60)
+
+    time = Time(*[lambda: None] * (polls - 2), train)
+    told = list(islice(news(api.store, job_id, time), 5))
+    assert "event: epoch" in told[3]
+    assert told[4].startswith(": ")
+    assert time.now == HEARTBEAT_S - POLL_S + HEARTBEAT_S
+
+
+class Absent(JobStore):
+    """A record that does not answer twice."""
+
+    def __init__(self, engine: Engine) -> None:
+        super().__init__(engine)
+        self.silent = 2
+
+    def get(self, job_id: str, *, owner: str | None) -> JobRecord:
+        if self.silent:
+            self.silent -= 1
+            raise StoreUnavailableError("The database does not answer.")
+        return super().get(job_id, owner=owner)
+
+
+def test_a_stream_outlives_a_record_that_is_away(api: Service) -> None:
+    texts = list(news(Absent(api.engine), failed(api), Time()))
+    assert [text.startswith(": ") for text in texts[:4]] == [False, True, True, False]
+    assert "event: end" in texts[-1]
+
+
+def test_the_route(both: Service) -> None:
+    with both.ask("GET", f"{JOBS}/{failed(both)}/stream") as answer:
+        assert (answer.status_code, answer.mimetype) == (200, "text/event-stream")
+        assert answer.headers["Cache-Control"] == "no-store"
+        assert [event.name for event in parsed(texts(answer))][-1] == "end"
+
+
+def test_seats(api: Service) -> None:
+    app = Flask("streams")
+    errors.install(app)
+    auth.install(app, api.tokens, auth.Guesses())
+    app.register_blueprint(events.blueprint(api.store, streams=2))
+    path, headers = f"{JOBS}/{api.submit()}/stream", {"Authorization": f"Bearer {api.token}"}
+
+    def ask() -> Any:
+        return app.test_client().get(path, headers=headers)
+
+    seated = [ask(), ask()]
+    for _ in range(3):
+        refused = ask()
+        assert (refused.status_code, refused.headers["Retry-After"]) == (503, "5")
+        assert "curve" in refused.get_json(force=True)["detail"]
+    seated[0].close()  # before its first word was read
+    with ask() as answer:
+        assert answer.status_code == 200
+        next(answer.response)
+        assert ask().status_code == 503
+    with ask() as answer:
+        assert answer.status_code == 200
+    seated[1].close()
+
+
+def test_refused_streams_take_no_seat(api: Service) -> None:
+    for _ in range(events.STREAMS + 1):
+        is_problem(api.ask("GET", f"{JOBS}/01990000-0000-7000-8000-000000000000/stream"), 404)
+    with api.ask("GET", f"{JOBS}/{failed(api)}/stream") as answer:
+        assert answer.status_code == 200
