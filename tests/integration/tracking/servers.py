@@ -1,0 +1,141 @@
+"""A real MLflow server, what it knows, and a wire to it that breaks when told to."""
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from tests.services import eventually, free_port
+
+
+class MlflowServer:
+    """The server of the embedded stack, in a folder of its own."""
+
+    def __init__(self, home: Path) -> None:
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self._home = home
+        self._process: subprocess.Popen[bytes] | None = None
+        self._http = httpx.Client(base_url=self.url, timeout=30.0, trust_env=False)
+
+    def start(self) -> None:
+        """Start it and wait until it answers."""
+        where = ["--host", "127.0.0.1", "--port", str(self.port), "--home", str(self._home)]
+        command = [sys.executable, "-m", "tracking", "serve", *where]
+        self._home.mkdir(exist_ok=True)
+        with (self._home / "log").open("ab") as log:
+            self._process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
+        eventually(self._answers, within_s=90.0, what=f"MLflow answers; see {self._home / 'log'}")
+
+    def _answers(self) -> bool:
+        with contextlib.suppress(httpx.HTTPError):
+            return self._http.get("/health").is_success
+        return False
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal to all its processes."""
+        assert self._process is not None
+        os.killpg(self._process.pid, number)
+
+    def kill(self) -> None:
+        """End it as a power cut would."""
+        if self._process is not None:
+            with contextlib.suppress(ProcessLookupError):
+                self.signal(signal.SIGKILL)
+            self._process.wait(10)
+            self._process = None
+
+    def close(self) -> None:
+        """End it for good."""
+        self.kill()
+        self._http.close()
+
+    def ask(self, verb: str, **query: str) -> Any:
+        """What its API answers."""
+        answer = self._http.get(f"/api/2.0/mlflow/{verb}", params=query)
+        assert answer.is_success, answer.text
+        return answer.json()
+
+    def runs(self, project: str) -> list[dict[str, Any]]:
+        """The runs of a project's experiment, whether deleted or not."""
+        answer = self._http.get("/api/2.0/mlflow/experiments/get-by-name", params={"experiment_name": project})
+        if answer.status_code == httpx.codes.NOT_FOUND:
+            return []
+        body = {
+            "experiment_ids": [answer.json()["experiment"]["experiment_id"]],
+            "max_results": 1000,
+            "run_view_type": "ALL",
+        }
+        found: list[dict[str, Any]] = self._http.post("/api/2.0/mlflow/runs/search", json=body).json().get("runs", [])
+        return found
+
+    def run(self, run_id: str) -> Any:
+        """A run."""
+        return self.ask("runs/get", run_id=run_id)["run"]
+
+    def history(self, run_id: str, metric: str = "train_loss") -> list[tuple[int, float]]:
+        """Every point of a metric, as step and value, in order of the steps."""
+        points: list[tuple[int, float]] = []
+        query = {"run_id": run_id, "metric_key": metric, "max_results": "20000"}
+        while True:
+            answer = self.ask("metrics/get-history", **query)
+            points += [(int(point["step"]), point["value"]) for point in answer.get("metrics", [])]
+            if not answer.get("next_page_token"):
+                return sorted(points)
+            query["page_token"] = answer["next_page_token"]
+
+    def artifact(self, run_id: str, name: str) -> bytes:
+        """An artifact's content."""
+        answer = self._http.get("/get-artifact", params={"run_id": run_id, "path": name})
+        assert answer.is_success, answer.text
+        return answer.content
+
+
+class Wire:
+    """A TCP proxy: requests that hold one of the words in `doomed` reach the server, but their answer is lost."""
+
+    def __init__(self, port: int) -> None:
+        self._target = port
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+        self.doomed: list[bytes] = []
+        self.lost = 0
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                client, _ = self._listener.accept()
+                threading.Thread(target=self._serve, args=(client,), daemon=True).start()
+
+    def _serve(self, client: socket.socket) -> None:
+        with contextlib.suppress(OSError), client, socket.create_connection(("127.0.0.1", self._target)) as server:
+            doom = threading.Event()
+            threading.Thread(target=self._requests, args=(client, server, doom), daemon=True).start()
+            while answer := server.recv(65_536):
+                if doom.is_set():
+                    self.lost += 1
+                    client.shutdown(socket.SHUT_RDWR)
+                    return
+                client.sendall(answer)
+
+    def _requests(self, client: socket.socket, server: socket.socket, doom: threading.Event) -> None:
+        with contextlib.suppress(OSError):
+            while request := client.recv(65_536):
+                for word in self.doomed:
+                    if word in request:
+                        self.doomed.remove(word)
+                        doom.set()
+                        break
+                server.sendall(request)
+
+    def close(self) -> None:
+        """Listen no more."""
+        self._listener.close()

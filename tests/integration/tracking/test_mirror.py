@@ -1,0 +1,252 @@
+import hashlib
+import logging
+import threading
+
+import pytest
+
+from spec.states import FailureReason
+from tests.services import eventually
+from tracking.mirror import POINTS, milliseconds
+
+from .conftest import Service, copied, curve
+
+
+def test_a_finished_job_is_a_whole_run(service: Service) -> None:
+    claim = service.run(name="first", tags={"team": "blue", "mlflow.runName": "other", "empty": ""})
+    service.beat(claim, 1, 12)
+    service.succeed(claim, points=curve(13, 30))
+    copied(service.mirror())
+
+    job = service.job(claim.job_id)
+    (run,) = service.server.runs(service.project)
+    info, data = run["info"], run["data"]
+    assert (info["run_id"], info["experiment_id"]) == (job.mlflow_run_id, job.mlflow_experiment_id)
+    assert (info["run_name"], info["status"]) == ("first", "FINISHED")
+    assert job.started_at is not None
+    assert job.finished_at is not None
+    times = milliseconds(job.started_at), milliseconds(job.finished_at)
+    assert (info["start_time"], info["end_time"]) == times
+
+    params = {param["key"]: param["value"] for param in data["params"]}
+    assert (params["dataset.name"], params["epochs"], params["project"]) == ("digits", "30", service.project)
+    tags = {tag["key"]: tag["value"] for tag in data["tags"]}
+    assert (
+        tags.items()
+        >= {
+            "epochal.job_id": job.id,
+            "epochal.status": "succeeded",
+            "epochal.stop_reason": "max_epochs",
+            "epochal.attempt": "1",
+            "epochal.owner": "ada",
+            "epochal.device": "cpu",
+            "team": "blue",
+            "empty": "",
+        }.items()
+    )
+    whole = curve(1, 30)
+    for name in whole.keys() - {"epoch"}:
+        told = list(zip(whole["epoch"], whole[name], strict=True))
+        assert service.server.history(info["run_id"], name) == told, name
+
+
+def test_a_finished_job_has_its_picture_its_spec_and_its_model(service: Service) -> None:
+    claim = service.run()
+    service.succeed(claim, points=curve(1, 30))
+    copied(service.mirror())
+    run_id = service.run_of(claim)
+    assert service.server.artifact(run_id, "curves.png").startswith(b"\x89PNG")
+    assert (
+        service.server.artifact(run_id, "spec.json")
+        == service.job(claim.job_id).spec.model_dump_json(indent=2).encode()
+    )
+    model = service.server.artifact(run_id, "model.safetensors")
+    (artifact,) = service.jobs.artifacts(claim.job_id)
+    assert hashlib.sha256(model).hexdigest() == artifact.sha256
+
+
+def test_nothing_is_sent_again_by_the_mirror_after(service: Service) -> None:
+    claim = service.run()
+    service.beat(claim, 1, 5)
+    copied(service.mirror())
+    service.beat(claim, 6, 9)
+    copied(service.mirror())
+    assert service.epochs_of(claim) == list(range(1, 10))
+    assert service.status_of(claim) == "RUNNING"
+    assert len(service.server.runs(service.project)) == 1
+
+
+def test_a_failed_job_says_why(service: Service) -> None:
+    claim = service.run()
+    service.jobs.fail(
+        claim.job_id, claim.attempt, reason=FailureReason.diverged, message="The loss is infinite.", points=curve(1, 3)
+    )
+    copied(service.mirror())
+    (run,) = service.server.runs(service.project)
+    finished_at = service.job(claim.job_id).finished_at
+    assert finished_at is not None
+    assert (run["info"]["status"], run["info"]["end_time"]) == ("FAILED", milliseconds(finished_at))
+    tags = {tag["key"]: tag["value"] for tag in run["data"]["tags"]}
+    assert tags["epochal.failure_reason"] == "diverged"
+    assert tags["mlflow.note.content"] == "Failed: The loss is infinite."
+    assert service.epochs_of(claim) == [1, 2, 3]
+    assert service.server.artifact(service.run_of(claim), "curves.png").startswith(b"\x89PNG")
+
+
+def test_a_job_cancelled_before_it_ran_has_a_run_without_points(service: Service) -> None:
+    (job_id,) = service.submit()
+    service.jobs.request_cancel(job_id, owner="ada", actor="ada")
+    copied(service.mirror())
+    (run,) = service.server.runs(service.project)
+    assert run["info"]["status"] == "KILLED"
+    assert "metrics" not in run["data"]
+    assert {"key": "epochs", "value": "30"} in run["data"]["params"]
+
+
+def test_a_cancelled_job_is_killed_before_its_last_points_are_sent(service: Service) -> None:
+    claim = service.run(epochs=1_000_000)
+    mirror = service.mirror()
+    service.beat(claim, 1, 2000)
+    assert mirror.round()
+    service.beat(claim, 2001, 4000)
+    service.jobs.request_cancel(claim.job_id, owner="ada", actor="ada")
+    service.jobs.confirm_cancel(claim.job_id, claim.attempt, curve(4001, 6000))
+    assert mirror.round()
+    assert service.status_of(claim) == "KILLED"
+    assert len(service.epochs_of(claim)) < 2000
+
+
+def test_a_curve_of_ten_thousand_epochs_arrives_whole_and_holds_nobody_up(service: Service) -> None:
+    long = service.run(epochs=10_000)
+    for first in range(1, 10_000, 500):
+        service.beat(long, first, first + 499, columns=["train_loss"])
+    service.succeed(long)
+    short = service.run()
+    service.succeed(short, points=curve(1, 30))
+    mirror = service.mirror()
+    assert mirror.round()
+    assert service.status_of(short) == "FINISHED"
+    assert service.status_of(long) == "RUNNING"
+    assert len(service.epochs_of(long)) <= POINTS
+    copied(mirror)
+    assert service.epochs_of(long) == list(range(1, 10_001))
+    assert service.status_of(long) == "FINISHED"
+
+
+def test_points_that_are_not_finite_are_left_out(service: Service) -> None:
+    claim = service.run()
+    points = curve(1, 4)
+    points["train_loss"][1:] = [None, 0.5, None]
+    points["val_loss"][3] = None
+    service.succeed(claim, points=points)
+    copied(service.mirror())
+    assert service.epochs_of(claim) == [1, 3]
+    assert service.epochs_of(claim, "val_loss") == [1, 2, 3]
+    assert service.status_of(claim) == "FINISHED"
+
+
+def test_a_job_tried_again_goes_on_in_its_run(service: Service) -> None:
+    claim = service.run()
+    mirror = service.mirror()
+    service.jobs.fail(
+        claim.job_id, claim.attempt, reason=FailureReason.error, message="Out of luck.", points=curve(1, 5)
+    )
+    copied(mirror)
+    assert service.status_of(claim) == "FAILED"
+
+    service.jobs.retry(claim.job_id, owner="ada", actor="ada")
+    (again,) = service.claim()
+    service.beat(again, 1, 7)
+    copied(mirror)
+    assert service.status_of(claim) == "RUNNING"
+
+    service.succeed(again, points=curve(8, 30))
+    copied(mirror)
+    (run,) = service.server.runs(service.project)
+    assert run["info"]["status"] == "FINISHED"
+    tags = {tag["key"]: tag["value"] for tag in run["data"]["tags"]}
+    assert (tags["epochal.attempt"], tags["epochal.status"]) == ("2", "succeeded")
+    assert not tags["epochal.failure_reason"]
+    assert service.epochs_of(claim) == list(range(1, 31))
+
+
+def test_a_failed_job_that_is_tried_again_and_cancelled_ends_killed(service: Service) -> None:
+    claim = service.run()
+    mirror = service.mirror()
+    service.jobs.fail(claim.job_id, claim.attempt, reason=FailureReason.error, message="No.", points=curve(1, 5))
+    mirror.round()  # the status is told, the files are not there yet
+    service.jobs.retry(claim.job_id, owner="ada", actor="ada")
+    service.jobs.request_cancel(claim.job_id, owner="ada", actor="ada")
+    copied(mirror)
+    assert service.status_of(claim) == "KILLED"
+
+
+def test_a_fault_of_one_job_holds_up_no_other(service: Service, caplog: pytest.LogCaptureFixture) -> None:
+    service.submit(3)
+    claims = service.claim(3)
+    for claim, there in zip(claims, (True, False, True), strict=True):
+        service.succeed(claim, points=curve(1, 5), store_model=there)
+    copied(service.mirror())
+    assert [service.status_of(claim) for claim in claims] == ["FINISHED"] * 3
+    for claim in (claims[0], claims[2]):
+        assert service.server.artifact(service.run_of(claim), "model.safetensors")
+    warnings = [entry.getMessage() for entry in caplog.records if entry.levelno >= logging.WARNING]
+    assert len(warnings) == 1
+    assert claims[1].job_id in warnings[0]
+
+
+def test_a_name_with_odd_characters_is_only_a_name(service: Service) -> None:
+    claim = service.run(name=r"$\frac{1}{ % 名 '\" `x`")
+    service.succeed(claim, points=curve(1, 5))
+    copied(service.mirror())
+    (run,) = service.server.runs(service.project)
+    assert run["info"]["run_name"] == r"$\frac{1}{ % 名 '\" `x`"
+    assert service.server.artifact(service.run_of(claim), "curves.png")
+
+
+def test_two_mirrors_at_once_make_one_run_per_job(service: Service) -> None:
+    service.submit(12)
+    claims = service.claim(12)
+    for claim in claims:
+        service.succeed(claim, points=curve(1, 10))
+    mirrors = [service.mirror(), service.mirror()]
+    together = threading.Barrier(2)
+
+    def work(number: int) -> None:
+        together.wait()
+        copied(mirrors[number])
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    runs = [run for run in service.server.runs(service.project) if run["info"]["lifecycle_stage"] == "active"]
+    assert {run["info"]["run_id"] for run in runs} == {service.run_of(claim) for claim in claims}
+    assert len(runs) == 12
+    for claim in claims:
+        assert service.epochs_of(claim) == list(range(1, 11))
+        assert service.status_of(claim) == "FINISHED"
+
+
+def test_a_pack_of_sixty_four_is_there_soon(service: Service) -> None:
+    service.submit(64)
+    claims = service.claim(64)
+    for claim in claims:
+        service.jobs.fail(claim.job_id, claim.attempt, reason=FailureReason.error, message="No.", points=curve(1, 2))
+    mirror, stop = service.mirror(), threading.Event()
+
+    def work() -> None:
+        while not stop.is_set():
+            mirror.round()
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    try:
+        eventually(
+            lambda: [run["info"]["status"] for run in service.server.runs(service.project)] == ["FAILED"] * 64,
+            within_s=60,
+            what="64 runs",
+        )
+    finally:
+        stop.set()
+        thread.join()

@@ -1,0 +1,127 @@
+"""MLflow hangs, dies, or answers into the void: nothing is lost, nothing is doubled."""
+
+import logging
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from store.jobs import Claim
+from tests.services import eventually
+from tracking.mirror import Mirror
+
+from .conftest import Service, copied, curve
+from .servers import Wire
+
+
+@contextmanager
+def at_work(mirror: Mirror) -> Iterator[None]:
+    """The mirror goes round on and on meanwhile."""
+    stop = threading.Event()
+
+    def work() -> None:
+        while not stop.wait(0.1):
+            mirror.round()
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+
+
+def arrived(service: Service, claim: Claim) -> int:
+    """How many epochs of a job MLflow has."""
+    return len(service.epochs_of(claim)) if service.job(claim.job_id).mlflow_run_id else 0
+
+
+@pytest.mark.parametrize("word", ["runs/create", "runs/log-batch", "runs/update", "mlflow-artifacts"])
+def test_an_answer_that_is_lost_makes_nothing_twice(service: Service, word: str) -> None:
+    wire = Wire(service.server.port)
+    wire.doomed.append(word.encode())
+    claim = service.run()
+    service.succeed(claim, points=curve(1, 30))
+    mirror = service.mirror(wire.url)
+    mirror.round()
+    copied(mirror)
+    copied(mirror)
+    assert wire.lost == 1
+    wire.close()
+    assert len(service.server.runs(service.project)) == 1
+    assert service.epochs_of(claim) == list(range(1, 31))
+    assert service.status_of(claim) == "FINISHED"
+    assert service.server.artifact(service.run_of(claim), "model.safetensors")
+
+
+def test_a_mirror_that_dies_while_it_makes_a_run_leaves_no_second(service: Service) -> None:
+    wire = Wire(service.server.port)
+    wire.doomed.append(b"runs/create")
+    claim = service.run()
+    service.succeed(claim, points=curve(1, 30))
+    service.mirror(wire.url).round()
+    assert service.job(claim.job_id).mlflow_run_id is None
+    wire.close()
+    copied(service.mirror())  # another process, which knows only what the record says
+    (run,) = service.server.runs(service.project)
+    assert run["info"]["run_id"] == service.run_of(claim)
+
+
+def test_a_server_that_freezes_while_points_arrive_has_them_all_afterwards(
+    service: Service, caplog: pytest.LogCaptureFixture
+) -> None:
+    service.submit(8, epochs=60)
+    claims = service.claim(8)
+    with at_work(service.mirror(timeout_s=2.0)):
+        for claim in claims:
+            service.beat(claim, 1, 10)
+        eventually(lambda: len(service.server.runs(service.project)) == 8, within_s=20, what="the runs are made")
+        service.server.signal(signal.SIGSTOP)
+        try:
+            for first in range(11, 51, 10):
+                for claim in claims:
+                    service.beat(claim, first, first + 9)
+            eventually(lambda: "does not answer" in caplog.text, within_s=20, what="the outage is noticed")
+        finally:
+            service.server.signal(signal.SIGCONT)
+        for claim in claims:
+            service.succeed(claim, points=curve(51, 60))
+        eventually(
+            lambda: {run["info"]["status"] for run in service.server.runs(service.project)} == {"FINISHED"},
+            within_s=30,
+            what="MLflow has all",
+        )
+    assert len(service.server.runs(service.project)) == 8
+    for claim in claims:
+        assert service.epochs_of(claim) == list(range(1, 61))
+    warnings = [entry for entry in caplog.records if entry.levelno >= logging.WARNING]
+    assert len(warnings) == 1, [entry.getMessage() for entry in warnings]
+
+
+def test_a_server_that_is_killed_and_comes_back_has_all_at_once(
+    service: Service, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "tracking")
+    service.submit(8)
+    claims = service.claim(8)
+    with at_work(service.mirror()):
+        for claim in claims[:4]:
+            service.beat(claim, 1, 10)
+        eventually(lambda: [arrived(service, one) for one in claims[:4]] == [10] * 4, within_s=20, what="40 epochs")
+        service.server.kill()
+        for claim in claims:  # four of which MLflow has never heard
+            service.succeed(claim, points=curve(11 if claim in claims[:4] else 1, 30))
+        eventually(lambda: "does not answer" in caplog.text, within_s=10, what="the outage is noticed")
+        service.server.start()
+        eventually(
+            lambda: [run["info"]["status"] for run in service.server.runs(service.project)] == ["FINISHED"] * 8,
+            within_s=10,
+            what="MLflow has all",
+        )
+    for claim in claims:
+        assert service.epochs_of(claim) == list(range(1, 31))
+    assert caplog.text.count("does not answer") == 1
+    assert caplog.text.count("MLflow answers again") == 1

@@ -1,0 +1,61 @@
+"""The embedded MLflow server: small, closed to other sites, and gone when told."""
+
+import http.client
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+
+from .servers import MlflowServer
+
+
+def process_of(server: MlflowServer) -> psutil.Process:
+    """The process that was started with the server's port."""
+    (found,) = [one for one in psutil.process_iter(["cmdline"]) if str(server.port) in (one.info["cmdline"] or [])]
+    return found
+
+
+def test_it_is_one_process(mlflow_server: MlflowServer) -> None:
+    assert not process_of(mlflow_server).children()
+
+
+@pytest.mark.parametrize("header", [{"Host": "evil.example"}, {"Origin": "http://evil.example"}])
+def test_a_page_of_another_site_reaches_nothing(mlflow_server: MlflowServer, header: dict[str, str]) -> None:
+    url = f"{mlflow_server.url}/api/2.0/mlflow/experiments/create"
+    assert httpx.post(url, json={"name": "theirs"}, headers=header).status_code == httpx.codes.FORBIDDEN
+    assert httpx.post(url, json={"name": f"ours, {header}"}).is_success
+
+
+def test_nobody_finds_the_assistant_that_runs_commands(mlflow_server: MlflowServer) -> None:
+    url = f"{mlflow_server.url}/ajax-api/3.0/mlflow/%61ssistant/config"
+    assert httpx.get(url).status_code == httpx.codes.NOT_FOUND
+    assert httpx.put(url, json={"providers": {}}).status_code == httpx.codes.NOT_FOUND
+
+
+def test_it_ends_when_told_though_a_client_stays_and_has_everything_when_it_is_back(
+    mlflow_server: MlflowServer,
+) -> None:
+    body = {"name": "before the end"}
+    made = httpx.post(f"{mlflow_server.url}/api/2.0/mlflow/experiments/create", json=body).json()
+    client = http.client.HTTPConnection("127.0.0.1", mlflow_server.port)
+    client.request("GET", "/health")
+    client.getresponse().read()
+    process = process_of(mlflow_server)
+    mlflow_server.signal(signal.SIGTERM)
+    process.wait(20)
+    client.close()
+    mlflow_server.kill()  # which finds nothing left
+    mlflow_server.start()
+    found = mlflow_server.ask("experiments/get-by-name", experiment_name="before the end")["experiment"]
+    assert found["experiment_id"] == made["experiment_id"]
+
+
+def test_a_port_that_is_taken_is_an_end_and_not_a_wait(mlflow_server: MlflowServer, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "tracking", "serve", "--port", str(mlflow_server.port), "--home", str(tmp_path)]
+    ended = subprocess.run(command, capture_output=True, timeout=120, check=False)
+    assert ended.returncode != 0
+    assert b"address already in use" in ended.stderr

@@ -1,0 +1,109 @@
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from spec.job import JobSpec
+from spec.states import FailureReason, JobStatus, StopReason
+from spec.views import Curve
+from store.jobs import JobRecord
+from tracking.mirror import metrics, milliseconds, note, params, tags
+from tracking.mlflow import Metric
+
+NOON = datetime(2026, 5, 1, 12, 0, 0, 250_000, tzinfo=UTC)
+
+
+def job(**fields: object) -> JobRecord:
+    spec = JobSpec.model_validate({"dataset": "digits", "tags": {"team": "blue"}})
+    made = JobRecord(
+        id="01900000-0000-7000-8000-000000000000",
+        owner="ada",
+        name=None,
+        project="p",
+        tags={"team": "blue"},
+        spec=spec,
+        pack_key="k",
+        priority=0,
+        epochs=10,
+        created_at=NOON,
+        updated_at=NOON,
+    )
+    return replace(made, **fields)  # type: ignore[arg-type]
+
+
+def test_a_curve_becomes_points_epoch_by_epoch() -> None:
+    curve: Curve = {"epoch": [3, 4], "train_loss": [0.5, 0.25], "val_loss": [0.75, 0.5]}
+    at = milliseconds(NOON)
+    assert metrics(curve, NOON) == [
+        Metric("train_loss", 0.5, at, 3),
+        Metric("val_loss", 0.75, at, 3),
+        Metric("train_loss", 0.25, at, 4),
+        Metric("val_loss", 0.5, at, 4),
+    ]
+
+
+def test_values_that_are_not_there_have_no_point() -> None:
+    points = metrics({"epoch": [1, 2], "train_loss": [None, 0.5], "val_loss": [0.25, None]}, NOON)
+    assert [(point.key, point.step) for point in points] == [("val_loss", 1), ("train_loss", 2)]
+
+
+def test_a_moment_in_any_zone_is_the_same_milliseconds() -> None:
+    assert milliseconds(NOON) == 1_777_636_800_250
+    assert milliseconds(datetime.fromisoformat("2026-05-01T14:00:00.250+02:00")) == milliseconds(NOON)
+
+
+def test_the_spec_becomes_flat_parameters_with_dotted_names() -> None:
+    spec = JobSpec.model_validate(
+        {
+            "dataset": {"name": "moons", "n": 400},
+            "architecture": {"type": "mlp", "hidden": [16, 8]},
+            "tags": {"team": "blue"},
+        }
+    )
+    flat = params(spec)
+    assert flat["dataset.name"] == "moons"
+    assert flat["dataset.n"] == "400"
+    assert flat["architecture.hidden"] == "[16, 8]"
+    assert not [name for name in flat if name.startswith("tags") or name == "version"]
+    assert all(isinstance(value, str) for value in flat.values())
+    assert "null" not in flat.values()
+
+
+def test_a_long_parameter_is_cut() -> None:
+    rows = [[float(row), float(row)] for row in range(200)]
+    spec = JobSpec.model_validate(
+        {
+            "dataset": {"x": rows, "y": [row % 2 for row in range(200)]},
+        }
+    )
+    values = params(spec)
+    assert max(len(value) for value in values.values()) == 500
+    assert values["dataset.x"].startswith("[[0.0, 0.0], [1.0")
+    assert values["dataset.x"].endswith("...")
+
+
+def test_tags_say_what_the_record_knows_and_nothing_else() -> None:
+    told = tags(job(status=JobStatus.running, attempt=1, device="cpu", worker="w1"))
+    assert told.items() >= {"team": "blue", "epochal.status": "running", "epochal.device": "cpu"}.items()
+    assert "epochal.stop_reason" not in told
+    assert "epochal.failure_reason" not in told
+
+
+def test_a_later_attempt_takes_back_what_an_earlier_one_said() -> None:
+    assert (
+        tags(job(status=JobStatus.succeeded, attempt=2, stop_reason=StopReason.max_epochs))["epochal.failure_reason"]
+        == ""
+    )
+
+
+def test_a_user_s_tag_neither_renames_the_run_nor_lies_about_the_job() -> None:
+    told = tags(job(tags={"mlflow.runName": "x", "epochal.job_id": "y", "team": ""}))
+    assert "mlflow.runName" not in told
+    assert told["epochal.job_id"] == job().id
+    assert told["team"] == ""
+
+
+def test_the_note_tells_the_job_s_story() -> None:
+    assert note(job()) == f"Job {job().id}."
+    failed = job(status=JobStatus.failed, failure_reason=FailureReason.error, failure_message="No such thing.")
+    assert note(failed) == "Failed: No such thing."
+    done = job(status=JobStatus.succeeded, stop_reason=StopReason.early_stopping, best_epoch=4, epoch=9)
+    assert note(done).endswith("Best epoch: 4 of 9.")

@@ -1,0 +1,1 @@
+"""The mirror: copies the record to MLflow; the only code that imports it."""

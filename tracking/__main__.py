@@ -1,0 +1,80 @@
+"""The mirror: `python -m tracking`. Its MLflow server, embedded: `python -m tracking serve --port 5000 --home DIR`."""
+
+import argparse
+import logging
+import signal
+import sys
+import threading
+from pathlib import Path
+
+from spec.settings import BadSettingsError, Settings
+
+log = logging.getLogger("tracking")
+
+ROUND_S = 1.0
+"""From round to round when everything is copied."""
+BREATH_S = 0.05
+"""From round to round when more waits."""
+
+
+def main() -> int:
+    """Mirror until told to end; or become the MLflow server."""
+    parser = argparse.ArgumentParser(prog="python -m tracking", description=__doc__)
+    verbs = parser.add_subparsers(dest="verb")
+    serve = verbs.add_parser("serve", help="become the MLflow server of an embedded stack")
+    serve.add_argument("--host", default="127.0.0.1")
+    serve.add_argument("--port", type=int, default=5000)
+    serve.add_argument("--home", type=Path, required=True, help="folder of its database and artifacts")
+    options = parser.parse_args()
+    if options.verb == "serve":
+        from .serve import serve as become_server
+
+        become_server(host=options.host, port=options.port, home=options.home.absolute())
+        return 0
+    try:
+        settings = Settings.read()
+    except BadSettingsError as error:
+        print(error, file=sys.stderr)
+        return 2
+    if not settings.mlflow_url:
+        print("EPOCHAL_MLFLOW_URL is not set: there is no MLflow server to mirror to.", file=sys.stderr)
+        return 2
+    logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    run(settings, stop)
+    return 0
+
+
+def run(settings: Settings, stop: threading.Event) -> None:
+    """Mirror in rounds until `stop`."""
+    from store.db import connect
+    from store.errors import StoreError
+    from store.files import Files
+    from store.jobs import JobStore
+    from store.mirror import MirrorStore
+
+    from .mirror import Mirror
+    from .mlflow import Mlflow
+
+    engine = connect(settings.database_url)
+    with Mlflow(settings.mlflow_url) as mlflow:
+        mirror = Mirror(JobStore(engine), MirrorStore(engine), mlflow, Files(settings.files_url))
+        log.info("mirroring to %s", settings.mlflow_url)
+        answers = True
+        more = True
+        while not stop.wait(BREATH_S if more else ROUND_S):
+            try:
+                more = mirror.round()
+                answers = True
+            except StoreError as error:
+                if answers:
+                    log.warning("the record does not answer: %s", error)
+                more = answers = False
+        mirror.close()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,329 @@
+"""The mirror: copies what the record knows of each job to MLflow, one run per job over all its attempts.
+
+It may be late, it may be restarted, two may run at once: the record is the truth. It notes that a run is about to be
+made before it is made, and which one it is after; a run whose making is in doubt is looked for first. Points are sent
+again only as they were sent before, which MLflow ignores.
+"""
+
+import itertools
+import json
+import logging
+import time
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import UTC, datetime
+from itertools import zip_longest
+from typing import Any
+
+from spec.job import JobSpec
+from spec.states import FINISHED, JobStatus
+from spec.views import Curve
+from store.files import Files
+from store.jobs import JobRecord, JobStore
+from store.mirror import MirrorStore, Pending
+from trainer.plots import curves_png
+
+from .mlflow import Metric, Mlflow, MlflowError, MlflowUnreachableError, Run
+
+log = logging.getLogger(__name__)
+
+JOB_TAG = "epochal.job_id"
+NAME_TAG = "mlflow.runName"
+"""Where MLflow keeps a run's name: a run whose tag says another name than its job is refused."""
+
+LIVE_RUNS = 16
+"""Most running jobs brought up to date in a round: their curves may be a little late, training may not."""
+
+POINTS = 2000
+"""Most points of a job sent in a round: a job of a million epochs holds nobody up."""
+
+CHUNKS = 100
+"""Most pieces of a curve read at a time."""
+
+ROUND_S = 2.0
+"""Longest that a round goes on to the next job: then it looks again who was cancelled meanwhile."""
+
+PILE = 250
+"""So many jobs may wait for their files while curves are sent; with more, both get their share."""
+
+PATIENCE_S = (1.0, 2.0, 5.0, 10.0, 30.0)
+"""Waits after a job's first, second ... refusal in a row."""
+
+STATUS: Mapping[JobStatus, str] = {
+    JobStatus.succeeded: "FINISHED",
+    JobStatus.failed: "FAILED",
+    JobStatus.cancelled: "KILLED",
+}
+
+
+State = tuple[str, int, JobStatus]
+"""A job in the state in which MLflow was told of it."""
+
+
+class Mirror:
+    """Copies jobs in rounds. Knows of each job only what saves it from asking MLflow again."""
+
+    def __init__(
+        self,
+        jobs: JobStore,
+        store: MirrorStore,
+        mlflow: Mlflow,
+        files: Files,
+        *,
+        threads: int = 4,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._jobs, self._store, self._mlflow, self._files = jobs, store, mlflow, files
+        self._clock = clock
+        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="mirror")
+        self._runs: dict[str, Run] = {}
+        self._tagged: dict[str, State] = {}
+        self._ended: set[State] = set()
+        self._settled: set[State] = set()
+        self._failures: dict[str, tuple[int, float]] = {}
+        self._experiments: dict[str, str] = {}
+        self._away = False
+
+    def round(self) -> bool:
+        """Copy what is new for a while; whether there is more to copy at once.
+
+        First the ends of jobs that were cancelled or failed, which somebody waits for; then points, of jobs that have
+        ended and of jobs that run in turns; pictures and files when no curve waits.
+        """
+        if not self._is_there():
+            return False
+        finished = self._due(self._store.finished(2 * PILE + len(self._failures)))
+        running = self._due(self._store.running(LIVE_RUNS + len(self._failures)))[:LIVE_RUNS]
+        unsettled = [pending for pending in finished if _state(pending) not in self._settled]
+        settled = [pending for pending in finished if _state(pending) in self._settled]
+        self._name_experiments({pending.job.project for pending in [*unsettled, *running]})
+        broken = [pending for pending in unsettled if pending.job.status is not JobStatus.succeeded]
+        self._each(self._end, [pending for pending in broken if _state(pending) not in self._ended])
+        in_turns = [one for pair in zip_longest(unsettled, running) for one in pair if one is not None]
+        whole = self._each(self._copy, in_turns, self._clock() + ROUND_S)
+        if whole or len(settled) > PILE:
+            whole = self._each(self._attach, settled, self._clock() + ROUND_S) and whole
+        return not self._away and (not whole or any(_state(pending) in self._settled for pending in unsettled))
+
+    def close(self) -> None:
+        """Finish what is being sent, and no more."""
+        self._threads.shutdown(wait=True, cancel_futures=True)
+
+    def _is_there(self) -> bool:
+        """Whether MLflow answers; asked only while it did not."""
+        if self._away and self._mlflow.alive():
+            log.info("MLflow answers again.")
+            self._away = False
+        return not self._away
+
+    def _gone(self, error: MlflowError) -> None:
+        if not self._away:  # many threads may learn of it at the same time
+            self._away = True
+            log.warning("curves wait in the record until MLflow is back: %s", error)
+
+    def _each(self, copy: Callable[[Pending], bool], pending: Iterable[Pending], until: float | None = None) -> bool:
+        """Copy jobs side by side; whether all were copied whole, but for those that MLflow refuses.
+
+        One that is refused waits longer each time, and holds nobody up.
+        """
+
+        def guarded(one: Pending) -> bool:
+            if self._away or (until is not None and self._clock() >= until):
+                return False
+            try:
+                whole = copy(one)
+            except Exception as error:
+                # Whatever is wrong with one job, a file that is gone or a name that nobody thought of, is its own.
+                self._runs.pop(one.job.id, None)  # what MLflow has of it is in doubt: ask before sending more
+                self._tagged.pop(one.job.id, None)
+                if isinstance(error, MlflowUnreachableError):
+                    self._gone(error)
+                    return False
+                failures = self._failures.get(one.job.id, (0, 0.0))[0]
+                wait = PATIENCE_S[min(failures, len(PATIENCE_S) - 1)]
+                self._failures[one.job.id] = (failures + 1, self._clock() + wait)
+                say = log.debug if failures else log.warning
+                say("job %s is not whole in MLflow, tried again in %.0f s and later: %s", one.job.id, wait, error)
+                return True
+            self._failures.pop(one.job.id, None)
+            return whole
+
+        return all(list(self._threads.map(guarded, pending)))
+
+    def _due(self, pending: Iterable[Pending]) -> list[Pending]:
+        now = self._clock()
+        return [one for one in pending if self._failures.get(one.job.id, (0, 0.0))[1] <= now]
+
+    def _name_experiments(self, projects: set[str]) -> None:
+        for project in sorted(projects - self._experiments.keys()):
+            try:
+                self._experiments[project] = self._mlflow.experiment(project)
+            except MlflowUnreachableError as error:
+                self._gone(error)
+                return
+            except MlflowError as error:
+                log.debug("no experiment %s: %s", project, error)  # its jobs say so
+
+    def _end(self, pending: Pending) -> bool:
+        """Tell that the job has ended and how, before its last points."""
+        job, state = pending.job, _state(pending)
+        run = self._run(pending)
+        self._mlflow.update(run.id, STATUS[job.status], milliseconds(job.finished_at or job.updated_at))
+        self._ended.add(state)
+        return True
+
+    def _copy(self, pending: Pending) -> bool:
+        """Bring the run's points nearer to the record's; with the last ones tell how the job has ended."""
+        job, state = pending.job, _state(pending)
+        run = self._run(pending)
+        again = job.attempt != pending.attempt
+        points, last, whole = self._points(job.id, max(pending.epoch, run.last_step))
+        at_end = whole and job.status in FINISHED
+        words = tags(job) if (again or at_end) and self._tagged.get(job.id) != state else {}
+        fields = params(job.spec) if again or pending.epoch == 0 else {}
+        if points or words or fields:
+            self._mlflow.log(run.id, metrics=points, params=fields, tags=words)
+        if words:
+            self._tagged[job.id] = state
+        if again and pending.attempt and job.status not in FINISHED:
+            self._mlflow.update(run.id, "RUNNING")
+        self._runs[job.id] = replace(run, last_step=last)
+        if at_end and state not in self._ended:
+            self._end(pending)
+        if at_end:
+            self._settled.add(state)
+        self._store.advanced(job.id, last, job.attempt)
+        return whole
+
+    def _points(self, job_id: str, sent: int) -> tuple[list[Metric], int, bool]:
+        """The next points of a curve, their last epoch, and whether that is the last of all."""
+        points: list[Metric] = []
+        while chunks := self._store.chunks(job_id, after_epoch=sent, limit=CHUNKS):
+            for at, curve in chunks:
+                for epoch, step in itertools.groupby(metrics(curve, at), key=lambda point: point.step):
+                    if epoch > sent:
+                        if len(points) >= POINTS:
+                            return points, sent, False
+                        points += step
+                        sent = epoch
+                sent = max(sent, int(curve["epoch"][-1] or 0))  # epochs of which nothing is finite have no point
+        return points, sent, True
+
+    def _run(self, pending: Pending) -> Run:
+        """The job's run: known, found, or made."""
+        job = pending.job
+        if (known := self._runs.get(job.id)) is not None:
+            return known
+        if pending.run_id is not None:
+            run = self._mlflow.run(pending.run_id)
+        else:
+            if job.project not in self._experiments:
+                raise MlflowError(f"there is no experiment for the project {job.project}, and none could be made")
+            run = self._make(job, self._experiments[job.project])
+        self._runs[job.id] = run
+        return run
+
+    def _make(self, job: JobRecord, experiment_id: str) -> Run:
+        first = self._store.creating(job.id, experiment_id)
+        made = None if first else self._mlflow.find_run(experiment_id, JOB_TAG, job.id)
+        if made is None:
+            started = milliseconds(job.started_at or job.created_at)
+            made = self._mlflow.create_run(experiment_id, job.name or job.id[:13], started, tags(job))
+            self._tagged[job.id] = (job.id, job.attempt, job.status)
+        known = self._store.started(job.id, made.id, made.experiment_id)
+        if known == made.id:
+            return made
+        self._mlflow.delete_run(made.id)  # another mirror was a moment faster
+        self._tagged.pop(job.id, None)
+        return self._mlflow.run(known)
+
+    def _attach(self, pending: Pending) -> bool:
+        """Upload the files of a job that has ended, and be done with it."""
+        job = pending.job
+        run = self._run(pending)
+        curve = self._jobs.curve(job.id)
+        if curve["epoch"]:
+            stopped = int(curve["epoch"][-1] or 0) if job.stop_reason == "early_stopping" else None
+            title = job.name or job.id
+            picture = curves_png(curve, title=title, best_epoch=job.best_epoch, early_stop_epoch=stopped)
+            self._mlflow.upload(run, "curves.png", picture)
+        self._mlflow.upload(run, "spec.json", job.spec.model_dump_json(indent=2).encode())
+        for artifact in self._jobs.artifacts(job.id):
+            if artifact.name != "spec.json":
+                self._mlflow.upload(run, artifact.name, self._files.get(artifact.uri))
+        self._store.done(job.id, job.attempt)
+        self._forget(pending)
+        return True
+
+    def _forget(self, pending: Pending) -> None:
+        state = _state(pending)
+        self._runs.pop(pending.job.id, None)
+        self._tagged.pop(pending.job.id, None)
+        self._ended.discard(state)
+        self._settled.discard(state)
+
+
+def _state(pending: Pending) -> State:
+    return pending.job.id, pending.job.attempt, pending.job.status
+
+
+def metrics(curve: Curve, at: datetime) -> list[Metric]:
+    """A curve's columns as MLflow's points, epoch by epoch; values that are not finite have no point."""
+    timestamp = milliseconds(at)
+    return [
+        Metric(name, value, timestamp, int(epoch or 0))
+        for position, epoch in enumerate(curve["epoch"])
+        for name, column in curve.items()
+        if name != "epoch" and (value := column[position]) is not None
+    ]
+
+
+def params(spec: JobSpec) -> dict[str, str]:
+    """The spec's fields as MLflow's parameters, with dotted names; long values are cut."""
+    flat: dict[str, str] = {}
+
+    def add(name: str, value: Any) -> None:
+        if isinstance(value, Mapping):
+            for key, part in value.items():
+                add(f"{name}.{key}" if name else key, part)
+        elif value is not None:
+            text = value if isinstance(value, str) else json.dumps(value)
+            flat[name] = text if len(text) <= 500 else f"{text[:497]}..."
+
+    add("", spec.model_dump(mode="json", exclude={"tags", "version"}))
+    return flat
+
+
+def tags(job: JobRecord) -> dict[str, str]:
+    """What a run says of its job, beside the user's own tags."""
+    said = {
+        JOB_TAG: job.id,
+        "epochal.project": job.project,
+        "epochal.owner": job.owner,
+        "epochal.status": job.status.value,
+        "epochal.attempt": str(job.attempt),
+        "epochal.device": job.device or "",
+        "epochal.worker": job.worker or "",
+        "epochal.pack_size": str(job.pack_size or ""),
+        "epochal.stop_reason": job.stop_reason or "",
+        "epochal.failure_reason": job.failure_reason or "",
+        "mlflow.note.content": note(job),
+    }
+    again = job.attempt > 1  # what an earlier attempt said must not stay
+    said = {key: value for key, value in said.items() if value or again}
+    return {key: value for key, value in job.tags.items() if key != NAME_TAG} | said
+
+
+def note(job: JobRecord) -> str:
+    """The job's story in a sentence or two."""
+    if job.status is JobStatus.failed:
+        return f"Failed: {job.failure_message}"
+    if job.status is JobStatus.succeeded and job.stop_reason is not None:
+        return f"{job.stop_reason.sentence} Best epoch: {job.best_epoch} of {job.epoch}."
+    return f"Job {job.id}."
+
+
+def milliseconds(at: datetime) -> int:
+    """Milliseconds since 1970, as MLflow counts."""
+    return int(at.astimezone(UTC).timestamp() * 1000)

@@ -1,0 +1,203 @@
+"""MLflow's REST API, as far as the mirror needs it.
+
+Plain HTTP instead of MLflow's own client: the process that mirrors stays small (that client takes two seconds of
+processor time and 190 MB to import), and every time limit and retry is ours.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import zip_longest
+from typing import Any, Self
+
+import httpx
+
+METRICS_PER_CALL = 1000
+PARAMS_PER_CALL = 100
+TAGS_PER_CALL = 100
+PROBE_S = 2.0
+"""Longest that a server may take to say that it is there."""
+
+
+class MlflowError(Exception):
+    """MLflow does not answer, or refuses."""
+
+
+class MlflowUnreachableError(MlflowError):
+    """MLflow does not answer: what was asked of it may have been done, or not."""
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One point: a value at a step, and when it was measured."""
+
+    key: str
+    value: float
+    timestamp_ms: int
+    step: int
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run as MLflow has it."""
+
+    id: str
+    experiment_id: str
+    artifacts: str
+    """Where its artifacts lie, below the server's artifact root."""
+    last_step: int
+    """The last epoch of which it has the training loss; 0 when it has none."""
+
+
+class Mlflow:
+    """A client of one MLflow server; every call may raise `MlflowError`. Threads may share it."""
+
+    def __init__(self, url: str, *, timeout_s: float = 20.0) -> None:
+        self._http = httpx.Client(base_url=url, timeout=httpx.Timeout(timeout_s, connect=2.0))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._http.close()
+
+    def alive(self) -> bool:
+        """Whether the server answers at all, and soon."""
+        try:
+            return self._http.get("/health", timeout=PROBE_S).is_success
+        except httpx.HTTPError:
+            return False
+
+    def experiment(self, name: str) -> str:
+        """The id of the experiment of this name, which is made, or brought back, when it must be."""
+        found = self._find_experiment(name)
+        if found is None:
+            try:
+                return str(self._call("POST", "experiments/create", {"name": name})["experiment_id"])
+            except MlflowUnreachableError:
+                raise
+            except MlflowError:
+                found = self._find_experiment(name)  # another mirror was a moment faster
+                if found is None:
+                    raise
+        if found["lifecycle_stage"] == "deleted":
+            self._call("POST", "experiments/restore", {"experiment_id": found["experiment_id"]})
+        return str(found["experiment_id"])
+
+    def _find_experiment(self, name: str) -> Mapping[str, Any] | None:
+        answer = self._send("GET", "experiments/get-by-name", params={"experiment_name": name})
+        if answer.status_code == httpx.codes.NOT_FOUND:
+            return None
+        experiment: Mapping[str, Any] = self._read(answer)["experiment"]
+        return experiment
+
+    def find_run(self, experiment_id: str, tag: str, value: str) -> Run | None:
+        """The oldest run with this tag that is not deleted, if there is one."""
+        body = {
+            "experiment_ids": [experiment_id],
+            "filter": f"tags.`{tag}` = '{value}'",
+            "max_results": 1,
+            "run_view_type": "ACTIVE_ONLY",
+            "order_by": ["attributes.start_time ASC"],
+        }
+        runs = self._call("POST", "runs/search", body).get("runs", [])
+        return _run(runs[0]) if runs else None
+
+    def create_run(self, experiment_id: str, name: str, started_ms: int, tags: Mapping[str, str]) -> Run:
+        """A new run."""
+        body = {"experiment_id": experiment_id, "run_name": name, "start_time": started_ms, "tags": _pairs(tags)}
+        return _run(self._call("POST", "runs/create", body)["run"])
+
+    def run(self, run_id: str) -> Run:
+        """The run of this id."""
+        return _run(self._read(self._send("GET", "runs/get", params={"run_id": run_id}))["run"])
+
+    def delete_run(self, run_id: str) -> None:
+        """Take the run from every list; MLflow's own clean-up removes it."""
+        self._call("POST", "runs/delete", {"run_id": run_id})
+
+    def log(
+        self,
+        run_id: str,
+        *,
+        metrics: Sequence[Metric] = (),
+        params: Mapping[str, str] | None = None,
+        tags: Mapping[str, str] | None = None,
+    ) -> None:
+        """Add points, parameters and tags in as few calls as there may be; the same again changes nothing.
+
+        A call is done whole or not at all and no step is divided among two: a run that has one metric of a step has
+        all that were sent of it.
+        """
+        pairs, labels = _pairs(params or {}), _pairs(tags or {})
+        room = METRICS_PER_CALL - min(len(pairs), PARAMS_PER_CALL) - min(len(labels), TAGS_PER_CALL)
+        points = list(_batches(metrics, room))
+        parameters = [pairs[at : at + PARAMS_PER_CALL] for at in range(0, len(pairs), PARAMS_PER_CALL)]
+        named = [labels[at : at + TAGS_PER_CALL] for at in range(0, len(labels), TAGS_PER_CALL)]
+        for some, parts, words in zip_longest(points, parameters, named, fillvalue=()):
+            values = [
+                {"key": point.key, "value": point.value, "timestamp": point.timestamp_ms, "step": point.step}
+                for point in some
+            ]
+            body = {"run_id": run_id, "metrics": values, "params": parts, "tags": words}
+            self._call("POST", "runs/log-batch", body)
+
+    def update(self, run_id: str, status: str, ended_ms: int | None = None) -> None:
+        """Set the run's status: RUNNING, FINISHED, FAILED or KILLED."""
+        end = {} if ended_ms is None else {"end_time": ended_ms}
+        self._call("POST", "runs/update", {"run_id": run_id, "status": status, **end})
+
+    def upload(self, run: Run, name: str, content: bytes) -> None:
+        """Store an artifact of the run through the server."""
+        path = f"/api/2.0/mlflow-artifacts/artifacts/{run.artifacts}/{name}"
+        try:
+            answer = self._http.put(path, content=content)
+        except httpx.HTTPError as error:
+            raise MlflowUnreachableError(f"{name} could not be uploaded: {error!r}") from error
+        self._read(answer)
+
+    def _call(self, method: str, verb: str, body: Mapping[str, Any]) -> Mapping[str, Any]:
+        return self._read(self._send(method, verb, json=body))
+
+    def _send(self, method: str, verb: str, **options: Any) -> httpx.Response:
+        try:
+            return self._http.request(method, f"/api/2.0/mlflow/{verb}", **options)
+        except httpx.HTTPError as error:
+            raise MlflowUnreachableError(f"MLflow does not answer: {error!r}") from error
+
+    def _read(self, answer: httpx.Response) -> Mapping[str, Any]:
+        if answer.is_error:
+            raise MlflowError(f"MLflow refused {answer.request.url.path}: {answer.status_code} {answer.text[:500]}")
+        try:
+            read: Mapping[str, Any] = answer.json() if answer.content else {}
+        except ValueError as error:
+            raise MlflowError(f"MLflow answered {answer.request.url.path} with something that is not JSON") from error
+        return read
+
+
+def _batches(metrics: Sequence[Metric], most: int) -> Iterator[Sequence[Metric]]:
+    """The points in batches of at most `most`, each ending where a step ends."""
+    start = 0
+    while start < len(metrics):
+        end = min(start + most, len(metrics))
+        if end < len(metrics):
+            whole = end
+            while whole > start and metrics[whole].step == metrics[whole - 1].step:
+                whole -= 1
+            end = whole if whole > start else end
+        yield metrics[start:end]
+        start = end
+
+
+def _pairs(values: Mapping[str, str]) -> list[dict[str, str]]:
+    return [{"key": key, "value": value} for key, value in values.items()]
+
+
+def _run(answer: Mapping[str, Any]) -> Run:
+    info, data = answer["info"], answer.get("data", {})
+    steps = [int(metric["step"]) for metric in data.get("metrics", []) if metric["key"] == "train_loss"]
+    return Run(
+        id=info["run_id"],
+        experiment_id=info["experiment_id"],
+        artifacts=info["artifact_uri"].split(":", 1)[1].strip("/"),
+        last_step=max(steps, default=0),
+    )
