@@ -1,0 +1,6 @@
+"""What users import and type: the client, the `epochal` command and the embedded stack."""
+
+from .client import Client
+from .errors import EpochalError
+
+__all__ = ["Client", "EpochalError"]

@@ -1,0 +1,189 @@
+"""Commands about the embedded stack and its parts: up, down, status, worker, token."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from typing import Annotated, Optional
+
+import typer
+
+from spec.settings import BadSettingsError, Settings
+from spec.states import JobStatus
+
+from .client import Client
+from .commands import Json, help_of, screen
+from .errors import EpochalError, NotUpError, StackError
+from .home import Endpoints, Home
+from .process import Child
+from .stack import Stack, as_service, await_ready
+from .tables import services_table
+
+DOWN_WITHIN_S = 45.0
+"""Longest that a stack may take to end before `down` tells it to hurry."""
+
+COUNTED = 1000
+"""Jobs that `status` counts of each state."""
+
+tokens = typer.Typer(help="Bearer tokens of the API.", no_args_is_help=True)
+
+
+def register(app: typer.Typer) -> None:
+    """Give `app` these commands."""
+    for command in (up, down, status, worker):
+        app.command(help=help_of(command))(command)
+    tokens.command("create", help=help_of(create_token))(create_token)
+    app.add_typer(tokens, name="token")
+
+
+def up(
+    detach: Annotated[bool, typer.Option("--detach", "-d", help="Return when the API is ready; leave it up.")] = False,
+    workers: Annotated[int, typer.Option(min=0, max=64, help="Worker processes.")] = 1,
+    as_json: Json = False,
+) -> None:
+    """Start the embedded stack: API, broker, database, workers, MLflow. Ctrl-C ends all of it.
+
+    Examples:
+      epochal up
+      epochal up --detach --workers 2
+      EPOCHAL_PORT=0 EPOCHAL_MLFLOW_PORT=0 EPOCHAL_HOME=/data/epochal epochal up
+
+    """
+    settings = read_settings()
+    if detach:
+        _answer_endpoints(_detach(settings, workers), as_json=as_json)
+        return
+    tell = _say_nothing if as_json else typer.echo
+    tell("Starting; Ctrl-C stops everything.")
+    Stack(settings, workers=workers, tell=tell).run()
+
+
+def down(as_json: Json = False) -> None:
+    """Stop the embedded stack of this home.
+
+    Example:
+      epochal down
+
+    """
+    home = Home(read_settings().home)
+    pid = home.owner()
+    if pid is None:
+        raise NotUpError(f"No stack is up on {home.path}.")
+    os.kill(pid, signal.SIGTERM)
+    for hurry in (False, True):
+        patience_ends = time.monotonic() + DOWN_WITHIN_S
+        while time.monotonic() < patience_ends:
+            if home.owner() != pid:
+                typer.echo(json.dumps({"stopped": True}) if as_json else "Stopped.")
+                return
+            time.sleep(0.05)
+        if not hurry:
+            os.kill(pid, signal.SIGTERM)  # the second time means: now
+    raise StackError(f"The stack did not end (process {pid}). Its log: {home.logs / 'stack.log'}")
+
+
+def status(as_json: Json = False) -> None:
+    """Show the embedded stack: each service, where it is reached, how many jobs wait and run. Exit 3 when it is down.
+
+    Examples:
+      epochal status
+      epochal status --json | jq .queue
+
+    """
+    home = Home(read_settings().home)
+    pid = home.owner()
+    endpoints = home.endpoints()
+    if pid is None or endpoints is None:
+        what = "is starting" if pid is not None else "is not up: start it with `epochal up`"
+        raise NotUpError(f"The stack on {home.path} {what}.")
+    services = home.services()
+    try:
+        with Client(endpoints.api, endpoints.token) as client:
+            queue = _queue(client)
+    finally:  # the services are shown even when the API does not answer: then they matter most
+        if not as_json:
+            screen.print(services_table(services), soft_wrap=True)
+    where = {"home": str(home.path), "api": endpoints.api, "mlflow": endpoints.mlflow}
+    if as_json:
+        typer.echo(json.dumps({**where, "queue": queue, "services": [vars(service) for service in services]}, indent=2))
+        return
+    typer.echo("")
+    for name, value in where.items():
+        typer.echo(f"{name:<8} {value}")
+    counts = (f"{count}{'+' if count == COUNTED else ''} {name}" for name, count in queue.items())
+    typer.echo(f"jobs     {', '.join(counts)}")
+
+
+def worker(
+    devices: Annotated[
+        Optional[str],  # noqa: UP045 - typer reads it
+        typer.Option(help="auto, cpu, cpu:4 (four slots), cuda, or cuda:0,cuda:1. Default: EPOCHAL_DEVICES."),
+    ] = None,
+) -> None:
+    """Start a worker on this machine: how a second machine joins. Ctrl-C ends it; its jobs go back to the queue.
+
+    Example:
+      EPOCHAL_DATABASE_URL=postgresql+psycopg://... EPOCHAL_BROKER_URL=redis://... epochal worker --devices cuda
+
+    """
+    settings = read_settings()
+    if not settings.broker_url:
+        raise EpochalError(
+            "EPOCHAL_BROKER_URL is not set: a worker needs the database and the broker of the cluster it joins. "
+            "On one machine, `epochal up --workers N` starts workers of its own."
+        )
+    environ = {**os.environ, **({"EPOCHAL_DEVICES": devices} if devices else {})}
+    # This process becomes the worker, so signals and its exit status are the worker's own.
+    os.execve(sys.executable, [sys.executable, "-m", "worker"], environ)  # noqa: S606
+
+
+def create_token(owner: Annotated[str, typer.Option(help="Whose jobs the token sees.")], as_json: Json = False) -> None:
+    """Make a token and print it; it is shown this once. Works on the database of this machine's settings.
+
+    Example:
+      epochal token create --owner alice
+
+    """
+    read_settings()
+    command = [sys.executable, "-m", "store", "token", "create", "--owner", owner]
+    made = subprocess.run(command, check=False, stdout=subprocess.PIPE, text=True)
+    if made.returncode != 0:
+        raise EpochalError("No token was made; the lines above say why.")
+    token = made.stdout.strip()
+    typer.echo(json.dumps({"owner": owner, "token": token}) if as_json else token)
+
+
+def read_settings() -> Settings:
+    """The settings of this process, or a sentence about what is wrong with them."""
+    try:
+        return Settings.read()
+    except BadSettingsError as error:
+        raise EpochalError(f"The environment is not right: {error}") from error
+
+
+def _detach(settings: Settings, workers: int) -> Endpoints:
+    home = Home(settings.home)
+    home.refuse_if_up()
+    stack = Child(as_service(home, workers=workers, environ={}, outlives=True))
+    stack.start()
+    return await_ready(home, stack)
+
+
+def _answer_endpoints(endpoints: Endpoints, *, as_json: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps({"api": endpoints.api, "mlflow": endpoints.mlflow}))
+        return
+    typer.echo(f"API      {endpoints.api}  (ready)\nMLflow   {endpoints.mlflow}  (starts in the background)")
+    typer.echo("`epochal status` shows how it is, `epochal down` stops it.")
+
+
+def _queue(client: Client) -> dict[str, int]:
+    """How many jobs wait and run, counted up to `COUNTED`."""
+    states = (JobStatus.queued, JobStatus.running)
+    return {state.value: sum(1 for _ in client.jobs(status=state, limit=COUNTED)) for state in states}
+
+
+def _say_nothing(_text: str) -> None:
+    return

@@ -1,0 +1,343 @@
+"""The Python client: every answer is a model of `spec`, every refusal one of `epochal.errors`."""
+
+import json
+import time
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Self, TypeVar
+from urllib.parse import quote, urlsplit
+
+import httpx
+from pydantic import BaseModel, ValidationError
+
+from spec.job import JobSpec
+from spec.sentences import sentences
+from spec.settings import BadSettingsError, Settings
+from spec.states import JobStatus
+from spec.views import BulkIds, Check, Curve, Events, EventView, JobPage, JobView, Problem
+
+from .errors import (
+    AnswerError,
+    BadSpecError,
+    BusyError,
+    ConflictError,
+    EpochalError,
+    NotAllowedError,
+    NotFoundError,
+    ServerUnreachableError,
+)
+from .home import Home
+
+RETRY_WAITS_S = (0.2, 0.5, 1.0)
+"""Waits between tries of a request that may be repeated."""
+
+STREAM_PATIENCE_S = 30.0
+"""How long `watch` goes on trying to reach a server that has gone away."""
+
+_BUSY = frozenset({429, 502, 503, 504})
+_REFUSALS: Mapping[int, type[AnswerError]] = {
+    401: NotAllowedError,
+    403: NotAllowedError,
+    404: NotFoundError,
+    409: ConflictError,
+    **dict.fromkeys(_BUSY, BusyError),
+}
+
+Body = Mapping[str, Any]
+Model = TypeVar("Model", bound=BaseModel)
+
+
+@dataclass(frozen=True)
+class Update:
+    """What the live stream says: `kind` is state, epoch or end; `data` is its JSON."""
+
+    kind: str
+    data: Mapping[str, Any]
+    id: str | None = None
+
+
+class Client:
+    """Talks to one API. Thread-safe; close it, or use it in a `with`.
+
+    Without a URL it asks EPOCHAL_URL and then the embedded stack of EPOCHAL_HOME. Requests that may be repeated
+    without harm are repeated for a second or two when the server does not answer; a submit is one of them, because
+    it carries a key by which the server knows it again.
+    """
+
+    def __init__(
+        self,
+        url: str | None = None,
+        token: str | None = None,
+        *,
+        timeout_s: float = 30.0,
+        transport: httpx.BaseTransport | None = None,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self.url, token = _address(url, token)
+        self._sleep = sleep
+        self._http = httpx.Client(
+            base_url=f"{self.url}/api/v1",
+            headers={"Authorization": f"Bearer {token}"} if token else {},
+            timeout=httpx.Timeout(timeout_s, connect=5.0),
+            transport=transport,
+            trust_env=urlsplit(self.url).hostname not in ("127.0.0.1", "localhost", "::1"),  # no proxy to this machine
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close its connections."""
+        self._http.close()
+
+    # --- jobs ----------------------------------------------------------------------------------------------------
+
+    def submit(self, job: JobSpec | Body, *, key: str | None = None) -> JobView:
+        """Submit one job. `key` makes a repeated submit the same submit; without one, each call is a new job."""
+        answer = self._ask("POST", "/jobs", body=_body(parse(job)), key=key or str(uuid.uuid4()))
+        return _read(JobView, answer)
+
+    def submit_many(self, jobs: Sequence[JobSpec | Body], *, key: str | None = None) -> list[str]:
+        """Submit up to 10,000 jobs, all or none. Their ids, in the same order."""
+        body = {"jobs": [_body(job) for job in parse_many(jobs)]}
+        answer = self._ask("POST", "/jobs/bulk", body=body, key=key or str(uuid.uuid4()))
+        return _read(BulkIds, answer).ids
+
+    def check(self, job: JobSpec | Body) -> Check:
+        """What the job would be, were it submitted: parameters, memory, pack. Nothing is stored."""
+        return _read(Check, self._ask("POST", "/jobs/check", body=_body(parse(job)), repeatable=True))
+
+    def job(self, job_id: str) -> JobView:
+        """The job as it is now."""
+        return _read(JobView, self._ask("GET", f"/jobs/{quote(job_id, safe='')}"))
+
+    def jobs(
+        self,
+        *,
+        status: JobStatus | None = None,
+        project: str | None = None,
+        tag: tuple[str, str] | None = None,
+        name: str | None = None,
+        limit: int | None = None,
+    ) -> Iterator[JobView]:
+        """Jobs, newest first, page after page; `limit` in all."""
+        query = {"status": status, "project": project, "tag": tag and ":".join(tag), "name": name}
+        left, cursor = limit, None
+        while left is None or left > 0:
+            asked = {**query, "cursor": cursor, "limit": None if left is None else min(left, 100)}
+            page = _read(JobPage, self._ask("GET", "/jobs", query=asked))
+            yield from page.jobs if left is None else page.jobs[:left]
+            cursor, left = page.next, None if left is None else left - len(page.jobs)
+            if cursor is None:
+                return
+
+    def curve(self, job_id: str, *, after: int = 0) -> Curve:
+        """The curve's columns: `epoch`, then one per metric; only of epochs later than `after`."""
+        answer = self._ask("GET", f"/jobs/{quote(job_id, safe='')}/curve", query={"from": after + 1 if after else None})
+        curve: Curve = answer.json()
+        return curve
+
+    def events(self, job_id: str) -> list[EventView]:
+        """The job's history, oldest first."""
+        return _read(Events, self._ask("GET", f"/jobs/{quote(job_id, safe='')}/events")).events
+
+    def cancel(self, job_id: str) -> JobView:
+        """Ask for the job's end. A running one ends within seconds; see `status` and `cancel_requested`."""
+        return _read(JobView, self._ask("POST", f"/jobs/{quote(job_id, safe='')}/cancel"))
+
+    def retry(self, job_id: str) -> JobView:
+        """Queue a failed job again."""
+        return _read(JobView, self._ask("POST", f"/jobs/{quote(job_id, safe='')}/retry"))
+
+    def files(self, job_id: str) -> dict[str, int]:
+        """The files the job left, with their sizes in bytes."""
+        files: dict[str, int] = self._ask("GET", f"/jobs/{quote(job_id, safe='')}/files").json()
+        return files
+
+    def file(self, job_id: str, name: str) -> bytes:
+        """One file the job left, such as `model.safetensors`."""
+        return self._ask("GET", f"/jobs/{quote(job_id, safe='')}/files/{quote(name, safe='')}").content
+
+    def watch(self, job_id: str) -> Iterator[Update]:
+        """The job's live updates until its end. A broken stream is taken up again where it broke."""
+        last: str | None = None
+        patience_ends = time.monotonic() + STREAM_PATIENCE_S
+        while True:
+            try:
+                for update in self._stream(job_id, last):
+                    last = update.id or last
+                    patience_ends = time.monotonic() + STREAM_PATIENCE_S
+                    yield update
+                    if update.kind == "end":
+                        return
+            except (httpx.TransportError, BusyError) as error:
+                if time.monotonic() > patience_ends:
+                    raise _unreachable(self.url) from error
+            self._sleep(0.5)
+
+    def wait(self, job_id: str) -> JobView:
+        """The job, once it has ended."""
+        for _ in self.watch(job_id):
+            pass
+        return self.job(job_id)
+
+    # --- HTTP ----------------------------------------------------------------------------------------------------
+
+    def _ask(
+        self,
+        verb: str,
+        path: str,
+        *,
+        query: Mapping[str, str | int | None] | None = None,
+        body: Body | None = None,
+        key: str | None = None,
+        repeatable: bool = False,
+    ) -> httpx.Response:
+        """The answer, or the error it means. Repeated where that does no harm."""
+        repeatable = repeatable or verb == "GET" or key is not None
+        request = self._http.build_request(
+            verb,
+            path,
+            params={name: value for name, value in (query or {}).items() if value is not None},
+            json=body,
+            headers={"Idempotency-Key": key} if key is not None else None,
+        )
+        for wait_s in (*RETRY_WAITS_S, None):
+            again = repeatable and wait_s is not None
+            try:
+                answer = self._http.send(request)
+            except httpx.ConnectError as error:  # never sent, so anything may be tried again
+                if wait_s is None:
+                    raise _unreachable(self.url) from error
+            except httpx.TransportError as error:
+                if not again:
+                    raise _unreachable(self.url) from error
+            else:
+                if answer.status_code not in _BUSY or not again:
+                    _refuse(answer)
+                    return answer
+            self._sleep(wait_s or 0.0)
+        raise AssertionError("the last try answers or raises")
+
+    def _stream(self, job_id: str, last: str | None) -> Iterator[Update]:
+        headers = {"Accept": "text/event-stream", **({"Last-Event-ID": last} if last is not None else {})}
+        path = f"/jobs/{quote(job_id, safe='')}/stream"
+        with self._http.stream("GET", path, headers=headers) as answer:
+            if not answer.is_success:
+                answer.read()
+                _refuse(answer)
+            yield from updates(answer.iter_lines())
+
+
+def updates(lines: Iterator[str]) -> Iterator[Update]:
+    """The updates in the lines of an event stream."""
+    kind, data, last = "message", list[str](), None
+    for line in lines:
+        name, _, value = line.partition(":")
+        value = value.removeprefix(" ")
+        match name:
+            case "event":
+                kind = value
+            case "data":
+                data.append(value)
+            case "id":
+                last = value
+            case "" if not line and data:
+                yield Update(kind, json.loads("\n".join(data)), last)
+                kind, data, last = "message", [], None
+            case _:  # a comment keeps the connection alive
+                continue
+
+
+def parse(job: JobSpec | Body) -> JobSpec:
+    """The spec that `job` is. Raises `BadSpecError` with every field at fault."""
+    if isinstance(job, JobSpec):
+        return job
+    try:
+        return JobSpec.model_validate(job)
+    except ValidationError as error:
+        raise BadSpecError("The spec is not valid.", errors=sentences(error, job)) from error
+
+
+def parse_many(jobs: Sequence[JobSpec | Body]) -> list[JobSpec]:
+    """The specs that `jobs` are. Raises `BadSpecError`; its paths say which job."""
+    specs, errors = [], []
+    for index, job in enumerate(jobs):
+        try:
+            specs.append(parse(job))
+        except BadSpecError as error:
+            errors += [
+                fault.model_copy(update={"path": f"jobs.{index}.{fault.path}".rstrip(".")}) for fault in error.errors
+            ]
+    if errors:
+        raise BadSpecError("Some specs are not valid; none was submitted.", errors=errors)
+    return specs
+
+
+def _body(job: JobSpec) -> dict[str, Any]:
+    """What was asked for, and nothing that the server would choose."""
+    return job.model_dump(mode="json", include=set(job.model_fields_set))
+
+
+def _address(url: str | None, token: str | None) -> tuple[str, str]:
+    """The API's URL and token: as given, as the environment says, or as the embedded stack says."""
+    try:
+        settings = Settings.read()
+    except BadSettingsError as error:
+        raise EpochalError(str(error)) from error
+    url, token = url or settings.url, token or settings.token
+    embedded = Home(settings.home).endpoints()
+    if not url:
+        if embedded is None:
+            raise ServerUnreachableError(
+                f"No server is known: start one here with `epochal up`, or set EPOCHAL_URL and EPOCHAL_TOKEN "
+                f"to one that runs ({Home(settings.home).endpoints_file} does not exist)."
+            )
+        url = embedded.api
+    if not token and embedded is not None and embedded.api == url.rstrip("/"):
+        token = embedded.token
+    return url.rstrip("/"), token
+
+
+def _unreachable(url: str) -> ServerUnreachableError:
+    return ServerUnreachableError(
+        f"Nothing answers at {url}. Is the server up? `epochal status` shows the one on this machine; "
+        f"EPOCHAL_URL names another."
+    )
+
+
+def _refuse(answer: httpx.Response) -> None:
+    """Raise the error that `answer` means, if it means one."""
+    if answer.is_success:
+        return
+    status = answer.status_code
+    try:
+        problem = Problem.model_validate_json(answer.content)
+    except ValidationError:
+        raise AnswerError(
+            f"The server answered {status} {answer.reason_phrase}. Its log says why.", status=status
+        ) from None
+    detail = problem.detail or problem.title
+    if status in (400, 413, 415, 422):
+        raise BadSpecError(detail, errors=problem.errors, status=status)
+    if status in _REFUSALS:
+        raise _REFUSALS[status](detail, status=status)
+    raise AnswerError(f"{detail} (request {problem.request_id})", status=status)
+
+
+def _read(model: type[Model], answer: httpx.Response) -> Model:
+    try:
+        return model.model_validate_json(answer.content)
+    except ValidationError as error:
+        raise AnswerError(
+            f"The server's answer is not what this client expects ({error.error_count()} differences): "
+            f"are both of the same version?",
+            status=answer.status_code,
+        ) from error

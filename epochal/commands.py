@@ -1,0 +1,30 @@
+"""What every command shares: its two outputs, its `--json`, and help that keeps the lines of its examples."""
+
+import inspect
+from collections.abc import Callable
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+PIPE_WIDTH = 120
+"""Columns of a table that goes into a pipe or a log."""
+
+
+def _console(*, stderr: bool) -> Console:
+    console = Console(stderr=stderr, highlight=False)
+    return console if console.is_terminal else Console(stderr=stderr, highlight=False, width=PIPE_WIDTH)
+
+
+screen = _console(stderr=False)
+"""Standard output: answers."""
+
+aside = _console(stderr=True)
+"""Standard error: progress and sentences, so that a pipe gets answers only."""
+
+Json = Annotated[bool, typer.Option("--json", help="Answer in JSON, for programs.")]
+
+
+def help_of(command: Callable[..., Any]) -> str:
+    """The command's docstring; click joins lines unless a paragraph begins with a backspace."""
+    return (inspect.getdoc(command) or "").replace("\n\nExample", "\n\n\b\nExample")

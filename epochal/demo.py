@@ -1,0 +1,153 @@
+"""`make demo`: the embedded stack, one job, a bulk of eight, their progress and results; then everything stops."""
+
+import os
+import shutil
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from spec.settings import PREFIX
+from spec.states import JobStatus
+from spec.views import JobView
+
+from . import specfile
+from .client import Client
+from .commands import screen
+from .errors import EpochalError
+from .home import Endpoints, Home
+from .process import Child
+from .progress import follow
+from .stack import as_service, await_ready
+from .tables import outcome, results_table, share
+
+ROOT = Path(__file__).resolve().parents[1]
+EXAMPLE = ROOT / "examples" / "digits.yaml"
+LEARNING_RATES = (0.0003, 0.001, 0.003, 0.01)
+DROPOUTS = (0.0, 0.5)
+ENOUGH_ACCURACY = 0.95
+MIRROR_WITHIN_S = 120.0
+"""Longest that the demo waits for MLflow to show what the record has."""
+
+
+class DemoFailedError(EpochalError):
+    """The demo did not show what it promises."""
+
+
+def main() -> None:
+    """Run the demo; exit 0 only when every job succeeded and the first is accurate enough."""
+    home = Home(Path.cwd() / ".epochal" / "demo")
+    pictures = Path.cwd() / "out" / "demo"
+    try:
+        with _stack(home) as endpoints, Client(endpoints.api, endpoints.token) as client:
+            _show(client, endpoints, pictures)
+    except EpochalError as error:
+        screen.print(f"\nThe demo failed: {error}", style="red", markup=False, soft_wrap=True)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        screen.print("\nStopped.")
+        sys.exit(130)
+    screen.print(f"Everything is stopped. To look at it again, with the MLflow UI:\n  EPOCHAL_HOME={home.path} make up")
+
+
+@contextmanager
+def _stack(home: Home) -> Iterator[Endpoints]:
+    """A stack of its own on free ports, whatever the environment says."""
+    for name in [name for name in os.environ if name.startswith(PREFIX)]:
+        del os.environ[name]
+    home.refuse_if_up()
+    shutil.rmtree(home.path, ignore_errors=True)  # the demo shows a first start
+    environ = {"EPOCHAL_PORT": "0", "EPOCHAL_MLFLOW_PORT": "0"}
+    stack = Child(as_service(home, workers=1, environ=environ, outlives=False))
+    began = time.monotonic()
+    stack.start()
+    try:
+        with screen.status("Starting the embedded stack ..."):
+            endpoints = await_ready(home, stack)
+        screen.print(f"The stack is up after {time.monotonic() - began:.1f} s: API {endpoints.api}")
+        yield endpoints
+    finally:
+        with screen.status("Stopping everything ..."):
+            stack.end()
+
+
+def _show(client: Client, endpoints: Endpoints, pictures: Path) -> None:
+    [base], _ = specfile.read(str(EXAMPLE))
+    screen.print(f"\n[bold]One job[/]: {EXAMPLE.relative_to(ROOT)}")
+    first = follow(client, [client.submit(base).id], screen)[0]
+    screen.print(outcome(first), markup=False, soft_wrap=True)
+
+    screen.print(f"\n[bold]A bulk of {len(LEARNING_RATES) * len(DROPOUTS)}[/]: learning rates x dropouts, one request")
+    bulk = follow(client, client.submit_many(_variations(base)), screen)
+    screen.print()
+    screen.print(results_table([first, *bulk]))
+
+    jobs = [first, *bulk]
+    _judge(first, jobs)
+    with screen.status("Waiting until MLflow shows all of it ..."):
+        runs = _mirrored(client, endpoints, jobs)
+        picture = _picture(endpoints, runs[0], pictures)
+    screen.print(f"\nThe curve of the first job: {picture}")
+    screen.print(f"In MLflow, while the stack is up: {endpoints.mlflow}\n", soft_wrap=True)
+
+
+def _variations(base: Mapping[str, Any]) -> list[dict[str, Any]]:
+    return [
+        {**base, "name": f"lr {rate:g}, dropout {dropout:g}", "learning_rate": rate, "dropout": dropout}
+        for rate, dropout in product(LEARNING_RATES, DROPOUTS)
+    ]
+
+
+def _judge(first: JobView, jobs: Sequence[JobView]) -> None:
+    """Raise `DemoFailedError` unless all succeeded and the first is accurate enough."""
+    for job in jobs:
+        if job.status is not JobStatus.succeeded:
+            raise DemoFailedError(f"job {job.name or job.id} ended {job.status.value}. {outcome(job)}")
+    accuracy = None if first.best is None else first.best.metrics.get("val_accuracy")
+    if accuracy is None or accuracy < ENOUGH_ACCURACY:
+        raise DemoFailedError(f"the first job's validation accuracy is {share(accuracy)}, below {ENOUGH_ACCURACY:.0%}.")
+
+
+def _mirrored(client: Client, endpoints: Endpoints, jobs: Sequence[JobView]) -> list[str]:
+    """The jobs' runs in MLflow, once MLflow calls each finished."""
+    patience_ends = time.monotonic() + MIRROR_WITHIN_S
+    while time.monotonic() < patience_ends:
+        runs = [view.mlflow.run_id for view in map(client.job, [job.id for job in jobs]) if view.mlflow is not None]
+        if len(runs) == len(jobs) and all(_run_status(endpoints, run_id) == "FINISHED" for run_id in runs):
+            return runs
+        time.sleep(0.5)
+    raise DemoFailedError(f"MLflow did not show every job within {MIRROR_WITHIN_S:g} s: see logs/tracking.log.")
+
+
+def _run_status(endpoints: Endpoints, run_id: str) -> str | None:
+    try:
+        answer = httpx.get(
+            f"{endpoints.mlflow}/api/2.0/mlflow/runs/get", params={"run_id": run_id}, timeout=10.0, trust_env=False
+        )
+    except httpx.HTTPError:
+        return None
+    return str(answer.json()["run"]["info"]["status"]) if answer.is_success else None
+
+
+def _picture(endpoints: Endpoints, run_id: str, folder: Path) -> Path:
+    """A run's curve as a picture, fetched from MLflow, which gets it after the numbers."""
+    query = {"path": "curves.png", "run_uuid": run_id}
+    patience_ends = time.monotonic() + MIRROR_WITHIN_S
+    while time.monotonic() < patience_ends:
+        answer = httpx.get(f"{endpoints.mlflow}/get-artifact", params=query, timeout=30.0, trust_env=False)
+        if answer.is_success:
+            folder.mkdir(parents=True, exist_ok=True)
+            picture = folder / "curves.png"
+            picture.write_bytes(answer.content)
+            return picture
+        time.sleep(0.5)
+    raise DemoFailedError(f"MLflow has no curves.png of run {run_id} (it answered {answer.status_code}).")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,157 @@
+"""Command-line flags made from the spec's own fields: whatever the spec learns, the command has.
+
+Each top-level field is a flag (`learning_rate`: `--learning-rate`). So is each field of its parts (`hidden` of the
+architecture: `--hidden`), under its own name where only one part has it, else with the part's name before it
+(`--schedule-patience`). A flag given twice makes a list (`--hidden 64 --hidden 32`).
+"""
+
+import types
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from spec.job import JobSpec
+
+from . import specfile
+from .errors import BadFileError
+
+KINDS = ("type", "name")
+"""Fields by which a part says which of its kinds it is; the part's own flag gives them."""
+
+
+@dataclass(frozen=True)
+class Flag:
+    """One flag: where its value belongs in a spec, and how it is read."""
+
+    name: str
+    path: tuple[str, ...]
+    help: str
+    form: Literal["switch", "text", "pairs", "list", "value"]
+
+    @property
+    def variable(self) -> str:
+        """Its name as a Python parameter."""
+        return self.name.replace("-", "_")
+
+    def read(self, given: Any) -> Any:
+        """The value that was given on the command line."""
+        match self.form:
+            case "switch":
+                return given
+            case "text":
+                return given[-1]
+            case "pairs":
+                return dict(_pair(text, self.name) for text in given)
+            case "list":
+                values = [specfile.value(text, f"--{self.name}") for text in given]
+                return values[0] if len(values) == 1 and isinstance(values[0], list) else values
+            case "value":
+                values = [specfile.value(text, f"--{self.name}") for text in given]
+                return values[0] if len(values) == 1 else values
+
+
+def flags() -> list[Flag]:
+    """Every flag of a spec, in the spec's order."""
+    nested = [
+        ((parent, name), field)
+        for parent, parent_field in JobSpec.model_fields.items()
+        for name, field in _parts(parent_field).items()
+        if name not in KINDS
+    ]
+    uses = Counter([*JobSpec.model_fields, *(name for (_, name), _ in nested)])
+    made = []
+    for parent, parent_field in JobSpec.model_fields.items():
+        made.append(_flag(parent, (parent,), parent_field))
+        for (owner, name), field in nested:
+            if owner == parent:
+                long = name if uses[name] == 1 else f"{parent}_{name}"
+                made.append(_flag(long, (parent, name), field))
+    return made
+
+
+def overlay(spec: Mapping[str, Any], given: Mapping[Flag, Any]) -> dict[str, Any]:
+    """`spec` with what was given on the command line in the place of its own."""
+    result = dict(spec)
+    for flag, value in given.items():
+        if len(flag.path) == 1:
+            result[flag.path[0]] = value
+    for flag, value in given.items():
+        if len(flag.path) == 2:
+            parent, name = flag.path
+            result[parent] = {**_as_part(parent, result.get(parent)), name: value}
+    return result
+
+
+def _as_part(parent: str, value: Any) -> dict[str, Any]:
+    """A part as a mapping, so that a field can be added: its kind's name written out, its default's kind assumed."""
+    if isinstance(value, Mapping):
+        return dict(value)
+    field = JobSpec.model_fields[parent]
+    kind = "type" if any("type" in model.model_fields for model in _models(field.annotation)) else "name"
+    if isinstance(value, str):
+        return {kind: value}
+    default = getattr(field.default, kind, None)
+    return {} if default is None else {kind: default}
+
+
+def _flag(name: str, path: tuple[str, ...], field: FieldInfo) -> Flag:
+    annotation = field.annotation
+    plain = {kind for kind in _plain(annotation) if kind is not type(None)}
+    form: Literal["switch", "text", "pairs", "list", "value"] = "value"
+    if plain == {bool}:
+        form = "switch"
+    elif plain == {str}:
+        form = "text"
+    elif plain == {dict}:
+        form = "pairs"
+    elif plain == {tuple}:
+        form = "list"
+    return Flag(name.replace("_", "-"), path, _help(field), form)
+
+
+def _help(field: FieldInfo) -> str:
+    text = field.description or ""
+    if field.is_required() or isinstance(field.default, BaseModel) or field.default in (None, {}, ()):
+        return text
+    return f"{text} [default: {field.default}]"
+
+
+def _parts(field: FieldInfo) -> dict[str, FieldInfo]:
+    """The fields of the models that a field's value can be."""
+    parts: dict[str, FieldInfo] = {}
+    for model in _models(field.annotation):
+        parts = {**model.model_fields, **parts}  # the first kind that has a field describes it
+    return parts
+
+
+def _models(annotation: Any) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    elif get_origin(annotation) in (Annotated, Union, types.UnionType):
+        for argument in get_args(annotation):
+            yield from _models(argument)
+
+
+def _plain(annotation: Any) -> Iterator[Any]:
+    """The Python types a value can have, without what pydantic says about them."""
+    origin = get_origin(annotation)
+    if origin is Annotated:
+        yield from _plain(get_args(annotation)[0])
+    elif origin in (Union, types.UnionType):
+        for argument in get_args(annotation):
+            yield from _plain(argument)
+    elif origin is Literal:
+        yield Literal
+    else:
+        yield origin or annotation
+
+
+def _pair(text: str, name: str) -> tuple[str, str]:
+    key, found, value = text.partition("=")
+    if not found:
+        raise BadFileError(f"--{name} {text}: write it as KEY=VALUE.")
+    return key, value

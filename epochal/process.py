@@ -1,0 +1,181 @@
+"""One child process: in a session of its own, ended when its parent ends, restarted when it crashes."""
+
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+LOG_LIMIT_BYTES = 10_000_000
+"""A longer log is moved aside when its service starts."""
+
+_PR_SET_PDEATHSIG = 1
+# Looked up before any fork: between fork and exec only calls that take no lock are safe.
+_libc = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
+
+
+def always() -> bool:
+    """A service that is usable as soon as it runs."""
+    return True
+
+
+@dataclass(frozen=True)
+class Service:
+    """What to run, how to tell that it is usable, and how long it may take to start and to end."""
+
+    name: str
+    command: tuple[str, ...]
+    log: Path
+    environ: Mapping[str, str] = field(default_factory=dict)
+    """Added to the environment of this process."""
+    folder: Path | None = None
+    ready: Callable[[], bool] = always
+    start_s: float = 60.0
+    grace_s: float = 5.0
+    descriptors: tuple[int, ...] = ()
+    """Open files that the process inherits, by number."""
+    outlives: bool = False
+    """Whether it goes on when its parent ends."""
+
+
+@dataclass
+class Backoff:
+    """How long to wait before a crashed service is started again: longer each time, afresh after a healthy while."""
+
+    first_s: float = 0.5
+    most_s: float = 30.0
+    healthy_s: float = 60.0
+    _next_s: float = 0.0
+
+    def after(self, ran_s: float) -> float:
+        """Seconds to wait after a run of `ran_s` seconds."""
+        wait_s = self.first_s if ran_s >= self.healthy_s or self._next_s == 0.0 else self._next_s
+        self._next_s = min(wait_s * 2, self.most_s)
+        return wait_s
+
+
+class Child:
+    """A service as a child process. Start it from a thread that lives as long as it shall live.
+
+    On Linux the kernel sends it SIGTERM when that thread ends for whatever reason, so that nothing outlives a
+    parent killed with -9, unless its service says that it shall.
+    """
+
+    def __init__(self, service: Service, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self.service = service
+        self.restarts = 0
+        self.ready = False
+        self._clock = clock
+        self._backoff = Backoff()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._started_at = 0.0
+        self._restart_at: float | None = None
+
+    @property
+    def pid(self) -> int | None:
+        """Its process id while it runs."""
+        return self._process.pid if self._process is not None and self._process.poll() is None else None
+
+    @property
+    def state(self) -> str:
+        """One word: running, starting, or stopped."""
+        if self.pid is None:
+            return "stopped"
+        return "running" if self.ready else "starting"
+
+    def start(self) -> None:
+        """Start it; its output goes to its log."""
+        self._restart_at = None
+        self._started_at = self._clock()
+        _make_room(self.service.log)
+        with self.service.log.open("ab") as log:
+            self._process = subprocess.Popen(
+                self.service.command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env={**os.environ, **self.service.environ},
+                cwd=self.service.folder,
+                pass_fds=self.service.descriptors,
+                start_new_session=True,  # Ctrl-C in a terminal is for the parent, who ends the others in order
+                preexec_fn=None if self.service.outlives else _tie_to(os.getpid()),  # noqa: PLW1509 - see _libc
+            )
+
+    def exit_status(self) -> int | None:
+        """Its exit status; None while it runs."""
+        return None if self._process is None else self._process.poll()
+
+    def probe(self) -> bool:
+        """Whether it is usable now; once it was, that is remembered until it crashes."""
+        self.ready = self.ready or (self.pid is not None and self.service.ready())
+        return self.ready
+
+    def late(self) -> bool:
+        """Whether it has taken longer to become usable than it may."""
+        return not self.ready and self._clock() - self._started_at > self.service.start_s
+
+    def mend(self) -> float | None:
+        """Start it again when it has crashed, after a wait that grows. The wait in seconds, once for each crash."""
+        if self.exit_status() is None:
+            return None
+        now = self._clock()
+        if self._restart_at is None:
+            wait_s = self._backoff.after(now - self._started_at)
+            self._restart_at = now + wait_s
+            self.ready = False
+            return wait_s
+        if now >= self._restart_at:
+            self.restarts += 1
+            self.start()
+        return None
+
+    def end(self, hurry: Callable[[], bool] = lambda: False) -> None:
+        """Ask it to end, wait, then end it and whatever it left behind; at once when `hurry` says so."""
+        process = self._process
+        if process is None:
+            return
+        process.terminate()
+        patience_ends = time.monotonic() + self.service.grace_s
+        while process.poll() is None and time.monotonic() < patience_ends and not hurry():
+            _wait(process, 0.05)
+        self._kill_session(process.pid)
+        process.wait()
+        self.ready = False
+
+    @staticmethod
+    def _kill_session(leader: int) -> None:
+        try:
+            os.killpg(leader, signal.SIGKILL)
+        except (ProcessLookupError, PermissionError):  # nobody left; macOS says the second of a zombie
+            return
+
+
+def _wait(process: subprocess.Popen[bytes], timeout_s: float) -> None:
+    try:
+        process.wait(timeout_s)
+    except subprocess.TimeoutExpired:
+        return
+
+
+def _make_room(log: Path) -> None:
+    log.parent.mkdir(parents=True, exist_ok=True)
+    if log.exists() and log.stat().st_size > LOG_LIMIT_BYTES:
+        log.replace(log.with_name(f"{log.name}.1"))
+
+
+def _tie_to(parent: int) -> Callable[[], None] | None:
+    """What a child calls first, so that it gets SIGTERM when `parent` ends; None where the system has no such thing."""
+    libc = _libc
+    if libc is None:
+        return None
+
+    def tie() -> None:
+        libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+        if os.getppid() != parent:  # it ended before the call
+            os._exit(1)
+
+    return tie

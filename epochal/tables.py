@@ -1,0 +1,181 @@
+"""Tables and sentences about jobs, for people."""
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from spec.dataset import Shipped
+from spec.states import JobStatus
+from spec.views import EventView, JobView
+
+from .home import ServiceState
+
+COLOURS: Mapping[str, str] = {
+    JobStatus.queued: "cyan",
+    JobStatus.running: "yellow",
+    JobStatus.paused: "magenta",
+    JobStatus.succeeded: "green",
+    JobStatus.failed: "red",
+    JobStatus.cancelled: "dim",
+}
+DASH = "-"
+
+
+def jobs_table(jobs: Iterable[JobView], *, now: datetime) -> Table:
+    """One line per job."""
+    table = Table("id", "status", "name", box=None, header_style="bold", pad_edge=False)
+    table.columns[0].no_wrap = table.columns[1].no_wrap = True
+    for heading in ("epoch", "train loss", "val loss", "val acc.", "age"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for job in jobs:
+        metrics = job.metrics or {}
+        table.add_row(
+            job.id,
+            status_text(job),
+            job.name or dataset_name(job),
+            f"{job.progress.epoch}/{job.progress.epochs}",
+            *(number(metrics.get(name)) for name in ("train_loss", "val_loss")),
+            share(metrics.get("val_accuracy")),
+            duration((now - job.created_at).total_seconds()),
+        )
+    return table
+
+
+def results_table(jobs: Iterable[JobView]) -> Table:
+    """What came of finished jobs, one line each, as measured at the best epoch."""
+    table = Table("name", box=None, header_style="bold", pad_edge=False)
+    for heading in ("epochs", "best", "val loss", "val acc.", "gap", "pack"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column("end", no_wrap=True)
+    for job in jobs:
+        best = job.best.metrics if job.best is not None else {}
+        table.add_row(
+            job.name or f"{dataset_name(job)} {job.id[-8:]}",
+            f"{job.progress.epoch}/{job.progress.epochs}",
+            DASH if job.best is None else str(job.best.epoch),
+            number(best.get("val_loss")),
+            share(best.get("val_accuracy")),
+            number(best.get("generalization_gap")),
+            DASH if job.pack_size is None else str(job.pack_size),
+            Text(_ending(job), style=COLOURS[job.status]),
+        )
+    return table
+
+
+def job_card(job: JobView, *, now: datetime) -> RenderableType:
+    """Everything about one job."""
+    facts = Table.grid(padding=(0, 2))
+    facts.add_column(style="bold", no_wrap=True)
+    facts.add_column()
+    for label, value in _facts(job, now):
+        facts.add_row(label, value)
+    return Group(Text(f"{job.name or dataset_name(job)}  ", style="bold") + status_text(job), facts)
+
+
+def events_table(events: Iterable[EventView]) -> Table:
+    """A job's history, oldest first."""
+    table = Table("when (UTC)", "from", "to", "attempt", "who", "why", box=None, header_style="bold", pad_edge=False)
+    for event in events:
+        table.add_row(
+            event.at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")[:-3],
+            event.from_status or DASH,
+            Text(event.to_status, style=COLOURS[event.to_status]),
+            str(event.attempt),
+            event.actor,
+            event.reason,
+        )
+    return table
+
+
+def services_table(services: Iterable[ServiceState]) -> Table:
+    """The services of an embedded stack."""
+    table = Table("service", "state", "process", "restarts", "log", box=None, header_style="bold", pad_edge=False)
+    for service in services:
+        pid = DASH if service.pid is None else str(service.pid)
+        table.add_row(service.name, service.state, pid, str(service.restarts), service.log)
+    return table
+
+
+def outcome(job: JobView) -> str:
+    """How the job ended, in a sentence or two."""
+    if job.failure is not None:
+        advice = f"`epochal retry {job.id}` tries again." if job.failure.retryable else ""
+        return " ".join(part for part in ("Failed:", job.failure.message, advice) if part)
+    if job.status is JobStatus.cancelled:
+        return f"Cancelled after {job.progress.epoch} epochs."
+    sentences = [job.stop_reason.sentence if job.stop_reason is not None else "Ended.", job.verdict or ""]
+    if job.best is not None:
+        measured = ", ".join(f"{name} {value:.4g}" for name, value in job.best.metrics.items() if value is not None)
+        sentences.append(f"Best epoch {job.best.epoch}: {measured}.")
+    return " ".join(sentence for sentence in sentences if sentence)
+
+
+def status_text(job: JobView) -> Text:
+    """The job's state, in its colour; a wish to cancel shows."""
+    wish = " (cancelling)" if job.cancel_requested and job.status is JobStatus.running else ""
+    return Text(f"{job.status.value}{wish}", style=COLOURS[job.status])
+
+
+def dataset_name(job: JobView) -> str:
+    """What its data set is called."""
+    dataset = job.spec.dataset
+    if isinstance(dataset, Shipped):
+        return dataset.name
+    return str(getattr(dataset, "name", None) or getattr(dataset, "id", None) or "inline data")
+
+
+def number(value: float | None) -> str:
+    """A loss, in four digits."""
+    return DASH if value is None else f"{value:.4g}"
+
+
+def share(value: float | None) -> str:
+    """An accuracy, in percent."""
+    return DASH if value is None else f"{value:.1%}"
+
+
+def duration(seconds: float) -> str:
+    """A length of time in its largest unit."""
+    for unit, size in (("d", 86_400), ("h", 3600), ("min", 60)):
+        if seconds >= size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{max(seconds, 0):.0f} s"
+
+
+def _ending(job: JobView) -> str:
+    reason = job.stop_reason or (job.failure.reason if job.failure is not None else job.status)
+    return reason.value.replace("_", " ")
+
+
+def _facts(job: JobView, now: datetime) -> Iterable[tuple[str, str]]:
+    yield "id", job.id
+    yield "project", job.project
+    if job.tags:
+        yield "tags", ", ".join(f"{key}={value}" for key, value in job.tags.items())
+    yield "data set", dataset_name(job)
+    if job.queue is not None:
+        yield "queue", f"place {job.queue.position}: {job.queue.why}"
+    speed = f", {job.progress.epochs_per_s:.3g} per second" if job.progress.epochs_per_s else ""
+    left = f", {duration(job.progress.eta_s)} left" if job.progress.eta_s is not None else ""
+    yield "epoch", f"{job.progress.epoch} of {job.progress.epochs}{speed}{left}"
+    for label, metrics in (("last", job.metrics), ("best", job.best.metrics if job.best is not None else None)):
+        if metrics:
+            at = f"  (epoch {job.best.epoch})" if label == "best" and job.best is not None else ""
+            yield label, ", ".join(f"{name} {number(value)}" for name, value in metrics.items()) + at
+    if job.worker is not None:
+        yield "worker", f"{job.worker} on {job.device}, in a pack of {job.pack_size}, attempt {job.attempt}"
+    yield "submitted", f"{job.created_at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC ({_age(now, job.created_at)} ago)"
+    if job.started_at is not None:
+        ended = job.finished_at or now
+        yield "trained", duration((ended - job.started_at).total_seconds())
+    if job.status in (JobStatus.succeeded, JobStatus.failed, JobStatus.cancelled):
+        yield "outcome", outcome(job)
+    if job.mlflow is not None:
+        yield "MLflow", job.mlflow.url
+
+
+def _age(now: datetime, then: datetime) -> str:
+    return duration((now - then).total_seconds())

@@ -1,0 +1,106 @@
+from pathlib import Path
+
+import pytest
+import typer
+from typer.main import get_command
+
+from epochal.cli import app
+
+COMMANDS = (
+    *("up", "down", "status", "worker", "submit", "jobs", "show", "watch", "cancel", "retry", "logs", "curve"),
+    "token create",
+)
+BECOMES_ANOTHER_PROGRAM = ("worker",)
+
+
+@pytest.fixture(autouse=True)
+def no_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An environment that names a server nobody runs."""
+    monkeypatch.setenv("EPOCHAL_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("EPOCHAL_URL", "http://127.0.0.1:9")
+    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setattr("epochal.client.RETRY_WAITS_S", ())
+
+
+def run(*arguments: str) -> int:
+    """The exit code of a command."""
+    with pytest.raises(SystemExit) as ended:
+        app(arguments, prog_name="epochal")
+    code = ended.value.code
+    return code if isinstance(code, int) else 0
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help_with_an_example(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(*command.split(), "--help") == 0
+    shown = capsys.readouterr().out
+    assert "Example" in shown
+    assert f"epochal {command}" in shown
+    assert "\b" not in shown
+
+
+@pytest.mark.parametrize("command", [command for command in COMMANDS if command not in BECOMES_ANOTHER_PROGRAM])
+def test_every_command_can_answer_in_json(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(*command.split(), "--help") == 0
+    assert "--json" in capsys.readouterr().out
+
+
+def test_every_command_is_tested_here() -> None:
+    group = get_command(app)
+    assert isinstance(group, typer.core.TyperGroup)
+    assert {name.split()[0] for name in COMMANDS} == set(group.commands)
+
+
+def test_help_of_submit_names_the_spec_s_fields(capsys: pytest.CaptureFixture[str]) -> None:
+    run("submit", "--help")
+    shown = capsys.readouterr().out
+    for flag in (
+        "--dataset",
+        "--hidden",
+        "--dropout",
+        "--learning-rate",
+        "--no-bias",
+        "--momentum",
+        "[default: 0.001]",
+    ):
+        assert flag in shown
+
+
+def test_a_bad_spec_exits_2_and_names_the_field(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("submit", "--dataset", "digits", "--epochs", "0") == 2
+    assert "epochs" in capsys.readouterr().err
+
+
+def test_nothing_to_submit_exits_2(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("submit") == 2
+    assert "--dataset" in capsys.readouterr().err
+
+
+def test_a_bad_file_exits_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "a.yaml").write_text("- 1")
+    assert run("submit", str(tmp_path / "a.yaml")) == 2
+    assert "a.yaml" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("arguments", [("submit", "--dataset", "xor"), ("jobs",), ("show", "x"), ("cancel", "x" * 36)])
+def test_an_unreachable_server_exits_3(arguments: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(*arguments) == 3
+    assert "http://127.0.0.1:9" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["status", "down"])
+def test_a_stack_that_is_not_up_exits_3(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(command) == 3
+    assert "is up" in capsys.readouterr().err.replace("is not up", "is up")
+
+
+def test_an_unknown_variable_is_named(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv("EPOCHAL_PROT", "1")
+    assert run("status") == 1
+    assert "EPOCHAL_PROT" in capsys.readouterr().err
+
+
+def test_a_worker_needs_a_broker(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.delenv("EPOCHAL_BROKER_URL", raising=False)
+    assert run("worker") == 1
+    assert "EPOCHAL_BROKER_URL" in capsys.readouterr().err

@@ -1,0 +1,196 @@
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from epochal import Client
+from epochal.client import Update, updates
+from epochal.errors import (
+    AnswerError,
+    BadSpecError,
+    BusyError,
+    ConflictError,
+    NotAllowedError,
+    NotFoundError,
+    ServerUnreachableError,
+)
+from epochal.home import Endpoints, Home
+from spec.states import JobStatus
+from spec.views import FieldError, JobView
+
+from .jobs import client_of, view
+
+
+def client(*answers: httpx.Response | Exception, seen: list[httpx.Request] | None = None) -> Client:
+    """A client whose server gives these answers, one after the other."""
+    left = iter(answers)
+
+    def handle(request: httpx.Request) -> httpx.Response:
+        if seen is not None:
+            seen.append(request)
+        answer = next(left)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    return client_of(handle)
+
+
+def problem(status: int, **changed: Any) -> httpx.Response:
+    body = {"type": "about:blank", "title": "No", "status": status, "detail": "No.", "errors": [], "request_id": "r1"}
+    return httpx.Response(status, json={**body, **changed})
+
+
+def test_a_submit_carries_the_token_a_key_and_only_what_was_asked_for() -> None:
+    seen: list[httpx.Request] = []
+    job = client(httpx.Response(201, json=view()), seen=seen).submit({"dataset": "xor", "seed": 3})
+    assert isinstance(job, JobView)
+    assert seen[0].headers["Authorization"] == "Bearer epo_x"
+    assert seen[0].headers["Idempotency-Key"]
+    assert json.loads(seen[0].content)["seed"] == 3
+    assert set(json.loads(seen[0].content)) == {"dataset", "seed"}
+
+
+def test_a_submit_is_repeated_with_the_same_key() -> None:
+    seen: list[httpx.Request] = []
+    answers = (httpx.ReadError("gone"), httpx.Response(503), httpx.Response(201, json=view()))
+    client(*answers, seen=seen).submit({"dataset": "xor"})
+    assert len(seen) == 3
+    assert len({request.headers["Idempotency-Key"] for request in seen}) == 1
+
+
+def test_a_cancel_that_may_have_arrived_is_not_repeated() -> None:
+    seen: list[httpx.Request] = []
+    with pytest.raises(ServerUnreachableError):
+        client(httpx.ReadError("gone"), httpx.Response(202, json=view()), seen=seen).cancel("x")
+    assert len(seen) == 1
+
+
+def test_a_cancel_that_never_left_is_repeated() -> None:
+    job = client(httpx.ConnectError("no"), httpx.Response(202, json=view(status="cancelled"))).cancel("x")
+    assert job.status is JobStatus.cancelled
+
+
+def test_a_server_that_stays_away_is_unreachable_with_exit_code_3() -> None:
+    with pytest.raises(ServerUnreachableError, match="Nothing answers at http://api") as caught:
+        client(*[httpx.ConnectError("no")] * 4).job("x")
+    assert caught.value.exit_code == 3
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [
+        (401, NotAllowedError),
+        (403, NotAllowedError),
+        (404, NotFoundError),
+        (409, ConflictError),
+        (422, BadSpecError),
+        (500, AnswerError),
+    ],
+)
+def test_each_refusal_has_its_error(status: int, kind: type[AnswerError]) -> None:
+    with pytest.raises(AnswerError, match=r"No\.") as caught:
+        client(problem(status)).cancel("x")
+    assert type(caught.value) is kind
+    assert caught.value.status == status
+
+
+def test_a_busy_server_is_said_to_be_busy_after_the_last_try() -> None:
+    with pytest.raises(BusyError):
+        client(*[problem(503)] * 4).job("x")
+
+
+def test_an_answer_that_is_no_problem_document_is_still_an_error() -> None:
+    with pytest.raises(AnswerError, match="500 Internal Server Error"):
+        client(httpx.Response(500, text="<html>")).cancel("x")
+
+
+def test_an_answer_of_another_version_is_an_error() -> None:
+    with pytest.raises(AnswerError, match="same version"):
+        client(httpx.Response(200, json={"id": 1})).job("x")
+
+
+def test_a_bad_spec_names_its_fields_and_is_never_sent() -> None:
+    seen: list[httpx.Request] = []
+    with pytest.raises(BadSpecError) as caught:
+        client(seen=seen).submit({"dataset": "xor", "epochs": 0})
+    assert [error.path for error in caught.value.errors] == ["epochs"]
+    assert caught.value.exit_code == 2
+    assert not seen
+
+
+def test_a_bad_spec_of_a_bulk_names_its_index() -> None:
+    with pytest.raises(BadSpecError) as caught:
+        client().submit_many([{"dataset": "xor"}, {"dataset": "xor", "epochs": 0}])
+    assert [error.path for error in caught.value.errors] == ["jobs.1.epochs"]
+
+
+def test_the_server_s_field_errors_are_passed_on() -> None:
+    fault = {"path": "dataset.id", "message": "no such data set"}
+    with pytest.raises(BadSpecError, match=r"dataset\.id: no such data set") as caught:
+        client(problem(422, errors=[fault])).submit({"dataset": "xor"})
+    assert caught.value.errors == (FieldError(path="dataset.id", message="no such data set"),)
+
+
+def test_jobs_are_listed_page_after_page_up_to_the_limit() -> None:
+    def page(count: int, cursor: str | None) -> httpx.Response:
+        return httpx.Response(200, json={"jobs": [view()] * count, "next": cursor})
+
+    assert len(list(client(page(2, "a"), page(2, "b"), page(1, None)).jobs())) == 5
+    seen: list[httpx.Request] = []
+    found = client(page(2, "a"), page(2, "b"), seen=seen).jobs(limit=3, status=JobStatus.failed, tag=("a", "b"))
+    assert len(list(found)) == 3
+    assert dict(seen[1].url.params) == {"status": "failed", "tag": "a:b", "cursor": "a", "limit": "1"}
+
+
+def test_an_event_stream_is_read() -> None:
+    lines = iter([": hello", "", "id: 4", "event: epoch", 'data: {"a":', "data: 1}", "", "event: end", "data: {}", ""])
+    assert list(updates(lines)) == [Update("epoch", {"a": 1}, "4"), Update("end", {}, None)]
+
+
+def test_a_broken_stream_is_taken_up_where_it_broke() -> None:
+    class Breaks(httpx.SyncByteStream):
+        def __iter__(self) -> Iterator[bytes]:
+            yield b'id: 7\nevent: epoch\ndata: {"epoch": 1}\n\n'
+            raise httpx.ReadError("gone")
+
+    seen: list[httpx.Request] = []
+    rest = 'id: 8\nevent: epoch\ndata: {"epoch": 2}\n\nid: 9\nevent: end\ndata: {"status": "succeeded"}\n\n'
+    answers = (httpx.Response(200, stream=Breaks()), httpx.ConnectError("no"), httpx.Response(200, text=rest))
+    got = list(client(*answers, seen=seen).watch("x"))
+    assert [update.kind for update in got] == ["epoch", "epoch", "end"]
+    assert [request.headers.get("Last-Event-ID") for request in seen] == [None, "7", "7"]
+
+
+def test_a_job_id_cannot_leave_its_path() -> None:
+    seen: list[httpx.Request] = []
+    client(httpx.Response(200, json=view()), seen=seen).job("../../healthz?x")
+    assert seen[0].url.raw_path == b"/api/v1/jobs/..%2F..%2Fhealthz%3Fx"
+
+
+def test_the_embedded_stack_is_found_by_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EPOCHAL_HOME", str(tmp_path))
+    monkeypatch.delenv("EPOCHAL_URL", raising=False)
+    monkeypatch.delenv("EPOCHAL_TOKEN", raising=False)
+    with pytest.raises(ServerUnreachableError, match="epochal up"):
+        Client()
+    Home(tmp_path).publish(Endpoints(api="http://127.0.0.1:1", mlflow="", token="epo_local"))
+    assert Client().url == "http://127.0.0.1:1"
+
+
+def test_the_embedded_stack_s_token_goes_to_no_other_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EPOCHAL_HOME", str(tmp_path))
+    monkeypatch.delenv("EPOCHAL_TOKEN", raising=False)
+    Home(tmp_path).publish(Endpoints(api="http://127.0.0.1:1", mlflow="", token="epo_local"))
+    seen: list[httpx.Request] = []
+
+    def handle(request: httpx.Request) -> httpx.Response:
+        seen.append(request)
+        return httpx.Response(200, json=view())
+
+    Client("http://elsewhere", transport=httpx.MockTransport(handle)).job("x")
+    Client("http://127.0.0.1:1", transport=httpx.MockTransport(handle)).job("x")
+    assert [request.headers.get("Authorization") for request in seen] == [None, "Bearer epo_local"]

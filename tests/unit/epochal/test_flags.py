@@ -1,0 +1,87 @@
+from typing import Any
+
+import pytest
+
+from epochal.errors import BadFileError
+from epochal.flags import Flag, flags, overlay
+from spec.job import JobSpec
+
+FLAGS = {flag.name: flag for flag in flags()}
+
+
+def spec_of(**given: list[str] | bool) -> dict[str, Any]:
+    chosen: dict[Flag, Any] = {}
+    for name, value in given.items():
+        flag = FLAGS[name.replace("_", "-")]
+        chosen[flag] = flag.read(value)
+    return overlay({}, chosen)
+
+
+def test_every_field_of_the_spec_has_a_flag() -> None:
+    assert {flag.path[0] for flag in flags() if len(flag.path) == 1} == set(JobSpec.model_fields)
+
+
+def test_flag_names_are_unique() -> None:
+    names = [flag.name for flag in flags()]
+    assert len(names) == len(set(names))
+
+
+def test_a_repeated_flag_makes_a_list() -> None:
+    assert spec_of(hidden=["64", "32"]) == {"architecture": {"type": "mlp", "hidden": [64, 32]}}
+
+
+@pytest.mark.parametrize("given", [["64"], ["[64]"]])
+def test_a_list_field_is_a_list_even_when_given_once(given: list[str]) -> None:
+    assert spec_of(hidden=given) == {"architecture": {"type": "mlp", "hidden": [64]}}
+
+
+def test_a_part_s_field_joins_the_part_s_kind() -> None:
+    assert spec_of(momentum=["0.9"], optimizer=["sgd"]) == {"optimizer": {"type": "sgd", "momentum": 0.9}}
+    assert spec_of(dataset=["spirals"], noise=["0.2"]) == {"dataset": {"name": "spirals", "noise": 0.2}}
+
+
+def test_a_name_that_two_parts_share_carries_its_part() -> None:
+    assert spec_of(patience=["3"]) == {"patience": 3}
+    assert spec_of(schedule=["plateau"], schedule_patience=["3"]) == {"schedule": {"type": "plateau", "patience": 3}}
+
+
+def test_a_name_is_text_even_when_it_looks_like_a_number() -> None:
+    assert spec_of(name=["7"]) == {"name": "7"}
+
+
+def test_tags_are_pairs() -> None:
+    assert spec_of(tags=["course=intro", "try=2"]) == {"tags": {"course": "intro", "try": "2"}}
+    with pytest.raises(BadFileError, match="KEY=VALUE"):
+        spec_of(tags=["course"])
+
+
+def test_flags_take_the_place_of_a_file_s_values() -> None:
+    file = {"dataset": "digits", "architecture": {"type": "mlp", "hidden": [8], "bias": False}, "seed": 1}
+    chosen = {FLAGS["seed"]: 2, FLAGS["hidden"]: [4]}
+    assert overlay(file, chosen) == {
+        "dataset": "digits",
+        "architecture": {"type": "mlp", "hidden": [4], "bias": False},
+        "seed": 2,
+    }
+    assert file["seed"] == 1
+
+
+def test_what_flags_make_is_a_spec() -> None:
+    made = spec_of(
+        dataset=["digits"],
+        hidden=["64", "32"],
+        dropout=["0.5"],
+        optimizer=["sgd"],
+        nesterov=True,
+        momentum=["0.9"],
+        learning_rate=["1e-2"],
+        batch_size=["full"],
+        device=["cpu"],
+        bias=False,
+        monitor=["null"],
+    )
+    spec = JobSpec.model_validate(made)
+    assert spec.learning_rate == 0.01
+    assert spec.resources.device == "cpu"
+    assert spec.architecture.bias is False
+    assert spec.batch_size == "full"
