@@ -1,0 +1,88 @@
+"""Ours in process: the same trials as specs, trained as packs by `trainer.fit`."""
+
+from collections.abc import Collection, Sequence
+
+import torch
+
+from spec.job import JobSpec
+from trainer.fit import Entry, Outcome, Point, fit
+
+from .workloads import Trial, Workload
+
+
+def spec(workload: Workload, trial: Trial, *, train_metrics: str = "running") -> JobSpec:
+    """The trial as a job. The loops report running metrics of training, and so does this unless it is told not to."""
+    dataset: object = {"name": "linear", "n": workload.rows, "features": 100} if workload.kind == "table" else "digits"
+    architecture: dict[str, object] = {"type": "mlp", "hidden": workload.hidden}
+    if workload.channels:
+        architecture |= {"type": "cnn", "channels": workload.channels, "pooling": "max"}
+    return JobSpec.model_validate(
+        {
+            "dataset": dataset,
+            "architecture": architecture,
+            "activation": "relu",
+            "loss": "mse" if workload.kind == "table" else "cross_entropy",
+            "optimizer": "adam",
+            "learning_rate": trial.learning_rate,
+            "dropout": trial.dropout,
+            "batch_size": workload.batch,
+            "epochs": workload.epochs,
+            "seed": trial.seed,
+            "train_metrics": train_metrics,
+        }
+    )
+
+
+class Watching:
+    """A conductor that nobody conducts: it only sees that every job is trained and measured to its last epoch."""
+
+    def __init__(self) -> None:
+        self.last: dict[str, dict[str, float]] = {}
+        self._points: dict[str, int] = {}
+        self._ended: list[Outcome] = []
+
+    def admit(self, room: int) -> Sequence[Entry]:
+        """Nobody joins."""
+        return ()
+
+    def cancelled(self) -> Collection[str]:
+        """Nobody leaves."""
+        return ()
+
+    def epoch_ended(self, points: Sequence[Point]) -> None:
+        """Keep the last metrics and count the epochs."""
+        for point in points:
+            self._points[point.id] = self._points.get(point.id, 0) + 1
+            self.last[point.id] = dict(point.metrics)
+
+    def member_ended(self, outcome: Outcome) -> None:
+        """Keep the end."""
+        self._ended.append(outcome)
+
+    def check(self, jobs: int, epochs: int) -> None:
+        """Raise `NotTrainedError` unless every one of `jobs` has trained all its epochs."""
+        bad = [f"{outcome.end}: {outcome.message}" for outcome in self._ended if outcome.end != "succeeded"]
+        if bad or len(self._ended) != jobs or set(self._points.values()) != {epochs}:
+            raise NotTrainedError(f"{len(self._ended)} of {jobs} jobs ended, bad ends: {bad}, epochs: {self._points}")
+
+
+def train(
+    workload: Workload,
+    pack: Sequence[Trial],
+    *,
+    train_metrics: str = "running",
+    device: torch.device | None = None,
+) -> list[dict[str, float]]:
+    """Train `pack` as one pack to its end; the last metrics of each trial."""
+    entries = [
+        Entry(id=str(number), spec=spec(workload, trial, train_metrics=train_metrics))
+        for number, trial in enumerate(pack)
+    ]
+    conductor = Watching()
+    fit(entries, conductor, device=device or torch.device("cpu"), limit=len(entries))
+    conductor.check(len(entries), workload.epochs)
+    return [conductor.last[entry.id] for entry in entries]
+
+
+class NotTrainedError(Exception):
+    """A benchmark trained less than it claims."""
