@@ -1,0 +1,99 @@
+"""docker-compose.yml is closed where it should be. `make compose-test` runs it."""
+
+import re
+from importlib.util import find_spec
+from typing import Any
+
+import pytest
+import yaml
+
+from deploy import healthy
+from store.doorbell import QUEUE, TASK
+from worker.app import create_app
+from worker.tasks import register
+
+from .pages import ROOT
+
+TEXT = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
+SERVICES: dict[str, dict[str, Any]] = yaml.safe_load(TEXT)["services"]
+SECRETS = ("POSTGRES_PASSWORD", "MLFLOW_DB_PASSWORD", "REDIS_PASSWORD", "EPOCHAL_TOKEN")
+
+
+def test_the_services_are_those_of_the_house() -> None:
+    assert set(SERVICES) == {"postgres", "redis", "migrate", "api", "worker", "worker-gpu", "tracking", "mlflow"}
+
+
+def test_only_the_api_and_mlflow_are_published_and_by_default_on_the_loopback() -> None:
+    published = {name: service["ports"] for name, service in SERVICES.items() if "ports" in service}
+    assert published == {
+        "api": ["${BIND_ADDRESS:-127.0.0.1}:${API_PORT:-8000}:8000"],
+        "mlflow": ["${BIND_ADDRESS:-127.0.0.1}:${MLFLOW_PORT:-5000}:5000"],
+    }
+
+
+@pytest.mark.parametrize("secret", SECRETS)
+def test_no_secret_has_a_default(secret: str) -> None:
+    used = re.findall(rf"\$\{{{secret}([^}}]*)\}}", TEXT)
+    assert used
+    assert set(used) == {":?run make secrets"}
+    assert f'"{secret}"' in (ROOT / "Makefile").read_text()
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_a_service_has_no_more_rights_than_it_needs(name: str) -> None:
+    service = SERVICES[name]
+    assert service["read_only"] is True
+    assert service["cap_drop"] == ["ALL"]
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    assert "privileged" not in service
+    assert str(service["user"]).partition(":")[0] in ("10001", "postgres", "redis")
+    assert not any(str(volume).startswith("/") for volume in service.get("volumes", ()))
+
+
+def test_what_is_not_published_cannot_reach_the_outside() -> None:
+    networks = yaml.safe_load(TEXT)["networks"]
+    assert networks["inside"] == {"internal": True}
+    for name, service in SERVICES.items():
+        assert ("outside" in service["networks"]) == ("ports" in service), name
+
+
+@pytest.mark.parametrize("name", sorted(set(SERVICES) - {"migrate", "tracking"}))
+def test_a_service_that_others_wait_for_says_whether_it_is_well(name: str) -> None:
+    assert SERVICES[name]["healthcheck"]["test"]
+
+
+def test_no_secret_stands_on_a_command_line() -> None:
+    commands = "\n".join(str(service.get("command", "")) for service in SERVICES.values())
+    assert not [secret for secret in SECRETS if secret in commands]
+
+
+def test_what_a_container_starts_is_there() -> None:
+    started = [[str(word) for word in service["command"]] for service in SERVICES.values() if "command" in service]
+    for command in started:
+        if command[:2] == ["python", "-m"]:
+            assert find_spec(f"{command[2]}.__main__"), command
+    assert {command[0] for command in started} == {"python", "gunicorn", "mlflow", "sh"}
+    checks = [service["healthcheck"]["test"] for service in SERVICES.values() if "healthcheck" in service]
+    for check in (check for check in checks if "deploy/healthy.py" in check):
+        assert callable(getattr(healthy, check[-1]))
+
+
+def test_workers_listen_where_the_doorbell_rings() -> None:
+    class Idle:
+        def answer(self) -> None:
+            """Hears every bell."""
+
+    app = create_app("redis://127.0.0.1:1/0")
+    register(app, Idle())
+    assert TASK in app.tasks
+    assert app.conf.task_default_queue == QUEUE
+    assert set(app.amqp.queues) == {QUEUE}
+    assert SERVICES["worker"]["command"] == SERVICES["worker-gpu"]["command"] == ["python", "-m", "worker"]
+
+
+def test_no_secret_and_no_record_gets_into_the_image() -> None:
+    ignored = (ROOT / ".dockerignore").read_text().splitlines()
+    assert "*" in ignored
+    allowed = {line[1:] for line in ignored if line.startswith("!")}
+    copied = set(re.findall(r"^COPY (\S+)", (ROOT / "deploy" / "Dockerfile").read_text(), flags=re.MULTILINE))
+    assert allowed == copied

@@ -1,0 +1,109 @@
+"""The pages say what the code does."""
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from api.app import create_app
+from epochal.specfile import read
+from spec.job import JobSpec
+from spec.reference import reference
+from spec.settings import PREFIX, Settings
+from spec.states import TRANSITIONS, FailureReason, StopReason
+
+from .pages import ROOT, codes, files, page, rows
+
+
+def test_every_setting_is_documented_and_no_other() -> None:
+    documented = {name for row in rows(page("operations.md")) for name in codes(row[0]) if name.startswith(PREFIX)}
+    assert documented == {PREFIX + name.upper() for name in Settings.model_fields}
+
+
+def test_no_page_names_a_variable_that_does_not_exist() -> None:
+    known = {PREFIX + name.upper() for name in Settings.model_fields}
+    for path in files("*.md", "docker-compose.yml", "deploy", "examples", "Makefile"):
+        named = set(re.findall(rf"\b{PREFIX}[A-Z_]+\b", path.read_text(encoding="utf-8")))
+        assert named <= known, path
+
+
+def test_the_spec_page_is_the_generated_one() -> None:
+    assert page("spec.md") == reference(), "run: .venv/bin/python -m spec > docs/spec.md"
+
+
+def test_the_api_page_lists_the_routes_of_the_application(tmp_path: Path) -> None:
+    app = create_app(Settings.read({"EPOCHAL_HOME": str(tmp_path), "EPOCHAL_BROKER_URL": "redis://127.0.0.1:1/0"}))
+    with app.test_client() as client:
+        paths = client.get("/openapi.json").get_json()["paths"]
+    app.extensions["epochal.engine"].dispose()
+    routes = {f"{verb.upper()} {path}" for path, verbs in paths.items() for verb in verbs}
+    listed = {next(iter(codes(row[0])), "") for row in rows(page("api.md"))} - {""}
+    assert listed == routes
+
+
+def test_the_states_page_has_the_transitions_of_the_code() -> None:
+    states = {next(iter(codes(row[0]))): codes(row[2]) for row in rows(page("job-states.md")) if row[1] in _MEANINGS}
+    assert states == {state.value: {to.value for to in following} for state, following in TRANSITIONS.items()}
+
+
+def test_the_states_diagram_draws_only_transitions_of_the_code() -> None:
+    arrows = re.findall(r"^    (\w+) --> (\w+)", page("job-states.md"), flags=re.MULTILINE)
+    allowed = {(state.value, to.value) for state, following in TRANSITIONS.items() for to in following}
+    assert arrows
+    assert set(arrows) <= allowed
+
+
+def test_the_states_page_has_the_reasons_of_the_code() -> None:
+    table = {next(iter(codes(row[0])), ""): tuple(row[1:]) for row in rows(page("job-states.md"))}
+    for stop in StopReason:
+        assert table[stop.value] == (stop.sentence,)
+    for failure in FailureReason:
+        assert table[failure.value] == ("yes" if failure.retryable else "no", failure.sentence)
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "examples").glob("*.yaml")), ids=lambda path: path.name)
+def test_every_example_is_valid(path: Path) -> None:
+    specs, _ = read(str(path))
+    assert specs
+    for spec in specs:
+        JobSpec.model_validate(spec)
+
+
+def test_every_link_between_pages_leads_somewhere() -> None:
+    for path in files("*.md"):
+        for target in re.findall(r"\]\((?!https?:|#|mailto:)([^)#]+)(?:#[^)]*)?\)", path.read_text(encoding="utf-8")):
+            assert (path.parent / target).exists(), f"{path.name} links to {target}"
+
+
+def test_the_command_in_a_page_is_a_target_of_make() -> None:
+    targets = set(re.findall(r"^([a-z][a-z-]*):", (ROOT / "Makefile").read_text(), flags=re.MULTILINE))
+    for path in files("*.md"):
+        named = set(re.findall(r"`make ([a-z-]+)", path.read_text(encoding="utf-8")))
+        assert named <= targets, path.name
+
+
+def test_every_target_of_make_is_in_a_page_and_in_its_help() -> None:
+    text = (ROOT / "Makefile").read_text()
+    phony = set(re.findall(r"^\.PHONY: (.*)$", text, flags=re.MULTILINE)[0].split())
+    assert phony == set(re.findall(r"^([a-z-]+):.*## ", text, flags=re.MULTILINE))
+    pages = "".join(path.read_text(encoding="utf-8") for path in files("*.md"))
+    assert phony == set(re.findall(r"make ([a-z-]+)", pages)) & phony
+
+
+def test_the_changelog_keeps_its_form() -> None:
+    text = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    assert text.startswith("# Changelog\n")
+    releases = re.findall(r"^## (.+)$", text, flags=re.MULTILINE)
+    assert releases[0] == "[Unreleased]"
+    assert all(re.fullmatch(r"\[\d+\.\d+\.\d+\] - \d{4}-\d{2}-\d{2}", release) for release in releases[1:])
+    kinds = set(re.findall(r"^### (.+)$", text, flags=re.MULTILINE))
+    assert kinds <= {"Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"}
+
+
+def test_yaml_files_are_yaml() -> None:
+    for path in files("*.yaml", "*.yml"):
+        assert list(yaml.safe_load_all(path.read_text(encoding="utf-8"))), path
+
+
+_MEANINGS = {row[1] for row in rows(page("job-states.md").partition("## What never happens")[0]) if row[0] != "state"}

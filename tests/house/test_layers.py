@@ -1,0 +1,44 @@
+"""Who may know whom: the contracts in pyproject.toml hold, and they do catch what they forbid."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from .pages import ROOT
+
+ROOMS = ("spec", "store", "api", "worker", "tracking", "trainer", "epochal")
+
+
+def lint_imports(folder: Path) -> subprocess.CompletedProcess[str]:
+    command = [str(Path(sys.executable).with_name("lint-imports")), "--no-cache"]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120, check=False)
+
+
+def test_no_room_knows_whom_it_should_not() -> None:
+    checked = lint_imports(ROOT)
+    assert checked.returncode == 0, checked.stdout
+
+
+@pytest.mark.parametrize(
+    ("room", "statement", "contract"),
+    [
+        ("spec", "import store", "The contract"),
+        ("trainer", "import flask", "The trainer"),
+        ("api", "import torch", "The API"),
+        ("worker", "import mlflow", "A worker"),
+        ("tracking", "from trainer import fit", "The mirror"),
+        ("epochal", "from store import jobs", "What users import"),
+        ("store", "from worker import app", "The record"),
+    ],
+)
+def test_a_forbidden_import_is_caught(tmp_path: Path, room: str, statement: str, contract: str) -> None:
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    for name in ROOMS:
+        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
+    (tmp_path / room / "intruder.py").write_text(f'"""An intruder."""\n\n{statement}\n')
+    checked = lint_imports(tmp_path)
+    assert checked.returncode == 1, checked.stdout
+    assert any(line.startswith(contract) and "BROKEN" in line for line in checked.stdout.splitlines()), checked.stdout
