@@ -8,9 +8,6 @@ import torch
 from spec.job import JobSpec
 from trainer.fit import Entry, Outcome, Point, fit
 
-torch.set_num_threads(1)
-torch.set_flush_denormal(True)
-
 
 class Recorder:
     """Remembers curves and outcomes; may admit and cancel by plan."""

@@ -1,0 +1,17 @@
+"""How a trainer process computes, for tests that train."""
+
+from collections.abc import Iterator
+
+import pytest
+import torch
+
+
+@pytest.fixture(autouse=True)
+def as_a_trainer_process() -> Iterator[None]:
+    """One thread and no denormal numbers, for the test only: whoever comes after may count on IEEE's arithmetic."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    torch.set_flush_denormal(True)
+    yield
+    torch.set_flush_denormal(False)
+    torch.set_num_threads(before)
