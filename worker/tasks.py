@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 def register(app: Celery, slots: Slots) -> None:
     """Let the bells of `app` be answered by `slots`."""
 
-    @app.task(name=TASK)  # type: ignore[untyped-decorator]
+    @app.task(name=TASK, shared=False)  # type: ignore[untyped-decorator]
     def train(job_id: str) -> None:
         """A doorbell: which jobs are trained, the record says; this one may be done, cancelled or not yet its turn."""
         log.debug("the bell rang for %s", job_id)
