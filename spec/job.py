@@ -74,6 +74,7 @@ class Precision(StrEnum):
 
     float32 = "float32"
     float64 = "float64"
+    tfloat32 = "tfloat32"
     bfloat16 = "bfloat16"
 
 
@@ -341,6 +342,9 @@ Monitor = Literal["val_loss", "val_accuracy", "train_loss", "train_accuracy"]
 
 DEFAULT_BATCH = 32
 
+DETERMINISTIC_MEMBERS = 32
+"""Members of a pack on a GPU that is to give the same bits in every pack; libraries choose their ways by the number."""
+
 PARAMETER_LIMIT = 100_000_000
 """Weights and biases a network may have."""
 
@@ -433,7 +437,13 @@ class JobSpec(Frozen):
         ),
     ] = "exact"
 
-    precision: Annotated[Precision, Field(description="Number format of training.")] = Precision.float32
+    precision: Annotated[
+        Precision,
+        Field(
+            description="Number format of training. tfloat32 and bfloat16: products of layers in fewer digits, where "
+            "the device has them; all else in float32."
+        ),
+    ] = Precision.float32
     deterministic: Annotated[
         bool, Field(strict=True, description="On a GPU: the same bits in every pack, at some cost.")
     ] = False

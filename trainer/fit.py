@@ -11,19 +11,23 @@ from spec.states import FailureReason
 from .errors import TrainerError
 from .member import Conductor, Entry, Member, Outcome, Point
 from .pack import Pack
+from .team import ALONE, Team
 
 __all__ = ["Conductor", "Entry", "Outcome", "Point", "fit", "warm_up"]
 
 
-def fit(entries: Sequence[Entry], conductor: Conductor, *, device: torch.device, limit: int) -> None:
+def fit(
+    entries: Sequence[Entry], conductor: Conductor, *, device: torch.device, limit: int, team: Team = ALONE
+) -> None:
     """Train jobs of one shape together, until each has ended and no more join.
 
     `entries` begin; the conductor may add others of the same pack key between epochs, up to `limit` members at a time.
-    It hears of each epoch and of each end. Every member gets the result that it would get alone.
+    It hears of each epoch and of each end. Every member gets the result that it would get alone. The mates of a `team`
+    train the same members, each on its share of every batch.
     """
     if not entries:
         return
-    pack = Pack(entries[0].spec, device)
+    pack = Pack(entries[0].spec, device, team)
     _join(pack, entries, conductor)
     while pack.members:
         _train_epoch(pack, conductor)
@@ -63,10 +67,16 @@ def _train_epoch(pack: Pack, conductor: Conductor) -> None:
             conductor.member_ended(Outcome(member.id, "cancelled"))
         if not pack.members:
             return
-        for step, batch in pack.batches(chunk):
-            loss = pack.loss(batch)  # forward
-            gradient = pack.gradient(loss)  # backpropagation
-            pack.descend(step, batch, loss, gradient)  # gradient descent
+        for position in pack.steps(chunk):
+            pack.run(_step, position)
+
+
+def _step(pack: Pack, position: int) -> None:
+    """One update of every member's weights."""
+    batch = pack.batch(position)
+    loss = pack.loss(batch)  # forward
+    gradient = pack.gradient(loss)  # backpropagation
+    pack.descend(batch, loss, gradient)  # gradient descent
 
 
 def _judge(pack: Pack, conductor: Conductor) -> None:

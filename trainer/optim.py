@@ -230,19 +230,21 @@ class Optimizer:
         used = {"l1": self._has_l1, "clip": self._clips, "keep": self._decays, "decay": self._decays}
         self._needs = (*self._kind.needs, *(name for name, is_used in used.items() if is_used))
 
-    def plan(self, rates: Numbers, done: Numbers, steps: int) -> list[Columns]:
-        """The columns of the next steps, for learning rates [members, 1] and steps done [members, 1]."""
+    def plan(self, rates: Numbers, done: Numbers, steps: int) -> Tensor:
+        """What the next steps need, for learning rates [members, 1] and steps done [members, 1].
+
+        [steps, numbers, members, 1]; `columns` names the numbers of one step.
+        """
         t = done + np.arange(1, steps + 1)
         numbers = {**self._numbers, "lr": np.broadcast_to(rates, t.shape), "t": t}
         numbers |= self._kind.columns(numbers)
         numbers |= {"decay": self._decay, "l1": self._l1, "clip": self._clip, "keep": 1.0 - rates * self._decay}
-        columns = {name: self._placed(numbers[name], t.shape) for name in self._needs}
-        return [{name: values[step] for name, values in columns.items()} for step in range(steps)]
+        planned = np.stack([np.broadcast_to(numbers[name], t.shape).T for name in self._needs], axis=1)
+        return torch.from_numpy(planned).to(device=self._device, dtype=self._dtype).unsqueeze(-1)
 
-    def _placed(self, values: Numbers, shape: tuple[int, ...]) -> tuple[Tensor, ...]:
-        """Values [members, steps], or broadcast to that, as one column [members, 1] for each step."""
-        steps_first = np.broadcast_to(values, shape).T[:, :, None].copy()
-        return torch.from_numpy(steps_first).to(device=self._device, dtype=self._dtype).unbind()
+    def columns(self, planned: Tensor) -> Columns:
+        """The numbers of one step, from its part [numbers, members, 1] of a plan."""
+        return dict(zip(self._needs, planned.unbind(), strict=True))
 
     def step(self, w: Tensor, g: Tensor, buffers: Buffers, columns: Columns) -> None:
         """One update of parameters w [members, parameters] by their gradients g, which it may overwrite."""

@@ -1,60 +1,69 @@
 """A pack: jobs of one shape, trained as one stacked model.
 
-The state of member i is row i of a few [members, parameters] tensors, so that joining, leaving, keeping the best
-weights and clipping are operations on rows. Rows never mix: no operation reduces over members.
+The state of member i is row i of a few [rows, parameters] tensors, so that joining, leaving, keeping the best weights
+and clipping are operations on rows. Rows never mix: no operation reduces over them.
 
-A lone member trains beside a ghost, a copy of itself whose results nobody reads: matrix libraries take another path
-for a single matrix, and a job must get the same bits alone as in a pack.
+Some rows are ghosts, whose results nobody reads. A lone member trains beside a copy of itself: matrix libraries take
+another path for a single matrix, and a job must get the same bits alone as in a pack. For the same reason a GPU that is
+to give the same bits in every pack always trains the same number of rows. And there the rows of members that have left
+stay for a while: a row costs little, but a new arrangement of the pack means new graphs (`trainer.graphs`).
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from spec.job import JobSpec, Precision
+from spec.job import DETERMINISTIC_MEMBERS, JobSpec, Precision
 
 from .data import Split, split
 from .errors import BadDataError
+from .feed import Batch, DeviceFeed, Dropout, Feed, Rows
+from .graphs import Eager, Graphs
 from .losses import Objective
 from .member import Member
 from .models import Network
-from .optim import Columns, Optimizer, first_buffer, kind
-from .random import Purpose, bits, keys, permutations
-
-CHUNK_BYTES = 16 << 20
-"""Rows are gathered, and masks drawn, for so many bytes of steps at a time: more would leave the cache."""
-
-CHUNK_STEPS = 32
-"""Most steps between two looks at what was cancelled."""
+from .optim import Optimizer, first_buffer, kind
+from .random import Purpose, keys, permutations
+from .team import ALONE, Team
 
 EVALUATION_ROWS = 256
-"""Rows evaluated at a time; it must not depend on the size of the pack, for the bits of a sum depend on it."""
+"""Rows evaluated at a time on a CPU; it must not depend on the size of the pack, for the bits of a sum depend on it."""
 
-Batch = tuple[Tensor, Tensor, Mapping[int, Tensor], Columns]
-"""Features [members, batch, features], targets, dropout masks by layer, and the optimizer's columns of a step."""
+EVALUATION_SUMS = 1 << 20
+"""On a GPU so many rows of all members are evaluated at a time."""
+
+GHOSTS = 1 / 8
+"""On a GPU, the share of a pack's rows that may be left by their members before it is arranged anew."""
 
 
 class Pack:
     """Members that train together, and what they share: network, loss, data, optimizer."""
 
-    def __init__(self, spec: JobSpec, device: torch.device) -> None:
+    def __init__(self, spec: JobSpec, device: torch.device, team: Team = ALONE) -> None:
         info = spec.info
         if info is None:
             raise BadDataError("Uploaded data sets cannot be trained on yet.")
         self._info = info
         self._device = device
+        self._team = team
+        self._on_gpu = device.type == "cuda"
         self._dtype = torch.float64 if spec.precision is Precision.float64 else torch.float32
         self._autocasts = spec.precision is Precision.bfloat16
         self._exact = spec.train_metrics == "exact"
+        self._least = DETERMINISTIC_MEMBERS if self._on_gpu and spec.deterministic else 2
         self._network = Network(spec, info)
         self._objective = Objective.of(spec, info)
         self._buffers = kind(spec).buffers
         self._splits: dict[int, Split] = {}
-        self.members: list[Member] = []
+        self._stacked: list[Member] = []
         self._state: dict[str, Tensor] = {}
+        self._runner: Eager | Graphs = Eager()
+        self.members: list[Member] = []
+        if self._on_gpu:
+            _set_arithmetic(spec)
 
     # --- joining and leaving --------------------------------------------------------------------------------------
 
@@ -68,21 +77,27 @@ class Pack:
         if not members:
             return
         fresh = self._first_rows(members)
-        held = len(self.members)
-        self._state = {
-            name: torch.cat([self._state[name][:held], rows]) if held else rows for name, rows in fresh.items()
-        }
-        self.members = [*self.members, *members]
+        staying = [self._row(member) for member in self.members]
+        if staying:
+            kept = torch.tensor(staying, device=self._device)
+            fresh = {name: torch.cat([self._state[name].index_select(0, kept), rows]) for name, rows in fresh.items()}
+        self._state = fresh
+        self._stacked = self.members = [*self.members, *members]
         self._arrange(range(len(self.members)))
 
     def leave(self, ids: Collection[str]) -> list[Member]:
-        """Compact away the rows of these members."""
+        """Let these members go, and compact their rows away."""
         leaving = [member for member in self.members if member.id in ids]
         if leaving:
-            staying = [row for row, member in enumerate(self.members) if member.id not in ids]
-            self.members = [self.members[row] for row in staying]
-            self._arrange(staying)
+            self.members = [member for member in self.members if member.id not in ids]
+            left = len(self._stacked) - len(self.members)
+            if not self._on_gpu or not self.members or left > GHOSTS * max(len(self._stacked), self._least):
+                self._arrange([self._row(member) for member in self.members])
         return leaving
+
+    def _row(self, member: Member) -> int:
+        """The row that is this member's own: of a lone one the first, its ghost's is the second."""
+        return self._stacked.index(member)
 
     def _first_rows(self, members: Sequence[Member]) -> dict[str, Tensor]:
         weights = torch.stack([self._network.first_parameters(member.spec) for member in members])
@@ -95,16 +110,15 @@ class Pack:
 
     def _arrange(self, staying: Sequence[int]) -> None:
         """Keep these rows, and lay out anew all that depends on who is in the pack."""
-        if not staying:
+        ghosts = [staying[0]] * (self._least - len(staying)) if staying else []
+        rows = [*staying, *ghosts]
+        self._stacked = [self._stacked[row] for row in rows]
+        if not rows:
             self._state = {}
             return
-        rows = [*staying, *staying] if len(staying) == 1 else [*staying]  # the second is the ghost
-        stacked = self.members * 2 if len(staying) == 1 else self.members
         kept = torch.tensor(rows, device=self._device)
         self._state = {name: values.index_select(0, kept) for name, values in self._state.items()}
-        specs = [member.spec for member in stacked]
-        self._stacked = stacked
-        self._optimizer = Optimizer(specs, self._device, self._dtype)
+        specs = [member.spec for member in self._stacked]
         self._arrays = {
             name: view.detach().requires_grad_()
             for name, view in self._network.parameters.views(self._state["weights"]).items()
@@ -112,17 +126,21 @@ class Pack:
         self._running = self._network.running.views(self._state["running"])
         self._gradient = torch.empty_like(self._state["weights"])
         self._ones = torch.ones(len(rows), device=self._device, dtype=self._dtype)
-        self._lay_out_data(specs)
-        self._lay_out_dropout(specs)
+        self._optimizer = Optimizer(specs, self._device, self._dtype)
+        train = self._lay_out_data(specs)
+        dropout = Dropout(specs, self._network.droppings, train.batch, self._device, self._dtype)
+        feed = DeviceFeed if self._on_gpu else Feed
+        self._feed = feed(self._stacked, train, dropout, self._optimizer, self._team)
+        self._runner = Graphs() if self._on_gpu and self._team.alone else Eager()
         smoothing = torch.tensor([[spec.label_smoothing] for spec in specs], device=self._device, dtype=self._dtype)
         self._smoothing = smoothing if any(spec.label_smoothing for spec in specs) else None
         self._watches_gradient = any(spec.tolerance is not None for spec in specs)
 
-    def _lay_out_data(self, specs: Sequence[JobSpec]) -> None:
+    def _lay_out_data(self, specs: Sequence[JobSpec]) -> Rows:
         seeds = sorted({spec.split_seed for spec in specs})
         self._splits = {seed: self._splits[seed] for seed in self._splits if seed in seeds}
-        which = [seeds.index(spec.split_seed) for spec in specs]
-        self._which = torch.tensor(which, device=self._device) if len(seeds) > 1 else None
+        which = torch.tensor([seeds.index(spec.split_seed) for spec in specs], device=self._device)
+        self._which = which if len(seeds) > 1 else None
         parts = [self._splits[seed] for seed in seeds]
 
         def targets(y: Tensor) -> Tensor:
@@ -133,34 +151,11 @@ class Pack:
             torch.stack([part.val_x for part in parts]),
             torch.stack([targets(part.val_y) for part in parts]),
         )
-        self._rows = self._train[0].shape[1]
-        self._offsets = torch.tensor(which, device=self._device).unsqueeze(1) * self._rows
-        size = specs[0].batch_size
-        self._batch = self._rows if size == "full" else size
-        sizes = torch.tensor(
-            [min(self._batch, self._rows - at) for at in range(0, self._rows, self._batch)], device=self._device
-        )
-        self._shares = sizes.to(self._dtype) / self._rows  # of an epoch's steps in its mean loss: the last may be small
-
-    def _lay_out_dropout(self, specs: Sequence[JobSpec]) -> None:
-        places = self._network.droppings
-        rates = np.array(
-            [
-                np.repeat(
-                    spec.dropout if isinstance(spec.dropout, tuple) else (spec.dropout,) * len(places),
-                    [place.units for place in places],
-                )
-                for spec in specs
-            ],
-            dtype=np.float64,
-        ).reshape(len(specs), -1, 1)
-        self._drops = bool(rates.any())
-        self._units = rates.shape[1]
-        # 16 random bits decide on a neuron: a rate is kept to within 1 / 65536.
-        limits = torch.from_numpy(np.minimum(np.round(rates * 65536), 65535).astype(np.int32) - 32768)
-        self._mask = torch.empty(len(specs), self._units, self._batch, device=self._device, dtype=self._dtype)
-        self._drop_below = limits.to(device=self._device, dtype=torch.int16)
-        self._keep_scale = torch.from_numpy(1.0 / (1.0 - rates)).to(device=self._device, dtype=self._dtype)
+        count, size = self._train[0].shape[1], specs[0].batch_size
+        rows = Rows(*self._train, offsets=which.unsqueeze(1) * count, batch=count if size == "full" else size)
+        sizes = torch.tensor([rows.of_step(step) for step in range(rows.steps)], device=self._device)
+        self._shares = sizes.to(self._dtype) / count  # of an epoch's steps in its mean loss: the last may be small
+        return rows
 
     # --- an epoch -------------------------------------------------------------------------------------------------
 
@@ -168,78 +163,67 @@ class Pack:
         """Draw what the epoch needs: each member's own order of rows and its own dropout."""
         seeds = [member.spec.seed for member in self._stacked]
         epochs = [member.epoch + 1 for member in self._stacked]
-        if self._batch == self._rows:  # one step sees all rows: their order changes nothing
-            self._state["order"] = torch.arange(self._rows, device=self._device).expand(len(seeds), -1)
+        rows = self._feed.rows
+        if rows.batch == rows.count:  # one step sees all rows: their order changes nothing
+            self._put("order", torch.arange(rows.count, device=self._device).repeat(len(seeds), 1))
         else:
-            self._state["order"] = permutations(seeds, epochs, self._rows, self._device)
-        if self._drops:
-            self._state["keys"] = keys(seeds, epochs, Purpose.dropout, self._device)
-        steps = -(-self._rows // self._batch)
-        self._state["losses"] = torch.zeros(len(seeds), steps, device=self._device, dtype=self._dtype)
+            self._put("order", permutations(seeds, epochs, rows.count, self._device))
+        self._put("keys", keys(seeds, epochs, Purpose.dropout, self._device))
+        self._put("losses", torch.zeros(len(seeds), rows.steps, device=self._device, dtype=self._dtype))
         if self._watches_gradient:
-            self._state["gradients"] = torch.zeros_like(self._gradient)
+            self._put("gradients", torch.zeros_like(self._gradient))
+        self._runner.begin_epoch()
+
+    def _put(self, name: str, values: Tensor) -> None:
+        """Keep values of an epoch by row; a captured step looks for them where it found them first."""
+        held = self._state.get(name)
+        if held is not None and held.shape == values.shape:
+            held.copy_(values)
+        else:
+            self._state[name] = values
 
     def chunks(self) -> Iterator[range]:
         """The epoch's steps, a few at a time; between two chunks members may leave."""
-        steps = -(-self._rows // self._batch)
-        bytes_per_step = self._batch * (self._train[0].shape[2] * self._train[0].element_size() + 2 * self._units)
         first = 0
-        while first < steps:
-            fit = CHUNK_BYTES // (bytes_per_step * len(self._stacked))
-            last = min(first + max(min(fit, CHUNK_STEPS), 1), steps)
+        while first < self._feed.rows.steps:
+            last = min(first + self._feed.chunk_steps, self._feed.rows.steps)
             yield range(first, last)
             first = last
 
-    def batches(self, chunk: range) -> Iterator[tuple[int, Batch]]:
-        """The steps of a chunk: each member's next rows, its masks, and what its optimizer needs."""
-        order = self._state["order"][:, chunk.start * self._batch : chunk.stop * self._batch]
-        # Where a split lies among all changes when a member leaves within an epoch, so it is looked up only now.
-        rows = (order + self._offsets).flatten()
-        x, y = (part.flatten(0, 1).index_select(0, rows).view(*order.shape, *part.shape[2:]) for part in self._train)
-        drawn = self._draw(chunk) if self._drops else None
-        rates = np.array([[member.rate] for member in self._stacked])
-        done = np.array([[float(member.steps)] for member in self._stacked])
-        plan = self._optimizer.plan(rates, done, len(chunk))
-        for position, step in enumerate(chunk):
-            some = slice(position * self._batch, (position + 1) * self._batch)
-            batch = x[:, some]
-            masks = {} if drawn is None else self._masks(drawn[:, position], batch.shape[1])
-            yield step, (batch, y[:, some], masks, plan[position])
+    def steps(self, chunk: range) -> Iterator[int]:
+        """The positions of the chunk's steps, once all is ready for them."""
+        self._feed.gather(chunk, self._state["order"], self._state["keys"])
+        yield from range(len(chunk))
         for member in self.members:
             member.steps += len(chunk)
 
-    def _draw(self, chunk: range) -> Tensor:
-        """16 random bits for every neuron, row and step of the chunk: int16 [members, steps, units * batch]."""
-        words = -(-self._units * self._batch // 2)
-        drawn = bits(self._state["keys"], chunk.start * words, len(chunk) * words)
-        return drawn.view(torch.int16).view(len(self._stacked), len(chunk), -1)
+    def run(self, step: Callable[["Pack", int], None], position: int) -> None:
+        """Run the step at this position of the chunk; on a GPU, from the second epoch on, as one graph."""
+        self._runner.run(partial(step, self, position), self._feed.step_rows(position))
 
-    def _masks(self, drawn: Tensor, batch: int) -> dict[int, Tensor]:
-        """Scaled keep masks: 1 / (1 - rate) where a neuron is kept, 0 where it is dropped."""
-        drawn = drawn[:, : self._units * self._batch].view(-1, self._units, self._batch)
-        mask = torch.ge(drawn, self._drop_below, out=self._mask).mul_(self._keep_scale)[:, :, :batch]
-        parts = torch.split(mask, [place.units for place in self._network.droppings], dim=1)
-        return {place.layer: part for place, part in zip(self._network.droppings, parts, strict=True)}
+    def batch(self, position: int) -> Batch:
+        """What the step at this position is fed."""
+        return self._feed.batch(position)
 
     def loss(self, batch: Batch) -> Tensor:
-        """Forward: the mean loss of each member over its batch, [members]."""
-        x, y, masks, _ = batch
+        """Forward: the mean loss of each member over its batch, [members]; of a team, this mate's part of it."""
         with self._casting():
-            z = self._network.forward(self._arrays, self._running, x, masks, training=True)
-        return self._objective.loss(z.to(self._dtype), y, self._smoothing).mean(dim=1)
+            z = self._network.forward(self._arrays, self._running, batch.x, batch.masks, training=True)
+        losses = self._objective.loss(z.to(self._dtype), batch.y, self._smoothing)
+        return self._team.mean(losses, batch.rows)
 
     def gradient(self, loss: Tensor) -> Tensor:
         """Backward: the gradient of each member's loss by its own parameters, [members, parameters]."""
         arrays = tuple(self._arrays.values())
         gradients = torch.autograd.grad(loss, arrays, self._ones)  # rows do not mix: each gets its own gradient
-        return torch.cat([gradient.flatten(1) for gradient in gradients], dim=1, out=self._gradient)
+        return self._team.sum(torch.cat([gradient.flatten(1) for gradient in gradients], dim=1, out=self._gradient))
 
-    def descend(self, step: int, batch: Batch, loss: Tensor, gradient: Tensor) -> None:
+    def descend(self, batch: Batch, loss: Tensor, gradient: Tensor) -> None:
         """Update every member's parameters by its gradient, and keep its loss."""
-        self._state["losses"][:, step] = loss.detach()
+        self._state["losses"].index_copy_(1, batch.step, loss.detach().unsqueeze(1))
         if self._watches_gradient:
-            self._state["gradients"].add_(gradient, alpha=batch[0].shape[1])
-        self._optimizer.step(self._state["weights"], gradient, self._state, batch[3])
+            self._state["gradients"].add_(gradient, alpha=batch.rows)
+        self._optimizer.step(self._state["weights"], gradient, self._state, batch.columns)
 
     def end_epoch(self) -> list[tuple[Member, dict[str, float], float]]:
         """Measure each member: its metrics by name, and the norm of the epoch's mean gradient."""
@@ -247,17 +231,15 @@ class Pack:
         if self._exact:
             measured |= self._evaluate("train", *self._train)
         else:
-            measured["train_loss"] = (self._state["losses"] * self._shares).sum(dim=1)
+            measured["train_loss"] = (self._team.sum(self._state["losses"]) * self._shares).sum(dim=1)
         if self._validation[0].shape[1]:
             measured |= self._evaluate("val", *self._validation)
         if self._watches_gradient:
-            measured["gradient"] = torch.linalg.vector_norm(self._state["gradients"], dim=1) / self._rows
+            measured["gradient"] = torch.linalg.vector_norm(self._state["gradients"], dim=1) / self._feed.rows.count
         table = torch.stack([values.double() for values in measured.values()], dim=1).tolist()  # the epoch's one sync
-        for name in ("order", "keys", "losses", "gradients"):
-            self._state.pop(name, None)
         return [
-            self._measured(member, dict(zip(measured, row, strict=True)))
-            for member, row in zip(self.members, table, strict=False)
+            self._measured(member, dict(zip(measured, table[self._row(member)], strict=True)))
+            for member in self.members
         ]
 
     def _measured(self, member: Member, metrics: dict[str, float]) -> tuple[Member, dict[str, float], float]:
@@ -271,11 +253,12 @@ class Pack:
     @torch.no_grad()
     def _evaluate(self, part: str, x: Tensor, y: Tensor) -> dict[str, Tensor]:
         """Mean loss and accuracy of each member over a split, without dropout, [members] each."""
-        rows, members = x.shape[1], len(self._stacked)
-        losses = torch.empty(members, rows, device=self._device, dtype=self._dtype)
-        right = torch.empty(members, rows, device=self._device, dtype=self._dtype)
-        for first in range(0, rows, EVALUATION_ROWS):
-            some = slice(first, first + EVALUATION_ROWS)
+        members, own = len(self._stacked), self._team.share(x.shape[1])
+        losses = torch.zeros(members, x.shape[1], device=self._device, dtype=self._dtype)
+        right = torch.zeros_like(losses)
+        at_a_time = max(EVALUATION_ROWS, EVALUATION_SUMS // members) if self._on_gpu else EVALUATION_ROWS
+        for first in range(own.start, own.stop, at_a_time):
+            some = slice(first, min(first + at_a_time, own.stop))
             batch, wanted = self._of_members(x[:, some]), self._of_members(y[:, some])
             with self._casting():
                 z = self._network.forward(self._arrays, self._running, batch, {}, training=False)
@@ -283,9 +266,9 @@ class Pack:
             losses[:, some] = self._objective.loss(z, wanted)
             if self._objective.counts_right:
                 right[:, some] = self._objective.right(z, wanted).to(self._dtype)
-        found = {f"{part}_loss": losses.mean(dim=1)}
+        found = {f"{part}_loss": self._team.sum(losses).mean(dim=1)}
         if self._objective.counts_right:
-            found[f"{part}_accuracy"] = right.mean(dim=1)
+            found[f"{part}_accuracy"] = self._team.sum(right).mean(dim=1)
         return found
 
     def _of_members(self, part: Tensor) -> Tensor:
@@ -296,14 +279,15 @@ class Pack:
 
     def _casting(self) -> AbstractContextManager[object]:
         if self._autocasts:
-            return torch.autocast(self._device.type, dtype=torch.bfloat16)
+            # Without the cache of cast weights, which a captured step would read when it is long gone.
+            return torch.autocast(self._device.type, dtype=torch.bfloat16, cache_enabled=not self._on_gpu)
         return nullcontext()
 
     # --- results --------------------------------------------------------------------------------------------------
 
     def keep_best(self, better: Collection[Member]) -> None:
         """Remember these members' parameters as their best."""
-        chosen = [row for row, member in enumerate(self.members) if member in better]
+        chosen = [self._row(member) for member in better]
         if chosen:
             rows = torch.tensor(chosen, device=self._device)
             for best, now in (("best", "weights"), ("best_running", "running")):
@@ -311,9 +295,18 @@ class Pack:
 
     def model(self, member: Member) -> dict[str, Tensor]:
         """The member's arrays by name, on the CPU: of its best epoch, or of its last."""
-        row = self.members.index(member)
+        row = self._row(member)
         prefix = "best" if member.spec.restore_best else "weights"
         running = "best_running" if member.spec.restore_best else "running"
         arrays = self._network.parameters.views(self._state[prefix][row : row + 1].detach())
         arrays |= self._network.running.views(self._state[running][row : row + 1])
         return {name: array[0].cpu().clone() for name, array in arrays.items()}
+
+
+def _set_arithmetic(spec: JobSpec) -> None:
+    """How this process's GPU multiplies: in full float32 unless the spec says otherwise, repeatably if it says so."""
+    products = "tf32" if spec.precision is Precision.tfloat32 else "ieee"
+    torch.backends.cuda.matmul.fp32_precision = products
+    torch.backends.cudnn.conv.fp32_precision = products  # type: ignore[attr-defined]
+    torch.use_deterministic_algorithms(spec.deterministic)
+    torch.backends.cudnn.benchmark = False

@@ -47,13 +47,12 @@ def keys(seeds: Sequence[int], epochs: Sequence[int], purpose: Purpose, device: 
     return torch.from_numpy(words.view(np.int32)).to(device)
 
 
-def bits(keyed: Tensor, first: int, count: int) -> Tensor:
-    """32 random bits for each index first .. first + count: int32 [members, count].
+def bits(keyed: Tensor, counter: Tensor) -> Tensor:
+    """32 random bits for each index in `counter` (int64 [count]): int32 [members, count].
 
-    A counter is hashed with a member's two keys by Wellons' lowbias32 (two multiplications, three xor-shifts).
+    The index is hashed with a member's two keys by Wellons' lowbias32 (two multiplications, three xor-shifts).
     """
-    counter = torch.arange(first, first + count, dtype=torch.int64, device=keyed.device)
-    mixed = (counter * 0x9E3779B1).to(torch.int32)  # wraps: an odd multiplier permutes all counters
+    mixed = (counter * 0x9E3779B1).to(torch.int32)  # wraps: an odd multiplier permutes all indices
     x = mixed ^ keyed[:, :1]
     shifted = torch.empty_like(x)
     for multiplier, shift in ((0x7FEB352D, 16), (0x846CA68B - (1 << 32), 15)):
@@ -73,8 +72,9 @@ def _xor_shift(x: Tensor, by: int, scratch: Tensor) -> None:
 
 def permutations(seeds: Sequence[int], epochs: Sequence[int], rows: int, device: torch.device) -> Tensor:
     """The order in which each member sees the rows in this epoch: int64 [members, rows]."""
-    drawn = bits(keys(seeds, epochs, Purpose.order, device), 0, rows)
+    index = torch.arange(rows, device=device)
+    drawn = bits(keys(seeds, epochs, Purpose.order, device), index)
     # The index in the low half makes every word different, so the order is the same on every device.
-    words = (drawn.to(torch.int64) << 32) | torch.arange(rows, device=device)
+    words = (drawn.to(torch.int64) << 32) | index
     on_cpu = device.type == "cpu"  # NumPy's sort is vectorised there; torch's own is ten times slower
     return (torch.from_numpy(np.sort(words.numpy(), axis=1)) if on_cpu else words.sort(dim=1).values) & _MASK32

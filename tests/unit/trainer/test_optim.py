@@ -67,8 +67,8 @@ def ours(specs: list[JobSpec], start: Tensor, given_gradients: Tensor) -> Tensor
     rates = np.array([[spec.learning_rate] for spec in specs])
     for first in range(0, STEPS, 32):  # a plan covers a chunk of steps: chunks must join without a seam
         steps = min(32, STEPS - first)
-        for step, columns in enumerate(optimizer.plan(rates, np.full((len(specs), 1), float(first)), steps)):
-            optimizer.step(w, given_gradients[first + step].clone(), buffers, columns)
+        for step, planned in enumerate(optimizer.plan(rates, np.full((len(specs), 1), float(first)), steps)):
+            optimizer.step(w, given_gradients[first + step].clone(), buffers, optimizer.columns(planned))
     return w
 
 
@@ -162,8 +162,8 @@ def test_clipping_is_pytorchs_own_for_each_member() -> None:
     g = gradients(2, torch.float32, 3)[0]
     w = torch.zeros(2, SIZE)
     optimizer = Optimizer(specs, torch.device("cpu"), torch.float32)
-    (columns,) = optimizer.plan(np.ones((2, 1)), np.zeros((2, 1)), 1)
-    optimizer.step(w, g.clone(), {"velocity": torch.zeros(2, SIZE)}, columns)
+    (planned,) = optimizer.plan(np.ones((2, 1)), np.zeros((2, 1)), 1)
+    optimizer.step(w, g.clone(), {"velocity": torch.zeros(2, SIZE)}, optimizer.columns(planned))
     parameter = torch.zeros(SIZE, requires_grad=True)
     parameter.grad = g[0].clone()
     torch.nn.utils.clip_grad_norm_([parameter], 0.5)

@@ -8,13 +8,15 @@ CPU = torch.device("cpu")
 
 def test_any_slice_of_the_bits_is_what_it_is_in_the_whole() -> None:
     keyed = keys([1, 2], [1, 1], Purpose.dropout, CPU)
-    whole = bits(keyed, 0, 1000)
-    assert torch.equal(whole[:, 300:420], bits(keyed, 300, 120))
-    assert torch.equal(whole[1:], bits(keyed[1:], 0, 1000))
+    whole = bits(keyed, torch.arange(1000))
+    assert torch.equal(whole[:, 300:420], bits(keyed, torch.arange(300, 420)))
+    assert torch.equal(whole[1:], bits(keyed[1:], torch.arange(1000)))
 
 
 def test_bits_are_uniform_and_members_have_their_own() -> None:
-    drawn = bits(keys([1, 2], [1, 1], Purpose.dropout, CPU), 0, 200_000).view(torch.int16).numpy().astype(int)
+    drawn = (
+        bits(keys([1, 2], [1, 1], Purpose.dropout, CPU), torch.arange(200_000)).view(torch.int16).numpy().astype(int)
+    )
     counts = np.stack([np.bincount((member + 32768) >> 8, minlength=256) for member in drawn])
     expected = drawn.shape[1] / 256
     chi_squared = ((counts - expected) ** 2 / expected).sum(axis=1) / 255

@@ -1,0 +1,199 @@
+"""What the steps of an epoch are fed: each member's own rows, its dropout masks, its optimizer's numbers.
+
+On a CPU rows are gathered and masks drawn for some steps at a time, as much as the cache holds. On a GPU each step
+finds its own by a counter that lies on the device, so that it can be captured once and replayed (`trainer.graphs`).
+Both give the same bits, for every random number is a function of its index.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from spec.job import JobSpec
+
+from .member import Member
+from .models import Dropping
+from .optim import Columns, Optimizer
+from .random import bits
+from .team import Team
+
+CHUNK_BYTES = 16 << 20
+"""Rows are gathered, and masks drawn, for so many bytes of steps at a time: more would leave the cache."""
+
+CHUNK_STEPS = 32
+"""Most steps between two looks at what was cancelled."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What one step works on."""
+
+    step: Tensor
+    """The step's number in its epoch: int64 [1], on the device."""
+    x: Tensor
+    """Features [members, batch, features]."""
+    y: Tensor
+    """Targets [members, batch] or [members, batch, outputs]."""
+    masks: Mapping[int, Tensor]
+    """Scaled keep masks by hidden layer, each [members, units, batch]."""
+    columns: Columns
+    """The optimizer's numbers, each [members, 1]."""
+    rows: int
+    """Rows of the step; more than `x` has where a team shares them."""
+
+
+class Rows:
+    """The training rows of a pack, and which of them a step takes.
+
+    Rows of different splits lie one after the other: a member's own begin at its offset.
+    """
+
+    def __init__(self, x: Tensor, y: Tensor, offsets: Tensor, batch: int) -> None:
+        self.count = x.shape[1]
+        self.batch = batch
+        self.steps = -(-self.count // batch)
+        self.x, self.y = x.flatten(0, 1), y.flatten(0, 1)
+        self.offsets = offsets
+
+    def of_step(self, step: int) -> int:
+        """Rows that a step takes: the last may take fewer."""
+        return min(self.batch, self.count - step * self.batch)
+
+    def take(self, order: Tensor) -> tuple[Tensor, Tensor]:
+        """Features and targets of the rows numbered in `order` [members, rows]."""
+        places = (order + self.offsets).flatten()
+        x, y = (part.index_select(0, places).view(*order.shape, *part.shape[1:]) for part in (self.x, self.y))
+        return x, y
+
+
+class Dropout:
+    """Where the members drop hidden neurons, and at which rates."""
+
+    def __init__(
+        self, specs: Sequence[JobSpec], places: Sequence[Dropping], batch: int, device: torch.device, dtype: torch.dtype
+    ) -> None:
+        rates = np.array(
+            [
+                np.repeat(
+                    spec.dropout if isinstance(spec.dropout, tuple) else (spec.dropout,) * len(places),
+                    [place.units for place in places],
+                )
+                for spec in specs
+            ],
+            dtype=np.float64,
+        ).reshape(len(specs), -1, 1)
+        self._places, self._batch = places, batch
+        self.units = rates.shape[1]
+        self.drops = bool(rates.any())
+        self.words = -(-self.units * batch // 2)
+        """32-bit words that a step draws: 16 bits decide on a neuron, which keeps a rate to within 1 / 65536."""
+        limits = torch.from_numpy(np.minimum(np.round(rates * 65536), 65535).astype(np.int32) - 32768)
+        self._below = limits.to(device=device, dtype=torch.int16)
+        self._keep_scale = torch.from_numpy(1.0 / (1.0 - rates)).to(device=device, dtype=dtype)
+        self._mask = torch.empty(len(specs), self.units, batch, device=device, dtype=dtype)
+
+    def masks(self, drawn: Tensor, some: slice) -> dict[int, Tensor]:
+        """1 / (1 - rate) where a neuron is kept, else 0, for `some` of a step's rows.
+
+        `drawn` are the step's random bits, int16 [members, 2 words].
+        """
+        drawn = drawn[:, : self.units * self._batch].view(-1, self.units, self._batch)
+        mask = torch.ge(drawn, self._below, out=self._mask).mul_(self._keep_scale)[:, :, some]
+        parts = torch.split(mask, [place.units for place in self._places], dim=1)
+        return {place.layer: part for place, part in zip(self._places, parts, strict=True)}
+
+
+class Feed:
+    """The steps' food, for the members of a pack as they stand; gathered for some steps at a time."""
+
+    def __init__(
+        self, members: Sequence[Member], rows: Rows, dropout: Dropout, optimizer: Optimizer, team: Team
+    ) -> None:
+        self._members = members
+        self.rows, self._dropout, self._optimizer, self._team = rows, dropout, optimizer, team
+        self._numbers = torch.arange(rows.steps, device=rows.x.device)
+        self._chunk = range(0)
+
+    @property
+    def chunk_steps(self) -> int:
+        """Steps that may be gathered at a time."""
+        row_bytes = self.rows.x.shape[1] * self.rows.x.element_size() + 2 * self._dropout.units
+        fit = CHUNK_BYTES // (self.rows.batch * row_bytes * len(self._members))
+        return max(min(fit, CHUNK_STEPS), 1)
+
+    def gather(self, chunk: range, order: Tensor, keys: Tensor) -> None:
+        """Make ready for the steps of `chunk`; `order` [members, rows] and `keys` [members, 2] are the epoch's."""
+        self._chunk = chunk
+        self._x, self._y = self.rows.take(order[:, chunk.start * self.rows.batch : chunk.stop * self.rows.batch])
+        if self._dropout.drops:
+            words = self._dropout.words
+            drawn = bits(keys, torch.arange(chunk.start * words, chunk.stop * words, device=keys.device))
+            self._drawn = drawn.view(torch.int16).view(len(self._members), len(chunk), 2 * words)
+        self._plan = self._planned(chunk)
+
+    def batch(self, position: int) -> Batch:
+        """What the step at this position of the chunk is fed; of its rows, this team mate's share."""
+        step, first = self._chunk[position], position * self.rows.batch
+        count = self.step_rows(position)
+        some = self._team.share(count)
+        own = slice(first + some.start, first + some.stop)
+        return Batch(
+            step=self._numbers[step : step + 1],
+            x=self._x[:, own],
+            y=self._y[:, own],
+            masks=self._dropout.masks(self._drawn[:, position], some) if self._dropout.drops else {},
+            columns=self._optimizer.columns(self._plan[position]),
+            rows=count,
+        )
+
+    def step_rows(self, position: int) -> int:
+        """Rows of the step at this position of the chunk."""
+        return self.rows.of_step(self._chunk[position])
+
+    def _planned(self, chunk: range) -> Tensor:
+        rates = np.array([[member.rate] for member in self._members])
+        done = np.array([[float(member.steps)] for member in self._members])
+        return self._optimizer.plan(rates, done, len(chunk))
+
+
+class DeviceFeed(Feed):
+    """The same, but every step computes its own food on the device, from counters that it moves on."""
+
+    def __init__(
+        self, members: Sequence[Member], rows: Rows, dropout: Dropout, optimizer: Optimizer, team: Team
+    ) -> None:
+        super().__init__(members, rows, dropout, optimizer, team)
+        device = rows.x.device
+        self._step = torch.zeros(1, dtype=torch.int64, device=device)
+        self._position = torch.zeros(1, dtype=torch.int64, device=device)
+        self._within = torch.arange(max(rows.batch, dropout.words), device=device)
+        self._plan = self._planned(range(CHUNK_STEPS))
+
+    @property
+    def chunk_steps(self) -> int:
+        """Steps whose optimizer numbers fit the place kept for them; nothing else is gathered."""
+        return CHUNK_STEPS
+
+    def gather(self, chunk: range, order: Tensor, keys: Tensor) -> None:
+        """Make ready for the steps of `chunk`, in tensors that a captured step reads."""
+        self._chunk, self._order, self._keys = chunk, order, keys
+        self._plan[: len(chunk)].copy_(self._planned(chunk))
+        self._step.fill_(chunk.start)
+        self._position.zero_()
+
+    def batch(self, position: int) -> Batch:
+        """What the step that the counters stand at is fed; they move on."""
+        count, step, dropout = self.step_rows(position), self._step.clone(), self._dropout
+        some = self._team.share(count)
+        x, y = self.rows.take(self._order.index_select(1, step * self.rows.batch + self._within[some]))
+        masks: Mapping[int, Tensor] = {}
+        if dropout.drops:
+            drawn = bits(self._keys, step * dropout.words + self._within[: dropout.words])
+            masks = dropout.masks(drawn.view(torch.int16), some)
+        columns = self._optimizer.columns(self._plan.index_select(0, self._position).squeeze(0))
+        self._step.add_(1)
+        self._position.add_(1)
+        return Batch(step, x, y, masks, columns, count)
