@@ -6,6 +6,7 @@ import torch
 
 from spec.job import JobSpec
 from trainer.fit import Entry, Outcome, Point, fit
+from trainer.process import settle
 
 from .workloads import Trial, Workload
 
@@ -79,6 +80,7 @@ def train(
         for number, trial in enumerate(pack)
     ]
     conductor = Watching()
+    settle()
     fit(entries, conductor, device=device or torch.device("cpu"), limit=len(entries))
     conductor.check(len(entries), workload.epochs)
     return [conductor.last[entry.id] for entry in entries]

@@ -481,6 +481,8 @@ class JobSpec(Frozen):
             raise fault("monitor", f"{self.monitor} needs validation_fraction greater than 0")
         if self.initial_biases is not None and not self.architecture.bias:
             raise fault("initial_biases", "needs architecture.bias: true")
+        if self.resources.gpus > 1 and getattr(self.architecture, "normalization", None) is Normalization.batch:
+            raise fault("resources.gpus", "must be 1 with architecture.normalization batch, which needs whole batches")
         info = self.info
         if info is not None:
             train, _ = split_sizes(info.rows, self.validation_fraction)

@@ -22,6 +22,8 @@ MOST = 100
 """Most faulty fields that are told at once."""
 
 _QUOTED = re.compile(r"'([^']*)'")
+_POWER = re.compile(r"[-+]?\d+e[-+]?\d+", re.IGNORECASE)
+"""A number that YAML 1.1 takes for text."""
 
 _ALLOWED: Mapping[str, str] = {
     "missing": "is missing",
@@ -160,6 +162,8 @@ def _given(about: _Told) -> str:
         return ""
     if not isinstance(value, str):
         return f"; it is {_short(json.dumps(value))}"
+    if _POWER.fullmatch(value) and "must be a number" in about.allowed:
+        return f"; it is the text {_short(repr(value))}, and YAML reads a number where it has a point, as in 1.0e-3"
     close = difflib.get_close_matches(value[:SHOWN], about.names, n=1)
     return f"; it is {_short(repr(value))}" + (f"; did you mean {close[0]}?" if close else "")
 

@@ -692,8 +692,15 @@ _WAITING = and_(_QUEUED, Job.cancel_requested_at.is_(None))
 
 
 def _may_run(device: str) -> ColumnElement[bool]:
-    """Which jobs a device may take."""
-    return Job.device_wish.in_(("auto", device.split(":", maxsplit=1)[0]))
+    """Which jobs a device may take: `cpu`, `cuda:0`, or several that train a job together, `cuda:0+cuda:1`."""
+    names = device.split("+")
+    kind = names[0].split(":", maxsplit=1)[0]
+    return Job.device_wish.in_((_wish("auto", len(names)), _wish(kind, len(names))))
+
+
+def _wish(kind: str, count: int) -> str:
+    """What a job must have, as one word: `cuda`, or `cuda*2` for two that train it together."""
+    return kind if count == 1 else f"{kind}*{count}"
 
 
 JOBS: Select[Any] = select(Job.__table__, Mirror.run_id, Mirror.experiment_id).outerjoin(
@@ -847,7 +854,7 @@ def _row(job: JobRecord) -> dict[str, Any]:
         "tags": job.tags,
         "spec": job.spec.model_dump(mode="json"),
         "pack_key": job.pack_key,
-        "device_wish": job.spec.resources.device,
+        "device_wish": _wish(job.spec.resources.device, job.spec.resources.gpus),
         "priority": job.priority,
         "max_attempts": job.spec.max_attempts,
         "epochs": job.epochs,

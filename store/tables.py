@@ -40,7 +40,7 @@ class Job(Base):
     spec: Mapped[dict[str, Any]]
     pack_key: Mapped[str]
     device_wish: Mapped[str]
-    """auto, cpu or cuda: which devices may take it."""
+    """auto, cpu or cuda, and how many of them together, as in cuda*2: which devices may take it."""
     priority: Mapped[int]
     max_attempts: Mapped[int]
     epochs: Mapped[int]

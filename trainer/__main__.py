@@ -5,6 +5,7 @@ Each file holds one spec or a list of specs, in YAML or JSON. Specs of one shape
 For example:
   python -m trainer examples/digits.yaml
   python -m trainer examples/*.yaml --out out/
+  python -m torch.distributed.run --standalone --nproc-per-node 2 -m trainer examples/digits.yaml
 """
 
 import argparse
@@ -23,7 +24,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from rich.table import Table
 
 from spec.built import refusals
-from spec.job import JobSpec
+from spec.job import DETERMINISTIC_MEMBERS, JobSpec
 from spec.sentences import sentences
 from spec.views import Curve
 
@@ -153,12 +154,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     entries = named(options.files)
 
-    import torch
-
     from .fit import fit
+    from .mates import gather
+    from .process import settle
+    from .team import ALONE
 
-    torch.set_num_threads(1)
-    torch.set_flush_denormal(True)
+    settle()
+    device, mates = gather(options.device)
+    speaks = mates is None or mates.rank == 0  # the others of a team train the same, and keep quiet
     console = Console()
     with Progress(
         TextColumn("{task.description}"),
@@ -167,17 +170,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
         TimeRemainingColumn(),
         TextColumn("{task.fields[losses]}"),
         console=console,
+        disable=not speaks,
     ) as progress:
         watching = Watching(entries, progress)
         for _, group in groupby(sorted(entries, key=lambda entry: entry.spec.pack_key), lambda e: e.spec.pack_key):
             pack = list(group)
-            watching.waiting = pack[PACK_LIMIT:]
-            fit(pack[:PACK_LIMIT], watching, device=torch.device(options.device), limit=PACK_LIMIT)
+            limit = DETERMINISTIC_MEMBERS if pack[0].spec.deterministic else PACK_LIMIT
+            watching.waiting = pack[limit:]
+            fit(pack[:limit], watching, device=device, limit=limit, team=mates or ALONE)
+    succeeded = all(outcome.end == "succeeded" for outcome in watching.outcomes.values())
+    if not speaks:
+        return 0 if succeeded else 1
     for entry in entries:
         write(entry, watching.outcomes[entry.id], watching.curves[entry.id], options.out)
     console.print(table(entries, watching))
     console.print(f"Curves, pictures and models are in {options.out}/")
-    return 0 if all(outcome.end == "succeeded" for outcome in watching.outcomes.values()) else 1
+    return 0 if succeeded else 1
 
 
 if __name__ == "__main__":

@@ -1,15 +1,20 @@
 """The trainer process of one slot: `python -m worker.child --device cpu --folder DIR`.
 
+A slot of several devices has a team of such processes, which torch's elastic launcher starts and ends together: the
+first of them talks with the supervisor, the others do as it does.
+
 It imports torch once and stays warm between packs. Orders come as lines on standard input, reports leave as lines on
 what was standard output. End of input means that the worker is gone: it ends at once, so that a worker killed with -9
 leaves no orphan that trains on.
 """
 
 import argparse
+import ctypes
 import logging
 import math
 import os
 import shutil
+import signal
 import sys
 import threading
 import time
@@ -25,9 +30,14 @@ from . import messages
 from .messages import Cancel, Ended, Job, Points, Ready, Report, Room, Train
 
 if TYPE_CHECKING:
+    import torch
+
     from trainer.fit import Entry, Outcome, Point
+    from trainer.mates import Mates
 
 log = logging.getLogger(__name__)
+
+_PR_SET_PDEATHSIG = 1
 
 TELL_EVERY_S = 0.25
 """Points are told four times a second: more would cost the training loop, less would make curves jerk."""
@@ -185,19 +195,28 @@ def _is_memory(error: BaseException) -> bool:
     return said or isinstance(error, MemoryError | torch.OutOfMemoryError)
 
 
-def train(inbox: Inbox, wire: Wire, folder: Path, device: str) -> None:
+def train(inbox: Inbox, wire: Wire, folder: Path, device: "torch.device", mates: "Mates | None" = None) -> None:
     """Train what waits in the inbox as one pack."""
     import torch
 
     from trainer.fit import fit
+    from trainer.mates import lead
 
     conductor = Telling(inbox, wire, folder)
     try:
-        fit(conductor.enter(inbox.take(inbox.limit)), conductor, device=torch.device(device), limit=inbox.limit)
+        entries, limit = conductor.enter(inbox.take(inbox.limit)), inbox.limit
+        if mates is None:
+            fit(entries, conductor, device=device, limit=limit)
+        else:
+            lead(mates, entries, conductor, device=device, limit=limit)
         conductor.fail_rest(RuntimeError("the trainer ended without a word about this job"))
     except Exception as error:  # whatever it is, the supervisor hears of it and the slot stays warm
         log.exception("the pack failed")
+        if mates is not None and not _is_memory(error):
+            os._exit(1)  # most likely a mate is gone, which is no fault of the job
         conductor.fail_rest(error)
+        if mates is not None:
+            os._exit(1)  # the others wait for a sum that never comes: the launcher ends them
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
     inbox.forget()
@@ -221,6 +240,12 @@ def protect_stdout() -> Wire:
     return wire
 
 
+def _end_with_launcher() -> None:
+    """Let the kernel end this process when torch's launcher is killed, which then ends nobody itself."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Train packs until standard input ends."""
     parser = argparse.ArgumentParser(prog="python -m worker.child", description=(__doc__ or "").splitlines()[0])
@@ -231,19 +256,25 @@ def main(arguments: Sequence[str] | None = None) -> None:
     logging.basicConfig(level=options.log_level, format="%(asctime)s %(levelname)s trainer %(process)d: %(message)s")
 
     wire, inbox = protect_stdout(), Inbox()
-    threading.Thread(target=listen, args=(sys.stdin.buffer, inbox, options.folder), daemon=True).start()
-
-    import torch
+    launched = "RANK" in os.environ
+    if launched:
+        _end_with_launcher()
+    if not launched or os.environ["RANK"] == "0":
+        threading.Thread(target=listen, args=(sys.stdin.buffer, inbox, options.folder), daemon=True).start()
 
     from trainer.fit import warm_up
+    from trainer.mates import follow, gather
+    from trainer.process import settle
 
-    torch.set_num_threads(1)  # packs.md: two processes of one thread beat one of two, by far under load
-    torch.set_flush_denormal(True)  # packs.md: the square root of denormals is five times slower
-    warm_up(torch.device(options.device))  # the first pack must not pay; and a dead device is told now, not by a job
+    settle()
+    device, mates = gather(options.device)
+    warm_up(device)  # the first pack must not pay; and a dead device is told now, not by a job
+    while mates is not None and mates.rank > 0:
+        follow(mates, device=device)
     wire.tell(Ready(pid=os.getpid()))
     while True:
         inbox.wait()
-        train(inbox, wire, options.folder, options.device)
+        train(inbox, wire, options.folder, device, mates)
 
 
 if __name__ == "__main__":

@@ -22,10 +22,12 @@ class Device:
     """What one slot trains on."""
 
     name: str
-    """As the record and PyTorch name it: `cpu`, `cuda:0`."""
+    """As the record and PyTorch name it: `cpu`, `cuda:0`; several that train one job together: `cuda:0+cuda:1`."""
     kind: Literal["cpu", "cuda"]
     visible: str | None = None
-    """The one entry of CUDA_VISIBLE_DEVICES that its trainer may see."""
+    """What its trainer may see of CUDA_VISIBLE_DEVICES."""
+    count: int = 1
+    """Devices, and so trainer processes, that train together."""
 
     @property
     def environment(self) -> Mapping[str, str]:
@@ -47,14 +49,28 @@ class Machine:
 
 
 def devices(wish: str, machine: Machine) -> tuple[Device, ...]:
-    """The devices that `wish` names: `auto`, `cpu`, `cpu:4` (four slots), `cuda`, or `cuda:0,cuda:1`; one slot each."""
+    """The devices that `wish` names: `auto`, `cpu`, `cpu:4` (four slots), `cuda`, or `cuda:0,cuda:1`; one slot each.
+
+    `cuda:0+cuda:1` is one slot of two GPUs, for jobs with `resources.gpus: 2`; `cpu+cpu` one of two processes.
+    """
     parts = [part.strip() for part in wish.split(",")]
-    found = tuple(device for part in parts for device in _named(part, machine))
-    gpus = [device.name for device in found if device.kind == "cuda"]
+    found = tuple(device for part in parts for device in _together(part, machine))
+    gpus = [name for device in found if device.kind == "cuda" for name in device.name.split("+")]
     twice = sorted({name for name in gpus if gpus.count(name) > 1})
     if twice:
         raise BadDevicesError(f"devices names {twice[0]} twice: one slot has a GPU to itself")
     return found
+
+
+def _together(part: str, machine: Machine) -> tuple[Device, ...]:
+    if "+" not in part:
+        return _named(part, machine)
+    mates = [_cpus(1) if name == "cpu" else _named(name, machine) for name in part.split("+")]
+    if any(len(mate) != 1 for mate in mates) or len({mate[0].kind for mate in mates}) > 1:
+        raise BadDevicesError(f"devices: {part!r} must join single devices of one kind: cuda:0+cuda:1, or cpu+cpu")
+    first = mates[0][0]
+    visible = ",".join(mate[0].visible or "" for mate in mates) if first.kind == "cuda" else None
+    return (Device("+".join(mate[0].name for mate in mates), first.kind, visible, count=len(mates)),)
 
 
 def _named(part: str, machine: Machine) -> tuple[Device, ...]:
@@ -73,7 +89,9 @@ def _named(part: str, machine: Machine) -> tuple[Device, ...]:
             if int(index) >= len(machine.gpus):
                 raise BadDevicesError(f"devices asks for {part}, and this machine shows {len(machine.gpus)} GPUs")
             return (_gpus(machine)[int(index)],)
-    raise BadDevicesError(f"devices: {part!r} means nothing: use auto, cpu, cpu:4, cuda, or cuda:0,cuda:1")
+    raise BadDevicesError(
+        f"devices: {part!r} means nothing: use auto, cpu, cpu:4, cuda, cuda:0,cuda:1 or cuda:0+cuda:1"
+    )
 
 
 def _cpus(slots: int) -> tuple[Device, ...]:
@@ -139,7 +157,7 @@ def free_memory(device: Device) -> int | None:
     except pynvml.NVMLError:
         return None
     try:
-        entry = device.visible or "0"
+        entry = (device.visible or "0").split(",")[0]
         handle = (
             pynvml.nvmlDeviceGetHandleByIndex(int(entry))
             if entry.isdigit()

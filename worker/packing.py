@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 
 from spec.dataset import DatasetInfo, split_sizes
-from spec.job import JobSpec, Precision, layer_shapes, parameter_count
+from spec.job import DETERMINISTIC_MEMBERS, JobSpec, Precision, layer_shapes, parameter_count
 
 from .devices import Device, free_memory
 
@@ -24,11 +24,12 @@ CACHE_DEFAULT = 16 * 2**20
 
 def pack_limit(spec: JobSpec, device: Device, chosen: int) -> int:
     """The most members of a pack of jobs like `spec`; `chosen` is the operator's word, 0 for none."""
+    most = DETERMINISTIC_MEMBERS if spec.deterministic else GPU_MOST
     if chosen:
-        return chosen
+        return min(chosen, most) if spec.deterministic else chosen
     if device.kind == "cpu":
         return cpu_limit(spec, cache_bytes())
-    return gpu_limit(spec, free_memory(device))
+    return min(most, gpu_limit(spec, free_memory(device)))
 
 
 def cpu_limit(spec: JobSpec, cache_size: int) -> int:

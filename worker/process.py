@@ -43,15 +43,22 @@ class Trainer(Protocol):
         """Whether it can be given a pack."""
 
 
+def _launcher(processes: int) -> tuple[str, ...]:
+    """Words before a module that make it a team of processes; the first of them reads and writes our pipes."""
+    if processes == 1:
+        return ()
+    return ("-m", "torch.distributed.run", "--standalone", "--max-restarts=0", f"--nproc-per-node={processes}")
+
+
 class TrainerProcess:
-    """A child process that trains on one device; see `worker.child`."""
+    """A child process that trains on one device, or a team of them on several; see `worker.child`."""
 
     def __init__(self, device: Device, environment: dict[str, str], log_level: str) -> None:
         self._scratch = tempfile.TemporaryDirectory(prefix="epochal-trainer-", ignore_cleanup_errors=True)
         self.folder = Path(self._scratch.name)
         self._process = subprocess.Popen(
             [
-                *(sys.executable, "-m", "worker.child"),
+                *(sys.executable, *_launcher(device.count), "-m", "worker.child"),
                 *("--device", device.kind, "--folder", str(self.folder), "--log-level", log_level),
             ],
             stdin=subprocess.PIPE,

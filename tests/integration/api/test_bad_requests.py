@@ -130,7 +130,12 @@ SPECS: tuple[tuple[str, dict[str, Any], str, str], ...] = (
     ("no such metric", {"monitor": "f1"}, "monitor", "val_loss"),
     ("metric without validation", {"monitor": "val_loss", "validation_fraction": 0}, "monitor", "validation_fraction"),
     ("device", {"resources": {"device": "cuda:99"}}, "resources.device", "auto, cpu, cuda"),
-    ("several devices", {"resources": {"gpus": 2}}, "resources.gpus", "use 1"),
+    (
+        "several devices and statistics of whole batches",
+        {"resources": {"gpus": 2}, "architecture": {"type": "mlp", "normalization": "batch"}},
+        "resources.gpus",
+        "must be 1",
+    ),
     ("precision", {"precision": "float7"}, "precision", "float32"),
     ("version", {"version": 99}, "version", "at most 1"),
     ("cnn without images", {"architecture": "cnn"}, "architecture.type", "image"),

@@ -241,10 +241,17 @@ def test_claims_at_the_same_moment_share_no_job(store: JobStore) -> None:
         ("cpu", "cuda:0", False),
         ("cuda", "cpu:0", False),
         ("cuda", "cuda:0", True),
+        ("cuda", "cuda:0+cuda:1", False),
     ],
 )
 def test_a_device_takes_only_jobs_that_may_run_on_it(store: JobStore, wish: str, device: str, taken: bool) -> None:
     submit(store, spec(resources={"device": wish}))
+    assert bool(claim(store, device=device)) is taken
+
+
+@pytest.mark.parametrize(("gpus", "device", "taken"), [(2, "cpu+cpu", True), (2, "cpu", False), (3, "cpu+cpu", False)])
+def test_a_job_for_several_devices_waits_for_just_so_many(store: JobStore, gpus: int, device: str, taken: bool) -> None:
+    submit(store, spec(resources={"gpus": gpus}))
     assert bool(claim(store, device=device)) is taken
 
 

@@ -64,6 +64,7 @@ def test_nothing_is_guessed_at_random(name: str) -> None:
 
 def test_a_wrong_number_is_not_a_misspelt_word() -> None:
     assert told(XOR | {"learning_rate": "a"}) == {"learning_rate": "must be a number; it is 'a'"}
+    assert "as in 1.0e-3" in told(XOR | {"learning_rate": "1e-9"})["learning_rate"]
 
 
 def test_the_branches_of_a_union_are_one_sentence() -> None:

@@ -29,9 +29,22 @@ def test_gpus_can_be_chosen_one_by_one_and_mixed_with_cpu_slots() -> None:
     assert [device.visible for device in chosen] == ["2", "0", None]
 
 
+def test_devices_joined_by_a_plus_are_one_slot() -> None:
+    pair, lone = devices("cuda:2+cuda:0,cuda:1", SERVER)
+    assert (pair.name, pair.kind, pair.count, pair.visible) == ("cuda:2+cuda:0", "cuda", 2, "2,0")
+    assert lone.count == 1
+    assert devices("cpu+cpu", LAPTOP) == (Device("cpu+cpu", "cpu", count=2),)
+
+
 @pytest.mark.parametrize(
     ("wish", "says"),
     [
+        ("cuda:0+cuda:0", "twice"),
+        ("cuda:0+cuda:1,cuda:1", "twice"),
+        ("cpu+cuda:0", "one kind"),
+        ("cuda+cuda:0", "single devices"),
+        ("cpu:2+cpu", "single devices"),
+        ("cpu+", "means nothing"),
         ("", "means nothing"),
         ("gpu", "means nothing"),
         ("cpu:0", "means nothing"),

@@ -29,6 +29,13 @@ def test_the_operators_word_decides() -> None:
     assert pack_limit(WIDE, CPU, 500) == 500
 
 
+def test_a_deterministic_pack_never_has_more_rows_than_it_always_has() -> None:
+    exact = DIGITS.model_copy(update={"deterministic": True})
+    gpu = Device("cuda:0", "cuda", "0")
+    assert pack_limit(exact, gpu, 0) == pack_limit(exact, gpu, 500) == 32
+    assert pack_limit(exact, gpu, 4) == 4
+
+
 def test_a_member_keeps_five_copies_of_its_weights_and_its_activations() -> None:
     parameters = 64 * 64 + 64 + 64 * 32 + 32 + 32 * 10 + 10
     activations = 32 * (64 + 64 + 32 + 10)

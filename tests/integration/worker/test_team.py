@@ -1,0 +1,64 @@
+"""One job on several devices: a slot of two processes, which torch's launcher starts and which share every batch."""
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from spec.states import JobStatus
+
+from .test_worker import LONG, Broker, Site, eventually, trainers
+
+JOB = {
+    "dataset": "digits",
+    "architecture": {"type": "mlp", "hidden": [32]},
+    "epochs": 6,
+    "dropout": 0.2,
+    "batch_size": 33,
+}
+TOGETHER = {"resources": {"gpus": 2}}
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[Site]:
+    with tempfile.TemporaryDirectory(prefix="epochal-") as short:
+        broker = Broker(Path(short))
+        broker.start()
+        made = Site(tmp_path, f"sqlite:///{tmp_path / 'epochal.db'}", broker.url)
+        yield made
+        made.close()
+        broker.stop()
+
+
+def test_two_processes_give_the_curve_of_one_and_nothing_outlives_their_worker(site: Site) -> None:
+    pair = site.start_worker(devices="cpu+cpu")
+    (shared, long), (alone,) = site.submit(JOB | TOGETHER, LONG | TOGETHER), site.submit(JOB)
+    assert site.wait(shared, JobStatus.succeeded, within_s=60.0).device == "cpu+cpu"
+    site.wait_for_an_epoch(long)
+    assert site.job(alone).status is JobStatus.queued  # a pair takes jobs for pairs only
+    processes = psutil.Process(pair.pid).children(recursive=True)
+    assert len(trainers(pair)) >= 2
+    pair.kill()
+    pair.wait()
+    _, alive = psutil.wait_procs(processes, timeout=20.0)
+    assert alive == []
+
+    site.start_worker()
+    site.wait(alone, JobStatus.succeeded, within_s=60.0)
+    together, lone = site.store.curve(shared), site.store.curve(alone)
+    assert together.keys() == lone.keys()
+    for name, column in lone.items():
+        assert together[name] == pytest.approx(column, rel=1e-5, abs=1e-6), name
+
+
+def test_a_team_that_loses_a_mate_is_replaced_and_the_job_finishes(site: Site) -> None:
+    worker = site.start_worker(devices="cpu+cpu")
+    (job_id,) = site.submit(JOB | TOGETHER | {"epochs": 150})
+    site.wait_for_an_epoch(job_id)
+    mates = [process for process in trainers(worker) if "torch.distributed.run" not in process.cmdline()]
+    mates[-1].kill()
+    eventually(lambda: site.job(job_id).attempt == 2, 30.0, "it is tried again")
+    assert site.wait(job_id, JobStatus.succeeded, within_s=60.0).attempt == 2
+    assert site.store.curve(job_id)["epoch"] == list(range(1, 151))
