@@ -2,7 +2,7 @@
 
 import sys
 
-from . import gpu, peers, trainer
+from . import gpu, leaving, peers, trainer
 
-for script in (trainer, peers, gpu):
+for script in (trainer, leaving, peers, gpu):
     script.main(sys.argv[1:])

@@ -29,6 +29,7 @@ from .app import create_app
 from .devices import Device, devices, this_machine
 from .errors import BadDevicesError
 from .heart import Heart
+from .packing import Limits
 from .process import TrainerProcess
 from .reaper import Reaper
 from .slots import Slots
@@ -75,7 +76,7 @@ class Worker:
             start_trainer=lambda device: TrainerProcess.start(device, dict(os.environ), settings.log_level),
             ring=doorbell.ring,
             announce=self._beat,
-            pack_limit=settings.pack_limit,
+            limits=Limits(settings.pack_limit),
         )
         self.slots = Slots([Supervisor(device, post) for device in devices])
         self._app = create_app(settings.broker_url)

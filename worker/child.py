@@ -20,6 +20,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -27,7 +28,7 @@ from spec.states import FailureReason
 from spec.views import Curve, Metrics
 
 from . import messages
-from .messages import Cancel, Ended, Job, Points, Ready, Report, Room, Train
+from .messages import Cancel, Ended, Job, Measured, Points, Ready, Report, Room, Train
 
 if TYPE_CHECKING:
     import torch
@@ -99,11 +100,20 @@ class Inbox:
 class Telling:
     """The conductor of one pack: tells the supervisor what `fit` tells it, and hands in what the supervisor said."""
 
-    def __init__(self, inbox: Inbox, wire: Wire, folder: Path, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        inbox: Inbox,
+        wire: Wire,
+        folder: Path,
+        clock: Callable[[], float] = time.monotonic,
+        memory_used: Callable[[], int] = lambda: 0,
+    ) -> None:
         self._inbox = inbox
         self._wire = wire
         self._folder = folder
         self._clock = clock
+        self._memory_used = memory_used
+        self._measured = False
         self._told_at = -math.inf
         self._room_told_at = clock()
         self._untold: dict[str, Curve] = {}
@@ -131,7 +141,11 @@ class Telling:
         return self._inbox.cancelled()
 
     def epoch_ended(self, points: Sequence["Point"]) -> None:
-        """Keep the points until it is time to tell them."""
+        """Keep the points until it is time to tell them; after the first epoch tell what a member needs."""
+        if not self._measured:
+            self._measured = True
+            if needed := self._memory_used():
+                self._wire.tell(Measured(member_bytes=-(-needed // len(points))))
         for point in points:
             curve = self._untold.setdefault(point.id, {"epoch": []})
             curve["epoch"].append(float(point.epoch))
@@ -202,7 +216,11 @@ def train(inbox: Inbox, wire: Wire, folder: Path, device: "torch.device", mates:
     from trainer.fit import fit
     from trainer.mates import lead
 
-    conductor = Telling(inbox, wire, folder)
+    on_gpu = device.type == "cuda"
+    if on_gpu:
+        torch.cuda.reset_peak_memory_stats(device)
+    used = partial(torch.cuda.max_memory_allocated, device) if on_gpu else lambda: 0
+    conductor = Telling(inbox, wire, folder, memory_used=used)
     try:
         entries, limit = conductor.enter(inbox.take(inbox.limit)), inbox.limit
         if mates is None:
@@ -217,7 +235,7 @@ def train(inbox: Inbox, wire: Wire, folder: Path, device: "torch.device", mates:
         conductor.fail_rest(error)
         if mates is not None:
             os._exit(1)  # the others wait for a sum that never comes: the launcher ends them
-        if torch.cuda.is_available():
+        if on_gpu:
             torch.cuda.empty_cache()
     inbox.forget()
 

@@ -46,6 +46,13 @@ class Points(Frozen):
     curves: dict[str, Curve]
 
 
+class Measured(Frozen):
+    """Trainer: memory that the pack has needed at most, per member; told once, when all of a step has happened."""
+
+    tell: Literal["measured"] = "measured"
+    member_bytes: int
+
+
 class Room(Frozen):
     """Trainer: so many more jobs may join the running pack."""
 
@@ -69,7 +76,7 @@ class Ended(Frozen):
 
 
 Order = Train | Cancel
-Report = Ready | Points | Room | Ended
+Report = Ready | Points | Measured | Room | Ended
 
 _ORDER: TypeAdapter[Order] = TypeAdapter(Annotated[Order, Field(discriminator="do")])
 _REPORT: TypeAdapter[Report] = TypeAdapter(Annotated[Report, Field(discriminator="tell")])

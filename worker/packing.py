@@ -22,14 +22,40 @@ COPIES = 5
 CACHE_DEFAULT = 16 * 2**20
 
 
-def pack_limit(spec: JobSpec, device: Device, chosen: int) -> int:
+class Limits:
+    """How many members a pack may have on this worker's devices: reckoned for a shape first, then as it was measured.
+
+    Shared by the slots' threads; each entry is written whole.
+    """
+
+    def __init__(self, chosen: int = 0) -> None:
+        self._chosen = chosen
+        self._member_bytes: dict[tuple[str, str], int] = {}
+        self._most: dict[tuple[str, str], int] = {}
+
+    def of(self, spec: JobSpec, device: Device) -> int:
+        """The most members of a pack of jobs like `spec`."""
+        shape = (spec.pack_key, device.kind)
+        limit = pack_limit(spec, device, self._chosen, self._member_bytes.get(shape))
+        return min(limit, self._most.get(shape, limit))
+
+    def measured(self, spec: JobSpec, device: Device, member_bytes: int) -> None:
+        """Remember what a member of this shape needs."""
+        self._member_bytes[spec.pack_key, device.kind] = member_bytes
+
+    def too_many(self, spec: JobSpec, device: Device, members: int) -> None:
+        """Remember that so many members did not fit, and that half of them may."""
+        self._most[spec.pack_key, device.kind] = max(1, members // 2)
+
+
+def pack_limit(spec: JobSpec, device: Device, chosen: int, measured_bytes: int | None = None) -> int:
     """The most members of a pack of jobs like `spec`; `chosen` is the operator's word, 0 for none."""
     most = DETERMINISTIC_MEMBERS if spec.deterministic else GPU_MOST
     if chosen:
         return min(chosen, most) if spec.deterministic else chosen
     if device.kind == "cpu":
         return cpu_limit(spec, cache_bytes())
-    return min(most, gpu_limit(spec, free_memory(device)))
+    return min(most, gpu_limit(spec, free_memory(device), measured_bytes))
 
 
 def cpu_limit(spec: JobSpec, cache_size: int) -> int:
@@ -40,11 +66,12 @@ def cpu_limit(spec: JobSpec, cache_size: int) -> int:
     return max(1, min(most, cache_size // 2 // member_bytes(spec, spec.info)))
 
 
-def gpu_limit(spec: JobSpec, free: int | None) -> int:
-    """Members that fit half the GPU's free memory."""
+def gpu_limit(spec: JobSpec, free: int | None, measured_bytes: int | None = None) -> int:
+    """Members that fit half the GPU's free memory, at what one was measured to need, or else is reckoned to."""
     if spec.info is None:
         return 1
-    return GPU_MOST if free is None else max(1, min(GPU_MOST, free // 2 // member_bytes(spec, spec.info)))
+    needed = measured_bytes or member_bytes(spec, spec.info)
+    return GPU_MOST if free is None else max(1, min(GPU_MOST, free // 2 // needed))
 
 
 def member_bytes(spec: JobSpec, info: DatasetInfo) -> int:

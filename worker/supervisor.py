@@ -10,7 +10,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
@@ -23,9 +23,9 @@ from store.jobs import ArtifactRecord, Claim, JobStore
 from .devices import Device
 from .errors import TrainerDied
 from .heart import Heart
-from .messages import Cancel, Ended, Job, Points, Room, Train
+from .messages import Cancel, Ended, Job, Measured, Points, Room, Train
 from .pack import Member, Pack, Wish, columns
-from .packing import pack_limit
+from .packing import Limits
 from .process import Trainer
 
 log = logging.getLogger(__name__)
@@ -51,7 +51,7 @@ class Post:
     """Ring for a job that this worker gives back, so that another takes it now and not in ten seconds."""
     announce: Callable[[], object]
     """Tell the record how many slots are free now: others take their share of the queue by it."""
-    pack_limit: int = 0
+    limits: Limits = field(default_factory=Limits)
     clock: Callable[[], float] = time.monotonic
 
 
@@ -155,10 +155,14 @@ class Supervisor:
                 match trainer.hear(HEAR_S):
                     case Points(curves=curves):
                         pack.note(curves)
+                    case Measured(member_bytes=needed):
+                        self._post.limits.measured(head, self.device, needed)
                     case Room(room=room):
                         ids |= self._admit(trainer, pack, room, head)
                     case Ended() as ended if ended.whole_pack:
                         log.warning("pack of %d failed together: %s", len(ids), ended.message)
+                        if ended.failure_reason is FailureReason.out_of_memory and not blamed:
+                            self._post.limits.too_many(head, self.device, len(pack.members(ids)))
                         blamed.append(ended.id)
                     case Ended() as ended:
                         self._finish(pack, ended, trainer.folder)
@@ -205,7 +209,7 @@ class Supervisor:
 
     def _limit(self, head: JobSpec) -> int:
         """How many members a pack of jobs like `head` may have here."""
-        return pack_limit(head, self.device, self._post.pack_limit)
+        return self._post.limits.of(head, self.device)
 
     def _crashed(self, pack: Pack, ids: Collection[str], death: TrainerDied) -> list[str]:
         """The trainer is gone: who is to be tried again, in smaller packs; a lone member is charged an attempt."""

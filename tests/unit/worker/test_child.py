@@ -7,7 +7,7 @@ from spec.job import JobSpec
 from spec.states import FailureReason
 from worker import messages
 from worker.child import Inbox, Telling, Wire, listen
-from worker.messages import Cancel, Ended, Job, Points, Report, Room, Train
+from worker.messages import Cancel, Ended, Job, Measured, Points, Report, Room, Train
 
 SPEC = JobSpec.model_validate({"dataset": "xor", "learning_rate": 0.1, "initial_weights": "normal"})
 
@@ -105,6 +105,15 @@ def test_points_travel_in_batches_four_times_a_second(ear: Ear, tmp_path: Path) 
     clock.now += 0.25
     telling.cancelled()
     assert ear.heard() == [Points(curves={"a": {"epoch": [2.0, 3.0], "train_loss": [0.4, None]}})]
+
+
+def test_what_a_member_needs_is_told_once_after_the_first_epoch(ear: Ear, tmp_path: Path) -> None:
+    from trainer.fit import Point
+
+    telling = Telling(Inbox(), ear.wire, tmp_path, Clock(), memory_used=lambda: 1001)
+    for epoch in (1, 2):
+        telling.epoch_ended([Point(id=id_, epoch=epoch, metrics={}) for id_ in "ab"])
+    assert [report for report in ear.heard() if isinstance(report, Measured)] == [Measured(member_bytes=501)]
 
 
 def test_room_is_told_once_a_second(ear: Ear, tmp_path: Path) -> None:

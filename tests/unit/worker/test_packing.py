@@ -2,9 +2,9 @@ from pathlib import Path
 
 from spec.job import JobSpec
 from worker.devices import Device
-from worker.packing import CACHE_DEFAULT, cache_bytes, cpu_limit, gpu_limit, member_bytes, pack_limit, step_flop
+from worker.packing import CACHE_DEFAULT, Limits, cache_bytes, cpu_limit, gpu_limit, member_bytes, pack_limit, step_flop
 
-MIB = 2**20
+MIB, GIB = 2**20, 2**30
 CPU = Device("cpu", "cpu")
 DIGITS = JobSpec.model_validate({"dataset": "digits", "architecture": {"type": "mlp", "hidden": [64, 32]}})
 WIDE = JobSpec.model_validate(
@@ -34,6 +34,16 @@ def test_a_deterministic_pack_never_has_more_rows_than_it_always_has() -> None:
     gpu = Device("cuda:0", "cuda", "0")
     assert pack_limit(exact, gpu, 0) == pack_limit(exact, gpu, 500) == 32
     assert pack_limit(exact, gpu, 4) == 4
+
+
+def test_what_a_member_was_measured_to_need_counts_more_than_what_it_is_reckoned_to() -> None:
+    limits, gpu = Limits(), Device("cuda:0", "cuda", "0")
+    assert gpu_limit(DIGITS, 2 * GIB, 32 * MIB) == 32
+    limits.too_many(DIGITS, gpu, 20)
+    assert limits.of(DIGITS, gpu) == 10
+    limits.too_many(DIGITS, gpu, 1)
+    assert limits.of(DIGITS, gpu) == 1
+    assert limits.of(DIGITS, CPU) == limits.of(DIGITS.model_copy(update={"seed": 9}), CPU) > 1
 
 
 def test_a_member_keeps_five_copies_of_its_weights_and_its_activations() -> None:

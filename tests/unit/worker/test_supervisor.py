@@ -14,6 +14,7 @@ from worker.devices import Device
 from worker.errors import TrainerDied
 from worker.heart import Heart
 from worker.messages import Cancel, Ended, Order, Points, Report, Room, Train
+from worker.packing import Limits
 from worker.process import Trainer
 from worker.supervisor import DEAF_S, Post, Supervisor
 
@@ -138,7 +139,7 @@ class Bench:
             start_trainer=start,
             ring=self.rung.append,
             announce=lambda: None,
-            pack_limit=pack_limit,
+            limits=Limits(pack_limit),
             clock=self.clock,
         )
         return Supervisor(CPU, post)
@@ -251,21 +252,28 @@ def test_epochs_trained_again_are_written_once(bench: Bench) -> None:
         assert bench.store.curve(job_id)["epoch"] == [1, 2, 3]
 
 
+def two_at_most(trainer: Scripted, order: Order) -> list[Report | Exception]:
+    """Has memory for two members."""
+    assert isinstance(order, Train)
+    if len(order.jobs) <= 2:
+        return succeeds(trainer, order)
+    return [
+        Ended(id=job.id, end="failed", failure_reason=FailureReason.out_of_memory, whole_pack=True)
+        for job in order.jobs
+    ]
+
+
 def test_a_pack_that_needs_too_much_memory_is_halved(bench: Bench) -> None:
     ids = bench.submit(*(SMALL | {"seed": seed} for seed in range(4)))
-
-    def two_at_most(trainer: Scripted, order: Order) -> Sequence[Report | Exception]:
-        assert isinstance(order, Train)
-        if len(order.jobs) <= 2:
-            return succeeds(trainer, order)
-        return [
-            Ended(id=job.id, end="failed", failure_reason=FailureReason.out_of_memory, whole_pack=True)
-            for job in order.jobs
-        ]
-
     bench.supervisor(two_at_most).drain()
     assert bench.trained_together() == [4, 2, 2]
     assert {bench.status(job_id) for job_id in ids} == {JobStatus.succeeded}
+
+
+def test_the_size_that_was_too_large_is_remembered(bench: Bench) -> None:
+    bench.submit(*(SMALL | {"seed": seed} for seed in range(8)))
+    bench.supervisor(two_at_most, pack_limit=4).drain()
+    assert bench.trained_together() == [4, 2, 2, 2, 2]
 
 
 def test_a_failure_of_one_member_is_its_own(bench: Bench) -> None:

@@ -1,0 +1,146 @@
+"""What becomes of a pack's place when a member ends: kept idle, compacted away, or given to the next job.
+
+`python -m benchmarks.leaving [--quick] [--write] [--rounds N]`. W1, jobs of 5 to 60 epochs, as early stopping leaves
+them. Masking is what most stacked trainers do: a member that is done is computed along until the last one is.
+"""
+
+import argparse
+from collections.abc import Callable, Collection, Sequence
+from functools import partial
+from unittest.mock import patch
+
+import torch
+
+from spec.job import JobSpec
+from trainer.fit import Entry, fit
+from trainer.member import Member
+from trainer.pack import Pack
+from trainer.process import settle
+
+from .clock import Spent, Stopwatch
+from .machine import about
+from .ours import Watching, spec
+from .rounds import interleaved
+from .tables import PAGE, replace_section, table, times
+from .workloads import W1, trials
+
+JOBS = 64
+SLOTS = 16
+SHORTEST, LONGEST = 5, 60
+
+
+def jobs(count: int, longest: int) -> list[JobSpec]:
+    """Jobs of one shape whose lengths are spread evenly, and come in no order."""
+    shortest = min(SHORTEST, longest)
+    return [
+        spec(W1.shortened(epochs=shortest + (number * 37 % count) * (longest - shortest) // max(count - 1, 1)), trial)
+        for number, trial in enumerate(trials(W1, count))
+    ]
+
+
+class Counted(Pack):
+    """A pack that counts the member-epochs it computes."""
+
+    computed = 0
+
+    def begin_epoch(self) -> None:
+        """Count every row that is not a lone member's ghost."""
+        Counted.computed += len({id(member) for member in self._stacked})
+        super().begin_epoch()
+
+
+class Masked(Counted):
+    """A pack that lets its members go and keeps their rows."""
+
+    def leave(self, ids: Collection[str]) -> list[Member]:
+        """Only forget them; the rows go when nobody is left."""
+        leaving = [member for member in self.members if member.id in ids]
+        self.members = [member for member in self.members if member.id not in ids]
+        if not self.members:
+            self._arrange([])
+        return leaving
+
+
+class Queue(Watching):
+    """Jobs that wait for room in the pack."""
+
+    def __init__(self, waiting: Sequence[Entry]) -> None:
+        super().__init__()
+        self._waiting = list(waiting)
+
+    def admit(self, room: int) -> Sequence[Entry]:
+        """The next of them."""
+        joining, self._waiting = self._waiting[:room], self._waiting[room:]
+        return joining
+
+
+def trained(
+    pack: type[Counted], specs: Sequence[JobSpec], slots: int, *, refill: bool, tally: Callable[[int], None]
+) -> Spent:
+    """Train all jobs through so many places; the time, and to `tally` the member-epochs computed."""
+    settle()
+    entries = [Entry(str(number), one) for number, one in enumerate(specs)]
+    Counted.computed = 0
+    watch = Stopwatch()
+    with patch("trainer.fit.Pack", pack):
+        for first in range(0, len(entries), len(entries) if refill else slots):
+            wave = entries[first : first + slots]
+            conductor = Queue(entries[slots:] if refill else ())
+            fit(wave, conductor, device=torch.device("cpu"), limit=slots)
+    spent = watch.read()
+    tally(Counted.computed)
+    return spent
+
+
+def measure(count: int, slots: int, longest: int, rounds: int) -> str:
+    """The table."""
+    specs = jobs(count, longest)
+    needed = sum(one.epochs for one in specs)
+    computed: dict[str, int] = {}
+
+    def contestant(name: str, pack: type[Counted], places: int, *, refill: bool) -> Callable[[], Spent]:
+        return partial(trained, pack, specs, places, refill=refill, tally=partial(computed.__setitem__, name))
+
+    contest = {
+        f"one pack of {count}, masking": (Masked, count, False),
+        f"one pack of {count}, compaction": (Counted, count, False),
+        f"{slots} places, waves, masking": (Masked, slots, False),
+        f"{slots} places, waves, compaction": (Counted, slots, False),
+        f"{slots} places, refill": (Counted, slots, True),
+    }
+    costs = interleaved({name: contestant(name, *how[:2], refill=how[2]) for name, how in contest.items()}, rounds)
+    base = next(iter(costs.values()))
+    rows = [
+        [
+            name,
+            f"{computed[name]:,}",
+            f"{computed[name] / needed:.2f}",
+            f"{spent.cpu_s:.2f}",
+            times(base.cpu_s / spent.cpu_s),
+        ]
+        for name, spent in costs.items()
+    ]
+    header = ["", "member-epochs computed", "of those needed", "CPU s", "vs masking"]
+    lengths = f"{count} jobs of {min(SHORTEST, longest)} to {longest} epochs, {needed:,} member-epochs needed."
+    return f"{lengths}\n\n{table(header, rows)}"
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Measure, print, and write when asked to."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.leaving", description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="a smoke run: tiny, says nothing about speed")
+    parser.add_argument("--write", action="store_true", help=f"put the table into {PAGE}")
+    parser.add_argument("--rounds", type=int, default=3)
+    options = parser.parse_args(arguments)
+    count, slots, longest, rounds = (4, 2, 3, 1) if options.quick else (JOBS, SLOTS, LONGEST, options.rounds)
+    text = (
+        f"`python -m benchmarks.leaving{' --quick' if options.quick else ''}`: one process of one thread, medians of "
+        f"{rounds} interleaved rounds. {about('torch')} {measure(count, slots, longest, rounds)}"
+    )
+    print(text)
+    if options.write:
+        replace_section(PAGE, "leaving", text)
+
+
+if __name__ == "__main__":
+    main()
