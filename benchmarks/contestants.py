@@ -59,11 +59,11 @@ def optuna(workload: Workload, sweep: Sequence[Trial]) -> Swept:
     return peer_optuna.sweep(workload, sweep)
 
 
-def ray(workload: Workload, sweep: Sequence[Trial], *, reuse_actors: bool) -> Swept:
+def ray(workload: Workload, sweep: Sequence[Trial], *, loop: str, reuse_actors: bool) -> Swept:
     """Ray Tune."""
     from . import peer_ray
 
-    return peer_ray.sweep(workload, sweep, reuse_actors=reuse_actors)
+    return peer_ray.sweep(workload, sweep, loop=loop, reuse_actors=reuse_actors)
 
 
 def service(workload: Workload, sweep: Sequence[Trial]) -> Swept:
@@ -83,8 +83,10 @@ CONTESTANTS: Mapping[str, Contestant] = {
     "sklearn": by_one(work.mlp_classifier),
     "process per trial": process_per_trial,
     "optuna": optuna,
-    "ray": partial(ray, reuse_actors=False),
-    "ray reuse": partial(ray, reuse_actors=True),
+    "ray": partial(ray, loop="tight", reuse_actors=False),
+    "ray reuse": partial(ray, loop="tight", reuse_actors=True),
+    "ray idiomatic": partial(ray, loop="idiomatic", reuse_actors=False),
+    "ray reuse idiomatic": partial(ray, loop="idiomatic", reuse_actors=True),
 }
 
 

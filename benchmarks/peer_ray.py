@@ -1,4 +1,4 @@
-"""Ray Tune: the tight loop as a trainable that reports each epoch, one core a trial."""
+"""Ray Tune: one of the loops as a trainable that reports each epoch, one core a trial."""
 
 import math
 import os
@@ -8,7 +8,7 @@ from dataclasses import asdict
 from typing import Any
 
 from .clock import Spent, Stopwatch
-from .loops import tight
+from .loops import LOOPS
 from .pool import PROCESSES
 from .work import Swept, settle
 from .workloads import Data, Trial, Workload, data
@@ -20,21 +20,21 @@ import ray  # type: ignore[import-not-found]
 from ray import tune
 
 
-def sweep(workload: Workload, trials: Sequence[Trial], *, reuse_actors: bool) -> Swept:
+def sweep(workload: Workload, trials: Sequence[Trial], *, loop: str, reuse_actors: bool) -> Swept:
     """The sweep as a grid of `trials`; timed when Ray is up and has run a trial on each core."""
     ray.init(num_cpus=PROCESSES, include_dashboard=False, log_to_driver=False, configure_logging=False)
     with tempfile.TemporaryDirectory() as folder:
-        _fit(workload.shortened(epochs=1), trials[:PROCESSES], folder, reuse_actors=reuse_actors)
+        _fit(workload.shortened(epochs=1), trials[:PROCESSES], folder, loop, reuse_actors=reuse_actors)
         watch = Stopwatch()
-        accuracies = _fit(workload, trials, folder, reuse_actors=reuse_actors)
+        accuracies = _fit(workload, trials, folder, loop, reuse_actors=reuse_actors)
         wall_s = watch.read().wall_s
     ray.shutdown()
     return Swept(Spent(wall_s, math.nan), accuracies)  # Ray's workers end and are renamed: their CPU time is lost
 
 
-def _fit(workload: Workload, trials: Sequence[Trial], folder: str, *, reuse_actors: bool) -> list[float]:
+def _fit(workload: Workload, trials: Sequence[Trial], folder: str, loop: str, *, reuse_actors: bool) -> list[float]:
     tuner = tune.Tuner(
-        tune.with_parameters(_train, workload=workload, data=data(workload)),
+        tune.with_parameters(_train, workload=workload, data=data(workload), loop=loop),
         param_space={"trial": tune.grid_search([asdict(trial) for trial in trials])},
         tune_config=tune.TuneConfig(reuse_actors=reuse_actors, metric="val_loss", mode="min"),
         run_config=tune.RunConfig(storage_path=folder, verbose=0),
@@ -42,7 +42,7 @@ def _fit(workload: Workload, trials: Sequence[Trial], folder: str, *, reuse_acto
     return [float(result.metrics["val_accuracy"]) for result in tuner.fit()]
 
 
-def _train(config: dict[str, Any], workload: Workload, data: Data) -> None:
+def _train(config: dict[str, Any], workload: Workload, data: Data, loop: str) -> None:
     settle()
-    for epoch in tight(workload, data, Trial(**config["trial"])):
+    for epoch in LOOPS[loop](workload, data, Trial(**config["trial"])):
         tune.report(epoch.metrics())

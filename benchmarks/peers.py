@@ -48,8 +48,12 @@ RUNNERS: Mapping[str, Runner] = {
     "optuna": Runner("Optuna, 2 joblib processes, tight loop", foreign=True),
     "idiomatic": Runner("PyTorch with DataLoader, 2 persistent processes"),
     "ray reuse": Runner("Ray Tune, `reuse_actors=True`, tight loop", SLOW, foreign=True),
+    "ray reuse idiomatic": Runner(
+        "Ray Tune, `reuse_actors=True`, PyTorch with DataLoader as its guides write it", SLOW, foreign=True
+    ),
     "process per trial": Runner("a fresh process per trial, 2 at a time, tight loop", SLOW),
     "ray": Runner("Ray Tune, default, tight loop", SLOW, foreign=True),
+    "ray idiomatic": Runner("Ray Tune, default, PyTorch with DataLoader", SLOW, foreign=True),
 }
 QUICK = ("ours", "process per trial")
 """What a smoke run runs, two trials of one epoch each: it needs nothing installed and nothing started."""
