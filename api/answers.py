@@ -1,14 +1,17 @@
 """Records as the API shows them."""
 
 from spec.states import FINISHED, JobStatus
+from spec.verdict import Verdict
 from spec.views import Best, EventView, Failure, JobView, MlflowRun, Progress, Queue
 from store.jobs import EventRecord, JobRecord
 
 PREFIX = "/api/v1"
 
 
-def job_view(job: JobRecord, mlflow_url: str, place: tuple[int, str] | None = None) -> JobView:
-    """The job as users see it; `place` is where it stands in the queue, if it was looked up."""
+def job_view(
+    job: JobRecord, mlflow_url: str, *, place: tuple[int, str] | None = None, verdict: Verdict | None = None
+) -> JobView:
+    """The job as users see it; `place` is where it stands in the queue, and `verdict` what its curve says, if known."""
     at = f"{PREFIX}/jobs/{job.id}"
     links = {"self": at, "curve": f"{at}/curve", "events": f"{at}/events", "stream": f"{at}/stream"}
     if job.status is JobStatus.succeeded:
@@ -31,7 +34,7 @@ def job_view(job: JobRecord, mlflow_url: str, place: tuple[int, str] | None = No
         progress=_progress(job),
         metrics=job.metrics,
         best=None if job.best_epoch is None else Best(epoch=job.best_epoch, metrics=job.best_metrics or {}),
-        verdict=job.verdict,
+        verdict=verdict,
         queue=None if place is None else Queue(position=place[0], why=place[1]),
         worker=job.worker,
         device=job.device,

@@ -17,7 +17,8 @@ from spec.built import refusals
 from spec.job import JobSpec, Label, Project
 from spec.price import price
 from spec.sentences import sentences
-from spec.states import JobStatus
+from spec.states import FINISHED, JobStatus
+from spec.verdict import judge
 from spec.views import Bulk, BulkIds, Check, Curve, Events, FieldError, JobPage, JobView
 from store.doorbell import Doorbell
 from store.files import Files
@@ -149,7 +150,8 @@ def blueprint(desk: Desk) -> Blueprint:
     def show(job_id: UUID) -> Response:
         job = _job(desk, job_id)
         place = desk.store.queue_place(job.id) if job.status is JobStatus.queued else None
-        return _json(job_view(job, desk.mlflow_url, place))
+        verdict = judge(job.spec, desk.store.curve(job.id), job.failure_reason) if job.status in FINISHED else None
+        return _json(job_view(job, desk.mlflow_url, place=place, verdict=verdict))
 
     @jobs.get("/<uuid:job_id>/curve")
     @documented("Show a job's curve, as columns", query=CurveQuery, answer=Curve)

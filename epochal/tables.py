@@ -101,12 +101,13 @@ def services_table(services: Iterable[ServiceState]) -> Table:
 
 def outcome(job: JobView) -> str:
     """How the job ended, in a sentence or two."""
+    verdict = job.verdict.sentence if job.verdict is not None else ""
     if job.failure is not None:
         advice = f"`epochal retry {job.id}` tries again." if job.failure.retryable else ""
-        return " ".join(part for part in ("Failed:", job.failure.message, advice) if part)
+        return " ".join(part for part in ("Failed:", job.failure.message, advice, verdict) if part)
     if job.status is JobStatus.cancelled:
         return f"Cancelled after {job.progress.epoch} epochs."
-    sentences = [job.stop_reason.sentence if job.stop_reason is not None else "Ended.", job.verdict or ""]
+    sentences = [job.stop_reason.sentence if job.stop_reason is not None else "Ended.", verdict]
     if job.best is not None:
         measured = ", ".join(f"{name} {value:.4g}" for name, value in job.best.metrics.items() if value is not None)
         sentences.append(f"Best epoch {job.best.epoch}: {measured}.")

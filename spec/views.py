@@ -8,6 +8,7 @@ from pydantic import Field
 from .base import Frozen
 from .job import JobSpec
 from .states import FailureReason, JobStatus, StopReason
+from .verdict import Verdict
 
 Metrics = dict[str, float | None]
 """Numbers by metric name; null where a number was infinite or not a number."""
@@ -70,7 +71,8 @@ class JobView(Frozen):
     progress: Progress
     metrics: Metrics | None
     best: Best | None
-    verdict: str | None
+    verdict: Verdict | None
+    """Told of one job that is asked for when it has ended; null in lists."""
     queue: Queue | None
     """Told of one queued job that is asked for; null in lists and where a job is submitted."""
     worker: str | None

@@ -69,7 +69,6 @@ class JobRecord:
     stop_reason: StopReason | None = None
     failure_reason: FailureReason | None = None
     failure_message: str | None = None
-    verdict: str | None = None
     epoch: int = 0
     epochs_per_s: float | None = None
     metrics: Metrics | None = None
@@ -881,7 +880,6 @@ def record(row: Any) -> JobRecord:
         stop_reason=StopReason(row.stop_reason) if row.stop_reason else None,
         failure_reason=FailureReason(row.failure_reason) if row.failure_reason else None,
         failure_message=row.failure_message,
-        verdict=row.verdict,
         epoch=row.epoch,
         epochs=row.epochs,
         epochs_per_s=row.epochs_per_s,

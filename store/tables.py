@@ -54,7 +54,6 @@ class Job(Base):
     stop_reason: Mapped[str | None]
     failure_reason: Mapped[str | None]
     failure_message: Mapped[str | None]
-    verdict: Mapped[str | None]
 
     epoch: Mapped[int] = mapped_column(server_default=text("0"))
     epochs_per_s: Mapped[float | None]

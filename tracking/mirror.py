@@ -18,6 +18,7 @@ from typing import Any
 
 from spec.job import JobSpec
 from spec.states import FINISHED, JobStatus
+from spec.verdict import judge
 from spec.views import Curve
 from store.files import Files
 from store.jobs import JobRecord, JobStore
@@ -243,6 +244,9 @@ class Mirror:
         job = pending.job
         run = self._run(pending)
         curve = self._jobs.curve(job.id)
+        if (verdict := judge(job.spec, curve, job.failure_reason)) is not None:
+            said = {"epochal.verdict": verdict.kind.value, "mlflow.note.content": f"{note(job)}\n\n{verdict.sentence}"}
+            self._mlflow.log(run.id, tags=said)
         if curve["epoch"]:
             stopped = int(curve["epoch"][-1] or 0) if job.stop_reason == "early_stopping" else None
             title = job.name or job.id

@@ -304,9 +304,12 @@ class Pack:
 
 
 def _set_arithmetic(spec: JobSpec) -> None:
-    """How this process's GPU multiplies: in full float32 unless the spec says otherwise, repeatably if it says so."""
+    """How this process's GPU multiplies: in full float32 unless the spec says otherwise, repeatably if it says so.
+
+    None of our own operations adds numbers in an order that may change; cuBLAS is bound by the worker's environment.
+    """
     products = "tf32" if spec.precision is Precision.tfloat32 else "ieee"
     torch.backends.cuda.matmul.fp32_precision = products
     torch.backends.cudnn.conv.fp32_precision = products  # type: ignore[attr-defined]
-    torch.use_deterministic_algorithms(spec.deterministic)
-    torch.backends.cudnn.benchmark = False
+    torch.backends.cudnn.deterministic = spec.deterministic
+    torch.backends.cudnn.benchmark = False  # it times each size anew, and a pack changes its size

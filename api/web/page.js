@@ -77,7 +77,8 @@ function show(jobs) {
 function showOne(job, curve) {
   $("one-title").textContent = job.name || job.id;
   const why = job.stop_reason || (job.failure && job.failure.message) || (job.queue && job.queue.why) || "";
-  $("one-state").textContent = why ? `${job.status}: ${why}` : job.status;
+  const state = why ? `${job.status}: ${why}` : job.status;
+  $("one-state").textContent = job.verdict ? `${state}. ${job.verdict.sentence}` : state;
   $("one-mlflow").hidden = !job.mlflow;
   if (job.mlflow) $("one-mlflow").firstElementChild.href = job.mlflow.url;
   draw(job, curve);

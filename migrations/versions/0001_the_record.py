@@ -42,7 +42,6 @@ def upgrade() -> None:
         sa.Column("stop_reason", sa.Text(), nullable=True),
         sa.Column("failure_reason", sa.Text(), nullable=True),
         sa.Column("failure_message", sa.Text(), nullable=True),
-        sa.Column("verdict", sa.Text(), nullable=True),
         sa.Column("epoch", sa.Integer(), server_default=sa.text("0"), nullable=False),
         sa.Column("epochs_per_s", sa.Double(), nullable=True),
         sa.Column("metrics", sa.JSON(), nullable=True),

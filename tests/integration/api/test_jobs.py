@@ -217,6 +217,12 @@ def test_files(left: tuple[Service, str]) -> None:
     api, job_id = left
     job = api.ask("GET", f"{JOBS}/{job_id}").get_json()
     assert (job["status"], job["stop_reason"], job["best"]["epoch"]) == ("succeeded", "max_epochs", 2)
+    assert job["verdict"]["kind"] in ("good", "underfit", "overfit")
+    assert job["verdict"]["sentence"].lower().startswith(job["verdict"]["kind"])
+    assert (
+        job["verdict"]["suggestion"] is None
+        or api.ask("POST", JOBS, json=job["verdict"]["suggestion"]).status_code == 201
+    )
     assert api.ask("GET", job["links"]["files"]).get_json() == {"model.safetensors": 7}
     answer = api.ask("GET", f"{job['links']['files']}/model.safetensors")
     assert (answer.data, answer.content_type) == (b"weights", "application/octet-stream")

@@ -25,7 +25,13 @@ NOW = datetime(2026, 1, 1, 0, 2, tzinfo=UTC)
 DONE = {
     "status": "succeeded",
     "stop_reason": "early_stopping",
-    "verdict": "It generalises well.",
+    "verdict": {
+        "kind": "good",
+        "sentence": "Good: it generalises well.",
+        "gap": 0.1,
+        "best_epoch": 3,
+        "suggestion": None,
+    },
     "best": {"epoch": 7, "metrics": {"val_loss": 0.25, "val_accuracy": 0.975, "train_loss": None}},
     "metrics": {"train_loss": 0.1, "val_loss": 0.3},
 }
@@ -54,7 +60,7 @@ def test_results_show_the_best_epoch_and_why_it_stopped() -> None:
 
 def test_a_card_says_all_about_a_job() -> None:
     text = shown(job_card(job(**DONE, tags={"a": "b"}, worker="w1", device="cpu:0", pack_size=8, attempt=1), now=NOW))
-    for part in (ID, "a=b", "w1 on cpu:0, in a pack of 8", "It generalises well.", "Best epoch 7"):
+    for part in (ID, "a=b", "w1 on cpu:0, in a pack of 8", "Good: it generalises well.", "Best epoch 7"):
         assert part in text
 
 
