@@ -22,6 +22,7 @@ from store.doorbell import Doorbell
 from store.errors import StoreError
 from store.files import Files
 from store.jobs import JobStore
+from store.limits import Limits
 from store.workers import WorkerRecord, WorkerStore
 
 from . import tasks
@@ -60,7 +61,7 @@ class Worker:
 
     def __init__(self, settings: Settings, devices: Sequence[Device]) -> None:
         engine = db.connect(settings.database_url)
-        store = JobStore(engine)
+        store = JobStore(engine, Limits.of(settings))
         self.name = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
         self._workers = WorkerStore(engine)
         self._devices = tuple(device.name for device in devices)
@@ -130,8 +131,7 @@ class Worker:
                     host=socket.gethostname(),
                     pid=os.getpid(),
                     devices=self._devices,
-                    slots=len(self.slots),
-                    free_slots=self.slots.free,
+                    free_devices=self.slots.free_devices,
                 )
             )
         except StoreError as error:

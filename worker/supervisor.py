@@ -156,7 +156,7 @@ class Supervisor:
                     case Points(curves=curves):
                         pack.note(curves)
                     case Room(room=room):
-                        ids |= self._admit(trainer, pack, room, head)
+                        ids |= self._admit(trainer, pack, room, members[0])
                     case Ended() as ended if ended.whole_pack:
                         log.warning("pack of %d failed together: %s", len(ids), ended.message)
                         blamed.append(ended.id)
@@ -177,7 +177,7 @@ class Supervisor:
             log.error("the trainer of %s does not listen any more and is killed", self.device.name)
             trainer.kill()
 
-    def _admit(self, trainer: Trainer, pack: Pack, room: int, head: JobSpec) -> set[str]:
+    def _admit(self, trainer: Trainer, pack: Pack, room: int, head: Member) -> set[str]:
         """Claim jobs that can join the running pack, and send them in."""
         if self._stopping.is_set() or self._post.heart.slipping(pack):
             return set()
@@ -187,7 +187,7 @@ class Supervisor:
             claims = post.store.admit(
                 worker=post.worker,
                 device=self.device.name,
-                pack_key=head.pack_key,
+                beside=head.id,
                 limit=room,
                 lease_s=post.heart.lease_s,
             )
@@ -196,7 +196,7 @@ class Supervisor:
             return set()
         if claims:
             pack.join(claims, now)
-            trainer.say(self._order(claims, head))
+            trainer.say(self._order(claims, head.spec))
         return {claim.job_id for claim in claims}
 
     def _order(self, claims: Collection[Claim], head: JobSpec) -> Train:
@@ -309,6 +309,8 @@ class Supervisor:
                 return self._fail(member, reason=FailureReason.timeout, message=sentence)
             case Wish.cancel:
                 return self._post.store.confirm_cancel(member.id, member.claim.attempt, columns(member.unsent))
+            case Wish.pause:
+                return self._requeue(member, reason="paused while it ran", charge=False)
             case _:
                 return self._requeue(member, reason="its worker could not reach the record", charge=False)
 

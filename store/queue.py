@@ -1,0 +1,226 @@
+"""The queue as people see it: where a job stands in it and why, how long it is and how fast it moves."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import ColumnElement, Connection, Engine, Row, ScalarSelect, and_, func, select, true
+
+from .db import now, reading
+from .limits import NONE, Limits
+from .tables import Job, Lease
+from .turns import queued, running, shares
+from .workers import WorkerRecord, live_workers
+
+FAR = 1000
+"""Jobs ahead, of one owner or of a higher priority, that are counted: whoever has more ahead has no near start."""
+
+RECENT_S = 600.0
+"""How far back the speed of the queue is looked for."""
+
+RECENT_JOBS = 1000
+"""Ended jobs that it is measured by."""
+
+NEEDS: Mapping[str, str] = {"auto": "a slot", "cpu": "a CPU slot", "cuda": "a GPU"}
+KINDS = ("cpu", "cuda")
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a queued job stands: 1 is next, None is far; why it waits; when it may start, if that can be told."""
+
+    position: int | None
+    why: str
+    estimated_start_at: datetime | None
+
+
+@dataclass(frozen=True)
+class Overview:
+    """The whole queue."""
+
+    queued: Mapping[str, int]
+    running: int
+    slots: Mapping[str, int]
+    free_slots: Mapping[str, int]
+    oldest_wait_s: float | None
+    finished_per_min: float
+
+
+class Queue:
+    """Reads the queue, and writes nothing."""
+
+    def __init__(self, engine: Engine, limits: Limits = NONE) -> None:
+        self._engine = engine
+        self._limits = limits
+
+    def place(self, job_id: str) -> Place | None:
+        """Where a job stands and why it waits; None when it does not wait.
+
+        Ahead of it is what would start before it, were all turns from now on of one job, and nothing ended meanwhile.
+        """
+        with reading(self._engine) as connection:
+            job = connection.execute(
+                select(
+                    Job.id,
+                    Job.owner,
+                    Job.priority,
+                    Job.device_wish,
+                    running(Job.owner).scalar_subquery().label("running"),
+                ).where(Job.id == job_id, queued())
+            ).first()
+            if job is None:
+                return None
+            ahead = _ahead(connection, job)
+            speed = _speed(connection, job.device_wish)
+            workers = live_workers(connection)
+        position = None if ahead is None else ahead + 1
+        if hopeless := _hopeless(job.device_wish, workers):
+            return Place(position, hopeless, None)
+        slots, free = (count(workers, job.device_wish) for count in (_slots, _free))
+        why = f"It needs {NEEDS[job.device_wish]}; {free} of {slots} are free; {_waiting(ahead)}."
+        most = self._limits.owner_running
+        if most and job.running >= most:
+            return Place(position, f"{why} Its owner has {job.running} jobs running, and may have {most}.", None)
+        if ahead is None:
+            return Place(None, f"{why} That is too far to tell when it starts.", None)
+        if ahead < free:
+            return Place(position, why, speed.at)
+        if not speed.per_s:
+            return Place(position, f"{why} No job has ended of late by which to tell when it starts.", None)
+        return Place(position, why, speed.at + timedelta(seconds=(ahead + 1) / speed.per_s))
+
+    def warnings(self, wishes: Iterable[str]) -> list[str]:
+        """What will keep jobs that ask for these devices waiting, unless somebody does something."""
+        with reading(self._engine) as connection:
+            workers = live_workers(connection)
+        return list(dict.fromkeys(said for wish in wishes if (said := _hopeless(wish, workers))))
+
+    def overview(self) -> Overview:
+        """The whole queue; to count a long one takes a while."""
+        with reading(self._engine) as connection:
+            waiting = connection.execute(
+                select(Job.device_wish, func.count().label("jobs"), func.min(Job.id).label("oldest"))
+                .where(queued())
+                .group_by(Job.device_wish)
+            ).all()
+            oldest = min((row.oldest for row in waiting), default=None)
+            submitted = connection.execute(select(Job.created_at).where(Job.id == oldest)).scalar_one_or_none()
+            running_jobs = connection.execute(select(func.count()).select_from(Lease)).scalar_one()
+            speed = _speed(connection, "auto")
+            workers = live_workers(connection)
+        return Overview(
+            queued=dict.fromkeys(NEEDS, 0) | {row.device_wish: row.jobs for row in waiting},
+            running=running_jobs,
+            slots={kind: _slots(workers, kind) for kind in KINDS},
+            free_slots={kind: _free(workers, kind) for kind in KINDS},
+            oldest_wait_s=None if submitted is None else (speed.at - submitted).total_seconds(),
+            finished_per_min=60.0 * speed.per_s,
+        )
+
+
+@dataclass(frozen=True)
+class _Speed:
+    """How many jobs end in a second, of late, and the database's clock when it was measured."""
+
+    at: datetime
+    per_s: float
+
+
+def _ahead(connection: Connection, job: Row[str, str, int, str, int]) -> int | None:
+    """Jobs that would start before this one; None when they are too many to count.
+
+    First what has a higher priority. Then, of an owner who has fewer running by then, as many as make the two equal;
+    and one more if it was submitted earlier.
+    """
+    rival = and_(queued(), Job.device_wish.in_(NEEDS if job.device_wish == "auto" else ("auto", job.device_wish)))
+    higher = and_(rival, Job.priority > job.priority)
+    equal, older = and_(rival, Job.priority == job.priority), Job.id < job.id
+    own = Job.owner == job.owner
+    before, own_before, own_older = connection.execute(
+        select(
+            _counted(higher, most=FAR + 1),
+            _counted(higher, own, most=FAR + 1),
+            _counted(equal, own, older, most=FAR + 1),
+        )
+    ).one()
+    if max(before, own_older) > FAR:
+        return None
+    mine = job.running + own_before + own_older
+    share, most = shares(), min(mine, FAR) + 1
+    theirs = Job.owner == share.c.owner
+    others = connection.execute(
+        select(
+            share.c.running + _counted(higher, theirs, most=FAR),
+            _counted(equal, theirs, most=most),
+            _counted(equal, theirs, older, most=most),
+        ).where(share.c.owner != job.owner)
+    ).all()
+    ahead: int = before + own_older
+    for started, waiting, waiting_longer in others:
+        lead = mine - started
+        if lead >= 0:
+            ahead += min(waiting, lead) + (waiting_longer > lead)
+    return None if most > FAR and ahead > FAR else ahead
+
+
+def _counted(*which: ColumnElement[bool], most: int) -> ScalarSelect[int]:
+    """How many jobs pass, counted no further than `most`."""
+    found = select(Job.id).where(*which).limit(most).correlate_except(Job).subquery()
+    return select(func.count()).select_from(found).scalar_subquery()
+
+
+def _waiting(ahead: int | None) -> str:
+    match ahead:
+        case None:
+            return f"more than {FAR:,} jobs are ahead of it"
+        case 0:
+            return "it is next"
+        case 1:
+            return "1 job is ahead of it by fair share"
+    return f"{ahead:,} jobs are ahead of it by fair share"
+
+
+def _speed(connection: Connection, wish: str) -> _Speed:
+    """How fast jobs that run where this wish may have ended of late, from the start of the first of them on."""
+    ended = (
+        select(Job.started_at, Job.finished_at)
+        .where(Job.finished_at > now(-RECENT_S), Job.started_at.is_not(None))
+        .where(true() if wish == "auto" else Job.device.startswith(wish))
+        .order_by(Job.finished_at.desc())
+        .limit(RECENT_JOBS)
+        .subquery()
+    )
+    jobs, started, ended_first, at, earliest = connection.execute(
+        select(
+            func.count(), func.min(ended.c.started_at), func.min(ended.c.finished_at), now(), now(-RECENT_S)
+        ).select_from(ended)
+    ).one()
+    if not jobs:
+        return _Speed(at, 0.0)
+    since = ended_first if jobs == RECENT_JOBS else max(started, earliest)
+    return _Speed(at, jobs / max((at - since).total_seconds(), 1e-3))
+
+
+def _hopeless(wish: str, workers: Sequence[WorkerRecord]) -> str | None:
+    """Why no worker that lives can ever run a job that asks for this device; None when one can."""
+    if not workers:
+        return "No worker is up: start one with `epochal worker`."
+    if _slots(workers, wish):
+        return None
+    return (
+        f"It needs {NEEDS[wish]}, and no worker that is up has one: start one with `epochal worker --devices {wish}`, "
+        f"or submit the job with resources.device auto."
+    )
+
+
+def _slots(workers: Sequence[WorkerRecord], kind: str) -> int:
+    return _of_kind(kind, (name for worker in workers for name in worker.devices))
+
+
+def _free(workers: Sequence[WorkerRecord], kind: str) -> int:
+    return _of_kind(kind, (name for worker in workers for name in worker.free_devices))
+
+
+def _of_kind(kind: str, devices: Iterable[str]) -> int:
+    """How many of these devices are of a kind; auto is any."""
+    return sum(kind in ("auto", device.split(":", maxsplit=1)[0]) for device in devices)
