@@ -298,6 +298,29 @@ def test_a_cancelled_member_keeps_its_partial_curve(bench: Bench) -> None:
     assert bench.status(kept) is JobStatus.succeeded
 
 
+def test_a_paused_member_leaves_its_pack_uncharged_and_trains_again_when_resumed(bench: Bench) -> None:
+    kept, dropped = bench.submit(SMALL, SMALL | {"seed": 1, "max_attempts": 1})
+
+    def script(trainer: Scripted, order: Order) -> Sequence[Report | Exception]:
+        if isinstance(order, Cancel):
+            assert order.ids == (dropped,)
+            return [Ended(id=dropped, end="cancelled"), points(kept, 2, 3), done(trainer, kept)]
+        if len(order.jobs) == 1:
+            return succeeds(trainer, order)
+        bench.store.request_pause(dropped, owner="ada", actor="ada")
+        return [points(kept, 1), points(dropped, 1)]
+
+    supervisor = bench.supervisor(script)
+    supervisor.drain()
+    assert bench.status(dropped) is JobStatus.paused
+    assert bench.store.curve(dropped)["epoch"] == [1]
+    assert bench.status(kept) is JobStatus.succeeded
+    bench.store.resume(dropped, owner="ada", actor="ada")
+    supervisor.drain()
+    assert bench.status(dropped) is JobStatus.succeeded
+    assert bench.store.curve(dropped)["epoch"] == [1, 2, 3]
+
+
 def test_a_job_that_trains_too_long_fails_with_timeout(bench: Bench) -> None:
     (job_id,) = bench.submit(SMALL | {"timeout_s": 60.0})
     began = bench.clock.now
