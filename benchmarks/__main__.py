@@ -2,7 +2,7 @@
 
 import sys
 
-from . import gpu, peers, trainer
+from . import claims, gpu, peers, trainer
 
-for script in (trainer, peers, gpu):
+for script in (trainer, peers, gpu, claims):
     script.main(sys.argv[1:])

@@ -411,7 +411,8 @@ class JobStore:
         Raises `JobNotFoundError`, and `IllegalTransitionError` for the priority of a job that has ended.
         """
         given = change.model_dump(exclude_unset=True)
-        may = Job.status.not_in(FINISHED) if "priority" in given else literal(True)
+        ended = Job.status.in_([status.value for status in FINISHED])
+        may = not_(ended) if "priority" in given else literal(True)
         with writing(self._engine) as connection:
             changed = connection.execute(
                 update(Job)
@@ -454,7 +455,7 @@ class JobStore:
     # --- what workers do ------------------------------------------------------------------------------------------
 
     def claim(self, *, worker: str, device: str, limit: int | Callable[[JobSpec], int], lease_s: float) -> list[Claim]:
-        """Take the job whose turn it is and, up to `limit` jobs in all, its companions; [] when none waits for it.
+        """Take the job whose turn it is and, up to `limit` jobs in all, its companions; [] when none waits.
 
         `limit` may be a number or what the device takes of jobs like the head. Takes no more than its share:
         companions, divided by the slots that are free to train them; and no more than the owner may have running.

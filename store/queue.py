@@ -3,8 +3,22 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 
-from sqlalchemy import ColumnElement, Connection, Engine, Row, ScalarSelect, and_, func, select, true
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Engine,
+    Integer,
+    Row,
+    ScalarSelect,
+    Select,
+    and_,
+    bindparam,
+    func,
+    select,
+    true,
+)
 
 from .db import now, reading
 from .limits import NONE, Limits
@@ -66,12 +80,13 @@ class Queue:
                     Job.priority,
                     Job.device_wish,
                     running(Job.owner).scalar_subquery().label("running"),
+                    now().label("at"),
                 ).where(Job.id == job_id, queued())
             ).first()
             if job is None:
                 return None
             ahead = _ahead(connection, job)
-            speed = _speed(connection, job.device_wish)
+            per_s = _per_s(connection, job.device_wish, job.at)
             workers = live_workers(connection)
         position = None if ahead is None else ahead + 1
         if hopeless := _hopeless(job.device_wish, workers):
@@ -84,10 +99,10 @@ class Queue:
         if ahead is None:
             return Place(None, f"{why} That is too far to tell when it starts.", None)
         if ahead < free:
-            return Place(position, why, speed.at)
-        if not speed.per_s:
+            return Place(position, why, job.at)
+        if not per_s:
             return Place(position, f"{why} No job has ended of late by which to tell when it starts.", None)
-        return Place(position, why, speed.at + timedelta(seconds=(ahead + 1) / speed.per_s))
+        return Place(position, why, job.at + timedelta(seconds=(ahead + 1) / per_s))
 
     def warnings(self, wishes: Iterable[str]) -> list[str]:
         """What will keep jobs that ask for these devices waiting, unless somebody does something."""
@@ -104,68 +119,62 @@ class Queue:
                 .group_by(Job.device_wish)
             ).all()
             oldest = min((row.oldest for row in waiting), default=None)
+            at = connection.execute(select(now())).scalar_one()
             submitted = connection.execute(select(Job.created_at).where(Job.id == oldest)).scalar_one_or_none()
             running_jobs = connection.execute(select(func.count()).select_from(Lease)).scalar_one()
-            speed = _speed(connection, "auto")
+            per_s = _per_s(connection, "auto", at)
             workers = live_workers(connection)
         return Overview(
             queued=dict.fromkeys(NEEDS, 0) | {row.device_wish: row.jobs for row in waiting},
             running=running_jobs,
             slots={kind: _slots(workers, kind) for kind in KINDS},
             free_slots={kind: _free(workers, kind) for kind in KINDS},
-            oldest_wait_s=None if submitted is None else (speed.at - submitted).total_seconds(),
-            finished_per_min=60.0 * speed.per_s,
+            oldest_wait_s=None if submitted is None else (at - submitted).total_seconds(),
+            finished_per_min=60.0 * per_s,
         )
 
 
-@dataclass(frozen=True)
-class _Speed:
-    """How many jobs end in a second, of late, and the database's clock when it was measured."""
-
-    at: datetime
-    per_s: float
-
-
-def _ahead(connection: Connection, job: Row[str, str, int, str, int]) -> int | None:
+def _ahead(connection: Connection, job: Row[str, str, int, str, int, datetime]) -> int | None:
     """Jobs that would start before this one; None when they are too many to count.
 
     First what has a higher priority. Then, of an owner who has fewer running by then, as many as make the two equal;
     and one more if it was submitted earlier.
     """
-    rival = and_(queued(), Job.device_wish.in_(NEEDS if job.device_wish == "auto" else ("auto", job.device_wish)))
-    higher = and_(rival, Job.priority > job.priority)
-    equal, older = and_(rival, Job.priority == job.priority), Job.id < job.id
-    own = Job.owner == job.owner
-    before, own_before, own_older = connection.execute(
-        select(
-            _counted(higher, most=FAR + 1),
-            _counted(higher, own, most=FAR + 1),
-            _counted(equal, own, older, most=FAR + 1),
-        )
-    ).one()
-    if max(before, own_older) > FAR:
+    own, others = _rivals(job.device_wish)
+    asked = {"owner": job.owner, "priority": job.priority, "id": job.id, "most": FAR + 1}
+    higher, own_higher, own_older = connection.execute(own, asked).one()
+    if max(higher, own_older) > FAR:
         return None
-    mine = job.running + own_before + own_older
-    share, most = shares(), min(mine, FAR) + 1
-    theirs = Job.owner == share.c.owner
-    others = connection.execute(
-        select(
-            share.c.running + _counted(higher, theirs, most=FAR),
-            _counted(equal, theirs, most=most),
-            _counted(equal, theirs, older, most=most),
-        ).where(share.c.owner != job.owner)
-    ).all()
-    ahead: int = before + own_older
-    for started, waiting, waiting_longer in others:
+    mine = job.running + own_higher + own_older
+    most = min(mine, FAR) + 1
+    ahead: int = higher + own_older
+    for started, waiting, waiting_longer in connection.execute(others, asked | {"most": most}):
         lead = mine - started
         if lead >= 0:
             ahead += min(waiting, lead) + (waiting_longer > lead)
     return None if most > FAR and ahead > FAR else ahead
 
 
-def _counted(*which: ColumnElement[bool], most: int) -> ScalarSelect[int]:
+@cache
+def _rivals(wish: str) -> tuple[Select[int, int, int], Select[int, int, int]]:
+    """What is counted of the jobs that compete with one that has this wish: ahead of it, and of each other owner."""
+    rival = and_(queued(), Job.device_wish.in_(NEEDS if wish == "auto" else ("auto", wish)))
+    higher = and_(rival, Job.priority > bindparam("priority"))
+    equal, older = and_(rival, Job.priority == bindparam("priority")), Job.id < bindparam("id")
+    share = shares()
+    own, theirs = Job.owner == bindparam("owner"), Job.owner == share.c.owner
+    ahead = select(_counted(higher), _counted(higher, own), _counted(equal, own, older))
+    # Of theirs, what has a higher priority runs by then.
+    started = share.c.running + _counted(higher, theirs)
+    others = select(started, _counted(equal, theirs), _counted(equal, theirs, older)).where(
+        share.c.owner != bindparam("owner")
+    )
+    return ahead, others
+
+
+def _counted(*which: ColumnElement[bool]) -> ScalarSelect[int]:
     """How many jobs pass, counted no further than `most`."""
-    found = select(Job.id).where(*which).limit(most).correlate_except(Job).subquery()
+    found = select(Job.id).where(*which).limit(bindparam("most", type_=Integer)).correlate_except(Job).subquery()
     return select(func.count()).select_from(found).scalar_subquery()
 
 
@@ -180,25 +189,24 @@ def _waiting(ahead: int | None) -> str:
     return f"{ahead:,} jobs are ahead of it by fair share"
 
 
-def _speed(connection: Connection, wish: str) -> _Speed:
-    """How fast jobs that run where this wish may have ended of late, from the start of the first of them on."""
+def _per_s(connection: Connection, wish: str, at: datetime) -> float:
+    """How many jobs that run where this wish may have ended in a second of late, since the first of them began."""
+    recent = at - timedelta(seconds=RECENT_S)  # a value: no index serves a comparison with a clock that ticks
     ended = (
         select(Job.started_at, Job.finished_at)
-        .where(Job.finished_at > now(-RECENT_S), Job.started_at.is_not(None))
+        .where(Job.finished_at > recent, Job.started_at.is_not(None))
         .where(true() if wish == "auto" else Job.device.startswith(wish))
         .order_by(Job.finished_at.desc())
         .limit(RECENT_JOBS)
         .subquery()
     )
-    jobs, started, ended_first, at, earliest = connection.execute(
-        select(
-            func.count(), func.min(ended.c.started_at), func.min(ended.c.finished_at), now(), now(-RECENT_S)
-        ).select_from(ended)
+    jobs, began, first_end = connection.execute(
+        select(func.count(), func.min(ended.c.started_at), func.min(ended.c.finished_at)).select_from(ended)
     ).one()
     if not jobs:
-        return _Speed(at, 0.0)
-    since = ended_first if jobs == RECENT_JOBS else max(started, earliest)
-    return _Speed(at, jobs / max((at - since).total_seconds(), 1e-3))
+        return 0.0
+    since = first_end if jobs == RECENT_JOBS else max(began, recent)
+    return float(jobs / max((at - since).total_seconds(), 1e-3))
 
 
 def _hopeless(wish: str, workers: Sequence[WorkerRecord]) -> str | None:
