@@ -1,23 +1,44 @@
 """Records as the API shows them."""
 
+from collections.abc import Sequence
+from dataclasses import asdict
+
+from flask import Response
+from pydantic import BaseModel
+
 from spec.states import FINISHED, JobStatus
 from spec.verdict import Verdict
 from spec.views import Best, EventView, Failure, JobView, MlflowRun, Progress, Queue
 from store.jobs import EventRecord, JobRecord
+from store.queue import Place
 
 PREFIX = "/api/v1"
 
 
+def as_json(answer: BaseModel, status: int = 200) -> Response:
+    """The answer as it goes over HTTP."""
+    return Response(answer.model_dump_json(), status=status, content_type="application/json")
+
+
 def job_view(
-    job: JobRecord, mlflow_url: str, *, place: tuple[int, str] | None = None, verdict: Verdict | None = None
+    job: JobRecord,
+    mlflow_url: str,
+    *,
+    place: Place | None = None,
+    verdict: Verdict | None = None,
+    warnings: Sequence[str] = (),
 ) -> JobView:
-    """The job as users see it; `place` is where it stands in the queue, and `verdict` what its curve says, if known."""
+    """The job as users see it, with its place in the queue and what its curve says, where they were looked up."""
     at = f"{PREFIX}/jobs/{job.id}"
     links = {"self": at, "curve": f"{at}/curve", "events": f"{at}/events", "stream": f"{at}/stream"}
     if job.status is JobStatus.succeeded:
         links["files"] = f"{at}/files"
     if job.status not in FINISHED:
         links["cancel"] = f"{at}/cancel"
+    if job.status in (JobStatus.queued, JobStatus.running):
+        links["pause"] = f"{at}/pause"
+    if job.status is JobStatus.paused:
+        links["resume"] = f"{at}/resume"
     if job.status is JobStatus.failed:
         links["retry"] = f"{at}/retry"
     return JobView(
@@ -25,17 +46,19 @@ def job_view(
         name=job.name,
         project=job.project,
         tags=dict(job.tags),
+        priority=job.priority,
         status=job.status,
         stop_reason=job.stop_reason,
         failure=_failure(job),
         attempt=job.attempt,
         cancel_requested=job.cancel_requested_at is not None,
+        pause_requested=job.pause_requested_at is not None,
         spec=job.spec,
         progress=_progress(job),
         metrics=job.metrics,
         best=None if job.best_epoch is None else Best(epoch=job.best_epoch, metrics=job.best_metrics or {}),
         verdict=verdict,
-        queue=None if place is None else Queue(position=place[0], why=place[1]),
+        queue=None if place is None else Queue(**asdict(place)),
         worker=job.worker,
         device=job.device,
         pack_size=job.pack_size,
@@ -45,6 +68,7 @@ def job_view(
         finished_at=job.finished_at,
         updated_at=job.updated_at,
         links=links,
+        warnings=list(warnings),
     )
 
 

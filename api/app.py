@@ -12,9 +12,12 @@ from store.db import connect
 from store.doorbell import Doorbell
 from store.files import Files
 from store.jobs import JobStore
+from store.limits import Limits
+from store.queue import Queue
 from store.tokens import TokenStore
+from store.workers import WorkerStore
 
-from . import auth, errors, events, health, jobs
+from . import auth, errors, events, health, jobs, wishes, workers
 from .body import MIB
 
 _PAGE_POLICY = (
@@ -32,7 +35,8 @@ log = logging.getLogger(__name__)
 def create_app(settings: Settings) -> Flask:
     """The API over the record that `settings` name."""
     engine = connect(settings.database_url)
-    store = JobStore(engine)
+    limits = Limits.of(settings)
+    store, queue = JobStore(engine, limits), Queue(engine, limits)
     app = Flask(__name__, static_folder=None)
     app.config.update(
         MAX_CONTENT_LENGTH=MIB,
@@ -41,7 +45,8 @@ def create_app(settings: Settings) -> Flask:
         ),
     )
     app.extensions["epochal.engine"] = engine
-    desk = jobs.Desk(store, Doorbell(settings.broker_url), Files(settings.files_url), settings.mlflow_public_url)
+    doorbell, files = Doorbell(settings.broker_url), Files(settings.files_url)
+    desk = jobs.Desk(store, queue, doorbell, files, settings.mlflow_public_url)
 
     @app.before_request
     def _name_request() -> None:
@@ -50,7 +55,9 @@ def create_app(settings: Settings) -> Flask:
     errors.install(app)
     auth.install(app, TokenStore(engine), auth.Guesses())
     app.register_blueprint(jobs.blueprint(desk))
+    app.register_blueprint(wishes.blueprint(desk))
     app.register_blueprint(events.blueprint(store))
+    app.register_blueprint(workers.blueprint(WorkerStore(engine), queue))
     app.register_blueprint(health.blueprint(store))
     app.register_blueprint(get_swaggerui_blueprint("/docs", "/openapi.json", config={"app_name": "Epochal"}))
 

@@ -13,6 +13,7 @@ from store.errors import (
     IdempotencyMismatchError,
     IllegalTransitionError,
     JobNotFoundError,
+    QueueFullError,
     StoreUnavailableError,
 )
 
@@ -104,9 +105,13 @@ _STORE: Mapping[type[Exception], HTTPStatus] = {
     JobNotFoundError: HTTPStatus.NOT_FOUND,
     IllegalTransitionError: HTTPStatus.CONFLICT,
     IdempotencyMismatchError: HTTPStatus.UNPROCESSABLE_ENTITY,
+    QueueFullError: HTTPStatus.TOO_MANY_REQUESTS,
     StoreUnavailableError: HTTPStatus.SERVICE_UNAVAILABLE,
 }
 """What the record's errors are over HTTP."""
+
+_RETRY_AFTER_S: Mapping[HTTPStatus, int] = {HTTPStatus.TOO_MANY_REQUESTS: 30, HTTPStatus.SERVICE_UNAVAILABLE: 5}
+"""When to ask again: a queue that is full takes longer to clear than a database to come back."""
 
 
 _SENTENCES: Mapping[HTTPStatus, str] = {
@@ -144,9 +149,8 @@ def install(app: Flask) -> None:
     for kind, status in _STORE.items():
 
         def _store(error: Exception, status: HTTPStatus = status) -> Response:
-            headers = {}
+            headers = {"Retry-After": str(_RETRY_AFTER_S[status])} if status in _RETRY_AFTER_S else {}
             if status is HTTPStatus.SERVICE_UNAVAILABLE:
-                headers["Retry-After"] = "5"
                 log.error("request %s: %s", g.get("request_id", ""), error, exc_info=error)
             sentence = str(error) or (type(error).__doc__ or "")
             return problem(status, sentence, headers=headers)

@@ -4,7 +4,7 @@ import hashlib
 import json
 import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Self, TypeVar
 from uuid import UUID
@@ -23,6 +23,8 @@ from spec.views import Bulk, BulkIds, Check, Curve, Events, FieldError, JobPage,
 from store.doorbell import Doorbell
 from store.files import Files
 from store.jobs import ArtifactRecord, Idempotency, JobFilter, JobRecord, JobStore, Submitted
+from store.queue import Queue
+from store.wishes import wish
 
 from .answers import PREFIX, event_view, job_view
 from .auth import principal
@@ -82,6 +84,7 @@ class Desk:
     """What the views work with."""
 
     store: JobStore
+    queue: Queue
     doorbell: Doorbell
     files: Files
     mlflow_url: str
@@ -89,6 +92,11 @@ class Desk:
     def answer(self, job: JobRecord) -> JobView:
         """The job, without its place in the queue: to count a long queue for each submission takes too long."""
         return job_view(job, self.mlflow_url)
+
+    def warnings(self, jobs: Sequence[JobRecord]) -> list[str]:
+        """What will keep these jobs waiting, unless somebody does something."""
+        waiting = (job.spec.resources for job in jobs if job.status is JobStatus.queued)
+        return self.queue.warnings(wish(wanted.device, wanted.gpus) for wanted in waiting)
 
 
 def blueprint(desk: Desk) -> Blueprint:
@@ -100,17 +108,19 @@ def blueprint(desk: Desk) -> Blueprint:
     def submit() -> Response:
         spec = _spec(read_json(request))
         submitted = _submit(desk, [spec])
-        answer = _json(desk.answer(submitted.jobs[0]), 200 if submitted.replayed else 201)
+        view = job_view(submitted.jobs[0], desk.mlflow_url, warnings=desk.warnings(submitted.jobs))
+        answer = _json(view, 200 if submitted.replayed else 201)
         answer.headers["Location"] = f"{PREFIX}/jobs/{submitted.jobs[0].id}"
         return answer
 
     @jobs.post("/bulk")
     @documented("Submit many jobs, all or none", body=Bulk, answer=BulkIds, status=201, headers=("Idempotency-Key",))
     def submit_many() -> Response:
-        bulk = _parse(Bulk, read_json(request, limit=BULK_LIMIT))
+        bulk = parse(Bulk, read_json(request, limit=BULK_LIMIT))
         _refuse([fault for index, spec in enumerate(bulk.jobs) for fault in _refusals(spec, f"jobs.{index}.")])
         submitted = _submit(desk, bulk.jobs)
-        return _json(BulkIds(ids=[job.id for job in submitted.jobs]), 200 if submitted.replayed else 201)
+        ids = BulkIds(ids=[job.id for job in submitted.jobs], warnings=desk.warnings(submitted.jobs))
+        return _json(ids, 200 if submitted.replayed else 201)
 
     @jobs.post("/check")
     @documented("See what a job would be, without submitting it", body=JobSpec, answer=Check)
@@ -149,7 +159,7 @@ def blueprint(desk: Desk) -> Blueprint:
     @documented("Show a job", answer=JobView)
     def show(job_id: UUID) -> Response:
         job = _job(desk, job_id)
-        place = desk.store.queue_place(job.id) if job.status is JobStatus.queued else None
+        place = desk.queue.place(job.id) if job.status is JobStatus.queued else None
         verdict = judge(job.spec, desk.store.curve(job.id), job.failure_reason) if job.status in FINISHED else None
         return _json(job_view(job, desk.mlflow_url, place=place, verdict=verdict))
 
@@ -179,21 +189,6 @@ def blueprint(desk: Desk) -> Blueprint:
                 headers = {"Content-Disposition": f'attachment; filename="{name}"', "ETag": f'"{artifact.sha256}"'}
                 return Response(_content(desk, artifact), headers=headers, content_type="application/octet-stream")
         raise NotFoundError(f"The job has no file {name[:100]}: list its files to see which there are.")
-
-    @jobs.post("/<uuid:job_id>/cancel")
-    @documented("Cancel a job", answer=JobView, status=202)
-    def cancel(job_id: UUID) -> Response:
-        who = principal()
-        job = desk.store.request_cancel(str(job_id), owner=who.sees, actor=who.owner)
-        return _json(desk.answer(job), 200 if job.status is JobStatus.cancelled else 202)
-
-    @jobs.post("/<uuid:job_id>/retry")
-    @documented("Queue a failed job again", answer=JobView, status=202)
-    def retry(job_id: UUID) -> Response:
-        who = principal()
-        job = desk.store.retry(str(job_id), owner=who.sees, actor=who.owner)
-        desk.doorbell.ring(job.id)
-        return _json(desk.answer(job), 202)
 
     return jobs
 
@@ -230,7 +225,7 @@ def _idempotency(specs: list[JobSpec]) -> Idempotency | None:
 
 
 def _spec(body: Any) -> JobSpec:
-    spec = _parse(JobSpec, body)
+    spec = parse(JobSpec, body)
     _refuse(_refusals(spec, ""))
     return spec
 
@@ -244,7 +239,8 @@ def _refuse(faults: list[FieldError]) -> None:
         raise BadFieldsError(faults)
 
 
-def _parse(model: type[_Model], body: Any) -> _Model:
+def parse(model: type[_Model], body: Any) -> _Model:
+    """The body as `model` says. Raises `BadFieldsError` with a sentence for each fault."""
     try:
         return model.model_validate(body)
     except ValidationError as error:
@@ -260,7 +256,7 @@ def _query(model: type[_Model]) -> _Model:
         if len(values) > 1 and not many:
             raise BadFieldsError.of(name, "is given twice")
         given[name] = tuple(values) if many else values[0]
-    return _parse(model, given)
+    return parse(model, given)
 
 
 def _json(answer: BaseModel | Mapping[str, Any], status: int = 200) -> Response:

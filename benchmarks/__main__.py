@@ -2,7 +2,7 @@
 
 import sys
 
-from . import gpu, leaving, peers, trainer
+from . import claims, gpu, leaving, peers, trainer
 
-for script in (trainer, leaving, peers, gpu):
+for script in (trainer, leaving, peers, gpu, claims):
     script.main(sys.argv[1:])

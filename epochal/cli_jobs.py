@@ -1,4 +1,4 @@
-"""Commands about jobs: submit, jobs, show, watch, cancel, retry, logs, curve."""
+"""Commands about jobs: submit, jobs, show, watch, cancel, pause, resume, priority, retry, logs, curve."""
 
 import inspect
 import json
@@ -10,6 +10,7 @@ import typer
 from pydantic import BaseModel
 from rich.markup import escape
 
+from spec.job import JobSpec
 from spec.states import JobStatus
 from spec.views import JobView
 
@@ -19,7 +20,7 @@ from .commands import Json, aside, help_of, screen
 from .errors import BadFileError, NotFoundError
 from .flags import Flag, flags, overlay
 from .progress import follow
-from .tables import events_table, job_card, jobs_table, outcome, results_table
+from .tables import events_table, job_card, jobs_table, outcome, results_table, wishes
 
 ID_LENGTH = 36
 """Characters of a whole job id; a shorter one is looked for among the newest jobs, by its beginning or end."""
@@ -34,7 +35,7 @@ Watch = Annotated[bool, typer.Option("--watch", "-w", help="Show progress until 
 def register(app: typer.Typer) -> None:
     """Give `app` these commands."""
     app.command(help=help_of(submit))(_with_spec_flags(submit))
-    for command in (jobs, show, watch, cancel, retry, logs, curve):
+    for command in (jobs, show, watch, cancel, pause, resume, priority, retry, logs, curve):
         app.command(help=help_of(command))(command)
 
 
@@ -64,7 +65,7 @@ def submit(
     wanted = [overlay(spec, chosen) for spec in specs]
     valid = parse_many(wanted) if several else [parse(wanted[0])]  # a bad spec needs no server to be refused
     with Client() as client:
-        ids = client.submit_many(valid) if several else [client.submit(valid[0]).id]
+        ids = client.submit_many(valid) if several else [_submitted(client, valid[0])]
         if not watch:
             _answer_ids(ids, as_json=as_json)
             return
@@ -151,6 +152,56 @@ def cancel(
     with Client() as client:
         views = [client.cancel(whole(client, job_id)) for job_id in job_ids]
     _answer_changes(views, as_json=as_json)
+
+
+def pause(
+    job_ids: Annotated[list[str], typer.Argument(metavar="ID...", help="Jobs to set aside.", show_default=False)],
+    as_json: Json = False,
+) -> None:
+    """Set jobs aside until they are resumed: queued ones at once, running ones within seconds.
+
+    Example:
+      epochal pause 4f2a91c7
+
+    """
+    with Client() as client:
+        views = [client.pause(whole(client, job_id)) for job_id in job_ids]
+    _answer_changes(views, as_json=as_json)
+
+
+def resume(
+    job_ids: Annotated[list[str], typer.Argument(metavar="ID...", help="Jobs to queue again.", show_default=False)],
+    as_json: Json = False,
+) -> None:
+    """Queue paused jobs again.
+
+    Examples:
+      epochal resume 4f2a91c7
+      epochal resume $(epochal jobs --status paused)
+
+    """
+    with Client() as client:
+        views = [client.resume(whole(client, job_id)) for job_id in job_ids]
+    _answer_changes(views, as_json=as_json)
+
+
+def priority(
+    job_id: JobId,
+    value: Annotated[
+        int, typer.Argument(metavar="PRIORITY", help="-100 to 100; higher goes first.", min=-100, max=100)
+    ],
+    as_json: Json = False,
+) -> None:
+    """Give a job another priority: it counts from now on.
+
+    Examples:
+      epochal priority 4f2a91c7 10
+      epochal priority 4f2a91c7 -- -10
+
+    """
+    with Client() as client:
+        view = client.change(whole(client, job_id), priority=value)
+    _answer_changes([view], as_json=as_json)
 
 
 def retry(job_id: JobId, as_json: Json = False) -> None:
@@ -263,6 +314,14 @@ def _tag(text: str | None) -> tuple[str, str] | None:
 # --- answers ----------------------------------------------------------------------------------------------------------
 
 
+def _submitted(client: Client, spec: JobSpec) -> str:
+    """The id of a new job; what will keep it waiting is said aside."""
+    job = client.submit(spec)
+    for warning in job.warnings:
+        aside.print(warning, soft_wrap=True, markup=False)
+    return job.id
+
+
 def _watched(client: Client, ids: Sequence[str]) -> list[JobView]:
     return follow(client, ids, aside)
 
@@ -296,7 +355,7 @@ def _answer_changes(views: Sequence[JobView], *, as_json: bool) -> None:
         _print_json([view.model_dump(mode="json") for view in views])
         return
     for view in views:
-        wish = " (will be cancelled)" if view.cancel_requested and view.status is JobStatus.running else ""
+        wish = next((f" (will be {wish})" for wish in wishes(view)), "")
         typer.echo(f"{view.id} {view.status.value}{wish}")
 
 

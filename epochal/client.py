@@ -16,7 +16,19 @@ from spec.job import JobSpec
 from spec.sentences import sentences
 from spec.settings import BadSettingsError, Settings
 from spec.states import JobStatus
-from spec.views import BulkIds, Check, Curve, Events, EventView, JobPage, JobView, Problem
+from spec.views import (
+    BulkIds,
+    Check,
+    Curve,
+    Events,
+    EventView,
+    JobPage,
+    JobView,
+    Problem,
+    QueueView,
+    Workers,
+    WorkerView,
+)
 
 from .errors import (
     AnswerError,
@@ -152,6 +164,18 @@ class Client:
         """Ask for the job's end. A running one ends within seconds; see `status` and `cancel_requested`."""
         return _read(JobView, self._ask("POST", f"/jobs/{quote(job_id, safe='')}/cancel"))
 
+    def pause(self, job_id: str) -> JobView:
+        """Set the job aside. A running one stops within seconds; see `status` and `pause_requested`."""
+        return _read(JobView, self._ask("POST", f"/jobs/{quote(job_id, safe='')}/pause"))
+
+    def resume(self, job_id: str) -> JobView:
+        """Queue a paused job again."""
+        return _read(JobView, self._ask("POST", f"/jobs/{quote(job_id, safe='')}/resume"))
+
+    def change(self, job_id: str, **values: Any) -> JobView:
+        """Give the job another `priority`, `name` or `tags`; what is not named stays."""
+        return _read(JobView, self._ask("PATCH", f"/jobs/{quote(job_id, safe='')}", body=values, repeatable=True))
+
     def retry(self, job_id: str) -> JobView:
         """Queue a failed job again."""
         return _read(JobView, self._ask("POST", f"/jobs/{quote(job_id, safe='')}/retry"))
@@ -187,6 +211,16 @@ class Client:
         for _ in self.watch(job_id):
             pass
         return self.job(job_id)
+
+    # --- the service ---------------------------------------------------------------------------------------------
+
+    def workers(self) -> list[WorkerView]:
+        """The workers that are up, with what each offers and trains."""
+        return _read(Workers, self._ask("GET", "/workers")).workers
+
+    def queue(self) -> QueueView:
+        """How long the queue is, who serves it, how fast it moves."""
+        return _read(QueueView, self._ask("GET", "/queue"))
 
     # --- HTTP ----------------------------------------------------------------------------------------------------
 

@@ -1,5 +1,6 @@
 """Tables and sentences about jobs, for people."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 
@@ -9,7 +10,7 @@ from rich.text import Text
 
 from spec.dataset import Shipped
 from spec.states import JobStatus
-from spec.views import EventView, JobView
+from spec.views import EventView, JobView, QueueView, WorkerView
 
 from .home import ServiceState
 
@@ -99,6 +100,30 @@ def services_table(services: Iterable[ServiceState]) -> Table:
     return table
 
 
+def workers_table(workers: Iterable[WorkerView], *, now: datetime) -> Table:
+    """The workers that are up, one line each."""
+    table = Table("worker", "host", "slots", "free", "trains", "seen", box=None, header_style="bold", pad_edge=False)
+    for worker in workers:
+        trains = ", ".join(f"{held.jobs} on {held.device}" for held in worker.training)
+        seen = f"{duration((now - worker.seen_at).total_seconds())} ago"
+        table.add_row(worker.id, worker.host, _kinds(worker.devices), _kinds(worker.free_devices), trains or DASH, seen)
+    return table
+
+
+def queue_table(queue: QueueView) -> Table:
+    """The queue in figures."""
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="bold", no_wrap=True)
+    table.add_row("queued", f"{sum(queue.queued.values())}{_split(queue.queued)}")
+    table.add_row("running", str(queue.running))
+    for kind, slots in queue.slots.items():
+        if slots:
+            table.add_row(f"{kind} slots", f"{queue.free_slots[kind]} of {slots} free")
+    table.add_row("oldest wait", DASH if queue.oldest_wait_s is None else duration(queue.oldest_wait_s))
+    table.add_row("jobs ended", f"{queue.finished_per_min:.3g} per minute")
+    return table
+
+
 def outcome(job: JobView) -> str:
     """How the job ended, in a sentence or two."""
     verdict = job.verdict.sentence if job.verdict is not None else ""
@@ -115,9 +140,15 @@ def outcome(job: JobView) -> str:
 
 
 def status_text(job: JobView) -> Text:
-    """The job's state, in its colour; a wish to cancel shows."""
-    wish = " (cancelling)" if job.cancel_requested and job.status is JobStatus.running else ""
+    """The job's state, in its colour; a wish that its worker has yet to fulfil shows."""
+    wish = next((f" (to be {wish})" for wish in wishes(job)), "")
     return Text(f"{job.status.value}{wish}", style=COLOURS[job.status])
+
+
+def wishes(job: JobView) -> list[str]:
+    """What the job's worker has yet to do to it, the stronger first."""
+    wished = {"cancelled": job.cancel_requested, "paused": job.pause_requested}
+    return [wish for wish, asked in wished.items() if asked and job.status is JobStatus.running]
 
 
 def dataset_name(job: JobView) -> str:
@@ -146,6 +177,18 @@ def duration(seconds: float) -> str:
     return f"{max(seconds, 0):.0f} s"
 
 
+def _kinds(devices: Iterable[str]) -> str:
+    """How many devices there are of each kind."""
+    counts = Counter(device.split(":", maxsplit=1)[0] for device in devices)
+    return ", ".join(f"{count} {kind}" for kind, count in sorted(counts.items())) or DASH
+
+
+def _split(queued: Mapping[str, int]) -> str:
+    """The jobs that ask for a kind of device, in brackets."""
+    asked = [f"{count} for {device}" for device, count in queued.items() if count and device != "auto"]
+    return f" ({', '.join(asked)})" if asked else ""
+
+
 def _ending(job: JobView) -> str:
     reason = job.stop_reason or (job.failure.reason if job.failure is not None else job.status)
     return reason.value.replace("_", " ")
@@ -154,11 +197,16 @@ def _ending(job: JobView) -> str:
 def _facts(job: JobView, now: datetime) -> Iterable[tuple[str, str]]:
     yield "id", job.id
     yield "project", job.project
+    if job.priority:
+        yield "priority", str(job.priority)
     if job.tags:
         yield "tags", ", ".join(f"{key}={value}" for key, value in job.tags.items())
     yield "data set", dataset_name(job)
     if job.queue is not None:
-        yield "queue", f"place {job.queue.position}: {job.queue.why}"
+        place = "far" if job.queue.position is None else f"place {job.queue.position}"
+        start = job.queue.estimated_start_at
+        soon = "" if start is None else f" It starts in about {duration((start - now).total_seconds())}."
+        yield "queue", f"{place}: {job.queue.why}{soon}"
     speed = f", {job.progress.epochs_per_s:.3g} per second" if job.progress.epochs_per_s else ""
     left = f", {duration(job.progress.eta_s)} left" if job.progress.eta_s is not None else ""
     yield "epoch", f"{job.progress.epoch} of {job.progress.epochs}{speed}{left}"

@@ -334,6 +334,9 @@ Label = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=_
 Project = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9 ._-]{0,99}$")]
 TagKey = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._/-]{0,99}$")]
 TagValue = Annotated[str, StringConstraints(max_length=500, pattern=_CLEAN)]
+Name = Annotated[Label | None, Field(description="A label for people; need not be unique.")]
+Tags = Annotated[dict[TagKey, TagValue], Field(max_length=50, description="Your own labels, as key: value.")]
+Priority = Annotated[Count, Field(ge=-100, le=100, description="Higher goes first.")]
 Numbers = Annotated[tuple[Real, ...], Field(fail_fast=True)]
 Matrix = Annotated[
     tuple[Annotated[tuple[Real, ...], Field(min_length=1, fail_fast=True)], ...], Field(min_length=1, fail_fast=True)
@@ -353,9 +356,9 @@ class JobSpec(Frozen):
     """A training job: the network, its data and how it is trained."""
 
     version: Annotated[Count, Field(ge=1, le=SPEC_VERSION, description="Version of this format.")] = SPEC_VERSION
-    name: Annotated[Label | None, Field(description="A label for people; need not be unique.")] = None
+    name: Name = None
     project: Annotated[Project, Field(description="Where the job belongs; the MLflow experiment.")] = "default"
-    tags: Annotated[dict[TagKey, TagValue], Field(max_length=50, description="Your own labels, as key: value.")] = {}
+    tags: Tags = {}
 
     dataset: Annotated[
         DatasetSpec,
@@ -450,7 +453,7 @@ class JobSpec(Frozen):
     seed: Annotated[Count, Field(ge=0, le=2**63 - 1, description="Seed of weights, dropout and batch order.")] = 0
 
     resources: Annotated[Resources, Field(description="What the job needs to run on.")] = Resources()
-    priority: Annotated[Count, Field(ge=-100, le=100, description="Higher goes first.")] = 0
+    priority: Priority = 0
     max_attempts: Annotated[Count, Field(ge=1, le=20, description="Times it may be started after a lost worker.")] = 3
     timeout_s: Annotated[
         Annotated[Real, Field(gt=0.0, le=30 * 86_400.0)] | None,

@@ -51,6 +51,11 @@ class Settings(BaseSettings):
         str, Field(description="Devices of a worker: auto, cpu, cpu:4 (four slots), cuda, or cuda:0,cuda:1.")
     ] = "auto"
     lease_s: Annotated[float, Field(gt=0, description="Seconds a worker's claim holds without renewal.")] = 30.0
+    owner_running_limit: Annotated[int, Field(ge=0, description="Most jobs of one owner that run at once; 0: any.")] = 0
+    owner_queued_limit: Annotated[int, Field(ge=0, description="Most jobs of one owner that wait; 0: any number.")] = 0
+    queue_limit: Annotated[int, Field(ge=0, description="Most jobs that wait, of all owners; 0: any number.")] = (
+        1_000_000
+    )
     log_level: Annotated[str, Field(pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="Least level logged.")] = "INFO"
 
     @model_validator(mode="after")

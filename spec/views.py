@@ -1,12 +1,12 @@
 """What the API answers."""
 
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import ConfigDict, Field, model_validator
 
-from .base import Frozen
-from .job import JobSpec
+from .base import Frozen, fault
+from .job import JobSpec, Name, Priority, Tags
 from .states import FailureReason, JobStatus, StopReason
 from .verdict import Verdict
 
@@ -44,8 +44,11 @@ class Best(Frozen):
 class Queue(Frozen):
     """Where a queued job stands, and why it waits."""
 
-    position: int
+    position: int | None
+    """1 is next; null when more jobs are ahead than are counted."""
     why: str
+    estimated_start_at: datetime | None
+    """From how fast jobs have ended of late; null when that says nothing, and `why` says why."""
 
 
 class MlflowRun(Frozen):
@@ -62,11 +65,14 @@ class JobView(Frozen):
     name: str | None
     project: str
     tags: dict[str, str]
+    priority: int
+    """As it is now; `spec` keeps what was submitted."""
     status: JobStatus
     stop_reason: StopReason | None
     failure: Failure | None
     attempt: int
     cancel_requested: bool
+    pause_requested: bool
     spec: JobSpec
     progress: Progress
     metrics: Metrics | None
@@ -84,6 +90,8 @@ class JobView(Frozen):
     finished_at: datetime | None
     updated_at: datetime
     links: dict[str, str]
+    warnings: list[str] = []
+    """Told where a job is submitted: what will keep it waiting, unless somebody does something."""
 
 
 class JobPage(Frozen):
@@ -103,6 +111,24 @@ class BulkIds(Frozen):
     """Ids of the jobs submitted together, in the order they were given."""
 
     ids: list[str]
+    warnings: list[str] = []
+    """As of a single job, each once."""
+
+
+class Change(Frozen):
+    """What may be changed of a job that was submitted; a field that is left out stays as it is."""
+
+    model_config = ConfigDict(json_schema_extra={"minProperties": 1})
+
+    priority: Priority = 0
+    name: Name = None
+    tags: Tags = {}
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Self:
+        if not self.model_fields_set:
+            raise fault("", "must name what is to change: priority, name or tags")
+        return self
 
 
 class Check(Frozen):
@@ -132,6 +158,50 @@ class Events(Frozen):
     """A job's history, oldest first."""
 
     events: list[EventView]
+
+
+class Training(Frozen):
+    """What a worker trains on a device."""
+
+    device: str
+    jobs: int
+    yours: int
+    """How many of them are yours."""
+
+
+class WorkerView(Frozen):
+    """A worker that lives: what it offers and what it trains."""
+
+    id: str
+    host: str
+    devices: list[str]
+    """One slot each."""
+    free_devices: list[str]
+    slots: int
+    free_slots: int
+    seen_at: datetime
+    training: list[Training]
+
+
+class Workers(Frozen):
+    """The workers that live, by name."""
+
+    workers: list[WorkerView]
+
+
+class QueueView(Frozen):
+    """The queue as a whole: how long it is, who serves it, how fast it moves."""
+
+    queued: dict[str, int]
+    """Jobs that wait, by the device they ask for: auto, cpu or cuda."""
+    running: int
+    slots: dict[str, int]
+    """Slots of the workers that live, by kind: cpu or cuda."""
+    free_slots: dict[str, int]
+    oldest_wait_s: float | None
+    """Seconds since the oldest job that waits was submitted."""
+    finished_per_min: float
+    """Jobs that ended after training, in each of the last minutes."""
 
 
 class FieldError(Frozen):

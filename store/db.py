@@ -14,6 +14,8 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import (
     JSON,
+    Boolean,
+    ColumnElement,
     Connection,
     Dialect,
     Engine,
@@ -38,6 +40,8 @@ from .errors import StoreUnavailableError
 _SQLITE_FORMAT = "%Y-%m-%d %H:%M:%S.%f"
 _MIGRATING = 0x45504F43
 """The number of the lock that a migration holds."""
+_NAMED = 0x45504F44
+"""What the names of locks are hashed with, so that they are nobody else's."""
 
 
 class UtcTime(TypeDecorator[datetime]):
@@ -85,6 +89,36 @@ def _now_postgresql(element: now, compiler: Any, **options: Any) -> str:
 def _now_sqlite(element: now, compiler: Any, **options: Any) -> str:
     offset = compiler.process(element.clauses, **options)
     return f"strftime('%Y-%m-%d %H:%M:%f', 'now', printf('%+.3f seconds', {offset}))"
+
+
+class holds(FunctionElement[bool]):  # noqa: N801 - it reads as the SQL function it is
+    """Whether this transaction has the lock of that name, until it ends; it does not wait for it.
+
+    Of rows filtered by it, each one looked at is locked: filter rows of a materialized CTE, in its order, with LIMIT.
+    SQLite has one writer at a time, who holds everything.
+    """
+
+    type = Boolean()
+    inherit_cache = True
+
+    def __init__(self, name: ColumnElement[str]) -> None:
+        super().__init__(name, literal(_NAMED))
+
+
+@compiles(holds, "postgresql")
+def _holds_postgresql(element: holds, compiler: Any, **options: Any) -> str:
+    return f"pg_try_advisory_xact_lock(hashtextextended({compiler.process(element.clauses, **options)}))"
+
+
+@compiles(holds, "sqlite")
+def _holds_sqlite(element: holds, compiler: Any, **options: Any) -> str:
+    return "(1 = 1)"
+
+
+def hold(connection: Connection, name: str) -> None:
+    """Have the lock of that name until this transaction ends, waiting for whoever has it now."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(name, _NAMED))))
 
 
 def connect(url: str) -> Engine:

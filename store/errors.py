@@ -21,5 +21,9 @@ class IdempotencyMismatchError(StoreError):
     """This Idempotency-Key was used before, with another body: use a new key for a new request."""
 
 
+class QueueFullError(StoreError):
+    """So many jobs may not wait."""
+
+
 class StoreUnavailableError(StoreError):
     """The database does not answer."""

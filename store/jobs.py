@@ -22,7 +22,6 @@ from sqlalchemy import (
     func,
     insert,
     literal,
-    literal_column,
     not_,
     null,
     or_,
@@ -36,18 +35,18 @@ from uuid_utils import uuid7
 
 from spec.job import JobSpec
 from spec.states import FINISHED, TRANSITIONS, FailureReason, JobStatus, StopReason
-from spec.views import Curve, Metrics
+from spec.views import Change, Curve, Metrics
 
-from .db import now, reading, spread, writing
+from .db import hold, now, reading, spread, writing
 from .errors import IdempotencyMismatchError, IllegalTransitionError, JobNotFoundError
-from .tables import Artifact, CurveChunk, Job, JobEvent, Lease, Mirror, Worker
+from .limits import NONE, Limits, Room
+from .tables import Artifact, CurveChunk, Job, JobEvent, Lease, Mirror
 from .tables import Idempotency as IdempotencyRow
+from .turns import first_turn, next_turn, queued, running
+from .wishes import wish
 
-WORKER_LIVES_S = 30.0
-"""A worker whose beat is older than this takes no share of the queue."""
-
-OVERTAKEN_AFTER_S = 30.0
-"""A running pack takes nobody in while a job of another key that is ahead has waited for longer than this."""
+CLAIM_TRIES = 8
+"""Turns a claim takes whose jobs are gone when it reaches for them, before it says that nothing waits."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,6 +65,7 @@ class JobRecord:
     status: JobStatus = JobStatus.queued
     attempt: int = 0
     cancel_requested_at: datetime | None = None
+    pause_requested_at: datetime | None = None
     stop_reason: StopReason | None = None
     failure_reason: FailureReason | None = None
     failure_message: str | None = None
@@ -137,6 +137,7 @@ class Renewal:
 
     lost: frozenset[str]
     cancel: frozenset[str]
+    pause: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -180,8 +181,10 @@ class JobStore:
     as lost). Raises `StoreUnavailableError` when the database does not answer.
     """
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, limits: Limits = NONE) -> None:
         self._engine = engine
+        self._limits = limits
+        self._room = Room(limits)
 
     def ready(self) -> None:
         """Do nothing, when the record answers."""
@@ -191,11 +194,15 @@ class JobStore:
     # --- what users ask for ---------------------------------------------------------------------------------------
 
     def submit(self, specs: Sequence[JobSpec], *, owner: str, idempotency: Idempotency | None = None) -> Submitted:
-        """Queue jobs, all or none. The same key again gives the same jobs; raises `IdempotencyMismatchError`."""
+        """Queue jobs, all or none. The same key again gives the same jobs.
+
+        Raises `IdempotencyMismatchError`, and `QueueFullError` when so many may not wait.
+        """
         if idempotency is not None and (known := self._replay(owner, idempotency)) is not None:
             return Submitted(known, replayed=True)
         try:
             with writing(self._engine) as connection:
+                self._room.demand(connection, owner, len(specs))
                 at = connection.execute(select(now())).scalar_one()
                 jobs = [_new(spec, owner, at) for spec in specs]
                 ids = [job.id for job in jobs]
@@ -214,6 +221,7 @@ class JobStore:
             if known is None:
                 raise
             return Submitted(known, replayed=True)
+        self._room.taken(len(jobs))
         return Submitted(jobs, replayed=False)
 
     def _replay(self, owner: str, idempotency: Idempotency) -> list[JobRecord] | None:
@@ -304,30 +312,6 @@ class JobStore:
             rows = connection.execute(select(Artifact.__table__).where(Artifact.job_id == job_id)).all()
         return [ArtifactRecord(name=row.name, uri=row.path, sha256=row.sha256, size=row.size) for row in rows]
 
-    def queue_place(self, job_id: str) -> tuple[int, str] | None:
-        """Where a queued job stands (1 is next) and why it waits; None when it does not wait."""
-        with reading(self._engine) as connection:
-            row = connection.execute(select(Job.priority, Job.id).where(Job.id == job_id, _QUEUED)).first()
-            if row is None:
-                return None
-            ahead: int = connection.execute(
-                select(func.count())
-                .select_from(Job)
-                .where(
-                    _QUEUED,
-                    or_(Job.priority > row.priority, and_(Job.priority == row.priority, Job.id < row.id)),
-                )
-            ).scalar_one()
-            slots, free = connection.execute(
-                select(func.coalesce(func.sum(Worker.slots), 0), func.coalesce(func.sum(Worker.free_slots), 0)).where(
-                    Worker.seen_at > now(-WORKER_LIVES_S)
-                )
-            ).one()
-        if slots == 0:
-            return ahead + 1, "No worker is up: start one with `epochal worker`."
-        waiting = f"{ahead} job{'s are' if ahead != 1 else ' is'} ahead of it" if ahead else "it is next"
-        return ahead + 1, f"{free} of {slots} slots are free; {waiting}."
-
     def counts(self) -> dict[JobStatus, int]:
         """How many jobs are in each state."""
         with reading(self._engine) as connection:
@@ -365,6 +349,85 @@ class JobStore:
             raise IllegalTransitionError(job.status.value, "cancelled")
         return job
 
+    def request_pause(self, job_id: str, *, owner: str | None, actor: str) -> JobRecord:
+        """Set aside: at once while it waits, as a wish its worker sees while it runs. A second wish changes nothing.
+
+        Raises `JobNotFoundError`, and `IllegalTransitionError` when it has ended, or is to be cancelled, which wins.
+        """
+        waits = queued()
+        runs_on = and_(
+            Job.status == JobStatus.running.value, Job.cancel_requested_at.is_(None), Job.pause_requested_at.is_(None)
+        )
+        with writing(self._engine) as connection:
+            paused = connection.execute(
+                update(Job)
+                .where(Job.id == job_id, _owned(owner), or_(waits, runs_on))
+                .values(
+                    status=case((waits, JobStatus.paused.value), else_=Job.status),
+                    pause_requested_at=case((waits, null()), else_=now()),
+                    updated_at=now(),
+                )
+                .returning(Job.status)
+            ).scalar_one_or_none()
+            if paused == JobStatus.paused.value:
+                _tell(connection, [job_id], actor=actor, reason="paused while it waited")
+        return self._unless_it_ends(job_id, owner, "paused")
+
+    def resume(self, job_id: str, *, owner: str | None, actor: str) -> JobRecord:
+        """Queue a paused job again, or take back the wish to pause one that runs. Raises as `request_pause` does."""
+        sleeps = Job.status == JobStatus.paused.value
+        with writing(self._engine) as connection:
+            woken = connection.execute(
+                update(Job)
+                .where(
+                    Job.id == job_id,
+                    _owned(owner),
+                    or_(sleeps, and_(Job.status == JobStatus.running.value, Job.pause_requested_at.is_not(None))),
+                )
+                .values(
+                    status=case((sleeps, JobStatus.queued.value), else_=Job.status),
+                    pause_requested_at=None,
+                    rung_at=None,
+                    updated_at=now(),
+                )
+                .returning(Job.status)
+            ).scalar_one_or_none()
+            if woken == JobStatus.queued.value:
+                _tell(connection, [job_id], actor=actor, reason="resumed")
+        return self._unless_it_ends(job_id, owner, "resumed")
+
+    def _unless_it_ends(self, job_id: str, owner: str | None, wish: str) -> JobRecord:
+        """The job. Raises `IllegalTransitionError` when it has ended or is about to be cancelled."""
+        job = self.get(job_id, owner=owner)
+        if job.status in FINISHED:
+            raise IllegalTransitionError(job.status.value, wish)
+        if job.cancel_requested_at is not None:
+            raise IllegalTransitionError("to be cancelled", wish)
+        return job
+
+    def change(self, job_id: str, change: Change, *, owner: str | None, actor: str) -> JobRecord:
+        """Give a job another priority, name or tags; its spec stays what was submitted.
+
+        Raises `JobNotFoundError`, and `IllegalTransitionError` for the priority of a job that has ended.
+        """
+        given = change.model_dump(exclude_unset=True)
+        ended = Job.status.in_([status.value for status in FINISHED])
+        may = not_(ended) if "priority" in given else literal(True)
+        with writing(self._engine) as connection:
+            changed = connection.execute(
+                update(Job)
+                .where(Job.id == job_id, _owned(owner), may)
+                .values(**given, updated_at=now())
+                .returning(Job.id)
+            ).first()
+            if changed:
+                told = ", ".join(name if name == "tags" else f"{name} {value}" for name, value in given.items())
+                _tell(connection, [job_id], actor=actor, reason=f"changed: {told}")
+        job = self.get(job_id, owner=owner)
+        if not changed:
+            raise IllegalTransitionError(job.status.value, "given another priority")
+        return job
+
     def retry(self, job_id: str, *, owner: str | None, actor: str) -> JobRecord:
         """Queue a failed job again, with all its attempts. Raises as `request_cancel` does."""
         with writing(self._engine) as connection:
@@ -379,6 +442,7 @@ class JobStore:
                 failure_message=None,
                 finished_at=None,
                 cancel_requested_at=None,
+                pause_requested_at=None,
                 rung_at=None,
             )
             if moved:
@@ -391,55 +455,64 @@ class JobStore:
     # --- what workers do ------------------------------------------------------------------------------------------
 
     def claim(self, *, worker: str, device: str, limit: int | Callable[[JobSpec], int], lease_s: float) -> list[Claim]:
-        """Take the head of the queue and, up to `limit` jobs in all, queued jobs of its shape; [] when none waits.
+        """Take the job whose turn it is and, up to `limit` jobs in all, its companions; [] when none waits.
 
-        `limit` may be a number or what the device takes of jobs like the head. Takes no more than its share: jobs of
-        that shape, divided by the slots that are free to train them.
+        `limit` may be a number or what the device takes of jobs like the head. Takes no more than its share:
+        companions, divided by the slots that are free to train them; and no more than the owner may have running.
         """
-        may_run = _may_run(device)
-        with writing(self._engine) as connection:
-            idle = (
-                select(func.coalesce(func.sum(Worker.free_slots), 0))
-                .where(Worker.seen_at > now(-WORKER_LIVES_S))
-                .scalar_subquery()
-            )
-            head = connection.execute(
-                select(Job.pack_key, Job.spec, idle.label("idle"))
-                .where(_WAITING, may_run)
-                .order_by(Job.priority.desc(), Job.id)
-                .limit(1)
-                .with_for_update(of=Job, key_share=True, skip_locked=True)
-            ).first()
-            if head is None:
-                return []
-            most = limit if isinstance(limit, int) else limit(JobSpec.model_validate(head.spec))
-            if head.idle > 1:
-                # No more are counted than matter: the queue may hold a million.
-                alike = select(Job.id).where(_WAITING, Job.pack_key == head.pack_key).limit(most * head.idle)
-                waiting = connection.execute(select(func.count()).select_from(alike.subquery())).scalar_one()
-                most = min(most, max(math.ceil(waiting / head.idle), 1))
-            return self._take(connection, head.pack_key, limit=most, worker=worker, device=device, lease_s=lease_s)
+        for _ in range(CLAIM_TRIES):
+            with writing(self._engine) as connection:
+                turn = next_turn(connection, device=device, owner_limit=self._limits.owner_running)
+                if turn is None:
+                    return []
+                most = limit if isinstance(limit, int) else limit(JobSpec.model_validate(turn.spec))
+                if turn.idle_slots > 1:
+                    # No more are counted than matter: the queue may hold a million.
+                    alike = select(Job.id).where(_companions(turn.owner, turn.pack_key)).limit(most * turn.idle_slots)
+                    waiting = connection.execute(select(func.count()).select_from(alike.subquery())).scalar_one()
+                    most = min(most, max(math.ceil(waiting / turn.idle_slots), 1))
+                taken = self._take(
+                    connection, turn.owner, turn.pack_key, limit=most, worker=worker, device=device, lease_s=lease_s
+                )
+            if taken:
+                return taken
+        return []
 
-    def admit(self, *, worker: str, device: str, pack_key: str, limit: int, lease_s: float) -> list[Claim]:
-        """Take queued jobs of a running pack's shape into it; [] while one of another shape is next and waits long."""
+    def admit(self, *, worker: str, device: str, beside: str, limit: int, lease_s: float) -> list[Claim]:
+        """Take companions of a running job into its pack.
+
+        [] while it is another job's turn that has waited for long: the pack then ends, and its slot is free for it.
+        """
         with writing(self._engine) as connection:
-            head = connection.execute(
-                select(Job.pack_key, (Job.updated_at < now(-OVERTAKEN_AFTER_S)).label("waits_long"))
-                .where(_WAITING, _may_run(device))
-                .order_by(Job.priority.desc(), Job.id)
-                .limit(1)
-            ).first()
-            if head is None or (head.pack_key != pack_key and head.waits_long):
+            turn = first_turn(connection, device=device, owner_limit=self._limits.owner_running)
+            mine = connection.execute(select(Job.owner, Job.pack_key).where(Job.id == beside)).one()
+            if turn is None or (turn.waits_long and (turn.owner, turn.pack_key) != (mine.owner, mine.pack_key)):
                 return []
-            return self._take(connection, pack_key, limit=limit, worker=worker, device=device, lease_s=lease_s)
+            return self._take(
+                connection, mine.owner, mine.pack_key, limit=limit, worker=worker, device=device, lease_s=lease_s
+            )
 
     def _take(
-        self, connection: Connection, pack_key: str, *, limit: int, worker: str, device: str, lease_s: float
+        self,
+        connection: Connection,
+        owner: str,
+        pack_key: str,
+        *,
+        limit: int,
+        worker: str,
+        device: str,
+        lease_s: float,
     ) -> list[Claim]:
+        """Start companions, no more than the owner may have running."""
+        if most := self._limits.owner_running:
+            hold(connection, owner)  # nobody starts another of these while they are counted
+            limit = min(limit, most - connection.execute(running(owner)).scalar_one())
+        if limit <= 0:
+            return []
         # A CTE is evaluated once; a bare IN (SELECT .. LIMIT ..) may be run again and take too many.
         picked = (
             select(Job.id)
-            .where(_WAITING, Job.pack_key == pack_key)
+            .where(_companions(owner, pack_key))
             .order_by(Job.priority.desc(), Job.id)
             .limit(limit)
             .with_for_update(key_share=True, skip_locked=True)
@@ -447,7 +520,7 @@ class JobStore:
         )
         rows = connection.execute(
             update(Job)
-            .where(Job.id.in_(select(picked.c.id)), _QUEUED)
+            .where(Job.id.in_(select(picked.c.id)), queued())
             .values(
                 status=JobStatus.running.value,
                 attempt=Job.attempt + 1,
@@ -465,8 +538,8 @@ class JobStore:
         ids = [row.id for row in rows]
         connection.execute(
             insert(Lease).from_select(
-                ["job_id", "attempt", "worker", "until"],
-                select(Job.id, Job.attempt, literal(worker), now(lease_s)).where(_among(connection, ids)),
+                ["job_id", "owner", "attempt", "worker", "until"],
+                select(Job.id, Job.owner, Job.attempt, literal(worker), now(lease_s)).where(_among(connection, ids)),
             )
         )
         _tell(connection, ids, actor=worker, reason=f"claimed on {device}")
@@ -494,10 +567,18 @@ class JobStore:
                 ).scalars()
             )
             self._append(connection, [beat for beat in beats if beat.job_id in kept])
-            cancel = connection.execute(
-                select(Job.id).where(_among(connection, kept), Job.cancel_requested_at.is_not(None))
-            ).scalars()
-            return Renewal(lost=frozenset(beat.job_id for beat in beats) - kept, cancel=frozenset(cancel))
+            wished = connection.execute(
+                select(Job.id, Job.cancel_requested_at, Job.pause_requested_at).where(
+                    _among(connection, kept),
+                    or_(Job.cancel_requested_at.is_not(None), Job.pause_requested_at.is_not(None)),
+                )
+            ).all()
+        cancel = frozenset(job.id for job in wished if job.cancel_requested_at is not None)
+        return Renewal(
+            lost=frozenset(beat.job_id for beat in beats) - kept,
+            cancel=cancel,
+            pause=frozenset(job.id for job in wished) - cancel,
+        )
 
     def _append(self, connection: Connection, beats: Sequence[Beat]) -> None:
         """Store new points of jobs whose fence was checked in this transaction."""
@@ -641,7 +722,7 @@ class JobStore:
     def requeue(self, job_id: str, attempt: int, *, reason: str, charge: bool) -> bool:
         """Give a running job back to the queue; `charge` counts the attempt. False when it had passed on.
 
-        A job whose cancel was wished is cancelled instead; one that has no attempt left fails.
+        A job whose cancel or pause was wished is cancelled or paused instead; one that has no attempt left fails.
         """
         with writing(self._engine) as connection:
             freed = _give_up_leases(connection, Lease.job_id == job_id, Lease.attempt == attempt)
@@ -668,7 +749,7 @@ class JobStore:
                 connection.execute(
                     select(Job.id)
                     .where(
-                        _WAITING,
+                        queued(),
                         Job.updated_at < now(-older_than_s),
                         or_(Job.rung_at.is_(None), Job.rung_at < now(-older_than_s)),
                     )
@@ -680,26 +761,16 @@ class JobStore:
     def mark_rung(self, ids: Sequence[str]) -> None:
         """Remember that the bell was rung for these jobs."""
         with writing(self._engine) as connection:
-            queued = select(Job.id).where(_among(connection, ids), _QUEUED)
-            ours = queued.with_for_update(key_share=True, skip_locked=True).cte("ours")  # others are just being claimed
+            waiting = select(Job.id).where(_among(connection, ids), queued())
+            ours = waiting.with_for_update(key_share=True, skip_locked=True).cte(
+                "ours"
+            )  # others are just being claimed
             connection.execute(update(Job).where(Job.id.in_(select(ours.c.id))).values(rung_at=now()))
 
 
-# Written into the SQL: a partial index serves no query that leaves the status to a parameter.
-_QUEUED = Job.status == literal_column("'queued'")
-_WAITING = and_(_QUEUED, Job.cancel_requested_at.is_(None))
-
-
-def _may_run(device: str) -> ColumnElement[bool]:
-    """Which jobs a device may take: `cpu`, `cuda:0`, or several that train a job together, `cuda:0+cuda:1`."""
-    names = device.split("+")
-    kind = names[0].split(":", maxsplit=1)[0]
-    return Job.device_wish.in_((_wish("auto", len(names)), _wish(kind, len(names))))
-
-
-def _wish(kind: str, count: int) -> str:
-    """What a job must have, as one word: `cuda`, or `cuda*2` for two that train it together."""
-    return kind if count == 1 else f"{kind}*{count}"
+def _companions(owner: str, pack_key: str) -> ColumnElement[bool]:
+    """Queued jobs that may train together: of one shape, and of one owner, who shares no process with another."""
+    return and_(queued(), Job.owner == owner, Job.pack_key == pack_key)
 
 
 JOBS: Select[Any] = select(Job.__table__, Mirror.run_id, Mirror.experiment_id).outerjoin(
@@ -753,7 +824,8 @@ def _give_up_leases(connection: Connection, *which: ColumnElement[bool]) -> list
 def _release(connection: Connection, ids: Collection[str], *, actor: str, reason: str, charge: bool) -> list[str]:
     """Take jobs whose leases have ended from their worker; what became of each.
 
-    It is cancelled if that was wished, fails if it was started too often, and is queued if neither.
+    It is cancelled if that was wished, fails if it was started too often, is paused if that was wished, and is queued
+    if nothing of this.
     """
     if not ids:
         return []
@@ -769,8 +841,10 @@ def _release(connection: Connection, ids: Collection[str], *, actor: str, reason
                 status=case(
                     (unwanted, JobStatus.cancelled.value),
                     (worn_out, JobStatus.failed.value),
+                    (Job.pause_requested_at.is_not(None), JobStatus.paused.value),
                     else_=JobStatus.queued.value,
                 ),
+                pause_requested_at=None,
                 spent_attempts=spent,
                 failure_reason=case((worn_out, lost.value), else_=null()),
                 failure_message=case((worn_out, lost.sentence), else_=null()),
@@ -853,7 +927,7 @@ def _row(job: JobRecord) -> dict[str, Any]:
         "tags": job.tags,
         "spec": job.spec.model_dump(mode="json"),
         "pack_key": job.pack_key,
-        "device_wish": _wish(job.spec.resources.device, job.spec.resources.gpus),
+        "device_wish": wish(job.spec.resources.device, job.spec.resources.gpus),
         "priority": job.priority,
         "max_attempts": job.spec.max_attempts,
         "epochs": job.epochs,
@@ -877,6 +951,7 @@ def record(row: Any) -> JobRecord:
         status=JobStatus(row.status),
         attempt=row.attempt,
         cancel_requested_at=row.cancel_requested_at,
+        pause_requested_at=row.pause_requested_at,
         stop_reason=StopReason(row.stop_reason) if row.stop_reason else None,
         failure_reason=FailureReason(row.failure_reason) if row.failure_reason else None,
         failure_message=row.failure_message,

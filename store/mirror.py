@@ -36,9 +36,10 @@ class MirrorStore:
         return self._pending(_ENDED, limit)
 
     def running(self, limit: int = 100) -> list[Pending]:
-        """Jobs that train and of which MLflow lacks epochs, the longest waiting first."""
+        """Jobs that train, or are paused, and of which MLflow lacks epochs, the longest waiting first."""
         behind = or_(Job.epoch > Mirror.epoch, Job.attempt != Mirror.attempt)
-        return self._pending(and_(Job.status == JobStatus.running.value, behind), limit)
+        begun = Job.status.in_((JobStatus.running.value, JobStatus.paused.value))
+        return self._pending(and_(begun, behind), limit)
 
     def chunks(self, job_id: str, *, after_epoch: int, limit: int = 200) -> list[tuple[datetime, Curve]]:
         """At most `limit` pieces of the job's curve after an epoch, in order, with when the record got them."""

@@ -51,6 +51,8 @@ class Job(Base):
     spent_attempts: Mapped[int] = mapped_column(server_default=text("0"))
     """Starts that count against max_attempts."""
     cancel_requested_at: Mapped[datetime | None]
+    pause_requested_at: Mapped[datetime | None]
+    """A wish of a running job; a job that is paused has none."""
     stop_reason: Mapped[str | None]
     failure_reason: Mapped[str | None]
     failure_message: Mapped[str | None]
@@ -80,12 +82,28 @@ class Job(Base):
             sqlite_where=text("status = 'queued'"),
         ),
         Index(
-            "ix_job_claim_key",
+            "ix_job_turn",
+            "owner",
+            "device_wish",
+            text("priority DESC"),
+            "id",
+            postgresql_where=text("status = 'queued'"),
+            sqlite_where=text("status = 'queued'"),
+        ),
+        Index(
+            "ix_job_companions",
+            "owner",
             "pack_key",
             text("priority DESC"),
             "id",
             postgresql_where=text("status = 'queued'"),
             sqlite_where=text("status = 'queued'"),
+        ),
+        Index(
+            "ix_job_finished",
+            "finished_at",
+            postgresql_where=text("finished_at IS NOT NULL"),
+            sqlite_where=text("finished_at IS NOT NULL"),
         ),
         Index("ix_job_owner_id", "owner", "id"),
         Index("ix_job_owner_status_id", "owner", "status", "id"),
@@ -115,6 +133,8 @@ class Lease(Base):
     __tablename__ = "lease"
 
     job_id: Mapped[str] = mapped_column(ForeignKey("job.id", ondelete="CASCADE"), type_=JobId, primary_key=True)
+    owner: Mapped[str | None]
+    """The job's, here too: all leases are quickly counted by owner, all running jobs are not."""
     attempt: Mapped[int]
     worker: Mapped[str]
     until: Mapped[datetime]
@@ -204,4 +224,5 @@ class Worker(Base):
     devices: Mapped[list[Any]] = mapped_column(JSON)
     slots: Mapped[int]
     free_slots: Mapped[int]
+    free_devices: Mapped[list[Any]] = mapped_column(JSON, server_default=text("'[]'"))
     seen_at: Mapped[datetime] = mapped_column(default=now())

@@ -4,11 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Engine, delete, insert, select, update
+from sqlalchemy import Connection, Engine, case, delete, func, insert, literal, select, update
 
 from .db import now, reading, writing
-from .jobs import WORKER_LIVES_S
-from .tables import Worker
+from .tables import Job, Lease, Worker
+
+WORKER_LIVES_S = 30.0
+"""A worker whose beat is older than this takes no share of the queue."""
 
 FORGOTTEN_AFTER_S = 86_400.0
 
@@ -21,9 +23,19 @@ class WorkerRecord:
     host: str
     pid: int
     devices: Sequence[str]
-    slots: int
-    free_slots: int
+    """One slot each."""
+    free_devices: Sequence[str]
     seen_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class TrainingRecord:
+    """What a worker trains on a device."""
+
+    worker: str
+    device: str
+    jobs: int
+    yours: int
 
 
 class WorkerStore:
@@ -38,8 +50,9 @@ class WorkerStore:
             "host": worker.host,
             "pid": worker.pid,
             "devices": list(worker.devices),
-            "slots": worker.slots,
-            "free_slots": worker.free_slots,
+            "slots": len(worker.devices),
+            "free_slots": len(worker.free_devices),
+            "free_devices": list(worker.free_devices),
         }
         with writing(self._engine) as connection:
             known = connection.execute(
@@ -52,23 +65,39 @@ class WorkerStore:
     def live(self) -> list[WorkerRecord]:
         """The workers whose beat is fresh, by name."""
         with reading(self._engine) as connection:
+            return live_workers(connection)
+
+    def training(self, *, owner: str | None) -> list[TrainingRecord]:
+        """What every worker trains, and how much of it is of `owner`; None owns everything."""
+        theirs = literal(1) if owner is None else case((Job.owner == owner, 1), else_=0)
+        with reading(self._engine) as connection:
             rows = connection.execute(
-                select(Worker.__table__).where(Worker.seen_at > now(-WORKER_LIVES_S)).order_by(Worker.id)
+                select(Lease.worker, func.coalesce(Job.device, "").label("device"), func.count(), func.sum(theirs))
+                .join(Job, Job.id == Lease.job_id)
+                .group_by(Lease.worker, Job.device)
+                .order_by(Lease.worker, Job.device)
             ).all()
-        return [
-            WorkerRecord(
-                id=row.id,
-                host=row.host,
-                pid=row.pid,
-                devices=tuple(row.devices),
-                slots=row.slots,
-                free_slots=row.free_slots,
-                seen_at=row.seen_at,
-            )
-            for row in rows
-        ]
+        return [TrainingRecord(*row) for row in rows]
 
     def gone(self, worker_id: str) -> None:
         """Forget a worker that ended by itself."""
         with writing(self._engine) as connection:
             connection.execute(delete(Worker).where(Worker.id == worker_id))
+
+
+def live_workers(connection: Connection) -> list[WorkerRecord]:
+    """The workers whose beat is fresh, by name."""
+    rows = connection.execute(
+        select(Worker.__table__).where(Worker.seen_at > now(-WORKER_LIVES_S)).order_by(Worker.id)
+    ).all()
+    return [
+        WorkerRecord(
+            id=row.id,
+            host=row.host,
+            pid=row.pid,
+            devices=tuple(row.devices),
+            free_devices=tuple(row.free_devices),
+            seen_at=row.seen_at,
+        )
+        for row in rows
+    ]

@@ -22,6 +22,7 @@ from store.doorbell import Doorbell
 from store.errors import StoreError
 from store.files import Files
 from store.jobs import JobStore
+from store.limits import Limits
 from store.workers import WorkerRecord, WorkerStore
 
 from . import tasks
@@ -29,7 +30,7 @@ from .app import create_app
 from .devices import Device, devices, this_machine
 from .errors import BadDevicesError
 from .heart import Heart
-from .packing import Limits
+from .packing import PackSizes
 from .process import TrainerProcess
 from .reaper import Reaper
 from .slots import Slots
@@ -61,7 +62,7 @@ class Worker:
 
     def __init__(self, settings: Settings, devices: Sequence[Device]) -> None:
         engine = db.connect(settings.database_url)
-        store = JobStore(engine)
+        store = JobStore(engine, Limits.of(settings))
         self.name = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
         self._workers = WorkerStore(engine)
         self._devices = tuple(device.name for device in devices)
@@ -76,7 +77,7 @@ class Worker:
             start_trainer=lambda device: TrainerProcess.start(device, dict(os.environ), settings.log_level),
             ring=doorbell.ring,
             announce=self._beat,
-            limits=Limits(settings.pack_limit),
+            sizes=PackSizes(settings.pack_limit),
         )
         self.slots = Slots([Supervisor(device, post) for device in devices])
         self._app = create_app(settings.broker_url)
@@ -131,8 +132,7 @@ class Worker:
                     host=socket.gethostname(),
                     pid=os.getpid(),
                     devices=self._devices,
-                    slots=len(self.slots),
-                    free_slots=self.slots.free,
+                    free_devices=self.slots.free_devices,
                 )
             )
         except StoreError as error:

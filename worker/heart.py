@@ -1,4 +1,4 @@
-"""The heart: one transaction a second keeps all leases of this worker, stores its new points, and learns of cancels.
+"""The heart: one transaction a second keeps all leases of this worker, stores its new points, and learns of wishes.
 
 It also fences this worker off. A lease that could not be renewed is somebody else's soon: after two thirds of it the
 trainer is told to drop its members, after five sixths it is killed, both on CLOCK_MONOTONIC, so that nobody trains a
@@ -61,7 +61,7 @@ class Heart:
                 return
             renewal = self._store.renew(worker=self._worker, beats=beats, lease_s=self.lease_s)
             for pack, of_pack in sent:
-                pack.renewed(of_pack, lost=renewal.lost, cancel=renewal.cancel, asked_at=now)
+                pack.renewed(of_pack, lost=renewal.lost, cancel=renewal.cancel, pause=renewal.pause, asked_at=now)
 
     def guard(self) -> None:
         """End trainers whose leases are about to pass to somebody else."""

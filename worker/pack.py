@@ -18,6 +18,7 @@ class Wish(StrEnum):
     """Why a member is to leave the pack before its training ends."""
 
     cancel = "cancel"
+    pause = "pause"
     timeout = "timeout"
     lost = "lost"
     """The lease is another worker's, or nobody's: not a word of this attempt may reach the record."""
@@ -117,7 +118,15 @@ class Pack:
         with self._lock:
             return [_beat(member, now) for member in self._members.values() if member.wish is not Wish.lost]
 
-    def renewed(self, sent: Sequence[Beat], *, lost: Collection[str], cancel: Collection[str], asked_at: float) -> None:
+    def renewed(
+        self,
+        sent: Sequence[Beat],
+        *,
+        lost: Collection[str],
+        cancel: Collection[str],
+        pause: Collection[str] = (),
+        asked_at: float,
+    ) -> None:
         """The record has these beats: forget their points, and heed what it answered."""
         with self._lock:
             self.renewed_at = asked_at
@@ -131,6 +140,8 @@ class Pack:
                     member.wish, member.wish_told_at = Wish.lost, None
                 elif beat.job_id in cancel and member.wish is None:
                     member.wish = Wish.cancel
+                elif beat.job_id in pause and member.wish is None:
+                    member.wish = Wish.pause
 
 
 def columns(points: Sequence[tuple[int, Metrics]]) -> Curve:

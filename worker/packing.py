@@ -22,7 +22,7 @@ COPIES = 5
 CACHE_DEFAULT = 16 * 2**20
 
 
-class Limits:
+class PackSizes:
     """How many members a pack may have on this worker's devices: reckoned for a shape first, then as it was measured.
 
     Shared by the slots' threads; each entry is written whole.

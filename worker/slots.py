@@ -13,6 +13,8 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import Protocol
 
+from .devices import Device
+
 log = logging.getLogger(__name__)
 
 WATCH_S = 10.0
@@ -21,6 +23,7 @@ WATCH_S = 10.0
 class Supervisor(Protocol):
     """Who trains in a slot."""
 
+    device: Device
     training: bool
 
     def drain(self) -> None:
@@ -48,9 +51,9 @@ class Slots:
         return len(self._supervisors)
 
     @property
-    def free(self) -> int:
-        """Slots that train nothing, those that are about to claim included."""
-        return sum(not supervisor.training for supervisor in self._supervisors)
+    def free_devices(self) -> tuple[str, ...]:
+        """Devices of the slots that train nothing, those that are about to claim included."""
+        return tuple(supervisor.device.name for supervisor in self._supervisors if not supervisor.training)
 
     def answer(self) -> None:
         """Somebody rang: wait for an idle slot and drain the record with it."""

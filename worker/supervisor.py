@@ -25,7 +25,7 @@ from .errors import TrainerDied
 from .heart import Heart
 from .messages import Cancel, Ended, Job, Measured, Points, Room, Train
 from .pack import Member, Pack, Wish, columns
-from .packing import Limits
+from .packing import PackSizes
 from .process import Trainer
 
 log = logging.getLogger(__name__)
@@ -51,7 +51,7 @@ class Post:
     """Ring for a job that this worker gives back, so that another takes it now and not in ten seconds."""
     announce: Callable[[], object]
     """Tell the record how many slots are free now: others take their share of the queue by it."""
-    limits: Limits = field(default_factory=Limits)
+    sizes: PackSizes = field(default_factory=PackSizes)
     clock: Callable[[], float] = time.monotonic
 
 
@@ -156,13 +156,13 @@ class Supervisor:
                     case Points(curves=curves):
                         pack.note(curves)
                     case Measured(member_bytes=needed):
-                        self._post.limits.measured(head, self.device, needed)
+                        self._post.sizes.measured(head, self.device, needed)
                     case Room(room=room):
-                        ids |= self._admit(trainer, pack, room, head)
+                        ids |= self._admit(trainer, pack, room, members[0])
                     case Ended() as ended if ended.whole_pack:
                         log.warning("pack of %d failed together: %s", len(ids), ended.message)
                         if ended.failure_reason is FailureReason.out_of_memory and not blamed:
-                            self._post.limits.too_many(head, self.device, len(pack.members(ids)))
+                            self._post.sizes.too_many(head, self.device, len(pack.members(ids)))
                         blamed.append(ended.id)
                     case Ended() as ended:
                         self._finish(pack, ended, trainer.folder)
@@ -181,7 +181,7 @@ class Supervisor:
             log.error("the trainer of %s does not listen any more and is killed", self.device.name)
             trainer.kill()
 
-    def _admit(self, trainer: Trainer, pack: Pack, room: int, head: JobSpec) -> set[str]:
+    def _admit(self, trainer: Trainer, pack: Pack, room: int, head: Member) -> set[str]:
         """Claim jobs that can join the running pack, and send them in."""
         if self._stopping.is_set() or self._post.heart.slipping(pack):
             return set()
@@ -191,7 +191,7 @@ class Supervisor:
             claims = post.store.admit(
                 worker=post.worker,
                 device=self.device.name,
-                pack_key=head.pack_key,
+                beside=head.id,
                 limit=room,
                 lease_s=post.heart.lease_s,
             )
@@ -200,7 +200,7 @@ class Supervisor:
             return set()
         if claims:
             pack.join(claims, now)
-            trainer.say(self._order(claims, head))
+            trainer.say(self._order(claims, head.spec))
         return {claim.job_id for claim in claims}
 
     def _order(self, claims: Collection[Claim], head: JobSpec) -> Train:
@@ -209,7 +209,7 @@ class Supervisor:
 
     def _limit(self, head: JobSpec) -> int:
         """How many members a pack of jobs like `head` may have here."""
-        return self._post.limits.of(head, self.device)
+        return self._post.sizes.of(head, self.device)
 
     def _crashed(self, pack: Pack, ids: Collection[str], death: TrainerDied) -> list[str]:
         """The trainer is gone: who is to be tried again, in smaller packs; a lone member is charged an attempt."""
@@ -313,6 +313,8 @@ class Supervisor:
                 return self._fail(member, reason=FailureReason.timeout, message=sentence)
             case Wish.cancel:
                 return self._post.store.confirm_cancel(member.id, member.claim.attempt, columns(member.unsent))
+            case Wish.pause:
+                return self._requeue(member, reason="paused while it ran", charge=False)
             case _:
                 return self._requeue(member, reason="its worker could not reach the record", charge=False)
 

@@ -28,10 +28,11 @@ def test_submit(both: Service) -> None:
     assert answer.headers["Location"] == f"{JOBS}/{job['id']}" == job["links"]["self"]
     assert uuid.UUID(job["id"]).version == 7
     assert (job["status"], job["attempt"], job["queue"]) == ("queued", 0, None)
-    assert set(job["links"]) == {"self", "curve", "events", "stream", "cancel"}
+    assert set(job["links"]) == {"self", "curve", "events", "stream", "cancel", "pause"}
+    assert job["warnings"] == ["No worker is up: start one with `epochal worker`."]
     shown = both.ask("GET", job["links"]["self"]).get_json()
     place = shown["queue"]
-    assert shown == job | {"queue": place}
+    assert shown == job | {"queue": place, "warnings": []}
     assert place["position"] == 1
     assert "epochal worker" in place["why"]
     assert both.stored() == 1

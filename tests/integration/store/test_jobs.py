@@ -210,7 +210,7 @@ def test_a_limit_may_depend_on_the_job_at_the_head(store: JobStore) -> None:
 
 def test_a_worker_leaves_idle_slots_their_share(store: JobStore, engine: Engine) -> None:
     for name in ("w1", "w2"):
-        WorkerStore(engine).beat(WorkerRecord(name, "host", 1, ["cpu:0", "cpu:1"], slots=2, free_slots=2))
+        WorkerStore(engine).beat(WorkerRecord(name, "host", 1, ["cpu:0", "cpu:1"], ["cpu:0", "cpu:1"]))
     submit(store, *(spec(seed=seed) for seed in range(64)))
     assert len(claim(store)) == 16
 
@@ -272,15 +272,15 @@ def test_a_pack_takes_nobody_in_while_a_job_of_another_shape_is_next_and_has_wai
     submit(store, spec(seed=2))
     with db.writing(engine) as connection:
         connection.execute(update(Job).where(Job.id == other).values(updated_at=db.now(-60.0)))
-    assert store.admit(pack_key=first.spec.pack_key, limit=8, **WORKER) == []
+    assert store.admit(beside=first.job_id, limit=8, **WORKER) == []
     assert [one.job_id for one in claim(store)] == [other]
-    assert len(store.admit(pack_key=first.spec.pack_key, limit=8, **WORKER)) == 1
+    assert len(store.admit(beside=first.job_id, limit=8, **WORKER)) == 1
 
 
 def test_a_running_pack_admits_queued_jobs_of_its_shape(store: JobStore) -> None:
     submit(store, spec(seed=1), spec(seed=2), spec(dataset="iris"))
     (first,) = claim(store, 1)
-    admitted = store.admit(pack_key=first.spec.pack_key, limit=8, **WORKER)
+    admitted = store.admit(beside=first.job_id, limit=8, **WORKER)
     assert [one.spec.seed for one in admitted] == [2]
 
 
@@ -594,17 +594,6 @@ def test_a_lost_job_whose_cancel_was_wished_is_cancelled(store: JobStore) -> Non
 # --- the queue ----------------------------------------------------------------------------------------------------
 
 
-def test_a_queued_job_knows_its_place_and_why_it_waits(store: JobStore, engine: Engine) -> None:
-    first, second = submit(store, spec(seed=1), spec(seed=2))
-    assert store.queue_place(second) == (2, "No worker is up: start one with `epochal worker`.")
-    WorkerStore(engine).beat(WorkerRecord("w1", "host", 1, ["cpu:0"], slots=1, free_slots=0))
-    place = store.queue_place(second)
-    assert place is not None
-    assert place[1] == "0 of 1 slots are free; 1 job is ahead of it."
-    claim(store, 1)
-    assert store.queue_place(first) is None
-
-
 def test_jobs_whose_bell_may_be_lost_are_found_until_they_are_rung(store: JobStore) -> None:
     ids = submit(store, *(spec(seed=seed) for seed in range(3)))
     assert store.unrung(older_than_s=60.0) == []
@@ -624,9 +613,8 @@ def test_counts_name_every_state(store: JobStore) -> None:
 @pytest.mark.parametrize(
     ("asked", "index"),
     [
-        (lambda store: claim(store, 8), "ix_job_claim"),
-        (lambda store: claim(store, 8), "ix_job_claim_key"),
-        (lambda store: store.admit(pack_key="other", limit=8, **WORKER), "ix_job_claim"),
+        (lambda store: claim(store, 8), "ix_job_turn"),
+        (lambda store: claim(store, 8), "ix_job_companions"),
         (lambda store: store.unrung(older_than_s=-1.0), "ix_job_claim"),
         (lambda store: store.page(JobFilter(), owner="ada"), "ix_job_owner_id"),
         (lambda store: store.page(JobFilter(status=JobStatus.failed), owner="ada"), "ix_job_owner_status_id"),

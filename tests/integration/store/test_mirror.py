@@ -74,6 +74,14 @@ def test_a_job_that_fails_again_after_a_retry_is_to_be_finished_again(store: Job
     assert [pending.job.id for pending in mirror.finished()] == [claimed.job_id]
 
 
+def test_a_job_that_is_paused_has_its_points_mirrored_all_the_same(store: JobStore, mirror: MirrorStore) -> None:
+    claimed = running(store, epochs=2)
+    store.request_pause(claimed.job_id, owner="ada", actor="ada")
+    store.requeue(claimed.job_id, claimed.attempt, reason="paused while it ran", charge=False)
+    assert [pending.job.id for pending in mirror.running()] == [claimed.job_id]
+    assert mirror.finished() == []
+
+
 def test_a_job_cancelled_before_it_ran_is_finished_too(store: JobStore, mirror: MirrorStore) -> None:
     (job,) = store.submit([JobSpec.model_validate({"dataset": "digits"})], owner="ada").jobs
     store.request_cancel(job.id, owner="ada", actor="ada")

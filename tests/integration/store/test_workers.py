@@ -9,10 +9,10 @@ from store.workers import WorkerRecord, WorkerStore
 
 def test_a_worker_lives_while_it_beats(engine: Engine) -> None:
     workers = WorkerStore(engine)
-    workers.beat(WorkerRecord("w1", "host", 7, ["cpu:0"], slots=1, free_slots=1))
-    workers.beat(WorkerRecord("w1", "host", 7, ["cpu:0"], slots=1, free_slots=0))
+    workers.beat(WorkerRecord("w1", "host", 7, ["cpu:0"], ["cpu:0"]))
+    workers.beat(WorkerRecord("w1", "host", 7, ["cpu:0"], []))
     (live,) = workers.live()
-    assert (live.id, live.free_slots) == ("w1", 0)
+    assert (live.id, live.devices, live.free_devices) == ("w1", ("cpu:0",), ())
     with db.writing(engine) as connection:
         connection.execute(update(Worker).values(seen_at=datetime.now(UTC) - timedelta(minutes=5)))
     assert workers.live() == []
@@ -20,6 +20,6 @@ def test_a_worker_lives_while_it_beats(engine: Engine) -> None:
 
 def test_a_worker_that_ends_is_forgotten(engine: Engine) -> None:
     workers = WorkerStore(engine)
-    workers.beat(WorkerRecord("w1", "host", 7, ["cpu:0"], slots=1, free_slots=1))
+    workers.beat(WorkerRecord("w1", "host", 7, ["cpu:0"], ["cpu:0"]))
     workers.gone("w1")
     assert workers.live() == []

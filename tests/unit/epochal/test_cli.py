@@ -8,6 +8,7 @@ from epochal.cli import app
 
 COMMANDS = (
     *("up", "down", "status", "worker", "submit", "jobs", "show", "watch", "cancel", "retry", "logs", "curve"),
+    *("pause", "resume", "priority", "workers", "queue"),
     "token create",
 )
 BECOMES_ANOTHER_PROGRAM = ("worker",)
@@ -82,7 +83,9 @@ def test_a_bad_file_exits_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     assert "a.yaml" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("arguments", [("submit", "--dataset", "xor"), ("jobs",), ("show", "x"), ("cancel", "x" * 36)])
+@pytest.mark.parametrize(
+    "arguments", [("submit", "--dataset", "xor"), ("jobs",), ("queue",), ("show", "x"), ("cancel", "x" * 36)]
+)
 def test_an_unreachable_server_exits_3(arguments: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
     assert run(*arguments) == 3
     assert "http://127.0.0.1:9" in capsys.readouterr().err

@@ -69,6 +69,20 @@ def test_a_cancel_that_may_have_arrived_is_not_repeated() -> None:
     assert len(seen) == 1
 
 
+def test_wishes_go_to_their_routes() -> None:
+    seen: list[httpx.Request] = []
+    asking = client(*[httpx.Response(200, json=view())] * 3, seen=seen)
+    asking.pause("x")
+    asking.resume("x")
+    asking.change("x", priority=5)
+    assert [(request.method, request.url.path) for request in seen] == [
+        ("POST", "/api/v1/jobs/x/pause"),
+        ("POST", "/api/v1/jobs/x/resume"),
+        ("PATCH", "/api/v1/jobs/x"),
+    ]
+    assert json.loads(seen[2].content) == {"priority": 5}
+
+
 def test_a_cancel_that_never_left_is_repeated() -> None:
     job = client(httpx.ConnectError("no"), httpx.Response(202, json=view(status="cancelled"))).cancel("x")
     assert job.status is JobStatus.cancelled

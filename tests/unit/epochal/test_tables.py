@@ -1,5 +1,6 @@
 import io
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from rich.console import Console, RenderableType
@@ -12,12 +13,15 @@ from epochal.tables import (
     jobs_table,
     number,
     outcome,
+    queue_table,
     results_table,
     services_table,
     share,
+    status_text,
+    workers_table,
 )
 from spec.states import JobStatus
-from spec.views import EventView
+from spec.views import EventView, QueueView, Training, WorkerView
 
 from .jobs import ID, job
 
@@ -64,10 +68,56 @@ def test_a_card_says_all_about_a_job() -> None:
         assert part in text
 
 
-def test_a_queued_job_says_why_it_waits() -> None:
-    assert "place 3: no worker is free" in shown(
-        job_card(job(queue={"position": 3, "why": "no worker is free"}), now=NOW)
+def test_a_queued_job_says_why_it_waits_and_when_it_starts() -> None:
+    place: dict[str, Any] = {"position": 3, "why": "2 jobs are ahead of it.", "estimated_start_at": None}
+    assert "place 3: 2 jobs are ahead of it." in shown(job_card(job(queue=place), now=NOW))
+    soon = place | {"estimated_start_at": "2026-01-01T00:03:00Z"}
+    assert "It starts in about 1 min." in shown(job_card(job(queue=soon), now=NOW))
+    assert "far: " in shown(job_card(job(queue=place | {"position": None}), now=NOW))
+
+
+@pytest.mark.parametrize(
+    ("wished", "told"),
+    [
+        ({"cancel_requested": True, "pause_requested": True}, "running (to be cancelled)"),
+        ({"pause_requested": True}, "running (to be paused)"),
+        ({}, "running"),
+    ],
+)
+def test_a_wish_shows_until_it_is_fulfilled(wished: dict[str, bool], told: str) -> None:
+    assert status_text(job(status="running", **wished)).plain == told
+    assert status_text(job(status="succeeded", **wished)).plain == "succeeded"
+
+
+def test_workers_show_their_slots_and_what_they_train() -> None:
+    worker = WorkerView(
+        id="w1",
+        host="h",
+        devices=["cpu", "cpu", "cuda:0"],
+        free_devices=["cpu"],
+        slots=3,
+        free_slots=1,
+        seen_at=NOW,
+        training=[Training(device="cuda:0", jobs=64, yours=1)],
     )
+    text = shown(workers_table([worker], now=NOW))
+    for part in ("w1", "2 cpu, 1 cuda", "1 cpu", "64 on cuda:0"):
+        assert part in text
+
+
+def test_the_queue_shows_its_length_and_its_speed() -> None:
+    queue = QueueView(
+        queued={"auto": 7, "cpu": 0, "cuda": 2},
+        running=3,
+        slots={"cpu": 4, "cuda": 0},
+        free_slots={"cpu": 1, "cuda": 0},
+        oldest_wait_s=90.0,
+        finished_per_min=12.0,
+    )
+    text = shown(queue_table(queue))
+    for part in ("9 (2 for cuda)", "1 of 4 free", "2 min", "12 per minute"):
+        assert part in text
+    assert "cuda slots" not in text
 
 
 def test_a_failure_says_what_to_do() -> None:

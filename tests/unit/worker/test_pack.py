@@ -66,3 +66,9 @@ def test_only_members_that_train_run_out_of_time() -> None:
     pack = Pack([claim("a"), claim("b")], now=0.0)
     pack.drop_overdue({"a"}, now=61.0)
     assert [member.wish for member in pack.members()] == [Wish.timeout, None]
+
+
+def test_a_pause_is_heeded_unless_there_is_a_wish_already() -> None:
+    pack = Pack([claim("a"), claim("b", cancel_requested=True)], now=0.0)
+    pack.renewed(pack.beats(now=1.0), lost=(), cancel=(), pause={"a", "b"}, asked_at=1.0)
+    assert [member.wish for member in pack.members()] == [Wish.pause, Wish.cancel]

@@ -2,7 +2,16 @@ from pathlib import Path
 
 from spec.job import JobSpec
 from worker.devices import Device
-from worker.packing import CACHE_DEFAULT, Limits, cache_bytes, cpu_limit, gpu_limit, member_bytes, pack_limit, step_flop
+from worker.packing import (
+    CACHE_DEFAULT,
+    PackSizes,
+    cache_bytes,
+    cpu_limit,
+    gpu_limit,
+    member_bytes,
+    pack_limit,
+    step_flop,
+)
 
 MIB, GIB = 2**20, 2**30
 CPU = Device("cpu", "cpu")
@@ -37,13 +46,13 @@ def test_a_deterministic_pack_never_has_more_rows_than_it_always_has() -> None:
 
 
 def test_what_a_member_was_measured_to_need_counts_more_than_what_it_is_reckoned_to() -> None:
-    limits, gpu = Limits(), Device("cuda:0", "cuda", "0")
+    sizes, gpu = PackSizes(), Device("cuda:0", "cuda", "0")
     assert gpu_limit(DIGITS, 2 * GIB, 32 * MIB) == 32
-    limits.too_many(DIGITS, gpu, 20)
-    assert limits.of(DIGITS, gpu) == 10
-    limits.too_many(DIGITS, gpu, 1)
-    assert limits.of(DIGITS, gpu) == 1
-    assert limits.of(DIGITS, CPU) == limits.of(DIGITS.model_copy(update={"seed": 9}), CPU) > 1
+    sizes.too_many(DIGITS, gpu, 20)
+    assert sizes.of(DIGITS, gpu) == 10
+    sizes.too_many(DIGITS, gpu, 1)
+    assert sizes.of(DIGITS, gpu) == 1
+    assert sizes.of(DIGITS, CPU) == sizes.of(DIGITS.model_copy(update={"seed": 9}), CPU) > 1
 
 
 def test_a_member_keeps_five_copies_of_its_weights_and_its_activations() -> None:

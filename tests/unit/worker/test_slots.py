@@ -2,11 +2,14 @@ import threading
 
 import pytest
 
+from worker.devices import Device
 from worker.slots import Slots
 
 
 class Busy:
     """A supervisor that drains until it is let go."""
+
+    device = Device("cpu", "cpu")
 
     def __init__(self) -> None:
         self.training = False
@@ -44,10 +47,10 @@ def test_a_bell_keeps_a_slot_until_nothing_is_queued() -> None:
     slots = Slots([supervisor])
     bell = answering(slots)
     assert supervisor.began.wait(10.0)
-    assert (len(slots), slots.free) == (1, 0)
+    assert (len(slots), len(slots.free_devices)) == (1, 0)
     supervisor.let_go.set()
     bell.join(10.0)
-    assert slots.free == 1
+    assert len(slots.free_devices) == 1
 
 
 def test_every_bell_takes_another_slot() -> None:

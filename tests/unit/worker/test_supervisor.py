@@ -14,7 +14,7 @@ from worker.devices import Device
 from worker.errors import TrainerDied
 from worker.heart import Heart
 from worker.messages import Cancel, Ended, Order, Points, Report, Room, Train
-from worker.packing import Limits
+from worker.packing import PackSizes
 from worker.process import Trainer
 from worker.supervisor import DEAF_S, Post, Supervisor
 
@@ -139,7 +139,7 @@ class Bench:
             start_trainer=start,
             ring=self.rung.append,
             announce=lambda: None,
-            limits=Limits(pack_limit),
+            sizes=PackSizes(pack_limit),
             clock=self.clock,
         )
         return Supervisor(CPU, post)
@@ -304,6 +304,29 @@ def test_a_cancelled_member_keeps_its_partial_curve(bench: Bench) -> None:
     assert bench.status(dropped) is JobStatus.cancelled
     assert bench.store.curve(dropped)["epoch"] == [1]
     assert bench.status(kept) is JobStatus.succeeded
+
+
+def test_a_paused_member_leaves_its_pack_uncharged_and_trains_again_when_resumed(bench: Bench) -> None:
+    kept, dropped = bench.submit(SMALL, SMALL | {"seed": 1, "max_attempts": 1})
+
+    def script(trainer: Scripted, order: Order) -> Sequence[Report | Exception]:
+        if isinstance(order, Cancel):
+            assert order.ids == (dropped,)
+            return [Ended(id=dropped, end="cancelled"), points(kept, 2, 3), done(trainer, kept)]
+        if len(order.jobs) == 1:
+            return succeeds(trainer, order)
+        bench.store.request_pause(dropped, owner="ada", actor="ada")
+        return [points(kept, 1), points(dropped, 1)]
+
+    supervisor = bench.supervisor(script)
+    supervisor.drain()
+    assert bench.status(dropped) is JobStatus.paused
+    assert bench.store.curve(dropped)["epoch"] == [1]
+    assert bench.status(kept) is JobStatus.succeeded
+    bench.store.resume(dropped, owner="ada", actor="ada")
+    supervisor.drain()
+    assert bench.status(dropped) is JobStatus.succeeded
+    assert bench.store.curve(dropped)["epoch"] == [1, 2, 3]
 
 
 def test_a_job_that_trains_too_long_fails_with_timeout(bench: Bench) -> None:

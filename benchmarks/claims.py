@@ -1,0 +1,279 @@
+"""How fast jobs are claimed from a long queue, with priorities and fair share between owners, and how fast it is read.
+
+`python -m benchmarks.claims [--quick] [--write] [--jobs 1000000] [--claimers 8] [--seconds 20] [--server URL]`. The
+claimers are processes; each takes pack after pack and ends none, so that what runs grows all the while. Every statement
+is explained, too: the script stops when one of them reads the table of jobs from end to end.
+"""
+
+import argparse
+import os
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from multiprocessing import get_context
+from multiprocessing.synchronize import Barrier
+from typing import Any
+
+import psutil
+from sqlalchemy import Engine, create_engine, event, text
+from sqlalchemy.exc import OperationalError
+
+from spec.job import JobSpec
+from spec.states import JobStatus
+from store import db
+from store.jobs import JobFilter, JobStore
+from store.queue import Queue
+from store.workers import WorkerRecord, WorkerStore
+
+from .backlog import OWNERS, SHAPES, backlog
+from .machine import about
+from .tables import PAGE, replace_section, table
+
+SERVER = "postgresql+psycopg://postgres@127.0.0.1:5432/postgres"
+PACK = 16
+READS = 200
+LEASE_S = 3600.0
+
+_start: Barrier
+"""In a claimer's process: where all claimers wait for each other."""
+
+
+@dataclass(frozen=True)
+class Cpu:
+    """Processor time: of the process that asks, and of PostgreSQL's process that answers it."""
+
+    ours_s: float
+    theirs_s: float
+
+    def __add__(self, other: "Cpu") -> "Cpu":
+        return Cpu(self.ours_s + other.ours_s, self.theirs_s + other.theirs_s)
+
+    def __sub__(self, other: "Cpu") -> "Cpu":
+        return Cpu(self.ours_s - other.ours_s, self.theirs_s - other.theirs_s)
+
+
+@dataclass(frozen=True)
+class Taken:
+    """What one claimer took, and how long each claim lasted."""
+
+    job_ids: list[str]
+    seconds: list[float]
+    cpu: Cpu
+
+
+class Meter:
+    """The processor time of a process that asks one question after the other, over one connection."""
+
+    def __init__(self, engine: Engine) -> None:
+        with engine.connect() as connection:
+            pid = connection.execute(text("SELECT pg_backend_pid()")).scalar_one()
+        self._backend = psutil.Process(pid)
+
+    def read(self) -> Cpu:
+        """So far."""
+        theirs = self._backend.cpu_times()
+        return Cpu(time.process_time(), theirs.user + theirs.system)
+
+
+@dataclass(frozen=True)
+class Timed:
+    """A row of the table."""
+
+    what: str
+    seconds: list[float]
+    cpu: Cpu
+    elapsed_s: float | None = None
+    jobs: int | None = None
+
+    def cells(self) -> list[str]:
+        """What it did in a second, the time it took at the median and for one in a hundred, and what it cost."""
+        times = len(self.seconds)
+        rate = "-" if self.elapsed_s is None else f"{times / self.elapsed_s:,.0f}"
+        jobs = "-" if self.elapsed_s is None or self.jobs is None else f"{self.jobs / self.elapsed_s:,.0f}"
+        lasted = [_quantile(self.seconds, share) for share in (0.5, 0.99)]
+        spent = [self.cpu.theirs_s / times, self.cpu.ours_s / times]
+        return [self.what, rate, jobs, *(f"{1e3 * seconds:.1f}" for seconds in (*lasted, *spent))]
+
+
+def claims(engine: Engine, claimers: int, seconds: float) -> Timed:
+    """Claimers at work side by side. Raises `ClaimedTwiceError` when two got the same job."""
+    context = get_context("spawn")
+    with ProcessPoolExecutor(claimers, context, initializer=_meet, initargs=(context.Barrier(claimers),)) as pool:
+        url = engine.url.render_as_string(hide_password=False)
+        takings = list(pool.map(partial(_claim, url, seconds), range(claimers)))
+    taken = Counter(job_id for taking in takings for job_id in taking.job_ids)
+    twice = [job_id for job_id, count in taken.items() if count > 1]
+    with engine.connect() as connection:
+        started = connection.execute(text("SELECT count(*) FROM job_event WHERE to_status = 'running'")).scalar_one()
+    if twice or started < taken.total():
+        raise ClaimedTwiceError(f"{len(twice)} jobs were claimed twice; {started} starts for {taken.total()} jobs")
+    lasted = [each for taking in takings for each in taking.seconds]
+    cpu = sum((taking.cpu for taking in takings), Cpu(0.0, 0.0))
+    return Timed(f"claim a pack, {claimers} at once", lasted, cpu, seconds, taken.total())
+
+
+def _meet(barrier: Barrier) -> None:
+    global _start  # noqa: PLW0603 - a barrier reaches a process of a pool in no other way
+    _start = barrier
+
+
+def _claim(url: str, seconds: float, number: int) -> Taken:
+    """Claim pack after pack; the first one is not timed, for what is loaded and planned with it."""
+    engine = db.connect(url)
+    take = partial(JobStore(engine).claim, worker=f"claimer-{number}", device="cpu", limit=PACK, lease_s=LEASE_S)
+    job_ids, lasted = list[str](), list[float]()
+    take()
+    meter = Meter(engine)
+    _start.wait()
+    began, spent = time.perf_counter(), meter.read()
+    while (before := time.perf_counter()) < began + seconds:
+        job_ids.extend(claim.job_id for claim in take())
+        lasted.append(time.perf_counter() - before)
+    spent = meter.read() - spent
+    engine.dispose()
+    return Taken(job_ids, lasted, spent)
+
+
+def reads(engine: Engine, times: int) -> list[Timed]:
+    """What users ask of a queue so long, one question after the other."""
+    store, queue, somewhere = JobStore(engine), Queue(engine), _some_jobs(engine, times)
+    page, ask = partial(store.page, limit=50), partial(_timed, Meter(engine))
+    waiting = JobFilter(status=JobStatus.queued)
+    spec = JobSpec.model_validate({"dataset": "digits"})
+    return [
+        ask("submit a job", (partial(store.submit, [spec], owner=f"owner-{n % OWNERS}") for n in range(times))),
+        ask("show a job", (partial(store.get, job_id, owner=owner) for job_id, owner in somewhere)),
+        ask("its place in the queue, and why it waits", (partial(queue.place, job_id) for job_id, _ in somewhere)),
+        ask("list an owner's newest 50 jobs", (partial(page, JobFilter(), owner=owner) for _, owner in somewhere)),
+        ask(
+            "the 50 that follow somewhere in the middle",
+            (partial(page, JobFilter(), owner=owner, after=job_id) for job_id, owner in somewhere),
+        ),
+        ask("an owner's newest 50 that wait", (partial(page, waiting, owner=owner) for _, owner in somewhere)),
+        ask("the whole queue, counted", (queue.overview for _ in range(max(times // 20, 1)))),
+    ]
+
+
+def _some_jobs(engine: Engine, count: int) -> list[tuple[str, str]]:
+    """Jobs that wait, from all over the queue, with their owners."""
+    chosen = text("SELECT id, owner FROM job TABLESAMPLE BERNOULLI (5) REPEATABLE (1) WHERE status = 'queued' LIMIT :n")
+    with engine.connect() as connection:
+        return [(row.id, row.owner) for row in connection.execute(chosen, {"n": count})]
+
+
+def _timed(meter: Meter, what: str, questions: Iterable[Callable[[], object]]) -> Timed:
+    lasted, spent = [], meter.read()
+    for ask in questions:
+        before = time.perf_counter()
+        ask()
+        lasted.append(time.perf_counter() - before)
+    return Timed(what, lasted, meter.read() - spent)
+
+
+def explain(engine: Engine) -> set[str]:
+    """The indexes of jobs that these questions use. Raises `SequentialScanError` when one goes without."""
+    store, queue = JobStore(engine), Queue(engine)
+    ((job_id, owner),) = _some_jobs(engine, 1)
+    said: list[tuple[str, Any]] = []
+
+    def note(_connection: object, _cursor: object, statement: str, parameters: Any, *_: object) -> None:
+        said.append((statement, parameters))
+
+    event.listen(engine, "before_cursor_execute", note)
+    (head, *_) = store.claim(worker="claimer-0", device="cpu", limit=PACK, lease_s=LEASE_S)
+    store.admit(worker="claimer-0", device="cpu", beside=head.job_id, limit=1, lease_s=LEASE_S)
+    store.unrung()
+    store.get(job_id, owner=owner)
+    store.page(JobFilter(), owner=owner, after=job_id)
+    store.page(JobFilter(status=JobStatus.queued), owner=owner)
+    queue.place(job_id)
+    queue.overview()
+    event.remove(engine, "before_cursor_execute", note)
+    used = set[str]()
+    with engine.connect() as connection:
+        for statement, parameters in said:
+            plan = [row[0] for row in connection.exec_driver_sql(f"EXPLAIN {statement}", parameters)]
+            if any("Seq Scan on job " in line for line in plan):
+                raise SequentialScanError("\n".join([statement, *plan]))
+            used |= {word for line in plan for word in line.split() if word.startswith(("ix_job_", "pk_job"))}
+        connection.rollback()
+    return used
+
+
+def running(engine: Engine) -> str:
+    """How many jobs run, and how evenly the owners share them."""
+    with engine.connect() as connection:
+        counts = connection.execute(text("SELECT count(*) FROM lease GROUP BY owner")).scalars().all()
+    return f"{sum(counts):,} jobs run in the end, {min(counts)} to {max(counts)} of each of {len(counts)} owners"
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Measure, print, and write when asked to."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.claims", description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="a smoke run: a short queue, says nothing about speed")
+    parser.add_argument("--write", action="store_true", help=f"put the table into {PAGE}")
+    parser.add_argument("--jobs", type=int, default=1_000_000)
+    parser.add_argument("--claimers", type=int, default=8)
+    parser.add_argument("--seconds", type=float, default=20.0)
+    parser.add_argument("--server", default=SERVER, help="a PostgreSQL server on which a database may be made")
+    options = parser.parse_args(arguments)
+    if options.quick:
+        options.jobs, options.claimers, options.seconds = 20_000, 2, 1.0
+    if not _answers(options.server):
+        print(f"claims: not run, for there is no PostgreSQL at {options.server}: name one with --server")
+        return
+    busy = os.getloadavg()[0]
+    with backlog(options.server, options.jobs) as engine:
+        for number in range(options.claimers):
+            WorkerStore(engine).beat(WorkerRecord(f"claimer-{number}", "here", 0, ["cpu"], ["cpu"]))
+        rows = [
+            claims(engine, options.claimers, options.seconds),
+            claims(engine, 1, options.seconds / 4),
+            *reads(engine, READS // 10 if options.quick else READS),
+        ]
+        shared, used = running(engine), explain(engine)
+        with engine.connect() as connection:
+            server = connection.execute(text("SHOW server_version")).scalar_one().split()[0]
+    header = ["", "per second", "jobs per second", "p50 ms", "p99 ms", "CPU ms, PostgreSQL", "CPU ms, ours"]
+    command = f"`python -m benchmarks.claims{' --quick' if options.quick else ''}`"
+    words = (
+        f"{command}: {options.jobs:,} jobs of {OWNERS} owners wait, of {SHAPES} shapes, three priorities and three "
+        f"wishes for a device; packs of at most {PACK}. PostgreSQL {server}, as Debian sets it up, here, "
+        f"on a machine whose load was {busy:.1f} before. {about('sqlalchemy', 'psycopg')}\n\n"
+        f"No job was claimed twice. {shared}. No statement scans the jobs; they use {', '.join(sorted(used))}."
+    )
+    report = f"{words}\n\n{table(header, [row.cells() for row in rows])}"
+    print(report)
+    if options.write:
+        replace_section(PAGE, "claims", report)
+
+
+def _answers(server: str) -> bool:
+    engine = create_engine(server)
+    try:
+        with engine.connect():
+            return True
+    except OperationalError:
+        return False
+    finally:
+        engine.dispose()
+
+
+def _quantile(values: Sequence[float], share: float) -> float:
+    """The value that this share of the values does not exceed."""
+    return sorted(values)[min(int(share * len(values)), len(values) - 1)]
+
+
+class ClaimedTwiceError(Exception):
+    """Two claimers got the same job."""
+
+
+class SequentialScanError(Exception):
+    """A statement reads every job there is."""
+
+
+if __name__ == "__main__":
+    main()

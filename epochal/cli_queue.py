@@ -1,0 +1,48 @@
+"""Commands about the service as a whole: workers, queue."""
+
+import json
+from datetime import UTC, datetime
+
+import typer
+
+from .client import Client
+from .commands import Json, help_of, screen
+from .tables import queue_table, workers_table
+
+
+def register(app: typer.Typer) -> None:
+    """Give `app` these commands."""
+    for command in (workers, queue):
+        app.command(help=help_of(command))(command)
+
+
+def workers(as_json: Json = False) -> None:
+    """List the workers that are up: their slots, and what they train.
+
+    Examples:
+      epochal workers
+      epochal workers --json
+
+    """
+    with Client() as client:
+        found = client.workers()
+    if as_json:
+        typer.echo(json.dumps([worker.model_dump(mode="json") for worker in found], indent=2))
+    else:
+        screen.print(workers_table(found, now=datetime.now(UTC)))
+
+
+def queue(as_json: Json = False) -> None:
+    """Show how long the queue is, who serves it and how fast it moves.
+
+    Examples:
+      epochal queue
+      epochal queue --json
+
+    """
+    with Client() as client:
+        found = client.queue()
+    if as_json:
+        typer.echo(found.model_dump_json(indent=2))
+    else:
+        screen.print(queue_table(found))

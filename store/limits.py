@@ -1,0 +1,87 @@
+"""How much of the queue may be one owner's, and how long it may be."""
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Self
+
+from sqlalchemy import ColumnElement, Connection, func, select
+
+from spec.settings import Settings
+
+from .db import hold
+from .errors import QueueFullError
+from .tables import Job
+from .turns import queued
+
+COUNTED_EVERY_S = 1.0
+"""How often a process counts the whole queue: a million jobs take longer than a submit may."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """What may be queued and run; 0 is no limit."""
+
+    owner_running: int = 0
+    owner_queued: int = 0
+    queue: int = 0
+
+    @classmethod
+    def of(cls, settings: Settings) -> Self:
+        """The limits that the environment sets."""
+        return cls(
+            owner_running=settings.owner_running_limit,
+            owner_queued=settings.owner_queued_limit,
+            queue=settings.queue_limit,
+        )
+
+
+NONE = Limits()
+
+
+class Room:
+    """Room for more jobs in the queue.
+
+    The limit of an owner is exact: submits of one owner wait for each other. That of the whole queue is not: a process
+    knows what it has submitted itself, and of the others what it saw when it last counted, a second ago at most.
+    """
+
+    def __init__(self, limits: Limits, clock: Callable[[], float] = time.monotonic) -> None:
+        self._limits = limits
+        self._clock = clock
+        self._counting = threading.Lock()
+        self._counted_at = float("-inf")
+        self._waiting = 0
+
+    def demand(self, connection: Connection, owner: str, jobs: int) -> None:
+        """Raise `QueueFullError` unless so many more jobs of this owner may wait, until the transaction ends."""
+        if most := self._limits.owner_queued:
+            hold(connection, f"submits of {owner}")
+            if (theirs := _count(connection, Job.owner == owner, most=most)) + jobs > most:
+                raise QueueFullError(
+                    f"You have {theirs} jobs waiting, and an owner may have {most}: "
+                    f"submit {jobs} more when some have started, or cancel some."
+                )
+        if (most := self._limits.queue) and (all_ := self._all(connection, most)) + jobs > most:
+            raise QueueFullError(
+                f"{all_} jobs wait, and the queue takes {most}: submit {jobs} more when some have started."
+            )
+
+    def taken(self, jobs: int) -> None:
+        """So many more jobs wait now."""
+        with self._counting:
+            self._waiting += jobs
+
+    def _all(self, connection: Connection, most: int) -> int:
+        with self._counting:
+            if self._clock() - self._counted_at > COUNTED_EVERY_S:
+                self._waiting = _count(connection, most=most)
+                self._counted_at = self._clock()
+            return self._waiting
+
+
+def _count(connection: Connection, *which: ColumnElement[bool], most: int) -> int:
+    """How many jobs wait that pass, counted no further than `most`."""
+    found = select(Job.id).where(queued(), *which).limit(most).subquery()
+    return connection.execute(select(func.count()).select_from(found)).scalar_one()

@@ -1,0 +1,236 @@
+"""The queue as people see it: where a job stands in it and why, how long it is and how fast it moves."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import cache
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Engine,
+    Integer,
+    Row,
+    ScalarSelect,
+    Select,
+    and_,
+    bindparam,
+    func,
+    select,
+    true,
+)
+
+from .db import now, reading
+from .limits import NONE, Limits
+from .tables import Job, Lease
+from .turns import queued, running, shares
+from .wishes import KINDS, ONE, granted, how_to_grant, kind_of, rivals, words
+from .workers import WorkerRecord, live_workers
+
+FAR = 1000
+"""Jobs ahead, of one owner or of a higher priority, that are counted: whoever has more ahead has no near start."""
+
+RECENT_S = 600.0
+"""How far back the speed of the queue is looked for."""
+
+RECENT_JOBS = 1000
+"""Ended jobs that it is measured by."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a queued job stands: 1 is next, None is far; why it waits; when it may start, if that can be told."""
+
+    position: int | None
+    why: str
+    estimated_start_at: datetime | None
+
+
+@dataclass(frozen=True)
+class Overview:
+    """The whole queue."""
+
+    queued: Mapping[str, int]
+    running: int
+    slots: Mapping[str, int]
+    free_slots: Mapping[str, int]
+    oldest_wait_s: float | None
+    finished_per_min: float
+
+
+class Queue:
+    """Reads the queue, and writes nothing."""
+
+    def __init__(self, engine: Engine, limits: Limits = NONE) -> None:
+        self._engine = engine
+        self._limits = limits
+
+    def place(self, job_id: str) -> Place | None:
+        """Where a job stands and why it waits; None when it does not wait.
+
+        Ahead of it is what would start before it, were all turns from now on of one job, and nothing ended meanwhile.
+        """
+        with reading(self._engine) as connection:
+            job = connection.execute(
+                select(
+                    Job.id,
+                    Job.owner,
+                    Job.priority,
+                    Job.device_wish,
+                    running(Job.owner).scalar_subquery().label("running"),
+                    now().label("at"),
+                ).where(Job.id == job_id, queued())
+            ).first()
+            if job is None:
+                return None
+            ahead = _ahead(connection, job)
+            per_s = _per_s(connection, job.device_wish, job.at)
+            workers = live_workers(connection)
+        position = None if ahead is None else ahead + 1
+        if hopeless := _hopeless(job.device_wish, workers):
+            return Place(position, hopeless, None)
+        slots, free = (_granting(job.device_wish, devices(workers)) for devices in (_slots, _free))
+        why = f"It needs {words(job.device_wish)}; {free} of {slots} are free; {_waiting(ahead)}."
+        most = self._limits.owner_running
+        if most and job.running >= most:
+            return Place(position, f"{why} Its owner has {job.running} jobs running, and may have {most}.", None)
+        if ahead is None:
+            return Place(None, f"{why} That is too far to tell when it starts.", None)
+        if ahead < free:
+            return Place(position, why, job.at)
+        if not per_s:
+            return Place(position, f"{why} No job has ended of late by which to tell when it starts.", None)
+        return Place(position, why, job.at + timedelta(seconds=(ahead + 1) / per_s))
+
+    def warnings(self, wishes: Iterable[str]) -> list[str]:
+        """What will keep jobs that ask for these devices waiting, unless somebody does something."""
+        with reading(self._engine) as connection:
+            workers = live_workers(connection)
+        return list(dict.fromkeys(said for wish in wishes if (said := _hopeless(wish, workers))))
+
+    def overview(self) -> Overview:
+        """The whole queue; to count a long one takes a while."""
+        with reading(self._engine) as connection:
+            waiting = connection.execute(
+                select(Job.device_wish, func.count().label("jobs"), func.min(Job.id).label("oldest"))
+                .where(queued())
+                .group_by(Job.device_wish)
+            ).all()
+            oldest = min((row.oldest for row in waiting), default=None)
+            at = connection.execute(select(now())).scalar_one()
+            submitted = connection.execute(select(Job.created_at).where(Job.id == oldest)).scalar_one_or_none()
+            running_jobs = connection.execute(select(func.count()).select_from(Lease)).scalar_one()
+            per_s = _per_s(connection, "auto", at)
+            workers = live_workers(connection)
+        return Overview(
+            queued=dict.fromkeys(ONE, 0) | {row.device_wish: row.jobs for row in waiting},
+            running=running_jobs,
+            slots={kind: _of_kind(kind, _slots(workers)) for kind in KINDS},
+            free_slots={kind: _of_kind(kind, _free(workers)) for kind in KINDS},
+            oldest_wait_s=None if submitted is None else (at - submitted).total_seconds(),
+            finished_per_min=60.0 * per_s,
+        )
+
+
+def _ahead(connection: Connection, job: Row[str, str, int, str, int, datetime]) -> int | None:
+    """Jobs that would start before this one; None when they are too many to count.
+
+    First what has a higher priority. Then, of an owner who has fewer running by then, as many as make the two equal;
+    and one more if it was submitted earlier.
+    """
+    own, others = _rivals(job.device_wish)
+    asked = {"owner": job.owner, "priority": job.priority, "id": job.id, "most": FAR + 1}
+    higher, own_higher, own_older = connection.execute(own, asked).one()
+    if max(higher, own_older) > FAR:
+        return None
+    mine = job.running + own_higher + own_older
+    most = min(mine, FAR) + 1
+    ahead: int = higher + own_older
+    for started, waiting, waiting_longer in connection.execute(others, asked | {"most": most}):
+        lead = mine - started
+        if lead >= 0:
+            ahead += min(waiting, lead) + (waiting_longer > lead)
+    return None if most > FAR and ahead > FAR else ahead
+
+
+@cache
+def _rivals(wish: str) -> tuple[Select[int, int, int], Select[int, int, int]]:
+    """What is counted of the jobs that compete with one that has this wish: ahead of it, and of each other owner."""
+    rival = and_(queued(), Job.device_wish.in_(rivals(wish)))
+    higher = and_(rival, Job.priority > bindparam("priority"))
+    equal, older = and_(rival, Job.priority == bindparam("priority")), Job.id < bindparam("id")
+    share = shares()
+    own, theirs = Job.owner == bindparam("owner"), Job.owner == share.c.owner
+    ahead = select(_counted(higher), _counted(higher, own), _counted(equal, own, older))
+    # Of theirs, what has a higher priority runs by then.
+    started = share.c.running + _counted(higher, theirs)
+    others = select(started, _counted(equal, theirs), _counted(equal, theirs, older)).where(
+        share.c.owner != bindparam("owner")
+    )
+    return ahead, others
+
+
+def _counted(*which: ColumnElement[bool]) -> ScalarSelect[int]:
+    """How many jobs pass, counted no further than `most`."""
+    found = select(Job.id).where(*which).limit(bindparam("most", type_=Integer)).correlate_except(Job).subquery()
+    return select(func.count()).select_from(found).scalar_subquery()
+
+
+def _waiting(ahead: int | None) -> str:
+    match ahead:
+        case None:
+            return f"more than {FAR:,} jobs are ahead of it"
+        case 0:
+            return "it is next"
+        case 1:
+            return "1 job is ahead of it by fair share"
+    return f"{ahead:,} jobs are ahead of it by fair share"
+
+
+def _per_s(connection: Connection, wish: str, at: datetime) -> float:
+    """How many jobs that run where this wish may have ended in a second of late, since the first of them began."""
+    recent = at - timedelta(seconds=RECENT_S)  # a value: no index serves a comparison with a clock that ticks
+    ended = (
+        select(Job.started_at, Job.finished_at)
+        .where(Job.finished_at > recent, Job.started_at.is_not(None))
+        .where(true() if wish.startswith("auto") else Job.device.startswith(wish.partition("*")[0]))
+        .order_by(Job.finished_at.desc())
+        .limit(RECENT_JOBS)
+        .subquery()
+    )
+    jobs, began, first_end = connection.execute(
+        select(func.count(), func.min(ended.c.started_at), func.min(ended.c.finished_at)).select_from(ended)
+    ).one()
+    if not jobs:
+        return 0.0
+    since = first_end if jobs == RECENT_JOBS else max(began, recent)
+    return float(jobs / max((at - since).total_seconds(), 1e-3))
+
+
+def _hopeless(wish: str, workers: Sequence[WorkerRecord]) -> str | None:
+    """Why no worker that lives can ever run a job that asks for this device; None when one can."""
+    if not workers:
+        return "No worker is up: start one with `epochal worker`."
+    if _granting(wish, _slots(workers)):
+        return None
+    return (
+        f"It needs {words(wish)}, and no worker that is up has one: start one with "
+        f"`epochal worker --devices {how_to_grant(wish)}`, or submit the job with other resources."
+    )
+
+
+def _slots(workers: Sequence[WorkerRecord]) -> list[str]:
+    return [name for worker in workers for name in worker.devices]
+
+
+def _free(workers: Sequence[WorkerRecord]) -> list[str]:
+    return [name for worker in workers for name in worker.free_devices]
+
+
+def _granting(wish: str, devices: Iterable[str]) -> int:
+    """How many of these slots fulfil a wish."""
+    return sum(wish in granted(device) for device in devices)
+
+
+def _of_kind(kind: str, devices: Iterable[str]) -> int:
+    return sum(kind_of(device) == kind for device in devices)

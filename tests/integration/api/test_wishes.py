@@ -1,0 +1,79 @@
+"""What users wish of a job that was submitted."""
+
+from typing import Any
+
+import pytest
+
+from spec.states import FailureReason
+
+from .conftest import JOBS, Service, is_problem
+
+
+def test_pause_and_resume_while_it_waits(both: Service) -> None:
+    job_id = both.submit()
+    for _ in range(2):
+        answer = both.ask("POST", f"{JOBS}/{job_id}/pause")
+        assert (answer.status_code, answer.get_json()["status"]) == (200, "paused")
+    links = answer.get_json()["links"]
+    assert {"resume", "cancel"} <= set(links)
+    assert "pause" not in links
+    for _ in range(2):
+        answer = both.ask("POST", links["resume"])
+        assert (answer.status_code, answer.get_json()["status"]) == (200, "queued")
+
+
+def test_pause_while_it_runs(both: Service) -> None:
+    job_id = both.run()
+    for _ in range(2):
+        answer = both.ask("POST", f"{JOBS}/{job_id}/pause")
+        job = answer.get_json()
+        assert (answer.status_code, job["status"], job["pause_requested"]) == (202, "running", True)
+    both.store.requeue(job_id, 1, reason="paused while it ran", charge=False)
+    answer = both.ask("POST", f"{JOBS}/{job_id}/pause")
+    assert (answer.status_code, answer.get_json()["pause_requested"]) == (200, False)
+
+
+@pytest.mark.parametrize(("wish", "done"), [("pause", "paused"), ("resume", "resumed")])
+def test_what_has_ended_stays(both: Service, wish: str, done: str) -> None:
+    job_id = both.run()
+    both.store.fail(job_id, 1, reason=FailureReason.error, message="It broke.")
+    problem = is_problem(both.ask("POST", f"{JOBS}/{job_id}/{wish}"), 409)
+    assert problem["detail"] == f"A job that is failed cannot be {done}."
+
+
+def test_change(both: Service) -> None:
+    job_id = both.submit(name="a", tags={"week": "1"})
+    answer = both.ask("PATCH", f"{JOBS}/{job_id}", json={"priority": 7, "tags": {"week": "2"}})
+    job = answer.get_json()
+    assert (answer.status_code, job["priority"], job["tags"], job["name"]) == (200, 7, {"week": "2"}, "a")
+    assert job["spec"]["priority"] == 0
+    assert both.ask("PATCH", f"{JOBS}/{job_id}", json={"name": None}).get_json()["name"] is None
+    both.ask("POST", f"{JOBS}/{job_id}/cancel")
+    problem = is_problem(both.ask("PATCH", f"{JOBS}/{job_id}", json={"priority": 1}), 409)
+    assert problem["detail"] == "A job that is cancelled cannot be given another priority."
+
+
+@pytest.mark.parametrize(
+    ("body", "path", "message"),
+    [
+        ({}, "", "must name what is to change: priority, name or tags"),
+        ({"priority": 101}, "priority", "must be at most 100; it is 101"),
+        ({"priority": None}, "priority", "must be a whole number"),
+        ({"name": ""}, "name", "must not be empty; it is ''"),
+        ({"tags": {"a b": "c"}}, "tags.a b", "has characters that are not allowed here, as a key"),
+        ({"epochs": 5}, "epochs", "is not a field of this"),
+        ([], "", "must be an object"),
+    ],
+)
+def test_a_change_that_cannot_be(api: Service, body: Any, path: str, message: str) -> None:
+    job_id = api.submit(name="a")
+    problem = is_problem(api.ask("PATCH", f"{JOBS}/{job_id}", json=body), 422)
+    assert problem["errors"] == [{"path": path, "message": message}]
+    assert api.store.get(job_id, owner=None).priority == 0
+
+
+@pytest.mark.parametrize(("method", "wish"), [("POST", "/pause"), ("POST", "/resume"), ("PATCH", "")])
+def test_a_foreign_job_is_not_there(api: Service, method: str, wish: str) -> None:
+    job_id = api.submit()
+    stranger = api.tokens.create(owner="eve")
+    is_problem(api.ask(method, f"{JOBS}/{job_id}{wish}", json={"priority": 1}, token=stranger), 404)

@@ -1,0 +1,88 @@
+"""The workers and the queue over HTTP, and what a queue that is full or has nobody to serve it says."""
+
+from pathlib import Path
+
+import pytest
+
+from store.workers import WorkerRecord, WorkerStore
+
+from .conftest import JOBS, XOR, Service, is_problem, service
+
+
+def up(api: Service, name: str = "w", devices: tuple[str, ...] = ("cpu", "cpu"), free: tuple[str, ...] = ()) -> None:
+    WorkerStore(api.engine).beat(WorkerRecord(name, "host", 1, devices, free))
+
+
+def test_workers_say_what_they_offer_and_what_they_train(both: Service) -> None:
+    up(both, free=("cpu",))
+    both.run()
+    (worker,) = both.ask("GET", "/api/v1/workers").get_json()["workers"]
+    assert worker.pop("seen_at").endswith("Z")
+    assert worker == {
+        "id": "w",
+        "host": "host",
+        "devices": ["cpu", "cpu"],
+        "free_devices": ["cpu"],
+        "slots": 2,
+        "free_slots": 1,
+        "training": [{"device": "cpu", "jobs": 1, "yours": 1}],
+    }
+    stranger = both.tokens.create(owner="eve")
+    (worker,) = both.ask("GET", "/api/v1/workers", token=stranger).get_json()["workers"]
+    assert worker["training"] == [{"device": "cpu", "jobs": 1, "yours": 0}]
+
+
+def test_the_queue_says_how_long_it_is(both: Service) -> None:
+    up(both, devices=("cpu", "cuda:0"), free=("cuda:0",))
+    both.run()
+    both.submit()
+    queue = both.ask("GET", "/api/v1/queue").get_json()
+    assert queue.pop("oldest_wait_s") >= 0.0
+    assert queue == {
+        "queued": {"auto": 1, "cpu": 0, "cuda": 0},
+        "running": 1,
+        "slots": {"cpu": 1, "cuda": 1},
+        "free_slots": {"cpu": 0, "cuda": 1},
+        "finished_per_min": 0.0,
+    }
+
+
+def test_a_queued_job_says_when_it_starts(both: Service) -> None:
+    up(both, free=("cpu",))
+    place = both.ask("GET", f"{JOBS}/{both.submit()}").get_json()["queue"]
+    assert (place["position"], place["why"]) == (1, "It needs a slot; 1 of 2 are free; it is next.")
+    assert place["estimated_start_at"].endswith("Z")
+
+
+def test_a_job_that_nobody_can_run_is_accepted_with_a_warning(both: Service) -> None:
+    on_gpu = XOR | {"resources": {"device": "cuda"}}
+    up(both)
+    answer = both.ask("POST", JOBS, json=on_gpu)
+    (warning,) = answer.get_json()["warnings"]
+    assert answer.status_code == 201
+    assert warning.startswith("It needs a GPU, and no worker that is up has one:")
+    assert both.ask("POST", f"{JOBS}/bulk", json={"jobs": [XOR, on_gpu, on_gpu]}).get_json()["warnings"] == [warning]
+    assert both.ask("POST", JOBS, json=XOR).get_json()["warnings"] == []
+
+
+@pytest.mark.parametrize(
+    ("limit", "sentence"),
+    [
+        ("EPOCHAL_OWNER_QUEUED_LIMIT", "You have 2 jobs waiting, and an owner may have 2"),
+        ("EPOCHAL_QUEUE_LIMIT", "2 jobs wait, and the queue takes 2"),
+    ],
+)
+def test_a_full_queue_is_a_429_that_says_when_to_ask_again(tmp_path: Path, limit: str, sentence: str) -> None:
+    full = service(tmp_path, **{limit: "2"})
+    try:
+        key = {"Idempotency-Key": "k"}
+        assert full.ask("POST", JOBS, json=XOR, headers=key).status_code == 201
+        full.submit()
+        answer = full.ask("POST", JOBS, json=XOR)
+        assert sentence in is_problem(answer, 429)["detail"]
+        assert int(answer.headers["Retry-After"]) > 0
+        is_problem(full.ask("POST", f"{JOBS}/bulk", json={"jobs": [XOR]}), 429)
+        assert full.ask("POST", JOBS, json=XOR, headers=key).status_code == 200
+        assert full.stored() == 2
+    finally:
+        full.engine.dispose()
