@@ -51,6 +51,12 @@ class Settings(BaseSettings):
         str, Field(description="Devices of a worker: auto, cpu, cpu:4 (four slots), cuda, or cuda:0,cuda:1.")
     ] = "auto"
     lease_s: Annotated[float, Field(gt=0, description="Seconds a worker's claim holds without renewal.")] = 30.0
+    checkpoint_s: Annotated[
+        float, Field(gt=0, description="Seconds between two checkpoints of a job; after each epoch when one takes longer.")
+    ] = 60.0
+    stall_s: Annotated[
+        float, Field(gt=0, description="Seconds after which a trainer that gets no further is killed.")
+    ] = 600.0
     log_level: Annotated[str, Field(pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="Least level logged.")] = "INFO"
 
     @model_validator(mode="after")

@@ -2,6 +2,7 @@
 
 import os
 import uuid
+from contextlib import suppress
 from pathlib import Path
 
 import fsspec
@@ -44,5 +45,15 @@ class Files:
 
     def get(self, path: str) -> bytes:
         """What is stored under `path`, or at an address that `uri` gave. Raises `FileNotFoundError`."""
-        where = path if "://" in path else f"{self._root}/{path}"
-        return bytes(self._fs.cat_file(where))
+        return bytes(self._fs.cat_file(self._where(path)))
+
+    def delete(self, path: str) -> None:
+        """Delete what is stored under `path`, or at an address that `uri` gave, and its folder when that is empty."""
+        with suppress(FileNotFoundError):
+            self._fs.rm_file(self._where(path))
+        if self._local:
+            with suppress(OSError):
+                Path(self._fs._strip_protocol(self._where(path))).parent.rmdir()
+
+    def _where(self, path: str) -> str:
+        return path if "://" in path else f"{self._root}/{path}"

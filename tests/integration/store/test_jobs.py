@@ -14,6 +14,7 @@ from spec.job import JobSpec
 from spec.states import FINISHED, FailureReason, JobStatus, StopReason
 from spec.views import Curve
 from store import db
+from store.checkpoints import CheckpointRecord
 from store.errors import IdempotencyMismatchError, IllegalTransitionError, JobNotFoundError
 from store.jobs import ArtifactRecord, Beat, Claim, Idempotency, JobFilter, JobRecord, JobStore
 from store.tables import Job
@@ -315,8 +316,10 @@ def test_epochs_trained_again_replace_what_the_lost_attempt_told(store: JobStore
 def test_an_attempt_that_resumes_replaces_only_what_it_trains_again(store: JobStore) -> None:
     (mine,) = submit(store)
     (claimed,) = claim(store)
+    kept = CheckpointRecord(epoch=5, uri="file:///checkpoint", sha256="0" * 64)
     for first, last in ((1, 3), (4, 8)):
-        store.renew(worker="w1", beats=[Beat(mine, claimed.attempt, points(first, last, base=10.0))], lease_s=30)
+        told = Beat(mine, claimed.attempt, points(first, last, base=10.0), checkpoint=kept if last == 8 else None)
+        store.renew(worker="w1", beats=[told], lease_s=30)
     store.requeue(mine, claimed.attempt, reason="lost", charge=True)
     (again,) = claim(store)
     store.renew(worker="w1", beats=[Beat(mine, again.attempt, points(6, 7))], lease_s=30)
