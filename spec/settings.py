@@ -52,7 +52,7 @@ class Settings(BaseSettings):
     ] = "auto"
     lease_s: Annotated[float, Field(gt=0, description="Seconds a worker's claim holds without renewal.")] = 30.0
     checkpoint_s: Annotated[
-        float, Field(gt=0, description="Seconds between two checkpoints of a job; after each epoch when one takes longer.")
+        float, Field(gt=0, description="Seconds between two checkpoints of a job; each epoch if one takes longer.")
     ] = 60.0
     stall_s: Annotated[
         float, Field(gt=0, description="Seconds after which a trainer that gets no further is killed.")

@@ -27,8 +27,8 @@ class CheckpointRecord:
     sha256: str
 
 
-def keep(connection: Connection, new: Sequence[tuple[str, int, CheckpointRecord]]) -> None:
-    """Record the newest checkpoint of each of these (job, attempt), and void those that are too many."""
+def keep_checkpoints(connection: Connection, new: Sequence[tuple[str, int, CheckpointRecord]]) -> None:
+    """Record checkpoints, each with its job and attempt, and void those of the jobs that are too many."""
     rows = [
         {"job_id": job_id, "attempt": attempt, "epoch": one.epoch, "uri": one.uri, "sha256": one.sha256}
         for job_id, attempt, one in new
@@ -58,7 +58,7 @@ def keep(connection: Connection, new: Sequence[tuple[str, int, CheckpointRecord]
     )
 
 
-def newest(connection: Connection, ids: Collection[str]) -> Mapping[str, tuple[CheckpointRecord, ...]]:
+def newest_checkpoints(connection: Connection, ids: Collection[str]) -> Mapping[str, tuple[CheckpointRecord, ...]]:
     """The checkpoints of these jobs, newest first."""
     asked = spread(connection, [{"id": job_id} for job_id in ids], id=String()).c
     rows = connection.execute(
@@ -72,7 +72,7 @@ def newest(connection: Connection, ids: Collection[str]) -> Mapping[str, tuple[C
     return found
 
 
-def void(connection: Connection, ids: Collection[str], uris: Collection[str] | None = None) -> None:
+def void_checkpoints(connection: Connection, ids: Collection[str], uris: Collection[str] | None = None) -> None:
     """Hand out no more checkpoints of these jobs; of `uris` only, when given."""
     if not ids:
         return

@@ -53,7 +53,7 @@ class Files:
             self._fs.rm_file(self._where(path))
         if self._local:
             with suppress(OSError):
-                Path(self._fs._strip_protocol(self._where(path))).parent.rmdir()
+                Path(fsspec.core.strip_protocol(self._where(path))).parent.rmdir()
 
     def _where(self, path: str) -> str:
         return path if "://" in path else f"{self._root}/{path}"

@@ -39,8 +39,7 @@ from spec.job import JobSpec
 from spec.states import FINISHED, TRANSITIONS, FailureReason, JobStatus, StopReason
 from spec.views import Curve, Metrics
 
-from . import checkpoints
-from .checkpoints import CheckpointRecord
+from .checkpoints import CheckpointRecord, keep_checkpoints, newest_checkpoints, void_checkpoints
 from .db import now, reading, spread, writing
 from .errors import IdempotencyMismatchError, IllegalTransitionError, JobNotFoundError
 from .tables import Artifact, CurveChunk, Job, JobEvent, Lease, Mirror, Worker
@@ -137,14 +136,14 @@ class Claim:
 class Beat:
     """What a worker has to say about one of its jobs: that it holds it, and what is new since the last beat.
 
-    Points up to the checkpoint's epoch must have been told before, or be told with it.
+    Points up to a checkpoint's epoch must have been told before, or be told with it.
     """
 
     job_id: str
     attempt: int
     points: Curve = field(default_factory=dict)
     epochs_per_s: float | None = None
-    checkpoint: CheckpointRecord | None = None
+    checkpoints: tuple[CheckpointRecord, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -376,7 +375,7 @@ class JobStore:
             if wished == JobStatus.cancelled.value:
                 _tell(connection, [job_id], actor=actor, reason="cancelled while it waited")
                 _owe(connection, [job_id])
-                checkpoints.void(connection, [job_id])
+                void_checkpoints(connection, [job_id])
         job = self.get(job_id, owner=owner)
         if job.status in FINISHED - {JobStatus.cancelled}:
             raise IllegalTransitionError(job.status.value, "cancelled")
@@ -491,7 +490,7 @@ class JobStore:
         _tell(connection, ids, actor=worker, reason=f"claimed on {device}")
         _owe(connection, ids)
         again = [row.id for row in rows if row.attempt > 1]
-        kept = checkpoints.newest(connection, again) if again else {}
+        kept = newest_checkpoints(connection, again) if again else {}
         _rewind(connection, {job_id: kept[job_id][0].epoch if job_id in kept else 0 for job_id in again})
         return [
             Claim(
@@ -529,9 +528,9 @@ class JobStore:
 
     def _append(self, connection: Connection, beats: Sequence[Beat]) -> None:
         """Store new points and checkpoints of jobs whose fence was checked in this transaction."""
-        kept = [(beat.job_id, beat.attempt, beat.checkpoint) for beat in beats if beat.checkpoint is not None]
+        kept = [(beat.job_id, beat.attempt, one) for beat in beats for one in beat.checkpoints]
         if kept:
-            checkpoints.keep(connection, kept)
+            keep_checkpoints(connection, kept)
             got_on = _among(connection, [job_id for job_id, _, _ in kept])
             connection.execute(update(Job).where(got_on, Job.crash_count > 0).values(crash_count=0))
         rows = [
@@ -670,7 +669,7 @@ class JobStore:
             self._append(connection, [Beat(job_id, attempt, points)])
         guard = [Job.id == job_id, Job.attempt == attempt, Job.status == JobStatus.running.value]
         ended = _move(connection, guard, status, actor="worker", reason=reason, finished_at=now(), **values)
-        checkpoints.void(connection, ended)
+        void_checkpoints(connection, ended)
         return bool(ended)
 
     def requeue(
@@ -682,7 +681,7 @@ class JobStore:
         charge: bool,
         crashed: bool = False,
         points: Curve | None = None,
-        checkpoint: CheckpointRecord | None = None,
+        checkpoints: Sequence[CheckpointRecord] = (),
     ) -> bool:
         """Give a running job back to the queue; `charge` counts the attempt. False when it had passed on.
 
@@ -692,7 +691,7 @@ class JobStore:
         with writing(self._engine) as connection:
             freed = _give_up_leases(connection, Lease.job_id == job_id, Lease.attempt == attempt)
             if freed:
-                self._append(connection, [Beat(job_id, attempt, points or {}, checkpoint=checkpoint)])
+                self._append(connection, [Beat(job_id, attempt, points or {}, checkpoints=tuple(checkpoints))])
             return bool(_release(connection, freed, actor="worker", reason=reason, charge=charge, crashed=crashed))
 
     def remark(self, job_id: str, attempt: int, *, reason: str, refused: Collection[str] = ()) -> bool:
@@ -704,7 +703,7 @@ class JobStore:
             held = select(Lease.job_id).where(Lease.job_id == job_id, Lease.attempt == attempt).with_for_update()
             if connection.execute(held).first() is None:
                 return False
-            checkpoints.void(connection, [job_id], refused)
+            void_checkpoints(connection, [job_id], refused)
             _tell(connection, [job_id], actor="worker", reason=reason)
             return True
 
@@ -847,7 +846,7 @@ def _release(
         .returning(Job.id, Job.status)
     ).all()
     _tell(connection, ids, actor=actor, reason=reason)
-    checkpoints.void(connection, [row.id for row in rows if row.status in FINISHED])
+    void_checkpoints(connection, [row.id for row in rows if row.status in FINISHED])
     return [row.status for row in rows]
 
 

@@ -9,12 +9,17 @@ from spec.job import JobSpec
 from spec.states import FailureReason, StopReason
 from spec.views import Curve, Metrics
 
+CHECKPOINTS = "checkpoints"
+"""Where checkpoints lie in a trainer's folder."""
+
 
 class Job(Frozen):
     """A job to train, with its spec exactly as it was submitted."""
 
     id: str
     spec: JobSpec
+    checkpoints: tuple[str, ...] = ()
+    """Files in the trainer's folder to go on from, newest first: the first that can be read is taken."""
 
 
 class Train(Frozen):
@@ -32,6 +37,13 @@ class Cancel(Frozen):
     ids: tuple[str, ...]
 
 
+class Leave(Frozen):
+    """Supervisor: drop these when their epoch has ended and their checkpoints are saved."""
+
+    do: Literal["leave"] = "leave"
+    ids: tuple[str, ...]
+
+
 class Ready(Frozen):
     """Trainer: torch is imported and the device answers."""
 
@@ -44,6 +56,40 @@ class Points(Frozen):
 
     tell: Literal["points"] = "points"
     curves: dict[str, Curve]
+
+
+class Working(Frozen):
+    """Trainer: steps are being done, though no epoch may have ended."""
+
+    tell: Literal["working"] = "working"
+
+
+class Resumed(Frozen):
+    """Trainer: the job goes on after this epoch; 0 when none of its checkpoints could be read."""
+
+    tell: Literal["resumed"] = "resumed"
+    id: str
+    epoch: int
+    refused: dict[str, str]
+    """The files that could not be read, and why."""
+
+
+class Saved(Frozen):
+    """Trainer: a checkpoint lies in its folder; all points up to its epoch were told before."""
+
+    tell: Literal["saved"] = "saved"
+    id: str
+    epoch: int
+    file: str
+
+
+class Unsaved(Frozen):
+    """Trainer: a checkpoint was due and could not be written; training goes on."""
+
+    tell: Literal["unsaved"] = "unsaved"
+    id: str
+    epoch: int
+    message: str
 
 
 class Room(Frozen):
@@ -68,8 +114,8 @@ class Ended(Frozen):
     whole_pack: bool = False
 
 
-Order = Train | Cancel
-Report = Ready | Points | Room | Ended
+Order = Train | Leave | Cancel
+Report = Ready | Points | Working | Resumed | Saved | Unsaved | Room | Ended
 
 _ORDER: TypeAdapter[Order] = TypeAdapter(Annotated[Order, Field(discriminator="do")])
 _REPORT: TypeAdapter[Report] = TypeAdapter(Annotated[Report, Field(discriminator="tell")])

@@ -34,8 +34,8 @@ def checkpoint(epoch: int, attempt: int = 1) -> CheckpointRecord:
 
 
 def beat(store: JobStore, claimed: Claim, first: int, last: int, kept: int | None = None) -> None:
-    one = None if kept is None else checkpoint(kept, claimed.attempt)
-    told = Beat(claimed.job_id, claimed.attempt, points(first, last), checkpoint=one)
+    new = () if kept is None else (checkpoint(kept, claimed.attempt),)
+    told = Beat(claimed.job_id, claimed.attempt, points(first, last), checkpoints=new)
     assert not store.renew(worker="w1", beats=[told], lease_s=30.0).lost
 
 
@@ -84,9 +84,9 @@ def test_a_stale_attempt_records_no_checkpoint(store: JobStore) -> None:
     old = claim(store)
     give_back(store, old)
     new = claim(store)
-    late = Beat(job_id, old.attempt, points(1, 3), checkpoint=checkpoint(3))
+    late = Beat(job_id, old.attempt, points(1, 3), checkpoints=(checkpoint(3),))
     assert store.renew(worker="w1", beats=[late], lease_s=30.0).lost == {job_id}
-    assert not give_back(store, old, checkpoint=checkpoint(3))
+    assert not give_back(store, old, checkpoints=(checkpoint(3),))
     give_back(store, new)
     assert claim(store).checkpoints == ()
 
@@ -131,7 +131,7 @@ def test_what_is_given_back_is_recorded_with_its_last_points_and_its_checkpoint(
     job_id = submit(store)
     claimed = claim(store)
     beat(store, claimed, 1, 4)
-    assert give_back(store, claimed, points=points(5, 6), checkpoint=checkpoint(6))
+    assert give_back(store, claimed, points=points(5, 6), checkpoints=(checkpoint(6),))
     assert store.curve(job_id) == points(1, 6)
     assert claim(store).checkpoints == (checkpoint(6),)
     assert store.curve(job_id) == points(1, 6)

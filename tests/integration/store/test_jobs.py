@@ -318,7 +318,7 @@ def test_an_attempt_that_resumes_replaces_only_what_it_trains_again(store: JobSt
     (claimed,) = claim(store)
     kept = CheckpointRecord(epoch=5, uri="file:///checkpoint", sha256="0" * 64)
     for first, last in ((1, 3), (4, 8)):
-        told = Beat(mine, claimed.attempt, points(first, last, base=10.0), checkpoint=kept if last == 8 else None)
+        told = Beat(mine, claimed.attempt, points(first, last, base=10.0), checkpoints=(kept,) if last == 8 else ())
         store.renew(worker="w1", beats=[told], lease_s=30)
     store.requeue(mine, claimed.attempt, reason="lost", charge=True)
     (again,) = claim(store)

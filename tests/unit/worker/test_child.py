@@ -16,6 +16,9 @@ def train(*ids: str, limit: int = 8) -> Train:
     return Train(jobs=tuple(Job(id=id_, spec=SPEC) for id_ in ids), limit=limit)
 
 
+CHECKPOINT_S = 60.0
+
+
 class Clock:
     def __init__(self) -> None:
         self.now = 100.0
@@ -96,7 +99,7 @@ def test_points_travel_in_batches_four_times_a_second(ear: Ear, tmp_path: Path) 
     from trainer.fit import Point
 
     clock = Clock()
-    telling = Telling(Inbox(), ear.wire, tmp_path, clock)
+    telling = Telling(Inbox(), ear.wire, tmp_path, CHECKPOINT_S, clock)
     telling.epoch_ended([Point(id="a", epoch=1, metrics={"train_loss": 0.5})])
     assert ear.heard() == [Points(curves={"a": {"epoch": [1.0], "train_loss": [0.5]}})]
     telling.epoch_ended([Point(id="a", epoch=2, metrics={"train_loss": 0.4})])
@@ -109,7 +112,7 @@ def test_points_travel_in_batches_four_times_a_second(ear: Ear, tmp_path: Path) 
 
 def test_room_is_told_once_a_second(ear: Ear, tmp_path: Path) -> None:
     clock, inbox = Clock(), Inbox()
-    telling = Telling(inbox, ear.wire, tmp_path, clock)
+    telling = Telling(inbox, ear.wire, tmp_path, CHECKPOINT_S, clock)
     assert telling.admit(3) == []
     assert ear.heard() == []
     clock.now += 1.0
@@ -130,7 +133,7 @@ def test_room_is_told_once_a_second(ear: Ear, tmp_path: Path) -> None:
 def test_a_fault_of_the_pack_is_told_of_every_member(
     ear: Ear, tmp_path: Path, error: Exception, reason: FailureReason
 ) -> None:
-    telling = Telling(Inbox(), ear.wire, tmp_path)
+    telling = Telling(Inbox(), ear.wire, tmp_path, CHECKPOINT_S)
     telling.enter(train("a", "b").jobs)
     telling.fail_rest(error)
     told = ear.heard()
@@ -141,7 +144,7 @@ def test_a_fault_of_the_pack_is_told_of_every_member(
 
 
 def test_a_fault_alone_is_the_members_own(ear: Ear, tmp_path: Path) -> None:
-    telling = Telling(Inbox(), ear.wire, tmp_path)
+    telling = Telling(Inbox(), ear.wire, tmp_path, CHECKPOINT_S)
     telling.enter(train("a").jobs)
     telling.fail_rest(ValueError("no such thing"))
     (told,) = ear.heard()

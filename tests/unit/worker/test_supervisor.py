@@ -13,7 +13,7 @@ from store.jobs import JobStore
 from worker.devices import Device
 from worker.errors import TrainerDied
 from worker.heart import Heart
-from worker.messages import Cancel, Ended, Order, Points, Report, Room, Train
+from worker.messages import Cancel, Ended, Leave, Order, Points, Report, Room, Train
 from worker.process import Trainer
 from worker.supervisor import DEAF_S, Post, Supervisor
 
@@ -93,14 +93,14 @@ def done(trainer: Scripted, job_id: str) -> Ended:
 
 
 def succeeds(trainer: Scripted, order: Order) -> list[Report | Exception]:
-    if isinstance(order, Cancel):
+    if not isinstance(order, Train):
         return []
     return [report for job in order.jobs for report in (points(job.id, 1, 2, 3), done(trainer, job.id))]
 
 
 def drops_when_told(trainer: Scripted, order: Order) -> list[Report | Exception]:
     """Trains one epoch and then for ever, until it is told to drop a member."""
-    if isinstance(order, Cancel):
+    if not isinstance(order, Train):
         return [Ended(id=job_id, end="cancelled") for job_id in order.ids]
     return [points(job.id, 1) for job in order.jobs]
 
@@ -340,7 +340,7 @@ def test_members_go_back_uncharged_when_leases_cannot_be_renewed(bench: Bench) -
     (job_id,) = bench.submit(SMALL | {"max_attempts": 1})
 
     def script(trainer: Scripted, order: Order) -> Sequence[Report | Exception]:
-        if isinstance(order, Train) and any(isinstance(earlier, Cancel) for earlier in trainer.orders):
+        if isinstance(order, Train) and any(isinstance(earlier, Leave) for earlier in trainer.orders):
             return succeeds(trainer, order)
         return drops_when_told(trainer, order)
 
