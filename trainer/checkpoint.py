@@ -9,6 +9,7 @@ import math
 import struct
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from typing import Any
 
 from safetensors import SafetensorError
 from safetensors.torch import load as from_bytes
@@ -22,6 +23,9 @@ from .optim import kind
 
 FORMAT = 1
 """Raised whenever a checkpoint means something else: an older one is refused, and its job begins afresh."""
+
+NOTE = "checkpoint"
+"""Under which name the JSON stands in the file's head."""
 
 ROWS = ("weights", "best", "running", "best_running")
 """A member's rows in its pack beside the optimizer's buffers."""
@@ -55,27 +59,28 @@ class Checkpoint:
 
 def dump(checkpoint: Checkpoint) -> bytes:
     """The checkpoint as a file's content."""
-    note = {"format": str(FORMAT), "progress": json.dumps(asdict(checkpoint.progress))}
-    return to_bytes({name: row.contiguous() for name, row in checkpoint.rows.items()}, note)
+    note = json.dumps({"format": FORMAT, "progress": asdict(checkpoint.progress)})
+    # One entry: safetensors writes several in any order, and the same state is to be the same bytes.
+    return to_bytes({name: row.contiguous() for name, row in checkpoint.rows.items()}, {NOTE: note})
 
 
 def load(content: bytes, spec: JobSpec) -> Checkpoint:
     """The checkpoint in a file's content, for a job like `spec`. Raises `BadCheckpointError`."""
     try:
         note = _note(content)
-        if note["format"] != str(FORMAT):
+        if note["format"] != FORMAT:
             raise BadCheckpointError(f"it has format {note['format']}, and this trainer reads {FORMAT}")
-        checkpoint = Checkpoint(Progress(**json.loads(note["progress"])), from_bytes(content))
+        checkpoint = Checkpoint(Progress(**note["progress"]), from_bytes(content))
     except (SafetensorError, ValueError, KeyError, TypeError, struct.error) as error:
         raise BadCheckpointError(f"it cannot be read: {error}") from error
     _check(checkpoint, spec)
     return checkpoint
 
 
-def _note(content: bytes) -> Mapping[str, str]:
+def _note(content: bytes) -> Mapping[str, Any]:
     """The words in a file's head, which safetensors' own reader of bytes leaves out."""
     (size,) = struct.unpack_from("<Q", content)
-    note: Mapping[str, str] = json.loads(content[8 : 8 + size])["__metadata__"]
+    note: Mapping[str, Any] = json.loads(json.loads(content[8 : 8 + size])["__metadata__"][NOTE])
     return note
 
 

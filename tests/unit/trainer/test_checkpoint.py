@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from spec.job import JobSpec
 from spec.states import StopReason
-from trainer.checkpoint import FORMAT, dump, load
+from trainer.checkpoint import FORMAT, NOTE, dump, load
 from trainer.errors import BadCheckpointError
 from trainer.fit import Entry, fit
 
@@ -139,10 +139,11 @@ def test_a_checkpoint_is_what_was_written() -> None:
     assert asdict(checkpoint.progress).keys() >= {"best", "waited", "plateau"}
 
 
-def with_note(content: bytes, **changes: str) -> bytes:
+def with_note(content: bytes, **changes: object) -> bytes:
     (size,) = struct.unpack_from("<Q", content)
     head = json.loads(content[8 : 8 + size])
-    text = json.dumps({**head, "__metadata__": {**head["__metadata__"], **changes}}).encode()
+    note = {**json.loads(head["__metadata__"][NOTE]), **changes}
+    text = json.dumps({**head, "__metadata__": {NOTE: json.dumps(note)}}).encode()
     return struct.pack("<Q", len(text)) + text + content[8 + size :]
 
 
@@ -151,9 +152,9 @@ FAULTS: dict[str, Callable[[bytes], bytes]] = {
     "no file of ours": lambda content: b"no checkpoint at all",
     "cut off in its head": lambda content: content[:100],
     "cut off in its numbers": lambda content: content[:-1],
-    "older": lambda content: with_note(content, format=str(FORMAT - 1)),
-    "with progress that nobody knows": lambda content: with_note(content, progress='{"epochs_done": 3}'),
-    "with progress that is no JSON": lambda content: with_note(content, progress="{"),
+    "older": lambda content: with_note(content, format=FORMAT - 1),
+    "with progress that nobody knows": lambda content: with_note(content, progress={"epochs_done": 3}),
+    "without progress": lambda content: with_note(content, progress="none"),
 }
 
 
