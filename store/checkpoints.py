@@ -94,6 +94,15 @@ class CheckpointStore:
         with reading(self._engine) as connection:
             return list(connection.execute(select(Checkpoint.uri).where(Checkpoint.void).limit(limit)).scalars())
 
+    def unknown(self, uris: Sequence[str]) -> list[str]:
+        """Those of these addresses that are no checkpoint of any job."""
+        with reading(self._engine) as connection:
+            asked = spread(connection, [{"uri": uri} for uri in uris], uri=String()).c
+            known = set(
+                connection.execute(select(Checkpoint.uri).where(Checkpoint.uri.in_(select(asked.uri)))).scalars()
+            )
+        return [uri for uri in uris if uri not in known]
+
     def forget(self, uris: Collection[str]) -> None:
         """These files are gone."""
         with writing(self._engine) as connection:

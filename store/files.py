@@ -3,6 +3,7 @@
 import os
 import uuid
 from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import fsspec
@@ -54,6 +55,12 @@ class Files:
         if self._local:
             with suppress(OSError):
                 Path(fsspec.core.strip_protocol(self._where(path))).parent.rmdir()
+
+    def older(self, folder: str, than_s: float) -> list[str]:
+        """Addresses of the files below `folder` that nobody has written to for so long."""
+        before = datetime.now(UTC) - timedelta(seconds=than_s)
+        paths = self._fs.find(self._where(folder))
+        return [str(self._fs.unstrip_protocol(path)) for path in paths if self._fs.modified(path) <= before]
 
     def _where(self, path: str) -> str:
         return path if "://" in path else f"{self._root}/{path}"

@@ -10,6 +10,9 @@ from store.files import Files
 from .errors import UnusableCheckpointError
 from .messages import CHECKPOINTS
 
+FOLDER = "checkpoints"
+"""Where they lie in the file store."""
+
 
 class Checkpoints:
     """The checkpoints of the jobs that this worker trains."""
@@ -24,7 +27,7 @@ class Checkpoints:
         """
         content = written.read_bytes()
         written.unlink()
-        path = f"checkpoints/{job_id}/a{attempt}-e{epoch}.safetensors"
+        path = f"{FOLDER}/{job_id}/a{attempt}-e{epoch}.safetensors"
         self._files.put(path, content)
         return CheckpointRecord(epoch, self._files.uri(path), hashlib.sha256(content).hexdigest())
 

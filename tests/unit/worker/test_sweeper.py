@@ -24,6 +24,22 @@ def engine(tmp_path: Path) -> Iterator[Engine]:
     engine.dispose()
 
 
+def test_a_file_that_the_record_does_not_know_is_deleted_when_it_is_old(engine: Engine, tmp_path: Path) -> None:
+    store, files = JobStore(engine), Files((tmp_path / "files").as_uri())
+    store.submit([SPEC], owner="ada")
+    (claim,) = store.claim(worker="w", device="cpu", limit=1, lease_s=30.0)
+    for name in ("known", "lost", ".half-written"):
+        files.put(f"checkpoints/{claim.job_id}/{name}", b"content")
+    files.put("jobs/another/model", b"content")
+    known = CheckpointRecord(1, files.uri(f"checkpoints/{claim.job_id}/known"), "0" * 64)
+    store.renew(worker="w", beats=[Beat(claim.job_id, claim.attempt, checkpoints=(known,))], lease_s=30.0)
+    sweeper = Sweeper(CheckpointStore(engine), files)
+    sweeper.lost(after_s=3600.0)
+    assert len(list((tmp_path / "files" / "checkpoints" / claim.job_id).iterdir())) == 3
+    sweeper.lost(after_s=-1.0)
+    assert {path.name for path in (tmp_path / "files").rglob("*") if path.is_file()} == {"model", "known"}
+
+
 def test_the_files_of_void_checkpoints_are_deleted_and_forgotten(engine: Engine, tmp_path: Path) -> None:
     store, files = JobStore(engine), Files((tmp_path / "files").as_uri())
     store.submit([SPEC], owner="ada")
