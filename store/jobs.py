@@ -42,7 +42,7 @@ from spec.views import Curve, Metrics
 from .checkpoints import CheckpointRecord, keep_checkpoints, newest_checkpoints, void_checkpoints
 from .db import now, reading, spread, writing
 from .errors import IdempotencyMismatchError, IllegalTransitionError, JobNotFoundError
-from .tables import Artifact, CurveChunk, Job, JobEvent, Lease, Mirror, Worker
+from .tables import Artifact, Checkpoint, CurveChunk, Job, JobEvent, Lease, Mirror, Worker
 from .tables import Idempotency as IdempotencyRow
 
 WORKER_LIVES_S = 30.0
@@ -572,6 +572,18 @@ class JobStore:
         )
         chunk = tuple_(CurveChunk.job_id, CurveChunk.attempt, CurveChunk.first_epoch)
         connection.execute(delete(CurveChunk).where(chunk.in_(void)))
+        # So is what was saved of those epochs: a job that began before its newest checkpoint, which could not be read
+        # just then, must not go on from it later, over a gap.
+        connection.execute(
+            update(Checkpoint)
+            .where(
+                Checkpoint.job_id == new.job_id,
+                Checkpoint.attempt < new.attempt,
+                Checkpoint.epoch >= new.first_epoch,
+                not_(Checkpoint.void),
+            )
+            .values(void=True)
+        )
         connection.execute(
             insert(CurveChunk).from_select(
                 ["job_id", "attempt", "first_epoch", "last_epoch", "columns", "at"],

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 from store.checkpoints import CheckpointRecord
@@ -35,17 +36,21 @@ class Checkpoints:
         """Put a checkpoint into a trainer's folder; its path there. Raises `UnusableCheckpointError`."""
         try:
             content = self._files.get(checkpoint.uri)
+            if hashlib.sha256(content).hexdigest() != checkpoint.sha256:
+                why = f"its file is not the one that was written, it has {len(content)} bytes now"
+                raise UnusableCheckpointError(why, for_good=True)
+            (folder / CHECKPOINTS).mkdir(parents=True, exist_ok=True)
+            (folder / CHECKPOINTS / name).write_bytes(content)
         except FileNotFoundError as error:
-            raise UnusableCheckpointError("its file is gone") from error
+            raise UnusableCheckpointError("its file is gone", for_good=True) from error
         except OSError as error:
-            raise UnusableCheckpointError(f"its file cannot be read, {error.strerror or error}") from error
-        if hashlib.sha256(content).hexdigest() != checkpoint.sha256:
-            raise UnusableCheckpointError(f"its file is not the one that was written, it has {len(content)} bytes now")
-        (folder / CHECKPOINTS).mkdir(parents=True, exist_ok=True)
-        (folder / CHECKPOINTS / name).write_bytes(content)
+            raise UnusableCheckpointError(
+                f"its file cannot be copied, {error.strerror or error}", for_good=False
+            ) from error
         return f"{CHECKPOINTS}/{name}"
 
     def discard(self, checkpoints: Iterable[CheckpointRecord]) -> None:
         """Delete files that the record does not know."""
         for checkpoint in checkpoints:
-            self._files.delete(checkpoint.uri)
+            with suppress(OSError):  # the sweeper finds it, later
+                self._files.delete(checkpoint.uri)

@@ -16,6 +16,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -246,6 +247,8 @@ class Telling:
             (self._folder / CHECKPOINTS).mkdir(parents=True, exist_ok=True)
             (self._folder / file).write_bytes(dump(checkpoint))
         except OSError as error:
+            with suppress(OSError):
+                (self._folder / file).unlink()
             return Unsaved(id=job_id, epoch=epoch, message=str(error.strerror or error))
         return Saved(id=job_id, epoch=epoch, file=file)
 

@@ -33,7 +33,11 @@ class TrainerStalled(TrainerDied):
 
 
 class UnusableCheckpointError(WorkerError):
-    """A checkpoint is not in the file store as it was written."""
+    """A checkpoint cannot be fetched from the file store now, or, `for_good`, is not there as it was written."""
+
+    def __init__(self, why: str, *, for_good: bool) -> None:
+        self.for_good = for_good
+        super().__init__(why)
 
 
 def _ending(code: int | None) -> str:

@@ -257,7 +257,7 @@ class Supervisor:
             try:
                 lent.append(self._checkpoints.lend(checkpoint, _lent_name(member, checkpoint), folder))
             except UnusableCheckpointError as error:
-                self._refuse(member, checkpoint, str(error))
+                self._refuse(member, checkpoint, str(error), for_good=error.for_good)
         return tuple(lent)
 
     def _resumed(self, pack: Pack, resumed: Resumed) -> None:
@@ -267,13 +267,13 @@ class Supervisor:
             why = {Path(file).name: message for file, message in resumed.refused.items()}
             for checkpoint in list(member.checkpoints):
                 if (name := _lent_name(member, checkpoint)) in why:
-                    self._refuse(member, checkpoint, why[name])
+                    self._refuse(member, checkpoint, why[name], for_good=True)
 
-    def _refuse(self, member: Member, checkpoint: CheckpointRecord, why: str) -> None:
+    def _refuse(self, member: Member, checkpoint: CheckpointRecord, why: str, *, for_good: bool) -> None:
         member.checkpoints.remove(checkpoint)
         left = f"from that of epoch {member.checkpoints[0].epoch}" if member.checkpoints else "from its beginning"
         reason = f"its checkpoint of epoch {checkpoint.epoch} cannot be used: {why}; it goes on {left}"
-        self._remark(member, reason, refused=[checkpoint.uri])
+        self._remark(member, reason, refused=[checkpoint.uri] if for_good else [])
 
     def _keep(self, pack: Pack, saved: Saved, folder: Path) -> None:
         """Store what the trainer saved; the record hears of it with the next beat."""
@@ -421,4 +421,4 @@ class Supervisor:
 
 def _lent_name(member: Member, checkpoint: CheckpointRecord) -> str:
     """A checkpoint's name in a trainer's folder."""
-    return f"{member.id}-from-{checkpoint.epoch}"
+    return f"{member.id}-from-{Path(checkpoint.uri).name}"

@@ -127,6 +127,19 @@ def test_one_that_falls_back_further_than_the_record_knew_leaves_no_gap(store: J
     assert store.curve(job_id) == points(1, 6)
 
 
+def test_a_checkpoint_that_an_attempt_began_before_is_not_gone_on_from_later(store: JobStore) -> None:
+    job_id = submit(store)
+    claimed = claim(store)
+    beat(store, claimed, 1, 4, kept=4)
+    beat(store, claimed, 5, 8, kept=8)
+    give_back(store, claimed)
+    second = claim(store)
+    beat(store, second, 5, 6)  # the newest could not be read just then, and nobody said so
+    give_back(store, second)
+    assert [one.epoch for one in claim(store).checkpoints] == [4]
+    assert store.curve(job_id) == points(1, 4)
+
+
 def test_what_is_given_back_is_recorded_with_its_last_points_and_its_checkpoint(store: JobStore) -> None:
     job_id = submit(store)
     claimed = claim(store)

@@ -363,7 +363,7 @@ def test_a_beat_is_as_many_statements_for_many_jobs_as_for_one(store: JobStore, 
         with listening(engine) as said:
             assert store.renew(worker="w1", beats=beats, lease_s=30).lost == frozenset()
         numbers.append(len(said))
-    assert numbers[0] == numbers[1] <= 6  # BEGIN is one on SQLite
+    assert numbers[0] == numbers[1] <= 7  # BEGIN is one on SQLite
     assert all(store.curve(it.job_id) == points(1, 2) for it in many)
 
 

@@ -476,7 +476,7 @@ def goes_on_after(epoch: int, refused: int | None = None) -> Answer:
         assert isinstance(order, Train)
         reports: list[Report | Exception] = []
         for job in order.jobs:
-            no = {file: "it has format 0" for file in job.checkpoints if file.endswith(f"-from-{refused}")}
+            no = {file: "it has format 0" for file in job.checkpoints if file.endswith(f"-e{refused}.safetensors")}
             reports.append(Resumed(id=job.id, epoch=epoch, refused=no))
             reports.append(points(job.id, *range(epoch + 1, 4)))
             reports.append(done(trainer, job.id))
@@ -544,6 +544,28 @@ def test_a_broken_checkpoint_falls_back_to_the_one_before_and_says_so(bench: Ben
     (told,) = [event.reason for event in bench.store.events(job_id) if "cannot be used" in event.reason]
     assert "of epoch 2 " in told
     assert told.endswith("it goes on from that of epoch 1")
+
+
+def test_a_checkpoint_that_cannot_be_read_just_now_is_not_thrown_away(bench: Bench) -> None:
+    (job_id,) = bench.submit(SMALL)
+
+    def unreadable(trainer: Scripted, order: Order) -> Sequence[Report | Exception]:
+        def hide() -> None:
+            (file,) = (bench.folder / "files" / "checkpoints").rglob("*-e2.safetensors")
+            file.rename(file.with_suffix(".hidden"))
+            file.mkdir()  # to read it is an error, and not that it is gone
+            trainer.killed = True
+
+        trainer.while_waiting = hide
+        return saves_and_crashes(1, 2)(trainer, order)[:-1]
+
+    bench.supervisor(unreadable, lambda _trainer, _order: [TrainerDied(-9)]).drain()
+    assert len(lent(bench.trainers[1])) == 1
+    assert any("cannot be copied" in event.reason for event in bench.store.events(job_id))
+    with db.writing(bench.engine) as connection:
+        connection.execute(update(tables.Job).values(not_before=None))
+    (claim,) = bench.store.claim(worker="another", device="cpu", limit=1, lease_s=30.0)
+    assert [kept.epoch for kept in claim.checkpoints] == [2, 1]
 
 
 def test_a_checkpoint_that_the_trainer_refuses_is_told_of_and_not_lent_again(bench: Bench) -> None:
