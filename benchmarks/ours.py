@@ -1,10 +1,11 @@
 """Ours in process: the same trials as specs, trained as packs by `trainer.fit`."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import torch
 
 from spec.job import JobSpec
+from trainer.checkpoint import Checkpoint
 from trainer.fit import Entry, Outcome, Point, fit
 from trainer.process import settle
 
@@ -55,6 +56,13 @@ class Watching:
         for point in points:
             self._points[point.id] = self._points.get(point.id, 0) + 1
             self.last[point.id] = dict(point.metrics)
+
+    def checkpoint_due(self) -> Collection[str]:
+        """Nobody."""
+        return ()
+
+    def checkpointed(self, checkpoints: Mapping[str, Checkpoint]) -> None:
+        """Nothing is due, so nothing comes."""
 
     def member_ended(self, outcome: Outcome) -> None:
         """Keep the end."""

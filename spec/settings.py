@@ -56,6 +56,12 @@ class Settings(BaseSettings):
     queue_limit: Annotated[int, Field(ge=0, description="Most jobs that wait, of all owners; 0: any number.")] = (
         1_000_000
     )
+    checkpoint_s: Annotated[
+        float, Field(gt=0, description="Seconds between two checkpoints of a job; each epoch if one takes longer.")
+    ] = 60.0
+    stall_s: Annotated[
+        float, Field(gt=0, description="Seconds after which a trainer that gets no further is killed.")
+    ] = 600.0
     log_level: Annotated[str, Field(pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="Least level logged.")] = "INFO"
 
     @model_validator(mode="after")

@@ -2,6 +2,8 @@
 
 import os
 import uuid
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import fsspec
@@ -44,5 +46,21 @@ class Files:
 
     def get(self, path: str) -> bytes:
         """What is stored under `path`, or at an address that `uri` gave. Raises `FileNotFoundError`."""
-        where = path if "://" in path else f"{self._root}/{path}"
-        return bytes(self._fs.cat_file(where))
+        return bytes(self._fs.cat_file(self._where(path)))
+
+    def delete(self, path: str) -> None:
+        """Delete what is stored under `path`, or at an address that `uri` gave, and its folder when that is empty."""
+        with suppress(FileNotFoundError):
+            self._fs.rm_file(self._where(path))
+        if self._local:
+            with suppress(OSError):
+                Path(fsspec.core.strip_protocol(self._where(path))).parent.rmdir()
+
+    def older(self, folder: str, than_s: float) -> list[str]:
+        """Addresses of the files below `folder` that nobody has written to for so long."""
+        before = datetime.now(UTC) - timedelta(seconds=than_s)
+        paths = self._fs.find(self._where(folder))
+        return [str(self._fs.unstrip_protocol(path)) for path in paths if self._fs.modified(path) <= before]
+
+    def _where(self, path: str) -> str:
+        return path if "://" in path else f"{self._root}/{path}"

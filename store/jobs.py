@@ -19,6 +19,7 @@ from sqlalchemy import (
     and_,
     case,
     delete,
+    false,
     func,
     insert,
     literal,
@@ -37,16 +38,23 @@ from spec.job import JobSpec
 from spec.states import FINISHED, TRANSITIONS, FailureReason, JobStatus, StopReason
 from spec.views import Change, Curve, Metrics
 
+from .checkpoints import CheckpointRecord, keep_checkpoints, newest_checkpoints, void_checkpoints
 from .db import hold, now, reading, spread, writing
 from .errors import IdempotencyMismatchError, IllegalTransitionError, JobNotFoundError
 from .limits import NONE, Limits, Room
-from .tables import Artifact, CurveChunk, Job, JobEvent, Lease, Mirror
+from .tables import Artifact, Checkpoint, CurveChunk, Job, JobEvent, Lease, Mirror
 from .tables import Idempotency as IdempotencyRow
-from .turns import first_turn, next_turn, queued, running
+from .turns import first_turn, next_turn, queued, ready, running
 from .wishes import wish
 
 CLAIM_TRIES = 8
 """Turns a claim takes whose jobs are gone when it reaches for them, before it says that nothing waits."""
+
+CRASHES = 3
+"""A job that took its trainer down so often, alone and without getting on, is kept apart."""
+
+BACKOFF_S = {crashes: min(5.0 * 2.0 ** (crashes - 1), 300.0) for crashes in range(2, CRASHES)}
+"""How long a job waits after so many crashes; after the first it may be an accident, and does not wait."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,16 +127,22 @@ class Claim:
     attempt: int
     spec: JobSpec
     cancel_requested: bool = False
+    checkpoints: tuple[CheckpointRecord, ...] = ()
+    """What it can go on from, newest first."""
 
 
 @dataclass(frozen=True)
 class Beat:
-    """What a worker has to say about one of its jobs: that it holds it, and the epochs since the last beat."""
+    """What a worker has to say about one of its jobs: that it holds it, and what is new since the last beat.
+
+    Points up to a checkpoint's epoch must have been told before, or be told with it.
+    """
 
     job_id: str
     attempt: int
     points: Curve = field(default_factory=dict)
     epochs_per_s: float | None = None
+    checkpoints: tuple[CheckpointRecord, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -344,6 +358,7 @@ class JobStore:
             if wished == JobStatus.cancelled.value:
                 _tell(connection, [job_id], actor=actor, reason="cancelled while it waited")
                 _owe(connection, [job_id])
+                void_checkpoints(connection, [job_id])
         job = self.get(job_id, owner=owner)
         if job.status in FINISHED - {JobStatus.cancelled}:
             raise IllegalTransitionError(job.status.value, "cancelled")
@@ -429,7 +444,7 @@ class JobStore:
         return job
 
     def retry(self, job_id: str, *, owner: str | None, actor: str) -> JobRecord:
-        """Queue a failed job again, with all its attempts. Raises as `request_cancel` does."""
+        """Queue a failed job again, from its first epoch and with all its attempts. Raises as `request_cancel` does."""
         with writing(self._engine) as connection:
             moved = _move(
                 connection,
@@ -438,6 +453,8 @@ class JobStore:
                 actor=actor,
                 reason="asked to try again",
                 spent_attempts=0,
+                crash_count=0,
+                not_before=None,
                 failure_reason=None,
                 failure_message=None,
                 finished_at=None,
@@ -544,13 +561,22 @@ class JobStore:
         )
         _tell(connection, ids, actor=worker, reason=f"claimed on {device}")
         _owe(connection, ids)
+        again = [row.id for row in rows if row.attempt > 1]
+        kept = newest_checkpoints(connection, again) if again else {}
+        _rewind(connection, {job_id: kept[job_id][0].epoch if job_id in kept else 0 for job_id in again})
         return [
-            Claim(row.id, row.attempt, JobSpec.model_validate(row.spec), row.cancel_requested_at is not None)
+            Claim(
+                row.id,
+                row.attempt,
+                JobSpec.model_validate(row.spec),
+                row.cancel_requested_at is not None,
+                kept.get(row.id, ()),
+            )
             for row in sorted(rows, key=lambda row: (-row.priority, row.id))
         ]
 
     def renew(self, *, worker: str, beats: Sequence[Beat], lease_s: float) -> Renewal:
-        """Renew the leases behind `beats` and store their points, in one transaction."""
+        """Renew the leases behind `beats` and store their points and checkpoints, in one transaction."""
         with writing(self._engine) as connection:
             held = spread(
                 connection,
@@ -581,7 +607,12 @@ class JobStore:
         )
 
     def _append(self, connection: Connection, beats: Sequence[Beat]) -> None:
-        """Store new points of jobs whose fence was checked in this transaction."""
+        """Store new points and checkpoints of jobs whose fence was checked in this transaction."""
+        kept = [(beat.job_id, beat.attempt, one) for beat in beats for one in beat.checkpoints]
+        if kept:
+            keep_checkpoints(connection, kept)
+            got_on = _among(connection, [job_id for job_id, _, _ in kept])
+            connection.execute(update(Job).where(got_on, Job.crash_count > 0).values(crash_count=0))
         rows = [
             {
                 "job_id": beat.job_id,
@@ -621,6 +652,18 @@ class JobStore:
         )
         chunk = tuple_(CurveChunk.job_id, CurveChunk.attempt, CurveChunk.first_epoch)
         connection.execute(delete(CurveChunk).where(chunk.in_(void)))
+        # So is what was saved of those epochs: a job that began before its newest checkpoint, which could not be read
+        # just then, must not go on from it later, over a gap.
+        connection.execute(
+            update(Checkpoint)
+            .where(
+                Checkpoint.job_id == new.job_id,
+                Checkpoint.attempt < new.attempt,
+                Checkpoint.epoch >= new.first_epoch,
+                not_(Checkpoint.void),
+            )
+            .values(void=True)
+        )
         connection.execute(
             insert(CurveChunk).from_select(
                 ["job_id", "attempt", "first_epoch", "last_epoch", "columns", "at"],
@@ -717,16 +760,45 @@ class JobStore:
         if points:
             self._append(connection, [Beat(job_id, attempt, points)])
         guard = [Job.id == job_id, Job.attempt == attempt, Job.status == JobStatus.running.value]
-        return bool(_move(connection, guard, status, actor="worker", reason=reason, finished_at=now(), **values))
+        ended = _move(connection, guard, status, actor="worker", reason=reason, finished_at=now(), **values)
+        void_checkpoints(connection, ended)
+        return bool(ended)
 
-    def requeue(self, job_id: str, attempt: int, *, reason: str, charge: bool) -> bool:
+    def requeue(
+        self,
+        job_id: str,
+        attempt: int,
+        *,
+        reason: str,
+        charge: bool,
+        crashed: bool = False,
+        points: Curve | None = None,
+        checkpoints: Sequence[CheckpointRecord] = (),
+    ) -> bool:
         """Give a running job back to the queue; `charge` counts the attempt. False when it had passed on.
 
         A job whose cancel or pause was wished is cancelled or paused instead; one that has no attempt left fails.
+        `crashed` says that it took its trainer down, alone: if it did so again and again without getting on, it is
+        quarantined.
         """
         with writing(self._engine) as connection:
             freed = _give_up_leases(connection, Lease.job_id == job_id, Lease.attempt == attempt)
-            return bool(_release(connection, freed, actor="worker", reason=reason, charge=charge))
+            if freed:
+                self._append(connection, [Beat(job_id, attempt, points or {}, checkpoints=tuple(checkpoints))])
+            return bool(_release(connection, freed, actor="worker", reason=reason, charge=charge, crashed=crashed))
+
+    def remark(self, job_id: str, attempt: int, *, reason: str, refused: Collection[str] = ()) -> bool:
+        """Write an event that changes no state; checkpoints at the addresses `refused` are not handed out again.
+
+        False when the job had passed to somebody else.
+        """
+        with writing(self._engine) as connection:
+            held = select(Lease.job_id).where(Lease.job_id == job_id, Lease.attempt == attempt).with_for_update()
+            if connection.execute(held).first() is None:
+                return False
+            void_checkpoints(connection, [job_id], refused)
+            _tell(connection, [job_id], actor="worker", reason=reason)
+            return True
 
     def reap(self) -> Reaped:
         """Free the jobs whose leases have expired; any number of reapers may run at once."""
@@ -769,8 +841,8 @@ class JobStore:
 
 
 def _companions(owner: str, pack_key: str) -> ColumnElement[bool]:
-    """Queued jobs that may train together: of one shape, and of one owner, who shares no process with another."""
-    return and_(queued(), Job.owner == owner, Job.pack_key == pack_key)
+    """Jobs whose turn may come that may train together: of one shape, and of one owner, who shares no process."""
+    return and_(ready(), Job.owner == owner, Job.pack_key == pack_key)
 
 
 JOBS: Select[Any] = select(Job.__table__, Mirror.run_id, Mirror.experiment_id).outerjoin(
@@ -821,45 +893,85 @@ def _give_up_leases(connection: Connection, *which: ColumnElement[bool]) -> list
     return list(connection.execute(delete(Lease).where(*which).returning(Lease.job_id)).scalars())
 
 
-def _release(connection: Connection, ids: Collection[str], *, actor: str, reason: str, charge: bool) -> list[str]:
+def _release(
+    connection: Connection, ids: Collection[str], *, actor: str, reason: str, charge: bool, crashed: bool = False
+) -> list[str]:
     """Take jobs whose leases have ended from their worker; what became of each.
 
-    It is cancelled if that was wished, fails if it was started too often, is paused if that was wished, and is queued
-    if nothing of this.
+    It is cancelled if that was wished, fails if it crashed or was started too often, is paused if that was wished, and
+    is queued if nothing of this.
     """
     if not ids:
         return []
     spent = Job.spent_attempts if charge else Job.spent_attempts - 1
+    crashes = Job.crash_count + int(crashed)
     unwanted = Job.cancel_requested_at.is_not(None)
-    worn_out = and_(Job.cancel_requested_at.is_(None), spent >= Job.max_attempts)
-    lost = FailureReason.worker_lost
-    became = list(
-        connection.execute(
-            update(Job)
-            .where(_among(connection, ids), Job.status == JobStatus.running.value)
-            .values(
-                status=case(
-                    (unwanted, JobStatus.cancelled.value),
-                    (worn_out, JobStatus.failed.value),
-                    (Job.pause_requested_at.is_not(None), JobStatus.paused.value),
-                    else_=JobStatus.queued.value,
-                ),
-                pause_requested_at=None,
-                spent_attempts=spent,
-                failure_reason=case((worn_out, lost.value), else_=null()),
-                failure_message=case((worn_out, lost.sentence), else_=null()),
-                finished_at=case((or_(unwanted, worn_out), now()), else_=null()),
-                worker=case((or_(unwanted, worn_out), Job.worker), else_=null()),
-                device=case((or_(unwanted, worn_out), Job.device), else_=null()),
-                pack_size=case((or_(unwanted, worn_out), Job.pack_size), else_=null()),
-                rung_at=None,
-                updated_at=now(),
-            )
-            .returning(Job.status)
-        ).scalars()
-    )
+    poisonous = crashes >= CRASHES if crashed else false()
+    worn_out = and_(Job.cancel_requested_at.is_(None), or_(poisonous, spent >= Job.max_attempts))
+    lost, poison = FailureReason.worker_lost, FailureReason.quarantined
+    rows = connection.execute(
+        update(Job)
+        .where(_among(connection, ids), Job.status == JobStatus.running.value)
+        .values(
+            status=case(
+                (unwanted, JobStatus.cancelled.value),
+                (worn_out, JobStatus.failed.value),
+                (Job.pause_requested_at.is_not(None), JobStatus.paused.value),
+                else_=JobStatus.queued.value,
+            ),
+            pause_requested_at=None,
+            spent_attempts=spent,
+            crash_count=crashes,
+            not_before=case({n: now(wait_s) for n, wait_s in BACKOFF_S.items()}, value=crashes) if crashed else None,
+            failure_reason=case((and_(worn_out, poisonous), poison.value), (worn_out, lost.value), else_=null()),
+            failure_message=case(
+                (and_(worn_out, poisonous), f"{poison.sentence} Last: {_clean(reason)}."),
+                (worn_out, f"{lost.sentence} Last: {_clean(reason)}."),
+                else_=null(),
+            ),
+            finished_at=case((or_(unwanted, worn_out), now()), else_=null()),
+            worker=case((or_(unwanted, worn_out), Job.worker), else_=null()),
+            device=case((or_(unwanted, worn_out), Job.device), else_=null()),
+            pack_size=case((or_(unwanted, worn_out), Job.pack_size), else_=null()),
+            rung_at=None,
+            updated_at=now(),
+        )
+        .returning(Job.id, Job.status)
+    ).all()
     _tell(connection, ids, actor=actor, reason=reason)
-    return became
+    void_checkpoints(connection, [row.id for row in rows if row.status in FINISHED])
+    return [row.status for row in rows]
+
+
+def _rewind(connection: Connection, epochs: Mapping[str, int]) -> None:
+    """Void what these jobs told of later epochs than these: they are about to be trained again."""
+    if not epochs:
+        return
+    rows = [{"job_id": job_id, "epoch": epoch} for job_id, epoch in epochs.items()]
+    again = spread(connection, rows, job_id=String(), epoch=Integer()).c
+    told = aliased(CurveChunk)
+    chunk = tuple_(CurveChunk.job_id, CurveChunk.attempt, CurveChunk.first_epoch)
+    void = select(told.job_id, told.attempt, told.first_epoch).where(
+        told.job_id == again.job_id, told.first_epoch > again.epoch
+    )
+    connection.execute(delete(CurveChunk).where(chunk.in_(void)))
+    reaching_over = connection.execute(
+        select(CurveChunk.__table__, again.epoch).where(
+            CurveChunk.job_id == again.job_id, CurveChunk.last_epoch > again.epoch
+        )
+    ).all()
+    for row in reaching_over:
+        left = sum(epoch <= row.epoch for epoch in row.columns["epoch"])
+        connection.execute(
+            update(CurveChunk)
+            .where(chunk == tuple_(row.job_id, row.attempt, row.first_epoch))
+            .values(last_epoch=row.epoch, columns={name: column[:left] for name, column in row.columns.items()})
+        )
+    connection.execute(
+        update(Job)
+        .where(Job.id == again.job_id, Job.epoch > again.epoch)
+        .values(epoch=again.epoch, metrics=null(), epochs_per_s=None)
+    )
 
 
 def _tell(connection: Connection, ids: Collection[str], *, actor: str, reason: str) -> None:

@@ -50,6 +50,10 @@ class Job(Base):
     """The fence: every start raises it, every write of a worker carries it."""
     spent_attempts: Mapped[int] = mapped_column(server_default=text("0"))
     """Starts that count against max_attempts."""
+    crash_count: Mapped[int] = mapped_column(server_default=text("0"))
+    """Times that it took its trainer down while it was alone, since its last checkpoint."""
+    not_before: Mapped[datetime | None]
+    """Nobody claims it before."""
     cancel_requested_at: Mapped[datetime | None]
     pause_requested_at: Mapped[datetime | None]
     """A wish of a running job; a job that is paused has none."""
@@ -153,6 +157,23 @@ class CurveChunk(Base):
     last_epoch: Mapped[int]
     columns: Mapped[dict[str, Any]]
     at: Mapped[datetime] = mapped_column(default=now())
+
+
+class Checkpoint(Base):
+    """A file that a running job can go on from."""
+
+    __tablename__ = "checkpoint"
+
+    job_id: Mapped[str] = mapped_column(ForeignKey("job.id", ondelete="CASCADE"), type_=JobId, primary_key=True)
+    attempt: Mapped[int] = mapped_column(primary_key=True)
+    epoch: Mapped[int] = mapped_column(primary_key=True)
+    uri: Mapped[str]
+    sha256: Mapped[str]
+    void: Mapped[bool] = mapped_column(server_default=text("false"))
+    """It is not handed out any more, and its file may be deleted."""
+    at: Mapped[datetime] = mapped_column(default=now())
+
+    __table_args__ = (Index("ix_checkpoint_void", "job_id", postgresql_where=text("void"), sqlite_where=text("void")),)
 
 
 class Mirror(Base):

@@ -16,9 +16,11 @@ from sqlalchemy import (
     Integer,
     Select,
     SQLColumnExpression,
+    and_,
     func,
     literal,
     literal_column,
+    or_,
     select,
     true,
     union_all,
@@ -53,6 +55,11 @@ class Turn:
 def queued(job: Any = Job) -> ColumnElement[bool]:
     """Which jobs wait. Written into the SQL: a partial index serves no query that leaves the status to a parameter."""
     return cast("ColumnElement[bool]", job.status == literal_column("'queued'"))
+
+
+def ready(job: Any = Job) -> ColumnElement[bool]:
+    """Which of them may start: one that took its trainer down again and again waits a while first."""
+    return and_(queued(job), or_(job.not_before.is_(None), job.not_before <= now()))
 
 
 def running(owner: str | SQLColumnExpression[str]) -> Select[int]:
@@ -120,7 +127,7 @@ def _ordered(wishes: tuple[str, ...], owner_limit: int) -> CTE:
     wish = union_all(*(select(literal(name).label("device")) for name in wishes)).subquery("wish")
     head = (
         select(first.id)
-        .where(queued(first), first.owner == share.c.owner, first.device_wish == wish.c.device)
+        .where(ready(first), first.owner == share.c.owner, first.device_wish == wish.c.device)
         .order_by(first.priority.desc(), first.id)
         .limit(ONE)
         .correlate(share, wish)

@@ -12,7 +12,7 @@ import argparse
 import json
 import re
 import sys
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from itertools import count, groupby
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,7 @@ from spec.job import DETERMINISTIC_MEMBERS, JobSpec
 from spec.sentences import sentences
 from spec.views import Curve
 
+from .checkpoint import Checkpoint
 from .member import Entry, Outcome, Point
 
 PACK_LIMIT = 64
@@ -67,6 +68,13 @@ class Watching:
                 if name in point.metrics
             )
             self._progress.update(self._bars[point.id], completed=point.epoch, losses=losses)
+
+    def checkpoint_due(self) -> Collection[str]:
+        """Nobody: what ends here begins afresh."""
+        return ()
+
+    def checkpointed(self, checkpoints: Mapping[str, Checkpoint]) -> None:
+        """Nothing is due, so nothing comes."""
 
     def member_ended(self, outcome: Outcome) -> None:
         """Keep the outcome, and close its bar."""

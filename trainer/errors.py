@@ -1,4 +1,9 @@
-"""What can keep a job from being trained."""
+"""What can keep a job from being trained.
+
+TrainerError
+├── BadDataError
+└── BadCheckpointError
+"""
 
 
 class TrainerError(Exception):
@@ -7,3 +12,7 @@ class TrainerError(Exception):
 
 class BadDataError(TrainerError):
     """The data set cannot be used for this job."""
+
+
+class BadCheckpointError(TrainerError):
+    """A checkpoint cannot be gone on from."""

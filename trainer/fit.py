@@ -1,6 +1,6 @@
 """Training: the whole loop."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import torch
 
@@ -8,6 +8,7 @@ from spec.dataset import Shipped
 from spec.job import JobSpec
 from spec.states import FailureReason
 
+from .checkpoint import Checkpoint
 from .errors import TrainerError
 from .member import Conductor, Entry, Member, Outcome, Point
 from .pack import Pack
@@ -29,9 +30,11 @@ def fit(
         return
     pack = Pack(entries[0].spec, device, team)
     _join(pack, entries, conductor)
+    del entries  # the checkpoints in them are as large as the pack
     while pack.members:
         _train_epoch(pack, conductor)
         _judge(pack, conductor)
+        _checkpoint(pack, conductor)
         _join(pack, conductor.admit(limit - len(pack.members)), conductor)
 
 
@@ -53,6 +56,13 @@ class _Nobody:
         return ()
 
     def epoch_ended(self, points: Sequence[Point]) -> None:
+        """Nobody listens."""
+
+    def checkpoint_due(self) -> Collection[str]:
+        """Nobody goes on from anything."""
+        return ()
+
+    def checkpointed(self, checkpoints: Mapping[str, Checkpoint]) -> None:
         """Nobody listens."""
 
     def member_ended(self, outcome: Outcome) -> None:
@@ -106,6 +116,13 @@ def _outcome(pack: Pack, member: Member, metrics: dict[str, float], norm: float)
         best_metrics=member.best_metrics if member.spec.restore_best else metrics,
         model=pack.model(member),
     )
+
+
+def _checkpoint(pack: Pack, conductor: Conductor) -> None:
+    """Hand out the checkpoints that are due: a member that begins from its own goes on as if it had never stopped."""
+    due = conductor.checkpoint_due() if pack.members else ()
+    if checkpoints := pack.checkpoints(due):
+        conductor.checkpointed(checkpoints)
 
 
 def _join(pack: Pack, entries: Sequence[Entry], conductor: Conductor) -> None:

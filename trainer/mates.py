@@ -6,13 +6,14 @@ from outside (who begins, who joins, who is cancelled) reaches the first mate, w
 """
 
 import os
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import timedelta
 from typing import TypeVar, cast
 
 import torch
 from torch import Tensor, distributed
 
+from .checkpoint import Checkpoint
 from .fit import Conductor, Entry, Outcome, Point, fit
 
 Said = TypeVar("Said")
@@ -92,6 +93,14 @@ class Leading:
         """Pass it on."""
         self._conductor.epoch_ended(points)
 
+    def checkpoint_due(self) -> Collection[str]:
+        """Ids of members whose checkpoints are wanted now."""
+        return self._mates.told(frozenset(self._conductor.checkpoint_due()))
+
+    def checkpointed(self, checkpoints: Mapping[str, Checkpoint]) -> None:
+        """Pass it on."""
+        self._conductor.checkpointed(checkpoints)
+
     def member_ended(self, outcome: Outcome) -> None:
         """Pass it on."""
         self._conductor.member_ended(outcome)
@@ -114,6 +123,14 @@ class Following:
         return dropped
 
     def epoch_ended(self, points: Sequence[Point]) -> None:
+        """The first mate says it."""
+
+    def checkpoint_due(self) -> Collection[str]:
+        """Those that the first mate saves."""
+        due: Collection[str] = self._mates.told(None)
+        return due
+
+    def checkpointed(self, checkpoints: Mapping[str, Checkpoint]) -> None:
         """The first mate says it."""
 
     def member_ended(self, outcome: Outcome) -> None:

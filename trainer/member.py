@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from typing import Literal, Protocol
 
 from torch import Tensor
@@ -10,6 +10,7 @@ from torch import Tensor
 from spec.job import JobSpec, Plateau
 from spec.states import FailureReason, StopReason
 
+from .checkpoint import Checkpoint, Progress
 from .schedules import share
 
 End = Literal["succeeded", "diverged", "cancelled", "failed"]
@@ -17,10 +18,11 @@ End = Literal["succeeded", "diverged", "cancelled", "failed"]
 
 @dataclass(frozen=True)
 class Entry:
-    """A job that is to be trained."""
+    """A job that is to be trained, from its beginning or from a checkpoint."""
 
     id: str
     spec: JobSpec
+    checkpoint: Checkpoint | None = None
 
 
 @dataclass(frozen=True)
@@ -58,40 +60,44 @@ class Conductor(Protocol):
     def epoch_ended(self, points: Sequence[Point]) -> None:
         """Hear what was measured of every member after an epoch."""
 
+    def checkpoint_due(self) -> Collection[str]:
+        """Ids of members whose checkpoints are wanted now; asked after each epoch."""
+
+    def checkpointed(self, checkpoints: Mapping[str, Checkpoint]) -> None:
+        """Hear the checkpoints that were due, by id, of members that have not ended."""
+
     def member_ended(self, outcome: Outcome) -> None:
         """Hear that a member has left the pack."""
 
 
-class Member:
+class Member(Progress):
     """A job in training. Its weights are a row of its pack; all else that is its own is here."""
 
     def __init__(self, entry: Entry) -> None:
+        self.checkpoint = entry.checkpoint
+        super().__init__(**({} if self.checkpoint is None else asdict(self.checkpoint.progress)))
         self.id, self.spec = entry.id, entry.spec
-        self.epoch = 0
-        self.steps = 0
-        self.best_epoch = 0
-        self.best_metrics: Mapping[str, float] = {}
-        self._best = math.inf
-        self._waited = 0
-        self._plateau = 1.0
-        self._plateau_best = math.inf
-        self._plateau_waited = 0
+
+    @property
+    def progress(self) -> Progress:
+        """How far it is now, apart from what comes."""
+        return Progress(**{field.name: getattr(self, field.name) for field in fields(Progress)})
 
     @property
     def rate(self) -> float:
         """The learning rate of the epoch that comes next."""
         spec = self.spec
-        return spec.learning_rate * share(spec.schedule, self.epoch + 1, spec.epochs) * self._plateau
+        return spec.learning_rate * share(spec.schedule, self.epoch + 1, spec.epochs) * self.plateau
 
     def measure(self, metrics: Mapping[str, float]) -> bool:
         """Take in what an epoch measured; whether it was the best so far."""
         watched = self.spec.watched
         value = -metrics[watched] if watched.endswith("accuracy") else metrics[watched]
         self._wait_on_plateau(value)
-        if not value < self._best - self.spec.min_delta:
-            self._waited += 1
+        if not value < self.best - self.spec.min_delta:
+            self.waited += 1
             return False
-        self._best, self._waited = value, 0
+        self.best, self.waited = value, 0
         self.best_epoch, self.best_metrics = self.epoch, metrics
         return True
 
@@ -104,7 +110,7 @@ class Member:
             return StopReason.converged
         if self.epoch >= self.spec.epochs:
             return StopReason.max_epochs
-        if self.spec.patience is not None and self._waited >= self.spec.patience:
+        if self.spec.patience is not None and self.waited >= self.spec.patience:
             return StopReason.early_stopping
         return None
 
@@ -113,9 +119,9 @@ class Member:
         schedule = self.spec.schedule
         if not isinstance(schedule, Plateau):
             return
-        if value < self._plateau_best - 1e-4 * abs(self._plateau_best if math.isfinite(self._plateau_best) else 0.0):
-            self._plateau_best, self._plateau_waited = value, 0
+        if value < self.plateau_best - 1e-4 * abs(self.plateau_best if math.isfinite(self.plateau_best) else 0.0):
+            self.plateau_best, self.plateau_waited = value, 0
             return
-        self._plateau_waited += 1
-        if self._plateau_waited > schedule.patience:
-            self._plateau, self._plateau_waited = self._plateau * schedule.factor, 0
+        self.plateau_waited += 1
+        if self.plateau_waited > schedule.patience:
+            self.plateau, self.plateau_waited = self.plateau * schedule.factor, 0

@@ -18,6 +18,7 @@ from torch import Tensor
 
 from spec.job import DETERMINISTIC_MEMBERS, JobSpec, Precision
 
+from .checkpoint import ROWS, Checkpoint
 from .data import Split, split
 from .errors import BadDataError
 from .feed import Batch, DeviceFeed, Dropout, Feed, Rows
@@ -106,7 +107,13 @@ class Pack:
         for name in self._buffers:
             starts = torch.tensor([[first_buffer(member.spec, name)] for member in members], dtype=torch.float64)
             rows[name] = starts.expand_as(weights)
-        return {name: values.to(device=self._device, dtype=self._dtype, copy=True) for name, values in rows.items()}
+        rows = {name: values.to(device=self._device, dtype=self._dtype, copy=True) for name, values in rows.items()}
+        for row, member in enumerate(members):
+            if member.checkpoint is not None:
+                for name, kept in member.checkpoint.rows.items():
+                    rows[name][row] = kept
+                member.checkpoint = None  # it is as large as the rows
+        return rows
 
     def _arrange(self, staying: Sequence[int]) -> None:
         """Keep these rows, and lay out anew all that depends on who is in the pack."""
@@ -292,6 +299,18 @@ class Pack:
             rows = torch.tensor(chosen, device=self._device)
             for best, now in (("best", "weights"), ("best_running", "running")):
                 self._state[best].index_copy_(0, rows, self._state[now].index_select(0, rows))
+
+    def checkpoints(self, ids: Collection[str]) -> dict[str, Checkpoint]:
+        """What these members go on from, on the CPU; between two epochs."""
+        chosen = [member for member in self.members if member.id in ids]
+        if not chosen:
+            return {}
+        rows = torch.tensor([self._row(member) for member in chosen], device=self._device)
+        kept = {name: self._state[name].index_select(0, rows).cpu() for name in (*ROWS, *self._buffers)}
+        return {
+            member.id: Checkpoint(member.progress, {name: values[place] for name, values in kept.items()})
+            for place, member in enumerate(chosen)
+        }
 
     def model(self, member: Member) -> dict[str, Tensor]:
         """The member's arrays by name, on the CPU: of its best epoch, or of its last."""

@@ -18,6 +18,7 @@ from celery import Celery
 
 from spec.settings import BadSettingsError, Settings
 from store import db
+from store.checkpoints import CheckpointStore
 from store.doorbell import Doorbell
 from store.errors import StoreError
 from store.files import Files
@@ -35,6 +36,7 @@ from .process import TrainerProcess
 from .reaper import Reaper
 from .slots import Slots
 from .supervisor import Post, Supervisor
+from .sweeper import Sweeper
 
 log = logging.getLogger("worker")
 
@@ -69,15 +71,20 @@ class Worker:
         self._heart = Heart(store, worker=self.name, lease_s=settings.lease_s)
         doorbell = Doorbell(settings.broker_url)
         self._reaper = Reaper(store, doorbell)
+        files = Files(settings.files_url)
+        self._sweeper = Sweeper(CheckpointStore(engine), files)
         post = Post(
             worker=self.name,
             store=store,
-            files=Files(settings.files_url),
+            files=files,
             heart=self._heart,
-            start_trainer=lambda device: TrainerProcess.start(device, dict(os.environ), settings.log_level),
+            start_trainer=lambda device: TrainerProcess.start(
+                device, dict(os.environ), settings.log_level, settings.checkpoint_s
+            ),
             ring=doorbell.ring,
             announce=self._beat,
             sizes=PackSizes(settings.pack_limit),
+            stall_s=settings.stall_s,
         )
         self.slots = Slots([Supervisor(device, post) for device in devices])
         self._app = create_app(settings.broker_url)
@@ -93,6 +100,7 @@ class Worker:
             "heart": lambda: self._heart.run(self._stopped),
             "guard": lambda: self._heart.run_guard(self._stopped),
             "reaper": lambda: self._reaper.run(self._stopped),
+            "sweeper": lambda: self._sweeper.run(self._stopped),
             "register": self._register,
             "bells": lambda: hear_bells(self._app, len(self.slots), self._told_to_stop),
         }

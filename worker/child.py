@@ -13,6 +13,7 @@ import ctypes
 import logging
 import math
 import os
+import resource
 import shutil
 import signal
 import sys
@@ -20,19 +21,39 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
+from spec.job import JobSpec
+from spec.price import price
 from spec.states import FailureReason
 from spec.views import Curve, Metrics
 
 from . import messages
-from .messages import Cancel, Ended, Job, Measured, Points, Ready, Report, Room, Train
+from .messages import (
+    CHECKPOINTS,
+    Cancel,
+    Ended,
+    Job,
+    Leave,
+    Measured,
+    Points,
+    Ready,
+    Report,
+    Resumed,
+    Room,
+    Saved,
+    Train,
+    Unsaved,
+    Working,
+)
 
 if TYPE_CHECKING:
     import torch
 
+    from trainer.checkpoint import Checkpoint
     from trainer.fit import Entry, Outcome, Point
     from trainer.mates import Mates
 
@@ -42,6 +63,12 @@ _PR_SET_PDEATHSIG = 1
 
 TELL_EVERY_S = 0.25
 """Points are told four times a second: more would cost the training loop, less would make curves jerk."""
+
+WORKING_EVERY_S = 1.0
+"""How often the trainer says that it has not stalled."""
+
+CHECKPOINTS_SHARE = 0.02
+"""Most of the training time that may go into checkpoints; where they take long, they are further apart."""
 
 
 class Wire:
@@ -62,7 +89,9 @@ class Inbox:
     def __init__(self) -> None:
         self._changed = threading.Condition()
         self._waiting: deque[Job] = deque()
-        self._cancelled: frozenset[str] = frozenset()  # replaced, never changed: the training loop reads it unlocked
+        # These two are replaced, never changed: the training loop reads them unlocked.
+        self._cancelled: frozenset[str] = frozenset()
+        self._leaving: frozenset[str] = frozenset()
         self.limit = 1
 
     def put(self, order: messages.Order) -> None:
@@ -71,8 +100,11 @@ class Inbox:
             match order:
                 case Train():
                     self._waiting.extend(order.jobs)
-                    self._cancelled -= {job.id for job in order.jobs}  # a new attempt begins without old wishes
+                    again = {job.id for job in order.jobs}  # a new attempt begins without old wishes
+                    self._cancelled, self._leaving = self._cancelled - again, self._leaving - again
                     self.limit = order.limit
+                case Leave():
+                    self._leaving |= set(order.ids)
                 case Cancel():
                     self._cancelled |= set(order.ids)
             self._changed.notify_all()
@@ -91,10 +123,20 @@ class Inbox:
         """Jobs to drop."""
         return self._cancelled
 
+    def leaving(self) -> frozenset[str]:
+        """Jobs to drop as soon as their checkpoints are saved."""
+        return self._leaving
+
+    def drop(self, ids: Collection[str]) -> None:
+        """Drop these now, as if that had been said."""
+        with self._changed:
+            self._cancelled |= set(ids)
+
     def forget(self) -> None:
         """Drop the cancels of a pack that is over."""
         with self._changed:
-            self._cancelled &= {job.id for job in self._waiting}
+            waiting = {job.id for job in self._waiting}
+            self._cancelled, self._leaving = self._cancelled & waiting, self._leaving & waiting
 
 
 class Telling:
@@ -105,6 +147,7 @@ class Telling:
         inbox: Inbox,
         wire: Wire,
         folder: Path,
+        checkpoint_s: float,
         clock: Callable[[], float] = time.monotonic,
         memory_used: Callable[[], int] = lambda: 0,
     ) -> None:
@@ -115,7 +158,9 @@ class Telling:
         self._memory_used = memory_used
         self._measured = False
         self._told_at = -math.inf
-        self._room_told_at = clock()
+        self._room_told_at = self._working_told_at = clock()
+        self._checkpoint_s = self._next_checkpoint_s = checkpoint_s
+        self._checkpoint_asked_at = self._checkpointed_at = clock()
         self._untold: dict[str, Curve] = {}
         self._jobs: dict[str, Job] = {}
 
@@ -133,11 +178,14 @@ class Telling:
         from trainer.fit import Entry
 
         self._jobs.update({job.id: job for job in jobs})
-        return [Entry(id=job.id, spec=job.spec) for job in jobs]
+        return [Entry(id=job.id, spec=job.spec, checkpoint=self._checkpoint(job)) for job in jobs]
 
     def cancelled(self) -> Collection[str]:
         """Jobs to drop; polled between chunks of steps."""
         self._tell_points()
+        if self._clock() - self._working_told_at >= WORKING_EVERY_S:
+            self._working_told_at = self._clock()
+            self._wire.tell(Working())
         return self._inbox.cancelled()
 
     def epoch_ended(self, points: Sequence["Point"]) -> None:
@@ -152,6 +200,24 @@ class Telling:
             for name, value in _finite(point.metrics).items():
                 curve.setdefault(name, []).append(value)
         self._tell_points()
+
+    def checkpoint_due(self) -> Collection[str]:
+        """Everybody now and then, and whoever leaves."""
+        self._checkpoint_asked_at = self._clock()
+        if self._checkpoint_asked_at - self._checkpointed_at >= self._next_checkpoint_s:
+            return self._jobs.keys()
+        return self._inbox.leaving()
+
+    def checkpointed(self, checkpoints: Mapping[str, "Checkpoint"]) -> None:
+        """Write the checkpoints and tell of them, after the points before them: no curve may have a gap."""
+        self._tell_points(now=True)
+        for job_id, checkpoint in checkpoints.items():
+            self._wire.tell(self._saved(job_id, checkpoint))
+        self._inbox.drop(self._inbox.leaving() & checkpoints.keys())
+        if checkpoints.keys() == self._jobs.keys():
+            self._checkpointed_at = self._clock()
+            taken = self._checkpointed_at - self._checkpoint_asked_at
+            self._next_checkpoint_s = max(self._checkpoint_s, taken / CHECKPOINTS_SHARE)
 
     def member_ended(self, outcome: "Outcome") -> None:
         """Write the model, then say that the member is done."""
@@ -177,8 +243,10 @@ class Telling:
         reason = FailureReason.out_of_memory if _is_memory(error) else FailureReason.error
         message = f"{type(error).__name__}: {error}"[:2000]
         shared = len(self._jobs) > 1
-        for job_id in list(self._jobs):
+        for job_id, job in list(self._jobs.items()):
             del self._jobs[job_id]
+            if reason is FailureReason.out_of_memory and not shared:
+                message = f"{_need(job.spec)} {message}"
             self._wire.tell(Ended(id=job_id, end="failed", failure_reason=reason, message=message, whole_pack=shared))
 
     def _save(self, outcome: "Outcome", job: Job) -> tuple[str, ...]:
@@ -188,6 +256,37 @@ class Telling:
         folder.mkdir(parents=True, exist_ok=True)
         export.save(outcome, job.spec, folder)
         return tuple(sorted(path.name for path in folder.iterdir()))
+
+    def _saved(self, job_id: str, checkpoint: "Checkpoint") -> Saved | Unsaved:
+        from trainer.checkpoint import dump
+
+        epoch = checkpoint.progress.epoch
+        file = f"{CHECKPOINTS}/{job_id}-{epoch}"
+        try:
+            (self._folder / CHECKPOINTS).mkdir(parents=True, exist_ok=True)
+            (self._folder / file).write_bytes(dump(checkpoint))
+        except OSError as error:
+            with suppress(OSError):
+                (self._folder / file).unlink()
+            return Unsaved(id=job_id, epoch=epoch, message=str(error.strerror or error))
+        return Saved(id=job_id, epoch=epoch, file=file)
+
+    def _checkpoint(self, job: Job) -> "Checkpoint | None":
+        """What the job goes on from: the newest checkpoint that can be read."""
+        from trainer.checkpoint import load
+        from trainer.errors import BadCheckpointError
+
+        refused: dict[str, str] = {}
+        found = None
+        for file in job.checkpoints:
+            try:
+                found = found or load((self._folder / file).read_bytes(), job.spec)
+            except (BadCheckpointError, OSError) as error:
+                refused[file] = str(error)
+            (self._folder / file).unlink(missing_ok=True)
+        if job.checkpoints:
+            self._wire.tell(Resumed(id=job.id, epoch=0 if found is None else found.progress.epoch, refused=refused))
+        return found
 
     def _tell_points(self, *, now: bool = False) -> None:
         if self._untold and (now or self._clock() - self._told_at >= TELL_EVERY_S):
@@ -209,7 +308,27 @@ def _is_memory(error: BaseException) -> bool:
     return said or isinstance(error, MemoryError | torch.OutOfMemoryError)
 
 
-def train(inbox: Inbox, wire: Wire, folder: Path, device: "torch.device", mates: "Mates | None" = None) -> None:
+def _need(spec: JobSpec) -> str:
+    """What memory the job was to take, and what this process held at most."""
+    import torch
+
+    priced = "" if spec.info is None else f"It needs about {price(spec, spec.info).memory_bytes / 2**20:,.0f} MiB, and "
+    if torch.cuda.is_available():
+        held = f"{torch.cuda.max_memory_allocated() / 2**20:,.0f} MiB of the GPU were"
+    else:
+        unit = 2**20 if sys.platform == "darwin" else 2**10  # what getrusage counts in
+        held = f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit:,.0f} MiB were"
+    return f"{priced}{held} held when no more was to be had: make the network or batch_size smaller."
+
+
+def train(
+    inbox: Inbox,
+    wire: Wire,
+    folder: Path,
+    device: "torch.device",
+    checkpoint_s: float,
+    mates: "Mates | None" = None,
+) -> None:
     """Train what waits in the inbox as one pack."""
     import torch
 
@@ -220,13 +339,10 @@ def train(inbox: Inbox, wire: Wire, folder: Path, device: "torch.device", mates:
     if on_gpu:
         torch.cuda.reset_peak_memory_stats(device)
     used = partial(torch.cuda.max_memory_allocated, device) if on_gpu else lambda: 0
-    conductor = Telling(inbox, wire, folder, memory_used=used)
+    conductor = Telling(inbox, wire, folder, checkpoint_s, memory_used=used)
     try:
-        entries, limit = conductor.enter(inbox.take(inbox.limit)), inbox.limit
-        if mates is None:
-            fit(entries, conductor, device=device, limit=limit)
-        else:
-            lead(mates, entries, conductor, device=device, limit=limit)
+        run, limit = fit if mates is None else partial(lead, mates), inbox.limit
+        run(conductor.enter(inbox.take(limit)), conductor, device=device, limit=limit)
         conductor.fail_rest(RuntimeError("the trainer ended without a word about this job"))
     except Exception as error:  # whatever it is, the supervisor hears of it and the slot stays warm
         log.exception("the pack failed")
@@ -235,8 +351,8 @@ def train(inbox: Inbox, wire: Wire, folder: Path, device: "torch.device", mates:
         conductor.fail_rest(error)
         if mates is not None:
             os._exit(1)  # the others wait for a sum that never comes: the launcher ends them
-        if on_gpu:
-            torch.cuda.empty_cache()
+    if on_gpu:
+        torch.cuda.empty_cache()  # not while the error is handled: it holds on to the pack
     inbox.forget()
 
 
@@ -269,6 +385,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m worker.child", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--device", required=True, help="as PyTorch names it: cpu, cuda")
     parser.add_argument("--folder", required=True, type=Path, help="where models are written, one folder a job")
+    parser.add_argument("--checkpoint-s", required=True, type=float, help="seconds between two checkpoints")
     parser.add_argument("--log-level", default="INFO")
     options = parser.parse_args(arguments)
     logging.basicConfig(level=options.log_level, format="%(asctime)s %(levelname)s trainer %(process)d: %(message)s")
@@ -292,7 +409,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     wire.tell(Ready(pid=os.getpid()))
     while True:
         inbox.wait()
-        train(inbox, wire, options.folder, device, mates)
+        train(inbox, wire, options.folder, device, options.checkpoint_s, mates)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,9 @@
 
 WorkerError
 ├── BadDevicesError
-└── TrainerDied
+├── TrainerDied
+│   └── TrainerStalled
+└── UnusableCheckpointError
 """
 
 
@@ -20,6 +22,22 @@ class TrainerDied(WorkerError):  # noqa: N818 - it is a fact about a process, to
     def __init__(self, code: int | None) -> None:
         self.code = code
         super().__init__(f"the trainer process ended: {_ending(code)}")
+
+
+class TrainerStalled(TrainerDied):
+    """The trainer process of a slot lived, got no further, and was killed."""
+
+    def __init__(self, silent_s: float) -> None:
+        self.code = None
+        Exception.__init__(self, f"the trainer got no further for {silent_s:g} s and was killed")
+
+
+class UnusableCheckpointError(WorkerError):
+    """A checkpoint cannot be fetched from the file store now, or, `for_good`, is not there as it was written."""
+
+    def __init__(self, why: str, *, for_good: bool) -> None:
+        self.for_good = for_good
+        super().__init__(why)
 
 
 def _ending(code: int | None) -> str:

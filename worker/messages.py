@@ -9,12 +9,17 @@ from spec.job import JobSpec
 from spec.states import FailureReason, StopReason
 from spec.views import Curve, Metrics
 
+CHECKPOINTS = "checkpoints"
+"""Where checkpoints lie in a trainer's folder."""
+
 
 class Job(Frozen):
     """A job to train, with its spec exactly as it was submitted."""
 
     id: str
     spec: JobSpec
+    checkpoints: tuple[str, ...] = ()
+    """Files in the trainer's folder to go on from, newest first: the first that can be read is taken."""
 
 
 class Train(Frozen):
@@ -29,6 +34,13 @@ class Cancel(Frozen):
     """Supervisor: drop these."""
 
     do: Literal["cancel"] = "cancel"
+    ids: tuple[str, ...]
+
+
+class Leave(Frozen):
+    """Supervisor: drop these when their epoch has ended and their checkpoints are saved."""
+
+    do: Literal["leave"] = "leave"
     ids: tuple[str, ...]
 
 
@@ -53,6 +65,40 @@ class Measured(Frozen):
     member_bytes: int
 
 
+class Working(Frozen):
+    """Trainer: steps are being done, though no epoch may have ended."""
+
+    tell: Literal["working"] = "working"
+
+
+class Resumed(Frozen):
+    """Trainer: the job goes on after this epoch; 0 when none of its checkpoints could be read."""
+
+    tell: Literal["resumed"] = "resumed"
+    id: str
+    epoch: int
+    refused: dict[str, str]
+    """The files that could not be read, and why."""
+
+
+class Saved(Frozen):
+    """Trainer: a checkpoint lies in its folder; all points up to its epoch were told before."""
+
+    tell: Literal["saved"] = "saved"
+    id: str
+    epoch: int
+    file: str
+
+
+class Unsaved(Frozen):
+    """Trainer: a checkpoint was due and could not be written; training goes on."""
+
+    tell: Literal["unsaved"] = "unsaved"
+    id: str
+    epoch: int
+    message: str
+
+
 class Room(Frozen):
     """Trainer: so many more jobs may join the running pack."""
 
@@ -75,8 +121,8 @@ class Ended(Frozen):
     whole_pack: bool = False
 
 
-Order = Train | Cancel
-Report = Ready | Points | Measured | Room | Ended
+Order = Train | Leave | Cancel
+Report = Ready | Points | Measured | Working | Resumed | Saved | Unsaved | Room | Ended
 
 _ORDER: TypeAdapter[Order] = TypeAdapter(Annotated[Order, Field(discriminator="do")])
 _REPORT: TypeAdapter[Report] = TypeAdapter(Annotated[Report, Field(discriminator="tell")])

@@ -11,7 +11,15 @@ from enum import StrEnum
 
 from spec.job import JobSpec
 from spec.views import Curve, Metrics
+from store.checkpoints import KEPT, CheckpointRecord
 from store.jobs import Beat, Claim
+
+BACK_PATIENCE_S = 8.0
+"""Of the 20 seconds in which a worker that is told to stop must be gone."""
+
+
+PAUSE_PATIENCE_S = 1.5
+"""A pause takes two seconds at most: whoever cannot end its epoch by then goes on from an older checkpoint."""
 
 
 class Wish(StrEnum):
@@ -23,7 +31,12 @@ class Wish(StrEnum):
     lost = "lost"
     """The lease is another worker's, or nobody's: not a word of this attempt may reach the record."""
     back = "back"
-    """Back to the queue, uncharged: this worker cannot keep the lease."""
+    """Back to the queue, uncharged: this worker stops, or cannot keep the lease."""
+
+    @property
+    def patience_s(self) -> float:
+        """How long the member may go on, so that its epoch ends and its checkpoint is saved before it leaves."""
+        return {Wish.back: BACK_PATIENCE_S, Wish.pause: PAUSE_PATIENCE_S}.get(self, 0.0)
 
 
 @dataclass
@@ -33,10 +46,19 @@ class Member:
     claim: Claim
     started: float
     wish: Wish | None = None
+    leave_told_at: float | None = None
     wish_told_at: float | None = None
     last_epoch: int = 0
+    epochs_told: int = 0
+    """Epochs since it began, or began again."""
     metrics: Metrics | None = None
     unsent: list[tuple[int, Metrics]] = field(default_factory=list)
+    checkpoints: list[CheckpointRecord] = field(default_factory=list)
+    """What it goes on from if it has to begin again, newest first."""
+    unrecorded: list[CheckpointRecord] = field(default_factory=list)
+    """Checkpoints in the file store that the record does not know yet."""
+    unsaved: bool = False
+    """Whether its last checkpoint could not be saved."""
 
     @property
     def id(self) -> str:
@@ -64,7 +86,7 @@ class Pack:
         with self._lock:
             for claim in claims:
                 wish = Wish.cancel if claim.cancel_requested else None
-                self._members[claim.job_id] = Member(claim, started=now, wish=wish)
+                self._members[claim.job_id] = Member(claim, started=now, wish=wish, checkpoints=list(claim.checkpoints))
 
     def members(self, ids: Collection[str] | None = None) -> list[Member]:
         """The members that have not left; of `ids` only, when given."""
@@ -77,9 +99,10 @@ class Pack:
             self._members.pop(job_id, None)
 
     def restart(self, ids: Collection[str], now: float) -> None:
-        """These begin, perhaps again, from their first epoch. Epochs already noted come again with the same numbers."""
+        """These begin, perhaps again. Epochs already noted come again with the same numbers."""
         for member in self.members(ids):
-            member.started, member.wish_told_at = now, None
+            member.started, member.epochs_told = now, 0
+            member.leave_told_at = member.wish_told_at = None
 
     def note(self, curves: Mapping[str, Curve]) -> None:
         """Keep these points until the record has them."""
@@ -88,6 +111,13 @@ class Pack:
                 member = self._members.get(job_id)
                 if member is not None:
                     _note(member, curve)
+
+    def keep(self, job_id: str, checkpoint: CheckpointRecord) -> None:
+        """Tell the record of this checkpoint with the next beat. All points up to its epoch are noted."""
+        with self._lock:
+            member = self._members[job_id]
+            member.checkpoints = [checkpoint, *member.checkpoints][:KEPT]
+            member.unrecorded.append(checkpoint)
 
     def drop_overdue(self, ids: Collection[str], now: float) -> None:
         """Wish those of `ids` away that have trained longer than their `timeout_s`."""
@@ -101,9 +131,26 @@ class Pack:
         for member in self.members():
             member.wish = member.wish or Wish.back
 
+    def leaving(self, ids: Collection[str], now: float) -> list[str]:
+        """Those of `ids` that the trainer is to drop after their epoch, and is told of now."""
+        fresh = [
+            member
+            for member in self.members(ids)
+            if member.wish is not None and member.wish.patience_s and member.leave_told_at is None
+        ]
+        for member in fresh:
+            member.leave_told_at = now
+        return [member.id for member in fresh]
+
     def untold_wishes(self, ids: Collection[str], now: float) -> list[str]:
-        """Those of `ids` that the trainer must drop, and is told of now."""
-        fresh = [member for member in self.members(ids) if member.wish is not None and member.wish_told_at is None]
+        """Those of `ids` that the trainer must drop at once, and is told of now."""
+        fresh = [
+            member
+            for member in self.members(ids)
+            if member.wish is not None
+            and member.wish_told_at is None
+            and (not member.wish.patience_s or now - (member.leave_told_at or now) > member.wish.patience_s)
+        ]
         for member in fresh:
             member.wish_told_at = now
         return [member.id for member in fresh]
@@ -136,6 +183,7 @@ class Pack:
                     continue
                 told = max((int(epoch) for epoch in beat.points.get("epoch", []) if epoch is not None), default=0)
                 member.unsent = [point for point in member.unsent if point[0] > told]
+                member.unrecorded = [one for one in member.unrecorded if one not in beat.checkpoints]
                 if beat.job_id in lost:
                     member.wish, member.wish_told_at = Wish.lost, None
                 elif beat.job_id in cancel and member.wish is None:
@@ -152,6 +200,7 @@ def columns(points: Sequence[tuple[int, Metrics]]) -> Curve:
 
 
 def _note(member: Member, curve: Curve) -> None:
+    member.epochs_told += len(curve["epoch"])
     names = [name for name in curve if name != "epoch"]
     for row, epoch in enumerate(curve["epoch"]):
         if epoch is not None and epoch > member.last_epoch:
@@ -166,5 +215,6 @@ def _beat(member: Member, now: float) -> Beat:
         job_id=member.id,
         attempt=member.claim.attempt,
         points=columns(member.unsent),
-        epochs_per_s=member.last_epoch / seconds if member.last_epoch and seconds > 0 else None,
+        epochs_per_s=member.epochs_told / seconds if member.epochs_told and seconds > 0 else None,
+        checkpoints=tuple(member.unrecorded),
     )

@@ -53,13 +53,14 @@ def _launcher(processes: int) -> tuple[str, ...]:
 class TrainerProcess:
     """A child process that trains on one device, or a team of them on several; see `worker.child`."""
 
-    def __init__(self, device: Device, environment: dict[str, str], log_level: str) -> None:
+    def __init__(self, device: Device, environment: dict[str, str], log_level: str, checkpoint_s: float) -> None:
         self._scratch = tempfile.TemporaryDirectory(prefix="epochal-trainer-", ignore_cleanup_errors=True)
         self.folder = Path(self._scratch.name)
         self._process = subprocess.Popen(
             [
                 *(sys.executable, *_launcher(device.count), "-m", "worker.child"),
-                *("--device", device.kind, "--folder", str(self.folder), "--log-level", log_level),
+                *("--device", device.kind, "--folder", str(self.folder)),
+                *("--checkpoint-s", str(checkpoint_s), "--log-level", log_level),
             ],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -71,9 +72,11 @@ class TrainerProcess:
         threading.Thread(target=self._listen, name=f"hear-{device.name}", daemon=True).start()
 
     @classmethod
-    def start(cls, device: Device, environment: dict[str, str], log_level: str) -> "TrainerProcess":
+    def start(
+        cls, device: Device, environment: dict[str, str], log_level: str, checkpoint_s: float
+    ) -> "TrainerProcess":
         """Start one and wait until it is warm."""
-        trainer = cls(device, environment, log_level)
+        trainer = cls(device, environment, log_level, checkpoint_s)
         try:
             if not isinstance(trainer.hear(START_S), Ready):
                 raise TrainerDied(None)

@@ -16,14 +16,16 @@ from pathlib import Path
 
 from spec.job import JobSpec
 from spec.states import FailureReason, StopReason
+from store.checkpoints import CheckpointRecord
 from store.errors import StoreError
 from store.files import Files
-from store.jobs import ArtifactRecord, Claim, JobStore
+from store.jobs import ArtifactRecord, JobStore
 
+from .checkpoints import Checkpoints
 from .devices import Device
-from .errors import TrainerDied
+from .errors import TrainerDied, TrainerStalled, UnusableCheckpointError
 from .heart import Heart
-from .messages import Cancel, Ended, Job, Measured, Points, Room, Train
+from .messages import Cancel, Ended, Job, Leave, Measured, Points, Resumed, Room, Saved, Train, Unsaved
 from .pack import Member, Pack, Wish, columns
 from .packing import PackSizes
 from .process import Trainer
@@ -36,6 +38,8 @@ HEAR_S = 0.25
 """How long the supervisor listens before it looks at wishes, time limits and leases again."""
 DEAF_S = 15.0
 """A trainer that has not dropped a member for so long hangs; it looks between two chunks of steps."""
+DEAF_AT_STOP_S = 2.0
+"""The same when this worker stops, and has little time."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +56,8 @@ class Post:
     announce: Callable[[], object]
     """Tell the record how many slots are free now: others take their share of the queue by it."""
     sizes: PackSizes = field(default_factory=PackSizes)
+    stall_s: float = 600.0
+    """A trainer that gets no further for so long is killed, and its job charged."""
     clock: Callable[[], float] = time.monotonic
 
 
@@ -62,6 +68,7 @@ class Supervisor:
         self.device = device
         self.training = False
         self._post = post
+        self._checkpoints = Checkpoints(post.files)
         self._trainer: Trainer | None = None
         self._stopping = threading.Event()
 
@@ -79,9 +86,11 @@ class Supervisor:
                 self._post.announce()
 
     def stop(self) -> None:
-        """End the trainer now; the thread that drains gives its jobs back uncharged. May be called from any thread."""
+        """Let the thread that drains give its jobs back, uncharged, with checkpoints if their epochs end soon.
+
+        May be called from any thread.
+        """
         self._stopping.set()
-        self._kill()
 
     def close(self) -> None:
         """Sweep up after a stop, when nobody drains any more."""
@@ -149,12 +158,20 @@ class Supervisor:
         pack.restart(ids, self._post.clock())
         head, blamed = members[0].spec, list[str]()
         try:
-            trainer.say(self._order([member.claim for member in members], head))
+            trainer.say(self._order(members, head, trainer.folder))
+            heard_at = self._post.clock()
             while pack.members(ids - set(blamed)):
                 self._pass_wishes_on(trainer, pack, ids)
-                match trainer.hear(HEAR_S):
+                report = trainer.hear(HEAR_S)
+                if report is not None:
+                    heard_at = self._post.clock()
+                elif self._post.clock() - heard_at > self._post.stall_s:
+                    raise TrainerStalled(self._post.stall_s)
+                match report:
                     case Points(curves=curves):
                         pack.note(curves)
+                    case Resumed() | Saved() | Unsaved():
+                        self._hear_of_checkpoint(pack, report, trainer.folder)
                     case Measured(member_bytes=needed):
                         self._post.sizes.measured(head, self.device, needed)
                     case Room(room=room):
@@ -173,11 +190,13 @@ class Supervisor:
     def _pass_wishes_on(self, trainer: Trainer, pack: Pack, ids: Collection[str]) -> None:
         now = self._post.clock()
         pack.drop_overdue(ids, now)
-        if self._post.heart.slipping(pack):
+        if self._stopping.is_set() or self._post.heart.slipping(pack):
             pack.give_back()
+        if leaving := pack.leaving(ids, now):
+            trainer.say(Leave(ids=tuple(leaving)))
         if dropped := pack.untold_wishes(ids, now):
             trainer.say(Cancel(ids=tuple(dropped)))
-        if pack.oldest_wish_s(ids, now) > DEAF_S:
+        if pack.oldest_wish_s(ids, now) > (DEAF_AT_STOP_S if self._stopping.is_set() else DEAF_S):
             log.error("the trainer of %s does not listen any more and is killed", self.device.name)
             trainer.kill()
 
@@ -200,11 +219,12 @@ class Supervisor:
             return set()
         if claims:
             pack.join(claims, now)
-            trainer.say(self._order(claims, head.spec))
+            joined = pack.members({claim.job_id for claim in claims})
+            trainer.say(self._order(joined, head.spec, trainer.folder))
         return {claim.job_id for claim in claims}
 
-    def _order(self, claims: Collection[Claim], head: JobSpec) -> Train:
-        jobs = tuple(Job(id=claim.job_id, spec=claim.spec) for claim in claims)
+    def _order(self, members: Collection[Member], head: JobSpec, folder: Path) -> Train:
+        jobs = tuple(Job(id=member.id, spec=member.spec, checkpoints=self._lend(member, folder)) for member in members)
         return Train(jobs=jobs, limit=self._limit(head))
 
     def _limit(self, head: JobSpec) -> int:
@@ -218,17 +238,75 @@ class Supervisor:
             if member.wish is not None:
                 self._record(pack, member, self._dropped)
         members = pack.members(ids)
-        if self._stopping.is_set():
-            self._give_back(pack, ids, "its worker was stopped")
-        elif self._post.heart.slipping(pack):
-            self._give_back(pack, ids, "its worker could not reach the record")
+        if self._stopping.is_set() or self._post.heart.slipping(pack):
+            self._give_back(pack, ids, self._why_back())
         elif len(members) == 1:
             log.warning("%s went down: %s", members[0].id, death)
-            self._record(pack, members[0], partial(self._requeue, reason=str(death), charge=True))
+            self._record(pack, members[0], partial(self._requeue, reason=str(death), charge=True, crashed=True))
         else:
             log.warning("pack of %d went down together: %s", len(members), death)
             return [member.id for member in members]
         return []
+
+    # --- checkpoints ----------------------------------------------------------------------------------------------
+
+    def _lend(self, member: Member, folder: Path) -> tuple[str, ...]:
+        """Put what a member can go on from into the trainer's folder; what is broken is said and forgotten."""
+        lent = []
+        for checkpoint in list(member.checkpoints):
+            try:
+                lent.append(self._checkpoints.lend(checkpoint, _lent_name(member, checkpoint), folder))
+            except UnusableCheckpointError as error:
+                self._refuse(member, checkpoint, str(error), for_good=error.for_good)
+        return tuple(lent)
+
+    def _hear_of_checkpoint(self, pack: Pack, report: Resumed | Saved | Unsaved, folder: Path) -> None:
+        """Take in what the trainer says of a member's checkpoints, unless the member has left."""
+        for member in pack.members({report.id}):
+            match report:
+                case Resumed():
+                    self._resumed(member, report)
+                case Saved():
+                    self._keep(pack, member, report, folder)
+                case Unsaved(epoch=epoch, message=message):
+                    self._unsaved(member, epoch, message)
+
+    def _resumed(self, member: Member, resumed: Resumed) -> None:
+        """The trainer began where it could."""
+        log.info("%s goes on after epoch %d", member.id, resumed.epoch)
+        why = {Path(file).name: message for file, message in resumed.refused.items()}
+        for checkpoint in list(member.checkpoints):
+            if (name := _lent_name(member, checkpoint)) in why:
+                self._refuse(member, checkpoint, why[name], for_good=True)
+
+    def _refuse(self, member: Member, checkpoint: CheckpointRecord, why: str, *, for_good: bool) -> None:
+        member.checkpoints.remove(checkpoint)
+        left = f"from that of epoch {member.checkpoints[0].epoch}" if member.checkpoints else "from its beginning"
+        reason = f"its checkpoint of epoch {checkpoint.epoch} cannot be used: {why}; it goes on {left}"
+        self._remark(member, reason, refused=[checkpoint.uri] if for_good else [])
+
+    def _keep(self, pack: Pack, member: Member, saved: Saved, folder: Path) -> None:
+        """Store what the trainer saved; the record hears of it with the next beat."""
+        try:
+            kept = self._checkpoints.keep(member.id, member.claim.attempt, saved.epoch, folder / saved.file)
+        except OSError as error:
+            self._unsaved(member, saved.epoch, str(error.strerror or error))
+        else:
+            pack.keep(member.id, kept)
+            member.unsaved = False
+
+    def _unsaved(self, member: Member, epoch: int, message: str) -> None:
+        """Training goes on without a new checkpoint; the job's history says so once."""
+        if not member.unsaved:
+            member.unsaved = True
+            self._remark(member, f"its checkpoint of epoch {epoch} could not be stored: {message}; it trains on")
+
+    def _remark(self, member: Member, reason: str, refused: Collection[str] = ()) -> None:
+        log.warning("%s: %s", member.id, reason)
+        try:
+            self._post.store.remark(member.id, member.claim.attempt, reason=reason, refused=refused)
+        except StoreError as error:
+            log.warning("the history of %s lacks this: %s", member.id, error)
 
     # --- the end of a member --------------------------------------------------------------------------------------
 
@@ -242,6 +320,8 @@ class Supervisor:
                 self._succeed(pack, member, ended, folder / member.id)
             elif ended.end == "cancelled":
                 self._record(pack, member, self._dropped)
+                if member.wish is Wish.back:
+                    self._post.ring(member.id)
             else:
                 self._record(pack, member, partial(self._failed, ended=ended))
 
@@ -282,12 +362,13 @@ class Supervisor:
                     if member.wish is not Wish.lost and not write(member):
                         log.warning("%s had passed to another worker", member.id)
                     pack.leave(member.id)
-                    return
+                    break
             except StoreError as error:
                 log.warning("the end of %s is not written yet: %s", member.id, error)
                 if self._post.heart.slipping(pack) or self._stopping.wait(HEAR_S):
                     pack.leave(member.id)
-                    return
+                    break
+        self._checkpoints.discard(member.unrecorded)
 
     def _succeeded(self, member: Member, *, ended: Ended, artifacts: Sequence[ArtifactRecord]) -> bool:
         return self._post.store.succeed(
@@ -316,18 +397,37 @@ class Supervisor:
             case Wish.pause:
                 return self._requeue(member, reason="paused while it ran", charge=False)
             case _:
-                return self._requeue(member, reason="its worker could not reach the record", charge=False)
+                return self._requeue(member, reason=self._why_back(), charge=False)
 
     def _fail(self, member: Member, *, reason: FailureReason, message: str) -> bool:
         return self._post.store.fail(
             member.id, member.claim.attempt, reason=reason, message=message, points=columns(member.unsent)
         )
 
-    def _requeue(self, member: Member, *, reason: str, charge: bool) -> bool:
-        return self._post.store.requeue(member.id, member.claim.attempt, reason=reason, charge=charge)
+    def _requeue(self, member: Member, *, reason: str, charge: bool, crashed: bool = False) -> bool:
+        requeued = self._post.store.requeue(
+            member.id,
+            member.claim.attempt,
+            reason=reason,
+            charge=charge,
+            crashed=crashed,
+            points=columns(member.unsent),
+            checkpoints=member.unrecorded,
+        )
+        if requeued:
+            member.unrecorded = []
+        return requeued
+
+    def _why_back(self) -> str:
+        return "its worker was stopped" if self._stopping.is_set() else "its worker could not reach the record"
 
     def _give_back(self, pack: Pack, ids: Collection[str], reason: str) -> None:
         """Put the members that are left back into the queue, uncharged."""
         for member in pack.members(ids):
             self._record(pack, member, partial(self._requeue, reason=reason, charge=False))
             self._post.ring(member.id)
+
+
+def _lent_name(member: Member, checkpoint: CheckpointRecord) -> str:
+    """A checkpoint's name in a trainer's folder."""
+    return f"{member.id}-from-{Path(checkpoint.uri).name}"

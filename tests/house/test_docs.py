@@ -76,6 +76,13 @@ def test_every_link_between_pages_leads_somewhere() -> None:
             assert (path.parent / target).exists(), f"{path.name} links to {target}"
 
 
+def test_what_the_guarantees_say_is_tested_has_its_tests() -> None:
+    promises = [row for row in rows(page("guarantees.md")) if row[0] != "promise"]
+    assert all(codes(row[1]) for row in promises if len(row) == 2)
+    for path in {path for row in promises for path in codes(row[-1]) if path.startswith("tests/")}:
+        assert "\ndef test_" in (ROOT / path).read_text(encoding="utf-8"), path
+
+
 def test_the_command_in_a_page_is_a_target_of_make() -> None:
     targets = set(re.findall(r"^([a-z][a-z-]*):", (ROOT / "Makefile").read_text(), flags=re.MULTILINE))
     for path in files("*.md"):

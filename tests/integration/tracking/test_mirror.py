@@ -5,6 +5,8 @@ import threading
 import pytest
 
 from spec.states import FailureReason
+from store.checkpoints import CheckpointRecord
+from store.jobs import Beat
 from tests.services import eventually
 from tracking.mirror import POINTS, milliseconds
 
@@ -167,6 +169,30 @@ def test_a_job_tried_again_goes_on_in_its_run(service: Service) -> None:
     assert (tags["epochal.attempt"], tags["epochal.status"]) == ("2", "succeeded")
     assert not tags["epochal.failure_reason"]
     assert service.epochs_of(claim) == list(range(1, 31))
+
+
+def test_a_job_that_goes_on_from_a_checkpoint_has_each_epoch_once(service: Service) -> None:
+    claim = service.run()
+    mirror = service.mirror()
+    service.beat(claim, 1, 5)
+    kept = CheckpointRecord(5, "file:///checkpoint", "0" * 64)
+    beats = [Beat(claim.job_id, claim.attempt, curve(6, 8), checkpoints=(kept,))]
+    service.jobs.renew(worker="w1", beats=beats, lease_s=600)
+    copied(mirror)
+    service.jobs.requeue(claim.job_id, claim.attempt, reason="its worker was stopped", charge=False)
+    (again,) = service.claim()
+    assert service.jobs.curve(claim.job_id) == curve(1, 5)
+    copied(mirror)
+    assert service.epochs_of(claim) == list(range(1, 9))
+    service.beat(again, 6, 7)
+    copied(mirror)
+    service.beat(again, 8, 11)
+    copied(service.mirror())  # another one, which knows nothing of before
+    service.succeed(again, points=curve(12, 30))
+    copied(mirror)
+    assert service.epochs_of(claim) == list(range(1, 31))
+    assert service.status_of(claim) == "FINISHED"
+    assert len(service.server.runs(service.project)) == 1
 
 
 def test_a_failed_job_that_is_tried_again_and_cancelled_ends_killed(service: Service) -> None:

@@ -1,7 +1,5 @@
 """One job on several devices: a slot of two processes, which torch's launcher starts and which share every batch."""
 
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -9,7 +7,7 @@ import pytest
 
 from spec.states import JobStatus
 
-from .test_worker import LONG, Broker, Site, eventually, trainers
+from .site import LONG, Site, eventually, trainers
 
 JOB = {
     "dataset": "digits",
@@ -22,14 +20,9 @@ TOGETHER = {"resources": {"gpus": 2}}
 
 
 @pytest.fixture
-def site(tmp_path: Path) -> Iterator[Site]:
-    with tempfile.TemporaryDirectory(prefix="epochal-") as short:
-        broker = Broker(Path(short))
-        broker.start()
-        made = Site(tmp_path, f"sqlite:///{tmp_path / 'epochal.db'}", broker.url)
-        yield made
-        made.close()
-        broker.stop()
+def database_url(tmp_path: Path) -> str:
+    """One kind of record is enough for what trainer processes do."""
+    return f"sqlite:///{tmp_path / 'record.db'}"
 
 
 def test_two_processes_give_the_curve_of_one_and_nothing_outlives_their_worker(site: Site) -> None:

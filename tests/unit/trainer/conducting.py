@@ -6,6 +6,7 @@ from typing import Any
 import torch
 
 from spec.job import JobSpec
+from trainer.checkpoint import Checkpoint, dump
 from trainer.fit import Entry, Outcome, Point, fit
 
 
@@ -16,12 +17,16 @@ class Recorder:
         self,
         joining: Mapping[int, Sequence[Entry]] | None = None,
         cancel: Callable[["Recorder"], Collection[str]] = lambda recorder: (),
+        checkpoint_at: int | None = None,
     ) -> None:
         self.curves: dict[str, list[Mapping[str, float]]] = {}
+        self.began: dict[str, int] = {}
         self.outcomes: dict[str, Outcome] = {}
         self.epochs = 0
         self._joining = dict(joining or {})
+        self.checkpoints: dict[str, bytes] = {}
         self._cancel = cancel
+        self._checkpoint_at = checkpoint_at
 
     def admit(self, room: int) -> Sequence[Entry]:
         entries = list(self._joining.pop(self.epochs, ()))
@@ -34,8 +39,15 @@ class Recorder:
     def epoch_ended(self, points: Sequence[Point]) -> None:
         self.epochs += 1
         for point in points:
-            assert point.epoch == len(self.curves.setdefault(point.id, [])) + 1
-            self.curves[point.id].append(point.metrics)
+            curve = self.curves.setdefault(point.id, [])
+            assert point.epoch == self.began.setdefault(point.id, point.epoch) + len(curve)
+            curve.append(point.metrics)
+
+    def checkpoint_due(self) -> Collection[str]:
+        return self.curves.keys() if self.epochs == self._checkpoint_at else ()
+
+    def checkpointed(self, checkpoints: Mapping[str, Checkpoint]) -> None:
+        self.checkpoints |= {id_: dump(checkpoint) for id_, checkpoint in checkpoints.items()}
 
     def member_ended(self, outcome: Outcome) -> None:
         assert outcome.id not in self.outcomes

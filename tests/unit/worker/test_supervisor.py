@@ -4,22 +4,38 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from sqlalchemy import update
 
 from spec.job import JobSpec
 from spec.states import FailureReason, JobStatus, StopReason
-from store import db
+from store import db, tables
 from store.files import Files
 from store.jobs import JobStore
 from worker.devices import Device
 from worker.errors import TrainerDied
 from worker.heart import Heart
-from worker.messages import Cancel, Ended, Order, Points, Report, Room, Train
+from worker.messages import (
+    CHECKPOINTS,
+    Cancel,
+    Ended,
+    Leave,
+    Order,
+    Points,
+    Report,
+    Resumed,
+    Room,
+    Saved,
+    Train,
+    Unsaved,
+)
+from worker.pack import BACK_PATIENCE_S
 from worker.packing import PackSizes
 from worker.process import Trainer
-from worker.supervisor import DEAF_S, Post, Supervisor
+from worker.supervisor import DEAF_AT_STOP_S, DEAF_S, Post, Supervisor
 
 CPU = Device("cpu", "cpu")
 SMALL = {"dataset": "xor", "epochs": 3}
+STALL_S = 100.0
 
 Answer = Callable[["Scripted", Order], Sequence[Report | Exception]]
 
@@ -93,15 +109,30 @@ def done(trainer: Scripted, job_id: str) -> Ended:
     )
 
 
+def saved(trainer: Scripted, job_id: str, epoch: int) -> Saved:
+    """A checkpoint lies in the trainer's folder."""
+    (trainer.folder / CHECKPOINTS).mkdir(parents=True, exist_ok=True)
+    file = f"{CHECKPOINTS}/{job_id}-{epoch}"
+    (trainer.folder / file).write_bytes(b"%d epochs of " % epoch + job_id.encode())
+    return Saved(id=job_id, epoch=epoch, file=file)
+
+
+def lent(trainer: Scripted) -> list[bytes]:
+    """The checkpoints that came with the trainer's first order, newest first."""
+    order = trainer.orders[0]
+    assert isinstance(order, Train)
+    return [(trainer.folder / file).read_bytes() for job in order.jobs for file in job.checkpoints]
+
+
 def succeeds(trainer: Scripted, order: Order) -> list[Report | Exception]:
-    if isinstance(order, Cancel):
+    if not isinstance(order, Train):
         return []
     return [report for job in order.jobs for report in (points(job.id, 1, 2, 3), done(trainer, job.id))]
 
 
 def drops_when_told(trainer: Scripted, order: Order) -> list[Report | Exception]:
     """Trains one epoch and then for ever, until it is told to drop a member."""
-    if isinstance(order, Cancel):
+    if not isinstance(order, Train):
         return [Ended(id=job_id, end="cancelled") for job_id in order.ids]
     return [points(job.id, 1) for job in order.jobs]
 
@@ -140,6 +171,7 @@ class Bench:
             ring=self.rung.append,
             announce=lambda: None,
             sizes=PackSizes(pack_limit),
+            stall_s=STALL_S,
             clock=self.clock,
         )
         return Supervisor(CPU, post)
@@ -147,6 +179,10 @@ class Bench:
     def submit(self, *specs: dict[str, object]) -> list[str]:
         submitted = self.store.submit([JobSpec.model_validate(spec) for spec in specs], owner="ada")
         return [job.id for job in submitted.jobs]
+
+    def checkpoints(self) -> list[str]:
+        """The files of checkpoints that there are."""
+        return sorted(path.name for path in (self.folder / "files" / "checkpoints").rglob("*.safetensors"))
 
     def status(self, job_id: str) -> JobStatus:
         return self.store.get(job_id, owner=None).status
@@ -310,9 +346,10 @@ def test_a_paused_member_leaves_its_pack_uncharged_and_trains_again_when_resumed
     kept, dropped = bench.submit(SMALL, SMALL | {"seed": 1, "max_attempts": 1})
 
     def script(trainer: Scripted, order: Order) -> Sequence[Report | Exception]:
-        if isinstance(order, Cancel):
+        if isinstance(order, Leave):
             assert order.ids == (dropped,)
             return [Ended(id=dropped, end="cancelled"), points(kept, 2, 3), done(trainer, kept)]
+        assert isinstance(order, Train)
         if len(order.jobs) == 1:
             return succeeds(trainer, order)
         bench.store.request_pause(dropped, owner="ada", actor="ada")
@@ -371,7 +408,7 @@ def test_members_go_back_uncharged_when_leases_cannot_be_renewed(bench: Bench) -
     (job_id,) = bench.submit(SMALL | {"max_attempts": 1})
 
     def script(trainer: Scripted, order: Order) -> Sequence[Report | Exception]:
-        if isinstance(order, Train) and any(isinstance(earlier, Cancel) for earlier in trainer.orders):
+        if isinstance(order, Train) and any(isinstance(earlier, Leave) for earlier in trainer.orders):
             return succeeds(trainer, order)
         return drops_when_told(trainer, order)
 
@@ -443,3 +480,226 @@ def test_a_model_that_cannot_be_published_is_no_success(bench: Bench) -> None:
     job = bench.store.get(job_id, owner=None)
     assert (job.status, job.failure_reason) == (JobStatus.failed, FailureReason.error)
     assert "could not be written" in (job.failure_message or "")
+
+
+# --- checkpoints --------------------------------------------------------------------------------------------------
+
+
+def saves_and_crashes(*epochs: int, code: int = -9) -> Answer:
+    """Trains and saves these epochs of every member, and dies."""
+
+    def script(trainer: Scripted, order: Order) -> list[Report | Exception]:
+        assert isinstance(order, Train)
+        reports: list[Report | Exception] = [
+            report
+            for job in order.jobs
+            for epoch in epochs
+            for report in (points(job.id, epoch), saved(trainer, job.id, epoch))
+        ]
+        return [*reports, TrainerDied(code)]
+
+    return script
+
+
+def goes_on_after(epoch: int, refused: int | None = None) -> Answer:
+    """Begins after an epoch and trains to the third; may refuse the checkpoint of another."""
+
+    def script(trainer: Scripted, order: Order) -> list[Report | Exception]:
+        assert isinstance(order, Train)
+        reports: list[Report | Exception] = []
+        for job in order.jobs:
+            no = {file: "it has format 0" for file in job.checkpoints if file.endswith(f"-e{refused}.safetensors")}
+            reports.append(Resumed(id=job.id, epoch=epoch, refused=no))
+            reports.append(points(job.id, *range(epoch + 1, 4)))
+            reports.append(done(trainer, job.id))
+        return reports
+
+    return script
+
+
+def test_a_job_goes_on_from_its_checkpoint_after_a_crash(bench: Bench) -> None:
+    (job_id,) = bench.submit(SMALL)
+    bench.supervisor(saves_and_crashes(1, 2), goes_on_after(2)).drain()
+    assert lent(bench.trainers[1]) == [b"2 epochs of " + job_id.encode(), b"1 epochs of " + job_id.encode()]
+    job = bench.store.get(job_id, owner=None)
+    assert (job.status, job.attempt) == (JobStatus.succeeded, 2)
+    assert bench.store.curve(job_id)["epoch"] == [1, 2, 3]
+
+
+def test_members_of_a_pack_that_crashed_go_on_from_their_checkpoints_in_the_same_attempt(bench: Bench) -> None:
+    ids = bench.submit(SMALL, SMALL | {"seed": 1})
+    bench.supervisor(saves_and_crashes(1, 2), goes_on_after(2)).drain()
+    assert bench.trained_together() == [2, 1, 1]
+    assert lent(bench.trainers[1])[0] == b"2 epochs of " + ids[0].encode()
+    for job_id in ids:
+        job = bench.store.get(job_id, owner=None)
+        assert (job.status, job.attempt) == (JobStatus.succeeded, 1)
+        assert bench.store.curve(job_id)["epoch"] == [1, 2, 3]
+
+
+def test_a_crash_before_the_beat_loses_no_checkpoint_and_leaves_no_gap(bench: Bench) -> None:
+    (job_id,) = bench.submit(SMALL)
+    bench.heart.beat = lambda: None  # type: ignore[method-assign]  # nothing is told before the crash
+    bench.supervisor(saves_and_crashes(1), goes_on_after(1)).drain()
+    assert bench.store.curve(job_id)["epoch"] == [1, 2, 3]
+
+
+def broken(bench: Bench, epoch: int, how: str) -> Answer:
+    """Saves two epochs, then something happens to the file of one, and the trainer dies."""
+
+    def script(trainer: Scripted, order: Order) -> Sequence[Report | Exception]:
+        def damage() -> None:
+            (file,) = (bench.folder / "files" / "checkpoints").rglob(f"*-e{epoch}.safetensors")
+            content = file.read_bytes()
+            match how:
+                case "missing":
+                    file.unlink()
+                case "truncated":
+                    file.write_bytes(content[:-1])
+                case "flipped":
+                    file.write_bytes(bytes([content[0] ^ 1]) + content[1:])
+            trainer.killed = True
+
+        trainer.while_waiting = damage
+        return saves_and_crashes(1, 2)(trainer, order)[:-1]
+
+    return script
+
+
+@pytest.mark.parametrize("how", ["missing", "truncated", "flipped"])
+def test_a_broken_checkpoint_falls_back_to_the_one_before_and_says_so(bench: Bench, how: str) -> None:
+    (job_id,) = bench.submit(SMALL)
+    bench.supervisor(broken(bench, 2, how), goes_on_after(1)).drain()
+    assert lent(bench.trainers[1]) == [b"1 epochs of " + job_id.encode()]
+    assert bench.status(job_id) is JobStatus.succeeded
+    assert bench.store.curve(job_id)["epoch"] == [1, 2, 3]
+    (told,) = [event.reason for event in bench.store.events(job_id) if "cannot be used" in event.reason]
+    assert "of epoch 2 " in told
+    assert told.endswith("it goes on from that of epoch 1")
+
+
+def test_a_checkpoint_that_cannot_be_read_just_now_is_not_thrown_away(bench: Bench) -> None:
+    (job_id,) = bench.submit(SMALL)
+
+    def unreadable(trainer: Scripted, order: Order) -> Sequence[Report | Exception]:
+        def hide() -> None:
+            (file,) = (bench.folder / "files" / "checkpoints").rglob("*-e2.safetensors")
+            file.rename(file.with_suffix(".hidden"))
+            file.mkdir()  # to read it is an error, and not that it is gone
+            trainer.killed = True
+
+        trainer.while_waiting = hide
+        return saves_and_crashes(1, 2)(trainer, order)[:-1]
+
+    bench.supervisor(unreadable, lambda _trainer, _order: [TrainerDied(-9)]).drain()
+    assert len(lent(bench.trainers[1])) == 1
+    assert any("cannot be copied" in event.reason for event in bench.store.events(job_id))
+    with db.writing(bench.engine) as connection:
+        connection.execute(update(tables.Job).values(not_before=None))
+    (claim,) = bench.store.claim(worker="another", device="cpu", limit=1, lease_s=30.0)
+    assert [kept.epoch for kept in claim.checkpoints] == [2, 1]
+
+
+def test_a_checkpoint_that_the_trainer_refuses_is_told_of_and_not_lent_again(bench: Bench) -> None:
+    (job_id,) = bench.submit(SMALL)
+
+    def refuses_and_crashes(trainer: Scripted, order: Order) -> list[Report | Exception]:
+        return [*goes_on_after(1, refused=2)(trainer, order)[:1], TrainerDied(-9)]
+
+    bench.supervisor(saves_and_crashes(1, 2), refuses_and_crashes, goes_on_after(1)).drain()
+    (told,) = [event.reason for event in bench.store.events(job_id) if "cannot be used" in event.reason]
+    assert "it has format 0" in told
+
+
+def test_a_checkpoint_that_cannot_be_stored_is_told_of_once_and_training_goes_on(bench: Bench) -> None:
+    (job_id,) = bench.submit(SMALL)
+    (bench.folder / "files").mkdir()
+    (bench.folder / "files" / "checkpoints").write_text("a file where a folder should be")
+
+    def script(trainer: Scripted, order: Order) -> list[Report | Exception]:
+        reports = saves_and_crashes(1, 2)(trainer, order)[:-1]
+        return [*reports, Unsaved(id=job_id, epoch=3, message="no"), points(job_id, 3), done(trainer, job_id)]
+
+    bench.supervisor(script).drain()
+    assert bench.status(job_id) is JobStatus.succeeded
+    (told,) = [event.reason for event in bench.store.events(job_id) if "could not be stored" in event.reason]
+    assert "epoch 1 " in told
+
+
+def test_a_job_that_ends_before_the_beat_leaves_no_file_that_nobody_knows(bench: Bench) -> None:
+    bench.submit(SMALL)
+    bench.heart.beat = lambda: None  # type: ignore[method-assign]
+
+    def script(trainer: Scripted, order: Order) -> list[Report | Exception]:
+        assert isinstance(order, Train)
+        return [*saves_and_crashes(1, 2, 3)(trainer, order)[:-1], done(trainer, order.jobs[0].id)]
+
+    bench.supervisor(script).drain()
+    assert bench.checkpoints() == []
+
+
+def test_a_stop_lets_epochs_end_and_gives_the_jobs_back_with_their_checkpoints(bench: Bench) -> None:
+    (job_id,) = bench.submit(SMALL | {"max_attempts": 1})
+
+    def script(trainer: Scripted, order: Order) -> list[Report | Exception]:
+        if isinstance(order, Leave):
+            return [points(job_id, 2), saved(trainer, job_id, 2), Ended(id=job_id, end="cancelled")]
+        assert isinstance(order, Train)
+        return [points(job_id, 1)]
+
+    supervisor = bench.supervisor(script)
+    supervisor._warm()
+    bench.trainers[0].while_waiting = supervisor.stop
+    supervisor.drain()
+    assert bench.status(job_id) is JobStatus.queued
+    assert bench.rung == [job_id]
+    assert bench.store.curve(job_id)["epoch"] == [1, 2]
+    (claim,) = bench.store.claim(worker="another", device="cpu", limit=1, lease_s=30.0)
+    assert [kept.epoch for kept in claim.checkpoints] == [2]
+    assert bench.checkpoints() == ["a1-e2.safetensors"]
+
+
+@pytest.mark.parametrize("deaf", [False, True])
+def test_a_stop_waits_for_no_long_epoch(bench: Bench, *, deaf: bool) -> None:
+    (job_id,) = bench.submit(SMALL | {"max_attempts": 1})
+
+    def script(trainer: Scripted, order: Order) -> list[Report | Exception]:
+        if isinstance(order, Cancel) and not deaf:
+            return [Ended(id=job_id, end="cancelled")]
+        return [points(job_id, 1)] if isinstance(order, Train) else []
+
+    supervisor = bench.supervisor(script)
+    supervisor._warm()
+    bench.trainers[0].while_waiting = supervisor.stop
+    began = bench.clock.now
+    supervisor.drain()
+    assert BACK_PATIENCE_S < bench.clock.now - began < BACK_PATIENCE_S + DEAF_AT_STOP_S + 1.0
+    assert bench.trainers[0].killed == deaf
+    assert bench.status(job_id) is JobStatus.queued
+
+
+# --- stalls and poison --------------------------------------------------------------------------------------------
+
+
+def test_a_trainer_that_gets_no_further_is_killed_and_its_job_charged(bench: Bench) -> None:
+    (job_id,) = bench.submit(SMALL)
+    began = bench.clock.now
+    bench.supervisor(lambda _trainer, _order: [points(job_id, 1)], goes_on_after(0)).drain()
+    assert bench.clock.now - began == pytest.approx(STALL_S, abs=1.0)
+    assert bench.trainers[0].killed
+    job = bench.store.get(job_id, owner=None)
+    assert (job.status, job.attempt) == (JobStatus.succeeded, 2)
+    assert any("got no further for 100 s" in event.reason for event in bench.store.events(job_id))
+
+
+def test_a_job_that_crashes_alone_three_times_is_quarantined(bench: Bench) -> None:
+    (job_id,) = bench.submit(SMALL | {"max_attempts": 20})
+    supervisor = bench.supervisor(lambda _trainer, _order: [TrainerDied(-11)])
+    supervisor.drain()
+    assert (bench.status(job_id), len(bench.trainers)) == (JobStatus.queued, 3)  # it waits; the third is warm for it
+    with db.writing(bench.engine) as connection:
+        connection.execute(update(tables.Job).values(not_before=None))
+    supervisor.drain()
+    job = bench.store.get(job_id, owner=None)
+    assert (job.status, job.failure_reason, job.attempt) == (JobStatus.failed, FailureReason.quarantined, 3)
+    assert "SIGSEGV" in (job.failure_message or "")

@@ -1,0 +1,143 @@
+"""Trainers and workers are killed, stopped and frozen, and jobs go on from their checkpoints."""
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+from safetensors.numpy import load_file
+from sqlalchemy import select
+
+from spec.states import FailureReason, JobStatus
+from store import db
+from store.tables import Checkpoint
+
+from .site import LONG, SOME_SECONDS, Site, eventually, fresh_database, trainers
+
+OFTEN_S = 0.2
+
+
+@pytest.fixture
+def database_url(postgres_url: str) -> Iterator[str]:
+    """One database is enough: what the record does, its own tests check on both."""
+    with fresh_database(postgres_url) as url:
+        yield url
+
+
+def checkpoints(site: Site, job_id: str) -> list[int]:
+    """Epochs of the checkpoints that the record would hand out."""
+    with db.reading(site.engine) as connection:
+        query = select(Checkpoint.epoch).where(Checkpoint.job_id == job_id, ~Checkpoint.void)
+        return sorted(connection.execute(query).scalars())
+
+
+def files(site: Site) -> list[Path]:
+    return list((site.home / "files" / "checkpoints").rglob("*"))
+
+
+def model(site: Site, job_id: str) -> dict[str, list[float]]:
+    """The numbers of a job's model."""
+    (artifact,) = [one for one in site.store.artifacts(job_id) if one.name == "model.safetensors"]
+    arrays = load_file(artifact.uri.removeprefix("file://"))
+    return {name: array.flatten().tolist() for name, array in arrays.items()}
+
+
+def reasons(site: Site, job_id: str) -> list[str]:
+    return [event.reason for event in site.store.events(job_id)]
+
+
+def goes_on_after(site: Site, job_id: str) -> list[int]:
+    """After which epochs the job went on, as the workers' logs say."""
+    lines = [line for path in sorted(site.home.glob("*.log")) for line in path.read_text().splitlines()]
+    said = f"{job_id} goes on after epoch "
+    return [int(line.partition(said)[2]) for line in lines if said in line]
+
+
+def kill_a_trainer(site: Site, worker: subprocess.Popen[bytes], job_id: str) -> None:
+    """Kill it while it trains the job."""
+    site.wait_for_an_epoch(job_id)
+    (trainer,) = trainers(worker)
+    trainer.kill()
+    trainer.wait()
+
+
+def test_a_killed_trainers_job_goes_on_and_ends_as_if_nothing_had_happened(site: Site) -> None:
+    worker = site.start_worker(checkpoint_s=OFTEN_S)
+    spec = SOME_SECONDS | {"dropout": 0.2, "schedule": "cosine", "epochs": 200}
+    (whole,) = site.submit(spec)
+    site.wait(whole, JobStatus.succeeded, within_s=60.0)
+    (broken,) = site.submit(spec)
+    eventually(lambda: checkpoints(site, broken) != [], 40.0, "a checkpoint is recorded")
+    kill_a_trainer(site, worker, broken)
+    job = site.wait(broken, JobStatus.succeeded, within_s=60.0)
+
+    assert job.attempt == 2
+    assert 0 < goes_on_after(site, broken)[0] < 200
+    assert site.store.curve(broken) == site.store.curve(whole)
+    assert model(site, broken) == model(site, whole)
+    assert (job.best_epoch, job.best_metrics) == (site.job(whole).best_epoch, site.job(whole).best_metrics)
+    eventually(lambda: files(site) == [], 20.0, "no checkpoint is left")
+
+
+def test_a_stopped_workers_job_goes_on_elsewhere_from_where_it_was(site: Site) -> None:
+    first = site.start_worker()
+    (job_id,) = site.submit(SOME_SECONDS | {"epochs": 300, "max_attempts": 1})
+    site.wait_for_an_epoch(job_id)
+    began = time.monotonic()
+    first.send_signal(signal.SIGTERM)
+    assert first.wait(20) == 0
+    assert time.monotonic() - began < 20.0
+    job = site.job(job_id)
+    assert (job.status, checkpoints(site, job_id)) == (JobStatus.queued, [job.epoch])
+    assert "its worker was stopped" in reasons(site, job_id)
+
+    site.start_worker()
+    site.wait(job_id, JobStatus.succeeded, within_s=60.0)
+    assert goes_on_after(site, job_id) == [job.epoch]
+    assert site.store.curve(job_id)["epoch"] == list(range(1, 301))
+
+
+def test_a_job_whose_checkpoints_are_all_broken_begins_afresh_and_says_so(site: Site) -> None:
+    worker = site.start_worker(checkpoint_s=OFTEN_S)
+    (job_id,) = site.submit(SOME_SECONDS | {"epochs": 200})
+    eventually(lambda: len(checkpoints(site, job_id)) == 2, 40.0, "two checkpoints are recorded")
+    (trainer,) = trainers(worker)
+    trainer.suspend()  # it writes no other meanwhile
+    for path in files(site):
+        if path.is_file():
+            os.truncate(path, 100)
+    trainer.kill()
+    site.wait(job_id, JobStatus.succeeded, within_s=60.0)
+    told = [reason for reason in reasons(site, job_id) if "cannot be used" in reason]
+    assert len(told) == 2
+    assert told[1].endswith("it goes on from its beginning")
+    assert site.store.curve(job_id)["epoch"] == list(range(1, 201))
+
+
+def test_a_job_that_takes_its_trainer_down_three_times_is_quarantined_and_the_worker_lives(site: Site) -> None:
+    worker = site.start_worker()
+    (job_id,) = site.submit(LONG | {"max_attempts": 20})
+    for attempt in (1, 2, 3):
+        eventually(lambda n=attempt: site.job(job_id).attempt == n, 40.0, f"attempt {attempt}")  # type: ignore[misc]
+        kill_a_trainer(site, worker, job_id)
+    job = site.wait(job_id, JobStatus.failed)
+    assert job.failure_reason is FailureReason.quarantined
+    (other,) = site.submit(SOME_SECONDS)
+    site.wait(other, JobStatus.succeeded, within_s=60.0)
+
+
+def test_a_frozen_trainer_is_killed_and_its_job_goes_on(site: Site) -> None:
+    worker = site.start_worker(checkpoint_s=OFTEN_S, stall_s=3.0)
+    (job_id,) = site.submit(SOME_SECONDS)
+    eventually(lambda: checkpoints(site, job_id) != [], 40.0, "a checkpoint is recorded")
+    (trainer,) = trainers(worker)
+    trainer.suspend()
+    job = site.wait(job_id, JobStatus.succeeded, within_s=60.0)
+    assert job.attempt == 2
+    assert not psutil.pid_exists(trainer.pid)
+    assert "the trainer got no further for 3 s and was killed" in reasons(site, job_id)
+    assert site.store.curve(job_id)["epoch"] == list(range(1, 121))

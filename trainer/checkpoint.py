@@ -1,0 +1,95 @@
+"""All that a member goes on from, as bytes anybody can read: safetensors with JSON in it, no pickle.
+
+Random numbers are functions of (seed, epoch, purpose, index), so nothing of them is kept. A member that goes on from
+its checkpoint, alone or in another pack, gets the bits that it would have got without a break.
+"""
+
+import json
+import math
+import struct
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from safetensors import SafetensorError
+from safetensors.torch import load as from_bytes
+from safetensors.torch import save as to_bytes
+from torch import Tensor
+
+from spec.job import JobSpec, parameter_count
+
+from .errors import BadCheckpointError
+from .optim import kind
+
+FORMAT = 1
+"""Raised whenever a checkpoint means something else: an older one is refused, and its job begins afresh."""
+
+NOTE = "checkpoint"
+"""Under which name the JSON stands in the file's head."""
+
+ROWS = ("weights", "best", "running", "best_running")
+"""A member's rows in its pack beside the optimizer's buffers."""
+
+
+@dataclass(kw_only=True, eq=False)
+class Progress:
+    """What a member carries from one epoch to the next beside its rows."""
+
+    epoch: int = 0
+    steps: int = 0
+    best_epoch: int = 0
+    best_metrics: Mapping[str, float] = field(default_factory=dict)
+    best: float = math.inf
+    """The watched value of the best epoch; less is better."""
+    waited: int = 0
+    """Epochs since it improved."""
+    plateau: float = 1.0
+    """What waiting on a plateau has made of the learning rate."""
+    plateau_best: float = math.inf
+    plateau_waited: int = 0
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A member after an epoch: how far it is, and its rows by name, on the CPU."""
+
+    progress: Progress
+    rows: Mapping[str, Tensor]
+
+
+def dump(checkpoint: Checkpoint) -> bytes:
+    """The checkpoint as a file's content."""
+    note = json.dumps({"format": FORMAT, "progress": asdict(checkpoint.progress)})
+    # One entry: safetensors writes several in any order, and the same state is to be the same bytes.
+    return to_bytes({name: row.contiguous() for name, row in checkpoint.rows.items()}, {NOTE: note})
+
+
+def load(content: bytes, spec: JobSpec) -> Checkpoint:
+    """The checkpoint in a file's content, for a job like `spec`. Raises `BadCheckpointError`."""
+    try:
+        note = _note(content)
+        if note["format"] != FORMAT:
+            raise BadCheckpointError(f"it has format {note['format']}, and this trainer reads {FORMAT}")
+        checkpoint = Checkpoint(Progress(**note["progress"]), from_bytes(content))
+    except (SafetensorError, ValueError, KeyError, TypeError, struct.error) as error:
+        raise BadCheckpointError(f"it cannot be read: {error}") from error
+    _check(checkpoint, spec)
+    return checkpoint
+
+
+def _note(content: bytes) -> Mapping[str, Any]:
+    """The words in a file's head, which safetensors' own reader of bytes leaves out."""
+    (size,) = struct.unpack_from("<Q", content)
+    note: Mapping[str, Any] = json.loads(json.loads(content[8 : 8 + size])["__metadata__"][NOTE])
+    return note
+
+
+def _check(checkpoint: Checkpoint, spec: JobSpec) -> None:
+    """Refuse what would not fit into the job's pack."""
+    rows = checkpoint.rows
+    if rows.keys() != {*ROWS, *kind(spec).buffers}:
+        raise BadCheckpointError(f"it holds {', '.join(sorted(rows))}, which is not what this job needs")
+    parameters = rows["weights"].numel() if spec.info is None else parameter_count(spec, spec.info)
+    wrong = [name for name in rows.keys() - {"running", "best_running"} if rows[name].shape != (parameters,)]
+    if wrong:
+        raise BadCheckpointError(f"its {wrong[0]} are not {parameters} numbers, as this job has")

@@ -1,0 +1,56 @@
+"""Checkpoints on their way between a trainer's folder and the file store."""
+
+import hashlib
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+
+from store.checkpoints import CheckpointRecord
+from store.files import Files
+
+from .errors import UnusableCheckpointError
+from .messages import CHECKPOINTS
+
+FOLDER = "checkpoints"
+"""Where they lie in the file store."""
+
+
+class Checkpoints:
+    """The checkpoints of the jobs that this worker trains."""
+
+    def __init__(self, files: Files) -> None:
+        self._files = files
+
+    def keep(self, job_id: str, attempt: int, epoch: int, written: Path) -> CheckpointRecord:
+        """Move what the trainer wrote into the file store, under the attempt: a zombie overwrites nothing.
+
+        Raises `OSError`, and then what was there before is as it was.
+        """
+        content = written.read_bytes()
+        written.unlink()
+        path = f"{FOLDER}/{job_id}/a{attempt}-e{epoch}.safetensors"
+        self._files.put(path, content)
+        return CheckpointRecord(epoch, self._files.uri(path), hashlib.sha256(content).hexdigest())
+
+    def lend(self, checkpoint: CheckpointRecord, name: str, folder: Path) -> str:
+        """Put a checkpoint into a trainer's folder; its path there. Raises `UnusableCheckpointError`."""
+        try:
+            content = self._files.get(checkpoint.uri)
+            if hashlib.sha256(content).hexdigest() != checkpoint.sha256:
+                why = f"its file is not the one that was written, it has {len(content)} bytes now"
+                raise UnusableCheckpointError(why, for_good=True)
+            (folder / CHECKPOINTS).mkdir(parents=True, exist_ok=True)
+            (folder / CHECKPOINTS / name).write_bytes(content)
+        except FileNotFoundError as error:
+            raise UnusableCheckpointError("its file is gone", for_good=True) from error
+        except OSError as error:
+            raise UnusableCheckpointError(
+                f"its file cannot be copied, {error.strerror or error}", for_good=False
+            ) from error
+        return f"{CHECKPOINTS}/{name}"
+
+    def discard(self, checkpoints: Iterable[CheckpointRecord]) -> None:
+        """Delete files that the record does not know."""
+        for checkpoint in checkpoints:
+            with suppress(OSError):  # the sweeper finds it, later
+                self._files.delete(checkpoint.uri)
