@@ -821,7 +821,7 @@ class JobStore:
                 connection.execute(
                     select(Job.id)
                     .where(
-                        queued(),
+                        ready(),
                         Job.updated_at < now(-older_than_s),
                         or_(Job.rung_at.is_(None), Job.rung_at < now(-older_than_s)),
                     )

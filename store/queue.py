@@ -77,6 +77,7 @@ class Queue:
                     Job.owner,
                     Job.priority,
                     Job.device_wish,
+                    Job.not_before,
                     running(Job.owner).scalar_subquery().label("running"),
                     now().label("at"),
                 ).where(Job.id == job_id, queued())
@@ -89,6 +90,9 @@ class Queue:
         position = None if ahead is None else ahead + 1
         if hopeless := _hopeless(job.device_wish, workers):
             return Place(position, hopeless, None)
+        if job.not_before is not None and job.not_before > job.at:
+            until = f"{job.not_before:%H:%M:%S} UTC"
+            return Place(position, f"It took its trainer down more than once, and waits until {until}.", job.not_before)
         slots, free = (_granting(job.device_wish, devices(workers)) for devices in (_slots, _free))
         why = f"It needs {words(job.device_wish)}; {free} of {slots} are free; {_waiting(ahead)}."
         most = self._limits.owner_running
@@ -132,7 +136,7 @@ class Queue:
         )
 
 
-def _ahead(connection: Connection, job: Row[str, str, int, str, int, datetime]) -> int | None:
+def _ahead(connection: Connection, job: Row[str, str, int, str, datetime | None, int, datetime]) -> int | None:
     """Jobs that would start before this one; None when they are too many to count.
 
     First what has a higher priority. Then, of an owner who has fewer running by then, as many as make the two equal;

@@ -10,7 +10,9 @@ from spec.views import Curve
 from store import db
 from store.checkpoints import KEPT, CheckpointRecord, CheckpointStore
 from store.jobs import BACKOFF_S, CRASHES, Beat, Claim, JobStore
+from store.queue import Queue
 from store.tables import Checkpoint, Job
+from store.workers import WorkerRecord, WorkerStore
 
 WORKER: dict[str, Any] = {"worker": "w1", "device": "cpu:0", "lease_s": 30.0}
 
@@ -258,6 +260,11 @@ def test_only_a_second_crash_makes_a_job_wait(store: JobStore, engine: Engine) -
         until = connection.execute(select(Job.not_before).where(Job.id == job_id)).scalar_one()
     assert until is not None
     assert timedelta(0) < until - datetime.now(UTC) <= timedelta(seconds=BACKOFF_S[2] + 5)
+    WorkerStore(engine).beat(WorkerRecord("w1", "host", 1, ["cpu"], ["cpu"]))
+    place = Queue(engine).place(job_id)
+    assert place is not None
+    assert place.estimated_start_at == until
+    assert "took its trainer down" in place.why
     with db.writing(engine) as connection:
         connection.execute(update(Job).values(not_before=db.now(-1.0)))
     assert store.unrung(older_than_s=-1.0) == [job_id]
