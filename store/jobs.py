@@ -767,9 +767,8 @@ class JobStore:
         """Remember that the bell was rung for these jobs."""
         with writing(self._engine) as connection:
             waiting = select(Job.id).where(_among(connection, ids), queued())
-            ours = waiting.with_for_update(key_share=True, skip_locked=True).cte(
-                "ours"
-            )  # others are just being claimed
+            # Others are just being claimed.
+            ours = waiting.with_for_update(key_share=True, skip_locked=True).cte("ours")
             connection.execute(update(Job).where(Job.id.in_(select(ours.c.id))).values(rung_at=now()))
 
 
