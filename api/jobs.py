@@ -20,6 +20,7 @@ from spec.sentences import sentences
 from spec.states import JobStatus
 from spec.views import Bulk, BulkIds, Check, Curve, Events, FieldError, JobPage, JobView
 from store.doorbell import Doorbell
+from store.errors import StoreUnavailableError
 from store.files import Files
 from store.jobs import ArtifactRecord, Idempotency, JobFilter, JobRecord, JobStore, Submitted
 from store.queue import Queue
@@ -93,7 +94,10 @@ class Desk:
 
     def warnings(self, jobs: Sequence[JobRecord]) -> list[str]:
         """What will keep these jobs waiting, unless somebody does something."""
-        return self.queue.warnings(job.spec.resources.device for job in jobs if job.status is JobStatus.queued)
+        try:
+            return self.queue.warnings(job.spec.resources.device for job in jobs if job.status is JobStatus.queued)
+        except StoreUnavailableError:  # the jobs are stored: whoever is told otherwise submits them again
+            return []
 
 
 def blueprint(desk: Desk) -> Blueprint:
