@@ -21,6 +21,7 @@ from spec.states import FINISHED, JobStatus
 from spec.verdict import judge
 from spec.views import Bulk, BulkIds, Check, Curve, Events, FieldError, JobPage, JobView
 from store.doorbell import Doorbell
+from store.errors import StoreUnavailableError
 from store.files import Files
 from store.jobs import ArtifactRecord, Idempotency, JobFilter, JobRecord, JobStore, Submitted
 from store.queue import Queue
@@ -96,7 +97,10 @@ class Desk:
     def warnings(self, jobs: Sequence[JobRecord]) -> list[str]:
         """What will keep these jobs waiting, unless somebody does something."""
         waiting = (job.spec.resources for job in jobs if job.status is JobStatus.queued)
-        return self.queue.warnings(wish(wanted.device, wanted.gpus) for wanted in waiting)
+        try:
+            return self.queue.warnings(wish(wanted.device, wanted.gpus) for wanted in waiting)
+        except StoreUnavailableError:  # the jobs are stored: whoever is told otherwise submits them again
+            return []
 
 
 def blueprint(desk: Desk) -> Blueprint:

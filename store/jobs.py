@@ -500,13 +500,18 @@ class JobStore:
 
         [] while it is another job's turn that has waited for long: the pack then ends, and its slot is free for it.
         """
+        mate = aliased(Job)
+        waits = select(mate.id).where(queued(mate), mate.owner == Job.owner, mate.pack_key == Job.pack_key).exists()
         with writing(self._engine) as connection:
+            # Asked every second by every pack that has room: whose turn it is takes longer, and seldom matters.
+            pack = connection.execute(select(Job.owner, Job.pack_key).where(Job.id == beside, waits)).first()
+            if pack is None:
+                return []
             turn = first_turn(connection, device=device, owner_limit=self._limits.owner_running)
-            mine = connection.execute(select(Job.owner, Job.pack_key).where(Job.id == beside)).one()
-            if turn is None or (turn.waits_long and (turn.owner, turn.pack_key) != (mine.owner, mine.pack_key)):
+            if turn is None or (turn.waits_long and (turn.owner, turn.pack_key) != tuple(pack)):
                 return []
             return self._take(
-                connection, mine.owner, mine.pack_key, limit=limit, worker=worker, device=device, lease_s=lease_s
+                connection, pack.owner, pack.pack_key, limit=limit, worker=worker, device=device, lease_s=lease_s
             )
 
     def _take(
@@ -834,9 +839,8 @@ class JobStore:
         """Remember that the bell was rung for these jobs."""
         with writing(self._engine) as connection:
             waiting = select(Job.id).where(_among(connection, ids), queued())
-            ours = waiting.with_for_update(key_share=True, skip_locked=True).cte(
-                "ours"
-            )  # others are just being claimed
+            # Others are just being claimed.
+            ours = waiting.with_for_update(key_share=True, skip_locked=True).cte("ours")
             connection.execute(update(Job).where(Job.id.in_(select(ours.c.id))).values(rung_at=now()))
 
 

@@ -50,7 +50,7 @@ class Room:
     def __init__(self, limits: Limits, clock: Callable[[], float] = time.monotonic) -> None:
         self._limits = limits
         self._clock = clock
-        self._counting = threading.Lock()
+        self._counting, self._adding = threading.Lock(), threading.Lock()
         self._counted_at = float("-inf")
         self._waiting = 0
 
@@ -70,15 +70,19 @@ class Room:
 
     def taken(self, jobs: int) -> None:
         """So many more jobs wait now."""
-        with self._counting:
+        with self._adding:
             self._waiting += jobs
 
     def _all(self, connection: Connection, most: int) -> int:
-        with self._counting:
-            if self._clock() - self._counted_at > COUNTED_EVERY_S:
-                self._waiting = _count(connection, most=most)
-                self._counted_at = self._clock()
-            return self._waiting
+        """The jobs that wait; one thread counts them now and then, and nobody waits for it."""
+        if self._clock() - self._counted_at > COUNTED_EVERY_S and self._counting.acquire(blocking=False):
+            try:
+                counted = _count(connection, most=most)
+                with self._adding:
+                    self._waiting, self._counted_at = counted, self._clock()
+            finally:
+                self._counting.release()
+        return self._waiting
 
 
 def _count(connection: Connection, *which: ColumnElement[bool], most: int) -> int:

@@ -4,9 +4,14 @@ from pathlib import Path
 
 import pytest
 
+from api.jobs import Desk
+from store import db
+from store.doorbell import Doorbell
+from store.files import Files
+from store.queue import Queue
 from store.workers import WorkerRecord, WorkerStore
 
-from .conftest import JOBS, XOR, Service, is_problem, service
+from .conftest import JOBS, NOBODY, XOR, Service, is_problem, service
 
 
 def up(api: Service, name: str = "w", devices: tuple[str, ...] = ("cpu", "cpu"), free: tuple[str, ...] = ()) -> None:
@@ -63,6 +68,13 @@ def test_a_job_that_nobody_can_run_is_accepted_with_a_warning(both: Service) -> 
     assert warning.startswith("It needs a GPU, and no worker that is up has one:")
     assert both.ask("POST", f"{JOBS}/bulk", json={"jobs": [XOR, on_gpu, on_gpu]}).get_json()["warnings"] == [warning]
     assert both.ask("POST", JOBS, json=XOR).get_json()["warnings"] == []
+
+
+def test_a_warning_that_cannot_be_read_refuses_nobody(api: Service, tmp_path: Path) -> None:
+    gone = db.connect("postgresql+psycopg://nobody@127.0.0.1:1/none")
+    desk = Desk(api.store, Queue(gone), Doorbell(NOBODY), Files(tmp_path.as_uri()), "")
+    assert desk.warnings([api.store.get(api.submit(), owner=None)]) == []
+    gone.dispose()
 
 
 @pytest.mark.parametrize(

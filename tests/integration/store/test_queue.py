@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, select, update
+from sqlalchemy import Engine, select, text, update
 
 from spec.job import JobSpec
 from spec.states import FailureReason, JobStatus
@@ -19,6 +19,7 @@ from store.jobs import Beat, Claim, JobFilter, JobStore
 from store.limits import COUNTED_EVERY_S, Limits, Room
 from store.queue import FAR, Place, Queue
 from store.tables import Job
+from store.turns import next_turn
 from store.workers import WorkerRecord, WorkerStore
 
 from .test_jobs import WORKER, claim, job, side_by_side, spec, submit, succeed
@@ -107,6 +108,19 @@ def test_claims_at_the_same_moment_go_to_different_owners(store: JobStore) -> No
         of(store, owner, 20)
     packs = side_by_side(*(lambda w=worker: claim(store, 4, worker=w) for worker in ("w1", "w2", "w3")))
     assert sorted(owner for owned in owners(store, *packs) for owner in owned) == ["ada", "bob", "cyd"]
+
+
+def test_a_turn_holds_one_owner_and_leaves_the_next_to_others(store: JobStore, engine: Engine) -> None:
+    for owner in ("ada", "bob", "cyd"):
+        of(store, owner, 1)
+    if engine.dialect.name != "postgresql":
+        return  # SQLite has one writer at a time
+    with db.writing(engine) as one, db.writing(engine) as two:
+        turns = [next_turn(connection, device="cpu", owner_limit=0) for connection in (one, two)]
+        ours = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()"
+        held = [connection.execute(text(ours)).scalar_one() for connection in (one, two)]
+    assert [turn.owner for turn in turns if turn is not None] == ["ada", "bob"]
+    assert held == [1, 1]
 
 
 def test_claimers_share_the_owners_there_are(store: JobStore) -> None:

@@ -75,6 +75,22 @@ def test_a_running_job_is_cancelled_within_seconds_and_keeps_its_curve(site: Sit
     assert site.store.curve(job_id)["epoch"][0] == 1
 
 
+def test_a_running_job_is_paused_within_seconds_and_trains_again_when_resumed(site: Site) -> None:
+    site.start_worker()
+    (job_id,) = site.submit(LONG | {"max_attempts": 1})
+    site.wait_for_an_epoch(job_id)
+    site.store.request_pause(job_id, owner="ada", actor="ada")
+    paused = site.wait(job_id, JobStatus.paused, within_s=4.0)
+    assert (paused.worker, paused.epoch > 0) == (None, True)
+    (other,) = site.submit(QUICK)  # its slot is free for others meanwhile
+    site.wait(other, JobStatus.succeeded)
+    site.store.resume(job_id, owner="ada", actor="ada")
+    site.doorbell.ring(job_id)
+    assert site.wait(job_id, JobStatus.running).attempt == 2
+    site.store.request_cancel(job_id, owner="ada", actor="ada")
+    site.wait(job_id, JobStatus.cancelled, within_s=4.0)
+
+
 def test_a_job_that_trains_too_long_fails_with_timeout(site: Site) -> None:
     site.start_worker()
     (job_id,) = site.submit(LONG | {"timeout_s": 1.0})
