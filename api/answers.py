@@ -1,7 +1,11 @@
 """Records as the API shows them."""
 
+from typing import Any
+
+from spec.schema import Task
 from spec.states import FINISHED, JobStatus
-from spec.views import Best, EventView, Failure, JobView, MlflowRun, Progress, Queue
+from spec.views import Best, DatasetSummary, DatasetView, EventView, Failure, JobView, MlflowRun, Progress, Queue
+from store.datasets import DatasetRecord
 from store.jobs import EventRecord, JobRecord
 
 PREFIX = "/api/v1"
@@ -43,6 +47,34 @@ def job_view(job: JobRecord, mlflow_url: str, place: tuple[int, str] | None = No
         updated_at=job.updated_at,
         links=links,
     )
+
+
+def dataset_summary(dataset: DatasetRecord) -> DatasetSummary:
+    """A data set as a list shows it."""
+    return DatasetSummary(**_summary(dataset))
+
+
+def dataset_view(dataset: DatasetRecord) -> DatasetView:
+    """A data set as users see it."""
+    return DatasetView(**_summary(dataset), **dict(dataset.profile))
+
+
+def _summary(dataset: DatasetRecord) -> dict[str, Any]:
+    info = dataset.table.info(dataset.rows)
+    return {
+        "id": dataset.id,
+        "name": dataset.name,
+        "version": dataset.version,
+        "task": Task.of(info.targets),
+        "rows": info.rows,
+        "features": info.features,
+        "outputs": info.classes or info.outputs,
+        "image": info.image,
+        "sha256": dataset.sha256,
+        "size_bytes": dataset.size,
+        "created_at": dataset.created_at,
+        "links": {"self": f"{PREFIX}/datasets/{dataset.id}"},
+    }
 
 
 def event_view(event: EventRecord) -> EventView:

@@ -8,14 +8,16 @@ from flask import Flask, Response, g, request
 from flask_swagger_ui import get_swaggerui_blueprint
 
 from spec.settings import Settings
+from store.datasets import DatasetStore
 from store.db import connect
 from store.doorbell import Doorbell
 from store.files import Files
 from store.jobs import JobStore
 from store.tokens import TokenStore
 
-from . import auth, errors, events, health, jobs
+from . import auth, datasets, errors, events, health, jobs
 from .body import MIB
+from .reader import Reader
 
 _PAGE_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
@@ -41,7 +43,9 @@ def create_app(settings: Settings) -> Flask:
         ),
     )
     app.extensions["epochal.engine"] = engine
-    desk = jobs.Desk(store, Doorbell(settings.broker_url), Files(settings.files_url), settings.mlflow_public_url)
+    files, uploads = Files(settings.files_url), DatasetStore(engine)
+    desk = jobs.Desk(store, uploads, Doorbell(settings.broker_url), files, settings.mlflow_public_url)
+    shelf = datasets.Shelf(uploads, files, Reader(), settings.data_quota_mib * MIB)
 
     @app.before_request
     def _name_request() -> None:
@@ -50,6 +54,7 @@ def create_app(settings: Settings) -> Flask:
     errors.install(app)
     auth.install(app, TokenStore(engine), auth.Guesses())
     app.register_blueprint(jobs.blueprint(desk))
+    app.register_blueprint(datasets.blueprint(shelf))
     app.register_blueprint(events.blueprint(store))
     app.register_blueprint(health.blueprint(store))
     app.register_blueprint(get_swaggerui_blueprint("/docs", "/openapi.json", config={"app_name": "Epochal"}))

@@ -4,6 +4,7 @@ import contextlib
 import json
 import socket
 import threading
+from collections.abc import Iterator
 from typing import Any
 
 from flask import Request
@@ -50,10 +51,21 @@ def read_json(request: Request, *, limit: int = MIB, patience_s: float = PATIENC
 
 
 def _received(request: Request, within_s: float) -> bytes:
-    """The body's bytes. A client that sends a byte a second would hold a thread for ever: gunicorn sets no limit."""
+    """The body's bytes."""
+    with arriving(request, within_s):
+        return request.get_data(cache=False)
+
+
+@contextlib.contextmanager
+def arriving(request: Request, within_s: float) -> Iterator[None]:
+    """Read a body in this context: a client that sends a byte a second would hold a thread for ever.
+
+    gunicorn sets no limit. Raises `SlowBodyError`, and `BadBodyError` when the client hangs up.
+    """
     connection: socket.socket | None = request.environ.get("gunicorn.socket")
     if connection is None or not (request.content_length or request.headers.get("Transfer-Encoding")):
-        return request.get_data(cache=False)
+        yield
+        return
     late = threading.Event()
 
     def hang_up() -> None:
@@ -65,8 +77,8 @@ def _received(request: Request, within_s: float) -> bytes:
     timer.daemon = True
     timer.start()
     try:
-        raw = request.get_data(cache=False)
-    except (ClientDisconnected, OSError) as error:
+        yield
+    except (ClientDisconnected, ConnectionError) as error:
         if late.is_set():
             raise SlowBodyError(f"The body took longer than {within_s:.0f} s: send it faster, or send less.") from error
         raise BadBodyError("The body ended before its Content-Length: send all of it.") from error
@@ -74,7 +86,6 @@ def _received(request: Request, within_s: float) -> bytes:
         timer.cancel()
     if late.is_set():
         raise SlowBodyError(f"The body took longer than {within_s:.0f} s: send it faster, or send less.")
-    return raw
 
 
 def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -1,24 +1,23 @@
 """Jobs over HTTP. A view is three moves: parse, call, answer."""
 
 import hashlib
-import json
 import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, Self, TypeVar
+from typing import Annotated, Any, Self
 from uuid import UUID
 
 from flask import Blueprint, Response, request
-from pydantic import AfterValidator, BaseModel, Field, ValidationError, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from spec.base import Frozen, fault
 from spec.built import refusals
 from spec.job import JobSpec, Label, Project
 from spec.price import price
-from spec.sentences import sentences
 from spec.states import JobStatus
 from spec.views import Bulk, BulkIds, Check, Curve, Events, FieldError, JobPage, JobView
+from store.datasets import DatasetStore
 from store.doorbell import Doorbell
 from store.files import Files
 from store.jobs import ArtifactRecord, Idempotency, JobFilter, JobRecord, JobStore, Submitted
@@ -26,15 +25,17 @@ from store.jobs import ArtifactRecord, Idempotency, JobFilter, JobRecord, JobSto
 from .answers import PREFIX, event_view, job_view
 from .auth import principal
 from .body import MIB, read_json
+from .datasets import resolved
 from .errors import BadFieldsError, BadKeyError, NotFoundError
 from .openapi import documented
+from .parsing import answered as _json
+from .parsing import parse as _parse
+from .parsing import query as _query
 
 log = logging.getLogger(__name__)
 
 BULK_LIMIT = 32 * MIB
 _KEY = re.compile(r"[\x21-\x2b\x2d-\x7e]{1,255}")
-_Model = TypeVar("_Model", bound=BaseModel)
-
 
 _TAG = r"^[A-Za-z0-9][A-Za-z0-9._/-]{0,99}:[^\x00-\x1f\x7f-\x9f]{0,500}$"
 
@@ -81,6 +82,7 @@ class Desk:
     """What the views work with."""
 
     store: JobStore
+    datasets: DatasetStore
     doorbell: Doorbell
     files: Files
     mlflow_url: str
@@ -97,7 +99,7 @@ def blueprint(desk: Desk) -> Blueprint:
     @jobs.post("")
     @documented("Submit a job", body=JobSpec, answer=JobView, status=201, headers=("Idempotency-Key",))
     def submit() -> Response:
-        spec = _spec(read_json(request))
+        spec = _spec(desk, read_json(request))
         submitted = _submit(desk, [spec])
         answer = _json(desk.answer(submitted.jobs[0]), 200 if submitted.replayed else 201)
         answer.headers["Location"] = f"{PREFIX}/jobs/{submitted.jobs[0].id}"
@@ -108,13 +110,14 @@ def blueprint(desk: Desk) -> Blueprint:
     def submit_many() -> Response:
         bulk = _parse(Bulk, read_json(request, limit=BULK_LIMIT))
         _refuse([fault for index, spec in enumerate(bulk.jobs) for fault in _refusals(spec, f"jobs.{index}.")])
-        submitted = _submit(desk, bulk.jobs)
+        paths = [f"jobs.{index}." for index in range(len(bulk.jobs))]
+        submitted = _submit(desk, resolved(desk.datasets, bulk.jobs, paths, owner=principal().owner))
         return _json(BulkIds(ids=[job.id for job in submitted.jobs]), 200 if submitted.replayed else 201)
 
     @jobs.post("/check")
     @documented("See what a job would be, without submitting it", body=JobSpec, answer=Check)
     def check() -> Response:
-        spec = _spec(read_json(request))
+        spec = _spec(desk, read_json(request))
         info = spec.info
         if info is None:
             raise BadFieldsError.of("dataset", "is not known")
@@ -208,14 +211,14 @@ def _content(desk: Desk, artifact: ArtifactRecord) -> bytes:
         raise NotFoundError(f"The file {artifact.name} is no longer in the file store: train the job again.") from error
 
 
-def _submit(desk: Desk, specs: list[JobSpec]) -> Submitted:
+def _submit(desk: Desk, specs: Sequence[JobSpec]) -> Submitted:
     submitted = desk.store.submit(specs, owner=principal().owner, idempotency=_idempotency(specs))
     if not submitted.replayed:
         desk.doorbell.ring(*(job.id for job in submitted.jobs))
     return submitted
 
 
-def _idempotency(specs: list[JobSpec]) -> Idempotency | None:
+def _idempotency(specs: Sequence[JobSpec]) -> Idempotency | None:
     key = request.headers.get("Idempotency-Key")
     if key is None:
         return None
@@ -227,10 +230,10 @@ def _idempotency(specs: list[JobSpec]) -> Idempotency | None:
     return Idempotency(key, digest.hexdigest())
 
 
-def _spec(body: Any) -> JobSpec:
+def _spec(desk: Desk, body: Any) -> JobSpec:
     spec = _parse(JobSpec, body)
     _refuse(_refusals(spec, ""))
-    return spec
+    return resolved(desk.datasets, [spec], [""], owner=principal().owner)[0]
 
 
 def _refusals(spec: JobSpec, prefix: str) -> list[FieldError]:
@@ -240,28 +243,3 @@ def _refusals(spec: JobSpec, prefix: str) -> list[FieldError]:
 def _refuse(faults: list[FieldError]) -> None:
     if faults:
         raise BadFieldsError(faults)
-
-
-def _parse(model: type[_Model], body: Any) -> _Model:
-    try:
-        return model.model_validate(body)
-    except ValidationError as error:
-        raise BadFieldsError(sentences(error, body)) from error
-
-
-def _query(model: type[_Model]) -> _Model:
-    """The query string as `model` says; a name that may be repeated is one whose field is a tuple."""
-    given: dict[str, Any] = {}
-    for name, values in request.args.lists():
-        field = next((f for key, f in model.model_fields.items() if (f.alias or key) == name), None)
-        many = field is not None and isinstance(field.default, tuple)
-        if len(values) > 1 and not many:
-            raise BadFieldsError.of(name, "is given twice")
-        given[name] = tuple(values) if many else values[0]
-    return _parse(model, given)
-
-
-def _json(answer: BaseModel | Mapping[str, Any], status: int = 200) -> Response:
-    if isinstance(answer, BaseModel):
-        return Response(answer.model_dump_json(), status=status, content_type="application/json")
-    return Response(json.dumps(answer), status=status, content_type="application/json")

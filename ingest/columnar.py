@@ -61,9 +61,9 @@ def read(source: Source, *, target: str | None, task: Targets | None, out: Path)
     info = schema.info(rows)
     if info.features == 0:
         raise RefusedError("has no column that can be used beside the target")
-    used = [column for column in columns if column.kind is not ColumnKind.text]
-    measured = {column.name: _bins(scans[column.name], column.kind) for column in used}
-    if answer.target.kind is Targets.numbers:
+    used = [column for column in columns if column.type is not ColumnKind.text]
+    measured = {column.name: _bins(scans[column.name], column.type) for column in used}
+    if answer.target.type is Targets.numbers:
         measured[target] = _bins(scans[target], ColumnKind.number)
     encoders = {column.name: encoder(column) for column in used}
 
@@ -78,12 +78,11 @@ def read(source: Source, *, target: str | None, task: Targets | None, out: Path)
             yield np.stack(list(numbers.values()), axis=1), y
 
     digest = write(out, blocks(), shape=(rows, len(used)), dtype=np.float64, schema=schema)
-    kinds = {column.name: column.kind for column in columns}
+    kinds = {column.name: column.type for column in columns}
     profile = Profile(
         format=source.format,
         encoding=source.encoding,
         delimiter=source.delimiter,
-        task=answer.target.kind,
         columns=[scans[name].profile(kind, measured.get(name)) for name, kind in kinds.items()],
         target=scans[target].profile(scans[target].kind(), measured.get(target)),
         classes=answer.classes,

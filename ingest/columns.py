@@ -321,7 +321,7 @@ class Scan:
         if kind is ColumnKind.category:
             frequent = sorted(self.texts.items(), key=lambda item: (-item[1], item[0]))[: limits.CATEGORIES]
             categories = tuple(sorted(value for value, _ in frequent))
-        return Column(name=self.name, kind=kind, gaps=self.missing > 0, categories=categories)
+        return Column(name=self.name, type=kind, gaps=self.missing > 0, categories=categories)
 
     def check_numbers(self) -> None:
         """Raise `RefusedError` for numbers that cannot be trained on."""
@@ -342,7 +342,7 @@ class Scan:
         measured = kind in (ColumnKind.number, ColumnKind.date) and spread.count > 0
         return ColumnProfile(
             name=self.name,
-            kind=kind,
+            type=kind,
             missing=self.missing,
             distinct=None if kind is ColumnKind.date and self.typed else self.distinct,
             min=spread.least if measured else None,
@@ -368,7 +368,7 @@ def _cast(chunk: pa.Array) -> Floats | None:
 
 def encoder(column: Column) -> Callable[[pa.Array], Floats]:
     """How this column's cells become numbers: themselves, days, 0 or 1, or the place of a category; NaN for none."""
-    match column.kind:
+    match column.type:
         case ColumnKind.number:
             return _encode_numbers
         case ColumnKind.date:

@@ -177,7 +177,7 @@ def _read(x: Array, y: Array, task: Targets | None, out: Path) -> Reading:
     bins = Bins.over(spread)
     target, classes, answers, told = _answers(y, task)
     schema = Schema(
-        columns=(Column(name="X", kind=ColumnKind.number, size=size, gaps=missing > 0),), target=target, image=image
+        columns=(Column(name="X", type=ColumnKind.number, size=size, gaps=missing > 0),), target=target, image=image
     )
 
     def blocks() -> Iterator[tuple[Block, Block]]:
@@ -192,7 +192,7 @@ def _read(x: Array, y: Array, task: Targets | None, out: Path) -> Reading:
     digest = write(out, blocks(), shape=(rows, size), dtype=kept, schema=schema)
     column = ColumnProfile(
         name="X",
-        kind=ColumnKind.number,
+        type=ColumnKind.number,
         size=size,
         missing=missing,
         min=spread.least if spread.count else None,
@@ -204,7 +204,6 @@ def _read(x: Array, y: Array, task: Targets | None, out: Path) -> Reading:
     names, preview = _preview(x)
     profile = Profile(
         format="npz",
-        task=target.kind,
         columns=[column],
         target=told,
         classes=classes,
@@ -261,7 +260,7 @@ def _answers(y: Array, task: Targets | None) -> tuple[Target, list[ValueCount], 
     if values.ndim == 2:
         if task is Targets.classes or values.dtype.kind == "U":
             raise RefusedError(f"has y of shape {values.shape}: classes need one value per row")
-        target = Target(name="y", kind=Targets.numbers, outputs=values.shape[1])
+        target = Target(name="y", type=Targets.numbers, outputs=values.shape[1])
         return target, [], values.astype(np.float64), _told(values)
     if values.dtype.kind == "U":
         return _labels(values, task)
@@ -280,8 +279,8 @@ def _labels(values: Block, task: Targets | None) -> tuple[Target, list[ValueCoun
     if len(labels) > limits.CLASSES:
         raise RefusedError(f"has {len(labels):,} different labels in y; at most {limits.CLASSES:,} are classes")
     classes = [ValueCount(value=label, count=int(count)) for label, count in zip(labels, counts, strict=True)]
-    told = ColumnProfile(name="y", kind=ColumnKind.category, distinct=len(labels))
-    return Target(name="y", kind=Targets.classes, labels=labels), classes, codes.astype(np.int64), told
+    told = ColumnProfile(name="y", type=ColumnKind.category, distinct=len(labels))
+    return Target(name="y", type=Targets.classes, labels=labels), classes, codes.astype(np.int64), told
 
 
 def _told(values: npt.NDArray[Any]) -> ColumnProfile:
@@ -292,7 +291,7 @@ def _told(values: npt.NDArray[Any]) -> ColumnProfile:
         bins.take(values)
     return ColumnProfile(
         name="y",
-        kind=ColumnKind.number,
+        type=ColumnKind.number,
         size=math.prod(values.shape[1:]),
         min=spread.least,
         max=spread.most,

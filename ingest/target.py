@@ -57,15 +57,15 @@ def answer(scan: Scan, task: Targets | None) -> Answer:
 
 def encoder_of(scan: Scan, kind: ColumnKind) -> Callable[[pa.Array], npt.NDArray[Any]]:
     """How the cells of a scanned column become numbers."""
-    return encoder(Column(name=scan.name, kind=kind))
+    return encoder(Column(name=scan.name, type=kind))
 
 
 def _of_labels(scan: Scan) -> Answer:
     labels = tuple(sorted(scan.texts))
     check_classes(labels)
-    places = encoder(Column(name=scan.name, kind=ColumnKind.category, categories=labels))
+    places = encoder(Column(name=scan.name, type=ColumnKind.category, categories=labels))
     return Answer(
-        Target(name=scan.name, kind=Targets.classes, labels=labels),
+        Target(name=scan.name, type=Targets.classes, labels=labels),
         [ValueCount(value=label, count=scan.texts[label]) for label in labels],
         lambda chunk: places(chunk.cast(pa.string()) if pa.types.is_boolean(chunk.type) else chunk).astype(np.int64),
     )
@@ -83,14 +83,14 @@ def of_numbers(
     if distinct == 1:
         raise RefusedError("is the same in every row: there is nothing to learn", path="target")
     if task is Targets.numbers or (task is None and not (whole and (distinct or 0) <= FEW)):
-        return Answer(Target(name=name, kind=Targets.numbers), [], lambda chunk: numbers(chunk).reshape(-1, 1))
+        return Answer(Target(name=name, type=Targets.numbers), [], lambda chunk: numbers(chunk).reshape(-1, 1))
     if distinct is None or distinct > limits.CLASSES:
         many = f"more than {limits.COUNTED:,}" if distinct is None else f"{distinct:,}"
         raise RefusedError(f"has {many} different values, too many for classes: use task=regression", path="target")
     known = np.array(sorted(values))
     labels = tuple(label(value) for value in known.tolist())
     return Answer(
-        Target(name=name, kind=Targets.classes, labels=labels),
+        Target(name=name, type=Targets.classes, labels=labels),
         [ValueCount(value=text, count=values[value]) for text, value in zip(labels, known.tolist(), strict=True)],
         lambda chunk: np.searchsorted(known, numbers(chunk)).astype(np.int64),
     )

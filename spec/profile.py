@@ -1,7 +1,6 @@
 """What was found in an uploaded file: the shape of its columns, for people to look at before they train."""
 
 from .base import Frozen
-from .dataset import Targets
 from .schema import ColumnKind, Schema
 
 
@@ -23,7 +22,7 @@ class ColumnProfile(Frozen):
     """What one column holds."""
 
     name: str
-    kind: ColumnKind
+    type: ColumnKind
     size: int = 1
     missing: int = 0
     """Rows without a value."""
@@ -47,7 +46,6 @@ class Profile(Frozen):
     encoding: str | None = None
     """Of text."""
     delimiter: str | None = None
-    task: Targets
     columns: list[ColumnProfile]
     target: ColumnProfile
     classes: list[ValueCount] = []

@@ -24,11 +24,28 @@ class ColumnKind(StrEnum):
     """Not used: nearly every row has another value."""
 
 
+class Task(StrEnum):
+    """What is to be told from a row: which class it is of, or numbers."""
+
+    classification = "classification"
+    regression = "regression"
+
+    @property
+    def targets(self) -> Targets:
+        """What its targets are."""
+        return Targets.classes if self is Task.classification else Targets.numbers
+
+    @classmethod
+    def of(cls, targets: Targets) -> "Task":
+        """The task with such targets."""
+        return cls.classification if targets is Targets.classes else cls.regression
+
+
 class Column(Frozen):
     """One column of a table, as it was found in the whole of it."""
 
     name: str
-    kind: ColumnKind
+    type: ColumnKind
     size: Annotated[int, Field(ge=1)] = 1
     """Numbers in a row: many for an array."""
     gaps: bool = False
@@ -39,7 +56,7 @@ class Column(Frozen):
     @property
     def width(self) -> int:
         """Numbers it becomes."""
-        match self.kind:
+        match self.type:
             case ColumnKind.text:
                 return 0
             case ColumnKind.category:
@@ -51,7 +68,7 @@ class Target(Frozen):
     """The column that is to be told from the others."""
 
     name: str
-    kind: Targets
+    type: Targets
     labels: tuple[str, ...] = ()
     """The classes' names, in the order of their numbers; none when the targets are numbers."""
     outputs: Annotated[int, Field(ge=1)] = 1
@@ -68,11 +85,11 @@ class Schema(Frozen):
 
     def info(self, rows: int) -> DatasetInfo:
         """What a job has to know of the table."""
-        by_class = self.target.kind is Targets.classes
+        by_class = self.target.type is Targets.classes
         return DatasetInfo(
             rows=rows,
             features=sum(column.width for column in self.columns),
-            targets=self.target.kind,
+            targets=self.target.type,
             classes=len(self.target.labels) if by_class else None,
             outputs=1 if by_class else self.target.outputs,
             image=self.image,

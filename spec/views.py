@@ -7,6 +7,8 @@ from pydantic import Field
 
 from .base import Frozen
 from .job import JobSpec
+from .profile import Profile
+from .schema import Task
 from .states import FailureReason, JobStatus, StopReason
 
 Metrics = dict[str, float | None]
@@ -112,6 +114,39 @@ class Check(Frozen):
     pack_key: str
     train_rows: int
     validation_rows: int
+
+
+class DatasetSummary(Frozen):
+    """A data set, in a list."""
+
+    id: str
+    name: str
+    version: int
+    """Counts the data sets of one name."""
+    task: Task
+    rows: int
+    features: int
+    """Numbers that a network gets of a row."""
+    outputs: int
+    """Classes, or numbers to tell."""
+    image: tuple[int, int, int] | None
+    """(channels, height, width), when a row is an image."""
+    sha256: str
+    """Digest of the file that was uploaded."""
+    size_bytes: int
+    """What the file and its table take."""
+    created_at: datetime
+    links: dict[str, str]
+
+
+class DatasetView(DatasetSummary, Profile):
+    """A data set, and what was found in it."""
+
+
+class DatasetPage(Frozen):
+    """Data sets, newest first."""
+
+    datasets: list[DatasetSummary]
 
 
 class EventView(Frozen):

@@ -34,10 +34,12 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import aliased
 from uuid_utils import uuid7
 
+from spec.dataset import Uploaded
 from spec.job import JobSpec
 from spec.states import FINISHED, TRANSITIONS, FailureReason, JobStatus, StopReason
 from spec.views import Curve, Metrics
 
+from .datasets import hold
 from .db import now, reading, spread, writing
 from .errors import IdempotencyMismatchError, IllegalTransitionError, JobNotFoundError
 from .tables import Artifact, CurveChunk, Job, JobEvent, Lease, Mirror, Worker
@@ -192,11 +194,15 @@ class JobStore:
     # --- what users ask for ---------------------------------------------------------------------------------------
 
     def submit(self, specs: Sequence[JobSpec], *, owner: str, idempotency: Idempotency | None = None) -> Submitted:
-        """Queue jobs, all or none. The same key again gives the same jobs; raises `IdempotencyMismatchError`."""
+        """Queue jobs, all or none. The same key again gives the same jobs; raises `IdempotencyMismatchError`.
+
+        Raises `DatasetNotFoundError` when an uploaded data set is gone: it cannot go while the job waits.
+        """
         if idempotency is not None and (known := self._replay(owner, idempotency)) is not None:
             return Submitted(known, replayed=True)
         try:
             with writing(self._engine) as connection:
+                hold(connection, {found for spec in specs if (found := _dataset_id(spec)) is not None}, owner=owner)
                 at = connection.execute(select(now())).scalar_one()
                 jobs = [_new(spec, owner, at) for spec in specs]
                 ids = [job.id for job in jobs]
@@ -837,6 +843,11 @@ def _new(spec: JobSpec, owner: str, at: datetime) -> JobRecord:
     )
 
 
+def _dataset_id(spec: JobSpec) -> str | None:
+    """The uploaded data set that a job needs."""
+    return spec.dataset.id if isinstance(spec.dataset, Uploaded) else None
+
+
 def _row(job: JobRecord) -> dict[str, Any]:
     """The columns of a job that is just submitted."""
     return {
@@ -847,6 +858,7 @@ def _row(job: JobRecord) -> dict[str, Any]:
         "tags": job.tags,
         "spec": job.spec.model_dump(mode="json"),
         "pack_key": job.pack_key,
+        "dataset_id": _dataset_id(job.spec),
         "device_wish": job.spec.resources.device,
         "priority": job.priority,
         "max_attempts": job.spec.max_attempts,

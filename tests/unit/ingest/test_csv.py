@@ -37,7 +37,7 @@ def test_columns_are_what_they_look_like(tmp_path: Path) -> None:
         for row in range(60)
     ]
     found = reading("number,truth,city,day,remark,empty,y\n" + "\n".join(rows), tmp_path)
-    kinds = {column.name: (column.kind.value, column.gaps) for column in found.table.columns}
+    kinds = {column.name: (column.type.value, column.gaps) for column in found.table.columns}
     assert kinds == {
         "number": ("number", False),
         "truth": ("boolean", False),
@@ -73,7 +73,7 @@ def test_numbers_that_turn_into_words_late_are_counted_from_the_start(tmp_path: 
     many = "\n".join(f"{row % 7},{row % 2}" for row in range(50_000))
     words = "\n".join(f"w{row % 3},{row % 2}" for row in range(600_000))
     found = reading(f"c,y\n{many}\n{words}", tmp_path)
-    assert found.table.columns[0].kind is ColumnKind.category
+    assert found.table.columns[0].type is ColumnKind.category
     assert set(found.table.columns[0].categories) == {*"0123456", "w0", "w1", "w2"}
 
 
@@ -93,7 +93,7 @@ def test_targets_are_classes_or_numbers(
     tmp_path: Path, column: list[str], task: Targets | None, kind: Targets, labels: tuple[str, ...]
 ) -> None:
     content = "a,y\n" + "\n".join(f"{row},{value}" for row, value in enumerate(column))
-    assert reading(content, tmp_path, task=task).table.target.kind is kind
+    assert reading(content, tmp_path, task=task).table.target.type is kind
     _, y, schema = table(tmp_path)
     assert schema.target.labels == labels
     if kind is Targets.classes:
@@ -106,7 +106,7 @@ def test_targets_are_classes_or_numbers(
 
 def test_many_whole_numbers_are_numbers(tmp_path: Path) -> None:
     content = "a,y\n" + "\n".join(f"{row},{row}" for row in range(21))
-    assert reading(content, tmp_path).table.target.kind is Targets.numbers
+    assert reading(content, tmp_path).table.target.type is Targets.numbers
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "latin-1", "cp1252"])

@@ -27,7 +27,7 @@ def test_a_file_is_read(tmp_path: Path) -> None:
     (tmp_path / "f.csv").write_text("a,y\n1,0\n2,1\n3,0\n")
     code, said = run(tmp_path / "f.csv", "--target", "y", "--task", "numbers")
     assert code == 0
-    assert Reading.model_validate_json(said).profile.task == "numbers"
+    assert Reading.model_validate_json(said).table.target.type == "numbers"
     assert (tmp_path / "table.npz").exists()
 
 

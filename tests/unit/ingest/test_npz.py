@@ -98,7 +98,7 @@ def test_a_large_array_is_read_in_blocks(tmp_path: Path, monkeypatch: pytest.Mon
 def test_targets(tmp_path: Path, y: Array, kind: Targets) -> None:
     found = reading(packed(X=X, y=y), tmp_path, name="f.npz")
     _, read, schema = table(tmp_path)
-    assert found.table.target.kind is kind
+    assert found.table.target.type is kind
     if kind is Targets.numbers:
         assert np.array_equal(read, y.reshape(20, -1))
         assert schema.info(20).outputs == read.shape[1]

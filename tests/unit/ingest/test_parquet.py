@@ -38,7 +38,7 @@ def test_typed_columns(tmp_path: Path) -> None:
         }
     )
     found = reading(content, tmp_path, name="f.parquet")
-    kinds = {column.name: (column.kind.value, column.gaps) for column in found.table.columns}
+    kinds = {column.name: (column.type.value, column.gaps) for column in found.table.columns}
     assert kinds == {
         "whole": ("number", True),
         "real": ("number", True),
