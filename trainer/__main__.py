@@ -23,9 +23,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from rich.table import Table
 
 from spec.built import refusals
+from spec.dataset import Uploaded
 from spec.job import JobSpec
 from spec.sentences import sentences
-from spec.views import Curve
+from spec.views import Curve, FieldError
 
 from .member import Entry, Outcome, Point
 
@@ -94,6 +95,8 @@ def read(path: Path) -> list[JobSpec]:
             faults = sentences(error, one)
         else:
             faults = refusals(spec)
+            if isinstance(spec.dataset, Uploaded):
+                faults.append(FieldError(path="dataset.id", message="is with the service that has it: submit it there"))
             specs.append(spec)
         if faults:
             raise SystemExit("\n".join(": ".join(filter(None, (where, fault.path, fault.message))) for fault in faults))

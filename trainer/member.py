@@ -3,10 +3,12 @@
 import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal, Protocol
 
 from torch import Tensor
 
+from model.preprocessing import Preprocessing
 from spec.job import JobSpec, Plateau
 from spec.states import FailureReason, StopReason
 
@@ -21,6 +23,8 @@ class Entry:
 
     id: str
     spec: JobSpec
+    table: Path | None = None
+    """The file of its data set, when that was uploaded."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +48,8 @@ class Outcome:
     best_epoch: int | None = None
     best_metrics: Mapping[str, float] | None = None
     model: Mapping[str, Tensor] = field(default_factory=dict)
+    preprocessing: Preprocessing | None = None
+    """How rows become what the model takes, when it succeeded."""
 
 
 class Conductor(Protocol):

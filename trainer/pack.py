@@ -9,11 +9,13 @@ for a single matrix, and a job must get the same bits alone as in a pack.
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from model.preprocessing import Preprocessing
 from spec.job import JobSpec, Precision
 
 from .data import Split, split
@@ -43,7 +45,7 @@ class Pack:
     def __init__(self, spec: JobSpec, device: torch.device) -> None:
         info = spec.info
         if info is None:
-            raise BadDataError("Uploaded data sets cannot be trained on yet.")
+            raise BadDataError("Nobody asked the record what the uploaded data set holds.")
         self._info = info
         self._device = device
         self._dtype = torch.float64 if spec.precision is Precision.float64 else torch.float32
@@ -58,10 +60,10 @@ class Pack:
 
     # --- joining and leaving --------------------------------------------------------------------------------------
 
-    def prepare(self, spec: JobSpec) -> None:
+    def prepare(self, spec: JobSpec, table: Path | None = None) -> None:
         """Read and divide the data this member needs. Raises `TrainerError`, before it has joined."""
         if spec.split_seed not in self._splits:
-            self._splits[spec.split_seed] = split(spec, self._info, self._device, self._dtype)
+            self._splits[spec.split_seed] = split(spec, self._info, self._device, self._dtype, table)
 
     def join(self, members: Sequence[Member]) -> None:
         """Add rows for new members, whose data are prepared."""
@@ -308,6 +310,10 @@ class Pack:
             rows = torch.tensor(chosen, device=self._device)
             for best, now in (("best", "weights"), ("best_running", "running")):
                 self._state[best].index_copy_(0, rows, self._state[now].index_select(0, rows))
+
+    def preprocessing(self, member: Member) -> Preprocessing:
+        """How the member's rows became features."""
+        return self._splits[member.spec.split_seed].preprocessing
 
     def model(self, member: Member) -> dict[str, Tensor]:
         """The member's arrays by name, on the CPU: of its best epoch, or of its last."""

@@ -113,7 +113,7 @@ class Telling:
         from trainer.fit import Entry
 
         self._jobs.update({job.id: job for job in jobs})
-        return [Entry(id=job.id, spec=job.spec) for job in jobs]
+        return [Entry(id=job.id, spec=job.spec, table=job.table) for job in jobs]
 
     def cancelled(self) -> Collection[str]:
         """Jobs to drop; polled between chunks of steps."""

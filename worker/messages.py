@@ -1,5 +1,6 @@
 """What a supervisor and its trainer process say to each other: one JSON object a line, over pipes."""
 
+from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field, TypeAdapter
@@ -15,6 +16,8 @@ class Job(Frozen):
 
     id: str
     spec: JobSpec
+    table: Path | None = None
+    """The file of its data set, when that was uploaded."""
 
 
 class Train(Frozen):

@@ -21,12 +21,13 @@ from store.files import Files
 from store.jobs import ArtifactRecord, Claim, JobStore
 
 from .devices import Device
-from .errors import TrainerDied
+from .errors import TableError, TrainerDied
 from .heart import Heart
 from .messages import Cancel, Ended, Job, Points, Room, Train
 from .pack import Member, Pack, Wish, columns
 from .packing import pack_limit
 from .process import Trainer
+from .tables import Tables
 
 log = logging.getLogger(__name__)
 
@@ -62,6 +63,7 @@ class Supervisor:
         self.device = device
         self.training = False
         self._post = post
+        self._tables = Tables(post.files)
         self._trainer: Trainer | None = None
         self._stopping = threading.Event()
 
@@ -164,6 +166,8 @@ class Supervisor:
                         self._finish(pack, ended, trainer.folder)
         except TrainerDied as death:
             return self._crashed(pack, ids, death)
+        except TableError as error:
+            self._refuse(pack, ids, error)
         return blamed
 
     def _pass_wishes_on(self, trainer: Trainer, pack: Pack, ids: Collection[str]) -> None:
@@ -196,11 +200,16 @@ class Supervisor:
             return set()
         if claims:
             pack.join(claims, now)
-            trainer.say(self._order(claims, head))
+            try:
+                trainer.say(self._order(claims, head))
+            except TableError as error:
+                self._refuse(pack, {claim.job_id for claim in claims}, error)
+                return set()
         return {claim.job_id for claim in claims}
 
     def _order(self, claims: Collection[Claim], head: JobSpec) -> Train:
-        jobs = tuple(Job(id=claim.job_id, spec=claim.spec) for claim in claims)
+        table = self._tables.path(head.dataset)  # one for all: the data set is part of the pack key
+        jobs = tuple(Job(id=claim.job_id, spec=claim.spec, table=table) for claim in claims)
         return Train(jobs=jobs, limit=self._limit(head))
 
     def _limit(self, head: JobSpec) -> int:
@@ -225,6 +234,12 @@ class Supervisor:
             log.warning("pack of %d went down together: %s", len(members), death)
             return [member.id for member in members]
         return []
+
+    def _refuse(self, pack: Pack, ids: Collection[str], error: TableError) -> None:
+        """Fail members whose data set cannot be had."""
+        log.error("%d jobs cannot train: %s", len(ids), error)
+        for member in pack.members(ids):
+            self._record(pack, member, partial(self._fail, reason=FailureReason.bad_data, message=str(error)))
 
     # --- the end of a member --------------------------------------------------------------------------------------
 
