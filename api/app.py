@@ -15,7 +15,7 @@ from store.files import Files
 from store.jobs import JobStore
 from store.tokens import TokenStore
 
-from . import auth, datasets, errors, events, health, jobs
+from . import auth, datasets, errors, events, health, jobs, models
 from .body import MIB
 from .reader import Reader
 
@@ -55,6 +55,7 @@ def create_app(settings: Settings) -> Flask:
     auth.install(app, TokenStore(engine), auth.Guesses())
     app.register_blueprint(jobs.blueprint(desk))
     app.register_blueprint(datasets.blueprint(shelf))
+    app.register_blueprint(models.blueprint(store, files))
     app.register_blueprint(events.blueprint(store))
     app.register_blueprint(health.blueprint(store))
     app.register_blueprint(get_swaggerui_blueprint("/docs", "/openapi.json", config={"app_name": "Epochal"}))

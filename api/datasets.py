@@ -24,7 +24,7 @@ from store.files import Files
 
 from .answers import PREFIX, dataset_summary, dataset_view
 from .auth import principal
-from .errors import BadFieldsError, QuotaError
+from .errors import BadFieldsError, TooLargeError
 from .openapi import documented
 from .parsing import answered, parse, query
 from .reader import Reader
@@ -80,7 +80,7 @@ def blueprint(shelf: Shelf) -> Blueprint:
             with received(request, shelf.files.workshop(), limit=max(left, 0)) as arrived:
                 dataset, is_new = _keep(shelf, arrived, parse(UploadForm, dict(arrived.fields)), owner, left)
         except RequestEntityTooLarge as error:
-            raise QuotaError(_quota(used, shelf.quota)) from error
+            raise TooLargeError(_quota(used, shelf.quota)) from error
         answer = answered(dataset_view(dataset), 201 if is_new else 200)
         answer.headers["Location"] = f"{PREFIX}/datasets/{dataset.id}"
         return answer
@@ -148,7 +148,7 @@ def _keep(shelf: Shelf, arrived: Arrived, form: UploadForm, owner: str, left: in
         reading = shelf.reader.read(arrived.path, name=arrived.name, target=form.target, task=targets, out=table)
         size = arrived.size + table.stat().st_size
         if size > left:
-            raise QuotaError(_quota(shelf.quota - left, shelf.quota, size))
+            raise TooLargeError(_quota(shelf.quota - left, shelf.quota, size))
         shelf.files.adopt(f"{folder(dataset_id)}/upload.{reading.profile.format}", arrived.path)
         shelf.files.adopt(table_path(dataset_id), table)
     finally:

@@ -79,8 +79,8 @@ class UnsupportedBodyError(ApiError):
     status = HTTPStatus.UNSUPPORTED_MEDIA_TYPE
 
 
-class QuotaError(ApiError):
-    """There is no room for more of this owner's data."""
+class TooLargeError(ApiError):
+    """It is more than there is room for, or more than is done here."""
 
     status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
 

@@ -12,6 +12,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from spec.cells import DATE, FALSE, NUMBER, TRUE
 from spec.profile import ColumnProfile, Histogram, ValueCount
 from spec.schema import Column, ColumnKind
 
@@ -20,10 +21,6 @@ from .errors import RefusedError, shown
 
 Floats = npt.NDArray[np.float64]
 
-NUMBER = r"^\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*$"
-DATE = r"^\d{4}-\d{2}-\d{2}([ T]\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?Z?)?$"
-TRUE = frozenset({"true", "yes", "t", "y"})
-FALSE = frozenset({"false", "no", "f", "n"})
 MOSTLY = 0.9
 """A column with so large a share of numbers is a column of numbers, and what is none in it is a mistake."""
 BINS = 10

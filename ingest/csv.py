@@ -10,6 +10,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.csv as arrow
 
+from spec.cells import MISSING
+
 from . import limits
 from .errors import RefusedError, shown
 
@@ -19,7 +21,6 @@ HEAD = 1 << 20
 DELIMITERS = ",;\t|"
 SNIFFED = 50
 """First records by which the delimiter is chosen."""
-MISSING = ["", *(word for bare in ("NA", "N/A", "NaN", "NULL", "None") for word in {bare, bare.lower()}), "n/a", "#N/A"]
 
 
 class CsvFile:
@@ -51,7 +52,9 @@ class CsvFile:
                 ),
                 parse_options=arrow.ParseOptions(delimiter=self.delimiter, newlines_in_values=True),
                 convert_options=arrow.ConvertOptions(
-                    column_types=dict.fromkeys(self.names, pa.string()), null_values=MISSING, strings_can_be_null=True
+                    column_types=dict.fromkeys(self.names, pa.string()),
+                    null_values=sorted(MISSING),
+                    strings_can_be_null=True,
                 ),
             )
             for batch in reader:

@@ -1,7 +1,7 @@
 """What the API answers."""
 
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -147,6 +147,23 @@ class DatasetPage(Frozen):
     """Data sets, newest first."""
 
     datasets: list[DatasetSummary]
+
+
+class Rows(Frozen):
+    """Raw rows to predict: an object each, a value by column; or lists, where the columns have no names."""
+
+    rows: Annotated[list[dict[str, Any] | list[Any]], Field(min_length=1, max_length=10_000, fail_fast=True)]
+
+
+class Predictions(Frozen):
+    """What a model says of rows, in their order."""
+
+    predictions: list[str] | list[float] | list[list[float]]
+    """Classes by name; or numbers in the target's units."""
+    classes: list[str] | None = None
+    """The columns of `probabilities`."""
+    probabilities: list[list[float]] | None = None
+    """How likely each class is; null for numbers, and for losses that make none of their outputs."""
 
 
 class EventView(Frozen):

@@ -68,10 +68,11 @@ class Files:
         _sync(target.parent)
 
     def fetch(self, path: str, to: Path) -> Path:
-        """A local file with what is stored under `path`: itself where it is local, else a copy at `to`."""
+        """A local file with what is stored under `path` or an address: itself if it is local, else a copy at `to`."""
+        where = self._fs._strip_protocol(path) if "://" in path else f"{self._root}/{path}"
         if self._local:
-            return Path(self._root) / path
-        self._fs.get_file(f"{self._root}/{path}", str(to))
+            return Path(where)
+        self._fs.get_file(where, str(to))
         return to
 
     def delete(self, folder: str) -> None:
