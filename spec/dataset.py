@@ -99,10 +99,13 @@ class DatasetInfo(Frozen):
     ] = None
 
 
+_ID = r"^ds_[0-9a-f]{32}$"
+
+
 class Uploaded(Frozen):
     """A data set that was uploaded, by its id. The service fills in the rest when a job is submitted."""
 
-    id: Annotated[str, Field(pattern=r"^ds_[0-9a-f]{32}$", description="Id that the upload answered.")]
+    id: Annotated[str, Field(pattern=_ID, description="Id that the upload answered.")]
     sha256: Annotated[
         str | None, Field(pattern=r"^[0-9a-f]{64}$", description="Digest of its table, filled in by the service.")
     ] = None
@@ -158,7 +161,9 @@ def _kind(value: Any) -> str | None:
 
 
 def _by_name(value: Any) -> Any:
-    return {"name": value} if isinstance(value, str) else value
+    if not isinstance(value, str):
+        return value
+    return {"id": value} if value.startswith("ds_") else {"name": value}
 
 
 DatasetName = Literal[
@@ -180,8 +185,9 @@ _Kinds = Annotated[
         custom_error_message="must be one of " + ", ".join(BUILTIN) + "; or {id: ds_...}; or {x: [[...]], y: [...]}",
     ),
 ]
-DatasetSpec = Annotated[_Kinds, BeforeValidator(_by_name, json_schema_input_type=DatasetName | _Kinds)]
-"""A name; or {name: spirals, n: 1000, noise: 0.2}; or {id: ds_...}; or {x: [[...]], y: [...]}, small."""
+DatasetId = Annotated[str, Field(pattern=_ID)]
+DatasetSpec = Annotated[_Kinds, BeforeValidator(_by_name, json_schema_input_type=DatasetName | DatasetId | _Kinds)]
+"""A name; or ds_..., the id of an upload; or {name: spirals, n: 1000}; or {x: [[...]], y: [...]}, small."""
 
 
 _REAL: Mapping[str, DatasetInfo] = {
