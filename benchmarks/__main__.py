@@ -2,7 +2,7 @@
 
 import sys
 
-from . import gpu, peers, trainer
+from . import gpu, peers, trainer, upload
 
-for script in (trainer, peers, gpu):
+for script in (trainer, peers, gpu, upload):
     script.main(sys.argv[1:])

@@ -73,18 +73,18 @@ def noted(api: Service) -> dict[str, Any]:
 
 def files(api: Service) -> list[Path]:
     """The files of data sets, and those in the making."""
-    return [path for folder in ("datasets", ".making") for path in (home(api) / folder).rglob("*") if path.is_file()]
-
-
-def home(api: Service) -> Path:
-    """Where the file store is."""
-    return Path(str(api.engine.url.database)).parent / "files"
+    return [
+        path
+        for folder in ("datasets", ".making")
+        for path in (api.home / "files" / folder).rglob("*")
+        if path.is_file()
+    ]
 
 
 @pytest.fixture
 def api(api: Service) -> Service:
     """The API over an empty record and no files."""
-    shutil.rmtree(home(api), ignore_errors=True)
+    shutil.rmtree((api.home / "files"), ignore_errors=True)
     return api
 
 
@@ -252,7 +252,7 @@ def test_the_quota_is_told(tmp_path: Path) -> None:
 
 
 def test_what_a_process_left_that_died_is_swept(api: Service) -> None:
-    making = Files(home(api).as_uri()).workshop()
+    making = Files((api.home / "files").as_uri()).workshop()
     for name, age_s in (("old", 7200), ("young", 60)):
         (making / name).write_text("half")
         os.utime(making / name, (time.time() - age_s,) * 2)
@@ -265,6 +265,6 @@ def test_pictures_and_the_table_that_workers_get(api: Service) -> None:
     np.savez(buffer, X=np.zeros((4, 1, 2, 2)), y=np.arange(4) % 2)
     dataset = uploaded(api, content=buffer.getvalue(), file="f.npz", target="")
     assert dataset["image"] == [1, 2, 2]
-    raw = Files(home(api).as_uri()).get(table_path(dataset["id"]))
+    raw = Files((api.home / "files").as_uri()).get(table_path(dataset["id"]))
     record = DatasetStore(api.engine).get(dataset["id"], owner="ann")
     assert hashlib.sha256(raw).hexdigest() == record.table_sha256
