@@ -12,12 +12,15 @@ from spec.profile import Profile, Reading
 from spec.schema import ColumnKind, Schema
 
 from . import target as targets
-from .columns import Bins, Scan, encoder
+from .columns import Scan
+from .encoding import encoder
 from .errors import RefusedError, shown
 from .parquet import check_size
+from .spread import Bins
 from .table import Block, write
 
 PREVIEWED = 10
+PREVIEWED_COLUMNS = 100
 SHOWN_CHARACTERS = 80
 
 
@@ -28,7 +31,7 @@ class Source(Protocol):
 
     @property
     def format(self) -> str:
-        """Csv or parquet."""
+        """Which of the two it is."""
 
     @property
     def encoding(self) -> str | None:
@@ -91,9 +94,6 @@ def read(source: Source, *, target: str | None, task: Targets | None, out: Path)
         notes=[*_unused(scans, kinds), *targets.rare(answer.classes)],
     )
     return Reading(rows=rows, table=schema, profile=profile, sha256=digest)
-
-
-PREVIEWED_COLUMNS = 100
 
 
 def _learn(source: Source, counted: set[str]) -> tuple[dict[str, Scan], list[list[str | None]]]:

@@ -1,154 +1,26 @@
-"""What a column holds: learned batch by batch, then written as numbers."""
+"""What a column holds, learned batch by batch."""
 
-import math
 import re
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from spec.cells import DATE, FALSE, NUMBER, TRUE
-from spec.profile import ColumnProfile, Histogram, ValueCount
+from spec.cells import FALSE, TRUE
+from spec.profile import ColumnProfile, ValueCount
 from spec.schema import Column, ColumnKind
 
 from . import limits
 from .errors import RefusedError, shown
-
-Floats = npt.NDArray[np.float64]
+from .spread import Bins, Spread
+from .texts import Floats, Texts, as_numbers, days, days_in, floats, numbers_in, truth_in
 
 MOSTLY = 0.9
 """A column with so large a share of numbers is a column of numbers, and what is none in it is a mistake."""
-BINS = 10
 SHOWN_VALUES = 20
-DAY_S = 86_400.0
-
-
-@dataclass(frozen=True)
-class Texts:
-    """A batch of texts: each different one once, and which of them each row has (-1: none)."""
-
-    values: pa.Array
-    codes: npt.NDArray[np.int64]
-
-    @classmethod
-    def of(cls, chunk: pa.Array, name: str) -> "Texts":
-        """The texts of a batch, trimmed. Raises `RefusedError` for one that is no cell but a document."""
-        coded = chunk if pa.types.is_dictionary(chunk.type) else chunk.dictionary_encode()
-        raw = coded.dictionary
-        longest = pc.max(pc.binary_length(raw)).as_py() or 0
-        if longest > limits.CELL_BYTES:
-            raise RefusedError(
-                f"has a value of {longest:,} bytes in column {shown(name)}; at most {limits.CELL_BYTES:,} are read"
-            )
-        codes = pc.fill_null(coded.indices.cast(pa.int64()), -1).to_numpy(zero_copy_only=False)
-        values = pc.utf8_trim_whitespace(raw.cast(pa.string()))
-        says = pc.fill_null(pc.not_equal(values, ""), False).to_numpy(zero_copy_only=False)
-        if not says.all():  # blanks are no value
-            codes = np.where((codes >= 0) & says[codes], codes, -1)
-        return cls(values, codes)
-
-    def counts(self) -> Counter[str]:
-        """How many rows have each text."""
-        many = np.bincount(self.codes + 1, minlength=len(self.values) + 1)[1:]
-        found: Counter[str] = Counter()
-        for value, count in zip(self.values.to_pylist(), many.tolist(), strict=True):
-            if count:
-                found[value] += count
-        return found
-
-    def mapped(self, numbers: Floats) -> Floats:
-        """What each row has, given what each different text is; NaN where it has none."""
-        return np.append(numbers, math.nan)[self.codes]
-
-
-def numbers_in(values: pa.Array) -> Floats:
-    """Texts as numbers; NaN where one is none."""
-    try:
-        return _floats(values.cast(pa.float64()))
-    except pa.ArrowInvalid:
-        fits = pc.match_substring_regex(values, NUMBER)
-        return _floats(pc.utf8_trim_whitespace(pc.if_else(fits, values, None)).cast(pa.float64()))
-
-
-def days_in(values: pa.Array) -> Floats:
-    """Texts as days since 1970; NaN where one is no date (ISO 8601: 2026-11-25, 2026-11-25 08:30)."""
-    plain = pc.utf8_rtrim(pc.if_else(pc.match_substring_regex(values, DATE), values, None), characters="Z")
-    try:
-        return _days(plain.cast(pa.timestamp("us")))
-    except pa.ArrowInvalid:  # the 31st of June
-        return _floats(pa.nulls(len(values), pa.float64()))
-
-
-def truth_in(values: pa.Array) -> Floats:
-    """Texts as 0 or 1; NaN where one is neither yes nor no."""
-    words = [(value or "").lower() for value in values.to_pylist()]
-    return np.array([1.0 if word in TRUE else 0.0 if word in FALSE else math.nan for word in words])
-
-
-def _floats(array: pa.Array) -> Floats:
-    found: Floats = pc.fill_null(array, math.nan).to_numpy(zero_copy_only=False).astype(np.float64, copy=False)
-    return found
-
-
-def _days(array: pa.Array) -> Floats:
-    return _floats(array.cast(pa.timestamp("us")).cast(pa.int64()).cast(pa.float64(), safe=False)) / (DAY_S * 1e6)
-
-
-@dataclass
-class Spread:
-    """Least, most, mean and deviation of numbers that come in batches."""
-
-    count: int = 0
-    least: float = math.inf
-    most: float = -math.inf
-    mean: float = 0.0
-    _squares: float = 0.0
-
-    def take(self, numbers: npt.NDArray[Any]) -> None:
-        """Add finite numbers (Chan's way of merging, which loses no digits)."""
-        if not numbers.size:
-            return
-        count, mean = numbers.size, float(numbers.mean(dtype=np.float64))
-        apart, total = mean - self.mean, self.count + count
-        self._squares += float(np.square(numbers - mean, dtype=np.float64).sum())
-        self._squares += apart * apart * self.count * count / total
-        self.mean += apart * count / total
-        self.count = total
-        self.least, self.most = min(self.least, float(numbers.min())), max(self.most, float(numbers.max()))
-
-    @property
-    def deviation(self) -> float:
-        """The standard deviation."""
-        return math.sqrt(self._squares / self.count) if self.count else 0.0
-
-
-@dataclass
-class Bins:
-    """A histogram over a range that is known."""
-
-    edges: Floats
-    counts: npt.NDArray[np.int64]
-
-    @classmethod
-    def over(cls, spread: Spread) -> "Bins | None":
-        """Empty bins over the range; None where there is none."""
-        if not spread.count or not math.isfinite(spread.most - spread.least):
-            return None
-        edges = np.histogram_bin_edges(np.array([spread.least, spread.most]), bins=BINS)
-        return cls(edges, np.zeros(BINS, dtype=np.int64))
-
-    def take(self, numbers: npt.NDArray[Any]) -> None:
-        """Count these."""
-        self.counts += np.histogram(numbers, bins=self.edges)[0]
-
-    def view(self) -> Histogram:
-        """As people see it."""
-        return Histogram(edges=self.edges.tolist(), counts=self.counts.tolist())
 
 
 @dataclass
@@ -189,9 +61,11 @@ class Scan:
             self._take_texts(chunk.cast(pa.string()))
         elif pa.types.is_date(chunk.type) or pa.types.is_timestamp(chunk.type):
             self.typed = ColumnKind.date
-            self._take_days(_days(chunk))
+            found = days(chunk)
+            self._miss(np.isnan(found))
+            self._take_days(found)
         elif pa.types.is_string(chunk.type) or pa.types.is_large_string(chunk.type):
-            direct = None if self.counts_texts else _cast(chunk)
+            direct = None if self.counts_texts else as_numbers(chunk)
             if direct is None:
                 self._take_texts(chunk)
             else:
@@ -201,7 +75,7 @@ class Scan:
             self._take_texts(chunk)
         else:
             self.typed = ColumnKind.number
-            self._take_numbers(_floats(chunk.cast(pa.float64(), safe=False)), chunk)
+            self._take_numbers(floats(chunk.cast(pa.float64(), safe=False)), chunk)
         self.rows += len(chunk)
 
     def _miss(self, where: npt.NDArray[np.bool_]) -> None:
@@ -215,7 +89,7 @@ class Scan:
         self._measure(numbers, chunk)
         if not self.uncounted:
             found, many = np.unique(numbers[np.isfinite(numbers)], return_counts=True)
-            self._count(self.values, dict(zip(found.tolist(), many.tolist(), strict=True)))
+            self._count(self.values, dict(zip(found.tolist(), many.tolist(), strict=True)), limits.CLASSES)
 
     def _measure(self, numbers: Floats, chunk: pa.Array) -> None:
         """Numbers of all rows, NaN where there is none."""
@@ -238,9 +112,8 @@ class Scan:
                 self.beyond = self.rows + row + 1
                 return
 
-    def _take_days(self, days: Floats) -> None:
-        self._miss(np.isnan(days))
-        there = days[~np.isnan(days)]
+    def _take_days(self, numbers: Floats) -> None:
+        there = numbers[~np.isnan(numbers)]
         self.dates += there.size
         self.days.take(there)
 
@@ -255,18 +128,15 @@ class Scan:
                 row = int(others.argmax())
                 self.first_other = (self.rows + row + 1, texts.values[int(texts.codes[row])].as_py())
         if not self.uncounted:
-            self._count(self.texts, texts.counts())
+            self._count(self.texts, texts.counts(), limits.COUNTED)
         if self.first_other is not None:
-            days = texts.mapped(days_in(texts.values))
-            there = days[~np.isnan(days)]
-            self.dates += there.size
-            self.days.take(there)
+            self._take_days(texts.mapped(days_in(texts.values)))
             if len(texts.values) <= 2 * (len(TRUE) + len(FALSE)):
                 self.truths += int(np.isfinite(texts.mapped(truth_in(texts.values))).sum())
 
-    def _count(self, counter: Counter[Any], found: dict[Any, int]) -> None:
+    def _count(self, counter: Counter[Any], found: dict[Any, int], most: int) -> None:
         counter.update(found)
-        if len(counter) > limits.COUNTED:
+        if len(counter) > most:  # ten thousand columns that all counted on would take the memory there is
             counter.clear()
             self.uncounted = True
 
@@ -353,53 +223,3 @@ class Scan:
                 if kind in (ColumnKind.category, ColumnKind.boolean)
             ],
         )
-
-
-def _cast(chunk: pa.Array) -> Floats | None:
-    """Texts as numbers, when all of them are."""
-    try:
-        return _floats(chunk.cast(pa.float64()))
-    except pa.ArrowInvalid:
-        return None
-
-
-def encoder(column: Column) -> Callable[[pa.Array], Floats]:
-    """How this column's cells become numbers: themselves, days, 0 or 1, or the place of a category; NaN for none."""
-    match column.type:
-        case ColumnKind.number:
-            return _encode_numbers
-        case ColumnKind.date:
-            return _encode_days
-        case ColumnKind.boolean:
-            return lambda chunk: _through(chunk, column.name, truth_in)
-    places = {value: float(place) for place, value in enumerate(column.categories)}
-    other = float(len(places))
-
-    def place(values: pa.Array) -> Floats:
-        return np.array([places.get(value, other) for value in values.to_pylist()], dtype=np.float64)
-
-    return lambda chunk: _through(chunk, column.name, place)
-
-
-def _through(chunk: pa.Array, name: str, numbers: Callable[[pa.Array], Floats]) -> Floats:
-    if pa.types.is_null(chunk.type):
-        return np.full(len(chunk), math.nan)
-    if pa.types.is_boolean(chunk.type):
-        chunk = chunk.cast(pa.string())
-    texts = Texts.of(chunk, name)
-    return texts.mapped(numbers(texts.values))
-
-
-def _encode_numbers(chunk: pa.Array) -> Floats:
-    if pa.types.is_dictionary(chunk.type):
-        return _through(chunk, "", numbers_in)
-    if pa.types.is_string(chunk.type) or pa.types.is_large_string(chunk.type):
-        direct = _cast(chunk)
-        return numbers_in(chunk) if direct is None else direct
-    return _floats(chunk.cast(pa.float64(), safe=False))
-
-
-def _encode_days(chunk: pa.Array) -> Floats:
-    if pa.types.is_date(chunk.type) or pa.types.is_timestamp(chunk.type):
-        return _days(chunk)
-    return _through(chunk, "", days_in)

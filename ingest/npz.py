@@ -23,9 +23,9 @@ from spec.schema import Column, ColumnKind, Schema, Target
 
 from . import limits
 from . import target as targets
-from .columns import Bins, Spread
 from .errors import RefusedError, shown
 from .parquet import check_size
+from .spread import Bins, Spread
 from .table import Block, write
 
 BLOCK_BYTES = 16 << 20

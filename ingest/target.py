@@ -14,7 +14,8 @@ from spec.profile import ValueCount
 from spec.schema import Column, ColumnKind, Target
 
 from . import limits
-from .columns import Scan, encoder
+from .columns import Scan
+from .encoding import encoder
 from .errors import RefusedError, shown
 
 FEW = 20
@@ -50,7 +51,7 @@ def answer(scan: Scan, task: Targets | None) -> Answer:
         row, value = scan.first_other or (1, "true")
         raise RefusedError(f"has {shown(value)} in row {row}, and a regression needs numbers", path="target")
     if scan.uncounted or len(scan.texts) > limits.CLASSES:
-        most = f"more than {limits.COUNTED if scan.uncounted else limits.CLASSES:,}"
+        most = f"more than {limits.CLASSES:,}"
         raise RefusedError(f"has {most} different labels: is it a number, or an id?", path="target")
     return _of_labels(scan)
 
@@ -85,7 +86,7 @@ def of_numbers(
     if task is Targets.numbers or (task is None and not (whole and (distinct or 0) <= FEW)):
         return Answer(Target(name=name, type=Targets.numbers), [], lambda chunk: numbers(chunk).reshape(-1, 1))
     if distinct is None or distinct > limits.CLASSES:
-        many = f"more than {limits.COUNTED:,}" if distinct is None else f"{distinct:,}"
+        many = f"more than {limits.CLASSES:,}" if distinct is None else f"{distinct:,}"
         raise RefusedError(f"has {many} different values, too many for classes: use task=regression", path="target")
     known = np.array(sorted(values))
     labels = tuple(label(value) for value in known.tolist())

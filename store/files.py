@@ -69,7 +69,7 @@ class Files:
 
     def fetch(self, path: str, to: Path) -> Path:
         """A local file with what is stored under `path` or an address: itself if it is local, else a copy at `to`."""
-        where = self._fs._strip_protocol(path) if "://" in path else f"{self._root}/{path}"
+        where = fsspec.core.url_to_fs(path)[1] if "://" in path else f"{self._root}/{path}"
         if self._local:
             return Path(where)
         self._fs.get_file(where, str(to))
