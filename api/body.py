@@ -1,6 +1,7 @@
 """Request bodies: strict JSON, no more and no less."""
 
 import contextlib
+import errno
 import json
 import socket
 import threading
@@ -15,6 +16,8 @@ from .errors import BadBodyError, BadFieldsError, SlowBodyError, UnsupportedBody
 MIB = 1 << 20
 
 MOST_FIELDS = 10_000
+
+DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 PATIENCE_S = 10.0
 """Seconds a body may take to arrive, and one more for each MiB it may have."""
@@ -78,7 +81,9 @@ def arriving(request: Request, within_s: float) -> Iterator[None]:
     timer.start()
     try:
         yield
-    except (ClientDisconnected, ConnectionError) as error:
+    except (ClientDisconnected, OSError) as error:
+        if isinstance(error, OSError) and error.errno in DISK_FULL:  # not the line, but what is written of it
+            raise
         if late.is_set():
             raise SlowBodyError(f"The body took longer than {within_s:.0f} s: send it faster, or send less.") from error
         raise BadBodyError("The body ended before its Content-Length: send all of it.") from error

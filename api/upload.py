@@ -5,7 +5,6 @@ import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from errno import EDQUOT, ENOSPC
 from io import RawIOBase
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ from flask import Request
 from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.formparser import FormDataParser
 
-from .body import MIB, PATIENCE_S, arriving
+from .body import DISK_FULL, MIB, PATIENCE_S, arriving
 from .errors import BadBodyError, BadFieldsError, FullError, UnsupportedBodyError
 
 FIELDS_BYTES = MIB
@@ -51,7 +50,7 @@ def received(request: Request, folder: Path, *, limit: int) -> Iterator[Arrived]
         _receive(request, arrived, limit)
         yield arrived
     except OSError as error:
-        if error.errno in (ENOSPC, EDQUOT):
+        if error.errno in DISK_FULL:
             raise FullError("The service has no room on its disk: tell whoever runs it.") from error
         raise
     finally:

@@ -1,5 +1,6 @@
 """Data sets over HTTP: uploaded, read, listed, trained on, deleted."""
 
+import errno
 import hashlib
 import io
 import os
@@ -268,3 +269,12 @@ def test_pictures_and_the_table_that_workers_get(api: Service) -> None:
     raw = Files((api.home / "files").as_uri()).get(table_path(dataset["id"]))
     record = DatasetStore(api.engine).get(dataset["id"], owner="ann")
     assert hashlib.sha256(raw).hexdigest() == record.table_sha256
+
+
+def test_a_full_disk_is_told_as_such(api: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(sink: object, content: bytes) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("api.upload._Sink.write", full)
+    is_problem(send(api), 507)
+    assert files(api) == []
