@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
-ROOMS := spec store api worker tracking trainer epochal migrations
+ROOMS := spec store model ingest api worker tracking trainer epochal migrations
 
 BROWSER := $(firstword $(wildcard /usr/bin/chromium /usr/bin/chromium-browser /usr/bin/google-chrome))
 GPU := $(shell nvidia-smi -L 2>/dev/null)

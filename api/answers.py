@@ -2,22 +2,17 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict
+from typing import Any
 
-from flask import Response
-from pydantic import BaseModel
-
+from spec.schema import Task
 from spec.states import FINISHED, JobStatus
 from spec.verdict import Verdict
-from spec.views import Best, EventView, Failure, JobView, MlflowRun, Progress, Queue
+from spec.views import Best, DatasetSummary, DatasetView, EventView, Failure, JobView, MlflowRun, Progress, Queue
+from store.datasets import DatasetRecord
 from store.jobs import EventRecord, JobRecord
 from store.queue import Place
 
 PREFIX = "/api/v1"
-
-
-def as_json(answer: BaseModel, status: int = 200) -> Response:
-    """The answer as it goes over HTTP."""
-    return Response(answer.model_dump_json(), status=status, content_type="application/json")
 
 
 def job_view(
@@ -70,6 +65,34 @@ def job_view(
         links=links,
         warnings=list(warnings),
     )
+
+
+def dataset_summary(dataset: DatasetRecord) -> DatasetSummary:
+    """A data set as a list shows it."""
+    return DatasetSummary(**_summary(dataset))
+
+
+def dataset_view(dataset: DatasetRecord) -> DatasetView:
+    """A data set as users see it."""
+    return DatasetView(**_summary(dataset), **dict(dataset.profile))
+
+
+def _summary(dataset: DatasetRecord) -> dict[str, Any]:
+    info = dataset.table.info(dataset.rows)
+    return {
+        "id": dataset.id,
+        "name": dataset.name,
+        "version": dataset.version,
+        "task": Task.of(info.targets),
+        "rows": info.rows,
+        "features": info.features,
+        "outputs": info.classes or info.outputs,
+        "image": info.image,
+        "sha256": dataset.sha256,
+        "size_bytes": dataset.size,
+        "created_at": dataset.created_at,
+        "links": {"self": f"{PREFIX}/datasets/{dataset.id}"},
+    }
 
 
 def event_view(event: EventRecord) -> EventView:

@@ -8,6 +8,7 @@ from flask import Flask, Response, g, request
 from flask_swagger_ui import get_swaggerui_blueprint
 
 from spec.settings import Settings
+from store.datasets import DatasetStore
 from store.db import connect
 from store.doorbell import Doorbell
 from store.files import Files
@@ -17,8 +18,9 @@ from store.queue import Queue
 from store.tokens import TokenStore
 from store.workers import WorkerStore
 
-from . import auth, errors, events, health, jobs, wishes, workers
+from . import auth, datasets, errors, events, health, jobs, models, wishes, workers
 from .body import MIB
+from .reader import Reader
 
 _PAGE_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
@@ -45,8 +47,9 @@ def create_app(settings: Settings) -> Flask:
         ),
     )
     app.extensions["epochal.engine"] = engine
-    doorbell, files = Doorbell(settings.broker_url), Files(settings.files_url)
-    desk = jobs.Desk(store, queue, doorbell, files, settings.mlflow_public_url)
+    files, uploads = Files(settings.files_url), DatasetStore(engine)
+    desk = jobs.Desk(store, queue, uploads, Doorbell(settings.broker_url), files, settings.mlflow_public_url)
+    shelf = datasets.Shelf(uploads, files, Reader(), settings.data_quota_mib * MIB)
 
     @app.before_request
     def _name_request() -> None:
@@ -56,6 +59,8 @@ def create_app(settings: Settings) -> Flask:
     auth.install(app, TokenStore(engine), auth.Guesses())
     app.register_blueprint(jobs.blueprint(desk))
     app.register_blueprint(wishes.blueprint(desk))
+    app.register_blueprint(datasets.blueprint(shelf))
+    app.register_blueprint(models.blueprint(store, files))
     app.register_blueprint(events.blueprint(store))
     app.register_blueprint(workers.blueprint(WorkerStore(engine), queue))
     app.register_blueprint(health.blueprint(store))

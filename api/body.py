@@ -1,9 +1,11 @@
 """Request bodies: strict JSON, no more and no less."""
 
 import contextlib
+import errno
 import json
 import socket
 import threading
+from collections.abc import Iterator
 from typing import Any
 
 from flask import Request
@@ -14,6 +16,8 @@ from .errors import BadBodyError, BadFieldsError, SlowBodyError, UnsupportedBody
 MIB = 1 << 20
 
 MOST_FIELDS = 10_000
+
+DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 PATIENCE_S = 10.0
 """Seconds a body may take to arrive, and one more for each MiB it may have."""
@@ -50,10 +54,21 @@ def read_json(request: Request, *, limit: int = MIB, patience_s: float = PATIENC
 
 
 def _received(request: Request, within_s: float) -> bytes:
-    """The body's bytes. A client that sends a byte a second would hold a thread for ever: gunicorn sets no limit."""
+    """The body's bytes."""
+    with arriving(request, within_s):
+        return request.get_data(cache=False)
+
+
+@contextlib.contextmanager
+def arriving(request: Request, within_s: float) -> Iterator[None]:
+    """Read a body in this context: a client that sends a byte a second would hold a thread for ever.
+
+    gunicorn sets no limit. Raises `SlowBodyError`, and `BadBodyError` when the client hangs up.
+    """
     connection: socket.socket | None = request.environ.get("gunicorn.socket")
     if connection is None or not (request.content_length or request.headers.get("Transfer-Encoding")):
-        return request.get_data(cache=False)
+        yield
+        return
     late = threading.Event()
 
     def hang_up() -> None:
@@ -65,8 +80,10 @@ def _received(request: Request, within_s: float) -> bytes:
     timer.daemon = True
     timer.start()
     try:
-        raw = request.get_data(cache=False)
+        yield
     except (ClientDisconnected, OSError) as error:
+        if isinstance(error, OSError) and error.errno in DISK_FULL:  # not the line, but what is written of it
+            raise
         if late.is_set():
             raise SlowBodyError(f"The body took longer than {within_s:.0f} s: send it faster, or send less.") from error
         raise BadBodyError("The body ended before its Content-Length: send all of it.") from error
@@ -74,7 +91,6 @@ def _received(request: Request, within_s: float) -> bytes:
         timer.cancel()
     if late.is_set():
         raise SlowBodyError(f"The body took longer than {within_s:.0f} s: send it faster, or send less.")
-    return raw
 
 
 def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -10,6 +10,8 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from spec.views import FieldError, Problem
 from store.errors import (
+    DatasetInUseError,
+    DatasetNotFoundError,
     IdempotencyMismatchError,
     IllegalTransitionError,
     JobNotFoundError,
@@ -78,6 +80,18 @@ class UnsupportedBodyError(ApiError):
     status = HTTPStatus.UNSUPPORTED_MEDIA_TYPE
 
 
+class TooLargeError(ApiError):
+    """It is more than there is room for, or more than is done here."""
+
+    status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+
+
+class FullError(ApiError):
+    """There is no room on the disk."""
+
+    status = HTTPStatus.INSUFFICIENT_STORAGE
+
+
 class NotFoundError(ApiError):
     """There is no such thing."""
 
@@ -103,6 +117,8 @@ class BadFieldsError(ApiError):
 
 _STORE: Mapping[type[Exception], HTTPStatus] = {
     JobNotFoundError: HTTPStatus.NOT_FOUND,
+    DatasetNotFoundError: HTTPStatus.NOT_FOUND,
+    DatasetInUseError: HTTPStatus.CONFLICT,
     IllegalTransitionError: HTTPStatus.CONFLICT,
     IdempotencyMismatchError: HTTPStatus.UNPROCESSABLE_ENTITY,
     QueueFullError: HTTPStatus.TOO_MANY_REQUESTS,

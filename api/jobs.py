@@ -1,25 +1,23 @@
 """Jobs over HTTP. A view is three moves: parse, call, answer."""
 
 import hashlib
-import json
 import logging
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, Self, TypeVar
+from typing import Annotated, Any, Self
 from uuid import UUID
 
 from flask import Blueprint, Response, request
-from pydantic import AfterValidator, BaseModel, Field, ValidationError, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from spec.base import Frozen, fault
-from spec.built import refusals
 from spec.job import JobSpec, Label, Project
 from spec.price import price
-from spec.sentences import sentences
 from spec.states import FINISHED, JobStatus
 from spec.verdict import judge
-from spec.views import Bulk, BulkIds, Check, Curve, Events, FieldError, JobPage, JobView
+from spec.views import Bulk, BulkIds, Check, Curve, Events, JobPage, JobView
+from store.datasets import DatasetStore
 from store.doorbell import Doorbell
 from store.errors import StoreUnavailableError
 from store.files import Files
@@ -30,15 +28,15 @@ from store.wishes import wish
 from .answers import PREFIX, event_view, job_view
 from .auth import principal
 from .body import MIB, read_json
+from .datasets import resolved
 from .errors import BadFieldsError, BadKeyError, NotFoundError
 from .openapi import documented
+from .parsing import answered, parse, query
 
 log = logging.getLogger(__name__)
 
 BULK_LIMIT = 32 * MIB
 _KEY = re.compile(r"[\x21-\x2b\x2d-\x7e]{1,255}")
-_Model = TypeVar("_Model", bound=BaseModel)
-
 
 _TAG = r"^[A-Za-z0-9][A-Za-z0-9._/-]{0,99}:[^\x00-\x1f\x7f-\x9f]{0,500}$"
 
@@ -86,6 +84,7 @@ class Desk:
 
     store: JobStore
     queue: Queue
+    datasets: DatasetStore
     doorbell: Doorbell
     files: Files
     mlflow_url: str
@@ -110,10 +109,10 @@ def blueprint(desk: Desk) -> Blueprint:
     @jobs.post("")
     @documented("Submit a job", body=JobSpec, answer=JobView, status=201, headers=("Idempotency-Key",))
     def submit() -> Response:
-        spec = _spec(read_json(request))
+        spec = _spec(desk, read_json(request))
         submitted = _submit(desk, [spec])
         view = job_view(submitted.jobs[0], desk.mlflow_url, warnings=desk.warnings(submitted.jobs))
-        answer = _json(view, 200 if submitted.replayed else 201)
+        answer = answered(view, 200 if submitted.replayed else 201)
         answer.headers["Location"] = f"{PREFIX}/jobs/{submitted.jobs[0].id}"
         return answer
 
@@ -121,20 +120,20 @@ def blueprint(desk: Desk) -> Blueprint:
     @documented("Submit many jobs, all or none", body=Bulk, answer=BulkIds, status=201, headers=("Idempotency-Key",))
     def submit_many() -> Response:
         bulk = parse(Bulk, read_json(request, limit=BULK_LIMIT))
-        _refuse([fault for index, spec in enumerate(bulk.jobs) for fault in _refusals(spec, f"jobs.{index}.")])
-        submitted = _submit(desk, bulk.jobs)
+        paths = [f"jobs.{index}." for index in range(len(bulk.jobs))]
+        submitted = _submit(desk, resolved(desk.datasets, bulk.jobs, paths, owner=principal().owner))
         ids = BulkIds(ids=[job.id for job in submitted.jobs], warnings=desk.warnings(submitted.jobs))
-        return _json(ids, 200 if submitted.replayed else 201)
+        return answered(ids, 200 if submitted.replayed else 201)
 
     @jobs.post("/check")
     @documented("See what a job would be, without submitting it", body=JobSpec, answer=Check)
     def check() -> Response:
-        spec = _spec(read_json(request))
+        spec = _spec(desk, read_json(request))
         info = spec.info
         if info is None:
             raise BadFieldsError.of("dataset", "is not known")
         needed = price(spec, info)
-        return _json(
+        return answered(
             Check(
                 spec=spec,
                 parameters=needed.parameters,
@@ -148,16 +147,16 @@ def blueprint(desk: Desk) -> Blueprint:
     @jobs.get("")
     @documented("List jobs, newest first", query=ListQuery, answer=JobPage)
     def list_jobs() -> Response:
-        query = _query(ListQuery)
+        asked = query(ListQuery)
         wanted = JobFilter(
-            status=query.status,
-            project=query.project,
-            name=query.name,
-            tags=query.tags,
+            status=asked.status,
+            project=asked.project,
+            name=asked.name,
+            tags=asked.tags,
         )
-        after = None if query.cursor is None else str(query.cursor)
-        found, following = desk.store.page(wanted, owner=principal().sees, after=after, limit=query.limit)
-        return _json(JobPage(jobs=[desk.answer(job) for job in found], next=following))
+        after = None if asked.cursor is None else str(asked.cursor)
+        found, following = desk.store.page(wanted, owner=principal().sees, after=after, limit=asked.limit)
+        return answered(JobPage(jobs=[desk.answer(job) for job in found], next=following))
 
     @jobs.get("/<uuid:job_id>")
     @documented("Show a job", answer=JobView)
@@ -165,25 +164,25 @@ def blueprint(desk: Desk) -> Blueprint:
         job = _job(desk, job_id)
         place = desk.queue.place(job.id) if job.status is JobStatus.queued else None
         verdict = judge(job.spec, desk.store.curve(job.id), job.failure_reason) if job.status in FINISHED else None
-        return _json(job_view(job, desk.mlflow_url, place=place, verdict=verdict))
+        return answered(job_view(job, desk.mlflow_url, place=place, verdict=verdict))
 
     @jobs.get("/<uuid:job_id>/curve")
     @documented("Show a job's curve, as columns", query=CurveQuery, answer=Curve)
     def curve(job_id: UUID) -> Response:
-        job, query = _job(desk, job_id), _query(CurveQuery)
-        return _json(desk.store.curve(job.id, after_epoch=query.from_ - 1))
+        job, part = _job(desk, job_id), query(CurveQuery)
+        return answered(desk.store.curve(job.id, after_epoch=part.from_ - 1))
 
     @jobs.get("/<uuid:job_id>/events")
     @documented("Show a job's history", answer=Events)
     def events(job_id: UUID) -> Response:
         history = desk.store.events(_job(desk, job_id).id)
-        return _json(Events(events=[event_view(event) for event in history]))
+        return answered(Events(events=[event_view(event) for event in history]))
 
     @jobs.get("/<uuid:job_id>/files")
     @documented("List the files a job left", answer=dict[str, int])
     def list_files(job_id: UUID) -> Response:
         left = desk.store.artifacts(_job(desk, job_id).id)
-        return _json({artifact.name: artifact.size for artifact in left})
+        return answered({artifact.name: artifact.size for artifact in left})
 
     @jobs.get("/<uuid:job_id>/files/<name>")
     @documented("Fetch a file a job left", answer=bytes)
@@ -209,14 +208,14 @@ def _content(desk: Desk, artifact: ArtifactRecord) -> bytes:
         raise NotFoundError(f"The file {artifact.name} is no longer in the file store: train the job again.") from error
 
 
-def _submit(desk: Desk, specs: list[JobSpec]) -> Submitted:
+def _submit(desk: Desk, specs: Sequence[JobSpec]) -> Submitted:
     submitted = desk.store.submit(specs, owner=principal().owner, idempotency=_idempotency(specs))
     if not submitted.replayed:
         desk.doorbell.ring(*(job.id for job in submitted.jobs))
     return submitted
 
 
-def _idempotency(specs: list[JobSpec]) -> Idempotency | None:
+def _idempotency(specs: Sequence[JobSpec]) -> Idempotency | None:
     key = request.headers.get("Idempotency-Key")
     if key is None:
         return None
@@ -228,42 +227,6 @@ def _idempotency(specs: list[JobSpec]) -> Idempotency | None:
     return Idempotency(key, digest.hexdigest())
 
 
-def _spec(body: Any) -> JobSpec:
+def _spec(desk: Desk, body: Any) -> JobSpec:
     spec = parse(JobSpec, body)
-    _refuse(_refusals(spec, ""))
-    return spec
-
-
-def _refusals(spec: JobSpec, prefix: str) -> list[FieldError]:
-    return [FieldError(path=prefix + fault.path, message=fault.message) for fault in refusals(spec)]
-
-
-def _refuse(faults: list[FieldError]) -> None:
-    if faults:
-        raise BadFieldsError(faults)
-
-
-def parse(model: type[_Model], body: Any) -> _Model:
-    """The body as `model` says. Raises `BadFieldsError` with a sentence for each fault."""
-    try:
-        return model.model_validate(body)
-    except ValidationError as error:
-        raise BadFieldsError(sentences(error, body)) from error
-
-
-def _query(model: type[_Model]) -> _Model:
-    """The query string as `model` says; a name that may be repeated is one whose field is a tuple."""
-    given: dict[str, Any] = {}
-    for name, values in request.args.lists():
-        field = next((f for key, f in model.model_fields.items() if (f.alias or key) == name), None)
-        many = field is not None and isinstance(field.default, tuple)
-        if len(values) > 1 and not many:
-            raise BadFieldsError.of(name, "is given twice")
-        given[name] = tuple(values) if many else values[0]
-    return parse(model, given)
-
-
-def _json(answer: BaseModel | Mapping[str, Any], status: int = 200) -> Response:
-    if isinstance(answer, BaseModel):
-        return Response(answer.model_dump_json(), status=status, content_type="application/json")
-    return Response(json.dumps(answer), status=status, content_type="application/json")
+    return resolved(desk.datasets, [spec], [""], owner=principal().owner)[0]

@@ -22,6 +22,7 @@ class Operation:
 
     summary: str
     body: type[BaseModel] | None
+    form: type[BaseModel] | None
     query: type[BaseModel] | None
     answer: Any
     status: int
@@ -32,6 +33,7 @@ def documented(
     summary: str,
     *,
     body: type[BaseModel] | None = None,
+    form: type[BaseModel] | None = None,
     query: type[BaseModel] | None = None,
     answer: Any = None,
     status: int = 200,
@@ -40,7 +42,7 @@ def documented(
     """Say of a view what the description should."""
 
     def remember(view: _View) -> _View:
-        view.operation = Operation(summary, body, query, answer, status, headers)  # type: ignore[attr-defined]
+        view.operation = Operation(summary, body, form, query, answer, status, headers)  # type: ignore[attr-defined]
         return view
 
     return remember
@@ -109,6 +111,12 @@ def _operation(arguments: set[str], path: str, operation: Operation, names: Mapp
     if operation.body:
         schema = {"$ref": names[operation.body, "validation"]}
         described["requestBody"] = {"required": True, "content": {"application/json": {"schema": schema}}}
+    if operation.form:
+        model = operation.form.model_json_schema()
+        fields = {name: _inline(field, model.get("$defs", {})) for name, field in model["properties"].items()}
+        properties = {"file": {"type": "string", "format": "binary"}, **fields}
+        form = {"type": "object", "properties": properties, "required": ["file"], "additionalProperties": False}
+        described["requestBody"] = {"required": True, "content": {"multipart/form-data": {"schema": form}}}
     if secured:
         described["security"] = [{"token": []}]
     return described

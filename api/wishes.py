@@ -7,11 +7,12 @@ from flask import Blueprint, Response, request
 from spec.states import JobStatus
 from spec.views import Change, JobView
 
-from .answers import PREFIX, as_json
+from .answers import PREFIX
 from .auth import principal
 from .body import read_json
-from .jobs import Desk, parse
+from .jobs import Desk
 from .openapi import documented
+from .parsing import answered, parse
 
 
 def blueprint(desk: Desk) -> Blueprint:
@@ -23,21 +24,21 @@ def blueprint(desk: Desk) -> Blueprint:
     def change(job_id: UUID) -> Response:
         who, wanted = principal(), parse(Change, read_json(request))
         job = desk.store.change(str(job_id), wanted, owner=who.sees, actor=who.owner)
-        return as_json(desk.answer(job))
+        return answered(desk.answer(job))
 
     @wishes.post("/cancel")
     @documented("Cancel a job", answer=JobView, status=202)
     def cancel(job_id: UUID) -> Response:
         who = principal()
         job = desk.store.request_cancel(str(job_id), owner=who.sees, actor=who.owner)
-        return as_json(desk.answer(job), 200 if job.status is JobStatus.cancelled else 202)
+        return answered(desk.answer(job), 200 if job.status is JobStatus.cancelled else 202)
 
     @wishes.post("/pause")
     @documented("Set a job aside", answer=JobView, status=202)
     def pause(job_id: UUID) -> Response:
         who = principal()
         job = desk.store.request_pause(str(job_id), owner=who.sees, actor=who.owner)
-        return as_json(desk.answer(job), 200 if job.status is JobStatus.paused else 202)
+        return answered(desk.answer(job), 200 if job.status is JobStatus.paused else 202)
 
     @wishes.post("/resume")
     @documented("Queue a job that was set aside", answer=JobView)
@@ -45,7 +46,7 @@ def blueprint(desk: Desk) -> Blueprint:
         who = principal()
         job = desk.store.resume(str(job_id), owner=who.sees, actor=who.owner)
         desk.doorbell.ring(job.id)
-        return as_json(desk.answer(job))
+        return answered(desk.answer(job))
 
     @wishes.post("/retry")
     @documented("Queue a failed job again", answer=JobView, status=202)
@@ -53,6 +54,6 @@ def blueprint(desk: Desk) -> Blueprint:
         who = principal()
         job = desk.store.retry(str(job_id), owner=who.sees, actor=who.owner)
         desk.doorbell.ring(job.id)
-        return as_json(desk.answer(job), 202)
+        return answered(desk.answer(job), 202)
 
     return wishes

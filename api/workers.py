@@ -8,9 +8,10 @@ from spec.views import QueueView, Training, Workers, WorkerView
 from store.queue import Queue
 from store.workers import TrainingRecord, WorkerRecord, WorkerStore
 
-from .answers import PREFIX, as_json
+from .answers import PREFIX
 from .auth import principal
 from .openapi import documented
+from .parsing import answered
 
 
 def blueprint(workers: WorkerStore, queue: Queue) -> Blueprint:
@@ -21,12 +22,12 @@ def blueprint(workers: WorkerStore, queue: Queue) -> Blueprint:
     @documented("List the workers that are up", answer=Workers)
     def list_workers() -> Response:
         training = workers.training(owner=principal().sees)
-        return as_json(Workers(workers=[_view(worker, training) for worker in workers.live()]))
+        return answered(Workers(workers=[_view(worker, training) for worker in workers.live()]))
 
     @service.get("/queue")
     @documented("Show how long the queue is and how fast it moves", answer=QueueView)
     def show_queue() -> Response:
-        return as_json(QueueView(**asdict(queue.overview())))
+        return answered(QueueView(**asdict(queue.overview())))
 
     return service
 

@@ -2,7 +2,7 @@
 
 import sys
 
-from . import claims, gpu, leaving, peers, trainer
+from . import claims, gpu, leaving, peers, trainer, upload
 
-for script in (trainer, leaving, peers, gpu, claims):
+for script in (trainer, leaving, peers, gpu, claims, upload):
     script.main(sys.argv[1:])

@@ -5,7 +5,7 @@ from typing import Any
 
 import typer
 
-from . import cli_jobs, cli_queue, cli_stack
+from . import cli_datasets, cli_jobs, cli_models, cli_queue, cli_stack
 from .errors import EpochalError
 
 
@@ -37,3 +37,5 @@ app = _Commands(
 cli_stack.register(app)
 cli_jobs.register(app)
 cli_queue.register(app)
+cli_datasets.register(app)
+cli_models.register(app)

@@ -1,18 +1,21 @@
 """The Python client: every answer is a model of `spec`, every refusal one of `epochal.errors`."""
 
 import json
+import os
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import IO, Any, BinaryIO, Self, TypeVar, cast
 from urllib.parse import quote, urlsplit
 
 import httpx
 from pydantic import BaseModel, ValidationError
 
 from spec.job import JobSpec
+from spec.schema import Task
 from spec.sentences import sentences
 from spec.settings import BadSettingsError, Settings
 from spec.states import JobStatus
@@ -20,10 +23,14 @@ from spec.views import (
     BulkIds,
     Check,
     Curve,
+    DatasetPage,
+    DatasetSummary,
+    DatasetView,
     Events,
     EventView,
     JobPage,
     JobView,
+    Predictions,
     Problem,
     QueueView,
     Workers,
@@ -32,6 +39,7 @@ from spec.views import (
 
 from .errors import (
     AnswerError,
+    BadFileError,
     BadSpecError,
     BusyError,
     ConflictError,
@@ -48,6 +56,9 @@ RETRY_WAITS_S = (0.2, 0.5, 1.0)
 STREAM_PATIENCE_S = 30.0
 """How long `watch` goes on trying to reach a server that has gone away."""
 
+UPLOAD_PATIENCE_S = 1900.0
+"""How long an answer to an upload may take: the file is read first, and a large one for minutes."""
+
 _BUSY = frozenset({429, 502, 503, 504})
 _REFUSALS: Mapping[int, type[AnswerError]] = {
     401: NotAllowedError,
@@ -59,6 +70,32 @@ _REFUSALS: Mapping[int, type[AnswerError]] = {
 
 Body = Mapping[str, Any]
 Model = TypeVar("Model", bound=BaseModel)
+
+
+class _Told:
+    """A file that tells how much of it was read."""
+
+    def __init__(self, stream: BinaryIO, tell: Callable[[int, int], object]) -> None:
+        self._stream, self._tell = stream, tell
+        self._total = os.fstat(stream.fileno()).st_size
+
+    def read(self, size: int = -1) -> bytes:
+        """The next bytes."""
+        chunk = self._stream.read(size)
+        self._tell(self._stream.tell(), self._total)
+        return chunk
+
+    def fileno(self) -> int:
+        """The open file, whose size is the form's."""
+        return self._stream.fileno()
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        """Go back, when it is sent again."""
+        return self._stream.seek(offset, whence)
+
+    def tell(self) -> int:
+        """How far it is read."""
+        return self._stream.tell()
 
 
 @dataclass(frozen=True)
@@ -221,6 +258,60 @@ class Client:
     def queue(self) -> QueueView:
         """How long the queue is, who serves it, how fast it moves."""
         return _read(QueueView, self._ask("GET", "/queue"))
+
+    # --- models --------------------------------------------------------------------------------------------------
+
+    def predict(self, job_id: str, rows: Sequence[Body | Sequence[Any]]) -> Predictions:
+        """What the job's model says of raw rows: objects by column, or lists where columns have no names."""
+        path = f"/jobs/{quote(job_id, safe='')}/predict"
+        return _read(Predictions, self._ask("POST", path, body={"rows": list(rows)}, repeatable=True))
+
+    def model(self, job_id: str) -> bytes:
+        """The job's model as a zip, with a page that says how to load it."""
+        return self._ask("GET", f"/jobs/{quote(job_id, safe='')}/model").content
+
+    # --- data sets -----------------------------------------------------------------------------------------------
+
+    def upload(
+        self,
+        file: Path,
+        *,
+        target: str | None = None,
+        name: str | None = None,
+        task: Task | None = None,
+        tell: Callable[[int, int], object] = lambda sent, total: None,
+    ) -> DatasetView:
+        """Upload a CSV, Parquet or NPZ file; `tell` hears how many bytes are sent of how many.
+
+        The same file again, with the same target, is the same data set.
+        """
+        fields = {"target": target, "name": name, "task": None if task is None else task.value}
+        try:
+            with file.open("rb") as stream:
+                answer = self._http.post(
+                    "/datasets",
+                    data={key: value for key, value in fields.items() if value is not None},
+                    files={"file": (file.name, cast("IO[bytes]", _Told(stream, tell)))},
+                    timeout=httpx.Timeout(UPLOAD_PATIENCE_S, connect=5.0),
+                )
+        except httpx.TransportError as error:
+            raise _unreachable(self.url) from error
+        except OSError as error:
+            raise BadFileError(f"Cannot read {file}: {error.strerror}.") from error
+        _refuse(answer)
+        return _read(DatasetView, answer)
+
+    def datasets(self, *, name: str | None = None) -> list[DatasetSummary]:
+        """Your data sets, newest first."""
+        return _read(DatasetPage, self._ask("GET", "/datasets", query={"name": name})).datasets
+
+    def dataset(self, dataset_id: str) -> DatasetView:
+        """A data set, and what is in it."""
+        return _read(DatasetView, self._ask("GET", f"/datasets/{quote(dataset_id, safe='')}"))
+
+    def delete_dataset(self, dataset_id: str) -> None:
+        """Delete a data set that no job needs any more."""
+        self._ask("DELETE", f"/datasets/{quote(dataset_id, safe='')}")
 
     # --- HTTP ----------------------------------------------------------------------------------------------------
 

@@ -8,7 +8,7 @@ EpochalError
 │   ├── NotFoundError           404
 │   ├── ConflictError           409
 │   └── BusyError               429, 503
-├── BadFileError                a spec file cannot be read
+├── BadFileError                a file cannot be read
 └── StackError                  the embedded stack
     ├── AlreadyUpError
     ├── NotUpError
@@ -72,7 +72,7 @@ class BusyError(AnswerError):
 
 
 class BadFileError(EpochalError):
-    """A spec file cannot be read."""
+    """A file cannot be read, or is not what it should be."""
 
     exit_code = 2
 

@@ -21,6 +21,8 @@ from .errors import BadFileError
 
 KINDS = ("type", "name")
 """Fields by which a part says which of its kinds it is; the part's own flag gives them."""
+RESOLVED = ("sha256", "info")
+"""Fields that the service fills in."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,7 @@ def flags() -> list[Flag]:
         ((parent, name), field)
         for parent, parent_field in JobSpec.model_fields.items()
         for name, field in _parts(parent_field).items()
-        if name not in KINDS
+        if name not in KINDS + RESOLVED
     ]
     uses = Counter([*JobSpec.model_fields, *(name for (_, name), _ in nested)])
     made = []

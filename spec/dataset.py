@@ -79,10 +79,37 @@ class Shipped(Frozen):
     name: Literal["iris", "wine", "breast_cancer", "digits", "diabetes"]
 
 
-class Uploaded(Frozen):
-    """A data set that was uploaded, by its id."""
+class Targets(StrEnum):
+    """What a data set's targets are."""
 
-    id: Annotated[str, Field(pattern=r"^ds_[0-9a-f]{32}$", description="Id that the upload answered.")]
+    classes = "classes"
+    numbers = "numbers"
+
+
+class DatasetInfo(Frozen):
+    """What is known of a data set before a byte of it is read."""
+
+    rows: Annotated[Count, Field(ge=1, description="Rows in all.")]
+    features: Annotated[Count, Field(ge=0, description="Numbers of a row, once its columns are numbers.")]
+    targets: Annotated[Targets, Field(description="What the targets are.")]
+    classes: Annotated[Count | None, Field(description="Number of classes, when the targets are classes.")] = None
+    outputs: Annotated[Count, Field(ge=1, description="Numbers per row, when the targets are numbers.")] = 1
+    image: Annotated[
+        tuple[Count, Count, Count] | None, Field(description="Channels, height and width, when a row is an image.")
+    ] = None
+
+
+_ID = r"^ds_[0-9a-f]{32}$"
+
+
+class Uploaded(Frozen):
+    """A data set that was uploaded, by its id. The service fills in the rest when a job is submitted."""
+
+    id: Annotated[str, Field(pattern=_ID, description="Id that the upload answered.")]
+    sha256: Annotated[
+        str | None, Field(pattern=r"^[0-9a-f]{64}$", description="Digest of its table, filled in by the service.")
+    ] = None
+    info: Annotated[DatasetInfo | None, Field(description="What it holds, filled in by the service.")] = None
 
 
 # Of a million numbers that are wrong, the first is told: to tell them all takes seconds.
@@ -134,7 +161,9 @@ def _kind(value: Any) -> str | None:
 
 
 def _by_name(value: Any) -> Any:
-    return {"name": value} if isinstance(value, str) else value
+    if not isinstance(value, str):
+        return value
+    return {"id": value} if value.startswith("ds_") else {"name": value}
 
 
 DatasetName = Literal[
@@ -156,29 +185,9 @@ _Kinds = Annotated[
         custom_error_message="must be one of " + ", ".join(BUILTIN) + "; or {id: ds_...}; or {x: [[...]], y: [...]}",
     ),
 ]
-DatasetSpec = Annotated[_Kinds, BeforeValidator(_by_name, json_schema_input_type=DatasetName | _Kinds)]
-"""A name; or {name: spirals, n: 1000, noise: 0.2}; or {id: ds_...}; or {x: [[...]], y: [...]}, small."""
-
-
-class Targets(StrEnum):
-    """What a data set's targets are."""
-
-    classes = "classes"
-    numbers = "numbers"
-
-
-class DatasetInfo(Frozen):
-    """What is known of a data set before a byte of it is read."""
-
-    rows: int
-    features: int
-    targets: Targets
-    classes: int | None = None
-    """Number of classes, when the targets are classes."""
-    outputs: int = 1
-    """Numbers per row, when the targets are numbers."""
-    image: tuple[int, int, int] | None = None
-    """(channels, height, width), when a row is an image."""
+DatasetId = Annotated[str, Field(pattern=_ID)]
+DatasetSpec = Annotated[_Kinds, BeforeValidator(_by_name, json_schema_input_type=DatasetName | DatasetId | _Kinds)]
+"""A name; or ds_..., the id of an upload; or {name: spirals, n: 1000}; or {x: [[...]], y: [...]}, small."""
 
 
 _REAL: Mapping[str, DatasetInfo] = {
@@ -191,7 +200,7 @@ _REAL: Mapping[str, DatasetInfo] = {
 
 
 def describe(dataset: DatasetSpec, *, labels: bool) -> DatasetInfo | None:
-    """What is known of `dataset`; None for an upload, which only the record knows.
+    """What is known of `dataset`; None for an upload that the record was not asked about yet.
 
     `labels` says that the loss takes whole-number targets of an inline data set as class labels. Targets that
     are all 0 or 1 are two classes under every loss, so that `mse` on a truth table has an accuracy too.
@@ -209,8 +218,8 @@ def describe(dataset: DatasetSpec, *, labels: bool) -> DatasetInfo | None:
             return DatasetInfo(rows=n, features=features, targets=Targets.numbers)
         case Inline(x=x, y=y):
             return _describe_inline(x, y, labels=labels)
-        case Uploaded():
-            return None
+        case Uploaded(info=info):
+            return info
 
 
 def _describe_inline(

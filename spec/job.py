@@ -496,8 +496,13 @@ class JobSpec(Frozen):
 
     @property
     def info(self) -> DatasetInfo | None:
-        """What is known of the data set; None for an upload, which only the record knows."""
+        """What is known of the data set; None for an upload that the record was not asked about yet."""
         return describe(self.dataset, labels=self.loss in CLASS_LOSSES)
+
+    def on(self, dataset: DatasetSpec) -> Self:
+        """The same job on `dataset`. Raises `ValidationError` when it cannot be."""
+        asked = {name: getattr(self, name) for name in self.model_fields_set}
+        return self.model_validate({**asked, "dataset": dataset})
 
     @property
     def watched(self) -> Monitor:

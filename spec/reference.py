@@ -47,6 +47,8 @@ def _kind(schema: Schema) -> str:
             return f"`{_value(value)}`"
         case {"enum": values}:
             return _listed(values)
+        case {"type": "array", "prefixItems": [first, *more]}:
+            return f"list of {1 + len(more)} {_kind(first)}s"
         case {"type": "array"}:
             return f"list of {_kind(schema['items'])}" + _bounds(schema, "minItems", "maxItems", " values")
         case {"patternProperties": kinds}:

@@ -50,6 +50,9 @@ class Settings(BaseSettings):
     devices: Annotated[
         str, Field(description="Devices of a worker: auto, cpu, cpu:4 (four slots), cuda, or cuda:0,cuda:1.")
     ] = "auto"
+    data_quota_mib: Annotated[
+        int, Field(ge=0, le=2**40, description="MiB that the data sets of one owner may take, uploads and tables.")
+    ] = 16_384
     lease_s: Annotated[float, Field(gt=0, description="Seconds a worker's claim holds without renewal.")] = 30.0
     owner_running_limit: Annotated[int, Field(ge=0, description="Most jobs of one owner that run at once; 0: any.")] = 0
     owner_queued_limit: Annotated[int, Field(ge=0, description="Most jobs of one owner that wait; 0: any number.")] = 0

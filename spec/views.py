@@ -1,12 +1,14 @@
 """What the API answers."""
 
 from datetime import datetime
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import ConfigDict, Field, model_validator
 
 from .base import Frozen, fault
 from .job import JobSpec, Name, Priority, Tags
+from .profile import Profile
+from .schema import Task
 from .states import FailureReason, JobStatus, StopReason
 from .verdict import Verdict
 
@@ -140,6 +142,56 @@ class Check(Frozen):
     pack_key: str
     train_rows: int
     validation_rows: int
+
+
+class DatasetSummary(Frozen):
+    """A data set, in a list."""
+
+    id: str
+    name: str
+    version: int
+    """Counts the data sets of one name."""
+    task: Task
+    rows: int
+    features: int
+    """Numbers that a network gets of a row."""
+    outputs: int
+    """Classes, or numbers to tell."""
+    image: tuple[int, int, int] | None
+    """(channels, height, width), when a row is an image."""
+    sha256: str
+    """Digest of the file that was uploaded."""
+    size_bytes: int
+    """What the file and its table take."""
+    created_at: datetime
+    links: dict[str, str]
+
+
+class DatasetView(DatasetSummary, Profile):
+    """A data set, and what was found in it."""
+
+
+class DatasetPage(Frozen):
+    """Data sets, newest first."""
+
+    datasets: list[DatasetSummary]
+
+
+class Rows(Frozen):
+    """Raw rows to predict: an object each, a value by column; or lists, where the columns have no names."""
+
+    rows: Annotated[list[dict[str, Any] | list[Any]], Field(min_length=1, max_length=10_000, fail_fast=True)]
+
+
+class Predictions(Frozen):
+    """What a model says of rows, in their order."""
+
+    predictions: list[str] | list[float] | list[list[float]]
+    """Classes by name; or numbers in the target's units."""
+    classes: list[str] | None = None
+    """The columns of `probabilities`."""
+    probabilities: list[list[float]] | None = None
+    """How likely each class is; null for numbers, and for losses that make none of their outputs."""
 
 
 class EventView(Frozen):

@@ -9,6 +9,14 @@ class JobNotFoundError(StoreError):
     """There is no such job, or it is another owner's."""
 
 
+class DatasetNotFoundError(StoreError):
+    """There is no such data set, or it is another owner's."""
+
+
+class DatasetInUseError(StoreError):
+    """Jobs that have not ended need the data set."""
+
+
 class IllegalTransitionError(StoreError):
     """The job's state forbids it."""
 

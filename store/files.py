@@ -1,12 +1,17 @@
 """Where models, checkpoints and data sets lie: a folder or an object store."""
 
 import os
+import tempfile
+import time
 import uuid
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import fsspec
+
+LEFT_AFTER_S = 3600.0
+"""A file in the making that nobody wrote to for so long was left by a process that died."""
 
 
 class Files:
@@ -38,17 +43,49 @@ class Files:
         except BaseException:
             beside.unlink(missing_ok=True)
             raise
-        folder = os.open(target.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)  # the rename itself must survive a power cut
-        finally:
-            os.close(folder)
+        _sync(target.parent)
+
+    def workshop(self) -> Path:
+        """A local folder for files in the making, from which `adopt` moves them at little cost; its old ones go."""
+        folder = Path(self._root) / ".making" if self._local else Path(tempfile.gettempdir()) / "epochal-making"
+        folder.mkdir(parents=True, exist_ok=True)
+        for left in folder.iterdir():
+            with suppress(OSError):  # another process was faster
+                if time.time() - left.stat().st_mtime > LEFT_AFTER_S:
+                    left.unlink()
+        return folder
+
+    def adopt(self, path: str, made: Path) -> None:
+        """Move the local file `made` under `path`."""
+        if not self._local:
+            self._fs.put_file(str(made), f"{self._root}/{path}")
+            made.unlink()
+            return
+        target = Path(self._root) / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with made.open("rb") as file:
+            os.fsync(file.fileno())
+        made.replace(target)
+        _sync(target.parent)
+
+    def fetch(self, path: str, to: Path) -> Path:
+        """A local file with what is stored under `path` or an address: itself if it is local, else a copy at `to`."""
+        where = fsspec.core.url_to_fs(path)[1] if "://" in path else f"{self._root}/{path}"
+        if self._local:
+            return Path(where)
+        self._fs.get_file(where, str(to))
+        return to
+
+    def delete_folder(self, folder: str) -> None:
+        """Delete all that is stored below `folder`."""
+        with suppress(FileNotFoundError):
+            self._fs.rm(f"{self._root}/{folder}", recursive=True)
 
     def get(self, path: str) -> bytes:
         """What is stored under `path`, or at an address that `uri` gave. Raises `FileNotFoundError`."""
         return bytes(self._fs.cat_file(self._where(path)))
 
-    def delete(self, path: str) -> None:
+    def delete_file(self, path: str) -> None:
         """Delete what is stored under `path`, or at an address that `uri` gave, and its folder when that is empty."""
         with suppress(FileNotFoundError):
             self._fs.rm_file(self._where(path))
@@ -64,3 +101,12 @@ class Files:
 
     def _where(self, path: str) -> str:
         return path if "://" in path else f"{self._root}/{path}"
+
+
+def _sync(folder: Path) -> None:
+    """Make sure that a rename in `folder` survives a power cut."""
+    opened = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(opened)
+    finally:
+        os.close(opened)

@@ -34,11 +34,13 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import aliased
 from uuid_utils import uuid7
 
+from spec.dataset import Uploaded
 from spec.job import JobSpec
 from spec.states import FINISHED, TRANSITIONS, FailureReason, JobStatus, StopReason
 from spec.views import Change, Curve, Metrics
 
 from .checkpoints import CheckpointRecord, keep_checkpoints, newest_checkpoints, void_checkpoints
+from .datasets import hold as hold_datasets
 from .db import hold, now, reading, spread, writing
 from .errors import IdempotencyMismatchError, IllegalTransitionError, JobNotFoundError
 from .limits import NONE, Limits, Room
@@ -210,13 +212,16 @@ class JobStore:
     def submit(self, specs: Sequence[JobSpec], *, owner: str, idempotency: Idempotency | None = None) -> Submitted:
         """Queue jobs, all or none. The same key again gives the same jobs.
 
-        Raises `IdempotencyMismatchError`, and `QueueFullError` when so many may not wait.
+        Raises `IdempotencyMismatchError`, `QueueFullError` when so many may not wait, and `DatasetNotFoundError` when
+        an uploaded data set is gone: it cannot go while the job waits.
         """
         if idempotency is not None and (known := self._replay(owner, idempotency)) is not None:
             return Submitted(known, replayed=True)
         try:
             with writing(self._engine) as connection:
                 self._room.demand(connection, owner, len(specs))
+                used = {found for spec in specs if (found := _dataset_id(spec)) is not None}
+                hold_datasets(connection, used, owner=owner)
                 at = connection.execute(select(now())).scalar_one()
                 jobs = [_new(spec, owner, at) for spec in specs]
                 ids = [job.id for job in jobs]
@@ -1033,6 +1038,11 @@ def _new(spec: JobSpec, owner: str, at: datetime) -> JobRecord:
     )
 
 
+def _dataset_id(spec: JobSpec) -> str | None:
+    """The uploaded data set that a job needs."""
+    return spec.dataset.id if isinstance(spec.dataset, Uploaded) else None
+
+
 def _row(job: JobRecord) -> dict[str, Any]:
     """The columns of a job that is just submitted."""
     return {
@@ -1043,6 +1053,7 @@ def _row(job: JobRecord) -> dict[str, Any]:
         "tags": job.tags,
         "spec": job.spec.model_dump(mode="json"),
         "pack_key": job.pack_key,
+        "dataset_id": _dataset_id(job.spec),
         "device_wish": wish(job.spec.resources.device, job.spec.resources.gpus),
         "priority": job.priority,
         "max_attempts": job.spec.max_attempts,

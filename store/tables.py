@@ -25,6 +25,7 @@ class Base(DeclarativeBase):
 
 
 JobId = String(36)
+DatasetId = String(35)
 
 
 class Job(Base):
@@ -39,6 +40,8 @@ class Job(Base):
     tags: Mapped[dict[str, Any]]
     spec: Mapped[dict[str, Any]]
     pack_key: Mapped[str]
+    dataset_id: Mapped[str | None] = mapped_column(DatasetId)
+    """The uploaded data set it trains on; it may be deleted once the job has ended."""
     device_wish: Mapped[str]
     """auto, cpu or cuda, and how many of them together, as in cuda*2: which devices may take it."""
     priority: Mapped[int]
@@ -108,6 +111,12 @@ class Job(Base):
             "finished_at",
             postgresql_where=text("finished_at IS NOT NULL"),
             sqlite_where=text("finished_at IS NOT NULL"),
+        ),
+        Index(
+            "ix_job_dataset_id",
+            "dataset_id",
+            postgresql_where=text("dataset_id IS NOT NULL"),
+            sqlite_where=text("dataset_id IS NOT NULL"),
         ),
         Index("ix_job_owner_id", "owner", "id"),
         Index("ix_job_owner_status_id", "owner", "status", "id"),
@@ -204,6 +213,30 @@ class Artifact(Base):
     path: Mapped[str]
     sha256: Mapped[str]
     size: Mapped[int] = mapped_column(BigInteger)
+
+
+class Dataset(Base):
+    """An uploaded file that became a table: what is in it. Both lie in the file store."""
+
+    __tablename__ = "dataset"
+
+    id: Mapped[str] = mapped_column(DatasetId, primary_key=True)
+    owner: Mapped[str]
+    name: Mapped[str]
+    version: Mapped[int]
+    """Counts the data sets of one name."""
+    sha256: Mapped[str]
+    """Digest of the file that was uploaded."""
+    table_sha256: Mapped[str]
+    size: Mapped[int] = mapped_column(BigInteger)
+    """Bytes that the file and its table take."""
+    rows: Mapped[int] = mapped_column(BigInteger)
+    columns: Mapped[dict[str, Any]]
+    """Its `spec.schema.Schema`."""
+    profile: Mapped[dict[str, Any]]
+    created_at: Mapped[datetime] = mapped_column(default=now())
+
+    __table_args__ = (UniqueConstraint("owner", "name", "version"),)
 
 
 class Idempotency(Base):

@@ -23,10 +23,10 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from spec.built import refusals
+from spec.dataset import Uploaded
 from spec.job import DETERMINISTIC_MEMBERS, JobSpec
 from spec.sentences import sentences
-from spec.views import Curve
+from spec.views import Curve, FieldError
 
 from .checkpoint import Checkpoint
 from .member import Entry, Outcome, Point
@@ -102,7 +102,8 @@ def read(path: Path) -> list[JobSpec]:
         except ValidationError as error:
             faults = sentences(error, one)
         else:
-            faults = refusals(spec)
+            elsewhere = FieldError(path="dataset.id", message="is with the service that has it: submit it there")
+            faults = [elsewhere] if isinstance(spec.dataset, Uploaded) else []
             specs.append(spec)
         if faults:
             raise SystemExit("\n".join(": ".join(filter(None, (where, fault.path, fault.message))) for fault in faults))

@@ -2,13 +2,16 @@
 
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from model.preprocessing import Preprocessing
 from spec.dataset import (
     Blobs,
     Circles,
@@ -25,6 +28,7 @@ from spec.dataset import (
     split_sizes,
 )
 from spec.job import JobSpec
+from spec.schema import Column, ColumnKind, Schema, Target
 
 from .errors import BadDataError
 from .random import Purpose, mix
@@ -34,15 +38,19 @@ Array = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Rows:
-    """A whole data set: features [rows, features]; targets [rows, outputs], or class numbers [rows]."""
+    """A whole data set: its numbers [rows, numbers]; targets [rows, outputs], or class numbers [rows]."""
 
-    x: Array
+    x: npt.NDArray[Any]
     y: npt.NDArray[Any]
+    columns: tuple[Column, ...] = ()
+    """What the numbers are; none: nobody gave them names."""
+    labels: tuple[str, ...] = ()
+    target: str = "y"
 
 
 @dataclass(frozen=True)
 class Split:
-    """One division of the rows into training and validation, brought to the scale of its training part."""
+    """One division of the rows into training and validation, prepared by what its training part says."""
 
     x: Tensor
     """[train rows, features]"""
@@ -50,16 +58,17 @@ class Split:
     """[train rows, outputs] numbers, or [train rows] class numbers"""
     val_x: Tensor
     val_y: Tensor
+    preprocessing: Preprocessing
 
 
 @lru_cache(maxsize=8)
 def load(dataset: DatasetSpec) -> Rows:
-    """All rows of a data set. Raises `BadDataError`."""
+    """All rows of a data set that is not uploaded."""
     match dataset:
         case Inline(x=x, y=y):
             return Rows(np.array(x, dtype=np.float64), np.array(y, dtype=np.float64))
         case Uploaded():
-            raise BadDataError("Uploaded data sets cannot be trained on yet.")
+            raise BadDataError("An uploaded data set is with the service that has it: submit the job there.")
         case Shipped(name=name):
             return _shipped(name)
         case Linear():
@@ -83,13 +92,25 @@ def load(dataset: DatasetSpec) -> Rows:
             return Rows(*made)
 
 
+@lru_cache(maxsize=1)
+def read(table: Path) -> Rows:
+    """All rows of an uploaded data set, whose table is this file. Raises `BadDataError`."""
+    try:
+        with table.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+            schema = Schema.model_validate_json(arrays["schema"].tobytes())
+            return Rows(arrays["X"], arrays["y"], schema.columns, schema.target.labels, schema.target.name)
+    except (OSError, ValueError, KeyError, BadZipFile) as error:
+        raise BadDataError(f"The table of the data set cannot be read: {error}") from error
+
+
 def _shipped(name: str) -> Rows:
     from sklearn import datasets
 
-    loader = getattr(datasets, f"load_{name}")
     options = {"scaled": False} if name == "diabetes" else {}
-    x, y = loader(return_X_y=True, **options)
-    return Rows(np.asarray(x, dtype=np.float64), np.asarray(y))
+    shipped = getattr(datasets, f"load_{name}")(**options)
+    columns = tuple(Column(name=str(one), type=ColumnKind.number) for one in shipped.feature_names)
+    labels = tuple(str(one) for one in getattr(shipped, "target_names", ()))
+    return Rows(np.asarray(shipped.data, dtype=np.float64), np.asarray(shipped.target), columns, labels)
 
 
 def _xor(made: Xor) -> Rows:
@@ -116,15 +137,21 @@ def _linear(made: Linear) -> Rows:
     return Rows(x, x @ slope + made.noise * random.standard_normal((made.n, 1)))
 
 
-def split(spec: JobSpec, info: DatasetInfo, device: torch.device, dtype: torch.dtype) -> Split:
-    """The job's training and validation rows, on the device. Raises `BadDataError`."""
-    rows = load(spec.dataset)
-    x, y = rows.x, _targets(rows.y, info)
+def split(
+    spec: JobSpec, info: DatasetInfo, device: torch.device, dtype: torch.dtype, table: Path | None = None
+) -> Split:
+    """The job's training and validation rows, on the device. Raises `BadDataError`.
+
+    `table` is the file of a data set that was uploaded.
+    """
+    rows = load(spec.dataset) if table is None else read(table)
+    if len(rows.x) != info.rows:
+        raise BadDataError(f"The data set has {len(rows.x)} rows, not {info.rows}.")
+    y = _targets(rows.y, info)
     train, validation = _divide(y if info.targets is Targets.classes else None, info.rows, spec)
-    if spec.standardizes:
-        x = _standardized(x, train)
-        if info.targets is Targets.numbers:
-            y = _standardized(y, train)
+    # Only the training rows are shown to what learns from rows.
+    preprocessing = Preprocessing.fit(_schema(rows, info), rows.x[train], y[train], standardize=spec.standardizes)
+    x, y = preprocessing.features(rows.x), preprocessing.targets(y)
     number = torch.int64 if info.targets is Targets.classes else dtype
 
     def placed(values: npt.NDArray[Any], kind: torch.dtype) -> Tensor:
@@ -135,7 +162,23 @@ def split(spec: JobSpec, info: DatasetInfo, device: torch.device, dtype: torch.d
         y=placed(y[train], number),
         val_x=placed(x[validation], dtype),
         val_y=placed(y[validation], number),
+        preprocessing=preprocessing,
     )
+
+
+def _schema(rows: Rows, info: DatasetInfo) -> Schema:
+    """What the rows are: of data without names, one column of numbers."""
+    columns = rows.columns or (Column(name="x", type=ColumnKind.number, size=info.features),)
+    labels: tuple[str, ...] = ()
+    if info.targets is Targets.classes:
+        labels = rows.labels or tuple(_label(value) for value in np.unique(rows.y).tolist())
+    target = Target(name=rows.target, type=info.targets, labels=labels, outputs=info.outputs)
+    return Schema(columns=columns, target=target, image=info.image)
+
+
+def _label(value: float) -> str:
+    """A number as the name of a class."""
+    return str(int(value)) if float(value).is_integer() else repr(value)
 
 
 def _targets(y: npt.NDArray[Any], info: DatasetInfo) -> npt.NDArray[Any]:
@@ -145,13 +188,6 @@ def _targets(y: npt.NDArray[Any], info: DatasetInfo) -> npt.NDArray[Any]:
     if numbers.max() + 1 != info.classes:
         raise BadDataError(f"The data set has {numbers.max() + 1} classes, not {info.classes}.")
     return numbers.astype(np.int64)
-
-
-def _standardized(values: Array, train: npt.NDArray[np.int64]) -> Array:
-    """Values to mean 0 and deviation 1 over the training rows; a constant column stays constant."""
-    mean, deviation = values[train].mean(axis=0), values[train].std(axis=0)
-    result: Array = (values - mean) / np.where(deviation > 0.0, deviation, 1.0)
-    return result
 
 
 def _divide(
@@ -167,7 +203,8 @@ def _divide(
         counts = np.bincount(classes)
         shares = counts * wanted / rows
         quotas = np.floor(shares).astype(int)
-        for extra in np.argsort(quotas - shares, kind="stable")[: wanted - quotas.sum()]:
+        # The only row of a class is trained on, as long as others can be validated.
+        for extra in np.lexsort((quotas - shares, counts == 1))[: wanted - quotas.sum()]:
             quotas[extra] += 1
         chosen = np.concatenate([shuffled[classes[shuffled] == number][:quota] for number, quota in enumerate(quotas)])
     is_validation = np.zeros(rows, dtype=bool)

@@ -2,7 +2,8 @@
 
 `model.safetensors` holds `layers.<i>.weight` [out, in] (or [out, in, k, k] of a convolution) and `layers.<i>.bias`
 [out], as `torch.nn.Linear` and `torch.nn.Conv2d` hold them, in the order of the layers; with normalisation also
-`norms.<i>.weight`, `.bias` and, for batches, `.running_mean`, `.running_var` of hidden layer i.
+`norms.<i>.weight`, `.bias` and, for batches, `.running_mean`, `.running_var` of hidden layer i. `preprocessing.json`
+says how rows become the features of the first layer (`model.preprocessing`).
 """
 
 import json
@@ -16,8 +17,10 @@ from .member import Outcome
 
 
 def save(outcome: Outcome, spec: JobSpec, folder: Path) -> None:
-    """Write `model.safetensors` and `spec.json` into `folder`; whoever publishes them from there makes them last."""
+    """Write the model, its spec and its preprocessing into `folder`; whoever publishes them makes them last."""
     note = {"epoch": str(outcome.best_epoch), "metrics": json.dumps(dict(outcome.best_metrics or {}))}
     arrays = {name: array.contiguous() for name, array in outcome.model.items()}
     (folder / "model.safetensors").write_bytes(to_bytes(arrays, note))
     (folder / "spec.json").write_text(spec.model_dump_json(indent=2) + "\n")
+    if outcome.preprocessing is not None:
+        (folder / "preprocessing.json").write_text(outcome.preprocessing.model_dump_json(indent=2) + "\n")

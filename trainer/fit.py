@@ -115,6 +115,7 @@ def _outcome(pack: Pack, member: Member, metrics: dict[str, float], norm: float)
         best_epoch=member.best_epoch if member.spec.restore_best else member.epoch,
         best_metrics=member.best_metrics if member.spec.restore_best else metrics,
         model=pack.model(member),
+        preprocessing=pack.preprocessing(member),
     )
 
 
@@ -130,7 +131,7 @@ def _join(pack: Pack, entries: Sequence[Entry], conductor: Conductor) -> None:
     members = []
     for entry in entries:
         try:
-            pack.prepare(entry.spec)
+            pack.prepare(entry.spec, entry.table)
         except TrainerError as error:
             conductor.member_ended(
                 Outcome(entry.id, "failed", failure_reason=FailureReason.bad_data, message=str(error))

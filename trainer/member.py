@@ -3,10 +3,12 @@
 import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
 from typing import Literal, Protocol
 
 from torch import Tensor
 
+from model.preprocessing import Preprocessing
 from spec.job import JobSpec, Plateau
 from spec.states import FailureReason, StopReason
 
@@ -23,6 +25,8 @@ class Entry:
     id: str
     spec: JobSpec
     checkpoint: Checkpoint | None = None
+    table: Path | None = None
+    """The file of its data set, when that was uploaded."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +50,8 @@ class Outcome:
     best_epoch: int | None = None
     best_metrics: Mapping[str, float] | None = None
     model: Mapping[str, Tensor] = field(default_factory=dict)
+    preprocessing: Preprocessing | None = None
+    """How rows become what the model takes, when it succeeded."""
 
 
 class Conductor(Protocol):

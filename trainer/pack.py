@@ -12,10 +12,12 @@ stay for a while: a row costs little, but a new arrangement of the pack means ne
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
+from pathlib import Path
 
 import torch
 from torch import Tensor
 
+from model.preprocessing import Preprocessing
 from spec.job import DETERMINISTIC_MEMBERS, JobSpec, Precision
 
 from .checkpoint import ROWS, Checkpoint
@@ -46,7 +48,7 @@ class Pack:
     def __init__(self, spec: JobSpec, device: torch.device, team: Team = ALONE) -> None:
         info = spec.info
         if info is None:
-            raise BadDataError("Uploaded data sets cannot be trained on yet.")
+            raise BadDataError("Nobody asked the record what the uploaded data set holds.")
         self._info = info
         self._device = device
         self._team = team
@@ -68,10 +70,10 @@ class Pack:
 
     # --- joining and leaving --------------------------------------------------------------------------------------
 
-    def prepare(self, spec: JobSpec) -> None:
+    def prepare(self, spec: JobSpec, table: Path | None = None) -> None:
         """Read and divide the data this member needs. Raises `TrainerError`, before it has joined."""
         if spec.split_seed not in self._splits:
-            self._splits[spec.split_seed] = split(spec, self._info, self._device, self._dtype)
+            self._splits[spec.split_seed] = split(spec, self._info, self._device, self._dtype, table)
 
     def join(self, members: Sequence[Member]) -> None:
         """Add rows for new members, whose data are prepared."""
@@ -311,6 +313,10 @@ class Pack:
             member.id: Checkpoint(member.progress, {name: values[place] for name, values in kept.items()})
             for place, member in enumerate(chosen)
         }
+
+    def preprocessing(self, member: Member) -> Preprocessing:
+        """How the member's rows became features."""
+        return self._splits[member.spec.split_seed].preprocessing
 
     def model(self, member: Member) -> dict[str, Tensor]:
         """The member's arrays by name, on the CPU: of its best epoch, or of its last."""

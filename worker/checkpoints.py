@@ -53,4 +53,4 @@ class Checkpoints:
         """Delete files that the record does not know."""
         for checkpoint in checkpoints:
             with suppress(OSError):  # the sweeper finds it, later
-                self._files.delete(checkpoint.uri)
+                self._files.delete_file(checkpoint.uri)

@@ -178,7 +178,7 @@ class Telling:
         from trainer.fit import Entry
 
         self._jobs.update({job.id: job for job in jobs})
-        return [Entry(id=job.id, spec=job.spec, checkpoint=self._checkpoint(job)) for job in jobs]
+        return [Entry(id=job.id, spec=job.spec, checkpoint=self._checkpoint(job), table=job.table) for job in jobs]
 
     def cancelled(self) -> Collection[str]:
         """Jobs to drop; polled between chunks of steps."""

@@ -2,6 +2,7 @@
 
 WorkerError
 ├── BadDevicesError
+├── TableError
 ├── TrainerDied
 │   └── TrainerStalled
 └── UnusableCheckpointError
@@ -14,6 +15,10 @@ class WorkerError(Exception):
 
 class BadDevicesError(WorkerError):
     """EPOCHAL_DEVICES names a device that means nothing or is not there."""
+
+
+class TableError(WorkerError):
+    """The table of an uploaded data set cannot be had."""
 
 
 class TrainerDied(WorkerError):  # noqa: N818 - it is a fact about a process, told to the supervisor

@@ -1,5 +1,6 @@
 """What a supervisor and its trainer process say to each other: one JSON object a line, over pipes."""
 
+from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field, TypeAdapter
@@ -20,6 +21,8 @@ class Job(Frozen):
     spec: JobSpec
     checkpoints: tuple[str, ...] = ()
     """Files in the trainer's folder to go on from, newest first: the first that can be read is taken."""
+    table: Path | None = None
+    """The file of its data set, when that was uploaded."""
 
 
 class Train(Frozen):

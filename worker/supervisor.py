@@ -23,12 +23,13 @@ from store.jobs import ArtifactRecord, JobStore
 
 from .checkpoints import Checkpoints
 from .devices import Device
-from .errors import TrainerDied, TrainerStalled, UnusableCheckpointError
+from .errors import TableError, TrainerDied, TrainerStalled, UnusableCheckpointError
 from .heart import Heart
 from .messages import Cancel, Ended, Job, Leave, Measured, Points, Resumed, Room, Saved, Train, Unsaved
 from .pack import Member, Pack, Wish, columns
 from .packing import PackSizes
 from .process import Trainer
+from .tables import Tables
 
 log = logging.getLogger(__name__)
 
@@ -69,6 +70,7 @@ class Supervisor:
         self.training = False
         self._post = post
         self._checkpoints = Checkpoints(post.files)
+        self._tables = Tables(post.files)
         self._trainer: Trainer | None = None
         self._stopping = threading.Event()
 
@@ -158,7 +160,7 @@ class Supervisor:
         pack.restart(ids, self._post.clock())
         head, blamed = members[0].spec, list[str]()
         try:
-            trainer.say(self._order(members, head, trainer.folder))
+            self._send(trainer, pack, members, head)
             heard_at = self._post.clock()
             while pack.members(ids - set(blamed)):
                 self._pass_wishes_on(trainer, pack, ids)
@@ -219,13 +221,23 @@ class Supervisor:
             return set()
         if claims:
             pack.join(claims, now)
-            joined = pack.members({claim.job_id for claim in claims})
-            trainer.say(self._order(joined, head.spec, trainer.folder))
+            self._send(trainer, pack, pack.members({claim.job_id for claim in claims}), head.spec)
         return {claim.job_id for claim in claims}
 
-    def _order(self, members: Collection[Member], head: JobSpec, folder: Path) -> Train:
-        jobs = tuple(Job(id=member.id, spec=member.spec, checkpoints=self._lend(member, folder)) for member in members)
-        return Train(jobs=jobs, limit=self._limit(head))
+    def _send(self, trainer: Trainer, pack: Pack, members: Collection[Member], head: JobSpec) -> None:
+        """Let the trainer train these members; when their data set cannot be had, they fail."""
+        try:
+            table = self._tables.path(head.dataset)  # one for all: the data set is part of the pack key
+        except TableError as error:
+            log.error("%d jobs cannot train: %s", len(members), error)
+            for member in members:
+                self._record(pack, member, partial(self._fail, reason=FailureReason.bad_data, message=str(error)))
+            return
+        jobs = tuple(
+            Job(id=member.id, spec=member.spec, checkpoints=self._lend(member, trainer.folder), table=table)
+            for member in members
+        )
+        trainer.say(Train(jobs=jobs, limit=self._limit(head)))
 
     def _limit(self, head: JobSpec) -> int:
         """How many members a pack of jobs like `head` may have here."""

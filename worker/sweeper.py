@@ -30,13 +30,13 @@ class Sweeper:
         """Delete what is not wanted now."""
         while stale := self._checkpoints.stale():
             for uri in stale:
-                self._files.delete(uri)
+                self._files.delete_file(uri)
             self._checkpoints.forget(stale)
 
     def lost(self, after_s: float = LOST_AFTER_S) -> None:
         """Delete old files that the record knows nothing of."""
         for uri in self._checkpoints.unknown(self._files.older(FOLDER, after_s)):
-            self._files.delete(uri)
+            self._files.delete_file(uri)
 
     def run(self, stop: threading.Event, clock: Callable[[], float] = time.monotonic) -> None:
         """Sweep until `stop`."""

@@ -31,6 +31,7 @@ class Service:
     store: JobStore
     tokens: TokenStore
     token: str
+    home: Path
 
     def ask(self, method: str, path: str, *, token: str | None = "", **request: Any) -> TestResponse:
         """The answer; `token` None asks without one."""
@@ -68,7 +69,7 @@ def service(home: Path, **settings: str) -> Service:
     app = create_app(read)
     engine = app.extensions["epochal.engine"]
     tokens = TokenStore(engine)
-    return Service(app, engine, JobStore(engine), tokens, tokens.create(owner="ann"))
+    return Service(app, engine, JobStore(engine), tokens, tokens.create(owner="ann"), home)
 
 
 @pytest.fixture(scope="session")

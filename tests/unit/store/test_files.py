@@ -1,8 +1,10 @@
+import os
+import time
 from pathlib import Path
 
 import pytest
 
-from store.files import Files
+from store.files import LEFT_AFTER_S, Files
 
 
 def test_what_is_put_is_got_by_its_path_and_by_its_address(tmp_path: Path) -> None:
@@ -43,9 +45,9 @@ def test_what_is_deleted_is_gone_and_deleting_again_is_nothing(tmp_path: Path, s
     files = Files(tmp_path.as_uri() if store == "folder" else store)
     for name in ("one", "two", "three"):
         files.put(f"a/b/{name}", b"content")
-    files.delete("a/b/one")
-    files.delete(files.uri("a/b/two"))
-    files.delete("a/b/two")
+    files.delete_file("a/b/one")
+    files.delete_file(files.uri("a/b/two"))
+    files.delete_file("a/b/two")
     with pytest.raises(FileNotFoundError):
         files.get("a/b/two")
     assert files.get("a/b/three") == b"content"
@@ -54,5 +56,46 @@ def test_what_is_deleted_is_gone_and_deleting_again_is_nothing(tmp_path: Path, s
 def test_a_folder_goes_with_its_last_file(tmp_path: Path) -> None:
     files = Files(tmp_path.as_uri())
     files.put("a/b/one", b"content")
-    files.delete(files.uri("a/b/one"))
+    files.delete_file(files.uri("a/b/one"))
     assert [path.name for path in tmp_path.rglob("*")] == ["a"]
+
+
+@pytest.mark.parametrize("kind", ["file", "memory"])
+def test_a_file_that_was_made_locally_is_adopted(tmp_path: Path, kind: str) -> None:
+    files = Files(f"{kind}://{tmp_path}/store")
+    made = files.workshop() / "made"
+    made.write_bytes(b"one")
+    files.adopt("a/b", made)
+    assert files.get("a/b") == b"one"
+    assert not made.exists()
+
+
+@pytest.mark.parametrize("kind", ["file", "memory"])
+def test_what_is_stored_is_fetched_as_a_local_file(tmp_path: Path, kind: str) -> None:
+    files = Files(f"{kind}://{tmp_path}/store")
+    files.put("a/b", b"one")
+    for place in ("a/b", files.uri("a/b")):
+        assert files.fetch(place, tmp_path / "copy").read_bytes() == b"one"
+    assert (tmp_path / "copy").exists() == (kind == "memory")
+
+
+@pytest.mark.parametrize("kind", ["file", "memory"])
+def test_a_folder_is_deleted_with_all_that_is_in_it_and_again_without_harm(tmp_path: Path, kind: str) -> None:
+    files = Files(f"{kind}://{tmp_path}/store")
+    for place in ("a/b", "a/c", "d"):
+        files.put(place, b"one")
+    for _ in range(2):
+        files.delete_folder("a")
+    assert files.get("d") == b"one"
+    for place in ("a/b", "a/c"):
+        with pytest.raises(FileNotFoundError):
+            files.get(place)
+
+
+def test_what_was_left_in_the_making_is_swept_after_an_hour(tmp_path: Path) -> None:
+    making = Files(tmp_path.as_uri()).workshop()
+    for name, age_s in (("old", LEFT_AFTER_S + 60), ("young", LEFT_AFTER_S - 60)):
+        (making / name).touch()
+        os.utime(making / name, (time.time() - age_s,) * 2)
+    Files(tmp_path.as_uri()).workshop()
+    assert [path.name for path in making.iterdir()] == ["young"]

@@ -1,12 +1,24 @@
+import uuid
+from pathlib import Path
+from typing import Any
+
 import numpy as np
+import numpy.typing as npt
 import pytest
 import torch
 
-from spec.dataset import BUILTIN, Targets
-from trainer.data import load, split
+from model.preprocessing import Preprocessing
+from spec.dataset import BUILTIN, Targets, Uploaded
+from spec.job import JobSpec
+from spec.schema import Column, ColumnKind, Schema, Target
+from trainer.data import Split, _divide, load, split
+from trainer.errors import BadDataError
+from trainer.export import save
+from trainer.fit import Entry, fit
 
-from .conducting import job
+from .conducting import Recorder, job
 
+Array = npt.NDArray[Any]
 CPU = torch.device("cpu")
 
 
@@ -63,3 +75,111 @@ def test_labels_of_inline_data_are_numbered_in_order() -> None:
     inline = {"x": [[0.0], [1.0], [2.0], [3.0]], "y": [9, 1, 5, 1]}
     parts = divided(dataset=inline, validation_fraction=0)
     assert parts.y.tolist() == [2, 0, 1, 0]
+
+
+def uploaded(folder: Path, x: Array, y: Array, **fields: Any) -> tuple[JobSpec, Path]:
+    """A job on an uploaded data set of a number with gaps and a category, and the data set's table."""
+    by_class = y.dtype.kind == "i"
+    schema = Schema(
+        columns=(
+            Column(name="a", type=ColumnKind.number, gaps=True),
+            Column(name="c", type=ColumnKind.category, categories=("p", "q", "r")),
+        ),
+        target=Target(name="t", type=Targets.classes, labels=("no", "yes"))
+        if by_class
+        else Target(name="t", type=Targets.numbers),
+    )
+    table = folder / f"{uuid.uuid4().hex}.npz"
+    np.savez(table, X=x, y=y, schema=np.frombuffer(schema.model_dump_json().encode(), dtype=np.uint8))
+    known = Uploaded(id=f"ds_{'0' * 32}", sha256="0" * 64, info=schema.info(len(x)))
+    return job(dataset=known, **fields), table
+
+
+def made(rows: int = 50) -> tuple[Array, Array]:
+    random = np.random.default_rng(7)
+    x = np.stack([random.normal(5.0, 3.0, rows), random.integers(0, 3, rows).astype(np.float64)], axis=1)
+    x[::9, 0] = np.nan
+    return x, np.arange(rows) % 2
+
+
+def prepared(spec: JobSpec, table: Path) -> Split:
+    assert spec.info is not None
+    return split(spec, spec.info, CPU, torch.float64, table)
+
+
+def test_an_uploaded_table_becomes_features(tmp_path: Path) -> None:
+    x, y = made()
+    parts = prepared(*uploaded(tmp_path, x, y))
+    assert parts.x.shape == (40, 1 + 1 + 4)
+    assert set(parts.x[:, 1].tolist()) == {0.0, 1.0}  # where a gap was
+    assert torch.equal(parts.x[:, 2:].sum(dim=1), torch.ones(40, dtype=torch.float64))
+    assert np.bincount(parts.val_y.numpy()).tolist() == [5, 5]
+
+
+@pytest.mark.parametrize("by_class", [True, False])
+def test_nothing_of_the_validation_rows_reaches_training(tmp_path: Path, by_class: bool) -> None:
+    x, classes = made()
+    y = classes if by_class else x[:, :1].copy()
+    y = np.nan_to_num(y) if not by_class else y
+    how = {"loss": "cross_entropy" if by_class else "mse"}
+    spec, table = uploaded(tmp_path, x, y, **how)
+    honest = prepared(spec, table)
+    unseen = _divide(y if by_class else None, len(x), spec)[1]
+    x, y = x.copy(), y.copy()
+    x[unseen, 0], x[unseen, 1] = 1e6, 2.0
+    if not by_class:
+        y[unseen] = -1e6
+    changed = prepared(*uploaded(tmp_path, x, y, **how))
+    assert not torch.equal(changed.val_x, honest.val_x)
+    assert torch.equal(changed.x, honest.x)
+    assert torch.equal(changed.y, honest.y)
+    assert changed.preprocessing == honest.preprocessing
+
+
+def test_a_category_of_validation_rows_alone_is_other(tmp_path: Path) -> None:
+    x, y = made()
+    spec, _ = uploaded(tmp_path, x, y)
+    unseen = _divide(y, len(x), spec)[1]
+    x[:, 1], x[unseen, 1] = 0.0, 2.0
+    parts = prepared(*uploaded(tmp_path, x, y))
+    assert parts.val_x[:, 2:].tolist() == [[0, 0, 0, 1]] * 10
+
+
+def test_the_only_row_of_a_class_is_trained_on(tmp_path: Path) -> None:
+    x, _ = made()
+    for place in range(50):
+        y = np.zeros(50, dtype=np.int64)
+        y[place] = 1
+        assert prepared(*uploaded(tmp_path, x, y)).y.sum() == 1
+
+
+def test_a_table_that_cannot_be_used_is_told(tmp_path: Path) -> None:
+    x, y = made()
+    spec, table = uploaded(tmp_path, x, y)
+    with pytest.raises(BadDataError, match="has 50 rows, not 49"):
+        prepared(*(uploaded(tmp_path, x[:-1], y[:-1])[0], table))
+    (tmp_path / "broken").write_bytes(table.read_bytes()[:200])
+    for broken in (tmp_path / "broken", tmp_path / "nothing"):
+        with pytest.raises(BadDataError, match="cannot be read"):
+            prepared(spec, broken)
+
+
+def test_what_was_learned_is_kept_with_the_model(tmp_path: Path) -> None:
+    x, y = made()
+    spec, table = uploaded(tmp_path, x, y)
+    recorder = Recorder()
+    fit([Entry("0", spec, table=table)], recorder, device=CPU, limit=2)
+    outcome = recorder.outcomes["0"]
+    save(outcome, spec, tmp_path)
+    read = Preprocessing.model_validate_json((tmp_path / "preprocessing.json").read_text())
+    assert read == prepared(spec, table).preprocessing
+    assert read.output.labels == ("no", "yes")
+    assert outcome.model["layers.0.weight"].shape[1] == read.features(x).shape[1]
+
+
+def test_built_in_data_keep_their_names() -> None:
+    iris, xor = divided(dataset="iris").preprocessing, divided(dataset="xor").preprocessing
+    assert iris.inputs[0].name == "sepal length (cm)"
+    assert iris.output.labels == ("setosa", "versicolor", "virginica")
+    assert [(column.name, column.size) for column in xor.inputs] == [("x", 2)]
+    assert xor.output.labels == ("0", "1")

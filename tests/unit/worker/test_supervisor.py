@@ -6,9 +6,13 @@ from pathlib import Path
 import pytest
 from sqlalchemy import update
 
+from spec.dataset import Targets
 from spec.job import JobSpec
+from spec.profile import ColumnProfile, Profile
+from spec.schema import Column, ColumnKind, Schema, Target
 from spec.states import FailureReason, JobStatus, StopReason
 from store import db, tables
+from store.datasets import DatasetStore
 from store.files import Files
 from store.jobs import JobStore
 from worker.devices import Device
@@ -703,3 +707,27 @@ def test_a_job_that_crashes_alone_three_times_is_quarantined(bench: Bench) -> No
     job = bench.store.get(job_id, owner=None)
     assert (job.status, job.failure_reason, job.attempt) == (JobStatus.failed, FailureReason.quarantined, 3)
     assert "SIGSEGV" in (job.failure_message or "")
+
+
+def test_jobs_whose_data_set_is_gone_fail_and_the_next_trains(bench: Bench) -> None:
+    column, target = Column(name="x", type=ColumnKind.number, size=2), ("a", "b")
+    told = ColumnProfile(name="x", type=ColumnKind.number)
+    record = DatasetStore(bench.engine).add(
+        f"ds_{'0' * 32}",
+        owner="ada",
+        name="gone",
+        sha256="0" * 64,
+        table_sha256="0" * 64,
+        size=1,
+        rows=10,
+        table=Schema(columns=(column,), target=Target(name="y", type=Targets.classes, labels=target)),
+        profile=Profile(format="csv", columns=[told], target=told),
+    )
+    on_it: dict[str, object] = {"dataset": record.uploaded, "epochs": 3}
+    *lost, fine = bench.submit(on_it, on_it | {"seed": 1}, SMALL)
+    bench.supervisor(succeeds).drain()
+    for job_id in lost:
+        job = bench.store.get(job_id, owner=None)
+        assert (job.status, job.failure_reason) == (JobStatus.failed, FailureReason.bad_data)
+        assert job.failure_message == "The data set was deleted: upload it again, and submit the job again."
+    assert bench.status(fine) is JobStatus.succeeded

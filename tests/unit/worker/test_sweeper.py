@@ -57,7 +57,7 @@ def test_the_files_of_void_checkpoints_are_deleted_and_forgotten(engine: Engine,
     assert sorted(path.name for path in (folder / claim.job_id).iterdir()) == ["3", "4"]
     assert CheckpointStore(engine).stale() == []
 
-    files.delete(kept[3].uri)  # somebody was faster
+    files.delete_file(kept[3].uri)  # somebody was faster
     store.fail(claim.job_id, claim.attempt, reason=FailureReason.error, message="no")
     sweeper.once()
     assert list(folder.iterdir()) == []

@@ -1,0 +1,132 @@
+"""Finished models over HTTP: predictions of raw rows, and the model itself as a zip."""
+
+import threading
+import uuid
+import zipfile
+from collections import OrderedDict
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from uuid import UUID
+
+from flask import Blueprint, Response, request
+
+from model.errors import RowsError
+from model.finished import PREPROCESSING, SPEC, WEIGHTS, Model
+from model.readme import readme
+from spec.states import JobStatus
+from spec.views import Predictions, Rows
+from store.errors import IllegalTransitionError
+from store.files import Files
+from store.jobs import ArtifactRecord, JobRecord, JobStore
+
+from .answers import PREFIX
+from .auth import principal
+from .body import MIB, read_json
+from .errors import BadFieldsError, NotFoundError, TooLargeError
+from .openapi import documented
+from .parsing import answered, parse
+
+ROWS_LIMIT = 32 * MIB
+HELD = 8
+"""Models that are kept loaded, those used last."""
+LARGEST = 64 * MIB
+"""A model with more weights is not predicted with here: it is fetched, and used where there is room."""
+CHUNK = MIB
+
+
+class Models:
+    """Loaded models, a few of them."""
+
+    def __init__(self, store: JobStore, files: Files) -> None:
+        self._store, self._files = store, files
+        self._lock = threading.Lock()
+        self._held: OrderedDict[str, Model] = OrderedDict()
+
+    def parts(self, job: JobRecord) -> Mapping[str, ArtifactRecord]:
+        """The files of a job's model. Raises `IllegalTransitionError` when it has none yet, or `NotFoundError`."""
+        if job.status is not JobStatus.succeeded:
+            raise IllegalTransitionError(job.status.value, "asked for its model")
+        found = {artifact.name: artifact for artifact in self._store.artifacts(job.id)}
+        if not {WEIGHTS, PREPROCESSING} <= found.keys():
+            raise NotFoundError("The job left no model that can be used so: train it again.")
+        return found
+
+    def load(self, job: JobRecord) -> Model:
+        """The job's model. Raises `TooLargeError` too."""
+        parts = self.parts(job)
+        weights = parts[WEIGHTS]
+        if weights.size > LARGEST:
+            raise TooLargeError(
+                f"The model has {weights.size:,} bytes of weights, and at most {LARGEST:,} are predicted with here: "
+                f"fetch it from {PREFIX}/jobs/{job.id}/model."
+            )
+        with self._lock:
+            if weights.uri in self._held:
+                self._held.move_to_end(weights.uri)
+                return self._held[weights.uri]
+        try:
+            model = Model.of(self._files.get(weights.uri), job.spec, self._files.get(parts[PREPROCESSING].uri))
+        except FileNotFoundError as error:
+            raise NotFoundError("The model is no longer in the file store: train the job again.") from error
+        with self._lock:
+            self._held[weights.uri] = model
+            while len(self._held) > HELD:
+                self._held.popitem(last=False)
+        return model
+
+    def zipped(self, job: JobRecord) -> Path:
+        """The model as a zip, a new file that is the caller's."""
+        parts = self.parts(job)
+        workshop = self._files.workshop()
+        made, copy = workshop / uuid.uuid4().hex, workshop / uuid.uuid4().hex
+        try:
+            with zipfile.ZipFile(made, "x") as archive:
+                for name in (WEIGHTS, SPEC, PREPROCESSING):
+                    archive.write(self._files.fetch(parts[name].uri, copy), name)
+                title = job.name or f"Model of job {job.id}"
+                info = job.spec.info
+                assert info is not None  # noqa: S101 - a job that was trained has data
+                archive.writestr("README.md", readme(job.spec, info, title))
+        except FileNotFoundError as error:
+            made.unlink(missing_ok=True)
+            raise NotFoundError("The model is no longer in the file store: train the job again.") from error
+        finally:
+            copy.unlink(missing_ok=True)
+        return made
+
+
+def blueprint(store: JobStore, files: Files) -> Blueprint:
+    """The model routes."""
+    routes = Blueprint("models", __name__, url_prefix=f"{PREFIX}/jobs")
+    models = Models(store, files)
+
+    @routes.post("/<uuid:job_id>/predict")
+    @documented("Predict rows with a job's model", body=Rows, answer=Predictions)
+    def predict(job_id: UUID) -> Response:
+        rows = parse(Rows, read_json(request, limit=ROWS_LIMIT))
+        model = models.load(store.get(str(job_id), owner=principal().sees))
+        try:
+            return answered(model.predict(rows.rows))
+        except RowsError as error:
+            raise BadFieldsError(error.errors) from error
+
+    @routes.get("/<uuid:job_id>/model")
+    @documented("Fetch a job's model", answer=bytes)
+    def fetch(job_id: UUID) -> Response:
+        made = models.zipped(store.get(str(job_id), owner=principal().sees))
+        headers = {
+            "Content-Disposition": f'attachment; filename="model-{job_id}.zip"',
+            "Content-Length": str(made.stat().st_size),
+        }
+        stream = made.open("rb")
+        made.unlink()  # it lasts while it is open
+
+        def chunks() -> Iterator[bytes]:
+            while chunk := stream.read(CHUNK):
+                yield chunk
+
+        response = Response(chunks(), headers=headers, content_type="application/zip")
+        response.call_on_close(stream.close)
+        return response
+
+    return routes

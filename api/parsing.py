@@ -1,0 +1,40 @@
+"""From what is asked to models, and from models to answers."""
+
+import json
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+from flask import Response, request
+from pydantic import BaseModel, ValidationError
+
+from spec.sentences import sentences
+
+from .errors import BadFieldsError
+
+_Model = TypeVar("_Model", bound=BaseModel)
+
+
+def parse(model: type[_Model], body: Any) -> _Model:
+    """The body as `model`. Raises `BadFieldsError` with a sentence for each field."""
+    try:
+        return model.model_validate(body)
+    except ValidationError as error:
+        raise BadFieldsError(sentences(error, body)) from error
+
+
+def query(model: type[_Model]) -> _Model:
+    """The query string as `model` says; a name that may be repeated is one whose field is a tuple."""
+    given: dict[str, Any] = {}
+    for name, values in request.args.lists():
+        field = next((f for key, f in model.model_fields.items() if (f.alias or key) == name), None)
+        many = field is not None and isinstance(field.default, tuple)
+        if len(values) > 1 and not many:
+            raise BadFieldsError.of(name, "is given twice")
+        given[name] = tuple(values) if many else values[0]
+    return parse(model, given)
+
+
+def answered(answer: BaseModel | Mapping[str, Any], status: int = 200) -> Response:
+    """The answer in JSON."""
+    text = answer.model_dump_json() if isinstance(answer, BaseModel) else json.dumps(answer)
+    return Response(text, status=status, content_type="application/json")

@@ -1,0 +1,126 @@
+"""Uploads: a multipart form whose file goes to disk as it comes, counted and hashed on its way."""
+
+import hashlib
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from io import RawIOBase
+from pathlib import Path
+from typing import Any
+
+from flask import Request
+from werkzeug.exceptions import RequestEntityTooLarge
+from werkzeug.formparser import FormDataParser
+
+from .body import DISK_FULL, MIB, PATIENCE_S, arriving
+from .errors import BadBodyError, BadFieldsError, FullError, UnsupportedBodyError
+
+FIELDS_BYTES = MIB
+"""What a form may take beside its file."""
+FIELDS = 20
+SLOWEST = MIB // 4
+"""Bytes a second that an upload must come at."""
+
+
+@dataclass
+class Arrived:
+    """A file that has come, whole, and what came with it."""
+
+    path: Path
+    name: str = ""
+    sha256: str = ""
+    size: int = 0
+    fields: Mapping[str, str] = field(default_factory=dict)
+
+
+@contextmanager
+def received(request: Request, folder: Path, *, limit: int) -> Iterator[Arrived]:
+    """The uploaded file, in `folder` while the context lasts. Raises an `ApiError` that says what is wrong.
+
+    `limit` is the most bytes that the file may have.
+    """
+    if request.mimetype != "multipart/form-data" or "boundary" not in request.mimetype_params:
+        raise UnsupportedBodyError("Send a form, Content-Type: multipart/form-data, with the file in its field file.")
+    if (request.content_length or 0) > limit + FIELDS_BYTES:
+        raise RequestEntityTooLarge
+    request.max_content_length = limit + FIELDS_BYTES
+    arrived = Arrived(folder / uuid.uuid4().hex)
+    try:
+        _receive(request, arrived, limit)
+        yield arrived
+    except OSError as error:
+        if error.errno in DISK_FULL:
+            raise FullError("The service has no room on its disk: tell whoever runs it.") from error
+        raise
+    finally:
+        arrived.path.unlink(missing_ok=True)
+
+
+def _receive(request: Request, arrived: Arrived, limit: int) -> None:
+    sinks: list[_Sink] = []
+
+    def sink(
+        total_content_length: int | None,
+        content_type: str | None,
+        filename: str | None,
+        content_length: int | None = None,
+    ) -> Any:
+        if sinks:
+            raise BadFieldsError.of("file", "is given twice: one data set is one file")
+        sinks.append(_Sink(arrived.path, limit))
+        arrived.name = filename or ""
+        return sinks[0]
+
+    parser = FormDataParser(stream_factory=sink, max_form_memory_size=FIELDS_BYTES, max_form_parts=FIELDS, silent=False)
+    try:
+        with arriving(request, PATIENCE_S + (request.content_length or limit) / SLOWEST):
+            _, fields, files = parser.parse(
+                request.stream, request.mimetype, request.content_length, request.mimetype_params
+            )
+    except ValueError as error:
+        raise BadBodyError("The form cannot be read, or ended before its last boundary: send all of it.") from error
+    finally:
+        for one in sinks:
+            one.close()
+    _check(dict(fields.lists()), list(files))
+    arrived.fields = fields
+    arrived.size, arrived.sha256 = sinks[0].size, sinks[0].digest.hexdigest()
+
+
+def _check(fields: Mapping[str, list[str]], files: list[str]) -> None:
+    if "file" in fields:
+        raise BadFieldsError.of("file", "is text: send it as a file, with a file name")
+    if files != ["file"]:
+        raise BadFieldsError.of("file", "is missing") if not files else BadFieldsError.of(files[0], "is not a file")
+    for name, values in fields.items():
+        if len(values) > 1:
+            raise BadFieldsError.of(name, "is given twice")
+
+
+class _Sink(RawIOBase):
+    """A new file that counts and hashes what is written to it."""
+
+    def __init__(self, path: Path, limit: int) -> None:
+        super().__init__()
+        self._file = path.open("xb")
+        self._limit = limit
+        self.digest = hashlib.sha256()
+        self.size = 0
+
+    def write(self, content: Any) -> int:
+        """Take the next bytes in."""
+        self.size += len(content)
+        if self.size > self._limit:
+            raise RequestEntityTooLarge
+        self.digest.update(content)
+        return self._file.write(content)
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        """Stay: the parser winds files back, and ours is read by another process."""
+        return 0
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+        super().close()

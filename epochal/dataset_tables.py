@@ -1,0 +1,83 @@
+"""Tables about data sets, for people."""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from spec.profile import ColumnProfile
+from spec.views import DatasetSummary, DatasetView
+
+from .tables import DASH, duration, number
+
+BARS = " ▁▂▃▄▅▆▇█"
+SHOWN_COLUMNS = 200
+SHOWN_VALUES = 4
+
+
+def datasets_table(datasets: Iterable[DatasetSummary], *, now: datetime) -> Table:
+    """One line per data set."""
+    table = Table("id", "name", box=None, header_style="bold", pad_edge=False)
+    table.columns[0].no_wrap = True
+    for heading in ("version", "rows", "features", "size", "age"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column("task", no_wrap=True)
+    for one in datasets:
+        numbers = (str(one.version), f"{one.rows:,}", f"{one.features:,}", size(one.size_bytes))
+        age = duration((now - one.created_at).total_seconds())
+        table.add_row(one.id, Text(one.name), *numbers, age, _task(one))
+    return table
+
+
+def dataset_card(dataset: DatasetView) -> RenderableType:
+    """Everything about one data set."""
+    facts = Table.grid(padding=(0, 2))
+    facts.add_column(style="bold", no_wrap=True)
+    facts.add_column()
+    facts.add_row("name", Text(f"{dataset.name}, version {dataset.version}"))
+    facts.add_row("id", dataset.id)
+    facts.add_row("task", Text(f"{_task(dataset)}: {dataset.target.name}"))
+    facts.add_row("rows", f"{dataset.rows:,}")
+    facts.add_row("features", f"{dataset.features:,}")
+    facts.add_row("size", size(dataset.size_bytes))
+    if dataset.classes:
+        counts = ", ".join(f"{one.value} {one.count:,}" for one in dataset.classes[:20])
+        facts.add_row("classes", Text(counts + (" ..." if len(dataset.classes) > 20 else "")))
+    for note in dataset.notes:
+        facts.add_row("note", Text(note))
+    return Group(facts, Text(), _columns([*dataset.columns[:SHOWN_COLUMNS], dataset.target]))
+
+
+def size(count: int) -> str:
+    """A number of bytes in its largest unit."""
+    for unit, one in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
+        if count >= one:
+            return f"{count / one:.1f} {unit}"
+    return f"{count} B"
+
+
+def _task(dataset: DatasetSummary) -> str:
+    return f"{dataset.task.value}, {dataset.outputs} {'classes' if dataset.task == 'classification' else 'number(s)'}"
+
+
+def _columns(columns: Iterable[ColumnProfile]) -> Table:
+    table = Table("column", "type", box=None, header_style="bold", pad_edge=False)
+    for heading in ("missing", "min", "mean", "max"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column("values")
+    for one in columns:
+        kind = one.type.value if one.size == 1 else f"{one.size:,} x {one.type.value}"
+        measured = (number(value) if value is not None else DASH for value in (one.min, one.mean, one.max))
+        table.add_row(Text(one.name), kind, f"{one.missing:,}" if one.missing else DASH, *measured, Text(_values(one)))
+    return table
+
+
+def _values(column: ColumnProfile) -> str:
+    """How its values spread: a histogram, or the most frequent ones."""
+    if column.histogram is not None:
+        most = max(column.histogram.counts) or 1
+        return "".join(BARS[-(-count * (len(BARS) - 1) // most)] for count in column.histogram.counts)
+    listed = ", ".join(f"{one.value} {one.count:,}" for one in column.values[:SHOWN_VALUES])
+    return listed + (" ..." if len(column.values) > SHOWN_VALUES else "")

@@ -1,0 +1,71 @@
+"""What a file is, by its first bytes; a name only says what it should be."""
+
+import zipfile
+from pathlib import Path
+from typing import Literal
+
+from .errors import RefusedError
+
+Kind = Literal["csv", "parquet", "npz"]
+
+_MAGIC: dict[bytes, str] = {
+    b"\x89PNG": "a PNG picture",
+    b"\xff\xd8\xff": "a JPEG picture",
+    b"GIF8": "a GIF picture",
+    b"%PDF": "a PDF document",
+    b"\x1f\x8b": "compressed with gzip",
+    b"BZh": "compressed with bzip2",
+    b"\xfd7zXZ": "compressed with xz",
+    b"\x28\xb5\x2f\xfd": "compressed with zstd",
+    b"7z\xbc\xaf": "a 7z archive",
+    b"\xd0\xcf\x11\xe0": "an old Excel sheet",
+    b"\x93NUMPY": "a single NumPy array",
+    b"\x89HDF": "an HDF5 file",
+    b"ARROW1": "an Arrow file",
+    b"Obj\x01": "an Avro file",
+    b"\x80\x04": "a Python pickle",
+    b"\x7fELF": "a program",
+}
+_NAMED: dict[str, Kind] = {
+    "csv": "csv",
+    "tsv": "csv",
+    "txt": "csv",
+    "parquet": "parquet",
+    "pq": "parquet",
+    "npz": "npz",
+}
+_WORDS: dict[Kind, str] = {"csv": "text", "parquet": "Parquet", "npz": "an NPZ archive"}
+
+
+def kind_of(file: Path, name: str) -> Kind:
+    """What the file is. Raises `RefusedError` when it is nothing that is read, or not what its name says."""
+    with file.open("rb") as stream:
+        head = stream.read(8)
+    if not head:
+        raise RefusedError("is empty")
+    known = next((words for magic, words in _MAGIC.items() if head.startswith(magic)), None)
+    if known is not None:
+        raise RefusedError(f"is {known}: CSV, Parquet and NPZ are read")
+    found: Kind = "csv"
+    if head.startswith((b"PAR1", b"PARE")):
+        found = "parquet"
+    elif head.startswith(b"PK"):
+        found = _zipped(file)
+    named = _NAMED.get(Path(name).suffix.lower().removeprefix("."))
+    if named is not None and named != found:
+        raise RefusedError(f"is named {Path(name).suffix} and is {_WORDS[found]}: give it the name of what it is")
+    return found
+
+
+def _zipped(file: Path) -> Kind:
+    """NPZ is a zip of arrays; of other zips, people should hear what they are."""
+    try:
+        with zipfile.ZipFile(file) as archive:
+            names = archive.namelist()
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
+        raise RefusedError(f"is a zip archive that is broken or cut short ({error})") from error
+    if any(name.endswith(".npy") for name in names):
+        return "npz"
+    if any(name.startswith("xl/") for name in names):
+        raise RefusedError("is an Excel sheet: save it as CSV")
+    raise RefusedError("is a zip archive without arrays: CSV, Parquet and NPZ are read; unpack it first")

@@ -1,0 +1,34 @@
+"""How much a file may ask for."""
+
+import resource
+from pathlib import Path
+
+GIB = 1 << 30
+
+MEMORY = 3 * GIB
+"""Address space of the process."""
+ROWS = 100_000_000
+COLUMNS = 10_000
+CELLS = 500_000_000
+"""Rows times columns: a table of numbers has 8 bytes for each."""
+CELL_BYTES = 1 << 16
+CATEGORIES = 100
+"""Most values of a column that have a place of their own; the rest share one."""
+CLASSES = 1_000
+COUNTED = 10_000
+"""Different values of a column that are counted before it is given up."""
+ROW_GROUPS = 10_000
+ARRAY_BYTES = 8 * GIB
+"""Of all arrays of an NPZ together, unpacked."""
+MEMBERS = 64
+RATIO = 200
+"""An array may be so much larger than it is in its zip; real data are not."""
+NPY_HEADER = 1 << 16
+
+
+def apply(file: Path) -> None:
+    """Hold this process to its memory, and to a time that fits the size of the file."""
+    seconds = 60 + file.stat().st_size // (2 << 20)
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 5))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))

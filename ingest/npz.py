@@ -1,0 +1,311 @@
+"""NPZ: the arrays `X` and `y`.
+
+The zip and each array's head are checked before anything is unpacked, and nothing is ever unpickled.
+"""
+
+import ast
+import math
+import struct
+import zipfile
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from spec.dataset import Targets
+from spec.profile import ColumnProfile, Profile, Reading, ValueCount
+from spec.schema import Column, ColumnKind, Schema, Target
+
+from . import limits
+from . import target as targets
+from .errors import RefusedError, shown
+from .parquet import check_size
+from .spread import Bins, Spread
+from .table import Block, write
+
+BLOCK_BYTES = 16 << 20
+PREVIEWED = 10
+PREVIEWED_VALUES = 20
+FORTRAN_BYTES = limits.GIB
+"""An array in Fortran's order is turned in memory."""
+
+
+@dataclass(frozen=True)
+class Array:
+    """An array of the archive, whose head is known and whose numbers are not read yet."""
+
+    archive: zipfile.ZipFile
+    member: zipfile.ZipInfo
+    offset: int
+    dtype: np.dtype[Any]
+    shape: tuple[int, ...]
+    fortran: bool
+
+    def blocks(self) -> Iterator[Block]:
+        """The rows, some at a time."""
+        width = math.prod(self.shape[1:])
+        dtype = np.dtype(np.uint8) if self.dtype == np.bool_ else self.dtype
+        with self.archive.open(self.member) as stream:
+            stream.read(self.offset)
+            if self.fortran and len(self.shape) > 1:
+                whole = np.frombuffer(self._exactly(stream, self.shape[0] * width), dtype)
+                yield np.ascontiguousarray(whole.reshape(self.shape, order="F"))
+                return
+            rows = max(1, BLOCK_BYTES // max(1, width * self.dtype.itemsize))
+            for first in range(0, self.shape[0], rows):
+                some = min(rows, self.shape[0] - first)
+                numbers = np.frombuffer(self._exactly(stream, some * width), dtype)
+                yield numbers.reshape(some, *self.shape[1:])
+
+    def _exactly(self, stream: IO[bytes], values: int) -> bytes:
+        wanted = values * self.dtype.itemsize
+        found = stream.read(wanted)
+        if len(found) != wanted:
+            raise RefusedError(f"is cut short in array {self.member.filename}")
+        return found
+
+
+def read(file: Path, *, target: str | None, task: Targets | None, out: Path) -> Reading:
+    """Write the table of an archive, and say what is in it. Raises `RefusedError`."""
+    if target not in (None, "y"):
+        raise RefusedError("of an NPZ file is y: leave it away", path="target")
+    try:
+        with zipfile.ZipFile(file) as archive:
+            arrays = _arrays(archive)
+            return _read(arrays["X"], arrays["y"], task, out)
+    except (zipfile.BadZipFile, OSError, EOFError, struct.error, NotImplementedError) as error:
+        raise RefusedError(f"is an NPZ archive that is broken or cut short ({error})") from error
+
+
+# --- guards -----------------------------------------------------------------------------------------------------------
+
+
+def _arrays(archive: zipfile.ZipFile) -> dict[str, Array]:
+    """X and y, checked as far as they can be without unpacking them."""
+    members = archive.infolist()
+    if len(members) > limits.MEMBERS:
+        raise RefusedError(f"holds {len(members):,} arrays; at most {limits.MEMBERS} are read")
+    names = [member.filename for member in members]
+    for member in members:
+        _check_member(member, names)
+    total = sum(member.file_size for member in members)
+    if total > limits.ARRAY_BYTES:
+        raise RefusedError(f"holds {total:,} bytes of arrays; at most {limits.ARRAY_BYTES:,} are read")
+    by_name = {member.filename: member for member in members}
+    for name in ("X.npy", "y.npy"):
+        if name not in by_name:
+            arrays = ", ".join(sorted(found.removesuffix(".npy") for found in names)[:10])
+            raise RefusedError(f"needs the arrays X and y, such as np.savez(file, X=X, y=y) writes; it has {arrays}")
+    return {name.removesuffix(".npy"): _array(archive, by_name[name]) for name in ("X.npy", "y.npy")}
+
+
+def _check_member(member: zipfile.ZipInfo, names: list[str]) -> None:
+    name = member.filename
+    if name.startswith("/") or "\\" in name or ".." in name.split("/") or not name.isprintable():
+        raise RefusedError(f"holds an array named {shown(name)}, which is a path and no name")
+    if names.count(name) > 1:
+        raise RefusedError(f"holds the array {shown(name)} twice")
+    if member.flag_bits & 0x1:
+        raise RefusedError(f"is encrypted, at {shown(name)}: write it without a password")
+    if member.file_size > limits.RATIO * max(member.compress_size, 1) + limits.NPY_HEADER:
+        ratio = member.file_size // max(member.compress_size, 1)
+        raise RefusedError(
+            f"unpacks {shown(name)} to {ratio:,} times its size; at most {limits.RATIO} times is read: "
+            "write it with np.savez, uncompressed"
+        )
+
+
+def _array(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Array:
+    """An array by its head, which we read ourselves: NumPy checks its size only after it was read."""
+    name = member.filename.removesuffix(".npy")
+    with archive.open(member) as stream:
+        magic = stream.read(8)
+        if not magic.startswith(b"\x93NUMPY") or magic[6:7] not in (b"\x01", b"\x02", b"\x03"):
+            raise RefusedError(f"holds {name}, which is no NumPy array")
+        form = "<H" if magic[6] == 1 else "<I"
+        (length,) = struct.unpack(form, stream.read(struct.calcsize(form)))
+        if length > limits.NPY_HEADER:
+            raise RefusedError(
+                f"has a head of {length:,} bytes in array {name}; at most {limits.NPY_HEADER:,} are read"
+            )
+        offset = 8 + struct.calcsize(form) + length
+        dtype, fortran, shape = _head(stream.read(length), name)
+    _check_type(dtype, name)
+    held, claimed = member.file_size - offset, math.prod(shape) * dtype.itemsize
+    if held != claimed:
+        raise RefusedError(f"holds {held:,} bytes in array {name}, whose shape {shape} needs {claimed:,}")
+    if fortran and len(shape) > 1 and claimed > FORTRAN_BYTES:
+        raise RefusedError(f"holds {name} in Fortran's order, too large to turn: write np.ascontiguousarray({name})")
+    return Array(archive, member, offset, dtype, shape, fortran)
+
+
+def _head(text: bytes, name: str) -> tuple[np.dtype[Any], bool, tuple[int, ...]]:
+    try:
+        head = ast.literal_eval(text.decode("latin-1").strip())
+        shape = tuple(head["shape"])
+        if not all(isinstance(side, int) and side >= 0 for side in shape):
+            raise ValueError(f"shape {shape}")
+        dtype: np.dtype[Any] = np.lib.format.descr_to_dtype(head["descr"])
+        return dtype, bool(head["fortran_order"]), shape
+    except (ValueError, SyntaxError, KeyError, TypeError, RecursionError, MemoryError) as error:
+        raise RefusedError(f"has a head that says nothing in array {name}") from error
+
+
+def _check_type(dtype: np.dtype[Any], name: str) -> None:
+    if dtype.hasobject:
+        raise RefusedError(f"holds Python objects in array {name}: object arrays are not read, write numbers or text")
+    allowed = "biuf" if name == "X" else "biufU"
+    if dtype.kind not in allowed or dtype.names or dtype.itemsize > 1024 or dtype == np.longdouble:
+        kinds = "numbers" if name == "X" else "numbers or text"
+        raise RefusedError(f"holds values of type {dtype.name} in array {name}: write {kinds}")
+
+
+# --- reading ----------------------------------------------------------------------------------------------------------
+
+
+def _read(x: Array, y: Array, task: Targets | None, out: Path) -> Reading:
+    rows = _check_shapes(x, y)
+    image = (x.shape[1], x.shape[2], x.shape[3]) if len(x.shape) == 4 else None
+    size = math.prod(x.shape[1:])
+    check_size(rows, size)
+    spread, missing = _measure(x)
+    bins = Bins.over(spread)
+    target, classes, answers, told = _answers(y, task)
+    schema = Schema(
+        columns=(Column(name="X", type=ColumnKind.number, size=size, gaps=missing > 0),), target=target, image=image
+    )
+
+    def blocks() -> Iterator[tuple[Block, Block]]:
+        first = 0
+        for block in x.blocks():
+            if bins is not None:
+                bins.take(block[np.isfinite(block)])
+            yield block.reshape(len(block), -1), answers[first : first + len(block)]
+            first += len(block)
+
+    kept = x.dtype.newbyteorder("=") if x.dtype.kind in "uf" and x.dtype.itemsize <= 4 else np.float64
+    digest = write(out, blocks(), shape=(rows, size), dtype=kept, schema=schema)
+    column = ColumnProfile(
+        name="X",
+        type=ColumnKind.number,
+        size=size,
+        missing=missing,
+        min=spread.least if spread.count else None,
+        max=spread.most if spread.count else None,
+        mean=spread.mean if spread.count else None,
+        deviation=spread.deviation if spread.count else None,
+        histogram=bins.view() if bins is not None else None,
+    )
+    names, preview = _preview(x)
+    profile = Profile(
+        format="npz",
+        columns=[column],
+        target=told,
+        classes=classes,
+        names=names,
+        preview=preview,
+        notes=targets.rare(classes),
+    )
+    return Reading(rows=rows, table=schema, profile=profile, sha256=digest)
+
+
+def _check_shapes(x: Array, y: Array) -> int:
+    if len(x.shape) not in (2, 4):
+        hint = "; of grey pictures, X[:, None] makes it so" if len(x.shape) == 3 else ""
+        raise RefusedError(
+            f"has X of shape {x.shape}: it must be rows x features, or rows x channels x height x width{hint}"
+        )
+    if len(y.shape) not in (1, 2):
+        raise RefusedError(f"has y of shape {y.shape}: it must be rows, or rows x numbers")
+    if x.shape[0] != y.shape[0]:
+        raise RefusedError(f"has {x.shape[0]:,} rows in X and {y.shape[0]:,} in y")
+    if 0 in x.shape or 0 in y.shape:
+        raise RefusedError(f"has no rows or no features: X is {x.shape}, y is {y.shape}")
+    return x.shape[0]
+
+
+def _measure(x: Array) -> tuple[Spread, int]:
+    spread, missing, first = Spread(), 0, 0
+    for block in x.blocks():
+        if block.dtype.kind == "f":
+            if np.isinf(block).any():
+                row = first + int(np.isinf(block).reshape(len(block), -1).any(axis=1).argmax()) + 1
+                raise RefusedError(
+                    f"has infinite numbers in array X, the first in row {row}: replace them, or write NaN"
+                )
+            gaps = np.isnan(block)
+            missing += int(gaps.reshape(len(block), -1).any(axis=1).sum())
+            spread.take(block[~gaps])
+        elif block.dtype.itemsize == 8 and block.size and max(abs(int(block.min())), abs(int(block.max()))) > 2**53:
+            raise RefusedError("has whole numbers beyond 2^53 in array X: as numbers they lose digits")
+        else:
+            spread.take(block)
+        first += len(block)
+    return spread, missing
+
+
+def _answers(y: Array, task: Targets | None) -> tuple[Target, list[ValueCount], Block, ColumnProfile]:
+    """The target, and its numbers for every row."""
+    values = np.concatenate(list(y.blocks()))
+    if values.ndim == 2 and values.shape[1] == 1:
+        values = values[:, 0]
+    if values.dtype.kind == "f" and not np.isfinite(values).all():
+        bad = ~np.isfinite(values).reshape(len(values), -1).all(axis=1)
+        raise RefusedError(f"has {bad.sum():,} rows in y without a finite number, the first row {bad.argmax() + 1}")
+    if values.ndim == 2:
+        if task is Targets.classes or values.dtype.kind == "U":
+            raise RefusedError(f"has y of shape {values.shape}: classes need one value per row")
+        target = Target(name="y", type=Targets.numbers, outputs=values.shape[1])
+        return target, [], values.astype(np.float64), _told(values)
+    if values.dtype.kind == "U":
+        return _labels(values, task)
+    found, counts = np.unique(values, return_counts=True)
+    counted = Counter(dict(zip(found.astype(np.float64).tolist(), counts.tolist(), strict=True)))
+    answer = targets.of_numbers("y", counted, len(found), task, _as_floats)
+    return answer.target, answer.classes, answer.encode(values), _told(values)
+
+
+def _labels(values: Block, task: Targets | None) -> tuple[Target, list[ValueCount], Block, ColumnProfile]:
+    if task is Targets.numbers:
+        raise RefusedError("needs numbers in y for a regression")
+    found, codes, counts = np.unique(values, return_inverse=True, return_counts=True)
+    labels = tuple(str(label) for label in found.tolist())
+    targets.check_classes(labels)
+    if len(labels) > limits.CLASSES:
+        raise RefusedError(f"has {len(labels):,} different labels in y; at most {limits.CLASSES:,} are classes")
+    classes = [ValueCount(value=label, count=int(count)) for label, count in zip(labels, counts, strict=True)]
+    told = ColumnProfile(name="y", type=ColumnKind.category, distinct=len(labels))
+    return Target(name="y", type=Targets.classes, labels=labels), classes, codes.astype(np.int64), told
+
+
+def _told(values: npt.NDArray[Any]) -> ColumnProfile:
+    spread = Spread()
+    spread.take(values)
+    bins = Bins.over(spread)
+    if bins is not None:
+        bins.take(values)
+    return ColumnProfile(
+        name="y",
+        type=ColumnKind.number,
+        size=math.prod(values.shape[1:]),
+        min=spread.least,
+        max=spread.most,
+        mean=spread.mean,
+        deviation=spread.deviation,
+        histogram=bins.view() if bins is not None else None,
+    )
+
+
+def _as_floats(values: pa.Array | Block) -> Block:
+    return np.asarray(values, dtype=np.float64)
+
+
+def _preview(x: Array) -> tuple[list[str], list[list[str | None]]]:
+    first = next(x.blocks())[:PREVIEWED].reshape(-1, math.prod(x.shape[1:]))[:, :PREVIEWED_VALUES]
+    rows = [[None if math.isnan(value) else f"{value:g}" for value in row] for row in first.astype(np.float64).tolist()]
+    return [f"X[{place}]" for place in range(first.shape[1])], [list(row) for row in rows]

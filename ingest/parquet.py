@@ -1,0 +1,87 @@
+"""Parquet as batches of columns: only types that can become numbers, and its size checked before a row is read."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from . import limits
+from .csv import check_names
+from .errors import RefusedError, shown
+
+ROWS_AT_A_TIME = 65_536
+
+
+class ParquetFile:
+    """A Parquet file that can be read more than once."""
+
+    format = "parquet"
+    encoding = None
+    delimiter = None
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        try:
+            self._metadata = pq.read_metadata(file)
+            schema = self._metadata.schema.to_arrow_schema()
+        except (pa.ArrowException, OSError) as error:
+            raise RefusedError(_sentence(error)) from error
+        self._check(schema)
+        self.names: list[str] = schema.names
+        # As a dictionary, a value that is repeated a million times lies in memory once.
+        self._texts = [field.name for field in schema if _is_text(field.type)]
+
+    def batches(self) -> Iterator[pa.RecordBatch]:
+        """The rows. Raises `RefusedError`."""
+        try:
+            with pq.ParquetFile(self._file, read_dictionary=self._texts, pre_buffer=False) as reader:
+                yield from reader.iter_batches(ROWS_AT_A_TIME, use_threads=False)
+        except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError) as error:
+            raise RefusedError(_sentence(error)) from error
+
+    def _check(self, schema: pa.Schema) -> None:
+        rows, columns, groups = self._metadata.num_rows, len(schema), self._metadata.num_row_groups
+        check_names(schema.names)
+        check_size(rows, columns)
+        if groups > limits.ROW_GROUPS:
+            raise RefusedError(
+                f"has {groups:,} row groups; at most {limits.ROW_GROUPS:,} are read: write it with larger ones"
+            )
+        for field in schema:
+            if not _is_known(field.type):
+                raise RefusedError(f"has a column {shown(field.name)} of type {field.type}, which is no single value")
+
+
+def check_size(rows: int, columns: int) -> None:
+    """Raise `RefusedError` for more than is read."""
+    if rows > limits.ROWS:
+        raise RefusedError(f"has {rows:,} rows; at most {limits.ROWS:,} are read")
+    if rows * columns > limits.CELLS:
+        raise RefusedError(f"has {rows * columns:,} values; at most {limits.CELLS:,} are read")
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
+
+
+def _is_known(kind: pa.DataType) -> bool:
+    if pa.types.is_dictionary(kind):
+        return _is_text(kind.value_type)
+    return bool(
+        _is_text(kind)
+        or pa.types.is_integer(kind)
+        or pa.types.is_floating(kind)
+        or pa.types.is_decimal(kind)
+        or pa.types.is_boolean(kind)
+        or pa.types.is_date(kind)
+        or pa.types.is_timestamp(kind)
+        or pa.types.is_null(kind)
+    )
+
+
+def _sentence(error: Exception) -> str:
+    said = str(error).splitlines()[0][:200]
+    if "encrypt" in said.lower():
+        return "is an encrypted Parquet file: write it without encryption"
+    return f"is a Parquet file that is broken or cut short ({said})"

@@ -1,0 +1,4 @@
+"""A finished model as anybody can use it: how rows become features, and what a network says of them.
+
+The trainer prepares its rows with it, the API predicts with it. Knows the contract and NumPy, and not PyTorch.
+"""

@@ -1,0 +1,134 @@
+"""How the columns of a table become a network's features: learned from the training rows, the same ever after.
+
+What is learned is plain data, `preprocessing.json` beside a model: training and prediction read it alike. The columns
+and their categories are those of the whole table; every number that describes values is the training rows' alone.
+"""
+
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from spec.base import Frozen
+from spec.dataset import Targets
+from spec.schema import Column, ColumnKind, Schema, Target
+
+Array = npt.NDArray[np.float64]
+
+
+class Input(Column):
+    """A column, and how it becomes features: (value - mean) / deviation, or a 1 among zeros."""
+
+    fill: tuple[float, ...] = ()
+    """What stands for a missing value: the mean of the training rows."""
+    mean: tuple[float, ...] = ()
+    deviation: tuple[float, ...] = ()
+    seen: tuple[bool, ...] = ()
+    """Which categories the training rows have; one that they have not is `other`, as an unknown one is."""
+
+
+class Output(Target):
+    """The target, and how a network's numbers become its own: number x deviation + mean."""
+
+    mean: tuple[float, ...] = ()
+    deviation: tuple[float, ...] = ()
+
+
+class Preprocessing(Frozen):
+    """All that happens to rows before a network sees them, and to its answers after."""
+
+    version: Literal[1] = 1
+    inputs: tuple[Input, ...]
+    output: Output
+    image: tuple[int, int, int] | None = None
+
+    @classmethod
+    def fit(cls, schema: Schema, x: npt.NDArray[Any], y: npt.NDArray[Any], *, standardize: bool) -> "Preprocessing":
+        """Learn from the training rows: x [rows, numbers] as a table holds them, y [rows] or [rows, outputs]."""
+        mean, deviation = _moments(np.asarray(x, dtype=np.float64))
+        inputs, at = [], 0
+        for column in schema.columns:
+            if column.type is ColumnKind.text:
+                inputs.append(Input(**dict(column)))
+                continue
+            part = slice(at, at + column.size)
+            at += column.size
+            inputs.append(_input(column, x[:, part], mean[part], deviation[part], standardize=standardize))
+        output = Output(**dict(schema.target))
+        if schema.target.type is Targets.numbers:
+            centre, scale = _moments(y) if standardize else (np.zeros(y.shape[1]), np.ones(y.shape[1]))
+            output = Output(**dict(schema.target), mean=_numbers(centre), deviation=_numbers(scale))
+        return cls(inputs=tuple(inputs), output=output, image=schema.image)
+
+    def features(self, x: npt.NDArray[Any]) -> Array:
+        """Rows as a table holds them, [rows, numbers], as features [rows, features]."""
+        parts, at = list[Array](), 0
+        for column in self.inputs:
+            if column.type is not ColumnKind.text:
+                parts += _features(column, np.asarray(x[:, at : at + column.size], dtype=np.float64))
+                at += column.size
+        return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
+
+    def targets(self, y: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """Targets as the loss compares them with a network's answers."""
+        if self.output.type is Targets.classes:
+            return y
+        scaled: Array = (y - np.array(self.output.mean)) / np.array(self.output.deviation)
+        return scaled
+
+    def answers(self, z: Array) -> Array:
+        """A network's numbers in the target's own units; classes' as they are."""
+        if self.output.type is Targets.classes:
+            return z
+        told: Array = z * np.array(self.output.deviation) + np.array(self.output.mean)
+        return told
+
+
+def _input(column: Column, x: npt.NDArray[Any], mean: Array, deviation: Array, *, standardize: bool) -> Input:
+    if column.type is ColumnKind.category:
+        codes = x[~np.isnan(x)].astype(np.int64)
+        there = np.bincount(codes, minlength=len(column.categories) + 1)[:-1] > 0
+        return Input(**dict(column), seen=tuple(there.tolist()))
+    scaled = standardize and column.type is not ColumnKind.boolean
+    return Input(
+        **dict(column),
+        fill=_numbers(mean),
+        mean=_numbers(mean if scaled else np.zeros(column.size)),
+        deviation=_numbers(deviation if scaled else np.ones(column.size)),
+    )
+
+
+def _features(column: Input, x: Array) -> list[Array]:
+    """The features of one column, side by side."""
+    gaps = np.isnan(x)
+    if column.type is ColumnKind.category:
+        return _places(column, x[:, 0], gaps[:, 0])
+    if gaps.any():
+        x = np.where(gaps, np.array(column.fill), x)
+    scaled: Array = (x - np.array(column.mean)) / np.array(column.deviation)
+    return [scaled, np.any(gaps, axis=1)[:, None].astype(np.float64)] if column.gaps else [scaled]
+
+
+def _places(column: Input, codes: Array, gaps: npt.NDArray[np.bool_]) -> list[Array]:
+    """A 1 at the category's place; the last but one is `other`, and a gap has its own where there are any."""
+    other = len(column.categories)
+    place = np.where(gaps, other + column.gaps, codes).astype(np.int64)
+    unseen = np.append(~np.array(column.seen, dtype=bool), [False] * (1 + column.gaps))
+    place = np.where(unseen[place], other, place)
+    return [(place[:, None] == np.arange(column.width)).astype(np.float64)]
+
+
+def _moments(values: npt.NDArray[Any]) -> tuple[Array, Array]:
+    """Mean and deviation of each column, without its gaps; a constant column has deviation 1."""
+    gaps = np.isnan(values)
+    if gaps.any():
+        count = np.maximum((~gaps).sum(axis=0), 1)
+        mean = np.where(gaps, 0.0, values).sum(axis=0) / count
+        deviation = np.sqrt(np.where(gaps, 0.0, np.square(values - mean)).sum(axis=0) / count)
+    else:
+        mean, deviation = values.mean(axis=0), values.std(axis=0)
+    return mean, np.where(deviation > 0.0, deviation, 1.0)
+
+
+def _numbers(values: npt.NDArray[Any]) -> tuple[float, ...]:
+    return tuple(values.tolist())

@@ -1,0 +1,109 @@
+"""The page that goes with a model: the lines that load it in plain PyTorch, written for its own network."""
+
+from spec.dataset import DatasetInfo
+from spec.job import Activation, Cnn, JobSpec, Normalization, Precision, ResMlp, layer_shapes
+
+_FUNCTIONS = {
+    Activation.identity: "{}",
+    Activation.sigmoid: "torch.sigmoid({})",
+    Activation.tanh: "torch.tanh({})",
+    Activation.relu: "torch.relu({})",
+    Activation.leaky_relu: "F.leaky_relu({})",
+    Activation.elu: "F.elu({})",
+    Activation.selu: "F.selu({})",
+    Activation.gelu: "F.gelu({})",
+    Activation.silu: "F.silu({})",
+    Activation.softplus: "F.softplus({})",
+    Activation.mish: "F.mish({})",
+    Activation.hard_tanh: "F.hardtanh({})",
+}
+
+_PAGE = """# {title}
+
+| file | holds |
+|---|---|
+| `model.safetensors` | the weights |
+| `spec.json` | the job: the network, its data and how it was trained |
+| `preprocessing.json` | how rows become features, and answers the target's own |
+
+In plain PyTorch:
+
+```python
+import torch
+import torch.nn.functional as F
+from safetensors.torch import load_file
+from torch import nn
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layers = nn.ModuleList([{layers}])
+        self.norms = nn.ModuleList([{norms}])
+
+    def forward(self, x):
+{forward}
+
+
+net = Net(){double}
+net.load_state_dict(load_file("model.safetensors"), strict=False)
+net.eval()
+```
+
+`net` takes features [rows, {features}]: of each column of `preprocessing.json`, in order, what stands for a gap is
+`fill`; a number becomes (value - mean) / deviation, a category a 1 at its place (one that is not `seen` is the last,
+`other`), and a column with gaps is followed by a 1 where one was. It answers {answer}.
+"""
+
+
+def readme(spec: JobSpec, info: DatasetInfo, title: str) -> str:
+    """The page of a model."""
+    shapes = layer_shapes(spec, info)
+    normalized = getattr(spec.architecture, "normalization", Normalization.none)
+    bias = "" if spec.architecture.bias else ", bias=False"
+    layers = [_layer(spec, shape, bias) for shape in shapes]
+    norms = [_norm(shape, normalized) for shape in shapes[:-1] if normalized is not Normalization.none]
+    return _PAGE.format(
+        title=title,
+        layers=", ".join(layers),
+        norms=", ".join(norms),
+        forward="\n".join(f"        {line}" for line in _forward(spec, info, len(shapes), bool(norms))),
+        double=".double()" if spec.precision is Precision.float64 else "",
+        features=info.features,
+        answer="sums, which the loss takes as they are" if spec.output_activation is None else "what the spec says",
+    )
+
+
+def _layer(spec: JobSpec, shape: tuple[int, ...], bias: str) -> str:
+    if len(shape) == 2:
+        return f"nn.Linear({shape[1]}, {shape[0]}{bias})"
+    cnn = spec.architecture
+    assert isinstance(cnn, Cnn)  # noqa: S101 - only convolutions have kernels
+    return f"nn.Conv2d({shape[1]}, {shape[0]}, {cnn.kernel}, stride={cnn.stride}, padding={cnn.padding}{bias})"
+
+
+def _norm(shape: tuple[int, ...], kind: Normalization) -> str:
+    if kind is Normalization.batch:
+        return f"nn.BatchNorm{'1' if len(shape) == 2 else '2'}d({shape[0]})"
+    return f"nn.LayerNorm({shape[0]})" if len(shape) == 2 else f"nn.GroupNorm(1, {shape[0]})"
+
+
+def _forward(spec: JobSpec, info: DatasetInfo, layers: int, normalized: bool) -> list[str]:
+    hidden = layers - 1
+    names = spec.activation if isinstance(spec.activation, tuple) else (spec.activation,) * hidden
+    convolutions = len(spec.architecture.channels) if isinstance(spec.architecture, Cnn) else 0
+    lines = [f"x = x.reshape(-1, {', '.join(map(str, info.image or ()))})"] if convolutions else []
+    for index in range(hidden):
+        call = f"self.layers[{index}](x)"
+        call = _FUNCTIONS[names[index]].format(f"self.norms[{index}]({call})" if normalized else call)
+        residual = isinstance(spec.architecture, ResMlp) and index > 0
+        lines.append(f"x = x + {call}" if residual else f"x = {call}")
+        if index < convolutions and isinstance(spec.architecture, Cnn) and spec.architecture.pooling != "none":
+            pool = "F.max_pool2d" if spec.architecture.pooling == "max" else "F.avg_pool2d"
+            lines.append(f"x = {pool}(x, 2) if min(x.shape[2:]) >= 2 else x")
+        if index == convolutions - 1:
+            lines.append("x = x.flatten(1)")
+    last = f"self.layers[{hidden}](x)"
+    outer = spec.output_activation
+    takes_logits = spec.loss.value in ("binary_cross_entropy", "cross_entropy", "hinge", "poisson_nll")
+    return [*lines, f"return {last if outer is None or takes_logits else _FUNCTIONS[outer].format(last)}"]

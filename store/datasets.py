@@ -1,0 +1,177 @@
+"""The record of uploaded data sets, and the only code that changes it."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Engine, Row, delete, func, insert, literal, select
+from sqlalchemy.exc import IntegrityError
+
+from spec.dataset import Uploaded
+from spec.profile import Profile
+from spec.schema import Schema
+from spec.states import FINISHED
+
+from .db import now, reading, writing
+from .errors import DatasetInUseError, DatasetNotFoundError
+from .tables import Dataset, Job
+
+LISTED = 1000
+"""Most data sets in a list, the newest."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatasetRecord:
+    """A data set as the record has it."""
+
+    id: str
+    owner: str
+    name: str
+    version: int
+    sha256: str
+    table_sha256: str
+    size: int
+    rows: int
+    table: Schema
+    profile: Profile
+    created_at: datetime
+
+    @property
+    def uploaded(self) -> Uploaded:
+        """How a job's spec speaks of it."""
+        return Uploaded(id=self.id, sha256=self.table_sha256, info=self.table.info(self.rows))
+
+
+def folder(dataset_id: str) -> str:
+    """Where a data set lies in the file store."""
+    return f"datasets/{dataset_id}"
+
+
+def table_path(dataset_id: str) -> str:
+    """Where its table lies in the file store."""
+    return f"{folder(dataset_id)}/table.npz"
+
+
+class DatasetStore:
+    """The data sets. An owner has each content once: the same file with the same target is the same data set."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def add(
+        self,
+        dataset_id: str,
+        *,
+        owner: str,
+        name: str,
+        sha256: str,
+        table_sha256: str,
+        size: int,
+        rows: int,
+        table: Schema,
+        profile: Profile,
+    ) -> DatasetRecord:
+        """Note a data set whose files are stored, as the next version of its name; or find it, if it is noted."""
+        newest = select(func.coalesce(func.max(Dataset.version), 0)).where(Dataset.owner == owner, Dataset.name == name)
+        values = {
+            "id": dataset_id,
+            "owner": owner,
+            "name": name,
+            "version": newest.scalar_subquery() + 1,
+            "sha256": sha256,
+            "table_sha256": table_sha256,
+            "size": size,
+            "rows": rows,
+            "columns": table.model_dump(mode="json"),
+            "profile": profile.model_dump(mode="json"),
+            "created_at": now(),
+        }
+        while True:
+            known = self.find(dataset_id, owner=owner)
+            if known is not None:
+                return known
+            try:
+                with writing(self._engine) as connection:
+                    connection.execute(insert(Dataset).values(values))
+            except IntegrityError:  # another upload was a moment faster: with this content, or with this version
+                continue
+
+    def find(self, dataset_id: str, *, owner: str | None) -> DatasetRecord | None:
+        """The data set, if there is one. `owner` None sees everybody's."""
+        with reading(self._engine) as connection:
+            row = connection.execute(_DATASETS.where(Dataset.id == dataset_id, _owned(owner))).first()
+        return None if row is None else _record(row)
+
+    def get(self, dataset_id: str, *, owner: str | None) -> DatasetRecord:
+        """The data set. Raises `DatasetNotFoundError`, for a foreign one too."""
+        found = self.find(dataset_id, owner=owner)
+        if found is None:
+            raise _missing(dataset_id)
+        return found
+
+    def newest(self, *, owner: str | None, name: str | None = None) -> list[DatasetRecord]:
+        """Data sets, newest first; of one name, when given."""
+        query = _DATASETS.where(_owned(owner)).order_by(Dataset.created_at.desc(), Dataset.id).limit(LISTED)
+        if name is not None:
+            query = query.where(Dataset.name == name)
+        with reading(self._engine) as connection:
+            return [_record(row) for row in connection.execute(query)]
+
+    def used(self, *, owner: str) -> int:
+        """Bytes that an owner's data sets take."""
+        with reading(self._engine) as connection:
+            total = select(func.coalesce(func.sum(Dataset.size), 0)).where(Dataset.owner == owner)
+            return int(connection.execute(total).scalar_one())
+
+    def delete(self, dataset_id: str, *, owner: str | None) -> None:
+        """Forget a data set. Raises `DatasetInUseError` while jobs need it, and `DatasetNotFoundError`."""
+        with writing(self._engine) as connection:
+            # Whoever submits a job on it holds its row meanwhile: only then is it sure which jobs there are.
+            locked = select(Dataset.id).where(Dataset.id == dataset_id, _owned(owner)).with_for_update()
+            if connection.execute(locked).first() is None:
+                raise _missing(dataset_id)
+            ended = [status.value for status in FINISHED]
+            needing: int = connection.execute(
+                select(func.count()).where(Job.dataset_id == dataset_id, Job.status.not_in(ended))
+            ).scalar_one()
+            if needing:
+                jobs = "1 job needs" if needing == 1 else f"{needing} jobs need"
+                raise DatasetInUseError(f"{jobs} this data set: wait for the end, or cancel.")
+            connection.execute(delete(Dataset).where(Dataset.id == dataset_id))
+
+
+def hold(connection: Connection, ids: Collection[str], *, owner: str) -> None:
+    """Keep these data sets from being deleted until the transaction ends. Raises `DatasetNotFoundError`."""
+    if not ids:
+        return
+    held = select(Dataset.id).where(Dataset.id.in_(ids), Dataset.owner == owner).with_for_update(read=True)
+    for missing in set(ids) - set(connection.execute(held).scalars()):
+        raise _missing(missing)
+
+
+_DATASETS = select(Dataset.__table__)
+
+
+def _owned(owner: str | None) -> ColumnElement[bool]:
+    return literal(True) if owner is None else Dataset.owner == owner
+
+
+def _missing(dataset_id: str) -> DatasetNotFoundError:
+    return DatasetNotFoundError(f"There is no data set {dataset_id} among yours: list them to see which there are.")
+
+
+def _record(row: Row[*tuple[Any, ...]]) -> DatasetRecord:
+    return DatasetRecord(
+        id=row.id,
+        owner=row.owner,
+        name=row.name,
+        version=row.version,
+        sha256=row.sha256,
+        table_sha256=row.table_sha256,
+        size=row.size,
+        rows=row.rows,
+        table=Schema.model_validate(row.columns),
+        profile=Profile.model_validate(row.profile),
+        created_at=row.created_at,
+    )

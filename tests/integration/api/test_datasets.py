@@ -1,0 +1,280 @@
+"""Data sets over HTTP: uploaded, read, listed, trained on, deleted."""
+
+import errno
+import hashlib
+import io
+import os
+import shutil
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from werkzeug.test import TestResponse
+
+from spec.dataset import Targets, Uploaded
+from spec.profile import ColumnProfile, Profile
+from spec.schema import Column, ColumnKind, Schema, Target
+from store.datasets import DatasetStore, table_path
+from store.files import Files
+
+from .conftest import JOBS, Service, is_problem, service
+
+DATASETS = "/api/v1/datasets"
+IRIS = "length,colour,kind\n" + "".join(
+    f"{row / 10},{['red', 'blue', ''][row % 3]},{['setosa', 'virginica'][row % 2]}\n" for row in range(40)
+)
+
+
+def form(*parts: tuple[str, str | None, str | bytes]) -> dict[str, Any]:
+    """A multipart body: (field, file name or None, content) each."""
+    body = b""
+    for name, file, content in parts:
+        named = "" if file is None else f'; filename="{file}"'
+        body += f'--b\r\nContent-Disposition: form-data; name="{name}"{named}\r\n\r\n'.encode()
+        body += (content.encode() if isinstance(content, str) else content) + b"\r\n"
+    return {"data": body + b"--b--\r\n", "content_type": "multipart/form-data; boundary=b"}
+
+
+def send(api: Service, content: str | bytes = IRIS, *, file: str = "flowers.csv", **fields: str) -> TestResponse:
+    """The answer to an upload."""
+    fields = {"target": "kind", **fields}
+    parts = [(name, None, value) for name, value in fields.items() if value != ""]
+    return api.ask("POST", DATASETS, **form(*parts, ("file", file, content)))
+
+
+def uploaded(api: Service, **how: Any) -> dict[str, Any]:
+    answer = send(api, **how)
+    assert answer.status_code == 201, answer.text
+    found: dict[str, Any] = answer.get_json()
+    return found
+
+
+def noted(api: Service) -> dict[str, Any]:
+    """A data set that is in the record, as one that was uploaded."""
+    table = Schema(
+        columns=(Column(name="length", type=ColumnKind.number, size=5),),
+        target=Target(name="kind", type=Targets.classes, labels=("a", "b")),
+    )
+    told = ColumnProfile(name="length", type=ColumnKind.number)
+    record = DatasetStore(api.engine).add(
+        f"ds_{'7' * 32}",
+        owner="ann",
+        name="flowers",
+        sha256="0" * 64,
+        table_sha256="1" * 64,
+        size=1000,
+        rows=40,
+        table=table,
+        profile=Profile(format="csv", columns=[told], target=told),
+    )
+    return {"id": record.id, "links": {"self": f"{DATASETS}/{record.id}"}}
+
+
+def files(api: Service) -> list[Path]:
+    """The files of data sets, and those in the making."""
+    return [
+        path
+        for folder in ("datasets", ".making")
+        for path in (api.home / "files" / folder).rglob("*")
+        if path.is_file()
+    ]
+
+
+@pytest.fixture
+def api(api: Service) -> Service:
+    """The API over an empty record and no files."""
+    shutil.rmtree((api.home / "files"), ignore_errors=True)
+    return api
+
+
+def test_an_upload_says_what_is_in_it(api: Service) -> None:
+    answer = send(api)
+    found = answer.get_json()
+    assert answer.headers["Location"] == f"{DATASETS}/{found['id']}" == found["links"]["self"]
+    assert found["sha256"] == hashlib.sha256(IRIS.encode()).hexdigest()
+    assert (found["name"], found["version"], found["task"], found["rows"]) == ("flowers", 1, "classification", 40)
+    assert (found["features"], found["outputs"]) == (1 + (2 + 1 + 1), 2)
+    assert [(column["name"], column["type"], column["missing"]) for column in found["columns"]] == [
+        ("length", "number", 0),
+        ("colour", "category", 13),
+    ]
+    assert found["classes"] == [{"value": "setosa", "count": 20}, {"value": "virginica", "count": 20}]
+    assert found["preview"][0] == ["0.0", "red", "setosa"]
+    assert api.ask("GET", found["links"]["self"]).get_json() == found
+    (listed,) = api.ask("GET", DATASETS).get_json()["datasets"]
+    assert listed == {name: found[name] for name in listed}
+    assert sorted(path.name for path in files(api)) == ["table.npz", "upload.csv"]
+    api.ask("DELETE", found["links"]["self"])
+    assert files(api) == []
+
+
+def test_the_same_content_is_the_same_data_set_and_a_name_counts_its_contents(api: Service) -> None:
+    first = uploaded(api)
+    again = send(api, name="other")
+    assert (again.status_code, again.get_json()["id"], again.get_json()["name"]) == (200, first["id"], "flowers")
+    assert len(api.ask("GET", DATASETS).get_json()["datasets"]) == 1
+    other_target = uploaded(api, target="length")
+    assert (other_target["name"], other_target["version"], other_target["task"]) == ("flowers", 2, "regression")
+    assert other_target["id"] != first["id"]
+
+
+def test_owners_see_their_own(api: Service) -> None:
+    mine = noted(api)
+    bob = api.tokens.create(owner="bob")
+    is_problem(api.ask("GET", mine["links"]["self"], token=bob), 404)
+    is_problem(api.ask("DELETE", mine["links"]["self"], token=bob), 404)
+    assert api.ask("GET", DATASETS, token=bob).get_json() == {"datasets": []}
+    problem = is_problem(api.ask("POST", JOBS, json={"dataset": {"id": mine["id"]}}, token=bob), 422)
+    assert problem["errors"] == [{"path": "dataset.id", "message": "is none of your data sets: upload it first"}]
+
+
+def test_a_job_knows_its_data_set(api: Service) -> None:
+    dataset = noted(api)
+    job = api.ask("POST", JOBS, json={"dataset": {"id": dataset["id"]}, "batch_size": 8}).get_json()
+    assert job["spec"]["dataset"]["info"] == {
+        "rows": 40,
+        "features": 5,
+        "targets": "classes",
+        "classes": 2,
+        "outputs": 1,
+        "image": None,
+    }
+    (claim,) = api.store.claim(worker="w", device="cpu", limit=1, lease_s=60)
+    assert isinstance(claim.spec.dataset, Uploaded)
+    assert claim.spec.info is not None
+    told = api.ask("POST", f"{JOBS}/check", json={"dataset": {"id": dataset["id"]}}).get_json()
+    assert (told["train_rows"], told["parameters"]) == (32, 5 * 64 + 64 + 64 * 32 + 32 + 32 * 2 + 2)
+
+
+def test_what_a_client_says_of_a_data_set_is_not_believed(api: Service) -> None:
+    dataset = noted(api)
+    lie = {"rows": 9, "features": 9, "targets": "classes", "classes": 9}
+    job = api.ask("POST", JOBS, json={"dataset": {"id": dataset["id"], "info": lie}}).get_json()
+    assert job["spec"]["dataset"]["info"]["rows"] == 40
+
+
+@pytest.mark.parametrize(
+    ("fields", "path", "said"),
+    [
+        ({"loss": "poisson_nll"}, "loss", "poisson_nll needs counts"),
+        ({"batch_size": 33}, "batch_size", "must be at most 32"),
+        ({"architecture": "cnn"}, "architecture.type", "cnn needs image data"),
+    ],
+)
+def test_a_job_that_does_not_fit_its_data_set_is_refused(
+    api: Service, fields: dict[str, Any], path: str, said: str
+) -> None:
+    dataset = noted(api)
+    problem = is_problem(api.ask("POST", JOBS, json={"dataset": {"id": dataset["id"]}, **fields}), 422)
+    assert [fault["path"] for fault in problem["errors"]] == [path]
+    assert problem["errors"][0]["message"].startswith(said)
+    jobs = {"jobs": [{"dataset": "xor"}, {"dataset": {"id": dataset["id"]}, **fields}]}
+    problem = is_problem(api.ask("POST", f"{JOBS}/bulk", json=jobs), 422)
+    assert [fault["path"] for fault in problem["errors"]] == [f"jobs.1.{path}"]
+    assert api.stored() == 0
+
+
+def test_a_data_set_that_jobs_need_is_kept(api: Service) -> None:
+    dataset = noted(api)
+    job_id = api.submit(dataset={"id": dataset["id"]})
+    problem = is_problem(api.ask("DELETE", dataset["links"]["self"]), 409)
+    assert problem["detail"] == "1 job needs this data set: wait for the end, or cancel."
+    api.ask("POST", f"{JOBS}/{job_id}/cancel")
+    assert api.ask("DELETE", dataset["links"]["self"]).status_code == 204
+    is_problem(api.ask("GET", dataset["links"]["self"]), 404)
+    assert api.ask("GET", f"{JOBS}/{job_id}").status_code == 200
+    is_problem(api.ask("POST", JOBS, json={"dataset": {"id": dataset["id"]}}), 422)
+
+
+@pytest.mark.parametrize(
+    ("how", "path", "said"),
+    [
+        ({"target": ""}, "target", "is missing: name one of the columns length, colour, kind"),
+        ({"task": "regression"}, "target", "has 'setosa' in row 1, and a regression needs numbers"),
+        ({"task": "guess"}, "task", "must be one of classification, regression; it is 'guess'"),
+        ({"sha256": "0" * 64}, "sha256", "is not that of the file that came"),
+        ({"colour": "red"}, "colour", "is not a field of this"),
+        ({"name": "a\tb"}, "name", "has characters that are not allowed here"),
+        ({"content": b"\x89PNG\r\n\x1a\n"}, "file", "is a PNG picture"),
+    ],
+)
+def test_an_upload_that_cannot_be_is_refused_and_leaves_nothing(
+    api: Service, how: dict[str, Any], path: str, said: str
+) -> None:
+    problem = is_problem(send(api, **how), 422)
+    assert [fault["path"] for fault in problem["errors"]] == [path]
+    assert problem["errors"][0]["message"].startswith(said)
+    assert api.ask("GET", DATASETS).get_json() == {"datasets": []}
+    assert files(api) == []
+
+
+@pytest.mark.parametrize(
+    ("parts", "path"),
+    [
+        ([("target", None, "kind")], "file"),
+        ([("file", None, IRIS)], "file"),
+        ([("other", "f.csv", IRIS)], "other"),
+        ([("file", "f.csv", IRIS), ("file", "g.csv", IRIS)], "file"),
+        ([("file", "f.csv", IRIS), ("target", None, "kind"), ("target", None, "length")], "target"),
+    ],
+)
+def test_a_form_that_is_not_one_file_is_refused(
+    api: Service, parts: list[tuple[str, str | None, str]], path: str
+) -> None:
+    problem = is_problem(api.ask("POST", DATASETS, **form(*parts)), 422)
+    assert [fault["path"] for fault in problem["errors"]] == [path]
+    assert files(api) == []
+
+
+def test_bodies_that_are_no_form_are_refused(api: Service) -> None:
+    is_problem(api.ask("POST", DATASETS, json={"target": "kind"}), 415)
+    is_problem(api.ask("POST", DATASETS, data=b"x", content_type="multipart/form-data"), 415)
+    whole = form(("target", None, "kind"), ("file", "f.csv", IRIS))
+    is_problem(api.ask("POST", DATASETS, data=whole["data"][:-20], content_type=whole["content_type"]), 400)
+    is_problem(api.ask("POST", DATASETS, **form(*((f"f{n}", None, "x") for n in range(50)))), 413)
+    assert files(api) == []
+
+
+def test_the_quota_is_told(tmp_path: Path) -> None:
+    small = service(tmp_path, EPOCHAL_DATA_QUOTA_MIB="1")
+    try:
+        first = uploaded(small)
+        problem = is_problem(send(small, content=IRIS + "#" * (1 << 20)), 413)
+        used = first["size_bytes"]
+        assert problem["detail"].startswith(f"Your data sets take {used:,} of 1,048,576 bytes, and it does not fit")
+        wide = "kind," + ",".join(f"c{n}" for n in range(100)) + "\n" + ("x" + ",1" * 100 + "\n") * 1000
+        wide += ("z" + ",2" * 100 + "\n") * 1000  # 400 kB as text, 1.6 MB as numbers
+        assert "with its table it takes" in is_problem(send(small, content=wide), 413)["detail"]
+        assert len(small.ask("GET", DATASETS).get_json()["datasets"]) == 1
+    finally:
+        small.engine.dispose()
+
+
+def test_what_a_process_left_that_died_is_swept(api: Service) -> None:
+    making = Files((api.home / "files").as_uri()).workshop()
+    for name, age_s in (("old", 7200), ("young", 60)):
+        (making / name).write_text("half")
+        os.utime(making / name, (time.time() - age_s,) * 2)
+    send(api, content="")
+    assert [path.name for path in making.iterdir()] == ["young"]
+
+
+def test_pictures_and_the_table_that_workers_get(api: Service) -> None:
+    buffer = io.BytesIO()
+    np.savez(buffer, X=np.zeros((4, 1, 2, 2)), y=np.arange(4) % 2)
+    dataset = uploaded(api, content=buffer.getvalue(), file="f.npz", target="")
+    assert dataset["image"] == [1, 2, 2]
+    raw = Files((api.home / "files").as_uri()).get(table_path(dataset["id"]))
+    record = DatasetStore(api.engine).get(dataset["id"], owner="ann")
+    assert hashlib.sha256(raw).hexdigest() == record.table_sha256
+
+
+def test_a_full_disk_is_told_as_such(api: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(sink: object, content: bytes) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("api.upload._Sink.write", full)
+    is_problem(send(api), 507)
+    assert files(api) == []

@@ -1,0 +1,121 @@
+"""Models over HTTP: predictions, and the model itself."""
+
+import io
+import json
+import zipfile
+from typing import Any
+
+import numpy as np
+import pytest
+from safetensors.numpy import save
+
+from model.preprocessing import Preprocessing
+from spec.dataset import Targets
+from spec.job import JobSpec
+from spec.schema import Column, ColumnKind, Schema, Target
+from spec.states import StopReason
+from store.files import Files
+from store.jobs import ArtifactRecord
+
+from .conftest import JOBS, Service, is_problem
+
+FIELDS: dict[str, Any] = {"dataset": "xor", "architecture": "perceptron", "loss": "binary_cross_entropy"}
+SCHEMA = Schema(
+    columns=(Column(name="x", type=ColumnKind.number, size=2),),
+    target=Target(name="y", type=Targets.classes, labels=("no", "yes")),
+)
+
+
+def succeeded(service: Service, *, without: str = "") -> str:
+    """A job whose model says yes when the first number is the larger."""
+    job_id = service.run(**FIELDS)
+    prepared = Preprocessing.fit(SCHEMA, np.zeros((2, 2)), np.arange(2), standardize=False)
+    weights = {
+        "layers.0.weight": np.array([[1.0, -1.0]], dtype=np.float32),
+        "layers.0.bias": np.zeros(1, dtype=np.float32),
+    }
+    contents = {
+        "model.safetensors": save(weights),
+        "spec.json": JobSpec.model_validate(FIELDS).model_dump_json().encode(),
+        "preprocessing.json": prepared.model_dump_json().encode(),
+    }
+    files = Files(f"{service.home.as_uri()}/files")
+    artifacts = []
+    for name, content in contents.items():
+        if name != without:
+            files.put(f"jobs/{job_id}/a1/{name}", content)
+            artifacts.append(ArtifactRecord(name, files.uri(f"jobs/{job_id}/a1/{name}"), "0" * 64, len(content)))
+    service.store.succeed(
+        job_id, 1, stop_reason=StopReason.max_epochs, best_epoch=1, best_metrics={}, artifacts=artifacts
+    )
+    return job_id
+
+
+def test_rows_are_predicted(api: Service) -> None:
+    answer = api.ask("POST", f"{JOBS}/{succeeded(api)}/predict", json={"rows": [[2, 1], {"x": [1, 4]}]})
+    told = answer.get_json()
+    assert answer.status_code == 200
+    assert told["predictions"] == ["yes", "no"]
+    assert told["classes"] == ["no", "yes"]
+    assert told["probabilities"][0] == pytest.approx([1 / (1 + np.e), np.e / (1 + np.e)])
+
+
+@pytest.mark.parametrize(
+    ("body", "path"),
+    [
+        ({"rows": [[2, 1], [1]]}, "rows.1.x"),
+        ({"rows": [{}]}, "rows.0.x"),
+        ({"rows": [{"x": [1, 2], "z": 3}]}, "rows.0.z"),
+        ({"rows": []}, "rows"),
+        ({}, "rows"),
+        ({"rows": [7]}, "rows.0"),
+        ({"rows": [[1, 2]], "row": 1}, "row"),
+    ],
+)
+def test_rows_that_do_not_fit_are_named(api: Service, body: dict[str, Any], path: str) -> None:
+    problem = is_problem(api.ask("POST", f"{JOBS}/{succeeded(api)}/predict", json=body), 422)
+    assert [fault["path"] for fault in problem["errors"]] == [path]
+
+
+def test_the_model_is_a_zip_that_explains_itself(api: Service) -> None:
+    job_id = succeeded(api)
+    with api.ask("GET", f"{JOBS}/{job_id}/model") as answer:
+        assert answer.headers["Content-Disposition"] == f'attachment; filename="model-{job_id}.zip"'
+        assert int(answer.headers["Content-Length"]) == len(answer.data)
+    with zipfile.ZipFile(io.BytesIO(answer.data)) as archive:
+        assert set(archive.namelist()) == {"model.safetensors", "spec.json", "preprocessing.json", "README.md"}
+        assert json.loads(archive.read("preprocessing.json"))["output"]["labels"] == ["no", "yes"]
+        assert "nn.Linear(2, 1)" in archive.read("README.md").decode()
+    assert list((api.home / "files" / ".making").iterdir()) == []
+
+
+@pytest.mark.parametrize(("verb", "what"), [("POST", "predict"), ("GET", "model")])
+def test_a_model_that_is_not_there_is_told(api: Service, verb: str, what: str) -> None:
+    body: dict[str, Any] = {"json": {"rows": [[1, 2]]}} if verb == "POST" else {}
+    queued = api.submit()
+    problem = is_problem(api.ask(verb, f"{JOBS}/{queued}/{what}", **body), 409)
+    api.ask("POST", f"{JOBS}/{queued}/cancel")
+    assert problem["detail"] == "A job that is queued cannot be asked for its model."
+    is_problem(api.ask(verb, f"{JOBS}/{succeeded(api, without='preprocessing.json')}/{what}", **body), 404)
+    job_id = succeeded(api)
+    is_problem(api.ask(verb, f"{JOBS}/{job_id}/{what}", token=api.tokens.create(owner="bob"), **body), 404)
+    (api.home / "files" / "jobs" / job_id / "a1" / "model.safetensors").unlink()
+    is_problem(api.ask(verb, f"{JOBS}/{job_id}/{what}", **body), 404)
+
+
+def test_a_large_model_is_to_be_fetched(api: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("api.models.LARGEST", 10)
+    job_id = succeeded(api)
+    problem = is_problem(api.ask("POST", f"{JOBS}/{job_id}/predict", json={"rows": [[1, 2]]}), 413)
+    assert f"{JOBS}/{job_id}/model" in problem["detail"]
+
+
+def test_the_models_used_last_stay_loaded(api: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("api.models.HELD", 1)
+    one, other = succeeded(api), succeeded(api)
+    for job_id in (one, one, other):
+        assert api.ask("POST", f"{JOBS}/{job_id}/predict", json={"rows": [[2, 1]]}).status_code == 200
+    (api.home / "files" / "jobs" / other / "a1" / "model.safetensors").unlink()
+    assert api.ask("POST", f"{JOBS}/{other}/predict", json={"rows": [[2, 1]]}).status_code == 200  # it is loaded
+    (api.home / "files" / "jobs" / one / "a1" / "model.safetensors").unlink()
+    is_problem(api.ask("POST", f"{JOBS}/{one}/predict", json={"rows": [[2, 1]]}), 404)  # it was let go

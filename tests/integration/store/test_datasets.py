@@ -1,0 +1,122 @@
+"""The record of data sets, on both databases."""
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine
+
+from spec.dataset import Targets
+from spec.job import JobSpec
+from spec.profile import ColumnProfile, Profile
+from spec.schema import Column, ColumnKind, Schema, Target
+from store.datasets import DatasetRecord, DatasetStore
+from store.errors import DatasetInUseError, DatasetNotFoundError
+from store.jobs import JobStore
+
+TABLE = Schema(
+    columns=(Column(name="a", type=ColumnKind.category, categories=("x", "y"), gaps=True),),
+    target=Target(name="b", type=Targets.numbers),
+)
+TOLD = ColumnProfile(name="a", type=ColumnKind.category, missing=1)
+
+
+@pytest.fixture
+def datasets(engine: Engine) -> DatasetStore:
+    return DatasetStore(engine)
+
+
+def identity(number: int) -> str:
+    return f"ds_{number:032x}"
+
+
+def add(datasets: DatasetStore, number: int = 1, **fields: Any) -> DatasetRecord:
+    values: dict[str, Any] = {
+        "owner": "ann",
+        "name": "n",
+        "sha256": "0" * 64,
+        "table_sha256": "1" * 64,
+        "size": 100,
+        "rows": 10,
+    }
+    values |= {"table": TABLE, "profile": Profile(format="csv", columns=[TOLD], target=TOLD)}
+    return datasets.add(identity(number), **(values | fields))
+
+
+def job(dataset: DatasetRecord) -> JobSpec:
+    return JobSpec.model_validate({"dataset": dataset.uploaded, "loss": "mse"})
+
+
+def test_what_is_added_is_got(datasets: DatasetStore) -> None:
+    added = add(datasets)
+    assert datasets.get(added.id, owner="ann") == datasets.get(added.id, owner=None) == added
+    assert added.uploaded.info == TABLE.info(10)
+    with pytest.raises(DatasetNotFoundError):
+        datasets.get(added.id, owner="bob")
+
+
+def test_adding_again_changes_nothing(datasets: DatasetStore) -> None:
+    assert add(datasets, name="first") == add(datasets, name="second")
+
+
+def test_versions_count_by_owner_and_name(datasets: DatasetStore) -> None:
+    made = [add(datasets, 1), add(datasets, 2), add(datasets, 3, name="other"), add(datasets, 4, owner="bob")]
+    assert [one.version for one in made] == [1, 2, 1, 1]
+    assert {one.id for one in datasets.newest(owner="ann")} == {identity(1), identity(2), identity(3)}
+    assert [one.version for one in datasets.newest(owner="ann", name="n")] == [2, 1]
+    assert (datasets.used(owner="ann"), datasets.used(owner="eve")) == (300, 0)
+
+
+def test_uploads_at_the_same_time_get_versions_of_their_own(datasets: DatasetStore) -> None:
+    with ThreadPoolExecutor(8) as threads:
+        made = list(threads.map(lambda number: add(datasets, number % 6), range(12)))
+    assert sorted({(one.id, one.version) for one in made}, key=lambda one: one[1]) == sorted(
+        ((one.id, one.version) for one in datasets.newest(owner="ann")), key=lambda one: one[1]
+    )
+    assert {one.version for one in made} == {1, 2, 3, 4, 5, 6}
+
+
+def test_a_data_set_is_deleted_when_no_job_needs_it(datasets: DatasetStore, store: JobStore) -> None:
+    dataset = add(datasets)
+    (submitted,) = store.submit([job(dataset)], owner="ann").jobs
+    with pytest.raises(DatasetInUseError, match="1 job needs"):
+        datasets.delete(dataset.id, owner="ann")
+    store.request_cancel(submitted.id, owner="ann", actor="ann")
+    with pytest.raises(DatasetNotFoundError):
+        datasets.delete(dataset.id, owner="bob")
+    datasets.delete(dataset.id, owner="ann")
+    assert datasets.find(dataset.id, owner="ann") is None
+
+
+@pytest.mark.parametrize("owner", ["ann", "bob"])
+def test_a_job_is_not_submitted_on_a_data_set_that_is_gone_or_foreign(
+    datasets: DatasetStore, store: JobStore, owner: str
+) -> None:
+    dataset = add(datasets, owner="bob")
+    if owner == "bob":
+        datasets.delete(dataset.id, owner="bob")
+    with pytest.raises(DatasetNotFoundError):
+        store.submit([job(dataset)], owner=owner)
+    assert sum(store.counts().values()) == 0
+
+
+def test_deleting_while_jobs_are_submitted_leaves_no_job_without_data(datasets: DatasetStore, store: JobStore) -> None:
+    def submit(dataset: DatasetRecord) -> bool:
+        try:
+            store.submit([job(dataset)], owner="ann")
+        except DatasetNotFoundError:
+            return False
+        return True
+
+    def drop(dataset: DatasetRecord) -> bool:
+        try:
+            datasets.delete(dataset.id, owner="ann")
+        except DatasetInUseError:
+            return False
+        return True
+
+    with ThreadPoolExecutor(2) as threads:
+        for number in range(40):
+            dataset = add(datasets, number)
+            submitted, dropped = threads.submit(submit, dataset), threads.submit(drop, dataset)
+            assert submitted.result() is not dropped.result()

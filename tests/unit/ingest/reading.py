@@ -1,0 +1,36 @@
+"""Files of a test, read as the child process reads them."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from ingest.__main__ import read
+from ingest.errors import RefusedError
+from spec.dataset import Targets
+from spec.profile import Reading
+from spec.schema import Schema
+
+
+def reading(
+    content: bytes | str, folder: Path, *, name: str = "f.csv", target: str | None = "y", task: Targets | None = None
+) -> Reading:
+    """What the reading of a file of this content gives; its table is `table.npz` in the folder."""
+    file = folder / "upload"
+    file.write_bytes(content.encode() if isinstance(content, str) else content)
+    return read(file, name=name, target=target, task=task, out=folder / "table.npz")
+
+
+def refusal(content: bytes | str, folder: Path, **how: Any) -> str:
+    """Why a file of this content is refused: the field, and the sentence."""
+    with pytest.raises(RefusedError) as refused:
+        reading(content, folder, **how)
+    return f"{refused.value.path} {refused.value}"
+
+
+def table(folder: Path) -> tuple[npt.NDArray[Any], npt.NDArray[Any], Schema]:
+    """The table that the last reading wrote."""
+    with np.load(folder / "table.npz", allow_pickle=False) as arrays:
+        return arrays["X"], arrays["y"], Schema.model_validate_json(arrays["schema"].tobytes())

@@ -1,0 +1,212 @@
+"""NPZ files, good and bad."""
+
+import io
+import struct
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from ingest import limits, npz
+from spec.dataset import Targets
+
+from .reading import reading, refusal, table
+
+Array = npt.NDArray[Any]
+RANDOM = np.random.default_rng(0)
+X = RANDOM.normal(size=(20, 3))
+Y = np.arange(20) % 3
+
+
+def packed(**arrays: Array) -> bytes:
+    buffer = io.BytesIO()
+    np.savez(buffer, **arrays)  # type: ignore[arg-type]
+    return buffer.getvalue()
+
+
+def zipped(*members: tuple[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", method) as archive:
+        for name, content in members:
+            archive.writestr(zipfile.ZipInfo(name), content, method)
+    return buffer.getvalue()
+
+
+def npy(array: Array) -> bytes:
+    buffer = io.BytesIO()
+    np.save(buffer, array)
+    return buffer.getvalue()
+
+
+def head(descr: str, shape: str, length: int | None = None) -> bytes:
+    text = f"{{'descr': {descr}, 'fortran_order': False, 'shape': {shape}, }}\n".encode()
+    return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(text) if length is None else length) + text
+
+
+@pytest.mark.parametrize(
+    "x",
+    [
+        X,
+        X.astype(np.float32),
+        X.astype(">f8"),
+        np.asfortranarray(X),
+        X.astype(np.float16),
+        (X * 100).astype(np.int64),
+        (X * 100).astype(np.uint8),
+        X > 0,
+    ],
+    ids=lambda x: f"{x.dtype.str}{'F' if x.flags.fnc else ''}",
+)
+def test_numbers_of_every_type_and_order(tmp_path: Path, x: Array) -> None:
+    found = reading(packed(X=x, y=Y), tmp_path, name="f.npz", target=None)
+    read, y, schema = table(tmp_path)
+    assert np.array_equal(read, x.astype(np.float64))
+    assert np.array_equal(y, Y)
+    assert (found.rows, schema.info(20).features, schema.target.labels) == (20, 3, ("0", "1", "2"))
+
+
+def test_pictures(tmp_path: Path) -> None:
+    x = RANDOM.integers(0, 255, size=(6, 3, 4, 5)).astype(np.uint8)
+    found = reading(packed(X=x, y=np.arange(6) % 2), tmp_path, name="f.npz", target="y")
+    read, _, schema = table(tmp_path)
+    assert np.array_equal(read, x.reshape(6, -1))
+    assert read.dtype == np.uint8
+    assert schema.info(found.rows).image == (3, 4, 5)
+
+
+def test_a_large_array_is_read_in_blocks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(npz, "BLOCK_BYTES", 100)
+    reading(packed(X=X, y=Y), tmp_path, name="f.npz")
+    assert np.array_equal(table(tmp_path)[0], X)
+
+
+@pytest.mark.parametrize(
+    ("y", "kind"),
+    [
+        (Y, Targets.classes),
+        (Y * 4 + 1, Targets.classes),
+        (Y > 0, Targets.classes),
+        (np.array(["cat", "dog"])[Y % 2], Targets.classes),
+        (Y[:, None], Targets.classes),
+        (X[:, 0], Targets.numbers),
+        (X[:, :2], Targets.numbers),
+    ],
+)
+def test_targets(tmp_path: Path, y: Array, kind: Targets) -> None:
+    found = reading(packed(X=X, y=y), tmp_path, name="f.npz")
+    _, read, schema = table(tmp_path)
+    assert found.table.target.type is kind
+    if kind is Targets.numbers:
+        assert np.array_equal(read, y.reshape(20, -1))
+        assert schema.info(20).outputs == read.shape[1]
+    else:
+        values = y.reshape(-1)
+        assert [schema.target.labels[code] for code in read] == [
+            str(value) if values.dtype.kind == "U" else str(int(value)) for value in values
+        ]
+
+
+def test_gaps_are_kept_as_gaps(tmp_path: Path) -> None:
+    x = X.copy()
+    x[3, 1] = np.nan
+    found = reading(packed(X=x, y=Y), tmp_path, name="f.npz")
+    assert found.table.columns[0].gaps
+    assert found.profile.columns[0].missing == 1
+    assert np.array_equal(table(tmp_path)[0], x, equal_nan=True)
+
+
+class Never:
+    """Unpickling it fails the test."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return pytest.fail, ("it was unpickled",)
+
+
+BAD: dict[str, tuple[bytes, str]] = {
+    "objects": (packed(X=np.array([[Never()], [Never()]]), y=np.arange(2)), "object arrays are not read"),
+    "object targets": (packed(X=X, y=np.array([Never()] * 20)), "object arrays are not read"),
+    "complex": (packed(X=X.astype(complex), y=Y), "holds values of type complex128 in array X: write numbers"),
+    "structured": (packed(X=np.zeros(20, dtype=[("a", "f8")]), y=Y), "holds values of type"),
+    "dates": (packed(X=X.astype("datetime64[s]"), y=Y), "holds values of type datetime64[s] in array X"),
+    "texts": (packed(X=X.astype("U9"), y=Y), "in array X: write numbers"),
+    "one number": (packed(X=np.array(1.0), y=Y), "has X of shape (): it must be rows x features"),
+    "one dimension": (packed(X=np.arange(20.0), y=Y), "has X of shape (20,)"),
+    "three dimensions": (packed(X=np.zeros((20, 8, 8)), y=Y), "of grey pictures, X[:, None] makes it so"),
+    "five dimensions": (packed(X=np.zeros((20, 1, 1, 1, 1)), y=Y), "has X of shape (20, 1, 1, 1, 1)"),
+    "lengths": (packed(X=X, y=Y[:-1]), "has 20 rows in X and 19 in y"),
+    "no rows": (packed(X=np.zeros((0, 3)), y=np.zeros(0)), "has no rows or no features"),
+    "infinite": (
+        packed(X=np.where(X[4, 1] == X, np.inf, X), y=Y),
+        "has infinite numbers in array X, the first in row 5",
+    ),
+    "gap in target": (
+        packed(X=X, y=np.where(Y == 2, np.nan, Y)),
+        "has 6 rows in y without a finite number, the first row 3",
+    ),
+    "constant": (packed(X=X, y=Y * 0), "is the same in every row"),
+    "one class": (packed(X=X, y=np.array(["cat"] * 20)), "has one class only, 'cat'"),
+    "ids": (packed(X=np.full((20, 1), 2**60), y=Y), "has whole numbers beyond 2^53 in array X"),
+    "other names": (packed(x_train=X, labels=Y), "it has labels, x_train"),
+    "a bomb": (zipped(("X.npy", npy(np.zeros((10_000, 100)))), ("y.npy", npy(Y))), "times its size; at most 200"),
+    "a lie of 8 TB": (
+        zipped(("X.npy", head("'<f8'", "(1000000000000, 1)")), ("y.npy", npy(Y))),
+        "needs 8,000,000,000,000",
+    ),
+    "a long head": (
+        zipped(("X.npy", b"\x93NUMPY\x02\x00" + struct.pack("<I", 100 << 20) + b" " * 99), ("y.npy", npy(Y))),
+        "has a head of 104,857,600 bytes in array X",
+    ),
+    "a head of code": (
+        zipped(("X.npy", head("__import__('os')", "(1,)")), ("y.npy", npy(Y))),
+        "has a head that says nothing",
+    ),
+    "a negative shape": (
+        zipped(("X.npy", head("'<f8'", "(-1, 3)")), ("y.npy", npy(Y))),
+        "has a head that says nothing",
+    ),
+    "no array": (zipped(("X.npy", b"hello"), ("y.npy", npy(Y))), "holds X, which is no NumPy array"),
+    "a path": (zipped(("X.npy", npy(X)), ("y.npy", npy(Y)), ("../../etc/x.npy", b"")), "which is a path and no name"),
+    "many members": (zipped(*((f"{n}.npy", b"") for n in range(65))), "holds 65 arrays; at most 64"),
+    "no arrays": (zipped(("readme.txt", b"hello")), "is a zip archive without arrays"),
+    "a sheet": (zipped(("xl/workbook.xml", b"<x/>")), "is an Excel sheet: save it as CSV"),
+    "cut short": (packed(X=X, y=Y)[:-300], "broken or cut short"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_a_bad_file_is_refused_with_its_reason(tmp_path: Path, name: str) -> None:
+    content, said = BAD[name]
+    assert said in refusal(content, tmp_path, name="f.npz", target=None)
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_a_name_that_is_there_twice_is_refused(tmp_path: Path) -> None:
+    content = zipped(("X.npy", npy(X)), ("X.npy", npy(X)), ("y.npy", npy(Y)))
+    assert "holds the array 'X.npy' twice" in refusal(content, tmp_path, name="f.npz")
+
+
+def test_an_encrypted_archive_is_refused(tmp_path: Path) -> None:
+    content = bytearray(packed(X=X, y=Y))
+    for signature, offset in ((b"PK\x01\x02", 8), (b"PK\x03\x04", 6)):
+        place = content.find(signature)
+        content[place + offset] |= 1
+    assert "is encrypted, at 'X.npy'" in refusal(bytes(content), tmp_path, name="f.npz")
+
+
+def test_a_directory_that_lies_about_sizes_is_refused(tmp_path: Path) -> None:
+    content = bytearray(zipped(("X.npy", npy(X)), ("y.npy", npy(Y))))
+    place = content.find(b"PK\x01\x02")
+    content[place + 24 : place + 28] = struct.pack("<I", len(npy(X)) - 8)  # the size unpacked
+    assert "broken or cut short" in refusal(bytes(content), tmp_path, name="f.npz")
+
+
+def test_arrays_beyond_the_budget_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "ARRAY_BYTES", 100)
+    assert "bytes of arrays; at most 100 are read" in refusal(packed(X=X, y=Y), tmp_path, name="f.npz")
+
+
+def test_a_target_of_another_name_is_refused(tmp_path: Path) -> None:
+    assert refusal(packed(X=X, y=Y), tmp_path, name="f.npz", target="z").startswith("target of an NPZ file is y")

@@ -1,0 +1,149 @@
+"""Parquet files, good and bad."""
+
+import datetime
+import decimal
+import io
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pyarrow.parquet.encryption as pe
+import pytest
+
+from ingest import limits
+
+from .reading import reading, refusal, table
+
+
+def parquet(columns: dict[str, Any], **how: Any) -> bytes:
+    buffer = io.BytesIO()
+    pq.write_table(pa.table(columns), buffer, **how)
+    return buffer.getvalue()
+
+
+def test_typed_columns(tmp_path: Path) -> None:
+    day = datetime.date(2026, 11, 25)
+    content = parquet(
+        {
+            "whole": pa.array([1, None, 3, 4], pa.int16()),
+            "real": pa.array([0.5, 1.5, float("nan"), 2.5]),
+            "exact": pa.array([decimal.Decimal("1.25")] * 4),
+            "truth": [True, False, None, True],
+            "day": [day] * 4,
+            "moment": pa.array([datetime.datetime(2026, 11, 25, 12, tzinfo=datetime.UTC)] * 4),
+            "city": pa.array(["Oslo", "Rome", "Oslo", None]).dictionary_encode(),
+            "y": ["x", "z", "x", "z"],
+        }
+    )
+    found = reading(content, tmp_path, name="f.parquet")
+    kinds = {column.name: (column.type.value, column.gaps) for column in found.table.columns}
+    assert kinds == {
+        "whole": ("number", True),
+        "real": ("number", True),
+        "exact": ("number", False),
+        "truth": ("boolean", True),
+        "day": ("date", False),
+        "moment": ("date", False),
+        "city": ("category", True),
+    }
+    x, y, _ = table(tmp_path)
+    np.testing.assert_array_equal(x[0], [1, 0.5, 1.25, 1, 20782, 20782.5, 0])
+    np.testing.assert_array_equal(x[2], [3, np.nan, 1.25, np.nan, 20782, 20782.5, 0])
+    assert y.tolist() == [0, 1, 0, 1]
+
+
+@pytest.mark.parametrize("target", [[True, False, True], [2, 1, 2], [0.5, 1.5, 2.5], ["b", "a", "b"]])
+def test_targets_of_every_type(tmp_path: Path, target: list[Any]) -> None:
+    found = reading(parquet({"a": [1, 2, 3], "y": target}), tmp_path, name="f.parquet")
+    _, y, _ = table(tmp_path)
+    if isinstance(target[0], float):
+        assert y[:, 0].tolist() == target
+    else:
+        assert [found.table.target.labels[code] for code in y] == [str(value).lower() for value in target]
+
+
+BAD: dict[str, tuple[dict[str, Any], str]] = {
+    "lists": ({"a": [[1], [2]], "y": [0, 1]}, "file has a column 'a' of type list<element: int64>"),
+    "structs": ({"a": [{"b": 1}, {"b": 2}], "y": [0, 1]}, "file has a column 'a' of type struct"),
+    "binary": ({"a": [b"1", b"2"], "y": [0, 1]}, "file has a column 'a' of type binary"),
+    "no rows": ({"a": pa.array([], pa.int64()), "y": pa.array([], pa.int64())}, "file has a header and no rows"),
+    "infinite": (
+        {"a": [1.0, float("inf")], "y": [0, 1]},
+        "file has 1 infinite numbers in column 'a', the first in row 2",
+    ),
+    "ids": ({"a": [1, 2**53 + 1], "y": [0, 1]}, "file has whole numbers beyond 2^53 in column 'a', the first in row 2"),
+    "gap in target": ({"a": [1, 2], "y": [0, None]}, "target has no value in 1 rows, the first of them row 2"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_a_bad_file_is_refused_with_its_reason(tmp_path: Path, name: str) -> None:
+    columns, said = BAD[name]
+    assert refusal(parquet(columns), tmp_path, name="f.parquet").startswith(said)
+
+
+def test_a_broken_file_is_refused(tmp_path: Path) -> None:
+    whole = parquet({"a": list(range(1000)), "y": [0, 1] * 500})
+    for broken in (whole[:-100], whole[: len(whole) // 2], b"PAR1" + b"\xff" * 100 + b"PAR1"):
+        assert "is a Parquet file that is broken or cut short" in refusal(broken, tmp_path, name="f.parquet")
+
+
+def test_damaged_data_are_refused(tmp_path: Path) -> None:
+    whole = bytearray(parquet({"a": np.random.default_rng(0).random(9000), "y": [0, 1] * 4500}, use_dictionary=False))
+    whole[4:40] = b"\xff" * 36  # the head of the first page
+    assert "is a Parquet file that is broken or cut short" in refusal(bytes(whole), tmp_path, name="f.parquet")
+
+
+class _Keys(pe.KmsClient):  # type: ignore[misc]
+    def wrap_key(self, key: bytes, name: str) -> bytes:
+        return key
+
+    def unwrap_key(self, key: bytes, name: str) -> bytes:
+        return key
+
+
+def test_an_encrypted_file_is_refused(tmp_path: Path) -> None:
+    pe_config = pe.EncryptionConfiguration(footer_key="k", column_keys={"k": ["a"]})
+    factory = pe.CryptoFactory(lambda _: _Keys())
+    with pq.ParquetWriter(
+        tmp_path / "secret",
+        pa.schema([("a", pa.int64()), ("y", pa.int64())]),
+        encryption_properties=factory.file_encryption_properties(pe.KmsConnectionConfig(), pe_config),
+    ) as writer:
+        writer.write_table(pa.table({"a": [1, 2], "y": [0, 1]}))
+    said = refusal((tmp_path / "secret").read_bytes(), tmp_path, name="f.parquet")
+    assert said == "file is an encrypted Parquet file: write it without encryption"
+
+
+def test_a_file_without_row_groups_is_refused(tmp_path: Path) -> None:
+    buffer = io.BytesIO()
+    pq.ParquetWriter(buffer, pa.schema([("a", pa.int64()), ("y", pa.int64())])).close()
+    assert refusal(buffer.getvalue(), tmp_path, name="f.parquet") == "file has a header and no rows"
+
+
+def test_many_row_groups_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "ROW_GROUPS", 50)
+    content = parquet({"a": list(range(51)), "y": [0, 1, 0] * 17}, row_group_size=1)
+    assert refusal(content, tmp_path, name="f.parquet").startswith("file has 51 row groups; at most 50 are read")
+
+
+def test_rows_are_counted_before_they_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "ROWS", 10)
+    assert refusal(parquet({"a": [0] * 11, "y": [1] * 11}), tmp_path, name="f.parquet") == (
+        "file has 11 rows; at most 10 are read"
+    )
+
+
+def test_a_value_of_a_megabyte_that_is_repeated_is_refused_unrepeated(tmp_path: Path) -> None:
+    bomb = pa.DictionaryArray.from_arrays(pa.array(np.zeros(50_000, dtype=np.int32)), pa.array(["x" * 1_000_000]))
+    content = parquet({"a": bomb, "y": np.arange(50_000)})
+    assert len(content) < 2_000_000  # and 50 GB when it is told in full
+    assert refusal(content, tmp_path, name="f.parquet").startswith("file has a value of 1,000,000 bytes in column 'a'")
+
+
+def test_a_zip_named_parquet_is_told(tmp_path: Path) -> None:
+    buffer = io.BytesIO()
+    np.savez(buffer, X=np.zeros((2, 2)), y=np.arange(2))
+    assert refusal(buffer.getvalue(), tmp_path, name="f.parquet").startswith("file is named .parquet and is an NPZ")

@@ -1,0 +1,92 @@
+"""What is learned from training rows, and what becomes of any rows by it."""
+
+import math
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from model.preprocessing import Preprocessing
+from spec.dataset import Targets
+from spec.schema import Column, ColumnKind, Schema, Target
+
+Array = npt.NDArray[np.float64]
+GAP = math.nan
+
+SCHEMA = Schema(
+    columns=(
+        Column(name="age", type=ColumnKind.number, gaps=True),
+        Column(name="remark", type=ColumnKind.text),
+        Column(name="city", type=ColumnKind.category, categories=("Oslo", "Paris", "Rome"), gaps=True),
+        Column(name="member", type=ColumnKind.boolean),
+        Column(name="born", type=ColumnKind.date),
+    ),
+    target=Target(name="price", type=Targets.numbers),
+)
+#               age  city member born
+X = np.array([[10.0, 0.0, 1.0, 100.0], [30.0, 2.0, 0.0, 300.0], [GAP, GAP, 1.0, 200.0], [20.0, 0.0, 1.0, 200.0]])
+Y = np.array([[1.0], [3.0], [5.0], [7.0]])
+
+
+def learned(*, standardize: bool = True) -> Preprocessing:
+    return Preprocessing.fit(SCHEMA, X, Y, standardize=standardize)
+
+
+def test_every_kind_of_column_becomes_features() -> None:
+    features = learned().features(X)
+    root = math.sqrt(200 / 3)
+    assert features.shape == (4, SCHEMA.info(4).features)
+    assert features[:, 0] == pytest.approx([-10 / root, 10 / root, 0.0, 0.0])  # a gap is the mean
+    assert features[:, 1].tolist() == [0, 0, 1, 0]  # and says so
+    assert features[:, 2:7].tolist() == [[1, 0, 0, 0, 0], [0, 0, 1, 0, 0], [0, 0, 0, 0, 1], [1, 0, 0, 0, 0]]
+    assert features[:, 7].tolist() == [1, 0, 1, 1]
+    assert features[:, 8] == pytest.approx([-math.sqrt(2), math.sqrt(2), 0, 0])
+
+
+def test_categories_that_training_did_not_see_are_other() -> None:
+    rows = np.array([[10.0, 1.0, 1.0, 0.0], [10.0, 3.0, 1.0, 0.0]])  # Paris, and one that nobody knows
+    assert learned().features(rows)[:, 2:7].tolist() == [[0, 0, 0, 1, 0]] * 2
+
+
+def test_nothing_is_scaled_when_it_is_not_wanted() -> None:
+    plain = learned(standardize=False)
+    features = plain.features(X)
+    assert features[:, 0].tolist() == [10, 30, 20, 20]
+    assert features[:, 8].tolist() == [100, 300, 200, 200]
+    assert np.array_equal(plain.targets(Y), Y)
+
+
+def test_targets_come_back_in_their_units() -> None:
+    prepared = learned()
+    scaled = prepared.targets(Y)
+    assert scaled.mean() == pytest.approx(0)
+    assert scaled.std() == pytest.approx(1)
+    assert prepared.answers(scaled) == pytest.approx(Y)
+
+
+def test_it_is_the_same_after_it_was_written_and_read() -> None:
+    prepared = learned()
+    again = Preprocessing.model_validate_json(prepared.model_dump_json())
+    assert again == prepared
+    assert np.array_equal(again.features(X), prepared.features(X))
+
+
+def test_constant_columns_and_empty_ones_stay_finite() -> None:
+    schema = Schema(
+        columns=(Column(name="a", type=ColumnKind.number, gaps=True), Column(name="b", type=ColumnKind.number)),
+        target=Target(name="y", type=Targets.classes, labels=("0", "1")),
+    )
+    prepared = Preprocessing.fit(schema, np.array([[GAP, 5.0], [GAP, 5.0]]), np.array([0, 1]), standardize=True)
+    assert prepared.features(np.array([[GAP, 5.0], [7.0, 6.0]])).tolist() == [[0, 1, 0], [7, 0, 1]]
+
+
+def test_an_array_is_one_column() -> None:
+    x = np.random.default_rng(0).integers(0, 255, (10, 12)).astype(np.uint8)
+    schema = Schema(
+        columns=(Column(name="X", type=ColumnKind.number, size=12),),
+        target=Target(name="y", type=Targets.classes, labels=("0", "1")),
+        image=(3, 2, 2),
+    )
+    features = Preprocessing.fit(schema, x, np.arange(10) % 2, standardize=True).features(x)
+    assert features.mean(axis=0) == pytest.approx(np.zeros(12))
+    assert features.std(axis=0) == pytest.approx(np.ones(12))

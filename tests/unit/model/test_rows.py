@@ -1,0 +1,106 @@
+"""Raw rows as numbers, and what is said of rows that cannot be."""
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+
+from model.errors import RowsError
+from model.preprocessing import Preprocessing
+from model.rows import numbers_of
+from spec.dataset import Targets
+from spec.schema import Column, ColumnKind, Schema, Target
+
+SCHEMA = Schema(
+    columns=(
+        Column(name="age", type=ColumnKind.number, gaps=True),
+        Column(name="remark", type=ColumnKind.text),
+        Column(name="city", type=ColumnKind.category, categories=("1", "Oslo")),
+        Column(name="member", type=ColumnKind.boolean),
+        Column(name="born", type=ColumnKind.date),
+    ),
+    target=Target(name="price", type=Targets.numbers),
+)
+PREPARED = Preprocessing.fit(SCHEMA, np.zeros((2, 4)), np.zeros((2, 1)), standardize=True)
+GOOD: dict[str, Any] = {"age": 30, "city": "Oslo", "member": True, "born": "1970-01-02"}
+
+
+@pytest.mark.parametrize(
+    ("changed", "numbers"),
+    [
+        ({}, [30, 1, 1, 1]),
+        ({"age": " 3.5e1 ", "city": 1, "member": "No", "born": "1970-01-01 12:00"}, [35, 0, 0, 0.5]),
+        ({"city": "Paris", "born": "1970-01-01T06:00:00Z", "remark": "x", "price": 7}, [30, 2, 1, 0.25]),
+        *(({"age": gap}, [math.nan, 1, 1, 1]) for gap in (None, "", " NA ", "nan")),
+    ],
+)
+def test_cells_are_read_as_in_a_file(changed: dict[str, Any], numbers: list[float]) -> None:
+    np.testing.assert_array_equal(numbers_of([GOOD | changed], PREPARED), [numbers])
+
+
+@pytest.mark.parametrize(
+    ("changed", "path", "said"),
+    [
+        ({"agee": 3}, "rows.1.agee", "is no column of the model: it has age, city, member, born"),
+        ({"age": "old"}, "rows.1.age", "must be a number; it is 'old'"),
+        ({"age": True}, "rows.1.age", "must be a number; it is True"),
+        ({"age": 1e999}, "rows.1.age", "must be a number; it is inf"),
+        ({"age": [1]}, "rows.1.age", "must be a number; it is [1]"),
+        ({"city": None}, "rows.1.city", "has no value, and in training every row had one"),
+        ({"member": "maybe"}, "rows.1.member", "must be true or false; it is 'maybe'"),
+        ({"born": "2026-06-31"}, "rows.1.born", "must be a date such as 2026-11-25; it is '2026-06-31'"),
+        ({"born": 20260101}, "rows.1.born", "must be a date such as 2026-11-25; it is 20260101"),
+    ],
+)
+def test_a_cell_that_cannot_be_is_named(changed: dict[str, Any], path: str, said: str) -> None:
+    with pytest.raises(RowsError) as refused:
+        numbers_of([GOOD, GOOD | changed], PREPARED)
+    assert [(fault.path, fault.message) for fault in refused.value.errors] == [(path, said)]
+
+
+def test_missing_columns_and_rows_that_are_none_are_named() -> None:
+    with pytest.raises(RowsError) as refused:
+        numbers_of([{"age": 1, "city": "Oslo"}, [1, 2, 3, 4], "row"], PREPARED)
+    assert [(fault.path, fault.message) for fault in refused.value.errors] == [
+        ("rows.0.member", "is missing"),
+        ("rows.0.born", "is missing"),
+        ("rows.1", "must be an object with age, city, member, born"),
+        ("rows.2", "must be an object with age, city, member, born"),
+    ]
+
+
+def test_of_many_faults_a_hundred_are_told() -> None:
+    with pytest.raises(RowsError) as refused:
+        numbers_of([{}] * 1000, PREPARED)
+    assert len(refused.value.errors) == 100
+
+
+ARRAY = Preprocessing.fit(
+    Schema(columns=(Column(name="x", type=ColumnKind.number, size=4),), target=Target(name="y", type=Targets.numbers)),
+    np.zeros((2, 4)),
+    np.zeros((2, 1)),
+    standardize=False,
+)
+
+
+def test_rows_without_names_are_lists() -> None:
+    rows: list[Any] = [[1, 2, 3, 4], {"x": [[1, 2], [3, 4]]}]
+    np.testing.assert_array_equal(numbers_of(rows, ARRAY), [[1, 2, 3, 4]] * 2)
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        ([1, 2, 3], "must be 4 numbers; it has 3"),
+        ("text", "must be 4 numbers"),
+        ([1, 2, 3, "a"], "must be 4 numbers"),
+        ([1, 2, [3], 4], "must be 4 numbers"),
+        ([1, 2, 3, None], "must be finite numbers"),
+        ([1, 2, 3, 1e999], "must be finite numbers"),
+    ],
+)
+def test_an_array_that_cannot_be_is_named(value: Any, said: str) -> None:
+    with pytest.raises(RowsError) as refused:
+        numbers_of([{"x": value}], ARRAY)
+    assert [fault.message for fault in refused.value.errors] == [said]
