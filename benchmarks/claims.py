@@ -239,10 +239,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
             server = connection.execute(text("SHOW server_version")).scalar_one().split()[0]
     header = ["", "per second", "jobs per second", "p50 ms", "p99 ms", "CPU ms, PostgreSQL", "CPU ms, ours"]
     command = f"`python -m benchmarks.claims{' --quick' if options.quick else ''}`"
+    waiting = f"{options.jobs:,} jobs of {OWNERS} owners wait, of {SHAPES} shapes, 3 priorities, 3 wishes for a device"
+    place = f"PostgreSQL {server} as Debian sets it up, on the same machine, whose load was {busy:.1f} before"
     words = (
-        f"{command}: {options.jobs:,} jobs of {OWNERS} owners wait, of {SHAPES} shapes, three priorities and three "
-        f"wishes for a device; packs of at most {PACK}. PostgreSQL {server}, as Debian sets it up, here, "
-        f"on a machine whose load was {busy:.1f} before. {about('sqlalchemy', 'psycopg')}\n\n"
+        f"{command}: {waiting}; packs of at most {PACK}. {place}. {about('sqlalchemy', 'psycopg')}\n\n"
         f"No job was claimed twice. {shared}. No statement scans the jobs; they use {', '.join(sorted(used))}."
     )
     report = f"{words}\n\n{table(header, [row.cells() for row in rows])}"
