@@ -6,12 +6,13 @@ import zipfile
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 from flask import Blueprint, Response, request
 
+from model import PREPROCESSING, SPEC, WEIGHTS
 from model.errors import RowsError
-from model.finished import PREPROCESSING, SPEC, WEIGHTS, Model
 from model.readme import readme
 from spec.states import JobStatus
 from spec.views import Predictions, Rows
@@ -25,6 +26,9 @@ from .body import MIB, read_json
 from .errors import BadFieldsError, NotFoundError, TooLargeError
 from .openapi import documented
 from .parsing import answered, parse
+
+if TYPE_CHECKING:
+    from model.finished import Model
 
 ROWS_LIMIT = 32 * MIB
 HELD = 8
@@ -51,9 +55,11 @@ class Models:
             raise NotFoundError("The job left no model that can be used so: train it again.")
         return found
 
-    def load(self, job: JobRecord) -> Model:
+    def load(self, job: JobRecord) -> "Model":
         """The job's model. Raises `TooLargeError` too."""
         parts = self.parts(job)
+        from model.finished import Model  # NumPy comes with the first prediction, not with the API
+
         weights = parts[WEIGHTS]
         if weights.size > LARGEST:
             raise TooLargeError(

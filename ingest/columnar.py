@@ -134,7 +134,7 @@ def _unused(scans: dict[str, Scan], kinds: dict[str, ColumnKind]) -> list[str]:
         if kind is ColumnKind.text and scans[name].present == 0:
             notes.append(f"Column {shown(name)} is empty, and not used.")
         elif kind is ColumnKind.text:
-            notes.append(f"Column {shown(name)} has another text in nearly every row, and is not used.")
+            notes.append(f"Column {shown(name)} is free text, and not used.")
         elif kind is ColumnKind.category and (many := scans[name].distinct or 0) > 100:
             notes.append(f"Column {shown(name)} has {many:,} categories: the 100 most frequent are told apart.")
     return notes

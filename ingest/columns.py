@@ -177,6 +177,8 @@ class Scan:
             return ColumnKind.boolean
         if self.distinct is None or (self.distinct > 50 and self.distinct > self.present // 2):
             return ColumnKind.text
+        if any(len(value) > limits.NAME for value in self.texts):
+            return ColumnKind.text
         return ColumnKind.category
 
     def column(self) -> Column:
@@ -218,7 +220,7 @@ class Scan:
             deviation=spread.deviation if measured else None,
             histogram=bins.view() if bins is not None else None,
             values=[
-                ValueCount(value=value[:200], count=count)
+                ValueCount(value=value, count=count)
                 for value, count in self.texts.most_common(SHOWN_VALUES)
                 if kind in (ColumnKind.category, ColumnKind.boolean)
             ],

@@ -151,7 +151,7 @@ def check_names(names: list[str]) -> None:
         if not name:
             hint = ": an index? Write it without, such as with to_csv(index=False)" if number == 1 else ""
             raise RefusedError(f"has no name for its column {number}{hint}")
-        if len(name) > 200 or not name.isprintable():
+        if len(name) > limits.NAME or not name.isprintable():
             raise RefusedError(f"has a column whose name is no name: {shown(name)}")
     seen: set[str] = set()
     for name in names:

@@ -15,6 +15,8 @@ CELL_BYTES = 1 << 16
 CATEGORIES = 100
 """Most values of a column that have a place of their own; the rest share one."""
 CLASSES = 1_000
+NAME = 200
+"""Characters of the name of a column, a category or a class; what is longer is text."""
 COUNTED = 10_000
 """Different values of a column that are counted before it is given up."""
 ROW_GROUPS = 10_000

@@ -53,6 +53,9 @@ def answer(scan: Scan, task: Targets | None) -> Answer:
     if scan.uncounted or len(scan.texts) > limits.CLASSES:
         most = f"more than {limits.CLASSES:,}"
         raise RefusedError(f"has {most} different labels: is it a number, or an id?", path="target")
+    longest = max(scan.texts, key=len)
+    if len(longest) > limits.NAME:
+        raise RefusedError(f"has a label of {len(longest):,} characters: {shown(longest)}", path="target")
     return _of_labels(scan)
 
 

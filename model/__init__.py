@@ -2,3 +2,6 @@
 
 The trainer prepares its rows with it, the API predicts with it. Knows the contract and NumPy, and not PyTorch.
 """
+
+WEIGHTS, SPEC, PREPROCESSING = "model.safetensors", "spec.json", "preprocessing.json"
+"""The files of a model."""

@@ -15,8 +15,6 @@ from .network import ACTIVATIONS, Array, Arrays, sums
 from .preprocessing import Preprocessing
 from .rows import numbers_of
 
-WEIGHTS, SPEC, PREPROCESSING = "model.safetensors", "spec.json", "preprocessing.json"
-
 
 @dataclass(frozen=True)
 class Model:

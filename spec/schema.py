@@ -21,7 +21,7 @@ class ColumnKind(StrEnum):
     date = "date"
     """Days since 1970, then as a number."""
     text = "text"
-    """Not used: nearly every row has another value."""
+    """Not used: nearly every row has another value, or a long one."""
 
 
 class Task(StrEnum):

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from safetensors.torch import save as to_bytes
 
+from model import PREPROCESSING, SPEC, WEIGHTS
 from spec.job import JobSpec
 
 from .member import Outcome
@@ -20,7 +21,7 @@ def save(outcome: Outcome, spec: JobSpec, folder: Path) -> None:
     """Write the model, its spec and its preprocessing into `folder`; whoever publishes them makes them last."""
     note = {"epoch": str(outcome.best_epoch), "metrics": json.dumps(dict(outcome.best_metrics or {}))}
     arrays = {name: array.contiguous() for name, array in outcome.model.items()}
-    (folder / "model.safetensors").write_bytes(to_bytes(arrays, note))
-    (folder / "spec.json").write_text(spec.model_dump_json(indent=2) + "\n")
+    (folder / WEIGHTS).write_bytes(to_bytes(arrays, note))
+    (folder / SPEC).write_text(spec.model_dump_json(indent=2) + "\n")
     if outcome.preprocessing is not None:
-        (folder / "preprocessing.json").write_text(outcome.preprocessing.model_dump_json(indent=2) + "\n")
+        (folder / PREPROCESSING).write_text(outcome.preprocessing.model_dump_json(indent=2) + "\n")

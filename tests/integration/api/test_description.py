@@ -106,7 +106,7 @@ def test_requests_of_the_described_kinds_get_answers_of_the_described_kinds(api:
     known = api.run(), api.submit()
     schema = schemathesis.openapi.from_wsgi("/openapi.json", api.app)
     told = hypothesis.settings(
-        max_examples=15,
+        max_examples=25,
         derandomize=True,
         deadline=None,
         database=None,

@@ -171,6 +171,8 @@ BAD: dict[str, tuple[bytes | str, str]] = {
     "one class": (b"a,y\n1,x\n2,x\n", "target has one class only, 'x'"),
     "dates as target": (b"a,y\n1,2026-01-01\n2,2026-01-02\n", "target is a column of dates"),
     "ids": (b"a,y\n9007199254740993,0\n1,1\n", "file has whole numbers beyond 2^53 in column 'a', the first in row 1"),
+    "a long label": (f"a,y\n1,{'x' * 300}\n2,b\n", "target has a label of 300 characters: 'xxx"),
+    "long texts only": (f"a,y\n{'x' * 300},0\nb,1\n", "file has no column that can be"),
     "NUL": (b"a,y\n1,0\n\0,1\n", "file holds a NUL byte, near byte 8"),
     "open quote": (b'a,y\n1,0\n2,"1\n3,0\n', "file has a quote that is never closed, before '1'"),
     "open quote at the end": (b'a,y\n1,0\n2,"1', "file has a quote that is never closed, before '1'"),

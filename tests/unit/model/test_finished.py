@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from model.finished import PREPROCESSING, WEIGHTS, Model
+from model import PREPROCESSING, WEIGHTS
+from model.finished import Model
 from spec.job import JobSpec
 from trainer.export import save
 from trainer.fit import Entry, fit
