@@ -10,6 +10,7 @@ from flask_swagger_ui import get_swaggerui_blueprint
 from spec.settings import Settings
 from store.db import connect
 from store.doorbell import Doorbell
+from store.failpoints import Failpoints
 from store.files import Files
 from store.jobs import JobStore
 from store.tokens import TokenStore
@@ -41,7 +42,13 @@ def create_app(settings: Settings) -> Flask:
         ),
     )
     app.extensions["epochal.engine"] = engine
-    desk = jobs.Desk(store, Doorbell(settings.broker_url), Files(settings.files_url), settings.mlflow_public_url)
+    desk = jobs.Desk(
+        store,
+        Doorbell(settings.broker_url),
+        Files(settings.files_url),
+        settings.mlflow_public_url,
+        Failpoints(settings.failpoints),
+    )
 
     @app.before_request
     def _name_request() -> None:

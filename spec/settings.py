@@ -51,6 +51,13 @@ class Settings(BaseSettings):
         str, Field(description="Devices of a worker: auto, cpu, cpu:4 (four slots), cuda, or cuda:0,cuda:1.")
     ] = "auto"
     lease_s: Annotated[float, Field(gt=0, description="Seconds a worker's claim holds without renewal.")] = 30.0
+    failpoints: Annotated[
+        str,
+        Field(
+            pattern=r"^((submitted|rung|published)(,(submitted|rung|published))*)?$",
+            description="For tests only: where this process kills itself.",
+        ),
+    ] = ""
     log_level: Annotated[str, Field(pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="Least level logged.")] = "INFO"
 
     @model_validator(mode="after")

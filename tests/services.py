@@ -84,13 +84,13 @@ class OwnPostgres:
             who = pwd.getpwnam("nobody")
             os.chown(home, who.pw_uid, who.pw_gid)
             self._options = {"user": who.pw_uid, "group": who.pw_gid, "extra_groups": []}
-        init = ["initdb", "-N", "--locale=C", "--encoding=UTF8", "-U", "postgres", "-A", "trust", "-D", home / "data"]
-        assert self._run(*init).wait(timeout=60) == 0
+        init = ("-N", "--locale=C", "--encoding=UTF8", "-U", "postgres", "-A", "trust")
+        assert self._run("initdb", *init).wait(timeout=60) == 0
 
     def start(self, within_s: float = 30.0) -> None:
         """Start it, and wait until it answers."""
-        here = ["-k", self._home, "-c", "listen_addresses=127.0.0.1"]
-        self.process = self._run("postgres", "-D", self._home / "data", "-p", str(self.port), *here)
+        here = ("-p", str(self.port), "-k", str(self._home), "-c", "listen_addresses=127.0.0.1")
+        self.process = self._run("postgres", *here)
         eventually(self._answers, within_s=within_s, what=f"PostgreSQL answers; its log is {self._home / 'log'}")
 
     def stop(self) -> None:
@@ -118,9 +118,9 @@ class OwnPostgres:
         assert self.process is not None
         thaw(self.process.pid)
 
-    def _run(self, program: str, *arguments: str | Path) -> subprocess.Popen[bytes]:
+    def _run(self, program: str, *arguments: str) -> subprocess.Popen[bytes]:
         with (self._home / "log").open("ab") as log:
-            command = [self._bin / program, *arguments]
+            command = [self._bin / program, "-D", self._home / "data", *arguments]
             return subprocess.Popen(command, stdout=log, stderr=log, cwd=self._home, **self._options)  # type: ignore[call-overload,no-any-return]
 
     def _answers(self) -> bool:

@@ -20,6 +20,7 @@ from spec.settings import BadSettingsError, Settings
 from store import db
 from store.doorbell import Doorbell
 from store.errors import StoreError
+from store.failpoints import Failpoints
 from store.files import Files
 from store.jobs import JobStore
 from store.workers import WorkerRecord, WorkerStore
@@ -76,6 +77,7 @@ class Worker:
             ring=doorbell.ring,
             announce=self._beat,
             pack_limit=settings.pack_limit,
+            failpoints=Failpoints(settings.failpoints),
         )
         self.slots = Slots([Supervisor(device, post) for device in devices])
         self._app = create_app(settings.broker_url)

@@ -10,13 +10,14 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
 from spec.job import JobSpec
 from spec.states import FailureReason, StopReason
 from store.errors import StoreError
+from store.failpoints import Failpoints
 from store.files import Files
 from store.jobs import ArtifactRecord, Claim, JobStore
 
@@ -52,6 +53,7 @@ class Post:
     announce: Callable[[], object]
     """Tell the record how many slots are free now: others take their share of the queue by it."""
     pack_limit: int = 0
+    failpoints: Failpoints = field(default_factory=lambda: Failpoints(""))
     clock: Callable[[], float] = time.monotonic
 
 
@@ -221,6 +223,7 @@ class Supervisor:
         elif len(members) == 1:
             log.warning("%s went down: %s", members[0].id, death)
             self._record(pack, members[0], partial(self._requeue, reason=str(death), charge=True))
+            self._post.ring(members[0].id)  # another slot may be warm, and this one's trainer takes seconds to start
         else:
             log.warning("pack of %d went down together: %s", len(members), death)
             return [member.id for member in members]
@@ -244,6 +247,7 @@ class Supervisor:
     def _succeed(self, pack: Pack, member: Member, ended: Ended, folder: Path) -> None:
         try:
             artifacts = self._publish(member, ended, folder)
+            self._post.failpoints.reach("published")
         except OSError as error:
             log.exception("the files of %s could not be published", member.id)
             message = f"its files could not be written: {error.strerror or error}"
@@ -271,7 +275,7 @@ class Supervisor:
         return artifacts
 
     def _record(self, pack: Pack, member: Member, write: Callable[[Member], bool]) -> None:
-        """Write how a member ended, as often as it takes while the lease holds; after that it is not ours to say."""
+        """Write how a member ended, as often as it takes: the record itself refuses what is no longer ours to say."""
         while True:
             try:
                 with self._post.heart.recording:
@@ -281,7 +285,7 @@ class Supervisor:
                     return
             except StoreError as error:
                 log.warning("the end of %s is not written yet: %s", member.id, error)
-                if self._post.heart.slipping(pack) or self._stopping.wait(HEAR_S):
+                if self._stopping.wait(HEAR_S):
                     pack.leave(member.id)
                     return
 

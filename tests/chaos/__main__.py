@@ -78,7 +78,7 @@ def storm(made: Site, random: Random, options: argparse.Namespace) -> tuple[Verd
     verdict.others += [*load.broken, *watch.stuck, *nemesis.fallen]
     if not settled:
         verdict.others.append(f"not everything had ended and was mirrored {SETTLES_S:g} s after the storm")
-    return verdict, faults(nemesis, watch, verdict) + [stray(made)]
+    return verdict, [*faults(nemesis, watch, verdict), stray(made)]
 
 
 def faults(nemesis: Nemesis, watch: Watch, verdict: Verdict) -> list[str]:

@@ -10,9 +10,10 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 
-from sqlalchemy import func, select
+from sqlalchemy import Select, func, select
 
 from spec.states import FINISHED, TRANSITIONS, JobStatus
 from spec.views import Curve
@@ -125,9 +126,7 @@ class Checker:
         self._leftovers(found, accepted, project)
         return found
 
-    def _job(
-        self, found: Verdict, job: JobRecord, events: Sequence[EventRecord], cancels: Sequence[Cancel]
-    ) -> None:
+    def _job(self, found: Verdict, job: JobRecord, events: Sequence[EventRecord], cancels: Sequence[Cancel]) -> None:
         """Whether it has ended, once and rightly, and its history says how."""
         if job.status not in FINISHED:
             found.lost.append(f"{job.id}: still {job.status}")
@@ -139,7 +138,7 @@ class Checker:
         steps = [(event.from_status, event.to_status) for event in events]
         legal = steps[0] == (None, JobStatus.queued) and all(
             source is not None and source is before[1] and target in TRANSITIONS[source]
-            for before, (source, target) in zip(steps, steps[1:], strict=False)
+            for before, (source, target) in pairwise(steps)
         )
         if not legal or [event.seq for event in events] != list(range(1, len(events) + 1)):
             found.others.append(f"{job.id}: its history does not hold together: {steps}")
@@ -186,9 +185,9 @@ class Checker:
             if (trainers := len(worker.trainers())) > 1:
                 found.others.append(f"{worker.name} has {trainers} trainers and one slot")
 
-    def _count(self, query: "select[tuple[int]]") -> int:
+    def _count(self, query: Select[int]) -> int:
         with reading(self._site.engine) as connection:
-            return int(connection.execute(query).scalar_one())
+            return connection.execute(query).scalar_one()
 
 
 def numbers(model: bytes) -> str:

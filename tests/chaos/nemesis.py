@@ -51,7 +51,8 @@ class Fault:
     weight: int
     target: str
     """worker, trainer, broker, record, mlflow, mirror, api or bells."""
-    strike: Callable[[Arena, str, Worker | None], Wound]
+    strike: Callable[[Arena, str, Worker], Wound]
+    """Gets the kind, to measure by, and the worker that is struck: faults of services leave that aside."""
     goal_s: float | None = None
     """What p99 of its recovery is to stay below."""
 
@@ -59,8 +60,7 @@ class Fault:
 # --- trainers and workers -----------------------------------------------------------------------------------------
 
 
-def trainer_killed(arena: Arena, kind: str, worker: Worker | None) -> Wound:
-    assert worker is not None
+def trainer_killed(arena: Arena, kind: str, worker: Worker) -> Wound:
     held = arena.watch.held_by(worker.pid)
     for trainer in worker.trainers():
         trainer.kill()
@@ -68,8 +68,7 @@ def trainer_killed(arena: Arena, kind: str, worker: Worker | None) -> Wound:
     return Wound()
 
 
-def trainer_frozen(arena: Arena, kind: str, worker: Worker | None) -> Wound:
-    assert worker is not None
+def trainer_frozen(arena: Arena, kind: str, worker: Worker) -> Wound:
     held, trainers = arena.watch.held_by(worker.pid), worker.trainers()
     for trainer in trainers:
         trainer.suspend()
@@ -83,24 +82,21 @@ def trainer_frozen(arena: Arena, kind: str, worker: Worker | None) -> Wound:
     return Wound(arena.random.uniform(1.0, 6.0), heal)
 
 
-def worker_killed(arena: Arena, kind: str, worker: Worker | None) -> Wound:
-    assert worker is not None
+def worker_killed(arena: Arena, kind: str, worker: Worker) -> Wound:
     held = arena.watch.held_by(worker.pid)
     worker.kill_alone()
     arena.watch.trained(kind, held)
     return Wound(arena.random.uniform(0.5, 3.0), worker.start)
 
 
-def node_killed(arena: Arena, kind: str, worker: Worker | None) -> Wound:
-    assert worker is not None
+def node_killed(arena: Arena, kind: str, worker: Worker) -> Wound:
     held = arena.watch.held_by(worker.pid)
     worker.kill()
     arena.watch.trained(kind, held)
     return Wound(arena.random.uniform(0.5, 10.0), worker.start)
 
 
-def worker_stopped(arena: Arena, kind: str, worker: Worker | None) -> Wound:
-    assert worker is not None
+def worker_stopped(arena: Arena, kind: str, worker: Worker) -> Wound:
     held = arena.watch.held_by(worker.pid)
     worker.stop()
     arena.watch.trained(kind, held)
@@ -112,8 +108,7 @@ def worker_stopped(arena: Arena, kind: str, worker: Worker | None) -> Wound:
     return Wound(2.0, heal)
 
 
-def worker_stopped_then_killed(arena: Arena, kind: str, worker: Worker | None) -> Wound:
-    assert worker is not None
+def worker_stopped_then_killed(arena: Arena, kind: str, worker: Worker) -> Wound:
     held = arena.watch.held_by(worker.pid)
     worker.stop()
     time.sleep(arena.random.uniform(0.0, 0.3))
@@ -122,9 +117,8 @@ def worker_stopped_then_killed(arena: Arena, kind: str, worker: Worker | None) -
     return Wound(1.0, worker.start)
 
 
-def worker_paused(arena: Arena, kind: str, worker: Worker | None) -> Wound:
+def worker_paused(arena: Arena, kind: str, worker: Worker) -> Wound:
     """Shorter than a lease: nobody else may take over."""
-    assert worker is not None
     held = arena.watch.held_by(worker.pid)
     worker.freeze()
 
@@ -135,33 +129,29 @@ def worker_paused(arena: Arena, kind: str, worker: Worker | None) -> Wound:
     return Wound(arena.random.uniform(1.0, 0.4 * arena.lease_s), heal)
 
 
-def worker_frozen(arena: Arena, kind: str, worker: Worker | None) -> Wound:
+def worker_frozen(arena: Arena, kind: str, worker: Worker) -> Wound:
     """Longer than a lease: somebody else takes over, and the one that wakes writes nothing."""
-    assert worker is not None
     held = arena.watch.held_by(worker.pid)
     worker.freeze()
     arena.watch.trained(kind, held)
     return Wound(arena.lease_s * arena.random.uniform(1.1, 1.4), worker.thaw)
 
 
-def worker_parted(arena: Arena, kind: str, worker: Worker | None) -> Wound:
+def worker_parted(arena: Arena, kind: str, worker: Worker) -> Wound:
     """Nothing passes between a worker and the record, for longer than a lease."""
-    assert worker is not None
     held = arena.watch.held_by(worker.pid)
     arena.random.choice((worker.record.cut, worker.record.stall))()
     arena.watch.trained(kind, held)
     return Wound(arena.lease_s * arena.random.uniform(1.1, 1.4), worker.record.heal)
 
 
-def worker_slowed(arena: Arena, kind: str, worker: Worker | None) -> Wound:
+def worker_slowed(arena: Arena, kind: str, worker: Worker) -> Wound:
     """The record is far away."""
-    assert worker is not None
     worker.record.delay(arena.random.uniform(0.05, 0.3))
     return Wound(arena.random.uniform(3.0, 10.0), worker.record.heal)
 
 
-def worker_cut_off_the_broker(arena: Arena, kind: str, worker: Worker | None) -> Wound:
-    assert worker is not None
+def worker_cut_off_the_broker(arena: Arena, kind: str, worker: Worker) -> Wound:
     arena.random.choice((worker.broker.cut, worker.broker.stall, worker.broker.reset))()
     return Wound(arena.random.uniform(3.0, 20.0), worker.broker.heal)
 
@@ -169,7 +159,7 @@ def worker_cut_off_the_broker(arena: Arena, kind: str, worker: Worker | None) ->
 # --- the broker and its bells -------------------------------------------------------------------------------------
 
 
-def message_lost(arena: Arena, kind: str, _: Worker | None) -> Wound:
+def message_lost(arena: Arena, kind: str, _: Worker) -> Wound:
     """The answer that brings a bell to a worker vanishes on the wire."""
     for worker in arena.site.workers:
         worker.broker.swallow(TASK.encode())
@@ -182,7 +172,7 @@ def message_lost(arena: Arena, kind: str, _: Worker | None) -> Wound:
     return Wound(2.0, heal)
 
 
-def bells_doubled(arena: Arena, kind: str, _: Worker | None) -> Wound:
+def bells_doubled(arena: Arena, kind: str, _: Worker) -> Wound:
     """Every bell is rung five times over, those of jobs that run or are done too."""
     for job_id in arena.random.sample(sorted(arena.load.accepted), min(8, len(arena.load.accepted))):
         for _again in range(5):
@@ -190,13 +180,13 @@ def bells_doubled(arena: Arena, kind: str, _: Worker | None) -> Wound:
     return Wound()
 
 
-def bells_forgotten(arena: Arena, kind: str, _: Worker | None) -> Wound:
+def bells_forgotten(arena: Arena, kind: str, _: Worker) -> Wound:
     arena.site.broker.flush()
     arena.watch.claimed(kind, arena.watch.queued())
     return Wound()
 
 
-def broker_killed(arena: Arena, kind: str, _: Worker | None) -> Wound:
+def broker_killed(arena: Arena, kind: str, _: Worker) -> Wound:
     arena.site.broker.kill()
 
     def heal() -> None:
@@ -206,7 +196,7 @@ def broker_killed(arena: Arena, kind: str, _: Worker | None) -> Wound:
     return Wound(arena.random.uniform(0.5, 8.0), heal)
 
 
-def broker_frozen(arena: Arena, kind: str, _: Worker | None) -> Wound:
+def broker_frozen(arena: Arena, kind: str, _: Worker) -> Wound:
     arena.site.broker.freeze()
 
     def heal() -> None:
@@ -219,7 +209,7 @@ def broker_frozen(arena: Arena, kind: str, _: Worker | None) -> Wound:
 # --- the record ---------------------------------------------------------------------------------------------------
 
 
-def record_killed(arena: Arena, kind: str, _: Worker | None) -> Wound:
+def record_killed(arena: Arena, kind: str, _: Worker) -> Wound:
     arena.site.postgres.kill()
 
     def heal() -> None:
@@ -229,14 +219,14 @@ def record_killed(arena: Arena, kind: str, _: Worker | None) -> Wound:
     return Wound(arena.random.uniform(0.0, 5.0), heal)
 
 
-def record_restarted(arena: Arena, kind: str, _: Worker | None) -> Wound:
+def record_restarted(arena: Arena, kind: str, _: Worker) -> Wound:
     arena.site.postgres.stop()
     arena.site.postgres.start()
     arena.watch.moved(kind)
     return Wound()
 
 
-def record_frozen(arena: Arena, kind: str, _: Worker | None) -> Wound:
+def record_frozen(arena: Arena, kind: str, _: Worker) -> Wound:
     arena.site.postgres.freeze()
 
     def heal() -> None:
@@ -246,7 +236,7 @@ def record_frozen(arena: Arena, kind: str, _: Worker | None) -> Wound:
     return Wound(arena.random.uniform(1.0, 0.3 * arena.lease_s), heal)
 
 
-def record_connections_reset(arena: Arena, kind: str, _: Worker | None) -> Wound:
+def record_connections_reset(arena: Arena, kind: str, _: Worker) -> Wound:
     for wire in (arena.api.record, arena.mlflow.record, *(worker.record for worker in arena.site.workers)):
         wire.reset()
     arena.watch.moved(kind)
@@ -256,7 +246,7 @@ def record_connections_reset(arena: Arena, kind: str, _: Worker | None) -> Wound
 # --- MLflow, the mirror, the API ----------------------------------------------------------------------------------
 
 
-def mlflow_killed(arena: Arena, kind: str, _: Worker | None) -> Wound:
+def mlflow_killed(arena: Arena, kind: str, _: Worker) -> Wound:
     arena.mlflow.server.kill()
 
     def heal() -> None:
@@ -266,7 +256,7 @@ def mlflow_killed(arena: Arena, kind: str, _: Worker | None) -> Wound:
     return Wound(arena.random.uniform(0.0, 5.0), heal)
 
 
-def mlflow_frozen(arena: Arena, kind: str, _: Worker | None) -> Wound:
+def mlflow_frozen(arena: Arena, kind: str, _: Worker) -> Wound:
     arena.mlflow.server.signal(signal.SIGSTOP)
 
     def heal() -> None:
@@ -276,7 +266,7 @@ def mlflow_frozen(arena: Arena, kind: str, _: Worker | None) -> Wound:
     return Wound(arena.random.uniform(1.0, 20.0), heal)
 
 
-def mlflow_cut_off(arena: Arena, kind: str, _: Worker | None) -> Wound:
+def mlflow_cut_off(arena: Arena, kind: str, _: Worker) -> Wound:
     arena.random.choice((arena.mlflow.wire.cut, arena.mlflow.wire.stall))()
 
     def heal() -> None:
@@ -286,7 +276,7 @@ def mlflow_cut_off(arena: Arena, kind: str, _: Worker | None) -> Wound:
     return Wound(arena.random.uniform(1.0, 10.0), heal)
 
 
-def mlflow_answer_lost(arena: Arena, kind: str, _: Worker | None) -> Wound:
+def mlflow_answer_lost(arena: Arena, kind: str, _: Worker) -> Wound:
     """MLflow does what is asked, and nobody hears so."""
     for word in ("runs/create", "runs/log-batch", "runs/update", "mlflow-artifacts"):
         arena.mlflow.wire.lose_answer(word.encode())
@@ -294,7 +284,7 @@ def mlflow_answer_lost(arena: Arena, kind: str, _: Worker | None) -> Wound:
     return Wound()
 
 
-def mirror_killed(arena: Arena, kind: str, _: Worker | None) -> Wound:
+def mirror_killed(arena: Arena, kind: str, _: Worker) -> Wound:
     arena.mlflow.mirror.kill()
 
     def heal() -> None:
@@ -304,12 +294,12 @@ def mirror_killed(arena: Arena, kind: str, _: Worker | None) -> Wound:
     return Wound(arena.random.uniform(0.0, 5.0), heal)
 
 
-def api_killed(arena: Arena, kind: str, _: Worker | None) -> Wound:
+def api_killed(arena: Arena, kind: str, _: Worker) -> Wound:
     arena.api.kill()
     return Wound(arena.random.uniform(0.0, 3.0), arena.api.start)
 
 
-def api_reset(arena: Arena, kind: str, _: Worker | None) -> Wound:
+def api_reset(arena: Arena, kind: str, _: Worker) -> Wound:
     arena.api.record.reset()
     arena.api.broker.reset()
     return Wound()
@@ -387,11 +377,11 @@ class Nemesis:
             wounds[name] = (time.monotonic() + wound.lasts_s, wound)
             return
 
-    def _target(self, fault: Fault, wounds: dict[str, tuple[float, Wound]]) -> tuple[str, Worker | None] | None:
+    def _target(self, fault: Fault, wounds: dict[str, tuple[float, Wound]]) -> tuple[str, Worker] | None:
         """Whom this fault strikes, if there is somebody; a worker that holds jobs where there is one."""
         if fault.target not in ("worker", "trainer"):
-            others = {"broker", "bells"} if fault.target in ("broker", "bells") else {fault.target}
-            return None if others & wounds.keys() else (fault.target, None)
+            same = {"broker", "bells"} if fault.target in ("broker", "bells") else {fault.target}
+            return None if same & wounds.keys() else (fault.target, self.arena.site.workers[0])
         free = [worker for worker in self.arena.site.workers if worker.name not in wounds and worker.trainers()]
         busy = [worker for worker in free if self.arena.watch.held_by(worker.pid)]
         among = busy if fault.target == "trainer" else busy or free

@@ -81,7 +81,7 @@ class Proxy:
     def close(self) -> None:
         """Break every connection and listen no more."""
         self.cut()
-        self._do(self._server.close)
+        asyncio.run_coroutine_threadsafe(self._end(), self._loop).result(5.0)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(5.0)
         self._loop.close()
@@ -98,6 +98,13 @@ class Proxy:
 
     async def _listen(self) -> None:
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
+
+    async def _end(self) -> None:
+        self._server.close()
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in others:
+            task.cancel()
+        await asyncio.gather(*others, return_exceptions=True)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._links.add(writer)
@@ -138,7 +145,9 @@ class Proxy:
                 server.write(data)
                 await server.drain()
 
-    async def _answers(self, answers: asyncio.StreamReader, writer: asyncio.StreamWriter, doomed: asyncio.Event) -> None:
+    async def _answers(
+        self, answers: asyncio.StreamReader, writer: asyncio.StreamWriter, doomed: asyncio.Event
+    ) -> None:
         with contextlib.suppress(OSError):
             while data := await self._next(answers):
                 if doomed.is_set():

@@ -108,7 +108,9 @@ class Worker(Program):
 class Site:
     """A record, a broker, the API, workers, and MLflow with its mirror when it is wanted."""
 
-    def __init__(self, folder: Path, postgres: OwnPostgres, broker: OwnBroker, stack: ExitStack, lease_s: float) -> None:
+    def __init__(
+        self, folder: Path, postgres: OwnPostgres, broker: OwnBroker, stack: ExitStack, lease_s: float
+    ) -> None:
         self.home = Home(folder)
         self.home.logs.mkdir(parents=True, exist_ok=True)
         self.postgres, self.broker = postgres, broker

@@ -180,6 +180,4 @@ class Watch:
         query = select(Job.id, Job.status, Job.attempt, Job.epoch, Job.worker, func.coalesce(told, 0).label("told"))
         with reading(self._engine) as connection:
             rows = connection.execute(query.where(or_(live, Job.id.in_(ids)))).all()
-        return {
-            row.id: Seen(JobStatus(row.status), row.attempt, row.epoch, row.worker or "", row.told) for row in rows
-        }
+        return {row.id: Seen(JobStatus(row.status), row.attempt, row.epoch, row.worker or "", row.told) for row in rows}

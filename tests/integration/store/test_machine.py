@@ -7,13 +7,22 @@ for longer, with other examples each time.
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from functools import partial
+from typing import Any, cast
 
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, multiple, precondition, rule
-from hypothesis.stateful import run_state_machine_as_test as run_machine
+from hypothesis.stateful import (
+    Bundle,
+    RuleBasedStateMachine,
+    consumes,
+    invariant,
+    multiple,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 from sqlalchemy import Engine, select
 
 from spec.job import JobSpec
@@ -28,6 +37,8 @@ HELD_S, EXPIRED_S = 600.0, -1.0
 SHAPES: dict[str, dict[str, Any]] = {"iris": {"dataset": "iris"}, "wine": {"dataset": "wine"}}
 FEW = 4
 """With many jobs the verbs seldom meet at one."""
+NOBODYS: Curve = {"epoch": [1], "train_loss": [-1.0]}
+"""What a worker tells that has lost its job."""
 WORKERS = st.sampled_from(("w1", "w2"))
 LEASES = st.sampled_from((HELD_S, EXPIRED_S))
 
@@ -137,9 +148,9 @@ class Machine(RuleBasedStateMachine):
             with pytest.raises(IllegalTransitionError):
                 self.user.request_cancel(job_id, owner="ada", actor="ada")
             return
+        job.cancel = job.cancel or job.status is not JobStatus.cancelled
         if job.status is JobStatus.queued:
             job.become(JobStatus.cancelled)
-        job.cancel = True
         assert self.user.request_cancel(job_id, owner="ada", actor="ada").status is job.status
 
     @rule(job_id=jobs)
@@ -205,20 +216,20 @@ class Machine(RuleBasedStateMachine):
         for job_id, claim in mine.items():
             if not self.holds(worker, claim):
                 lost.add(job_id)
-                beats.append(Beat(job_id, claim.attempt, {"epoch": [1], "train_loss": [-1.0]}))
+                beats.append(Beat(job_id, claim.attempt, NOBODYS))
                 continue
             self.known[job_id].expired = lease_s < 0
             beats.append(Beat(job_id, claim.attempt, self.points(claim, data)))
             if self.known[job_id].cancel:
                 cancel.add(job_id)
         renewal = self.stores[worker].renew(worker=worker, beats=beats, lease_s=lease_s)
-        assert (renewal.lost, renewal.cancel) == (lost, cancel)
+        assert (renewal.lost, renewal.cancel) == (frozenset(lost), frozenset(cancel))
 
     @rule(held=claims, data=st.data(), verb=st.sampled_from(("succeed", "fail", "confirm_cancel")))
     def end(self, held: tuple[str, Claim], data: st.DataObject, verb: str) -> None:
         worker, claim = held
         ours = self.holds(worker, claim)
-        told = self.points(claim, data) if ours else {"epoch": [1], "train_loss": [-1.0]}
+        told = self.points(claim, data) if ours else NOBODYS
         store, job_id, attempt = self.stores[worker], claim.job_id, claim.attempt
         match verb:
             case "succeed":
@@ -296,6 +307,12 @@ def connections(url: str) -> Iterator[tuple[Engine, Engine]]:
         yield engines
 
 
+def run(engines: tuple[Engine, Engine], chosen: settings) -> None:
+    """Let the machine run on these connections."""
+    made = partial(Machine, engines)
+    run_state_machine_as_test(cast("type[Machine]", made), settings=chosen)
+
+
 @pytest.mark.parametrize("database", ["postgres_url", "sqlite_url"])
 def test_any_order_of_verbs_leaves_the_record_as_the_model(database: str, request: pytest.FixtureRequest) -> None:
     fewer = settings(
@@ -306,4 +323,4 @@ def test_any_order_of_verbs_leaves_the_record_as_the_model(database: str, reques
         suppress_health_check=[HealthCheck.too_slow],
     )
     with connections(request.getfixturevalue(database)) as engines:
-        run_machine(lambda: Machine(engines), settings=fewer)
+        run(engines, fewer)

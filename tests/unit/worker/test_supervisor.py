@@ -215,6 +215,7 @@ def test_a_crash_alone_is_charged_and_tried_again(bench: Bench) -> None:
     bench.supervisor(lambda _trainer, _order: [TrainerDied(-11)], succeeds).drain()
     job = bench.store.get(job_id, owner=None)
     assert (job.status, job.attempt) == (JobStatus.succeeded, 2)
+    assert bench.rung == [job_id]
     assert any("SIGSEGV" in event.reason for event in bench.store.events(job_id))
 
 
