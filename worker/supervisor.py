@@ -108,9 +108,13 @@ class Supervisor:
             self._trainer.close()
             self._trainer = None
 
-    def _kill(self) -> None:
-        if self._trainer is not None:
-            self._trainer.kill()
+    def _kill(self) -> bool:
+        """End the trainer now; whether there was one to end."""
+        trainer = self._trainer
+        if trainer is None or not trainer.alive():
+            return False
+        trainer.kill()
+        return True
 
     # --- a pack ---------------------------------------------------------------------------------------------------
 

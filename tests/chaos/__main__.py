@@ -9,13 +9,13 @@ import logging
 import os
 import sys
 import tempfile
-import time
+from collections.abc import Sequence
 from pathlib import Path
 from random import Random
 
 from benchmarks.tables import table
 
-from .checker import Checker, Verdict, stray_files
+from .checker import Checker, Verdict
 from .load import KINDS, Load
 from .nemesis import FAULTS, Arena, Nemesis
 from .site import Site, site
@@ -39,25 +39,30 @@ def main() -> int:
     print(f"seed {seed}", flush=True)
     folder = Path(tempfile.mkdtemp(prefix="epochal-chaos-"))
     with site(folder, lease_s=options.lease) as made:
-        verdict, lines = storm(made, Random(seed), options)
+        verdict, rows = storm(made, Random(seed), options)
     if left := made.processes():
         verdict.others.append(f"processes that outlive the site: {left}")
-    print("\n".join(lines))
-    summary(verdict, seed, options)
+    print(
+        f"\nSeed {seed}, {options.minutes:g} minutes, {options.workers} workers, "
+        f"a lease of {options.lease:g} s, {os.cpu_count()} cores:\n"
+    )
+    print(table(["", "count", "measured", "p50 s", "p99 s", "goal s"], [*counts(verdict), *rows]))
+    for violation in verdict.violations:
+        print(f"VIOLATION: {violation}")
     return 1 if verdict.violations else 0
 
 
-def storm(made: Site, random: Random, options: argparse.Namespace) -> tuple[Verdict, list[str]]:
-    """All of it in a site; what was found, and the table of faults."""
+def storm(made: Site, random: Random, options: argparse.Namespace) -> tuple[Verdict, list[list[str]]]:
+    """All of it in a site; what was found, and the rows of the faults."""
     mlflow = made.mlflow()
     api = made.api()
     for _ in range(options.workers):
         made.worker()
-    checker = Checker(made, mlflow.server)
+    checker = Checker(made.engine, made.home.path / "files", mlflow.server)
     over_s = 60.0 * options.minutes
     load = Load(api, Random(random.random()), jobs=options.jobs, over_s=0.9 * over_s)
     calm = dict(zip(load.submit(KINDS, "calm"), KINDS, strict=True))
-    assert checker.settle(calm, within_s=120.0), "the calm is not calm"
+    assert checker.settle(calm, within_s=120.0), f"the calm is not calm; logs are in {made.home.logs}"
     reference = checker.reference(calm)
     load.accepted.clear()
     print(f"calm: {len(calm)} jobs are known; the storm lasts {over_s:g} s; logs are in {made.home.logs}", flush=True)
@@ -65,25 +70,38 @@ def storm(made: Site, random: Random, options: argparse.Namespace) -> tuple[Verd
     watch = Watch(made.engine)
     watch.start()
     load.start()
-    arena = Arena(made, api, mlflow, load, watch, random, options.lease)
-    nemesis = Nemesis(arena, every_s=over_s / options.faults)
+    nemesis = Nemesis(Arena(made, api, mlflow, load, watch, random, options.lease), every_s=over_s / options.faults)
     nemesis.run(over_s)
     load.stop()
     settled = checker.settle(load.accepted, within_s=SETTLES_S)
-    ends = time.monotonic() + 10.0
-    while not watch.idle() and time.monotonic() < ends:
-        time.sleep(0.2)
     watch.stop()
     verdict = checker.check(load.accepted, reference, load.cancels, "storm")
     verdict.others += [*load.broken, *watch.stuck, *nemesis.fallen]
+    for worker in made.workers:
+        if (trainers := len(worker.trainers())) > 1:
+            verdict.others.append(f"{worker.name} has {trainers} trainers and one slot")
     if not settled:
         verdict.others.append(f"not everything had ended and was mirrored {SETTLES_S:g} s after the storm")
-    return verdict, [*faults(nemesis, watch, verdict), stray(made)]
+    return verdict, faults(nemesis, watch, verdict)
 
 
-def faults(nemesis: Nemesis, watch: Watch, verdict: Verdict) -> list[str]:
-    """The table of faults; a goal that was missed is a violation."""
-    rows = []
+def counts(verdict: Verdict) -> list[list[str]]:
+    """The rows of the jobs."""
+    ends = ", ".join(f"{count} {status}" for status, count in sorted(verdict.ends.items()))
+    found = {
+        f"jobs accepted ({ends})": verdict.accepted,
+        **{"lost": len(verdict.lost), "doubled": len(verdict.doubled)},
+        **{"curve gaps": len(verdict.gaps), "curve duplicates": len(verdict.duplicates)},
+        "other violations": len(verdict.others),
+        "files that dead attempts left": verdict.stray_files,
+    }
+    return [[name, str(count), "", "", "", ""] for name, count in found.items()]
+
+
+def faults(nemesis: Nemesis, watch: Watch, verdict: Verdict) -> list[list[str]]:
+    """The rows of the faults; a goal that was missed is a violation."""
+    measured = sum(map(len, watch.recoveries.values()))
+    rows = [["faults injected", str(nemesis.struck.total()), str(measured), "", "", ""]]
     for fault in FAULTS:
         took = sorted(watch.recoveries.get(fault.kind, []))
         if fault.goal_s is not None and took and percentile(took, 0.99) > fault.goal_s:
@@ -91,43 +109,12 @@ def faults(nemesis: Nemesis, watch: Watch, verdict: Verdict) -> list[str]:
         figures = [f"{percentile(took, part):.1f}" if took else "-" for part in (0.5, 0.99)]
         goal = "-" if fault.goal_s is None else f"{fault.goal_s:g}"
         rows.append([fault.kind, str(nemesis.struck[fault.kind]), str(len(took)), *figures, goal])
-    rows.append(["all", str(nemesis.struck.total()), str(sum(map(len, watch.recoveries.values()))), "", "", ""])
-    return [table(["fault", "injected", "measured", "p50 s", "p99 s", "goal s"], rows)]
+    return rows
 
 
-def stray(made: Site) -> str:
-    """How many files no job has: what dead attempts left."""
-    found = stray_files(made.home.path / "files", made_uris(made))
-    return f"files that dead attempts left in the store: {len(found)}"
-
-
-def made_uris(made: Site) -> list[str]:
-    """Where the files of all jobs lie."""
-    from sqlalchemy import select
-
-    from store.db import reading
-    from store.tables import Artifact
-
-    with reading(made.engine) as connection:
-        return list(connection.execute(select(Artifact.path)).scalars())
-
-
-def percentile(values: list[float], part: float) -> float:
+def percentile(values: Sequence[float], part: float) -> float:
     """The value that `part` of the sorted values do not exceed."""
     return values[min(len(values) - 1, int(part * len(values)))]
-
-
-def summary(verdict: Verdict, seed: int, options: argparse.Namespace) -> None:
-    """What was promised and what became of it."""
-    ends = ", ".join(f"{count} {status}" for status, count in sorted(verdict.ends.items()))
-    print(
-        f"\nseed {seed}, {options.minutes:g} min, {options.workers} workers, lease {options.lease:g} s, "
-        f"{os.cpu_count()} cores\n"
-        f"jobs accepted {verdict.accepted} ({ends}), lost {len(verdict.lost)}, doubled {len(verdict.doubled)}, "
-        f"curve gaps {len(verdict.gaps)}, curve duplicates {len(verdict.duplicates)}, other {len(verdict.others)}"
-    )
-    for violation in verdict.violations:
-        print(f"VIOLATION: {violation}")
 
 
 if __name__ == "__main__":

@@ -13,17 +13,17 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import Engine, Select, func, select
 
 from spec.states import FINISHED, TRANSITIONS, JobStatus
 from spec.views import Curve
 from store.db import reading
-from store.jobs import EventRecord, JobRecord
-from store.tables import Job, Lease, Mirror
+from store.files import Files
+from store.jobs import EventRecord, JobRecord, JobStore
+from store.tables import Artifact, Job, Lease, Mirror
 from tests.integration.tracking.servers import MlflowServer
 
 from .load import Cancel
-from .site import Site
 
 Kind = tuple[str, int]
 
@@ -54,6 +54,8 @@ class Verdict:
     gaps: list[str] = field(default_factory=list)
     duplicates: list[str] = field(default_factory=list)
     others: list[str] = field(default_factory=list)
+    stray_files: int = 0
+    """Files in the store that no job has: what dead attempts left. No promise says that there are none."""
 
     @property
     def violations(self) -> list[str]:
@@ -62,26 +64,28 @@ class Verdict:
 
 
 class Checker:
-    """Looks at a site in which nothing goes wrong any more."""
+    """Looks at a record, its files and MLflow once nothing goes wrong any more."""
 
-    def __init__(self, site: Site, mlflow: MlflowServer) -> None:
-        self._site, self._mlflow = site, mlflow
+    def __init__(self, engine: Engine, files: Path, mlflow: MlflowServer) -> None:
+        self._engine, self._mlflow = engine, mlflow
+        self._store = JobStore(engine)
+        self._folder, self._files_of = files, Files(files.as_uri())
 
     def reference(self, jobs: Mapping[str, Kind]) -> dict[Kind, Reference]:
         """What each kind of job is, as jobs that ran in the calm show."""
         found = {}
         for job_id, kind in jobs.items():
-            job = self._site.job(job_id)
+            job = self._store.get(job_id, owner=None)
             assert job.status is JobStatus.succeeded, job
-            (model,) = (one for one in self._site.store.artifacts(job_id) if one.name == "model.safetensors")
-            found[kind] = Reference(self._site.store.curve(job_id), numbers(self._site.files.get(model.uri)))
+            (model,) = (one for one in self._store.artifacts(job_id) if one.name == "model.safetensors")
+            found[kind] = Reference(self._store.curve(job_id), numbers(self._files_of.get(model.uri)))
         return found
 
     def settle(self, ids: Iterable[str], within_s: float) -> bool:
         """Wait until these jobs have ended and MLflow has them; False when it takes longer."""
         ends, left = time.monotonic() + within_s, set(ids)
         while time.monotonic() < ends:
-            left = {job_id for job_id in left if self._site.job(job_id).status not in FINISHED}
+            left = {job_id for job_id in left if self._store.get(job_id, owner=None).status not in FINISHED}
             if not left and not self._count(select(func.count()).where(Mirror.done.is_(False))):
                 return True
             time.sleep(0.5)
@@ -104,11 +108,11 @@ class Checker:
                 runs.setdefault(tags["epochal.job_id"], []).append(run["info"]["run_id"])
                 status_of[run["info"]["run_id"]] = run["info"]["status"]
         for job_id, kind in accepted.items():
-            job, events = self._site.job(job_id), self._site.store.events(job_id)
+            job, events = self._store.get(job_id, owner=None), self._store.events(job_id)
             found.ends[job.status.value] += 1
             told = [cancel for cancel in cancels if cancel.job_id == job_id]
             self._job(found, job, events, told)
-            curve = self._site.store.curve(job_id)
+            curve = self._store.curve(job_id)
             self._curve(found, job, [int(epoch or 0) for epoch in curve["epoch"]], "the record")
             if not _begins(reference[kind].curve, curve, whole=job.status is JobStatus.succeeded):
                 found.others.append(f"{job_id}: its curve is not the one it has in the calm")
@@ -163,11 +167,11 @@ class Checker:
             found.duplicates.append(f"{job.id}: {where} has {len(epochs)} points of {job.epoch} epochs")
 
     def _files(self, found: Verdict, job: JobRecord, reference: Reference) -> None:
-        artifacts = self._site.store.artifacts(job.id)
+        artifacts = self._store.artifacts(job.id)
         if bool(artifacts) != (job.status is JobStatus.succeeded):
             found.others.append(f"{job.id}: {job.status} with {len(artifacts)} files")
         for artifact in artifacts:
-            content = self._site.files.get(artifact.uri)
+            content = self._files_of.get(artifact.uri)
             if hashlib.sha256(content).hexdigest() != artifact.sha256:
                 found.others.append(f"{job.id}: {artifact.name} is not the file that the record speaks of")
             if artifact.name == "model.safetensors" and numbers(content) != reference.model:
@@ -176,29 +180,23 @@ class Checker:
                 found.doubled.append(f"{job.id}: {artifact.name} is of another attempt than its end")
 
     def _leftovers(self, found: Verdict, accepted: Mapping[str, Kind], project: str) -> None:
-        with reading(self._site.engine) as connection:
+        with reading(self._engine) as connection:
             ids = set(connection.execute(select(Job.id).where(Job.project == project)).scalars())
+            known = set(connection.execute(select(Artifact.path)).scalars())
+        files = [path for path in self._folder.rglob("*") if path.is_file()]
+        found.stray_files = sum(path.as_uri() not in known for path in files)
         found.doubled += [f"{job_id}: in the record, and no answer named it" for job_id in ids - accepted.keys()]
         if leases := self._count(select(func.count()).select_from(Lease)):
             found.others.append(f"{leases} leases are left")
-        for worker in self._site.workers:
-            if (trainers := len(worker.trainers())) > 1:
-                found.others.append(f"{worker.name} has {trainers} trainers and one slot")
 
     def _count(self, query: Select[int]) -> int:
-        with reading(self._site.engine) as connection:
+        with reading(self._engine) as connection:
             return connection.execute(query).scalar_one()
 
 
 def numbers(model: bytes) -> str:
     """The digest of a model's numbers, without the head of its file, in which the notes have no order."""
     return hashlib.sha256(model[8 + int.from_bytes(model[:8], "little") :]).hexdigest()
-
-
-def stray_files(folder: Path, uris: Iterable[str]) -> list[str]:
-    """Files that no job in the record has."""
-    known = {uri.removeprefix("file://") for uri in uris}
-    return sorted(str(path) for path in folder.rglob("*") if path.is_file() and str(path) not in known)
 
 
 def _begins(reference: Curve, curve: Curve, *, whole: bool) -> bool:

@@ -15,13 +15,13 @@ import httpx
 from .site import Api
 
 SHAPES: Mapping[str, Mapping[str, object]] = {
-    "digits": {"dataset": "digits", "epochs": 160, "architecture": {"type": "mlp", "hidden": [32]}},
+    "digits": {"dataset": "digits", "epochs": 80, "architecture": {"type": "mlp", "hidden": [32]}},
     "moons": {
-        **{"dataset": {"name": "moons", "n": 400}, "epochs": 400, "dropout": 0.1},
+        **{"dataset": {"name": "moons", "n": 400}, "epochs": 200, "dropout": 0.1},
         "architecture": {"type": "mlp", "hidden": [16]},
     },
-    "iris": {"dataset": "iris", "epochs": 400, "architecture": "perceptron"},
-    "wine": {"dataset": "wine", "epochs": 600, "patience": 20, "optimizer": "adam"},
+    "iris": {"dataset": "iris", "epochs": 200, "architecture": "perceptron"},
+    "wine": {"dataset": "wine", "epochs": 400, "patience": 12, "optimizer": "adam"},
 }
 """Trainings of one to a few seconds, which share packs; one of them stops early."""
 

@@ -385,7 +385,7 @@ class Nemesis:
         free = [worker for worker in self.arena.site.workers if worker.name not in wounds and worker.trainers()]
         busy = [worker for worker in free if self.arena.watch.held_by(worker.pid)]
         among = busy if fault.target == "trainer" else busy or free
-        if not among:
+        if not among or (fault.target == "worker" and len(free) < 2):  # somebody must be there to take over
             return None
         worker = self.arena.random.choice(among)
         return worker.name, worker

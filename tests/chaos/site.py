@@ -243,6 +243,14 @@ def site(folder: Path, *, lease_s: float) -> Iterator[Site]:
         yield made
 
 
+def gone(process: psutil.Process) -> bool:
+    """Whether a process has ended."""
+    try:
+        return bool(process.status() == psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return True
+
+
 def _has(entry: Path, mark: bytes) -> bool:
     """Whether the process lives and has `mark` in its environment; a zombie's is empty."""
     with contextlib.suppress(OSError):

@@ -15,7 +15,7 @@ from spec.states import JobStatus
 from tests.services import OwnPostgres, eventually
 
 from .conftest import LEASE_S
-from .site import Api, Site, Worker
+from .site import Api, Site, Worker, gone
 
 SOME_SECONDS = {"dataset": "digits", "epochs": 200, "architecture": {"type": "mlp", "hidden": [32]}}
 QUICK = {"dataset": "xor", "epochs": 5}
@@ -54,7 +54,7 @@ def test_f17_a_record_away_for_longer_than_a_lease_costs_no_attempt_either(here:
     trainers = worker.trainers()
     here.postgres.stop()
     eventually(
-        lambda: not any(trainer.is_running() and trainer.status() != "zombie" for trainer in trainers),
+        lambda: all(gone(trainer) for trainer in trainers),
         within_s=LEASE_S + 1.0,
         what="nobody trains without a lease",
     )

@@ -7,7 +7,7 @@ record's fault and are charged to no other.
 import threading
 import time
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from sqlalchemy import Engine, func, or_, select
 
@@ -36,6 +36,8 @@ class Seen:
 
 Snapshot = Mapping[str, Seen]
 
+EVERY_JOB = frozenset({"every job"})
+
 
 @dataclass
 class Wait:
@@ -45,8 +47,10 @@ class Wait:
     since: float
     done: Callable[[Snapshot], bool | None]
     """Whether it goes on; None when there was nothing to stop after all."""
-    ids: frozenset[str] = frozenset()
-    uncharged_s: float = field(default=0.0)
+    what: str
+    """What is waited for, in a word."""
+    ids: frozenset[str]
+    uncharged_s: float = 0.0
 
 
 class Watch:
@@ -100,7 +104,7 @@ class Watch:
                 for job_id, job in known.items()
             )
 
-        self._wait(Wait(kind, since, done, frozenset(held)))
+        self._wait(Wait(kind, since, done, "trained", frozenset(held)))
 
     def claimed(self, kind: str, ids: Collection[str]) -> None:
         """Measure until the first of these jobs, which wait, is claimed or ends."""
@@ -109,7 +113,7 @@ class Watch:
             def done(now: Snapshot) -> bool:
                 return any(now[job_id].status is not JobStatus.queued for job_id in ids)
 
-            self._wait(Wait(kind, time.monotonic(), done, frozenset(ids)))
+            self._wait(Wait(kind, time.monotonic(), done, "claimed", frozenset(ids)))
 
     def moved(self, kind: str) -> None:
         """Measure until any job starts, ends or has a new point."""
@@ -119,10 +123,10 @@ class Watch:
             def done(now: Snapshot) -> bool:
                 return any(now.get(job_id) not in (None, job) for job_id, job in before.items())
 
-            self._wait(Wait(kind, time.monotonic(), done, frozenset(before)))
+            self._wait(Wait(kind, time.monotonic(), done, "moved", frozenset(before)))
 
     def mirrored(self, kind: str) -> None:
-        """Measure until MLflow has all of every job that has ended by now."""
+        """Measure until MLflow has the whole curve of every job that has ended by now."""
         ended_by: list[object] = []
 
         def done(_: Snapshot) -> bool:
@@ -130,18 +134,15 @@ class Watch:
                 if not ended_by:
                     ended_by.append(connection.execute(select(func.clock_timestamp())).scalar_one())
                 lacking = select(func.count()).select_from(Mirror).join(Job, Job.id == Mirror.job_id)
-                lacking = lacking.where(Mirror.done.is_(False), Job.finished_at < ended_by[0])
+                lacking = lacking.where(Mirror.epoch < Job.epoch, Job.finished_at < ended_by[0])
                 return connection.execute(lacking).scalar_one() == 0
 
-        self._wait(Wait(kind, time.monotonic(), done))
-
-    def idle(self) -> bool:
-        """Whether nothing is waited for."""
-        with self._changing:
-            return not self._waits
+        self._wait(Wait(kind, time.monotonic(), done, "mirrored", EVERY_JOB))
 
     def _wait(self, wait: Wait) -> None:
+        """Wait for this, and no longer for what was stopped before and is stopped again now."""
         with self._changing:
+            self._waits = [one for one in self._waits if one.what != wait.what or not one.ids & wait.ids]
             self._waits.append(wait)
 
     # --- the watch ----------------------------------------------------------------------------------------------
