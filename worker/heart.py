@@ -41,7 +41,7 @@ class Heart:
 
     @contextmanager
     def carrying(self, pack: Pack, kill: Callable[[], bool]) -> Iterator[None]:
-        """Keep the leases of this pack meanwhile; `kill` ends its trainer from any thread, and says if there was one."""
+        """Keep the leases of this pack meanwhile; `kill` ends its trainer, from any thread, if there is one."""
         entry = (pack, kill)
         with self._changing:
             self._packs.append(entry)
