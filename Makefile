@@ -11,7 +11,7 @@ LEFT_OUT := $(if $(BROWSER),,browser) $(if $(GPU),,gpu)
 MARKS := $(if $(BROWSER),$(if $(GPU),,not gpu),$(if $(GPU),not browser,not browser and not gpu))
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo up test lint sure format bench secrets compose-test lock clean
+.PHONY: help install demo up test lint sure format chaos bench secrets compose-test lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -40,6 +40,13 @@ sure: lint test  ## lint and test: what must pass before a change is in
 format: install  ## let ruff rewrite the code
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
+
+MINUTES := 10
+SEED := 1
+
+chaos: install  ## prove what is promised: every fault alone, then MINUTES=10 of all of them at random, SEED=1
+	$(BIN)/pytest tests/chaos
+	$(BIN)/python -m tests.chaos --minutes $(MINUTES) --seed $(SEED)
 
 bench: install  ## measure: every benchmark, a table each
 	$(BIN)/python -m benchmarks

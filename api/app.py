@@ -11,6 +11,7 @@ from spec.settings import Settings
 from store.datasets import DatasetStore
 from store.db import connect
 from store.doorbell import Doorbell
+from store.failpoints import Failpoints
 from store.files import Files
 from store.jobs import JobStore
 from store.limits import Limits
@@ -48,7 +49,15 @@ def create_app(settings: Settings) -> Flask:
     )
     app.extensions["epochal.engine"] = engine
     files, uploads = Files(settings.files_url), DatasetStore(engine)
-    desk = jobs.Desk(store, queue, uploads, Doorbell(settings.broker_url), files, settings.mlflow_public_url)
+    desk = jobs.Desk(
+        store,
+        queue,
+        uploads,
+        Doorbell(settings.broker_url),
+        files,
+        settings.mlflow_public_url,
+        Failpoints(settings.failpoints),
+    )
     shelf = datasets.Shelf(uploads, files, Reader(), settings.data_quota_mib * MIB)
 
     @app.before_request

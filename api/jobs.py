@@ -20,6 +20,7 @@ from spec.views import Bulk, BulkIds, Check, Curve, Events, JobPage, JobView
 from store.datasets import DatasetStore
 from store.doorbell import Doorbell
 from store.errors import StoreUnavailableError
+from store.failpoints import Failpoints
 from store.files import Files
 from store.jobs import ArtifactRecord, Idempotency, JobFilter, JobRecord, JobStore, Submitted
 from store.queue import Queue
@@ -88,6 +89,7 @@ class Desk:
     doorbell: Doorbell
     files: Files
     mlflow_url: str
+    failpoints: Failpoints
 
     def answer(self, job: JobRecord) -> JobView:
         """The job, without its place in the queue: to count a long queue for each submission takes too long."""
@@ -211,7 +213,9 @@ def _content(desk: Desk, artifact: ArtifactRecord) -> bytes:
 def _submit(desk: Desk, specs: Sequence[JobSpec]) -> Submitted:
     submitted = desk.store.submit(specs, owner=principal().owner, idempotency=_idempotency(specs))
     if not submitted.replayed:
+        desk.failpoints.reach("submitted")
         desk.doorbell.ring(*(job.id for job in submitted.jobs))
+        desk.failpoints.reach("rung")
     return submitted
 
 

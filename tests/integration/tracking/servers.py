@@ -1,12 +1,10 @@
-"""A real MLflow server, what it knows, and a wire to it that breaks when told to."""
+"""A real MLflow server, and what it knows."""
 
 import contextlib
 import os
 import signal
-import socket
 import subprocess
 import sys
-import threading
 from pathlib import Path
 from typing import Any
 
@@ -96,46 +94,3 @@ class MlflowServer:
         answer = self._http.get("/get-artifact", params={"run_id": run_id, "path": name})
         assert answer.is_success, answer.text
         return answer.content
-
-
-class Wire:
-    """A TCP proxy: requests that hold one of the words in `doomed` reach the server, but their answer is lost."""
-
-    def __init__(self, port: int) -> None:
-        self._target = port
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
-        self.doomed: list[bytes] = []
-        self.lost = 0
-        threading.Thread(target=self._accept, daemon=True).start()
-
-    def _accept(self) -> None:
-        with contextlib.suppress(OSError):
-            while True:
-                client, _ = self._listener.accept()
-                threading.Thread(target=self._serve, args=(client,), daemon=True).start()
-
-    def _serve(self, client: socket.socket) -> None:
-        with contextlib.suppress(OSError), client, socket.create_connection(("127.0.0.1", self._target)) as server:
-            doom = threading.Event()
-            threading.Thread(target=self._requests, args=(client, server, doom), daemon=True).start()
-            while answer := server.recv(65_536):
-                if doom.is_set():
-                    self.lost += 1
-                    client.shutdown(socket.SHUT_RDWR)
-                    return
-                client.sendall(answer)
-
-    def _requests(self, client: socket.socket, server: socket.socket, doom: threading.Event) -> None:
-        with contextlib.suppress(OSError):
-            while request := client.recv(65_536):
-                for word in self.doomed:
-                    if word in request:
-                        self.doomed.remove(word)
-                        doom.set()
-                        break
-                server.sendall(request)
-
-    def close(self) -> None:
-        """Listen no more."""
-        self._listener.close()

@@ -9,11 +9,11 @@ from contextlib import contextmanager
 import pytest
 
 from store.jobs import Claim
+from tests.chaos.proxy import Proxy
 from tests.services import eventually
 from tracking.mirror import Mirror
 
 from .conftest import Service, copied, curve
-from .servers import Wire
 
 
 @contextmanager
@@ -41,11 +41,11 @@ def arrived(service: Service, claim: Claim) -> int:
 
 @pytest.mark.parametrize("word", ["runs/create", "runs/log-batch", "runs/update", "mlflow-artifacts"])
 def test_an_answer_that_is_lost_makes_nothing_twice(service: Service, word: str) -> None:
-    wire = Wire(service.server.port)
-    wire.doomed.append(word.encode())
+    wire = Proxy(service.server.port)
+    wire.lose_answer(word.encode())
     claim = service.run()
     service.succeed(claim, points=curve(1, 30))
-    mirror = service.mirror(wire.url)
+    mirror = service.mirror(f"http://127.0.0.1:{wire.port}")
     mirror.round()
     copied(mirror)
     copied(mirror)
@@ -58,11 +58,11 @@ def test_an_answer_that_is_lost_makes_nothing_twice(service: Service, word: str)
 
 
 def test_a_mirror_that_dies_while_it_makes_a_run_leaves_no_second(service: Service) -> None:
-    wire = Wire(service.server.port)
-    wire.doomed.append(b"runs/create")
+    wire = Proxy(service.server.port)
+    wire.lose_answer(b"runs/create")
     claim = service.run()
     service.succeed(claim, points=curve(1, 30))
-    service.mirror(wire.url).round()
+    service.mirror(f"http://127.0.0.1:{wire.port}").round()
     assert service.job(claim.job_id).mlflow_run_id is None
     wire.close()
     copied(service.mirror())  # another process, which knows only what the record says

@@ -2,6 +2,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import update
@@ -13,6 +14,7 @@ from spec.schema import Column, ColumnKind, Schema, Target
 from spec.states import FailureReason, JobStatus, StopReason
 from store import db, tables
 from store.datasets import DatasetStore
+from store.errors import StoreUnavailableError
 from store.files import Files
 from store.jobs import JobStore
 from worker.devices import Device
@@ -32,7 +34,7 @@ from worker.messages import (
     Train,
     Unsaved,
 )
-from worker.pack import BACK_PATIENCE_S
+from worker.pack import BACK_PATIENCE_S, Pack
 from worker.packing import PackSizes
 from worker.process import Trainer
 from worker.supervisor import DEAF_AT_STOP_S, DEAF_S, Post, Supervisor
@@ -256,6 +258,7 @@ def test_a_crash_alone_is_charged_and_tried_again(bench: Bench) -> None:
     bench.supervisor(lambda _trainer, _order: [TrainerDied(-11)], succeeds).drain()
     job = bench.store.get(job_id, owner=None)
     assert (job.status, job.attempt) == (JobStatus.succeeded, 2)
+    assert bench.rung == [job_id]
     assert any("SIGSEGV" in event.reason for event in bench.store.events(job_id))
 
 
@@ -424,7 +427,35 @@ def test_members_go_back_uncharged_when_leases_cannot_be_renewed(bench: Bench) -
     assert (job.status, job.attempt) == (JobStatus.succeeded, 2)
 
 
-def test_the_guard_kills_a_trainer_before_its_leases_pass_on(bench: Bench) -> None:
+def test_a_job_goes_back_uncharged_however_long_the_record_was_away(bench: Bench) -> None:
+    (job_id,) = bench.submit(SMALL | {"max_attempts": 1})
+    requeue, asked = bench.store.requeue, list[bool]()
+
+    def away_at_first(*given: Any, **named: Any) -> bool:
+        asked.append(named["charge"])
+        if len(asked) == 1:
+            bench.clock.now += 600.0
+            raise StoreUnavailableError
+        return requeue(*given, **named)
+
+    bench.heart.beat = lambda: None  # type: ignore[method-assign]  # the record cannot be reached by the heart
+    bench.store.requeue = away_at_first  # type: ignore[method-assign]
+    supervisor = bench.supervisor(drops_when_told, succeeds)
+    supervisor._train(claimed(supervisor))
+    assert asked == [False, False]
+    assert bench.status(job_id) is JobStatus.queued
+
+
+def claimed(supervisor: Supervisor) -> Pack:
+    """A pack that this supervisor is to train."""
+    pack = supervisor._claim()
+    assert pack is not None
+    return pack
+
+
+def test_the_guard_kills_a_trainer_once_before_its_leases_pass_on(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
     bench.submit(SMALL)
     supervisor = bench.supervisor(lambda _trainer, _order: [])
     bench.heart.beat = bench.heart.guard  # type: ignore[method-assign]  # nothing is renewed, and nobody listens
@@ -439,6 +470,7 @@ def test_the_guard_kills_a_trainer_before_its_leases_pass_on(bench: Bench) -> No
     bench.trainers[0].while_waiting = stop_when_killed
     supervisor.drain()
     assert bench.trainers[0].killed
+    assert caplog.text.count("is killed before they pass on") == 1
     assert 25.0 <= bench.clock.now - began < 26.0
 
 

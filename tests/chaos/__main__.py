@@ -1,0 +1,121 @@
+"""The proof: `python -m tests.chaos --minutes 10 --seed 1 --jobs 200`.
+
+The different jobs are trained in the calm first: what they are then is what they must be in the storm. The exit
+status is 1 when anything is not as promised.
+"""
+
+import argparse
+import logging
+import os
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from random import Random
+
+from benchmarks.tables import table
+
+from .checker import Checker, Verdict
+from .load import KINDS, Load
+from .nemesis import FAULTS, Arena, Nemesis
+from .site import Site, site
+from .watch import Watch
+
+SETTLES_S = 180.0
+
+
+def main() -> int:
+    """Calm, storm, check, table."""
+    parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
+    parser.add_argument("--minutes", type=float, default=10.0, help="how long the storm lasts")
+    parser.add_argument("--seed", type=int, default=None, help="of what is done to what and when; default: any")
+    parser.add_argument("--jobs", type=int, default=220, help="how many jobs are submitted meanwhile")
+    parser.add_argument("--faults", type=int, default=125, help="about how many faults there are")
+    parser.add_argument("--workers", type=int, default=3)
+    parser.add_argument("--lease", type=float, default=30.0, help="EPOCHAL_LEASE_S of the workers")
+    options = parser.parse_args()
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+    seed = options.seed if options.seed is not None else int.from_bytes(os.urandom(4), "big")
+    print(f"seed {seed}", flush=True)
+    folder = Path(tempfile.mkdtemp(prefix="epochal-chaos-"))
+    with site(folder, lease_s=options.lease) as made:
+        verdict, rows = storm(made, Random(seed), options)
+    if left := made.processes():
+        verdict.others.append(f"processes that outlive the site: {left}")
+    print(
+        f"\nSeed {seed}, {options.minutes:g} minutes, {options.workers} workers, "
+        f"a lease of {options.lease:g} s, {os.cpu_count()} cores:\n"
+    )
+    print(table(["", "count", "measured", "p50 s", "p99 s", "goal s"], [*counts(verdict), *rows]))
+    for violation in verdict.violations:
+        print(f"VIOLATION: {violation}")
+    return 1 if verdict.violations else 0
+
+
+def storm(made: Site, random: Random, options: argparse.Namespace) -> tuple[Verdict, list[list[str]]]:
+    """All of it in a site; what was found, and the rows of the faults."""
+    mlflow = made.mlflow()
+    api = made.api()
+    for _ in range(options.workers):
+        made.worker()
+    checker = Checker(made.engine, made.home.path / "files", mlflow.server)
+    over_s = 60.0 * options.minutes
+    load = Load(api, Random(random.random()), jobs=options.jobs, over_s=0.9 * over_s)
+    calm = dict(zip(load.submit(KINDS, "calm"), KINDS, strict=True))
+    assert checker.settle(calm, within_s=120.0), f"the calm is not calm; logs are in {made.home.logs}"
+    reference = checker.reference(calm)
+    load.accepted.clear()
+    print(f"calm: {len(calm)} jobs are known; the storm lasts {over_s:g} s; logs are in {made.home.logs}", flush=True)
+
+    watch = Watch(made.engine)
+    watch.start()
+    load.start()
+    nemesis = Nemesis(Arena(made, api, mlflow, load, watch, random, options.lease), every_s=over_s / options.faults)
+    nemesis.run(over_s)
+    load.stop()
+    settled = checker.settle(load.accepted, within_s=SETTLES_S)
+    watch.stop()
+    verdict = checker.check(load.accepted, reference, load.cancels, "storm")
+    verdict.others += [*load.broken, *watch.stuck, *nemesis.fallen]
+    for worker in made.workers:
+        if (trainers := len(worker.trainers())) > 1:
+            verdict.others.append(f"{worker.name} has {trainers} trainers and one slot")
+    if not settled:
+        verdict.others.append(f"not everything had ended and was mirrored {SETTLES_S:g} s after the storm")
+    return verdict, faults(nemesis, watch, verdict)
+
+
+def counts(verdict: Verdict) -> list[list[str]]:
+    """The rows of the jobs."""
+    ends = ", ".join(f"{count} {status}" for status, count in sorted(verdict.ends.items()))
+    found = {
+        f"jobs accepted ({ends})": verdict.accepted,
+        **{"lost": len(verdict.lost), "doubled": len(verdict.doubled)},
+        **{"curve gaps": len(verdict.gaps), "curve duplicates": len(verdict.duplicates)},
+        "other violations": len(verdict.others),
+        "files that dead attempts left": verdict.stray_files,
+    }
+    return [[name, str(count), "", "", "", ""] for name, count in found.items()]
+
+
+def faults(nemesis: Nemesis, watch: Watch, verdict: Verdict) -> list[list[str]]:
+    """The rows of the faults; a goal that was missed is a violation."""
+    measured = sum(map(len, watch.recoveries.values()))
+    rows = [["faults injected", str(nemesis.struck.total()), str(measured), "", "", ""]]
+    for fault in FAULTS:
+        took = sorted(watch.recoveries.get(fault.kind, []))
+        if fault.goal_s is not None and took and percentile(took, 0.99) > fault.goal_s:
+            verdict.others.append(f"{fault.kind}: p99 {percentile(took, 0.99):.1f} s, goal {fault.goal_s:g} s")
+        figures = [f"{percentile(took, part):.1f}" if took else "-" for part in (0.5, 0.99)]
+        goal = "-" if fault.goal_s is None else f"{fault.goal_s:g}"
+        rows.append([fault.kind, str(nemesis.struck[fault.kind]), str(len(took)), *figures, goal])
+    return rows
+
+
+def percentile(values: Sequence[float], part: float) -> float:
+    """The value that `part` of the sorted values do not exceed."""
+    return values[min(len(values) - 1, int(part * len(values)))]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,41 @@
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from .site import Api, Site, Worker, site
+
+LEASE_S = 4.0
+"""Short, so that a lost worker is missed soon."""
+
+
+@pytest.fixture(scope="module")
+def standing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """A record and a broker for the tests of a module."""
+    with site(tmp_path_factory.mktemp("site"), lease_s=LEASE_S) as made:
+        yield made
+
+
+@pytest.fixture
+def here(standing: Site) -> Iterator[Site]:
+    """A site whose workers go with the test."""
+    yield standing
+    for worker in standing.workers:
+        for wire in (worker.record, worker.broker):
+            wire.heal()
+        worker.end()
+    standing.workers.clear()
+
+
+@pytest.fixture
+def worker(here: Site) -> Worker:
+    """A worker of the site."""
+    return here.worker()
+
+
+@pytest.fixture(scope="module")
+def api(standing: Site) -> Api:
+    """The API of the site."""
+    return standing.api()
+
+
+Strike = Callable[[Worker], object]

@@ -1,0 +1,140 @@
+"""Users: they submit jobs over HTTP, cancel some, and remember what they were promised."""
+
+import heapq
+import queue
+import threading
+import time
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from random import Random
+from typing import Any
+
+import httpx
+
+from .site import Api
+
+SHAPES: Mapping[str, Mapping[str, object]] = {
+    "digits": {"dataset": "digits", "epochs": 80, "architecture": {"type": "mlp", "hidden": [32]}},
+    "moons": {
+        **{"dataset": {"name": "moons", "n": 400}, "epochs": 200, "dropout": 0.1},
+        "architecture": {"type": "mlp", "hidden": [16]},
+    },
+    "iris": {"dataset": "iris", "epochs": 200, "architecture": "perceptron"},
+    "wine": {"dataset": "wine", "epochs": 400, "patience": 12, "optimizer": "adam"},
+}
+"""Trainings of one to a few seconds, which share packs; one of them stops early."""
+
+SEEDS = 4
+KINDS: Sequence[tuple[str, int]] = [(shape, seed) for shape in SHAPES for seed in range(SEEDS)]
+"""The different jobs there are: each has one right curve and one right model."""
+
+CANCELLED = 0.1
+"""The share of jobs that their users cancel."""
+REPEATED = 0.1
+"""The share of submissions that are sent once more with their key, though they were answered."""
+BULK = 8
+
+
+@dataclass(frozen=True)
+class Cancel:
+    """What a user was told who cancelled a job."""
+
+    job_id: str
+    code: int
+    status: str
+
+
+def spec(kind: tuple[str, int], project: str) -> dict[str, object]:
+    """The spec of one of the different jobs; it may lose as many workers as a job may."""
+    shape, seed = kind
+    return {**SHAPES[shape], "seed": seed, "project": project, "max_attempts": 20, "name": f"{shape} {seed}"}
+
+
+class Load:
+    """Submits `jobs` jobs over `over_s` seconds, alone and in bulk, and cancels some."""
+
+    def __init__(self, api: Api, random: Random, *, jobs: int, over_s: float) -> None:
+        self._http = api.client(timeout_s=15.0)
+        self._random = random
+        self._jobs, self._every_s = jobs, over_s / jobs
+        self._wanted: queue.SimpleQueue[Callable[[str], object]] = queue.SimpleQueue()
+        self._to_cancel: list[tuple[float, str]] = []
+        self.accepted: dict[str, tuple[str, int]] = {}
+        """Every job that a 2xx answer named, and which it is."""
+        self.cancels: list[Cancel] = []
+        self.broken: list[str] = []
+        """Promises that an answer broke by itself."""
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="load", daemon=True)
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def one_more(self, accepted: Callable[[str], object]) -> None:
+        """Submit a job soon, and tell its id once it is accepted."""
+        self._wanted.put(accepted)
+
+    def stop(self) -> None:
+        """Submit no more; what is being asked is asked until it is answered."""
+        self._stop.set()
+        self._thread.join(120.0)
+        assert not self._thread.is_alive(), "the API does not come back"
+        self._http.close()
+
+    def submit(self, kinds: Sequence[tuple[str, int]], project: str = "storm") -> list[str]:
+        """Submit jobs, with one key until there is an answer; their ids."""
+        specs = [spec(kind, project) for kind in kinds]
+        path, body = ("/jobs", specs[0]) if len(specs) == 1 else ("/jobs/bulk", {"jobs": specs})
+        headers = {"Idempotency-Key": uuid.uuid4().hex}
+        ids = _ids(self._ask(path, body, headers))
+        self.accepted.update(zip(ids, kinds, strict=True))
+        if self._random.random() < REPEATED and _ids(self._ask(path, body, headers)) != ids:
+            self.broken.append(f"the key of {ids[0]} gave other jobs when it was sent again")
+        return ids
+
+    def _run(self) -> None:
+        began, submitted = time.monotonic(), 0
+        while not self._stop.wait(0.05):
+            while not self._wanted.empty():
+                (job_id,) = self.submit([self._random.choice(KINDS)])
+                self._wanted.get()(job_id)
+            self._cancel_due()
+            if submitted < min(self._jobs, (time.monotonic() - began) / self._every_s):
+                submitted += len(self._some(self._jobs - submitted))
+
+    def _some(self, most: int) -> list[str]:
+        """Submit one job, or a few of one shape."""
+        size = min(self._random.choice((1, 1, 1, BULK // 2, BULK)), most)
+        shape = self._random.choice(list(SHAPES))
+        ids = self.submit([(shape, self._random.randrange(SEEDS)) for _ in range(size)])
+        for job_id in ids:
+            if self._random.random() < CANCELLED:
+                heapq.heappush(self._to_cancel, (time.monotonic() + self._random.uniform(0.0, 6.0), job_id))
+        return ids
+
+    def _cancel_due(self) -> None:
+        while self._to_cancel and self._to_cancel[0][0] <= time.monotonic():
+            _, job_id = heapq.heappop(self._to_cancel)
+            answer = self._ask(f"/jobs/{job_id}/cancel", None, {}, also=(409,))
+            self.cancels.append(Cancel(job_id, answer.status_code, str(answer.json()["status"])))
+
+    def _ask(self, path: str, body: Any, headers: Mapping[str, str], also: Sequence[int] = ()) -> httpx.Response:
+        """Ask until there is an answer, as a patient client would."""
+        while True:
+            try:
+                answer = self._http.post(path, json=body, headers=headers)
+            except httpx.HTTPError:
+                time.sleep(0.2)
+                continue
+            if answer.is_success or answer.status_code in also:
+                return answer
+            if answer.status_code not in (429, 503):
+                self.broken.append(f"{path} was answered with {answer.status_code}: {answer.text[:200]}")
+            time.sleep(0.5)
+
+
+def _ids(answer: httpx.Response) -> list[str]:
+    told = answer.json()
+    return list(told["ids"]) if "ids" in told else [told["id"]]

@@ -1,0 +1,103 @@
+"""Two who want different ends of one job, at the same moment."""
+
+import threading
+from collections import Counter
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from random import Random
+
+from flask import Flask
+
+from spec.job import JobSpec
+from spec.states import FINISHED, FailureReason, JobStatus, StopReason
+from store.jobs import Beat, Claim, JobStore
+
+WORKER = "w1"
+ENDS = ("succeed", "fail", "confirm", "requeue", "reap")
+CANCEL_SOON_S = 0.004
+"""Delays up to this put either one first about as often as the other."""
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a race ended: what the worker tried, whether it could, and what the user was told."""
+
+    verb: str
+    done: bool
+    code: int
+    status: JobStatus
+    ends: int
+    """Events that end the job."""
+
+    @property
+    def consistent(self) -> bool:
+        """Whether there is one end, and it is what the worker and the user were told."""
+        of_worker = {"succeed": JobStatus.succeeded, "fail": JobStatus.failed}.get(self.verb, JobStatus.cancelled)
+        cancelled = self.status is JobStatus.cancelled
+        told = {200: cancelled, 202: True, 409: not cancelled}[self.code]
+        return self.ends == 1 and self.done and told and self.status is of_worker
+
+
+def race(store: JobStore, app: Flask, token: str, random: Random, count: int) -> list[Ended]:
+    """Let a worker end, and a user cancel over HTTP, each of `count` running jobs."""
+    spec = JobSpec.model_validate({"dataset": "xor"})
+    ended: list[Ended] = []
+    with ThreadPoolExecutor(2) as pool:
+        for start in range(0, count, 100):
+            store.submit([spec] * min(100, count - start), owner="ada")
+            verb = ENDS[start // 100 % len(ENDS)]
+            claims = store.claim(worker=WORKER, device="cpu", limit=100, lease_s=600.0)
+            ended += [_race(store, app, token, random, pool, verb, claim) for claim in claims]
+    return ended
+
+
+def _race(
+    store: JobStore, app: Flask, token: str, random: Random, pool: ThreadPoolExecutor, verb: str, claim: Claim
+) -> Ended:
+    if verb == "reap":  # this one's lease has expired, and no other's
+        store.renew(worker=WORKER, beats=[Beat(claim.job_id, claim.attempt)], lease_s=-1.0)
+    gate, pause = threading.Barrier(2), threading.Event()
+    waits = random.choice(((0.0, random.uniform(0.0, CANCEL_SOON_S)), (random.uniform(0.0, CANCEL_SOON_S), 0.0)))
+
+    def work() -> bool:
+        gate.wait()
+        pause.wait(waits[0])
+        return _end(store, verb, claim)
+
+    def cancel() -> int:
+        gate.wait()
+        pause.wait(waits[1])
+        return _cancel(app, token, claim.job_id)
+
+    worker, user = pool.submit(work), pool.submit(cancel)
+    done, code = worker.result(), user.result()
+    status = store.get(claim.job_id, owner=None).status
+    ends = sum(event.to_status in FINISHED for event in store.events(claim.job_id))
+    return Ended(verb, done, code, status, ends)
+
+
+def _end(store: JobStore, verb: str, claim: Claim) -> bool:
+    job_id, attempt = claim.job_id, claim.attempt
+    match verb:
+        case "succeed":
+            reason = StopReason.max_epochs
+            return store.succeed(job_id, attempt, stop_reason=reason, best_epoch=1, best_metrics={})
+        case "fail":
+            return store.fail(job_id, attempt, reason=FailureReason.error, message="it failed")
+        case "confirm":
+            return store.confirm_cancel(job_id, attempt)
+        case "requeue":
+            return store.requeue(job_id, attempt, reason="back", charge=True)
+    store.reap()
+    return True
+
+
+def _cancel(app: Flask, token: str, job_id: str) -> int:
+    answer = app.test_client().post(f"/api/v1/jobs/{job_id}/cancel", headers={"Authorization": f"Bearer {token}"})
+    return answer.status_code
+
+
+def counted(ended: Sequence[Ended]) -> Counter[tuple[str, int, str]]:
+    """How often each worker's verb and each answer met in each end."""
+    return Counter((one.verb, one.code, one.status.value) for one in ended)

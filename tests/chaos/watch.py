@@ -1,0 +1,184 @@
+"""A watch on the record: how long it takes from a fault until something goes on.
+
+It asks the record five times a second over a line of its own. Seconds in which the record does not answer are the
+record's fault and are charged to no other.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+
+from sqlalchemy import Engine, func, or_, select
+
+from spec.states import FINISHED, JobStatus
+from store.db import reading
+from store.errors import StoreUnavailableError
+from store.tables import CurveChunk, Job, Mirror
+
+EVERY_S = 0.2
+SETTLES_S = 1.2
+"""Points that were on their way at the moment of a fault have arrived after so long; the heart beats once a second."""
+GIVEN_UP_S = 180.0
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A job as it was seen last."""
+
+    status: JobStatus
+    attempt: int
+    epoch: int
+    worker: str
+    told: int
+    """The last attempt of which there is a point."""
+
+
+Snapshot = Mapping[str, Seen]
+
+EVERY_JOB = frozenset({"every job"})
+
+
+@dataclass
+class Wait:
+    """Something that a fault has stopped, and that is to go on."""
+
+    kind: str
+    since: float
+    done: Callable[[Snapshot], bool | None]
+    """Whether it goes on; None when there was nothing to stop after all."""
+    what: str
+    """What is waited for, in a word."""
+    ids: frozenset[str]
+    uncharged_s: float = 0.0
+
+
+class Watch:
+    """Sees the jobs that are not over, and measures how long what was stopped takes to go on."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._waits: list[Wait] = []
+        self._changing = threading.Lock()
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="watch", daemon=True)
+        self._answered_at = time.monotonic()
+        self.seen: Snapshot = {}
+        self.recoveries: dict[str, list[float]] = {}
+        self.stuck: list[str] = []
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Look no more."""
+        self._stop.set()
+        self._thread.join(10.0)
+
+    def held_by(self, pid: int) -> dict[str, Seen]:
+        """The jobs that a worker process holds."""
+        return {job_id: job for job_id, job in self.seen.items() if f"-{pid}-" in job.worker}
+
+    def queued(self) -> dict[str, Seen]:
+        """The jobs that wait."""
+        return {job_id: job for job_id, job in self.seen.items() if job.status is JobStatus.queued}
+
+    # --- what is waited for -------------------------------------------------------------------------------------
+
+    def trained(self, kind: str, held: Mapping[str, Seen]) -> None:
+        """Measure until the first of these jobs has a new point, or has ended."""
+        since, known = time.monotonic(), dict(held)
+
+        def done(now: Snapshot) -> bool | None:
+            if any(now[job_id].told > job.attempt for job_id, job in known.items() if job_id in now):
+                return True
+            if time.monotonic() - since < SETTLES_S:  # what ends or comes now was on its way
+                known.update({job_id: now[job_id] for job_id, job in known.items() if now[job_id].epoch > job.epoch})
+                for job_id in [job_id for job_id in known if now[job_id].status in FINISHED]:
+                    del known[job_id]
+            if not known:
+                return None
+            return any(
+                now[job_id].status in FINISHED or (now[job_id].attempt == job.attempt and now[job_id].epoch > job.epoch)
+                for job_id, job in known.items()
+            )
+
+        self._wait(Wait(kind, since, done, "trained", frozenset(held)))
+
+    def claimed(self, kind: str, ids: Collection[str]) -> None:
+        """Measure until the first of these jobs, which wait, is claimed or ends."""
+        if ids:
+
+            def done(now: Snapshot) -> bool:
+                return any(now[job_id].status is not JobStatus.queued for job_id in ids)
+
+            self._wait(Wait(kind, time.monotonic(), done, "claimed", frozenset(ids)))
+
+    def moved(self, kind: str) -> None:
+        """Measure until any job starts, ends or has a new point."""
+        before = self.seen
+        if before:
+
+            def done(now: Snapshot) -> bool:
+                return any(now.get(job_id) not in (None, job) for job_id, job in before.items())
+
+            self._wait(Wait(kind, time.monotonic(), done, "moved", frozenset(before)))
+
+    def mirrored(self, kind: str) -> None:
+        """Measure until MLflow has the whole curve of every job that has ended by now."""
+        ended_by: list[object] = []
+
+        def done(_: Snapshot) -> bool:
+            with reading(self._engine) as connection:
+                if not ended_by:
+                    ended_by.append(connection.execute(select(func.clock_timestamp())).scalar_one())
+                lacking = select(func.count()).select_from(Mirror).join(Job, Job.id == Mirror.job_id)
+                lacking = lacking.where(Mirror.epoch < Job.epoch, Job.finished_at < ended_by[0])
+                return connection.execute(lacking).scalar_one() == 0
+
+        self._wait(Wait(kind, time.monotonic(), done, "mirrored", EVERY_JOB))
+
+    def _wait(self, wait: Wait) -> None:
+        """Wait for this, and no longer for what was stopped before and is stopped again now."""
+        with self._changing:
+            self._waits = [one for one in self._waits if one.what != wait.what or not one.ids & wait.ids]
+            self._waits.append(wait)
+
+    # --- the watch ----------------------------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        while not self._stop.wait(EVERY_S):
+            try:
+                self._look()
+            except StoreUnavailableError:
+                continue
+
+    def _look(self) -> None:
+        with self._changing:
+            waits = list(self._waits)
+        self.seen = self._snapshot(frozenset[str]().union(*(wait.ids for wait in waits)))
+        now = time.monotonic()
+        away_since = self._answered_at + EVERY_S
+        self._answered_at = now
+        over = []
+        for wait in waits:
+            wait.uncharged_s += max(0.0, now - max(away_since, wait.since) - EVERY_S)
+            done = wait.done(self.seen)
+            if done:
+                self.recoveries.setdefault(wait.kind, []).append(now - wait.since - wait.uncharged_s)
+            elif done is False and now - wait.since > GIVEN_UP_S:
+                self.stuck.append(f"{wait.kind}: nothing went on within {GIVEN_UP_S:g} s")
+            elif done is False:
+                continue
+            over.append(wait)
+        with self._changing:
+            self._waits = [wait for wait in self._waits if wait not in over]
+
+    def _snapshot(self, ids: Collection[str]) -> Snapshot:
+        told = select(func.max(CurveChunk.attempt)).where(CurveChunk.job_id == Job.id).scalar_subquery()
+        live = Job.status.in_((JobStatus.queued.value, JobStatus.running.value))
+        query = select(Job.id, Job.status, Job.attempt, Job.epoch, Job.worker, func.coalesce(told, 0).label("told"))
+        with reading(self._engine) as connection:
+            rows = connection.execute(query.where(or_(live, Job.id.in_(ids)))).all()
+        return {row.id: Seen(JobStatus(row.status), row.attempt, row.epoch, row.worker or "", row.told) for row in rows}

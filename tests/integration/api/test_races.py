@@ -1,0 +1,16 @@
+"""A user cancels over HTTP at the moment at which a worker ends the job; `make chaos` runs 10,000 of these."""
+
+from random import Random
+
+from tests.chaos.races import ENDS, counted, race
+
+from .conftest import Service, emptied
+
+
+def test_a_cancel_that_meets_an_end_leaves_one_end_that_both_were_told_of(on_postgresql: Service) -> None:
+    api = emptied(on_postgresql)
+    token = api.tokens.create(owner="ada")
+    ended = race(api.store, api.app, token, Random(1), 200)
+    assert len(ended) == 200
+    assert [one for one in ended if not one.consistent] == []
+    assert {verb for verb, _, _ in counted(ended)} == set(ENDS)
