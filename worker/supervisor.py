@@ -239,6 +239,7 @@ class Supervisor:
         elif len(members) == 1:
             log.warning("%s went down: %s", members[0].id, death)
             self._record(pack, members[0], partial(self._requeue, reason=str(death), charge=True, crashed=True))
+            self._post.ring(members[0].id)  # a slot that is idle takes it now; here a trainer must start first
         else:
             log.warning("pack of %d went down together: %s", len(members), death)
             return [member.id for member in members]
