@@ -260,6 +260,7 @@ def test_a_crash_alone_is_charged_and_tried_again(bench: Bench) -> None:
     assert (job.status, job.attempt) == (JobStatus.succeeded, 2)
     assert bench.rung == [job_id]
     assert any("SIGSEGV" in event.reason for event in bench.store.events(job_id))
+    assert bench.rung == [job_id]
 
 
 def test_a_job_that_always_crashes_ends(bench: Bench) -> None:
