@@ -5,3 +5,6 @@ The trainer prepares its rows with it, the API predicts with it. Knows the contr
 
 WEIGHTS, SPEC, PREPROCESSING = "model.safetensors", "spec.json", "preprocessing.json"
 """The files of a model."""
+
+REPORT = "report.json"
+"""What it is worth on its validation rows (`model.report`)."""

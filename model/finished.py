@@ -36,11 +36,9 @@ class Model:
         if prepared.output.type is Targets.numbers:
             values = prepared.answers(outputs)
             return Predictions(predictions=values[:, 0].tolist() if values.shape[1] == 1 else values.tolist())
-        labels, probabilities = prepared.output.labels, self._probabilities(outputs)
-        single = outputs.shape[1] == 1
-        likely = (outputs[:, 0] > self._threshold).astype(int) if single else outputs.argmax(axis=1)
+        labels, probabilities = prepared.output.labels, self.probabilities(outputs)
         return Predictions(
-            predictions=[labels[place] for place in likely.tolist()],
+            predictions=[labels[place] for place in self.likely(outputs).tolist()],
             classes=list(labels),
             probabilities=None if probabilities is None else probabilities.tolist(),
         )
@@ -54,12 +52,15 @@ class Model:
             return z
         return ACTIVATIONS[self.spec.output_activation](z)
 
-    @property
-    def _threshold(self) -> float:
-        """Above it a single output says the second class."""
-        return 0.0 if self.spec.loss is Loss.binary_cross_entropy else 0.5
+    def likely(self, outputs: Array) -> Array:
+        """The number of the likeliest class of each row."""
+        if outputs.shape[1] > 1:
+            likeliest: Array = outputs.argmax(axis=1)
+            return likeliest
+        threshold = 0.0 if self.spec.loss is Loss.binary_cross_entropy else 0.5
+        return (outputs[:, 0] > threshold).astype(int)
 
-    def _probabilities(self, outputs: Array) -> Array | None:
+    def probabilities(self, outputs: Array) -> Array | None:
         """How likely each class is; None where the loss makes no probabilities of outputs."""
         if self.spec.loss is Loss.cross_entropy:
             shares = np.exp(outputs - outputs.max(axis=1, keepdims=True))

@@ -16,6 +16,10 @@ from datetime import UTC, datetime
 from itertools import zip_longest
 from typing import Any
 
+from pydantic import TypeAdapter
+
+from model import REPORT
+from model.report import ClassReport, Report
 from spec.job import JobSpec
 from spec.states import FINISHED, JobStatus
 from spec.verdict import judge
@@ -23,7 +27,7 @@ from spec.views import Curve
 from store.files import Files
 from store.jobs import JobRecord, JobStore
 from store.mirror import MirrorStore, Pending
-from trainer.plots import curves_png
+from trainer.plots import confusion_png, curves_png
 
 from .mlflow import Metric, Mlflow, MlflowError, MlflowUnreachableError, Run
 
@@ -57,6 +61,11 @@ STATUS: Mapping[JobStatus, str] = {
     JobStatus.cancelled: "KILLED",
 }
 
+
+DRAWN_CLASSES = 30
+"""With more, a confusion matrix is no picture any more; its numbers are in the report."""
+
+REPORTS: TypeAdapter[Report] = TypeAdapter(Report)
 
 State = tuple[str, int, JobStatus]
 """A job in the state in which MLflow was told of it."""
@@ -255,10 +264,22 @@ class Mirror:
         self._mlflow.upload(run, "spec.json", job.spec.model_dump_json(indent=2).encode())
         for artifact in self._jobs.artifacts(job.id):
             if artifact.name != "spec.json":
-                self._mlflow.upload(run, artifact.name, self._files.get(artifact.uri))
+                content = self._files.get(artifact.uri)
+                self._mlflow.upload(run, artifact.name, content)
+                if artifact.name == REPORT:
+                    self._report(job, run, REPORTS.validate_json(content))
         self._store.done(job.id, job.attempt)
         self._forget(pending)
         return True
+
+    def _report(self, job: JobRecord, run: Run, report: Report) -> None:
+        """What the model is worth, as metrics of its epoch, by which runs can be sorted; of classes a picture too."""
+        at, epoch = milliseconds(job.finished_at or job.updated_at), job.best_epoch or job.epoch
+        figures = report.model_dump(exclude={"rows", "accuracy", "labels", "confusion"}, exclude_none=True)
+        self._mlflow.log(run.id, metrics=[Metric(f"val_{name}", value, at, epoch) for name, value in figures.items()])
+        if isinstance(report, ClassReport) and len(report.labels) <= DRAWN_CLASSES:
+            picture = confusion_png(report.labels, report.confusion, title=job.name or job.id)
+            self._mlflow.upload(run, "confusion.png", picture)
 
     def _forget(self, pending: Pending) -> None:
         state = _state(pending)

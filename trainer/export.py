@@ -11,17 +11,20 @@ from pathlib import Path
 
 from safetensors.torch import save as to_bytes
 
-from model import PREPROCESSING, SPEC, WEIGHTS
+from model import PREPROCESSING, REPORT, SPEC, WEIGHTS
 from spec.job import JobSpec
 
 from .member import Outcome
 
 
 def save(outcome: Outcome, spec: JobSpec, folder: Path) -> None:
-    """Write the model, its spec and its preprocessing into `folder`; whoever publishes them makes them last."""
-    note = {"epoch": str(outcome.best_epoch), "metrics": json.dumps(dict(outcome.best_metrics or {}))}
+    """Write the model and what belongs to it into `folder`; whoever publishes them makes them last."""
+    # One entry: safetensors writes several in any order, and the same model is to be the same bytes.
+    note = {"best": json.dumps({"epoch": outcome.best_epoch, "metrics": dict(outcome.best_metrics or {})})}
     arrays = {name: array.contiguous() for name, array in outcome.model.items()}
     (folder / WEIGHTS).write_bytes(to_bytes(arrays, note))
     (folder / SPEC).write_text(spec.model_dump_json(indent=2) + "\n")
     if outcome.preprocessing is not None:
         (folder / PREPROCESSING).write_text(outcome.preprocessing.model_dump_json(indent=2) + "\n")
+    if outcome.report is not None:
+        (folder / REPORT).write_text(outcome.report.model_dump_json(indent=2) + "\n")

@@ -108,14 +108,16 @@ def _outcome(pack: Pack, member: Member, metrics: dict[str, float], norm: float)
     verdict = member.verdict(metrics, norm)
     if verdict is None or isinstance(verdict, Outcome):
         return verdict
+    model = pack.model(member)
     return Outcome(
         member.id,
         "succeeded",
         stop_reason=verdict,
         best_epoch=member.best_epoch if member.spec.restore_best else member.epoch,
         best_metrics=member.best_metrics if member.spec.restore_best else metrics,
-        model=pack.model(member),
+        model=model,
         preprocessing=pack.preprocessing(member),
+        report=pack.report(member, model),
     )
 
 

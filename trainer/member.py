@@ -9,6 +9,7 @@ from typing import Literal, Protocol
 from torch import Tensor
 
 from model.preprocessing import Preprocessing
+from model.report import Report
 from spec.job import JobSpec, Plateau
 from spec.states import FailureReason, StopReason
 
@@ -51,6 +52,8 @@ class Outcome:
     best_metrics: Mapping[str, float] | None = None
     model: Mapping[str, Tensor] = field(default_factory=dict)
     preprocessing: Preprocessing | None = None
+    report: Report | None = None
+    """What the model is worth on its validation rows, if it has any."""
     """How rows become what the model takes, when it succeeded."""
 
 

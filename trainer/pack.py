@@ -9,7 +9,7 @@ to give the same bits in every pack always trains the same number of rows. And t
 stay for a while: a row costs little, but a new arrangement of the pack means new graphs (`trainer.graphs`).
 """
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from pathlib import Path
@@ -17,7 +17,9 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from model.finished import Model
 from model.preprocessing import Preprocessing
+from model.report import Report, report
 from spec.job import DETERMINISTIC_MEMBERS, JobSpec, Precision
 
 from .checkpoint import ROWS, Checkpoint
@@ -317,6 +319,12 @@ class Pack:
     def preprocessing(self, member: Member) -> Preprocessing:
         """How the member's rows became features."""
         return self._splits[member.spec.split_seed].preprocessing
+
+    def report(self, member: Member, arrays: Mapping[str, Tensor]) -> Report | None:
+        """What the member's finished model is worth on its validation rows."""
+        part = self._splits[member.spec.split_seed]
+        finished = Model(member.spec, part.preprocessing, {name: array.numpy() for name, array in arrays.items()})
+        return report(finished, part.val_x.double().cpu().numpy(), part.val_y.cpu().numpy())
 
     def model(self, member: Member) -> dict[str, Tensor]:
         """The member's arrays by name, on the CPU: of its best epoch, or of its last."""

@@ -1,5 +1,6 @@
 """Pictures of a curve; matplotlib only, so that a process without PyTorch can draw them too."""
 
+from collections.abc import Sequence
 from io import BytesIO
 
 from matplotlib.figure import Figure
@@ -41,6 +42,28 @@ def curves_png(
     losses = [v for part in ("train", "val") for v in curve.get(f"{part}_loss", []) if v is not None and v > 0.0]
     if losses and max(losses) > LOG_ABOVE * min(losses):
         panels[0].set_yscale("log")
+    picture = BytesIO()
+    figure.savefig(picture, format="png")
+    return picture.getvalue()
+
+
+def confusion_png(labels: Sequence[str], confusion: Sequence[Sequence[int]], *, title: str) -> bytes:
+    """Rows by their class (down) and the class they were told to be (across), darker where there are more."""
+    count = len(labels)
+    figure = Figure(figsize=(2.2 + 0.45 * count, 1.8 + 0.4 * count), dpi=80, layout="constrained")
+    panel = figure.subplots()
+    panel.imshow(confusion, cmap="Blues")
+    darkest = max(max(row) for row in confusion)
+    for row, counts in enumerate(confusion):
+        for column, rows in enumerate(counts):
+            panel.text(
+                column, row, str(rows), ha="center", va="center", color="white" if 2 * rows > darkest else "black"
+            )
+    names = [_drawable(label[:20]) for label in labels]
+    panel.set(xlabel="told", ylabel="class", xticks=range(count), yticks=range(count))
+    panel.set_xticklabels(names, rotation=45, ha="right", parse_math=False)
+    panel.set_yticklabels(names, parse_math=False)
+    figure.suptitle(_drawable(title), parse_math=False)
     picture = BytesIO()
     figure.savefig(picture, format="png")
     return picture.getvalue()

@@ -1,5 +1,7 @@
 import json
 
+import pytest
+
 from .embedded import Embedded, await_value
 
 XOR = {"dataset": {"name": "xor", "n": 200}, "architecture": {"type": "mlp", "hidden": [8]}, "epochs": 20}
@@ -26,6 +28,11 @@ def test_a_job_goes_from_post_to_a_finished_curve_over_plain_http(stack: Embedde
         assert {len(column) for column in curve.values()} == {20}
         assert {"train_loss", "val_loss", "train_accuracy", "val_accuracy", "generalization_gap"} <= set(curve)
         assert curve["val_loss"][-1] == job["metrics"]["val_loss"]
+
+        report = http.get(f"{path}/files/report.json").json()
+        assert report["accuracy"] == pytest.approx(job["best"]["metrics"]["val_accuracy"])
+        assert sum(map(sum, report["confusion"])) == report["rows"] == 40
+        assert job["verdict"]["sentence"]
 
         events = [event["to_status"] for event in http.get(f"{path}/events").json()["events"]]
         assert events == ["queued", "running", "succeeded"]

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine
 
+from model.report import Report
 from spec.job import JobSpec
 from spec.states import StopReason
 from spec.views import Curve
@@ -80,13 +81,18 @@ class Service:
         assert not self.jobs.renew(worker="w1", beats=beats, lease_s=600).lost
 
     def succeed(
-        self, claim: Claim, *, points: Curve | None = None, best_epoch: int = 30, store_model: bool = True
+        self,
+        claim: Claim,
+        *,
+        points: Curve | None = None,
+        best_epoch: int = 30,
+        store_model: bool = True,
+        report: Report | None = None,
     ) -> None:
-        """The job's end, with its model."""
-        content, path = b"model of " + claim.job_id.encode(), f"jobs/{claim.job_id}/a1/model.safetensors"
-        if store_model:
-            self.files.put(path, content)
-        digest = hashlib.sha256(content).hexdigest()
+        """The job's end, with its model and perhaps a report."""
+        artifacts = [self.left(claim, "model.safetensors", b"model of " + claim.job_id.encode(), store=store_model)]
+        if report is not None:
+            artifacts.append(self.left(claim, "report.json", report.model_dump_json().encode()))
         assert self.jobs.succeed(
             claim.job_id,
             claim.attempt,
@@ -95,8 +101,15 @@ class Service:
             best_metrics={"val_loss": 0.1},
             metrics={"val_loss": 0.1},
             points=points or {},
-            artifacts=[ArtifactRecord("model.safetensors", self.files.uri(path), digest, len(content))],
+            artifacts=artifacts,
         )
+
+    def left(self, claim: Claim, name: str, content: bytes, *, store: bool = True) -> ArtifactRecord:
+        """A file that the job left."""
+        path = f"jobs/{claim.job_id}/a1/{name}"
+        if store:
+            self.files.put(path, content)
+        return ArtifactRecord(name, self.files.uri(path), hashlib.sha256(content).hexdigest(), len(content))
 
     def job(self, job_id: str) -> JobRecord:
         """The job as the record has it."""

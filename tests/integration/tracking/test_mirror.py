@@ -4,6 +4,7 @@ import threading
 
 import pytest
 
+from model.report import ClassReport
 from spec.states import FailureReason
 from store.checkpoints import CheckpointRecord
 from store.jobs import Beat
@@ -66,6 +67,28 @@ def test_a_finished_job_has_its_picture_its_spec_and_its_model(service: Service)
     assert hashlib.sha256(model).hexdigest() == artifact.sha256
 
 
+def test_a_report_becomes_metrics_of_the_best_epoch_and_a_picture(service: Service) -> None:
+    claim = service.run()
+    report = ClassReport(
+        rows=4,
+        accuracy=0.75,
+        balanced_accuracy=0.8,
+        macro_f1=0.7,
+        log_loss=0.5,
+        roc_auc=None,
+        labels=("0", "1"),
+        confusion=((2, 1), (0, 1)),
+    )
+    service.succeed(claim, points=curve(1, 30), best_epoch=20, report=report)
+    copied(service.mirror())
+    run_id = service.run_of(claim)
+    assert service.server.history(run_id, "val_balanced_accuracy") == [(20, 0.8)]
+    assert service.server.history(run_id, "val_macro_f1") == [(20, 0.7)]
+    assert service.server.history(run_id, "val_roc_auc") == []
+    assert service.server.artifact(run_id, "confusion.png").startswith(b"\x89PNG")
+    assert service.server.artifact(run_id, "report.json") == report.model_dump_json().encode()
+
+
 def test_nothing_is_sent_again_by_the_mirror_after(service: Service) -> None:
     claim = service.run()
     service.beat(claim, 1, 5)
@@ -89,7 +112,8 @@ def test_a_failed_job_says_why(service: Service) -> None:
     assert (run["info"]["status"], run["info"]["end_time"]) == ("FAILED", milliseconds(finished_at))
     tags = {tag["key"]: tag["value"] for tag in run["data"]["tags"]}
     assert tags["epochal.failure_reason"] == "diverged"
-    assert tags["mlflow.note.content"] == "Failed: The loss is infinite."
+    assert tags["mlflow.note.content"].startswith("Failed: The loss is infinite.\n\nDiverged: ")
+    assert tags["epochal.verdict"] == "diverged"
     assert service.epochs_of(claim) == [1, 2, 3]
     assert service.server.artifact(service.run_of(claim), "curves.png").startswith(b"\x89PNG")
 

@@ -3,7 +3,7 @@ import struct
 import pytest
 
 from spec.views import Curve
-from trainer.plots import curves_png
+from trainer.plots import confusion_png, curves_png
 
 LOSSES: Curve = {"epoch": [1, 2, 3], "train_loss": [3.0, 2.0, 1.0], "val_loss": [3.5, 2.5, 2.0]}
 ACCURACIES: Curve = {"train_accuracy": [0.25, 0.5, 0.75], "val_accuracy": [0.25, 0.5, 0.5]}
@@ -55,3 +55,9 @@ def test_losses_far_apart_are_drawn_on_a_logarithmic_axis() -> None:
 @pytest.mark.parametrize("title", [r"$\frac{1}{", "学习 обучение", "100 %", "a\\b_{c}^", "x" * 200])
 def test_any_name_can_be_a_title(title: str) -> None:
     size(curves_png(LOSSES, title=title))
+
+
+def test_a_confusion_matrix_grows_with_its_classes_whatever_they_are_called() -> None:
+    two = confusion_png(["$a_b$", "\N{CJK UNIFIED IDEOGRAPH-4E00}"], [[3, 1], [0, 0]], title="t")
+    three = confusion_png(["a", "b", "c" * 50], [[3, 1, 0], [0, 0, 0], [0, 0, 9]], title="t")
+    assert size(two)[0] < size(three)[0]

@@ -1,0 +1,100 @@
+"""The figures against scikit-learn's own."""
+
+import numpy as np
+import pytest
+import torch
+from sklearn import metrics
+
+from model.finished import Model
+from model.report import ClassReport, NumberReport, report
+from spec.dataset import Targets
+from spec.job import JobSpec
+from trainer.data import split
+
+CPU = torch.device("cpu")
+
+
+def worth(dataset: str, loss: str, seed: int = 0, **fields: object) -> tuple[Model, ClassReport | NumberReport]:
+    """An untrained perceptron's report on the validation rows of a shipped data set."""
+    body = {"dataset": dataset, "architecture": "perceptron", "loss": loss, "split_seed": seed, **fields}
+    spec = JobSpec.model_validate(body)
+    assert spec.info is not None
+    part = split(spec, spec.info, CPU, torch.float64)
+    outputs = {"breast_cancer": 1 if loss != "cross_entropy" else 2, "wine": 3, "digits": 10, "diabetes": 1}[dataset]
+    draw = np.random.default_rng(seed)
+    arrays = {
+        "layers.0.weight": draw.normal(size=(outputs, spec.info.features)) / 4,
+        "layers.0.bias": draw.normal(size=outputs),
+    }
+    model = Model(spec, part.preprocessing, arrays)
+    found = report(model, part.val_x.numpy(), part.val_y.numpy())
+    assert found is not None
+    return model, found
+
+
+def rows(model: Model, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    assert model.spec.info is not None
+    part = split(model.spec, model.spec.info, CPU, torch.float64)
+    return model.outputs(part.val_x.numpy()), part.val_y.numpy()
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize(
+    ("dataset", "loss"),
+    [
+        ("wine", "cross_entropy"),
+        ("digits", "cross_entropy"),
+        ("breast_cancer", "binary_cross_entropy"),
+        ("breast_cancer", "cross_entropy"),
+        ("breast_cancer", "mse"),
+        ("wine", "hinge"),
+    ],
+)
+def test_classes_are_counted_as_scikit_learn_counts_them(dataset: str, loss: str, seed: int) -> None:
+    model, found = worth(dataset, loss, seed)
+    assert isinstance(found, ClassReport)
+    outputs, right = rows(model, seed)
+    likely = model.likely(outputs)
+    assert found.rows == len(right)
+    assert found.accuracy == pytest.approx(metrics.accuracy_score(right, likely))
+    assert found.balanced_accuracy == pytest.approx(metrics.balanced_accuracy_score(right, likely))
+    assert found.macro_f1 == pytest.approx(metrics.f1_score(right, likely, average="macro"))
+    every = range(len(found.labels))
+    assert found.confusion == tuple(map(tuple, metrics.confusion_matrix(right, likely, labels=every).tolist()))
+    probabilities = model.probabilities(outputs)
+    if probabilities is None:
+        assert found.log_loss is None
+    else:
+        assert found.log_loss == pytest.approx(metrics.log_loss(right, probabilities, labels=every))
+    if len(found.labels) == 2:
+        score = outputs[:, 0] if outputs.shape[1] == 1 else outputs[:, 1] - outputs[:, 0]
+        assert found.roc_auc == pytest.approx(metrics.roc_auc_score(right, score))
+    else:
+        assert found.roc_auc is None
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_numbers_are_measured_in_the_targets_own_units(seed: int) -> None:
+    model, found = worth("diabetes", "mse", seed)
+    assert isinstance(found, NumberReport)
+    told, right = (model.preprocessing.answers(values) for values in rows(model, seed))
+    assert right.mean() > 100.0  # sugar in the blood, and no deviation
+    assert found.mae == pytest.approx(metrics.mean_absolute_error(right, told))
+    assert found.rmse == pytest.approx(metrics.root_mean_squared_error(right, told))
+    assert found.r2 == pytest.approx(metrics.r2_score(right, told))
+
+
+def test_equal_scores_share_their_rank() -> None:
+    model, _ = worth("breast_cancer", "binary_cross_entropy")
+    assert model.preprocessing.output.type is Targets.classes
+    flat = Model(model.spec, model.preprocessing, {name: 0.0 * array for name, array in model.arrays.items()})
+    found = report(flat, np.zeros((4, 30)), np.array([0, 1, 0, 1]))
+    assert isinstance(found, ClassReport)
+    assert found.roc_auc == 0.5
+
+
+def test_without_rows_or_with_weights_that_broke_there_is_nothing_to_report() -> None:
+    model, _ = worth("wine", "cross_entropy")
+    broken = Model(model.spec, model.preprocessing, {name: np.nan * array for name, array in model.arrays.items()})
+    assert report(model, np.zeros((0, 13)), np.zeros(0)) is None
+    assert report(broken, np.zeros((2, 13)), np.zeros(2)) is None
