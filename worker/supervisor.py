@@ -280,6 +280,7 @@ class Supervisor:
 
     def _record(self, pack: Pack, member: Member, write: Callable[[Member], bool]) -> None:
         """Write how a member ended, as often as it takes: the record itself refuses what is no longer ours to say."""
+        say = log.warning
         while True:
             try:
                 with self._post.heart.recording:
@@ -288,7 +289,8 @@ class Supervisor:
                     pack.leave(member.id)
                     return
             except StoreError as error:
-                log.warning("the end of %s is not written yet: %s", member.id, error)
+                say("the end of %s is not written yet: %s", member.id, error)
+                say = log.debug  # the record may be away for long
                 if self._stopping.wait(HEAR_S):
                     pack.leave(member.id)
                     return
