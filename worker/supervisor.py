@@ -228,7 +228,7 @@ class Supervisor:
             log.warning("%s went down: %s", members[0].id, death)
             self._record(pack, members[0], partial(self._requeue, reason=str(death), charge=True))
             self._post.ring(members[0].id)  # another slot may be warm, and this one's trainer takes seconds to start
-        else:
+        elif members:
             log.warning("pack of %d went down together: %s", len(members), death)
             return [member.id for member in members]
         return []
