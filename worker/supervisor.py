@@ -262,7 +262,7 @@ class Supervisor:
             log.warning("%s went down: %s", members[0].id, death)
             self._record(pack, members[0], partial(self._requeue, reason=str(death), charge=True, crashed=True))
             self._post.ring(members[0].id)  # another slot may be warm, and this one's trainer takes seconds to start
-        else:
+        elif members:
             log.warning("pack of %d went down together: %s", len(members), death)
             return [member.id for member in members]
         return []
@@ -376,6 +376,7 @@ class Supervisor:
 
     def _record(self, pack: Pack, member: Member, write: Callable[[Member], bool]) -> None:
         """Write how a member ended, as often as it takes: the record itself refuses what is no longer ours to say."""
+        say = log.warning
         while True:
             try:
                 with self._post.heart.recording:
@@ -384,7 +385,8 @@ class Supervisor:
                     pack.leave(member.id)
                     break
             except StoreError as error:
-                log.warning("the end of %s is not written yet: %s", member.id, error)
+                say("the end of %s is not written yet: %s", member.id, error)
+                say = log.debug  # the record may be away for long
                 if self._stopping.wait(HEAR_S):
                     pack.leave(member.id)
                     break

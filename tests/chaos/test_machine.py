@@ -6,7 +6,7 @@ from hypothesis import HealthCheck, settings
 from tests.integration.store.test_machine import connections, run
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1800)
 def test_any_order_of_verbs_leaves_the_record_as_the_model(postgres_url: str) -> None:
     more = settings(
         max_examples=100,

@@ -21,7 +21,7 @@ def record(tmp_path: Path, postgres_url: str) -> Iterator[Service]:
     made.engine.dispose()
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1800)
 def test_f38_ten_thousand_cancels_that_meet_an_end_leave_one_end_each(record: Service) -> None:
     token = record.tokens.create(owner="ada", scopes=("jobs:read", "jobs:write"))
     ended = race(record.store, record.app, token, Random(1), RACES)

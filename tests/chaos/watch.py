@@ -36,8 +36,6 @@ class Seen:
 
 Snapshot = Mapping[str, Seen]
 
-EVERY_JOB = frozenset({"every job"})
-
 
 @dataclass
 class Wait:
@@ -137,7 +135,7 @@ class Watch:
                 lacking = lacking.where(Mirror.epoch < Job.epoch, Job.finished_at < ended_by[0])
                 return connection.execute(lacking).scalar_one() == 0
 
-        self._wait(Wait(kind, time.monotonic(), done, "mirrored", EVERY_JOB))
+        self._wait(Wait(kind, time.monotonic(), done, "mirrored", frozenset()))
 
     def _wait(self, wait: Wait) -> None:
         """Wait for this, and no longer for what was stopped before and is stopped again now."""
