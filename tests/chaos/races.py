@@ -15,6 +15,8 @@ from store.jobs import Beat, Claim, JobStore
 
 WORKER = "w1"
 ENDS = ("succeed", "fail", "confirm", "requeue", "reap")
+AT_A_TIME = 20
+"""Jobs that are claimed together, and ended by one verb."""
 CANCEL_SOON_S = 0.004
 """Delays up to this put either one first about as often as the other."""
 
@@ -44,10 +46,10 @@ def race(store: JobStore, app: Flask, token: str, random: Random, count: int) ->
     spec = JobSpec.model_validate({"dataset": "xor"})
     ended: list[Ended] = []
     with ThreadPoolExecutor(2) as pool:
-        for start in range(0, count, 100):
-            store.submit([spec] * min(100, count - start), owner="ada")
-            verb = ENDS[start // 100 % len(ENDS)]
-            claims = store.claim(worker=WORKER, device="cpu", limit=100, lease_s=600.0)
+        for start in range(0, count, AT_A_TIME):
+            store.submit([spec] * min(AT_A_TIME, count - start), owner="ada")
+            verb = ENDS[start // AT_A_TIME % len(ENDS)]
+            claims = store.claim(worker=WORKER, device="cpu", limit=AT_A_TIME, lease_s=600.0)
             ended += [_race(store, app, token, random, pool, verb, claim) for claim in claims]
     return ended
 
