@@ -201,9 +201,9 @@ class Mirror:
         self._runs[job.id] = replace(run, last_step=last)
         if at_end and state not in self._ended:
             self._end(pending)
+        self._store.advanced(job.id, last, job.attempt)
         if at_end:
             self._settled.add(state)
-        self._store.advanced(job.id, last, job.attempt)
         return whole
 
     def _points(self, job_id: str, sent: int) -> tuple[list[Metric], int, bool]:

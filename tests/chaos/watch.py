@@ -132,7 +132,7 @@ class Watch:
                 if not ended_by:
                     ended_by.append(connection.execute(select(func.clock_timestamp())).scalar_one())
                 lacking = select(func.count()).select_from(Mirror).join(Job, Job.id == Mirror.job_id)
-                lacking = lacking.where(Mirror.epoch < Job.epoch, Job.finished_at < ended_by[0])
+                lacking = lacking.where(Mirror.done.is_(False), Mirror.epoch < Job.epoch, Job.finished_at < ended_by[0])
                 return connection.execute(lacking).scalar_one() == 0
 
         self._wait(Wait(kind, time.monotonic(), done, "mirrored", frozenset()))
