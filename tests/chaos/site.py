@@ -126,6 +126,7 @@ class Site:
         self._environ = {
             **{"EPOCHAL_HOME": str(folder), "EPOCHAL_FILES_URL": files_url, "EPOCHAL_LEASE_S": str(lease_s)},
             **{"EPOCHAL_DEVICES": "cpu:1", "EPOCHAL_TOKEN": "", "PYTHONUNBUFFERED": "1"},
+            "EPOCHAL_CHECKPOINT_S": "1",  # jobs are short here, and are to go on from where they were
         }
         self.workers: list[Worker] = []
 
