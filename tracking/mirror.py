@@ -49,6 +49,9 @@ CHUNKS = 100
 ROUND_S = 2.0
 """Longest that a round goes on to the next job: then it looks again who was cancelled meanwhile."""
 
+PICTURES_WAIT_S = 10.0
+"""Pictures of a job that has ended wait so long for a moment in which no other job has new points."""
+
 PILE = 250
 """So many jobs may wait for their files while curves are sent; with more, both get their share."""
 
@@ -113,7 +116,10 @@ class Mirror:
         in_turns = [one for pair in zip_longest(unsettled, running) for one in pair if one is not None]
         whole = self._each(self._copy, in_turns, self._clock() + ROUND_S)
         if whole or len(settled) > PILE:
-            whole = self._each(self._attach, settled, self._clock() + ROUND_S) and whole
+            # While jobs train their curves go first, and so does the training: a picture costs more than a curve.
+            now = datetime.now(UTC)
+            due = settled if not running or len(settled) > PILE else [one for one in settled if _has_waited(one, now)]
+            whole = self._each(self._attach, due, self._clock() + ROUND_S) and whole
         return not self._away and (not whole or any(_state(pending) in self._settled for pending in unsettled))
 
     def close(self) -> None:
@@ -287,6 +293,12 @@ class Mirror:
         self._tagged.pop(pending.job.id, None)
         self._ended.discard(state)
         self._settled.discard(state)
+
+
+def _has_waited(pending: Pending, now: datetime) -> bool:
+    """Whether a job has ended so long ago that its pictures wait no longer for a quiet moment."""
+    ended = pending.job.finished_at
+    return ended is None or (now - ended).total_seconds() > PICTURES_WAIT_S
 
 
 def _state(pending: Pending) -> State:

@@ -10,6 +10,8 @@ from spec.views import Curve
 
 # Okabe and Ito's colours, told apart by everybody; lines differ in stroke too.
 BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "#555555"
+LABEL_LETTERS = 20
+"""Of a longer label the picture shows the beginning."""
 LOG_ABOVE = 100.0
 """Losses whose largest is so many times their smallest are drawn on a logarithmic axis."""
 
@@ -49,8 +51,12 @@ def curves_png(
 
 def confusion_png(labels: Sequence[str], confusion: Sequence[Sequence[int]], *, title: str) -> bytes:
     """Rows by their class (down) and the class they were told to be (across), darker where there are more."""
-    count = len(labels)
-    figure = Figure(figsize=(2.2 + 0.45 * count, 1.8 + 0.4 * count), dpi=80, layout="constrained")
+    count, longest = len(labels), min(max(map(len, labels)), LABEL_LETTERS)
+    width, height = 2.2 + 0.45 * count, 1.8 + 0.4 * count
+    figure = Figure(figsize=(width, height), dpi=80)
+    # Fixed margins, as above: room for the longest label, upright and at a slant.
+    edge = 0.6 + 0.08 * longest
+    figure.subplots_adjust(left=edge / width, right=1 - 0.2 / width, bottom=edge / height, top=1 - 0.45 / height)
     panel = figure.subplots()
     panel.imshow(confusion, cmap="Blues")
     darkest = max(max(row) for row in confusion)
@@ -59,7 +65,7 @@ def confusion_png(labels: Sequence[str], confusion: Sequence[Sequence[int]], *, 
             panel.text(
                 column, row, str(rows), ha="center", va="center", color="white" if 2 * rows > darkest else "black"
             )
-    names = [_drawable(label[:20]) for label in labels]
+    names = [_drawable(label[:LABEL_LETTERS]) for label in labels]
     panel.set(xlabel="told", ylabel="class", xticks=range(count), yticks=range(count))
     panel.set_xticklabels(names, rotation=45, ha="right", parse_math=False)
     panel.set_yticklabels(names, parse_math=False)
