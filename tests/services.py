@@ -28,7 +28,7 @@ def free_port() -> int:
         return port
 
 
-def eventually(condition: Callable[[], bool], *, within_s: float, what: str) -> None:
+def eventually(condition: Callable[[], bool], within_s: float, what: str) -> None:
     """Wait for a condition, and no longer than the deadline."""
     deadline = time.monotonic() + within_s
     while not condition():

@@ -3,7 +3,9 @@ from pathlib import Path
 
 import pytest
 
-from .site import Site, fresh_database
+from tests.services import fresh_database
+
+from .site import Site
 
 
 @pytest.fixture(params=["sqlite", "postgres"])

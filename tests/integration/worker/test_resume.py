@@ -15,8 +15,9 @@ from sqlalchemy import select
 from spec.states import FailureReason, JobStatus
 from store import db
 from store.tables import Checkpoint
+from tests.services import eventually, fresh_database
 
-from .site import LONG, SOME_SECONDS, Site, eventually, fresh_database, trainers
+from .site import LONG, SOME_SECONDS, Site, trainers
 
 OFTEN_S = 0.2
 

@@ -6,8 +6,9 @@ import psutil
 import pytest
 
 from spec.states import JobStatus
+from tests.services import eventually
 
-from .site import LONG, Site, eventually, trainers
+from .site import LONG, Site, trainers
 
 JOB = {
     "dataset": "digits",

@@ -11,8 +11,9 @@ import pytest
 
 from spec.states import FailureReason, JobStatus
 from store.workers import WorkerStore
+from tests.services import eventually
 
-from .site import LONG, QUICK, SOME_SECONDS, Broker, Site, eventually, trainers
+from .site import LONG, QUICK, SOME_SECONDS, Broker, Site, trainers
 
 
 def test_a_bell_makes_a_waiting_worker_train_the_job(site: Site) -> None:
