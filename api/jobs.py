@@ -143,6 +143,7 @@ def blueprint(desk: Desk) -> Blueprint:
                 pack_key=spec.pack_key,
                 train_rows=needed.train_rows,
                 validation_rows=needed.validation_rows,
+                test_rows=needed.test_rows,
             )
         )
 

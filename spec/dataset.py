@@ -235,7 +235,7 @@ def _describe_inline(
     return DatasetInfo(rows=rows, features=features, targets=Targets.numbers)
 
 
-def split_sizes(rows: int, validation_fraction: Fraction) -> tuple[int, int]:
-    """Rows of the (train, validation) split: the validation part is rounded half up."""
-    validation = int(rows * validation_fraction + 0.5)
-    return rows - validation, validation
+def split_sizes(rows: int, validation_fraction: Fraction, test_fraction: Fraction = 0.0) -> tuple[int, int, int]:
+    """Rows of the (train, validation, test) split: validation and test are rounded half up."""
+    validation, test = (int(rows * fraction + 0.5) for fraction in (validation_fraction, test_fraction))
+    return rows - validation - test, validation, test

@@ -341,7 +341,21 @@ Numbers = Annotated[tuple[Real, ...], Field(fail_fast=True)]
 Matrix = Annotated[
     tuple[Annotated[tuple[Real, ...], Field(min_length=1, fail_fast=True)], ...], Field(min_length=1, fail_fast=True)
 ]
-Monitor = Literal["val_loss", "val_accuracy", "train_loss", "train_accuracy"]
+Monitor = Literal[
+    "val_loss",
+    "val_accuracy",
+    "val_balanced_accuracy",
+    "val_macro_f1",
+    "val_roc_auc",
+    "val_mae",
+    "val_rmse",
+    "val_r2",
+    "train_loss",
+    "train_accuracy",
+]
+OF_NUMBERS = frozenset({"val_mae", "val_rmse", "val_r2"})
+FALLING = frozenset({"val_loss", "train_loss", "val_mae", "val_rmse"})
+"""Metrics of which less is better; of all others more is."""
 
 DEFAULT_BATCH = 32
 
@@ -367,7 +381,15 @@ class JobSpec(Frozen):
     validation_fraction: Annotated[
         Fraction, Field(le=0.9, description="Share of the rows kept for validation; stratified for classes. 0: none.")
     ] = 0.2
-    split_seed: Annotated[Count, Field(ge=0, le=2**63 - 1, description="Seed of the validation split.")] = 0
+    test_fraction: Annotated[
+        Fraction,
+        Field(
+            le=0.9,
+            description="Share of the rows set aside for a test of the finished model, once at the end; chosen as "
+            "validation rows are. 0: none.",
+        ),
+    ] = 0.0
+    split_seed: Annotated[Count, Field(ge=0, le=2**63 - 1, description="Seed of the validation and test split.")] = 0
     standardize: Annotated[
         Annotated[bool, Field(strict=True)] | None,
         Field(
@@ -488,7 +510,7 @@ class JobSpec(Frozen):
             raise fault("resources.gpus", "must be 1 with architecture.normalization batch, which needs whole batches")
         info = self.info
         if info is not None:
-            train, _ = split_sizes(info.rows, self.validation_fraction)
+            train, *_ = self.split_rows(info)
             if "batch_size" not in self.model_fields_set and train > 0:
                 object.__setattr__(self, "batch_size", min(DEFAULT_BATCH, train))
             check_against(self, info)
@@ -498,6 +520,10 @@ class JobSpec(Frozen):
     def info(self) -> DatasetInfo | None:
         """What is known of the data set; None for an upload that the record was not asked about yet."""
         return describe(self.dataset, labels=self.loss in CLASS_LOSSES)
+
+    def split_rows(self, info: DatasetInfo) -> tuple[int, int, int]:
+        """Rows of the (train, validation, test) split of data like `info`."""
+        return split_sizes(info.rows, self.validation_fraction, self.test_fraction)
 
     def on(self, dataset: DatasetSpec) -> Self:
         """The same job on `dataset`. Raises `ValidationError` when it cannot be."""
@@ -531,6 +557,7 @@ _SHARED = (
     "version",
     "dataset",
     "validation_fraction",
+    "test_fraction",
     "architecture",
     "activation",
     "output_activation",
@@ -624,16 +651,26 @@ def parameter_count(spec: JobSpec, info: DatasetInfo) -> int:
 
 def check_against(spec: JobSpec, info: DatasetInfo) -> None:
     """Raise the first rule that `spec` breaks on data like `info`, pinned to its field."""
-    train, validation = split_sizes(info.rows, spec.validation_fraction)
-    if spec.validation_fraction > 0.0 and validation == 0:
-        raise fault("validation_fraction", f"leaves no row for validation: the data set has {info.rows}; set it to 0")
-    if train == 0:
-        raise fault("validation_fraction", f"leaves no row for training: the data set has {info.rows}")
+    train, validation, test = spec.split_rows(info)
+    for part, share, left in (
+        ("validation", spec.validation_fraction, validation),
+        ("test", spec.test_fraction, test),
+    ):
+        if share > 0.0 and left == 0:
+            raise fault(f"{part}_fraction", f"leaves no row for {part}: the data set has {info.rows}; set it to 0")
+    if train <= 0:
+        larger = "test_fraction" if test > validation else "validation_fraction"
+        raise fault(larger, f"leaves no row for training: the data set has {info.rows}")
     if spec.batch_size != "full" and spec.batch_size > train:
         raise fault("batch_size", f'must be at most {train}, the rows of the training split, or "full"')
     _check_loss(spec, info)
-    if spec.watched.endswith("accuracy") and info.targets is Targets.numbers:
-        raise fault("monitor", f"{spec.watched} needs classes, and this data set's targets are numbers")
+    if not spec.watched.endswith("loss"):
+        if info.targets is Targets.numbers and spec.watched not in OF_NUMBERS:
+            raise fault("monitor", f"{spec.watched} needs classes, and this data set's targets are numbers")
+        if info.targets is Targets.classes and spec.watched in OF_NUMBERS:
+            raise fault("monitor", f"{spec.watched} needs numbers, and this data set's targets are classes")
+        if spec.watched == "val_roc_auc" and info.classes != 2:
+            raise fault("monitor", f"val_roc_auc needs 2 classes, and there are {info.classes}")
     shapes = layer_shapes(spec, info)
     count = parameter_count(spec, info)
     if count > PARAMETER_LIMIT:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from .base import Frozen
-from .dataset import DatasetInfo, split_sizes
+from .dataset import DatasetInfo
 from .job import JobSpec, Precision, layer_shapes, parameter_count
 
 BUFFERS: Mapping[str, int] = {
@@ -28,17 +28,24 @@ class Price(Frozen):
     memory_bytes: int
     train_rows: int
     validation_rows: int
+    test_rows: int
 
 
 def price(spec: JobSpec, info: DatasetInfo) -> Price:
     """What `spec` needs on data like `info`: weights, best weights, gradient, buffers, activations and the rows."""
-    train, validation = split_sizes(info.rows, spec.validation_fraction)
+    train, validation, test = spec.split_rows(info)
     parameters = parameter_count(spec, info)
     width = 8 if spec.precision is Precision.float64 else 4
     batch = train if spec.batch_size == "full" else spec.batch_size
     per_row = info.features + 3 * _neurons(spec, info)
     numbers = parameters * (3 + BUFFERS[spec.optimizer.type]) + batch * per_row + info.rows * (info.features + 1)
-    return Price(parameters=parameters, memory_bytes=width * numbers, train_rows=train, validation_rows=validation)
+    return Price(
+        parameters=parameters,
+        memory_bytes=width * numbers,
+        train_rows=train,
+        validation_rows=validation,
+        test_rows=test,
+    )
 
 
 def _neurons(spec: JobSpec, info: DatasetInfo) -> int:

@@ -142,6 +142,7 @@ class Check(Frozen):
     pack_key: str
     train_rows: int
     validation_rows: int
+    test_rows: int
 
 
 class DatasetSummary(Frozen):

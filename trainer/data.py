@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from zipfile import BadZipFile
 
 import numpy as np
@@ -34,6 +34,8 @@ from .errors import BadDataError
 from .random import Purpose, mix
 
 Array = npt.NDArray[np.float64]
+Numbers = npt.NDArray[np.int64]
+PartName = Literal["train", "val", "test"]
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,7 @@ class Rows:
 
 @dataclass(frozen=True)
 class Split:
-    """One division of the rows into training and validation, prepared by what its training part says."""
+    """One division of the rows into training, validation and test, prepared by what its training part says."""
 
     x: Tensor
     """[train rows, features]"""
@@ -58,7 +60,13 @@ class Split:
     """[train rows, outputs] numbers, or [train rows] class numbers"""
     val_x: Tensor
     val_y: Tensor
+    test_x: Tensor
+    test_y: Tensor
     preprocessing: Preprocessing
+
+    def part(self, name: PartName) -> tuple[Tensor, Tensor]:
+        """Rows and targets of one part."""
+        return {"train": (self.x, self.y), "val": (self.val_x, self.val_y), "test": (self.test_x, self.test_y)}[name]
 
 
 @lru_cache(maxsize=8)
@@ -140,7 +148,7 @@ def _linear(made: Linear) -> Rows:
 def split(
     spec: JobSpec, info: DatasetInfo, device: torch.device, dtype: torch.dtype, table: Path | None = None
 ) -> Split:
-    """The job's training and validation rows, on the device. Raises `BadDataError`.
+    """The job's training, validation and test rows, on the device. Raises `BadDataError`.
 
     `table` is the file of a data set that was uploaded.
     """
@@ -148,7 +156,7 @@ def split(
     if len(rows.x) != info.rows:
         raise BadDataError(f"The data set has {len(rows.x)} rows, not {info.rows}.")
     y = _targets(rows.y, info)
-    train, validation = _divide(y if info.targets is Targets.classes else None, info.rows, spec)
+    train, validation, test = _divide(y if info.targets is Targets.classes else None, info.rows, spec)
     # Only the training rows are shown to what learns from rows.
     preprocessing = Preprocessing.fit(_schema(rows, info), rows.x[train], y[train], standardize=spec.standardizes)
     x, y = preprocessing.features(rows.x), preprocessing.targets(y)
@@ -162,6 +170,8 @@ def split(
         y=placed(y[train], number),
         val_x=placed(x[validation], dtype),
         val_y=placed(y[validation], number),
+        test_x=placed(x[test], dtype),
+        test_y=placed(y[test], number),
         preprocessing=preprocessing,
     )
 
@@ -190,23 +200,30 @@ def _targets(y: npt.NDArray[Any], info: DatasetInfo) -> npt.NDArray[Any]:
     return numbers.astype(np.int64)
 
 
-def _divide(
-    classes: npt.NDArray[np.int64] | None, rows: int, spec: JobSpec
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Row numbers of (train, validation), in order; each class keeps its share of both (largest remainders)."""
-    _, wanted = split_sizes(rows, spec.validation_fraction)
-    random = np.random.default_rng(mix(spec.split_seed, Purpose.split))
-    shuffled = random.permutation(rows)
+def _divide(classes: npt.NDArray[np.int64] | None, rows: int, spec: JobSpec) -> tuple[Numbers, Numbers, Numbers]:
+    """Row numbers of (train, validation, test), in order; each class keeps its share of all three.
+
+    The validation rows are drawn first: they are the same whether or not others are set aside for a test.
+    """
+    _, *wanted = split_sizes(rows, spec.validation_fraction, spec.test_fraction)
+    left = np.random.default_rng(mix(spec.split_seed, Purpose.split)).permutation(rows)
+    parts = []
+    for count in wanted:
+        chosen = _chosen(left, classes, count)
+        parts.append(np.sort(chosen))
+        left = left[~np.isin(left, chosen)]
+    return np.sort(left), parts[0], parts[1]
+
+
+def _chosen(shuffled: Numbers, classes: Numbers | None, wanted: int) -> Numbers:
+    """So many of these rows, the first of each class; each class gives its share (largest remainders)."""
     if classes is None or wanted == 0:
-        chosen = shuffled[:wanted]
-    else:
-        counts = np.bincount(classes)
-        shares = counts * wanted / rows
-        quotas = np.floor(shares).astype(int)
-        # The only row of a class is trained on, as long as others can be validated.
-        for extra in np.lexsort((quotas - shares, counts == 1))[: wanted - quotas.sum()]:
-            quotas[extra] += 1
-        chosen = np.concatenate([shuffled[classes[shuffled] == number][:quota] for number, quota in enumerate(quotas)])
-    is_validation = np.zeros(rows, dtype=bool)
-    is_validation[chosen] = True
-    return np.flatnonzero(~is_validation), np.flatnonzero(is_validation)
+        return shuffled[:wanted]
+    theirs = classes[shuffled]
+    counts = np.bincount(theirs)
+    shares = counts * wanted / len(shuffled)
+    quotas = np.floor(shares).astype(int)
+    # The only row of a class is trained on, as long as others can be taken.
+    for extra in np.lexsort((quotas - shares, counts <= 1))[: wanted - quotas.sum()]:
+        quotas[extra] += 1
+    return np.concatenate([shuffled[theirs == number][:quota] for number, quota in enumerate(quotas)])

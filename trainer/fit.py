@@ -109,12 +109,13 @@ def _outcome(pack: Pack, member: Member, metrics: dict[str, float], norm: float)
     if verdict is None or isinstance(verdict, Outcome):
         return verdict
     model = pack.model(member)
+    best = member.best_metrics if member.spec.restore_best else metrics
     return Outcome(
         member.id,
         "succeeded",
         stop_reason=verdict,
         best_epoch=member.best_epoch if member.spec.restore_best else member.epoch,
-        best_metrics=member.best_metrics if member.spec.restore_best else metrics,
+        best_metrics={**best, **pack.test(member)},
         model=model,
         preprocessing=pack.preprocessing(member),
         report=pack.report(member, model),

@@ -1,4 +1,4 @@
-"""What is minimised, and what of it counts as right: per member and row, on stacked outputs.
+"""What is minimised, and what the outputs tell: per member and row, on stacked outputs.
 
 Outputs are feature-major, [members, outputs, batch]. A loss answers [members, batch]; its mean over the batch is
 PyTorch's loss with reduction="mean".
@@ -77,9 +77,15 @@ CRITERIA: Mapping[Loss, Criterion] = {
 }
 
 
+LINKS: Mapping[Loss, Callable[[Tensor], Tensor]] = {
+    Loss.binary_cross_entropy: ACTIVATIONS[Activation.sigmoid],
+    Loss.poisson_nll: _exp,
+}
+
+
 @dataclass(frozen=True)
 class Objective:
-    """A loss on one kind of target: how targets are given to it, and which rows count as right."""
+    """A loss on one kind of target: how targets are given to it, and what outputs tell of a row."""
 
     criterion: Criterion
     activation: Callable[[Tensor], Tensor] | None
@@ -90,7 +96,8 @@ class Objective:
     """Whether the loss takes class numbers."""
     threshold: float | None
     """Above it a single output says class 1; None where the largest output wins."""
-    counts_right: bool
+    link: Callable[[Tensor], Tensor]
+    """From the network's answer to the target it stands for: of a logit the probability, of a logarithm the count."""
 
     @classmethod
     def of(cls, spec: JobSpec, info: DatasetInfo) -> "Objective":
@@ -111,7 +118,7 @@ class Objective:
             one_hot=info.classes if by_class and not by_number and not single else None,
             by_number=by_number,
             threshold=(0.0 if spec.loss is Loss.binary_cross_entropy else 0.5) if single else None,
-            counts_right=by_class,
+            link=LINKS.get(spec.loss, ACTIVATIONS[Activation.identity]),
         )
 
     def targets(self, y: Tensor, dtype: torch.dtype) -> Tensor:
@@ -132,10 +139,11 @@ class Objective:
             y = y.transpose(1, 2)
         return self.criterion(self.outputs(z), y, smoothing)
 
-    def right(self, z: Tensor, y: Tensor) -> Tensor:
-        """Which rows are told rightly: bool [members, batch]."""
+    def told(self, z: Tensor) -> Tensor:
+        """The class number that each row is told to be: [members, batch]."""
         z = self.outputs(z)
-        if self.threshold is not None:
-            return (z[:, 0] > self.threshold) == (y[..., 0] > 0.5)
-        answer = y if self.by_number else y.argmax(dim=2)
-        return z.argmax(dim=1) == answer
+        return z.argmax(dim=1) if self.threshold is None else (z[:, 0] > self.threshold).long()
+
+    def numbers(self, z: Tensor) -> Tensor:
+        """The scaled targets that the network tells: [members, outputs, batch]."""
+        return self.link(self.outputs(z))

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from model.preprocessing import Preprocessing
 from model.report import Report
-from spec.job import JobSpec, Plateau
+from spec.job import FALLING, JobSpec, Plateau
 from spec.states import FailureReason, StopReason
 
 from .checkpoint import Checkpoint, Progress
@@ -101,7 +101,7 @@ class Member(Progress):
     def measure(self, metrics: Mapping[str, float]) -> bool:
         """Take in what an epoch measured; whether it was the best so far."""
         watched = self.spec.watched
-        value = -metrics[watched] if watched.endswith("accuracy") else metrics[watched]
+        value = metrics[watched] if watched in FALLING else -metrics[watched]
         self._wait_on_plateau(value)
         if not value < self.best - self.spec.min_delta:
             self.waited += 1

@@ -20,16 +20,18 @@ from torch import Tensor
 from model.finished import Model
 from model.preprocessing import Preprocessing
 from model.report import Report, report
+from spec.dataset import Targets
 from spec.job import DETERMINISTIC_MEMBERS, JobSpec, Precision
 
 from .checkpoint import ROWS, Checkpoint
-from .data import Split, split
+from .data import PartName, Split, split
 from .errors import BadDataError
 from .feed import Batch, DeviceFeed, Dropout, Feed, Rows
 from .graphs import Eager, Graphs
 from .losses import Objective
 from .member import Member
-from .models import Network
+from .metrics import ClassFigures, Figures, NumberFigures, Part, measure
+from .models import Arrays, Network
 from .optim import Optimizer, first_buffer, kind
 from .random import Purpose, keys, permutations
 from .team import ALONE, Team
@@ -42,6 +44,9 @@ EVALUATION_SUMS = 1 << 20
 
 GHOSTS = 1 / 8
 """On a GPU, the share of a pack's rows that may be left by their members before it is arranged anew."""
+
+Weights = tuple[Arrays, Arrays]
+"""Members' parameters, and what their batch normalisation keeps."""
 
 
 class Pack:
@@ -76,6 +81,14 @@ class Pack:
         """Read and divide the data this member needs. Raises `TrainerError`, before it has joined."""
         if spec.split_seed not in self._splits:
             self._splits[spec.split_seed] = split(spec, self._info, self._device, self._dtype, table)
+        part, _, metric = spec.watched.partition("_")
+        if part == "val" and metric != "loss":
+            figures = self._part("val", [self._splits[spec.split_seed]]).figures
+            if figures is None or metric not in figures.names:
+                raise BadDataError(
+                    f"monitor: {spec.watched} says nothing of validation rows whose targets are all the same: "
+                    "choose val_loss, or a larger validation_fraction."
+                )
 
     def join(self, members: Sequence[Member]) -> None:
         """Add rows for new members, whose data are prepared."""
@@ -153,17 +166,10 @@ class Pack:
         which = torch.tensor([seeds.index(spec.split_seed) for spec in specs], device=self._device)
         self._which = which if len(seeds) > 1 else None
         parts = [self._splits[seed] for seed in seeds]
-
-        def targets(y: Tensor) -> Tensor:
-            return self._objective.targets(y, self._dtype)
-
-        self._train = torch.stack([part.x for part in parts]), torch.stack([targets(part.y) for part in parts])
-        self._validation = (
-            torch.stack([part.val_x for part in parts]),
-            torch.stack([targets(part.val_y) for part in parts]),
-        )
-        count, size = self._train[0].shape[1], specs[0].batch_size
-        rows = Rows(*self._train, offsets=which.unsqueeze(1) * count, batch=count if size == "full" else size)
+        self._train, self._validation = self._part("train", parts), self._part("val", parts)
+        count, size = self._train.x.shape[1], specs[0].batch_size
+        batch = count if size == "full" else size
+        rows = Rows(self._train.x, self._train.y, offsets=which.unsqueeze(1) * count, batch=batch)
         sizes = torch.tensor([rows.of_step(step) for step in range(rows.steps)], device=self._device)
         self._shares = sizes.to(self._dtype) / count  # of an epoch's steps in its mean loss: the last may be small
         return rows
@@ -239,12 +245,13 @@ class Pack:
     def end_epoch(self) -> list[tuple[Member, dict[str, float], float]]:
         """Measure each member: its metrics by name, and the norm of the epoch's mean gradient."""
         measured: dict[str, Tensor] = {}
+        weights = self._arrays, self._running
         if self._exact:
-            measured |= self._evaluate("train", *self._train)
+            measured |= self._evaluate(self._train, weights, self._which)
         else:
             measured["train_loss"] = (self._team.sum(self._state["losses"]) * self._shares).sum(dim=1)
-        if self._validation[0].shape[1]:
-            measured |= self._evaluate("val", *self._validation)
+        if self._validation.x.shape[1]:
+            measured |= self._evaluate(self._validation, weights, self._which)
         if self._watches_gradient:
             measured["gradient"] = torch.linalg.vector_norm(self._state["gradients"], dim=1) / self._feed.rows.count
         table = torch.stack([values.double() for values in measured.values()], dim=1).tolist()  # the epoch's one sync
@@ -261,32 +268,38 @@ class Pack:
         member.epoch += 1
         return member, metrics, norm
 
-    @torch.no_grad()
-    def _evaluate(self, part: str, x: Tensor, y: Tensor) -> dict[str, Tensor]:
-        """Mean loss and accuracy of each member over a split, without dropout, [members] each."""
-        members, own = len(self._stacked), self._team.share(x.shape[1])
-        losses = torch.zeros(members, x.shape[1], device=self._device, dtype=self._dtype)
-        right = torch.zeros_like(losses)
-        at_a_time = max(EVALUATION_ROWS, EVALUATION_SUMS // members) if self._on_gpu else EVALUATION_ROWS
-        for first in range(own.start, own.stop, at_a_time):
-            some = slice(first, min(first + at_a_time, own.stop))
-            batch, wanted = self._of_members(x[:, some]), self._of_members(y[:, some])
-            with self._casting():
-                z = self._network.forward(self._arrays, self._running, batch, {}, training=False)
-            z = z.to(self._dtype)
-            losses[:, some] = self._objective.loss(z, wanted)
-            if self._objective.counts_right:
-                right[:, some] = self._objective.right(z, wanted).to(self._dtype)
-        found = {f"{part}_loss": self._team.sum(losses).mean(dim=1)}
-        if self._objective.counts_right:
-            found[f"{part}_accuracy"] = self._team.sum(right).mean(dim=1)
-        return found
+    def _evaluate(self, part: Part, weights: Weights, which: Tensor | None) -> dict[str, Tensor]:
+        """Mean loss and figures of members with these weights on a part, without dropout, [members] each."""
+        arrays, running = weights
+        members = len(next(iter(arrays.values())))
 
-    def _of_members(self, part: Tensor) -> Tensor:
-        """Each member's own rows, from the splits that there are: [members, rows, ...]."""
-        if self._which is None:
-            return part.expand(len(self._stacked), *part.shape[1:])
-        return part.index_select(0, self._which)
+        def forward(x: Tensor) -> Tensor:
+            with self._casting():
+                return self._network.forward(arrays, running, x, {}, training=False).to(self._dtype)
+
+        at_a_time = max(EVALUATION_ROWS, EVALUATION_SUMS // members) if self._on_gpu else EVALUATION_ROWS
+        return measure(
+            part,
+            forward,
+            self._objective,
+            members=members,
+            which=which,
+            team=self._team,
+            at_a_time=at_a_time,
+            dtype=self._dtype,
+        )
+
+    def _part(self, name: PartName, splits: Sequence[Split]) -> Part:
+        """A part of these splits, and what is measured of it: in full but for training rows."""
+        x, y = (torch.stack(same) for same in zip(*(one.part(name) for one in splits), strict=True))
+        full = name != "train"
+        figures: Figures | None = None
+        if self._info.targets is Targets.classes:
+            figures = ClassFigures(y, self._info.classes or 0, full=full)
+        elif full and y.shape[1]:
+            deviations = [split.preprocessing.output.deviation for split in splits]
+            figures = NumberFigures(y, torch.tensor(deviations, device=self._device, dtype=torch.float64))
+        return Part(name, x, self._objective.targets(y, self._dtype), figures)
 
     def _casting(self) -> AbstractContextManager[object]:
         if self._autocasts:
@@ -326,14 +339,27 @@ class Pack:
         finished = Model(member.spec, part.preprocessing, {name: array.numpy() for name, array in arrays.items()})
         return report(finished, part.val_x.double().cpu().numpy(), part.val_y.cpu().numpy())
 
+    def test(self, member: Member) -> dict[str, float]:
+        """What the member's finished model is worth on rows set aside for this, measured now for the only time."""
+        part = self._part("test", [self._splits[member.spec.split_seed]])
+        if not part.x.shape[1]:
+            return {}
+        parameters, running = (row.expand(self._least, -1).contiguous() for row in self._finished(member))
+        weights = self._network.parameters.views(parameters), self._network.running.views(running)
+        return {name: float(values[0]) for name, values in self._evaluate(part, weights, None).items()}
+
     def model(self, member: Member) -> dict[str, Tensor]:
         """The member's arrays by name, on the CPU: of its best epoch, or of its last."""
-        row = self._row(member)
-        prefix = "best" if member.spec.restore_best else "weights"
-        running = "best_running" if member.spec.restore_best else "running"
-        arrays = self._network.parameters.views(self._state[prefix][row : row + 1].detach())
-        arrays |= self._network.running.views(self._state[running][row : row + 1])
+        parameters, running = self._finished(member)
+        arrays = self._network.parameters.views(parameters) | self._network.running.views(running)
         return {name: array[0].cpu().clone() for name, array in arrays.items()}
+
+    def _finished(self, member: Member) -> tuple[Tensor, Tensor]:
+        """The member's parameters and running statistics, of its best epoch or of its last: [1, ...] each."""
+        row = slice(self._row(member), self._row(member) + 1)
+        names = ("best", "best_running") if member.spec.restore_best else ("weights", "running")
+        parameters, running = (self._state[name][row].detach() for name in names)
+        return parameters, running
 
 
 def _set_arithmetic(spec: JobSpec) -> None:

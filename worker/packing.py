@@ -8,7 +8,7 @@ import math
 from functools import cache
 from pathlib import Path
 
-from spec.dataset import DatasetInfo, split_sizes
+from spec.dataset import DatasetInfo
 from spec.job import DETERMINISTIC_MEMBERS, JobSpec, Precision, layer_shapes, parameter_count
 
 from .devices import Device, free_memory
@@ -88,7 +88,7 @@ def step_flop(spec: JobSpec, info: DatasetInfo) -> float:
 
 def _rows(spec: JobSpec, info: DatasetInfo) -> int:
     """Rows of a step."""
-    train, _ = split_sizes(info.rows, spec.validation_fraction)
+    train, *_ = spec.split_rows(info)
     return train if spec.batch_size == "full" else min(spec.batch_size, train)
 
 

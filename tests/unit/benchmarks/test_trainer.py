@@ -28,7 +28,7 @@ def test_ours_trains_the_network_and_the_steps_of_the_loops(number: int) -> None
     assert job.info is not None
     theirs = network(workload, dropout=0.1)
     assert parameter_count(job, job.info) == sum(parameter.numel() for parameter in theirs.parameters())
-    train_rows, _ = split_sizes(job.info.rows, job.validation_fraction)
+    train_rows, *_ = split_sizes(job.info.rows, job.validation_fraction)
     assert isinstance(job.batch_size, int)
     assert -(-train_rows // job.batch_size) == workload.steps
 

@@ -59,10 +59,18 @@ def test_inline_data_must_be_rectangular(x: object, y: object, words: str) -> No
 
 
 @pytest.mark.parametrize(
-    ("rows", "fraction", "sizes"), [(1797, 0.2, (1438, 359)), (4, 0.2, (3, 1)), (2, 0.2, (2, 0)), (10, 0.0, (10, 0))]
+    ("rows", "fractions", "sizes"),
+    [
+        (1797, (0.2, 0.0), (1438, 359, 0)),
+        (4, (0.2, 0.2), (2, 1, 1)),
+        (2, (0.2, 0.0), (2, 0, 0)),
+        (10, (0.0, 0.25), (7, 0, 3)),
+    ],
 )
-def test_the_validation_split_is_rounded_half_up(rows: int, fraction: float, sizes: tuple[int, int]) -> None:
-    assert split_sizes(rows, fraction) == sizes
+def test_each_part_of_a_split_is_rounded_half_up(
+    rows: int, fractions: tuple[float, float], sizes: tuple[int, int, int]
+) -> None:
+    assert split_sizes(rows, *fractions) == sizes
 
 
 def test_shipped_images_say_their_shape() -> None:

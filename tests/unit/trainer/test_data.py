@@ -6,9 +6,11 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from model.preprocessing import Preprocessing
-from spec.dataset import BUILTIN, Targets, Uploaded
+from spec.dataset import BUILTIN, Targets, Uploaded, split_sizes
 from spec.job import JobSpec
 from spec.schema import Column, ColumnKind, Schema, Target
 from trainer.data import Split, _divide, load, split
@@ -134,6 +136,31 @@ def test_nothing_of_the_validation_rows_reaches_training(tmp_path: Path, by_clas
     assert torch.equal(changed.x, honest.x)
     assert torch.equal(changed.y, honest.y)
     assert changed.preprocessing == honest.preprocessing
+
+
+@given(
+    classes=st.lists(st.integers(0, 3), min_size=4, max_size=60),
+    percents=st.tuples(st.integers(0, 37), st.integers(0, 37)),
+    seed=st.integers(0, 100),
+)
+def test_every_row_is_in_one_part_and_a_test_leaves_the_validation_rows_as_they_are(
+    classes: list[int], percents: tuple[int, int], seed: int
+) -> None:
+    fractions = percents[0] / 100, percents[1] / 100
+    y = np.unique(classes, return_inverse=True)[1]
+    spec = job(validation_fraction=fractions[0], test_fraction=fractions[1], split_seed=seed)
+    plain = spec.model_copy(update={"test_fraction": 0.0})
+    for kinds in (y, None):
+        parts = _divide(kinds, len(y), spec)
+        assert np.array_equal(np.sort(np.concatenate(parts)), np.arange(len(y)))
+        assert tuple(map(len, parts)) == split_sizes(len(y), *fractions)
+        assert np.array_equal(parts[1], _divide(kinds, len(y), plain)[1])
+
+
+def test_each_class_keeps_its_share_of_a_test() -> None:
+    parts = divided(dataset="iris", test_fraction=0.2)
+    assert np.bincount(parts.test_y.numpy()).tolist() == [10, 10, 10]
+    assert np.bincount(parts.y.numpy()).tolist() == [30, 30, 30]
 
 
 def test_a_category_of_validation_rows_alone_is_other(tmp_path: Path) -> None:

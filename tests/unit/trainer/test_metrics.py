@@ -1,0 +1,173 @@
+"""The figures of every epoch against scikit-learn's own, and the test that is taken once."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from sklearn import metrics
+
+from spec.dataset import DatasetInfo, Targets
+from trainer.losses import Objective
+from trainer.metrics import ClassFigures, NumberFigures, Part, measure
+from trainer.team import ALONE
+
+from .conducting import Recorder, job, same, train
+
+MEMBERS, ROWS = 3, 40
+BY_CLASS = [("cross_entropy", 2), ("cross_entropy", 5), ("hinge", 3), ("binary_cross_entropy", 2), ("mse", 2)]
+
+
+def measured(part: Part, z: torch.Tensor, objective: Objective, which: torch.Tensor | None) -> dict[str, torch.Tensor]:
+    """The figures of members whose network says `z`, a few rows at a time."""
+    rows = iter(range(0, ROWS, 7))
+
+    def forward(x: torch.Tensor) -> torch.Tensor:
+        first = next(rows)
+        return z[:, :, first : first + x.shape[1]]
+
+    found = measure(
+        part, forward, objective, members=MEMBERS, which=which, team=ALONE, at_a_time=7, dtype=torch.float64
+    )
+    assert all(values.shape == (MEMBERS,) for values in found.values())
+    return found
+
+
+@pytest.mark.parametrize(("loss", "classes"), BY_CLASS)
+@settings(max_examples=30)
+@given(seed=st.integers(0, 10**6), ties=st.booleans(), least=st.integers(0, 1))
+def test_classes_are_measured_as_scikit_learn_measures_them(
+    loss: str, classes: int, seed: int, ties: bool, least: int
+) -> None:
+    draw = np.random.default_rng(seed)
+    right = np.stack([draw.permutation(draw.integers(0, classes - least, ROWS)) for _ in range(1)])
+    right = np.concatenate([right, draw.permutation(right, axis=1)])  # of two splits, stratified
+    info = DatasetInfo(rows=200, features=1, targets=Targets.classes, classes=classes)
+    objective = Objective.of(job(loss=loss, dataset={"name": "blobs", "classes": classes}), info)
+    outputs = 1 if classes == 2 and loss != "cross_entropy" else classes
+    drawn = draw.normal(size=(MEMBERS, outputs, ROWS))
+    z = torch.from_numpy(np.round(drawn, 0 if ties else 9))
+    y = torch.from_numpy(right)
+    part = Part(
+        "val",
+        torch.zeros(2, ROWS, 1),
+        objective.targets(y, torch.float64),
+        ClassFigures(y, classes, full=True),
+    )
+    which = torch.tensor([0, 1, 0])
+    found = measured(part, z, objective, which)
+    told = objective.told(z).numpy()
+    with_area = classes == 2 and len(np.unique(right[0])) == 2
+    assert ("val_roc_auc" in found) == with_area
+    for member, split in enumerate(which.tolist()):
+        truth, said = right[split], told[member]
+        present = np.unique(truth)
+        recalls = metrics.recall_score(truth, said, average=None, labels=present)
+        assert found["val_accuracy"][member] == pytest.approx(metrics.accuracy_score(truth, said))
+        assert found["val_balanced_accuracy"][member] == pytest.approx(recalls.mean())
+        assert found["val_macro_f1"][member] == pytest.approx(metrics.f1_score(truth, said, average="macro"))
+        if with_area:
+            score = z[member, -1] - (z[member, 0] if outputs == 2 else 0.0)
+            assert found["val_roc_auc"][member] == pytest.approx(metrics.roc_auc_score(truth, score))
+
+
+@pytest.mark.parametrize("outputs", [1, 3])
+@given(seed=st.integers(0, 10**6))
+def test_numbers_are_measured_as_scikit_learn_measures_them_in_the_targets_units(outputs: int, seed: int) -> None:
+    draw = np.random.default_rng(seed)
+    y, z = draw.normal(size=(2, ROWS, outputs)), draw.normal(size=(MEMBERS, outputs, ROWS))
+    deviation = draw.uniform(0.1, 100.0, size=(2, outputs))
+    info = DatasetInfo(rows=200, features=1, targets=Targets.numbers, outputs=outputs)
+    objective = Objective.of(job(loss="mse", dataset="linear"), info)
+    figures = NumberFigures(torch.from_numpy(y), torch.from_numpy(deviation))
+    which = torch.tensor([1, 0, 1])
+    part = Part("val", torch.zeros(2, ROWS, 1), torch.from_numpy(y), figures)
+    found = measured(part, torch.from_numpy(z), objective, which)
+    for member, split in enumerate(which.tolist()):
+        truth, told = y[split] * deviation[split], z[member].T * deviation[split]
+        assert found["val_mae"][member] == pytest.approx(metrics.mean_absolute_error(truth, told))
+        assert found["val_rmse"][member] == pytest.approx(metrics.root_mean_squared_error(truth, told))
+        assert found["val_r2"][member] == pytest.approx(metrics.r2_score(truth, told))
+
+
+def test_targets_that_are_all_the_same_have_no_r2() -> None:
+    assert NumberFigures(torch.ones(1, 5, 1), torch.ones(1, 1)).names == ("mae", "rmse")
+
+
+@pytest.mark.parametrize(
+    ("fields", "names"),
+    [
+        ({"dataset": "wine"}, {"accuracy", "balanced_accuracy", "macro_f1"}),
+        ({"dataset": "moons", "loss": "hinge"}, {"accuracy", "balanced_accuracy", "macro_f1", "roc_auc"}),
+        ({"dataset": "diabetes", "loss": "mse"}, {"mae", "rmse", "r2"}),
+    ],
+)
+def test_a_curve_has_the_figures_of_validation_and_the_end_those_of_the_test(
+    fields: dict[str, Any], names: set[str]
+) -> None:
+    trained = train(job(**fields, test_fraction=0.25))
+    wanted = {f"val_{name}" for name in {"loss", *names}}
+    for point in trained.curves["0"]:
+        assert {name for name in point if name.startswith("val_")} == wanted
+        assert not any(name.startswith("test_") for name in point)
+    best = trained.outcomes["0"].best_metrics
+    assert best is not None
+    assert {name for name in best if name.startswith("test_")} == {f"test_{name}" for name in {"loss", *names}}
+
+
+@settings(max_examples=10)
+@given(seed=st.integers(0, 10**6), scale=st.sampled_from([1e-3, 1.0, 1e6]))
+def test_whatever_the_test_rows_hold_nothing_of_it_reaches_curve_or_weights(seed: int, scale: float) -> None:
+    draw = np.random.default_rng(seed)
+    x, y = draw.normal(size=(30, 2)), draw.normal(size=(30, 1))
+    fields: dict[str, Any] = {"loss": "mse", "test_fraction": 0.3, "standardize": True, "patience": 1, "epochs": 2}
+    honest = train(job(dataset={"x": x.tolist(), "y": y.tolist()}, **fields))
+    spec = job(dataset={"x": x.tolist(), "y": y.tolist()}, **fields)
+    from trainer.data import _divide
+
+    unseen = _divide(None, 30, spec)[2]
+    x[unseen], y[unseen] = draw.normal(size=(9, 2)) * scale, draw.normal(size=(9, 1)) * scale
+    changed = train(job(dataset={"x": x.tolist(), "y": y.tolist()}, **fields))
+    assert same(honest, "0", changed, "0")
+    tests = [recorder.outcomes["0"].best_metrics or {} for recorder in (honest, changed)]
+    assert tests[0]["val_loss"] == tests[1]["val_loss"]
+    assume(not np.allclose(y[unseen], 0.0))
+    assert tests[0]["test_loss"] != tests[1]["test_loss"]
+
+
+def test_a_test_that_is_asked_for_later_changes_no_validation_row() -> None:
+    plain, tested = job(dataset="wine"), job(dataset="wine", test_fraction=0.2)
+    assert plain.pack_key != tested.pack_key
+    assert "test_loss" not in (train(plain).outcomes["0"].best_metrics or {})
+
+
+def test_the_finished_model_is_tested_the_same_alone_and_in_a_pack() -> None:
+    wanted, mate = job(dataset="wine", test_fraction=0.2, seed=3), job(dataset="wine", test_fraction=0.2, epochs=5)
+    alone, pack = train(wanted), train(mate, wanted)
+    assert alone.outcomes["0"].best_metrics == pack.outcomes["1"].best_metrics
+
+
+@pytest.mark.parametrize(
+    ("fields", "rises"),
+    [
+        ({"dataset": "wine", "monitor": "val_macro_f1"}, True),
+        ({"dataset": "breast_cancer", "loss": "binary_cross_entropy", "monitor": "val_roc_auc"}, True),
+        ({"dataset": "diabetes", "loss": "mse", "monitor": "val_rmse"}, False),
+        ({"dataset": "diabetes", "loss": "mse", "monitor": "val_r2"}, True),
+    ],
+)
+def test_any_figure_can_say_which_epoch_is_best(fields: dict[str, Any], rises: bool) -> None:
+    trained = train(job(**fields, epochs=6))
+    column = [point[fields["monitor"]] for point in trained.curves["0"]]
+    best = max(column) if rises else min(column)
+    assert trained.outcomes["0"].best_epoch == 1 + column.index(best)
+
+
+def test_a_figure_that_cannot_be_measured_is_not_waited_for() -> None:
+    flat = {"x": [[float(row)] for row in range(10)], "y": [1.5] * 10}
+    recorder: Recorder = train(job(dataset=flat, loss="mse", monitor="val_r2"))
+    outcome = recorder.outcomes["0"]
+    assert (outcome.end, outcome.failure_reason) == ("failed", "bad_data")
+    assert outcome.message.startswith("monitor: val_r2")

@@ -1,0 +1,183 @@
+"""What is measured of a part of the split beside its loss: per member, on stacked outputs.
+
+The names are scikit-learn's, and so are the numbers (`sklearn.metrics`), which the tests compare with. Rows of members
+never mix: every sum runs along a member's own rows or classes, so that a member's figures are the same in any pack.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from .data import PartName
+from .losses import Objective
+from .team import Team
+
+Forward = Callable[[Tensor], Tensor]
+"""From rows [members, batch, features] to the last layer's sums [members, outputs, batch]."""
+
+
+class ClassFigures:
+    """Of classes: accuracy; and in full balanced accuracy, macro F1 and, of two classes, the area under the ROC curve.
+
+    `right` are class numbers [splits, rows]. Splits are stratified, so each has as many rows of a class as any other.
+    """
+
+    def __init__(self, right: Tensor, classes: int, *, full: bool) -> None:
+        self._right, self._classes, self._full = right, classes, full
+        counts = torch.bincount(right[0], minlength=classes)
+        self._are = counts.to(torch.float64)
+        self._there = self._are > 0
+        self._firsts, seconds = (int(counts[0]), int(counts[1])) if classes == 2 else (0, 0)
+        self._ranks = full and self._firsts > 0 and seconds > 0
+        if self._ranks:
+            self._order = right.argsort(dim=1, stable=True)  # rows of the first class first
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What is measured."""
+        more = ("balanced_accuracy", "macro_f1", *(("roc_auc",) if self._ranks else ()))
+        return ("accuracy", *more) if self._full else ("accuracy",)
+
+    def blank(self, losses: Tensor) -> dict[str, Tensor]:
+        """Room for answers to all rows, beside their losses [members, rows]."""
+        room = {"told": torch.zeros_like(losses, dtype=torch.int64)}
+        return room | {"score": torch.zeros_like(losses)} if self._ranks else room
+
+    def answers(self, objective: Objective, z: Tensor, _: Tensor) -> dict[str, Tensor]:
+        """What is kept of outputs [members, outputs, batch]: the class told, and how much it looks like the second."""
+        kept = {"told": objective.told(z)}
+        if self._ranks:
+            z = objective.outputs(z)
+            kept["score"] = z[:, 0] if z.shape[1] == 1 else z[:, 1] - z[:, 0]
+        return kept
+
+    def measure(self, answers: Mapping[str, Tensor], dtype: torch.dtype, which: Tensor | None) -> dict[str, Tensor]:
+        """The figures, [members] each."""
+        told = answers["told"]
+        right = _of_members(self._right, which, len(told))
+        hit = told == right
+        found = {"accuracy": hit.to(dtype).mean(dim=1)}
+        if self._full:
+            found |= self._by_class(told, right, hit)
+        if self._ranks:
+            found["roc_auc"] = self._area(answers["score"], which)
+        return found
+
+    def _by_class(self, told: Tensor, right: Tensor, hit: Tensor) -> dict[str, Tensor]:
+        blank = torch.zeros(len(told), self._classes, dtype=torch.int64, device=told.device)
+        hits = blank.scatter_add(1, right, hit.long()).double()
+        all_told = blank.scatter_add(1, told, torch.ones_like(told)).double()
+        recalls = hits / self._are.clamp_min(1.0)  # 0 for a class that has no row, and left out of the mean
+        named = self._are + all_told
+        return {
+            "balanced_accuracy": recalls.sum(dim=1) / self._there.sum(),
+            "macro_f1": (2.0 * hits / named.clamp_min(1.0)).sum(dim=1) / (named > 0.0).sum(dim=1),
+        }
+
+    def _area(self, score: Tensor, which: Tensor | None) -> Tensor:
+        """How often a row of the second class scores above one of the first; ties count half (Mann and Whitney)."""
+        in_order = score.gather(1, _of_members(self._order, which, len(score)))
+        firsts = in_order[:, : self._firsts].sort(dim=1).values
+        seconds = in_order[:, self._firsts :].contiguous()
+        below = torch.searchsorted(firsts, seconds) + torch.searchsorted(firsts, seconds, right=True)
+        return below.sum(dim=1).double() / (2.0 * firsts.shape[1] * seconds.shape[1])
+
+
+class NumberFigures:
+    """Of numbers, in the target's own units: MAE, RMSE and R2; of several outputs the mean.
+
+    `y` are scaled targets [splits, rows, outputs], `deviation` what a scaled unit is of the target's [splits, outputs].
+    """
+
+    def __init__(self, y: Tensor, deviation: Tensor) -> None:
+        self._deviation = deviation.unsqueeze(2)
+        # Split by split, for the order of a sum's terms may depend on how many there are.
+        self._variance = torch.stack([one.double().var(dim=0, correction=0) for one in y])
+        self._varies = bool((self._variance > 0.0).all())
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What is measured."""
+        return ("mae", "rmse", "r2") if self._varies else ("mae", "rmse")
+
+    def blank(self, losses: Tensor) -> dict[str, Tensor]:
+        """Room for answers to all rows, beside their losses [members, rows]."""
+        members, rows = losses.shape
+        return {"errors": losses.new_zeros(members, self._variance.shape[1], rows)}
+
+    def answers(self, objective: Objective, z: Tensor, y: Tensor) -> dict[str, Tensor]:
+        """What is kept of outputs [members, outputs, batch]: their errors."""
+        return {"errors": objective.numbers(z) - y.transpose(1, 2)}
+
+    def measure(self, answers: Mapping[str, Tensor], dtype: torch.dtype, which: Tensor | None) -> dict[str, Tensor]:
+        """The figures, [members] each."""
+        errors = answers["errors"]
+        members = len(errors)
+        squares = errors.square().mean(dim=2).double()
+        deviation = _of_members(self._deviation, which, members)
+        found = {
+            "mae": (errors.abs().mean(dim=2).double() * deviation[..., 0]).mean(dim=1),
+            "rmse": (squares.sqrt() * deviation[..., 0]).mean(dim=1),
+        }
+        if self._varies:
+            found["r2"] = (1.0 - squares / _of_members(self._variance, which, members)).mean(dim=1)
+        return found
+
+
+Figures = ClassFigures | NumberFigures
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part of the split as it is measured: its rows, of each split seed that there is, and its figures."""
+
+    name: PartName
+    x: Tensor
+    """[splits, rows, features]"""
+    y: Tensor
+    """Targets as the loss takes them."""
+    figures: Figures | None
+
+
+@torch.no_grad()
+def measure(
+    part: Part,
+    forward: Forward,
+    objective: Objective,
+    *,
+    members: int,
+    which: Tensor | None,
+    team: Team,
+    at_a_time: int,
+    dtype: torch.dtype,
+) -> dict[str, Tensor]:
+    """The mean loss and the figures of each member on a part, [members] each; named with the part's name before.
+
+    `which` says each member's split, where there are several; `at_a_time` rows are computed at a time.
+    """
+    rows = part.x.shape[1]
+    losses = torch.zeros(members, rows, device=part.x.device, dtype=dtype)
+    held = {"losses": losses} | ({} if part.figures is None else part.figures.blank(losses))
+    own = team.share(rows)
+    for first in range(own.start, own.stop, at_a_time):
+        some = slice(first, min(first + at_a_time, own.stop))
+        z = forward(_of_members(part.x[:, some], which, members))
+        wanted = _of_members(part.y[:, some], which, members)
+        losses[:, some] = objective.loss(z, wanted)
+        if part.figures is not None:
+            for name, answers in part.figures.answers(objective, z, wanted).items():
+                held[name][..., some] = answers
+    held = {name: team.sum(values) for name, values in held.items()}
+    found = {"loss": held["losses"].mean(dim=1)}
+    if part.figures is not None:
+        found |= part.figures.measure(held, dtype, which)
+    return {f"{part.name}_{name}": values for name, values in found.items()}
+
+
+def _of_members(values: Tensor, which: Tensor | None, members: int) -> Tensor:
+    """Each member's own, from the splits that there are: [members, ...]."""
+    if which is None:
+        return values.expand(members, *values.shape[1:])
+    return values.index_select(0, which)
