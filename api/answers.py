@@ -28,7 +28,9 @@ def job_view(
     links = {"self": at, "curve": f"{at}/curve", "events": f"{at}/events", "stream": f"{at}/stream"}
     if job.status is JobStatus.succeeded:
         links["files"] = f"{at}/files"
-    if job.status not in FINISHED:
+    if job.status in FINISHED:
+        links["pictures"] = f"{at}/pictures"
+    else:
         links["cancel"] = f"{at}/cancel"
     if job.status in (JobStatus.queued, JobStatus.running):
         links["pause"] = f"{at}/pause"

@@ -19,7 +19,7 @@ from store.queue import Queue
 from store.tokens import TokenStore
 from store.workers import WorkerStore
 
-from . import auth, datasets, errors, events, health, jobs, models, wishes, workers
+from . import auth, datasets, errors, events, health, jobs, models, pictures, wishes, workers
 from .body import MIB
 from .reader import Reader
 
@@ -70,6 +70,7 @@ def create_app(settings: Settings) -> Flask:
     app.register_blueprint(wishes.blueprint(desk))
     app.register_blueprint(datasets.blueprint(shelf))
     app.register_blueprint(models.blueprint(store, files))
+    app.register_blueprint(pictures.blueprint(store, files))
     app.register_blueprint(events.blueprint(store))
     app.register_blueprint(workers.blueprint(WorkerStore(engine), queue))
     app.register_blueprint(health.blueprint(store))

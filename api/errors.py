@@ -68,7 +68,7 @@ class TooManyError(ApiError):
 
 
 class BusyError(ApiError):
-    """This process serves as many streams as it can."""
+    """This process does as much of a kind as it can, or cannot do it now."""
 
     status = HTTPStatus.SERVICE_UNAVAILABLE
     headers: Mapping[str, str] = {"Retry-After": "5"}

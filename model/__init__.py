@@ -7,4 +7,4 @@ WEIGHTS, SPEC, PREPROCESSING = "model.safetensors", "spec.json", "preprocessing.
 """The files of a model."""
 
 REPORT = "report.json"
-"""What it is worth on its validation rows (`model.report`)."""
+"""What it is worth on rows it was not trained on (`model.report`)."""

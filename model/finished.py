@@ -8,7 +8,7 @@ import numpy as np
 from safetensors.numpy import load
 
 from spec.dataset import Targets
-from spec.job import JobSpec, Loss
+from spec.job import Activation, JobSpec, Loss
 from spec.views import Predictions
 
 from .network import ACTIVATIONS, Array, Arrays, sums
@@ -48,7 +48,10 @@ class Model:
         z = sums(self.spec, self.arrays, features, self.preprocessing.image)
         if self.spec.loss is Loss.poisson_nll:
             return np.exp(z)  # the network says the logarithm of a count
-        if self.spec.loss is Loss.binary_cross_entropy or self.spec.output_activation is None:
+        if self.spec.loss is Loss.binary_cross_entropy:
+            by_class = self.preprocessing.output.type is Targets.classes
+            return z if by_class else ACTIVATIONS[Activation.sigmoid](z)  # a number between 0 and 1
+        if self.spec.output_activation is None:
             return z
         return ACTIVATIONS[self.spec.output_activation](z)
 

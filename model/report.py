@@ -1,6 +1,7 @@
-"""What a finished model is worth on its validation rows: the figures that people compare models by.
+"""What a finished model is worth on rows it was not trained on: the figures that people compare models by.
 
-Each is scikit-learn's own of the same name (`sklearn.metrics`), which the tests compare with.
+Each is scikit-learn's own of the same name (`sklearn.metrics`), which the tests compare with. What pictures show of a
+model is here as numbers, few enough for a file that is read at once.
 """
 
 import numpy as np
@@ -9,10 +10,46 @@ import numpy.typing as npt
 from spec.base import Frozen
 from spec.dataset import Targets
 
+from .boundary import Boundary
 from .finished import Model
 from .network import Array
 
 Classes = npt.NDArray[np.int64]
+
+DRAWN_CLASSES = 30
+"""With more, a confusion matrix is no picture any more."""
+ROC_CLASSES = 10
+"""With more, curves of one class against all others are told from one another by nobody."""
+ROC_POINTS = 100
+BINS = 10
+RESIDUALS = 1000
+RESIDUAL_BINS = 20
+
+
+class Roc(Frozen):
+    """How many rows of a class are found, by how many of the others are taken for it, at every threshold."""
+
+    label: str
+    auc: float
+    false_positive: tuple[float, ...]
+    true_positive: tuple[float, ...]
+
+
+class Calibration(Frozen):
+    """Rows to which a like probability was given: what it was in the mean, and how often it was right."""
+
+    told: float
+    right: float
+    rows: int
+
+
+class Residuals(Frozen):
+    """What was told beside what is right, of some rows; and of all how many errors lie between each two edges."""
+
+    told: tuple[float, ...]
+    right: tuple[float, ...]
+    edges: tuple[float, ...]
+    counts: tuple[int, ...]
 
 
 class ClassReport(Frozen):
@@ -30,6 +67,16 @@ class ClassReport(Frozen):
     labels: tuple[str, ...]
     confusion: tuple[tuple[int, ...], ...]
     """Rows by their class (down) and by the class they were told to be (across)."""
+    roc: tuple[Roc, ...] = ()
+    """Of two classes the second's; of a few each against all others."""
+    calibration: tuple[Calibration, ...] = ()
+    """Of two classes by the second's probability; of more by that of the class that was told."""
+
+    @property
+    def pictures(self) -> tuple[str, ...]:
+        """What can be drawn of it."""
+        drawn = (len(self.labels) <= DRAWN_CLASSES, self.roc, self.calibration)
+        return tuple(name for name, there in zip(("confusion", "roc", "calibration"), drawn, strict=True) if there)
 
 
 class NumberReport(Frozen):
@@ -40,12 +87,45 @@ class NumberReport(Frozen):
     rmse: float
     r2: float | None
     """1 minus the share of the variance that is left; null where the targets are all the same."""
+    residuals: Residuals | None = None
+
+    @property
+    def pictures(self) -> tuple[str, ...]:
+        """What can be drawn of it."""
+        return () if self.residuals is None else ("residuals",)
 
 
-Report = ClassReport | NumberReport
+class Landscape(Frozen):
+    """The loss on a square around the finished weights, in two random directions (`trainer.landscape`)."""
+
+    span: float
+    """From the middle to an edge; 1 is as long as the weights of each neuron are."""
+    part: str
+    """Whose rows the loss is of: validation or train."""
+    rows: int
+    losses: tuple[tuple[float | None, ...], ...]
+    """Down the first direction, across the second; the finished weights are in the middle. Null: not finite."""
 
 
-def report(model: Model, features: Array, y: npt.NDArray[np.generic]) -> Report | None:
+class Report(Frozen):
+    """All that is told of a finished model."""
+
+    validation: ClassReport | NumberReport | None = None
+    test: ClassReport | NumberReport | None = None
+    """Measured once, when all was decided; null where no test was asked for."""
+    boundary: Boundary | None = None
+    landscape: Landscape | None = None
+
+    @property
+    def pictures(self) -> tuple[str, ...]:
+        """What can be drawn of it, by name."""
+        validation = () if self.validation is None else self.validation.pictures
+        test = () if self.test is None else tuple(f"test_{name}" for name in self.test.pictures)
+        whole = tuple(name for name in ("boundary", "landscape") if getattr(self, name) is not None)
+        return (*validation, *test, *whole)
+
+
+def report(model: Model, features: Array, y: npt.NDArray[np.generic]) -> ClassReport | NumberReport | None:
     """On these rows: features [rows, features]; y class numbers [rows], or scaled numbers [rows, outputs]."""
     if not len(features):
         return None
@@ -65,6 +145,21 @@ def _of_numbers(told: Array, right: Array) -> NumberReport:
         mae=float(np.abs(errors).mean()),
         rmse=float(np.sqrt(np.square(errors).mean(axis=0)).mean()),
         r2=float((1.0 - left / whole).mean()) if (whole > 0.0).all() else None,
+        residuals=_residuals(told.reshape(-1), right.reshape(-1)),
+    )
+
+
+def _residuals(told: Array, right: Array) -> Residuals | None:
+    errors = told - right
+    low, high = errors.min(), errors.max()
+    if not np.isfinite(high - low):
+        return None
+    if not high - low > 1e-9 * max(abs(low), abs(high)):  # all alike: one bin around them
+        low, high = low - 0.5 * max(abs(low), 1.0), high + 0.5 * max(abs(high), 1.0)
+    counts, edges = np.histogram(errors, bins=RESIDUAL_BINS, range=(low, high))
+    some = _spread(len(told), RESIDUALS)
+    return Residuals(
+        told=_short(told[some]), right=_short(right[some]), edges=_short(edges), counts=tuple(counts.tolist())
     )
 
 
@@ -80,6 +175,9 @@ def _of_classes(model: Model, outputs: Array, right: Classes) -> ClassReport:
         of_right = probabilities[np.arange(len(right)), right]
         log_loss = float(-np.log(np.clip(of_right, np.finfo(np.float64).eps, 1.0)).mean())
     score = outputs[:, -1] - (outputs[:, 0] if outputs.shape[1] == 2 else 0.0)
+    scores = (
+        {1: score} if len(labels) == 2 else dict(enumerate((outputs if probabilities is None else probabilities).T))
+    )
     return ClassReport(
         rows=len(right),
         accuracy=float(hits.sum() / len(right)),
@@ -89,6 +187,12 @@ def _of_classes(model: Model, outputs: Array, right: Classes) -> ClassReport:
         roc_auc=_area(score, right == 1) if len(labels) == 2 and there.all() else None,
         labels=labels,
         confusion=tuple(tuple(row) for row in confusion.tolist()),
+        roc=tuple(
+            _roc(labels[number], one, right == number)
+            for number, one in scores.items()
+            if len(labels) <= ROC_CLASSES and 0 < are[number] < len(right)
+        ),
+        calibration=() if probabilities is None else _calibration(probabilities, right, likely),
     )
 
 
@@ -99,3 +203,46 @@ def _area(score: Array, is_second: npt.NDArray[np.bool_]) -> float:
     seconds = int(is_second.sum())
     over = ranks[is_second].sum() - seconds * (seconds + 1) / 2.0
     return float(over / (seconds * (len(score) - seconds)))
+
+
+def _roc(label: str, score: Array, is_class: npt.NDArray[np.bool_]) -> Roc:
+    """The corners of the curve, from (0, 0) to (1, 1)."""
+    order = np.argsort(-score, kind="stable")
+    score, found = score[order], np.cumsum(is_class[order])
+    ends = np.append(np.flatnonzero(np.diff(score)), len(score) - 1)  # rows of equal scores pass together
+    true = np.concatenate([[0], found[ends]])
+    false = np.concatenate([[0], 1 + ends - found[ends]])
+    steps_true, steps_false = np.diff(true), np.diff(false)
+    turns = steps_true[1:] * steps_false[:-1] != steps_true[:-1] * steps_false[1:]
+    corners = np.concatenate([[0], 1 + np.flatnonzero(turns), [len(true) - 1]])
+    some = corners[_spread(len(corners), ROC_POINTS)]
+    return Roc(
+        label=label,
+        auc=float(np.trapezoid(true, false) / (true[-1] * false[-1])),
+        false_positive=_short(false[some] / false[-1]),
+        true_positive=_short(true[some] / true[-1]),
+    )
+
+
+def _calibration(probabilities: Array, right: Classes, likely: Classes) -> tuple[Calibration, ...]:
+    """Ten equal bins of probability, those that have rows (`sklearn.calibration.calibration_curve`)."""
+    if probabilities.shape[1] == 2:
+        told, hit = probabilities[:, 1], right == 1
+    else:
+        told, hit = probabilities.max(axis=1), right == likely
+    place = np.searchsorted(np.linspace(0.0, 1.0, BINS + 1)[1:-1], told)
+    rows, hits, sums = (np.bincount(place, weights=each, minlength=BINS) for each in (None, hit, told))
+    return tuple(
+        Calibration(told=float(sums[one] / rows[one]), right=float(hits[one] / rows[one]), rows=int(rows[one]))
+        for one in np.flatnonzero(rows)
+    )
+
+
+def _spread(count: int, most: int) -> Classes:
+    """Up to `most` places of `count`, evenly spread, the ends among them."""
+    return np.arange(count) if count <= most else np.linspace(0, count - 1, most).astype(np.int64)
+
+
+def _short(values: Array) -> tuple[float, ...]:
+    """In six digits, which are enough to draw."""
+    return tuple(float(f"{value:.6g}") for value in values.tolist())

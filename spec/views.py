@@ -195,6 +195,21 @@ class Predictions(Frozen):
     """How likely each class is; null for numbers, and for losses that make none of their outputs."""
 
 
+class PictureView(Frozen):
+    """A picture of a job that has ended: a PNG."""
+
+    name: str
+    href: str
+
+
+class PictureList(Frozen):
+    """What there is to see of a job."""
+
+    pictures: list[PictureView]
+    why: str | None
+    """Why there is nothing, when there is nothing."""
+
+
 class EventView(Frozen):
     """One change of a job."""
 

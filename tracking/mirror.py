@@ -16,9 +16,8 @@ from datetime import UTC, datetime
 from itertools import zip_longest
 from typing import Any
 
-from pydantic import TypeAdapter
-
 from model import REPORT
+from model.drawing import Drawing
 from model.report import ClassReport, Report
 from spec.job import JobSpec
 from spec.states import FINISHED, JobStatus
@@ -27,7 +26,7 @@ from spec.views import Curve
 from store.files import Files
 from store.jobs import JobRecord, JobStore
 from store.mirror import MirrorStore, Pending
-from trainer.plots import confusion_png, curves_png
+from trainer.plots import pictures
 
 from .mlflow import Metric, Mlflow, MlflowError, MlflowUnreachableError, Run
 
@@ -64,11 +63,6 @@ STATUS: Mapping[JobStatus, str] = {
     JobStatus.cancelled: "KILLED",
 }
 
-
-DRAWN_CLASSES = 30
-"""With more, a confusion matrix is no picture any more; its numbers are in the report."""
-
-REPORTS: TypeAdapter[Report] = TypeAdapter(Report)
 
 State = tuple[str, int, JobStatus]
 """A job in the state in which MLflow was told of it."""
@@ -262,30 +256,27 @@ class Mirror:
         if (verdict := judge(job.spec, curve, job.failure_reason)) is not None:
             said = {"epochal.verdict": verdict.kind.value, "mlflow.note.content": f"{note(job)}\n\n{verdict.sentence}"}
             self._mlflow.log(run.id, tags=said)
-        if curve["epoch"]:
-            stopped = int(curve["epoch"][-1] or 0) if job.stop_reason == "early_stopping" else None
-            title = job.name or job.id
-            picture = curves_png(curve, title=title, best_epoch=job.best_epoch, early_stop_epoch=stopped)
-            self._mlflow.upload(run, "curves.png", picture)
+        report = None
         self._mlflow.upload(run, "spec.json", job.spec.model_dump_json(indent=2).encode())
         for artifact in self._jobs.artifacts(job.id):
             if artifact.name != "spec.json":
                 content = self._files.get(artifact.uri)
                 self._mlflow.upload(run, artifact.name, content)
                 if artifact.name == REPORT:
-                    self._report(job, run, REPORTS.validate_json(content))
+                    report = Report.model_validate_json(content)
+        self._mlflow.log(run.id, metrics=figures(job, report))
+        drawing = Drawing(
+            title=job.name or job.id,
+            curve=curve,
+            best_epoch=job.best_epoch,
+            stop_reason=job.stop_reason,
+            report=report,
+        )
+        for name, picture in pictures(drawing).items():
+            self._mlflow.upload(run, f"{name}.png", picture)
         self._store.done(job.id, job.attempt)
         self._forget(pending)
         return True
-
-    def _report(self, job: JobRecord, run: Run, report: Report) -> None:
-        """What the model is worth, as metrics of its epoch, by which runs can be sorted; of classes a picture too."""
-        at, epoch = milliseconds(job.finished_at or job.updated_at), job.best_epoch or job.epoch
-        figures = report.model_dump(exclude={"rows", "accuracy", "labels", "confusion"}, exclude_none=True)
-        self._mlflow.log(run.id, metrics=[Metric(f"val_{name}", value, at, epoch) for name, value in figures.items()])
-        if isinstance(report, ClassReport) and len(report.labels) <= DRAWN_CLASSES:
-            picture = confusion_png(report.labels, report.confusion, title=job.name or job.id)
-            self._mlflow.upload(run, "confusion.png", picture)
 
     def _forget(self, pending: Pending) -> None:
         state = _state(pending)
@@ -314,6 +305,22 @@ def metrics(curve: Curve, at: datetime) -> list[Metric]:
         for name, column in curve.items()
         if name != "epoch" and (value := column[position]) is not None
     ]
+
+
+def figures(job: JobRecord, report: Report | None) -> list[Metric]:
+    """What was measured of the finished model, at its epoch: what runs are sorted by.
+
+    The best epoch's own figures as `best_val_loss` and so on, the test's, and the log loss of either, if it has one.
+    """
+    found = {
+        name if name.startswith("test_") else f"best_{name}": value
+        for name, value in (job.best_metrics or {}).items()
+        if name.startswith(("val_", "test_"))
+    }
+    parts = () if report is None else (("best_val", report.validation), ("test", report.test))
+    found |= {f"{name}_log_loss": part.log_loss for name, part in parts if isinstance(part, ClassReport)}
+    at, epoch = milliseconds(job.finished_at or job.updated_at), job.best_epoch or job.epoch
+    return [Metric(name, value, at, epoch) for name, value in found.items() if value is not None]
 
 
 def params(spec: JobSpec) -> dict[str, str]:

@@ -36,6 +36,7 @@ from .random import Purpose, mix
 Array = npt.NDArray[np.float64]
 Numbers = npt.NDArray[np.int64]
 PartName = Literal["train", "val", "test"]
+PARTS: tuple[PartName, ...] = ("train", "val", "test")
 
 
 @dataclass(frozen=True)

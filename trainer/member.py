@@ -52,9 +52,9 @@ class Outcome:
     best_metrics: Mapping[str, float] | None = None
     model: Mapping[str, Tensor] = field(default_factory=dict)
     preprocessing: Preprocessing | None = None
-    report: Report | None = None
-    """What the model is worth on its validation rows, if it has any."""
     """How rows become what the model takes, when it succeeded."""
+    report: Report | None = None
+    """What the model is worth on rows it was not trained on, and what can be drawn of it, if there is anything."""
 
 
 class Conductor(Protocol):

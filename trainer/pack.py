@@ -17,6 +17,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from model.boundary import boundary
 from model.finished import Model
 from model.preprocessing import Preprocessing
 from model.report import Report, report
@@ -24,7 +25,7 @@ from spec.dataset import Targets
 from spec.job import DETERMINISTIC_MEMBERS, JobSpec, Precision
 
 from .checkpoint import ROWS, Checkpoint
-from .data import PartName, Split, split
+from .data import PARTS, PartName, Split, split
 from .errors import BadDataError
 from .feed import Batch, DeviceFeed, Dropout, Feed, Rows
 from .graphs import Eager, Graphs
@@ -334,10 +335,20 @@ class Pack:
         return self._splits[member.spec.split_seed].preprocessing
 
     def report(self, member: Member, arrays: Mapping[str, Tensor]) -> Report | None:
-        """What the member's finished model is worth on its validation rows."""
+        """What the member's finished model is worth on rows it was not trained on, and what can be drawn of it."""
         part = self._splits[member.spec.split_seed]
         finished = Model(member.spec, part.preprocessing, {name: array.numpy() for name, array in arrays.items()})
-        return report(finished, part.val_x.double().cpu().numpy(), part.val_y.cpu().numpy())
+        rows = {
+            name: (x.double().cpu().numpy(), y.cpu().numpy())
+            for name, (x, y) in ((name, part.part(name)) for name in PARTS)
+        }
+        around = rows["val"] if len(rows["val"][0]) else rows["train"]
+        told = Report(
+            validation=report(finished, *rows["val"]),
+            test=report(finished, *rows["test"]),
+            boundary=boundary(finished, *around),
+        )
+        return None if told == Report() else told
 
     def test(self, member: Member) -> dict[str, float]:
         """What the member's finished model is worth on rows set aside for this, measured now for the only time."""

@@ -1,11 +1,22 @@
-"""Pictures of a curve; matplotlib only, so that a process without PyTorch can draw them too."""
+"""Pictures of a job; matplotlib only, so that a process without PyTorch can draw them too.
 
+`python -m trainer.plots` reads a `Drawing` as JSON and writes its pictures as a zip: for a process without matplotlib.
+"""
+
+import sys
+import zipfile
 from collections.abc import Sequence
 from io import BytesIO
+from typing import Any
 
+import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.font_manager import findfont, get_font
 
+from model.boundary import Boundary
+from model.drawing import Drawing
+from model.report import Calibration, ClassReport, Landscape, NumberReport, Residuals, Roc
 from spec.views import Curve
 
 # Okabe and Ito's colours, told apart by everybody; lines differ in stroke too.
@@ -14,6 +25,44 @@ LABEL_LETTERS = 20
 """Of a longer label the picture shows the beginning."""
 LOG_ABOVE = 100.0
 """Losses whose largest is so many times their smallest are drawn on a logarithmic axis."""
+
+
+def pictures(drawing: Drawing) -> dict[str, bytes]:
+    """All pictures of a job by name, as PNG."""
+    drawn: dict[str, bytes] = {}
+    if drawing.curve.get("epoch"):
+        drawn["curves"] = curves_png(
+            drawing.curve,
+            title=drawing.title,
+            best_epoch=drawing.best_epoch,
+            early_stop_epoch=drawing.early_stop_epoch,
+        )
+    told = drawing.report
+    if told is None:
+        return drawn
+    for prefix, part, words in (("", told.validation, drawing.title), ("test_", told.test, f"{drawing.title}: test")):
+        if part is not None:
+            drawn |= {prefix + name: _of_part(part, name, words) for name in part.pictures}
+    if told.boundary is not None:
+        drawn["boundary"] = boundary_png(told.boundary, title=drawing.title)
+    if told.landscape is not None:
+        drawn["landscape"] = landscape_png(told.landscape, title=drawing.title)
+    return drawn
+
+
+def _of_part(part: ClassReport | NumberReport, name: str, title: str) -> bytes:
+    match part, name:
+        case ClassReport(), "confusion":
+            return confusion_png(part.labels, part.confusion, title=title)
+        case ClassReport(), "roc":
+            return roc_png(part.roc, title=title)
+        case ClassReport(), "calibration":
+            return calibration_png(
+                part.calibration, by_class=None if len(part.labels) > 2 else part.labels[1], title=title
+            )
+        case NumberReport(residuals=Residuals() as residuals), "residuals":
+            return residuals_png(residuals, title=title)
+    raise ValueError(f"there is no picture {name} of this")
 
 
 def curves_png(
@@ -26,7 +75,6 @@ def curves_png(
     # Fixed margins: a layout that measures its labels first takes longer than the drawing.
     figure.subplots_adjust(left=0.75 / width, right=1 - 0.15 / width, bottom=0.13, top=0.88, wspace=0.16)
     panels = figure.subplots(1, 2 if accuracies else 1, squeeze=False)[0]
-    figure.suptitle(_drawable(title), parse_math=False)  # a job may be called "$5"
     for panel, metric, corner in zip(panels, ("loss", "accuracy"), ("upper right", "lower right"), strict=False):
         for part, colour, stroke, words in (("train", BLUE, "-", "train"), ("val", ORANGE, "--", "validation")):
             values = curve.get(f"{part}_{metric}")
@@ -44,9 +92,7 @@ def curves_png(
     losses = [v for part in ("train", "val") for v in curve.get(f"{part}_loss", []) if v is not None and v > 0.0]
     if losses and max(losses) > LOG_ABOVE * min(losses):
         panels[0].set_yscale("log")
-    picture = BytesIO()
-    figure.savefig(picture, format="png")
-    return picture.getvalue()
+    return _png(figure, title)
 
 
 def confusion_png(labels: Sequence[str], confusion: Sequence[Sequence[int]], *, title: str) -> bytes:
@@ -69,7 +115,112 @@ def confusion_png(labels: Sequence[str], confusion: Sequence[Sequence[int]], *, 
     panel.set(xlabel="told", ylabel="class", xticks=range(count), yticks=range(count))
     panel.set_xticklabels(names, rotation=45, ha="right", parse_math=False)
     panel.set_yticklabels(names, parse_math=False)
-    figure.suptitle(_drawable(title), parse_math=False)
+    return _png(figure, title)
+
+
+def roc_png(roc: Sequence[Roc], *, title: str) -> bytes:
+    """The share of a class that is found by the share of the others that are taken for it, for each class."""
+    figure, (panel,) = _square(1)
+    panel.plot([0, 1], [0, 1], ":", color=GREY, linewidth=1.0)
+    for number, one in enumerate(roc):
+        colour = BLUE if len(roc) == 1 else f"C{number}"
+        panel.plot(
+            one.false_positive,
+            one.true_positive,
+            ("-", "--", "-.")[number // 4 % 3],
+            color=colour,
+            linewidth=1.8,
+            label=f"{_drawable(one.label[:LABEL_LETTERS])}: AUC {one.auc:.3f}".replace("$", r"\$"),
+        )
+    panel.set(xlabel="false positive rate", ylabel="true positive rate", xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
+    panel.grid(alpha=0.25)
+    panel.legend(loc="lower right", fontsize=8)
+    return _png(figure, title)
+
+
+def calibration_png(bins: Sequence[Calibration], *, by_class: str | None, title: str) -> bytes:
+    """How often a probability was right, by what it was; on the diagonal it can be believed. Below, how many rows."""
+    figure = Figure(figsize=(4.8, 5.4), dpi=80)
+    figure.subplots_adjust(left=0.14, right=0.97, bottom=0.1, top=0.92, hspace=0.12)
+    upper, lower = figure.subplots(2, 1, sharex=True, gridspec_kw={"height_ratios": (3, 1)})
+    told, right = [one.told for one in bins], [one.right for one in bins]
+    upper.plot([0, 1], [0, 1], ":", color=GREY, linewidth=1.0)
+    upper.plot(told, right, "-o", color=BLUE, linewidth=1.8)
+    upper.set(ylabel="share that is right", xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
+    lower.bar(told, [one.rows for one in bins], width=0.06, color=ORANGE)
+    lower.set(ylabel="rows")
+    whose = "of the class that is told" if by_class is None else f"of {_drawable(by_class[:LABEL_LETTERS])}"
+    lower.set_xlabel(f"probability {whose}", parse_math=False)
+    for panel in (upper, lower):
+        panel.grid(alpha=0.25)
+    return _png(figure, title)
+
+
+def residuals_png(residuals: Residuals, *, title: str) -> bytes:
+    """What was told by what is right, and how large the errors are."""
+    figure, (left, right) = _square(2)
+    both = (*residuals.told, *residuals.right)
+    left.plot([min(both), max(both)], [min(both), max(both)], ":", color=GREY, linewidth=1.0)
+    left.plot(residuals.right, residuals.told, "o", color=BLUE, markersize=3, alpha=0.6)
+    left.set(xlabel="right", ylabel="told")
+    right.stairs(residuals.counts, residuals.edges, fill=True, color=ORANGE)
+    right.axvline(0.0, color=GREY, linewidth=1.0, linestyle=":")
+    right.set(xlabel="error (told - right)", ylabel="rows")
+    for panel in (left, right):
+        panel.grid(alpha=0.25)
+    return _png(figure, title)
+
+
+def boundary_png(boundary: Boundary, *, title: str) -> bytes:
+    """What is said everywhere around the rows, and the rows."""
+    figure, (panel,) = _square(1)
+    values, edges = np.array(boundary.values), (*boundary.across, *boundary.up)
+    points = np.array(boundary.points)
+    classes = len(boundary.labels)
+    # Of many classes neighbours in number differ in colour; two are the ends of a scale, and numbers a range.
+    colours, low, high = "tab20", 0.0, max(classes - 1.0, 1.0)
+    if boundary.said == "probability":
+        colours, low, high = "RdBu_r", 0.0, 1.0
+    elif boundary.said == "number":
+        colours, low, high = "viridis", min(values.min(), points[:, 2].min()), max(values.max(), points[:, 2].max())
+    scale: dict[str, Any] = {"cmap": colours, "vmin": low, "vmax": high}
+    panel.imshow(values, origin="lower", extent=edges, aspect="auto", interpolation="nearest", alpha=0.6, **scale)
+    if boundary.said == "probability" and values.min() < 0.5 < values.max():
+        across, up = (np.linspace(*ends, len(values)) for ends in (boundary.across, boundary.up))
+        panel.contour(across, up, values, levels=[0.5], colors="black", linewidths=1.0)
+    panel.scatter(points[:, 0], points[:, 1], c=points[:, 2], s=14, edgecolors="black", linewidths=0.4, **scale)
+    panel.set_xlabel(_drawable(boundary.names[0][:LABEL_LETTERS]), parse_math=False)
+    panel.set_ylabel(_drawable(boundary.names[1][:LABEL_LETTERS]), parse_math=False)
+    return _png(figure, title)
+
+
+def landscape_png(landscape: Landscape, *, title: str) -> bytes:
+    """The loss around the finished weights, which lie in the middle."""
+    figure, (panel,) = _square(1)
+    losses = np.array([[np.nan if loss is None else loss for loss in row] for row in landscape.losses])
+    span = landscape.span
+    finite = losses[np.isfinite(losses)]
+    positive = finite.size > 0 and finite.min() > 0.0 and finite.max() > LOG_ABOVE / 10 * finite.min()
+    shown = np.log10(losses) if positive else losses
+    axis = np.linspace(-span, span, len(losses))
+    if finite.size and finite.max() > finite.min():
+        filled = panel.contourf(axis, axis, shown, levels=20, cmap="viridis")
+        figure.colorbar(filled, ax=panel, label="log10 of the loss" if positive else "loss")
+    panel.plot([0], [0], "*", color=ORANGE, markersize=12)
+    panel.set(xlabel="second direction", ylabel="first direction", xlim=(-span, span), ylim=(-span, span))
+    return _png(figure, f"{title}: {landscape.part} loss")
+
+
+def _square(panels: int) -> tuple[Figure, Sequence[Axes]]:
+    """A figure of square panels side by side, with fixed margins."""
+    width = 5.0 * panels
+    figure = Figure(figsize=(width, 4.4), dpi=80)
+    figure.subplots_adjust(left=0.85 / width, right=1 - 0.15 / width, bottom=0.13, top=0.9, wspace=0.2)
+    return figure, list(figure.subplots(1, panels, squeeze=False)[0])
+
+
+def _png(figure: Figure, title: str) -> bytes:
+    figure.suptitle(_drawable(title), parse_math=False)  # a job may be called "$5"
     picture = BytesIO()
     figure.savefig(picture, format="png")
     return picture.getvalue()
@@ -79,3 +230,15 @@ def _drawable(text: str) -> str:
     """The text with a question mark for each letter that the font has not: people name jobs in any script."""
     font = get_font(findfont("DejaVu Sans"))
     return "".join(letter if font.get_char_index(ord(letter)) else "?" for letter in text)
+
+
+def main() -> None:
+    """Draw what standard input says."""
+    drawn = pictures(Drawing.model_validate_json(sys.stdin.buffer.read()))
+    with zipfile.ZipFile(sys.stdout.buffer, "w") as archive:
+        for name, picture in drawn.items():
+            archive.writestr(f"{name}.png", picture)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,11 +1,13 @@
 "use strict";
 // The token stays in memory: closing the page forgets it.
-const state = { token: "", selected: null };
+const state = { token: "", selected: null, pictured: null };
 const $ = (id) => document.getElementById(id);
 const number = (value) => (value === null || value === undefined ? "–" : value.toPrecision(4));
 
+const get = (path) => fetch(path, { headers: { Authorization: `Bearer ${state.token}` } });
+
 async function ask(path) {
-  const answer = await fetch(`/api/v1${path}`, { headers: { Authorization: `Bearer ${state.token}` } });
+  const answer = await get(`/api/v1${path}`);
   const body = await answer.json();
   if (answer.status === 401) state.token = ""; // to ask again and again would be guessing
   if (!answer.ok) throw new Error(body.detail);
@@ -74,6 +76,36 @@ function show(jobs) {
   if (focused.startsWith("job-") && $(focused)) $(focused).focus(); // whoever is there with the keyboard stays
 }
 
+const url = (blob) => new Promise((resolve) => {
+  const reader = new FileReader();
+  reader.onload = () => resolve(reader.result);
+  reader.readAsDataURL(blob);
+});
+
+// Drawn by the service when a job has ended, and fetched once: the token is a header, which an image's address has not.
+async function showPictures(job) {
+  const key = job.links.pictures ? `${job.id} ${job.attempt}` : null;
+  if (state.pictured === key) return;
+  state.pictured = key;
+  $("pictures").replaceChildren();
+  if (!key) return;
+  const { pictures } = await ask(`/jobs/${job.id}/pictures`);
+  for (const { name, href } of pictures) {
+    const answer = await get(href);
+    if (!answer.ok) continue;
+    const picture = document.createElement("img");
+    picture.alt = name.replace("_", " ");
+    picture.src = await url(await answer.blob());
+    if (state.pictured !== key) return; // another job was chosen meanwhile
+    $("pictures").appendChild(picture);
+  }
+}
+
+function figures(best) {
+  const told = Object.entries((best && best.metrics) || {}).filter(([name]) => /^(val|test)_/.test(name));
+  return told.map(([name, value]) => `${name.replace("val_", "validation_").replaceAll("_", " ")} ${number(value)}`).join(" · ");
+}
+
 function showOne(job, curve) {
   $("one-title").textContent = job.name || job.id;
   const why = job.stop_reason || (job.failure && job.failure.message) || (job.queue && job.queue.why) || "";
@@ -81,7 +113,9 @@ function showOne(job, curve) {
   $("one-state").textContent = job.verdict ? `${state}. ${job.verdict.sentence}` : state;
   $("one-mlflow").hidden = !job.mlflow;
   if (job.mlflow) $("one-mlflow").firstElementChild.href = job.mlflow.url;
+  $("one-figures").textContent = figures(job.best);
   draw(job, curve);
+  showPictures(job).catch((error) => { $("message").textContent = error.message; });
 }
 
 async function refresh() {

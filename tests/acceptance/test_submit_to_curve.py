@@ -29,7 +29,7 @@ def test_a_job_goes_from_post_to_a_finished_curve_over_plain_http(stack: Embedde
         assert {"train_loss", "val_loss", "train_accuracy", "val_accuracy", "generalization_gap"} <= set(curve)
         assert curve["val_loss"][-1] == job["metrics"]["val_loss"]
 
-        report = http.get(f"{path}/files/report.json").json()
+        report = http.get(f"{path}/files/report.json").json()["validation"]
         assert report["accuracy"] == pytest.approx(job["best"]["metrics"]["val_accuracy"])
         assert sum(map(sum, report["confusion"])) == report["rows"] == 40
         assert job["verdict"]["sentence"]

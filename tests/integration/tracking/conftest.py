@@ -10,7 +10,7 @@ from sqlalchemy import Engine
 from model.report import Report
 from spec.job import JobSpec
 from spec.states import StopReason
-from spec.views import Curve
+from spec.views import Curve, Metrics
 from store import db
 from store.files import Files
 from store.jobs import ArtifactRecord, Beat, Claim, JobRecord, JobStore
@@ -86,6 +86,7 @@ class Service:
         *,
         points: Curve | None = None,
         best_epoch: int = 30,
+        best_metrics: Metrics | None = None,
         store_model: bool = True,
         report: Report | None = None,
     ) -> None:
@@ -98,7 +99,7 @@ class Service:
             claim.attempt,
             stop_reason=StopReason.max_epochs,
             best_epoch=best_epoch,
-            best_metrics={"val_loss": 0.1},
+            best_metrics={"val_loss": 0.1} if best_metrics is None else best_metrics,
             metrics={"val_loss": 0.1},
             points=points or {},
             artifacts=artifacts,

@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from model.report import ClassReport
+from model.report import ClassReport, Report
 from spec.states import FailureReason
 from store.checkpoints import CheckpointRecord
 from store.jobs import Beat
@@ -69,7 +69,7 @@ def test_a_finished_job_has_its_picture_its_spec_and_its_model(service: Service)
 
 def test_a_report_becomes_metrics_of_the_best_epoch_and_a_picture(service: Service) -> None:
     claim = service.run()
-    report = ClassReport(
+    part = ClassReport(
         rows=4,
         accuracy=0.75,
         balanced_accuracy=0.8,
@@ -79,13 +79,18 @@ def test_a_report_becomes_metrics_of_the_best_epoch_and_a_picture(service: Servi
         labels=("0", "1"),
         confusion=((2, 1), (0, 1)),
     )
-    service.succeed(claim, points=curve(1, 30), best_epoch=20, report=report)
+    report = Report(validation=part, test=part)
+    best = {"val_loss": 0.1, "val_macro_f1": 0.7, "test_macro_f1": 0.6, "test_roc_auc": None, "train_loss": 0.1}
+    service.succeed(claim, points=curve(1, 30), best_epoch=20, best_metrics=best, report=report)
     copied(service.mirror())
     run_id = service.run_of(claim)
-    assert service.server.history(run_id, "val_balanced_accuracy") == [(20, 0.8)]
-    assert service.server.history(run_id, "val_macro_f1") == [(20, 0.7)]
-    assert service.server.history(run_id, "val_roc_auc") == []
-    assert service.server.artifact(run_id, "confusion.png").startswith(b"\x89PNG")
+    told = {"best_val_loss": 0.1, "best_val_macro_f1": 0.7, "test_macro_f1": 0.6, "best_val_log_loss": 0.5}
+    for name, value in {**told, "test_log_loss": 0.5}.items():
+        assert service.server.history(run_id, name) == [(20, value)], name
+    for name in ("test_roc_auc", "best_train_loss"):
+        assert service.server.history(run_id, name) == []
+    for name in ("confusion.png", "test_confusion.png"):
+        assert service.server.artifact(run_id, name).startswith(b"\x89PNG")
     assert service.server.artifact(run_id, "report.json") == report.model_dump_json().encode()
 
 

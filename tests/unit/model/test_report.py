@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 import torch
 from sklearn import metrics
+from sklearn.calibration import calibration_curve
 
 from model.finished import Model
-from model.report import ClassReport, NumberReport, report
+from model.report import ClassReport, NumberReport, Report, report
 from spec.dataset import Targets
 from spec.job import JobSpec
 from trainer.data import split
@@ -71,6 +72,69 @@ def test_classes_are_counted_as_scikit_learn_counts_them(dataset: str, loss: str
         assert found.roc_auc == pytest.approx(metrics.roc_auc_score(right, score))
     else:
         assert found.roc_auc is None
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize(("dataset", "loss"), [("wine", "cross_entropy"), ("breast_cancer", "binary_cross_entropy")])
+def test_curves_run_as_scikit_learn_draws_them(dataset: str, loss: str, seed: int) -> None:
+    model, found = worth(dataset, loss, seed)
+    assert isinstance(found, ClassReport)
+    outputs, right = rows(model, seed)
+    probabilities = model.probabilities(outputs)
+    assert probabilities is not None
+    numbers = [1] if len(found.labels) == 2 else range(3)
+    assert [one.label for one in found.roc] == [found.labels[number] for number in numbers]
+    for number, one in zip(numbers, found.roc, strict=True):
+        score = outputs[:, 0] if len(found.labels) == 2 else probabilities[:, number]
+        false, true, _ = metrics.roc_curve(right == number, score, drop_intermediate=False)
+        assert one.auc == pytest.approx(metrics.roc_auc_score(right == number, score))
+        corners = zip(one.false_positive, one.true_positive, strict=True)
+        passed = {(float(f"{x:.6g}"), float(f"{y:.6g}")) for x, y in zip(false, true, strict=True)}
+        assert set(corners) <= passed
+        assert np.trapezoid(one.true_positive, one.false_positive) == pytest.approx(one.auc, abs=1e-5)
+    if len(found.labels) == 2:
+        share, told = calibration_curve(right, probabilities[:, 1], n_bins=10)
+        assert [one.right for one in found.calibration] == pytest.approx(share)
+        assert [one.told for one in found.calibration] == pytest.approx(told)
+    assert sum(one.rows for one in found.calibration) == found.rows
+
+
+def test_a_report_stays_small_however_many_rows_it_is_of() -> None:
+    draw = np.random.default_rng(0)
+    model, _ = worth("breast_cancer", "binary_cross_entropy")
+    found = report(model, draw.normal(size=(20_000, 30)), draw.integers(0, 2, 20_000))
+    numbers, _ = worth("diabetes", "mse")
+    residuals = report(numbers, draw.normal(size=(20_000, 10)), draw.normal(size=(20_000, 1)))
+    assert found is not None
+    assert residuals is not None
+    assert max(len(found.model_dump_json()), len(residuals.model_dump_json())) < 25_000
+    assert isinstance(residuals, NumberReport)
+    assert residuals.residuals is not None
+    assert sum(residuals.residuals.counts) == 20_000
+
+
+def test_errors_that_are_all_the_same_have_a_histogram() -> None:
+    model, _ = worth("diabetes", "mse")
+    flat = Model(model.spec, model.preprocessing, {name: 0.0 * array for name, array in model.arrays.items()})
+    found = report(flat, np.zeros((4, 10)), np.full((4, 1), 0.25))
+    assert isinstance(found, NumberReport)
+    assert found.residuals is not None
+    assert sum(found.residuals.counts) == 4
+
+
+def test_what_there_is_to_draw_is_named() -> None:
+    _, classes = worth("wine", "cross_entropy")
+    _, hinge = worth("wine", "hinge")
+    _, numbers = worth("diabetes", "mse")
+    assert Report(validation=classes, test=hinge).pictures == (
+        "confusion",
+        "roc",
+        "calibration",
+        "test_confusion",
+        "test_roc",
+    )
+    assert Report(test=numbers).pictures == ("test_residuals",)
+    assert Report().pictures == ()
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -1,9 +1,15 @@
 import struct
+import subprocess
+import sys
 
 import pytest
 
+from model.drawing import Drawing
+from spec.states import StopReason
 from spec.views import Curve
-from trainer.plots import confusion_png, curves_png
+from trainer.plots import confusion_png, curves_png, pictures
+
+from .conducting import job, train
 
 LOSSES: Curve = {"epoch": [1, 2, 3], "train_loss": [3.0, 2.0, 1.0], "val_loss": [3.5, 2.5, 2.0]}
 ACCURACIES: Curve = {"train_accuracy": [0.25, 0.5, 0.75], "val_accuracy": [0.25, 0.5, 0.5]}
@@ -61,3 +67,26 @@ def test_a_confusion_matrix_grows_with_its_classes_whatever_they_are_called() ->
     two = confusion_png(["$a_b$", "\N{CJK UNIFIED IDEOGRAPH-4E00}"], [[3, 1], [0, 0]], title="t")
     three = confusion_png(["a", "b", "c" * 50], [[3, 1, 0], [0, 0, 0], [0, 0, 9]], title="t")
     assert size(two)[0] < size(three)[0]
+
+
+def test_all_that_a_report_tells_is_drawn() -> None:
+    numbers = train(job(dataset="linear", loss="mse", test_fraction=0.2)).outcomes["0"].report
+    two = train(job(dataset="moons", loss="binary_cross_entropy", test_fraction=0.2)).outcomes["0"].report
+    five = train(job(dataset={"name": "blobs", "classes": 5})).outcomes["0"].report
+    for report in (numbers, two, five):
+        assert report is not None
+        assert "boundary" in report.pictures
+        drawing = Drawing(title="t", curve=LOSSES, stop_reason=StopReason.early_stopping, report=report)
+        drawn = pictures(drawing)
+        assert drawn.keys() == {"curves", *report.pictures}
+        for picture in drawn.values():
+            size(picture)
+
+
+def test_a_job_without_curve_and_report_has_no_picture() -> None:
+    assert pictures(Drawing(title="t", curve={"epoch": []})) == {}
+
+
+def test_pictures_are_drawn_without_pytorch() -> None:
+    code = "import sys, trainer.plots; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -1,0 +1,147 @@
+"""Pictures of a job over HTTP, drawn from the record and the job's report when they are asked for.
+
+So they are there when MLflow is not, and cost training nothing. They are drawn in a process of its own, for the API
+knows no matplotlib, all of a job at once: to start it takes longer than to draw.
+"""
+
+import io
+import logging
+import os
+import subprocess
+import sys
+import threading
+import zipfile
+from collections import OrderedDict
+from collections.abc import Mapping
+from uuid import UUID
+
+from flask import Blueprint, Response
+
+from model import REPORT
+from spec.states import FINISHED, JobStatus
+from spec.views import PictureList, PictureView
+from store.files import Files
+from store.jobs import ArtifactRecord, JobRecord, JobStore
+
+from .answers import PREFIX
+from .auth import principal
+from .errors import BusyError, NotFoundError
+from .openapi import documented
+from .parsing import answered
+
+log = logging.getLogger(__name__)
+
+HELD = 64
+"""Jobs whose pictures are kept, those asked for last: some 100 KB each."""
+AT_ONCE = 2
+"""Jobs that are drawn at a time; whoever comes after them waits his turn."""
+TURN_S = 30.0
+WALL_S = 60.0
+# Not one secret of the service: to draw takes none.
+_PASSED_ON = ("PATH", "PYTHONPATH", "LANG", "LC_ALL", "TZ", "LD_LIBRARY_PATH", "HOME", "MPLCONFIGDIR")
+
+Key = tuple[str, int, JobStatus, str | None]
+"""A job as its pictures show it."""
+
+
+class Gallery:
+    """Draws pictures of jobs that have ended, and keeps a few."""
+
+    def __init__(self, store: JobStore, files: Files) -> None:
+        self._store, self._files = store, files
+        self._lock, self._turns = threading.Lock(), threading.BoundedSemaphore(AT_ONCE)
+        self._held: OrderedDict[Key, Mapping[str, bytes]] = OrderedDict()
+
+    def listed(self, job: JobRecord) -> PictureList:
+        """What there is to see of a job, and why there is nothing."""
+        if job.status not in FINISHED:
+            why = f"The job is {job.status.value}: its pictures are drawn when it has ended; its curve is there now."
+            return PictureList(pictures=[], why=why)
+        names = [*(["curves"] if job.epoch else []), *self._of_report(job)]
+        if not names:
+            return PictureList(pictures=[], why="The job ended before its first epoch did: there is nothing to draw.")
+        at = f"{PREFIX}/jobs/{job.id}/pictures"
+        return PictureList(pictures=[PictureView(name=name, href=f"{at}/{name}.png") for name in names], why=None)
+
+    def picture(self, job: JobRecord, name: str) -> bytes:
+        """One of them, a PNG. Raises `NotFoundError`, or `BusyError`."""
+        listed = self.listed(job)
+        if name not in {picture.name for picture in listed.pictures}:
+            names = ", ".join(picture.name for picture in listed.pictures)
+            raise NotFoundError(listed.why or f"The job has no picture {name[:100]}: there are {names}.")
+        key = job.id, job.attempt, job.status, job.name
+        with self._lock:
+            if key in self._held:
+                self._held.move_to_end(key)
+                return self._held[key][name]
+        if not self._turns.acquire(timeout=TURN_S):
+            raise BusyError("Pictures of other jobs are being drawn: ask again.")
+        try:
+            with self._lock:
+                drawn = self._held.get(key)  # perhaps it was drawn while we waited
+            drawn = self._draw(job) if drawn is None else drawn
+        finally:
+            self._turns.release()
+        with self._lock:
+            self._held[key] = drawn
+            while len(self._held) > HELD:
+                self._held.popitem(last=False)
+        return drawn[name]
+
+    def _of_report(self, job: JobRecord) -> tuple[str, ...]:
+        content = self._report(job)
+        if content is None:
+            return ()
+        from model.report import Report  # NumPy comes with the first picture, not with the API
+
+        return Report.model_validate_json(content).pictures
+
+    def _report(self, job: JobRecord) -> bytes | None:
+        found: dict[str, ArtifactRecord] = {artifact.name: artifact for artifact in self._store.artifacts(job.id)}
+        try:
+            return self._files.get(found[REPORT].uri) if REPORT in found else None
+        except FileNotFoundError:
+            log.error("%s is in the record and not in the file store", found[REPORT].uri)
+            return None
+
+    def _draw(self, job: JobRecord) -> Mapping[str, bytes]:
+        from model.drawing import Drawing
+        from model.report import Report
+
+        content = self._report(job)
+        drawing = Drawing(
+            title=job.name or job.id,
+            curve=self._store.curve(job.id),
+            best_epoch=job.best_epoch,
+            stop_reason=job.stop_reason,
+            report=None if content is None else Report.model_validate_json(content),
+        )
+        environ = {name: os.environ[name] for name in _PASSED_ON if name in os.environ} | {"OMP_NUM_THREADS": "1"}
+        command, asked = [sys.executable, "-m", "trainer.plots"], drawing.model_dump_json().encode()
+        try:
+            done = subprocess.run(command, input=asked, env=environ, capture_output=True, timeout=WALL_S, check=True)
+        except subprocess.SubprocessError as error:
+            said = (getattr(error, "stderr", None) or b"")[-2000:].decode(errors="replace")
+            log.error("the pictures of job %s were not drawn: %s %s", job.id, error, said)
+            raise BusyError("The pictures could not be drawn now: ask again; the service's log says why.") from error
+        with zipfile.ZipFile(io.BytesIO(done.stdout)) as archive:
+            return {name.removesuffix(".png"): archive.read(name) for name in archive.namelist()}
+
+
+def blueprint(store: JobStore, files: Files) -> Blueprint:
+    """The picture routes."""
+    routes = Blueprint("pictures", __name__, url_prefix=f"{PREFIX}/jobs")
+    gallery = Gallery(store, files)
+
+    @routes.get("/<uuid:job_id>/pictures")
+    @documented("List a job's pictures", answer=PictureList)
+    def list_pictures(job_id: UUID) -> Response:
+        return answered(gallery.listed(store.get(str(job_id), owner=principal().sees)))
+
+    @routes.get("/<uuid:job_id>/pictures/<name>.png")
+    @documented("Fetch a picture of a job", answer=bytes)
+    def picture(job_id: UUID, name: str) -> Response:
+        content = gallery.picture(store.get(str(job_id), owner=principal().sees), name)
+        return Response(content, content_type="image/png", headers={"Cache-Control": "private, max-age=3600"})
+
+    return routes

@@ -1,0 +1,23 @@
+"""What a job's pictures are drawn from: plain data, for `trainer.plots` in this process or another."""
+
+from spec.base import Frozen
+from spec.states import StopReason
+from spec.views import Curve
+
+from .report import Report
+
+
+class Drawing(Frozen):
+    """What is known of a job that has ended, as far as it can be drawn."""
+
+    title: str
+    curve: Curve
+    best_epoch: int | None = None
+    stop_reason: StopReason | None = None
+    report: Report | None = None
+
+    @property
+    def early_stop_epoch(self) -> int | None:
+        """The epoch in which it was stopped early, if it was."""
+        epochs = self.curve.get("epoch")
+        return int(epochs[-1] or 0) if epochs and self.stop_reason is StopReason.early_stopping else None
