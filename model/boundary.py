@@ -1,5 +1,7 @@
 """What a model of two inputs says everywhere around its rows: the picture that shows a network's bends."""
 
+import math
+from itertools import repeat
 from typing import Literal
 
 import numpy as np
@@ -13,9 +15,9 @@ from .finished import Model
 from .network import Array
 from .preprocessing import Preprocessing
 
-SIDE = 50
+SIDE = 40
 """Places along each axis."""
-POINTS = 500
+POINTS = 300
 MARGIN = 0.1
 """Around the rows, as a share of their range."""
 
@@ -45,8 +47,8 @@ def boundary(model: Model, features: Array, y: npt.NDArray[np.generic]) -> Bound
     low, high = features.min(axis=0), features.max(axis=0)
     edge = MARGIN * np.where(high > low, high - low, 1.0)
     low, high = low - edge, high + edge
-    across, up = (np.linspace(low[axis], high[axis], SIDE) for axis in (0, 1))
-    grid = np.stack([axis.reshape(-1) for axis in np.meshgrid(across, up)], axis=1)
+    horizontal, vertical = (np.linspace(low[axis], high[axis], SIDE) for axis in (0, 1))
+    grid = np.stack([axis.reshape(-1) for axis in np.meshgrid(horizontal, vertical)], axis=1)
     outputs = model.outputs(grid)
     if not np.isfinite(outputs).all():
         return None
@@ -67,10 +69,15 @@ def boundary(model: Model, features: Array, y: npt.NDArray[np.generic]) -> Bound
         across=(left, rightmost),
         up=(bottom, top),
         said=said,
-        values=tuple(tuple(float(f"{value:.4g}") for value in row) for row in values.reshape(SIDE, SIDE).tolist()),
+        values=tuple(map(rounded, values.reshape(SIDE, SIDE), repeat(float(np.abs(values).max())))),
         labels=prepared.output.labels,
-        points=tuple((float(f"{x:.6g}"), float(f"{z:.6g}"), float(f"{t:.6g}")) for x, z, t in points.tolist()),
+        points=tuple((across, up, right) for across, up, right in points.tolist()),
     )
+
+
+def rounded(values: Array, scale: float) -> tuple[float, ...]:
+    """To some five digits of numbers of this scale: enough to draw, and few enough to keep."""
+    return tuple(np.round(values, 5 - math.ceil(math.log10(scale)) if scale > 0.0 else 0).tolist())
 
 
 def _are_numbers(prepared: Preprocessing) -> bool:

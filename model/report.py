@@ -4,13 +4,15 @@ Each is scikit-learn's own of the same name (`sklearn.metrics`), which the tests
 model is here as numbers, few enough for a file that is read at once.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 
 from spec.base import Frozen
 from spec.dataset import Targets
 
-from .boundary import Boundary
+from .boundary import Boundary, rounded
 from .finished import Model
 from .network import Array
 
@@ -156,10 +158,14 @@ def _residuals(told: Array, right: Array) -> Residuals | None:
         return None
     if not high - low > 1e-9 * max(abs(low), abs(high)):  # all alike: one bin around them
         low, high = low - 0.5 * max(abs(low), 1.0), high + 0.5 * max(abs(high), 1.0)
+    scale = max(float(np.abs(right).max()), float(high - low))
     counts, edges = np.histogram(errors, bins=RESIDUAL_BINS, range=(low, high))
     some = _spread(len(told), RESIDUALS)
     return Residuals(
-        told=_short(told[some]), right=_short(right[some]), edges=_short(edges), counts=tuple(counts.tolist())
+        told=rounded(told[some], scale),
+        right=rounded(right[some], scale),
+        edges=rounded(edges, scale),
+        counts=tuple(counts.tolist()),
     )
 
 
@@ -175,52 +181,52 @@ def _of_classes(model: Model, outputs: Array, right: Classes) -> ClassReport:
         of_right = probabilities[np.arange(len(right)), right]
         log_loss = float(-np.log(np.clip(of_right, np.finfo(np.float64).eps, 1.0)).mean())
     score = outputs[:, -1] - (outputs[:, 0] if outputs.shape[1] == 2 else 0.0)
-    scores = (
-        {1: score} if len(labels) == 2 else dict(enumerate((outputs if probabilities is None else probabilities).T))
-    )
+    scores = score[None] if len(labels) == 2 else (outputs if probabilities is None else probabilities).T
+    roc = _rocs(labels, scores, right) if len(labels) <= ROC_CLASSES else ()
     return ClassReport(
         rows=len(right),
         accuracy=float(hits.sum() / len(right)),
         balanced_accuracy=float((hits[there] / are[there]).mean()),
         macro_f1=float((2.0 * hits[named] / (are + said)[named]).mean()),
         log_loss=log_loss,
-        roc_auc=_area(score, right == 1) if len(labels) == 2 and there.all() else None,
+        roc_auc=roc[0].auc if len(labels) == 2 and roc else None,
         labels=labels,
         confusion=tuple(tuple(row) for row in confusion.tolist()),
-        roc=tuple(
-            _roc(labels[number], one, right == number)
-            for number, one in scores.items()
-            if len(labels) <= ROC_CLASSES and 0 < are[number] < len(right)
-        ),
+        roc=roc,
         calibration=() if probabilities is None else _calibration(probabilities, right, likely),
     )
 
 
-def _area(score: Array, is_second: npt.NDArray[np.bool_]) -> float:
-    """The area under the ROC curve, by the ranks of the second class's scores (Mann and Whitney 1947)."""
-    _, place, count = np.unique(score, return_inverse=True, return_counts=True)
-    ranks = (np.cumsum(count) - (count - 1) / 2.0)[place]  # equal scores share the mean of their ranks
-    seconds = int(is_second.sum())
-    over = ranks[is_second].sum() - seconds * (seconds + 1) / 2.0
-    return float(over / (seconds * (len(score) - seconds)))
+def _rocs(labels: Sequence[str], scores: Array, right: Classes) -> tuple[Roc, ...]:
+    """A curve for each class that has rows and is not alone: scores [classes, rows], of two classes the second's."""
+    classes = np.arange(len(labels))[-len(scores) :]
+    order = np.argsort(-scores, axis=1)
+    ordered = np.take_along_axis(scores, order, axis=1)
+    found = np.cumsum(right[order] == classes[:, None], axis=1)
+    passed = np.ones(scores.shape, dtype=bool)
+    passed[:, :-1] = ordered[:, :-1] != ordered[:, 1:]  # rows of equal scores pass together
+    return tuple(
+        _roc(labels[number], np.flatnonzero(ends), hits)
+        for number, ends, hits in zip(classes.tolist(), passed, found, strict=True)
+        if 0 < hits[-1] < len(right)
+    )
 
 
-def _roc(label: str, score: Array, is_class: npt.NDArray[np.bool_]) -> Roc:
-    """The corners of the curve, from (0, 0) to (1, 1)."""
-    order = np.argsort(-score, kind="stable")
-    score, found = score[order], np.cumsum(is_class[order])
-    ends = np.append(np.flatnonzero(np.diff(score)), len(score) - 1)  # rows of equal scores pass together
-    true = np.concatenate([[0], found[ends]])
-    false = np.concatenate([[0], 1 + ends - found[ends]])
-    steps_true, steps_false = np.diff(true), np.diff(false)
-    turns = steps_true[1:] * steps_false[:-1] != steps_true[:-1] * steps_false[1:]
-    corners = np.concatenate([[0], 1 + np.flatnonzero(turns), [len(true) - 1]])
+def _roc(label: str, ends: Classes, hits: Classes) -> Roc:
+    """The corners of the curve, from (0, 0) to (1, 1), and the area under it."""
+    true, false = np.zeros((2, len(ends) + 1), dtype=np.int64)
+    true[1:] = hits[ends]
+    false[1:] = 1 + ends - true[1:]
+    up, along = true[1:] - true[:-1], false[1:] - false[:-1]
+    corner = np.ones(len(true), dtype=bool)
+    corner[1:-1] = up[1:] * along[:-1] != up[:-1] * along[1:]
+    corners = np.flatnonzero(corner)
     some = corners[_spread(len(corners), ROC_POINTS)]
     return Roc(
         label=label,
-        auc=float(np.trapezoid(true, false) / (true[-1] * false[-1])),
-        false_positive=_short(false[some] / false[-1]),
-        true_positive=_short(true[some] / true[-1]),
+        auc=float((true[1:] + true[:-1]) @ along) / (2.0 * float(true[-1]) * float(false[-1])),
+        false_positive=rounded(false[some] / false[-1], 1.0),
+        true_positive=rounded(true[some] / true[-1], 1.0),
     )
 
 
@@ -241,8 +247,3 @@ def _calibration(probabilities: Array, right: Classes, likely: Classes) -> tuple
 def _spread(count: int, most: int) -> Classes:
     """Up to `most` places of `count`, evenly spread, the ends among them."""
     return np.arange(count) if count <= most else np.linspace(0, count - 1, most).astype(np.int64)
-
-
-def _short(values: Array) -> tuple[float, ...]:
-    """In six digits, which are enough to draw."""
-    return tuple(float(f"{value:.6g}") for value in values.tolist())

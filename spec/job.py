@@ -365,6 +365,9 @@ DETERMINISTIC_MEMBERS = 32
 PARAMETER_LIMIT = 100_000_000
 """Weights and biases a network may have."""
 
+LANDSCAPE_LIMIT = 1_000_000
+"""Weights and biases a network may have whose loss is measured all around."""
+
 
 class JobSpec(Frozen):
     """A training job: the network, its data and how it is trained."""
@@ -461,6 +464,13 @@ class JobSpec(Frozen):
             "compares with validation. running: the mean over the epoch's steps, cheaper."
         ),
     ] = "exact"
+    loss_landscape: Annotated[
+        bool,
+        Field(
+            strict=True,
+            description="Whether the loss around the finished weights is measured and drawn, in two random directions.",
+        ),
+    ] = False
 
     precision: Annotated[
         Precision,
@@ -651,6 +661,27 @@ def parameter_count(spec: JobSpec, info: DatasetInfo) -> int:
 
 def check_against(spec: JobSpec, info: DatasetInfo) -> None:
     """Raise the first rule that `spec` breaks on data like `info`, pinned to its field."""
+    train = _check_split(spec, info)
+    if spec.batch_size != "full" and spec.batch_size > train:
+        raise fault("batch_size", f'must be at most {train}, the rows of the training split, or "full"')
+    _check_loss(spec, info)
+    _check_monitor(spec, info)
+    shapes = layer_shapes(spec, info)
+    count = parameter_count(spec, info)
+    if count > PARAMETER_LIMIT:
+        raise fault("architecture", f"has {count:,} parameters; at most {PARAMETER_LIMIT:,} are allowed")
+    if spec.loss_landscape and count > LANDSCAPE_LIMIT:
+        raise fault("loss_landscape", f"is for at most {LANDSCAPE_LIMIT:,} parameters, and there are {count:,}")
+    if isinstance(spec.initial_weights, tuple):
+        _check_weights(spec.initial_weights, shapes)
+    if spec.initial_biases is not None:
+        given, wanted = [len(bias) for bias in spec.initial_biases], [shape[0] for shape in shapes]
+        if given != wanted:
+            raise fault("initial_biases", f"must have lengths {wanted}, layer by layer; it has {given}")
+
+
+def _check_split(spec: JobSpec, info: DatasetInfo) -> int:
+    """The rows of the training split, of which there must be some, as of each other part that is asked for."""
     train, validation, test = spec.split_rows(info)
     for part, share, left in (
         ("validation", spec.validation_fraction, validation),
@@ -661,26 +692,18 @@ def check_against(spec: JobSpec, info: DatasetInfo) -> None:
     if train <= 0:
         larger = "test_fraction" if test > validation else "validation_fraction"
         raise fault(larger, f"leaves no row for training: the data set has {info.rows}")
-    if spec.batch_size != "full" and spec.batch_size > train:
-        raise fault("batch_size", f'must be at most {train}, the rows of the training split, or "full"')
-    _check_loss(spec, info)
-    if not spec.watched.endswith("loss"):
-        if info.targets is Targets.numbers and spec.watched not in OF_NUMBERS:
-            raise fault("monitor", f"{spec.watched} needs classes, and this data set's targets are numbers")
-        if info.targets is Targets.classes and spec.watched in OF_NUMBERS:
-            raise fault("monitor", f"{spec.watched} needs numbers, and this data set's targets are classes")
-        if spec.watched == "val_roc_auc" and info.classes != 2:
-            raise fault("monitor", f"val_roc_auc needs 2 classes, and there are {info.classes}")
-    shapes = layer_shapes(spec, info)
-    count = parameter_count(spec, info)
-    if count > PARAMETER_LIMIT:
-        raise fault("architecture", f"has {count:,} parameters; at most {PARAMETER_LIMIT:,} are allowed")
-    if isinstance(spec.initial_weights, tuple):
-        _check_weights(spec.initial_weights, shapes)
-    if spec.initial_biases is not None:
-        given, wanted = [len(bias) for bias in spec.initial_biases], [shape[0] for shape in shapes]
-        if given != wanted:
-            raise fault("initial_biases", f"must have lengths {wanted}, layer by layer; it has {given}")
+    return train
+
+
+def _check_monitor(spec: JobSpec, info: DatasetInfo) -> None:
+    if spec.watched.endswith("loss"):
+        return
+    if info.targets is Targets.numbers and spec.watched not in OF_NUMBERS:
+        raise fault("monitor", f"{spec.watched} needs classes, and this data set's targets are numbers")
+    if info.targets is Targets.classes and spec.watched in OF_NUMBERS:
+        raise fault("monitor", f"{spec.watched} needs numbers, and this data set's targets are classes")
+    if spec.watched == "val_roc_auc" and info.classes != 2:
+        raise fault("monitor", f"val_roc_auc needs 2 classes, and there are {info.classes}")
 
 
 def _check_loss(spec: JobSpec, info: DatasetInfo) -> None:

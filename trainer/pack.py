@@ -9,6 +9,7 @@ to give the same bits in every pack always trains the same number of rows. And t
 stay for a while: a row costs little, but a new arrangement of the pack means new graphs (`trainer.graphs`).
 """
 
+import math
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
@@ -20,7 +21,7 @@ from torch import Tensor
 from model.boundary import boundary
 from model.finished import Model
 from model.preprocessing import Preprocessing
-from model.report import Report, report
+from model.report import Landscape, Report, report
 from spec.dataset import Targets
 from spec.job import DETERMINISTIC_MEMBERS, JobSpec, Precision
 
@@ -29,6 +30,8 @@ from .data import PARTS, PartName, Split, split
 from .errors import BadDataError
 from .feed import Batch, DeviceFeed, Dropout, Feed, Rows
 from .graphs import Eager, Graphs
+from .landscape import ROWS as LANDSCAPE_ROWS
+from .landscape import SPAN, landscape
 from .losses import Objective
 from .member import Member
 from .metrics import ClassFigures, Figures, NumberFigures, Part, measure
@@ -347,8 +350,26 @@ class Pack:
             validation=report(finished, *rows["val"]),
             test=report(finished, *rows["test"]),
             boundary=boundary(finished, *around),
+            landscape=self._landscape(member, part) if member.spec.loss_landscape else None,
         )
         return None if told == Report() else told
+
+    def _landscape(self, member: Member, split: Split) -> Landscape:
+        """The loss around the member's finished weights, on validation rows if there are any."""
+        name: PartName = "val" if len(split.val_x) else "train"
+        x, y = split.part(name)
+        rows = torch.linspace(0, len(x) - 1, min(len(x), LANDSCAPE_ROWS), device=self._device).long()
+        part = Part(name, x[rows].unsqueeze(0), self._objective.targets(y[rows].unsqueeze(0), self._dtype), None)
+        parameters, running = self._finished(member)
+
+        def losses_of(weights: Tensor) -> Tensor:
+            kept = running.expand(len(weights), -1).contiguous()
+            arrays = self._network.parameters.views(weights), self._network.running.views(kept)
+            return self._evaluate(part, arrays, None)[f"{name}_loss"]
+
+        losses = landscape(parameters, self._network.parameters, member.spec.seed, losses_of)
+        finite = tuple(tuple(loss if math.isfinite(loss) else None for loss in row) for row in losses)
+        return Landscape(span=SPAN, part="validation" if name == "val" else name, rows=len(rows), losses=finite)
 
     def test(self, member: Member) -> dict[str, float]:
         """What the member's finished model is worth on rows set aside for this, measured now for the only time."""
