@@ -30,6 +30,7 @@ from spec.views import (
     EventView,
     JobPage,
     JobView,
+    PictureList,
     Predictions,
     Problem,
     QueueView,
@@ -225,6 +226,14 @@ class Client:
     def file(self, job_id: str, name: str) -> bytes:
         """One file the job left, such as `model.safetensors`."""
         return self._ask("GET", f"/jobs/{quote(job_id, safe='')}/files/{quote(name, safe='')}").content
+
+    def pictures(self, job_id: str) -> PictureList:
+        """What there is to see of a job that has ended, or why there is nothing."""
+        return _read(PictureList, self._ask("GET", f"/jobs/{quote(job_id, safe='')}/pictures"))
+
+    def picture(self, job_id: str, name: str) -> bytes:
+        """One of them, such as `confusion`: a PNG."""
+        return self._ask("GET", f"/jobs/{quote(job_id, safe='')}/pictures/{quote(name, safe='')}.png").content
 
     def watch(self, job_id: str) -> Iterator[Update]:
         """The job's live updates until its end. A broken stream is taken up again where it broke."""

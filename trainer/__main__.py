@@ -10,6 +10,7 @@ For example:
 
 import argparse
 import json
+import math
 import re
 import sys
 from collections.abc import Collection, Mapping, Sequence
@@ -23,6 +24,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from model.drawing import Drawing
 from spec.dataset import Uploaded
 from spec.job import DETERMINISTIC_MEMBERS, JobSpec
 from spec.sentences import sentences
@@ -61,7 +63,7 @@ class Watching:
             curve = self.curves[point.id]
             curve["epoch"].append(point.epoch)
             for name, value in point.metrics.items():
-                curve.setdefault(name, []).append(value)
+                curve.setdefault(name, []).append(value if math.isfinite(value) else None)
             losses = "  ".join(
                 f"{words} {point.metrics[name]:.4f}"
                 for name, words in (("train_loss", "train"), ("val_loss", "validation"))
@@ -123,15 +125,21 @@ def named(files: Sequence[Path]) -> list[Entry]:
 
 
 def write(entry: Entry, outcome: Outcome, curve: Curve, out: Path) -> None:
-    """A job's files: its curve, its picture and, when it succeeded, its model."""
+    """A job's files: its curve, its pictures and, when it succeeded, its model."""
     from . import export, plots
 
     folder = out / entry.id
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "curve.json").write_text(json.dumps(curve))
-    stopped = len(curve["epoch"]) if outcome.stop_reason == "early_stopping" else None
-    picture = plots.curves_png(curve, title=entry.id, best_epoch=outcome.best_epoch, early_stop_epoch=stopped)
-    (folder / "curves.png").write_bytes(picture)
+    drawing = Drawing(
+        title=entry.id,
+        curve=curve,
+        best_epoch=outcome.best_epoch,
+        stop_reason=outcome.stop_reason,
+        report=outcome.report,
+    )
+    for name, picture in plots.pictures(drawing).items():
+        (folder / f"{name}.png").write_bytes(picture)
     if outcome.end == "succeeded":
         export.save(outcome, entry.spec, folder)
 

@@ -10,6 +10,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from spec.job import JobSpec
 from spec.states import StopReason
+from spec.views import Metrics
 from store.jobs import Beat
 
 from .conftest import NOBODY
@@ -61,7 +62,8 @@ def finish(server: Running, name: str) -> None:
     losses: list[float | None] = [math.exp(-epoch / 3) for epoch in range(1, 11)]
     points = {"epoch": epochs, "train_loss": losses, "val_loss": [*losses[:5], None, *losses[6:]]}
     server.store.renew(worker="w", beats=[Beat(job.id, 1, points)], lease_s=60)
-    server.store.succeed(job.id, 1, stop_reason=StopReason.early_stopping, best_epoch=7, best_metrics={})
+    best: Metrics = {"train_loss": 0.1, "val_macro_f1": 0.75, "test_roc_auc": 0.5}
+    server.store.succeed(job.id, 1, stop_reason=StopReason.early_stopping, best_epoch=7, best_metrics=best)
 
 
 def test_without_a_token_it_says_where_one_is(page: Page) -> None:
@@ -94,8 +96,21 @@ def test_a_job_shows_its_curve(server: Running, page: Page) -> None:
     expect(page.locator("#chart path.train")).to_have_attribute("d", line_through(10))
     expect(page.locator("#chart path.val")).to_have_attribute("d", line_through(9))  # one was infinite
     expect(page.locator("#chart").get_by_text("best: 7")).to_be_visible()
+    expect(page.locator("#one-figures")).to_have_text("validation macro f1 0.7500 · test roc auc 0.5000")
     page.evaluate("refresh()")
     expect(row).to_be_focused()
+
+
+def test_a_job_that_has_ended_shows_its_pictures_until_another_is_chosen(server: Running, page: Page) -> None:
+    finish(server, "drawn")
+    server.store.submit([JobSpec.model_validate({"dataset": "xor", "name": "undrawn"})], owner="ann")
+    sign_in(page, server.token)
+    page.get_by_role("row", name="drawn").filter(has_text="succeeded").first.click()
+    picture = page.get_by_role("img", name="curves", exact=True)
+    expect(picture).to_be_visible(timeout=30_000)
+    assert picture.evaluate("image => image.naturalWidth") > 100
+    page.get_by_role("row", name="undrawn").click()
+    expect(picture).to_have_count(0)
 
 
 def line_through(points: int) -> re.Pattern[str]:

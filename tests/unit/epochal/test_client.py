@@ -208,3 +208,12 @@ def test_the_embedded_stack_s_token_goes_to_no_other_server(tmp_path: Path, monk
     Client("http://elsewhere", transport=httpx.MockTransport(handle)).job("x")
     Client("http://127.0.0.1:1", transport=httpx.MockTransport(handle)).job("x")
     assert [request.headers.get("Authorization") for request in seen] == [None, "Bearer epo_local"]
+
+
+def test_pictures_are_listed_and_fetched() -> None:
+    seen: list[httpx.Request] = []
+    listed = {"pictures": [{"name": "roc", "href": "/api/v1/jobs/j/pictures/roc.png"}], "why": None}
+    asking = client(httpx.Response(200, json=listed), httpx.Response(200, content=b"PNG"), seen=seen)
+    (picture,) = asking.pictures("j").pictures
+    assert asking.picture("j", picture.name) == b"PNG"
+    assert seen[1].url.path == picture.href

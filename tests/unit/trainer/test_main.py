@@ -23,7 +23,8 @@ def test_files_become_curves_pictures_and_models(
     for name in ("one", "two", "three"):
         folder = tmp_path / "out" / name
         assert json.loads((folder / "curve.json").read_text())["epoch"][0] == 1
-        assert (folder / "curves.png").read_bytes().startswith(b"\x89PNG")
+        for picture in ("curves.png", "confusion.png", "roc.png"):
+            assert (folder / picture).read_bytes().startswith(b"\x89PNG")
         assert "layers.0.weight" in load_file(folder / "model.safetensors")
         assert JobSpec.model_validate_json((folder / "spec.json").read_text()).name == name
     assert "max_epochs" in capsys.readouterr().out
@@ -66,3 +67,13 @@ def test_the_exit_status_says_whether_all_succeeded(tmp_path: Path) -> None:
     wild = {"dataset": "diabetes", "loss": "mse", "optimizer": "sgd", "learning_rate": 1000.0, "standardize": False}
     (tmp_path / "wild.json").write_text(json.dumps(wild))
     assert main([str(tmp_path / "wild.json"), "--out", str(tmp_path / "out")]) == 1
+
+
+def test_a_loss_that_broke_is_null_in_the_curve_and_a_gap_in_the_picture(tmp_path: Path) -> None:
+    (tmp_path / "wild.yaml").write_text(
+        "{dataset: diabetes, loss: mse, optimizer: sgd, learning_rate: 1000, epochs: 9}"
+    )
+    assert main([str(tmp_path / "wild.yaml"), "--out", str(tmp_path)]) == 1
+    curve = json.loads((tmp_path / "wild" / "curve.json").read_text())
+    assert curve["train_loss"][-1] is None
+    assert (tmp_path / "wild" / "curves.png").read_bytes().startswith(b"\x89PNG")
