@@ -204,6 +204,7 @@ def landscape_png(landscape: Landscape, *, title: str) -> bytes:
     shown = np.log10(losses) if positive else losses
     axis = np.linspace(-span, span, len(losses))
     if finite.size and finite.max() > finite.min():
+        figure.subplots_adjust(right=0.92)  # the bar's label
         filled = panel.contourf(axis, axis, shown, levels=20, cmap="viridis")
         figure.colorbar(filled, ax=panel, label="log10 of the loss" if positive else "loss")
     panel.plot([0], [0], "*", color=ORANGE, markersize=12)

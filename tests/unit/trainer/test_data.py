@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from model.preprocessing import Preprocessing
@@ -138,6 +138,7 @@ def test_nothing_of_the_validation_rows_reaches_training(tmp_path: Path, by_clas
     assert changed.preprocessing == honest.preprocessing
 
 
+@settings(deadline=None)
 @given(
     classes=st.lists(st.integers(0, 3), min_size=4, max_size=60),
     percents=st.tuples(st.integers(0, 37), st.integers(0, 37)),

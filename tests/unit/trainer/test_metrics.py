@@ -36,7 +36,7 @@ def measured(part: Part, z: torch.Tensor, objective: Objective, which: torch.Ten
 
 
 @pytest.mark.parametrize(("loss", "classes"), BY_CLASS)
-@settings(max_examples=30)
+@settings(max_examples=30, deadline=None)
 @given(seed=st.integers(0, 10**6), ties=st.booleans(), least=st.integers(0, 1))
 def test_classes_are_measured_as_scikit_learn_measures_them(
     loss: str, classes: int, seed: int, ties: bool, least: int
@@ -74,6 +74,7 @@ def test_classes_are_measured_as_scikit_learn_measures_them(
 
 
 @pytest.mark.parametrize("outputs", [1, 3])
+@settings(max_examples=30, deadline=None)
 @given(seed=st.integers(0, 10**6))
 def test_numbers_are_measured_as_scikit_learn_measures_them_in_the_targets_units(outputs: int, seed: int) -> None:
     draw = np.random.default_rng(seed)
@@ -117,7 +118,7 @@ def test_a_curve_has_the_figures_of_validation_and_the_end_those_of_the_test(
     assert {name for name in best if name.startswith("test_")} == {f"test_{name}" for name in {"loss", *names}}
 
 
-@settings(max_examples=10)
+@settings(max_examples=10, deadline=None)
 @given(seed=st.integers(0, 10**6), scale=st.sampled_from([1e-3, 1.0, 1e6]))
 def test_whatever_the_test_rows_hold_nothing_of_it_reaches_curve_or_weights(seed: int, scale: float) -> None:
     draw = np.random.default_rng(seed)
