@@ -137,7 +137,7 @@ class Pack:
         self._running = self._network.running.views(self._state["running"])
         self._gradient = torch.empty_like(self._state["weights"])
         self._ones = torch.ones(len(rows), device=self._device, dtype=self._dtype)
-        self._optimizer = Optimizer(specs, self._device, self._dtype)
+        self._optimizer = Optimizer(specs, self._state["weights"], self._gradient, self._state)
         train = self._lay_out_data(specs)
         dropout = Dropout(specs, self._network.droppings, train.batch, self._device, self._dtype)
         feed = DeviceFeed if self._on_gpu else Feed
@@ -234,7 +234,7 @@ class Pack:
         self._state["losses"].index_copy_(1, batch.step, loss.detach().unsqueeze(1))
         if self._watches_gradient:
             self._state["gradients"].add_(gradient, alpha=batch.rows)
-        self._optimizer.step(self._state["weights"], gradient, self._state, batch.columns)
+        self._optimizer.step(batch.columns)
 
     def end_epoch(self) -> list[tuple[Member, dict[str, float], float]]:
         """Measure each member: its metrics by name, and the norm of the epoch's mean gradient."""
