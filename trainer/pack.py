@@ -3,15 +3,16 @@
 The state of member i is row i of a few [rows, parameters] tensors, so that joining, leaving, keeping the best weights
 and clipping are operations on rows. Rows never mix: no operation reduces over them.
 
-Some rows are ghosts, whose results nobody reads. A lone member trains beside a copy of itself: matrix libraries take
-another path for a single matrix, and a job must get the same bits alone as in a pack. For the same reason a GPU that is
-to give the same bits in every pack always trains the same number of rows. And there the rows of members that have left
-stay for a while: a row costs little, but a new arrangement of the pack means new graphs (`trainer.graphs`).
+Some rows are ghosts, whose results nobody reads. A lone member trains beside a copy of itself where matrix libraries
+take another path for a single matrix, for a job must get the same bits alone as in a pack (`trainer.rehearsal`). For
+the same reason a GPU that is to give the same bits in every pack always trains the same number of rows. And there the
+rows of members that have left stay for a while: a row costs little, but a new arrangement of the pack means new graphs
+(`trainer.graphs`).
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 
 import torch
@@ -21,6 +22,7 @@ from model.finished import Model
 from model.preprocessing import Preprocessing
 from model.report import Report, report
 from spec.job import DETERMINISTIC_MEMBERS, JobSpec, Precision
+from spec.step import step_flop
 
 from .checkpoint import ROWS, Checkpoint
 from .data import Split, split
@@ -32,6 +34,7 @@ from .member import Member
 from .models import Network
 from .optim import Optimizer, first_buffer, kind
 from .random import Purpose, keys, permutations
+from .rehearsal import HEAVY_STEP_FLOP, same_bits_alone
 from .team import ALONE, Team
 
 EVALUATION_ROWS = 256
@@ -58,7 +61,7 @@ class Pack:
         self._dtype = torch.float64 if spec.precision is Precision.float64 else torch.float32
         self._autocasts = spec.precision is Precision.bfloat16
         self._exact = spec.train_metrics == "exact"
-        self._least = DETERMINISTIC_MEMBERS if self._on_gpu and spec.deterministic else 2
+        self._spec = spec
         self._network = Network(spec, info)
         self._objective = Objective.of(spec, info)
         self._buffers = kind(spec).buffers
@@ -99,6 +102,27 @@ class Pack:
             if not self._on_gpu or not self.members or left > GHOSTS * max(len(self._stacked), self._least):
                 self._arrange([self._row(member) for member in self.members])
         return leaving
+
+    @cached_property
+    def _least(self) -> int:
+        """The fewest rows that give each member the bits of any pack."""
+        if self._on_gpu:
+            return DETERMINISTIC_MEMBERS if self._spec.deterministic else 1
+        if not self._team.alone or step_flop(self._spec, self._info) < HEAVY_STEP_FLOP:
+            return 2
+        part = next(iter(self._splits.values()))
+        train, validation = len(part.x), len(part.val_x)
+        batch = train if self._spec.batch_size == "full" else min(self._spec.batch_size, train)
+        same = same_bits_alone(
+            self._network,
+            self._objective,
+            part.x.unsqueeze(0),
+            self._objective.targets(part.y, self._dtype).unsqueeze(0),
+            steps=_sizes(train, batch),
+            evaluations=_sizes(train, EVALUATION_ROWS) | _sizes(validation, EVALUATION_ROWS),
+            casting=self._casting,
+        )
+        return 1 if same else 2
 
     def _row(self, member: Member) -> int:
         """The row that is this member's own: of a lone one the first, its ghost's is the second."""
@@ -334,6 +358,11 @@ class Pack:
         arrays = self._network.parameters.views(self._state[prefix][row : row + 1].detach())
         arrays |= self._network.running.views(self._state[running][row : row + 1])
         return {name: array[0].cpu().clone() for name, array in arrays.items()}
+
+
+def _sizes(rows: int, at_a_time: int) -> set[int]:
+    """How many rows are taken at once: as many as may be, and at the end what is left."""
+    return {min(rows, at_a_time), rows % at_a_time} - {0}
 
 
 def _set_arithmetic(spec: JobSpec) -> None:

@@ -22,7 +22,6 @@ class Arranged(packs.Pack):
     def __init__(self, spec: JobSpec, *arguments: Any) -> None:
         super().__init__(spec, *arguments)
         self._on_gpu = True
-        self._least = 32 if spec.deterministic else 2
 
     def begin_epoch(self) -> None:
         self.rows.append(len(self._stacked))
