@@ -150,7 +150,13 @@ def split(
     y = _targets(rows.y, info)
     train, validation = _divide(y if info.targets is Targets.classes else None, info.rows, spec)
     # Only the training rows are shown to what learns from rows.
-    preprocessing = Preprocessing.fit(_schema(rows, info), rows.x[train], y[train], standardize=spec.standardizes)
+    preprocessing = Preprocessing.fit(
+        _schema(rows, info),
+        rows.x[train],
+        y[train],
+        standardize=spec.standardizes,
+        by_channel=spec.augmentation.acts,  # a pixel that moves must mean the same elsewhere
+    )
     x, y = preprocessing.features(rows.x), preprocessing.targets(y)
     number = torch.int64 if info.targets is Targets.classes else dtype
 

@@ -36,6 +36,14 @@ SHAPES: dict[str, dict[str, Any]] = {
         "batch_size": 200,
         "precision": "bfloat16",
     },
+    "augmented-cnn": {
+        "dataset": "digits",
+        "architecture": {"type": "cnn", "channels": [4], "hidden": [8], "normalization": "batch"},
+        "augmentation": {"crop": 1, "flip": True},
+        "epochs": 2,
+        "batch_size": 64,
+        "dropout": 0.2,
+    },
     "bfloat16": {
         "precision": "bfloat16",
         "architecture": {"type": "resmlp", "width": 14, "blocks": 2, "normalization": "layer"},
