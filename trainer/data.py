@@ -209,8 +209,8 @@ def _divide(
         counts = np.bincount(classes)
         shares = counts * wanted / rows
         quotas = np.floor(shares).astype(int)
-        # The only row of a class is trained on, as long as others can be validated.
-        for extra in np.lexsort((quotas - shares, counts == 1))[: wanted - quotas.sum()]:
+        # The last row of a class is trained on, as long as others can be validated.
+        for extra in np.lexsort((quotas - shares, quotas + 1 >= counts))[: wanted - quotas.sum()]:
             quotas[extra] += 1
         chosen = np.concatenate([shuffled[classes[shuffled] == number][:quota] for number, quota in enumerate(quotas)])
     is_validation = np.zeros(rows, dtype=bool)
