@@ -332,9 +332,9 @@ class Augmentation(Frozen):
         Count,
         Field(ge=0, le=64, description="Zeros added at each edge, in pixels; a part of the image's size is cut out."),
     ] = 0
-    flip: Annotated[bool, Field(strict=True, description="Whether every other image is mirrored, left to right.")] = (
-        False
-    )
+    flip: Annotated[
+        bool, Field(strict=True, description="Whether an image is mirrored, left to right, by the toss of a coin.")
+    ] = False
 
     @property
     def acts(self) -> bool:
