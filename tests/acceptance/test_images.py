@@ -1,6 +1,7 @@
 """Colour pictures of your own, from an NPZ file to a convolution's predictions."""
 
 import io
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -46,6 +47,10 @@ def job(dataset: str, **fields: Any) -> dict[str, Any]:
     return {"dataset": {"id": dataset}, "epochs": 25, "learning_rate": 0.01, **fields}
 
 
+def ended(client: Client, job_id: str) -> bool:
+    return client.job(job_id).status in ("succeeded", "failed")
+
+
 def test_pictures_are_uploaded_trained_in_packs_and_told_apart(stack: Embedded, client: Client) -> None:
     new, colours = pictures(40, seed=1)
     with stack.http() as http:
@@ -75,13 +80,15 @@ def test_pictures_are_uploaded_trained_in_packs_and_told_apart(stack: Embedded, 
             assert np.mean(np.array(told) == colours) > 0.85
 
 
-def test_pictures_with_gaps_train_too(stack: Embedded, client: Client) -> None:
+def test_pictures_with_gaps_train_too_under_a_convolution_or_none(stack: Embedded, client: Client) -> None:
     x, colours = pictures(60, seed=2)
     holed = x.astype(np.float32)
     holed[::7, 1, 3, 3] = np.nan
     with stack.http() as http:
         dataset = http.post("/datasets", files={"file": ("holed.npz", npz(holed, colours))}).json()
     assert dataset["columns"][0]["missing"] == 9
-    job_id = client.submit(job(dataset["id"], architecture=PLAIN, epochs=2)).id
-    await_value(lambda: client.job(job_id).status in ("succeeded", "failed"))
-    assert client.job(job_id).status == "succeeded", client.job(job_id)
+    flat = {"type": "mlp", "hidden": [8]}
+    ids = [client.submit(job(dataset["id"], architecture=kind, epochs=2)).id for kind in (PLAIN, flat)]
+    for job_id in ids:
+        await_value(partial(ended, client, job_id))
+        assert client.job(job_id).status == "succeeded", client.job(job_id)
