@@ -24,6 +24,7 @@ from model.report import Report, report
 from spec.job import DETERMINISTIC_MEMBERS, JobSpec, Precision
 from spec.step import step_flop
 
+from .augmentation import Augmentation
 from .checkpoint import ROWS, Checkpoint
 from .data import Split, split
 from .errors import BadDataError
@@ -163,9 +164,10 @@ class Pack:
         self._ones = torch.ones(len(rows), device=self._device, dtype=self._dtype)
         self._optimizer = Optimizer(specs, self._state["weights"], self._gradient, self._state)
         train = self._lay_out_data(specs)
+        augmentation = Augmentation(specs, self._info.image, self._device)
         dropout = Dropout(specs, self._network.droppings, train.batch, self._device, self._dtype)
         feed = DeviceFeed if self._on_gpu else Feed
-        self._feed = feed(self._stacked, train, dropout, self._optimizer, self._team)
+        self._feed = feed(self._stacked, train, augmentation, dropout, self._optimizer, self._team)
         self._runner = Graphs() if self._on_gpu and self._team.alone else Eager()
         smoothing = torch.tensor([[spec.label_smoothing] for spec in specs], device=self._device, dtype=self._dtype)
         self._smoothing = smoothing if any(spec.label_smoothing for spec in specs) else None
@@ -195,7 +197,7 @@ class Pack:
     # --- an epoch -------------------------------------------------------------------------------------------------
 
     def begin_epoch(self) -> None:
-        """Draw what the epoch needs: each member's own order of rows and its own dropout."""
+        """Draw what the epoch needs: each member's own order of rows, dropout and changes of images."""
         seeds = [member.spec.seed for member in self._stacked]
         epochs = [member.epoch + 1 for member in self._stacked]
         rows = self._feed.rows
@@ -204,6 +206,8 @@ class Pack:
         else:
             self._put("order", permutations(seeds, epochs, rows.count, self._device))
         self._put("keys", keys(seeds, epochs, Purpose.dropout, self._device))
+        if self._feed.augmentation.acts:
+            self._put("image_keys", keys(seeds, epochs, Purpose.augmentation, self._device))
         self._put("losses", torch.zeros(len(seeds), rows.steps, device=self._device, dtype=self._dtype))
         if self._watches_gradient:
             self._put("gradients", torch.zeros_like(self._gradient))
@@ -227,7 +231,8 @@ class Pack:
 
     def steps(self, chunk: range) -> Iterator[int]:
         """The positions of the chunk's steps, once all is ready for them."""
-        self._feed.gather(chunk, self._state["order"], self._state["keys"])
+        image_keys = self._state["image_keys"] if self._feed.augmentation.acts else None
+        self._feed.gather(chunk, self._state["order"], self._state["keys"], image_keys)
         yield from range(len(chunk))
         for member in self.members:
             member.steps += len(chunk)

@@ -22,6 +22,7 @@ class Purpose(IntEnum):
     order = 2
     dropout = 3
     split = 4
+    augmentation = 5
 
 
 def mix(*words: int) -> int:

@@ -50,6 +50,14 @@ SHAPES: dict[str, dict[str, Any]] = {
         "loss": "mse",
         "batch_size": 199,
     },
+    "augmented-cnn": {
+        "dataset": "digits",
+        "architecture": {"type": "cnn", "channels": [4], "hidden": [8], "normalization": "batch"},
+        "augmentation": {"crop": 1, "flip": True},
+        "epochs": 2,
+        "batch_size": 64,
+        "dropout": 0.2,
+    },
     "bfloat16": {
         "precision": "bfloat16",
         "architecture": {"type": "resmlp", "width": 14, "blocks": 2, "normalization": "layer"},
