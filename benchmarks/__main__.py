@@ -2,7 +2,7 @@
 
 import sys
 
-from . import claims, gpu, leaving, peers, trainer, upload
+from . import claims, gpu, leaving, peers, quality, trainer, upload
 
-for script in (trainer, leaving, peers, gpu, claims, upload):
+for script in (trainer, leaving, quality, peers, gpu, claims, upload):
     script.main(sys.argv[1:])

@@ -176,8 +176,9 @@ def _read(x: Array, y: Array, task: Targets | None, out: Path) -> Reading:
     spread, missing = _measure(x)
     bins = Bins.over(spread)
     target, classes, answers, told = _answers(y, task)
+    gaps = missing > 0 and image is None  # an image has no place for a note of its gaps: they are only filled
     schema = Schema(
-        columns=(Column(name="X", type=ColumnKind.number, size=size, gaps=missing > 0),), target=target, image=image
+        columns=(Column(name="X", type=ColumnKind.number, size=size, gaps=gaps),), target=target, image=image
     )
 
     def blocks() -> Iterator[tuple[Block, Block]]:

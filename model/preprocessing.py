@@ -43,9 +43,21 @@ class Preprocessing(Frozen):
     image: tuple[int, int, int] | None = None
 
     @classmethod
-    def fit(cls, schema: Schema, x: npt.NDArray[Any], y: npt.NDArray[Any], *, standardize: bool) -> "Preprocessing":
-        """Learn from the training rows: x [rows, numbers] as a table holds them, y [rows] or [rows, outputs]."""
-        mean, deviation = _moments(np.asarray(x, dtype=np.float64))
+    def fit(
+        cls,
+        schema: Schema,
+        x: npt.NDArray[Any],
+        y: npt.NDArray[Any],
+        *,
+        standardize: bool,
+        by_channel: bool = False,
+    ) -> "Preprocessing":
+        """Learn from the training rows: x [rows, numbers] as a table holds them, y [rows] or [rows, outputs].
+
+        `by_channel` gives all pixels of an image's channel one mean and one deviation.
+        """
+        values = np.asarray(x, dtype=np.float64)
+        mean, deviation = _channel_moments(values, schema.image) if by_channel and schema.image else _moments(values)
         inputs, at = [], 0
         for column in schema.columns:
             if column.type is ColumnKind.text:
@@ -128,6 +140,13 @@ def _moments(values: npt.NDArray[Any]) -> tuple[Array, Array]:
     else:
         mean, deviation = values.mean(axis=0), values.std(axis=0)
     return mean, np.where(deviation > 0.0, deviation, 1.0)
+
+
+def _channel_moments(values: npt.NDArray[Any], image: tuple[int, int, int]) -> tuple[Array, Array]:
+    """Mean and deviation of each channel, at each of its pixels."""
+    channels, pixels = image[0], image[1] * image[2]
+    mean, deviation = _moments(values.reshape(-1, channels, pixels).swapaxes(1, 2).reshape(-1, channels))
+    return np.repeat(mean, pixels), np.repeat(deviation, pixels)
 
 
 def _numbers(values: npt.NDArray[Any]) -> tuple[float, ...]:

@@ -321,6 +321,27 @@ Schedule = Annotated[_Schedules, BeforeValidator(_by_type, json_schema_input_typ
 # --- the rest ---------------------------------------------------------------------------------------------------
 
 
+class Augmentation(Frozen):
+    """Random changes of training images, new in every epoch: a crop, then a flip (torchvision's order).
+
+    With one, images are standardised channel by channel, for a pixel no longer has a place of its own; the crop's zeros
+    are then the channel's mean.
+    """
+
+    crop: Annotated[
+        Count,
+        Field(ge=0, le=64, description="Zeros added at each edge, in pixels; a part of the image's size is cut out."),
+    ] = 0
+    flip: Annotated[
+        bool, Field(strict=True, description="Whether an image is mirrored, left to right, by the toss of a coin.")
+    ] = False
+
+    @property
+    def acts(self) -> bool:
+        """Whether it changes anything."""
+        return self.crop > 0 or self.flip
+
+
 class Resources(Frozen):
     """What a job needs to run on."""
 
@@ -400,6 +421,11 @@ class JobSpec(Frozen):
             "(losses are then in target deviations). null: for real and uploaded data, not for made or inline data."
         ),
     ] = None
+
+    augmentation: Annotated[
+        Augmentation,
+        Field(description="Random changes of training images; never of those that are measured. Needs image data."),
+    ] = Augmentation()
 
     architecture: Annotated[Architecture, Field(description="The network's shape.")] = Mlp()
     activation: Annotated[
@@ -482,7 +508,9 @@ class JobSpec(Frozen):
     deterministic: Annotated[
         bool, Field(strict=True, description="On a GPU: the same bits in every pack, at some cost.")
     ] = False
-    seed: Annotated[Count, Field(ge=0, le=2**63 - 1, description="Seed of weights, dropout and batch order.")] = 0
+    seed: Annotated[
+        Count, Field(ge=0, le=2**63 - 1, description="Seed of weights, dropout, augmentation and batch order.")
+    ] = 0
 
     resources: Annotated[Resources, Field(description="What the job needs to run on.")] = Resources()
     priority: Priority = 0
@@ -557,7 +585,7 @@ class JobSpec(Frozen):
         """A digest of all that jobs must share to train as members of one pack."""
         shared = self.model_dump(mode="json", include=set(_SHARED))
         shared["optimizer"] = _kind_of(self.optimizer)
-        shared["standardize"] = self.standardizes
+        shared["standardize"] = "channel" if self.standardizes and self.augmentation.acts else self.standardizes
         shared["initial"] = "given" if isinstance(self.initial_weights, tuple) else "drawn"
         text = json.dumps(shared, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()[:32]
@@ -664,6 +692,11 @@ def check_against(spec: JobSpec, info: DatasetInfo) -> None:
     train = _check_split(spec, info)
     if spec.batch_size != "full" and spec.batch_size > train:
         raise fault("batch_size", f'must be at most {train}, the rows of the training split, or "full"')
+    if spec.augmentation.acts and info.image is None:
+        raise fault("augmentation", "needs image data, such as digits: leave it out")
+    if info.image is not None and spec.augmentation.crop > min(info.image[1:]):
+        height, width = info.image[1:]
+        raise fault("augmentation.crop", f"must be at most {min(height, width)}: images are {height} x {width} pixels")
     _check_loss(spec, info)
     _check_monitor(spec, info)
     shapes = layer_shapes(spec, info)

@@ -159,7 +159,13 @@ def split(
     y = _targets(rows.y, info)
     train, validation, test = _divide(y if info.targets is Targets.classes else None, info.rows, spec)
     # Only the training rows are shown to what learns from rows.
-    preprocessing = Preprocessing.fit(_schema(rows, info), rows.x[train], y[train], standardize=spec.standardizes)
+    preprocessing = Preprocessing.fit(
+        _schema(rows, info),
+        rows.x[train],
+        y[train],
+        standardize=spec.standardizes,
+        by_channel=spec.augmentation.acts,  # a pixel that moves must mean the same elsewhere
+    )
     x, y = preprocessing.features(rows.x), preprocessing.targets(y)
     number = torch.int64 if info.targets is Targets.classes else dtype
 
@@ -224,7 +230,7 @@ def _chosen(shuffled: Numbers, classes: Numbers | None, wanted: int) -> Numbers:
     counts = np.bincount(theirs)
     shares = counts * wanted / len(shuffled)
     quotas = np.floor(shares).astype(int)
-    # The only row of a class is trained on, as long as others can be taken.
-    for extra in np.lexsort((quotas - shares, counts <= 1))[: wanted - quotas.sum()]:
+    # The last row of a class is trained on, as long as others can be taken.
+    for extra in np.lexsort((quotas - shares, quotas + 1 >= counts))[: wanted - quotas.sum()]:
         quotas[extra] += 1
     return np.concatenate([shuffled[theirs == number][:quota] for number, quota in enumerate(quotas)])

@@ -5,6 +5,7 @@ finds its own by a counter that lies on the device, so that it can be captured o
 Both give the same bits, for every random number is a function of its index.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -14,6 +15,7 @@ from torch import Tensor
 
 from spec.job import JobSpec
 
+from .augmentation import Augmentation
 from .member import Member
 from .models import Dropping
 from .optim import Columns, Optimizer
@@ -110,10 +112,17 @@ class Feed:
     """The steps' food, for the members of a pack as they stand; gathered for some steps at a time."""
 
     def __init__(
-        self, members: Sequence[Member], rows: Rows, dropout: Dropout, optimizer: Optimizer, team: Team
+        self,
+        members: Sequence[Member],
+        rows: Rows,
+        augmentation: Augmentation,
+        dropout: Dropout,
+        optimizer: Optimizer,
+        team: Team,
     ) -> None:
         self._members = members
-        self.rows, self._dropout, self._optimizer, self._team = rows, dropout, optimizer, team
+        self.rows, self.augmentation, self._dropout = rows, augmentation, dropout
+        self._optimizer, self._team = optimizer, team
         self._numbers = torch.arange(rows.steps, device=rows.x.device)
         self._chunk = range(0)
 
@@ -121,13 +130,22 @@ class Feed:
     def chunk_steps(self) -> int:
         """Steps that may be gathered at a time."""
         row_bytes = self.rows.x.shape[1] * self.rows.x.element_size() + 2 * self._dropout.units
+        if self.augmentation.acts:
+            row_bytes += 8 * math.prod(self.augmentation.image[1:])  # where each pixel comes from
         fit = CHUNK_BYTES // (self.rows.batch * row_bytes * len(self._members))
         return max(min(fit, CHUNK_STEPS), 1)
 
-    def gather(self, chunk: range, order: Tensor, keys: Tensor) -> None:
-        """Make ready for the steps of `chunk`; `order` [members, rows] and `keys` [members, 2] are the epoch's."""
+    def gather(self, chunk: range, order: Tensor, keys: Tensor, image_keys: Tensor | None) -> None:
+        """Make ready for the steps of `chunk`; `order` [members, rows] and the keys [members, 2] are the epoch's.
+
+        There are `image_keys` when a member's images change.
+        """
         self._chunk = chunk
-        self._x, self._y = self.rows.take(order[:, chunk.start * self.rows.batch : chunk.stop * self.rows.batch])
+        first, last = (step * self.rows.batch for step in (chunk.start, chunk.stop))
+        self._x, self._y = self.rows.take(order[:, first:last])
+        if image_keys is not None:
+            places = torch.arange(first, first + self._x.shape[1], device=self._x.device)
+            self._x = self.augmentation.changed(self._x, image_keys, places)
         if self._dropout.drops:
             words = self._dropout.words
             drawn = bits(keys, torch.arange(chunk.start * words, chunk.stop * words, device=keys.device))
@@ -163,9 +181,15 @@ class DeviceFeed(Feed):
     """The same, but every step computes its own food on the device, from counters that it moves on."""
 
     def __init__(
-        self, members: Sequence[Member], rows: Rows, dropout: Dropout, optimizer: Optimizer, team: Team
+        self,
+        members: Sequence[Member],
+        rows: Rows,
+        augmentation: Augmentation,
+        dropout: Dropout,
+        optimizer: Optimizer,
+        team: Team,
     ) -> None:
-        super().__init__(members, rows, dropout, optimizer, team)
+        super().__init__(members, rows, augmentation, dropout, optimizer, team)
         device = rows.x.device
         self._step = torch.zeros(1, dtype=torch.int64, device=device)
         self._position = torch.zeros(1, dtype=torch.int64, device=device)
@@ -177,9 +201,9 @@ class DeviceFeed(Feed):
         """Steps whose optimizer numbers fit the place kept for them; nothing else is gathered."""
         return CHUNK_STEPS
 
-    def gather(self, chunk: range, order: Tensor, keys: Tensor) -> None:
+    def gather(self, chunk: range, order: Tensor, keys: Tensor, image_keys: Tensor | None) -> None:
         """Make ready for the steps of `chunk`, in tensors that a captured step reads."""
-        self._chunk, self._order, self._keys = chunk, order, keys
+        self._chunk, self._order, self._keys, self._image_keys = chunk, order, keys, image_keys
         self._plan[: len(chunk)].copy_(self._planned(chunk))
         self._step.fill_(chunk.start)
         self._position.zero_()
@@ -188,7 +212,10 @@ class DeviceFeed(Feed):
         """What the step that the counters stand at is fed; they move on."""
         count, step, dropout = self.step_rows(position), self._step.clone(), self._dropout
         some = self._team.share(count)
-        x, y = self.rows.take(self._order.index_select(1, step * self.rows.batch + self._within[some]))
+        places = step * self.rows.batch + self._within[some]
+        x, y = self.rows.take(self._order.index_select(1, places))
+        if self._image_keys is not None:
+            x = self.augmentation.changed(x, self._image_keys, places)
         masks: Mapping[int, Tensor] = {}
         if dropout.drops:
             drawn = bits(self._keys, step * dropout.words + self._within[: dropout.words])

@@ -172,7 +172,10 @@ def measure(
     held = {name: team.sum(values) for name, values in held.items()}
     found = {"loss": held["losses"].mean(dim=1)}
     if part.figures is not None:
-        found |= part.figures.measure(held, dtype, which)
+        if members == 1:  # beside a ghost: a sum over the rows of one may take another way
+            held = {name: values.repeat(2, *([1] * (values.dim() - 1))) for name, values in held.items()}
+            which = None if which is None else which.repeat(2)
+        found |= {name: values[:members] for name, values in part.figures.measure(held, dtype, which).items()}
     return {f"{part.name}_{name}": values for name, values in found.items()}
 
 

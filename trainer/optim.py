@@ -2,11 +2,14 @@
 
 Parameters and buffers are [members, parameters]; learning rates, momenta and the like are columns [members, 1],
 computed in float64 and cast for the step. Each update is torch.optim's own, to rounding.
+
+On a CPU Adam is PyTorch's own kernel (torch.optim.Adam, fused=True), one member after the other: it passes over memory
+once, where stacked operations pass over it eight times.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
@@ -36,6 +39,8 @@ class Kind:
     """From hyper-parameters [members, 1] and `lr`, `t` [members, steps] to more columns [members, steps]."""
     decoupled: bool = False
     """Whether weight decay shrinks weights beside the gradient, instead of being added to it."""
+    fused: bool = False
+    """Whether PyTorch has a kernel for it on a CPU."""
 
 
 def _sgd(w: Tensor, g: Tensor, buffers: Buffers, c: Columns) -> None:
@@ -181,8 +186,10 @@ KINDS: Mapping[str, Kind] = {
     "adadelta": Kind(_adadelta, ("lr", "fresh", "eps"), ("squares", "deltas")),
     "rmsprop": Kind(_rmsprop, ("lr", "momentum", "fresh", "eps"), ("squares", "velocity")),
     "centered_rmsprop": Kind(_centered_rmsprop, ("lr", "momentum", "fresh", "eps"), ("squares", "mean", "velocity")),
-    "adam": Kind(_adam, ("step", "fresh1", "fresh2", "eps_t"), ("mean", "squares"), _adam_columns),
-    "adamw": Kind(_adam, ("step", "fresh1", "fresh2", "eps_t"), ("mean", "squares"), _adam_columns, decoupled=True),
+    "adam": Kind(_adam, ("step", "fresh1", "fresh2", "eps_t"), ("mean", "squares"), _adam_columns, fused=True),
+    "adamw": Kind(
+        _adam, ("step", "fresh1", "fresh2", "eps_t"), ("mean", "squares"), _adam_columns, decoupled=True, fused=True
+    ),
     "nadam": Kind(_nadam, ("step", "fresh1", "fresh2", "eps_t", "now", "ahead"), ("mean", "squares"), _nadam_columns),
     "radam": Kind(
         _radam, ("step", "fresh1", "fresh2", "eps", "rectified", "plain"), ("mean", "squares"), _radam_columns
@@ -211,11 +218,11 @@ def first_buffer(spec: JobSpec, name: str) -> float:
 
 
 class Optimizer:
-    """The optimizer of a pack, between two changes of its members."""
+    """The optimizer of a pack, between two changes of its members: of their parameters, gradients and buffers."""
 
-    def __init__(self, specs: Sequence[JobSpec], device: torch.device, dtype: torch.dtype) -> None:
+    def __init__(self, specs: Sequence[JobSpec], weights: Tensor, gradient: Tensor, buffers: Buffers) -> None:
         self._kind = kind(specs[0])
-        self._device, self._dtype = device, dtype
+        self._w, self._g, self._buffers = weights, gradient, buffers
         fields = [name for name, value in specs[0].optimizer if isinstance(value, float)]
         self._numbers = {name: _column(getattr(spec.optimizer, name) for spec in specs) for name in fields}
         for name, decays in _FRESH.items():
@@ -227,8 +234,12 @@ class Optimizer:
         self._clip = _column(spec.gradient_clip or np.inf for spec in specs)
         self._decays, self._has_l1 = bool(self._decay.any()), bool(self._l1.any())
         self._clips = bool(np.isfinite(self._clip).any())
+        self._fused = (
+            _FusedAdam(specs, weights, gradient, buffers) if self._kind.fused and not weights.is_cuda else None
+        )
         used = {"l1": self._has_l1, "clip": self._clips, "keep": self._decays, "decay": self._decays}
-        self._needs = (*self._kind.needs, *(name for name, is_used in used.items() if is_used))
+        needs = self._kind.needs if self._fused is None else ("lr", "t")
+        self._needs = (*needs, *(name for name, is_used in used.items() if is_used))
 
     def plan(self, rates: Numbers, done: Numbers, steps: int) -> Tensor:
         """What the next steps need, for learning rates [members, 1] and steps done [members, 1].
@@ -237,27 +248,64 @@ class Optimizer:
         """
         t = done + np.arange(1, steps + 1)
         numbers = {**self._numbers, "lr": np.broadcast_to(rates, t.shape), "t": t}
-        numbers |= self._kind.columns(numbers)
+        if self._fused is None:
+            numbers |= self._kind.columns(numbers)
         numbers |= {"decay": self._decay, "l1": self._l1, "clip": self._clip, "keep": 1.0 - rates * self._decay}
         planned = np.stack([np.broadcast_to(numbers[name], t.shape).T for name in self._needs], axis=1)
-        return torch.from_numpy(planned).to(device=self._device, dtype=self._dtype).unsqueeze(-1)
+        dtype = self._w.dtype if self._fused is None else torch.float64
+        return torch.from_numpy(planned).to(device=self._w.device, dtype=dtype).unsqueeze(-1)
 
     def columns(self, planned: Tensor) -> Columns:
         """The numbers of one step, from its part [numbers, members, 1] of a plan."""
         return dict(zip(self._needs, planned.unbind(), strict=True))
 
-    def step(self, w: Tensor, g: Tensor, buffers: Buffers, columns: Columns) -> None:
-        """One update of parameters w [members, parameters] by their gradients g, which it may overwrite."""
+    def step(self, columns: Columns) -> None:
+        """One update of the parameters by their gradients, which it may overwrite."""
+        w, g = self._w, self._g
         if self._has_l1:
-            g.addcmul_(w.sign(), columns["l1"])
+            g.addcmul_(w.sign(), columns["l1"].to(w.dtype))
         if self._clips:
             norm = torch.linalg.vector_norm(g, dim=1, keepdim=True)
-            g.mul_((columns["clip"] / (norm + 1e-6)).clamp_max_(1.0).nan_to_num_(nan=1.0))
+            g.mul_((columns["clip"].to(w.dtype) / (norm + 1e-6)).clamp_max_(1.0).nan_to_num_(nan=1.0))
         if self._decays and self._kind.decoupled:
-            w.mul_(columns["keep"])
+            w.mul_(columns["keep"].to(w.dtype))
         elif self._decays:
-            g.addcmul_(w, columns["decay"])
-        self._kind.update(w, g, buffers, columns)
+            g.addcmul_(w, columns["decay"].to(w.dtype))
+        if self._fused is None:
+            self._kind.update(w, g, self._buffers, columns)
+        else:
+            self._fused.step(columns["lr"], columns["t"])
+
+
+class _FusedAdam:
+    """torch.optim.Adam's fused kernel, member by member."""
+
+    def __init__(self, specs: Sequence[JobSpec], weights: Tensor, gradient: Tensor, buffers: Buffers) -> None:
+        self._t = torch.zeros(len(specs))
+        state = (weights, gradient, buffers["mean"], buffers["squares"], self._t)
+        rows = zip(*(part.unbind() for part in state), strict=True)
+        optimizers: list[Any] = [spec.optimizer for spec in specs]
+        self._members = [
+            partial(
+                torch._fused_adam_,
+                *([row] for row in (w, g, mean, squares)),
+                [],
+                [t],
+                beta1=optimizer.beta1,
+                beta2=optimizer.beta2,
+                eps=optimizer.eps,
+                weight_decay=0.0,
+                amsgrad=False,
+                maximize=False,
+            )
+            for (w, g, mean, squares, t), optimizer in zip(rows, optimizers, strict=True)
+        ]
+
+    def step(self, rates: Tensor, t: Tensor) -> None:
+        """One update at learning rates [members, 1], the t-th of each member [members, 1]."""
+        self._t.copy_(t[:, 0])
+        for member, rate in zip(self._members, rates[:, 0].tolist(), strict=True):
+            member(lr=rate)
 
 
 def _column(values: Any) -> Numbers:

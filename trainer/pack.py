@@ -3,16 +3,17 @@
 The state of member i is row i of a few [rows, parameters] tensors, so that joining, leaving, keeping the best weights
 and clipping are operations on rows. Rows never mix: no operation reduces over them.
 
-Some rows are ghosts, whose results nobody reads. A lone member trains beside a copy of itself: matrix libraries take
-another path for a single matrix, and a job must get the same bits alone as in a pack. For the same reason a GPU that is
-to give the same bits in every pack always trains the same number of rows. And there the rows of members that have left
-stay for a while: a row costs little, but a new arrangement of the pack means new graphs (`trainer.graphs`).
+Some rows are ghosts, whose results nobody reads. A lone member trains beside a copy of itself where matrix libraries
+take another path for a single matrix, for a job must get the same bits alone as in a pack (`trainer.rehearsal`). For
+the same reason a GPU that is to give the same bits in every pack always trains the same number of rows. And there the
+rows of members that have left stay for a while: a row costs little, but a new arrangement of the pack means new graphs
+(`trainer.graphs`).
 """
 
 import math
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 
 import torch
@@ -24,7 +25,9 @@ from model.preprocessing import Preprocessing
 from model.report import Landscape, Report, report
 from spec.dataset import Targets
 from spec.job import DETERMINISTIC_MEMBERS, JobSpec, Precision
+from spec.step import step_flop
 
+from .augmentation import Augmentation
 from .checkpoint import ROWS, Checkpoint
 from .data import PARTS, PartName, Split, split
 from .errors import BadDataError
@@ -38,6 +41,7 @@ from .metrics import ClassFigures, Figures, NumberFigures, Part, measure
 from .models import Arrays, Network
 from .optim import Optimizer, first_buffer, kind
 from .random import Purpose, keys, permutations
+from .rehearsal import HEAVY_STEP_FLOP, same_bits_alone
 from .team import ALONE, Team
 
 EVALUATION_ROWS = 256
@@ -67,7 +71,7 @@ class Pack:
         self._dtype = torch.float64 if spec.precision is Precision.float64 else torch.float32
         self._autocasts = spec.precision is Precision.bfloat16
         self._exact = spec.train_metrics == "exact"
-        self._least = DETERMINISTIC_MEMBERS if self._on_gpu and spec.deterministic else 2
+        self._spec = spec
         self._network = Network(spec, info)
         self._objective = Objective.of(spec, info)
         self._buffers = kind(spec).buffers
@@ -117,6 +121,27 @@ class Pack:
                 self._arrange([self._row(member) for member in self.members])
         return leaving
 
+    @cached_property
+    def _least(self) -> int:
+        """The fewest rows that give each member the bits of any pack."""
+        if self._on_gpu:
+            return DETERMINISTIC_MEMBERS if self._spec.deterministic else 1
+        if not self._team.alone or step_flop(self._spec, self._info) < HEAVY_STEP_FLOP:
+            return 2
+        part = next(iter(self._splits.values()))
+        train, validation = len(part.x), len(part.val_x)
+        batch = train if self._spec.batch_size == "full" else min(self._spec.batch_size, train)
+        same = same_bits_alone(
+            self._network,
+            self._objective,
+            part.x.unsqueeze(0),
+            self._objective.targets(part.y, self._dtype).unsqueeze(0),
+            steps=_sizes(train, batch),
+            evaluations=_sizes(train, EVALUATION_ROWS) | _sizes(validation, EVALUATION_ROWS),
+            casting=self._casting,
+        )
+        return 1 if same else 2
+
     def _row(self, member: Member) -> int:
         """The row that is this member's own: of a lone one the first, its ghost's is the second."""
         return self._stacked.index(member)
@@ -154,11 +179,12 @@ class Pack:
         self._running = self._network.running.views(self._state["running"])
         self._gradient = torch.empty_like(self._state["weights"])
         self._ones = torch.ones(len(rows), device=self._device, dtype=self._dtype)
-        self._optimizer = Optimizer(specs, self._device, self._dtype)
+        self._optimizer = Optimizer(specs, self._state["weights"], self._gradient, self._state)
         train = self._lay_out_data(specs)
+        augmentation = Augmentation(specs, self._info.image, self._device)
         dropout = Dropout(specs, self._network.droppings, train.batch, self._device, self._dtype)
         feed = DeviceFeed if self._on_gpu else Feed
-        self._feed = feed(self._stacked, train, dropout, self._optimizer, self._team)
+        self._feed = feed(self._stacked, train, augmentation, dropout, self._optimizer, self._team)
         self._runner = Graphs() if self._on_gpu and self._team.alone else Eager()
         smoothing = torch.tensor([[spec.label_smoothing] for spec in specs], device=self._device, dtype=self._dtype)
         self._smoothing = smoothing if any(spec.label_smoothing for spec in specs) else None
@@ -181,7 +207,7 @@ class Pack:
     # --- an epoch -------------------------------------------------------------------------------------------------
 
     def begin_epoch(self) -> None:
-        """Draw what the epoch needs: each member's own order of rows and its own dropout."""
+        """Draw what the epoch needs: each member's own order of rows, dropout and changes of images."""
         seeds = [member.spec.seed for member in self._stacked]
         epochs = [member.epoch + 1 for member in self._stacked]
         rows = self._feed.rows
@@ -190,6 +216,8 @@ class Pack:
         else:
             self._put("order", permutations(seeds, epochs, rows.count, self._device))
         self._put("keys", keys(seeds, epochs, Purpose.dropout, self._device))
+        if self._feed.augmentation.acts:
+            self._put("image_keys", keys(seeds, epochs, Purpose.augmentation, self._device))
         self._put("losses", torch.zeros(len(seeds), rows.steps, device=self._device, dtype=self._dtype))
         if self._watches_gradient:
             self._put("gradients", torch.zeros_like(self._gradient))
@@ -213,7 +241,8 @@ class Pack:
 
     def steps(self, chunk: range) -> Iterator[int]:
         """The positions of the chunk's steps, once all is ready for them."""
-        self._feed.gather(chunk, self._state["order"], self._state["keys"])
+        image_keys = self._state["image_keys"] if self._feed.augmentation.acts else None
+        self._feed.gather(chunk, self._state["order"], self._state["keys"], image_keys)
         yield from range(len(chunk))
         for member in self.members:
             member.steps += len(chunk)
@@ -244,7 +273,7 @@ class Pack:
         self._state["losses"].index_copy_(1, batch.step, loss.detach().unsqueeze(1))
         if self._watches_gradient:
             self._state["gradients"].add_(gradient, alpha=batch.rows)
-        self._optimizer.step(self._state["weights"], gradient, self._state, batch.columns)
+        self._optimizer.step(batch.columns)
 
     def end_epoch(self) -> list[tuple[Member, dict[str, float], float]]:
         """Measure each member: its metrics by name, and the norm of the epoch's mean gradient."""
@@ -376,7 +405,7 @@ class Pack:
         part = self._part("test", [self._splits[member.spec.split_seed]])
         if not part.x.shape[1]:
             return {}
-        parameters, running = (row.expand(self._least, -1).contiguous() for row in self._finished(member))
+        parameters, running = (row.expand(max(self._least, 2), -1).contiguous() for row in self._finished(member))
         weights = self._network.parameters.views(parameters), self._network.running.views(running)
         return {name: float(values[0]) for name, values in self._evaluate(part, weights, None).items()}
 
@@ -392,6 +421,11 @@ class Pack:
         names = ("best", "best_running") if member.spec.restore_best else ("weights", "running")
         parameters, running = (self._state[name][row].detach() for name in names)
         return parameters, running
+
+
+def _sizes(rows: int, at_a_time: int) -> set[int]:
+    """How many rows are taken at once: as many as may be, and at the end what is left."""
+    return {min(rows, at_a_time), rows % at_a_time} - {0}
 
 
 def _set_arithmetic(spec: JobSpec) -> None:

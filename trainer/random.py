@@ -22,7 +22,8 @@ class Purpose(IntEnum):
     order = 2
     dropout = 3
     split = 4
-    landscape = 100
+    augmentation = 5
+    landscape = 6
 
 
 def mix(*words: int) -> int:

@@ -4,12 +4,12 @@ The figures are measured in benchmarks: on a CPU a pack pays while its weights, 
 activations stay in about half of the last-level cache, and hardly at all once a single step is much arithmetic.
 """
 
-import math
 from functools import cache
 from pathlib import Path
 
 from spec.dataset import DatasetInfo
-from spec.job import DETERMINISTIC_MEMBERS, JobSpec, Precision, layer_shapes, parameter_count
+from spec.job import DETERMINISTIC_MEMBERS, JobSpec, Precision, parameter_count
+from spec.step import layers, step_flop, step_rows
 
 from .devices import Device, free_memory
 
@@ -77,25 +77,8 @@ def gpu_limit(spec: JobSpec, free: int | None, measured_bytes: int | None = None
 def member_bytes(spec: JobSpec, info: DatasetInfo) -> int:
     """Memory that one more member keeps busy in a training step."""
     width = 8 if spec.precision is Precision.float64 else 4
-    units = info.features + sum(shape[0] * places for shape, places in _layers(spec, info))
-    return width * (COPIES * parameter_count(spec, info) + _rows(spec, info) * units)
-
-
-def step_flop(spec: JobSpec, info: DatasetInfo) -> float:
-    """Floating-point operations of one step of one member: forward, and twice that backward."""
-    return 6.0 * _rows(spec, info) * sum(math.prod(shape) * places for shape, places in _layers(spec, info))
-
-
-def _rows(spec: JobSpec, info: DatasetInfo) -> int:
-    """Rows of a step."""
-    train, *_ = spec.split_rows(info)
-    return train if spec.batch_size == "full" else min(spec.batch_size, train)
-
-
-def _layers(spec: JobSpec, info: DatasetInfo) -> list[tuple[tuple[int, ...], int]]:
-    """Each layer's weight shape, and the places it is applied to per row: a kernel's are at most the pixels."""
-    pixels = info.image[1] * info.image[2] if info.image else 1
-    return [(shape, pixels if len(shape) == 4 else 1) for shape in layer_shapes(spec, info)]
+    units = info.features + sum(shape[0] * places for shape, places in layers(spec, info))
+    return width * (COPIES * parameter_count(spec, info) + step_rows(spec, info) * units)
 
 
 @cache

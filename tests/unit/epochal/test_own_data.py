@@ -186,9 +186,13 @@ def test_rows_of_a_csv_are_predicted_in_pieces(
 
 @pytest.mark.parametrize(
     ("predictions", "text"),
-    [([1.5, -2.0], "prediction\n1.5\n-2.0\n"), ([[1.0, 2.0]], "prediction_0,prediction_1\n1.0,2.0\n")],
+    [
+        ([1.5, -2.0], "prediction\n1.5\n-2.0\n"),
+        ([[1.0, 2.0]], "prediction_0,prediction_1\n1.0,2.0\n"),
+        (["=1+1", "@a", "b=1"], "prediction\n'=1+1\n'@a\nb=1\n"),  # labels are no formulas
+    ],
 )
-def test_numbers_are_written_as_they_are(
+def test_predictions_are_written_for_a_spreadsheet(
     tmp_path: Path,
     served: Callable[..., list[httpx.Request]],
     capsys: pytest.CaptureFixture[str],

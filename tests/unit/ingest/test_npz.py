@@ -118,6 +118,14 @@ def test_gaps_are_kept_as_gaps(tmp_path: Path) -> None:
     assert np.array_equal(table(tmp_path)[0], x, equal_nan=True)
 
 
+def test_gaps_of_pictures_take_no_place_among_their_pixels(tmp_path: Path) -> None:
+    x = RANDOM.normal(size=(6, 1, 4, 5))
+    x[2, 0, 1, 1] = np.nan
+    found = reading(packed(X=x, y=np.arange(6) % 2), tmp_path, name="f.npz")
+    assert found.profile.columns[0].missing == 1
+    assert found.table.info(6).features == 20
+
+
 class Never:
     """Unpickling it fails the test."""
 

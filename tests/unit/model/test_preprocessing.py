@@ -90,3 +90,20 @@ def test_an_array_is_one_column() -> None:
     features = Preprocessing.fit(schema, x, np.arange(10) % 2, standardize=True).features(x)
     assert features.mean(axis=0) == pytest.approx(np.zeros(12))
     assert features.std(axis=0) == pytest.approx(np.ones(12))
+
+
+def test_pixels_may_share_their_channels_scale() -> None:
+    random = np.random.default_rng(0)
+    x = random.normal([[[5.0], [-3.0]]], [[[2.0], [0.5]]], (40, 2, 12)).reshape(40, 24)
+    x[3, 1] = GAP
+    column = Column(name="X", type=ColumnKind.number, size=24)
+    schema = Schema(columns=(column,), target=SCHEMA.target, image=(2, 3, 4))
+    prepared = Preprocessing.fit(schema, x, np.ones((40, 1)), standardize=True, by_channel=True)
+    features = prepared.features(x).reshape(40, 2, 12)
+    assert features[3, 0, 1] == 0.0
+    for channel in (0, 1):
+        held = np.delete(features[:, channel].ravel(), 3 * 12 + 1) if channel == 0 else features[:, channel].ravel()
+        assert [held.mean(), held.std()] == pytest.approx([0.0, 1.0])
+    (pixels,) = prepared.inputs
+    assert (len(pixels.mean), len(set(pixels.mean)), len(set(pixels.deviation))) == (24, 2, 2)
+    assert Preprocessing.model_validate_json(prepared.model_dump_json()) == prepared

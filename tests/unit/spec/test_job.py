@@ -78,6 +78,8 @@ def test_epochs_are_a_whole_number_within_bounds(value: object) -> None:
         ({"dataset": "digits", "monitor": "val_rmse"}, "monitor", "needs numbers"),
         ({"dataset": "digits", "monitor": "val_roc_auc"}, "monitor", "2 classes, and there are 10"),
         ({"dataset": "diabetes", "loss": "mse", "monitor": "val_macro_f1"}, "monitor", "needs classes"),
+        ({"dataset": "iris", "augmentation": {"flip": True}}, "augmentation", "needs image data"),
+        ({"augmentation": {"crop": 9}}, "augmentation.crop", "at most 8: images are 8 x 8"),
         ({"dataset": "iris", "architecture": "cnn"}, "architecture.type", "image"),
         ({"architecture": {"type": "mlp", "hidden": [65536, 65536]}}, "architecture", "parameters"),
         ({"initial_weights": [[[1.0]]]}, "initial_weights", "64 x 64"),
@@ -151,10 +153,24 @@ def test_jobs_of_another_shape_do_not_share_a_pack() -> None:
         {"validation_fraction": 0.3},
         {"train_metrics": "running"},
         {"standardize": False},
+        {"augmentation": {"crop": 1}},
         {"loss": "hinge"},
         {"dataset": "wine"},
     ):
         assert spec(**{"optimizer": "sgd", **fields}).pack_key != base.pack_key, fields
+
+
+def test_jobs_that_change_images_in_their_own_ways_share_a_pack() -> None:
+    base = spec(augmentation={"crop": 1})
+    assert spec(augmentation={"crop": 2, "flip": True}).pack_key == base.pack_key
+    assert spec(augmentation={"crop": 0, "flip": False}).pack_key == spec().pack_key
+    assert spec(augmentation={"crop": 1}, standardize=False).pack_key == spec(standardize=False).pack_key
+
+
+@pytest.mark.parametrize("wish", [{"crop": -1}, {"crop": 1.0}, {"crop": 65}, {"flip": 1}, {"rotate": 90}, "flip", None])
+def test_an_augmentation_is_pixels_and_a_switch(wish: object) -> None:
+    with pytest.raises(ValidationError):
+        spec(augmentation=wish)
 
 
 def test_every_field_is_described_in_the_schema() -> None:

@@ -31,6 +31,12 @@ KINDS: dict[str, dict[str, Any]] = {
     "plateau": {"schedule": {"type": "plateau", "patience": 0, "factor": 0.5}, "learning_rate": 0.2},
     "one-cycle": {"schedule": "one_cycle", "optimizer": "adamax"},
     "full": {"batch_size": "full", "optimizer": "adamw", "weight_decay": 0.1},
+    "augmented": {
+        "dataset": "digits",
+        "architecture": {"type": "cnn", "channels": [2], "hidden": []},
+        "augmentation": {"crop": 2, "flip": True},
+        "batch_size": 300,
+    },
     "tolerance": {"tolerance": 0.02, "train_metrics": "running"},
 }
 

@@ -18,7 +18,7 @@ from trainer.errors import BadDataError
 from trainer.export import save
 from trainer.fit import Entry, fit
 
-from .conducting import Recorder, job
+from .conducting import Recorder, job, train
 
 Array = npt.NDArray[Any]
 CPU = torch.device("cpu")
@@ -179,6 +179,25 @@ def test_the_only_row_of_a_class_is_trained_on(tmp_path: Path) -> None:
         y = np.zeros(50, dtype=np.int64)
         y[place] = 1
         assert prepared(*uploaded(tmp_path, x, y)).y.sum() == 1
+
+
+@pytest.mark.parametrize("few", [1, 2, 5, 9])
+def test_a_class_is_not_validated_without_being_trained_on(tmp_path: Path, few: int) -> None:
+    """Of nine rows of ten, a class of few rows would have all by rounding alone."""
+    x, _ = made()
+    y = (np.arange(50) >= few).astype(np.int64)
+    parts = prepared(*uploaded(tmp_path, x, y, validation_fraction=0.9))
+    assert np.bincount(parts.y.numpy(), minlength=2).min() >= 1
+    assert len(parts.val_y) == 45
+
+
+def test_a_label_that_only_validation_rows_have_is_a_class_that_is_never_right() -> None:
+    """As many classes as rows: some cannot be trained on, and are measured all the same."""
+    rows = {"x": [[float(place)] for place in range(20)], "y": list(range(20))}
+    recorder = train(job(dataset=rows, validation_fraction=0.5, epochs=30, batch_size=5))
+    assert recorder.outcomes["0"].end == "succeeded"
+    assert recorder.outcomes["0"].report is not None
+    assert recorder.curves["0"][-1]["val_accuracy"] == 0.0
 
 
 def test_a_table_that_cannot_be_used_is_told(tmp_path: Path) -> None:

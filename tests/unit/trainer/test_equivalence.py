@@ -36,6 +36,28 @@ SHAPES: dict[str, dict[str, Any]] = {
         "batch_size": 200,
         "precision": "bfloat16",
     },
+    "heavy": {
+        "dataset": "digits",
+        "architecture": {"type": "mlp", "hidden": [128, 96]},
+        "dropout": 0.2,
+        "epochs": 2,
+        "batch_size": 150,
+    },
+    "heavy-outputs": {
+        "dataset": {"name": "linear", "n": 500, "features": 60},
+        "architecture": {"type": "mlp", "hidden": [200]},
+        "activation": "tanh",
+        "loss": "mse",
+        "batch_size": 199,
+    },
+    "augmented-cnn": {
+        "dataset": "digits",
+        "architecture": {"type": "cnn", "channels": [4], "hidden": [8], "normalization": "batch"},
+        "augmentation": {"crop": 1, "flip": True},
+        "epochs": 2,
+        "batch_size": 64,
+        "dropout": 0.2,
+    },
     "bfloat16": {
         "precision": "bfloat16",
         "architecture": {"type": "resmlp", "width": 14, "blocks": 2, "normalization": "layer"},

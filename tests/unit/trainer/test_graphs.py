@@ -15,7 +15,14 @@ pytestmark = pytest.mark.gpu
 
 MLP = {"dataset": "digits", "architecture": {"type": "mlp", "hidden": [64, 32]}, "dropout": 0.3, "epochs": 6}
 CNN = {"dataset": "digits", "architecture": "cnn", "epochs": 4, "learning_rate": 0.001}
-SHAPES = [MLP, CNN, MLP | {"optimizer": "nadam", "gradient_clip": 1.0}, MLP | {"schedule": "cosine", "batch_size": 100}]
+AUGMENTED = CNN | {"augmentation": {"crop": 1, "flip": True}}
+SHAPES = [
+    MLP,
+    CNN,
+    AUGMENTED,
+    MLP | {"optimizer": "nadam", "gradient_clip": 1.0},
+    MLP | {"schedule": "cosine", "batch_size": 100},
+]
 
 
 def on(device: str, *specs: JobSpec) -> Recorder:
@@ -42,7 +49,7 @@ def test_a_captured_step_is_the_same_step(shape: dict[str, Any], monkeypatch: py
     assert all(same(captured, str(place), on("cuda", *specs), str(place)) for place in range(5))
 
 
-@pytest.mark.parametrize("shape", [MLP, CNN], ids=str)
+@pytest.mark.parametrize("shape", [MLP, CNN, AUGMENTED], ids=str)
 def test_a_gpu_gives_what_a_cpu_gives(shape: dict[str, Any]) -> None:
     specs = [job(**shape, seed=seed, precision="float64") for seed in range(3)]
     assert close(on("cuda", *specs), on("cpu", *specs), rel=1e-5)

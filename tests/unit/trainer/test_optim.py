@@ -63,12 +63,14 @@ def ours(specs: list[JobSpec], start: Tensor, given_gradients: Tensor) -> Tensor
         name: torch.tensor([[first_buffer(spec, name)] for spec in specs], dtype=w.dtype).expand_as(w).clone()
         for name in kind(specs[0]).buffers
     }
-    optimizer = Optimizer(specs, torch.device("cpu"), w.dtype)
+    gradient = torch.empty_like(w)
+    optimizer = Optimizer(specs, w, gradient, buffers)
     rates = np.array([[spec.learning_rate] for spec in specs])
     for first in range(0, STEPS, 32):  # a plan covers a chunk of steps: chunks must join without a seam
         steps = min(32, STEPS - first)
         for step, planned in enumerate(optimizer.plan(rates, np.full((len(specs), 1), float(first)), steps)):
-            optimizer.step(w, given_gradients[first + step].clone(), buffers, optimizer.columns(planned))
+            gradient.copy_(given_gradients[first + step])
+            optimizer.step(optimizer.columns(planned))
     return w
 
 
@@ -152,6 +154,23 @@ def test_each_member_moves_as_with_pytorchs_own(
         assert (got[member] - truth).abs().max() <= max(tolerance, rounding)
 
 
+@pytest.mark.parametrize("name", ["adam", "adamw"])
+@pytest.mark.parametrize("size", [SIZE, 8 * SIZE + 3])
+def test_on_a_cpu_adam_gives_the_bits_of_pytorchs_fused_kernel(name: str, size: int) -> None:
+    specs = [job(optimizer=name, learning_rate=rate) for rate in (0.01, 0.003, 0.1)]
+    drawn = torch.randn(STEPS + 1, len(specs), size, generator=torch.Generator().manual_seed(8))
+    start, given_gradients = drawn[0], drawn[1:]
+    got = ours(specs, start, given_gradients)
+    for member, spec in enumerate(specs):
+        parameter = start[member].clone().requires_grad_()
+        fused = getattr(torch.optim, {"adam": "Adam", "adamw": "AdamW"}[name])
+        optimizer = fused([parameter], lr=spec.learning_rate, weight_decay=0.0, fused=True)
+        for g in given_gradients[:, member]:
+            parameter.grad = g.clone()
+            optimizer.step()
+        assert torch.equal(got[member], parameter.detach())
+
+
 def test_every_optimizer_of_the_spec_is_tested() -> None:
     tested = {kind(job(optimizer=optimizer)).update for optimizer in OPTIMIZERS}
     assert tested == {one.update for one in KINDS.values()}
@@ -161,9 +180,9 @@ def test_clipping_is_pytorchs_own_for_each_member() -> None:
     specs = [job(optimizer="sgd", gradient_clip=0.5, learning_rate=1.0), job(optimizer="sgd", learning_rate=1.0)]
     g = gradients(2, torch.float32, 3)[0]
     w = torch.zeros(2, SIZE)
-    optimizer = Optimizer(specs, torch.device("cpu"), torch.float32)
+    optimizer = Optimizer(specs, w, g.clone(), {"velocity": torch.zeros(2, SIZE)})
     (planned,) = optimizer.plan(np.ones((2, 1)), np.zeros((2, 1)), 1)
-    optimizer.step(w, g.clone(), {"velocity": torch.zeros(2, SIZE)}, optimizer.columns(planned))
+    optimizer.step(optimizer.columns(planned))
     parameter = torch.zeros(SIZE, requires_grad=True)
     parameter.grad = g[0].clone()
     torch.nn.utils.clip_grad_norm_([parameter], 0.5)

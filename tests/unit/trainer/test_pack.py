@@ -22,7 +22,6 @@ class Arranged(packs.Pack):
     def __init__(self, spec: JobSpec, *arguments: Any) -> None:
         super().__init__(spec, *arguments)
         self._on_gpu = True
-        self._least = 32 if spec.deterministic else 2
 
     def begin_epoch(self) -> None:
         self.rows.append(len(self._stacked))
@@ -53,6 +52,13 @@ OPTIONS = [
     {"batch_size": "full"},
     {"batch_size": 7, "dropout": 0.5, "schedule": "cosine"},
     {"optimizer": "nadam", "weight_decay": 0.01, "gradient_clip": 1.0},
+    {
+        "dataset": "digits",
+        "architecture": {"type": "cnn", "channels": [2], "hidden": []},
+        "augmentation": {"crop": 2, "flip": True},
+        "batch_size": 100,
+        "epochs": 2,
+    },
     {"tolerance": 1e-9, "architecture": {"type": "mlp", "hidden": [8], "normalization": "batch"}},
 ]
 

@@ -1,6 +1,7 @@
 from pathlib import Path
 
 from spec.job import JobSpec
+from spec.step import step_flop
 from worker.devices import Device
 from worker.packing import (
     CACHE_DEFAULT,
@@ -10,7 +11,6 @@ from worker.packing import (
     gpu_limit,
     member_bytes,
     pack_limit,
-    step_flop,
 )
 
 MIB, GIB = 2**20, 2**30

@@ -1,0 +1,211 @@
+"""Whether what we train is as good as what others train: our validation scores beside scikit-learn's MLPs.
+
+`python -m benchmarks.quality [--quick] [--write]`. Both get the same rows, split and standardised by us; the same
+network, first weights of the same distribution (Glorot's, for scikit-learn has no other), Adam, learning rate, batch
+size and epochs; no dropout, no weight decay, no early stopping. What is compared is the network of the last epoch,
+which nobody has chosen by its score.
+"""
+
+import argparse
+import statistics
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import torch
+
+from spec.job import JobSpec
+from trainer.data import Split, split
+from trainer.fit import Entry, fit
+from trainer.process import settle
+
+from .clock import Stopwatch
+from .machine import about
+from .ours import Watching
+from .tables import replace_section, table
+
+QUALITY = Path("benchmarks/quality.md")
+CPU = torch.device("cpu")
+SEEDS = 5
+MANY = 25
+"""Seeds of a second look: five splits of some 36 validation rows say little, for a row is three hundredths."""
+HIDDEN = (64, 32)
+BATCH = 32
+EPOCHS = 100
+RATE = 0.001
+
+
+@dataclass(frozen=True)
+class Case:
+    """A data set, and the loss that gives our network as many outputs as scikit-learn's has."""
+
+    dataset: str
+    loss: Literal["cross_entropy", "binary_cross_entropy", "mse"]
+    score: Literal["accuracy", "R²"]
+
+
+CASES = (
+    Case("breast_cancer", "binary_cross_entropy", "accuracy"),
+    Case("digits", "cross_entropy", "accuracy"),
+    Case("wine", "cross_entropy", "accuracy"),
+    Case("iris", "cross_entropy", "accuracy"),
+    Case("diabetes", "mse", "R²"),
+)
+
+
+@dataclass(frozen=True)
+class Scores:
+    """What both reached on a data set, seed by seed."""
+
+    case: Case
+    ours: Sequence[float]
+    theirs: Sequence[float]
+
+    @property
+    def difference(self) -> float:
+        """Ours less theirs on average, in standard deviations (of both, pooled); 0 when all scores are the same."""
+        gap = statistics.fmean(self.ours) - statistics.fmean(self.theirs)
+        spread = statistics.fmean([statistics.variance(self.ours), statistics.variance(self.theirs)]) ** 0.5
+        if gap == 0.0:
+            return 0.0
+        return gap / spread if spread else float("inf") if gap > 0.0 else float("-inf")
+
+    @property
+    def is_as_good(self) -> bool:
+        """Whether ours is within one standard deviation of theirs, or better."""
+        return self.difference >= -1.0
+
+    def cells(self) -> list[str]:
+        """The row of the table."""
+        gaps = [one - other for one, other in zip(self.ours, self.theirs, strict=True)]
+        return [
+            f"{self.case.dataset}, {self.case.score}",
+            _told(self.ours),
+            _told(self.theirs),
+            f"{self.difference:+.2f}",
+            _told(gaps, "+"),
+            "yes" if self.is_as_good else "**no**",
+        ]
+
+
+def _told(values: Sequence[float], sign: str = "") -> str:
+    return f"{statistics.fmean(values):{sign}.4f} ± {statistics.stdev(values):.4f}"
+
+
+def spec(case: Case, seed: int, epochs: int) -> JobSpec:
+    """The job; a seed has a split, first weights and an order of rows of its own."""
+    return JobSpec.model_validate(
+        {
+            "dataset": case.dataset,
+            "loss": case.loss,
+            "architecture": {"type": "mlp", "hidden": HIDDEN},
+            "activation": "relu",
+            "initial_weights": "xavier_uniform",
+            "optimizer": "adam",
+            "learning_rate": RATE,
+            "batch_size": BATCH,
+            "epochs": epochs,
+            "seed": seed,
+            "split_seed": seed,
+        }
+    )
+
+
+def rows(job: JobSpec) -> Split:
+    """The rows that the job trains on and is measured on, as it sees them."""
+    assert job.info is not None
+    return split(job, job.info, CPU, torch.float32)
+
+
+def ours(specs: Sequence[JobSpec]) -> list[float]:
+    """Each job's score after its last epoch; all of them trained as one pack."""
+    entries = [Entry(str(number), one) for number, one in enumerate(specs)]
+    conductor = Watching()
+    fit(entries, conductor, device=CPU, limit=len(entries))
+    conductor.check(len(entries), specs[0].epochs)
+    return [_score(one, conductor.last[entry.id]) for one, entry in zip(specs, entries, strict=True)]
+
+
+def _score(job: JobSpec, metrics: dict[str, float]) -> float:
+    if "val_accuracy" in metrics:
+        return metrics["val_accuracy"]
+    return 1.0 - metrics["val_loss"] / float(rows(job).val_y.double().var(correction=0))
+
+
+def theirs(specs: Sequence[JobSpec]) -> list[float]:
+    """scikit-learn's score on the same rows, one network after the other."""
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.neural_network import MLPClassifier, MLPRegressor
+
+    scores = []
+    for job in specs:
+        part, kind = rows(job), MLPRegressor if job.loss == "mse" else MLPClassifier
+        model = kind(
+            hidden_layer_sizes=HIDDEN,
+            activation="relu",
+            solver="adam",
+            alpha=0.0,
+            batch_size=BATCH,
+            learning_rate_init=RATE,
+            max_iter=job.epochs,
+            n_iter_no_change=job.epochs + 1,
+            random_state=job.seed,
+        )
+        x, y, val_x, val_y = (values.numpy() for values in (part.x, part.y, part.val_x, part.val_y))
+        flat = job.loss == "mse"
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)  # it ends after the epochs it was given, as it should
+            model.fit(x, y.ravel() if flat else y)
+        scores.append(float(model.score(val_x, val_y.ravel() if flat else val_y)))
+    return scores
+
+
+def measure(cases: Sequence[Case], seeds: int, epochs: int) -> list[Scores]:
+    """Train everything."""
+    settle()
+    found = []
+    for case in cases:
+        specs = [spec(case, seed, epochs) for seed in range(seeds)]
+        found.append(Scores(case, ours(specs), theirs(specs)))
+    return found
+
+
+def _table(found: Sequence[Scores]) -> str:
+    header = [
+        "data set, score on validation rows",
+        "ours",
+        "scikit-learn",
+        "difference, in standard deviations",
+        "seed by seed",
+        "within one, or better",
+    ]
+    return table(header, [one.cells() for one in found])
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Measure, print, and write when asked to."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.quality", description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="a smoke run: few epochs, says nothing about quality")
+    parser.add_argument("--write", action="store_true", help=f"put the table into {QUALITY}")
+    options = parser.parse_args(arguments)
+    cases, seeds, many, epochs = (CASES[2:], 2, 3, 3) if options.quick else (CASES, SEEDS, MANY, EPOCHS)
+    small = [case for case in cases if case.dataset != "digits"]
+    watch = Stopwatch()
+    few, more = measure(cases, seeds, epochs), measure(small, many, epochs)
+    layers = "-".join(str(width) for width in HIDDEN)
+    text = (
+        f"`python -m benchmarks.quality{' --quick' if options.quick else ''}`: MLP {layers} with ReLU, Adam {RATE:g}, "
+        f"batch {BATCH}, {epochs} epochs; mean ± standard deviation over {seeds} seeds, each with a split of its own; "
+        f"ours as packs of {seeds}. {about('torch', 'scikit-learn')}\n\n{_table(few)}\n\n"
+        f"The small data sets again with {many} seeds, ours as packs of {many}; all in {watch.read().wall_s:.0f} s:\n\n"
+        f"{_table(more)}"
+    )
+    print(text)
+    if options.write:
+        replace_section(QUALITY, "quality", text)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,23 @@
+"""What one step of a job is: how many rows it takes, and how much arithmetic."""
+
+import math
+
+from .dataset import DatasetInfo
+from .job import JobSpec, layer_shapes
+
+
+def step_flop(spec: JobSpec, info: DatasetInfo) -> float:
+    """Floating-point operations of one step of one member: forward, and twice that backward."""
+    return 6.0 * step_rows(spec, info) * sum(math.prod(shape) * places for shape, places in layers(spec, info))
+
+
+def step_rows(spec: JobSpec, info: DatasetInfo) -> int:
+    """Rows of a step."""
+    train, *_ = spec.split_rows(info)
+    return train if spec.batch_size == "full" else min(spec.batch_size, train)
+
+
+def layers(spec: JobSpec, info: DatasetInfo) -> list[tuple[tuple[int, ...], int]]:
+    """Each layer's weight shape, and the places it is applied to per row: a kernel's are at most the pixels."""
+    pixels = info.image[1] * info.image[2] if info.image else 1
+    return [(shape, pixels if len(shape) == 4 else 1) for shape in layer_shapes(spec, info)]

@@ -1,0 +1,67 @@
+"""A lone member trains without a ghost only where that changes no bit."""
+
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from trainer import pack as packs
+from trainer.fit import Entry
+from trainer.member import Member
+from trainer.models import Arrays, Masks, Network
+
+from .conducting import job
+
+HEAVY: dict[str, Any] = {"dataset": "digits", "architecture": {"type": "mlp", "hidden": [128, 96]}, "batch_size": 150}
+
+
+class OtherAlone(Network):
+    """A network on a machine whose library rounds otherwise when there is a single member."""
+
+    only_when_measured = False
+
+    def forward(self, arrays: Arrays, running: Arrays, x: Tensor, masks: Masks, *, training: bool) -> Tensor:
+        z = super().forward(arrays, running, x, masks, training=training)
+        rounded = len(x) == 1 and not (training and self.only_when_measured)
+        return z * (1.0 + 2e-7) if rounded else z
+
+
+class OtherAloneWhenMeasured(OtherAlone):
+    only_when_measured = True
+
+
+def rows_of_a_lone_member(options: dict[str, Any]) -> int:
+    spec = job(**options)
+    pack = packs.Pack(spec, torch.device("cpu"))
+    pack.prepare(spec)
+    pack.join([Member(Entry("alone", spec))])
+    return len(pack._stacked)
+
+
+@pytest.mark.parametrize("machine", [OtherAlone, OtherAloneWhenMeasured])
+def test_a_machine_that_rounds_otherwise_for_one_is_found_out(
+    machine: type[Network], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(packs, "Network", machine)
+    assert rows_of_a_lone_member(HEAVY) == 2
+
+
+def test_a_machine_that_does_not_needs_no_ghost(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Alike(Network):
+        """As if this machine's library always had two members before it."""
+
+        def forward(self, arrays: Arrays, running: Arrays, x: Tensor, masks: Masks, *, training: bool) -> Tensor:
+            if len(x) > 1:
+                return super().forward(arrays, running, x, masks, training=training)
+            two = {name: torch.cat([array, array]) for name, array in arrays.items()}
+            still = {name: torch.cat([array, array]) for name, array in running.items()}
+            return super().forward(two, still, torch.cat([x, x]), masks, training=training)[:1]
+
+    monkeypatch.setattr(packs, "Network", Alike)
+    assert rows_of_a_lone_member(HEAVY) == 1
+
+
+def test_a_light_step_is_not_rehearsed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(packs, "same_bits_alone", lambda *_, **__: pytest.fail("rehearsed"))
+    assert rows_of_a_lone_member({}) == 2
