@@ -188,6 +188,15 @@ class Reaped:
     cancelled: int
 
 
+@dataclass(frozen=True)
+class Stray:
+    """A file that lies where an attempt publishes its own, and may belong to nobody."""
+
+    job_id: str
+    attempt: int
+    uri: str
+
+
 class JobStore:
     """The jobs.
 
@@ -330,6 +339,21 @@ class JobStore:
         with reading(self._engine) as connection:
             rows = connection.execute(select(Artifact.__table__).where(Artifact.job_id == job_id)).all()
         return [ArtifactRecord(name=row.name, uri=row.path, sha256=row.sha256, size=row.size) for row in rows]
+
+    def strays(self, files: Sequence[Stray]) -> list[str]:
+        """The addresses of those of these files that belong to no job, nor will: their attempts hold no lease.
+
+        A worker publishes a job's files first, and then records them in the transaction that ends its lease.
+        """
+        rows = [{"job_id": file.job_id, "attempt": file.attempt, "uri": file.uri} for file in files]
+        kept: set[str] = set()
+        with reading(self._engine) as connection:
+            asked = spread(connection, rows, job_id=String(), attempt=Integer(), uri=String()).c
+            held = select(asked.uri).join(Lease, and_(Lease.job_id == asked.job_id, Lease.attempt == asked.attempt))
+            # In this order: a lease that is gone by now has left its files in the record, or never will.
+            for query in (held, select(Artifact.path).where(Artifact.path.in_(select(asked.uri)))):
+                kept |= set(connection.execute(query).scalars())
+        return [file.uri for file in files if file.uri not in kept]
 
     def counts(self) -> dict[JobStatus, int]:
         """How many jobs are in each state."""
