@@ -387,6 +387,7 @@ class JobStore:
             if wished == JobStatus.cancelled.value:
                 _tell(connection, [job_id], actor=actor, reason="cancelled while it waited")
                 _owe(connection, [job_id])
+                _owe_again(connection, [job_id])
                 void_checkpoints(connection, [job_id])
         job = self.get(job_id, owner=owner)
         if job.status in FINISHED - {JobStatus.cancelled}:
@@ -415,6 +416,7 @@ class JobStore:
             ).scalar_one_or_none()
             if paused == JobStatus.paused.value:
                 _tell(connection, [job_id], actor=actor, reason="paused while it waited")
+                _owe_again(connection, [job_id])
         return self._unless_it_ends(job_id, owner, "paused")
 
     def resume(self, job_id: str, *, owner: str | None, actor: str) -> JobRecord:
@@ -438,6 +440,7 @@ class JobStore:
             ).scalar_one_or_none()
             if woken == JobStatus.queued.value:
                 _tell(connection, [job_id], actor=actor, reason="resumed")
+                _owe_again(connection, [job_id])
         return self._unless_it_ends(job_id, owner, "resumed")
 
     def _unless_it_ends(self, job_id: str, owner: str | None, wish: str) -> JobRecord:
@@ -465,6 +468,7 @@ class JobStore:
                 .returning(Job.id)
             ).first()
             if changed:
+                _owe_again(connection, [job_id])
                 told = ", ".join(name if name == "tags" else f"{name} {value}" for name, value in given.items())
                 _tell(connection, [job_id], actor=actor, reason=f"changed: {told}")
         job = self.get(job_id, owner=owner)
@@ -491,8 +495,7 @@ class JobStore:
                 pause_requested_at=None,
                 rung_at=None,
             )
-            if moved:
-                connection.execute(update(Mirror).where(Mirror.job_id == job_id).values(done=False))
+            _owe_again(connection, moved)
         job = self.get(job_id, owner=owner)
         if not moved:
             raise IllegalTransitionError(job.status.value, "retried")
@@ -596,6 +599,7 @@ class JobStore:
         _tell(connection, ids, actor=worker, reason=f"claimed on {device}")
         _owe(connection, ids)
         again = [row.id for row in rows if row.attempt > 1]
+        _owe_again(connection, again)
         kept = newest_checkpoints(connection, again) if again else {}
         _rewind(connection, {job_id: kept[job_id][0].epoch if job_id in kept else 0 for job_id in again})
         return [
@@ -1038,6 +1042,13 @@ def _owe(connection: Connection, ids: Collection[str]) -> None:
     connection.execute(
         insert(Mirror).from_select(["job_id"], select(Job.id).where(_among(connection, ids), not_(noted)))
     )
+
+
+def _owe_again(connection: Connection, ids: Collection[str]) -> None:
+    """Note that MLflow is to hear what has changed of those of these jobs that have a run."""
+    if ids:
+        asked = spread(connection, [{"id": job_id} for job_id in ids], id=String()).c
+        connection.execute(update(Mirror).where(Mirror.job_id.in_(select(asked.id)), Mirror.done).values(done=False))
 
 
 def _clean(text: str) -> str:
