@@ -46,7 +46,7 @@ from .errors import IdempotencyMismatchError, IllegalTransitionError, JobNotFoun
 from .limits import NONE, Limits, Room
 from .tables import Artifact, Checkpoint, CurveChunk, Job, JobEvent, Lease, Mirror
 from .tables import Idempotency as IdempotencyRow
-from .turns import first_turn, next_turn, queued, ready, running
+from .turns import first_turn, legible, next_turn, queued, ready, running
 from .wishes import wish
 
 CLAIM_TRIES = 8
@@ -566,7 +566,7 @@ class JobStore:
         # A CTE is evaluated once; a bare IN (SELECT .. LIMIT ..) may be run again and take too many.
         picked = (
             select(Job.id)
-            .where(_companions(owner, pack_key))
+            .where(_companions(owner, pack_key), legible())
             .order_by(Job.priority.desc(), Job.id)
             .limit(limit)
             .with_for_update(key_share=True, skip_locked=True)
