@@ -1,7 +1,8 @@
 """Errors, and the only place that knows their status codes. Every answer is application/problem+json (RFC 9457)."""
 
 import logging
-from collections.abc import Mapping, Sequence
+import random
+from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
 from typing import ClassVar
 
@@ -127,7 +128,7 @@ _STORE: Mapping[type[Exception], HTTPStatus] = {
 """What the record's errors are over HTTP."""
 
 _RETRY_AFTER_S: Mapping[HTTPStatus, int] = {HTTPStatus.TOO_MANY_REQUESTS: 30, HTTPStatus.SERVICE_UNAVAILABLE: 5}
-"""When to ask again: a queue that is full takes longer to clear than a database to come back."""
+"""When to ask again at the earliest: a queue that is full takes longer to clear than a database to come back."""
 
 
 _SENTENCES: Mapping[HTTPStatus, str] = {
@@ -155,8 +156,15 @@ def problem(
     )
 
 
-def install(app: Flask) -> None:
-    """Answer every error of `app` as a problem."""
+def install(app: Flask, chance: Callable[[], float] = random.random) -> None:
+    """Answer every error of `app` as a problem; `chance` is from 0 to 1, and spreads those who are to ask again."""
+
+    @app.after_request
+    def _spread(response: Response) -> Response:
+        """Clients that were refused together shall not come back together: each waits up to twice as long."""
+        if (wait_s := response.headers.get("Retry-After", type=int)) is not None:
+            response.headers["Retry-After"] = str(wait_s + round(chance() * wait_s))
+        return response
 
     @app.errorhandler(ApiError)
     def _api(error: ApiError) -> Response:

@@ -4,6 +4,7 @@ import os
 import tempfile
 import time
 import uuid
+from collections.abc import Iterable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -93,11 +94,19 @@ class Files:
             with suppress(OSError):
                 Path(fsspec.core.strip_protocol(self._where(path))).parent.rmdir()
 
-    def older(self, folder: str, than_s: float) -> list[str]:
-        """Addresses of the files below `folder` that nobody has written to for so long."""
+    def below(self, folder: str) -> list[str]:
+        """Addresses of the files below `folder`."""
+        return [str(self._fs.unstrip_protocol(path)) for path in self._fs.find(self._where(folder))]
+
+    def older(self, uris: Iterable[str], than_s: float) -> list[str]:
+        """Those of the files at these addresses that nobody has written to for so long."""
         before = datetime.now(UTC) - timedelta(seconds=than_s)
-        paths = self._fs.find(self._where(folder))
-        return [str(self._fs.unstrip_protocol(path)) for path in paths if self._fs.modified(path) <= before]
+        found = []
+        for uri in uris:
+            with suppress(FileNotFoundError):  # somebody deleted it meanwhile
+                if self._fs.modified(fsspec.core.strip_protocol(uri)) <= before:
+                    found.append(uri)
+        return found
 
     def _where(self, path: str) -> str:
         return path if "://" in path else f"{self._root}/{path}"

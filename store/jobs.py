@@ -46,7 +46,7 @@ from .errors import IdempotencyMismatchError, IllegalTransitionError, JobNotFoun
 from .limits import NONE, Limits, Room
 from .tables import Artifact, Checkpoint, CurveChunk, Job, JobEvent, Lease, Mirror
 from .tables import Idempotency as IdempotencyRow
-from .turns import first_turn, next_turn, queued, ready, running
+from .turns import first_turn, legible, next_turn, queued, ready, running
 from .wishes import wish
 
 CLAIM_TRIES = 8
@@ -186,6 +186,15 @@ class Reaped:
     requeued: int
     failed: int
     cancelled: int
+
+
+@dataclass(frozen=True)
+class Stray:
+    """A file that lies where an attempt publishes its own, and may belong to nobody."""
+
+    job_id: str
+    attempt: int
+    uri: str
 
 
 class JobStore:
@@ -331,6 +340,21 @@ class JobStore:
             rows = connection.execute(select(Artifact.__table__).where(Artifact.job_id == job_id)).all()
         return [ArtifactRecord(name=row.name, uri=row.path, sha256=row.sha256, size=row.size) for row in rows]
 
+    def strays(self, files: Sequence[Stray]) -> list[str]:
+        """The addresses of those of these files that belong to no job, nor will: their attempts hold no lease.
+
+        A worker publishes a job's files first, and then records them in the transaction that ends its lease.
+        """
+        rows = [{"job_id": file.job_id, "attempt": file.attempt, "uri": file.uri} for file in files]
+        kept: set[str] = set()
+        with reading(self._engine) as connection:
+            asked = spread(connection, rows, job_id=String(), attempt=Integer(), uri=String()).c
+            held = select(asked.uri).join(Lease, and_(Lease.job_id == asked.job_id, Lease.attempt == asked.attempt))
+            # In this order: a lease that is gone by now has left its files in the record, or never will.
+            for query in (held, select(Artifact.path).where(Artifact.path.in_(select(asked.uri)))):
+                kept |= set(connection.execute(query).scalars())
+        return [file.uri for file in files if file.uri not in kept]
+
     def counts(self) -> dict[JobStatus, int]:
         """How many jobs are in each state."""
         with reading(self._engine) as connection:
@@ -363,6 +387,7 @@ class JobStore:
             if wished == JobStatus.cancelled.value:
                 _tell(connection, [job_id], actor=actor, reason="cancelled while it waited")
                 _owe(connection, [job_id])
+                _owe_again(connection, [job_id])
                 void_checkpoints(connection, [job_id])
         job = self.get(job_id, owner=owner)
         if job.status in FINISHED - {JobStatus.cancelled}:
@@ -391,6 +416,7 @@ class JobStore:
             ).scalar_one_or_none()
             if paused == JobStatus.paused.value:
                 _tell(connection, [job_id], actor=actor, reason="paused while it waited")
+                _owe_again(connection, [job_id])
         return self._unless_it_ends(job_id, owner, "paused")
 
     def resume(self, job_id: str, *, owner: str | None, actor: str) -> JobRecord:
@@ -414,6 +440,7 @@ class JobStore:
             ).scalar_one_or_none()
             if woken == JobStatus.queued.value:
                 _tell(connection, [job_id], actor=actor, reason="resumed")
+                _owe_again(connection, [job_id])
         return self._unless_it_ends(job_id, owner, "resumed")
 
     def _unless_it_ends(self, job_id: str, owner: str | None, wish: str) -> JobRecord:
@@ -441,6 +468,7 @@ class JobStore:
                 .returning(Job.id)
             ).first()
             if changed:
+                _owe_again(connection, [job_id])
                 told = ", ".join(name if name == "tags" else f"{name} {value}" for name, value in given.items())
                 _tell(connection, [job_id], actor=actor, reason=f"changed: {told}")
         job = self.get(job_id, owner=owner)
@@ -467,8 +495,7 @@ class JobStore:
                 pause_requested_at=None,
                 rung_at=None,
             )
-            if moved:
-                connection.execute(update(Mirror).where(Mirror.job_id == job_id).values(done=False))
+            _owe_again(connection, moved)
         job = self.get(job_id, owner=owner)
         if not moved:
             raise IllegalTransitionError(job.status.value, "retried")
@@ -539,7 +566,7 @@ class JobStore:
         # A CTE is evaluated once; a bare IN (SELECT .. LIMIT ..) may be run again and take too many.
         picked = (
             select(Job.id)
-            .where(_companions(owner, pack_key))
+            .where(_companions(owner, pack_key), legible())
             .order_by(Job.priority.desc(), Job.id)
             .limit(limit)
             .with_for_update(key_share=True, skip_locked=True)
@@ -572,6 +599,7 @@ class JobStore:
         _tell(connection, ids, actor=worker, reason=f"claimed on {device}")
         _owe(connection, ids)
         again = [row.id for row in rows if row.attempt > 1]
+        _owe_again(connection, again)
         kept = newest_checkpoints(connection, again) if again else {}
         _rewind(connection, {job_id: kept[job_id][0].epoch if job_id in kept else 0 for job_id in again})
         return [
@@ -1014,6 +1042,13 @@ def _owe(connection: Connection, ids: Collection[str]) -> None:
     connection.execute(
         insert(Mirror).from_select(["job_id"], select(Job.id).where(_among(connection, ids), not_(noted)))
     )
+
+
+def _owe_again(connection: Connection, ids: Collection[str]) -> None:
+    """Note that MLflow is to hear what has changed of those of these jobs that have a run."""
+    if ids:
+        asked = spread(connection, [{"id": job_id} for job_id in ids], id=String()).c
+        connection.execute(update(Mirror).where(Mirror.job_id.in_(select(asked.id)), Mirror.done).values(done=False))
 
 
 def _clean(text: str) -> str:

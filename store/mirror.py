@@ -36,10 +36,11 @@ class MirrorStore:
         return self._pending(_ENDED, limit)
 
     def running(self, limit: int = 100) -> list[Pending]:
-        """Jobs that train, or are paused, and of which MLflow lacks epochs, the longest waiting first."""
+        """Jobs that train and of which MLflow lacks epochs, or that wait and it lacks anything, the longest first."""
         behind = or_(Job.epoch > Mirror.epoch, Job.attempt != Mirror.attempt)
-        begun = Job.status.in_((JobStatus.running.value, JobStatus.paused.value))
-        return self._pending(and_(begun, behind), limit)
+        trains = and_(Job.status == JobStatus.running.value, behind)
+        waits = Job.status.in_((JobStatus.queued.value, JobStatus.paused.value))
+        return self._pending(or_(trains, waits), limit)
 
     def chunks(self, job_id: str, *, after_epoch: int, limit: int = 200) -> list[tuple[datetime, Curve]]:
         """At most `limit` pieces of the job's curve after an epoch, in order, with when the record got them."""
@@ -91,13 +92,14 @@ class MirrorStore:
         with writing(self._engine) as connection:
             connection.execute(update(Mirror).where(Mirror.job_id == job_id).values(epoch=epoch, attempt=attempt))
 
-    def done(self, job_id: str, attempt: int) -> bool:
-        """Remember that MLflow has all there will be; False when the job has been queued again meanwhile."""
-        ended = select(Job.id).where(Job.id == job_id, Job.attempt == attempt, _ENDED).with_for_update(read=True)
+    def done(self, job: JobRecord) -> bool:
+        """Remember that MLflow has all there is of a job as it is; False when it has changed meanwhile."""
+        same = Job.id == job.id, Job.attempt == job.attempt, Job.updated_at == job.updated_at
+        rests = select(Job.id).where(*same, Job.status != JobStatus.running.value).with_for_update(read=True)
         with writing(self._engine) as connection:
-            if connection.execute(ended).first() is None:
+            if connection.execute(rests).first() is None:
                 return False
-            connection.execute(update(Mirror).where(Mirror.job_id == job_id).values(done=True))
+            connection.execute(update(Mirror).where(Mirror.job_id == job.id).values(done=True))
             return True
 
 

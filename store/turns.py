@@ -27,6 +27,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import aliased
 
+from spec.job import SPEC_VERSION
+
 from .db import hold, holds, now
 from .tables import Job, Lease, Worker
 from .wishes import granted
@@ -60,6 +62,11 @@ def queued(job: Any = Job) -> ColumnElement[bool]:
 def ready(job: Any = Job) -> ColumnElement[bool]:
     """Which of them may start: one that took its trainer down again and again waits a while first."""
     return and_(queued(job), or_(job.not_before.is_(None), job.not_before <= now()))
+
+
+def legible(job: Any = Job) -> ColumnElement[bool]:
+    """Jobs whose specs are of a format that is known here: the others wait for a worker of a newer release."""
+    return cast("ColumnElement[bool]", job.spec["version"].as_integer() <= SPEC_VERSION)
 
 
 def running(owner: str | SQLColumnExpression[str]) -> Select[int]:
@@ -127,7 +134,7 @@ def _ordered(wishes: tuple[str, ...], owner_limit: int) -> CTE:
     wish = union_all(*(select(literal(name).label("device")) for name in wishes)).subquery("wish")
     head = (
         select(first.id)
-        .where(ready(first), first.owner == share.c.owner, first.device_wish == wish.c.device)
+        .where(ready(first), legible(first), first.owner == share.c.owner, first.device_wish == wish.c.device)
         .order_by(first.priority.desc(), first.id)
         .limit(ONE)
         .correlate(share, wish)

@@ -33,6 +33,8 @@ from .mlflow import Metric, Mlflow, MlflowError, MlflowUnreachableError, Run
 log = logging.getLogger(__name__)
 
 JOB_TAG = "epochal.job_id"
+OUR_TAGS = ("epochal.", "mlflow.")
+"""What tags that are not the user's begin with."""
 NAME_TAG = "mlflow.runName"
 """Where MLflow keeps a run's name: a run whose tag says another name than its job is refused."""
 
@@ -58,11 +60,16 @@ PATIENCE_S = (1.0, 2.0, 5.0, 10.0, 30.0)
 """Waits after a job's first, second ... refusal in a row."""
 
 STATUS: Mapping[JobStatus, str] = {
+    JobStatus.running: "RUNNING",
+    JobStatus.queued: "SCHEDULED",
+    JobStatus.paused: "SCHEDULED",  # MLflow knows no pause: the tag epochal.status does
     JobStatus.succeeded: "FINISHED",
     JobStatus.failed: "FAILED",
     JobStatus.cancelled: "KILLED",
 }
 
+
+WAITING = (JobStatus.queued, JobStatus.paused)
 
 State = tuple[str, int, JobStatus]
 """A job in the state in which MLflow was told of it."""
@@ -85,7 +92,6 @@ class Mirror:
         self._clock = clock
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="mirror")
         self._runs: dict[str, Run] = {}
-        self._tagged: dict[str, State] = {}
         self._ended: set[State] = set()
         self._settled: set[State] = set()
         self._failures: dict[str, tuple[int, float]] = {}
@@ -146,7 +152,6 @@ class Mirror:
             except Exception as error:
                 # Whatever is wrong with one job, a file that is gone or a name that nobody thought of, is its own.
                 self._runs.pop(one.job.id, None)  # what MLflow has of it is in doubt: ask before sending more
-                self._tagged.pop(one.job.id, None)
                 if isinstance(error, MlflowUnreachableError):
                     self._gone(error)
                     return False
@@ -179,7 +184,7 @@ class Mirror:
         """Tell that the job has ended and how, before its last points."""
         job, state = pending.job, _state(pending)
         run = self._run(pending)
-        self._mlflow.update(run.id, STATUS[job.status], milliseconds(job.finished_at or job.updated_at))
+        self._mlflow.update(run.id, name(job), STATUS[job.status], milliseconds(job.finished_at or job.updated_at))
         self._ended.add(state)
         return True
 
@@ -190,20 +195,26 @@ class Mirror:
         again = job.attempt != pending.attempt
         points, last, whole = self._points(job.id, max(pending.epoch, run.last_step))
         at_end = whole and job.status in FINISHED
-        words = tags(job) if (again or at_end) and self._tagged.get(job.id) != state else {}
+        said = tags(job)
+        words = {key: value for key, value in said.items() if run.tags.get(key) != value}
         fields = params(job.spec) if again or pending.epoch == 0 else {}
         if points or words or fields:
             self._mlflow.log(run.id, metrics=points, params=fields, tags=words)
-        if words:
-            self._tagged[job.id] = state
-        if again and pending.attempt and job.status not in FINISHED:
-            self._mlflow.update(run.id, "RUNNING")
-        self._runs[job.id] = replace(run, last_step=last)
+        for key in run.tags.keys() - said.keys():
+            if not key.startswith(OUR_TAGS):
+                self._mlflow.untag(run.id, key)
+        waits = whole and job.status in WAITING
+        if job.status not in FINISHED and (waits or (again and pending.attempt) or run.name != name(job)):
+            self._mlflow.update(run.id, name(job), STATUS[job.status])
+        self._runs[job.id] = replace(run, last_step=last, name=name(job), tags=said)
         if at_end and state not in self._ended:
             self._end(pending)
         self._store.advanced(job.id, last, job.attempt)
         if at_end:
             self._settled.add(state)
+        if waits:
+            self._store.done(job)
+            self._forget(pending)
         return whole
 
     def _points(self, job_id: str, sent: int) -> tuple[list[Metric], int, bool]:
@@ -239,13 +250,11 @@ class Mirror:
         made = None if first else self._mlflow.find_run(experiment_id, JOB_TAG, job.id)
         if made is None:
             started = milliseconds(job.started_at or job.created_at)
-            made = self._mlflow.create_run(experiment_id, job.name or job.id[:13], started, tags(job))
-            self._tagged[job.id] = (job.id, job.attempt, job.status)
+            made = self._mlflow.create_run(experiment_id, name(job), started, tags(job))
         known = self._store.started(job.id, made.id, made.experiment_id)
         if known == made.id:
             return made
         self._mlflow.delete_run(made.id)  # another mirror was a moment faster
-        self._tagged.pop(job.id, None)
         return self._mlflow.run(known)
 
     def _attach(self, pending: Pending) -> bool:
@@ -274,14 +283,13 @@ class Mirror:
         )
         for name, picture in pictures(drawing).items():
             self._mlflow.upload(run, f"{name}.png", picture)
-        self._store.done(job.id, job.attempt)
+        self._store.done(job)
         self._forget(pending)
         return True
 
     def _forget(self, pending: Pending) -> None:
         state = _state(pending)
         self._runs.pop(pending.job.id, None)
-        self._tagged.pop(pending.job.id, None)
         self._ended.discard(state)
         self._settled.discard(state)
 
@@ -339,6 +347,11 @@ def params(spec: JobSpec) -> dict[str, str]:
     return flat
 
 
+def name(job: JobRecord) -> str:
+    """What a job's run is called."""
+    return job.name or job.id[:13]
+
+
 def tags(job: JobRecord) -> dict[str, str]:
     """What a run says of its job, beside the user's own tags."""
     said = {
@@ -346,6 +359,7 @@ def tags(job: JobRecord) -> dict[str, str]:
         "epochal.project": job.project,
         "epochal.owner": job.owner,
         "epochal.status": job.status.value,
+        "epochal.priority": str(job.priority),
         "epochal.attempt": str(job.attempt),
         "epochal.device": job.device or "",
         "epochal.worker": job.worker or "",

@@ -46,6 +46,8 @@ class Run:
     """Where its artifacts lie, below the server's artifact root."""
     last_step: int
     """The last epoch of which it has the training loss; 0 when it has none."""
+    name: str
+    tags: Mapping[str, str]
 
 
 class Mlflow:
@@ -141,10 +143,14 @@ class Mlflow:
             body = {"run_id": run_id, "metrics": values, "params": parts, "tags": words}
             self._call("POST", "runs/log-batch", body)
 
-    def update(self, run_id: str, status: str, ended_ms: int | None = None) -> None:
-        """Set the run's status: RUNNING, FINISHED, FAILED or KILLED."""
+    def update(self, run_id: str, name: str, status: str, ended_ms: int | None = None) -> None:
+        """Set the run's name and status: RUNNING, SCHEDULED, FINISHED, FAILED or KILLED."""
         end = {} if ended_ms is None else {"end_time": ended_ms}
-        self._call("POST", "runs/update", {"run_id": run_id, "status": status, **end})
+        self._call("POST", "runs/update", {"run_id": run_id, "run_name": name, "status": status, **end})
+
+    def untag(self, run_id: str, tag: str) -> None:
+        """Take a tag away that the run has."""
+        self._call("POST", "runs/delete-tag", {"run_id": run_id, "key": tag})
 
     def upload(self, run: Run, name: str, content: bytes) -> None:
         """Store an artifact of the run through the server."""
@@ -200,4 +206,6 @@ def _run(answer: Mapping[str, Any]) -> Run:
         experiment_id=info["experiment_id"],
         artifacts=info["artifact_uri"].split(":", 1)[1].strip("/"),
         last_step=max(steps, default=0),
+        name=info.get("run_name", ""),
+        tags={tag["key"]: tag.get("value", "") for tag in data.get("tags", [])},
     )

@@ -32,6 +32,7 @@ from .app import create_app
 from .devices import Device, devices, this_machine
 from .errors import BadDevicesError
 from .heart import Heart
+from .nursery import POSSIBLE, Nursery
 from .packing import PackSizes
 from .process import TrainerProcess
 from .reaper import Reaper
@@ -73,14 +74,15 @@ class Worker:
         doorbell = Doorbell(settings.broker_url)
         self._reaper = Reaper(store, doorbell)
         files = Files(settings.files_url)
-        self._sweeper = Sweeper(CheckpointStore(engine), files)
+        self._sweeper = Sweeper(CheckpointStore(engine), store, files)
+        nursery = Nursery(os.environ) if POSSIBLE else None
         post = Post(
             worker=self.name,
             store=store,
             files=files,
             heart=self._heart,
             start_trainer=lambda device: TrainerProcess.start(
-                device, dict(os.environ), settings.log_level, settings.checkpoint_s
+                device, dict(os.environ), settings.log_level, settings.checkpoint_s, nursery
             ),
             ring=doorbell.ring,
             announce=self._beat,

@@ -3,9 +3,10 @@
 A slot of several devices has a team of such processes, which torch's elastic launcher starts and ends together: the
 first of them talks with the supervisor, the others do as it does.
 
-It imports torch once and stays warm between packs. Orders come as lines on standard input, reports leave as lines on
-what was standard output. End of input means that the worker is gone: it ends at once, so that a worker killed with -9
-leaves no orphan that trains on.
+Those of one device are forked by the worker's nursery (`worker/nursery.py`), and have nothing left to import. A
+trainer stays warm between packs. Orders come as lines on standard input, reports leave as lines on what was standard
+output. End of input means that the worker is gone: it ends at once, so that a worker killed with -9 leaves no orphan
+that trains on.
 """
 
 import argparse
@@ -59,7 +60,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_PR_SET_PDEATHSIG = 1
+_PR_SET_PDEATHSIG, _PR_SET_NAME = 1, 15
 
 TELL_EVERY_S = 0.25
 """Points are told four times a second: more would cost the training loop, less would make curves jerk."""
@@ -374,6 +375,12 @@ def protect_stdout() -> Wire:
     return wire
 
 
+def _take_name() -> None:
+    """Be found among processes: a fork has the command line of what it was forked from."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_NAME, b"trainer")
+
+
 def _end_with_launcher() -> None:
     """Let the kernel end this process when torch's launcher is killed, which then ends nobody itself."""
     if sys.platform == "linux":
@@ -390,6 +397,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     logging.basicConfig(level=options.log_level, format="%(asctime)s %(levelname)s trainer %(process)d: %(message)s")
 
+    _take_name()
     wire, inbox = protect_stdout(), Inbox()
     launched = "RANK" in os.environ
     if launched:

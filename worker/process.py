@@ -6,6 +6,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import IO, Protocol, cast
@@ -14,6 +15,7 @@ from . import messages
 from .devices import Device
 from .errors import TrainerDied
 from .messages import Order, Ready, Report
+from .nursery import Born, Nursery
 
 log = logging.getLogger(__name__)
 
@@ -50,33 +52,57 @@ def _launcher(processes: int) -> tuple[str, ...]:
     return ("-m", "torch.distributed.run", "--standalone", "--max-restarts=0", f"--nproc-per-node={processes}")
 
 
+def _spawn(words: Sequence[str], environment: dict[str, str], device: Device) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [sys.executable, *words],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env=environment | dict(device.environment),
+        start_new_session=True,  # Ctrl-C in a terminal is for the worker, which then ends its children in order
+    )
+
+
 class TrainerProcess:
     """A child process that trains on one device, or a team of them on several; see `worker.child`."""
 
-    def __init__(self, device: Device, environment: dict[str, str], log_level: str, checkpoint_s: float) -> None:
+    def __init__(
+        self,
+        device: Device,
+        environment: dict[str, str],
+        log_level: str,
+        checkpoint_s: float,
+        nursery: Nursery | None = None,
+    ) -> None:
         self._scratch = tempfile.TemporaryDirectory(prefix="epochal-trainer-", ignore_cleanup_errors=True)
         self.folder = Path(self._scratch.name)
-        self._process = subprocess.Popen(
-            [
-                *(sys.executable, *_launcher(device.count), "-m", "worker.child"),
-                *("--device", device.kind, "--folder", str(self.folder)),
-                *("--checkpoint-s", str(checkpoint_s), "--log-level", log_level),
-            ],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            env=environment | dict(device.environment),
-            start_new_session=True,  # Ctrl-C in a terminal is for the worker, which then ends its children in order
+        arguments = (
+            *("--device", device.kind, "--folder", str(self.folder)),
+            *("--checkpoint-s", str(checkpoint_s), "--log-level", log_level),
         )
+        try:
+            self._process: subprocess.Popen[bytes] | Born = (
+                nursery.bear(arguments, device.environment)
+                if nursery is not None and device.count == 1
+                else _spawn((*_launcher(device.count), "-m", "worker.child", *arguments), environment, device)
+            )
+        except TrainerDied:
+            self._scratch.cleanup()
+            raise
         self._orders = cast("IO[bytes]", self._process.stdin)
         self._reports: queue.SimpleQueue[Report | None] = queue.SimpleQueue()
         threading.Thread(target=self._listen, name=f"hear-{device.name}", daemon=True).start()
 
     @classmethod
     def start(
-        cls, device: Device, environment: dict[str, str], log_level: str, checkpoint_s: float
+        cls,
+        device: Device,
+        environment: dict[str, str],
+        log_level: str,
+        checkpoint_s: float,
+        nursery: Nursery | None = None,
     ) -> "TrainerProcess":
-        """Start one and wait until it is warm."""
-        trainer = cls(device, environment, log_level, checkpoint_s)
+        """Start one, from the nursery if it is one process, and wait until it is warm."""
+        trainer = cls(device, environment, log_level, checkpoint_s, nursery)
         try:
             if not isinstance(trainer.hear(START_S), Ready):
                 raise TrainerDied(None)

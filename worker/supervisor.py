@@ -36,6 +36,9 @@ log = logging.getLogger(__name__)
 
 _REASONS = {"diverged": FailureReason.diverged}
 
+PUBLISHED = "jobs"
+"""Where the files of jobs lie in the file store, each attempt's in a folder of its own."""
+
 HEAR_S = 0.25
 """How long the supervisor listens before it looks at wishes, time limits and leases again."""
 DEAF_S = 15.0
@@ -360,7 +363,7 @@ class Supervisor:
         artifacts = []
         for name in ended.files:
             content = (folder / name).read_bytes()
-            path = f"jobs/{member.id}/a{member.claim.attempt}/{name}"
+            path = f"{PUBLISHED}/{member.id}/a{member.claim.attempt}/{name}"
             self._post.files.put(path, content)
             artifacts.append(
                 ArtifactRecord(

@@ -1,15 +1,22 @@
-"""The sweeper: deletes the files of checkpoints that nobody wants any more. Every worker runs one."""
+"""The sweeper: deletes files that nobody wants any more. Every worker runs one.
+
+Checkpoints that were replaced, or whose job has ended, go at once. What a dead attempt left, of checkpoints or of a
+model that was published and never recorded, goes when it is old.
+"""
 
 import logging
+import re
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from store.checkpoints import CheckpointStore
 from store.errors import StoreError
 from store.files import Files
+from store.jobs import JobStore, Stray
 
 from .checkpoints import FOLDER
+from .supervisor import PUBLISHED
 
 log = logging.getLogger(__name__)
 
@@ -19,11 +26,15 @@ LOST_AFTER_S = 3600.0
 """A file that the record does not know after so long is one whose worker died between storing it and saying so."""
 
 
+_BATCH = 1000
+_ATTEMPT = re.compile(rf"/{PUBLISHED}/([^/]+)/a(\d+)/[^/]+$")
+
+
 class Sweeper:
     """Deletes each file before the record forgets it: whoever dies in between, the next one goes on."""
 
-    def __init__(self, checkpoints: CheckpointStore, files: Files) -> None:
-        self._checkpoints = checkpoints
+    def __init__(self, checkpoints: CheckpointStore, jobs: JobStore, files: Files) -> None:
+        self._checkpoints, self._jobs = checkpoints, jobs
         self._files = files
 
     def once(self) -> None:
@@ -34,8 +45,16 @@ class Sweeper:
             self._checkpoints.forget(stale)
 
     def lost(self, after_s: float = LOST_AFTER_S) -> None:
-        """Delete old files that the record knows nothing of."""
-        for uri in self._checkpoints.unknown(self._files.older(FOLDER, after_s)):
+        """Delete old files that the record knows nothing of, and will not hear of."""
+        # The record is asked first: an object store takes a request to tell a file's age.
+        for some in _batches(self._files.below(FOLDER)):
+            self._delete(self._checkpoints.unknown(some), after_s)
+        for some in _batches(self._files.below(PUBLISHED)):
+            found = [(uri, _ATTEMPT.search(uri)) for uri in some]
+            self._delete(self._jobs.strays([Stray(at[1], int(at[2]), uri) for uri, at in found if at]), after_s)
+
+    def _delete(self, uris: Iterable[str], after_s: float) -> None:
+        for uri in self._files.older(uris, after_s):
             self._files.delete_file(uri)
 
     def run(self, stop: threading.Event, clock: Callable[[], float] = time.monotonic) -> None:
@@ -49,3 +68,7 @@ class Sweeper:
                     self.lost()
             except (StoreError, OSError) as error:
                 log.warning("nothing swept: %s", error)
+
+
+def _batches(uris: Sequence[str]) -> Iterator[Sequence[str]]:
+    return (uris[at : at + _BATCH] for at in range(0, len(uris), _BATCH))

@@ -12,6 +12,8 @@ from typing import Any
 
 import httpx
 
+from spec.states import FINISHED
+
 from .site import Api
 
 SHAPES: Mapping[str, Mapping[str, object]] = {
@@ -23,10 +25,17 @@ SHAPES: Mapping[str, Mapping[str, object]] = {
     "iris": {"dataset": "iris", "epochs": 200, "architecture": "perceptron"},
     "wine": {"dataset": "wine", "epochs": 400, "patience": 12, "optimizer": "adam"},
 }
-"""Trainings of one to a few seconds, which share packs; one of them stops early."""
+"""Trainings of one to a few seconds, which share packs; one of them stops early. The others are `LONG`."""
+
+LONG: Mapping[str, Mapping[str, object]] = {
+    f"long {width}": {"dataset": "digits", "epochs": 700, "architecture": {"type": "mlp", "hidden": [width]}}
+    for width in (40, 48)
+}
+"""Trainings of ten seconds and more. There is always one of each, which shares no pack with the other: so two workers
+train whenever they can, and a fault has somebody to strike. The others have the rest."""
 
 SEEDS = 4
-KINDS: Sequence[tuple[str, int]] = [(shape, seed) for shape in SHAPES for seed in range(SEEDS)]
+KINDS: Sequence[tuple[str, int]] = [(shape, seed) for shape in (*SHAPES, *LONG) for seed in range(SEEDS)]
 """The different jobs there are: each has one right curve and one right model."""
 
 CANCELLED = 0.1
@@ -48,11 +57,12 @@ class Cancel:
 def spec(kind: tuple[str, int], project: str) -> dict[str, object]:
     """The spec of one of the different jobs; it may lose as many workers as a job may."""
     shape, seed = kind
-    return {**SHAPES[shape], "seed": seed, "project": project, "max_attempts": 20, "name": f"{shape} {seed}"}
+    fields = {**SHAPES, **LONG}[shape]
+    return {**fields, "seed": seed, "project": project, "max_attempts": 20, "name": f"{shape} {seed}"}
 
 
 class Load:
-    """Submits `jobs` jobs over `over_s` seconds, alone and in bulk, and cancels some."""
+    """Submits `jobs` jobs over `over_s` seconds, alone and in bulk, cancels some, and keeps long ones going."""
 
     def __init__(self, api: Api, random: Random, *, jobs: int, over_s: float) -> None:
         self._http = api.client(timeout_s=15.0)
@@ -60,6 +70,8 @@ class Load:
         self._jobs, self._every_s = jobs, over_s / jobs
         self._wanted: queue.SimpleQueue[Callable[[str], object]] = queue.SimpleQueue()
         self._to_cancel: list[tuple[float, str]] = []
+        self._long: dict[str, str] = {}
+        self._looked_at = 0.0
         self.accepted: dict[str, tuple[str, int]] = {}
         """Every job that a 2xx answer named, and which it is."""
         self.cancels: list[Cancel] = []
@@ -98,9 +110,10 @@ class Load:
         began, submitted = time.monotonic(), 0
         while not self._stop.wait(0.05):
             while not self._wanted.empty():
-                (job_id,) = self.submit([self._random.choice(KINDS)])
+                (job_id,) = self.submit([(self._random.choice(list(SHAPES)), self._random.randrange(SEEDS))])
                 self._wanted.get()(job_id)
             self._cancel_due()
+            self._keep_long()
             if submitted < min(self._jobs, (time.monotonic() - began) / self._every_s):
                 submitted += len(self._some(self._jobs - submitted))
 
@@ -113,6 +126,22 @@ class Load:
             if self._random.random() < CANCELLED:
                 heapq.heappush(self._to_cancel, (time.monotonic() + self._random.uniform(0.0, 6.0), job_id))
         return ids
+
+    def _keep_long(self) -> None:
+        """Submit the next of the long jobs that have ended."""
+        if time.monotonic() - self._looked_at < 1.0:
+            return
+        self._looked_at = time.monotonic()
+        for shape in LONG:
+            if shape not in self._long or self._has_ended(self._long[shape]):
+                (self._long[shape],) = self.submit([(shape, self._random.randrange(SEEDS))])
+
+    def _has_ended(self, job_id: str) -> bool:
+        try:
+            answer = self._http.get(f"/jobs/{job_id}")
+        except httpx.HTTPError:
+            return False
+        return answer.is_success and answer.json()["status"] in [status.value for status in FINISHED]
 
     def _cancel_due(self) -> None:
         while self._to_cancel and self._to_cancel[0][0] <= time.monotonic():

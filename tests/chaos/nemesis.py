@@ -82,18 +82,16 @@ def trainer_frozen(arena: Arena, kind: str, worker: Worker) -> Wound:
     return Wound(arena.random.uniform(1.0, 6.0), heal)
 
 
-def worker_killed(arena: Arena, kind: str, worker: Worker) -> Wound:
-    held = arena.watch.held_by(worker.pid)
-    worker.kill_alone()
-    arena.watch.trained(kind, held)
-    return Wound(arena.random.uniform(0.5, 3.0), worker.start)
+def _dies(kill: Callable[[Worker], object], longest_s: float) -> Callable[[Arena, str, Worker], Wound]:
+    """A worker dies, and is started again some time later."""
 
+    def strike(arena: Arena, kind: str, worker: Worker) -> Wound:
+        held = arena.watch.held_by(worker.pid)
+        kill(worker)
+        arena.watch.trained(kind, held)
+        return Wound(arena.random.uniform(0.5, longest_s), worker.start)
 
-def node_killed(arena: Arena, kind: str, worker: Worker) -> Wound:
-    held = arena.watch.held_by(worker.pid)
-    worker.kill()
-    arena.watch.trained(kind, held)
-    return Wound(arena.random.uniform(0.5, 10.0), worker.start)
+    return strike
 
 
 def worker_stopped(arena: Arena, kind: str, worker: Worker) -> Wound:
@@ -308,8 +306,8 @@ def api_reset(arena: Arena, kind: str, _: Worker) -> Wound:
 FAULTS: Sequence[Fault] = (
     Fault("trainer killed", 16, "trainer", trainer_killed, goal_s=10.0),
     Fault("trainer frozen, 1 to 6 s", 4, "trainer", trainer_frozen),
-    Fault("worker killed", 6, "worker", worker_killed, goal_s=45.0),
-    Fault("node killed", 6, "worker", node_killed, goal_s=45.0),
+    Fault("worker killed", 6, "worker", _dies(Worker.kill_alone, 3.0), goal_s=45.0),
+    Fault("node killed", 6, "worker", _dies(Worker.kill, 10.0), goal_s=45.0),
     Fault("worker stopped (SIGTERM)", 5, "worker", worker_stopped, goal_s=45.0),
     Fault("worker stopped, then killed", 3, "worker", worker_stopped_then_killed, goal_s=45.0),
     Fault("worker frozen, less than a lease", 4, "worker", worker_paused),
@@ -378,12 +376,12 @@ class Nemesis:
             return
 
     def _target(self, fault: Fault, wounds: dict[str, tuple[float, Wound]]) -> tuple[str, Worker] | None:
-        """Whom this fault strikes, if there is somebody; a worker that holds jobs where there is one."""
+        """Whom this fault strikes, if there is somebody; a worker that trains at this moment where there is one."""
         if fault.target not in ("worker", "trainer"):
             same = {"broker", "bells"} if fault.target in ("broker", "bells") else {fault.target}
             return None if same & wounds.keys() else (fault.target, self.arena.site.workers[0])
         free = [worker for worker in self.arena.site.workers if worker.name not in wounds and worker.trainers()]
-        busy = [worker for worker in free if self.arena.watch.held_by(worker.pid)]
+        busy = [worker for worker in free if self.arena.watch.trains(worker.pid)]
         among = busy if fault.target == "trainer" else busy or free
         if not among or (fault.target == "worker" and len(free) < 2):  # somebody must be there to take over
             return None

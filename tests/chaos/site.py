@@ -100,7 +100,7 @@ class Worker(Program):
         found = []
         for one in family(self.pid)[1:]:
             with suppress(psutil.NoSuchProcess):
-                if "worker.child" in one.cmdline():
+                if one.name() == "trainer":
                     found.append(one)
         return found
 

@@ -113,7 +113,7 @@ def held(case: Case) -> None:
 
 def run_left_running(case: Case) -> None:
     with Mlflow(case.service.server.url) as mlflow:
-        mlflow.update(case.service.run_of(case.claim), "RUNNING")
+        mlflow.update(case.service.run_of(case.claim), "a name", "RUNNING")
 
 
 def second_run(case: Case) -> None:

@@ -78,6 +78,10 @@ class Watch:
         """The jobs that a worker process holds."""
         return {job_id: job for job_id, job in self.seen.items() if f"-{pid}-" in job.worker}
 
+    def trains(self, pid: int) -> bool:
+        """Whether a worker process trains at this moment: one of its jobs has a point of this attempt."""
+        return any(job.told == job.attempt for job in self.held_by(pid).values())
+
     def queued(self) -> dict[str, Seen]:
         """The jobs that wait."""
         return {job_id: job for job_id, job in self.seen.items() if job.status is JobStatus.queued}

@@ -180,7 +180,7 @@ def test_the_route(both: Service) -> None:
 
 def test_seats(api: Service) -> None:
     app = Flask("streams")
-    errors.install(app)
+    errors.install(app, chance=lambda: 0.4)
     auth.install(app, api.tokens, auth.Guesses())
     app.register_blueprint(events.blueprint(api.store, streams=2))
     path, headers = f"{JOBS}/{api.submit()}/stream", {"Authorization": f"Bearer {api.token}"}
@@ -191,7 +191,7 @@ def test_seats(api: Service) -> None:
     seated = [ask(), ask()]
     for _ in range(3):
         refused = ask()
-        assert (refused.status_code, refused.headers["Retry-After"]) == (503, "5")
+        assert (refused.status_code, refused.headers["Retry-After"]) == (503, "7")
         assert "curve" in refused.get_json(force=True)["detail"]
     seated[0].close()  # before its first word was read
     with ask() as answer:

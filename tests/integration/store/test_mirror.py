@@ -3,7 +3,7 @@ from sqlalchemy import Engine
 
 from spec.job import JobSpec
 from spec.states import FailureReason
-from spec.views import Curve
+from spec.views import Change, Curve
 from store.jobs import Beat, Claim, JobStore
 from store.mirror import MirrorStore
 
@@ -48,7 +48,7 @@ def test_a_job_that_ended_is_behind_until_it_is_done(store: JobStore, mirror: Mi
     claimed = running(store)
     store.fail(claimed.job_id, claimed.attempt, reason=FailureReason.error, message="no")
     assert [pending.job.id for pending in mirror.finished()] == [claimed.job_id]
-    mirror.done(claimed.job_id, claimed.attempt)
+    mirror.done(store.get(claimed.job_id, owner=None))
     assert mirror.finished() == []
 
 
@@ -57,7 +57,7 @@ def test_a_job_tried_again_is_mirrored_again(store: JobStore, mirror: MirrorStor
     store.fail(claimed.job_id, claimed.attempt, reason=FailureReason.error, message="no")
     mirror.started(claimed.job_id, "run", "1")
     mirror.advanced(claimed.job_id, 0, claimed.attempt)
-    mirror.done(claimed.job_id, claimed.attempt)
+    mirror.done(store.get(claimed.job_id, owner=None))
     store.retry(claimed.job_id, owner="ada", actor="ada")
     store.claim(worker="w", device="cpu:0", limit=1, lease_s=30)
     (pending,) = mirror.running()
@@ -67,7 +67,7 @@ def test_a_job_tried_again_is_mirrored_again(store: JobStore, mirror: MirrorStor
 def test_a_job_that_fails_again_after_a_retry_is_to_be_finished_again(store: JobStore, mirror: MirrorStore) -> None:
     claimed = running(store)
     store.fail(claimed.job_id, claimed.attempt, reason=FailureReason.error, message="no")
-    mirror.done(claimed.job_id, claimed.attempt)
+    mirror.done(store.get(claimed.job_id, owner=None))
     store.retry(claimed.job_id, owner="ada", actor="ada")
     assert mirror.finished() == []
     store.request_cancel(claimed.job_id, owner="ada", actor="ada")
@@ -106,8 +106,9 @@ def test_the_record_shows_the_run(store: JobStore, mirror: MirrorStore) -> None:
 def test_a_job_queued_again_is_not_done(store: JobStore, mirror: MirrorStore) -> None:
     claimed = running(store)
     store.fail(claimed.job_id, claimed.attempt, reason=FailureReason.error, message="no")
+    failed = store.get(claimed.job_id, owner=None)
     store.retry(claimed.job_id, owner="ada", actor="ada")
-    assert not mirror.done(claimed.job_id, claimed.attempt)
+    assert not mirror.done(failed)
     store.request_cancel(claimed.job_id, owner="ada", actor="ada")
     assert [pending.job.id for pending in mirror.finished()] == [claimed.job_id]
 
@@ -131,3 +132,28 @@ def test_a_long_curve_comes_in_pieces(store: JobStore, mirror: MirrorStore) -> N
         beat(store, claimed, epoch, epoch)
     chunks = mirror.chunks(claimed.job_id, after_epoch=1, limit=2)
     assert [curve["epoch"] for _, curve in chunks] == [[2], [3]]
+
+
+def test_a_job_that_rests_is_behind_again_when_it_changes(store: JobStore, mirror: MirrorStore) -> None:
+    claimed = running(store)
+    job_id = claimed.job_id
+
+    def owed() -> bool:
+        return [pending.job.id for pending in (*mirror.running(), *mirror.finished())] == [job_id]
+
+    def told() -> bool:
+        mirror.advanced(job_id, 0, store.get(job_id, owner=None).attempt)
+        return mirror.done(store.get(job_id, owner=None)) and not owed()
+
+    assert not told()  # it runs: who knows what comes
+    store.request_pause(job_id, owner="ada", actor="ada")
+    store.requeue(job_id, claimed.attempt, reason="paused", charge=False)
+    assert owed()
+    assert told()
+    for verb in (store.resume, store.request_pause, store.request_cancel):
+        verb(job_id, owner="ada", actor="ada")
+        assert owed(), verb
+        assert told(), verb
+    store.change(job_id, Change(name="another"), owner="ada", actor="ada")
+    assert owed()
+    assert told()

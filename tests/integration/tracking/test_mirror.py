@@ -6,8 +6,9 @@ import pytest
 
 from model.report import ClassReport, Report
 from spec.states import FailureReason
+from spec.views import Change
 from store.checkpoints import CheckpointRecord
-from store.jobs import Beat
+from store.jobs import Beat, Claim
 from tests.services import eventually
 from tracking.mirror import POINTS, milliseconds
 
@@ -305,3 +306,63 @@ def test_a_pack_of_sixty_four_is_there_soon(service: Service) -> None:
     finally:
         stop.set()
         thread.join()
+
+
+def tags_of(service: Service, claim: Claim) -> dict[str, str]:
+    tags = service.server.run(service.run_of(claim))["data"]["tags"]
+    return {tag["key"]: tag["value"] for tag in tags}
+
+
+def test_a_paused_job_s_run_is_scheduled_and_goes_on_when_it_does(service: Service) -> None:
+    claim, mirror = service.run(), service.mirror()
+    service.beat(claim, 1, 4)
+    copied(mirror)
+    service.jobs.request_pause(claim.job_id, owner="ada", actor="ada")
+    service.jobs.requeue(claim.job_id, claim.attempt, reason="paused", charge=False)
+    copied(mirror)
+    assert (service.status_of(claim), tags_of(service, claim)["epochal.status"]) == ("SCHEDULED", "paused")
+    service.jobs.resume(claim.job_id, owner="ada", actor="ada")
+    copied(service.mirror())  # which knows nothing of before
+    assert (service.status_of(claim), tags_of(service, claim)["epochal.status"]) == ("SCHEDULED", "queued")
+
+    (again,) = service.claim()
+    service.beat(again, 1, 5)
+    copied(mirror)
+    assert (service.status_of(claim), tags_of(service, claim)["epochal.status"]) == ("RUNNING", "running")
+    service.succeed(again, points=curve(6, 30))
+    copied(mirror)
+    assert service.status_of(claim) == "FINISHED"
+    assert len(service.server.runs(service.project)) == 1
+
+
+def test_a_job_cancelled_while_it_is_paused_has_a_run_that_was_killed(service: Service) -> None:
+    claim, mirror = service.run(), service.mirror()
+    service.jobs.request_pause(claim.job_id, owner="ada", actor="ada")
+    service.jobs.requeue(claim.job_id, claim.attempt, reason="paused", charge=False)
+    copied(mirror)
+    assert service.status_of(claim) == "SCHEDULED"
+    service.jobs.request_cancel(claim.job_id, owner="ada", actor="ada")
+    copied(mirror)
+    assert service.status_of(claim) == "KILLED"
+
+
+def test_another_name_other_tags_and_another_priority_reach_the_run(service: Service) -> None:
+    claim, mirror = service.run(name="first", tags={"team": "blue", "old": "1"}), service.mirror()
+    service.beat(claim, 1, 3)
+    copied(mirror)
+    change = Change(name="second", tags={"team": "red"}, priority=7)
+    service.jobs.change(claim.job_id, change, owner="ada", actor="ada")
+    service.beat(claim, 4, 6)
+    copied(mirror)
+    info, tags = service.server.run(service.run_of(claim))["info"], tags_of(service, claim)
+    assert (info["run_name"], info["status"]) == ("second", "RUNNING")
+    assert (tags["team"], tags["epochal.priority"], "old" in tags) == ("red", "7", False)
+
+    service.succeed(claim, points=curve(7, 30))
+    copied(mirror)
+    service.jobs.change(claim.job_id, Change(name="third", tags={}), owner="ada", actor="ada")
+    copied(service.mirror())
+    info, tags = service.server.run(service.run_of(claim))["info"], tags_of(service, claim)
+    assert (info["run_name"], info["status"]) == ("third", "FINISHED")
+    assert ("team" in tags, tags["epochal.status"], "epochal.verdict" in tags) == (False, "succeeded", True)
+    assert service.epochs_of(claim) == list(range(1, 31))

@@ -107,4 +107,4 @@ def _answers(client: redis.Redis) -> bool:
 def trainers(worker: subprocess.Popen[bytes]) -> list[psutil.Process]:
     """The trainer processes of a worker."""
     found = psutil.Process(worker.pid).children(recursive=True)
-    return [process for process in found if "worker.child" in process.cmdline()]
+    return [process for process in found if process.name() == "trainer"]

@@ -91,7 +91,7 @@ def test_nothing_to_log_is_no_call(recorder: Recorder, mlflow: Mlflow) -> None:
 def test_a_refusal_says_what_was_refused_and_why(recorder: Recorder, mlflow: Mlflow) -> None:
     recorder.answer = (400, b'{"message": "bad key"}')
     with pytest.raises(MlflowError, match=r"runs/update: 400 .*bad key") as caught:
-        mlflow.update("r", "FINISHED", 1)
+        mlflow.update("r", "a name", "FINISHED", 1)
     assert not isinstance(caught.value, MlflowUnreachableError)
 
 

@@ -5,11 +5,11 @@ import pytest
 from sqlalchemy import Engine
 
 from spec.job import JobSpec
-from spec.states import FailureReason
+from spec.states import FailureReason, StopReason
 from store import db
 from store.checkpoints import CheckpointRecord, CheckpointStore
 from store.files import Files
-from store.jobs import Beat, JobStore
+from store.jobs import ArtifactRecord, Beat, Claim, JobStore
 from worker.sweeper import Sweeper
 
 SPEC = JobSpec.model_validate({"dataset": "xor"})
@@ -30,14 +30,14 @@ def test_a_file_that_the_record_does_not_know_is_deleted_when_it_is_old(engine: 
     (claim,) = store.claim(worker="w", device="cpu", limit=1, lease_s=30.0)
     for name in ("known", "lost", ".half-written"):
         files.put(f"checkpoints/{claim.job_id}/{name}", b"content")
-    files.put("jobs/another/model", b"content")
+    files.put("datasets/another/table", b"content")
     known = CheckpointRecord(1, files.uri(f"checkpoints/{claim.job_id}/known"), "0" * 64)
     store.renew(worker="w", beats=[Beat(claim.job_id, claim.attempt, checkpoints=(known,))], lease_s=30.0)
-    sweeper = Sweeper(CheckpointStore(engine), files)
+    sweeper = Sweeper(CheckpointStore(engine), store, files)
     sweeper.lost(after_s=3600.0)
     assert len(list((tmp_path / "files" / "checkpoints" / claim.job_id).iterdir())) == 3
     sweeper.lost(after_s=-1.0)
-    assert {path.name for path in (tmp_path / "files").rglob("*") if path.is_file()} == {"model", "known"}
+    assert {path.name for path in (tmp_path / "files").rglob("*") if path.is_file()} == {"table", "known"}
 
 
 def test_the_files_of_void_checkpoints_are_deleted_and_forgotten(engine: Engine, tmp_path: Path) -> None:
@@ -50,7 +50,7 @@ def test_the_files_of_void_checkpoints_are_deleted_and_forgotten(engine: Engine,
         files.put(path, b"content")
         kept.append(CheckpointRecord(epoch, files.uri(path), "0" * 64))
     store.renew(worker="w", beats=[Beat(claim.job_id, claim.attempt, checkpoints=tuple(kept))], lease_s=30.0)
-    sweeper = Sweeper(CheckpointStore(engine), files)
+    sweeper = Sweeper(CheckpointStore(engine), store, files)
 
     sweeper.once()
     folder = tmp_path / "files" / "checkpoints"
@@ -62,3 +62,39 @@ def test_the_files_of_void_checkpoints_are_deleted_and_forgotten(engine: Engine,
     sweeper.once()
     assert list(folder.iterdir()) == []
     assert CheckpointStore(engine).stale() == []
+
+
+def test_what_a_dead_attempt_published_is_deleted_and_a_running_finish_is_not_robbed(
+    engine: Engine, tmp_path: Path
+) -> None:
+    store, files = JobStore(engine), Files((tmp_path / "files").as_uri())
+    sweeper = Sweeper(CheckpointStore(engine), store, files)
+
+    def publish(claim: Claim) -> ArtifactRecord:
+        path = f"jobs/{claim.job_id}/a{claim.attempt}/model"
+        files.put(path, b"content")
+        return ArtifactRecord("model", files.uri(path), "0" * 64, 7)
+
+    def left() -> list[str]:
+        return sorted(path.parent.name for path in (tmp_path / "files").rglob("*") if path.is_file())
+
+    store.submit([SPEC], owner="ada")
+    (dies,) = store.claim(worker="w", device="cpu", limit=1, lease_s=-1.0)
+    publish(dies)
+    sweeper.lost(after_s=-1.0)
+    assert left() == ["a1"]  # nobody has taken the lease: it may still be recorded
+
+    store.reap()
+    sweeper.lost(after_s=3600.0)
+    assert left() == ["a1"]
+    (ends,) = store.claim(worker="w", device="cpu", limit=1, lease_s=30.0)
+    model = publish(ends)
+    sweeper.lost(after_s=-1.0)
+    assert left() == ["a2"]
+
+    assert store.succeed(
+        *(ends.job_id, ends.attempt),
+        **{"stop_reason": StopReason.max_epochs, "best_epoch": 1, "best_metrics": None, "artifacts": [model]},  # type: ignore[arg-type]
+    )
+    sweeper.lost(after_s=-1.0)
+    assert left() == ["a2"]
