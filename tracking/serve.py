@@ -7,6 +7,7 @@ process, in half of both. What is named below are MLflow's own names: a release 
 import os
 from pathlib import Path
 
+from sqlalchemy.engine.interfaces import DBAPIConnection
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -41,7 +42,10 @@ def serve(*, host: str, port: int, home: Path) -> None:
         }
     )
     from mlflow.server.handlers import initialize_backend_stores
+    from sqlalchemy import event
+    from sqlalchemy.engine import Engine
 
+    event.listen(Engine, "connect", log_ahead)
     initialize_backend_stores(database, database, root)  # or the first requests would do it, all at once
     from mlflow.server.fastapi_app import app
 
@@ -53,6 +57,14 @@ def serve(*, host: str, port: int, home: Path) -> None:
         access_log=False,
         timeout_graceful_shutdown=5,  # a client that keeps its question open must not keep the stack up
     )
+
+
+def log_ahead(connection: DBAPIConnection, _: object) -> None:
+    """Let SQLite write ahead (WAL): a commit waits for the disk once instead of three times, and is as durable."""
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA journal_mode = WAL")
+    cursor.execute("PRAGMA synchronous = FULL")
+    cursor.close()
 
 
 def without_assistant(app: ASGIApp) -> ASGIApp:

@@ -19,18 +19,18 @@ class MlflowServer:
     def __init__(self, home: Path) -> None:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
-        self._home = home
+        self.home = home
         self._process: subprocess.Popen[bytes] | None = None
         self._http = httpx.Client(base_url=self.url, timeout=30.0, trust_env=False)
 
     def start(self) -> None:
         """Start it and wait until it answers."""
-        where = ["--host", "127.0.0.1", "--port", str(self.port), "--home", str(self._home)]
+        where = ["--host", "127.0.0.1", "--port", str(self.port), "--home", str(self.home)]
         command = [sys.executable, "-m", "tracking", "serve", *where]
-        self._home.mkdir(exist_ok=True)
-        with (self._home / "log").open("ab") as log:
+        self.home.mkdir(exist_ok=True)
+        with (self.home / "log").open("ab") as log:
             self._process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
-        eventually(self._answers, within_s=90.0, what=f"MLflow answers; see {self._home / 'log'}")
+        eventually(self._answers, within_s=90.0, what=f"MLflow answers; see {self.home / 'log'}")
 
     def _answers(self) -> bool:
         with contextlib.suppress(httpx.HTTPError):

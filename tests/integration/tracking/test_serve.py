@@ -1,7 +1,9 @@
 """The embedded MLflow server: small, closed to other sites, and gone when told."""
 
+import contextlib
 import http.client
 import signal
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -21,6 +23,11 @@ def process_of(server: MlflowServer) -> psutil.Process:
 
 def test_it_is_one_process(mlflow_server: MlflowServer) -> None:
     assert not process_of(mlflow_server).children()
+
+
+def test_a_commit_waits_for_the_disk_once(mlflow_server: MlflowServer) -> None:
+    with contextlib.closing(sqlite3.connect(mlflow_server.home / "mlflow.db")) as database:
+        assert database.execute("PRAGMA journal_mode").fetchone() == ("wal",)
 
 
 @pytest.mark.parametrize("header", [{"Host": "evil.example"}, {"Origin": "http://evil.example"}])
