@@ -646,11 +646,15 @@ class JobStore:
 
     def _append(self, connection: Connection, beats: Sequence[Beat]) -> None:
         """Store new points and checkpoints of jobs whose fence was checked in this transaction."""
+        self._append_points(connection, beats)
+        # After the points, which void what older attempts saved of their epochs: that would count as newer here.
         kept = [(beat.job_id, beat.attempt, one) for beat in beats for one in beat.checkpoints]
         if kept:
             keep_checkpoints(connection, kept)
             got_on = _among(connection, [job_id for job_id, _, _ in kept])
             connection.execute(update(Job).where(got_on, Job.crash_count > 0).values(crash_count=0))
+
+    def _append_points(self, connection: Connection, beats: Sequence[Beat]) -> None:
         rows = [
             {
                 "job_id": beat.job_id,

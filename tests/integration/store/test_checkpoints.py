@@ -142,6 +142,18 @@ def test_a_checkpoint_that_an_attempt_began_before_is_not_gone_on_from_later(sto
     assert store.curve(job_id) == points(1, 4)
 
 
+def test_a_checkpoint_is_kept_though_it_comes_with_the_points_that_void_the_older_ones(store: JobStore) -> None:
+    submit(store)
+    first = claim(store)
+    for epoch in (1, 2, 3):
+        beat(store, first, epoch, epoch, kept=epoch)
+    give_back(store, first)
+    second = claim(store)  # which can read neither just now, and begins afresh
+    beat(store, second, 1, 1, kept=1)
+    give_back(store, second)
+    assert claim(store).checkpoints == (checkpoint(1, attempt=2),)
+
+
 def test_what_is_given_back_is_recorded_with_its_last_points_and_its_checkpoint(store: JobStore) -> None:
     job_id = submit(store)
     claimed = claim(store)
