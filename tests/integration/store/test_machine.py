@@ -142,14 +142,15 @@ class Machine(RuleBasedStateMachine):
     @rule(
         target=jobs,
         shape=st.sampled_from(sorted(SHAPES)),
-        count=st.integers(1, 2),
         attempts=st.integers(1, 3),
-        priority=st.integers(0, 2),
+        priorities=st.sampled_from(((0, 2), (0, 1, 2), (2, 0, 1), (1,))),
     )
-    def submit(self, shape: str, count: int, attempts: int, priority: int) -> Any:
-        spec = JobSpec.model_validate({**SHAPES[shape], "max_attempts": attempts, "priority": priority})
-        ids = [job.id for job in self.user.submit([spec] * count, owner="ada").jobs]
-        self.submitted(ids, shape, attempts, priority)
+    def submit(self, shape: str, attempts: int, priorities: tuple[int, ...]) -> Any:
+        fields = {**SHAPES[shape], "max_attempts": attempts}
+        specs = [JobSpec.model_validate({**fields, "priority": priority}) for priority in priorities]
+        ids = [job.id for job in self.user.submit(specs, owner="ada").jobs]
+        for job_id, priority in zip(ids, priorities, strict=True):
+            self.submitted([job_id], shape, attempts, priority)
         return multiple(*ids)
 
     @precondition(lambda self: len(self.known) < FEW)
@@ -232,16 +233,21 @@ class Machine(RuleBasedStateMachine):
         return sorted(job_id for job_id, job in self.known.items() if which(job))
 
     @precondition(lambda self: self.those(_runs))
-    @rule(data=st.data(), wishes=st.sampled_from(((True, False), (False, True), (True, True))))
-    def it_fails_before_a_wish_is_heard_and_is_retried(self, data: st.DataObject, wishes: tuple[bool, bool]) -> None:
-        """Seldom by chance, and the one way to a job that has ended with a wish left."""
+    @rule(
+        data=st.data(),
+        wishes=st.sampled_from((("pause", "cancel"), ("cancel",), ("pause",))),
+        verb=st.sampled_from(("fail", "requeue")),
+    )
+    def it_leaves_before_a_wish_is_heard(self, data: st.DataObject, wishes: tuple[str, ...], verb: str) -> None:
+        """Seldom by chance; one that failed so is retried, without the wish."""
         job_id = data.draw(st.sampled_from(self.those(_runs)), "job")
-        cancel, pause = wishes
-        if pause:
-            self.request_pause(job_id)
-        if cancel:
-            self.request_cancel(job_id)
+        for wish in wishes:
+            (self.request_pause if wish == "pause" else self.request_cancel)(job_id)
         job = self.known[job_id]
+        if verb == "requeue":
+            assert self.user.requeue(job_id, job.attempt, reason="back", charge=False)
+            job.released(charge=False)
+            return
         assert self.user.fail(job_id, job.attempt, reason=FailureReason.error, message="no")
         job.become(JobStatus.failed)
         self.the_record_is_the_model()
@@ -249,6 +255,7 @@ class Machine(RuleBasedStateMachine):
 
     # --- workers ------------------------------------------------------------------------------------------------
 
+    @precondition(lambda self: not self.known or self.those(lambda job: job.waits))
     @rule(target=claims, worker=WORKERS, limit=st.integers(1, 4), lease_s=LEASES)
     def claim(self, worker: str, limit: int, lease_s: float) -> Any:
         next_ = min(((-job.priority, job_id) for job_id, job in self.known.items() if job.waits), default=(0, None))[1]
@@ -307,12 +314,13 @@ class Machine(RuleBasedStateMachine):
         return job.told(last + 1, last + 1 + data.draw(st.integers(0, 3), "more"))
 
     def saved(self, claim: Claim, told: Curve, data: st.DataObject) -> tuple[CheckpointRecord, ...]:
-        """A checkpoint of an epoch that was just told of, or none."""
-        epoch = data.draw(st.none() | st.sampled_from([int(epoch or 0) for epoch in told["epoch"]]), "saved")
-        if epoch is None:
-            return ()
-        self.known[claim.job_id].keep(epoch)
-        return (CheckpointRecord(epoch, address(claim.job_id, claim.attempt, epoch), "0" * 64),)
+        """Checkpoints of epochs that were just told of."""
+        epochs = [int(epoch or 0) for epoch in told["epoch"]]
+        chosen = sorted(data.draw(st.sets(st.sampled_from(epochs), max_size=3), "saved"))
+        for epoch in chosen:
+            self.known[claim.job_id].keep(epoch)
+        at = partial(address, claim.job_id, claim.attempt)
+        return tuple(CheckpointRecord(epoch, at(epoch), "0" * 64) for epoch in chosen)
 
     @rule(held=st.lists(claims, min_size=1, max_size=4), lease_s=LEASES, data=st.data())
     def renew(self, held: list[tuple[str, Claim]], lease_s: float, data: st.DataObject) -> None:
@@ -443,7 +451,7 @@ def run(engines: tuple[Engine, Engine], chosen: settings) -> None:
 @pytest.mark.parametrize("database", ["postgres_url", "sqlite_url"])
 def test_any_order_of_verbs_leaves_the_record_as_the_model(database: str, request: pytest.FixtureRequest) -> None:
     fewer = settings(
-        max_examples=12,
+        max_examples=20,
         stateful_step_count=40,
         deadline=None,
         derandomize=True,
