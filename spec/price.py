@@ -4,7 +4,8 @@ from collections.abc import Mapping
 
 from .base import Frozen
 from .dataset import DatasetInfo
-from .job import JobSpec, Precision, layer_shapes, parameter_count
+from .job import JobSpec, Precision, parameter_count
+from .step import neurons, step_rows
 
 BUFFERS: Mapping[str, int] = {
     "sgd": 1,
@@ -36,9 +37,12 @@ def price(spec: JobSpec, info: DatasetInfo) -> Price:
     train, validation, test = spec.split_rows(info)
     parameters = parameter_count(spec, info)
     width = 8 if spec.precision is Precision.float64 else 4
-    batch = train if spec.batch_size == "full" else spec.batch_size
-    per_row = info.features + 3 * _neurons(spec, info)
-    numbers = parameters * (3 + BUFFERS[spec.optimizer.type]) + batch * per_row + info.rows * (info.features + 1)
+    per_row = info.features + 3 * neurons(spec, info)
+    numbers = (
+        parameters * (3 + BUFFERS[spec.optimizer.type])
+        + step_rows(spec, info) * per_row
+        + info.rows * (info.features + 1)
+    )
     return Price(
         parameters=parameters,
         memory_bytes=width * numbers,
@@ -46,8 +50,3 @@ def price(spec: JobSpec, info: DatasetInfo) -> Price:
         validation_rows=validation,
         test_rows=test,
     )
-
-
-def _neurons(spec: JobSpec, info: DatasetInfo) -> int:
-    pixels = info.image[1] * info.image[2] if info.image else 1
-    return sum(shape[0] * (pixels if len(shape) == 4 else 1) for shape in layer_shapes(spec, info))

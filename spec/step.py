@@ -17,6 +17,11 @@ def step_rows(spec: JobSpec, info: DatasetInfo) -> int:
     return train if spec.batch_size == "full" else min(spec.batch_size, train)
 
 
+def neurons(spec: JobSpec, info: DatasetInfo) -> int:
+    """Numbers that the layers make of one row: of a convolution, one for each channel at each place."""
+    return sum(shape[0] * places for shape, places in layers(spec, info))
+
+
 def layers(spec: JobSpec, info: DatasetInfo) -> list[tuple[tuple[int, ...], int]]:
     """Each layer's weight shape, and the places it is applied to per row: a kernel's are at most the pixels."""
     pixels = info.image[1] * info.image[2] if info.image else 1

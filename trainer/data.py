@@ -36,7 +36,6 @@ from .random import Purpose, mix
 Array = npt.NDArray[np.float64]
 Numbers = npt.NDArray[np.int64]
 PartName = Literal["train", "val", "test"]
-PARTS: tuple[PartName, ...] = ("train", "val", "test")
 
 
 @dataclass(frozen=True)
@@ -68,6 +67,11 @@ class Split:
     def part(self, name: PartName) -> tuple[Tensor, Tensor]:
         """Rows and targets of one part."""
         return {"train": (self.x, self.y), "val": (self.val_x, self.val_y), "test": (self.test_x, self.test_y)}[name]
+
+    @property
+    def shown(self) -> PartName:
+        """The part that pictures are of: the validation rows, if there are any."""
+        return "val" if len(self.val_x) else "train"
 
 
 @lru_cache(maxsize=8)

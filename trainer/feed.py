@@ -108,31 +108,28 @@ class Dropout:
         return {place.layer: part for place, part in zip(self._places, parts, strict=True)}
 
 
+@dataclass(eq=False)
 class Feed:
     """The steps' food, for the members of a pack as they stand; gathered for some steps at a time."""
 
-    def __init__(
-        self,
-        members: Sequence[Member],
-        rows: Rows,
-        augmentation: Augmentation,
-        dropout: Dropout,
-        optimizer: Optimizer,
-        team: Team,
-    ) -> None:
-        self._members = members
-        self.rows, self.augmentation, self._dropout = rows, augmentation, dropout
-        self._optimizer, self._team = optimizer, team
-        self._numbers = torch.arange(rows.steps, device=rows.x.device)
+    members: Sequence[Member]
+    rows: Rows
+    augmentation: Augmentation
+    dropout: Dropout
+    optimizer: Optimizer
+    team: Team
+
+    def __post_init__(self) -> None:
+        self._numbers = torch.arange(self.rows.steps, device=self.rows.x.device)
         self._chunk = range(0)
 
     @property
     def chunk_steps(self) -> int:
         """Steps that may be gathered at a time."""
-        row_bytes = self.rows.x.shape[1] * self.rows.x.element_size() + 2 * self._dropout.units
+        row_bytes = self.rows.x.shape[1] * self.rows.x.element_size() + 2 * self.dropout.units
         if self.augmentation.acts:
             row_bytes += 8 * math.prod(self.augmentation.image[1:])  # where each pixel comes from
-        fit = CHUNK_BYTES // (self.rows.batch * row_bytes * len(self._members))
+        fit = CHUNK_BYTES // (self.rows.batch * row_bytes * len(self.members))
         return max(min(fit, CHUNK_STEPS), 1)
 
     def gather(self, chunk: range, order: Tensor, keys: Tensor, image_keys: Tensor | None) -> None:
@@ -146,24 +143,24 @@ class Feed:
         if image_keys is not None:
             places = torch.arange(first, first + self._x.shape[1], device=self._x.device)
             self._x = self.augmentation.changed(self._x, image_keys, places)
-        if self._dropout.drops:
-            words = self._dropout.words
+        if self.dropout.drops:
+            words = self.dropout.words
             drawn = bits(keys, torch.arange(chunk.start * words, chunk.stop * words, device=keys.device))
-            self._drawn = drawn.view(torch.int16).view(len(self._members), len(chunk), 2 * words)
+            self._drawn = drawn.view(torch.int16).view(len(self.members), len(chunk), 2 * words)
         self._plan = self._planned(chunk)
 
     def batch(self, position: int) -> Batch:
         """What the step at this position of the chunk is fed; of its rows, this team mate's share."""
         step, first = self._chunk[position], position * self.rows.batch
         count = self.step_rows(position)
-        some = self._team.share(count)
+        some = self.team.share(count)
         own = slice(first + some.start, first + some.stop)
         return Batch(
             step=self._numbers[step : step + 1],
             x=self._x[:, own],
             y=self._y[:, own],
-            masks=self._dropout.masks(self._drawn[:, position], some) if self._dropout.drops else {},
-            columns=self._optimizer.columns(self._plan[position]),
+            masks=self.dropout.masks(self._drawn[:, position], some) if self.dropout.drops else {},
+            columns=self.optimizer.columns(self._plan[position]),
             rows=count,
         )
 
@@ -172,28 +169,20 @@ class Feed:
         return self.rows.of_step(self._chunk[position])
 
     def _planned(self, chunk: range) -> Tensor:
-        rates = np.array([[member.rate] for member in self._members])
-        done = np.array([[float(member.steps)] for member in self._members])
-        return self._optimizer.plan(rates, done, len(chunk))
+        rates = np.array([[member.rate] for member in self.members])
+        done = np.array([[float(member.steps)] for member in self.members])
+        return self.optimizer.plan(rates, done, len(chunk))
 
 
 class DeviceFeed(Feed):
     """The same, but every step computes its own food on the device, from counters that it moves on."""
 
-    def __init__(
-        self,
-        members: Sequence[Member],
-        rows: Rows,
-        augmentation: Augmentation,
-        dropout: Dropout,
-        optimizer: Optimizer,
-        team: Team,
-    ) -> None:
-        super().__init__(members, rows, augmentation, dropout, optimizer, team)
-        device = rows.x.device
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        device = self.rows.x.device
         self._step = torch.zeros(1, dtype=torch.int64, device=device)
         self._position = torch.zeros(1, dtype=torch.int64, device=device)
-        self._within = torch.arange(max(rows.batch, dropout.words), device=device)
+        self._within = torch.arange(max(self.rows.batch, self.dropout.words), device=device)
         self._plan = self._planned(range(CHUNK_STEPS))
 
     @property
@@ -210,8 +199,8 @@ class DeviceFeed(Feed):
 
     def batch(self, position: int) -> Batch:
         """What the step that the counters stand at is fed; they move on."""
-        count, step, dropout = self.step_rows(position), self._step.clone(), self._dropout
-        some = self._team.share(count)
+        count, step, dropout = self.step_rows(position), self._step.clone(), self.dropout
+        some = self.team.share(count)
         places = step * self.rows.batch + self._within[some]
         x, y = self.rows.take(self._order.index_select(1, places))
         if self._image_keys is not None:
@@ -220,7 +209,7 @@ class DeviceFeed(Feed):
         if dropout.drops:
             drawn = bits(self._keys, step * dropout.words + self._within[: dropout.words])
             masks = dropout.masks(drawn.view(torch.int16), some)
-        columns = self._optimizer.columns(self._plan.index_select(0, self._position).squeeze(0))
+        columns = self.optimizer.columns(self._plan.index_select(0, self._position).squeeze(0))
         self._step.add_(1)
         self._position.add_(1)
         return Batch(step, x, y, masks, columns, count)

@@ -21,15 +21,16 @@ from torch import Tensor
 
 from model.boundary import boundary
 from model.finished import Model
+from model.network import Array
 from model.preprocessing import Preprocessing
 from model.report import Landscape, Report, report
 from spec.dataset import Targets
 from spec.job import DETERMINISTIC_MEMBERS, JobSpec, Precision
-from spec.step import step_flop
+from spec.step import step_flop, step_rows
 
 from .augmentation import Augmentation
 from .checkpoint import ROWS, Checkpoint
-from .data import PARTS, PartName, Split, split
+from .data import PartName, Split, split
 from .errors import BadDataError
 from .feed import Batch, DeviceFeed, Dropout, Feed, Rows
 from .graphs import Eager, Graphs
@@ -130,13 +131,12 @@ class Pack:
             return 2
         part = next(iter(self._splits.values()))
         train, validation = len(part.x), len(part.val_x)
-        batch = train if self._spec.batch_size == "full" else min(self._spec.batch_size, train)
         same = same_bits_alone(
             self._network,
             self._objective,
             part.x.unsqueeze(0),
             self._objective.targets(part.y, self._dtype).unsqueeze(0),
-            steps=_sizes(train, batch),
+            steps=_sizes(train, step_rows(self._spec, self._info)),
             evaluations=_sizes(train, EVALUATION_ROWS) | _sizes(validation, EVALUATION_ROWS),
             casting=self._casting,
         )
@@ -197,8 +197,7 @@ class Pack:
         self._which = which if len(seeds) > 1 else None
         parts = [self._splits[seed] for seed in seeds]
         self._train, self._validation = self._part("train", parts), self._part("val", parts)
-        count, size = self._train.x.shape[1], specs[0].batch_size
-        batch = count if size == "full" else size
+        count, batch = self._train.x.shape[1], step_rows(self._spec, self._info)
         rows = Rows(self._train.x, self._train.y, offsets=which.unsqueeze(1) * count, batch=batch)
         sizes = torch.tensor([rows.of_step(step) for step in range(rows.steps)], device=self._device)
         self._shares = sizes.to(self._dtype) / count  # of an epoch's steps in its mean loss: the last may be small
@@ -370,22 +369,22 @@ class Pack:
         """What the member's finished model is worth on rows it was not trained on, and what can be drawn of it."""
         part = self._splits[member.spec.split_seed]
         finished = Model(member.spec, part.preprocessing, {name: array.numpy() for name, array in arrays.items()})
-        rows = {
-            name: (x.double().cpu().numpy(), y.cpu().numpy())
-            for name, (x, y) in ((name, part.part(name)) for name in PARTS)
-        }
-        around = rows["val"] if len(rows["val"][0]) else rows["train"]
+
+        def rows(name: PartName) -> tuple[Array, Array]:
+            x, y = part.part(name)
+            return x.double().cpu().numpy(), y.cpu().numpy()
+
         told = Report(
-            validation=report(finished, *rows["val"]),
-            test=report(finished, *rows["test"]),
-            boundary=boundary(finished, *around),
+            validation=report(finished, *rows("val")),
+            test=report(finished, *rows("test")),
+            boundary=boundary(finished, *rows(part.shown)),
             landscape=self._landscape(member, part) if member.spec.loss_landscape else None,
         )
         return None if told == Report() else told
 
     def _landscape(self, member: Member, split: Split) -> Landscape:
         """The loss around the member's finished weights, on validation rows if there are any."""
-        name: PartName = "val" if len(split.val_x) else "train"
+        name = split.shown
         x, y = split.part(name)
         rows = torch.linspace(0, len(x) - 1, min(len(x), LANDSCAPE_ROWS), device=self._device).long()
         part = Part(name, x[rows].unsqueeze(0), self._objective.targets(y[rows].unsqueeze(0), self._dtype), None)

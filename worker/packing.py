@@ -9,7 +9,7 @@ from pathlib import Path
 
 from spec.dataset import DatasetInfo
 from spec.job import DETERMINISTIC_MEMBERS, JobSpec, Precision, parameter_count
-from spec.step import layers, step_flop, step_rows
+from spec.step import neurons, step_flop, step_rows
 
 from .devices import Device, free_memory
 
@@ -77,7 +77,7 @@ def gpu_limit(spec: JobSpec, free: int | None, measured_bytes: int | None = None
 def member_bytes(spec: JobSpec, info: DatasetInfo) -> int:
     """Memory that one more member keeps busy in a training step."""
     width = 8 if spec.precision is Precision.float64 else 4
-    units = info.features + sum(shape[0] * places for shape, places in layers(spec, info))
+    units = info.features + neurons(spec, info)
     return width * (COPIES * parameter_count(spec, info) + step_rows(spec, info) * units)
 
 
