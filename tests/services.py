@@ -151,6 +151,16 @@ def family(pid: int) -> list[psutil.Process]:
         return []
 
 
+def trainers(worker: int) -> list[psutil.Process]:
+    """The trainer processes of a worker."""
+    found = []
+    for one in family(worker)[1:]:
+        with suppress(psutil.NoSuchProcess):
+            if one.name() == "trainer":
+                found.append(one)
+    return found
+
+
 def freeze(pid: int) -> None:
     """Let a process and its children hang, as a machine without memory or a long pause would."""
     for one in family(pid):

@@ -16,6 +16,9 @@ from .errors import BadDevicesError
 
 CGROUP = Path("/sys/fs/cgroup")
 
+ONE_THREAD = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+"""Read when PyTorch is imported. Processes scale, threads do not."""
+
 
 @dataclass(frozen=True)
 class Device:
@@ -32,11 +35,10 @@ class Device:
     @property
     def environment(self) -> Mapping[str, str]:
         """Variables of the trainer process that bind it to this device, set before it imports torch."""
-        one_thread = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}  # packs.md: processes scale, threads do not
         if self.kind == "cpu":
-            return one_thread | {"CUDA_VISIBLE_DEVICES": ""}
+            return ONE_THREAD | {"CUDA_VISIBLE_DEVICES": ""}
         # cuBLAS gives the same bits twice only with a workspace of fixed size.
-        return one_thread | {"CUDA_VISIBLE_DEVICES": self.visible or "0", "CUBLAS_WORKSPACE_CONFIG": ":4096:8"}
+        return ONE_THREAD | {"CUDA_VISIBLE_DEVICES": self.visible or "0", "CUBLAS_WORKSPACE_CONFIG": ":4096:8"}
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import IO, Any
 
+from .devices import ONE_THREAD
 from .errors import TrainerDied
 
 log = logging.getLogger(__name__)
@@ -35,8 +36,7 @@ BORN_WITHIN_S = 120.0
 """The first trainer waits until all is imported."""
 
 LIKE_ALL_TRAINERS = {
-    "OMP_NUM_THREADS": "1",  # read when PyTorch is imported; worker/devices.py says why
-    "MKL_NUM_THREADS": "1",
+    **ONE_THREAD,
     "JE_ARROW_MALLOC_CONF": "background_thread:false",  # scikit-learn imports pyarrow, which brings an allocator
 }
 

@@ -4,11 +4,11 @@ import logging
 import queue
 import subprocess
 import sys
-import tempfile
 import threading
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import IO, Protocol, cast
 
 from . import messages
@@ -65,32 +65,12 @@ def _spawn(words: Sequence[str], environment: dict[str, str], device: Device) ->
 class TrainerProcess:
     """A child process that trains on one device, or a team of them on several; see `worker.child`."""
 
-    def __init__(
-        self,
-        device: Device,
-        environment: dict[str, str],
-        log_level: str,
-        checkpoint_s: float,
-        nursery: Nursery | None = None,
-    ) -> None:
-        self._scratch = tempfile.TemporaryDirectory(prefix="epochal-trainer-", ignore_cleanup_errors=True)
-        self.folder = Path(self._scratch.name)
-        arguments = (
-            *("--device", device.kind, "--folder", str(self.folder)),
-            *("--checkpoint-s", str(checkpoint_s), "--log-level", log_level),
-        )
-        try:
-            self._process: subprocess.Popen[bytes] | Born = (
-                nursery.bear(arguments, device.environment)
-                if nursery is not None and device.count == 1
-                else _spawn((*_launcher(device.count), "-m", "worker.child", *arguments), environment, device)
-            )
-        except TrainerDied:
-            self._scratch.cleanup()
-            raise
-        self._orders = cast("IO[bytes]", self._process.stdin)
+    def __init__(self, process: subprocess.Popen[bytes] | Born, scratch: TemporaryDirectory[str], name: str) -> None:
+        self._process, self._scratch = process, scratch
+        self.folder = Path(scratch.name)
+        self._orders = cast("IO[bytes]", process.stdin)
         self._reports: queue.SimpleQueue[Report | None] = queue.SimpleQueue()
-        threading.Thread(target=self._listen, name=f"hear-{device.name}", daemon=True).start()
+        threading.Thread(target=self._listen, name=f"hear-{name}", daemon=True).start()
 
     @classmethod
     def start(
@@ -102,7 +82,21 @@ class TrainerProcess:
         nursery: Nursery | None = None,
     ) -> "TrainerProcess":
         """Start one, from the nursery if it is one process, and wait until it is warm."""
-        trainer = cls(device, environment, log_level, checkpoint_s, nursery)
+        scratch = TemporaryDirectory(prefix="epochal-trainer-", ignore_cleanup_errors=True)
+        arguments = (
+            *("--device", device.kind, "--folder", scratch.name),
+            *("--checkpoint-s", str(checkpoint_s), "--log-level", log_level),
+        )
+        try:
+            process = (
+                nursery.bear(arguments, device.environment)
+                if nursery is not None and device.count == 1
+                else _spawn((*_launcher(device.count), "-m", "worker.child", *arguments), environment, device)
+            )
+        except TrainerDied:
+            scratch.cleanup()
+            raise
+        trainer = cls(process, scratch, device.name)
         try:
             if not isinstance(trainer.hear(START_S), Ready):
                 raise TrainerDied(None)

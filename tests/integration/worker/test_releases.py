@@ -17,9 +17,9 @@ from sqlalchemy import text
 from spec.job import SPEC_VERSION
 from spec.states import JobStatus
 from store import db
-from tests.services import eventually, fresh_database
+from tests.services import eventually, fresh_database, trainers
 
-from .site import SOME_SECONDS, Site, trainers
+from .site import SOME_SECONDS, Site
 
 REPOSITORY = Path(__file__).parents[3]
 ROOMS = ("spec", "store", "worker", "trainer", "model", "ingest", "migrations")
@@ -131,7 +131,7 @@ def test_f42_an_old_worker_trains_what_it_knows_while_a_newer_one_trains_what_is
     assert f"{passed_on} goes on after epoch " in (site.home / "newer.log").read_text()
     for job_id, epochs in ((running, 600), (known, 120), (passed_on, 600)):
         assert site.store.curve(job_id)["epoch"] == list(range(1, epochs + 1))
-    assert trainers(site.workers[-1])
+    assert trainers(site.workers[-1].pid)
 
 
 def status(site: Site, job_id: str) -> str:

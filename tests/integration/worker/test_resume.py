@@ -15,9 +15,9 @@ from sqlalchemy import select
 from spec.states import FailureReason, JobStatus
 from store import db
 from store.tables import Checkpoint
-from tests.services import eventually, fresh_database
+from tests.services import eventually, fresh_database, trainers
 
-from .site import LONG, SOME_SECONDS, Site, trainers
+from .site import LONG, SOME_SECONDS, Site
 
 OFTEN_S = 0.2
 
@@ -61,7 +61,7 @@ def goes_on_after(site: Site, job_id: str) -> list[int]:
 def kill_a_trainer(site: Site, worker: subprocess.Popen[bytes], job_id: str) -> None:
     """Kill it while it trains the job."""
     site.wait_for_an_epoch(job_id)
-    (trainer,) = trainers(worker)
+    (trainer,) = trainers(worker.pid)
     trainer.kill()
     trainer.wait()
 
@@ -106,7 +106,7 @@ def test_a_job_whose_checkpoints_are_all_broken_begins_afresh_and_says_so(site: 
     worker = site.start_worker(checkpoint_s=OFTEN_S)
     (job_id,) = site.submit(SOME_SECONDS | {"epochs": 200})
     eventually(lambda: len(checkpoints(site, job_id)) == 2, 40.0, "two checkpoints are recorded")
-    (trainer,) = trainers(worker)
+    (trainer,) = trainers(worker.pid)
     trainer.suspend()  # it writes no other meanwhile
     for path in files(site):
         if path.is_file():
@@ -135,7 +135,7 @@ def test_a_frozen_trainer_is_killed_and_its_job_goes_on(site: Site) -> None:
     worker = site.start_worker(checkpoint_s=OFTEN_S, stall_s=3.0)
     (job_id,) = site.submit(SOME_SECONDS)
     eventually(lambda: checkpoints(site, job_id) != [], 40.0, "a checkpoint is recorded")
-    (trainer,) = trainers(worker)
+    (trainer,) = trainers(worker.pid)
     trainer.suspend()
     job = site.wait(job_id, JobStatus.succeeded, within_s=60.0)
     assert job.attempt == 2

@@ -11,15 +11,15 @@ import pytest
 
 from spec.states import FailureReason, JobStatus
 from store.workers import WorkerStore
-from tests.services import eventually
+from tests.services import eventually, trainers
 
-from .site import LONG, QUICK, SOME_SECONDS, Broker, Site, trainers
+from .site import LONG, QUICK, SOME_SECONDS, Broker, Site
 
 
 def test_a_bell_makes_a_waiting_worker_train_the_job(site: Site) -> None:
     worker = site.start_worker()
     eventually(lambda: WorkerStore(site.engine).live() != [], 20.0, "the worker is registered")
-    eventually(lambda: len(trainers(worker)) == 1, 20.0, "its trainer is started")
+    eventually(lambda: len(trainers(worker.pid)) == 1, 20.0, "its trainer is started")
     (job_id,) = site.submit(QUICK)
     job = site.wait(job_id, JobStatus.succeeded)
 
@@ -45,7 +45,7 @@ def test_a_killed_trainer_is_replaced_and_the_job_finishes(site: Site) -> None:
     worker = site.start_worker()
     (job_id,) = site.submit(SOME_SECONDS)
     site.wait_for_an_epoch(job_id)
-    (trainer,) = trainers(worker)
+    (trainer,) = trainers(worker.pid)
     trainer.kill()
     job = site.wait(job_id, JobStatus.succeeded, within_s=60.0)
     assert job.attempt == 2
@@ -56,7 +56,7 @@ def test_a_killed_workers_job_passes_on_and_no_orphan_stays(site: Site) -> None:
     first = site.start_worker()
     (job_id,) = site.submit(SOME_SECONDS)
     site.wait_for_an_epoch(job_id)
-    (orphan,) = trainers(first)
+    (orphan,) = trainers(first.pid)
     second = site.start_worker()
     first.kill()
     first.wait()
@@ -103,7 +103,7 @@ def test_sigterm_gives_the_job_back_and_leaves_nothing(site: Site) -> None:
     worker = site.start_worker()
     (job_id,) = site.submit(LONG | {"max_attempts": 1})
     site.wait_for_an_epoch(job_id)
-    (trainer,) = trainers(worker)
+    (trainer,) = trainers(worker.pid)
     began = time.monotonic()
     worker.send_signal(signal.SIGTERM)
     assert worker.wait(20) == 0
@@ -126,7 +126,7 @@ def test_a_job_submitted_while_the_broker_is_down_runs(tmp_path: Path, broker: B
     site = Site(tmp_path, f"sqlite:///{tmp_path / 'record.db'}", broker.url)
     try:
         worker = site.start_worker()
-        eventually(lambda: len(trainers(worker)) == 1, 20.0, "the worker is up")
+        eventually(lambda: len(trainers(worker.pid)) == 1, 20.0, "the worker is up")
         broker.stop()
         (job_id,) = site.submit(QUICK)
         site.wait(job_id, JobStatus.succeeded, within_s=30.0)
