@@ -6,13 +6,13 @@ knows no matplotlib, all of a job at once: to start it takes longer than to draw
 
 import io
 import logging
-import os
 import subprocess
 import sys
 import threading
 import zipfile
 from collections import OrderedDict
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 from flask import Blueprint, Response
@@ -25,9 +25,13 @@ from store.jobs import ArtifactRecord, JobRecord, JobStore
 
 from .answers import PREFIX
 from .auth import principal
+from .children import Turns, environment
 from .errors import BusyError, NotFoundError
 from .openapi import documented
 from .parsing import answered
+
+if TYPE_CHECKING:
+    from model.report import Report
 
 log = logging.getLogger(__name__)
 
@@ -37,8 +41,6 @@ AT_ONCE = 2
 """Jobs that are drawn at a time; whoever comes after them waits his turn."""
 TURN_S = 30.0
 WALL_S = 60.0
-# Not one secret of the service: to draw takes none.
-_PASSED_ON = ("PATH", "PYTHONPATH", "LANG", "LC_ALL", "TZ", "LD_LIBRARY_PATH", "HOME", "MPLCONFIGDIR")
 
 Key = tuple[str, int, JobStatus, str | None]
 """A job as its pictures show it."""
@@ -47,76 +49,68 @@ Key = tuple[str, int, JobStatus, str | None]
 class Gallery:
     """Draws pictures of jobs that have ended, and keeps a few."""
 
-    def __init__(self, store: JobStore, files: Files) -> None:
+    def __init__(self, store: JobStore, files: Files, *, at_once: int = AT_ONCE) -> None:
         self._store, self._files = store, files
-        self._lock, self._turns = threading.Lock(), threading.BoundedSemaphore(AT_ONCE)
+        self._lock = threading.Lock()
+        self._turns = Turns(at_once, TURN_S, "Pictures of other jobs are being drawn: ask again.")
         self._held: OrderedDict[Key, Mapping[str, bytes]] = OrderedDict()
 
     def listed(self, job: JobRecord) -> PictureList:
         """What there is to see of a job, and why there is nothing."""
-        if job.status not in FINISHED:
-            why = f"The job is {job.status.value}: its pictures are drawn when it has ended; its curve is there now."
-            return PictureList(pictures=[], why=why)
-        names = [*(["curves"] if job.epoch else []), *self._of_report(job)]
-        if not names:
-            return PictureList(pictures=[], why="The job ended before its first epoch did: there is nothing to draw.")
-        at = f"{PREFIX}/jobs/{job.id}/pictures"
-        return PictureList(pictures=[PictureView(name=name, href=f"{at}/{name}.png") for name in names], why=None)
+        return _listed(job, self._report(job))
 
     def picture(self, job: JobRecord, name: str) -> bytes:
         """One of them, a PNG. Raises `NotFoundError`, or `BusyError`."""
-        listed = self.listed(job)
+        key = job.id, job.attempt, job.status, job.name
+        held = self._find(key)
+        if name in held:
+            return held[name]
+        report = self._report(job)
+        listed = _listed(job, report)
         if name not in {picture.name for picture in listed.pictures}:
             names = ", ".join(picture.name for picture in listed.pictures)
             raise NotFoundError(listed.why or f"The job has no picture {name[:100]}: there are {names}.")
-        key = job.id, job.attempt, job.status, job.name
-        with self._lock:
-            if key in self._held:
-                self._held.move_to_end(key)
-                return self._held[key][name]
-        if not self._turns.acquire(timeout=TURN_S):
-            raise BusyError("Pictures of other jobs are being drawn: ask again.")
-        try:
-            with self._lock:
-                drawn = self._held.get(key)  # perhaps it was drawn while we waited
-            drawn = self._draw(job) if drawn is None else drawn
-        finally:
-            self._turns.release()
+        with self._turns.turn():
+            drawn = self._find(key) or self._draw(job, report)  # perhaps it was drawn while we waited
         with self._lock:
             self._held[key] = drawn
             while len(self._held) > HELD:
                 self._held.popitem(last=False)
         return drawn[name]
 
-    def _of_report(self, job: JobRecord) -> tuple[str, ...]:
-        content = self._report(job)
-        if content is None:
-            return ()
+    def _find(self, key: Key) -> Mapping[str, bytes]:
+        """The pictures that are kept under this key, which was asked for just now."""
+        with self._lock:
+            if key in self._held:
+                self._held.move_to_end(key)
+            return self._held.get(key, {})
+
+    def _report(self, job: JobRecord) -> "Report | None":
+        """What its model is worth, of a job that has ended with one."""
+        if job.status not in FINISHED:
+            return None
+        found: dict[str, ArtifactRecord] = {artifact.name: artifact for artifact in self._store.artifacts(job.id)}
+        if REPORT not in found:
+            return None
         from model.report import Report  # NumPy comes with the first picture, not with the API
 
-        return Report.model_validate_json(content).pictures
-
-    def _report(self, job: JobRecord) -> bytes | None:
-        found: dict[str, ArtifactRecord] = {artifact.name: artifact for artifact in self._store.artifacts(job.id)}
         try:
-            return self._files.get(found[REPORT].uri) if REPORT in found else None
+            return Report.model_validate_json(self._files.get(found[REPORT].uri))
         except FileNotFoundError:
             log.error("%s is in the record and not in the file store", found[REPORT].uri)
             return None
 
-    def _draw(self, job: JobRecord) -> Mapping[str, bytes]:
+    def _draw(self, job: JobRecord, report: "Report | None") -> Mapping[str, bytes]:
         from model.drawing import Drawing
-        from model.report import Report
 
-        content = self._report(job)
         drawing = Drawing(
             title=job.name or job.id,
             curve=self._store.curve(job.id),
             best_epoch=job.best_epoch,
             stop_reason=job.stop_reason,
-            report=None if content is None else Report.model_validate_json(content),
+            report=report,
         )
-        environ = {name: os.environ[name] for name in _PASSED_ON if name in os.environ} | {"OMP_NUM_THREADS": "1"}
+        environ = environment("HOME", "MPLCONFIGDIR")
         command, asked = [sys.executable, "-m", "trainer.plots"], drawing.model_dump_json().encode()
         try:
             done = subprocess.run(command, input=asked, env=environ, capture_output=True, timeout=WALL_S, check=True)
@@ -126,6 +120,17 @@ class Gallery:
             raise BusyError("The pictures could not be drawn now: ask again; the service's log says why.") from error
         with zipfile.ZipFile(io.BytesIO(done.stdout)) as archive:
             return {name.removesuffix(".png"): archive.read(name) for name in archive.namelist()}
+
+
+def _listed(job: JobRecord, report: "Report | None") -> PictureList:
+    if job.status not in FINISHED:
+        why = f"The job is {job.status.value}: its pictures are drawn when it has ended; its curve is there now."
+        return PictureList(pictures=[], why=why)
+    names = [*(["curves"] if job.epoch else []), *(() if report is None else report.pictures)]
+    if not names:
+        return PictureList(pictures=[], why="The job ended before its first epoch did: there is nothing to draw.")
+    at = f"{PREFIX}/jobs/{job.id}/pictures"
+    return PictureList(pictures=[PictureView(name=name, href=f"{at}/{name}.png") for name in names], why=None)
 
 
 def blueprint(store: JobStore, files: Files) -> Blueprint:

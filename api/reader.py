@@ -1,11 +1,9 @@
 """The reading of an upload, in a process of its own: `ingest` holds itself to limits, and we to a time."""
 
 import logging
-import os
 import signal
 import subprocess
 import sys
-import threading
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -13,7 +11,8 @@ from pydantic import ValidationError
 from spec.dataset import Targets
 from spec.profile import Reading, Refusal
 
-from .errors import BadFieldsError, BusyError
+from .children import Turns, environment
+from .errors import BadFieldsError
 
 log = logging.getLogger(__name__)
 
@@ -22,36 +21,30 @@ AT_ONCE = 2
 """Files that are read at a time; each may take as much memory as `ingest.limits` allows."""
 TURN_S = 60.0
 WALL_S = 1800.0
-# Not one secret of the service: the process reads what a stranger sent.
-_PASSED_ON = ("PATH", "PYTHONPATH", "LANG", "LC_ALL", "TZ", "LD_LIBRARY_PATH")
 # Threads and arenas would take address space, which is what the limit counts.
-_FRUGAL = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2"}
-_FRUGAL |= {"ARROW_DEFAULT_MEMORY_POOL": "system"}
+_FRUGAL = {"OPENBLAS_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2", "ARROW_DEFAULT_MEMORY_POOL": "system"}
 
 
 class Reader:
     """Reads uploaded files, a few at a time."""
 
     def __init__(self, *, at_once: int = AT_ONCE, turn_s: float = TURN_S, wall_s: float = WALL_S) -> None:
-        self._turns = threading.BoundedSemaphore(at_once)
-        self._turn_s, self._wall_s = turn_s, wall_s
+        self._turns = Turns(at_once, turn_s, "Other uploads are being read: send it again.")
+        self._wall_s = wall_s
 
     def read(self, file: Path, *, name: str, target: str | None, task: Targets | None, out: Path) -> Reading:
         """Write the file's table to `out`, and say what is in it. Raises `BadFieldsError`, or `BusyError`."""
-        if not self._turns.acquire(timeout=self._turn_s):
-            raise BusyError("Other uploads are being read: send it again.")
-        try:
+        with self._turns.turn():
             return self._read(file, name, target, task, out)
-        finally:
-            self._turns.release()
 
     def _read(self, file: Path, name: str, target: str | None, task: Targets | None, out: Path) -> Reading:
         command = [sys.executable, "-m", "ingest", str(file), f"--name={name}", f"--out={out}"]
         command += [] if target is None else [f"--target={target}"]
         command += [] if task is None else [f"--task={task.value}"]
-        environ = {name: os.environ[name] for name in _PASSED_ON if name in os.environ} | _FRUGAL
         try:
-            done = subprocess.run(command, env=environ, capture_output=True, timeout=self._wall_s, check=False)
+            done = subprocess.run(
+                command, env=environment(**_FRUGAL), capture_output=True, timeout=self._wall_s, check=False
+            )
         except subprocess.TimeoutExpired as error:
             raise BadFieldsError.of("file", f"could not be read within {self._wall_s:.0f} s") from error
         try:

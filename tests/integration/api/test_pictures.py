@@ -88,15 +88,14 @@ def test_nobody_sees_the_pictures_of_another(api: Service) -> None:
 
 def test_a_job_is_drawn_once_however_many_ask(api: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     job = api.store.get(succeeded(api), owner="ann")
-    gallery = Gallery(api.store, Files(f"{api.home.as_uri()}/files"))
+    gallery = Gallery(api.store, Files(f"{api.home.as_uri()}/files"), at_once=1)
     drawn, draw = list[str](), gallery._draw
 
-    def counted(one: JobRecord) -> Mapping[str, bytes]:
+    def counted(one: JobRecord, report: Report | None) -> Mapping[str, bytes]:
         drawn.append(one.id)
-        return draw(one)
+        return draw(one, report)
 
     monkeypatch.setattr(gallery, "_draw", counted)
-    monkeypatch.setattr(gallery, "_turns", threading.BoundedSemaphore(1))
     found: list[bytes] = []
     threads = [threading.Thread(target=lambda: found.append(gallery.picture(job, "curves"))) for _ in range(3)]
     for thread in threads:
