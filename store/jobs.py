@@ -31,7 +31,7 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import aliased
+from sqlalchemy.orm import InstrumentedAttribute, aliased
 from uuid_utils import uuid7
 
 from spec.dataset import Uploaded
@@ -897,9 +897,11 @@ def _owned(owner: str | None) -> ColumnElement[bool]:
     return literal(True) if owner is None else Job.owner == owner
 
 
-def _among(connection: Connection, ids: Collection[str]) -> ColumnElement[bool]:
-    """The jobs of these ids, however many: databases take only so many parameters."""
-    return Job.id.in_(select(spread(connection, [{"id": job_id} for job_id in ids], id=String()).c.id))
+def _among(
+    connection: Connection, ids: Collection[str], column: InstrumentedAttribute[str] = Job.id
+) -> ColumnElement[bool]:
+    """The jobs of these ids, or what `column` says is theirs, however many: databases take only so many parameters."""
+    return column.in_(select(spread(connection, [{"id": job_id} for job_id in ids], id=String()).c.id))
 
 
 def _move(
@@ -1051,8 +1053,8 @@ def _owe(connection: Connection, ids: Collection[str]) -> None:
 def _owe_again(connection: Connection, ids: Collection[str]) -> None:
     """Note that MLflow is to hear what has changed of those of these jobs that have a run."""
     if ids:
-        asked = spread(connection, [{"id": job_id} for job_id in ids], id=String()).c
-        connection.execute(update(Mirror).where(Mirror.job_id.in_(select(asked.id)), Mirror.done).values(done=False))
+        theirs = _among(connection, ids, Mirror.job_id)
+        connection.execute(update(Mirror).where(theirs, Mirror.done).values(done=False))
 
 
 def _clean(text: str) -> str:

@@ -7,6 +7,7 @@ process, in half of both. What is named below are MLflow's own names: a release 
 import os
 from pathlib import Path
 
+from sqlalchemy import Engine, event
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -42,8 +43,6 @@ def serve(*, host: str, port: int, home: Path) -> None:
         }
     )
     from mlflow.server.handlers import initialize_backend_stores
-    from sqlalchemy import event
-    from sqlalchemy.engine import Engine
 
     event.listen(Engine, "connect", log_ahead)
     initialize_backend_stores(database, database, root)  # or the first requests would do it, all at once
