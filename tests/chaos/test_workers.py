@@ -1,6 +1,7 @@
 """Trainers and workers that die, freeze or lose the record."""
 
 import time
+from collections.abc import Mapping
 
 import pytest
 
@@ -11,16 +12,33 @@ from tests.services import eventually
 from .conftest import LEASE_S, Strike
 from .site import Site, Worker, gone
 
-SOME_SECONDS = {"dataset": "digits", "epochs": 150, "architecture": {"type": "mlp", "hidden": [32]}}
+SOME_SECONDS = {"dataset": "digits", "epochs": 400, "architecture": {"type": "mlp", "hidden": [32]}}
 QUICK = {"dataset": "xor", "epochs": 5}
 TAKEN_OVER_S = LEASE_S + 5.0 + 20.0
 """The lease, a round of the reaper, and the training from its start on a machine that does other things too."""
 
 
-def whole(here: Site, job_id: str, epochs: int = 150) -> None:
+def whole(here: Site, job_id: str) -> None:
     """The job has one end, and a curve without gap or duplicate."""
-    assert here.store.curve(job_id)["epoch"] == list(range(1, epochs + 1))
+    job = here.job(job_id)
+    assert here.store.curve(job_id)["epoch"] == list(range(1, job.spec.epochs + 1))
     assert [event.to_status for event in here.store.events(job_id)].count(JobStatus.succeeded) == 1
+
+
+def trained_by_one(here: Site, spec: Mapping[str, object]) -> tuple[str, Worker, Worker]:
+    """A job that trains, the worker that has it, and another that could have it."""
+    workers = [here.worker(), here.worker()]
+    eventually(lambda: all(len(one.trainers()) == 1 for one in workers), within_s=30.0, what="both are there")
+    (job_id,) = here.submit(spec)
+    here.trains(job_id)
+    (other,) = [one for one in workers if not has(here, job_id, one)]
+    (holder,) = [one for one in workers if one is not other]
+    return job_id, holder, other
+
+
+def has(here: Site, job_id: str, worker: Worker) -> bool:
+    """The job is, or was last, this worker's."""
+    return f"-{worker.pid}-" in (here.job(job_id).worker or "")
 
 
 def stopped_then_killed(worker: Worker) -> None:
@@ -31,14 +49,10 @@ def stopped_then_killed(worker: Worker) -> None:
 
 @pytest.mark.parametrize("strike", [Worker.kill, stopped_then_killed], ids=["F3-node", "F25-stopped-then-killed"])
 def test_a_node_that_dies_leaves_its_job_to_another(here: Site, strike: Strike) -> None:
-    first = here.worker()
-    (job_id,) = here.submit(SOME_SECONDS)
-    here.trains(job_id)
-    second = here.worker()
-    eventually(lambda: len(second.trainers()) == 1, within_s=30.0, what="the other is there")
+    job_id, first, second = trained_by_one(here, SOME_SECONDS)
     strike(first)
     here.reaches(job_id, JobStatus.succeeded, TAKEN_OVER_S)
-    assert f"-{second.pid}-" in (here.job(job_id).worker or "")
+    assert has(here, job_id, second)
     whole(here, job_id)
 
 
@@ -60,11 +74,7 @@ def heal(worker: Worker) -> None:
     ids=["F26-frozen", "F18-cut-off", "F18-half-open"],
 )
 def test_a_worker_that_comes_back_after_its_lease_writes_nothing(here: Site, strike: Strike, undo: Strike) -> None:
-    first = here.worker()
-    (job_id,) = here.submit(SOME_SECONDS)
-    here.trains(job_id)
-    second = here.worker()
-    eventually(lambda: len(second.trainers()) == 1, within_s=30.0, what="the other is there")
+    job_id, first, second = trained_by_one(here, SOME_SECONDS)
     zombies = first.trainers()
     strike(first)
     eventually(lambda: here.job(job_id).attempt == 2, within_s=LEASE_S + 15.0, what="the other takes over")
@@ -76,7 +86,7 @@ def test_a_worker_that_comes_back_after_its_lease_writes_nothing(here: Site, str
     )
     here.reaches(job_id, JobStatus.succeeded, TAKEN_OVER_S)
     assert here.job(job_id).attempt == 2
-    assert f"-{second.pid}-" in (here.job(job_id).worker or "")
+    assert has(here, job_id, second)
     whole(here, job_id)
     ids = here.submit(*(QUICK | {"seed": seed, "priority": 9} for seed in range(4)))
     for one in ids:
@@ -84,16 +94,14 @@ def test_a_worker_that_comes_back_after_its_lease_writes_nothing(here: Site, str
 
 
 def test_f27_a_worker_that_stops_for_less_than_its_lease_keeps_its_job(here: Site) -> None:
-    first = here.worker()
-    (job_id,) = here.submit(SOME_SECONDS)
-    here.trains(job_id)
-    here.worker()
+    job_id, first, _ = trained_by_one(here, SOME_SECONDS | {"epochs": 1_500})
     for _ in range(3):
+        assert here.job(job_id).status is JobStatus.running
         first.freeze()
         time.sleep(LEASE_S / 3)  # the fault itself
         first.thaw()
         time.sleep(1.0)
-    here.reaches(job_id, JobStatus.succeeded, 30.0)
+    here.reaches(job_id, JobStatus.succeeded, 60.0)
     assert here.job(job_id).attempt == 1
     whole(here, job_id)
 
