@@ -28,7 +28,7 @@ from .errors import BadFieldsError, TooLargeError
 from .openapi import documented
 from .parsing import answered, parse, query
 from .reader import Reader
-from .upload import Arrived, received
+from .form import Arrived, received
 
 log = logging.getLogger(__name__)
 

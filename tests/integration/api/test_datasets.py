@@ -275,6 +275,6 @@ def test_a_full_disk_is_told_as_such(api: Service, monkeypatch: pytest.MonkeyPat
     def full(sink: object, content: bytes) -> int:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("api.upload._Sink.write", full)
+    monkeypatch.setattr("api.form._Sink.write", full)
     is_problem(send(api), 507)
     assert files(api) == []

@@ -1,4 +1,4 @@
-"""Uploads: a multipart form whose file goes to disk as it comes, counted and hashed on its way."""
+"""The form of an upload: multipart, whose file goes to disk as it comes, counted and hashed on its way."""
 
 import hashlib
 import uuid
