@@ -6,6 +6,7 @@ import uuid
 
 from flask import Flask, Response, g, request
 from flask_swagger_ui import get_swaggerui_blueprint
+from werkzeug.exceptions import NotFound
 
 from spec.settings import Settings
 from store.datasets import DatasetStore
@@ -17,9 +18,10 @@ from store.jobs import JobStore
 from store.limits import Limits
 from store.queue import Queue
 from store.tokens import TokenStore
+from store.uploads import UploadStore
 from store.workers import WorkerStore
 
-from . import auth, datasets, errors, events, health, jobs, models, pictures, wishes, workers
+from . import auth, datasets, errors, events, health, jobs, models, pictures, uploads, wishes, workers
 from .body import MIB
 from .reader import Reader
 
@@ -48,27 +50,33 @@ def create_app(settings: Settings) -> Flask:
         ),
     )
     app.extensions["epochal.engine"] = engine
-    files, uploads = Files(settings.files_url), DatasetStore(engine)
+    files, own = Files(settings.files_url), DatasetStore(engine)
     desk = jobs.Desk(
         store,
         queue,
-        uploads,
+        own,
         Doorbell(settings.broker_url),
         files,
         settings.mlflow_public_url,
         Failpoints(settings.failpoints),
     )
-    shelf = datasets.Shelf(uploads, files, Reader(), settings.data_quota_mib * MIB)
+    shelf = datasets.Shelf(own, UploadStore(engine), files, Reader(), settings.data_quota_mib * MIB)
 
     @app.before_request
     def _name_request() -> None:
         g.request_id, g.began = str(uuid.uuid4()), time.monotonic()
+
+    @app.before_request
+    def _refuse_zeros() -> None:
+        if "\0" in request.path:  # nothing has it in its name, and PostgreSQL does not even look
+            raise NotFound
 
     errors.install(app)
     auth.install(app, TokenStore(engine), auth.Guesses())
     app.register_blueprint(jobs.blueprint(desk))
     app.register_blueprint(wishes.blueprint(desk))
     app.register_blueprint(datasets.blueprint(shelf))
+    app.register_blueprint(uploads.blueprint(shelf))
     app.register_blueprint(models.blueprint(store, files))
     app.register_blueprint(pictures.blueprint(store, files))
     app.register_blueprint(events.blueprint(store))

@@ -1,7 +1,6 @@
 """Request bodies: strict JSON, no more and no less."""
 
 import contextlib
-import errno
 import json
 import socket
 import threading
@@ -11,13 +10,13 @@ from typing import Any
 from flask import Request
 from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
 
-from .errors import BadBodyError, BadFieldsError, SlowBodyError, UnsupportedBodyError
+from .errors import DISK_FULL, BadBodyError, BadFieldsError, SlowBodyError, UnsupportedBodyError
 
 MIB = 1 << 20
 
 MOST_FIELDS = 10_000
 
-DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
+CUT_OFF = "The body ended before its Content-Length: send all of it."
 
 PATIENCE_S = 10.0
 """Seconds a body may take to arrive, and one more for each MiB it may have."""
@@ -34,7 +33,7 @@ def read_json(request: Request, *, limit: int = MIB, patience_s: float = PATIENC
     if len(raw) > limit:
         raise RequestEntityTooLarge
     if len(raw) < (request.content_length or 0):  # gunicorn hands over what came before the client hung up
-        raise BadBodyError("The body ended before its Content-Length: send all of it.")
+        raise BadBodyError(CUT_OFF)
     if not raw.strip():
         raise BadBodyError("The body is empty: it must be a JSON object.")
     try:
@@ -86,7 +85,7 @@ def arriving(request: Request, within_s: float) -> Iterator[None]:
             raise
         if late.is_set():
             raise SlowBodyError(f"The body took longer than {within_s:.0f} s: send it faster, or send less.") from error
-        raise BadBodyError("The body ended before its Content-Length: send all of it.") from error
+        raise BadBodyError(CUT_OFF) from error
     finally:
         timer.cancel()
     if late.is_set():

@@ -21,14 +21,15 @@ from spec.sentences import sentences
 from spec.views import DatasetPage, DatasetView, FieldError
 from store.datasets import DatasetRecord, DatasetStore, folder, table_path
 from store.files import Files
+from store.uploads import UploadStore
 
 from .answers import PREFIX, dataset_summary, dataset_view
 from .auth import principal
 from .errors import BadFieldsError, TooLargeError
+from .form import Arrived, received
 from .openapi import documented
 from .parsing import answered, parse, query
 from .reader import Reader
-from .upload import Arrived, received
 
 log = logging.getLogger(__name__)
 
@@ -36,17 +37,27 @@ FORMAT = 1
 """Raise it when the reading changes: the same file then becomes another data set."""
 
 
-class UploadForm(Frozen):
-    """A file and what it is for."""
+NO_ZERO = r"^[^\u0000]*$"
+"""What neither a database nor a command line takes."""
+
+Digest = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+
+
+class Purpose(Frozen):
+    """What a file is for."""
 
     target: Annotated[
-        str | None, Field(min_length=1, max_length=200, description="Column to tell from the others; of NPZ: y.")
+        str | None,
+        Field(min_length=1, max_length=200, pattern=NO_ZERO, description="Column to tell from the others; of NPZ: y."),
     ] = None
     name: Annotated[Label | None, Field(description="A name for people; its data sets are numbered.")] = None
     task: Annotated[Task | None, Field(description="null: as the target looks.")] = None
-    sha256: Annotated[
-        str | None, Field(pattern="^[0-9a-f]{64}$", description="Digest of the file, to be sure that it came whole.")
-    ] = None
+
+
+class UploadForm(Purpose):
+    """A file and what it is for."""
+
+    sha256: Annotated[Digest | None, Field(description="Digest of the file, to be sure that it came whole.")] = None
 
 
 class DatasetsQuery(Frozen):
@@ -60,10 +71,15 @@ class Shelf:
     """What the views work with."""
 
     store: DatasetStore
+    uploads: UploadStore
     files: Files
     reader: Reader
     quota: int
-    """Bytes that the data sets of one owner may take."""
+    """Bytes that the data sets of one owner may take, and the uploads under way."""
+
+    def used(self, owner: str) -> int:
+        """Bytes that an owner's data sets take, and the uploads under way will."""
+        return self.store.used(owner=owner) + self.uploads.reserved(owner=owner)
 
 
 def blueprint(shelf: Shelf) -> Blueprint:
@@ -74,16 +90,16 @@ def blueprint(shelf: Shelf) -> Blueprint:
     @documented("Upload a data set", form=UploadForm, answer=DatasetView, status=201)
     def upload() -> Response:
         owner = principal().owner
-        used = shelf.store.used(owner=owner)
+        used = shelf.used(owner)
         left = shelf.quota - used
         try:
             with received(request, shelf.files.workshop(), limit=max(left, 0)) as arrived:
-                dataset, is_new = _keep(shelf, arrived, parse(UploadForm, dict(arrived.fields)), owner, left)
+                form = parse(UploadForm, dict(arrived.fields))
+                if form.sha256 not in (None, arrived.sha256):
+                    raise not_whole(arrived)
+                return made(*keep(shelf, arrived, form, owner, left))
         except RequestEntityTooLarge as error:
-            raise TooLargeError(_quota(used, shelf.quota)) from error
-        answer = answered(dataset_view(dataset), 201 if is_new else 200)
-        answer.headers["Location"] = f"{PREFIX}/datasets/{dataset.id}"
-        return answer
+            raise TooLargeError(quota(used, shelf.quota)) from error
 
     @datasets.get("")
     @documented("List data sets, newest first", query=DatasetsQuery, answer=DatasetPage)
@@ -134,21 +150,31 @@ def resolved(store: DatasetStore, specs: Sequence[JobSpec], paths: Sequence[str]
     return found
 
 
-def _keep(shelf: Shelf, arrived: Arrived, form: UploadForm, owner: str, left: int) -> tuple[DatasetRecord, bool]:
-    """The data set that the file is, and whether it is new."""
-    if form.sha256 not in (None, arrived.sha256):
-        raise BadFieldsError.of("sha256", f"is not that of the file that came, {arrived.sha256}: send it again")
-    dataset_id = _identity(owner, arrived.sha256, form)
-    known = shelf.store.find(dataset_id, owner=owner)
-    if known is not None:
-        return known, False
+def made(dataset: DatasetRecord, is_new: bool) -> Response:
+    """The answer to an upload that has become a data set, or was one."""
+    answer = answered(dataset_view(dataset), 201 if is_new else 200)
+    answer.headers["Location"] = f"{PREFIX}/datasets/{dataset.id}"
+    return answer
+
+
+def known(shelf: Shelf, sha256: str, purpose: Purpose, owner: str) -> DatasetRecord | None:
+    """The data set that a file of this digest is, if it is one already."""
+    return shelf.store.find(_identity(owner, sha256, purpose), owner=owner)
+
+
+def keep(shelf: Shelf, arrived: Arrived, purpose: Purpose, owner: str, left: int) -> tuple[DatasetRecord, bool]:
+    """The data set that the file is, and whether it is new; it may take `left` bytes."""
+    there = known(shelf, arrived.sha256, purpose, owner)
+    if there is not None:
+        return there, False
+    dataset_id = _identity(owner, arrived.sha256, purpose)
     table = arrived.path.with_name(f"{uuid.uuid4().hex}.npz")
     try:
-        targets = None if form.task is None else form.task.targets
-        reading = shelf.reader.read(arrived.path, name=arrived.name, target=form.target, task=targets, out=table)
+        targets = None if purpose.task is None else purpose.task.targets
+        reading = shelf.reader.read(arrived.path, name=arrived.name, target=purpose.target, task=targets, out=table)
         size = arrived.size + table.stat().st_size
         if size > left:
-            raise TooLargeError(_quota(shelf.quota - left, shelf.quota, size))
+            raise TooLargeError(quota(shelf.quota - left, shelf.quota, size))
         shelf.files.adopt(f"{folder(dataset_id)}/upload.{reading.profile.format}", arrived.path)
         shelf.files.adopt(table_path(dataset_id), table)
     finally:
@@ -156,7 +182,7 @@ def _keep(shelf: Shelf, arrived: Arrived, form: UploadForm, owner: str, left: in
     record = shelf.store.add(
         dataset_id,
         owner=owner,
-        name=form.name or _name(arrived.name),
+        name=purpose.name or _name(arrived.name),
         sha256=arrived.sha256,
         table_sha256=reading.sha256,
         size=size,
@@ -168,9 +194,22 @@ def _keep(shelf: Shelf, arrived: Arrived, form: UploadForm, owner: str, left: in
     return record, True
 
 
-def _identity(owner: str, sha256: str, form: UploadForm) -> str:
+def not_whole(arrived: Arrived) -> BadFieldsError:
+    """What to say of a file that is not the one that was sent."""
+    return BadFieldsError.of("sha256", f"is not that of the file that came, {arrived.sha256}: send it again")
+
+
+def quota(used: int, allowed: int, more: int | None = None) -> str:
+    """What to say when there is no room."""
+    wanted = "it does not fit" if more is None else f"with its table it takes {more:,} more"
+    return (
+        f"Your data sets and uploads take {used:,} of {allowed:,} bytes, and {wanted}: delete some that no job needs."
+    )
+
+
+def _identity(owner: str, sha256: str, purpose: Purpose) -> str:
     """The same file, read in the same way by the same owner, is the same data set."""
-    told = json.dumps([FORMAT, owner, sha256, form.target, form.task], sort_keys=True)
+    told = json.dumps([FORMAT, owner, sha256, purpose.target, purpose.task], sort_keys=True)
     return f"ds_{hashlib.sha256(told.encode()).hexdigest()[:32]}"
 
 
@@ -178,9 +217,3 @@ def _name(file: str) -> str:
     """A name for a file that was given none: its own, without what a name may not have."""
     stem = re.split(r"[/\\]", file)[-1].rpartition(".")[0] or file
     return re.sub(r"[^\w .-]+", "-", stem).strip(" .-")[:200] or "data"
-
-
-def _quota(used: int, allowed: int, more: int | None = None) -> str:
-    """What to say when there is no room."""
-    wanted = "it does not fit" if more is None else f"with its table it takes {more:,} more"
-    return f"Your data sets take {used:,} of {allowed:,} bytes, and {wanted}: delete some that no job needs."

@@ -1,5 +1,6 @@
 """Errors, and the only place that knows their status codes. Every answer is application/problem+json (RFC 9457)."""
 
+import errno
 import logging
 import random
 from collections.abc import Callable, Mapping, Sequence
@@ -18,9 +19,13 @@ from store.errors import (
     JobNotFoundError,
     QueueFullError,
     StoreUnavailableError,
+    UploadNotFoundError,
+    UploadOffsetError,
 )
 
 log = logging.getLogger(__name__)
+
+DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 class ApiError(Exception):
@@ -87,12 +92,6 @@ class TooLargeError(ApiError):
     status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
 
 
-class FullError(ApiError):
-    """There is no room on the disk."""
-
-    status = HTTPStatus.INSUFFICIENT_STORAGE
-
-
 class NotFoundError(ApiError):
     """There is no such thing."""
 
@@ -120,6 +119,8 @@ _STORE: Mapping[type[Exception], HTTPStatus] = {
     JobNotFoundError: HTTPStatus.NOT_FOUND,
     DatasetNotFoundError: HTTPStatus.NOT_FOUND,
     DatasetInUseError: HTTPStatus.CONFLICT,
+    UploadNotFoundError: HTTPStatus.NOT_FOUND,
+    UploadOffsetError: HTTPStatus.CONFLICT,
     IllegalTransitionError: HTTPStatus.CONFLICT,
     IdempotencyMismatchError: HTTPStatus.UNPROCESSABLE_ENTITY,
     QueueFullError: HTTPStatus.TOO_MANY_REQUESTS,
@@ -189,6 +190,13 @@ def install(app: Flask, chance: Callable[[], float] = random.random) -> None:
             headers["Allow"] = ", ".join(sorted(error.valid_methods))
         sentence = _SENTENCES.get(status, error.description or status.phrase)
         return problem(status, sentence, headers=headers)
+
+    @app.errorhandler(OSError)
+    def _disk(error: OSError) -> Response:
+        if error.errno not in DISK_FULL:
+            return _unknown(error)
+        sentence = "The service has no room on its disk: tell whoever runs it."
+        return problem(HTTPStatus.INSUFFICIENT_STORAGE, sentence)
 
     @app.errorhandler(Exception)
     def _unknown(error: Exception) -> Response:

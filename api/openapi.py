@@ -23,6 +23,7 @@ class Operation:
     summary: str
     body: type[BaseModel] | None
     form: type[BaseModel] | None
+    raw: str | None
     query: type[BaseModel] | None
     answer: Any
     status: int
@@ -34,6 +35,7 @@ def documented(
     *,
     body: type[BaseModel] | None = None,
     form: type[BaseModel] | None = None,
+    raw: str | None = None,
     query: type[BaseModel] | None = None,
     answer: Any = None,
     status: int = 200,
@@ -42,7 +44,7 @@ def documented(
     """Say of a view what the description should."""
 
     def remember(view: _View) -> _View:
-        view.operation = Operation(summary, body, form, query, answer, status, headers)  # type: ignore[attr-defined]
+        view.operation = Operation(summary, body, form, raw, query, answer, status, headers)  # type: ignore[attr-defined]
         return view
 
     return remember
@@ -117,6 +119,8 @@ def _operation(arguments: set[str], path: str, operation: Operation, names: Mapp
         properties = {"file": {"type": "string", "format": "binary"}, **fields}
         form = {"type": "object", "properties": properties, "required": ["file"], "additionalProperties": False}
         described["requestBody"] = {"required": True, "content": {"multipart/form-data": {"schema": form}}}
+    if operation.raw:
+        described["requestBody"] = {"required": True, "content": {operation.raw: {}}}
     if secured:
         described["security"] = [{"token": []}]
     return described
@@ -162,6 +166,17 @@ def _inline(value: Any, definitions: Mapping[str, Any]) -> Any:
 
 
 def _headers(operation: Operation) -> list[dict[str, Any]]:
-    key = {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-+\\-~]+$"}
-    words = "The same key again, with the same body, answers with the job it made the first time."
-    return [{"name": name, "in": "header", "schema": key, "description": words} for name in operation.headers]
+    return [{"name": name, "in": "header", **_HEADERS[name]} for name in operation.headers]
+
+
+_HEADERS: Mapping[str, Mapping[str, Any]] = {
+    "Idempotency-Key": {
+        "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-+\\-~]+$"},
+        "description": "The same key again, with the same body, answers with the job it made the first time.",
+    },
+    "Upload-Offset": {
+        "required": True,
+        "schema": {"type": "integer", "minimum": 0},
+        "description": "Where in the file these bytes begin: as many as have come.",
+    },
+}

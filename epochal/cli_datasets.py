@@ -43,7 +43,7 @@ def upload(
     task: Annotated[Optional[Task], typer.Option(help="Else as the target looks.")] = None,  # noqa: UP045
     as_json: Json = False,
 ) -> None:
-    """Upload a data set and print its id. The same file again is the same data set.
+    """Upload a data set and print its id. The same file again is the same data set, and goes on where it was cut off.
 
     Examples:
       epochal datasets upload examples/diabetes.csv --target progression

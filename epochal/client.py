@@ -1,5 +1,6 @@
 """The Python client: every answer is a model of `spec`, every refusal one of `epochal.errors`."""
 
+import hashlib
 import json
 import os
 import time
@@ -8,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any, BinaryIO, Self, TypeVar, cast
+from typing import Any, BinaryIO, Self, TypeVar
 from urllib.parse import quote, urlsplit
 
 import httpx
@@ -34,6 +35,7 @@ from spec.views import (
     Predictions,
     Problem,
     QueueView,
+    UploadView,
     Workers,
     WorkerView,
 )
@@ -57,10 +59,17 @@ RETRY_WAITS_S = (0.2, 0.5, 1.0)
 STREAM_PATIENCE_S = 30.0
 """How long `watch` goes on trying to reach a server that has gone away."""
 
-UPLOAD_PATIENCE_S = 1900.0
-"""How long an answer to an upload may take: the file is read first, and a large one for minutes."""
+READ_PATIENCE_S = 1900.0
+"""How long an answer to a whole upload may take: the file is read first, and a large one for minutes."""
 
-_BUSY = frozenset({429, 502, 503, 504})
+RESUME_WAITS_S = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0)
+"""Waits between tries to go on with an upload; as many again whenever it has got further."""
+
+PIECE = 16 << 20
+"""Bytes of a file that are sent at a time: what a proxy that breaks loses at most."""
+
+_BYTES = "application/offset+octet-stream"
+_BUSY = frozenset({408, 429, 502, 503, 504})
 _REFUSALS: Mapping[int, type[AnswerError]] = {
     401: NotAllowedError,
     403: NotAllowedError,
@@ -71,32 +80,6 @@ _REFUSALS: Mapping[int, type[AnswerError]] = {
 
 Body = Mapping[str, Any]
 Model = TypeVar("Model", bound=BaseModel)
-
-
-class _Told:
-    """A file that tells how much of it was read."""
-
-    def __init__(self, stream: BinaryIO, tell: Callable[[int, int], object]) -> None:
-        self._stream, self._tell = stream, tell
-        self._total = os.fstat(stream.fileno()).st_size
-
-    def read(self, size: int = -1) -> bytes:
-        """The next bytes."""
-        chunk = self._stream.read(size)
-        self._tell(self._stream.tell(), self._total)
-        return chunk
-
-    def fileno(self) -> int:
-        """The open file, whose size is the form's."""
-        return self._stream.fileno()
-
-    def seek(self, offset: int, whence: int = 0) -> int:
-        """Go back, when it is sent again."""
-        return self._stream.seek(offset, whence)
-
-    def tell(self) -> int:
-        """How far it is read."""
-        return self._stream.tell()
 
 
 @dataclass(frozen=True)
@@ -292,23 +275,64 @@ class Client:
     ) -> DatasetView:
         """Upload a CSV, Parquet or NPZ file; `tell` hears how many bytes are sent of how many.
 
-        The same file again, with the same target, is the same data set.
+        The same file again, with the same target, is the same data set. When the line breaks, or this is called again
+        after it was given up, the upload goes on from where it was.
         """
-        fields = {"target": target, "name": name, "task": None if task is None else task.value}
+        fields = {"target": target, "name": name, "task": task}
+        purpose = {key: value for key, value in fields.items() if value is not None}
         try:
             with file.open("rb") as stream:
-                answer = self._http.post(
-                    "/datasets",
-                    data={key: value for key, value in fields.items() if value is not None},
-                    files={"file": (file.name, cast("IO[bytes]", _Told(stream, tell)))},
-                    timeout=httpx.Timeout(UPLOAD_PATIENCE_S, connect=5.0),
-                )
-        except httpx.TransportError as error:
-            raise _unreachable(self.url) from error
+                sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
+                return self._upload(stream, sha256, file.name, purpose, tell)
         except OSError as error:
             raise BadFileError(f"Cannot read {file}: {error.strerror}.") from error
+
+    def _upload(
+        self, stream: BinaryIO, sha256: str, name: str, purpose: Body, tell: Callable[[int, int], object]
+    ) -> DatasetView:
+        """The data set that the file becomes, however often the line breaks, while it gets further in between."""
+        waits, furthest = iter(RETRY_WAITS_S), -1
+        while True:
+            try:
+                try:
+                    return self._finish(sha256, purpose)
+                except (NotFoundError, ConflictError):  # it is not there, or not all of it
+                    for has in self._send(stream, sha256, name, tell):
+                        if has > furthest:
+                            waits, furthest = iter(RESUME_WAITS_S), has
+            except (httpx.TransportError, BusyError, NotFoundError, ConflictError) as error:
+                wait_s = next(waits, None)
+                if wait_s is None and isinstance(error, httpx.TransportError):
+                    raise _unreachable(self.url) from error
+                if wait_s is None:
+                    raise
+                self._sleep(wait_s)
+
+    def _finish(self, sha256: str, purpose: Body) -> DatasetView:
+        timeout = httpx.Timeout(READ_PATIENCE_S, connect=5.0)
+        answer = self._http.post(f"/uploads/{sha256}/finish", json=purpose, timeout=timeout)
         _refuse(answer)
         return _read(DatasetView, answer)
+
+    def _send(self, stream: BinaryIO, sha256: str, name: str, tell: Callable[[int, int], object]) -> Iterator[int]:
+        """Send what the server lacks of the file; how much it has, at first and whenever it has more."""
+        size = os.fstat(stream.fileno()).st_size
+        answer = self._http.post("/uploads", json={"sha256": sha256, "size": size, "file": name})
+        _refuse(answer)
+        has = _read(UploadView, answer).offset
+        tell(has, size)
+        yield has
+        while has < size:
+            more = min(PIECE, size - has)
+            stream.seek(has)
+            answer = self._http.patch(
+                f"/uploads/{sha256}",
+                content=_bytes(stream, more, lambda at: tell(at, size)),
+                headers={"Content-Type": _BYTES, "Content-Length": str(more), "Upload-Offset": str(has)},
+            )
+            _refuse(answer)
+            has = int(answer.headers["Upload-Offset"])
+            yield has
 
     def datasets(self, *, name: str | None = None) -> list[DatasetSummary]:
         """Your data sets, newest first."""
@@ -368,6 +392,17 @@ class Client:
                 answer.read()
                 _refuse(answer)
             yield from updates(answer.iter_lines())
+
+
+def _bytes(stream: BinaryIO, size: int, tell: Callable[[int], object]) -> Iterator[bytes]:
+    """The next `size` bytes; `tell` hears how far in the file they are."""
+    while size > 0:
+        chunk = stream.read(min(size, 1 << 16))
+        if not chunk:
+            raise BadFileError("The file became shorter while it was sent: send it again.")
+        size -= len(chunk)
+        tell(stream.tell())
+        yield chunk
 
 
 def updates(lines: Iterator[str]) -> Iterator[Update]:

@@ -7,7 +7,7 @@ EpochalError
 │   ├── NotAllowedError         401, 403
 │   ├── NotFoundError           404
 │   ├── ConflictError           409
-│   └── BusyError               429, 503
+│   └── BusyError               408, 429, 502 to 504
 ├── BadFileError                a file cannot be read
 └── StackError                  the embedded stack
     ├── AlreadyUpError

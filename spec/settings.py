@@ -53,6 +53,9 @@ class Settings(BaseSettings):
     data_quota_mib: Annotated[
         int, Field(ge=0, le=2**40, description="MiB that the data sets of one owner may take, uploads and tables.")
     ] = 16_384
+    upload_kept_s: Annotated[
+        float, Field(gt=0, description="Seconds after which an upload of which nothing more came is deleted.")
+    ] = 86_400.0
     lease_s: Annotated[float, Field(gt=0, description="Seconds a worker's claim holds without renewal.")] = 30.0
     owner_running_limit: Annotated[int, Field(ge=0, description="Most jobs of one owner that run at once; 0: any.")] = 0
     owner_queued_limit: Annotated[int, Field(ge=0, description="Most jobs of one owner that wait; 0: any number.")] = 0

@@ -178,6 +178,18 @@ class DatasetPage(Frozen):
     datasets: list[DatasetSummary]
 
 
+class UploadView(Frozen):
+    """A file that comes piece by piece."""
+
+    sha256: str
+    """Digest of the whole file."""
+    file: str
+    size: int
+    offset: int
+    """Bytes that have come, and will not be lost: go on from here."""
+    links: dict[str, str]
+
+
 class Rows(Frozen):
     """Raw rows to predict: an object each, a value by column; or lists, where the columns have no names."""
 

@@ -17,6 +17,17 @@ class DatasetInUseError(StoreError):
     """Jobs that have not ended need the data set."""
 
 
+class UploadNotFoundError(StoreError):
+    """No upload of this file is under way, or it is another owner's."""
+
+
+class UploadOffsetError(StoreError):
+    """The upload has other bytes than the request takes for granted."""
+
+    def __init__(self, received: int, size: int) -> None:
+        super().__init__(f"This upload has {received:,} of {size:,} bytes: ask for its offset, and go on from there.")
+
+
 class IllegalTransitionError(StoreError):
     """The job's state forbids it."""
 

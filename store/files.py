@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import BinaryIO
 
 import fsspec
 
@@ -85,6 +86,11 @@ class Files:
     def get(self, path: str) -> bytes:
         """What is stored under `path`, or at an address that `uri` gave. Raises `FileNotFoundError`."""
         return bytes(self._fs.cat_file(self._where(path)))
+
+    def open(self, path: str) -> BinaryIO:
+        """What is stored under `path`, to be read bit by bit. Raises `FileNotFoundError`."""
+        opened: BinaryIO = self._fs.open(self._where(path), "rb")
+        return opened
 
     def delete_file(self, path: str) -> None:
         """Delete what is stored under `path`, or at an address that `uri` gave, and its folder when that is empty."""

@@ -239,6 +239,37 @@ class Dataset(Base):
     __table_args__ = (UniqueConstraint("owner", "name", "version"),)
 
 
+class Upload(Base):
+    """A file that comes piece by piece, until it is a data set."""
+
+    __tablename__ = "upload"
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    owner: Mapped[str]
+    sha256: Mapped[str]
+    """Digest of the whole file, by which its owner names it."""
+    file: Mapped[str]
+    """What the file is called."""
+    size: Mapped[int] = mapped_column(BigInteger)
+    received: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
+    """Bytes that its pieces have: all of them are in the file store."""
+    updated_at: Mapped[datetime] = mapped_column(default=now())
+
+    __table_args__ = (UniqueConstraint("owner", "sha256"),)
+
+
+class UploadPiece(Base):
+    """A file that holds an upload's bytes from one place to the next."""
+
+    __tablename__ = "upload_piece"
+
+    upload_id: Mapped[str] = mapped_column(
+        ForeignKey("upload.id", ondelete="CASCADE"), type_=String(32), primary_key=True
+    )
+    starts_at: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    path: Mapped[str]
+
+
 class Idempotency(Base):
     """A request that was answered: the same key again gets the same jobs."""
 

@@ -25,6 +25,7 @@ from store.failpoints import Failpoints
 from store.files import Files
 from store.jobs import JobStore
 from store.limits import Limits
+from store.uploads import UploadStore
 from store.workers import WorkerRecord, WorkerStore
 
 from . import tasks
@@ -74,7 +75,9 @@ class Worker:
         doorbell = Doorbell(settings.broker_url)
         self._reaper = Reaper(store, doorbell)
         files = Files(settings.files_url)
-        self._sweeper = Sweeper(CheckpointStore(engine), store, files)
+        self._sweeper = Sweeper(
+            CheckpointStore(engine), store, UploadStore(engine), files, upload_kept_s=settings.upload_kept_s
+        )
         nursery = Nursery(os.environ) if POSSIBLE else None
         post = Post(
             worker=self.name,

@@ -1,7 +1,7 @@
 """The sweeper: deletes files that nobody wants any more. Every worker runs one.
 
 Checkpoints that were replaced, or whose job has ended, go at once. What a dead attempt left, of checkpoints or of a
-model that was published and never recorded, goes when it is old.
+model that was published and never recorded, goes when it is old; and so do uploads that nobody goes on with.
 """
 
 import logging
@@ -14,6 +14,8 @@ from store.checkpoints import CheckpointStore
 from store.errors import StoreError
 from store.files import Files
 from store.jobs import JobStore, Stray
+from store.uploads import FOLDER as UPLOADS
+from store.uploads import UploadStore
 
 from .checkpoints import FOLDER
 from .supervisor import PUBLISHED
@@ -33,9 +35,11 @@ _ATTEMPT = re.compile(rf"/{PUBLISHED}/([^/]+)/a(\d+)/[^/]+$")
 class Sweeper:
     """Deletes each file before the record forgets it: whoever dies in between, the next one goes on."""
 
-    def __init__(self, checkpoints: CheckpointStore, jobs: JobStore, files: Files) -> None:
-        self._checkpoints, self._jobs = checkpoints, jobs
-        self._files = files
+    def __init__(
+        self, checkpoints: CheckpointStore, jobs: JobStore, uploads: UploadStore, files: Files, *, upload_kept_s: float
+    ) -> None:
+        self._checkpoints, self._jobs, self._uploads = checkpoints, jobs, uploads
+        self._files, self._upload_kept_s = files, upload_kept_s
 
     def once(self) -> None:
         """Delete what is not wanted now."""
@@ -52,6 +56,9 @@ class Sweeper:
         for some in _batches(self._files.below(PUBLISHED)):
             found = [(uri, _ATTEMPT.search(uri)) for uri in some]
             self._delete(self._jobs.strays([Stray(at[1], int(at[2]), uri) for uri, at in found if at]), after_s)
+        self._uploads.abandon(self._upload_kept_s)
+        for some in _batches(self._files.below(UPLOADS)):
+            self._delete(self._uploads.unknown(some), after_s)
 
     def _delete(self, uris: Iterable[str], after_s: float) -> None:
         for uri in self._files.older(uris, after_s):

@@ -243,7 +243,8 @@ def test_the_quota_is_told(tmp_path: Path) -> None:
         first = uploaded(small)
         problem = is_problem(send(small, content=IRIS + "#" * (1 << 20)), 413)
         used = first["size_bytes"]
-        assert problem["detail"].startswith(f"Your data sets take {used:,} of 1,048,576 bytes, and it does not fit")
+        told = f"Your data sets and uploads take {used:,} of 1,048,576 bytes, and it does not fit"
+        assert problem["detail"].startswith(told)
         wide = "kind," + ",".join(f"c{n}" for n in range(100)) + "\n" + ("x" + ",1" * 100 + "\n") * 1000
         wide += ("z" + ",2" * 100 + "\n") * 1000  # 400 kB as text, 1.6 MB as numbers
         assert "with its table it takes" in is_problem(send(small, content=wide), 413)["detail"]
@@ -275,6 +276,6 @@ def test_a_full_disk_is_told_as_such(api: Service, monkeypatch: pytest.MonkeyPat
     def full(sink: object, content: bytes) -> int:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("api.upload._Sink.write", full)
+    monkeypatch.setattr("api.form.Sink.write", full)
     is_problem(send(api), 507)
     assert files(api) == []

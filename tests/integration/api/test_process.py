@@ -89,14 +89,14 @@ def answer_on(line: socket.socket) -> Answer:
 
 
 @contextmanager
-def running(home: Path, broker_url: str) -> Iterator[Running]:
+def running(home: Path, broker_url: str, port: int | None = None) -> Iterator[Running]:
     """gunicorn with the API, started as the stack starts it."""
     url = f"sqlite:///{home}/epochal.db"
     db.migrate(url)
     engine = db.connect(url)
     tokens = TokenStore(engine)
     token = tokens.create(owner="ann")
-    port = services.free_port()
+    port = port or services.free_port()
     command = [sys.executable, "-m", "gunicorn", "--config", "python:api.gunicorn", "api.wsgi:app"]
     environ = {name: value for name, value in os.environ.items() if not name.startswith("EPOCHAL_")}
     environ |= {"EPOCHAL_HOME": str(home), "EPOCHAL_BROKER_URL": broker_url}

@@ -1,5 +1,6 @@
 """The client and the commands about data sets and models."""
 
+import hashlib
 import io
 import json
 import zipfile
@@ -12,8 +13,9 @@ import pytest
 from rich.console import Console
 
 from epochal import Client, cli_datasets, cli_models
+from epochal import client as client_module
 from epochal.dataset_tables import dataset_card, datasets_table, size
-from epochal.errors import BadFileError, BadSpecError, NotFoundError, ServerUnreachableError
+from epochal.errors import BadFileError, BadSpecError, BusyError, NotFoundError, ServerUnreachableError
 from spec.schema import Task
 from spec.views import DatasetView
 
@@ -64,42 +66,124 @@ def answer(body: Any, status: int = 200) -> httpx.Response:
     return httpx.Response(status, json=body)
 
 
-def test_an_upload_sends_the_file_and_tells_how_far_it_is(tmp_path: Path) -> None:
-    (tmp_path / "people.csv").write_bytes(b"age,kind\n" + b"1,a\n" * 50_000)
-    told: list[tuple[int, int]] = []
-    asked: list[httpx.Request] = []
+PEOPLE = b"age,kind\n" + b"1,a\n" * 50_000
 
-    def handle(request: httpx.Request) -> httpx.Response:
+
+class Taking:
+    """A server that takes one upload, and answers `faults` first to what sends bytes."""
+
+    def __init__(self, *faults: httpx.Response | Exception, there: bytes | None = None) -> None:
+        self.faults, self.there = list(faults), there
+        self.asked: list[httpx.Request] = []
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
         request.read()
-        asked.append(request)
-        return answer(dataset(), 201)
+        self.asked.append(request)
+        match request.method, request.url.path.rsplit("/", 1)[-1]:
+            case "POST", "finish":
+                whole = self.there == PEOPLE
+                return answer(dataset(), 201) if whole else problem(404 if self.there is None else 409)
+            case "POST", "uploads":
+                new = json.loads(request.content)
+                self.there = self.there or b""
+                return answer({**new, "offset": len(self.there), "links": {}}, 201)
+        if self.faults:
+            fault = self.faults.pop(0)
+            if isinstance(fault, Exception):
+                raise fault
+            return fault
+        assert self.there is not None
+        assert request.headers["Upload-Offset"] == str(len(self.there))
+        assert int(request.headers["Content-Length"]) == len(request.content)
+        assert request.headers["Content-Type"] == "application/offset+octet-stream"
+        self.there += request.content
+        return httpx.Response(204, headers={"Upload-Offset": str(len(self.there))})
 
-    with client_of(handle) as client:
+    @property
+    def verbs(self) -> list[str]:
+        """What was asked, in short."""
+        return [f"{request.method} {request.url.path.rsplit('/', 1)[-1][:8]}" for request in self.asked]
+
+
+def problem(status: int, **fields: Any) -> httpx.Response:
+    whole = {"type": "about:blank", "title": "x", "status": status, "detail": "d", "errors": [], "request_id": "r"}
+    return answer({**whole, **fields}, status)
+
+
+@pytest.fixture
+def people(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A file of three pieces."""
+    monkeypatch.setattr(client_module, "PIECE", 80_000)
+    (tmp_path / "people.csv").write_bytes(PEOPLE)
+    return tmp_path / "people.csv"
+
+
+def test_an_upload_sends_the_file_in_pieces_and_tells_how_far_it_is(people: Path) -> None:
+    told: list[tuple[int, int]] = []
+    server = Taking()
+    with client_of(server) as client:
         made = client.upload(
-            tmp_path / "people.csv",
-            target="kind",
-            task=Task.classification,
-            tell=lambda sent, total: told.append((sent, total)),
+            people, target="kind", task=Task.classification, tell=lambda sent, total: told.append((sent, total))
         )
     assert made.id == DATASET
-    (request,) = asked
-    assert request.headers["Content-Type"].startswith("multipart/form-data; boundary=")
-    assert int(request.headers["Content-Length"]) == len(request.content)
-    assert b'name="target"\r\n\r\nkind' in request.content
-    assert b'name="task"\r\n\r\nclassification' in request.content
-    assert b'name="name"' not in request.content
-    assert (tmp_path / "people.csv").read_bytes() in request.content
+    sha256 = hashlib.sha256(PEOPLE).hexdigest()
+    assert server.verbs == ["POST finish", "POST uploads", *[f"PATCH {sha256[:8]}"] * 3, "POST finish"]
+    assert json.loads(server.asked[1].content) == {"sha256": sha256, "size": 200_009, "file": "people.csv"}
+    assert json.loads(server.asked[-1].content) == {"target": "kind", "task": "classification"}
     assert told[-1] == (200_009, 200_009)
-    assert len({sent for sent, _ in told}) > 1
+    assert len({sent for sent, _ in told}) > 3
+
+
+def test_an_upload_goes_on_from_what_the_server_has(people: Path) -> None:
+    told: list[int] = []
+    server = Taking(there=PEOPLE[:150_000])
+    with client_of(server) as client:
+        client.upload(people, tell=lambda sent, _: told.append(sent))
+    assert server.verbs.count("POST finish") == 2
+    assert [len(request.content) for request in server.asked if request.method == "PATCH"] == [50_009]
+    assert told[0] == 150_000
+
+
+def test_a_file_that_is_there_is_not_sent_again(people: Path) -> None:
+    server = Taking(there=PEOPLE)
+    with client_of(server) as client:
+        client.upload(people)
+    assert server.verbs == ["POST finish"]
+
+
+@pytest.mark.parametrize(
+    "faults",
+    [[httpx.WriteError("cut")] * 6, [httpx.ReadError("cut"), httpx.ConnectError("away")], [503, 502, 408], [409, 404]],
+)
+def test_a_line_that_breaks_is_taken_up_again(people: Path, faults: list[Exception | int]) -> None:
+    server = Taking(*(problem(fault) if isinstance(fault, int) else fault for fault in faults))
+    with client_of(server) as client:
+        assert client.upload(people).id == DATASET
+    assert server.there == PEOPLE
+
+
+def test_an_upload_that_gets_no_further_is_given_up(people: Path) -> None:
+    with client_of(Taking(*[httpx.WriteError("cut")] * 8)) as client, pytest.raises(ServerUnreachableError):
+        client.upload(people)
+    with client_of(Taking(*[problem(503)] * 8)) as client, pytest.raises(BusyError):
+        client.upload(people)
+
+
+def test_a_file_that_becomes_shorter_meanwhile_is_told(people: Path) -> None:
+    def shorten(sent: int, total: int) -> None:
+        with people.open("r+b") as file:
+            file.truncate(100)
+
+    with client_of(Taking()) as client, pytest.raises(BadFileError, match="shorter"):
+        client.upload(people, tell=shorten)
 
 
 def test_an_upload_that_cannot_be_says_why(tmp_path: Path) -> None:
     with client_of(lambda _: answer(dataset())) as client, pytest.raises(BadFileError, match="No such file"):
         client.upload(tmp_path / "nothing.csv")
     (tmp_path / "f.csv").write_text("a")
-    errors = [{"path": "target", "message": "is missing"}]
-    problem = {"type": "about:blank", "title": "x", "status": 422, "detail": "d", "errors": errors, "request_id": "r"}
-    with client_of(lambda _: answer(problem, 422)) as client, pytest.raises(BadSpecError, match="target: is missing"):
+    refused = problem(422, errors=[{"path": "target", "message": "is missing"}])
+    with client_of(lambda _: refused) as client, pytest.raises(BadSpecError, match="target: is missing"):
         client.upload(tmp_path / "f.csv")
 
     def gone(request: httpx.Request) -> httpx.Response:

@@ -80,6 +80,16 @@ def test_what_is_stored_is_fetched_as_a_local_file(tmp_path: Path, kind: str) ->
 
 
 @pytest.mark.parametrize("kind", ["file", "memory"])
+def test_what_is_stored_is_read_bit_by_bit(tmp_path: Path, kind: str) -> None:
+    files = Files(f"{kind}://{tmp_path}/store")
+    files.put("a/b", b"one")
+    with files.open("a/b") as opened:
+        assert [opened.read(2), opened.read(2), opened.read(2)] == [b"on", b"e", b""]
+    with pytest.raises(FileNotFoundError):
+        files.open("a/c")
+
+
+@pytest.mark.parametrize("kind", ["file", "memory"])
 def test_a_folder_is_deleted_with_all_that_is_in_it_and_again_without_harm(tmp_path: Path, kind: str) -> None:
     files = Files(f"{kind}://{tmp_path}/store")
     for place in ("a/b", "a/c", "d"):

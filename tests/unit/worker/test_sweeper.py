@@ -10,6 +10,7 @@ from store import db
 from store.checkpoints import CheckpointRecord, CheckpointStore
 from store.files import Files
 from store.jobs import ArtifactRecord, Beat, Claim, JobStore
+from store.uploads import UploadStore
 from worker.sweeper import Sweeper
 
 SPEC = JobSpec.model_validate({"dataset": "xor"})
@@ -24,6 +25,10 @@ def engine(tmp_path: Path) -> Iterator[Engine]:
     engine.dispose()
 
 
+def sweeping(engine: Engine, store: JobStore, files: Files, *, upload_kept_s: float = 3600.0) -> Sweeper:
+    return Sweeper(CheckpointStore(engine), store, UploadStore(engine), files, upload_kept_s=upload_kept_s)
+
+
 def test_a_file_that_the_record_does_not_know_is_deleted_when_it_is_old(engine: Engine, tmp_path: Path) -> None:
     store, files = JobStore(engine), Files((tmp_path / "files").as_uri())
     store.submit([SPEC], owner="ada")
@@ -33,7 +38,7 @@ def test_a_file_that_the_record_does_not_know_is_deleted_when_it_is_old(engine: 
     files.put("datasets/another/table", b"content")
     known = CheckpointRecord(1, files.uri(f"checkpoints/{claim.job_id}/known"), "0" * 64)
     store.renew(worker="w", beats=[Beat(claim.job_id, claim.attempt, checkpoints=(known,))], lease_s=30.0)
-    sweeper = Sweeper(CheckpointStore(engine), store, files)
+    sweeper = sweeping(engine, store, files)
     sweeper.lost(after_s=3600.0)
     assert len(list((tmp_path / "files" / "checkpoints" / claim.job_id).iterdir())) == 3
     sweeper.lost(after_s=-1.0)
@@ -50,7 +55,7 @@ def test_the_files_of_void_checkpoints_are_deleted_and_forgotten(engine: Engine,
         files.put(path, b"content")
         kept.append(CheckpointRecord(epoch, files.uri(path), "0" * 64))
     store.renew(worker="w", beats=[Beat(claim.job_id, claim.attempt, checkpoints=tuple(kept))], lease_s=30.0)
-    sweeper = Sweeper(CheckpointStore(engine), store, files)
+    sweeper = sweeping(engine, store, files)
 
     sweeper.once()
     folder = tmp_path / "files" / "checkpoints"
@@ -68,7 +73,7 @@ def test_what_a_dead_attempt_published_is_deleted_and_a_running_finish_is_not_ro
     engine: Engine, tmp_path: Path
 ) -> None:
     store, files = JobStore(engine), Files((tmp_path / "files").as_uri())
-    sweeper = Sweeper(CheckpointStore(engine), store, files)
+    sweeper = sweeping(engine, store, files)
 
     def publish(claim: Claim) -> ArtifactRecord:
         path = f"jobs/{claim.job_id}/a{claim.attempt}/model"
@@ -98,3 +103,27 @@ def test_what_a_dead_attempt_published_is_deleted_and_a_running_finish_is_not_ro
     )
     sweeper.lost(after_s=-1.0)
     assert left() == ["a2"]
+
+
+def test_an_upload_that_nobody_goes_on_with_is_forgotten_and_its_files_go(engine: Engine, tmp_path: Path) -> None:
+    store, files, uploads = JobStore(engine), Files((tmp_path / "files").as_uri()), UploadStore(engine)
+
+    def left() -> list[str]:
+        return sorted(path.name for path in (tmp_path / "files").rglob("*") if path.is_file())
+
+    upload = uploads.begin("a" * 64, owner="ann", file="a.csv", size=9)
+    for name in ("counted", "never-counted"):
+        files.put(f"{upload.folder}/{name}", b"content")
+    uploads.grow(upload, f"{upload.folder}/counted", 7)
+    files.put("uploads/0123/of-one-that-ended", b"content")
+
+    sweeping(engine, store, files).lost(after_s=3600.0)
+    assert left() == ["counted", "never-counted", "of-one-that-ended"]  # they are young
+    sweeping(engine, store, files).lost(after_s=-1.0)
+    assert left() == ["counted", "never-counted"]  # it goes on
+    assert uploads.get("a" * 64, owner="ann").received == 7
+
+    sweeping(engine, store, files, upload_kept_s=-1.0).lost(after_s=-1.0)
+    assert left() == []
+    assert uploads.find("a" * 64, owner="ann") is None
+    assert not (tmp_path / "files" / "uploads" / upload.id).exists()

@@ -1,4 +1,4 @@
-"""Uploads: a multipart form whose file goes to disk as it comes, counted and hashed on its way."""
+"""The form of an upload: multipart, whose file goes to disk as it comes, counted and hashed on its way."""
 
 import hashlib
 import uuid
@@ -13,8 +13,8 @@ from flask import Request
 from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.formparser import FormDataParser
 
-from .body import DISK_FULL, MIB, PATIENCE_S, arriving
-from .errors import BadBodyError, BadFieldsError, FullError, UnsupportedBodyError
+from .body import MIB, PATIENCE_S, arriving
+from .errors import BadBodyError, BadFieldsError, UnsupportedBodyError
 
 FIELDS_BYTES = MIB
 """What a form may take beside its file."""
@@ -49,16 +49,12 @@ def received(request: Request, folder: Path, *, limit: int) -> Iterator[Arrived]
     try:
         _receive(request, arrived, limit)
         yield arrived
-    except OSError as error:
-        if error.errno in DISK_FULL:
-            raise FullError("The service has no room on its disk: tell whoever runs it.") from error
-        raise
     finally:
         arrived.path.unlink(missing_ok=True)
 
 
 def _receive(request: Request, arrived: Arrived, limit: int) -> None:
-    sinks: list[_Sink] = []
+    sinks: list[Sink] = []
 
     def sink(
         total_content_length: int | None,
@@ -68,7 +64,7 @@ def _receive(request: Request, arrived: Arrived, limit: int) -> None:
     ) -> Any:
         if sinks:
             raise BadFieldsError.of("file", "is given twice: one data set is one file")
-        sinks.append(_Sink(arrived.path, limit))
+        sinks.append(Sink(arrived.path, limit))
         arrived.name = filename or ""
         return sinks[0]
 
@@ -98,7 +94,7 @@ def _check(fields: Mapping[str, list[str]], files: list[str]) -> None:
             raise BadFieldsError.of(name, "is given twice")
 
 
-class _Sink(RawIOBase):
+class Sink(RawIOBase):
     """A new file that counts and hashes what is written to it."""
 
     def __init__(self, path: Path, limit: int) -> None:
