@@ -120,7 +120,7 @@ def table(columns: Sequence[Column], x: Array, target: Target, **fields: Any) ->
     y = np.arange(len(x)) % 2 if by_class else np.arange(len(x), dtype=float)[:, None]
     uploaded = {"id": "ds_" + "0" * 32, "sha256": "0" * 64, "info": info}
     loss = "cross_entropy" if by_class else "mse"
-    spec = JobSpec.model_validate({"dataset": uploaded, "architecture": "perceptron", "loss": loss, **fields})
+    spec = JobSpec.model_validate({"dataset": uploaded, "architecture": "perceptron", "loss": loss} | fields)
     prepared = Preprocessing.fit(schema, x, y, standardize=True)
     outputs = len(target.labels) or target.outputs
     weight = np.random.default_rng(1).normal(size=(outputs, info.features)).astype(np.float32)
