@@ -99,12 +99,9 @@ def trained(stack: Embedded, request: pytest.FixtureRequest) -> Trained:
         assert await_value(lambda: http.get(path).json()["status"] in ("succeeded", "failed"))
         rows = list(csv.DictReader(io.StringIO(text)))
         told = http.post(f"{path}/predict", json={"rows": rows}).raise_for_status().json()
-        run = await_value(lambda: http.get(path).json()["mlflow"])
-    query = {"run_id": run["run_id"], "path": "model/MLmodel"}
-    described = f"{stack.endpoints.mlflow}/get-artifact"
-    await_value(lambda: httpx.get(described, params=query, trust_env=False).is_success, 60.0, 0.3)
+        run_id = await_mirrored(stack, http, path)
     shares = told["probabilities"]
-    return Trained(path, run["run_id"], text, rows, told["predictions"], None if shares is None else np.array(shares))
+    return Trained(path, run_id, text, rows, told["predictions"], None if shares is None else np.array(shares))
 
 
 @pytest.fixture
@@ -184,6 +181,35 @@ def test_mlflow_serves_it(trained: Trained, tracked: str, tmp_path: Path) -> Non
         answer = httpx.post(f"{url}/invocations", content=trained.csv.encode(), headers=head, trust_env=False)
         assert answer.status_code == 200, answer.text
         assert pd.DataFrame(answer.json()["predictions"]).shape[0] == ROWS
+
+
+def test_the_lines_of_the_page(
+    stack: Embedded, tracked: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    uploaded = stack.epochal("datasets", "upload", "examples/diabetes.csv", "--target", "progression")
+    job = stack.epochal(
+        "submit", "examples/diabetes.yaml", "--dataset", uploaded.stdout.strip(), "--watch"
+    ).stdout.strip()
+    told = stack.epochal("predict", job, "examples/new-patients.csv").stdout.split()[1:]
+    (tmp_path / "examples").symlink_to(ROOT / "examples")
+    assert stack.epochal("download", job, str(tmp_path / "model"), "--format", "onnx").returncode == 0
+    with stack.http() as http:
+        run_id = await_mirrored(stack, http, f"/jobs/{job}")
+    monkeypatch.chdir(tmp_path)
+    page = (ROOT / "docs" / "models.md").read_text(encoding="utf-8")
+    for code in re.findall(r"```python\n(.*?)```", page, flags=re.DOTALL):
+        exec(code.replace("RUN_ID", run_id).replace("http://127.0.0.1:5000", tracked), {})  # noqa: S102
+        shown = [float(number) for number in re.findall(r"\d+\.\d+", capsys.readouterr().out)]
+        np.testing.assert_allclose(shown, [float(number) for number in told], rtol=1e-5)
+
+
+def await_mirrored(stack: Embedded, http: httpx.Client, path: str) -> str:
+    """The id of the job's run, once it has the whole model."""
+    run_id = str(await_value(lambda: http.get(path).json()["mlflow"])["run_id"])
+    query = {"run_id": run_id, "path": "model/MLmodel"}
+    described = f"{stack.endpoints.mlflow}/get-artifact"
+    await_value(lambda: httpx.get(described, params=query, trust_env=False).is_success, 60.0, 0.3)
+    return run_id
 
 
 @contextmanager
