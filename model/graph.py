@@ -8,6 +8,7 @@ convolves doubles.
 """
 
 import math
+from collections import Counter
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
@@ -39,13 +40,16 @@ class Draft:
         self.nodes: list[NodeProto] = []
         self.constants: list[TensorProto] = []
         self._taken = set(taken)
+        self._again = Counter[str]()
 
     def name(self, wanted: str) -> str:
-        """This name, or one like it that nothing else has."""
-        while wanted in self._taken:
-            wanted += "_"
-        self._taken.add(wanted)
-        return wanted
+        """This name, or one with a number that nothing else has."""
+        name = wanted
+        while name in self._taken:
+            self._again[wanted] += 1
+            name = f"{wanted}_{self._again[wanted]}"
+        self._taken.add(name)
+        return name
 
     def constant(self, values: npt.ArrayLike, kind: npt.DTypeLike = np.float32, name: str = "constant") -> str:
         """The name of an array that the graph holds."""
