@@ -1,4 +1,4 @@
-"""Finished models over HTTP: predictions of raw rows, and the model itself as a zip."""
+"""Finished models over HTTP: predictions of raw rows, and the model itself as a zip or as an ONNX graph."""
 
 import threading
 import uuid
@@ -6,16 +6,18 @@ import zipfile
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 from uuid import UUID
 
 from flask import Blueprint, Response, request
+from pydantic import Field
 
 from model import PREPROCESSING, SPEC, WEIGHTS
 from model.errors import RowsError
 from model.readme import readme
+from spec.base import Frozen
 from spec.states import JobStatus
-from spec.views import Predictions, Rows
+from spec.views import ModelFormat, Predictions, Rows
 from store.errors import IllegalTransitionError
 from store.files import Files
 from store.jobs import ArtifactRecord, JobRecord, JobStore
@@ -25,7 +27,7 @@ from .auth import principal
 from .body import MIB, read_json
 from .errors import BadFieldsError, NotFoundError, TooLargeError
 from .openapi import documented
-from .parsing import answered, parse
+from .parsing import answered, parse, query
 
 if TYPE_CHECKING:
     from model.finished import Model
@@ -34,8 +36,17 @@ ROWS_LIMIT = 32 * MIB
 HELD = 8
 """Models that are kept loaded, those used last."""
 LARGEST = 64 * MIB
-"""A model with more weights is not predicted with here: it is fetched, and used where there is room."""
+"""A model with more weights is not loaded here: it is fetched, and used where there is room."""
 CHUNK = MIB
+
+
+class ModelQuery(Frozen):
+    """How a model is wanted."""
+
+    format: Annotated[
+        ModelFormat,
+        Field(description="zip: weights, spec, preprocessing, and how to load them. onnx: a graph of raw columns."),
+    ] = ModelFormat.zip
 
 
 class Models:
@@ -63,7 +74,7 @@ class Models:
         weights = parts[WEIGHTS]
         if weights.size > LARGEST:
             raise TooLargeError(
-                f"The model has {weights.size:,} bytes of weights, and at most {LARGEST:,} are predicted with here: "
+                f"The model has {weights.size:,} bytes of weights, and at most {LARGEST:,} are loaded here: "
                 f"fetch it from {PREFIX}/jobs/{job.id}/model."
             )
         with self._lock:
@@ -89,16 +100,26 @@ class Models:
             with zipfile.ZipFile(made, "x") as archive:
                 for name in (WEIGHTS, SPEC, PREPROCESSING):
                     archive.write(self._files.fetch(parts[name].uri, copy), name)
-                title = job.name or f"Model of job {job.id}"
                 info = job.spec.info
                 assert info is not None  # noqa: S101 - a job that was trained has data
-                archive.writestr("README.md", readme(job.spec, info, title))
+                archive.writestr("README.md", readme(job.spec, info, _title(job)))
         except FileNotFoundError as error:
             made.unlink(missing_ok=True)
             raise NotFoundError("The model is no longer in the file store: train the job again.") from error
         finally:
             copy.unlink(missing_ok=True)
         return made
+
+    def graphed(self, job: JobRecord) -> bytes:
+        """The model as an ONNX graph. Raises `TooLargeError` too."""
+        model = self.load(job)
+        from model.graph import graph  # so does onnx
+
+        return graph(model, _title(job))
+
+
+def _title(job: JobRecord) -> str:
+    return job.name or f"Model of job {job.id}"
 
 
 def blueprint(store: JobStore, files: Files) -> Blueprint:
@@ -117,13 +138,14 @@ def blueprint(store: JobStore, files: Files) -> Blueprint:
             raise BadFieldsError(error.errors) from error
 
     @routes.get("/<uuid:job_id>/model")
-    @documented("Fetch a job's model", answer=bytes)
+    @documented("Fetch a job's model", query=ModelQuery, answer=bytes)
     def fetch(job_id: UUID) -> Response:
-        made = models.zipped(store.get(str(job_id), owner=principal().sees))
-        headers = {
-            "Content-Disposition": f'attachment; filename="model-{job_id}.zip"',
-            "Content-Length": str(made.stat().st_size),
-        }
+        job, asked = store.get(str(job_id), owner=principal().sees), query(ModelQuery)
+        headers = {"Content-Disposition": f'attachment; filename="model-{job_id}.{asked.format.value}"'}
+        if asked.format is ModelFormat.onnx:
+            return Response(models.graphed(job), headers=headers, content_type="application/octet-stream")
+        made = models.zipped(job)
+        headers["Content-Length"] = str(made.stat().st_size)
         stream = made.open("rb")
         made.unlink()  # it lasts while it is open
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from spec.views import Predictions
+from spec.views import ModelFormat, Predictions
 
 from .cli_jobs import JobId, whole
 from .client import Client
@@ -49,30 +49,44 @@ def predict(
 
 def download(
     job_id: JobId,
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where its files go.", show_default=False)],
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where its files go.")] = Path("model"),
+    form: Annotated[
+        ModelFormat, typer.Option("--format", help="zip: its files, unpacked. onnx: model.onnx.")
+    ] = ModelFormat.zip,
     as_json: Json = False,
 ) -> None:
     """Download a job's model: weights, spec, preprocessing, and a page that says how to load it in plain PyTorch.
 
-    Example:
+    With --format onnx it is one graph from raw columns to predictions, for any runtime that knows ONNX.
+
+    Examples:
       epochal download 4f2a91c7 model/
+      epochal download 4f2a91c7 model/ --format onnx
 
     """
     with Client() as client:
-        content = client.model(whole(client, job_id))
-    written = []
+        content = client.model(whole(client, job_id), form)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            for name in archive.namelist():
-                path = folder / Path(name).name  # a name, whatever path it was given
-                path.write_bytes(archive.read(name))
-                written.append(str(path))
+        written = []
+        for name, part in _parts(content, form).items():
+            (folder / name).write_bytes(part)
+            written.append(str(folder / name))
     except OSError as error:
         raise BadFileError(f"Cannot write to {folder}: {error.strerror}.") from error
+    typer.echo(json.dumps({"files": written}) if as_json else "\n".join(written))
+
+
+def _parts(content: bytes, form: ModelFormat) -> dict[str, bytes]:
+    """The files of a model that was fetched."""
+    if form is ModelFormat.onnx:
+        return {"model.onnx": content}
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            # a name, whatever path it was given
+            return {Path(name).name: archive.read(name) for name in archive.namelist()}
     except zipfile.BadZipFile as error:
         raise AnswerError("The server sent no zip: are both of the same version?") from error
-    typer.echo(json.dumps({"files": written}) if as_json else "\n".join(written))
 
 
 def _rows(file: Path) -> list[Any]:

@@ -31,6 +31,7 @@ from spec.views import (
     EventView,
     JobPage,
     JobView,
+    ModelFormat,
     PictureList,
     Predictions,
     Problem,
@@ -258,9 +259,9 @@ class Client:
         path = f"/jobs/{quote(job_id, safe='')}/predict"
         return _read(Predictions, self._ask("POST", path, body={"rows": list(rows)}, repeatable=True))
 
-    def model(self, job_id: str) -> bytes:
-        """The job's model as a zip, with a page that says how to load it."""
-        return self._ask("GET", f"/jobs/{quote(job_id, safe='')}/model").content
+    def model(self, job_id: str, form: ModelFormat = ModelFormat.zip) -> bytes:
+        """The job's model: a zip with a page that says how to load it, or an ONNX graph."""
+        return self._ask("GET", f"/jobs/{quote(job_id, safe='')}/model", query={"format": form.value}).content
 
     # --- data sets -----------------------------------------------------------------------------------------------
 

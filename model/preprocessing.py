@@ -72,6 +72,16 @@ class Preprocessing(Frozen):
             output = Output(**dict(schema.target), mean=_numbers(centre), deviation=_numbers(scale))
         return cls(inputs=tuple(inputs), output=output, image=schema.image)
 
+    @property
+    def given(self) -> tuple[Input, ...]:
+        """The inputs as one who has raw rows gives them: the columns that are used; an image's pixels as one array."""
+        used = tuple(column for column in self.inputs if column.type is not ColumnKind.text)
+        if self.image is None or len(used) == 1:
+            return used
+        kept = ("fill", "mean", "deviation")
+        pixels = {name: tuple(number for column in used for number in getattr(column, name)) for name in kept}
+        return (Input(name="image", type=ColumnKind.number, size=len(used), **pixels),)
+
     def features(self, x: npt.NDArray[Any]) -> Array:
         """Rows as a table holds them, [rows, numbers], as features [rows, features]."""
         parts, at = list[Array](), 0

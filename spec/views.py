@@ -1,6 +1,7 @@
 """What the API answers."""
 
 from datetime import datetime
+from enum import StrEnum
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import ConfigDict, Field, model_validator
@@ -194,6 +195,15 @@ class Rows(Frozen):
     """Raw rows to predict: an object each, a value by column; or lists, where the columns have no names."""
 
     rows: Annotated[list[dict[str, Any] | list[Any]], Field(min_length=1, max_length=10_000, fail_fast=True)]
+
+
+class ModelFormat(StrEnum):
+    """What a model is fetched as."""
+
+    zip = "zip"
+    """Weights, spec and preprocessing, and a page that loads them in plain PyTorch."""
+    onnx = "onnx"
+    """One graph from raw columns to predictions, preprocessing included."""
 
 
 class Predictions(Frozen):

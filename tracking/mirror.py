@@ -16,8 +16,9 @@ from datetime import UTC, datetime
 from itertools import zip_longest
 from typing import Any
 
-from model import REPORT
+from model import PREPROCESSING, REPORT, SPEC
 from model.drawing import Drawing
+from model.preprocessing import Preprocessing
 from model.report import ClassReport, Report
 from spec.job import JobSpec
 from spec.states import FINISHED, JobStatus
@@ -29,6 +30,7 @@ from store.mirror import MirrorStore, Pending
 from trainer.plots import pictures
 
 from .mlflow import Metric, Mlflow, MlflowError, MlflowUnreachableError, Run
+from .package import FILES, FOLDER, HISTORY_TAG, history, package
 
 log = logging.getLogger(__name__)
 
@@ -262,18 +264,17 @@ class Mirror:
         job = pending.job
         run = self._run(pending)
         curve = self._jobs.curve(job.id)
+        said = {}
         if (verdict := judge(job.spec, curve, job.failure_reason)) is not None:
             said = {"epochal.verdict": verdict.kind.value, "mlflow.note.content": f"{note(job)}\n\n{verdict.sentence}"}
-            self._mlflow.log(run.id, tags=said)
-        report = None
-        self._mlflow.upload(run, "spec.json", job.spec.model_dump_json(indent=2).encode())
-        for artifact in self._jobs.artifacts(job.id):
-            if artifact.name != "spec.json":
-                content = self._files.get(artifact.uri)
-                self._mlflow.upload(run, artifact.name, content)
-                if artifact.name == REPORT:
-                    report = Report.model_validate_json(content)
-        self._mlflow.log(run.id, metrics=figures(job, report))
+        left = self._upload(run, job)
+        report = Report.model_validate_json(left[REPORT]) if REPORT in left else None
+        if left.keys() >= set(FILES):
+            prepared, at = Preprocessing.model_validate_json(left[PREPROCESSING]), job.finished_at or job.updated_at
+            for file, content in package(job.spec, prepared, run.id, at).items():
+                self._mlflow.upload(run, f"{FOLDER}/{file}", content)
+            said[HISTORY_TAG] = history(run.id, at)
+        self._mlflow.log(run.id, metrics=figures(job, report), tags=said)
         drawing = Drawing(
             title=job.name or job.id,
             curve=curve,
@@ -286,6 +287,18 @@ class Mirror:
         self._store.done(job)
         self._forget(pending)
         return True
+
+    def _upload(self, run: Run, job: JobRecord) -> Mapping[str, bytes]:
+        """Upload the files that a job left, those of a whole model into its folder."""
+        self._mlflow.upload(run, SPEC, job.spec.model_dump_json(indent=2).encode())
+        left = {artifact.name: self._files.get(artifact.uri) for artifact in self._jobs.artifacts(job.id)}
+        is_model = left.keys() >= set(FILES)
+        for file, content in left.items():
+            if is_model and file in FILES:
+                self._mlflow.upload(run, f"{FOLDER}/{file}", content)
+            elif file != SPEC:
+                self._mlflow.upload(run, file, content)
+        return left
 
     def _forget(self, pending: Pending) -> None:
         state = _state(pending)

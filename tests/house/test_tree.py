@@ -91,6 +91,8 @@ PART_OF = {
     "kombu": "celery",
     "redis": "celery",
     "mlflow-skinny": "mlflow",
+    "mlflow-tracing": "mlflow",
+    "pandas": "mlflow",
     "packaging": "pytest",
 }
 """What is imported by a name of its own, and comes with something that is asked for."""

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from onnxruntime import InferenceSession
 from safetensors.numpy import save
 
 from model.preprocessing import Preprocessing
@@ -89,7 +90,26 @@ def test_the_model_is_a_zip_that_explains_itself(api: Service) -> None:
     assert list((api.home / "files" / ".making").iterdir()) == []
 
 
-@pytest.mark.parametrize(("verb", "what"), [("POST", "predict"), ("GET", "model")])
+def test_the_model_is_a_graph_for_any_runtime(api: Service) -> None:
+    job_id = succeeded(api)
+    answer = api.ask("GET", f"{JOBS}/{job_id}/model?format=onnx")
+    assert answer.headers["Content-Disposition"] == f'attachment; filename="model-{job_id}.onnx"'
+    session = InferenceSession(answer.data, providers=["CPUExecutionProvider"])
+    labels, probabilities = session.run(None, {"x": np.array([[2.0, 1.0], [1.0, 4.0]])})
+    told = api.ask("POST", f"{JOBS}/{job_id}/predict", json={"rows": [[2, 1], [1, 4]]}).get_json()
+    assert labels.tolist() == told["predictions"] == ["yes", "no"]
+    np.testing.assert_allclose(probabilities, told["probabilities"], atol=1e-5)
+
+
+def test_a_format_that_is_none_is_told(api: Service) -> None:
+    job_id = succeeded(api)
+    problem = is_problem(api.ask("GET", f"{JOBS}/{job_id}/model?format=pickle"), 422)
+    assert problem["errors"] == [{"path": "format", "message": "must be one of zip, onnx; it is 'pickle'"}]
+    problem = is_problem(api.ask("GET", f"{JOBS}/{job_id}/model?form=onnx"), 422)
+    assert [fault["path"] for fault in problem["errors"]] == ["form"]
+
+
+@pytest.mark.parametrize(("verb", "what"), [("POST", "predict"), ("GET", "model"), ("GET", "model?format=onnx")])
 def test_a_model_that_is_not_there_is_told(api: Service, verb: str, what: str) -> None:
     body: dict[str, Any] = {"json": {"rows": [[1, 2]]}} if verb == "POST" else {}
     queued = api.submit()
@@ -108,6 +128,7 @@ def test_a_large_model_is_to_be_fetched(api: Service, monkeypatch: pytest.Monkey
     job_id = succeeded(api)
     problem = is_problem(api.ask("POST", f"{JOBS}/{job_id}/predict", json={"rows": [[1, 2]]}), 413)
     assert f"{JOBS}/{job_id}/model" in problem["detail"]
+    is_problem(api.ask("GET", f"{JOBS}/{job_id}/model?format=onnx"), 413)
 
 
 def test_the_models_used_last_stay_loaded(api: Service, monkeypatch: pytest.MonkeyPatch) -> None:

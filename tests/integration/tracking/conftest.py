@@ -1,6 +1,6 @@
 import hashlib
 import uuid
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -89,9 +89,11 @@ class Service:
         best_metrics: Metrics | None = None,
         store_model: bool = True,
         report: Report | None = None,
+        beside: Mapping[str, bytes] | None = None,
     ) -> None:
-        """The job's end, with its model and perhaps a report."""
+        """The job's end, with its model and perhaps a report, or files beside it."""
         artifacts = [self.left(claim, "model.safetensors", b"model of " + claim.job_id.encode(), store=store_model)]
+        artifacts += [self.left(claim, name, content) for name, content in (beside or {}).items()]
         if report is not None:
             artifacts.append(self.left(claim, "report.json", report.model_dump_json().encode()))
         assert self.jobs.succeed(

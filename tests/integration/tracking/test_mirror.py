@@ -1,10 +1,16 @@
 import hashlib
+import json
 import logging
 import threading
 
+import numpy as np
 import pytest
+import yaml
 
+from model.preprocessing import Preprocessing
 from model.report import ClassReport, Report
+from spec.dataset import Targets
+from spec.schema import Column, ColumnKind, Schema, Target
 from spec.states import FailureReason
 from spec.views import Change
 from store.checkpoints import CheckpointRecord
@@ -66,6 +72,32 @@ def test_a_finished_job_has_its_picture_its_spec_and_its_model(service: Service)
     model = service.server.artifact(run_id, "model.safetensors")
     (artifact,) = service.jobs.artifacts(claim.job_id)
     assert hashlib.sha256(model).hexdigest() == artifact.sha256
+
+
+def test_a_whole_model_lies_in_a_folder_as_mlflow_knows_models(service: Service) -> None:
+    claim = service.run()
+    schema = Schema(
+        columns=(Column(name="age", type=ColumnKind.number),),
+        target=Target(name="kind", type=Targets.classes, labels=("a", "b")),
+    )
+    prepared = Preprocessing.fit(schema, np.arange(4.0)[:, None], np.array([0, 1, 0, 1]), standardize=True)
+    beside = {"spec.json": b"the spec", "preprocessing.json": prepared.model_dump_json().encode(), "notes.txt": b"n"}
+    service.succeed(claim, points=curve(1, 30), beside=beside)
+    copied(service.mirror())
+    run_id = service.run_of(claim)
+    (artifact, *_) = service.jobs.artifacts(claim.job_id)
+    for name, content in {**beside, "model.safetensors": service.files.get(artifact.uri)}.items():
+        assert service.server.artifact(run_id, name if name == "notes.txt" else f"model/{name}") == content
+    described = yaml.safe_load(service.server.artifact(run_id, "model/MLmodel"))
+    assert described["run_id"] == run_id
+    assert json.loads(described["signature"]["inputs"]) == [{"type": "double", "name": "age", "required": True}]
+    example = json.loads(
+        service.server.artifact(run_id, f"model/{described['saved_input_example_info']['artifact_path']}")
+    )
+    assert example == {"columns": ["age"], "data": [[1.5]]}
+    tags = {tag["key"]: tag["value"] for tag in service.server.run(run_id)["data"]["tags"]}
+    assert json.loads(tags["mlflow.log-model.history"])[0]["artifact_path"] == "model"
+    assert tags["epochal.verdict"] == "good"
 
 
 def test_a_report_becomes_metrics_of_the_best_epoch_and_a_picture(service: Service) -> None:

@@ -17,7 +17,7 @@ from epochal import client as client_module
 from epochal.dataset_tables import dataset_card, datasets_table, size
 from epochal.errors import BadFileError, BadSpecError, BusyError, NotFoundError, ServerUnreachableError
 from spec.schema import Task
-from spec.views import DatasetView
+from spec.views import DatasetView, ModelFormat
 
 from .jobs import ID, client_of, job
 
@@ -318,6 +318,16 @@ def test_a_model_is_unpacked_into_its_folder_and_nowhere_else(
     cli_models.download(ID, tmp_path / "model")
     assert sorted(path.name for path in (tmp_path / "model").iterdir()) == ["README.md", "model.safetensors"]
     assert list(tmp_path.iterdir()) == [tmp_path / "model"]
+
+
+def test_a_graph_is_a_file_of_its_own(
+    tmp_path: Path, served: Callable[..., list[httpx.Request]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    seen = served(httpx.Response(200, content=b"a graph"))
+    cli_models.download(ID, tmp_path, ModelFormat.onnx)
+    assert seen[-1].url.query == b"format=onnx"
+    assert (tmp_path / "model.onnx").read_bytes() == b"a graph"
+    assert capsys.readouterr().out == f"{tmp_path / 'model.onnx'}\n"
 
 
 def test_the_client_predicts() -> None:

@@ -1,0 +1,45 @@
+"""What `mlflow.pyfunc.load_model` finds behind an `MLmodel` of ours (`tracking.package`): it predicts frames."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from model import PREPROCESSING, SPEC, WEIGHTS
+from model.finished import Model
+from spec.job import JobSpec
+from spec.schema import ColumnKind
+
+from .package import answers
+
+
+class Loaded:
+    """A model in MLflow's manner."""
+
+    def __init__(self, model: Model) -> None:
+        self._model = model
+        self._names = [column.name for column in model.preprocessing.inputs if column.type is not ColumnKind.text]
+
+    def predict(self, data: Any) -> pd.DataFrame:
+        """What the model says of raw rows, a frame of columns or an array of rows. Raises `RowsError`."""
+        told = self._model.predict(self._rows(data))
+        columns = np.array(told.predictions, dtype=object).reshape(len(told.predictions), -1).T.tolist()
+        if told.probabilities is not None:
+            columns += np.array(told.probabilities).T.tolist()
+        named = answers(self._model.spec, self._model.preprocessing.output)
+        return pd.DataFrame({name: column for (name, _), column in zip(named, columns, strict=True)})
+
+    def _rows(self, data: Any) -> list[Any]:
+        if isinstance(data, pd.DataFrame):
+            cells = data.astype(object)
+            found: list[Any] = cells.where(cells.notna(), None).to_dict("records")
+            return found
+        rows = np.asarray(data).reshape(len(data), -1).tolist()
+        return rows if len(self._names) == 1 else [dict(zip(self._names, row, strict=True)) for row in rows]
+
+
+def _load_pyfunc(path: str) -> Loaded:
+    folder = Path(path)
+    spec = JobSpec.model_validate_json((folder / SPEC).read_bytes())
+    return Loaded(Model.of((folder / WEIGHTS).read_bytes(), spec, (folder / PREPROCESSING).read_bytes()))

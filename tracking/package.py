@@ -1,0 +1,141 @@
+"""A model as MLflow knows models: a folder with an `MLmodel`, the model's own files beside it, and no pickle.
+
+MLflow's own way to log one imports all of MLflow, guesses what the model needs by loading it in another process, and
+makes an entity of each: seconds a job. Here the same folder is written from what the job left, in a millisecond.
+"""
+
+import json
+import platform
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from importlib.metadata import version
+from typing import Any
+
+import yaml
+
+from model import PREPROCESSING, SPEC, WEIGHTS
+from model.preprocessing import Input, Output, Preprocessing
+from spec import VERSION
+from spec.dataset import Targets
+from spec.job import JobSpec, Loss
+from spec.schema import ColumnKind
+
+FOLDER = "model"
+"""Where a run has it: `runs:/<run id>/model`."""
+FILES = (WEIGHTS, SPEC, PREPROCESSING)
+"""The model's own files, which lie in the folder as they are."""
+HISTORY_TAG = "mlflow.log-model.history"
+"""By this tag MLflow's page knows that a folder is a model, and offers to register it."""
+
+EXAMPLE = "input_example.json"
+EXAMPLE_NUMBERS = 10_000
+"""A row of more numbers is no example that anybody reads."""
+NEEDED = ("mlflow", "numpy", "pandas", "pydantic", "safetensors")
+
+
+def package(spec: JobSpec, preprocessing: Preprocessing, run_id: str, at: datetime) -> Mapping[str, bytes]:
+    """What lies in the folder beside the model's own files."""
+    example = _example(preprocessing)
+    described = {
+        **_model(run_id, at),
+        "mlflow_version": _version("mlflow"),
+        "signature": {
+            "inputs": json.dumps(_inputs(preprocessing)),
+            "outputs": json.dumps(
+                [{"type": kind, "name": name, "required": True} for name, kind in answers(spec, preprocessing.output)]
+            ),
+            "params": None,
+        },
+    }
+    files = {"requirements.txt": _requirements()}
+    if example is not None:
+        kind = "ndarray" if isinstance(example, list) else "dataframe"
+        described["saved_input_example_info"] = {"artifact_path": EXAMPLE, "type": kind}
+        files[EXAMPLE] = json.dumps(example).encode()
+    dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+    return {**files, "MLmodel": yaml.dump(described, Dumper=dumper, sort_keys=False).encode()}
+
+
+def history(run_id: str, at: datetime) -> str:
+    """The value of `HISTORY_TAG`."""
+    return json.dumps([_model(run_id, at)])
+
+
+def answers(spec: JobSpec, output: Output) -> list[tuple[str, str]]:
+    """The columns that the model answers, each with its type: those of `epochal predict`."""
+    if output.type is Targets.numbers:
+        several = output.outputs > 1
+        return [(f"prediction_{place}" if several else "prediction", "double") for place in range(output.outputs)]
+    shares = output.labels if spec.loss in (Loss.cross_entropy, Loss.binary_cross_entropy) else ()
+    return [("prediction", "string"), *((f"p_{label}", "double") for label in shares)]
+
+
+def _model(run_id: str, at: datetime) -> dict[str, Any]:
+    return {
+        "artifact_path": FOLDER,
+        "flavors": {
+            "python_function": {"loader_module": "tracking.loader", "python_version": platform.python_version()}
+        },
+        "run_id": run_id,
+        "utc_time_created": at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f"),
+    }
+
+
+def _inputs(prepared: Preprocessing) -> list[dict[str, Any]]:
+    """What is asked for: columns by name, or one array. A truth or a date is a word, as in a CSV."""
+    if (shape := _array_shape(prepared)) is not None:
+        return [{"type": "tensor", "tensor-spec": {"dtype": "float64", "shape": [-1, *shape]}}]
+    kinds = {ColumnKind.number: "double"}
+    return [{"type": kinds.get(one.type, "string"), "name": one.name, "required": True} for one in prepared.given]
+
+
+def _array_shape(prepared: Preprocessing) -> tuple[int, ...] | None:
+    """The shape of a row that is an array."""
+    if len(prepared.given) != 1 or prepared.given[0].size == 1:
+        return None
+    return prepared.image or (prepared.given[0].size,)
+
+
+def _example(prepared: Preprocessing) -> dict[str, Any] | list[Any] | None:
+    """A row that nobody gave, as columns and data or an array: the training rows' means, and first categories."""
+    given = prepared.given
+    if sum(column.size for column in given) > EXAMPLE_NUMBERS:
+        return None
+    if (shape := _array_shape(prepared)) is not None:
+        return [_nested(list(map(_short, given[0].fill)), shape)]
+    return {"columns": [column.name for column in given], "data": [[_cell(column) for column in given]]}
+
+
+def _cell(column: Input) -> float | str:
+    match column.type:
+        case ColumnKind.category:
+            return column.categories[0] if column.categories else "other"
+        case ColumnKind.boolean:
+            return "true" if column.fill[0] > 0.5 else "false"
+        case ColumnKind.date:
+            return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(days=column.fill[0])).date().isoformat()
+    return _short(column.fill[0])
+
+
+def _nested(numbers: list[Any], shape: tuple[int, ...]) -> list[Any]:
+    """Numbers in rows as long as the last side, rows in as many as the one before, and so on."""
+    for side in reversed(shape[1:]):
+        numbers = [numbers[at : at + side] for at in range(0, len(numbers), side)]
+    return numbers
+
+
+def _short(number: float) -> float:
+    return float(f"{number:.6g}")
+
+
+@cache
+def _version(distribution: str) -> str:
+    return version(distribution)
+
+
+@cache
+def _requirements() -> bytes:
+    """What the loader needs; Epochal itself is on no index that is ours, and so is only named."""
+    lines = [f"# Epochal {VERSION}, installed where the model is used: serve it with --env-manager local"]
+    return "\n".join([*lines, *(f"{name}=={_version(name)}" for name in NEEDED), ""]).encode()
