@@ -62,20 +62,21 @@ def test_pictures_are_uploaded_trained_in_packs_and_told_apart(stack: Embedded, 
         assert refused.status_code == 422
         assert refused.json()["errors"][0]["message"] == "must be at most 10: images are 12 x 10 pixels"
 
-        moving = [{}, {"crop": 2}, {"flip": True}, {"crop": 1, "flip": True}]
+        moving = [{}, {"crop": 2}, {"flip": True}, {"crop": 1, "flip": True}, {"crop": 2}, {"flip": True}]
         specs = [job(dataset, architecture=PLAIN, augmentation=how, seed=seed) for seed, how in enumerate(moving)]
-        specs += [job(dataset, architecture=STRIDED, seed=seed, dropout=0.1 * seed) for seed in range(2)]
+        specs += [job(dataset, architecture=STRIDED, seed=seed, dropout=0.1 * seed) for seed in range(4)]
         ids = client.submit_many(specs)
         await_value(lambda: all(client.job(job_id).status == "succeeded" for job_id in ids), 60.0, 0.3)
         found = [client.job(job_id) for job_id in ids]
-        assert max(one.pack_size or 0 for one in found[1:4]) > 1
-        assert max(one.pack_size or 0 for one in found[4:]) > 1
+        # Two slots share what they find: of so many jobs of a shape there is more than one for either.
+        assert max(one.pack_size or 0 for one in found[1:6]) > 1
+        assert max(one.pack_size or 0 for one in found[6:]) > 1
         for one in found:
             assert one.best is not None
             assert (one.best.metrics["val_accuracy"] or 0.0) > 0.85, one
 
         rows = {"rows": new.reshape(len(new), -1).tolist()}
-        for job_id in (ids[3], ids[4]):
+        for job_id in (ids[3], ids[-1]):
             told = http.post(f"/jobs/{job_id}/predict", json=rows).json()["predictions"]
             assert np.mean(np.array(told) == colours) > 0.85
 
