@@ -264,17 +264,18 @@ class Mirror:
         job = pending.job
         run = self._run(pending)
         curve = self._jobs.curve(job.id)
-        said = {}
         if (verdict := judge(job.spec, curve, job.failure_reason)) is not None:
             said = {"epochal.verdict": verdict.kind.value, "mlflow.note.content": f"{note(job)}\n\n{verdict.sentence}"}
+            self._mlflow.log(run.id, tags=said)  # though a file be gone
         left = self._upload(run, job)
         report = Report.model_validate_json(left[REPORT]) if REPORT in left else None
+        kept = {}
         if left.keys() >= set(FILES):
             prepared, at = Preprocessing.model_validate_json(left[PREPROCESSING]), job.finished_at or job.updated_at
             for file, content in package(job.spec, prepared, run.id, at).items():
                 self._mlflow.upload(run, f"{FOLDER}/{file}", content)
-            said[HISTORY_TAG] = history(run.id, at)
-        self._mlflow.log(run.id, metrics=figures(job, report), tags=said)
+            kept[HISTORY_TAG] = history(run.id, at)
+        self._mlflow.log(run.id, metrics=figures(job, report), tags=kept)
         drawing = Drawing(
             title=job.name or job.id,
             curve=curve,
