@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, Engine, Integer, String, delete, func, insert, not_, select, tuple_, update
 from sqlalchemy.orm import aliased
 
-from .db import now, reading, spread, writing
+from .db import among, now, reading, spread, writing
 from .tables import Checkpoint
 
 KEPT = 2
@@ -60,10 +60,9 @@ def keep_checkpoints(connection: Connection, new: Sequence[tuple[str, int, Check
 
 def newest_checkpoints(connection: Connection, ids: Collection[str]) -> Mapping[str, tuple[CheckpointRecord, ...]]:
     """The checkpoints of these jobs, newest first."""
-    asked = spread(connection, [{"id": job_id} for job_id in ids], id=String()).c
     rows = connection.execute(
         select(Checkpoint.job_id, Checkpoint.epoch, Checkpoint.uri, Checkpoint.sha256)
-        .where(Checkpoint.job_id.in_(select(asked.id)), not_(Checkpoint.void))
+        .where(among(connection, Checkpoint.job_id, ids), not_(Checkpoint.void))
         .order_by(Checkpoint.epoch.desc(), Checkpoint.attempt.desc())
     )
     found: dict[str, tuple[CheckpointRecord, ...]] = {}
@@ -76,8 +75,7 @@ def void_checkpoints(connection: Connection, ids: Collection[str], uris: Collect
     """Hand out no more checkpoints of these jobs; of `uris` only, when given."""
     if not ids:
         return
-    asked = spread(connection, [{"id": job_id} for job_id in ids], id=String()).c
-    which = [Checkpoint.job_id.in_(select(asked.id)), not_(Checkpoint.void)]
+    which = [among(connection, Checkpoint.job_id, ids), not_(Checkpoint.void)]
     if uris is not None:
         which.append(Checkpoint.uri.in_(uris))
     connection.execute(update(Checkpoint).where(*which).values(void=True))
@@ -97,14 +95,11 @@ class CheckpointStore:
     def unknown(self, uris: Sequence[str]) -> list[str]:
         """Those of these addresses that are no checkpoint of any job."""
         with reading(self._engine) as connection:
-            asked = spread(connection, [{"uri": uri} for uri in uris], uri=String()).c
-            known = set(
-                connection.execute(select(Checkpoint.uri).where(Checkpoint.uri.in_(select(asked.uri)))).scalars()
-            )
+            ours = among(connection, Checkpoint.uri, uris)
+            known = set(connection.execute(select(Checkpoint.uri).where(ours)).scalars())
         return [uri for uri in uris if uri not in known]
 
     def forget(self, uris: Collection[str]) -> None:
         """These files are gone."""
         with writing(self._engine) as connection:
-            gone = spread(connection, [{"uri": uri} for uri in uris], uri=String()).c
-            connection.execute(delete(Checkpoint).where(Checkpoint.void, Checkpoint.uri.in_(select(gone.uri))))
+            connection.execute(delete(Checkpoint).where(Checkpoint.void, among(connection, Checkpoint.uri, uris)))

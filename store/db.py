@@ -3,7 +3,7 @@
 import json
 import math
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -32,6 +32,7 @@ from sqlalchemy import (
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.orm import InstrumentedAttribute
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import DateTime, String, TypeDecorator, TypeEngine
 
@@ -205,6 +206,11 @@ def spread(connection: Connection, rows: Sequence[Mapping[str, Any]], **columns:
             for name, type_ in columns.items()
         )
     ).subquery("given")
+
+
+def among(connection: Connection, column: InstrumentedAttribute[str], values: Iterable[str]) -> ColumnElement[bool]:
+    """The rows whose column has one of these values, however many: databases take only so many parameters."""
+    return column.in_(select(spread(connection, [{"value": value} for value in values], value=String()).c.value))
 
 
 @contextmanager

@@ -31,7 +31,7 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import InstrumentedAttribute, aliased
+from sqlalchemy.orm import aliased
 from uuid_utils import uuid7
 
 from spec.dataset import Uploaded
@@ -41,7 +41,7 @@ from spec.views import Change, Curve, Metrics
 
 from .checkpoints import CheckpointRecord, keep_checkpoints, newest_checkpoints, void_checkpoints
 from .datasets import hold as hold_datasets
-from .db import hold, now, reading, spread, writing
+from .db import among, hold, now, reading, spread, writing
 from .errors import IdempotencyMismatchError, IllegalTransitionError, JobNotFoundError
 from .limits import NONE, Limits, Room
 from .tables import Artifact, Checkpoint, CurveChunk, Job, JobEvent, Lease, Mirror
@@ -593,7 +593,9 @@ class JobStore:
         connection.execute(
             insert(Lease).from_select(
                 ["job_id", "owner", "attempt", "worker", "until"],
-                select(Job.id, Job.owner, Job.attempt, literal(worker), now(lease_s)).where(_among(connection, ids)),
+                select(Job.id, Job.owner, Job.attempt, literal(worker), now(lease_s)).where(
+                    among(connection, Job.id, ids)
+                ),
             )
         )
         _tell(connection, ids, actor=worker, reason=f"claimed on {device}")
@@ -633,7 +635,7 @@ class JobStore:
             self._append(connection, [beat for beat in beats if beat.job_id in kept])
             wished = connection.execute(
                 select(Job.id, Job.cancel_requested_at, Job.pause_requested_at).where(
-                    _among(connection, kept),
+                    among(connection, Job.id, kept),
                     or_(Job.cancel_requested_at.is_not(None), Job.pause_requested_at.is_not(None)),
                 )
             ).all()
@@ -651,7 +653,7 @@ class JobStore:
         kept = [(beat.job_id, beat.attempt, one) for beat in beats for one in beat.checkpoints]
         if kept:
             keep_checkpoints(connection, kept)
-            got_on = _among(connection, [job_id for job_id, _, _ in kept])
+            got_on = among(connection, Job.id, [job_id for job_id, _, _ in kept])
             connection.execute(update(Job).where(got_on, Job.crash_count > 0).values(crash_count=0))
 
     def _append_points(self, connection: Connection, beats: Sequence[Beat]) -> None:
@@ -875,7 +877,7 @@ class JobStore:
     def mark_rung(self, ids: Sequence[str]) -> None:
         """Remember that the bell was rung for these jobs."""
         with writing(self._engine) as connection:
-            waiting = select(Job.id).where(_among(connection, ids), queued())
+            waiting = select(Job.id).where(among(connection, Job.id, ids), queued())
             # Others are just being claimed.
             ours = waiting.with_for_update(key_share=True, skip_locked=True).cte("ours")
             connection.execute(update(Job).where(Job.id.in_(select(ours.c.id))).values(rung_at=now()))
@@ -895,13 +897,6 @@ JOBS: Select[Any] = select(Job.__table__, Mirror.run_id, Mirror.experiment_id).o
 def _owned(owner: str | None) -> ColumnElement[bool]:
     """The wall between owners; None is an administrator, who sees all."""
     return literal(True) if owner is None else Job.owner == owner
-
-
-def _among(
-    connection: Connection, ids: Collection[str], column: InstrumentedAttribute[str] = Job.id
-) -> ColumnElement[bool]:
-    """The jobs of these ids, or what `column` says is theirs, however many: databases take only so many parameters."""
-    return column.in_(select(spread(connection, [{"id": job_id} for job_id in ids], id=String()).c.id))
 
 
 def _move(
@@ -954,7 +949,7 @@ def _release(
     lost, poison = FailureReason.worker_lost, FailureReason.quarantined
     rows = connection.execute(
         update(Job)
-        .where(_among(connection, ids), Job.status == JobStatus.running.value)
+        .where(among(connection, Job.id, ids), Job.status == JobStatus.running.value)
         .values(
             status=case(
                 (unwanted, JobStatus.cancelled.value),
@@ -1037,7 +1032,7 @@ def _tell(connection: Connection, ids: Collection[str], *, actor: str, reason: s
                 literal(_clean(reason)),
             )
             .outerjoin(last, and_(last.job_id == Job.id, last.seq == latest))
-            .where(_among(connection, ids)),
+            .where(among(connection, Job.id, ids)),
         )
     )
 
@@ -1046,14 +1041,14 @@ def _owe(connection: Connection, ids: Collection[str]) -> None:
     """Note that MLflow is to hear of these jobs, which have started or ended."""
     noted = select(Mirror.job_id).where(Mirror.job_id == Job.id).exists()
     connection.execute(
-        insert(Mirror).from_select(["job_id"], select(Job.id).where(_among(connection, ids), not_(noted)))
+        insert(Mirror).from_select(["job_id"], select(Job.id).where(among(connection, Job.id, ids), not_(noted)))
     )
 
 
 def _owe_again(connection: Connection, ids: Collection[str]) -> None:
     """Note that MLflow is to hear what has changed of those of these jobs that have a run."""
     if ids:
-        theirs = _among(connection, ids, Mirror.job_id)
+        theirs = among(connection, Mirror.job_id, ids)
         connection.execute(update(Mirror).where(theirs, Mirror.done).values(done=False))
 
 

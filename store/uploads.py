@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import ColumnElement, Engine, Row, String, and_, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Engine, Row, and_, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from .db import now, reading, spread, writing
+from .db import among, now, reading, writing
 from .errors import UploadNotFoundError, UploadOffsetError
 from .tables import Upload, UploadPiece
 
@@ -112,8 +112,8 @@ class UploadStore:
         """Those of these addresses of pieces whose upload is not under way."""
         of = {uri: uri.rsplit("/", 2)[-2] for uri in uris}
         with reading(self._engine) as connection:
-            asked = spread(connection, [{"id": upload_id} for upload_id in set(of.values())], id=String()).c
-            known = set(connection.execute(select(Upload.id).where(Upload.id.in_(select(asked.id)))).scalars())
+            ours = among(connection, Upload.id, set(of.values()))
+            known = set(connection.execute(select(Upload.id).where(ours)).scalars())
         return [uri for uri in uris if of[uri] not in known]
 
 
