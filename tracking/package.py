@@ -12,6 +12,7 @@ from functools import cache
 from importlib.metadata import version
 from typing import Any
 
+import numpy as np
 import yaml
 
 from model import PREPROCESSING, SPEC, WEIGHTS
@@ -103,7 +104,8 @@ def _example(prepared: Preprocessing) -> dict[str, Any] | list[Any] | None:
     if sum(column.size for column in given) > EXAMPLE_NUMBERS:
         return None
     if (shape := _array_shape(prepared)) is not None:
-        return [_nested(list(map(_short, given[0].fill)), shape)]
+        row: list[Any] = np.reshape([_short(number) for number in given[0].fill], shape).tolist()
+        return [row]
     return {"columns": [column.name for column in given], "data": [[_cell(column) for column in given]]}
 
 
@@ -116,13 +118,6 @@ def _cell(column: Input) -> float | str:
         case ColumnKind.date:
             return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(days=column.fill[0])).date().isoformat()
     return _short(column.fill[0])
-
-
-def _nested(numbers: list[Any], shape: tuple[int, ...]) -> list[Any]:
-    """Numbers in rows as long as the last side, rows in as many as the one before, and so on."""
-    for side in reversed(shape[1:]):
-        numbers = [numbers[at : at + side] for at in range(0, len(numbers), side)]
-    return numbers
 
 
 def _short(number: float) -> float:
