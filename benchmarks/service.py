@@ -24,12 +24,13 @@ PATIENCE_S = 300.0
 
 
 def sweep(workload: Workload, trials: Sequence[Trial]) -> Swept:
-    """From the POST of all jobs until each has succeeded and every curve is whole in MLflow; both slots are warm."""
+    """From the POST of all jobs until each has succeeded and every curve is whole in MLflow; all is warm."""
     with tempfile.TemporaryDirectory() as folder, _stack(Path(folder)) as (api, mlflow):
         _until("MLflow answers", lambda: _answers(mlflow))
         warm = Project("warm", api, mlflow)
         warm.post(workload.shortened(epochs=1), trials[: 2 * PROCESSES])
         _until("the first jobs have succeeded and are in MLflow", lambda: warm.finished() and warm.mirrored())
+        _until("their pictures are there too", warm.pictured)  # or they would be drawn on the clock
 
         timed = Project("timed", api, mlflow)
         watch = Stopwatch(family_cpu_seconds)
@@ -72,6 +73,14 @@ class Project:
         if self._runs("attributes.status != 'FINISHED'", limit=1):
             return False
         return len(self._runs("attributes.status = 'FINISHED'")) == self._count
+
+    def pictured(self) -> bool:
+        """Whether every run has its pictures, which come last."""
+        for run in self._runs():
+            answer = self._mlflow.get("/api/2.0/mlflow/artifacts/list", params={"run_id": run["info"]["run_id"]})
+            if "curves.png" not in {file["path"] for file in _json(answer).get("files", [])}:
+                return False
+        return True
 
     def checked_accuracies(self, epochs: int) -> list[float]:
         """The last validation accuracy of each run. Raises `ServiceFailedError` when a curve in MLflow has a hole."""

@@ -39,6 +39,7 @@ def main() -> int:
     print(f"seed {seed}", flush=True)
     folder = Path(tempfile.mkdtemp(prefix="epochal-chaos-"))
     with site(folder, lease_s=options.lease) as made:
+        keep_a_diary(made.home.logs / "storm.log")
         verdict, rows = storm(made, Random(seed), options)
     if left := made.processes():
         verdict.others.append(f"processes that outlive the site: {left}")
@@ -50,6 +51,15 @@ def main() -> int:
     for violation in verdict.violations:
         print(f"VIOLATION: {violation}")
     return 1 if verdict.violations else 0
+
+
+def keep_a_diary(path: Path) -> None:
+    """Write beside the logs what was struck and healed when, and how long what was waited for."""
+    diary = logging.FileHandler(path)
+    diary.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
+    log = logging.getLogger(__package__)
+    log.setLevel(logging.INFO)
+    log.addHandler(diary)
 
 
 def storm(made: Site, random: Random, options: argparse.Namespace) -> tuple[Verdict, list[list[str]]]:

@@ -28,11 +28,12 @@ SHAPES: Mapping[str, Mapping[str, object]] = {
 """Trainings of one to a few seconds, which share packs; one of them stops early. The others are `LONG`."""
 
 LONG: Mapping[str, Mapping[str, object]] = {
-    f"long {width}": {"dataset": "digits", "epochs": 700, "architecture": {"type": "mlp", "hidden": [width]}}
-    for width in (40, 48)
+    f"long {width}": {"dataset": "digits", "epochs": 600, "architecture": {"type": "mlp", "hidden": [width, width]}}
+    for width in (256, 288)
 }
-"""Trainings of ten seconds and more. There is always one of each, which shares no pack with the other: so two workers
-train whenever they can, and a fault has somebody to strike. The others have the rest."""
+"""Trainings of ten seconds and more, most of it matrix products and not epochs. There is always one of each, which
+shares no pack with the other: so two workers train whenever they can, and a fault has somebody to strike. The others
+have the rest."""
 
 SEEDS = 4
 KINDS: Sequence[tuple[str, int]] = [(shape, seed) for shape in (*SHAPES, *LONG) for seed in range(SEEDS)]

@@ -4,6 +4,7 @@ A fault is a function that strikes one target and says how it is healed; to add 
 `FAULTS`. A target that is struck is left alone until it is healed; different targets may be struck at the same time.
 """
 
+import logging
 import signal
 import time
 from collections import Counter
@@ -16,6 +17,8 @@ from store.doorbell import TASK
 from .load import Load
 from .site import Api, Mirrored, Program, Site, Worker
 from .watch import Watch
+
+log = logging.getLogger(__name__)
 
 
 def nothing() -> None:
@@ -86,9 +89,9 @@ def _dies(kill: Callable[[Worker], object], longest_s: float) -> Callable[[Arena
     """A worker dies, and is started again some time later."""
 
     def strike(arena: Arena, kind: str, worker: Worker) -> Wound:
-        held = arena.watch.held_by(worker.pid)
+        pid = worker.pid
         kill(worker)
-        arena.watch.trained(kind, held)
+        arena.watch.trained(kind, arena.watch.held_by(pid))  # the dead claim no more
         return Wound(arena.random.uniform(0.5, longest_s), worker.start)
 
     return strike
@@ -107,11 +110,11 @@ def worker_stopped(arena: Arena, kind: str, worker: Worker) -> Wound:
 
 
 def worker_stopped_then_killed(arena: Arena, kind: str, worker: Worker) -> Wound:
-    held = arena.watch.held_by(worker.pid)
+    pid, held = worker.pid, arena.watch.held_by(worker.pid)
     worker.stop()
     time.sleep(arena.random.uniform(0.0, 0.3))
     worker.kill()
-    arena.watch.trained(kind, held)
+    arena.watch.trained(kind, held | arena.watch.held_by(pid))
     return Wound(1.0, worker.start)
 
 
@@ -129,17 +132,15 @@ def worker_paused(arena: Arena, kind: str, worker: Worker) -> Wound:
 
 def worker_frozen(arena: Arena, kind: str, worker: Worker) -> Wound:
     """Longer than a lease: somebody else takes over, and the one that wakes writes nothing."""
-    held = arena.watch.held_by(worker.pid)
     worker.freeze()
-    arena.watch.trained(kind, held)
+    arena.watch.trained(kind, arena.watch.held_by(worker.pid))
     return Wound(arena.lease_s * arena.random.uniform(1.1, 1.4), worker.thaw)
 
 
 def worker_parted(arena: Arena, kind: str, worker: Worker) -> Wound:
     """Nothing passes between a worker and the record, for longer than a lease."""
-    held = arena.watch.held_by(worker.pid)
     arena.random.choice((worker.record.cut, worker.record.stall))()
-    arena.watch.trained(kind, held)
+    arena.watch.trained(kind, arena.watch.held_by(worker.pid))
     return Wound(arena.lease_s * arena.random.uniform(1.1, 1.4), worker.record.heal)
 
 
@@ -354,6 +355,7 @@ class Nemesis:
         while (now := time.monotonic()) < ends:
             for target in [target for target, (until, _) in wounds.items() if until <= now]:
                 wounds.pop(target)[1].heal()
+                log.info("%s is healed", target)
             if now >= next_at:
                 next_at = now + self.every_s * random.uniform(0.5, 1.5)
                 self._strike(wounds)
@@ -370,6 +372,7 @@ class Nemesis:
             if (target := self._target(fault, wounds)) is None:
                 continue
             name, worker = target
+            log.info("%s: %s, pid %d", fault.kind, name, worker.pid)
             wound = fault.strike(self.arena, fault.kind, worker)
             self.struck[fault.kind] += 1
             wounds[name] = (time.monotonic() + wound.lasts_s, wound)

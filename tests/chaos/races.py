@@ -17,8 +17,11 @@ WORKER = "w1"
 ENDS = ("succeed", "fail", "confirm", "requeue", "reap")
 AT_A_TIME = 20
 """Jobs that are claimed together, and ended by one verb."""
-CANCEL_SOON_S = 0.004
-"""Delays up to this put either one first about as often as the other."""
+STEP_S = 0.00025
+"""Who was first begins so much later the next time: then either is first about as often, however busy the machine."""
+JITTER_S = 0.002
+ASKED = 202
+"""The answer to a cancel that came while the job ran."""
 
 
 @dataclass(frozen=True)
@@ -45,31 +48,33 @@ def race(store: JobStore, app: Flask, token: str, random: Random, count: int) ->
     """Let a worker end, and a user cancel over HTTP, each of `count` running jobs."""
     spec = JobSpec.model_validate({"dataset": "xor"})
     ended: list[Ended] = []
+    head_start_s = dict.fromkeys(ENDS, 0.0)
     with ThreadPoolExecutor(2) as pool:
         for start in range(0, count, AT_A_TIME):
             store.submit([spec] * min(AT_A_TIME, count - start), owner="ada")
             verb = ENDS[start // AT_A_TIME % len(ENDS)]
-            claims = store.claim(worker=WORKER, device="cpu", limit=AT_A_TIME, lease_s=600.0)
-            ended += [_race(store, app, token, random, pool, verb, claim) for claim in claims]
+            for claim in store.claim(worker=WORKER, device="cpu", limit=AT_A_TIME, lease_s=600.0):
+                user_first_s = head_start_s[verb] + random.uniform(-JITTER_S, JITTER_S)
+                ended.append(_race(store, app, token, pool, verb, claim, user_first_s))
+                head_start_s[verb] += -STEP_S if ended[-1].code == ASKED else STEP_S
     return ended
 
 
 def _race(
-    store: JobStore, app: Flask, token: str, random: Random, pool: ThreadPoolExecutor, verb: str, claim: Claim
+    store: JobStore, app: Flask, token: str, pool: ThreadPoolExecutor, verb: str, claim: Claim, user_first_s: float
 ) -> Ended:
     if verb == "reap":  # this one's lease has expired, and no other's
         store.renew(worker=WORKER, beats=[Beat(claim.job_id, claim.attempt)], lease_s=-1.0)
     gate, pause = threading.Barrier(2), threading.Event()
-    waits = random.choice(((0.0, random.uniform(0.0, CANCEL_SOON_S)), (random.uniform(0.0, CANCEL_SOON_S), 0.0)))
 
     def work() -> bool:
         gate.wait()
-        pause.wait(waits[0])
+        pause.wait(max(user_first_s, 0.0))
         return _end(store, verb, claim)
 
     def cancel() -> int:
         gate.wait()
-        pause.wait(waits[1])
+        pause.wait(max(-user_first_s, 0.0))
         return _cancel(app, token, claim.job_id)
 
     worker, user = pool.submit(work), pool.submit(cancel)

@@ -4,9 +4,11 @@ It asks the record five times a second over a line of its own. Seconds in which 
 record's fault and are charged to no other.
 """
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
 from sqlalchemy import Engine, func, or_, select
@@ -16,10 +18,14 @@ from store.db import reading
 from store.errors import StoreUnavailableError
 from store.tables import CurveChunk, Job, Mirror
 
+log = logging.getLogger(__name__)
+
 EVERY_S = 0.2
 SETTLES_S = 1.2
 """Points that were on their way at the moment of a fault have arrived after so long; the heart beats once a second."""
 GIVEN_UP_S = 180.0
+AWAY_S = 1.0
+"""A record that has not answered for so long is not asked again: whoever strikes would wait for it."""
 
 
 @dataclass(frozen=True)
@@ -75,12 +81,19 @@ class Watch:
         self._thread.join(10.0)
 
     def held_by(self, pid: int) -> dict[str, Seen]:
-        """The jobs that a worker process holds."""
-        return {job_id: job for job_id, job in self.seen.items() if f"-{pid}-" in job.worker}
+        """The jobs that a worker process holds at this moment, or held when the record answered last.
+
+        Asked and not remembered: it may have claimed them since the last look.
+        """
+        seen = self.seen
+        if time.monotonic() - self._answered_at < AWAY_S:
+            with suppress(StoreUnavailableError):
+                seen = self._snapshot(())
+        return _held_by(pid, seen)
 
     def trains(self, pid: int) -> bool:
         """Whether a worker process trains at this moment: one of its jobs has a point of this attempt."""
-        return any(job.told == job.attempt for job in self.held_by(pid).values())
+        return any(job.told == job.attempt for job in _held_by(pid, self.seen).values())
 
     def queued(self) -> dict[str, Seen]:
         """The jobs that wait."""
@@ -143,6 +156,7 @@ class Watch:
 
     def _wait(self, wait: Wait) -> None:
         """Wait for this, and no longer for what was stopped before and is stopped again now."""
+        log.info("%s: until it has %s, %s", wait.kind, wait.what, sorted(wait.ids))
         with self._changing:
             self._waits = [one for one in self._waits if one.what != wait.what or not one.ids & wait.ids]
             self._waits.append(wait)
@@ -168,7 +182,9 @@ class Watch:
             wait.uncharged_s += max(0.0, now - max(away_since, wait.since) - EVERY_S)
             done = wait.done(self.seen)
             if done:
-                self.recoveries.setdefault(wait.kind, []).append(now - wait.since - wait.uncharged_s)
+                took_s = now - wait.since - wait.uncharged_s
+                log.info("%s: has %s after %.1f s, %s", wait.kind, wait.what, took_s, sorted(wait.ids))
+                self.recoveries.setdefault(wait.kind, []).append(took_s)
             elif done is False and now - wait.since > GIVEN_UP_S:
                 self.stuck.append(f"{wait.kind}: nothing went on within {GIVEN_UP_S:g} s")
             elif done is False:
@@ -184,3 +200,7 @@ class Watch:
         with reading(self._engine) as connection:
             rows = connection.execute(query.where(or_(live, Job.id.in_(ids)))).all()
         return {row.id: Seen(JobStatus(row.status), row.attempt, row.epoch, row.worker or "", row.told) for row in rows}
+
+
+def _held_by(pid: int, seen: Snapshot) -> dict[str, Seen]:
+    return {job_id: job for job_id, job in seen.items() if f"-{pid}-" in job.worker}
