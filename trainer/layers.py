@@ -5,7 +5,8 @@ that one row of a member's parameters loads straight into PyTorch's own modules.
 """
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, cast
 
 import torch
 import torch.nn.functional as F  # noqa: N812 - the field's name for it
@@ -19,8 +20,14 @@ Function = Callable[[Tensor], Tensor]
 VECTOR = 64
 """Numbers that vector code takes at a time: two AVX-512 registers of bfloat16, more than any other processor's."""
 
-CHANNELS = 16 if "AVX512" in torch.backends.cpu.get_cpu_capability() else 8
+AVX512 = "AVX512" in torch.backends.cpu.get_cpu_capability()
+
+CHANNELS = 16 if AVX512 else 8
 """Channels that a convolution takes at a time on this processor."""
+
+WIDE = 1_500_000 if AVX512 and hasattr(torch.ops.mkldnn, "_linear_pointwise") else math.inf
+"""Multiplications from which on a product is oneDNN's: with AVX-512 it takes half of MKL's time on some processors, and
+is no slower on others. Smaller products are over before it has begun, and MKL takes those of all members at once."""
 
 
 def by_vectors(function: Function) -> Function:
@@ -59,9 +66,51 @@ ACTIVATIONS: Mapping[Activation, Function] = {
 
 def linear(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     """Weighted sums: x [members, in, batch], weight [members, out, in], bias [members, out] (torch.nn.Linear)."""
+    if _is_wide(x, weight):
+        return cast("Tensor", WideLinear.apply(x, weight, bias))  # type: ignore[no-untyped-call]
     if bias is None:
         return torch.bmm(weight, x)
     return torch.baddbmm(bias.unsqueeze(2), weight, x)
+
+
+def _is_wide(x: Tensor, weight: Tensor) -> bool:
+    if x.is_cuda or x.dtype is not torch.float32 or torch.is_autocast_enabled("cpu"):
+        return False
+    return weight.shape[1] * weight.shape[2] * x.shape[2] >= WIDE
+
+
+class WideLinear(torch.autograd.Function):
+    """`linear` on a CPU, one member after the other by oneDNN."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        """Weighted sums [members, out, batch]."""
+        ctx.save_for_backward(x, weight)
+        if bias is None:
+            return torch.stack(list(_products(weight, x)))
+        z = x.new_empty(*weight.shape[:2], x.shape[2])
+        for sums, product, added in zip(z, _products(weight, x), bias.unsqueeze(2), strict=True):
+            torch.add(product, added, out=sums)
+        return z
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor, Tensor | None]:
+        """By x, which is not wanted for a first layer, by the weight, and by the bias, if there is one."""
+        x, weight = ctx.saved_tensors
+        wants_x, _, wants_bias = ctx.needs_input_grad
+        return (
+            torch.stack(list(_products(weight.transpose(1, 2), gradient))) if wants_x else None,
+            torch.stack(list(_products(gradient, x.transpose(1, 2)))),
+            gradient.sum(dim=2) if wants_bias else None,
+        )
+
+
+def _products(a: Tensor, b: Tensor) -> Iterator[Tensor]:
+    """The product [m, n] of each member's a [m, k] and b [k, n]."""
+    # Of PyTorch's functions this alone, which torch.compile uses, multiplies float32 by oneDNN: x w^T.
+    times = torch.ops.mkldnn._linear_pointwise
+    for one, other in zip(a.unbind(), b.transpose(1, 2).unbind(), strict=True):
+        yield times(one, other, None, "none", [], "")
 
 
 def convolution(x: Tensor, weight: Tensor, bias: Tensor | None, *, stride: int, padding: int) -> Tensor:

@@ -43,6 +43,13 @@ SHAPES: dict[str, dict[str, Any]] = {
         "epochs": 2,
         "batch_size": 150,
     },
+    "wide": {
+        "dataset": "digits",
+        "architecture": {"type": "mlp", "hidden": [257]},
+        "dropout": 0.2,
+        "epochs": 1,
+        "batch_size": 129,
+    },
     "heavy-outputs": {
         "dataset": {"name": "linear", "n": 500, "features": 60},
         "architecture": {"type": "mlp", "hidden": [200]},
