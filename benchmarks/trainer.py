@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from functools import partial
 
 import torch
+from threadpoolctl import threadpool_limits
 
 from . import ours
 from .clock import Spent, Stopwatch
@@ -94,6 +95,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
 
     torch.set_num_threads(1)
+    threadpool_limits(1)  # of NumPy's library too, whose idle threads would spin on our account
     torch.set_flush_denormal(True)  # for every contestant alike: a trainer process does so too
     chosen = [workload for workload in ALL if options.only in (None, workload.name)]
     if options.quick:
