@@ -4,6 +4,7 @@ Activations are feature-major, [members, features, batch]; weights are [members,
 that one row of a member's parameters loads straight into PyTorch's own modules.
 """
 
+import itertools
 import math
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, cast
@@ -114,7 +115,7 @@ def _products(a: Tensor, b: Tensor) -> Iterator[Tensor]:
 
 
 def convolution(x: Tensor, weight: Tensor, bias: Tensor | None, *, stride: int, padding: int) -> Tensor:
-    """Convolutions: x [members, in, batch, height, width], weight [members, out, in, k, k] (torch.nn.Conv2d).
+    """Convolutions: x [members, in, height, width, batch], weight [members, out, in, k, k] (torch.nn.Conv2d).
 
     Where channels do not fill vectors, the library of grouped convolutions chooses its way by the number of members,
     and rounds by it. There, windows are gathered and multiplied: for an image's one or three channels the faster way.
@@ -127,41 +128,100 @@ def convolution(x: Tensor, weight: Tensor, bias: Tensor | None, *, stride: int, 
 def _grouped(x: Tensor, weight: Tensor, bias: Tensor | None, stride: int, padding: int) -> Tensor:
     """One grouped convolution, a group for each member."""
     z = F.conv2d(
-        x.flatten(0, 1).transpose(0, 1),
+        x.flatten(0, 1).permute(3, 0, 1, 2),
         weight.flatten(0, 1),
         None if bias is None else bias.flatten(),
         stride=stride,
         padding=padding,
         groups=len(weight),
     )
-    return z.transpose(0, 1).reshape(*weight.shape[:2], len(z), *z.shape[2:])
+    return z.permute(1, 2, 3, 0).reshape(*weight.shape[:2], *z.shape[2:], len(z))
 
 
 def _gathered(x: Tensor, weight: Tensor, bias: Tensor | None, stride: int, padding: int) -> Tensor:
     """Weighted sums over the windows, side by side as if each were a row of the batch."""
     k = weight.shape[-1]
-    windows = F.pad(x, (padding,) * 4).unfold(3, k, stride).unfold(4, k, stride)
-    places = windows.shape[2:5]
-    columns = windows.permute(0, 1, 5, 6, 2, 3, 4).reshape(len(x), -1, math.prod(places))
-    return linear(columns, weight.flatten(2), bias).view(*weight.shape[:2], *places)
+    padded = F.pad(x, (0, 0, *(padding,) * 4))
+    windows: Tensor = Windows.apply(padded, k, stride)  # type: ignore[no-untyped-call]
+    z = linear(windows.flatten(1, 3).flatten(2), weight.flatten(2), bias)
+    return z.view(*weight.shape[:2], *windows.shape[4:])
+
+
+class Windows(torch.autograd.Function):
+    """Each k x k window of images x [members, channels, height, width, batch] (torch.nn.Unfold).
+
+    PyTorch's own way back takes a number at a time; here whole rows of images are added.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, k: int, stride: int) -> Tensor:
+        """What is in the windows at each place, [members, channels, k, k, down, across, batch]."""
+        ctx.shape, ctx.k, ctx.stride = x.shape, k, stride
+        return x.unfold(2, k, stride).unfold(3, k, stride).permute(0, 1, 5, 6, 2, 3, 4).contiguous()
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, None, None]:
+        """By x: the sum over the windows in which a pixel is."""
+        if not ctx.needs_input_grad[0]:
+            return None, None, None
+        down, across = (ctx.stride * (places - 1) + 1 for places in gradient.shape[4:6])
+        found = gradient.new_zeros(ctx.shape)
+        for row, column in itertools.product(range(ctx.k), repeat=2):
+            pixels = found[:, :, row : row + down : ctx.stride, column : column + across : ctx.stride]
+            pixels += gradient[:, :, row, column]
+        return found, None, None
 
 
 def pool(x: Tensor, kind: str) -> Tensor:
-    """2 x 2 pooling where there are 2 x 2 pixels (torch.nn.MaxPool2d, torch.nn.AvgPool2d)."""
-    if kind == "none" or min(x.shape[-2:]) < 2:
+    """2 x 2 pooling of x [members, channels, height, width, batch] where there are 2 x 2 pixels.
+
+    torch.nn.MaxPool2d, torch.nn.AvgPool2d.
+    """
+    if kind == "none" or min(x.shape[2:4]) < 2:
         return x
-    pooled = F.max_pool2d if kind == "max" else F.avg_pool2d
-    flat: Tensor = pooled(x.flatten(0, 1), 2)
-    return flat.view(*x.shape[:2], *flat.shape[1:])
+    if kind == "max":
+        return cast("Tensor", MaxPool.apply(x))  # type: ignore[no-untyped-call]
+    first, second, third, fourth = _corners(x)
+    return (first + second + third + fourth) / 4
+
+
+def _corners(x: Tensor) -> list[Tensor]:
+    """The four pixels of every 2 x 2 that are whole, each [members, channels, height / 2, width / 2, batch]."""
+    height, width = (side - side % 2 for side in x.shape[2:4])
+    return [x[:, :, row:height:2, column:width:2] for row, column in itertools.product((0, 1), repeat=2)]
+
+
+class MaxPool(torch.autograd.Function):
+    """The largest of each 2 x 2, a batch at a time, where PyTorch's own looks at one number after the other."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        """[members, channels, height / 2, width / 2, batch]."""
+        first, second, third, fourth = _corners(x)
+        largest = torch.maximum(torch.maximum(first, second), torch.maximum(third, fourth))
+        ctx.save_for_backward(x, largest)
+        return largest
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
+        """By x: of equals, the first has it all."""
+        x, largest = ctx.saved_tensors
+        found = torch.zeros_like(x)
+        for pixels, its in zip(_corners(x), _corners(found), strict=True):
+            is_largest = pixels == largest
+            its.copy_(gradient * is_largest)
+            gradient = gradient * ~is_largest
+        return found
 
 
 def layer_norm(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-    """Each row's features to mean 0 and variance 1, then scaled: x [members, features, *places] (torch.nn.LayerNorm).
+    """Each row's features to mean 0 and variance 1, then scaled: x [members, features, *places, batch].
 
-    Of convolutions, a row's features are all its channels at all places; each channel has its own scale.
+    As torch.nn.LayerNorm. Of convolutions, a row's features are all its channels at all places; each channel has its
+    own scale.
     """
     x = x.to(weight.dtype)  # statistics of bfloat16 numbers are taken in float32, as PyTorch's autocast does
-    over = (1, *range(3, x.dim()))
+    over = tuple(range(1, x.dim() - 1))
     variance, mean = torch.var_mean(x, dim=over, correction=0, keepdim=True)
     shape = (*weight.shape, *([1] * (x.dim() - 2)))
     return (x - mean) * torch.rsqrt(variance + 1e-5) * weight.view(shape) + bias.view(shape)
@@ -172,7 +232,7 @@ def batch_norm(
 ) -> Tensor:
     """Each feature to mean 0 and variance 1 over the batch, then scaled (torch.nn.BatchNorm1d and 2d, momentum 0.1).
 
-    x is [members, features, *places], all others [members, features]. In training the running statistics move.
+    x is [members, features, *places, batch], all others [members, features]. In training the running statistics move.
     """
     x = x.to(weight.dtype)
     shape = (*weight.shape, *([1] * (x.dim() - 2)))

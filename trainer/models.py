@@ -119,20 +119,16 @@ class Network:
 
     def _cnn(self, arrays: Arrays, running: Arrays, x: Tensor, masks: Masks, training: bool) -> Tensor:
         cnn, image = cast("Cnn", self._spec.architecture), cast("tuple[int, int, int]", self._image)
-        h = x.reshape(*x.shape[:2], *image).transpose(1, 2)
+        h = x.transpose(1, 2).reshape(len(x), *image, x.shape[1])
         for index in range(len(cnn.channels)):
             weight, bias = arrays[f"layers.{index}.weight"], arrays.get(f"layers.{index}.bias")
             h = convolution(h, weight, bias, stride=cnn.stride, padding=cnn.padding)
             if self._normalization is not Normalization.none:
                 h = self._normalized(index, arrays, running, h, training)
             h = pool(self._activations[index](h), cnn.pooling)
-            members, channels, batch, height, width = h.shape
             mask = masks.get(index)
-            if mask is not None:
-                mask = mask.reshape(members, channels, height, width, batch).permute(0, 1, 4, 2, 3)
-            h = _dropped(h, mask, weight.dtype)
-        flat = h.permute(0, 1, 3, 4, 2).flatten(1, 3)
-        return self._dense(arrays, running, flat, masks, training, first=len(cnn.channels))
+            h = _dropped(h, None if mask is None else mask.reshape(h.shape), weight.dtype)
+        return self._dense(arrays, running, h.flatten(1, 3), masks, training, first=len(cnn.channels))
 
     def _dense(self, arrays: Arrays, running: Arrays, h: Tensor, masks: Masks, training: bool, *, first: int) -> Tensor:
         for index in range(first, self.hidden):
