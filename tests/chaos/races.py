@@ -11,7 +11,7 @@ from flask import Flask
 
 from spec.job import JobSpec
 from spec.states import FINISHED, FailureReason, JobStatus, StopReason
-from store.jobs import Beat, Claim, JobStore
+from store.jobs import Beat, Claim, JobFilter, JobStore
 
 WORKER = "w1"
 ENDS = ("succeed", "fail", "confirm", "requeue", "reap")
@@ -53,7 +53,10 @@ def race(store: JobStore, app: Flask, token: str, random: Random, count: int) ->
         for start in range(0, count, AT_A_TIME):
             store.submit([spec] * min(AT_A_TIME, count - start), owner="ada")
             verb = ENDS[start // AT_A_TIME % len(ENDS)]
-            for claim in store.claim(worker=WORKER, device="cpu", limit=AT_A_TIME, lease_s=600.0):
+            claims = store.claim(worker=WORKER, device="cpu", limit=AT_A_TIME, lease_s=600.0)
+            waiting, _ = store.page(JobFilter(status=JobStatus.queued), owner="ada")
+            assert not waiting, f"{len(claims)} were claimed, and these wait: {waiting}"
+            for claim in claims:
                 user_first_s = head_start_s[verb] + random.uniform(-JITTER_S, JITTER_S)
                 ended.append(_race(store, app, token, pool, verb, claim, user_first_s))
                 head_start_s[verb] += -STEP_S if ended[-1].code == ASKED else STEP_S

@@ -17,6 +17,11 @@ JOB = {
     "dropout": 0.2,
     "batch_size": 33,
 }
+IMAGES = JOB | {
+    "architecture": {"type": "cnn", "channels": [4], "hidden": [16]},
+    "augmentation": {"crop": 1, "flip": True},
+    "epochs": 3,
+}
 TOGETHER = {"resources": {"gpus": 2}}
 
 
@@ -28,10 +33,12 @@ def database_url(tmp_path: Path) -> str:
 
 def test_two_processes_give_the_curve_of_one_and_nothing_outlives_their_worker(site: Site) -> None:
     pair = site.start_worker(devices="cpu+cpu")
-    (shared, long), (alone,) = site.submit(JOB | TOGETHER, LONG | TOGETHER), site.submit(JOB)
-    assert site.wait(shared, JobStatus.succeeded, within_s=60.0).device == "cpu+cpu"
+    *shared, long = site.submit(JOB | TOGETHER, IMAGES | TOGETHER, LONG | TOGETHER)
+    alone = site.submit(JOB, IMAGES)
+    for job_id in shared:
+        assert site.wait(job_id, JobStatus.succeeded, within_s=60.0).device == "cpu+cpu"
     site.wait_for_an_epoch(long)
-    assert site.job(alone).status is JobStatus.queued  # a pair takes jobs for pairs only
+    assert {site.job(job_id).status for job_id in alone} == {JobStatus.queued}  # a pair takes jobs for pairs only
     processes = psutil.Process(pair.pid).children(recursive=True)
     assert len(trainers(pair.pid)) >= 2
     pair.kill()
@@ -40,11 +47,12 @@ def test_two_processes_give_the_curve_of_one_and_nothing_outlives_their_worker(s
     assert alive == []
 
     site.start_worker()
-    site.wait(alone, JobStatus.succeeded, within_s=60.0)
-    together, lone = site.store.curve(shared), site.store.curve(alone)
-    assert together.keys() == lone.keys()
-    for name, column in lone.items():
-        assert together[name] == pytest.approx(column, rel=1e-5, abs=1e-6), name
+    for job_id, other in zip(alone, shared, strict=True):
+        site.wait(job_id, JobStatus.succeeded, within_s=60.0)
+        together, lone = site.store.curve(other), site.store.curve(job_id)
+        assert together.keys() == lone.keys()
+        for name, column in lone.items():
+            assert together[name] == pytest.approx(column, rel=1e-5, abs=1e-6), name
 
 
 def test_a_team_that_loses_a_mate_is_replaced_and_the_job_finishes(site: Site) -> None:
