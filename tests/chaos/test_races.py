@@ -6,7 +6,7 @@ from random import Random
 
 import pytest
 
-from tests.integration.api.conftest import Service, service
+from tests.integration.api.conftest import Service, emptied, service
 
 from .races import counted, race
 
@@ -15,8 +15,8 @@ RACES = 10_000
 
 @pytest.fixture
 def record(tmp_path: Path, postgres_url: str) -> Iterator[Service]:
-    """The API over PostgreSQL."""
-    made = service(tmp_path, EPOCHAL_DATABASE_URL=postgres_url)
+    """The API over PostgreSQL, in which no job of another test waits."""
+    made = emptied(service(tmp_path, EPOCHAL_DATABASE_URL=postgres_url))
     yield made
     made.engine.dispose()
 
