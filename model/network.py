@@ -93,14 +93,14 @@ class Walk(ABC, Generic[Value]):
     def _convolutions(self, cnn: Cnn, x: Value) -> Value:
         assert self._image is not None  # noqa: S101 - no other data is convolved
         x = self.shaped(x, self._image)
-        _, height, width = self._image
+        size = self._image[1:]
         for index in range(len(cnn.channels)):
             x = self._activated(index, self.convolved(index, x, stride=cnn.stride, padding=cnn.padding))
-            height, width = (1 + (side + 2 * cnn.padding - cnn.kernel) // cnn.stride for side in (height, width))
-            if cnn.pooling != "none" and min(height, width) >= 2:
+            whole = cnn.convolved(*size)
+            size = cnn.pooled(*whole)
+            if size != whole:
                 x = self.pooled(x, maximum=cnn.pooling == "max")
-                height, width = height // 2, width // 2
-        return self.shaped(x, (cnn.channels[-1] * height * width,))
+        return self.shaped(x, (cnn.channels[-1] * math.prod(size),))
 
     def _layer(self, index: int, x: Value) -> Value:
         return self._activated(index, self.weighted(index, x))

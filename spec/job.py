@@ -134,6 +134,19 @@ class Cnn(Frozen):
     bias: Bias = True
     normalization: Normalizes = Normalization.none
 
+    def convolved(self, height: int, width: int) -> tuple[int, int]:
+        """Height and width of what a convolution makes of an image."""
+        return self._places(height), self._places(width)
+
+    def pooled(self, height: int, width: int) -> tuple[int, int]:
+        """Height and width after the pooling, which leaves an image as it is where there is none to do."""
+        if self.pooling == "none" or min(height, width) < 2:
+            return height, width
+        return height // 2, width // 2
+
+    def _places(self, side: int) -> int:
+        return 1 + (side + 2 * self.padding - self.kernel) // self.stride
+
 
 def _by_type(value: Any) -> Any:
     return {"type": value} if isinstance(value, str) else value
@@ -663,11 +676,10 @@ def _convolutions(cnn: Cnn, info: DatasetInfo) -> tuple[list[tuple[int, ...]], i
     for out in cnn.channels:
         shapes.append((out, channels, cnn.kernel, cnn.kernel))
         channels = out
-        height, width = (1 + (side + 2 * cnn.padding - cnn.kernel) // cnn.stride for side in (height, width))
+        height, width = cnn.convolved(height, width)
         if min(height, width) < 1:
             raise fault("architecture.kernel", f"is larger than what is left of the image at layer {len(shapes)}")
-        if cnn.pooling != "none" and min(height, width) >= 2:
-            height, width = height // 2, width // 2
+        height, width = cnn.pooled(height, width)
     return shapes, channels * height * width
 
 

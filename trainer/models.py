@@ -157,9 +157,7 @@ class Network:
         if isinstance(self._spec.architecture, Cnn):
             cnn, (_, height, width) = self._spec.architecture, self._image or (0, 0, 0)
             for index, channels in enumerate(cnn.channels):
-                height, width = (1 + (side + 2 * cnn.padding - cnn.kernel) // cnn.stride for side in (height, width))
-                if cnn.pooling != "none" and min(height, width) >= 2:
-                    height, width = height // 2, width // 2
+                height, width = cnn.pooled(*cnn.convolved(height, width))
                 places[index] = Dropping(index, channels * height * width)
         return places
 
