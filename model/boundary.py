@@ -53,7 +53,7 @@ def boundary(model: Model, features: Array, y: npt.NDArray[np.generic]) -> Bound
     if not np.isfinite(outputs).all():
         return None
     said, values = _said(model, outputs)
-    used = [column for column in prepared.inputs if column.type is not ColumnKind.text]
+    used = prepared.used
     mean, deviation = (np.concatenate([getattr(column, name) for column in used]) for name in ("mean", "deviation"))
     some = np.unique(np.linspace(0, len(features) - 1, min(len(features), POINTS)).astype(np.int64))
     right = y if prepared.output.type is Targets.classes else prepared.answers(np.asarray(y, float))[:, 0]
@@ -81,11 +81,7 @@ def rounded(values: Array, scale: float) -> tuple[float, ...]:
 
 
 def _are_numbers(prepared: Preprocessing) -> bool:
-    return all(
-        column.type in (ColumnKind.number, ColumnKind.date) and not column.gaps
-        for column in prepared.inputs
-        if column.type is not ColumnKind.text
-    )
+    return all(column.type in (ColumnKind.number, ColumnKind.date) and not column.gaps for column in prepared.used)
 
 
 def _said(model: Model, outputs: Array) -> tuple[Literal["probability", "class", "number"], Array]:

@@ -73,9 +73,14 @@ class Preprocessing(Frozen):
         return cls(inputs=tuple(inputs), output=output, image=schema.image)
 
     @property
+    def used(self) -> tuple[Input, ...]:
+        """The inputs that become features: all but free text."""
+        return tuple(column for column in self.inputs if column.type is not ColumnKind.text)
+
+    @property
     def given(self) -> tuple[Input, ...]:
         """The inputs as one who has raw rows gives them: the columns that are used; an image's pixels as one array."""
-        used = tuple(column for column in self.inputs if column.type is not ColumnKind.text)
+        used = self.used
         if self.image is None or len(used) == 1:
             return used
         kept = ("fill", "mean", "deviation")
@@ -85,10 +90,9 @@ class Preprocessing(Frozen):
     def features(self, x: npt.NDArray[Any]) -> Array:
         """Rows as a table holds them, [rows, numbers], as features [rows, features]."""
         parts, at = list[Array](), 0
-        for column in self.inputs:
-            if column.type is not ColumnKind.text:
-                parts += _features(column, np.asarray(x[:, at : at + column.size], dtype=np.float64))
-                at += column.size
+        for column in self.used:
+            parts += _features(column, np.asarray(x[:, at : at + column.size], dtype=np.float64))
+            at += column.size
         return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
 
     def targets(self, y: npt.NDArray[Any]) -> npt.NDArray[Any]:

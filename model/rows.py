@@ -30,7 +30,7 @@ def numbers_of(rows: Sequence[Any], prepared: Preprocessing) -> Array:
     A row is an object with a value for each column; the target and columns that are not used may be there or not. Where
     the columns have no names of their own, a row is a list of numbers.
     """
-    used = [column for column in prepared.inputs if column.type is not ColumnKind.text]
+    used = prepared.used
     allowed = {column.name for column in prepared.inputs} | {prepared.output.name}
     faults: list[FieldError] = []
     found = []

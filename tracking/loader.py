@@ -9,7 +9,6 @@ import pandas as pd
 from model import PREPROCESSING, SPEC, WEIGHTS
 from model.finished import Model
 from spec.job import JobSpec
-from spec.schema import ColumnKind
 
 from .package import answers
 
@@ -19,7 +18,7 @@ class Loaded:
 
     def __init__(self, model: Model) -> None:
         self._model = model
-        self._names = [column.name for column in model.preprocessing.inputs if column.type is not ColumnKind.text]
+        self._names = [column.name for column in model.preprocessing.used]
 
     def predict(self, data: Any) -> pd.DataFrame:
         """What the model says of raw rows, a frame of columns or an array of rows. Raises `RowsError`."""
