@@ -209,7 +209,7 @@ class MaxPool(torch.autograd.Function):
         found = torch.zeros_like(x)
         for pixels, its in zip(_corners(x), _corners(found), strict=True):
             is_largest = pixels == largest
-            its.copy_(gradient * is_largest)
+            torch.mul(gradient, is_largest, out=its)
             gradient = gradient * ~is_largest
         return found
 
