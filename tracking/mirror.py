@@ -87,7 +87,7 @@ class Mirror:
         mlflow: Mlflow,
         files: Files,
         *,
-        threads: int = 4,
+        threads: int = 2,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._jobs, self._store, self._mlflow, self._files = jobs, store, mlflow, files

@@ -12,17 +12,32 @@ import httpx
 import psutil
 import pytest
 
+from tests.services import eventually
+
 from .servers import MlflowServer
 
 
 def process_of(server: MlflowServer) -> psutil.Process:
-    """The process that was started with the server's port."""
-    (found,) = [one for one in psutil.process_iter(["cmdline"]) if str(server.port) in (one.info["cmdline"] or [])]
-    return found
+    """The process that was started with the server's port; its workers are its children."""
+    address = f"127.0.0.1:{server.port}"
+    found = [one for one in psutil.process_iter(["cmdline"]) if address in (one.info["cmdline"] or [])]
+    (first,) = [one for one in found if one.parent() not in found]
+    return first
 
 
-def test_it_is_one_process(mlflow_server: MlflowServer) -> None:
-    assert not process_of(mlflow_server).children()
+def test_it_is_two_workers_and_one_that_dies_is_replaced(mlflow_server: MlflowServer) -> None:
+    process = process_of(mlflow_server)
+    eventually(lambda: len(process.children()) == 2, within_s=30.0, what="two workers")
+    struck = process.children()[0]
+    struck.kill()
+    eventually(
+        lambda: len(process.children()) == 2 and struck not in process.children(), within_s=30.0, what="a new worker"
+    )
+    # Whichever is asked, it knows what either has made.
+    for name in ("of one", "of the other"):
+        assert httpx.post(f"{mlflow_server.url}/api/2.0/mlflow/experiments/create", json={"name": name}).is_success
+    for name in ("of one", "of the other") * 4:
+        assert mlflow_server.ask("experiments/get-by-name", experiment_name=name)["experiment"]["name"] == name
 
 
 def test_a_commit_waits_for_the_disk_once(mlflow_server: MlflowServer) -> None:
@@ -65,4 +80,4 @@ def test_a_port_that_is_taken_is_an_end_and_not_a_wait(mlflow_server: MlflowServ
     command = [sys.executable, "-m", "tracking", "serve", "--port", str(mlflow_server.port), "--home", str(tmp_path)]
     ended = subprocess.run(command, capture_output=True, timeout=120, check=False)
     assert ended.returncode != 0
-    assert b"address already in use" in ended.stderr
+    assert b"Address already in use" in ended.stderr
