@@ -685,17 +685,15 @@ class JobStore:
         ).c
         # Epochs trained again replace what an older attempt told of them and of what came after; a beat sent twice
         # replaces itself.
-        told = aliased(CurveChunk)
-        void = select(told.job_id, told.attempt, told.first_epoch).where(
-            told.job_id == new.job_id,
-            told.first_epoch >= new.first_epoch,
+        void = select(_told.job_id, _told.attempt, _told.first_epoch).where(
+            _told.job_id == new.job_id,
+            _told.first_epoch >= new.first_epoch,
             or_(
-                told.attempt < new.attempt,
-                and_(told.attempt == new.attempt, told.first_epoch <= new.last_epoch),
+                _told.attempt < new.attempt,
+                and_(_told.attempt == new.attempt, _told.first_epoch <= new.last_epoch),
             ),
         )
-        chunk = tuple_(CurveChunk.job_id, CurveChunk.attempt, CurveChunk.first_epoch)
-        connection.execute(delete(CurveChunk).where(chunk.in_(void)))
+        connection.execute(delete(CurveChunk).where(_chunk.in_(void)))
         # So is what was saved of those epochs: a job that began before its newest checkpoint, which could not be read
         # just then, must not go on from it later, over a gap.
         connection.execute(
@@ -893,6 +891,12 @@ JOBS: Select[Any] = select(Job.__table__, Mirror.run_id, Mirror.experiment_id).o
 )
 """Jobs with their runs; `record` reads its rows."""
 
+# Tables beside themselves, and what is made of them, once for all: SQLAlchemy takes longer to make an alias than to
+# use it.
+_told, _last, _other = aliased(CurveChunk), aliased(JobEvent), aliased(JobEvent)
+_chunk = tuple_(CurveChunk.job_id, CurveChunk.attempt, CurveChunk.first_epoch)
+_latest = select(func.max(_other.seq)).where(_other.job_id == Job.id).scalar_subquery()
+
 
 def _owned(owner: str | None) -> ColumnElement[bool]:
     """The wall between owners; None is an administrator, who sees all."""
@@ -987,12 +991,10 @@ def _rewind(connection: Connection, epochs: Mapping[str, int]) -> None:
         return
     rows = [{"job_id": job_id, "epoch": epoch} for job_id, epoch in epochs.items()]
     again = spread(connection, rows, job_id=String(), epoch=Integer()).c
-    told = aliased(CurveChunk)
-    chunk = tuple_(CurveChunk.job_id, CurveChunk.attempt, CurveChunk.first_epoch)
-    void = select(told.job_id, told.attempt, told.first_epoch).where(
-        told.job_id == again.job_id, told.first_epoch > again.epoch
+    void = select(_told.job_id, _told.attempt, _told.first_epoch).where(
+        _told.job_id == again.job_id, _told.first_epoch > again.epoch
     )
-    connection.execute(delete(CurveChunk).where(chunk.in_(void)))
+    connection.execute(delete(CurveChunk).where(_chunk.in_(void)))
     reaching_over = connection.execute(
         select(CurveChunk.__table__, again.epoch).where(
             CurveChunk.job_id == again.job_id, CurveChunk.last_epoch > again.epoch
@@ -1002,7 +1004,7 @@ def _rewind(connection: Connection, epochs: Mapping[str, int]) -> None:
         left = sum(epoch <= row.epoch for epoch in row.columns["epoch"])
         connection.execute(
             update(CurveChunk)
-            .where(chunk == tuple_(row.job_id, row.attempt, row.first_epoch))
+            .where(_chunk == tuple_(row.job_id, row.attempt, row.first_epoch))
             .values(last_epoch=row.epoch, columns={name: column[:left] for name, column in row.columns.items()})
         )
     connection.execute(
@@ -1016,22 +1018,20 @@ def _tell(connection: Connection, ids: Collection[str], *, actor: str, reason: s
     """Write an event for each of these jobs, which changed in this transaction; the event before says from what."""
     if not ids:
         return
-    last, other = aliased(JobEvent), aliased(JobEvent)
-    latest = select(func.max(other.seq)).where(other.job_id == Job.id).scalar_subquery()
     connection.execute(
         insert(JobEvent).from_select(
             ["job_id", "seq", "at", "from_status", "to_status", "attempt", "actor", "reason"],
             select(
                 Job.id,
-                func.coalesce(last.seq, 0) + 1,
+                func.coalesce(_last.seq, 0) + 1,
                 now(),
-                last.to_status,
+                _last.to_status,
                 Job.status,
                 Job.attempt,
                 literal(actor),
                 literal(_clean(reason)),
             )
-            .outerjoin(last, and_(last.job_id == Job.id, last.seq == latest))
+            .outerjoin(_last, and_(_last.job_id == Job.id, _last.seq == _latest))
             .where(among(connection, Job.id, ids)),
         )
     )
