@@ -43,6 +43,9 @@ NAME_TAG = "mlflow.runName"
 LIVE_RUNS = 16
 """Most running jobs brought up to date in a round: their curves may be a little late, training may not."""
 
+LIVE_S = 3.0
+"""From sending a running job's points to sending its next: what ends in seconds has its curve sent whole."""
+
 POINTS = 2000
 """Most points of a job sent in a round: a job of a million epochs holds nobody up."""
 
@@ -94,6 +97,7 @@ class Mirror:
         self._clock = clock
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="mirror")
         self._runs: dict[str, Run] = {}
+        self._sent: dict[str, float] = {}
         self._ended: set[State] = set()
         self._settled: set[State] = set()
         self._failures: dict[str, tuple[int, float]] = {}
@@ -109,7 +113,8 @@ class Mirror:
         if not self._is_there():
             return False
         finished = self._due(self._store.finished(2 * PILE + len(self._failures)))
-        running = self._due(self._store.running(LIVE_RUNS + len(self._failures)))[:LIVE_RUNS]
+        live = self._store.running(LIVE_RUNS + len(self._failures) + len(self._sent))
+        running = [one for one in self._due(live) if self._has_news(one)][:LIVE_RUNS]
         unsettled = [pending for pending in finished if _state(pending) not in self._settled]
         settled = [pending for pending in finished if _state(pending) in self._settled]
         self._name_experiments({pending.job.project for pending in [*unsettled, *running]})
@@ -120,7 +125,7 @@ class Mirror:
         if whole or len(settled) > PILE:
             # While jobs train their curves go first, and so does the training: a picture costs more than a curve.
             now = datetime.now(UTC)
-            due = settled if not running or len(settled) > PILE else [one for one in settled if _has_waited(one, now)]
+            due = settled if not live or len(settled) > PILE else [one for one in settled if _has_waited(one, now)]
             whole = self._each(self._attach, due, self._clock() + ROUND_S) and whole
         return not self._away and (not whole or any(_state(pending) in self._settled for pending in unsettled))
 
@@ -172,6 +177,11 @@ class Mirror:
         now = self._clock()
         return [one for one in pending if self._failures.get(one.job.id, (0, 0.0))[1] <= now]
 
+    def _has_news(self, live: Pending) -> bool:
+        """Whether it is time to tell of a job that has not ended: of one that trains, not too often."""
+        job = live.job
+        return job.status in WAITING or self._clock() - self._sent.get(job.id, -LIVE_S) >= LIVE_S
+
     def _name_experiments(self, projects: set[str]) -> None:
         for project in sorted(projects - self._experiments.keys()):
             try:
@@ -193,7 +203,11 @@ class Mirror:
     def _copy(self, pending: Pending) -> bool:
         """Bring the run's points nearer to the record's; with the last ones tell how the job has ended."""
         job, state = pending.job, _state(pending)
+        is_new = pending.run_id is None and job.id not in self._runs
         run = self._run(pending)
+        if is_new and job.status is JobStatus.running:
+            self._sent[job.id] = self._clock()
+            return True
         again = job.attempt != pending.attempt
         points, last, whole = self._points(job.id, max(pending.epoch, run.last_step))
         at_end = whole and job.status in FINISHED
@@ -212,6 +226,8 @@ class Mirror:
         if at_end and state not in self._ended:
             self._end(pending)
         self._store.advanced(job.id, last, job.attempt)
+        if whole:
+            self._sent[job.id] = self._clock()
         if at_end:
             self._settled.add(state)
         if waits:
@@ -304,6 +320,7 @@ class Mirror:
     def _forget(self, pending: Pending) -> None:
         state = _state(pending)
         self._runs.pop(pending.job.id, None)
+        self._sent.pop(pending.job.id, None)
         self._ended.discard(state)
         self._settled.discard(state)
 

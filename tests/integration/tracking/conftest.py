@@ -1,4 +1,5 @@
 import hashlib
+import time
 import uuid
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
@@ -15,7 +16,7 @@ from store import db
 from store.files import Files
 from store.jobs import ArtifactRecord, Beat, Claim, JobRecord, JobStore
 from store.mirror import MirrorStore
-from tracking.mirror import Mirror
+from tracking.mirror import LIVE_S, Mirror
 from tracking.mlflow import Mlflow
 
 from .servers import MlflowServer
@@ -45,13 +46,21 @@ class Service:
         self.files = Files((folder / "files").as_uri())
         self.project = f"p{uuid.uuid4().hex[:8]}"
         self._open: list[tuple[Mirror, Mlflow]] = []
+        self._ahead_s = 0.0
 
     def mirror(self, url: str | None = None, *, timeout_s: float = 20.0) -> Mirror:
         """A mirror to the server, or to what lies before it."""
         mlflow = Mlflow(url or self.server.url, timeout_s=timeout_s)
-        mirror = Mirror(self.jobs, MirrorStore(self.engine), mlflow, self.files)
+        mirror = Mirror(self.jobs, MirrorStore(self.engine), mlflow, self.files, clock=self._clock)
         self._open.append((mirror, mlflow))
         return mirror
+
+    def _clock(self) -> float:
+        return time.monotonic() + self._ahead_s
+
+    def later(self) -> None:
+        """It is time to tell of running jobs again."""
+        self._ahead_s += LIVE_S
 
     def close(self) -> None:
         for mirror, mlflow in self._open:

@@ -166,10 +166,34 @@ def test_a_job_cancelled_before_it_ran_has_a_run_without_points(service: Service
     assert {"key": "epochs", "value": "30"} in run["data"]["params"]
 
 
+def test_a_running_job_has_its_run_at_once_and_its_points_now_and_then(service: Service) -> None:
+    claim, mirror = service.run(), service.mirror()
+    service.beat(claim, 1, 2)
+    copied(mirror)
+    assert (service.status_of(claim), service.epochs_of(claim)) == ("RUNNING", [])
+    service.beat(claim, 3, 4)
+    copied(mirror)
+    assert service.epochs_of(claim) == []
+    service.later()
+    copied(mirror)
+    assert service.epochs_of(claim) == [1, 2, 3, 4]
+    service.beat(claim, 5, 6)
+    copied(mirror)
+    assert service.epochs_of(claim) == [1, 2, 3, 4]
+    service.later()
+    copied(mirror)
+    assert service.epochs_of(claim) == [1, 2, 3, 4, 5, 6]
+    service.succeed(claim, points=curve(7, 30))
+    copied(mirror)  # at once: nobody waits for the end of a job
+    assert (service.status_of(claim), service.epochs_of(claim)) == ("FINISHED", list(range(1, 31)))
+
+
 def test_a_cancelled_job_is_killed_before_its_last_points_are_sent(service: Service) -> None:
     claim = service.run(epochs=1_000_000)
     mirror = service.mirror()
     service.beat(claim, 1, 2000)
+    copied(mirror)
+    service.later()
     assert mirror.round()
     service.beat(claim, 2001, 4000)
     service.jobs.request_cancel(claim.job_id, owner="ada", actor="ada")
@@ -241,12 +265,16 @@ def test_a_job_that_goes_on_from_a_checkpoint_has_each_epoch_once(service: Servi
     beats = [Beat(claim.job_id, claim.attempt, curve(6, 8), checkpoints=(kept,))]
     service.jobs.renew(worker="w1", beats=beats, lease_s=600)
     copied(mirror)
+    service.later()
+    copied(mirror)
     service.jobs.requeue(claim.job_id, claim.attempt, reason="its worker was stopped", charge=False)
     (again,) = service.claim()
     assert service.jobs.curve(claim.job_id) == curve(1, 5)
+    service.later()
     copied(mirror)
     assert service.epochs_of(claim) == list(range(1, 9))
     service.beat(again, 6, 7)
+    service.later()
     copied(mirror)
     service.beat(again, 8, 11)
     copied(service.mirror())  # another one, which knows nothing of before
@@ -385,6 +413,7 @@ def test_another_name_other_tags_and_another_priority_reach_the_run(service: Ser
     change = Change(name="second", tags={"team": "red"}, priority=7)
     service.jobs.change(claim.job_id, change, owner="ada", actor="ada")
     service.beat(claim, 4, 6)
+    service.later()
     copied(mirror)
     info, tags = service.server.run(service.run_of(claim))["info"], tags_of(service, claim)
     assert (info["run_name"], info["status"]) == ("second", "RUNNING")
