@@ -11,7 +11,7 @@ from spec.settings import BadSettingsError, Settings
 
 log = logging.getLogger("tracking")
 
-ROUND_S = 1.0
+ROUND_S = 0.25
 """From round to round when everything is copied."""
 BREATH_S = 0.05
 """From round to round when more waits."""
