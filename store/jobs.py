@@ -167,6 +167,22 @@ class ArtifactRecord:
 
 
 @dataclass(frozen=True)
+class Success:
+    """How a job ended well, and what it left."""
+
+    job_id: str
+    attempt: int
+    stop_reason: StopReason
+    best_epoch: int | None
+    best_metrics: Metrics | None
+    metrics: Metrics | None
+    """Of its last epoch; None where the record knows them."""
+    points: Curve
+    """What the record has not heard of its curve."""
+    artifacts: Sequence[ArtifactRecord]
+
+
+@dataclass(frozen=True)
 class EventRecord:
     """One change of a job."""
 
@@ -731,37 +747,79 @@ class JobStore:
         artifacts: Sequence[ArtifactRecord] = (),
     ) -> bool:
         """End a job well, with its model. False when it had passed to somebody else."""
+        end = Success(job_id, attempt, stop_reason, best_epoch, best_metrics, metrics, points or {}, artifacts)
+        return bool(self.succeed_together([end]))
+
+    def succeed_together(self, ends: Sequence[Success]) -> set[str]:
+        """End jobs well, with their models, in one transaction; those that had not passed to somebody else."""
+        ended: set[str] = set()
         with writing(self._engine) as connection:
-            if not self._end(
-                connection,
-                job_id,
-                attempt,
-                JobStatus.succeeded,
-                reason=stop_reason.sentence,
-                points=points,
-                stop_reason=stop_reason.value,
-                best_epoch=best_epoch,
-                best_metrics=best_metrics,
-                **({} if metrics is None else {"metrics": metrics}),
-            ):
-                return False
-            connection.execute(delete(Artifact).where(Artifact.job_id == job_id))
-            if artifacts:
-                connection.execute(
-                    insert(Artifact),
-                    [
-                        {
-                            "job_id": job_id,
-                            "attempt": attempt,
-                            "name": artifact.name,
-                            "path": artifact.uri,
-                            "sha256": artifact.sha256,
-                            "size": artifact.size,
-                        }
-                        for artifact in artifacts
-                    ],
-                )
-            return True
+            for stop_reason in dict.fromkeys(end.stop_reason for end in ends):
+                same = [end for end in ends if end.stop_reason is stop_reason]
+                ended |= self._succeed(connection, same, stop_reason)
+        return ended
+
+    def _succeed(self, connection: Connection, ends: Sequence[Success], stop_reason: StopReason) -> set[str]:
+        sent = spread(
+            connection,
+            [{"job_id": end.job_id, "attempt": end.attempt} for end in ends],
+            job_id=String(),
+            attempt=Integer(),
+        ).c
+        leases = tuple_(Lease.job_id, Lease.attempt).in_(select(sent.job_id, sent.attempt))
+        held = set(_give_up_leases(connection, leases))
+        ends = [end for end in ends if end.job_id in held]
+        if not ends:
+            return set()
+        self._append(connection, [Beat(end.job_id, end.attempt, end.points) for end in ends])
+        told = spread(
+            connection,
+            [
+                {
+                    "job_id": end.job_id,
+                    "attempt": end.attempt,
+                    "best_epoch": end.best_epoch,
+                    "best_metrics": end.best_metrics,
+                    "metrics": end.metrics,
+                }
+                for end in ends
+            ],
+            job_id=String(),
+            attempt=Integer(),
+            best_epoch=Integer(),
+            best_metrics=JSON(),
+            metrics=JSON(),
+        ).c
+        ended = _move(
+            connection,
+            [Job.id == told.job_id, Job.attempt == told.attempt, Job.status == JobStatus.running.value],
+            JobStatus.succeeded,
+            actor="worker",
+            reason=stop_reason.sentence,
+            finished_at=now(),
+            stop_reason=stop_reason.value,
+            best_epoch=told.best_epoch,
+            best_metrics=told.best_metrics,
+            metrics=func.coalesce(told.metrics, Job.metrics),
+        )
+        void_checkpoints(connection, ended)
+        connection.execute(delete(Artifact).where(among(connection, Artifact.job_id, ended)))
+        left = [
+            {
+                "job_id": end.job_id,
+                "attempt": end.attempt,
+                "name": artifact.name,
+                "path": artifact.uri,
+                "sha256": artifact.sha256,
+                "size": artifact.size,
+            }
+            for end in ends
+            if end.job_id in ended
+            for artifact in end.artifacts
+        ]
+        if left:
+            connection.execute(insert(Artifact), left)
+        return set(ended)
 
     def fail(
         self, job_id: str, attempt: int, *, reason: FailureReason, message: str, points: Curve | None = None

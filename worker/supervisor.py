@@ -9,7 +9,7 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -20,13 +20,13 @@ from store.checkpoints import CheckpointRecord
 from store.errors import StoreError
 from store.failpoints import Failpoints
 from store.files import Files
-from store.jobs import ArtifactRecord, JobStore
+from store.jobs import ArtifactRecord, JobStore, Success
 
 from .checkpoints import Checkpoints
 from .devices import Device
 from .errors import TableError, TrainerDied, TrainerStalled, UnusableCheckpointError
 from .heart import Heart
-from .messages import Cancel, Ended, Job, Leave, Measured, Points, Resumed, Room, Saved, Train, Unsaved
+from .messages import Cancel, Ended, Job, Leave, Measured, Points, Report, Resumed, Room, Saved, Train, Unsaved
 from .pack import Member, Pack, Wish, columns
 from .packing import PackSizes
 from .process import Trainer
@@ -167,18 +167,18 @@ class Supervisor:
             self._give_back(pack, ids, "its worker stops, or cannot train any more")
             return []
         pack.restart(ids, self._post.clock())
-        head, blamed = members[0].spec, list[str]()
+        head, blamed, succeeded = members[0].spec, list[str](), list[Ended]()
         try:
             self._send(trainer, pack, members, head)
             heard_at = self._post.clock()
             while pack.members(ids - set(blamed)):
                 self._pass_wishes_on(trainer, pack, ids)
-                report = trainer.hear(HEAR_S)
-                if report is not None:
-                    heard_at = self._post.clock()
-                elif self._post.clock() - heard_at > self._post.stall_s:
-                    raise TrainerStalled(self._post.stall_s)
+                report = trainer.hear(0.0 if succeeded else HEAR_S)
+                heard_at = self._heard(report, heard_at)
                 match report:
+                    case None:  # those that ended one after the other are written down together
+                        self._succeed(pack, succeeded, trainer.folder)
+                        succeeded = []
                     case Points(curves=curves):
                         pack.note(curves)
                     case Resumed() | Saved() | Unsaved():
@@ -192,11 +192,21 @@ class Supervisor:
                         if ended.failure_reason is FailureReason.out_of_memory and not blamed:
                             self._post.sizes.too_many(head, self.device, len(pack.members(ids)))
                         blamed.append(ended.id)
+                    case Ended(end="succeeded") as ended:
+                        succeeded.append(ended)
                     case Ended() as ended:
-                        self._finish(pack, ended, trainer.folder)
+                        self._finish(pack, ended)
         except TrainerDied as death:
+            self._succeed(pack, succeeded, trainer.folder)
             return self._crashed(pack, ids, death)
         return blamed
+
+    def _heard(self, report: Report | None, heard_at: float) -> float:
+        """When the trainer was last heard. Raises `TrainerStalled` when that is too long ago."""
+        now = self._post.clock()
+        if report is None and now - heard_at > self._post.stall_s:
+            raise TrainerStalled(self._post.stall_s)
+        return heard_at if report is None else now
 
     def _pass_wishes_on(self, trainer: Trainer, pack: Pack, ids: Collection[str]) -> None:
         now = self._post.clock()
@@ -332,31 +342,38 @@ class Supervisor:
 
     # --- the end of a member --------------------------------------------------------------------------------------
 
-    def _finish(self, pack: Pack, ended: Ended, folder: Path) -> None:
-        """Write down how this member ended."""
+    def _finish(self, pack: Pack, ended: Ended) -> None:
+        """Write down that this member ended without a model."""
         for member in pack.members({ended.id}):
-            log.info("%s %s at epoch %d %s", member.id, ended.end, member.last_epoch, ended.message)
-            if member.wish is Wish.lost:
-                pack.leave(member.id)
-            elif ended.end == "succeeded":
-                self._succeed(pack, member, ended, folder / member.id)
-            elif ended.end == "cancelled":
+            self._say_end(member, ended)
+            if ended.end == "cancelled":
                 self._record(pack, member, self._dropped)
                 if member.wish is Wish.back:
                     self._post.ring(member.id)
             else:
                 self._record(pack, member, partial(self._failed, ended=ended))
 
-    def _succeed(self, pack: Pack, member: Member, ended: Ended, folder: Path) -> None:
-        try:
-            artifacts = self._publish(member, ended, folder)
-            self._post.failpoints.reach("published")
-        except OSError as error:
-            log.exception("the files of %s could not be published", member.id)
-            message = f"its files could not be written: {error.strerror or error}"
-            self._record(pack, member, partial(self._fail, reason=FailureReason.error, message=message))
-        else:
-            self._record(pack, member, partial(self._succeeded, ended=ended, artifacts=artifacts))
+    def _succeed(self, pack: Pack, ends: Sequence[Ended], folder: Path) -> None:
+        """Publish what these members left, and write down together that they succeeded."""
+        left: dict[str, tuple[Ended, list[ArtifactRecord]]] = {}
+        ended = {end.id: end for end in ends}
+        for member in pack.members(ended):
+            self._say_end(member, ended[member.id])
+            if member.wish is Wish.lost:
+                pack.leave(member.id)
+                continue
+            try:
+                left[member.id] = ended[member.id], self._publish(member, ended[member.id], folder / member.id)
+                self._post.failpoints.reach("published")
+            except OSError as error:
+                log.exception("the files of %s could not be published", member.id)
+                message = f"its files could not be written: {error.strerror or error}"
+                self._record(pack, member, partial(self._fail, reason=FailureReason.error, message=message))
+        if left:
+            self._record_together(pack, pack.members(left), partial(self._succeeded, left=left))
+
+    def _say_end(self, member: Member, ended: Ended) -> None:
+        log.info("%s %s at epoch %d %s", member.id, ended.end, member.last_epoch, ended.message)
 
     def _publish(self, member: Member, ended: Ended, folder: Path) -> list[ArtifactRecord]:
         """Move what the trainer wrote into the file store, under the attempt: a zombie overwrites nothing."""
@@ -378,34 +395,39 @@ class Supervisor:
         return artifacts
 
     def _record(self, pack: Pack, member: Member, write: Callable[[Member], bool]) -> None:
-        """Write how a member ended, as often as it takes: the record itself refuses what is no longer ours to say."""
+        """Write how a member ended."""
+        self._record_together(pack, [member], lambda members: {one.id for one in members if write(one)})
+
+    def _record_together(
+        self, pack: Pack, members: Sequence[Member], write: Callable[[Sequence[Member]], Collection[str]]
+    ) -> None:
+        """Write how members ended, as often as it takes: the record itself refuses what is no longer ours to say."""
         say = log.warning
         while True:
             try:
                 with self._post.heart.recording:
-                    if member.wish is not Wish.lost and not write(member):
-                        log.warning("%s had passed to another worker", member.id)
-                    pack.leave(member.id)
+                    ours = [member for member in members if member.wish is not Wish.lost]
+                    written = write(ours) if ours else set()
+                    for member in ours:
+                        if member.id not in written:
+                            log.warning("%s had passed to another worker", member.id)
+                    for member in members:
+                        pack.leave(member.id)
                     break
             except StoreError as error:
-                say("the end of %s is not written yet: %s", member.id, error)
+                say("the end of %s is not written yet: %s", ", ".join(member.id for member in members), error)
                 say = log.debug  # the record may be away for long
                 if self._stopping.wait(HEAR_S):
-                    pack.leave(member.id)
+                    for member in members:
+                        pack.leave(member.id)
                     break
-        self._checkpoints.discard(member.unrecorded)
+        for member in members:
+            self._checkpoints.discard(member.unrecorded)
 
-    def _succeeded(self, member: Member, *, ended: Ended, artifacts: Sequence[ArtifactRecord]) -> bool:
-        return self._post.store.succeed(
-            member.id,
-            member.claim.attempt,
-            stop_reason=ended.stop_reason or StopReason.max_epochs,
-            best_epoch=ended.best_epoch,
-            best_metrics=ended.best_metrics,
-            metrics=member.metrics,
-            points=columns(member.unsent),
-            artifacts=artifacts,
-        )
+    def _succeeded(
+        self, members: Sequence[Member], *, left: Mapping[str, tuple[Ended, Sequence[ArtifactRecord]]]
+    ) -> Collection[str]:
+        return self._post.store.succeed_together([_success(member, *left[member.id]) for member in members])
 
     def _failed(self, member: Member, *, ended: Ended) -> bool:
         reason = ended.failure_reason or _REASONS.get(ended.end, FailureReason.error)
@@ -451,6 +473,20 @@ class Supervisor:
         for member in pack.members(ids):
             self._record(pack, member, partial(self._requeue, reason=reason, charge=False))
             self._post.ring(member.id)
+
+
+def _success(member: Member, ended: Ended, artifacts: Sequence[ArtifactRecord]) -> Success:
+    """What the record is to hear of a member that succeeded."""
+    return Success(
+        member.id,
+        member.claim.attempt,
+        stop_reason=ended.stop_reason or StopReason.max_epochs,
+        best_epoch=ended.best_epoch,
+        best_metrics=ended.best_metrics,
+        metrics=member.metrics,
+        points=columns(member.unsent),
+        artifacts=artifacts,
+    )
 
 
 def _lent_name(member: Member, checkpoint: CheckpointRecord) -> str:

@@ -16,7 +16,7 @@ from spec.views import Curve
 from store import db
 from store.checkpoints import CheckpointRecord
 from store.errors import IdempotencyMismatchError, IllegalTransitionError, JobNotFoundError
-from store.jobs import ArtifactRecord, Beat, Claim, Idempotency, JobFilter, JobRecord, JobStore
+from store.jobs import ArtifactRecord, Beat, Claim, Idempotency, JobFilter, JobRecord, JobStore, Success
 from store.tables import Job
 from store.workers import WorkerRecord, WorkerStore
 
@@ -408,6 +408,39 @@ def test_success_keeps_the_reason_the_best_epoch_the_last_points_and_the_files(s
     assert found.finished_at is not None
     assert store.curve(mine) == points(1, 4)
     assert store.artifacts(mine) == [left]
+
+
+def test_jobs_that_succeed_together_keep_each_its_own_end(store: JobStore) -> None:
+    ids = submit(store, *(spec(seed=seed) for seed in range(4)))
+    claims = {claimed.job_id: claimed for claimed in claim(store)}
+    assert store.requeue(ids[3], 1, reason="its worker was stopped", charge=False)
+    reasons = [StopReason.max_epochs, StopReason.early_stopping, StopReason.max_epochs, StopReason.max_epochs]
+
+    def success(number: int) -> Success:
+        return Success(
+            job_id=ids[number],
+            attempt=claims[ids[number]].attempt,
+            stop_reason=reasons[number],
+            best_epoch=number + 1,
+            best_metrics={"val_loss": number / 10},
+            metrics=None if number == 2 else {"train_loss": float(number)},
+            points=points(1, 4 + number),
+            artifacts=[ArtifactRecord("model.safetensors", f"file:///{number}", "0" * 64, number)],
+        )
+
+    ends = [success(number) for number in range(4)]
+    assert store.succeed_together(ends) == set(ids[:3])
+    for number, end in enumerate(ends[:3]):
+        found = job(store, end.job_id)
+        assert (found.status, found.stop_reason) == (JobStatus.succeeded, end.stop_reason)
+        assert (found.best_epoch, found.best_metrics) == (end.best_epoch, end.best_metrics)
+        assert found.metrics == (end.metrics or {"train_loss": end.points["train_loss"][-1]})
+        assert store.curve(end.job_id) == end.points
+        assert store.artifacts(end.job_id) == end.artifacts
+        assert store.events(end.job_id)[-1].reason == reasons[number].sentence
+    assert (job(store, ids[3]).status, store.curve(ids[3])["epoch"]) == (JobStatus.queued, [])
+    assert store.succeed_together(ends) == set()
+    assert store.succeed_together([]) == set()
 
 
 def test_failure_keeps_its_reason_and_its_sentence(store: JobStore) -> None:

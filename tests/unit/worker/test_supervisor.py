@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import event, update
 
 from spec.dataset import Targets
 from spec.job import JobSpec
@@ -282,6 +282,38 @@ def test_a_pack_that_crashes_is_halved_until_the_culprit_is_alone(bench: Bench) 
     assert bench.status(culprit) is JobStatus.failed
     assert {bench.status(job_id) for job_id in ids if job_id != culprit} == {JobStatus.succeeded}
     assert {bench.store.get(job_id, owner=None).attempt for job_id in ids} == {1}
+
+
+def test_members_that_succeeded_before_the_trainer_died_have_succeeded(bench: Bench) -> None:
+    first, second, third = bench.submit(*(SMALL | {"seed": seed} for seed in range(3)))
+
+    def script(trainer: Scripted, order: Order) -> list[Report | Exception]:
+        assert isinstance(order, Train)
+        return [done(trainer, first), points(second, 1, 2, 3), done(trainer, second), TrainerDied(-9)]
+
+    bench.supervisor(script, succeeds).drain()
+    jobs = [bench.store.get(job_id, owner=None) for job_id in (first, second, third)]
+    assert [(job.status, job.attempt) for job in jobs] == [
+        (JobStatus.succeeded, 1),
+        (JobStatus.succeeded, 1),
+        (JobStatus.succeeded, 2),  # it was alone when the trainer died
+    ]
+    assert bench.store.curve(second)["epoch"] == [1, 2, 3]
+
+
+def test_members_that_succeed_together_are_written_down_together(bench: Bench) -> None:
+    ids = bench.submit(*(SMALL | {"seed": seed} for seed in range(5)))
+    commits: list[None] = []
+    event.listen(bench.engine, "commit", lambda _: commits.append(None))
+
+    def script(trainer: Scripted, order: Order) -> list[Report | Exception]:
+        commits.clear()  # those of the claim
+        return succeeds(trainer, order)
+
+    supervisor = bench.supervisor(script)
+    supervisor.drain()
+    assert {bench.status(job_id) for job_id in ids} == {JobStatus.succeeded}
+    assert len(commits) < len(ids)
 
 
 def test_epochs_trained_again_are_written_once(bench: Bench) -> None:
