@@ -752,73 +752,33 @@ class JobStore:
 
     def succeed_together(self, ends: Sequence[Success]) -> set[str]:
         """End jobs well, with their models, in one transaction; those that had not passed to somebody else."""
-        ended: set[str] = set()
         with writing(self._engine) as connection:
+            rows = [{"job_id": end.job_id, "attempt": end.attempt} for end in ends]
+            sent = spread(connection, rows, job_id=String(), attempt=Integer()).c
+            leases = tuple_(Lease.job_id, Lease.attempt).in_(select(sent.job_id, sent.attempt))
+            held = set(_give_up_leases(connection, leases))
+            ends = [end for end in ends if end.job_id in held]
+            self._append(connection, [Beat(end.job_id, end.attempt, end.points) for end in ends])
+            ended: list[str] = []
             for stop_reason in dict.fromkeys(end.stop_reason for end in ends):
-                same = [end for end in ends if end.stop_reason is stop_reason]
-                ended |= self._succeed(connection, same, stop_reason)
-        return ended
-
-    def _succeed(self, connection: Connection, ends: Sequence[Success], stop_reason: StopReason) -> set[str]:
-        sent = spread(
-            connection,
-            [{"job_id": end.job_id, "attempt": end.attempt} for end in ends],
-            job_id=String(),
-            attempt=Integer(),
-        ).c
-        leases = tuple_(Lease.job_id, Lease.attempt).in_(select(sent.job_id, sent.attempt))
-        held = set(_give_up_leases(connection, leases))
-        ends = [end for end in ends if end.job_id in held]
-        if not ends:
-            return set()
-        self._append(connection, [Beat(end.job_id, end.attempt, end.points) for end in ends])
-        told = spread(
-            connection,
-            [
+                ended += _move_ends(connection, [end for end in ends if end.stop_reason is stop_reason], stop_reason)
+            void_checkpoints(connection, ended)
+            connection.execute(delete(Artifact).where(among(connection, Artifact.job_id, ended)))
+            left = [
                 {
                     "job_id": end.job_id,
                     "attempt": end.attempt,
-                    "best_epoch": end.best_epoch,
-                    "best_metrics": end.best_metrics,
-                    "metrics": end.metrics,
+                    "name": artifact.name,
+                    "path": artifact.uri,
+                    "sha256": artifact.sha256,
+                    "size": artifact.size,
                 }
                 for end in ends
-            ],
-            job_id=String(),
-            attempt=Integer(),
-            best_epoch=Integer(),
-            best_metrics=JSON(),
-            metrics=JSON(),
-        ).c
-        ended = _move(
-            connection,
-            [Job.id == told.job_id, Job.attempt == told.attempt, Job.status == JobStatus.running.value],
-            JobStatus.succeeded,
-            actor="worker",
-            reason=stop_reason.sentence,
-            finished_at=now(),
-            stop_reason=stop_reason.value,
-            best_epoch=told.best_epoch,
-            best_metrics=told.best_metrics,
-            metrics=func.coalesce(told.metrics, Job.metrics),
-        )
-        void_checkpoints(connection, ended)
-        connection.execute(delete(Artifact).where(among(connection, Artifact.job_id, ended)))
-        left = [
-            {
-                "job_id": end.job_id,
-                "attempt": end.attempt,
-                "name": artifact.name,
-                "path": artifact.uri,
-                "sha256": artifact.sha256,
-                "size": artifact.size,
-            }
-            for end in ends
-            if end.job_id in ended
-            for artifact in end.artifacts
-        ]
-        if left:
-            connection.execute(insert(Artifact), left)
+                if end.job_id in ended
+                for artifact in end.artifacts
+            ]
+            if left:
+                connection.execute(insert(Artifact), left)
         return set(ended)
 
     def fail(
@@ -982,6 +942,41 @@ def _move(
     )
     _tell(connection, moved, actor=actor, reason=reason)
     return moved
+
+
+def _move_ends(connection: Connection, ends: Sequence[Success], stop_reason: StopReason) -> list[str]:
+    """Let jobs whose leases were given up succeed, all for one reason; the ids of those that did."""
+    rows = [
+        {
+            "job_id": end.job_id,
+            "attempt": end.attempt,
+            "best_epoch": end.best_epoch,
+            "best_metrics": end.best_metrics,
+            "metrics": end.metrics,
+        }
+        for end in ends
+    ]
+    told = spread(
+        connection,
+        rows,
+        job_id=String(),
+        attempt=Integer(),
+        best_epoch=Integer(),
+        best_metrics=JSON(),
+        metrics=JSON(),
+    ).c
+    return _move(
+        connection,
+        [Job.id == told.job_id, Job.attempt == told.attempt, Job.status == JobStatus.running.value],
+        JobStatus.succeeded,
+        actor="worker",
+        reason=stop_reason.sentence,
+        finished_at=now(),
+        stop_reason=stop_reason.value,
+        best_epoch=told.best_epoch,
+        best_metrics=told.best_metrics,
+        metrics=func.coalesce(told.metrics, Job.metrics),
+    )
 
 
 def _give_up_leases(connection: Connection, *which: ColumnElement[bool]) -> list[str]:
