@@ -175,11 +175,11 @@ class Success:
     stop_reason: StopReason
     best_epoch: int | None
     best_metrics: Metrics | None
-    metrics: Metrics | None
+    metrics: Metrics | None = None
     """Of its last epoch; None where the record knows them."""
-    points: Curve
+    points: Curve = field(default_factory=dict)
     """What the record has not heard of its curve."""
-    artifacts: Sequence[ArtifactRecord]
+    artifacts: Sequence[ArtifactRecord] = ()
 
 
 @dataclass(frozen=True)
@@ -734,34 +734,18 @@ class JobStore:
             .values(epoch=new.last_epoch, metrics=new.metrics, epochs_per_s=new.epochs_per_s, updated_at=now())
         )
 
-    def succeed(
-        self,
-        job_id: str,
-        attempt: int,
-        *,
-        stop_reason: StopReason,
-        best_epoch: int | None,
-        best_metrics: Metrics | None,
-        metrics: Metrics | None = None,
-        points: Curve | None = None,
-        artifacts: Sequence[ArtifactRecord] = (),
-    ) -> bool:
-        """End a job well, with its model. False when it had passed to somebody else."""
-        end = Success(job_id, attempt, stop_reason, best_epoch, best_metrics, metrics, points or {}, artifacts)
-        return bool(self.succeed_together([end]))
-
-    def succeed_together(self, ends: Sequence[Success]) -> set[str]:
+    def succeed(self, *ends: Success) -> set[str]:
         """End jobs well, with their models, in one transaction; those that had not passed to somebody else."""
         with writing(self._engine) as connection:
             rows = [{"job_id": end.job_id, "attempt": end.attempt} for end in ends]
             sent = spread(connection, rows, job_id=String(), attempt=Integer()).c
             leases = tuple_(Lease.job_id, Lease.attempt).in_(select(sent.job_id, sent.attempt))
             held = set(_give_up_leases(connection, leases))
-            ends = [end for end in ends if end.job_id in held]
-            self._append(connection, [Beat(end.job_id, end.attempt, end.points) for end in ends])
+            ours = [end for end in ends if end.job_id in held]
+            self._append(connection, [Beat(end.job_id, end.attempt, end.points) for end in ours])
             ended: list[str] = []
-            for stop_reason in dict.fromkeys(end.stop_reason for end in ends):
-                ended += _move_ends(connection, [end for end in ends if end.stop_reason is stop_reason], stop_reason)
+            for stop_reason in dict.fromkeys(end.stop_reason for end in ours):
+                ended += _move_ends(connection, [end for end in ours if end.stop_reason is stop_reason], stop_reason)
             void_checkpoints(connection, ended)
             connection.execute(delete(Artifact).where(among(connection, Artifact.job_id, ended)))
             left = [
@@ -773,7 +757,7 @@ class JobStore:
                     "sha256": artifact.sha256,
                     "size": artifact.size,
                 }
-                for end in ends
+                for end in ours
                 if end.job_id in ended
                 for artifact in end.artifacts
             ]

@@ -427,7 +427,7 @@ class Supervisor:
     def _succeeded(
         self, members: Sequence[Member], *, left: Mapping[str, tuple[Ended, Sequence[ArtifactRecord]]]
     ) -> Collection[str]:
-        return self._post.store.succeed_together([_success(member, *left[member.id]) for member in members])
+        return self._post.store.succeed(*(_success(member, *left[member.id]) for member in members))
 
     def _failed(self, member: Member, *, ended: Ended) -> bool:
         reason = ended.failure_reason or _REASONS.get(ended.end, FailureReason.error)

@@ -11,7 +11,7 @@ from flask import Flask
 
 from spec.job import JobSpec
 from spec.states import FINISHED, FailureReason, JobStatus, StopReason
-from store.jobs import Beat, Claim, JobFilter, JobStore
+from store.jobs import Beat, Claim, JobFilter, JobStore, Success
 
 WORKER = "w1"
 ENDS = ("succeed", "fail", "confirm", "requeue", "reap")
@@ -91,8 +91,8 @@ def _end(store: JobStore, verb: str, claim: Claim) -> bool:
     job_id, attempt = claim.job_id, claim.attempt
     match verb:
         case "succeed":
-            reason = StopReason.max_epochs
-            return store.succeed(job_id, attempt, stop_reason=reason, best_epoch=1, best_metrics={})
+            end = Success(job_id, attempt, StopReason.max_epochs, best_epoch=1, best_metrics={})
+            return bool(store.succeed(end))
         case "fail":
             return store.fail(job_id, attempt, reason=FailureReason.error, message="it failed")
         case "confirm":

@@ -11,7 +11,7 @@ from api.app import create_app
 from spec.settings import Settings
 from spec.states import FailureReason, StopReason
 from store.files import Files
-from store.jobs import ArtifactRecord, Beat
+from store.jobs import ArtifactRecord, Beat, Success
 
 from .conftest import JOBS, XOR, Service, is_problem, service
 
@@ -202,15 +202,16 @@ def left(both: Service, tmp_path: Path) -> tuple[Service, str]:
     files = Files(Settings.read({"EPOCHAL_HOME": str(tmp_path)}).files_url)
     at = f"jobs/{job_id}/a1/model.safetensors"
     files.put(at, b"weights")
-    both.store.succeed(
+    end = Success(
         job_id,
         1,
-        stop_reason=StopReason.max_epochs,
+        StopReason.max_epochs,
         best_epoch=2,
         best_metrics={"val_loss": 0.5},
         points=curve(1, 2),
         artifacts=[ArtifactRecord(name="model.safetensors", uri=files.uri(at), sha256="ab" * 32, size=7)],
     )
+    both.store.succeed(end)
     return both, job_id
 
 

@@ -16,7 +16,7 @@ from spec.job import JobSpec
 from spec.schema import Column, ColumnKind, Schema, Target
 from spec.states import StopReason
 from store.files import Files
-from store.jobs import ArtifactRecord
+from store.jobs import ArtifactRecord, Success
 
 from .conftest import JOBS, Service, is_problem
 
@@ -46,9 +46,7 @@ def succeeded(service: Service, *, without: str = "") -> str:
         if name != without:
             files.put(f"jobs/{job_id}/a1/{name}", content)
             artifacts.append(ArtifactRecord(name, files.uri(f"jobs/{job_id}/a1/{name}"), "0" * 64, len(content)))
-    service.store.succeed(
-        job_id, 1, stop_reason=StopReason.max_epochs, best_epoch=1, best_metrics={}, artifacts=artifacts
-    )
+    service.store.succeed(Success(job_id, 1, StopReason.max_epochs, best_epoch=1, best_metrics={}, artifacts=artifacts))
     return job_id
 
 

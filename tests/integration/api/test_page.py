@@ -13,7 +13,7 @@ from playwright.sync_api import expect
 from spec.job import JobSpec
 from spec.states import StopReason
 from store import db
-from store.jobs import JobStore
+from store.jobs import JobStore, Success
 from store.tokens import TokenStore
 from tests.browser import page
 from tests.integration.tracking.conftest import curve
@@ -31,16 +31,16 @@ def record(tmp_path: Path) -> str:
     (claim,) = store.claim(worker="w1", device="cpu", limit=1, lease_s=600)
     points = curve(1, 30)
     last = {name: column[-1] for name, column in points.items() if name != "epoch"}
-    assert store.succeed(
+    end = Success(
         claim.job_id,
         claim.attempt,
-        stop_reason=StopReason.max_epochs,
+        StopReason.max_epochs,
         best_epoch=21,
         best_metrics=last,
         metrics=last,
         points=points,
-        artifacts=[],
     )
+    assert store.succeed(end)
     store.submit([JobSpec.model_validate({"dataset": "moons", "name": "second"})], owner="ada")
     token = TokenStore(engine).create(owner="ada")
     engine.dispose()

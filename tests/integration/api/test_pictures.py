@@ -10,7 +10,7 @@ from model.report import ClassReport, Report
 from spec.states import FailureReason, StopReason
 from spec.views import Curve
 from store.files import Files
-from store.jobs import ArtifactRecord, JobRecord
+from store.jobs import ArtifactRecord, JobRecord, Success
 
 from .conftest import JOBS, Service, is_problem
 
@@ -35,8 +35,8 @@ def succeeded(service: Service, *, lost: bool = False, **fields: object) -> str:
     if not lost:
         files.put(path, content)
     left = [ArtifactRecord("report.json", files.uri(path), "0" * 64, len(content))]
-    end = {"stop_reason": StopReason.early_stopping, "best_epoch": 1, "best_metrics": {}}
-    service.store.succeed(job_id, 1, **end, points=POINTS, artifacts=left)  # type: ignore[arg-type]
+    end = Success(job_id, 1, StopReason.early_stopping, best_epoch=1, best_metrics={}, points=POINTS, artifacts=left)
+    service.store.succeed(end)
     return job_id
 
 

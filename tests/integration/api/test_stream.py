@@ -15,7 +15,7 @@ from api import auth, errors, events
 from api.events import HEARTBEAT_S, POLL_S, News
 from spec.states import FailureReason, StopReason
 from store.errors import StoreUnavailableError
-from store.jobs import Beat, JobRecord, JobStore
+from store.jobs import Beat, JobRecord, JobStore, Success
 
 from .conftest import JOBS, Service, is_problem
 
@@ -74,7 +74,7 @@ def test_states_epochs_and_the_end(both: Service) -> None:
         lambda: store.claim(worker="w", device="cpu", limit=1, lease_s=60),
         lambda: store.renew(worker="w", beats=[Beat(job_id, 1, points(1, 2))], lease_s=60),
         lambda: store.succeed(
-            job_id, 1, stop_reason=StopReason.converged, best_epoch=3, best_metrics={}, points=points(3, 3)
+            Success(job_id, 1, StopReason.converged, best_epoch=3, best_metrics={}, points=points(3, 3))
         ),
     )
     heard = list(news(store, job_id, time))

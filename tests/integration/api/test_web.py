@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 from spec.job import JobSpec
 from spec.states import StopReason
 from spec.views import Metrics
-from store.jobs import Beat
+from store.jobs import Beat, Success
 
 from .conftest import NOBODY
 from .test_process import Running, running
@@ -63,7 +63,7 @@ def finish(server: Running, name: str) -> None:
     points = {"epoch": epochs, "train_loss": losses, "val_loss": [*losses[:5], None, *losses[6:]]}
     server.store.renew(worker="w", beats=[Beat(job.id, 1, points)], lease_s=60)
     best: Metrics = {"train_loss": 0.1, "val_macro_f1": 0.75, "test_roc_auc": 0.5}
-    server.store.succeed(job.id, 1, stop_reason=StopReason.early_stopping, best_epoch=7, best_metrics=best)
+    server.store.succeed(Success(job.id, 1, StopReason.early_stopping, best_epoch=7, best_metrics=best))
 
 
 def test_without_a_token_it_says_where_one_is(page: Page) -> None:

@@ -9,7 +9,7 @@ from spec.states import FailureReason, JobStatus, StopReason
 from spec.views import Curve
 from store import db
 from store.checkpoints import KEPT, CheckpointRecord, CheckpointStore
-from store.jobs import BACKOFF_S, CRASHES, Beat, Claim, JobStore
+from store.jobs import BACKOFF_S, CRASHES, Beat, Claim, JobStore, Success
 from store.queue import Queue
 from store.tables import Checkpoint, Job
 from store.workers import WorkerRecord, WorkerStore
@@ -182,7 +182,7 @@ def test_a_refused_checkpoint_is_told_of_and_not_handed_out_again(store: JobStor
 def ends() -> dict[str, Any]:
     return {
         "succeeded": lambda store, one: store.succeed(
-            one.job_id, one.attempt, stop_reason=StopReason.max_epochs, best_epoch=1, best_metrics={}
+            Success(one.job_id, one.attempt, StopReason.max_epochs, best_epoch=1, best_metrics={})
         ),
         "failed": lambda store, one: store.fail(one.job_id, one.attempt, reason=FailureReason.error, message="no"),
         "cancelled while it ran": lambda store, one: store.confirm_cancel(one.job_id, one.attempt),

@@ -46,7 +46,7 @@ def points(first: int, last: int, base: float = 0.0) -> Curve:
 
 def succeed(store: JobStore, claimed: Claim, **changes: Any) -> bool:
     ended: dict[str, Any] = {"stop_reason": StopReason.max_epochs, "best_epoch": 1, "best_metrics": {"val_loss": 0.5}}
-    return store.succeed(claimed.job_id, claimed.attempt, **{**ended, **changes})
+    return bool(store.succeed(Success(claimed.job_id, claimed.attempt, **{**ended, **changes})))
 
 
 def side_by_side(*calls: Callable[[], Any]) -> list[Any]:
@@ -429,7 +429,7 @@ def test_jobs_that_succeed_together_keep_each_its_own_end(store: JobStore) -> No
         )
 
     ends = [success(number) for number in range(4)]
-    assert store.succeed_together(ends) == set(ids[:3])
+    assert store.succeed(*ends) == set(ids[:3])
     for number, end in enumerate(ends[:3]):
         found = job(store, end.job_id)
         assert (found.status, found.stop_reason) == (JobStatus.succeeded, end.stop_reason)
@@ -439,8 +439,8 @@ def test_jobs_that_succeed_together_keep_each_its_own_end(store: JobStore) -> No
         assert store.artifacts(end.job_id) == end.artifacts
         assert store.events(end.job_id)[-1].reason == reasons[number].sentence
     assert (job(store, ids[3]).status, store.curve(ids[3])["epoch"]) == (JobStatus.queued, [])
-    assert store.succeed_together(ends) == set()
-    assert store.succeed_together([]) == set()
+    assert store.succeed(*ends) == set()
+    assert store.succeed() == set()
 
 
 def test_failure_keeps_its_reason_and_its_sentence(store: JobStore) -> None:

@@ -31,7 +31,7 @@ from spec.views import Change, Curve
 from store import db
 from store.checkpoints import KEPT, CheckpointRecord
 from store.errors import IllegalTransitionError
-from store.jobs import Beat, Claim, Idempotency, JobStore
+from store.jobs import Beat, Claim, Idempotency, JobStore, Success
 from store.tables import Base, Checkpoint, Job, Lease
 
 HELD_S, EXPIRED_S = 600.0, -1.0
@@ -351,10 +351,8 @@ class Machine(RuleBasedStateMachine):
         match verb:
             case "succeed":
                 status = JobStatus.succeeded
-                ended = store.succeed(
-                    *(job_id, attempt),
-                    **{"stop_reason": StopReason.max_epochs, "best_epoch": 1, "best_metrics": None, "points": told},  # type: ignore[arg-type]
-                )
+                end = Success(job_id, attempt, StopReason.max_epochs, best_epoch=1, best_metrics=None, points=told)
+                ended = bool(store.succeed(end))
             case "fail":
                 status = JobStatus.failed
                 ended = store.fail(job_id, attempt, reason=FailureReason.error, message="no", points=told)

@@ -14,7 +14,7 @@ from spec.states import StopReason
 from spec.views import Curve, Metrics
 from store import db
 from store.files import Files
-from store.jobs import ArtifactRecord, Beat, Claim, JobRecord, JobStore
+from store.jobs import ArtifactRecord, Beat, Claim, JobRecord, JobStore, Success
 from store.mirror import MirrorStore
 from tracking.mirror import LIVE_S, Mirror
 from tracking.mlflow import Mlflow
@@ -105,16 +105,17 @@ class Service:
         artifacts += [self.left(claim, name, content) for name, content in (beside or {}).items()]
         if report is not None:
             artifacts.append(self.left(claim, "report.json", report.model_dump_json().encode()))
-        assert self.jobs.succeed(
+        end = Success(
             claim.job_id,
             claim.attempt,
-            stop_reason=StopReason.max_epochs,
+            StopReason.max_epochs,
             best_epoch=best_epoch,
             best_metrics={"val_loss": 0.1} if best_metrics is None else best_metrics,
             metrics={"val_loss": 0.1},
             points=points or {},
             artifacts=artifacts,
         )
+        assert self.jobs.succeed(end)
 
     def left(self, claim: Claim, name: str, content: bytes, *, store: bool = True) -> ArtifactRecord:
         """A file that the job left."""

@@ -310,8 +310,7 @@ def test_members_that_succeed_together_are_written_down_together(bench: Bench) -
         commits.clear()  # those of the claim
         return succeeds(trainer, order)
 
-    supervisor = bench.supervisor(script)
-    supervisor.drain()
+    bench.supervisor(script).drain()
     assert {bench.status(job_id) for job_id in ids} == {JobStatus.succeeded}
     assert len(commits) < len(ids)
 

@@ -9,7 +9,7 @@ from spec.states import FailureReason, StopReason
 from store import db
 from store.checkpoints import CheckpointRecord, CheckpointStore
 from store.files import Files
-from store.jobs import ArtifactRecord, Beat, Claim, JobStore
+from store.jobs import ArtifactRecord, Beat, Claim, JobStore, Success
 from store.uploads import UploadStore
 from worker.sweeper import Sweeper
 
@@ -97,10 +97,8 @@ def test_what_a_dead_attempt_published_is_deleted_and_a_running_finish_is_not_ro
     sweeper.lost(after_s=-1.0)
     assert left() == ["a2"]
 
-    assert store.succeed(
-        *(ends.job_id, ends.attempt),
-        **{"stop_reason": StopReason.max_epochs, "best_epoch": 1, "best_metrics": None, "artifacts": [model]},  # type: ignore[arg-type]
-    )
+    end = Success(ends.job_id, ends.attempt, StopReason.max_epochs, best_epoch=1, best_metrics=None, artifacts=[model])
+    assert store.succeed(end)
     sweeper.lost(after_s=-1.0)
     assert left() == ["a2"]
 
