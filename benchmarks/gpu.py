@@ -1,8 +1,8 @@
 """Packs on a CUDA device, against the two ways of sharing a GPU that need no packs.
 
-`python -m benchmarks.gpu [--quick] [--write] [--rounds N]`. W1. Two floors say how good a figure is: no step
-can be faster than its kernels can be launched one by one (unless they are replayed as a graph), nor than its bytes can
-be moved.
+`python -m benchmarks.gpu [--quick] [--write] [--rounds N]`. W1, with its steps replayed as CUDA graphs and kernel by
+kernel. Two floors say how good a figure is: no step can be faster than its kernels can be launched one by one (unless
+they are replayed as a graph), nor than its bytes can be moved.
 """
 
 import argparse
@@ -12,9 +12,12 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
+from unittest.mock import patch
 
 import torch
 from torch.profiler import ProfilerActivity, profile
+
+from trainer.graphs import Eager
 
 from . import ours
 from .clock import Spent
@@ -98,6 +101,12 @@ def pack_cost(workload: Workload, size: int, device: torch.device) -> Spent:
     return spent.per(size * workload.epochs * workload.steps)
 
 
+def eager_cost(workload: Workload, size: int, device: torch.device) -> Spent:
+    """The same, each kernel launched by itself."""
+    with patch("trainer.pack.Graphs", Eager):
+        return pack_cost(workload, size, device)
+
+
 def sharing_cost(workload: Workload, processes: int, *, warm: bool) -> Spent:
     """What one model-step costs when `processes` run the tight loop on the GPU at a time.
 
@@ -138,19 +147,22 @@ def measure(workload: Workload, packs: Sequence[int], rounds: int) -> str:
     settle()
     device = torch.device("cuda")
     bounds = floors(workload, device)
+    sizes = {f"ours, pack of {size}": size for size in packs}
+    eager_sizes = {f"ours, pack of {size}, kernel by kernel": size for size in packs}
     costs = interleaved(
         {
             "a fresh process per trial": partial(sharing_cost, workload, 1, warm=False),
             "tight loop, 1 process": partial(sharing_cost, workload, 1, warm=True),
             f"tight loop, {SHARERS} processes": partial(sharing_cost, workload, SHARERS, warm=True),
-            **{f"ours, pack of {size}": partial(pack_cost, workload, size, device) for size in packs},
+            **{name: partial(pack_cost, workload, size, device) for name, size in sizes.items()},
+            **{name: partial(eager_cost, workload, size, device) for name, size in eager_sizes.items()},
         },
         rounds,
     )
     wall = {name: spent.wall_s for name, spent in costs.items()}
     rows = []
     for name, own in wall.items():
-        size = int(name.rpartition(" ")[2]) if name.startswith("ours") else None
+        size = (sizes | eager_sizes).get(name)
         launch, moved = bounds.shares(workload, size, own * size) if size else (float("nan"), float("nan"))
         rows.append(
             [

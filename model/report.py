@@ -127,11 +127,10 @@ class Report(Frozen):
         return (*validation, *test, *whole)
 
 
-def report(model: Model, features: Array, y: npt.NDArray[np.generic]) -> ClassReport | NumberReport | None:
-    """On these rows: features [rows, features]; y class numbers [rows], or scaled numbers [rows, outputs]."""
-    if not len(features):
+def report(model: Model, outputs: Array, y: npt.NDArray[np.generic]) -> ClassReport | NumberReport | None:
+    """On rows that the model answered [rows, outputs]; y class numbers [rows], or scaled numbers [rows, outputs]."""
+    if not len(outputs):
         return None
-    outputs = model.outputs(features)
     if not np.isfinite(outputs).all():
         return None
     if model.preprocessing.output.type is Targets.numbers:

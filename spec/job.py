@@ -393,7 +393,7 @@ FALLING = frozenset({"val_loss", "train_loss", "val_mae", "val_rmse"})
 
 DEFAULT_BATCH = 32
 
-DETERMINISTIC_MEMBERS = 32
+DETERMINISTIC_MEMBERS = 8
 """Members of a pack on a GPU that is to give the same bits in every pack; libraries choose their ways by the number."""
 
 PARAMETER_LIMIT = 100_000_000

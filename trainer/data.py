@@ -1,7 +1,7 @@
 """Data sets: where their rows come from, how they are split and brought to scale."""
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any, Literal
 from zipfile import BadZipFile
@@ -72,6 +72,12 @@ class Split:
     def shown(self) -> PartName:
         """The part that pictures are of: the validation rows, if there are any."""
         return "val" if len(self.val_x) else "train"
+
+    @cached_property
+    def shown_numbers(self) -> tuple[Array, npt.NDArray[Any]]:
+        """Rows and targets of that part in NumPy."""
+        x, y = self.part(self.shown)
+        return x.double().cpu().numpy(), y.cpu().numpy()
 
 
 @lru_cache(maxsize=8)

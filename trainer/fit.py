@@ -6,12 +6,12 @@ import torch
 
 from spec.dataset import Shipped
 from spec.job import JobSpec
-from spec.states import FailureReason
+from spec.states import FailureReason, StopReason
 
 from .checkpoint import Checkpoint
 from .errors import TrainerError
 from .member import Conductor, Entry, Member, Outcome, Point
-from .pack import Pack
+from .pack import Pack, Result
 from .team import ALONE, Team
 
 __all__ = ["Conductor", "Entry", "Outcome", "Point", "fit", "warm_up"]
@@ -96,29 +96,37 @@ def _judge(pack: Pack, conductor: Conductor) -> None:
     measured = pack.end_epoch()
     pack.keep_best([member for member, metrics, _ in measured if member.measure(metrics)])
     conductor.epoch_ended([Point(member.id, member.epoch, metrics) for member, metrics, _ in measured])
-    outcomes = [
-        outcome for member, metrics, norm in measured if (outcome := _outcome(pack, member, metrics, norm)) is not None
-    ]
+    outcomes = _outcomes(pack, measured)
     pack.leave({outcome.id for outcome in outcomes})
     for outcome in outcomes:
         conductor.member_ended(outcome)
 
 
-def _outcome(pack: Pack, member: Member, metrics: dict[str, float], norm: float) -> Outcome | None:
-    verdict = member.verdict(metrics, norm)
-    if verdict is None or isinstance(verdict, Outcome):
-        return verdict
-    model = pack.model(member)
-    best = member.best_metrics if member.spec.restore_best else metrics
+def _outcomes(pack: Pack, measured: Sequence[tuple[Member, dict[str, float], float]]) -> list[Outcome]:
+    """How those end that are done."""
+    outcomes: list[Outcome] = []
+    done: list[tuple[Member, dict[str, float], StopReason]] = []
+    for member, metrics, norm in measured:
+        verdict = member.verdict(metrics, norm)
+        if isinstance(verdict, Outcome):
+            outcomes.append(verdict)
+        elif verdict is not None:
+            done.append((member, metrics, verdict))
+    results = pack.results([member for member, _, _ in done])
+    return outcomes + [_success(*each, result) for each, result in zip(done, results, strict=True)]
+
+
+def _success(member: Member, metrics: dict[str, float], reason: StopReason, result: Result) -> Outcome:
+    restored = member.spec.restore_best
     return Outcome(
         member.id,
         "succeeded",
-        stop_reason=verdict,
-        best_epoch=member.best_epoch if member.spec.restore_best else member.epoch,
-        best_metrics={**best, **pack.test(member)},
-        model=model,
-        preprocessing=pack.preprocessing(member),
-        report=pack.report(member, model),
+        stop_reason=reason,
+        best_epoch=member.best_epoch if restored else member.epoch,
+        best_metrics={**(member.best_metrics if restored else metrics), **result.test},
+        model=result.model,
+        preprocessing=result.preprocessing,
+        report=result.report,
     )
 
 

@@ -126,7 +126,29 @@ class NumberFigures:
         return found
 
 
-Figures = ClassFigures | NumberFigures
+class Answers:
+    """Of finished models: all that they answer, as `model.finished.Model.outputs` says it."""
+
+    names = ("answers",)
+
+    def __init__(self, units: int, *, classes: bool) -> None:
+        self._units, self._classes = units, classes
+
+    def blank(self, losses: Tensor) -> dict[str, Tensor]:
+        """Room for answers to all rows, beside their losses [members, rows]."""
+        members, rows = losses.shape
+        return {"answers": losses.new_zeros(members, self._units, rows)}
+
+    def answers(self, objective: Objective, z: Tensor, _: Tensor) -> dict[str, Tensor]:
+        """What is kept of outputs [members, outputs, batch]: of classes logits, unless the network makes shares."""
+        return {"answers": objective.outputs(z) if self._classes else objective.numbers(z)}
+
+    def measure(self, answers: Mapping[str, Tensor], dtype: torch.dtype, which: Tensor | None) -> dict[str, Tensor]:
+        """[members, rows, outputs]."""
+        return {"answers": answers["answers"].transpose(1, 2)}
+
+
+Figures = ClassFigures | NumberFigures | Answers
 
 
 @dataclass(frozen=True)

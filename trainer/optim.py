@@ -19,6 +19,8 @@ from torch import Tensor
 
 from spec.job import JobSpec
 
+from .sending import sent
+
 Numbers = npt.NDArray[np.float64]
 Columns = Mapping[str, Tensor]
 """Numbers of one step by name, each [members, 1]."""
@@ -253,7 +255,7 @@ class Optimizer:
         numbers |= {"decay": self._decay, "l1": self._l1, "clip": self._clip, "keep": 1.0 - rates * self._decay}
         planned = np.stack([np.broadcast_to(numbers[name], t.shape).T for name in self._needs], axis=1)
         dtype = self._w.dtype if self._fused is None else torch.float64
-        return torch.from_numpy(planned).to(device=self._w.device, dtype=dtype).unsqueeze(-1)
+        return sent(torch.from_numpy(planned).to(dtype), self._w.device).unsqueeze(-1)
 
     def columns(self, planned: Tensor) -> Columns:
         """The numbers of one step, from its part [numbers, members, 1] of a plan."""

@@ -5,27 +5,29 @@ and clipping are operations on rows. Rows never mix: no operation reduces over t
 
 Some rows are ghosts, whose results nobody reads. A lone member trains beside a copy of itself where matrix libraries
 take another path for a single matrix, for a job must get the same bits alone as in a pack (`trainer.rehearsal`). For
-the same reason a GPU that is to give the same bits in every pack always trains the same number of rows. And there the
-rows of members that have left stay for a while: a row costs little, but a new arrangement of the pack means new graphs
-(`trainer.graphs`).
+the same reason a GPU that is to give the same bits in every pack always trains the same number of rows, and a member's
+first row, its own, is one whose numbers lie in memory as those of any other member do: ghosts fill the rows between.
+And there the rows of members that have left stay for a while: a row costs little, but a new arrangement of the pack
+means new graphs (`trainer.graphs`).
 """
 
 import math
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 from torch import Tensor
 
 from model.boundary import boundary
 from model.finished import Model
-from model.network import Array
 from model.preprocessing import Preprocessing
 from model.report import Landscape, Report, report
 from spec.dataset import Targets
-from spec.job import DETERMINISTIC_MEMBERS, JobSpec, Precision
+from spec.job import DETERMINISTIC_MEMBERS, JobSpec, Precision, output_units
 from spec.step import step_flop, step_rows
 
 from .augmentation import Augmentation
@@ -38,7 +40,7 @@ from .landscape import ROWS as LANDSCAPE_ROWS
 from .landscape import SPAN, landscape
 from .losses import Objective
 from .member import Member
-from .metrics import ClassFigures, Figures, NumberFigures, Part, measure
+from .metrics import Answers, ClassFigures, Figures, NumberFigures, Part, measure
 from .models import Arrays, Network
 from .optim import Optimizer, first_buffer, kind
 from .random import Purpose, keys, permutations
@@ -54,8 +56,31 @@ EVALUATION_SUMS = 1 << 20
 GHOSTS = 1 / 8
 """On a GPU, the share of a pack's rows that may be left by their members before it is arranged anew."""
 
+ALIGNMENT = 8
+"""On a GPU, sums over rows of numbers that begin at a multiple of so many numbers are added in the same order: PyTorch
+adds what is before the first whole vector by itself (ATen, Reduce.cuh)."""
+
+RESULT_NUMBERS = 1 << 25
+"""Answers of members that are done are held for so many numbers at a time."""
+
+Each = TypeVar("Each")
+
 Weights = tuple[Arrays, Arrays]
 """Members' parameters, and what their batch normalisation keeps."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a member has come to."""
+
+    model: Mapping[str, Tensor]
+    """Its arrays by name, on the CPU."""
+    preprocessing: Preprocessing
+    """How rows became features."""
+    report: Report | None
+    """What the model is worth on rows it was not trained on, and what can be drawn of it."""
+    test: Mapping[str, float]
+    """What it is worth on rows set aside for this, measured for the only time."""
 
 
 class Pack:
@@ -75,9 +100,11 @@ class Pack:
         self._spec = spec
         self._network = Network(spec, info)
         self._objective = Objective.of(spec, info)
+        self._outputs = output_units(spec.loss, info)
         self._buffers = kind(spec).buffers
         self._splits: dict[int, Split] = {}
         self._stacked: list[Member] = []
+        self._rows: dict[str, int] = {}
         self._state: dict[str, Tensor] = {}
         self._runner: Eager | Graphs = Eager()
         self.members: list[Member] = []
@@ -109,7 +136,8 @@ class Pack:
             kept = torch.tensor(staying, device=self._device)
             fresh = {name: torch.cat([self._state[name].index_select(0, kept), rows]) for name, rows in fresh.items()}
         self._state = fresh
-        self._stacked = self.members = [*self.members, *members]
+        self._stack([*self.members, *members])
+        self.members = self._stacked
         self._arrange(range(len(self.members)))
 
     def leave(self, ids: Collection[str]) -> list[Member]:
@@ -117,7 +145,7 @@ class Pack:
         leaving = [member for member in self.members if member.id in ids]
         if leaving:
             self.members = [member for member in self.members if member.id not in ids]
-            left = len(self._stacked) - len(self.members)
+            left = len(self._rows) - len(self.members)
             if not self._on_gpu or not self.members or left > GHOSTS * max(len(self._stacked), self._least):
                 self._arrange([self._row(member) for member in self.members])
         return leaving
@@ -126,7 +154,7 @@ class Pack:
     def _least(self) -> int:
         """The fewest rows that give each member the bits of any pack."""
         if self._on_gpu:
-            return DETERMINISTIC_MEMBERS if self._spec.deterministic else 1
+            return DETERMINISTIC_MEMBERS * self._copies if self._spec.deterministic else 2
         if not self._team.alone or step_flop(self._spec, self._info) < HEAVY_STEP_FLOP:
             return 2
         part = next(iter(self._splits.values()))
@@ -142,9 +170,23 @@ class Pack:
         )
         return 1 if same else 2
 
+    @property
+    def _copies(self) -> int:
+        """Rows that a member has, its own and ghosts."""
+        return ALIGNMENT if self._on_gpu and self._spec.deterministic else 1
+
+    def _with_ghosts(self, some: Sequence[Each]) -> list[Each]:
+        """What each row is, if these are the members, or something of theirs."""
+        rows = [one for one in some for _ in range(self._copies)]
+        return rows + [some[0]] * (self._least - len(rows))
+
+    def _stack(self, members: list[Member]) -> None:
+        """These are the rows' members now; where several are one's, the first is its own and the others are ghosts."""
+        self._stacked = members
+        self._rows = {member.id: row for row, member in reversed(list(enumerate(members)))}
+
     def _row(self, member: Member) -> int:
-        """The row that is this member's own: of a lone one the first, its ghost's is the second."""
-        return self._stacked.index(member)
+        return self._rows[member.id]
 
     def _first_rows(self, members: Sequence[Member]) -> dict[str, Tensor]:
         weights = torch.stack([self._network.first_parameters(member.spec) for member in members])
@@ -163,9 +205,8 @@ class Pack:
 
     def _arrange(self, staying: Sequence[int]) -> None:
         """Keep these rows, and lay out anew all that depends on who is in the pack."""
-        ghosts = [staying[0]] * (self._least - len(staying)) if staying else []
-        rows = [*staying, *ghosts]
-        self._stacked = [self._stacked[row] for row in rows]
+        rows = self._with_ghosts(staying) if staying else []
+        self._stack([self._stacked[row] for row in rows])
         if not rows:
             self._state = {}
             return
@@ -191,17 +232,21 @@ class Pack:
         self._watches_gradient = any(spec.tolerance is not None for spec in specs)
 
     def _lay_out_data(self, specs: Sequence[JobSpec]) -> Rows:
-        seeds = sorted({spec.split_seed for spec in specs})
-        self._splits = {seed: self._splits[seed] for seed in self._splits if seed in seeds}
-        which = torch.tensor([seeds.index(spec.split_seed) for spec in specs], device=self._device)
-        self._which = which if len(seeds) > 1 else None
-        parts = [self._splits[seed] for seed in seeds]
+        self._splits = {spec.split_seed: self._splits[spec.split_seed] for spec in specs}
+        parts, which = self._splits_of(specs)
+        self._which = which if len(parts) > 1 else None
         self._train, self._validation = self._part("train", parts), self._part("val", parts)
         count, batch = self._train.x.shape[1], step_rows(self._spec, self._info)
         rows = Rows(self._train.x, self._train.y, offsets=which.unsqueeze(1) * count, batch=batch)
         sizes = torch.tensor([rows.of_step(step) for step in range(rows.steps)], device=self._device)
         self._shares = sizes.to(self._dtype) / count  # of an epoch's steps in its mean loss: the last may be small
         return rows
+
+    def _splits_of(self, specs: Sequence[JobSpec]) -> tuple[list[Split], Tensor]:
+        """The divisions of the data that there are, and which one each member has, [members]."""
+        seeds = sorted({spec.split_seed for spec in specs})
+        which = torch.tensor([seeds.index(spec.split_seed) for spec in specs], device=self._device)
+        return [self._splits[seed] for seed in seeds], which
 
     # --- an epoch -------------------------------------------------------------------------------------------------
 
@@ -361,26 +406,50 @@ class Pack:
             for place, member in enumerate(chosen)
         }
 
-    def preprocessing(self, member: Member) -> Preprocessing:
-        """How the member's rows became features."""
-        return self._splits[member.spec.split_seed].preprocessing
+    def results(self, members: Sequence[Member]) -> list[Result]:
+        """What members that are done have come to, by the weights of their best epoch or of their last."""
+        rows = max((len(part.val_x) + len(part.test_x) for part in self._splits.values()), default=0)
+        together = max(RESULT_NUMBERS // (self._outputs * max(rows, 1)), self._least, 2)
+        groups = (members[first : first + together] for first in range(0, len(members), together))
+        return [result for group in groups for result in self._results(group)]
 
-    def report(self, member: Member, arrays: Mapping[str, Tensor]) -> Report | None:
-        """What the member's finished model is worth on rows it was not trained on, and what can be drawn of it."""
-        part = self._splits[member.spec.split_seed]
-        finished = Model(member.spec, part.preprocessing, {name: array.numpy() for name, array in arrays.items()})
+    def _results(self, members: Sequence[Member]) -> Iterator[Result]:
+        stacked = self._with_ghosts(members)
+        if len(stacked) == 1:  # a heavy member trains alone; for the sums over its rows it has a ghost
+            stacked *= 2
+        parameters, running = self._finished(stacked)
+        weights = self._network.parameters.views(parameters), self._network.running.views(running)
+        splits, own = self._splits_of([member.spec for member in stacked])
+        which = own if len(splits) > 1 else None
+        test_part = self._part("test", splits)
+        tested = self._evaluate(test_part, weights, which) if test_part.x.shape[1] else {}
+        figures = {name: values.tolist() for name, values in tested.items()}
+        validation = self._answers(self._part("val", splits), weights, which)
+        test = self._answers(test_part, weights, which)
+        models = self._network.parameters.views(parameters.cpu()) | self._network.running.views(running.cpu())
+        for place, member in zip(range(0, len(stacked), self._copies), members, strict=False):
+            part = self._splits[member.spec.split_seed]
+            arrays = {name: array[place].clone() for name, array in models.items()}
+            finished = Model(member.spec, part.preprocessing, {name: array.numpy() for name, array in arrays.items()})
+            told = Report(
+                validation=report(finished, validation[place].double().numpy(), part.val_y.cpu().numpy()),
+                test=report(finished, test[place].double().numpy(), part.test_y.cpu().numpy()),
+                boundary=boundary(finished, *part.shown_numbers),
+                landscape=self._landscape(member, part) if member.spec.loss_landscape else None,
+            )
+            yield Result(
+                model=arrays,
+                preprocessing=part.preprocessing,
+                report=None if told == Report() else told,
+                test={name: values[place] for name, values in figures.items()},
+            )
 
-        def rows(name: PartName) -> tuple[Array, Array]:
-            x, y = part.part(name)
-            return x.double().cpu().numpy(), y.cpu().numpy()
-
-        told = Report(
-            validation=report(finished, *rows("val")),
-            test=report(finished, *rows("test")),
-            boundary=boundary(finished, *rows(part.shown)),
-            landscape=self._landscape(member, part) if member.spec.loss_landscape else None,
-        )
-        return None if told == Report() else told
+    def _answers(self, part: Part, weights: Weights, which: Tensor | None) -> Tensor:
+        """What members with these weights answer to the rows of a part, on the CPU: [members, rows, outputs]."""
+        if not part.x.shape[1]:
+            return torch.empty(len(next(iter(weights[0].values()))), 0, self._outputs)
+        asked = replace(part, figures=Answers(self._outputs, classes=self._info.targets is Targets.classes))
+        return self._evaluate(asked, weights, which)[f"{part.name}_answers"].cpu()
 
     def _landscape(self, member: Member, split: Split) -> Landscape:
         """The loss around the member's finished weights, on validation rows if there are any."""
@@ -388,7 +457,7 @@ class Pack:
         x, y = split.part(name)
         rows = torch.linspace(0, len(x) - 1, min(len(x), LANDSCAPE_ROWS), device=self._device).long()
         part = Part(name, x[rows].unsqueeze(0), self._objective.targets(y[rows].unsqueeze(0), self._dtype), None)
-        parameters, running = self._finished(member)
+        parameters, running = self._finished([member])
 
         def losses_of(weights: Tensor) -> Tensor:
             kept = running.expand(len(weights), -1).contiguous()
@@ -399,26 +468,14 @@ class Pack:
         finite = tuple(tuple(loss if math.isfinite(loss) else None for loss in row) for row in losses)
         return Landscape(span=SPAN, part="validation" if name == "val" else name, rows=len(rows), losses=finite)
 
-    def test(self, member: Member) -> dict[str, float]:
-        """What the member's finished model is worth on rows set aside for this, measured now for the only time."""
-        part = self._part("test", [self._splits[member.spec.split_seed]])
-        if not part.x.shape[1]:
-            return {}
-        parameters, running = (row.expand(max(self._least, 2), -1).contiguous() for row in self._finished(member))
-        weights = self._network.parameters.views(parameters), self._network.running.views(running)
-        return {name: float(values[0]) for name, values in self._evaluate(part, weights, None).items()}
-
-    def model(self, member: Member) -> dict[str, Tensor]:
-        """The member's arrays by name, on the CPU: of its best epoch, or of its last."""
-        parameters, running = self._finished(member)
-        arrays = self._network.parameters.views(parameters) | self._network.running.views(running)
-        return {name: array[0].cpu().clone() for name, array in arrays.items()}
-
-    def _finished(self, member: Member) -> tuple[Tensor, Tensor]:
-        """The member's parameters and running statistics, of its best epoch or of its last: [1, ...] each."""
-        row = slice(self._row(member), self._row(member) + 1)
-        names = ("best", "best_running") if member.spec.restore_best else ("weights", "running")
-        parameters, running = (self._state[name][row].detach() for name in names)
+    def _finished(self, members: Sequence[Member]) -> tuple[Tensor, Tensor]:
+        """Members' parameters and running statistics, of their best epochs or of the last: [members, ...] each."""
+        rows = torch.tensor([self._row(member) for member in members], device=self._device)
+        best = torch.tensor([[member.spec.restore_best] for member in members], device=self._device)
+        parameters, running = (
+            torch.where(best, self._state[kept].index_select(0, rows), self._state[last].index_select(0, rows))
+            for kept, last in (("best", "weights"), ("best_running", "running"))
+        )
         return parameters, running
 
 

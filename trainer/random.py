@@ -8,11 +8,19 @@ from collections.abc import Sequence
 from enum import IntEnum
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from .sending import sent
+
 _MASK64 = (1 << 64) - 1
 _MASK32 = (1 << 32) - 1
+_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+_SPLITMIX = (
+    (np.uint64(30), np.uint64(0xBF58476D1CE4E5B9)),
+    (np.uint64(27), np.uint64(0x94D049BB133111EB)),
+)
 
 
 class Purpose(IntEnum):
@@ -28,12 +36,17 @@ class Purpose(IntEnum):
 
 def mix(*words: int) -> int:
     """A 64-bit digest of whole numbers (splitmix64, Steele et al. 2014, applied word by word)."""
-    state = 0
-    for word in words:
-        state = (state + 0x9E3779B97F4A7C15 + (word & _MASK64)) & _MASK64
-        state = ((state ^ (state >> 30)) * 0xBF58476D1CE4E5B9) & _MASK64
-        state = ((state ^ (state >> 27)) * 0x94D049BB133111EB) & _MASK64
-        state ^= state >> 31
+    return int(mixed(*([word] for word in words))[0])
+
+
+def mixed(*words: Sequence[int]) -> npt.NDArray[np.uint64]:
+    """The digests of many: of the first of all `words`, of the second, ...; of a lone word beside them each time."""
+    state = np.zeros(1, dtype=np.uint64)
+    for column in words:
+        state = state + _GOLDEN + np.array([word & _MASK64 for word in column], dtype=np.uint64)  # all of it wraps
+        for shift, factor in _SPLITMIX:
+            state = (state ^ (state >> shift)) * factor
+        state = state ^ (state >> np.uint64(31))
     return state
 
 
@@ -44,9 +57,9 @@ def generator(seed: int, purpose: Purpose) -> torch.Generator:
 
 def keys(seeds: Sequence[int], epochs: Sequence[int], purpose: Purpose, device: torch.device) -> Tensor:
     """Two 32-bit keys per member for `bits`: int32 [members, 2]."""
-    digests = [mix(seed, epoch, purpose) for seed, epoch in zip(seeds, epochs, strict=True)]
-    words = np.array([[digest & _MASK32, digest >> 32] for digest in digests], dtype=np.uint32)
-    return torch.from_numpy(words.view(np.int32)).to(device)
+    digests = mixed(seeds, epochs, [purpose])
+    words = np.stack([digests & np.uint64(_MASK32), digests >> np.uint64(32)], axis=1).astype(np.uint32)
+    return sent(torch.from_numpy(words.view(np.int32)), device)
 
 
 def bits(keyed: Tensor, counter: Tensor) -> Tensor:

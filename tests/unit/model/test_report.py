@@ -28,7 +28,7 @@ def worth(dataset: str, loss: str, seed: int = 0, **fields: object) -> tuple[Mod
         "layers.0.bias": draw.normal(size=outputs),
     }
     model = Model(spec, part.preprocessing, arrays)
-    found = report(model, part.val_x.numpy(), part.val_y.numpy())
+    found = report(model, model.outputs(part.val_x.numpy()), part.val_y.numpy())
     assert found is not None
     return model, found
 
@@ -102,9 +102,9 @@ def test_curves_run_as_scikit_learn_draws_them(dataset: str, loss: str, seed: in
 def test_a_report_stays_small_however_many_rows_it_is_of() -> None:
     draw = np.random.default_rng(0)
     model, _ = worth("breast_cancer", "binary_cross_entropy")
-    found = report(model, draw.normal(size=(20_000, 30)), draw.integers(0, 2, 20_000))
+    found = report(model, model.outputs(draw.normal(size=(20_000, 30))), draw.integers(0, 2, 20_000))
     numbers, _ = worth("diabetes", "mse")
-    residuals = report(numbers, draw.normal(size=(20_000, 10)), draw.normal(size=(20_000, 1)))
+    residuals = report(numbers, numbers.outputs(draw.normal(size=(20_000, 10))), draw.normal(size=(20_000, 1)))
     assert found is not None
     assert residuals is not None
     assert max(len(found.model_dump_json()), len(residuals.model_dump_json())) < 25_000
@@ -116,7 +116,7 @@ def test_a_report_stays_small_however_many_rows_it_is_of() -> None:
 def test_errors_that_are_all_the_same_have_a_histogram() -> None:
     model, _ = worth("diabetes", "mse")
     flat = Model(model.spec, model.preprocessing, {name: 0.0 * array for name, array in model.arrays.items()})
-    found = report(flat, np.zeros((4, 10)), np.full((4, 1), 0.25))
+    found = report(flat, flat.outputs(np.zeros((4, 10))), np.full((4, 1), 0.25))
     assert isinstance(found, NumberReport)
     assert found.residuals is not None
     assert sum(found.residuals.counts) == 4
@@ -152,7 +152,7 @@ def test_equal_scores_share_their_rank() -> None:
     model, _ = worth("breast_cancer", "binary_cross_entropy")
     assert model.preprocessing.output.type is Targets.classes
     flat = Model(model.spec, model.preprocessing, {name: 0.0 * array for name, array in model.arrays.items()})
-    found = report(flat, np.zeros((4, 30)), np.array([0, 1, 0, 1]))
+    found = report(flat, flat.outputs(np.zeros((4, 30))), np.array([0, 1, 0, 1]))
     assert isinstance(found, ClassReport)
     assert found.roc_auc == 0.5
 
@@ -160,5 +160,5 @@ def test_equal_scores_share_their_rank() -> None:
 def test_without_rows_or_with_weights_that_broke_there_is_nothing_to_report() -> None:
     model, _ = worth("wine", "cross_entropy")
     broken = Model(model.spec, model.preprocessing, {name: np.nan * array for name, array in model.arrays.items()})
-    assert report(model, np.zeros((0, 13)), np.zeros(0)) is None
-    assert report(broken, np.zeros((2, 13)), np.zeros(2)) is None
+    assert report(model, np.zeros((0, 3)), np.zeros(0)) is None
+    assert report(broken, broken.outputs(np.zeros((2, 13))), np.zeros(2)) is None

@@ -41,7 +41,7 @@ def test_the_operators_word_decides() -> None:
 def test_a_deterministic_pack_never_has_more_rows_than_it_always_has() -> None:
     exact = DIGITS.model_copy(update={"deterministic": True})
     gpu = Device("cuda:0", "cuda", "0")
-    assert pack_limit(exact, gpu, 0) == pack_limit(exact, gpu, 500) == 32
+    assert pack_limit(exact, gpu, 0) == pack_limit(exact, gpu, 500) == 8
     assert pack_limit(exact, gpu, 4) == 4
 
 
