@@ -28,7 +28,7 @@ from .tables import PAGE, replace_section, table, times
 from .work import settle
 from .workloads import W1, Workload, data, network, trials
 
-PACKS = (1, 4, 16, 64, 256, 1024, 4096)
+PACKS = (1, 4, 16, 64, 256, 512, 1024, 4096)
 EPOCHS = 30
 SHARERS = 8
 """Processes that share the GPU: more of them only queue."""
