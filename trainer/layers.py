@@ -6,7 +6,9 @@ that one row of a member's parameters loads straight into PyTorch's own modules.
 
 import itertools
 import math
+import re
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import Any, cast
 
 import torch
@@ -26,9 +28,22 @@ AVX512 = "AVX512" in torch.backends.cpu.get_cpu_capability()
 CHANNELS = 16 if AVX512 else 8
 """Channels that a convolution takes at a time on this processor."""
 
-WIDE = 1_500_000 if AVX512 and hasattr(torch.ops.mkldnn, "_linear_pointwise") else math.inf
-"""Multiplications from which on a product is oneDNN's: with AVX-512 it takes half of MKL's time on some processors, and
-is no slower on others. Smaller products are over before it has begun, and MKL takes those of all members at once."""
+
+def has_idle_units(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
+    """Whether MKL leaves half of this processor's multipliers idle.
+
+    On AMD's it takes AVX2, whatever they have; from Zen 5 on (family 26) their AVX-512 is twice as wide as that.
+    """
+    try:
+        told = dict(re.findall(r"^([^:\n]*?)\s*:\s*(.*)$", cpuinfo.read_text(), re.MULTILINE))
+    except OSError:
+        return False
+    return told.get("vendor_id") == "AuthenticAMD" and int(told.get("cpu family", 0)) >= 26 and AVX512
+
+
+WIDE = 1_500_000 if has_idle_units() and hasattr(torch.ops.mkldnn, "_linear_pointwise") else math.inf
+"""Multiplications from which on a product is oneDNN's, where MKL leaves multipliers idle. Smaller products are over
+before it has begun, and MKL takes those of all members at once."""
 
 
 def by_vectors(function: Function) -> Function:

@@ -142,7 +142,7 @@ class Objective:
     def told(self, z: Tensor) -> Tensor:
         """The class number that each row is told to be: [members, batch]."""
         z = self.outputs(z)
-        return z.argmax(dim=1) if self.threshold is None else (z[:, 0] > self.threshold).long()
+        return z.max(dim=1).indices if self.threshold is None else (z[:, 0] > self.threshold).long()
 
     def numbers(self, z: Tensor) -> Tensor:
         """The scaled targets that the network tells: [members, outputs, batch]."""

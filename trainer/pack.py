@@ -415,8 +415,6 @@ class Pack:
 
     def _results(self, members: Sequence[Member]) -> Iterator[Result]:
         stacked = self._with_ghosts(members)
-        if len(stacked) == 1:  # a heavy member trains alone; for the sums over its rows it has a ghost
-            stacked *= 2
         parameters, running = self._finished(stacked)
         weights = self._network.parameters.views(parameters), self._network.running.views(running)
         splits, own = self._splits_of([member.spec for member in stacked])

@@ -1,11 +1,13 @@
 """Stacked layers are PyTorch's own, to the last bit where they only choose and copy."""
 
+from pathlib import Path
+
 import pytest
 import torch
 from torch import Tensor
 
 from trainer import layers
-from trainer.layers import convolution, linear, pool
+from trainer.layers import convolution, has_idle_units, linear, pool
 
 MEMBERS, OUT, IN, BATCH = 3, 129, 97, 141
 """Sizes that fill no vector."""
@@ -15,6 +17,26 @@ MEMBERS, OUT, IN, BATCH = 3, 129, 97, 141
 def every_layer_is_wide(monkeypatch: pytest.MonkeyPatch) -> None:
     """On every processor."""
     monkeypatch.setattr(layers, "WIDE", 0)
+
+
+INTEL, ZEN_4, ZEN_5 = (
+    f"processor\t: 0\nvendor_id\t: {vendor}\ncpu family\t: {family}\nmodel\t\t: 17\nflags\t\t: fpu\n\nprocessor\t: 1\n"
+    for vendor, family in (("GenuineIntel", 6), ("AuthenticAMD", 25), ("AuthenticAMD", 26))
+)
+
+
+def test_only_processors_whose_widest_units_mkl_does_not_use_have_idle_ones(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(layers, "AVX512", True)
+    found = []
+    for place, text in enumerate((INTEL, ZEN_4, ZEN_5)):
+        (tmp_path / str(place)).write_text(text)
+        found.append(has_idle_units(tmp_path / str(place)))
+    assert found == [False, False, True]
+    assert not has_idle_units(tmp_path / "of a system that tells nothing")
+    monkeypatch.setattr(layers, "AVX512", False)  # it is there, and PyTorch was told to leave it alone
+    assert not has_idle_units(tmp_path / "2")
 
 
 wide = pytest.mark.usefixtures("every_layer_is_wide")

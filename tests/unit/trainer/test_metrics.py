@@ -14,7 +14,7 @@ from trainer.losses import Objective
 from trainer.metrics import ClassFigures, NumberFigures, Part, measure
 from trainer.team import ALONE
 
-from .conducting import Recorder, job, same, train
+from .conducting import Recorder, job, same_training, train
 
 MEMBERS, ROWS = 3, 40
 BY_CLASS = [("cross_entropy", 2), ("cross_entropy", 5), ("hinge", 3), ("binary_cross_entropy", 2), ("mse", 2)]
@@ -131,7 +131,7 @@ def test_whatever_the_test_rows_hold_nothing_of_it_reaches_curve_or_weights(seed
     unseen = _divide(None, 30, spec)[2]
     x[unseen], y[unseen] = draw.normal(size=(9, 2)) * scale, draw.normal(size=(9, 1)) * scale
     changed = train(job(dataset={"x": x.tolist(), "y": y.tolist()}, **fields))
-    assert same(honest, "0", changed, "0")
+    assert same_training(honest, "0", changed, "0")
     tests = [recorder.outcomes["0"].best_metrics or {} for recorder in (honest, changed)]
     assert tests[0]["val_loss"] == tests[1]["val_loss"]
     assume(not np.allclose(y[unseen], 0.0))
