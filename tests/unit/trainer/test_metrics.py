@@ -9,7 +9,10 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from sklearn import metrics
 
+from model.finished import Model
+from model.report import ClassReport, NumberReport, report
 from spec.dataset import DatasetInfo, Targets
+from trainer import data
 from trainer.losses import Objective
 from trainer.metrics import ClassFigures, NumberFigures, Part, measure
 from trainer.team import ALONE
@@ -172,3 +175,44 @@ def test_a_figure_that_cannot_be_measured_is_not_waited_for() -> None:
     outcome = recorder.outcomes["0"]
     assert (outcome.end, outcome.failure_reason) == ("failed", "bad_data")
     assert outcome.message.startswith("monitor: val_r2")
+
+
+TABLE = {"dataset": "diabetes", "batch_size": 100}
+COUNTS = {"x": [[place / 30.0] for place in range(30)], "y": [[float(place % 4)] for place in range(30)]}
+FINISHED: list[dict[str, Any]] = [
+    {"dataset": "iris"},
+    {"dataset": "iris", "loss": "hinge", "label_smoothing": 0.0},
+    {"dataset": "iris", "loss": "mse", "output_activation": "sigmoid"},
+    {"dataset": "moons", "loss": "binary_cross_entropy"},
+    {"dataset": "moons", "loss": "mse", "output_activation": "tanh"},
+    {"dataset": "digits", "architecture": {"type": "cnn", "channels": [4], "hidden": []}, "epochs": 1},
+    {"dataset": "breast_cancer", "architecture": {"type": "mlp", "hidden": [8], "normalization": "batch"}},
+    TABLE | {"loss": "mse"},
+    TABLE | {"loss": "huber", "activation": "mish"},
+    {"dataset": COUNTS, "loss": "poisson_nll"},
+    {"dataset": COUNTS | {"y": [[place / 30.0] for place in range(30)]}, "loss": "binary_cross_entropy"},
+]
+
+
+@pytest.mark.parametrize("fields", FINISHED, ids=str)
+def test_a_report_is_of_what_the_finished_model_answers(fields: dict[str, Any]) -> None:
+    spec = job(**{"validation_fraction": 0.3, "test_fraction": 0.2, "precision": "float64"} | fields)
+    (told,) = train(spec).outcomes.values()
+    assert spec.info is not None
+    assert told.preprocessing is not None
+    assert told.report is not None
+    model = Model(spec, told.preprocessing, {name: array.numpy() for name, array in told.model.items()})
+    part = data.split(spec, spec.info, torch.device("cpu"), torch.float64)
+    for found, x, y in (
+        (told.report.validation, part.val_x, part.val_y),
+        (told.report.test, part.test_x, part.test_y),
+    ):
+        wanted = report(model, model.outputs(x.numpy()), y.numpy())
+        assert found is not None
+        assert wanted is not None
+        assert _numbers(found) == pytest.approx(_numbers(wanted), rel=1e-6, abs=1e-6)
+
+
+def _numbers(found: ClassReport | NumberReport) -> dict[str, float]:
+    """The figures of a report, without what is drawn of it."""
+    return {name: value for name, value in found if isinstance(value, int | float)}
