@@ -222,10 +222,12 @@ class MaxPool(torch.autograd.Function):
         """By x: of equals, the first has it all."""
         x, largest = ctx.saved_tensors
         found = torch.zeros_like(x)
-        for pixels, its in zip(_corners(x), _corners(found), strict=True):
-            is_largest = pixels == largest
-            torch.mul(gradient, is_largest, out=its)
-            gradient = gradient * ~is_largest
+        *pairs, (_, last) = zip(_corners(x), _corners(found), strict=True)
+        chosen = torch.empty_like(largest)  # 1 or 0: mixed with truth values, PyTorch takes numbers one by one
+        for pixels, its in pairs:
+            torch.mul(gradient, torch.eq(pixels, largest, out=chosen), out=its)
+            gradient = gradient - its
+        last.copy_(gradient)
         return found
 
 
