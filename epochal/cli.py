@@ -5,6 +5,8 @@ from typing import Any
 
 import typer
 
+from spec.specfile import BadSpecFileError
+
 from . import cli_datasets, cli_jobs, cli_models, cli_queue, cli_stack
 from .errors import EpochalError
 
@@ -19,6 +21,9 @@ class _Commands(typer.Typer):
         except EpochalError as error:
             typer.echo(f"epochal: {error}", err=True)
             sys.exit(error.exit_code)
+        except BadSpecFileError as error:
+            typer.echo(f"epochal: {error}", err=True)
+            sys.exit(2)
 
 
 app = _Commands(

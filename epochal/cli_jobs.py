@@ -10,11 +10,11 @@ import typer
 from pydantic import BaseModel
 from rich.markup import escape
 
+from spec import specfile
 from spec.job import JobSpec
 from spec.states import JobStatus
 from spec.views import JobView
 
-from . import specfile
 from .client import Client, parse, parse_many
 from .commands import Json, aside, help_of, screen
 from .errors import BadFileError, NotFoundError

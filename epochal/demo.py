@@ -12,11 +12,11 @@ from typing import Any
 
 import httpx
 
+from spec import specfile
 from spec.settings import PREFIX
 from spec.states import JobStatus
 from spec.views import JobView
 
-from . import specfile
 from .client import Client
 from .commands import screen
 from .errors import EpochalError

@@ -14,9 +14,9 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from spec import specfile
 from spec.job import JobSpec
 
-from . import specfile
 from .errors import BadFileError
 
 KINDS = ("type", "name")

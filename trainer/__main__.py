@@ -1,6 +1,7 @@
 """Trains jobs without a server: `python -m trainer FILE...`.
 
-Each file holds one spec or a list of specs, in YAML or JSON. Specs of one shape train together, as a pack.
+Each file holds one spec, a list of specs, or jobs: [...], in YAML or JSON: the files that `epochal submit` takes. Specs
+of one shape train together, as a pack.
 
 For example:
   python -m trainer examples/digits.yaml
@@ -16,18 +17,19 @@ import sys
 from collections.abc import Collection, Mapping, Sequence
 from itertools import count, groupby
 from pathlib import Path
-from typing import Any
 
-import yaml
 from pydantic import ValidationError
+from rich.box import SIMPLE
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from model.drawing import Drawing
+from spec import specfile
 from spec.dataset import Uploaded
 from spec.job import DETERMINISTIC_MEMBERS, JobSpec
 from spec.sentences import sentences
+from spec.specfile import BadSpecFileError
 from spec.views import Curve, FieldError
 
 from .checkpoint import Checkpoint
@@ -88,21 +90,16 @@ class Watching:
 def read(path: Path) -> list[JobSpec]:
     """The specs in a file. Raises `SystemExit` with sentences that name the file and the field."""
     try:
-        body = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise SystemExit(f"{path}: {error.strerror}") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise SystemExit(f"{path}: is neither YAML nor JSON: {error}") from error
-    bodies: list[Any] = body if isinstance(body, list) else [body]
-    if not body:
-        raise SystemExit(f"{path}: holds no spec: give at least `dataset: digits`")
+        bodies, several = specfile.read(str(path))
+    except BadSpecFileError as error:
+        raise SystemExit(str(error)) from error
     specs = []
-    for index, one in enumerate(bodies):
-        where = f"{path}[{index}]" if isinstance(body, list) else f"{path}"
+    for index, body in enumerate(bodies):
+        where = f"{path}[{index}]" if several else f"{path}"
         try:
-            spec = JobSpec.model_validate(one)
+            spec = JobSpec.model_validate(body)
         except ValidationError as error:
-            faults = sentences(error, one)
+            faults = sentences(error, body)
         else:
             elsewhere = FieldError(path="dataset.id", message="is with the service that has it: submit it there")
             faults = [elsewhere] if isinstance(spec.dataset, Uploaded) else []
@@ -146,7 +143,9 @@ def write(entry: Entry, outcome: Outcome, curve: Curve, out: Path) -> None:
 
 def table(entries: Sequence[Entry], watching: Watching) -> Table:
     """What became of each job."""
-    shown = Table("job", "end", "epochs", "best epoch", "train loss", "val loss", "val accuracy", "gap")
+    shown = Table(box=SIMPLE, pad_edge=False)  # eighty columns must do
+    for name in ("job", "end", "epochs", "best", "train loss", "val loss", "accuracy", "gap"):
+        shown.add_column(name, overflow="fold", justify="left" if name in ("job", "end") else "right")
     for entry in entries:
         outcome = watching.outcomes[entry.id]
         best = outcome.best_metrics or {}
@@ -154,7 +153,7 @@ def table(entries: Sequence[Entry], watching: Watching) -> Table:
             f"{best[name]:.4f}" if name in best else "-"
             for name in ("train_loss", "val_loss", "val_accuracy", "generalization_gap")
         ]
-        why = str(outcome.stop_reason or outcome.message or outcome.end)
+        why = (outcome.stop_reason or "").replace("_", " ") or outcome.message or outcome.end
         epochs = len(watching.curves[entry.id]["epoch"])
         shown.add_row(entry.id, why, str(epochs), str(outcome.best_epoch or "-"), *numbers)
     return shown
@@ -165,7 +164,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m trainer", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="specs, YAML or JSON")
+    parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="specs, YAML or JSON; -: standard input")
     parser.add_argument("--out", type=Path, default=Path("out"), help="where files go, a folder per job (out)")
     parser.add_argument("--device", default="cpu", help="as PyTorch names it: cpu, cuda, cuda:1 (cpu)")
     options = parser.parse_args(arguments)

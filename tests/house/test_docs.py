@@ -7,10 +7,10 @@ import pytest
 import yaml
 
 from api.app import create_app
-from epochal.specfile import read
 from spec.job import JobSpec
 from spec.reference import reference
 from spec.settings import PREFIX, Settings
+from spec.specfile import read
 from spec.states import TRANSITIONS, FailureReason, StopReason
 
 from .pages import ROOT, codes, files, page, rows

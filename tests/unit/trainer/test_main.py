@@ -17,7 +17,7 @@ SPECS = """
 def test_files_become_curves_pictures_and_models(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setenv("COLUMNS", "80")
     (tmp_path / "specs.yaml").write_text(SPECS)
     assert main([str(tmp_path / "specs.yaml"), "--out", str(tmp_path / "out")]) == 0
     for name in ("one", "two", "three"):
@@ -27,7 +27,7 @@ def test_files_become_curves_pictures_and_models(
             assert (folder / picture).read_bytes().startswith(b"\x89PNG")
         assert "layers.0.weight" in load_file(folder / "model.safetensors")
         assert JobSpec.model_validate_json((folder / "spec.json").read_text()).name == name
-    assert "max_epochs" in capsys.readouterr().out
+    assert "max epochs" in capsys.readouterr().out
 
 
 def test_a_bad_spec_is_told_with_its_file_and_its_field(tmp_path: Path) -> None:
@@ -39,16 +39,22 @@ def test_a_bad_spec_is_told_with_its_file_and_its_field(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (b"", "holds no spec"),
-        (b"[]", "holds no spec"),
-        (b"\xff\xfe\x80", "is neither YAML nor JSON"),
-        (b"3", "an object"),
+        (b"", "must hold one spec"),
+        (b"[]", "must hold one spec"),
+        (b"\xff\xfe\x80", "not UTF-8"),
+        (b"3", "must hold one spec"),
     ],
 )
 def test_a_file_without_a_spec_is_told(tmp_path: Path, content: bytes, said: str) -> None:
     (tmp_path / "odd.yaml").write_bytes(content)
-    with pytest.raises(SystemExit, match=rf"odd\.yaml: .*{said}"):
+    with pytest.raises(SystemExit, match=rf"odd\.yaml.* {said}"):
         main([str(tmp_path / "odd.yaml")])
+
+
+def test_the_files_are_those_that_the_service_takes(tmp_path: Path) -> None:
+    (tmp_path / "jobs.yaml").write_text("jobs: [{dataset: iris, learning_rate: 1e-3}, {dataset: xor, optimizer: sgd}]")
+    first, second = named([tmp_path / "jobs.yaml"])
+    assert (first.spec.learning_rate, second.id) == (0.001, "jobs-2")
 
 
 def test_every_job_has_a_folder_of_its_own_inside_the_given_one(tmp_path: Path) -> None:

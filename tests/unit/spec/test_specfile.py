@@ -3,8 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from epochal import specfile
-from epochal.errors import BadFileError
+from spec import specfile
+from spec.specfile import BadSpecFileError
 
 
 @pytest.mark.parametrize(
@@ -57,17 +57,17 @@ def test_a_dash_reads_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_what_is_no_spec_is_refused_by_name(tmp_path: Path, text: str) -> None:
     file = tmp_path / "wrong.yaml"
     file.write_text(text)
-    with pytest.raises(BadFileError, match=r"wrong\.yaml"):
+    with pytest.raises(BadSpecFileError, match=r"wrong\.yaml"):
         specfile.read(str(file))
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(BadFileError, match=r"Cannot read .*nowhere\.yaml: No such file"):
+    with pytest.raises(BadSpecFileError, match=r"Cannot read .*nowhere\.yaml: No such file"):
         specfile.read(str(tmp_path / "nowhere.yaml"))
 
 
 def test_a_python_object_in_a_file_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "evil.yaml"
     file.write_text("dataset: !!python/object/apply:os.getcwd []")
-    with pytest.raises(BadFileError):
+    with pytest.raises(BadSpecFileError):
         specfile.read(str(file))

@@ -7,7 +7,9 @@ from typing import Any
 
 import yaml
 
-from .errors import BadFileError
+
+class BadSpecFileError(Exception):
+    """A file of specs cannot be read, or is not what it should be; the text says which and why."""
 
 
 class _Loader(yaml.SafeLoader):
@@ -29,12 +31,12 @@ _Loader.add_implicit_resolver(
 
 
 def read(path: str) -> tuple[list[dict[str, Any]], bool]:
-    """The specs in the file (`-`: standard input), and whether it holds several. Raises `BadFileError`."""
+    """The specs in the file (`-`: standard input), and whether it holds several. Raises `BadSpecFileError`."""
     try:
         text = sys.stdin.read() if path == "-" else Path(path).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        raise BadFileError(f"Cannot read {path}: {reason}.") from error
+        raise BadSpecFileError(f"Cannot read {path}: {reason}.") from error
     document = value(text, path)
     several = True
     if isinstance(document, dict) and set(document) == {"jobs"}:
@@ -42,7 +44,7 @@ def read(path: str) -> tuple[list[dict[str, Any]], bool]:
     elif isinstance(document, dict):
         document, several = [document], False
     if not isinstance(document, list) or not document or not all(isinstance(spec, dict) for spec in document):
-        raise BadFileError(f"{path} must hold one spec (keys and values), a list of specs, or jobs: [...].")
+        raise BadSpecFileError(f"{path} must hold one spec (keys and values), a list of specs, or jobs: [...].")
     return document, several
 
 
@@ -53,4 +55,5 @@ def value(text: str, path: str) -> Any:
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f" in line {mark.line + 1}" if mark is not None else ""
-        raise BadFileError(f"{path} is neither YAML nor JSON: {getattr(error, 'problem', error)}{where}.") from error
+        problem = getattr(error, "problem", error)
+        raise BadSpecFileError(f"{path} is neither YAML nor JSON: {problem}{where}.") from error
