@@ -194,6 +194,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             limit = DETERMINISTIC_MEMBERS if pack[0].spec.deterministic else PACK_LIMIT
             watching.waiting = pack[limit:]
             fit(pack[:limit], watching, device=device, limit=limit, team=mates or ALONE)
+    if mates is not None:
+        mates.part()
     succeeded = all(outcome.end == "succeeded" for outcome in watching.outcomes.values())
     if not speaks:
         return 0 if succeeded else 1

@@ -68,6 +68,10 @@ class Mates:
         distributed.all_reduce(part)
         return part
 
+    def part(self) -> None:
+        """Close what joins the team, once all is trained; left to the end of the process its threads may abort it."""
+        distributed.destroy_process_group()
+
     def told(self, said: Said | None) -> Said:
         """What the first mate says; the others say None. Waits for it as long as it takes."""
         words = [said]

@@ -265,7 +265,6 @@ class Pack:
         self._put("losses", torch.zeros(len(seeds), rows.steps, device=self._device, dtype=self._dtype))
         if self._watches_gradient:
             self._put("gradients", torch.zeros_like(self._gradient))
-        self._runner.begin_epoch()
 
     def _put(self, name: str, values: Tensor) -> None:
         """Keep values of an epoch by row; a captured step looks for them where it found them first."""
@@ -292,7 +291,7 @@ class Pack:
             member.steps += len(chunk)
 
     def run(self, step: Callable[["Pack", int], None], position: int) -> None:
-        """Run the step at this position of the chunk; on a GPU, from the second epoch on, as one graph."""
+        """Run the step at this position of the chunk; on a GPU, from the second of its size on, as one graph."""
         self._runner.run(partial(step, self, position), self._feed.step_rows(position))
 
     def batch(self, position: int) -> Batch:
