@@ -37,6 +37,8 @@ from .workers import WORKER_LIVES_S
 OVERTAKEN_AFTER_S = 30.0
 """A running pack takes nobody in while a job that is ahead of its own has waited for longer than this."""
 
+LOOKS_AGAIN = 3
+"""Most looks more at whose turn it is, while others take theirs: then it is good enough."""
 
 ONE: ColumnElement[int] = literal_column("1", Integer)
 """Written into the SQL too: of a limit it does not know, the planner thinks a tenth of the table."""
@@ -52,6 +54,8 @@ class Turn:
     waits_long: bool
     idle_slots: int
     """Slots that train nothing, of all workers that live."""
+    running: int
+    """How many of the owner's jobs run."""
 
 
 def queued(job: Any = Job) -> ColumnElement[bool]:
@@ -103,13 +107,18 @@ def next_turn(connection: Connection, *, device: str, owner_limit: int) -> Turn 
     """Whose turn it is to train on `device`, held until the transaction ends; None when nobody waits who may.
 
     Those who ask at the same moment get turns of different owners: what one takes, the other would not count yet. Where
-    there are fewer owners than askers they wait, and look again.
+    there are fewer owners than askers they wait, and look again. They also do where the owner has more running than was
+    seen: somebody else's turn ended after the look and before the lock.
     """
     first, free = _turns(granted(device), owner_limit)
     row = connection.execute(free).first()
     if row is None and (awaited := connection.execute(first).first()) is not None:
         hold(connection, awaited.owner)
         row = connection.execute(free).first() or awaited
+    for _ in range(LOOKS_AGAIN):
+        if row is None or connection.execute(running(row.owner)).scalar_one() <= row.running:
+            break
+        row = connection.execute(free).first() or row
     return None if row is None else Turn(*row)
 
 
@@ -148,6 +157,7 @@ def _ordered(wishes: tuple[str, ...], owner_limit: int) -> CTE:
             Job.spec,
             (Job.updated_at < now(-OVERTAKEN_AFTER_S)).label("waits_long"),
             idle.scalar_subquery().label("idle_slots"),
+            share.c.running,
         )
         .select_from(share)
         .join(wish, true())
