@@ -8,6 +8,7 @@ import itertools
 import math
 import re
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
@@ -19,6 +20,9 @@ from spec.job import Activation
 
 Function = Callable[[Tensor], Tensor]
 """A function of each number by itself."""
+
+Passing = Callable[[Tensor, Tensor], Tensor]
+"""What of a gradient passes such a function, number by number."""
 
 VECTOR = 64
 """Numbers that vector code takes at a time: two AVX-512 registers of bfloat16, more than any other processor's."""
@@ -46,19 +50,20 @@ WIDE = 1_500_000 if has_idle_units() and hasattr(torch.ops.mkldnn, "_linear_poin
 before it has begun, and MKL takes those of all members at once."""
 
 
-def by_vectors(function: Function) -> Function:
-    """`function`, computed for each member [members, ...] in whole vectors.
+def by_vectors(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    """`function` of tensors of one shape, computed for each member [members, ...] in whole vectors.
 
     PyTorch computes the end of a tensor that fills no vector with other code, which rounds otherwise: a member whose
     numbers lie there would get other bits than anywhere else in a pack. Members of whole vectors cost nothing here.
     """
 
-    def computed(x: Tensor) -> Tensor:
-        size = math.prod(x.shape[1:])
+    def computed(*given: Tensor) -> Tensor:
+        shape = given[0].shape
+        size = math.prod(shape[1:])
         missing = -size % VECTOR
-        if not missing or x.is_cuda:  # a GPU has no such end
-            return function(x)
-        return function(F.pad(x.flatten(1), (0, missing)))[:, :size].view(x.shape)
+        if not missing or given[0].is_cuda:  # a GPU has no such end
+            return function(*given)
+        return function(*(F.pad(x.flatten(1), (0, missing)) for x in given))[:, :size].view(shape)
 
     return computed
 
@@ -80,6 +85,36 @@ ACTIVATIONS: Mapping[Activation, Function] = {
 }
 
 
+@dataclass(frozen=True)
+class Slope:
+    """What an activation lets through of a gradient: the gradient times its derivative."""
+
+    times: Passing
+    """Of the gradient and of the sums that were activated, or of what came out."""
+    by_output: bool = False
+
+
+_aten = torch.ops.aten
+_ELU = 1.0, 1.0, 1.0, False
+_SELU = 1.6732632423543772, 1.0507009873554805, 1.0, False
+"""Klambauer et al., "Self-normalizing neural networks", 2017."""
+
+SLOPES: Mapping[Activation, Slope] = {
+    Activation.identity: Slope(lambda g, z: g),
+    Activation.relu: Slope(lambda g, h: _aten.threshold_backward(g, h, 0.0), by_output=True),
+    Activation.leaky_relu: Slope(lambda g, z: _aten.leaky_relu_backward(g, z, 0.01, False)),
+    Activation.hard_tanh: Slope(lambda g, z: _aten.hardtanh_backward(g, z, -1.0, 1.0)),
+    Activation.sigmoid: Slope(by_vectors(_aten.sigmoid_backward), by_output=True),
+    Activation.tanh: Slope(by_vectors(_aten.tanh_backward), by_output=True),
+    Activation.elu: Slope(by_vectors(lambda g, z: _aten.elu_backward(g, *_ELU, z))),
+    Activation.selu: Slope(by_vectors(lambda g, z: _aten.elu_backward(g, *_SELU, z))),
+    Activation.gelu: Slope(by_vectors(_aten.gelu_backward)),
+    Activation.silu: Slope(by_vectors(_aten.silu_backward)),
+    Activation.softplus: Slope(by_vectors(lambda g, z: _aten.softplus_backward(g, z, 1.0, 20.0))),
+    Activation.mish: Slope(by_vectors(_aten.mish_backward)),
+}
+
+
 def linear(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     """Weighted sums: x [members, in, batch], weight [members, out, in], bias [members, out] (torch.nn.Linear)."""
     if _is_wide(x, weight):
@@ -87,6 +122,14 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     if bias is None:
         return torch.bmm(weight, x)
     return torch.baddbmm(bias.unsqueeze(2), weight, x)
+
+
+def linear_back(x: Tensor, weight: Tensor, gradient: Tensor, *, by_x: bool) -> tuple[Tensor | None, Tensor]:
+    """From the gradient by the sums [members, out, batch] those by x, if it is wanted, and by the weight."""
+    if _is_wide(x, weight):
+        of_x = torch.stack(list(_products(weight.transpose(1, 2), gradient))) if by_x else None
+        return of_x, torch.stack(list(_products(gradient, x.transpose(1, 2))))
+    return torch.bmm(weight.transpose(1, 2), gradient) if by_x else None, torch.bmm(gradient, x.transpose(1, 2))
 
 
 def _is_wide(x: Tensor, weight: Tensor) -> bool:
@@ -114,11 +157,8 @@ class WideLinear(torch.autograd.Function):
         """By x, which is not wanted for a first layer, by the weight, and by the bias, if there is one."""
         x, weight = ctx.saved_tensors
         wants_x, _, wants_bias = ctx.needs_input_grad
-        return (
-            torch.stack(list(_products(weight.transpose(1, 2), gradient))) if wants_x else None,
-            torch.stack(list(_products(gradient, x.transpose(1, 2)))),
-            gradient.sum(dim=2) if wants_bias else None,
-        )
+        of_x, of_weight = linear_back(x, weight, gradient, by_x=wants_x)
+        return of_x, of_weight, gradient.sum(dim=2) if wants_bias else None
 
 
 def _products(a: Tensor, b: Tensor) -> Iterator[Tensor]:

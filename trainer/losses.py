@@ -66,6 +66,14 @@ def poisson_nll(z: Tensor, y: Tensor, _: Tensor | None) -> Tensor:
     return (_exp(z) - y * z).mean(dim=1)
 
 
+def cross_entropy_back(z: Tensor, y: Tensor, rows: int) -> tuple[Tensor, Tensor]:
+    """`cross_entropy` without smoothing, and the gradient of its mean over `rows` by the logits, as autograd has it."""
+    right, log_p = y.unsqueeze(1), F.log_softmax(z, dim=1)
+    by_log_p = torch.zeros_like(log_p).scatter_(1, right, -1.0 / rows)
+    by_z: Tensor = torch._log_softmax_backward_data(by_log_p, log_p, 1, z.dtype)
+    return -log_p.gather(1, right).squeeze(1), by_z
+
+
 CRITERIA: Mapping[Loss, Criterion] = {
     Loss.mse: mse,
     Loss.mae: mae,
@@ -138,6 +146,15 @@ class Objective:
         if not self.by_number:
             y = y.transpose(1, 2)
         return self.criterion(self.outputs(z), y, smoothing)
+
+    def loss_and_gradient(self, z: Tensor, y: Tensor, smoothing: Tensor | None, rows: int) -> tuple[Tensor, Tensor]:
+        """The loss of each row, and the gradient of its mean over `rows` by the network's sums z."""
+        if self.criterion is cross_entropy and smoothing is None:
+            return cross_entropy_back(z, y, rows)
+        z.requires_grad_()
+        losses = self.loss(z, y, smoothing)
+        (by_z,) = torch.autograd.grad(losses, z, torch.full_like(losses, 1.0 / rows))
+        return losses.detach(), by_z
 
     def told(self, z: Tensor) -> Tensor:
         """The class number that each row is told to be: [members, batch]."""

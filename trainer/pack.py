@@ -31,6 +31,7 @@ from spec.job import DETERMINISTIC_MEMBERS, JobSpec, Precision, output_units
 from spec.step import step_flop, step_rows
 
 from .augmentation import Augmentation
+from .backprop import Backpropagation
 from .checkpoint import ROWS, Checkpoint
 from .data import PartName, Split, split
 from .errors import BadDataError
@@ -100,6 +101,7 @@ class Pack:
         self._spec = spec
         self._network = Network(spec, info)
         self._objective = Objective.of(spec, info)
+        self._backpropagation = None if self._autocasts else Backpropagation.of(spec)
         self._outputs = output_units(spec.loss, info)
         self._buffers = kind(spec).buffers
         self._splits: dict[int, Split] = {}
@@ -300,15 +302,23 @@ class Pack:
 
     def loss(self, batch: Batch) -> Tensor:
         """Forward: the mean loss of each member over its batch, [members]; of a team, this mate's part of it."""
-        with self._casting():
-            z = self._network.forward(self._arrays, self._running, batch.x, batch.masks, training=True)
-        losses = self._objective.loss(z.to(self._dtype), batch.y, self._smoothing)
+        if self._backpropagation is not None:
+            z = self._backpropagation.forward(self._arrays, batch.x, batch.masks)
+            losses, self._by_sums = self._objective.loss_and_gradient(z, batch.y, self._smoothing, batch.rows)
+        else:
+            with self._casting():
+                z = self._network.forward(self._arrays, self._running, batch.x, batch.masks, training=True)
+            losses = self._objective.loss(z.to(self._dtype), batch.y, self._smoothing)
         return self._team.mean(losses, batch.rows)
 
     def gradient(self, loss: Tensor) -> Tensor:
         """Backward: the gradient of each member's loss by its own parameters, [members, parameters]."""
-        arrays = tuple(self._arrays.values())
-        gradients = torch.autograd.grad(loss, arrays, self._ones)  # rows do not mix: each gets its own gradient
+        gradients: Sequence[Tensor]
+        if self._backpropagation is not None:
+            gradients = self._backpropagation.back(self._by_sums)
+        else:
+            arrays = tuple(self._arrays.values())
+            gradients = torch.autograd.grad(loss, arrays, self._ones)  # rows do not mix: each gets its own gradient
         return self._team.sum(torch.cat([gradient.flatten(1) for gradient in gradients], dim=1, out=self._gradient))
 
     def descend(self, batch: Batch, loss: Tensor, gradient: Tensor) -> None:

@@ -1,0 +1,102 @@
+"""The way back that is written out is the way that autograd finds, bit for bit."""
+
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from spec.job import Activation, Loss
+from trainer.backprop import Backpropagation
+from trainer.layers import SLOPES
+from trainer.losses import Objective
+from trainer.models import Network
+
+from .conducting import job, same, train
+
+MEMBERS, FEATURES, OUTPUTS = 3, 4, 3
+
+
+def drawn(*shape: int, seed: int) -> Tensor:
+    numbers: Tensor = torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+    return numbers
+
+
+def both_ways(architecture: dict[str, Any], activation: object, batch: int, *, drops: bool) -> None:
+    spec = job(architecture=architecture, activation=activation)
+    assert spec.info is not None
+    network, backpropagation = Network(spec, spec.info), Backpropagation.of(spec)
+    assert backpropagation is not None
+    rows = torch.stack([network.first_parameters(spec.model_copy(update={"seed": seed})) for seed in range(MEMBERS)])
+    arrays = {name: view.requires_grad_() for name, view in network.parameters.views(rows.float()).items()}
+    x, by_z = drawn(MEMBERS, batch, FEATURES, seed=1), drawn(MEMBERS, OUTPUTS, batch, seed=2)
+    places = network.droppings if drops else []
+    masks = {place.layer: 2.0 * (drawn(MEMBERS, place.units, batch, seed=place.layer) > 0.0) for place in places}
+    recorded = network.forward(arrays, {}, x, masks, training=True)
+    written = backpropagation.forward(arrays, x, masks)
+    assert torch.equal(written, recorded)
+    wanted = torch.autograd.grad(recorded, list(arrays.values()), by_z)
+    for name, mine, theirs in zip(arrays, backpropagation.back(by_z), wanted, strict=True):
+        assert torch.equal(mine, theirs), name
+
+
+def test_every_activation_has_its_slope() -> None:
+    assert set(SLOPES) == set(Activation)
+
+
+@pytest.mark.parametrize("activation", Activation)
+@pytest.mark.parametrize("drops", [True, False])
+@pytest.mark.parametrize("bias", [True, False])
+def test_every_activation_passes_back_what_autograd_passes(activation: Activation, drops: bool, bias: bool) -> None:
+    both_ways({"type": "mlp", "hidden": [9, 7], "bias": bias}, activation, 11, drops=drops)
+
+
+def test_layers_may_differ_and_may_be_one_and_may_be_wide() -> None:
+    both_ways({"type": "mlp", "hidden": [9, 7]}, ["tanh", "relu"], 11, drops=True)
+    both_ways({"type": "perceptron"}, "relu", 11, drops=False)
+    both_ways({"type": "mlp", "hidden": [256, 256]}, "relu", 128, drops=True)
+
+
+@pytest.mark.parametrize("loss", Loss)
+@pytest.mark.parametrize("smooth", [True, False])
+def test_every_loss_passes_back_what_autograd_passes(loss: Loss, smooth: bool) -> None:
+    classes = loss in (Loss.cross_entropy, Loss.hinge, Loss.binary_cross_entropy)
+    spec = job(dataset={Loss.binary_cross_entropy: "xor"}.get(loss, "iris" if classes else "diabetes"), loss=loss)
+    assert spec.info is not None
+    objective = Objective.of(spec, spec.info)
+    outputs, rows = OUTPUTS if objective.by_number else 1, 11
+    y = torch.arange(MEMBERS * rows).view(MEMBERS, rows) % max(outputs, 2)
+    y = y if objective.by_number else y.float().unsqueeze(-1)
+    smoothing = torch.tensor([[0.0], [0.1], [0.3]]) if smooth else None
+    z = drawn(MEMBERS, outputs, rows, seed=3).requires_grad_()
+    recorded = objective.loss(z, y, smoothing)
+    (wanted,) = torch.autograd.grad(recorded.mean(dim=1), z, torch.ones(MEMBERS))
+    losses, by_z = objective.loss_and_gradient(z.detach().clone(), y, smoothing, rows)
+    assert torch.equal(losses, recorded)
+    assert torch.equal(by_z, wanted)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"dropout": 0.3},
+        {"activation": "gelu", "label_smoothing": 0.1},
+        {"dataset": "diabetes", "loss": "mse", "precision": "float64", "train_metrics": "exact"},
+        {"dataset": "digits", "architecture": "perceptron", "batch_size": "full"},
+    ],
+    ids=str,
+)
+def test_a_job_gets_the_bits_that_autograd_gives_it(fields: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    specs = [job(**fields), job(**fields, seed=1, gradient_clip=0.5, tolerance=1e-9)]
+    written = train(*specs)
+    monkeypatch.setattr(Backpropagation, "of", lambda _: None)
+    recorded = train(*specs)
+    assert same(written, "0", recorded, "0")
+    assert same(written, "1", recorded, "1")
+
+
+@pytest.mark.parametrize(
+    "architecture", [{"type": "mlp", "normalization": "batch"}, {"type": "resmlp"}], ids=lambda one: str(one["type"])
+)
+def test_any_other_network_goes_by_autograd(architecture: dict[str, Any]) -> None:
+    assert Backpropagation.of(job(architecture=architecture)) is None

@@ -1,0 +1,82 @@
+"""Backpropagation, written out for plain networks: dense layers, one after the other.
+
+Autograd records every operation to find its way back, which takes longer than the arithmetic of a small network. Here
+the way is known: from the loss to the last layer's sums, and from a layer's sums to its weights, its biases and the layer
+before (Rumelhart, Hinton and Williams, "Learning representations by back-propagating errors", 1986). Each operation is
+the one that autograd would find, so that the bits are the same, and any other network may go by autograd.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Self
+
+import torch
+from torch import Tensor
+
+from spec.job import Activation, JobSpec, Mlp, Normalization, Perceptron
+
+from .layers import ACTIVATIONS, SLOPES, linear, linear_back
+from .models import Arrays, Masks
+
+
+@dataclass(frozen=True)
+class Passed:
+    """What the way back through a layer needs of the way there."""
+
+    activation: Activation
+    x: Tensor
+    weight: Tensor
+    bias: Tensor | None
+    kept: Tensor
+    """The layer's sums or its outputs, by which of them its slope is known."""
+    mask: Tensor | None
+
+
+class Backpropagation:
+    """The way through a plain network and back, of all members at once."""
+
+    def __init__(self, activations: Sequence[Activation]) -> None:
+        self._activations = (*activations, Activation.identity)
+        self._passed: list[Passed] = []
+
+    @classmethod
+    def of(cls, spec: JobSpec) -> Self | None:
+        """That of a spec's network; None if there is more in it than dense layers."""
+        network = spec.architecture
+        if isinstance(network, Perceptron):
+            return cls(())
+        if not isinstance(network, Mlp) or network.normalization is not Normalization.none:
+            return None
+        activation = spec.activation
+        return cls(activation if isinstance(activation, tuple) else (activation,) * len(network.hidden))
+
+    @torch.no_grad()
+    def forward(self, arrays: Arrays, x: Tensor, masks: Masks) -> Tensor:
+        """The last layer's sums [members, outputs, batch], for rows x [members, batch, features]."""
+        self._passed = []
+        h = x.transpose(1, 2)
+        for index, activation in enumerate(self._activations):
+            weight, bias, mask = arrays[f"layers.{index}.weight"], arrays.get(f"layers.{index}.bias"), masks.get(index)
+            before, sums = h, linear(h, weight, bias)
+            h = ACTIVATIONS[activation](sums)
+            kept = h if SLOPES[activation].by_output else sums
+            self._passed.append(Passed(activation, before, weight, bias, kept, mask))
+            h = h if mask is None else h * mask
+        return h
+
+    @torch.no_grad()
+    def back(self, gradient: Tensor) -> list[Tensor]:
+        """The gradients by all arrays in their order, from that by the last layer's sums."""
+        found: list[Tensor] = []
+        for layer in reversed(self._passed):
+            if layer.mask is not None:
+                gradient = gradient * layer.mask
+            gradient = SLOPES[layer.activation].times(gradient, layer.kept)
+            if layer.bias is not None:
+                found.append(gradient.sum(dim=2))
+            first = layer is self._passed[0]
+            by_x, by_weight = linear_back(layer.x, layer.weight, gradient, by_x=not first)
+            found.append(by_weight)
+            gradient = gradient if by_x is None else by_x
+        self._passed = []
+        return found[::-1]
