@@ -1,9 +1,9 @@
 """Backpropagation, written out for plain networks: dense layers, one after the other.
 
 Autograd records every operation to find its way back, which takes longer than the arithmetic of a small network. Here
-the way is known: from the loss to the last layer's sums, and from a layer's sums to its weights, its biases and the layer
-before (Rumelhart, Hinton and Williams, "Learning representations by back-propagating errors", 1986). Each operation is
-the one that autograd would find, so that the bits are the same, and any other network may go by autograd.
+the way is known: from the loss to the last layer's sums, and from a layer's sums to its weights, to its biases and to
+the layer before (Rumelhart, Hinton and Williams, "Learning representations by back-propagating errors", 1986). Each
+operation is the one that autograd would find, so that the bits are the same; any other network goes by autograd.
 """
 
 from collections.abc import Sequence
