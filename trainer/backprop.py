@@ -15,7 +15,7 @@ from torch import Tensor
 
 from spec.job import Activation, JobSpec, Mlp, Normalization, Perceptron
 
-from .layers import ACTIVATIONS, SLOPES, linear, linear_back
+from .layers import ACTIVATIONS, Nonlinearity, linear, linear_back
 from .models import Arrays, Masks
 
 
@@ -23,12 +23,13 @@ from .models import Arrays, Masks
 class Passed:
     """What the way back through a layer needs of the way there."""
 
-    activation: Activation
     x: Tensor
+    """What came in, [members, in, batch]."""
     weight: Tensor
     bias: Tensor | None
+    activation: Nonlinearity
     kept: Tensor
-    """The layer's sums or its outputs, by which of them its slope is known."""
+    """The sums, or the outputs, whichever the way back through the activation is known by; [members, out, batch]."""
     mask: Tensor | None
 
 
@@ -36,7 +37,7 @@ class Backpropagation:
     """The way through a plain network and back, of all members at once."""
 
     def __init__(self, activations: Sequence[Activation]) -> None:
-        self._activations = (*activations, Activation.identity)
+        self._activations = [ACTIVATIONS[one] for one in (*activations, Activation.identity)]
         self._passed: list[Passed] = []
 
     @classmethod
@@ -57,11 +58,10 @@ class Backpropagation:
         h = x.transpose(1, 2)
         for index, activation in enumerate(self._activations):
             weight, bias, mask = arrays[f"layers.{index}.weight"], arrays.get(f"layers.{index}.bias"), masks.get(index)
-            before, sums = h, linear(h, weight, bias)
-            h = ACTIVATIONS[activation](sums)
-            kept = h if SLOPES[activation].by_output else sums
-            self._passed.append(Passed(activation, before, weight, bias, kept, mask))
-            h = h if mask is None else h * mask
+            sums = linear(h, weight, bias)
+            out = activation(sums)
+            self._passed.append(Passed(h, weight, bias, activation, out if activation.by_output else sums, mask))
+            h = out if mask is None else out * mask
         return h
 
     @torch.no_grad()
@@ -71,11 +71,10 @@ class Backpropagation:
         for layer in reversed(self._passed):
             if layer.mask is not None:
                 gradient = gradient * layer.mask
-            gradient = SLOPES[layer.activation].times(gradient, layer.kept)
+            gradient = layer.activation.back(gradient, layer.kept)
             if layer.bias is not None:
                 found.append(gradient.sum(dim=2))
-            first = layer is self._passed[0]
-            by_x, by_weight = linear_back(layer.x, layer.weight, gradient, by_x=not first)
+            by_x, by_weight = linear_back(layer.x, layer.weight, gradient, by_x=layer is not self._passed[0])
             found.append(by_weight)
             gradient = gradient if by_x is None else by_x
         self._passed = []

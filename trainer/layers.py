@@ -18,12 +18,6 @@ from torch import Tensor
 
 from spec.job import Activation
 
-Function = Callable[[Tensor], Tensor]
-"""A function of each number by itself."""
-
-Passing = Callable[[Tensor, Tensor], Tensor]
-"""What of a gradient passes such a function, number by number."""
-
 VECTOR = 64
 """Numbers that vector code takes at a time: two AVX-512 registers of bfloat16, more than any other processor's."""
 
@@ -68,50 +62,44 @@ def by_vectors(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
     return computed
 
 
-ACTIVATIONS: Mapping[Activation, Function] = {
-    # These four compare and multiply, which rounds alike everywhere.
-    Activation.identity: lambda x: x,
-    Activation.relu: torch.relu,
-    Activation.leaky_relu: F.leaky_relu,
-    Activation.hard_tanh: F.hardtanh,
-    Activation.sigmoid: by_vectors(torch.sigmoid),
-    Activation.tanh: by_vectors(torch.tanh),
-    Activation.elu: by_vectors(F.elu),
-    Activation.selu: by_vectors(torch.selu),
-    Activation.gelu: by_vectors(F.gelu),
-    Activation.silu: by_vectors(F.silu),
-    Activation.softplus: by_vectors(F.softplus),
-    Activation.mish: by_vectors(F.mish),
-}
-
-
 @dataclass(frozen=True)
-class Slope:
-    """What an activation lets through of a gradient: the gradient times its derivative."""
+class Nonlinearity:
+    """A function of each number by itself, and the way back through it."""
 
-    times: Passing
-    """Of the gradient and of the sums that were activated, or of what came out."""
+    function: Callable[[Tensor], Tensor]
+    back: Callable[[Tensor, Tensor], Tensor]
+    """The gradient times the derivative: of the gradient and what the function was given, or what came out of it."""
     by_output: bool = False
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """The function's values."""
+        return self.function(x)
 
 
 _aten = torch.ops.aten
-_ELU = 1.0, 1.0, 1.0, False
-_SELU = 1.6732632423543772, 1.0507009873554805, 1.0, False
-"""Klambauer et al., "Self-normalizing neural networks", 2017."""
+_SELU = 1.6732632423543772, 1.0507009873554805
+"""Alpha and scale (Klambauer et al., "Self-normalizing neural networks", 2017)."""
 
-SLOPES: Mapping[Activation, Slope] = {
-    Activation.identity: Slope(lambda g, z: g),
-    Activation.relu: Slope(lambda g, h: _aten.threshold_backward(g, h, 0.0), by_output=True),
-    Activation.leaky_relu: Slope(lambda g, z: _aten.leaky_relu_backward(g, z, 0.01, False)),
-    Activation.hard_tanh: Slope(lambda g, z: _aten.hardtanh_backward(g, z, -1.0, 1.0)),
-    Activation.sigmoid: Slope(by_vectors(_aten.sigmoid_backward), by_output=True),
-    Activation.tanh: Slope(by_vectors(_aten.tanh_backward), by_output=True),
-    Activation.elu: Slope(by_vectors(lambda g, z: _aten.elu_backward(g, *_ELU, z))),
-    Activation.selu: Slope(by_vectors(lambda g, z: _aten.elu_backward(g, *_SELU, z))),
-    Activation.gelu: Slope(by_vectors(_aten.gelu_backward)),
-    Activation.silu: Slope(by_vectors(_aten.silu_backward)),
-    Activation.softplus: Slope(by_vectors(lambda g, z: _aten.softplus_backward(g, z, 1.0, 20.0))),
-    Activation.mish: Slope(by_vectors(_aten.mish_backward)),
+ACTIVATIONS: Mapping[Activation, Nonlinearity] = {
+    # These four compare and multiply, which rounds alike everywhere.
+    Activation.identity: Nonlinearity(lambda x: x, lambda g, x: g),
+    Activation.relu: Nonlinearity(torch.relu, lambda g, h: _aten.threshold_backward(g, h, 0.0), by_output=True),
+    Activation.leaky_relu: Nonlinearity(F.leaky_relu, lambda g, x: _aten.leaky_relu_backward(g, x, 0.01, False)),
+    Activation.hard_tanh: Nonlinearity(F.hardtanh, lambda g, x: _aten.hardtanh_backward(g, x, -1.0, 1.0)),
+    Activation.sigmoid: Nonlinearity(by_vectors(torch.sigmoid), by_vectors(_aten.sigmoid_backward), by_output=True),
+    Activation.tanh: Nonlinearity(by_vectors(torch.tanh), by_vectors(_aten.tanh_backward), by_output=True),
+    Activation.elu: Nonlinearity(
+        by_vectors(F.elu), by_vectors(lambda g, x: _aten.elu_backward(g, 1.0, 1.0, 1.0, False, x))
+    ),
+    Activation.selu: Nonlinearity(
+        by_vectors(torch.selu), by_vectors(lambda g, x: _aten.elu_backward(g, *_SELU, 1.0, False, x))
+    ),
+    Activation.gelu: Nonlinearity(by_vectors(F.gelu), by_vectors(_aten.gelu_backward)),
+    Activation.silu: Nonlinearity(by_vectors(F.silu), by_vectors(_aten.silu_backward)),
+    Activation.softplus: Nonlinearity(
+        by_vectors(F.softplus), by_vectors(lambda g, x: _aten.softplus_backward(g, x, 1.0, 20.0))
+    ),
+    Activation.mish: Nonlinearity(by_vectors(F.mish), by_vectors(_aten.mish_backward)),
 }
 
 

@@ -8,7 +8,6 @@ from torch import Tensor
 
 from spec.job import Activation, Loss
 from trainer.backprop import Backpropagation
-from trainer.layers import SLOPES
 from trainer.losses import Objective
 from trainer.models import Network
 
@@ -38,10 +37,6 @@ def both_ways(architecture: dict[str, Any], activation: object, batch: int, *, d
     wanted = torch.autograd.grad(recorded, list(arrays.values()), by_z)
     for name, mine, theirs in zip(arrays, backpropagation.back(by_z), wanted, strict=True):
         assert torch.equal(mine, theirs), name
-
-
-def test_every_activation_has_its_slope() -> None:
-    assert set(SLOPES) == set(Activation)
 
 
 @pytest.mark.parametrize("activation", Activation)
