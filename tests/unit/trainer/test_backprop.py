@@ -90,6 +90,11 @@ def test_a_job_gets_the_bits_that_autograd_gives_it(fields: dict[str, Any], monk
     assert same(written, "1", recorded, "1")
 
 
+def test_a_mate_whose_labels_are_smoothed_changes_no_bit() -> None:
+    together = train(job(), job(seed=1, label_smoothing=0.2))
+    assert same(together, "0", train(job()), "0")
+
+
 @pytest.mark.parametrize(
     "architecture", [{"type": "mlp", "normalization": "batch"}, {"type": "resmlp"}], ids=lambda one: str(one["type"])
 )
