@@ -17,7 +17,7 @@ from tests.services import OwnPostgres, eventually
 from .conftest import LEASE_S
 from .site import Api, Site, Worker, gone
 
-SOME_SECONDS = {"dataset": "digits", "epochs": 400, "architecture": {"type": "mlp", "hidden": [32]}}
+SOME_SECONDS = {"dataset": "digits", "epochs": 600, "architecture": {"type": "mlp", "hidden": [32]}}
 QUICK = {"dataset": "xor", "epochs": 5}
 
 
@@ -43,13 +43,13 @@ def test_a_record_that_goes_and_comes_back_costs_no_attempt(
     eventually(lambda: post(api, uuid.uuid4().hex).is_success, within_s=30.0, what="jobs are taken again")
     here.reaches(job_id, JobStatus.succeeded, 40.0)
     assert here.job(job_id).attempt == 1
-    assert here.store.curve(job_id)["epoch"] == list(range(1, 401))
+    assert here.store.curve(job_id)["epoch"] == list(range(1, 601))
     for one in committed:
         here.reaches(one, JobStatus.succeeded, 40.0)
 
 
 def test_f17_a_record_away_for_longer_than_a_lease_costs_no_attempt_either(here: Site, worker: Worker) -> None:
-    (job_id,) = here.submit(SOME_SECONDS | {"max_attempts": 1, "epochs": 600})
+    (job_id,) = here.submit(SOME_SECONDS | {"max_attempts": 1, "epochs": 900})
     here.trains(job_id)
     trainers = worker.trainers()
     here.postgres.stop()
@@ -61,7 +61,7 @@ def test_f17_a_record_away_for_longer_than_a_lease_costs_no_attempt_either(here:
     time.sleep(LEASE_S)  # the lease ends while the record is away
     here.postgres.start()
     here.reaches(job_id, JobStatus.succeeded, 60.0)
-    assert here.store.curve(job_id)["epoch"] == list(range(1, 601))
+    assert here.store.curve(job_id)["epoch"] == list(range(1, 901))
 
 
 def test_f44_a_record_without_a_connection_left_is_busy_and_recovers(here: Site, api: Api) -> None:

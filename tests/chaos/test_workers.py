@@ -12,7 +12,7 @@ from tests.services import eventually
 from .conftest import LEASE_S, Strike
 from .site import Site, Worker, gone
 
-SOME_SECONDS = {"dataset": "digits", "epochs": 400, "architecture": {"type": "mlp", "hidden": [32]}}
+SOME_SECONDS = {"dataset": "digits", "epochs": 600, "architecture": {"type": "mlp", "hidden": [32]}}
 QUICK = {"dataset": "xor", "epochs": 5}
 TAKEN_OVER_S = LEASE_S + 5.0 + 20.0
 """The lease, a round of the reaper, and the training from its start on a machine that does other things too."""
@@ -94,7 +94,7 @@ def test_a_worker_that_comes_back_after_its_lease_writes_nothing(here: Site, str
 
 
 def test_f27_a_worker_that_stops_for_less_than_its_lease_keeps_its_job(here: Site) -> None:
-    job_id, first, _ = trained_by_one(here, SOME_SECONDS | {"epochs": 1_500})
+    job_id, first, _ = trained_by_one(here, SOME_SECONDS | {"epochs": 2_200})
     for _ in range(3):
         assert here.job(job_id).status is JobStatus.running
         first.freeze()
@@ -117,7 +117,7 @@ def test_f29_a_worker_whose_clock_is_wrong_neither_loses_nor_steals(
     here.worker()
     wrong = here.worker(PYTHONPATH=str(folder))
     eventually(lambda: len(wrong.trainers()) == 1, within_s=30.0, what="it is there")
-    ids = here.submit(*(SOME_SECONDS | {"seed": seed, "epochs": 60} for seed in range(2)), QUICK)
+    ids = here.submit(*(SOME_SECONDS | {"seed": seed, "epochs": 90} for seed in range(2)), QUICK)
     for job_id in ids:
         here.reaches(job_id, JobStatus.succeeded, 40.0)
         job = here.job(job_id)

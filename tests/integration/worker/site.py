@@ -18,7 +18,7 @@ from tests.services import eventually
 
 QUICK = {"dataset": "xor", "epochs": 5}
 LONG = {"dataset": "digits", "epochs": 100_000, "architecture": {"type": "mlp", "hidden": [32]}}
-SOME_SECONDS = {"dataset": "digits", "epochs": 120, "architecture": {"type": "mlp", "hidden": [32]}}
+SOME_SECONDS = {"dataset": "digits", "epochs": 180, "architecture": {"type": "mlp", "hidden": [32]}}
 
 LEASE_S = 4.0
 

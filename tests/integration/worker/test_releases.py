@@ -103,7 +103,7 @@ class Newer:
 
 def test_f42_an_old_worker_trains_what_it_knows_while_a_newer_one_trains_what_is_new(site: Site, newer: Path) -> None:
     old = site.start_worker(checkpoint_s=0.2)
-    (running,) = site.submit(SOME_SECONDS | {"epochs": 600})
+    (running,) = site.submit(SOME_SECONDS | {"epochs": 1_000})
     site.wait_for_an_epoch(running)
     released = Newer(site, newer)
     assert os.fspath(newer) in released.runs("-c", "import spec.job; print(spec.job.__file__)")
@@ -119,7 +119,7 @@ def test_f42_an_old_worker_trains_what_it_knows_while_a_newer_one_trains_what_is
         waits = connection.execute(text("SELECT status, attempt FROM job WHERE id = :id"), {"id": unknown}).one()
     assert tuple(waits) == ("queued", 0)  # though it is first in the queue
 
-    (passed_on,) = site.submit(SOME_SECONDS | {"epochs": 600, "max_attempts": 2})
+    (passed_on,) = site.submit(SOME_SECONDS | {"epochs": 1_500, "max_attempts": 2})
     site.wait_for_an_epoch(passed_on)
     eventually(lambda: saved(site, passed_on), 20.0, "a checkpoint is recorded")
     released.start_worker()
@@ -129,7 +129,7 @@ def test_f42_an_old_worker_trains_what_it_knows_while_a_newer_one_trains_what_is
     job = site.wait(passed_on, JobStatus.succeeded, within_s=80.0)
     assert job.attempt == 2
     assert f"{passed_on} goes on after epoch " in (site.home / "newer.log").read_text()
-    for job_id, epochs in ((running, 600), (known, 120), (passed_on, 600)):
+    for job_id, epochs in ((running, 1_000), (known, 180), (passed_on, 1_500)):
         assert site.store.curve(job_id)["epoch"] == list(range(1, epochs + 1))
     assert trainers(site.workers[-1].pid)
 

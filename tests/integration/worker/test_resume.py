@@ -68,7 +68,7 @@ def kill_a_trainer(site: Site, worker: subprocess.Popen[bytes], job_id: str) -> 
 
 def test_a_killed_trainers_job_goes_on_and_ends_as_if_nothing_had_happened(site: Site) -> None:
     worker = site.start_worker(checkpoint_s=OFTEN_S)
-    spec = SOME_SECONDS | {"dropout": 0.2, "schedule": "cosine", "epochs": 200}
+    spec = SOME_SECONDS | {"dropout": 0.2, "schedule": "cosine", "epochs": 300}
     (whole,) = site.submit(spec)
     site.wait(whole, JobStatus.succeeded, within_s=60.0)
     (broken,) = site.submit(spec)
@@ -77,7 +77,7 @@ def test_a_killed_trainers_job_goes_on_and_ends_as_if_nothing_had_happened(site:
     job = site.wait(broken, JobStatus.succeeded, within_s=60.0)
 
     assert job.attempt == 2
-    assert 0 < goes_on_after(site, broken)[0] < 200
+    assert 0 < goes_on_after(site, broken)[0] < 300
     assert site.store.curve(broken) == site.store.curve(whole)
     assert model(site, broken) == model(site, whole)
     assert (job.best_epoch, job.best_metrics) == (site.job(whole).best_epoch, site.job(whole).best_metrics)
@@ -86,7 +86,7 @@ def test_a_killed_trainers_job_goes_on_and_ends_as_if_nothing_had_happened(site:
 
 def test_a_stopped_workers_job_goes_on_elsewhere_from_where_it_was(site: Site) -> None:
     first = site.start_worker()
-    (job_id,) = site.submit(SOME_SECONDS | {"epochs": 300, "max_attempts": 1})
+    (job_id,) = site.submit(SOME_SECONDS | {"epochs": 450, "max_attempts": 1})
     site.wait_for_an_epoch(job_id)
     began = time.monotonic()
     first.send_signal(signal.SIGTERM)
@@ -99,12 +99,12 @@ def test_a_stopped_workers_job_goes_on_elsewhere_from_where_it_was(site: Site) -
     site.start_worker()
     site.wait(job_id, JobStatus.succeeded, within_s=60.0)
     assert goes_on_after(site, job_id) == [job.epoch]
-    assert site.store.curve(job_id)["epoch"] == list(range(1, 301))
+    assert site.store.curve(job_id)["epoch"] == list(range(1, 451))
 
 
 def test_a_job_whose_checkpoints_are_all_broken_begins_afresh_and_says_so(site: Site) -> None:
     worker = site.start_worker(checkpoint_s=OFTEN_S)
-    (job_id,) = site.submit(SOME_SECONDS | {"epochs": 200})
+    (job_id,) = site.submit(SOME_SECONDS | {"epochs": 300})
     eventually(lambda: len(checkpoints(site, job_id)) == 2, 40.0, "two checkpoints are recorded")
     (trainer,) = trainers(worker.pid)
     trainer.suspend()  # it writes no other meanwhile
@@ -116,7 +116,7 @@ def test_a_job_whose_checkpoints_are_all_broken_begins_afresh_and_says_so(site: 
     told = [reason for reason in reasons(site, job_id) if "cannot be used" in reason]
     assert len(told) == 2
     assert told[1].endswith("it goes on from its beginning")
-    assert site.store.curve(job_id)["epoch"] == list(range(1, 201))
+    assert site.store.curve(job_id)["epoch"] == list(range(1, 301))
 
 
 def test_a_job_that_takes_its_trainer_down_three_times_is_quarantined_and_the_worker_lives(site: Site) -> None:
@@ -141,4 +141,4 @@ def test_a_frozen_trainer_is_killed_and_its_job_goes_on(site: Site) -> None:
     assert job.attempt == 2
     assert not psutil.pid_exists(trainer.pid)
     assert "the trainer got no further for 3 s and was killed" in reasons(site, job_id)
-    assert site.store.curve(job_id)["epoch"] == list(range(1, 121))
+    assert site.store.curve(job_id)["epoch"] == list(range(1, 181))

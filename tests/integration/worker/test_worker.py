@@ -49,7 +49,7 @@ def test_a_killed_trainer_is_replaced_and_the_job_finishes(site: Site) -> None:
     trainer.kill()
     job = site.wait(job_id, JobStatus.succeeded, within_s=60.0)
     assert job.attempt == 2
-    assert site.store.curve(job_id)["epoch"] == list(range(1, 121))
+    assert site.store.curve(job_id)["epoch"] == list(range(1, 181))
 
 
 def test_a_killed_workers_job_passes_on_and_no_orphan_stays(site: Site) -> None:
@@ -64,7 +64,7 @@ def test_a_killed_workers_job_passes_on_and_no_orphan_stays(site: Site) -> None:
     job = site.wait(job_id, JobStatus.succeeded, within_s=80.0)
     assert job.attempt == 2
     assert str(second.pid) in (job.worker or "")
-    assert site.store.curve(job_id)["epoch"] == list(range(1, 121))
+    assert site.store.curve(job_id)["epoch"] == list(range(1, 181))
 
 
 def test_a_running_job_is_cancelled_within_seconds_and_keeps_its_curve(site: Site) -> None:
