@@ -14,6 +14,7 @@ import httpx
 
 from spec import specfile
 from spec.settings import PREFIX
+from spec.specfile import BadSpecFileError
 from spec.states import JobStatus
 from spec.views import JobView
 
@@ -46,7 +47,7 @@ def main() -> None:
     try:
         with _stack(home) as endpoints, Client(endpoints.api, endpoints.token) as client:
             _show(client, endpoints, pictures)
-    except EpochalError as error:
+    except (EpochalError, BadSpecFileError) as error:
         screen.print(f"\nThe demo failed: {error}", style="red", markup=False, soft_wrap=True)
         sys.exit(1)
     except KeyboardInterrupt:

@@ -6,17 +6,16 @@ the layer before (Rumelhart, Hinton and Williams, "Learning representations by b
 operation is the one that autograd would find, so that the bits are the same; any other network goes by autograd.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
 import torch
 from torch import Tensor
 
-from spec.job import Activation, JobSpec, Mlp, Normalization, Perceptron
+from spec.job import Activation
 
 from .layers import ACTIVATIONS, Nonlinearity, linear, linear_back
-from .models import Arrays, Masks
+from .models import Arrays, Masks, Network
 
 
 @dataclass(frozen=True)
@@ -36,20 +35,14 @@ class Passed:
 class Backpropagation:
     """The way through a plain network and back, of all members at once."""
 
-    def __init__(self, activations: Sequence[Activation]) -> None:
-        self._activations = [ACTIVATIONS[one] for one in (*activations, Activation.identity)]
+    def __init__(self, network: Network) -> None:
+        self._activations = [*network.activations, ACTIVATIONS[Activation.identity]]
         self._passed: list[Passed] = []
 
     @classmethod
-    def of(cls, spec: JobSpec) -> Self | None:
-        """That of a spec's network; None if there is more in it than dense layers."""
-        network = spec.architecture
-        if isinstance(network, Perceptron):
-            return cls(())
-        if not isinstance(network, Mlp) or network.normalization is not Normalization.none:
-            return None
-        activation = spec.activation
-        return cls(activation if isinstance(activation, tuple) else (activation,) * len(network.hidden))
+    def of(cls, network: Network) -> Self | None:
+        """That of a network; None if there is more in it than dense layers."""
+        return cls(network) if network.is_plain else None
 
     @torch.no_grad()
     def forward(self, arrays: Arrays, x: Tensor, masks: Masks) -> Tensor:

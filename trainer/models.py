@@ -5,7 +5,7 @@ network says where in the row each array lies, and computes outputs from the arr
 """
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import cast
 
@@ -73,7 +73,8 @@ class Network:
     """The forward pass of one shape of network, for any number of members at once.
 
     `shapes` are the parameters of a member by name: `layers.0.weight`, `layers.0.bias`, `norms.0.weight` ...; `running`
-    are the statistics that batch normalisation keeps. `droppings` are the places where dropout may act.
+    are the statistics that batch normalisation keeps. `droppings` are the places where dropout may act, and
+    `activations` the hidden layers' own.
     """
 
     def __init__(self, spec: JobSpec, info: DatasetInfo) -> None:
@@ -96,11 +97,17 @@ class Network:
         self.parameters = Layout.of(shapes)
         self.running = Layout.of(running)
         names = spec.activation if isinstance(spec.activation, tuple) else (spec.activation,) * self.hidden
-        self._activations: list[Callable[[Tensor], Tensor]] = [ACTIVATIONS[Activation(name)] for name in names]
+        self.activations = [ACTIVATIONS[Activation(name)] for name in names]
         self.droppings = self._find_droppings()
         self._forward = {Perceptron: self._mlp, Mlp: self._mlp, ResMlp: self._resmlp, Cnn: self._cnn}[
             type(architecture)
         ]
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether it is dense layers, one after the other, and nothing else."""
+        dense = isinstance(self._spec.architecture, Perceptron | Mlp)
+        return dense and self._normalization is Normalization.none
 
     def forward(self, arrays: Arrays, running: Arrays, x: Tensor, masks: Masks, *, training: bool) -> Tensor:
         """The last layer's sums, [members, outputs, batch], for rows x [members, batch, features]."""
@@ -125,7 +132,7 @@ class Network:
             h = convolution(h, weight, bias, stride=cnn.stride, padding=cnn.padding)
             if self._normalization is not Normalization.none:
                 h = self._normalized(index, arrays, running, h, training)
-            h = pool(self._activations[index](h), cnn.pooling)
+            h = pool(self.activations[index](h), cnn.pooling)
             mask = masks.get(index)
             h = _dropped(h, None if mask is None else mask.reshape(h.shape), weight.dtype)
         return self._dense(arrays, running, h.flatten(1, 3), masks, training, first=len(cnn.channels))
@@ -140,7 +147,7 @@ class Network:
         h = self._sums(index, arrays, h)
         if self._normalization is not Normalization.none:
             h = self._normalized(index, arrays, running, h, training)
-        return _dropped(self._activations[index](h), masks.get(index), arrays[f"layers.{index}.weight"].dtype)
+        return _dropped(self.activations[index](h), masks.get(index), arrays[f"layers.{index}.weight"].dtype)
 
     def _sums(self, index: int, arrays: Arrays, h: Tensor) -> Tensor:
         return linear(h, arrays[f"layers.{index}.weight"], arrays.get(f"layers.{index}.bias"))

@@ -101,7 +101,7 @@ class Pack:
         self._spec = spec
         self._network = Network(spec, info)
         self._objective = Objective.of(spec, info)
-        self._backpropagation = None if self._autocasts else Backpropagation.of(spec)
+        self._backpropagation = None if self._autocasts else Backpropagation.of(self._network)
         self._outputs = output_units(spec.loss, info)
         self._buffers = kind(spec).buffers
         self._splits: dict[int, Split] = {}

@@ -24,7 +24,8 @@ def drawn(*shape: int, seed: int) -> Tensor:
 def both_ways(architecture: dict[str, Any], activation: object, batch: int, *, drops: bool) -> None:
     spec = job(architecture=architecture, activation=activation)
     assert spec.info is not None
-    network, backpropagation = Network(spec, spec.info), Backpropagation.of(spec)
+    network = Network(spec, spec.info)
+    backpropagation = Backpropagation.of(network)
     assert backpropagation is not None
     rows = torch.stack([network.first_parameters(spec.model_copy(update={"seed": seed})) for seed in range(MEMBERS)])
     arrays = {name: view.requires_grad_() for name, view in network.parameters.views(rows.float()).items()}
@@ -99,4 +100,6 @@ def test_a_mate_whose_labels_are_smoothed_changes_no_bit() -> None:
     "architecture", [{"type": "mlp", "normalization": "batch"}, {"type": "resmlp"}], ids=lambda one: str(one["type"])
 )
 def test_any_other_network_goes_by_autograd(architecture: dict[str, Any]) -> None:
-    assert Backpropagation.of(job(architecture=architecture)) is None
+    spec = job(architecture=architecture)
+    assert spec.info is not None
+    assert Backpropagation.of(Network(spec, spec.info)) is None
