@@ -52,7 +52,7 @@ from .errors import (
     NotFoundError,
     ServerUnreachableError,
 )
-from .home import Home
+from .stack.home import Home
 
 RETRY_WAITS_S = (0.2, 0.5, 1.0)
 """Waits between tries of a request that may be repeated."""

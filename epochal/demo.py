@@ -18,14 +18,14 @@ from spec.specfile import BadSpecFileError
 from spec.states import JobStatus
 from spec.views import JobView
 
+from .cli.console import screen
+from .cli.progress import follow
+from .cli.render import outcome, results_table, share
 from .client import Client
-from .commands import screen
 from .errors import EpochalError
-from .home import Endpoints, Home
-from .process import Child
-from .progress import follow
-from .stack import as_service, await_ready
-from .tables import outcome, results_table, share
+from .stack.embedded import as_service, await_ready
+from .stack.home import Endpoints, Home
+from .stack.process import Child
 
 ROOT = Path(__file__).resolve().parents[1]
 EXAMPLE = ROOT / "examples" / "digits.yaml"

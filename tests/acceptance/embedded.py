@@ -12,9 +12,9 @@ from typing import Any, TypeVar
 import httpx
 
 from epochal import Client
-from epochal.home import Endpoints, Home
-from epochal.process import Child
-from epochal.stack import as_service, await_ready
+from epochal.stack.embedded import as_service, await_ready
+from epochal.stack.home import Endpoints, Home
+from epochal.stack.process import Child
 
 Value = TypeVar("Value")
 

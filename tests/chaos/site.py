@@ -13,9 +13,9 @@ import httpx
 import psutil
 from sqlalchemy import make_url
 
-from epochal import services as programs
-from epochal.home import Home
-from epochal.process import Child, Service
+from epochal.stack import services as programs
+from epochal.stack.home import Home
+from epochal.stack.process import Child, Service
 from spec.job import JobSpec
 from spec.states import JobStatus
 from store import db

@@ -17,7 +17,7 @@ from epochal.errors import (
     NotFoundError,
     ServerUnreachableError,
 )
-from epochal.home import Endpoints, Home
+from epochal.stack.home import Endpoints, Home
 from spec.states import JobStatus
 from spec.views import FieldError, JobView
 

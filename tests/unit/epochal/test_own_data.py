@@ -12,9 +12,11 @@ import httpx
 import pytest
 from rich.console import Console
 
-from epochal import Client, cli_datasets, cli_models
+from epochal import Client
 from epochal import client as client_module
-from epochal.dataset_tables import dataset_card, datasets_table, size
+from epochal.cli import datasets as cli_datasets
+from epochal.cli import models as cli_models
+from epochal.cli.render_datasets import dataset_card, datasets_table, size
 from epochal.errors import BadFileError, BadSpecError, BusyError, NotFoundError, ServerUnreachableError
 from spec.schema import Task
 from spec.views import DatasetView, ModelFormat

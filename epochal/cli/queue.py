@@ -5,9 +5,9 @@ from datetime import UTC, datetime
 
 import typer
 
-from .client import Client
-from .commands import Json, help_of, screen
-from .tables import queue_table, workers_table
+from ..client import Client
+from .console import Json, help_of, screen
+from .render import queue_table, workers_table
 
 
 def register(app: typer.Typer) -> None:

@@ -17,8 +17,8 @@ from types import FrameType
 
 from spec.settings import Settings
 
+from ..errors import ServiceFailedError
 from . import services
-from .errors import ServiceFailedError
 from .home import Endpoints, Home, ServiceState
 from .process import Child, Service
 

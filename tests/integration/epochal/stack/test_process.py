@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from epochal.process import Child, Service
+from epochal.stack.process import Child, Service
 
 
 def service(tmp_path: Path, *code: str, ready: Callable[[], bool] = lambda: True, grace_s: float = 5.0) -> Service:
@@ -119,7 +119,7 @@ def test_hurry_ends_the_wait(tmp_path: Path) -> None:
 def test_it_ends_with_a_parent_that_is_killed(tmp_path: Path) -> None:
     code = (
         "import sys, time, pathlib",
-        "from epochal.process import Child, Service",
+        "from epochal.stack.process import Child, Service",
         "command = (sys.executable, '-c', 'import time; time.sleep(60)')",
         f"service = Service('it', command, pathlib.Path('{tmp_path}/log'))",
         "child = Child(service)",
@@ -127,7 +127,7 @@ def test_it_ends_with_a_parent_that_is_killed(tmp_path: Path) -> None:
         "print(child.pid, flush=True)",
         "time.sleep(60)",
     )
-    root = Path(__file__).parents[3]
+    root = Path(__file__).parents[4]
     with subprocess.Popen([sys.executable, "-c", "; ".join(code)], stdout=subprocess.PIPE, cwd=root) as parent:
         assert parent.stdout is not None
         child = int(parent.stdout.readline())
@@ -137,7 +137,7 @@ def test_it_ends_with_a_parent_that_is_killed(tmp_path: Path) -> None:
 
 
 def test_a_long_log_makes_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("epochal.process.LOG_LIMIT_BYTES", 10)
+    monkeypatch.setattr("epochal.stack.process.LOG_LIMIT_BYTES", 10)
     (tmp_path / "it.log").write_text("x" * 11)
     child = Child(service(tmp_path, "print('new')"))
     child.start()

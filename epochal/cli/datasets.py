@@ -10,10 +10,10 @@ from rich.progress import BarColumn, DownloadColumn, Progress, SpinnerColumn, Te
 
 from spec.schema import Task
 
-from .client import Client
-from .commands import Json, aside, help_of, screen
-from .dataset_tables import dataset_card, datasets_table
-from .errors import NotFoundError
+from ..client import Client
+from ..errors import NotFoundError
+from .console import Json, aside, help_of, screen
+from .render_datasets import dataset_card, datasets_table
 
 ID_LENGTH = 35
 

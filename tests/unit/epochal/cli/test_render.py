@@ -5,8 +5,7 @@ from typing import Any
 import pytest
 from rich.console import Console, RenderableType
 
-from epochal.home import ServiceState
-from epochal.tables import (
+from epochal.cli.render import (
     duration,
     events_table,
     job_card,
@@ -20,10 +19,11 @@ from epochal.tables import (
     status_text,
     workers_table,
 )
+from epochal.stack.home import ServiceState
 from spec.states import JobStatus
 from spec.views import EventView, QueueView, Training, WorkerView
 
-from .jobs import ID, job
+from ..jobs import ID, job
 
 NOW = datetime(2026, 1, 1, 0, 2, tzinfo=UTC)
 DONE = {

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from epochal.errors import AlreadyUpError
-from epochal.home import SOCKET_PATH_LIMIT, Endpoints, Home, ServiceState
+from epochal.stack.home import SOCKET_PATH_LIMIT, Endpoints, Home, ServiceState
 
 HERE = Endpoints(api="http://127.0.0.1:1", mlflow="http://127.0.0.1:2", token="epo_x")
 

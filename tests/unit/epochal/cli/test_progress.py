@@ -5,10 +5,10 @@ import httpx
 import pytest
 from rich.console import Console
 
-from epochal.progress import ASKED_AT_ONCE, BARS, follow
+from epochal.cli.progress import ASKED_AT_ONCE, BARS, follow
 from spec.states import JobStatus
 
-from .jobs import ID, client_of, view
+from ..jobs import ID, client_of, view
 
 
 @pytest.mark.parametrize("count", [1, 3, BARS + 1, 2 * ASKED_AT_ONCE + 1])

@@ -11,10 +11,10 @@ import typer
 
 from spec.views import ModelFormat, Predictions
 
-from .cli_jobs import JobId, whole
-from .client import Client
-from .commands import Json, help_of
-from .errors import AnswerError, BadFileError
+from ..client import Client
+from ..errors import AnswerError, BadFileError
+from .console import Json, help_of
+from .jobs import JobId, whole
 
 ROWS_AT_A_TIME = 1000
 

@@ -2,8 +2,8 @@ from typing import Any
 
 import pytest
 
+from epochal.cli.flags import Flag, flags, overlay
 from epochal.errors import BadFileError
-from epochal.flags import Flag, flags, overlay
 from spec.job import JobSpec
 
 FLAGS = {flag.name: flag for flag in flags()}

@@ -12,7 +12,7 @@ from spec.dataset import Shipped
 from spec.states import JobStatus
 from spec.views import EventView, JobView, QueueView, WorkerView
 
-from .home import ServiceState
+from ..stack.home import ServiceState
 
 COLOURS: Mapping[str, str] = {
     JobStatus.queued: "cyan",

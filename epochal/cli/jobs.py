@@ -15,12 +15,12 @@ from spec.job import JobSpec
 from spec.states import JobStatus
 from spec.views import JobView
 
-from .client import Client, parse, parse_many
-from .commands import Json, aside, help_of, screen
-from .errors import BadFileError, NotFoundError
+from ..client import Client, parse, parse_many
+from ..errors import BadFileError, NotFoundError
+from .console import Json, aside, help_of, screen
 from .flags import Flag, flags, overlay
 from .progress import follow
-from .tables import events_table, job_card, jobs_table, outcome, results_table, wishes
+from .render import events_table, job_card, jobs_table, outcome, results_table, wishes
 
 ID_LENGTH = 36
 """Characters of a whole job id; a shorter one is looked for among the newest jobs, by its beginning or end."""

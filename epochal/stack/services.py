@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from .errors import BrokerMissingError, PortTakenError
+from ..errors import BrokerMissingError, PortTakenError
 from .home import Home
 from .process import Service
 

@@ -9,8 +9,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from spec.states import FINISHED, JobStatus
 from spec.views import JobView
 
-from .client import Client
-from .tables import dataset_name, number
+from ..client import Client
+from .render import dataset_name, number
 
 BARS = 16
 """More jobs than this share one bar."""

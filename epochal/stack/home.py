@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from .errors import AlreadyUpError
+from ..errors import AlreadyUpError
 
 SOCKET_PATH_LIMIT = 100
 """Bytes a unix socket's path may have: 108 on Linux and 104 on macOS, with its closing zero."""

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from epochal.errors import BrokerMissingError, PortTakenError
-from epochal.home import Home
-from epochal.services import api, broker, broker_program, listen, reachable
+from epochal.stack.home import Home
+from epochal.stack.services import api, broker, broker_program, listen, reachable
 
 
 def test_port_0_is_any_free_port() -> None:

@@ -1,4 +1,4 @@
-from epochal.process import Backoff
+from epochal.stack.process import Backoff
 
 
 def test_waits_grow_and_begin_afresh_after_a_healthy_run() -> None:

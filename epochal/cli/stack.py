@@ -13,13 +13,13 @@ import typer
 from spec.settings import BadSettingsError, Settings
 from spec.states import JobStatus
 
-from .client import Client
-from .commands import Json, help_of, screen
-from .errors import EpochalError, NotUpError, StackError
-from .home import Endpoints, Home
-from .process import Child
-from .stack import Stack, as_service, await_ready
-from .tables import services_table
+from ..client import Client
+from ..errors import EpochalError, NotUpError, StackError
+from ..stack.embedded import Stack, as_service, await_ready
+from ..stack.home import Endpoints, Home
+from ..stack.process import Child
+from .console import Json, help_of, screen
+from .render import services_table
 
 DOWN_WITHIN_S = 45.0
 """Longest that a stack may take to end before `down` tells it to hurry."""

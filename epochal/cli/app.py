@@ -7,8 +7,8 @@ import typer
 
 from spec.specfile import BadSpecFileError
 
-from . import cli_datasets, cli_jobs, cli_models, cli_queue, cli_stack
-from .errors import EpochalError
+from ..errors import EpochalError
+from . import datasets, jobs, models, queue, stack
 
 
 class _Commands(typer.Typer):
@@ -39,8 +39,8 @@ app = _Commands(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-cli_stack.register(app)
-cli_jobs.register(app)
-cli_queue.register(app)
-cli_datasets.register(app)
-cli_models.register(app)
+stack.register(app)
+jobs.register(app)
+queue.register(app)
+datasets.register(app)
+models.register(app)

@@ -17,7 +17,7 @@ from pydantic.fields import FieldInfo
 from spec import specfile
 from spec.job import JobSpec
 
-from .errors import BadFileError
+from ..errors import BadFileError
 
 KINDS = ("type", "name")
 """Fields by which a part says which of its kinds it is; the part's own flag gives them."""

@@ -10,7 +10,7 @@ from rich.text import Text
 from spec.profile import ColumnProfile
 from spec.views import DatasetSummary, DatasetView
 
-from .tables import DASH, duration, number
+from .render import DASH, duration, number
 
 BARS = " ▁▂▃▄▅▆▇█"
 SHOWN_COLUMNS = 200
