@@ -62,15 +62,15 @@ class Masked(Counted):
 
 
 class Queue(Watching):
-    """Jobs that wait for room in the pack."""
+    """Jobs that wait for a free place in the pack."""
 
     def __init__(self, waiting: Sequence[Entry]) -> None:
         super().__init__()
         self._waiting = list(waiting)
 
-    def admit(self, room: int) -> Sequence[Entry]:
+    def new_entries(self, free: int) -> Sequence[Entry]:
         """The next of them."""
-        joining, self._waiting = self._waiting[:room], self._waiting[room:]
+        joining, self._waiting = self._waiting[:free], self._waiting[free:]
         return joining
 
 
@@ -85,8 +85,8 @@ def trained(
     with patch("trainer.fit.Pack", pack):
         for first in range(0, len(entries), len(entries) if refill else slots):
             wave = entries[first : first + slots]
-            conductor = Queue(entries[slots:] if refill else ())
-            fit(wave, conductor, device=torch.device("cpu"), limit=slots)
+            callbacks = Queue(entries[slots:] if refill else ())
+            fit(wave, callbacks, device=torch.device("cpu"), limit=slots)
     spent = watch.read()
     tally(Counted.computed)
     return spent

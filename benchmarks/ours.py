@@ -1,11 +1,11 @@
 """Ours in process: the same trials as specs, trained as packs by `trainer.fit`."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Sequence
 
 import torch
 
 from spec.job import JobSpec
-from trainer.checkpoint import Checkpoint
+from trainer.callbacks import NullCallbacks
 from trainer.fit import Entry, Outcome, Point, fit
 from trainer.process import settle
 
@@ -35,36 +35,21 @@ def spec(workload: Workload, trial: Trial, *, train_metrics: str = "running") ->
     )
 
 
-class Watching:
-    """A conductor that nobody conducts: it only sees that every job is trained and measured to its last epoch."""
+class Watching(NullCallbacks):
+    """Callbacks that only check that every job is trained and measured to its last epoch."""
 
     def __init__(self) -> None:
         self.last: dict[str, dict[str, float]] = {}
         self._points: dict[str, int] = {}
         self._ended: list[Outcome] = []
 
-    def admit(self, room: int) -> Sequence[Entry]:
-        """Nobody joins."""
-        return ()
-
-    def cancelled(self) -> Collection[str]:
-        """Nobody leaves."""
-        return ()
-
-    def epoch_ended(self, points: Sequence[Point]) -> None:
+    def on_epoch_end(self, points: Sequence[Point]) -> None:
         """Keep the last metrics and count the epochs."""
         for point in points:
             self._points[point.id] = self._points.get(point.id, 0) + 1
             self.last[point.id] = dict(point.metrics)
 
-    def checkpoint_due(self) -> Collection[str]:
-        """Nobody."""
-        return ()
-
-    def checkpointed(self, checkpoints: Mapping[str, Checkpoint]) -> None:
-        """Nothing is due, so nothing comes."""
-
-    def member_ended(self, outcome: Outcome) -> None:
+    def on_member_end(self, outcome: Outcome) -> None:
         """Keep the end."""
         self._ended.append(outcome)
 
@@ -87,11 +72,11 @@ def train(
         Entry(id=str(number), spec=spec(workload, trial, train_metrics=train_metrics))
         for number, trial in enumerate(pack)
     ]
-    conductor = Watching()
+    callbacks = Watching()
     settle()
-    fit(entries, conductor, device=device or torch.device("cpu"), limit=len(entries))
-    conductor.check(len(entries), workload.epochs)
-    return [conductor.last[entry.id] for entry in entries]
+    fit(entries, callbacks, device=device or torch.device("cpu"), limit=len(entries))
+    callbacks.check(len(entries), workload.epochs)
+    return [callbacks.last[entry.id] for entry in entries]
 
 
 class NotTrainedError(Exception):

@@ -122,10 +122,10 @@ def rows(job: JobSpec) -> Split:
 def ours(specs: Sequence[JobSpec]) -> list[float]:
     """Each job's score after its last epoch; all of them trained as one pack."""
     entries = [Entry(str(number), one) for number, one in enumerate(specs)]
-    conductor = Watching()
-    fit(entries, conductor, device=CPU, limit=len(entries))
-    conductor.check(len(entries), specs[0].epochs)
-    return [_score(one, conductor.last[entry.id]) for one, entry in zip(specs, entries, strict=True)]
+    callbacks = Watching()
+    fit(entries, callbacks, device=CPU, limit=len(entries))
+    callbacks.check(len(entries), specs[0].epochs)
+    return [_score(one, callbacks.last[entry.id]) for one, entry in zip(specs, entries, strict=True)]
 
 
 def _score(job: JobSpec, metrics: dict[str, float]) -> float:

@@ -14,7 +14,7 @@ import json
 import math
 import re
 import sys
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Sequence
 from itertools import count, groupby
 from pathlib import Path
 
@@ -32,14 +32,14 @@ from spec.sentences import sentences
 from spec.specfile import BadSpecFileError
 from spec.views import Curve, FieldError
 
-from .checkpoint import Checkpoint
+from .callbacks import NullCallbacks
 from .member import Entry, Outcome, Point
 
 PACK_LIMIT = 64
 
 
-class Watching:
-    """A conductor for people: progress bars while jobs train, then files and a table."""
+class ProgressBars(NullCallbacks):
+    """Callbacks that draw a progress bar for each job, and keep curves and outcomes."""
 
     def __init__(self, entries: Sequence[Entry], progress: Progress) -> None:
         self.curves: dict[str, Curve] = {entry.id: {"epoch": []} for entry in entries}
@@ -50,17 +50,13 @@ class Watching:
         }
         self.waiting: list[Entry] = []
 
-    def admit(self, room: int) -> Sequence[Entry]:
-        """The next that wait."""
-        joining, self.waiting = self.waiting[:room], self.waiting[room:]
+    def new_entries(self, free: int) -> Sequence[Entry]:
+        """The next jobs that wait."""
+        joining, self.waiting = self.waiting[:free], self.waiting[free:]
         return joining
 
-    def cancelled(self) -> Collection[str]:
-        """Nobody: Ctrl-C ends everything."""
-        return ()
-
-    def epoch_ended(self, points: Sequence[Point]) -> None:
-        """Draw the bars on."""
+    def on_epoch_end(self, points: Sequence[Point]) -> None:
+        """Advance the bars."""
         for point in points:
             curve = self.curves[point.id]
             curve["epoch"].append(point.epoch)
@@ -73,14 +69,7 @@ class Watching:
             )
             self._progress.update(self._bars[point.id], completed=point.epoch, losses=losses)
 
-    def checkpoint_due(self) -> Collection[str]:
-        """Nobody: what ends here begins afresh."""
-        return ()
-
-    def checkpointed(self, checkpoints: Mapping[str, Checkpoint]) -> None:
-        """Nothing is due, so nothing comes."""
-
-    def member_ended(self, outcome: Outcome) -> None:
+    def on_member_end(self, outcome: Outcome) -> None:
         """Keep the outcome, and close its bar."""
         self.outcomes[outcome.id] = outcome
         done = len(self.curves[outcome.id]["epoch"])
@@ -141,20 +130,20 @@ def write(entry: Entry, outcome: Outcome, curve: Curve, out: Path) -> None:
         export.save(outcome, entry.spec, folder)
 
 
-def table(entries: Sequence[Entry], watching: Watching) -> Table:
+def table(entries: Sequence[Entry], bars: ProgressBars) -> Table:
     """What became of each job."""
     shown = Table(box=SIMPLE, pad_edge=False)  # eighty columns must do
     for name in ("job", "end", "epochs", "best", "train loss", "val loss", "accuracy", "gap"):
         shown.add_column(name, overflow="fold", justify="left" if name in ("job", "end") else "right")
     for entry in entries:
-        outcome = watching.outcomes[entry.id]
+        outcome = bars.outcomes[entry.id]
         best = outcome.best_metrics or {}
         numbers = [
             f"{best[name]:.4f}" if name in best else "-"
             for name in ("train_loss", "val_loss", "val_accuracy", "generalization_gap")
         ]
         why = (outcome.stop_reason or "").replace("_", " ") or outcome.message or outcome.end
-        epochs = len(watching.curves[entry.id]["epoch"])
+        epochs = len(bars.curves[entry.id]["epoch"])
         shown.add_row(entry.id, why, str(epochs), str(outcome.best_epoch or "-"), *numbers)
     return shown
 
@@ -188,20 +177,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
         console=console,
         disable=not speaks,
     ) as progress:
-        watching = Watching(entries, progress)
+        bars = ProgressBars(entries, progress)
         for _, group in groupby(sorted(entries, key=lambda entry: entry.spec.pack_key), lambda e: e.spec.pack_key):
             pack = list(group)
             limit = DETERMINISTIC_MEMBERS if pack[0].spec.deterministic else PACK_LIMIT
-            watching.waiting = pack[limit:]
-            fit(pack[:limit], watching, device=device, limit=limit, team=mates or ALONE)
+            bars.waiting = pack[limit:]
+            fit(pack[:limit], bars, device=device, limit=limit, team=mates or ALONE)
     if mates is not None:
         mates.part()
-    succeeded = all(outcome.end == "succeeded" for outcome in watching.outcomes.values())
+    succeeded = all(outcome.end == "succeeded" for outcome in bars.outcomes.values())
     if not speaks:
         return 0 if succeeded else 1
     for entry in entries:
-        write(entry, watching.outcomes[entry.id], watching.curves[entry.id], options.out)
-    console.print(table(entries, watching))
+        write(entry, bars.outcomes[entry.id], bars.curves[entry.id], options.out)
+    console.print(table(entries, bars))
     console.print(f"Curves, pictures and models are in {options.out}/")
     return 0 if succeeded else 1
 

@@ -1,6 +1,6 @@
 """Training: the whole loop."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Sequence
 
 import torch
 
@@ -8,73 +8,48 @@ from spec.dataset import Shipped
 from spec.job import JobSpec
 from spec.states import FailureReason, StopReason
 
-from .checkpoint import Checkpoint
+from .callbacks import Callbacks, NullCallbacks
 from .errors import TrainerError
-from .member import Conductor, Entry, Member, Outcome, Point
+from .member import Entry, Member, Outcome, Point
 from .pack import Pack, Result
 from .team import ALONE, Team
 
-__all__ = ["Conductor", "Entry", "Outcome", "Point", "fit", "warm_up"]
+__all__ = ["Callbacks", "Entry", "Outcome", "Point", "fit", "warm_up"]
 
 
 def fit(
-    entries: Sequence[Entry], conductor: Conductor, *, device: torch.device, limit: int, team: Team = ALONE
+    entries: Sequence[Entry], callbacks: Callbacks, *, device: torch.device, limit: int, team: Team = ALONE
 ) -> None:
     """Train jobs of one shape together, until each has ended and no more join.
 
-    `entries` begin; the conductor may add others of the same pack key between epochs, up to `limit` members at a time.
-    It hears of each epoch and of each end. Every member gets the result that it would get alone. The mates of a `team`
-    train the same members, each on its share of every batch.
+    `entries` begin; `callbacks` may add others of the same pack key between epochs, up to `limit` members at a time.
+    They receive each epoch's metrics and each member's outcome. Every member gets the result that it would get alone.
+    The processes of a `team` train the same members, each on its share of every batch.
     """
     if not entries:
         return
     pack = Pack(entries[0].spec, device, team)
-    _join(pack, entries, conductor)
+    _join(pack, entries, callbacks)
     del entries  # the checkpoints in them are as large as the pack
     while pack.members:
-        _train_epoch(pack, conductor)
-        _judge(pack, conductor)
-        _checkpoint(pack, conductor)
-        _join(pack, conductor.admit(limit - len(pack.members)), conductor)
+        _train_epoch(pack, callbacks)
+        _judge(pack, callbacks)
+        _checkpoint(pack, callbacks)
+        _join(pack, callbacks.new_entries(limit - len(pack.members)), callbacks)
 
 
 def warm_up(device: torch.device) -> None:
     """Train the smallest job there is, so that the first real one does not wait for what is loaded at first use."""
     spec = JobSpec(dataset=Shipped(name="iris"), epochs=1, dropout=0.1)
-    fit([Entry("warm-up", spec)], _Nobody(), device=device, limit=1)
+    fit([Entry("warm-up", spec)], NullCallbacks(), device=device, limit=1)
 
 
-class _Nobody:
-    """A conductor that has nothing to say and nothing to hear."""
-
-    def admit(self, room: int) -> Sequence[Entry]:
-        """Nobody joins."""
-        return ()
-
-    def cancelled(self) -> Collection[str]:
-        """Nobody is dropped."""
-        return ()
-
-    def epoch_ended(self, points: Sequence[Point]) -> None:
-        """Nobody listens."""
-
-    def checkpoint_due(self) -> Collection[str]:
-        """Nobody goes on from anything."""
-        return ()
-
-    def checkpointed(self, checkpoints: Mapping[str, Checkpoint]) -> None:
-        """Nobody listens."""
-
-    def member_ended(self, outcome: Outcome) -> None:
-        """Nobody listens."""
-
-
-def _train_epoch(pack: Pack, conductor: Conductor) -> None:
+def _train_epoch(pack: Pack, callbacks: Callbacks) -> None:
     """One pass over the training split, in mini-batches: each member in its own order, with its own dropout."""
     pack.begin_epoch()
     for chunk in pack.chunks():
-        for member in pack.leave(conductor.cancelled()):
-            conductor.member_ended(Outcome(member.id, "cancelled"))
+        for member in pack.leave(callbacks.should_cancel()):
+            callbacks.on_member_end(Outcome(member.id, "cancelled"))
         if not pack.members:
             return
         for position in pack.steps(chunk):
@@ -89,17 +64,17 @@ def _step(pack: Pack, position: int) -> None:
     pack.descend(batch, loss, gradient)  # gradient descent
 
 
-def _judge(pack: Pack, conductor: Conductor) -> None:
+def _judge(pack: Pack, callbacks: Callbacks) -> None:
     """Measure every member, keep the weights of those that improved, and let go of those that are done."""
     if not pack.members:
         return
     measured = pack.end_epoch()
     pack.keep_best([member for member, metrics, _ in measured if member.measure(metrics)])
-    conductor.epoch_ended([Point(member.id, member.epoch, metrics) for member, metrics, _ in measured])
+    callbacks.on_epoch_end([Point(member.id, member.epoch, metrics) for member, metrics, _ in measured])
     outcomes = _outcomes(pack, measured)
     pack.leave({outcome.id for outcome in outcomes})
     for outcome in outcomes:
-        conductor.member_ended(outcome)
+        callbacks.on_member_end(outcome)
 
 
 def _outcomes(pack: Pack, measured: Sequence[tuple[Member, dict[str, float], float]]) -> list[Outcome]:
@@ -130,21 +105,21 @@ def _success(member: Member, metrics: dict[str, float], reason: StopReason, resu
     )
 
 
-def _checkpoint(pack: Pack, conductor: Conductor) -> None:
+def _checkpoint(pack: Pack, callbacks: Callbacks) -> None:
     """Hand out the checkpoints that are due: a member that begins from its own goes on as if it had never stopped."""
-    due = conductor.checkpoint_due() if pack.members else ()
+    due = callbacks.checkpoints_due() if pack.members else ()
     if checkpoints := pack.checkpoints(due):
-        conductor.checkpointed(checkpoints)
+        callbacks.on_checkpoint(checkpoints)
 
 
-def _join(pack: Pack, entries: Sequence[Entry], conductor: Conductor) -> None:
+def _join(pack: Pack, entries: Sequence[Entry], callbacks: Callbacks) -> None:
     """Add jobs to the pack; one whose data cannot be used ends here, and hurts nobody else."""
     members = []
     for entry in entries:
         try:
             pack.prepare(entry.spec, entry.table)
         except TrainerError as error:
-            conductor.member_ended(
+            callbacks.on_member_end(
                 Outcome(entry.id, "failed", failure_reason=FailureReason.bad_data, message=str(error))
             )
         else:

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, distributed
 
 from .checkpoint import Checkpoint
-from .fit import Conductor, Entry, Outcome, Point, fit
+from .fit import Callbacks, Entry, Outcome, Point, fit
 
 Said = TypeVar("Said")
 
@@ -29,10 +29,10 @@ def gather(device: str) -> tuple[torch.device, "Mates | None"]:
     return own, Mates(own)
 
 
-def lead(mates: "Mates", entries: Sequence[Entry], conductor: Conductor, *, device: torch.device, limit: int) -> None:
+def lead(mates: "Mates", entries: Sequence[Entry], callbacks: Callbacks, *, device: torch.device, limit: int) -> None:
     """Train as the first of a team: `fit` for all of them."""
     mates.told((tuple(entries), limit))
-    fit(entries, Leading(conductor, mates), device=device, limit=limit, team=mates)
+    fit(entries, Leading(callbacks, mates), device=device, limit=limit, team=mates)
 
 
 def follow(mates: "Mates", *, device: torch.device) -> None:
@@ -80,62 +80,62 @@ class Mates:
 
 
 class Leading:
-    """The first mate's conductor: what it hears from outside, it tells the others."""
+    """The first mate's callbacks: passes on to the others what comes from outside."""
 
-    def __init__(self, conductor: Conductor, mates: Mates) -> None:
-        self._conductor, self._mates = conductor, mates
+    def __init__(self, callbacks: Callbacks, mates: Mates) -> None:
+        self._callbacks, self._mates = callbacks, mates
 
-    def admit(self, room: int) -> Sequence[Entry]:
+    def new_entries(self, free: int) -> Sequence[Entry]:
         """Jobs that join now."""
-        return self._mates.told(tuple(self._conductor.admit(room)))
+        return self._mates.told(tuple(self._callbacks.new_entries(free)))
 
-    def cancelled(self) -> Collection[str]:
+    def should_cancel(self) -> Collection[str]:
         """Ids of members to drop."""
-        return self._mates.told(frozenset(self._conductor.cancelled()))
+        return self._mates.told(frozenset(self._callbacks.should_cancel()))
 
-    def epoch_ended(self, points: Sequence[Point]) -> None:
+    def on_epoch_end(self, points: Sequence[Point]) -> None:
         """Pass it on."""
-        self._conductor.epoch_ended(points)
+        self._callbacks.on_epoch_end(points)
 
-    def checkpoint_due(self) -> Collection[str]:
+    def checkpoints_due(self) -> Collection[str]:
         """Ids of members whose checkpoints are wanted now."""
-        return self._mates.told(frozenset(self._conductor.checkpoint_due()))
+        return self._mates.told(frozenset(self._callbacks.checkpoints_due()))
 
-    def checkpointed(self, checkpoints: Mapping[str, Checkpoint]) -> None:
+    def on_checkpoint(self, checkpoints: Mapping[str, Checkpoint]) -> None:
         """Pass it on."""
-        self._conductor.checkpointed(checkpoints)
+        self._callbacks.on_checkpoint(checkpoints)
 
-    def member_ended(self, outcome: Outcome) -> None:
+    def on_member_end(self, outcome: Outcome) -> None:
         """Pass it on."""
-        self._conductor.member_ended(outcome)
+        self._callbacks.on_member_end(outcome)
 
 
 class Following:
-    """Every other mate's conductor: it does as the first one does, and says nothing."""
+    """Every other mate's callbacks: follow the first mate, and report nothing."""
 
     def __init__(self, mates: Mates) -> None:
         self._mates = mates
 
-    def admit(self, room: int) -> Sequence[Entry]:
+    def new_entries(self, free: int) -> Sequence[Entry]:
         """Those that the first mate took in."""
         joining: Sequence[Entry] = self._mates.told(None)
         return joining
 
-    def cancelled(self) -> Collection[str]:
+    def should_cancel(self) -> Collection[str]:
         """Those that the first mate dropped."""
         dropped: Collection[str] = self._mates.told(None)
         return dropped
 
-    def epoch_ended(self, points: Sequence[Point]) -> None:
+    def on_epoch_end(self, points: Sequence[Point]) -> None:
         """The first mate says it."""
 
-    def checkpoint_due(self) -> Collection[str]:
+    def checkpoints_due(self) -> Collection[str]:
         """Those that the first mate saves."""
         due: Collection[str] = self._mates.told(None)
         return due
 
-    def checkpointed(self, checkpoints: Mapping[str, Checkpoint]) -> None:
+    def on_checkpoint(self, checkpoints: Mapping[str, Checkpoint]) -> None:
         """The first mate says it."""
 
-    def member_ended(self, outcome: Outcome) -> None:
+    def on_member_end(self, outcome: Outcome) -> None:
         """The first mate says it."""

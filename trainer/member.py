@@ -1,10 +1,10 @@
 """One member of a pack: how far it is, what it measured, and when it is done."""
 
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Literal
 
 from torch import Tensor
 
@@ -55,28 +55,6 @@ class Outcome:
     """How rows become what the model takes, when it succeeded."""
     report: Report | None = None
     """What the model is worth on rows it was not trained on, and what can be drawn of it, if there is anything."""
-
-
-class Conductor(Protocol):
-    """Whom a pack talks to while it trains."""
-
-    def admit(self, room: int) -> Sequence[Entry]:
-        """Jobs that join now, `room` at most; asked between epochs."""
-
-    def cancelled(self) -> Collection[str]:
-        """Ids of members to drop; asked every few steps, so it must be cheap."""
-
-    def epoch_ended(self, points: Sequence[Point]) -> None:
-        """Hear what was measured of every member after an epoch."""
-
-    def checkpoint_due(self) -> Collection[str]:
-        """Ids of members whose checkpoints are wanted now; asked after each epoch."""
-
-    def checkpointed(self, checkpoints: Mapping[str, Checkpoint]) -> None:
-        """Hear the checkpoints that were due, by id, of members that have not ended."""
-
-    def member_ended(self, outcome: Outcome) -> None:
-        """Hear that a member has left the pack."""
 
 
 class Member(Progress):

@@ -140,8 +140,8 @@ class Inbox:
             self._cancelled, self._leaving = self._cancelled & waiting, self._leaving & waiting
 
 
-class Telling:
-    """The conductor of one pack: tells the supervisor what `fit` tells it, and hands in what the supervisor said."""
+class SupervisorCallbacks:
+    """The callbacks of one pack: report to the supervisor, and pass its requests on to `fit`."""
 
     def __init__(
         self,
@@ -165,10 +165,10 @@ class Telling:
         self._untold: dict[str, Curve] = {}
         self._jobs: dict[str, Job] = {}
 
-    def admit(self, room: int) -> Sequence["Entry"]:
+    def new_entries(self, free: int) -> Sequence["Entry"]:
         """Jobs that join now; says once a second how much room is left, so that the supervisor may claim more."""
-        joining = self._inbox.take(room)
-        left = room - len(joining)
+        joining = self._inbox.take(free)
+        left = free - len(joining)
         if left > 0 and self._clock() - self._room_told_at >= 1.0:
             self._room_told_at = self._clock()
             self._wire.tell(Room(room=left))
@@ -181,7 +181,7 @@ class Telling:
         self._jobs.update({job.id: job for job in jobs})
         return [Entry(id=job.id, spec=job.spec, checkpoint=self._checkpoint(job), table=job.table) for job in jobs]
 
-    def cancelled(self) -> Collection[str]:
+    def should_cancel(self) -> Collection[str]:
         """Jobs to drop; polled between chunks of steps."""
         self._tell_points()
         if self._clock() - self._working_told_at >= WORKING_EVERY_S:
@@ -189,7 +189,7 @@ class Telling:
             self._wire.tell(Working())
         return self._inbox.cancelled()
 
-    def epoch_ended(self, points: Sequence["Point"]) -> None:
+    def on_epoch_end(self, points: Sequence["Point"]) -> None:
         """Keep the points until it is time to tell them; after the first epoch tell what a member needs."""
         if not self._measured:
             self._measured = True
@@ -202,14 +202,14 @@ class Telling:
                 curve.setdefault(name, []).append(value)
         self._tell_points()
 
-    def checkpoint_due(self) -> Collection[str]:
+    def checkpoints_due(self) -> Collection[str]:
         """Everybody now and then, and whoever leaves."""
         self._checkpoint_asked_at = self._clock()
         if self._checkpoint_asked_at - self._checkpointed_at >= self._next_checkpoint_s:
             return self._jobs.keys()
         return self._inbox.leaving()
 
-    def checkpointed(self, checkpoints: Mapping[str, "Checkpoint"]) -> None:
+    def on_checkpoint(self, checkpoints: Mapping[str, "Checkpoint"]) -> None:
         """Write the checkpoints and tell of them, after the points before them: no curve may have a gap."""
         self._tell_points(now=True)
         for job_id, checkpoint in checkpoints.items():
@@ -220,7 +220,7 @@ class Telling:
             taken = self._checkpointed_at - self._checkpoint_asked_at
             self._next_checkpoint_s = max(self._checkpoint_s, taken / CHECKPOINTS_SHARE)
 
-    def member_ended(self, outcome: "Outcome") -> None:
+    def on_member_end(self, outcome: "Outcome") -> None:
         """Write the model, then say that the member is done."""
         self._tell_points(now=True)
         job = self._jobs.pop(outcome.id)
@@ -340,16 +340,16 @@ def train(
     if on_gpu:
         torch.cuda.reset_peak_memory_stats(device)
     used = partial(torch.cuda.max_memory_allocated, device) if on_gpu else lambda: 0
-    conductor = Telling(inbox, wire, folder, checkpoint_s, memory_used=used)
+    callbacks = SupervisorCallbacks(inbox, wire, folder, checkpoint_s, memory_used=used)
     try:
         run, limit = fit if mates is None else partial(lead, mates), inbox.limit
-        run(conductor.enter(inbox.take(limit)), conductor, device=device, limit=limit)
-        conductor.fail_rest(RuntimeError("the trainer ended without a word about this job"))
+        run(callbacks.enter(inbox.take(limit)), callbacks, device=device, limit=limit)
+        callbacks.fail_rest(RuntimeError("the trainer ended without a word about this job"))
     except Exception as error:  # whatever it is, the supervisor hears of it and the slot stays warm
         log.exception("the pack failed")
         if mates is not None and not _is_memory(error):
             os._exit(1)  # most likely a mate is gone, which is no fault of the job
-        conductor.fail_rest(error)
+        callbacks.fail_rest(error)
         if mates is not None:
             os._exit(1)  # the others wait for a sum that never comes: the launcher ends them
     if on_gpu:

@@ -14,7 +14,7 @@ from trainer.export import save
 from trainer.fit import Entry, fit
 from trainer.losses import Objective
 
-from ..trainer.conducting import Recorder
+from ..trainer.recording import Recorder
 
 IRIS = {"sepal length (cm)": 5.1, "sepal width (cm)": 3.5, "petal length (cm)": 1.4, "petal width (cm)": 0.2}
 

@@ -12,7 +12,7 @@ from trainer.augmentation import WORDS, Augmentation
 from trainer.fit import Entry
 from trainer.random import Purpose, bits, keys
 
-from .conducting import Recorder, job, same, train
+from .recording import Recorder, job, same, train
 
 CPU = torch.device("cpu")
 IMAGE = (2, 5, 7)

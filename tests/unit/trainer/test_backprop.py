@@ -11,7 +11,7 @@ from trainer.backprop import Backpropagation
 from trainer.losses import Objective
 from trainer.models import Network
 
-from .conducting import job, same, train
+from .recording import job, same, train
 
 MEMBERS, FEATURES, OUTPUTS = 3, 4, 3
 

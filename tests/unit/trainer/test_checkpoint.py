@@ -17,7 +17,7 @@ from trainer.checkpoint import FORMAT, NOTE, dump, load
 from trainer.errors import BadCheckpointError
 from trainer.fit import Entry, fit
 
-from .conducting import Recorder, job, train
+from .recording import Recorder, job, train
 
 KINDS: dict[str, dict[str, Any]] = {
     "adam": {},

@@ -18,7 +18,7 @@ from trainer.errors import BadDataError
 from trainer.export import save
 from trainer.fit import Entry, fit
 
-from .conducting import Recorder, job, train
+from .recording import Recorder, job, train
 
 Array = npt.NDArray[Any]
 CPU = torch.device("cpu")

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from spec.job import Activation, Initializer, JobSpec, hidden_layers
 from trainer.fit import Entry
 
-from .conducting import Recorder, job, same, train
+from .recording import Recorder, job, same, train
 
 SHAPES: dict[str, dict[str, Any]] = {
     "mlp": {},

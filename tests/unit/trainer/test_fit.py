@@ -6,7 +6,7 @@ import torch
 from spec.states import StopReason
 
 from ..spec.test_job import LECTURE
-from .conducting import job, train
+from .recording import job, train
 
 XOR = {"dataset": {"name": "xor", "n": 4, "noise": 0.0}, "validation_fraction": 0, "batch_size": "full"}
 

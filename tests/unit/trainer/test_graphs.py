@@ -9,7 +9,7 @@ from spec.job import DETERMINISTIC_MEMBERS, JobSpec
 from trainer.fit import Entry, fit
 from trainer.graphs import Eager
 
-from .conducting import Recorder, job, same
+from .recording import Recorder, job, same
 
 pytestmark = pytest.mark.gpu
 

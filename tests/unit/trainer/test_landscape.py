@@ -8,7 +8,7 @@ from spec.job import JobSpec
 from trainer.landscape import SIDE, directions, landscape
 from trainer.models import Network
 
-from .conducting import Recorder, job, train
+from .recording import Recorder, job, train
 
 MIDDLE = SIDE // 2
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from .conducting import job, train
+from .recording import job, train
 
 SPEC = {
     "dataset": "digits",

@@ -17,7 +17,7 @@ from trainer.losses import Objective
 from trainer.metrics import ClassFigures, NumberFigures, Part, measure
 from trainer.team import ALONE
 
-from .conducting import Recorder, job, same_training, train
+from .recording import Recorder, job, same_training, train
 
 MEMBERS, ROWS = 3, 40
 BY_CLASS = [("cross_entropy", 2), ("cross_entropy", 5), ("hinge", 3), ("binary_cross_entropy", 2), ("mse", 2)]

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from spec.job import Initializer, JobSpec
 from trainer.models import Network
 
-from .conducting import job
+from .recording import job
 
 DIGITS = {"dataset": "digits", "batch_size": 32}
 

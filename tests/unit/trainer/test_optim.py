@@ -14,7 +14,7 @@ from torch import Tensor
 from spec.job import JobSpec
 from trainer.optim import KINDS, Optimizer, first_buffer, kind
 
-from .conducting import job
+from .recording import job
 
 STEPS, SIZE = 100, 12
 

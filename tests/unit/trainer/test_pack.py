@@ -11,7 +11,7 @@ from trainer.fit import Entry
 from trainer.graphs import Eager
 from trainer.member import Member
 
-from .conducting import Recorder, job, train
+from .recording import Recorder, job, train
 
 
 class Arranged(packs.Pack):

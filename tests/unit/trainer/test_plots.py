@@ -9,7 +9,7 @@ from spec.states import StopReason
 from spec.views import Curve
 from trainer.plots import confusion_png, curves_png, pictures
 
-from .conducting import job, train
+from .recording import job, train
 
 LOSSES: Curve = {"epoch": [1, 2, 3], "train_loss": [3.0, 2.0, 1.0], "val_loss": [3.5, 2.5, 2.0]}
 ACCURACIES: Curve = {"train_accuracy": [0.25, 0.5, 0.75], "val_accuracy": [0.25, 0.5, 0.5]}

@@ -11,7 +11,7 @@ from trainer.fit import Entry
 from trainer.member import Member
 from trainer.models import Arrays, Masks, Network
 
-from .conducting import job
+from .recording import job
 
 HEAVY: dict[str, Any] = {"dataset": "digits", "architecture": {"type": "mlp", "hidden": [128, 96]}, "batch_size": 150}
 

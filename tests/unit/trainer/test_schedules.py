@@ -9,7 +9,7 @@ from torch.optim import lr_scheduler
 from spec.job import JobSpec
 from trainer.schedules import share
 
-from .conducting import job
+from .recording import job
 
 EPOCHS = 20
 

@@ -8,7 +8,7 @@ import pytest
 from spec.verdict import VerdictKind, judge
 from trainer.fit import Outcome
 
-from .conducting import job, train
+from .recording import job, train
 
 BIG_STEP = {"dataset": "linear", "loss": "mse", "optimizer": "sgd", "learning_rate": 30.0, "epochs": 60}
 FEW_NEURONS = {

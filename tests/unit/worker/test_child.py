@@ -9,7 +9,7 @@ from safetensors.numpy import load_file
 from spec.job import JobSpec
 from spec.states import FailureReason
 from worker import child, messages
-from worker.child import CHECKPOINTS_SHARE, Inbox, Telling, Wire, listen
+from worker.child import CHECKPOINTS_SHARE, Inbox, SupervisorCallbacks, Wire, listen
 from worker.messages import (
     Cancel,
     Ended,
@@ -119,35 +119,35 @@ def test_points_travel_in_batches_four_times_a_second(ear: Ear, tmp_path: Path) 
     from trainer.fit import Point
 
     clock = Clock()
-    telling = Telling(Inbox(), ear.wire, tmp_path, CHECKPOINT_S, clock)
-    telling.epoch_ended([Point(id="a", epoch=1, metrics={"train_loss": 0.5})])
+    callbacks = SupervisorCallbacks(Inbox(), ear.wire, tmp_path, CHECKPOINT_S, clock)
+    callbacks.on_epoch_end([Point(id="a", epoch=1, metrics={"train_loss": 0.5})])
     assert ear.heard() == [Points(curves={"a": {"epoch": [1.0], "train_loss": [0.5]}})]
-    telling.epoch_ended([Point(id="a", epoch=2, metrics={"train_loss": 0.4})])
-    telling.epoch_ended([Point(id="a", epoch=3, metrics={"train_loss": float("nan")})])
+    callbacks.on_epoch_end([Point(id="a", epoch=2, metrics={"train_loss": 0.4})])
+    callbacks.on_epoch_end([Point(id="a", epoch=3, metrics={"train_loss": float("nan")})])
     assert ear.heard() == []
     clock.now += 0.25
-    telling.cancelled()
+    callbacks.should_cancel()
     assert ear.heard() == [Points(curves={"a": {"epoch": [2.0, 3.0], "train_loss": [0.4, None]}})]
 
 
 def test_what_a_member_needs_is_told_once_after_the_first_epoch(ear: Ear, tmp_path: Path) -> None:
     from trainer.fit import Point
 
-    telling = Telling(Inbox(), ear.wire, tmp_path, 60.0, Clock(), memory_used=lambda: 1001)
+    callbacks = SupervisorCallbacks(Inbox(), ear.wire, tmp_path, 60.0, Clock(), memory_used=lambda: 1001)
     for epoch in (1, 2):
-        telling.epoch_ended([Point(id=id_, epoch=epoch, metrics={}) for id_ in "ab"])
+        callbacks.on_epoch_end([Point(id=id_, epoch=epoch, metrics={}) for id_ in "ab"])
     assert [report for report in ear.heard() if isinstance(report, Measured)] == [Measured(member_bytes=501)]
 
 
 def test_room_is_told_once_a_second(ear: Ear, tmp_path: Path) -> None:
     clock, inbox = Clock(), Inbox()
-    telling = Telling(inbox, ear.wire, tmp_path, CHECKPOINT_S, clock)
-    assert telling.admit(3) == []
+    callbacks = SupervisorCallbacks(inbox, ear.wire, tmp_path, CHECKPOINT_S, clock)
+    assert callbacks.new_entries(3) == []
     assert ear.heard() == []
     clock.now += 1.0
     inbox.put(train("a"))
-    assert [entry.id for entry in telling.admit(3)] == ["a"]
-    telling.admit(2)
+    assert [entry.id for entry in callbacks.new_entries(3)] == ["a"]
+    callbacks.new_entries(2)
     assert ear.heard() == [Room(room=2)]
 
 
@@ -162,9 +162,9 @@ def test_room_is_told_once_a_second(ear: Ear, tmp_path: Path) -> None:
 def test_a_fault_of_the_pack_is_told_of_every_member(
     ear: Ear, tmp_path: Path, error: Exception, reason: FailureReason
 ) -> None:
-    telling = Telling(Inbox(), ear.wire, tmp_path, CHECKPOINT_S)
-    telling.enter(train("a", "b").jobs)
-    telling.fail_rest(error)
+    callbacks = SupervisorCallbacks(Inbox(), ear.wire, tmp_path, CHECKPOINT_S)
+    callbacks.enter(train("a", "b").jobs)
+    callbacks.fail_rest(error)
     told = ear.heard()
     assert [(report.id, report.failure_reason, report.whole_pack) for report in told if isinstance(report, Ended)] == [
         ("a", reason, True),
@@ -173,18 +173,18 @@ def test_a_fault_of_the_pack_is_told_of_every_member(
 
 
 def test_a_fault_alone_is_the_members_own(ear: Ear, tmp_path: Path) -> None:
-    telling = Telling(Inbox(), ear.wire, tmp_path, CHECKPOINT_S)
-    telling.enter(train("a").jobs)
-    telling.fail_rest(ValueError("no such thing"))
+    callbacks = SupervisorCallbacks(Inbox(), ear.wire, tmp_path, CHECKPOINT_S)
+    callbacks.enter(train("a").jobs)
+    callbacks.fail_rest(ValueError("no such thing"))
     (told,) = ear.heard()
     assert isinstance(told, Ended)
     assert (told.whole_pack, told.message) == (False, "ValueError: no such thing")
 
 
 def test_a_fault_of_memory_alone_says_what_was_needed(ear: Ear, tmp_path: Path) -> None:
-    telling = Telling(Inbox(), ear.wire, tmp_path, CHECKPOINT_S)
-    telling.enter(train("a").jobs)
-    telling.fail_rest(MemoryError("no more"))
+    callbacks = SupervisorCallbacks(Inbox(), ear.wire, tmp_path, CHECKPOINT_S)
+    callbacks.enter(train("a").jobs)
+    callbacks.fail_rest(MemoryError("no more"))
     (told,) = ear.heard()
     assert isinstance(told, Ended)
     assert told.failure_reason is FailureReason.out_of_memory
@@ -195,10 +195,10 @@ def test_a_fault_of_memory_alone_says_what_was_needed(ear: Ear, tmp_path: Path) 
 
 def test_the_trainer_says_once_a_second_that_it_has_not_stalled(ear: Ear, tmp_path: Path) -> None:
     clock = Clock()
-    telling = Telling(Inbox(), ear.wire, tmp_path, CHECKPOINT_S, clock)
+    callbacks = SupervisorCallbacks(Inbox(), ear.wire, tmp_path, CHECKPOINT_S, clock)
     for _ in range(9):
         clock.now += 0.25
-        telling.cancelled()
+        callbacks.should_cancel()
     assert ear.heard() == [Working(), Working()]
 
 
@@ -265,18 +265,18 @@ def test_a_checkpoint_that_cannot_be_written_does_not_stop_the_training(ear: Ear
 
 def test_checkpoints_are_due_now_and_then_and_take_no_more_than_their_share(ear: Ear, tmp_path: Path) -> None:
     clock = Clock()
-    telling = Telling(Inbox(), ear.wire, tmp_path, CHECKPOINT_S, clock)
-    telling.enter(train("a", "b").jobs)
-    assert set(telling.checkpoint_due()) == set()
+    callbacks = SupervisorCallbacks(Inbox(), ear.wire, tmp_path, CHECKPOINT_S, clock)
+    callbacks.enter(train("a", "b").jobs)
+    assert set(callbacks.checkpoints_due()) == set()
     clock.now += CHECKPOINT_S
-    assert set(telling.checkpoint_due()) == {"a", "b"}
+    assert set(callbacks.checkpoints_due()) == {"a", "b"}
 
     clock.now += 2.0  # so long it takes to write them
-    telling.checkpointed(dict.fromkeys("ab", blank()))
+    callbacks.on_checkpoint(dict.fromkeys("ab", blank()))
     clock.now += 2.0 / CHECKPOINTS_SHARE - 1.0
-    assert set(telling.checkpoint_due()) == set()
+    assert set(callbacks.checkpoints_due()) == set()
     clock.now += 1.0
-    assert set(telling.checkpoint_due()) == {"a", "b"}
+    assert set(callbacks.checkpoints_due()) == {"a", "b"}
 
 
 def blank() -> "Checkpoint":

@@ -1,4 +1,4 @@
-"""A conductor for tests: remembers what it hears, and hands in what a test planned."""
+"""Callbacks for tests: record what `fit` reports, and add or cancel jobs as a test planned."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
@@ -11,7 +11,7 @@ from trainer.fit import Entry, Outcome, Point, fit
 
 
 class Recorder:
-    """Remembers curves and outcomes; may admit and cancel by plan."""
+    """Records curves and outcomes; adds and cancels jobs by plan."""
 
     def __init__(
         self,
@@ -28,28 +28,28 @@ class Recorder:
         self._cancel = cancel
         self._checkpoint_at = checkpoint_at
 
-    def admit(self, room: int) -> Sequence[Entry]:
+    def new_entries(self, free: int) -> Sequence[Entry]:
         entries = list(self._joining.pop(self.epochs, ()))
-        assert len(entries) <= room
+        assert len(entries) <= free
         return entries
 
-    def cancelled(self) -> Collection[str]:
+    def should_cancel(self) -> Collection[str]:
         return self._cancel(self)
 
-    def epoch_ended(self, points: Sequence[Point]) -> None:
+    def on_epoch_end(self, points: Sequence[Point]) -> None:
         self.epochs += 1
         for point in points:
             curve = self.curves.setdefault(point.id, [])
             assert point.epoch == self.began.setdefault(point.id, point.epoch) + len(curve)
             curve.append(point.metrics)
 
-    def checkpoint_due(self) -> Collection[str]:
+    def checkpoints_due(self) -> Collection[str]:
         return self.curves.keys() if self.epochs == self._checkpoint_at else ()
 
-    def checkpointed(self, checkpoints: Mapping[str, Checkpoint]) -> None:
+    def on_checkpoint(self, checkpoints: Mapping[str, Checkpoint]) -> None:
         self.checkpoints |= {id_: dump(checkpoint) for id_, checkpoint in checkpoints.items()}
 
-    def member_ended(self, outcome: Outcome) -> None:
+    def on_member_end(self, outcome: Outcome) -> None:
         assert outcome.id not in self.outcomes
         self.outcomes[outcome.id] = outcome
 
