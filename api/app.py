@@ -8,6 +8,7 @@ from flask import Flask, Response, g, request
 from flask_swagger_ui import get_swaggerui_blueprint
 from werkzeug.exceptions import NotFound
 
+from spec import VERSION
 from spec.settings import Settings
 from store.datasets import DatasetStore
 from store.db import connect
@@ -21,9 +22,22 @@ from store.tokens import TokenStore
 from store.uploads import UploadStore
 from store.workers import WorkerStore
 
-from . import auth, datasets, errors, events, health, jobs, models, pictures, uploads, wishes, workers
+from . import auth, errors
 from .body import MIB
+from .control import control
+from .dataset_services import DatasetServices
+from .datasets import datasets
+from .health import health
+from .job_services import JobServices
+from .jobs import jobs
+from .models import LoadedModels, models
+from .openapi import Description
+from .pictures import Gallery, pictures
 from .reader import Reader
+from .services import provide
+from .stream import OpenStreams, stream
+from .uploads import uploads
+from .workers import workers
 
 _PAGE_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
@@ -50,17 +64,20 @@ def create_app(settings: Settings) -> Flask:
         ),
     )
     app.extensions["epochal.engine"] = engine
-    files, own = Files(settings.files_url), DatasetStore(engine)
-    desk = jobs.Desk(
+    files = Files(settings.files_url)
+    doorbell, failpoints = Doorbell(settings.broker_url), Failpoints(settings.failpoints)
+    provide(
+        app,
         store,
         queue,
-        own,
-        Doorbell(settings.broker_url),
-        files,
-        settings.mlflow_public_url,
-        Failpoints(settings.failpoints),
+        WorkerStore(engine),
+        JobServices(store, queue, doorbell, files, settings.mlflow_public_url, failpoints),
+        DatasetServices(DatasetStore(engine), UploadStore(engine), files, Reader(), settings.data_quota_mib * MIB),
+        LoadedModels(store, files),
+        Gallery(store, files),
+        OpenStreams(),
+        Description(app, VERSION),
     )
-    shelf = datasets.Shelf(own, UploadStore(engine), files, Reader(), settings.data_quota_mib * MIB)
 
     @app.before_request
     def _name_request() -> None:
@@ -68,20 +85,13 @@ def create_app(settings: Settings) -> Flask:
 
     @app.before_request
     def _refuse_zeros() -> None:
-        if "\0" in request.path:  # nothing has it in its name, and PostgreSQL does not even look
+        if "\0" in request.path:  # no name contains it, and PostgreSQL refuses it
             raise NotFound
 
     errors.install(app)
-    auth.install(app, TokenStore(engine), auth.Guesses())
-    app.register_blueprint(jobs.blueprint(desk))
-    app.register_blueprint(wishes.blueprint(desk))
-    app.register_blueprint(datasets.blueprint(shelf))
-    app.register_blueprint(uploads.blueprint(shelf))
-    app.register_blueprint(models.blueprint(store, files))
-    app.register_blueprint(pictures.blueprint(store, files))
-    app.register_blueprint(events.blueprint(store))
-    app.register_blueprint(workers.blueprint(WorkerStore(engine), queue))
-    app.register_blueprint(health.blueprint(store))
+    auth.install(app, TokenStore(engine), auth.FailedLogins())
+    for blueprint in (jobs, control, datasets, uploads, models, pictures, stream, workers, health):
+        app.register_blueprint(blueprint)
     app.register_blueprint(get_swaggerui_blueprint("/docs", "/openapi.json", config={"app_name": "Epochal"}))
 
     @app.after_request
@@ -96,8 +106,8 @@ def create_app(settings: Settings) -> Flask:
     def _log(response: Response) -> Response:
         if response.status_code >= 400 or request.method not in ("GET", "HEAD", "OPTIONS"):
             took_ms = 1000.0 * (time.monotonic() - g.began)
-            said = (g.request_id, request.method, request.path[:200], response.status_code, took_ms)
-            log.info("request %s: %s %r: %d in %.0f ms", *said)
+            fields = (g.request_id, request.method, request.path[:200], response.status_code, took_ms)
+            log.info("request %s: %s %r: %d in %.0f ms", *fields)
         return response
 
     return app

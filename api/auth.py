@@ -31,7 +31,7 @@ class Principal:
         return None if "admin" in self.scopes else self.owner
 
 
-class Guesses:
+class FailedLogins:
     """Bad tokens by address, to slow down whoever tries them one by one."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -65,7 +65,7 @@ class Guesses:
         return tries
 
 
-def install(app: Flask, tokens: TokenStore, guesses: Guesses) -> None:
+def install(app: Flask, tokens: TokenStore, failed: FailedLogins) -> None:
     """Ask for a token before every view under /api/."""
 
     @app.before_request
@@ -78,10 +78,10 @@ def install(app: Flask, tokens: TokenStore, guesses: Guesses) -> None:
             raise UnauthorizedError("A token is needed: send the header Authorization: Bearer TOKEN.")
         found = tokens.find(token.strip()) if kind.lower() == "bearer" else None
         if found is None:
-            # A good token is good all the same: many users may share an address, behind a proxy, with whoever guesses.
-            if wait_s := guesses.wait_s(address):
+            # A good token is good all the same: many users may share an address, behind a proxy, with whoever failed.
+            if wait_s := failed.wait_s(address):
                 raise TooManyError("Too many bad tokens from this address.", wait_s)
-            guesses.count(address)
+            failed.count(address)
             raise UnauthorizedError("This token is not known, or no longer good.")
         g.principal = Principal(found.owner, found.scopes)
         wanted = "jobs:read" if request.method in ("GET", "HEAD", "OPTIONS") else "jobs:write"

@@ -1,4 +1,4 @@
-"""The form of an upload: multipart, whose file goes to disk as it comes, counted and hashed on its way."""
+"""The form of an upload: multipart. Its file is written to disk, counted and hashed while it arrives."""
 
 import hashlib
 import uuid
@@ -17,15 +17,15 @@ from .body import MIB, PATIENCE_S, arriving
 from .errors import BadBodyError, BadFieldsError, UnsupportedBodyError
 
 FIELDS_BYTES = MIB
-"""What a form may take beside its file."""
+"""Most bytes of a form's fields other than its file."""
 FIELDS = 20
 SLOWEST = MIB // 4
-"""Bytes a second that an upload must come at."""
+"""Slowest rate of an upload that is waited for, in bytes per second."""
 
 
 @dataclass
-class Arrived:
-    """A file that has come, whole, and what came with it."""
+class UploadedFile:
+    """A file that has arrived whole, and the form's other fields."""
 
     path: Path
     name: str = ""
@@ -35,7 +35,7 @@ class Arrived:
 
 
 @contextmanager
-def received(request: Request, folder: Path, *, limit: int) -> Iterator[Arrived]:
+def received(request: Request, folder: Path, *, limit: int) -> Iterator[UploadedFile]:
     """The uploaded file, in `folder` while the context lasts. Raises an `ApiError` that says what is wrong.
 
     `limit` is the most bytes that the file may have.
@@ -45,15 +45,15 @@ def received(request: Request, folder: Path, *, limit: int) -> Iterator[Arrived]
     if (request.content_length or 0) > limit + FIELDS_BYTES:
         raise RequestEntityTooLarge
     request.max_content_length = limit + FIELDS_BYTES
-    arrived = Arrived(folder / uuid.uuid4().hex)
+    uploaded = UploadedFile(folder / uuid.uuid4().hex)
     try:
-        _receive(request, arrived, limit)
-        yield arrived
+        _receive(request, uploaded, limit)
+        yield uploaded
     finally:
-        arrived.path.unlink(missing_ok=True)
+        uploaded.path.unlink(missing_ok=True)
 
 
-def _receive(request: Request, arrived: Arrived, limit: int) -> None:
+def _receive(request: Request, uploaded: UploadedFile, limit: int) -> None:
     sinks: list[Sink] = []
 
     def sink(
@@ -64,8 +64,8 @@ def _receive(request: Request, arrived: Arrived, limit: int) -> None:
     ) -> Any:
         if sinks:
             raise BadFieldsError.of("file", "is given twice: one data set is one file")
-        sinks.append(Sink(arrived.path, limit))
-        arrived.name = filename or ""
+        sinks.append(Sink(uploaded.path, limit))
+        uploaded.name = filename or ""
         return sinks[0]
 
     parser = FormDataParser(stream_factory=sink, max_form_memory_size=FIELDS_BYTES, max_form_parts=FIELDS, silent=False)
@@ -80,8 +80,8 @@ def _receive(request: Request, arrived: Arrived, limit: int) -> None:
         for one in sinks:
             one.close()
     _check(dict(fields.lists()), list(files))
-    arrived.fields = fields
-    arrived.size, arrived.sha256 = sinks[0].size, sinks[0].digest.hexdigest()
+    uploaded.fields = fields
+    uploaded.size, uploaded.sha256 = sinks[0].size, sinks[0].digest.hexdigest()
 
 
 def _check(fields: Mapping[str, list[str]], files: list[str]) -> None:
@@ -105,7 +105,7 @@ class Sink(RawIOBase):
         self.size = 0
 
     def write(self, content: Any) -> int:
-        """Take the next bytes in."""
+        """Append the next bytes."""
         self.size += len(content)
         if self.size > self._limit:
             raise RequestEntityTooLarge
@@ -113,7 +113,7 @@ class Sink(RawIOBase):
         return self._file.write(content)
 
     def seek(self, offset: int, whence: int = 0) -> int:
-        """Stay: the parser winds files back, and ours is read by another process."""
+        """Ignore the position: the parser rewinds files, and this one is read by another process."""
         return 0
 
     def close(self) -> None:

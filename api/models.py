@@ -6,16 +6,14 @@ import zipfile
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 from flask import Blueprint, Response, request
-from pydantic import Field
 
 from model import PREPROCESSING, SPEC, WEIGHTS
 from model.errors import RowsError
 from model.readme import readme
-from spec.base import Frozen
 from spec.states import JobStatus
 from spec.views import ModelFormat, Predictions, Rows
 from store.errors import IllegalTransitionError
@@ -23,11 +21,12 @@ from store.files import Files
 from store.jobs import ArtifactRecord, JobRecord, JobStore
 
 from .answers import PREFIX
-from .auth import principal
 from .body import MIB, read_json
 from .errors import BadFieldsError, NotFoundError, TooLargeError
 from .openapi import documented
-from .parsing import answered, parse, query
+from .parsing import answered, parse, query, visible_job
+from .queries import ModelQuery
+from .services import service
 
 if TYPE_CHECKING:
     from model.finished import Model
@@ -40,17 +39,8 @@ LARGEST = 64 * MIB
 CHUNK = MIB
 
 
-class ModelQuery(Frozen):
-    """How a model is wanted."""
-
-    format: Annotated[
-        ModelFormat,
-        Field(description="zip: weights, spec, preprocessing, and how to load them. onnx: a graph of raw columns."),
-    ] = ModelFormat.zip
-
-
-class Models:
-    """Loaded models, a few of them."""
+class LoadedModels:
+    """The models of jobs; those used last stay loaded."""
 
     def __init__(self, store: JobStore, files: Files) -> None:
         self._store, self._files = store, files
@@ -122,39 +112,42 @@ def _title(job: JobRecord) -> str:
     return job.name or f"Model of job {job.id}"
 
 
-def blueprint(store: JobStore, files: Files) -> Blueprint:
-    """The model routes."""
-    routes = Blueprint("models", __name__, url_prefix=f"{PREFIX}/jobs")
-    models = Models(store, files)
+models = Blueprint("models", __name__, url_prefix=f"{PREFIX}/jobs")
 
-    @routes.post("/<uuid:job_id>/predict")
-    @documented("Predict rows with a job's model", body=Rows, answer=Predictions)
-    def predict(job_id: UUID) -> Response:
-        rows = parse(Rows, read_json(request, limit=ROWS_LIMIT))
-        model = models.load(store.get(str(job_id), owner=principal().sees))
-        try:
-            return answered(model.predict(rows.rows))
-        except RowsError as error:
-            raise BadFieldsError(error.errors) from error
 
-    @routes.get("/<uuid:job_id>/model")
-    @documented("Fetch a job's model", query=ModelQuery, answer=bytes)
-    def fetch(job_id: UUID) -> Response:
-        job, asked = store.get(str(job_id), owner=principal().sees), query(ModelQuery)
-        headers = {"Content-Disposition": f'attachment; filename="model-{job_id}.{asked.format.value}"'}
-        if asked.format is ModelFormat.onnx:
-            return Response(models.graphed(job), headers=headers, content_type="application/octet-stream")
-        made = models.zipped(job)
-        headers["Content-Length"] = str(made.stat().st_size)
-        stream = made.open("rb")
-        made.unlink()  # it lasts while it is open
+@models.post("/<uuid:job_id>/predict")
+@documented("Predict rows with a job's model", body=Rows, answer=Predictions)
+def predict(job_id: UUID) -> Response:
+    """Predictions of raw rows, with class probabilities where the model has them."""
+    rows = parse(Rows, read_json(request, limit=ROWS_LIMIT))
+    model = service(LoadedModels).load(visible_job(job_id))
+    try:
+        return answered(model.predict(rows.rows))
+    except RowsError as error:
+        raise BadFieldsError(error.errors) from error
 
-        def chunks() -> Iterator[bytes]:
-            while chunk := stream.read(CHUNK):
-                yield chunk
 
-        response = Response(chunks(), headers=headers, content_type="application/zip")
-        response.call_on_close(stream.close)
-        return response
+@models.get("/<uuid:job_id>/model")
+@documented("Fetch a job's model", query=ModelQuery, answer=bytes)
+def fetch(job_id: UUID) -> Response:
+    """The model as a zip or as an ONNX graph."""
+    job, asked, loaded = visible_job(job_id), query(ModelQuery), service(LoadedModels)
+    headers = {"Content-Disposition": f'attachment; filename="model-{job_id}.{asked.format.value}"'}
+    if asked.format is ModelFormat.onnx:
+        return Response(loaded.graphed(job), headers=headers, content_type="application/octet-stream")
+    return _sent(loaded.zipped(job), headers)
 
-    return routes
+
+def _sent(archive: Path, headers: dict[str, str]) -> Response:
+    """The archive, sent in chunks; the file is deleted."""
+    headers["Content-Length"] = str(archive.stat().st_size)
+    stream = archive.open("rb")
+    archive.unlink()  # its content lasts while it is open
+
+    def chunks() -> Iterator[bytes]:
+        while chunk := stream.read(CHUNK):
+            yield chunk
+
+    response = Response(chunks(), headers=headers, content_type="application/zip")
+    response.call_on_close(stream.close)
+    return response

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from http import HTTPStatus
 from typing import Any, TypeVar
 
@@ -41,13 +42,25 @@ def documented(
     status: int = 200,
     headers: tuple[str, ...] = (),
 ) -> Callable[[_View], _View]:
-    """Say of a view what the description should."""
+    """Declare what a view takes and answers, for the description."""
 
     def remember(view: _View) -> _View:
         view.operation = Operation(summary, body, form, raw, query, answer, status, headers)  # type: ignore[attr-defined]
         return view
 
     return remember
+
+
+class Description:
+    """The description of one application, made when it is first asked for."""
+
+    def __init__(self, app: Flask, version: str) -> None:
+        self._app, self._version = app, version
+
+    @cached_property
+    def document(self) -> dict[str, Any]:
+        """The OpenAPI document; an application's routes never change."""
+        return describe(self._app, self._version)
 
 
 def describe(app: Flask, version: str) -> dict[str, Any]:

@@ -1,15 +1,19 @@
-"""From what is asked to models, and from models to answers."""
+"""Requests become models here, and models become answers."""
 
 import json
 from collections.abc import Mapping
 from typing import Any, TypeVar
+from uuid import UUID
 
 from flask import Response, request
 from pydantic import BaseModel, ValidationError
 
 from spec.sentences import sentences
+from store.jobs import JobRecord, JobStore
 
+from .auth import principal
 from .errors import BadFieldsError
+from .services import service
 
 _Model = TypeVar("_Model", bound=BaseModel)
 
@@ -32,6 +36,11 @@ def query(model: type[_Model]) -> _Model:
             raise BadFieldsError.of(name, "is given twice")
         given[name] = tuple(values) if many else values[0]
     return parse(model, given)
+
+
+def visible_job(job_id: UUID) -> JobRecord:
+    """The job of this id. Raises `JobNotFoundError` when there is none, or when the asker may not see it."""
+    return service(JobStore).get(str(job_id), owner=principal().sees)
 
 
 def answered(answer: BaseModel | Mapping[str, Any], status: int = 200) -> Response:

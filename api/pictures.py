@@ -24,11 +24,11 @@ from store.files import Files
 from store.jobs import ArtifactRecord, JobRecord, JobStore
 
 from .answers import PREFIX
-from .auth import principal
-from .children import Turns, environment
+from .children import ProcessSlots, child_environment
 from .errors import BusyError, NotFoundError
 from .openapi import documented
-from .parsing import answered
+from .parsing import answered, visible_job
+from .services import service
 
 if TYPE_CHECKING:
     from model.report import Report
@@ -38,8 +38,8 @@ log = logging.getLogger(__name__)
 HELD = 64
 """Jobs whose pictures are kept, those asked for last: some 100 KB each."""
 AT_ONCE = 2
-"""Jobs that are drawn at a time; whoever comes after them waits his turn."""
-TURN_S = 30.0
+"""Jobs that are drawn at a time; the next waits for a slot."""
+SLOT_WAIT_S = 30.0
 WALL_S = 60.0
 
 Key = tuple[str, int, JobStatus, str | None]
@@ -52,7 +52,7 @@ class Gallery:
     def __init__(self, store: JobStore, files: Files, *, at_once: int = AT_ONCE) -> None:
         self._store, self._files = store, files
         self._lock = threading.Lock()
-        self._turns = Turns(at_once, TURN_S, "Pictures of other jobs are being drawn: ask again.")
+        self._slots = ProcessSlots(at_once, SLOT_WAIT_S, "Pictures of other jobs are being drawn: ask again.")
         self._held: OrderedDict[Key, Mapping[str, bytes]] = OrderedDict()
 
     def listed(self, job: JobRecord) -> PictureList:
@@ -70,7 +70,7 @@ class Gallery:
         if name not in {picture.name for picture in listed.pictures}:
             names = ", ".join(picture.name for picture in listed.pictures)
             raise NotFoundError(listed.why or f"The job has no picture {name[:100]}: there are {names}.")
-        with self._turns.turn():
+        with self._slots.slot():
             drawn = self._find(key) or self._draw(job, report)  # perhaps it was drawn while we waited
         with self._lock:
             self._held[key] = drawn
@@ -110,7 +110,7 @@ class Gallery:
             stop_reason=job.stop_reason,
             report=report,
         )
-        environ = environment("HOME", "MPLCONFIGDIR")
+        environ = child_environment("HOME", "MPLCONFIGDIR")
         command, asked = [sys.executable, "-m", "trainer.plots"], drawing.model_dump_json().encode()
         try:
             done = subprocess.run(command, input=asked, env=environ, capture_output=True, timeout=WALL_S, check=True)
@@ -133,20 +133,19 @@ def _listed(job: JobRecord, report: "Report | None") -> PictureList:
     return PictureList(pictures=[PictureView(name=name, href=f"{at}/{name}.png") for name in names], why=None)
 
 
-def blueprint(store: JobStore, files: Files) -> Blueprint:
-    """The picture routes."""
-    routes = Blueprint("pictures", __name__, url_prefix=f"{PREFIX}/jobs")
-    gallery = Gallery(store, files)
+pictures = Blueprint("pictures", __name__, url_prefix=f"{PREFIX}/jobs")
 
-    @routes.get("/<uuid:job_id>/pictures")
-    @documented("List a job's pictures", answer=PictureList)
-    def list_pictures(job_id: UUID) -> Response:
-        return answered(gallery.listed(store.get(str(job_id), owner=principal().sees)))
 
-    @routes.get("/<uuid:job_id>/pictures/<name>.png")
-    @documented("Fetch a picture of a job", answer=bytes)
-    def picture(job_id: UUID, name: str) -> Response:
-        content = gallery.picture(store.get(str(job_id), owner=principal().sees), name)
-        return Response(content, content_type="image/png", headers={"Cache-Control": "private, max-age=3600"})
+@pictures.get("/<uuid:job_id>/pictures")
+@documented("List a job's pictures", answer=PictureList)
+def list_pictures(job_id: UUID) -> Response:
+    """The pictures that there are of a job, or why there are none."""
+    return answered(service(Gallery).listed(visible_job(job_id)))
 
-    return routes
+
+@pictures.get("/<uuid:job_id>/pictures/<name>.png")
+@documented("Fetch a picture of a job", answer=bytes)
+def picture(job_id: UUID, name: str) -> Response:
+    """One picture as a PNG."""
+    content = service(Gallery).picture(visible_job(job_id), name)
+    return Response(content, content_type="image/png", headers={"Cache-Control": "private, max-age=3600"})

@@ -1,4 +1,4 @@
-"""The reading of an upload, in a process of its own: `ingest` holds itself to limits, and we to a time."""
+"""The reader of uploads: each file is read by `ingest` in a process of its own, which limits its memory and time."""
 
 import logging
 import signal
@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from spec.dataset import Targets
 from spec.profile import Reading, Refusal
 
-from .children import Turns, environment
+from .children import ProcessSlots, child_environment
 from .errors import BadFieldsError
 
 log = logging.getLogger(__name__)
@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 REFUSED = 2
 AT_ONCE = 2
 """Files that are read at a time; each may take as much memory as `ingest.limits` allows."""
-TURN_S = 60.0
+SLOT_WAIT_S = 60.0
 WALL_S = 1800.0
 # Threads and arenas would take address space, which is what the limit counts.
 _FRUGAL = {"OPENBLAS_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2", "ARROW_DEFAULT_MEMORY_POOL": "system"}
@@ -28,13 +28,13 @@ _FRUGAL = {"OPENBLAS_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2", "ARROW_DEFAULT_
 class Reader:
     """Reads uploaded files, a few at a time."""
 
-    def __init__(self, *, at_once: int = AT_ONCE, turn_s: float = TURN_S, wall_s: float = WALL_S) -> None:
-        self._turns = Turns(at_once, turn_s, "Other uploads are being read: send it again.")
+    def __init__(self, *, at_once: int = AT_ONCE, slot_wait_s: float = SLOT_WAIT_S, wall_s: float = WALL_S) -> None:
+        self._slots = ProcessSlots(at_once, slot_wait_s, "Other uploads are being read: send it again.")
         self._wall_s = wall_s
 
     def read(self, file: Path, *, name: str, target: str | None, task: Targets | None, out: Path) -> Reading:
         """Write the file's table to `out`, and say what is in it. Raises `BadFieldsError`, or `BusyError`."""
-        with self._turns.turn():
+        with self._slots.slot():
             return self._read(file, name, target, task, out)
 
     def _read(self, file: Path, name: str, target: str | None, task: Targets | None, out: Path) -> Reading:
@@ -43,7 +43,7 @@ class Reader:
         command += [] if task is None else [f"--task={task.value}"]
         try:
             done = subprocess.run(
-                command, env=environment(**_FRUGAL), capture_output=True, timeout=self._wall_s, check=False
+                command, env=child_environment(**_FRUGAL), capture_output=True, timeout=self._wall_s, check=False
             )
         except subprocess.TimeoutExpired as error:
             raise BadFieldsError.of("file", f"could not be read within {self._wall_s:.0f} s") from error

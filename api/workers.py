@@ -1,4 +1,4 @@
-"""Who trains, and how much waits."""
+"""Workers and the queue over HTTP. Other owners' jobs appear as numbers only."""
 
 from dataclasses import asdict
 
@@ -12,24 +12,25 @@ from .answers import PREFIX
 from .auth import principal
 from .openapi import documented
 from .parsing import answered
+from .services import service
+
+workers = Blueprint("workers", __name__, url_prefix=PREFIX)
 
 
-def blueprint(workers: WorkerStore, queue: Queue) -> Blueprint:
-    """The routes about the service as a whole; of foreign jobs they tell the number only."""
-    service = Blueprint("workers", __name__, url_prefix=PREFIX)
+@workers.get("/workers")
+@documented("List the workers that are up", answer=Workers)
+def list_workers() -> Response:
+    """The workers that are up, with the asker's jobs that each trains."""
+    store = service(WorkerStore)
+    training = store.training(owner=principal().sees)
+    return answered(Workers(workers=[_view(worker, training) for worker in store.live()]))
 
-    @service.get("/workers")
-    @documented("List the workers that are up", answer=Workers)
-    def list_workers() -> Response:
-        training = workers.training(owner=principal().sees)
-        return answered(Workers(workers=[_view(worker, training) for worker in workers.live()]))
 
-    @service.get("/queue")
-    @documented("Show how long the queue is and how fast it moves", answer=QueueView)
-    def show_queue() -> Response:
-        return answered(QueueView(**asdict(queue.overview())))
-
-    return service
+@workers.get("/queue")
+@documented("Show how long the queue is and how fast it moves", answer=QueueView)
+def show_queue() -> Response:
+    """The queue in figures."""
+    return answered(QueueView(**asdict(service(Queue).overview())))
 
 
 def _view(worker: WorkerRecord, training: list[TrainingRecord]) -> WorkerView:

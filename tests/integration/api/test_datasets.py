@@ -194,7 +194,7 @@ def test_a_data_set_that_jobs_need_is_kept(api: Service) -> None:
         ({"target": ""}, "target", "is missing: name one of the columns length, colour, kind"),
         ({"task": "regression"}, "target", "has 'setosa' in row 1, and a regression needs numbers"),
         ({"task": "guess"}, "task", "must be one of classification, regression; it is 'guess'"),
-        ({"sha256": "0" * 64}, "sha256", "is not that of the file that came"),
+        ({"sha256": "0" * 64}, "sha256", "is not that of the file that arrived"),
         ({"colour": "red"}, "colour", "is not a field of this"),
         ({"name": "a\tb"}, "name", "has characters that are not allowed here"),
         ({"content": b"\x89PNG\r\n\x1a\n"}, "file", "is a PNG picture"),

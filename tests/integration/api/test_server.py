@@ -12,9 +12,9 @@ from socket import socket
 
 import pytest
 
-from api.events import STREAMS
 from api.gunicorn import threads
 from api.server import HEAD_S
+from api.stream import STREAMS
 
 from ...services import eventually
 from .conftest import JOBS, NOBODY, XOR

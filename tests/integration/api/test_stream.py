@@ -11,8 +11,9 @@ from flask import Flask
 from sqlalchemy import Engine
 from werkzeug import Response
 
-from api import auth, errors, events
-from api.events import HEARTBEAT_S, POLL_S, News
+from api import auth, errors
+from api.services import provide
+from api.stream import HEARTBEAT_S, POLL_S, STREAMS, JobStream, OpenStreams, stream
 from spec.states import FailureReason, StopReason
 from store.errors import StoreUnavailableError
 from store.jobs import Beat, JobRecord, JobStore, Success
@@ -58,8 +59,8 @@ class Time:
         return self.now
 
 
-def news(store: JobStore, job_id: str, time: Time, last: str = "") -> Iterator[str]:
-    return iter(News(store, job_id, last, time.sleep, time.clock))
+def job_stream(store: JobStore, job_id: str, time: Time, last: str = "") -> Iterator[str]:
+    return iter(JobStream(store, job_id, last, time.sleep, time.clock))
 
 
 def points(first: int, last: int) -> dict[str, list[float | None]]:
@@ -77,7 +78,7 @@ def test_states_epochs_and_the_end(both: Service) -> None:
             Success(job_id, 1, StopReason.converged, best_epoch=3, best_metrics={}, points=points(3, 3))
         ),
     )
-    heard = list(news(store, job_id, time))
+    heard = list(job_stream(store, job_id, time))
     assert heard[0] == "retry: 1000\n\n"
     assert all(text.endswith("\n\n") for text in heard)
     told = list(parsed(iter(heard)))
@@ -106,7 +107,7 @@ def failed(api: Service) -> str:
 @pytest.mark.parametrize("last", ["2.0", "2.3", "3.4"])
 def test_a_client_that_comes_back_goes_on_where_it_was(both: Service, last: str) -> None:
     job_id = failed(both)
-    every = list(parsed(news(both.store, job_id, Time())))
+    every = list(parsed(job_stream(both.store, job_id, Time())))
     with both.ask("GET", f"{JOBS}/{job_id}/stream", headers={"Last-Event-ID": last}) as answer:
         rest = list(parsed(texts(answer)))
     seq, _, epoch = last.partition(".")
@@ -124,13 +125,13 @@ def test_a_client_that_comes_back_goes_on_where_it_was(both: Service, last: str)
     "last", ["", "x", "1", "-1.-1", "1.2.3", "9" * 4000, "\u0663.\u0663", "NaN.inf", "99999999999.1"]
 )
 def test_an_odd_last_event_id_breaks_nothing(api: Service, last: str) -> None:
-    told = list(parsed(news(api.store, failed(api), Time(), last)))
+    told = list(parsed(job_stream(api.store, failed(api), Time(), last)))
     assert told[-1].name == "end"
 
 
 def test_a_heartbeat_keeps_the_line_open(api: Service) -> None:
     time = Time()
-    texts = news(api.store, api.submit(), time)
+    texts = job_stream(api.store, api.submit(), time)
     assert [event.name for event in parsed(islice(texts, 2))] == ["state"]
     for beat in (1, 2):
         assert next(texts).startswith(": ")
@@ -145,7 +146,7 @@ def test_news_is_as_good_as_a_heartbeat(api: Service) -> None:
         api.store.renew(worker="w", beats=[Beat(job_id, 1, points(1, 1))], lease_s=60)
 
     time = Time(*[lambda: None] * (polls - 2), train)
-    told = list(islice(news(api.store, job_id, time), 5))
+    told = list(islice(job_stream(api.store, job_id, time), 5))
     assert "event: epoch" in told[3]
     assert told[4].startswith(": ")
     assert time.now == HEARTBEAT_S - POLL_S + HEARTBEAT_S
@@ -166,7 +167,7 @@ class Absent(JobStore):
 
 
 def test_a_stream_outlives_a_record_that_is_away(api: Service) -> None:
-    texts = list(news(Absent(api.engine), failed(api), Time()))
+    texts = list(job_stream(Absent(api.engine), failed(api), Time()))
     assert [text.startswith(": ") for text in texts[:4]] == [False, True, True, False]
     assert "event: end" in texts[-1]
 
@@ -178,33 +179,34 @@ def test_the_route(both: Service) -> None:
         assert [event.name for event in parsed(texts(answer))][-1] == "end"
 
 
-def test_seats(api: Service) -> None:
+def test_a_process_serves_a_limited_number_of_streams(api: Service) -> None:
     app = Flask("streams")
     errors.install(app, chance=lambda: 0.4)
-    auth.install(app, api.tokens, auth.Guesses())
-    app.register_blueprint(events.blueprint(api.store, streams=2))
+    auth.install(app, api.tokens, auth.FailedLogins())
+    provide(app, api.store, OpenStreams(2))
+    app.register_blueprint(stream)
     path, headers = f"{JOBS}/{api.submit()}/stream", {"Authorization": f"Bearer {api.token}"}
 
     def ask() -> Any:
         return app.test_client().get(path, headers=headers)
 
-    seated = [ask(), ask()]
+    open_streams = [ask(), ask()]
     for _ in range(3):
         refused = ask()
         assert (refused.status_code, refused.headers["Retry-After"]) == (503, "7")
         assert "curve" in refused.get_json(force=True)["detail"]
-    seated[0].close()  # before its first word was read
+    open_streams[0].close()  # before its first word was read
     with ask() as answer:
         assert answer.status_code == 200
         next(answer.response)
         assert ask().status_code == 503
     with ask() as answer:
         assert answer.status_code == 200
-    seated[1].close()
+    open_streams[1].close()
 
 
-def test_refused_streams_take_no_seat(api: Service) -> None:
-    for _ in range(events.STREAMS + 1):
+def test_refused_streams_take_no_place(api: Service) -> None:
+    for _ in range(STREAMS + 1):
         is_problem(api.ask("GET", f"{JOBS}/01990000-0000-7000-8000-000000000000/stream"), 404)
     with api.ask("GET", f"{JOBS}/{failed(api)}/stream") as answer:
         assert answer.status_code == 200

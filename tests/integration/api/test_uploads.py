@@ -166,7 +166,7 @@ def test_bytes_that_do_not_fit_are_refused_and_change_nothing(api: Service) -> N
     for odd in ("", "-1", "x", "1e1", "5" * 30, "\u00b2"):
         assert is_problem(patch(api, odd, b"x"), 422)["errors"][0]["path"] == "Upload-Offset"
     is_problem(patch(api, 50, b"x", headers={}), 422)
-    assert "are to come" in is_problem(patch(api, 50, FLOWERS), 422)["detail"]
+    assert "are missing" in is_problem(patch(api, 50, FLOWERS), 422)["detail"]
     is_problem(patch(api, 50, b"x", content_type="application/octet-stream"), 415)
     assert "has 50 of" in is_problem(finish(api), 409)["detail"]
     is_problem(begin(api, size=7), 422)

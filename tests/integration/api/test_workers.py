@@ -4,9 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from api.jobs import Desk
+from api.job_services import JobServices
 from store import db
-from store.datasets import DatasetStore
 from store.doorbell import Doorbell
 from store.failpoints import Failpoints
 from store.files import Files
@@ -74,10 +73,8 @@ def test_a_job_that_nobody_can_run_is_accepted_with_a_warning(both: Service) -> 
 
 def test_a_warning_that_cannot_be_read_refuses_nobody(api: Service, tmp_path: Path) -> None:
     gone = db.connect("postgresql+psycopg://nobody@127.0.0.1:1/none")
-    desk = Desk(
-        api.store, Queue(gone), DatasetStore(gone), Doorbell(NOBODY), Files(tmp_path.as_uri()), "", Failpoints("")
-    )
-    assert desk.warnings([api.store.get(api.submit(), owner=None)]) == []
+    services = JobServices(api.store, Queue(gone), Doorbell(NOBODY), Files(tmp_path.as_uri()), "", Failpoints(""))
+    assert services.warnings([api.store.get(api.submit(), owner=None)]) == []
     gone.dispose()
 
 

@@ -1,4 +1,4 @@
-"""A job's news as it happens: server-sent events (the WHATWG's HTML standard, section 9.2)."""
+"""A job's live stream: server-sent events (the WHATWG's HTML standard, section 9.2)."""
 
 import json
 import threading
@@ -14,21 +14,22 @@ from store.errors import StoreUnavailableError
 from store.jobs import JobStore
 
 from .answers import PREFIX, event_view
-from .auth import principal
 from .errors import BusyError
 from .openapi import documented
+from .parsing import visible_job
+from .services import service
 
 STREAMS = 40
-"""Most streams a process serves: each holds one of its threads."""
+"""Most streams that a process serves at once."""
 
 POLL_S = 0.5
 HEARTBEAT_S = 15.0
 
 
-class News:
-    """What happened to a job since the client's last event: its states, its epochs, its end.
+class JobStream:
+    """The events of a job since the client's last one: its states, its epochs, its end.
 
-    An event's id is `<events seen>.<epochs seen>`; a client that comes back with it goes on where it was.
+    An event's id is `<events seen>.<epochs seen>`; a client that reconnects with it goes on where it was.
     """
 
     def __init__(
@@ -41,29 +42,29 @@ class News:
         self._epoch = int(epoch) if epoch.isdecimal() and len(epoch) < 10 else 0
 
     def __iter__(self) -> Iterator[str]:
-        """Events as text, until the job has ended; a comment every 15 s, so that nobody hangs up."""
+        """Events as text, until the job has ended; a comment every 15 s keeps the connection open."""
         yield "retry: 1000\n\n"
-        spoke = self._clock()
+        sent_at = self._clock()
         while True:
             try:
                 job = self._store.get(self._job_id, owner=None)  # before its events and its curve: none is missed
-                for text in self._fresh():
-                    spoke = self._clock()
+                for text in self._new_events():
+                    sent_at = self._clock()
                     yield text
             except StoreUnavailableError:
-                yield ": the record does not answer, this stream goes on when it does\n\n"
+                yield ": the database does not answer; this stream goes on when it does\n\n"
                 self._sleep(5 * POLL_S)
                 continue
             if job.status in FINISHED:
                 reason = job.stop_reason or job.failure_reason
                 yield self._event("end", {"status": job.status, "reason": reason})
                 return
-            if self._clock() - spoke >= HEARTBEAT_S:
-                spoke = self._clock()
-                yield ": still here\n\n"
+            if self._clock() - sent_at >= HEARTBEAT_S:
+                sent_at = self._clock()
+                yield ": heartbeat\n\n"
             self._sleep(POLL_S)
 
-    def _fresh(self) -> Iterator[str]:
+    def _new_events(self) -> Iterator[str]:
         for event in self._store.events(self._job_id, after_seq=self._seq):
             self._seq = event.seq
             yield self._event("state", event_view(event).model_dump(mode="json"))
@@ -76,21 +77,33 @@ class News:
         return f"id: {self._seq}.{self._epoch}\nevent: {name}\ndata: {json.dumps(data)}\n\n"
 
 
-def blueprint(store: JobStore, streams: int = STREAMS) -> Blueprint:
-    """The route of the streams."""
-    events = Blueprint("events", __name__, url_prefix=f"{PREFIX}/jobs")
-    seats = threading.BoundedSemaphore(streams)
+class OpenStreams:
+    """The streams that this process serves now, up to a limit: each holds one of its threads."""
 
-    @events.get("/<uuid:job_id>/stream")
-    @documented("Follow a job's states and epochs as server-sent events", answer=str)
-    def stream(job_id: UUID) -> Response:
-        job = store.get(str(job_id), owner=principal().sees)
-        if not seats.acquire(blocking=False):
+    def __init__(self, most: int = STREAMS) -> None:
+        self._free = threading.BoundedSemaphore(most)
+
+    def enter(self) -> None:
+        """Take a place. Raises `BusyError` when all are taken."""
+        if not self._free.acquire(blocking=False):
             raise BusyError("Too many streams are open: try again, or ask for the curve from time to time.")
-        news = iter(News(store, job.id, request.headers.get("Last-Event-ID", ""), time.sleep, time.monotonic))
-        headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-        answer = Response(news, headers=headers, content_type="text/event-stream")
-        answer.call_on_close(seats.release)
-        return answer
 
-    return events
+    def leave(self) -> None:
+        """Give the place back."""
+        self._free.release()
+
+
+stream = Blueprint("stream", __name__, url_prefix=f"{PREFIX}/jobs")
+
+
+@stream.get("/<uuid:job_id>/stream")
+@documented("Follow a job's states and epochs as server-sent events", answer=str)
+def follow(job_id: UUID) -> Response:
+    """A job's events until its end; the client's Last-Event-ID says where to go on."""
+    job, last, streams = visible_job(job_id), request.headers.get("Last-Event-ID", ""), service(OpenStreams)
+    streams.enter()
+    events = iter(JobStream(service(JobStore), job.id, last, time.sleep, time.monotonic))
+    headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+    answer = Response(events, headers=headers, content_type="text/event-stream")
+    answer.call_on_close(streams.leave)
+    return answer

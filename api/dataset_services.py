@@ -1,0 +1,151 @@
+"""What the views of data sets call: storing an upload, and looking up the data sets that specs name."""
+
+import hashlib
+import json
+import logging
+import re
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated
+
+from pydantic import Field, ValidationError
+
+from spec.base import Frozen
+from spec.dataset import Uploaded
+from spec.job import JobSpec, Label
+from spec.schema import Task
+from spec.sentences import sentences
+from spec.views import FieldError
+from store.datasets import DatasetRecord, DatasetStore, folder, table_path
+from store.files import Files
+from store.uploads import UploadStore
+
+from .errors import BadFieldsError, TooLargeError
+from .form import UploadedFile
+from .reader import Reader
+
+log = logging.getLogger(__name__)
+
+FORMAT = 1
+"""Raise it when the reading changes: the same file then becomes another data set."""
+
+NO_ZERO = r"^[^\u0000]*$"
+"""Text without the zero character, which neither a database nor a command line takes."""
+
+Digest = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+
+
+class Purpose(Frozen):
+    """What a file is for."""
+
+    target: Annotated[
+        str | None,
+        Field(min_length=1, max_length=200, pattern=NO_ZERO, description="Column to predict from the others; NPZ: y."),
+    ] = None
+    name: Annotated[Label | None, Field(description="A name for people; its data sets are numbered.")] = None
+    task: Annotated[Task | None, Field(description="null: as the target looks.")] = None
+
+
+@dataclass(frozen=True)
+class DatasetServices:
+    """The record of data sets and uploads, their files, and the process that reads them."""
+
+    store: DatasetStore
+    uploads: UploadStore
+    files: Files
+    reader: Reader
+    quota: int
+    """Most bytes of one owner's data sets and unfinished uploads together."""
+
+    def used(self, owner: str) -> int:
+        """Bytes of an owner's data sets, with what the unfinished uploads will take."""
+        return self.store.used(owner=owner) + self.uploads.reserved(owner=owner)
+
+    def find(self, sha256: str, purpose: Purpose, owner: str) -> DatasetRecord | None:
+        """The data set that a file of this digest is, if it is one already."""
+        return self.store.find(_identity(owner, sha256, purpose), owner=owner)
+
+    def keep(self, file: UploadedFile, purpose: Purpose, owner: str, left: int) -> tuple[DatasetRecord, bool]:
+        """The data set that the file becomes, and whether it is new; it may take `left` bytes."""
+        existing = self.find(file.sha256, purpose, owner)
+        if existing is not None:
+            return existing, False
+        dataset_id = _identity(owner, file.sha256, purpose)
+        table = file.path.with_name(f"{uuid.uuid4().hex}.npz")
+        try:
+            targets = None if purpose.task is None else purpose.task.targets
+            reading = self.reader.read(file.path, name=file.name, target=purpose.target, task=targets, out=table)
+            size = file.size + table.stat().st_size
+            if size > left:
+                raise over_quota(self.quota - left, self.quota, size)
+            self.files.adopt(f"{folder(dataset_id)}/upload.{reading.profile.format}", file.path)
+            self.files.adopt(table_path(dataset_id), table)
+        finally:
+            table.unlink(missing_ok=True)
+        record = self.store.add(
+            dataset_id,
+            owner=owner,
+            name=purpose.name or _name(file.name),
+            sha256=file.sha256,
+            table_sha256=reading.sha256,
+            size=size,
+            rows=reading.rows,
+            table=reading.table,
+            profile=reading.profile,
+        )
+        log.info("data set %s of %s: %d rows in %d bytes", record.id, owner, record.rows, record.size)
+        return record, True
+
+    def resolve(self, specs: Sequence[JobSpec], paths: Sequence[str], *, owner: str) -> list[JobSpec]:
+        """The specs, with what the record knows of their uploaded data sets. Raises `BadFieldsError`.
+
+        `paths` say where each spec stands in the request.
+        """
+        records: dict[str, DatasetRecord | None] = {}
+        found, faults = list[JobSpec](), list[FieldError]()
+        for spec, path in zip(specs, paths, strict=True):
+            if not isinstance(spec.dataset, Uploaded):
+                found.append(spec)
+                continue
+            wanted = spec.dataset.id
+            if wanted not in records:
+                records[wanted] = self.store.find(wanted, owner=owner)
+            record = records[wanted]
+            if record is None:
+                message = "is none of your data sets: upload it first"
+                faults.append(FieldError(path=f"{path}dataset.id", message=message))
+                continue
+            try:
+                found.append(spec.on(record.uploaded))
+            except ValidationError as error:
+                inner = sentences(error, spec.model_dump(mode="json"))
+                faults += [fault.model_copy(update={"path": path + fault.path}) for fault in inner]
+        if faults:
+            raise BadFieldsError(faults)
+        return found
+
+
+def other_digest(file: UploadedFile) -> BadFieldsError:
+    """The error of a file that is not the one that its sender has."""
+    return BadFieldsError.of("sha256", f"is not that of the file that arrived, {file.sha256}: send it again")
+
+
+def over_quota(used: int, allowed: int, more: int | None = None) -> TooLargeError:
+    """The error of a file for which an owner has no bytes left."""
+    wanted = "it does not fit" if more is None else f"with its table it takes {more:,} more"
+    return TooLargeError(
+        f"Your data sets and uploads take {used:,} of {allowed:,} bytes, and {wanted}: delete some that no job needs."
+    )
+
+
+def _identity(owner: str, sha256: str, purpose: Purpose) -> str:
+    """The same file, read in the same way by the same owner, is the same data set."""
+    content = json.dumps([FORMAT, owner, sha256, purpose.target, purpose.task], sort_keys=True)
+    return f"ds_{hashlib.sha256(content.encode()).hexdigest()[:32]}"
+
+
+def _name(file: str) -> str:
+    """A name for a file that was given none: its own, without what a name may not have."""
+    stem = re.split(r"[/\\]", file)[-1].rpartition(".")[0] or file
+    return re.sub(r"[^\w .-]+", "-", stem).strip(" .-")[:200] or "data"

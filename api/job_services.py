@@ -1,0 +1,77 @@
+"""What the views of jobs call: submission with its doorbell, a job as users see it, the files of a job."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from spec.job import JobSpec
+from spec.states import FINISHED, JobStatus
+from spec.verdict import judge
+from spec.views import JobView
+from store.doorbell import Doorbell
+from store.errors import StoreUnavailableError
+from store.failpoints import Failpoints
+from store.files import Files
+from store.jobs import ArtifactRecord, Idempotency, JobRecord, JobStore, Submitted
+from store.queue import Queue
+from store.wishes import wish
+
+from .answers import job_view
+from .errors import NotFoundError
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class JobServices:
+    """The record of jobs, the queue, the doorbell that wakes workers, and the files that jobs leave."""
+
+    store: JobStore
+    queue: Queue
+    doorbell: Doorbell
+    files: Files
+    mlflow_url: str
+    failpoints: Failpoints
+
+    def submit(self, specs: Sequence[JobSpec], *, owner: str, idempotency: Idempotency | None) -> Submitted:
+        """Store the jobs, all or none, and wake workers. A repeated submission stores nothing."""
+        submitted = self.store.submit(specs, owner=owner, idempotency=idempotency)
+        if not submitted.replayed:
+            self.failpoints.reach("submitted")
+            self.doorbell.ring(*(job.id for job in submitted.jobs))
+            self.failpoints.reach("rung")
+        return submitted
+
+    def brief(self, job: JobRecord, warnings: Sequence[str] = ()) -> JobView:
+        """The job without its place in the queue: counting a long queue for every submission takes too long."""
+        return job_view(job, self.mlflow_url, warnings=warnings)
+
+    def full(self, job: JobRecord) -> JobView:
+        """The job with its place in the queue while it waits, and its verdict when it has ended."""
+        place = self.queue.place(job.id) if job.status is JobStatus.queued else None
+        verdict = judge(job.spec, self.store.curve(job.id), job.failure_reason) if job.status in FINISHED else None
+        return job_view(job, self.mlflow_url, place=place, verdict=verdict)
+
+    def warnings(self, jobs: Sequence[JobRecord]) -> list[str]:
+        """What will keep these jobs waiting, unless somebody does something."""
+        waiting = (job.spec.resources for job in jobs if job.status is JobStatus.queued)
+        try:
+            return self.queue.warnings(wish(wanted.device, wanted.gpus) for wanted in waiting)
+        except StoreUnavailableError:  # the jobs are stored: an error now would make the client submit them again
+            return []
+
+    def file(self, job: JobRecord, name: str) -> tuple[ArtifactRecord, bytes]:
+        """A file that the job left, and its content. Raises `NotFoundError`."""
+        for artifact in self.store.artifacts(job.id):
+            if artifact.name == name:
+                return artifact, self._content(artifact)
+        raise NotFoundError(f"The job has no file {name[:100]}: list its files to see which there are.")
+
+    def _content(self, artifact: ArtifactRecord) -> bytes:
+        try:
+            return self.files.get(artifact.uri)
+        except FileNotFoundError as error:
+            log.error("%s is in the record and not in the file store", artifact.uri)
+            raise NotFoundError(
+                f"The file {artifact.name} is no longer in the file store: train the job again."
+            ) from error

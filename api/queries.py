@@ -1,0 +1,77 @@
+"""The query strings that routes take, as models."""
+
+import re
+from typing import Annotated, Self
+from uuid import UUID
+
+from pydantic import AfterValidator, Field, model_validator
+
+from spec.base import Frozen, fault
+from spec.job import Label, Project
+from spec.states import JobStatus
+from spec.views import ModelFormat
+from store.jobs import JobFilter
+
+_TAG = r"^[A-Za-z0-9][A-Za-z0-9._/-]{0,99}:[^\x00-\x1f\x7f-\x9f]{0,500}$"
+
+
+def _pair(text: str) -> str:
+    if not re.fullmatch(_TAG, text):
+        raise fault("tag", "must be key:value, such as team:vision")
+    return text
+
+
+class JobsQuery(Frozen):
+    """Which jobs to list."""
+
+    status: Annotated[JobStatus | None, Field(description="Only jobs in this state.")] = None
+    project: Annotated[Project | None, Field(description="Only jobs of this project.")] = None
+    name: Annotated[Label | None, Field(description="Only jobs of this name.")] = None
+    tag: Annotated[
+        tuple[Annotated[str, AfterValidator(_pair), Field(json_schema_extra={"pattern": _TAG})], ...],
+        Field(max_length=10, description="Only jobs with this tag, as key:value; may be repeated."),
+    ] = ()
+    cursor: Annotated[UUID | None, Field(description="The `next` of the page before.")] = None
+    limit: Annotated[int, Field(ge=1, le=1000, description="Most jobs on a page.")] = 50
+
+    @property
+    def tags(self) -> dict[str, str]:
+        """The tags wanted, by key."""
+        return dict(tag.split(":", 1) for tag in self.tag)
+
+    @property
+    def filter(self) -> JobFilter:
+        """The same for the record."""
+        return JobFilter(status=self.status, project=self.project, name=self.name, tags=self.tags)
+
+    @property
+    def after(self) -> str | None:
+        """The job after which the page begins."""
+        return None if self.cursor is None else str(self.cursor)
+
+    @model_validator(mode="after")
+    def _one_value_per_key(self) -> Self:
+        if len(self.tags) < len(set(self.tag)):
+            raise fault("tag", "asks for two values of one key, which no job has")
+        return self
+
+
+class CurveQuery(Frozen):
+    """Which part of a curve."""
+
+    from_: Annotated[int, Field(alias="from", ge=1, le=10**9, description="First epoch wanted.")] = 1
+
+
+class DatasetsQuery(Frozen):
+    """Which data sets to list."""
+
+    name: Annotated[Label | None, Field(description="Only data sets of this name.")] = None
+
+
+class ModelQuery(Frozen):
+    """In which format to send a model."""
+
+    format: Annotated[
+        ModelFormat,
+        Field(description="zip: weights, spec, preprocessing, and how to load them. onnx: a graph of raw columns."),
+    ] = ModelFormat.zip
