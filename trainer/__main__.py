@@ -159,14 +159,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     entries = named(options.files)
 
+    from .distributed import join_process_group
     from .fit import fit
-    from .mates import gather
     from .process import settle
-    from .team import ALONE
+    from .sharding import SINGLE_PROCESS
 
     settle()
-    device, mates = gather(options.device)
-    speaks = mates is None or mates.rank == 0  # the others of a team train the same, and keep quiet
+    device, group = join_process_group(options.device)
+    is_rank0 = group is None or group.rank == 0  # the other ranks train the same, and print and write nothing
     console = Console()
     with Progress(
         TextColumn("{task.description}"),
@@ -175,18 +175,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         TimeRemainingColumn(),
         TextColumn("{task.fields[losses]}"),
         console=console,
-        disable=not speaks,
+        disable=not is_rank0,
     ) as progress:
         bars = ProgressBars(entries, progress)
-        for _, group in groupby(sorted(entries, key=lambda entry: entry.spec.pack_key), lambda e: e.spec.pack_key):
-            pack = list(group)
+        for _, alike in groupby(sorted(entries, key=lambda entry: entry.spec.pack_key), lambda e: e.spec.pack_key):
+            pack = list(alike)
             limit = DETERMINISTIC_MEMBERS if pack[0].spec.deterministic else PACK_LIMIT
             bars.waiting = pack[limit:]
-            fit(pack[:limit], bars, device=device, limit=limit, team=mates or ALONE)
-    if mates is not None:
-        mates.part()
+            fit(pack[:limit], bars, device=device, limit=limit, sharding=group or SINGLE_PROCESS)
+    if group is not None:
+        group.close()
     succeeded = all(outcome.end == "succeeded" for outcome in bars.outcomes.values())
-    if not speaks:
+    if not is_rank0:
         return 0 if succeeded else 1
     for entry in entries:
         write(entry, bars.outcomes[entry.id], bars.curves[entry.id], options.out)

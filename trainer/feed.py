@@ -20,7 +20,7 @@ from .member import Member
 from .models import Dropping
 from .optim import Columns, Optimizer
 from .random import bits
-from .team import Team
+from .sharding import Sharding
 
 CHUNK_BYTES = 16 << 20
 """Rows are gathered, and masks drawn, for so many bytes of steps at a time: more would leave the cache."""
@@ -44,7 +44,7 @@ class Batch:
     columns: Columns
     """The optimizer's numbers, each [members, 1]."""
     rows: int
-    """Rows of the step; more than `x` has where a team shares them."""
+    """Rows of the step; more than `x` has where processes share them."""
 
 
 class Rows:
@@ -117,7 +117,7 @@ class Feed:
     augmentation: Augmentation
     dropout: Dropout
     optimizer: Optimizer
-    team: Team
+    sharding: Sharding
 
     def __post_init__(self) -> None:
         self._numbers = torch.arange(self.rows.steps, device=self.rows.x.device)
@@ -150,10 +150,10 @@ class Feed:
         self._plan = self._planned(chunk)
 
     def batch(self, position: int) -> Batch:
-        """What the step at this position of the chunk is fed; of its rows, this team mate's share."""
+        """What the step at this position of the chunk is fed; of its rows, this process's shard."""
         step, first = self._chunk[position], position * self.rows.batch
         count = self.step_rows(position)
-        some = self.team.share(count)
+        some = self.sharding.shard(count)
         own = slice(first + some.start, first + some.stop)
         return Batch(
             step=self._numbers[step : step + 1],
@@ -200,7 +200,7 @@ class DeviceFeed(Feed):
     def batch(self, position: int) -> Batch:
         """What the step that the counters stand at is fed; they move on."""
         count, step, dropout = self.step_rows(position), self._step.clone(), self.dropout
-        some = self.team.share(count)
+        some = self.sharding.shard(count)
         places = step * self.rows.batch + self._within[some]
         x, y = self.rows.take(self._order.index_select(1, places))
         if self._image_keys is not None:

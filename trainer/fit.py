@@ -12,23 +12,28 @@ from .callbacks import Callbacks, NullCallbacks
 from .errors import TrainerError
 from .member import Entry, Member, Outcome, Point
 from .pack import Pack, Result
-from .team import ALONE, Team
+from .sharding import SINGLE_PROCESS, Sharding
 
 __all__ = ["Callbacks", "Entry", "Outcome", "Point", "fit", "warm_up"]
 
 
 def fit(
-    entries: Sequence[Entry], callbacks: Callbacks, *, device: torch.device, limit: int, team: Team = ALONE
+    entries: Sequence[Entry],
+    callbacks: Callbacks,
+    *,
+    device: torch.device,
+    limit: int,
+    sharding: Sharding = SINGLE_PROCESS,
 ) -> None:
     """Train jobs of one shape together, until each has ended and no more join.
 
     `entries` begin; `callbacks` may add others of the same pack key between epochs, up to `limit` members at a time.
     They receive each epoch's metrics and each member's outcome. Every member gets the result that it would get alone.
-    The processes of a `team` train the same members, each on its share of every batch.
+    The processes of a group train the same members, each on its shard of every batch (`sharding`).
     """
     if not entries:
         return
-    pack = Pack(entries[0].spec, device, team)
+    pack = Pack(entries[0].spec, device, sharding)
     _join(pack, entries, callbacks)
     del entries  # the checkpoints in them are as large as the pack
     while pack.members:

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from .data import PartName
 from .losses import Objective
-from .team import Team
+from .sharding import Sharding
 
 Forward = Callable[[Tensor], Tensor]
 """From rows [members, batch, features] to the last layer's sums [members, outputs, batch]."""
@@ -171,7 +171,7 @@ def measure(
     *,
     members: int,
     which: Tensor | None,
-    team: Team,
+    sharding: Sharding,
     at_a_time: int,
     dtype: torch.dtype,
 ) -> dict[str, Tensor]:
@@ -182,7 +182,7 @@ def measure(
     rows = part.x.shape[1]
     losses = torch.zeros(members, rows, device=part.x.device, dtype=dtype)
     held = {"losses": losses} | ({} if part.figures is None else part.figures.blank(losses))
-    own = team.share(rows)
+    own = sharding.shard(rows)
     for first in range(own.start, own.stop, at_a_time):
         some = slice(first, min(first + at_a_time, own.stop))
         z = forward(_of_members(part.x[:, some], which, members))
@@ -191,7 +191,7 @@ def measure(
         if part.figures is not None:
             for name, answers in part.figures.answers(objective, z, wanted).items():
                 held[name][..., some] = answers
-    held = {name: team.sum(values) for name, values in held.items()}
+    held = {name: sharding.sum(values) for name, values in held.items()}
     found = {"loss": held["losses"].mean(dim=1)}
     if part.figures is not None:
         if members == 1:  # beside a ghost: a sum over the rows of one may take another way

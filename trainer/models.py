@@ -205,8 +205,8 @@ class Network:
 def _dropped(h: Tensor, mask: Tensor | None, dtype: torch.dtype) -> Tensor:
     """A layer's answer without what is dropped, in the parameters' precision.
 
-    bfloat16 is for the products of layers: between them, and so in a residual sum, a member must not see whether
-    masks of its mates made the numbers wider.
+    bfloat16 is for the products of layers: between them, and so in a residual sum, the numbers must not be wider
+    because other members have masks.
     """
     return h.to(dtype) if mask is None else h * mask
 

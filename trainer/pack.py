@@ -46,7 +46,7 @@ from .models import Arrays, Network
 from .optim import Optimizer, first_buffer, kind
 from .random import Purpose, keys, permutations
 from .rehearsal import HEAVY_STEP_FLOP, same_bits_alone
-from .team import ALONE, Team
+from .sharding import SINGLE_PROCESS, Sharding
 
 EVALUATION_ROWS = 256
 """Rows evaluated at a time on a CPU; it must not depend on the size of the pack, for the bits of a sum depend on it."""
@@ -87,13 +87,13 @@ class Result:
 class Pack:
     """Members that train together, and what they share: network, loss, data, optimizer."""
 
-    def __init__(self, spec: JobSpec, device: torch.device, team: Team = ALONE) -> None:
+    def __init__(self, spec: JobSpec, device: torch.device, sharding: Sharding = SINGLE_PROCESS) -> None:
         info = spec.info
         if info is None:
             raise BadDataError("Nobody asked the record what the uploaded data set holds.")
         self._info = info
         self._device = device
-        self._team = team
+        self._sharding = sharding
         self._on_gpu = device.type == "cuda"
         self._dtype = torch.float64 if spec.precision is Precision.float64 else torch.float32
         self._autocasts = spec.precision is Precision.bfloat16
@@ -157,7 +157,7 @@ class Pack:
         """The fewest rows that give each member the bits of any pack."""
         if self._on_gpu:
             return DETERMINISTIC_MEMBERS * self._copies if self._spec.deterministic else 2
-        if not self._team.alone or step_flop(self._spec, self._info) < HEAVY_STEP_FLOP:
+        if self._sharding.distributed or step_flop(self._spec, self._info) < HEAVY_STEP_FLOP:
             return 2
         part = next(iter(self._splits.values()))
         train, validation = len(part.x), len(part.val_x)
@@ -227,8 +227,8 @@ class Pack:
         augmentation = Augmentation(specs, self._info.image, self._device)
         dropout = Dropout(specs, self._network.droppings, train.batch, self._device, self._dtype)
         feed = DeviceFeed if self._on_gpu else Feed
-        self._feed = feed(self._stacked, train, augmentation, dropout, self._optimizer, self._team)
-        self._runner = Graphs() if self._on_gpu and self._team.alone else Eager()
+        self._feed = feed(self._stacked, train, augmentation, dropout, self._optimizer, self._sharding)
+        self._runner = Graphs() if self._on_gpu and not self._sharding.distributed else Eager()
         smoothing = torch.tensor([[spec.label_smoothing] for spec in specs], device=self._device, dtype=self._dtype)
         self._smoothing = smoothing if any(spec.label_smoothing for spec in specs) else None
         self._watches_gradient = any(spec.tolerance is not None for spec in specs)
@@ -301,7 +301,7 @@ class Pack:
         return self._feed.batch(position)
 
     def loss(self, batch: Batch) -> Tensor:
-        """Forward: the mean loss of each member over its batch, [members]; of a team, this mate's part of it."""
+        """Forward: the mean loss of each member over its batch, or this process's part of it, [members]."""
         if self._backpropagation is not None:
             z = self._backpropagation.forward(self._arrays, batch.x, batch.masks)
             losses, self._by_sums = self._objective.loss_and_gradient(z, batch.y, self._smoothing, batch.rows)
@@ -309,7 +309,7 @@ class Pack:
             with self._casting():
                 z = self._network.forward(self._arrays, self._running, batch.x, batch.masks, training=True)
             losses = self._objective.loss(z.to(self._dtype), batch.y, self._smoothing)
-        return self._team.mean(losses, batch.rows)
+        return self._sharding.mean(losses, batch.rows)
 
     def gradient(self, loss: Tensor) -> Tensor:
         """Backward: the gradient of each member's loss by its own parameters, [members, parameters]."""
@@ -319,7 +319,7 @@ class Pack:
         else:
             arrays = tuple(self._arrays.values())
             gradients = torch.autograd.grad(loss, arrays, self._ones)  # rows do not mix: each gets its own gradient
-        return self._team.sum(torch.cat([gradient.flatten(1) for gradient in gradients], dim=1, out=self._gradient))
+        return self._sharding.sum(torch.cat([gradient.flatten(1) for gradient in gradients], dim=1, out=self._gradient))
 
     def descend(self, batch: Batch, loss: Tensor, gradient: Tensor) -> None:
         """Update every member's parameters by its gradient, and keep its loss."""
@@ -335,7 +335,7 @@ class Pack:
         if self._exact:
             measured |= self._evaluate(self._train, weights, self._which)
         else:
-            measured["train_loss"] = (self._team.sum(self._state["losses"]) * self._shares).sum(dim=1)
+            measured["train_loss"] = (self._sharding.sum(self._state["losses"]) * self._shares).sum(dim=1)
         if self._validation.x.shape[1]:
             measured |= self._evaluate(self._validation, weights, self._which)
         if self._watches_gradient:
@@ -370,7 +370,7 @@ class Pack:
             self._objective,
             members=members,
             which=which,
-            team=self._team,
+            sharding=self._sharding,
             at_a_time=at_a_time,
             dtype=self._dtype,
         )

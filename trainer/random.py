@@ -1,7 +1,8 @@
 """Random numbers that are functions, not streams.
 
-Every number is a pure function of (seed, epoch, purpose, index): nothing depends on which pack a member is in, on its
-row, on its mates or on what was drawn before. So a job gets the same numbers alone, in any pack, and after a resume.
+Every number is a pure function of (seed, epoch, purpose, index): it does not depend on the pack a member is in, on its
+row, on the other members or on what was drawn before. So a job gets the same numbers alone, in any pack, and after a
+resume.
 """
 
 from collections.abc import Sequence

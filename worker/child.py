@@ -55,8 +55,8 @@ if TYPE_CHECKING:
     import torch
 
     from trainer.checkpoint import Checkpoint
+    from trainer.distributed import ProcessGroup
     from trainer.fit import Entry, Outcome, Point
-    from trainer.mates import Mates
 
 log = logging.getLogger(__name__)
 
@@ -328,13 +328,13 @@ def train(
     folder: Path,
     device: "torch.device",
     checkpoint_s: float,
-    mates: "Mates | None" = None,
+    group: "ProcessGroup | None" = None,
 ) -> None:
     """Train what waits in the inbox as one pack."""
     import torch
 
+    from trainer.distributed import run_rank0
     from trainer.fit import fit
-    from trainer.mates import lead
 
     on_gpu = device.type == "cuda"
     if on_gpu:
@@ -342,15 +342,15 @@ def train(
     used = partial(torch.cuda.max_memory_allocated, device) if on_gpu else lambda: 0
     callbacks = SupervisorCallbacks(inbox, wire, folder, checkpoint_s, memory_used=used)
     try:
-        run, limit = fit if mates is None else partial(lead, mates), inbox.limit
+        run, limit = fit if group is None else partial(run_rank0, group), inbox.limit
         run(callbacks.enter(inbox.take(limit)), callbacks, device=device, limit=limit)
         callbacks.fail_rest(RuntimeError("the trainer ended without a word about this job"))
     except Exception as error:  # whatever it is, the supervisor hears of it and the slot stays warm
         log.exception("the pack failed")
-        if mates is not None and not _is_memory(error):
-            os._exit(1)  # most likely a mate is gone, which is no fault of the job
+        if group is not None and not _is_memory(error):
+            os._exit(1)  # most likely another rank is gone, which is no fault of the job
         callbacks.fail_rest(error)
-        if mates is not None:
+        if group is not None:
             os._exit(1)  # the others wait for a sum that never comes: the launcher ends them
     if on_gpu:
         torch.cuda.empty_cache()  # not while the error is handled: it holds on to the pack
@@ -405,19 +405,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if not launched or os.environ["RANK"] == "0":
         threading.Thread(target=listen, args=(sys.stdin.buffer, inbox, options.folder), daemon=True).start()
 
+    from trainer.distributed import join_process_group, run_other_rank
     from trainer.fit import warm_up
-    from trainer.mates import follow, gather
     from trainer.process import settle
 
     settle()
-    device, mates = gather(options.device)
+    device, group = join_process_group(options.device)
     warm_up(device)  # the first pack must not pay; and a dead device is told now, not by a job
-    while mates is not None and mates.rank > 0:
-        follow(mates, device=device)
+    while group is not None and group.rank > 0:
+        run_other_rank(group, device=device)
     wire.tell(Ready(pid=os.getpid()))
     while True:
         inbox.wait()
-        train(inbox, wire, options.folder, device, options.checkpoint_s, mates)
+        train(inbox, wire, options.folder, device, options.checkpoint_s, group)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from spec.dataset import DatasetInfo, Targets
 from trainer import data
 from trainer.losses import Objective
 from trainer.metrics import ClassFigures, NumberFigures, Part, measure
-from trainer.team import ALONE
+from trainer.sharding import SINGLE_PROCESS
 
 from .recording import Recorder, job, same_training, train
 
@@ -32,7 +32,14 @@ def measured(part: Part, z: torch.Tensor, objective: Objective, which: torch.Ten
         return z[:, :, first : first + x.shape[1]]
 
     found = measure(
-        part, forward, objective, members=MEMBERS, which=which, team=ALONE, at_a_time=7, dtype=torch.float64
+        part,
+        forward,
+        objective,
+        members=MEMBERS,
+        which=which,
+        sharding=SINGLE_PROCESS,
+        at_a_time=7,
+        dtype=torch.float64,
     )
     assert all(values.shape == (MEMBERS,) for values in found.values())
     return found

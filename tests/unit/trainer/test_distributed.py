@@ -21,8 +21,8 @@ SPEC = {
 }
 
 
-def team_of(processes: int, device: str, folder: Path) -> dict[str, list[float]]:
-    """The curve that a team comes to."""
+def curve_of_group(processes: int, device: str, folder: Path) -> dict[str, list[float]]:
+    """The curve that a process group gives."""
     (folder / "spec.json").write_text(json.dumps(SPEC))
     launcher = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
     trainer = ["-m", "trainer", str(folder / "spec.json"), "--device", device, "--out", str(folder)]
@@ -39,9 +39,9 @@ def is_the_curve_of_one(curve: dict[str, list[float]]) -> bool:
 
 
 def test_two_processes_give_the_curve_of_one(tmp_path: Path) -> None:
-    assert is_the_curve_of_one(team_of(2, "cpu", tmp_path))
+    assert is_the_curve_of_one(curve_of_group(2, "cpu", tmp_path))
 
 
 @pytest.mark.gpu
 def test_all_gpus_of_a_machine_give_the_curve_of_one_cpu(tmp_path: Path) -> None:
-    assert is_the_curve_of_one(team_of(torch.cuda.device_count(), "cuda", tmp_path))
+    assert is_the_curve_of_one(curve_of_group(torch.cuda.device_count(), "cuda", tmp_path))
