@@ -2,11 +2,12 @@
 
 import threading
 import time
-from collections import deque
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from flask import Flask, g, request
+from limits import RateLimitItemPerMinute
+from limits.storage import MemoryStorage
+from limits.strategies import MovingWindowRateLimiter
 
 from store.tokens import TokenStore
 
@@ -14,8 +15,10 @@ from .errors import ForbiddenError, TooManyError, UnauthorizedError
 
 BAD_TOKENS_PER_MINUTE = 50
 
-ADDRESSES = 10_000
-"""Addresses that are remembered before those that gave up are forgotten."""
+LIMIT = RateLimitItemPerMinute(BAD_TOKENS_PER_MINUTE)
+
+ADDRESSES = 1000
+"""Addresses that are remembered before expired ones are dropped."""
 
 
 @dataclass(frozen=True)
@@ -32,37 +35,31 @@ class Principal:
 
 
 class FailedLogins:
-    """Bad tokens by address, to slow down whoever tries them one by one."""
+    """Bad tokens of the last minute by address, which slow down whoever tries tokens one by one."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
+    def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._tries: dict[str, deque[float]] = {}
+        self._storage = MemoryStorage()
+        self._window = MovingWindowRateLimiter(self._storage)
 
     def wait_s(self, address: str) -> int:
-        """Seconds for which this address is not listened to; 0 when it is."""
-        with self._lock:
-            now = self._clock()
-            tries = self._recent(address, now)
-            return int(60.0 - (now - tries[0])) + 1 if len(tries) >= BAD_TOKENS_PER_MINUTE else 0
+        """Seconds until this address may try again; 0 when it may now."""
+        minute = self._window.get_window_stats(LIMIT, address)
+        return 0 if minute.remaining else int(minute.reset_time - time.time()) + 1
 
     def count(self, address: str) -> None:
-        """Remember a bad token."""
+        """Record a bad token."""
         with self._lock:
-            now = self._clock()
-            if len(self._tries) >= ADDRESSES:
-                for known in list(self._tries):
-                    self._recent(known, now)
-            self._tries.setdefault(address, deque(maxlen=BAD_TOKENS_PER_MINUTE)).append(now)
+            if len(self._storage.events) >= ADDRESSES:
+                self._drop_expired()
+            self._window.hit(LIMIT, address)
 
-    def _recent(self, address: str, now: float) -> deque[float]:
-        """The tries of the last minute; an address without any is forgotten."""
-        tries = self._tries.get(address, deque())
-        while tries and tries[0] <= now - 60.0:
-            tries.popleft()
-        if not tries:
-            self._tries.pop(address, None)
-        return tries
+    def _drop_expired(self) -> None:
+        """Drop the addresses without a bad token in the last minute: the storage keeps their keys for ever."""
+        for key in list(self._storage.events):
+            _, tries = self._storage.get_moving_window(key, LIMIT.amount, LIMIT.get_expiry())
+            if not tries:
+                self._storage.clear(key)
 
 
 def install(app: Flask, tokens: TokenStore, failed: FailedLogins) -> None:

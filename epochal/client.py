@@ -1,7 +1,6 @@
 """The Python client: every answer is a model of `spec`, every refusal one of `epochal.errors`."""
 
 import hashlib
-import json
 import os
 import time
 import uuid
@@ -13,6 +12,7 @@ from typing import Any, BinaryIO, Self, TypeVar
 from urllib.parse import quote, urlsplit
 
 import httpx
+from httpx_sse import SSEError, connect_sse
 from pydantic import BaseModel, ValidationError
 
 from spec.job import JobSpec
@@ -386,13 +386,19 @@ class Client:
         raise AssertionError("the last try answers or raises")
 
     def _stream(self, job_id: str, last: str | None) -> Iterator[Update]:
-        headers = {"Accept": "text/event-stream", **({"Last-Event-ID": last} if last is not None else {})}
+        headers = {"Last-Event-ID": last} if last is not None else {}
         path = f"/jobs/{quote(job_id, safe='')}/stream"
-        with self._http.stream("GET", path, headers=headers) as answer:
-            if not answer.is_success:
-                answer.read()
-                _refuse(answer)
-            yield from updates(answer.iter_lines())
+        with connect_sse(self._http, "GET", path, headers=headers) as source:
+            if not source.response.is_success:
+                source.response.read()
+                _refuse(source.response)
+            try:
+                for event in source.iter_sse():
+                    if event.data:  # without data it only says when to reconnect
+                        yield Update(event.event, event.json(), event.id or None)
+            except SSEError as error:
+                status = source.response.status_code
+                raise AnswerError(f"The server sent no event stream: {error}.", status=status) from error
 
 
 def _bytes(stream: BinaryIO, size: int, tell: Callable[[int], object]) -> Iterator[bytes]:
@@ -404,26 +410,6 @@ def _bytes(stream: BinaryIO, size: int, tell: Callable[[int], object]) -> Iterat
         size -= len(chunk)
         tell(stream.tell())
         yield chunk
-
-
-def updates(lines: Iterator[str]) -> Iterator[Update]:
-    """The updates in the lines of an event stream."""
-    kind, data, last = "message", list[str](), None
-    for line in lines:
-        name, _, value = line.partition(":")
-        value = value.removeprefix(" ")
-        match name:
-            case "event":
-                kind = value
-            case "data":
-                data.append(value)
-            case "id":
-                last = value
-            case "" if not line and data:
-                yield Update(kind, json.loads("\n".join(data)), last)
-                kind, data, last = "message", [], None
-            case _:  # a comment keeps the connection alive
-                continue
 
 
 def parse(job: JobSpec | Body) -> JobSpec:

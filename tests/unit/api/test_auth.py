@@ -16,27 +16,34 @@ class Clock:
         return self.now
 
 
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """The wall clock, which limits reads and takes no other for."""
+    clock = Clock()
+    monkeypatch.setattr("time.time", clock)
+    return clock
+
+
 def tried(failed: FailedLogins, address: str, times: int) -> None:
     for _ in range(times):
         failed.count(address)
 
 
-def test_a_few_bad_tokens_are_borne() -> None:
-    failed = FailedLogins(Clock())
+def test_a_few_bad_tokens_are_borne(clock: Clock) -> None:
+    failed = FailedLogins()
     tried(failed, "a", BAD_TOKENS_PER_MINUTE - 1)
     assert failed.wait_s("a") == 0
 
 
-def test_too_many_are_not() -> None:
-    failed = FailedLogins(Clock())
+def test_too_many_are_not(clock: Clock) -> None:
+    failed = FailedLogins()
     tried(failed, "a", BAD_TOKENS_PER_MINUTE)
     assert failed.wait_s("a") == 61
     assert failed.wait_s("b") == 0
 
 
-def test_a_minute_later_all_is_forgotten() -> None:
-    clock = Clock()
-    failed = FailedLogins(clock)
+def test_a_minute_later_all_is_forgotten(clock: Clock) -> None:
+    failed = FailedLogins()
     tried(failed, "a", BAD_TOKENS_PER_MINUTE)
     clock.now += 59.5
     assert failed.wait_s("a") == 1
@@ -44,9 +51,8 @@ def test_a_minute_later_all_is_forgotten() -> None:
     assert failed.wait_s("a") == 0
 
 
-def test_the_wait_that_is_told_is_long_enough() -> None:
-    clock = Clock()
-    failed = FailedLogins(clock)
+def test_the_wait_that_is_told_is_long_enough(clock: Clock) -> None:
+    failed = FailedLogins()
     for _ in range(BAD_TOKENS_PER_MINUTE):
         failed.count("a")
         clock.now += 0.7
@@ -54,28 +60,25 @@ def test_the_wait_that_is_told_is_long_enough() -> None:
     assert failed.wait_s("a") == 0
 
 
-def test_a_minute_is_any_minute() -> None:
-    clock = Clock()
-    failed = FailedLogins(clock)
+def test_a_minute_is_any_minute(clock: Clock) -> None:
+    failed = FailedLogins()
     for _ in range(10 * BAD_TOKENS_PER_MINUTE):
         failed.count("a")
         assert failed.wait_s("a") == 0
         clock.now += 1.25
 
 
-def test_addresses_that_gave_up_take_no_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_addresses_that_gave_up_take_no_memory(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(auth, "ADDRESSES", 10)
-    clock = Clock()
-    failed = FailedLogins(clock)
+    failed = FailedLogins()
     for number in range(1000):
         failed.count(str(number))
         clock.now += 30.0
-    assert len(failed._tries) <= 10
+    assert len(failed._storage.events) <= 10
 
 
-def test_many_threads_at_once() -> None:
-    clock = Clock()
-    failed = FailedLogins(clock)
+def test_many_threads_at_once(clock: Clock) -> None:
+    failed = FailedLogins()
 
     def ask(number: int) -> int:
         clock.now += 1.0

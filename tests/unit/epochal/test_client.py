@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from epochal import Client
-from epochal.client import Update, updates
+from epochal.client import Update
 from epochal.errors import (
     AnswerError,
     BadSpecError,
@@ -160,9 +160,19 @@ def test_jobs_are_listed_page_after_page_up_to_the_limit() -> None:
     assert dict(seen[1].url.params) == {"status": "failed", "tag": "a:b", "cursor": "a", "limit": "1"}
 
 
+def streamed(content: str | httpx.SyncByteStream) -> httpx.Response:
+    stream = httpx.ByteStream(content.encode()) if isinstance(content, str) else content
+    return httpx.Response(200, headers={"Content-Type": "text/event-stream"}, stream=stream)
+
+
 def test_an_event_stream_is_read() -> None:
-    lines = iter([": hello", "", "id: 4", "event: epoch", 'data: {"a":', "data: 1}", "", "event: end", "data: {}", ""])
-    assert list(updates(lines)) == [Update("epoch", {"a": 1}, "4"), Update("end", {}, None)]
+    events = 'retry: 1000\n\n: hello\n\nid: 4\nevent: epoch\ndata: {"a":\ndata: 1}\n\nevent: end\ndata: {}\n\n'
+    assert list(client(streamed(events)).watch("x")) == [Update("epoch", {"a": 1}, "4"), Update("end", {}, "4")]
+
+
+def test_an_answer_that_is_no_event_stream_is_an_error() -> None:
+    with pytest.raises(AnswerError, match="no event stream"):
+        list(client(httpx.Response(200, text="<html>")).watch("x"))
 
 
 def test_a_broken_stream_is_taken_up_where_it_broke() -> None:
@@ -173,7 +183,7 @@ def test_a_broken_stream_is_taken_up_where_it_broke() -> None:
 
     seen: list[httpx.Request] = []
     rest = 'id: 8\nevent: epoch\ndata: {"epoch": 2}\n\nid: 9\nevent: end\ndata: {"status": "succeeded"}\n\n'
-    answers = (httpx.Response(200, stream=Breaks()), httpx.ConnectError("no"), httpx.Response(200, text=rest))
+    answers = (streamed(Breaks()), httpx.ConnectError("no"), streamed(rest))
     got = list(client(*answers, seen=seen).watch("x"))
     assert [update.kind for update in got] == ["epoch", "epoch", "end"]
     assert [request.headers.get("Last-Event-ID") for request in seen] == [None, "7", "7"]
