@@ -44,7 +44,7 @@ class Counted(Pack):
     computed = 0
 
     def begin_epoch(self) -> None:
-        """Count every row that is not a lone member's ghost."""
+        """Count every row that is not a lone member's padding row."""
         Counted.computed += len({id(member) for member in self._stacked})
         super().begin_epoch()
 

@@ -1,7 +1,7 @@
-"""All that a member goes on from, as bytes anybody can read: safetensors with JSON in it, no pickle.
+"""Checkpoints: what a member continues from, as safetensors with JSON in it, no pickle.
 
-Random numbers are functions of (seed, epoch, purpose, index), so nothing of them is kept. A member that goes on from
-its checkpoint, alone or in another pack, gets the bits that it would have got without a break.
+Random numbers are functions of (seed, epoch, purpose, index), so nothing of them is kept. A member that
+continues from its checkpoint, alone or in another pack, gets the same bits as without the interruption.
 """
 
 import json
@@ -32,8 +32,8 @@ ROWS = ("weights", "best", "running", "best_running")
 
 
 @dataclass(kw_only=True, eq=False)
-class Progress:
-    """What a member carries from one epoch to the next beside its rows."""
+class TrainingState:
+    """What a member carries from one epoch to the next besides its rows."""
 
     epoch: int = 0
     steps: int = 0
@@ -53,13 +53,13 @@ class Progress:
 class Checkpoint:
     """A member after an epoch: how far it is, and its rows by name, on the CPU."""
 
-    progress: Progress
+    state: TrainingState
     rows: Mapping[str, Tensor]
 
 
 def dump(checkpoint: Checkpoint) -> bytes:
     """The checkpoint as a file's content."""
-    note = json.dumps({"format": FORMAT, "progress": asdict(checkpoint.progress)})
+    note = json.dumps({"format": FORMAT, "progress": asdict(checkpoint.state)})
     # One entry: safetensors writes several in any order, and the same state is to be the same bytes.
     return to_bytes({name: row.contiguous() for name, row in checkpoint.rows.items()}, {NOTE: note})
 
@@ -70,7 +70,7 @@ def load(content: bytes, spec: JobSpec) -> Checkpoint:
         note = _note(content)
         if note["format"] != FORMAT:
             raise BadCheckpointError(f"it has format {note['format']}, and this trainer reads {FORMAT}")
-        checkpoint = Checkpoint(Progress(**note["progress"]), from_bytes(content))
+        checkpoint = Checkpoint(TrainingState(**note["progress"]), from_bytes(content))
     except (SafetensorError, ValueError, KeyError, TypeError, struct.error) as error:
         raise BadCheckpointError(f"it cannot be read: {error}") from error
     _check(checkpoint, spec)

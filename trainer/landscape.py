@@ -9,7 +9,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from .models import Layout
+from .models import RowLayout
 from .random import Purpose, generator
 
 SIDE = 25
@@ -22,7 +22,7 @@ NUMBERS = 4_000_000
 
 
 def landscape(
-    parameters: Tensor, layout: Layout, seed: int, losses_of: Callable[[Tensor], Tensor]
+    parameters: Tensor, layout: RowLayout, seed: int, losses_of: Callable[[Tensor], Tensor]
 ) -> tuple[tuple[float, ...], ...]:
     """The losses, down the first direction and across the second; `parameters` are [1, parameters].
 
@@ -42,7 +42,7 @@ def landscape(
     return tuple(tuple(losses[at : at + SIDE]) for at in range(0, SIDE * SIDE, SIDE))
 
 
-def directions(parameters: Tensor, layout: Layout, seed: int) -> Tensor:
+def directions(parameters: Tensor, layout: RowLayout, seed: int) -> Tensor:
     """Two random directions, [2, parameters] in float64, as long as the weights [1, parameters] filter by filter."""
     drawing = generator(seed, Purpose.landscape)
     drawn = torch.randn(2, layout.size, generator=drawing, dtype=torch.float64)

@@ -13,7 +13,7 @@ from model.report import Report
 from spec.job import FALLING, JobSpec, Plateau
 from spec.states import FailureReason, StopReason
 
-from .checkpoint import Checkpoint, Progress
+from .checkpoint import Checkpoint, TrainingState
 from .schedules import share
 
 End = Literal["succeeded", "diverged", "cancelled", "failed"]
@@ -57,18 +57,18 @@ class Outcome:
     """What the model is worth on rows it was not trained on, and what can be drawn of it, if there is anything."""
 
 
-class Member(Progress):
+class Member(TrainingState):
     """A job in training. Its weights are a row of its pack; all else that is its own is here."""
 
     def __init__(self, entry: Entry) -> None:
         self.checkpoint = entry.checkpoint
-        super().__init__(**({} if self.checkpoint is None else asdict(self.checkpoint.progress)))
+        super().__init__(**({} if self.checkpoint is None else asdict(self.checkpoint.state)))
         self.id, self.spec = entry.id, entry.spec
 
     @property
-    def progress(self) -> Progress:
-        """How far it is now, apart from what comes."""
-        return Progress(**{field.name: getattr(self, field.name) for field in fields(Progress)})
+    def state(self) -> TrainingState:
+        """A copy of its state as it is now."""
+        return TrainingState(**{field.name: getattr(self, field.name) for field in fields(TrainingState)})
 
     @property
     def rate(self) -> float:

@@ -194,7 +194,7 @@ def measure(
     held = {name: sharding.sum(values) for name, values in held.items()}
     found = {"loss": held["losses"].mean(dim=1)}
     if part.figures is not None:
-        if members == 1:  # beside a ghost: a sum over the rows of one may take another way
+        if members == 1:  # with a padding row: a sum over the rows of one member may be computed in another way
             held = {name: values.repeat(2, *([1] * (values.dim() - 1))) for name, values in held.items()}
             which = None if which is None else which.repeat(2)
         found |= {name: values[:members] for name, values in part.figures.measure(held, dtype, which).items()}

@@ -34,14 +34,14 @@ Arrays = Mapping[str, Tensor]
 
 
 @dataclass(frozen=True)
-class Layout:
+class RowLayout:
     """Where named arrays lie in a row of numbers."""
 
     places: Mapping[str, tuple[int, Shape]]
     size: int
 
     @classmethod
-    def of(cls, shapes: Mapping[str, Shape]) -> "Layout":
+    def of(cls, shapes: Mapping[str, Shape]) -> "RowLayout":
         """Arrays one after the other."""
         places, at = {}, 0
         for name, shape in shapes.items():
@@ -58,8 +58,8 @@ class Layout:
 
 
 @dataclass(frozen=True)
-class Dropping:
-    """A place where hidden neurons are dropped: which layer's, and how many."""
+class DropoutSite:
+    """A hidden layer whose neurons may be dropped, and how many it has."""
 
     layer: int
     units: int
@@ -73,7 +73,7 @@ class Network:
     """The forward pass of one shape of network, for any number of members at once.
 
     `shapes` are the parameters of a member by name: `layers.0.weight`, `layers.0.bias`, `norms.0.weight` ...; `running`
-    are the statistics that batch normalisation keeps. `droppings` are the places where dropout may act, and
+    are the statistics that batch normalisation keeps. `dropout_sites` are the layers where dropout may act, and
     `activations` the hidden layers' own.
     """
 
@@ -94,11 +94,11 @@ class Network:
                 shapes[f"norms.{index}.weight"] = shapes[f"norms.{index}.bias"] = shape[:1]
                 if self._normalization is Normalization.batch:
                     running[f"norms.{index}.running_mean"] = running[f"norms.{index}.running_var"] = shape[:1]
-        self.parameters = Layout.of(shapes)
-        self.running = Layout.of(running)
+        self.parameters = RowLayout.of(shapes)
+        self.running = RowLayout.of(running)
         names = spec.activation if isinstance(spec.activation, tuple) else (spec.activation,) * self.hidden
         self.activations = [ACTIVATIONS[Activation(name)] for name in names]
-        self.droppings = self._find_droppings()
+        self.dropout_sites = self._find_dropout_sites()
         self._forward = {Perceptron: self._mlp, Mlp: self._mlp, ResMlp: self._resmlp, Cnn: self._cnn}[
             type(architecture)
         ]
@@ -159,14 +159,14 @@ class Network:
         mean, variance = running[f"norms.{index}.running_mean"], running[f"norms.{index}.running_var"]
         return batch_norm(h, weight, bias, mean, variance, training=training)
 
-    def _find_droppings(self) -> list[Dropping]:
-        places = [Dropping(index, shape[0]) for index, shape in enumerate(self._shapes[:-1])]
+    def _find_dropout_sites(self) -> list[DropoutSite]:
+        sites = [DropoutSite(index, shape[0]) for index, shape in enumerate(self._shapes[:-1])]
         if isinstance(self._spec.architecture, Cnn):
             cnn, (_, height, width) = self._spec.architecture, self._image or (0, 0, 0)
             for index, channels in enumerate(cnn.channels):
                 height, width = cnn.pooled(*cnn.convolved(height, width))
-                places[index] = Dropping(index, channels * height * width)
-        return places
+                sites[index] = DropoutSite(index, channels * height * width)
+        return sites
 
     # --- first weights --------------------------------------------------------------------------------------------
 

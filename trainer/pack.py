@@ -3,12 +3,13 @@
 The state of member i is row i of a few [rows, parameters] tensors, so that joining, leaving, keeping the best weights
 and clipping are operations on rows. Rows never mix: no operation reduces over them.
 
-Some rows are ghosts, whose results nobody reads. A lone member trains beside a copy of itself where matrix libraries
-take another path for a single matrix, for a job must get the same bits alone as in a pack (`trainer.rehearsal`). For
-the same reason a GPU that is to give the same bits in every pack always trains the same number of rows, and a member's
-first row, its own, is one whose numbers lie in memory as those of any other member do: ghosts fill the rows between.
-And there the rows of members that have left stay for a while: a row costs little, but a new arrangement of the pack
-means new graphs (`trainer.graphs`).
+Some rows are padding: copies of members, whose results are not read.
+- A lone member trains beside a copy of itself where matrix libraries compute a single matrix in another way, as a job
+  must get the same bits alone as in a pack (`trainer.batch_invariance`).
+- A GPU that must give the same bits in every pack always trains the same number of rows. A member's own row is one that
+  begins at a multiple of eight numbers, as every other member's does, and padding fills the rows between.
+- On a GPU the rows of members that have left stay for a while as padding: a row costs little, but a new layout of the
+  pack means new graphs (`trainer.graphs`).
 """
 
 import math
@@ -32,10 +33,11 @@ from spec.step import step_flop, step_rows
 
 from .augmentation import Augmentation
 from .backprop import Backpropagation
+from .batch_invariance import HEAVY_STEP_FLOP, is_batch_invariant
+from .batch_loader import Batch, BatchLoader, DeviceBatchLoader, Dropout, Rows
 from .checkpoint import ROWS, Checkpoint
 from .data import PartName, Split, split
 from .errors import BadDataError
-from .feed import Batch, DeviceFeed, Dropout, Feed, Rows
 from .graphs import Eager, Graphs
 from .landscape import ROWS as LANDSCAPE_ROWS
 from .landscape import SPAN, landscape
@@ -45,7 +47,6 @@ from .metrics import Answers, ClassFigures, Figures, NumberFigures, Part, measur
 from .models import Arrays, Network
 from .optim import Optimizer, first_buffer, kind
 from .random import Purpose, keys, permutations
-from .rehearsal import HEAVY_STEP_FLOP, same_bits_alone
 from .sharding import SINGLE_PROCESS, Sharding
 
 EVALUATION_ROWS = 256
@@ -54,8 +55,8 @@ EVALUATION_ROWS = 256
 EVALUATION_SUMS = 1 << 20
 """On a GPU so many rows of all members are evaluated at a time."""
 
-GHOSTS = 1 / 8
-"""On a GPU, the share of a pack's rows that may be left by their members before it is arranged anew."""
+PADDING = 1 / 8
+"""On a GPU, the share of a pack's rows that members may have left before the pack is laid out anew."""
 
 ALIGNMENT = 8
 """On a GPU, sums over rows of numbers that begin at a multiple of so many numbers are added in the same order: PyTorch
@@ -148,7 +149,7 @@ class Pack:
         if leaving:
             self.members = [member for member in self.members if member.id not in ids]
             left = len(self._rows) - len(self.members)
-            if not self._on_gpu or not self.members or left > GHOSTS * max(len(self._stacked), self._least):
+            if not self._on_gpu or not self.members or left > PADDING * max(len(self._stacked), self._least):
                 self._arrange([self._row(member) for member in self.members])
         return leaving
 
@@ -161,7 +162,7 @@ class Pack:
             return 2
         part = next(iter(self._splits.values()))
         train, validation = len(part.x), len(part.val_x)
-        same = same_bits_alone(
+        same = is_batch_invariant(
             self._network,
             self._objective,
             part.x.unsqueeze(0),
@@ -174,16 +175,16 @@ class Pack:
 
     @property
     def _copies(self) -> int:
-        """Rows that a member has, its own and ghosts."""
+        """Rows of a member: its own, and padding up to the next member's."""
         return ALIGNMENT if self._on_gpu and self._spec.deterministic else 1
 
-    def _with_ghosts(self, some: Sequence[Each]) -> list[Each]:
+    def _padded(self, some: Sequence[Each]) -> list[Each]:
         """What each row is, if these are the members, or something of theirs."""
         rows = [one for one in some for _ in range(self._copies)]
         return rows + [some[0]] * (self._least - len(rows))
 
     def _stack(self, members: list[Member]) -> None:
-        """These are the rows' members now; where several are one's, the first is its own and the others are ghosts."""
+        """Set the rows' members; of a member's rows the first is its own, and the others are padding."""
         self._stacked = members
         self._rows = {member.id: row for row, member in reversed(list(enumerate(members)))}
 
@@ -207,7 +208,7 @@ class Pack:
 
     def _arrange(self, staying: Sequence[int]) -> None:
         """Keep these rows, and lay out anew all that depends on who is in the pack."""
-        rows = self._with_ghosts(staying) if staying else []
+        rows = self._padded(staying) if staying else []
         self._stack([self._stacked[row] for row in rows])
         if not rows:
             self._state = {}
@@ -225,9 +226,9 @@ class Pack:
         self._optimizer = Optimizer(specs, self._state["weights"], self._gradient, self._state)
         train = self._lay_out_data(specs)
         augmentation = Augmentation(specs, self._info.image, self._device)
-        dropout = Dropout(specs, self._network.droppings, train.batch, self._device, self._dtype)
-        feed = DeviceFeed if self._on_gpu else Feed
-        self._feed = feed(self._stacked, train, augmentation, dropout, self._optimizer, self._sharding)
+        dropout = Dropout(specs, self._network.dropout_sites, train.batch, self._device, self._dtype)
+        loader = DeviceBatchLoader if self._on_gpu else BatchLoader
+        self._loader = loader(self._stacked, train, augmentation, dropout, self._optimizer, self._sharding)
         self._runner = Graphs() if self._on_gpu and not self._sharding.distributed else Eager()
         smoothing = torch.tensor([[spec.label_smoothing] for spec in specs], device=self._device, dtype=self._dtype)
         self._smoothing = smoothing if any(spec.label_smoothing for spec in specs) else None
@@ -256,13 +257,13 @@ class Pack:
         """Draw what the epoch needs: each member's own order of rows, dropout and changes of images."""
         seeds = [member.spec.seed for member in self._stacked]
         epochs = [member.epoch + 1 for member in self._stacked]
-        rows = self._feed.rows
+        rows = self._loader.rows
         if rows.batch == rows.count:  # one step sees all rows: their order changes nothing
             self._put("order", torch.arange(rows.count, device=self._device).repeat(len(seeds), 1))
         else:
             self._put("order", permutations(seeds, epochs, rows.count, self._device))
         self._put("keys", keys(seeds, epochs, Purpose.dropout, self._device))
-        if self._feed.augmentation.acts:
+        if self._loader.augmentation.acts:
             self._put("image_keys", keys(seeds, epochs, Purpose.augmentation, self._device))
         self._put("losses", torch.zeros(len(seeds), rows.steps, device=self._device, dtype=self._dtype))
         if self._watches_gradient:
@@ -279,26 +280,26 @@ class Pack:
     def chunks(self) -> Iterator[range]:
         """The epoch's steps, a few at a time; between two chunks members may leave."""
         first = 0
-        while first < self._feed.rows.steps:
-            last = min(first + self._feed.chunk_steps, self._feed.rows.steps)
+        while first < self._loader.rows.steps:
+            last = min(first + self._loader.chunk_steps, self._loader.rows.steps)
             yield range(first, last)
             first = last
 
     def steps(self, chunk: range) -> Iterator[int]:
         """The positions of the chunk's steps, once all is ready for them."""
-        image_keys = self._state["image_keys"] if self._feed.augmentation.acts else None
-        self._feed.gather(chunk, self._state["order"], self._state["keys"], image_keys)
+        image_keys = self._state["image_keys"] if self._loader.augmentation.acts else None
+        self._loader.gather(chunk, self._state["order"], self._state["keys"], image_keys)
         yield from range(len(chunk))
         for member in self.members:
             member.steps += len(chunk)
 
     def run(self, step: Callable[["Pack", int], None], position: int) -> None:
         """Run the step at this position of the chunk; on a GPU, from the second of its size on, as one graph."""
-        self._runner.run(partial(step, self, position), self._feed.step_rows(position))
+        self._runner.run(partial(step, self, position), self._loader.step_rows(position))
 
     def batch(self, position: int) -> Batch:
         """What the step at this position is fed."""
-        return self._feed.batch(position)
+        return self._loader.batch(position)
 
     def loss(self, batch: Batch) -> Tensor:
         """Forward: the mean loss of each member over its batch, or this process's part of it, [members]."""
@@ -339,7 +340,7 @@ class Pack:
         if self._validation.x.shape[1]:
             measured |= self._evaluate(self._validation, weights, self._which)
         if self._watches_gradient:
-            measured["gradient"] = torch.linalg.vector_norm(self._state["gradients"], dim=1) / self._feed.rows.count
+            measured["gradient"] = torch.linalg.vector_norm(self._state["gradients"], dim=1) / self._loader.rows.count
         table = torch.stack([values.double() for values in measured.values()], dim=1).tolist()  # the epoch's one sync
         return [
             self._measured(member, dict(zip(measured, table[self._row(member)], strict=True)))
@@ -411,7 +412,7 @@ class Pack:
         rows = torch.tensor([self._row(member) for member in chosen], device=self._device)
         kept = {name: self._state[name].index_select(0, rows).cpu() for name in (*ROWS, *self._buffers)}
         return {
-            member.id: Checkpoint(member.progress, {name: values[place] for name, values in kept.items()})
+            member.id: Checkpoint(member.state, {name: values[place] for name, values in kept.items()})
             for place, member in enumerate(chosen)
         }
 
@@ -423,7 +424,7 @@ class Pack:
         return [result for group in groups for result in self._results(group)]
 
     def _results(self, members: Sequence[Member]) -> Iterator[Result]:
-        stacked = self._with_ghosts(members)
+        stacked = self._padded(members)
         parameters, running = self._finished(stacked)
         weights = self._network.parameters.views(parameters), self._network.running.views(running)
         splits, own = self._splits_of([member.spec for member in stacked])

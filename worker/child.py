@@ -261,7 +261,7 @@ class SupervisorCallbacks:
     def _saved(self, job_id: str, checkpoint: "Checkpoint") -> Saved | Unsaved:
         from trainer.checkpoint import dump
 
-        epoch = checkpoint.progress.epoch
+        epoch = checkpoint.state.epoch
         file = f"{CHECKPOINTS}/{job_id}-{epoch}"
         try:
             (self._folder / CHECKPOINTS).mkdir(parents=True, exist_ok=True)
@@ -286,7 +286,7 @@ class SupervisorCallbacks:
                 refused[file] = str(error)
             (self._folder / file).unlink(missing_ok=True)
         if job.checkpoints:
-            self._wire.tell(Resumed(id=job.id, epoch=0 if found is None else found.progress.epoch, refused=refused))
+            self._wire.tell(Resumed(id=job.id, epoch=0 if found is None else found.state.epoch, refused=refused))
         return found
 
     def _tell_points(self, *, now: bool = False) -> None:

@@ -30,8 +30,8 @@ def both_ways(architecture: dict[str, Any], activation: object, batch: int, *, d
     rows = torch.stack([network.first_parameters(spec.model_copy(update={"seed": seed})) for seed in range(MEMBERS)])
     arrays = {name: view.requires_grad_() for name, view in network.parameters.views(rows.float()).items()}
     x, by_z = drawn(MEMBERS, batch, FEATURES, seed=1), drawn(MEMBERS, OUTPUTS, batch, seed=2)
-    places = network.droppings if drops else []
-    masks = {place.layer: 2.0 * (drawn(MEMBERS, place.units, batch, seed=place.layer) > 0.0) for place in places}
+    sites = network.dropout_sites if drops else []
+    masks = {site.layer: 2.0 * (drawn(MEMBERS, site.units, batch, seed=site.layer) > 0.0) for site in sites}
     recorded = network.forward(arrays, {}, x, masks, training=True)
     written = backpropagation.forward(arrays, x, masks)
     assert torch.equal(written, recorded)
@@ -91,7 +91,7 @@ def test_a_job_gets_the_bits_that_autograd_gives_it(fields: dict[str, Any], monk
     assert same(written, "1", recorded, "1")
 
 
-def test_a_mate_whose_labels_are_smoothed_changes_no_bit() -> None:
+def test_another_member_whose_labels_are_smoothed_changes_no_bit() -> None:
     together = train(job(), job(seed=1, label_smoothing=0.2))
     assert same(together, "0", train(job()), "0")
 

@@ -141,8 +141,8 @@ def test_a_checkpoint_is_what_was_written() -> None:
     content = train(job(), recorder=Recorder(checkpoint_at=2)).checkpoints["0"]
     checkpoint = load(content, job())
     assert dump(checkpoint) == content
-    assert (checkpoint.progress.epoch, checkpoint.progress.steps) == (2, 2 * 4)
-    assert asdict(checkpoint.progress).keys() >= {"best", "waited", "plateau"}
+    assert (checkpoint.state.epoch, checkpoint.state.steps) == (2, 2 * 4)
+    assert asdict(checkpoint.state).keys() >= {"best", "waited", "plateau"}
 
 
 def with_note(content: bytes, **changes: object) -> bytes:

@@ -1,4 +1,4 @@
-"""The pack as a GPU arranges it, computed here: steps that find their food by a counter, rows that stay as ghosts."""
+"""The pack as a GPU lays it out, computed here: steps find their batch by a counter, rows of members that left stay."""
 
 from typing import Any
 
@@ -64,7 +64,7 @@ OPTIONS = [
 
 
 @pytest.mark.parametrize("options", OPTIONS, ids=str)
-def test_a_step_that_finds_its_own_food_is_the_same_step(options: dict[str, Any], monkeypatch: Any) -> None:
+def test_a_step_that_finds_its_batch_by_a_counter_is_the_same_step(options: dict[str, Any], monkeypatch: Any) -> None:
     specs = [job(**options), job(seed=5, learning_rate=0.02, split_seed=2, **options)]
     gathered = train(*specs)
     monkeypatch.setattr("trainer.fit.Pack", Arranged)
@@ -82,7 +82,7 @@ def test_rows_of_members_that_left_stay_until_they_are_an_eighth(rows: list[int]
     assert close(pack, "15", alone, "0")
 
 
-def test_a_member_that_joins_takes_no_ghosts_along(rows: list[int]) -> None:
+def test_padding_rows_go_when_a_member_joins(rows: list[int]) -> None:
     first = [job(seed=seed, epochs=1 if seed == 0 else 3) for seed in range(12)]
     late = job(seed=99, dropout=0.2)
     pack = train(*first, recorder=Recorder(joining={1: [Entry("late", late)]}))

@@ -280,6 +280,6 @@ def test_checkpoints_are_due_now_and_then_and_take_no_more_than_their_share(ear:
 
 
 def blank() -> "Checkpoint":
-    from trainer.checkpoint import Checkpoint, Progress
+    from trainer.checkpoint import Checkpoint, TrainingState
 
-    return Checkpoint(Progress(), {})
+    return Checkpoint(TrainingState(), {})

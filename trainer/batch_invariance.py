@@ -1,9 +1,9 @@
-"""Whether a lone member may train without a ghost.
+"""Batch invariance: whether one member alone gets the bits that it gets beside another.
 
-Matrix libraries may take another path for a single matrix than for several, and round otherwise. Which path they take
-is decided by sizes, not by numbers: so a step of one member and the same step of two are computed on drawn numbers, and
-their bits compared. Only where a step is much arithmetic, for there a ghost would cost as much again; and where many
-numbers are compared, no agreement is chance.
+Matrix libraries may compute a single matrix in another way than several, and round differently. Sizes decide that, not
+numbers. So a step of one member and the same step of two are computed on random numbers, and their bits are compared.
+Where they agree, a lone member trains without a padding row. Only heavy steps are compared: a padding row doubles their
+arithmetic; and they compare so many numbers that agreement is no chance.
 """
 
 from collections.abc import Callable, Collection
@@ -16,12 +16,12 @@ from .losses import Objective
 from .models import Network
 
 HEAVY_STEP_FLOP = 10e6
-"""A lighter step takes as long to say as to compute: there a ghost costs little."""
+"""A lighter step is bound by launching operations, not by arithmetic: a padding row costs it little."""
 
 Casting = Callable[[], AbstractContextManager[object]]
 
 
-def same_bits_alone(
+def is_batch_invariant(
     network: Network,
     objective: Objective,
     x: Tensor,
@@ -31,7 +31,7 @@ def same_bits_alone(
     evaluations: Collection[int],
     casting: Casting,
 ) -> bool:
-    """Whether one member gets the bits that it gets beside another, on this machine.
+    """Whether one member alone gets the bits that it gets beside another, on this machine.
 
     `x` [1, rows, features] and `y` [1, rows, ...] are of the data's sizes, at least one row; `steps` and `evaluations`
     are the numbers of rows that are trained on, and measured, at a time.

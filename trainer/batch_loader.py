@@ -1,7 +1,7 @@
-"""What the steps of an epoch are fed: each member's own rows, its dropout masks, its optimizer's numbers.
+"""Batches: each member's own rows, its dropout masks and its optimizer's numbers, for every step of an epoch.
 
 On a CPU rows are gathered and masks drawn for some steps at a time, as much as the cache holds. On a GPU each step
-finds its own by a counter that lies on the device, so that it can be captured once and replayed (`trainer.graphs`).
+finds its batch by a counter that lies on the device, so that it can be captured once and replayed (`trainer.graphs`).
 Both give the same bits, for every random number is a function of its index.
 """
 
@@ -17,7 +17,7 @@ from spec.job import JobSpec
 
 from .augmentation import Augmentation
 from .member import Member
-from .models import Dropping
+from .models import DropoutSite
 from .optim import Columns, Optimizer
 from .random import bits
 from .sharding import Sharding
@@ -26,7 +26,7 @@ CHUNK_BYTES = 16 << 20
 """Rows are gathered, and masks drawn, for so many bytes of steps at a time: more would leave the cache."""
 
 CHUNK_STEPS = 32
-"""Most steps between two looks at what was cancelled."""
+"""Most steps between two checks for cancelled members."""
 
 
 @dataclass(frozen=True)
@@ -75,19 +75,24 @@ class Dropout:
     """Where the members drop hidden neurons, and at which rates."""
 
     def __init__(
-        self, specs: Sequence[JobSpec], places: Sequence[Dropping], batch: int, device: torch.device, dtype: torch.dtype
+        self,
+        specs: Sequence[JobSpec],
+        sites: Sequence[DropoutSite],
+        batch: int,
+        device: torch.device,
+        dtype: torch.dtype,
     ) -> None:
         rates = np.array(
             [
                 np.repeat(
-                    spec.dropout if isinstance(spec.dropout, tuple) else (spec.dropout,) * len(places),
-                    [place.units for place in places],
+                    spec.dropout if isinstance(spec.dropout, tuple) else (spec.dropout,) * len(sites),
+                    [site.units for site in sites],
                 )
                 for spec in specs
             ],
             dtype=np.float64,
         ).reshape(len(specs), -1, 1)
-        self._places, self._batch = places, batch
+        self._sites, self._batch = sites, batch
         self.units = rates.shape[1]
         self.drops = bool(rates.any())
         self.words = -(-self.units * batch // 2)
@@ -104,13 +109,13 @@ class Dropout:
         """
         drawn = drawn[:, : self.units * self._batch].view(-1, self.units, self._batch)
         mask = torch.ge(drawn, self._below, out=self._mask).mul_(self._keep_scale)[:, :, some]
-        parts = torch.split(mask, [place.units for place in self._places], dim=1)
-        return {place.layer: part for place, part in zip(self._places, parts, strict=True)}
+        parts = torch.split(mask, [site.units for site in self._sites], dim=1)
+        return {site.layer: part for site, part in zip(self._sites, parts, strict=True)}
 
 
 @dataclass(eq=False)
-class Feed:
-    """The steps' food, for the members of a pack as they stand; gathered for some steps at a time."""
+class BatchLoader:
+    """The batches of a pack's members, gathered for some steps at a time."""
 
     members: Sequence[Member]
     rows: Rows
@@ -133,9 +138,9 @@ class Feed:
         return max(min(fit, CHUNK_STEPS), 1)
 
     def gather(self, chunk: range, order: Tensor, keys: Tensor, image_keys: Tensor | None) -> None:
-        """Make ready for the steps of `chunk`; `order` [members, rows] and the keys [members, 2] are the epoch's.
+        """Prepare the steps of `chunk`; `order` [members, rows] and the keys [members, 2] are the epoch's.
 
-        There are `image_keys` when a member's images change.
+        `image_keys` are given when a member's images change.
         """
         self._chunk = chunk
         first, last = (step * self.rows.batch for step in (chunk.start, chunk.stop))
@@ -150,7 +155,7 @@ class Feed:
         self._plan = self._planned(chunk)
 
     def batch(self, position: int) -> Batch:
-        """What the step at this position of the chunk is fed; of its rows, this process's shard."""
+        """The batch of the step at this position of the chunk, or this process's shard of it."""
         step, first = self._chunk[position], position * self.rows.batch
         count = self.step_rows(position)
         some = self.sharding.shard(count)
@@ -174,8 +179,8 @@ class Feed:
         return self.optimizer.plan(rates, done, len(chunk))
 
 
-class DeviceFeed(Feed):
-    """The same, but every step computes its own food on the device, from counters that it moves on."""
+class DeviceBatchLoader(BatchLoader):
+    """The same batches, but every step computes its own on the device, from counters that it advances."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -191,14 +196,14 @@ class DeviceFeed(Feed):
         return CHUNK_STEPS
 
     def gather(self, chunk: range, order: Tensor, keys: Tensor, image_keys: Tensor | None) -> None:
-        """Make ready for the steps of `chunk`, in tensors that a captured step reads."""
+        """Prepare the steps of `chunk`, in tensors that a captured step reads."""
         self._chunk, self._order, self._keys, self._image_keys = chunk, order, keys, image_keys
         self._plan[: len(chunk)].copy_(self._planned(chunk))
         self._step.fill_(chunk.start)
         self._position.zero_()
 
     def batch(self, position: int) -> Batch:
-        """What the step that the counters stand at is fed; they move on."""
+        """The batch of the step that the counters stand at; they advance."""
         count, step, dropout = self.step_rows(position), self._step.clone(), self.dropout
         some = self.sharding.shard(count)
         places = step * self.rows.batch + self._within[some]

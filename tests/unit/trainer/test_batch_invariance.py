@@ -1,4 +1,4 @@
-"""A lone member trains without a ghost only where that changes no bit."""
+"""A lone member trains without a padding row only where that changes no bit."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ HEAVY: dict[str, Any] = {"dataset": "digits", "architecture": {"type": "mlp", "h
 
 
 class OtherAlone(Network):
-    """A network on a machine whose library rounds otherwise when there is a single member."""
+    """A network on a machine whose library rounds differently when there is a single member."""
 
     only_when_measured = False
 
@@ -40,16 +40,18 @@ def rows_of_a_lone_member(options: dict[str, Any]) -> int:
 
 
 @pytest.mark.parametrize("machine", [OtherAlone, OtherAloneWhenMeasured])
-def test_a_machine_that_rounds_otherwise_for_one_is_found_out(
+def test_a_lone_member_is_padded_where_the_machine_rounds_one_matrix_differently(
     machine: type[Network], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(packs, "Network", machine)
     assert rows_of_a_lone_member(HEAVY) == 2
 
 
-def test_a_machine_that_does_not_needs_no_ghost(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_lone_member_is_not_padded_where_the_machine_is_batch_invariant(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     class Alike(Network):
-        """As if this machine's library always had two members before it."""
+        """As if this machine's library always computed two members."""
 
         def forward(self, arrays: Arrays, running: Arrays, x: Tensor, masks: Masks, *, training: bool) -> Tensor:
             if len(x) > 1:
@@ -62,6 +64,6 @@ def test_a_machine_that_does_not_needs_no_ghost(monkeypatch: pytest.MonkeyPatch)
     assert rows_of_a_lone_member(HEAVY) == 1
 
 
-def test_a_light_step_is_not_rehearsed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(packs, "same_bits_alone", lambda *_, **__: pytest.fail("rehearsed"))
+def test_a_light_step_is_padded_without_a_comparison(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(packs, "is_batch_invariant", lambda *_, **__: pytest.fail("compared"))
     assert rows_of_a_lone_member({}) == 2
