@@ -12,13 +12,13 @@ from spec.settings import BadSettingsError, Settings
 log = logging.getLogger("tracking")
 
 ROUND_S = 0.25
-"""From round to round when everything is copied."""
-BREATH_S = 0.05
-"""From round to round when more waits."""
+"""Pause after a round that copied everything."""
+MORE_S = 0.05
+"""Pause after a round that left something to copy."""
 
 
 def main() -> int:
-    """Mirror until told to end; or become the MLflow server."""
+    """Mirror until SIGTERM or SIGINT; or become the MLflow server."""
     parser = argparse.ArgumentParser(prog="python -m tracking", description=__doc__)
     verbs = parser.add_subparsers(dest="verb")
     serve = verbs.add_parser("serve", help="become the MLflow server of an embedded stack")
@@ -63,16 +63,15 @@ def run(settings: Settings, stop: threading.Event) -> None:
     with Mlflow(settings.mlflow_url) as mlflow:
         mirror = Mirror(JobStore(engine), MirrorStore(engine), mlflow, Files(settings.files_url))
         log.info("mirroring to %s", settings.mlflow_url)
-        answers = True
-        more = True
-        while not stop.wait(BREATH_S if more else ROUND_S):
+        available = more = True
+        while not stop.wait(MORE_S if more else ROUND_S):
             try:
                 more = mirror.round()
-                answers = True
+                available = True
             except StoreError as error:
-                if answers:
-                    log.warning("the record does not answer: %s", error)
-                more = answers = False
+                if available:
+                    log.warning("the database does not answer: %s", error)
+                more = available = False
         mirror.close()
 
 

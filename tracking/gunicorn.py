@@ -1,6 +1,6 @@
 """How gunicorn serves MLflow in the embedded stack. `tracking.serve` says where its database and artifacts are.
 
-What is named below are MLflow's own names: a release that has others fails at the start.
+The names below are private to MLflow: with a release that has others, the server fails at its start.
 """
 
 import gc
@@ -13,13 +13,13 @@ from mlflow.server.constants import ARTIFACT_ROOT_ENV_VAR, BACKEND_STORE_URI_ENV
 from sqlalchemy import Engine, event
 from sqlalchemy.engine.interfaces import DBAPIConnection
 
-preload_app = True  # MLflow is read once: its workers share what it holds, and a second one starts at once
-workers = 2  # SQLite takes one writer at a time: a third waits more than it does
+preload_app = True  # MLflow is imported once: the workers share its memory, and the second one starts at once
+workers = 2  # SQLite takes one writer at a time: a third worker would mostly wait
 worker_class = "gthread"
 threads = 16
-keepalive = 0  # a connection that stays keeps its client at one worker, though the other be free
+keepalive = 0  # a kept connection ties its client to one worker, even while the other is free
 timeout = 120
-graceful_timeout = 5  # a client that keeps its question open must not keep the stack up
+graceful_timeout = 5  # a client with an open request must not delay the end of the stack
 loglevel = "warning"
 accesslog = None
 errorlog = "-"
@@ -27,18 +27,18 @@ control_socket_disable = True  # nobody manages it at run time, and two stacks o
 
 
 def on_starting(_: Arbiter) -> None:
-    """Make the database, or the first requests would, all at once; a worker may not share connections to it."""
+    """Create the database, or the first requests would all do so at once. Workers may not share connections to it."""
     database, root = os.environ[BACKEND_STORE_URI_ENV_VAR], os.environ[ARTIFACT_ROOT_ENV_VAR]
     handlers.initialize_backend_stores(database, database, root)
     stores: list[Any] = [handlers._get_tracking_store(), handlers._get_model_registry_store()]
     for store in stores:
         store.engine.dispose()
-    gc.freeze()  # what has been read stays: looking for garbage in it took a tenth of a worker's time
+    gc.freeze()  # imported modules stay: searching them for garbage took a tenth of a worker's time
 
 
 @event.listens_for(Engine, "connect")
 def log_ahead(connection: DBAPIConnection, _: object) -> None:
-    """Let SQLite write ahead (WAL): a commit waits for the disk once instead of three times, and is as durable."""
+    """Switch SQLite to write-ahead logging: a commit waits for the disk once, not three times, and is as durable."""
     cursor = connection.cursor()
     cursor.execute("PRAGMA journal_mode = WAL")
     cursor.execute("PRAGMA synchronous = FULL")

@@ -1,4 +1,4 @@
-"""What `mlflow.pyfunc.load_model` finds behind an `MLmodel` of ours (`tracking.package`): it predicts frames."""
+"""The loader that an `MLmodel` of ours names (`tracking.package`): `mlflow.pyfunc.load_model` calls it."""
 
 from pathlib import Path
 from typing import Any
@@ -10,23 +10,23 @@ from model import PREPROCESSING, SPEC, WEIGHTS
 from model.finished import Model
 from spec.job import JobSpec
 
-from .package import answers
+from .package import prediction_columns
 
 
 class Loaded:
-    """A model in MLflow's manner."""
+    """A model with the interface that MLflow expects."""
 
     def __init__(self, model: Model) -> None:
         self._model = model
         self._names = [column.name for column in model.preprocessing.used]
 
     def predict(self, data: Any) -> pd.DataFrame:
-        """What the model says of raw rows, a frame of columns or an array of rows. Raises `RowsError`."""
-        told = self._model.predict(self._rows(data))
-        columns = np.array(told.predictions, dtype=object).reshape(len(told.predictions), -1).T.tolist()
-        if told.probabilities is not None:
-            columns += np.array(told.probabilities).T.tolist()
-        named = answers(self._model.spec, self._model.preprocessing.output)
+        """The model's predictions of raw rows, a frame of columns or an array of rows. Raises `RowsError`."""
+        predicted = self._model.predict(self._rows(data))
+        columns = np.array(predicted.predictions, dtype=object).reshape(len(predicted.predictions), -1).T.tolist()
+        if predicted.probabilities is not None:
+            columns += np.array(predicted.probabilities).T.tolist()
+        named = prediction_columns(self._model.spec, self._model.preprocessing.output)
         return pd.DataFrame({name: column for (name, _), column in zip(named, columns, strict=True)})
 
     def _rows(self, data: Any) -> list[Any]:

@@ -1,7 +1,7 @@
 """MLflow's REST API, as far as the mirror needs it.
 
-Plain HTTP instead of MLflow's own client: the process that mirrors stays small (that client takes two seconds of
-processor time and 190 MB to import), and every time limit and retry is ours.
+Plain HTTP instead of MLflow's own client keeps the mirror's process small (importing that client takes two seconds of
+processor time and 190 MB), and every timeout and retry is ours.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,7 +15,7 @@ METRICS_PER_CALL = 1000
 PARAMS_PER_CALL = 100
 TAGS_PER_CALL = 100
 PROBE_S = 2.0
-"""Longest that a server may take to say that it is there."""
+"""Longest that a server may take to answer a health check."""
 
 
 class MlflowError(Exception):
@@ -23,7 +23,7 @@ class MlflowError(Exception):
 
 
 class MlflowUnreachableError(MlflowError):
-    """MLflow does not answer: what was asked of it may have been done, or not."""
+    """MLflow does not answer: the request may have been carried out, or not."""
 
 
 @dataclass(frozen=True)
@@ -43,9 +43,9 @@ class Run:
     id: str
     experiment_id: str
     artifacts: str
-    """Where its artifacts lie, below the server's artifact root."""
+    """The folder of its artifacts, below the server's artifact root."""
     last_step: int
-    """The last epoch of which it has the training loss; 0 when it has none."""
+    """The last epoch with a training loss in MLflow; 0 when there is none."""
     name: str
     tags: Mapping[str, str]
 
@@ -63,14 +63,14 @@ class Mlflow:
         self._http.close()
 
     def alive(self) -> bool:
-        """Whether the server answers at all, and soon."""
+        """Whether the server answers a health check in time."""
         try:
             return self._http.get("/health", timeout=PROBE_S).is_success
         except httpx.HTTPError:
             return False
 
     def experiment(self, name: str) -> str:
-        """The id of the experiment of this name, which is made, or brought back, when it must be."""
+        """The id of the experiment of this name. One that is missing is created, one that was deleted is restored."""
         found = self._find_experiment(name)
         if found is None:
             try:
@@ -78,7 +78,7 @@ class Mlflow:
             except MlflowUnreachableError:
                 raise
             except MlflowError:
-                found = self._find_experiment(name)  # another mirror was a moment faster
+                found = self._find_experiment(name)  # another mirror created it a moment before
                 if found is None:
                     raise
         if found["lifecycle_stage"] == "deleted":
@@ -114,7 +114,7 @@ class Mlflow:
         return _run(self._read(self._send("GET", "runs/get", params={"run_id": run_id}))["run"])
 
     def delete_run(self, run_id: str) -> None:
-        """Take the run from every list; MLflow's own clean-up removes it."""
+        """Mark the run as deleted; MLflow's own garbage collection removes it."""
         self._call("POST", "runs/delete", {"run_id": run_id})
 
     def log(
@@ -125,22 +125,22 @@ class Mlflow:
         params: Mapping[str, str] | None = None,
         tags: Mapping[str, str] | None = None,
     ) -> None:
-        """Add points, parameters and tags in as few calls as there may be; the same again changes nothing.
+        """Add points, parameters and tags in as few calls as possible; the same again changes nothing.
 
-        A call is done whole or not at all and no step is divided among two: a run that has one metric of a step has
-        all that were sent of it.
+        MLflow carries out a call as a whole or not at all, and no step is split between two calls: a run that has one
+        metric of a step has all metrics of it.
         """
         pairs, labels = _pairs(params or {}), _pairs(tags or {})
-        room = METRICS_PER_CALL - min(len(pairs), PARAMS_PER_CALL) - min(len(labels), TAGS_PER_CALL)
-        points = list(_batches(metrics, room))
+        free = METRICS_PER_CALL - min(len(pairs), PARAMS_PER_CALL) - min(len(labels), TAGS_PER_CALL)
+        points = list(_batches(metrics, free))
         parameters = [pairs[at : at + PARAMS_PER_CALL] for at in range(0, len(pairs), PARAMS_PER_CALL)]
         named = [labels[at : at + TAGS_PER_CALL] for at in range(0, len(labels), TAGS_PER_CALL)]
-        for some, parts, words in zip_longest(points, parameters, named, fillvalue=()):
+        for some, parts, texts in zip_longest(points, parameters, named, fillvalue=()):
             values = [
                 {"key": point.key, "value": point.value, "timestamp": point.timestamp_ms, "step": point.step}
                 for point in some
             ]
-            body = {"run_id": run_id, "metrics": values, "params": parts, "tags": words}
+            body = {"run_id": run_id, "metrics": values, "params": parts, "tags": texts}
             self._call("POST", "runs/log-batch", body)
 
     def update(self, run_id: str, name: str, status: str, ended_ms: int | None = None) -> None:
@@ -149,7 +149,7 @@ class Mlflow:
         self._call("POST", "runs/update", {"run_id": run_id, "run_name": name, "status": status, **end})
 
     def untag(self, run_id: str, tag: str) -> None:
-        """Take a tag away that the run has."""
+        """Delete a tag of the run."""
         self._call("POST", "runs/delete-tag", {"run_id": run_id, "key": tag})
 
     def upload(self, run: Run, name: str, content: bytes) -> None:
@@ -161,12 +161,12 @@ class Mlflow:
             raise MlflowUnreachableError(f"{name} could not be uploaded: {error!r}") from error
         self._read(answer)
 
-    def _call(self, method: str, verb: str, body: Mapping[str, Any]) -> Mapping[str, Any]:
-        return self._read(self._send(method, verb, json=body))
+    def _call(self, method: str, action: str, body: Mapping[str, Any]) -> Mapping[str, Any]:
+        return self._read(self._send(method, action, json=body))
 
-    def _send(self, method: str, verb: str, **options: Any) -> httpx.Response:
+    def _send(self, method: str, action: str, **options: Any) -> httpx.Response:
         try:
-            return self._http.request(method, f"/api/2.0/mlflow/{verb}", **options)
+            return self._http.request(method, f"/api/2.0/mlflow/{action}", **options)
         except httpx.HTTPError as error:
             raise MlflowUnreachableError(f"MLflow does not answer: {error!r}") from error
 

@@ -1,7 +1,7 @@
-"""A model as MLflow knows models: a folder with an `MLmodel`, the model's own files beside it, and no pickle.
+"""A model in MLflow's format: a folder with an `MLmodel` and the model's own files, and no pickle.
 
-MLflow's own way to log one imports all of MLflow, guesses what the model needs by loading it in another process, and
-makes an entity of each: seconds a job. Here the same folder is written from what the job left, in a millisecond.
+MLflow's own function for that imports all of MLflow, loads the model in another process to guess its requirements, and
+makes an entity of each model: seconds per job. Here the same folder is written from the job's files in a millisecond.
 """
 
 import json
@@ -23,29 +23,29 @@ from spec.job import JobSpec, Loss
 from spec.schema import ColumnKind
 
 FOLDER = "model"
-"""Where a run has it: `runs:/<run id>/model`."""
+"""Its place in a run: `runs:/<run id>/model`."""
 FILES = (WEIGHTS, SPEC, PREPROCESSING)
-"""The model's own files, which lie in the folder as they are."""
+"""The model's own files, which the folder holds unchanged."""
 HISTORY_TAG = "mlflow.log-model.history"
-"""By this tag MLflow's page knows that a folder is a model, and offers to register it."""
+"""The tag by which MLflow's page recognises that a folder is a model, and offers to register it."""
 
 EXAMPLE = "input_example.json"
 EXAMPLE_NUMBERS = 10_000
-"""A row of more numbers is no example that anybody reads."""
+"""Most numbers of a row that serves as an example: nobody reads a longer one."""
 NEEDED = ("mlflow", "numpy", "pandas", "pydantic", "safetensors")
 
 
 def package(spec: JobSpec, preprocessing: Preprocessing, run_id: str, at: datetime) -> Mapping[str, bytes]:
-    """What lies in the folder beside the model's own files."""
+    """The folder's files other than the model's own."""
+    columns = prediction_columns(spec, preprocessing.output)
+    outputs = [{"type": kind, "name": name, "required": True} for name, kind in columns]
     example = _example(preprocessing)
     described = {
         **_model(run_id, at),
         "mlflow_version": _version("mlflow"),
         "signature": {
             "inputs": json.dumps(_inputs(preprocessing)),
-            "outputs": json.dumps(
-                [{"type": kind, "name": name, "required": True} for name, kind in answers(spec, preprocessing.output)]
-            ),
+            "outputs": json.dumps(outputs),
             "params": None,
         },
     }
@@ -63,8 +63,8 @@ def history(run_id: str, at: datetime) -> str:
     return json.dumps([_model(run_id, at)])
 
 
-def answers(spec: JobSpec, output: Output) -> list[tuple[str, str]]:
-    """The columns that the model answers, each with its type: those of `epochal predict`."""
+def prediction_columns(spec: JobSpec, output: Output) -> list[tuple[str, str]]:
+    """The columns of the model's predictions, each with its type: those of `epochal predict`."""
     if output.type is Targets.numbers:
         several = output.outputs > 1
         return [(f"prediction_{place}" if several else "prediction", "double") for place in range(output.outputs)]
@@ -84,7 +84,7 @@ def _model(run_id: str, at: datetime) -> dict[str, Any]:
 
 
 def _inputs(prepared: Preprocessing) -> list[dict[str, Any]]:
-    """What is asked for: columns by name, or one array. A truth or a date is a word, as in a CSV."""
+    """The model's inputs: columns by name, or one array. A boolean or a date is a string, as in a CSV."""
     if (shape := _array_shape(prepared)) is not None:
         return [{"type": "tensor", "tensor-spec": {"dtype": "float64", "shape": [-1, *shape]}}]
     kinds = {ColumnKind.number: "double"}
@@ -99,7 +99,7 @@ def _array_shape(prepared: Preprocessing) -> tuple[int, ...] | None:
 
 
 def _example(prepared: Preprocessing) -> dict[str, Any] | list[Any] | None:
-    """A row that nobody gave, as columns and data or an array: the training rows' means, and first categories."""
+    """An example row, as columns and data or as an array: means of the training rows, and first categories."""
     given = prepared.given
     if sum(column.size for column in given) > EXAMPLE_NUMBERS:
         return None
@@ -131,6 +131,6 @@ def _version(distribution: str) -> str:
 
 @cache
 def _requirements() -> bytes:
-    """What the loader needs; Epochal itself is on no index that is ours, and so is only named."""
+    """The packages that the loader needs. Epochal itself is on no package index, so a comment names it."""
     lines = [f"# Epochal {VERSION}, installed where the model is used: serve it with --env-manager local"]
     return "\n".join([*lines, *(f"{name}=={_version(name)}" for name in NEEDED), ""]).encode()

@@ -1,8 +1,8 @@
-"""The MLflow server of the embedded stack, with what a laptop needs and no more.
+"""The MLflow server of the embedded stack: what a laptop needs, and no more.
 
-`mlflow server` starts four servers and those that run jobs: 15 processes, half a minute and 2 GB. Here gunicorn serves
-the part of it that keeps runs and shows them. What MLflow has besides, its assistant, which runs commands for whoever
-reaches the port, its gateway and its jobs, is not there.
+`mlflow server` starts four servers and the processes for its jobs: 15 processes, half a minute and 2 GB. Here gunicorn
+serves only the part that keeps runs and shows them. MLflow's gateway, its jobs and its assistant, which runs commands
+for anybody who reaches the port, are left out.
 """
 
 import os

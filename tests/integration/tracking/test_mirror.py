@@ -16,7 +16,8 @@ from spec.views import Change
 from store.checkpoints import CheckpointRecord
 from store.jobs import Beat, Claim
 from tests.services import eventually
-from tracking.mirror import POINTS, milliseconds
+from tracking.mirror import POINTS
+from tracking.runs import milliseconds
 
 from .conftest import Service, copied, curve
 

@@ -5,8 +5,8 @@ from spec.job import JobSpec
 from spec.states import FailureReason, JobStatus, StopReason
 from spec.views import Curve
 from store.jobs import JobRecord
-from tracking.mirror import metrics, milliseconds, note, params, tags
 from tracking.mlflow import Metric
+from tracking.runs import metrics, milliseconds, note, params, tags
 
 NOON = datetime(2026, 5, 1, 12, 0, 0, 250_000, tzinfo=UTC)
 

@@ -1,0 +1,67 @@
+"""The artifacts of a finished job's run: its spec, files, model, metrics of the model, and pictures."""
+
+from collections.abc import Mapping
+
+from model import PREPROCESSING, REPORT, SPEC
+from model.drawing import Drawing
+from model.preprocessing import Preprocessing
+from model.report import Report
+from spec.verdict import judge
+from store.files import Files
+from store.jobs import JobRecord, JobStore
+from trainer.plots import pictures
+
+from .mlflow import Mlflow, Run
+from .package import FILES, FOLDER, HISTORY_TAG, history, package
+from .runs import best_metrics, note
+
+
+class Artifacts:
+    """Uploads what a job left, once the job has ended. Uploading the same again changes nothing."""
+
+    def __init__(self, jobs: JobStore, mlflow: Mlflow, files: Files) -> None:
+        self._jobs, self._mlflow, self._files = jobs, mlflow, files
+
+    def upload(self, run: Run, job: JobRecord) -> None:
+        """Complete the run of `job`. The verdict comes first: a file that is gone must not keep it back."""
+        curve = self._jobs.curve(job.id)
+        if (verdict := judge(job.spec, curve, job.failure_reason)) is not None:
+            sentence = f"{note(job)}\n\n{verdict.sentence}"
+            self._mlflow.log(run.id, tags={"epochal.verdict": verdict.kind.value, "mlflow.note.content": sentence})
+        files = self._upload_files(run, job)
+        report = Report.model_validate_json(files[REPORT]) if REPORT in files else None
+        tags = self._upload_package(run, job, files) if _is_model(files) else {}
+        self._mlflow.log(run.id, metrics=best_metrics(job, report), tags=tags)
+        drawing = Drawing(
+            title=job.name or job.id,
+            curve=curve,
+            best_epoch=job.best_epoch,
+            stop_reason=job.stop_reason,
+            report=report,
+        )
+        for name, picture in pictures(drawing).items():
+            self._mlflow.upload(run, f"{name}.png", picture)
+
+    def _upload_files(self, run: Run, job: JobRecord) -> Mapping[str, bytes]:
+        """Upload the spec and the job's files, those of a whole model into its folder; the files by name."""
+        self._mlflow.upload(run, SPEC, job.spec.model_dump_json(indent=2).encode())
+        files = {artifact.name: self._files.get(artifact.uri) for artifact in self._jobs.artifacts(job.id)}
+        for name, content in files.items():
+            if name in FILES and _is_model(files):
+                self._mlflow.upload(run, f"{FOLDER}/{name}", content)
+            elif name != SPEC:
+                self._mlflow.upload(run, name, content)
+        return files
+
+    def _upload_package(self, run: Run, job: JobRecord, files: Mapping[str, bytes]) -> Mapping[str, str]:
+        """Upload what makes the folder a model of MLflow's; the tag by which its page knows it."""
+        at = job.finished_at or job.updated_at
+        preprocessing = Preprocessing.model_validate_json(files[PREPROCESSING])
+        for name, content in package(job.spec, preprocessing, run.id, at).items():
+            self._mlflow.upload(run, f"{FOLDER}/{name}", content)
+        return {HISTORY_TAG: history(run.id, at)}
+
+
+def _is_model(files: Mapping[str, bytes]) -> bool:
+    """Whether the files include a whole model."""
+    return files.keys() >= set(FILES)

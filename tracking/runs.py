@@ -1,0 +1,112 @@
+"""A job as an MLflow run: its name, status, parameters, tags, note and metrics."""
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from model.report import ClassReport, Report
+from spec.job import JobSpec
+from spec.states import JobStatus
+from spec.views import Curve
+from store.jobs import JobRecord
+
+from .mlflow import Metric
+
+JOB_TAG = "epochal.job_id"
+OUR_TAGS = ("epochal.", "mlflow.")
+"""Prefixes of the tags that are not the user's."""
+NAME_TAG = "mlflow.runName"
+"""Where MLflow keeps a run's name: a run whose tag says another name than its job is refused."""
+
+STATUS: Mapping[JobStatus, str] = {
+    JobStatus.running: "RUNNING",
+    JobStatus.queued: "SCHEDULED",
+    JobStatus.paused: "SCHEDULED",  # MLflow has no paused status; the tag epochal.status says it
+    JobStatus.succeeded: "FINISHED",
+    JobStatus.failed: "FAILED",
+    JobStatus.cancelled: "KILLED",
+}
+
+
+def metrics(curve: Curve, at: datetime) -> list[Metric]:
+    """A curve's columns as MLflow's metrics, epoch by epoch; values that are not finite are left out."""
+    timestamp = milliseconds(at)
+    return [
+        Metric(name, value, timestamp, int(epoch or 0))
+        for position, epoch in enumerate(curve["epoch"])
+        for name, column in curve.items()
+        if name != "epoch" and (value := column[position]) is not None
+    ]
+
+
+def best_metrics(job: JobRecord, report: Report | None) -> list[Metric]:
+    """The finished model's metrics at its best epoch, by which runs are sorted.
+
+    Those of the validation rows as `best_val_loss` and so on, those of the test rows, and the log loss of both if any.
+    """
+    found = {
+        name if name.startswith("test_") else f"best_{name}": value
+        for name, value in (job.best_metrics or {}).items()
+        if name.startswith(("val_", "test_"))
+    }
+    parts = () if report is None else (("best_val", report.validation), ("test", report.test))
+    found |= {f"{name}_log_loss": part.log_loss for name, part in parts if isinstance(part, ClassReport)}
+    at, epoch = milliseconds(job.finished_at or job.updated_at), job.best_epoch or job.epoch
+    return [Metric(name, value, at, epoch) for name, value in found.items() if value is not None]
+
+
+def params(spec: JobSpec) -> dict[str, str]:
+    """The spec's fields as MLflow's parameters, with dotted names; long values are shortened."""
+    flat: dict[str, str] = {}
+
+    def add(name: str, value: Any) -> None:
+        if isinstance(value, Mapping):
+            for key, part in value.items():
+                add(f"{name}.{key}" if name else key, part)
+        elif value is not None:
+            text = value if isinstance(value, str) else json.dumps(value)
+            flat[name] = text if len(text) <= 500 else f"{text[:497]}..."
+
+    add("", spec.model_dump(mode="json", exclude={"tags", "version"}))
+    return flat
+
+
+def run_name(job: JobRecord) -> str:
+    """The name of a job's run."""
+    return job.name or job.id[:13]
+
+
+def tags(job: JobRecord) -> dict[str, str]:
+    """The run's tags: the state of its job, and the user's own tags."""
+    ours = {
+        JOB_TAG: job.id,
+        "epochal.project": job.project,
+        "epochal.owner": job.owner,
+        "epochal.status": job.status.value,
+        "epochal.priority": str(job.priority),
+        "epochal.attempt": str(job.attempt),
+        "epochal.device": job.device or "",
+        "epochal.worker": job.worker or "",
+        "epochal.pack_size": str(job.pack_size or ""),
+        "epochal.stop_reason": job.stop_reason or "",
+        "epochal.failure_reason": job.failure_reason or "",
+        "mlflow.note.content": note(job),
+    }
+    retried = job.attempt > 1  # an empty value replaces that of an earlier attempt
+    ours = {key: value for key, value in ours.items() if value or retried}
+    return {key: value for key, value in job.tags.items() if key != NAME_TAG} | ours
+
+
+def note(job: JobRecord) -> str:
+    """How the job ended, in a sentence or two."""
+    if job.status is JobStatus.failed:
+        return f"Failed: {job.failure_message}"
+    if job.status is JobStatus.succeeded and job.stop_reason is not None:
+        return f"{job.stop_reason.sentence} Best epoch: {job.best_epoch} of {job.epoch}."
+    return f"Job {job.id}."
+
+
+def milliseconds(at: datetime) -> int:
+    """Milliseconds since 1970, as MLflow counts."""
+    return int(at.astimezone(UTC).timestamp() * 1000)
