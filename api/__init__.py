@@ -1,1 +1,1 @@
-"""The HTTP face: thin Flask views over the record."""
+"""The HTTP API: thin Flask views over the record."""

@@ -23,7 +23,7 @@ def job_view(
     verdict: Verdict | None = None,
     warnings: Sequence[str] = (),
 ) -> JobView:
-    """The job as users see it, with its place in the queue and what its curve says, where they were looked up."""
+    """The job as users see it; its place in the queue and its verdict where the caller looked them up."""
     at = f"{PREFIX}/jobs/{job.id}"
     links = {"self": at, "curve": f"{at}/curve", "events": f"{at}/events", "stream": f"{at}/stream"}
     if job.status is JobStatus.succeeded:

@@ -1,4 +1,4 @@
-"""The Flask application: wiring only."""
+"""The Flask application: it creates the services and registers the views."""
 
 import logging
 import time
@@ -52,7 +52,7 @@ log = logging.getLogger(__name__)
 
 
 def create_app(settings: Settings) -> Flask:
-    """The API over the record that `settings` name."""
+    """The API over the database that `settings` name."""
     engine = connect(settings.database_url)
     limits = Limits.of(settings)
     store, queue = JobStore(engine, limits), Queue(engine, limits)

@@ -1,4 +1,4 @@
-"""Who is asking: a bearer token on every request to the API."""
+"""Authentication: a bearer token on every request to the API."""
 
 import threading
 import time
@@ -23,14 +23,14 @@ ADDRESSES = 1000
 
 @dataclass(frozen=True)
 class Principal:
-    """Whose request it is."""
+    """The authenticated user of a request."""
 
     owner: str
     scopes: frozenset[str]
 
     @property
     def sees(self) -> str | None:
-        """Whose jobs this principal sees; None is everybody's."""
+        """The owner whose jobs this principal sees; None: everybody's."""
         return None if "admin" in self.scopes else self.owner
 
 
@@ -63,7 +63,7 @@ class FailedLogins:
 
 
 def install(app: Flask, tokens: TokenStore, failed: FailedLogins) -> None:
-    """Ask for a token before every view under /api/."""
+    """Require a token before every view under /api/."""
 
     @app.before_request
     def _authenticate() -> None:
@@ -75,18 +75,18 @@ def install(app: Flask, tokens: TokenStore, failed: FailedLogins) -> None:
             raise UnauthorizedError("A token is needed: send the header Authorization: Bearer TOKEN.")
         found = tokens.find(token.strip()) if kind.lower() == "bearer" else None
         if found is None:
-            # A good token is good all the same: many users may share an address, behind a proxy, with whoever failed.
+            # A valid token is accepted all the same: behind a proxy, many users may share an address with an attacker.
             if wait_s := failed.wait_s(address):
                 raise TooManyError("Too many bad tokens from this address.", wait_s)
             failed.count(address)
-            raise UnauthorizedError("This token is not known, or no longer good.")
+            raise UnauthorizedError("This token is unknown or revoked.")
         g.principal = Principal(found.owner, found.scopes)
         wanted = "jobs:read" if request.method in ("GET", "HEAD", "OPTIONS") else "jobs:write"
         if wanted not in found.scopes and "admin" not in found.scopes:
-            raise ForbiddenError(f"This token does not allow it: it needs the scope {wanted}.")
+            raise ForbiddenError(f"This token does not allow it: the request needs the scope {wanted}.")
 
 
 def principal() -> Principal:
-    """Whose request this is."""
-    asking: Principal = g.principal
-    return asking
+    """The authenticated user of this request."""
+    found: Principal = g.principal
+    return found

@@ -1,4 +1,4 @@
-"""Request bodies: strict JSON, no more and no less."""
+"""Request bodies: strict JSON, within limits of size and time."""
 
 import contextlib
 import json
@@ -19,7 +19,7 @@ MOST_FIELDS = 10_000
 CUT_OFF = "The body ended before its Content-Length: send all of it."
 
 PATIENCE_S = 10.0
-"""Seconds a body may take to arrive, and one more for each MiB it may have."""
+"""Seconds that a body may take to arrive, and one more for each MiB that it may have."""
 
 
 def read_json(request: Request, *, limit: int = MIB, patience_s: float = PATIENCE_S) -> Any:
@@ -28,11 +28,11 @@ def read_json(request: Request, *, limit: int = MIB, patience_s: float = PATIENC
         raise UnsupportedBodyError("Compressed bodies are not supported: send plain JSON.")
     if request.mimetype != "application/json":
         raise UnsupportedBodyError("The body must be JSON, with the header Content-Type: application/json.")
-    request.max_content_length = limit + 1  # of a body in chunks that is all Werkzeug reads, and says nothing
+    request.max_content_length = limit + 1  # Werkzeug reads no more of a chunked body, without an error
     raw = _received(request, patience_s + limit / MIB)
     if len(raw) > limit:
         raise RequestEntityTooLarge
-    if len(raw) < (request.content_length or 0):  # gunicorn hands over what came before the client hung up
+    if len(raw) < (request.content_length or 0):  # gunicorn hands over what arrived before the client hung up
         raise BadBodyError(CUT_OFF)
     if not raw.strip():
         raise BadBodyError("The body is empty: it must be a JSON object.")
@@ -54,15 +54,15 @@ def read_json(request: Request, *, limit: int = MIB, patience_s: float = PATIENC
 
 def _received(request: Request, within_s: float) -> bytes:
     """The body's bytes."""
-    with arriving(request, within_s):
+    with body_timeout(request, within_s):
         return request.get_data(cache=False)
 
 
 @contextlib.contextmanager
-def arriving(request: Request, within_s: float) -> Iterator[None]:
-    """Read a body in this context: a client that sends a byte a second would hold a thread for ever.
+def body_timeout(request: Request, within_s: float) -> Iterator[None]:
+    """Read a body in this context: gunicorn sets no limit, so a slow client would hold a thread for ever.
 
-    gunicorn sets no limit. Raises `SlowBodyError`, and `BadBodyError` when the client hangs up.
+    Raises `SlowBodyError`, and `BadBodyError` when the client hangs up.
     """
     connection: socket.socket | None = request.environ.get("gunicorn.socket")
     if connection is None or not (request.content_length or request.headers.get("Transfer-Encoding")):
@@ -72,7 +72,7 @@ def arriving(request: Request, within_s: float) -> Iterator[None]:
 
     def hang_up() -> None:
         late.set()
-        with contextlib.suppress(OSError):  # the client was faster to hang up
+        with contextlib.suppress(OSError):  # the client hung up before
             connection.shutdown(socket.SHUT_RD)
 
     timer = threading.Timer(within_s, hang_up)
@@ -81,7 +81,7 @@ def arriving(request: Request, within_s: float) -> Iterator[None]:
     try:
         yield
     except (ClientDisconnected, OSError) as error:
-        if isinstance(error, OSError) and error.errno in DISK_FULL:  # not the line, but what is written of it
+        if isinstance(error, OSError) and error.errno in DISK_FULL:  # the disk is full; the connection is fine
             raise
         if late.is_set():
             raise SlowBodyError(f"The body took longer than {within_s:.0f} s: send it faster, or send less.") from error
@@ -93,7 +93,7 @@ def arriving(request: Request, within_s: float) -> Iterator[None]:
 
 
 def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    if len(pairs) > MOST_FIELDS:  # each would be a fault of its own, and they take time to tell
+    if len(pairs) > MOST_FIELDS:  # each could be an error of its own, and listing them takes time
         raise BadFieldsError.of("", f"has an object with {len(pairs)} fields; at most {MOST_FIELDS} are read")
     found: dict[str, Any] = {}
     for key, value in pairs:

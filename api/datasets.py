@@ -37,7 +37,7 @@ def upload() -> Response:
     used = services.used(owner)
     left = services.quota - used
     try:
-        with received(request, services.files.workshop(), limit=max(left, 0)) as file:
+        with received(request, services.files.staging_folder(), limit=max(left, 0)) as file:
             form = parse(UploadForm, dict(file.fields))
             if form.sha256 not in (None, file.sha256):
                 raise other_digest(file)

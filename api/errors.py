@@ -1,4 +1,4 @@
-"""Errors, and the only place that knows their status codes. Every answer is application/problem+json (RFC 9457)."""
+"""Errors and their status codes, which no other module knows. Each is sent as application/problem+json (RFC 9457)."""
 
 import errno
 import logging
@@ -29,7 +29,7 @@ DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 class ApiError(Exception):
-    """A request cannot be answered as it was meant."""
+    """The request cannot be carried out."""
 
     status: ClassVar[HTTPStatus] = HTTPStatus.BAD_REQUEST
     headers: Mapping[str, str] = {}
@@ -41,17 +41,17 @@ class BadBodyError(ApiError):
 
 
 class SlowBodyError(ApiError):
-    """The body does not come."""
+    """The body takes too long to arrive."""
 
     status = HTTPStatus.REQUEST_TIMEOUT
 
 
 class BadKeyError(ApiError):
-    """The Idempotency-Key is not one."""
+    """The Idempotency-Key is not valid."""
 
 
 class UnauthorizedError(ApiError):
-    """There is no token, or not a good one."""
+    """The token is missing, unknown or revoked."""
 
     status = HTTPStatus.UNAUTHORIZED
     headers: Mapping[str, str] = {"WWW-Authenticate": 'Bearer realm="epochal"'}
@@ -74,32 +74,32 @@ class TooManyError(ApiError):
 
 
 class BusyError(ApiError):
-    """This process does as much of a kind as it can, or cannot do it now."""
+    """The service cannot carry out the request now; a later try may succeed."""
 
     status = HTTPStatus.SERVICE_UNAVAILABLE
     headers: Mapping[str, str] = {"Retry-After": "5"}
 
 
 class UnsupportedBodyError(ApiError):
-    """The body is of a kind that is not understood."""
+    """The body's media type is not supported."""
 
     status = HTTPStatus.UNSUPPORTED_MEDIA_TYPE
 
 
 class TooLargeError(ApiError):
-    """It is more than there is room for, or more than is done here."""
+    """The request exceeds a quota or a limit of size."""
 
     status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
 
 
 class NotFoundError(ApiError):
-    """There is no such thing."""
+    """The resource does not exist."""
 
     status = HTTPStatus.NOT_FOUND
 
 
 class BadFieldsError(ApiError):
-    """Fields of the request are wrong."""
+    """Fields of the request are not valid."""
 
     status = HTTPStatus.UNPROCESSABLE_ENTITY
 
@@ -126,24 +126,24 @@ _STORE: Mapping[type[Exception], HTTPStatus] = {
     QueueFullError: HTTPStatus.TOO_MANY_REQUESTS,
     StoreUnavailableError: HTTPStatus.SERVICE_UNAVAILABLE,
 }
-"""What the record's errors are over HTTP."""
+"""Status codes of the record's errors."""
 
 _RETRY_AFTER_S: Mapping[HTTPStatus, int] = {HTTPStatus.TOO_MANY_REQUESTS: 30, HTTPStatus.SERVICE_UNAVAILABLE: 5}
-"""When to ask again at the earliest: a queue that is full takes longer to clear than a database to come back."""
+"""Seconds to wait before the next try: a full queue takes longer to clear than a database to come back."""
 
 
 _SENTENCES: Mapping[HTTPStatus, str] = {
-    HTTPStatus.NOT_FOUND: "There is nothing here: /docs lists what there is, and a job's id is a UUID.",
-    HTTPStatus.METHOD_NOT_ALLOWED: "This method is not for this address: the header Allow names those that are.",
+    HTTPStatus.NOT_FOUND: "Nothing is at this address: /docs lists the routes, and a job's id is a UUID.",
+    HTTPStatus.METHOD_NOT_ALLOWED: "This address takes other methods: the header Allow lists them.",
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "The body is too large: at most 1 MiB, or 32 MiB for /api/v1/jobs/bulk.",
 }
-"""What Werkzeug's errors are in words that say what to do next."""
+"""Werkzeug's errors as sentences that say what to do next."""
 
 
 def problem(
     status: HTTPStatus, detail: str, *, errors: Sequence[FieldError] = (), headers: Mapping[str, str] | None = None
 ) -> Response:
-    """An error as every client can read it."""
+    """The answer that describes an error."""
     body = Problem(
         type="about:blank",
         title=status.phrase,
@@ -158,11 +158,11 @@ def problem(
 
 
 def install(app: Flask, chance: Callable[[], float] = random.random) -> None:
-    """Answer every error of `app` as a problem; `chance` is from 0 to 1, and spreads those who are to ask again."""
+    """Answer every error of `app` as a problem; `chance`, from 0 to 1, spreads the retries of refused clients."""
 
     @app.after_request
     def _spread(response: Response) -> Response:
-        """Clients that were refused together shall not come back together: each waits up to twice as long."""
+        """Make each refused client wait up to twice as long, so that they do not all come back together."""
         if (wait_s := response.headers.get("Retry-After", type=int)) is not None:
             response.headers["Retry-After"] = str(wait_s + round(chance() * wait_s))
         return response
@@ -195,7 +195,7 @@ def install(app: Flask, chance: Callable[[], float] = random.random) -> None:
     def _disk(error: OSError) -> Response:
         if error.errno not in DISK_FULL:
             return _unknown(error)
-        sentence = "The service has no room on its disk: tell whoever runs it."
+        sentence = "The service's disk is full: tell whoever runs it."
         return problem(HTTPStatus.INSUFFICIENT_STORAGE, sentence)
 
     @app.errorhandler(Exception)

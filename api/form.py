@@ -13,7 +13,7 @@ from flask import Request
 from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.formparser import FormDataParser
 
-from .body import MIB, PATIENCE_S, arriving
+from .body import MIB, PATIENCE_S, body_timeout
 from .errors import BadBodyError, BadFieldsError, UnsupportedBodyError
 
 FIELDS_BYTES = MIB
@@ -70,7 +70,7 @@ def _receive(request: Request, uploaded: UploadedFile, limit: int) -> None:
 
     parser = FormDataParser(stream_factory=sink, max_form_memory_size=FIELDS_BYTES, max_form_parts=FIELDS, silent=False)
     try:
-        with arriving(request, PATIENCE_S + (request.content_length or limit) / SLOWEST):
+        with body_timeout(request, PATIENCE_S + (request.content_length or limit) / SLOWEST):
             _, fields, files = parser.parse(
                 request.stream, request.mimetype, request.content_length, request.mimetype_params
             )

@@ -1,6 +1,6 @@
 """How gunicorn serves the API; each setting says which accident it prevents."""
 
-worker_class = "api.server.Worker"  # gthread, which does not wait for ever
+worker_class = "api.server.Worker"  # gthread with a timeout for request heads
 workers = 1
 threads = 64  # streams hold a thread each: with 8 threads, 30 streams starve every other request
 worker_connections = 256

@@ -33,9 +33,9 @@ if TYPE_CHECKING:
 
 ROWS_LIMIT = 32 * MIB
 HELD = 8
-"""Models that are kept loaded, those used last."""
+"""Most models that stay loaded, those used last."""
 LARGEST = 64 * MIB
-"""A model with more weights is not loaded here: it is fetched, and used where there is room."""
+"""Most bytes of weights of a model that is loaded here; a larger one is for its user to fetch."""
 CHUNK = MIB
 
 
@@ -53,18 +53,18 @@ class LoadedModels:
             raise IllegalTransitionError(job.status.value, "asked for its model")
         found = {artifact.name: artifact for artifact in self._store.artifacts(job.id)}
         if not {WEIGHTS, PREPROCESSING} <= found.keys():
-            raise NotFoundError("The job left no model that can be used so: train it again.")
+            raise NotFoundError("The job has no model that can be used: train it again.")
         return found
 
     def load(self, job: JobRecord) -> "Model":
         """The job's model. Raises `TooLargeError` too."""
         parts = self.parts(job)
-        from model.finished import Model  # NumPy comes with the first prediction, not with the API
+        from model.finished import Model  # NumPy is imported with the first prediction
 
         weights = parts[WEIGHTS]
         if weights.size > LARGEST:
             raise TooLargeError(
-                f"The model has {weights.size:,} bytes of weights, and at most {LARGEST:,} are loaded here: "
+                f"The model has {weights.size:,} bytes of weights, and this service loads at most {LARGEST:,}: "
                 f"fetch it from {PREFIX}/jobs/{job.id}/model."
             )
         with self._lock:
@@ -82,28 +82,28 @@ class LoadedModels:
         return model
 
     def zipped(self, job: JobRecord) -> Path:
-        """The model as a zip, a new file that is the caller's."""
+        """The model as a zip: a new file, for the caller to delete."""
         parts = self.parts(job)
-        workshop = self._files.workshop()
-        made, copy = workshop / uuid.uuid4().hex, workshop / uuid.uuid4().hex
+        staging = self._files.staging_folder()
+        archive_file, copy = staging / uuid.uuid4().hex, staging / uuid.uuid4().hex
         try:
-            with zipfile.ZipFile(made, "x") as archive:
+            with zipfile.ZipFile(archive_file, "x") as archive:
                 for name in (WEIGHTS, SPEC, PREPROCESSING):
                     archive.write(self._files.fetch(parts[name].uri, copy), name)
                 info = job.spec.info
                 assert info is not None  # noqa: S101 - a job that was trained has data
                 archive.writestr("README.md", readme(job.spec, info, _title(job)))
         except FileNotFoundError as error:
-            made.unlink(missing_ok=True)
+            archive_file.unlink(missing_ok=True)
             raise NotFoundError("The model is no longer in the file store: train the job again.") from error
         finally:
             copy.unlink(missing_ok=True)
-        return made
+        return archive_file
 
     def graphed(self, job: JobRecord) -> bytes:
         """The model as an ONNX graph. Raises `TooLargeError` too."""
         model = self.load(job)
-        from model.graph import graph  # so does onnx
+        from model.graph import graph  # onnx is imported with the first graph
 
         return graph(model, _title(job))
 

@@ -1,4 +1,4 @@
-"""The OpenAPI description, made from the routes and the models that the views use themselves."""
+"""The OpenAPI description, generated from the routes and the models that the views themselves use."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -19,7 +19,7 @@ _REF = "#/components/schemas/{model}"
 
 @dataclass(frozen=True)
 class Operation:
-    """What a view takes and answers."""
+    """A view's inputs and answers."""
 
     summary: str
     body: type[BaseModel] | None
@@ -116,13 +116,13 @@ def _operation(arguments: set[str], path: str, operation: Operation, names: Mapp
                 **({"content": content} if (content := _content(operation.answer, names)) else {}),
             },
             "default": {
-                "description": "What is wrong, and what is allowed",
+                "description": "The error, and how to correct it",
                 "content": {"application/problem+json": {"schema": {"$ref": names[Problem, "serialization"]}}},
             },
         },
     }
     if operation.status in (201, 202):
-        described["responses"]["200"] = {**described["responses"][str(operation.status)], "description": "Already so"}
+        described["responses"]["200"] = {**described["responses"][str(operation.status)], "description": "Already done"}
     if operation.body:
         schema = {"$ref": names[operation.body, "validation"]}
         described["requestBody"] = {"required": True, "content": {"application/json": {"schema": schema}}}
@@ -185,11 +185,11 @@ def _headers(operation: Operation) -> list[dict[str, Any]]:
 _HEADERS: Mapping[str, Mapping[str, Any]] = {
     "Idempotency-Key": {
         "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-+\\-~]+$"},
-        "description": "The same key again, with the same body, answers with the job it made the first time.",
+        "description": "A repeated request with the same key and body answers with the job of the first one.",
     },
     "Upload-Offset": {
         "required": True,
         "schema": {"type": "integer", "minimum": 0},
-        "description": "Where in the file these bytes begin: as many as have come.",
+        "description": "The position in the file at which these bytes begin: the number of bytes received so far.",
     },
 }

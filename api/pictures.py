@@ -1,7 +1,7 @@
-"""Pictures of a job over HTTP, drawn from the record and the job's report when they are asked for.
+"""Pictures of a job over HTTP, drawn from the record and the job's report at the first request.
 
-So they are there when MLflow is not, and cost training nothing. They are drawn in a process of its own, for the API
-knows no matplotlib, all of a job at once: to start it takes longer than to draw.
+They need no MLflow and cost training nothing. A child process draws all pictures of a job at once, because the API does
+not import matplotlib, and starting a process takes longer than drawing.
 """
 
 import io
@@ -36,31 +36,31 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 HELD = 64
-"""Jobs whose pictures are kept, those asked for last: some 100 KB each."""
+"""Most jobs whose pictures are kept, those asked for last: some 100 KB each."""
 AT_ONCE = 2
-"""Jobs that are drawn at a time; the next waits for a slot."""
+"""Most jobs whose pictures are drawn at once; the next waits for a slot."""
 SLOT_WAIT_S = 30.0
 WALL_S = 60.0
 
 Key = tuple[str, int, JobStatus, str | None]
-"""A job as its pictures show it."""
+"""What a job's pictures depend on."""
 
 
 class Gallery:
-    """Draws pictures of jobs that have ended, and keeps a few."""
+    """Draws pictures of finished jobs, and keeps those of a few."""
 
     def __init__(self, store: JobStore, files: Files, *, at_once: int = AT_ONCE) -> None:
         self._store, self._files = store, files
         self._lock = threading.Lock()
-        self._slots = ProcessSlots(at_once, SLOT_WAIT_S, "Pictures of other jobs are being drawn: ask again.")
+        self._slots = ProcessSlots(at_once, SLOT_WAIT_S, "Pictures of other jobs are being drawn: try again.")
         self._held: OrderedDict[Key, Mapping[str, bytes]] = OrderedDict()
 
     def listed(self, job: JobRecord) -> PictureList:
-        """What there is to see of a job, and why there is nothing."""
+        """The pictures that there are of a job, or why there are none."""
         return _listed(job, self._report(job))
 
     def picture(self, job: JobRecord, name: str) -> bytes:
-        """One of them, a PNG. Raises `NotFoundError`, or `BusyError`."""
+        """One picture as a PNG. Raises `NotFoundError` or `BusyError`."""
         key = job.id, job.attempt, job.status, job.name
         held = self._find(key)
         if name in held:
@@ -71,7 +71,7 @@ class Gallery:
             names = ", ".join(picture.name for picture in listed.pictures)
             raise NotFoundError(listed.why or f"The job has no picture {name[:100]}: there are {names}.")
         with self._slots.slot():
-            drawn = self._find(key) or self._draw(job, report)  # perhaps it was drawn while we waited
+            drawn = self._find(key) or self._draw(job, report)  # another request may have drawn it meanwhile
         with self._lock:
             self._held[key] = drawn
             while len(self._held) > HELD:
@@ -79,20 +79,20 @@ class Gallery:
         return drawn[name]
 
     def _find(self, key: Key) -> Mapping[str, bytes]:
-        """The pictures that are kept under this key, which was asked for just now."""
+        """The pictures kept under this key."""
         with self._lock:
             if key in self._held:
                 self._held.move_to_end(key)
             return self._held.get(key, {})
 
     def _report(self, job: JobRecord) -> "Report | None":
-        """What its model is worth, of a job that has ended with one."""
+        """The report of a finished job's model, if there is one."""
         if job.status not in FINISHED:
             return None
         found: dict[str, ArtifactRecord] = {artifact.name: artifact for artifact in self._store.artifacts(job.id)}
         if REPORT not in found:
             return None
-        from model.report import Report  # NumPy comes with the first picture, not with the API
+        from model.report import Report  # NumPy is imported with the first picture
 
         try:
             return Report.model_validate_json(self._files.get(found[REPORT].uri))
@@ -111,13 +111,13 @@ class Gallery:
             report=report,
         )
         environ = child_environment("HOME", "MPLCONFIGDIR")
-        command, asked = [sys.executable, "-m", "trainer.plots"], drawing.model_dump_json().encode()
+        command, question = [sys.executable, "-m", "trainer.plots"], drawing.model_dump_json().encode()
         try:
-            done = subprocess.run(command, input=asked, env=environ, capture_output=True, timeout=WALL_S, check=True)
+            done = subprocess.run(command, input=question, env=environ, capture_output=True, timeout=WALL_S, check=True)
         except subprocess.SubprocessError as error:
-            said = (getattr(error, "stderr", None) or b"")[-2000:].decode(errors="replace")
-            log.error("the pictures of job %s were not drawn: %s %s", job.id, error, said)
-            raise BusyError("The pictures could not be drawn now: ask again; the service's log says why.") from error
+            output = (getattr(error, "stderr", None) or b"")[-2000:].decode(errors="replace")
+            log.error("the pictures of job %s were not drawn: %s %s", job.id, error, output)
+            raise BusyError("The pictures could not be drawn: try again; the service's log says why.") from error
         with zipfile.ZipFile(io.BytesIO(done.stdout)) as archive:
             return {name.removesuffix(".png"): archive.read(name) for name in archive.namelist()}
 

@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 
 REFUSED = 2
 AT_ONCE = 2
-"""Files that are read at a time; each may take as much memory as `ingest.limits` allows."""
+"""Most files that are read at once; each may take as much memory as `ingest.limits` allows."""
 SLOT_WAIT_S = 60.0
 WALL_S = 1800.0
 # Threads and arenas would take address space, which is what the limit counts.
@@ -29,11 +29,11 @@ class Reader:
     """Reads uploaded files, a few at a time."""
 
     def __init__(self, *, at_once: int = AT_ONCE, slot_wait_s: float = SLOT_WAIT_S, wall_s: float = WALL_S) -> None:
-        self._slots = ProcessSlots(at_once, slot_wait_s, "Other uploads are being read: send it again.")
+        self._slots = ProcessSlots(at_once, slot_wait_s, "Other uploads are being read: try again.")
         self._wall_s = wall_s
 
     def read(self, file: Path, *, name: str, target: str | None, task: Targets | None, out: Path) -> Reading:
-        """Write the file's table to `out`, and say what is in it. Raises `BadFieldsError`, or `BusyError`."""
+        """Write the file's table to `out` and describe it. Raises `BadFieldsError` or `BusyError`."""
         with self._slots.slot():
             return self._read(file, name, target, task, out)
 
@@ -54,7 +54,7 @@ class Reader:
                 refusal = Refusal.model_validate_json(done.stdout)
                 raise BadFieldsError.of(refusal.path, refusal.message)
         except ValidationError:
-            log.exception("the reader of %s said %r", file, done.stdout[:500])
+            log.exception("the reader of %s answered %r", file, done.stdout[:500])
         if done.returncode in (-signal.SIGXCPU, -signal.SIGKILL):
             raise BadFieldsError.of("file", "takes more time or memory to read than a file of its size may")
         log.error("the reader ended with %d: %s", done.returncode, done.stderr[-2000:].decode(errors="replace"))

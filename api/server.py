@@ -1,4 +1,4 @@
-"""How connections become requests: gunicorn's threads, and a clock for those who never finish a sentence."""
+"""gunicorn's threaded worker, with a timeout for the heads of requests."""
 
 import contextlib
 import socket
@@ -8,11 +8,11 @@ from typing import Any
 from gunicorn.workers.gthread import ThreadWorker
 
 HEAD_S = 5.0
-"""Seconds the head of a request may take to arrive."""
+"""Seconds that the head of a request may take to arrive."""
 
 
 class Worker(ThreadWorker):  # type: ignore[misc]
-    """Hangs up on clients whose head does not come: gunicorn would give each of them a thread for ever."""
+    """Closes connections whose request head does not arrive: without a timeout, each would hold a thread for ever."""
 
     def __init__(self, *given: Any, **named: Any) -> None:
         super().__init__(*given, **named)
@@ -27,15 +27,15 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             self._heads.pop(conn, None)
 
     def handle_request(self, req: Any, conn: Any) -> Any:
-        """Answer a request, whose head has come."""
+        """Answer a request whose head has arrived."""
         self._heads.pop(conn, None)
         return super().handle_request(req, conn)
 
     def murder_keepalived(self) -> None:
-        """Close what has waited too long; gunicorn's main thread asks for it each second."""
+        """Close connections that have waited too long; gunicorn's main thread calls this every second."""
         super().murder_keepalived()
         now = time.monotonic()
         for conn, until in list(self._heads.items()):
             if until < now:
-                with contextlib.suppress(OSError):  # the client was faster to hang up
+                with contextlib.suppress(OSError):  # the client hung up before
                     conn.sock.shutdown(socket.SHUT_RDWR)

@@ -86,7 +86,7 @@ class OpenStreams:
     def enter(self) -> None:
         """Take a place. Raises `BusyError` when all are taken."""
         if not self._free.acquire(blocking=False):
-            raise BusyError("Too many streams are open: try again, or ask for the curve from time to time.")
+            raise BusyError("Too many streams are open: try again, or poll the curve.")
 
     def leave(self) -> None:
         """Give the place back."""

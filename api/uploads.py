@@ -21,7 +21,7 @@ from store.uploads import UploadRecord
 
 from .answers import PREFIX
 from .auth import principal
-from .body import CUT_OFF, MIB, PATIENCE_S, arriving, read_json
+from .body import CUT_OFF, MIB, PATIENCE_S, body_timeout, read_json
 from .dataset_services import NO_ZERO, DatasetServices, Digest, Purpose, other_digest, over_quota
 from .datasets import created
 from .errors import BadBodyError, BadFieldsError, UnsupportedBodyError
@@ -143,7 +143,7 @@ def _received(services: DatasetServices, upload: UploadRecord) -> UploadRecord:
     if length > upload.size - upload.received:
         raise BadFieldsError.of("", f"has {length:,} bytes, and only {upload.size - upload.received:,} are missing")
     request.max_content_length = length
-    with arriving(request, PATIENCE_S + length / SLOWEST):
+    with body_timeout(request, PATIENCE_S + length / SLOWEST):
         for at in range(0, length, PIECE):
             upload = _grown(services, upload, request.stream, min(PIECE, length - at))
     return upload
@@ -151,7 +151,7 @@ def _received(services: DatasetServices, upload: UploadRecord) -> UploadRecord:
 
 def _grown(services: DatasetServices, upload: UploadRecord, stream: IO[bytes], size: int) -> UploadRecord:
     """The upload with a piece of `size` bytes, or of those that arrived; it is stored before it is counted."""
-    piece = services.files.workshop() / uuid.uuid4().hex
+    piece = services.files.staging_folder() / uuid.uuid4().hex
     file = piece.open("xb")
     try:
         with file:
@@ -181,7 +181,7 @@ def _whole(services: DatasetServices, upload: UploadRecord) -> Iterator[Uploaded
     """The file that the pieces add up to; it exists while the context lasts."""
     if upload.received < upload.size:
         raise UploadOffsetError(upload.received, upload.size)
-    file = UploadedFile(services.files.workshop() / uuid.uuid4().hex, upload.file, size=upload.size)
+    file = UploadedFile(services.files.staging_folder() / uuid.uuid4().hex, upload.file, size=upload.size)
     try:
         sink = Sink(file.path, upload.size)
         try:

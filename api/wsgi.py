@@ -1,4 +1,4 @@
-"""What gunicorn serves: `gunicorn --config python:api.gunicorn api.wsgi:app`."""
+"""The application that gunicorn serves: `gunicorn --config python:api.gunicorn api.wsgi:app`."""
 
 import logging
 

@@ -47,8 +47,8 @@ class Files:
             raise
         _sync(target.parent)
 
-    def workshop(self) -> Path:
-        """A local folder for files in the making, from which `adopt` moves them at little cost; its old ones go."""
+    def staging_folder(self) -> Path:
+        """A local folder for unfinished files, from which `adopt` moves them cheaply; old ones in it are deleted."""
         folder = Path(self._root) / ".making" if self._local else Path(tempfile.gettempdir()) / "epochal-making"
         folder.mkdir(parents=True, exist_ok=True)
         for left in folder.iterdir():

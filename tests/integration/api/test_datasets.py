@@ -254,7 +254,7 @@ def test_the_quota_is_told(tmp_path: Path) -> None:
 
 
 def test_what_a_process_left_that_died_is_swept(api: Service) -> None:
-    making = Files((api.home / "files").as_uri()).workshop()
+    making = Files((api.home / "files").as_uri()).staging_folder()
     for name, age_s in (("old", 7200), ("young", 60)):
         (making / name).write_text("half")
         os.utime(making / name, (time.time() - age_s,) * 2)

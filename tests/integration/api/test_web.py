@@ -75,7 +75,7 @@ def test_a_bad_token_is_told_once_and_not_tried_again(page: Page) -> None:
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
     sign_in(page, "epo_wrong")
-    expect(page.get_by_role("status")).to_contain_text("not known")
+    expect(page.get_by_role("status")).to_contain_text("unknown")
     page.evaluate("refresh()")
     assert len(asked) == 1
 

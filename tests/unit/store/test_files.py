@@ -63,7 +63,7 @@ def test_a_folder_goes_with_its_last_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize("kind", ["file", "memory"])
 def test_a_file_that_was_made_locally_is_adopted(tmp_path: Path, kind: str) -> None:
     files = Files(f"{kind}://{tmp_path}/store")
-    made = files.workshop() / "made"
+    made = files.staging_folder() / "made"
     made.write_bytes(b"one")
     files.adopt("a/b", made)
     assert files.get("a/b") == b"one"
@@ -103,9 +103,9 @@ def test_a_folder_is_deleted_with_all_that_is_in_it_and_again_without_harm(tmp_p
 
 
 def test_what_was_left_in_the_making_is_swept_after_an_hour(tmp_path: Path) -> None:
-    making = Files(tmp_path.as_uri()).workshop()
+    making = Files(tmp_path.as_uri()).staging_folder()
     for name, age_s in (("old", LEFT_AFTER_S + 60), ("young", LEFT_AFTER_S - 60)):
         (making / name).touch()
         os.utime(making / name, (time.time() - age_s,) * 2)
-    Files(tmp_path.as_uri()).workshop()
+    Files(tmp_path.as_uri()).staging_folder()
     assert [path.name for path in making.iterdir()] == ["young"]
