@@ -119,13 +119,13 @@ def measure(rows: int, columns: int, folder: Path) -> tuple[DatasetView, Sequenc
         sent_s = 0.0
         begun = time.perf_counter()
 
-        def tell(sent: int, total: int) -> None:
+        def on_progress(sent: int, total: int) -> None:
             nonlocal sent_s
             sent_s = time.perf_counter() - begun
 
         with Watch(server) as watch:
             idle = server.memory_info().rss + sum(child.memory_info().rss for child in server.children())
-            made = client.upload(file, target="y", tell=tell)
+            made = client.upload(file, target="y", on_progress=on_progress)
         took_s = time.perf_counter() - begun
     cells = [
         f"{rows:,} x {columns}",

@@ -1,4 +1,4 @@
-"""What users import and type: the client, the `epochal` command and the embedded stack."""
+"""The user's side of Epochal: the Python client, the `epochal` command and the embedded stack."""
 
 from .client import Client
 from .errors import EpochalError

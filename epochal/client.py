@@ -1,4 +1,4 @@
-"""The Python client: every answer is a model of `spec`, every refusal one of `epochal.errors`."""
+"""The Python client: every answer is a model of `spec`, every error one of `epochal.errors`."""
 
 import hashlib
 import os
@@ -58,16 +58,16 @@ RETRY_WAITS_S = (0.2, 0.5, 1.0)
 """Waits between tries of a request that may be repeated."""
 
 STREAM_PATIENCE_S = 30.0
-"""How long `watch` goes on trying to reach a server that has gone away."""
+"""How long `watch` tries to reconnect to a server that does not answer."""
 
 READ_PATIENCE_S = 1900.0
-"""How long an answer to a whole upload may take: the file is read first, and a large one for minutes."""
+"""How long the answer to a finished upload may take: the server reads the file first, a large one for minutes."""
 
 RESUME_WAITS_S = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0)
-"""Waits between tries to go on with an upload; as many again whenever it has got further."""
+"""Waits between tries to resume an upload; they begin anew whenever the upload has progressed."""
 
 PIECE = 16 << 20
-"""Bytes of a file that are sent at a time: what a proxy that breaks loses at most."""
+"""Bytes of a file that are sent in one request: a broken connection loses no more."""
 
 _BYTES = "application/offset+octet-stream"
 _BUSY = frozenset({408, 429, 502, 503, 504})
@@ -80,12 +80,14 @@ _REFUSALS: Mapping[int, type[AnswerError]] = {
 }
 
 Body = Mapping[str, Any]
+OnProgress = Callable[[int, int], object]
+"""Called with the bytes sent and the bytes in all."""
 Model = TypeVar("Model", bound=BaseModel)
 
 
 @dataclass(frozen=True)
 class Update:
-    """What the live stream says: `kind` is state, epoch or end; `data` is its JSON."""
+    """One event of the live stream: `kind` is state, epoch or end; `data` is its JSON."""
 
     kind: str
     data: Mapping[str, Any]
@@ -93,11 +95,11 @@ class Update:
 
 
 class Client:
-    """Talks to one API. Thread-safe; close it, or use it in a `with`.
+    """A client of one API. Thread-safe; close it, or use it in a `with`.
 
-    Without a URL it asks EPOCHAL_URL and then the embedded stack of EPOCHAL_HOME. Requests that may be repeated
-    without harm are repeated for a second or two when the server does not answer; a submit is one of them, because
-    it carries a key by which the server knows it again.
+    Without a URL it reads EPOCHAL_URL, and then looks for the embedded stack of EPOCHAL_HOME. When the server does not
+    answer, the client repeats requests that are safe to repeat for a second or two. A submit is safe: it carries a key
+    by which the server recognises it.
     """
 
     def __init__(
@@ -145,7 +147,7 @@ class Client:
         return _read(BulkIds, answer).ids
 
     def check(self, job: JobSpec | Body) -> Check:
-        """What the job would be, were it submitted: parameters, memory, pack. Nothing is stored."""
+        """The job's parameters, memory and pack, without submitting it."""
         return _read(Check, self._ask("POST", "/jobs/check", body=_body(parse(job)), repeatable=True))
 
     def job(self, job_id: str) -> JobView:
@@ -183,11 +185,11 @@ class Client:
         return _read(Events, self._ask("GET", f"/jobs/{quote(job_id, safe='')}/events")).events
 
     def cancel(self, job_id: str) -> JobView:
-        """Ask for the job's end. A running one ends within seconds; see `status` and `cancel_requested`."""
+        """Cancel the job. A running one ends within seconds; see `status` and `cancel_requested`."""
         return _read(JobView, self._ask("POST", f"/jobs/{quote(job_id, safe='')}/cancel"))
 
     def pause(self, job_id: str) -> JobView:
-        """Set the job aside. A running one stops within seconds; see `status` and `pause_requested`."""
+        """Pause the job. A running one stops within seconds; see `status` and `pause_requested`."""
         return _read(JobView, self._ask("POST", f"/jobs/{quote(job_id, safe='')}/pause"))
 
     def resume(self, job_id: str) -> JobView:
@@ -195,7 +197,7 @@ class Client:
         return _read(JobView, self._ask("POST", f"/jobs/{quote(job_id, safe='')}/resume"))
 
     def change(self, job_id: str, **values: Any) -> JobView:
-        """Give the job another `priority`, `name` or `tags`; what is not named stays."""
+        """Change the job's `priority`, `name` or `tags`; values that are not given stay."""
         return _read(JobView, self._ask("PATCH", f"/jobs/{quote(job_id, safe='')}", body=values, repeatable=True))
 
     def retry(self, job_id: str) -> JobView:
@@ -212,15 +214,15 @@ class Client:
         return self._ask("GET", f"/jobs/{quote(job_id, safe='')}/files/{quote(name, safe='')}").content
 
     def pictures(self, job_id: str) -> PictureList:
-        """What there is to see of a job that has ended, or why there is nothing."""
+        """The pictures of a finished job, or why there are none."""
         return _read(PictureList, self._ask("GET", f"/jobs/{quote(job_id, safe='')}/pictures"))
 
     def picture(self, job_id: str, name: str) -> bytes:
-        """One of them, such as `confusion`: a PNG."""
+        """One picture as a PNG, such as `confusion`."""
         return self._ask("GET", f"/jobs/{quote(job_id, safe='')}/pictures/{quote(name, safe='')}.png").content
 
     def watch(self, job_id: str) -> Iterator[Update]:
-        """The job's live updates until its end. A broken stream is taken up again where it broke."""
+        """The job's live updates until its end. After a broken connection the stream resumes where it stopped."""
         last: str | None = None
         patience_ends = time.monotonic() + STREAM_PATIENCE_S
         while True:
@@ -245,17 +247,17 @@ class Client:
     # --- the service ---------------------------------------------------------------------------------------------
 
     def workers(self) -> list[WorkerView]:
-        """The workers that are up, with what each offers and trains."""
+        """The workers that are up, with their slots and the jobs that they train."""
         return _read(Workers, self._ask("GET", "/workers")).workers
 
     def queue(self) -> QueueView:
-        """How long the queue is, who serves it, how fast it moves."""
+        """The length of the queue, its workers and its speed."""
         return _read(QueueView, self._ask("GET", "/queue"))
 
     # --- models --------------------------------------------------------------------------------------------------
 
     def predict(self, job_id: str, rows: Sequence[Body | Sequence[Any]]) -> Predictions:
-        """What the job's model says of raw rows: objects by column, or lists where columns have no names."""
+        """The model's predictions of raw rows: objects by column, or lists where columns have no names."""
         path = f"/jobs/{quote(job_id, safe='')}/predict"
         return _read(Predictions, self._ask("POST", path, body={"rows": list(rows)}, repeatable=True))
 
@@ -272,33 +274,31 @@ class Client:
         target: str | None = None,
         name: str | None = None,
         task: Task | None = None,
-        tell: Callable[[int, int], object] = lambda sent, total: None,
+        on_progress: OnProgress = lambda sent, total: None,
     ) -> DatasetView:
-        """Upload a CSV, Parquet or NPZ file; `tell` hears how many bytes are sent of how many.
+        """Upload a CSV, Parquet or NPZ file; `on_progress` is called with the bytes sent and the bytes in all.
 
-        The same file again, with the same target, is the same data set. When the line breaks, or this is called again
-        after it was given up, the upload goes on from where it was.
+        The same file again, with the same target, is the same data set. After a broken connection, or when this method
+        is called again, an unfinished upload resumes where it stopped.
         """
         fields = {"target": target, "name": name, "task": task}
         purpose = {key: value for key, value in fields.items() if value is not None}
         try:
             with file.open("rb") as stream:
                 sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
-                return self._upload(stream, sha256, file.name, purpose, tell)
+                return self._upload(stream, sha256, file.name, purpose, on_progress)
         except OSError as error:
             raise BadFileError(f"Cannot read {file}: {error.strerror}.") from error
 
-    def _upload(
-        self, stream: BinaryIO, sha256: str, name: str, purpose: Body, tell: Callable[[int, int], object]
-    ) -> DatasetView:
-        """The data set that the file becomes, however often the line breaks, while it gets further in between."""
+    def _upload(self, stream: BinaryIO, sha256: str, name: str, purpose: Body, on_progress: OnProgress) -> DatasetView:
+        """The data set that the file becomes. A broken connection is retried as long as the upload progresses."""
         waits, furthest = iter(RETRY_WAITS_S), -1
         while True:
             try:
                 try:
                     return self._finish(sha256, purpose)
-                except (NotFoundError, ConflictError):  # it is not there, or not all of it
-                    for has in self._send(stream, sha256, name, tell):
+                except (NotFoundError, ConflictError):  # the server has none of it, or not all of it
+                    for has in self._send(stream, sha256, name, on_progress):
                         if has > furthest:
                             waits, furthest = iter(RESUME_WAITS_S), has
             except (httpx.TransportError, BusyError, NotFoundError, ConflictError) as error:
@@ -315,20 +315,20 @@ class Client:
         _refuse(answer)
         return _read(DatasetView, answer)
 
-    def _send(self, stream: BinaryIO, sha256: str, name: str, tell: Callable[[int, int], object]) -> Iterator[int]:
-        """Send what the server lacks of the file; how much it has, at first and whenever it has more."""
+    def _send(self, stream: BinaryIO, sha256: str, name: str, on_progress: OnProgress) -> Iterator[int]:
+        """Send the bytes that the server lacks; yield how many it has, at the start and after each request."""
         size = os.fstat(stream.fileno()).st_size
         answer = self._http.post("/uploads", json={"sha256": sha256, "size": size, "file": name})
         _refuse(answer)
         has = _read(UploadView, answer).offset
-        tell(has, size)
+        on_progress(has, size)
         yield has
         while has < size:
             more = min(PIECE, size - has)
             stream.seek(has)
             answer = self._http.patch(
                 f"/uploads/{sha256}",
-                content=_bytes(stream, more, lambda at: tell(at, size)),
+                content=_bytes(stream, more, lambda at: on_progress(at, size)),
                 headers={"Content-Type": _BYTES, "Content-Length": str(more), "Upload-Offset": str(has)},
             )
             _refuse(answer)
@@ -344,7 +344,7 @@ class Client:
         return _read(DatasetView, self._ask("GET", f"/datasets/{quote(dataset_id, safe='')}"))
 
     def delete_dataset(self, dataset_id: str) -> None:
-        """Delete a data set that no job needs any more."""
+        """Delete a data set that no job needs."""
         self._ask("DELETE", f"/datasets/{quote(dataset_id, safe='')}")
 
     # --- HTTP ----------------------------------------------------------------------------------------------------
@@ -359,7 +359,7 @@ class Client:
         key: str | None = None,
         repeatable: bool = False,
     ) -> httpx.Response:
-        """The answer, or the error it means. Repeated where that does no harm."""
+        """Send a request, and again where that is safe. Raises the error that the answer stands for."""
         repeatable = repeatable or verb == "GET" or key is not None
         request = self._http.build_request(
             verb,
@@ -372,7 +372,7 @@ class Client:
             again = repeatable and wait_s is not None
             try:
                 answer = self._http.send(request)
-            except httpx.ConnectError as error:  # never sent, so anything may be tried again
+            except httpx.ConnectError as error:  # it was never sent, so every request may be repeated
                 if wait_s is None:
                     raise _unreachable(self.url) from error
             except httpx.TransportError as error:
@@ -401,19 +401,19 @@ class Client:
                 raise AnswerError(f"The server sent no event stream: {error}.", status=status) from error
 
 
-def _bytes(stream: BinaryIO, size: int, tell: Callable[[int], object]) -> Iterator[bytes]:
-    """The next `size` bytes; `tell` hears how far in the file they are."""
+def _bytes(stream: BinaryIO, size: int, on_progress: Callable[[int], object]) -> Iterator[bytes]:
+    """The next `size` bytes; `on_progress` is called with the position in the file."""
     while size > 0:
         chunk = stream.read(min(size, 1 << 16))
         if not chunk:
-            raise BadFileError("The file became shorter while it was sent: send it again.")
+            raise BadFileError("The file became shorter while it was sent: upload it again.")
         size -= len(chunk)
-        tell(stream.tell())
+        on_progress(stream.tell())
         yield chunk
 
 
 def parse(job: JobSpec | Body) -> JobSpec:
-    """The spec that `job` is. Raises `BadSpecError` with every field at fault."""
+    """`job` as a spec. Raises `BadSpecError`, which names every field at fault."""
     if isinstance(job, JobSpec):
         return job
     try:
@@ -423,7 +423,7 @@ def parse(job: JobSpec | Body) -> JobSpec:
 
 
 def parse_many(jobs: Sequence[JobSpec | Body]) -> list[JobSpec]:
-    """The specs that `jobs` are. Raises `BadSpecError`; its paths say which job."""
+    """`jobs` as specs. Raises `BadSpecError`, whose paths name the job."""
     specs, errors = [], []
     for index, job in enumerate(jobs):
         try:
@@ -438,12 +438,12 @@ def parse_many(jobs: Sequence[JobSpec | Body]) -> list[JobSpec]:
 
 
 def _body(job: JobSpec) -> dict[str, Any]:
-    """What was asked for, and nothing that the server would choose."""
+    """The fields that the user set; the server chooses the others."""
     return job.model_dump(mode="json", include=set(job.model_fields_set))
 
 
 def _address(url: str | None, token: str | None) -> tuple[str, str]:
-    """The API's URL and token: as given, as the environment says, or as the embedded stack says."""
+    """The API's URL and token: the given ones, else those of the environment, else the embedded stack's."""
     try:
         settings = Settings.read()
     except BadSettingsError as error:
@@ -464,13 +464,13 @@ def _address(url: str | None, token: str | None) -> tuple[str, str]:
 
 def _unreachable(url: str) -> ServerUnreachableError:
     return ServerUnreachableError(
-        f"Nothing answers at {url}. Is the server up? `epochal status` shows the one on this machine; "
+        f"No server answers at {url}. Is it up? `epochal status` shows the one on this machine; "
         f"EPOCHAL_URL names another."
     )
 
 
 def _refuse(answer: httpx.Response) -> None:
-    """Raise the error that `answer` means, if it means one."""
+    """Raise the error that `answer` stands for, if any."""
     if answer.is_success:
         return
     status = answer.status_code
@@ -493,7 +493,7 @@ def _read(model: type[Model], answer: httpx.Response) -> Model:
         return model.model_validate_json(answer.content)
     except ValidationError as error:
         raise AnswerError(
-            f"The server's answer is not what this client expects ({error.error_count()} differences): "
-            f"are both of the same version?",
+            f"The server's answer does not fit this client ({error.error_count()} differences): "
+            f"do they have the same version?",
             status=answer.status_code,
         ) from error

@@ -33,11 +33,11 @@ LEARNING_RATES = (0.0003, 0.001, 0.003, 0.01)
 DROPOUTS = (0.0, 0.5)
 ENOUGH_ACCURACY = 0.95
 MIRROR_WITHIN_S = 120.0
-"""Longest that the demo waits for MLflow to show what the record has."""
+"""Longest wait for MLflow to show the jobs."""
 
 
 class DemoFailedError(EpochalError):
-    """The demo did not show what it promises."""
+    """The demo's result is not the promised one."""
 
 
 def main() -> None:
@@ -53,12 +53,12 @@ def main() -> None:
     except KeyboardInterrupt:
         screen.print("\nStopped.")
         sys.exit(130)
-    screen.print(f"Everything is stopped. To look at it again, with the MLflow UI:\n  EPOCHAL_HOME={home.path} make up")
+    screen.print(f"Everything is stopped. To see it again, with the MLflow UI:\n  EPOCHAL_HOME={home.path} make up")
 
 
 @contextmanager
 def _stack(home: Home) -> Iterator[Endpoints]:
-    """A stack of its own on free ports, whatever the environment says."""
+    """An embedded stack on free ports, without the settings of the environment."""
     for name in [name for name in os.environ if name.startswith(PREFIX)]:
         del os.environ[name]
     home.refuse_if_up()
@@ -90,7 +90,7 @@ def _show(client: Client, endpoints: Endpoints, pictures: Path) -> None:
 
     jobs = [first, *bulk]
     _judge(first, jobs)
-    with screen.status("Waiting until MLflow shows all of it ..."):
+    with screen.status("Waiting until MLflow shows all jobs ..."):
         runs = _mirrored(client, endpoints, jobs)
         picture = _picture(endpoints, runs[0], pictures)
     screen.print(f"\nThe curve of the first job: {picture}")
@@ -115,7 +115,7 @@ def _judge(first: JobView, jobs: Sequence[JobView]) -> None:
 
 
 def _mirrored(client: Client, endpoints: Endpoints, jobs: Sequence[JobView]) -> list[str]:
-    """The jobs' runs in MLflow, once MLflow calls each finished."""
+    """The jobs' runs in MLflow, when all are finished there."""
     patience_ends = time.monotonic() + MIRROR_WITHIN_S
     while time.monotonic() < patience_ends:
         runs = [view.mlflow.run_id for view in map(client.job, [job.id for job in jobs]) if view.mlflow is not None]
@@ -136,7 +136,7 @@ def _run_status(endpoints: Endpoints, run_id: str) -> str | None:
 
 
 def _picture(endpoints: Endpoints, run_id: str, folder: Path) -> Path:
-    """A run's curve as a picture, fetched from MLflow, which gets it after the numbers."""
+    """The picture of a run's curve from MLflow, where it arrives after the metrics."""
     query = {"path": "curves.png", "run_uuid": run_id}
     patience_ends = time.monotonic() + MIRROR_WITHIN_S
     while time.monotonic() < patience_ends:

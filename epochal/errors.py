@@ -1,7 +1,7 @@
-"""What can go wrong for a user, as sentences that say what to do next.
+"""Errors for users: sentences that say what to do next.
 
 EpochalError
-├── ServerUnreachableError      nothing answers
+├── ServerUnreachableError      no server answers
 ├── AnswerError                 the API refused
 │   ├── BadSpecError            422, with every field at fault
 │   ├── NotAllowedError         401, 403
@@ -23,19 +23,19 @@ from spec.views import FieldError
 
 
 class EpochalError(Exception):
-    """Something went wrong that a person can mend; its text says how."""
+    """An error that the user can correct; its text says how."""
 
     exit_code = 1
 
 
 class ServerUnreachableError(EpochalError):
-    """Nothing answers where the API should be."""
+    """No server answers at the API's address."""
 
     exit_code = 3
 
 
 class AnswerError(EpochalError):
-    """The API answered that it cannot do what was asked."""
+    """The API refused the request."""
 
     def __init__(self, detail: str, *, status: int = 0) -> None:
         super().__init__(detail)
@@ -56,11 +56,11 @@ class BadSpecError(AnswerError):
 
 
 class NotAllowedError(AnswerError):
-    """The token is missing, wrong, or not enough."""
+    """The token is missing, unknown, or lacks a scope."""
 
 
 class NotFoundError(AnswerError):
-    """There is no such thing, or it is someone else's."""
+    """The resource does not exist, or belongs to somebody else."""
 
 
 class ConflictError(AnswerError):
@@ -68,21 +68,21 @@ class ConflictError(AnswerError):
 
 
 class BusyError(AnswerError):
-    """The server has too much to do; asking again later may help."""
+    """The server is busy; a later try may succeed."""
 
 
 class BadFileError(EpochalError):
-    """A file cannot be read, or is not what it should be."""
+    """A file cannot be read, or its content is not valid."""
 
     exit_code = 2
 
 
 class StackError(EpochalError):
-    """The embedded stack cannot do what was asked."""
+    """The embedded stack cannot carry out the command."""
 
 
 class AlreadyUpError(StackError):
-    """A stack is up on this home already."""
+    """A stack is already up on this home."""
 
 
 class NotUpError(StackError):
@@ -100,4 +100,4 @@ class BrokerMissingError(StackError):
 
 
 class ServiceFailedError(StackError):
-    """A service of the stack did not start."""
+    """A service of the stack did not start, or ended."""

@@ -1,4 +1,4 @@
-"""What every command shares: its two outputs, its `--json`, and help that keeps the lines of its examples."""
+"""What all commands share: standard output and error, `--json`, and help that keeps the lines of examples."""
 
 import inspect
 from collections.abc import Callable
@@ -8,7 +8,7 @@ import typer
 from rich.console import Console
 
 PIPE_WIDTH = 120
-"""Columns of a table that goes into a pipe or a log."""
+"""Width of a table in a pipe or a log, in characters."""
 
 
 def _console(*, stderr: bool) -> Console:
@@ -20,7 +20,7 @@ screen = _console(stderr=False)
 """Standard output: answers."""
 
 aside = _console(stderr=True)
-"""Standard error: progress and sentences, so that a pipe gets answers only."""
+"""Standard error: progress and remarks, so that a pipe gets answers only."""
 
 Json = Annotated[bool, typer.Option("--json", help="Answer in JSON, for programs.")]
 

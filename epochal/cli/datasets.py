@@ -1,4 +1,4 @@
-"""Commands about data sets: upload, list, show, delete."""
+"""Commands for data sets: upload, list, show, delete."""
 
 import json
 from datetime import UTC, datetime
@@ -17,7 +17,7 @@ from .render_datasets import dataset_card, datasets_table
 
 ID_LENGTH = 35
 
-datasets = typer.Typer(help="Your own data.", no_args_is_help=True)
+datasets = typer.Typer(help="Your own data sets.", no_args_is_help=True)
 
 DatasetId = Annotated[
     str, typer.Argument(metavar="ID", help="The data set's id, its beginning, or its name.", show_default=False)
@@ -37,13 +37,13 @@ def upload(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="CSV, Parquet or NPZ.", show_default=False)],
     target: Annotated[
         Optional[str],  # noqa: UP045 - typer reads it
-        typer.Option(metavar="COLUMN", help="The column to tell from the others; of NPZ it is y."),
+        typer.Option(metavar="COLUMN", help="The column to predict from the others; for NPZ: y."),
     ] = None,
-    name: Annotated[Optional[str], typer.Option(help="A name for people; else the file's.")] = None,  # noqa: UP045
-    task: Annotated[Optional[Task], typer.Option(help="Else as the target looks.")] = None,  # noqa: UP045
+    name: Annotated[Optional[str], typer.Option(help="A name. Default: the file's name.")] = None,  # noqa: UP045
+    task: Annotated[Optional[Task], typer.Option(help="Default: guessed from the target.")] = None,  # noqa: UP045
     as_json: Json = False,
 ) -> None:
-    """Upload a data set and print its id. The same file again is the same data set, and goes on where it was cut off.
+    """Upload a data set and print its id. An interrupted upload resumes; the same file again is the same data set.
 
     Examples:
       epochal datasets upload examples/diabetes.csv --target progression
@@ -54,11 +54,11 @@ def upload(
     with Client() as client, _progress() as progress:
         bar = progress.add_task(file.name, total=None)
 
-        def tell(sent: int, total: int) -> None:
-            words = f"{file.name} is read" if sent == total else file.name
-            progress.update(bar, completed=sent, total=total, description=words)
+        def show_progress(sent: int, total: int) -> None:
+            description = f"reading {file.name}" if sent == total else file.name
+            progress.update(bar, completed=sent, total=total, description=description)
 
-        made = client.upload(file, target=target, name=name, task=task, tell=tell)
+        made = client.upload(file, target=target, name=name, task=task, on_progress=show_progress)
     if as_json:
         typer.echo(made.model_dump_json(indent=2))
         return
@@ -86,14 +86,14 @@ def list_datasets(
 
 
 def show(dataset_id: DatasetId, as_json: Json = False) -> None:
-    """Show what is in a data set: columns, what is missing, ranges, histograms, classes.
+    """Show a data set: columns, missing values, ranges, histograms, classes.
 
     Example:
       epochal datasets show diabetes
 
     """
     with Client() as client:
-        found = client.dataset(whole(client, dataset_id))
+        found = client.dataset(full_id(client, dataset_id))
     if as_json:
         typer.echo(found.model_dump_json(indent=2))
     else:
@@ -101,29 +101,29 @@ def show(dataset_id: DatasetId, as_json: Json = False) -> None:
 
 
 def delete(dataset_id: DatasetId, as_json: Json = False) -> None:
-    """Delete a data set that no job needs any more.
+    """Delete a data set that no job needs.
 
     Example:
       epochal datasets delete ds_4f2a91c7
 
     """
     with Client() as client:
-        gone = whole(client, dataset_id)
+        gone = full_id(client, dataset_id)
         client.delete_dataset(gone)
     typer.echo(json.dumps({"deleted": gone}) if as_json else f"{gone} deleted")
 
 
-def whole(client: Client, said: str) -> str:
-    """The whole id of the data set that `said` begins or names; of a name the newest. Raises `NotFoundError`."""
-    if said.startswith("ds_") and len(said) == ID_LENGTH:
-        return said
+def full_id(client: Client, given: str) -> str:
+    """The id of the data set of this name, the newest, or whose id begins so. Raises `NotFoundError`."""
+    if given.startswith("ds_") and len(given) == ID_LENGTH:
+        return given
     listed = client.datasets()
-    named = [dataset.id for dataset in listed if dataset.name == said][:1]
-    found = named or [dataset.id for dataset in listed if dataset.id.startswith(said)]
+    named = [dataset.id for dataset in listed if dataset.name == given][:1]
+    found = named or [dataset.id for dataset in listed if dataset.id.startswith(given)]
     if len(found) == 1:
         return found[0]
     many = f"{len(found)} data sets have" if found else "No data set has"
-    raise NotFoundError(f"{many} the name {said} or an id that begins so: `epochal datasets list` shows them.")
+    raise NotFoundError(f"{many} the name {given} or an id that begins so: `epochal datasets list` shows them.")
 
 
 def _progress() -> Progress:

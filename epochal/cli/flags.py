@@ -1,8 +1,8 @@
-"""Command-line flags made from the spec's own fields: whatever the spec learns, the command has.
+"""Command-line flags, generated from the spec's fields: a new field of the spec is a new flag.
 
 Each top-level field is a flag (`learning_rate`: `--learning-rate`). So is each field of its parts (`hidden` of the
-architecture: `--hidden`), under its own name where only one part has it, else with the part's name before it
-(`--schedule-patience`). A flag given twice makes a list (`--hidden 64 --hidden 32`).
+architecture: `--hidden`): under its own name where only one part has it, else with the part's name before it
+(`--schedule-patience`). A flag that is given twice makes a list (`--hidden 64 --hidden 32`).
 """
 
 import types
@@ -20,14 +20,14 @@ from spec.job import JobSpec
 from ..errors import BadFileError
 
 KINDS = ("type", "name")
-"""Fields by which a part says which of its kinds it is; the part's own flag gives them."""
+"""Fields that name the variant of a part; the flag of the part itself sets them."""
 RESOLVED = ("sha256", "info")
 """Fields that the service fills in."""
 
 
 @dataclass(frozen=True)
 class Flag:
-    """One flag: where its value belongs in a spec, and how it is read."""
+    """One flag: the place of its value in a spec, and how the value is parsed."""
 
     name: str
     path: tuple[str, ...]
@@ -76,7 +76,7 @@ def flags() -> list[Flag]:
 
 
 def overlay(spec: Mapping[str, Any], given: Mapping[Flag, Any]) -> dict[str, Any]:
-    """`spec` with what was given on the command line in the place of its own."""
+    """`spec` with the values of the given flags in place of its own."""
     result = dict(spec)
     for flag, value in given.items():
         if len(flag.path) == 1:
@@ -89,7 +89,7 @@ def overlay(spec: Mapping[str, Any], given: Mapping[Flag, Any]) -> dict[str, Any
 
 
 def _as_part(parent: str, value: Any) -> dict[str, Any]:
-    """A part as a mapping, so that a field can be added: its kind's name written out, its default's kind assumed."""
+    """A part as a mapping, so that a field can be added; the variant is that of the value, else of the default."""
     if isinstance(value, Mapping):
         return dict(value)
     field = JobSpec.model_fields[parent]
@@ -126,7 +126,7 @@ def _parts(field: FieldInfo) -> dict[str, FieldInfo]:
     """The fields of the models that a field's value can be."""
     parts: dict[str, FieldInfo] = {}
     for model in _models(field.annotation):
-        parts = {**model.model_fields, **parts}  # the first kind that has a field describes it
+        parts = {**model.model_fields, **parts}  # the first variant with a field describes it
     return parts
 
 
@@ -139,7 +139,7 @@ def _models(annotation: Any) -> Iterator[type[BaseModel]]:
 
 
 def _plain(annotation: Any) -> Iterator[Any]:
-    """The Python types a value can have, without what pydantic says about them."""
+    """The Python types that a value can have, without pydantic's annotations."""
     origin = get_origin(annotation)
     if origin is Annotated:
         yield from _plain(get_args(annotation)[0])

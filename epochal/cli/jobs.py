@@ -1,4 +1,4 @@
-"""Commands about jobs: submit, jobs, show, watch, cancel, pause, resume, priority, retry, logs, curve."""
+"""Commands for jobs: submit, jobs, show, watch, cancel, pause, resume, priority, retry, logs, curve."""
 
 import inspect
 import json
@@ -20,16 +20,16 @@ from ..errors import BadFileError, NotFoundError
 from .console import Json, aside, help_of, screen
 from .flags import Flag, flags, overlay
 from .progress import follow
-from .render import events_table, job_card, jobs_table, outcome, results_table, wishes
+from .render import control_requests, events_table, job_card, jobs_table, outcome, results_table
 
 ID_LENGTH = 36
-"""Characters of a whole job id; a shorter one is looked for among the newest jobs, by its beginning or end."""
+"""Characters of a job id; the beginning or the end of one is looked for among the newest jobs."""
 
-LOOKED_THROUGH = 200
-"""Newest jobs that a shortened id is looked for in."""
+SEARCHED_JOBS = 200
+"""Number of newest jobs among which a shortened id is looked for."""
 
 JobId = Annotated[str, typer.Argument(metavar="ID", help="The job's id, or its beginning or end.", show_default=False)]
-Watch = Annotated[bool, typer.Option("--watch", "-w", help="Show progress until it ends; exit 1 unless it succeeded.")]
+Watch = Annotated[bool, typer.Option("--watch", "-w", help="Show progress until the end; exit 1 unless it succeeded.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -48,7 +48,7 @@ def submit(
     as_json: Json = False,
     **given: Any,
 ) -> None:
-    """Submit jobs from a file, from flags, or from a file with flags in the place of its values. Prints the ids.
+    """Submit jobs from a file, from flags, or from a file with some values replaced by flags. Prints the ids.
 
     Examples:
       epochal submit examples/digits.yaml --watch
@@ -63,7 +63,7 @@ def submit(
         raise BadFileError("Nothing to submit: name a FILE, or describe the job with flags such as --dataset digits.")
     specs, several = specfile.read(file) if file is not None else ([{}], False)
     wanted = [overlay(spec, chosen) for spec in specs]
-    valid = parse_many(wanted) if several else [parse(wanted[0])]  # a bad spec needs no server to be refused
+    valid = parse_many(wanted) if several else [parse(wanted[0])]  # a bad spec is refused without a server
     with Client() as client:
         ids = client.submit_many(valid) if several else [_submitted(client, valid[0])]
         if not watch:
@@ -109,7 +109,7 @@ def show(job_id: JobId, as_json: Json = False) -> None:
 
     """
     with Client() as client:
-        job = client.job(whole(client, job_id))
+        job = client.job(full_id(client, job_id))
     if as_json:
         _print_model(job)
     else:
@@ -128,7 +128,7 @@ def watch(
 
     """
     with Client() as client:
-        ids = [whole(client, job_id) for job_id in job_ids]
+        ids = [full_id(client, job_id) for job_id in job_ids]
         if as_json:
             for job_id in ids:
                 for update in client.watch(job_id):
@@ -150,22 +150,22 @@ def cancel(
 
     """
     with Client() as client:
-        views = [client.cancel(whole(client, job_id)) for job_id in job_ids]
+        views = [client.cancel(full_id(client, job_id)) for job_id in job_ids]
     _answer_changes(views, as_json=as_json)
 
 
 def pause(
-    job_ids: Annotated[list[str], typer.Argument(metavar="ID...", help="Jobs to set aside.", show_default=False)],
+    job_ids: Annotated[list[str], typer.Argument(metavar="ID...", help="Jobs to pause.", show_default=False)],
     as_json: Json = False,
 ) -> None:
-    """Set jobs aside until they are resumed: queued ones at once, running ones within seconds.
+    """Pause jobs until they are resumed: queued ones at once, running ones within seconds.
 
     Example:
       epochal pause 4f2a91c7
 
     """
     with Client() as client:
-        views = [client.pause(whole(client, job_id)) for job_id in job_ids]
+        views = [client.pause(full_id(client, job_id)) for job_id in job_ids]
     _answer_changes(views, as_json=as_json)
 
 
@@ -181,18 +181,19 @@ def resume(
 
     """
     with Client() as client:
-        views = [client.resume(whole(client, job_id)) for job_id in job_ids]
+        views = [client.resume(full_id(client, job_id)) for job_id in job_ids]
     _answer_changes(views, as_json=as_json)
 
 
 def priority(
     job_id: JobId,
     value: Annotated[
-        int, typer.Argument(metavar="PRIORITY", help="-100 to 100; higher goes first.", min=-100, max=100)
+        int,
+        typer.Argument(metavar="PRIORITY", help="-100 to 100; higher runs first.", min=-100, max=100),
     ],
     as_json: Json = False,
 ) -> None:
-    """Give a job another priority: it counts from now on.
+    """Change a job's priority.
 
     Examples:
       epochal priority 4f2a91c7 10
@@ -200,7 +201,7 @@ def priority(
 
     """
     with Client() as client:
-        view = client.change(whole(client, job_id), priority=value)
+        view = client.change(full_id(client, job_id), priority=value)
     _answer_changes([view], as_json=as_json)
 
 
@@ -212,19 +213,19 @@ def retry(job_id: JobId, as_json: Json = False) -> None:
 
     """
     with Client() as client:
-        view = client.retry(whole(client, job_id))
+        view = client.retry(full_id(client, job_id))
     _answer_changes([view], as_json=as_json)
 
 
 def logs(job_id: JobId, as_json: Json = False) -> None:
-    """Show a job's history: every change, when, by whom and why.
+    """Show a job's history: every change with its time, actor and reason.
 
     Example:
       epochal logs 4f2a91c7
 
     """
     with Client() as client:
-        events = client.events(whole(client, job_id))
+        events = client.events(full_id(client, job_id))
     if as_json:
         _print_json([event.model_dump(mode="json") for event in events])
     else:
@@ -240,7 +241,7 @@ def curve(job_id: JobId, as_json: Json = False) -> None:
 
     """
     with Client() as client:
-        columns = client.curve(whole(client, job_id))
+        columns = client.curve(full_id(client, job_id))
     if as_json:
         _print_json(columns)
         return
@@ -249,19 +250,19 @@ def curve(job_id: JobId, as_json: Json = False) -> None:
         typer.echo(",".join("" if value is None else repr(value) for value in row))
 
 
-def whole(client: Client, shortened: str) -> str:
-    """The whole id that `shortened` begins or ends, looked for among the newest jobs. Raises `NotFoundError`."""
+def full_id(client: Client, shortened: str) -> str:
+    """The id of the newest jobs that begins or ends with `shortened`. Raises `NotFoundError`."""
     if len(shortened) >= ID_LENGTH:
         return shortened
-    newest = (job.id for job in client.jobs(limit=LOOKED_THROUGH))
+    newest = (job.id for job in client.jobs(limit=SEARCHED_JOBS))
     found = [job_id for job_id in newest if job_id.startswith(shortened) or job_id.endswith(shortened)]
     match found:
         case [job_id]:
             return job_id
         case []:
             raise NotFoundError(
-                f"None of the newest {LOOKED_THROUGH} jobs has an id that begins or ends with {shortened}: "
-                f"give the whole id; `epochal jobs` lists them."
+                f"None of the newest {SEARCHED_JOBS} jobs has an id that begins or ends with {shortened}: "
+                f"give the full id; `epochal jobs` lists them."
             )
         case _:
             raise NotFoundError(f"{len(found)} jobs have an id that begins or ends with {shortened}: give more of it.")
@@ -315,7 +316,7 @@ def _tag(text: str | None) -> tuple[str, str] | None:
 
 
 def _submitted(client: Client, spec: JobSpec) -> str:
-    """The id of a new job; what will keep it waiting is said aside."""
+    """The id of a new job; warnings go to standard error."""
     job = client.submit(spec)
     for warning in job.warnings:
         aside.print(warning, soft_wrap=True, markup=False)
@@ -327,7 +328,7 @@ def _watched(client: Client, ids: Sequence[str]) -> list[JobView]:
 
 
 def _finish(ended: Sequence[JobView], *, as_json: bool) -> None:
-    """Say how the jobs ended, and exit accordingly."""
+    """Print how the jobs ended; exit 1 unless all succeeded."""
     if as_json:
         _print_json([job.model_dump(mode="json") for job in ended])
     elif len(ended) == 1:
@@ -355,8 +356,8 @@ def _answer_changes(views: Sequence[JobView], *, as_json: bool) -> None:
         _print_json([view.model_dump(mode="json") for view in views])
         return
     for view in views:
-        wish = next((f" (will be {wish})" for wish in wishes(view)), "")
-        typer.echo(f"{view.id} {view.status.value}{wish}")
+        request = next((f" (will be {request})" for request in control_requests(view)), "")
+        typer.echo(f"{view.id} {view.status.value}{request}")
 
 
 def _print_model(model: BaseModel) -> None:

@@ -1,4 +1,4 @@
-"""Commands about finished models: predict, download."""
+"""Commands for finished models: predict, download."""
 
 import csv
 import io
@@ -14,7 +14,7 @@ from spec.views import ModelFormat, Predictions
 from ..client import Client
 from ..errors import AnswerError, BadFileError
 from .console import Json, help_of
-from .jobs import JobId, whole
+from .jobs import JobId, full_id
 
 ROWS_AT_A_TIME = 1000
 
@@ -39,7 +39,7 @@ def predict(
     """
     rows = _rows(file)
     with Client() as client:
-        job = whole(client, job_id)
+        job = full_id(client, job_id)
         parts = [client.predict(job, rows[at : at + ROWS_AT_A_TIME]) for at in range(0, len(rows), ROWS_AT_A_TIME)]
     if as_json:
         typer.echo(json.dumps([part.model_dump() for part in parts] if len(parts) > 1 else parts[0].model_dump()))
@@ -49,9 +49,9 @@ def predict(
 
 def download(
     job_id: JobId,
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where its files go.")] = Path("model"),
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The folder to write to.")] = Path("model"),
     form: Annotated[
-        ModelFormat, typer.Option("--format", help="zip: its files, unpacked. onnx: model.onnx.")
+        ModelFormat, typer.Option("--format", help="zip: the model's files, unpacked. onnx: model.onnx.")
     ] = ModelFormat.zip,
     as_json: Json = False,
 ) -> None:
@@ -65,7 +65,7 @@ def download(
 
     """
     with Client() as client:
-        content = client.model(whole(client, job_id), form)
+        content = client.model(full_id(client, job_id), form)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         written = []
@@ -78,15 +78,15 @@ def download(
 
 
 def _parts(content: bytes, form: ModelFormat) -> dict[str, bytes]:
-    """The files of a model that was fetched."""
+    """The files of a downloaded model."""
     if form is ModelFormat.onnx:
         return {"model.onnx": content}
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            # a name, whatever path it was given
+            # the name without any path
             return {Path(name).name: archive.read(name) for name in archive.namelist()}
     except zipfile.BadZipFile as error:
-        raise AnswerError("The server sent no zip: are both of the same version?") from error
+        raise AnswerError("The server sent no zip: do client and server have the same version?") from error
 
 
 def _rows(file: Path) -> list[Any]:
@@ -122,12 +122,13 @@ def _write(parts: list[Predictions]) -> None:
     writer.writerow([*names, *(_harmless(f"p_{label}") for label in classes or ())])
     for part in parts:
         shares = part.probabilities or [[]] * len(part.predictions)
-        for told, likely in zip(part.predictions, shares, strict=True):
-            cells = told if isinstance(told, list) else [_harmless(told) if isinstance(told, str) else told]
+        for predicted, likely in zip(part.predictions, shares, strict=True):
+            cells = predicted if isinstance(predicted, list) else [_harmless(predicted)]
             writer.writerow([*cells, *likely])
     typer.echo(out.getvalue(), nl=False)
 
 
-def _harmless(text: str) -> str:
-    """A label that a spreadsheet does not take for a formula: the uploaded file may have been a stranger's."""
-    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
+def _harmless(value: Any) -> Any:
+    """A value that no spreadsheet takes for a formula: labels may come from a stranger's file."""
+    is_formula = isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r"))
+    return f"'{value}" if is_formula else value

@@ -13,28 +13,28 @@ from ..client import Client
 from .render import dataset_name, number
 
 BARS = 16
-"""More jobs than this share one bar."""
+"""Most jobs with a bar each; more share one bar."""
 
 POLL_EVERY_S = 0.3
-ASKED_AT_ONCE = 50
-"""Jobs asked about in one round: a bulk of thousands must not become a flood of requests."""
+POLLED_AT_ONCE = 50
+"""Most jobs polled in one round: thousands of jobs must not cause a flood of requests."""
 
 
 def follow(
     client: Client, ids: Sequence[str], console: Console, *, sleep: Callable[[float], None] = time.sleep
 ) -> list[JobView]:
-    """The jobs, once all have ended; their progress is shown meanwhile."""
+    """The jobs, when all have ended; until then their progress is shown."""
     ended: dict[str, JobView] = {}
     waiting = list(ids)
     with _progress(console) as progress:
         bars = _Bars(progress, ids)
         while waiting:
-            asked, later = waiting[:ASKED_AT_ONCE], waiting[ASKED_AT_ONCE:]
-            views = [client.job(job_id) for job_id in asked]
+            polled, later = waiting[:POLLED_AT_ONCE], waiting[POLLED_AT_ONCE:]
+            views = [client.job(job_id) for job_id in polled]
             for view in views:
                 bars.show(view)
             ended |= {view.id: view for view in views if view.status in FINISHED}
-            # The queue's head runs first, so ended ones make room; those still waiting go to the back of the line.
+            # The oldest jobs run first: those that have ended leave the list, the others go to its end.
             waiting = [*later, *(view.id for view in views if view.status not in FINISHED)]
             if waiting:
                 sleep(POLL_EVERY_S)

@@ -1,4 +1,4 @@
-"""Commands about the service as a whole: workers, queue."""
+"""Commands for the service as a whole: workers, queue."""
 
 import json
 from datetime import UTC, datetime
@@ -17,7 +17,7 @@ def register(app: typer.Typer) -> None:
 
 
 def workers(as_json: Json = False) -> None:
-    """List the workers that are up: their slots, and what they train.
+    """List the workers that are up, their slots and the jobs that they train.
 
     Examples:
       epochal workers
@@ -33,7 +33,7 @@ def workers(as_json: Json = False) -> None:
 
 
 def queue(as_json: Json = False) -> None:
-    """Show how long the queue is, who serves it and how fast it moves.
+    """Show the length of the queue, the free slots and the throughput.
 
     Examples:
       epochal queue

@@ -1,4 +1,4 @@
-"""Tables and sentences about jobs, for people."""
+"""Tables and sentences about jobs, workers and the queue, for people."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -46,7 +46,7 @@ def jobs_table(jobs: Iterable[JobView], *, now: datetime) -> Table:
 
 
 def results_table(jobs: Iterable[JobView]) -> Table:
-    """What came of finished jobs, one line each, as measured at the best epoch."""
+    """Results of finished jobs at their best epoch, one line each."""
     table = Table("name", box=None, header_style="bold", pad_edge=False)
     for heading in ("epochs", "best", "val loss", "val acc.", "gap", "pack"):
         table.add_column(heading, justify="right", no_wrap=True)
@@ -77,8 +77,9 @@ def job_card(job: JobView, *, now: datetime) -> RenderableType:
 
 
 def events_table(events: Iterable[EventView]) -> Table:
-    """A job's history, oldest first."""
-    table = Table("when (UTC)", "from", "to", "attempt", "who", "why", box=None, header_style="bold", pad_edge=False)
+    """A job's history, oldest change first."""
+    headings = ("time (UTC)", "from", "to", "attempt", "actor", "reason")
+    table = Table(*headings, box=None, header_style="bold", pad_edge=False)
     for event in events:
         table.add_row(
             event.at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")[:-3],
@@ -102,11 +103,12 @@ def services_table(services: Iterable[ServiceState]) -> Table:
 
 def workers_table(workers: Iterable[WorkerView], *, now: datetime) -> Table:
     """The workers that are up, one line each."""
-    table = Table("worker", "host", "slots", "free", "trains", "seen", box=None, header_style="bold", pad_edge=False)
+    headings = ("worker", "host", "slots", "free", "training", "last seen")
+    table = Table(*headings, box=None, header_style="bold", pad_edge=False)
     for worker in workers:
-        trains = ", ".join(f"{held.jobs} on {held.device}" for held in worker.training)
-        seen = f"{duration((now - worker.seen_at).total_seconds())} ago"
-        table.add_row(worker.id, worker.host, _kinds(worker.devices), _kinds(worker.free_devices), trains or DASH, seen)
+        training = ", ".join(f"{held.jobs} on {held.device}" for held in worker.training) or DASH
+        seen = f"{_age(now, worker.seen_at)} ago"
+        table.add_row(worker.id, worker.host, _kinds(worker.devices), _kinds(worker.free_devices), training, seen)
     return table
 
 
@@ -140,19 +142,19 @@ def outcome(job: JobView) -> str:
 
 
 def status_text(job: JobView) -> Text:
-    """The job's state, in its colour; a wish that its worker has yet to fulfil shows."""
-    wish = next((f" (to be {wish})" for wish in wishes(job)), "")
-    return Text(f"{job.status.value}{wish}", style=COLOURS[job.status])
+    """The job's status in its colour, with a control request that its worker has not carried out yet."""
+    request = next((f" (to be {request})" for request in control_requests(job)), "")
+    return Text(f"{job.status.value}{request}", style=COLOURS[job.status])
 
 
-def wishes(job: JobView) -> list[str]:
-    """What the job's worker has yet to do to it, the stronger first."""
-    wished = {"cancelled": job.cancel_requested, "paused": job.pause_requested}
-    return [wish for wish, asked in wished.items() if asked and job.status is JobStatus.running]
+def control_requests(job: JobView) -> list[str]:
+    """Control requests that the job's worker has not carried out yet, the stronger first."""
+    requested = {"cancelled": job.cancel_requested, "paused": job.pause_requested}
+    return [request for request, is_set in requested.items() if is_set and job.status is JobStatus.running]
 
 
 def dataset_name(job: JobView) -> str:
-    """What its data set is called."""
+    """The name of the job's data set."""
     dataset = job.spec.dataset
     if isinstance(dataset, Shipped):
         return dataset.name
@@ -178,13 +180,13 @@ def duration(seconds: float) -> str:
 
 
 def _kinds(devices: Iterable[str]) -> str:
-    """How many devices there are of each kind."""
+    """The number of devices of each kind."""
     counts = Counter(device.split(":", maxsplit=1)[0] for device in devices)
     return ", ".join(f"{count} {kind}" for kind, count in sorted(counts.items())) or DASH
 
 
 def _split(queued: Mapping[str, int]) -> str:
-    """The jobs that ask for a kind of device, in brackets."""
+    """The numbers of jobs that need a kind of device, in brackets."""
     asked = [f"{count} for {device}" for device, count in queued.items() if count and device != "auto"]
     return f" ({', '.join(asked)})" if asked else ""
 
@@ -203,7 +205,7 @@ def _facts(job: JobView, now: datetime) -> Iterable[tuple[str, str]]:
         yield "tags", ", ".join(f"{key}={value}" for key, value in job.tags.items())
     yield "data set", dataset_name(job)
     if job.queue is not None:
-        place = "far" if job.queue.position is None else f"place {job.queue.position}"
+        place = "far back" if job.queue.position is None else f"position {job.queue.position}"
         start = job.queue.estimated_start_at
         soon = "" if start is None else f" It starts in about {duration((start - now).total_seconds())}."
         yield "queue", f"{place}: {job.queue.why}{soon}"
@@ -219,7 +221,7 @@ def _facts(job: JobView, now: datetime) -> Iterable[tuple[str, str]]:
     yield "submitted", f"{job.created_at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC ({_age(now, job.created_at)} ago)"
     if job.started_at is not None:
         ended = job.finished_at or now
-        yield "trained", duration((ended - job.started_at).total_seconds())
+        yield "training time", duration((ended - job.started_at).total_seconds())
     if job.status in (JobStatus.succeeded, JobStatus.failed, JobStatus.cancelled):
         yield "outcome", outcome(job)
     if job.mlflow is not None:

@@ -1,4 +1,4 @@
-"""Tables about data sets, for people."""
+"""Tables of data sets, for people."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -75,7 +75,7 @@ def _columns(columns: Iterable[ColumnProfile]) -> Table:
 
 
 def _values(column: ColumnProfile) -> str:
-    """How its values spread: a histogram, or the most frequent ones."""
+    """The distribution of its values: a histogram, or the most frequent ones."""
     if column.histogram is not None:
         most = max(column.histogram.counts) or 1
         return "".join(BARS[-(-count * (len(BARS) - 1) // most)] for count in column.histogram.counts)

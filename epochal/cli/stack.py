@@ -1,4 +1,4 @@
-"""Commands about the embedded stack and its parts: up, down, status, worker, token."""
+"""Commands of the embedded stack and its parts: up, down, status, worker, token."""
 
 import json
 import os
@@ -22,10 +22,10 @@ from .console import Json, help_of, screen
 from .render import services_table
 
 DOWN_WITHIN_S = 45.0
-"""Longest that a stack may take to end before `down` tells it to hurry."""
+"""Seconds until `down` repeats its signal, which makes the stack end at once."""
 
 COUNTED = 1000
-"""Jobs that `status` counts of each state."""
+"""Most jobs of a state that `status` counts."""
 
 tokens = typer.Typer(help="Bearer tokens of the API.", no_args_is_help=True)
 
@@ -55,9 +55,9 @@ def up(
     if detach:
         _answer_endpoints(_detach(settings, workers), as_json=as_json)
         return
-    tell = _say_nothing if as_json else typer.echo
-    tell("Starting; Ctrl-C stops everything.")
-    Stack(settings, workers=workers, tell=tell).run()
+    report = _ignore if as_json else typer.echo
+    report("Starting; Ctrl-C stops everything.")
+    Stack(settings, workers=workers, report=report).run()
 
 
 def down(as_json: Json = False) -> None:
@@ -80,12 +80,12 @@ def down(as_json: Json = False) -> None:
                 return
             time.sleep(0.05)
         if not hurry:
-            os.kill(pid, signal.SIGTERM)  # the second time means: now
+            os.kill(pid, signal.SIGTERM)  # a second signal means: at once
     raise StackError(f"The stack did not end (process {pid}). Its log: {home.logs / 'stack.log'}")
 
 
 def status(as_json: Json = False) -> None:
-    """Show the embedded stack: each service, where it is reached, how many jobs wait and run. Exit 3 when it is down.
+    """Show the embedded stack: its services, addresses and jobs that wait or run. Exit 3 when it is down.
 
     Examples:
       epochal status
@@ -102,7 +102,7 @@ def status(as_json: Json = False) -> None:
     try:
         with Client(endpoints.api, endpoints.token) as client:
             queue = _queue(client)
-    finally:  # the services are shown even when the API does not answer: then they matter most
+    finally:  # the services are shown also when the API does not answer: then they matter most
         if not as_json:
             screen.print(services_table(services), soft_wrap=True)
     where = {"home": str(home.path), "api": endpoints.api, "mlflow": endpoints.mlflow}
@@ -122,7 +122,7 @@ def worker(
         typer.Option(help="auto, cpu, cpu:4 (four slots), cuda, or cuda:0,cuda:1. Default: EPOCHAL_DEVICES."),
     ] = None,
 ) -> None:
-    """Start a worker on this machine: how a second machine joins. Ctrl-C ends it; its jobs go back to the queue.
+    """Start a worker that joins a cluster from this machine. Ctrl-C ends it; its jobs go back to the queue.
 
     Example:
       EPOCHAL_DATABASE_URL=postgresql+psycopg://... EPOCHAL_BROKER_URL=redis://... epochal worker --devices cuda
@@ -131,7 +131,7 @@ def worker(
     settings = read_settings()
     if not settings.broker_url:
         raise EpochalError(
-            "EPOCHAL_BROKER_URL is not set: a worker needs the database and the broker of the cluster it joins. "
+            "EPOCHAL_BROKER_URL is not set: a worker needs the database and the broker of its cluster. "
             "On one machine, `epochal up --workers N` starts workers of its own."
         )
     environ = {**os.environ, **({"EPOCHAL_DEVICES": devices} if devices else {})}
@@ -139,8 +139,10 @@ def worker(
     os.execve(sys.executable, [sys.executable, "-m", "worker"], environ)  # noqa: S606
 
 
-def create_token(owner: Annotated[str, typer.Option(help="Whose jobs the token sees.")], as_json: Json = False) -> None:
-    """Make a token and print it; it is shown this once. Works on the database of this machine's settings.
+def create_token(
+    owner: Annotated[str, typer.Option(help="Owner whose jobs the token sees.")], as_json: Json = False
+) -> None:
+    """Create a token and print it; it is shown only once. It is stored in the database that EPOCHAL_DATABASE_URL names.
 
     Example:
       epochal token create --owner alice
@@ -150,17 +152,17 @@ def create_token(owner: Annotated[str, typer.Option(help="Whose jobs the token s
     command = [sys.executable, "-m", "store", "token", "create", "--owner", owner]
     made = subprocess.run(command, check=False, stdout=subprocess.PIPE, text=True)
     if made.returncode != 0:
-        raise EpochalError("No token was made; the lines above say why.")
+        raise EpochalError("No token was created; the lines above say why.")
     token = made.stdout.strip()
     typer.echo(json.dumps({"owner": owner, "token": token}) if as_json else token)
 
 
 def read_settings() -> Settings:
-    """The settings of this process, or a sentence about what is wrong with them."""
+    """The settings of this process. Raises `EpochalError`, which names the setting at fault."""
     try:
         return Settings.read()
     except BadSettingsError as error:
-        raise EpochalError(f"The environment is not right: {error}") from error
+        raise EpochalError(f"A setting is not valid: {error}") from error
 
 
 def _detach(settings: Settings, workers: int) -> Endpoints:
@@ -185,5 +187,5 @@ def _queue(client: Client) -> dict[str, int]:
     return {state.value: sum(1 for _ in client.jobs(status=state, limit=COUNTED)) for state in states}
 
 
-def _say_nothing(_text: str) -> None:
+def _ignore(_text: str) -> None:
     return

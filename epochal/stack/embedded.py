@@ -1,7 +1,7 @@
 """The embedded stack: every service of one home, as children of this process.
 
-Order: lock the home, broker, migrations, API; from there on it is usable. Then workers, the MLflow server, the
-mirror. A service that crashes is started again. They end in the reverse order, and none outlives this process.
+The order of starting: lock of the home, broker, migration, API, which makes the stack usable; then workers, the MLflow
+server, the mirror. A service that crashes is restarted. They end in the reverse order, and none outlives this process.
 """
 
 import contextlib
@@ -24,7 +24,7 @@ from .process import Child, Service
 
 PROBE_EVERY_S = 0.1
 TAIL_LINES = 15
-"""Lines of its log that a service's failure shows."""
+"""Lines of a service's log that the message about its failure shows."""
 
 
 class _StoppedError(Exception):
@@ -45,10 +45,10 @@ class Addresses:
 class Stack:
     """All services of one home. `run` blocks until `stop`; both belong to the main thread (signals call `stop`)."""
 
-    def __init__(self, settings: Settings, *, workers: int, tell: Callable[[str], None]) -> None:
+    def __init__(self, settings: Settings, *, workers: int, report: Callable[[str], None]) -> None:
         self._settings = settings
         self._workers = workers
-        self._tell = tell
+        self._report = report
         self._home = Home(settings.home)
         self._children: list[Child] = []
         self._noted: list[ServiceState] = []
@@ -56,16 +56,16 @@ class Stack:
         self._now = False
 
     def stop(self) -> None:
-        """End everything in order; when called again, at once."""
+        """End all services in order; a second call ends them at once."""
         self._now = self._stop.is_set()
         self._stop.set()
 
     def run(self) -> None:
-        """Start everything, keep it up, end it when asked to."""
+        """Start all services, keep them up, and end them after `stop`."""
         with self._signals(), self._home.lock(), self._addresses() as addresses:
             try:
                 self._start(addresses)
-                self._keep_up()
+                self._supervise()
             except _StoppedError:
                 pass
             finally:
@@ -76,38 +76,36 @@ class Stack:
         endpoints = Endpoints(addresses.api, addresses.mlflow, home.token(settings.token))
         environ = self._environ(addresses)
         if not settings.broker_url:
-            self._bring_up(services.broker(home, addresses.broker_socket))
-        self._finish(services.migration(home, {**environ, "EPOCHAL_TOKEN": endpoints.token}))
-        self._bring_up(services.api(home, environ, addresses.api_listener, addresses.api))
+            self._start_and_wait(services.broker(home, addresses.broker_socket))
+        self._run_to_end(services.migration(home, {**environ, "EPOCHAL_TOKEN": endpoints.token}))
+        self._start_and_wait(services.api(home, environ, addresses.api_listener, addresses.api))
         home.publish(endpoints)
-        self._tell(f"API      {addresses.api}  (ready; token in {home.endpoints_file})")
+        self._report(f"API      {addresses.api}  (ready; token in {home.endpoints_file})")
         for number in range(1, self._workers + 1):
             self._launch(services.worker(home, environ, number))
         if not settings.mlflow_url:
             self._launch(services.mlflow(home, environ, settings.host, addresses.mlflow_port))
-            self._tell(f"MLflow   {addresses.mlflow}  (starts in the background, some 10 seconds)")
+            self._report(f"MLflow   {addresses.mlflow}  (starts in the background, some 10 seconds)")
         self._launch(services.tracking(home, environ))
 
-    def _keep_up(self) -> None:
-        """Watch over the children until asked to stop."""
+    def _supervise(self) -> None:
+        """Restart children that crash, until `stop`."""
         while not self._stop.wait(PROBE_EVERY_S):
             for child in self._children:
-                self._look_after(child)
+                self._check(child)
             self._note()
 
-    def _look_after(self, child: Child) -> None:
+    def _check(self, child: Child) -> None:
         status = child.exit_status()
-        wait_s = child.mend()
+        wait_s = child.restart_after_crash()
         if wait_s is not None:
-            self._tell(
-                f"{child.service.name} {_ended(status)}; it is started again in {wait_s:g} s (log: {child.service.log})"
-            )
+            self._report(f"{child.service.name} {_ended(status)}; restart in {wait_s:g} s (log: {child.service.log})")
         elif not child.ready and child.probe():
-            self._tell(f"{child.service.name} is up")
+            self._report(f"{child.service.name} is up")
 
     def _end(self) -> None:
         if self._children:
-            self._tell("Stopping ...")
+            self._report("Stopping ...")
         for child in reversed(self._children):
             child.end(hurry=lambda: self._now)
         self._home.withdraw()
@@ -121,19 +119,19 @@ class Stack:
         self._note()
         return child
 
-    def _bring_up(self, service: Service) -> None:
-        """Start it and wait until it is usable."""
+    def _start_and_wait(self, service: Service) -> None:
+        """Start a service and wait until it is ready."""
         child = self._launch(service)
         while not child.probe():
             status = child.exit_status()
-            if status is not None or child.late():
-                why = _ended(status) if status is not None else f"was not usable within {service.start_s:g} s"
+            if status is not None or child.start_timed_out():
+                why = _ended(status) if status is not None else f"was not ready within {service.start_s:g} s"
                 raise ServiceFailedError(f"{service.name} {why}. {_tail(service.log)}")
             self._pause()
         self._note()
 
-    def _finish(self, service: Service) -> None:
-        """Start it and wait until it has ended well."""
+    def _run_to_end(self, service: Service) -> None:
+        """Start a service and wait for its successful end."""
         child = self._launch(service)
         while (status := child.exit_status()) is None:
             self._pause()
@@ -146,7 +144,7 @@ class Stack:
             raise _StoppedError
 
     def _note(self) -> None:
-        """Write down how the services are, when that has changed."""
+        """Write down the states of the services when one has changed."""
         states = [
             ServiceState(child.service.name, child.state, child.pid, child.restarts, str(child.service.log))
             for child in self._children
@@ -158,7 +156,7 @@ class Stack:
     # --- surroundings --------------------------------------------------------------------------------------------
 
     def _environ(self, addresses: Addresses) -> Mapping[str, str]:
-        """What every service reads: this process's settings, made definite."""
+        """The environment of every service: this process's settings, with the addresses that were chosen."""
         settings = self._settings
         mlflow_url = settings.mlflow_url or addresses.mlflow
         return {
@@ -168,7 +166,7 @@ class Stack:
             "EPOCHAL_FILES_URL": settings.files_url,
             "EPOCHAL_MLFLOW_URL": mlflow_url,
             "EPOCHAL_MLFLOW_PUBLIC_URL": settings.mlflow_public_url or mlflow_url,
-            "EPOCHAL_TOKEN": "",  # only the migration makes it; no other service needs to hold it
+            "EPOCHAL_TOKEN": "",  # only the migration stores it; no other service needs it
         }
 
     @contextlib.contextmanager
@@ -181,7 +179,7 @@ class Stack:
         ):
             mlflow_port = 0
             if not settings.mlflow_url:
-                # MLflow binds its port itself: it is looked for here so that a taken one is said at once.
+                # MLflow binds its port itself; this finds a free one, or reports at once that it is taken.
                 with services.listen(settings.host, settings.mlflow_port, "EPOCHAL_MLFLOW_PORT") as free:
                     mlflow_port = free.getsockname()[1]
             yield Addresses(
@@ -194,11 +192,11 @@ class Stack:
 
     @contextlib.contextmanager
     def _signals(self) -> Iterator[None]:
-        def asked(_number: int, _frame: FrameType | None) -> None:
+        def on_signal(_number: int, _frame: FrameType | None) -> None:
             self.stop()
 
         kinds = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-        before = [signal.signal(kind, asked) for kind in kinds]
+        before = [signal.signal(kind, on_signal) for kind in kinds]
         try:
             yield
         finally:
@@ -207,7 +205,7 @@ class Stack:
 
 
 def as_service(home: Home, *, workers: int, environ: Mapping[str, str], outlives: bool) -> Service:
-    """A whole stack as a process of its own."""
+    """A whole stack as one process."""
     command = (sys.executable, "-m", "epochal", "up", "--workers", str(workers))
     log = home.logs / "stack.log"
     environ = {**environ, "EPOCHAL_HOME": str(home.path), "PYTHONUNBUFFERED": "1"}
@@ -215,18 +213,18 @@ def as_service(home: Home, *, workers: int, environ: Mapping[str, str], outlives
 
 
 def await_ready(home: Home, stack: Child) -> Endpoints:
-    """Where `stack` is reached, once it is usable. Raises `ServiceFailedError` when it does not become so."""
-    while not stack.late():
+    """The addresses of `stack`, when it is ready. Raises `ServiceFailedError` when it does not become ready."""
+    while not stack.start_timed_out():
         if home.owner() == stack.pid and (endpoints := home.endpoints()) is not None:
             return endpoints
         if stack.exit_status() is not None:
             raise ServiceFailedError(f"The stack {_ended(stack.exit_status())}. {_tail(stack.service.log)}")
         time.sleep(PROBE_EVERY_S)
-    raise ServiceFailedError(f"The stack was not usable in time. {_tail(stack.service.log)}")
+    raise ServiceFailedError(f"The stack was not ready in time. {_tail(stack.service.log)}")
 
 
 def _ended(status: int | None) -> str:
-    """How it ended, in words."""
+    """An exit status in words."""
     if status is None:
         return "runs"
     if status < 0:

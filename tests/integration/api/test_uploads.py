@@ -351,7 +351,7 @@ def test_of_a_body_that_is_cut_off_what_came_is_kept(server: Running, large: Pat
     told: list[int] = []
     with client(server) as sending:
         assert sending.datasets() == []
-        made = sending.upload(large, target="kind", tell=lambda sent, _: told.append(sent))
+        made = sending.upload(large, target="kind", on_progress=lambda sent, _: told.append(sent))
     assert told[0] == cut
     assert as_a_form(server) == (200, made.id)
 
@@ -371,7 +371,7 @@ def test_an_api_that_is_killed_costs_a_piece_and_the_client_goes_on(tmp_path: Pa
                 found.append(has(again))
 
         with client(server) as sending:
-            made = sending.upload(large, target="kind", tell=tell)
+            made = sending.upload(large, target="kind", on_progress=tell)
         struck = next(at for at, sent in enumerate(told) if sent > len(LARGE) // 2)
         assert found == [(told[struck] - 1) // PIECE * PIECE]
         assert told[struck + 1 :][told[struck + 1 :].index(found[0])] == found[0]  # and the bar goes on from there
@@ -386,7 +386,7 @@ def test_the_command_goes_on_where_it_was_interrupted(server: Running, large: Pa
             raise KeyboardInterrupt
 
     with client(server) as sending, pytest.raises(KeyboardInterrupt):
-        sending.upload(large, target="kind", tell=interrupt)
+        sending.upload(large, target="kind", on_progress=interrupt)
     eventually(lambda: ": 400 in " in server.log.read_text(), within_s=10, what="the server knows that it is cut off")
     assert has(server) > len(LARGE) // 2 - PIECE
     environ = os.environ | {"EPOCHAL_URL": f"http://127.0.0.1:{server.port}", "EPOCHAL_TOKEN": server.token}

@@ -69,7 +69,7 @@ def test_a_cancel_that_may_have_arrived_is_not_repeated() -> None:
     assert len(seen) == 1
 
 
-def test_wishes_go_to_their_routes() -> None:
+def test_control_requests_go_to_their_routes() -> None:
     seen: list[httpx.Request] = []
     asking = client(*[httpx.Response(200, json=view())] * 3, seen=seen)
     asking.pause("x")
@@ -89,7 +89,7 @@ def test_a_cancel_that_never_left_is_repeated() -> None:
 
 
 def test_a_server_that_stays_away_is_unreachable_with_exit_code_3() -> None:
-    with pytest.raises(ServerUnreachableError, match="Nothing answers at http://api") as caught:
+    with pytest.raises(ServerUnreachableError, match="No server answers at http://api") as caught:
         client(*[httpx.ConnectError("no")] * 4).job("x")
     assert caught.value.exit_code == 3
 

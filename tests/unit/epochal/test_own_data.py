@@ -125,7 +125,7 @@ def test_an_upload_sends_the_file_in_pieces_and_tells_how_far_it_is(people: Path
     server = Taking()
     with client_of(server) as client:
         made = client.upload(
-            people, target="kind", task=Task.classification, tell=lambda sent, total: told.append((sent, total))
+            people, target="kind", task=Task.classification, on_progress=lambda sent, total: told.append((sent, total))
         )
     assert made.id == DATASET
     sha256 = hashlib.sha256(PEOPLE).hexdigest()
@@ -140,7 +140,7 @@ def test_an_upload_goes_on_from_what_the_server_has(people: Path) -> None:
     told: list[int] = []
     server = Taking(there=PEOPLE[:150_000])
     with client_of(server) as client:
-        client.upload(people, tell=lambda sent, _: told.append(sent))
+        client.upload(people, on_progress=lambda sent, _: told.append(sent))
     assert server.verbs.count("POST finish") == 2
     assert [len(request.content) for request in server.asked if request.method == "PATCH"] == [50_009]
     assert told[0] == 150_000
@@ -177,7 +177,7 @@ def test_a_file_that_becomes_shorter_meanwhile_is_told(people: Path) -> None:
             file.truncate(100)
 
     with client_of(Taking()) as client, pytest.raises(BadFileError, match="shorter"):
-        client.upload(people, tell=shorten)
+        client.upload(people, on_progress=shorten)
 
 
 def test_an_upload_that_cannot_be_says_why(tmp_path: Path) -> None:
@@ -220,9 +220,9 @@ def test_a_beginning_of_several_is_not_enough() -> None:
     listed = {"datasets": [_summary(dataset(id=f"ds_{end * 32}", name=end)) for end in "45"]}
     with client_of(lambda _: answer(listed)) as client:
         with pytest.raises(NotFoundError, match="2 data sets have"):
-            cli_datasets.whole(client, "ds_")
+            cli_datasets.full_id(client, "ds_")
         with pytest.raises(NotFoundError, match="No data set has"):
-            cli_datasets.whole(client, "cats")
+            cli_datasets.full_id(client, "cats")
 
 
 def _summary(full: dict[str, Any]) -> dict[str, Any]:

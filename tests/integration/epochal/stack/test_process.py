@@ -59,15 +59,15 @@ def test_a_crashed_service_is_started_again_after_its_wait(tmp_path: Path) -> No
     child.start()
     first = child.pid
     assert first is not None
-    assert child.mend() is None
+    assert child.restart_after_crash() is None
     os.kill(first, signal.SIGKILL)
     until(lambda: child.exit_status() is not None)
-    assert child.mend() == 0.5
+    assert child.restart_after_crash() == 0.5
     now = 0.4
-    assert child.mend() is None
+    assert child.restart_after_crash() is None
     assert child.pid is None
     now = 0.6
-    assert child.mend() is None
+    assert child.restart_after_crash() is None
     assert child.pid not in (None, first)
     assert child.restarts == 1
     child.end()
@@ -77,9 +77,9 @@ def test_it_is_late_when_it_is_not_usable_in_time(tmp_path: Path) -> None:
     now = 0.0
     child = Child(service(tmp_path, "import time", "time.sleep(60)", ready=lambda: False), clock=lambda: now)
     child.start()
-    assert not child.late()
+    assert not child.start_timed_out()
     now = 61.0
-    assert child.late()
+    assert child.start_timed_out()
     child.end()
 
 

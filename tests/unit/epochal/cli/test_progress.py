@@ -5,13 +5,13 @@ import httpx
 import pytest
 from rich.console import Console
 
-from epochal.cli.progress import ASKED_AT_ONCE, BARS, follow
+from epochal.cli.progress import BARS, POLLED_AT_ONCE, follow
 from spec.states import JobStatus
 
 from ..jobs import ID, client_of, view
 
 
-@pytest.mark.parametrize("count", [1, 3, BARS + 1, 2 * ASKED_AT_ONCE + 1])
+@pytest.mark.parametrize("count", [1, 3, BARS + 1, 2 * POLLED_AT_ONCE + 1])
 def test_jobs_are_followed_to_their_end_in_the_order_asked_for(count: int) -> None:
     asked: Counter[str] = Counter()
 

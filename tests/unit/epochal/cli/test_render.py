@@ -70,23 +70,23 @@ def test_a_card_says_all_about_a_job() -> None:
 
 def test_a_queued_job_says_why_it_waits_and_when_it_starts() -> None:
     place: dict[str, Any] = {"position": 3, "why": "2 jobs are ahead of it.", "estimated_start_at": None}
-    assert "place 3: 2 jobs are ahead of it." in shown(job_card(job(queue=place), now=NOW))
+    assert "position 3: 2 jobs are ahead of it." in shown(job_card(job(queue=place), now=NOW))
     soon = place | {"estimated_start_at": "2026-01-01T00:03:00Z"}
     assert "It starts in about 1 min." in shown(job_card(job(queue=soon), now=NOW))
-    assert "far: " in shown(job_card(job(queue=place | {"position": None}), now=NOW))
+    assert "far back: " in shown(job_card(job(queue=place | {"position": None}), now=NOW))
 
 
 @pytest.mark.parametrize(
-    ("wished", "told"),
+    ("requested", "shown_status"),
     [
         ({"cancel_requested": True, "pause_requested": True}, "running (to be cancelled)"),
         ({"pause_requested": True}, "running (to be paused)"),
         ({}, "running"),
     ],
 )
-def test_a_wish_shows_until_it_is_fulfilled(wished: dict[str, bool], told: str) -> None:
-    assert status_text(job(status="running", **wished)).plain == told
-    assert status_text(job(status="succeeded", **wished)).plain == "succeeded"
+def test_a_control_request_shows_until_it_is_carried_out(requested: dict[str, bool], shown_status: str) -> None:
+    assert status_text(job(status="running", **requested)).plain == shown_status
+    assert status_text(job(status="succeeded", **requested)).plain == "succeeded"
 
 
 def test_workers_show_their_slots_and_what_they_train() -> None:
