@@ -103,7 +103,7 @@ def pack_cost(workload: Workload, size: int, device: torch.device) -> Spent:
 
 def eager_cost(workload: Workload, size: int, device: torch.device) -> Spent:
     """The same, each kernel launched by itself."""
-    with patch("trainer.pack.Graphs", Eager):
+    with patch("trainer.layout.Graphs", Eager):
         return pack_cost(workload, size, device)
 
 

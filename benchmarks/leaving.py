@@ -5,7 +5,7 @@ them. Masking is what most stacked trainers do: a member that is done is compute
 """
 
 import argparse
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from unittest.mock import patch
 
@@ -13,7 +13,6 @@ import torch
 
 from spec.job import JobSpec
 from trainer.fit import Entry, fit
-from trainer.member import Member
 from trainer.pack import Pack
 from trainer.process import settle
 
@@ -45,20 +44,16 @@ class Counted(Pack):
 
     def begin_epoch(self) -> None:
         """Count every row that is not a lone member's padding row."""
-        Counted.computed += len({id(member) for member in self._stacked})
+        Counted.computed += len(self.layout.row_of)
         super().begin_epoch()
 
 
 class Masked(Counted):
     """A pack that lets its members go and keeps their rows."""
 
-    def leave(self, ids: Collection[str]) -> list[Member]:
-        """Only forget them; the rows go when nobody is left."""
-        leaving = [member for member in self.members if member.id in ids]
-        self.members = [member for member in self.members if member.id not in ids]
-        if not self.members:
-            self._arrange([])
-        return leaving
+    def _compacts(self) -> bool:
+        """Keep all rows until the last member has left."""
+        return not self.members
 
 
 class Queue(Watching):

@@ -1,13 +1,16 @@
-"""Backpropagation, written out for plain networks: dense layers, one after the other.
+"""Forward and backward passes: written out for plain networks, and recorded by autograd for all others.
 
-Autograd records every operation to find its way back, which takes longer than the arithmetic of a small network. Here
-the way is known: from the loss to the last layer's sums, and from a layer's sums to its weights, to its biases and to
-the layer before (Rumelhart, Hinton and Williams, "Learning representations by back-propagating errors", 1986). Each
-operation is the one that autograd would find, so that the bits are the same; any other network goes by autograd.
+A plain network is dense layers, one after the other. Autograd records every operation to find its way back, which takes
+longer than the arithmetic of a small network. In a plain network the way back is known: from the loss to the last
+layer's sums, and from a layer's sums to its weights, to its biases and to the layer before (Rumelhart, Hinton and
+Williams, "Learning representations by back-propagating errors", 1986). Each operation is the one that autograd would
+choose, so that the bits are the same.
 """
 
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Self
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -15,60 +18,120 @@ from torch import Tensor
 from spec.job import Activation
 
 from .layers import ACTIVATIONS, Nonlinearity, linear, linear_back
-from .models import Arrays, Masks, Network
+from .models import Masks, Network, Weights
+
+Casting = Callable[[], AbstractContextManager[object]]
+"""Within it, products of layers are computed in the number format that the spec asks for."""
+
+
+class ForwardPass(Protocol):
+    """A forward pass of all members, with all that the backward pass needs of it."""
+
+    @property
+    def outputs(self) -> Tensor:
+        """The last layer's sums, [members, outputs, batch]."""
+
+    def backward(self, by_output: Tensor) -> Sequence[Tensor]:
+        """The gradients by all arrays, in their order, from the gradient by `outputs`."""
+
+
+class Backpropagation(Protocol):
+    """A way to compute forward passes that know their way back."""
+
+    def forward(self, weights: Weights, x: Tensor, masks: Masks) -> ForwardPass:
+        """The forward pass for rows x [members, batch, features]."""
+
+
+def backpropagation(network: Network, casting: Casting, dtype: torch.dtype, *, casts: bool) -> Backpropagation:
+    """The fastest way for a network; `dtype` is that of losses, and `casts` says that layers use another."""
+    return DenseBackpropagation(network) if network.is_plain and not casts else Autograd(network, casting, dtype)
+
+
+# --- written out --------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
-class Passed:
-    """What the way back through a layer needs of the way there."""
+class DenseLayer:
+    """What the backward pass through a layer needs of the forward pass."""
 
     x: Tensor
-    """What came in, [members, in, batch]."""
+    """Its inputs, [members, in, batch]."""
     weight: Tensor
     bias: Tensor | None
     activation: Nonlinearity
     kept: Tensor
-    """The sums, or the outputs, whichever the way back through the activation is known by; [members, out, batch]."""
+    """Its sums, or its outputs, whichever the activation's derivative is computed from; [members, out, batch]."""
     mask: Tensor | None
 
 
-class Backpropagation:
-    """The way through a plain network and back, of all members at once."""
+@dataclass(frozen=True)
+class DenseForward:
+    """A forward pass through dense layers."""
 
-    def __init__(self, network: Network) -> None:
-        self._activations = [*network.activations, ACTIVATIONS[Activation.identity]]
-        self._passed: list[Passed] = []
-
-    @classmethod
-    def of(cls, network: Network) -> Self | None:
-        """That of a network; None if there is more in it than dense layers."""
-        return cls(network) if network.is_plain else None
+    outputs: Tensor
+    layers: Sequence[DenseLayer]
 
     @torch.no_grad()
-    def forward(self, arrays: Arrays, x: Tensor, masks: Masks) -> Tensor:
-        """The last layer's sums [members, outputs, batch], for rows x [members, batch, features]."""
-        self._passed = []
-        h = x.transpose(1, 2)
-        for index, activation in enumerate(self._activations):
-            weight, bias, mask = arrays[f"layers.{index}.weight"], arrays.get(f"layers.{index}.bias"), masks.get(index)
-            sums = linear(h, weight, bias)
-            out = activation(sums)
-            self._passed.append(Passed(h, weight, bias, activation, out if activation.by_output else sums, mask))
-            h = out if mask is None else out * mask
-        return h
-
-    @torch.no_grad()
-    def back(self, gradient: Tensor) -> list[Tensor]:
-        """The gradients by all arrays in their order, from that by the last layer's sums."""
-        found: list[Tensor] = []
-        for layer in reversed(self._passed):
+    def backward(self, by_output: Tensor) -> list[Tensor]:
+        """The gradients by all arrays, in their order, from the gradient by the last layer's sums."""
+        gradient, found = by_output, list[Tensor]()
+        for layer in reversed(self.layers):
             if layer.mask is not None:
                 gradient = gradient * layer.mask
             gradient = layer.activation.back(gradient, layer.kept)
             if layer.bias is not None:
                 found.append(gradient.sum(dim=2))
-            by_x, by_weight = linear_back(layer.x, layer.weight, gradient, by_x=layer is not self._passed[0])
+            by_x, by_weight = linear_back(layer.x, layer.weight, gradient, by_x=layer is not self.layers[0])
             found.append(by_weight)
             gradient = gradient if by_x is None else by_x
-        self._passed = []
         return found[::-1]
+
+
+class DenseBackpropagation:
+    """Backpropagation through a plain network, of all members at once."""
+
+    def __init__(self, network: Network) -> None:
+        self._activations = [*network.activations, ACTIVATIONS[Activation.identity]]
+
+    @torch.no_grad()
+    def forward(self, weights: Weights, x: Tensor, masks: Masks) -> DenseForward:
+        """The forward pass for rows x [members, batch, features]."""
+        arrays, layers, h = weights.arrays, list[DenseLayer](), x.transpose(1, 2)
+        for index, activation in enumerate(self._activations):
+            weight, bias, mask = arrays[f"layers.{index}.weight"], arrays.get(f"layers.{index}.bias"), masks.get(index)
+            sums = linear(h, weight, bias)
+            out = activation(sums)
+            layers.append(DenseLayer(h, weight, bias, activation, out if activation.by_output else sums, mask))
+            h = out if mask is None else out * mask
+        return DenseForward(h, layers)
+
+
+# --- recorded by autograd -----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class RecordedForward:
+    """A forward pass that autograd recorded."""
+
+    outputs: Tensor
+    recorded: Tensor
+    """The outputs with their history."""
+    arrays: Sequence[Tensor]
+
+    def backward(self, by_output: Tensor) -> Sequence[Tensor]:
+        """The gradients by all arrays: rows do not mix, so each member gets its own."""
+        return torch.autograd.grad(self.recorded, self.arrays, by_output)
+
+
+class Autograd:
+    """Backpropagation through any network, as PyTorch records it."""
+
+    def __init__(self, network: Network, casting: Casting, dtype: torch.dtype) -> None:
+        self._network, self._casting, self._dtype = network, casting, dtype
+
+    def forward(self, weights: Weights, x: Tensor, masks: Masks) -> RecordedForward:
+        """The forward pass for rows x [members, batch, features]."""
+        with self._casting():
+            z = self._network.forward(weights.arrays, weights.running, x, masks, training=True)
+        recorded = z.to(self._dtype)
+        return RecordedForward(recorded.detach(), recorded, tuple(weights.arrays.values()))

@@ -8,6 +8,7 @@ Both give the same bits, for every random number is a function of its index.
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -16,6 +17,7 @@ from torch import Tensor
 from spec.job import JobSpec
 
 from .augmentation import Augmentation
+from .epoch import Epoch
 from .member import Member
 from .models import DropoutSite
 from .optim import Columns, Optimizer
@@ -47,7 +49,7 @@ class Batch:
     """Rows of the step; more than `x` has where processes share them."""
 
 
-class Rows:
+class TrainingRows:
     """The training rows of a pack, and which of them a step takes.
 
     Rows of different splits lie one after the other: a member's own begin at its offset.
@@ -113,74 +115,95 @@ class Dropout:
         return {site.layer: part for site, part in zip(self._sites, parts, strict=True)}
 
 
+class Chunk(Protocol):
+    """Some steps of an epoch, whose batches are at hand."""
+
+    def rows(self, position: int) -> int:
+        """Rows of the step at this position of the chunk."""
+
+    def batch(self, position: int) -> Batch:
+        """The batch of the step at this position of the chunk, or this process's shard of it."""
+
+
 @dataclass(eq=False)
 class BatchLoader:
-    """The batches of a pack's members, gathered for some steps at a time."""
+    """Loads the batches of an epoch, some steps at a time."""
 
     members: Sequence[Member]
-    rows: Rows
+    rows: TrainingRows
+    epoch: Epoch
     augmentation: Augmentation
     dropout: Dropout
     optimizer: Optimizer
     sharding: Sharding
 
     def __post_init__(self) -> None:
-        self._numbers = torch.arange(self.rows.steps, device=self.rows.x.device)
-        self._chunk = range(0)
+        self.step_numbers = torch.arange(self.rows.steps, device=self.rows.x.device)
 
     @property
     def chunk_steps(self) -> int:
-        """Steps that may be gathered at a time."""
+        """Steps that may be loaded at a time."""
         row_bytes = self.rows.x.shape[1] * self.rows.x.element_size() + 2 * self.dropout.units
         if self.augmentation.acts:
             row_bytes += 8 * math.prod(self.augmentation.image[1:])  # where each pixel comes from
         fit = CHUNK_BYTES // (self.rows.batch * row_bytes * len(self.members))
         return max(min(fit, CHUNK_STEPS), 1)
 
-    def gather(self, chunk: range, order: Tensor, keys: Tensor, image_keys: Tensor | None) -> None:
-        """Prepare the steps of `chunk`; `order` [members, rows] and the keys [members, 2] are the epoch's.
-
-        `image_keys` are given when a member's images change.
-        """
-        self._chunk = chunk
-        first, last = (step * self.rows.batch for step in (chunk.start, chunk.stop))
-        self._x, self._y = self.rows.take(order[:, first:last])
-        if image_keys is not None:
-            places = torch.arange(first, first + self._x.shape[1], device=self._x.device)
-            self._x = self.augmentation.changed(self._x, image_keys, places)
+    def load(self, steps: range) -> Chunk:
+        """The batches of these steps: gathers rows, changes images, draws dropout's random bits."""
+        first, last = (step * self.rows.batch for step in (steps.start, steps.stop))
+        x, y = self.rows.take(self.epoch.order[:, first:last])
+        if self.epoch.image_keys is not None:
+            places = torch.arange(first, first + x.shape[1], device=x.device)
+            x = self.augmentation.changed(x, self.epoch.image_keys, places)
+        drawn: Tensor | None = None
         if self.dropout.drops:
             words = self.dropout.words
-            drawn = bits(keys, torch.arange(chunk.start * words, chunk.stop * words, device=keys.device))
-            self._drawn = drawn.view(torch.int16).view(len(self.members), len(chunk), 2 * words)
-        self._plan = self._planned(chunk)
+            drawn = bits(self.epoch.keys, torch.arange(steps.start * words, steps.stop * words, device=x.device))
+            drawn = drawn.view(torch.int16).view(len(self.members), len(steps), 2 * words)
+        return GatheredChunk(self, steps, x, y, drawn, self.plan(steps))
+
+    def plan(self, steps: range) -> Tensor:
+        """The optimizer's numbers for these steps."""
+        rates = np.array([[member.rate] for member in self.members])
+        done = np.array([[float(member.steps)] for member in self.members])
+        return self.optimizer.plan(rates, done, len(steps))
+
+
+@dataclass(frozen=True)
+class GatheredChunk:
+    """A chunk whose rows and random bits lie ready."""
+
+    loader: BatchLoader
+    steps: range
+    x: Tensor
+    """[members, rows of all steps, features]"""
+    y: Tensor
+    drawn: Tensor | None
+    """Random bits, int16 [members, steps, numbers], if any member drops neurons."""
+    plan: Tensor
+
+    def rows(self, position: int) -> int:
+        """Rows of the step at this position."""
+        return self.loader.rows.of_step(self.steps[position])
 
     def batch(self, position: int) -> Batch:
-        """The batch of the step at this position of the chunk, or this process's shard of it."""
-        step, first = self._chunk[position], position * self.rows.batch
-        count = self.step_rows(position)
-        some = self.sharding.shard(count)
-        own = slice(first + some.start, first + some.stop)
+        """The batch of the step at this position, or this process's shard of it."""
+        loader, step, count = self.loader, self.steps[position], self.rows(position)
+        first, shard = position * loader.rows.batch, loader.sharding.shard(count)
+        own = slice(first + shard.start, first + shard.stop)
         return Batch(
-            step=self._numbers[step : step + 1],
-            x=self._x[:, own],
-            y=self._y[:, own],
-            masks=self.dropout.masks(self._drawn[:, position], some) if self.dropout.drops else {},
-            columns=self.optimizer.columns(self._plan[position]),
+            step=loader.step_numbers[step : step + 1],
+            x=self.x[:, own],
+            y=self.y[:, own],
+            masks={} if self.drawn is None else loader.dropout.masks(self.drawn[:, position], shard),
+            columns=loader.optimizer.columns(self.plan[position]),
             rows=count,
         )
 
-    def step_rows(self, position: int) -> int:
-        """Rows of the step at this position of the chunk."""
-        return self.rows.of_step(self._chunk[position])
-
-    def _planned(self, chunk: range) -> Tensor:
-        rates = np.array([[member.rate] for member in self.members])
-        done = np.array([[float(member.steps)] for member in self.members])
-        return self.optimizer.plan(rates, done, len(chunk))
-
 
 class DeviceBatchLoader(BatchLoader):
-    """The same batches, but every step computes its own on the device, from counters that it advances."""
+    """Loads the same batches on the device: each step computes its own, from counters that it advances."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -188,33 +211,49 @@ class DeviceBatchLoader(BatchLoader):
         self._step = torch.zeros(1, dtype=torch.int64, device=device)
         self._position = torch.zeros(1, dtype=torch.int64, device=device)
         self._within = torch.arange(max(self.rows.batch, self.dropout.words), device=device)
-        self._plan = self._planned(range(CHUNK_STEPS))
+        self._plan = self.plan(range(CHUNK_STEPS))
 
     @property
     def chunk_steps(self) -> int:
         """Steps whose optimizer numbers fit the place kept for them; nothing else is gathered."""
         return CHUNK_STEPS
 
-    def gather(self, chunk: range, order: Tensor, keys: Tensor, image_keys: Tensor | None) -> None:
-        """Prepare the steps of `chunk`, in tensors that a captured step reads."""
-        self._chunk, self._order, self._keys, self._image_keys = chunk, order, keys, image_keys
-        self._plan[: len(chunk)].copy_(self._planned(chunk))
-        self._step.fill_(chunk.start)
+    def load(self, steps: range) -> Chunk:
+        """Set the counters to the first of these steps, in tensors that a captured step reads."""
+        self._plan[: len(steps)].copy_(self.plan(steps))
+        self._step.fill_(steps.start)
         self._position.zero_()
+        return CountedChunk(self, steps)
 
-    def batch(self, position: int) -> Batch:
-        """The batch of the step that the counters stand at; they advance."""
-        count, step, dropout = self.step_rows(position), self._step.clone(), self.dropout
-        some = self.sharding.shard(count)
-        places = step * self.rows.batch + self._within[some]
-        x, y = self.rows.take(self._order.index_select(1, places))
-        if self._image_keys is not None:
-            x = self.augmentation.changed(x, self._image_keys, places)
+    def next_batch(self, count: int) -> Batch:
+        """The batch of the step that the counters stand at, which has `count` rows; they advance."""
+        step, dropout, epoch = self._step.clone(), self.dropout, self.epoch
+        shard = self.sharding.shard(count)
+        places = step * self.rows.batch + self._within[shard]
+        x, y = self.rows.take(epoch.order.index_select(1, places))
+        if epoch.image_keys is not None:
+            x = self.augmentation.changed(x, epoch.image_keys, places)
         masks: Mapping[int, Tensor] = {}
         if dropout.drops:
-            drawn = bits(self._keys, step * dropout.words + self._within[: dropout.words])
-            masks = dropout.masks(drawn.view(torch.int16), some)
+            drawn = bits(epoch.keys, step * dropout.words + self._within[: dropout.words])
+            masks = dropout.masks(drawn.view(torch.int16), shard)
         columns = self.optimizer.columns(self._plan.index_select(0, self._position).squeeze(0))
         self._step.add_(1)
         self._position.add_(1)
         return Batch(step, x, y, masks, columns, count)
+
+
+@dataclass(frozen=True)
+class CountedChunk:
+    """A chunk whose batches are computed when they are asked for, one after the other."""
+
+    loader: DeviceBatchLoader
+    steps: range
+
+    def rows(self, position: int) -> int:
+        """Rows of the step at this position."""
+        return self.loader.rows.of_step(self.steps[position])
+
+    def batch(self, position: int) -> Batch:
+        """The batch of the step at this position, or this process's shard of it."""
+        return self.loader.next_batch(self.rows(position))

@@ -8,10 +8,12 @@ from spec.dataset import Shipped
 from spec.job import JobSpec
 from spec.states import FailureReason, StopReason
 
+from .batch_loader import Chunk
 from .callbacks import Callbacks, NullCallbacks
 from .errors import TrainerError
 from .member import Entry, Member, Outcome, Point
-from .pack import Pack, Result
+from .pack import Measured, Pack
+from .results import Result
 from .sharding import SINGLE_PROCESS, Sharding
 
 __all__ = ["Callbacks", "Entry", "Outcome", "Point", "fit", "warm_up"]
@@ -52,58 +54,61 @@ def warm_up(device: torch.device) -> None:
 def _train_epoch(pack: Pack, callbacks: Callbacks) -> None:
     """One pass over the training split, in mini-batches: each member in its own order, with its own dropout."""
     pack.begin_epoch()
-    for chunk in pack.chunks():
+    for steps in pack.chunks():
         for member in pack.leave(callbacks.should_cancel()):
             callbacks.on_member_end(Outcome(member.id, "cancelled"))
         if not pack.members:
             return
-        for position in pack.steps(chunk):
-            pack.run(_step, position)
+        chunk = pack.load(steps)
+        for position in range(len(steps)):
+            pack.run(_step, chunk, position)
 
 
-def _step(pack: Pack, position: int) -> None:
+def _step(pack: Pack, chunk: Chunk, position: int) -> None:
     """One update of every member's weights."""
-    batch = pack.batch(position)
-    loss = pack.loss(batch)  # forward
-    gradient = pack.gradient(loss)  # backpropagation
-    pack.descend(batch, loss, gradient)  # gradient descent
+    batch = chunk.batch(position)
+    forward = pack.forward(batch)
+    loss, by_output = pack.loss(forward, batch)
+    gradient = pack.backward(forward, by_output)  # backpropagation
+    pack.record(batch, loss, gradient)
+    pack.descend(batch, gradient)  # gradient descent
 
 
 def _judge(pack: Pack, callbacks: Callbacks) -> None:
-    """Measure every member, keep the weights of those that improved, and let go of those that are done."""
+    """Measure every member, keep the best weights of those that improved, and end those that are done."""
     if not pack.members:
         return
     measured = pack.end_epoch()
-    pack.keep_best([member for member, metrics, _ in measured if member.measure(metrics)])
-    callbacks.on_epoch_end([Point(member.id, member.epoch, metrics) for member, metrics, _ in measured])
+    pack.keep_best([one.member for one in measured if one.member.measure(one.metrics)])
+    callbacks.on_epoch_end([Point(one.member.id, one.member.epoch, one.metrics) for one in measured])
     outcomes = _outcomes(pack, measured)
     pack.leave({outcome.id for outcome in outcomes})
     for outcome in outcomes:
         callbacks.on_member_end(outcome)
 
 
-def _outcomes(pack: Pack, measured: Sequence[tuple[Member, dict[str, float], float]]) -> list[Outcome]:
-    """How those end that are done."""
+def _outcomes(pack: Pack, measured: Sequence[Measured]) -> list[Outcome]:
+    """The outcomes of members that are done."""
     outcomes: list[Outcome] = []
-    done: list[tuple[Member, dict[str, float], StopReason]] = []
-    for member, metrics, norm in measured:
-        verdict = member.verdict(metrics, norm)
+    done: list[tuple[Measured, StopReason]] = []
+    for one in measured:
+        verdict = one.member.verdict(one.metrics, one.gradient_norm)
         if isinstance(verdict, Outcome):
             outcomes.append(verdict)
         elif verdict is not None:
-            done.append((member, metrics, verdict))
-    results = pack.results([member for member, _, _ in done])
+            done.append((one, verdict))
+    results = pack.results([one.member for one, _ in done])
     return outcomes + [_success(*each, result) for each, result in zip(done, results, strict=True)]
 
 
-def _success(member: Member, metrics: dict[str, float], reason: StopReason, result: Result) -> Outcome:
-    restored = member.spec.restore_best
+def _success(measured: Measured, reason: StopReason, result: Result) -> Outcome:
+    member, restored = measured.member, measured.member.spec.restore_best
     return Outcome(
         member.id,
         "succeeded",
         stop_reason=reason,
         best_epoch=member.best_epoch if restored else member.epoch,
-        best_metrics={**(member.best_metrics if restored else metrics), **result.test},
+        best_metrics={**(member.best_metrics if restored else measured.metrics), **result.test},
         model=result.model,
         preprocessing=result.preprocessing,
         report=result.report,
@@ -111,14 +116,14 @@ def _success(member: Member, metrics: dict[str, float], reason: StopReason, resu
 
 
 def _checkpoint(pack: Pack, callbacks: Callbacks) -> None:
-    """Hand out the checkpoints that are due: a member that begins from its own goes on as if it had never stopped."""
+    """Hand out the checkpoints that are due: a member that begins from one continues as if never interrupted."""
     due = callbacks.checkpoints_due() if pack.members else ()
     if checkpoints := pack.checkpoints(due):
         callbacks.on_checkpoint(checkpoints)
 
 
 def _join(pack: Pack, entries: Sequence[Entry], callbacks: Callbacks) -> None:
-    """Add jobs to the pack; one whose data cannot be used ends here, and hurts nobody else."""
+    """Add jobs to the pack; a job whose data cannot be used fails here, and the others are not affected."""
     members = []
     for entry in entries:
         try:

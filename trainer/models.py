@@ -7,7 +7,7 @@ network says where in the row each array lies, and computes outputs from the arr
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import cast
+from typing import NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
@@ -55,6 +55,20 @@ class RowLayout:
             name: rows[:, at : at + math.prod(shape)].view(rows.shape[0], *shape)
             for name, (at, shape) in self.places.items()
         }
+
+
+class Weights(NamedTuple):
+    """What a forward pass computes with."""
+
+    arrays: Arrays
+    """Weights and biases."""
+    running: Arrays
+    """Running statistics of batch normalisation."""
+
+    @property
+    def members(self) -> int:
+        """How many members they are of."""
+        return len(next(iter(self.arrays.values())))
 
 
 @dataclass(frozen=True)
@@ -112,6 +126,10 @@ class Network:
     def forward(self, arrays: Arrays, running: Arrays, x: Tensor, masks: Masks, *, training: bool) -> Tensor:
         """The last layer's sums, [members, outputs, batch], for rows x [members, batch, features]."""
         return self._forward(arrays, running, x, masks, training)
+
+    def weights(self, parameters: Tensor, running: Tensor) -> Weights:
+        """Members' arrays, from their rows: [members, parameters], and [members, statistics]."""
+        return Weights(self.parameters.views(parameters), self.running.views(running))
 
     # --- architectures --------------------------------------------------------------------------------------------
 

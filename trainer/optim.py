@@ -224,7 +224,7 @@ class Optimizer:
 
     def __init__(self, specs: Sequence[JobSpec], weights: Tensor, gradient: Tensor, buffers: Buffers) -> None:
         self._kind = kind(specs[0])
-        self._w, self._g, self._buffers = weights, gradient, buffers
+        self._w, self._buffers = weights, buffers
         fields = [name for name, value in specs[0].optimizer if isinstance(value, float)]
         self._numbers = {name: _column(getattr(spec.optimizer, name) for spec in specs) for name in fields}
         for name, decays in _FRESH.items():
@@ -261,9 +261,9 @@ class Optimizer:
         """The numbers of one step, from its part [numbers, members, 1] of a plan."""
         return dict(zip(self._needs, planned.unbind(), strict=True))
 
-    def step(self, columns: Columns) -> None:
-        """One update of the parameters by their gradients, which it may overwrite."""
-        w, g = self._w, self._g
+    def step(self, g: Tensor, columns: Columns) -> None:
+        """One update of the parameters by their gradients g, the tensor it was made with, which it may overwrite."""
+        w = self._w
         if self._has_l1:
             g.addcmul_(w.sign(), columns["l1"].to(w.dtype))
         if self._clips:

@@ -1,5 +1,6 @@
 """The way back that is written out is the way that autograd finds, bit for bit."""
 
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
@@ -7,9 +8,11 @@ import torch
 from torch import Tensor
 
 from spec.job import Activation, Loss
-from trainer.backprop import Backpropagation
+from trainer.backprop import Autograd, DenseBackpropagation
 from trainer.losses import Objective
-from trainer.models import Network
+from trainer.models import Network, Weights
+from trainer.setup import Setup
+from trainer.sharding import SINGLE_PROCESS
 
 from .recording import job, same, train
 
@@ -25,18 +28,15 @@ def both_ways(architecture: dict[str, Any], activation: object, batch: int, *, d
     spec = job(architecture=architecture, activation=activation)
     assert spec.info is not None
     network = Network(spec, spec.info)
-    backpropagation = Backpropagation.of(network)
-    assert backpropagation is not None
     rows = torch.stack([network.first_parameters(spec.model_copy(update={"seed": seed})) for seed in range(MEMBERS)])
     arrays = {name: view.requires_grad_() for name, view in network.parameters.views(rows.float()).items()}
     x, by_z = drawn(MEMBERS, batch, FEATURES, seed=1), drawn(MEMBERS, OUTPUTS, batch, seed=2)
     sites = network.dropout_sites if drops else []
     masks = {site.layer: 2.0 * (drawn(MEMBERS, site.units, batch, seed=site.layer) > 0.0) for site in sites}
-    recorded = network.forward(arrays, {}, x, masks, training=True)
-    written = backpropagation.forward(arrays, x, masks)
-    assert torch.equal(written, recorded)
-    wanted = torch.autograd.grad(recorded, list(arrays.values()), by_z)
-    for name, mine, theirs in zip(arrays, backpropagation.back(by_z), wanted, strict=True):
+    recorded = Autograd(network, nullcontext, torch.float32).forward(Weights(arrays, {}), x, masks)
+    written = DenseBackpropagation(network).forward(Weights(arrays, {}), x, masks)
+    assert torch.equal(written.outputs, recorded.outputs)
+    for name, mine, theirs in zip(arrays, written.backward(by_z), recorded.backward(by_z), strict=True):
         assert torch.equal(mine, theirs), name
 
 
@@ -85,7 +85,7 @@ def test_every_loss_passes_back_what_autograd_passes(loss: Loss, smooth: bool) -
 def test_a_job_gets_the_bits_that_autograd_gives_it(fields: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     specs = [job(**fields), job(**fields, seed=1, gradient_clip=0.5, tolerance=1e-9)]
     written = train(*specs)
-    monkeypatch.setattr(Backpropagation, "of", lambda _: None)
+    monkeypatch.setattr(Network, "is_plain", False)
     recorded = train(*specs)
     assert same(written, "0", recorded, "0")
     assert same(written, "1", recorded, "1")
@@ -102,4 +102,4 @@ def test_another_member_whose_labels_are_smoothed_changes_no_bit() -> None:
 def test_any_other_network_goes_by_autograd(architecture: dict[str, Any]) -> None:
     spec = job(architecture=architecture)
     assert spec.info is not None
-    assert Backpropagation.of(Network(spec, spec.info)) is None
+    assert isinstance(Setup.of(spec, torch.device("cpu"), SINGLE_PROCESS).backpropagation, Autograd)

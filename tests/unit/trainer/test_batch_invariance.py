@@ -6,10 +6,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from trainer import pack as packs
 from trainer.fit import Entry
 from trainer.member import Member
 from trainer.models import Arrays, Masks, Network
+from trainer.pack import Pack
 
 from .recording import job
 
@@ -33,17 +33,17 @@ class OtherAloneWhenMeasured(OtherAlone):
 
 def rows_of_a_lone_member(options: dict[str, Any]) -> int:
     spec = job(**options)
-    pack = packs.Pack(spec, torch.device("cpu"))
+    pack = Pack(spec, torch.device("cpu"))
     pack.prepare(spec)
     pack.join([Member(Entry("alone", spec))])
-    return len(pack._stacked)
+    return len(pack.layout.member_of)
 
 
 @pytest.mark.parametrize("machine", [OtherAlone, OtherAloneWhenMeasured])
 def test_a_lone_member_is_padded_where_the_machine_rounds_one_matrix_differently(
     machine: type[Network], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(packs, "Network", machine)
+    monkeypatch.setattr("trainer.setup.Network", machine)
     assert rows_of_a_lone_member(HEAVY) == 2
 
 
@@ -60,10 +60,10 @@ def test_a_lone_member_is_not_padded_where_the_machine_is_batch_invariant(
             still = {name: torch.cat([array, array]) for name, array in running.items()}
             return super().forward(two, still, torch.cat([x, x]), masks, training=training)[:1]
 
-    monkeypatch.setattr(packs, "Network", Alike)
+    monkeypatch.setattr("trainer.setup.Network", Alike)
     assert rows_of_a_lone_member(HEAVY) == 1
 
 
 def test_a_light_step_is_padded_without_a_comparison(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(packs, "is_batch_invariant", lambda *_, **__: pytest.fail("compared"))
+    monkeypatch.setattr("trainer.padding.is_batch_invariant", lambda *_, **__: pytest.fail("compared"))
     assert rows_of_a_lone_member({}) == 2

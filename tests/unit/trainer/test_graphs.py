@@ -45,7 +45,7 @@ def close(first: Recorder, second: Recorder, rel: float) -> bool:
 def test_a_captured_step_is_the_same_step(shape: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     specs = [job(**shape, seed=seed) for seed in range(5)]
     captured = on("cuda", *specs)
-    monkeypatch.setattr("trainer.pack.Graphs", Eager)
+    monkeypatch.setattr("trainer.layout.Graphs", Eager)
     assert all(same(captured, str(place), on("cuda", *specs), str(place)) for place in range(5))
 
 

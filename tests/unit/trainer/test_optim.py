@@ -70,7 +70,7 @@ def ours(specs: list[JobSpec], start: Tensor, given_gradients: Tensor) -> Tensor
         steps = min(32, STEPS - first)
         for step, planned in enumerate(optimizer.plan(rates, np.full((len(specs), 1), float(first)), steps)):
             gradient.copy_(given_gradients[first + step])
-            optimizer.step(optimizer.columns(planned))
+            optimizer.step(gradient, optimizer.columns(planned))
     return w
 
 
@@ -180,9 +180,10 @@ def test_clipping_is_pytorchs_own_for_each_member() -> None:
     specs = [job(optimizer="sgd", gradient_clip=0.5, learning_rate=1.0), job(optimizer="sgd", learning_rate=1.0)]
     g = gradients(2, torch.float32, 3)[0]
     w = torch.zeros(2, SIZE)
-    optimizer = Optimizer(specs, w, g.clone(), {"velocity": torch.zeros(2, SIZE)})
+    gradient = g.clone()
+    optimizer = Optimizer(specs, w, gradient, {"velocity": torch.zeros(2, SIZE)})
     (planned,) = optimizer.plan(np.ones((2, 1)), np.zeros((2, 1)), 1)
-    optimizer.step(optimizer.columns(planned))
+    optimizer.step(gradient, optimizer.columns(planned))
     parameter = torch.zeros(SIZE, requires_grad=True)
     parameter.grad = g[0].clone()
     torch.nn.utils.clip_grad_norm_([parameter], 0.5)

@@ -1,5 +1,6 @@
 """The pack as a GPU lays it out, computed here: steps find their batch by a counter, rows of members that left stay."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -21,10 +22,10 @@ class Arranged(packs.Pack):
 
     def __init__(self, spec: JobSpec, *arguments: Any) -> None:
         super().__init__(spec, *arguments)
-        self._on_gpu = True
+        self.setup = replace(self.setup, on_gpu=True)
 
     def begin_epoch(self) -> None:
-        self.rows.append(len(self._stacked))
+        self.rows.append(len(self.layout.member_of))
         super().begin_epoch()
 
 
@@ -32,7 +33,7 @@ class Arranged(packs.Pack):
 def rows(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """How many rows each epoch had."""
     monkeypatch.setattr("trainer.fit.Pack", Arranged)
-    monkeypatch.setattr("trainer.pack.Graphs", Eager)
+    monkeypatch.setattr("trainer.layout.Graphs", Eager)
     monkeypatch.setattr(Arranged, "rows", [])
     return Arranged.rows
 
@@ -68,7 +69,7 @@ def test_a_step_that_finds_its_batch_by_a_counter_is_the_same_step(options: dict
     specs = [job(**options), job(seed=5, learning_rate=0.02, split_seed=2, **options)]
     gathered = train(*specs)
     monkeypatch.setattr("trainer.fit.Pack", Arranged)
-    monkeypatch.setattr("trainer.pack.Graphs", Eager)
+    monkeypatch.setattr("trainer.layout.Graphs", Eager)
     found = train(*specs)
     assert close(gathered, "0", found, "0")
     assert close(gathered, "1", found, "1")

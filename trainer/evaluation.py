@@ -1,0 +1,63 @@
+"""Evaluation: what members are worth on a part of the split, without dropout."""
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor
+
+from spec.dataset import Targets
+from spec.job import JobSpec
+
+from .data import PartName, Split
+from .metrics import ClassFigures, Figures, NumberFigures, Part, measure
+from .models import Weights
+from .setup import Setup
+
+EVALUATION_ROWS = 256
+"""Rows evaluated at a time on a CPU; it must not depend on the size of the pack, for the bits of a sum depend on it."""
+
+EVALUATION_SUMS = 1 << 20
+"""On a GPU so many rows of all members are evaluated at a time."""
+
+
+def evaluate(setup: Setup, part: Part, weights: Weights, which: Tensor | None) -> dict[str, Tensor]:
+    """Mean loss and figures of members with these weights on a part, [members] each; `which` is each one's split."""
+    members = weights.members
+
+    def forward(x: Tensor) -> Tensor:
+        with setup.casting():
+            return setup.network.forward(weights.arrays, weights.running, x, {}, training=False).to(setup.dtype)
+
+    at_a_time = max(EVALUATION_ROWS, EVALUATION_SUMS // members) if setup.on_gpu else EVALUATION_ROWS
+    return measure(
+        part,
+        forward,
+        setup.objective,
+        members=members,
+        which=which,
+        sharding=setup.sharding,
+        at_a_time=at_a_time,
+        dtype=setup.dtype,
+    )
+
+
+def part_of(setup: Setup, name: PartName, splits: Sequence[Split]) -> Part:
+    """A part of these splits, and what is measured of it: all figures, except of training rows."""
+    x, y = (torch.stack(same) for same in zip(*(one.part(name) for one in splits), strict=True))
+    full = name != "train"
+    figures: Figures | None = None
+    if setup.info.targets is Targets.classes:
+        figures = ClassFigures(y, setup.info.classes or 0, full=full)
+    elif full and y.shape[1]:
+        deviations = [split.preprocessing.output.deviation for split in splits]
+        figures = NumberFigures(y, torch.tensor(deviations, device=setup.device, dtype=torch.float64))
+    return Part(name, x, setup.objective.targets(y, setup.dtype), figures)
+
+
+def splits_of(
+    specs: Sequence[JobSpec], splits: Mapping[int, Split], device: torch.device
+) -> tuple[list[Split], Tensor]:
+    """The splits that these jobs use, in order of their seeds, and which one each job has, int64 [jobs]."""
+    seeds = sorted({spec.split_seed for spec in specs})
+    which = torch.tensor([seeds.index(spec.split_seed) for spec in specs], device=device)
+    return [splits[seed] for seed in seeds], which

@@ -1,0 +1,104 @@
+"""The layout of a pack: all that depends on who is in it.
+
+A layout is laid out whole, and never changed: when members join or leave, the pack lays out another. Its tensors are
+written to in place, for a captured step finds them where they were (`trainer.graphs`).
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from spec.step import step_rows
+
+from .augmentation import Augmentation
+from .batch_loader import BatchLoader, DeviceBatchLoader, Dropout, TrainingRows
+from .data import Split
+from .epoch import Epoch
+from .evaluation import part_of, splits_of
+from .graphs import Eager, Graphs
+from .member import Member
+from .metrics import Part
+from .models import Weights
+from .optim import Optimizer
+from .setup import Setup
+
+State = Mapping[str, Tensor]
+"""By name, [rows, ...] each: `checkpoint.ROWS`, and the optimizer's buffers."""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """All that depends on who is in a pack."""
+
+    member_of: Sequence[Member]
+    """The member of each row, padding rows included."""
+    row_of: Mapping[str, int]
+    """Each member's own row, by id: its first."""
+    splits: Mapping[int, Split]
+    """The divisions of the data that members use, by split seed."""
+    split_of: Tensor | None
+    """Each row's split, numbered in order of the seeds; None if there is one only."""
+    train: Part
+    validation: Part
+    state: State
+    epoch: Epoch
+    weights: Weights
+    """Views of the parameters, which autograd knows as leaves, and of the running statistics."""
+    gradient: Tensor
+    """[rows, parameters]"""
+    smoothing: Tensor | None
+    """Label smoothing [rows, 1], if any member has some."""
+    optimizer: Optimizer
+    loader: BatchLoader
+    step_shares: Tensor
+    """The share of each step in an epoch's mean loss, [steps]: the last may be small."""
+    runner: Eager | Graphs
+
+    def rows_of(self, members: Collection[Member]) -> Tensor:
+        """These members' own rows, int64."""
+        return torch.tensor([self.row_of[member.id] for member in members], device=self.gradient.device)
+
+
+def lay_out(
+    setup: Setup, member_of: Sequence[Member], splits: Mapping[int, Split], state: State, epoch: Epoch | None
+) -> Layout:
+    """The layout for these members, one for each row of `state`; an `epoch` that has begun goes on."""
+    specs = [member.spec for member in member_of]
+    used = {spec.split_seed: splits[spec.split_seed] for spec in specs}
+    parts, split_of = splits_of(specs, used, setup.device)
+    train = part_of(setup, "train", parts)
+    count = train.x.shape[1]
+    batch = step_rows(setup.spec, setup.info)
+    data = TrainingRows(train.x, train.y, offsets=split_of.unsqueeze(1) * count, batch=batch)
+    sizes = torch.tensor([data.of_step(step) for step in range(data.steps)], device=setup.device)
+    weights = setup.network.weights(state["weights"], state["running"])
+    weights = Weights({name: view.detach().requires_grad_() for name, view in weights.arrays.items()}, weights.running)
+    gradient = torch.empty_like(state["weights"])
+    augmentation = Augmentation(specs, setup.info.image, setup.device)
+    dropout = Dropout(specs, setup.network.dropout_sites, batch, setup.device, setup.dtype)
+    optimizer = Optimizer(specs, state["weights"], gradient, state)
+    epoch = epoch or Epoch.blank(state["weights"], count, data.steps)
+    watched = any(spec.tolerance is not None for spec in specs)
+    sums = (torch.zeros_like(gradient) if epoch.gradients is None else epoch.gradients) if watched else None
+    epoch = replace(epoch, image_keys=epoch.image_keys if augmentation.acts else None, gradients=sums)
+    loader = DeviceBatchLoader if setup.on_gpu else BatchLoader
+    smoothing = torch.tensor([[spec.label_smoothing] for spec in specs], device=setup.device, dtype=setup.dtype)
+    return Layout(
+        member_of=member_of,
+        row_of={member.id: row for row, member in reversed(list(enumerate(member_of)))},
+        splits=used,
+        split_of=split_of if len(parts) > 1 else None,
+        train=train,
+        validation=part_of(setup, "val", parts),
+        state=state,
+        epoch=epoch,
+        weights=weights,
+        gradient=gradient,
+        smoothing=smoothing if any(spec.label_smoothing for spec in specs) else None,
+        optimizer=optimizer,
+        loader=loader(member_of, data, epoch, augmentation, dropout, optimizer, setup.sharding),
+        step_shares=sizes.to(setup.dtype) / count,
+        runner=Graphs() if setup.on_gpu and not setup.sharding.distributed else Eager(),
+    )

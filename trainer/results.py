@@ -1,0 +1,116 @@
+"""Results: what members that are done have come to."""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from model.boundary import boundary
+from model.finished import Model
+from model.preprocessing import Preprocessing
+from model.report import Landscape, Report, report
+from spec.dataset import Targets
+
+from .data import Split
+from .evaluation import evaluate, part_of, splits_of
+from .landscape import ROWS as LANDSCAPE_ROWS
+from .landscape import SPAN, landscape
+from .layout import Layout
+from .member import Member
+from .metrics import Answers, Part
+from .models import Weights
+from .padding import Padding
+from .setup import Setup
+
+RESULT_NUMBERS = 1 << 25
+"""Outputs of members that are done are held for so many numbers at a time."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a member has come to."""
+
+    model: Mapping[str, Tensor]
+    """Its arrays by name, on the CPU."""
+    preprocessing: Preprocessing
+    """How rows became features."""
+    report: Report | None
+    """What the model is worth on rows it was not trained on, and what can be drawn of it."""
+    test: Mapping[str, float]
+    """Its metrics on the test rows, measured for the only time."""
+
+
+def results(setup: Setup, layout: Layout, padding: Padding, members: Sequence[Member]) -> list[Result]:
+    """The results of members that are done, by the weights of their best epoch or of their last."""
+    rows = max((len(split.val_x) + len(split.test_x) for split in layout.splits.values()), default=0)
+    together = max(RESULT_NUMBERS // (setup.outputs * max(rows, 1)), padding.least, 2)
+    groups = (members[first : first + together] for first in range(0, len(members), together))
+    return [result for group in groups for result in _results(setup, layout, padding, group)]
+
+
+def _results(setup: Setup, layout: Layout, padding: Padding, members: Sequence[Member]) -> Iterator[Result]:
+    padded = padding.padded(members)
+    parameters, running = _finished(layout, padded)
+    weights = setup.network.weights(parameters, running)
+    splits, own = splits_of([member.spec for member in padded], layout.splits, setup.device)
+    which = own if len(splits) > 1 else None
+    test_part = part_of(setup, "test", splits)
+    tested = evaluate(setup, test_part, weights, which) if test_part.x.shape[1] else {}
+    figures = {name: values.tolist() for name, values in tested.items()}
+    validation = _outputs(setup, part_of(setup, "val", splits), weights, which)
+    test = _outputs(setup, test_part, weights, which)
+    arrays, statistics = setup.network.weights(parameters.cpu(), running.cpu())
+    for place, member in zip(range(0, len(padded), padding.copies), members, strict=False):
+        split = layout.splits[member.spec.split_seed]
+        model = {name: array[place].clone() for name, array in {**arrays, **statistics}.items()}
+        finished = Model(member.spec, split.preprocessing, {name: array.numpy() for name, array in model.items()})
+        found = Report(
+            validation=report(finished, validation[place].double().numpy(), split.val_y.cpu().numpy()),
+            test=report(finished, test[place].double().numpy(), split.test_y.cpu().numpy()),
+            boundary=boundary(finished, *split.shown_numbers),
+            landscape=_landscape(setup, layout, member, split) if member.spec.loss_landscape else None,
+        )
+        yield Result(
+            model=model,
+            preprocessing=split.preprocessing,
+            report=None if found == Report() else found,
+            test={name: values[place] for name, values in figures.items()},
+        )
+
+
+def _outputs(setup: Setup, part: Part, weights: Weights, which: Tensor | None) -> Tensor:
+    """The outputs of members with these weights for the rows of a part, on the CPU: [members, rows, outputs]."""
+    if not part.x.shape[1]:
+        return torch.empty(weights.members, 0, setup.outputs)
+    asked = replace(part, figures=Answers(setup.outputs, classes=setup.info.targets is Targets.classes))
+    return evaluate(setup, asked, weights, which)[f"{part.name}_answers"].cpu()
+
+
+def _landscape(setup: Setup, layout: Layout, member: Member, split: Split) -> Landscape:
+    """The loss around the member's finished weights, on validation rows if there are any."""
+    name = split.shown
+    x, y = split.part(name)
+    rows = torch.linspace(0, len(x) - 1, min(len(x), LANDSCAPE_ROWS), device=setup.device).long()
+    part = Part(name, x[rows].unsqueeze(0), setup.objective.targets(y[rows].unsqueeze(0), setup.dtype), None)
+    parameters, running = _finished(layout, [member])
+
+    def losses_of(rows: Tensor) -> Tensor:
+        weights = setup.network.weights(rows, running.expand(len(rows), -1).contiguous())
+        return evaluate(setup, part, weights, None)[f"{name}_loss"]
+
+    losses = landscape(parameters, setup.network.parameters, member.spec.seed, losses_of)
+    finite = tuple(tuple(loss if math.isfinite(loss) else None for loss in row) for row in losses)
+    return Landscape(span=SPAN, part="validation" if name == "val" else name, rows=len(rows), losses=finite)
+
+
+def _finished(layout: Layout, members: Sequence[Member]) -> tuple[Tensor, Tensor]:
+    """Members' parameters and running statistics, of their best epochs or of the last: [members, ...] each."""
+    rows, state = layout.rows_of(members), layout.state
+    best = torch.tensor([[member.spec.restore_best] for member in members], device=rows.device)
+    parameters, running = (
+        torch.where(best, state[kept].index_select(0, rows), state[last].index_select(0, rows))
+        for kept, last in (("best", "weights"), ("best_running", "running"))
+    )
+    return parameters, running
