@@ -102,8 +102,8 @@ async function showPictures(job) {
 }
 
 function figures(best) {
-  const told = Object.entries((best && best.metrics) || {}).filter(([name]) => /^(val|test)_/.test(name));
-  return told.map(([name, value]) => `${name.replace("val_", "validation_").replaceAll("_", " ")} ${number(value)}`).join(" · ");
+  const shown = Object.entries((best && best.metrics) || {}).filter(([name]) => /^(val|test)_/.test(name));
+  return shown.map(([name, value]) => `${name.replace("val_", "validation_").replaceAll("_", " ")} ${number(value)}`).join(" · ");
 }
 
 function showOne(job, curve) {

@@ -145,8 +145,8 @@ SPECS: tuple[tuple[str, dict[str, Any], str, str], ...] = (
 @pytest.mark.parametrize(("fields", "path", "says"), [case[1:] for case in SPECS], ids=[case[0] for case in SPECS])
 def test_bad_spec(api: Service, fields: dict[str, Any], path: str, says: str) -> None:
     answer = is_problem(api.ask("POST", JOBS, json=XOR | fields), 422)
-    told = {error["path"]: error["message"] for error in answer["errors"]}
-    assert says in told[path]
+    messages = {error["path"]: error["message"] for error in answer["errors"]}
+    assert says in messages[path]
     in_bulk = is_problem(api.ask("POST", f"{JOBS}/bulk", json={"jobs": [XOR, XOR | fields]}), 422)
     assert says in {error["path"]: error["message"] for error in in_bulk["errors"]}[f"jobs.1.{path}"]
     assert api.stored() == 0
@@ -288,6 +288,6 @@ def test_head_and_options(api: Service) -> None:
     answer = api.ask("OPTIONS", JOBS)
     assert answer.status_code == 200
     assert set(answer.headers["Allow"].split(", ")) == {"GET", "HEAD", "OPTIONS", "POST"}
-    for _ in range(50):  # a head takes no seat for good
+    for _ in range(50):  # a head holds no thread for ever
         with api.ask("HEAD", f"{JOBS}/{job_id}/stream") as head:
             assert head.status_code == 200

@@ -1,4 +1,4 @@
-"""What users wish of a job that was submitted."""
+"""Control requests: what users ask of a job that was submitted."""
 
 from typing import Any
 
@@ -33,11 +33,11 @@ def test_pause_while_it_runs(both: Service) -> None:
     assert (answer.status_code, answer.get_json()["pause_requested"]) == (200, False)
 
 
-@pytest.mark.parametrize(("wish", "done"), [("pause", "paused"), ("resume", "resumed")])
-def test_what_has_ended_stays(both: Service, wish: str, done: str) -> None:
+@pytest.mark.parametrize(("action", "done"), [("pause", "paused"), ("resume", "resumed")])
+def test_what_has_ended_stays(both: Service, action: str, done: str) -> None:
     job_id = both.run()
     both.store.fail(job_id, 1, reason=FailureReason.error, message="It broke.")
-    problem = is_problem(both.ask("POST", f"{JOBS}/{job_id}/{wish}"), 409)
+    problem = is_problem(both.ask("POST", f"{JOBS}/{job_id}/{action}"), 409)
     assert problem["detail"] == f"A job that is failed cannot be {done}."
 
 
@@ -72,8 +72,8 @@ def test_a_change_that_cannot_be(api: Service, body: Any, path: str, message: st
     assert api.store.get(job_id, owner=None).priority == 0
 
 
-@pytest.mark.parametrize(("method", "wish"), [("POST", "/pause"), ("POST", "/resume"), ("PATCH", "")])
-def test_a_foreign_job_is_not_there(api: Service, method: str, wish: str) -> None:
+@pytest.mark.parametrize(("method", "action"), [("POST", "/pause"), ("POST", "/resume"), ("PATCH", "")])
+def test_a_foreign_job_is_not_there(api: Service, method: str, action: str) -> None:
     job_id = api.submit()
     stranger = api.tokens.create(owner="eve")
-    is_problem(api.ask(method, f"{JOBS}/{job_id}{wish}", json={"priority": 1}, token=stranger), 404)
+    is_problem(api.ask(method, f"{JOBS}/{job_id}{action}", json={"priority": 1}, token=stranger), 404)

@@ -57,7 +57,7 @@ def noted(api: Service) -> dict[str, Any]:
         columns=(Column(name="length", type=ColumnKind.number, size=5),),
         target=Target(name="kind", type=Targets.classes, labels=("a", "b")),
     )
-    told = ColumnProfile(name="length", type=ColumnKind.number)
+    column = ColumnProfile(name="length", type=ColumnKind.number)
     record = DatasetStore(api.engine).add(
         f"ds_{'7' * 32}",
         owner="ann",
@@ -67,7 +67,7 @@ def noted(api: Service) -> dict[str, Any]:
         size=1000,
         rows=40,
         table=table,
-        profile=Profile(format="csv", columns=[told], target=told),
+        profile=Profile(format="csv", columns=[column], target=column),
     )
     return {"id": record.id, "links": {"self": f"{DATASETS}/{record.id}"}}
 
@@ -144,8 +144,8 @@ def test_a_job_knows_its_data_set(api: Service) -> None:
     (claim,) = api.store.claim(worker="w", device="cpu", limit=1, lease_s=60)
     assert isinstance(claim.spec.dataset, Uploaded)
     assert claim.spec.info is not None
-    told = api.ask("POST", f"{JOBS}/check", json={"dataset": {"id": dataset["id"]}}).get_json()
-    assert (told["train_rows"], told["parameters"]) == (32, 5 * 64 + 64 + 64 * 32 + 32 + 32 * 2 + 2)
+    checked = api.ask("POST", f"{JOBS}/check", json={"dataset": {"id": dataset["id"]}}).get_json()
+    assert (checked["train_rows"], checked["parameters"]) == (32, 5 * 64 + 64 + 64 * 32 + 32 + 32 * 2 + 2)
 
 
 def test_what_a_client_says_of_a_data_set_is_not_believed(api: Service) -> None:
@@ -156,7 +156,7 @@ def test_what_a_client_says_of_a_data_set_is_not_believed(api: Service) -> None:
 
 
 @pytest.mark.parametrize(
-    ("fields", "path", "said"),
+    ("fields", "path", "message"),
     [
         ({"loss": "poisson_nll"}, "loss", "poisson_nll needs counts"),
         ({"batch_size": 33}, "batch_size", "must be at most 32"),
@@ -164,12 +164,12 @@ def test_what_a_client_says_of_a_data_set_is_not_believed(api: Service) -> None:
     ],
 )
 def test_a_job_that_does_not_fit_its_data_set_is_refused(
-    api: Service, fields: dict[str, Any], path: str, said: str
+    api: Service, fields: dict[str, Any], path: str, message: str
 ) -> None:
     dataset = noted(api)
     problem = is_problem(api.ask("POST", JOBS, json={"dataset": {"id": dataset["id"]}, **fields}), 422)
     assert [fault["path"] for fault in problem["errors"]] == [path]
-    assert problem["errors"][0]["message"].startswith(said)
+    assert problem["errors"][0]["message"].startswith(message)
     jobs = {"jobs": [{"dataset": "xor"}, {"dataset": {"id": dataset["id"]}, **fields}]}
     problem = is_problem(api.ask("POST", f"{JOBS}/bulk", json=jobs), 422)
     assert [fault["path"] for fault in problem["errors"]] == [f"jobs.1.{path}"]
@@ -189,7 +189,7 @@ def test_a_data_set_that_jobs_need_is_kept(api: Service) -> None:
 
 
 @pytest.mark.parametrize(
-    ("how", "path", "said"),
+    ("how", "path", "message"),
     [
         ({"target": ""}, "target", "is missing: name one of the columns length, colour, kind"),
         ({"task": "regression"}, "target", "has 'setosa' in row 1, and a regression needs numbers"),
@@ -201,11 +201,11 @@ def test_a_data_set_that_jobs_need_is_kept(api: Service) -> None:
     ],
 )
 def test_an_upload_that_cannot_be_is_refused_and_leaves_nothing(
-    api: Service, how: dict[str, Any], path: str, said: str
+    api: Service, how: dict[str, Any], path: str, message: str
 ) -> None:
     problem = is_problem(send(api, **how), 422)
     assert [fault["path"] for fault in problem["errors"]] == [path]
-    assert problem["errors"][0]["message"].startswith(said)
+    assert problem["errors"][0]["message"].startswith(message)
     assert api.ask("GET", DATASETS).get_json() == {"datasets": []}
     assert files(api) == []
 
@@ -237,14 +237,14 @@ def test_bodies_that_are_no_form_are_refused(api: Service) -> None:
     assert files(api) == []
 
 
-def test_the_quota_is_told(tmp_path: Path) -> None:
+def test_an_upload_beyond_the_quota_is_refused_with_the_numbers(tmp_path: Path) -> None:
     small = service(tmp_path, EPOCHAL_DATA_QUOTA_MIB="1")
     try:
         first = uploaded(small)
         problem = is_problem(send(small, content=IRIS + "#" * (1 << 20)), 413)
         used = first["size_bytes"]
-        told = f"Your data sets and uploads take {used:,} of 1,048,576 bytes, and it does not fit"
-        assert problem["detail"].startswith(told)
+        sentence = f"Your data sets and uploads take {used:,} of 1,048,576 bytes, and it does not fit"
+        assert problem["detail"].startswith(sentence)
         wide = "kind," + ",".join(f"c{n}" for n in range(100)) + "\n" + ("x" + ",1" * 100 + "\n") * 1000
         wide += ("z" + ",2" * 100 + "\n") * 1000  # 400 kB as text, 1.6 MB as numbers
         assert "with its table it takes" in is_problem(send(small, content=wide), 413)["detail"]
@@ -272,7 +272,7 @@ def test_pictures_and_the_table_that_workers_get(api: Service) -> None:
     assert hashlib.sha256(raw).hexdigest() == record.table_sha256
 
 
-def test_a_full_disk_is_told_as_such(api: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_is_a_507(api: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(sink: object, content: bytes) -> int:
         raise OSError(errno.ENOSPC, "No space left on device")
 

@@ -107,7 +107,7 @@ CHECKS = [
 def test_requests_of_the_described_kinds_get_answers_of_the_described_kinds(api: Service) -> None:
     known = api.run(), api.submit()
     schema = schemathesis.openapi.from_wsgi("/openapi.json", api.app)
-    told = hypothesis.settings(
+    settings = hypothesis.settings(
         max_examples=25,
         derandomize=True,
         deadline=None,
@@ -122,7 +122,7 @@ def test_requests_of_the_described_kinds_get_answers_of_the_described_kinds(api:
         if operation.path.endswith("/stream"):
             continue  # it ends when the job does
 
-        @told
+        @settings
         @hypothesis.given(case=operation.as_strategy())
         def ask(case: schemathesis.Case[Any]) -> None:
             turn = answered.total() % 3

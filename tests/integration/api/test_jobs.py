@@ -39,21 +39,21 @@ def test_submit(both: Service) -> None:
 
 
 def test_a_list_takes_as_many_statements_for_many_jobs_as_for_one(both: Service) -> None:
-    told: list[str] = []
+    statements: list[str] = []
 
     def note(connection: Connection, cursor: object, statement: str, *rest: object) -> None:
-        told.append(statement)
+        statements.append(statement)
 
     counts = []
     for _ in range(2):
         both.submit()
-        told.clear()
+        statements.clear()
         event.listen(both.engine, "before_cursor_execute", note)
         try:
             both.ask("GET", JOBS)
         finally:
             event.remove(both.engine, "before_cursor_execute", note)
-        counts.append(len(told))
+        counts.append(len(statements))
     assert counts[0] == counts[1] <= 4
 
 
@@ -90,11 +90,11 @@ def test_bulk_is_all_or_nothing(both: Service) -> None:
 
 
 def test_check(api: Service) -> None:
-    told = api.ask("POST", f"{JOBS}/check", json=XOR | {"architecture": {"type": "mlp", "hidden": [8]}}).get_json()
-    assert told["parameters"] == (2 * 8 + 8) + (8 * 2 + 2)
-    assert (told["train_rows"], told["validation_rows"]) == (320, 80)
-    assert told["memory_bytes"] > 0
-    assert told["spec"]["learning_rate"] == 0.001
+    checked = api.ask("POST", f"{JOBS}/check", json=XOR | {"architecture": {"type": "mlp", "hidden": [8]}}).get_json()
+    assert checked["parameters"] == (2 * 8 + 8) + (8 * 2 + 2)
+    assert (checked["train_rows"], checked["validation_rows"]) == (320, 80)
+    assert checked["memory_bytes"] > 0
+    assert checked["spec"]["learning_rate"] == 0.001
     assert api.stored() == 0
 
 

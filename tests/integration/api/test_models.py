@@ -52,11 +52,11 @@ def succeeded(service: Service, *, without: str = "") -> str:
 
 def test_rows_are_predicted(api: Service) -> None:
     answer = api.ask("POST", f"{JOBS}/{succeeded(api)}/predict", json={"rows": [[2, 1], {"x": [1, 4]}]})
-    told = answer.get_json()
+    predicted = answer.get_json()
     assert answer.status_code == 200
-    assert told["predictions"] == ["yes", "no"]
-    assert told["classes"] == ["no", "yes"]
-    assert told["probabilities"][0] == pytest.approx([1 / (1 + np.e), np.e / (1 + np.e)])
+    assert predicted["predictions"] == ["yes", "no"]
+    assert predicted["classes"] == ["no", "yes"]
+    assert predicted["probabilities"][0] == pytest.approx([1 / (1 + np.e), np.e / (1 + np.e)])
 
 
 @pytest.mark.parametrize(
@@ -94,12 +94,12 @@ def test_the_model_is_a_graph_for_any_runtime(api: Service) -> None:
     assert answer.headers["Content-Disposition"] == f'attachment; filename="model-{job_id}.onnx"'
     session = InferenceSession(answer.data, providers=["CPUExecutionProvider"])
     labels, probabilities = session.run(None, {"x": np.array([[2.0, 1.0], [1.0, 4.0]])})
-    told = api.ask("POST", f"{JOBS}/{job_id}/predict", json={"rows": [[2, 1], [1, 4]]}).get_json()
-    assert labels.tolist() == told["predictions"] == ["yes", "no"]
-    np.testing.assert_allclose(probabilities, told["probabilities"], atol=1e-5)
+    predicted = api.ask("POST", f"{JOBS}/{job_id}/predict", json={"rows": [[2, 1], [1, 4]]}).get_json()
+    assert labels.tolist() == predicted["predictions"] == ["yes", "no"]
+    np.testing.assert_allclose(probabilities, predicted["probabilities"], atol=1e-5)
 
 
-def test_a_format_that_is_none_is_told(api: Service) -> None:
+def test_an_unknown_format_is_refused(api: Service) -> None:
     job_id = succeeded(api)
     problem = is_problem(api.ask("GET", f"{JOBS}/{job_id}/model?format=pickle"), 422)
     assert problem["errors"] == [{"path": "format", "message": "must be one of zip, onnx; it is 'pickle'"}]
@@ -108,7 +108,7 @@ def test_a_format_that_is_none_is_told(api: Service) -> None:
 
 
 @pytest.mark.parametrize(("verb", "what"), [("POST", "predict"), ("GET", "model"), ("GET", "model?format=onnx")])
-def test_a_model_that_is_not_there_is_told(api: Service, verb: str, what: str) -> None:
+def test_a_missing_model_is_an_error_with_a_sentence(api: Service, verb: str, what: str) -> None:
     body: dict[str, Any] = {"json": {"rows": [[1, 2]]}} if verb == "POST" else {}
     queued = api.submit()
     problem = is_problem(api.ask(verb, f"{JOBS}/{queued}/{what}", **body), 409)

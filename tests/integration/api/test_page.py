@@ -78,7 +78,7 @@ def test_the_page_lists_jobs_and_draws_the_curve_of_the_one_that_is_clicked(
 ) -> None:
     with page() as seen:
         complaints: list[str] = []
-        seen.on("console", lambda said: complaints.append(said.text) if said.type == "error" else None)
+        seen.on("console", lambda line: complaints.append(line.text) if line.type == "error" else None)
         seen.on("pageerror", lambda error: complaints.append(str(error)))
         seen.goto(served)
         seen.fill("#token", record)

@@ -7,7 +7,7 @@ from tests.chaos.races import ENDS, counted, race
 from .conftest import Service, emptied
 
 
-def test_a_cancel_that_meets_an_end_leaves_one_end_that_both_were_told_of(on_postgresql: Service) -> None:
+def test_a_cancel_that_meets_an_end_leaves_one_end_that_both_see(on_postgresql: Service) -> None:
     api = emptied(on_postgresql)
     token = api.tokens.create(owner="ada")
     ended = race(api.store, api.app, token, Random(1), 200)

@@ -81,7 +81,7 @@ def first_line(line: socket) -> bytes:
     return text.split(b"\r\n")[0]
 
 
-def test_streams_leave_room_for_others_and_seats_are_freed(server: Running) -> None:
+def test_streams_leave_threads_for_other_requests_and_free_their_own(server: Running) -> None:
     job_id = submitted(server)
     with ExitStack() as streams:
         assert {streams.enter_context(stream(server, job_id)) for _ in range(STREAMS)} == {200}
@@ -90,13 +90,13 @@ def test_streams_leave_room_for_others_and_seats_are_freed(server: Running) -> N
         began = time.monotonic()
         assert server.send(get(server, f"{JOBS}/{job_id}")).status == 200
         assert time.monotonic() - began < 2.0
-    server.store.request_cancel(job_id, owner=None, actor="test")  # what is told now finds nobody there
+    server.store.request_cancel(job_id, owner=None, actor="test")  # the next event finds no client
 
     def has_room() -> bool:
         with stream(server, job_id) as status:
             return status == 200
 
-    eventually(has_room, within_s=10, what="a seat is free again")
+    eventually(has_room, within_s=10, what="a thread is free again")
 
 
 def test_a_stop_waits_for_no_stream(tmp_path: Path) -> None:
@@ -111,5 +111,5 @@ def test_a_stop_waits_for_no_stream(tmp_path: Path) -> None:
 def test_the_api_loads_nothing_that_trains() -> None:
     heavy = ("torch", "mlflow", "sklearn", "numpy", "trainer", "worker", "tracking", "matplotlib")
     program = f"import sys, api.app, api.server; print([name for name in {heavy} if name in sys.modules])"
-    told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
-    assert told.stdout.strip() == "[]"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout.strip() == "[]"

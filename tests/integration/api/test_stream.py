@@ -81,8 +81,8 @@ def test_states_epochs_and_the_end(both: Service) -> None:
     heard = list(job_stream(store, job_id, time))
     assert heard[0] == "retry: 1000\n\n"
     assert all(text.endswith("\n\n") for text in heard)
-    told = list(parsed(iter(heard)))
-    assert [(event.id, event.name) for event in told] == [
+    received = list(parsed(iter(heard)))
+    assert [(event.id, event.name) for event in received] == [
         ("1.0", "state"),
         ("2.0", "state"),
         ("2.1", "epoch"),
@@ -91,9 +91,9 @@ def test_states_epochs_and_the_end(both: Service) -> None:
         ("3.3", "epoch"),
         ("3.3", "end"),
     ]
-    assert told[1].data["to_status"] == "running"
-    assert told[3].data == {"epoch": 2, "train_loss": None}
-    assert told[-1].data == {"status": "succeeded", "reason": "converged"}
+    assert received[1].data["to_status"] == "running"
+    assert received[3].data == {"epoch": 2, "train_loss": None}
+    assert received[-1].data == {"status": "succeeded", "reason": "converged"}
     assert time.now == 3 * POLL_S
 
 
@@ -125,8 +125,8 @@ def test_a_client_that_comes_back_goes_on_where_it_was(both: Service, last: str)
     "last", ["", "x", "1", "-1.-1", "1.2.3", "9" * 4000, "\u0663.\u0663", "NaN.inf", "99999999999.1"]
 )
 def test_an_odd_last_event_id_breaks_nothing(api: Service, last: str) -> None:
-    told = list(parsed(job_stream(api.store, failed(api), Time(), last)))
-    assert told[-1].name == "end"
+    received = list(parsed(job_stream(api.store, failed(api), Time(), last)))
+    assert received[-1].name == "end"
 
 
 def test_a_heartbeat_keeps_the_line_open(api: Service) -> None:
@@ -146,9 +146,9 @@ def test_news_is_as_good_as_a_heartbeat(api: Service) -> None:
         api.store.renew(worker="w", beats=[Beat(job_id, 1, points(1, 1))], lease_s=60)
 
     time = Time(*[lambda: None] * (polls - 2), train)
-    told = list(islice(job_stream(api.store, job_id, time), 5))
-    assert "event: epoch" in told[3]
-    assert told[4].startswith(": ")
+    received = list(islice(job_stream(api.store, job_id, time), 5))
+    assert "event: epoch" in received[3]
+    assert received[4].startswith(": ")
     assert time.now == HEARTBEAT_S - POLL_S + HEARTBEAT_S
 
 

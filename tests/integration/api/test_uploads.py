@@ -132,10 +132,10 @@ def test_a_file_that_is_not_what_was_promised_is_refused_and_sent_from_the_start
     assert begin(api).get_json()["offset"] == 0
 
 
-def test_an_empty_file_is_told_as_a_form_tells_it(api: Service) -> None:
+def test_an_empty_file_is_refused_with_the_sentence_of_the_form(api: Service) -> None:
     begin(api, b"")
-    told = [is_problem(answer, 422)["errors"] for answer in (finish(api, b""), send(api, content=b""))]
-    assert told[0] == told[1]
+    errors = [is_problem(answer, 422)["errors"] for answer in (finish(api, b""), send(api, content=b""))]
+    assert errors[0] == errors[1]
 
 
 @pytest.mark.parametrize(
@@ -212,8 +212,8 @@ def test_what_is_to_come_counts_against_the_quota(tmp_path: Path) -> None:
         big = b"x" * 900_000
         is_problem(begin(small, size=1 << 21), 413)
         assert begin(small, big).status_code == 201
-        told = is_problem(begin(small, b"y" * 300_000), 413)["detail"]
-        assert told.startswith("Your data sets and uploads take 900,000 of 1,048,576 bytes, and it does not fit")
+        detail = is_problem(begin(small, b"y" * 300_000), 413)["detail"]
+        assert detail.startswith("Your data sets and uploads take 900,000 of 1,048,576 bytes, and it does not fit")
         is_problem(send(small, content=IRIS + "#" * 300_000), 413)
         assert small.ask("DELETE", path(big)).status_code == 204
         begin(small)
@@ -234,7 +234,7 @@ def test_of_pieces_for_one_place_one_is_taken(both: Service) -> None:
     assert pieces(both.home) == []
 
 
-def test_who_finishes_at_once_gets_the_same_data_set_or_is_told(both: Service) -> None:
+def test_two_who_finish_at_once_get_the_same_data_set_or_an_error(both: Service) -> None:
     begin(both)
     patch(both, 0, FLOWERS)
     with ThreadPoolExecutor(4) as threads:
@@ -272,7 +272,7 @@ def test_an_object_store_does_as_a_folder_does(tmp_path: Path) -> None:
         made.engine.dispose()
 
 
-def test_a_full_disk_is_told_and_counts_nothing(api: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_is_a_507_and_counts_nothing(api: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(store: Files, path: str, made: Path) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
@@ -348,22 +348,22 @@ def test_of_a_body_that_is_cut_off_what_came_is_kept(server: Running, large: Pat
         assert answer_on(line).status == 400
     assert has(server) == cut
     assert making(tmp_path) == []
-    told: list[int] = []
+    reported: list[int] = []
     with client(server) as sending:
         assert sending.datasets() == []
-        made = sending.upload(large, target="kind", on_progress=lambda sent, _: told.append(sent))
-    assert told[0] == cut
+        made = sending.upload(large, target="kind", on_progress=lambda sent, _: reported.append(sent))
+    assert reported[0] == cut
     assert as_a_form(server) == (200, made.id)
 
 
 def test_an_api_that_is_killed_costs_a_piece_and_the_client_goes_on(tmp_path: Path, large: Path) -> None:
-    told, found = list[int](), list[int]()
+    reported, found = list[int](), list[int]()
     killed = threading.Event()
     with ExitStack() as stack:
         server = stack.enter_context(running(tmp_path, NOBODY))
 
-        def tell(sent: int, total: int) -> None:
-            told.append(sent)
+        def report(sent: int, total: int) -> None:
+            reported.append(sent)
             if sent > total // 2 and not killed.is_set():
                 killed.set()
                 kill(server)
@@ -371,10 +371,12 @@ def test_an_api_that_is_killed_costs_a_piece_and_the_client_goes_on(tmp_path: Pa
                 found.append(has(again))
 
         with client(server) as sending:
-            made = sending.upload(large, target="kind", on_progress=tell)
-        struck = next(at for at, sent in enumerate(told) if sent > len(LARGE) // 2)
-        assert found == [(told[struck] - 1) // PIECE * PIECE]
-        assert told[struck + 1 :][told[struck + 1 :].index(found[0])] == found[0]  # and the bar goes on from there
+            made = sending.upload(large, target="kind", on_progress=report)
+        struck = next(at for at, sent in enumerate(reported) if sent > len(LARGE) // 2)
+        assert found == [(reported[struck] - 1) // PIECE * PIECE]
+        assert (
+            reported[struck + 1 :][reported[struck + 1 :].index(found[0])] == found[0]
+        )  # and the bar goes on from there
         assert made.rows == 200_040
         assert as_a_form(server) == (200, made.id)
     assert pieces(tmp_path) == []

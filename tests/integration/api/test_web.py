@@ -71,7 +71,7 @@ def test_without_a_token_it_says_where_one_is(page: Page) -> None:
     expect(page.get_by_role("table")).to_be_hidden()
 
 
-def test_a_bad_token_is_told_once_and_not_tried_again(page: Page) -> None:
+def test_a_bad_token_is_reported_once_and_not_tried_again(page: Page) -> None:
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
     sign_in(page, "epo_wrong")

@@ -59,7 +59,7 @@ class Service:
         return time.monotonic() + self._ahead_s
 
     def later(self) -> None:
-        """It is time to tell of running jobs again."""
+        """Make it time to send points of running jobs again."""
         self._ahead_s += LIVE_S
 
     def close(self) -> None:
@@ -85,8 +85,8 @@ class Service:
     def beat(self, claim: Claim, first: int, last: int, *, columns: Collection[str] | None = None) -> None:
         """Epochs of a running job; all columns of their points, or some."""
         points = curve(first, last)
-        told = {name: points[name] for name in points if columns is None or name in {"epoch", *columns}}
-        beats = [Beat(claim.job_id, claim.attempt, told)]
+        points_sent = {name: points[name] for name in points if columns is None or name in {"epoch", *columns}}
+        beats = [Beat(claim.job_id, claim.attempt, points_sent)]
         assert not self.jobs.renew(worker="w1", beats=beats, lease_s=600).lost
 
     def succeed(

@@ -56,8 +56,8 @@ def test_a_finished_job_is_a_whole_run(service: Service) -> None:
     )
     whole = curve(1, 30)
     for name in whole.keys() - {"epoch"}:
-        told = list(zip(whole["epoch"], whole[name], strict=True))
-        assert service.server.history(info["run_id"], name) == told, name
+        expected = list(zip(whole["epoch"], whole[name], strict=True))
+        assert service.server.history(info["run_id"], name) == expected, name
 
 
 def test_a_finished_job_has_its_picture_its_spec_and_its_model(service: Service) -> None:
@@ -118,8 +118,8 @@ def test_a_report_becomes_metrics_of_the_best_epoch_and_a_picture(service: Servi
     service.succeed(claim, points=curve(1, 30), best_epoch=20, best_metrics=best, report=report)
     copied(service.mirror())
     run_id = service.run_of(claim)
-    told = {"best_val_loss": 0.1, "best_val_macro_f1": 0.7, "test_macro_f1": 0.6, "best_val_log_loss": 0.5}
-    for name, value in {**told, "test_log_loss": 0.5}.items():
+    expected = {"best_val_loss": 0.1, "best_val_macro_f1": 0.7, "test_macro_f1": 0.6, "best_val_log_loss": 0.5}
+    for name, value in {**expected, "test_log_loss": 0.5}.items():
         assert service.server.history(run_id, name) == [(20, value)], name
     for name in ("test_roc_auc", "best_train_loss"):
         assert service.server.history(run_id, name) == []
@@ -290,7 +290,7 @@ def test_a_failed_job_that_is_tried_again_and_cancelled_ends_killed(service: Ser
     claim = service.run()
     mirror = service.mirror()
     service.jobs.fail(claim.job_id, claim.attempt, reason=FailureReason.error, message="No.", points=curve(1, 5))
-    mirror.round()  # the status is told, the files are not there yet
+    mirror.round()  # the status is sent, the files are not
     service.jobs.retry(claim.job_id, owner="ada", actor="ada")
     service.jobs.request_cancel(claim.job_id, owner="ada", actor="ada")
     copied(mirror)

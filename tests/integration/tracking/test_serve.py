@@ -1,4 +1,4 @@
-"""The embedded MLflow server: small, closed to other sites, and gone when told."""
+"""The embedded MLflow server: small, closed to other sites, and gone after SIGTERM."""
 
 import contextlib
 import http.client
@@ -58,7 +58,7 @@ def test_nobody_finds_the_assistant_that_runs_commands(mlflow_server: MlflowServ
     assert httpx.put(url, json={"providers": {}}).status_code == httpx.codes.NOT_FOUND
 
 
-def test_it_ends_when_told_though_a_client_stays_and_has_everything_when_it_is_back(
+def test_it_ends_on_sigterm_though_a_client_stays_and_has_everything_when_it_is_back(
     mlflow_server: MlflowServer,
 ) -> None:
     body = {"name": "before the end"}

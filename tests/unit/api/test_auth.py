@@ -29,7 +29,7 @@ def tried(failed: FailedLogins, address: str, times: int) -> None:
         failed.count(address)
 
 
-def test_a_few_bad_tokens_are_borne(clock: Clock) -> None:
+def test_a_few_bad_tokens_are_allowed(clock: Clock) -> None:
     failed = FailedLogins()
     tried(failed, "a", BAD_TOKENS_PER_MINUTE - 1)
     assert failed.wait_s("a") == 0
@@ -51,7 +51,7 @@ def test_a_minute_later_all_is_forgotten(clock: Clock) -> None:
     assert failed.wait_s("a") == 0
 
 
-def test_the_wait_that_is_told_is_long_enough(clock: Clock) -> None:
+def test_the_wait_is_long_enough(clock: Clock) -> None:
     failed = FailedLogins()
     for _ in range(BAD_TOKENS_PER_MINUTE):
         failed.count("a")

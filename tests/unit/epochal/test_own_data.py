@@ -120,30 +120,33 @@ def people(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "people.csv"
 
 
-def test_an_upload_sends_the_file_in_pieces_and_tells_how_far_it_is(people: Path) -> None:
-    told: list[tuple[int, int]] = []
+def test_an_upload_sends_the_file_in_pieces_and_reports_progress(people: Path) -> None:
+    reported: list[tuple[int, int]] = []
     server = Taking()
     with client_of(server) as client:
         made = client.upload(
-            people, target="kind", task=Task.classification, on_progress=lambda sent, total: told.append((sent, total))
+            people,
+            target="kind",
+            task=Task.classification,
+            on_progress=lambda sent, total: reported.append((sent, total)),
         )
     assert made.id == DATASET
     sha256 = hashlib.sha256(PEOPLE).hexdigest()
     assert server.verbs == ["POST finish", "POST uploads", *[f"PATCH {sha256[:8]}"] * 3, "POST finish"]
     assert json.loads(server.asked[1].content) == {"sha256": sha256, "size": 200_009, "file": "people.csv"}
     assert json.loads(server.asked[-1].content) == {"target": "kind", "task": "classification"}
-    assert told[-1] == (200_009, 200_009)
-    assert len({sent for sent, _ in told}) > 3
+    assert reported[-1] == (200_009, 200_009)
+    assert len({sent for sent, _ in reported}) > 3
 
 
 def test_an_upload_goes_on_from_what_the_server_has(people: Path) -> None:
-    told: list[int] = []
+    reported: list[int] = []
     server = Taking(there=PEOPLE[:150_000])
     with client_of(server) as client:
-        client.upload(people, on_progress=lambda sent, _: told.append(sent))
+        client.upload(people, on_progress=lambda sent, _: reported.append(sent))
     assert server.verbs.count("POST finish") == 2
     assert [len(request.content) for request in server.asked if request.method == "PATCH"] == [50_009]
-    assert told[0] == 150_000
+    assert reported[0] == 150_000
 
 
 def test_a_file_that_is_there_is_not_sent_again(people: Path) -> None:
@@ -171,7 +174,7 @@ def test_an_upload_that_gets_no_further_is_given_up(people: Path) -> None:
         client.upload(people)
 
 
-def test_a_file_that_becomes_shorter_meanwhile_is_told(people: Path) -> None:
+def test_a_file_that_becomes_shorter_meanwhile_is_an_error(people: Path) -> None:
     def shorten(sent: int, total: int) -> None:
         with people.open("r+b") as file:
             file.truncate(100)
@@ -204,14 +207,14 @@ def test_the_upload_command_prints_the_id_and_what_to_know(
     assert capsys.readouterr().out == f"{DATASET}\n"
 
 
-@pytest.mark.parametrize("said", [DATASET, "people", "ds_444"])
+@pytest.mark.parametrize("given", [DATASET, "people", "ds_444"])
 def test_a_data_set_is_found_by_its_id_its_name_or_its_beginning(
-    served: Callable[..., list[httpx.Request]], capsys: pytest.CaptureFixture[str], said: str
+    served: Callable[..., list[httpx.Request]], capsys: pytest.CaptureFixture[str], given: str
 ) -> None:
     older = dataset(id=f"ds_{'5' * 32}", version=1)
-    listed = [answer({"datasets": [_summary(dataset()), _summary(older)]})] if said != DATASET else []
+    listed = [answer({"datasets": [_summary(dataset()), _summary(older)]})] if given != DATASET else []
     asked = served(*listed, httpx.Response(204))
-    cli_datasets.delete(said)
+    cli_datasets.delete(given)
     assert (asked[-1].method, asked[-1].url.path) == ("DELETE", f"/api/v1/datasets/{DATASET}")
     assert capsys.readouterr().out == f"{DATASET} deleted\n"
 
@@ -243,9 +246,9 @@ def test_tables_of_data_sets() -> None:
     assert "Column 'x' is empty" in shown
 
 
-@pytest.mark.parametrize(("count", "said"), [(999, "999 B"), (1500, "1.5 kB"), (10**9, "1.0 GB")])
-def test_sizes(count: int, said: str) -> None:
-    assert size(count) == said
+@pytest.mark.parametrize(("count", "shown"), [(999, "999 B"), (1500, "1.5 kB"), (10**9, "1.0 GB")])
+def test_sizes(count: int, shown: str) -> None:
+    assert size(count) == shown
 
 
 # --- models -----------------------------------------------------------------------------------------------------------
@@ -292,7 +295,7 @@ def test_predictions_are_written_for_a_spreadsheet(
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "said"),
+    ("name", "content", "message"),
     [
         ("a.csv", "a,b\n", "holds no rows"),
         ("a.csv", "a,b\n1\n", "more or fewer values than its header"),
@@ -301,9 +304,9 @@ def test_predictions_are_written_for_a_spreadsheet(
         ("a.json", "{}", "holds no rows"),
     ],
 )
-def test_a_file_without_rows_is_told(tmp_path: Path, name: str, content: str, said: str) -> None:
+def test_a_file_without_rows_is_refused(tmp_path: Path, name: str, content: str, message: str) -> None:
     (tmp_path / name).write_text(content)
-    with pytest.raises(BadFileError, match=said):
+    with pytest.raises(BadFileError, match=message):
         cli_models.predict(ID, tmp_path / name)
     with pytest.raises(BadFileError, match="No such file"):
         cli_models.predict(ID, tmp_path / "nothing.csv")

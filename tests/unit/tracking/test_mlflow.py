@@ -11,7 +11,7 @@ from tracking.mlflow import Metric, Mlflow, MlflowError, MlflowUnreachableError
 
 
 class Recorder(ThreadingHTTPServer):
-    """A server that takes everything down, and answers as told."""
+    """A server that records requests and gives prepared answers."""
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
@@ -101,7 +101,7 @@ def test_an_answer_that_is_not_json_is_an_error(recorder: Recorder, mlflow: Mlfl
         mlflow.run("r")
 
 
-def test_nobody_there_is_told_from_a_refusal() -> None:
+def test_no_answer_and_a_refusal_are_different_errors() -> None:
     with Mlflow(f"http://127.0.0.1:{free_port()}") as mlflow:
         assert not mlflow.alive()
         with pytest.raises(MlflowUnreachableError, match="does not answer"):

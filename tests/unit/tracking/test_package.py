@@ -55,24 +55,24 @@ def shares(frame: pd.DataFrame) -> list[list[float]]:
 
 def test_classes_and_how_likely_they_are(tmp_path: Path) -> None:
     model = table(COLUMNS, X, ILL)
-    told, ours = loaded(tmp_path, model).predict(pd.DataFrame(ROWS)), model.predict(ROWS)
-    assert list(told.columns) == ["prediction", "p_no", "p_jå"]
-    assert told["prediction"].tolist() == ours.predictions
-    assert shares(told) == ours.probabilities
+    predicted, ours = loaded(tmp_path, model).predict(pd.DataFrame(ROWS)), model.predict(ROWS)
+    assert list(predicted.columns) == ["prediction", "p_no", "p_jå"]
+    assert predicted["prediction"].tolist() == ours.predictions
+    assert shares(predicted) == ours.probabilities
 
 
 def test_numbers(tmp_path: Path) -> None:
     model = table(COLUMNS, X, PRICE)
-    told = loaded(tmp_path, model).predict(pd.DataFrame(ROWS))
-    assert told["prediction"].dtype == np.float64
-    assert told.to_dict("list") == {"prediction": model.predict(ROWS).predictions}
+    predicted = loaded(tmp_path, model).predict(pd.DataFrame(ROWS))
+    assert predicted["prediction"].dtype == np.float64
+    assert predicted.to_dict("list") == {"prediction": model.predict(ROWS).predictions}
 
 
 def test_several_numbers_are_several_columns(tmp_path: Path) -> None:
     model = table(COLUMNS, X, Target(name="y", type=Targets.numbers, outputs=2))
-    told = loaded(tmp_path, model).predict(pd.DataFrame(ROWS))
-    assert list(told.columns) == ["prediction_0", "prediction_1"]
-    assert told.to_numpy().tolist() == model.predict(ROWS).predictions
+    predicted = loaded(tmp_path, model).predict(pd.DataFrame(ROWS))
+    assert list(predicted.columns) == ["prediction_0", "prediction_1"]
+    assert predicted.to_numpy().tolist() == model.predict(ROWS).predictions
 
 
 @pytest.mark.parametrize("loss", ["mse", "hinge"])
@@ -89,9 +89,9 @@ def test_an_image_is_an_array(tmp_path: Path) -> None:
     pixels = np.random.default_rng(0).uniform(0.0, 16.0, (5, 1, 8, 8))
     names = [column.name for column in model.preprocessing.inputs]
     ours = model.predict([dict(zip(names, row, strict=True)) for row in pixels.reshape(5, -1).tolist()])
-    told = pyfunc.predict(pixels)
-    assert told["prediction"].tolist() == ours.predictions
-    assert shares(told) == ours.probabilities
+    predicted = pyfunc.predict(pixels)
+    assert predicted["prediction"].tolist() == ours.predictions
+    assert shares(predicted) == ours.probabilities
     assert len(pyfunc.predict(pyfunc.input_example)) == 1
 
 

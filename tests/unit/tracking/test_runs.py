@@ -81,10 +81,10 @@ def test_a_long_parameter_is_cut() -> None:
 
 
 def test_tags_say_what_the_record_knows_and_nothing_else() -> None:
-    told = tags(job(status=JobStatus.running, attempt=1, device="cpu", worker="w1"))
-    assert told.items() >= {"team": "blue", "epochal.status": "running", "epochal.device": "cpu"}.items()
-    assert "epochal.stop_reason" not in told
-    assert "epochal.failure_reason" not in told
+    shown = tags(job(status=JobStatus.running, attempt=1, device="cpu", worker="w1"))
+    assert shown.items() >= {"team": "blue", "epochal.status": "running", "epochal.device": "cpu"}.items()
+    assert "epochal.stop_reason" not in shown
+    assert "epochal.failure_reason" not in shown
 
 
 def test_a_later_attempt_takes_back_what_an_earlier_one_said() -> None:
@@ -95,13 +95,13 @@ def test_a_later_attempt_takes_back_what_an_earlier_one_said() -> None:
 
 
 def test_a_user_s_tag_neither_renames_the_run_nor_lies_about_the_job() -> None:
-    told = tags(job(tags={"mlflow.runName": "x", "epochal.job_id": "y", "team": ""}))
-    assert "mlflow.runName" not in told
-    assert told["epochal.job_id"] == job().id
-    assert told["team"] == ""
+    shown = tags(job(tags={"mlflow.runName": "x", "epochal.job_id": "y", "team": ""}))
+    assert "mlflow.runName" not in shown
+    assert shown["epochal.job_id"] == job().id
+    assert shown["team"] == ""
 
 
-def test_the_note_tells_the_job_s_story() -> None:
+def test_the_note_says_how_the_job_ended() -> None:
     assert note(job()) == f"Job {job().id}."
     failed = job(status=JobStatus.failed, failure_reason=FailureReason.error, failure_message="No such thing.")
     assert note(failed) == "Failed: No such thing."
