@@ -14,7 +14,7 @@ import torch
 from spec.job import JobSpec
 from trainer.fit import Entry, fit
 from trainer.pack import Pack
-from trainer.process import settle
+from trainer.runtime import configure_process
 
 from .clock import Spent, Stopwatch
 from .machine import about
@@ -73,7 +73,7 @@ def trained(
     pack: type[Counted], specs: Sequence[JobSpec], slots: int, *, refill: bool, tally: Callable[[int], None]
 ) -> Spent:
     """Train all jobs through so many places; the time, and to `tally` the member-epochs computed."""
-    settle()
+    configure_process()
     entries = [Entry(str(number), one) for number, one in enumerate(specs)]
     Counted.computed = 0
     watch = Stopwatch()

@@ -7,7 +7,7 @@ import torch
 from spec.job import JobSpec
 from trainer.callbacks import NullCallbacks
 from trainer.fit import Entry, Outcome, Point, fit
-from trainer.process import settle
+from trainer.runtime import configure_process
 
 from .workloads import Trial, Workload
 
@@ -73,7 +73,7 @@ def train(
         for number, trial in enumerate(pack)
     ]
     callbacks = Watching()
-    settle()
+    configure_process()
     fit(entries, callbacks, device=device or torch.device("cpu"), limit=len(entries))
     callbacks.check(len(entries), workload.epochs)
     return [callbacks.last[entry.id] for entry in entries]

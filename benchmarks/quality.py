@@ -19,7 +19,7 @@ import torch
 from spec.job import JobSpec
 from trainer.data import Split, split
 from trainer.fit import Entry, fit
-from trainer.process import settle
+from trainer.runtime import configure_process
 
 from .clock import Stopwatch
 from .machine import about
@@ -164,7 +164,7 @@ def theirs(specs: Sequence[JobSpec]) -> list[float]:
 
 def measure(cases: Sequence[Case], seeds: int, epochs: int) -> list[Scores]:
     """Train everything."""
-    settle()
+    configure_process()
     found = []
     for case in cases:
         specs = [spec(case, seed, epochs) for seed in range(seeds)]

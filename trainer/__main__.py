@@ -77,7 +77,7 @@ class ProgressBars(NullCallbacks):
 
 
 def read(path: Path) -> list[JobSpec]:
-    """The specs in a file. Raises `SystemExit` with sentences that name the file and the field."""
+    """The specs in a file. Raises `SystemExit` with messages that name the file and the field."""
     try:
         bodies, several = specfile.read(str(path))
     except BadSpecFileError as error:
@@ -90,7 +90,7 @@ def read(path: Path) -> list[JobSpec]:
         except ValidationError as error:
             faults = sentences(error, body)
         else:
-            elsewhere = FieldError(path="dataset.id", message="is with the service that has it: submit it there")
+            elsewhere = FieldError(path="dataset.id", message="is stored in the service: submit the job there")
             faults = [elsewhere] if isinstance(spec.dataset, Uploaded) else []
             specs.append(spec)
         if faults:
@@ -99,7 +99,7 @@ def read(path: Path) -> list[JobSpec]:
 
 
 def named(files: Sequence[Path]) -> list[Entry]:
-    """An entry for each spec in the files, with an id that people recognise and that can name a folder."""
+    """An entry for each spec in the files, with a readable id that can name a folder."""
     entries: dict[str, Entry] = {}
     for path in files:
         for spec in read(path):
@@ -131,7 +131,7 @@ def write(entry: Entry, outcome: Outcome, curve: Curve, out: Path) -> None:
 
 
 def table(entries: Sequence[Entry], bars: ProgressBars) -> Table:
-    """What became of each job."""
+    """A table of how each job ended."""
     shown = Table(box=SIMPLE, pad_edge=False)  # eighty columns must do
     for name in ("job", "end", "epochs", "best", "train loss", "val loss", "accuracy", "gap"):
         shown.add_column(name, overflow="fold", justify="left" if name in ("job", "end") else "right")
@@ -149,7 +149,7 @@ def table(entries: Sequence[Entry], bars: ProgressBars) -> Table:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Train all the files hold; 0 when every job succeeded."""
+    """Train all jobs in the files; the exit status is 0 if every job succeeded."""
     parser = argparse.ArgumentParser(
         prog="python -m trainer", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -161,10 +161,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     from .distributed import join_process_group
     from .fit import fit
-    from .process import settle
+    from .runtime import configure_process
     from .sharding import SINGLE_PROCESS
 
-    settle()
+    configure_process()
     device, group = join_process_group(options.device)
     is_rank0 = group is None or group.rank == 0  # the other ranks train the same, and print and write nothing
     console = Console()

@@ -1,4 +1,4 @@
-"""Random crops and flips of training images, which every member draws for itself."""
+"""Augmentation: random crops and flips of training images, drawn for each member."""
 
 from collections.abc import Sequence
 
@@ -14,23 +14,23 @@ WORDS = 2
 
 
 class Augmentation:
-    """What the members do to their training images: all at once, by where each pixel comes from.
+    """Random changes of all members' training images at once, by where each pixel comes from.
 
     An image is padded with zeros, a part of its own size is cut out, and that is mirrored or not, as torchvision's
     RandomCrop and RandomHorizontalFlip do it. A member without augmentation keeps its images to the bit.
     """
 
     def __init__(self, specs: Sequence[JobSpec], image: tuple[int, int, int] | None, device: torch.device) -> None:
-        wishes = [spec.augmentation for spec in specs]
-        self.acts = any(wish.acts for wish in wishes)
+        augmentations = [spec.augmentation for spec in specs]
+        self.acts = any(one.acts for one in augmentations)
         self.image = image or (0, 0, 0)
-        self._crops = torch.tensor([[[wish.crop]] for wish in wishes], device=device)
-        self._flips = torch.tensor([[[wish.flip]] for wish in wishes], device=device)
+        self._crops = torch.tensor([[[one.crop]] for one in augmentations], device=device)
+        self._flips = torch.tensor([[[one.flip]] for one in augmentations], device=device)
         self._down, self._across = (torch.arange(side, device=device) for side in self.image[1:])
         self._words = torch.arange(WORDS, device=device)
 
     def changed(self, x: Tensor, keys: Tensor, places: Tensor) -> Tensor:
-        """The images x [members, rows, features], changed as `keys` [members, 2] say for places [rows] of the epoch."""
+        """The images x [members, rows, features], changed; `places` [rows] are their places in the epoch's order."""
         (channels, height, width), (members, rows, _) = self.image, x.shape
         drawn = bits(keys, (places.unsqueeze(1) * WORDS + self._words).flatten())
         numbers = drawn.view(torch.int16).view(members, rows, 2 * WORDS).to(torch.int64) + 32768

@@ -36,14 +36,14 @@ class ForwardPass(Protocol):
 
 
 class Backpropagation(Protocol):
-    """A way to compute forward passes that know their way back."""
+    """A method of computing forward passes whose gradients can be computed."""
 
     def forward(self, weights: Weights, x: Tensor, masks: Masks) -> ForwardPass:
         """The forward pass for rows x [members, batch, features]."""
 
 
 def backpropagation(network: Network, casting: Casting, dtype: torch.dtype, *, casts: bool) -> Backpropagation:
-    """The fastest way for a network; `dtype` is that of losses, and `casts` says that layers use another."""
+    """The fastest method for a network; `dtype` is that of losses, `casts` whether layers use another."""
     return DenseBackpropagation(network) if network.is_plain and not casts else Autograd(network, casting, dtype)
 
 

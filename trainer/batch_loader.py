@@ -74,7 +74,7 @@ class TrainingRows:
 
 
 class Dropout:
-    """Where the members drop hidden neurons, and at which rates."""
+    """Dropout masks of all members, each with its own rates."""
 
     def __init__(
         self,
@@ -98,7 +98,7 @@ class Dropout:
         self.units = rates.shape[1]
         self.drops = bool(rates.any())
         self.words = -(-self.units * batch // 2)
-        """32-bit words that a step draws: 16 bits decide on a neuron, which keeps a rate to within 1 / 65536."""
+        """32-bit words that a step draws: 16 bits decide about a neuron, which keeps a rate to within 1 / 65536."""
         limits = torch.from_numpy(np.minimum(np.round(rates * 65536), 65535).astype(np.int32) - 32768)
         self._below = limits.to(device=device, dtype=torch.int16)
         self._keep_scale = torch.from_numpy(1.0 / (1.0 - rates)).to(device=device, dtype=dtype)
@@ -116,7 +116,7 @@ class Dropout:
 
 
 class Chunk(Protocol):
-    """Some steps of an epoch, whose batches are at hand."""
+    """Some steps of an epoch, with their batches."""
 
     def rows(self, position: int) -> int:
         """Rows of the step at this position of the chunk."""
@@ -172,7 +172,7 @@ class BatchLoader:
 
 @dataclass(frozen=True)
 class GatheredChunk:
-    """A chunk whose rows and random bits lie ready."""
+    """A chunk whose rows and random bits are gathered."""
 
     loader: BatchLoader
     steps: range
@@ -215,7 +215,7 @@ class DeviceBatchLoader(BatchLoader):
 
     @property
     def chunk_steps(self) -> int:
-        """Steps whose optimizer numbers fit the place kept for them; nothing else is gathered."""
+        """Steps that the tensor of the optimizer's numbers has room for; nothing else is gathered."""
         return CHUNK_STEPS
 
     def load(self, steps: range) -> Chunk:
@@ -245,7 +245,7 @@ class DeviceBatchLoader(BatchLoader):
 
 @dataclass(frozen=True)
 class CountedChunk:
-    """A chunk whose batches are computed when they are asked for, one after the other."""
+    """A chunk whose batches are computed on demand, in order."""
 
     loader: DeviceBatchLoader
     steps: range

@@ -22,13 +22,13 @@ from .errors import BadCheckpointError
 from .optim import kind
 
 FORMAT = 1
-"""Raised whenever a checkpoint means something else: an older one is refused, and its job begins afresh."""
+"""Increased whenever the meaning of a checkpoint changes: an older one is refused, and its job starts again."""
 
 NOTE = "checkpoint"
-"""Under which name the JSON stands in the file's head."""
+"""Name of the JSON in the file's header."""
 
 ROWS = ("weights", "best", "running", "best_running")
-"""A member's rows in its pack beside the optimizer's buffers."""
+"""Names of a member's rows, besides the optimizer's buffers."""
 
 
 @dataclass(kw_only=True, eq=False)
@@ -40,18 +40,18 @@ class TrainingState:
     best_epoch: int = 0
     best_metrics: Mapping[str, float] = field(default_factory=dict)
     best: float = math.inf
-    """The watched value of the best epoch; less is better."""
+    """The monitored value of the best epoch; less is better."""
     waited: int = 0
     """Epochs since it improved."""
     plateau: float = 1.0
-    """What waiting on a plateau has made of the learning rate."""
+    """The factor that the plateau schedule has reduced the learning rate to."""
     plateau_best: float = math.inf
     plateau_waited: int = 0
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A member after an epoch: how far it is, and its rows by name, on the CPU."""
+    """A member after an epoch: its training state, and its rows by name, on the CPU."""
 
     state: TrainingState
     rows: Mapping[str, Tensor]
@@ -60,7 +60,7 @@ class Checkpoint:
 def dump(checkpoint: Checkpoint) -> bytes:
     """The checkpoint as a file's content."""
     note = json.dumps({"format": FORMAT, "progress": asdict(checkpoint.state)})
-    # One entry: safetensors writes several in any order, and the same state is to be the same bytes.
+    # One entry: safetensors writes several in any order, and the same state must give the same bytes.
     return to_bytes({name: row.contiguous() for name, row in checkpoint.rows.items()}, {NOTE: note})
 
 
@@ -78,14 +78,14 @@ def load(content: bytes, spec: JobSpec) -> Checkpoint:
 
 
 def _note(content: bytes) -> Mapping[str, Any]:
-    """The words in a file's head, which safetensors' own reader of bytes leaves out."""
+    """The JSON in a file's header, which safetensors' own reader of bytes leaves out."""
     (size,) = struct.unpack_from("<Q", content)
     note: Mapping[str, Any] = json.loads(json.loads(content[8 : 8 + size])["__metadata__"][NOTE])
     return note
 
 
 def _check(checkpoint: Checkpoint, spec: JobSpec) -> None:
-    """Refuse what would not fit into the job's pack."""
+    """Refuse a checkpoint that does not fit the job."""
     rows = checkpoint.rows
     if rows.keys() != {*ROWS, *kind(spec).buffers}:
         raise BadCheckpointError(f"it holds {', '.join(sorted(rows))}, which is not what this job needs")

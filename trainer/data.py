@@ -1,4 +1,4 @@
-"""Data sets: where their rows come from, how they are split and brought to scale."""
+"""Data sets: loaded or generated, split and preprocessed."""
 
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -45,14 +45,14 @@ class Rows:
     x: npt.NDArray[Any]
     y: npt.NDArray[Any]
     columns: tuple[Column, ...] = ()
-    """What the numbers are; none: nobody gave them names."""
+    """What the numbers are; empty for data without column names."""
     labels: tuple[str, ...] = ()
     target: str = "y"
 
 
 @dataclass(frozen=True)
 class Split:
-    """One division of the rows into training, validation and test, prepared by what its training part says."""
+    """One division of the rows into training, validation and test, preprocessed by statistics of its training part."""
 
     x: Tensor
     """[train rows, features]"""
@@ -87,7 +87,7 @@ def load(dataset: DatasetSpec) -> Rows:
         case Inline(x=x, y=y):
             return Rows(np.array(x, dtype=np.float64), np.array(y, dtype=np.float64))
         case Uploaded():
-            raise BadDataError("An uploaded data set is with the service that has it: submit the job there.")
+            raise BadDataError("An uploaded data set is stored in a service: submit the job there.")
         case Shipped(name=name):
             return _shipped(name)
         case Linear():
@@ -194,7 +194,7 @@ def split(
 
 
 def _schema(rows: Rows, info: DatasetInfo) -> Schema:
-    """What the rows are: of data without names, one column of numbers."""
+    """The schema of the rows: one column of numbers for data without column names."""
     columns = rows.columns or (Column(name="x", type=ColumnKind.number, size=info.features),)
     labels: tuple[str, ...] = ()
     if info.targets is Targets.classes:
@@ -233,14 +233,14 @@ def _divide(classes: npt.NDArray[np.int64] | None, rows: int, spec: JobSpec) -> 
 
 
 def _chosen(shuffled: Numbers, classes: Numbers | None, wanted: int) -> Numbers:
-    """So many of these rows, the first of each class; each class gives its share (largest remainders)."""
+    """The first `wanted` of these rows, each class in proportion to its size (largest remainders)."""
     if classes is None or wanted == 0:
         return shuffled[:wanted]
     theirs = classes[shuffled]
     counts = np.bincount(theirs)
     shares = counts * wanted / len(shuffled)
     quotas = np.floor(shares).astype(int)
-    # The last row of a class is trained on, as long as others can be taken.
+    # The last row of a class stays in training, as long as rows of other classes are left.
     for extra in np.lexsort((quotas - shares, quotas + 1 >= counts))[: wanted - quotas.sum()]:
         quotas[extra] += 1
     return np.concatenate([shuffled[theirs == number][:quota] for number, quota in enumerate(quotas)])

@@ -1,4 +1,4 @@
-"""What can keep a job from being trained.
+"""Errors: why a job cannot be trained.
 
 TrainerError
 ├── BadDataError
@@ -15,4 +15,4 @@ class BadDataError(TrainerError):
 
 
 class BadCheckpointError(TrainerError):
-    """A checkpoint cannot be gone on from."""
+    """A job cannot be resumed from this checkpoint."""

@@ -1,4 +1,4 @@
-"""Evaluation: what members are worth on a part of the split, without dropout."""
+"""Evaluation of members on a part of the split, without dropout."""
 
 from collections.abc import Mapping, Sequence
 
@@ -9,7 +9,7 @@ from spec.dataset import Targets
 from spec.job import JobSpec
 
 from .data import PartName, Split
-from .metrics import ClassFigures, Figures, NumberFigures, Part, measure
+from .metrics import ClassMetrics, Part, PartMetrics, RegressionMetrics, measure
 from .models import Weights
 from .setup import Setup
 
@@ -21,7 +21,7 @@ EVALUATION_SUMS = 1 << 20
 
 
 def evaluate(setup: Setup, part: Part, weights: Weights, which: Tensor | None) -> dict[str, Tensor]:
-    """Mean loss and figures of members with these weights on a part, [members] each; `which` is each one's split."""
+    """Mean loss and metrics of members with these weights on a part, [members] each; `which` is each one's split."""
     members = weights.members
 
     def forward(x: Tensor) -> Tensor:
@@ -42,16 +42,16 @@ def evaluate(setup: Setup, part: Part, weights: Weights, which: Tensor | None) -
 
 
 def part_of(setup: Setup, name: PartName, splits: Sequence[Split]) -> Part:
-    """A part of these splits, and what is measured of it: all figures, except of training rows."""
+    """A part of these splits, and what is measured of it: all metrics, except of training rows."""
     x, y = (torch.stack(same) for same in zip(*(one.part(name) for one in splits), strict=True))
     full = name != "train"
-    figures: Figures | None = None
+    metrics: PartMetrics | None = None
     if setup.info.targets is Targets.classes:
-        figures = ClassFigures(y, setup.info.classes or 0, full=full)
+        metrics = ClassMetrics(y, setup.info.classes or 0, full=full)
     elif full and y.shape[1]:
         deviations = [split.preprocessing.output.deviation for split in splits]
-        figures = NumberFigures(y, torch.tensor(deviations, device=setup.device, dtype=torch.float64))
-    return Part(name, x, setup.objective.targets(y, setup.dtype), figures)
+        metrics = RegressionMetrics(y, torch.tensor(deviations, device=setup.device, dtype=torch.float64))
+    return Part(name, x, setup.objective.targets(y, setup.dtype), metrics)
 
 
 def splits_of(

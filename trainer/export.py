@@ -1,4 +1,4 @@
-"""The finished model as files anybody can read: safetensors and JSON, no pickle.
+"""Export of a finished model as open formats: safetensors and JSON, no pickle.
 
 `model.safetensors` holds `layers.<i>.weight` [out, in] (or [out, in, k, k] of a convolution) and `layers.<i>.bias`
 [out], as `torch.nn.Linear` and `torch.nn.Conv2d` hold them, in the order of the layers; with normalisation also
@@ -18,8 +18,8 @@ from .member import Outcome
 
 
 def save(outcome: Outcome, spec: JobSpec, folder: Path) -> None:
-    """Write the model and what belongs to it into `folder`; whoever publishes them makes them last."""
-    # One entry: safetensors writes several in any order, and the same model is to be the same bytes.
+    """Write the model, its spec, preprocessing and report into `folder`, without syncing them to the disk."""
+    # One entry: safetensors writes several in any order, and the same model must give the same bytes.
     note = {"best": json.dumps({"epoch": outcome.best_epoch, "metrics": dict(outcome.best_metrics or {})})}
     arrays = {name: array.contiguous() for name, array in outcome.model.items()}
     (folder / WEIGHTS).write_bytes(to_bytes(arrays, note))

@@ -40,7 +40,7 @@ def fit(
     del entries  # the checkpoints in them are as large as the pack
     while pack.members:
         _train_epoch(pack, callbacks)
-        _judge(pack, callbacks)
+        _evaluate(pack, callbacks)
         _checkpoint(pack, callbacks)
         _join(pack, callbacks.new_entries(limit - len(pack.members)), callbacks)
 
@@ -74,7 +74,7 @@ def _step(pack: Pack, chunk: Chunk, position: int) -> None:
     pack.descend(batch, gradient)  # gradient descent
 
 
-def _judge(pack: Pack, callbacks: Callbacks) -> None:
+def _evaluate(pack: Pack, callbacks: Callbacks) -> None:
     """Measure every member, keep the best weights of those that improved, and end those that are done."""
     if not pack.members:
         return
@@ -92,11 +92,11 @@ def _outcomes(pack: Pack, measured: Sequence[Measured]) -> list[Outcome]:
     outcomes: list[Outcome] = []
     done: list[tuple[Measured, StopReason]] = []
     for one in measured:
-        verdict = one.member.verdict(one.metrics, one.gradient_norm)
-        if isinstance(verdict, Outcome):
-            outcomes.append(verdict)
-        elif verdict is not None:
-            done.append((one, verdict))
+        reason = one.member.end_reason(one.metrics, one.gradient_norm)
+        if isinstance(reason, Outcome):
+            outcomes.append(reason)
+        elif reason is not None:
+            done.append((one, reason))
     results = pack.results([one.member for one, _ in done])
     return outcomes + [_success(*each, result) for each, result in zip(done, results, strict=True)]
 

@@ -1,7 +1,8 @@
-"""Steps replayed as CUDA graphs.
+"""CUDA graphs: steps that are captured once and replayed.
 
-A small network's step is some fifty kernels of a few microseconds each, and to launch them one by one takes longer than
-they do. Captured once, the whole step is launched at once (Ng et al., "Accelerating PyTorch with CUDA Graphs", 2021).
+A small network's step is some fifty kernels of a few microseconds each, and launching them one by one takes longer
+than running them. Captured once, the whole step is launched at once (Ng et al., "Accelerating PyTorch with CUDA
+Graphs", 2021).
 """
 
 from collections.abc import Callable
@@ -10,16 +11,16 @@ import torch
 
 
 class Graphs:
-    """The graphs of one arrangement of a pack: a step for each number of rows that a batch has."""
+    """The graphs of one layout of a pack: a captured step for each number of rows that a batch has."""
 
     def __init__(self) -> None:
         self._graphs: dict[int, torch.cuda.CUDAGraph] = {}
         self._seen: set[int] = set()
 
     def run(self, step: Callable[[], None], rows: int) -> None:
-        """Run `step`, which reads and writes the same tensors each time that a batch has so many rows.
+        """Run `step`, which reads and writes the same tensors each time that its batch has so many rows.
 
-        Its first time it runs kernel by kernel: libraries choose their kernels then, which a capture must find chosen.
+        The first time it runs kernel by kernel: libraries choose their kernels then, which they cannot in a capture.
         """
         if rows not in self._seen:
             self._seen.add(rows)
@@ -31,7 +32,7 @@ class Graphs:
 
 
 class Eager:
-    """No graphs: a step runs as it is written."""
+    """Steps that run kernel by kernel."""
 
     def run(self, step: Callable[[], None], rows: int) -> None:
         """Run `step`."""

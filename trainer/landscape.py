@@ -1,7 +1,9 @@
-"""The loss around finished weights, on a square that two random directions span (Li et al. 2018, arXiv:1712.09913).
+"""The loss landscape: the loss around finished weights, on the square that two random directions span.
 
-Directions are filter-normalised: what goes into a neuron, or makes a channel, is as long in a direction as it is in the
-weights, so that sharp and flat mean the same in networks of any scale. Biases and normalisation stay as they are.
+Li et al., "Visualizing the Loss Landscape of Neural Nets", 2018, arXiv:1712.09913.
+
+Directions are filter-normalised: the weights into a neuron, or of a channel, have the same norm in a direction as in
+the network, so that sharp and flat mean the same in networks of any scale. Biases and normalisation stay as they are.
 """
 
 from collections.abc import Callable
@@ -16,7 +18,7 @@ SIDE = 25
 """Places along each direction; the finished weights are the one in the middle."""
 SPAN = 1.0
 ROWS = 1000
-"""Most rows that the loss is measured on, evenly spread over their part."""
+"""Most rows that the loss is measured on, evenly spaced in their part of the split."""
 NUMBERS = 4_000_000
 """Weights that are held at a time, of all places together."""
 
@@ -24,10 +26,10 @@ NUMBERS = 4_000_000
 def landscape(
     parameters: Tensor, layout: RowLayout, seed: int, losses_of: Callable[[Tensor], Tensor]
 ) -> tuple[tuple[float, ...], ...]:
-    """The losses, down the first direction and across the second; `parameters` are [1, parameters].
+    """The losses, down the first direction and across the second, around `parameters` [1, parameters].
 
-    `losses_of` says the losses of networks, [members] from [members, parameters]; it is asked for the same number of
-    them each time, two at least.
+    `losses_of` computes the losses of networks, [members] from [members, parameters]; it is called with the same number
+    of them each time, two at least.
     """
     along = directions(parameters, layout, seed)
     steps = torch.linspace(-SPAN, SPAN, SIDE, dtype=torch.float64, device=parameters.device)
@@ -36,8 +38,8 @@ def landscape(
     size = max(2, min(SIDE, NUMBERS // parameters.shape[1]))
     losses: list[float] = []
     for some in torch.split(places, size):
-        asked = some[torch.arange(size, device=some.device).clamp_max(len(some) - 1)]
-        weights = (parameters.double() + asked @ along).to(parameters.dtype)
+        points = some[torch.arange(size, device=some.device).clamp_max(len(some) - 1)]
+        weights = (parameters.double() + points @ along).to(parameters.dtype)
         losses += losses_of(weights)[: len(some)].tolist()
     return tuple(tuple(losses[at : at + SIDE]) for at in range(0, SIDE * SIDE, SIDE))
 

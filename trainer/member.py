@@ -1,4 +1,4 @@
-"""One member of a pack: how far it is, what it measured, and when it is done."""
+"""A member of a pack: a job in training, and how it ends."""
 
 import math
 from collections.abc import Mapping
@@ -32,7 +32,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class Point:
-    """What was measured of one member after one epoch."""
+    """The metrics of one member after one epoch."""
 
     id: str
     epoch: int
@@ -52,13 +52,13 @@ class Outcome:
     best_metrics: Mapping[str, float] | None = None
     model: Mapping[str, Tensor] = field(default_factory=dict)
     preprocessing: Preprocessing | None = None
-    """How rows become what the model takes, when it succeeded."""
+    """How rows become features, when it succeeded."""
     report: Report | None = None
-    """What the model is worth on rows it was not trained on, and what can be drawn of it, if there is anything."""
+    """The evaluation on rows that were not trained on, and what can be drawn, if there is anything."""
 
 
 class Member(TrainingState):
-    """A job in training. Its weights are a row of its pack; all else that is its own is here."""
+    """A job in training. Its weights are a row of its pack; all else that belongs to it is here."""
 
     def __init__(self, entry: Entry) -> None:
         self.checkpoint = entry.checkpoint
@@ -77,7 +77,7 @@ class Member(TrainingState):
         return spec.learning_rate * share(spec.schedule, self.epoch + 1, spec.epochs) * self.plateau
 
     def measure(self, metrics: Mapping[str, float]) -> bool:
-        """Take in what an epoch measured; whether it was the best so far."""
+        """Take the metrics of an epoch; whether it is the best so far."""
         watched = self.spec.watched
         value = metrics[watched] if watched in FALLING else -metrics[watched]
         self._wait_on_plateau(value)
@@ -88,8 +88,8 @@ class Member(TrainingState):
         self.best_epoch, self.best_metrics = self.epoch, metrics
         return True
 
-    def verdict(self, metrics: Mapping[str, float], gradient_norm: float) -> Outcome | StopReason | None:
-        """Whether training ends after this epoch: badly, well, or not yet."""
+    def end_reason(self, metrics: Mapping[str, float], gradient_norm: float) -> Outcome | StopReason | None:
+        """Why training ends now: an outcome if it diverged, a stop reason if it is done, None if it goes on."""
         if not all(math.isfinite(metrics[name]) for name in ("train_loss", "val_loss") if name in metrics):
             message = f"The loss was not finite after epoch {self.epoch}: try a smaller learning_rate."
             return Outcome(self.id, "diverged", failure_reason=FailureReason.diverged, message=message)
@@ -102,7 +102,7 @@ class Member(TrainingState):
         return None
 
     def _wait_on_plateau(self, value: float) -> None:
-        """Reduce the learning rate when the watched metric stands still (ReduceLROnPlateau, threshold 1e-4)."""
+        """Reduce the learning rate when the monitored metric stops improving (ReduceLROnPlateau, threshold 1e-4)."""
         schedule = self.spec.schedule
         if not isinstance(schedule, Plateau):
             return

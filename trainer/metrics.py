@@ -1,7 +1,7 @@
-"""What is measured of a part of the split beside its loss: per member, on stacked outputs.
+"""Metrics of a part of the split besides its loss: per member, on stacked outputs.
 
 The names are scikit-learn's, and so are the numbers (`sklearn.metrics`), which the tests compare with. Rows of members
-never mix: every sum runs along a member's own rows or classes, so that a member's figures are the same in any pack.
+never mix: every sum runs along a member's own rows or classes, so that a member's metrics are the same in any pack.
 """
 
 from collections.abc import Callable, Mapping
@@ -18,10 +18,10 @@ Forward = Callable[[Tensor], Tensor]
 """From rows [members, batch, features] to the last layer's sums [members, outputs, batch]."""
 
 
-class ClassFigures:
-    """Of classes: accuracy; and in full balanced accuracy, macro F1 and, of two classes, the area under the ROC curve.
+class ClassMetrics:
+    """Of classes: accuracy; in full also balanced accuracy, macro F1 and, of two classes, the area under the ROC.
 
-    `right` are class numbers [splits, rows]. Splits are stratified, so each has as many rows of a class as any other.
+    `right` are the true classes [splits, rows]. Splits are stratified: each has as many rows of a class as any other.
     """
 
     def __init__(self, right: Tensor, classes: int, *, full: bool) -> None:
@@ -36,41 +36,41 @@ class ClassFigures:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """What is measured."""
+        """Names of the metrics."""
         more = ("balanced_accuracy", "macro_f1", *(("roc_auc",) if self._ranks else ()))
         return ("accuracy", *more) if self._full else ("accuracy",)
 
     def blank(self, losses: Tensor) -> dict[str, Tensor]:
-        """Room for answers to all rows, beside their losses [members, rows]."""
-        room = {"told": torch.zeros_like(losses, dtype=torch.int64)}
-        return room | {"score": torch.zeros_like(losses)} if self._ranks else room
+        """Zeros for what is kept of all rows, shaped after their losses [members, rows]."""
+        blank = {"predicted": torch.zeros_like(losses, dtype=torch.int64)}
+        return blank | {"score": torch.zeros_like(losses)} if self._ranks else blank
 
-    def answers(self, objective: Objective, z: Tensor, _: Tensor) -> dict[str, Tensor]:
-        """What is kept of outputs [members, outputs, batch]: the class told, and how much it looks like the second."""
-        kept = {"told": objective.told(z)}
+    def keep(self, objective: Objective, z: Tensor, _: Tensor) -> dict[str, Tensor]:
+        """Kept of outputs [members, outputs, batch]: the predicted class, and the second class's score."""
+        kept = {"predicted": objective.told(z)}
         if self._ranks:
             z = objective.outputs(z)
             kept["score"] = z[:, 0] if z.shape[1] == 1 else z[:, 1] - z[:, 0]
         return kept
 
-    def measure(self, answers: Mapping[str, Tensor], dtype: torch.dtype, which: Tensor | None) -> dict[str, Tensor]:
-        """The figures, [members] each."""
-        told = answers["told"]
-        right = _of_members(self._right, which, len(told))
-        hit = told == right
+    def measure(self, kept: Mapping[str, Tensor], dtype: torch.dtype, which: Tensor | None) -> dict[str, Tensor]:
+        """The metrics, [members] each."""
+        predicted = kept["predicted"]
+        right = _of_members(self._right, which, len(predicted))
+        hit = predicted == right
         found = {"accuracy": hit.to(dtype).mean(dim=1)}
         if self._full:
-            found |= self._by_class(told, right, hit)
+            found |= self._by_class(predicted, right, hit)
         if self._ranks:
-            found["roc_auc"] = self._area(answers["score"], which)
+            found["roc_auc"] = self._area(kept["score"], which)
         return found
 
-    def _by_class(self, told: Tensor, right: Tensor, hit: Tensor) -> dict[str, Tensor]:
-        blank = torch.zeros(len(told), self._classes, dtype=torch.int64, device=told.device)
+    def _by_class(self, predicted: Tensor, right: Tensor, hit: Tensor) -> dict[str, Tensor]:
+        blank = torch.zeros(len(predicted), self._classes, dtype=torch.int64, device=predicted.device)
         hits = blank.scatter_add(1, right, hit.long()).double()
-        all_told = blank.scatter_add(1, told, torch.ones_like(told)).double()
-        recalls = hits / self._are.clamp_min(1.0)  # 0 for a class that has no row, and left out of the mean
-        named = self._are + all_told
+        all_predicted = blank.scatter_add(1, predicted, torch.ones_like(predicted)).double()
+        recalls = hits / self._are.clamp_min(1.0)  # 0 for a class without rows, which the mean leaves out
+        named = self._are + all_predicted
         return {
             "balanced_accuracy": recalls.sum(dim=1) / self._there.sum(),
             "macro_f1": (2.0 * hits / named.clamp_min(1.0)).sum(dim=1) / (named > 0.0).sum(dim=1),
@@ -85,7 +85,7 @@ class ClassFigures:
         return below.sum(dim=1).double() / (2.0 * firsts.shape[1] * seconds.shape[1])
 
 
-class NumberFigures:
+class RegressionMetrics:
     """Of numbers, in the target's own units: MAE, RMSE and R2; of several outputs the mean.
 
     `y` are scaled targets [splits, rows, outputs], `deviation` what a scaled unit is of the target's [splits, outputs].
@@ -99,21 +99,21 @@ class NumberFigures:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """What is measured."""
+        """Names of the metrics."""
         return ("mae", "rmse", "r2") if self._varies else ("mae", "rmse")
 
     def blank(self, losses: Tensor) -> dict[str, Tensor]:
-        """Room for answers to all rows, beside their losses [members, rows]."""
+        """Zeros for what is kept of all rows, shaped after their losses [members, rows]."""
         members, rows = losses.shape
         return {"errors": losses.new_zeros(members, self._variance.shape[1], rows)}
 
-    def answers(self, objective: Objective, z: Tensor, y: Tensor) -> dict[str, Tensor]:
-        """What is kept of outputs [members, outputs, batch]: their errors."""
+    def keep(self, objective: Objective, z: Tensor, y: Tensor) -> dict[str, Tensor]:
+        """Kept of outputs [members, outputs, batch]: their errors."""
         return {"errors": objective.numbers(z) - y.transpose(1, 2)}
 
-    def measure(self, answers: Mapping[str, Tensor], dtype: torch.dtype, which: Tensor | None) -> dict[str, Tensor]:
-        """The figures, [members] each."""
-        errors = answers["errors"]
+    def measure(self, kept: Mapping[str, Tensor], dtype: torch.dtype, which: Tensor | None) -> dict[str, Tensor]:
+        """The metrics, [members] each."""
+        errors = kept["errors"]
         members = len(errors)
         squares = errors.square().mean(dim=2).double()
         deviation = _of_members(self._deviation, which, members)
@@ -126,41 +126,41 @@ class NumberFigures:
         return found
 
 
-class Answers:
-    """Of finished models: all that they answer, as `model.finished.Model.outputs` says it."""
+class RawOutputs:
+    """Of finished models: all outputs, as `model.finished.Model.outputs` has them."""
 
-    names = ("answers",)
+    names = ("outputs",)
 
     def __init__(self, units: int, *, classes: bool) -> None:
         self._units, self._classes = units, classes
 
     def blank(self, losses: Tensor) -> dict[str, Tensor]:
-        """Room for answers to all rows, beside their losses [members, rows]."""
+        """Zeros for what is kept of all rows, shaped after their losses [members, rows]."""
         members, rows = losses.shape
-        return {"answers": losses.new_zeros(members, self._units, rows)}
+        return {"outputs": losses.new_zeros(members, self._units, rows)}
 
-    def answers(self, objective: Objective, z: Tensor, _: Tensor) -> dict[str, Tensor]:
-        """What is kept of outputs [members, outputs, batch]: of classes logits, unless the network makes shares."""
-        return {"answers": objective.outputs(z) if self._classes else objective.numbers(z)}
+    def keep(self, objective: Objective, z: Tensor, _: Tensor) -> dict[str, Tensor]:
+        """Kept of outputs [members, outputs, batch]: of classes logits, unless the network computes probabilities."""
+        return {"outputs": objective.outputs(z) if self._classes else objective.numbers(z)}
 
-    def measure(self, answers: Mapping[str, Tensor], dtype: torch.dtype, which: Tensor | None) -> dict[str, Tensor]:
+    def measure(self, kept: Mapping[str, Tensor], dtype: torch.dtype, which: Tensor | None) -> dict[str, Tensor]:
         """[members, rows, outputs]."""
-        return {"answers": answers["answers"].transpose(1, 2)}
+        return {"outputs": kept["outputs"].transpose(1, 2)}
 
 
-Figures = ClassFigures | NumberFigures | Answers
+PartMetrics = ClassMetrics | RegressionMetrics | RawOutputs
 
 
 @dataclass(frozen=True)
 class Part:
-    """A part of the split as it is measured: its rows, of each split seed that there is, and its figures."""
+    """A part of the split as it is measured: its rows, for each split seed in the pack, and its metrics."""
 
     name: PartName
     x: Tensor
     """[splits, rows, features]"""
     y: Tensor
-    """Targets as the loss takes them."""
-    figures: Figures | None
+    """Targets in the form that the loss needs."""
+    metrics: PartMetrics | None
 
 
 @torch.no_grad()
@@ -175,34 +175,34 @@ def measure(
     at_a_time: int,
     dtype: torch.dtype,
 ) -> dict[str, Tensor]:
-    """The mean loss and the figures of each member on a part, [members] each; named with the part's name before.
+    """The mean loss and the metrics of each member on a part, [members] each; each name begins with the part's.
 
-    `which` says each member's split, where there are several; `at_a_time` rows are computed at a time.
+    `which` is each member's split, if there are several; `at_a_time` rows are computed at a time.
     """
     rows = part.x.shape[1]
     losses = torch.zeros(members, rows, device=part.x.device, dtype=dtype)
-    held = {"losses": losses} | ({} if part.figures is None else part.figures.blank(losses))
+    held = {"losses": losses} | ({} if part.metrics is None else part.metrics.blank(losses))
     own = sharding.shard(rows)
     for first in range(own.start, own.stop, at_a_time):
         some = slice(first, min(first + at_a_time, own.stop))
         z = forward(_of_members(part.x[:, some], which, members))
         wanted = _of_members(part.y[:, some], which, members)
         losses[:, some] = objective.loss(z, wanted)
-        if part.figures is not None:
-            for name, answers in part.figures.answers(objective, z, wanted).items():
-                held[name][..., some] = answers
+        if part.metrics is not None:
+            for name, values in part.metrics.keep(objective, z, wanted).items():
+                held[name][..., some] = values
     held = {name: sharding.sum(values) for name, values in held.items()}
     found = {"loss": held["losses"].mean(dim=1)}
-    if part.figures is not None:
+    if part.metrics is not None:
         if members == 1:  # with a padding row: a sum over the rows of one member may be computed in another way
             held = {name: values.repeat(2, *([1] * (values.dim() - 1))) for name, values in held.items()}
             which = None if which is None else which.repeat(2)
-        found |= {name: values[:members] for name, values in part.figures.measure(held, dtype, which).items()}
+        found |= {name: values[:members] for name, values in part.metrics.measure(held, dtype, which).items()}
     return {f"{part.name}_{name}": values for name, values in found.items()}
 
 
 def _of_members(values: Tensor, which: Tensor | None, members: int) -> Tensor:
-    """Each member's own, from the splits that there are: [members, ...]."""
+    """Each member's values, [members, ...], from values of each split, [splits, ...]."""
     if which is None:
         return values.expand(members, *values.shape[1:])
     return values.index_select(0, which)

@@ -1,4 +1,4 @@
-"""Networks: from a spec to stacked forward passes and first weights.
+"""Networks: stacked forward passes and initial weights, from a spec.
 
 A network holds no numbers. A pack keeps each member's parameters as one row of a [members, parameters] tensor; the
 network says where in the row each array lies, and computes outputs from the arrays.
@@ -67,7 +67,7 @@ class Weights(NamedTuple):
 
     @property
     def members(self) -> int:
-        """How many members they are of."""
+        """How many members' they are."""
         return len(next(iter(self.arrays.values())))
 
 
@@ -119,7 +119,7 @@ class Network:
 
     @property
     def is_plain(self) -> bool:
-        """Whether it is dense layers, one after the other, and nothing else."""
+        """Whether the network is dense layers, one after the other, and nothing else."""
         dense = isinstance(self._spec.architecture, Perceptron | Mlp)
         return dense and self._normalization is Normalization.none
 
@@ -189,7 +189,7 @@ class Network:
     # --- first weights --------------------------------------------------------------------------------------------
 
     def first_parameters(self, spec: JobSpec) -> Tensor:
-        """A member's parameters before training, as `spec` wants them: [parameters], float64."""
+        """A member's initial parameters, as `spec` describes them: [parameters], float64."""
         row = torch.zeros(1, self.parameters.size, dtype=torch.float64)
         arrays = self.parameters.views(row)
         drawing = generator(spec.seed, Purpose.weights)
@@ -221,7 +221,7 @@ class Network:
 
 
 def _dropped(h: Tensor, mask: Tensor | None, dtype: torch.dtype) -> Tensor:
-    """A layer's answer without what is dropped, in the parameters' precision.
+    """A layer's outputs without the dropped ones, in the parameters' precision.
 
     bfloat16 is for the products of layers: between them, and so in a residual sum, the numbers must not be wider
     because other members have masks.

@@ -74,8 +74,8 @@ class Pack:
             self._splits[spec.split_seed] = split(spec, setup.info, setup.device, setup.dtype, table)
         part, _, metric = spec.watched.partition("_")
         if part == "val" and metric != "loss":
-            figures = part_of(setup, "val", [self._splits[spec.split_seed]]).figures
-            if figures is None or metric not in figures.names:
+            metrics = part_of(setup, "val", [self._splits[spec.split_seed]]).metrics
+            if metrics is None or metric not in metrics.names:
                 raise BadDataError(
                     f"monitor: {spec.watched} says nothing of validation rows whose targets are all the same: "
                     "choose val_loss, or a larger validation_fraction."

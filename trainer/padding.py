@@ -61,5 +61,5 @@ class Padding:
 
 
 def _sizes(rows: int, at_a_time: int) -> set[int]:
-    """How many rows are taken at once: as many as may be, and at the end what is left."""
+    """Numbers of rows that are computed at once: full batches, and a last smaller one if rows are left."""
     return {min(rows, at_a_time), rows % at_a_time} - {0}

@@ -19,10 +19,10 @@ from model.drawing import Drawing
 from model.report import Calibration, ClassReport, Landscape, NumberReport, Residuals, Roc
 from spec.views import Curve
 
-# Okabe and Ito's colours, told apart by everybody; lines differ in stroke too.
+# Okabe and Ito's colours, which colour-blind people can tell apart too; lines also differ in stroke.
 BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "#555555"
 LABEL_LETTERS = 20
-"""Of a longer label the picture shows the beginning."""
+"""Longer labels are cut off after so many letters."""
 LOG_ABOVE = 100.0
 """Losses whose largest is so many times their smallest are drawn on a logarithmic axis."""
 
@@ -37,16 +37,19 @@ def pictures(drawing: Drawing) -> dict[str, bytes]:
             best_epoch=drawing.best_epoch,
             early_stop_epoch=drawing.early_stop_epoch,
         )
-    told = drawing.report
-    if told is None:
+    report = drawing.report
+    if report is None:
         return drawn
-    for prefix, part, words in (("", told.validation, drawing.title), ("test_", told.test, f"{drawing.title}: test")):
+    for prefix, part, words in (
+        ("", report.validation, drawing.title),
+        ("test_", report.test, f"{drawing.title}: test"),
+    ):
         if part is not None:
             drawn |= {prefix + name: _of_part(part, name, words) for name in part.pictures}
-    if told.boundary is not None:
-        drawn["boundary"] = boundary_png(told.boundary, title=drawing.title)
-    if told.landscape is not None:
-        drawn["landscape"] = landscape_png(told.landscape, title=drawing.title)
+    if report.boundary is not None:
+        drawn["boundary"] = boundary_png(report.boundary, title=drawing.title)
+    if report.landscape is not None:
+        drawn["landscape"] = landscape_png(report.landscape, title=drawing.title)
     return drawn
 
 
@@ -96,7 +99,7 @@ def curves_png(
 
 
 def confusion_png(labels: Sequence[str], confusion: Sequence[Sequence[int]], *, title: str) -> bytes:
-    """Rows by their class (down) and the class they were told to be (across), darker where there are more."""
+    """Rows by their true class (down) and their predicted class (across), darker where there are more."""
     count, longest = len(labels), min(max(map(len, labels)), LABEL_LETTERS)
     width, height = 2.2 + 0.45 * count, 1.8 + 0.4 * count
     figure = Figure(figsize=(width, height), dpi=80)
@@ -112,14 +115,14 @@ def confusion_png(labels: Sequence[str], confusion: Sequence[Sequence[int]], *, 
                 column, row, str(rows), ha="center", va="center", color="white" if 2 * rows > darkest else "black"
             )
     names = [_drawable(label[:LABEL_LETTERS]) for label in labels]
-    panel.set(xlabel="told", ylabel="class", xticks=range(count), yticks=range(count))
+    panel.set(xlabel="predicted class", ylabel="true class", xticks=range(count), yticks=range(count))
     panel.set_xticklabels(names, rotation=45, ha="right", parse_math=False)
     panel.set_yticklabels(names, parse_math=False)
     return _png(figure, title)
 
 
 def roc_png(roc: Sequence[Roc], *, title: str) -> bytes:
-    """The share of a class that is found by the share of the others that are taken for it, for each class."""
+    """The true positive rate of each class by its false positive rate."""
     figure, (panel,) = _square(1)
     panel.plot([0, 1], [0, 1], ":", color=GREY, linewidth=1.0)
     for number, one in enumerate(roc):
@@ -139,17 +142,17 @@ def roc_png(roc: Sequence[Roc], *, title: str) -> bytes:
 
 
 def calibration_png(bins: Sequence[Calibration], *, by_class: str | None, title: str) -> bytes:
-    """How often a probability was right, by what it was; on the diagonal it can be believed. Below, how many rows."""
+    """The observed fraction by the predicted probability, equal on the diagonal; below, the rows of each bin."""
     figure = Figure(figsize=(4.8, 5.4), dpi=80)
     figure.subplots_adjust(left=0.14, right=0.97, bottom=0.1, top=0.92, hspace=0.12)
     upper, lower = figure.subplots(2, 1, sharex=True, gridspec_kw={"height_ratios": (3, 1)})
-    told, right = [one.told for one in bins], [one.right for one in bins]
+    predicted, right = [one.told for one in bins], [one.right for one in bins]
     upper.plot([0, 1], [0, 1], ":", color=GREY, linewidth=1.0)
-    upper.plot(told, right, "-o", color=BLUE, linewidth=1.8)
-    upper.set(ylabel="share that is right", xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
-    lower.bar(told, [one.rows for one in bins], width=0.06, color=ORANGE)
+    upper.plot(predicted, right, "-o", color=BLUE, linewidth=1.8)
+    upper.set(ylabel="observed fraction", xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
+    lower.bar(predicted, [one.rows for one in bins], width=0.06, color=ORANGE)
     lower.set(ylabel="rows")
-    whose = "of the class that is told" if by_class is None else f"of {_drawable(by_class[:LABEL_LETTERS])}"
+    whose = "of the predicted class" if by_class is None else f"of {_drawable(by_class[:LABEL_LETTERS])}"
     lower.set_xlabel(f"probability {whose}", parse_math=False)
     for panel in (upper, lower):
         panel.grid(alpha=0.25)
@@ -157,22 +160,22 @@ def calibration_png(bins: Sequence[Calibration], *, by_class: str | None, title:
 
 
 def residuals_png(residuals: Residuals, *, title: str) -> bytes:
-    """What was told by what is right, and how large the errors are."""
+    """Predictions by targets, and a histogram of the errors."""
     figure, (left, right) = _square(2)
     both = (*residuals.told, *residuals.right)
     left.plot([min(both), max(both)], [min(both), max(both)], ":", color=GREY, linewidth=1.0)
     left.plot(residuals.right, residuals.told, "o", color=BLUE, markersize=3, alpha=0.6)
-    left.set(xlabel="right", ylabel="told")
+    left.set(xlabel="target", ylabel="prediction")
     right.stairs(residuals.counts, residuals.edges, fill=True, color=ORANGE)
     right.axvline(0.0, color=GREY, linewidth=1.0, linestyle=":")
-    right.set(xlabel="error (told - right)", ylabel="rows")
+    right.set(xlabel="error (prediction - target)", ylabel="rows")
     for panel in (left, right):
         panel.grid(alpha=0.25)
     return _png(figure, title)
 
 
 def boundary_png(boundary: Boundary, *, title: str) -> bytes:
-    """What is said everywhere around the rows, and the rows."""
+    """What the model predicts all around the rows, and the rows."""
     figure, (panel,) = _square(1)
     values, edges = np.array(boundary.values), (*boundary.across, *boundary.up)
     points = np.array(boundary.points)
@@ -195,7 +198,7 @@ def boundary_png(boundary: Boundary, *, title: str) -> bytes:
 
 
 def landscape_png(landscape: Landscape, *, title: str) -> bytes:
-    """The loss around the finished weights, which lie in the middle."""
+    """The loss around the finished weights, which are in the middle."""
     figure, (panel,) = _square(1)
     losses = np.array([[np.nan if loss is None else loss for loss in row] for row in landscape.losses])
     span = landscape.span
@@ -234,7 +237,7 @@ def _drawable(text: str) -> str:
 
 
 def main() -> None:
-    """Draw what standard input says."""
+    """Draw the `Drawing` on standard input."""
     drawn = pictures(Drawing.model_validate_json(sys.stdin.buffer.read()))
     with zipfile.ZipFile(sys.stdout.buffer, "w") as archive:
         for name, picture in drawn.items():

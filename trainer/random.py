@@ -25,7 +25,7 @@ _SPLITMIX = (
 
 
 class Purpose(IntEnum):
-    """What numbers are for; each purpose has numbers of its own."""
+    """What random numbers are used for; each purpose has its own."""
 
     weights = 1
     order = 2

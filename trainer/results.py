@@ -1,4 +1,4 @@
-"""Results: what members that are done have come to."""
+"""Results of members that are done: model, report, test metrics."""
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,7 +19,7 @@ from .landscape import ROWS as LANDSCAPE_ROWS
 from .landscape import SPAN, landscape
 from .layout import Layout
 from .member import Member
-from .metrics import Answers, Part
+from .metrics import Part, RawOutputs
 from .models import Weights
 from .padding import Padding
 from .setup import Setup
@@ -30,14 +30,14 @@ RESULT_NUMBERS = 1 << 25
 
 @dataclass(frozen=True)
 class Result:
-    """What a member has come to."""
+    """The result of a member's training."""
 
     model: Mapping[str, Tensor]
     """Its arrays by name, on the CPU."""
     preprocessing: Preprocessing
     """How rows became features."""
     report: Report | None
-    """What the model is worth on rows it was not trained on, and what can be drawn of it."""
+    """The evaluation on rows that were not trained on, and what can be drawn."""
     test: Mapping[str, float]
     """Its metrics on the test rows, measured for the only time."""
 
@@ -58,7 +58,7 @@ def _results(setup: Setup, layout: Layout, padding: Padding, members: Sequence[M
     which = own if len(splits) > 1 else None
     test_part = part_of(setup, "test", splits)
     tested = evaluate(setup, test_part, weights, which) if test_part.x.shape[1] else {}
-    figures = {name: values.tolist() for name, values in tested.items()}
+    metrics = {name: values.tolist() for name, values in tested.items()}
     validation = _outputs(setup, part_of(setup, "val", splits), weights, which)
     test = _outputs(setup, test_part, weights, which)
     arrays, statistics = setup.network.weights(parameters.cpu(), running.cpu())
@@ -76,7 +76,7 @@ def _results(setup: Setup, layout: Layout, padding: Padding, members: Sequence[M
             model=model,
             preprocessing=split.preprocessing,
             report=None if found == Report() else found,
-            test={name: values[place] for name, values in figures.items()},
+            test={name: values[place] for name, values in metrics.items()},
         )
 
 
@@ -84,8 +84,8 @@ def _outputs(setup: Setup, part: Part, weights: Weights, which: Tensor | None) -
     """The outputs of members with these weights for the rows of a part, on the CPU: [members, rows, outputs]."""
     if not part.x.shape[1]:
         return torch.empty(weights.members, 0, setup.outputs)
-    asked = replace(part, figures=Answers(setup.outputs, classes=setup.info.targets is Targets.classes))
-    return evaluate(setup, asked, weights, which)[f"{part.name}_answers"].cpu()
+    raw = replace(part, metrics=RawOutputs(setup.outputs, classes=setup.info.targets is Targets.classes))
+    return evaluate(setup, raw, weights, which)[f"{part.name}_outputs"].cpu()
 
 
 def _landscape(setup: Setup, layout: Layout, member: Member, split: Split) -> Landscape:

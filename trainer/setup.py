@@ -66,7 +66,7 @@ class Setup:
     def casting(self) -> AbstractContextManager[object]:
         """Within it, products of layers are computed in the spec's precision."""
         if self._casts:
-            # Without the cache of cast weights, which a captured step would read when it is long gone.
+            # Without the cache of cast weights on a GPU: a captured step would read it after it was freed.
             return torch.autocast(self.device.type, dtype=torch.bfloat16, cache_enabled=not self.on_gpu)
         return nullcontext()
 
@@ -76,7 +76,7 @@ class Setup:
 
 
 def _set_arithmetic(spec: JobSpec) -> None:
-    """Set how this process's GPU multiplies: in full float32 unless the spec says otherwise, repeatably if it says so.
+    """Set how this process's GPU multiplies: in full float32 unless the spec asks for less; repeatably on request.
 
     None of our own operations adds numbers in an order that may change; cuBLAS is bound by the worker's environment.
     """

@@ -407,9 +407,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
     from trainer.distributed import join_process_group, run_other_rank
     from trainer.fit import warm_up
-    from trainer.process import settle
+    from trainer.runtime import configure_process
 
-    settle()
+    configure_process()
     device, group = join_process_group(options.device)
     warm_up(device)  # the first pack must not pay; and a dead device is told now, not by a job
     while group is not None and group.rank > 0:

@@ -41,7 +41,7 @@ LIKE_ALL_TRAINERS = {
 }
 
 LOADED = (
-    *("trainer.checkpoint", "trainer.export", "trainer.distributed", "trainer.process", "worker.child"),
+    *("trainer.checkpoint", "trainer.export", "trainer.distributed", "trainer.runtime", "worker.child"),
     *("sklearn.datasets", "torch.fx.experimental.symbolic_shapes"),  # what training imports at first use
 )
 

@@ -71,8 +71,8 @@ def train(*specs: JobSpec, limit: int = 64, recorder: Recorder | None = None) ->
 def same(first: Recorder, one: str, second: Recorder, other: str) -> bool:
     """Whether two members have the same curve, the same weights and the same report, bit for bit."""
     ours, theirs = first.outcomes[one], second.outcomes[other]
-    told = (ours.best_metrics, ours.report) == (theirs.best_metrics, theirs.report)
-    return told and same_training(first, one, second, other)
+    same_report = (ours.best_metrics, ours.report) == (theirs.best_metrics, theirs.report)
+    return same_report and same_training(first, one, second, other)
 
 
 def same_training(first: Recorder, one: str, second: Recorder, other: str) -> bool:

@@ -72,15 +72,15 @@ def test_a_member_goes_on_alone_and_in_a_pack_at_other_epochs(name: str) -> None
     content = whole.checkpoints["0"]
     assert same(whole, "0", go_on(resumed(spec, content)), "resumed")
 
-    mates = [Entry(f"mate-{seed}", job(**{"epochs": 7, "seed": seed, **KINDS[name]})) for seed in (1, 2)]
+    others = [Entry(f"other-{seed}", job(**{"epochs": 7, "seed": seed, **KINDS[name]})) for seed in (1, 2)]
     late = Recorder(joining={2: [resumed(spec, content)]})
-    assert same(whole, "0", go_on(*mates, recorder=late), "resumed")
+    assert same(whole, "0", go_on(*others, recorder=late), "resumed")
     assert late.began["resumed"] == 4
 
 
 @st.composite
 def stories(draw: st.DrawFn) -> tuple[JobSpec, JobSpec, int]:
-    """A job, a mate of its shape, and the epoch after which both are interrupted."""
+    """A job, another of its shape, and the epoch after which both are interrupted."""
     common = {
         "precision": draw(st.sampled_from(["float32", "float64"])),
         "optimizer": draw(st.sampled_from(["sgd", "adam", "adamw", "rmsprop", "nadam", "adadelta", "lion"])),
@@ -110,9 +110,9 @@ def stories(draw: st.DrawFn) -> tuple[JobSpec, JobSpec, int]:
 @settings(max_examples=40, deadline=None, derandomize=True)
 @given(story=stories())
 def test_any_member_of_any_pack_goes_on_as_if_it_had_never_stopped(story: tuple[JobSpec, JobSpec, int]) -> None:
-    spec, mate, broken_off = story
-    whole = train(spec, mate, recorder=Recorder(checkpoint_at=broken_off))
-    for id_, own in (("0", spec), ("1", mate)):
+    spec, other, broken_off = story
+    whole = train(spec, other, recorder=Recorder(checkpoint_at=broken_off))
+    for id_, own in (("0", spec), ("1", other)):
         if id_ in whole.checkpoints:
             entries = [resumed(own, whole.checkpoints[id_]), Entry("fresh", job(**_as_mate(own)))]
             assert same(whole, id_, go_on(*entries), "resumed")

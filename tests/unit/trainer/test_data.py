@@ -200,7 +200,7 @@ def test_a_label_that_only_validation_rows_have_is_a_class_that_is_never_right()
     assert recorder.curves["0"][-1]["val_accuracy"] == 0.0
 
 
-def test_a_table_that_cannot_be_used_is_told(tmp_path: Path) -> None:
+def test_a_table_that_cannot_be_used_is_reported(tmp_path: Path) -> None:
     x, y = made()
     spec, table = uploaded(tmp_path, x, y)
     with pytest.raises(BadDataError, match="has 50 rows, not 49"):

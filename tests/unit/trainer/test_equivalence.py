@@ -99,9 +99,9 @@ def differing(common: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
 @pytest.mark.parametrize("shape", SHAPES)
 def test_a_member_is_the_same_alone_and_in_packs_of_any_size_and_order(shape: str) -> None:
     wanted = job(**SHAPES[shape])
-    mates = [job(**differing(SHAPES[shape], other)) for other in OTHERS]
+    others = [job(**differing(SHAPES[shape], other)) for other in OTHERS]
     alone = train(wanted)
-    for pack, place in (([wanted, *mates], "0"), ([*mates, wanted], "6"), ([mates[0], wanted, mates[1]], "1")):
+    for pack, place in (([wanted, *others], "0"), ([*others, wanted], "6"), ([others[0], wanted, others[1]], "1")):
         assert same(train(*pack), place, alone, "0")
 
 

@@ -45,7 +45,7 @@ def test_a_bad_spec_is_told_with_its_file_and_its_field(tmp_path: Path) -> None:
         (b"3", "must hold one spec"),
     ],
 )
-def test_a_file_without_a_spec_is_told(tmp_path: Path, content: bytes, said: str) -> None:
+def test_a_file_without_a_spec_is_reported(tmp_path: Path, content: bytes, said: str) -> None:
     (tmp_path / "odd.yaml").write_bytes(content)
     with pytest.raises(SystemExit, match=rf"odd\.yaml.* {said}"):
         main([str(tmp_path / "odd.yaml")])
@@ -64,7 +64,7 @@ def test_every_job_has_a_folder_of_its_own_inside_the_given_one(tmp_path: Path) 
     assert ids == ["a-2", "a", "a-3", "job", "up", "two-words", "a-4"]
 
 
-def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
+def test_a_missing_file_is_reported(tmp_path: Path) -> None:
     with pytest.raises(SystemExit, match=r"none\.yaml: No such file"):
         main([str(tmp_path / "none.yaml")])
 

@@ -1,4 +1,4 @@
-"""The figures of every epoch against scikit-learn's own, and the test that is taken once."""
+"""The metrics of every epoch against scikit-learn's own, and the test that is taken once."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ from model.report import ClassReport, NumberReport, report
 from spec.dataset import DatasetInfo, Targets
 from trainer import data
 from trainer.losses import Objective
-from trainer.metrics import ClassFigures, NumberFigures, Part, measure
+from trainer.metrics import ClassMetrics, Part, RegressionMetrics, measure
 from trainer.sharding import SINGLE_PROCESS
 
 from .recording import Recorder, job, same_training, train
@@ -24,7 +24,7 @@ BY_CLASS = [("cross_entropy", 2), ("cross_entropy", 5), ("hinge", 3), ("binary_c
 
 
 def measured(part: Part, z: torch.Tensor, objective: Objective, which: torch.Tensor | None) -> dict[str, torch.Tensor]:
-    """The figures of members whose network says `z`, a few rows at a time."""
+    """The metrics of members whose network computes `z`, a few rows at a time."""
     rows = iter(range(0, ROWS, 7))
 
     def forward(x: torch.Tensor) -> torch.Tensor:
@@ -64,15 +64,15 @@ def test_classes_are_measured_as_scikit_learn_measures_them(
         "val",
         torch.zeros(2, ROWS, 1),
         objective.targets(y, torch.float64),
-        ClassFigures(y, classes, full=True),
+        ClassMetrics(y, classes, full=True),
     )
     which = torch.tensor([0, 1, 0])
     found = measured(part, z, objective, which)
-    told = objective.told(z).numpy()
+    predicted = objective.told(z).numpy()
     with_area = classes == 2 and len(np.unique(right[0])) == 2
     assert ("val_roc_auc" in found) == with_area
     for member, split in enumerate(which.tolist()):
-        truth, said = right[split], told[member]
+        truth, said = right[split], predicted[member]
         present = np.unique(truth)
         recalls = metrics.recall_score(truth, said, average=None, labels=present)
         assert found["val_accuracy"][member] == pytest.approx(metrics.accuracy_score(truth, said))
@@ -92,19 +92,19 @@ def test_numbers_are_measured_as_scikit_learn_measures_them_in_the_targets_units
     deviation = draw.uniform(0.1, 100.0, size=(2, outputs))
     info = DatasetInfo(rows=200, features=1, targets=Targets.numbers, outputs=outputs)
     objective = Objective.of(job(loss="mse", dataset="linear"), info)
-    figures = NumberFigures(torch.from_numpy(y), torch.from_numpy(deviation))
+    regression = RegressionMetrics(torch.from_numpy(y), torch.from_numpy(deviation))
     which = torch.tensor([1, 0, 1])
-    part = Part("val", torch.zeros(2, ROWS, 1), torch.from_numpy(y), figures)
+    part = Part("val", torch.zeros(2, ROWS, 1), torch.from_numpy(y), regression)
     found = measured(part, torch.from_numpy(z), objective, which)
     for member, split in enumerate(which.tolist()):
-        truth, told = y[split] * deviation[split], z[member].T * deviation[split]
-        assert found["val_mae"][member] == pytest.approx(metrics.mean_absolute_error(truth, told))
-        assert found["val_rmse"][member] == pytest.approx(metrics.root_mean_squared_error(truth, told))
-        assert found["val_r2"][member] == pytest.approx(metrics.r2_score(truth, told))
+        truth, predicted = y[split] * deviation[split], z[member].T * deviation[split]
+        assert found["val_mae"][member] == pytest.approx(metrics.mean_absolute_error(truth, predicted))
+        assert found["val_rmse"][member] == pytest.approx(metrics.root_mean_squared_error(truth, predicted))
+        assert found["val_r2"][member] == pytest.approx(metrics.r2_score(truth, predicted))
 
 
 def test_targets_that_are_all_the_same_have_no_r2() -> None:
-    assert NumberFigures(torch.ones(1, 5, 1), torch.ones(1, 1)).names == ("mae", "rmse")
+    assert RegressionMetrics(torch.ones(1, 5, 1), torch.ones(1, 1)).names == ("mae", "rmse")
 
 
 @pytest.mark.parametrize(
@@ -155,8 +155,8 @@ def test_a_test_that_is_asked_for_later_changes_no_validation_row() -> None:
 
 
 def test_the_finished_model_is_tested_the_same_alone_and_in_a_pack() -> None:
-    wanted, mate = job(dataset="wine", test_fraction=0.2, seed=3), job(dataset="wine", test_fraction=0.2, epochs=5)
-    alone, pack = train(wanted), train(mate, wanted)
+    wanted, other = job(dataset="wine", test_fraction=0.2, seed=3), job(dataset="wine", test_fraction=0.2, epochs=5)
+    alone, pack = train(wanted), train(other, wanted)
     assert alone.outcomes["0"].best_metrics == pack.outcomes["1"].best_metrics
 
 
@@ -204,15 +204,15 @@ FINISHED: list[dict[str, Any]] = [
 @pytest.mark.parametrize("fields", FINISHED, ids=str)
 def test_a_report_is_of_what_the_finished_model_answers(fields: dict[str, Any]) -> None:
     spec = job(**{"validation_fraction": 0.3, "test_fraction": 0.2, "precision": "float64"} | fields)
-    (told,) = train(spec).outcomes.values()
+    (outcome,) = train(spec).outcomes.values()
     assert spec.info is not None
-    assert told.preprocessing is not None
-    assert told.report is not None
-    model = Model(spec, told.preprocessing, {name: array.numpy() for name, array in told.model.items()})
+    assert outcome.preprocessing is not None
+    assert outcome.report is not None
+    model = Model(spec, outcome.preprocessing, {name: array.numpy() for name, array in outcome.model.items()})
     part = data.split(spec, spec.info, torch.device("cpu"), torch.float64)
     for found, x, y in (
-        (told.report.validation, part.val_x, part.val_y),
-        (told.report.test, part.test_x, part.test_y),
+        (outcome.report.validation, part.val_x, part.val_y),
+        (outcome.report.test, part.test_x, part.test_y),
     ):
         wanted = report(model, model.outputs(x.numpy()), y.numpy())
         assert found is not None
@@ -221,5 +221,5 @@ def test_a_report_is_of_what_the_finished_model_answers(fields: dict[str, Any]) 
 
 
 def _numbers(found: ClassReport | NumberReport) -> dict[str, float]:
-    """The figures of a report, without what is drawn of it."""
+    """The metrics of a report, without what is drawn of it."""
     return {name: value for name, value in found if isinstance(value, int | float)}

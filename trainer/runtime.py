@@ -1,4 +1,4 @@
-"""What a process does once, before it trains."""
+"""Process settings that training needs, made once."""
 
 import ctypes
 
@@ -8,15 +8,15 @@ _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_THRESHOLD = -1, -2, -3
 """Names of mallopt(3), from glibc's malloc.h."""
 
 
-def settle() -> None:
-    """Bring this process to the state that packs train best in; results do not depend on it, but for denormals."""
+def configure_process() -> None:
+    """Configure this process for training; results depend on it only through denormal numbers."""
     torch.set_num_threads(1)  # packs.md: two processes of one thread beat one of two, by far under load
     torch.set_flush_denormal(True)  # the square root of denormal numbers takes five times as long
     _keep_freed_memory()
 
 
 def _keep_freed_memory() -> None:
-    """Let the allocator reuse what a step frees for the next: by default it goes back, and comes again page by page."""
+    """Let the allocator reuse the memory that a step frees; by default it goes back to the system after each step."""
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # glibc has it
     if mallopt is not None:
         mallopt(_M_MMAP_THRESHOLD, 32 << 20)
