@@ -36,6 +36,7 @@ from .pictures import Gallery, pictures
 from .reader import Reader
 from .services import provide
 from .stream import OpenStreams, stream
+from .upload_services import UploadServices
 from .uploads import uploads
 from .workers import workers
 
@@ -64,7 +65,7 @@ def create_app(settings: Settings) -> Flask:
         ),
     )
     app.extensions["epochal.engine"] = engine
-    files = Files(settings.files_url)
+    files, uploading = Files(settings.files_url), UploadStore(engine)
     doorbell, failpoints = Doorbell(settings.broker_url), Failpoints(settings.failpoints)
     provide(
         app,
@@ -72,7 +73,8 @@ def create_app(settings: Settings) -> Flask:
         queue,
         WorkerStore(engine),
         JobServices(store, queue, doorbell, files, settings.mlflow_public_url, failpoints),
-        DatasetServices(DatasetStore(engine), UploadStore(engine), files, Reader(), settings.data_quota_mib * MIB),
+        DatasetServices(DatasetStore(engine), uploading, files, Reader(), settings.data_quota_mib * MIB),
+        UploadServices(uploading, files),
         LoadedModels(store, files),
         Gallery(store, files),
         OpenStreams(),

@@ -62,6 +62,16 @@ class DatasetServices:
         """Bytes of an owner's data sets, with what the unfinished uploads will take."""
         return self.store.used(owner=owner) + self.uploads.reserved(owner=owner)
 
+    def left(self, owner: str) -> int:
+        """Bytes that an owner's quota leaves."""
+        return self.quota - self.used(owner)
+
+    def check_quota(self, owner: str, size: int) -> None:
+        """Raise `TooLargeError` when `size` more bytes exceed the quota."""
+        used = self.used(owner)
+        if used + size > self.quota:
+            raise over_quota(used, self.quota)
+
     def find(self, sha256: str, purpose: Purpose, owner: str) -> DatasetRecord | None:
         """The data set that a file of this digest is, if it is one already."""
         return self.store.find(_identity(owner, sha256, purpose), owner=owner)

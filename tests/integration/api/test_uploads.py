@@ -101,7 +101,7 @@ def test_a_file_comes_in_pieces_and_is_the_data_set_that_it_is_as_a_whole(api: S
 
 
 def test_a_long_body_is_kept_piece_by_piece(api: Service, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(views, "PIECE", 100)
+    monkeypatch.setattr("api.upload_services.PIECE", 100)
     begin(api)
     assert patch(api, 0, FLOWERS).status_code == 204
     assert len(pieces(api.home)) == -(-len(FLOWERS) // 100)
