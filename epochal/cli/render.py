@@ -10,7 +10,7 @@ from rich.text import Text
 
 from spec.dataset import Shipped
 from spec.states import JobStatus
-from spec.views import EventView, JobView, QueueView, WorkerView
+from spec.views import EventView, JobView, Metrics, QueueView, WorkerView
 
 from ..stack.home import ServiceState
 
@@ -23,6 +23,8 @@ COLOURS: Mapping[str, str] = {
     JobStatus.cancelled: "dim",
 }
 DASH = "-"
+SPLITS: Mapping[str, str] = {"train": "training", "val": "validation"}
+"""Splits of the rows in words."""
 
 
 def jobs_table(jobs: Iterable[JobView], *, now: datetime) -> Table:
@@ -136,8 +138,7 @@ def outcome(job: JobView) -> str:
         return f"Cancelled after {job.progress.epoch} epochs."
     sentences = [job.stop_reason.sentence if job.stop_reason is not None else "Ended.", verdict]
     if job.best is not None:
-        measured = ", ".join(f"{name} {value:.4g}" for name, value in job.best.metrics.items() if value is not None)
-        sentences.append(f"Best epoch {job.best.epoch}: {measured}.")
+        sentences.append(f"Best epoch {job.best.epoch}: {metrics_text(job.best.metrics)}.")
     return " ".join(sentence for sentence in sentences if sentence)
 
 
@@ -161,6 +162,11 @@ def dataset_name(job: JobView) -> str:
     return str(getattr(dataset, "name", None) or getattr(dataset, "id", None) or "inline data")
 
 
+def metrics_text(metrics: Metrics) -> str:
+    """Metrics in words, such as `validation accuracy 96.9%`; those without a value are left out."""
+    return ", ".join(_metric_text(name, value) for name, value in metrics.items() if value is not None)
+
+
 def number(value: float | None) -> str:
     """A loss, in four digits."""
     return DASH if value is None else f"{value:.4g}"
@@ -177,6 +183,12 @@ def duration(seconds: float) -> str:
         if seconds >= size:
             return f"{seconds / size:.0f} {unit}"
     return f"{max(seconds, 0):.0f} s"
+
+
+def _metric_text(name: str, value: float) -> str:
+    split, _, rest = name.partition("_")
+    label = f"{SPLITS.get(split, split)} {rest}".replace("_", " ")
+    return f"{label} {share(value) if name.endswith('accuracy') else number(value)}"
 
 
 def _kinds(devices: Iterable[str]) -> str:
@@ -215,7 +227,7 @@ def _facts(job: JobView, now: datetime) -> Iterable[tuple[str, str]]:
     for label, metrics in (("last", job.metrics), ("best", job.best.metrics if job.best is not None else None)):
         if metrics:
             at = f"  (epoch {job.best.epoch})" if label == "best" and job.best is not None else ""
-            yield label, ", ".join(f"{name} {number(value)}" for name, value in metrics.items()) + at
+            yield label, metrics_text(metrics) + at
     if job.worker is not None:
         yield "worker", f"{job.worker} on {job.device}, in a pack of {job.pack_size}, attempt {job.attempt}"
     yield "submitted", f"{job.created_at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC ({_age(now, job.created_at)} ago)"

@@ -64,7 +64,13 @@ def test_results_show_the_best_epoch_and_why_it_stopped() -> None:
 
 def test_a_card_says_all_about_a_job() -> None:
     text = shown(job_card(job(**DONE, tags={"a": "b"}, worker="w1", device="cpu:0", pack_size=8, attempt=1), now=NOW))
-    for part in (ID, "a=b", "w1 on cpu:0, in a pack of 8", "Good: it generalises well.", "Best epoch 7"):
+    for part in (
+        ID,
+        "a=b",
+        "w1 on cpu:0, in a pack of 8",
+        "Good: it generalises well.",
+        "Best epoch 7: validation loss 0.25, validation accuracy 97.5%.",
+    ):
         assert part in text
 
 
