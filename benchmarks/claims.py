@@ -239,7 +239,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             server = connection.execute(text("SHOW server_version")).scalar_one().split()[0]
     header = ["", "per second", "jobs per second", "p50 ms", "p99 ms", "CPU ms, PostgreSQL", "CPU ms, ours"]
     command = f"`python -m benchmarks.claims{' --quick' if options.quick else ''}`"
-    waiting = f"{options.jobs:,} jobs of {OWNERS} owners wait, of {SHAPES} shapes, 3 priorities, 3 wishes for a device"
+    waiting = f"{options.jobs:,} jobs of {OWNERS} owners wait, of {SHAPES} shapes, 3 priorities, 3 device requests"
     place = f"PostgreSQL {server} as Debian sets it up, on the same machine, whose load was {busy:.1f} before"
     words = (
         f"{command}: {waiting}; packs of at most {PACK}. {place}. {about('sqlalchemy', 'psycopg')}\n\n"
