@@ -9,8 +9,8 @@ from spec.states import FINISHED, JobStatus
 from spec.verdict import Verdict
 from spec.views import Best, DatasetSummary, DatasetView, EventView, Failure, JobView, MlflowRun, Progress, Queue
 from store.datasets import DatasetRecord
-from store.jobs import EventRecord, JobRecord
 from store.queue import Place
+from store.records import EventRecord, JobRecord
 
 PREFIX = "/api/v1"
 

@@ -8,13 +8,14 @@ from spec.job import JobSpec
 from spec.states import FINISHED, JobStatus
 from spec.verdict import judge
 from spec.views import JobView
+from store.device_requests import device_request
 from store.doorbell import Doorbell
 from store.errors import StoreUnavailableError
 from store.failpoints import Failpoints
 from store.files import Files
-from store.jobs import ArtifactRecord, Idempotency, JobRecord, JobStore, Submitted
+from store.jobs import JobStore
 from store.queue import Queue
-from store.wishes import wish
+from store.records import ArtifactRecord, Idempotency, JobRecord, Submitted
 
 from .answers import job_view
 from .errors import NotFoundError
@@ -56,7 +57,7 @@ class JobServices:
         """What will keep these jobs waiting, unless somebody does something."""
         waiting = (job.spec.resources for job in jobs if job.status is JobStatus.queued)
         try:
-            return self.queue.warnings(wish(wanted.device, wanted.gpus) for wanted in waiting)
+            return self.queue.warnings(device_request(wanted.device, wanted.gpus) for wanted in waiting)
         except StoreUnavailableError:  # the jobs are stored: an error now would make the client submit them again
             return []
 

@@ -10,7 +10,7 @@ from flask import Blueprint, Response, request
 from spec.job import JobSpec
 from spec.price import price
 from spec.views import Bulk, BulkIds, Check, Curve, Events, JobPage, JobView
-from store.jobs import Idempotency
+from store.records import Idempotency
 
 from .answers import PREFIX, event_view
 from .auth import principal
@@ -79,7 +79,9 @@ def check() -> Response:
 def list_jobs() -> Response:
     """One page of the jobs that the asker sees."""
     asked, services = query(JobsQuery), service(JobServices)
-    found, following = services.store.page(asked.filter, owner=principal().sees, after=asked.after, limit=asked.limit)
+    found, following = services.store.list_jobs(
+        asked.filter, owner=principal().sees, after=asked.after, limit=asked.limit
+    )
     return answered(JobPage(jobs=[services.brief(job) for job in found], next=following))
 
 

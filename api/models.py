@@ -18,7 +18,8 @@ from spec.states import JobStatus
 from spec.views import ModelFormat, Predictions, Rows
 from store.errors import IllegalTransitionError
 from store.files import Files
-from store.jobs import ArtifactRecord, JobRecord, JobStore
+from store.jobs import JobStore
+from store.records import ArtifactRecord, JobRecord
 
 from .answers import PREFIX
 from .body import MIB, read_json

@@ -9,7 +9,8 @@ from flask import Response, request
 from pydantic import BaseModel, ValidationError
 
 from spec.sentences import sentences
-from store.jobs import JobRecord, JobStore
+from store.jobs import JobStore
+from store.records import JobRecord
 
 from .auth import principal
 from .errors import BadFieldsError

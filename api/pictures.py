@@ -21,7 +21,8 @@ from model import REPORT
 from spec.states import FINISHED, JobStatus
 from spec.views import PictureList, PictureView
 from store.files import Files
-from store.jobs import ArtifactRecord, JobRecord, JobStore
+from store.jobs import JobStore
+from store.records import ArtifactRecord, JobRecord
 
 from .answers import PREFIX
 from .children import ProcessSlots, child_environment

@@ -10,7 +10,7 @@ from spec.base import Frozen, fault
 from spec.job import Label, Project
 from spec.states import JobStatus
 from spec.views import ModelFormat
-from store.jobs import JobFilter
+from store.records import JobFilter
 
 _TAG = r"^[A-Za-z0-9][A-Za-z0-9._/-]{0,99}:[^\x00-\x1f\x7f-\x9f]{0,500}$"
 

@@ -24,8 +24,10 @@ from sqlalchemy.exc import OperationalError
 from spec.job import JobSpec
 from spec.states import JobStatus
 from store import db
-from store.jobs import JobFilter, JobStore
+from store.jobs import JobStore
+from store.leases import LeaseStore
 from store.queue import Queue
+from store.records import JobFilter
 from store.workers import WorkerRecord, WorkerStore
 
 from .backlog import OWNERS, SHAPES, backlog
@@ -123,7 +125,7 @@ def _meet(barrier: Barrier) -> None:
 def _claim(url: str, seconds: float, number: int) -> Taken:
     """Claim pack after pack; the first one is not timed, for what is loaded and planned with it."""
     engine = db.connect(url)
-    take = partial(JobStore(engine).claim, worker=f"claimer-{number}", device="cpu", limit=PACK, lease_s=LEASE_S)
+    take = partial(LeaseStore(engine).claim, worker=f"claimer-{number}", device="cpu", limit=PACK, lease_s=LEASE_S)
     job_ids, lasted = list[str](), list[float]()
     take()
     meter = Meter(engine)
@@ -140,7 +142,7 @@ def _claim(url: str, seconds: float, number: int) -> Taken:
 def reads(engine: Engine, times: int) -> list[Timed]:
     """What users ask of a queue so long, one question after the other."""
     store, queue, somewhere = JobStore(engine), Queue(engine), _some_jobs(engine, times)
-    page, ask = partial(store.page, limit=50), partial(_timed, Meter(engine))
+    page, ask = partial(store.list_jobs, limit=50), partial(_timed, Meter(engine))
     waiting = JobFilter(status=JobStatus.queued)
     spec = JobSpec.model_validate({"dataset": "digits"})
     return [
@@ -175,7 +177,7 @@ def _timed(meter: Meter, what: str, questions: Iterable[Callable[[], object]]) -
 
 def explain(engine: Engine) -> set[str]:
     """The indexes of jobs that these questions use. Raises `SequentialScanError` when one goes without."""
-    store, queue = JobStore(engine), Queue(engine)
+    store, leases, queue = JobStore(engine), LeaseStore(engine), Queue(engine)
     ((job_id, owner),) = _some_jobs(engine, 1)
     said: list[tuple[str, Any]] = []
 
@@ -183,12 +185,12 @@ def explain(engine: Engine) -> set[str]:
         said.append((statement, parameters))
 
     event.listen(engine, "before_cursor_execute", note)
-    (head, *_) = store.claim(worker="claimer-0", device="cpu", limit=PACK, lease_s=LEASE_S)
-    store.admit(worker="claimer-0", device="cpu", beside=head.job_id, limit=1, lease_s=LEASE_S)
-    store.unrung()
+    (head, *_) = leases.claim(worker="claimer-0", device="cpu", limit=PACK, lease_s=LEASE_S)
+    leases.claim_into_pack(worker="claimer-0", device="cpu", beside=head.job_id, limit=1, lease_s=LEASE_S)
+    leases.unnotified()
     store.get(job_id, owner=owner)
-    store.page(JobFilter(), owner=owner, after=job_id)
-    store.page(JobFilter(status=JobStatus.queued), owner=owner)
+    store.list_jobs(JobFilter(), owner=owner, after=job_id)
+    store.list_jobs(JobFilter(status=JobStatus.queued), owner=owner)
     queue.place(job_id)
     queue.overview()
     event.remove(engine, "before_cursor_execute", note)

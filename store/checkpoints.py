@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, Engine, Integer, String, delete, func, insert, not_, select, tuple_, update
 from sqlalchemy.orm import aliased
 
-from .db import among, now, reading, spread, writing
+from .db import in_values, now, reading, values_table, writing
 from .tables import Checkpoint
 
 KEPT = 2
@@ -33,7 +33,7 @@ def keep_checkpoints(connection: Connection, new: Sequence[tuple[str, int, Check
         {"job_id": job_id, "attempt": attempt, "epoch": one.epoch, "uri": one.uri, "sha256": one.sha256}
         for job_id, attempt, one in new
     ]
-    told = spread(
+    told = values_table(
         connection, rows, job_id=String(), attempt=Integer(), epoch=Integer(), uri=String(), sha256=String()
     ).c
     key = tuple_(Checkpoint.job_id, Checkpoint.attempt, Checkpoint.epoch)
@@ -62,7 +62,7 @@ def newest_checkpoints(connection: Connection, ids: Collection[str]) -> Mapping[
     """The checkpoints of these jobs, newest first."""
     rows = connection.execute(
         select(Checkpoint.job_id, Checkpoint.epoch, Checkpoint.uri, Checkpoint.sha256)
-        .where(among(connection, Checkpoint.job_id, ids), not_(Checkpoint.void))
+        .where(in_values(connection, Checkpoint.job_id, ids), not_(Checkpoint.void))
         .order_by(Checkpoint.epoch.desc(), Checkpoint.attempt.desc())
     )
     found: dict[str, tuple[CheckpointRecord, ...]] = {}
@@ -75,7 +75,7 @@ def void_checkpoints(connection: Connection, ids: Collection[str], uris: Collect
     """Hand out no more checkpoints of these jobs; of `uris` only, when given."""
     if not ids:
         return
-    which = [among(connection, Checkpoint.job_id, ids), not_(Checkpoint.void)]
+    which = [in_values(connection, Checkpoint.job_id, ids), not_(Checkpoint.void)]
     if uris is not None:
         which.append(Checkpoint.uri.in_(uris))
     connection.execute(update(Checkpoint).where(*which).values(void=True))
@@ -95,11 +95,11 @@ class CheckpointStore:
     def unknown(self, uris: Sequence[str]) -> list[str]:
         """Those of these addresses that are no checkpoint of any job."""
         with reading(self._engine) as connection:
-            ours = among(connection, Checkpoint.uri, uris)
+            ours = in_values(connection, Checkpoint.uri, uris)
             known = set(connection.execute(select(Checkpoint.uri).where(ours)).scalars())
         return [uri for uri in uris if uri not in known]
 
     def forget(self, uris: Collection[str]) -> None:
         """These files are gone."""
         with writing(self._engine) as connection:
-            connection.execute(delete(Checkpoint).where(Checkpoint.void, among(connection, Checkpoint.uri, uris)))
+            connection.execute(delete(Checkpoint).where(Checkpoint.void, in_values(connection, Checkpoint.uri, uris)))

@@ -141,7 +141,7 @@ class DatasetStore:
             connection.execute(delete(Dataset).where(Dataset.id == dataset_id))
 
 
-def hold(connection: Connection, ids: Collection[str], *, owner: str) -> None:
+def lock_datasets(connection: Connection, ids: Collection[str], *, owner: str) -> None:
     """Keep these data sets from being deleted until the transaction ends. Raises `DatasetNotFoundError`."""
     if not ids:
         return

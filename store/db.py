@@ -92,7 +92,7 @@ def _now_sqlite(element: now, compiler: Any, **options: Any) -> str:
     return f"strftime('%Y-%m-%d %H:%M:%f', 'now', printf('%+.3f seconds', {offset}))"
 
 
-class holds(FunctionElement[bool]):  # noqa: N801 - it reads as the SQL function it is
+class try_lock(FunctionElement[bool]):  # noqa: N801 - it reads as the SQL function it is
     """Whether this transaction has the lock of that name, until it ends; it does not wait for it.
 
     Of rows filtered by it, each one looked at is locked: filter rows of a materialized CTE, in its order, with LIMIT.
@@ -106,17 +106,17 @@ class holds(FunctionElement[bool]):  # noqa: N801 - it reads as the SQL function
         super().__init__(name, literal(_NAMED))
 
 
-@compiles(holds, "postgresql")
-def _holds_postgresql(element: holds, compiler: Any, **options: Any) -> str:
+@compiles(try_lock, "postgresql")
+def _try_lock_postgresql(element: try_lock, compiler: Any, **options: Any) -> str:
     return f"pg_try_advisory_xact_lock(hashtextextended({compiler.process(element.clauses, **options)}))"
 
 
-@compiles(holds, "sqlite")
-def _holds_sqlite(element: holds, compiler: Any, **options: Any) -> str:
+@compiles(try_lock, "sqlite")
+def _try_lock_sqlite(element: try_lock, compiler: Any, **options: Any) -> str:
     return "(1 = 1)"
 
 
-def hold(connection: Connection, name: str) -> None:
+def lock(connection: Connection, name: str) -> None:
     """Have the lock of that name until this transaction ends, waiting for whoever has it now."""
     if connection.dialect.name == "postgresql":
         connection.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(name, _NAMED))))
@@ -193,7 +193,7 @@ def _finite(value: Any) -> Any:
     return value
 
 
-def spread(connection: Connection, rows: Sequence[Mapping[str, Any]], **columns: TypeEngine[Any]) -> FromClause:
+def values_table(connection: Connection, rows: Sequence[Mapping[str, Any]], **columns: TypeEngine[Any]) -> FromClause:
     """Rows as a table of a query: one parameter and one statement, whether they are one or a thousand."""
     given = bindparam(None, list(rows), type_=JSON())
     if connection.dialect.name == "postgresql":
@@ -208,9 +208,9 @@ def spread(connection: Connection, rows: Sequence[Mapping[str, Any]], **columns:
     ).subquery("given")
 
 
-def among(connection: Connection, column: InstrumentedAttribute[str], values: Iterable[str]) -> ColumnElement[bool]:
+def in_values(connection: Connection, column: InstrumentedAttribute[str], values: Iterable[str]) -> ColumnElement[bool]:
     """The rows whose column has one of these values, however many: databases take only so many parameters."""
-    return column.in_(select(spread(connection, [{"value": value} for value in values], value=String()).c.value))
+    return column.in_(select(values_table(connection, [{"value": value} for value in values], value=String()).c.value))
 
 
 @contextmanager

@@ -31,9 +31,16 @@ class UploadOffsetError(StoreError):
 class IllegalTransitionError(StoreError):
     """The job's state forbids it."""
 
-    def __init__(self, status: str, wish: str) -> None:
-        super().__init__(f"A job that is {status} cannot be {wish}.")
+    def __init__(self, status: str, request: str) -> None:
+        super().__init__(f"A job that is {status} cannot be {request}.")
         self.status = status
+
+
+class ForbiddenTransitionError(StoreError):
+    """The code asked for a change of state that `spec.states.TRANSITIONS` does not allow: this is a fault of ours."""
+
+    def __init__(self, source: str, to: str) -> None:
+        super().__init__(f"No job may change from {source} to {to}: see spec/states.py.")
 
 
 class IdempotencyMismatchError(StoreError):

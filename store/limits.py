@@ -10,10 +10,10 @@ from sqlalchemy import ColumnElement, Connection, func, select
 
 from spec.settings import Settings
 
-from .db import hold
+from .db import lock
 from .errors import QueueFullError
+from .scheduler import queued
 from .tables import Job
-from .turns import queued
 
 COUNTED_EVERY_S = 1.0
 """How often a process counts the whole queue: a million jobs take longer than a submit may."""
@@ -40,8 +40,8 @@ class Limits:
 NONE = Limits()
 
 
-class Room:
-    """Room for more jobs in the queue.
+class QueueCapacity:
+    """How many more jobs may wait in the queue.
 
     The limit of an owner is exact: submits of one owner wait for each other. That of the whole queue is not: a process
     knows what it has submitted itself, and of the others what it saw when it last counted, a second ago at most.
@@ -57,7 +57,7 @@ class Room:
     def demand(self, connection: Connection, owner: str, jobs: int) -> None:
         """Raise `QueueFullError` unless so many more jobs of this owner may wait, until the transaction ends."""
         if most := self._limits.owner_queued:
-            hold(connection, f"submits of {owner}")
+            lock(connection, f"submits of {owner}")
             if (theirs := _count(connection, Job.owner == owner, most=most)) + jobs > most:
                 raise QueueFullError(
                     f"You have {theirs} jobs waiting, and an owner may have {most}: "

@@ -1,15 +1,16 @@
 """How much of the record MLflow has: what the tracking process reads and writes."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Engine, and_, or_, select, text, update
+from sqlalchemy import ColumnElement, Connection, Engine, and_, insert, not_, or_, select, text, update
 
 from spec.states import FINISHED, JobStatus
 from spec.views import Curve
 
-from .db import reading, writing
-from .jobs import JOBS, JobRecord, record
+from .db import in_values, reading, writing
+from .records import JOBS, JobRecord, record
 from .tables import CurveChunk, Job, Mirror
 
 
@@ -104,3 +105,18 @@ class MirrorStore:
 
 
 _ENDED = Job.status.in_([status.value for status in FINISHED])
+
+
+def mark_for_mirror(connection: Connection, ids: Collection[str]) -> None:
+    """Note that MLflow needs these jobs, which have started or ended."""
+    noted = select(Mirror.job_id).where(Mirror.job_id == Job.id).exists()
+    connection.execute(
+        insert(Mirror).from_select(["job_id"], select(Job.id).where(in_values(connection, Job.id, ids), not_(noted)))
+    )
+
+
+def mark_for_mirror_again(connection: Connection, ids: Collection[str]) -> None:
+    """Note that those of these jobs that have a run have changed, and that MLflow needs the change."""
+    if ids:
+        changed = in_values(connection, Mirror.job_id, ids)
+        connection.execute(update(Mirror).where(changed, Mirror.done).values(done=False))

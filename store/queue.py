@@ -21,25 +21,25 @@ from sqlalchemy import (
 )
 
 from .db import now, reading
+from .device_requests import KINDS, ONE, how_to_serve, kind_of, rivals, served, words
 from .limits import NONE, Limits
+from .scheduler import queued, running, shares
 from .tables import Job, Lease
-from .turns import queued, running, shares
-from .wishes import KINDS, ONE, granted, how_to_grant, kind_of, rivals, words
 from .workers import WorkerRecord, live_workers
 
 FAR = 1000
-"""Jobs ahead, of one owner or of a higher priority, that are counted: whoever has more ahead has no near start."""
+"""The most jobs ahead, of one owner or of a higher priority, that are counted: behind more, no start is estimated."""
 
 RECENT_S = 600.0
-"""How far back the speed of the queue is looked for."""
+"""How far back the speed of the queue is measured."""
 
 RECENT_JOBS = 1000
-"""Ended jobs that it is measured by."""
+"""The most ended jobs that it is measured by."""
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where a queued job stands: 1 is next, None is far; why it waits; when it may start, if that can be told."""
+    """Where a queued job stands: 1 is next, None is far; why it waits; when it may start, if that can be estimated."""
 
     position: int | None
     why: str
@@ -68,7 +68,7 @@ class Queue:
     def place(self, job_id: str) -> Place | None:
         """Where a job stands and why it waits; None when it does not wait.
 
-        Ahead of it is what would start before it, were all turns from now on of one job, and nothing ended meanwhile.
+        Ahead of it are the jobs that would start before it if jobs started one at a time and none ended.
         """
         with reading(self._engine) as connection:
             job = connection.execute(
@@ -92,25 +92,25 @@ class Queue:
             return Place(position, hopeless, None)
         if job.not_before is not None and job.not_before > job.at:
             until = f"{job.not_before:%H:%M:%S} UTC"
-            return Place(position, f"It took its trainer down more than once, and waits until {until}.", job.not_before)
+            return Place(position, f"It crashed its trainer more than once, and waits until {until}.", job.not_before)
         slots, free = (_granting(job.device_wish, devices(workers)) for devices in (_slots, _free))
         why = f"It needs {words(job.device_wish)}; {free} of {slots} are free; {_waiting(ahead)}."
         most = self._limits.owner_running
         if most and job.running >= most:
             return Place(position, f"{why} Its owner has {job.running} jobs running, and may have {most}.", None)
         if ahead is None:
-            return Place(None, f"{why} That is too far to tell when it starts.", None)
+            return Place(None, f"{why} That is too far ahead to estimate its start.", None)
         if ahead < free:
             return Place(position, why, job.at)
         if not per_s:
-            return Place(position, f"{why} No job has ended of late by which to tell when it starts.", None)
+            return Place(position, f"{why} No job has ended recently, so its start cannot be estimated.", None)
         return Place(position, why, job.at + timedelta(seconds=(ahead + 1) / per_s))
 
-    def warnings(self, wishes: Iterable[str]) -> list[str]:
-        """What will keep jobs that ask for these devices waiting, unless somebody does something."""
+    def warnings(self, requests: Iterable[str]) -> list[str]:
+        """Why jobs with these device requests will wait until somebody acts."""
         with reading(self._engine) as connection:
             workers = live_workers(connection)
-        return list(dict.fromkeys(said for wish in wishes if (said := _hopeless(wish, workers))))
+        return list(dict.fromkeys(said for request in requests if (said := _hopeless(request, workers))))
 
     def overview(self) -> Overview:
         """The whole queue; to count a long one takes a while."""
@@ -158,9 +158,9 @@ def _ahead(connection: Connection, job: Row[str, str, int, str, datetime | None,
 
 
 @cache
-def _rivals(wish: str) -> tuple[Select[int, int, int], Select[int, int, int]]:
-    """What is counted of the jobs that compete with one that has this wish: ahead of it, and of each other owner."""
-    rival = and_(queued(), Job.device_wish.in_(rivals(wish)))
+def _rivals(request: str) -> tuple[Select[int, int, int], Select[int, int, int]]:
+    """Counts of the jobs that compete with one that has this device request: ahead of it, and of each other owner."""
+    rival = and_(queued(), Job.device_wish.in_(rivals(request)))
     higher = and_(rival, Job.priority > bindparam("priority"))
     equal, older = and_(rival, Job.priority == bindparam("priority")), Job.id < bindparam("id")
     share = shares()
@@ -191,13 +191,13 @@ def _waiting(ahead: int | None) -> str:
     return f"{ahead:,} jobs are ahead of it by fair share"
 
 
-def _per_s(connection: Connection, wish: str, at: datetime) -> float:
-    """How many jobs that run where this wish may have ended in a second of late, since the first of them began."""
+def _per_s(connection: Connection, request: str, at: datetime) -> float:
+    """Jobs that ended in a second, recently, on devices that can serve this request, since the first of them began."""
     recent = at - timedelta(seconds=RECENT_S)  # a value: no index serves a comparison with a clock that ticks
     ended = (
         select(Job.started_at, Job.finished_at)
         .where(Job.finished_at > recent, Job.started_at.is_not(None))
-        .where(true() if wish.startswith("auto") else Job.device.startswith(wish.partition("*")[0]))
+        .where(true() if request.startswith("auto") else Job.device.startswith(request.partition("*")[0]))
         .order_by(Job.finished_at.desc())
         .limit(RECENT_JOBS)
         .subquery()
@@ -211,15 +211,15 @@ def _per_s(connection: Connection, wish: str, at: datetime) -> float:
     return float(jobs / max((at - since).total_seconds(), 1e-3))
 
 
-def _hopeless(wish: str, workers: Sequence[WorkerRecord]) -> str | None:
+def _hopeless(request: str, workers: Sequence[WorkerRecord]) -> str | None:
     """Why no worker that lives can ever run a job that asks for this device; None when one can."""
     if not workers:
         return "No worker is up: start one with `epochal worker`."
-    if _granting(wish, _slots(workers)):
+    if _granting(request, _slots(workers)):
         return None
     return (
-        f"It needs {words(wish)}, and no worker that is up has one: start one with "
-        f"`epochal worker --devices {how_to_grant(wish)}`, or submit the job with other resources."
+        f"It needs {words(request)}, and no worker that is up has one: start one with "
+        f"`epochal worker --devices {how_to_serve(request)}`, or submit the job with other resources."
     )
 
 
@@ -231,9 +231,9 @@ def _free(workers: Sequence[WorkerRecord]) -> list[str]:
     return [name for worker in workers for name in worker.free_devices]
 
 
-def _granting(wish: str, devices: Iterable[str]) -> int:
-    """How many of these slots fulfil a wish."""
-    return sum(wish in granted(device) for device in devices)
+def _granting(request: str, devices: Iterable[str]) -> int:
+    """How many of these slots can serve a request."""
+    return sum(request in served(device) for device in devices)
 
 
 def _of_kind(kind: str, devices: Iterable[str]) -> int:

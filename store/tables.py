@@ -50,16 +50,16 @@ class Job(Base):
 
     status: Mapped[str]
     attempt: Mapped[int] = mapped_column(server_default=text("0"))
-    """The fence: every start raises it, every write of a worker carries it."""
+    """The fence: every claim increases it, every write of a worker carries it."""
     spent_attempts: Mapped[int] = mapped_column(server_default=text("0"))
     """Starts that count against max_attempts."""
     crash_count: Mapped[int] = mapped_column(server_default=text("0"))
-    """Times that it took its trainer down while it was alone, since its last checkpoint."""
+    """Crashes of its trainer while it was alone there, since its last checkpoint."""
     not_before: Mapped[datetime | None]
-    """Nobody claims it before."""
+    """No worker claims it before."""
     cancel_requested_at: Mapped[datetime | None]
     pause_requested_at: Mapped[datetime | None]
-    """A wish of a running job; a job that is paused has none."""
+    """A control request of a running job; a paused job has none."""
     stop_reason: Mapped[str | None]
     failure_reason: Mapped[str | None]
     failure_message: Mapped[str | None]

@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Engine, Row, and_, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from .db import among, now, reading, writing
+from .db import in_values, now, reading, writing
 from .errors import UploadNotFoundError, UploadOffsetError
 from .tables import Upload, UploadPiece
 
@@ -112,7 +112,7 @@ class UploadStore:
         """Those of these addresses of pieces whose upload is not under way."""
         of = {uri: uri.rsplit("/", 2)[-2] for uri in uris}
         with reading(self._engine) as connection:
-            ours = among(connection, Upload.id, set(of.values()))
+            ours = in_values(connection, Upload.id, set(of.values()))
             known = set(connection.execute(select(Upload.id).where(ours)).scalars())
         return [uri for uri in uris if of[uri] not in known]
 

@@ -8,7 +8,8 @@ from model.preprocessing import Preprocessing
 from model.report import Report
 from spec.verdict import judge
 from store.files import Files
-from store.jobs import JobRecord, JobStore
+from store.jobs import JobStore
+from store.records import JobRecord
 from trainer.plots import pictures
 
 from .mlflow import Mlflow, Run

@@ -16,8 +16,9 @@ from itertools import zip_longest
 
 from spec.states import FINISHED, JobStatus
 from store.files import Files
-from store.jobs import JobRecord, JobStore
+from store.jobs import JobStore
 from store.mirror import MirrorStore, Pending
+from store.records import JobRecord
 
 from .artifacts import Artifacts
 from .mlflow import Metric, Mlflow, MlflowError, MlflowUnreachableError, Run

@@ -9,7 +9,7 @@ from model.report import ClassReport, Report
 from spec.job import JobSpec
 from spec.states import JobStatus
 from spec.views import Curve
-from store.jobs import JobRecord
+from store.records import JobRecord
 
 from .mlflow import Metric
 

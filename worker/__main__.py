@@ -23,7 +23,7 @@ from store.doorbell import Doorbell
 from store.errors import StoreError
 from store.failpoints import Failpoints
 from store.files import Files
-from store.jobs import JobStore
+from store.leases import LeaseStore
 from store.limits import Limits
 from store.uploads import UploadStore
 from store.workers import WorkerRecord, WorkerStore
@@ -67,7 +67,7 @@ class Worker:
 
     def __init__(self, settings: Settings, devices: Sequence[Device]) -> None:
         engine = db.connect(settings.database_url)
-        store = JobStore(engine, Limits.of(settings))
+        store = LeaseStore(engine, Limits.of(settings))
         self.name = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
         self._workers = WorkerStore(engine)
         self._devices = tuple(device.name for device in devices)

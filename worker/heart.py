@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from store.errors import StoreError
-from store.jobs import JobStore
+from store.leases import LeaseStore
 
 from .pack import Pack
 
@@ -28,7 +28,7 @@ class Heart:
     """Keeps the leases of every pack this worker carries."""
 
     def __init__(
-        self, store: JobStore, *, worker: str, lease_s: float, clock: Callable[[], float] = time.monotonic
+        self, store: LeaseStore, *, worker: str, lease_s: float, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._store = store
         self._worker = worker
@@ -59,7 +59,7 @@ class Heart:
             beats = [beat for _, of_pack in sent for beat in of_pack]
             if not beats:
                 return
-            renewal = self._store.renew(worker=self._worker, beats=beats, lease_s=self.lease_s)
+            renewal = self._store.renew(worker=self._worker, progress=beats, lease_s=self.lease_s)
             for pack, of_pack in sent:
                 pack.renewed(of_pack, lost=renewal.lost, cancel=renewal.cancel, pause=renewal.pause, asked_at=now)
 

@@ -12,7 +12,7 @@ from enum import StrEnum
 from spec.job import JobSpec
 from spec.views import Curve, Metrics
 from store.checkpoints import KEPT, CheckpointRecord
-from store.jobs import Beat, Claim
+from store.records import Claim, Progress
 
 BACK_PATIENCE_S = 8.0
 """Of the 20 seconds in which a worker that is told to stop must be gone."""
@@ -160,14 +160,14 @@ class Pack:
         told = [member.wish_told_at for member in self.members(ids) if member.wish_told_at is not None]
         return now - min(told, default=now)
 
-    def beats(self, now: float) -> list[Beat]:
+    def beats(self, now: float) -> list[Progress]:
         """What the heart tells the record of the members that are still ours."""
         with self._lock:
             return [_beat(member, now) for member in self._members.values() if member.wish is not Wish.lost]
 
     def renewed(
         self,
-        sent: Sequence[Beat],
+        sent: Sequence[Progress],
         *,
         lost: Collection[str],
         cancel: Collection[str],
@@ -209,9 +209,9 @@ def _note(member: Member, curve: Curve) -> None:
             member.unsent.append((member.last_epoch, member.metrics))
 
 
-def _beat(member: Member, now: float) -> Beat:
+def _beat(member: Member, now: float) -> Progress:
     seconds = now - member.started
-    return Beat(
+    return Progress(
         job_id=member.id,
         attempt=member.claim.attempt,
         points=columns(member.unsent),

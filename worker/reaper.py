@@ -8,7 +8,7 @@ import threading
 from typing import Protocol
 
 from store.errors import StoreError
-from store.jobs import JobStore
+from store.leases import LeaseStore
 
 log = logging.getLogger(__name__)
 
@@ -27,7 +27,7 @@ class Bell(Protocol):
 class Reaper:
     """Looks after jobs that nobody looks after."""
 
-    def __init__(self, store: JobStore, doorbell: Bell) -> None:
+    def __init__(self, store: LeaseStore, doorbell: Bell) -> None:
         self._store = store
         self._doorbell = doorbell
 
@@ -38,12 +38,12 @@ class Reaper:
             log.warning("workers were lost: %s", reaped)
         rung = []
         # A job that was just taken from a dead worker has waited long enough.
-        for job_id in self._store.unrung(older_than_s=0.0 if reaped.requeued else UNRUNG_S):
+        for job_id in self._store.unnotified(older_than_s=0.0 if reaped.requeued else UNRUNG_S):
             if not self._doorbell.ring(job_id):
                 break  # the broker is down: it will be as down for the next job
             rung.append(job_id)
         if rung:
-            self._store.mark_rung(rung)
+            self._store.mark_notified(rung)
 
     def run(self, stop: threading.Event, every_s: float = EVERY_S) -> None:
         """Reap until `stop`."""

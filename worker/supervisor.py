@@ -20,7 +20,8 @@ from store.checkpoints import CheckpointRecord
 from store.errors import StoreError
 from store.failpoints import Failpoints
 from store.files import Files
-from store.jobs import ArtifactRecord, JobStore, Success
+from store.leases import LeaseStore
+from store.records import ArtifactRecord, Success
 
 from .checkpoints import Checkpoints
 from .devices import Device
@@ -52,7 +53,7 @@ class Post:
     """What every supervisor of a worker shares."""
 
     worker: str
-    store: JobStore
+    store: LeaseStore
     files: Files
     heart: Heart
     start_trainer: Callable[[Device], Trainer]
@@ -228,7 +229,7 @@ class Supervisor:
         post = self._post
         now = post.clock()
         try:
-            claims = post.store.admit(
+            claims = post.store.claim_into_pack(
                 worker=post.worker,
                 device=self.device.name,
                 beside=head.id,
@@ -336,7 +337,7 @@ class Supervisor:
     def _remark(self, member: Member, reason: str, refused: Collection[str] = ()) -> None:
         log.warning("%s: %s", member.id, reason)
         try:
-            self._post.store.remark(member.id, member.claim.attempt, reason=reason, refused=refused)
+            self._post.store.add_note(member.id, member.claim.attempt, reason=reason, refused=refused)
         except StoreError as error:
             log.warning("the history of %s lacks this: %s", member.id, error)
 

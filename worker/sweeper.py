@@ -13,7 +13,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from store.checkpoints import CheckpointStore
 from store.errors import StoreError
 from store.files import Files
-from store.jobs import JobStore, Stray
+from store.leases import LeaseStore
+from store.records import PublishedFile
 from store.uploads import FOLDER as UPLOADS
 from store.uploads import UploadStore
 
@@ -36,7 +37,13 @@ class Sweeper:
     """Deletes each file before the record forgets it: whoever dies in between, the next one goes on."""
 
     def __init__(
-        self, checkpoints: CheckpointStore, jobs: JobStore, uploads: UploadStore, files: Files, *, upload_kept_s: float
+        self,
+        checkpoints: CheckpointStore,
+        jobs: LeaseStore,
+        uploads: UploadStore,
+        files: Files,
+        *,
+        upload_kept_s: float,
     ) -> None:
         self._checkpoints, self._jobs, self._uploads = checkpoints, jobs, uploads
         self._files, self._upload_kept_s = files, upload_kept_s
@@ -55,7 +62,9 @@ class Sweeper:
             self._delete(self._checkpoints.unknown(some), after_s)
         for some in _batches(self._files.below(PUBLISHED)):
             found = [(uri, _ATTEMPT.search(uri)) for uri in some]
-            self._delete(self._jobs.strays([Stray(at[1], int(at[2]), uri) for uri, at in found if at]), after_s)
+            self._delete(
+                self._jobs.orphaned_files([PublishedFile(at[1], int(at[2]), uri) for uri, at in found if at]), after_s
+            )
         self._uploads.abandon(self._upload_kept_s)
         for some in _batches(self._files.below(UPLOADS)):
             self._delete(self._uploads.unknown(some), after_s)

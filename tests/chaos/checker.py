@@ -19,9 +19,10 @@ from spec.states import FINISHED, TRANSITIONS, JobStatus
 from spec.views import Curve
 from store.db import reading
 from store.files import Files
-from store.jobs import EventRecord, JobRecord, JobStore
+from store.records import EventRecord, JobRecord
 from store.tables import Artifact, Job, Lease, Mirror
 from tests.integration.tracking.servers import MlflowServer
+from tests.record import Record
 
 from .load import Cancel
 
@@ -68,7 +69,7 @@ class Checker:
 
     def __init__(self, engine: Engine, files: Path, mlflow: MlflowServer) -> None:
         self._engine, self._mlflow = engine, mlflow
-        self._store = JobStore(engine)
+        self._store = Record(engine)
         self._folder, self._files_of = files, Files(files.as_uri())
 
     def reference(self, jobs: Mapping[str, Kind]) -> dict[Kind, Reference]:

@@ -11,7 +11,8 @@ from flask import Flask
 
 from spec.job import JobSpec
 from spec.states import FINISHED, FailureReason, JobStatus, StopReason
-from store.jobs import Beat, Claim, JobFilter, JobStore, Success
+from store.records import Claim, JobFilter, Progress, Success
+from tests.record import Record
 
 WORKER = "w1"
 ENDS = ("succeed", "fail", "confirm", "requeue", "reap")
@@ -44,7 +45,7 @@ class Ended:
         return self.ends == 1 and self.done and told and self.status is of_worker
 
 
-def race(store: JobStore, app: Flask, token: str, random: Random, count: int) -> list[Ended]:
+def race(store: Record, app: Flask, token: str, random: Random, count: int) -> list[Ended]:
     """Let a worker end, and a user cancel over HTTP, each of `count` running jobs."""
     spec = JobSpec.model_validate({"dataset": "xor"})
     ended: list[Ended] = []
@@ -54,7 +55,7 @@ def race(store: JobStore, app: Flask, token: str, random: Random, count: int) ->
             store.submit([spec] * min(AT_A_TIME, count - start), owner="ada")
             verb = ENDS[start // AT_A_TIME % len(ENDS)]
             claims = store.claim(worker=WORKER, device="cpu", limit=AT_A_TIME, lease_s=600.0)
-            waiting, _ = store.page(JobFilter(status=JobStatus.queued), owner="ada")
+            waiting, _ = store.list_jobs(JobFilter(status=JobStatus.queued), owner="ada")
             assert not waiting, f"{len(claims)} jobs were claimed, and these wait: {[job.id for job in waiting]}"
             for claim in claims:
                 user_first_s = head_start_s[verb] + random.uniform(-JITTER_S, JITTER_S)
@@ -64,10 +65,10 @@ def race(store: JobStore, app: Flask, token: str, random: Random, count: int) ->
 
 
 def _race(
-    store: JobStore, app: Flask, token: str, pool: ThreadPoolExecutor, verb: str, claim: Claim, user_first_s: float
+    store: Record, app: Flask, token: str, pool: ThreadPoolExecutor, verb: str, claim: Claim, user_first_s: float
 ) -> Ended:
     if verb == "reap":  # this one's lease has expired, and no other's
-        store.renew(worker=WORKER, beats=[Beat(claim.job_id, claim.attempt)], lease_s=-1.0)
+        store.renew(worker=WORKER, progress=[Progress(claim.job_id, claim.attempt)], lease_s=-1.0)
     gate, pause = threading.Barrier(2), threading.Event()
 
     def work() -> bool:
@@ -87,7 +88,7 @@ def _race(
     return Ended(verb, done, code, status, ends)
 
 
-def _end(store: JobStore, verb: str, claim: Claim) -> bool:
+def _end(store: Record, verb: str, claim: Claim) -> bool:
     job_id, attempt = claim.job_id, claim.attempt
     match verb:
         case "succeed":

@@ -21,9 +21,10 @@ from spec.states import JobStatus
 from store import db
 from store.doorbell import Doorbell
 from store.files import Files
-from store.jobs import JobRecord, JobStore
+from store.records import JobRecord
 from store.tokens import TokenStore
 from tests.integration.tracking.servers import MlflowServer
+from tests.record import Record
 from tests.services import OwnBroker, OwnPostgres, eventually, family, freeze, own_broker, own_postgres, thaw, trainers
 
 from .proxy import Proxy
@@ -114,7 +115,7 @@ class Site:
         self.engine = db.connect(postgres.url)
         stack.callback(self.engine.dispose)
         TokenStore(self.engine).ensure(TOKEN, owner=OWNER)
-        self.store = JobStore(self.engine)
+        self.store = Record(self.engine)
         self.doorbell = Doorbell(broker.url)
         files_url = (folder / "files").as_uri()
         self.files = Files(files_url)

@@ -12,9 +12,9 @@ from werkzeug.test import TestResponse
 from api.app import create_app
 from spec.settings import Settings
 from store import db
-from store.jobs import JobStore
 from store.tables import Base
 from store.tokens import TokenStore
+from tests.record import Record
 
 JOBS = "/api/v1/jobs"
 XOR: dict[str, Any] = {"dataset": "xor"}
@@ -28,7 +28,7 @@ class Service:
 
     app: Flask
     engine: Engine
-    store: JobStore
+    store: Record
     tokens: TokenStore
     token: str
     home: Path
@@ -69,7 +69,7 @@ def service(home: Path, **settings: str) -> Service:
     app = create_app(read)
     engine = app.extensions["epochal.engine"]
     tokens = TokenStore(engine)
-    return Service(app, engine, JobStore(engine), tokens, tokens.create(owner="ann"), home)
+    return Service(app, engine, Record(engine), tokens, tokens.create(owner="ann"), home)
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,7 @@ from api.app import create_app
 from spec.settings import Settings
 from spec.states import FailureReason, StopReason
 from store.files import Files
-from store.jobs import ArtifactRecord, Beat, Success
+from store.records import ArtifactRecord, Progress, Success
 
 from .conftest import JOBS, XOR, Service, is_problem, service
 
@@ -130,8 +130,8 @@ def test_pages(both: Service) -> None:
 
 def test_curve(both: Service) -> None:
     job_id = both.run()
-    both.store.renew(worker="w", beats=[Beat(job_id, 1, curve(1, 3))], lease_s=60)
-    both.store.renew(worker="w", beats=[Beat(job_id, 1, curve(4, 5), 12.5)], lease_s=60)
+    both.store.renew(worker="w", progress=[Progress(job_id, 1, curve(1, 3))], lease_s=60)
+    both.store.renew(worker="w", progress=[Progress(job_id, 1, curve(4, 5), 12.5)], lease_s=60)
     assert both.ask("GET", f"{JOBS}/{job_id}/curve").get_json() == curve(1, 5)
     assert both.ask("GET", f"{JOBS}/{job_id}/curve?from=4").get_json() == curve(4, 5)
     assert both.ask("GET", f"{JOBS}/{job_id}/curve?from=6").get_json()["epoch"] == []

@@ -16,7 +16,7 @@ from spec.job import JobSpec
 from spec.schema import Column, ColumnKind, Schema, Target
 from spec.states import StopReason
 from store.files import Files
-from store.jobs import ArtifactRecord, Success
+from store.records import ArtifactRecord, Success
 
 from .conftest import JOBS, Service, is_problem
 

@@ -13,10 +13,11 @@ from playwright.sync_api import expect
 from spec.job import JobSpec
 from spec.states import StopReason
 from store import db
-from store.jobs import JobStore, Success
+from store.records import Success
 from store.tokens import TokenStore
 from tests.browser import page
 from tests.integration.tracking.conftest import curve
+from tests.record import Record
 from tests.services import eventually, free_port
 
 
@@ -26,7 +27,7 @@ def record(tmp_path: Path) -> str:
     url = f"sqlite:///{tmp_path / 'epochal.db'}"
     db.migrate(url)
     engine = db.connect(url)
-    store = JobStore(engine)
+    store = Record(engine)
     store.submit([JobSpec.model_validate({"dataset": "digits", "epochs": 30, "name": "first"})], owner="ada")
     (claim,) = store.claim(worker="w1", device="cpu", limit=1, lease_s=600)
     points = curve(1, 30)

@@ -10,7 +10,7 @@ from model.report import ClassReport, Report
 from spec.states import FailureReason, StopReason
 from spec.views import Curve
 from store.files import Files
-from store.jobs import ArtifactRecord, JobRecord, Success
+from store.records import ArtifactRecord, JobRecord, Success
 
 from .conftest import JOBS, Service, is_problem
 

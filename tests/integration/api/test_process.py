@@ -17,9 +17,9 @@ import pytest
 
 from api.body import PATIENCE_S
 from store import db
-from store.jobs import JobStore
 from store.tokens import TokenStore
 from tests import services
+from tests.record import Record
 
 from .conftest import JOBS, NOBODY, XOR
 
@@ -39,7 +39,7 @@ class Running:
     process: subprocess.Popen[bytes]
     port: int
     token: str
-    store: JobStore
+    store: Record
     tokens: TokenStore
     log: Path
 
@@ -104,7 +104,7 @@ def running(home: Path, broker_url: str, port: int | None = None) -> Iterator[Ru
         process = subprocess.Popen([*command, "--bind", f"127.0.0.1:{port}"], env=environ, stdout=log, stderr=log)
     try:
         services.eventually(lambda: is_ready(port), within_s=30, what=f"gunicorn serves; its log is {home / 'log'}")
-        yield Running(process, port, token, JobStore(engine), tokens, home / "log")
+        yield Running(process, port, token, Record(engine), tokens, home / "log")
     finally:
         process.terminate()
         try:

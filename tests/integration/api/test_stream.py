@@ -16,7 +16,9 @@ from api.services import provide
 from api.stream import HEARTBEAT_S, POLL_S, STREAMS, JobStream, OpenStreams, stream
 from spec.states import FailureReason, StopReason
 from store.errors import StoreUnavailableError
-from store.jobs import Beat, JobRecord, JobStore, Success
+from store.jobs import JobStore
+from store.records import JobRecord, Progress, Success
+from tests.record import Record
 
 from .conftest import JOBS, Service, is_problem
 
@@ -59,7 +61,7 @@ class Time:
         return self.now
 
 
-def job_stream(store: JobStore, job_id: str, time: Time, last: str = "") -> Iterator[str]:
+def job_stream(store: Record, job_id: str, time: Time, last: str = "") -> Iterator[str]:
     return iter(JobStream(store, job_id, last, time.sleep, time.clock))
 
 
@@ -73,7 +75,7 @@ def test_states_epochs_and_the_end(both: Service) -> None:
     store = both.store
     time = Time(
         lambda: store.claim(worker="w", device="cpu", limit=1, lease_s=60),
-        lambda: store.renew(worker="w", beats=[Beat(job_id, 1, points(1, 2))], lease_s=60),
+        lambda: store.renew(worker="w", progress=[Progress(job_id, 1, points(1, 2))], lease_s=60),
         lambda: store.succeed(
             Success(job_id, 1, StopReason.converged, best_epoch=3, best_metrics={}, points=points(3, 3))
         ),
@@ -99,7 +101,7 @@ def test_states_epochs_and_the_end(both: Service) -> None:
 
 def failed(api: Service) -> str:
     job_id = api.run()
-    api.store.renew(worker="w", beats=[Beat(job_id, 1, points(1, 4))], lease_s=60)
+    api.store.renew(worker="w", progress=[Progress(job_id, 1, points(1, 4))], lease_s=60)
     api.store.fail(job_id, 1, reason=FailureReason.diverged, message="The loss became NaN.")
     return job_id
 
@@ -143,7 +145,7 @@ def test_news_is_as_good_as_a_heartbeat(api: Service) -> None:
     polls = int(HEARTBEAT_S / POLL_S)
 
     def train() -> None:
-        api.store.renew(worker="w", beats=[Beat(job_id, 1, points(1, 1))], lease_s=60)
+        api.store.renew(worker="w", progress=[Progress(job_id, 1, points(1, 1))], lease_s=60)
 
     time = Time(*[lambda: None] * (polls - 2), train)
     received = list(islice(job_stream(api.store, job_id, time), 5))
@@ -183,7 +185,7 @@ def test_a_process_serves_a_limited_number_of_streams(api: Service) -> None:
     app = Flask("streams")
     errors.install(app, chance=lambda: 0.4)
     auth.install(app, api.tokens, auth.FailedLogins())
-    provide(app, api.store, OpenStreams(2))
+    provide(app, JobStore(api.engine), OpenStreams(2))
     app.register_blueprint(stream)
     path, headers = f"{JOBS}/{api.submit()}/stream", {"Authorization": f"Bearer {api.token}"}
 

@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 from spec.job import JobSpec
 from spec.states import StopReason
 from spec.views import Metrics
-from store.jobs import Beat, Success
+from store.records import Progress, Success
 
 from .conftest import NOBODY
 from .test_process import Running, running
@@ -61,7 +61,7 @@ def finish(server: Running, name: str) -> None:
     epochs: list[float | None] = [*range(1, 11)]
     losses: list[float | None] = [math.exp(-epoch / 3) for epoch in range(1, 11)]
     points = {"epoch": epochs, "train_loss": losses, "val_loss": [*losses[:5], None, *losses[6:]]}
-    server.store.renew(worker="w", beats=[Beat(job.id, 1, points)], lease_s=60)
+    server.store.renew(worker="w", progress=[Progress(job.id, 1, points)], lease_s=60)
     best: Metrics = {"train_loss": 0.1, "val_macro_f1": 0.75, "test_roc_auc": 0.5}
     server.store.succeed(Success(job.id, 1, StopReason.early_stopping, best_epoch=7, best_metrics=best))
 

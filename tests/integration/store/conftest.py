@@ -5,8 +5,8 @@ import pytest
 from sqlalchemy import Engine
 
 from store import db
-from store.jobs import JobStore
 from store.tables import Base
+from tests.record import Record
 
 
 @pytest.fixture(scope="session")
@@ -33,8 +33,8 @@ def engine(request: pytest.FixtureRequest, engines: dict[str, Engine]) -> Engine
 
 
 @pytest.fixture
-def store(engine: Engine) -> JobStore:
-    return JobStore(engine)
+def store(engine: Engine) -> Record:
+    return Record(engine)
 
 
 @pytest.fixture

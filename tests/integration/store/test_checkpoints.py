@@ -9,19 +9,21 @@ from spec.states import FailureReason, JobStatus, StopReason
 from spec.views import Curve
 from store import db
 from store.checkpoints import KEPT, CheckpointRecord, CheckpointStore
-from store.jobs import BACKOFF_S, CRASHES, Beat, Claim, JobStore, Success
+from store.leases import BACKOFF_S, CRASHES
 from store.queue import Queue
+from store.records import Claim, Progress, Success
 from store.tables import Checkpoint, Job
 from store.workers import WorkerRecord, WorkerStore
+from tests.record import Record
 
 WORKER: dict[str, Any] = {"worker": "w1", "device": "cpu:0", "lease_s": 30.0}
 
 
-def submit(store: JobStore, **fields: Any) -> str:
+def submit(store: Record, **fields: Any) -> str:
     return store.submit([JobSpec.model_validate({"dataset": "digits", **fields})], owner="ada").jobs[0].id
 
 
-def claim(store: JobStore, **changes: Any) -> Claim:
+def claim(store: Record, **changes: Any) -> Claim:
     (claimed,) = store.claim(limit=1, **{**WORKER, **changes})
     return claimed
 
@@ -35,22 +37,22 @@ def checkpoint(epoch: int, attempt: int = 1) -> CheckpointRecord:
     return CheckpointRecord(epoch, f"file:///a{attempt}-e{epoch}", f"{epoch:064d}")
 
 
-def beat(store: JobStore, claimed: Claim, first: int, last: int, kept: int | None = None) -> None:
+def beat(store: Record, claimed: Claim, first: int, last: int, kept: int | None = None) -> None:
     new = () if kept is None else (checkpoint(kept, claimed.attempt),)
-    told = Beat(claimed.job_id, claimed.attempt, points(first, last), checkpoints=new)
-    assert not store.renew(worker="w1", beats=[told], lease_s=30.0).lost
+    told = Progress(claimed.job_id, claimed.attempt, points(first, last), checkpoints=new)
+    assert not store.renew(worker="w1", progress=[told], lease_s=30.0).lost
 
 
-def give_back(store: JobStore, claimed: Claim, **changes: Any) -> bool:
+def give_back(store: Record, claimed: Claim, **changes: Any) -> bool:
     return store.requeue(claimed.job_id, claimed.attempt, **{"reason": "a test", "charge": False, **changes})
 
 
-def test_a_first_claim_has_nothing_to_go_on_from(store: JobStore) -> None:
+def test_a_first_claim_has_nothing_to_go_on_from(store: Record) -> None:
     submit(store)
     assert claim(store).checkpoints == ()
 
 
-def test_a_claim_hands_out_the_newest_checkpoints_first(store: JobStore) -> None:
+def test_a_claim_hands_out_the_newest_checkpoints_first(store: Record) -> None:
     submit(store)
     claimed = claim(store)
     for epoch in (10, 20, 30):
@@ -59,7 +61,7 @@ def test_a_claim_hands_out_the_newest_checkpoints_first(store: JobStore) -> None
     assert [one.epoch for one in claim(store).checkpoints] == [30, 20]
 
 
-def test_two_are_kept_and_the_older_are_swept(store: JobStore, engine: Engine) -> None:
+def test_two_are_kept_and_the_older_are_swept(store: Record, engine: Engine) -> None:
     submit(store)
     claimed = claim(store)
     sweep = CheckpointStore(engine)
@@ -72,7 +74,7 @@ def test_two_are_kept_and_the_older_are_swept(store: JobStore, engine: Engine) -
     assert [one.epoch for one in claim(store).checkpoints] == [5, 4]
 
 
-def test_a_checkpoint_recorded_twice_is_one(store: JobStore) -> None:
+def test_a_checkpoint_recorded_twice_is_one(store: Record) -> None:
     submit(store)
     claimed = claim(store)
     for _ in range(2):
@@ -81,19 +83,19 @@ def test_a_checkpoint_recorded_twice_is_one(store: JobStore) -> None:
     assert claim(store).checkpoints == (checkpoint(3),)
 
 
-def test_a_stale_attempt_records_no_checkpoint(store: JobStore) -> None:
+def test_a_stale_attempt_records_no_checkpoint(store: Record) -> None:
     job_id = submit(store)
     old = claim(store)
     give_back(store, old)
     new = claim(store)
-    late = Beat(job_id, old.attempt, points(1, 3), checkpoints=(checkpoint(3),))
-    assert store.renew(worker="w1", beats=[late], lease_s=30.0).lost == {job_id}
+    late = Progress(job_id, old.attempt, points(1, 3), checkpoints=(checkpoint(3),))
+    assert store.renew(worker="w1", progress=[late], lease_s=30.0).lost == {job_id}
     assert not give_back(store, old, checkpoints=(checkpoint(3),))
     give_back(store, new)
     assert claim(store).checkpoints == ()
 
 
-def test_a_claim_voids_the_curve_after_its_checkpoint(store: JobStore) -> None:
+def test_a_claim_voids_the_curve_after_its_checkpoint(store: Record) -> None:
     job_id = submit(store)
     claimed = claim(store)
     beat(store, claimed, 1, 4)
@@ -109,7 +111,7 @@ def test_a_claim_voids_the_curve_after_its_checkpoint(store: JobStore) -> None:
     assert store.curve(job_id) == points(1, 8)
 
 
-def test_a_claim_without_a_checkpoint_voids_the_whole_curve(store: JobStore) -> None:
+def test_a_claim_without_a_checkpoint_voids_the_whole_curve(store: Record) -> None:
     job_id = submit(store)
     claimed = claim(store)
     beat(store, claimed, 1, 4)
@@ -119,7 +121,7 @@ def test_a_claim_without_a_checkpoint_voids_the_whole_curve(store: JobStore) -> 
     assert store.get(job_id, owner=None).epoch == 0
 
 
-def test_one_that_falls_back_further_than_the_record_knew_leaves_no_gap(store: JobStore) -> None:
+def test_one_that_falls_back_further_than_the_record_knew_leaves_no_gap(store: Record) -> None:
     job_id = submit(store)
     claimed = claim(store)
     for epoch in (4, 8):
@@ -129,7 +131,7 @@ def test_one_that_falls_back_further_than_the_record_knew_leaves_no_gap(store: J
     assert store.curve(job_id) == points(1, 6)
 
 
-def test_a_checkpoint_that_an_attempt_began_before_is_not_gone_on_from_later(store: JobStore) -> None:
+def test_a_checkpoint_that_an_attempt_began_before_is_not_gone_on_from_later(store: Record) -> None:
     job_id = submit(store)
     claimed = claim(store)
     beat(store, claimed, 1, 4, kept=4)
@@ -142,7 +144,7 @@ def test_a_checkpoint_that_an_attempt_began_before_is_not_gone_on_from_later(sto
     assert store.curve(job_id) == points(1, 4)
 
 
-def test_a_checkpoint_is_kept_though_it_comes_with_the_points_that_void_the_older_ones(store: JobStore) -> None:
+def test_a_checkpoint_is_kept_though_it_comes_with_the_points_that_void_the_older_ones(store: Record) -> None:
     submit(store)
     first = claim(store)
     for epoch in (1, 2, 3):
@@ -154,7 +156,7 @@ def test_a_checkpoint_is_kept_though_it_comes_with_the_points_that_void_the_olde
     assert claim(store).checkpoints == (checkpoint(1, attempt=2),)
 
 
-def test_what_is_given_back_is_recorded_with_its_last_points_and_its_checkpoint(store: JobStore) -> None:
+def test_what_is_given_back_is_recorded_with_its_last_points_and_its_checkpoint(store: Record) -> None:
     job_id = submit(store)
     claimed = claim(store)
     beat(store, claimed, 1, 4)
@@ -164,19 +166,19 @@ def test_what_is_given_back_is_recorded_with_its_last_points_and_its_checkpoint(
     assert store.curve(job_id) == points(1, 6)
 
 
-def test_a_refused_checkpoint_is_told_of_and_not_handed_out_again(store: JobStore, engine: Engine) -> None:
+def test_a_refused_checkpoint_is_told_of_and_not_handed_out_again(store: Record, engine: Engine) -> None:
     job_id = submit(store)
     claimed = claim(store)
     for epoch in (4, 8):
         beat(store, claimed, epoch - 3, epoch, kept=epoch)
     refused = checkpoint(8)
-    assert store.remark(job_id, claimed.attempt, reason="it is cut off", refused=[refused.uri])
+    assert store.add_note(job_id, claimed.attempt, reason="it is cut off", refused=[refused.uri])
     last = store.events(job_id)[-1]
     assert (last.from_status, last.to_status, last.reason) == (JobStatus.running, JobStatus.running, "it is cut off")
     assert CheckpointStore(engine).stale() == [refused.uri]
     give_back(store, claimed)
     assert claim(store).checkpoints == (checkpoint(4),)
-    assert not store.remark(job_id, claimed.attempt, reason="late", refused=[checkpoint(4).uri])
+    assert not store.add_note(job_id, claimed.attempt, reason="late", refused=[checkpoint(4).uri])
 
 
 def ends() -> dict[str, Any]:
@@ -195,7 +197,7 @@ def ends() -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("end", ends())
-def test_a_job_that_has_ended_leaves_no_checkpoint(store: JobStore, engine: Engine, end: str) -> None:
+def test_a_job_that_has_ended_leaves_no_checkpoint(store: Record, engine: Engine, end: str) -> None:
     job_id = submit(store, max_attempts=1)
     claimed = claim(store)
     beat(store, claimed, 1, 4, kept=4)
@@ -204,7 +206,7 @@ def test_a_job_that_has_ended_leaves_no_checkpoint(store: JobStore, engine: Engi
     assert CheckpointStore(engine).stale() == [checkpoint(4).uri]
 
 
-def test_a_job_tried_again_begins_afresh(store: JobStore) -> None:
+def test_a_job_tried_again_begins_afresh(store: Record) -> None:
     job_id = submit(store)
     claimed = claim(store)
     beat(store, claimed, 1, 4, kept=4)
@@ -218,14 +220,14 @@ def test_a_job_tried_again_begins_afresh(store: JobStore) -> None:
     assert claim(store).checkpoints == (checkpoint(2, attempt=2),)
 
 
-def crash(store: JobStore, engine: Engine) -> None:
+def crash(store: Record, engine: Engine) -> None:
     """Claim the only job, backoff or not, and let it crash."""
     with db.writing(engine) as connection:
         connection.execute(update(Job).values(not_before=None))
     give_back(store, claim(store), charge=True, crashed=True, reason="SIGSEGV")
 
 
-def test_a_job_that_crashes_alone_again_and_again_is_quarantined(store: JobStore, engine: Engine) -> None:
+def test_a_job_that_crashes_alone_again_and_again_is_quarantined(store: Record, engine: Engine) -> None:
     job_id = submit(store, max_attempts=20)
     for _ in range(CRASHES):
         assert store.get(job_id, owner=None).status is JobStatus.queued
@@ -236,7 +238,7 @@ def test_a_job_that_crashes_alone_again_and_again_is_quarantined(store: JobStore
     assert "SIGSEGV" in found.failure_message
 
 
-def test_a_job_that_gets_on_between_two_crashes_is_no_poison(store: JobStore, engine: Engine) -> None:
+def test_a_job_that_gets_on_between_two_crashes_is_no_poison(store: Record, engine: Engine) -> None:
     job_id = submit(store, max_attempts=20)
     for epoch in range(1, CRASHES + 2):
         claimed = claim(store)
@@ -245,14 +247,14 @@ def test_a_job_that_gets_on_between_two_crashes_is_no_poison(store: JobStore, en
     assert store.get(job_id, owner=None).status is JobStatus.queued
 
 
-def test_a_crash_counts_as_an_attempt(store: JobStore, engine: Engine) -> None:
+def test_a_crash_counts_as_an_attempt(store: Record, engine: Engine) -> None:
     job_id = submit(store, max_attempts=1)
     crash(store, engine)
     found = store.get(job_id, owner=None)
     assert (found.status, found.failure_reason) == (JobStatus.failed, FailureReason.worker_lost)
 
 
-def test_a_retry_forgets_the_crashes(store: JobStore, engine: Engine) -> None:
+def test_a_retry_forgets_the_crashes(store: Record, engine: Engine) -> None:
     job_id = submit(store, max_attempts=20)
     for _ in range(CRASHES):
         crash(store, engine)
@@ -262,12 +264,12 @@ def test_a_retry_forgets_the_crashes(store: JobStore, engine: Engine) -> None:
     assert store.get(job_id, owner=None).status is JobStatus.queued
 
 
-def test_only_a_second_crash_makes_a_job_wait(store: JobStore, engine: Engine) -> None:
+def test_only_a_second_crash_makes_a_job_wait(store: Record, engine: Engine) -> None:
     job_id = submit(store, max_attempts=20)
     crash(store, engine)
     give_back(store, claim(store), charge=True, crashed=True)
     assert store.claim(limit=1, **WORKER) == []
-    assert store.unrung(older_than_s=-1.0) == []
+    assert store.unnotified(older_than_s=-1.0) == []
     with db.reading(engine) as connection:
         until = connection.execute(select(Job.not_before).where(Job.id == job_id)).scalar_one()
     assert until is not None
@@ -276,21 +278,21 @@ def test_only_a_second_crash_makes_a_job_wait(store: JobStore, engine: Engine) -
     place = Queue(engine).place(job_id)
     assert place is not None
     assert place.estimated_start_at == until
-    assert "took its trainer down" in place.why
+    assert "crashed its trainer" in place.why
     with db.writing(engine) as connection:
         connection.execute(update(Job).values(not_before=db.now(-1.0)))
-    assert store.unrung(older_than_s=-1.0) == [job_id]
+    assert store.unnotified(older_than_s=-1.0) == [job_id]
     assert claim(store).attempt == 3
 
 
-def test_a_lost_worker_makes_no_job_wait(store: JobStore) -> None:
+def test_a_lost_worker_makes_no_job_wait(store: Record) -> None:
     submit(store, max_attempts=20)
     for attempt in range(1, 5):
         assert claim(store, lease_s=-1.0).attempt == attempt
         assert store.reap().requeued == 1
 
 
-def test_checkpoints_go_with_their_job(store: JobStore, engine: Engine) -> None:
+def test_checkpoints_go_with_their_job(store: Record, engine: Engine) -> None:
     job_id = submit(store)
     beat(store, claim(store), 1, 4, kept=4)
     with db.writing(engine) as connection:

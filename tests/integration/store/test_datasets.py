@@ -12,7 +12,7 @@ from spec.profile import ColumnProfile, Profile
 from spec.schema import Column, ColumnKind, Schema, Target
 from store.datasets import DatasetRecord, DatasetStore
 from store.errors import DatasetInUseError, DatasetNotFoundError
-from store.jobs import JobStore
+from tests.record import Record
 
 TABLE = Schema(
     columns=(Column(name="a", type=ColumnKind.category, categories=("x", "y"), gaps=True),),
@@ -76,7 +76,7 @@ def test_uploads_at_the_same_time_get_versions_of_their_own(datasets: DatasetSto
     assert {one.version for one in made} == {1, 2, 3, 4, 5, 6}
 
 
-def test_a_data_set_is_deleted_when_no_job_needs_it(datasets: DatasetStore, store: JobStore) -> None:
+def test_a_data_set_is_deleted_when_no_job_needs_it(datasets: DatasetStore, store: Record) -> None:
     dataset = add(datasets)
     (submitted,) = store.submit([job(dataset)], owner="ann").jobs
     with pytest.raises(DatasetInUseError, match="1 job needs"):
@@ -90,7 +90,7 @@ def test_a_data_set_is_deleted_when_no_job_needs_it(datasets: DatasetStore, stor
 
 @pytest.mark.parametrize("owner", ["ann", "bob"])
 def test_a_job_is_not_submitted_on_a_data_set_that_is_gone_or_foreign(
-    datasets: DatasetStore, store: JobStore, owner: str
+    datasets: DatasetStore, store: Record, owner: str
 ) -> None:
     dataset = add(datasets, owner="bob")
     if owner == "bob":
@@ -100,7 +100,7 @@ def test_a_job_is_not_submitted_on_a_data_set_that_is_gone_or_foreign(
     assert sum(store.counts().values()) == 0
 
 
-def test_deleting_while_jobs_are_submitted_leaves_no_job_without_data(datasets: DatasetStore, store: JobStore) -> None:
+def test_deleting_while_jobs_are_submitted_leaves_no_job_without_data(datasets: DatasetStore, store: Record) -> None:
     def submit(dataset: DatasetRecord) -> bool:
         try:
             store.submit([job(dataset)], owner="ann")

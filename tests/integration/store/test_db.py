@@ -10,8 +10,8 @@ from sqlalchemy import Engine, select, text
 
 from store import db
 from store.errors import StoreUnavailableError
-from store.jobs import JobStore
 from store.tables import Base
+from tests.record import Record
 
 from ...services import free_port, fresh_database
 
@@ -34,7 +34,7 @@ def test_migrating_twice_is_migrating_once(sqlite_url: str) -> None:
     db.migrate(sqlite_url)
     db.migrate(sqlite_url)
     engine = db.connect(sqlite_url)
-    JobStore(engine).ready()
+    Record(engine).ready()
     engine.dispose()
 
 
@@ -45,7 +45,7 @@ def test_services_that_start_together_migrate_once(kind: str, sqlite_url: str, p
         processes = [subprocess.Popen([sys.executable, "-c", MIGRATE, url]) for _ in range(3)]
         assert [process.wait(timeout=60) for process in processes] == [0, 0, 0]
         engine = db.connect(url)
-        JobStore(engine).ready()
+        Record(engine).ready()
         engine.dispose()
 
 
@@ -70,5 +70,5 @@ def test_the_clock_is_the_databases_and_has_a_zone(engine: Engine) -> None:
 def test_a_database_that_does_not_answer_is_an_error_of_ours() -> None:
     engine = db.connect(f"postgresql+psycopg://postgres@127.0.0.1:{free_port()}/none")
     with pytest.raises(StoreUnavailableError, match="does not answer"):
-        JobStore(engine).ready()
+        Record(engine).ready()
     engine.dispose()

@@ -16,9 +16,10 @@ from spec.views import Curve
 from store import db
 from store.checkpoints import CheckpointRecord
 from store.errors import IdempotencyMismatchError, IllegalTransitionError, JobNotFoundError
-from store.jobs import ArtifactRecord, Beat, Claim, Idempotency, JobFilter, JobRecord, JobStore, Success
+from store.records import ArtifactRecord, Claim, Idempotency, JobFilter, JobRecord, Progress, Success
 from store.tables import Job
 from store.workers import WorkerRecord, WorkerStore
+from tests.record import Record
 
 WORKER: dict[str, Any] = {"worker": "w1", "device": "cpu:0", "lease_s": 30.0}
 
@@ -27,15 +28,15 @@ def spec(**fields: Any) -> JobSpec:
     return JobSpec.model_validate({"dataset": "digits", **fields})
 
 
-def submit(store: JobStore, *specs: JobSpec, owner: str = "ada") -> list[str]:
+def submit(store: Record, *specs: JobSpec, owner: str = "ada") -> list[str]:
     return [job.id for job in store.submit(specs or [spec()], owner=owner).jobs]
 
 
-def claim(store: JobStore, limit: int = 64, **changes: Any) -> list[Claim]:
+def claim(store: Record, limit: int = 64, **changes: Any) -> list[Claim]:
     return store.claim(limit=limit, **{**WORKER, **changes})
 
 
-def job(store: JobStore, job_id: str) -> JobRecord:
+def job(store: Record, job_id: str) -> JobRecord:
     return store.get(job_id, owner=None)
 
 
@@ -44,7 +45,7 @@ def points(first: int, last: int, base: float = 0.0) -> Curve:
     return {"epoch": list(epochs), "train_loss": [base + 1.0 / epoch for epoch in epochs]}
 
 
-def succeed(store: JobStore, claimed: Claim, **changes: Any) -> bool:
+def succeed(store: Record, claimed: Claim, **changes: Any) -> bool:
     ended: dict[str, Any] = {"stop_reason": StopReason.max_epochs, "best_epoch": 1, "best_metrics": {"val_loss": 0.5}}
     return bool(store.succeed(Success(claimed.job_id, claimed.attempt, **{**ended, **changes})))
 
@@ -67,7 +68,7 @@ def side_by_side(*calls: Callable[[], Any]) -> list[Any]:
 # --- submit -------------------------------------------------------------------------------------------------------
 
 
-def test_a_submitted_job_is_queued_with_its_spec_and_its_first_event(store: JobStore) -> None:
+def test_a_submitted_job_is_queued_with_its_spec_and_its_first_event(store: Record) -> None:
     wanted = spec(name="first", project="course", tags={"week": "1"}, learning_rate=0.01)
     made = store.submit([wanted], owner="ada").jobs[0]
     assert (made.status, made.attempt, made.owner) == (JobStatus.queued, 0, "ada")
@@ -77,39 +78,39 @@ def test_a_submitted_job_is_queued_with_its_spec_and_its_first_event(store: JobS
     assert made.created_at.tzinfo is not None
 
 
-def test_many_jobs_are_submitted_in_the_order_given(store: JobStore) -> None:
+def test_many_jobs_are_submitted_in_the_order_given(store: Record) -> None:
     ids = submit(store, *(spec(seed=seed) for seed in range(2000)))
     assert ids == sorted(ids)
     assert [job(store, ids[index]).spec.seed for index in (0, 999, 1999)] == [0, 999, 1999]
 
 
-def test_the_same_key_with_the_same_body_answers_with_the_same_job(store: JobStore) -> None:
+def test_the_same_key_with_the_same_body_answers_with_the_same_job(store: Record) -> None:
     key = Idempotency("k", "digest")
     first, again = (store.submit([spec()], owner="ada", idempotency=key) for _ in range(2))
     assert [made.id for made in again.jobs] == [made.id for made in first.jobs]
     assert (first.replayed, again.replayed) == (False, True)
 
 
-def test_the_same_key_with_another_body_is_refused_and_stores_nothing(store: JobStore) -> None:
+def test_the_same_key_with_another_body_is_refused_and_stores_nothing(store: Record) -> None:
     store.submit([spec()], owner="ada", idempotency=Idempotency("k", "digest"))
     with pytest.raises(IdempotencyMismatchError):
         store.submit([spec()], owner="ada", idempotency=Idempotency("k", "other"))
     assert store.counts()[JobStatus.queued] == 1
 
 
-def test_keys_of_two_owners_do_not_meet(store: JobStore) -> None:
+def test_keys_of_two_owners_do_not_meet(store: Record) -> None:
     for owner in ("ada", "bob"):
         assert not store.submit([spec()], owner=owner, idempotency=Idempotency("k", owner)).replayed
 
 
-def test_requests_with_one_key_at_the_same_moment_make_one_job(store: JobStore) -> None:
+def test_requests_with_one_key_at_the_same_moment_make_one_job(store: Record) -> None:
     key = Idempotency("k", "digest")
     answers = side_by_side(*[lambda: store.submit([spec()], owner="ada", idempotency=key)] * 6)
     assert len({answer.jobs[0].id for answer in answers}) == 1
     assert store.counts()[JobStatus.queued] == 1
 
 
-def test_a_key_taken_by_another_body_at_the_same_moment_makes_one_job(store: JobStore) -> None:
+def test_a_key_taken_by_another_body_at_the_same_moment_makes_one_job(store: Record) -> None:
     answers = side_by_side(
         *(lambda b=body: store.submit([spec()], owner="ada", idempotency=Idempotency("k", b)) for body in "abcd")
     )
@@ -117,7 +118,7 @@ def test_a_key_taken_by_another_body_at_the_same_moment_makes_one_job(store: Job
     assert store.counts()[JobStatus.queued] == 1
 
 
-def test_ten_thousand_jobs_are_submitted_all_or_none(store: JobStore, engine: Engine) -> None:
+def test_ten_thousand_jobs_are_submitted_all_or_none(store: Record, engine: Engine) -> None:
     wanted = [spec(seed=seed) for seed in range(10_000)]
     made = store.submit(wanted, owner="ada").jobs
     assert [one.spec.seed for one in made] == list(range(10_000))
@@ -130,7 +131,7 @@ def test_ten_thousand_jobs_are_submitted_all_or_none(store: JobStore, engine: En
     assert store.counts()[JobStatus.queued] == 10_000
 
 
-def test_a_foreign_job_is_not_found(store: JobStore) -> None:
+def test_a_foreign_job_is_not_found(store: Record) -> None:
     (mine,) = submit(store)
     with pytest.raises(JobNotFoundError):
         store.get(mine, owner="bob")
@@ -142,11 +143,11 @@ def test_a_foreign_job_is_not_found(store: JobStore) -> None:
 # --- list ---------------------------------------------------------------------------------------------------------
 
 
-def test_pages_are_newest_first_and_complete_while_jobs_are_added(store: JobStore) -> None:
+def test_pages_are_newest_first_and_complete_while_jobs_are_added(store: Record) -> None:
     ids = submit(store, *(spec(seed=seed) for seed in range(25)))
     seen, cursor = [], None
     for _ in range(3):
-        page, cursor = store.page(JobFilter(), owner="ada", after=cursor, limit=10)
+        page, cursor = store.list_jobs(JobFilter(), owner="ada", after=cursor, limit=10)
         seen += [found.id for found in page]
         submit(store)
     assert seen == ids[::-1]
@@ -164,7 +165,7 @@ def test_pages_are_newest_first_and_complete_while_jobs_are_added(store: JobStor
         (JobFilter(tags={"course": "none"}), set()),
     ],
 )
-def test_a_filter_finds_its_jobs(store: JobStore, wanted: JobFilter, seeds: set[int]) -> None:
+def test_a_filter_finds_its_jobs(store: Record, wanted: JobFilter, seeds: set[int]) -> None:
     _, _, third = submit(
         store,
         spec(seed=1, tags={"course": "intro"}),
@@ -172,14 +173,14 @@ def test_a_filter_finds_its_jobs(store: JobStore, wanted: JobFilter, seeds: set[
         spec(seed=3, name="third"),
     )
     store.request_cancel(third, owner="ada", actor="ada")
-    found, _ = store.page(wanted, owner="ada")
+    found, _ = store.list_jobs(wanted, owner="ada")
     assert {one.spec.seed for one in found} == seeds
 
 
 # --- claim --------------------------------------------------------------------------------------------------------
 
 
-def test_a_claim_takes_the_head_of_the_queue_and_its_companions_in_order(store: JobStore) -> None:
+def test_a_claim_takes_the_head_of_the_queue_and_its_companions_in_order(store: Record) -> None:
     small = submit(store, *(spec(seed=seed) for seed in range(3)))
     other = submit(store, spec(dataset="iris"))
     urgent = submit(store, spec(seed=9, priority=5))
@@ -188,7 +189,7 @@ def test_a_claim_takes_the_head_of_the_queue_and_its_companions_in_order(store: 
     assert claim(store) == []
 
 
-def test_a_claimed_job_runs_with_a_lease_and_an_event(store: JobStore) -> None:
+def test_a_claimed_job_runs_with_a_lease_and_an_event(store: Record) -> None:
     (mine,) = submit(store)
     (claimed,) = claim(store)
     found = job(store, mine)
@@ -198,25 +199,25 @@ def test_a_claimed_job_runs_with_a_lease_and_an_event(store: JobStore) -> None:
     assert [event.to_status for event in store.events(mine)] == [JobStatus.queued, JobStatus.running]
 
 
-def test_a_claim_takes_no_more_than_its_limit(store: JobStore) -> None:
+def test_a_claim_takes_no_more_than_its_limit(store: Record) -> None:
     submit(store, *(spec(seed=seed) for seed in range(5)))
     assert len(claim(store, 2)) == 2
     assert len(claim(store, 64)) == 3
 
 
-def test_a_limit_may_depend_on_the_job_at_the_head(store: JobStore) -> None:
+def test_a_limit_may_depend_on_the_job_at_the_head(store: Record) -> None:
     submit(store, *(spec(seed=seed) for seed in range(5)))
     assert len(store.claim(limit=lambda head: head.seed + 3, **WORKER)) == 3
 
 
-def test_a_worker_leaves_idle_slots_their_share(store: JobStore, engine: Engine) -> None:
+def test_a_worker_leaves_idle_slots_their_share(store: Record, engine: Engine) -> None:
     for name in ("w1", "w2"):
         WorkerStore(engine).beat(WorkerRecord(name, "host", 1, ["cpu:0", "cpu:1"], ["cpu:0", "cpu:1"]))
     submit(store, *(spec(seed=seed) for seed in range(64)))
     assert len(claim(store)) == 16
 
 
-def test_claims_at_the_same_moment_share_no_job(store: JobStore) -> None:
+def test_claims_at_the_same_moment_share_no_job(store: Record) -> None:
     ids = submit(store, *(spec(seed=seed) for seed in range(120)))
 
     def drain(name: str) -> Callable[[], list[str]]:
@@ -245,18 +246,18 @@ def test_claims_at_the_same_moment_share_no_job(store: JobStore) -> None:
         ("cuda", "cuda:0+cuda:1", False),
     ],
 )
-def test_a_device_takes_only_jobs_that_may_run_on_it(store: JobStore, wish: str, device: str, taken: bool) -> None:
+def test_a_device_takes_only_jobs_that_may_run_on_it(store: Record, wish: str, device: str, taken: bool) -> None:
     submit(store, spec(resources={"device": wish}))
     assert bool(claim(store, device=device)) is taken
 
 
 @pytest.mark.parametrize(("gpus", "device", "taken"), [(2, "cpu+cpu", True), (2, "cpu", False), (3, "cpu+cpu", False)])
-def test_a_job_for_several_devices_waits_for_just_so_many(store: JobStore, gpus: int, device: str, taken: bool) -> None:
+def test_a_job_for_several_devices_waits_for_just_so_many(store: Record, gpus: int, device: str, taken: bool) -> None:
     submit(store, spec(resources={"gpus": gpus}))
     assert bool(claim(store, device=device)) is taken
 
 
-def test_a_claim_of_sixty_four_is_one_statement_that_takes(store: JobStore, engine: Engine) -> None:
+def test_a_claim_of_sixty_four_is_one_statement_that_takes(store: Record, engine: Engine) -> None:
     submit(store, *(spec(seed=seed) for seed in range(80)))
     with listening(engine) as said:
         assert len(claim(store, 64)) == 64
@@ -265,7 +266,7 @@ def test_a_claim_of_sixty_four_is_one_statement_that_takes(store: JobStore, engi
 
 
 def test_a_pack_takes_nobody_in_while_a_job_of_another_shape_is_next_and_has_waited_long(
-    store: JobStore, engine: Engine
+    store: Record, engine: Engine
 ) -> None:
     submit(store, spec(seed=1))
     (first,) = claim(store)
@@ -273,26 +274,26 @@ def test_a_pack_takes_nobody_in_while_a_job_of_another_shape_is_next_and_has_wai
     submit(store, spec(seed=2))
     with db.writing(engine) as connection:
         connection.execute(update(Job).where(Job.id == other).values(updated_at=db.now(-60.0)))
-    assert store.admit(beside=first.job_id, limit=8, **WORKER) == []
+    assert store.claim_into_pack(beside=first.job_id, limit=8, **WORKER) == []
     assert [one.job_id for one in claim(store)] == [other]
-    assert len(store.admit(beside=first.job_id, limit=8, **WORKER)) == 1
+    assert len(store.claim_into_pack(beside=first.job_id, limit=8, **WORKER)) == 1
 
 
-def test_a_running_pack_admits_queued_jobs_of_its_shape(store: JobStore) -> None:
+def test_a_running_pack_admits_queued_jobs_of_its_shape(store: Record) -> None:
     submit(store, spec(seed=1), spec(seed=2), spec(dataset="iris"))
     (first,) = claim(store, 1)
-    admitted = store.admit(beside=first.job_id, limit=8, **WORKER)
+    admitted = store.claim_into_pack(beside=first.job_id, limit=8, **WORKER)
     assert [one.spec.seed for one in admitted] == [2]
 
 
 # --- renew --------------------------------------------------------------------------------------------------------
 
 
-def test_a_beat_stores_points_progress_and_the_last_metrics(store: JobStore) -> None:
+def test_a_beat_stores_points_progress_and_the_last_metrics(store: Record) -> None:
     (mine,) = submit(store)
     (claimed,) = claim(store)
     for first, last in ((1, 2), (3, 3)):
-        store.renew(worker="w1", beats=[Beat(mine, claimed.attempt, points(first, last), 2.5)], lease_s=30)
+        store.renew(worker="w1", progress=[Progress(mine, claimed.attempt, points(first, last), 2.5)], lease_s=30)
     found = job(store, mine)
     assert (found.epoch, found.epochs_per_s) == (3, 2.5)
     assert found.metrics == {"train_loss": 1.0 / 3}
@@ -301,94 +302,96 @@ def test_a_beat_stores_points_progress_and_the_last_metrics(store: JobStore) -> 
     assert store.curve(mine, upto=1) == points(1, 1)
 
 
-def test_a_beat_sent_twice_changes_nothing(store: JobStore) -> None:
+def test_a_beat_sent_twice_changes_nothing(store: Record) -> None:
     (mine,) = submit(store)
     (claimed,) = claim(store)
     for _ in range(2):
-        store.renew(worker="w1", beats=[Beat(mine, claimed.attempt, points(1, 3))], lease_s=30)
+        store.renew(worker="w1", progress=[Progress(mine, claimed.attempt, points(1, 3))], lease_s=30)
     assert store.curve(mine) == points(1, 3)
 
 
-def test_epochs_trained_again_replace_what_the_lost_attempt_told(store: JobStore) -> None:
+def test_epochs_trained_again_replace_what_the_lost_attempt_told(store: Record) -> None:
     (mine,) = submit(store)
     (claimed,) = claim(store)
-    store.renew(worker="w1", beats=[Beat(mine, claimed.attempt, points(1, 5, base=10.0))], lease_s=30)
+    store.renew(worker="w1", progress=[Progress(mine, claimed.attempt, points(1, 5, base=10.0))], lease_s=30)
     store.requeue(mine, claimed.attempt, reason="lost", charge=True)
     (again,) = claim(store)
     for first, last in ((1, 2), (3, 4), (5, 6)):
-        store.renew(worker="w1", beats=[Beat(mine, again.attempt, points(first, last))], lease_s=30)
+        store.renew(worker="w1", progress=[Progress(mine, again.attempt, points(first, last))], lease_s=30)
         assert store.curve(mine) == points(1, last)
 
 
-def test_an_attempt_that_resumes_replaces_only_what_it_trains_again(store: JobStore) -> None:
+def test_an_attempt_that_resumes_replaces_only_what_it_trains_again(store: Record) -> None:
     (mine,) = submit(store)
     (claimed,) = claim(store)
     kept = CheckpointRecord(epoch=5, uri="file:///checkpoint", sha256="0" * 64)
     for first, last in ((1, 3), (4, 8)):
-        told = Beat(mine, claimed.attempt, points(first, last, base=10.0), checkpoints=(kept,) if last == 8 else ())
-        store.renew(worker="w1", beats=[told], lease_s=30)
+        told = Progress(mine, claimed.attempt, points(first, last, base=10.0), checkpoints=(kept,) if last == 8 else ())
+        store.renew(worker="w1", progress=[told], lease_s=30)
     store.requeue(mine, claimed.attempt, reason="lost", charge=True)
     (again,) = claim(store)
-    store.renew(worker="w1", beats=[Beat(mine, again.attempt, points(6, 7))], lease_s=30)
+    store.renew(worker="w1", progress=[Progress(mine, again.attempt, points(6, 7))], lease_s=30)
     old, new = points(1, 5, base=10.0), points(6, 7)
     assert store.curve(mine) == {name: [*old[name], *new[name]] for name in old}
     assert store.curve(mine, after_epoch=5) == new
 
 
-def test_beats_of_one_attempt_that_overlap_leave_no_gap_and_nothing_twice(store: JobStore) -> None:
+def test_beats_of_one_attempt_that_overlap_leave_no_gap_and_nothing_twice(store: Record) -> None:
     (mine,) = submit(store)
     (claimed,) = claim(store)
     for first, last in ((1, 5), (3, 9), (4, 5)):
-        store.renew(worker="w1", beats=[Beat(mine, claimed.attempt, points(first, last))], lease_s=30)
+        store.renew(worker="w1", progress=[Progress(mine, claimed.attempt, points(first, last))], lease_s=30)
     assert store.curve(mine) == points(1, 9)
 
 
-def test_numbers_that_are_not_finite_are_null(store: JobStore) -> None:
+def test_numbers_that_are_not_finite_are_null(store: Record) -> None:
     (mine,) = submit(store)
     (claimed,) = claim(store)
     wild: Curve = {"epoch": [1, 2, 3], "train_loss": [math.inf, math.nan, 0.1]}
-    store.renew(worker="w1", beats=[Beat(mine, claimed.attempt, wild, 1.0)], lease_s=30)
+    store.renew(worker="w1", progress=[Progress(mine, claimed.attempt, wild, 1.0)], lease_s=30)
     assert store.curve(mine) == {"epoch": [1, 2, 3], "train_loss": [None, None, 0.1]}
     assert succeed(store, claimed, best_metrics={"train_loss": math.nan})
     assert job(store, mine).best_metrics == {"train_loss": None}
 
 
-def test_a_metric_that_comes_late_is_null_before(store: JobStore) -> None:
+def test_a_metric_that_comes_late_is_null_before(store: Record) -> None:
     (mine,) = submit(store)
     (claimed,) = claim(store)
-    store.renew(worker="w1", beats=[Beat(mine, claimed.attempt, points(1, 1))], lease_s=30)
-    store.renew(worker="w1", beats=[Beat(mine, claimed.attempt, {**points(2, 2), "val_loss": [0.5]})], lease_s=30)
+    store.renew(worker="w1", progress=[Progress(mine, claimed.attempt, points(1, 1))], lease_s=30)
+    store.renew(
+        worker="w1", progress=[Progress(mine, claimed.attempt, {**points(2, 2), "val_loss": [0.5]})], lease_s=30
+    )
     assert store.curve(mine) == {**points(1, 2), "val_loss": [None, 0.5]}
 
 
-def test_a_beat_is_as_many_statements_for_many_jobs_as_for_one(store: JobStore, engine: Engine) -> None:
+def test_a_beat_is_as_many_statements_for_many_jobs_as_for_one(store: Record, engine: Engine) -> None:
     submit(store, *(spec(seed=seed) for seed in range(65)))
     one, many = claim(store, 1), claim(store, 64)
     numbers = []
     for claimed in (one, many):
-        beats = [Beat(it.job_id, it.attempt, points(1, 2), 1.0) for it in claimed]
+        beats = [Progress(it.job_id, it.attempt, points(1, 2), 1.0) for it in claimed]
         with listening(engine) as said:
-            assert store.renew(worker="w1", beats=beats, lease_s=30).lost == frozenset()
+            assert store.renew(worker="w1", progress=beats, lease_s=30).lost == frozenset()
         numbers.append(len(said))
     assert numbers[0] == numbers[1] <= 7  # BEGIN is one on SQLite
     assert all(store.curve(it.job_id) == points(1, 2) for it in many)
 
 
-def test_a_beat_for_a_job_that_passed_on_is_lost_and_stores_nothing(store: JobStore) -> None:
+def test_a_beat_for_a_job_that_passed_on_is_lost_and_stores_nothing(store: Record) -> None:
     (mine,) = submit(store)
     (old,) = claim(store)
     store.requeue(mine, old.attempt, reason="lost", charge=True)
     claim(store, worker="w2")
-    renewal = store.renew(worker="w1", beats=[Beat(mine, old.attempt, points(1, 1))], lease_s=30)
+    renewal = store.renew(worker="w1", progress=[Progress(mine, old.attempt, points(1, 1))], lease_s=30)
     assert renewal.lost == {mine}
     assert store.curve(mine) == {"epoch": []}
 
 
-def test_a_beat_learns_of_a_cancel(store: JobStore) -> None:
+def test_a_beat_learns_of_a_cancel(store: Record) -> None:
     mine, other = submit(store, spec(seed=1), spec(seed=2))
     claimed = claim(store)
     store.request_cancel(mine, owner="ada", actor="ada")
-    renewal = store.renew(worker="w1", beats=[Beat(one.job_id, one.attempt) for one in claimed], lease_s=30)
+    renewal = store.renew(worker="w1", progress=[Progress(one.job_id, one.attempt) for one in claimed], lease_s=30)
     assert renewal.cancel == {mine}
     assert renewal.lost == frozenset()
     assert job(store, other).cancel_requested_at is None
@@ -397,7 +400,7 @@ def test_a_beat_learns_of_a_cancel(store: JobStore) -> None:
 # --- the end ------------------------------------------------------------------------------------------------------
 
 
-def test_success_keeps_the_reason_the_best_epoch_the_last_points_and_the_files(store: JobStore) -> None:
+def test_success_keeps_the_reason_the_best_epoch_the_last_points_and_the_files(store: Record) -> None:
     (mine,) = submit(store)
     (claimed,) = claim(store)
     left = ArtifactRecord("model.safetensors", "file:///model", "0" * 64, 12)
@@ -410,7 +413,7 @@ def test_success_keeps_the_reason_the_best_epoch_the_last_points_and_the_files(s
     assert store.artifacts(mine) == [left]
 
 
-def test_jobs_that_succeed_together_keep_each_its_own_end(store: JobStore) -> None:
+def test_jobs_that_succeed_together_keep_each_its_own_end(store: Record) -> None:
     ids = submit(store, *(spec(seed=seed) for seed in range(4)))
     claims = {claimed.job_id: claimed for claimed in claim(store)}
     assert store.requeue(ids[3], 1, reason="its worker was stopped", charge=False)
@@ -443,7 +446,7 @@ def test_jobs_that_succeed_together_keep_each_its_own_end(store: JobStore) -> No
     assert store.succeed() == set()
 
 
-def test_failure_keeps_its_reason_and_its_sentence(store: JobStore) -> None:
+def test_failure_keeps_its_reason_and_its_sentence(store: Record) -> None:
     (mine,) = submit(store)
     (claimed,) = claim(store)
     assert store.fail(mine, claimed.attempt, reason=FailureReason.diverged, message="The loss was not finite.")
@@ -452,7 +455,7 @@ def test_failure_keeps_its_reason_and_its_sentence(store: JobStore) -> None:
     assert found.failure_message == "The loss was not finite."
 
 
-def test_nothing_follows_a_terminal_state(store: JobStore) -> None:
+def test_nothing_follows_a_terminal_state(store: Record) -> None:
     (mine,) = submit(store)
     (claimed,) = claim(store)
     assert succeed(store, claimed)
@@ -467,7 +470,7 @@ def test_nothing_follows_a_terminal_state(store: JobStore) -> None:
     assert store.events(mine) == history
 
 
-def test_an_old_attempt_can_end_nothing(store: JobStore) -> None:
+def test_an_old_attempt_can_end_nothing(store: Record) -> None:
     (mine,) = submit(store)
     (old,) = claim(store)
     store.requeue(mine, old.attempt, reason="lost", charge=True)
@@ -477,7 +480,7 @@ def test_an_old_attempt_can_end_nothing(store: JobStore) -> None:
     assert succeed(store, new)
 
 
-def test_a_waiting_job_is_cancelled_at_once_and_twice_is_once(store: JobStore) -> None:
+def test_a_waiting_job_is_cancelled_at_once_and_twice_is_once(store: Record) -> None:
     (mine,) = submit(store)
     for _ in range(2):
         assert store.request_cancel(mine, owner="ada", actor="ada").status is JobStatus.cancelled
@@ -485,7 +488,7 @@ def test_a_waiting_job_is_cancelled_at_once_and_twice_is_once(store: JobStore) -
     assert claim(store) == []
 
 
-def test_a_running_job_is_cancelled_when_its_worker_confirms(store: JobStore) -> None:
+def test_a_running_job_is_cancelled_when_its_worker_confirms(store: Record) -> None:
     (mine,) = submit(store)
     (claimed,) = claim(store)
     assert store.request_cancel(mine, owner="ada", actor="ada").status is JobStatus.running
@@ -494,7 +497,7 @@ def test_a_running_job_is_cancelled_when_its_worker_confirms(store: JobStore) ->
     assert store.curve(mine) == points(1, 2)
 
 
-def test_cancel_and_finish_at_the_same_moment_end_in_one_state(store: JobStore) -> None:
+def test_cancel_and_finish_at_the_same_moment_end_in_one_state(store: Record) -> None:
     for seed in range(40):
         (mine,) = submit(store, spec(seed=seed))
         (claimed,) = claim(store)
@@ -507,7 +510,7 @@ def test_cancel_and_finish_at_the_same_moment_end_in_one_state(store: JobStore) 
         assert [event.to_status for event in ends] == [job(store, mine).status]
 
 
-def test_a_cancel_is_never_lost_while_the_job_changes_hands(store: JobStore) -> None:
+def test_a_cancel_is_never_lost_while_the_job_changes_hands(store: Record) -> None:
     for seed in range(30):
         (mine,) = submit(store, spec(seed=seed))
         (claimed,) = claim(store)
@@ -523,14 +526,14 @@ def test_a_cancel_is_never_lost_while_the_job_changes_hands(store: JobStore) -> 
             assert store.confirm_cancel(mine, held.attempt)
 
 
-def test_a_zombies_end_and_the_reaper_at_the_same_moment_wait_in_turn(store: JobStore) -> None:
+def test_a_zombies_end_and_the_reaper_at_the_same_moment_wait_in_turn(store: Record) -> None:
     submit(store, *(spec(seed=seed) for seed in range(40)))
     claimed = claim(store, lease_s=-1.0)
-    beats = [Beat(one.job_id, one.attempt, points(1, 1)) for one in claimed]
+    beats = [Progress(one.job_id, one.attempt, points(1, 1)) for one in claimed]
     ended, _, renewal = side_by_side(
         lambda: [succeed(store, one, points=points(1, 2)) for one in claimed],
         store.reap,
-        lambda: store.renew(worker="w1", beats=beats, lease_s=-1.0),
+        lambda: store.renew(worker="w1", progress=beats, lease_s=-1.0),
     )
     for one, well in zip(claimed, ended, strict=True):
         assert job(store, one.job_id).status is (JobStatus.succeeded if well else JobStatus.queued)
@@ -538,7 +541,7 @@ def test_a_zombies_end_and_the_reaper_at_the_same_moment_wait_in_turn(store: Job
     assert isinstance(renewal.lost, frozenset)
 
 
-def test_every_event_says_from_what_to_what(store: JobStore) -> None:
+def test_every_event_says_from_what_to_what(store: Record) -> None:
     (mine,) = submit(store, spec(max_attempts=1))
     claim(store, lease_s=-1.0)
     store.reap()
@@ -560,14 +563,14 @@ def test_every_event_says_from_what_to_what(store: JobStore) -> None:
     ]
 
 
-def test_a_message_that_no_database_takes_is_stored_all_the_same(store: JobStore) -> None:
+def test_a_message_that_no_database_takes_is_stored_all_the_same(store: Record) -> None:
     (mine,) = submit(store)
     (claimed,) = claim(store)
     assert store.fail(mine, claimed.attempt, reason=FailureReason.error, message="a\0b\ud800c")
     assert job(store, mine).failure_message == "a\N{REPLACEMENT CHARACTER}b?c"
 
 
-def test_a_failed_job_is_queued_again_when_asked(store: JobStore) -> None:
+def test_a_failed_job_is_queued_again_when_asked(store: Record) -> None:
     (mine,) = submit(store)
     (claimed,) = claim(store)
     store.fail(mine, claimed.attempt, reason=FailureReason.error, message="no")
@@ -579,7 +582,7 @@ def test_a_failed_job_is_queued_again_when_asked(store: JobStore) -> None:
 # --- lost workers -------------------------------------------------------------------------------------------------
 
 
-def test_a_job_whose_lease_has_expired_is_queued_again(store: JobStore) -> None:
+def test_a_job_whose_lease_has_expired_is_queued_again(store: Record) -> None:
     (mine,) = submit(store)
     claim(store, lease_s=-1.0)
     assert store.reap().requeued == 1
@@ -588,13 +591,13 @@ def test_a_job_whose_lease_has_expired_is_queued_again(store: JobStore) -> None:
     assert store.reap().requeued == 0
 
 
-def test_a_job_whose_lease_holds_is_left_alone(store: JobStore) -> None:
+def test_a_job_whose_lease_holds_is_left_alone(store: Record) -> None:
     submit(store)
     claim(store, lease_s=30.0)
     assert store.reap().requeued == 0
 
 
-def test_reapers_at_the_same_moment_free_each_job_once(store: JobStore) -> None:
+def test_reapers_at_the_same_moment_free_each_job_once(store: Record) -> None:
     ids = submit(store, *(spec(seed=seed) for seed in range(30)))
     claim(store, lease_s=-1.0)
     reaped = side_by_side(*[store.reap] * 4)
@@ -602,7 +605,7 @@ def test_reapers_at_the_same_moment_free_each_job_once(store: JobStore) -> None:
     assert {len(store.events(one)) for one in ids} == {3}
 
 
-def test_a_job_that_loses_too_many_workers_fails(store: JobStore) -> None:
+def test_a_job_that_loses_too_many_workers_fails(store: Record) -> None:
     (mine,) = submit(store, spec(max_attempts=2))
     for _ in range(2):
         claim(store, lease_s=-1.0)
@@ -611,7 +614,7 @@ def test_a_job_that_loses_too_many_workers_fails(store: JobStore) -> None:
     assert (found.status, found.failure_reason) == (JobStatus.failed, FailureReason.worker_lost)
 
 
-def test_an_attempt_given_back_uncharged_does_not_count(store: JobStore) -> None:
+def test_an_attempt_given_back_uncharged_does_not_count(store: Record) -> None:
     (mine,) = submit(store, spec(max_attempts=1))
     for _ in range(3):
         (claimed,) = claim(store)
@@ -619,7 +622,7 @@ def test_an_attempt_given_back_uncharged_does_not_count(store: JobStore) -> None
     assert job(store, mine).status is JobStatus.queued
 
 
-def test_a_lost_job_whose_cancel_was_wished_is_cancelled(store: JobStore) -> None:
+def test_a_lost_job_whose_cancel_was_wished_is_cancelled(store: Record) -> None:
     (mine,) = submit(store)
     claim(store, lease_s=-1.0)
     store.request_cancel(mine, owner="ada", actor="ada")
@@ -630,15 +633,15 @@ def test_a_lost_job_whose_cancel_was_wished_is_cancelled(store: JobStore) -> Non
 # --- the queue ----------------------------------------------------------------------------------------------------
 
 
-def test_jobs_whose_bell_may_be_lost_are_found_until_they_are_rung(store: JobStore) -> None:
+def test_jobs_whose_bell_may_be_lost_are_found_until_they_are_rung(store: Record) -> None:
     ids = submit(store, *(spec(seed=seed) for seed in range(3)))
-    assert store.unrung(older_than_s=60.0) == []
-    assert store.unrung(older_than_s=-1.0) == ids
-    store.mark_rung(ids)
-    assert store.unrung(older_than_s=0.5) == []
+    assert store.unnotified(older_than_s=60.0) == []
+    assert store.unnotified(older_than_s=-1.0) == ids
+    store.mark_notified(ids)
+    assert store.unnotified(older_than_s=0.5) == []
 
 
-def test_counts_name_every_state(store: JobStore) -> None:
+def test_counts_name_every_state(store: Record) -> None:
     submit(store, spec(seed=1), spec(seed=2))
     claim(store, 1)
     counts = store.counts()
@@ -651,14 +654,14 @@ def test_counts_name_every_state(store: JobStore) -> None:
     [
         (lambda store: claim(store, 8), "ix_job_turn"),
         (lambda store: claim(store, 8), "ix_job_companions"),
-        (lambda store: store.unrung(older_than_s=-1.0), "ix_job_claim"),
-        (lambda store: store.page(JobFilter(), owner="ada"), "ix_job_owner_id"),
-        (lambda store: store.page(JobFilter(status=JobStatus.failed), owner="ada"), "ix_job_owner_status_id"),
-        (lambda store: store.page(JobFilter(project="b"), owner="ada"), "ix_job_owner_project_id"),
+        (lambda store: store.unnotified(older_than_s=-1.0), "ix_job_claim"),
+        (lambda store: store.list_jobs(JobFilter(), owner="ada"), "ix_job_owner_id"),
+        (lambda store: store.list_jobs(JobFilter(status=JobStatus.failed), owner="ada"), "ix_job_owner_status_id"),
+        (lambda store: store.list_jobs(JobFilter(project="b"), owner="ada"), "ix_job_owner_project_id"),
     ],
 )
 def test_what_is_asked_often_uses_its_index(
-    store: JobStore, engine: Engine, asked: Callable[[JobStore], object], index: str
+    store: Record, engine: Engine, asked: Callable[[Record], object], index: str
 ) -> None:
     """The statements themselves are explained, among many more jobs that have ended than jobs that wait."""
     fill(store, engine)
@@ -674,7 +677,7 @@ def test_what_is_asked_often_uses_its_index(
     assert any(re.search(rf"\b{index}\b", plan) for plan in plans), plans
 
 
-def test_the_claims_index_serves_a_prepared_statement_too(store: JobStore, engine: Engine) -> None:
+def test_the_claims_index_serves_a_prepared_statement_too(store: Record, engine: Engine) -> None:
     """After five times PostgreSQL may plan without looking at parameters: the status must not be one."""
     if engine.dialect.name != "postgresql":
         return
@@ -685,7 +688,7 @@ def test_the_claims_index_serves_a_prepared_statement_too(store: JobStore, engin
     assert "job.status = 'queued'" in head
 
 
-def fill(store: JobStore, engine: Engine) -> None:
+def fill(store: Record, engine: Engine) -> None:
     """Many jobs that have ended, of two owners; few that wait, the rarer shape first."""
     ended = submit(store, *(spec(seed=seed) for seed in range(2800)), owner="bob")
     submit(store, *(spec(seed=seed) for seed in range(190)), *(spec(dataset="iris", seed=seed) for seed in range(10)))

@@ -31,8 +31,9 @@ from spec.views import Change, Curve
 from store import db
 from store.checkpoints import KEPT, CheckpointRecord
 from store.errors import IllegalTransitionError
-from store.jobs import Beat, Claim, Idempotency, JobStore, Success
+from store.records import Claim, Idempotency, Progress, Success
 from store.tables import Base, Checkpoint, Job, Lease
+from tests.record import Record
 
 HELD_S, EXPIRED_S = 600.0, -1.0
 SHAPES: dict[str, dict[str, Any]] = {"iris": {"dataset": "iris"}, "wine": {"dataset": "wine"}}
@@ -127,7 +128,7 @@ class Machine(RuleBasedStateMachine):
             for table in reversed(Base.metadata.sorted_tables):
                 connection.execute(table.delete())
         self.engine = engines[0]
-        self.stores = {"w1": JobStore(engines[0]), "w2": JobStore(engines[1])}
+        self.stores = {"w1": Record(engines[0]), "w2": Record(engines[1])}
         self.user = self.stores["w1"]
         self.known: dict[str, Modelled] = {}
 
@@ -267,7 +268,9 @@ class Machine(RuleBasedStateMachine):
     def admit(self, held: tuple[str, Claim], limit: int, lease_s: float) -> Any:
         worker, mate = held
         shape, beside = self.known[mate.job_id].shape, mate.job_id
-        claimed = self.stores[worker].admit(worker=worker, device="cpu", beside=beside, limit=limit, lease_s=lease_s)
+        claimed = self.stores[worker].claim_into_pack(
+            worker=worker, device="cpu", beside=beside, limit=limit, lease_s=lease_s
+        )
         assert all(claim.spec.pack_key == mate.spec.pack_key for claim in claimed)
         assert bool(claimed) == any(job.waits and job.shape == shape for job in self.known.values())
         return self.taken(claimed, worker, limit, lease_s)
@@ -330,16 +333,16 @@ class Machine(RuleBasedStateMachine):
         for job_id, claim in mine.items():
             if not self.holds(worker, claim):
                 lost.add(job_id)
-                beats.append(Beat(job_id, claim.attempt, NOBODYS))
+                beats.append(Progress(job_id, claim.attempt, NOBODYS))
                 continue
             self.known[job_id].expired = lease_s < 0
             told = self.points(claim, data)
-            beats.append(Beat(job_id, claim.attempt, told, checkpoints=self.saved(claim, told, data)))
+            beats.append(Progress(job_id, claim.attempt, told, checkpoints=self.saved(claim, told, data)))
             if self.known[job_id].cancel:
                 cancel.add(job_id)
             elif self.known[job_id].pause:
                 pause.add(job_id)
-        renewal = self.stores[worker].renew(worker=worker, beats=beats, lease_s=lease_s)
+        renewal = self.stores[worker].renew(worker=worker, progress=beats, lease_s=lease_s)
         assert (set(renewal.lost), set(renewal.cancel), set(renewal.pause)) == (lost, cancel, pause)
 
     @rule(held=claims, data=st.data(), verb=st.sampled_from(("succeed", "fail", "confirm_cancel")))

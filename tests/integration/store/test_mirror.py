@@ -4,8 +4,9 @@ from sqlalchemy import Engine
 from spec.job import JobSpec
 from spec.states import FailureReason
 from spec.views import Change, Curve
-from store.jobs import Beat, Claim, JobStore
 from store.mirror import MirrorStore
+from store.records import Claim, Progress
+from tests.record import Record
 
 
 @pytest.fixture
@@ -13,7 +14,7 @@ def mirror(engine: Engine) -> MirrorStore:
     return MirrorStore(engine)
 
 
-def running(store: JobStore, epochs: int = 0) -> Claim:
+def running(store: Record, epochs: int = 0) -> Claim:
     store.submit([JobSpec.model_validate({"dataset": "digits"})], owner="ada")
     (claimed,) = store.claim(worker="w", device="cpu:0", limit=1, lease_s=30)
     if epochs:
@@ -21,18 +22,18 @@ def running(store: JobStore, epochs: int = 0) -> Claim:
     return claimed
 
 
-def beat(store: JobStore, claimed: Claim, first: int, last: int) -> None:
+def beat(store: Record, claimed: Claim, first: int, last: int) -> None:
     points: Curve = {"epoch": list(range(first, last + 1)), "train_loss": [0.5] * (last - first + 1)}
-    store.renew(worker="w", beats=[Beat(claimed.job_id, claimed.attempt, points)], lease_s=30)
+    store.renew(worker="w", progress=[Progress(claimed.job_id, claimed.attempt, points)], lease_s=30)
 
 
-def test_a_queued_job_is_nothing_to_mirror(store: JobStore, mirror: MirrorStore) -> None:
+def test_a_queued_job_is_nothing_to_mirror(store: Record, mirror: MirrorStore) -> None:
     store.submit([JobSpec.model_validate({"dataset": "digits"})], owner="ada")
     assert mirror.running() == []
     assert mirror.finished() == []
 
 
-def test_a_running_job_is_behind_until_its_epochs_are_mirrored(store: JobStore, mirror: MirrorStore) -> None:
+def test_a_running_job_is_behind_until_its_epochs_are_mirrored(store: Record, mirror: MirrorStore) -> None:
     claimed = running(store, epochs=3)
     (pending,) = mirror.running()
     assert (pending.job.id, pending.run_id, pending.epoch) == (claimed.job_id, None, 0)
@@ -44,7 +45,7 @@ def test_a_running_job_is_behind_until_its_epochs_are_mirrored(store: JobStore, 
     assert (pending.run_id, pending.epoch, pending.attempt) == ("run", 3, 1)
 
 
-def test_a_job_that_ended_is_behind_until_it_is_done(store: JobStore, mirror: MirrorStore) -> None:
+def test_a_job_that_ended_is_behind_until_it_is_done(store: Record, mirror: MirrorStore) -> None:
     claimed = running(store)
     store.fail(claimed.job_id, claimed.attempt, reason=FailureReason.error, message="no")
     assert [pending.job.id for pending in mirror.finished()] == [claimed.job_id]
@@ -52,7 +53,7 @@ def test_a_job_that_ended_is_behind_until_it_is_done(store: JobStore, mirror: Mi
     assert mirror.finished() == []
 
 
-def test_a_job_tried_again_is_mirrored_again(store: JobStore, mirror: MirrorStore) -> None:
+def test_a_job_tried_again_is_mirrored_again(store: Record, mirror: MirrorStore) -> None:
     claimed = running(store)
     store.fail(claimed.job_id, claimed.attempt, reason=FailureReason.error, message="no")
     mirror.started(claimed.job_id, "run", "1")
@@ -64,7 +65,7 @@ def test_a_job_tried_again_is_mirrored_again(store: JobStore, mirror: MirrorStor
     assert (pending.run_id, pending.attempt) == ("run", 1)
 
 
-def test_a_job_that_fails_again_after_a_retry_is_to_be_finished_again(store: JobStore, mirror: MirrorStore) -> None:
+def test_a_job_that_fails_again_after_a_retry_is_to_be_finished_again(store: Record, mirror: MirrorStore) -> None:
     claimed = running(store)
     store.fail(claimed.job_id, claimed.attempt, reason=FailureReason.error, message="no")
     mirror.done(store.get(claimed.job_id, owner=None))
@@ -74,7 +75,7 @@ def test_a_job_that_fails_again_after_a_retry_is_to_be_finished_again(store: Job
     assert [pending.job.id for pending in mirror.finished()] == [claimed.job_id]
 
 
-def test_a_job_that_is_paused_has_its_points_mirrored_all_the_same(store: JobStore, mirror: MirrorStore) -> None:
+def test_a_job_that_is_paused_has_its_points_mirrored_all_the_same(store: Record, mirror: MirrorStore) -> None:
     claimed = running(store, epochs=2)
     store.request_pause(claimed.job_id, owner="ada", actor="ada")
     store.requeue(claimed.job_id, claimed.attempt, reason="paused while it ran", charge=False)
@@ -82,13 +83,13 @@ def test_a_job_that_is_paused_has_its_points_mirrored_all_the_same(store: JobSto
     assert mirror.finished() == []
 
 
-def test_a_job_cancelled_before_it_ran_is_finished_too(store: JobStore, mirror: MirrorStore) -> None:
+def test_a_job_cancelled_before_it_ran_is_finished_too(store: Record, mirror: MirrorStore) -> None:
     (job,) = store.submit([JobSpec.model_validate({"dataset": "digits"})], owner="ada").jobs
     store.request_cancel(job.id, owner="ada", actor="ada")
     assert [pending.job.id for pending in mirror.finished()] == [job.id]
 
 
-def test_points_come_with_the_moment_the_record_got_them(store: JobStore, mirror: MirrorStore) -> None:
+def test_points_come_with_the_moment_the_record_got_them(store: Record, mirror: MirrorStore) -> None:
     claimed = running(store, epochs=2)
     beat(store, claimed, 3, 4)
     chunks = mirror.chunks(claimed.job_id, after_epoch=2)
@@ -96,14 +97,14 @@ def test_points_come_with_the_moment_the_record_got_them(store: JobStore, mirror
     assert chunks[0][0].tzinfo is not None
 
 
-def test_the_record_shows_the_run(store: JobStore, mirror: MirrorStore) -> None:
+def test_the_record_shows_the_run(store: Record, mirror: MirrorStore) -> None:
     claimed = running(store)
     mirror.started(claimed.job_id, "run", "7")
     job = store.get(claimed.job_id, owner=None)
     assert (job.mlflow_run_id, job.mlflow_experiment_id) == ("run", "7")
 
 
-def test_a_job_queued_again_is_not_done(store: JobStore, mirror: MirrorStore) -> None:
+def test_a_job_queued_again_is_not_done(store: Record, mirror: MirrorStore) -> None:
     claimed = running(store)
     store.fail(claimed.job_id, claimed.attempt, reason=FailureReason.error, message="no")
     failed = store.get(claimed.job_id, owner=None)
@@ -113,20 +114,20 @@ def test_a_job_queued_again_is_not_done(store: JobStore, mirror: MirrorStore) ->
     assert [pending.job.id for pending in mirror.finished()] == [claimed.job_id]
 
 
-def test_the_first_to_make_a_run_is_told_so(store: JobStore, mirror: MirrorStore) -> None:
+def test_the_first_to_make_a_run_is_told_so(store: Record, mirror: MirrorStore) -> None:
     claimed = running(store)
     assert mirror.creating(claimed.job_id, "7")
     assert not mirror.creating(claimed.job_id, "7")
     assert store.get(claimed.job_id, owner=None).mlflow_run_id is None
 
 
-def test_the_first_run_of_two_is_the_job_s(store: JobStore, mirror: MirrorStore) -> None:
+def test_the_first_run_of_two_is_the_job_s(store: Record, mirror: MirrorStore) -> None:
     claimed = running(store)
     assert mirror.started(claimed.job_id, "first", "7") == "first"
     assert mirror.started(claimed.job_id, "second", "7") == "first"
 
 
-def test_a_long_curve_comes_in_pieces(store: JobStore, mirror: MirrorStore) -> None:
+def test_a_long_curve_comes_in_pieces(store: Record, mirror: MirrorStore) -> None:
     claimed = running(store)
     for epoch in range(1, 6):
         beat(store, claimed, epoch, epoch)
@@ -134,7 +135,7 @@ def test_a_long_curve_comes_in_pieces(store: JobStore, mirror: MirrorStore) -> N
     assert [curve["epoch"] for _, curve in chunks] == [[2], [3]]
 
 
-def test_a_job_that_rests_is_behind_again_when_it_changes(store: JobStore, mirror: MirrorStore) -> None:
+def test_a_job_that_rests_is_behind_again_when_it_changes(store: Record, mirror: MirrorStore) -> None:
     claimed = running(store)
     job_id = claimed.job_id
 

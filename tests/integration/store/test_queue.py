@@ -15,12 +15,13 @@ from spec.states import FailureReason, JobStatus
 from spec.views import Change
 from store import db
 from store.errors import IllegalTransitionError, JobNotFoundError, QueueFullError
-from store.jobs import Beat, Claim, JobFilter, JobStore
-from store.limits import COUNTED_EVERY_S, Limits, Room
+from store.limits import COUNTED_EVERY_S, Limits, QueueCapacity
 from store.queue import FAR, Place, Queue
+from store.records import Claim, JobFilter, Progress
+from store.scheduler import next_job
 from store.tables import Job
-from store.turns import next_turn
 from store.workers import WorkerRecord, WorkerStore
+from tests.record import Record
 
 from .test_jobs import WORKER, claim, job, side_by_side, spec, submit, succeed
 
@@ -30,11 +31,11 @@ def queue(engine: Engine) -> Queue:
     return Queue(engine)
 
 
-def of(store: JobStore, owner: str, count: int, **fields: Any) -> list[str]:
+def of(store: Record, owner: str, count: int, **fields: Any) -> list[str]:
     return submit(store, *(spec(seed=seed, **fields) for seed in range(count)), owner=owner)
 
 
-def owners(store: JobStore, *packs: list[Claim]) -> list[set[str]]:
+def owners(store: Record, *packs: list[Claim]) -> list[set[str]]:
     return [{job(store, one.job_id).owner for one in pack} for pack in packs]
 
 
@@ -52,10 +53,10 @@ def age(engine: Engine, job_id: str, **seconds: float) -> None:
         connection.execute(update(Job).where(Job.id == job_id).values(**values))
 
 
-# --- whose turn it is ---------------------------------------------------------------------------------------------
+# --- which job is next ---------------------------------------------------------------------------------------------
 
 
-def test_an_owner_with_one_job_does_not_wait_for_the_hundred_of_another(store: JobStore) -> None:
+def test_an_owner_with_one_job_does_not_wait_for_the_hundred_of_another(store: Record) -> None:
     of(store, "ada", 100)
     (single,) = of(store, "bob", 1)
     first, second, third = claim(store, 10), claim(store, 10), claim(store, 10)
@@ -63,14 +64,14 @@ def test_an_owner_with_one_job_does_not_wait_for_the_hundred_of_another(store: J
     assert owners(store, first, third) == [{"ada"}, {"ada"}]
 
 
-def test_owners_with_much_to_do_take_turns(store: JobStore) -> None:
+def test_owners_with_much_to_do_take_turns(store: Record) -> None:
     of(store, "ada", 40)
     of(store, "bob", 40)
     packs = [claim(store, 5) for _ in range(6)]
     assert owners(store, *packs) == [{"ada"}, {"bob"}] * 3
 
 
-def test_priority_goes_before_share(store: JobStore) -> None:
+def test_priority_goes_before_share(store: Record) -> None:
     of(store, "ada", 3)
     claim(store)
     urgent = of(store, "ada", 2, priority=1)
@@ -78,13 +79,13 @@ def test_priority_goes_before_share(store: JobStore) -> None:
     assert [one.job_id for one in claim(store)] == urgent
 
 
-def test_a_pack_is_of_one_owner(store: JobStore) -> None:
+def test_a_pack_is_of_one_owner(store: Record) -> None:
     mine = of(store, "ada", 2)
     theirs = of(store, "bob", 2)
     assert [[one.job_id for one in claim(store)] for _ in range(3)] == [mine, theirs, []]
 
 
-def test_what_a_device_cannot_train_is_nobodys_turn_there(store: JobStore) -> None:
+def test_what_a_device_cannot_train_is_nobodys_turn_there(store: Record) -> None:
     of(store, "ada", 3, priority=9, resources={"device": "cuda"})
     mine = of(store, "bob", 1)
     assert [one.job_id for one in claim(store, device="cpu")] == mine
@@ -92,38 +93,38 @@ def test_what_a_device_cannot_train_is_nobodys_turn_there(store: JobStore) -> No
     assert len(claim(store, device="cuda:1")) == 3
 
 
-def test_a_pack_ends_when_it_is_another_owners_turn_that_has_waited_long(store: JobStore, engine: Engine) -> None:
+def test_a_pack_ends_when_it_is_another_owners_turn_that_has_waited_long(store: Record, engine: Engine) -> None:
     of(store, "ada", 3)
     (first,) = claim(store, 1)
     (other,) = of(store, "bob", 1)
-    assert len(store.admit(beside=first.job_id, limit=1, **WORKER)) == 1
+    assert len(store.claim_into_pack(beside=first.job_id, limit=1, **WORKER)) == 1
     age(engine, other, updated_at=60)
-    assert store.admit(beside=first.job_id, limit=1, **WORKER) == []
+    assert store.claim_into_pack(beside=first.job_id, limit=1, **WORKER) == []
     assert [one.job_id for one in claim(store)] == [other]
-    assert len(store.admit(beside=first.job_id, limit=1, **WORKER)) == 1
+    assert len(store.claim_into_pack(beside=first.job_id, limit=1, **WORKER)) == 1
 
 
-def test_claims_at_the_same_moment_go_to_different_owners(store: JobStore) -> None:
+def test_claims_at_the_same_moment_go_to_different_owners(store: Record) -> None:
     for owner in ("ada", "bob", "cyd"):
         of(store, owner, 20)
     packs = side_by_side(*(lambda w=worker: claim(store, 4, worker=w) for worker in ("w1", "w2", "w3")))
     assert sorted(owner for owned in owners(store, *packs) for owner in owned) == ["ada", "bob", "cyd"]
 
 
-def test_a_turn_holds_one_owner_and_leaves_the_next_to_others(store: JobStore, engine: Engine) -> None:
+def test_a_turn_holds_one_owner_and_leaves_the_next_to_others(store: Record, engine: Engine) -> None:
     for owner in ("ada", "bob", "cyd"):
         of(store, owner, 1)
     if engine.dialect.name != "postgresql":
         return  # SQLite has one writer at a time
     with db.writing(engine) as one, db.writing(engine) as two:
-        turns = [next_turn(connection, device="cpu", owner_limit=0) for connection in (one, two)]
+        turns = [next_job(connection, device="cpu", owner_limit=0) for connection in (one, two)]
         ours = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()"
         held = [connection.execute(text(ours)).scalar_one() for connection in (one, two)]
     assert [turn.owner for turn in turns if turn is not None] == ["ada", "bob"]
     assert held == [1, 1]
 
 
-def test_claimers_share_the_owners_there_are(store: JobStore) -> None:
+def test_claimers_share_the_owners_there_are(store: Record) -> None:
     for owner in ("ada", "bob"):
         of(store, owner, 40)
     packs = side_by_side(*(lambda w=f"w{number}": claim(store, 5, worker=w) for number in range(6)))
@@ -136,33 +137,33 @@ def test_claimers_share_the_owners_there_are(store: JobStore) -> None:
 
 
 def test_an_owner_has_no_more_running_than_allowed(engine: Engine) -> None:
-    store = JobStore(engine, Limits(owner_running=3))
+    store = Record(engine, Limits(owner_running=3))
     mine = of(store, "ada", 10)
     (theirs,) = of(store, "bob", 1)
     assert [one.job_id for one in claim(store)] == mine[:3]
     assert [one.job_id for one in claim(store)] == [theirs]
     assert claim(store) == []
-    assert store.admit(beside=mine[0], limit=5, **WORKER) == []
+    assert store.claim_into_pack(beside=mine[0], limit=5, **WORKER) == []
     store.fail(mine[0], 1, reason=FailureReason.error, message="It broke.")
-    assert [one.job_id for one in store.admit(beside=mine[1], limit=5, **WORKER)] == [mine[3]]
+    assert [one.job_id for one in store.claim_into_pack(beside=mine[1], limit=5, **WORKER)] == [mine[3]]
 
 
 def test_claims_at_the_same_moment_stay_within_an_owners_limit(engine: Engine) -> None:
-    store = JobStore(engine, Limits(owner_running=5))
+    store = Record(engine, Limits(owner_running=5))
     of(store, "ada", 40)
     packs = side_by_side(*(lambda w=f"w{number}": claim(store, 3, worker=w) for number in range(6)))
     assert sum(map(len, packs)) == 5
 
 
 def test_a_worker_takes_its_share_of_what_is_left_to_an_owner(engine: Engine) -> None:
-    store = JobStore(engine, Limits(owner_running=10))
+    store = Record(engine, Limits(owner_running=10))
     WorkerStore(engine).beat(WorkerRecord("w1", "host", 1, ["cpu"] * 4, ["cpu"] * 4))
     of(store, "ada", 16)
     assert len(claim(store)) == 4
 
 
 def test_submits_at_the_same_moment_stay_within_an_owners_limit(engine: Engine) -> None:
-    store = JobStore(engine, Limits(owner_queued=12))
+    store = Record(engine, Limits(owner_queued=12))
 
     def five() -> int | QueueFullError:
         try:
@@ -178,7 +179,7 @@ def test_submits_at_the_same_moment_stay_within_an_owners_limit(engine: Engine) 
 
 
 def test_a_full_queue_says_so_and_takes_the_next_when_some_have_started(engine: Engine) -> None:
-    store = JobStore(engine, Limits(owner_queued=4))
+    store = Record(engine, Limits(owner_queued=4))
     of(store, "ada", 3)
     with pytest.raises(QueueFullError, match="You have 3 jobs waiting, and an owner may have 4"):
         of(store, "ada", 2)
@@ -189,8 +190,8 @@ def test_a_full_queue_says_so_and_takes_the_next_when_some_have_started(engine: 
 
 def test_the_whole_queue_is_counted_once_a_second(engine: Engine) -> None:
     now = 100.0
-    room = Room(Limits(queue=5), clock=lambda: now)
-    others = JobStore(engine)
+    room = QueueCapacity(Limits(queue=5), clock=lambda: now)
+    others = Record(engine)
     of(others, "ada", 2)
 
     def demand(jobs: int) -> None:
@@ -212,7 +213,7 @@ def test_the_whole_queue_is_counted_once_a_second(engine: Engine) -> None:
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_the_places_are_the_order_in_which_jobs_start(store: JobStore, queue: Queue, seed: int) -> None:
+def test_the_places_are_the_order_in_which_jobs_start(store: Record, queue: Queue, seed: int) -> None:
     """Claimed one at a time, the n-th job to start is the one that was told it is n-th."""
     draw = random.Random(seed)
 
@@ -229,19 +230,19 @@ def test_the_places_are_the_order_in_which_jobs_start(store: JobStore, queue: Qu
     some(10)
     while draw.random() < 0.8:
         claim(store, 1)
-    waiting = [one.id for one in store.page(JobFilter(status=JobStatus.queued), owner=None)[0]] + some(20)
+    waiting = [one.id for one in store.list_jobs(JobFilter(status=JobStatus.queued), owner=None)[0]] + some(20)
     told = {place(queue, job_id).position: job_id for job_id in waiting}
     started = [one.job_id for _ in waiting for one in claim(store, 1)]
     assert [told[number] for number in range(1, len(waiting) + 1)] == started
 
 
-def test_a_job_that_does_not_wait_has_no_place(store: JobStore, queue: Queue) -> None:
+def test_a_job_that_does_not_wait_has_no_place(store: Record, queue: Queue) -> None:
     (mine,) = of(store, "ada", 1)
     claim(store)
     assert queue.place(mine) is None
 
 
-def test_a_job_knows_why_it_waits(store: JobStore, queue: Queue, engine: Engine) -> None:
+def test_a_job_knows_why_it_waits(store: Record, queue: Queue, engine: Engine) -> None:
     of(store, "ada", 2)
     (mine,) = of(store, "bob", 1)
     assert place(queue, mine).why == "No worker is up: start one with `epochal worker`."
@@ -250,12 +251,12 @@ def test_a_job_knows_why_it_waits(store: JobStore, queue: Queue, engine: Engine)
     assert told.position == 2
     assert told.why == (
         "It needs a slot; 1 of 3 are free; 1 job is ahead of it by fair share. "
-        "No job has ended of late by which to tell when it starts."
+        "No job has ended recently, so its start cannot be estimated."
     )
     assert told.estimated_start_at is None
 
 
-def test_the_next_job_starts_now_when_a_slot_is_free(store: JobStore, queue: Queue, engine: Engine) -> None:
+def test_the_next_job_starts_now_when_a_slot_is_free(store: Record, queue: Queue, engine: Engine) -> None:
     (mine,) = of(store, "ada", 1)
     WorkerStore(engine).beat(WorkerRecord("w1", "host", 1, ["cpu"], ["cpu"]))
     told = place(queue, mine)
@@ -263,7 +264,7 @@ def test_the_next_job_starts_now_when_a_slot_is_free(store: JobStore, queue: Que
     assert told.estimated_start_at is not None
 
 
-def test_the_start_is_told_by_how_fast_jobs_ended_of_late(store: JobStore, queue: Queue, engine: Engine) -> None:
+def test_the_start_is_told_by_how_fast_jobs_ended_of_late(store: Record, queue: Queue, engine: Engine) -> None:
     done = of(store, "ada", 10)
     for one in claim(store):
         succeed(store, one)
@@ -282,14 +283,14 @@ def test_the_start_is_told_by_how_fast_jobs_ended_of_late(store: JobStore, queue
 
 def test_a_job_of_an_owner_who_has_enough_running_says_so(engine: Engine) -> None:
     limits = Limits(owner_running=2)
-    store = JobStore(engine, limits)
+    store = Record(engine, limits)
     mine = of(store, "ada", 3)
     claim(store)
     WorkerStore(engine).beat(WorkerRecord("w1", "host", 1, ["cpu"], ["cpu"]))
     assert "Its owner has 2 jobs running, and may have 2." in place(Queue(engine, limits), mine[2]).why
 
 
-def test_a_job_that_no_worker_can_run_says_what_to_do(store: JobStore, queue: Queue, engine: Engine) -> None:
+def test_a_job_that_no_worker_can_run_says_what_to_do(store: Record, queue: Queue, engine: Engine) -> None:
     (mine,) = of(store, "ada", 1, resources={"device": "cuda"})
     assert queue.warnings(["auto", "cuda"]) == ["No worker is up: start one with `epochal worker`."]
     WorkerStore(engine).beat(WorkerRecord("w1", "host", 1, ["cpu"], ["cpu"]))
@@ -305,7 +306,7 @@ def test_a_job_that_no_worker_can_run_says_what_to_do(store: JobStore, queue: Qu
     assert queue.warnings(["cuda*2", "auto*2"]) == []
 
 
-def test_a_job_behind_very_many_is_far(store: JobStore, queue: Queue, engine: Engine) -> None:
+def test_a_job_behind_very_many_is_far(store: Record, queue: Queue, engine: Engine) -> None:
     WorkerStore(engine).beat(WorkerRecord("w1", "host", 1, ["cpu"], []))
     ids = of(store, "ada", FAR + 2)
     assert place(queue, ids[FAR]).position == FAR + 1
@@ -314,7 +315,7 @@ def test_a_job_behind_very_many_is_far(store: JobStore, queue: Queue, engine: En
     assert "more than 1,000 jobs are ahead of it" in told.why
 
 
-def test_the_overview_counts_jobs_and_slots_by_device(store: JobStore, queue: Queue, engine: Engine) -> None:
+def test_the_overview_counts_jobs_and_slots_by_device(store: Record, queue: Queue, engine: Engine) -> None:
     of(store, "ada", 3)
     claim(store, 2)
     (oldest,) = of(store, "bob", 1, resources={"device": "cuda"})
@@ -332,7 +333,7 @@ def test_an_empty_queue_has_nothing_to_tell(queue: Queue) -> None:
     assert (sum(told.queued.values()), told.running, told.oldest_wait_s) == (0, 0, None)
 
 
-def test_what_workers_train_is_counted_by_device(store: JobStore, engine: Engine) -> None:
+def test_what_workers_train_is_counted_by_device(store: Record, engine: Engine) -> None:
     of(store, "ada", 3)
     of(store, "bob", 2)
     claim(store, worker="w1", device="cpu")
@@ -350,14 +351,14 @@ def test_what_workers_train_is_counted_by_device(store: JobStore, engine: Engine
 ASKED: dict[str, Any] = {"owner": "ada", "actor": "ada"}
 
 
-def history(store: JobStore, job_id: str) -> list[JobStatus]:
+def history(store: Record, job_id: str) -> list[JobStatus]:
     """The states the job went through; each change begins where the one before ended."""
     events = store.events(job_id)
     assert all(before.to_status is after.from_status for before, after in pairwise(events))
     return [event.to_status for event in events]
 
 
-def test_a_waiting_job_is_paused_at_once_and_twice_is_once(store: JobStore) -> None:
+def test_a_waiting_job_is_paused_at_once_and_twice_is_once(store: Record) -> None:
     (mine,) = submit(store)
     for _ in range(2):
         assert store.request_pause(mine, **ASKED).status is JobStatus.paused
@@ -368,13 +369,13 @@ def test_a_waiting_job_is_paused_at_once_and_twice_is_once(store: JobStore) -> N
     assert [one.job_id for one in claim(store)] == [mine]
 
 
-def test_a_running_job_is_paused_when_its_worker_gives_it_up(store: JobStore) -> None:
+def test_a_running_job_is_paused_when_its_worker_gives_it_up(store: Record) -> None:
     mine, mate = submit(store, spec(seed=1, max_attempts=1), spec(seed=2))
     held = claim(store)
     for _ in range(2):
         wished = store.request_pause(mine, **ASKED)
         assert (wished.status, wished.pause_requested_at is not None) == (JobStatus.running, True)
-    renewal = store.renew(worker="w1", beats=[Beat(one.job_id, one.attempt) for one in held], lease_s=30)
+    renewal = store.renew(worker="w1", progress=[Progress(one.job_id, one.attempt) for one in held], lease_s=30)
     assert renewal.pause == {mine}
     assert not renewal.cancel | renewal.lost
     assert store.requeue(mine, held[0].attempt, reason="paused while it ran", charge=False)
@@ -387,15 +388,15 @@ def test_a_running_job_is_paused_when_its_worker_gives_it_up(store: JobStore) ->
     assert history(store, mine) == [JobStatus.queued, JobStatus.running, JobStatus.paused, *history(store, mate)]
 
 
-def test_a_resume_takes_back_a_pause_that_no_worker_has_seen(store: JobStore) -> None:
+def test_a_resume_takes_back_a_pause_that_no_worker_has_seen(store: Record) -> None:
     (mine,) = submit(store)
     (held,) = claim(store)
     store.request_pause(mine, **ASKED)
     assert store.resume(mine, **ASKED).status is JobStatus.running
-    assert store.renew(worker="w1", beats=[Beat(mine, held.attempt)], lease_s=30).pause == frozenset()
+    assert store.renew(worker="w1", progress=[Progress(mine, held.attempt)], lease_s=30).pause == frozenset()
 
 
-def test_a_lost_job_whose_pause_was_wished_is_paused(store: JobStore) -> None:
+def test_a_lost_job_whose_pause_was_wished_is_paused(store: Record) -> None:
     (mine,) = submit(store)
     claim(store, lease_s=-1.0)
     store.request_pause(mine, **ASKED)
@@ -403,36 +404,36 @@ def test_a_lost_job_whose_pause_was_wished_is_paused(store: JobStore) -> None:
     assert job(store, mine).status is JobStatus.paused
 
 
-def test_a_lost_job_that_has_no_attempt_left_fails_though_its_pause_was_wished(store: JobStore) -> None:
+def test_a_lost_job_that_has_no_attempt_left_fails_though_its_pause_was_wished(store: Record) -> None:
     (mine,) = submit(store, spec(max_attempts=1))
     claim(store, lease_s=-1.0)
     store.request_pause(mine, **ASKED)
     assert store.reap().failed == 1
 
 
-def test_a_paused_job_is_cancelled_at_once(store: JobStore) -> None:
+def test_a_paused_job_is_cancelled_at_once(store: Record) -> None:
     (mine,) = submit(store)
     store.request_pause(mine, **ASKED)
     assert store.request_cancel(mine, **ASKED).status is JobStatus.cancelled
 
 
-def test_cancel_wins_over_pause(store: JobStore) -> None:
+def test_cancel_wins_over_pause(store: Record) -> None:
     mine, other = submit(store, spec(seed=1), spec(seed=2))
     held = claim(store)
     store.request_pause(mine, **ASKED)
     for job_id in (mine, other):
         store.request_cancel(job_id, **ASKED)
-    renewal = store.renew(worker="w1", beats=[Beat(one.job_id, one.attempt) for one in held], lease_s=30)
+    renewal = store.renew(worker="w1", progress=[Progress(one.job_id, one.attempt) for one in held], lease_s=30)
     assert renewal.cancel == {mine, other}
     assert not renewal.pause
-    with pytest.raises(IllegalTransitionError, match="to be cancelled cannot be paused"):
+    with pytest.raises(IllegalTransitionError, match="being cancelled cannot be paused"):
         store.request_pause(other, **ASKED)
     assert store.requeue(mine, held[0].attempt, reason="paused while it ran", charge=False)
     assert job(store, mine).status is JobStatus.cancelled
 
 
-@pytest.mark.parametrize("wish", [JobStore.request_pause, JobStore.resume])
-def test_what_has_ended_is_neither_paused_nor_resumed(store: JobStore, wish: Callable[..., Any]) -> None:
+@pytest.mark.parametrize("wish", [Record.request_pause, Record.resume])
+def test_what_has_ended_is_neither_paused_nor_resumed(store: Record, wish: Callable[..., Any]) -> None:
     (mine,) = submit(store)
     (held,) = claim(store)
     store.fail(mine, held.attempt, reason=FailureReason.error, message="It broke.")
@@ -442,7 +443,7 @@ def test_what_has_ended_is_neither_paused_nor_resumed(store: JobStore, wish: Cal
         wish(store, mine, owner="bob", actor="bob")
 
 
-def test_wishes_and_ends_at_the_same_moment_leave_a_history_without_a_gap(store: JobStore) -> None:
+def test_wishes_and_ends_at_the_same_moment_leave_a_history_without_a_gap(store: Record) -> None:
     for seed in range(25):
         (mine,) = submit(store, spec(seed=seed))
         calls: list[Callable[[], Any]] = [
@@ -469,7 +470,7 @@ def change(**fields: Any) -> Change:
     return Change.model_validate(fields)
 
 
-def test_a_new_priority_counts_at_once(store: JobStore) -> None:
+def test_a_new_priority_counts_at_once(store: Record) -> None:
     first, second = submit(store, spec(seed=1), spec(seed=2))
     assert store.change(second, change(priority=7), **ASKED).priority == 7
     assert [one.job_id for one in claim(store, 1)] == [second]
@@ -478,7 +479,7 @@ def test_a_new_priority_counts_at_once(store: JobStore) -> None:
     assert job(store, first).priority == 0
 
 
-def test_only_what_is_named_changes(store: JobStore) -> None:
+def test_only_what_is_named_changes(store: Record) -> None:
     (mine,) = submit(store, spec(name="a", tags={"week": "1"}, priority=3))
     found = store.change(mine, change(tags={"week": "2"}), **ASKED)
     assert (found.name, found.tags, found.priority) == ("a", {"week": "2"}, 3)
@@ -488,7 +489,7 @@ def test_only_what_is_named_changes(store: JobStore) -> None:
     )
 
 
-def test_a_job_that_has_ended_keeps_its_priority_and_takes_tags(store: JobStore) -> None:
+def test_a_job_that_has_ended_keeps_its_priority_and_takes_tags(store: Record) -> None:
     (mine,) = submit(store)
     store.request_cancel(mine, **ASKED)
     with pytest.raises(IllegalTransitionError, match="cancelled cannot be given another priority"):

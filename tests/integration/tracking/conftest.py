@@ -14,8 +14,9 @@ from spec.states import StopReason
 from spec.views import Curve, Metrics
 from store import db
 from store.files import Files
-from store.jobs import ArtifactRecord, Beat, Claim, JobRecord, JobStore, Success
 from store.mirror import MirrorStore
+from store.records import ArtifactRecord, Claim, JobRecord, Progress, Success
+from tests.record import Record
 from tracking.mirror import LIVE_S, Mirror
 from tracking.mlflow import Mlflow
 
@@ -41,7 +42,7 @@ class Service:
 
     def __init__(self, engine: Engine, folder: Path, server: MlflowServer) -> None:
         self.engine, self.server = engine, server
-        self.jobs = JobStore(engine)
+        self.jobs = Record(engine)
         self.folder = folder
         self.files = Files((folder / "files").as_uri())
         self.project = f"p{uuid.uuid4().hex[:8]}"
@@ -86,8 +87,8 @@ class Service:
         """Epochs of a running job; all columns of their points, or some."""
         points = curve(first, last)
         points_sent = {name: points[name] for name in points if columns is None or name in {"epoch", *columns}}
-        beats = [Beat(claim.job_id, claim.attempt, points_sent)]
-        assert not self.jobs.renew(worker="w1", beats=beats, lease_s=600).lost
+        progress = [Progress(claim.job_id, claim.attempt, points_sent)]
+        assert not self.jobs.renew(worker="w1", progress=progress, lease_s=600).lost
 
     def succeed(
         self,

@@ -14,7 +14,7 @@ from spec.schema import Column, ColumnKind, Schema, Target
 from spec.states import FailureReason
 from spec.views import Change
 from store.checkpoints import CheckpointRecord
-from store.jobs import Beat, Claim
+from store.records import Claim, Progress
 from tests.services import eventually
 from tracking.mirror import POINTS
 from tracking.runs import milliseconds
@@ -263,8 +263,8 @@ def test_a_job_that_goes_on_from_a_checkpoint_has_each_epoch_once(service: Servi
     mirror = service.mirror()
     service.beat(claim, 1, 5)
     kept = CheckpointRecord(5, "file:///checkpoint", "0" * 64)
-    beats = [Beat(claim.job_id, claim.attempt, curve(6, 8), checkpoints=(kept,))]
-    service.jobs.renew(worker="w1", beats=beats, lease_s=600)
+    beats = [Progress(claim.job_id, claim.attempt, curve(6, 8), checkpoints=(kept,))]
+    service.jobs.renew(worker="w1", progress=beats, lease_s=600)
     copied(mirror)
     service.later()
     copied(mirror)

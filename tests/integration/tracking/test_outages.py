@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from store.jobs import Claim
+from store.records import Claim
 from tests.chaos.proxy import Proxy
 from tests.services import eventually
 from tracking.mirror import Mirror

@@ -13,7 +13,8 @@ from spec.states import JobStatus
 from store import db
 from store.doorbell import Doorbell
 from store.files import Files
-from store.jobs import JobRecord, JobStore
+from store.records import JobRecord
+from tests.record import Record
 from tests.services import eventually
 
 QUICK = {"dataset": "xor", "epochs": 5}
@@ -37,7 +38,7 @@ class Site:
         }
         db.migrate(database_url)
         self.engine = db.connect(database_url)
-        self.store = JobStore(self.engine)
+        self.store = Record(self.engine)
         self.doorbell = Doorbell(broker_url)
         self.files = Files((home / "files").as_uri())
         self.workers: list[subprocess.Popen[bytes]] = []

@@ -42,10 +42,10 @@ SUBMIT = """
 import sys
 from spec.job import JobSpec
 from store import db
-from store.jobs import JobStore
+from tests.record import Record
 engine = db.connect(sys.argv[1])
 spec = JobSpec.model_validate_json(sys.argv[2])
-print(JobStore(engine).submit([spec], owner="ada").jobs[0].id)
+print(Record(engine).submit([spec], owner="ada").jobs[0].id)
 """
 
 

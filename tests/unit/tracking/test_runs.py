@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from spec.job import JobSpec
 from spec.states import FailureReason, JobStatus, StopReason
 from spec.views import Curve
-from store.jobs import JobRecord
+from store.records import JobRecord
 from tracking.mlflow import Metric
 from tracking.runs import metrics, milliseconds, note, params, tags
 

@@ -1,6 +1,6 @@
 from spec.job import JobSpec
 from store.checkpoints import CheckpointRecord
-from store.jobs import Claim
+from store.records import Claim
 from worker.pack import BACK_PATIENCE_S, PAUSE_PATIENCE_S, Pack, Wish, columns
 
 SPEC = JobSpec.model_validate({"dataset": "xor", "timeout_s": 60.0})

@@ -6,7 +6,7 @@ import pytest
 from spec.job import JobSpec
 from spec.states import JobStatus
 from store import db
-from store.jobs import JobStore
+from tests.record import Record
 from worker.reaper import Reaper
 
 SPEC = JobSpec.model_validate({"dataset": "xor"})
@@ -25,15 +25,15 @@ class Bell:
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[JobStore]:
+def store(tmp_path: Path) -> Iterator[Record]:
     url = f"sqlite:///{tmp_path / 'record.db'}"
     db.migrate(url)
     engine = db.connect(url)
-    yield JobStore(engine)
+    yield Record(engine)
     engine.dispose()
 
 
-def test_what_a_dead_worker_held_is_queued_and_rung_at_once(store: JobStore) -> None:
+def test_what_a_dead_worker_held_is_queued_and_rung_at_once(store: Record) -> None:
     (job,) = store.submit([SPEC], owner="ada").jobs
     store.claim(worker="dead", device="cpu", limit=1, lease_s=-1.0)
     bell = Bell()
@@ -42,17 +42,17 @@ def test_what_a_dead_worker_held_is_queued_and_rung_at_once(store: JobStore) -> 
     assert bell.rung == [job.id]
 
 
-def test_a_job_whose_bell_may_still_come_is_left_alone(store: JobStore) -> None:
+def test_a_job_whose_bell_may_still_come_is_left_alone(store: Record) -> None:
     store.submit([SPEC], owner="ada")
     bell = Bell()
     Reaper(store, bell).once()
     assert bell.rung == []
 
 
-def test_one_bell_tells_that_the_broker_is_down(store: JobStore) -> None:
+def test_one_bell_tells_that_the_broker_is_down(store: Record) -> None:
     store.submit([SPEC, SPEC], owner="ada")
     store.claim(worker="dead", device="cpu", limit=2, lease_s=-1.0)
     bell = Bell(up=False)
     Reaper(store, bell).once()
     assert len(bell.rung) == 1
-    assert len(store.unrung(older_than_s=0.0)) == 2
+    assert len(store.unnotified(older_than_s=0.0)) == 2

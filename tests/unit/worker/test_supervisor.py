@@ -16,7 +16,7 @@ from store import db, tables
 from store.datasets import DatasetStore
 from store.errors import StoreUnavailableError
 from store.files import Files
-from store.jobs import JobStore
+from tests.record import Record
 from worker.devices import Device
 from worker.errors import TrainerDied
 from worker.heart import Heart
@@ -151,7 +151,7 @@ class Bench:
         self.url = f"sqlite:///{folder / 'record.db'}"
         db.migrate(self.url)
         self.engine = db.connect(self.url)
-        self.store = JobStore(self.engine)
+        self.store = Record(self.engine)
         self.files = Files(f"file://{folder / 'files'}")
         self.clock = Clock()
         self.heart = Heart(self.store, worker="bench", lease_s=30.0, clock=self.clock)

@@ -9,8 +9,9 @@ from spec.states import FailureReason, StopReason
 from store import db
 from store.checkpoints import CheckpointRecord, CheckpointStore
 from store.files import Files
-from store.jobs import ArtifactRecord, Beat, Claim, JobStore, Success
+from store.records import ArtifactRecord, Claim, Progress, Success
 from store.uploads import UploadStore
+from tests.record import Record
 from worker.sweeper import Sweeper
 
 SPEC = JobSpec.model_validate({"dataset": "xor"})
@@ -25,19 +26,19 @@ def engine(tmp_path: Path) -> Iterator[Engine]:
     engine.dispose()
 
 
-def sweeping(engine: Engine, store: JobStore, files: Files, *, upload_kept_s: float = 3600.0) -> Sweeper:
+def sweeping(engine: Engine, store: Record, files: Files, *, upload_kept_s: float = 3600.0) -> Sweeper:
     return Sweeper(CheckpointStore(engine), store, UploadStore(engine), files, upload_kept_s=upload_kept_s)
 
 
 def test_a_file_that_the_record_does_not_know_is_deleted_when_it_is_old(engine: Engine, tmp_path: Path) -> None:
-    store, files = JobStore(engine), Files((tmp_path / "files").as_uri())
+    store, files = Record(engine), Files((tmp_path / "files").as_uri())
     store.submit([SPEC], owner="ada")
     (claim,) = store.claim(worker="w", device="cpu", limit=1, lease_s=30.0)
     for name in ("known", "lost", ".half-written"):
         files.put(f"checkpoints/{claim.job_id}/{name}", b"content")
     files.put("datasets/another/table", b"content")
     known = CheckpointRecord(1, files.uri(f"checkpoints/{claim.job_id}/known"), "0" * 64)
-    store.renew(worker="w", beats=[Beat(claim.job_id, claim.attempt, checkpoints=(known,))], lease_s=30.0)
+    store.renew(worker="w", progress=[Progress(claim.job_id, claim.attempt, checkpoints=(known,))], lease_s=30.0)
     sweeper = sweeping(engine, store, files)
     sweeper.lost(after_s=3600.0)
     assert len(list((tmp_path / "files" / "checkpoints" / claim.job_id).iterdir())) == 3
@@ -46,7 +47,7 @@ def test_a_file_that_the_record_does_not_know_is_deleted_when_it_is_old(engine: 
 
 
 def test_the_files_of_void_checkpoints_are_deleted_and_forgotten(engine: Engine, tmp_path: Path) -> None:
-    store, files = JobStore(engine), Files((tmp_path / "files").as_uri())
+    store, files = Record(engine), Files((tmp_path / "files").as_uri())
     store.submit([SPEC], owner="ada")
     (claim,) = store.claim(worker="w", device="cpu", limit=1, lease_s=30.0)
     kept = []
@@ -54,7 +55,7 @@ def test_the_files_of_void_checkpoints_are_deleted_and_forgotten(engine: Engine,
         path = f"checkpoints/{claim.job_id}/{epoch}"
         files.put(path, b"content")
         kept.append(CheckpointRecord(epoch, files.uri(path), "0" * 64))
-    store.renew(worker="w", beats=[Beat(claim.job_id, claim.attempt, checkpoints=tuple(kept))], lease_s=30.0)
+    store.renew(worker="w", progress=[Progress(claim.job_id, claim.attempt, checkpoints=tuple(kept))], lease_s=30.0)
     sweeper = sweeping(engine, store, files)
 
     sweeper.once()
@@ -72,7 +73,7 @@ def test_the_files_of_void_checkpoints_are_deleted_and_forgotten(engine: Engine,
 def test_what_a_dead_attempt_published_is_deleted_and_a_running_finish_is_not_robbed(
     engine: Engine, tmp_path: Path
 ) -> None:
-    store, files = JobStore(engine), Files((tmp_path / "files").as_uri())
+    store, files = Record(engine), Files((tmp_path / "files").as_uri())
     sweeper = sweeping(engine, store, files)
 
     def publish(claim: Claim) -> ArtifactRecord:
@@ -104,7 +105,7 @@ def test_what_a_dead_attempt_published_is_deleted_and_a_running_finish_is_not_ro
 
 
 def test_an_upload_that_nobody_goes_on_with_is_forgotten_and_its_files_go(engine: Engine, tmp_path: Path) -> None:
-    store, files, uploads = JobStore(engine), Files((tmp_path / "files").as_uri()), UploadStore(engine)
+    store, files, uploads = Record(engine), Files((tmp_path / "files").as_uri()), UploadStore(engine)
 
     def left() -> list[str]:
         return sorted(path.name for path in (tmp_path / "files").rglob("*") if path.is_file())

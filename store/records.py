@@ -1,0 +1,248 @@
+"""What the record answers: frozen values, which any process may pass on."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Select, select
+from uuid_utils import uuid7
+
+from spec.dataset import Uploaded
+from spec.job import JobSpec
+from spec.states import FailureReason, JobStatus, StopReason
+from spec.views import Curve, Metrics
+
+from .checkpoints import CheckpointRecord
+from .device_requests import device_request
+from .tables import Job, Mirror
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobRecord:
+    """A job as the record has it."""
+
+    id: str
+    owner: str
+    name: str | None
+    project: str
+    tags: Mapping[str, str]
+    spec: JobSpec
+    pack_key: str
+    priority: int
+    epochs: int
+    status: JobStatus = JobStatus.queued
+    attempt: int = 0
+    cancel_requested_at: datetime | None = None
+    pause_requested_at: datetime | None = None
+    stop_reason: StopReason | None = None
+    failure_reason: FailureReason | None = None
+    failure_message: str | None = None
+    epoch: int = 0
+    epochs_per_s: float | None = None
+    metrics: Metrics | None = None
+    best_epoch: int | None = None
+    best_metrics: Metrics | None = None
+    worker: str | None = None
+    device: str | None = None
+    pack_size: int | None = None
+    mlflow_run_id: str | None = None
+    mlflow_experiment_id: str | None = None
+    created_at: datetime
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    updated_at: datetime
+
+
+@dataclass(frozen=True)
+class Idempotency:
+    """A client's name for one request, and the digest of what it asked."""
+
+    key: str
+    body_sha256: str
+
+
+@dataclass(frozen=True)
+class Submitted:
+    """Jobs that a request made now, or when it was first sent."""
+
+    jobs: list[JobRecord]
+    replayed: bool
+
+
+@dataclass(frozen=True)
+class JobFilter:
+    """Which jobs to list; None means any."""
+
+    status: JobStatus | None = None
+    project: str | None = None
+    name: str | None = None
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A job that belongs to a worker until its lease ends."""
+
+    job_id: str
+    attempt: int
+    spec: JobSpec
+    cancel_requested: bool = False
+    checkpoints: tuple[CheckpointRecord, ...] = ()
+    """What it can continue from, newest first."""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What a worker sends about one of its jobs with a heartbeat: that it holds it, and what is new since the last one.
+
+    Points up to a checkpoint's epoch must have been sent before it, or with it.
+    """
+
+    job_id: str
+    attempt: int
+    points: Curve = field(default_factory=dict)
+    epochs_per_s: float | None = None
+    checkpoints: tuple[CheckpointRecord, ...] = ()
+
+
+@dataclass(frozen=True)
+class Renewal:
+    """What a worker learns from a heartbeat: leases that it has lost, and control requests."""
+
+    lost: frozenset[str]
+    cancel: frozenset[str]
+    pause: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class ArtifactRecord:
+    """A file of a job in the file store."""
+
+    name: str
+    uri: str
+    sha256: str
+    size: int
+
+
+@dataclass(frozen=True)
+class Success:
+    """How a job succeeded, and the files it left."""
+
+    job_id: str
+    attempt: int
+    stop_reason: StopReason
+    best_epoch: int | None
+    best_metrics: Metrics | None
+    metrics: Metrics | None = None
+    """Of its last epoch; None when the record has them already."""
+    points: Curve = field(default_factory=dict)
+    """The points that the record does not have yet."""
+    artifacts: Sequence[ArtifactRecord] = ()
+
+
+@dataclass(frozen=True)
+class EventRecord:
+    """One change of a job."""
+
+    seq: int
+    at: datetime
+    from_status: JobStatus | None
+    to_status: JobStatus
+    attempt: int
+    actor: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Reaped:
+    """What happened to the jobs whose leases had expired."""
+
+    requeued: int
+    failed: int
+    cancelled: int
+
+
+@dataclass(frozen=True)
+class PublishedFile:
+    """A file in the folder where an attempt publishes its files; it may belong to no job."""
+
+    job_id: str
+    attempt: int
+    uri: str
+
+
+JOBS: Select[Any] = select(Job.__table__, Mirror.run_id, Mirror.experiment_id).outerjoin(
+    Mirror, Mirror.job_id == Job.id
+)
+"""Jobs with their runs; `record` reads its rows."""
+
+
+def record(row: Any) -> JobRecord:
+    """The job in a row of `JOBS`."""
+    return JobRecord(
+        id=row.id,
+        owner=row.owner,
+        name=row.name,
+        project=row.project,
+        tags=row.tags,
+        spec=JobSpec.model_validate(row.spec),
+        pack_key=row.pack_key,
+        priority=row.priority,
+        status=JobStatus(row.status),
+        attempt=row.attempt,
+        cancel_requested_at=row.cancel_requested_at,
+        pause_requested_at=row.pause_requested_at,
+        stop_reason=StopReason(row.stop_reason) if row.stop_reason else None,
+        failure_reason=FailureReason(row.failure_reason) if row.failure_reason else None,
+        failure_message=row.failure_message,
+        epoch=row.epoch,
+        epochs=row.epochs,
+        epochs_per_s=row.epochs_per_s,
+        metrics=row.metrics,
+        best_epoch=row.best_epoch,
+        best_metrics=row.best_metrics,
+        worker=row.worker,
+        device=row.device,
+        pack_size=row.pack_size,
+        mlflow_run_id=row.run_id,
+        mlflow_experiment_id=row.experiment_id,
+        created_at=row.created_at,
+        started_at=row.started_at,
+        finished_at=row.finished_at,
+        updated_at=row.updated_at,
+    )
+
+
+def dataset_id(spec: JobSpec) -> str | None:
+    """The uploaded data set that a job needs."""
+    return spec.dataset.id if isinstance(spec.dataset, Uploaded) else None
+
+
+def new_job(spec: JobSpec, owner: str, at: datetime) -> JobRecord:
+    """A job that is being submitted."""
+    return JobRecord(
+        id=str(uuid7()),
+        owner=owner,
+        name=spec.name,
+        project=spec.project,
+        tags=dict(spec.tags),
+        spec=spec,
+        pack_key=spec.pack_key,
+        priority=spec.priority,
+        epochs=spec.epochs,
+        created_at=at,
+        updated_at=at,
+    )
+
+
+def columns(job: JobRecord) -> Mapping[str, Any]:
+    """The columns of a job that is being submitted."""
+    same = ("id", "owner", "name", "project", "tags", "pack_key", "priority", "epochs", "created_at", "updated_at")
+    return {
+        **{name: getattr(job, name) for name in same},
+        "spec": job.spec.model_dump(mode="json"),
+        "dataset_id": dataset_id(job.spec),
+        "device_wish": device_request(job.spec.resources.device, job.spec.resources.gpus),
+        "max_attempts": job.spec.max_attempts,
+    }
