@@ -18,7 +18,6 @@ from spec.states import FailureReason, StopReason
 from store.errors import StoreUnavailableError
 from store.jobs import JobStore
 from store.records import JobRecord, Progress, Success
-from tests.record import Record
 
 from .conftest import JOBS, Service, is_problem
 
@@ -61,7 +60,7 @@ class Time:
         return self.now
 
 
-def job_stream(store: Record, job_id: str, time: Time, last: str = "") -> Iterator[str]:
+def job_stream(store: JobStore, job_id: str, time: Time, last: str = "") -> Iterator[str]:
     return iter(JobStream(store, job_id, last, time.sleep, time.clock))
 
 
