@@ -82,11 +82,11 @@ def create_app(settings: Settings) -> Flask:
     )
 
     @app.before_request
-    def _name_request() -> None:
+    def _assign_request_id() -> None:
         g.request_id, g.began = str(uuid.uuid4()), time.monotonic()
 
     @app.before_request
-    def _refuse_zeros() -> None:
+    def _refuse_null_characters() -> None:
         if "\0" in request.path:  # no name contains it, and PostgreSQL refuses it
             raise NotFound
 
@@ -97,7 +97,7 @@ def create_app(settings: Settings) -> Flask:
     app.register_blueprint(get_swaggerui_blueprint("/docs", "/openapi.json", config={"app_name": "Epochal"}))
 
     @app.after_request
-    def _guard(response: Response) -> Response:
+    def _add_security_headers(response: Response) -> Response:
         response.headers["X-Request-Id"] = g.get("request_id", "")
         response.headers["X-Content-Type-Options"] = "nosniff"
         policy = _DOCS_POLICY if request.path.startswith("/docs") else _PAGE_POLICY

@@ -12,7 +12,7 @@ from .auth import principal
 from .body import read_json
 from .job_services import JobServices
 from .openapi import documented
-from .parsing import answered, parse
+from .parsing import json_response, parse
 from .services import service
 
 control = Blueprint("control", __name__, url_prefix=f"{PREFIX}/jobs/<uuid:job_id>")
@@ -24,7 +24,7 @@ def change(job_id: UUID) -> Response:
     """Give a job another priority, name or tags."""
     services, who, wanted = service(JobServices), principal(), parse(Change, read_json(request))
     job = services.store.change(str(job_id), wanted, owner=who.sees, actor=who.owner)
-    return answered(services.brief(job))
+    return json_response(services.brief(job))
 
 
 @control.post("/cancel")
@@ -33,7 +33,7 @@ def cancel(job_id: UUID) -> Response:
     """Cancel a job that waits; ask the worker of a running one to stop it, and answer 202."""
     services, who = service(JobServices), principal()
     job = services.store.request_cancel(str(job_id), owner=who.sees, actor=who.owner)
-    return answered(services.brief(job), 200 if job.status is JobStatus.cancelled else 202)
+    return json_response(services.brief(job), 200 if job.status is JobStatus.cancelled else 202)
 
 
 @control.post("/pause")
@@ -42,7 +42,7 @@ def pause(job_id: UUID) -> Response:
     """Pause a job that waits; ask the worker of a running one to give it back, and answer 202."""
     services, who = service(JobServices), principal()
     job = services.store.request_pause(str(job_id), owner=who.sees, actor=who.owner)
-    return answered(services.brief(job), 200 if job.status is JobStatus.paused else 202)
+    return json_response(services.brief(job), 200 if job.status is JobStatus.paused else 202)
 
 
 @control.post("/resume")
@@ -52,7 +52,7 @@ def resume(job_id: UUID) -> Response:
     services, who = service(JobServices), principal()
     job = services.store.resume(str(job_id), owner=who.sees, actor=who.owner)
     services.doorbell.ring(job.id)
-    return answered(services.brief(job))
+    return json_response(services.brief(job))
 
 
 @control.post("/retry")
@@ -62,4 +62,4 @@ def retry(job_id: UUID) -> Response:
     services, who = service(JobServices), principal()
     job = services.store.retry(str(job_id), owner=who.sees, actor=who.owner)
     services.doorbell.ring(job.id)
-    return answered(services.brief(job), 202)
+    return json_response(services.brief(job), 202)

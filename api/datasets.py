@@ -14,7 +14,7 @@ from .auth import principal
 from .dataset_services import DatasetServices, Digest, Purpose, other_digest, over_quota
 from .form import received
 from .openapi import documented
-from .parsing import answered, parse, query
+from .parsing import json_response, parse, parse_query
 from .queries import DatasetsQuery
 from .services import service
 
@@ -50,15 +50,15 @@ def upload() -> Response:
 @documented("List data sets, newest first", query=DatasetsQuery, answer=DatasetPage)
 def list_datasets() -> Response:
     """The data sets that the asker sees."""
-    found = service(DatasetServices).store.newest(owner=principal().sees, name=query(DatasetsQuery).name)
-    return answered(DatasetPage(datasets=[dataset_summary(dataset) for dataset in found]))
+    found = service(DatasetServices).store.newest(owner=principal().sees, name=parse_query(DatasetsQuery).name)
+    return json_response(DatasetPage(datasets=[dataset_summary(dataset) for dataset in found]))
 
 
 @datasets.get("/<dataset_id>")
 @documented("Show a data set", answer=DatasetView)
 def show(dataset_id: str) -> Response:
     """A data set with its columns."""
-    return answered(dataset_view(service(DatasetServices).store.get(dataset_id, owner=principal().sees)))
+    return json_response(dataset_view(service(DatasetServices).store.get(dataset_id, owner=principal().sees)))
 
 
 @datasets.delete("/<dataset_id>")
@@ -73,6 +73,6 @@ def delete(dataset_id: str) -> Response:
 
 def created(dataset: DatasetRecord, is_new: bool) -> Response:
     """The answer to an upload: the data set that it became, or already was."""
-    answer = answered(dataset_view(dataset), 201 if is_new else 200)
+    answer = json_response(dataset_view(dataset), 201 if is_new else 200)
     answer.headers["Location"] = f"{PREFIX}/datasets/{dataset.id}"
     return answer

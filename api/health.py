@@ -10,7 +10,7 @@ from store.errors import StoreUnavailableError
 from store.jobs import JobStore
 
 from .openapi import Description, documented
-from .parsing import answered
+from .parsing import json_response
 from .services import service
 
 WEB = Path(__file__).parent / "web"
@@ -22,7 +22,7 @@ health = Blueprint("health", __name__, static_folder=None)
 @documented("Say whether the process lives", answer=Health)
 def healthz() -> Response:
     """Liveness: the process answers."""
-    return answered(Health(status="ok"))
+    return json_response(Health(status="ok"))
 
 
 @health.get("/readyz")
@@ -33,8 +33,8 @@ def readyz() -> Response:
         service(JobStore).ready()
     except StoreUnavailableError as error:
         unavailable = Health(status="unavailable", checks={"database": str(error)})
-        return answered(unavailable, HTTPStatus.SERVICE_UNAVAILABLE)
-    return answered(Health(status="ok", checks={"database": "ok"}))
+        return json_response(unavailable, HTTPStatus.SERVICE_UNAVAILABLE)
+    return json_response(Health(status="ok", checks={"database": "ok"}))
 
 
 @health.get("/openapi.json")

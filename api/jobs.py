@@ -19,7 +19,7 @@ from .dataset_services import DatasetServices
 from .errors import BadFieldsError, BadKeyError
 from .job_services import JobServices
 from .openapi import documented
-from .parsing import answered, parse, query, visible_job
+from .parsing import json_response, parse, parse_query, visible_job
 from .queries import CurveQuery, JobsQuery
 from .services import service
 
@@ -36,7 +36,7 @@ def submit() -> Response:
     spec, services = _spec(), service(JobServices)
     submitted = services.submit([spec], owner=principal().owner, idempotency=_idempotency([spec]))
     view = services.brief(submitted.jobs[0], services.warnings(submitted.jobs))
-    answer = answered(view, 200 if submitted.replayed else 201)
+    answer = json_response(view, 200 if submitted.replayed else 201)
     answer.headers["Location"] = f"{PREFIX}/jobs/{view.id}"
     return answer
 
@@ -50,7 +50,7 @@ def submit_many() -> Response:
     specs = service(DatasetServices).resolve(bulk.jobs, paths, owner=owner)
     submitted = services.submit(specs, owner=owner, idempotency=_idempotency(specs))
     ids = BulkIds(ids=[job.id for job in submitted.jobs], warnings=services.warnings(submitted.jobs))
-    return answered(ids, 200 if submitted.replayed else 201)
+    return json_response(ids, 200 if submitted.replayed else 201)
 
 
 @jobs.post("/check")
@@ -61,7 +61,7 @@ def check() -> Response:
     if spec.info is None:
         raise BadFieldsError.of("dataset", "is not known")
     needed = price(spec, spec.info)
-    return answered(
+    return json_response(
         Check(
             spec=spec,
             parameters=needed.parameters,
@@ -78,26 +78,26 @@ def check() -> Response:
 @documented("List jobs, newest first", query=JobsQuery, answer=JobPage)
 def list_jobs() -> Response:
     """One page of the jobs that the asker sees."""
-    asked, services = query(JobsQuery), service(JobServices)
+    asked, services = parse_query(JobsQuery), service(JobServices)
     found, following = services.store.list_jobs(
         asked.filter, owner=principal().sees, after=asked.after, limit=asked.limit
     )
-    return answered(JobPage(jobs=[services.brief(job) for job in found], next=following))
+    return json_response(JobPage(jobs=[services.brief(job) for job in found], next=following))
 
 
 @jobs.get("/<uuid:job_id>")
 @documented("Show a job", answer=JobView)
 def show(job_id: UUID) -> Response:
     """A job with its place in the queue or its verdict."""
-    return answered(service(JobServices).full(visible_job(job_id)))
+    return json_response(service(JobServices).full(visible_job(job_id)))
 
 
 @jobs.get("/<uuid:job_id>/curve")
 @documented("Show a job's curve, as columns", query=CurveQuery, answer=Curve)
 def curve(job_id: UUID) -> Response:
     """A job's metrics, epoch by epoch, from the record."""
-    job, part = visible_job(job_id), query(CurveQuery)
-    return answered(service(JobServices).store.curve(job.id, after_epoch=part.from_ - 1))
+    job, part = visible_job(job_id), parse_query(CurveQuery)
+    return json_response(service(JobServices).store.curve(job.id, after_epoch=part.from_ - 1))
 
 
 @jobs.get("/<uuid:job_id>/events")
@@ -105,7 +105,7 @@ def curve(job_id: UUID) -> Response:
 def events(job_id: UUID) -> Response:
     """Every change of a job's state, oldest first."""
     history = service(JobServices).store.events(visible_job(job_id).id)
-    return answered(Events(events=[event_view(event) for event in history]))
+    return json_response(Events(events=[event_view(event) for event in history]))
 
 
 @jobs.get("/<uuid:job_id>/files")
@@ -113,7 +113,7 @@ def events(job_id: UUID) -> Response:
 def list_files(job_id: UUID) -> Response:
     """A job's files with their sizes in bytes."""
     left = service(JobServices).store.artifacts(visible_job(job_id).id)
-    return answered({artifact.name: artifact.size for artifact in left})
+    return json_response({artifact.name: artifact.size for artifact in left})
 
 
 @jobs.get("/<uuid:job_id>/files/<name>")

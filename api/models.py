@@ -25,7 +25,7 @@ from .answers import PREFIX
 from .body import MIB, read_json
 from .errors import BadFieldsError, NotFoundError, TooLargeError
 from .openapi import documented
-from .parsing import answered, parse, query, visible_job
+from .parsing import json_response, parse, parse_query, visible_job
 from .queries import ModelQuery
 from .services import service
 
@@ -82,7 +82,7 @@ class LoadedModels:
                 self._held.popitem(last=False)
         return model
 
-    def zipped(self, job: JobRecord) -> Path:
+    def as_zip(self, job: JobRecord) -> Path:
         """The model as a zip: a new file, for the caller to delete."""
         parts = self.parts(job)
         staging = self._files.staging_folder()
@@ -101,7 +101,7 @@ class LoadedModels:
             copy.unlink(missing_ok=True)
         return archive_file
 
-    def graphed(self, job: JobRecord) -> bytes:
+    def as_onnx(self, job: JobRecord) -> bytes:
         """The model as an ONNX graph. Raises `TooLargeError` too."""
         model = self.load(job)
         from model.graph import graph  # onnx is imported with the first graph
@@ -123,7 +123,7 @@ def predict(job_id: UUID) -> Response:
     rows = parse(Rows, read_json(request, limit=ROWS_LIMIT))
     model = service(LoadedModels).load(visible_job(job_id))
     try:
-        return answered(model.predict(rows.rows))
+        return json_response(model.predict(rows.rows))
     except RowsError as error:
         raise BadFieldsError(error.errors) from error
 
@@ -132,11 +132,11 @@ def predict(job_id: UUID) -> Response:
 @documented("Fetch a job's model", query=ModelQuery, answer=bytes)
 def fetch(job_id: UUID) -> Response:
     """The model as a zip or as an ONNX graph."""
-    job, asked, loaded = visible_job(job_id), query(ModelQuery), service(LoadedModels)
+    job, asked, loaded = visible_job(job_id), parse_query(ModelQuery), service(LoadedModels)
     headers = {"Content-Disposition": f'attachment; filename="model-{job_id}.{asked.format.value}"'}
     if asked.format is ModelFormat.onnx:
-        return Response(loaded.graphed(job), headers=headers, content_type="application/octet-stream")
-    return _sent(loaded.zipped(job), headers)
+        return Response(loaded.as_onnx(job), headers=headers, content_type="application/octet-stream")
+    return _sent(loaded.as_zip(job), headers)
 
 
 def _sent(archive: Path, headers: dict[str, str]) -> Response:

@@ -27,7 +27,7 @@ def parse(model: type[_Model], body: Any) -> _Model:
         raise BadFieldsError(sentences(error, body)) from error
 
 
-def query(model: type[_Model]) -> _Model:
+def parse_query(model: type[_Model]) -> _Model:
     """The query string as `model` says; a name that may be repeated is one whose field is a tuple."""
     given: dict[str, Any] = {}
     for name, values in request.args.lists():
@@ -44,7 +44,7 @@ def visible_job(job_id: UUID) -> JobRecord:
     return service(JobStore).get(str(job_id), owner=principal().sees)
 
 
-def answered(answer: BaseModel | Mapping[str, Any], status: int = 200) -> Response:
+def json_response(answer: BaseModel | Mapping[str, Any], status: int = 200) -> Response:
     """The answer in JSON."""
     text = answer.model_dump_json() if isinstance(answer, BaseModel) else json.dumps(answer)
     return Response(text, status=status, content_type="application/json")

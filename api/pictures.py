@@ -28,7 +28,7 @@ from .answers import PREFIX
 from .children import ProcessSlots, child_environment
 from .errors import BusyError, NotFoundError
 from .openapi import documented
-from .parsing import answered, visible_job
+from .parsing import json_response, visible_job
 from .services import service
 
 if TYPE_CHECKING:
@@ -141,7 +141,7 @@ pictures = Blueprint("pictures", __name__, url_prefix=f"{PREFIX}/jobs")
 @documented("List a job's pictures", answer=PictureList)
 def list_pictures(job_id: UUID) -> Response:
     """The pictures that there are of a job, or why there are none."""
-    return answered(service(Gallery).listed(visible_job(job_id)))
+    return json_response(service(Gallery).listed(visible_job(job_id)))
 
 
 @pictures.get("/<uuid:job_id>/pictures/<name>.png")

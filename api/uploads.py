@@ -22,7 +22,7 @@ from .datasets import created
 from .errors import BadFieldsError, UnsupportedBodyError
 from .form import SLOWEST
 from .openapi import documented
-from .parsing import answered, parse
+from .parsing import json_response, parse
 from .services import service
 from .upload_services import UploadServices
 
@@ -49,16 +49,16 @@ def begin() -> Response:
     if upload is not None:
         if upload.size != new.size:
             raise BadFieldsError.of("size", f"is {upload.size:,} in the upload under way: delete that first")
-        return _answered(upload)
+        return _upload_response(upload)
     service(DatasetServices).check_quota(owner, new.size)
-    return _answered(services.store.begin(new.sha256, owner=owner, file=new.file, size=new.size), 201)
+    return _upload_response(services.store.begin(new.sha256, owner=owner, file=new.file, size=new.size), 201)
 
 
 @uploads.get("/<sha256>")
 @documented("Show how far an upload is", answer=UploadView)
 def show(sha256: str) -> Response:
     """An upload and how many bytes of it have arrived."""
-    return _answered(service(UploadServices).store.get(sha256, owner=principal().owner))
+    return _upload_response(service(UploadServices).store.get(sha256, owner=principal().owner))
 
 
 @uploads.patch("/<sha256>")
@@ -102,7 +102,7 @@ def delete(sha256: str) -> Response:
     return Response(status=204)
 
 
-def _answered(upload: UploadRecord, status: int = 200) -> Response:
+def _upload_response(upload: UploadRecord, status: int = 200) -> Response:
     at = f"{PREFIX}/uploads/{upload.sha256}"
     view = UploadView(
         sha256=upload.sha256,
@@ -111,7 +111,7 @@ def _answered(upload: UploadRecord, status: int = 200) -> Response:
         offset=upload.received,
         links={"self": at, "finish": f"{at}/finish"},
     )
-    answer = answered(view, status)
+    answer = json_response(view, status)
     answer.headers["Location"] = at
     return _with_offset(answer, upload)
 

@@ -11,7 +11,7 @@ from store.workers import TrainingRecord, WorkerRecord, WorkerStore
 from .answers import PREFIX
 from .auth import principal
 from .openapi import documented
-from .parsing import answered
+from .parsing import json_response
 from .services import service
 
 workers = Blueprint("workers", __name__, url_prefix=PREFIX)
@@ -23,14 +23,14 @@ def list_workers() -> Response:
     """The workers that are up, with the asker's jobs that each trains."""
     store = service(WorkerStore)
     training = store.training(owner=principal().sees)
-    return answered(Workers(workers=[_view(worker, training) for worker in store.live()]))
+    return json_response(Workers(workers=[_view(worker, training) for worker in store.live()]))
 
 
 @workers.get("/queue")
 @documented("Show how long the queue is and how fast it moves", answer=QueueView)
 def show_queue() -> Response:
     """The queue in figures."""
-    return answered(QueueView(**asdict(service(Queue).overview())))
+    return json_response(QueueView(**asdict(service(Queue).overview())))
 
 
 def _view(worker: WorkerRecord, training: list[TrainingRecord]) -> WorkerView:

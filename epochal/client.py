@@ -137,22 +137,22 @@ class Client:
 
     def submit(self, job: JobSpec | Body, *, key: str | None = None) -> JobView:
         """Submit one job. `key` makes a repeated submit the same submit; without one, each call is a new job."""
-        answer = self._ask("POST", "/jobs", body=_body(parse(job)), key=key or str(uuid.uuid4()))
+        answer = self._request("POST", "/jobs", body=_body(parse(job)), key=key or str(uuid.uuid4()))
         return _read(JobView, answer)
 
     def submit_many(self, jobs: Sequence[JobSpec | Body], *, key: str | None = None) -> list[str]:
         """Submit up to 10,000 jobs, all or none. Their ids, in the same order."""
         body = {"jobs": [_body(job) for job in parse_many(jobs)]}
-        answer = self._ask("POST", "/jobs/bulk", body=body, key=key or str(uuid.uuid4()))
+        answer = self._request("POST", "/jobs/bulk", body=body, key=key or str(uuid.uuid4()))
         return _read(BulkIds, answer).ids
 
     def check(self, job: JobSpec | Body) -> Check:
         """The job's parameters, memory and pack, without submitting it."""
-        return _read(Check, self._ask("POST", "/jobs/check", body=_body(parse(job)), repeatable=True))
+        return _read(Check, self._request("POST", "/jobs/check", body=_body(parse(job)), repeatable=True))
 
     def job(self, job_id: str) -> JobView:
         """The job as it is now."""
-        return _read(JobView, self._ask("GET", f"/jobs/{quote(job_id, safe='')}"))
+        return _read(JobView, self._request("GET", f"/jobs/{quote(job_id, safe='')}"))
 
     def jobs(
         self,
@@ -168,7 +168,7 @@ class Client:
         left, cursor = limit, None
         while left is None or left > 0:
             asked = {**query, "cursor": cursor, "limit": None if left is None else min(left, 100)}
-            page = _read(JobPage, self._ask("GET", "/jobs", query=asked))
+            page = _read(JobPage, self._request("GET", "/jobs", query=asked))
             yield from page.jobs if left is None else page.jobs[:left]
             cursor, left = page.next, None if left is None else left - len(page.jobs)
             if cursor is None:
@@ -176,50 +176,52 @@ class Client:
 
     def curve(self, job_id: str, *, after: int = 0) -> Curve:
         """The curve's columns: `epoch`, then one per metric; only of epochs later than `after`."""
-        answer = self._ask("GET", f"/jobs/{quote(job_id, safe='')}/curve", query={"from": after + 1 if after else None})
+        answer = self._request(
+            "GET", f"/jobs/{quote(job_id, safe='')}/curve", query={"from": after + 1 if after else None}
+        )
         curve: Curve = answer.json()
         return curve
 
     def events(self, job_id: str) -> list[EventView]:
         """The job's history, oldest first."""
-        return _read(Events, self._ask("GET", f"/jobs/{quote(job_id, safe='')}/events")).events
+        return _read(Events, self._request("GET", f"/jobs/{quote(job_id, safe='')}/events")).events
 
     def cancel(self, job_id: str) -> JobView:
         """Cancel the job. A running one ends within seconds; see `status` and `cancel_requested`."""
-        return _read(JobView, self._ask("POST", f"/jobs/{quote(job_id, safe='')}/cancel"))
+        return _read(JobView, self._request("POST", f"/jobs/{quote(job_id, safe='')}/cancel"))
 
     def pause(self, job_id: str) -> JobView:
         """Pause the job. A running one stops within seconds; see `status` and `pause_requested`."""
-        return _read(JobView, self._ask("POST", f"/jobs/{quote(job_id, safe='')}/pause"))
+        return _read(JobView, self._request("POST", f"/jobs/{quote(job_id, safe='')}/pause"))
 
     def resume(self, job_id: str) -> JobView:
         """Queue a paused job again."""
-        return _read(JobView, self._ask("POST", f"/jobs/{quote(job_id, safe='')}/resume"))
+        return _read(JobView, self._request("POST", f"/jobs/{quote(job_id, safe='')}/resume"))
 
     def change(self, job_id: str, **values: Any) -> JobView:
         """Change the job's `priority`, `name` or `tags`; values that are not given stay."""
-        return _read(JobView, self._ask("PATCH", f"/jobs/{quote(job_id, safe='')}", body=values, repeatable=True))
+        return _read(JobView, self._request("PATCH", f"/jobs/{quote(job_id, safe='')}", body=values, repeatable=True))
 
     def retry(self, job_id: str) -> JobView:
         """Queue a failed job again."""
-        return _read(JobView, self._ask("POST", f"/jobs/{quote(job_id, safe='')}/retry"))
+        return _read(JobView, self._request("POST", f"/jobs/{quote(job_id, safe='')}/retry"))
 
     def files(self, job_id: str) -> dict[str, int]:
         """The files the job left, with their sizes in bytes."""
-        files: dict[str, int] = self._ask("GET", f"/jobs/{quote(job_id, safe='')}/files").json()
+        files: dict[str, int] = self._request("GET", f"/jobs/{quote(job_id, safe='')}/files").json()
         return files
 
     def file(self, job_id: str, name: str) -> bytes:
         """One file the job left, such as `model.safetensors`."""
-        return self._ask("GET", f"/jobs/{quote(job_id, safe='')}/files/{quote(name, safe='')}").content
+        return self._request("GET", f"/jobs/{quote(job_id, safe='')}/files/{quote(name, safe='')}").content
 
     def pictures(self, job_id: str) -> PictureList:
         """The pictures of a finished job, or why there are none."""
-        return _read(PictureList, self._ask("GET", f"/jobs/{quote(job_id, safe='')}/pictures"))
+        return _read(PictureList, self._request("GET", f"/jobs/{quote(job_id, safe='')}/pictures"))
 
     def picture(self, job_id: str, name: str) -> bytes:
         """One picture as a PNG, such as `confusion`."""
-        return self._ask("GET", f"/jobs/{quote(job_id, safe='')}/pictures/{quote(name, safe='')}.png").content
+        return self._request("GET", f"/jobs/{quote(job_id, safe='')}/pictures/{quote(name, safe='')}.png").content
 
     def watch(self, job_id: str) -> Iterator[Update]:
         """The job's live updates until its end. After a broken connection the stream resumes where it stopped."""
@@ -248,22 +250,22 @@ class Client:
 
     def workers(self) -> list[WorkerView]:
         """The workers that are up, with their slots and the jobs that they train."""
-        return _read(Workers, self._ask("GET", "/workers")).workers
+        return _read(Workers, self._request("GET", "/workers")).workers
 
     def queue(self) -> QueueView:
         """The length of the queue, its workers and its speed."""
-        return _read(QueueView, self._ask("GET", "/queue"))
+        return _read(QueueView, self._request("GET", "/queue"))
 
     # --- models --------------------------------------------------------------------------------------------------
 
     def predict(self, job_id: str, rows: Sequence[Body | Sequence[Any]]) -> Predictions:
         """The model's predictions of raw rows: objects by column, or lists where columns have no names."""
         path = f"/jobs/{quote(job_id, safe='')}/predict"
-        return _read(Predictions, self._ask("POST", path, body={"rows": list(rows)}, repeatable=True))
+        return _read(Predictions, self._request("POST", path, body={"rows": list(rows)}, repeatable=True))
 
     def model(self, job_id: str, form: ModelFormat = ModelFormat.zip) -> bytes:
         """The job's model: a zip with a page that says how to load it, or an ONNX graph."""
-        return self._ask("GET", f"/jobs/{quote(job_id, safe='')}/model", query={"format": form.value}).content
+        return self._request("GET", f"/jobs/{quote(job_id, safe='')}/model", query={"format": form.value}).content
 
     # --- data sets -----------------------------------------------------------------------------------------------
 
@@ -312,14 +314,14 @@ class Client:
     def _finish(self, sha256: str, purpose: Body) -> DatasetView:
         timeout = httpx.Timeout(READ_PATIENCE_S, connect=5.0)
         answer = self._http.post(f"/uploads/{sha256}/finish", json=purpose, timeout=timeout)
-        _refuse(answer)
+        _raise_for_status(answer)
         return _read(DatasetView, answer)
 
     def _send(self, stream: BinaryIO, sha256: str, name: str, on_progress: OnProgress) -> Iterator[int]:
         """Send the bytes that the server lacks; yield how many it has, at the start and after each request."""
         size = os.fstat(stream.fileno()).st_size
         answer = self._http.post("/uploads", json={"sha256": sha256, "size": size, "file": name})
-        _refuse(answer)
+        _raise_for_status(answer)
         has = _read(UploadView, answer).offset
         on_progress(has, size)
         yield has
@@ -331,25 +333,25 @@ class Client:
                 content=_bytes(stream, more, lambda at: on_progress(at, size)),
                 headers={"Content-Type": _BYTES, "Content-Length": str(more), "Upload-Offset": str(has)},
             )
-            _refuse(answer)
+            _raise_for_status(answer)
             has = int(answer.headers["Upload-Offset"])
             yield has
 
     def datasets(self, *, name: str | None = None) -> list[DatasetSummary]:
         """Your data sets, newest first."""
-        return _read(DatasetPage, self._ask("GET", "/datasets", query={"name": name})).datasets
+        return _read(DatasetPage, self._request("GET", "/datasets", query={"name": name})).datasets
 
     def dataset(self, dataset_id: str) -> DatasetView:
         """A data set, and what is in it."""
-        return _read(DatasetView, self._ask("GET", f"/datasets/{quote(dataset_id, safe='')}"))
+        return _read(DatasetView, self._request("GET", f"/datasets/{quote(dataset_id, safe='')}"))
 
     def delete_dataset(self, dataset_id: str) -> None:
         """Delete a data set that no job needs."""
-        self._ask("DELETE", f"/datasets/{quote(dataset_id, safe='')}")
+        self._request("DELETE", f"/datasets/{quote(dataset_id, safe='')}")
 
     # --- HTTP ----------------------------------------------------------------------------------------------------
 
-    def _ask(
+    def _request(
         self,
         verb: str,
         path: str,
@@ -380,7 +382,7 @@ class Client:
                     raise _unreachable(self.url) from error
             else:
                 if answer.status_code not in _BUSY or not again:
-                    _refuse(answer)
+                    _raise_for_status(answer)
                     return answer
             self._sleep(wait_s or 0.0)
         raise AssertionError("the last try answers or raises")
@@ -391,7 +393,7 @@ class Client:
         with connect_sse(self._http, "GET", path, headers=headers) as source:
             if not source.response.is_success:
                 source.response.read()
-                _refuse(source.response)
+                _raise_for_status(source.response)
             try:
                 for event in source.iter_sse():
                     if event.data:  # without data it only says when to reconnect
@@ -469,7 +471,7 @@ def _unreachable(url: str) -> ServerUnreachableError:
     )
 
 
-def _refuse(answer: httpx.Response) -> None:
+def _raise_for_status(answer: httpx.Response) -> None:
     """Raise the error that `answer` stands for, if any."""
     if answer.is_success:
         return

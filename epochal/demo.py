@@ -20,7 +20,7 @@ from spec.views import JobView
 
 from .cli.console import screen
 from .cli.progress import follow
-from .cli.render import outcome, results_table, share
+from .cli.render import outcome, percent, results_table
 from .client import Client
 from .errors import EpochalError
 from .stack.embedded import as_service, await_ready
@@ -111,7 +111,8 @@ def _judge(first: JobView, jobs: Sequence[JobView]) -> None:
             raise DemoFailedError(f"job {job.name or job.id} ended {job.status.value}. {outcome(job)}")
     accuracy = None if first.best is None else first.best.metrics.get("val_accuracy")
     if accuracy is None or accuracy < ENOUGH_ACCURACY:
-        raise DemoFailedError(f"the first job's validation accuracy is {share(accuracy)}, below {ENOUGH_ACCURACY:.0%}.")
+        reached = f"the first job's validation accuracy is {percent(accuracy)}"
+        raise DemoFailedError(f"{reached}, below {ENOUGH_ACCURACY:.0%}.")
 
 
 def _mirrored(client: Client, endpoints: Endpoints, jobs: Sequence[JobView]) -> list[str]:

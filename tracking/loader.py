@@ -13,7 +13,7 @@ from spec.job import JobSpec
 from .package import prediction_columns
 
 
-class Loaded:
+class LoadedModel:
     """A model with the interface that MLflow expects."""
 
     def __init__(self, model: Model) -> None:
@@ -38,7 +38,7 @@ class Loaded:
         return rows if len(self._names) == 1 else [dict(zip(self._names, row, strict=True)) for row in rows]
 
 
-def _load_pyfunc(path: str) -> Loaded:
+def _load_pyfunc(path: str) -> LoadedModel:
     folder = Path(path)
     spec = JobSpec.model_validate_json((folder / SPEC).read_bytes())
-    return Loaded(Model.of((folder / WEIGHTS).read_bytes(), spec, (folder / PREPROCESSING).read_bytes()))
+    return LoadedModel(Model.of((folder / WEIGHTS).read_bytes(), spec, (folder / PREPROCESSING).read_bytes()))

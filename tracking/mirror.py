@@ -118,7 +118,7 @@ class Mirror:
             self._away = False
         return not self._away
 
-    def _lose(self, error: MlflowError) -> None:
+    def _mark_unreachable(self, error: MlflowError) -> None:
         """Note that MLflow does not answer."""
         if not self._away:  # several threads may notice it at the same time
             self._away = True
@@ -139,7 +139,7 @@ class Mirror:
                 # One job's fault, such as a file that is gone or an unforeseen name, concerns no other job.
                 self._runs.pop(one.job.id, None)  # what MLflow has of it is uncertain: ask before sending more
                 if isinstance(error, MlflowUnreachableError):
-                    self._lose(error)
+                    self._mark_unreachable(error)
                     return False
                 failures = self._failures.get(one.job.id, (0, 0.0))[0]
                 wait = PATIENCE_S[min(failures, len(PATIENCE_S) - 1)]
@@ -167,7 +167,7 @@ class Mirror:
             try:
                 self._experiments[project] = self._mlflow.experiment(project)
             except MlflowUnreachableError as error:
-                self._lose(error)
+                self._mark_unreachable(error)
                 return
             except MlflowError as error:
                 log.debug("no experiment %s: %s", project, error)  # a warning follows for each of its jobs

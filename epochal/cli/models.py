@@ -119,16 +119,16 @@ def _write(parts: list[Predictions]) -> None:
     classes = parts[0].classes if parts[0].probabilities is not None else None
     first = parts[0].predictions[0]
     names = [f"prediction_{place}" for place in range(len(first))] if isinstance(first, list) else ["prediction"]
-    writer.writerow([*names, *(_harmless(f"p_{label}") for label in classes or ())])
+    writer.writerow([*names, *(_safe_for_spreadsheets(f"p_{label}") for label in classes or ())])
     for part in parts:
         shares = part.probabilities or [[]] * len(part.predictions)
         for predicted, likely in zip(part.predictions, shares, strict=True):
-            cells = predicted if isinstance(predicted, list) else [_harmless(predicted)]
+            cells = predicted if isinstance(predicted, list) else [_safe_for_spreadsheets(predicted)]
             writer.writerow([*cells, *likely])
     typer.echo(out.getvalue(), nl=False)
 
 
-def _harmless(value: Any) -> Any:
+def _safe_for_spreadsheets(value: Any) -> Any:
     """A value that no spreadsheet takes for a formula: labels may come from a stranger's file."""
     is_formula = isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r"))
     return f"'{value}" if is_formula else value

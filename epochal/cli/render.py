@@ -41,7 +41,7 @@ def jobs_table(jobs: Iterable[JobView], *, now: datetime) -> Table:
             job.name or dataset_name(job),
             f"{job.progress.epoch}/{job.progress.epochs}",
             *(number(metrics.get(name)) for name in ("train_loss", "val_loss")),
-            share(metrics.get("val_accuracy")),
+            percent(metrics.get("val_accuracy")),
             duration((now - job.created_at).total_seconds()),
         )
     return table
@@ -60,7 +60,7 @@ def results_table(jobs: Iterable[JobView]) -> Table:
             f"{job.progress.epoch}/{job.progress.epochs}",
             DASH if job.best is None else str(job.best.epoch),
             number(best.get("val_loss")),
-            share(best.get("val_accuracy")),
+            percent(best.get("val_accuracy")),
             number(best.get("generalization_gap")),
             DASH if job.pack_size is None else str(job.pack_size),
             Text(_ending(job), style=COLOURS[job.status]),
@@ -172,7 +172,7 @@ def number(value: float | None) -> str:
     return DASH if value is None else f"{value:.4g}"
 
 
-def share(value: float | None) -> str:
+def percent(value: float | None) -> str:
     """An accuracy, in percent."""
     return DASH if value is None else f"{value:.1%}"
 
@@ -188,7 +188,7 @@ def duration(seconds: float) -> str:
 def _metric_text(name: str, value: float) -> str:
     split, _, rest = name.partition("_")
     label = f"{SPLITS.get(split, split)} {rest}".replace("_", " ")
-    return f"{label} {share(value) if name.endswith('accuracy') else number(value)}"
+    return f"{label} {percent(value) if name.endswith('accuracy') else number(value)}"
 
 
 def _kinds(devices: Iterable[str]) -> str:

@@ -12,10 +12,10 @@ from epochal.cli.render import (
     jobs_table,
     number,
     outcome,
+    percent,
     queue_table,
     results_table,
     services_table,
-    share,
     status_text,
     workers_table,
 )
@@ -156,5 +156,5 @@ def test_durations_are_in_their_largest_unit(seconds: float, text: str) -> None:
 
 
 def test_a_number_that_is_missing_is_a_dash() -> None:
-    assert number(None) == share(None) == "-"
+    assert number(None) == percent(None) == "-"
     assert number(0.123456) == "0.1235"
