@@ -11,9 +11,9 @@ from typing import Annotated
 
 from pydantic import Field, ValidationError
 
-from spec.base import Frozen
 from spec.dataset import Uploaded
 from spec.job import JobSpec, Label
+from spec.reading import Names, ReadingOptions, ReadingOrder
 from spec.schema import Task
 from spec.sentences import sentences
 from spec.views import FieldError
@@ -27,24 +27,24 @@ from .reader import Reader
 
 log = logging.getLogger(__name__)
 
-FORMAT = 1
+FORMAT = 2
 """Raise it when the reading changes: the same file then becomes another data set."""
-
-NO_ZERO = r"^[^\u0000]*$"
-"""Text without the zero character, which neither a database nor a command line takes."""
 
 Digest = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 
 
-class Purpose(Frozen):
-    """What a file is for."""
+class Purpose(ReadingOptions):
+    """What a file is for, and how it is read."""
 
-    target: Annotated[
-        str | None,
-        Field(min_length=1, max_length=200, pattern=NO_ZERO, description="Column to predict from the others; NPZ: y."),
-    ] = None
+    target: Annotated[Names, Field(description="Column to predict from the others, or several, `a,b`; NPZ: y.")] = ()
     name: Annotated[Label | None, Field(description="A name for people; its data sets are numbered.")] = None
     task: Annotated[Task | None, Field(description="null: as the target looks.")] = None
+
+    def order(self, file: str) -> ReadingOrder:
+        """What the reader of a file of this name is told."""
+        options = ReadingOptions(**{name: getattr(self, name) for name in ReadingOptions.model_fields})
+        task = None if self.task is None else self.task.targets
+        return ReadingOrder(name=file, target=self.target, task=task, options=options)
 
 
 @dataclass(frozen=True)
@@ -84,8 +84,7 @@ class DatasetServices:
         dataset_id = _identity(owner, file.sha256, purpose)
         table = file.path.with_name(f"{uuid.uuid4().hex}.npz")
         try:
-            targets = None if purpose.task is None else purpose.task.targets
-            reading = self.reader.read(file.path, name=file.name, target=purpose.target, task=targets, out=table)
+            reading = self.reader.read(file.path, purpose.order(file.name), table)
             size = file.size + table.stat().st_size
             if size > left:
                 raise over_quota(self.quota - left, self.quota, size)
@@ -151,7 +150,8 @@ def over_quota(used: int, allowed: int, more: int | None = None) -> TooLargeErro
 
 def _identity(owner: str, sha256: str, purpose: Purpose) -> str:
     """The same file, read in the same way by the same owner, is the same data set."""
-    content = json.dumps([FORMAT, owner, sha256, purpose.target, purpose.task], sort_keys=True)
+    reading = purpose.model_dump(mode="json", exclude={"name", "sha256"}, exclude_defaults=True)
+    content = json.dumps([FORMAT, owner, sha256, reading], sort_keys=True)
     return f"ds_{hashlib.sha256(content.encode()).hexdigest()[:32]}"
 
 

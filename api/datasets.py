@@ -18,6 +18,9 @@ from .parsing import json_response, parse, parse_query
 from .queries import DatasetsQuery
 from .services import service
 
+MANY = ("target", "columns", "na_values")
+"""Fields of the form that may be given several times."""
+
 datasets = Blueprint("datasets", __name__, url_prefix=f"{PREFIX}/datasets")
 
 
@@ -37,7 +40,8 @@ def upload() -> Response:
     used = services.used(owner)
     left = services.quota - used
     try:
-        with received(request, services.files.staging_folder(), limit=max(left, 0)) as file:
+        staging = services.files.staging_folder()
+        with received(request, staging, limit=max(left, 0), may_repeat=MANY) as file:
             form = parse(UploadForm, dict(file.fields))
             if form.sha256 not in (None, file.sha256):
                 raise other_digest(file)

@@ -2,7 +2,7 @@
 
 import hashlib
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from io import RawIOBase
@@ -18,7 +18,7 @@ from .errors import BadBodyError, BadFieldsError, UnsupportedBodyError
 
 FIELDS_BYTES = MIB
 """Most bytes of a form's fields other than its file."""
-FIELDS = 20
+FIELDS = 40
 SLOWEST = MIB // 4
 """Slowest rate of an upload that is waited for, in bytes per second."""
 
@@ -31,14 +31,15 @@ class UploadedFile:
     name: str = ""
     sha256: str = ""
     size: int = 0
-    fields: Mapping[str, str] = field(default_factory=dict)
+    fields: Mapping[str, str | list[str]] = field(default_factory=dict)
+    """A list where the form has a field several times."""
 
 
 @contextmanager
-def received(request: Request, folder: Path, *, limit: int) -> Iterator[UploadedFile]:
+def received(request: Request, folder: Path, *, limit: int, may_repeat: Collection[str] = ()) -> Iterator[UploadedFile]:
     """The uploaded file, in `folder` while the context lasts. Raises an `ApiError` that says what is wrong.
 
-    `limit` is the most bytes that the file may have.
+    `limit` is the most bytes that the file may have, `may_repeat` the fields that may be given several times.
     """
     if request.mimetype != "multipart/form-data" or "boundary" not in request.mimetype_params:
         raise UnsupportedBodyError("Send a form, Content-Type: multipart/form-data, with the file in its field file.")
@@ -47,13 +48,13 @@ def received(request: Request, folder: Path, *, limit: int) -> Iterator[Uploaded
     request.max_content_length = limit + FIELDS_BYTES
     uploaded = UploadedFile(folder / uuid.uuid4().hex)
     try:
-        _receive(request, uploaded, limit)
+        _receive(request, uploaded, limit, may_repeat)
         yield uploaded
     finally:
         uploaded.path.unlink(missing_ok=True)
 
 
-def _receive(request: Request, uploaded: UploadedFile, limit: int) -> None:
+def _receive(request: Request, uploaded: UploadedFile, limit: int, may_repeat: Collection[str]) -> None:
     sinks: list[Sink] = []
 
     def sink(
@@ -79,18 +80,19 @@ def _receive(request: Request, uploaded: UploadedFile, limit: int) -> None:
     finally:
         for one in sinks:
             one.close()
-    _check(dict(fields.lists()), list(files))
-    uploaded.fields = fields
+    lists = dict(fields.lists())
+    _check(lists, list(files), may_repeat)
+    uploaded.fields = {name: values if len(values) > 1 else values[0] for name, values in lists.items()}
     uploaded.size, uploaded.sha256 = sinks[0].size, sinks[0].digest.hexdigest()
 
 
-def _check(fields: Mapping[str, list[str]], files: list[str]) -> None:
+def _check(fields: Mapping[str, list[str]], files: list[str], may_repeat: Collection[str]) -> None:
     if "file" in fields:
         raise BadFieldsError.of("file", "is text: send it as a file, with a file name")
     if files != ["file"]:
         raise BadFieldsError.of("file", "is missing") if not files else BadFieldsError.of(files[0], "is not a file")
     for name, values in fields.items():
-        if len(values) > 1:
+        if len(values) > 1 and name not in may_repeat:
             raise BadFieldsError.of(name, "is given twice")
 
 

@@ -6,14 +6,18 @@ import zipfile
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated, Literal
 from uuid import UUID
 
 from flask import Blueprint, Response, request
+from pydantic import Field
+from werkzeug.exceptions import RequestEntityTooLarge
 
 from model import PREPROCESSING, SPEC, WEIGHTS
 from model.errors import RowsError
 from model.readme import readme
+from spec.base import Frozen
+from spec.reading import ReadingOptions, ReadingOrder
 from spec.states import JobStatus
 from spec.views import ModelFormat, Predictions, Rows
 from store.errors import IllegalTransitionError
@@ -23,7 +27,9 @@ from store.records import ArtifactRecord, JobRecord
 
 from .answers import PREFIX
 from .body import MIB, read_json
+from .dataset_services import DatasetServices
 from .errors import BadFieldsError, NotFoundError, TooLargeError
+from .form import received
 from .openapi import documented
 from .parsing import json_response, parse, parse_query, visible_job
 from .queries import ModelQuery
@@ -31,6 +37,7 @@ from .services import service
 
 if TYPE_CHECKING:
     from model.finished import Model
+    from model.network import Array
 
 ROWS_LIMIT = 32 * MIB
 HELD = 8
@@ -116,16 +123,58 @@ def _title(job: JobRecord) -> str:
 models = Blueprint("models", __name__, url_prefix=f"{PREFIX}/jobs")
 
 
+class PredictForm(Frozen):
+    """A file whose rows are to be predicted, and how it is read where its own look is not to decide."""
+
+    encoding: Annotated[str | None, Field(max_length=40, pattern=r"^[\w.-]+$", description="As at upload.")] = None
+    delimiter: Annotated[Literal[",", ";", "\t", "|"] | None, Field(description="As at upload.")] = None
+    header: Annotated[bool | None, Field(description="As at upload.")] = None
+    with_input: Annotated[bool, Field(description="Whether to answer the rows of the file too, as text.")] = False
+
+
 @models.post("/<uuid:job_id>/predict")
-@documented("Predict rows with a job's model", body=Rows, answer=Predictions)
+@documented("Predict rows with a job's model", body=Rows, form=PredictForm, answer=Predictions)
 def predict(job_id: UUID) -> Response:
-    """Predictions of raw rows, with class probabilities where the model has them."""
-    rows = parse(Rows, read_json(request, limit=ROWS_LIMIT))
+    """Predictions of raw rows or of a file, with class probabilities where the model has them."""
     model = service(LoadedModels).load(visible_job(job_id))
     try:
-        return json_response(model.predict(rows.rows))
+        if request.mimetype == "multipart/form-data":
+            return json_response(_predict_file(model, service(DatasetServices)))
+        return json_response(model.predict(parse(Rows, read_json(request, limit=ROWS_LIMIT)).rows))
     except RowsError as error:
         raise BadFieldsError(error.errors) from error
+
+
+def _predict_file(model: "Model", services: DatasetServices) -> Predictions:
+    """Predictions of the rows of the form's file, which is read as an upload is. Raises `RowsError`."""
+    staging = services.files.staging_folder()
+    known, out = staging / uuid.uuid4().hex, staging / uuid.uuid4().hex
+    try:
+        with received(request, staging, limit=ROWS_LIMIT) as file:
+            form = parse(PredictForm, dict(file.fields))
+            known.write_text(model.preprocessing.known.model_dump_json(exclude_defaults=True), encoding="utf-8")
+            options = ReadingOptions(encoding=form.encoding, delimiter=form.delimiter, header=form.header)
+            order = ReadingOrder(name=file.name, options=options)
+            reading = services.reader.read_known(file.path, order, known, out, with_cells=form.with_input)
+            if reading.faults:
+                raise BadFieldsError(reading.faults)
+            told = model.predict_numbers(loaded(out), reading.unknown)
+    except RequestEntityTooLarge as error:
+        said = f"The file has more than {ROWS_LIMIT // MIB} MiB: predict it in parts, or fetch the model."
+        raise TooLargeError(said) from error
+    finally:
+        known.unlink(missing_ok=True)
+        out.unlink(missing_ok=True)
+    cells = {"names": reading.names, "input": reading.cells} if form.with_input else {}
+    return told.model_copy(update={"warnings": [*reading.warnings, *told.warnings], **cells})
+
+
+def loaded(numbers: Path) -> "Array":
+    """The numbers that the reader wrote."""
+    import numpy  # imported with the first prediction
+
+    found: Array = numpy.load(numbers, allow_pickle=False)
+    return found
 
 
 @models.get("/<uuid:job_id>/model")

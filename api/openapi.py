@@ -131,7 +131,8 @@ def _operation(arguments: set[str], path: str, operation: Operation, names: Mapp
         fields = {name: _inline(field, model.get("$defs", {})) for name, field in model["properties"].items()}
         properties = {"file": {"type": "string", "format": "binary"}, **fields}
         form = {"type": "object", "properties": properties, "required": ["file"], "additionalProperties": False}
-        described["requestBody"] = {"required": True, "content": {"multipart/form-data": {"schema": form}}}
+        body = described.setdefault("requestBody", {"required": True, "content": {}})
+        body["content"]["multipart/form-data"] = {"schema": form}
     if operation.raw:
         described["requestBody"] = {"required": True, "content": {operation.raw: {}}}
     if secured:

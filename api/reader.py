@@ -5,14 +5,19 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import TypeVar
 
+from flask import g, has_app_context
 from pydantic import ValidationError
 
-from spec.dataset import Targets
+from spec.known import KnownReading
 from spec.profile import Reading, Refusal
+from spec.reading import ReadingOrder
 
 from .children import ProcessSlots, child_environment
 from .errors import BadFieldsError
+
+_Answer = TypeVar("_Answer", Reading, KnownReading)
 
 log = logging.getLogger(__name__)
 
@@ -32,30 +37,43 @@ class Reader:
         self._slots = ProcessSlots(at_once, slot_wait_s, "Other uploads are being read: try again.")
         self._wall_s = wall_s
 
-    def read(self, file: Path, *, name: str, target: str | None, task: Targets | None, out: Path) -> Reading:
+    def read(self, file: Path, order: ReadingOrder, out: Path) -> Reading:
         """Write the file's table to `out` and describe it. Raises `BadFieldsError` or `BusyError`."""
-        with self._slots.slot():
-            return self._read(file, name, target, task, out)
+        return self._answer(Reading, order, str(file), f"--out={out}")
 
-    def _read(self, file: Path, name: str, target: str | None, task: Targets | None, out: Path) -> Reading:
-        command = [sys.executable, "-m", "ingest", str(file), f"--name={name}", f"--out={out}"]
-        command += [] if target is None else [f"--target={target}"]
-        command += [] if task is None else [f"--task={task.value}"]
+    def read_known(self, file: Path, order: ReadingOrder, known: Path, out: Path, *, with_cells: bool) -> KnownReading:
+        """Write the numbers of the rows that a model is to predict to `out`, and describe them. Raises as `read`.
+
+        `known` holds a `spec.known.KnownColumns`.
+        """
+        more = ["--cells"] if with_cells else []
+        return self._answer(KnownReading, order, str(file), f"--out={out}", f"--known={known}", *more)
+
+    def _answer(self, kind: type[_Answer], order: ReadingOrder, *arguments: str) -> _Answer:
+        command, said = [sys.executable, "-m", "ingest", *arguments], order.model_dump_json().encode()
         try:
-            done = subprocess.run(
-                command, env=child_environment(**_FRUGAL), capture_output=True, timeout=self._wall_s, check=False
-            )
+            with self._slots.slot():
+                done = subprocess.run(
+                    command,
+                    env=child_environment(**_FRUGAL),
+                    input=said,
+                    capture_output=True,
+                    timeout=self._wall_s,
+                    check=False,
+                )
         except subprocess.TimeoutExpired as error:
             raise BadFieldsError.of("file", f"could not be read within {self._wall_s:.0f} s") from error
         try:
             if done.returncode == 0:
-                return Reading.model_validate_json(done.stdout)
+                return kind.model_validate_json(done.stdout)
             if done.returncode == REFUSED:
                 refusal = Refusal.model_validate_json(done.stdout)
                 raise BadFieldsError.of(refusal.path, refusal.message)
         except ValidationError:
-            log.exception("the reader of %s answered %r", file, done.stdout[:500])
+            log.exception("the reader of %s answered %r", order.name, done.stdout[:500])
         if done.returncode in (-signal.SIGXCPU, -signal.SIGKILL):
             raise BadFieldsError.of("file", "takes more time or memory to read than a file of its size may")
-        log.error("the reader ended with %d: %s", done.returncode, done.stderr[-2000:].decode(errors="replace"))
-        raise BadFieldsError.of("file", "could not be read: the service's log says why")
+        request = g.get("request_id", "") if has_app_context() else ""
+        said_last = done.stderr[-2000:].decode(errors="replace")
+        log.error("request %s: the reader of %s ended with %d: %s", request, order.name, done.returncode, said_last)
+        raise BadFieldsError.of("file", f"could not be read, for a reason that is not known: report request {request}")

@@ -10,6 +10,7 @@ from pydantic import Field
 from werkzeug.exceptions import LengthRequired
 
 from spec.base import Count, Frozen
+from spec.reading import NO_ZERO
 from spec.views import DatasetView, UploadView
 from store.errors import UploadOffsetError
 from store.uploads import UploadRecord
@@ -17,7 +18,7 @@ from store.uploads import UploadRecord
 from .answers import PREFIX
 from .auth import principal
 from .body import PATIENCE_S, body_timeout, read_json
-from .dataset_services import NO_ZERO, DatasetServices, Digest, Purpose, other_digest
+from .dataset_services import DatasetServices, Digest, Purpose, other_digest
 from .datasets import created
 from .errors import BadFieldsError, UnsupportedBodyError
 from .form import SLOWEST

@@ -263,6 +263,27 @@ class Client:
         path = f"/jobs/{quote(job_id, safe='')}/predict"
         return _read(Predictions, self._request("POST", path, body={"rows": list(rows)}, repeatable=True))
 
+    def predict_file(self, job_id: str, file: Path, *, with_input: bool = False, **options: Any) -> Predictions:
+        """The model's predictions of the rows of a CSV, Parquet or NPZ file, which is read as an upload is.
+
+        `options` are `encoding`, `delimiter` and `header`, where the file's own look is not to decide.
+        """
+        fields = {name: _field(value) for name, value in options.items() if value is not None}
+        try:
+            with file.open("rb") as stream:
+                answer = self._http.post(
+                    f"/jobs/{quote(job_id, safe='')}/predict",
+                    data={**fields, "with_input": _field(with_input)},
+                    files={"file": (file.name, stream)},
+                    timeout=httpx.Timeout(READ_PATIENCE_S, connect=5.0),
+                )
+        except OSError as error:
+            raise BadFileError(f"Cannot read {file}: {error.strerror}.") from error
+        except httpx.TransportError as error:
+            raise _unreachable(self.url) from error
+        _raise_for_status(answer)
+        return _read(Predictions, answer)
+
     def model(self, job_id: str, form: ModelFormat = ModelFormat.zip) -> bytes:
         """The job's model: a zip with a page that says how to load it, or an ONNX graph."""
         return self._request("GET", f"/jobs/{quote(job_id, safe='')}/model", query={"format": form.value}).content
@@ -273,17 +294,21 @@ class Client:
         self,
         file: Path,
         *,
-        target: str | None = None,
+        target: str | Sequence[str] | None = None,
         name: str | None = None,
         task: Task | None = None,
         on_progress: OnProgress = lambda sent, total: None,
+        **options: Any,
     ) -> DatasetView:
         """Upload a CSV, Parquet or NPZ file; `on_progress` is called with the bytes sent and the bytes in all.
+
+        `options` are the fields of `spec.reading.ReadingOptions`, by which a guess is overruled: `decimal=","`,
+        `types={"zip": "category"}`, `columns=["age", "city"]`.
 
         The same file again, with the same target, is the same data set. After a broken connection, or when this method
         is called again, an unfinished upload resumes where it stopped.
         """
-        fields = {"target": target, "name": name, "task": task}
+        fields = {"target": target, "name": name, "task": task, **options}
         purpose = {key: value for key, value in fields.items() if value is not None}
         try:
             with file.open("rb") as stream:
@@ -462,6 +487,11 @@ def _address(url: str | None, token: str | None) -> tuple[str, str]:
     if not token and embedded is not None and embedded.api == url.rstrip("/"):
         token = embedded.token
     return url.rstrip("/"), token
+
+
+def _field(value: Any) -> str:
+    """A value as a form has it."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _unreachable(url: str) -> ServerUnreachableError:

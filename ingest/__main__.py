@@ -1,15 +1,18 @@
-"""Reads an uploaded file: `python -m ingest FILE --name NAME --out TABLE [--target COLUMN] [--task TASK]`.
+"""Reads an uploaded file: `python -m ingest FILE --out TABLE < ORDER`, whose order is `spec.reading.ReadingOrder`.
 
 Writes the table, and prints what was found as `spec.profile.Reading`; or, with exit code 2, why the file is refused as
-`spec.profile.Refusal`. It is killed when it takes more processor time than a file of its size needs.
+`spec.profile.Refusal`. With `--known PREPROCESSING` it reads the rows that a model is to predict instead, writes their
+numbers, and prints `spec.known.KnownReading`. It is killed when it takes more processor time than a file of its size
+needs.
 """
 
 import argparse
 import sys
 from pathlib import Path
 
-from spec.dataset import Targets
+from spec.known import KnownColumns, KnownReading
 from spec.profile import Reading, Refusal
+from spec.reading import ReadingOrder
 
 from . import limits
 from .errors import RefusedError
@@ -18,38 +21,39 @@ from .kinds import kind_of
 REFUSED = 2
 
 
-def read(file: Path, *, name: str, target: str | None, task: Targets | None, out: Path) -> Reading:
+def read(file: Path, order: ReadingOrder, out: Path) -> Reading:
     """Write the file's table to `out`, and say what is in it. Raises `RefusedError`."""
-    kind = kind_of(file, name)
+    kind = kind_of(file, order.name)
     if kind == "npz":
         from . import npz
 
-        return npz.read(file, target=target, task=task, out=out)
+        return npz.read(file, order, out)
     from . import columnar
 
     if kind == "parquet":
         from .parquet import ParquetFile
 
-        return columnar.read(ParquetFile(file), target=target, task=task, out=out)
+        return columnar.read(ParquetFile(file), order, out)
     from .csv import CsvFile
 
-    return columnar.read(CsvFile(file), target=target, task=task, out=out)
+    options = order.options
+    roles = (options.weight, options.group, options.split, options.time)
+    named = [*order.target, *options.columns, *options.types, *(name for name in roles if name is not None)]
+    return columnar.read(CsvFile(file, options, named), order, out)
 
 
 def main() -> int:
     """Read a file within limits; 0, or 2 when it is refused."""
     parser = argparse.ArgumentParser(prog="python -m ingest", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("file", type=Path)
-    parser.add_argument("--name", required=True, help="what the file was called")
-    parser.add_argument("--target", help="the column to be told from the others")
-    parser.add_argument("--task", type=Targets, choices=list(Targets))
     parser.add_argument("--out", required=True, type=Path, help="where the table goes")
+    parser.add_argument("--known", type=Path, help="a model's preprocessing: read the rows that it is to predict")
+    parser.add_argument("--cells", action="store_true", help="with --known: print the rows as text too")
     options = parser.parse_args()
+    order = ReadingOrder.model_validate_json(sys.stdin.buffer.read())
     limits.apply(options.file)
     try:
-        answer = read(
-            options.file, name=options.name, target=options.target, task=options.task, out=options.out
-        ).model_dump_json()
+        print(_answer(options, order).model_dump_json())
     except RefusedError as error:
         print(Refusal(path=error.path, message=str(error)).model_dump_json())
         return REFUSED
@@ -57,8 +61,16 @@ def main() -> int:
         message = f"needs more than {limits.MEMORY / limits.GIB:g} GiB of memory to be read"
         print(Refusal(path="file", message=message).model_dump_json())
         return REFUSED
-    print(answer)
     return 0
+
+
+def _answer(options: argparse.Namespace, order: ReadingOrder) -> Reading | KnownReading:
+    if options.known is None:
+        return read(options.file, order, options.out)
+    from .known import read_known
+
+    known = KnownColumns.model_validate_json(options.known.read_bytes())
+    return read_known(options.file, order, known, options.out, with_cells=options.cells)
 
 
 if __name__ == "__main__":

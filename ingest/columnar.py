@@ -1,144 +1,181 @@
-"""Files of named columns, CSV and Parquet: read once to learn what the columns are, and again to write them."""
+"""Files of named columns, CSV and Parquet: learned from (`learning`), and then written as a table."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 import pyarrow as pa
 
+from spec.cells import CellFormat
 from spec.dataset import Targets
-from spec.profile import Profile, Reading
-from spec.schema import ColumnKind, Schema
+from spec.profile import ColumnProfile, Profile, Reading
+from spec.reading import ReadingOrder
+from spec.schema import ColumnKind, Role, Schema
 
 from . import target as targets
-from .columns import Scan
+from .choices import Choices
+from .columns import Found
 from .encoding import encoder
-from .errors import RefusedError, shown
-from .parquet import check_size
+from .errors import RefusedError, shown, some
+from .learning import Learning, Source
+from .roles import role_encoders
 from .spread import Bins
 from .table import Block, write
+from .texts import as_text
 
 PREVIEWED = 10
 PREVIEWED_COLUMNS = 100
 SHOWN_CHARACTERS = 80
 
 
-class Source(Protocol):
-    """A file that can be read more than once."""
-
-    names: list[str]
-
-    @property
-    def format(self) -> str:
-        """Which of the two it is."""
-
-    @property
-    def encoding(self) -> str | None:
-        """Of text."""
-
-    @property
-    def delimiter(self) -> str | None:
-        """Of text."""
-
-    def batches(self) -> Iterator[pa.RecordBatch]:
-        """The rows, some at a time, in order."""
-
-
-def read(source: Source, *, target: str | None, task: Targets | None, out: Path) -> Reading:
+def read(source: Source, order: ReadingOrder, out: Path) -> Reading:
     """Write the table of a file, and say what is in it. Raises `RefusedError`."""
-    if target is None:
-        raise RefusedError(f"is missing: name one of the columns {_listed(source.names)}", path="target")
-    if target not in source.names:
-        raise RefusedError(f"is no column of the file: {shown(target)}; it has {_listed(source.names)}", path="target")
-    if len(source.names) == 1:
-        raise RefusedError(f"has the column {shown(target)} only, and nothing to tell it from")
-    scans, preview = _learn(source, {target})
-    mixed = {name for name, scan in scans.items() if scan.is_mixed}
-    if mixed:
-        scans, preview = _learn(source, {target} | mixed)
-    answer = targets.answer(scans[target], task)
-    columns = tuple(scan.column() for name, scan in scans.items() if name != target)
+    choices = Choices.of(order.options, order.target, source.names, source.index)
+    found = Learning(source, choices).found()
+    if len(found) == len(choices.target):
+        raise RefusedError(f"has the column {some(choices.target)} only, and nothing to tell it from")
+    answer = targets.answer(
+        [found[name] for name in choices.target],
+        order.task,
+        lambda: ([batch.column(name) for name in choices.target] for batch in source.batches()),
+    )
+    others = [one for name, one in found.items() if name not in choices.target]
+    columns = tuple(one.column() for one in others)
     schema = Schema(columns=columns, target=answer.target)
-    rows = scans[target].rows
-    info = schema.info(rows)
-    if info.features == 0:
-        raise RefusedError("has no column that can be used beside the target")
-    used = [column for column in columns if column.type is not ColumnKind.text]
-    measured = {column.name: _bins(scans[column.name], column.type) for column in used}
+    rows = found[choices.target[0]].rows
+    if schema.info(rows).features == 0:
+        unused = " ".join(_unused(others))
+        raise RefusedError(f"has no column that can be used beside the target{unused and f': {unused}'}")
+    used = [column for column in columns if column.is_feature]
+    bins = {column.name: found[column.name].bins() for column in columns if column.role is not Role.unused}
     if answer.target.type is Targets.numbers:
-        measured[target] = _bins(scans[target], ColumnKind.number)
+        bins |= {name: found[name].bins() for name in choices.target}
     encoders = {column.name: encoder(column) for column in used}
+    extras = role_encoders(columns)
 
-    def blocks() -> Iterator[tuple[Block, Block]]:
+    def blocks() -> Iterator[tuple[Block, Block, Mapping[str, Block]]]:
         for batch in source.batches():
-            numbers = {name: encode(batch.column(name)) for name, encode in encoders.items()}
-            y = answer.encode(batch.column(target))
-            for name, bins in measured.items():
-                if bins is not None:
-                    values = y[:, 0] if name == target else numbers[name]
-                    bins.take(values[~np.isnan(values)])
-            yield np.stack(list(numbers.values()), axis=1), y
+            numbers = {name: encode(batch.column(name)).numbers for name, encode in encoders.items()}
+            y = answer.encode([batch.column(name) for name in choices.target])
+            measured = dict(numbers)
+            if answer.target.type is Targets.numbers:
+                measured |= {name: y[:, place] for place, name in enumerate(choices.target)}
+            _fill(bins, measured)
+            more = {role: encode(batch.column(name)) for role, (name, encode) in extras.items()}
+            yield np.stack(list(numbers.values()), axis=1), y, more
 
     digest = write(out, blocks(), shape=(rows, len(used)), dtype=np.float64, schema=schema)
-    kinds = {column.name: column.type for column in columns}
     profile = Profile(
         format=source.format,
         encoding=source.encoding,
         delimiter=source.delimiter,
-        columns=[scans[name].profile(kind, measured.get(name)) for name, kind in kinds.items()],
-        target=scans[target].profile(scans[target].kind(), measured.get(target)),
+        header=source.header,
+        columns=[one.profile(bins.get(one.name)) for one in others],
+        target=_target_profile(answer, [found[name] for name in choices.target], bins),
         classes=answer.classes,
         names=source.names[:PREVIEWED_COLUMNS],
-        preview=preview,
-        notes=[*_unused(scans, kinds), *targets.rare(answer.classes)],
+        preview=_preview(source),
+        notes=[
+            *source.notes,
+            *(note for one in found.values() if one.role is not Role.unused for note in one.decision.notes),
+            *_forms(found.values()),
+            *_gaps(found.values()),
+            *_unused(others),
+            *_constant(others),
+            *answer.notes,
+            *targets.rare(answer.classes),
+        ],
     )
     return Reading(rows=rows, table=schema, profile=profile, sha256=digest)
 
 
-def _learn(source: Source, counted: set[str]) -> tuple[dict[str, Scan], list[list[str | None]]]:
-    """What every column holds, and the first rows as text."""
-    scans = {name: Scan(name, counts_texts=name in counted) for name in source.names}
-    preview: list[list[str | None]] = []
-    rows = 0
+def _fill(bins: Mapping[str, Bins | None], numbers: Mapping[str, Block]) -> None:
+    for name, values in numbers.items():
+        if (found := bins.get(name)) is not None:
+            found.take(values[~np.isnan(values)])
+
+
+def _target_profile(answer: targets.Answer, found: Sequence[Found], bins: Mapping[str, Bins | None]) -> ColumnProfile:
+    first = found[0].profile(bins.get(found[0].name))
+    if len(found) == 1:
+        return first
+    kind = ColumnKind.category if answer.target.type is Targets.classes else ColumnKind.number
+    return ColumnProfile(name=answer.target.name, type=kind, size=len(found))
+
+
+def _preview(source: Source) -> list[list[str | None]]:
+    rows: list[list[str | None]] = []
     for batch in source.batches():
-        rows += batch.num_rows
-        check_size(rows, len(scans))
-        if len(preview) < PREVIEWED:
-            preview += _texts(batch.slice(0, PREVIEWED - len(preview)))
-        for name, scan in scans.items():
-            scan.take(batch.column(name))
-    if rows == 0:
-        raise RefusedError("has a header and no rows")
-    return scans, preview
+        head = batch.slice(0, PREVIEWED - len(rows))
+        columns = [previewed(head.column(name)) for name in head.schema.names[:PREVIEWED_COLUMNS]]
+        rows += [
+            [None if value is None else value[:SHOWN_CHARACTERS] for value in row] for row in zip(*columns, strict=True)
+        ]
+        if len(rows) >= PREVIEWED:
+            break
+    return rows
 
 
-def _texts(batch: pa.RecordBatch) -> list[list[str | None]]:
-    columns = [batch.column(name).to_pylist() for name in batch.schema.names[:PREVIEWED_COLUMNS]]
-    return [
-        [None if value is None else str(value)[:SHOWN_CHARACTERS] for value in row]
-        for row in zip(*columns, strict=True)
-    ]
+def previewed(cells: pa.Array) -> list[str | None]:
+    """Cells as text, such as is read again as the same."""
+    return [None if value is None else str(value) for value in as_text(cells).to_pylist()]
 
 
-def _bins(scan: Scan, kind: ColumnKind) -> Bins | None:
-    if kind is ColumnKind.number:
-        return Bins.over(scan.spread)
-    return Bins.over(scan.days) if kind is ColumnKind.date else None
+# --- notes ------------------------------------------------------------------------------------------------------------
 
 
-def _unused(scans: dict[str, Scan], kinds: dict[str, ColumnKind]) -> list[str]:
+def _forms(found: Iterable[Found]) -> list[str]:
+    """What to say about numbers that are not written as a program writes them."""
+    by_form: dict[CellFormat, list[str]] = {}
+    for one in found:
+        if one.kind is ColumnKind.number and one.role is not Role.unused:
+            form = CellFormat(decimal=one.decision.form.decimal, thousands=one.decision.form.thousands)
+            by_form.setdefault(form, []).append(one.name)
+    said = []
+    for form, names in by_form.items():
+        if form == CellFormat():
+            continue
+        group = f" and {form.thousands!r} between thousands" if form.thousands else ""
+        said.append(f"Numbers have {form.decimal!r} before the fraction{group} in {_columns(names)}.")
+    return said
+
+
+def _gaps(found: Iterable[Found]) -> list[str]:
+    """What to say about words that are read as no value."""
+    said = []
+    for one in found:
+        if one.evidence is None or one.role is Role.unused or one.kind is ColumnKind.text:
+            continue
+        gaps = one.decision.form.gap_words(among_words=one.kind is ColumnKind.category)
+        words = [word for word in one.evidence.marks if word in gaps]
+        if words:
+            said.append(f"Column {shown(one.name)} has {some(words)} where there is no value, and is read so.")
+    return said
+
+
+def _unused(found: Sequence[Found]) -> list[str]:
     """What to say about columns that do not become features."""
     notes = []
-    for name, kind in kinds.items():
-        if kind is ColumnKind.text and scans[name].present == 0:
-            notes.append(f"Column {shown(name)} is empty, and not used.")
-        elif kind is ColumnKind.text:
-            notes.append(f"Column {shown(name)} is free text, and not used.")
-        elif kind is ColumnKind.category and (many := scans[name].distinct or 0) > 100:
-            notes.append(f"Column {shown(name)} has {many:,} categories: the 100 most frequent are told apart.")
+    for one in found:
+        if one.role is not Role.feature:
+            continue
+        if one.kind is ColumnKind.text and one.missing == one.rows:
+            notes.append(f"Column {shown(one.name)} is empty, and not used.")
+        elif one.kind is ColumnKind.text:
+            notes.append(f"Column {shown(one.name)} is free text, and not used.")
+        elif one.kind is ColumnKind.category and (many := one.distinct or 0) > 100:
+            notes.append(f"Column {shown(one.name)} has {many:,} categories: the 100 most frequent are told apart.")
     return notes
 
 
-def _listed(names: list[str]) -> str:
-    return ", ".join(names[:20]) + (f" and {len(names) - 20:,} more" if len(names) > 20 else "")
+def _constant(found: Sequence[Found]) -> list[str]:
+    names = [
+        one.name
+        for one in found
+        if one.role is Role.feature and one.measure is not None and one.measure.spread.is_constant and not one.missing
+    ]
+    return [f"Constant, and so of no help: {_columns(names)}."] if names else []
+
+
+def _columns(names: Sequence[str]) -> str:
+    return ("column " if len(names) == 1 else "columns ") + some(names)

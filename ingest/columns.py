@@ -1,108 +1,81 @@
-"""What a column holds, learned batch by batch."""
+"""What a column holds, measured as what it was decided to be."""
 
+import math
 import re
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from spec.cells import FALSE, TRUE
 from spec.profile import ColumnProfile, ValueCount
-from spec.schema import Column, ColumnKind
+from spec.schema import Column, ColumnKind, Role
 
 from . import limits
+from .encoding import encoder
 from .errors import RefusedError, shown
+from .evidence import Decision, Evidence
 from .spread import Bins, Spread
-from .texts import Floats, Texts, as_numbers, days, days_in, floats, numbers_in, truth_in
+from .texts import Floats, Texts
 
-MOSTLY = 0.9
-"""A column with so large a share of numbers is a column of numbers, and what is none in it is a mistake."""
 SHOWN_VALUES = 20
 
 
 @dataclass
-class Scan:
-    """All that is learned of one column in the first reading."""
+class Measure:
+    """Numbers or days of one column, learned batch by batch."""
 
-    name: str
-    counts_texts: bool = False
-    """Whether texts are counted even where all are numbers: the target's, and those of a column that is mixed."""
+    column: Column
+    forced: bool = False
+    """Whether it was asked to be what it is: then a zero before a number is no sign of an id."""
     rows: int = 0
     missing: int = 0
     first_missing: int | None = None
     infinite: int = 0
     first_infinite: int | None = None
-    numbers: int = 0
-    first_other: tuple[int, str] | None = None
-    """Row and value of the first that is no number."""
     beyond: int | None = None
     """Row of the first whole number that has more digits than a number keeps."""
-    dates: int = 0
-    truths: int = 0
-    typed: ColumnKind | None = None
-    """What the file says it is, where it says so."""
+    failed: bool = False
+    """Whether a cell is not what it was decided to be by those before it."""
     spread: Spread = field(default_factory=Spread)
-    days: Spread = field(default_factory=Spread)
-    texts: Counter[str] = field(default_factory=Counter)
     values: Counter[float] = field(default_factory=Counter)
-    took_numbers: bool = False
-    """Whether a batch was taken as numbers without a look at its texts."""
     uncounted: bool = False
+
+    def __post_init__(self) -> None:
+        self._encode = encoder(self.column)
 
     def take(self, chunk: pa.Array) -> None:
         """Learn from the next rows."""
-        if pa.types.is_null(chunk.type):
-            self._miss(np.ones(len(chunk), dtype=bool))
-        elif pa.types.is_boolean(chunk.type):
-            self.typed = ColumnKind.boolean
-            self._take_texts(chunk.cast(pa.string()))
-        elif pa.types.is_date(chunk.type) or pa.types.is_timestamp(chunk.type):
-            self.typed = ColumnKind.date
-            found = days(chunk)
-            self._miss(np.isnan(found))
-            self._take_days(found)
-        elif pa.types.is_string(chunk.type) or pa.types.is_large_string(chunk.type):
-            direct = None if self.counts_texts else as_numbers(chunk)
-            if direct is None:
-                self._take_texts(chunk)
-            else:
-                self.took_numbers = True
-                self._take_numbers(direct, chunk)
-        elif pa.types.is_dictionary(chunk.type):
-            self._take_texts(chunk)
-        else:
-            self.typed = ColumnKind.number
-            self._take_numbers(floats(chunk.cast(pa.float64(), safe=False)), chunk)
+        if self.failed:
+            return
+        cells = self._encode(chunk)
+        if cells.odd.any() or (self.column.type is ColumnKind.number and not self.forced and _is_zero_led(cells.texts)):
+            self.failed = True
+            return
+        if cells.gaps.any():
+            self.missing += int(cells.gaps.sum())
+            if self.first_missing is None:
+                self.first_missing = self.rows + int(cells.gaps.argmax()) + 1
+        self._measure(cells.numbers, chunk)
         self.rows += len(chunk)
 
-    def _miss(self, where: npt.NDArray[np.bool_]) -> None:
-        if where.any():
-            self.missing += int(where.sum())
-            if self.first_missing is None:
-                self.first_missing = self.rows + int(where.argmax()) + 1
-
-    def _take_numbers(self, numbers: Floats, chunk: pa.Array) -> None:
-        self._miss(np.isnan(numbers))
-        self._measure(numbers, chunk)
-        if not self.uncounted:
-            found, many = np.unique(numbers[np.isfinite(numbers)], return_counts=True)
-            self._count(self.values, dict(zip(found.tolist(), many.tolist(), strict=True)), limits.CLASSES)
-
     def _measure(self, numbers: Floats, chunk: pa.Array) -> None:
-        """Numbers of all rows, NaN where there is none."""
         endless = np.isinf(numbers)
         if endless.any():
             self.infinite += int(endless.sum())
             if self.first_infinite is None:
                 self.first_infinite = self.rows + int(endless.argmax()) + 1
         finite = numbers[np.isfinite(numbers)]
-        self.numbers += finite.size
         self.spread.take(finite)
         if self.beyond is None and finite.size and np.abs(finite).max() >= 2.0**53:
             self._look_beyond(numbers, chunk)
+        if not self.uncounted and self.column.type is ColumnKind.number:
+            found, many = np.unique(finite, return_counts=True)
+            self.values.update(dict(zip(found.tolist(), many.tolist(), strict=True)))
+            if len(self.values) > limits.CLASSES:
+                self.values.clear()
+                self.uncounted = True
 
     def _look_beyond(self, numbers: Floats, chunk: pa.Array) -> None:
         """Find a whole number that is written with more digits than a float64 keeps."""
@@ -112,116 +85,121 @@ class Scan:
                 self.beyond = self.rows + row + 1
                 return
 
-    def _take_days(self, numbers: Floats) -> None:
-        there = numbers[~np.isnan(numbers)]
-        self.dates += there.size
-        self.days.take(there)
+    def check(self, path: str = "file") -> None:
+        """Raise `RefusedError` for numbers that cannot be trained on."""
+        name = shown(self.column.name)
+        if self.infinite:
+            raise RefusedError(
+                f"has {self.infinite:,} infinite numbers in column {name}, the first in row "
+                f"{self.first_infinite}: write a number, or leave the cell empty",
+                path=path,
+            )
+        if self.beyond is not None:
+            raise RefusedError(
+                f"has whole numbers beyond 2^53 in column {name}, the first in row {self.beyond}: as "
+                "numbers they lose digits. Is it an id? Leave the column out",
+                path=path,
+            )
+        check_range(self.spread, f"column {name}", path)
 
-    def _take_texts(self, chunk: pa.Array) -> None:
-        texts = Texts.of(chunk, self.name)
-        self._miss(texts.codes < 0)
-        numbers = numbers_in(texts.values)
-        self._measure(texts.mapped(numbers), chunk)
-        if self.first_other is None:
-            others = (texts.codes >= 0) & np.isnan(texts.mapped(numbers))
-            if others.any():
-                row = int(others.argmax())
-                self.first_other = (self.rows + row + 1, texts.values[int(texts.codes[row])].as_py())
-        if not self.uncounted:
-            self._count(self.texts, texts.counts(), limits.COUNTED)
-        if self.first_other is not None:
-            self._take_days(texts.mapped(days_in(texts.values)))
-            if len(texts.values) <= 2 * (len(TRUE) + len(FALSE)):
-                self.truths += int(np.isfinite(texts.mapped(truth_in(texts.values))).sum())
 
-    def _count(self, counter: Counter[Any], found: dict[Any, int], most: int) -> None:
-        counter.update(found)
-        if len(counter) > most:  # ten thousand columns that all counted on would take the memory there is
-            counter.clear()
-            self.uncounted = True
+def check_range(spread: Spread, where: str, path: str = "file") -> None:
+    """Raise `RefusedError` for numbers so large that their squares are none."""
+    if spread.count and not (math.isfinite(spread.deviation) and math.isfinite(spread.mean)):
+        raise RefusedError(
+            f"has numbers from {spread.least:.6g} to {spread.most:.6g} in {where}, too large for their deviation to be "
+            "a number: write them in a larger unit",
+            path=path,
+        )
 
-    # --- what it is -----------------------------------------------------------------------------------------------
+
+def _is_zero_led(texts: Texts | None) -> bool:
+    if texts is None:
+        return False
+    return bool(pc.any(pc.match_substring_regex(texts.values, "^0[0-9]+$")).as_py())
+
+
+@dataclass(frozen=True)
+class Found:
+    """One column of a file: what it is, and what it holds."""
+
+    name: str
+    role: Role
+    rows: int
+    decision: Decision
+    evidence: Evidence | None = None
+    measure: Measure | None = None
 
     @property
-    def present(self) -> int:
-        """Rows that have a value."""
-        return self.rows - self.missing
+    def kind(self) -> ColumnKind:
+        """What it is."""
+        return self.decision.kind
+
+    @property
+    def missing(self) -> int:
+        """Rows without a value."""
+        return self.measure.missing if self.measure is not None else self.decision.missing
+
+    @property
+    def first_missing(self) -> int | None:
+        """The first of them."""
+        if self.measure is not None:
+            return self.measure.first_missing
+        return None if self.evidence is None else self.evidence.first_gap
 
     @property
     def distinct(self) -> int | None:
         """Different values; None when there were too many to count."""
-        return None if self.uncounted else len(self.texts) or len(self.values)
-
-    @property
-    def is_mixed(self) -> bool:
-        """Whether some batches were taken as numbers and others were not: then its texts are to be counted anew."""
-        return self.took_numbers and self.first_other is not None
-
-    def kind(self) -> ColumnKind:
-        """What the column is. Raises `RefusedError` for a column of numbers with something else in it."""
-        if self.typed is not None:
-            return self.typed
-        if self.present == 0:
-            return ColumnKind.text
-        if self.first_other is None:
-            return ColumnKind.number
-        if self.numbers >= MOSTLY * self.present:
-            row, value = self.first_other
-            raise RefusedError(
-                f"has {shown(value)} in row {row} of column {shown(self.name)}, which is a column of numbers: "
-                "correct it, or leave the cell empty"
-            )
-        if self.dates == self.present:
-            return ColumnKind.date
-        if self.truths == self.present:
-            return ColumnKind.boolean
-        if self.distinct is None or (self.distinct > 50 and self.distinct > self.present // 2):
-            return ColumnKind.text
-        if any(len(value) > limits.NAME for value in self.texts):
-            return ColumnKind.text
-        return ColumnKind.category
+        if self.measure is not None:
+            return None if self.measure.uncounted or self.kind is ColumnKind.date else len(self.measure.values)
+        if self.evidence is None or self.evidence.uncounted:
+            return None
+        return self.decision.distinct if self.decision.distinct is not None else len(self.evidence.texts)
 
     def column(self) -> Column:
         """The column as features. Raises `RefusedError` for numbers that cannot be trained on."""
-        kind = self.kind()
-        if kind is ColumnKind.number:
-            self.check_numbers()
-        categories: tuple[str, ...] = ()
-        if kind is ColumnKind.category:
-            frequent = sorted(self.texts.items(), key=lambda item: (-item[1], item[0]))[: limits.CATEGORIES]
-            categories = tuple(sorted(value for value, _ in frequent))
-        return Column(name=self.name, type=kind, gaps=self.missing > 0, categories=categories)
+        if self.measure is not None and self.role is not Role.unused:
+            self.measure.check()
+        return Column(
+            name=self.name,
+            type=self.kind,
+            gaps=self.missing > 0,
+            categories=self.decision.categories if self.role is Role.feature else (),
+            role=self.role,
+            format=self.decision.form,
+        )
 
-    def check_numbers(self) -> None:
-        """Raise `RefusedError` for numbers that cannot be trained on."""
-        if self.infinite:
-            raise RefusedError(
-                f"has {self.infinite:,} infinite numbers in column {shown(self.name)}, the first in row "
-                f"{self.first_infinite}: write a number, or leave the cell empty"
-            )
-        if self.beyond is not None:
-            raise RefusedError(
-                f"has whole numbers beyond 2^53 in column {shown(self.name)}, the first in row {self.beyond}: as "
-                "numbers they lose digits. Is it an id? Leave the column out"
-            )
+    def bins(self) -> Bins | None:
+        """Empty bins for its numbers."""
+        return None if self.measure is None else Bins.over(self.measure.spread)
 
-    def profile(self, kind: ColumnKind, bins: Bins | None) -> ColumnProfile:
+    def values(self) -> list[ValueCount]:
+        """Its most frequent words."""
+        if self.evidence is None or self.kind not in (ColumnKind.category, ColumnKind.boolean):
+            return []
+        gaps = self.decision.form.gap_words(among_words=self.kind is ColumnKind.category)
+        words = Counter({word: count for word, count in self.evidence.texts.items() if word not in gaps})
+        words.update({word: count for word, count in self.evidence.gaps.items() if word not in gaps})
+        return [ValueCount(value=word, count=count) for word, count in words.most_common(SHOWN_VALUES)]
+
+    def profile(self, bins: Bins | None) -> ColumnProfile:
         """The column as people see it."""
-        spread = self.days if kind is ColumnKind.date else self.spread
-        measured = kind in (ColumnKind.number, ColumnKind.date) and spread.count > 0
+        spread = self.measure.spread if self.measure is not None else Spread()
         return ColumnProfile(
             name=self.name,
-            type=kind,
+            type=self.kind,
             missing=self.missing,
-            distinct=None if kind is ColumnKind.date and self.typed else self.distinct,
-            min=spread.least if measured else None,
-            max=spread.most if measured else None,
-            mean=spread.mean if measured else None,
-            deviation=spread.deviation if measured else None,
+            distinct=self.distinct,
+            min=_finite(spread.least) if spread.count else None,
+            max=_finite(spread.most) if spread.count else None,
+            mean=_finite(spread.mean) if spread.count else None,
+            deviation=_finite(spread.deviation) if spread.count else None,
             histogram=bins.view() if bins is not None else None,
-            values=[
-                ValueCount(value=value, count=count)
-                for value, count in self.texts.most_common(SHOWN_VALUES)
-                if kind in (ColumnKind.category, ColumnKind.boolean)
-            ],
+            values=self.values(),
+            role=self.role,
+            format=self.decision.form,
         )
+
+
+def _finite(number: float) -> float | None:
+    return number if math.isfinite(number) else None

@@ -4,15 +4,16 @@ import codecs
 import csv
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.csv as arrow
 
-from spec.cells import MISSING
+from spec.cells import clean
+from spec.reading import ReadingOptions
 
-from . import limits
+from . import headers, limits
 from .errors import RefusedError, shown
 
 BLOCK = 8 << 20
@@ -24,17 +25,37 @@ SNIFFED = 50
 
 
 class CsvFile:
-    """A CSV file that can be read more than once."""
+    """A CSV file that can be read more than once.
+
+    `named` are columns that it is known to have: a first row with them is a header.
+    """
 
     format = "csv"
+    is_typed = False
 
-    def __init__(self, file: Path) -> None:
+    def __init__(self, file: Path, options: ReadingOptions, named: Collection[str] = ()) -> None:
         self._file = file
-        self.encoding = _encoding(file)
+        self.encoding = _encoding(file) if options.encoding is None else _known_encoding(options.encoding)
         head = _head(file, self.encoding)
-        self.delimiter = _delimiter(head)
-        blank, self.names = _header(head, self.delimiter)
-        self._before = blank + 1
+        said, lines = _separator_line(head)
+        head = head.split("\n", 1)[1] if lines else head
+        self.delimiter = options.delimiter or said or _delimiter(head)
+        records = _records(head, self.delimiter, SNIFFED)
+        blank = next((number for number, record in enumerate(records) if record), None)
+        if blank is None:
+            raise RefusedError("holds nothing but blank lines")
+        records = [[clean(cell) for cell in record] for record in records[blank:] if record]
+        self.notes = ["The first line says which delimiter is used, and is no row."] if lines else []
+        self.header = headers.has_header(records, named) if options.header is None else options.header
+        if options.header is None and not self.header:
+            self.notes.append(
+                f"The first row is data, not names: the columns are called 0 to {len(records[0]) - 1}. "
+                "header=true reads it as names."
+            )
+        self.names, self.index, notes = headers.names_of(records, has_header=self.header)
+        self.notes += notes
+        check_names(self.names)
+        self._before = lines + blank + self.header
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         """The rows, all columns as text; a cell that says nothing is null. Raises `RefusedError`."""
@@ -53,7 +74,7 @@ class CsvFile:
                 parse_options=arrow.ParseOptions(delimiter=self.delimiter, newlines_in_values=True),
                 convert_options=arrow.ConvertOptions(
                     column_types=dict.fromkeys(self.names, pa.string()),
-                    null_values=sorted(MISSING),
+                    null_values=[""],
                     strings_can_be_null=True,
                 ),
             )
@@ -61,7 +82,11 @@ class CsvFile:
                 if batch.num_rows:
                     last = batch
                     yield batch
-        except pa.ArrowInvalid as error:
+        except UnicodeError as error:
+            raise RefusedError(f"is not that of the file: {self.encoding}", path="encoding") from error
+        except pa.ArrowMemoryError:
+            raise
+        except (pa.ArrowException, OSError) as error:
             raise RefusedError(_sentence(str(error))) from error
         if last is not None:
             self._check_end(last)
@@ -105,17 +130,40 @@ def _head(file: Path, encoding: str) -> str:
     with file.open("rb") as stream:
         raw = stream.read(HEAD)
     name = "utf-8-sig" if encoding == "utf8" else encoding
-    return codecs.getincrementaldecoder(name)(errors="strict" if encoding == "utf8" else "replace").decode(raw)
+    try:
+        return codecs.getincrementaldecoder(name)(errors="strict" if encoding == "utf8" else "replace").decode(raw)
+    except (UnicodeError, LookupError) as error:
+        raise RefusedError(f"is not that of the file: {encoding}", path="encoding") from error
+
+
+def _known_encoding(name: str) -> str:
+    """An encoding by its name. Raises `RefusedError`."""
+    try:
+        "".encode(name)
+        found = codecs.lookup(name).name
+        return "utf8" if found in ("utf-8", "utf-8-sig") else found
+    except (LookupError, UnicodeError, ValueError, TypeError) as error:
+        said = f"is no encoding of text: {shown(name)}; such are utf-8, utf-16, cp1252, cp1250"
+        raise RefusedError(said, path="encoding") from error
+
+
+def _separator_line(head: str) -> tuple[str | None, int]:
+    """The delimiter that Excel's first line `sep=;` names, and how many lines that takes."""
+    found = re.match(r'"?sep=(.)"?\r?\n', head, re.IGNORECASE)
+    return (found[1], 1) if found is not None and found[1] in DELIMITERS else (None, 0)
 
 
 def _delimiter(head: str) -> str:
-    """The delimiter that divides the first records into the same number of columns, and into the most."""
+    """The delimiter that divides the first records into the same number of columns, and into the most.
 
-    def score(delimiter: str) -> tuple[float, int]:
+    Where a comma and another do so alike, the comma is within numbers.
+    """
+
+    def score(delimiter: str) -> tuple[float, bool, int]:
         widths = [len(record) for record in _records(head, delimiter, SNIFFED) if record]
-        if not widths:
-            return 0.0, 0
-        return widths.count(widths[0]) / len(widths) if widths[0] > 1 else 0.0, widths[0]
+        if not widths or widths[0] < 2:
+            return 0.0, False, 1
+        return widths.count(widths[0]) / len(widths), delimiter != ",", widths[0]
 
     return max(DELIMITERS, key=score)
 
@@ -132,25 +180,13 @@ def _records(head: str, delimiter: str, most: int) -> list[list[str]]:
     return found
 
 
-def _header(head: str, delimiter: str) -> tuple[int, list[str]]:
-    """The lines before the header, which are blank, and the names in it."""
-    records = _records(head, delimiter, SNIFFED)
-    blank = next((number for number, record in enumerate(records) if record), None)
-    if blank is None:
-        raise RefusedError("holds nothing but blank lines")
-    names = [name.strip() for name in records[blank]]
-    check_names(names)
-    return blank, names
-
-
 def check_names(names: list[str]) -> None:
     """Raise `RefusedError` unless every column has a name of its own."""
     if len(names) > limits.COLUMNS:
         raise RefusedError(f"has {len(names):,} columns; at most {limits.COLUMNS:,} are read")
     for number, name in enumerate(names, 1):
         if not name:
-            hint = ": an index? Write it without, such as with to_csv(index=False)" if number == 1 else ""
-            raise RefusedError(f"has no name for its column {number}{hint}")
+            raise RefusedError(f"has no name for its column {number}")
         if len(name) > limits.NAME or not name.isprintable():
             raise RefusedError(f"has a column whose name is no name: {shown(name)}")
     seen: set[str] = set()

@@ -2,52 +2,111 @@
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from spec.schema import Column, ColumnKind
 
-from .texts import Floats, Texts, as_numbers, days, days_in, floats, numbers_in, truth_in
+from .texts import Floats, Texts, days, days_in, floats, is_text, numbers_in, plain_numbers, truth_in
 
 
-def encoder(column: Column) -> Callable[[pa.Array], Floats]:
-    """How this column's cells become numbers: themselves, days, 0 or 1, or the place of a category; NaN for none."""
+@dataclass(frozen=True)
+class Cells:
+    """The cells of a column, some rows of it."""
+
+    numbers: Floats
+    gaps: npt.NDArray[np.bool_]
+    """Where there is no value."""
+    texts: Texts | None = None
+    """The cells as texts, where they were looked at as such."""
+
+    @property
+    def odd(self) -> npt.NDArray[np.bool_]:
+        """Where there is a value, and it is not what the column holds."""
+        return np.isnan(self.numbers) & ~self.gaps
+
+    def word(self, row: int) -> str:
+        """The text of a row."""
+        assert self.texts is not None  # noqa: S101 - cells that are odd are texts
+        return str(self.texts.values[int(self.texts.codes[row])].as_py())
+
+
+Encoder = Callable[[pa.Array], Cells]
+
+
+def encoder(column: Column) -> Encoder:
+    """How this column's cells become numbers."""
     match column.type:
         case ColumnKind.number:
-            return _encode_numbers
+            return _Numbers(column)
         case ColumnKind.date:
-            return _encode_days
+            return lambda chunk: _days(chunk, column)
         case ColumnKind.boolean:
-            return lambda chunk: _through(chunk, column.name, truth_in)
-    places = {value: float(place) for place, value in enumerate(column.categories)}
-    other = float(len(places))
-
-    def place(values: pa.Array) -> Floats:
-        return np.array([places.get(value, other) for value in values.to_pylist()], dtype=np.float64)
-
-    return lambda chunk: _through(chunk, column.name, place)
+            return lambda chunk: _truths(chunk, column)
+    return _Places(column)
 
 
-def _through(chunk: pa.Array, name: str, numbers: Callable[[pa.Array], Floats]) -> Floats:
-    if pa.types.is_null(chunk.type):
-        return np.full(len(chunk), math.nan)
-    if pa.types.is_boolean(chunk.type):
-        chunk = chunk.cast(pa.string())
-    texts = Texts.of(chunk, name)
-    return texts.mapped(numbers(texts.values))
+def _through(chunk: pa.Array, column: Column, meaning: Callable[[pa.Array], Floats]) -> Cells:
+    texts = Texts.of(chunk, column.name).without(column.gap_words)
+    return Cells(texts.mapped(meaning(texts.values)), texts.codes < 0, texts)
 
 
-def _encode_numbers(chunk: pa.Array) -> Floats:
-    if pa.types.is_dictionary(chunk.type):
-        return _through(chunk, "", numbers_in)
-    if pa.types.is_string(chunk.type) or pa.types.is_large_string(chunk.type):
-        direct = as_numbers(chunk)
-        return numbers_in(chunk) if direct is None else direct
-    return floats(chunk.cast(pa.float64(), safe=False))
+class _Numbers:
+    def __init__(self, column: Column) -> None:
+        self._column, self._form = column, column.format
+        self._is_plain = (self._form.decimal, self._form.thousands, self._form.unit) == (".", "", "")
+        said = (self._form.number(word) for word in self._form.gaps or ())
+        self._gaps = np.array([number for number in said if number is not None], dtype=np.float64)
+
+    def __call__(self, chunk: pa.Array) -> Cells:
+        kind = chunk.type
+        if pa.types.is_dictionary(kind) or not (is_text(kind) or _is_number(kind)):
+            return self._texts(chunk)
+        if is_text(kind):
+            found = plain_numbers(chunk, self._column.gap_words) if self._is_plain else None
+            if found is None:
+                return self._texts(chunk)
+        else:
+            found = floats(chunk.cast(pa.float64(), safe=False))
+        if self._gaps.size:
+            found = np.where(np.isin(found, self._gaps), math.nan, found)
+        return Cells(found, np.isnan(found))
+
+    def _texts(self, chunk: pa.Array) -> Cells:
+        return _through(chunk, self._column, lambda values: numbers_in(values, self._form))
 
 
-def _encode_days(chunk: pa.Array) -> Floats:
+class _Places:
+    def __init__(self, column: Column) -> None:
+        self._column = column
+        self._places = {value: float(place) for place, value in enumerate(column.categories)}
+
+    def __call__(self, chunk: pa.Array) -> Cells:
+        is_number, other = _is_number(chunk.type), float(len(self._places))
+
+        def place(values: pa.Array) -> Floats:
+            found = values.to_pylist()
+            if is_number:  # 1 of a column of numbers may be 1.0 of a text file
+                return np.array([self._places.get(v, self._places.get(f"{v}.0", other)) for v in found], np.float64)
+            return np.array([self._places.get(value, other) for value in found], dtype=np.float64)
+
+        return _through(chunk, self._column, place)
+
+
+def _is_number(kind: pa.DataType) -> bool:
+    types = pa.types
+    return bool(types.is_integer(kind) or types.is_floating(kind) or types.is_decimal(kind) or types.is_boolean(kind))
+
+
+def _days(chunk: pa.Array, column: Column) -> Cells:
     if pa.types.is_date(chunk.type) or pa.types.is_timestamp(chunk.type):
-        return days(chunk)
-    return _through(chunk, "", days_in)
+        found = days(chunk)
+        return Cells(found, np.isnan(found))
+    return _through(chunk, column, lambda values: days_in(values, column.format))
+
+
+def _truths(chunk: pa.Array, column: Column) -> Cells:
+    return _through(chunk, column, truth_in)

@@ -1,5 +1,7 @@
 """What can be wrong with an uploaded file."""
 
+from collections.abc import Iterable, Sequence
+
 
 class RefusedError(Exception):
     """The file cannot become a data set; `path` is the field of the upload whose change would mend it."""
@@ -13,3 +15,14 @@ def shown(value: object) -> str:
     """A value as a sentence repeats it: short, and on one line."""
     text = repr(str(value))
     return text if len(text) <= 50 else f"{text[:46]}...'"
+
+
+def some(values: Iterable[object], most: int = 5) -> str:
+    """The first few values as a sentence repeats them."""
+    known = list(values)
+    return ", ".join(shown(value) for value in known[:most]) + (" ..." if len(known) > most else "")
+
+
+def listed(names: Sequence[str]) -> str:
+    """The names of columns in a sentence."""
+    return ", ".join(names[:20]) + (f" and {len(names) - 20:,} more" if len(names) > 20 else "")

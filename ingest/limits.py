@@ -19,6 +19,10 @@ NAME = 200
 """Characters of the name of a column, a category or a class; what is longer is text."""
 COUNTED = 10_000
 """Different values of a column that are counted before it is given up."""
+COUNTED_CATEGORIES = 1_000_000
+"""The same of a column that is said to be of categories."""
+NAMED = 20
+"""Words of a column that are remembered with their rows."""
 ROW_GROUPS = 10_000
 ARRAY_BYTES = 8 * GIB
 """Of all arrays of an NPZ together, unpacked."""

@@ -4,25 +4,29 @@ The zip and each array's head are checked before anything is unpacked, and nothi
 """
 
 import ast
+import lzma
 import math
 import struct
 import zipfile
+import zlib
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 
+from spec.cells import clean
 from spec.dataset import Targets
 from spec.profile import ColumnProfile, Profile, Reading, ValueCount
+from spec.reading import ReadingOptions, ReadingOrder
 from spec.schema import Column, ColumnKind, Schema, Target
 
 from . import limits
 from . import target as targets
+from .columns import check_range
 from .errors import RefusedError, shown
 from .parquet import check_size
 from .spread import Bins, Spread
@@ -31,6 +35,10 @@ from .table import Block, write
 BLOCK_BYTES = 16 << 20
 PREVIEWED = 10
 PREVIEWED_VALUES = 20
+CHANNELS = (1, 3, 4)
+"""Of grey, coloured, and partly transparent images."""
+BROKEN = (zipfile.BadZipFile, OSError, EOFError, struct.error, NotImplementedError, zlib.error, lzma.LZMAError)
+"""What the unpacking of a broken archive raises."""
 FORTRAN_BYTES = limits.GIB
 """An array in Fortran's order is turned in memory."""
 
@@ -70,23 +78,30 @@ class Array:
         return found
 
 
-def read(file: Path, *, target: str | None, task: Targets | None, out: Path) -> Reading:
+def read(file: Path, order: ReadingOrder, out: Path) -> Reading:
     """Write the table of an archive, and say what is in it. Raises `RefusedError`."""
-    if target not in (None, "y"):
+    if order.target not in ((), ("y",)):
         raise RefusedError("of an NPZ file is y: leave it away", path="target")
+    for field in order.options.model_fields_set:
+        if getattr(order.options, field) != ReadingOptions.model_fields[field].default:
+            raise RefusedError("is for files with columns; an NPZ file has the arrays X and y", path=field)
     try:
         with zipfile.ZipFile(file) as archive:
             arrays = _arrays(archive)
-            return _read(arrays["X"], arrays["y"], task, out)
-    except (zipfile.BadZipFile, OSError, EOFError, struct.error, NotImplementedError) as error:
+            return _read(arrays["X"], arrays["y"], order.task, out)
+    except BROKEN as error:
         raise RefusedError(f"is an NPZ archive that is broken or cut short ({error})") from error
 
 
 # --- guards -----------------------------------------------------------------------------------------------------------
 
 
-def _arrays(archive: zipfile.ZipFile) -> dict[str, Array]:
-    """X and y, checked as far as they can be without unpacking them."""
+def array(archive: zipfile.ZipFile, name: str) -> Array:
+    """One array of an archive, checked as far as it can be without unpacking it. Raises `RefusedError`."""
+    return _arrays(archive, (name,))[name]
+
+
+def _arrays(archive: zipfile.ZipFile, wanted: tuple[str, ...] = ("X", "y")) -> dict[str, Array]:
     members = archive.infolist()
     if len(members) > limits.MEMBERS:
         raise RefusedError(f"holds {len(members):,} arrays; at most {limits.MEMBERS} are read")
@@ -97,11 +112,12 @@ def _arrays(archive: zipfile.ZipFile) -> dict[str, Array]:
     if total > limits.ARRAY_BYTES:
         raise RefusedError(f"holds {total:,} bytes of arrays; at most {limits.ARRAY_BYTES:,} are read")
     by_name = {member.filename: member for member in members}
-    for name in ("X.npy", "y.npy"):
-        if name not in by_name:
+    for name in wanted:
+        if f"{name}.npy" not in by_name:
             arrays = ", ".join(sorted(found.removesuffix(".npy") for found in names)[:10])
-            raise RefusedError(f"needs the arrays X and y, such as np.savez(file, X=X, y=y) writes; it has {arrays}")
-    return {name.removesuffix(".npy"): _array(archive, by_name[name]) for name in ("X.npy", "y.npy")}
+            needed = "the arrays X and y, such as np.savez(file, X=X, y=y) writes" if len(wanted) > 1 else "an array X"
+            raise RefusedError(f"needs {needed}; it has {arrays}")
+    return {name: _array(archive, by_name[f"{name}.npy"]) for name in wanted}
 
 
 def _check_member(member: zipfile.ZipInfo, names: list[str]) -> None:
@@ -170,23 +186,32 @@ def _check_type(dtype: np.dtype[Any], name: str) -> None:
 
 def _read(x: Array, y: Array, task: Targets | None, out: Path) -> Reading:
     rows = _check_shapes(x, y)
-    image = (x.shape[1], x.shape[2], x.shape[3]) if len(x.shape) == 4 else None
+    last = is_channels_last(x.shape)
+    image = None
+    if len(x.shape) == 4:
+        image = (x.shape[3], x.shape[1], x.shape[2]) if last else (x.shape[1], x.shape[2], x.shape[3])
     size = math.prod(x.shape[1:])
     check_size(rows, size)
     spread, missing = _measure(x)
+    check_range(spread, "array X")
     bins = Bins.over(spread)
-    target, classes, answers, told = _answers(y, task)
+    target, classes, answers, told, said = _answers(y, task)
     gaps = missing > 0 and image is None  # an image has no place for a note of its gaps: they are only filled
-    schema = Schema(
-        columns=(Column(name="X", type=ColumnKind.number, size=size, gaps=gaps),), target=target, image=image
-    )
+    column_of_x = Column(name="X", type=ColumnKind.number, size=size, gaps=gaps, channels_last=last)
+    schema = Schema(columns=(column_of_x,), target=target, image=image)
+    notes = list(said)
+    if last:
+        notes.append(
+            f"X is read as images of {x.shape[1]} x {x.shape[2]} with {x.shape[3]} channels, which stand last."
+        )
 
-    def blocks() -> Iterator[tuple[Block, Block]]:
+    def blocks() -> Iterator[tuple[Block, Block, Mapping[str, Block]]]:
         first = 0
         for block in x.blocks():
             if bins is not None:
                 bins.take(block[np.isfinite(block)])
-            yield block.reshape(len(block), -1), answers[first : first + len(block)]
+            turned = block.transpose(0, 3, 1, 2) if last else block
+            yield turned.reshape(len(block), -1), answers[first : first + len(block)], {}
             first += len(block)
 
     kept = x.dtype.newbyteorder("=") if x.dtype.kind in "uf" and x.dtype.itemsize <= 4 else np.float64
@@ -210,7 +235,7 @@ def _read(x: Array, y: Array, task: Targets | None, out: Path) -> Reading:
         classes=classes,
         names=names,
         preview=preview,
-        notes=targets.rare(classes),
+        notes=[*notes, *targets.rare(classes)],
     )
     return Reading(rows=rows, table=schema, profile=profile, sha256=digest)
 
@@ -250,7 +275,15 @@ def _measure(x: Array) -> tuple[Spread, int]:
     return spread, missing
 
 
-def _answers(y: Array, task: Targets | None) -> tuple[Target, list[ValueCount], Block, ColumnProfile]:
+def is_channels_last(shape: tuple[int, ...]) -> bool:
+    """Whether rows of this shape are images of height x width x channels."""
+    return len(shape) == 4 and shape[3] in CHANNELS and shape[1] not in CHANNELS
+
+
+_Answers = tuple[Target, list[ValueCount], Block, ColumnProfile, tuple[str, ...]]
+
+
+def _answers(y: Array, task: Targets | None) -> _Answers:
     """The target, and its numbers for every row."""
     values = np.concatenate(list(y.blocks()))
     if values.ndim == 2 and values.shape[1] == 1:
@@ -258,35 +291,55 @@ def _answers(y: Array, task: Targets | None) -> tuple[Target, list[ValueCount], 
     if values.dtype.kind == "f" and not np.isfinite(values).all():
         bad = ~np.isfinite(values).reshape(len(values), -1).all(axis=1)
         raise RefusedError(f"has {bad.sum():,} rows in y without a finite number, the first row {bad.argmax() + 1}")
-    if values.ndim == 2:
-        if task is Targets.classes or values.dtype.kind == "U":
-            raise RefusedError(f"has y of shape {values.shape}: classes need one value per row")
-        target = Target(name="y", type=Targets.numbers, outputs=values.shape[1])
-        return target, [], values.astype(np.float64), _told(values)
     if values.dtype.kind == "U":
+        if values.ndim == 2:
+            raise RefusedError(f"has y of shape {values.shape}: classes need one value per row")
         return _labels(values, task)
+    if (told := _told(values)) is None:
+        raise RefusedError("has numbers in y too large for their deviation to be a number: write them in a larger unit")
+    if values.ndim == 2:
+        places = None if task is Targets.numbers else targets.one_hot(values)
+        if places is not None:
+            return _of_places(places, values.shape[1], told)
+        if task is Targets.classes:
+            raise RefusedError(f"has y of shape {values.shape}: classes need one value per row")
+        return Target(name="y", type=Targets.numbers, outputs=values.shape[1]), [], values.astype(np.float64), told, ()
     found, counts = np.unique(values, return_counts=True)
     counted = Counter(dict(zip(found.astype(np.float64).tolist(), counts.tolist(), strict=True)))
-    answer = targets.of_numbers("y", counted, len(found), task, _as_floats)
-    return answer.target, answer.classes, answer.encode(values), _told(values)
+    if targets.is_of_classes(counted, len(found), task):
+        answer = targets.by_number("y", counted, len(found), _as_floats)
+        return answer.target, answer.classes, answer.encode([values]), told, ()
+    return Target(name="y", type=Targets.numbers), [], values.astype(np.float64).reshape(-1, 1), told, ()
 
 
-def _labels(values: Block, task: Targets | None) -> tuple[Target, list[ValueCount], Block, ColumnProfile]:
+def _of_places(places: Block, classes: int, told: ColumnProfile) -> _Answers:
+    """Classes of one-hot targets."""
+    counts = np.bincount(places, minlength=classes)
+    labels = tuple(map(str, range(classes)))
+    counted = [ValueCount(value=label, count=int(count)) for label, count in zip(labels, counts, strict=True)]
+    return Target(name="y", type=Targets.classes, labels=labels), counted, places, told, (targets.ONE_HOT,)
+
+
+def _labels(values: Block, task: Targets | None) -> _Answers:
     if task is Targets.numbers:
         raise RefusedError("needs numbers in y for a regression")
-    found, codes, counts = np.unique(values, return_inverse=True, return_counts=True)
+    cleaned = np.array([clean(label) for label in values.tolist()])
+    found, codes, counts = np.unique(cleaned, return_inverse=True, return_counts=True)
     labels = tuple(str(label) for label in found.tolist())
     targets.check_classes(labels)
     if len(labels) > limits.CLASSES:
         raise RefusedError(f"has {len(labels):,} different labels in y; at most {limits.CLASSES:,} are classes")
     classes = [ValueCount(value=label, count=int(count)) for label, count in zip(labels, counts, strict=True)]
     told = ColumnProfile(name="y", type=ColumnKind.category, distinct=len(labels))
-    return Target(name="y", type=Targets.classes, labels=labels), classes, codes.astype(np.int64), told
+    return Target(name="y", type=Targets.classes, labels=labels), classes, codes.astype(np.int64), told, ()
 
 
-def _told(values: npt.NDArray[Any]) -> ColumnProfile:
+def _told(values: npt.NDArray[Any]) -> ColumnProfile | None:
+    """What y holds; None where its numbers are too large to be measured."""
     spread = Spread()
     spread.take(values)
+    if not math.isfinite(spread.deviation):
+        return None
     bins = Bins.over(spread)
     if bins is not None:
         bins.take(values)
@@ -302,8 +355,8 @@ def _told(values: npt.NDArray[Any]) -> ColumnProfile:
     )
 
 
-def _as_floats(values: pa.Array | Block) -> Block:
-    return np.asarray(values, dtype=np.float64)
+def _as_floats(values: Any) -> Block:
+    return np.asarray(values[0], dtype=np.float64)
 
 
 def _preview(x: Array) -> tuple[list[str], list[list[str | None]]]:

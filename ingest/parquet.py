@@ -1,14 +1,19 @@
 """Parquet as batches of columns: only types that can become numbers, and its size checked before a row is read."""
 
+import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from spec.cells import clean
+
 from . import limits
 from .csv import check_names
 from .errors import RefusedError, shown
+from .texts import is_text
 
 ROWS_AT_A_TIME = 65_536
 
@@ -19,30 +24,42 @@ class ParquetFile:
     format = "parquet"
     encoding = None
     delimiter = None
+    header = None
+    is_typed = True
 
     def __init__(self, file: Path) -> None:
         self._file = file
         try:
             self._metadata = pq.read_metadata(file)
             schema = self._metadata.schema.to_arrow_schema()
+        except pa.ArrowMemoryError:
+            raise
         except (pa.ArrowException, OSError) as error:
             raise RefusedError(_sentence(error)) from error
+        self.names = [clean(name) for name in schema.names]
         self._check(schema)
-        self.names: list[str] = schema.names
+        self.index = [clean(name) for name in _index(schema)]
+        self.notes = [
+            f"Column {shown(name)} is pandas' index, and not used, unless it is named in columns."
+            for name in self.index
+        ]
         # As a dictionary, a value that is repeated a million times lies in memory once.
-        self._texts = [field.name for field in schema if _is_text(field.type)]
+        self._texts = [field.name for field in schema if is_text(field.type)]
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         """The rows. Raises `RefusedError`."""
         try:
             with pq.ParquetFile(self._file, read_dictionary=self._texts, pre_buffer=False) as reader:
-                yield from reader.iter_batches(ROWS_AT_A_TIME, use_threads=False)
-        except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError) as error:
+                for batch in reader.iter_batches(ROWS_AT_A_TIME, use_threads=False):
+                    yield batch.rename_columns(self.names)
+        except pa.ArrowMemoryError:
+            raise
+        except (pa.ArrowException, OSError) as error:
             raise RefusedError(_sentence(error)) from error
 
     def _check(self, schema: pa.Schema) -> None:
         rows, columns, groups = self._metadata.num_rows, len(schema), self._metadata.num_row_groups
-        check_names(schema.names)
+        check_names(self.names)
         check_size(rows, columns)
         if groups > limits.ROW_GROUPS:
             raise RefusedError(
@@ -53,6 +70,16 @@ class ParquetFile:
                 raise RefusedError(f"has a column {shown(field.name)} of type {field.type}, which is no single value")
 
 
+def _index(schema: pa.Schema) -> list[str]:
+    """The columns that are a frame's index, as pandas notes them."""
+    try:
+        described = json.loads((schema.metadata or {}).get(b"pandas", b"{}"))
+        found = [name for name in described.get("index_columns", ()) if isinstance(name, str) and name in schema.names]
+    except (ValueError, AttributeError, TypeError):
+        found = []
+    return found or [name for name in schema.names if re.fullmatch(r"__index_level_\d+__", name)]
+
+
 def check_size(rows: int, columns: int) -> None:
     """Raise `RefusedError` for more than is read."""
     if rows > limits.ROWS:
@@ -61,15 +88,11 @@ def check_size(rows: int, columns: int) -> None:
         raise RefusedError(f"has {rows * columns:,} values; at most {limits.CELLS:,} are read")
 
 
-def _is_text(kind: pa.DataType) -> bool:
-    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
-
-
 def _is_known(kind: pa.DataType) -> bool:
     if pa.types.is_dictionary(kind):
-        return _is_text(kind.value_type)
+        return is_text(kind.value_type)
     return bool(
-        _is_text(kind)
+        is_text(kind)
         or pa.types.is_integer(kind)
         or pa.types.is_floating(kind)
         or pa.types.is_decimal(kind)

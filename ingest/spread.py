@@ -19,25 +19,36 @@ class Spread:
     count: int = 0
     least: float = math.inf
     most: float = -math.inf
-    mean: float = 0.0
+    _mean: float = 0.0
     _squares: float = 0.0
 
     def take(self, numbers: npt.NDArray[Any]) -> None:
         """Add finite numbers (Chan's way of merging, which loses no digits)."""
         if not numbers.size:
             return
-        count, mean = numbers.size, float(numbers.mean(dtype=np.float64))
-        apart, total = mean - self.mean, self.count + count
-        self._squares += float(np.square(numbers - mean, dtype=np.float64).sum())
-        self._squares += apart * apart * self.count * count / total
-        self.mean += apart * count / total
-        self.count = total
         self.least, self.most = min(self.least, float(numbers.min())), max(self.most, float(numbers.max()))
+        with np.errstate(over="ignore", invalid="ignore"):  # who asks for the deviation sees that it is none
+            count, mean = numbers.size, float(numbers.mean(dtype=np.float64))
+            apart, total = mean - self._mean, self.count + count
+            self._squares += float(np.square(numbers - mean, dtype=np.float64).sum())
+            self._squares += float(np.float64(apart) * apart * self.count * count / total)
+        self._mean += apart * count / total
+        self.count = total
+
+    @property
+    def is_constant(self) -> bool:
+        """Whether all are the same number."""
+        return self.least == self.most
+
+    @property
+    def mean(self) -> float:
+        """The mean; of a constant the constant, whose sum may round."""
+        return self.least if self.is_constant else min(max(self._mean, self.least), self.most)
 
     @property
     def deviation(self) -> float:
-        """The standard deviation."""
-        return math.sqrt(self._squares / self.count) if self.count else 0.0
+        """The standard deviation; not finite when the numbers are too large to be squared."""
+        return math.sqrt(self._squares / self.count) if self.count and not self.is_constant else 0.0
 
 
 @dataclass
@@ -52,7 +63,10 @@ class Bins:
         """Empty bins over the range; None where there is none."""
         if not spread.count or not math.isfinite(spread.most - spread.least):
             return None
-        edges = np.histogram_bin_edges(np.array([spread.least, spread.most]), bins=BINS)
+        margin = 0.5 if spread.is_constant else 0.0
+        edges = np.linspace(spread.least - margin, spread.most + margin, BINS + 1)
+        if not (np.diff(edges) > 0.0).all():  # the numbers differ in their last bits
+            return None
         return cls(edges, np.zeros(BINS, dtype=np.int64))
 
     def take(self, numbers: npt.NDArray[Any]) -> None:

@@ -2,13 +2,14 @@
 
 `X` holds the columns that are used, side by side: numbers, days, 0 or 1, or the place of a category, which is the
 number of its categories for any other; NaN where a value is missing. `y` holds class numbers [rows], or numbers
-[rows, outputs]. `schema` is `spec.schema.Schema` as JSON, in bytes.
+[rows, outputs]. `weight` [rows], `group` [rows], `split` [rows] (0 training, 1 validation, 2 test) and `time` [rows]
+are there when columns have these roles. `schema` is `spec.schema.Schema` as JSON, in bytes.
 """
 
 import hashlib
 import io
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,19 +22,29 @@ Block = npt.NDArray[Any]
 
 
 def write(
-    path: Path, blocks: Iterable[tuple[Block, Block]], *, shape: tuple[int, int], dtype: Any, schema: Schema
+    path: Path,
+    blocks: Iterable[tuple[Block, Block, Mapping[str, Block]]],
+    *,
+    shape: tuple[int, int],
+    dtype: Any,
+    schema: Schema,
 ) -> str:
-    """Write a table block by block, (X, y) each; its digest. The same numbers give the same bytes."""
+    """Write a table block by block, (X, y, roles) each; its digest. The same numbers give the same bytes."""
     targets: list[Block] = []
+    roles: dict[str, list[Block]] = {}
     with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
         with archive.open(zipfile.ZipInfo("X.npy"), "w", force_zip64=True) as stream:
             head = {"descr": np.lib.format.dtype_to_descr(np.dtype(dtype)), "fortran_order": False, "shape": shape}
             np.lib.format.write_array_header_1_0(stream, head)
-            for x, y in blocks:
+            for x, y, more in blocks:
                 stream.write(np.ascontiguousarray(x, dtype=dtype).data)
                 targets.append(y)
+                for role, values in more.items():
+                    roles.setdefault(role, []).append(values)
         archive.writestr(zipfile.ZipInfo("y.npy"), _npy(np.concatenate(targets)))
-        text = np.frombuffer(schema.model_dump_json().encode(), dtype=np.uint8)
+        for role, parts in sorted(roles.items()):
+            archive.writestr(zipfile.ZipInfo(f"{role}.npy"), _npy(np.concatenate(parts)))
+        text = np.frombuffer(schema.model_dump_json(exclude_defaults=True).encode(), dtype=np.uint8)
         archive.writestr(zipfile.ZipInfo("schema.npy"), _npy(text))
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

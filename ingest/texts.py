@@ -1,7 +1,7 @@
-"""Cells of text, and what they say: numbers, days, yes or no."""
+"""Batches of text cells, and what they say: `spec.cells` for many at a time."""
 
 import math
-from collections import Counter
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from spec.cells import DATE, FALSE, NUMBER, TRUE
+from spec.cells import CellFormat, clean, number_pattern, truth
 
 from . import limits
 from .errors import RefusedError, shown
@@ -28,7 +28,8 @@ class Texts:
 
     @classmethod
     def of(cls, chunk: pa.Array, name: str) -> "Texts":
-        """The texts of a batch, trimmed. Raises `RefusedError` for one that is no cell but a document."""
+        """The texts of a batch, cleaned. Raises `RefusedError` for one that is no cell but a document."""
+        chunk = as_text(chunk)
         coded = chunk if pa.types.is_dictionary(chunk.type) else chunk.dictionary_encode()
         raw = coded.dictionary
         longest = pc.max(pc.binary_length(raw)).as_py() or 0
@@ -37,48 +38,79 @@ class Texts:
                 f"has a value of {longest:,} bytes in column {shown(name)}; at most {limits.CELL_BYTES:,} are read"
             )
         codes = pc.fill_null(coded.indices.cast(pa.int64()), -1).to_numpy(zero_copy_only=False)
-        values = pc.utf8_trim_whitespace(raw.cast(pa.string()))
-        says = pc.fill_null(pc.not_equal(values, ""), False).to_numpy(zero_copy_only=False)
-        if not says.all():  # blanks are no value
-            codes = np.where((codes >= 0) & says[codes], codes, -1)
-        return cls(values, codes)
+        raw = raw.cast(pa.string())
+        if pc.all(pc.string_is_ascii(raw)).as_py() in (True, None):
+            values = pc.utf8_trim_whitespace(raw)
+        else:
+            values = pa.array([None if text is None else clean(text) for text in raw.to_pylist()], pa.string())
+        return cls(values, codes).without({""})
 
-    def counts(self) -> Counter[str]:
+    def without(self, words: Collection[str]) -> "Texts":
+        """The same, where these words are no value."""
+        gap = pc.fill_null(pc.is_in(self.values, value_set=pa.array(sorted(words), pa.string())), True)
+        is_gap = gap.to_numpy(zero_copy_only=False)
+        if not is_gap.any():
+            return self
+        return Texts(self.values, np.where((self.codes >= 0) & ~is_gap[self.codes], self.codes, -1))
+
+    def weights(self) -> npt.NDArray[np.int64]:
         """How many rows have each text."""
-        many = np.bincount(self.codes + 1, minlength=len(self.values) + 1)[1:]
-        found: Counter[str] = Counter()
-        for value, count in zip(self.values.to_pylist(), many.tolist(), strict=True):
-            if count:
-                found[value] += count
-        return found
+        return np.bincount(self.codes + 1, minlength=len(self.values) + 1)[1:].astype(np.int64)
 
     def mapped(self, numbers: Floats) -> Floats:
         """What each row has, given what each different text is; NaN where it has none."""
         return np.append(numbers, math.nan)[self.codes]
 
 
-def numbers_in(values: pa.Array) -> Floats:
+def as_text(chunk: pa.Array) -> pa.Array:
+    """Cells of any type as text."""
+    if pa.types.is_dictionary(chunk.type) or is_text(chunk.type):
+        return chunk
+    if pa.types.is_null(chunk.type):
+        return pa.nulls(len(chunk), pa.string())
+    if pa.types.is_timestamp(chunk.type) and chunk.type.tz is not None:
+        chunk = chunk.cast(pa.timestamp(chunk.type.unit))
+    return chunk.cast(pa.string())
+
+
+def is_text(kind: pa.DataType) -> bool:
+    """Whether cells of this type are text, each by itself."""
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
+
+
+def numbers_in(values: pa.Array, form: CellFormat) -> Floats:
     """Texts as numbers; NaN where one is none."""
-    try:
-        return floats(values.cast(pa.float64()))
-    except pa.ArrowInvalid:
-        fits = pc.match_substring_regex(values, NUMBER)
-        return floats(pc.utf8_trim_whitespace(pc.if_else(fits, values, None)).cast(pa.float64()))
+    found = np.full(len(values), math.nan)
+    if not form.unit:
+        pattern = f"^(?:{number_pattern(form.decimal, form.thousands).pattern})$"
+        bare = pc.if_else(pc.match_substring_regex(values, pattern), values, None)
+        if form.thousands:
+            bare = pc.replace_substring(bare, form.thousands, "")
+        if form.decimal != ".":
+            bare = pc.replace_substring(bare, form.decimal, ".")
+        found = floats(bare.cast(pa.float64())).copy()
+    likely = pc.match_substring_regex(values, "[0-9]|[iI][nN][fF]")
+    rest = np.flatnonzero(np.isnan(found) & pc.fill_null(likely, False).to_numpy(zero_copy_only=False))
+    for place, text in zip(rest.tolist(), values.take(pa.array(rest)).to_pylist(), strict=True):
+        number = form.number(text)
+        if number is not None:
+            found[place] = number
+    return found
 
 
-def days_in(values: pa.Array) -> Floats:
-    """Texts as days since 1970; NaN where one is no date (ISO 8601: 2026-11-25, 2026-11-25 08:30)."""
-    plain = pc.utf8_rtrim(pc.if_else(pc.match_substring_regex(values, DATE), values, None), characters="Z")
-    try:
-        return days(plain.cast(pa.timestamp("us")))
-    except pa.ArrowInvalid:  # the 31st of June
-        return floats(pa.nulls(len(values), pa.float64()))
+def days_in(values: pa.Array, form: CellFormat) -> Floats:
+    """Texts as days since 1970; NaN where one is no date."""
+    return _each(values, form.days)
 
 
 def truth_in(values: pa.Array) -> Floats:
     """Texts as 0 or 1; NaN where one is neither yes nor no."""
-    words = [(value or "").lower() for value in values.to_pylist()]
-    return np.array([1.0 if word in TRUE else 0.0 if word in FALSE else math.nan for word in words])
+    return _each(values, truth)
+
+
+def _each(values: pa.Array, meaning: Callable[[str], float | None]) -> Floats:
+    found = (None if text is None else meaning(text) for text in values.to_pylist())
+    return np.array([math.nan if number is None else number for number in found], dtype=np.float64)
 
 
 def floats(array: pa.Array) -> Floats:
@@ -89,12 +121,24 @@ def floats(array: pa.Array) -> Floats:
 
 def days(array: pa.Array) -> Floats:
     """Dates and moments as days since 1970; NaN for none."""
-    return floats(array.cast(pa.timestamp("us")).cast(pa.int64()).cast(pa.float64(), safe=False)) / (DAY_S * 1e6)
+    whole = array.cast(pa.timestamp("us", getattr(array.type, "tz", None)), safe=False).cast(pa.int64())
+    return floats(whole.cast(pa.float64(), safe=False)) / (DAY_S * 1e6)
 
 
-def as_numbers(chunk: pa.Array) -> Floats | None:
-    """Texts as numbers, when all of them are."""
+def plain_numbers(chunk: pa.Array, gaps: Collection[str]) -> Floats | None:
+    """Texts as numbers, when all of them are and none has a zero before it, as an id has."""
     try:
-        return floats(chunk.cast(pa.float64()))
+        found = floats(chunk.cast(pa.float64()))
     except pa.ArrowInvalid:
+        try:
+            found = floats(
+                pc.if_else(pc.is_in(chunk, value_set=pa.array(sorted(gaps), pa.string())), None, chunk).cast(
+                    pa.float64()
+                )
+            )
+        except pa.ArrowInvalid:
+            return None
+    led = chunk.filter(pc.fill_null(pc.starts_with(chunk, "0"), False))
+    if len(led) and pc.any(pc.match_substring_regex(led, "^0[0-9]+$")).as_py():
         return None
+    return found

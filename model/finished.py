@@ -1,6 +1,6 @@
 """A finished model: its files, and what it says of rows."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,11 +9,13 @@ from safetensors.numpy import load
 
 from spec.dataset import Targets
 from spec.job import Activation, JobSpec, Loss
-from spec.views import Predictions
+from spec.views import FieldError, Predictions
 
+from .errors import RowsError
 from .network import ACTIVATIONS, Array, Arrays, sums
 from .preprocessing import Preprocessing
-from .rows import numbers_of
+from .rows import MOST, numbers_of, unknown_words
+from .unseen import warnings_of
 
 
 @dataclass(frozen=True)
@@ -31,16 +33,33 @@ class Model:
 
     def predict(self, rows: Sequence[Any]) -> Predictions:
         """What the model says of raw rows. Raises `RowsError`."""
+        x = numbers_of(rows, self.preprocessing)
+        return self.predict_numbers(x, unknown_words(rows, self.preprocessing, x))
+
+    def predict_numbers(self, x: Array, words: Mapping[str, Sequence[str]]) -> Predictions:
+        """What the model says of rows, [rows, numbers] as a table holds them. Raises `RowsError`.
+
+        `words` are those of columns of categories that no category has.
+        """
         prepared = self.preprocessing
-        outputs = self.outputs(prepared.features(numbers_of(rows, prepared)))
+        with np.errstate(over="ignore", invalid="ignore"):  # said of the row below
+            outputs = self.outputs(prepared.features(x))
+            finite = np.isfinite(prepared.answers(outputs)).all(axis=1)
+        if not finite.all():
+            message = "has values so far outside the training rows' range that no prediction is a number"
+            places = np.flatnonzero(~finite)[:MOST].tolist()
+            raise RowsError([FieldError(path=f"rows.{place}", message=message) for place in places])
+        warnings = warnings_of(prepared, x, words)
         if prepared.output.type is Targets.numbers:
             values = prepared.answers(outputs)
-            return Predictions(predictions=values[:, 0].tolist() if values.shape[1] == 1 else values.tolist())
+            numbers = values[:, 0].tolist() if values.shape[1] == 1 else values.tolist()
+            return Predictions(predictions=numbers, warnings=warnings)
         labels, probabilities = prepared.output.labels, self.probabilities(outputs)
         return Predictions(
             predictions=[labels[place] for place in self.likely(outputs).tolist()],
             classes=list(labels),
             probabilities=None if probabilities is None else probabilities.tolist(),
+            warnings=warnings,
         )
 
     def outputs(self, features: Array) -> Array:

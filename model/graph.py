@@ -8,6 +8,7 @@ convolves doubles.
 """
 
 import math
+import unicodedata
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
@@ -17,7 +18,6 @@ import numpy.typing as npt
 from onnx import ModelProto, NodeProto, TensorProto, ValueInfoProto, helper, numpy_helper
 
 from spec import VERSION
-from spec.cells import MISSING
 from spec.dataset import Targets
 from spec.job import Activation, Loss, output_units
 from spec.schema import ColumnKind
@@ -67,7 +67,7 @@ class Draft:
 def graph(model: Model, title: str) -> bytes:
     """The model as an ONNX file."""
     prepared = model.preprocessing
-    inputs = [_input(column, prepared.image) for column in prepared.given]
+    inputs = [_input(column, prepared.shape) for column in prepared.given]
     draft = Draft([value.name for value in inputs])
     features = draft.node("Cast", _features(draft, prepared), to=TensorProto.FLOAT)
     outputs = _outputs(draft, model, _Names(draft, model).through(features))
@@ -94,11 +94,11 @@ _MEANINGS = {
 }
 
 
-def _input(column: Input, image: tuple[int, int, int] | None) -> ValueInfoProto:
+def _input(column: Input, array: tuple[int, ...] | None) -> ValueInfoProto:
     word = column.type is ColumnKind.category
     kind = TensorProto.STRING if word else TensorProto.DOUBLE
     gap = "" if not column.gaps else '; "" where there is none' if word else "; NaN where there is none"
-    shape = [ROWS, *(image or (column.size,))]
+    shape: list[str | int | None] = [ROWS, *(array or (column.size,))]
     return helper.make_tensor_value_info(column.name, kind, shape, doc_string=_MEANINGS[column.type] + gap)
 
 
@@ -116,9 +116,10 @@ def _features(draft: Draft, prepared: Preprocessing) -> str:
 def _places(draft: Draft, column: Input) -> str:
     """A 1 at the category's place among zeros."""
     other = len(column.categories)
-    places = dict.fromkeys(sorted(MISSING), other + 1) if column.gaps else {}
-    seen = zip(column.categories, column.seen, strict=True)
-    places |= {word: place if there else other for place, (word, there) in enumerate(seen)}
+    places = dict.fromkeys(sorted({*column.gap_words, ""}), other + 1) if column.gaps else {}
+    for number, (word, is_seen) in enumerate(zip(column.categories, column.seen, strict=True)):
+        for written in (word, unicodedata.normalize("NFD", word)):  # runtimes compose no letters
+            places[written] = number if is_seen else other
     place = draft.node(
         "LabelEncoder",
         column.name,
@@ -134,6 +135,8 @@ def _places(draft: Draft, column: Input) -> str:
 def _scaled(draft: Draft, column: Input, *, is_image: bool) -> list[str]:
     """Numbers at their scale, and beside them whether there was a gap, where training had some."""
     x = column.name
+    if column.channels_last:
+        x = draft.node("Transpose", x, perm=[0, 3, 1, 2])
     if is_image:
         x = draft.node("Reshape", x, draft.constant([0, column.size], np.int64))
     gaps = draft.node("IsNaN", x) if column.gaps or is_image else None

@@ -11,9 +11,16 @@ import numpy.typing as npt
 
 from spec.base import Frozen
 from spec.dataset import Targets
+from spec.known import KnownColumns
 from spec.schema import Column, ColumnKind, Schema, Target
 
 Array = npt.NDArray[np.float64]
+
+
+CLOSE = 1e-6
+"""A deviation of so small a share of the mean has lost digits."""
+SMALL = 1e-150
+"""The square of a smaller number is none."""
 
 
 class Input(Column):
@@ -25,6 +32,8 @@ class Input(Column):
     deviation: tuple[float, ...] = ()
     seen: tuple[bool, ...] = ()
     """Which categories the training rows have; one that they have not is `other`, as an unknown one is."""
+    range: tuple[float, float] | None = None
+    """The least and the most of the training rows; of an array, of all its numbers."""
 
 
 class Output(Target):
@@ -37,7 +46,8 @@ class Output(Target):
 class Preprocessing(Frozen):
     """All that happens to rows before a network sees them, and to its answers after."""
 
-    version: Literal[1] = 1
+    version: Literal[1, 2] = 2
+    """2 knows how cells are read, and what the training rows' range is."""
     inputs: tuple[Input, ...]
     output: Output
     image: tuple[int, int, int] | None = None
@@ -60,7 +70,7 @@ class Preprocessing(Frozen):
         mean, deviation = _channel_moments(values, schema.image) if by_channel and schema.image else _moments(values)
         inputs, at = [], 0
         for column in schema.columns:
-            if column.type is ColumnKind.text:
+            if not column.is_feature:
                 inputs.append(Input(**dict(column)))
                 continue
             part = slice(at, at + column.size)
@@ -74,8 +84,8 @@ class Preprocessing(Frozen):
 
     @property
     def used(self) -> tuple[Input, ...]:
-        """The inputs that become features: all but free text."""
-        return tuple(column for column in self.inputs if column.type is not ColumnKind.text)
+        """The inputs that become features."""
+        return tuple(column for column in self.inputs if column.is_feature)
 
     @property
     def given(self) -> tuple[Input, ...]:
@@ -86,6 +96,23 @@ class Preprocessing(Frozen):
         kept = ("fill", "mean", "deviation")
         pixels = {name: tuple(number for column in used for number in getattr(column, name)) for name in kept}
         return (Input(name="image", type=ColumnKind.number, size=len(used), **pixels),)
+
+    @property
+    def known(self) -> KnownColumns:
+        """What a reader of files has to know of the columns."""
+        columns = (Column(**{name: getattr(one, name) for name in Column.model_fields}) for one in self.inputs)
+        return KnownColumns(columns=tuple(columns), target=self.output.sources, image=self.image)
+
+    @property
+    def shape(self) -> tuple[int, ...] | None:
+        """The shape of a row that is one array, as its giver has it; None of a row of columns."""
+        given = self.given
+        if len(given) != 1 or given[0].size == 1:
+            return None
+        if self.image is None:
+            return (given[0].size,)
+        channels, height, width = self.image
+        return (height, width, channels) if given[0].channels_last else self.image
 
     def features(self, x: npt.NDArray[Any]) -> Array:
         """Rows as a table holds them, [rows, numbers], as features [rows, features]."""
@@ -119,6 +146,7 @@ def _input(column: Column, x: npt.NDArray[Any], mean: Array, deviation: Array, *
     return Input(
         **dict(column),
         fill=_numbers(mean),
+        range=_range(x),
         mean=_numbers(mean if scaled else np.zeros(column.size)),
         deviation=_numbers(deviation if scaled else np.ones(column.size)),
     )
@@ -145,15 +173,29 @@ def _places(column: Input, codes: Array, gaps: npt.NDArray[np.bool_]) -> list[Ar
 
 
 def _moments(values: npt.NDArray[Any]) -> tuple[Array, Array]:
-    """Mean and deviation of each column, without its gaps; a constant column has deviation 1."""
+    """Mean and deviation of each column, without its gaps; a constant column has its number and deviation 1."""
     gaps = np.isnan(values)
-    if gaps.any():
-        count = np.maximum((~gaps).sum(axis=0), 1)
-        mean = np.where(gaps, 0.0, values).sum(axis=0) / count
-        deviation = np.sqrt(np.where(gaps, 0.0, np.square(values - mean)).sum(axis=0) / count)
-    else:
-        mean, deviation = values.mean(axis=0), values.std(axis=0)
+    with np.errstate(over="ignore", invalid="ignore"):  # such columns are measured again below
+        if gaps.any():
+            count = np.maximum((~gaps).sum(axis=0), 1)
+            mean = np.where(gaps, 0.0, values).sum(axis=0) / count
+            deviation = np.sqrt(np.where(gaps, 0.0, np.square(values - mean)).sum(axis=0) / count)
+        else:
+            mean, deviation = values.mean(axis=0), values.std(axis=0)
+        is_close = ~(deviation > CLOSE * np.abs(mean)) | ~(deviation > SMALL) | ~np.isfinite(deviation)
+    for place in np.flatnonzero(is_close & ~gaps.all(axis=0)).tolist():
+        mean[place], deviation[place] = _careful_moments(values[~gaps[:, place], place].astype(np.float64))
     return mean, np.where(deviation > 0.0, deviation, 1.0)
+
+
+def _careful_moments(values: Array) -> tuple[float, float]:
+    """Mean and deviation of numbers that differ in their last digits, or whose squares are too large or small."""
+    least, most = values.min(), values.max()
+    if least == most:
+        return float(least), 0.0
+    half = most / 2.0 - least / 2.0
+    apart = (values / 2.0 - least / 2.0) / half  # from 0 to 1
+    return float(least + 2.0 * (half * apart.mean())), float(2.0 * (half * apart.std()))
 
 
 def _channel_moments(values: npt.NDArray[Any], image: tuple[int, int, int]) -> tuple[Array, Array]:
@@ -161,6 +203,12 @@ def _channel_moments(values: npt.NDArray[Any], image: tuple[int, int, int]) -> t
     channels, pixels = image[0], image[1] * image[2]
     mean, deviation = _moments(values.reshape(-1, channels, pixels).swapaxes(1, 2).reshape(-1, channels))
     return np.repeat(mean, pixels), np.repeat(deviation, pixels)
+
+
+def _range(x: npt.NDArray[Any]) -> tuple[float, float] | None:
+    """The least and the most; None where there is nothing but gaps."""
+    least, most = (float(of.reduce(x, axis=None)) for of in (np.fmin, np.fmax))
+    return None if np.isnan(least) else (least, most)
 
 
 def _numbers(values: npt.NDArray[Any]) -> tuple[float, ...]:

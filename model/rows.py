@@ -1,14 +1,12 @@
 """Raw rows, as people have them, as the numbers that a table holds of them."""
 
 import math
-import re
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
 
-from spec.cells import DATE, FALSE, MISSING, NUMBER, TRUE
+from spec.cells import PLAIN, clean, truth
 from spec.schema import ColumnKind
 from spec.views import FieldError
 
@@ -31,7 +29,7 @@ def numbers_of(rows: Sequence[Any], prepared: Preprocessing) -> Array:
     the columns have no names of their own, a row is a list of numbers.
     """
     used = prepared.used
-    allowed = {column.name for column in prepared.inputs} | {prepared.output.name}
+    allowed = {column.name for column in prepared.inputs} | {prepared.output.name, *prepared.output.sources}
     faults: list[FieldError] = []
     found = []
     for place, row in enumerate(rows):
@@ -40,7 +38,7 @@ def numbers_of(rows: Sequence[Any], prepared: Preprocessing) -> Array:
         if not isinstance(row, Mapping):
             faults.append(FieldError(path=f"rows.{place}", message=f"must be an object with {_names(used)}"))
         else:
-            found.append(_numbers(row, f"rows.{place}.", used, allowed, faults))
+            found.append(_numbers(_composed(row), f"rows.{place}.", used, allowed, faults, prepared.image))
         if len(faults) >= MOST:
             break
     if faults:
@@ -48,8 +46,33 @@ def numbers_of(rows: Sequence[Any], prepared: Preprocessing) -> Array:
     return np.array(found, dtype=np.float64).reshape(len(rows), -1)
 
 
+def unknown_words(rows: Sequence[Any], prepared: Preprocessing, x: Array) -> dict[str, list[str]]:
+    """The words of columns of categories that no category has, a few of each; `x` are the rows' numbers."""
+    found: dict[str, list[str]] = {}
+    at = 0
+    for column in prepared.used:
+        if column.type is ColumnKind.category:
+            strange = np.flatnonzero(x[:, at] == len(column.categories))[:MOST].tolist()
+            words = [clean(str(_composed(rows[place])[column.name])) for place in strange]
+            found |= {column.name: list(dict.fromkeys(words))} if words else {}
+        at += column.size
+    return found
+
+
+def _composed(row: Mapping[Any, Any]) -> Mapping[str, Any]:
+    """The row, with the names of its columns as a file's are read."""
+    if all(isinstance(name, str) and name.isascii() for name in row):
+        return row
+    return {clean(str(name)): value for name, value in row.items()}
+
+
 def _numbers(
-    row: Mapping[str, Any], path: str, used: Sequence[Input], allowed: set[str], faults: list[FieldError]
+    row: Mapping[str, Any],
+    path: str,
+    used: Sequence[Input],
+    allowed: set[str],
+    faults: list[FieldError],
+    image: tuple[int, int, int] | None,
 ) -> list[float]:
     faults += [
         FieldError(path=path + name[:SHOWN], message=f"is no column of the model: it has {_names(used)}")
@@ -62,67 +85,81 @@ def _numbers(
             faults.append(FieldError(path=path + column.name, message="is missing"))
             continue
         try:
-            numbers += _cell(column, row[column.name])
+            numbers += _cell(column, row[column.name], image)
         except _CellError as error:
             faults.append(FieldError(path=path + column.name, message=str(error)))
     return numbers
 
 
-def _cell(column: Input, value: Any) -> list[float]:
+def _cell(column: Input, value: Any, image: tuple[int, int, int] | None) -> list[float]:
     """The numbers of one cell; NaN for a gap."""
     if column.size > 1:
-        return _many(column, value)
-    if value is None or (isinstance(value, str) and value.strip() in MISSING):
+        return _many(column, value, image)
+    value = clean(value) if isinstance(value, str) else value
+    if value is None or value == "" or (isinstance(value, str) and value in column.gap_words):
         if not column.gaps:
             raise _CellError("has no value, and in training every row had one")
         return [math.nan]
     match column.type:
         case ColumnKind.number:
-            return [_number(value)]
+            return [_number(column, value)]
         case ColumnKind.boolean:
             return [_truth(value)]
         case ColumnKind.date:
-            return [_days(value)]
-    text = str(value).lower() if isinstance(value, bool) else str(value).strip()
-    return [float(column.categories.index(text)) if text in column.categories else float(len(column.categories))]
+            return [_days(column, value)]
+    return [float(category_of(column, value))]
 
 
-def _many(column: Input, value: Any) -> list[float]:
+def category_of(column: Input, value: Any) -> int:
+    """The place of a value among the categories of its column; their number for one that nobody knows."""
+    words = [str(value).lower() if isinstance(value, bool) else clean(str(value))]
+    if isinstance(value, float) and value.is_integer():  # 1.0 of a program may be 1 of a file
+        words.append(str(int(value)))
+    elif isinstance(value, int) and not isinstance(value, bool):
+        words.append(f"{value}.0")
+    places = (column.categories.index(word) for word in words if word in column.categories)
+    return next(places, len(column.categories))
+
+
+def _many(column: Input, value: Any, image: tuple[int, int, int] | None) -> list[float]:
     try:
-        numbers = np.asarray(value, dtype=np.float64).reshape(-1)
+        given = np.asarray(value, dtype=np.float64)
     except (TypeError, ValueError) as error:
         raise _CellError(f"must be {column.size} numbers") from error
-    if numbers.size != column.size:
-        raise _CellError(f"must be {column.size} numbers; it has {numbers.size}")
+    if given.size != column.size:
+        raise _CellError(f"must be {column.size} numbers; it has {given.size}")
+    if image is not None and column.channels_last:
+        channels, height, width = image
+        if given.shape != image or image == (height, width, channels):
+            given = given.reshape(height, width, channels).transpose(2, 0, 1)
+    numbers = given.reshape(-1)
     if np.isinf(numbers).any() or (np.isnan(numbers).any() and not column.gaps):
         raise _CellError("must be finite numbers")
     listed: list[float] = numbers.tolist()
     return listed
 
 
-def _number(value: Any) -> float:
-    if isinstance(value, str) and re.match(NUMBER, value):
-        value = float(value)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+def _number(column: Input, value: Any) -> float:
+    number = column.format.number(value) if isinstance(value, str) else value
+    if isinstance(number, bool) or not isinstance(number, int | float) or not math.isfinite(number):
         raise _CellError(f"must be a number; it is {_short(value)}")
-    return float(value)
+    return float(number)
 
 
 def _truth(value: Any) -> float:
-    word = str(value).strip().lower()
-    if word in TRUE | FALSE:
-        return float(word in TRUE)
-    raise _CellError(f"must be true or false; it is {_short(value)}")
+    found = truth(clean(str(value)))
+    if found is None:
+        raise _CellError(f"must be true or false; it is {_short(value)}")
+    return found
 
 
-def _days(value: Any) -> float:
-    try:
-        if isinstance(value, str) and re.match(DATE, value):
-            moment = datetime.fromisoformat(value).replace(tzinfo=UTC)
-            return (moment - datetime(1970, 1, 1, tzinfo=UTC)).total_seconds() / 86_400.0
-    except ValueError:  # the 31st of June
-        pass
-    raise _CellError(f"must be a date such as 2026-11-25; it is {_short(value)}")
+def _days(column: Input, value: Any) -> float:
+    found = column.format.days(value) if isinstance(value, str) else None
+    if found is None and isinstance(value, str) and column.format.date is not None:
+        found = PLAIN.days(value)
+    if found is None:
+        raise _CellError(f"must be a date such as 2026-11-25; it is {_short(value)}")
+    return found
 
 
 def _names(columns: Sequence[Input]) -> str:

@@ -1,12 +1,201 @@
-"""What the text of a cell means: the same where a file is read and where rows are predicted."""
+"""What the text of a cell means: the same in a file that is uploaded, and in files and rows that are predicted."""
 
-MISSING = frozenset({"", "NA", "na", "N/A", "n/a", "#N/A", "NaN", "nan", "NULL", "null", "None", "none"})
-"""Texts that say that there is no value."""
+import math
+import re
+import unicodedata
+from datetime import UTC, datetime
+from functools import cache
+from typing import Annotated, Literal
 
-TRUE = frozenset({"true", "yes", "t", "y"})
-FALSE = frozenset({"false", "no", "f", "n"})
+from pydantic import Field
+
+from .base import Frozen
+
+MISSING = frozenset(
+    {
+        *("", "NA", "na", "N/A", "n/a", "#N/A", "#NA", "<NA>", "NaN", "nan", "-NaN", "-nan", "NaT"),
+        *("NULL", "null", "None", "none"),
+        *("#DIV/0!", "#VALUE!", "#REF!", "#NAME?", "#NUM!", "#NULL!"),
+    }
+)
+"""Texts that say that there is no value: pandas', R's, databases' and the errors of spreadsheets."""
+
+PLACEHOLDERS = frozenset(
+    {"?", "-", "--", "---", "\u2013", "\u2014", "\u2212", ".", "..", "...", "…", "n.a.", "N.A.", "n.d."}
+)
+"""Texts that say so beside numbers, dates and truths; among words they may be words."""
+
+TRUE = frozenset({"true", "yes", "t", "y", "on"})
+FALSE = frozenset({"false", "no", "f", "n", "off"})
 """In lower case."""
+BITS = {"1": 1.0, "0": 0.0, "1.0": 1.0, "0.0": 0.0}
 
-NUMBER = r"^\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*$"
-DATE = r"^\d{4}-\d{2}-\d{2}([ T]\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?Z?)?$"
-"""ISO 8601: 2026-11-25, 2026-11-25 08:30, 2026-11-25T08:30:00Z."""
+COUNTRIES = frozenset(
+    re.findall(
+        r"\w+",
+        "AD AE AF AG AI AL AM AO AQ AR AS AT AU AW AX AZ BA BB BD BE BF BG BH BI BJ BL BM BN BO BQ BR BS BT BV BW "
+        "BY BZ CA CC CD CF CG CH CI CK CL CM CN CO CR CU CV CW CX CY CZ DE DJ DK DM DO DZ EC EE EG EH ER ES ET FI "
+        "FJ FK FM FO FR GA GB GD GE GF GG GH GI GL GM GN GP GQ GR GS GT GU GW GY HK HM HN HR HT HU ID IE IL IM IN "
+        "IO IQ IR IS IT JE JM JO JP KE KG KH KI KM KN KP KR KW KY KZ LA LB LC LI LK LR LS LT LU LV LY MA MC MD ME "
+        "MF MG MH MK ML MM MN MO MP MQ MR MS MT MU MV MW MX MY MZ NA NC NE NF NG NI NL NO NP NR NU NZ OM PA PE PF "
+        "PG PH PK PL PM PN PR PS PT PW PY QA RE RO RS RU RW SA SB SC SD SE SG SH SI SJ SK SL SM SN SO SR SS ST SV "
+        "SX SY SZ TC TD TF TG TH TJ TK TL TM TN TO TR TT TV TW TZ UA UG UK UM US UY UZ VA VC VE VG VI VN VU WF WS "
+        "XK YE YT ZA ZM ZW AN EU OC ",
+    )
+)
+"""ISO 3166's codes of countries, with those in common use beside them (UK, XK) and of continents: among them NA is a
+place."""
+
+DECIMALS = (".", ",")
+THOUSANDS = ("", ",", ".", " ", "'", "_")
+CURRENCIES = "$€£¥₹₽₩₺₪₫₴₦฿¢₱₡₲₵₸₮₼₾₿"
+
+_BLANKS: dict[int, str | None] = {
+    **dict.fromkeys((0xA0, 0x1680, *range(0x2000, 0x200B), 0x202F, 0x205F, 0x3000), " "),
+    **dict.fromkeys((0xFEFF, 0x200B, 0x200E, 0x200F, 0x2060, 0x202A, 0x202C)),
+}
+"""Spaces that do not break a line, and marks that nobody sees: Excel writes some into dates and numbers."""
+_SIGNS = {0x2212: "-", 0x2013: "-", 0xFE63: "-", 0xFF0D: "-", 0xFF0B: "+", 0x2019: "'"}
+"""Unicode's minus and the dashes that are typed for it; and the apostrophe of typesetters."""
+_INFINITE = {"inf": math.inf, "infinity": math.inf}
+_ISO = re.compile(
+    r"\d{4}([-/])\d{1,2}\1\d{1,2}([ T]\d{2}(:\d{2}(:\d{2}([.,]\d{1,9})?)?)?)?( ?(Z|UTC|GMT|[+-]\d{2}(:?\d{2})?))?",
+    re.ASCII,
+)
+_SLASHED = re.compile(r"(\d{1,2})([-/.])(\d{1,2})\2(\d{4}|\d{2})(?:,?[ T](\d{1,2}):(\d{2})(?::(\d{2}))?)?", re.ASCII)
+_UNIT = re.compile(rf"%|[A-Z]{{0,3}}[{CURRENCIES}]|[A-Z]{{3}}|kr\.?|z\u0142|Fr\.?|K\u010d|Ft")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_DAY_S = 86_400.0
+
+
+def clean(text: str) -> str:
+    """The text with its letters composed (NFC), usual spaces, and none of those around it."""
+    if text.isascii():
+        return text.strip()
+    return unicodedata.normalize("NFC", text).translate(_BLANKS).strip()
+
+
+def truth(text: str) -> float | None:
+    """The text as 1 or 0; None where it is neither yes nor no."""
+    word = text.lower()
+    return 1.0 if word in TRUE else 0.0 if word in FALSE else BITS.get(word)
+
+
+class CellFormat(Frozen):
+    """How the cells of a column are read."""
+
+    decimal: Annotated[Literal[".", ","], Field(description="What stands before the fraction of a number.")] = "."
+    thousands: Annotated[str, Field(max_length=1, description="What stands between groups of three digits.")] = ""
+    unit: Annotated[str, Field(description="What stands beside every number; of `%`, 12 % is 0.12.")] = ""
+    date: Annotated[
+        str | None, Field(description="dayfirst, monthfirst, or as strptime writes it; null: ISO 8601 only.")
+    ] = None
+    gaps: Annotated[
+        tuple[str, ...] | None, Field(description="Texts that say that there is no value; null: those that usually do.")
+    ] = None
+
+    def gap_words(self, *, among_words: bool) -> frozenset[str]:
+        """Texts that say that there is no value, in a column of words or in one of numbers, dates or truths."""
+        if self.gaps is not None:
+            return frozenset(self.gaps)
+        return MISSING if among_words else MISSING | PLACEHOLDERS
+
+    def number(self, text: str) -> float | None:
+        """The text as a number; None where it is none."""
+        text = text.translate(_SIGNS)
+        bracketed = text.startswith("(") and text.endswith(")")
+        if bracketed:  # a loss, as accountants write it
+            text = text[1:-1].strip()
+        if self.unit:
+            sign = text[:1] if text[:1] in ("+", "-") else ""
+            bare = text.removeprefix(sign).lstrip()
+            if bare.startswith(self.unit):
+                text = sign + bare.removeprefix(self.unit).lstrip()
+            elif bare.endswith(self.unit):
+                text = sign + bare.removesuffix(self.unit).rstrip()
+            else:
+                return None
+        value = self._plain(text)
+        if value is None:
+            return None
+        if self.unit == "%":
+            value /= 100.0
+        return -value if bracketed else value
+
+    def _plain(self, text: str) -> float | None:
+        if not number_pattern(self.decimal, self.thousands).fullmatch(text):
+            infinite = _INFINITE.get(text.lower().lstrip("+-"))
+            return infinite if infinite is None or text[:1] != "-" else -infinite
+        if self.thousands:
+            text = text.replace(self.thousands, "")
+        return float(text.replace(self.decimal, "."))
+
+    def days(self, text: str) -> float | None:
+        """The text as days since 1970 in UTC; None where it is no date."""
+        try:
+            if self.date in ("dayfirst", "monthfirst"):
+                found = _SLASHED.fullmatch(text)
+                return _iso_days(text) if found is None else _slashed_days(found, day_first=self.date == "dayfirst")
+            if self.date is not None:
+                return _days(datetime.strptime(text, self.date))  # noqa: DTZ007 - without an offset it is in UTC
+            return _iso_days(text)
+        except (ValueError, OverflowError):  # the 31st of June
+            return None
+
+
+PLAIN = CellFormat()
+
+
+@cache
+def number_pattern(decimal: str, thousands: str) -> "re.Pattern[str]":
+    """Numbers with these separators, in what Python's expressions and RE2's have in common."""
+    point, group = re.escape(decimal), re.escape(thousands)
+    forms = [rf"[0-9]+{point}?[0-9]*", rf"{point}[0-9]+"]
+    if thousands:
+        forms.append(rf"[1-9][0-9]{{0,2}}(?:{group}[0-9]{{3}})+(?:{point}[0-9]*)?")
+    if thousands == ",":  # 12,34,567, as India groups
+        forms.append(rf"[1-9][0-9]?(?:,[0-9]{{2}})+,[0-9]{{3}}(?:{point}[0-9]*)?")
+    return re.compile(rf"[+-]?(?:{'|'.join(forms)})(?:[eE][+-]?[0-9]+)?")
+
+
+def unit_of(text: str) -> str | None:
+    """What stands beside the digits of a text, if it is a currency or a percent sign."""
+    text = text.translate(_SIGNS).strip("()+- ")
+    found = re.fullmatch(r"(?P<before>\D*?)\s*[+-]?[\d.,][\d.,' _]*?(?:[eE][+-]?\d+)?\s*(?P<after>\D*)", text, re.ASCII)
+    if found is None:
+        return None
+    before, after = found["before"].strip(" +-"), found["after"].strip()
+    unit = before or after
+    is_one = bool(before) != bool(after)
+    return unit if is_one and _UNIT.fullmatch(unit) else None
+
+
+def is_day_month(text: str) -> bool:
+    """Whether the text is two small numbers and a year, as 03/04/2026 is."""
+    found = _SLASHED.fullmatch(text)
+    return found is not None and len(found[4]) == 4
+
+
+def _iso_days(text: str) -> float | None:
+    found = _ISO.fullmatch(text)
+    if found is None:
+        return None
+    if "/" in text or found[0][7:8] != "-" or not found[0][8:10].isdigit():
+        year, month, day = re.split(r"[-/]", text[:10].split(" ", maxsplit=1)[0].split("T", maxsplit=1)[0])
+        rest = text[len(year) + len(month) + len(day) + 2 :]
+        text = f"{year}-{int(month):02}-{int(day):02}{rest}"
+    return _days(datetime.fromisoformat(re.sub(r" ?(UTC|GMT)$", "Z", text)))
+
+
+def _slashed_days(found: "re.Match[str]", *, day_first: bool) -> float:
+    first, second, year = int(found[1]), int(found[3]), int(found[4])
+    day, month = (first, second) if day_first else (second, first)
+    if len(found[4]) == 2:
+        year += 1900 if year >= 69 else 2000  # POSIX
+    hour, minute, second = (int(found[part] or 0) for part in (5, 6, 7))
+    return _days(datetime(year, month, day, hour, minute, second, tzinfo=UTC))
+
+
+def _days(moment: datetime) -> float:
+    aware = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+    return (aware - _EPOCH).total_seconds() / _DAY_S

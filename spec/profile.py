@@ -1,7 +1,8 @@
 """What was found in an uploaded file: the shape of its columns, for people to look at before they train."""
 
 from .base import Frozen
-from .schema import ColumnKind, Schema
+from .cells import PLAIN, CellFormat
+from .schema import ColumnKind, Role, Schema
 
 
 class Histogram(Frozen):
@@ -36,6 +37,9 @@ class ColumnProfile(Frozen):
     """Of numbers and dates; dates are days since 1970."""
     values: list[ValueCount] = []
     """The most frequent values of categories and booleans."""
+    role: Role = Role.feature
+    format: CellFormat = PLAIN
+    """How its cells are read."""
 
 
 class Profile(Frozen):
@@ -46,6 +50,8 @@ class Profile(Frozen):
     encoding: str | None = None
     """Of text."""
     delimiter: str | None = None
+    header: bool | None = None
+    """Whether the first row of text names the columns."""
     columns: list[ColumnProfile]
     target: ColumnProfile
     classes: list[ValueCount] = []

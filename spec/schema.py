@@ -1,11 +1,12 @@
 """What the columns of a table are, and how wide they are as numbers."""
 
-from enum import StrEnum
+from enum import Enum, StrEnum
 from typing import Annotated
 
 from pydantic import Field
 
 from .base import Frozen
+from .cells import PLAIN, CellFormat
 from .dataset import DatasetInfo, Targets
 
 
@@ -41,6 +42,22 @@ class Task(StrEnum):
         return cls.classification if targets is Targets.classes else cls.regression
 
 
+class Role(Enum):
+    """What a column is for."""
+
+    feature = "feature"
+    unused = "unused"
+    """Left out, because somebody said so or because it only counts the rows."""
+    weight = "weight"
+    """How much each row counts."""
+    group = "group"
+    """Rows with the same value belong together."""
+    split = "split"
+    """Whether a row is for training, validation or test."""
+    time = "time"
+    """When a row was."""
+
+
 class Column(Frozen):
     """One column of a table, as it was found in the whole of it."""
 
@@ -52,15 +69,29 @@ class Column(Frozen):
     """Whether values are missing: then a 0 or 1 beside it says where."""
     categories: tuple[str, ...] = ()
     """Values that have a place of their own; all others share one."""
+    role: Role = Role.feature
+    format: CellFormat = PLAIN
+    """How its cells are read."""
+    channels_last: bool = False
+    """Whether the file has a row's image as height x width x channels; the table has the channels first."""
+
+    @property
+    def is_feature(self) -> bool:
+        """Whether the table has its numbers."""
+        return self.role is Role.feature and self.type is not ColumnKind.text
+
+    @property
+    def gap_words(self) -> frozenset[str]:
+        """Texts that say that there is no value."""
+        return self.format.gap_words(among_words=self.type in (ColumnKind.category, ColumnKind.text))
 
     @property
     def width(self) -> int:
         """Numbers it becomes."""
-        match self.type:
-            case ColumnKind.text:
-                return 0
-            case ColumnKind.category:
-                return len(self.categories) + 1 + self.gaps
+        if not self.is_feature:
+            return 0
+        if self.type is ColumnKind.category:
+            return len(self.categories) + 1 + self.gaps
         return self.size + self.gaps
 
 
@@ -73,6 +104,13 @@ class Target(Frozen):
     """The classes' names, in the order of their numbers; none when the targets are numbers."""
     outputs: Annotated[int, Field(ge=1)] = 1
     """Numbers per row, when the targets are numbers."""
+    columns: tuple[str, ...] = ()
+    """The columns that it is made of, when it is not the one of its name."""
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """The columns of a file that it stands in."""
+        return self.columns or (self.name,)
 
 
 class Schema(Frozen):

@@ -215,6 +215,12 @@ class Predictions(Frozen):
     """The columns of `probabilities`."""
     probabilities: list[list[float]] | None = None
     """How likely each class is; null for numbers, and for losses that make none of their outputs."""
+    warnings: list[str] = []
+    """Values that the training rows do not have, or are far from."""
+    names: list[str] | None = None
+    """The columns of `input`."""
+    input: list[list[str | None]] | None = None
+    """The rows of the file, as text, when they were asked for."""
 
 
 class PictureView(Frozen):

@@ -85,17 +85,10 @@ def _model(run_id: str, at: datetime) -> dict[str, Any]:
 
 def _inputs(prepared: Preprocessing) -> list[dict[str, Any]]:
     """The model's inputs: columns by name, or one array. A boolean or a date is a string, as in a CSV."""
-    if (shape := _array_shape(prepared)) is not None:
+    if (shape := prepared.shape) is not None:
         return [{"type": "tensor", "tensor-spec": {"dtype": "float64", "shape": [-1, *shape]}}]
     kinds = {ColumnKind.number: "double"}
     return [{"type": kinds.get(one.type, "string"), "name": one.name, "required": True} for one in prepared.given]
-
-
-def _array_shape(prepared: Preprocessing) -> tuple[int, ...] | None:
-    """The shape of a row that is an array."""
-    if len(prepared.given) != 1 or prepared.given[0].size == 1:
-        return None
-    return prepared.image or (prepared.given[0].size,)
 
 
 def _example(prepared: Preprocessing) -> dict[str, Any] | list[Any] | None:
@@ -103,8 +96,11 @@ def _example(prepared: Preprocessing) -> dict[str, Any] | list[Any] | None:
     given = prepared.given
     if sum(column.size for column in given) > EXAMPLE_NUMBERS:
         return None
-    if (shape := _array_shape(prepared)) is not None:
-        row: list[Any] = np.reshape([_short(number) for number in given[0].fill], shape).tolist()
+    if (shape := prepared.shape) is not None:
+        pixels = np.array([_short(number) for number in given[0].fill])
+        if given[0].channels_last and prepared.image is not None:
+            pixels = pixels.reshape(prepared.image).transpose(1, 2, 0)
+        row: list[Any] = pixels.reshape(shape).tolist()
         return [row]
     return {"columns": [column.name for column in given], "data": [[_cell(column) for column in given]]}
 

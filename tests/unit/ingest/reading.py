@@ -11,16 +11,25 @@ from ingest.__main__ import read
 from ingest.errors import RefusedError
 from spec.dataset import Targets
 from spec.profile import Reading
+from spec.reading import ReadingOptions, ReadingOrder
 from spec.schema import Schema
 
 
 def reading(
-    content: bytes | str, folder: Path, *, name: str = "f.csv", target: str | None = "y", task: Targets | None = None
+    content: bytes | str,
+    folder: Path,
+    *,
+    name: str = "f.csv",
+    target: str | tuple[str, ...] | None = "y",
+    task: Targets | None = None,
+    **options: Any,
 ) -> Reading:
     """What the reading of a file of this content gives; its table is `table.npz` in the folder."""
     file = folder / "upload"
     file.write_bytes(content.encode() if isinstance(content, str) else content)
-    return read(file, name=name, target=target, task=task, out=folder / "table.npz")
+    targets = () if target is None else (target,) if isinstance(target, str) else target
+    order = ReadingOrder(name=name, target=targets, task=task, options=ReadingOptions(**options))
+    return read(file, order, folder / "table.npz")
 
 
 def refusal(content: bytes | str, folder: Path, **how: Any) -> str:

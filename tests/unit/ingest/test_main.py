@@ -4,28 +4,31 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from spec.profile import Reading, Refusal
+from spec.reading import ReadingOrder
 
 
-def run(file: Path, *more: str, code: str = "") -> tuple[int, str]:
+def run(file: Path, *, code: str = "", **order: Any) -> tuple[int, str]:
     """Exit code and answer of the process; `code` runs in it first."""
     begin = (
         ["-c", f"{code}\nimport runpy\nrunpy.run_module('ingest', run_name='__main__')"] if code else ["-m", "ingest"]
     )
-    where = ["--name", file.name, "--out", str(file.with_name("table.npz")), *more]
-    done = subprocess.run([sys.executable, *begin, str(file), *where], capture_output=True, text=True, check=False)
+    where = [str(file), "--out", str(file.with_name("table.npz"))]
+    said = ReadingOrder(name=file.name, **order).model_dump_json()
+    done = subprocess.run([sys.executable, *begin, *where], input=said, capture_output=True, text=True, check=False)
     assert "Traceback" not in done.stderr, done.stderr
     return done.returncode, done.stdout
 
 
 def test_a_file_is_read(tmp_path: Path) -> None:
     (tmp_path / "f.csv").write_text("a,y\n1,0\n2,1\n3,0\n")
-    code, said = run(tmp_path / "f.csv", "--target", "y", "--task", "numbers")
+    code, said = run(tmp_path / "f.csv", target=["y"], task="numbers")
     assert code == 0
     assert Reading.model_validate_json(said).table.target.type == "numbers"
     assert (tmp_path / "table.npz").exists()
@@ -33,7 +36,7 @@ def test_a_file_is_read(tmp_path: Path) -> None:
 
 def test_a_refusal_names_the_field(tmp_path: Path) -> None:
     (tmp_path / "f.csv").write_text("a,y\n1,0\n2,1\n3,0\n")
-    code, said = run(tmp_path / "f.csv", "--target", "z")
+    code, said = run(tmp_path / "f.csv", target=["z"])
     assert (code, Refusal.model_validate_json(said).path) == (2, "target")
 
 
@@ -42,5 +45,5 @@ def test_a_file_that_unpacks_to_more_than_the_memory_is_refused(tmp_path: Path) 
     columns = pa.table({"a": text, "y": np.arange(6_000)})
     pq.write_table(columns, tmp_path / "f.parquet", use_dictionary=False, compression="zstd")
     assert (tmp_path / "f.parquet").stat().st_size < 1_000_000  # and 360 MB unpacked
-    code, said = run(tmp_path / "f.parquet", "--target", "y", code="import ingest.limits as l; l.MEMORY = l.GIB // 2")
+    code, said = run(tmp_path / "f.parquet", target=["y"], code="import ingest.limits as l; l.MEMORY = l.GIB // 2")
     assert (code, json.loads(said)["message"]) == (2, "needs more than 0.5 GiB of memory to be read")

@@ -1,0 +1,418 @@
+"""What the texts of a column may be: numbers in one of several forms, dates, truths or words; and what is decided."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import partial
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from spec.cells import BITS, COUNTRIES, CellFormat, is_day_month, truth, unit_of
+from spec.schema import ColumnKind
+
+from . import limits
+from .choices import ColumnChoices
+from .errors import RefusedError, shown, some
+from .texts import Texts, numbers_in
+
+MOSTLY = 0.9
+"""A column with so large a share of numbers is a column of numbers, and what is none in it is a mistake."""
+NEARLY = 0.5
+UNITS = 3
+"""Most units of one column that are looked at."""
+ODD = 1000
+"""Most words among numbers that are counted."""
+TRUTHS = 40
+Counts = npt.NDArray[np.int64]
+DATES = ("iso", "dayfirst", "monthfirst")
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What a column is, how its cells are read, and what is to be said of it."""
+
+    kind: ColumnKind
+    form: CellFormat
+    notes: tuple[str, ...] = ()
+    categories: tuple[str, ...] = ()
+    distinct: int | None = None
+    missing: int = 0
+    forced: bool = False
+    """Whether it was asked for."""
+
+
+@dataclass
+class Evidence:
+    """All that the texts of one column say, learned batch by batch."""
+
+    name: str
+    choices: ColumnChoices
+    typed: bool = False
+    """Whether the file says that they are texts: then numbers among them are words."""
+    counted: int = limits.COUNTED
+    rows: int = 0
+    empty: int = 0
+    first_gap: int | None = None
+    gaps: Counter[str] = field(default_factory=Counter)
+    """Rows of each text that says that there is no value."""
+    marks: Counter[str] = field(default_factory=Counter)
+    """Rows of each text that says so beside numbers."""
+    texts: Counter[str] = field(default_factory=Counter)
+    """Rows of each text that may be a value; none when there were too many."""
+    uncounted: bool = False
+    longest: int = 0
+    parsed: Counter[CellFormat] = field(default_factory=Counter)
+    """Rows that are numbers in each form."""
+    units: set[str] = field(default_factory=set)
+    odd: Counter[str] = field(default_factory=Counter)
+    """Rows of texts that are numbers in no form."""
+    first: dict[str, int] = field(default_factory=dict)
+    """Where those were first."""
+    separated: str | None = None
+    """A number with a point or a comma in it."""
+    zero_led: str | None = None
+    """A whole number with a zero before it."""
+    dates: Counter[str] = field(default_factory=Counter)
+    dotted: bool = True
+    truths: int = 0
+    worded: bool = False
+    """Whether truths are words, and not only 0 and 1."""
+    codes: bool = True
+    """Whether all texts are codes of countries."""
+
+    def __post_init__(self) -> None:
+        self.parsed.update({CellFormat(decimal=mark, thousands=group): 0 for mark, group in self.choices.pairs})
+        self.dates.update(dict.fromkeys(DATES if self.choices.date is None else ("iso", self.choices.date), 0))
+        if self.choices.type is ColumnKind.category:
+            self.counted = limits.COUNTED_CATEGORIES
+
+    # --- learning -------------------------------------------------------------------------------------------------
+
+    def take(self, chunk: pa.Array) -> None:
+        """Learn from the next rows."""
+        texts = Texts.of(chunk, self.name)
+        weights = texts.weights()
+        empty = int((texts.codes < 0).sum())
+        words, places = [], []
+        silent = texts.codes < 0
+        for place, (text, count) in enumerate(zip(texts.values.to_pylist(), weights.tolist(), strict=True)):
+            if not count:
+                continue
+            if text in self.choices.own or (text in self.choices.missing and not self.typed):
+                self.gaps[text] += count
+                silent |= texts.codes == place
+            else:
+                if text in self.choices.placeholders:
+                    self.marks[text] += count
+                words.append(text)
+                places.append(place)
+        self.empty += empty
+        if self.first_gap is None and silent.any():
+            self.first_gap = self.rows + int(silent.argmax()) + 1
+        if words:
+            self._weigh(words, weights[places], texts, places)
+        self.rows += len(chunk)
+
+    def _weigh(self, words: list[str], weights: Counts, texts: Texts, places: list[int]) -> None:
+        self.longest = max(self.longest, *map(len, words))
+        if not self.uncounted:
+            for word, count in zip(words, weights.tolist(), strict=True):
+                self.texts[word] += count
+            if (
+                len(self.texts) > self.counted
+            ):  # ten thousand columns that all counted on would take the memory there is
+                self.texts.clear()
+                self.uncounted = True
+        real = [place for place, word in enumerate(words) if word not in self.choices.placeholders]
+        if not real:
+            return
+        words, weights, places = [words[at] for at in real], weights[real], [places[at] for at in real]
+        self.codes = self.codes and all(
+            word.upper() in COUNTRIES and word in (word.upper(), word.lower()) for word in words
+        )
+        if len(words) <= TRUTHS and self.truths >= 0:
+            found = [truth(word) is not None for word in words]
+            self.truths += int(weights[found].sum())
+            self.worded |= any(word not in BITS for word, is_truth in zip(words, found, strict=True) if is_truth)
+        else:
+            self.truths = -1
+        self._weigh_dates(words, weights)
+        self._weigh_numbers(words, weights, texts, places)
+
+    def _weigh_dates(self, words: list[str], weights: Counts) -> None:
+        for style in list(self.dates):
+            form = CellFormat(date=None if style == "iso" else style)
+            fits = [
+                (style not in DATES[1:] or self.choices.date is not None or is_day_month(word))
+                and form.days(word) is not None
+                for word in words
+            ]
+            if any(fits):
+                self.dates[style] += int(weights[fits].sum())
+                self.dotted &= style == "iso" or all("." in word for word, fit in zip(words, fits, strict=True) if fit)
+            elif not self.dates[style] and len(words) > ODD:
+                del self.dates[style]
+
+    def _weigh_numbers(self, words: list[str], weights: Counts, texts: Texts, places: list[int]) -> None:
+        values = pa.array(words, pa.string())
+        if not pc.any(pc.match_substring_regex(values, "[0-9]|[iI][nN][fF]")).as_py():
+            is_odd = np.ones(len(words), dtype=bool)
+        else:
+            is_odd = self._parse(values, weights, list(self.parsed))
+            new = {
+                unit for place in np.flatnonzero(is_odd)[:ODD].tolist() if (unit := unit_of(words[place]))
+            } - self.units
+            if new and len(self.units | new) <= UNITS:
+                self.units |= new
+                forms = [
+                    CellFormat(decimal=mark, thousands=group, unit=unit)
+                    for unit in sorted(new)
+                    for mark, group in self.choices.pairs
+                ]
+                self.parsed.update(dict.fromkeys(forms, 0))
+                is_odd &= self._parse(values, weights, forms)
+            self._look(values)
+        if len(self.odd) > ODD:
+            return
+        for place in np.flatnonzero(is_odd)[:ODD].tolist():
+            word = words[place]
+            self.odd[word] += int(weights[place])
+            if word not in self.first and len(self.first) < limits.NAMED:
+                self.first[word] = self.rows + int((texts.codes == places[place]).argmax()) + 1
+
+    def _parse(self, values: pa.Array, weights: Counts, forms: Sequence[CellFormat]) -> npt.NDArray[np.bool_]:
+        """Count what is a number in these forms; which texts are none in any."""
+        none = np.ones(len(values), dtype=bool)
+        for form in forms:
+            fits = ~np.isnan(numbers_in(values, form))
+            self.parsed[form] += int(weights[fits].sum())
+            none &= ~fits
+        return none
+
+    def _look(self, values: pa.Array) -> None:
+        """Remember a number that has a separator, and one that begins with a zero."""
+        if self.separated is None:
+            apart = values.filter(pc.match_substring_regex(values, "[0-9][.,][0-9]"))
+            self.separated = apart[0].as_py() if len(apart) else None
+        if self.zero_led is None:
+            led = values.filter(pc.match_substring_regex(values, "^0[0-9]+$"))
+            self.zero_led = led[0].as_py() if len(led) else None
+
+    # --- deciding -------------------------------------------------------------------------------------------------
+
+    @property
+    def present(self) -> int:
+        """Rows that have a text which may be a value."""
+        return self.rows - self.empty - self.gaps.total()
+
+    @property
+    def is_asked(self) -> bool:
+        """Whether it was said what it is."""
+        return self.choices.type is not None
+
+    @property
+    def marked(self) -> int:
+        """Rows whose text is no value beside numbers."""
+        return self.marks.total()
+
+    @property
+    def survivors(self) -> list[CellFormat]:
+        """Forms in which every value is a number."""
+        if self.typed and self.choices.type is not ColumnKind.number:
+            return []
+        real = self.present - self.marked
+        return [form for form, count in self.parsed.items() if real and count == real]
+
+    @property
+    def decimals(self) -> set[str]:
+        """The decimal marks that are possible, given that there is a separator."""
+        return {form.decimal for form in self.survivors} if self.separated else set()
+
+    def decide(self, decimal: str | None, *, semicolons: bool) -> Decision:
+        """What the column is; `decimal` is the mark that other columns have. Raises `RefusedError`."""
+        asked = self.choices.type
+        if asked is not None:
+            return self._as_asked(asked, decimal, semicolons=semicolons)
+        if self.present == 0:
+            return self._words(ColumnKind.text)
+        survivors = self.survivors
+        if survivors and self.zero_led is None:
+            return self._numbers(survivors, decimal, semicolons=semicolons)
+        if (dates := self._dates()) is not None:
+            return dates
+        if self.worded and self.truths == self.present - self.marked:
+            return Decision(ColumnKind.boolean, self._format(among_words=False), missing=self._missing(self.marks))
+        return self._as_words()
+
+    def _as_asked(self, asked: ColumnKind, decimal: str | None, *, semicolons: bool) -> Decision:
+        real = self.present - self.marked
+        if asked is ColumnKind.text:
+            return self._words(asked)
+        if asked is ColumnKind.category:
+            return self._words(asked)
+        if real == 0:
+            raise RefusedError(f"says {asked.value} of column {shown(self.name)}, which has no value", path="types")
+        if asked is ColumnKind.boolean:
+            if self.truths != real:
+                raise self._unlike(asked, [word for word in self.texts if truth(word) is None])
+            form = self._format(among_words=False)
+            return Decision(asked, form, missing=self._missing(self.marks), forced=True)
+        if asked is ColumnKind.date:
+            dates = self._dates()
+            if dates is None:
+                raise self._unlike(
+                    asked, [word for word in self.texts if CellFormat(date=self.choices.date).days(word) is None]
+                )
+            return dates
+        if not (survivors := self.survivors):
+            raise self._unlike(asked, list(self.odd) or list(self.texts))
+        return self._numbers(survivors, decimal, semicolons=semicolons)
+
+    def _unlike(self, asked: ColumnKind, words: list[str]) -> RefusedError:
+        where = f" in row {self.first[words[0]]}" if words and words[0] in self.first else ""
+        has = f"has {some(words)}{where}" if words else "has other values"
+        return RefusedError(f"says {asked.value} of column {shown(self.name)}, which {has}", path="types")
+
+    def _numbers(self, survivors: list[CellFormat], decimal: str | None, *, semicolons: bool) -> Decision:
+        form = min(survivors, key=partial(_rank, survivors, decimal, self.separated, semicolons))
+        notes = []
+        if form.unit:
+            how = "12% as 0.12" if form.unit == "%" else "without it"
+            notes.append(f"Column {shown(self.name)} has {form.unit!r} beside its numbers, and is read {how}.")
+        if (
+            self.separated
+            and len({other.decimal for other in survivors}) > 1
+            and (form.thousands or form.decimal == ",")
+        ):
+            value = form.number(self.separated)
+            other = "thousands" if form.thousands not in self.separated or not form.thousands else "decimal"
+            mark = next(char for char in self.separated if char in ".,")
+            notes.append(
+                f"Column {shown(self.name)}: {shown(self.separated)} is read as {value:.12g}; "
+                f"{other}={mark} reads it otherwise."
+            )
+        read = form.model_copy(update={"gaps": self._format(among_words=False).gaps})
+        return Decision(
+            ColumnKind.number,
+            read,
+            tuple(notes),
+            missing=self._missing(self.marks),
+            forced=self.choices.type is not None,
+        )
+
+    def _dates(self) -> Decision | None:
+        real = self.present - self.marked
+        fits = [style for style, count in self.dates.items() if real and count == real]
+        if not fits:
+            return None
+        note: tuple[str, ...] = ()
+        style = self.choices.date if self.choices.date in fits else fits[0]
+        if style in DATES[1:] and self.choices.date is None:
+            if len(fits) > 1 and not self.dotted:
+                return None
+            words = "day" if style == "dayfirst" else "month"
+            overrule = "false" if style == "dayfirst" else "true"
+            said = f"Column {shown(self.name)} is read as dates, the {words} first; dayfirst={overrule} says otherwise."
+            note = (said,)
+        form = self._format(among_words=False).model_copy(update={"date": None if style == "iso" else style})
+        return Decision(
+            ColumnKind.date, form, note, missing=self._missing(self.marks), forced=self.choices.type is not None
+        )
+
+    def _as_words(self) -> Decision:
+        real = self.present - self.marked
+        best = max(self.parsed.values(), default=0)
+        notes = []
+        if self.typed:
+            if any(count == real for count in self.parsed.values()) and self.zero_led is None and real:
+                notes.append(f"Column {shown(self.name)} has numbers as texts: types={self.name}=number reads them so.")
+        elif self.zero_led is not None:
+            notes.append(
+                f"Column {shown(self.name)} has numbers with a zero before them, such as {shown(self.zero_led)}, and "
+                f"is read as texts: types={self.name}=number reads numbers."
+            )
+        elif best >= MOSTLY * real and best < real and self.odd:
+            raise self._mistakes()
+        elif best >= NEARLY * real and self.odd:
+            notes.append(
+                f"Column {shown(self.name)} has numbers in {best:,} of {real:,} rows; {some(self._common())} "
+                "keep it from being a column of numbers: na_values makes them gaps."
+            )
+        elif best >= NEARLY * real:
+            notes.append(
+                f"Column {shown(self.name)} has numbers in several forms, such as "
+                f"{some(list(self.texts)[:3])}: decimal and thousands say which is meant."
+            )
+        if any(count == real for count in self.dates.values()):
+            notes.append(
+                f"Column {shown(self.name)} has dates such as {shown(next(iter(self.texts), ''))}, which can be read "
+                "in two ways: dayfirst=true or dayfirst=false reads them as dates."
+            )
+        found = self._words(None)
+        return Decision(found.kind, found.form, (*notes, *found.notes), found.categories, found.distinct, found.missing)
+
+    def _mistakes(self) -> RefusedError:
+        words = self._common()
+        row = min((self.first[word] for word in words if word in self.first), default=None)
+        first = next((word for word in words if self.first.get(word) == row), words[0])
+        more = f" and {some([word for word in words if word != first])}" if len(words) > 1 else ""
+        return RefusedError(
+            f"has {shown(first)} in row {row} of column {shown(self.name)}{more}, which is a column of numbers: "
+            "correct it, leave the cell empty, name it in na_values, or say types="
+            f"{self.name}=category"
+        )
+
+    def _common(self) -> list[str]:
+        return [word for word, _ in self.odd.most_common()]
+
+    def _words(self, kind: ColumnKind | None) -> Decision:
+        """The column as a category, or as text that is not used."""
+        gaps = set(self.gaps)
+        notes = []
+        places = {word for word in gaps if word in ("NA", "na")}
+        others = [word for word in self.texts if word not in self.marks]
+        if places and self.codes and len(others) >= 2 and self.choices.is_usual:
+            gaps -= places
+            notes.append(
+                f"Column {shown(self.name)} has codes of countries: {some(sorted(places))} is Namibia, and no gap."
+            )
+        is_gap = any(any(map(str.isalnum, word)) for word in others) and "+" not in self.texts and not self.typed
+        marks = set(self.marks) if is_gap else set()
+        words = Counter({word: count for word, count in self.texts.items() if word not in marks})
+        for word in places - gaps:
+            words[word] = self.gaps[word]
+        missing = self.empty + sum(self.gaps[word] for word in gaps) + sum(self.marks[word] for word in marks)
+        distinct = None if self.uncounted else len(words)
+        present = self.rows - missing
+        if kind is None:
+            many = distinct is None or (distinct > 50 and distinct > present // 2)
+            kind = ColumnKind.text if many or not present or self.longest > limits.NAME else ColumnKind.category
+        usual = self.choices.missing if not self.typed else frozenset({""})
+        known = (usual | self.choices.own | marks) - (places - gaps)
+        form = CellFormat(gaps=None if known == CellFormat().gap_words(among_words=True) else tuple(sorted(known)))
+        frequent = sorted(words.items(), key=lambda item: (-item[1], item[0]))[: limits.CATEGORIES]
+        categories = tuple(sorted(word for word, _ in frequent)) if kind is ColumnKind.category else ()
+        return Decision(kind, form, tuple(notes), categories, distinct, missing, forced=self.choices.type is not None)
+
+    def _format(self, *, among_words: bool) -> CellFormat:
+        """How a cell without a value looks."""
+        known = self.choices.missing | self.choices.placeholders | self.choices.own
+        if self.choices.is_usual or known == CellFormat().gap_words(among_words=among_words):
+            return CellFormat()
+        return CellFormat(gaps=tuple(sorted(known)))
+
+    def _missing(self, marks: Counter[str]) -> int:
+        return self.empty + self.gaps.total() + marks.total()
+
+
+def _rank(
+    survivors: Sequence[CellFormat], decimal: str | None, separated: str | None, semicolons: bool, form: CellFormat
+) -> tuple[bool, int]:
+    """Where a form stands among those that are possible; the first is taken."""
+    order = list(survivors).index(form)
+    if decimal is None and semicolons and separated is not None and "," in separated:
+        decimal = ","  # where a semicolon is between cells, the comma is in numbers
+    return (decimal is not None and form.decimal != decimal), order

@@ -1,0 +1,155 @@
+"""Files whose rows a model is to predict: the same reading as an upload's, by what the model knows of its columns."""
+
+import math
+import zipfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from spec.known import KnownColumns, KnownReading
+from spec.reading import ReadingOptions, ReadingOrder
+from spec.schema import Column, ColumnKind
+from spec.views import FieldError
+
+from . import limits, npz
+from .columnar import previewed
+from .csv import CsvFile
+from .encoding import Cells, encoder
+from .errors import RefusedError, listed, shown, some
+from .kinds import kind_of
+from .learning import Source
+from .parquet import ParquetFile, check_size
+
+MOST = 100
+"""Most faults that are told at once."""
+EXPECTED = {
+    ColumnKind.number: "must be a number",
+    ColumnKind.date: "must be a date such as 2026-11-25",
+    ColumnKind.boolean: "must be true or false",
+}
+
+
+def read_known(file: Path, order: ReadingOrder, known: KnownColumns, out: Path, *, with_cells: bool) -> KnownReading:
+    """Write the numbers of a file's rows, [rows, numbers], to `out`. Raises `RefusedError`."""
+    kind = kind_of(file, order.name)
+    if kind == "npz":
+        return _read_array(file, known, out)
+    used = [column for column in known.columns if column.is_feature]
+    if len(used) == 1 and used[0].size > 1:
+        raise RefusedError("has columns, and the model takes an array: send an NPZ file with X")
+    source: Source = ParquetFile(file) if kind == "parquet" else _text(file, order.options, used)
+    return _Rows(source, known, used, with_cells=with_cells).read(out)
+
+
+def _text(file: Path, options: ReadingOptions, used: Sequence[Column]) -> CsvFile:
+    """A text file: with a header, unless the model knows its columns by their places."""
+    names = [column.name for column in used]
+    if options.header is not None or not all(map(str.isdecimal, names)):
+        return CsvFile(file, options.model_copy(update={"header": options.header is not False}), names)
+    source = CsvFile(file, options, names)
+    if source.header and not set(names) <= set(source.names):
+        return CsvFile(file, options.model_copy(update={"header": False}), names)
+    return source
+
+
+class _Rows:
+    """The rows of a file of columns."""
+
+    def __init__(self, source: Source, known: KnownColumns, used: Sequence[Column], *, with_cells: bool) -> None:
+        self._source, self._used, self._with_cells = source, used, with_cells
+        names = set(source.names)
+        if missing := [column.name for column in used if column.name not in names]:
+            raise RefusedError(f"has no column {some(missing)}, which the model needs; it has {listed(source.names)}")
+        allowed = {column.name for column in known.columns} | set(known.target)
+        extra = [name for name in source.names if name not in allowed and name not in source.index]
+        self._warnings = [f"The model does not know, and does not use: {some(extra)}."] if extra else []
+        self._faults: list[FieldError] = []
+        self._unknown: dict[str, list[str]] = {}
+        self._rows = 0
+
+    def read(self, out: Path) -> KnownReading:
+        """Write the numbers, and say what was found."""
+        encoders = [(column, encoder(column)) for column in self._used]
+        blocks, cells = list[npt.NDArray[np.float64]](), list[list[str | None]]()
+        for batch in self._source.batches():
+            numbers = []
+            for column, encode in encoders:
+                found = encode(batch.column(column.name))
+                self._look(column, found)
+                numbers.append(found.numbers)
+            blocks.append(np.stack(numbers, axis=1))
+            self._rows += batch.num_rows
+            check_size(self._rows, len(self._source.names))
+            if self._with_cells:
+                columns = [previewed(batch.column(name)) for name in self._source.names]
+                cells += [list(row) for row in zip(*columns, strict=True)]
+            if len(self._faults) >= MOST:
+                break
+        if not self._rows:
+            raise RefusedError("has no rows")
+        if not self._faults:
+            np.save(out.open("wb"), np.concatenate(blocks), allow_pickle=False)
+        return KnownReading(
+            rows=self._rows,
+            faults=self._faults[:MOST],
+            unknown=self._unknown,
+            warnings=self._warnings,
+            names=self._source.names if self._with_cells else [],
+            cells=cells,
+        )
+
+    def _look(self, column: Column, cells: Cells) -> None:
+        """Note cells that cannot be, and words that nobody knows."""
+        for row in np.flatnonzero(cells.odd)[:MOST].tolist():
+            said = f"{EXPECTED.get(column.type, 'is not what the column holds')}; it is {shown(cells.word(row))}"
+            self._fault(column, row, said)
+        endless = np.flatnonzero(np.isinf(cells.numbers))[:MOST].tolist()
+        for row in endless:
+            self._fault(column, row, "must be a finite number")
+        if cells.gaps.any() and not column.gaps:
+            for row in np.flatnonzero(cells.gaps)[:MOST].tolist():
+                self._fault(column, row, "has no value, and in training every row had one")
+        if column.type is ColumnKind.category and cells.texts is not None:
+            other = np.flatnonzero(cells.numbers == len(column.categories))
+            words = dict.fromkeys(cells.word(row) for row in other[: limits.COUNTED].tolist())
+            known = self._unknown.get(column.name, [])
+            merged = [*known, *(word for word in words if word not in known)]
+            if merged:
+                self._unknown[column.name] = merged[: limits.NAMED]
+
+    def _fault(self, column: Column, row: int, said: str) -> None:
+        self._faults.append(FieldError(path=f"rows.{self._rows + row}.{column.name}", message=said))
+
+
+def _read_array(file: Path, known: KnownColumns, out: Path) -> KnownReading:
+    """The rows of the array X."""
+    used = [column for column in known.columns if column.is_feature]
+    try:
+        with zipfile.ZipFile(file) as archive:
+            x = npz.array(archive, "X")
+            blocks = [np.asarray(block, dtype=np.float64) for block in _blocks(x, used, known.image)]
+    except npz.BROKEN as error:
+        raise RefusedError(f"is an NPZ archive that is broken or cut short ({error})") from error
+    numbers = np.concatenate(blocks)
+    if np.isinf(numbers).any() or (np.isnan(numbers).any() and not used[0].gaps and known.image is None):
+        row = int((~np.isfinite(numbers)).any(axis=1).argmax())
+        raise RefusedError(f"must have finite numbers in X; row {row + 1} has others")
+    np.save(out.open("wb"), numbers, allow_pickle=False)
+    return KnownReading(rows=len(numbers))
+
+
+def _blocks(x: npz.Array, used: Sequence[Column], image: tuple[int, int, int] | None) -> Iterator[npt.NDArray[Any]]:
+    size = sum(column.size for column in used)
+    if len(x.shape) < 2 or 0 in x.shape or math.prod(x.shape[1:]) != size:
+        raise RefusedError(f"has X of shape {x.shape}, and the model takes {size:,} numbers a row")
+    last = npz.is_channels_last(x.shape)
+    if image is not None and len(x.shape) == 4:
+        shape = (x.shape[3], x.shape[1], x.shape[2]) if last else x.shape[1:]
+        if shape != image:
+            raise RefusedError(f"has X of shape {x.shape}, and the model takes images of shape {image}")
+    for block in x.blocks():
+        turned = block.transpose(0, 3, 1, 2) if last else block
+        yield turned.reshape(len(block), -1)
