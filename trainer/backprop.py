@@ -10,7 +10,7 @@ choose, so that the bits are the same.
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor
@@ -50,8 +50,7 @@ def backpropagation(network: Network, casting: Casting, dtype: torch.dtype, *, c
 # --- written out --------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class DenseLayer:
+class DenseLayer(NamedTuple):
     """What the backward pass through a layer needs of the forward pass."""
 
     x: Tensor

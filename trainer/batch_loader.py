@@ -8,7 +8,7 @@ Both give the same bits, for every random number is a function of its index.
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import torch
@@ -31,8 +31,7 @@ CHUNK_STEPS = 32
 """Most steps between two checks for cancelled members."""
 
 
-@dataclass(frozen=True)
-class Batch:
+class Batch(NamedTuple):
     """What one step works on."""
 
     step: Tensor
