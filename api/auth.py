@@ -41,6 +41,7 @@ class FailedLogins:
         self._lock = threading.Lock()
         self._storage = MemoryStorage()
         self._window = MovingWindowRateLimiter(self._storage)
+        self._most = ADDRESSES
 
     def wait_s(self, address: str) -> int:
         """Seconds until this address may try again; 0 when it may now."""
@@ -50,8 +51,9 @@ class FailedLogins:
     def count(self, address: str) -> None:
         """Record a bad token."""
         with self._lock:
-            if len(self._storage.events) >= ADDRESSES:
+            if len(self._storage.events) >= self._most:
                 self._drop_expired()
+                self._most = max(ADDRESSES, 2 * len(self._storage.events))  # many addresses are not searched each time
             self._window.hit(LIMIT, address)
 
     def _drop_expired(self) -> None:

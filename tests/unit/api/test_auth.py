@@ -77,6 +77,26 @@ def test_addresses_that_gave_up_take_no_memory(clock: Clock, monkeypatch: pytest
     assert len(failed._storage.events) <= 10
 
 
+def test_many_addresses_within_a_minute_are_searched_seldom(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(auth, "ADDRESSES", 10)
+    failed, searches = FailedLogins(), 0
+    drop = failed._drop_expired
+
+    def count_searches() -> None:
+        nonlocal searches
+        searches += 1
+        drop()
+
+    monkeypatch.setattr(failed, "_drop_expired", count_searches)
+    for number in range(1000):
+        failed.count(str(number))
+    assert searches < 10
+    clock.now += 61.0
+    for number in range(1100):
+        failed.count(f"later {number}")
+    assert len(failed._storage.events) <= 1281
+
+
 def test_many_threads_at_once(clock: Clock) -> None:
     failed = FailedLogins()
 
