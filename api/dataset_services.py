@@ -12,10 +12,11 @@ from typing import Annotated
 from pydantic import Field, ValidationError
 
 from spec.dataset import Uploaded
-from spec.job import JobSpec, Label
+from spec.job import JobSpec
+from spec.labels import Label
 from spec.reading import Names, ReadingOptions, ReadingOrder
 from spec.schema import Task
-from spec.sentences import sentences
+from spec.validation_errors import sentences
 from spec.views import FieldError
 from store.datasets import DatasetRecord, DatasetStore, folder, table_path
 from store.files import Files

@@ -7,8 +7,8 @@ from uuid import UUID
 
 from flask import Blueprint, Response, request
 
+from spec.estimate import estimate
 from spec.job import JobSpec
-from spec.price import price
 from spec.views import Bulk, BulkIds, Check, Curve, Events, JobPage, JobView
 from store.records import Idempotency
 
@@ -60,7 +60,7 @@ def check() -> Response:
     spec = _spec()
     if spec.info is None:
         raise BadFieldsError.of("dataset", "is not known")
-    needed = price(spec, spec.info)
+    needed = estimate(spec, spec.info)
     return json_response(
         Check(
             spec=spec,

@@ -8,7 +8,7 @@ from uuid import UUID
 from flask import Response, request
 from pydantic import BaseModel, ValidationError
 
-from spec.sentences import sentences
+from spec.validation_errors import sentences
 from store.jobs import JobStore
 from store.records import JobRecord
 

@@ -7,7 +7,7 @@ from uuid import UUID
 from pydantic import AfterValidator, Field, model_validator
 
 from spec.base import Frozen, fault
-from spec.job import Label, Project
+from spec.labels import Label, Project
 from spec.states import JobStatus
 from spec.views import ModelFormat
 from store.records import JobFilter

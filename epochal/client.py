@@ -17,9 +17,9 @@ from pydantic import BaseModel, ValidationError
 
 from spec.job import JobSpec
 from spec.schema import Task
-from spec.sentences import sentences
 from spec.settings import BadSettingsError, Settings
 from spec.states import JobStatus
+from spec.validation_errors import sentences
 from spec.views import (
     BulkIds,
     Check,

@@ -7,8 +7,10 @@ from typing import Any
 import numpy as np
 from safetensors.numpy import load
 
+from spec.activations import Activation
 from spec.dataset import Targets
-from spec.job import Activation, JobSpec, Loss
+from spec.job import JobSpec
+from spec.losses import Loss
 from spec.views import FieldError, Predictions
 
 from .errors import RowsError

@@ -18,8 +18,9 @@ import numpy.typing as npt
 from onnx import ModelProto, NodeProto, TensorProto, ValueInfoProto, helper, numpy_helper
 
 from spec import VERSION
+from spec.activations import Activation
 from spec.dataset import Targets
-from spec.job import Activation, Loss, output_units
+from spec.losses import Loss, output_units
 from spec.schema import ColumnKind
 
 from .finished import Model

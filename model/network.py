@@ -11,7 +11,9 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from spec.job import Activation, Cnn, JobSpec, Mlp, Normalization, Perceptron, ResMlp, hidden_layers
+from spec.activations import Activation
+from spec.architectures import Cnn, Mlp, Normalization, Perceptron, ResMlp, hidden_layers
+from spec.job import JobSpec
 
 Array = npt.NDArray[Any]
 Arrays = Mapping[str, Array]

@@ -1,7 +1,9 @@
 """The page that goes with a model: the lines that load it in plain PyTorch, written for its own network."""
 
+from spec.activations import Activation
+from spec.architectures import Cnn, Normalization, ResMlp, layer_shapes
 from spec.dataset import DatasetInfo
-from spec.job import Activation, Cnn, JobSpec, Normalization, Precision, ResMlp, layer_shapes
+from spec.job import JobSpec, Precision
 
 _FUNCTIONS = {
     Activation.identity: "{}",

@@ -1,6 +1,6 @@
 """What every part of the contract shares: frozen models and numbers that mean what they say."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, Strict
 from pydantic_core import PydanticCustomError
@@ -25,3 +25,8 @@ Fraction = Annotated[Real, Field(ge=0.0, lt=1.0)]
 def fault(path: str, message: str) -> PydanticCustomError:
     """An error of a rule between fields, pinned to the field whose change would mend it."""
     return PydanticCustomError("rule", "{message}", {"path": path, "message": message})
+
+
+def by_type(value: Any) -> Any:
+    """A kind that is written as its name only, as the object it stands for."""
+    return {"type": value} if isinstance(value, str) else value

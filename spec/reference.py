@@ -7,7 +7,7 @@ from .job import JobSpec
 
 _INTRO = """# The job spec
 
-Written by `python -m spec` from `spec/job.py` and `spec/dataset.py`: change it there. The same fields are the body of
+Written by `python -m spec` from the models of `spec/`: change it there. The same fields are the body of
 `POST /api/v1/jobs`, the YAML file of `epochal submit`, its flags, and the argument of `python -m trainer`. A field that
 is not listed is refused, and so is NaN. A kind with settings of its own (`optimizer`, `schedule`, `architecture`,
 `dataset`) is a name, or an object that says more: `adam`, or `{type: adam, beta1: 0.95}`.

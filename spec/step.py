@@ -2,8 +2,9 @@
 
 import math
 
+from .architectures import layer_shapes
 from .dataset import DatasetInfo
-from .job import JobSpec, layer_shapes
+from .job import JobSpec
 
 
 def step_flop(spec: JobSpec, info: DatasetInfo) -> float:

@@ -14,9 +14,12 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
+from .activations import Activation
+from .architectures import Cnn, Mlp, Perceptron, ResMlp
 from .base import Frozen
 from .dataset import Targets
-from .job import Activation, Cnn, JobSpec, Loss, Mlp, Perceptron, ResMlp
+from .job import JobSpec
+from .losses import Loss
 from .states import FailureReason
 
 Column = Sequence[float | None]

@@ -7,7 +7,8 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import ConfigDict, Field, model_validator
 
 from .base import Frozen, fault
-from .job import JobSpec, Name, Priority, Tags
+from .job import JobSpec
+from .labels import Name, Priority, Tags
 from .profile import Profile
 from .schema import Task
 from .states import FailureReason, JobStatus, StopReason

@@ -19,7 +19,8 @@ from model import PREPROCESSING, SPEC, WEIGHTS
 from model.preprocessing import Input, Output, Preprocessing
 from spec import VERSION
 from spec.dataset import Targets
-from spec.job import JobSpec, Loss
+from spec.job import JobSpec
+from spec.losses import Loss
 from spec.schema import ColumnKind
 
 FOLDER = "model"

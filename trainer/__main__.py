@@ -28,8 +28,8 @@ from model.drawing import Drawing
 from spec import specfile
 from spec.dataset import Uploaded
 from spec.job import DETERMINISTIC_MEMBERS, JobSpec
-from spec.sentences import sentences
 from spec.specfile import BadSpecFileError
+from spec.validation_errors import sentences
 from spec.views import Curve, FieldError
 
 from .callbacks import NullCallbacks

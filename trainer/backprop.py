@@ -15,7 +15,7 @@ from typing import NamedTuple, Protocol
 import torch
 from torch import Tensor
 
-from spec.job import Activation
+from spec.activations import Activation
 
 from .layers import ACTIVATIONS, Nonlinearity, linear, linear_back
 from .models import Masks, Network, Weights

@@ -16,7 +16,8 @@ from safetensors.torch import load as from_bytes
 from safetensors.torch import save as to_bytes
 from torch import Tensor
 
-from spec.job import JobSpec, parameter_count
+from spec.architectures import parameter_count
+from spec.job import JobSpec
 
 from .errors import BadCheckpointError
 from .optim import kind

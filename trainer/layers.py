@@ -16,7 +16,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812 - the field's name for it
 from torch import Tensor
 
-from spec.job import Activation
+from spec.activations import Activation
 
 VECTOR = 64
 """Numbers that vector code takes at a time: two AVX-512 registers of bfloat16, more than any other processor's."""

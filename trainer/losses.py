@@ -11,8 +11,10 @@ import torch
 import torch.nn.functional as F  # noqa: N812 - the field's name for it
 from torch import Tensor
 
+from spec.activations import Activation
 from spec.dataset import DatasetInfo, Targets
-from spec.job import Activation, JobSpec, Loss, output_units
+from spec.job import JobSpec
+from spec.losses import Loss, output_units
 
 from .layers import ACTIVATIONS, by_vectors
 

@@ -10,7 +10,9 @@ from torch import Tensor
 
 from model.preprocessing import Preprocessing
 from model.report import Report
-from spec.job import FALLING, JobSpec, Plateau
+from spec.job import JobSpec
+from spec.monitors import FALLING
+from spec.schedules import Plateau
 from spec.states import FailureReason, StopReason
 
 from .checkpoint import Checkpoint, TrainingState

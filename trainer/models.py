@@ -12,18 +12,10 @@ from typing import NamedTuple, cast
 import torch
 from torch import Tensor, nn
 
+from spec.activations import Activation
+from spec.architectures import Cnn, Initializer, Mlp, Normalization, Perceptron, ResMlp, layer_shapes
 from spec.dataset import DatasetInfo
-from spec.job import (
-    Activation,
-    Cnn,
-    Initializer,
-    JobSpec,
-    Mlp,
-    Normalization,
-    Perceptron,
-    ResMlp,
-    layer_shapes,
-)
+from spec.job import JobSpec
 
 from .layers import ACTIVATIONS, batch_norm, convolution, layer_norm, linear, pool
 from .random import Purpose, generator

@@ -2,7 +2,7 @@
 
 import math
 
-from spec.job import Constant, Cosine, Exponential, OneCycle, Plateau, Schedule, Step, WarmupCosine
+from spec.schedules import Constant, Cosine, Exponential, OneCycle, Plateau, Schedule, Step, WarmupCosine
 
 
 def share(schedule: Schedule, epoch: int, epochs: int) -> float:

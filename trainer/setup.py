@@ -8,7 +8,8 @@ from typing import Self
 import torch
 
 from spec.dataset import DatasetInfo
-from spec.job import JobSpec, Precision, output_units
+from spec.job import JobSpec, Precision
+from spec.losses import output_units
 
 from .backprop import Backpropagation, backpropagation
 from .errors import BadDataError

@@ -27,8 +27,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
+from spec.estimate import estimate
 from spec.job import JobSpec
-from spec.price import price
 from spec.states import FailureReason
 from spec.views import Curve, Metrics
 
@@ -313,7 +313,9 @@ def _need(spec: JobSpec) -> str:
     """What memory the job was to take, and what this process held at most."""
     import torch
 
-    priced = "" if spec.info is None else f"It needs about {price(spec, spec.info).memory_bytes / 2**20:,.0f} MiB, and "
+    priced = (
+        "" if spec.info is None else f"It needs about {estimate(spec, spec.info).memory_bytes / 2**20:,.0f} MiB, and "
+    )
     if torch.cuda.is_available():
         held = f"{torch.cuda.max_memory_allocated() / 2**20:,.0f} MiB of the GPU were"
     else:

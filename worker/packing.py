@@ -7,8 +7,9 @@ activations stay in about half of the last-level cache, and hardly at all once a
 from functools import cache
 from pathlib import Path
 
+from spec.architectures import parameter_count
 from spec.dataset import DatasetInfo
-from spec.job import DETERMINISTIC_MEMBERS, JobSpec, Precision, parameter_count
+from spec.job import DETERMINISTIC_MEMBERS, JobSpec, Precision
 from spec.step import neurons, step_flop, step_rows
 
 from .devices import Device, free_memory

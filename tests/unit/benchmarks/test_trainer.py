@@ -3,8 +3,8 @@ import pytest
 from benchmarks import trainer
 from benchmarks.ours import NotTrainedError, Watching, spec, train
 from benchmarks.workloads import ALL, W1, network, trials
+from spec.architectures import parameter_count
 from spec.dataset import split_sizes
-from spec.job import parameter_count
 
 
 def test_a_smoke_run_prints_a_table_of_every_kind_of_row(capsys: pytest.CaptureFixture[str]) -> None:

@@ -16,8 +16,9 @@ from model.finished import Model
 from model.graph import ACTIVATIONS, graph
 from model.network import ACTIVATIONS as IN_NUMPY
 from model.preprocessing import Preprocessing
+from spec.activations import Activation
 from spec.dataset import Targets
-from spec.job import Activation, JobSpec
+from spec.job import JobSpec
 from spec.schema import Column, ColumnKind, Schema, Target
 from spec.views import Predictions
 

@@ -12,7 +12,8 @@ from torch import Tensor
 
 from model.network import sums
 from model.readme import readme
-from spec.job import Activation, JobSpec
+from spec.activations import Activation
+from spec.job import JobSpec
 from trainer.models import Network
 
 MLP = {"type": "mlp", "hidden": [7, 5]}

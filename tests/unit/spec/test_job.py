@@ -3,7 +3,9 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from spec.job import JobSpec, layer_shapes, output_units, parameter_count
+from spec.architectures import layer_shapes, parameter_count
+from spec.job import JobSpec
+from spec.losses import output_units
 
 LECTURE: dict[str, Any] = {
     "dataset": {"x": [[0.05, 0.10]], "y": [[0.01, 0.99]]},

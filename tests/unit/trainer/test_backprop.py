@@ -7,7 +7,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from spec.job import Activation, Loss
+from spec.activations import Activation
+from spec.losses import Loss
 from trainer.backprop import Autograd, DenseBackpropagation
 from trainer.losses import Objective
 from trainer.models import Network, Weights

@@ -6,7 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spec.job import Activation, Initializer, JobSpec, hidden_layers
+from spec.activations import Activation
+from spec.architectures import Initializer, hidden_layers
+from spec.job import JobSpec
 from trainer.fit import Entry
 
 from .recording import Recorder, job, same, train

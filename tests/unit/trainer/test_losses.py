@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from spec.job import Activation, Loss
+from spec.activations import Activation
+from spec.losses import Loss
 from trainer.layers import ACTIVATIONS
 from trainer.losses import CRITERIA
 

@@ -6,7 +6,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from spec.job import Initializer, JobSpec
+from spec.architectures import Initializer
+from spec.job import JobSpec
 from trainer.models import Network
 
 from .recording import job

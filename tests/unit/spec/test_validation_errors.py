@@ -5,7 +5,7 @@ import pytest
 from pydantic import BaseModel, ValidationError
 
 from spec.job import JobSpec
-from spec.sentences import MOST, SHOWN, sentences
+from spec.validation_errors import MOST, SHOWN, sentences
 from spec.views import Bulk
 
 XOR: dict[str, Any] = {"dataset": "xor"}

@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping
 
+from .architectures import parameter_count
 from .base import Frozen
 from .dataset import DatasetInfo
-from .job import JobSpec, Precision, parameter_count
+from .job import JobSpec, Precision
 from .step import neurons, step_rows
 
 BUFFERS: Mapping[str, int] = {
@@ -22,7 +23,7 @@ BUFFERS: Mapping[str, int] = {
 """Numbers an optimizer keeps for each parameter."""
 
 
-class Price(Frozen):
+class Footprint(Frozen):
     """Parameters of a network, and the memory that training it takes."""
 
     parameters: int
@@ -32,7 +33,7 @@ class Price(Frozen):
     test_rows: int
 
 
-def price(spec: JobSpec, info: DatasetInfo) -> Price:
+def estimate(spec: JobSpec, info: DatasetInfo) -> Footprint:
     """What `spec` needs on data like `info`: weights, best weights, gradient, buffers, activations and the rows."""
     train, validation, test = spec.split_rows(info)
     parameters = parameter_count(spec, info)
@@ -43,7 +44,7 @@ def price(spec: JobSpec, info: DatasetInfo) -> Price:
         + step_rows(spec, info) * per_row
         + info.rows * (info.features + 1)
     )
-    return Price(
+    return Footprint(
         parameters=parameters,
         memory_bytes=width * numbers,
         train_rows=train,

@@ -2,14 +2,15 @@ from typing import Any, get_args
 
 import pytest
 
-from spec.job import JobSpec, OptimizerName
-from spec.price import BUFFERS, Price, price
+from spec.estimate import BUFFERS, Footprint, estimate
+from spec.job import JobSpec
+from spec.optimizers import OptimizerName
 
 
-def priced(**fields: Any) -> Price:
+def priced(**fields: Any) -> Footprint:
     spec = JobSpec.model_validate({"dataset": "xor", "architecture": {"type": "mlp", "hidden": [8]}} | fields)
     assert spec.info is not None
-    return price(spec, spec.info)
+    return estimate(spec, spec.info)
 
 
 def test_a_small_network_by_hand() -> None:

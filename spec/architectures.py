@@ -1,0 +1,176 @@
+"""The architectures: the shapes of networks, how their weights start, and how many there are."""
+
+from enum import StrEnum
+from itertools import pairwise
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from pydantic import BeforeValidator, Field
+
+from .base import Count, Frozen, Real, by_type, fault
+from .dataset import DatasetInfo
+from .losses import output_units
+
+if TYPE_CHECKING:
+    from .job import JobSpec
+
+
+class Initializer(StrEnum):
+    """How the first weights are drawn (`torch.nn.init`); biases as `nn.Linear` draws them, zeros with `zeros`."""
+
+    kaiming_uniform = "kaiming_uniform"
+    kaiming_normal = "kaiming_normal"
+    xavier_uniform = "xavier_uniform"
+    xavier_normal = "xavier_normal"
+    normal = "normal"
+    zeros = "zeros"
+
+
+class Normalization(StrEnum):
+    """What is normalised between a hidden layer and its activation."""
+
+    none = "none"
+    batch = "batch"
+    layer = "layer"
+
+
+Width = Annotated[Count, Field(ge=1, le=65_536)]
+Bias = Annotated[bool, Field(strict=True, description="Whether layers have a bias.")]
+Normalizes = Annotated[Normalization, Field(description="Normalisation of hidden layers: none, batch or layer.")]
+
+
+Numbers = Annotated[tuple[Real, ...], Field(fail_fast=True)]
+Matrix = Annotated[
+    tuple[Annotated[tuple[Real, ...], Field(min_length=1, fail_fast=True)], ...], Field(min_length=1, fail_fast=True)
+]
+
+
+class Perceptron(Frozen):
+    """One layer of neurons from the features to the outputs."""
+
+    type: Literal["perceptron"] = "perceptron"
+    bias: Bias = True
+
+
+class Mlp(Frozen):
+    """Layers of neurons, each connected to all of the next."""
+
+    type: Literal["mlp"] = "mlp"
+    hidden: Annotated[
+        tuple[Width, ...], Field(min_length=1, max_length=64, description="Neurons of each hidden layer.")
+    ] = (64, 32)
+    bias: Bias = True
+    normalization: Normalizes = Normalization.none
+
+
+class ResMlp(Frozen):
+    """A layer to `width` neurons, then `blocks` residual blocks x + f(x), then the output layer."""
+
+    type: Literal["resmlp"] = "resmlp"
+    width: Annotated[Width, Field(description="Neurons of every block.")] = 64
+    blocks: Annotated[Count, Field(ge=1, le=64, description="Residual blocks.")] = 2
+    bias: Bias = True
+    normalization: Normalizes = Normalization.none
+
+
+class Cnn(Frozen):
+    """Convolutions over image data, each with an activation and a pooling, then an MLP."""
+
+    type: Literal["cnn"] = "cnn"
+    channels: Annotated[
+        tuple[Annotated[Count, Field(ge=1, le=4096)], ...],
+        Field(min_length=1, max_length=32, description="Output channels of each convolution."),
+    ] = (8, 16)
+    kernel: Annotated[Count, Field(ge=1, le=31, description="Side of the square kernel, in pixels.")] = 3
+    stride: Annotated[Count, Field(ge=1, le=16, description="Step of the kernel, in pixels.")] = 1
+    padding: Annotated[Count, Field(ge=0, le=15, description="Zeros added at each edge, in pixels.")] = 1
+    pooling: Annotated[
+        Literal["none", "max", "average"],
+        Field(description="2 x 2 pooling after each convolution whose output is at least 2 x 2."),
+    ] = "max"
+    hidden: Annotated[
+        tuple[Width, ...], Field(max_length=64, description="Neurons of each hidden layer after the convolutions.")
+    ] = (32,)
+    bias: Bias = True
+    normalization: Normalizes = Normalization.none
+
+    def convolved(self, height: int, width: int) -> tuple[int, int]:
+        """Height and width of what a convolution makes of an image."""
+        return self._places(height), self._places(width)
+
+    def pooled(self, height: int, width: int) -> tuple[int, int]:
+        """Height and width after the pooling, which leaves an image as it is where there is none to do."""
+        if self.pooling == "none" or min(height, width) < 2:
+            return height, width
+        return height // 2, width // 2
+
+    def _places(self, side: int) -> int:
+        return 1 + (side + 2 * self.padding - self.kernel) // self.stride
+
+
+_Architectures = Annotated[Perceptron | Mlp | ResMlp | Cnn, Field(discriminator="type")]
+Architecture = Annotated[
+    _Architectures,
+    BeforeValidator(by_type, json_schema_input_type=Literal["perceptron", "mlp", "resmlp", "cnn"] | _Architectures),
+]
+
+
+def hidden_layers(architecture: Architecture) -> int:
+    """How many hidden layers have an activation and a dropout rate of their own."""
+    match architecture:
+        case Perceptron():
+            return 0
+        case Mlp(hidden=hidden):
+            return len(hidden)
+        case ResMlp(blocks=blocks):
+            return 1 + blocks
+        case Cnn(channels=channels, hidden=hidden):
+            return len(channels) + len(hidden)
+
+
+def layer_shapes(spec: "JobSpec", info: DatasetInfo) -> list[tuple[int, ...]]:
+    """Shapes of the weight arrays of the network, layer by layer: [out][in], or [out][in][k][k] of a convolution."""
+    outputs = output_units(spec.loss, info)
+    match spec.architecture:
+        case Perceptron():
+            widths = [info.features, outputs]
+        case Mlp(hidden=hidden):
+            widths = [info.features, *hidden, outputs]
+        case ResMlp(width=width, blocks=blocks):
+            widths = [info.features, *(width for _ in range(1 + blocks)), outputs]
+        case Cnn() as cnn:
+            shapes, features = _convolutions(cnn, info)
+            widths = [features, *cnn.hidden, outputs]
+            return shapes + [(after, before) for before, after in pairwise(widths)]
+    return [(after, before) for before, after in pairwise(widths)]
+
+
+def _convolutions(cnn: Cnn, info: DatasetInfo) -> tuple[list[tuple[int, ...]], int]:
+    """Shapes of the kernels, and the number of features the convolutions leave."""
+    if info.image is None:
+        raise fault("architecture.type", "cnn needs image data, such as digits")
+    channels, height, width = info.image
+    shapes: list[tuple[int, ...]] = []
+    for out in cnn.channels:
+        shapes.append((out, channels, cnn.kernel, cnn.kernel))
+        channels = out
+        height, width = cnn.convolved(height, width)
+        if min(height, width) < 1:
+            raise fault("architecture.kernel", f"is larger than what is left of the image at layer {len(shapes)}")
+        height, width = cnn.pooled(height, width)
+    return shapes, channels * height * width
+
+
+def parameter_count(spec: "JobSpec", info: DatasetInfo) -> int:
+    """Weights and biases that training changes; normalisation layers included."""
+    total = 0
+    shapes = layer_shapes(spec, info)
+    bias = spec.architecture.bias
+    normalized = getattr(spec.architecture, "normalization", Normalization.none) is not Normalization.none
+    for index, shape in enumerate(shapes):
+        size = 1
+        for side in shape:
+            size *= side
+        total += size + (shape[0] if bias else 0)
+        if normalized and index < len(shapes) - 1:
+            total += 2 * shape[0]
+    return total

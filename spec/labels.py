@@ -1,0 +1,17 @@
+"""Names, projects and tags: labels for people, without what breaks logs, pages or databases."""
+
+from typing import Annotated
+
+from pydantic import Field, StringConstraints
+
+from .base import Count
+
+# No control characters and no direction overrides: they break logs, pages or databases.
+_CLEAN = r"^[^\u0000-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]*$"
+Label = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=_CLEAN)]
+Project = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9 ._-]{0,99}$")]
+TagKey = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._/-]{0,99}$")]
+TagValue = Annotated[str, StringConstraints(max_length=500, pattern=_CLEAN)]
+Name = Annotated[Label | None, Field(description="A label for people; need not be unique.")]
+Tags = Annotated[dict[TagKey, TagValue], Field(max_length=50, description="Your own labels, as key: value.")]
+Priority = Annotated[Count, Field(ge=-100, le=100, description="Higher goes first.")]

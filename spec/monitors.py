@@ -1,0 +1,19 @@
+"""The metrics that can decide which epoch is best."""
+
+from typing import Literal
+
+Monitor = Literal[
+    "val_loss",
+    "val_accuracy",
+    "val_balanced_accuracy",
+    "val_macro_f1",
+    "val_roc_auc",
+    "val_mae",
+    "val_rmse",
+    "val_r2",
+    "train_loss",
+    "train_accuracy",
+]
+OF_NUMBERS = frozenset({"val_mae", "val_rmse", "val_r2"})
+FALLING = frozenset({"val_loss", "train_loss", "val_mae", "val_rmse"})
+"""Metrics of which less is better; of all others more is."""
