@@ -152,7 +152,7 @@ class Client:
 
     def job(self, job_id: str) -> JobView:
         """The job as it is now."""
-        return _read(JobView, self._request("GET", f"/jobs/{quote(job_id, safe='')}"))
+        return _read(JobView, self._request("GET", _path("jobs", job_id)))
 
     def jobs(
         self,
@@ -176,52 +176,50 @@ class Client:
 
     def curve(self, job_id: str, *, after: int = 0) -> Curve:
         """The curve's columns: `epoch`, then one per metric; only of epochs later than `after`."""
-        answer = self._request(
-            "GET", f"/jobs/{quote(job_id, safe='')}/curve", query={"from": after + 1 if after else None}
-        )
+        answer = self._request("GET", _path("jobs", job_id, "curve"), query={"from": after + 1 if after else None})
         curve: Curve = answer.json()
         return curve
 
     def events(self, job_id: str) -> list[EventView]:
         """The job's history, oldest first."""
-        return _read(Events, self._request("GET", f"/jobs/{quote(job_id, safe='')}/events")).events
+        return _read(Events, self._request("GET", _path("jobs", job_id, "events"))).events
 
     def cancel(self, job_id: str) -> JobView:
         """Cancel the job. A running one ends within seconds; see `status` and `cancel_requested`."""
-        return _read(JobView, self._request("POST", f"/jobs/{quote(job_id, safe='')}/cancel"))
+        return _read(JobView, self._request("POST", _path("jobs", job_id, "cancel")))
 
     def pause(self, job_id: str) -> JobView:
         """Pause the job. A running one stops within seconds; see `status` and `pause_requested`."""
-        return _read(JobView, self._request("POST", f"/jobs/{quote(job_id, safe='')}/pause"))
+        return _read(JobView, self._request("POST", _path("jobs", job_id, "pause")))
 
     def resume(self, job_id: str) -> JobView:
         """Queue a paused job again."""
-        return _read(JobView, self._request("POST", f"/jobs/{quote(job_id, safe='')}/resume"))
+        return _read(JobView, self._request("POST", _path("jobs", job_id, "resume")))
 
     def change(self, job_id: str, **values: Any) -> JobView:
         """Change the job's `priority`, `name` or `tags`; values that are not given stay."""
-        return _read(JobView, self._request("PATCH", f"/jobs/{quote(job_id, safe='')}", body=values, repeatable=True))
+        return _read(JobView, self._request("PATCH", _path("jobs", job_id), body=values, repeatable=True))
 
     def retry(self, job_id: str) -> JobView:
         """Queue a failed job again."""
-        return _read(JobView, self._request("POST", f"/jobs/{quote(job_id, safe='')}/retry"))
+        return _read(JobView, self._request("POST", _path("jobs", job_id, "retry")))
 
     def files(self, job_id: str) -> dict[str, int]:
         """The files the job left, with their sizes in bytes."""
-        files: dict[str, int] = self._request("GET", f"/jobs/{quote(job_id, safe='')}/files").json()
+        files: dict[str, int] = self._request("GET", _path("jobs", job_id, "files")).json()
         return files
 
     def file(self, job_id: str, name: str) -> bytes:
         """One file the job left, such as `model.safetensors`."""
-        return self._request("GET", f"/jobs/{quote(job_id, safe='')}/files/{quote(name, safe='')}").content
+        return self._request("GET", _path("jobs", job_id, "files", name)).content
 
     def pictures(self, job_id: str) -> PictureList:
         """The pictures of a finished job, or why there are none."""
-        return _read(PictureList, self._request("GET", f"/jobs/{quote(job_id, safe='')}/pictures"))
+        return _read(PictureList, self._request("GET", _path("jobs", job_id, "pictures")))
 
     def picture(self, job_id: str, name: str) -> bytes:
         """One picture as a PNG, such as `confusion`."""
-        return self._request("GET", f"/jobs/{quote(job_id, safe='')}/pictures/{quote(name, safe='')}.png").content
+        return self._request("GET", _path("jobs", job_id, "pictures", f"{name}.png")).content
 
     def watch(self, job_id: str) -> Iterator[Update]:
         """The job's live updates until its end. After a broken connection the stream resumes where it stopped."""
@@ -260,7 +258,7 @@ class Client:
 
     def predict(self, job_id: str, rows: Sequence[Body | Sequence[Any]]) -> Predictions:
         """The model's predictions of raw rows: objects by column, or lists where columns have no names."""
-        path = f"/jobs/{quote(job_id, safe='')}/predict"
+        path = _path("jobs", job_id, "predict")
         return _read(Predictions, self._request("POST", path, body={"rows": list(rows)}, repeatable=True))
 
     def predict_file(self, job_id: str, file: Path, *, with_input: bool = False, **options: Any) -> Predictions:
@@ -272,7 +270,7 @@ class Client:
         try:
             with file.open("rb") as stream:
                 answer = self._http.post(
-                    f"/jobs/{quote(job_id, safe='')}/predict",
+                    _path("jobs", job_id, "predict"),
                     data={**fields, "with_input": _field(with_input)},
                     files={"file": (file.name, stream)},
                     timeout=httpx.Timeout(READ_PATIENCE_S, connect=5.0),
@@ -286,7 +284,7 @@ class Client:
 
     def model(self, job_id: str, form: ModelFormat = ModelFormat.zip) -> bytes:
         """The job's model: a zip with a page that says how to load it, or an ONNX graph."""
-        return self._request("GET", f"/jobs/{quote(job_id, safe='')}/model", query={"format": form.value}).content
+        return self._request("GET", _path("jobs", job_id, "model"), query={"format": form.value}).content
 
     # --- data sets -----------------------------------------------------------------------------------------------
 
@@ -368,11 +366,11 @@ class Client:
 
     def dataset(self, dataset_id: str) -> DatasetView:
         """A data set, and what is in it."""
-        return _read(DatasetView, self._request("GET", f"/datasets/{quote(dataset_id, safe='')}"))
+        return _read(DatasetView, self._request("GET", _path("datasets", dataset_id)))
 
     def delete_dataset(self, dataset_id: str) -> None:
         """Delete a data set that no job needs."""
-        self._request("DELETE", f"/datasets/{quote(dataset_id, safe='')}")
+        self._request("DELETE", _path("datasets", dataset_id))
 
     # --- HTTP ----------------------------------------------------------------------------------------------------
 
@@ -414,7 +412,7 @@ class Client:
 
     def _stream(self, job_id: str, last: str | None) -> Iterator[Update]:
         headers = {"Last-Event-ID": last} if last is not None else {}
-        path = f"/jobs/{quote(job_id, safe='')}/stream"
+        path = _path("jobs", job_id, "stream")
         with connect_sse(self._http, "GET", path, headers=headers) as source:
             if not source.response.is_success:
                 source.response.read()
@@ -462,6 +460,11 @@ def parse_many(jobs: Sequence[JobSpec | Body]) -> list[JobSpec]:
     if errors:
         raise BadSpecError("Some specs are not valid; none was submitted.", errors=errors)
     return specs
+
+
+def _path(*parts: str) -> str:
+    """A path below the API's root, from its parts, which are quoted."""
+    return "".join(f"/{quote(part, safe='')}" for part in parts)
 
 
 def _body(job: JobSpec) -> dict[str, Any]:
