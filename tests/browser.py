@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from playwright.sync_api import Page, Route, sync_playwright
 
 PLACES = ("/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome")
-"""Where a browser may be, as in the Makefile."""
+"""Where a browser may be."""
 
 QUIET = [
     *("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-quic"),
@@ -19,14 +19,19 @@ QUIET = [
 LOCAL = {"127.0.0.1", "localhost", "::1", None}
 
 
+def executable() -> str | None:
+    """The browser of this machine, if it has one."""
+    return next((place for place in PLACES if Path(place).exists()), None)
+
+
 @contextmanager
 def page() -> Iterator[Page]:
     """An empty page of a fresh browser, which reaches this machine and nothing else.
 
     The browser ends with the test: the event loop of Playwright would be in the way of tests that have their own.
     """
-    found = next((place for place in PLACES if Path(place).exists()), None)
-    assert found is not None, "there is no Chromium: apt-get install chromium, or leave out tests marked browser"
+    found = executable()
+    assert found is not None, "there is no Chromium: apt-get install chromium"
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=found, args=QUIET)
         try:

@@ -4,11 +4,13 @@ import pytest
 
 from . import services
 
+pytest_plugins = ("tests.selection", "tests.distribution")
+
 
 @pytest.fixture(scope="session")
 def postgres_url() -> Iterator[str]:
     """A fresh PostgreSQL database for this session."""
-    with services.postgres() as url:
+    with services.postgres_server() as server, services.fresh_database(server) as url:
         yield url
 
 

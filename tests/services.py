@@ -37,19 +37,18 @@ def eventually(condition: Callable[[], bool], within_s: float, what: str) -> Non
 
 
 @contextmanager
-def postgres() -> Iterator[str]:
-    """The URL of a fresh PostgreSQL database, dropped afterwards.
+def postgres_server() -> Iterator[str]:
+    """The URL of a PostgreSQL server.
 
-    On the server of TEST_POSTGRES_URL, else on the one at 127.0.0.1:5432 if it lets us in, else on our own.
+    That is TEST_POSTGRES_URL, else the one at 127.0.0.1:5432 if it lets us in, else our own.
     """
     named = os.environ.get("TEST_POSTGRES_URL")
     standard = "postgresql+psycopg://postgres@127.0.0.1:5432/postgres"
     if named or _lets_us_in(standard):
-        with fresh_database(named or standard) as url:
-            yield url
+        yield named or standard
     else:
-        with own_postgres() as server, fresh_database(server.url) as url:
-            yield url
+        with own_postgres() as server:
+            yield server.url
 
 
 @contextmanager
@@ -177,12 +176,10 @@ def thaw(pid: int) -> None:
 
 @contextmanager
 def broker() -> Iterator[str]:
-    """The URL of a broker: TEST_REDIS_URL, else a database of the one at 127.0.0.1:6379, else our own."""
+    """The URL of an empty broker: a free database of the server at TEST_REDIS_URL, else one of our own."""
     named = os.environ.get("TEST_REDIS_URL")
-    standard = "redis://127.0.0.1:6379/15"
-    if named or _pongs(standard):
-        url = named or standard
-        _flush(url)
+    if named:
+        url = _free_database(named)
         yield url
         _flush(url)
     else:
@@ -265,6 +262,16 @@ def _pongs(url: str) -> bool:
         return False
     finally:
         client.close()
+
+
+def _free_database(server: str) -> str:
+    """The URL of a database that is empty, and from now on ours: processes that test at once take one each."""
+    for number in range(16):
+        url = make_url(server).set(database=str(number)).render_as_string(hide_password=False)
+        with redis.Redis.from_url(url) as client:
+            if client.dbsize() == 0 and client.set("taken by tests", os.getpid(), nx=True):
+                return url
+    raise AssertionError(f"every database of {server} holds something: FLUSHALL it, or unset TEST_REDIS_URL")
 
 
 def _flush(url: str) -> None:

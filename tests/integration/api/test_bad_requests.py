@@ -155,6 +155,7 @@ def test_bad_spec(api: Service, fields: dict[str, Any], path: str, says: str) ->
 NAMES = ("😀", "'; DROP TABLE job; --", "<script>alert(1)</script>", "../../etc/passwd", "%s%n", "שלום", "a" * 200)
 
 
+@pytest.mark.both_databases
 @pytest.mark.parametrize("name", NAMES)
 def test_odd_names_are_kept_as_they_are(both: Service, name: str) -> None:
     job_id = both.submit(name=name, tags={"k": name})
@@ -212,6 +213,7 @@ def test_bad_curve_query(api: Service, first: str) -> None:
     assert is_problem(api.ask("GET", f"{JOBS}/{job_id}/curve?from={first}"), 422)["errors"][0]["path"] == "from"
 
 
+@pytest.mark.both_databases
 def test_a_tag_in_odd_letters_is_looked_up(both: Service) -> None:
     job_id = both.submit(tags={"a.b/c-d": 'x"y:z'})
     listed = both.ask("GET", JOBS, query_string={"tag": 'a.b/c-d:x"y:z'}).get_json()

@@ -83,6 +83,7 @@ def test_bulk_above_the_limit_of_one_job(api: Service) -> None:
     assert api.ask("POST", f"{JOBS}/bulk", json=body).status_code == 201
 
 
+@pytest.mark.both_databases
 def test_bulk_is_all_or_nothing(both: Service) -> None:
     problem = is_problem(both.ask("POST", f"{JOBS}/bulk", json={"jobs": [XOR, XOR | {"epochs": 0}, XOR]}), 422)
     assert problem["errors"] == [{"path": "jobs.1.epochs", "message": "must be at least 1; it is 0"}]

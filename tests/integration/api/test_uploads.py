@@ -223,6 +223,7 @@ def test_what_is_to_come_counts_against_the_quota(tmp_path: Path) -> None:
         small.engine.dispose()
 
 
+@pytest.mark.both_databases
 def test_of_pieces_for_one_place_one_is_taken(both: Service) -> None:
     begin(both)
     half = len(FLOWERS) // 2
@@ -234,6 +235,7 @@ def test_of_pieces_for_one_place_one_is_taken(both: Service) -> None:
     assert pieces(both.home) == []
 
 
+@pytest.mark.both_databases
 def test_two_who_finish_at_once_get_the_same_data_set_or_an_error(both: Service) -> None:
     begin(both)
     patch(both, 0, FLOWERS)

@@ -31,6 +31,7 @@ def test_a_bell_makes_a_waiting_worker_train_the_job(site: Site) -> None:
         assert site.files.get(f"jobs/{job_id}/a1/{name}")
 
 
+@pytest.mark.both_databases
 def test_jobs_queued_before_the_worker_came_need_no_bell(site: Site) -> None:
     ids = site.submit(*(QUICK | {"seed": seed} for seed in range(64)), ring=False)
     site.start_worker(devices="cpu:2")
@@ -52,6 +53,7 @@ def test_a_killed_trainer_is_replaced_and_the_job_finishes(site: Site) -> None:
     assert site.store.curve(job_id)["epoch"] == list(range(1, 181))
 
 
+@pytest.mark.both_databases
 def test_a_killed_workers_job_passes_on_and_no_orphan_stays(site: Site) -> None:
     first = site.start_worker()
     (job_id,) = site.submit(SOME_SECONDS)

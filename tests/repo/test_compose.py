@@ -19,7 +19,7 @@ SERVICES: dict[str, dict[str, Any]] = yaml.safe_load(TEXT)["services"]
 SECRETS = ("POSTGRES_PASSWORD", "MLFLOW_DB_PASSWORD", "REDIS_PASSWORD", "EPOCHAL_TOKEN")
 
 
-def test_the_services_are_those_of_the_house() -> None:
+def test_the_services_are_those_of_the_deployment() -> None:
     assert set(SERVICES) == {"postgres", "redis", "migrate", "api", "worker", "worker-gpu", "tracking", "mlflow"}
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from .pages import ROOT
 
-ROOMS = ("spec", "store", "model", "ingest", "api", "worker", "tracking", "trainer", "epochal")
+PACKAGES = ("spec", "store", "model", "ingest", "api", "worker", "tracking", "trainer", "epochal")
 
 
 def lint_imports(folder: Path) -> subprocess.CompletedProcess[str]:
@@ -17,13 +17,13 @@ def lint_imports(folder: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120, check=False)
 
 
-def test_no_room_knows_whom_it_should_not() -> None:
+def test_no_package_imports_what_it_must_not() -> None:
     checked = lint_imports(ROOT)
     assert checked.returncode == 0, checked.stdout
 
 
 @pytest.mark.parametrize(
-    ("room", "statement", "contract"),
+    ("package", "statement", "contract"),
     [
         ("spec", "import store", "The contract"),
         ("trainer", "import flask", "The trainer"),
@@ -40,11 +40,11 @@ def test_no_room_knows_whom_it_should_not() -> None:
         ("store", "from worker import app", "The record"),
     ],
 )
-def test_a_forbidden_import_is_caught(tmp_path: Path, room: str, statement: str, contract: str) -> None:
+def test_a_forbidden_import_is_caught(tmp_path: Path, package: str, statement: str, contract: str) -> None:
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
-    for name in ROOMS:
+    for name in PACKAGES:
         shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
-    (tmp_path / room / "intruder.py").write_text(f'"""An intruder."""\n\n{statement}\n')
+    (tmp_path / package / "intruder.py").write_text(f'"""An intruder."""\n\n{statement}\n')
     checked = lint_imports(tmp_path)
     assert checked.returncode == 1, checked.stdout
     assert any(line.startswith(contract) and "BROKEN" in line for line in checked.stdout.splitlines()), checked.stdout

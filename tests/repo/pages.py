@@ -1,4 +1,4 @@
-"""The repository's own text, as the house tests read it."""
+"""The repository's own text, as the tests of the repository read it."""
 
 import re
 import subprocess
