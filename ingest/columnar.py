@@ -128,7 +128,8 @@ def _forms(found: Iterable[Found]) -> list[str]:
     """What to say about numbers that are not written as a program writes them."""
     by_form: dict[CellFormat, list[str]] = {}
     for one in found:
-        if one.kind is ColumnKind.number and one.role is not Role.unused:
+        is_separated = one.evidence is not None and one.evidence.separated is not None
+        if one.kind is ColumnKind.number and one.role is not Role.unused and is_separated:
             form = CellFormat(decimal=one.decision.form.decimal, thousands=one.decision.form.thousands)
             by_form.setdefault(form, []).append(one.name)
     said = []

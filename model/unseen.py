@@ -53,11 +53,17 @@ def _far(column: Input, values: Array) -> list[str]:
         return []
     cells = values[int(far.argmax())]
     value = float(cells[int(np.argmax((cells < least - width) | (cells > most + width)))])
-    shown = f"{value:.6g}" if column.type is ColumnKind.number else f"day {value:.6g} since 1970"
+    found, low, high = (_shown(column, number) for number in (value, least, most))
     return [
-        f"Column {column.name!r} has {shown} in {_rows(far)}, far outside the training rows' range, {least:.6g} to "
-        f"{most:.6g}: the prediction may be far off."
+        f"Column {column.name!r} has {found} in {_rows(far)}, far outside the training rows' range, {low} to {high}: "
+        "the prediction may be far off."
     ]
+
+
+def _shown(column: Input, number: float) -> str:
+    if column.type is ColumnKind.date:
+        return str(np.datetime64("1970-01-01") + np.timedelta64(round(number * 86_400), "s"))
+    return f"{number:.6g}"
 
 
 def _rows(where: npt.NDArray[np.bool_]) -> str:

@@ -16,6 +16,8 @@ from .console import Json, aside, help_of, screen
 from .render_datasets import dataset_card, datasets_table
 
 ID_LENGTH = 35
+PANEL = "How the file is read"
+ROLES = "Columns that are no features"
 
 datasets = typer.Typer(help="Your own data sets.", no_args_is_help=True)
 
@@ -36,21 +38,84 @@ def register(app: typer.Typer) -> None:
 def upload(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="CSV, Parquet or NPZ.", show_default=False)],
     target: Annotated[
-        Optional[str],  # noqa: UP045 - typer reads it
-        typer.Option(metavar="COLUMN", help="The column to predict from the others; for NPZ: y."),
+        Optional[list[str]],  # noqa: UP045 - typer reads it
+        typer.Option(metavar="COLUMN", help="The column to predict from the others; repeat it for several; NPZ: y."),
     ] = None,
     name: Annotated[Optional[str], typer.Option(help="A name. Default: the file's name.")] = None,  # noqa: UP045
     task: Annotated[Optional[Task], typer.Option(help="Default: guessed from the target.")] = None,  # noqa: UP045
+    decimal: Annotated[Optional[str], typer.Option(help="Decimal mark: . or ,", rich_help_panel=PANEL)] = None,  # noqa: UP045
+    thousands: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(help="Mark between groups of three digits: , . ' _ space or none.", rich_help_panel=PANEL),
+    ] = None,
+    na_values: Annotated[
+        Optional[list[str]],  # noqa: UP045
+        typer.Option(help="More words for a missing value; repeat, or a,b.", rich_help_panel=PANEL),
+    ] = None,
+    keep_default_na: Annotated[
+        Optional[bool],  # noqa: UP045
+        typer.Option(help="Whether NA, NaN, null, ? and the like are missing values.", rich_help_panel=PANEL),
+    ] = None,
+    date_format: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(help="Of dates, as strptime has it: %d.%m.%Y", rich_help_panel=PANEL),
+    ] = None,
+    dayfirst: Annotated[
+        Optional[bool],  # noqa: UP045
+        typer.Option("--dayfirst/--monthfirst", help="How 03/04/2026 is read.", rich_help_panel=PANEL),
+    ] = None,
+    header: Annotated[
+        Optional[bool],  # noqa: UP045
+        typer.Option(help="Whether the first row has the names of the columns.", rich_help_panel=PANEL),
+    ] = None,
+    columns: Annotated[
+        Optional[list[str]],  # noqa: UP045
+        typer.Option(
+            help="Columns to use, a,b; or, with a minus, to leave out, =-a,-b; or repeat.", rich_help_panel=PANEL
+        ),
+    ] = None,
+    types: Annotated[
+        Optional[list[str]],  # noqa: UP045
+        typer.Option(
+            help="zip=category; of number, category, boolean, date, text (not used); repeat.", rich_help_panel=PANEL
+        ),
+    ] = None,
+    encoding: Annotated[Optional[str], typer.Option(help="Of text: cp1250.", rich_help_panel=PANEL)] = None,  # noqa: UP045
+    delimiter: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(help="Between cells: , ; | or tab.", rich_help_panel=PANEL),
+    ] = None,
+    weight: Annotated[Optional[str], typer.Option(help="Column of weights.", rich_help_panel=ROLES)] = None,  # noqa: UP045
+    group: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(help="Column whose equal values belong together.", rich_help_panel=ROLES),
+    ] = None,
+    split: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(help="Column that says train, validation or test.", rich_help_panel=ROLES),
+    ] = None,
+    time: Annotated[Optional[str], typer.Option(help="Column of times.", rich_help_panel=ROLES)] = None,  # noqa: UP045
     as_json: Json = False,
 ) -> None:
-    """Upload a data set and print its id. An interrupted upload resumes; the same file again is the same data set.
+    """Upload a data set, print its id, and show how the file was read. Guesses are overruled by the options below.
+
+    The table goes to standard error, so that a pipe gets the id only; --json prints everything for programs. An
+    interrupted upload resumes; the same file, read in the same way, is the same data set.
 
     Examples:
       epochal datasets upload examples/diabetes.csv --target progression
+      epochal datasets upload umsatz.csv --target Umsatz --decimal , --thousands . --dayfirst
+      epochal datasets upload people.csv --target kind --columns=-id,-name --types zip=category --na-values 999
       epochal datasets upload pictures.npz --name pictures
       epochal submit --dataset $(epochal datasets upload my.csv --target price) --loss mse --watch
 
     """
+    options = {
+        **{"decimal": decimal, "thousands": thousands, "keep_default_na": keep_default_na, "date_format": date_format},
+        **{"dayfirst": dayfirst, "header": header, "encoding": encoding, "delimiter": delimiter},
+        **{"weight": weight, "group": group, "split": split, "time": time},
+        **{"columns": _one_or_many(columns), "types": types and ",".join(types), "na_values": _split(na_values)},
+    }
     with Client() as client, _progress() as progress:
         bar = progress.add_task(file.name, total=None)
 
@@ -58,13 +123,23 @@ def upload(
             description = f"reading {file.name}" if sent == total else file.name
             progress.update(bar, completed=sent, total=total, description=description)
 
-        made = client.upload(file, target=target, name=name, task=task, on_progress=show_progress)
+        made = client.upload(
+            file, target=_one_or_many(target), name=name, task=task, on_progress=show_progress, **options
+        )
     if as_json:
         typer.echo(made.model_dump_json(indent=2))
         return
-    for note in made.notes:
-        aside.print(note, markup=False, soft_wrap=True)
+    aside.print(dataset_card(made))
     typer.echo(made.id)
+
+
+def _one_or_many(given: list[str] | None) -> str | list[str] | None:
+    """One text, whose commas the server looks at, or several."""
+    return given[0] if given and len(given) == 1 else given or None
+
+
+def _split(given: list[str] | None) -> list[str] | None:
+    return [word for text in given for word in text.split(",")] if given else None
 
 
 def list_datasets(

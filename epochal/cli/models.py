@@ -3,9 +3,10 @@
 import csv
 import io
 import json
+import re
 import zipfile
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Optional
 
 import typer
 
@@ -13,10 +14,11 @@ from spec.views import ModelFormat, Predictions
 
 from ..client import Client
 from ..errors import AnswerError, BadFileError
-from .console import Json, help_of
+from .console import Json, aside, help_of
 from .jobs import JobId, full_id
 
 ROWS_AT_A_TIME = 1000
+_NUMBER = re.compile(r"[-+]?[\d.,' ]*(e[-+]?\d+)?%?", re.IGNORECASE)
 
 
 def register(app: typer.Typer) -> None:
@@ -27,24 +29,60 @@ def register(app: typer.Typer) -> None:
 
 def predict(
     job_id: JobId,
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="CSV, or JSON: a list of rows.", show_default=False)],
+    file: Annotated[
+        Path,
+        typer.Argument(metavar="FILE", help="CSV, Parquet or NPZ; or JSON: a list of rows.", show_default=False),
+    ],
+    with_input: Annotated[bool, typer.Option(help="Write the file's columns before the predictions.")] = False,
+    out: Annotated[
+        Optional[Path],  # noqa: UP045 - typer reads it
+        typer.Option("--output", "-o", metavar="FILE", help="The file to write. Default: standard output."),
+    ] = None,
+    encoding: Annotated[Optional[str], typer.Option(help="Of text, if it is not found.")] = None,  # noqa: UP045
+    delimiter: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(help="Between cells, if it is not found."),
+    ] = None,
+    header: Annotated[Optional[bool], typer.Option(help="Whether there is one, if it is not found.")] = None,  # noqa: UP045
     as_json: Json = False,
 ) -> None:
     """Predict the rows of a file with a job's model, as comma-separated values in the order of the rows.
 
+    The file is read as an upload is: the file that was uploaded can be predicted as it is. What training did not see
+    is said on standard error.
+
     Examples:
       epochal predict 4f2a91c7 examples/new-patients.csv
+      epochal predict 4f2a91c7 new.csv --with-input -o predicted.csv
       epochal predict 4f2a91c7 rows.json --json
 
     """
-    rows = _rows(file)
+    rows = _rows(file) if file.suffix.lower() == ".json" else None
     with Client() as client:
         job = full_id(client, job_id)
-        parts = [client.predict(job, rows[at : at + ROWS_AT_A_TIME]) for at in range(0, len(rows), ROWS_AT_A_TIME)]
+        if rows is not None:
+            parts = [client.predict(job, rows[at : at + ROWS_AT_A_TIME]) for at in range(0, len(rows), ROWS_AT_A_TIME)]
+            parts = _beside(rows, parts) if with_input else parts
+        else:
+            how = {"encoding": encoding, "delimiter": delimiter, "header": header}
+            parts = [client.predict_file(job, file, with_input=with_input, **how)]
+    for warning in dict.fromkeys(warning for part in parts for warning in part.warnings):
+        aside.print(warning, markup=False, soft_wrap=True)
     if as_json:
-        typer.echo(json.dumps([part.model_dump() for part in parts] if len(parts) > 1 else parts[0].model_dump()))
+        listed = [part.model_dump(exclude_none=True) for part in parts]
+        _deliver(json.dumps(listed if len(listed) > 1 else listed[0]) + "\n", out)
+    else:
+        _deliver(_table(parts), out)
+
+
+def _deliver(text: str, out: Path | None) -> None:
+    if out is None:
+        typer.echo(text, nl=False)
         return
-    _write(parts)
+    try:
+        out.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise BadFileError(f"Cannot write to {out}: {error.strerror}.") from error
 
 
 def download(
@@ -90,45 +128,51 @@ def _parts(content: bytes, form: ModelFormat) -> dict[str, bytes]:
 
 
 def _rows(file: Path) -> list[Any]:
-    """The rows of a file: objects by column, or lists."""
+    """The rows of a JSON file: objects by column, or lists."""
     try:
-        text = file.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        raise BadFileError(f"Cannot read {file}: {reason}.") from error
-    if file.suffix.lower() == ".json":
-        try:
-            rows = json.loads(text)
-        except ValueError as error:
-            raise BadFileError(f"{file} is not JSON: {error}.") from error
-        rows = rows.get("rows") if isinstance(rows, dict) else rows
-    else:
-        first = text.partition("\n")[0]
-        delimiter = max(",;\t|", key=first.count)
-        rows = list(csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter))
-        if any(None in row or None in row.values() for row in rows):
-            raise BadFileError(f"{file} has rows with more or fewer values than its header.")
+        rows = json.loads(file.read_text(encoding="utf-8-sig"))
+    except OSError as error:
+        raise BadFileError(f"Cannot read {file}: {error.strerror}.") from error
+    except ValueError as error:
+        raise BadFileError(f"{file} is not JSON: {error}.") from error
+    rows = rows.get("rows") if isinstance(rows, dict) else rows
     if not isinstance(rows, list) or not rows:
-        raise BadFileError(f"{file} holds no rows: a header and lines of CSV, or a list in JSON.")
+        raise BadFileError(f'{file} holds no rows: a list of them, or {{"rows": [...]}}.')
     return rows
 
 
-def _write(parts: list[Predictions]) -> None:
+def _beside(rows: list[Any], parts: list[Predictions]) -> list[Predictions]:
+    """The predictions with the rows that they are of."""
+    names = list(dict.fromkeys(name for row in rows if isinstance(row, dict) for name in row))
+    if not names:
+        raise BadFileError("The rows have no names of columns: predict them without --with-input.")
+    cells = [[None if row.get(name) is None else str(row[name]) for name in names] for row in rows]
+    places = range(0, len(rows), ROWS_AT_A_TIME)
+    return [
+        part.model_copy(update={"names": names, "input": cells[at : at + ROWS_AT_A_TIME]})
+        for at, part in zip(places, parts, strict=True)
+    ]
+
+
+def _table(parts: list[Predictions]) -> str:
+    """The predictions as CSV, after the columns of the rows where those were asked for."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     classes = parts[0].classes if parts[0].probabilities is not None else None
     first = parts[0].predictions[0]
     names = [f"prediction_{place}" for place in range(len(first))] if isinstance(first, list) else ["prediction"]
-    writer.writerow([*names, *(_safe_for_spreadsheets(f"p_{label}") for label in classes or ())])
+    given = [_harmless(name) for name in parts[0].names or ()]
+    writer.writerow([*given, *names, *(_harmless(f"p_{label}") for label in classes or ())])
     for part in parts:
         shares = part.probabilities or [[]] * len(part.predictions)
-        for predicted, likely in zip(part.predictions, shares, strict=True):
-            cells = predicted if isinstance(predicted, list) else [_safe_for_spreadsheets(predicted)]
-            writer.writerow([*cells, *likely])
-    typer.echo(out.getvalue(), nl=False)
+        before = part.input or [[]] * len(part.predictions)
+        for cells, predicted, likely in zip(before, part.predictions, shares, strict=True):
+            said = predicted if isinstance(predicted, list) else [_harmless(predicted)]
+            writer.writerow([*map(_harmless, cells), *said, *likely])
+    return out.getvalue()
 
 
-def _safe_for_spreadsheets(value: Any) -> Any:
-    """A value that no spreadsheet takes for a formula: labels may come from a stranger's file."""
+def _harmless(value: Any) -> Any:
+    """A value that no spreadsheet takes for a formula: labels and cells may come from a stranger's file."""
     is_formula = isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r"))
-    return f"'{value}" if is_formula else value
+    return f"'{value}" if is_formula and not _NUMBER.fullmatch(value) else value

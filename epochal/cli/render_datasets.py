@@ -8,6 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from spec.profile import ColumnProfile
+from spec.schema import Role
 from spec.views import DatasetSummary, DatasetView
 
 from .render import DASH, duration, number
@@ -45,9 +46,20 @@ def dataset_card(dataset: DatasetView) -> RenderableType:
     if dataset.classes:
         counts = ", ".join(f"{one.value} {one.count:,}" for one in dataset.classes[:20])
         facts.add_row("classes", Text(counts + (" ..." if len(dataset.classes) > 20 else "")))
+    if (how := _how_read(dataset)) is not None:
+        facts.add_row("file", how)
     for note in dataset.notes:
         facts.add_row("note", Text(note))
     return Group(facts, Text(), _columns([*dataset.columns[:SHOWN_COLUMNS], dataset.target]))
+
+
+def _how_read(dataset: DatasetView) -> str | None:
+    """What was understood of the file as a whole."""
+    if dataset.delimiter is None:
+        return None
+    delimiter = {"\t": "tab"}.get(dataset.delimiter, dataset.delimiter)
+    header = {True: ", with a header", False: ", without a header", None: ""}[dataset.header]
+    return f"{dataset.format} in {dataset.encoding}, cells divided by {delimiter}{header}"
 
 
 def size(count: int) -> str:
@@ -69,6 +81,7 @@ def _columns(columns: Iterable[ColumnProfile]) -> Table:
     table.add_column("values")
     for one in columns:
         kind = one.type.value if one.size == 1 else f"{one.size:,} x {one.type.value}"
+        kind += "" if one.role is Role.feature else f" ({one.role.value})"
         measured = (number(value) if value is not None else DASH for value in (one.min, one.mean, one.max))
         table.add_row(Text(one.name), kind, f"{one.missing:,}" if one.missing else DASH, *measured, Text(_values(one)))
     return table

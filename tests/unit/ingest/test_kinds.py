@@ -1,0 +1,453 @@
+"""What people write in files, kind by kind, and the right value of each."""
+
+import io
+import unicodedata
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from ingest.errors import RefusedError
+from spec.dataset import Targets
+from spec.schema import ColumnKind
+
+from .reading import reading, refusal, table
+
+ROWS = 40
+DAY0 = 18262.0
+"""2020-01-01."""
+
+
+def column(cells: list[str], *, delimiter: str = ",", head: str = "a", also: str | None = None) -> str:
+    """A file of these cells, again and again, beside a class; `also` is another column's cell."""
+    names = [head, *(["b"] if also is not None else []), "y"]
+    rows = ([cells[row % len(cells)], *([also] if also is not None else []), str(row % 2)] for row in range(ROWS))
+    return delimiter.join(names) + "\n" + "".join(delimiter.join(row) + "\n" for row in rows)
+
+
+def quoted(cells: list[str]) -> list[str]:
+    return [f'"{cell}"' for cell in cells]
+
+
+def values(content: str | bytes, folder: Path, count: int, **how: Any) -> list[float]:
+    """The first numbers of the first column."""
+    reading(content, folder, **how)
+    x, _, schema = table(folder)
+    assert schema.columns[0].type in (ColumnKind.number, ColumnKind.date, ColumnKind.boolean), schema.columns[0]
+    return [float(number) for number in x[:count, 0]]
+
+
+NUMBERS: dict[str, tuple[list[str], list[float], str]] = {
+    # kind and example: cells, values, delimiter
+    "decimal comma": (["0,5", "1,25", "-3,75"], [0.5, 1.25, -3.75], ";"),
+    "decimal comma, whole numbers beside": (["1", "2,5", "10"], [1, 2.5, 10], ";"),
+    "decimal comma, exponent": (["1,5e3", "2,5E-2"], [1500, 0.025], ";"),
+    "decimal comma, quoted between commas": (quoted(["0,5", "12,75"]), [0.5, 12.75], ","),
+    "decimal comma, tab": (["0,5", "12,75"], [0.5, 12.75], "\t"),
+    "decimal comma, bar": (["0,5", "12,75"], [0.5, 12.75], "|"),
+    "decimal comma, no digit before": ([",5", ",25"], [0.5, 0.25], ";"),
+    "decimal comma, three digits between semicolons": (["1,100", "2,200"], [1.1, 2.2], ";"),
+    "decimal comma, plus": (["+0,5", "+1,5"], [0.5, 1.5], ";"),
+    "decimal comma, spaces around": ([" 0,5 ", "1,5 "], [0.5, 1.5], ";"),
+    "thousands comma": (quoted(["1,100", "2,200,300"]), [1100, 2200300], ","),
+    "thousands comma, decimal point": (quoted(["1,100.5", "12.25"]), [1100.5, 12.25], ","),
+    "thousands comma, tab": (["1,100.5", "999"], [1100.5, 999], "\t"),
+    "thousands point, decimal comma": (["1.100,5", "12,25"], [1100.5, 12.25], ";"),
+    "thousands point twice": (["1.100.200", "12"], [1100200, 12], ";"),
+    "thousands space": (["1 100,5", "12 345 678"], [1100.5, 12345678], ";"),
+    "thousands no-break space": (["1\u00a0100,5", "12\u00a0345\u00a0678"], [1100.5, 12345678], ";"),
+    "thousands narrow no-break space": (["1\u202f100", "12\u202f345"], [1100, 12345], ","),
+    "thousands apostrophe": (["1'100.50", "12'345'678"], [1100.5, 12345678], ","),
+    "thousands typographic apostrophe": (["1\u2019100.50", "12\u2019345"], [1100.5, 12345], ","),
+    "thousands as in India": (quoted(["1,00,000", "12,34,567.5"]), [100000, 1234567.5], ","),
+    "percent": (["12%", "3.5%"], [0.12, 0.035], ","),
+    "percent, space": (["12 %", "3.5 %"], [0.12, 0.035], ","),
+    "percent, decimal comma": (["12,5%", "3,25%"], [0.125, 0.0325], ";"),
+    "percent, negative": (["-12%", "5%"], [-0.12, 0.05], ","),
+    "percent, no-break space": (["12,5\u00a0%", "3,25\u00a0%"], [0.125, 0.0325], ";"),
+    "percent, Unicode minus": (["\u221212%", "5%"], [-0.12, 0.05], ","),
+    "percent, thousands": (quoted(["1,200%", "50%"]), [12, 0.5], ","),
+    "percent, gaps": (["12%", "", "-"], [0.12, np.nan, np.nan], ","),
+    "percent, zero": (["0%", "100%"], [0, 1], ","),
+    "percent, plus": (["+1.5%", "-2%"], [0.015, -0.02], ","),
+    "currency before": (["$12", "$3.5"], [12, 3.5], ","),
+    "currency after": (["12€", "3,5€"], [12, 3.5], ";"),
+    "currency after a space": (["12,50 €", "1.200,00 €"], [12.5, 1200], ";"),
+    "currency, minus before": (["-$12", "$3"], [-12, 3], ","),
+    "currency, minus within": (["$-12", "$3"], [-12, 3], ","),
+    "currency, thousands": (quoted(["£1,200.50", "£3"]), [1200.5, 3], ","),
+    "currency, brackets for losses": (["($12)", "$3"], [-12, 3], ","),
+    "currency by code": (["EUR 12", "EUR 3.5"], [12, 3.5], ","),
+    "currency by code, after": (["12 CHF", "1'200.50 CHF"], [12, 1200.5], ","),
+    "currency, yen": (quoted(["¥1,200", "¥30"]), [1200, 30], ","),
+    "Unicode minus": (["\u22121.5", "2.5"], [-1.5, 2.5], ","),
+    "en dash for minus": (["\u20131.5", "2.5"], [-1.5, 2.5], ","),
+    "Unicode minus, exponent": (["\u22121.5e3", "2"], [-1500, 2], ","),
+    "Unicode minus, decimal comma": (["\u22121,5", "2,5"], [-1.5, 2.5], ";"),
+    "full-width minus": (["\uff0d15", "25"], [-15, 25], ","),
+    "small minus": (["\ufe6315", "25"], [-15, 25], ","),
+    "Unicode minus, thousands": (["\u22121.100,5", "2,5"], [-1100.5, 2.5], ";"),
+    "brackets for losses": (["(15)", "25"], [-15, 25], ","),
+    "Unicode minus and gaps": (["\u22121.5", "\u2212"], [-1.5, np.nan], ","),
+    "Unicode minus, late": (["1.5"] * 39 + ["\u22121.5"], [1.5], ","),
+    "no-break spaces around": (["\u00a01.5\u00a0", "2.5"], [1.5, 2.5], ","),
+    "zero-width space": (["\u200b1.5", "2.5"], [1.5, 2.5], ","),
+    "byte order mark within": (["\ufeff1.5", "2.5"], [1.5, 2.5], ","),
+    "thin space": (["1\u2009100", "2\u2009200"], [1100, 2200], ","),
+    "figure space before": (["\u200712", "112"], [12, 112], ","),
+    "left-to-right mark": (["\u200e12", "112"], [12, 112], ","),
+    "ideographic space": (["\u300012", "112"], [12, 112], ","),
+    "gaps ?": (["1.5", "?", "2.5"], [1.5, np.nan, 2.5], ","),
+    "gaps -": (["1.5", "-", "2.5"], [1.5, np.nan, 2.5], ","),
+    "gaps dash": (["1.5", "\u2014", "2.5"], [1.5, np.nan, 2.5], ","),
+    "gaps --": (["1.5", "--", "2.5"], [1.5, np.nan, 2.5], ","),
+    "gaps .": (["1.5", ".", "2.5"], [1.5, np.nan, 2.5], ","),
+    "gaps n.a.": (["1.5", "n.a.", "2.5"], [1.5, np.nan, 2.5], ","),
+    "gaps of Excel": (["1.5", "#DIV/0!", "#N/A"], [1.5, np.nan, np.nan], ","),
+    "gaps <NA>": (["1.5", "<NA>", "NaN"], [1.5, np.nan, np.nan], ","),
+    "gaps of several words": (["1.5", "?", "-", "NA", ""], [1.5, np.nan, np.nan, np.nan, np.nan], ","),
+    "gaps, decimal comma": (["1,5", "?", "2,5"], [1.5, np.nan, 2.5], ";"),
+    "dates, offset": (["2020-01-01T02:00:00+02:00", "2020-01-02T00:00:00+00:00"], [DAY0, DAY0 + 1], ","),
+    "dates, Z": (["2020-01-01T00:00:00Z", "2020-01-02T12:00:00Z"], [DAY0, DAY0 + 1.5], ","),
+    "dates, offset without a colon": (["2020-01-01T02:00:00+0200", "2020-01-02T02:00:00+0200"], [DAY0, DAY0 + 1], ","),
+    "dates, offset of hours": (["2020-01-01 02:00:00+02", "2020-01-02 02:00:00+02"], [DAY0, DAY0 + 1], ","),
+    "dates, offset as pandas writes it": (["2020-01-01 00:00:00-12:00", "2020-01-02"], [DAY0 + 0.5, DAY0 + 1], ","),
+    "dates, fraction and offset": (["2020-01-01T02:00:00.5+02:00"], [DAY0 + 0.5 / 86_400], ","),
+    "dates, UTC": (["2020-01-01 00:00:00 UTC", "2020-01-02 00:00:00 UTC"], [DAY0, DAY0 + 1], ","),
+    "dates, minutes only": (["2020-01-01T06:00", "2020-01-02T12:00"], [DAY0 + 0.25, DAY0 + 1.5], ","),
+    "dates, offset mixed": (["2020-01-01T02:00:00+02:00", "2020-01-01T00:00:00Z"], [DAY0, DAY0], ","),
+    "dates, slashes, year first": (["2020/01/01", "2020/1/2"], [DAY0, DAY0 + 1], ","),
+    "dates, gaps": (["2020-01-01", "-", "?"], [DAY0, np.nan, np.nan], ","),
+    "dates, dotted": (["01.01.2020", "02.01.2020"], [DAY0, DAY0 + 1], ";"),
+    "dates, day above twelve": (["01/01/2020", "31/01/2020"], [DAY0, DAY0 + 30], ","),
+    "dates, month first, day above twelve": (["01/01/2020", "01/31/2020"], [DAY0, DAY0 + 30], ","),
+    "yes and no": (["yes", "no"], [1, 0], ","),
+    "yes, Y, N, no": (["yes", "Y", "N", "no"], [1, 1, 0, 0], ","),
+    "true and FALSE": (["true", "FALSE"], [1, 0], ","),
+    "True, T, f": (["True", "T", "f"], [1, 1, 0], ","),
+    "yes, true, n": (["yes", "true", "n"], [1, 1, 0], ","),
+    "yes, 1, 0": (["yes", "1", "0"], [1, 1, 0], ","),
+    "YES and gaps": (["YES", "", "No"], [1, np.nan, 0], ","),
+    "yes and ?": (["yes", "?", "no"], [1, np.nan, 0], ","),
+    "on and off": (["on", "OFF"], [1, 0], ","),
+    "y only": (["Y"], [1], ","),
+    "last bits": (["0.1", "0.10000000000000002"], [0.1, 0.10000000000000002], ","),
+    "near the end of the range": (["1e150", "-1e150"], [1e150, -1e150], ","),
+    "tiny": (["1e-300", "2e-300"], [1e-300, 2e-300], ","),
+    "large of little spread": (["10000000000000001.5", "10000000000000003.5"], [1e16 + 2, 1e16 + 4], ","),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", NUMBERS)
+def test_cells_are_read_as_people_mean_them(tmp_path: Path, name: str) -> None:
+    cells, wanted, delimiter = NUMBERS[name]
+    content = column(cells, delimiter=delimiter)
+    np.testing.assert_array_equal(values(content, tmp_path, len(wanted)), wanted)
+
+
+WORDS: dict[str, tuple[list[str], tuple[str, ...]]] = {
+    "leading zeros": (["007", "07", "7"], ("007", "07", "7")),
+    "leading zeros, once": (["10115", "20095", "01067"], ("01067", "10115", "20095")),
+    "leading zeros, late": (["10", "20"] * 19 + ["010", "20"], ("010", "10", "20")),
+    "leading zeros, quoted": (quoted(["001", "002"]), ("001", "002")),
+    "leading zeros, long": (["0000000000000000001", "02"], ("0000000000000000001", "02")),
+    "leading zeros of months": (["01", "02", "12"], ("01", "02", "12")),
+    "leading zeros and gaps": (["007", "", "07"], ("007", "07")),
+    "leading zeros and words": (["007", "x7"], ("007", "x7")),
+    "leading zeros, zero": (["00", "0"], ("0", "00")),
+    "leading zeros, spaces around": ([" 007", "7 "], ("007", "7")),
+    "composed letters": ([unicodedata.normalize("NFD", "Málaga"), "Málaga"], ("Málaga",)),
+    "composed letters of Korea": ([unicodedata.normalize("NFD", "서울"), "부산"], ("부산", "서울")),
+    "no-break space within": (["New\u00a0York", "New York"], ("New York",)),
+    "Namibia": (["NA", "DE", "FR"], ("DE", "FR", "NA")),
+    "Namibia, gaps beside": (["NA", "DE", "", "FR"], ("DE", "FR", "NA")),
+    "namibia in small letters": (["na", "de", "fr"], ("de", "fr", "na")),
+    "North America among continents": (["NA", "EU", "AS", "AF"], ("AF", "AS", "EU", "NA")),
+    "NA among words": (["NA", "red", "blue"], ("blue", "red")),
+    "NA among states": (["NA", "NY", "TX", "OH"], ("NY", "OH", "TX")),
+    "NA beside one word": (["NA", "DE"], ("DE",)),
+    "? among words": (["?", "red", "blue"], ("blue", "red")),
+    "- among words": (["-", "red", "blue"], ("blue", "red")),
+    "- beside +": (["-", "+"], ("+", "-")),
+    "two currencies": (["$5", "€7"], ("$5", "€7")),
+    "percent beside none": (["5%", "7"], ("5%", "7")),
+    "sizes": (["1,5 x", "2,5 x"], ("1,5 x", "2,5 x")),
+    "versions": (["1.2.3", "1.10.2"], ("1.10.2", "1.2.3")),
+    "dates of either order": (["03/04/2020", "04/03/2020"], ("03/04/2020", "04/03/2020")),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", WORDS)
+def test_words_stay_words(tmp_path: Path, name: str) -> None:
+    cells, wanted = WORDS[name]
+    found = reading(column(cells, delimiter=";"), tmp_path)
+    assert (found.table.columns[0].type, found.table.columns[0].categories) == (ColumnKind.category, wanted)
+
+
+LABELS: dict[str, tuple[list[str], tuple[str, ...]]] = {
+    "01 is not 1": (["01", "1"], ("01", "1")),
+    "1.0 is not 1": (["1.0", "1", "2"], ("1", "1.0", "2")),
+    "as a float": (["1.0", "0.0"], ("0.0", "1.0")),
+    "ten after nine": (["9", "10", "2"], ("2", "9", "10")),
+    "with a plus": (["+1", "-1"], ("-1", "+1")),
+    "+ and -": (["+", "-"], ("+", "-")),
+    "001 to 003": (["001", "002", "003"], ("001", "002", "003")),
+    "spaces around": ([" a ", "b"], ("a", "b")),
+    "composed": ([unicodedata.normalize("NFD", "é"), "é", "e"], ("e", "é")),
+    "yes and no": (["yes", "no"], ("no", "yes")),
+    "yes, Y, no, N": (["yes", "yes", "Y", "no", "no", "N"], ("no", "yes")),
+    "true and False": (["true", "False"], ("False", "true")),
+    "percent": (["5%", "10%"], ("10%", "5%")),
+    "upper and lower": (["A", "a"], ("A", "a")),
+}
+
+
+@pytest.mark.parametrize("name", LABELS)
+def test_labels_are_as_the_file_writes_them(tmp_path: Path, name: str) -> None:
+    cells, wanted = LABELS[name]
+    content = "a,y\n" + "".join(f"{row},{cells[row % len(cells)]}\n" for row in range(ROWS))
+    found = reading(content, tmp_path, task=Targets.classes)
+    assert set(found.table.target.labels) == set(wanted)
+    _, y, schema = table(tmp_path)
+    assert schema.target.labels == found.table.target.labels
+    if len(wanted) == len(set(cells)):
+        assert [schema.target.labels[code] for code in y] == [cells[row % len(cells)].strip() for row in range(ROWS)]
+
+
+PLAIN = "".join(f"{row}.5,{row % 3},{row % 2}\n" for row in range(30))
+HEADERS: dict[str, tuple[str, list[str], int]] = {
+    "numbers": (PLAIN, ["0", "1", "2"], 30),
+    "words that recur": ("".join(f"{row}.5,{'ab'[row % 2]},{row % 2}\n" for row in range(30)), ["0", "1", "2"], 30),
+    "numbers and words": ("".join(f"{row},{row + 40},x{row % 2}\n" for row in range(30)), ["0", "1", "2"], 30),
+    "decimal commas": ("".join(f"{row},5;{row % 3},25;{row % 2}\n" for row in range(30)), ["0", "1", "2"], 30),
+    "dates": ("".join(f"2020-01-{row + 1:02},{row % 3},{row % 2}\n" for row in range(30)), ["0", "1", "2"], 30),
+    "iris": (
+        "".join(f"5.{row},3.5,1.{row},{'Iris-setosa' if row < 15 else 'Iris-x'}\n" for row in range(30)),
+        ["0", "1", "2", "3"],
+        30,
+    ),
+    "gap in the first row": (
+        "?,1.5,a\n" + "".join(f"{row},2.5,{'ab'[row % 2]}\n" for row in range(29)),
+        ["0", "1", "2"],
+        30,
+    ),
+    "negative": ("".join(f"-{row + 1},-3,{row % 2}\n" for row in range(30)), ["0", "1", "2"], 30),
+    "names of numbers": ("0,1,2\n" + PLAIN, ["0", "1", "2"], 30),
+    "years": ("2019,2020,2021\n" + PLAIN, ["2019", "2020", "2021"], 30),
+    "years beside a word": (
+        "name,2020,2021\n" + "".join(f"n{row % 3},{row % 3},{row % 2}\n" for row in range(30)),
+        ["name", "2020", "2021"],
+        30,
+    ),
+    "words": ("a,b,y\n" + PLAIN, ["a", "b", "y"], 30),
+    "words above words": (
+        "a,b,y\n" + "".join(f"{'xz'[row % 2]},{'uv'[row % 2]},{'cd'[row % 2]}\n" for row in range(30)),
+        ["a", "b", "y"],
+        30,
+    ),
+    "sep": ("sep=;\na;b;y\n" + "".join(f"{row},5;{row % 3};{row % 2}\n" for row in range(30)), ["a", "b", "y"], 30),
+    "sep, quoted, CRLF": (
+        '"sep=;"\r\na;b;y\r\n' + "".join(f"{row},5;{row % 3};{row % 2}\r\n" for row in range(30)),
+        ["a", "b", "y"],
+        30,
+    ),
+    "sep of tabs": (
+        "sep=\t\na\tb\ty\n" + "".join(f"{row}\t{row % 3}\t{row % 2}\n" for row in range(30)),
+        ["a", "b", "y"],
+        30,
+    ),
+    "sep, in capitals": (
+        "SEP=|\na|b|y\n" + "".join(f"{row}|{row % 3}|{row % 2}\n" for row in range(30)),
+        ["a", "b", "y"],
+        30,
+    ),
+    "sep, no header": ("sep=,\n" + PLAIN, ["0", "1", "2"], 30),
+}
+
+
+@pytest.mark.parametrize("name", HEADERS)
+def test_a_header_is_found_or_missed(tmp_path: Path, name: str) -> None:
+    content, names, rows = HEADERS[name]
+    found = reading(content, tmp_path, target=names[-1])
+    assert ([one.name for one in found.table.columns], found.rows) == (names[:-1], rows)
+    assert found.profile.header == (names[0] != "0" or name == "names of numbers")
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-be-bom", "utf-8-sig", "cp1252"])
+def test_the_line_of_excel_is_skipped_in_every_encoding(tmp_path: Path, encoding: str) -> None:
+    text = "sep=;\ngröße;y\n" + "".join(f"{row},5;{row % 2}\n" for row in range(30))
+    raw = b"\xfe\xff" + text.encode("utf-16-be") if encoding == "utf-16-be-bom" else text.encode(encoding)
+    assert reading(raw, tmp_path).table.columns[0].name == "größe"
+    assert table(tmp_path)[0][:2, 0].tolist() == [0.5, 1.5]
+
+
+def test_in_a_file_of_decimal_commas_a_point_is_between_thousands(tmp_path: Path) -> None:
+    content = "a;y\n" + "".join(f"1.{100 + row};{row % 3},75\n" for row in range(20))
+    found = reading(content, tmp_path)
+    assert table(tmp_path)[0][:2, 0].tolist() == [1100.0, 1101.0]
+    assert "'1.100' is read as 1100; decimal=. reads it otherwise" in found.profile.notes[0]
+
+
+def test_a_form_that_shows_itself_late_is_found(tmp_path: Path) -> None:
+    plain = "".join(f"{row % 9};{row % 2}\n" for row in range(5_000))
+    found = reading(f"a;y\n{plain}2,5;0\n1.000,5;1\n", tmp_path)
+    assert found.table.columns[0].type is ColumnKind.number
+    assert table(tmp_path)[0][-2:, 0].tolist() == [2.5, 1000.5]
+
+
+def test_words_that_keep_a_column_from_being_numbers_are_named(tmp_path: Path) -> None:
+    said = refusal(column(["1", "2", "3", "4", "5", "6", "7", "8", "9", "10", "oops"]), tmp_path)
+    assert "'oops' in row 11 of column 'a', which is a column of numbers" in said
+    found = reading(column(["1.5", "2.5", "low", "3.5", "high"]), tmp_path)
+    assert found.table.columns[0].type is ColumnKind.category
+    assert "numbers in 24 of 40 rows; 'low', 'high' keep it from being a column of numbers" in found.profile.notes[0]
+
+
+def test_gaps_that_were_guessed_are_said(tmp_path: Path) -> None:
+    found = reading(column(["1.5", "?", "2.5"]), tmp_path)
+    assert found.profile.columns[0].missing == 13
+    assert found.profile.notes == ["Column 'a' has '?' where there is no value, and is read so."]
+
+
+def test_a_column_with_too_large_numbers_is_named(tmp_path: Path) -> None:
+    said = refusal(column(["1e160", "-1e160"]), tmp_path)
+    assert said.startswith("file has numbers from -1e+160 to 1e+160 in column 'a'")
+    said = refusal("a,y\n" + "".join(f"{row},{row}e300\n" for row in range(30)), tmp_path)
+    assert said.startswith("target has numbers from 0 to 2.9e+301 in column 'y'")
+
+
+@pytest.mark.parametrize("cell", ["14.62", "0.1", "1e-7", "123456.789", "-3.3"])
+def test_a_constant_column_has_its_number_for_mean(tmp_path: Path, cell: str) -> None:
+    found = reading(column([cell], also="2.5"), tmp_path)
+    first = found.profile.columns[0]
+    assert (first.mean, first.deviation) == (float(cell), 0.0)
+    assert found.profile.notes == ["Constant, and so of no help: columns 'a', 'b'."]
+
+
+# --- pandas' index ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+@pytest.mark.parametrize("index", ["range", "shuffled", "words", "named"])
+def test_pandas_index_is_no_feature(tmp_path: Path, kind: str, index: str) -> None:
+    frame = pd.DataFrame({"z": np.linspace(0, 1, 20), "y": [0, 1] * 10})
+    if index == "shuffled":
+        frame = frame.sample(frac=1, random_state=0)
+    if index in ("words", "named"):
+        frame.index = pd.Index([f"r{row}" for row in range(20)], name="who" if index == "named" else None)
+    buffer = io.BytesIO()
+    (frame.to_csv if kind == "csv" else frame.to_parquet)(buffer)
+    found = reading(buffer.getvalue(), tmp_path, name=f"f.{kind}")
+    features = [one.name for one in found.table.columns if one.is_feature]
+    is_a_column = (kind, index) == ("csv", "named")  # in CSV it looks like any other
+    assert features == (["who", "z"] if is_a_column else ["z"])
+    is_written = (kind, index) != ("parquet", "range")  # of which Parquet has no column
+    assert any("pandas' index" in note for note in found.profile.notes) == (is_written and not is_a_column)
+
+
+def test_an_index_that_was_written_and_read_is_no_feature_unless_it_is_named(tmp_path: Path) -> None:
+    content = "Unnamed: 0,a,y\n" + "".join(f"{row},{row * 0.5},{row % 2}\n" for row in range(20))
+    assert [one.name for one in reading(content, tmp_path).table.columns if one.is_feature] == ["a"]
+    kept = reading(content, tmp_path, columns=("Unnamed: 0", "a"))
+    assert [one.name for one in kept.table.columns if one.is_feature] == ["Unnamed: 0", "a"]
+
+
+def test_typed_texts_stay_texts(tmp_path: Path) -> None:
+    frame = pd.DataFrame(
+        {
+            "zip": [f"0{2100 + row % 5}" for row in range(60)],
+            "code": [str(row % 3) for row in range(60)],
+            "gap": ["NA", "x", "?"] * 20,
+            "y": [0, 1] * 30,
+        }
+    )
+    buffer = io.BytesIO()
+    frame.to_parquet(buffer)
+    found = reading(buffer.getvalue(), tmp_path, name="f.parquet")
+    assert [one.type.value for one in found.table.columns] == ["category"] * 3
+    assert found.table.columns[2].categories == ("?", "NA", "x")
+    assert found.profile.notes[0] == "Column 'code' has numbers as texts: types=code=number reads them so."
+
+
+def test_the_preview_shows_what_predict_takes(tmp_path: Path) -> None:
+    frame = pd.DataFrame(
+        {
+            "t": pd.date_range("2020-01-01", periods=20, tz="Europe/Berlin"),
+            "d": pd.date_range("2020-01-01 12:34:56.789", periods=20).astype("datetime64[ns]"),
+            "b": [True, False] * 10,
+            "y": [0, 1] * 10,
+        }
+    )
+    buffer = io.BytesIO()
+    frame.to_parquet(buffer)
+    found = reading(buffer.getvalue(), tmp_path, name="f.parquet")
+    x, _, _ = table(tmp_path)
+    form = found.table.columns[0].format
+    for row, cells in enumerate(found.profile.preview):
+        assert form.days(str(cells[0])) == pytest.approx(x[row, 0])
+        assert form.days(str(cells[1])) == pytest.approx(x[row, 1])
+
+
+# --- NPZ --------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("shape", "image"),
+    [
+        ((8, 8, 3), (3, 8, 8)),
+        ((8, 6, 3), (3, 8, 6)),
+        ((28, 28, 1), (1, 28, 28)),
+        ((5, 5, 4), (4, 5, 5)),
+        ((2, 5, 3), (3, 2, 5)),
+        ((3, 8, 8), (3, 8, 8)),
+        ((1, 8, 8), (1, 8, 8)),
+        ((4, 8, 8), (4, 8, 8)),
+        ((3, 8, 3), (3, 8, 3)),
+        ((1, 28, 1), (1, 28, 1)),
+        ((8, 8, 8), (8, 8, 8)),
+    ],
+)
+def test_channels_are_found_where_they_stand(
+    tmp_path: Path, shape: tuple[int, ...], image: tuple[int, int, int]
+) -> None:
+    x = np.random.default_rng(0).random((10, *shape))
+    buffer = io.BytesIO()
+    np.savez(buffer, X=x, y=np.arange(10) % 2)
+    found = reading(buffer.getvalue(), tmp_path, name="f.npz", target=None)
+    assert found.table.image == image
+    turned = x if shape == image else x.transpose(0, 3, 1, 2)
+    np.testing.assert_array_equal(table(tmp_path)[0], turned.reshape(10, -1))
+    assert bool(found.profile.notes) == (shape != image)
+
+
+@pytest.mark.parametrize("kind", [np.int64, np.float64, np.bool_, np.uint8, np.float32])
+@pytest.mark.parametrize("classes", [2, 3])
+def test_one_hot_targets_are_classes(tmp_path: Path, kind: Any, classes: int) -> None:
+    places = np.arange(30) % classes
+    buffer = io.BytesIO()
+    np.savez(buffer, X=np.random.default_rng(0).random((30, 2)), y=np.eye(classes, dtype=kind)[places])
+    found = reading(buffer.getvalue(), tmp_path, name="f.npz", target=None)
+    assert found.table.target.labels == tuple(map(str, range(classes)))
+    np.testing.assert_array_equal(table(tmp_path)[1], places)
+    found = reading(buffer.getvalue(), tmp_path, name="f.npz", target=None, task=Targets.numbers)
+    assert (found.table.target.type, found.table.target.outputs) == (Targets.numbers, classes)
+
+
+@pytest.mark.parametrize("cell", ["1", "1.0", "True"])
+def test_one_hot_columns_are_classes_of_their_names(tmp_path: Path, cell: str) -> None:
+    zero = {"1": "0", "1.0": "0.0", "True": "False"}[cell]
+    rows = "".join(f"{row}.5,{cell if row % 2 else zero},{zero if row % 2 else cell}\n" for row in range(20))
+    found = reading(f"a,cat,dog\n{rows}", tmp_path, target=("cat", "dog"))
+    assert found.table.target.labels == ("cat", "dog")
+    assert table(tmp_path)[1].tolist() == [1, 0] * 10
+
+
+def test_several_targets_are_numbers_side_by_side(tmp_path: Path) -> None:
+    rows = "".join(f"{row};{row},5;{row * 2},25\n" for row in range(30))
+    found = reading(f"a;u;v\n{rows}", tmp_path, target="u,v")
+    assert (found.table.target.outputs, found.table.target.sources) == (2, ("u", "v"))
+    assert table(tmp_path)[1][:2].tolist() == [[0.5, 0.25], [1.5, 2.25]]
+    with pytest.raises(RefusedError, match="'w' is no column of numbers"):
+        reading("a,w,v\n" + "".join(f"{row},x{row % 3},{row}\n" for row in range(30)), tmp_path, target="w,v")
