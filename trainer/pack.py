@@ -77,7 +77,7 @@ class Pack:
             metrics = part_of(setup, "val", [self._splits[spec.split_seed]]).metrics
             if metrics is None or metric not in metrics.names:
                 raise BadDataError(
-                    f"monitor: {spec.watched} says nothing of validation rows whose targets are all the same: "
+                    f"monitor: {spec.watched} is undefined where all validation rows have the same target: "
                     "choose val_loss, or a larger validation_fraction."
                 )
 

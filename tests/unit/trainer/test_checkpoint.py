@@ -1,4 +1,4 @@
-"""A member that goes on from its checkpoint gets, bit for bit, what it would have got without a break."""
+"""A member that continues from its checkpoint gets the bits that it would have got without the interruption."""
 
 import json
 import struct
@@ -159,7 +159,7 @@ FAULTS: dict[str, Callable[[bytes], bytes]] = {
     "cut off in its head": lambda content: content[:100],
     "cut off in its numbers": lambda content: content[:-1],
     "older": lambda content: with_note(content, format=FORMAT - 1),
-    "with progress that nobody knows": lambda content: with_note(content, progress={"epochs_done": 3}),
+    "with a state of unknown fields": lambda content: with_note(content, progress={"epochs_done": 3}),
     "without progress": lambda content: with_note(content, progress="none"),
 }
 

@@ -68,16 +68,16 @@ def test_classes_are_measured_as_scikit_learn_measures_them(
     )
     which = torch.tensor([0, 1, 0])
     found = measured(part, z, objective, which)
-    predicted = objective.told(z).numpy()
+    all_predicted = objective.told(z).numpy()
     with_area = classes == 2 and len(np.unique(right[0])) == 2
     assert ("val_roc_auc" in found) == with_area
     for member, split in enumerate(which.tolist()):
-        truth, said = right[split], predicted[member]
+        truth, predicted = right[split], all_predicted[member]
         present = np.unique(truth)
-        recalls = metrics.recall_score(truth, said, average=None, labels=present)
-        assert found["val_accuracy"][member] == pytest.approx(metrics.accuracy_score(truth, said))
+        recalls = metrics.recall_score(truth, predicted, average=None, labels=present)
+        assert found["val_accuracy"][member] == pytest.approx(metrics.accuracy_score(truth, predicted))
         assert found["val_balanced_accuracy"][member] == pytest.approx(recalls.mean())
-        assert found["val_macro_f1"][member] == pytest.approx(metrics.f1_score(truth, said, average="macro"))
+        assert found["val_macro_f1"][member] == pytest.approx(metrics.f1_score(truth, predicted, average="macro"))
         if with_area:
             score = z[member, -1] - (z[member, 0] if outputs == 2 else 0.0)
             assert found["val_roc_auc"][member] == pytest.approx(metrics.roc_auc_score(truth, score))

@@ -1,4 +1,4 @@
-"""Five trainings that a lecture provokes, and what is said of each."""
+"""Five trainings that a lecture shows on purpose, and the verdict on each."""
 
 import math
 from typing import Any
