@@ -30,16 +30,16 @@ from store.workers import WorkerRecord, WorkerStore
 
 from . import tasks
 from .app import create_app
+from .context import WorkerContext
 from .devices import Device, devices, this_machine
 from .errors import BadDevicesError
-from .heart import Heart
-from .nursery import POSSIBLE, Nursery
+from .heartbeat import Heartbeat
 from .packing import PackSizes
-from .process import TrainerProcess
 from .reaper import Reaper
 from .slots import Slots
-from .supervisor import Post, Supervisor
+from .supervisor import Supervisor
 from .sweeper import Sweeper
+from .trainer_process import TrainerProcess
 
 log = logging.getLogger("worker")
 
@@ -58,7 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (BadSettingsError, BadDevicesError) as error:
         parser.error(str(error))
     logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    logging.getLogger("celery").setLevel(logging.WARNING)  # two lines a bell would bury what happens to jobs
+    logging.getLogger("celery").setLevel(logging.WARNING)  # its two lines a bell would hide what happens to jobs
     return Worker(settings, slots_of).run()
 
 
@@ -71,21 +71,20 @@ class Worker:
         self.name = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
         self._workers = WorkerStore(engine)
         self._devices = tuple(device.name for device in devices)
-        self._heart = Heart(store, worker=self.name, lease_s=settings.lease_s)
+        self._heartbeat = Heartbeat(store, worker=self.name, lease_s=settings.lease_s)
         doorbell = Doorbell(settings.broker_url)
         self._reaper = Reaper(store, doorbell)
         files = Files(settings.files_url)
         self._sweeper = Sweeper(
             CheckpointStore(engine), store, UploadStore(engine), files, upload_kept_s=settings.upload_kept_s
         )
-        nursery = Nursery(os.environ) if POSSIBLE else None
-        post = Post(
+        context = WorkerContext(
             worker=self.name,
             store=store,
             files=files,
-            heart=self._heart,
+            heartbeat=self._heartbeat,
             start_trainer=lambda device: TrainerProcess.start(
-                device, dict(os.environ), settings.log_level, settings.checkpoint_s, nursery
+                device, dict(os.environ), settings.log_level, settings.checkpoint_s
             ),
             ring=doorbell.ring,
             announce=self._beat,
@@ -93,10 +92,10 @@ class Worker:
             stall_s=settings.stall_s,
             failpoints=Failpoints(settings.failpoints),
         )
-        self.slots = Slots([Supervisor(device, post) for device in devices])
+        self.slots = Slots([Supervisor(device, context) for device in devices])
         self._app = create_app(settings.broker_url)
         tasks.register(self._app, self.slots)
-        self._told_to_stop = threading.Event()
+        self._stop_requested = threading.Event()
         self._stopped = threading.Event()
 
     def run(self) -> int:
@@ -104,19 +103,19 @@ class Worker:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._on_signal)
         bodies = {
-            "heart": lambda: self._heart.run(self._stopped),
-            "guard": lambda: self._heart.run_guard(self._stopped),
+            "heartbeat": lambda: self._heartbeat.run(self._stopped),
+            "watchdog": lambda: self._heartbeat.run_watchdog(self._stopped),
             "reaper": lambda: self._reaper.run(self._stopped),
             "sweeper": lambda: self._sweeper.run(self._stopped),
             "register": self._register,
-            "bells": lambda: hear_bells(self._app, len(self.slots), self._told_to_stop),
+            "bells": lambda: consume_bells(self._app, len(self.slots), self._stop_requested),
         }
         bodies |= {f"watch-{number}": self.slots.watch for number in range(len(self.slots))}
         self._beat()
         for name, body in bodies.items():
             threading.Thread(target=body, name=name, daemon=True).start()
         log.info("worker %s trains on %s", self.name, ", ".join(self._devices))
-        self._told_to_stop.wait()
+        self._stop_requested.wait()
         return self._stop()
 
     def _stop(self) -> int:
@@ -126,16 +125,16 @@ class Worker:
         try:
             self._workers.gone(self.name)
         except StoreError as error:
-            log.warning("not signed off: %s", error)
+            log.warning("this worker is not signed off: %s", error)
         return 0 if given_back else 1
 
     def _on_signal(self, number: int, _frame: object) -> None:
-        if self._told_to_stop.is_set():
-            os._exit(128 + number)  # the trainers see their input end, and end too
-        self._told_to_stop.set()
+        if self._stop_requested.is_set():
+            os._exit(128 + number)  # trainers end when their input ends
+        self._stop_requested.set()
 
     def _register(self) -> None:
-        """Tell the record now and then that this worker lives."""
+        """Write to the record, every few seconds, that this worker lives."""
         while not self._stopped.wait(REGISTER_EVERY_S):
             self._beat()
 
@@ -151,10 +150,10 @@ class Worker:
                 )
             )
         except StoreError as error:
-            log.warning("not registered: %s", error)
+            log.warning("this worker is not registered: %s", error)
 
 
-def hear_bells(app: Celery, slots: int, stop: threading.Event) -> None:
+def consume_bells(app: Celery, slots: int, stop: threading.Event) -> None:
     """Run Celery's consumer until `stop`, and again when it gives up: the watch trains on without bells."""
     from celery.app.trace import setup_worker_optimizations
     from celery.worker import state
@@ -166,7 +165,7 @@ def hear_bells(app: Celery, slots: int, stop: threading.Event) -> None:
     threading.Thread(target=end, name="bells-end", daemon=True).start()
     setup_worker_optimizations(app)  # threads of the pool would else look for their tasks in Celery's default app
     while not stop.is_set():
-        # Mingle, gossip and heartbeats are talk between workers: nobody here listens, and it leaks on reconnects.
+        # Mingle, gossip and heartbeats are messages between workers: they are ignored here, and leak on reconnects.
         controller = app.WorkController(
             app=app,
             concurrency=slots,

@@ -50,12 +50,12 @@ class Machine:
     """Entries for CUDA_VISIBLE_DEVICES, in the order CUDA numbers them."""
 
 
-def devices(wish: str, machine: Machine) -> tuple[Device, ...]:
-    """The devices that `wish` names: `auto`, `cpu`, `cpu:4` (four slots), `cuda`, or `cuda:0,cuda:1`; one slot each.
+def devices(request: str, machine: Machine) -> tuple[Device, ...]:
+    """The devices that `request` names: `auto`, `cpu`, `cpu:4` (four slots), `cuda`, or `cuda:0,cuda:1`; one slot each.
 
     `cuda:0+cuda:1` is one slot of two GPUs, for jobs with `resources.gpus: 2`; `cpu+cpu` one of two processes.
     """
-    parts = [part.strip() for part in wish.split(",")]
+    parts = [part.strip() for part in request.split(",")]
     found = tuple(device for part in parts for device in _together(part, machine))
     gpus = [name for device in found if device.kind == "cuda" for name in device.name.split("+")]
     twice = sorted({name for name in gpus if gpus.count(name) > 1})
@@ -67,12 +67,12 @@ def devices(wish: str, machine: Machine) -> tuple[Device, ...]:
 def _together(part: str, machine: Machine) -> tuple[Device, ...]:
     if "+" not in part:
         return _named(part, machine)
-    mates = [_cpus(1) if name == "cpu" else _named(name, machine) for name in part.split("+")]
-    if any(len(mate) != 1 for mate in mates) or len({mate[0].kind for mate in mates}) > 1:
+    together = [_cpus(1) if name == "cpu" else _named(name, machine) for name in part.split("+")]
+    if any(len(one) != 1 for one in together) or len({one[0].kind for one in together}) > 1:
         raise BadDevicesError(f"devices: {part!r} must join single devices of one kind: cuda:0+cuda:1, or cpu+cpu")
-    first = mates[0][0]
-    visible = ",".join(mate[0].visible or "" for mate in mates) if first.kind == "cuda" else None
-    return (Device("+".join(mate[0].name for mate in mates), first.kind, visible, count=len(mates)),)
+    first = together[0][0]
+    visible = ",".join(one[0].visible or "" for one in together) if first.kind == "cuda" else None
+    return (Device("+".join(one[0].name for one in together), first.kind, visible, count=len(together)),)
 
 
 def _named(part: str, machine: Machine) -> tuple[Device, ...]:

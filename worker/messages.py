@@ -1,4 +1,4 @@
-"""What a supervisor and its trainer process say to each other: one JSON object a line, over pipes."""
+"""What a supervisor and its trainer process send to each other: one JSON object a line, over pipes."""
 
 from pathlib import Path
 from typing import Annotated, Literal
@@ -11,7 +11,7 @@ from spec.states import FailureReason, StopReason
 from spec.views import Curve, Metrics
 
 CHECKPOINTS = "checkpoints"
-"""Where checkpoints lie in a trainer's folder."""
+"""The folder of checkpoints in a trainer's folder."""
 
 
 class Job(Frozen):
@@ -28,7 +28,7 @@ class Job(Frozen):
 class Train(Frozen):
     """Supervisor: train these; those of the running pack's key join it between two epochs."""
 
-    do: Literal["train"] = "train"
+    kind: Literal["train"] = "train"
     jobs: tuple[Job, ...]
     limit: int
 
@@ -36,48 +36,48 @@ class Train(Frozen):
 class Cancel(Frozen):
     """Supervisor: drop these."""
 
-    do: Literal["cancel"] = "cancel"
+    kind: Literal["cancel"] = "cancel"
     ids: tuple[str, ...]
 
 
 class Leave(Frozen):
     """Supervisor: drop these when their epoch has ended and their checkpoints are saved."""
 
-    do: Literal["leave"] = "leave"
+    kind: Literal["leave"] = "leave"
     ids: tuple[str, ...]
 
 
 class Ready(Frozen):
     """Trainer: torch is imported and the device answers."""
 
-    tell: Literal["ready"] = "ready"
+    kind: Literal["ready"] = "ready"
     pid: int
 
 
 class Points(Frozen):
     """Trainer: epochs ended since the last such message, as columns by job."""
 
-    tell: Literal["points"] = "points"
+    kind: Literal["points"] = "points"
     curves: dict[str, Curve]
 
 
 class Measured(Frozen):
-    """Trainer: memory that the pack has needed at most, per member; told once, when all of a step has happened."""
+    """Trainer: peak memory of the pack, per member; sent once, after the first epoch."""
 
-    tell: Literal["measured"] = "measured"
+    kind: Literal["measured"] = "measured"
     member_bytes: int
 
 
 class Working(Frozen):
     """Trainer: steps are being done, though no epoch may have ended."""
 
-    tell: Literal["working"] = "working"
+    kind: Literal["working"] = "working"
 
 
 class Resumed(Frozen):
     """Trainer: the job goes on after this epoch; 0 when none of its checkpoints could be read."""
 
-    tell: Literal["resumed"] = "resumed"
+    kind: Literal["resumed"] = "resumed"
     id: str
     epoch: int
     refused: dict[str, str]
@@ -85,9 +85,9 @@ class Resumed(Frozen):
 
 
 class Saved(Frozen):
-    """Trainer: a checkpoint lies in its folder; all points up to its epoch were told before."""
+    """Trainer: a checkpoint is in its folder; all points up to its epoch were sent before."""
 
-    tell: Literal["saved"] = "saved"
+    kind: Literal["saved"] = "saved"
     id: str
     epoch: int
     file: str
@@ -96,23 +96,23 @@ class Saved(Frozen):
 class Unsaved(Frozen):
     """Trainer: a checkpoint was due and could not be written; training goes on."""
 
-    tell: Literal["unsaved"] = "unsaved"
+    kind: Literal["unsaved"] = "unsaved"
     id: str
     epoch: int
     message: str
 
 
-class Room(Frozen):
-    """Trainer: so many more jobs may join the running pack."""
+class FreeMembers(Frozen):
+    """Trainer: this many more jobs may join the running pack."""
 
-    tell: Literal["room"] = "room"
-    room: int
+    kind: Literal["free_members"] = "free_members"
+    count: int
 
 
 class Ended(Frozen):
-    """Trainer: a member left the pack; `files` lie in its folder, `whole_pack` says the fault may be a mate's."""
+    """Trainer: a member left the pack; `files` are in its folder; a `whole_pack` fails by the fault of any member."""
 
-    tell: Literal["ended"] = "ended"
+    kind: Literal["ended"] = "ended"
     id: str
     end: Literal["succeeded", "diverged", "cancelled", "failed"]
     stop_reason: StopReason | None = None
@@ -125,22 +125,22 @@ class Ended(Frozen):
 
 
 Order = Train | Leave | Cancel
-Report = Ready | Points | Measured | Working | Resumed | Saved | Unsaved | Room | Ended
+Report = Ready | Points | Measured | Working | Resumed | Saved | Unsaved | FreeMembers | Ended
 
-_ORDER: TypeAdapter[Order] = TypeAdapter(Annotated[Order, Field(discriminator="do")])
-_REPORT: TypeAdapter[Report] = TypeAdapter(Annotated[Report, Field(discriminator="tell")])
+_ORDER: TypeAdapter[Order] = TypeAdapter(Annotated[Order, Field(discriminator="kind")])
+_REPORT: TypeAdapter[Report] = TypeAdapter(Annotated[Report, Field(discriminator="kind")])
 
 
 def line(message: Order | Report) -> bytes:
-    """The message as it goes over the pipe."""
+    """The message as it is sent."""
     return message.model_dump_json().encode() + b"\n"
 
 
 def order(text: bytes) -> Order:
-    """What the supervisor said."""
+    """An order of the supervisor. Raises `ValueError`."""
     return _ORDER.validate_json(text)
 
 
 def report(text: bytes) -> Report:
-    """What the trainer said."""
+    """A report of the trainer. Raises `ValueError`."""
     return _REPORT.validate_json(text)

@@ -1,97 +1,67 @@
-"""The supervisor of one slot: claim a pack, run it in the slot's trainer process, finish each member.
+"""The supervisor of one slot: it claims a pack, sends it to the slot's trainer, receives reports, finishes each job.
 
-It never imports torch. It drains the database: a bell says that there may be work, the record says which, and the slot
+It never imports torch. It drains the queue: a bell says that there may be work, the record says which, and the slot
 goes on claiming until nothing is queued that it could train.
 """
 
-import hashlib
 import logging
 import threading
-import time
 from collections import deque
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import partial
-from pathlib import Path
+from collections.abc import Collection
 
 from spec.job import JobSpec
-from spec.states import FailureReason, StopReason
-from store.checkpoints import CheckpointRecord
+from spec.states import FailureReason
 from store.errors import StoreError
-from store.failpoints import Failpoints
-from store.files import Files
-from store.leases import LeaseStore
-from store.records import ArtifactRecord, Success
 
-from .checkpoints import Checkpoints
+from .checkpoint_files import CheckpointFiles
+from .checkpointing import Checkpointing
+from .claimed_pack import ClaimedJob, ClaimedPack
+from .context import WorkerContext
+from .dataset_cache import DatasetCache
 from .devices import Device
-from .errors import TableError, TrainerDied, TrainerStalled, UnusableCheckpointError
-from .heart import Heart
-from .messages import Cancel, Ended, Job, Leave, Measured, Points, Report, Resumed, Room, Saved, Train, Unsaved
-from .pack import Member, Pack, Wish, columns
-from .packing import PackSizes
-from .process import Trainer
-from .tables import Tables
+from .errors import TableError, TrainerDied, TrainerStalled
+from .messages import Cancel, Ended, FreeMembers, Job, Leave, Measured, Points, Report, Resumed, Saved, Train, Unsaved
+from .outcomes import OutcomeWriter
+from .trainer_process import Trainer
 
 log = logging.getLogger(__name__)
 
-_REASONS = {"diverged": FailureReason.diverged}
+RECEIVE_S = 0.25
+"""How long the supervisor waits for a report before it looks at requests, time limits and leases again."""
 
-PUBLISHED = "jobs"
-"""Where the files of jobs lie in the file store, each attempt's in a folder of its own."""
+UNRESPONSIVE_S = 15.0
+"""A trainer that has not dropped a member for so long hangs, and is killed; it looks between two chunks of steps."""
 
-HEAR_S = 0.25
-"""How long the supervisor listens before it looks at wishes, time limits and leases again."""
-DEAF_S = 15.0
-"""A trainer that has not dropped a member for so long hangs; it looks between two chunks of steps."""
-DEAF_AT_STOP_S = 2.0
-"""The same when this worker stops, and has little time."""
-
-
-@dataclass(frozen=True)
-class Post:
-    """What every supervisor of a worker shares."""
-
-    worker: str
-    store: LeaseStore
-    files: Files
-    heart: Heart
-    start_trainer: Callable[[Device], Trainer]
-    ring: Callable[[str], object]
-    """Ring for a job that this worker gives back, so that another takes it now and not in ten seconds."""
-    announce: Callable[[], object]
-    """Tell the record how many slots are free now: others take their share of the queue by it."""
-    sizes: PackSizes = field(default_factory=PackSizes)
-    stall_s: float = 600.0
-    """A trainer that gets no further for so long is killed, and its job charged."""
-    failpoints: Failpoints = field(default_factory=lambda: Failpoints(""))
-    clock: Callable[[], float] = time.monotonic
+UNRESPONSIVE_AT_STOP_S = 2.0
+"""The same while this worker stops, and has little time."""
 
 
 class Supervisor:
     """Trains jobs on one device, one pack after the other; one thread at a time may `drain`."""
 
-    def __init__(self, device: Device, post: Post) -> None:
+    def __init__(self, device: Device, context: WorkerContext) -> None:
         self.device = device
         self.training = False
-        self._post = post
-        self._checkpoints = Checkpoints(post.files)
-        self._tables = Tables(post.files)
+        self._context = context
+        self._datasets = DatasetCache(context.files)
         self._trainer: Trainer | None = None
         self._stopping = threading.Event()
+        files = CheckpointFiles(context.files)
+        self._checkpoints = Checkpointing(files, context.store)
+        self._outcomes = OutcomeWriter(context, files, self._stopping)
 
     def drain(self) -> None:
         """Claim and train until nothing is queued for this device."""
         try:
             # The trainer is warm before a job is claimed: a machine that cannot train never holds one.
-            while self._warm() and (pack := self._claim()):
+            while self._warm_trainer() and (pack := self._claim()):
                 self._train(pack)
         except StoreError as error:
-            log.warning("%s rests: %s", self.device.name, error)
+            log.warning("%s claims nothing for now: %s", self.device.name, error)
         finally:
             if self.training:
                 self.training = False
-                self._post.announce()
+                self._context.announce()
 
     def stop(self) -> None:
         """Let the thread that drains give its jobs back, uncharged, with checkpoints if their epochs end soon.
@@ -101,395 +71,189 @@ class Supervisor:
         self._stopping.set()
 
     def close(self) -> None:
-        """Sweep up after a stop, when nobody drains any more."""
-        self._bury()
+        """Close the trainer after a stop, when no thread drains any more."""
+        self._close_trainer()
+
+    # --- claim ----------------------------------------------------------------------------------------------------
+
+    def _claim(self) -> ClaimedPack | None:
+        context = self._context
+        asked_at = context.clock()
+        claims = context.store.claim(
+            worker=context.worker, device=self.device.name, limit=self._limit, lease_s=context.heartbeat.lease_s
+        )
+        if not claims:
+            return None
+        if not self.training:
+            self.training = True
+            context.announce()
+        log.info("%s trains %d jobs, %s first", self.device.name, len(claims), claims[0].job_id)
+        return ClaimedPack(claims, asked_at)
+
+    def _claim_into_pack(self, trainer: Trainer, pack: ClaimedPack, free: int, head: ClaimedJob) -> set[str]:
+        """Claim jobs that can join the running pack, and send them to the trainer."""
+        if self._must_return(pack):
+            return set()
+        context = self._context
+        now = context.clock()
+        try:
+            claims = context.store.claim_into_pack(
+                worker=context.worker,
+                device=self.device.name,
+                beside=head.id,
+                limit=free,
+                lease_s=context.heartbeat.lease_s,
+            )
+        except StoreError as error:
+            log.warning("no job joins the pack: %s", error)
+            return set()
+        joining = {claim.job_id for claim in claims}
+        if claims:
+            pack.join(claims, now)
+            self._send_jobs(trainer, pack, pack.members(joining), head.spec)
+        return joining
+
+    def _limit(self, head: JobSpec) -> int:
+        """How many members a pack of jobs like `head` may have on this device."""
+        return self._context.sizes.of(head, self.device)
+
+    # --- train ----------------------------------------------------------------------------------------------------
+
+    def _train(self, pack: ClaimedPack) -> None:
+        """Train a pack to the end of its last member.
+
+        When a whole pack crashes, no job is charged: the pack is trained again in halves, and in halves of these, until
+        the job that crashes is alone. The other members lose time, but no attempt.
+        """
+        with self._context.heartbeat.registered(pack, self._kill_trainer):
+            parts = deque([[member.id for member in pack.members()]])
+            while parts:
+                crashed = self._train_together(pack, set(parts.popleft()))
+                middle = (len(crashed) + 1) // 2
+                parts.extendleft(part for part in (crashed[middle:], crashed[:middle]) if part)
+
+    def _train_together(self, pack: ClaimedPack, ids: set[str]) -> list[str]:
+        """Train these members as one pack; returns those, two or more, that crashed together."""
+        members = pack.members(ids)
+        trainer = self._warm_trainer()
+        if trainer is None:
+            self._outcomes.requeued(pack, ids, "its worker stops, or cannot train any more")
+            return []
+        pack.restart(ids, self._context.clock())
+        head, crashed, succeeded = members[0], list[str](), list[Ended]()
+        try:
+            self._send_jobs(trainer, pack, members, head.spec)
+            received_at = self._context.clock()
+            while pack.members(ids - set(crashed)):
+                self._forward_requests(trainer, pack, ids)
+                report = trainer.receive(0.0 if succeeded else RECEIVE_S)
+                received_at = self._last_received(report, received_at)
+                match report:
+                    case None:  # jobs that succeeded one after the other are written to the record together
+                        self._outcomes.succeeded(pack, succeeded, trainer.folder)
+                        succeeded = []
+                    case Points(curves=curves):
+                        pack.add_points(curves)
+                    case Resumed() | Saved() | Unsaved():
+                        self._checkpoints.receive(pack, report, trainer.folder)
+                    case Measured(member_bytes=needed):
+                        self._context.sizes.measured(head.spec, self.device, needed)
+                    case FreeMembers(count=free):
+                        ids |= self._claim_into_pack(trainer, pack, free, head)
+                    case Ended() as ended if ended.whole_pack:
+                        log.warning("a pack of %d failed as a whole: %s", len(ids), ended.message)
+                        if ended.failure_reason is FailureReason.out_of_memory and not crashed:
+                            self._context.sizes.too_many(head.spec, self.device, len(pack.members(ids)))
+                        crashed.append(ended.id)
+                    case Ended(end="succeeded") as ended:
+                        succeeded.append(ended)
+                    case Ended() as ended:
+                        self._outcomes.ended(pack, ended)
+        except TrainerDied as death:
+            self._outcomes.succeeded(pack, succeeded, trainer.folder)
+            return self._after_crash(pack, ids, death)
+        return crashed
+
+    def _send_jobs(self, trainer: Trainer, pack: ClaimedPack, members: Collection[ClaimedJob], head: JobSpec) -> None:
+        """Send these jobs to the trainer; when their data set cannot be had, they fail."""
+        try:
+            table = self._datasets.path(head.dataset)  # one for all: the data set is part of the pack key
+        except TableError as error:
+            log.error("%d jobs cannot train: %s", len(members), error)
+            for member in members:
+                self._outcomes.failed(pack, member, FailureReason.bad_data, str(error))
+            return
+        jobs = tuple(
+            Job(id=one.id, spec=one.spec, checkpoints=self._checkpoints.stage(one, trainer.folder), table=table)
+            for one in members
+        )
+        trainer.send(Train(jobs=jobs, limit=self._limit(head)))
+
+    def _forward_requests(self, trainer: Trainer, pack: ClaimedPack, ids: Collection[str]) -> None:
+        """Tell the trainer which members leave, after their epoch or at once; kill it if it does not respond."""
+        now = self._context.clock()
+        pack.mark_overdue(ids, now)
+        if self._must_return(pack):
+            pack.mark_requeued()
+        if leaving := pack.due_to_leave(ids, now):
+            trainer.send(Leave(ids=tuple(leaving)))
+        if cancelled := pack.due_to_cancel(ids, now):
+            trainer.send(Cancel(ids=tuple(cancelled)))
+        if pack.unanswered_s(ids, now) > (UNRESPONSIVE_AT_STOP_S if self._stopping.is_set() else UNRESPONSIVE_S):
+            log.error("the trainer of %s does not respond to a cancel request and is killed", self.device.name)
+            trainer.kill()
+
+    def _last_received(self, report: Report | None, received_at: float) -> float:
+        """When the trainer last reported. Raises `TrainerStalled` when that is too long ago."""
+        now = self._context.clock()
+        if report is None and now - received_at > self._context.stall_s:
+            raise TrainerStalled(self._context.stall_s)
+        return received_at if report is None else now
+
+    def _after_crash(self, pack: ClaimedPack, ids: Collection[str], death: TrainerDied) -> list[str]:
+        """Finish what the trainer left when it died; returns the members to train again in smaller packs."""
+        self._close_trainer()
+        for member in pack.members(ids):
+            if member.leave_reason is not None:
+                self._outcomes.left(pack, member)
+        members = pack.members(ids)
+        if self._must_return(pack):
+            self._outcomes.requeued(pack, ids)
+        elif len(members) == 1:
+            log.warning("%s crashed its trainer: %s", members[0].id, death)
+            self._outcomes.crashed(pack, members[0], str(death))
+        elif members:
+            log.warning("a pack of %d crashed its trainer: %s", len(members), death)
+            return [member.id for member in members]
+        return []
+
+    def _must_return(self, pack: ClaimedPack) -> bool:
+        """Whether the jobs must go back to the queue: this worker stops, or cannot keep their leases."""
+        return self._stopping.is_set() or self._context.heartbeat.lease_at_risk(pack)
 
     # --- the trainer ----------------------------------------------------------------------------------------------
 
-    def _warm(self) -> Trainer | None:
+    def _warm_trainer(self) -> Trainer | None:
         """The trainer, started if need be; None when this worker stops or cannot train."""
         if self._stopping.is_set():
             return None
         if self._trainer is None or not self._trainer.alive():
-            self._bury()
+            self._close_trainer()
             try:
-                self._trainer = self._post.start_trainer(self.device)
+                self._trainer = self._context.start_trainer(self.device)
             except TrainerDied as death:
-                log.error("%s cannot train, and takes no jobs: %s", self.device.name, death)
+                log.error("%s cannot train, and claims no jobs: %s", self.device.name, death)
         return None if self._stopping.is_set() else self._trainer
 
-    def _bury(self) -> None:
+    def _close_trainer(self) -> None:
         if self._trainer is not None:
             self._trainer.close()
             self._trainer = None
 
-    def _kill(self) -> bool:
+    def _kill_trainer(self) -> bool:
         """End the trainer now; whether there was one to end."""
         trainer = self._trainer
         if trainer is None or not trainer.alive():
             return False
         trainer.kill()
         return True
-
-    # --- a pack ---------------------------------------------------------------------------------------------------
-
-    def _claim(self) -> Pack | None:
-        post = self._post
-        asked_at = post.clock()
-        claims = post.store.claim(
-            worker=post.worker, device=self.device.name, limit=self._limit, lease_s=post.heart.lease_s
-        )
-        if not claims:
-            return None
-        if not self.training:
-            self.training = True
-            self._post.announce()
-        log.info("%s trains %d jobs, %s first", self.device.name, len(claims), claims[0].job_id)
-        return Pack(claims, asked_at)
-
-    def _train(self, pack: Pack) -> None:
-        """Train a pack to the end of its last member.
-
-        A fault that takes the whole pack down is blamed on nobody: the pack is halved, and halved again, until the
-        member that causes it is alone. Its mates lose time, but no attempt.
-        """
-        with self._post.heart.carrying(pack, self._kill):
-            parts = deque([[member.id for member in pack.members()]])
-            while parts:
-                blamed = self._run(pack, set(parts.popleft()))
-                middle = (len(blamed) + 1) // 2
-                parts.extendleft(part for part in (blamed[middle:], blamed[:middle]) if part)
-
-    def _run(self, pack: Pack, ids: set[str]) -> list[str]:
-        """Train these members together; which of them, two or more, went down together."""
-        members = pack.members(ids)
-        trainer = self._warm()
-        if trainer is None:
-            self._give_back(pack, ids, "its worker stops, or cannot train any more")
-            return []
-        pack.restart(ids, self._post.clock())
-        head, blamed, succeeded = members[0].spec, list[str](), list[Ended]()
-        try:
-            self._send(trainer, pack, members, head)
-            heard_at = self._post.clock()
-            while pack.members(ids - set(blamed)):
-                self._pass_wishes_on(trainer, pack, ids)
-                report = trainer.hear(0.0 if succeeded else HEAR_S)
-                heard_at = self._heard(report, heard_at)
-                match report:
-                    case None:  # those that ended one after the other are written down together
-                        self._succeed(pack, succeeded, trainer.folder)
-                        succeeded = []
-                    case Points(curves=curves):
-                        pack.note(curves)
-                    case Resumed() | Saved() | Unsaved():
-                        self._hear_of_checkpoint(pack, report, trainer.folder)
-                    case Measured(member_bytes=needed):
-                        self._post.sizes.measured(head, self.device, needed)
-                    case Room(room=room):
-                        ids |= self._admit(trainer, pack, room, members[0])
-                    case Ended() as ended if ended.whole_pack:
-                        log.warning("pack of %d failed together: %s", len(ids), ended.message)
-                        if ended.failure_reason is FailureReason.out_of_memory and not blamed:
-                            self._post.sizes.too_many(head, self.device, len(pack.members(ids)))
-                        blamed.append(ended.id)
-                    case Ended(end="succeeded") as ended:
-                        succeeded.append(ended)
-                    case Ended() as ended:
-                        self._finish(pack, ended)
-        except TrainerDied as death:
-            self._succeed(pack, succeeded, trainer.folder)
-            return self._crashed(pack, ids, death)
-        return blamed
-
-    def _heard(self, report: Report | None, heard_at: float) -> float:
-        """When the trainer was last heard. Raises `TrainerStalled` when that is too long ago."""
-        now = self._post.clock()
-        if report is None and now - heard_at > self._post.stall_s:
-            raise TrainerStalled(self._post.stall_s)
-        return heard_at if report is None else now
-
-    def _pass_wishes_on(self, trainer: Trainer, pack: Pack, ids: Collection[str]) -> None:
-        now = self._post.clock()
-        pack.drop_overdue(ids, now)
-        if self._stopping.is_set() or self._post.heart.slipping(pack):
-            pack.give_back()
-        if leaving := pack.leaving(ids, now):
-            trainer.say(Leave(ids=tuple(leaving)))
-        if dropped := pack.untold_wishes(ids, now):
-            trainer.say(Cancel(ids=tuple(dropped)))
-        if pack.oldest_wish_s(ids, now) > (DEAF_AT_STOP_S if self._stopping.is_set() else DEAF_S):
-            log.error("the trainer of %s does not listen any more and is killed", self.device.name)
-            trainer.kill()
-
-    def _admit(self, trainer: Trainer, pack: Pack, room: int, head: Member) -> set[str]:
-        """Claim jobs that can join the running pack, and send them in."""
-        if self._stopping.is_set() or self._post.heart.slipping(pack):
-            return set()
-        post = self._post
-        now = post.clock()
-        try:
-            claims = post.store.claim_into_pack(
-                worker=post.worker,
-                device=self.device.name,
-                beside=head.id,
-                limit=room,
-                lease_s=post.heart.lease_s,
-            )
-        except StoreError as error:
-            log.warning("nothing joins the pack: %s", error)
-            return set()
-        if claims:
-            pack.join(claims, now)
-            self._send(trainer, pack, pack.members({claim.job_id for claim in claims}), head.spec)
-        return {claim.job_id for claim in claims}
-
-    def _send(self, trainer: Trainer, pack: Pack, members: Collection[Member], head: JobSpec) -> None:
-        """Let the trainer train these members; when their data set cannot be had, they fail."""
-        try:
-            table = self._tables.path(head.dataset)  # one for all: the data set is part of the pack key
-        except TableError as error:
-            log.error("%d jobs cannot train: %s", len(members), error)
-            for member in members:
-                self._record(pack, member, partial(self._fail, reason=FailureReason.bad_data, message=str(error)))
-            return
-        jobs = tuple(
-            Job(id=member.id, spec=member.spec, checkpoints=self._lend(member, trainer.folder), table=table)
-            for member in members
-        )
-        trainer.say(Train(jobs=jobs, limit=self._limit(head)))
-
-    def _limit(self, head: JobSpec) -> int:
-        """How many members a pack of jobs like `head` may have here."""
-        return self._post.sizes.of(head, self.device)
-
-    def _crashed(self, pack: Pack, ids: Collection[str], death: TrainerDied) -> list[str]:
-        """The trainer is gone: who is to be tried again, in smaller packs; a lone member is charged an attempt."""
-        self._bury()
-        for member in pack.members(ids):
-            if member.wish is not None:
-                self._record(pack, member, self._dropped)
-        members = pack.members(ids)
-        if self._stopping.is_set() or self._post.heart.slipping(pack):
-            self._give_back(pack, ids, self._why_back())
-        elif len(members) == 1:
-            log.warning("%s went down: %s", members[0].id, death)
-            self._record(pack, members[0], partial(self._requeue, reason=str(death), charge=True, crashed=True))
-            self._post.ring(members[0].id)  # another slot may be warm, and this one's trainer takes seconds to start
-        elif members:
-            log.warning("pack of %d went down together: %s", len(members), death)
-            return [member.id for member in members]
-        return []
-
-    # --- checkpoints ----------------------------------------------------------------------------------------------
-
-    def _lend(self, member: Member, folder: Path) -> tuple[str, ...]:
-        """Put what a member can go on from into the trainer's folder; what is broken is said and forgotten."""
-        lent = []
-        for checkpoint in list(member.checkpoints):
-            try:
-                lent.append(self._checkpoints.lend(checkpoint, _lent_name(member, checkpoint), folder))
-            except UnusableCheckpointError as error:
-                self._refuse(member, checkpoint, str(error), for_good=error.for_good)
-        return tuple(lent)
-
-    def _hear_of_checkpoint(self, pack: Pack, report: Resumed | Saved | Unsaved, folder: Path) -> None:
-        """Take in what the trainer says of a member's checkpoints, unless the member has left."""
-        for member in pack.members({report.id}):
-            match report:
-                case Resumed():
-                    self._resumed(member, report)
-                case Saved():
-                    self._keep(pack, member, report, folder)
-                case Unsaved(epoch=epoch, message=message):
-                    self._unsaved(member, epoch, message)
-
-    def _resumed(self, member: Member, resumed: Resumed) -> None:
-        """The trainer began where it could."""
-        log.info("%s goes on after epoch %d", member.id, resumed.epoch)
-        why = {Path(file).name: message for file, message in resumed.refused.items()}
-        for checkpoint in list(member.checkpoints):
-            if (name := _lent_name(member, checkpoint)) in why:
-                self._refuse(member, checkpoint, why[name], for_good=True)
-
-    def _refuse(self, member: Member, checkpoint: CheckpointRecord, why: str, *, for_good: bool) -> None:
-        member.checkpoints.remove(checkpoint)
-        left = f"from that of epoch {member.checkpoints[0].epoch}" if member.checkpoints else "from its beginning"
-        reason = f"its checkpoint of epoch {checkpoint.epoch} cannot be used: {why}; it goes on {left}"
-        self._remark(member, reason, refused=[checkpoint.uri] if for_good else [])
-
-    def _keep(self, pack: Pack, member: Member, saved: Saved, folder: Path) -> None:
-        """Store what the trainer saved; the record hears of it with the next beat."""
-        try:
-            kept = self._checkpoints.keep(member.id, member.claim.attempt, saved.epoch, folder / saved.file)
-        except OSError as error:
-            self._unsaved(member, saved.epoch, str(error.strerror or error))
-        else:
-            pack.keep(member.id, kept)
-            member.unsaved = False
-
-    def _unsaved(self, member: Member, epoch: int, message: str) -> None:
-        """Training goes on without a new checkpoint; the job's history says so once."""
-        if not member.unsaved:
-            member.unsaved = True
-            self._remark(member, f"its checkpoint of epoch {epoch} could not be stored: {message}; it trains on")
-
-    def _remark(self, member: Member, reason: str, refused: Collection[str] = ()) -> None:
-        log.warning("%s: %s", member.id, reason)
-        try:
-            self._post.store.add_note(member.id, member.claim.attempt, reason=reason, refused=refused)
-        except StoreError as error:
-            log.warning("the history of %s lacks this: %s", member.id, error)
-
-    # --- the end of a member --------------------------------------------------------------------------------------
-
-    def _finish(self, pack: Pack, ended: Ended) -> None:
-        """Write down that this member ended without a model."""
-        for member in pack.members({ended.id}):
-            self._say_end(member, ended)
-            if ended.end == "cancelled":
-                self._record(pack, member, self._dropped)
-                if member.wish is Wish.back:
-                    self._post.ring(member.id)
-            else:
-                self._record(pack, member, partial(self._failed, ended=ended))
-
-    def _succeed(self, pack: Pack, ends: Sequence[Ended], folder: Path) -> None:
-        """Publish what these members left, and write down together that they succeeded."""
-        left: dict[str, tuple[Ended, list[ArtifactRecord]]] = {}
-        ended = {end.id: end for end in ends}
-        for member in pack.members(ended):
-            self._say_end(member, ended[member.id])
-            if member.wish is Wish.lost:
-                pack.leave(member.id)
-                continue
-            try:
-                left[member.id] = ended[member.id], self._publish(member, ended[member.id], folder / member.id)
-                self._post.failpoints.reach("published")
-            except OSError as error:
-                log.exception("the files of %s could not be published", member.id)
-                message = f"its files could not be written: {error.strerror or error}"
-                self._record(pack, member, partial(self._fail, reason=FailureReason.error, message=message))
-        if left:
-            self._record_together(pack, pack.members(left), partial(self._succeeded, left=left))
-
-    def _say_end(self, member: Member, ended: Ended) -> None:
-        log.info("%s %s at epoch %d %s", member.id, ended.end, member.last_epoch, ended.message)
-
-    def _publish(self, member: Member, ended: Ended, folder: Path) -> list[ArtifactRecord]:
-        """Move what the trainer wrote into the file store, under the attempt: a zombie overwrites nothing."""
-        artifacts = []
-        for name in ended.files:
-            content = (folder / name).read_bytes()
-            path = f"{PUBLISHED}/{member.id}/a{member.claim.attempt}/{name}"
-            self._post.files.put(path, content)
-            artifacts.append(
-                ArtifactRecord(
-                    name=name,
-                    uri=self._post.files.uri(path),
-                    sha256=hashlib.sha256(content).hexdigest(),
-                    size=len(content),
-                )
-            )
-            (folder / name).unlink()
-        folder.rmdir()
-        return artifacts
-
-    def _record(self, pack: Pack, member: Member, write: Callable[[Member], bool]) -> None:
-        """Write how a member ended."""
-        self._record_together(pack, [member], lambda members: {one.id for one in members if write(one)})
-
-    def _record_together(
-        self, pack: Pack, members: Sequence[Member], write: Callable[[Sequence[Member]], Collection[str]]
-    ) -> None:
-        """Write how members ended, as often as it takes: the record itself refuses what is no longer ours to say."""
-        say = log.warning
-        while True:
-            try:
-                with self._post.heart.recording:
-                    ours = [member for member in members if member.wish is not Wish.lost]
-                    written = write(ours) if ours else set()
-                    for member in ours:
-                        if member.id not in written:
-                            log.warning("%s had passed to another worker", member.id)
-                    for member in members:
-                        pack.leave(member.id)
-                    break
-            except StoreError as error:
-                say("the end of %s is not written yet: %s", ", ".join(member.id for member in members), error)
-                say = log.debug  # the record may be away for long
-                if self._stopping.wait(HEAR_S):
-                    for member in members:
-                        pack.leave(member.id)
-                    break
-        for member in members:
-            self._checkpoints.discard(member.unrecorded)
-
-    def _succeeded(
-        self, members: Sequence[Member], *, left: Mapping[str, tuple[Ended, Sequence[ArtifactRecord]]]
-    ) -> Collection[str]:
-        return self._post.store.succeed(*(_success(member, *left[member.id]) for member in members))
-
-    def _failed(self, member: Member, *, ended: Ended) -> bool:
-        reason = ended.failure_reason or _REASONS.get(ended.end, FailureReason.error)
-        return self._fail(member, reason=reason, message=ended.message or reason.sentence)
-
-    def _dropped(self, member: Member) -> bool:
-        """Write that a member left because it was to."""
-        match member.wish:
-            case Wish.timeout:
-                sentence = f"It trained longer than timeout_s, {member.spec.timeout_s:g} s."
-                return self._fail(member, reason=FailureReason.timeout, message=sentence)
-            case Wish.cancel:
-                return self._post.store.confirm_cancel(member.id, member.claim.attempt, columns(member.unsent))
-            case Wish.pause:
-                return self._requeue(member, reason="paused while it ran", charge=False)
-            case _:
-                return self._requeue(member, reason=self._why_back(), charge=False)
-
-    def _fail(self, member: Member, *, reason: FailureReason, message: str) -> bool:
-        return self._post.store.fail(
-            member.id, member.claim.attempt, reason=reason, message=message, points=columns(member.unsent)
-        )
-
-    def _requeue(self, member: Member, *, reason: str, charge: bool, crashed: bool = False) -> bool:
-        requeued = self._post.store.requeue(
-            member.id,
-            member.claim.attempt,
-            reason=reason,
-            charge=charge,
-            crashed=crashed,
-            points=columns(member.unsent),
-            checkpoints=member.unrecorded,
-        )
-        if requeued:
-            member.unrecorded = []
-        return requeued
-
-    def _why_back(self) -> str:
-        return "its worker was stopped" if self._stopping.is_set() else "its worker could not reach the record"
-
-    def _give_back(self, pack: Pack, ids: Collection[str], reason: str) -> None:
-        """Put the members that are left back into the queue, uncharged."""
-        for member in pack.members(ids):
-            self._record(pack, member, partial(self._requeue, reason=reason, charge=False))
-            self._post.ring(member.id)
-
-
-def _success(member: Member, ended: Ended, artifacts: Sequence[ArtifactRecord]) -> Success:
-    """What the record is to hear of a member that succeeded."""
-    return Success(
-        member.id,
-        member.claim.attempt,
-        stop_reason=ended.stop_reason or StopReason.max_epochs,
-        best_epoch=ended.best_epoch,
-        best_metrics=ended.best_metrics,
-        metrics=member.metrics,
-        points=columns(member.unsent),
-        artifacts=artifacts,
-    )
-
-
-def _lent_name(member: Member, checkpoint: CheckpointRecord) -> str:
-    """A checkpoint's name in a trainer's folder."""
-    return f"{member.id}-from-{Path(checkpoint.uri).name}"

@@ -1,4 +1,4 @@
-"""The sweeper: deletes files that nobody wants any more. Every worker runs one.
+"""The sweeper: deletes files that are not needed any more. Every worker runs one.
 
 Checkpoints that were replaced, or whose job has ended, go at once. What a dead attempt left, of checkpoints or of a
 model that was published and never recorded, goes when it is old; and so do uploads that nobody goes on with.
@@ -18,8 +18,8 @@ from store.records import PublishedFile
 from store.uploads import FOLDER as UPLOADS
 from store.uploads import UploadStore
 
-from .checkpoints import FOLDER
-from .supervisor import PUBLISHED
+from .checkpoint_files import FOLDER
+from .outcomes import PUBLISHED
 
 log = logging.getLogger(__name__)
 
@@ -57,7 +57,7 @@ class Sweeper:
 
     def lost(self, after_s: float = LOST_AFTER_S) -> None:
         """Delete old files that the record knows nothing of, and will not hear of."""
-        # The record is asked first: an object store takes a request to tell a file's age.
+        # The record is asked first: an object store takes a request a file to say its age.
         for some in _batches(self._files.below(FOLDER)):
             self._delete(self._checkpoints.unknown(some), after_s)
         for some in _batches(self._files.below(PUBLISHED)):
@@ -83,7 +83,7 @@ class Sweeper:
                     looked_at = clock()
                     self.lost()
             except (StoreError, OSError) as error:
-                log.warning("nothing swept: %s", error)
+                log.warning("the sweeper deletes nothing for now: %s", error)
 
 
 def _batches(uris: Sequence[str]) -> Iterator[Sequence[str]]:

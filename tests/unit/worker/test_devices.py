@@ -37,7 +37,7 @@ def test_devices_joined_by_a_plus_are_one_slot() -> None:
 
 
 @pytest.mark.parametrize(
-    ("wish", "says"),
+    ("wanted", "says"),
     [
         ("cuda:0+cuda:0", "twice"),
         ("cuda:0+cuda:1,cuda:1", "twice"),
@@ -56,9 +56,9 @@ def test_devices_joined_by_a_plus_are_one_slot() -> None:
         ("cuda,cuda:1", "twice"),
     ],
 )
-def test_a_wish_that_cannot_be_met_says_what_to_do(wish: str, says: str) -> None:
+def test_a_device_request_that_cannot_be_met_says_what_to_do(wanted: str, says: str) -> None:
     with pytest.raises(BadDevicesError, match=says):
-        devices(wish, SERVER)
+        devices(wanted, SERVER)
 
 
 def test_cuda_without_a_gpu_is_refused() -> None:

@@ -17,27 +17,28 @@ from store.datasets import DatasetStore
 from store.errors import StoreUnavailableError
 from store.files import Files
 from tests.record import Record
+from worker.claimed_pack import REQUEUE_PATIENCE_S, ClaimedPack
+from worker.context import WorkerContext
 from worker.devices import Device
 from worker.errors import TrainerDied
-from worker.heart import Heart
+from worker.heartbeat import Heartbeat
 from worker.messages import (
     CHECKPOINTS,
     Cancel,
     Ended,
+    FreeMembers,
     Leave,
     Order,
     Points,
     Report,
     Resumed,
-    Room,
     Saved,
     Train,
     Unsaved,
 )
-from worker.pack import BACK_PATIENCE_S, Pack
 from worker.packing import PackSizes
-from worker.process import Trainer
-from worker.supervisor import DEAF_AT_STOP_S, DEAF_S, Post, Supervisor
+from worker.supervisor import UNRESPONSIVE_AT_STOP_S, UNRESPONSIVE_S, Supervisor
+from worker.trainer_process import Trainer
 
 CPU = Device("cpu", "cpu")
 SMALL = {"dataset": "xor", "epochs": 3}
@@ -68,11 +69,11 @@ class Scripted:
     killed: bool = False
     while_waiting: Callable[[], None] = lambda: None
 
-    def say(self, order: Order) -> None:
+    def send(self, order: Order) -> None:
         self.orders.append(order)
         self.reports.extend(self.answer(self, order))
 
-    def hear(self, timeout_s: float) -> Report | None:
+    def receive(self, timeout_s: float) -> Report | None:
         if not self.reports:
             if self.killed:
                 raise TrainerDied(-9)
@@ -154,7 +155,7 @@ class Bench:
         self.store = Record(self.engine)
         self.files = Files(f"file://{folder / 'files'}")
         self.clock = Clock()
-        self.heart = Heart(self.store, worker="bench", lease_s=30.0, clock=self.clock)
+        self.heartbeat = Heartbeat(self.store, worker="bench", lease_s=30.0, clock=self.clock)
         self.trainers: list[Scripted] = []
         self.rung: list[str] = []
 
@@ -165,14 +166,14 @@ class Bench:
             number = len(self.trainers)
             script = answers[min(number, len(answers) - 1)]
             self.trainers.append(Scripted(self.folder / f"trainer-{number}", self.clock, script))
-            self.trainers[-1].while_waiting = self.heart.beat
+            self.trainers[-1].while_waiting = self.heartbeat.beat
             return self.trainers[-1]
 
-        post = Post(
+        context = WorkerContext(
             worker="bench",
             store=self.store,
             files=self.files,
-            heart=self.heart,
+            heartbeat=self.heartbeat,
             start_trainer=start,
             ring=self.rung.append,
             announce=lambda: None,
@@ -180,7 +181,7 @@ class Bench:
             stall_s=STALL_S,
             clock=self.clock,
         )
-        return Supervisor(CPU, post)
+        return Supervisor(CPU, context)
 
     def submit(self, *specs: dict[str, object]) -> list[str]:
         submitted = self.store.submit([JobSpec.model_validate(spec) for spec in specs], owner="ada")
@@ -245,7 +246,7 @@ def test_a_queued_job_joins_the_running_pack_when_there_is_room(bench: Bench) ->
         assert isinstance(order, Train)
         if not joined:
             joined.extend(bench.submit(SMALL | {"seed": 7}))
-            return [points(first, 1), Room(room=1)]
+            return [points(first, 1), FreeMembers(count=1)]
         return [done(trainer, first), *succeeds(trainer, order)]
 
     bench.supervisor(script).drain()
@@ -420,7 +421,7 @@ def test_a_trainer_that_does_not_listen_is_killed(bench: Bench) -> None:
     began = bench.clock.now
     bench.supervisor(lambda _trainer, _order: []).drain()
     assert bench.store.get(job_id, owner=None).failure_reason is FailureReason.timeout
-    assert bench.clock.now - began < 10.0 + DEAF_S + 2.0
+    assert bench.clock.now - began < 10.0 + UNRESPONSIVE_S + 2.0
     assert bench.trainers[0].killed
 
 
@@ -451,7 +452,7 @@ def test_members_go_back_uncharged_when_leases_cannot_be_renewed(bench: Bench) -
             return succeeds(trainer, order)
         return drops_when_told(trainer, order)
 
-    bench.heart.beat = lambda: None  # type: ignore[method-assign]  # the record cannot be reached by the heart
+    bench.heartbeat.beat = lambda: None  # type: ignore[method-assign]  # the record cannot be reached by the heart
     began = bench.clock.now
     bench.supervisor(script).drain()
     assert 20.0 < bench.clock.now - began < 21.0
@@ -470,7 +471,7 @@ def test_a_job_goes_back_uncharged_however_long_the_record_was_away(bench: Bench
             raise StoreUnavailableError
         return requeue(*given, **named)
 
-    bench.heart.beat = lambda: None  # type: ignore[method-assign]  # the record cannot be reached by the heart
+    bench.heartbeat.beat = lambda: None  # type: ignore[method-assign]  # the record cannot be reached by the heart
     bench.store.requeue = away_at_first  # type: ignore[method-assign]
     supervisor = bench.supervisor(drops_when_told, succeeds)
     supervisor._train(claimed(supervisor))
@@ -478,7 +479,7 @@ def test_a_job_goes_back_uncharged_however_long_the_record_was_away(bench: Bench
     assert bench.status(job_id) is JobStatus.queued
 
 
-def claimed(supervisor: Supervisor) -> Pack:
+def claimed(supervisor: Supervisor) -> ClaimedPack:
     """A pack that this supervisor is to train."""
     pack = supervisor._claim()
     assert pack is not None
@@ -490,15 +491,15 @@ def test_the_guard_kills_a_trainer_once_before_its_leases_pass_on(
 ) -> None:
     bench.submit(SMALL)
     supervisor = bench.supervisor(lambda _trainer, _order: [])
-    bench.heart.beat = bench.heart.guard  # type: ignore[method-assign]  # nothing is renewed, and nobody listens
+    bench.heartbeat.beat = bench.heartbeat.watchdog  # type: ignore[method-assign]  # nothing is renewed, and nobody listens
 
     def stop_when_killed() -> None:
-        bench.heart.guard()
+        bench.heartbeat.watchdog()
         if bench.trainers[0].killed:
             supervisor.stop()
 
     began = bench.clock.now
-    supervisor._warm()
+    supervisor._warm_trainer()
     bench.trainers[0].while_waiting = stop_when_killed
     supervisor.drain()
     assert bench.trainers[0].killed
@@ -509,7 +510,7 @@ def test_the_guard_kills_a_trainer_once_before_its_leases_pass_on(
 def test_a_stop_gives_the_jobs_back_uncharged_and_rings(bench: Bench) -> None:
     (job_id,) = bench.submit(SMALL | {"max_attempts": 1})
     supervisor = bench.supervisor(drops_when_told)
-    supervisor._warm()
+    supervisor._warm_trainer()
     bench.trainers[0].while_waiting = supervisor.stop
     supervisor.drain()
     assert bench.status(job_id) is JobStatus.queued
@@ -522,17 +523,17 @@ def test_nothing_is_claimed_while_the_trainer_cannot_start(bench: Bench) -> None
     def start(device: Device) -> Trainer:
         raise TrainerDied(1)
 
-    post = Post(
+    context = WorkerContext(
         worker="bench",
         store=bench.store,
         files=bench.files,
-        heart=bench.heart,
+        heartbeat=bench.heartbeat,
         start_trainer=start,
         ring=bench.rung.append,
         announce=lambda: None,
         clock=bench.clock,
     )
-    Supervisor(CPU, post).drain()
+    Supervisor(CPU, context).drain()
     job = bench.store.get(job_id, owner=None)
     assert (job.status, job.attempt) == (JobStatus.queued, 0)
 
@@ -607,7 +608,7 @@ def test_members_of_a_pack_that_crashed_go_on_from_their_checkpoints_in_the_same
 
 def test_a_crash_before_the_beat_loses_no_checkpoint_and_leaves_no_gap(bench: Bench) -> None:
     (job_id,) = bench.submit(SMALL)
-    bench.heart.beat = lambda: None  # type: ignore[method-assign]  # nothing is told before the crash
+    bench.heartbeat.beat = lambda: None  # type: ignore[method-assign]  # nothing is told before the crash
     bench.supervisor(saves_and_crashes(1), goes_on_after(1)).drain()
     assert bench.store.curve(job_id)["epoch"] == [1, 2, 3]
 
@@ -696,7 +697,7 @@ def test_a_checkpoint_that_cannot_be_stored_is_told_of_once_and_training_goes_on
 
 def test_a_job_that_ends_before_the_beat_leaves_no_file_that_nobody_knows(bench: Bench) -> None:
     bench.submit(SMALL)
-    bench.heart.beat = lambda: None  # type: ignore[method-assign]
+    bench.heartbeat.beat = lambda: None  # type: ignore[method-assign]
 
     def script(trainer: Scripted, order: Order) -> list[Report | Exception]:
         assert isinstance(order, Train)
@@ -716,7 +717,7 @@ def test_a_stop_lets_epochs_end_and_gives_the_jobs_back_with_their_checkpoints(b
         return [points(job_id, 1)]
 
     supervisor = bench.supervisor(script)
-    supervisor._warm()
+    supervisor._warm_trainer()
     bench.trainers[0].while_waiting = supervisor.stop
     supervisor.drain()
     assert bench.status(job_id) is JobStatus.queued
@@ -737,11 +738,11 @@ def test_a_stop_waits_for_no_long_epoch(bench: Bench, *, deaf: bool) -> None:
         return [points(job_id, 1)] if isinstance(order, Train) else []
 
     supervisor = bench.supervisor(script)
-    supervisor._warm()
+    supervisor._warm_trainer()
     bench.trainers[0].while_waiting = supervisor.stop
     began = bench.clock.now
     supervisor.drain()
-    assert BACK_PATIENCE_S < bench.clock.now - began < BACK_PATIENCE_S + DEAF_AT_STOP_S + 1.0
+    assert REQUEUE_PATIENCE_S < bench.clock.now - began < REQUEUE_PATIENCE_S + UNRESPONSIVE_AT_STOP_S + 1.0
     assert bench.trainers[0].killed == deaf
     assert bench.status(job_id) is JobStatus.queued
 

@@ -9,8 +9,8 @@ import pytest
 from spec.dataset import Shipped, Uploaded
 from store.datasets import table_path
 from store.files import Files
+from worker.dataset_cache import KEPT, DatasetCache
 from worker.errors import TableError
-from worker.tables import KEPT, Tables
 
 
 def stored(files: Files, content: bytes, number: int = 0) -> Uploaded:
@@ -20,20 +20,20 @@ def stored(files: Files, content: bytes, number: int = 0) -> Uploaded:
 
 
 def test_a_data_set_that_was_not_uploaded_has_no_table(tmp_path: Path) -> None:
-    assert Tables(Files(tmp_path.as_uri())).path(Shipped(name="iris")) is None
+    assert DatasetCache(Files(tmp_path.as_uri())).path(Shipped(name="iris")) is None
 
 
 def test_in_a_folder_the_table_is_read_where_it_lies(tmp_path: Path) -> None:
     files = Files((tmp_path / "files").as_uri())
     dataset = stored(files, b"numbers")
-    assert Tables(files, tmp_path / "copies").path(dataset) == tmp_path / "files" / table_path(dataset.id)
+    assert DatasetCache(files, tmp_path / "copies").path(dataset) == tmp_path / "files" / table_path(dataset.id)
     assert list((tmp_path / "copies").iterdir()) == []
 
 
 def test_from_an_object_store_it_is_copied_once(tmp_path: Path) -> None:
     files = Files(f"memory://{tmp_path}")
     dataset = stored(files, b"numbers")
-    tables = Tables(files, tmp_path / "copies")
+    tables = DatasetCache(files, tmp_path / "copies")
     copy = tables.path(dataset)
     assert copy is not None
     assert copy.read_bytes() == b"numbers"
@@ -44,7 +44,7 @@ def test_from_an_object_store_it_is_copied_once(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("place", ["file", "memory"])
 def test_a_deleted_one_is_told(tmp_path: Path, place: str) -> None:
-    tables = Tables(Files(f"{place}://{tmp_path}"), tmp_path / "copies")
+    tables = DatasetCache(Files(f"{place}://{tmp_path}"), tmp_path / "copies")
     with pytest.raises(TableError, match="was deleted: upload it again"):
         tables.path(Uploaded(id=f"ds_{'0' * 32}", sha256="0" * 64))
 
@@ -54,13 +54,13 @@ def test_another_content_is_told(tmp_path: Path) -> None:
     dataset = stored(files, b"numbers")
     stored(files, b"other numbers")
     with pytest.raises(TableError, match="not the one the job was submitted on"):
-        Tables(files, tmp_path / "copies").path(dataset)
+        DatasetCache(files, tmp_path / "copies").path(dataset)
     assert list((tmp_path / "copies").iterdir()) == []
 
 
 def test_the_copies_used_last_are_kept(tmp_path: Path) -> None:
     files = Files(f"memory://{tmp_path}")
-    tables = Tables(files, tmp_path / "copies")
+    tables = DatasetCache(files, tmp_path / "copies")
     first = tables.path(stored(files, b"0"))
     for number in range(1, KEPT + 3):
         copy = tables.path(stored(files, b"%d" % number, number))

@@ -1,4 +1,4 @@
-"""The supervisor's end of a trainer process: start it, tell it, hear it, end it."""
+"""The supervisor's end of a trainer process: start it, send to it, receive from it, end it."""
 
 import logging
 import queue
@@ -11,11 +11,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import IO, Protocol, cast
 
-from . import messages
+from . import forkserver, messages
 from .devices import Device
 from .errors import TrainerDied
+from .forkserver import ForkedProcess
 from .messages import Order, Ready, Report
-from .nursery import Born, Nursery
 
 log = logging.getLogger(__name__)
 
@@ -24,16 +24,16 @@ START_S = 120.0
 
 
 class Trainer(Protocol):
-    """A trainer that a slot can give packs to. `say` and `hear` raise `TrainerDied` once it is gone."""
+    """A trainer that a slot can give packs to. `send` and `receive` raise `TrainerDied` once it is gone."""
 
     folder: Path
     """Where it writes models, one folder a job."""
 
-    def say(self, order: Order) -> None:
-        """Give it an order."""
+    def send(self, order: Order) -> None:
+        """Send it an order."""
 
-    def hear(self, timeout_s: float) -> Report | None:
-        """What it reported next; None when it reported nothing for so long."""
+    def receive(self, timeout_s: float) -> Report | None:
+        """Its next report; None when none came for so long."""
 
     def kill(self) -> None:
         """End it now, from any thread; harmless when it is gone."""
@@ -46,7 +46,7 @@ class Trainer(Protocol):
 
 
 def _launcher(processes: int) -> tuple[str, ...]:
-    """Words before a module that make it a team of processes; the first of them reads and writes our pipes."""
+    """Arguments before a module that start it as several processes; rank 0 reads and writes our pipes."""
     if processes == 1:
         return ()
     return ("-m", "torch.distributed.run", "--standalone", "--max-restarts=0", f"--nproc-per-node={processes}")
@@ -63,14 +63,16 @@ def _spawn(words: Sequence[str], environment: dict[str, str], device: Device) ->
 
 
 class TrainerProcess:
-    """A child process that trains on one device, or a team of them on several; see `worker.child`."""
+    """A child process that trains on one device, or several that train together; see `worker.child`."""
 
-    def __init__(self, process: subprocess.Popen[bytes] | Born, scratch: TemporaryDirectory[str], name: str) -> None:
+    def __init__(
+        self, process: subprocess.Popen[bytes] | ForkedProcess, scratch: TemporaryDirectory[str], name: str
+    ) -> None:
         self._process, self._scratch = process, scratch
         self.folder = Path(scratch.name)
         self._orders = cast("IO[bytes]", process.stdin)
         self._reports: queue.SimpleQueue[Report | None] = queue.SimpleQueue()
-        threading.Thread(target=self._listen, name=f"hear-{name}", daemon=True).start()
+        threading.Thread(target=self._listen, name=f"receive-{name}", daemon=True).start()
 
     @classmethod
     def start(
@@ -79,9 +81,8 @@ class TrainerProcess:
         environment: dict[str, str],
         log_level: str,
         checkpoint_s: float,
-        nursery: Nursery | None = None,
     ) -> "TrainerProcess":
-        """Start one, from the nursery if it is one process, and wait until it is warm."""
+        """Start one, forked if it is a single process and this system can fork it, and wait until it is warm."""
         scratch = TemporaryDirectory(prefix="epochal-trainer-", ignore_cleanup_errors=True)
         arguments = (
             *("--device", device.kind, "--folder", scratch.name),
@@ -89,8 +90,8 @@ class TrainerProcess:
         )
         try:
             process = (
-                nursery.bear(arguments, device.environment)
-                if nursery is not None and device.count == 1
+                forkserver.fork(arguments, device.environment)
+                if forkserver.AVAILABLE and device.count == 1
                 else _spawn((*_launcher(device.count), "-m", "worker.child", *arguments), environment, device)
             )
         except TrainerDied:
@@ -98,29 +99,29 @@ class TrainerProcess:
             raise
         trainer = cls(process, scratch, device.name)
         try:
-            if not isinstance(trainer.hear(START_S), Ready):
+            if not isinstance(trainer.receive(START_S), Ready):
                 raise TrainerDied(None)
         except TrainerDied:
             trainer.close()
             raise
         return trainer
 
-    def say(self, order: Order) -> None:
-        """Give it an order."""
+    def send(self, order: Order) -> None:
+        """Send it an order."""
         try:
             self._orders.write(messages.line(order))
             self._orders.flush()
         except (OSError, ValueError) as error:
             raise TrainerDied(self._code()) from error
 
-    def hear(self, timeout_s: float) -> Report | None:
-        """What it reported next; None when it reported nothing for so long."""
+    def receive(self, timeout_s: float) -> Report | None:
+        """Its next report; None when none came for so long."""
         try:
             report = self._reports.get(timeout=timeout_s)
         except queue.Empty:
             return None
         if report is None:
-            self._reports.put(None)  # whoever asks again gets the same answer
+            self._reports.put(None)  # the next call gets the same answer
             raise TrainerDied(self._code())
         return report
 
@@ -146,7 +147,7 @@ class TrainerProcess:
                 try:
                     self._reports.put(messages.report(text))
                 except ValueError:
-                    log.exception("the trainer said what nobody understands; it is ended")
+                    log.exception("the trainer sent a report that cannot be read and is killed")
                     self._process.kill()
         self._reports.put(None)
 

@@ -16,8 +16,8 @@ KEPT = 8
 """Copies that are kept, the ones used last."""
 
 
-class Tables:
-    """Tables where a trainer can read them: in the file store itself where it is a folder, else copied, once.
+class DatasetCache:
+    """DatasetCache where a trainer can read them: in the file store itself where it is a folder, else copied, once.
 
     A copy is known by its digest, which is checked: any process of this machine may have made it.
     """

@@ -1,4 +1,4 @@
-"""Checkpoints on their way between a trainer's folder and the file store."""
+"""CheckpointFiles on their way between a trainer's folder and the file store."""
 
 import hashlib
 from collections.abc import Iterable
@@ -12,16 +12,16 @@ from .errors import UnusableCheckpointError
 from .messages import CHECKPOINTS
 
 FOLDER = "checkpoints"
-"""Where they lie in the file store."""
+"""Their folder in the file store."""
 
 
-class Checkpoints:
+class CheckpointFiles:
     """The checkpoints of the jobs that this worker trains."""
 
     def __init__(self, files: Files) -> None:
         self._files = files
 
-    def keep(self, job_id: str, attempt: int, epoch: int, written: Path) -> CheckpointRecord:
+    def store(self, job_id: str, attempt: int, epoch: int, written: Path) -> CheckpointRecord:
         """Move what the trainer wrote into the file store, under the attempt: a zombie overwrites nothing.
 
         Raises `OSError`, and then what was there before is as it was.
@@ -32,8 +32,8 @@ class Checkpoints:
         self._files.put(path, content)
         return CheckpointRecord(epoch, self._files.uri(path), hashlib.sha256(content).hexdigest())
 
-    def lend(self, checkpoint: CheckpointRecord, name: str, folder: Path) -> str:
-        """Put a checkpoint into a trainer's folder; its path there. Raises `UnusableCheckpointError`."""
+    def stage(self, checkpoint: CheckpointRecord, name: str, folder: Path) -> str:
+        """Copy a checkpoint into a trainer's folder; its path there. Raises `UnusableCheckpointError`."""
         try:
             content = self._files.get(checkpoint.uri)
             if hashlib.sha256(content).hexdigest() != checkpoint.sha256:

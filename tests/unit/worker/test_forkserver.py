@@ -1,0 +1,160 @@
+"""The fork server is a real process here, and so are the trainers that it forks."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.services import eventually
+from worker import forkserver
+from worker.devices import Device
+from worker.errors import TrainerDied
+from worker.trainer_process import TrainerProcess
+
+pytestmark = pytest.mark.skipif(not forkserver.AVAILABLE, reason="trainers are forked on Linux only")
+
+CPU = Device("cpu", "cpu")
+
+
+def start() -> TrainerProcess:
+    return TrainerProcess.start(CPU, dict(os.environ), "INFO", 60.0)
+
+
+@pytest.fixture
+def trainer() -> Iterator[TrainerProcess]:
+    started = start()
+    yield started
+    started.close()
+
+
+def server() -> psutil.Process:
+    """The fork server of this process."""
+    (found,) = [one for one in psutil.Process().children() if "worker.preload" in " ".join(one.cmdline())]
+    return found
+
+
+def forked() -> list[psutil.Process]:
+    """The trainers that live."""
+    return list(server().children())
+
+
+def run(script: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """A worker of its own, which has its own fork server."""
+    return subprocess.run(
+        [sys.executable, "-c", script], env={**os.environ, **environment}, capture_output=True, text=True, check=False
+    )
+
+
+def test_a_trainer_is_forked_and_ends_when_it_is_closed(trainer: TrainerProcess) -> None:
+    (process,) = forked()
+    assert process.name() == "trainer"
+    assert os.getsid(process.pid) == process.pid
+    assert trainer.alive()
+    trainer.close()
+    assert not trainer.alive()
+    assert not trainer.folder.exists()
+    assert forked() == []
+
+
+def test_the_exit_status_of_a_trainer_is_known(trainer: TrainerProcess) -> None:
+    (process,) = forked()
+    process.send_signal(signal.SIGSEGV)
+    with pytest.raises(TrainerDied, match="SIGSEGV"):
+        trainer.receive(10.0)
+    assert not trainer.alive()
+    trainer.kill()
+
+
+def test_exit_statuses_are_known_while_other_threads_start_trainers() -> None:
+    codes: list[int] = []
+
+    def crash() -> None:
+        for _ in range(3):
+            one = forkserver.fork(("--no-such-argument",), {})
+            with one.stdin, one.stdout:
+                codes.append(one.wait(20.0))
+
+    threads = [threading.Thread(target=crash) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert codes == [2] * 12  # argparse's
+
+
+def test_a_trainer_ends_though_another_was_forked_while_it_lived(trainer: TrainerProcess) -> None:
+    other = start()
+    assert len(forked()) == 2
+    trainer.close()  # its input ends only if the other does not hold the pipe open
+    assert other.alive()
+    other.close()
+
+
+def test_a_trainer_outlives_the_fork_server_and_the_next_is_forked_by_another(trainer: TrainerProcess) -> None:
+    killed = server()
+    killed.kill()
+    eventually(lambda: killed.status() == psutil.STATUS_ZOMBIE, 5.0, "it ends")
+    assert trainer.alive()
+    after = start()
+    assert after.alive()
+    assert server().pid != killed.pid
+    after.close()
+    assert trainer.alive()
+    trainer.kill()
+    eventually(lambda: not trainer.alive(), 5.0, "it can be killed")
+
+
+def test_no_trainer_is_forked_by_a_server_that_cannot_import(tmp_path: Path) -> None:
+    (tmp_path / "torch.py").write_text("raise ImportError('no torch')")
+    script = """
+from worker import forkserver
+from worker.errors import TrainerDied
+try:
+    forkserver.fork((), {})
+except TrainerDied:
+    print("died")
+"""
+    ran = run(script, PYTHONPATH=str(tmp_path))
+    assert ran.stdout == "died\n"
+    assert "trainers cannot be forked: no torch" in ran.stderr
+
+
+def test_the_fork_server_ends_with_its_worker(tmp_path: Path) -> None:
+    script = """
+import os, signal, sys
+import psutil
+from worker import forkserver
+from worker.devices import Device
+trainer = ("--device", "cpu", "--folder", os.environ["FOLDER"], "--checkpoint-s", "60")
+forkserver.fork(trainer, Device("cpu", "cpu").environment)
+print(*(one.pid for one in psutil.Process().children(recursive=True)), flush=True)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+    ran = run(script, FOLDER=str(tmp_path))
+    pids = [int(pid) for pid in ran.stdout.split()]
+    assert len(pids) >= 2
+    eventually(lambda: not any(map(psutil.pid_exists, pids)), 10.0, "server and trainer end")
+
+
+def test_what_is_imported_starts_no_thread_and_no_cuda_and_leaves_training_nothing_to_import() -> None:
+    script = """
+import os, sys
+import worker.preload
+import torch
+from trainer.fit import warm_up
+assert os.environ["OMP_NUM_THREADS"] == "1"
+assert not torch.cuda.is_initialized()
+assert len(os.listdir("/proc/self/task")) == 1, "a fork would lose a thread"
+before = set(sys.modules)
+warm_up(torch.device("cpu"))
+print(len(set(sys.modules) - before))
+"""
+    ran = run(script)
+    assert ran.returncode == 0, ran.stderr
+    assert int(ran.stdout) < 10

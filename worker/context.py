@@ -1,0 +1,34 @@
+"""What the supervisors of one worker share."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from store.failpoints import Failpoints
+from store.files import Files
+from store.leases import LeaseStore
+
+from .devices import Device
+from .heartbeat import Heartbeat
+from .packing import PackSizes
+from .trainer_process import Trainer
+
+
+@dataclass(frozen=True)
+class WorkerContext:
+    """The collaborators and settings of every supervisor."""
+
+    worker: str
+    store: LeaseStore
+    files: Files
+    heartbeat: Heartbeat
+    start_trainer: Callable[[Device], Trainer]
+    ring: Callable[[str], object]
+    """Ring for a job that this worker gives back, so that another takes it now and not in ten seconds."""
+    announce: Callable[[], object]
+    """Write to the record how many slots are free now: other workers take their share of the queue by it."""
+    sizes: PackSizes = field(default_factory=PackSizes)
+    stall_s: float = 600.0
+    """A trainer that makes no progress for so long is killed, and its job charged."""
+    failpoints: Failpoints = field(default_factory=lambda: Failpoints(""))
+    clock: Callable[[], float] = time.monotonic

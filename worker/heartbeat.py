@@ -1,0 +1,98 @@
+"""The heartbeat: one transaction a second renews all leases of this worker and stores its new points.
+
+The record answers which jobs users asked to cancel or pause, and which are another worker's by now. The heartbeat also
+fences this worker off. A lease that could not be renewed will soon be claimed by another worker: after two thirds of it
+the trainer must drop the members, after five sixths it is killed, both on CLOCK_MONOTONIC, so that no two workers train
+one job. The watchdog does this from a thread of its own, because the heartbeat may hang in a call to the very database
+that is gone.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from store.errors import StoreError
+from store.leases import LeaseStore
+
+from .claimed_pack import ClaimedPack
+
+log = logging.getLogger(__name__)
+
+BEAT_S = 1.0
+KILL_AT = 5 / 6
+DROP_AT = 2 / 3
+
+
+class Heartbeat:
+    """Keeps the leases of every pack that this worker trains."""
+
+    def __init__(
+        self, store: LeaseStore, *, worker: str, lease_s: float, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._store = store
+        self._worker = worker
+        self._clock = clock
+        self._packs: list[tuple[ClaimedPack, Callable[[], bool]]] = []
+        self._changing = threading.Lock()
+        self.lease_s = lease_s
+        self.recording = threading.Lock()
+        """Held while points travel: an epoch is never sent by a heartbeat and by an outcome at the same time."""
+
+    @contextmanager
+    def registered(self, pack: ClaimedPack, kill: Callable[[], bool]) -> Iterator[None]:
+        """Keep the leases of this pack meanwhile; `kill` ends its trainer, from any thread, if there is one."""
+        entry = (pack, kill)
+        with self._changing:
+            self._packs.append(entry)
+        try:
+            yield
+        finally:
+            with self._changing:
+                self._packs.remove(entry)
+
+    def beat(self) -> None:
+        """Renew every lease and store every new point, in one transaction. Raises `StoreError` when it cannot."""
+        with self.recording:
+            now = self._clock()
+            sent = [(pack, pack.progress(now)) for pack, _ in self._registered_packs()]
+            progress = [one for _, of_pack in sent for one in of_pack]
+            if not progress:
+                return
+            renewal = self._store.renew(worker=self._worker, progress=progress, lease_s=self.lease_s)
+            for pack, of_pack in sent:
+                pack.renewed(of_pack, lost=renewal.lost, cancel=renewal.cancel, pause=renewal.pause, asked_at=now)
+
+    def watchdog(self) -> None:
+        """Kill trainers whose leases are about to pass to another worker."""
+        for pack, kill in self._registered_packs():
+            unrenewed_s = self.seconds_since_renewal(pack)
+            if unrenewed_s > KILL_AT * self.lease_s and kill():
+                log.error("leases not renewed for %.0f s: the trainer is killed before they pass on", unrenewed_s)
+
+    def seconds_since_renewal(self, pack: ClaimedPack) -> float:
+        """Seconds for which the leases of this pack could not be renewed."""
+        return self._clock() - pack.renewed_at
+
+    def lease_at_risk(self, pack: ClaimedPack) -> bool:
+        """Whether so much of the lease is gone that the trainer must drop the members."""
+        return self.seconds_since_renewal(pack) > DROP_AT * self.lease_s
+
+    def run(self, stop: threading.Event) -> None:
+        """Beat until `stop`."""
+        every = min(BEAT_S, self.lease_s / 10)
+        while not stop.wait(every):
+            try:
+                self.beat()
+            except StoreError as error:
+                log.warning("leases not renewed: %s", error)
+
+    def run_watchdog(self, stop: threading.Event) -> None:
+        """Watch until `stop`."""
+        while not stop.wait(min(0.25, self.lease_s / 40)):
+            self.watchdog()
+
+    def _registered_packs(self) -> list[tuple[ClaimedPack, Callable[[], bool]]]:
+        with self._changing:
+            return list(self._packs)

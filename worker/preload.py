@@ -1,0 +1,28 @@
+"""What the fork server imports, once, so that a trainer that it forks has nothing left to import."""
+
+import gc
+import importlib
+import os
+
+from .devices import ONE_THREAD
+
+ENVIRONMENT = {
+    **ONE_THREAD,
+    "JE_ARROW_MALLOC_CONF": "background_thread:false",  # scikit-learn imports pyarrow, which brings an allocator
+}
+"""Set before PyTorch is imported; every trainer inherits it."""
+
+MODULES = (
+    *("trainer.checkpoint", "trainer.export", "trainer.distributed", "trainer.runtime", "worker.child"),
+    *("sklearn.datasets", "torch.fx.experimental.symbolic_shapes"),  # what training imports at first use
+)
+
+os.setsid()  # Ctrl-C in a terminal is for the worker, which then ends its trainers in order
+os.environ.update(ENVIRONMENT)
+try:
+    for module in MODULES:
+        importlib.import_module(module)
+except ImportError as error:  # the standard library would fork trainers all the same, and each would import again
+    raise SystemExit(f"trainers cannot be forked: {error}") from error
+gc.collect()
+gc.freeze()  # the garbage collector of a forked process would else write to, and so copy, all that is shared

@@ -1,0 +1,243 @@
+"""What a trainer process reports to its supervisor while it trains a pack."""
+
+import math
+import resource
+import sys
+import time
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+from spec.estimate import estimate
+from spec.job import JobSpec
+from spec.states import FailureReason
+from spec.views import Curve, Metrics
+
+from . import messages
+from .inbox import Inbox
+from .messages import (
+    CHECKPOINTS,
+    Ended,
+    FreeMembers,
+    Job,
+    Measured,
+    Points,
+    Report,
+    Resumed,
+    Saved,
+    Unsaved,
+    Working,
+)
+
+if TYPE_CHECKING:
+    from trainer.checkpoint import Checkpoint
+    from trainer.fit import Entry, Outcome, Point
+
+POINTS_EVERY_S = 0.25
+"""Points are sent four times a second: more would cost the training loop, less would make curves jerk."""
+
+WORKING_EVERY_S = 1.0
+"""How often the trainer reports that it has not stalled."""
+
+CHECKPOINTS_SHARE = 0.02
+"""Most of the training time that may go into checkpoints; where they take long, they are further apart."""
+
+
+class ReportStream:
+    """Sends reports to the supervisor."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+
+    def send(self, message: Report) -> None:
+        """Send it now."""
+        self._stream.write(messages.line(message))
+        self._stream.flush()
+
+
+class SupervisorCallbacks:
+    """The callbacks of one pack: report to the supervisor, and pass its requests on to `fit`."""
+
+    def __init__(
+        self,
+        inbox: Inbox,
+        reports: ReportStream,
+        folder: Path,
+        checkpoint_s: float,
+        clock: Callable[[], float] = time.monotonic,
+        memory_used: Callable[[], int] = lambda: 0,
+    ) -> None:
+        self._inbox = inbox
+        self._reports = reports
+        self._folder = folder
+        self._clock = clock
+        self._memory_used = memory_used
+        self._measured = False
+        self._points_sent_at = -math.inf
+        self._free_sent_at = self._working_sent_at = clock()
+        self._checkpoint_s = self._next_checkpoint_s = checkpoint_s
+        self._checkpoint_asked_at = self._checkpointed_at = clock()
+        self._unsent: dict[str, Curve] = {}
+        self._jobs: dict[str, Job] = {}
+
+    def new_entries(self, free: int) -> Sequence["Entry"]:
+        """Jobs that join now; reports once a second how many more may, so that the supervisor can claim them."""
+        joining = self._inbox.take(free)
+        left = free - len(joining)
+        if left > 0 and self._clock() - self._free_sent_at >= 1.0:
+            self._free_sent_at = self._clock()
+            self._reports.send(FreeMembers(count=left))
+        return self.enter(joining)
+
+    def enter(self, jobs: Sequence[Job]) -> list["Entry"]:
+        """The trainer's entries for `jobs`, whose ends must be reported from now on."""
+        from trainer.fit import Entry
+
+        self._jobs.update({job.id: job for job in jobs})
+        return [Entry(id=job.id, spec=job.spec, checkpoint=self._checkpoint(job), table=job.table) for job in jobs]
+
+    def should_cancel(self) -> Collection[str]:
+        """Jobs to drop; polled between chunks of steps."""
+        self._send_points()
+        if self._clock() - self._working_sent_at >= WORKING_EVERY_S:
+            self._working_sent_at = self._clock()
+            self._reports.send(Working())
+        return self._inbox.cancelled()
+
+    def on_epoch_end(self, points: Sequence["Point"]) -> None:
+        """Keep the points until it is time to send them; after the first epoch send what a member needs."""
+        if not self._measured:
+            self._measured = True
+            if needed := self._memory_used():
+                self._reports.send(Measured(member_bytes=-(-needed // len(points))))
+        for point in points:
+            curve = self._unsent.setdefault(point.id, {"epoch": []})
+            curve["epoch"].append(float(point.epoch))
+            for name, value in _finite(point.metrics).items():
+                curve.setdefault(name, []).append(value)
+        self._send_points()
+
+    def checkpoints_due(self) -> Collection[str]:
+        """All members at intervals, and those that leave."""
+        self._checkpoint_asked_at = self._clock()
+        if self._checkpoint_asked_at - self._checkpointed_at >= self._next_checkpoint_s:
+            return self._jobs.keys()
+        return self._inbox.leaving()
+
+    def on_checkpoint(self, checkpoints: Mapping[str, "Checkpoint"]) -> None:
+        """Write and report the checkpoints, after the points before them: no curve may have a gap."""
+        self._send_points(now=True)
+        for job_id, checkpoint in checkpoints.items():
+            self._reports.send(self._saved(job_id, checkpoint))
+        self._inbox.drop(self._inbox.leaving() & checkpoints.keys())
+        if checkpoints.keys() == self._jobs.keys():
+            self._checkpointed_at = self._clock()
+            taken = self._checkpointed_at - self._checkpoint_asked_at
+            self._next_checkpoint_s = max(self._checkpoint_s, taken / CHECKPOINTS_SHARE)
+
+    def on_member_end(self, outcome: "Outcome") -> None:
+        """Write the model, then report that the member has ended."""
+        self._send_points(now=True)
+        job = self._jobs.pop(outcome.id)
+        files = self._save(outcome, job) if outcome.end == "succeeded" else ()
+        self._reports.send(
+            Ended(
+                id=outcome.id,
+                end=outcome.end,
+                stop_reason=outcome.stop_reason,
+                failure_reason=outcome.failure_reason,
+                message=outcome.message or "",
+                best_epoch=outcome.best_epoch,
+                best_metrics=None if outcome.best_metrics is None else _finite(outcome.best_metrics),
+                files=files,
+            )
+        )
+
+    def fail_rest(self, error: BaseException) -> None:
+        """Report of every member that has not ended that its pack failed."""
+        self._send_points(now=True)
+        reason = FailureReason.out_of_memory if is_out_of_memory(error) else FailureReason.error
+        message = f"{type(error).__name__}: {error}"[:2000]
+        shared = len(self._jobs) > 1
+        for job_id, job in list(self._jobs.items()):
+            del self._jobs[job_id]
+            if reason is FailureReason.out_of_memory and not shared:
+                message = f"{_need(job.spec)} {message}"
+            self._reports.send(
+                Ended(id=job_id, end="failed", failure_reason=reason, message=message, whole_pack=shared)
+            )
+
+    def _save(self, outcome: "Outcome", job: Job) -> tuple[str, ...]:
+        from trainer import export
+
+        folder = self._folder / outcome.id
+        folder.mkdir(parents=True, exist_ok=True)
+        export.save(outcome, job.spec, folder)
+        return tuple(sorted(path.name for path in folder.iterdir()))
+
+    def _saved(self, job_id: str, checkpoint: "Checkpoint") -> Saved | Unsaved:
+        from trainer.checkpoint import dump
+
+        epoch = checkpoint.state.epoch
+        file = f"{CHECKPOINTS}/{job_id}-{epoch}"
+        try:
+            (self._folder / CHECKPOINTS).mkdir(parents=True, exist_ok=True)
+            (self._folder / file).write_bytes(dump(checkpoint))
+        except OSError as error:
+            with suppress(OSError):
+                (self._folder / file).unlink()
+            return Unsaved(id=job_id, epoch=epoch, message=str(error.strerror or error))
+        return Saved(id=job_id, epoch=epoch, file=file)
+
+    def _checkpoint(self, job: Job) -> "Checkpoint | None":
+        """What the job goes on from: the newest checkpoint that can be read."""
+        from trainer.checkpoint import load
+        from trainer.errors import BadCheckpointError
+
+        refused: dict[str, str] = {}
+        found = None
+        for file in job.checkpoints:
+            try:
+                found = found or load((self._folder / file).read_bytes(), job.spec)
+            except (BadCheckpointError, OSError) as error:
+                refused[file] = str(error)
+            (self._folder / file).unlink(missing_ok=True)
+        if job.checkpoints:
+            self._reports.send(Resumed(id=job.id, epoch=0 if found is None else found.state.epoch, refused=refused))
+        return found
+
+    def _send_points(self, *, now: bool = False) -> None:
+        if self._unsent and (now or self._clock() - self._points_sent_at >= POINTS_EVERY_S):
+            self._points_sent_at = self._clock()
+            curves, self._unsent = self._unsent, {}
+            self._reports.send(Points(curves=curves))
+
+
+def _finite(metrics: Mapping[str, float | None]) -> Metrics:
+    """JSON has no NaN and no infinity: null stands for them."""
+    return {name: value if value is not None and math.isfinite(value) else None for name, value in metrics.items()}
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether a device or this machine had no memory left."""
+    import torch
+
+    # PyTorch's CPU allocator has no class of its own for it.
+    on_cpu = isinstance(error, RuntimeError) and "can't allocate memory" in str(error)
+    return on_cpu or isinstance(error, MemoryError | torch.OutOfMemoryError)
+
+
+def _need(spec: JobSpec) -> str:
+    """A sentence with the memory that the job needs, as estimated, and the most that this process held."""
+    import torch
+
+    estimated = (
+        "" if spec.info is None else f"It needs about {estimate(spec, spec.info).memory_bytes / 2**20:,.0f} MiB, and "
+    )
+    if torch.cuda.is_available():
+        held = f"{torch.cuda.max_memory_allocated() / 2**20:,.0f} MiB of the GPU were"
+    else:
+        unit = 2**20 if sys.platform == "darwin" else 2**10  # what getrusage counts in
+        held = f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit:,.0f} MiB were"
+    return f"{estimated}{held} held when no more was to be had: make the network or batch_size smaller."
