@@ -73,7 +73,7 @@ class Worker:
         self._devices = tuple(device.name for device in devices)
         self._heartbeat = Heartbeat(store, worker=self.name, lease_s=settings.lease_s)
         doorbell = Doorbell(settings.broker_url)
-        self._reaper = Reaper(store, doorbell)
+        self._reaper = Reaper(store, doorbell, lease_s=settings.lease_s)
         files = Files(settings.files_url)
         self._sweeper = Sweeper(
             CheckpointStore(engine), store, UploadStore(engine), files, upload_kept_s=settings.upload_kept_s

@@ -1,6 +1,6 @@
-"""The reaper: what a dead worker held goes back to the queue, and what nobody rang for is rung again.
+"""The reaper: it requeues the jobs of a dead worker, and rings again for jobs whose bell was lost.
 
-Every worker runs one; the record decides by its own clock, so that any number of them at once do no harm.
+Every worker runs one. The record decides by its own clock, so that any number of them at once do no harm.
 """
 
 import logging
@@ -13,7 +13,8 @@ from store.leases import LeaseStore
 log = logging.getLogger(__name__)
 
 EVERY_S = 5.0
-UNRUNG_S = 10.0
+"""Between two looks at the leases; a quarter of a lease where leases are short."""
+UNNOTIFIED_S = 10.0
 """A job queued for so long without a bell has lost its own: the broker was down, or forgot."""
 
 
@@ -25,11 +26,12 @@ class Bell(Protocol):
 
 
 class Reaper:
-    """Looks after jobs that nobody looks after."""
+    """Requeues jobs whose leases have ended."""
 
-    def __init__(self, store: LeaseStore, doorbell: Bell) -> None:
+    def __init__(self, store: LeaseStore, doorbell: Bell, *, lease_s: float) -> None:
         self._store = store
         self._doorbell = doorbell
+        self.every_s = min(EVERY_S, lease_s / 4)
 
     def once(self) -> None:
         """Reap expired leases, then ring for jobs whose bell was lost."""
@@ -38,17 +40,17 @@ class Reaper:
             log.warning("workers were lost: %s", reaped)
         rung = []
         # A job that was just taken from a dead worker has waited long enough.
-        for job_id in self._store.unnotified(older_than_s=0.0 if reaped.requeued else UNRUNG_S):
+        for job_id in self._store.unnotified(older_than_s=0.0 if reaped.requeued else UNNOTIFIED_S):
             if not self._doorbell.ring(job_id):
                 break  # the broker is down: it will be as down for the next job
             rung.append(job_id)
         if rung:
             self._store.mark_notified(rung)
 
-    def run(self, stop: threading.Event, every_s: float = EVERY_S) -> None:
+    def run(self, stop: threading.Event) -> None:
         """Reap until `stop`."""
-        while not stop.wait(every_s):
+        while not stop.wait(self.every_s):
             try:
                 self.once()
             except StoreError as error:
-                log.warning("nothing reaped: %s", error)
+                log.warning("the reaper cannot reach the record: %s", error)

@@ -37,7 +37,7 @@ def test_what_a_dead_worker_held_is_queued_and_rung_at_once(store: Record) -> No
     (job,) = store.submit([SPEC], owner="ada").jobs
     store.claim(worker="dead", device="cpu", limit=1, lease_s=-1.0)
     bell = Bell()
-    Reaper(store, bell).once()
+    Reaper(store, bell, lease_s=30.0).once()
     assert store.get(job.id, owner=None).status is JobStatus.queued
     assert bell.rung == [job.id]
 
@@ -45,7 +45,7 @@ def test_what_a_dead_worker_held_is_queued_and_rung_at_once(store: Record) -> No
 def test_a_job_whose_bell_may_still_come_is_left_alone(store: Record) -> None:
     store.submit([SPEC], owner="ada")
     bell = Bell()
-    Reaper(store, bell).once()
+    Reaper(store, bell, lease_s=30.0).once()
     assert bell.rung == []
 
 
@@ -53,6 +53,11 @@ def test_one_bell_tells_that_the_broker_is_down(store: Record) -> None:
     store.submit([SPEC, SPEC], owner="ada")
     store.claim(worker="dead", device="cpu", limit=2, lease_s=-1.0)
     bell = Bell(up=False)
-    Reaper(store, bell).once()
+    Reaper(store, bell, lease_s=30.0).once()
     assert len(bell.rung) == 1
     assert len(store.unnotified(older_than_s=0.0)) == 2
+
+
+@pytest.mark.parametrize(("lease_s", "every_s"), [(120.0, 5.0), (20.0, 5.0), (4.0, 1.0)])
+def test_a_short_lease_is_looked_after_more_often(store: Record, lease_s: float, every_s: float) -> None:
+    assert Reaper(store, Bell(), lease_s=lease_s).every_s == every_s
