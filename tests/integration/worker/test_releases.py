@@ -42,10 +42,10 @@ SUBMIT = """
 import sys
 from spec.job import JobSpec
 from store import db
-from tests.record import Record
+from store.jobs import JobStore
 engine = db.connect(sys.argv[1])
 spec = JobSpec.model_validate_json(sys.argv[2])
-print(Record(engine).submit([spec], owner="ada").jobs[0].id)
+print(JobStore(engine).submit([spec], owner="ada").jobs[0].id)
 """
 
 
