@@ -14,7 +14,7 @@ from spec.cells import clean
 from spec.reading import ReadingOptions
 
 from . import headers, limits
-from .errors import RefusedError, shown
+from .errors import RefusedError, printable, shown
 
 BLOCK = 8 << 20
 """Bytes parsed at a time, and so the most that a row may have."""
@@ -204,4 +204,4 @@ def _sentence(said: str) -> str:
         return f"has {got} values in line {row}, where the header has {expected}"
     if "straddling" in said:
         return f"has a row of more than {BLOCK >> 20} MiB, or a quote that is never closed"
-    return f"cannot be read as CSV: {said.splitlines()[0][:200]}"
+    return f"cannot be read as CSV: {printable(said.splitlines()[0][:200])}"

@@ -26,3 +26,8 @@ def some(values: Iterable[object], most: int = 5) -> str:
 def listed(names: Sequence[str]) -> str:
     """The names of columns in a sentence."""
     return ", ".join(names[:20]) + (f" and {len(names) - 20:,} more" if len(names) > 20 else "")
+
+
+def printable(text: str) -> str:
+    """A parser's own words, without what they repeat of a broken file."""
+    return "".join(char if char.isprintable() else "?" for char in text)

@@ -91,7 +91,7 @@ class _Rows:
         if not self._rows:
             raise RefusedError("has no rows")
         if not self._faults:
-            np.save(out.open("wb"), np.concatenate(blocks), allow_pickle=False)
+            _save(out, np.concatenate(blocks))
         return KnownReading(
             rows=self._rows,
             faults=self._faults[:MOST],
@@ -137,7 +137,7 @@ def _read_array(file: Path, known: KnownColumns, out: Path) -> KnownReading:
     if np.isinf(numbers).any() or (np.isnan(numbers).any() and not used[0].gaps and known.image is None):
         row = int((~np.isfinite(numbers)).any(axis=1).argmax())
         raise RefusedError(f"must have finite numbers in X; row {row + 1} has others")
-    np.save(out.open("wb"), numbers, allow_pickle=False)
+    _save(out, numbers)
     return KnownReading(rows=len(numbers))
 
 
@@ -153,3 +153,8 @@ def _blocks(x: npz.Array, used: Sequence[Column], image: tuple[int, int, int] | 
     for block in x.blocks():
         turned = block.transpose(0, 3, 1, 2) if last else block
         yield turned.reshape(len(block), -1)
+
+
+def _save(out: Path, numbers: npt.NDArray[np.float64]) -> None:
+    with out.open("wb") as stream:  # a name would be given an ending
+        np.save(stream, numbers, allow_pickle=False)

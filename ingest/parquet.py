@@ -12,7 +12,7 @@ from spec.cells import clean
 
 from . import limits
 from .csv import check_names
-from .errors import RefusedError, shown
+from .errors import RefusedError, printable, shown
 from .texts import is_text
 
 ROWS_AT_A_TIME = 65_536
@@ -104,7 +104,7 @@ def _is_known(kind: pa.DataType) -> bool:
 
 
 def _sentence(error: Exception) -> str:
-    said = str(error).splitlines()[0][:200]
+    said = printable(str(error).splitlines()[0][:200])
     if "encrypt" in said.lower():
         return "is an encrypted Parquet file: write it without encryption"
     return f"is a Parquet file that is broken or cut short ({said})"
