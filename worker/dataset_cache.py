@@ -17,7 +17,7 @@ KEPT = 8
 
 
 class DatasetCache:
-    """DatasetCache where a trainer can read them: in the file store itself where it is a folder, else copied, once.
+    """Keeps tables where a trainer can read them: in the file store itself where it is a folder, else copied, once.
 
     A copy is known by its digest, which is checked: any process of this machine may have made it.
     """

@@ -1,8 +1,12 @@
 """What the fork server imports, once, so that a trainer that it forks has nothing left to import."""
 
+import atexit
 import gc
 import importlib
 import os
+import shutil
+from multiprocessing import forkserver
+from pathlib import Path
 
 from .devices import ONE_THREAD
 
@@ -16,6 +20,15 @@ MODULES = (
     *("trainer.checkpoint", "trainer.export", "trainer.distributed", "trainer.runtime", "worker.child"),
     *("sklearn.datasets", "torch.fx.experimental.symbolic_shapes"),  # what training imports at first use
 )
+
+
+@atexit.register
+def _remove_socket() -> None:
+    """Remove the folder of the fork server's socket: a worker that ends at once, or is killed, leaves it behind."""
+    address = getattr(getattr(forkserver, "_forkserver", None), "_forkserver_address", None)
+    if address and (folder := Path(address).parent).name.startswith("pymp-"):
+        shutil.rmtree(folder, ignore_errors=True)
+
 
 os.setsid()  # Ctrl-C in a terminal is for the worker, which then ends its trainers in order
 os.environ.update(ENVIRONMENT)

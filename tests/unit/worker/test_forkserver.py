@@ -125,7 +125,7 @@ except TrainerDied:
     assert "trainers cannot be forked: no torch" in ran.stderr
 
 
-def test_the_fork_server_ends_with_its_worker(tmp_path: Path) -> None:
+def test_the_fork_server_ends_with_its_worker_and_leaves_no_file(tmp_path: Path) -> None:
     script = """
 import os, signal, sys
 import psutil
@@ -136,10 +136,11 @@ forkserver.fork(trainer, Device("cpu", "cpu").environment)
 print(*(one.pid for one in psutil.Process().children(recursive=True)), flush=True)
 os.kill(os.getpid(), signal.SIGKILL)
 """
-    ran = run(script, FOLDER=str(tmp_path))
+    ran = run(script, FOLDER=str(tmp_path / "models"), TMPDIR=str(tmp_path))
     pids = [int(pid) for pid in ran.stdout.split()]
     assert len(pids) >= 2
     eventually(lambda: not any(map(psutil.pid_exists, pids)), 10.0, "server and trainer end")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_what_is_imported_starts_no_thread_and_no_cuda_and_leaves_training_nothing_to_import() -> None:
