@@ -17,6 +17,7 @@ from typing import Literal
 import torch
 
 from spec.job import JobSpec
+from spec.losses import Mse
 from trainer.data import Split, split
 from trainer.fit import Entry, fit
 from trainer.runtime import configure_process
@@ -141,7 +142,7 @@ def theirs(specs: Sequence[JobSpec]) -> list[float]:
 
     scores = []
     for job in specs:
-        part, kind = rows(job), MLPRegressor if job.loss == "mse" else MLPClassifier
+        part, kind = rows(job), MLPRegressor if isinstance(job.loss, Mse) else MLPClassifier
         model = kind(
             hidden_layer_sizes=HIDDEN,
             activation="relu",
@@ -154,7 +155,7 @@ def theirs(specs: Sequence[JobSpec]) -> list[float]:
             random_state=job.seed,
         )
         x, y, val_x, val_y = (values.numpy() for values in (part.x, part.y, part.val_x, part.val_y))
-        flat = job.loss == "mse"
+        flat = isinstance(job.loss, Mse)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)  # it ends after the epochs it was given, as it should
             model.fit(x, y.ravel() if flat else y)

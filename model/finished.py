@@ -10,14 +10,18 @@ from safetensors.numpy import load
 from spec.activations import Activation
 from spec.dataset import Targets
 from spec.job import JobSpec
-from spec.losses import Loss
+from spec.losses import Link
 from spec.views import FieldError, Predictions
 
 from .errors import RowsError
-from .network import ACTIVATIONS, Array, Arrays, sums
+from .formula import NumPyFormulas
+from .network import Array, Arrays, activated, sums
 from .preprocessing import Preprocessing
 from .rows import MOST, numbers_of, unknown_words
 from .unseen import warnings_of
+
+LINKS: Mapping[Link, str] = {Link.identity: "x", Link.sigmoid: "sigmoid(x)", Link.exp: "exp(x)"}
+"""Formulas from outputs to numbers; softmax is of classes only."""
 
 
 @dataclass(frozen=True)
@@ -67,30 +71,26 @@ class Model:
     def outputs(self, features: Array) -> Array:
         """The network's answers to features, [rows, outputs]: logits for losses that take them."""
         z = sums(self.spec, self.arrays, features, self.preprocessing.image)
-        if self.spec.loss is Loss.poisson_nll:
-            return np.exp(z)  # the network says the logarithm of a count
-        if self.spec.loss is Loss.binary_cross_entropy:
-            by_class = self.preprocessing.output.type is Targets.classes
-            return z if by_class else ACTIVATIONS[Activation.sigmoid](z)  # a number between 0 and 1
-        if self.spec.output_activation is None:
-            return z
-        return ACTIVATIONS[self.spec.output_activation](z)
+        if not self.spec.loss.traits.takes_logits:
+            return activated(self.spec.output_activation or Activation.identity, z)
+        by_class = self.preprocessing.output.type is Targets.classes
+        return z if by_class else NumPyFormulas().value(LINKS[self.spec.loss.traits.link], z)
 
     def likely(self, outputs: Array) -> Array:
         """The number of the likeliest class of each row."""
         if outputs.shape[1] > 1:
             likeliest: Array = outputs.argmax(axis=1)
             return likeliest
-        threshold = 0.0 if self.spec.loss is Loss.binary_cross_entropy else 0.5
-        return (outputs[:, 0] > threshold).astype(int)
+        return (outputs[:, 0] > self.spec.loss.traits.threshold).astype(int)
 
     def probabilities(self, outputs: Array) -> Array | None:
         """How likely each class is; None where the loss makes no probabilities of outputs."""
-        if self.spec.loss is Loss.cross_entropy:
+        link = self.spec.loss.traits.link
+        if link is Link.softmax:
             shares = np.exp(outputs - outputs.max(axis=1, keepdims=True))
             likely: Array = shares / shares.sum(axis=1, keepdims=True)
             return likely
-        if self.spec.loss is Loss.binary_cross_entropy:
+        if link is Link.sigmoid:
             one = 0.5 * (1.0 + np.tanh(0.5 * outputs[:, :1]))
             return np.concatenate([1.0 - one, one], axis=1)
         return None

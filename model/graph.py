@@ -7,10 +7,9 @@ input of its own shape. Out comes `prediction`, as the table has the target, and
 convolves doubles.
 """
 
-import math
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection
 from typing import Any
 
 import numpy as np
@@ -20,10 +19,11 @@ from onnx import ModelProto, NodeProto, TensorProto, ValueInfoProto, helper, num
 from spec import VERSION
 from spec.activations import Activation
 from spec.dataset import Targets
-from spec.losses import Loss, output_units
+from spec.losses import Link, output_units
 from spec.schema import ColumnKind
 
-from .finished import Model
+from .finished import LINKS, Model
+from .formula import Formulas
 from .network import EPSILON, Arrays, Walk
 from .preprocessing import Input, Output, Preprocessing
 
@@ -156,29 +156,26 @@ def _scaled(draft: Draft, column: Input, *, is_image: bool) -> list[str]:
 # --- layers -----------------------------------------------------------------------------------------------------------
 
 
-def _times(draft: Draft, x: str, gate: str) -> str:
-    return draft.node("Mul", x, gate)
-
-
-def _gelu(draft: Draft, x: str) -> str:
-    share = draft.node("Erf", draft.node("Mul", x, draft.constant(math.sqrt(0.5))))
-    return _times(draft, draft.node("Mul", x, draft.constant(0.5)), draft.node("Add", share, draft.constant(1.0)))
-
-
-ACTIVATIONS: Mapping[Activation, Callable[[Draft, str], str]] = {
-    Activation.identity: lambda draft, x: x,
-    Activation.sigmoid: lambda draft, x: draft.node("Sigmoid", x),
-    Activation.tanh: lambda draft, x: draft.node("Tanh", x),
-    Activation.relu: lambda draft, x: draft.node("Relu", x),
-    Activation.leaky_relu: lambda draft, x: draft.node("LeakyRelu", x, alpha=0.01),
-    Activation.elu: lambda draft, x: draft.node("Elu", x),
-    Activation.selu: lambda draft, x: draft.node("Selu", x),
-    Activation.gelu: _gelu,
-    Activation.silu: lambda draft, x: _times(draft, x, draft.node("Sigmoid", x)),
-    Activation.softplus: lambda draft, x: draft.node("Softplus", x),
-    Activation.mish: lambda draft, x: _times(draft, x, draft.node("Tanh", draft.node("Softplus", x))),
-    Activation.hard_tanh: lambda draft, x: draft.node("Clip", x, draft.constant(-1.0), draft.constant(1.0)),
+FUNCTIONS = {
+    **{"add": "Add", "subtract": "Sub", "multiply": "Mul", "divide": "Div", "max": "Max", "min": "Min"},
+    **{"exp": "Exp", "tanh": "Tanh", "erf": "Erf", "sigmoid": "Sigmoid", "softplus": "Softplus", "elu": "Elu"},
 }
+"""ONNX's operators for the functions of formulas."""
+
+
+class OnnxFormulas(Formulas[str]):
+    """Formulas of names of a graph's values."""
+
+    def __init__(self, draft: Draft) -> None:
+        self._draft = draft
+
+    def constant(self, number: float) -> str:
+        """A number that the graph holds."""
+        return self._draft.constant(number)
+
+    def call(self, function: str, *values: str) -> str:
+        """An operator's node."""
+        return self._draft.node(FUNCTIONS[function], *values)
 
 
 class _Names(Walk[str]):
@@ -217,7 +214,7 @@ class _Names(Walk[str]):
         return draft.node("Add", draft.node("Mul", draft.node("Div", apart, deviation), weight), bias)
 
     def activated(self, kind: Activation, z: str) -> str:
-        return ACTIVATIONS[kind](self._draft, z)
+        return OnnxFormulas(self._draft).value(kind.formula, z)
 
     def pooled(self, x: str, *, maximum: bool) -> str:
         kind = "MaxPool" if maximum else "AveragePool"
@@ -242,7 +239,7 @@ def _outputs(draft: Draft, model: Model, z: str) -> list[ValueInfoProto]:
         return [_numbers(draft, target, outputs)]
     likely = draft.node("Gather", draft.constant(target.labels, np.object_), _likely(draft, model, outputs))
     told = [_told(draft, likely, TensorProto.STRING, [ROWS], "prediction")]
-    if (shares := _probabilities(draft, model.spec.loss, outputs)) is not None:
+    if (shares := _probabilities(draft, model.spec.loss.traits.link, outputs)) is not None:
         shape: list[int | str] = [ROWS, len(target.labels)]
         shares = draft.node("Cast", shares, to=TensorProto.DOUBLE)
         told.append(_told(draft, shares, TensorProto.DOUBLE, shape, "probabilities"))
@@ -267,12 +264,10 @@ def _numbers(draft: Draft, target: Output, outputs: str) -> ValueInfoProto:
 def _finished(draft: Draft, model: Model, z: str) -> str:
     """The network's answers, as `Model.outputs` gives them."""
     spec = model.spec
-    if spec.loss is Loss.poisson_nll:
-        return draft.node("Exp", z)
-    if spec.loss is Loss.binary_cross_entropy:
-        by_class = model.preprocessing.output.type is Targets.classes
-        return z if by_class else draft.node("Sigmoid", z)
-    return z if spec.output_activation is None else ACTIVATIONS[spec.output_activation](draft, z)
+    if not spec.loss.traits.takes_logits:
+        return OnnxFormulas(draft).value((spec.output_activation or Activation.identity).formula, z)
+    by_class = model.preprocessing.output.type is Targets.classes
+    return z if by_class else OnnxFormulas(draft).value(LINKS[spec.loss.traits.link], z)
 
 
 def _likely(draft: Draft, model: Model, outputs: str) -> str:
@@ -280,16 +275,16 @@ def _likely(draft: Draft, model: Model, outputs: str) -> str:
     assert model.spec.info is not None  # noqa: S101 - it was trained
     if output_units(model.spec.loss, model.spec.info) > 1:
         return draft.node("ArgMax", outputs, axis=1, keepdims=0)
-    threshold = draft.constant(0.0 if model.spec.loss is Loss.binary_cross_entropy else 0.5)
+    threshold = draft.constant(model.spec.loss.traits.threshold)
     second = draft.node("Cast", draft.node("Greater", outputs, threshold), to=TensorProto.INT64)
     return draft.node("Reshape", second, draft.constant([-1], np.int64))
 
 
-def _probabilities(draft: Draft, loss: Loss, outputs: str) -> str | None:
+def _probabilities(draft: Draft, link: Link, outputs: str) -> str | None:
     """How likely each class is, as `Model.probabilities` says."""
-    if loss is Loss.cross_entropy:
+    if link is Link.softmax:
         return draft.node("Softmax", outputs, axis=1)
-    if loss is Loss.binary_cross_entropy:
+    if link is Link.sigmoid:
         others = draft.node("Sigmoid", draft.node("Neg", outputs))
         return draft.node("Concat", others, draft.node("Sigmoid", outputs), axis=1)
     return None

@@ -5,7 +5,7 @@
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Generic, TypeVar
 
 import numpy as np
@@ -14,6 +14,8 @@ import numpy.typing as npt
 from spec.activations import Activation
 from spec.architectures import Cnn, Mlp, Normalization, Perceptron, ResMlp, hidden_layers
 from spec.job import JobSpec
+
+from .formula import NumPyFormulas
 
 Array = npt.NDArray[Any]
 Arrays = Mapping[str, Array]
@@ -24,42 +26,12 @@ ROWS_AT_A_TIME = 256
 EPSILON = 1e-5
 """Added to variances, as PyTorch does."""
 
-_erf = np.frompyfunc(math.erf, 1, 1)
+_FORMULAS = NumPyFormulas()
 
 
-def _erf_of(x: Array) -> Array:
-    return np.asarray(_erf(x), dtype=np.float64)
-
-
-def _sigmoid(x: Array) -> Array:
-    small = np.exp(-np.abs(x))  # never overflows
-    return np.where(x >= 0, 1.0 / (1.0 + small), small / (1.0 + small))
-
-
-def _softplus(x: Array) -> Array:
-    return np.maximum(x, 0.0) + np.log1p(np.exp(-np.abs(x)))
-
-
-def _elu(x: Array) -> Array:
-    return np.where(x > 0.0, x, np.expm1(np.minimum(x, 0.0)))
-
-
-_SELU_SCALE, _SELU_ALPHA = 1.0507009873554804934193349852946, 1.6732632423543772848170429916717
-
-ACTIVATIONS: Mapping[Activation, Callable[[Array], Array]] = {
-    Activation.identity: lambda x: x,
-    Activation.sigmoid: _sigmoid,
-    Activation.tanh: np.tanh,
-    Activation.relu: lambda x: np.maximum(x, 0.0),
-    Activation.leaky_relu: lambda x: np.where(x > 0.0, x, 0.01 * x),
-    Activation.elu: _elu,
-    Activation.selu: lambda x: _SELU_SCALE * np.where(x > 0.0, x, _SELU_ALPHA * np.expm1(np.minimum(x, 0.0))),
-    Activation.gelu: lambda x: 0.5 * x * (1.0 + _erf_of(x / math.sqrt(2.0))),
-    Activation.silu: lambda x: x * _sigmoid(x),
-    Activation.softplus: _softplus,
-    Activation.mish: lambda x: x * np.tanh(_softplus(x)),
-    Activation.hard_tanh: lambda x: np.clip(x, -1.0, 1.0),
-}
+def activated(kind: Activation, z: Array) -> Array:
+    """The activation's values at z."""
+    return _FORMULAS.value(kind.formula, z)
 
 
 class Walk(ABC, Generic[Value]):
@@ -192,7 +164,7 @@ class _Numbers(Walk[Array]):
         return self._scaled(index, z, z.mean(axis=over, keepdims=True), z.var(axis=over, keepdims=True))
 
     def activated(self, kind: Activation, z: Array) -> Array:
-        return ACTIVATIONS[kind](z)
+        return activated(kind, z)
 
     def pooled(self, x: Array, *, maximum: bool) -> Array:
         height, width = (side // 2 for side in x.shape[-2:])

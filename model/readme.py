@@ -1,24 +1,8 @@
 """The page that goes with a model: the lines that load it in plain PyTorch, written for its own network."""
 
-from spec.activations import Activation
 from spec.architectures import Cnn, Normalization, ResMlp, layer_shapes
 from spec.dataset import DatasetInfo
 from spec.job import JobSpec, Precision
-
-_FUNCTIONS = {
-    Activation.identity: "{}",
-    Activation.sigmoid: "torch.sigmoid({})",
-    Activation.tanh: "torch.tanh({})",
-    Activation.relu: "torch.relu({})",
-    Activation.leaky_relu: "F.leaky_relu({})",
-    Activation.elu: "F.elu({})",
-    Activation.selu: "F.selu({})",
-    Activation.gelu: "F.gelu({})",
-    Activation.silu: "F.silu({})",
-    Activation.softplus: "F.softplus({})",
-    Activation.mish: "F.mish({})",
-    Activation.hard_tanh: "F.hardtanh({})",
-}
 
 _PAGE = """# {title}
 
@@ -97,7 +81,7 @@ def _forward(spec: JobSpec, info: DatasetInfo, layers: int, normalized: bool) ->
     lines = [f"x = x.reshape(-1, {', '.join(map(str, info.image or ()))})"] if convolutions else []
     for index in range(hidden):
         call = f"self.layers[{index}](x)"
-        call = _FUNCTIONS[names[index]].format(f"self.norms[{index}]({call})" if normalized else call)
+        call = names[index].pytorch.format(f"self.norms[{index}]({call})" if normalized else call)
         residual = isinstance(spec.architecture, ResMlp) and index > 0
         lines.append(f"x = x + {call}" if residual else f"x = {call}")
         if index < convolutions and isinstance(spec.architecture, Cnn) and spec.architecture.pooling != "none":
@@ -107,5 +91,5 @@ def _forward(spec: JobSpec, info: DatasetInfo, layers: int, normalized: bool) ->
             lines.append("x = x.flatten(1)")
     last = f"self.layers[{hidden}](x)"
     outer = spec.output_activation
-    takes_logits = spec.loss.value in ("binary_cross_entropy", "cross_entropy", "hinge", "poisson_nll")
-    return [*lines, f"return {last if outer is None or takes_logits else _FUNCTIONS[outer].format(last)}"]
+    takes_logits = spec.loss.traits.takes_logits
+    return [*lines, f"return {last if outer is None or takes_logits else outer.pytorch.format(last)}"]

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, Strict
+from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, Strict, model_serializer
 from pydantic_core import PydanticCustomError
 
 
@@ -30,3 +30,21 @@ def fault(path: str, message: str) -> PydanticCustomError:
 def by_type(value: Any) -> Any:
     """A kind that is written as its name only, as the object it stands for."""
     return {"type": value} if isinstance(value, str) else value
+
+
+class Named(Frozen):
+    """A kind with settings of its own. With default settings it is written as its name, otherwise as an object."""
+
+    type: str
+
+    @classmethod
+    def name(cls) -> str:
+        """The name by which a spec chooses it."""
+        return str(cls.model_fields["type"].default)
+
+    @model_serializer(mode="wrap")
+    def _written(self, as_object: SerializerFunctionWrapHandler) -> str | dict[str, Any]:
+        if all(getattr(self, name) == field.default for name, field in type(self).model_fields.items()):
+            return self.type
+        written: dict[str, Any] = as_object(self)
+        return {"type": self.type, **written}

@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING
 from .architectures import Matrix, layer_shapes, parameter_count
 from .base import fault
 from .dataset import DatasetInfo, DatasetSpec, Targets
-from .losses import Loss
 from .monitors import OF_NUMBERS
 
 if TYPE_CHECKING:
@@ -71,20 +70,21 @@ def _check_monitor(spec: "JobSpec", info: DatasetInfo) -> None:
 
 
 def _check_loss(spec: "JobSpec", info: DatasetInfo) -> None:
+    name, traits = spec.loss.type, spec.loss.traits
     if info.targets is Targets.numbers:
-        if spec.loss in (Loss.cross_entropy, Loss.hinge):
-            raise fault("loss", f"{spec.loss.value} needs classes, and this data set's targets are numbers: use mse")
-        if spec.loss is Loss.binary_cross_entropy and not _in_unit_interval(spec.dataset):
-            raise fault("loss", "binary_cross_entropy needs targets between 0 and 1: use mse")
+        if Targets.numbers not in traits.targets:
+            raise fault("loss", f"{name} needs classes, and this data set's targets are numbers: use mse")
+        if traits.unit_interval and not _in_unit_interval(spec.dataset):
+            raise fault("loss", f"{name} needs targets between 0 and 1: use mse")
     else:
         if (info.classes or 0) < 2:
-            raise fault("dataset", "has one class only: there is nothing to tell apart")
-        if spec.loss is Loss.binary_cross_entropy and info.classes != 2:
-            raise fault(
-                "loss", f"binary_cross_entropy needs 2 classes, and there are {info.classes}: use cross_entropy"
-            )
-        if spec.loss is Loss.poisson_nll:
-            raise fault("loss", "poisson_nll needs counts, and this data set's targets are classes: use cross_entropy")
+            raise fault("dataset", "has one class only: there is nothing to learn")
+        if traits.most_classes is not None and (info.classes or 0) > traits.most_classes:
+            needed = f"needs {traits.most_classes} classes, and there are {info.classes}"
+            raise fault("loss", f"{name} {needed}: use cross_entropy")
+        if Targets.classes not in traits.targets:
+            needed = "counts" if traits.counts else "numbers"
+            raise fault("loss", f"{name} needs {needed}, and this data set's targets are classes: use cross_entropy")
 
 
 def _in_unit_interval(dataset: DatasetSpec) -> bool:

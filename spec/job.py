@@ -18,7 +18,7 @@ from .base import Count, Fraction, Frozen, Real, fault
 from .checks import check_against
 from .dataset import DatasetInfo, DatasetSpec, Shipped, Uploaded, describe, split_sizes
 from .labels import Name, Priority, Project, Tags
-from .losses import CLASS_LOSSES, Loss
+from .losses import LOSSES, CrossEntropy, Loss
 from .monitors import Monitor
 from .optimizers import Adam, Optimizer, packable
 from .schedules import Constant, Schedule
@@ -102,7 +102,7 @@ class JobSpec(Frozen):
         Field(max_length=65, description="The first biases, one array per layer. null: as initial_weights says."),
     ] = None
 
-    loss: Annotated[Loss, Field(description="What is minimised.")] = Loss.cross_entropy
+    loss: Annotated[Loss, Field(description="What is minimised: a name, or {type: huber, ...}.")] = CrossEntropy()
     label_smoothing: Annotated[Fraction, Field(description="Share of the target spread over all classes.")] = 0.0
     optimizer: Annotated[Optimizer, Field(description="How weights are updated: a name, or {type: sgd, ...}.")] = Adam()
     learning_rate: Annotated[Real, Field(gt=0.0, le=1000.0, description="Size of an update.")] = 0.001
@@ -185,18 +185,13 @@ class JobSpec(Frozen):
             value = getattr(self, field)
             if isinstance(value, tuple) and len(value) != hidden:
                 raise fault(field, f"has {len(value)} values for {hidden} hidden layers: give one, or one per layer")
-        if self.output_activation not in (None, Activation.identity) and (
-            self.loss in (Loss.cross_entropy, Loss.hinge, Loss.poisson_nll)
-        ):
-            raise fault("output_activation", f"must be null with loss {self.loss.value}, which takes logits")
-        if self.loss is Loss.binary_cross_entropy and self.output_activation not in (
-            None,
-            Activation.identity,
-            Activation.sigmoid,
-        ):
-            raise fault("output_activation", "must be null or sigmoid with loss binary_cross_entropy")
-        if self.label_smoothing and self.loss not in (Loss.cross_entropy, Loss.binary_cross_entropy):
-            raise fault("label_smoothing", "needs loss cross_entropy or binary_cross_entropy")
+        traits, outer = self.loss.traits, self.output_activation
+        if traits.takes_logits and outer not in (None, Activation.identity, traits.output_activation):
+            allowed = " or ".join(filter(None, ("null", traits.output_activation)))
+            raise fault("output_activation", f"must be {allowed} with loss {self.loss.type}, which takes logits")
+        if self.label_smoothing and not traits.label_smoothing:
+            smoothed = " or ".join(loss.name() for loss in LOSSES if loss.traits.label_smoothing)
+            raise fault("label_smoothing", f"needs loss {smoothed}")
         if self.monitor is not None and self.monitor.startswith("val_") and self.validation_fraction == 0.0:
             raise fault("monitor", f"{self.monitor} needs validation_fraction greater than 0")
         if self.initial_biases is not None and not self.architecture.bias:
@@ -214,7 +209,7 @@ class JobSpec(Frozen):
     @property
     def info(self) -> DatasetInfo | None:
         """What is known of the data set; None for an upload that the record was not asked about yet."""
-        return describe(self.dataset, labels=self.loss in CLASS_LOSSES)
+        return describe(self.dataset, labels=self.loss.traits.is_for_labels)
 
     def split_rows(self, info: DatasetInfo) -> tuple[int, int, int]:
         """Rows of the (train, validation, test) split of data like `info`."""

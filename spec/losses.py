@@ -1,30 +1,195 @@
-"""The losses: what training minimises."""
+"""The losses: what training minimises. A loss is one class here and one function in `trainer/losses.py`.
 
+Its traits say what it demands of targets and outputs; checks, trainer, finished models and verdicts read them.
+"""
+
+import math
+from dataclasses import dataclass
 from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Union
 
+from pydantic import BeforeValidator, Field
+
+from .activations import Activation
+from .base import Named, Real, by_type
 from .dataset import DatasetInfo, Targets
 
 
-class Loss(StrEnum):
-    """What is minimised, averaged over the rows of a batch."""
+class Link(StrEnum):
+    """The function from the network's outputs to what they predict."""
 
-    mse = "mse"
-    mae = "mae"
-    huber = "huber"
-    binary_cross_entropy = "binary_cross_entropy"
-    cross_entropy = "cross_entropy"
-    hinge = "hinge"
-    poisson_nll = "poisson_nll"
-
-
-CLASS_LOSSES = frozenset({Loss.binary_cross_entropy, Loss.cross_entropy, Loss.hinge})
+    identity = "identity"
+    sigmoid = "sigmoid"
+    """Of a logit, the probability of the second of two classes, or a number between 0 and 1."""
+    softmax = "softmax"
+    """Of a logit for each class, the probabilities of the classes."""
+    exp = "exp"
+    """Of a logarithm, a count."""
 
 
-def output_units(loss: Loss, info: DatasetInfo) -> int:
+@dataclass(frozen=True)
+class LossTraits:
+    """What a loss demands of targets and outputs."""
+
+    targets: frozenset[Targets] = frozenset(Targets)
+    """The kinds of target it takes."""
+    is_for_labels: bool = False
+    """Whether whole numbers of an inline data set are class labels for it."""
+    takes_logits: bool = False
+    """Whether it takes the last layer's sums, and applies its output activation itself."""
+    output_activation: Activation | None = None
+    """The output activation that it applies itself, which a spec may name."""
+    takes_class_indices: bool = False
+    """Whether it takes the number of the class, with one output for each class."""
+    link: Link = Link.identity
+    threshold: float = 0.5
+    """Above it, a single output predicts the second of two classes."""
+    most_classes: int | None = None
+    unit_interval: bool = False
+    """Whether numbers must lie between 0 and 1."""
+    counts: bool = False
+    """Whether numbers must be counts."""
+    label_smoothing: bool = False
+
+
+class LossSpec(Named):
+    """A loss with its settings, averaged over the rows of a batch."""
+
+    traits: ClassVar[LossTraits]
+
+    def baseline(self, classes: int | None) -> float | None:
+        """The loss of a network that has learnt nothing, if it is known.
+
+        It predicts `classes` classes with equal probabilities, or 0 for standardised numbers when `classes` is None.
+        """
+        return None
+
+
+class Mse(LossSpec):
+    """Mean squared error (torch.nn.MSELoss)."""
+
+    type: Literal["mse"] = "mse"
+    traits = LossTraits()
+
+    def baseline(self, classes: int | None) -> float | None:
+        """The variance of standardised numbers is 1."""
+        return 1.0 if classes is None else None
+
+
+class Mae(LossSpec):
+    """Mean absolute error (torch.nn.L1Loss)."""
+
+    type: Literal["mae"] = "mae"
+    traits = LossTraits()
+
+
+class Huber(LossSpec):
+    """Squared error up to `delta`, absolute error beyond it (Huber 1964; torch.nn.HuberLoss)."""
+
+    type: Literal["huber"] = "huber"
+    delta: Annotated[Real, Field(gt=0.0, le=1e6, description="Error at which squared becomes absolute.")] = 1.0
+    traits = LossTraits()
+
+
+class BinaryCrossEntropy(LossSpec):
+    """Cross-entropy of two classes, or of numbers between 0 and 1 (torch.nn.BCEWithLogitsLoss)."""
+
+    type: Literal["binary_cross_entropy"] = "binary_cross_entropy"
+    traits = LossTraits(
+        is_for_labels=True,
+        takes_logits=True,
+        output_activation=Activation.sigmoid,
+        link=Link.sigmoid,
+        threshold=0.0,
+        most_classes=2,
+        unit_interval=True,
+        label_smoothing=True,
+    )
+
+    def baseline(self, classes: int | None) -> float | None:
+        """Ln 2: both classes are equally likely."""
+        return None if classes is None else math.log(classes)
+
+
+class CrossEntropy(LossSpec):
+    """Cross-entropy of the softmax of logits (torch.nn.CrossEntropyLoss)."""
+
+    type: Literal["cross_entropy"] = "cross_entropy"
+    traits = LossTraits(
+        targets=frozenset({Targets.classes}),
+        is_for_labels=True,
+        takes_logits=True,
+        takes_class_indices=True,
+        link=Link.softmax,
+        label_smoothing=True,
+    )
+
+    def baseline(self, classes: int | None) -> float | None:
+        """ln(classes): all classes are equally likely."""
+        return None if classes is None else math.log(classes)
+
+
+class Focal(LossSpec):
+    """Cross-entropy times (1 - p) ** gamma, p being the probability of the right class (Lin et al. 2017, equation 4).
+
+    Rows that the network already predicts well count less, so that rare classes count more. With gamma 0 it is
+    cross-entropy.
+    """
+
+    type: Literal["focal"] = "focal"
+    gamma: Annotated[Real, Field(ge=0.0, le=10.0, description="How much less well-predicted rows count.")] = 2.0
+    traits = LossTraits(
+        targets=frozenset({Targets.classes}),
+        is_for_labels=True,
+        takes_logits=True,
+        takes_class_indices=True,
+        link=Link.softmax,
+    )
+
+    def baseline(self, classes: int | None) -> float | None:
+        """ln(classes) times (1 - 1 / classes) ** gamma: all classes are equally likely."""
+        return None if classes is None else math.log(classes) * (1.0 - 1.0 / classes) ** self.gamma
+
+
+class Hinge(LossSpec):
+    """Every wrong class should stay a margin of 1 below the right one (torch.nn.MultiMarginLoss)."""
+
+    type: Literal["hinge"] = "hinge"
+    traits = LossTraits(
+        targets=frozenset({Targets.classes}),
+        is_for_labels=True,
+        takes_logits=True,
+        takes_class_indices=True,
+    )
+
+
+class PoissonNll(LossSpec):
+    """Negative log likelihood of counts; the output is the logarithm of the rate (torch.nn.PoissonNLLLoss)."""
+
+    type: Literal["poisson_nll"] = "poisson_nll"
+    traits = LossTraits(targets=frozenset({Targets.numbers}), takes_logits=True, link=Link.exp, counts=True)
+
+
+LOSSES: tuple[type[LossSpec], ...] = (
+    *(Mse, Mae, Huber),
+    *(BinaryCrossEntropy, CrossEntropy, Focal, Hinge),
+    PoissonNll,
+)
+"""Every loss there is."""
+
+if TYPE_CHECKING:
+    Loss = LossSpec
+else:
+    _Losses = Annotated[Union[LOSSES], Field(discriminator="type")]  # noqa: UP007 - of a table
+    LossName = Literal[tuple(loss.name() for loss in LOSSES)]
+    Loss = Annotated[_Losses, BeforeValidator(by_type, json_schema_input_type=LossName | _Losses)]
+
+
+def output_units(loss: LossSpec, info: DatasetInfo) -> int:
     """Neurons of the output layer: one per class, or one per number of a target."""
     if info.targets is Targets.numbers:
         return info.outputs
     assert info.classes is not None
-    if loss in (Loss.cross_entropy, Loss.hinge):
+    if loss.traits.takes_class_indices:
         return info.classes
     return 1 if info.classes == 2 else info.classes

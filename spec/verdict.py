@@ -5,7 +5,6 @@ cross-entropies, the variance of standardised targets, else the loss after the f
 to people; the thresholds stand here.
 """
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -19,7 +18,6 @@ from .architectures import Cnn, Mlp, Perceptron, ResMlp
 from .base import Frozen
 from .dataset import Targets
 from .job import JobSpec
-from .losses import Loss
 from .states import FailureReason
 
 Column = Sequence[float | None]
@@ -238,13 +236,10 @@ def _baseline(spec: JobSpec, first: float) -> float:
     """The loss of a network that knows nothing."""
     info = spec.info
     if info is not None and info.targets is Targets.classes:
-        if spec.loss is Loss.cross_entropy:
-            return math.log(info.classes or 2)
-        if spec.loss is Loss.binary_cross_entropy:
-            return math.log(2.0)
-    elif spec.standardizes and spec.loss is Loss.mse:
-        return 1.0
-    return max(first, 1e-12)
+        known = spec.loss.baseline(info.classes or 2)
+    else:
+        known = spec.loss.baseline(None) if spec.standardizes else None
+    return max(first, 1e-12) if known is None else known
 
 
 def _wider(architecture: Mlp | ResMlp | Cnn) -> dict[str, Any] | None:

@@ -20,7 +20,7 @@ from model.preprocessing import Input, Output, Preprocessing
 from spec import VERSION
 from spec.dataset import Targets
 from spec.job import JobSpec
-from spec.losses import Loss
+from spec.losses import Link
 from spec.schema import ColumnKind
 
 FOLDER = "model"
@@ -69,7 +69,7 @@ def prediction_columns(spec: JobSpec, output: Output) -> list[tuple[str, str]]:
     if output.type is Targets.numbers:
         several = output.outputs > 1
         return [(f"prediction_{place}" if several else "prediction", "double") for place in range(output.outputs)]
-    shares = output.labels if spec.loss in (Loss.cross_entropy, Loss.binary_cross_entropy) else ()
+    shares = output.labels if spec.loss.traits.link in (Link.softmax, Link.sigmoid) else ()
     return [("prediction", "string"), *((f"p_{label}", "double") for label in shares)]
 
 

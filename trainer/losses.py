@@ -1,11 +1,13 @@
-"""What is minimised, and what the outputs tell: per member and row, on stacked outputs.
+"""The losses and what their outputs predict: per member and row, on stacked outputs.
 
 Outputs are feature-major, [members, outputs, batch]. A loss answers [members, batch]; its mean over the batch is
-PyTorch's loss with reduction="mean".
+PyTorch's loss with reduction="mean". What else is known of a loss stands in `spec/losses.py`.
 """
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
+from typing import Any, TypeVar
 
 import torch
 import torch.nn.functional as F  # noqa: N812 - the field's name for it
@@ -14,41 +16,72 @@ from torch import Tensor
 from spec.activations import Activation
 from spec.dataset import DatasetInfo, Targets
 from spec.job import JobSpec
-from spec.losses import Loss, output_units
+from spec.losses import (
+    BinaryCrossEntropy,
+    CrossEntropy,
+    Focal,
+    Hinge,
+    Huber,
+    Link,
+    LossSpec,
+    Mae,
+    Mse,
+    PoissonNll,
+    output_units,
+)
 
 from .layers import ACTIVATIONS, by_vectors
 
-Criterion = Callable[[Tensor, Tensor, Tensor | None], Tensor]
-"""(outputs [members, outputs, batch], targets, label smoothing [members, 1] or None) -> [members, batch]."""
+Some = TypeVar("Some", bound=LossSpec)
+Criterion = Callable[[Tensor, Tensor, Tensor | None, Some], Tensor]
+"""(outputs [members, outputs, batch], targets, label smoothing [members, 1] or None, settings) -> [members, batch]."""
+
+CRITERIA: dict[type[LossSpec], Criterion[Any]] = {}
+"""The function of each loss."""
 
 _exp = by_vectors(torch.exp)
 _log_sigmoid = by_vectors(F.logsigmoid)
 
 
-def mse(z: Tensor, y: Tensor, _: Tensor | None) -> Tensor:
-    """Mean squared error (torch.nn.MSELoss)."""
+def computes(loss: type[Some]) -> Callable[[Criterion[Some]], Criterion[Some]]:
+    """Make the decorated function that of `loss`."""
+
+    def register(criterion: Criterion[Some]) -> Criterion[Some]:
+        CRITERIA[loss] = criterion
+        return criterion
+
+    return register
+
+
+@computes(Mse)
+def mse(z: Tensor, y: Tensor, _: Tensor | None, loss: Mse) -> Tensor:
+    """Mean of (z - y)^2 over the outputs."""
     return (z - y).square().mean(dim=1)
 
 
-def mae(z: Tensor, y: Tensor, _: Tensor | None) -> Tensor:
-    """Mean absolute error (torch.nn.L1Loss)."""
+@computes(Mae)
+def mae(z: Tensor, y: Tensor, _: Tensor | None, loss: Mae) -> Tensor:
+    """Mean of |z - y| over the outputs."""
     return (z - y).abs().mean(dim=1)
 
 
-def huber(z: Tensor, y: Tensor, _: Tensor | None) -> Tensor:
-    """Squared near zero, absolute beyond 1 (torch.nn.HuberLoss, delta 1)."""
-    return F.huber_loss(z, y, reduction="none").mean(dim=1)
+@computes(Huber)
+def huber(z: Tensor, y: Tensor, _: Tensor | None, loss: Huber) -> Tensor:
+    """With e = |z - y|: e^2 / 2 where e < delta, else delta (e - delta / 2); mean over the outputs."""
+    return F.huber_loss(z, y, reduction="none", delta=loss.delta).mean(dim=1)
 
 
-def binary_cross_entropy(z: Tensor, y: Tensor, smoothing: Tensor | None) -> Tensor:
-    """Of probabilities made from logits, stably (torch.nn.BCEWithLogitsLoss); smoothing moves targets towards 1/2."""
+@computes(BinaryCrossEntropy)
+def binary_cross_entropy(z: Tensor, y: Tensor, smoothing: Tensor | None, loss: BinaryCrossEntropy) -> Tensor:
+    """-y log p - (1 - y) log(1 - p) with p = sigmoid(z), from logits; smoothing moves targets towards 1/2."""
     if smoothing is not None:
         y = y * (1.0 - smoothing.unsqueeze(2)) + 0.5 * smoothing.unsqueeze(2)
     return ((1.0 - y) * z - _log_sigmoid(z)).mean(dim=1)
 
 
-def cross_entropy(z: Tensor, y: Tensor, smoothing: Tensor | None) -> Tensor:
-    """Of the softmax of logits, against class numbers (torch.nn.CrossEntropyLoss)."""
+@computes(CrossEntropy)
+def cross_entropy(z: Tensor, y: Tensor, smoothing: Tensor | None, loss: CrossEntropy) -> Tensor:
+    """-log p of the right class, p = softmax(z); smoothing spreads its share of the target over all classes."""
     if smoothing is None:
         return F.cross_entropy(z, y, reduction="none")
     log_p = F.log_softmax(z, dim=1)
@@ -56,15 +89,26 @@ def cross_entropy(z: Tensor, y: Tensor, smoothing: Tensor | None) -> Tensor:
     return (1.0 - smoothing) * right - smoothing * log_p.mean(dim=1)
 
 
-def hinge(z: Tensor, y: Tensor, _: Tensor | None) -> Tensor:
-    """Every wrong class should stay a margin of 1 below the right one (torch.nn.MultiMarginLoss)."""
+@computes(Focal)
+def focal(z: Tensor, y: Tensor, _: Tensor | None, loss: Focal) -> Tensor:
+    """-(1 - p)^gamma log p of the right class, p = softmax(z)."""
+    log_p = -F.cross_entropy(z, y, reduction="none")
+    # 1 - p from log p loses no digits; a floor keeps the derivative of its power finite where p is 1.
+    wrong = by_vectors(torch.expm1)(log_p).neg().clamp_min(torch.finfo(z.dtype).tiny)
+    return -by_vectors(partial(torch.pow, exponent=loss.gamma))(wrong) * log_p
+
+
+@computes(Hinge)
+def hinge(z: Tensor, y: Tensor, _: Tensor | None, loss: Hinge) -> Tensor:
+    """Sum over the wrong classes of max(0, 1 - z_right + z_wrong), divided by the number of classes."""
     right = z.gather(1, y.unsqueeze(1))
     margins = (1.0 - right + z).clamp_min(0.0)
     return (margins.sum(dim=1) - 1.0) / z.shape[1]  # the right class itself adds a margin of exactly 1
 
 
-def poisson_nll(z: Tensor, y: Tensor, _: Tensor | None) -> Tensor:
-    """Negative log likelihood of counts, the output being the log of the rate (torch.nn.PoissonNLLLoss)."""
+@computes(PoissonNll)
+def poisson_nll(z: Tensor, y: Tensor, _: Tensor | None, loss: PoissonNll) -> Tensor:
+    """exp(z) - y z, z being the logarithm of the rate; mean over the outputs."""
     return (_exp(z) - y * z).mean(dim=1)
 
 
@@ -76,93 +120,76 @@ def cross_entropy_back(z: Tensor, y: Tensor, rows: int) -> tuple[Tensor, Tensor]
     return -log_p.gather(1, right).squeeze(1), by_z
 
 
-CRITERIA: Mapping[Loss, Criterion] = {
-    Loss.mse: mse,
-    Loss.mae: mae,
-    Loss.huber: huber,
-    Loss.binary_cross_entropy: binary_cross_entropy,
-    Loss.cross_entropy: cross_entropy,
-    Loss.hinge: hinge,
-    Loss.poisson_nll: poisson_nll,
+LINKS: Mapping[Link, Callable[[Tensor], Tensor]] = {
+    Link.identity: ACTIVATIONS[Activation.identity],
+    Link.sigmoid: ACTIVATIONS[Activation.sigmoid],
+    Link.exp: _exp,
 }
-
-
-LINKS: Mapping[Loss, Callable[[Tensor], Tensor]] = {
-    Loss.binary_cross_entropy: ACTIVATIONS[Activation.sigmoid],
-    Loss.poisson_nll: _exp,
-}
+"""From outputs to predicted numbers; softmax is of classes only."""
 
 
 @dataclass(frozen=True)
 class Objective:
-    """A loss on one kind of target: how targets are given to it, and what outputs tell of a row."""
+    """A loss on one kind of target: how it takes targets, and what outputs predict."""
 
-    criterion: Criterion
+    loss_spec: LossSpec
     activation: Callable[[Tensor], Tensor] | None
-    """What the loss does not do itself of the output activation."""
+    """The output activation, unless the loss applies it itself."""
     one_hot: int | None
     """Classes that targets are spread over, for losses on numbers."""
-    by_number: bool
-    """Whether the loss takes class numbers."""
-    threshold: float | None
-    """Above it a single output says class 1; None where the largest output wins."""
-    link: Callable[[Tensor], Tensor]
-    """From the network's answer to the target it stands for: of a logit the probability, of a logarithm the count."""
+    is_single: bool
+    """Whether one output predicts the second of two classes."""
 
     @classmethod
     def of(cls, spec: JobSpec, info: DatasetInfo) -> "Objective":
         """The objective of a spec on data like `info`."""
-        by_class = info.targets is Targets.classes
-        takes_logits = spec.loss in (
-            Loss.binary_cross_entropy,
-            Loss.cross_entropy,
-            Loss.hinge,
-            Loss.poisson_nll,
-        )
-        outer = spec.output_activation
-        by_number = spec.loss in (Loss.cross_entropy, Loss.hinge)
+        traits, outer = spec.loss.traits, spec.output_activation
         single = output_units(spec.loss, info) == 1
+        spread = info.targets is Targets.classes and not traits.takes_class_indices and not single
         return cls(
-            criterion=CRITERIA[spec.loss],
-            activation=None if takes_logits or outer in (None, Activation.identity) else ACTIVATIONS[outer],
-            one_hot=info.classes if by_class and not by_number and not single else None,
-            by_number=by_number,
-            threshold=(0.0 if spec.loss is Loss.binary_cross_entropy else 0.5) if single else None,
-            link=LINKS.get(spec.loss, ACTIVATIONS[Activation.identity]),
+            loss_spec=spec.loss,
+            activation=None if traits.takes_logits or outer in (None, Activation.identity) else ACTIVATIONS[outer],
+            one_hot=info.classes if spread else None,
+            is_single=single,
         )
 
+    @property
+    def takes_class_indices(self) -> bool:
+        """Whether the loss takes the number of the class."""
+        return self.loss_spec.traits.takes_class_indices
+
     def targets(self, y: Tensor, dtype: torch.dtype) -> Tensor:
-        """Targets of rows [...] as the loss takes them: class numbers [...], or numbers [..., outputs]."""
-        if y.dtype != torch.int64 or self.by_number:
+        """Targets of rows [...] as the loss takes them: class indices [...], or numbers [..., outputs]."""
+        if y.dtype != torch.int64 or self.takes_class_indices:
             return y
         if self.one_hot is not None:
             return F.one_hot(y, self.one_hot).to(dtype)
         return y.to(dtype).unsqueeze(-1)
 
     def outputs(self, z: Tensor) -> Tensor:
-        """The network's answer from its last layer's sums."""
+        """The network's outputs from its last layer's sums."""
         return z if self.activation is None else self.activation(z)
 
     def loss(self, z: Tensor, y: Tensor, smoothing: Tensor | None = None) -> Tensor:
         """The loss of each row: [members, batch]. `y` is [members, batch] or [members, batch, outputs]."""
-        if not self.by_number:
+        if not self.takes_class_indices:
             y = y.transpose(1, 2)
-        return self.criterion(self.outputs(z), y, smoothing)
+        return CRITERIA[type(self.loss_spec)](self.outputs(z), y, smoothing, self.loss_spec)
 
     def loss_and_gradient(self, z: Tensor, y: Tensor, smoothing: Tensor | None, rows: int) -> tuple[Tensor, Tensor]:
         """The loss of each row, and the gradient of its mean over `rows` by the network's sums z."""
-        if self.criterion is cross_entropy and smoothing is None:
+        if isinstance(self.loss_spec, CrossEntropy) and smoothing is None:
             return cross_entropy_back(z, y, rows)
         z.requires_grad_()
         losses = self.loss(z, y, smoothing)
         (by_z,) = torch.autograd.grad(losses, z, torch.full_like(losses, 1.0 / rows))
         return losses.detach(), by_z
 
-    def told(self, z: Tensor) -> Tensor:
-        """The class number that each row is told to be: [members, batch]."""
+    def predicted_class(self, z: Tensor) -> Tensor:
+        """The index of the predicted class of each row: [members, batch]."""
         z = self.outputs(z)
-        return z.max(dim=1).indices if self.threshold is None else (z[:, 0] > self.threshold).long()
+        return (z[:, 0] > self.loss_spec.traits.threshold).long() if self.is_single else z.max(dim=1).indices
 
-    def numbers(self, z: Tensor) -> Tensor:
-        """The scaled targets that the network tells: [members, outputs, batch]."""
-        return self.link(self.outputs(z))
+    def predicted_values(self, z: Tensor) -> Tensor:
+        """The scaled targets that the network predicts: [members, outputs, batch]."""
+        return LINKS[self.loss_spec.traits.link](self.outputs(z))

@@ -47,7 +47,7 @@ class ClassMetrics:
 
     def keep(self, objective: Objective, z: Tensor, _: Tensor) -> dict[str, Tensor]:
         """Kept of outputs [members, outputs, batch]: the predicted class, and the second class's score."""
-        kept = {"predicted": objective.told(z)}
+        kept = {"predicted": objective.predicted_class(z)}
         if self._ranks:
             z = objective.outputs(z)
             kept["score"] = z[:, 0] if z.shape[1] == 1 else z[:, 1] - z[:, 0]
@@ -109,7 +109,7 @@ class RegressionMetrics:
 
     def keep(self, objective: Objective, z: Tensor, y: Tensor) -> dict[str, Tensor]:
         """Kept of outputs [members, outputs, batch]: their errors."""
-        return {"errors": objective.numbers(z) - y.transpose(1, 2)}
+        return {"errors": objective.predicted_values(z) - y.transpose(1, 2)}
 
     def measure(self, kept: Mapping[str, Tensor], dtype: torch.dtype, which: Tensor | None) -> dict[str, Tensor]:
         """The metrics, [members] each."""
@@ -141,7 +141,7 @@ class RawOutputs:
 
     def keep(self, objective: Objective, z: Tensor, _: Tensor) -> dict[str, Tensor]:
         """Kept of outputs [members, outputs, batch]: of classes logits, unless the network computes probabilities."""
-        return {"outputs": objective.outputs(z) if self._classes else objective.numbers(z)}
+        return {"outputs": objective.outputs(z) if self._classes else objective.predicted_values(z)}
 
     def measure(self, kept: Mapping[str, Tensor], dtype: torch.dtype, which: Tensor | None) -> dict[str, Tensor]:
         """[members, rows, outputs]."""

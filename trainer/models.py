@@ -12,7 +12,6 @@ from typing import NamedTuple, cast
 import torch
 from torch import Tensor, nn
 
-from spec.activations import Activation
 from spec.architectures import Cnn, Initializer, Mlp, Normalization, Perceptron, ResMlp, layer_shapes
 from spec.dataset import DatasetInfo
 from spec.job import JobSpec
@@ -103,7 +102,7 @@ class Network:
         self.parameters = RowLayout.of(shapes)
         self.running = RowLayout.of(running)
         names = spec.activation if isinstance(spec.activation, tuple) else (spec.activation,) * self.hidden
-        self.activations = [ACTIVATIONS[Activation(name)] for name in names]
+        self.activations = [ACTIVATIONS[name] for name in names]
         self.dropout_sites = self._find_dropout_sites()
         self._forward = {Perceptron: self._mlp, Mlp: self._mlp, ResMlp: self._resmlp, Cnn: self._cnn}[
             type(architecture)

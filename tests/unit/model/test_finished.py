@@ -61,7 +61,7 @@ def test_two_classes_are_right_as_often_as_training_says(tmp_path: Path, loss: s
     assert model.spec.info is not None
     objective = Objective.of(model.spec, model.spec.info)
     plain = Objective(**{**vars(objective), "activation": None})  # the outputs have had it
-    assert right == int((plain.told(z) == torch.tensor([inline["y"]])).sum())
+    assert right == int((plain.predicted_class(z) == torch.tensor([inline["y"]])).sum())
     assert right > 30
     if loss == "binary_cross_entropy":
         assert told.probabilities is not None

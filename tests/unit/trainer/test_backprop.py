@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from spec.activations import Activation
-from spec.losses import Loss
+from spec.losses import LOSSES, BinaryCrossEntropy, LossSpec
 from trainer.backprop import Autograd, DenseBackpropagation
 from trainer.losses import Objective
 from trainer.models import Network, Weights
@@ -54,16 +54,16 @@ def test_layers_may_differ_and_may_be_one_and_may_be_wide() -> None:
     both_ways({"type": "mlp", "hidden": [256, 256]}, "relu", 128, drops=True)
 
 
-@pytest.mark.parametrize("loss", Loss)
+@pytest.mark.parametrize("loss", LOSSES)
 @pytest.mark.parametrize("smooth", [True, False])
-def test_every_loss_passes_back_what_autograd_passes(loss: Loss, smooth: bool) -> None:
-    classes = loss in (Loss.cross_entropy, Loss.hinge, Loss.binary_cross_entropy)
-    spec = job(dataset={Loss.binary_cross_entropy: "xor"}.get(loss, "iris" if classes else "diabetes"), loss=loss)
+def test_every_loss_passes_back_what_autograd_passes(loss: type[LossSpec], smooth: bool) -> None:
+    data = "xor" if loss is BinaryCrossEntropy else "iris" if loss.traits.is_for_labels else "diabetes"
+    spec = job(dataset=data, loss=loss.name())
     assert spec.info is not None
     objective = Objective.of(spec, spec.info)
-    outputs, rows = OUTPUTS if objective.by_number else 1, 11
+    outputs, rows = OUTPUTS if objective.takes_class_indices else 1, 11
     y = torch.arange(MEMBERS * rows).view(MEMBERS, rows) % max(outputs, 2)
-    y = y if objective.by_number else y.float().unsqueeze(-1)
+    y = y if objective.takes_class_indices else y.float().unsqueeze(-1)
     smoothing = torch.tensor([[0.0], [0.1], [0.3]]) if smooth else None
     z = drawn(MEMBERS, outputs, rows, seed=3).requires_grad_()
     recorded = objective.loss(z, y, smoothing)

@@ -9,21 +9,49 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from spec.activations import Activation
-from spec.losses import Loss
+from spec.losses import (
+    LOSSES,
+    BinaryCrossEntropy,
+    CrossEntropy,
+    Focal,
+    Hinge,
+    Huber,
+    LossSpec,
+    Mae,
+    Mse,
+    PoissonNll,
+)
 from trainer.layers import ACTIVATIONS
 from trainer.losses import CRITERIA
 
 MEMBERS, OUTPUTS, BATCH = 3, 4, 5
 
-CLASSES: dict[Loss, nn.Module] = {
-    Loss.mse: nn.MSELoss(),
-    Loss.mae: nn.L1Loss(),
-    Loss.huber: nn.HuberLoss(),
-    Loss.binary_cross_entropy: nn.BCEWithLogitsLoss(),
-    Loss.cross_entropy: nn.CrossEntropyLoss(),
-    Loss.hinge: nn.MultiMarginLoss(),
-    Loss.poisson_nll: nn.PoissonNLLLoss(),
-}
+
+class FocalLoss(nn.Module):
+    """Lin et al. 2017, equation 4, as it stands there."""
+
+    def __init__(self, gamma: float) -> None:
+        super().__init__()
+        self.gamma = gamma
+
+    def forward(self, z: Tensor, y: Tensor) -> Tensor:
+        p = torch.softmax(z, dim=1)[torch.arange(len(y)), y]
+        return (-((1.0 - p) ** self.gamma) * p.log()).mean()
+
+
+CLASSES: list[tuple[LossSpec, nn.Module]] = [
+    (Mse(), nn.MSELoss()),
+    (Mae(), nn.L1Loss()),
+    (Huber(), nn.HuberLoss()),
+    (Huber(delta=0.3), nn.HuberLoss(delta=0.3)),
+    (BinaryCrossEntropy(), nn.BCEWithLogitsLoss()),
+    (CrossEntropy(), nn.CrossEntropyLoss()),
+    (Focal(), FocalLoss(2.0)),
+    (Focal(gamma=0.5), FocalLoss(0.5)),
+    (Focal(gamma=0.0), nn.CrossEntropyLoss()),
+    (Hinge(), nn.MultiMarginLoss()),
+    (PoissonNll(), nn.PoissonNLLLoss()),
+]
 
 MODULES: dict[Activation, nn.Module] = {
     Activation.identity: nn.Identity(),
@@ -48,12 +76,16 @@ def drawn(seed: int, dtype: torch.dtype, scale: float = 3.0) -> Tensor:
     return scale * torch.randn(MEMBERS, OUTPUTS, BATCH, dtype=dtype, generator=generator)
 
 
-def targets(loss: Loss, seed: int, dtype: torch.dtype) -> Tensor:
+def criterion(loss: LossSpec, z: Tensor, y: Tensor, smoothing: Tensor | None = None) -> Tensor:
+    return CRITERIA[type(loss)](z, y, smoothing, loss)
+
+
+def targets(loss: LossSpec, seed: int, dtype: torch.dtype) -> Tensor:
     generator = torch.Generator().manual_seed(seed + 1)
-    if loss in (Loss.cross_entropy, Loss.hinge):
+    if loss.traits.takes_class_indices:
         return torch.randint(OUTPUTS, (MEMBERS, BATCH), generator=generator)
     values = torch.rand(MEMBERS, OUTPUTS, BATCH, dtype=dtype, generator=generator)
-    return (10 * values).round() if loss is Loss.poisson_nll else values
+    return (10 * values).round() if loss.traits.counts else values
 
 
 def value_and_gradient(call: Callable[[Tensor], Tensor], z: Tensor) -> tuple[Tensor, Tensor]:
@@ -63,28 +95,29 @@ def value_and_gradient(call: Callable[[Tensor], Tensor], z: Tensor) -> tuple[Ten
     return value.detach(), gradient
 
 
-@pytest.mark.parametrize("loss", Loss)
+@pytest.mark.parametrize(("loss", "module"), CLASSES, ids=str)
 @DRAWN
 @given(seed=st.integers(0, 10**6), precision=st.sampled_from([(torch.float32, 1e-6), (torch.float64, 1e-12)]))
-def test_a_loss_is_pytorchs_own_for_each_member(loss: Loss, seed: int, precision: tuple[torch.dtype, float]) -> None:
+def test_a_loss_is_pytorchs_own_for_each_member(
+    loss: LossSpec, module: nn.Module, seed: int, precision: tuple[torch.dtype, float]
+) -> None:
     dtype, tolerance = precision
     z, y = drawn(seed, dtype), targets(loss, seed, dtype)
-    module = CLASSES[loss]
     for member in range(MEMBERS):
-        ours = value_and_gradient(lambda z: CRITERIA[loss](z, y, None).mean(dim=1)[member], z)  # noqa: B023
+        ours = value_and_gradient(lambda z: criterion(loss, z, y).mean(dim=1)[member], z)  # noqa: B023
         label = y[member] if y.dim() == 2 else y[member].T
         theirs = value_and_gradient(lambda z: module(z[member].T, label), z)  # noqa: B023
         for mine, wanted in zip(ours, theirs, strict=True):
             assert torch.allclose(mine, wanted, rtol=tolerance, atol=tolerance)
 
 
-@pytest.mark.parametrize("loss", [Loss.cross_entropy, Loss.binary_cross_entropy])
-def test_label_smoothing_is_each_members_own(loss: Loss) -> None:
+@pytest.mark.parametrize("loss", [CrossEntropy(), BinaryCrossEntropy()], ids=str)
+def test_label_smoothing_is_each_members_own(loss: LossSpec) -> None:
     z, y = drawn(1, torch.float64), targets(loss, 1, torch.float64)
     smoothing = torch.tensor([[0.0], [0.1], [0.4]], dtype=torch.float64)
-    ours = CRITERIA[loss](z, y, smoothing).mean(dim=1)
+    ours = criterion(loss, z, y, smoothing).mean(dim=1)
     for member, share in enumerate(smoothing[:, 0].tolist()):
-        if loss is Loss.cross_entropy:
+        if isinstance(loss, CrossEntropy):
             wanted = nn.CrossEntropyLoss(label_smoothing=share)(z[member].T, y[member])
         else:
             wanted = nn.BCEWithLogitsLoss()(z[member].T, (1 - share) * y[member].T + share / 2)
@@ -104,5 +137,13 @@ def test_an_activation_is_pytorchs_own(activation: Activation, seed: int, precis
 
 
 def test_every_loss_and_activation_of_the_spec_has_its_row() -> None:
-    assert set(CRITERIA) == set(Loss)
+    assert set(CRITERIA) == set(LOSSES) == {type(loss) for loss, _ in CLASSES}
     assert set(ACTIVATIONS) == set(Activation)
+
+
+def test_a_row_that_is_certain_has_a_finite_focal_gradient() -> None:
+    z = torch.tensor([[[80.0], [-80.0]]], requires_grad=True)
+    loss = criterion(Focal(gamma=0.5), z, torch.tensor([[0]]))
+    (gradient,) = torch.autograd.grad(loss.sum(), z)
+    assert torch.isfinite(loss).all()
+    assert torch.isfinite(gradient).all()

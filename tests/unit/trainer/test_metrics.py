@@ -68,7 +68,7 @@ def test_classes_are_measured_as_scikit_learn_measures_them(
     )
     which = torch.tensor([0, 1, 0])
     found = measured(part, z, objective, which)
-    all_predicted = objective.told(z).numpy()
+    all_predicted = objective.predicted_class(z).numpy()
     with_area = classes == 2 and len(np.unique(right[0])) == 2
     assert ("val_roc_auc" in found) == with_area
     for member, split in enumerate(which.tolist()):

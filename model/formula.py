@@ -1,0 +1,101 @@
+"""Formulas of one variable: written once as text; NumPy computes them here, `model/graph.py` makes ONNX of them."""
+
+import ast
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from typing import Any, Generic, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[Any]
+Value = TypeVar("Value")
+
+_OPERATORS = {ast.Add: "add", ast.Sub: "subtract", ast.Mult: "multiply", ast.Div: "divide"}
+
+
+class Formulas(ABC, Generic[Value]):
+    """Computes formulas such as "x * tanh(softplus(x))" of some kind of value."""
+
+    @abstractmethod
+    def constant(self, number: float) -> Value:
+        """A number as a value."""
+
+    @abstractmethod
+    def call(self, function: str, *values: Value) -> Value:
+        """A function of values: one of `FUNCTIONS`."""
+
+    def value(self, formula: str, x: Value) -> Value:
+        """The formula's value at x, element by element. Raises `ValueError` for what no formula may hold."""
+        return self._value(_parsed(formula), x)
+
+    def _value(self, node: ast.expr, x: Value) -> Value:
+        match node:
+            case ast.Name(id="x"):
+                return x
+            case ast.Constant(value=int() | float() as number):
+                return self.constant(float(number))
+            case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int() | float() as number)):
+                return self.constant(-float(number))
+            case ast.BinOp(left=left, op=operator, right=right) if type(operator) in _OPERATORS:
+                return self.call(_OPERATORS[type(operator)], self._value(left, x), self._value(right, x))
+            case ast.Call(func=ast.Name(id=name), args=arguments) if name in FUNCTIONS:
+                return self.call(name, *(self._value(argument, x) for argument in arguments))
+        allowed = ", ".join(sorted(FUNCTIONS))
+        raise ValueError(f"A formula holds x, numbers, + - * / and {allowed}; not {ast.unparse(node)}.")
+
+
+@lru_cache
+def _parsed(formula: str) -> ast.expr:
+    return ast.parse(formula, mode="eval").body
+
+
+_erf = np.frompyfunc(math.erf, 1, 1)
+
+
+def _erf_of(x: Array) -> Array:
+    return np.asarray(_erf(x), dtype=np.float64)
+
+
+def _sigmoid(x: Array) -> Array:
+    small = np.exp(-np.abs(x))  # never overflows
+    return np.where(x >= 0, 1.0 / (1.0 + small), small / (1.0 + small))
+
+
+def _softplus(x: Array) -> Array:
+    return np.maximum(x, 0.0) + np.log1p(np.exp(-np.abs(x)))
+
+
+def _elu(x: Array) -> Array:
+    return np.where(x > 0.0, x, np.expm1(np.minimum(x, 0.0)))
+
+
+FUNCTIONS: Mapping[str, Callable[..., Array]] = {
+    "add": np.add,
+    "subtract": np.subtract,
+    "multiply": np.multiply,
+    "divide": np.divide,
+    "max": np.maximum,
+    "min": np.minimum,
+    "exp": np.exp,
+    "tanh": np.tanh,
+    "erf": _erf_of,
+    "sigmoid": _sigmoid,
+    "softplus": _softplus,
+    "elu": _elu,
+}
+"""What formulas are made of; each has an operator of ONNX too."""
+
+
+class NumPyFormulas(Formulas[Array]):
+    """Formulas of NumPy arrays."""
+
+    def constant(self, number: float) -> Array:
+        """A number, which NumPy spreads over arrays."""
+        return np.array(number)
+
+    def call(self, function: str, *values: Array) -> Array:
+        """A function of arrays, element by element."""
+        return FUNCTIONS[function](*values)
