@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, Strict, model_serializer
+from pydantic import BaseModel, ConfigDict, Field, Strict
 from pydantic_core import PydanticCustomError
 
 
@@ -33,7 +33,7 @@ def by_type(value: Any) -> Any:
 
 
 class Named(Frozen):
-    """A kind with settings of its own. With default settings it is written as its name, otherwise as an object."""
+    """A kind with settings of its own, which a spec writes as its name or as an object."""
 
     type: str
 
@@ -42,9 +42,7 @@ class Named(Frozen):
         """The name by which a spec chooses it."""
         return str(cls.model_fields["type"].default)
 
-    @model_serializer(mode="wrap")
-    def _written(self, as_object: SerializerFunctionWrapHandler) -> str | dict[str, Any]:
-        if all(getattr(self, name) == field.default for name, field in type(self).model_fields.items()):
-            return self.type
-        written: dict[str, Any] = as_object(self)
-        return {"type": self.type, **written}
+    def written(self) -> "str | Named":
+        """How a spec writes it: as its name when its settings are the defaults."""
+        fields = type(self).model_fields.items()
+        return self.type if all(getattr(self, name) == field.default for name, field in fields) else self

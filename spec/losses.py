@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Union
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, PlainSerializer
 
 from .activations import Activation
 from .base import Named, Real, by_type
@@ -182,7 +182,11 @@ if TYPE_CHECKING:
 else:
     _Losses = Annotated[Union[LOSSES], Field(discriminator="type")]  # noqa: UP007 - of a table
     LossName = Literal[tuple(loss.name() for loss in LOSSES)]
-    Loss = Annotated[_Losses, BeforeValidator(by_type, json_schema_input_type=LossName | _Losses)]
+    Loss = Annotated[
+        _Losses,
+        BeforeValidator(by_type, json_schema_input_type=LossName | _Losses),
+        PlainSerializer(LossSpec.written, return_type=LossName | _Losses),
+    ]
 
 
 def output_units(loss: LossSpec, info: DatasetInfo) -> int:

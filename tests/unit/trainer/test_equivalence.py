@@ -81,6 +81,8 @@ SHAPES: dict[str, dict[str, Any]] = {
     "running": {"train_metrics": "running", "loss": "hinge"},
     "float64": {"precision": "float64", "optimizer": {"type": "sgd", "momentum": 0.9}},
     "regression": {"dataset": "diabetes", "loss": "huber", "optimizer": "rmsprop"},
+    "focal": {"dataset": "iris", "loss": {"type": "focal", "gamma": 1.5}, "batch_size": 13},
+    "huber-delta": {"dataset": "diabetes", "loss": {"type": "huber", "delta": 0.5}, "batch_size": 29},
     "full": {"batch_size": "full"},
 }
 
