@@ -1,8 +1,9 @@
 """What every part of the contract shares: frozen models and numbers that mean what they say."""
 
-from typing import Annotated, Any
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal, Union
 
-from pydantic import BaseModel, ConfigDict, Field, Strict
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, Strict
 from pydantic_core import PydanticCustomError
 
 
@@ -46,3 +47,10 @@ class Named(Frozen):
         """How a spec writes it: as its name when its settings are the defaults."""
         fields = type(self).model_fields.items()
         return self.type if all(getattr(self, name) == field.default for name, field in fields) else self
+
+
+def one_of(kinds: Sequence[type[Named]]) -> Any:
+    """The type of a field that holds one of `kinds`, which its `type` or its name alone tells apart."""
+    union: Any = Annotated[Union[tuple(kinds)], Field(discriminator="type")]  # noqa: UP007 - the kinds are a value
+    names: Any = Literal[tuple(kind.name() for kind in kinds)]
+    return Annotated[union, BeforeValidator(by_type, json_schema_input_type=names | union)]

@@ -1,26 +1,10 @@
 """What a job will need, before it runs."""
 
-from collections.abc import Mapping
-
 from .architectures import parameter_count
 from .base import Frozen
 from .dataset import DatasetInfo
 from .job import JobSpec, Precision
 from .step import neurons, step_rows
-
-BUFFERS: Mapping[str, int] = {
-    "sgd": 1,
-    "adagrad": 1,
-    "adadelta": 2,
-    "rmsprop": 2,
-    "adam": 2,
-    "adamw": 2,
-    "nadam": 2,
-    "radam": 2,
-    "adamax": 2,
-    "lion": 1,
-}
-"""Numbers an optimizer keeps for each parameter."""
 
 
 class Footprint(Frozen):
@@ -40,7 +24,7 @@ def estimate(spec: JobSpec, info: DatasetInfo) -> Footprint:
     width = 8 if spec.precision is Precision.float64 else 4
     per_row = info.features + 3 * neurons(spec, info)
     numbers = (
-        parameters * (3 + BUFFERS[spec.optimizer.type])
+        parameters * (3 + len(spec.optimizer.buffers))
         + step_rows(spec, info) * per_row
         + info.rows * (info.features + 1)
     )

@@ -20,7 +20,7 @@ from .dataset import DatasetInfo, DatasetSpec, Shipped, Uploaded, describe, spli
 from .labels import Name, Priority, Project, Tags
 from .losses import LOSSES, CrossEntropy, Loss
 from .monitors import Monitor
-from .optimizers import Adam, Optimizer, packable
+from .optimizers import Adam, Optimizer
 from .schedules import Constant, Schedule
 
 SPEC_VERSION = 1
@@ -236,7 +236,7 @@ class JobSpec(Frozen):
     def pack_key(self) -> str:
         """A digest of all that jobs must share to train as members of one pack."""
         shared = self.model_dump(mode="json", include=set(_SHARED))
-        shared["optimizer"] = packable(self.optimizer)
+        shared["optimizer"] = dict(self.optimizer.switches)
         shared["standardize"] = "channel" if self.standardizes and self.augmentation.acts else self.standardizes
         shared["initial"] = "given" if isinstance(self.initial_weights, tuple) else "drawn"
         text = json.dumps(shared, sort_keys=True, separators=(",", ":"))

@@ -1,10 +1,15 @@
-"""The optimizers: how weights follow the gradient."""
+"""The optimizers: how weights follow the gradient.
 
-from typing import Annotated, Any, Literal, Self
+A new optimizer is one class here, listed in `OPTIMIZERS`, and one function in `trainer/optim.py`.
+"""
 
-from pydantic import BeforeValidator, Field, model_validator
+from collections.abc import Mapping
+from types import NoneType, UnionType
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self, Union, get_args, get_origin
 
-from .base import Fraction, Frozen, Real, by_type, fault
+from pydantic import Field, model_validator
+
+from .base import Fraction, Named, Real, fault, one_of
 
 Momentum = Annotated[Fraction, Field(description="Share of the last update that is kept.")]
 Beta1 = Annotated[Fraction, Field(description="Decay of the running mean of gradients.")]
@@ -12,7 +17,55 @@ Beta2 = Annotated[Fraction, Field(description="Decay of the running mean of squa
 Epsilon = Annotated[Real, Field(gt=0.0, le=1.0, description="Added to the denominator, for stability.")]
 
 
-class Sgd(Frozen):
+class OptimizerSpec(Named):
+    """What every optimizer is: its hyper-parameters, and what trainer and estimate must know of it.
+
+    Hyper-parameters are numbers, switches (`bool`), choices (`Literal`), or one of these or None.
+    """
+
+    decoupled: ClassVar[bool] = False
+    """Whether weight decay shrinks the weights directly, instead of being added to the gradient."""
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
+        super().__pydantic_init_subclass__(**kwargs)
+        for name, field in cls.model_fields.items():
+            if strange := _kinds(field.annotation) - {bool, int, float, str, NoneType}:
+                raise TypeError(f"{cls.__name__}.{name}: the trainer cannot carry {strange} to an optimizer")
+
+    @property
+    def buffers(self) -> Mapping[str, float]:
+        """The arrays, as large as the parameters, that it keeps from step to step, and what each is filled with."""
+        return {}
+
+    @property
+    def numbers(self) -> Mapping[str, float]:
+        """The hyper-parameters in which members of one pack may differ."""
+        return {name: value for name, value in self if _is_number(value)}
+
+    @property
+    def switches(self) -> Mapping[str, bool | str | None]:
+        """The rest, which forms the pack key: the type, the switches and choices, and which numbers are None."""
+        return {name: value for name, value in self if not _is_number(value)}
+
+
+def _kinds(annotation: Any) -> set[Any]:
+    """The Python types that a field may have."""
+    match get_origin(annotation):
+        case origin if origin is Annotated:
+            return _kinds(get_args(annotation)[0])
+        case origin if origin in (Union, UnionType):
+            return set().union(*map(_kinds, get_args(annotation)))
+        case origin if origin is Literal:
+            return {type(value) for value in get_args(annotation)}
+    return {annotation}
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+class Sgd(OptimizerSpec):
     """Gradient descent (torch.optim.SGD)."""
 
     type: Literal["sgd"] = "sgd"
@@ -25,8 +78,13 @@ class Sgd(Frozen):
             raise fault("optimizer.nesterov", "needs momentum greater than 0")
         return self
 
+    @property
+    def buffers(self) -> Mapping[str, float]:
+        """The running sum of gradients."""
+        return {"velocity": 0.0}
 
-class Adagrad(Frozen):
+
+class Adagrad(OptimizerSpec):
     """Duchi et al. 2011 (torch.optim.Adagrad)."""
 
     type: Literal["adagrad"] = "adagrad"
@@ -34,16 +92,26 @@ class Adagrad(Frozen):
     initial_accumulator: Annotated[Real, Field(ge=0.0, le=1e6, description="Start of the sum of squares.")] = 0.0
     eps: Epsilon = 1e-10
 
+    @property
+    def buffers(self) -> Mapping[str, float]:
+        """The sum of squares of gradients."""
+        return {"squares": self.initial_accumulator}
 
-class Adadelta(Frozen):
+
+class Adadelta(OptimizerSpec):
     """Zeiler 2012 (torch.optim.Adadelta)."""
 
     type: Literal["adadelta"] = "adadelta"
     rho: Annotated[Fraction, Field(description="Decay of the running means of squares.")] = 0.9
     eps: Epsilon = 1e-6
 
+    @property
+    def buffers(self) -> Mapping[str, float]:
+        """The running means of squares, of gradients and of updates."""
+        return {"squares": 0.0, "deltas": 0.0}
 
-class RmsProp(Frozen):
+
+class RmsProp(OptimizerSpec):
     """Hinton 2012, lecture 6e (torch.optim.RMSprop)."""
 
     type: Literal["rmsprop"] = "rmsprop"
@@ -52,69 +120,82 @@ class RmsProp(Frozen):
     centered: Annotated[bool, Field(strict=True, description="Normalise by the variance.")] = False
     eps: Epsilon = 1e-8
 
+    @property
+    def buffers(self) -> Mapping[str, float]:
+        """The running mean of squares, of gradients too if centered, and the momentum."""
+        return {"squares": 0.0, **({"mean": 0.0} if self.centered else {}), "velocity": 0.0}
 
-class Adam(Frozen):
+
+class Moments(OptimizerSpec):
+    """What Adam and its relatives share."""
+
+    beta1: Beta1 = 0.9
+    beta2: Beta2 = 0.999
+    eps: Epsilon = 1e-8
+
+    @property
+    def buffers(self) -> Mapping[str, float]:
+        """The running means of gradients and of their squares."""
+        return {"mean": 0.0, "squares": 0.0}
+
+
+class Adam(Moments):
     """Kingma and Ba 2015 (torch.optim.Adam)."""
 
     type: Literal["adam"] = "adam"
-    beta1: Beta1 = 0.9
-    beta2: Beta2 = 0.999
-    eps: Epsilon = 1e-8
 
 
-class AdamW(Frozen):
+class AdamW(Moments):
     """Loshchilov and Hutter 2019: Adam with decoupled weight decay (torch.optim.AdamW)."""
 
+    decoupled: ClassVar[bool] = True
+
     type: Literal["adamw"] = "adamw"
-    beta1: Beta1 = 0.9
-    beta2: Beta2 = 0.999
-    eps: Epsilon = 1e-8
 
 
-class NAdam(Frozen):
+class NAdam(Moments):
     """Dozat 2016: Adam with Nesterov's momentum (torch.optim.NAdam)."""
 
     type: Literal["nadam"] = "nadam"
-    beta1: Beta1 = 0.9
-    beta2: Beta2 = 0.999
     momentum_decay: Annotated[Fraction, Field(description="Decay of the momentum schedule.")] = 4e-3
-    eps: Epsilon = 1e-8
 
 
-class RAdam(Frozen):
+class RAdam(Moments):
     """Liu et al. 2020: Adam with a rectified variance (torch.optim.RAdam)."""
 
     type: Literal["radam"] = "radam"
-    beta1: Beta1 = 0.9
-    beta2: Beta2 = 0.999
-    eps: Epsilon = 1e-8
 
 
-class Adamax(Frozen):
+class Adamax(Moments):
     """Kingma and Ba 2015, section 7.1 (torch.optim.Adamax)."""
 
     type: Literal["adamax"] = "adamax"
-    beta1: Beta1 = 0.9
-    beta2: Beta2 = 0.999
-    eps: Epsilon = 1e-8
+
+    @property
+    def buffers(self) -> Mapping[str, float]:
+        """The running mean of gradients, and the decaying largest of their sizes."""
+        return {"mean": 0.0, "largest": 0.0}
 
 
-class Lion(Frozen):
+class Lion(OptimizerSpec):
     """Chen et al. 2023, algorithm 2; weight decay is decoupled."""
+
+    decoupled: ClassVar[bool] = True
 
     type: Literal["lion"] = "lion"
     beta1: Beta1 = 0.9
     beta2: Beta2 = 0.99
 
-
-_Optimizers = Annotated[
-    Sgd | Adagrad | Adadelta | RmsProp | Adam | AdamW | NAdam | RAdam | Adamax | Lion, Field(discriminator="type")
-]
-OptimizerName = Literal["sgd", "adagrad", "adadelta", "rmsprop", "adam", "adamw", "nadam", "radam", "adamax", "lion"]
-Optimizer = Annotated[_Optimizers, BeforeValidator(by_type, json_schema_input_type=OptimizerName | _Optimizers)]
+    @property
+    def buffers(self) -> Mapping[str, float]:
+        """The running mean of gradients."""
+        return {"mean": 0.0}
 
 
-def packable(optimizer: Optimizer) -> dict[str, Any]:
-    """What of an optimizer forms the pack key: its kind and its switches; its numbers may differ."""
-    switches = {name: value for name, value in optimizer if isinstance(value, bool)}
-    return {"type": optimizer.type, **switches}
+OPTIMIZERS = (Sgd, Adagrad, Adadelta, RmsProp, Adam, AdamW, NAdam, RAdam, Adamax, Lion)
+"""All optimizers, as messages and pages list them."""
+
+if TYPE_CHECKING:
+    Optimizer = OptimizerSpec
+else:
+    Optimizer = one_of(OPTIMIZERS)

@@ -1,28 +1,35 @@
-"""The schedules: how the learning rate changes, one value for each epoch."""
+"""The schedules: how the learning rate changes, one value for each epoch.
 
-from typing import Annotated, Literal
+A new schedule is one class here, listed in `SCHEDULES`, and one function in `trainer/schedules.py`.
+"""
 
-from pydantic import BeforeValidator, Field
+from typing import TYPE_CHECKING, Annotated, Literal
 
-from .base import Count, Frozen, Real, by_type
+from pydantic import Field
+
+from .base import Count, Named, Real, one_of
 
 FloorShare = Annotated[Real, Field(ge=0.0, le=1.0, description="Last rate, as a share of learning_rate.")]
 
 
-class Constant(Frozen):
+class ScheduleSpec(Named):
+    """What every schedule is: a name, and settings that each job of a pack may choose for itself."""
+
+
+class Constant(ScheduleSpec):
     """The same learning rate in every epoch."""
 
     type: Literal["constant"] = "constant"
 
 
-class Cosine(Frozen):
+class Cosine(ScheduleSpec):
     """Half a cosine from learning_rate down to its floor over all epochs (CosineAnnealingLR)."""
 
     type: Literal["cosine"] = "cosine"
     floor: FloorShare = 0.0
 
 
-class Step(Frozen):
+class Step(ScheduleSpec):
     """Times `factor` every `every` epochs (StepLR)."""
 
     type: Literal["step"] = "step"
@@ -30,14 +37,14 @@ class Step(Frozen):
     factor: Annotated[Real, Field(gt=0.0, le=1.0, description="What the rate is multiplied by.")] = 0.1
 
 
-class Exponential(Frozen):
+class Exponential(ScheduleSpec):
     """Times `factor` every epoch (ExponentialLR)."""
 
     type: Literal["exponential"] = "exponential"
     factor: Annotated[Real, Field(gt=0.0, le=1.0, description="What the rate is multiplied by.")] = 0.95
 
 
-class WarmupCosine(Frozen):
+class WarmupCosine(ScheduleSpec):
     """A straight line up over `warmup` epochs, then half a cosine down over the rest."""
 
     type: Literal["warmup_cosine"] = "warmup_cosine"
@@ -45,7 +52,7 @@ class WarmupCosine(Frozen):
     floor: FloorShare = 0.0
 
 
-class Plateau(Frozen):
+class Plateau(ScheduleSpec):
     """Times `factor` when the monitored metric has not improved for `patience` epochs (ReduceLROnPlateau)."""
 
     type: Literal["plateau"] = "plateau"
@@ -53,7 +60,7 @@ class Plateau(Frozen):
     factor: Annotated[Real, Field(gt=0.0, lt=1.0, description="What the rate is multiplied by.")] = 0.1
 
 
-class OneCycle(Frozen):
+class OneCycle(ScheduleSpec):
     """Up to learning_rate and down to nearly nothing, both cosines (OneCycleLR, one value per epoch)."""
 
     type: Literal["one_cycle"] = "one_cycle"
@@ -62,8 +69,10 @@ class OneCycle(Frozen):
     end_divisor: Annotated[Real, Field(ge=1.0, le=1e9, description="Last rate is the first rate / this.")] = 1e4
 
 
-_Schedules = Annotated[
-    Constant | Cosine | Step | Exponential | WarmupCosine | Plateau | OneCycle, Field(discriminator="type")
-]
-ScheduleName = Literal["constant", "cosine", "step", "exponential", "warmup_cosine", "plateau", "one_cycle"]
-Schedule = Annotated[_Schedules, BeforeValidator(by_type, json_schema_input_type=ScheduleName | _Schedules)]
+SCHEDULES = (Constant, Cosine, Step, Exponential, WarmupCosine, Plateau, OneCycle)
+"""All schedules, as messages and pages list them."""
+
+if TYPE_CHECKING:
+    Schedule = ScheduleSpec
+else:
+    Schedule = one_of(SCHEDULES)

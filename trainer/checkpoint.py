@@ -20,7 +20,6 @@ from spec.architectures import parameter_count
 from spec.job import JobSpec
 
 from .errors import BadCheckpointError
-from .optim import kind
 
 FORMAT = 1
 """Increased whenever the meaning of a checkpoint changes: an older one is refused, and its job starts again."""
@@ -88,7 +87,7 @@ def _note(content: bytes) -> Mapping[str, Any]:
 def _check(checkpoint: Checkpoint, spec: JobSpec) -> None:
     """Refuse a checkpoint that does not fit the job."""
     rows = checkpoint.rows
-    if rows.keys() != {*ROWS, *kind(spec).buffers}:
+    if rows.keys() != {*ROWS, *spec.optimizer.buffers}:
         raise BadCheckpointError(f"it holds {', '.join(sorted(rows))}, which is not what this job needs")
     parameters = rows["weights"].numel() if spec.info is None else parameter_count(spec, spec.info)
     wrong = [name for name in rows.keys() - {"running", "best_running"} if rows[name].shape != (parameters,)]

@@ -78,7 +78,7 @@ def lay_out(
     gradient = torch.empty_like(state["weights"])
     augmentation = Augmentation(specs, setup.info.image, setup.device)
     dropout = Dropout(specs, setup.network.dropout_sites, batch, setup.device, setup.dtype)
-    optimizer = Optimizer(specs, state["weights"], gradient, state)
+    optimizer = Optimizer(specs, setup.network.parameters, state["weights"], gradient, state)
     epoch = epoch or Epoch.blank(state["weights"], count, data.steps)
     watched = any(spec.tolerance is not None for spec in specs)
     sums = (torch.zeros_like(gradient) if epoch.gradients is None else epoch.gradients) if watched else None

@@ -1,13 +1,16 @@
-"""Stacked optimizers: one step for all members, each with its own numbers.
+"""Stacked optimizers: one step for all members, each with its own hyper-parameters.
 
 Parameters and buffers are [members, parameters]; learning rates, momenta and the like are columns [members, 1],
 computed in float64 and cast for the step. Each update is torch.optim's own, to rounding.
+
+A new optimizer is one class in `spec/optimizers.py`, which declares its hyper-parameters and buffers, and one function
+here: `@updates` registers it, with the names of the columns that it reads.
 
 On a CPU Adam is PyTorch's own kernel (torch.optim.Adam, fused=True), one member after the other: it passes over memory
 once, where stacked operations pass over it eight times.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import Any
@@ -18,113 +21,126 @@ import torch
 from torch import Tensor
 
 from spec.job import JobSpec
+from spec.optimizers import (
+    Adadelta,
+    Adagrad,
+    Adam,
+    Adamax,
+    AdamW,
+    Lion,
+    NAdam,
+    OptimizerSpec,
+    RAdam,
+    RmsProp,
+    Sgd,
+)
 
-from .sending import sent
+from .models import RowLayout
+from .transfer import to_device
 
 Numbers = npt.NDArray[np.float64]
 Columns = Mapping[str, Tensor]
 """Numbers of one step by name, each [members, 1]."""
 Buffers = Mapping[str, Tensor]
-Update = Callable[[Tensor, Tensor, Buffers, Columns], None]
-"""Changes parameters w [members, parameters] in place, from gradients g, the optimizer's buffers and the columns."""
 
 
 @dataclass(frozen=True)
-class Kind:
-    """One optimizer: its update, its buffers, and what each step needs beside the hyper-parameters."""
+class Stacked:
+    """What an update reads and changes in place: the parameters of all members, and what belongs to them."""
+
+    optimizer: Any
+    """The optimizer of one member: its switches and choices, not its numbers, are those of all."""
+    w: Tensor
+    """Parameters [members, parameters]."""
+    g: Tensor
+    """Gradients [members, parameters]; an update may overwrite them."""
+    buffers: Buffers
+    """By name, each [members, parameters]."""
+    layout: RowLayout
+    """Where each array lies in a member's parameters."""
+
+
+Update = Callable[[Stacked, Columns], None]
+MoreColumns = Callable[[Mapping[str, Numbers]], Mapping[str, Numbers]]
+"""From hyper-parameters [members, 1] and `lr`, `t` [members, steps] to more columns [members, steps]."""
+
+
+@dataclass(frozen=True)
+class Rule:
+    """How one optimizer updates parameters, and the columns that its update reads."""
 
     update: Update
-    needs: tuple[str, ...]
-    """Names of the columns that the update reads."""
-    buffers: tuple[str, ...] = ()
-    columns: Callable[[Mapping[str, Numbers]], Mapping[str, Numbers]] = lambda numbers: {}
-    """From hyper-parameters [members, 1] and `lr`, `t` [members, steps] to more columns [members, steps]."""
-    decoupled: bool = False
-    """Whether weight decay shrinks weights beside the gradient, instead of being added to it."""
-    fused: bool = False
-    """Whether PyTorch has a kernel for it on a CPU."""
+    reads: Sequence[str]
+    columns: MoreColumns
+    fused: bool
+
+    def numbers(self, numbers: Mapping[str, Numbers]) -> Mapping[str, Numbers]:
+        """The columns that the update reads, by name."""
+        return {**{name: numbers[name] for name in self.reads}, **self.columns(numbers)}
 
 
-def _sgd(w: Tensor, g: Tensor, buffers: Buffers, c: Columns) -> None:
-    velocity = buffers["velocity"]
+RULES: dict[type[OptimizerSpec], Rule] = {}
+
+
+def updates(
+    *optimizers: type[OptimizerSpec],
+    reads: Sequence[str] = (),
+    columns: MoreColumns = lambda numbers: {},
+    fused: bool = False,
+) -> Callable[[Update], Update]:
+    """Register the update of these optimizers.
+
+    It reads the columns named in `reads` and those that `columns` computes. There are `lr`, the learning rate; `t`, the
+    number of the member's step, from 1; each hyper-parameter that is a number, by its name; and 1 minus each of these,
+    as `one_minus_<name>`. `fused` says whether PyTorch has a kernel of Adam's form for it on a CPU.
+    """
+
+    def registered(update: Update) -> Update:
+        RULES.update(dict.fromkeys(optimizers, Rule(update, reads, columns, fused)))
+        return update
+
+    return registered
+
+
+@updates(Sgd, reads=["lr", "momentum"])
+def _sgd(s: Stacked, c: Columns) -> None:
+    g, velocity = s.g, s.buffers["velocity"]
     velocity.mul_(c["momentum"]).add_(g)
-    w.addcmul_(velocity, c["lr"], value=-1.0)
-
-
-def _nesterov(w: Tensor, g: Tensor, buffers: Buffers, c: Columns) -> None:
-    velocity = buffers["velocity"]
-    velocity.mul_(c["momentum"]).add_(g)
-    w.addcmul_(g.addcmul(velocity, c["momentum"]), c["lr"], value=-1.0)
-
-
-def _adagrad(w: Tensor, g: Tensor, buffers: Buffers, c: Columns) -> None:
-    squares = buffers["squares"]
-    squares.addcmul_(g, g)
-    w.addcmul_(g / squares.sqrt().add_(c["eps"]), c["step"], value=-1.0)
-
-
-def _adadelta(w: Tensor, g: Tensor, buffers: Buffers, c: Columns) -> None:
-    squares, deltas = buffers["squares"], buffers["deltas"]
-    squares.lerp_(g.square(), c["fresh"])
-    delta = (deltas + c["eps"]).sqrt_().div_((squares + c["eps"]).sqrt_()).mul_(g)
-    deltas.lerp_(delta.square(), c["fresh"])
-    w.addcmul_(delta, c["lr"], value=-1.0)
-
-
-def _rmsprop(w: Tensor, g: Tensor, buffers: Buffers, c: Columns) -> None:
-    squares, velocity = buffers["squares"], buffers["velocity"]
-    squares.lerp_(g.square(), c["fresh"])
-    velocity.mul_(c["momentum"]).add_(g / squares.sqrt().add_(c["eps"]))
-    w.addcmul_(velocity, c["lr"], value=-1.0)
-
-
-def _centered_rmsprop(w: Tensor, g: Tensor, buffers: Buffers, c: Columns) -> None:
-    squares, mean, velocity = buffers["squares"], buffers["mean"], buffers["velocity"]
-    squares.lerp_(g.square(), c["fresh"])
-    mean.lerp_(g, c["fresh"])
-    velocity.mul_(c["momentum"]).add_(g / (squares - mean.square()).sqrt_().add_(c["eps"]))
-    w.addcmul_(velocity, c["lr"], value=-1.0)
-
-
-def _adam(w: Tensor, g: Tensor, buffers: Buffers, c: Columns) -> None:
-    mean, squares = buffers["mean"], buffers["squares"]
-    mean.lerp_(g, c["fresh1"])
-    squares.lerp_(g.square(), c["fresh2"])
-    # The bias corrections sit in the columns: m/(1-b1^t) / (sqrt(v/(1-b2^t)) + eps) = step * m / (sqrt(v) + eps').
-    w.addcmul_(mean / squares.sqrt().add_(c["eps_t"]), c["step"], value=-1.0)
-
-
-def _nadam(w: Tensor, g: Tensor, buffers: Buffers, c: Columns) -> None:
-    mean, squares = buffers["mean"], buffers["squares"]
-    mean.lerp_(g, c["fresh1"])
-    squares.lerp_(g.square(), c["fresh2"])
-    direction = (g * c["now"]).addcmul_(mean, c["ahead"])
-    w.addcmul_(direction.div_(squares.sqrt().add_(c["eps_t"])), c["step"], value=-1.0)
-
-
-def _radam(w: Tensor, g: Tensor, buffers: Buffers, c: Columns) -> None:
-    mean, squares = buffers["mean"], buffers["squares"]
-    mean.lerp_(g, c["fresh1"])
-    squares.lerp_(g.square(), c["fresh2"])
-    factor = (squares.sqrt().add_(c["eps"])).reciprocal_().mul_(c["rectified"]).add_(c["plain"])
-    w.addcmul_(mean * factor, c["step"], value=-1.0)
-
-
-def _adamax(w: Tensor, g: Tensor, buffers: Buffers, c: Columns) -> None:
-    mean, largest = buffers["mean"], buffers["largest"]
-    mean.lerp_(g, c["fresh1"])
-    torch.maximum(largest.mul_(c["beta2"]), g.abs().add_(c["eps"]), out=largest)
-    w.addcmul_(mean / largest, c["step"], value=-1.0)
-
-
-def _lion(w: Tensor, g: Tensor, buffers: Buffers, c: Columns) -> None:
-    mean = buffers["mean"]
-    w.addcmul_(torch.lerp(mean, g, c["fresh1"]).sign_(), c["lr"], value=-1.0)
-    mean.lerp_(g, c["fresh2"])
+    direction = g.addcmul(velocity, c["momentum"]) if s.optimizer.nesterov else velocity
+    s.w.addcmul_(direction, c["lr"], value=-1.0)
 
 
 def _adagrad_columns(h: Mapping[str, Numbers]) -> Mapping[str, Numbers]:
     return {"step": h["lr"] / (1.0 + (h["t"] - 1.0) * h["lr_decay"])}
+
+
+@updates(Adagrad, reads=["eps"], columns=_adagrad_columns)
+def _adagrad(s: Stacked, c: Columns) -> None:
+    g, squares = s.g, s.buffers["squares"]
+    squares.addcmul_(g, g)
+    s.w.addcmul_(g / squares.sqrt().add_(c["eps"]), c["step"], value=-1.0)
+
+
+@updates(Adadelta, reads=["lr", "one_minus_rho", "eps"])
+def _adadelta(s: Stacked, c: Columns) -> None:
+    g, squares, deltas = s.g, s.buffers["squares"], s.buffers["deltas"]
+    squares.lerp_(g.square(), c["one_minus_rho"])
+    delta = (deltas + c["eps"]).sqrt_().div_((squares + c["eps"]).sqrt_()).mul_(g)
+    deltas.lerp_(delta.square(), c["one_minus_rho"])
+    s.w.addcmul_(delta, c["lr"], value=-1.0)
+
+
+@updates(RmsProp, reads=["lr", "momentum", "one_minus_alpha", "eps"])
+def _rmsprop(s: Stacked, c: Columns) -> None:
+    g, squares, velocity = s.g, s.buffers["squares"], s.buffers["velocity"]
+    squares.lerp_(g.square(), c["one_minus_alpha"])
+    if s.optimizer.centered:
+        mean = s.buffers["mean"].lerp_(g, c["one_minus_alpha"])
+        deviation = (squares - mean.square()).sqrt_()
+    else:
+        deviation = squares.sqrt()
+    velocity.mul_(c["momentum"]).add_(g / deviation.add_(c["eps"]))
+    s.w.addcmul_(velocity, c["lr"], value=-1.0)
 
 
 def _adam_columns(h: Mapping[str, Numbers]) -> Mapping[str, Numbers]:
@@ -132,8 +148,13 @@ def _adam_columns(h: Mapping[str, Numbers]) -> Mapping[str, Numbers]:
     return {"step": h["lr"] / (1.0 - h["beta1"] ** h["t"]) * correction, "eps_t": h["eps"] * correction}
 
 
-def _adamax_columns(h: Mapping[str, Numbers]) -> Mapping[str, Numbers]:
-    return {"step": h["lr"] / (1.0 - h["beta1"] ** h["t"])}
+@updates(Adam, AdamW, reads=["one_minus_beta1", "one_minus_beta2"], columns=_adam_columns, fused=True)
+def _adam(s: Stacked, c: Columns) -> None:
+    g, mean, squares = s.g, s.buffers["mean"], s.buffers["squares"]
+    mean.lerp_(g, c["one_minus_beta1"])
+    squares.lerp_(g.square(), c["one_minus_beta2"])
+    # The bias corrections sit in the columns: m/(1-b1^t) / (sqrt(v/(1-b2^t)) + eps) = step * m / (sqrt(v) + eps').
+    s.w.addcmul_(mean / squares.sqrt().add_(c["eps_t"]), c["step"], value=-1.0)
 
 
 def _nadam_columns(h: Mapping[str, Numbers]) -> Mapping[str, Numbers]:
@@ -166,6 +187,15 @@ def _momentum_products(beta1: float, decay: float, upto: int) -> Numbers:
     return _momentum_products_upto(beta1, decay, 1 << max(upto - 1, 1).bit_length())
 
 
+@updates(NAdam, reads=["one_minus_beta1", "one_minus_beta2"], columns=_nadam_columns)
+def _nadam(s: Stacked, c: Columns) -> None:
+    g, mean, squares = s.g, s.buffers["mean"], s.buffers["squares"]
+    mean.lerp_(g, c["one_minus_beta1"])
+    squares.lerp_(g.square(), c["one_minus_beta2"])
+    direction = (g * c["now"]).addcmul_(mean, c["ahead"])
+    s.w.addcmul_(direction.div_(squares.sqrt().add_(c["eps_t"])), c["step"], value=-1.0)
+
+
 def _radam_columns(h: Mapping[str, Numbers]) -> Mapping[str, Numbers]:
     t, beta2 = h["t"], h["beta2"]
     left = 1.0 - beta2**t
@@ -181,67 +211,58 @@ def _radam_columns(h: Mapping[str, Numbers]) -> Mapping[str, Numbers]:
     }
 
 
-KINDS: Mapping[str, Kind] = {
-    "sgd": Kind(_sgd, ("lr", "momentum"), ("velocity",)),
-    "nesterov": Kind(_nesterov, ("lr", "momentum"), ("velocity",)),
-    "adagrad": Kind(_adagrad, ("step", "eps"), ("squares",), _adagrad_columns),
-    "adadelta": Kind(_adadelta, ("lr", "fresh", "eps"), ("squares", "deltas")),
-    "rmsprop": Kind(_rmsprop, ("lr", "momentum", "fresh", "eps"), ("squares", "velocity")),
-    "centered_rmsprop": Kind(_centered_rmsprop, ("lr", "momentum", "fresh", "eps"), ("squares", "mean", "velocity")),
-    "adam": Kind(_adam, ("step", "fresh1", "fresh2", "eps_t"), ("mean", "squares"), _adam_columns, fused=True),
-    "adamw": Kind(
-        _adam, ("step", "fresh1", "fresh2", "eps_t"), ("mean", "squares"), _adam_columns, decoupled=True, fused=True
-    ),
-    "nadam": Kind(_nadam, ("step", "fresh1", "fresh2", "eps_t", "now", "ahead"), ("mean", "squares"), _nadam_columns),
-    "radam": Kind(
-        _radam, ("step", "fresh1", "fresh2", "eps", "rectified", "plain"), ("mean", "squares"), _radam_columns
-    ),
-    "adamax": Kind(_adamax, ("step", "fresh1", "beta2", "eps"), ("mean", "largest"), _adamax_columns),
-    "lion": Kind(_lion, ("lr", "fresh1", "fresh2"), ("mean",), decoupled=True),
-}
-
-_FRESH = {"fresh": ("rho", "alpha"), "fresh1": ("beta1",), "fresh2": ("beta2",)}
-"""What a running mean takes of the new value: 1 minus its decay, which is named differently by each author."""
+@updates(RAdam, reads=["one_minus_beta1", "one_minus_beta2", "eps"], columns=_radam_columns)
+def _radam(s: Stacked, c: Columns) -> None:
+    g, mean, squares = s.g, s.buffers["mean"], s.buffers["squares"]
+    mean.lerp_(g, c["one_minus_beta1"])
+    squares.lerp_(g.square(), c["one_minus_beta2"])
+    factor = (squares.sqrt().add_(c["eps"])).reciprocal_().mul_(c["rectified"]).add_(c["plain"])
+    s.w.addcmul_(mean * factor, c["step"], value=-1.0)
 
 
-def kind(spec: JobSpec) -> Kind:
-    """The optimizer of a spec."""
-    optimizer: Any = spec.optimizer
-    if optimizer.type == "sgd" and optimizer.nesterov:
-        return KINDS["nesterov"]
-    if optimizer.type == "rmsprop" and optimizer.centered:
-        return KINDS["centered_rmsprop"]
-    return KINDS[optimizer.type]
+def _adamax_columns(h: Mapping[str, Numbers]) -> Mapping[str, Numbers]:
+    return {"step": h["lr"] / (1.0 - h["beta1"] ** h["t"])}
 
 
-def first_buffer(spec: JobSpec, name: str) -> float:
-    """What a member's buffer is filled with before training."""
-    return float(getattr(spec.optimizer, "initial_accumulator", 0.0)) if name == "squares" else 0.0
+@updates(Adamax, reads=["one_minus_beta1", "beta2", "eps"], columns=_adamax_columns)
+def _adamax(s: Stacked, c: Columns) -> None:
+    g, mean, largest = s.g, s.buffers["mean"], s.buffers["largest"]
+    mean.lerp_(g, c["one_minus_beta1"])
+    torch.maximum(largest.mul_(c["beta2"]), g.abs().add_(c["eps"]), out=largest)
+    s.w.addcmul_(mean / largest, c["step"], value=-1.0)
+
+
+@updates(Lion, reads=["lr", "one_minus_beta1", "one_minus_beta2"])
+def _lion(s: Stacked, c: Columns) -> None:
+    g, mean = s.g, s.buffers["mean"]
+    s.w.addcmul_(torch.lerp(mean, g, c["one_minus_beta1"]).sign_(), c["lr"], value=-1.0)
+    mean.lerp_(g, c["one_minus_beta2"])
 
 
 class Optimizer:
     """The optimizer of a pack, between two changes of its members: of their parameters, gradients and buffers."""
 
-    def __init__(self, specs: Sequence[JobSpec], weights: Tensor, gradient: Tensor, buffers: Buffers) -> None:
-        self._kind = kind(specs[0])
-        self._w, self._buffers = weights, buffers
-        fields = [name for name, value in specs[0].optimizer if isinstance(value, float)]
-        self._numbers = {name: _column(getattr(spec.optimizer, name) for spec in specs) for name in fields}
-        for name, decays in _FRESH.items():
-            for decay in decays:
-                if decay in self._numbers:
-                    self._numbers[name] = 1.0 - self._numbers[decay]
+    def __init__(
+        self, specs: Sequence[JobSpec], layout: RowLayout, weights: Tensor, gradient: Tensor, buffers: Buffers
+    ) -> None:
+        optimizer = specs[0].optimizer
+        self._rule = RULES[type(optimizer)]
+        self._stacked = Stacked(optimizer, weights, gradient, buffers, layout)
+        self._numbers: dict[str, Numbers] = {}
+        for name in optimizer.numbers:
+            self._numbers[name] = _column(getattr(spec.optimizer, name) for spec in specs)
+            self._numbers[f"one_minus_{name}"] = 1.0 - self._numbers[name]
         self._decay = _column(spec.weight_decay for spec in specs)
         self._l1 = _column(spec.l1 for spec in specs)
         self._clip = _column(spec.gradient_clip or np.inf for spec in specs)
         self._decays, self._has_l1 = bool(self._decay.any()), bool(self._l1.any())
         self._clips = bool(np.isfinite(self._clip).any())
+        self._decoupled = optimizer.decoupled
         self._fused = (
-            _FusedAdam(specs, weights, gradient, buffers) if self._kind.fused and not weights.is_cuda else None
+            _FusedAdam(specs, weights, gradient, buffers) if self._rule.fused and not weights.is_cuda else None
         )
-        used = {"l1": self._has_l1, "clip": self._clips, "keep": self._decays, "decay": self._decays}
-        needs = self._kind.needs if self._fused is None else ("lr", "t")
-        self._needs = (*needs, *(name for name, is_used in used.items() if is_used))
+        first = np.ones_like(self._decay)
+        self._names = tuple(self._planned(first, first))
 
     def plan(self, rates: Numbers, done: Numbers, steps: int) -> Tensor:
         """What the next steps need, for learning rates [members, 1] and steps done [members, 1].
@@ -249,32 +270,42 @@ class Optimizer:
         [steps, numbers, members, 1]; `columns` names the numbers of one step.
         """
         t = done + np.arange(1, steps + 1)
-        numbers = {**self._numbers, "lr": np.broadcast_to(rates, t.shape), "t": t}
-        if self._fused is None:
-            numbers |= self._kind.columns(numbers)
-        numbers |= {"decay": self._decay, "l1": self._l1, "clip": self._clip, "keep": 1.0 - rates * self._decay}
-        planned = np.stack([np.broadcast_to(numbers[name], t.shape).T for name in self._needs], axis=1)
-        dtype = self._w.dtype if self._fused is None else torch.float64
-        return sent(torch.from_numpy(planned).to(dtype), self._w.device).unsqueeze(-1)
+        columns = self._planned(rates, t)
+        planned = np.stack([np.broadcast_to(columns[name], t.shape).T for name in self._names], axis=1)
+        dtype = self._stacked.w.dtype if self._fused is None else torch.float64
+        return to_device(torch.from_numpy(planned).to(dtype), self._stacked.w.device).unsqueeze(-1)
+
+    def _planned(self, rates: Numbers, t: Numbers) -> Mapping[str, Numbers]:
+        """The columns of steps t [members, steps], by name."""
+        lr = np.broadcast_to(rates, t.shape)
+        rule = {"lr": lr, "t": t} if self._fused else self._rule.numbers({**self._numbers, "lr": lr, "t": t})
+        columns = dict(rule)
+        if self._has_l1:
+            columns["l1"] = self._l1
+        if self._clips:
+            columns["clip"] = self._clip
+        if self._decays:
+            columns |= {"decay": self._decay, "decay_factor": 1.0 - rates * self._decay}
+        return columns
 
     def columns(self, planned: Tensor) -> Columns:
         """The numbers of one step, from its part [numbers, members, 1] of a plan."""
-        return dict(zip(self._needs, planned.unbind(), strict=True))
+        return dict(zip(self._names, planned.unbind(), strict=True))
 
     def step(self, g: Tensor, columns: Columns) -> None:
         """One update of the parameters by their gradients g, the tensor it was made with, which it may overwrite."""
-        w = self._w
+        w = self._stacked.w
         if self._has_l1:
             g.addcmul_(w.sign(), columns["l1"].to(w.dtype))
         if self._clips:
             norm = torch.linalg.vector_norm(g, dim=1, keepdim=True)
             g.mul_((columns["clip"].to(w.dtype) / (norm + 1e-6)).clamp_max_(1.0).nan_to_num_(nan=1.0))
-        if self._decays and self._kind.decoupled:
-            w.mul_(columns["keep"].to(w.dtype))
+        if self._decays and self._decoupled:
+            w.mul_(columns["decay_factor"].to(w.dtype))
         elif self._decays:
             g.addcmul_(w, columns["decay"].to(w.dtype))
         if self._fused is None:
-            self._kind.update(w, g, self._buffers, columns)
+            self._rule.update(self._stacked, columns)
         else:
             self._fused.step(columns["lr"], columns["t"])
 
@@ -310,5 +341,5 @@ class _FusedAdam:
             member(lr=rate)
 
 
-def _column(values: Any) -> Numbers:
+def _column(values: Iterable[float]) -> Numbers:
     return np.array([float(value) for value in values], dtype=np.float64).reshape(-1, 1)

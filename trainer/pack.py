@@ -25,7 +25,6 @@ from .errors import BadDataError
 from .evaluation import evaluate, part_of
 from .layout import Layout, State, lay_out
 from .member import Member
-from .optim import first_buffer
 from .padding import Padding
 from .results import Result, results
 from .setup import Setup
@@ -237,7 +236,7 @@ def _first_state(setup: Setup, members: Sequence[Member]) -> dict[str, Tensor]:
     running = torch.stack([setup.network.first_running() for _ in members])
     state = {"weights": weights, "best": weights, "running": running, "best_running": running}
     for name in setup.buffers:
-        starts = torch.tensor([[first_buffer(member.spec, name)] for member in members], dtype=torch.float64)
+        starts = torch.tensor([[member.spec.optimizer.buffers[name]] for member in members], dtype=torch.float64)
         state[name] = starts.expand_as(weights)
     state = {name: values.to(device=setup.device, dtype=setup.dtype, copy=True) for name, values in state.items()}
     for row, member in enumerate(members):

@@ -13,7 +13,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from .sending import sent
+from .transfer import to_device
 
 _MASK64 = (1 << 64) - 1
 _MASK32 = (1 << 32) - 1
@@ -60,7 +60,7 @@ def keys(seeds: Sequence[int], epochs: Sequence[int], purpose: Purpose, device: 
     """Two 32-bit keys per member for `bits`: int32 [members, 2]."""
     digests = mixed(seeds, epochs, [purpose])
     words = np.stack([digests & np.uint64(_MASK32), digests >> np.uint64(32)], axis=1).astype(np.uint32)
-    return sent(torch.from_numpy(words.view(np.int32)), device)
+    return to_device(torch.from_numpy(words.view(np.int32)), device)
 
 
 def bits(keyed: Tensor, counter: Tensor) -> Tensor:

@@ -15,7 +15,6 @@ from .backprop import Backpropagation, backpropagation
 from .errors import BadDataError
 from .losses import Objective
 from .models import Network
-from .optim import kind
 from .sharding import Sharding
 
 
@@ -57,7 +56,7 @@ class Setup:
     @cached_property
     def buffers(self) -> tuple[str, ...]:
         """Names of the optimizer's buffers."""
-        return kind(self.spec).buffers
+        return tuple(self.spec.optimizer.buffers)
 
     @cached_property
     def outputs(self) -> int:

@@ -11,8 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
+from spec import optimizers
 from spec.job import JobSpec
-from trainer.optim import KINDS, Optimizer, first_buffer, kind
+from trainer.models import RowLayout
+from trainer.optim import RULES, Optimizer
 
 from .recording import job
 
@@ -60,11 +62,11 @@ def gradients(members: int, dtype: torch.dtype, seed: int) -> Tensor:
 def ours(specs: list[JobSpec], start: Tensor, given_gradients: Tensor) -> Tensor:
     w = start.clone()
     buffers = {
-        name: torch.tensor([[first_buffer(spec, name)] for spec in specs], dtype=w.dtype).expand_as(w).clone()
-        for name in kind(specs[0]).buffers
+        name: torch.tensor([[spec.optimizer.buffers[name]] for spec in specs], dtype=w.dtype).expand_as(w).clone()
+        for name in specs[0].optimizer.buffers
     }
     gradient = torch.empty_like(w)
-    optimizer = Optimizer(specs, w, gradient, buffers)
+    optimizer = Optimizer(specs, RowLayout.of({"weight": (SIZE,)}), w, gradient, buffers)
     rates = np.array([[spec.learning_rate] for spec in specs])
     for first in range(0, STEPS, 32):  # a plan covers a chunk of steps: chunks must join without a seam
         steps = min(32, STEPS - first)
@@ -172,8 +174,8 @@ def test_on_a_cpu_adam_gives_the_bits_of_pytorchs_fused_kernel(name: str, size: 
 
 
 def test_every_optimizer_of_the_spec_is_tested() -> None:
-    tested = {kind(job(optimizer=optimizer)).update for optimizer in OPTIMIZERS}
-    assert tested == {one.update for one in KINDS.values()}
+    tested = {type(job(optimizer=optimizer).optimizer) for optimizer in OPTIMIZERS}
+    assert tested == set(RULES) == set(optimizers.OPTIMIZERS)
 
 
 def test_clipping_is_pytorchs_own_for_each_member() -> None:
@@ -181,7 +183,7 @@ def test_clipping_is_pytorchs_own_for_each_member() -> None:
     g = gradients(2, torch.float32, 3)[0]
     w = torch.zeros(2, SIZE)
     gradient = g.clone()
-    optimizer = Optimizer(specs, w, gradient, {"velocity": torch.zeros(2, SIZE)})
+    optimizer = Optimizer(specs, RowLayout.of({"weight": (SIZE,)}), w, gradient, {"velocity": torch.zeros(2, SIZE)})
     (planned,) = optimizer.plan(np.ones((2, 1)), np.zeros((2, 1)), 1)
     optimizer.step(gradient, optimizer.columns(planned))
     parameter = torch.zeros(SIZE, requires_grad=True)

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 
-def sent(values: Tensor, device: torch.device) -> Tensor:
+def to_device(values: Tensor, device: torch.device) -> Tensor:
     """These values on the device. A GPU fetches them when it comes to it: nobody waits for what it does before."""
     if device.type != "cuda":
         return values.to(device)
