@@ -8,6 +8,15 @@ from store import db
 from store.tables import Base
 from tests.record import Record
 
+from .status_writes import only_transitions_write
+
+
+@pytest.fixture(autouse=True)
+def one_writer() -> Iterator[None]:
+    """No module but the writer of states writes one, in any test of the store."""
+    with only_transitions_write():
+        yield
+
 
 @pytest.fixture(scope="session")
 def engines(tmp_path_factory: pytest.TempPathFactory, postgres_url: str) -> Iterator[dict[str, Engine]]:
