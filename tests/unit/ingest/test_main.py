@@ -1,14 +1,9 @@
 """The process that reads, and its limits."""
 
-import json
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
-
-import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from spec.profile import Reading, Refusal
 from spec.reading import ReadingOrder
@@ -38,12 +33,3 @@ def test_a_refusal_names_the_field(tmp_path: Path) -> None:
     (tmp_path / "f.csv").write_text("a,y\n1,0\n2,1\n3,0\n")
     code, said = run(tmp_path / "f.csv", target=["z"])
     assert (code, Refusal.model_validate_json(said).path) == (2, "target")
-
-
-def test_a_file_that_unpacks_to_more_than_the_memory_is_refused(tmp_path: Path) -> None:
-    text = pa.array([f"{row}" + "a" * 60_000 for row in range(6_000)])
-    columns = pa.table({"a": text, "y": np.arange(6_000)})
-    pq.write_table(columns, tmp_path / "f.parquet", use_dictionary=False, compression="zstd")
-    assert (tmp_path / "f.parquet").stat().st_size < 1_000_000  # and 360 MB unpacked
-    code, said = run(tmp_path / "f.parquet", target=["y"], code="import ingest.limits as l; l.MEMORY = l.GIB // 2")
-    assert (code, json.loads(said)["message"]) == (2, "needs more than 0.5 GiB of memory to be read")

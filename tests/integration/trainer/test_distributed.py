@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from .recording import job, train
+from tests.unit.trainer.recording import job, train
 
 SPEC = {
     "dataset": "digits",

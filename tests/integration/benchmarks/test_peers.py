@@ -1,0 +1,20 @@
+import subprocess
+import sys
+
+import pytest
+
+from benchmarks import peers
+
+
+def test_a_smoke_run_lets_real_processes_compete(capsys: pytest.CaptureFixture[str]) -> None:
+    peers.main(["--quick"])
+    said = capsys.readouterr().out
+    for name in peers.QUICK:
+        assert f"| {peers.RUNNERS[name].words} | 2 |" in said
+
+
+def test_an_unknown_contestant_is_told_all_names() -> None:
+    command = [sys.executable, "-m", "benchmarks.contestants", "nobody"]
+    said = subprocess.run(command, check=False, capture_output=True, text=True)
+    assert said.returncode == 1
+    assert "process per trial" in said.stderr

@@ -1,0 +1,37 @@
+import subprocess
+import sys
+import time
+
+import pytest
+
+from .cpu_time import at_most
+
+
+def compute(seconds: float) -> None:
+    end = time.process_time() + seconds
+    while time.process_time() < end:
+        pass
+
+
+def test_a_test_that_computes_too_long_fails() -> None:
+    with (
+        pytest.raises(pytest.fail.Exception, match=r"it took 0\.\d s of CPU time, and a unit test has 0\.05 s"),
+        at_most(0.05),
+    ):
+        compute(0.1)
+
+
+def test_what_its_children_compute_counts() -> None:
+    spin = "import time\nwhile time.process_time() < 0.1: pass"
+    with pytest.raises(pytest.fail.Exception), at_most(0.05):
+        subprocess.run([sys.executable, "-c", spin], check=True)
+
+
+def test_a_busy_machine_is_not_charged() -> None:
+    with at_most(0.1):
+        time.sleep(0.2)
+
+
+def test_a_failure_stays_what_it_is() -> None:
+    with pytest.raises(ZeroDivisionError), at_most(0.0):
+        1 / 0  # noqa: B018
