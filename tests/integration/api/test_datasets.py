@@ -279,3 +279,68 @@ def test_a_full_disk_is_a_507(api: Service, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr("api.form.Sink.write", full)
     is_problem(send(api), 507)
     assert files(api) == []
+
+
+GERMAN = "preis;plz;datum;menge\n" + "".join(
+    f"1.{row:03},50;0{1000 + row % 3};{row % 28 + 1:02}/02/2020;{row % 7},5\n" for row in range(40)
+)
+
+
+def test_a_file_is_read_as_people_write_it_and_says_how(api: Service) -> None:
+    found = uploaded(api, content=GERMAN, target="menge", dayfirst="true")
+    kinds = {column["name"]: column["type"] for column in found["columns"]}
+    assert kinds == {"preis": "number", "plz": "category", "datum": "date"}
+    assert (found["columns"][0]["min"], found["columns"][0]["format"]["thousands"]) == (1000.5, ".")
+    assert (found["header"], found["delimiter"], found["task"]) == (True, ";", "regression")
+    assert any("'01000'" in note and "types=plz=number" in note for note in found["notes"])
+
+
+def test_the_same_file_read_in_another_way_is_another_data_set(api: Service) -> None:
+    plain = uploaded(api, content=GERMAN, target="menge")
+    other = uploaded(api, content=GERMAN, target="menge", types="plz=number", columns="-datum", weight="preis")
+    assert plain["id"] != other["id"]
+    roles = {column["name"]: (column["type"], column["role"]) for column in other["columns"]}
+    assert roles == {"preis": ("number", "weight"), "plz": ("number", "feature"), "datum": ("date", "unused")}
+    assert (
+        send(api, content=GERMAN, target="menge", columns="-datum", weight="preis", types="plz=number").status_code
+        == 200
+    )
+
+
+def test_several_targets_come_as_several_fields(api: Service) -> None:
+    parts = [("target", None, "preis"), ("target", None, "menge"), ("file", "f.csv", GERMAN)]
+    answer = api.ask("POST", DATASETS, **form(*parts))
+    assert answer.status_code == 201, answer.text
+    assert (answer.get_json()["outputs"], answer.get_json()["target"]["name"]) == (2, "preis, menge")
+
+
+@pytest.mark.parametrize(
+    ("fields", "path", "said"),
+    [
+        ({"decimal": "x"}, "decimal", "must be one of ., ,"),
+        ({"types": "plz=colour"}, "types", "must be one of number, category, boolean, date, text"),
+        ({"types": "plz=date"}, "types", "says date of column 'plz', which has '01000'"),
+        ({"weight": "nix"}, "weight", "is no column of the file: 'nix'; it has preis, plz, datum, menge"),
+        ({"columns": "preis,-plz"}, "columns", "do one of both"),
+        ({"date_format": "dd"}, "date_format", "must say where day, month and year are, such as %d.%m.%Y"),
+        ({"header": "maybe"}, "header", "must be true or false"),
+        ({"group": "datum", "weight": "datum"}, "group", "is the column of weight already"),
+        ({"sheet": "1"}, "sheet", "is not a field of this"),
+    ],
+)
+def test_an_option_that_cannot_be_is_refused_with_its_field_and_what_is_allowed(
+    api: Service, fields: dict[str, str], path: str, said: str
+) -> None:
+    problem = is_problem(send(api, content=GERMAN, target="menge", **fields), 422)
+    assert [fault["path"].split(".")[0] for fault in problem["errors"]] == [path]
+    assert said in problem["errors"][0]["message"]
+
+
+def test_a_reader_that_fails_for_no_known_reason_says_the_request(
+    api: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("api.reader.sys.executable", shutil.which("false"))
+    problem = is_problem(send(api), 422)
+    assert problem["errors"][0]["message"] == (
+        f"could not be read, for a reason that is not known: report request {problem['request_id']}"
+    )

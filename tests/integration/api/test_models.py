@@ -138,3 +138,37 @@ def test_the_models_used_last_stay_loaded(api: Service, monkeypatch: pytest.Monk
     assert api.ask("POST", f"{JOBS}/{other}/predict", json={"rows": [[2, 1]]}).status_code == 200  # it is loaded
     (api.home / "files" / "jobs" / one / "a1" / "model.safetensors").unlink()
     is_problem(api.ask("POST", f"{JOBS}/{one}/predict", json={"rows": [[2, 1]]}), 404)  # it was let go
+
+
+def upload_form(content: bytes, file: str = "new.csv", **fields: str) -> dict[str, Any]:
+    return {"data": {**fields, "file": (io.BytesIO(content), file)}, "content_type": "multipart/form-data"}
+
+
+def test_a_file_is_predicted_as_an_upload_is_read(api: Service) -> None:
+    buffer = io.BytesIO()
+    np.savez(buffer, X=np.array([[2.0, 1.0], [1.0, 4e9]]))
+    path = f"{JOBS}/{succeeded(api)}/predict"
+    predicted = api.ask("POST", path, **upload_form(buffer.getvalue(), "new.npz")).get_json()
+    assert predicted["predictions"] == ["yes", "no"]
+    assert predicted["warnings"] == [
+        "Column 'x' has 2 in 2 rows, the first row 1, far outside the training rows' range, 0 to 0: the prediction may "
+        "be far off."
+    ]
+    assert list((api.home / "files" / ".making").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("content", "file", "fields", "path"),
+    [
+        (b"a,b\n1,2\n", "new.csv", {}, "file"),
+        (b"PK\x03\x04", "new.npz", {}, "file"),
+        (b"", "new.npz", {}, "file"),
+        (b"a,b\n1,2\n", "new.csv", {"header": "perhaps"}, "header"),
+        (b"a,b\n1,2\n", "new.csv", {"decimal": ","}, "decimal"),
+    ],
+)
+def test_a_file_that_cannot_be_predicted_is_refused_with_its_field(
+    api: Service, content: bytes, file: str, fields: dict[str, str], path: str
+) -> None:
+    answer = api.ask("POST", f"{JOBS}/{succeeded(api)}/predict", **upload_form(content, file, **fields))
+    assert [fault["path"] for fault in is_problem(answer, 422)["errors"]] == [path]
