@@ -25,10 +25,10 @@ TRANSITIONS: Mapping[JobStatus, frozenset[JobStatus]] = {
     JobStatus.succeeded: frozenset(),
     JobStatus.cancelled: frozenset(),
 }
-"""Every change that can happen. `failed -> queued` only because a user asks again."""
+"""All transitions that are allowed. `failed -> queued` happens only when a user retries the job."""
 
 FINISHED = frozenset({JobStatus.succeeded, JobStatus.failed, JobStatus.cancelled})
-"""States in which nothing is trained any more."""
+"""The final states: a job in one of them is not trained any more."""
 
 
 class StopReason(StrEnum):
@@ -41,20 +41,20 @@ class StopReason(StrEnum):
 
     @property
     def sentence(self) -> str:
-        """This reason in words, for people."""
+        """The reason as a sentence."""
         return _STOPPED[self]
 
 
 _STOPPED: Mapping[StopReason, str] = {
-    StopReason.max_epochs: "It trained all the epochs it was given.",
-    StopReason.early_stopping: "The monitored metric did not improve for `patience` epochs.",
-    StopReason.converged: "The gradient norm fell below `tolerance`.",
-    StopReason.pruned: "Its sweep saw that it would not become the best trial.",
+    StopReason.max_epochs: "All `epochs` were trained.",
+    StopReason.early_stopping: "Early stopping: the monitored metric did not improve for `patience` epochs.",
+    StopReason.converged: "Converged: the gradient norm fell below `tolerance`.",
+    StopReason.pruned: "Pruned: the sweep predicted that this trial would not be the best.",
 }
 
 
 class FailureReason(StrEnum):
-    """Why a job failed; each has a sentence and says whether another try makes sense."""
+    """Why a job failed, as a sentence, and whether a retry makes sense."""
 
     diverged = "diverged"
     out_of_memory = "out_of_memory"
@@ -66,21 +66,21 @@ class FailureReason(StrEnum):
 
     @property
     def sentence(self) -> str:
-        """This reason in words, with what to do next."""
+        """The reason as a sentence, with what to do next."""
         return _FAILED[self][0]
 
     @property
     def retryable(self) -> bool:
-        """Whether the same spec may succeed when it is tried again."""
+        """Whether the same spec may succeed when it is retried."""
         return _FAILED[self][1]
 
 
 _FAILED: Mapping[FailureReason, tuple[str, bool]] = {
     FailureReason.diverged: ("The loss became infinite or not a number: try a smaller learning_rate.", False),
-    FailureReason.out_of_memory: ("The device had too little memory: make the network or batch_size smaller.", False),
+    FailureReason.out_of_memory: ("The device ran out of memory: try a smaller network or batch_size.", False),
     FailureReason.bad_data: ("The data set cannot be used for this job: see the message.", False),
-    FailureReason.timeout: ("It ran longer than timeout_s.", False),
-    FailureReason.worker_lost: ("Its worker was lost more often than max_attempts allows: retry it.", True),
-    FailureReason.quarantined: ("It crashed its trainer again and again and is kept apart: check the spec.", False),
+    FailureReason.timeout: ("The job ran longer than timeout_s.", False),
+    FailureReason.worker_lost: ("The job lost its worker max_attempts times: retry it.", True),
+    FailureReason.quarantined: ("The job crashed its trainer three times and is quarantined: check the spec.", False),
     FailureReason.error: ("The trainer failed: see the message, then retry.", True),
 }

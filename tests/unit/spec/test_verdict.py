@@ -9,8 +9,8 @@ from spec.verdict import Verdict, VerdictKind, judge
 Numbers = list[float | None]
 
 
-def told(train: Numbers, val: Numbers | None = None, **fields: Any) -> Verdict | None:
-    """The verdict on a curve of a job on iris (three classes), every row told rightly unless told otherwise."""
+def verdict_of(train: Numbers, val: Numbers | None = None, **fields: Any) -> Verdict | None:
+    """The verdict on a curve of a job on iris (three classes); `accuracies` are 1 unless given."""
     failure = fields.pop("failure", None)
     accuracies = fields.pop("accuracies", (1.0, 1.0))
     spec = JobSpec.model_validate({"dataset": "iris", "learning_rate": 0.3} | fields)
@@ -22,7 +22,7 @@ def told(train: Numbers, val: Numbers | None = None, **fields: Any) -> Verdict |
 
 
 def kind(*arguments: Any, **fields: Any) -> VerdictKind:
-    verdict = told(*arguments, **fields)
+    verdict = verdict_of(*arguments, **fields)
     assert verdict is not None
     assert verdict.sentence.startswith(verdict.kind.value.capitalize())
     return verdict.kind
@@ -32,15 +32,15 @@ FALLING: Numbers = [1.0, 0.5, 0.3, 0.2, 0.15, 0.12, 0.11, 0.105, 0.102, 0.101, 0
 
 
 def test_a_curve_that_falls_on_both_splits_is_good() -> None:
-    verdict = told(FALLING, [value + 0.02 for value in FALLING if value is not None])
+    verdict = verdict_of(FALLING, [value + 0.02 for value in FALLING if value is not None])
     assert verdict is not None
     assert (verdict.kind, verdict.best_epoch, verdict.suggestion) == (VerdictKind.good, 11, None)
     assert verdict.gap == pytest.approx(0.02)
 
 
-def test_a_good_curve_that_still_fell_asks_for_more_epochs() -> None:
+def test_a_good_curve_that_still_falls_suggests_more_epochs() -> None:
     train: Numbers = [1.0 - 0.09 * epoch for epoch in range(10)]
-    verdict = told(train, train, epochs=10)
+    verdict = verdict_of(train, train, epochs=10)
     assert verdict is not None
     assert verdict.kind is VerdictKind.good
     assert verdict.suggestion is not None
@@ -48,7 +48,7 @@ def test_a_good_curve_that_still_fell_asks_for_more_epochs() -> None:
 
 
 def test_validation_that_rises_while_training_falls_is_overfit() -> None:
-    verdict = told(FALLING, [1.0, 0.6, 0.4, 0.35, 0.4, 0.45, 0.5, 0.6, 0.7, 0.8, 0.9])
+    verdict = verdict_of(FALLING, [1.0, 0.6, 0.4, 0.35, 0.4, 0.45, 0.5, 0.6, 0.7, 0.8, 0.9])
     assert verdict is not None
     assert (verdict.kind, verdict.best_epoch) == (VerdictKind.overfit, 4)
     assert verdict.suggestion is not None
@@ -59,12 +59,12 @@ def test_a_small_rise_at_the_end_is_no_overfitting() -> None:
     assert kind(FALLING, [1.0, 0.5, 0.3, 0.21, 0.18, 0.17, 0.17, 0.175, 0.18, 0.185, 0.19]) is VerdictKind.good
 
 
-def test_rows_known_by_heart_are_overfit_though_nothing_rises() -> None:
+def test_an_accuracy_gap_is_overfitting_though_the_loss_does_not_rise() -> None:
     assert kind(FALLING, FALLING, accuracies=(1.0, 0.7)) is VerdictKind.overfit
 
 
-def test_against_overfitting_that_has_dropout_weight_decay_is_suggested() -> None:
-    verdict = told(FALLING, FALLING, accuracies=(1.0, 0.7), dropout=0.5, weight_decay=0.01, patience=5)
+def test_weight_decay_is_suggested_against_overfitting_where_dropout_is_set() -> None:
+    verdict = verdict_of(FALLING, FALLING, accuracies=(1.0, 0.7), dropout=0.5, weight_decay=0.01, patience=5)
     assert verdict is not None
     assert verdict.suggestion is not None
     assert (verdict.suggestion.weight_decay, verdict.suggestion.patience) == (0.1, 5)
@@ -80,9 +80,9 @@ def test_against_overfitting_that_has_dropout_weight_decay_is_suggested() -> Non
     ],
     ids=str,
 )
-def test_rows_it_never_learnt_are_underfit_and_the_suggestion_fits(fields: Any, suggests: dict[str, Any]) -> None:
+def test_low_training_accuracy_is_underfitting_and_the_suggestion_fits(fields: Any, suggests: dict[str, Any]) -> None:
     flat: Numbers = [1.09, 0.99, *[0.98] * 20]
-    verdict = told(flat, flat, accuracies=(0.5, 0.5), **fields)
+    verdict = verdict_of(flat, flat, accuracies=(0.5, 0.5), **fields)
     assert verdict is not None
     assert verdict.kind is VerdictKind.underfit
     assert verdict.suggestion is not None
@@ -91,17 +91,17 @@ def test_rows_it_never_learnt_are_underfit_and_the_suggestion_fits(fields: Any, 
     assert JobSpec.model_validate(body) == verdict.suggestion
 
 
-def test_a_network_that_had_no_time_to_learn_is_given_epochs() -> None:
+def test_a_loss_that_still_falls_is_underfitting_and_more_epochs_are_suggested() -> None:
     train: Numbers = [1.1 - 0.02 * epoch for epoch in range(10)]
-    verdict = told(train, train, accuracies=(0.6, 0.6), epochs=10)
+    verdict = verdict_of(train, train, accuracies=(0.6, 0.6), epochs=10)
     assert verdict is not None
     assert verdict.kind is VerdictKind.underfit
     assert verdict.suggestion is not None
     assert verdict.suggestion.epochs == 30
 
 
-def test_a_loss_that_jumps_is_unstable_and_wants_smaller_steps() -> None:
-    verdict = told([1.0, 0.4, 0.9, 0.3, 1.2, 0.5, 0.9, 0.4, 0.8, 0.3, 0.7])
+def test_an_oscillating_loss_is_unstable_and_a_smaller_learning_rate_is_suggested() -> None:
+    verdict = verdict_of([1.0, 0.4, 0.9, 0.3, 1.2, 0.5, 0.9, 0.4, 0.8, 0.3, 0.7])
     assert verdict is not None
     assert verdict.kind is VerdictKind.unstable
     assert verdict.gap is None
@@ -112,24 +112,24 @@ def test_a_loss_that_jumps_is_unstable_and_wants_smaller_steps() -> None:
 @pytest.mark.parametrize(
     ("train", "failure"), [([1.0, None], None), ([1.0, 2.0], FailureReason.diverged), ([], FailureReason.diverged)]
 )
-def test_a_loss_that_left_the_numbers_is_diverged(train: Numbers, failure: FailureReason | None) -> None:
-    verdict = told(train, failure=failure)
+def test_a_non_finite_loss_is_diverged(train: Numbers, failure: FailureReason | None) -> None:
+    verdict = verdict_of(train, failure=failure)
     assert verdict is not None
     assert verdict.kind is VerdictKind.diverged
     assert verdict.suggestion is not None
     assert verdict.suggestion.learning_rate == pytest.approx(0.03)
 
 
-def test_numbers_are_underfit_when_most_of_their_variance_is_left() -> None:
+def test_a_regression_is_underfit_when_most_of_the_variance_remains() -> None:
     flat: Numbers = [0.95] * 30
     spec = JobSpec.model_validate({"dataset": "diabetes", "loss": "mse"})
     curve: dict[str, Numbers] = {"epoch": [float(n) for n in range(1, 31)], "train_loss": flat, "val_loss": flat}
     verdict = judge(spec, curve)
     assert verdict is not None
     assert (verdict.kind, verdict.gap) == (VerdictKind.underfit, 0.0)
-    assert "95% of the loss" in verdict.sentence
+    assert "still 95.0 % of an untrained network's" in verdict.sentence
 
 
-def test_nothing_is_said_of_a_job_that_failed_otherwise_or_never_trained() -> None:
-    assert told([]) is None
-    assert told(FALLING, FALLING, failure=FailureReason.timeout) is None
+def test_a_job_without_points_or_with_another_failure_has_no_verdict() -> None:
+    assert verdict_of([]) is None
+    assert verdict_of(FALLING, FALLING, failure=FailureReason.timeout) is None

@@ -10,7 +10,7 @@ from trainer.fit import Outcome
 
 from .recording import job, train
 
-BIG_STEP = {"dataset": "linear", "loss": "mse", "optimizer": "sgd", "learning_rate": 30.0, "epochs": 60}
+LARGE_RATE = {"dataset": "linear", "loss": "mse", "optimizer": "sgd", "learning_rate": 30.0, "epochs": 60}
 FEW_NEURONS = {
     "dataset": "spirals",
     "architecture": {"type": "mlp", "hidden": [2]},
@@ -23,7 +23,7 @@ MANY_NEURONS = {
     "learning_rate": 0.003,
     "epochs": 200,
 }
-STRAIGHT = {
+LINEAR = {
     "dataset": "xor",
     "architecture": {"type": "mlp", "hidden": [16, 16]},
     "activation": "identity",
@@ -43,15 +43,15 @@ GOOD = {
 @pytest.mark.parametrize(
     ("fields", "kind", "says"),
     [
-        (BIG_STEP, VerdictKind.diverged, "smaller step"),
+        (LARGE_RATE, VerdictKind.diverged, "smaller learning_rate"),
         (FEW_NEURONS, VerdictKind.underfit, "too few neurons"),
-        (MANY_NEURONS, VerdictKind.overfit, "by heart"),
-        (STRAIGHT, VerdictKind.underfit, "one straight line"),
-        (GOOD, VerdictKind.good, "rows it has not seen"),
+        (MANY_NEURONS, VerdictKind.overfit, "memorises the training data"),
+        (LINEAR, VerdictKind.underfit, "is a linear model"),
+        (GOOD, VerdictKind.good, "validation accuracy 9"),
     ],
-    ids=["too big a step", "too few neurons", "too many neurons", "identity activations on xor", "good"],
+    ids=["too large a learning rate", "too few neurons", "too many neurons", "identity activations on xor", "good"],
 )
-def test_the_verdict_says_what_the_lecture_would(fields: dict[str, Any], kind: VerdictKind, says: str) -> None:
+def test_the_verdict_names_the_textbook_diagnosis(fields: dict[str, Any], kind: VerdictKind, says: str) -> None:
     spec = job(**fields)
     recorder = train(spec)
     outcome: Outcome = recorder.outcomes["0"]
