@@ -52,9 +52,17 @@ def _launcher(processes: int) -> tuple[str, ...]:
     return ("-m", "torch.distributed.run", "--standalone", "--max-restarts=0", f"--nproc-per-node={processes}")
 
 
-def _spawn(words: Sequence[str], environment: dict[str, str], device: Device) -> subprocess.Popen[bytes]:
+def _fork_or_spawn(
+    arguments: Sequence[str], environment: dict[str, str], device: Device
+) -> subprocess.Popen[bytes] | ForkedProcess:
+    """A forked process where that is possible; else one that has all to import, which takes seconds."""
+    if forkserver.AVAILABLE and device.count == 1:
+        try:
+            return forkserver.fork(arguments, device.environment)
+        except TrainerDied:
+            log.warning("the trainer of %s cannot be forked and is spawned", device.name, exc_info=True)
     return subprocess.Popen(
-        [sys.executable, *words],
+        [sys.executable, *_launcher(device.count), "-m", "worker.child", *arguments],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         env=environment | dict(device.environment),
@@ -88,16 +96,7 @@ class TrainerProcess:
             *("--device", device.kind, "--folder", scratch.name),
             *("--checkpoint-s", str(checkpoint_s), "--log-level", log_level),
         )
-        try:
-            process = (
-                forkserver.fork(arguments, device.environment)
-                if forkserver.AVAILABLE and device.count == 1
-                else _spawn((*_launcher(device.count), "-m", "worker.child", *arguments), environment, device)
-            )
-        except TrainerDied:
-            scratch.cleanup()
-            raise
-        trainer = cls(process, scratch, device.name)
+        trainer = cls(_fork_or_spawn(arguments, environment, device), scratch, device.name)
         try:
             if not isinstance(trainer.receive(START_S), Ready):
                 raise TrainerDied(None)

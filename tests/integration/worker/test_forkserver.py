@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from multiprocessing import util
 from pathlib import Path
 
 import psutil
@@ -108,6 +109,18 @@ def test_a_trainer_outlives_the_fork_server_and_the_next_is_forked_by_another(tr
     assert trainer.alive()
     trainer.kill()
     eventually(lambda: not trainer.alive(), 5.0, "it can be killed")
+
+
+def test_a_trainer_that_cannot_be_forked_is_spawned(trainer: TrainerProcess) -> None:
+    folder = Path(util.get_temp_dir())
+    away = folder.rename(folder.with_suffix(".away"))  # as one that cleans /tmp would
+    try:
+        spawned = start()
+        assert spawned.alive()
+        assert len(forked()) == 1
+        spawned.close()
+    finally:
+        away.rename(folder)
 
 
 def test_no_trainer_is_forked_by_a_server_that_cannot_import(tmp_path: Path) -> None:
