@@ -66,7 +66,7 @@ class Settings(BaseSettings):
         float, Field(gt=0, description="Seconds between two checkpoints of a job; each epoch if one takes longer.")
     ] = 60.0
     stall_s: Annotated[
-        float, Field(gt=0, description="Seconds after which a trainer that gets no further is killed.")
+        float, Field(gt=0, description="Seconds after which a trainer that makes no progress is killed.")
     ] = 600.0
     failpoints: Annotated[
         str,

@@ -1,4 +1,4 @@
-"""The Celery app of a worker: it hears bells and does nothing else. Each setting says which accident it prevents."""
+"""The Celery app of a worker: it receives bells and does nothing else. Each setting says which accident it prevents."""
 
 from typing import Any
 
@@ -8,20 +8,20 @@ from store.doorbell import KEY_PREFIX, QUEUE
 
 SETTINGS: dict[str, Any] = {
     # A message is acknowledged before it is answered. With late acks a dropped connection, or a visibility timeout
-    # shorter than a training, starts the same job twice; what a dead worker held comes back by its lease instead.
+    # shorter than a training, starts the same job twice; the jobs of a dead worker come back by their leases instead.
     "task_acks_late": False,
     # A bell that kills its worker must not be rung again at once, for ever: the record counts attempts, Redis does not.
     "task_reject_on_worker_lost": False,
-    # Nobody reads Celery's results: a result backend leaks memory, can deadlock, and says "failed" of what succeeded.
+    # Celery's results are not read: a result backend leaks memory, can deadlock, and calls successes failures.
     "task_ignore_result": True,
     "result_backend": None,
-    # Pickle would let whoever can write to the broker run code here.
+    # Pickle would let anybody who can write to the broker run code here.
     "task_serializer": "json",
     "accept_content": ["json"],
     # A bell taken while every slot is busy would wait behind a day of training, though another worker is idle.
     "worker_prefetch_multiplier": 1,
     "worker_disable_prefetch": True,
-    # After a lost connection Celery would hear fewer bells for a while, and a slot would stay idle.
+    # After a lost connection Celery would take fewer bells for a while, and a slot would stay idle.
     "worker_enable_prefetch_count_reduction": False,
     # Threads only wait for trainer processes. A fork of a process with threads or CUDA in it hangs or crashes.
     "worker_pool": "threads",
@@ -33,28 +33,28 @@ SETTINGS: dict[str, Any] = {
     "broker_channel_error_retry": True,
     # A hung broker must not hang a thread for ever.
     "broker_pool_acquire_timeout": 2,
-    # A bell answered is over: a training that was told off must not die with a connection that was lost meanwhile.
+    # A bell is done when it is answered: training must not end because a connection was lost meanwhile.
     "worker_cancel_long_running_tasks_on_connection_loss": False,
-    # Remote control lets whoever can write to the broker stop workers; state is read from the record, not by asking.
+    # Remote control lets any writer to the broker stop workers; state is read from the record, not by asking.
     "worker_enable_remote_control": False,
-    # Events leak memory across reconnects and cost a third of the throughput; nobody listens.
+    # Events leak memory across reconnects and cost a third of the throughput; nothing here reads them.
     "worker_send_task_events": False,
     "task_send_sent_event": False,
-    # The log is ours: Celery would take the root logger and swallow other rooms' lines.
+    # The log is ours: Celery would take the root logger, and lines of other packages would be lost.
     "worker_hijack_root_logger": False,
     "worker_redirect_stdouts": False,
-    # One queue, made by us: an unknown queue name is an error, not a new list that nobody reads.
+    # One queue, made by us: an unknown queue name is an error, not a new list that no worker reads.
     "task_create_missing_queues": False,
     "task_default_queue": QUEUE,
     "timezone": "UTC",
 }
 
 REDIS: dict[str, Any] = {
-    # Must match the producer's, or bells ring in an empty room.
+    # Must match the producer's, or no worker receives its bells.
     "global_keyprefix": KEY_PREFIX,
     # Never redeliver by time: a bell waiting behind a long training would be doubled. (Seven days, in seconds.)
     "visibility_timeout": 7 * 86_400,
-    # A half-open connection swallows bells in silence: notice it within a minute.
+    # A half-open connection loses bells in silence: notice it within a minute.
     "socket_timeout": 30,
     "socket_connect_timeout": 2,
     "socket_keepalive": True,
@@ -64,7 +64,7 @@ REDIS: dict[str, Any] = {
 
 
 def create_app(broker_url: str) -> Celery:
-    """The app that hears the bells of the broker at `broker_url`."""
+    """The app that receives the bells of the broker at `broker_url`."""
     app = Celery("epochal", broker=broker_url, set_as_current=False)
     app.conf.update(SETTINGS, broker_transport_options=REDIS if broker_url.startswith("redis") else {})
     return app

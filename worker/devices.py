@@ -151,7 +151,7 @@ def _driver_gpus() -> int:
 
 
 def free_memory(device: Device) -> int | None:
-    """Bytes free on a GPU, as the driver tells; None when it does not."""
+    """Bytes free on a GPU, as the driver says; None when it does not."""
     import pynvml
 
     try:

@@ -21,7 +21,7 @@ class TableError(WorkerError):
     """The table of an uploaded data set cannot be had."""
 
 
-class TrainerDied(WorkerError):  # noqa: N818 - it is a fact about a process, told to the supervisor
+class TrainerDied(WorkerError):  # noqa: N818 - a fact about a process, not a fault of the code
     """The trainer process of a slot is gone."""
 
     def __init__(self, code: int | None) -> None:
@@ -30,11 +30,11 @@ class TrainerDied(WorkerError):  # noqa: N818 - it is a fact about a process, to
 
 
 class TrainerStalled(TrainerDied):
-    """The trainer process of a slot lived, got no further, and was killed."""
+    """The trainer process of a slot made no progress, and was killed."""
 
     def __init__(self, silent_s: float) -> None:
         self.code = None
-        Exception.__init__(self, f"the trainer got no further for {silent_s:g} s and was killed")
+        Exception.__init__(self, f"the trainer made no progress for {silent_s:g} s and was killed")
 
 
 class UnusableCheckpointError(WorkerError):

@@ -24,7 +24,7 @@ CACHE_DEFAULT = 16 * 2**20
 
 
 class PackSizes:
-    """How many members a pack may have on this worker's devices: reckoned for a shape first, then as it was measured.
+    """How many members a pack may have on this worker's devices: estimated from its shape first, then as measured.
 
     Shared by the slots' threads; each entry is written whole.
     """
@@ -50,7 +50,7 @@ class PackSizes:
 
 
 def pack_limit(spec: JobSpec, device: Device, chosen: int, measured_bytes: int | None = None) -> int:
-    """The most members of a pack of jobs like `spec`; `chosen` is the operator's word, 0 for none."""
+    """The most members of a pack of jobs like `spec`; `chosen` is the operator's limit, 0 for none."""
     most = DETERMINISTIC_MEMBERS if spec.deterministic else GPU_MOST
     if chosen:
         return min(chosen, most) if spec.deterministic else chosen
@@ -68,7 +68,7 @@ def cpu_limit(spec: JobSpec, cache_size: int) -> int:
 
 
 def gpu_limit(spec: JobSpec, free: int | None, measured_bytes: int | None = None) -> int:
-    """Members that fit half the GPU's free memory, at what one was measured to need, or else is reckoned to."""
+    """Members that fit half the GPU's free memory, at what a member was measured to need, or else is estimated to."""
     if spec.info is None:
         return 1
     needed = measured_bytes or member_bytes(spec, spec.info)
@@ -84,7 +84,7 @@ def member_bytes(spec: JobSpec, info: DatasetInfo) -> int:
 
 @cache
 def cache_bytes(cpu: Path = Path("/sys/devices/system/cpu/cpu0/cache")) -> int:
-    """Size of the last-level cache; 16 MiB where the system does not tell."""
+    """Size of the last-level cache; 16 MiB where the system does not say."""
     try:
         text = (cpu / "index3/size").read_text().strip()
         return int(text[:-1]) * {"K": 2**10, "M": 2**20}[text[-1]]

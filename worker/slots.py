@@ -1,4 +1,4 @@
-"""The slots of a worker: one supervisor each, handed to whoever has work for them.
+"""The slots of a worker: one supervisor each, lent to the thread that has work for it.
 
 Two things hand out slots. A bell does at once: Celery's thread takes an idle slot and keeps it until nothing is queued,
 so that a busy worker takes no bells from the queue and they reach an idle one. And a watch does without any bell: at
@@ -21,7 +21,7 @@ WATCH_S = 10.0
 
 
 class Supervisor(Protocol):
-    """Who trains in a slot."""
+    """What a slot needs of its supervisor."""
 
     device: Device
     training: bool
@@ -30,10 +30,10 @@ class Supervisor(Protocol):
         """Claim and train until nothing is queued."""
 
     def stop(self) -> None:
-        """End the trainer now."""
+        """Give the jobs back to the queue, from any thread."""
 
     def close(self) -> None:
-        """Sweep up after a stop."""
+        """Close the trainer after a stop."""
 
 
 class Slots:
@@ -56,14 +56,14 @@ class Slots:
         return tuple(supervisor.device.name for supervisor in self._supervisors if not supervisor.training)
 
     def answer(self) -> None:
-        """Somebody rang: wait for an idle slot and drain the record with it."""
+        """Answer a bell: wait for an idle slot and let it drain the queue."""
         while not self._stopping.is_set():
             with suppress(queue.Empty):
                 self._drain(self._idle.get(timeout=1.0))
                 return
 
     def watch(self) -> None:
-        """Give an idle slot a look at the record, now and every ten seconds, until this worker stops."""
+        """Let an idle slot drain the queue without a bell, now and every ten seconds, until this worker stops."""
         while True:
             with suppress(queue.Empty):
                 self._drain(self._idle.get_nowait())
@@ -88,6 +88,6 @@ class Slots:
         try:
             supervisor.drain()
         except Exception:
-            log.exception("a slot stumbled")  # and goes on: the next bell is answered
+            log.exception("a slot failed")  # and answers the next bell
         finally:
             self._idle.put(supervisor)

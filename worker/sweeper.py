@@ -34,7 +34,7 @@ _ATTEMPT = re.compile(rf"/{PUBLISHED}/([^/]+)/a(\d+)/[^/]+$")
 
 
 class Sweeper:
-    """Deletes each file before the record forgets it: whoever dies in between, the next one goes on."""
+    """Deletes each file before the record forgets it: if a worker dies in between, the next sweep goes on."""
 
     def __init__(
         self,
@@ -49,14 +49,14 @@ class Sweeper:
         self._files, self._upload_kept_s = files, upload_kept_s
 
     def once(self) -> None:
-        """Delete what is not wanted now."""
+        """Delete the checkpoints that are not needed now."""
         while stale := self._checkpoints.stale():
             for uri in stale:
                 self._files.delete_file(uri)
             self._checkpoints.forget(stale)
 
     def lost(self, after_s: float = LOST_AFTER_S) -> None:
-        """Delete old files that the record knows nothing of, and will not hear of."""
+        """Delete old files that the record knows nothing of, and will not learn of."""
         # The record is asked first: an object store takes a request a file to say its age.
         for some in _batches(self._files.below(FOLDER)):
             self._delete(self._checkpoints.unknown(some), after_s)

@@ -9,10 +9,10 @@ from store.doorbell import TASK
 
 
 class Slots(Protocol):
-    """Who answers a bell."""
+    """What answers a bell."""
 
     def answer(self) -> None:
-        """Look at the record, and train what is queued."""
+        """Train what the record has queued."""
 
 
 log = logging.getLogger(__name__)
@@ -23,6 +23,6 @@ def register(app: Celery, slots: Slots) -> None:
 
     @app.task(name=TASK, shared=False)  # type: ignore[untyped-decorator]
     def train(job_id: str) -> None:
-        """A doorbell: which jobs are trained, the record says; this one may be done, cancelled or not yet its turn."""
+        """A doorbell: the record says which jobs to train; this one may be done, cancelled, or behind others."""
         log.debug("the bell rang for %s", job_id)
         slots.answer()

@@ -20,7 +20,7 @@ from .messages import Order, Ready, Report
 log = logging.getLogger(__name__)
 
 START_S = 120.0
-"""Importing torch and waking a GPU may take this long; a slot whose trainer is not ready by then takes no jobs."""
+"""Importing PyTorch and initialising a GPU may take so long; a slot whose trainer is not ready then takes no jobs."""
 
 
 class Trainer(Protocol):
@@ -39,7 +39,7 @@ class Trainer(Protocol):
         """End it now, from any thread; harmless when it is gone."""
 
     def close(self) -> None:
-        """End it and sweep up after it."""
+        """End it and delete its folder."""
 
     def alive(self) -> bool:
         """Whether it can be given a pack."""
@@ -129,10 +129,10 @@ class TrainerProcess:
         self._process.kill()
 
     def close(self) -> None:
-        """End it and sweep up after it."""
+        """End it and delete its folder."""
         self._process.kill()
         self._process.wait()
-        with suppress(OSError):  # an order that it never read
+        with suppress(OSError):  # an order that it did not read
             self._orders.close()
         self._scratch.cleanup()
 

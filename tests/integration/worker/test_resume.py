@@ -102,7 +102,7 @@ def test_a_stopped_workers_job_goes_on_elsewhere_from_where_it_was(site: Site) -
     assert site.store.curve(job_id)["epoch"] == list(range(1, 451))
 
 
-def test_a_job_whose_checkpoints_are_all_broken_begins_afresh_and_says_so(site: Site) -> None:
+def test_a_job_whose_checkpoints_are_all_broken_starts_over_and_its_history_says_so(site: Site) -> None:
     worker = site.start_worker(checkpoint_s=OFTEN_S)
     (job_id,) = site.submit(SOME_SECONDS | {"epochs": 300})
     eventually(lambda: len(checkpoints(site, job_id)) == 2, 40.0, "two checkpoints are recorded")
@@ -140,5 +140,5 @@ def test_a_frozen_trainer_is_killed_and_its_job_goes_on(site: Site) -> None:
     job = site.wait(job_id, JobStatus.succeeded, within_s=60.0)
     assert job.attempt == 2
     assert not psutil.pid_exists(trainer.pid)
-    assert "the trainer got no further for 3 s and was killed" in reasons(site, job_id)
+    assert "the trainer made no progress for 3 s and was killed" in reasons(site, job_id)
     assert site.store.curve(job_id)["epoch"] == list(range(1, 181))

@@ -55,7 +55,7 @@ def test_two_processes_give_the_curve_of_one_and_nothing_outlives_their_worker(s
             assert together[name] == pytest.approx(column, rel=1e-5, abs=1e-6), name
 
 
-def test_a_team_that_loses_a_mate_is_replaced_and_the_job_finishes(site: Site) -> None:
+def test_a_group_that_loses_a_process_is_replaced_and_the_job_finishes(site: Site) -> None:
     worker = site.start_worker(devices="cpu+cpu")
     (job_id,) = site.submit(JOB | TOGETHER | {"epochs": 150})
     site.wait_for_an_epoch(job_id)

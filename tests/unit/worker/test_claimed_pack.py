@@ -23,39 +23,39 @@ def test_points_become_columns_of_one_length() -> None:
     assert columns([]) == {}
 
 
-def test_points_are_told_until_the_record_has_them() -> None:
+def test_points_are_sent_until_the_record_has_them() -> None:
     pack = ClaimedPack([claim("a")], now=0.0)
     pack.add_points({"a": curve(1, 2)})
-    (beat,) = pack.progress(now=1.0)
+    (progress,) = pack.progress(now=1.0)
     pack.add_points({"a": curve(3)})
-    assert beat.points["epoch"] == [1, 2]
-    pack.renewed([beat], lost=(), cancel=(), asked_at=1.0)
-    assert [beat.points["epoch"] for beat in pack.progress(now=2.0)] == [[3]]
+    assert progress.points["epoch"] == [1, 2]
+    pack.renewed([progress], lost=(), cancel=(), asked_at=1.0)
+    assert [progress.points["epoch"] for progress in pack.progress(now=2.0)] == [[3]]
 
 
-def test_an_epoch_told_again_is_not_noted_again() -> None:
+def test_an_epoch_received_again_is_not_kept_again() -> None:
     pack = ClaimedPack([claim("a")], now=0.0)
     pack.add_points({"a": curve(1, 2)})
     pack.restart(["a"], now=5.0)
     pack.add_points({"a": curve(1, 2, 3)})
-    assert [beat.points["epoch"] for beat in pack.progress(now=6.0)] == [[1, 2, 3]]
+    assert [progress.points["epoch"] for progress in pack.progress(now=6.0)] == [[1, 2, 3]]
 
 
 def test_the_rate_is_epochs_by_seconds_trained() -> None:
     pack = ClaimedPack([claim("a")], now=0.0)
-    assert [beat.epochs_per_s for beat in pack.progress(now=1.0)] == [None]
+    assert [progress.epochs_per_s for progress in pack.progress(now=1.0)] == [None]
     pack.add_points({"a": curve(1, 2, 3, 4)})
-    assert [beat.epochs_per_s for beat in pack.progress(now=2.0)] == [2.0]
+    assert [progress.epochs_per_s for progress in pack.progress(now=2.0)] == [2.0]
 
 
-def test_a_lost_member_sends_no_more_beats() -> None:
+def test_a_lost_member_sends_no_more_progress() -> None:
     pack = ClaimedPack([claim("a"), claim("b")], now=0.0)
     pack.renewed(pack.progress(now=1.0), lost={"a"}, cancel=(), asked_at=1.0)
-    assert [beat.job_id for beat in pack.progress(now=2.0)] == ["b"]
+    assert [progress.job_id for progress in pack.progress(now=2.0)] == ["b"]
     assert [member.leave_reason for member in pack.members({"a"})] == [LeaveReason.lost]
 
 
-def test_a_wish_is_told_once_and_its_age_is_known() -> None:
+def test_a_cancel_is_sent_once_and_its_age_is_known() -> None:
     pack = ClaimedPack([claim("a", cancel_requested=True), claim("b")], now=0.0)
     assert pack.due_to_cancel({"a", "b"}, now=1.0) == ["a"]
     assert pack.due_to_cancel({"a", "b"}, now=2.0) == []
@@ -69,7 +69,7 @@ def test_only_members_that_train_run_out_of_time() -> None:
     assert [member.leave_reason for member in pack.members()] == [LeaveReason.timeout, None]
 
 
-def test_a_pause_is_heeded_unless_there_is_a_wish_already() -> None:
+def test_a_pause_is_kept_unless_the_job_must_leave_already() -> None:
     pack = ClaimedPack([claim("a"), claim("b", cancel_requested=True)], now=0.0)
     pack.renewed(pack.progress(now=1.0), lost=(), cancel=(), pause={"a", "b"}, asked_at=1.0)
     assert [member.leave_reason for member in pack.members()] == [LeaveReason.pause, LeaveReason.cancel]
@@ -80,10 +80,10 @@ def test_the_rate_counts_what_was_trained_since_the_member_began_again() -> None
     pack.add_points({"a": curve(1, 2, 3, 4)})
     pack.restart(["a"], now=10.0)
     pack.add_points({"a": curve(3, 4)})
-    assert [beat.epochs_per_s for beat in pack.progress(now=11.0)] == [2.0]
+    assert [progress.epochs_per_s for progress in pack.progress(now=11.0)] == [2.0]
 
 
-def test_checkpoints_are_told_until_the_record_has_them() -> None:
+def test_checkpoints_are_sent_until_the_record_has_them() -> None:
     pack = ClaimedPack([claim("a")], now=0.0)
     first, second, third = (CheckpointRecord(epoch, f"file:///{epoch}", "0" * 64) for epoch in (1, 2, 3))
     pack.add_checkpoint("a", first)
@@ -92,11 +92,11 @@ def test_checkpoints_are_told_until_the_record_has_them() -> None:
     pack.add_checkpoint("a", third)
     assert beat.checkpoints == (first, second)
     pack.renewed([beat], lost=(), cancel=(), pause=(), asked_at=1.0)
-    assert [beat.checkpoints for beat in pack.progress(now=2.0)] == [(third,)]
+    assert [progress.checkpoints for progress in pack.progress(now=2.0)] == [(third,)]
     assert pack.members()[0].checkpoints == [third, second]
 
 
-def test_who_goes_back_may_end_its_epoch_first_and_not_for_ever() -> None:
+def test_a_requeued_job_may_end_its_epoch_within_its_patience() -> None:
     pack = ClaimedPack([claim("a"), claim("b", cancel_requested=True)], now=0.0)
     pack.mark_requeued()
     assert pack.due_to_leave({"a", "b"}, now=1.0) == ["a"]
@@ -106,7 +106,7 @@ def test_who_goes_back_may_end_its_epoch_first_and_not_for_ever() -> None:
     assert pack.due_to_cancel({"a", "b"}, now=1.5 + REQUEUE_PATIENCE_S) == ["a"]
 
 
-def test_who_is_paused_may_end_its_epoch_first_too() -> None:
+def test_a_paused_job_may_end_its_epoch_first() -> None:
     pack = ClaimedPack([claim("a")], now=0.0)
     pack.renewed(pack.progress(now=1.0), lost=(), cancel=(), pause={"a"}, asked_at=1.0)
     assert pack.due_to_leave({"a"}, now=1.0) == ["a"]

@@ -43,13 +43,13 @@ def test_from_an_object_store_it_is_copied_once(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("place", ["file", "memory"])
-def test_a_deleted_one_is_told(tmp_path: Path, place: str) -> None:
+def test_a_deleted_data_set_is_an_error(tmp_path: Path, place: str) -> None:
     tables = DatasetCache(Files(f"{place}://{tmp_path}"), tmp_path / "copies")
     with pytest.raises(TableError, match="was deleted: upload it again"):
         tables.path(Uploaded(id=f"ds_{'0' * 32}", sha256="0" * 64))
 
 
-def test_another_content_is_told(tmp_path: Path) -> None:
+def test_a_data_set_with_other_content_is_an_error(tmp_path: Path) -> None:
     files = Files(f"memory://{tmp_path}")
     dataset = stored(files, b"numbers")
     stored(files, b"other numbers")

@@ -49,7 +49,7 @@ def test_a_job_whose_bell_may_still_come_is_left_alone(store: Record) -> None:
     assert bell.rung == []
 
 
-def test_one_bell_tells_that_the_broker_is_down(store: Record) -> None:
+def test_one_bell_shows_that_the_broker_is_down(store: Record) -> None:
     store.submit([SPEC, SPEC], owner="ada")
     store.claim(worker="dead", device="cpu", limit=2, lease_s=-1.0)
     bell = Bell(up=False)

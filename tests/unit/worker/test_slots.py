@@ -63,7 +63,7 @@ def test_every_bell_takes_another_slot() -> None:
         bell.join(10.0)
 
 
-def test_a_stop_waits_for_jobs_to_be_given_back_and_sweeps_up() -> None:
+def test_a_stop_waits_for_jobs_to_be_given_back_and_closes_supervisors() -> None:
     supervisor = Busy()
     slots = Slots([supervisor])
     bell = answering(slots)
@@ -90,4 +90,4 @@ def test_a_slot_that_stumbles_answers_the_next_bell(caplog: pytest.LogCaptureFix
     slots = Slots([Stumbling()])
     slots.answer()
     slots.answer()
-    assert caplog.text.count("a slot stumbled") == 2
+    assert caplog.text.count("a slot failed") == 2

@@ -124,7 +124,7 @@ def saved(trainer: Scripted, job_id: str, epoch: int) -> Saved:
     return Saved(id=job_id, epoch=epoch, file=file)
 
 
-def lent(trainer: Scripted) -> list[bytes]:
+def staged(trainer: Scripted) -> list[bytes]:
     """The checkpoints that came with the trainer's first order, newest first."""
     order = trainer.orders[0]
     assert isinstance(order, Train)
@@ -137,7 +137,7 @@ def succeeds(trainer: Scripted, order: Order) -> list[Report | Exception]:
     return [report for job in order.jobs for report in (points(job.id, 1, 2, 3), done(trainer, job.id))]
 
 
-def drops_when_told(trainer: Scripted, order: Order) -> list[Report | Exception]:
+def drops_on_request(trainer: Scripted, order: Order) -> list[Report | Exception]:
     """Trains one epoch and then for ever, until it is told to drop a member."""
     if not isinstance(order, Train):
         return [Ended(id=job_id, end="cancelled") for job_id in order.ids]
@@ -409,14 +409,14 @@ def test_a_paused_member_leaves_its_pack_uncharged_and_trains_again_when_resumed
 def test_a_job_that_trains_too_long_fails_with_timeout(bench: Bench) -> None:
     (job_id,) = bench.submit(SMALL | {"timeout_s": 60.0})
     began = bench.clock.now
-    bench.supervisor(drops_when_told).drain()
+    bench.supervisor(drops_on_request).drain()
     job = bench.store.get(job_id, owner=None)
     assert (job.status, job.failure_reason) == (JobStatus.failed, FailureReason.timeout)
     assert 60.0 < bench.clock.now - began < 62.0
     assert bench.store.curve(job_id)["epoch"] == [1]
 
 
-def test_a_trainer_that_does_not_listen_is_killed(bench: Bench) -> None:
+def test_a_trainer_that_does_not_respond_is_killed(bench: Bench) -> None:
     (job_id,) = bench.submit(SMALL | {"timeout_s": 10.0})
     began = bench.clock.now
     bench.supervisor(lambda _trainer, _order: []).drain()
@@ -450,9 +450,9 @@ def test_members_go_back_uncharged_when_leases_cannot_be_renewed(bench: Bench) -
     def script(trainer: Scripted, order: Order) -> Sequence[Report | Exception]:
         if isinstance(order, Train) and any(isinstance(earlier, Leave) for earlier in trainer.orders):
             return succeeds(trainer, order)
-        return drops_when_told(trainer, order)
+        return drops_on_request(trainer, order)
 
-    bench.heartbeat.beat = lambda: None  # type: ignore[method-assign]  # the record cannot be reached by the heart
+    bench.heartbeat.beat = lambda: None  # type: ignore[method-assign]  # the heartbeat cannot reach the record
     began = bench.clock.now
     bench.supervisor(script).drain()
     assert 20.0 < bench.clock.now - began < 21.0
@@ -471,9 +471,9 @@ def test_a_job_goes_back_uncharged_however_long_the_record_was_away(bench: Bench
             raise StoreUnavailableError
         return requeue(*given, **named)
 
-    bench.heartbeat.beat = lambda: None  # type: ignore[method-assign]  # the record cannot be reached by the heart
+    bench.heartbeat.beat = lambda: None  # type: ignore[method-assign]  # the heartbeat cannot reach the record
     bench.store.requeue = away_at_first  # type: ignore[method-assign]
-    supervisor = bench.supervisor(drops_when_told, succeeds)
+    supervisor = bench.supervisor(drops_on_request, succeeds)
     supervisor._train(claimed(supervisor))
     assert asked == [False, False]
     assert bench.status(job_id) is JobStatus.queued
@@ -491,7 +491,7 @@ def test_the_guard_kills_a_trainer_once_before_its_leases_pass_on(
 ) -> None:
     bench.submit(SMALL)
     supervisor = bench.supervisor(lambda _trainer, _order: [])
-    bench.heartbeat.beat = bench.heartbeat.watchdog  # type: ignore[method-assign]  # nothing is renewed, and nobody listens
+    bench.heartbeat.beat = bench.heartbeat.watchdog  # type: ignore[method-assign]  # no lease is renewed, and the trainer does not respond
 
     def stop_when_killed() -> None:
         bench.heartbeat.watchdog()
@@ -509,7 +509,7 @@ def test_the_guard_kills_a_trainer_once_before_its_leases_pass_on(
 
 def test_a_stop_gives_the_jobs_back_uncharged_and_rings(bench: Bench) -> None:
     (job_id,) = bench.submit(SMALL | {"max_attempts": 1})
-    supervisor = bench.supervisor(drops_when_told)
+    supervisor = bench.supervisor(drops_on_request)
     supervisor._warm_trainer()
     bench.trainers[0].while_waiting = supervisor.stop
     supervisor.drain()
@@ -589,7 +589,7 @@ def goes_on_after(epoch: int, refused: int | None = None) -> Answer:
 def test_a_job_goes_on_from_its_checkpoint_after_a_crash(bench: Bench) -> None:
     (job_id,) = bench.submit(SMALL)
     bench.supervisor(saves_and_crashes(1, 2), goes_on_after(2)).drain()
-    assert lent(bench.trainers[1]) == [b"2 epochs of " + job_id.encode(), b"1 epochs of " + job_id.encode()]
+    assert staged(bench.trainers[1]) == [b"2 epochs of " + job_id.encode(), b"1 epochs of " + job_id.encode()]
     job = bench.store.get(job_id, owner=None)
     assert (job.status, job.attempt) == (JobStatus.succeeded, 2)
     assert bench.store.curve(job_id)["epoch"] == [1, 2, 3]
@@ -599,7 +599,7 @@ def test_members_of_a_pack_that_crashed_go_on_from_their_checkpoints_in_the_same
     ids = bench.submit(SMALL, SMALL | {"seed": 1})
     bench.supervisor(saves_and_crashes(1, 2), goes_on_after(2)).drain()
     assert bench.trained_together() == [2, 1, 1]
-    assert lent(bench.trainers[1])[0] == b"2 epochs of " + ids[0].encode()
+    assert staged(bench.trainers[1])[0] == b"2 epochs of " + ids[0].encode()
     for job_id in ids:
         job = bench.store.get(job_id, owner=None)
         assert (job.status, job.attempt) == (JobStatus.succeeded, 1)
@@ -608,7 +608,7 @@ def test_members_of_a_pack_that_crashed_go_on_from_their_checkpoints_in_the_same
 
 def test_a_crash_before_the_beat_loses_no_checkpoint_and_leaves_no_gap(bench: Bench) -> None:
     (job_id,) = bench.submit(SMALL)
-    bench.heartbeat.beat = lambda: None  # type: ignore[method-assign]  # nothing is told before the crash
+    bench.heartbeat.beat = lambda: None  # type: ignore[method-assign]  # nothing is sent before the crash
     bench.supervisor(saves_and_crashes(1), goes_on_after(1)).drain()
     assert bench.store.curve(job_id)["epoch"] == [1, 2, 3]
 
@@ -639,7 +639,7 @@ def broken(bench: Bench, epoch: int, how: str) -> Answer:
 def test_a_broken_checkpoint_falls_back_to_the_one_before_and_says_so(bench: Bench, how: str) -> None:
     (job_id,) = bench.submit(SMALL)
     bench.supervisor(broken(bench, 2, how), goes_on_after(1)).drain()
-    assert lent(bench.trainers[1]) == [b"1 epochs of " + job_id.encode()]
+    assert staged(bench.trainers[1]) == [b"1 epochs of " + job_id.encode()]
     assert bench.status(job_id) is JobStatus.succeeded
     assert bench.store.curve(job_id)["epoch"] == [1, 2, 3]
     (told,) = [event.reason for event in bench.store.events(job_id) if "cannot be used" in event.reason]
@@ -661,7 +661,7 @@ def test_a_checkpoint_that_cannot_be_read_just_now_is_not_thrown_away(bench: Ben
         return saves_and_crashes(1, 2)(trainer, order)[:-1]
 
     bench.supervisor(unreadable, lambda _trainer, _order: [TrainerDied(-9)]).drain()
-    assert len(lent(bench.trainers[1])) == 1
+    assert len(staged(bench.trainers[1])) == 1
     assert any("cannot be copied" in event.reason for event in bench.store.events(job_id))
     with db.writing(bench.engine) as connection:
         connection.execute(update(tables.Job).values(not_before=None))
@@ -669,7 +669,7 @@ def test_a_checkpoint_that_cannot_be_read_just_now_is_not_thrown_away(bench: Ben
     assert [kept.epoch for kept in claim.checkpoints] == [2, 1]
 
 
-def test_a_checkpoint_that_the_trainer_refuses_is_told_of_and_not_lent_again(bench: Bench) -> None:
+def test_a_checkpoint_that_the_trainer_refuses_is_noted_and_not_staged_again(bench: Bench) -> None:
     (job_id,) = bench.submit(SMALL)
 
     def refuses_and_crashes(trainer: Scripted, order: Order) -> list[Report | Exception]:
@@ -680,7 +680,7 @@ def test_a_checkpoint_that_the_trainer_refuses_is_told_of_and_not_lent_again(ben
     assert "it has format 0" in told
 
 
-def test_a_checkpoint_that_cannot_be_stored_is_told_of_once_and_training_goes_on(bench: Bench) -> None:
+def test_a_checkpoint_that_cannot_be_stored_is_noted_once_and_training_goes_on(bench: Bench) -> None:
     (job_id,) = bench.submit(SMALL)
     (bench.folder / "files").mkdir()
     (bench.folder / "files" / "checkpoints").write_text("a file where a folder should be")
@@ -695,7 +695,7 @@ def test_a_checkpoint_that_cannot_be_stored_is_told_of_once_and_training_goes_on
     assert "epoch 1 " in told
 
 
-def test_a_job_that_ends_before_the_beat_leaves_no_file_that_nobody_knows(bench: Bench) -> None:
+def test_a_job_that_ends_before_the_heartbeat_leaves_no_unrecorded_file(bench: Bench) -> None:
     bench.submit(SMALL)
     bench.heartbeat.beat = lambda: None  # type: ignore[method-assign]
 
@@ -758,7 +758,7 @@ def test_a_trainer_that_gets_no_further_is_killed_and_its_job_charged(bench: Ben
     assert bench.trainers[0].killed
     job = bench.store.get(job_id, owner=None)
     assert (job.status, job.attempt) == (JobStatus.succeeded, 2)
-    assert any("got no further for 100 s" in event.reason for event in bench.store.events(job_id))
+    assert any("made no progress for 100 s" in event.reason for event in bench.store.events(job_id))
 
 
 def test_a_job_that_crashes_alone_three_times_is_quarantined(bench: Bench) -> None:

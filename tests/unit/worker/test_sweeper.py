@@ -104,7 +104,7 @@ def test_what_a_dead_attempt_published_is_deleted_and_a_running_finish_is_not_ro
     assert left() == ["a2"]
 
 
-def test_an_upload_that_nobody_goes_on_with_is_forgotten_and_its_files_go(engine: Engine, tmp_path: Path) -> None:
+def test_an_abandoned_upload_is_forgotten_and_its_files_are_deleted(engine: Engine, tmp_path: Path) -> None:
     store, files, uploads = Record(engine), Files((tmp_path / "files").as_uri()), UploadStore(engine)
 
     def left() -> list[str]:
