@@ -70,12 +70,22 @@ class Sgd(OptimizerSpec):
 
     type: Literal["sgd"] = "sgd"
     momentum: Momentum = 0.0
-    nesterov: Annotated[bool, Field(strict=True, description="Nesterov's momentum; needs momentum > 0.")] = False
+    dampening: Annotated[
+        Fraction,
+        Field(description="Share of a gradient that momentum leaves out, after the first; needs momentum > 0."),
+    ] = 0.0
+    nesterov: Annotated[
+        bool, Field(strict=True, description="Nesterov's momentum; needs momentum > 0 and dampening 0.")
+    ] = False
 
     @model_validator(mode="after")
-    def _nesterov_needs_momentum(self) -> Self:
+    def _agrees(self) -> Self:
         if self.nesterov and self.momentum == 0.0:
             raise fault("optimizer.nesterov", "needs momentum greater than 0")
+        if self.dampening and self.momentum == 0.0:
+            raise fault("optimizer.dampening", "needs momentum greater than 0")
+        if self.nesterov and self.dampening:
+            raise fault("optimizer.nesterov", "needs dampening 0")
         return self
 
     @property
@@ -192,7 +202,37 @@ class Lion(OptimizerSpec):
         return {"mean": 0.0}
 
 
-OPTIMIZERS = (Sgd, Adagrad, Adadelta, RmsProp, Adam, AdamW, NAdam, RAdam, Adamax, Lion)
+class Muon(Moments):
+    """Jordan 2024 (torch.optim.Muon): momentum whose matrices are made orthogonal, for the weights of hidden layers.
+
+    A hidden layer's weights [out, in], the first layer's too, move by lr x scale x O, where O is nearly the orthogonal
+    matrix nearest to their momentum, found by five Newton-Schulz iterations in bfloat16. All other parameters are
+    AdamW's with the same learning rate: the output layer, biases, kernels of convolutions and normalisation. Weight
+    decay is decoupled.
+    """
+
+    decoupled: ClassVar[bool] = True
+
+    type: Literal["muon"] = "muon"
+    momentum: Annotated[
+        Fraction, Field(description="Decay of the running mean of gradients that is made orthogonal.")
+    ] = 0.95
+    nesterov: Annotated[bool, Field(strict=True, description="Nesterov's momentum.")] = True
+    scale: Annotated[
+        Literal["match_rms_adamw", "original"],
+        Field(
+            description="match_rms_adamw: 0.2 sqrt(max(out, in)), with which AdamW's learning rates fit (Liu et al. "
+            "2025). original: sqrt(max(1, out / in)), which wants larger ones, such as 0.02."
+        ),
+    ] = "match_rms_adamw"
+
+    @property
+    def buffers(self) -> Mapping[str, float]:
+        """The running mean of gradients that is made orthogonal, and AdamW's."""
+        return {"velocity": 0.0, **super().buffers}
+
+
+OPTIMIZERS = (Sgd, Adagrad, Adadelta, RmsProp, Adam, AdamW, NAdam, RAdam, Adamax, Lion, Muon)
 """All optimizers, as messages and pages list them."""
 
 if TYPE_CHECKING:

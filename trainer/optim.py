@@ -10,6 +10,7 @@ On a CPU Adam is PyTorch's own kernel (torch.optim.Adam, fused=True), one member
 once, where stacked operations pass over it eight times.
 """
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
@@ -28,6 +29,7 @@ from spec.optimizers import (
     Adamax,
     AdamW,
     Lion,
+    Muon,
     NAdam,
     OptimizerSpec,
     RAdam,
@@ -102,10 +104,15 @@ def updates(
     return registered
 
 
-@updates(Sgd, reads=["lr", "momentum"])
+def _sgd_columns(h: Mapping[str, Numbers]) -> Mapping[str, Numbers]:
+    """What momentum takes of a gradient, if any member dampens: of its first one all, as torch.optim.SGD does."""
+    return {"taken": np.where(h["t"] == 1.0, 1.0, h["one_minus_dampening"])} if h["dampening"].any() else {}
+
+
+@updates(Sgd, reads=["lr", "momentum"], columns=_sgd_columns)
 def _sgd(s: Stacked, c: Columns) -> None:
-    g, velocity = s.g, s.buffers["velocity"]
-    velocity.mul_(c["momentum"]).add_(g)
+    g, velocity = s.g, s.buffers["velocity"].mul_(c["momentum"])
+    velocity.addcmul_(g, c["taken"]) if "taken" in c else velocity.add_(g)
     direction = g.addcmul(velocity, c["momentum"]) if s.optimizer.nesterov else velocity
     s.w.addcmul_(direction, c["lr"], value=-1.0)
 
@@ -150,11 +157,16 @@ def _adam_columns(h: Mapping[str, Numbers]) -> Mapping[str, Numbers]:
 
 @updates(Adam, AdamW, reads=["one_minus_beta1", "one_minus_beta2"], columns=_adam_columns, fused=True)
 def _adam(s: Stacked, c: Columns) -> None:
+    s.w.addcmul_(_adam_direction(s, c), c["step"], value=-1.0)
+
+
+def _adam_direction(s: Stacked, c: Columns) -> Tensor:
+    """Adam's update before it is multiplied by `step`, [members, parameters]."""
     g, mean, squares = s.g, s.buffers["mean"], s.buffers["squares"]
     mean.lerp_(g, c["one_minus_beta1"])
     squares.lerp_(g.square(), c["one_minus_beta2"])
     # The bias corrections sit in the columns: m/(1-b1^t) / (sqrt(v/(1-b2^t)) + eps) = step * m / (sqrt(v) + eps').
-    s.w.addcmul_(mean / squares.sqrt().add_(c["eps_t"]), c["step"], value=-1.0)
+    return mean / squares.sqrt().add_(c["eps_t"])
 
 
 def _nadam_columns(h: Mapping[str, Numbers]) -> Mapping[str, Numbers]:
@@ -237,6 +249,52 @@ def _lion(s: Stacked, c: Columns) -> None:
     g, mean = s.g, s.buffers["mean"]
     s.w.addcmul_(torch.lerp(mean, g, c["one_minus_beta1"]).sign_(), c["lr"], value=-1.0)
     mean.lerp_(g, c["one_minus_beta2"])
+
+
+@updates(
+    Muon,
+    reads=["lr", "momentum", "one_minus_momentum", "one_minus_beta1", "one_minus_beta2"],
+    columns=_adam_columns,
+)
+def _muon(s: Stacked, c: Columns) -> None:
+    velocity = s.buffers["velocity"].lerp_(s.g, c["one_minus_momentum"])
+    momentum = torch.lerp(s.g, velocity, c["momentum"]) if s.optimizer.nesterov else velocity
+    change = _adam_direction(s, c).mul_(c["step"])
+    hidden = _hidden_matrices(s.layout)
+    changes = hidden.views(change)
+    for name, matrices in hidden.views(momentum).items():
+        out, in_ = matrices.shape[1:]
+        scale = (
+            0.2 * math.sqrt(max(out, in_)) if s.optimizer.scale == "match_rms_adamw" else math.sqrt(max(1, out / in_))
+        )
+        changes[name].copy_(_orthogonal(matrices)).mul_((c["lr"] * scale).unsqueeze(2))
+    s.w.sub_(change)
+
+
+def _hidden_matrices(layout: RowLayout) -> RowLayout:
+    """The weights of dense layers without the last, the output layer."""
+    names = [name for name, (_, shape) in layout.places.items() if len(shape) == 2]
+    return RowLayout({name: layout.places[name] for name in names[:-1]}, layout.size)
+
+
+def _orthogonal(matrices: Tensor) -> Tensor:
+    """Nearly the orthogonal matrix nearest to each of [members, out, in], in bfloat16."""
+    if matrices.is_cuda:
+        return _newton_schulz(matrices, torch.baddbmm)
+    # On a CPU one by one: products of many choose their ways, and so round, by how many there are.
+    return torch.stack([_newton_schulz(matrix, torch.addmm) for matrix in matrices.unbind()])
+
+
+def _newton_schulz(g: Tensor, product: Callable[..., Tensor]) -> Tensor:
+    """Jordan's five iterations of X <- a X + (b A + c A^2) X with A = X X^T, in the steps of torch.optim.Muon."""
+    a, b, c = 3.4445, -4.7750, 2.0315
+    is_tall = g.shape[-2] > g.shape[-1]
+    x = g.bfloat16().mT if is_tall else g.bfloat16()
+    x = x / torch.linalg.vector_norm(x, dim=(-2, -1), keepdim=True).clamp(min=1e-7)
+    for _ in range(5):
+        gram = x @ x.mT
+        x = product(x, product(gram, gram, gram, beta=b, alpha=c), x, beta=a)
+    return x.mT if is_tall else x
 
 
 class Optimizer:

@@ -7,8 +7,12 @@ import pytest
 import yaml
 
 from api.app import create_app
+from spec.activations import Activation
 from spec.job import JobSpec
+from spec.losses import LOSSES
+from spec.optimizers import OPTIMIZERS
 from spec.reference import reference
+from spec.schedules import SCHEDULES
 from spec.settings import PREFIX, Settings
 from spec.specfile import read
 from spec.states import TRANSITIONS, FailureReason, StopReason
@@ -30,6 +34,14 @@ def test_no_page_names_a_variable_that_does_not_exist() -> None:
 
 def test_the_spec_page_is_the_generated_one() -> None:
     assert page("spec.md") == reference(), "run: .venv/bin/python -m spec > docs/spec.md"
+
+
+def test_the_readme_lists_what_can_be_trained() -> None:
+    listed = {row[0]: re.findall(r"\w+", row[1]) for row in rows((ROOT / "README.md").read_text(encoding="utf-8"))}
+    tables = {"optimizers": OPTIMIZERS, "schedules": SCHEDULES, "losses": LOSSES}
+    names = {part: [kind.name() for kind in kinds] for part, kinds in tables.items()} | {"activations": [*Activation]}
+    missing = {part: set(kinds) - set(listed[part]) for part, kinds in names.items()}
+    assert not any(missing.values()), missing
 
 
 def test_the_api_page_lists_the_routes_of_the_application(tmp_path: Path) -> None:

@@ -22,6 +22,8 @@ from .recording import Recorder, job, train
 KINDS: dict[str, dict[str, Any]] = {
     "adam": {},
     "sgd": {"optimizer": {"type": "sgd", "momentum": 0.9, "nesterov": True}},
+    "damped-sgd": {"optimizer": {"type": "sgd", "momentum": 0.9, "dampening": 0.5}},
+    "muon": {"optimizer": "muon", "architecture": {"type": "mlp", "hidden": [8, 5]}},
     "centered-rmsprop": {"optimizer": {"type": "rmsprop", "centered": True, "momentum": 0.5}},
     "adadelta-float64": {"optimizer": "adadelta", "precision": "float64"},
     "nadam-dropout": {"optimizer": "nadam", "dropout": 0.4},

@@ -131,7 +131,7 @@ KINDS: list[dict[str, Any]] = [
 OPTIMIZERS: list[Any] = [
     {"type": "sgd", "momentum": 0.9, "nesterov": True},
     {"type": "rmsprop", "centered": True, "momentum": 0.5},
-    *("sgd", "adagrad", "adadelta", "rmsprop", "adam", "adamw", "nadam", "radam", "adamax", "lion"),
+    *("sgd", "adagrad", "adadelta", "rmsprop", "adam", "adamw", "nadam", "radam", "adamax", "lion", "muon"),
 ]
 NORMALIZATIONS = st.sampled_from(["none", "batch", "layer"])
 ARCHITECTURES: st.SearchStrategy[dict[str, Any]] = st.one_of(
@@ -210,6 +210,26 @@ def test_any_member_of_any_pack_is_the_same_alone(specs: list[JobSpec], data: st
         alone = train(specs[int(place)])
         assert (outcome.end, outcome.best_epoch) == (alone.outcomes["0"].end, alone.outcomes["0"].best_epoch)
         assert outcome.end == "diverged" or same(pack, place, alone, "0")
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=str)
+def test_hyper_parameters_are_each_members_own(optimizer: Any) -> None:
+    common: dict[str, Any] = {"architecture": {"type": "mlp", "hidden": [5, 7]}, "batch_size": 13, "epochs": 2}
+    given = job(optimizer=optimizer).optimizer
+    smaller = given.model_copy(update={name: 0.7 * value for name, value in given.numbers.items()})
+    specs = [job(**common, optimizer=one.model_dump(), seed=3) for one in (given, smaller, given)]
+    pack = train(*specs)
+    for place in range(2):
+        assert same(pack, str(place), train(specs[place]), "0")
+
+
+def test_a_member_is_the_same_beside_one_whose_momentum_is_damped() -> None:
+    common: dict[str, Any] = {"architecture": {"type": "mlp", "hidden": [5, 7]}, "batch_size": 13, "epochs": 2}
+    options: list[dict[str, Any]] = [{}, {"momentum": 0.9}, {"momentum": 0.9, "dampening": 0.5}]
+    specs = [job(**common, optimizer={"type": "sgd", **option}) for option in options]
+    pack = train(*specs)
+    for place, spec in enumerate(specs):
+        assert same(pack, str(place), train(spec), "0")
 
 
 @pytest.mark.parametrize("other", OTHERS, ids=str)

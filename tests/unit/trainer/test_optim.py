@@ -28,7 +28,9 @@ def theirs(spec: JobSpec, parameter: Tensor) -> torch.optim.Optimizer | None:
     common: dict[str, Any] = {"lr": spec.learning_rate, "weight_decay": spec.weight_decay}
     match o.type:
         case "sgd":
-            return torch.optim.SGD([parameter], momentum=o.momentum, nesterov=o.nesterov, **common)
+            return torch.optim.SGD(
+                [parameter], momentum=o.momentum, dampening=o.dampening, nesterov=o.nesterov, **common
+            )
         case "adagrad":
             start = o.initial_accumulator
             return torch.optim.Adagrad(
@@ -59,14 +61,17 @@ def gradients(members: int, dtype: torch.dtype, seed: int) -> Tensor:
     return torch.randn(STEPS, members, SIZE, dtype=dtype, generator=torch.Generator().manual_seed(seed))
 
 
-def ours(specs: list[JobSpec], start: Tensor, given_gradients: Tensor) -> Tensor:
+VECTOR = RowLayout.of({"weight": (SIZE,)})
+
+
+def ours(specs: list[JobSpec], start: Tensor, given_gradients: Tensor, layout: RowLayout = VECTOR) -> Tensor:
     w = start.clone()
     buffers = {
         name: torch.tensor([[spec.optimizer.buffers[name]] for spec in specs], dtype=w.dtype).expand_as(w).clone()
         for name in specs[0].optimizer.buffers
     }
     gradient = torch.empty_like(w)
-    optimizer = Optimizer(specs, RowLayout.of({"weight": (SIZE,)}), w, gradient, buffers)
+    optimizer = Optimizer(specs, layout, w, gradient, buffers)
     rates = np.array([[spec.learning_rate] for spec in specs])
     for first in range(0, STEPS, 32):  # a plan covers a chunk of steps: chunks must join without a seam
         steps = min(32, STEPS - first)
@@ -114,6 +119,7 @@ OPTIMIZERS: list[dict[str, Any]] = [
     {"type": "sgd"},
     {"type": "sgd", "momentum": 0.9},
     {"type": "sgd", "momentum": 0.8, "nesterov": True},
+    {"type": "sgd", "momentum": 0.8, "dampening": 0.3},
     {"type": "adagrad", "lr_decay": 0.01, "initial_accumulator": 0.1},
     {"type": "adadelta"},
     {"type": "rmsprop", "momentum": 0.5},
@@ -173,8 +179,54 @@ def test_on_a_cpu_adam_gives_the_bits_of_pytorchs_fused_kernel(name: str, size: 
         assert torch.equal(got[member], parameter.detach())
 
 
+NETWORK = RowLayout.of(
+    {
+        "layers.0.weight": (4, 3, 3, 3),  # a convolution
+        "layers.0.bias": (4,),
+        "layers.1.weight": (5, 13),
+        "layers.1.bias": (5,),
+        "layers.2.weight": (7, 5),
+        "norms.2.weight": (7,),
+        "layers.3.weight": (2, 7),  # the output layer
+        "layers.3.bias": (2,),
+    }
+)
+
+
+@pytest.mark.parametrize("precision", ["float32", "float64"])
+@pytest.mark.parametrize(
+    "options", [{}, {"nesterov": False, "momentum": 0.8}, {"scale": "original", "beta1": 0.8, "eps": 1e-6}], ids=str
+)
+def test_muon_moves_hidden_matrices_as_pytorchs_own_and_all_else_as_adamw(
+    options: dict[str, Any], precision: str
+) -> None:
+    common: dict[str, Any] = {"optimizer": {"type": "muon", **options}, "precision": precision}
+    specs = [job(**common, learning_rate=0.01, weight_decay=0.1), job(**common, learning_rate=0.003)]
+    generator = torch.Generator().manual_seed(5)
+    drawn = torch.randn(STEPS + 1, 2, NETWORK.size, dtype=getattr(torch, precision), generator=generator)
+    got = NETWORK.views(ours(specs, drawn[0], drawn[1:], NETWORK))
+    for member, spec in enumerate(specs):
+        o: Any = spec.optimizer
+        given = {name: view[member] for name, view in NETWORK.views(drawn[0].clone()).items()}
+        hidden = [given[name].requires_grad_() for name in ("layers.1.weight", "layers.2.weight")]
+        others = [one.requires_grad_() for one in given.values() if not one.requires_grad]
+        rates: dict[str, Any] = {"lr": spec.learning_rate, "weight_decay": spec.weight_decay}
+        theirs = [
+            torch.optim.Muon(hidden, momentum=o.momentum, nesterov=o.nesterov, adjust_lr_fn=o.scale, **rates),
+            torch.optim.AdamW(others, betas=(o.beta1, o.beta2), eps=o.eps, **rates),
+        ]
+        for g in drawn[1:]:
+            for name, view in NETWORK.views(g).items():
+                given[name].grad = view[member].clone()
+            for optimizer in theirs:
+                optimizer.step()
+        tolerance = 1e-12 if precision == "float64" else 1e-6
+        for name, wanted in given.items():
+            assert (got[name][member] - wanted).abs().max() <= tolerance * wanted.abs().max().clamp_min(1.0), name
+
+
 def test_every_optimizer_of_the_spec_is_tested() -> None:
-    tested = {type(job(optimizer=optimizer).optimizer) for optimizer in OPTIMIZERS}
+    tested = {type(job(optimizer=optimizer).optimizer) for optimizer in (*OPTIMIZERS, "muon")}
     assert tested == set(RULES) == set(optimizers.OPTIMIZERS)
 
 
@@ -183,7 +235,7 @@ def test_clipping_is_pytorchs_own_for_each_member() -> None:
     g = gradients(2, torch.float32, 3)[0]
     w = torch.zeros(2, SIZE)
     gradient = g.clone()
-    optimizer = Optimizer(specs, RowLayout.of({"weight": (SIZE,)}), w, gradient, {"velocity": torch.zeros(2, SIZE)})
+    optimizer = Optimizer(specs, VECTOR, w, gradient, {"velocity": torch.zeros(2, SIZE)})
     (planned,) = optimizer.plan(np.ones((2, 1)), np.zeros((2, 1)), 1)
     optimizer.step(gradient, optimizer.columns(planned))
     parameter = torch.zeros(SIZE, requires_grad=True)
