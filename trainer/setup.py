@@ -40,6 +40,7 @@ class Setup:
         on_gpu = device.type == "cuda"
         if on_gpu:
             _set_arithmetic(spec)
+            _wake_autograd(device)
         objective = Objective.of(spec, spec.info)
         return cls(spec, spec.info, device, sharding, on_gpu, Network(spec, spec.info), objective)
 
@@ -85,3 +86,8 @@ def _set_arithmetic(spec: JobSpec) -> None:
     torch.backends.cudnn.conv.fp32_precision = products  # type: ignore[attr-defined]
     torch.backends.cudnn.deterministic = spec.deterministic
     torch.backends.cudnn.benchmark = False  # it times each size anew, and a pack changes its size
+
+
+def _wake_autograd(device: torch.device) -> None:
+    """Give autograd's thread its CUDA context: cuBLAS warns when a product is the first operation there."""
+    torch.zeros(1, device=device, requires_grad=True).sum().backward()  # type: ignore[no-untyped-call]
