@@ -175,7 +175,16 @@ def _constant(found: Sequence[Found]) -> list[str]:
         for one in found
         if one.role is Role.feature and one.measure is not None and one.measure.spread.is_constant and not one.missing
     ]
-    return [f"Constant, and so of no help: {_columns(names)}."] if names else []
+    close = [
+        one.name
+        for one in found
+        if one.role is Role.feature and one.measure is not None and one.measure.spread.is_rounding
+    ]
+    notes = [f"Constant, and so of no help: {_columns(names)}."] if names else []
+    return [
+        *notes,
+        *([f"Values differ in their last digits only in {_columns(close)}: is it rounding?"] if close else []),
+    ]
 
 
 def _columns(names: Sequence[str]) -> str:

@@ -41,6 +41,13 @@ class Spread:
         return self.least == self.most
 
     @property
+    def is_rounding(self) -> bool:
+        """Whether the numbers differ, and in their last bits only."""
+        if not self.count or self.is_constant:
+            return False
+        return self.most - self.least <= 8 * max(math.ulp(self.least), math.ulp(self.most))
+
+    @property
     def mean(self) -> float:
         """The mean; of a constant the constant, whose sum may round."""
         return self.least if self.is_constant else min(max(self._mean, self.least), self.most)

@@ -48,6 +48,8 @@ class Rows:
     """What the numbers are; empty for data without column names."""
     labels: tuple[str, ...] = ()
     target: str = "y"
+    target_columns: tuple[str, ...] = ()
+    """The columns of the file that the target is made of, when they are several."""
 
 
 @dataclass(frozen=True)
@@ -117,7 +119,8 @@ def read(table: Path) -> Rows:
     try:
         with table.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             schema = Schema.model_validate_json(arrays["schema"].tobytes())
-            return Rows(arrays["X"], arrays["y"], schema.columns, schema.target.labels, schema.target.name)
+            target = schema.target
+            return Rows(arrays["X"], arrays["y"], schema.columns, target.labels, target.name, target.columns)
     except (OSError, ValueError, KeyError, BadZipFile) as error:
         raise BadDataError(f"The table of the data set cannot be read: {error}") from error
 
@@ -199,7 +202,9 @@ def _schema(rows: Rows, info: DatasetInfo) -> Schema:
     labels: tuple[str, ...] = ()
     if info.targets is Targets.classes:
         labels = rows.labels or tuple(_label(value) for value in np.unique(rows.y).tolist())
-    target = Target(name=rows.target, type=info.targets, labels=labels, outputs=info.outputs)
+    target = Target(
+        name=rows.target, type=info.targets, labels=labels, outputs=info.outputs, columns=rows.target_columns
+    )
     return Schema(columns=columns, target=target, image=info.image)
 
 

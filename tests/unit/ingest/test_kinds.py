@@ -326,6 +326,12 @@ def test_a_constant_column_has_its_number_for_mean(tmp_path: Path, cell: str) ->
     assert found.profile.notes == ["Constant, and so of no help: columns 'a', 'b'."]
 
 
+def test_a_column_of_rounding_is_told(tmp_path: Path) -> None:
+    found = reading(column(["0.3", "0.30000000000000004"]), tmp_path)
+    assert found.profile.notes == ["Values differ in their last digits only in column 'a': is it rounding?"]
+    assert found.profile.columns[0].histogram is None
+
+
 # --- pandas' index ----------------------------------------------------------------------------------------------------
 
 

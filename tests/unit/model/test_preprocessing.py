@@ -8,7 +8,7 @@ import pytest
 
 from model.preprocessing import Preprocessing
 from spec.dataset import Targets
-from spec.schema import Column, ColumnKind, Schema, Target
+from spec.schema import Column, ColumnKind, Role, Schema, Target
 
 Array = npt.NDArray[np.float64]
 GAP = math.nan
@@ -107,3 +107,90 @@ def test_pixels_may_share_their_channels_scale() -> None:
     (pixels,) = prepared.inputs
     assert (len(pixels.mean), len(set(pixels.mean)), len(set(pixels.deviation))) == (24, 2, 2)
     assert Preprocessing.model_validate_json(prepared.model_dump_json()) == prepared
+
+
+def fitted(values: list[float], *, gaps: bool = False) -> tuple[Preprocessing, Array]:
+    """What is learned of one column of numbers, and its features."""
+    schema = Schema(
+        columns=(Column(name="a", type=ColumnKind.number, gaps=gaps),),
+        target=Target(name="y", type=Targets.classes, labels=("0", "1")),
+    )
+    x = np.array(values)[:, None]
+    prepared = Preprocessing.fit(schema, x, np.arange(len(x)) % 2, standardize=True)
+    return prepared, prepared.features(x)
+
+
+@pytest.mark.parametrize("value", [14.62, 0.1, -3.3, 1e-7, 123_456.789, 1e150, 5e-324, 1 / 3])
+@pytest.mark.parametrize("rows", [3, 7, 400])
+def test_a_constant_whose_mean_rounds_has_itself_for_mean_and_deviation_1(value: float, rows: int) -> None:
+    prepared, features = fitted([value] * rows)
+    assert (prepared.inputs[0].mean, prepared.inputs[0].deviation) == ((value,), (1.0,))
+    assert not features.any()
+
+
+@pytest.mark.parametrize(
+    ("low", "high"),
+    [
+        (1e-300, 3e-300),
+        (-1e150, 1e150),
+        (1.7e308, -1.7e308),
+        (1e9, 1e9 + 1e-6),
+        (5e-324, 1e-323),
+        (-1e-160, 1e-160),
+    ],
+)
+def test_values_at_the_ends_and_of_little_spread_have_mean_0_and_deviation_1(low: float, high: float) -> None:
+    _, features = fitted([low, high] * 50)
+    assert features[:, 0] == pytest.approx(np.sign(high - low) * np.tile([-1.0, 1.0], 50))
+
+
+@pytest.mark.parametrize("low", [0.1, 0.3, 1e16, -7.7, 1e300])
+def test_neighbours_among_floats_are_two_deviations_apart(low: float) -> None:
+    _, features = fitted([low, math.nextafter(low, math.inf)] * 50)
+    assert features[1, 0] - features[0, 0] == 2.0  # their mean is none of the floats
+    assert np.abs(features).max() <= 2.0
+
+
+def test_gaps_of_a_constant_are_the_constant() -> None:
+    prepared, features = fitted([0.1, GAP, 0.1], gaps=True)
+    assert prepared.inputs[0].fill == (0.1,)
+    assert features.tolist() == [[0, 0], [0, 1], [0, 0]]
+
+
+def test_ordinary_columns_keep_their_bits() -> None:
+    x = np.random.default_rng(0).normal(1000.0, 3.0, 1000)
+    prepared, _ = fitted(x.tolist())
+    assert prepared.inputs[0].mean == (x[:, None].mean(axis=0)[0],)
+    assert prepared.inputs[0].deviation == (x[:, None].std(axis=0)[0],)
+
+
+def test_columns_that_are_no_features_have_no_numbers() -> None:
+    schema = Schema(
+        columns=(
+            Column(name="a", type=ColumnKind.number),
+            Column(name="w", type=ColumnKind.number, role=Role.weight),
+            Column(name="id", type=ColumnKind.category, role=Role.unused),
+        ),
+        target=Target(name="y", type=Targets.classes, labels=("0", "1")),
+    )
+    prepared = Preprocessing.fit(schema, np.array([[1.0], [3.0]]), np.arange(2), standardize=True)
+    assert [one.name for one in prepared.used] == ["a"]
+    assert prepared.features(np.array([[1.0], [3.0]])).tolist() == [[-1], [1]]
+    assert Preprocessing.model_validate_json(prepared.model_dump_json()) == prepared
+
+
+def test_a_model_of_the_first_version_is_read_as_it_was() -> None:
+    old = {
+        "version": 1,
+        "inputs": [
+            {"name": "age", "type": "number", "size": 1, "gaps": True, "categories": [], "fill": [20.0], "mean": [20.0],
+             "deviation": [2.0], "seen": []},
+            {"name": "city", "type": "category", "size": 1, "gaps": True, "categories": ["Oslo"], "fill": [],
+             "mean": [], "deviation": [], "seen": [True]},
+        ],
+        "output": {"name": "y", "type": "classes", "labels": ["0", "1"], "outputs": 1, "mean": [], "deviation": []},
+        "image": None,
+    }  # fmt: skip
+    prepared = Preprocessing.model_validate(old)
+    assert prepared.features(np.array([[22.0, 0.0], [GAP, GAP]])).tolist() == [[1, 0, 1, 0, 0], [0, 1, 0, 0, 1]]
+    assert prepared.used[0].gap_words >= {"", "NA", "nan"}
