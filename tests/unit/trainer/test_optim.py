@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -13,8 +13,9 @@ from torch import Tensor
 
 from spec import optimizers
 from spec.job import JobSpec
+from trainer import optim
 from trainer.models import RowLayout
-from trainer.optim import RULES, Optimizer
+from trainer.optim import RULES, Columns, Optimizer, Stacked, updates
 
 from .recording import job
 
@@ -228,6 +229,40 @@ def test_muon_moves_hidden_matrices_as_pytorchs_own_and_all_else_as_adamw(
 def test_every_optimizer_of_the_spec_is_tested() -> None:
     tested = {type(job(optimizer=optimizer).optimizer) for optimizer in (*OPTIMIZERS, "muon")}
     assert tested == set(RULES) == set(optimizers.OPTIMIZERS)
+
+
+class Capped(optimizers.OptimizerSpec):
+    """Gradient descent that moves a weight on every `pause`-th step only, by `cap` at most."""
+
+    type: Literal["capped"] = "capped"
+    pause: int = 2
+    cap: float | None = None
+
+
+def test_whole_numbers_and_optional_ones_reach_each_member(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(optim, "RULES", dict(RULES))
+
+    @updates(Capped, columns=lambda h: {name: h[name] for name in ("lr", "t", "pause", "cap") if name in h})
+    def _capped(s: Stacked, c: Columns) -> None:
+        change = s.g * c["lr"]
+        if s.optimizer.cap is not None:
+            change = torch.minimum(torch.maximum(change, -c["cap"]), c["cap"])
+        s.w.sub_(torch.where(c["t"] % c["pause"] == 0, change, 0.0))
+
+    def moved_by(*optimizers: Capped) -> list[float]:
+        specs = [job(learning_rate=1.0).model_copy(update={"optimizer": one}) for one in optimizers]
+        w = ours(specs, torch.zeros(len(specs), SIZE), torch.full((STEPS, len(specs), SIZE), -1.0))
+        return w[:, 0].tolist()
+
+    assert moved_by(Capped(pause=5), Capped(), Capped(pause=50)) == [20.0, 50.0, 2.0]
+    assert moved_by(Capped(cap=0.5), Capped(pause=10, cap=0.25)) == [25.0, 2.5]
+
+
+def test_an_optimizer_that_reads_what_there_is_not_is_refused_before_training(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(optim, "RULES", dict(RULES))
+    updates(Capped, reads=["lr", "momentun"])(lambda s, c: None)
+    with pytest.raises(KeyError, match="momentun"):
+        ours([job().model_copy(update={"optimizer": Capped()})], torch.zeros(1, SIZE), torch.zeros(STEPS, 1, SIZE))
 
 
 def test_clipping_is_pytorchs_own_for_each_member() -> None:
