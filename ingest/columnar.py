@@ -30,7 +30,7 @@ SHOWN_CHARACTERS = 80
 
 def read(source: Source, order: ReadingOrder, out: Path) -> Reading:
     """Write the table of a file, and say what is in it. Raises `RefusedError`."""
-    choices = Choices.of(order.options, order.target, source.names, source.index)
+    choices = _choices(source, order)
     found = Learning(source, choices).found()
     if len(found) == len(choices.target):
         raise RefusedError(f"has the column {some(choices.target)} only, and nothing to tell it from")
@@ -44,8 +44,8 @@ def read(source: Source, order: ReadingOrder, out: Path) -> Reading:
     schema = Schema(columns=columns, target=answer.target)
     rows = found[choices.target[0]].rows
     if schema.info(rows).features == 0:
-        unused = " ".join(_unused(others))
-        raise RefusedError(f"has no column that can be used beside the target{unused and f': {unused}'}")
+        said = " ".join([*(note for one in others for note in one.decision.notes), *_unused(others)])
+        raise RefusedError(f"has no column that can be used beside the target{said and f': {said}'}")
     used = [column for column in columns if column.is_feature]
     bins = {column.name: found[column.name].bins() for column in columns if column.role is not Role.unused}
     if answer.target.type is Targets.numbers:
@@ -87,6 +87,17 @@ def read(source: Source, order: ReadingOrder, out: Path) -> Reading:
         ],
     )
     return Reading(rows=rows, table=schema, profile=profile, sha256=digest)
+
+
+def _choices(source: Source, order: ReadingOrder) -> Choices:
+    """What was asked, by the columns that the file has. Raises `RefusedError`."""
+    try:
+        return Choices.of(order.options, order.target, source.names, source.index)
+    except RefusedError as error:
+        if source.header is not False or order.options.header is not None:
+            raise
+        message = f"{error}; its first row is data, and header=true reads it as names"
+        raise RefusedError(message, path=error.path) from error
 
 
 def _fill(bins: Mapping[str, Bins | None], numbers: Mapping[str, Block]) -> None:
@@ -163,7 +174,7 @@ def _unused(found: Sequence[Found]) -> list[str]:
         if one.kind is ColumnKind.text and one.missing == one.rows:
             notes.append(f"Column {shown(one.name)} is empty, and not used.")
         elif one.kind is ColumnKind.text:
-            notes.append(f"Column {shown(one.name)} is free text, and not used.")
+            notes.append(f"Column {shown(one.name)} is free text, and not used; types={one.name}=category uses it.")
         elif one.kind is ColumnKind.category and (many := one.distinct or 0) > 100:
             notes.append(f"Column {shown(one.name)} has {many:,} categories: the 100 most frequent are told apart.")
     return notes

@@ -145,7 +145,8 @@ class Found:
         """The first of them."""
         if self.measure is not None:
             return self.measure.first_missing
-        return None if self.evidence is None else self.evidence.first_gap
+        found = () if self.evidence is None else (self.evidence.first_gap, self.evidence.first_mark)
+        return min((row for row in found if row is not None), default=None)
 
     @property
     def distinct(self) -> int | None:

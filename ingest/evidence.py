@@ -56,6 +56,7 @@ class Evidence:
     rows: int = 0
     empty: int = 0
     first_gap: int | None = None
+    first_mark: int | None = None
     gaps: Counter[str] = field(default_factory=Counter)
     """Rows of each text that says that there is no value."""
     marks: Counter[str] = field(default_factory=Counter)
@@ -107,6 +108,8 @@ class Evidence:
             else:
                 if text in self.choices.placeholders:
                     self.marks[text] += count
+                    if self.first_mark is None:
+                        self.first_mark = self.rows + int((texts.codes == place).argmax()) + 1
                 words.append(text)
                 places.append(place)
         self.empty += empty

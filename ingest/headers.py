@@ -1,7 +1,7 @@
 """The first row of a text file: names of columns, or data already; and columns that only number the rows."""
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from itertools import pairwise
 
 from spec.cells import MISSING, PLACEHOLDERS, CellFormat, unit_of
@@ -32,7 +32,7 @@ def has_header(records: Sequence[Record], named: Collection[str]) -> bool:
     if _are_consecutive(filled) or (len(numbers) < len(filled) and _is_above_numbers(first, rest)):
         return True
     if not numbers:
-        return len(set(first)) == len(first) or not rest
+        return not rest or (len(set(first)) == len(first) and not _recurs(first, rest, all))
     is_data = _recurs(first, rest) or not all(map(str.isdecimal, numbers)) or len(set(numbers)) < len(numbers)
     return len(numbers) < len(filled) and not is_data
 
@@ -46,10 +46,10 @@ def _is_above_numbers(first: Record, rest: Sequence[Record]) -> bool:
     return False
 
 
-def _recurs(first: Record, rest: Sequence[Record]) -> bool:
-    """Whether a word of the first record stands below itself again."""
-    return any(
-        cell and not _is_value(cell) and any(place < len(record) and record[place] == cell for record in rest)
+def _recurs(first: Record, rest: Sequence[Record], of: Callable[[Iterable[bool]], bool] = any) -> bool:
+    """Whether any, or all, words of the first record stand below themselves again."""
+    return of(
+        bool(cell) and not _is_value(cell) and any(place < len(record) and record[place] == cell for record in rest)
         for place, cell in enumerate(first)
     )
 
@@ -91,9 +91,7 @@ def names_of(records: Sequence[Record], *, has_header: bool) -> tuple[list[str],
                 notes.append(f"Column {place + 1} has no name and no values, and is not used.")
         elif place == 0 and (not name or counts_rows(below)):
             index.append(names[place])
-            notes.append(
-                f"Column {shown(names[place])} is pandas' index, and not used: columns={names[place]},... uses it."
-            )
+            notes.append(f"Column {shown(names[place])} is pandas' index, and not used, unless it is named in columns.")
         elif not name:
             notes.append(f"Column {place + 1} has no name, and is called {shown(names[place])}.")
     return names, index, notes

@@ -102,10 +102,7 @@ class CellFormat(Frozen):
 
     def number(self, text: str) -> float | None:
         """The text as a number; None where it is none."""
-        text = text.translate(_SIGNS)
-        bracketed = text.startswith("(") and text.endswith(")")
-        if bracketed:  # a loss, as accountants write it
-            text = text[1:-1].strip()
+        text, is_loss = _unbracketed(text.translate(_SIGNS))
         if self.unit:
             sign = text[:1] if text[:1] in ("+", "-") else ""
             bare = text.removeprefix(sign).lstrip()
@@ -115,12 +112,14 @@ class CellFormat(Frozen):
                 text = sign + bare.removesuffix(self.unit).rstrip()
             else:
                 return None
+            if not is_loss:  # $(5) is as much as ($5)
+                text, is_loss = _unbracketed(text)
         value = self._plain(text)
         if value is None:
             return None
         if self.unit == "%":
             value /= 100.0
-        return -value if bracketed else value
+        return -value if is_loss else value
 
     def _plain(self, text: str) -> float | None:
         if not number_pattern(self.decimal, self.thousands).fullmatch(text):
@@ -158,13 +157,19 @@ def number_pattern(decimal: str, thousands: str) -> "re.Pattern[str]":
     return re.compile(rf"[+-]?(?:{'|'.join(forms)})(?:[eE][+-]?[0-9]+)?")
 
 
+def _unbracketed(text: str) -> tuple[str, bool]:
+    """The text without brackets around it, and whether it had some: a loss, as accountants write it."""
+    has = text.startswith("(") and text.endswith(")")
+    return (text[1:-1].strip() if has else text), has
+
+
 def unit_of(text: str) -> str | None:
     """What stands beside the digits of a text, if it is a currency or a percent sign."""
     text = text.translate(_SIGNS).strip("()+- ")
     found = re.fullmatch(r"(?P<before>\D*?)\s*[+-]?[\d.,][\d.,' _]*?(?:[eE][+-]?\d+)?\s*(?P<after>\D*)", text, re.ASCII)
     if found is None:
         return None
-    before, after = found["before"].strip(" +-"), found["after"].strip()
+    before, after = found["before"].strip(" +-("), found["after"].strip(" )")
     unit = before or after
     is_one = bool(before) != bool(after)
     return unit if is_one and _UNIT.fullmatch(unit) else None
