@@ -16,17 +16,19 @@ SHAPES = 50
 
 _FILL = text(
     """
-    INSERT INTO job (id, owner, project, tags, spec, pack_key, device_wish, priority, max_attempts, epochs,
-                     status, created_at, updated_at, started_at, finished_at)
+    INSERT INTO job (id, owner, project, tags, spec, pack_key, device_request, device_wish, priority,
+                     max_attempts, epochs, status, created_at, updated_at, started_at, finished_at)
     SELECT '0193a5b2-7c1e-7000-8000-' || lpad(to_hex(n), 12, '0'),
            'owner-' || floor(:owners * power(random(), 2)),
-           'default', '{}', shape.spec, shape.pack_key,
-           (ARRAY['auto', 'auto', 'cpu', 'cuda'])[1 + floor(4 * random())::int],
+           'default', '{}', shape.spec, shape.pack_key, request, request,
            (ARRAY[-10, 0, 0, 0, 10])[1 + floor(5 * random())::int],
            3, 100, :status, now(), now(),
            CASE WHEN :status <> 'queued' THEN now() - n * interval '1 s' - interval '10 s' END,
            CASE WHEN :status <> 'queued' THEN now() - n * interval '1 s' END
-    FROM generate_series(CAST(:first AS int), CAST(:first + :jobs - 1 AS int)) AS n
+    FROM (
+        SELECT n, (ARRAY['auto', 'auto', 'cpu', 'cuda'])[1 + floor(4 * random())::int] AS request
+        FROM generate_series(CAST(:first AS int), CAST(:first + :jobs - 1 AS int)) AS n
+    ) AS drawn
     JOIN shape ON shape.number = n % :shapes
     """
 )

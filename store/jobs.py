@@ -231,7 +231,7 @@ class JobStore:
                 without_move=and_(_running(), Job.pause_requested_at.is_not(None)),
                 actor=actor,
                 reason="resumed",
-                values={"pause_requested_at": None, "rung_at": None},
+                values={"pause_requested_at": None, "notified_at": None},
             ):
                 mark_for_mirror_again(connection, [job_id])
         return self._controlled(job_id, owner, "resumed")
@@ -291,7 +291,7 @@ class JobStore:
 
 _OF_THE_FAILURE = (
     *("failure_reason", "failure_message", "finished_at", "not_before"),
-    *("cancel_requested_at", "pause_requested_at", "rung_at"),
+    *("cancel_requested_at", "pause_requested_at", "notified_at"),
 )
 
 

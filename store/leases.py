@@ -328,7 +328,7 @@ class LeaseStore:
                     .where(
                         ready(),
                         Job.updated_at < now(-older_than_s),
-                        or_(Job.rung_at.is_(None), Job.rung_at < now(-older_than_s)),
+                        or_(Job.notified_at.is_(None), Job.notified_at < now(-older_than_s)),
                     )
                     .order_by(Job.priority.desc(), Job.id)
                     .limit(limit)
@@ -341,7 +341,7 @@ class LeaseStore:
             waiting = select(Job.id).where(in_values(connection, Job.id, ids), queued())
             # Others are being claimed at this moment.
             ours = waiting.with_for_update(key_share=True, skip_locked=True).cte("ours")
-            connection.execute(update(Job).where(Job.id.in_(select(ours.c.id))).values(rung_at=now()))
+            connection.execute(update(Job).where(Job.id.in_(select(ours.c.id))).values(notified_at=now()))
 
     # --- files ----------------------------------------------------------------------------------------------------
 
@@ -487,7 +487,7 @@ def _release(
             "worker": case((ended, Job.worker), else_=null()),
             "device": case((ended, Job.device), else_=null()),
             "pack_size": case((ended, Job.pack_size), else_=null()),
-            "rung_at": None,
+            "notified_at": None,
         },
     )
     void_checkpoints(connection, [row.id for row in rows if row.status in FINISHED])

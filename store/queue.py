@@ -76,7 +76,7 @@ class Queue:
                     Job.id,
                     Job.owner,
                     Job.priority,
-                    Job.device_wish,
+                    Job.device_request.label("request"),
                     Job.not_before,
                     running(Job.owner).scalar_subquery().label("running"),
                     now().label("at"),
@@ -85,16 +85,16 @@ class Queue:
             if job is None:
                 return None
             ahead = _ahead(connection, job)
-            per_s = _per_s(connection, job.device_wish, job.at)
+            per_s = _per_s(connection, job.request, job.at)
             workers = live_workers(connection)
         position = None if ahead is None else ahead + 1
-        if hopeless := _hopeless(job.device_wish, workers):
+        if hopeless := _hopeless(job.request, workers):
             return Place(position, hopeless, None)
         if job.not_before is not None and job.not_before > job.at:
             until = f"{job.not_before:%H:%M:%S} UTC"
             return Place(position, f"It crashed its trainer more than once, and waits until {until}.", job.not_before)
-        slots, free = (_granting(job.device_wish, devices(workers)) for devices in (_slots, _free))
-        why = f"It needs {words(job.device_wish)}; {free} of {slots} are free; {_waiting(ahead)}."
+        slots, free = (_granting(job.request, devices(workers)) for devices in (_slots, _free))
+        why = f"It needs {words(job.request)}; {free} of {slots} are free; {_waiting(ahead)}."
         most = self._limits.owner_running
         if most and job.running >= most:
             return Place(position, f"{why} Its owner has {job.running} jobs running, and may have {most}.", None)
@@ -116,9 +116,11 @@ class Queue:
         """The whole queue; to count a long one takes a while."""
         with reading(self._engine) as connection:
             waiting = connection.execute(
-                select(Job.device_wish, func.count().label("jobs"), func.min(Job.id).label("oldest"))
+                select(
+                    Job.device_request.label("request"), func.count().label("jobs"), func.min(Job.id).label("oldest")
+                )
                 .where(queued())
-                .group_by(Job.device_wish)
+                .group_by(Job.device_request)
             ).all()
             oldest = min((row.oldest for row in waiting), default=None)
             at = connection.execute(select(now())).scalar_one()
@@ -127,7 +129,7 @@ class Queue:
             per_s = _per_s(connection, "auto", at)
             workers = live_workers(connection)
         return Overview(
-            queued=dict.fromkeys(ONE, 0) | {row.device_wish: row.jobs for row in waiting},
+            queued=dict.fromkeys(ONE, 0) | {row.request: row.jobs for row in waiting},
             running=running_jobs,
             slots={kind: _of_kind(kind, _slots(workers)) for kind in KINDS},
             free_slots={kind: _of_kind(kind, _free(workers)) for kind in KINDS},
@@ -142,7 +144,7 @@ def _ahead(connection: Connection, job: Row[str, str, int, str, datetime | None,
     First what has a higher priority. Then, of an owner who has fewer running by then, as many as make the two equal;
     and one more if it was submitted earlier.
     """
-    own, others = _rivals(job.device_wish)
+    own, others = _rivals(job.request)
     asked = {"owner": job.owner, "priority": job.priority, "id": job.id, "most": FAR + 1}
     higher, own_higher, own_older = connection.execute(own, asked).one()
     if max(higher, own_older) > FAR:
@@ -160,7 +162,7 @@ def _ahead(connection: Connection, job: Row[str, str, int, str, datetime | None,
 @cache
 def _rivals(request: str) -> tuple[Select[int, int, int], Select[int, int, int]]:
     """Counts of the jobs that compete with one that has this device request: ahead of it, and of each other owner."""
-    rival = and_(queued(), Job.device_wish.in_(rivals(request)))
+    rival = and_(queued(), Job.device_request.in_(rivals(request)))
     higher = and_(rival, Job.priority > bindparam("priority"))
     equal, older = and_(rival, Job.priority == bindparam("priority")), Job.id < bindparam("id")
     share = shares()

@@ -238,11 +238,13 @@ def new_job(spec: JobSpec, owner: str, at: datetime) -> JobRecord:
 
 def columns(job: JobRecord) -> Mapping[str, Any]:
     """The columns of a job that is being submitted."""
+    request = device_request(job.spec.resources.device, job.spec.resources.gpus)
     same = ("id", "owner", "name", "project", "tags", "pack_key", "priority", "epochs", "created_at", "updated_at")
     return {
         **{name: getattr(job, name) for name in same},
         "spec": job.spec.model_dump(mode="json"),
         "dataset_id": dataset_id(job.spec),
-        "device_wish": device_request(job.spec.resources.device, job.spec.resources.gpus),
+        "device_request": request,
+        "device_wish": request,
         "max_attempts": job.spec.max_attempts,
     }

@@ -144,7 +144,10 @@ def _candidates(requests: tuple[str, ...], owner_limit: int) -> CTE:
     head = (
         select(first.id)
         .where(
-            ready(first), supported_version(first), first.owner == share.c.owner, first.device_wish == request.c.device
+            ready(first),
+            supported_version(first),
+            first.owner == share.c.owner,
+            first.device_request == request.c.device,
         )
         .order_by(first.priority.desc(), first.id)
         .limit(ONE)

@@ -3,7 +3,20 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, ForeignKey, Index, MetaData, String, Text, UniqueConstraint, text
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    ForeignKey,
+    Index,
+    MetaData,
+    SQLColumnExpression,
+    String,
+    Text,
+    UniqueConstraint,
+    func,
+    text,
+)
+from sqlalchemy.ext.hybrid import hybrid_property
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from .db import UtcTime, now
@@ -43,7 +56,9 @@ class Job(Base):
     dataset_id: Mapped[str | None] = mapped_column(DatasetId)
     """The uploaded data set it trains on; it may be deleted once the job has ended."""
     device_wish: Mapped[str]
-    """auto, cpu or cuda, and how many of them together, as in cuda*2: which devices may take it."""
+    """What `device_request` was called: written for workers of the release before, until the release after next."""
+    new_device_request: Mapped[str | None] = mapped_column("device_request")
+    """None in a job that an API of the release before submitted during an upgrade."""
     priority: Mapped[int]
     max_attempts: Mapped[int]
     epochs: Mapped[int]
@@ -79,6 +94,19 @@ class Job(Base):
     finished_at: Mapped[datetime | None]
     updated_at: Mapped[datetime] = mapped_column(default=now())
     rung_at: Mapped[datetime | None]
+    """What `notified_at` was called, for workers of the release before."""
+    notified_at: Mapped[datetime | None]
+    """When a message was last sent for it while it was queued."""
+
+    @hybrid_property
+    def device_request(self) -> str:
+        """Which devices may take it: auto, cpu or cuda, and how many of them together, as in cuda*2."""
+        return self.new_device_request or self.device_wish
+
+    @device_request.inplace.expression
+    @classmethod
+    def _device_request(cls) -> SQLColumnExpression[str]:
+        return func.coalesce(cls.new_device_request, cls.device_wish)
 
     __table_args__ = (
         Index(
@@ -98,7 +126,17 @@ class Job(Base):
             sqlite_where=text("status = 'queued'"),
         ),
         Index(
-            "ix_job_companions",
+            "ix_job_device_request",
+            "owner",
+            text("coalesce(device_request, device_wish)"),
+            text("priority DESC"),
+            "id",
+            postgresql_include=["device_request", "device_wish"],  # so that a count by the expression reads no row
+            postgresql_where=text("status = 'queued'"),
+            sqlite_where=text("status = 'queued'"),
+        ),
+        Index(
+            "ix_job_same_pack",
             "owner",
             "pack_key",
             text("priority DESC"),

@@ -652,8 +652,8 @@ def test_counts_name_every_state(store: Record) -> None:
 @pytest.mark.parametrize(
     ("asked", "index"),
     [
-        (lambda store: claim(store, 8), "ix_job_turn"),
-        (lambda store: claim(store, 8), "ix_job_companions"),
+        (lambda store: claim(store, 8), "ix_job_device_request"),
+        (lambda store: claim(store, 8), "ix_job_same_pack"),
         (lambda store: store.unnotified(older_than_s=-1.0), "ix_job_claim"),
         (lambda store: store.list_jobs(JobFilter(), owner="ada"), "ix_job_owner_id"),
         (lambda store: store.list_jobs(JobFilter(status=JobStatus.failed), owner="ada"), "ix_job_owner_status_id"),

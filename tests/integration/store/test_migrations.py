@@ -1,0 +1,126 @@
+"""A record of the release before, and services of both releases beside each other on one record."""
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Engine, bindparam, select, text
+
+from spec.job import JobSpec
+from spec.states import JobStatus
+from store import db
+from store.queue import Queue
+from tests.record import Record
+from tests.services import fresh_database
+
+BEFORE = "0005"
+"""The schema of the release before."""
+
+OLD_SUBMIT = text(
+    """
+    INSERT INTO job (id, owner, project, tags, spec, pack_key, device_wish, priority, max_attempts, epochs, status,
+                     created_at, updated_at)
+    VALUES (:id, 'ada', 'default', '{}', :spec, :pack_key, :request, 0, 3, 100, 'queued', :at, :at)
+    """
+).bindparams(bindparam("at", type_=db.UtcTime()))
+OLD_CLAIM = text(
+    """
+    SELECT id FROM job
+    WHERE status = 'queued' AND owner = 'ada' AND device_wish IN ('auto', 'cuda')
+    ORDER BY priority DESC, id
+    """
+)
+
+
+def spec(**fields: Any) -> JobSpec:
+    return JobSpec.model_validate({"dataset": "digits", **fields})
+
+
+def migrate(engine: Engine, revision: str) -> None:
+    """Bring a record up, or down, to a revision."""
+    config = Config()
+    config.set_main_option("script_location", "migrations:")
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        step = command.upgrade if revision == "head" else command.downgrade
+        step(config, revision)
+
+
+def submit_as_before(engine: Engine, *requests: str) -> list[str]:
+    """Submit jobs as an API of the release before does; a job of each device request."""
+    ids = [str(uuid4()) for _ in requests]
+    with db.writing(engine) as connection:
+        at = connection.execute(select(db.now())).scalar_one()
+        for job_id, request in zip(ids, requests, strict=True):
+            kind, _, gpus = request.partition("*")
+            wanted = spec(resources={"device": kind, "gpus": int(gpus or 1)})
+            row = {"id": job_id, "request": request, "pack_key": wanted.pack_key, "at": at}
+            connection.execute(OLD_SUBMIT, {**row, "spec": json.dumps(wanted.model_dump(mode="json"))})
+    return ids
+
+
+def claim(store: Record, device: str) -> Sequence[str]:
+    """The jobs that a worker of this release claims for a device until no job waits for it."""
+    claimed: list[str] = []
+    while taken := store.claim(worker="w1", device=device, limit=64, lease_s=30.0):
+        claimed += [one.job_id for one in taken]
+    return claimed
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def record(request: pytest.FixtureRequest, sqlite_url: str) -> Iterator[Engine]:
+    """A record of this release that a test may bring to another schema."""
+    with (
+        nullcontext(sqlite_url)
+        if request.param == "sqlite"
+        else fresh_database(request.getfixturevalue("postgres_url")) as url
+    ):
+        db.migrate(url)
+        engine = db.connect(url)
+        yield engine
+        engine.dispose()
+
+
+def test_jobs_that_were_queued_before_an_upgrade_are_claimed_after_it(record: Engine) -> None:
+    migrate(record, BEFORE)
+    auto, cpu, cuda, team = submit_as_before(record, "auto", "cpu", "cuda", "auto*2")
+    migrate(record, "head")
+    store = Record(record)
+    assert Queue(record).overview().queued == {"auto": 1, "cpu": 1, "cuda": 1, "auto*2": 1}
+    assert store.unnotified(older_than_s=-60.0) == sorted([auto, cpu, cuda, team])
+    assert set(claim(store, "cpu")) == {auto, cpu}
+    assert claim(store, "cuda:0") == [cuda]
+    assert claim(store, "cpu+cpu") == [team]
+
+
+def test_a_downgrade_keeps_the_jobs(record: Engine) -> None:
+    store = Record(record)
+    (mine,) = store.submit([spec(resources={"device": "cuda"})], owner="ada").jobs
+    migrate(record, BEFORE)
+    with db.reading(record) as connection:
+        assert connection.execute(OLD_CLAIM).scalars().all() == [mine.id]
+    migrate(record, "head")
+    assert claim(store, "cuda:0") == [mine.id]
+
+
+def test_a_job_that_an_api_of_the_release_before_submits_is_claimed(store: Record, engine: Engine) -> None:
+    (mine,) = submit_as_before(engine, "cuda")
+    (new,) = store.submit([spec(resources={"device": "cuda"})], owner="ada").jobs
+    queue = Queue(engine)
+    assert queue.overview().queued == {"auto": 0, "cpu": 0, "cuda": 2}
+    assert {place.position for job_id in (mine, new.id) if (place := queue.place(job_id))} == {1, 2}
+    assert claim(store, "cpu") == []
+    assert set(claim(store, "cuda:0")) == {mine, new.id}
+    assert store.get(mine, owner="ada").status is JobStatus.running
+
+
+def test_a_worker_of_the_release_before_finds_a_job_that_this_release_submits(store: Record, engine: Engine) -> None:
+    submitted = store.submit([spec(resources={"device": device}) for device in ("auto", "cpu", "cuda")], owner="ada")
+    auto, _, cuda = (job.id for job in submitted.jobs)
+    with db.reading(engine) as connection:
+        assert connection.execute(OLD_CLAIM).scalars().all() == [auto, cuda]
