@@ -263,12 +263,16 @@ def _muon(s: Stacked, c: Columns) -> None:
     hidden = _hidden_matrices(s.layout)
     changes = hidden.views(change)
     for name, matrices in hidden.views(momentum).items():
-        out, in_ = matrices.shape[1:]
-        scale = (
-            0.2 * math.sqrt(max(out, in_)) if s.optimizer.scale == "match_rms_adamw" else math.sqrt(max(1, out / in_))
-        )
-        changes[name].copy_(_orthogonal(matrices)).mul_((c["lr"] * scale).unsqueeze(2))
+        rate = c["lr"] * _scale(s.optimizer, *matrices.shape[1:])
+        changes[name].copy_(_orthogonal(matrices)).mul_(rate.unsqueeze(2))
     s.w.sub_(change)
+
+
+def _scale(muon: Muon, rows: int, columns: int) -> float:
+    """What the learning rate is multiplied by for a matrix of this shape."""
+    if muon.scale == "match_rms_adamw":
+        return 0.2 * math.sqrt(max(rows, columns))
+    return math.sqrt(max(1.0, rows / columns))
 
 
 def _hidden_matrices(layout: RowLayout) -> RowLayout:

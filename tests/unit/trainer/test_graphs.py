@@ -21,6 +21,7 @@ SHAPES = [
     CNN,
     AUGMENTED,
     MLP | {"optimizer": "nadam", "gradient_clip": 1.0},
+    MLP | {"optimizer": "muon"},
     MLP | {"schedule": "cosine", "batch_size": 100},
 ]
 
@@ -74,6 +75,7 @@ NORMALIZED = {"type": "mlp", "hidden": [9, 7], "normalization": "batch"}
         CNN,
         MLP | {"batch_size": "full", "precision": "bfloat16"},
         MLP | {"architecture": NORMALIZED, "batch_size": 149, "gradient_clip": 0.1, "tolerance": 1e-9},
+        MLP | {"architecture": NORMALIZED, "optimizer": "muon"},
     ],
     ids=str,
 )
