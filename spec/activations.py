@@ -7,12 +7,12 @@ class Activation(StrEnum):
     """A function applied to each neuron's weighted sum; the names are PyTorch's."""
 
     formula: str
-    """The function of x, in operators that NumPy and ONNX have (`model/formula.py`): finished models compute it."""
+    """The function of x in operators of NumPy and ONNX (`model/formula.py`), for finished models."""
     pytorch: str
-    """A call of PyTorch's own function, for the page that goes with a model."""
+    """PyTorch's own function, for the README of a model."""
 
     def __new__(cls, name: str, formula: str, pytorch: str) -> "Activation":
-        """A name with its formula and its call."""
+        """An activation with its formula and its PyTorch call."""
         made = str.__new__(cls, name)
         made._value_, made.formula, made.pytorch = name, formula, pytorch
         return made

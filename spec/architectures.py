@@ -1,4 +1,4 @@
-"""The architectures: the shapes of networks, how their weights start, and how many there are."""
+"""The architectures: their layers, initialisation and number of parameters."""
 
 from enum import StrEnum
 from itertools import pairwise
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Initializer(StrEnum):
-    """How the first weights are drawn (`torch.nn.init`); biases as `nn.Linear` draws them, zeros with `zeros`."""
+    """Initialisation of the weights (`torch.nn.init`). Biases start as in `nn.Linear`, or at 0 with `zeros`."""
 
     kaiming_uniform = "kaiming_uniform"
     kaiming_normal = "kaiming_normal"
@@ -26,7 +26,7 @@ class Initializer(StrEnum):
 
 
 class Normalization(StrEnum):
-    """What is normalised between a hidden layer and its activation."""
+    """Normalisation between a hidden layer's weighted sums and its activation."""
 
     none = "none"
     batch = "batch"
@@ -45,14 +45,14 @@ Matrix = Annotated[
 
 
 class Perceptron(Frozen):
-    """One layer of neurons from the features to the outputs."""
+    """A single layer, from the features to the outputs."""
 
     type: Literal["perceptron"] = "perceptron"
     bias: Bias = True
 
 
 class Mlp(Frozen):
-    """Layers of neurons, each connected to all of the next."""
+    """A multilayer perceptron: fully connected layers."""
 
     type: Literal["mlp"] = "mlp"
     hidden: Annotated[
@@ -63,7 +63,7 @@ class Mlp(Frozen):
 
 
 class ResMlp(Frozen):
-    """A layer to `width` neurons, then `blocks` residual blocks x + f(x), then the output layer."""
+    """A residual MLP: a layer of `width` neurons, `blocks` residual blocks x + f(x), and the output layer."""
 
     type: Literal["resmlp"] = "resmlp"
     width: Annotated[Width, Field(description="Neurons of every block.")] = 64
@@ -73,7 +73,7 @@ class ResMlp(Frozen):
 
 
 class Cnn(Frozen):
-    """Convolutions over image data, each with an activation and a pooling, then an MLP."""
+    """A convolutional network: convolutions, each with activation and pooling, then an MLP. Needs image data."""
 
     type: Literal["cnn"] = "cnn"
     channels: Annotated[
@@ -81,7 +81,7 @@ class Cnn(Frozen):
         Field(min_length=1, max_length=32, description="Output channels of each convolution."),
     ] = (8, 16)
     kernel: Annotated[Count, Field(ge=1, le=31, description="Side of the square kernel, in pixels.")] = 3
-    stride: Annotated[Count, Field(ge=1, le=16, description="Step of the kernel, in pixels.")] = 1
+    stride: Annotated[Count, Field(ge=1, le=16, description="Stride of the kernel, in pixels.")] = 1
     padding: Annotated[Count, Field(ge=0, le=15, description="Zeros added at each edge, in pixels.")] = 1
     pooling: Annotated[
         Literal["none", "max", "average"],
@@ -94,11 +94,11 @@ class Cnn(Frozen):
     normalization: Normalizes = Normalization.none
 
     def convolved(self, height: int, width: int) -> tuple[int, int]:
-        """Height and width of what a convolution makes of an image."""
+        """Height and width after a convolution."""
         return self._places(height), self._places(width)
 
     def pooled(self, height: int, width: int) -> tuple[int, int]:
-        """Height and width after the pooling, which leaves an image as it is where there is none to do."""
+        """Height and width after the pooling; a side of one pixel is not pooled."""
         if self.pooling == "none" or min(height, width) < 2:
             return height, width
         return height // 2, width // 2
@@ -115,7 +115,7 @@ Architecture = Annotated[
 
 
 def hidden_layers(architecture: Architecture) -> int:
-    """How many hidden layers have an activation and a dropout rate of their own."""
+    """Number of hidden layers: each has an activation and a dropout rate."""
     match architecture:
         case Perceptron():
             return 0
@@ -128,7 +128,7 @@ def hidden_layers(architecture: Architecture) -> int:
 
 
 def layer_shapes(spec: "JobSpec", info: DatasetInfo) -> list[tuple[int, ...]]:
-    """Shapes of the weight arrays of the network, layer by layer: [out][in], or [out][in][k][k] of a convolution."""
+    """Shapes of the weight arrays, layer by layer: [out][in], or [out][in][k][k] for a convolution."""
     outputs = output_units(spec.loss, info)
     match spec.architecture:
         case Perceptron():
@@ -145,7 +145,7 @@ def layer_shapes(spec: "JobSpec", info: DatasetInfo) -> list[tuple[int, ...]]:
 
 
 def _convolutions(cnn: Cnn, info: DatasetInfo) -> tuple[list[tuple[int, ...]], int]:
-    """Shapes of the kernels, and the number of features the convolutions leave."""
+    """Shapes of the kernels, and the number of features after the convolutions."""
     if info.image is None:
         raise fault("architecture.type", "cnn needs image data, such as digits")
     channels, height, width = info.image
@@ -155,13 +155,13 @@ def _convolutions(cnn: Cnn, info: DatasetInfo) -> tuple[list[tuple[int, ...]], i
         channels = out
         height, width = cnn.convolved(height, width)
         if min(height, width) < 1:
-            raise fault("architecture.kernel", f"is larger than what is left of the image at layer {len(shapes)}")
+            raise fault("architecture.kernel", f"is larger than the image that reaches convolution {len(shapes)}")
         height, width = cnn.pooled(height, width)
     return shapes, channels * height * width
 
 
 def parameter_count(spec: "JobSpec", info: DatasetInfo) -> int:
-    """Weights and biases that training changes; normalisation layers included."""
+    """Trainable parameters, those of normalisation layers included."""
     total = 0
     shapes = layer_shapes(spec, info)
     bias = spec.architecture.bias

@@ -1,4 +1,4 @@
-"""What the text of a cell means: the same in a file that is uploaded, and in files and rows that are predicted."""
+"""The meaning of a cell's text: the same in uploads, and in files and rows to predict."""
 
 import math
 import re
@@ -18,12 +18,12 @@ MISSING = frozenset(
         *("#DIV/0!", "#VALUE!", "#REF!", "#NAME?", "#NUM!", "#NULL!"),
     }
 )
-"""Texts that say that there is no value: pandas', R's, databases' and the errors of spreadsheets."""
+"""Texts that mean a missing value: those of pandas, R and databases, and errors of spreadsheets."""
 
 PLACEHOLDERS = frozenset(
     {"?", "-", "--", "---", "\u2013", "\u2014", "\u2212", ".", "..", "...", "…", "n.a.", "N.A.", "n.d."}
 )
-"""Texts that say so beside numbers, dates and truths; among words they may be words."""
+"""Texts that mean a missing value among numbers, dates and booleans; among words they may be words."""
 
 TRUE = frozenset({"true", "yes", "t", "y", "on"})
 FALSE = frozenset({"false", "no", "f", "n", "off"})
@@ -43,8 +43,7 @@ COUNTRIES = frozenset(
         "XK YE YT ZA ZM ZW AN EU OC ",
     )
 )
-"""ISO 3166's codes of countries, with those in common use beside them (UK, XK) and of continents: among them NA is a
-place."""
+"""Codes of countries (ISO 3166, UK, XK) and of continents. Among them, NA is Namibia or North America."""
 
 DECIMALS = (".", ",")
 THOUSANDS = ("", ",", ".", " ", "'", "_")
@@ -54,9 +53,9 @@ _BLANKS: dict[int, str | None] = {
     **dict.fromkeys((0xA0, 0x1680, *range(0x2000, 0x200B), 0x202F, 0x205F, 0x3000), " "),
     **dict.fromkeys((0xFEFF, 0x200B, 0x200E, 0x200F, 0x2060, 0x202A, 0x202C)),
 }
-"""Spaces that do not break a line, and marks that nobody sees: Excel writes some into dates and numbers."""
+"""Non-breaking spaces and invisible marks: Excel writes some into dates and numbers."""
 _SIGNS = {0x2212: "-", 0x2013: "-", 0xFE63: "-", 0xFF0D: "-", 0xFF0B: "+", 0x2019: "'"}
-"""Unicode's minus and the dashes that are typed for it; and the apostrophe of typesetters."""
+"""Unicode's minus, the dashes that are typed for it, and the typographic apostrophe."""
 _INFINITE = {"inf": math.inf, "infinity": math.inf}
 _ISO = re.compile(
     r"\d{4}([-/])\d{1,2}\1\d{1,2}([ T]\d{2}(:\d{2}(:\d{2}([.,]\d{1,9})?)?)?)?( ?(Z|UTC|GMT|[+-]\d{2}(:?\d{2})?))?",
@@ -69,39 +68,39 @@ _DAY_S = 86_400.0
 
 
 def clean(text: str) -> str:
-    """The text with its letters composed (NFC), usual spaces, and none of those around it."""
+    """The text in NFC, with plain spaces, stripped."""
     if text.isascii():
         return text.strip()
     return unicodedata.normalize("NFC", text).translate(_BLANKS).strip()
 
 
 def truth(text: str) -> float | None:
-    """The text as 1 or 0; None where it is neither yes nor no."""
+    """The text as 1 or 0; None if it is no boolean."""
     word = text.lower()
     return 1.0 if word in TRUE else 0.0 if word in FALSE else BITS.get(word)
 
 
 class CellFormat(Frozen):
-    """How the cells of a column are read."""
+    """The format of a column's cells."""
 
-    decimal: Annotated[Literal[".", ","], Field(description="What stands before the fraction of a number.")] = "."
-    thousands: Annotated[str, Field(max_length=1, description="What stands between groups of three digits.")] = ""
-    unit: Annotated[str, Field(description="What stands beside every number; of `%`, 12 % is 0.12.")] = ""
+    decimal: Annotated[Literal[".", ","], Field(description="Decimal mark of numbers.")] = "."
+    thousands: Annotated[str, Field(max_length=1, description="Thousands separator of numbers.")] = ""
+    unit: Annotated[str, Field(description="Unit beside every number; with `%`, 12 % is 0.12.")] = ""
     date: Annotated[
-        str | None, Field(description="dayfirst, monthfirst, or as strptime writes it; null: ISO 8601 only.")
+        str | None, Field(description="Format of dates: dayfirst, monthfirst, or as for strptime; null: ISO 8601 only.")
     ] = None
     gaps: Annotated[
-        tuple[str, ...] | None, Field(description="Texts that say that there is no value; null: those that usually do.")
+        tuple[str, ...] | None, Field(description="Texts that mean a missing value; null: the default ones.")
     ] = None
 
     def gap_words(self, *, among_words: bool) -> frozenset[str]:
-        """Texts that say that there is no value, in a column of words or in one of numbers, dates or truths."""
+        """Texts that mean a missing value, in a column of words or in one of numbers, dates or booleans."""
         if self.gaps is not None:
             return frozenset(self.gaps)
         return MISSING if among_words else MISSING | PLACEHOLDERS
 
     def number(self, text: str) -> float | None:
-        """The text as a number; None where it is none."""
+        """The text as a number; None if it is none."""
         text, is_loss = _unbracketed(text.translate(_SIGNS))
         if self.unit:
             sign = text[:1] if text[:1] in ("+", "-") else ""
@@ -130,7 +129,7 @@ class CellFormat(Frozen):
         return float(text.replace(self.decimal, "."))
 
     def days(self, text: str) -> float | None:
-        """The text as days since 1970 in UTC; None where it is no date."""
+        """The text as days since 1970 in UTC; None if it is no date."""
         try:
             if self.date in ("dayfirst", "monthfirst"):
                 found = _SLASHED.fullmatch(text)
@@ -147,7 +146,7 @@ PLAIN = CellFormat()
 
 @cache
 def number_pattern(decimal: str, thousands: str) -> "re.Pattern[str]":
-    """Numbers with these separators, in what Python's expressions and RE2's have in common."""
+    """The pattern of numbers with these separators, valid in Python's re and in RE2."""
     point, group = re.escape(decimal), re.escape(thousands)
     forms = [rf"[0-9]+{point}?[0-9]*", rf"{point}[0-9]+"]
     if thousands:
@@ -164,7 +163,7 @@ def _unbracketed(text: str) -> tuple[str, bool]:
 
 
 def unit_of(text: str) -> str | None:
-    """What stands beside the digits of a text, if it is a currency or a percent sign."""
+    """The currency or percent sign beside the digits of a text, if there is one."""
     text = text.translate(_SIGNS).strip("()+- ")
     found = re.fullmatch(r"(?P<before>\D*?)\s*[+-]?[\d.,][\d.,' _]*?(?:[eE][+-]?\d+)?\s*(?P<after>\D*)", text, re.ASCII)
     if found is None:
@@ -176,7 +175,7 @@ def unit_of(text: str) -> str | None:
 
 
 def is_day_month(text: str) -> bool:
-    """Whether the text is two small numbers and a year, as 03/04/2026 is."""
+    """Whether the text is a day, a month and a year in either order, such as 03/04/2026."""
     found = _SLASHED.fullmatch(text)
     return found is not None and len(found[4]) == 4
 

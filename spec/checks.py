@@ -5,20 +5,20 @@ from typing import TYPE_CHECKING
 from .architectures import Matrix, layer_shapes, parameter_count
 from .base import fault
 from .dataset import DatasetInfo, DatasetSpec, Targets
-from .monitors import OF_NUMBERS
+from .monitors import REGRESSION_METRICS
 
 if TYPE_CHECKING:
     from .job import JobSpec
 
 PARAMETER_LIMIT = 100_000_000
-"""Weights and biases a network may have."""
+"""Maximum number of parameters of a network."""
 
 LANDSCAPE_LIMIT = 1_000_000
-"""Weights and biases a network may have whose loss is measured all around."""
+"""Maximum number of parameters of a network whose loss landscape is measured."""
 
 
 def check_against(spec: "JobSpec", info: DatasetInfo) -> None:
-    """Raise the first rule that `spec` breaks on data like `info`, pinned to its field."""
+    """Raise an error of the first rule that `spec` breaks on data like `info`; it names the field."""
     train = _check_split(spec, info)
     if spec.batch_size != "full" and spec.batch_size > train:
         raise fault("batch_size", f'must be at most {train}, the rows of the training split, or "full"')
@@ -34,7 +34,7 @@ def check_against(spec: "JobSpec", info: DatasetInfo) -> None:
     if count > PARAMETER_LIMIT:
         raise fault("architecture", f"has {count:,} parameters; at most {PARAMETER_LIMIT:,} are allowed")
     if spec.loss_landscape and count > LANDSCAPE_LIMIT:
-        raise fault("loss_landscape", f"is for at most {LANDSCAPE_LIMIT:,} parameters, and there are {count:,}")
+        raise fault("loss_landscape", f"is for at most {LANDSCAPE_LIMIT:,} parameters; the network has {count:,}")
     if isinstance(spec.initial_weights, tuple):
         _check_weights(spec.initial_weights, shapes)
     if spec.initial_biases is not None:
@@ -44,7 +44,7 @@ def check_against(spec: "JobSpec", info: DatasetInfo) -> None:
 
 
 def _check_split(spec: "JobSpec", info: DatasetInfo) -> int:
-    """The rows of the training split, of which there must be some, as of each other part that is asked for."""
+    """Rows of the training split. Raises an error if it, or another split that the spec asks for, is empty."""
     train, validation, test = spec.split_rows(info)
     for part, share, left in (
         ("validation", spec.validation_fraction, validation),
@@ -59,13 +59,13 @@ def _check_split(spec: "JobSpec", info: DatasetInfo) -> int:
 
 
 def _check_monitor(spec: "JobSpec", info: DatasetInfo) -> None:
-    if spec.watched.endswith("loss"):
+    if spec.monitored.endswith("loss"):
         return
-    if info.targets is Targets.numbers and spec.watched not in OF_NUMBERS:
-        raise fault("monitor", f"{spec.watched} needs classes, and this data set's targets are numbers")
-    if info.targets is Targets.classes and spec.watched in OF_NUMBERS:
-        raise fault("monitor", f"{spec.watched} needs numbers, and this data set's targets are classes")
-    if spec.watched == "val_roc_auc" and info.classes != 2:
+    if info.targets is Targets.numbers and spec.monitored not in REGRESSION_METRICS:
+        raise fault("monitor", f"{spec.monitored} needs classes, and this data set's targets are numbers")
+    if info.targets is Targets.classes and spec.monitored in REGRESSION_METRICS:
+        raise fault("monitor", f"{spec.monitored} needs numbers, and this data set's targets are classes")
+    if spec.monitored == "val_roc_auc" and info.classes != 2:
         raise fault("monitor", f"val_roc_auc needs 2 classes, and there are {info.classes}")
 
 
@@ -88,7 +88,7 @@ def _check_loss(spec: "JobSpec", info: DatasetInfo) -> None:
 
 
 def _in_unit_interval(dataset: DatasetSpec) -> bool:
-    """Whether an inline data set's targets can be probabilities."""
+    """Whether all targets of an inline data set are between 0 and 1."""
     targets = getattr(dataset, "y", ())
     values = (value for row in targets for value in (row if isinstance(row, tuple) else (row,)))
     return bool(targets) and all(0.0 <= value <= 1.0 for value in values)

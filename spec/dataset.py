@@ -1,4 +1,4 @@
-"""Data sets a job can name, and what is known of each before anything is read."""
+"""The data sets of jobs, and what is known of each before it is read."""
 
 from collections.abc import Mapping
 from enum import StrEnum
@@ -8,18 +8,16 @@ from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
 
 from .base import Count, Fraction, Frozen, Real, fault
 
-MadeRows = Annotated[Count, Field(ge=4, le=200_000, description="Rows to make.")]
-Noise = Annotated[Real, Field(ge=0.0, le=10.0, description="Standard deviation of the noise added.")]
-DataSeed = Annotated[
-    Count, Field(ge=0, le=2**32 - 1, description="Seed the data are made with; not the training's seed.")
-]
+GeneratedRows = Annotated[Count, Field(ge=4, le=200_000, description="Number of rows.")]
+Noise = Annotated[Real, Field(ge=0.0, le=10.0, description="Standard deviation of the noise.")]
+DataSeed = Annotated[Count, Field(ge=0, le=2**32 - 1, description="Seed of the data; independent of the job's seed.")]
 
 
 class Xor(Frozen):
-    """The four corners of the unit square, opposite corners alike; `n: 4, noise: 0` is the truth table."""
+    """XOR: the corners of the unit square, opposite corners of one class; `n: 4, noise: 0` is the truth table."""
 
     name: Literal["xor"] = "xor"
-    n: MadeRows = 400
+    n: GeneratedRows = 400
     noise: Noise = 0.1
     seed: DataSeed = 0
 
@@ -28,7 +26,7 @@ class Moons(Frozen):
     """Two interleaving half circles (scikit-learn's make_moons)."""
 
     name: Literal["moons"] = "moons"
-    n: MadeRows = 400
+    n: GeneratedRows = 400
     noise: Noise = 0.1
     seed: DataSeed = 0
 
@@ -37,7 +35,7 @@ class Circles(Frozen):
     """A circle within a circle (scikit-learn's make_circles, factor 0.5)."""
 
     name: Literal["circles"] = "circles"
-    n: MadeRows = 400
+    n: GeneratedRows = 400
     noise: Noise = 0.05
     seed: DataSeed = 0
 
@@ -46,9 +44,9 @@ class Spirals(Frozen):
     """Interleaved spiral arms, one class each."""
 
     name: Literal["spirals"] = "spirals"
-    n: MadeRows = 1000
+    n: GeneratedRows = 1000
     noise: Noise = 0.1
-    classes: Annotated[Count, Field(ge=2, le=10, description="Spiral arms.")] = 2
+    classes: Annotated[Count, Field(ge=2, le=10, description="Number of classes, one spiral arm each.")] = 2
     seed: DataSeed = 0
 
 
@@ -56,20 +54,20 @@ class Blobs(Frozen):
     """Gaussian clouds, one class each (scikit-learn's make_blobs); `noise` is their standard deviation."""
 
     name: Literal["blobs"] = "blobs"
-    n: MadeRows = 400
+    n: GeneratedRows = 400
     noise: Noise = 1.0
-    classes: Annotated[Count, Field(ge=2, le=100, description="Clouds.")] = 3
-    features: Annotated[Count, Field(ge=1, le=1000, description="Columns.")] = 2
+    classes: Annotated[Count, Field(ge=2, le=100, description="Number of classes, one cloud each.")] = 3
+    features: Annotated[Count, Field(ge=1, le=1000, description="Number of features.")] = 2
     seed: DataSeed = 0
 
 
 class Linear(Frozen):
-    """A regression target that is a linear map of Gaussian features, plus noise."""
+    """Regression: the target is a linear function of Gaussian features, plus noise."""
 
     name: Literal["linear"] = "linear"
-    n: MadeRows = 400
+    n: GeneratedRows = 400
     noise: Noise = 0.1
-    features: Annotated[Count, Field(ge=1, le=1000, description="Columns.")] = 2
+    features: Annotated[Count, Field(ge=1, le=1000, description="Number of features.")] = 2
     seed: DataSeed = 0
 
 
@@ -80,22 +78,22 @@ class Shipped(Frozen):
 
 
 class Targets(StrEnum):
-    """What a data set's targets are."""
+    """The kinds of target: class labels, or numbers."""
 
     classes = "classes"
     numbers = "numbers"
 
 
 class DatasetInfo(Frozen):
-    """What is known of a data set before a byte of it is read."""
+    """Size and kind of a data set, known before its rows are read."""
 
-    rows: Annotated[Count, Field(ge=1, description="Rows in all.")]
-    features: Annotated[Count, Field(ge=0, description="Numbers of a row, once its columns are numbers.")]
-    targets: Annotated[Targets, Field(description="What the targets are.")]
-    classes: Annotated[Count | None, Field(description="Number of classes, when the targets are classes.")] = None
-    outputs: Annotated[Count, Field(ge=1, description="Numbers per row, when the targets are numbers.")] = 1
+    rows: Annotated[Count, Field(ge=1, description="Number of rows.")]
+    features: Annotated[Count, Field(ge=0, description="Features of a row after preprocessing.")]
+    targets: Annotated[Targets, Field(description="Kind of the targets.")]
+    classes: Annotated[Count | None, Field(description="Number of classes, for class labels.")] = None
+    outputs: Annotated[Count, Field(ge=1, description="Targets of a row, for numbers.")] = 1
     image: Annotated[
-        tuple[Count, Count, Count] | None, Field(description="Channels, height and width, when a row is an image.")
+        tuple[Count, Count, Count] | None, Field(description="Channels, height and width, for images.")
     ] = None
 
 
@@ -103,21 +101,22 @@ _ID = r"^ds_[0-9a-f]{32}$"
 
 
 class Uploaded(Frozen):
-    """A data set that was uploaded, by its id. The service fills in the rest when a job is submitted."""
+    """An uploaded data set, by its id. The service fills in the other fields when a job is submitted."""
 
-    id: Annotated[str, Field(pattern=_ID, description="Id that the upload answered.")]
+    id: Annotated[str, Field(pattern=_ID, description="Id of the data set, from the answer to its upload.")]
     sha256: Annotated[
-        str | None, Field(pattern=r"^[0-9a-f]{64}$", description="Digest of its table, filled in by the service.")
+        str | None,
+        Field(pattern=r"^[0-9a-f]{64}$", description="SHA-256 of its table, filled in by the service."),
     ] = None
-    info: Annotated[DatasetInfo | None, Field(description="What it holds, filled in by the service.")] = None
+    info: Annotated[DatasetInfo | None, Field(description="Size and kind, filled in by the service.")] = None
 
 
-# Of a million numbers that are wrong, the first is told: to tell them all takes seconds.
+# fail_fast: of a million wrong numbers only the first is reported, because reporting all takes seconds.
 Row = Annotated[tuple[Real, ...], Field(min_length=1, max_length=10_000, fail_fast=True)]
 
 
 class Inline(Frozen):
-    """A small data set in the spec itself: rows of numbers, and one target (or row of targets) each."""
+    """A small data set in the spec itself: rows of features, and a target (or a row of targets) for each."""
 
     x: Annotated[
         tuple[Row, ...], Field(min_length=1, max_length=10_000, fail_fast=True, description="Rows of features.")
@@ -144,20 +143,20 @@ class Inline(Frozen):
         return self
 
 
-MADE = ("xor", "moons", "circles", "spirals", "blobs", "linear")
+GENERATED = ("xor", "moons", "circles", "spirals", "blobs", "linear")
 REAL = ("iris", "wine", "breast_cancer", "digits", "diabetes")
-BUILTIN = MADE + REAL
+BUILTIN = GENERATED + REAL
 
 
 def _kind(value: Any) -> str | None:
-    """The tag of the kind of data set that `value` describes."""
+    """The union tag of the data set that `value` describes."""
     fields = value if isinstance(value, Mapping) else vars(value) if isinstance(value, Frozen) else {}
     if "x" in fields or "y" in fields:
         return "inline"
     if "id" in fields:
         return "uploaded"
     name = fields.get("name")
-    return "real" if name in REAL else name if name in MADE else None
+    return "real" if name in REAL else name if name in GENERATED else None
 
 
 def _by_name(value: Any) -> Any:
@@ -187,7 +186,7 @@ _Kinds = Annotated[
 ]
 DatasetId = Annotated[str, Field(pattern=_ID)]
 DatasetSpec = Annotated[_Kinds, BeforeValidator(_by_name, json_schema_input_type=DatasetName | DatasetId | _Kinds)]
-"""A name; or ds_..., the id of an upload; or {name: spirals, n: 1000}; or {x: [[...]], y: [...]}, small."""
+"""A name; or ds_..., the id of an upload; or {name: spirals, n: 1000}; or a small {x: [[...]], y: [...]}."""
 
 
 _REAL: Mapping[str, DatasetInfo] = {
@@ -200,10 +199,10 @@ _REAL: Mapping[str, DatasetInfo] = {
 
 
 def describe(dataset: DatasetSpec, *, labels: bool) -> DatasetInfo | None:
-    """What is known of `dataset`; None for an upload that the record was not asked about yet.
+    """Size and kind of `dataset`; None for an upload that the service has not looked up yet.
 
-    `labels` says that the loss takes whole-number targets of an inline data set as class labels. Targets that
-    are all 0 or 1 are two classes under every loss, so that `mse` on a truth table has an accuracy too.
+    With `labels`, integer targets of an inline data set are class labels, as the loss needs. Targets that are all 0 or
+    1 are two classes with every loss, so that `mse` on a truth table has an accuracy too.
     """
     match dataset:
         case Shipped(name=name):
@@ -236,6 +235,6 @@ def _describe_inline(
 
 
 def split_sizes(rows: int, validation_fraction: Fraction, test_fraction: Fraction = 0.0) -> tuple[int, int, int]:
-    """Rows of the (train, validation, test) split: validation and test are rounded half up."""
+    """Rows of the (train, validation, test) splits; validation and test are rounded half up."""
     validation, test = (int(rows * fraction + 0.5) for fraction in (validation_fraction, test_fraction))
     return rows - validation - test, validation, test

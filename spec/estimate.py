@@ -1,4 +1,4 @@
-"""What a job will need, before it runs."""
+"""The estimate of what a job needs, before it runs."""
 
 from .architectures import parameter_count
 from .base import Frozen
@@ -8,7 +8,7 @@ from .step import neurons, step_rows
 
 
 class Footprint(Frozen):
-    """Parameters of a network, and the memory that training it takes."""
+    """Parameters, memory and rows that a job needs."""
 
     parameters: int
     memory_bytes: int
@@ -18,7 +18,10 @@ class Footprint(Frozen):
 
 
 def estimate(spec: JobSpec, info: DatasetInfo) -> Footprint:
-    """What `spec` needs on data like `info`: weights, best weights, gradient, buffers, activations and the rows."""
+    """The footprint of `spec` on data like `info`.
+
+    Memory holds weights, best weights, gradient, the optimizer's buffers, activations and the data.
+    """
     train, validation, test = spec.split_rows(info)
     parameters = parameter_count(spec, info)
     width = 8 if spec.precision is Precision.float64 else 4

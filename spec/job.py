@@ -1,7 +1,7 @@
 """The job spec: the validated, frozen description of one training.
 
 The same model is the API body, the OpenAPI schema, the CLI flags, the YAML file, MLflow's params and the
-trainer's argument. Every field is bounded and described; unknown fields are refused.
+trainer's argument. Every field has bounds and a description; unknown fields are rejected.
 """
 
 import hashlib
@@ -28,7 +28,7 @@ SPEC_VERSION = 1
 DEFAULT_BATCH = 32
 
 DETERMINISTIC_MEMBERS = 8
-"""Members of a pack on a GPU that is to give the same bits in every pack; libraries choose their ways by the number."""
+"""Members of a deterministic pack on a GPU: always the same number, because libraries choose kernels by it."""
 
 
 class Precision(StrEnum):
@@ -41,145 +41,149 @@ class Precision(StrEnum):
 
 
 class Resources(Frozen):
-    """What a job needs to run on."""
+    """The devices that a job needs."""
 
-    device: Annotated[Literal["auto", "cpu", "cuda"], Field(description="auto: a GPU where there is one.")] = "auto"
-    gpus: Annotated[Count, Field(ge=1, le=64, description="Devices that train it together.")] = 1
+    device: Annotated[Literal["auto", "cpu", "cuda"], Field(description="auto: a GPU if there is one.")] = "auto"
+    gpus: Annotated[Count, Field(ge=1, le=64, description="GPUs that train the job together.")] = 1
 
 
 class JobSpec(Frozen):
-    """A training job: the network, its data and how it is trained."""
+    """A training job: the network, its data and its training."""
 
     version: Annotated[Count, Field(ge=1, le=SPEC_VERSION, description="Version of this format.")] = SPEC_VERSION
     name: Name = None
-    project: Annotated[Project, Field(description="Where the job belongs; the MLflow experiment.")] = "default"
+    project: Annotated[Project, Field(description="The project of the job; its MLflow experiment.")] = "default"
     tags: Tags = {}
 
     dataset: Annotated[
         DatasetSpec,
-        Field(description="A name; or {name: spirals, n: 1000}; or {id: ds_...}; or {x: [[...]], y: [...]}, small."),
+        Field(description="A name; or {name: spirals, n: 1000}; or {id: ds_...}; or a small {x: [[...]], y: [...]}."),
     ]
     validation_fraction: Annotated[
-        Fraction, Field(le=0.9, description="Share of the rows kept for validation; stratified for classes. 0: none.")
+        Fraction, Field(le=0.9, description="Share of the rows for validation, stratified by class. 0: no validation.")
     ] = 0.2
     test_fraction: Annotated[
         Fraction,
         Field(
             le=0.9,
-            description="Share of the rows set aside for a test of the finished model, once at the end; chosen as "
-            "validation rows are. 0: none.",
+            description="Share of the rows for the test of the finished model, once at the end; stratified by class. "
+            "0: no test.",
         ),
     ] = 0.0
     split_seed: Annotated[Count, Field(ge=0, le=2**63 - 1, description="Seed of the validation and test split.")] = 0
     standardize: Annotated[
         Annotated[bool, Field(strict=True)] | None,
         Field(
-            description="Features to mean 0 and deviation 1 over the training split, and a regression's targets too "
-            "(losses are then in target deviations). null: for real and uploaded data, not for made or inline data."
+            description="Whether features are scaled to mean 0 and standard deviation 1 of the training split, and so "
+            "are regression targets (losses then too). null: true for real and uploaded data, false for generated "
+            "and inline data."
         ),
     ] = None
 
     augmentation: Annotated[
         Augmentation,
-        Field(description="Random changes of training images; never of those that are measured. Needs image data."),
+        Field(description="Random changes of training images, not of validation and test images. Needs image data."),
     ] = Augmentation()
 
     architecture: Annotated[Architecture, Field(description="The network's shape.")] = Mlp()
     activation: Annotated[
         Activation | tuple[Activation, ...],
-        Field(description="Of the hidden layers: one name, or one per hidden layer."),
+        Field(description="Activation of the hidden layers: one name, or one per hidden layer."),
     ] = Activation.relu
     output_activation: Annotated[
         Activation | None,
-        Field(description="Of the output layer. null: as the loss needs it (none, the loss takes logits)."),
+        Field(description="Activation of the output layer. null: none; cross-entropies take logits."),
     ] = None
     initial_weights: Annotated[
         Initializer | Annotated[tuple[Matrix, ...], Field(max_length=65, fail_fast=True)],
-        Field(description="How weights start: a name, or the weights themselves, one [out][in] array per layer."),
+        Field(description="Initialisation of the weights: a name, or the weights, one [out][in] array per layer."),
     ] = Initializer.kaiming_uniform
     initial_biases: Annotated[
         tuple[Numbers, ...] | None,
-        Field(max_length=65, description="The first biases, one array per layer. null: as initial_weights says."),
+        Field(max_length=65, description="Initial biases, one array per layer. null: drawn by the initializer."),
     ] = None
 
-    loss: Annotated[Loss, Field(description="What is minimised: a name, or {type: huber, ...}.")] = CrossEntropy()
-    label_smoothing: Annotated[Fraction, Field(description="Share of the target spread over all classes.")] = 0.0
-    optimizer: Annotated[Optimizer, Field(description="How weights are updated: a name, or {type: sgd, ...}.")] = Adam()
+    loss: Annotated[Loss, Field(description="Loss to minimise: a name, or {type: huber, ...}.")] = CrossEntropy()
+    label_smoothing: Annotated[Fraction, Field(description="Share of a target spread over all classes.")] = 0.0
+    optimizer: Annotated[Optimizer, Field(description="Optimizer: a name, or {type: sgd, ...}.")] = Adam()
     learning_rate: Annotated[Real, Field(gt=0.0, le=1000.0, description="Size of an update.")] = 0.001
-    schedule: Annotated[Schedule, Field(description="How the learning rate changes from epoch to epoch.")] = Constant()
+    schedule: Annotated[Schedule, Field(description="Learning-rate schedule, from epoch to epoch.")] = Constant()
     weight_decay: Annotated[Real, Field(ge=0.0, le=10.0, description="L2 penalty, as the optimizer defines it.")] = 0.0
     l1: Annotated[Real, Field(ge=0.0, le=10.0, description="L1 penalty: l1 x sign(weight) is added to gradients.")] = (
         0.0
     )
     gradient_clip: Annotated[
-        Annotated[Real, Field(gt=0.0, le=1e6)] | None, Field(description="Largest norm of a step's gradient.")
+        Annotated[Real, Field(gt=0.0, le=1e6)] | None,
+        Field(description="Maximum norm of a step's gradient."),
     ] = None
     dropout: Annotated[
         Fraction | tuple[Fraction, ...],
-        Field(description="Share of hidden neurons dropped in training: one rate, or one per hidden layer."),
+        Field(description="Dropout rate of hidden neurons: one, or one per hidden layer."),
     ] = 0.0
 
     batch_size: Annotated[
         Annotated[Count, Field(ge=1, le=1_000_000)] | Literal["full"],
-        Field(description="Rows of a step; 1 is stochastic, full is one step per epoch. Default: 32, or all if fewer."),
+        Field(
+            description="Rows of a batch; 1 is stochastic, full is one step per epoch. Default: 32, or all if fewer."
+        ),
     ] = DEFAULT_BATCH
-    epochs: Annotated[Count, Field(ge=1, le=1_000_000, description="Most passes over the training split.")] = 100
+    epochs: Annotated[Count, Field(ge=1, le=1_000_000, description="Maximum passes over the training split.")] = 100
     patience: Annotated[
         Annotated[Count, Field(ge=1, le=1_000_000)] | None,
-        Field(description="Epochs without improvement before training stops. null: no early stopping."),
+        Field(description="Early stopping after this many epochs without improvement. null: no early stopping."),
     ] = None
     min_delta: Annotated[Real, Field(ge=0.0, le=1e6, description="Least change that counts as improvement.")] = 0.0
     monitor: Annotated[
         Monitor | None,
-        Field(description="Metric that decides which epoch is best. null: val_loss, or train_loss without validation."),
+        Field(description="Metric that decides which epoch is best. null: val_loss; train_loss without validation."),
     ] = None
     restore_best: Annotated[
-        bool, Field(strict=True, description="Whether the model is the best epoch's; if not, the last's.")
+        bool, Field(strict=True, description="true: the model has the best epoch's weights. false: the last epoch's.")
     ] = True
     tolerance: Annotated[
         Annotated[Real, Field(gt=0.0, le=1e6)] | None,
-        Field(description="Stop when the norm of an epoch's mean gradient falls below this. null: never."),
+        Field(description="Training stops when the norm of an epoch's mean gradient falls below this. null: never."),
     ] = None
     train_metrics: Annotated[
         Literal["exact", "running"],
         Field(
-            description="exact: the training split is measured after each epoch, without dropout, so that its curve "
-            "compares with validation. running: the mean over the epoch's steps, cheaper."
+            description="exact: training metrics are measured after each epoch, without dropout, so that they compare "
+            "with validation metrics. running: the mean over the epoch's steps, which is cheaper."
         ),
     ] = "exact"
     loss_landscape: Annotated[
         bool,
         Field(
             strict=True,
-            description="Whether the loss around the finished weights is measured and drawn, in two random directions.",
+            description="Whether the loss around the final weights is measured and drawn, in two random directions.",
         ),
     ] = False
 
     precision: Annotated[
         Precision,
         Field(
-            description="Number format of training. tfloat32 and bfloat16: products of layers in fewer digits, where "
-            "the device has them; all else in float32."
+            description="Number format of training. tfloat32 and bfloat16: matrix products in fewer digits, if the "
+            "device supports them; all else in float32."
         ),
     ] = Precision.float32
     deterministic: Annotated[
-        bool, Field(strict=True, description="On a GPU: the same bits in every pack, at some cost.")
+        bool, Field(strict=True, description="Whether results on a GPU are the same to the bit in every pack; slower.")
     ] = False
     seed: Annotated[
-        Count, Field(ge=0, le=2**63 - 1, description="Seed of weights, dropout, augmentation and batch order.")
+        Count, Field(ge=0, le=2**63 - 1, description="Seed of initial weights, dropout, augmentation and batch order.")
     ] = 0
 
-    resources: Annotated[Resources, Field(description="What the job needs to run on.")] = Resources()
+    resources: Annotated[Resources, Field(description="Devices that the job needs.")] = Resources()
     priority: Priority = 0
-    max_attempts: Annotated[Count, Field(ge=1, le=20, description="Times it may be started after a lost worker.")] = 3
+    max_attempts: Annotated[Count, Field(ge=1, le=20, description="Attempts before a lost worker fails the job.")] = 3
     timeout_s: Annotated[
         Annotated[Real, Field(gt=0.0, le=30 * 86_400.0)] | None,
-        Field(description="Most seconds an attempt may train. null: no limit."),
+        Field(description="Maximum training time of an attempt, in seconds. null: no limit."),
     ] = None
 
     @model_validator(mode="after")
     def _agrees(self) -> Self:
-        """Rules between fields, checked as far as they can be without reading data."""
+        """Check the rules between fields, as far as that is possible without reading data."""
         hidden = hidden_layers(self.architecture)
         for field in ("activation", "dropout"):
             value = getattr(self, field)
@@ -208,7 +212,7 @@ class JobSpec(Frozen):
 
     @property
     def info(self) -> DatasetInfo | None:
-        """What is known of the data set; None for an upload that the record was not asked about yet."""
+        """Rows, features and targets of the data set; None for an upload that the service has not looked up yet."""
         return describe(self.dataset, labels=self.loss.traits.is_for_labels)
 
     def split_rows(self, info: DatasetInfo) -> tuple[int, int, int]:
@@ -216,18 +220,18 @@ class JobSpec(Frozen):
         return split_sizes(info.rows, self.validation_fraction, self.test_fraction)
 
     def on(self, dataset: DatasetSpec) -> Self:
-        """The same job on `dataset`. Raises `ValidationError` when it cannot be."""
+        """The same job on `dataset`. Raises `ValidationError` if the job does not fit it."""
         asked = {name: getattr(self, name) for name in self.model_fields_set}
         return self.model_validate({**asked, "dataset": dataset})
 
     @property
-    def watched(self) -> Monitor:
+    def monitored(self) -> Monitor:
         """The metric that decides which epoch is best."""
         return self.monitor or ("val_loss" if self.validation_fraction > 0.0 else "train_loss")
 
     @property
     def standardizes(self) -> bool:
-        """Whether features are brought to mean 0 and deviation 1."""
+        """Whether features are scaled to mean 0 and standard deviation 1."""
         if self.standardize is not None:
             return self.standardize
         return isinstance(self.dataset, Shipped | Uploaded)

@@ -1,4 +1,4 @@
-"""A file whose rows a model predicts: what the model knows of its columns, and what was found in it."""
+"""A file of rows to predict: the columns that the model needs, and what was read."""
 
 from .base import Frozen
 from .schema import Column
@@ -6,7 +6,7 @@ from .views import FieldError
 
 
 class KnownColumns(Frozen):
-    """What a model knows of the files that it can predict."""
+    """The columns of the files that a model can predict."""
 
     columns: tuple[Column, ...]
     target: tuple[str, ...]
@@ -14,15 +14,15 @@ class KnownColumns(Frozen):
 
 
 class KnownReading(Frozen):
-    """What the reading of a file for a model gave, beside its numbers."""
+    """The result of reading a file of rows to predict, beside its numbers."""
 
     rows: int
     faults: list[FieldError] = []
-    """Cells that cannot be; then there are no numbers."""
+    """Invalid cells; if there are any, there are no numbers."""
     unknown: dict[str, list[str]] = {}
-    """Words of a column of categories that the data set did not have."""
+    """Categories, by column, that the training data set did not have."""
     warnings: list[str] = []
     names: list[str] = []
     """The columns of the file."""
     cells: list[list[str | None]] = []
-    """The rows of the file as text, when they are asked for."""
+    """The rows of the file as text, if requested."""

@@ -1,6 +1,6 @@
-"""The losses: what training minimises. A loss is one class here and one function in `trainer/losses.py`.
+"""The losses. A loss is one class here and one function in `trainer/losses.py`.
 
-Its traits say what it demands of targets and outputs; checks, trainer, finished models and verdicts read them.
+Its traits say what it needs of targets and outputs; checks, trainer, finished models and verdicts read them.
 """
 
 import math
@@ -16,39 +16,39 @@ from .dataset import DatasetInfo, Targets
 
 
 class Link(StrEnum):
-    """The function from the network's outputs to what they predict."""
+    """The link function, from the network's outputs to predictions."""
 
     identity = "identity"
     sigmoid = "sigmoid"
-    """Of a logit, the probability of the second of two classes, or a number between 0 and 1."""
+    """From a logit to the probability of the second of two classes, or to a number between 0 and 1."""
     softmax = "softmax"
-    """Of a logit for each class, the probabilities of the classes."""
+    """From one logit per class to the probabilities of the classes."""
     exp = "exp"
-    """Of a logarithm, a count."""
+    """From a logarithm to a count."""
 
 
 @dataclass(frozen=True)
 class LossTraits:
-    """What a loss demands of targets and outputs."""
+    """What a loss needs of targets and outputs."""
 
     targets: frozenset[Targets] = frozenset(Targets)
-    """The kinds of target it takes."""
+    """The kinds of target that the loss takes."""
     is_for_labels: bool = False
-    """Whether whole numbers of an inline data set are class labels for it."""
+    """Whether integer targets of an inline data set are class labels."""
     takes_logits: bool = False
-    """Whether it takes the last layer's sums, and applies its output activation itself."""
+    """Whether the loss takes the output layer's sums and applies the output activation itself."""
     output_activation: Activation | None = None
-    """The output activation that it applies itself, which a spec may name."""
+    """The output activation that the loss applies itself; a spec may name it."""
     takes_class_indices: bool = False
-    """Whether it takes the number of the class, with one output for each class."""
+    """Whether the loss takes class indices, with one output per class."""
     link: Link = Link.identity
     threshold: float = 0.5
-    """Above it, a single output predicts the second of two classes."""
+    """A single output above the threshold predicts the second of two classes."""
     most_classes: int | None = None
     unit_interval: bool = False
-    """Whether numbers must lie between 0 and 1."""
+    """Whether targets must be between 0 and 1."""
     counts: bool = False
-    """Whether numbers must be counts."""
+    """Whether targets must be counts: 0, 1, 2 ..."""
     label_smoothing: bool = False
 
 
@@ -58,9 +58,9 @@ class LossSpec(Named):
     traits: ClassVar[LossTraits]
 
     def baseline(self, classes: int | None) -> float | None:
-        """The loss of a network that has learnt nothing, if it is known.
+        """The loss of an untrained network; None if unknown.
 
-        It predicts `classes` classes with equal probabilities, or 0 for standardised numbers when `classes` is None.
+        It predicts equal probabilities of `classes` classes, or 0 for standardised numbers (`classes` None).
         """
         return None
 
@@ -87,7 +87,7 @@ class Huber(LossSpec):
     """Squared error up to `delta`, absolute error beyond it (Huber 1964; torch.nn.HuberLoss)."""
 
     type: Literal["huber"] = "huber"
-    delta: Annotated[Real, Field(gt=0.0, le=1e6, description="Error at which squared becomes absolute.")] = 1.0
+    delta: Annotated[Real, Field(gt=0.0, le=1e6, description="Error above which the loss is linear.")] = 1.0
     traits = LossTraits()
 
 
@@ -130,14 +130,17 @@ class CrossEntropy(LossSpec):
 
 
 class Focal(LossSpec):
-    """Cross-entropy times (1 - p) ** gamma, p being the probability of the right class (Lin et al. 2017, equation 4).
+    """Cross-entropy times (1 - p) ** gamma, where p is the probability of the true class (Lin et al. 2017, equation 4).
 
     Rows that the network already predicts well count less, so that rare classes count more. With gamma 0 it is
     cross-entropy.
     """
 
     type: Literal["focal"] = "focal"
-    gamma: Annotated[Real, Field(ge=0.0, le=10.0, description="How much less well-predicted rows count.")] = 2.0
+    gamma: Annotated[
+        Real,
+        Field(ge=0.0, le=10.0, description="How much less well-predicted rows count."),
+    ] = 2.0
     traits = LossTraits(
         targets=frozenset({Targets.classes}),
         is_for_labels=True,
@@ -152,7 +155,7 @@ class Focal(LossSpec):
 
 
 class Hinge(LossSpec):
-    """Every wrong class should stay a margin of 1 below the right one (torch.nn.MultiMarginLoss)."""
+    """Multi-class hinge loss with a margin of 1 (torch.nn.MultiMarginLoss)."""
 
     type: Literal["hinge"] = "hinge"
     traits = LossTraits(
@@ -175,7 +178,7 @@ LOSSES: tuple[type[LossSpec], ...] = (
     *(BinaryCrossEntropy, CrossEntropy, Focal, Hinge),
     PoissonNll,
 )
-"""Every loss there is."""
+"""All losses."""
 
 if TYPE_CHECKING:
     Loss = LossSpec
@@ -190,7 +193,7 @@ else:
 
 
 def output_units(loss: LossSpec, info: DatasetInfo) -> int:
-    """Neurons of the output layer: one per class, or one per number of a target."""
+    """Neurons of the output layer: one per class, or one per target."""
     if info.targets is Targets.numbers:
         return info.outputs
     assert info.classes is not None

@@ -14,6 +14,6 @@ Monitor = Literal[
     "train_loss",
     "train_accuracy",
 ]
-OF_NUMBERS = frozenset({"val_mae", "val_rmse", "val_r2"})
-FALLING = frozenset({"val_loss", "train_loss", "val_mae", "val_rmse"})
-"""Metrics of which less is better; of all others more is."""
+REGRESSION_METRICS = frozenset({"val_mae", "val_rmse", "val_r2"})
+LOWER_IS_BETTER = frozenset({"val_loss", "train_loss", "val_mae", "val_rmse"})
+"""Metrics that improve when they fall; all others improve when they rise."""

@@ -1,4 +1,4 @@
-"""What was found in an uploaded file: the shape of its columns, for people to look at before they train."""
+"""The profile of an uploaded file: statistics of its columns, to look at before training."""
 
 from .base import Frozen
 from .cells import PLAIN, CellFormat
@@ -6,77 +6,77 @@ from .schema import ColumnKind, Role, Schema
 
 
 class Histogram(Frozen):
-    """How many values lie between each two edges."""
+    """Counts of the values between consecutive edges."""
 
     edges: list[float]
     counts: list[int]
 
 
 class ValueCount(Frozen):
-    """A value and how many rows have it."""
+    """A value and the number of rows that have it."""
 
     value: str
     count: int
 
 
 class ColumnProfile(Frozen):
-    """What one column holds."""
+    """Statistics of one column."""
 
     name: str
     type: ColumnKind
     size: int = 1
     missing: int = 0
-    """Rows without a value."""
+    """Rows with a missing value."""
     distinct: int | None = None
-    """Different values; null when there are too many to count."""
+    """Number of distinct values; null if there are too many to count."""
     min: float | None = None
     max: float | None = None
     mean: float | None = None
     deviation: float | None = None
     histogram: Histogram | None = None
-    """Of numbers and dates; dates are days since 1970."""
+    """For numbers and dates; dates are days since 1970."""
     values: list[ValueCount] = []
     """The most frequent values of categories and booleans."""
     role: Role = Role.feature
     format: CellFormat = PLAIN
-    """How its cells are read."""
+    """The format of its cells."""
 
 
 class Profile(Frozen):
-    """All that was found in a file."""
+    """The profile of a file."""
 
     format: str
     """csv, parquet or npz."""
     encoding: str | None = None
-    """Of text."""
+    """The encoding of a text file."""
     delimiter: str | None = None
     header: bool | None = None
-    """Whether the first row of text names the columns."""
+    """Whether the first row of a text file names the columns."""
     columns: list[ColumnProfile]
     target: ColumnProfile
     classes: list[ValueCount] = []
-    """The target's classes and their rows, in the order of their numbers."""
+    """The target's classes with their numbers of rows, by class index."""
     names: list[str] = []
     """The columns of `preview`."""
     preview: list[list[str | None]] = []
     """The first rows, as text."""
     notes: list[str] = []
-    """What a person should know before training: columns that are not used, classes that are rare."""
+    """What a user should know before training: unused columns, rare classes ..."""
 
 
 class Reading(Frozen):
-    """What the reading of a file gave, beside its table."""
+    """The result of reading an upload, beside its table."""
 
     rows: int
     table: Schema
     profile: Profile
     sha256: str
-    """Digest of the table."""
+    """SHA-256 digest of the table."""
 
 
 class Refusal(Frozen):
-    """Why a file cannot become a data set."""
+    """The reason why a file cannot become a data set."""
 
     path: str
-    """The field of the upload whose change would mend it."""
+    """The field of the upload to change."""
     message: str

@@ -1,4 +1,4 @@
-"""How a file is to be read: what its readers would otherwise guess."""
+"""The options for reading a file; what is not given is detected."""
 
 import json
 from typing import Annotated, Any, Literal
@@ -10,7 +10,7 @@ from .dataset import Targets
 from .schema import ColumnKind
 
 NO_ZERO = r"^[^\u0000]*$"
-"""What neither a database nor a command line takes."""
+"""Text without NUL, which databases and command lines do not accept."""
 
 Name = Annotated[str, Field(min_length=1, max_length=200, pattern=NO_ZERO)]
 Word = Annotated[str, Field(max_length=200)]
@@ -26,7 +26,7 @@ def _list(value: Any) -> Any:
 
 
 def _names(value: Any) -> Any:
-    """Names as a form writes them: one, whose commas are looked at when the columns are known, or JSON."""
+    """Names as a form writes them: one text, which is split at commas when the columns are known; or JSON."""
     if isinstance(value, str):
         return _json(value) if value.lstrip().startswith("[") else [value]
     return value
@@ -50,69 +50,68 @@ def _json(value: str) -> Any:
 
 
 def _thousands(value: Any) -> Any:
-    """A separator as people may name it."""
+    """The separator for its name or character."""
     names = {"none": "", "space": " ", "\u00a0": " ", "\u202f": " ", "\u2019": "'"}
     return names.get(value, value) if isinstance(value, str) else value
 
 
 def _delimiter(value: Any) -> Any:
-    """A delimiter as people may name it."""
+    """The delimiter for its name or character."""
     return "\t" if value in ("\\t", "tab") else value
 
 
 Names = Annotated[tuple[Name, ...], BeforeValidator(_names, json_schema_input_type=str | list[str])]
-"""Names of columns: one, or several."""
+"""One or several column names."""
 
 
 class ReadingOptions(Frozen):
-    """How to read a file, where its own look is not to decide."""
+    """Options for reading a file; an option that is null is detected from the file."""
 
     encoding: Annotated[
-        str | None, Field(max_length=40, pattern=r"^[\w.-]+$", description="Of text, such as utf-8 or cp1250.")
+        str | None,
+        Field(max_length=40, pattern=r"^[\w.-]+$", description="Encoding of text, such as utf-8 or cp1250."),
     ] = None
     delimiter: Annotated[
         Literal[",", ";", "\t", "|"] | None,
         BeforeValidator(_delimiter),
-        Field(description="Between the cells of text."),
+        Field(description="Delimiter between the cells of a text file."),
     ] = None
     header: Annotated[
         bool | None,
-        Field(description="Whether the first row of text names the columns; without one they are called 0, 1, 2 ..."),
+        Field(description="Whether the first row of a text file names the columns. false: they are called 0, 1, 2 ..."),
     ] = None
-    decimal: Annotated[Literal[".", ","] | None, Field(description="Before the fraction of a number.")] = None
+    decimal: Annotated[Literal[".", ","] | None, Field(description="Decimal mark of numbers.")] = None
     thousands: Annotated[
         Literal["", ",", ".", " ", "'", "_"] | None,
         BeforeValidator(_thousands),
-        Field(description="Between groups of three digits; `none` where there is nothing."),
+        Field(description="Thousands separator of numbers; `none`: no separator."),
     ] = None
     na_values: Annotated[
         tuple[Word, ...] | dict[Name, tuple[Word, ...]],
         BeforeValidator(_list, json_schema_input_type=str | list[str] | dict[str, list[str]]),
-        Field(description="Texts that say that there is no value, beside those that are known; or {column: texts}."),
+        Field(description="More texts that mean a missing value; or {column: texts}."),
     ] = ()
     keep_default_na: Annotated[
-        bool, Field(description="false: only an empty cell and `na_values` say that there is no value.")
+        bool, Field(description="false: only an empty cell and `na_values` mean a missing value.")
     ] = True
     date_format: Annotated[
-        str | None, Field(min_length=2, max_length=100, description="Of dates, as strptime has it: %d.%m.%Y.")
+        str | None, Field(min_length=2, max_length=100, description="Format of dates, as for strptime: %d.%m.%Y.")
     ] = None
-    dayfirst: Annotated[
-        bool | None, Field(description="Whether 03/04/2026 is in April (true) or in March (false).")
-    ] = None
+    dayfirst: Annotated[bool | None, Field(description="true: 03/04/2026 is 3 April. false: it is 4 March.")] = None
     columns: Annotated[
         tuple[Name, ...],
         BeforeValidator(_names, json_schema_input_type=str | list[str]),
-        Field(description="Columns to use as features, `a,b`; or, with a minus before each, to leave out, `-a,-b`."),
+        Field(description="Columns to use as features, `a,b`; or to leave out, each with a minus, `-a,-b`."),
     ] = ()
     types: Annotated[
         dict[Name, ColumnKind],
         BeforeValidator(_map, json_schema_input_type=str | dict[str, ColumnKind]),
-        Field(description="What columns are, `zip=category,age=number`; `text` is not used."),
+        Field(description="Types of columns, `zip=category,age=number`; a `text` column is not used."),
     ] = {}
-    weight: Annotated[Name | None, Field(description="Column that says how much each row counts.")] = None
-    group: Annotated[Name | None, Field(description="Column whose equal values belong together.")] = None
+    weight: Annotated[Name | None, Field(description="Column with the weight of each row.")] = None
+    group: Annotated[Name | None, Field(description="Column whose equal values form a group.")] = None
     split: Annotated[Name | None, Field(description="Column that says train, validation or test.")] = None
-    time: Annotated[Name | None, Field(description="Column that says when a row was.")] = None
+    time: Annotated[Name | None, Field(description="Column with the time of each row.")] = None
 
     @model_validator(mode="after")
     def _agrees(self) -> "ReadingOptions":
@@ -126,10 +125,10 @@ class ReadingOptions(Frozen):
 
 
 class ReadingOrder(Frozen):
-    """What a file is, and how it is to be read."""
+    """A file's name, target and reading options."""
 
     name: str = ""
-    """What the file was called."""
+    """The name of the uploaded file."""
     target: tuple[str, ...] = ()
     task: Targets | None = None
     options: ReadingOptions = ReadingOptions()

@@ -1,4 +1,4 @@
-"""What the columns of a table are, and how wide they are as numbers."""
+"""The columns of a table, and their widths as features."""
 
 from enum import Enum, StrEnum
 from typing import Annotated
@@ -11,83 +11,83 @@ from .dataset import DatasetInfo, Targets
 
 
 class ColumnKind(StrEnum):
-    """What a column holds, and so how it becomes numbers."""
+    """The types of column; each decides how a column becomes features."""
 
     number = "number"
-    """Itself, brought to mean 0 and deviation 1."""
+    """Scaled to mean 0 and standard deviation 1."""
     category = "category"
-    """A 1 at its own place among all that are known, or at `other`."""
+    """One-hot, with a place for each known category and one for `other`."""
     boolean = "boolean"
     """0 or 1."""
     date = "date"
-    """Days since 1970, then as a number."""
+    """Days since 1970, then like a number."""
     text = "text"
-    """Not used: nearly every row has another value, or a long one."""
+    """Not used: nearly all values differ, or are long."""
 
 
 class Task(StrEnum):
-    """What is to be told from a row: which class it is of, or numbers."""
+    """What a model predicts of a row: its class, or numbers."""
 
     classification = "classification"
     regression = "regression"
 
     @property
     def targets(self) -> Targets:
-        """What its targets are."""
+        """The kind of its targets."""
         return Targets.classes if self is Task.classification else Targets.numbers
 
     @classmethod
     def of(cls, targets: Targets) -> "Task":
-        """The task with such targets."""
+        """The task with targets of this kind."""
         return cls.classification if targets is Targets.classes else cls.regression
 
 
 class Role(Enum):
-    """What a column is for."""
+    """The use of a column."""
 
     feature = "feature"
     unused = "unused"
-    """Left out, because somebody said so or because it only counts the rows."""
+    """Left out, by request or because it only numbers the rows."""
     weight = "weight"
-    """How much each row counts."""
+    """The weight of each row."""
     group = "group"
-    """Rows with the same value belong together."""
+    """Rows with one value stay in one split."""
     split = "split"
-    """Whether a row is for training, validation or test."""
+    """The split of each row: training, validation or test."""
     time = "time"
-    """When a row was."""
+    """The time of each row."""
 
 
 class Column(Frozen):
-    """One column of a table, as it was found in the whole of it."""
+    """One column of a table, as found in all its rows."""
 
     name: str
     type: ColumnKind
     size: Annotated[int, Field(ge=1)] = 1
-    """Numbers in a row: many for an array."""
+    """Numbers per row: more than 1 for an array."""
     gaps: bool = False
-    """Whether values are missing: then a 0 or 1 beside it says where."""
+    """Whether values are missing; a feature of 0 or 1 then marks where."""
     categories: tuple[str, ...] = ()
-    """Values that have a place of their own; all others share one."""
+    """The known categories; all other values share the place `other`."""
     role: Role = Role.feature
     format: CellFormat = PLAIN
-    """How its cells are read."""
+    """The format of its cells."""
     channels_last: bool = False
-    """Whether the file has a row's image as height x width x channels; the table has the channels first."""
+    """Whether images in the file are height x width x channels; in the table channels come first."""
 
     @property
     def is_feature(self) -> bool:
-        """Whether the table has its numbers."""
+        """Whether the table holds its numbers."""
         return self.role is Role.feature and self.type is not ColumnKind.text
 
     @property
     def gap_words(self) -> frozenset[str]:
-        """Texts that say that there is no value."""
+        """Texts that mean a missing value."""
         return self.format.gap_words(among_words=self.type in (ColumnKind.category, ColumnKind.text))
 
     @property
     def width(self) -> int:
-        """Numbers it becomes."""
+        """Features that the column becomes."""
         if not self.is_feature:
             return 0
         if self.type is ColumnKind.category:
@@ -96,20 +96,20 @@ class Column(Frozen):
 
 
 class Target(Frozen):
-    """The column that is to be told from the others."""
+    """The column to predict."""
 
     name: str
     type: Targets
     labels: tuple[str, ...] = ()
-    """The classes' names, in the order of their numbers; none when the targets are numbers."""
+    """Names of the classes, by class index; empty for numbers."""
     outputs: Annotated[int, Field(ge=1)] = 1
-    """Numbers per row, when the targets are numbers."""
+    """Numbers per row, for targets that are numbers."""
     columns: tuple[str, ...] = ()
-    """The columns that it is made of, when it is not the one of its name."""
+    """The columns of the target, if there are several."""
 
     @property
     def sources(self) -> tuple[str, ...]:
-        """The columns of a file that it stands in."""
+        """The columns of the file that hold the target."""
         return self.columns or (self.name,)
 
 
@@ -119,10 +119,10 @@ class Schema(Frozen):
     columns: tuple[Column, ...]
     target: Target
     image: tuple[int, int, int] | None = None
-    """(channels, height, width), when a row is an image."""
+    """(channels, height, width), for images."""
 
     def info(self, rows: int) -> DatasetInfo:
-        """What a job has to know of the table."""
+        """Size and kind of the table, for a job."""
         by_class = self.target.type is Targets.classes
         return DatasetInfo(
             rows=rows,

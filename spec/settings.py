@@ -1,4 +1,4 @@
-"""The environment, read once at each entry point: every `EPOCHAL_*` variable there is."""
+"""The settings: all `EPOCHAL_*` environment variables, read once at each entry point."""
 
 import os
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ Port = Annotated[int, Field(ge=0, le=65_535)]
 
 
 class Settings(BaseSettings):
-    """Where things are and how much is allowed. Read it with `Settings.read()`, pass values on."""
+    """The addresses and limits of a process. `Settings.read()` reads them once; values are passed on."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore")
 
@@ -30,52 +30,54 @@ class Settings(BaseSettings):
     files_url: Annotated[
         str, Field(description="Models, checkpoints, data sets: file:///... or s3://... Default: files in home.")
     ] = ""
-    mlflow_url: Annotated[str, Field(description="The MLflow server the curves are mirrored to.")] = ""
+    mlflow_url: Annotated[str, Field(description="The MLflow server that curves are mirrored to.")] = ""
     mlflow_public_url: Annotated[str, Field(description="MLflow as a browser reaches it. Default: mlflow_url.")] = ""
 
-    host: Annotated[str, Field(description="Address the API and MLflow listen on (embedded stack).")] = "127.0.0.1"
+    host: Annotated[str, Field(description="Address that the API and MLflow listen on (embedded stack).")] = "127.0.0.1"
     port: Annotated[Port, Field(description="Port of the API; 0: any free one.")] = 8000
     mlflow_port: Annotated[Port, Field(description="Port of the MLflow UI; 0: any free one.")] = 5000
 
     trusted_hosts: Annotated[
-        str, Field(description="More host names the API answers to, comma-separated; beside localhost and host.")
+        str, Field(description="More host names that the API answers to, comma-separated, beside localhost and host.")
     ] = ""
 
-    url: Annotated[str, Field(description="The API, for the client. Default: what endpoints.json in home says.")] = ""
+    url: Annotated[str, Field(description="URL of the API, for the client. Default: from endpoints.json in home.")] = ""
     token: Annotated[str, Field(description="Bearer token, for the client and for the first migration.")] = ""
 
     pack_limit: Annotated[
-        int, Field(ge=0, le=65_536, description="Most members of a pack; 0: by device and memory, 1: never pack.")
+        int,
+        Field(ge=0, le=65_536, description="Maximum members of a pack; 0: by device and memory, 1: no packs."),
     ] = 0
     devices: Annotated[
         str, Field(description="Devices of a worker: auto, cpu, cpu:4 (four slots), cuda, or cuda:0,cuda:1.")
     ] = "auto"
     data_quota_mib: Annotated[
-        int, Field(ge=0, le=2**40, description="MiB that the data sets of one owner may take, uploads and tables.")
+        int, Field(ge=0, le=2**40, description="Maximum size of one owner's data sets, uploads and tables, in MiB.")
     ] = 16_384
     upload_kept_s: Annotated[
-        float, Field(gt=0, description="Seconds after which an upload of which nothing more came is deleted.")
+        float, Field(gt=0, description="Seconds without new data after which an unfinished upload is deleted.")
     ] = 86_400.0
-    lease_s: Annotated[float, Field(gt=0, description="Seconds a worker's claim holds without renewal.")] = 30.0
-    owner_running_limit: Annotated[int, Field(ge=0, description="Most jobs of one owner that run at once; 0: any.")] = 0
-    owner_queued_limit: Annotated[int, Field(ge=0, description="Most jobs of one owner that wait; 0: any number.")] = 0
-    queue_limit: Annotated[int, Field(ge=0, description="Most jobs that wait, of all owners; 0: any number.")] = (
-        1_000_000
-    )
+    lease_s: Annotated[float, Field(gt=0, description="Seconds until a lease ends that is not renewed.")] = 30.0
+    owner_running_limit: Annotated[int, Field(ge=0, description="Maximum running jobs per owner; 0: any.")] = 0
+    owner_queued_limit: Annotated[int, Field(ge=0, description="Maximum queued jobs per owner; 0: any.")] = 0
+    queue_limit: Annotated[int, Field(ge=0, description="Maximum queued jobs of all owners; 0: any.")] = 1_000_000
     checkpoint_s: Annotated[
-        float, Field(gt=0, description="Seconds between two checkpoints of a job; each epoch if one takes longer.")
+        float,
+        Field(gt=0, description="Seconds between checkpoints of a job; after each epoch if one takes longer."),
     ] = 60.0
-    stall_s: Annotated[
-        float, Field(gt=0, description="Seconds after which a trainer that makes no progress is killed.")
-    ] = 600.0
+    stall_s: Annotated[float, Field(gt=0, description="Seconds without progress after which a trainer is killed.")] = (
+        600.0
+    )
     failpoints: Annotated[
         str,
         Field(
             pattern=r"^((submitted|rung|published)(,(submitted|rung|published))*)?$",
-            description="For tests only: where this process kills itself.",
+            description="For tests only: failpoints at which this process kills itself.",
         ),
     ] = ""
-    log_level: Annotated[str, Field(pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="Least level logged.")] = "INFO"
+    log_level: Annotated[str, Field(pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="Lowest level logged.")] = (
+        "INFO"
+    )
 
     @model_validator(mode="after")
     def _defaults_in_home(self) -> Self:
@@ -99,7 +101,7 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Only what `read` hands in: the environment is read once, there."""
+        """Only the values that `read` passes: the environment is read there, once."""
         return (init_settings,)
 
     @classmethod
@@ -124,4 +126,4 @@ class Settings(BaseSettings):
 
 
 class BadSettingsError(ValueError):
-    """The environment holds an EPOCHAL_* variable that means nothing or cannot be right."""
+    """An EPOCHAL_* environment variable is unknown or has an invalid value."""

@@ -9,11 +9,11 @@ import yaml
 
 
 class BadSpecFileError(Exception):
-    """A file of specs cannot be read, or is not what it should be; the text says which and why."""
+    """A spec file cannot be read or does not hold specs; the message says why."""
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML 1.2 for numbers and truth: `1e-3` is a number, and `no` and `off` are words."""
+    """YAML 1.2's numbers and booleans: `1e-3` is a number, and `no` and `off` are strings."""
 
 
 _Loader.yaml_implicit_resolvers = {
@@ -49,7 +49,7 @@ def read(path: str) -> tuple[list[dict[str, Any]], bool]:
 
 
 def value(text: str, path: str) -> Any:
-    """What the YAML or JSON in `text` means; `path` is named in errors."""
+    """The value of the YAML or JSON in `text`; errors name `path`."""
     try:
         return yaml.load(text, _Loader)  # noqa: S506 - a SafeLoader by another name
     except yaml.YAMLError as error:

@@ -1,4 +1,4 @@
-"""What one step of a job is: how many rows it takes, and how much arithmetic."""
+"""The rows and the arithmetic of one step of a job."""
 
 import math
 
@@ -9,21 +9,21 @@ from .job import JobSpec
 
 def step_flop(spec: JobSpec, info: DatasetInfo) -> float:
     """Floating-point operations of one step of one member: forward, and twice that backward."""
-    return 6.0 * step_rows(spec, info) * sum(math.prod(shape) * places for shape, places in layers(spec, info))
+    return 6.0 * step_rows(spec, info) * sum(math.prod(shape) * positions for shape, positions in layers(spec, info))
 
 
 def step_rows(spec: JobSpec, info: DatasetInfo) -> int:
-    """Rows of a step."""
+    """Rows of a full batch."""
     train, *_ = spec.split_rows(info)
     return train if spec.batch_size == "full" else min(spec.batch_size, train)
 
 
 def neurons(spec: JobSpec, info: DatasetInfo) -> int:
-    """Numbers that the layers make of one row: of a convolution, one for each channel at each place."""
-    return sum(shape[0] * places for shape, places in layers(spec, info))
+    """Neurons of all layers; a convolution has one per channel and position."""
+    return sum(shape[0] * positions for shape, positions in layers(spec, info))
 
 
 def layers(spec: JobSpec, info: DatasetInfo) -> list[tuple[tuple[int, ...], int]]:
-    """Each layer's weight shape, and the places it is applied to per row: a kernel's are at most the pixels."""
+    """Each layer's weight shape, and the positions per row it is applied to: of a kernel, at most the pixels."""
     pixels = info.image[1] * info.image[2] if info.image else 1
     return [(shape, pixels if len(shape) == 4 else 1) for shape in layer_shapes(spec, info)]

@@ -16,14 +16,14 @@ from .job import JobSpec
 from .views import FieldError
 
 SHOWN = 50
-"""Most characters of a value that a sentence repeats."""
+"""Maximum number of characters of a value that a message repeats."""
 
 MOST = 100
-"""Most faulty fields that are told at once."""
+"""Maximum number of fields in one answer."""
 
 _QUOTED = re.compile(r"'([^']*)'")
 _POWER = re.compile(r"[-+]?\d+e[-+]?\d+", re.IGNORECASE)
-"""A number that YAML 1.1 takes for text."""
+"""A number that YAML 1.1 reads as text."""
 
 _ALLOWED: Mapping[str, str] = {
     "missing": "is missing",
@@ -55,32 +55,32 @@ _ALLOWED: Mapping[str, str] = {
     "too_short": "must have at least {min_length} entries, not {actual_length}",
     "too_long": "must have at most {max_length} entries",
 }
-"""What is allowed, by pydantic's type of error, with the context it gives."""
+"""The rule that was broken, by pydantic's type of error; formatted with the error's context."""
 
 
 @dataclass
-class _Told:
-    """What is to be said of one field."""
+class _Invalid:
+    """One invalid field: its value and the rules that it breaks."""
 
     value: Any
     allowed: list[str] = field(default_factory=list)
     names: list[str] = field(default_factory=list)
-    """Words that would have been right."""
+    """Words that would be valid."""
 
 
 def sentences(error: ValidationError, body: Any) -> list[FieldError]:
-    """One sentence per faulty field of `body`, by the path its writer would use."""
-    told: dict[str, _Told] = {}
+    """One message per invalid field of `body`, with the path as its author would write it."""
+    invalid: dict[str, _Invalid] = {}
     for fault in error.errors(include_url=False)[: 2 * MOST]:
         path, value = _place(fault, body)
-        about = told.setdefault(path, _Told(value))
+        about = invalid.setdefault(path, _Invalid(value))
         sentence, names = _allowed(fault)
         if sentence not in about.allowed:
             about.allowed.append(sentence)
             about.names.extend(names)
-    # Of a union, the branch whose inner field is at fault says more than the branches that do not fit at all.
-    outer = {path[: dot.start()] for path in told for dot in re.finditer(r"\.", path)}
-    inner = ((path, about) for path, about in told.items() if path not in outer)
+    # In a union, the branch with a wrong inner field is closer than the branches that do not fit at all.
+    outer = {path[: dot.start()] for path in invalid for dot in re.finditer(r"\.", path)}
+    inner = ((path, about) for path, about in invalid.items() if path not in outer)
     return [
         FieldError(path=_printable(path), message=_printable(" or ".join(about.allowed) + _given(about)))
         for path, about in islice(inner, MOST)
@@ -88,7 +88,7 @@ def sentences(error: ValidationError, body: Any) -> list[FieldError]:
 
 
 def _place(fault: ErrorDetails, body: Any) -> tuple[str, Any]:
-    """The path of the fault, and the value that is wrong there; None for a value that says nothing."""
+    """The path and the value of the invalid field; None for a value that the message need not repeat."""
     path, value = _walk(fault["loc"], body)
     match fault["type"]:
         case "rule":
@@ -101,7 +101,7 @@ def _place(fault: ErrorDetails, body: Any) -> tuple[str, Any]:
 
 
 def _walk(loc: Sequence[int | str], body: Any) -> tuple[str, Any]:
-    """The path of `loc` through the body, without the names of union branches; and what stands there."""
+    """The path of `loc` through the body, without the names of union branches, and the value there."""
     path: list[str] = []
     here: Any = body
     for position, step in enumerate(loc):
@@ -110,7 +110,7 @@ def _walk(loc: Sequence[int | str], body: Any) -> tuple[str, Any]:
         elif position == len(loc) - 1 and isinstance(here, Mapping) and step != "[key]":
             here = None  # a field that is missing
         else:
-            continue  # the name of a branch of a union: nothing the writer wrote
+            continue  # the name of a union branch, which is not in the body
         path.append(str(step))
     return ".".join(path), here
 
@@ -122,13 +122,13 @@ def _has(here: Any, step: int | str) -> bool:
 
 
 def _prefix(loc: Sequence[int | str], body: Any) -> str:
-    """Where a spec stands in a body that holds many: `jobs.3.`, or nothing."""
+    """The path prefix of a spec in a body with many, such as `jobs.3.`; else empty."""
     many = isinstance(body, Mapping) and len(loc) >= 2 and loc[0] == "jobs"
     return f"jobs.{loc[1]}." if many else ""
 
 
 def _allowed(fault: ErrorDetails) -> tuple[str, list[str]]:
-    """What is allowed where the fault is, and the words that would be right."""
+    """The rule that was broken, and the words that would be valid."""
     context = fault.get("ctx", {})
     match fault["type"]:
         case "enum" | "literal_error" | "union_tag_invalid":
@@ -147,7 +147,7 @@ def _allowed(fault: ErrorDetails) -> tuple[str, list[str]]:
 
 @cache
 def _fields() -> frozenset[str]:
-    """The names of all fields of a spec, the inner ones too."""
+    """Names of all fields of a spec, nested ones too."""
     return frozenset(_names(JobSpec.model_json_schema()))
 
 
@@ -156,8 +156,8 @@ def _names(schema: Mapping[str, Any]) -> Iterator[str]:
         yield from part.get("properties", {})
 
 
-def _given(about: _Told) -> str:
-    """What stands there instead, and what may have been meant."""
+def _given(about: _Invalid) -> str:
+    """The given value, and the valid word closest to it."""
     value = about.value
     if value is None or isinstance(value, Mapping | list | tuple):
         return ""
@@ -170,7 +170,7 @@ def _given(about: _Told) -> str:
 
 
 def _printable(text: str) -> str:
-    """The text without half characters, which no answer could carry."""
+    """The text with lone surrogates escaped, which UTF-8 cannot encode."""
     return text.encode(errors="backslashreplace").decode()
 
 

@@ -1,4 +1,4 @@
-"""What the API answers."""
+"""The answers of the API."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -15,14 +15,14 @@ from .states import FailureReason, JobStatus, StopReason
 from .verdict import Verdict
 
 Metrics = dict[str, float | None]
-"""Numbers by metric name; null where a number was infinite or not a number."""
+"""Values by metric name; null where a value was infinite or not a number."""
 
 Curve = dict[str, list[float | None]]
-"""Columns: `epoch`, then one per metric, all of one length, in order of epoch."""
+"""Columns: `epoch` and one per metric, of equal length, in order of epoch."""
 
 
 class Failure(Frozen):
-    """Why a job failed, in words, and whether trying again makes sense."""
+    """Why a job failed, and whether a retry makes sense."""
 
     reason: FailureReason
     message: str
@@ -30,7 +30,7 @@ class Failure(Frozen):
 
 
 class Progress(Frozen):
-    """How far a job is."""
+    """The progress of a job."""
 
     epoch: int
     epochs: int
@@ -39,38 +39,38 @@ class Progress(Frozen):
 
 
 class Best(Frozen):
-    """The epoch whose weights are the model, and what was measured after it."""
+    """The epoch whose weights the model has, and its metrics."""
 
     epoch: int
     metrics: Metrics
 
 
 class Queue(Frozen):
-    """Where a queued job stands, and why it waits."""
+    """The position of a queued job, and why it waits."""
 
     position: int | None
-    """1 is next; null when more jobs are ahead than are counted."""
+    """1 is next; null if too many jobs are ahead to count."""
     why: str
     estimated_start_at: datetime | None
-    """From how fast jobs have ended of late; null when that says nothing, and `why` says why."""
+    """Estimated from the rate at which jobs ended recently; null if unknown, and `why` says why."""
 
 
 class MlflowRun(Frozen):
-    """The job's run in MLflow, once the mirror has made it."""
+    """The job's run in MLflow, once the mirror has created it."""
 
     run_id: str
     url: str
 
 
 class JobView(Frozen):
-    """A job: its spec, its state and what came of it."""
+    """A job: its spec, state and results."""
 
     id: str
     name: str | None
     project: str
     tags: dict[str, str]
     priority: int
-    """As it is now; `spec` keeps what was submitted."""
+    """The current priority; `spec` keeps the submitted one."""
     status: JobStatus
     stop_reason: StopReason | None
     failure: Failure | None
@@ -82,9 +82,9 @@ class JobView(Frozen):
     metrics: Metrics | None
     best: Best | None
     verdict: Verdict | None
-    """Told of one job that is asked for when it has ended; null in lists."""
+    """The verdict on a single job that has ended; null in lists."""
     queue: Queue | None
-    """Told of one queued job that is asked for; null in lists and where a job is submitted."""
+    """The place of a single queued job; null in lists and in the answer to a submission."""
     worker: str | None
     device: str | None
     pack_size: int | None
@@ -95,11 +95,11 @@ class JobView(Frozen):
     updated_at: datetime
     links: dict[str, str]
     warnings: list[str] = []
-    """Told where a job is submitted: what will keep it waiting, unless somebody does something."""
+    """In the answer to a submission: reasons why the job would wait for ever, such as no worker with a GPU."""
 
 
 class JobPage(Frozen):
-    """Jobs, newest first, and the cursor of the next page."""
+    """A page of jobs, newest first, and the cursor of the next page."""
 
     jobs: list[JobView]
     next: str | None
@@ -112,15 +112,15 @@ class Bulk(Frozen):
 
 
 class BulkIds(Frozen):
-    """Ids of the jobs submitted together, in the order they were given."""
+    """Ids of the jobs submitted together, in the order of the request."""
 
     ids: list[str]
     warnings: list[str] = []
-    """As of a single job, each once."""
+    """The warnings of all jobs, without repetition."""
 
 
 class Change(Frozen):
-    """What may be changed of a job that was submitted; a field that is left out stays as it is."""
+    """A change of a submitted job; fields that are left out stay as they are."""
 
     model_config = ConfigDict(json_schema_extra={"minProperties": 1})
 
@@ -129,14 +129,14 @@ class Change(Frozen):
     tags: Tags = {}
 
     @model_validator(mode="after")
-    def _says_something(self) -> Self:
+    def _not_empty(self) -> Self:
         if not self.model_fields_set:
             raise fault("", "must name what is to change: priority, name or tags")
         return self
 
 
 class Check(Frozen):
-    """What a job would be, were it submitted."""
+    """The result of checking a spec without submitting it."""
 
     spec: JobSpec
     parameters: int
@@ -153,25 +153,25 @@ class DatasetSummary(Frozen):
     id: str
     name: str
     version: int
-    """Counts the data sets of one name."""
+    """Version among the data sets of one name."""
     task: Task
     rows: int
     features: int
-    """Numbers that a network gets of a row."""
+    """Input features of a network."""
     outputs: int
-    """Classes, or numbers to tell."""
+    """Classes, or numbers to predict."""
     image: tuple[int, int, int] | None
-    """(channels, height, width), when a row is an image."""
+    """(channels, height, width), for images."""
     sha256: str
-    """Digest of the file that was uploaded."""
+    """SHA-256 of the uploaded file."""
     size_bytes: int
-    """What the file and its table take."""
+    """Size of the file and its table."""
     created_at: datetime
     links: dict[str, str]
 
 
 class DatasetView(DatasetSummary, Profile):
-    """A data set, and what was found in it."""
+    """A data set with its profile."""
 
 
 class DatasetPage(Frozen):
@@ -181,66 +181,66 @@ class DatasetPage(Frozen):
 
 
 class UploadView(Frozen):
-    """A file that comes piece by piece."""
+    """An upload in several parts."""
 
     sha256: str
-    """Digest of the whole file."""
+    """SHA-256 of the whole file."""
     file: str
     size: int
     offset: int
-    """Bytes that have come, and will not be lost: go on from here."""
+    """Bytes that are stored: continue from here."""
     links: dict[str, str]
 
 
 class Rows(Frozen):
-    """Raw rows to predict: an object each, a value by column; or lists, where the columns have no names."""
+    """Raw rows to predict: objects with values by column, or lists if columns have no names."""
 
     rows: Annotated[list[dict[str, Any] | list[Any]], Field(min_length=1, max_length=10_000, fail_fast=True)]
 
 
 class ModelFormat(StrEnum):
-    """What a model is fetched as."""
+    """The file formats of a model."""
 
     zip = "zip"
-    """Weights, spec and preprocessing, and a page that loads them in plain PyTorch."""
+    """Weights, spec, preprocessing and a README with code that loads them in plain PyTorch."""
     onnx = "onnx"
     """One graph from raw columns to predictions, preprocessing included."""
 
 
 class Predictions(Frozen):
-    """What a model says of rows, in their order."""
+    """A model's predictions, in the order of the rows."""
 
     predictions: list[str] | list[float] | list[list[float]]
-    """Classes by name; or numbers in the target's units."""
+    """Class names, or numbers in the target's units."""
     classes: list[str] | None = None
     """The columns of `probabilities`."""
     probabilities: list[list[float]] | None = None
-    """How likely each class is; null for numbers, and for losses that make none of their outputs."""
+    """Probability of each class; null for numbers, and for losses whose outputs give no probabilities."""
     warnings: list[str] = []
-    """Values that the training rows do not have, or are far from."""
+    """Values outside the training data: unknown categories, and numbers far out of range."""
     names: list[str] | None = None
     """The columns of `input`."""
     input: list[list[str | None]] | None = None
-    """The rows of the file, as text, when they were asked for."""
+    """The rows of the file as text, if requested."""
 
 
 class PictureView(Frozen):
-    """A picture of a job that has ended: a PNG."""
+    """A picture of a job that has ended, as PNG."""
 
     name: str
     href: str
 
 
 class PictureList(Frozen):
-    """What there is to see of a job."""
+    """The pictures of a job."""
 
     pictures: list[PictureView]
     why: str | None
-    """Why there is nothing, when there is nothing."""
+    """Why there are no pictures; null if there are some."""
 
 
 class EventView(Frozen):
-    """One change of a job."""
+    """An entry in a job's history."""
 
     seq: int
     at: datetime
@@ -258,21 +258,21 @@ class Events(Frozen):
 
 
 class Training(Frozen):
-    """What a worker trains on a device."""
+    """The jobs that a worker trains on a device."""
 
     device: str
     jobs: int
     yours: int
-    """How many of them are yours."""
+    """Those of the caller."""
 
 
 class WorkerView(Frozen):
-    """A worker that lives: what it offers and what it trains."""
+    """A live worker: its devices and the jobs it trains."""
 
     id: str
     host: str
     devices: list[str]
-    """One slot each."""
+    """The devices of its slots."""
     free_devices: list[str]
     slots: int
     free_slots: int
@@ -281,35 +281,35 @@ class WorkerView(Frozen):
 
 
 class Workers(Frozen):
-    """The workers that live, by name."""
+    """The live workers, by name."""
 
     workers: list[WorkerView]
 
 
 class QueueView(Frozen):
-    """The queue as a whole: how long it is, who serves it, how fast it moves."""
+    """The whole queue: its length, the slots that serve it and its throughput."""
 
     queued: dict[str, int]
-    """Jobs that wait, by the device they ask for: auto, cpu or cuda."""
+    """Queued jobs by requested device: auto, cpu or cuda."""
     running: int
     slots: dict[str, int]
-    """Slots of the workers that live, by kind: cpu or cuda."""
+    """Slots of live workers by kind: cpu or cuda."""
     free_slots: dict[str, int]
     oldest_wait_s: float | None
-    """Seconds since the oldest job that waits was submitted."""
+    """Seconds since the oldest queued job was submitted."""
     finished_per_min: float
-    """Jobs that ended after training, in each of the last minutes."""
+    """Trained jobs that ended per minute, averaged over the last minutes."""
 
 
 class FieldError(Frozen):
-    """What is wrong with one field, and what is allowed."""
+    """An invalid field and the rule that it breaks."""
 
     path: str
     message: str
 
 
 class Problem(Frozen):
-    """An error (RFC 9457)."""
+    """An error as problem details (RFC 9457)."""
 
     type: str
     title: str
@@ -320,7 +320,7 @@ class Problem(Frozen):
 
 
 class Health(Frozen):
-    """Whether the process lives, and for readiness which of its services answer."""
+    """Liveness of the process; for readiness also the state of its services."""
 
     status: Literal["ok", "unavailable"]
     checks: dict[str, str] = {}

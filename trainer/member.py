@@ -11,7 +11,7 @@ from torch import Tensor
 from model.preprocessing import Preprocessing
 from model.report import Report
 from spec.job import JobSpec
-from spec.monitors import FALLING
+from spec.monitors import LOWER_IS_BETTER
 from spec.schedules import Plateau
 from spec.states import FailureReason, StopReason
 
@@ -80,8 +80,8 @@ class Member(TrainingState):
 
     def measure(self, metrics: Mapping[str, float]) -> bool:
         """Take the metrics of an epoch; whether it is the best so far."""
-        watched = self.spec.watched
-        value = metrics[watched] if watched in FALLING else -metrics[watched]
+        monitor = self.spec.monitored
+        value = metrics[monitor] if monitor in LOWER_IS_BETTER else -metrics[monitor]
         self._wait_on_plateau(value)
         if not value < self.best - self.spec.min_delta:
             self.waited += 1

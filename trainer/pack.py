@@ -71,12 +71,12 @@ class Pack:
         setup = self.setup
         if spec.split_seed not in self._splits:
             self._splits[spec.split_seed] = split(spec, setup.info, setup.device, setup.dtype, table)
-        part, _, metric = spec.watched.partition("_")
+        part, _, metric = spec.monitored.partition("_")
         if part == "val" and metric != "loss":
             metrics = part_of(setup, "val", [self._splits[spec.split_seed]]).metrics
             if metrics is None or metric not in metrics.names:
                 raise BadDataError(
-                    f"monitor: {spec.watched} is undefined where all validation rows have the same target: "
+                    f"monitor: {spec.monitored} is undefined where all validation rows have the same target: "
                     "choose val_loss, or a larger validation_fraction."
                 )
 
