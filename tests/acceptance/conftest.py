@@ -22,3 +22,4 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Embedded]:
 def client(stack: Embedded) -> Iterator[Client]:
     with stack.client() as made:
         yield made
+    stack.slow_motion.end()

@@ -16,6 +16,8 @@ from epochal.stack.embedded import as_service, await_ready
 from epochal.stack.home import Endpoints, Home
 from epochal.stack.process import Child
 
+from ..slow_motion import SlowMotion
+
 Value = TypeVar("Value")
 
 ROOT = Path(__file__).parents[2]
@@ -28,7 +30,10 @@ class Embedded:
 
     def __init__(self, folder: Path, *, environ: Mapping[str, str] | None = None) -> None:
         self.home = Home(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        self.slow_motion = SlowMotion(folder)
         self.environ = {
+            **self.slow_motion.environ,
             **{"EPOCHAL_PORT": "0", "EPOCHAL_MLFLOW_PORT": "0", "EPOCHAL_DEVICES": "cpu"},
             **{"EPOCHAL_LEASE_S": str(LEASE_S), "EPOCHAL_URL": "", "EPOCHAL_TOKEN": ""},
             **(environ or {}),

@@ -65,13 +65,15 @@ def test_a_running_job_that_is_cancelled_ends_within_five_seconds_also_in_mlflow
 
 
 def test_a_job_whose_worker_is_killed_finishes(client: Client, stack: Embedded) -> None:
-    job_id = client.submit({**LONG, "epochs": 900}).id
+    stack.slow_motion.begin()
+    job_id = client.submit({**LONG, "epochs": 200}).id
     at_work(client, job_id)
     os.kill(stack.pid("worker-1"), signal.SIGKILL)
+    stack.slow_motion.end()
     job = ended(client, job_id)
     assert job.status == "succeeded", job.failure
     assert job.attempt == 2
-    assert client.curve(job_id)["epoch"] == list(range(1, 901))
+    assert client.curve(job_id)["epoch"] == list(range(1, 201))
 
 
 def test_jobs_are_taken_while_the_broker_hangs_and_run_when_it_is_back(client: Client, stack: Embedded) -> None:
@@ -101,9 +103,11 @@ def test_jobs_are_taken_while_the_broker_is_gone_and_run_when_it_is_back(client:
 
 def test_training_goes_on_while_mlflow_hangs_and_the_curve_arrives_whole(client: Client, stack: Embedded) -> None:
     mlflow_is_up(stack)
+    stack.slow_motion.begin()
     job_id = client.submit({**LONG, "epochs": 300}).id
     at_work(client, job_id)
     stack.signal_session("mlflow", signal.SIGSTOP)
+    stack.slow_motion.end()
     try:
         job = ended(client, job_id)
         assert job.status == "succeeded", job.failure

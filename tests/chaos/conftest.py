@@ -19,6 +19,7 @@ def standing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 def here(standing: Site) -> Iterator[Site]:
     """A site whose workers go with the test."""
     yield standing
+    standing.slow_motion.end()
     for worker in standing.workers:
         for wire in (worker.record, worker.broker):
             wire.heal()

@@ -26,6 +26,7 @@ from store.tokens import TokenStore
 from tests.integration.tracking.servers import MlflowServer
 from tests.record import Record
 from tests.services import OwnBroker, OwnPostgres, eventually, family, freeze, own_broker, own_postgres, thaw, trainers
+from tests.slow_motion import SlowMotion
 
 from .proxy import Proxy
 
@@ -119,9 +120,11 @@ class Site:
         self.doorbell = Doorbell(broker.url)
         files_url = (folder / "files").as_uri()
         self.files = Files(files_url)
+        self.slow_motion = SlowMotion(folder)
         self._environ = {
             **{"EPOCHAL_HOME": str(folder), "EPOCHAL_FILES_URL": files_url, "EPOCHAL_LEASE_S": str(lease_s)},
             **{"EPOCHAL_DEVICES": "cpu:1", "EPOCHAL_TOKEN": "", "PYTHONUNBUFFERED": "1"},
+            **self.slow_motion.environ,
             "EPOCHAL_CHECKPOINT_S": "1",  # jobs are short here, and are to go on from where they were
         }
         self.workers: list[Worker] = []

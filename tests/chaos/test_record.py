@@ -16,8 +16,8 @@ from tests.services import OwnPostgres, eventually
 
 from .conftest import LEASE_S
 from .site import Api, Site, Worker, gone
+from .test_workers import STRUCK
 
-SOME_SECONDS = {"dataset": "digits", "epochs": 600, "architecture": {"type": "mlp", "hidden": [32]}}
 QUICK = {"dataset": "xor", "epochs": 5}
 
 
@@ -32,10 +32,12 @@ def test_a_record_that_goes_and_comes_back_costs_no_attempt(
     here: Site, api: Api, down: Callable[[OwnPostgres], None]
 ) -> None:
     here.worker(EPOCHAL_LEASE_S="30")
-    (job_id,) = here.submit(SOME_SECONDS)
+    here.slow_motion.begin()
+    (job_id,) = here.submit(STRUCK)
     here.trains(job_id)
     committed = here.submit(*(QUICK | {"seed": seed, "priority": -1} for seed in range(20)))
     down(here.postgres)
+    here.slow_motion.end()
     answer = post(api, uuid.uuid4().hex)
     assert answer.status_code == 503
     assert int(answer.headers["Retry-After"]) > 0
@@ -43,13 +45,14 @@ def test_a_record_that_goes_and_comes_back_costs_no_attempt(
     eventually(lambda: post(api, uuid.uuid4().hex).is_success, within_s=30.0, what="jobs are taken again")
     here.reaches(job_id, JobStatus.succeeded, 40.0)
     assert here.job(job_id).attempt == 1
-    assert here.store.curve(job_id)["epoch"] == list(range(1, 601))
+    assert here.store.curve(job_id)["epoch"] == list(range(1, 201))
     for one in committed:
         here.reaches(one, JobStatus.succeeded, 40.0)
 
 
 def test_f17_a_record_away_for_longer_than_a_lease_costs_no_attempt_either(here: Site, worker: Worker) -> None:
-    (job_id,) = here.submit(SOME_SECONDS | {"max_attempts": 1, "epochs": 900})
+    here.slow_motion.begin()
+    (job_id,) = here.submit(STRUCK | {"max_attempts": 1})
     here.trains(job_id)
     trainers = worker.trainers()
     here.postgres.stop()
@@ -59,9 +62,10 @@ def test_f17_a_record_away_for_longer_than_a_lease_costs_no_attempt_either(here:
         what="nobody trains without a lease",
     )
     time.sleep(LEASE_S)  # the lease ends while the record is away
+    here.slow_motion.end()
     here.postgres.start()
     here.reaches(job_id, JobStatus.succeeded, 60.0)
-    assert here.store.curve(job_id)["epoch"] == list(range(1, 901))
+    assert here.store.curve(job_id)["epoch"] == list(range(1, 201))
 
 
 def test_f44_a_record_without_a_connection_left_is_busy_and_recovers(here: Site, api: Api) -> None:

@@ -12,7 +12,8 @@ from tests.services import eventually
 from .conftest import LEASE_S, Strike
 from .site import Site, Worker, gone
 
-SOME_SECONDS = {"dataset": "digits", "epochs": 600, "architecture": {"type": "mlp", "hidden": [32]}}
+STRUCK = {"dataset": "digits", "epochs": 200, "architecture": {"type": "mlp", "hidden": [32]}}
+"""In slow motion it trains for 40 s, and ends soon after that."""
 QUICK = {"dataset": "xor", "epochs": 5}
 TAKEN_OVER_S = LEASE_S + 5.0 + 20.0
 """The lease, a round of the reaper, and the training from its start on a machine that does other things too."""
@@ -29,6 +30,7 @@ def trained_by_one(here: Site, spec: Mapping[str, object]) -> tuple[str, Worker,
     """A job that trains, the worker that has it, and another that could have it."""
     workers = [here.worker(), here.worker()]
     eventually(lambda: all(len(one.trainers()) == 1 for one in workers), within_s=30.0, what="both are there")
+    here.slow_motion.begin()
     (job_id,) = here.submit(spec)
     here.trains(job_id)
     (other,) = [one for one in workers if not has(here, job_id, one)]
@@ -49,8 +51,9 @@ def stopped_then_killed(worker: Worker) -> None:
 
 @pytest.mark.parametrize("strike", [Worker.kill, stopped_then_killed], ids=["F3-node", "F25-stopped-then-killed"])
 def test_a_node_that_dies_leaves_its_job_to_another(here: Site, strike: Strike) -> None:
-    job_id, first, second = trained_by_one(here, SOME_SECONDS)
+    job_id, first, second = trained_by_one(here, STRUCK)
     strike(first)
+    here.slow_motion.end()
     here.reaches(job_id, JobStatus.succeeded, TAKEN_OVER_S)
     assert has(here, job_id, second)
     whole(here, job_id)
@@ -74,11 +77,12 @@ def heal(worker: Worker) -> None:
     ids=["F26-frozen", "F18-cut-off", "F18-half-open"],
 )
 def test_a_worker_that_comes_back_after_its_lease_writes_nothing(here: Site, strike: Strike, undo: Strike) -> None:
-    job_id, first, second = trained_by_one(here, SOME_SECONDS)
+    job_id, first, second = trained_by_one(here, STRUCK)
     zombies = first.trainers()
     strike(first)
     eventually(lambda: here.job(job_id).attempt == 2, within_s=LEASE_S + 15.0, what="the other takes over")
     undo(first)
+    here.slow_motion.end()
     eventually(
         lambda: all(gone(zombie) for zombie in zombies),
         within_s=5.0,
@@ -94,13 +98,15 @@ def test_a_worker_that_comes_back_after_its_lease_writes_nothing(here: Site, str
 
 
 def test_f27_a_worker_that_stops_for_less_than_its_lease_keeps_its_job(here: Site) -> None:
-    job_id, first, _ = trained_by_one(here, SOME_SECONDS | {"epochs": 2_200})
+    job_id, first, _ = trained_by_one(here, STRUCK)
     for _ in range(3):
         assert here.job(job_id).status is JobStatus.running
         first.freeze()
         time.sleep(LEASE_S / 3)  # the fault itself
         first.thaw()
         time.sleep(1.0)
+    assert here.job(job_id).status is JobStatus.running
+    here.slow_motion.end()
     here.reaches(job_id, JobStatus.succeeded, 60.0)
     assert here.job(job_id).attempt == 1
     whole(here, job_id)
@@ -117,7 +123,7 @@ def test_f29_a_worker_whose_clock_is_wrong_neither_loses_nor_steals(
     here.worker()
     wrong = here.worker(PYTHONPATH=str(folder))
     eventually(lambda: len(wrong.trainers()) == 1, within_s=30.0, what="it is there")
-    ids = here.submit(*(SOME_SECONDS | {"seed": seed, "epochs": 90} for seed in range(2)), QUICK)
+    ids = here.submit(*(STRUCK | {"seed": seed, "epochs": 90} for seed in range(2)), QUICK)
     for job_id in ids:
         here.reaches(job_id, JobStatus.succeeded, 40.0)
         job = here.job(job_id)

@@ -16,10 +16,12 @@ from store.files import Files
 from store.records import JobRecord
 from tests.record import Record
 from tests.services import eventually
+from tests.slow_motion import SlowMotion
 
 QUICK = {"dataset": "xor", "epochs": 5}
 LONG = {"dataset": "digits", "epochs": 100_000, "architecture": {"type": "mlp", "hidden": [32]}}
-SOME_SECONDS = {"dataset": "digits", "epochs": 180, "architecture": {"type": "mlp", "hidden": [32]}}
+STRUCK = {"dataset": "digits", "epochs": 150, "architecture": {"type": "mlp", "hidden": [32]}}
+"""In slow motion it trains for half a minute, and ends soon after that."""
 
 LEASE_S = 4.0
 
@@ -29,12 +31,14 @@ class Site:
 
     def __init__(self, home: Path, database_url: str, broker_url: str) -> None:
         self.home = home
+        self.slow_motion = SlowMotion(home)
         self.environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith("EPOCHAL_")},
             "EPOCHAL_HOME": str(home),
             "EPOCHAL_DATABASE_URL": database_url,
             "EPOCHAL_BROKER_URL": broker_url,
             "EPOCHAL_LEASE_S": str(LEASE_S),
+            **self.slow_motion.environ,
         }
         db.migrate(database_url)
         self.engine = db.connect(database_url)

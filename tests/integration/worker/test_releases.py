@@ -19,7 +19,7 @@ from spec.states import JobStatus
 from store import db
 from tests.services import eventually, fresh_database, trainers
 
-from .site import SOME_SECONDS, Site
+from .site import STRUCK, Site
 
 REPOSITORY = Path(__file__).parents[3]
 ROOMS = ("spec", "store", "worker", "trainer", "model", "ingest", "migrations")
@@ -103,7 +103,8 @@ class Newer:
 
 def test_f42_an_old_worker_trains_what_it_knows_while_a_newer_one_trains_what_is_new(site: Site, newer: Path) -> None:
     old = site.start_worker(checkpoint_s=0.2)
-    (running,) = site.submit(SOME_SECONDS | {"epochs": 1_000})
+    site.slow_motion.begin()
+    (running,) = site.submit(STRUCK)
     site.wait_for_an_epoch(running)
     released = Newer(site, newer)
     assert os.fspath(newer) in released.runs("-c", "import spec.job; print(spec.job.__file__)")
@@ -112,24 +113,27 @@ def test_f42_an_old_worker_trains_what_it_knows_while_a_newer_one_trains_what_is
         connection.execute(text("SELECT flavour FROM job"))
 
     unknown = released.submit('{"dataset": "xor", "epochs": 5, "flavour": "sweet", "priority": 9}')
-    (known,) = site.submit(SOME_SECONDS)
+    (known,) = site.submit(STRUCK)
+    site.slow_motion.end()
     for job_id in (running, known):
         site.wait(job_id, JobStatus.succeeded, within_s=60.0)
     with db.reading(site.engine) as connection:
         waits = connection.execute(text("SELECT status, attempt FROM job WHERE id = :id"), {"id": unknown}).one()
     assert tuple(waits) == ("queued", 0)  # though it is first in the queue
 
-    (passed_on,) = site.submit(SOME_SECONDS | {"epochs": 1_500, "max_attempts": 2})
+    site.slow_motion.begin()
+    (passed_on,) = site.submit(STRUCK | {"epochs": 300, "max_attempts": 2})
     site.wait_for_an_epoch(passed_on)
     eventually(lambda: saved(site, passed_on), 20.0, "a checkpoint is recorded")
     released.start_worker()
     eventually(lambda: status(site, unknown) == "succeeded", 60.0, "the newer worker trains what is new")
     old.kill()
     old.wait()
+    site.slow_motion.end()
     job = site.wait(passed_on, JobStatus.succeeded, within_s=80.0)
     assert job.attempt == 2
     assert f"{passed_on} goes on after epoch " in (site.home / "newer.log").read_text()
-    for job_id, epochs in ((running, 1_000), (known, 180), (passed_on, 1_500)):
+    for job_id, epochs in ((running, 150), (known, 150), (passed_on, 300)):
         assert site.store.curve(job_id)["epoch"] == list(range(1, epochs + 1))
     assert trainers(site.workers[-1].pid)
 

@@ -17,7 +17,7 @@ from store import db
 from store.tables import Checkpoint
 from tests.services import eventually, fresh_database, trainers
 
-from .site import LONG, SOME_SECONDS, Site
+from .site import LONG, STRUCK, Site
 
 OFTEN_S = 0.2
 
@@ -68,16 +68,18 @@ def kill_a_trainer(site: Site, worker: subprocess.Popen[bytes], job_id: str) -> 
 
 def test_a_killed_trainers_job_goes_on_and_ends_as_if_nothing_had_happened(site: Site) -> None:
     worker = site.start_worker(checkpoint_s=OFTEN_S)
-    spec = SOME_SECONDS | {"dropout": 0.2, "schedule": "cosine", "epochs": 300}
+    spec = STRUCK | {"dropout": 0.2, "schedule": "cosine"}
     (whole,) = site.submit(spec)
     site.wait(whole, JobStatus.succeeded, within_s=60.0)
+    site.slow_motion.begin()
     (broken,) = site.submit(spec)
     eventually(lambda: checkpoints(site, broken) != [], 40.0, "a checkpoint is recorded")
     kill_a_trainer(site, worker, broken)
+    site.slow_motion.end()
     job = site.wait(broken, JobStatus.succeeded, within_s=60.0)
 
     assert job.attempt == 2
-    assert 0 < goes_on_after(site, broken)[0] < 300
+    assert 0 < goes_on_after(site, broken)[0] < 150
     assert site.store.curve(broken) == site.store.curve(whole)
     assert model(site, broken) == model(site, whole)
     assert (job.best_epoch, job.best_metrics) == (site.job(whole).best_epoch, site.job(whole).best_metrics)
@@ -86,7 +88,8 @@ def test_a_killed_trainers_job_goes_on_and_ends_as_if_nothing_had_happened(site:
 
 def test_a_stopped_workers_job_goes_on_elsewhere_from_where_it_was(site: Site) -> None:
     first = site.start_worker()
-    (job_id,) = site.submit(SOME_SECONDS | {"epochs": 450, "max_attempts": 1})
+    site.slow_motion.begin()
+    (job_id,) = site.submit(STRUCK | {"max_attempts": 1})
     site.wait_for_an_epoch(job_id)
     began = time.monotonic()
     first.send_signal(signal.SIGTERM)
@@ -95,16 +98,18 @@ def test_a_stopped_workers_job_goes_on_elsewhere_from_where_it_was(site: Site) -
     job = site.job(job_id)
     assert (job.status, checkpoints(site, job_id)) == (JobStatus.queued, [job.epoch])
     assert "its worker was stopped" in reasons(site, job_id)
+    site.slow_motion.end()
 
     site.start_worker()
     site.wait(job_id, JobStatus.succeeded, within_s=60.0)
     assert goes_on_after(site, job_id) == [job.epoch]
-    assert site.store.curve(job_id)["epoch"] == list(range(1, 451))
+    assert site.store.curve(job_id)["epoch"] == list(range(1, 151))
 
 
 def test_a_job_whose_checkpoints_are_all_broken_starts_over_and_its_history_says_so(site: Site) -> None:
     worker = site.start_worker(checkpoint_s=OFTEN_S)
-    (job_id,) = site.submit(SOME_SECONDS | {"epochs": 300})
+    site.slow_motion.begin()
+    (job_id,) = site.submit(STRUCK)
     eventually(lambda: len(checkpoints(site, job_id)) == 2, 40.0, "two checkpoints are recorded")
     (trainer,) = trainers(worker.pid)
     trainer.suspend()  # it writes no other meanwhile
@@ -112,11 +117,12 @@ def test_a_job_whose_checkpoints_are_all_broken_starts_over_and_its_history_says
         if path.is_file():
             os.truncate(path, 100)
     trainer.kill()
+    site.slow_motion.end()
     site.wait(job_id, JobStatus.succeeded, within_s=60.0)
     told = [reason for reason in reasons(site, job_id) if "cannot be used" in reason]
     assert len(told) == 2
     assert told[1].endswith("it goes on from its beginning")
-    assert site.store.curve(job_id)["epoch"] == list(range(1, 301))
+    assert site.store.curve(job_id)["epoch"] == list(range(1, 151))
 
 
 def test_a_job_that_takes_its_trainer_down_three_times_is_quarantined_and_the_worker_lives(site: Site) -> None:
@@ -127,18 +133,20 @@ def test_a_job_that_takes_its_trainer_down_three_times_is_quarantined_and_the_wo
         kill_a_trainer(site, worker, job_id)
     job = site.wait(job_id, JobStatus.failed)
     assert job.failure_reason is FailureReason.quarantined
-    (other,) = site.submit(SOME_SECONDS)
+    (other,) = site.submit(STRUCK)
     site.wait(other, JobStatus.succeeded, within_s=60.0)
 
 
 def test_a_frozen_trainer_is_killed_and_its_job_goes_on(site: Site) -> None:
     worker = site.start_worker(checkpoint_s=OFTEN_S, stall_s=3.0)
-    (job_id,) = site.submit(SOME_SECONDS)
+    site.slow_motion.begin()
+    (job_id,) = site.submit(STRUCK)
     eventually(lambda: checkpoints(site, job_id) != [], 40.0, "a checkpoint is recorded")
     (trainer,) = trainers(worker.pid)
     trainer.suspend()
+    site.slow_motion.end()
     job = site.wait(job_id, JobStatus.succeeded, within_s=60.0)
     assert job.attempt == 2
     assert not psutil.pid_exists(trainer.pid)
     assert "the trainer made no progress for 3 s and was killed" in reasons(site, job_id)
-    assert site.store.curve(job_id)["epoch"] == list(range(1, 181))
+    assert site.store.curve(job_id)["epoch"] == list(range(1, 151))

@@ -13,7 +13,7 @@ from spec.states import FailureReason, JobStatus
 from store.workers import WorkerStore
 from tests.services import eventually, trainers
 
-from .site import LONG, QUICK, SOME_SECONDS, Broker, Site
+from .site import LONG, QUICK, STRUCK, Broker, Site
 
 
 def test_a_bell_makes_a_waiting_worker_train_the_job(site: Site) -> None:
@@ -44,29 +44,33 @@ def test_jobs_queued_before_the_worker_came_need_no_bell(site: Site) -> None:
 
 def test_a_killed_trainer_is_replaced_and_the_job_finishes(site: Site) -> None:
     worker = site.start_worker()
-    (job_id,) = site.submit(SOME_SECONDS)
+    site.slow_motion.begin()
+    (job_id,) = site.submit(STRUCK)
     site.wait_for_an_epoch(job_id)
     (trainer,) = trainers(worker.pid)
     trainer.kill()
+    site.slow_motion.end()
     job = site.wait(job_id, JobStatus.succeeded, within_s=60.0)
     assert job.attempt == 2
-    assert site.store.curve(job_id)["epoch"] == list(range(1, 181))
+    assert site.store.curve(job_id)["epoch"] == list(range(1, 151))
 
 
 @pytest.mark.both_databases
 def test_a_killed_workers_job_passes_on_and_no_orphan_stays(site: Site) -> None:
     first = site.start_worker()
-    (job_id,) = site.submit(SOME_SECONDS)
+    site.slow_motion.begin()
+    (job_id,) = site.submit(STRUCK)
     site.wait_for_an_epoch(job_id)
     (orphan,) = trainers(first.pid)
     second = site.start_worker()
     first.kill()
     first.wait()
+    site.slow_motion.end()
     eventually(lambda: not orphan.is_running() or orphan.status() == psutil.STATUS_ZOMBIE, 5.0, "the orphan ends")
     job = site.wait(job_id, JobStatus.succeeded, within_s=80.0)
     assert job.attempt == 2
     assert str(second.pid) in (job.worker or "")
-    assert site.store.curve(job_id)["epoch"] == list(range(1, 181))
+    assert site.store.curve(job_id)["epoch"] == list(range(1, 151))
 
 
 def test_a_running_job_is_cancelled_within_seconds_and_keeps_its_curve(site: Site) -> None:
