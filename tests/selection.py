@@ -18,8 +18,8 @@ LEFT_OUT = pytest.StashKey[dict[str, list[str]]]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    told = "run every case on both databases, not only those whose SQL or locks differ"
-    parser.addoption("--all-databases", action="store_true", help=told)
+    usage = "run every case on both databases, not only those whose SQL or locks differ"
+    parser.addoption("--all-databases", action="store_true", help=usage)
 
 
 @pytest.hookimpl(trylast=True)  # after -k and -m: what was not asked for is not left out

@@ -77,8 +77,8 @@ def test_pictures_are_uploaded_trained_in_packs_and_told_apart(stack: Embedded, 
 
         rows = {"rows": new.reshape(len(new), -1).tolist()}
         for job_id in (ids[3], ids[-1]):
-            told = http.post(f"/jobs/{job_id}/predict", json=rows).json()["predictions"]
-            assert np.mean(np.array(told) == colours) > 0.85
+            predicted = http.post(f"/jobs/{job_id}/predict", json=rows).json()["predictions"]
+            assert np.mean(np.array(predicted) == colours) > 0.85
 
 
 def test_pictures_with_gaps_train_too_under_a_convolution_or_none(stack: Embedded, client: Client) -> None:

@@ -40,7 +40,7 @@ JOBS: dict[str, dict[str, Any]] = {
 
 
 def table(kind: str) -> str:
-    """People in CSV, with words, truths, dates and gaps; what is to be told follows from them, but for some noise."""
+    """People in CSV, with words, truths, dates and gaps; the target follows from them, but for some noise."""
     random = np.random.default_rng(7)
     age = random.normal(45.0, 15.0, ROWS)
     income = random.lognormal(10.0, 0.6, ROWS)
@@ -48,7 +48,7 @@ def table(kind: str) -> str:
     member = random.choice(["yes", "no"], ROWS)
     since = np.datetime64("2020-01-01") + random.integers(0, 2000, ROWS)
     worth = income / 100 + 3 * age + 200 * (city == "Oslo") + 150 * (member == "yes") + random.normal(0, 20, ROWS)
-    told = worth if kind == "regression" else np.array(["low", "middle", "high"])[np.digitize(worth, [400.0, 700.0])]
+    target = worth if kind == "regression" else np.array(["low", "middle", "high"])[np.digitize(worth, [400.0, 700.0])]
     gaps = random.random((3, ROWS)) < 0.1
     columns = {
         "age": np.where(gaps[0], "", age.round(1).astype(str)),
@@ -56,7 +56,7 @@ def table(kind: str) -> str:
         "city": np.where(gaps[1], "NA", city),
         "member": np.where(gaps[2], "", member),
         "since": since,
-        "worth": told,
+        "worth": target,
     }
     text = io.StringIO()
     csv.writer(text).writerows([columns.keys(), *zip(*columns.values(), strict=True)])
@@ -98,10 +98,10 @@ def trained(stack: Embedded, request: pytest.FixtureRequest) -> Trained:
         path = f"/jobs/{http.post('/jobs', json=job).raise_for_status().json()['id']}"
         assert await_value(lambda: http.get(path).json()["status"] in ("succeeded", "failed"))
         rows = list(csv.DictReader(io.StringIO(text)))
-        told = http.post(f"{path}/predict", json={"rows": rows}).raise_for_status().json()
+        predicted = http.post(f"{path}/predict", json={"rows": rows}).raise_for_status().json()
         run_id = await_mirrored(stack, http, path)
-    shares = told["probabilities"]
-    return Trained(path, run_id, text, rows, told["predictions"], None if shares is None else np.array(shares))
+    shares = predicted["probabilities"]
+    return Trained(path, run_id, text, rows, predicted["predictions"], None if shares is None else np.array(shares))
 
 
 @pytest.fixture
@@ -123,7 +123,7 @@ def test_plain_pytorch(stack: Embedded, trained: Trained, tmp_path: Path, monkey
     monkeypatch.chdir(tmp_path)
     (code,) = re.findall(r"```python\n(.*?)```", (tmp_path / "README.md").read_text(), flags=re.DOTALL)
     page: dict[str, Any] = {"__name__": "page"}
-    exec(code, page)  # noqa: S102 - the lines that people are told to run
+    exec(code, page)  # noqa: S102 - the lines that the page says to run
     prepared = Preprocessing.model_validate_json((tmp_path / "preprocessing.json").read_text())
     features = prepared.features(numbers_of(trained.rows, prepared))
     with torch.no_grad():
@@ -153,9 +153,9 @@ def test_onnx(stack: Embedded, trained: Trained, tmp_path: Path) -> None:
 @pytest.mark.usefixtures("tracked")
 def test_mlflow_loads_it(trained: Trained) -> None:
     model = load(f"runs:/{trained.run_id}/model")
-    told = model.predict(trained.frame())
-    assert list(told.columns) == model.metadata.signature.outputs.input_names()
-    trained.agrees(told.pop("prediction"), told.to_numpy() if len(told.columns) else None)
+    predicted = model.predict(trained.frame())
+    assert list(predicted.columns) == model.metadata.signature.outputs.input_names()
+    trained.agrees(predicted.pop("prediction"), predicted.to_numpy() if len(predicted.columns) else None)
     assert len(model.predict(model.input_example)) == 1
 
 
@@ -164,8 +164,8 @@ def test_mlflow_registers_it(trained: Trained) -> None:
     name = f"model-of-{trained.run_id[:8]}"
     version = mlflow.register_model(f"runs:/{trained.run_id}/model", name)
     assert version.run_id == trained.run_id
-    told = load(f"models:/{name}/{version.version}").predict(trained.frame())
-    trained.agrees(told.pop("prediction"), told.to_numpy() if len(told.columns) else None)
+    predicted = load(f"models:/{name}/{version.version}").predict(trained.frame())
+    trained.agrees(predicted.pop("prediction"), predicted.to_numpy() if len(predicted.columns) else None)
 
 
 def test_mlflow_serves_it(trained: Trained, tracked: str, tmp_path: Path) -> None:
@@ -174,8 +174,8 @@ def test_mlflow_serves_it(trained: Trained, tracked: str, tmp_path: Path) -> Non
         records = frame.astype(object).where(frame.notna(), None).to_dict("records")
         answer = httpx.post(f"{url}/invocations", json={"dataframe_records": records}, timeout=60.0, trust_env=False)
         assert answer.status_code == 200, answer.text
-        told = pd.DataFrame(answer.json()["predictions"])
-        trained.agrees(told.pop("prediction"), told.to_numpy() if len(told.columns) else None)
+        predicted = pd.DataFrame(answer.json()["predictions"])
+        trained.agrees(predicted.pop("prediction"), predicted.to_numpy() if len(predicted.columns) else None)
 
         head = {"Content-Type": "text/csv"}
         answer = httpx.post(f"{url}/invocations", content=trained.csv.encode(), headers=head, trust_env=False)
@@ -190,7 +190,7 @@ def test_the_lines_of_the_page(
     job = stack.epochal(
         "submit", "examples/diabetes.yaml", "--dataset", uploaded.stdout.strip(), "--watch"
     ).stdout.strip()
-    told = stack.epochal("predict", job, "examples/new-patients.csv").stdout.split()[1:]
+    predicted = stack.epochal("predict", job, "examples/new-patients.csv").stdout.split()[1:]
     (tmp_path / "examples").symlink_to(ROOT / "examples")
     assert stack.epochal("download", job, str(tmp_path / "model"), "--format", "onnx").returncode == 0
     with stack.http() as http:
@@ -200,7 +200,7 @@ def test_the_lines_of_the_page(
     for code in re.findall(r"```python\n(.*?)```", page, flags=re.DOTALL):
         exec(code.replace("RUN_ID", run_id).replace("http://127.0.0.1:5000", tracked), {})  # noqa: S102
         shown = [float(number) for number in re.findall(r"\d+\.\d+", capsys.readouterr().out)]
-        np.testing.assert_allclose(shown, [float(number) for number in told], rtol=1e-5)
+        np.testing.assert_allclose(shown, [float(number) for number in predicted], rtol=1e-5)
 
 
 def await_mirrored(stack: Embedded, http: httpx.Client, path: str) -> str:

@@ -56,7 +56,7 @@ def test_the_same_with_nothing_but_http(stack: Embedded, tmp_path: Path, monkeyp
         assert "preprocessing.json" in http.get(f"{path}/files").json()
 
         rows = list(csv.DictReader(FILE.read_text().splitlines())) * 3
-        told = http.post(f"{path}/predict", json={"rows": rows[:1000]}).json()["predictions"]
+        predicted = http.post(f"{path}/predict", json={"rows": rows[:1000]}).json()["predictions"]
         bad = http.post(f"{path}/predict", json={"rows": [{**rows[0], "bmi": "heavy"}]})
         assert bad.status_code == 422
         assert bad.json()["errors"] == [{"path": "rows.0.bmi", "message": "must be a number; it is 'heavy'"}]
@@ -68,9 +68,9 @@ def test_the_same_with_nothing_but_http(stack: Embedded, tmp_path: Path, monkeyp
     monkeypatch.chdir(tmp_path)
     (code,) = re.findall(r"```python\n(.*?)```", (tmp_path / "README.md").read_text(), flags=re.DOTALL)
     page: dict[str, Any] = {"__name__": "page"}
-    exec(code, page)  # noqa: S102 - the lines that people are told to run
+    exec(code, page)  # noqa: S102 - the lines that the page says to run
     prepared = Preprocessing.model_validate_json((tmp_path / "preprocessing.json").read_text())
     with torch.no_grad():
         z = page["net"](torch.from_numpy(prepared.features(numbers_of(rows[:1000], prepared))).float())
     theirs = prepared.answers(z.double().numpy())[:, 0]
-    np.testing.assert_allclose(told, theirs, rtol=1e-5)
+    np.testing.assert_allclose(predicted, theirs, rtol=1e-5)

@@ -111,8 +111,8 @@ class Checker:
         for job_id, kind in accepted.items():
             job, events = self._store.get(job_id, owner=None), self._store.events(job_id)
             found.ends[job.status.value] += 1
-            told = [cancel for cancel in cancels if cancel.job_id == job_id]
-            self._job(found, job, events, told)
+            cancels_of_job = [cancel for cancel in cancels if cancel.job_id == job_id]
+            self._job(found, job, events, cancels_of_job)
             curve = self._store.curve(job_id)
             self._curve(found, job, [int(epoch or 0) for epoch in curve["epoch"]], "the record")
             if not _begins(reference[kind].curve, curve, whole=job.status is JobStatus.succeeded):

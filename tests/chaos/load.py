@@ -48,7 +48,7 @@ BULK = 8
 
 @dataclass(frozen=True)
 class Cancel:
-    """What a user was told who cancelled a job."""
+    """The answer to a user who cancelled a job."""
 
     job_id: str
     code: int
@@ -87,7 +87,7 @@ class Load:
         self._thread.start()
 
     def one_more(self, accepted: Callable[[str], object]) -> None:
-        """Submit a job soon, which is the next in the queue, and tell its id once it is accepted."""
+        """Submit a job soon, which is the next in the queue, and return its id once it is accepted."""
         self._wanted.put(accepted)
 
     def stop(self) -> None:
@@ -168,5 +168,5 @@ class Load:
 
 
 def _ids(answer: httpx.Response) -> list[str]:
-    told = answer.json()
-    return list(told["ids"]) if "ids" in told else [told["id"]]
+    body = answer.json()
+    return list(body["ids"]) if "ids" in body else [body["id"]]

@@ -1,4 +1,4 @@
-"""A TCP wire between two of our processes, which breaks when told to."""
+"""A TCP wire between two of our processes, which breaks on demand."""
 
 import asyncio
 import contextlib

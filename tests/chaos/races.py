@@ -27,7 +27,7 @@ ASKED = 202
 
 @dataclass(frozen=True)
 class Ended:
-    """How a race ended: what the worker tried, whether it could, and what the user was told."""
+    """How a race ended: what the worker tried, whether it could, and what the API answered."""
 
     verb: str
     done: bool
@@ -38,11 +38,11 @@ class Ended:
 
     @property
     def consistent(self) -> bool:
-        """Whether there is one end, and it is what the worker and the user were told."""
+        """Whether there is one end, and it is what the worker and the user saw."""
         of_worker = {"succeed": JobStatus.succeeded, "fail": JobStatus.failed}.get(self.verb, JobStatus.cancelled)
         cancelled = self.status is JobStatus.cancelled
-        told = {200: cancelled, 202: True, 409: not cancelled}[self.code]
-        return self.ends == 1 and self.done and told and self.status is of_worker
+        answered = {200: cancelled, 202: True, 409: not cancelled}[self.code]
+        return self.ends == 1 and self.done and answered and self.status is of_worker
 
 
 def race(store: Record, app: Flask, token: str, random: Random, count: int) -> list[Ended]:

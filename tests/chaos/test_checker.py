@@ -119,7 +119,7 @@ def run_left_running(case: Case) -> None:
 def second_run(case: Case) -> None:
     with Mlflow(case.service.server.url) as mlflow:
         experiment = mlflow.experiment(case.service.project)
-        mlflow.create_run(experiment, "ghost", 1, {"epochal.job_id": case.id})
+        mlflow.create_run(experiment, "extra", 1, {"epochal.job_id": case.id})
 
 
 def test_what_is_whole_is_called_whole(service: Service) -> None:

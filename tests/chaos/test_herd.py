@@ -1,4 +1,4 @@
-"""F41: many clients are refused at the same moment, and come back when they were told to."""
+"""F41: many clients are refused at the same moment, and come back when the API asked them to."""
 
 import asyncio
 import time
@@ -23,7 +23,7 @@ class Herd:
     """Clients who each submit one job, with one key, until it is accepted, and wait each time as long as was said."""
 
     http: httpx.AsyncClient
-    told: list[int] = field(default_factory=list)
+    delays: list[int] = field(default_factory=list)
     came_back: list[float] = field(default_factory=list)
     # More connections at a time than an API has threads; the others wait here, as they would before a socket.
     door: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(64))
@@ -37,8 +37,8 @@ class Herd:
             if answer.is_success:
                 return str(answer.json()["id"])
             assert answer.status_code == 503, answer.text
-            self.told.append(int(answer.headers["Retry-After"]))
-            await asyncio.sleep(self.told[-1])
+            self.delays.append(int(answer.headers["Retry-After"]))
+            await asyncio.sleep(self.delays[-1])
             self.came_back.append(time.monotonic())
 
 
@@ -51,7 +51,7 @@ async def herd(site: Site, api: Api) -> tuple[Herd, list[str], float]:
     ):
         clients = Herd(http)
         tasks = [group.create_task(clients.one()) for _ in range(CLIENTS)]
-        while len(clients.told) < CLIENTS:
+        while len(clients.delays) < CLIENTS:
             await asyncio.sleep(0.1)
         await asyncio.to_thread(site.postgres.start)
         back_at = time.monotonic()
@@ -67,7 +67,7 @@ def test_f41_a_thousand_clients_that_were_refused_are_all_accepted_within_a_minu
     with reading(here.engine) as connection:
         count = select(func.count()).select_from(Job).where(Job.project == "herd")
         assert connection.execute(count).scalar_one() == CLIENTS  # each once, however often it was asked for
-    shares = Counter(clients.told)
+    shares = Counter(clients.delays)
     assert len(shares) >= 5
-    assert max(shares.values()) < len(clients.told) / 2
+    assert max(shares.values()) < len(clients.delays) / 2
     assert max(clients.came_back) - min(clients.came_back) >= 5.0

@@ -36,7 +36,7 @@ class Seen:
     attempt: int
     epoch: int
     worker: str
-    told: int
+    sent: int
     """The last attempt of which there is a point."""
 
 
@@ -93,7 +93,7 @@ class Watch:
 
     def trains(self, pid: int) -> bool:
         """Whether a worker process trains at this moment: one of its jobs has a point of this attempt."""
-        return any(job.told == job.attempt for job in _held_by(pid, self.seen).values())
+        return any(job.sent == job.attempt for job in _held_by(pid, self.seen).values())
 
     def queued(self) -> dict[str, Seen]:
         """The jobs that wait."""
@@ -106,7 +106,7 @@ class Watch:
         since, known = time.monotonic(), dict(held)
 
         def done(now: Snapshot) -> bool | None:
-            if any(now[job_id].told > job.attempt for job_id, job in known.items() if job_id in now):
+            if any(now[job_id].sent > job.attempt for job_id, job in known.items() if job_id in now):
                 return True
             if time.monotonic() - since < SETTLES_S:  # what ends or comes now was on its way
                 known.update({job_id: now[job_id] for job_id, job in known.items() if now[job_id].epoch > job.epoch})
@@ -194,12 +194,12 @@ class Watch:
             self._waits = [wait for wait in self._waits if wait not in over]
 
     def _snapshot(self, ids: Collection[str]) -> Snapshot:
-        told = select(func.max(CurveChunk.attempt)).where(CurveChunk.job_id == Job.id).scalar_subquery()
+        sent = select(func.max(CurveChunk.attempt)).where(CurveChunk.job_id == Job.id).scalar_subquery()
         live = Job.status.in_((JobStatus.queued.value, JobStatus.running.value))
-        query = select(Job.id, Job.status, Job.attempt, Job.epoch, Job.worker, func.coalesce(told, 0).label("told"))
+        query = select(Job.id, Job.status, Job.attempt, Job.epoch, Job.worker, func.coalesce(sent, 0).label("sent"))
         with reading(self._engine) as connection:
             rows = connection.execute(query.where(or_(live, Job.id.in_(ids)))).all()
-        return {row.id: Seen(JobStatus(row.status), row.attempt, row.epoch, row.worker or "", row.told) for row in rows}
+        return {row.id: Seen(JobStatus(row.status), row.attempt, row.epoch, row.worker or "", row.sent) for row in rows}
 
 
 def _held_by(pid: int, seen: Snapshot) -> dict[str, Seen]:
