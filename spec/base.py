@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal, Union
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, Strict
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, Strict
 from pydantic_core import PydanticCustomError
 
 
@@ -54,3 +54,10 @@ def one_of(kinds: Sequence[type[Named]]) -> Any:
     union: Any = Annotated[Union[tuple(kinds)], Field(discriminator="type")]  # noqa: UP007 - the kinds are a value
     names: Any = Literal[tuple(kind.name() for kind in kinds)]
     return Annotated[union, BeforeValidator(by_type, json_schema_input_type=names | union)]
+
+
+def one_by_name(kinds: Sequence[type[Named]]) -> Any:
+    """`one_of`, but written as the name alone where the settings are the defaults."""
+    names: Any = Literal[tuple(kind.name() for kind in kinds)]
+    union: Any = Union[tuple(kinds)]  # noqa: UP007 - the kinds are a value
+    return Annotated[one_of(kinds), PlainSerializer(Named.written, return_type=names | union)]

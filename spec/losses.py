@@ -6,12 +6,12 @@ Its traits say what it needs of targets and outputs; checks, trainer, finished m
 import math
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Union
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
-from pydantic import BeforeValidator, Field, PlainSerializer
+from pydantic import Field
 
 from .activations import Activation
-from .base import Named, Real, by_type
+from .base import Named, Real, one_by_name
 from .dataset import DatasetInfo, Targets
 
 
@@ -183,13 +183,7 @@ LOSSES: tuple[type[LossSpec], ...] = (
 if TYPE_CHECKING:
     Loss = LossSpec
 else:
-    _Losses = Annotated[Union[LOSSES], Field(discriminator="type")]  # noqa: UP007 - of a table
-    LossName = Literal[tuple(loss.name() for loss in LOSSES)]
-    Loss = Annotated[
-        _Losses,
-        BeforeValidator(by_type, json_schema_input_type=LossName | _Losses),
-        PlainSerializer(LossSpec.written, return_type=LossName | _Losses),
-    ]
+    Loss = one_by_name(LOSSES)
 
 
 def output_units(loss: LossSpec, info: DatasetInfo) -> int:

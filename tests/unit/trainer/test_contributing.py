@@ -13,9 +13,10 @@ from pydantic import TypeAdapter
 from spec.base import one_of
 from spec.estimate import estimate
 from spec.job import JobSpec
+from spec.losses import LOSSES
 from spec.optimizers import OPTIMIZERS
 from spec.schedules import SCHEDULES
-from trainer import optim
+from trainer import losses, optim
 
 from .recording import job, train
 
@@ -90,3 +91,19 @@ def test_a_schedule_is_added() -> None:
         assert metrics["learning_rate"] == pytest.approx(theirs.get_last_lr()[0])
         optimizer.step()
         theirs.step()
+
+
+def test_a_loss_is_added(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(losses, "CRITERIA", dict(losses.CRITERIA))
+    log_cosh = carried_out("Add a loss")["LogCosh"]
+    given = TypeAdapter(one_of((*LOSSES, log_cosh))).validate_python("log_cosh")
+    trained = train(three_steps(learning_rate=0.1, optimizer="sgd").model_copy(update={"loss": given}))
+    first, second = (torch.tensor(start, dtype=torch.float64, requires_grad=True) for start in START)
+    for _ in range(3):
+        z = torch.tanh(torch.tensor(X, dtype=torch.float64) @ first.T) @ second.T
+        loss = torch.log(torch.cosh(z[:, 0] - torch.tensor(Y, dtype=torch.float64))).mean()
+        for w, g in zip((first, second), torch.autograd.grad(loss, (first, second)), strict=True):
+            w.data -= 0.1 * g
+    model = trained.outcomes["0"].model
+    assert torch.allclose(model["layers.0.weight"], first.detach(), rtol=0.0, atol=1e-12)
+    assert torch.allclose(model["layers.1.weight"], second.detach(), rtol=0.0, atol=1e-12)
