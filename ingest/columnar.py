@@ -128,7 +128,12 @@ def _preview(source: Source) -> list[list[str | None]]:
 
 
 def previewed(cells: pa.Array) -> list[str | None]:
-    """Cells as text, such as is read again as the same."""
+    """Cells as text, such as is read again as the same: moments with the offset of their zone."""
+    if pa.types.is_timestamp(cells.type) and cells.type.tz is not None:
+        try:
+            return [None if value is None else str(value) for value in cells.to_pylist()]
+        except (ValueError, OverflowError, LookupError):  # a zone that nobody knows, or beyond the year 9999
+            pass
     return [None if value is None else str(value) for value in as_text(cells).to_pylist()]
 
 
@@ -147,8 +152,8 @@ def _forms(found: Iterable[Found]) -> list[str]:
     for form, names in by_form.items():
         if form == CellFormat():
             continue
-        group = f" and {form.thousands!r} between thousands" if form.thousands else ""
-        said.append(f"Numbers have {form.decimal!r} before the fraction{group} in {_columns(names)}.")
+        group = f" and {form.thousands!r} as the thousands separator" if form.thousands else ""
+        said.append(f"The numbers of {_columns(names)} have {form.decimal!r} as the decimal mark{group}.")
     return said
 
 
@@ -161,7 +166,7 @@ def _gaps(found: Iterable[Found]) -> list[str]:
         gaps = one.decision.form.gap_words(among_words=one.kind is ColumnKind.category)
         words = [word for word in one.evidence.marks if word in gaps]
         if words:
-            said.append(f"Column {shown(one.name)} has {some(words)} where there is no value, and is read so.")
+            said.append(f"In column {shown(one.name)}, {some(words)} is read as a missing value.")
     return said
 
 
@@ -191,11 +196,10 @@ def _constant(found: Sequence[Found]) -> list[str]:
         for one in found
         if one.role is Role.feature and one.measure is not None and one.measure.spread.is_rounding
     ]
-    notes = [f"Constant, and so of no help: {_columns(names)}."] if names else []
-    return [
-        *notes,
-        *([f"Values differ in their last digits only in {_columns(close)}: is it rounding?"] if close else []),
-    ]
+    notes = [f"The value is the same in every row of {_columns(names)}: it cannot help to predict."] if names else []
+    if close:
+        notes.append(f"The values of {_columns(close)} differ in their last digits only: is it rounding?")
+    return notes
 
 
 def _columns(names: Sequence[str]) -> str:

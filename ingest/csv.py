@@ -112,7 +112,8 @@ def _encoding(file: Path) -> str:
         decoder, encoding = codecs.getincrementaldecoder("utf-8")(), "utf8"
         while block := stream.read(HEAD):
             if b"\0" in block:
-                raise RefusedError(f"holds a NUL byte, near byte {stream.tell() - len(block) + block.index(0)}")
+                where = stream.tell() - len(block) + block.index(0)
+                raise RefusedError(f"holds a NUL byte, near byte {where}; of UTF-16, say encoding=utf-16-le")
             if encoding == "utf8":
                 try:
                     decoder.decode(block)

@@ -283,8 +283,8 @@ class Evidence:
         form = min(survivors, key=partial(_rank, survivors, decimal, self.separated, semicolons))
         notes = []
         if form.unit:
-            how = "12% as 0.12" if form.unit == "%" else "without it"
-            notes.append(f"Column {shown(self.name)} has {form.unit!r} beside its numbers, and is read {how}.")
+            how = ": 12% is read as 0.12" if form.unit == "%" else ", which is left out"
+            notes.append(f"The numbers of column {shown(self.name)} have the unit {form.unit!r}{how}.")
         if (
             self.separated
             and len({other.decimal for other in survivors}) > 1

@@ -23,7 +23,7 @@ from .errors import RefusedError, shown, some
 FEW = 20
 """Whole numbers with no more different values than this are classes, unless it is said that they are numbers."""
 
-ONE_HOT = "Targets are one-hot, and so classes; task=regression reads them as numbers."
+ONE_HOT = "The targets are one-hot, so they are classes; task=regression reads them as numbers."
 
 Cells = Sequence[pa.Array]
 """Some rows of the target's columns."""

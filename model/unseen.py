@@ -38,8 +38,8 @@ def _unseen(column: Input, codes: Array, words: Sequence[str]) -> list[str]:
     names = ", ".join(repr(word) for word in [*known, *words][:SHOWN])
     more = " ..." if len(known) + len(words) > SHOWN else ""
     return [
-        f"Column {column.name!r} has {names or 'values'}{more} in {_rows(strange)}, which training did not see: it is "
-        "predicted as any other."
+        f"Column {column.name!r} has {names or 'values'}{more} in {_rows(strange)}, which the training rows do "
+        "not have: it is treated as `other`."
     ]
 
 

@@ -1,6 +1,8 @@
 """The options for reading a file; what is not given is detected."""
 
 import json
+import re
+from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
@@ -14,6 +16,9 @@ NO_ZERO = r"^[^\u0000]*$"
 
 Name = Annotated[str, Field(min_length=1, max_length=200, pattern=NO_ZERO)]
 Word = Annotated[str, Field(max_length=200)]
+
+
+_SOME_DAY = datetime(2026, 11, 25, 8, 30, tzinfo=UTC)
 
 
 def _list(value: Any) -> Any:
@@ -117,11 +122,19 @@ class ReadingOptions(Frozen):
     def _agrees(self) -> "ReadingOptions":
         if self.decimal is not None and self.decimal == self.thousands:
             raise fault("thousands", f"must not be the decimal mark, {self.decimal}")
-        if self.date_format is not None and "%" not in self.date_format:
+        if self.date_format is not None and not _is_date_format(self.date_format):
             raise fault("date_format", "must say where day, month and year are, such as %d.%m.%Y")
         if self.date_format is not None and self.dayfirst is not None:
             raise fault("dayfirst", "is said by date_format already: leave one of them out")
         return self
+
+
+def _is_date_format(form: str) -> bool:
+    """Whether strptime reads what it writes."""
+    try:
+        return "%" in form and datetime.strptime(_SOME_DAY.strftime(form), form) is not None  # noqa: DTZ007 - any day
+    except (ValueError, re.error):
+        return False
 
 
 class ReadingOrder(Frozen):

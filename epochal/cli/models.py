@@ -69,7 +69,7 @@ def predict(
     for warning in dict.fromkeys(warning for part in parts for warning in part.warnings):
         aside.print(warning, markup=False, soft_wrap=True)
     if as_json:
-        listed = [part.model_dump(exclude_none=True) for part in parts]
+        listed = [part.model_dump(exclude=None if with_input else {"names", "input"}) for part in parts]
         _deliver(json.dumps(listed if len(listed) > 1 else listed[0]) + "\n", out)
     else:
         _deliver(_table(parts), out)

@@ -308,7 +308,7 @@ def test_words_that_keep_a_column_from_being_numbers_are_named(tmp_path: Path) -
 def test_gaps_that_were_guessed_are_said(tmp_path: Path) -> None:
     found = reading(column(["1.5", "?", "2.5"]), tmp_path)
     assert found.profile.columns[0].missing == 13
-    assert found.profile.notes == ["Column 'a' has '?' where there is no value, and is read so."]
+    assert found.profile.notes == ["In column 'a', '?' is read as a missing value."]
 
 
 def test_a_column_with_too_large_numbers_is_named(tmp_path: Path) -> None:
@@ -323,12 +323,12 @@ def test_a_constant_column_has_its_number_for_mean(tmp_path: Path, cell: str) ->
     found = reading(column([cell], also="2.5"), tmp_path)
     first = found.profile.columns[0]
     assert (first.mean, first.deviation) == (float(cell), 0.0)
-    assert found.profile.notes == ["Constant, and so of no help: columns 'a', 'b'."]
+    assert found.profile.notes == ["The value is the same in every row of columns 'a', 'b': it cannot help to predict."]
 
 
 def test_a_column_of_rounding_is_told(tmp_path: Path) -> None:
     found = reading(column(["0.3", "0.30000000000000004"]), tmp_path)
-    assert found.profile.notes == ["Values differ in their last digits only in column 'a': is it rounding?"]
+    assert found.profile.notes == ["The values of column 'a' differ in their last digits only: is it rounding?"]
     assert found.profile.columns[0].histogram is None
 
 
@@ -391,6 +391,7 @@ def test_the_preview_shows_what_predict_takes(tmp_path: Path) -> None:
     found = reading(buffer.getvalue(), tmp_path, name="f.parquet")
     x, _, _ = table(tmp_path)
     form = found.table.columns[0].format
+    assert found.profile.preview[0][0] == "2020-01-01 00:00:00+01:00"
     for row, cells in enumerate(found.profile.preview):
         assert form.days(str(cells[0])) == pytest.approx(x[row, 0])
         assert form.days(str(cells[1])) == pytest.approx(x[row, 1])

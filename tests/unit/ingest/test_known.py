@@ -165,8 +165,8 @@ def test_what_training_did_not_see_is_told(tmp_path: Path, model: Model) -> None
     assert said == [
         "Column 'price' has 1e+07 in row 3, far outside the training rows' range, -12 to 1200.5: the prediction may be "
         "far off.",
-        "Column 'zip' has '55555' in row 3, which training did not see: it is predicted as any other.",
-        "Column 'land' has 'CH' in row 3, which training did not see: it is predicted as any other.",
+        "Column 'zip' has '55555' in row 3, which the training rows do not have: it is treated as `other`.",
+        "Column 'land' has 'CH' in row 3, which the training rows do not have: it is treated as `other`.",
         "Column 'at' has 2095-01-01T00:00:00 in row 3, far outside the training rows' range, 2020-01-01T00:00:00 to "
         "2021-01-01T05:00:00: the prediction may be far off.",
     ]  # fmt: skip

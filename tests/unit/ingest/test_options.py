@@ -48,6 +48,7 @@ READ: dict[str, tuple[str, dict[str, Any], list[float]]] = {
     "an encoding": (file(a=["1,5"]), {"encoding": "cp1250"}, [1.5]),
     "a delimiter": ("a,x;y\n" + "1,5;0\n2,5;1\n" * 9, {"delimiter": ";", "types": {"a,x": "number"}}, [1.5, 2.5]),
     "a delimiter by its name": ("a\ty\n" + "1\t0\n2\t1\n" * 9, {"delimiter": "tab"}, [1, 2]),
+    "a format with an offset": (file(a=["3 Apr 20 14:00 +0200"]), {"date_format": "%d %b %y %H:%M %z"}, [18355.5]),
     "no header": ("a;y\n" + "1;0\n" * 9, {"header": True}, [1]),
 }  # fmt: skip
 
@@ -179,6 +180,8 @@ def test_another_encoding_than_the_file_has_is_refused(tmp_path: Path) -> None:
         {"thousands": "xx"},
         {"decimal": ",", "thousands": ","},
         {"date_format": "dd.mm.yyyy"},
+        {"date_format": "%d.%Q.%Y"},
+        {"date_format": "%d.%"},
         {"date_format": "%d", "dayfirst": True},
         {"header": "perhaps"},
         {"types": "a=colour"},

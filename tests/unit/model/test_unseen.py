@@ -35,8 +35,8 @@ PREPARED = Preprocessing.fit(SCHEMA, X, np.ones((2, 1)), standardize=True)
         ([math.nan, math.nan, 200], []),
         ([51, 0, 200], ["Column 'age' has 51 in row 2, far outside the training rows' range, 10 to 30: "]),
         ([-11, 0, 200], ["Column 'age' has -11 in row 2, far outside the training rows' range, 10 to 30: "]),
-        ([20, 1, 200], ["Column 'city' has 'Paris' in row 2, which training did not see: it is "]),
-        ([20, 3, 200], ["Column 'city' has 'Bonn' in row 2, which training did not see: it is "]),
+        ([20, 1, 200], ["Column 'city' has 'Paris' in row 2, which the training rows do not have: it is "]),
+        ([20, 3, 200], ["Column 'city' has 'Bonn' in row 2, which the training rows do not have: it is "]),
         ([20, 0, 1000], ["Column 'born' has 1972-09-27T00:00:00 in row 2, far outside the training rows' range, "]),
     ],
 )
@@ -47,7 +47,9 @@ def test_what_is_far_or_unseen_is_told(row: list[float], said: list[str]) -> Non
 
 def test_rows_are_counted() -> None:
     (said,) = warnings_of(PREPARED, np.array([[20.0, 3.0, 200.0]] * 5), {"city": ["Bonn", "Bern"]})
-    assert said.startswith("Column 'city' has 'Bonn', 'Bern' in 5 rows, the first row 1, which training did not see")
+    assert said.startswith(
+        "Column 'city' has 'Bonn', 'Bern' in 5 rows, the first row 1, which the training rows do not have"
+    )
 
 
 def test_of_many_columns_some_are_told() -> None:
