@@ -1,4 +1,4 @@
-"""What a model of two inputs says everywhere around its rows: the picture that shows a network's bends."""
+"""The decision boundary: predictions of a model with two inputs on a grid around its rows."""
 
 import math
 from itertools import repeat
@@ -16,31 +16,36 @@ from .network import Array
 from .preprocessing import Preprocessing
 
 SIDE = 40
-"""Places along each axis."""
+"""Grid points along each axis."""
 POINTS = 300
+"""Maximum rows in the picture."""
 MARGIN = 0.1
-"""Around the rows, as a share of their range."""
+"""Margin around the rows, as a share of their range."""
 
 
 class Boundary(Frozen):
-    """What is said on a grid over two inputs, and some of the rows."""
+    """Predictions on a grid over two inputs, and some of the rows."""
 
     names: tuple[str, str]
-    """Of the inputs: across, and up."""
+    """Names of the horizontal and the vertical input."""
     across: tuple[float, float]
-    """The grid's edges, in the inputs' own units."""
+    """Left and right edge of the grid, in the input's units."""
     up: tuple[float, float]
+    """Bottom and top edge."""
     said: Literal["probability", "class", "number"]
-    """What `values` are: of two classes the second's probability; the likeliest class's number; a number told."""
+    """The kind of `values`: probability of the second of two classes, index of the predicted class, or number."""
     values: tuple[tuple[float, ...], ...]
-    """Row by row from the bottom."""
+    """Predictions, row by row from the bottom."""
     labels: tuple[str, ...] = ()
     points: tuple[tuple[float, float, float], ...]
-    """Some rows: both inputs, and the class number or number that is right."""
+    """Some rows: both inputs, and the true class index or number."""
 
 
 def boundary(model: Model, features: Array, y: npt.NDArray[np.generic]) -> Boundary | None:
-    """Of a model with two inputs that are numbers, around rows as `report` takes them; None of any other model."""
+    """The boundary of a model with two numeric inputs; None for other models.
+
+    `features` is [rows, 2]; `y` holds class indices [rows] or scaled numbers [rows, outputs].
+    """
     prepared = model.preprocessing
     if features.shape[1] != 2 or not len(features) or not _are_numbers(prepared):
         return None
@@ -52,12 +57,12 @@ def boundary(model: Model, features: Array, y: npt.NDArray[np.generic]) -> Bound
     outputs = model.outputs(grid)
     if not np.isfinite(outputs).all():
         return None
-    said, values = _said(model, outputs)
+    kind, values = _predicted(model, outputs)
     used = prepared.used
     mean, deviation = (np.concatenate([getattr(column, name) for column in used]) for name in ("mean", "deviation"))
     some = np.unique(np.linspace(0, len(features) - 1, min(len(features), POINTS)).astype(np.int64))
-    right = y if prepared.output.type is Targets.classes else prepared.answers(np.asarray(y, float))[:, 0]
-    points = np.column_stack([features[some] * deviation + mean, right[some]])
+    true = y if prepared.output.type is Targets.classes else prepared.answers(np.asarray(y, float))[:, 0]
+    points = np.column_stack([features[some] * deviation + mean, true[some]])
     names = [
         column.name if column.size == 1 else f"{column.name} {place + 1}"
         for column in used
@@ -68,15 +73,15 @@ def boundary(model: Model, features: Array, y: npt.NDArray[np.generic]) -> Bound
         names=(names[0], names[1]),
         across=(left, rightmost),
         up=(bottom, top),
-        said=said,
+        said=kind,
         values=tuple(map(rounded, values.reshape(SIDE, SIDE), repeat(float(np.abs(values).max())))),
         labels=prepared.output.labels,
-        points=tuple((across, up, right) for across, up, right in points.tolist()),
+        points=tuple((across, up, true) for across, up, true in points.tolist()),
     )
 
 
 def rounded(values: Array, scale: float) -> tuple[float, ...]:
-    """To some five digits of numbers of this scale: enough to draw, and few enough to keep."""
+    """The values rounded to about five digits at this scale, enough to draw."""
     return tuple(np.round(values, 5 - math.ceil(math.log10(scale)) if scale > 0.0 else 0).tolist())
 
 
@@ -84,10 +89,10 @@ def _are_numbers(prepared: Preprocessing) -> bool:
     return all(column.type in (ColumnKind.number, ColumnKind.date) and not column.gaps for column in prepared.used)
 
 
-def _said(model: Model, outputs: Array) -> tuple[Literal["probability", "class", "number"], Array]:
+def _predicted(model: Model, outputs: Array) -> tuple[Literal["probability", "class", "number"], Array]:
     if model.preprocessing.output.type is Targets.numbers:
         return "number", model.preprocessing.answers(outputs)[:, 0]
     probabilities = model.probabilities(outputs)
     if probabilities is not None and probabilities.shape[1] == 2:
         return "probability", probabilities[:, 1]
-    return "class", model.likely(outputs)
+    return "class", model.predicted_class(outputs)

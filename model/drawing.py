@@ -1,4 +1,4 @@
-"""What a job's pictures are drawn from: plain data, for `trainer.plots` in this process or another."""
+"""The data of a job's pictures, for `trainer.plots` in this process or another."""
 
 from spec.base import Frozen
 from spec.states import StopReason
@@ -8,7 +8,7 @@ from .report import Report
 
 
 class Drawing(Frozen):
-    """What is known of a job that has ended, as far as it can be drawn."""
+    """The data of a finished job that its pictures show."""
 
     title: str
     curve: Curve
@@ -18,6 +18,6 @@ class Drawing(Frozen):
 
     @property
     def early_stop_epoch(self) -> int | None:
-        """The epoch in which it was stopped early, if it was."""
+        """The last epoch, if training stopped early."""
         epochs = self.curve.get("epoch")
         return int(epochs[-1] or 0) if epochs and self.stop_reason is StopReason.early_stopping else None

@@ -1,4 +1,4 @@
-"""What can be wrong with rows that are to be predicted."""
+"""Errors in rows to predict."""
 
 from collections.abc import Sequence
 
@@ -6,7 +6,7 @@ from spec.views import FieldError
 
 
 class RowsError(Exception):
-    """The rows are not what the model was trained on; `errors` name each row and column at fault."""
+    """Rows do not fit the model; `errors` name each invalid row and column."""
 
     def __init__(self, errors: Sequence[FieldError]) -> None:
         super().__init__(f"{errors[0].path} {errors[0].message}")

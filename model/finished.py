@@ -1,4 +1,4 @@
-"""A finished model: its files, and what it says of rows."""
+"""A finished model: its files and its predictions."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,18 +15,18 @@ from spec.views import FieldError, Predictions
 
 from .errors import RowsError
 from .formula import NumPyFormulas
-from .network import Array, Arrays, activated, sums
+from .network import Array, Arrays, activate, forward
 from .preprocessing import Preprocessing
 from .rows import MOST, numbers_of, unknown_words
 from .unseen import warnings_of
 
 LINKS: Mapping[Link, str] = {Link.identity: "x", Link.sigmoid: "sigmoid(x)", Link.exp: "exp(x)"}
-"""Formulas from outputs to numbers; softmax is of classes only."""
+"""Link functions as formulas, from outputs to numbers; softmax is for classes only."""
 
 
 @dataclass(frozen=True)
 class Model:
-    """A network with its weights, and what happens to rows before it and to its answers after."""
+    """A network with its weights and its preprocessing."""
 
     spec: JobSpec
     preprocessing: Preprocessing
@@ -38,17 +38,17 @@ class Model:
         return cls(spec, Preprocessing.model_validate_json(preprocessing), load(weights))
 
     def predict(self, rows: Sequence[Any]) -> Predictions:
-        """What the model says of raw rows. Raises `RowsError`."""
+        """The predictions for raw rows. Raises `RowsError`."""
         x = numbers_of(rows, self.preprocessing)
         return self.predict_numbers(x, unknown_words(rows, self.preprocessing, x))
 
     def predict_numbers(self, x: Array, words: Mapping[str, Sequence[str]]) -> Predictions:
-        """What the model says of rows, [rows, numbers] as a table holds them. Raises `RowsError`.
+        """The predictions for rows, [rows, numbers] as in a table. Raises `RowsError`.
 
-        `words` are those of columns of categories that no category has.
+        `words` are the unknown categories, by column.
         """
         prepared = self.preprocessing
-        with np.errstate(over="ignore", invalid="ignore"):  # said of the row below
+        with np.errstate(over="ignore", invalid="ignore"):  # reported below, by row
             outputs = self.outputs(prepared.features(x))
             finite = np.isfinite(prepared.answers(outputs)).all(axis=1)
         if not finite.all():
@@ -62,35 +62,35 @@ class Model:
             return Predictions(predictions=numbers, warnings=warnings)
         labels, probabilities = prepared.output.labels, self.probabilities(outputs)
         return Predictions(
-            predictions=[labels[place] for place in self.likely(outputs).tolist()],
+            predictions=[labels[place] for place in self.predicted_class(outputs).tolist()],
             classes=list(labels),
             probabilities=None if probabilities is None else probabilities.tolist(),
             warnings=warnings,
         )
 
     def outputs(self, features: Array) -> Array:
-        """The network's answers to features, [rows, outputs]: logits for losses that take them."""
-        z = sums(self.spec, self.arrays, features, self.preprocessing.image)
+        """The network's outputs for features, [rows, outputs]: logits if the loss takes them."""
+        z = forward(self.spec, self.arrays, features, self.preprocessing.image)
         if not self.spec.loss.traits.takes_logits:
-            return activated(self.spec.output_activation or Activation.identity, z)
+            return activate(self.spec.output_activation or Activation.identity, z)
         by_class = self.preprocessing.output.type is Targets.classes
         return z if by_class else NumPyFormulas().value(LINKS[self.spec.loss.traits.link], z)
 
-    def likely(self, outputs: Array) -> Array:
-        """The number of the likeliest class of each row."""
+    def predicted_class(self, outputs: Array) -> Array:
+        """The index of the predicted class, [rows]."""
         if outputs.shape[1] > 1:
-            likeliest: Array = outputs.argmax(axis=1)
-            return likeliest
+            index: Array = outputs.argmax(axis=1)
+            return index
         return (outputs[:, 0] > self.spec.loss.traits.threshold).astype(int)
 
     def probabilities(self, outputs: Array) -> Array | None:
-        """How likely each class is; None where the loss makes no probabilities of outputs."""
+        """Class probabilities, [rows, classes]; None if the loss gives no probabilities."""
         link = self.spec.loss.traits.link
         if link is Link.softmax:
             shares = np.exp(outputs - outputs.max(axis=1, keepdims=True))
-            likely: Array = shares / shares.sum(axis=1, keepdims=True)
-            return likely
+            probabilities: Array = shares / shares.sum(axis=1, keepdims=True)
+            return probabilities
         if link is Link.sigmoid:
-            one = 0.5 * (1.0 + np.tanh(0.5 * outputs[:, :1]))
-            return np.concatenate([1.0 - one, one], axis=1)
+            second = 0.5 * (1.0 + np.tanh(0.5 * outputs[:, :1]))
+            return np.concatenate([1.0 - second, second], axis=1)
         return None

@@ -1,4 +1,4 @@
-"""Formulas of one variable: written once as text; NumPy computes them here, `model/graph.py` makes ONNX of them."""
+"""Formulas of one variable, as text: computed with NumPy here, translated to ONNX in `model/graph.py`."""
 
 import ast
 import math
@@ -17,18 +17,18 @@ _OPERATORS = {ast.Add: "add", ast.Sub: "subtract", ast.Mult: "multiply", ast.Div
 
 
 class Formulas(ABC, Generic[Value]):
-    """Computes formulas such as "x * tanh(softplus(x))" of some kind of value."""
+    """Evaluates formulas such as "x * tanh(softplus(x))" for one type of value."""
 
     @abstractmethod
     def constant(self, number: float) -> Value:
-        """A number as a value."""
+        """The value of a number."""
 
     @abstractmethod
     def call(self, function: str, *values: Value) -> Value:
-        """A function of values: one of `FUNCTIONS`."""
+        """The value of a function, one of `FUNCTIONS`."""
 
     def value(self, formula: str, x: Value) -> Value:
-        """The formula's value at x, element by element. Raises `ValueError` for what no formula may hold."""
+        """The formula's value at x, element by element. Raises `ValueError` for an invalid formula."""
         return self._value(_parsed(formula), x)
 
     def _value(self, node: ast.expr, x: Value) -> Value:
@@ -86,16 +86,16 @@ FUNCTIONS: Mapping[str, Callable[..., Array]] = {
     "softplus": _softplus,
     "elu": _elu,
 }
-"""What formulas are made of; each has an operator of ONNX too."""
+"""The functions in formulas; each has an ONNX operator too."""
 
 
 class NumPyFormulas(Formulas[Array]):
-    """Formulas of NumPy arrays."""
+    """Evaluates formulas with NumPy arrays."""
 
     def constant(self, number: float) -> Array:
-        """A number, which NumPy spreads over arrays."""
+        """The number as an array, for broadcasting."""
         return np.array(number)
 
     def call(self, function: str, *values: Array) -> Array:
-        """A function of arrays, element by element."""
+        """The function's values, element by element."""
         return FUNCTIONS[function](*values)

@@ -1,10 +1,10 @@
-"""A finished model as an ONNX graph: raw columns in, and out what `Model.predict` says of them.
+"""A finished model as an ONNX graph, from raw columns to the predictions of `Model.predict`.
 
-One input per column, named as it is, [rows, 1]: a category is a string, and "" or any other word for nothing is a gap;
-all else is a double, with NaN for a gap: a number, 0 or 1 for a boolean, days since 1970 for a date. An array is one
-input of its own shape. Out comes `prediction`, as the table has the target, and, where the loss makes some,
-`probabilities`, [rows, classes]. The network itself computes in float32, whatever it was trained in: not every runtime
-convolves doubles.
+Each column is an input with its name, [rows, 1]. A category is a string; "" or another text for a missing value means
+missing. All else is a double, NaN for a missing value: a number, 0 or 1 for a boolean, days since 1970 for a date. An
+array is one input of its own shape. The outputs are `prediction`, as in the table, and, if the loss gives some,
+`probabilities`, [rows, classes]. The network computes in float32, whatever precision it was trained in, because not
+every runtime supports convolutions of doubles.
 """
 
 import unicodedata
@@ -24,42 +24,42 @@ from spec.schema import ColumnKind
 
 from .finished import LINKS, Model
 from .formula import Formulas
-from .network import EPSILON, Arrays, Walk
+from .network import EPSILON, Arrays, ForwardPass
 from .preprocessing import Input, Output, Preprocessing
 
 OPSETS = {"": 18, "ai.onnx.ml": 3}
-"""Of 2022, and all that is needed: what runs models has long known them."""
+"""Versions of 2022, which common runtimes support."""
 IR_VERSION = 8
-"""The file format of that time."""
+"""The version of the file format of that time."""
 ROWS = "rows"
 
 
-class Draft:
-    """A graph that grows node by node; every value of it has a name of its own."""
+class GraphBuilder:
+    """Builds a graph node by node; every value has a unique name."""
 
     def __init__(self, taken: Collection[str]) -> None:
         self.nodes: list[NodeProto] = []
         self.constants: list[TensorProto] = []
         self._taken = set(taken)
-        self._again = Counter[str]()
+        self._counts = Counter[str]()
 
     def name(self, wanted: str) -> str:
-        """This name, or one with a number that nothing else has."""
+        """The wanted name, with a number if it is taken."""
         name = wanted
         while name in self._taken:
-            self._again[wanted] += 1
-            name = f"{wanted}_{self._again[wanted]}"
+            self._counts[wanted] += 1
+            name = f"{wanted}_{self._counts[wanted]}"
         self._taken.add(name)
         return name
 
     def constant(self, values: npt.ArrayLike, kind: npt.DTypeLike = np.float32, name: str = "constant") -> str:
-        """The name of an array that the graph holds."""
+        """Add a constant array, and return its name."""
         name = self.name(name)
         self.constants.append(numpy_helper.from_array(np.asarray(values, dtype=kind), name))
         return name
 
     def node(self, kind: str, *inputs: str, name: str | None = None, domain: str = "", **attributes: Any) -> str:
-        """The name of what an operator makes of these."""
+        """Add an operator, and return the name of its output."""
         made = self.name(name or kind)
         self.nodes.append(helper.make_node(kind, inputs, [made], name=made, domain=domain, **attributes))
         return made
@@ -69,10 +69,10 @@ def graph(model: Model, title: str) -> bytes:
     """The model as an ONNX file."""
     prepared = model.preprocessing
     inputs = [_input(column, prepared.shape) for column in prepared.given]
-    draft = Draft([value.name for value in inputs])
-    features = draft.node("Cast", _features(draft, prepared), to=TensorProto.FLOAT)
-    outputs = _outputs(draft, model, _Names(draft, model).through(features))
-    drawn = helper.make_graph(draft.nodes, "model", inputs, outputs, draft.constants, doc_string=title)
+    builder = GraphBuilder([value.name for value in inputs])
+    features = builder.node("Cast", _features(builder, prepared), to=TensorProto.FLOAT)
+    outputs = _outputs(builder, model, _OnnxForwardPass(builder, model).run(features))
+    drawn = helper.make_graph(builder.nodes, "model", inputs, outputs, builder.constants, doc_string=title)
     made: ModelProto = helper.make_model(
         drawn,
         producer_name="epochal",
@@ -103,54 +103,54 @@ def _input(column: Input, array: tuple[int, ...] | None) -> ValueInfoProto:
     return helper.make_tensor_value_info(column.name, kind, shape, doc_string=_MEANINGS[column.type] + gap)
 
 
-def _features(draft: Draft, prepared: Preprocessing) -> str:
-    """What `Preprocessing.features` makes of rows, in doubles."""
+def _features(builder: GraphBuilder, prepared: Preprocessing) -> str:
+    """The features of `Preprocessing.features`, as doubles."""
     parts: list[str] = []
     for column in prepared.given:
         if column.type is ColumnKind.category:
-            parts.append(_places(draft, column))
+            parts.append(_one_hot(builder, column))
         else:
-            parts += _scaled(draft, column, is_image=prepared.image is not None)
-    return parts[0] if len(parts) == 1 else draft.node("Concat", *parts, axis=1, name="features")
+            parts += _scaled(builder, column, is_image=prepared.image is not None)
+    return parts[0] if len(parts) == 1 else builder.node("Concat", *parts, axis=1, name="features")
 
 
-def _places(draft: Draft, column: Input) -> str:
-    """A 1 at the category's place among zeros."""
+def _one_hot(builder: GraphBuilder, column: Input) -> str:
+    """The one-hot encoding of a category."""
     other = len(column.categories)
     places = dict.fromkeys(sorted({*column.gap_words, ""}), other + 1) if column.gaps else {}
     for number, (word, is_seen) in enumerate(zip(column.categories, column.seen, strict=True)):
-        for written in (word, unicodedata.normalize("NFD", word)):  # runtimes compose no letters
+        for written in (word, unicodedata.normalize("NFD", word)):  # runtimes do not normalise Unicode
             places[written] = number if is_seen else other
-    place = draft.node(
+    place = builder.node(
         "LabelEncoder",
         column.name,
         domain="ai.onnx.ml",
-        keys_strings=list(places) or [""],  # of no category at all every word is `other`
+        keys_strings=list(places) or [""],  # without categories every word is `other`
         values_int64s=list(places.values()) or [other],
         default_int64=other,
     )
-    there = draft.node("Equal", place, draft.constant([np.arange(column.width)], np.int64))
-    return draft.node("Cast", there, to=TensorProto.DOUBLE)
+    there = builder.node("Equal", place, builder.constant([np.arange(column.width)], np.int64))
+    return builder.node("Cast", there, to=TensorProto.DOUBLE)
 
 
-def _scaled(draft: Draft, column: Input, *, is_image: bool) -> list[str]:
-    """Numbers at their scale, and beside them whether there was a gap, where training had some."""
+def _scaled(builder: GraphBuilder, column: Input, *, is_image: bool) -> list[str]:
+    """Standardised numbers and, if training had missing values, a feature that marks them."""
     x = column.name
     if column.channels_last:
-        x = draft.node("Transpose", x, perm=[0, 3, 1, 2])
+        x = builder.node("Transpose", x, perm=[0, 3, 1, 2])
     if is_image:
-        x = draft.node("Reshape", x, draft.constant([0, column.size], np.int64))
-    gaps = draft.node("IsNaN", x) if column.gaps or is_image else None
+        x = builder.node("Reshape", x, builder.constant([0, column.size], np.int64))
+    gaps = builder.node("IsNaN", x) if column.gaps or is_image else None
     if gaps is not None:
-        x = draft.node("Where", gaps, draft.constant([column.fill], np.float64), x)
+        x = builder.node("Where", gaps, builder.constant([column.fill], np.float64), x)
     if any(column.mean):
-        x = draft.node("Sub", x, draft.constant([column.mean], np.float64))
+        x = builder.node("Sub", x, builder.constant([column.mean], np.float64))
     if any(deviation != 1.0 for deviation in column.deviation):
-        x = draft.node("Div", x, draft.constant([column.deviation], np.float64))
+        x = builder.node("Div", x, builder.constant([column.deviation], np.float64))
     if gaps is None or not column.gaps:
         return [x]
-    noted = draft.node("Cast", gaps, to=TensorProto.DOUBLE)
-    return [x, noted if column.size == 1 else draft.node("ReduceMax", noted, draft.constant([1], np.int64))]
+    noted = builder.node("Cast", gaps, to=TensorProto.DOUBLE)
+    return [x, noted if column.size == 1 else builder.node("ReduceMax", noted, builder.constant([1], np.int64))]
 
 
 # --- layers -----------------------------------------------------------------------------------------------------------
@@ -164,61 +164,63 @@ FUNCTIONS = {
 
 
 class OnnxFormulas(Formulas[str]):
-    """Formulas of names of a graph's values."""
+    """Translates formulas to ONNX nodes; values are names."""
 
-    def __init__(self, draft: Draft) -> None:
-        self._draft = draft
+    def __init__(self, builder: GraphBuilder) -> None:
+        self._builder = builder
 
     def constant(self, number: float) -> str:
-        """A number that the graph holds."""
-        return self._draft.constant(number)
+        """The name of a constant."""
+        return self._builder.constant(number)
 
     def call(self, function: str, *values: str) -> str:
-        """An operator's node."""
-        return self._draft.node(FUNCTIONS[function], *values)
+        """The name of the operator's output."""
+        return self._builder.node(FUNCTIONS[function], *values)
 
 
-class _Names(Walk[str]):
-    """Names of a graph's values on their way through the layers."""
+class _OnnxForwardPass(ForwardPass[str]):
+    """The forward pass as ONNX nodes; values are names."""
 
-    def __init__(self, draft: Draft, model: Model) -> None:
+    def __init__(self, builder: GraphBuilder, model: Model) -> None:
         super().__init__(model.spec, model.preprocessing.image)
-        self._draft = draft
+        self._builder = builder
         self._arrays: Arrays = model.arrays
 
-    def shaped(self, x: str, shape: tuple[int, ...]) -> str:
-        return self._draft.node("Reshape", x, self._draft.constant([0, *shape], np.int64))
+    def reshape(self, x: str, shape: tuple[int, ...]) -> str:
+        return self._builder.node("Reshape", x, self._builder.constant([0, *shape], np.int64))
 
-    def added(self, x: str, y: str) -> str:
-        return self._draft.node("Add", x, y)
+    def add(self, x: str, y: str) -> str:
+        return self._builder.node("Add", x, y)
 
-    def weighted(self, index: int, x: str) -> str:
-        return self._draft.node("Gemm", x, *self._of_layer(index), transB=1)
+    def linear(self, index: int, x: str) -> str:
+        return self._builder.node("Gemm", x, *self._of_layer(index), transB=1)
 
-    def convolved(self, index: int, x: str, *, stride: int, padding: int) -> str:
-        return self._draft.node("Conv", x, *self._of_layer(index), strides=[stride] * 2, pads=[padding] * 4)
+    def convolve(self, index: int, x: str, *, stride: int, padding: int) -> str:
+        return self._builder.node("Conv", x, *self._of_layer(index), strides=[stride] * 2, pads=[padding] * 4)
 
-    def batch_normalized(self, index: int, z: str) -> str:
-        held = (self._array(f"norms.{index}.{name}") for name in ("weight", "bias", "running_mean", "running_var"))
-        return self._draft.node("BatchNormalization", z, *held, epsilon=EPSILON)
+    def batch_norm(self, index: int, z: str) -> str:
+        statistics = (
+            self._array(f"norms.{index}.{name}") for name in ("weight", "bias", "running_mean", "running_var")
+        )
+        return self._builder.node("BatchNormalization", z, *statistics, epsilon=EPSILON)
 
-    def layer_normalized(self, index: int, z: str) -> str:
-        draft, channels = self._draft, self._arrays[f"norms.{index}.weight"]
+    def layer_norm(self, index: int, z: str) -> str:
+        builder, channels = self._builder, self._arrays[f"norms.{index}.weight"]
         dimensions = self._arrays[f"layers.{index}.weight"].ndim
-        over = draft.constant(np.arange(1, dimensions), np.int64)
-        apart = draft.node("Sub", z, draft.node("ReduceMean", z, over))
-        variance = draft.node("ReduceMean", draft.node("Mul", apart, apart), over)
-        deviation = draft.node("Sqrt", draft.node("Add", variance, draft.constant(EPSILON)))
-        beside = (len(channels), *([1] * (dimensions - 2)))
-        weight, bias = (self._array(f"norms.{index}.{name}", beside) for name in ("weight", "bias"))
-        return draft.node("Add", draft.node("Mul", draft.node("Div", apart, deviation), weight), bias)
+        over = builder.constant(np.arange(1, dimensions), np.int64)
+        centered = builder.node("Sub", z, builder.node("ReduceMean", z, over))
+        variance = builder.node("ReduceMean", builder.node("Mul", centered, centered), over)
+        deviation = builder.node("Sqrt", builder.node("Add", variance, builder.constant(EPSILON)))
+        shape = (len(channels), *([1] * (dimensions - 2)))
+        weight, bias = (self._array(f"norms.{index}.{name}", shape) for name in ("weight", "bias"))
+        return builder.node("Add", builder.node("Mul", builder.node("Div", centered, deviation), weight), bias)
 
-    def activated(self, kind: Activation, z: str) -> str:
-        return OnnxFormulas(self._draft).value(kind.formula, z)
+    def activate(self, kind: Activation, z: str) -> str:
+        return OnnxFormulas(self._builder).value(kind.formula, z)
 
-    def pooled(self, x: str, *, maximum: bool) -> str:
+    def pool(self, x: str, *, maximum: bool) -> str:
         kind = "MaxPool" if maximum else "AveragePool"
-        return self._draft.node(kind, x, kernel_shape=[2, 2], strides=[2, 2])
+        return self._builder.node(kind, x, kernel_shape=[2, 2], strides=[2, 2])
 
     def _of_layer(self, index: int) -> list[str]:
         names = (f"layers.{index}.weight", f"layers.{index}.bias")
@@ -226,65 +228,66 @@ class _Names(Walk[str]):
 
     def _array(self, name: str, shape: tuple[int, ...] | None = None) -> str:
         array = self._arrays[name]
-        return self._draft.constant(array.reshape(shape or array.shape), name=name)
+        return self._builder.constant(array.reshape(shape or array.shape), name=name)
 
 
-# --- answers ----------------------------------------------------------------------------------------------------------
+# --- outputs ----------------------------------------------------------------------------------------------------------
 
 
-def _outputs(draft: Draft, model: Model, z: str) -> list[ValueInfoProto]:
-    """What is told, from the last layer's sums."""
-    target, outputs = model.preprocessing.output, _finished(draft, model, z)
+def _outputs(builder: GraphBuilder, model: Model, z: str) -> list[ValueInfoProto]:
+    """The graph's outputs, from the output layer's weighted sums."""
+    target, outputs = model.preprocessing.output, _network_outputs(builder, model, z)
     if target.type is Targets.numbers:
-        return [_numbers(draft, target, outputs)]
-    likely = draft.node("Gather", draft.constant(target.labels, np.object_), _likely(draft, model, outputs))
-    told = [_told(draft, likely, TensorProto.STRING, [ROWS], "prediction")]
-    if (shares := _probabilities(draft, model.spec.loss.traits.link, outputs)) is not None:
+        return [_numbers(builder, target, outputs)]
+    index = _predicted_class(builder, model, outputs)
+    label = builder.node("Gather", builder.constant(target.labels, np.object_), index)
+    declared = [_declared(builder, label, TensorProto.STRING, [ROWS], "prediction")]
+    if (probabilities := _probabilities(builder, model.spec.loss.traits.link, outputs)) is not None:
         shape: list[int | str] = [ROWS, len(target.labels)]
-        shares = draft.node("Cast", shares, to=TensorProto.DOUBLE)
-        told.append(_told(draft, shares, TensorProto.DOUBLE, shape, "probabilities"))
-    return told
+        probabilities = builder.node("Cast", probabilities, to=TensorProto.DOUBLE)
+        declared.append(_declared(builder, probabilities, TensorProto.DOUBLE, shape, "probabilities"))
+    return declared
 
 
-def _told(draft: Draft, value: str, kind: int, shape: list[int | str], name: str) -> ValueInfoProto:
-    return helper.make_tensor_value_info(draft.node("Identity", value, name=name), kind, shape)
+def _declared(builder: GraphBuilder, value: str, kind: int, shape: list[int | str], name: str) -> ValueInfoProto:
+    return helper.make_tensor_value_info(builder.node("Identity", value, name=name), kind, shape)
 
 
-def _numbers(draft: Draft, target: Output, outputs: str) -> ValueInfoProto:
-    """In the target's own units: [rows], or [rows, outputs] when there are several."""
-    told = draft.node("Cast", outputs, to=TensorProto.DOUBLE)
-    told = draft.node("Mul", told, draft.constant([target.deviation], np.float64))
-    told = draft.node("Add", told, draft.constant([target.mean], np.float64))
+def _numbers(builder: GraphBuilder, target: Output, outputs: str) -> ValueInfoProto:
+    """Predicted numbers in the target's units: [rows], or [rows, outputs] if there are several."""
+    values = builder.node("Cast", outputs, to=TensorProto.DOUBLE)
+    values = builder.node("Mul", values, builder.constant([target.deviation], np.float64))
+    values = builder.node("Add", values, builder.constant([target.mean], np.float64))
     several = [target.outputs] if target.outputs > 1 else []
-    told = draft.node("Reshape", told, draft.constant([-1, *several], np.int64))
+    values = builder.node("Reshape", values, builder.constant([-1, *several], np.int64))
     shape: list[int | str] = [ROWS, *several]
-    return _told(draft, told, TensorProto.DOUBLE, shape, "prediction")
+    return _declared(builder, values, TensorProto.DOUBLE, shape, "prediction")
 
 
-def _finished(draft: Draft, model: Model, z: str) -> str:
-    """The network's answers, as `Model.outputs` gives them."""
+def _network_outputs(builder: GraphBuilder, model: Model, z: str) -> str:
+    """The network's outputs, as in `Model.outputs`."""
     spec = model.spec
     if not spec.loss.traits.takes_logits:
-        return OnnxFormulas(draft).value((spec.output_activation or Activation.identity).formula, z)
+        return OnnxFormulas(builder).value((spec.output_activation or Activation.identity).formula, z)
     by_class = model.preprocessing.output.type is Targets.classes
-    return z if by_class else OnnxFormulas(draft).value(LINKS[spec.loss.traits.link], z)
+    return z if by_class else OnnxFormulas(builder).value(LINKS[spec.loss.traits.link], z)
 
 
-def _likely(draft: Draft, model: Model, outputs: str) -> str:
-    """The number of the likeliest class, as `Model.likely` finds it."""
+def _predicted_class(builder: GraphBuilder, model: Model, outputs: str) -> str:
+    """The index of the predicted class, as in `Model.predicted_class`."""
     assert model.spec.info is not None  # noqa: S101 - it was trained
     if output_units(model.spec.loss, model.spec.info) > 1:
-        return draft.node("ArgMax", outputs, axis=1, keepdims=0)
-    threshold = draft.constant(model.spec.loss.traits.threshold)
-    second = draft.node("Cast", draft.node("Greater", outputs, threshold), to=TensorProto.INT64)
-    return draft.node("Reshape", second, draft.constant([-1], np.int64))
+        return builder.node("ArgMax", outputs, axis=1, keepdims=0)
+    threshold = builder.constant(model.spec.loss.traits.threshold)
+    second = builder.node("Cast", builder.node("Greater", outputs, threshold), to=TensorProto.INT64)
+    return builder.node("Reshape", second, builder.constant([-1], np.int64))
 
 
-def _probabilities(draft: Draft, link: Link, outputs: str) -> str | None:
-    """How likely each class is, as `Model.probabilities` says."""
+def _probabilities(builder: GraphBuilder, link: Link, outputs: str) -> str | None:
+    """Class probabilities, as in `Model.probabilities`."""
     if link is Link.softmax:
-        return draft.node("Softmax", outputs, axis=1)
+        return builder.node("Softmax", outputs, axis=1)
     if link is Link.sigmoid:
-        others = draft.node("Sigmoid", draft.node("Neg", outputs))
-        return draft.node("Concat", others, draft.node("Sigmoid", outputs), axis=1)
+        others = builder.node("Sigmoid", builder.node("Neg", outputs))
+        return builder.node("Concat", others, builder.node("Sigmoid", outputs), axis=1)
     return None

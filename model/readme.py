@@ -1,4 +1,4 @@
-"""The page that goes with a model: the lines that load it in plain PyTorch, written for its own network."""
+"""The README of a model: code that loads it in plain PyTorch, for its own network."""
 
 from spec.architectures import Cnn, Normalization, ResMlp, layer_shapes
 from spec.dataset import DatasetInfo
@@ -10,7 +10,7 @@ _PAGE = """# {title}
 |---|---|
 | `model.safetensors` | the weights |
 | `spec.json` | the job: the network, its data and how it was trained |
-| `preprocessing.json` | how rows become features, and answers the target's own |
+| `preprocessing.json` | how rows become features, and outputs become values in the target's units |
 
 In plain PyTorch:
 
@@ -36,14 +36,14 @@ net.load_state_dict(load_file("model.safetensors"), strict=False)
 net.eval()
 ```
 
-`net` takes features [rows, {features}]: of each column of `preprocessing.json`, in order, what stands for a gap is
-`fill`; a number becomes (value - mean) / deviation, a category a 1 at its place (one that is not `seen` is the last,
-`other`), and a column with gaps is followed by a 1 where one was. It answers {answer}.
+`net` takes features [rows, {features}], made of the columns of `preprocessing.json` in their order. A missing value is
+replaced by `fill`. A number becomes (value - mean) / deviation. A category is one-hot; one that is not `seen` is the
+last, `other`. A column with `gaps` is followed by a feature that is 1 where a value is missing. `net` returns {answer}.
 """
 
 
 def readme(spec: JobSpec, info: DatasetInfo, title: str) -> str:
-    """The page of a model."""
+    """The README of a model."""
     shapes = layer_shapes(spec, info)
     normalized = getattr(spec.architecture, "normalization", Normalization.none)
     bias = "" if spec.architecture.bias else ", bias=False"
@@ -56,8 +56,12 @@ def readme(spec: JobSpec, info: DatasetInfo, title: str) -> str:
         forward="\n".join(f"        {line}" for line in _forward(spec, info, len(shapes), bool(norms))),
         double=".double()" if spec.precision is Precision.float64 else "",
         features=info.features,
-        answer="sums, which the loss takes as they are" if spec.output_activation is None else "what the spec says",
+        answer="weighted sums" if _returns_sums(spec) else "the output activation's values",
     )
+
+
+def _returns_sums(spec: JobSpec) -> bool:
+    return spec.output_activation is None or spec.loss.traits.takes_logits
 
 
 def _layer(spec: JobSpec, shape: tuple[int, ...], bias: str) -> str:
@@ -91,5 +95,4 @@ def _forward(spec: JobSpec, info: DatasetInfo, layers: int, normalized: bool) ->
             lines.append("x = x.flatten(1)")
     last = f"self.layers[{hidden}](x)"
     outer = spec.output_activation
-    takes_logits = spec.loss.traits.takes_logits
-    return [*lines, f"return {last if outer is None or takes_logits else outer.pytorch.format(last)}"]
+    return [*lines, f"return {last if outer is None or _returns_sums(spec) else outer.pytorch.format(last)}"]

@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from model.network import sums
+from model.network import forward
 from model.readme import readme
 from spec.activations import Activation
 from spec.job import JobSpec
@@ -54,7 +54,7 @@ def test_numpy_and_the_page_say_what_the_trainer_says(
     assert spec.info is not None
     x = torch.randn(300, 64, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
     arrays, told = trained(spec, x)
-    ours = sums(spec, {name: array.numpy() for name, array in arrays.items()}, x.numpy(), spec.info.image)
+    ours = forward(spec, {name: array.numpy() for name, array in arrays.items()}, x.numpy(), spec.info.image)
     assert ours.shape == (300, 10)
     np.testing.assert_allclose(ours, told.numpy(), rtol=1e-5, atol=1e-5)
 

@@ -55,7 +55,7 @@ def test_classes_are_counted_as_scikit_learn_counts_them(dataset: str, loss: str
     model, found = worth(dataset, loss, seed)
     assert isinstance(found, ClassReport)
     outputs, right = rows(model, seed)
-    likely = model.likely(outputs)
+    likely = model.predicted_class(outputs)
     assert found.rows == len(right)
     assert found.accuracy == pytest.approx(metrics.accuracy_score(right, likely))
     assert found.balanced_accuracy == pytest.approx(metrics.balanced_accuracy_score(right, likely))
