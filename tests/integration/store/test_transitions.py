@@ -25,7 +25,7 @@ PLANTED = [
     'connection.execute(Job.__table__.update(), {"status": "running"})',
     'connection.execute(insert(Job), [{**row, "status": "succeeded"}])',
     'job = session.get(Job, row["id"]); setattr(job, "status", "running"); session.flush()',
-    'session.add(Job(**{**row, "id": "other", "status": "running"})); session.flush()',
+    'session.add(Job(id="other", status="running")); session.flush()',
     "connection.execute(text(\"UPDATE job SET epoch = 1, status = 'failed'\"))",
     'column = "status"; connection.execute(text(f"update job\\n set {column} = \'failed\'"))',
     "connection.exec_driver_sql('UPDATE \"job\" AS j SET (epoch, \"status\") = (1, \\'failed\\')')",
