@@ -230,7 +230,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     busy = os.getloadavg()[0]
     with backlog(options.server, options.jobs) as engine:
         for number in range(options.claimers):
-            WorkerStore(engine).beat(WorkerRecord(f"claimer-{number}", "here", 0, ["cpu"], ["cpu"]))
+            WorkerStore(engine).heartbeat(WorkerRecord(f"claimer-{number}", "here", 0, ["cpu"], ["cpu"]))
         rows = [
             claims(engine, options.claimers, options.seconds),
             claims(engine, 1, options.seconds / 4),

@@ -5,7 +5,7 @@ from enum import StrEnum
 
 
 class JobStatus(StrEnum):
-    """A fact about a job. A wish (cancel, pause) is a column beside it, not a state."""
+    """A fact about a job. A control request (cancel, pause) is a column beside it, not a state."""
 
     queued = "queued"
     running = "running"

@@ -16,7 +16,7 @@ def main() -> int:
     verbs.add_parser("migrate", help="bring the schema up to date; with EPOCHAL_TOKEN, make sure that token exists")
     token = verbs.add_parser("token", help="bearer tokens").add_subparsers(dest="action", required=True)
     create = token.add_parser("create", help="make a token and print it, this once")
-    create.add_argument("--owner", required=True, help="whose jobs it may see")
+    create.add_argument("--owner", required=True, help="the owner of the jobs that it may see")
     arguments = parser.parse_args()
     try:
         settings = Settings.read()

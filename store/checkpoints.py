@@ -1,8 +1,8 @@
-"""Which checkpoints there are of running jobs, and which nobody wants any more.
+"""The checkpoints of running jobs, and the void ones, whose files are to be deleted.
 
-A checkpoint is recorded in the transaction that proves its worker's lease, with the points up to its epoch: what the
-record hands out can be gone on from without a gap. One that is void is handed out no more; its file is swept up later,
-so that no file is forgotten, whoever dies when.
+A checkpoint is recorded in the transaction that proves its worker's lease, with the points up to its epoch: a job can
+continue from what the record hands out without a gap in its curve. A void checkpoint is not handed out any more. Its
+row stays until its file is deleted, so no file is forgotten, whichever process dies.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -15,7 +15,7 @@ from .db import in_values, now, reading, values_table, writing
 from .tables import Checkpoint
 
 KEPT = 2
-"""Checkpoints of a job: the newest, and the one before in case that cannot be read."""
+"""How many checkpoints a job has: the newest, and the one before it in case the newest cannot be read."""
 
 
 @dataclass(frozen=True)
@@ -28,20 +28,20 @@ class CheckpointRecord:
 
 
 def keep_checkpoints(connection: Connection, new: Sequence[tuple[str, int, CheckpointRecord]]) -> None:
-    """Record checkpoints, each with its job and attempt, and void those of the jobs that are too many."""
+    """Record checkpoints, each with its job and attempt, and void the oldest of a job that has too many."""
     rows = [
         {"job_id": job_id, "attempt": attempt, "epoch": one.epoch, "uri": one.uri, "sha256": one.sha256}
         for job_id, attempt, one in new
     ]
-    told = values_table(
+    sent = values_table(
         connection, rows, job_id=String(), attempt=Integer(), epoch=Integer(), uri=String(), sha256=String()
     ).c
     key = tuple_(Checkpoint.job_id, Checkpoint.attempt, Checkpoint.epoch)
-    connection.execute(delete(Checkpoint).where(key.in_(select(told.job_id, told.attempt, told.epoch))))
+    connection.execute(delete(Checkpoint).where(key.in_(select(sent.job_id, sent.attempt, sent.epoch))))
     connection.execute(
         insert(Checkpoint).from_select(
             ["job_id", "attempt", "epoch", "uri", "sha256", "at"],
-            select(told.job_id, told.attempt, told.epoch, told.uri, told.sha256, now()),
+            select(sent.job_id, sent.attempt, sent.epoch, sent.uri, sent.sha256, now()),
         )
     )
     newer = aliased(Checkpoint)
@@ -53,7 +53,7 @@ def keep_checkpoints(connection: Connection, new: Sequence[tuple[str, int, Check
     )
     connection.execute(
         update(Checkpoint)
-        .where(Checkpoint.job_id.in_(select(told.job_id)), not_(Checkpoint.void), newer_ones >= KEPT)
+        .where(Checkpoint.job_id.in_(select(sent.job_id)), not_(Checkpoint.void), newer_ones >= KEPT)
         .values(void=True)
     )
 
@@ -72,7 +72,7 @@ def newest_checkpoints(connection: Connection, ids: Collection[str]) -> Mapping[
 
 
 def void_checkpoints(connection: Connection, ids: Collection[str], uris: Collection[str] | None = None) -> None:
-    """Hand out no more checkpoints of these jobs; of `uris` only, when given."""
+    """Void the checkpoints of these jobs; when `uris` are given, only those at these addresses."""
     if not ids:
         return
     which = [in_values(connection, Checkpoint.job_id, ids), not_(Checkpoint.void)]
@@ -82,24 +82,24 @@ def void_checkpoints(connection: Connection, ids: Collection[str], uris: Collect
 
 
 class CheckpointStore:
-    """The void checkpoints, for whoever sweeps up their files. Any number may sweep at once."""
+    """The void checkpoints, for the sweeper, which deletes their files. Any number of sweepers may run at once."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
     def stale(self, limit: int = 500) -> list[str]:
-        """Addresses of files that nobody wants any more."""
+        """Addresses of the files of void checkpoints."""
         with reading(self._engine) as connection:
             return list(connection.execute(select(Checkpoint.uri).where(Checkpoint.void).limit(limit)).scalars())
 
     def unknown(self, uris: Sequence[str]) -> list[str]:
-        """Those of these addresses that are no checkpoint of any job."""
+        """The addresses among these that belong to no checkpoint of any job."""
         with reading(self._engine) as connection:
             ours = in_values(connection, Checkpoint.uri, uris)
             known = set(connection.execute(select(Checkpoint.uri).where(ours)).scalars())
         return [uri for uri in uris if uri not in known]
 
     def forget(self, uris: Collection[str]) -> None:
-        """These files are gone."""
+        """Delete the rows of void checkpoints, after their files."""
         with writing(self._engine) as connection:
             connection.execute(delete(Checkpoint).where(Checkpoint.void, in_values(connection, Checkpoint.uri, uris)))

@@ -39,7 +39,7 @@ class DatasetRecord:
 
     @property
     def uploaded(self) -> Uploaded:
-        """How a job's spec speaks of it."""
+        """The data set as a job's spec names it."""
         return Uploaded(id=self.id, sha256=self.table_sha256, info=self.table.info(self.rows))
 
 
@@ -72,7 +72,7 @@ class DatasetStore:
         table: Schema,
         profile: Profile,
     ) -> DatasetRecord:
-        """Note a data set whose files are stored, as the next version of its name; or find it, if it is noted."""
+        """Record a data set that has its files in the file store, as the next version of its name; or find it."""
         newest = select(func.coalesce(func.max(Dataset.version), 0)).where(Dataset.owner == owner, Dataset.name == name)
         values = {
             "id": dataset_id,
@@ -98,13 +98,13 @@ class DatasetStore:
                 continue
 
     def find(self, dataset_id: str, *, owner: str | None) -> DatasetRecord | None:
-        """The data set, if there is one. `owner` None sees everybody's."""
+        """The data set, if there is one. With `owner` None, an administrator, of any owner."""
         with reading(self._engine) as connection:
             row = connection.execute(_DATASETS.where(Dataset.id == dataset_id, _owned(owner))).first()
         return None if row is None else _record(row)
 
     def get(self, dataset_id: str, *, owner: str | None) -> DatasetRecord:
-        """The data set. Raises `DatasetNotFoundError`, for a foreign one too."""
+        """The data set. Raises `DatasetNotFoundError`, for another owner's too."""
         found = self.find(dataset_id, owner=owner)
         if found is None:
             raise _missing(dataset_id)
@@ -125,9 +125,9 @@ class DatasetStore:
             return int(connection.execute(total).scalar_one())
 
     def delete(self, dataset_id: str, *, owner: str | None) -> None:
-        """Forget a data set. Raises `DatasetInUseError` while jobs need it, and `DatasetNotFoundError`."""
+        """Delete a data set. Raises `DatasetInUseError` while jobs need it, and `DatasetNotFoundError`."""
         with writing(self._engine) as connection:
-            # Whoever submits a job on it holds its row meanwhile: only then is it sure which jobs there are.
+            # A submit of a job that needs it locks its row: with the lock, the count of such jobs is certain.
             locked = select(Dataset.id).where(Dataset.id == dataset_id, _owned(owner)).with_for_update()
             if connection.execute(locked).first() is None:
                 raise _missing(dataset_id)

@@ -42,7 +42,7 @@ _SQLITE_FORMAT = "%Y-%m-%d %H:%M:%S.%f"
 _MIGRATING = 0x45504F43
 """The number of the lock that a migration holds."""
 _NAMED = 0x45504F44
-"""What the names of locks are hashed with, so that they are nobody else's."""
+"""What the names of locks are hashed with, so that they are no other program's."""
 
 
 class UtcTime(TypeDecorator[datetime]):
@@ -136,8 +136,8 @@ def _connect_postgresql(url: str) -> Engine:
         max_overflow=5,
         pool_timeout=5,
         pool_recycle=1800,
-        pool_use_lifo=True,  # idle connections fall out instead of being kept warm in turn
-        pool_pre_ping=True,  # a restarted database costs nobody an error
+        pool_use_lifo=True,  # idle connections are closed instead of all being used in rotation
+        pool_pre_ping=True,  # a restarted database causes no error
         json_serializer=_json,
         # A partition ends in an error within the time a lease holds, not when TCP gives up after a quarter of an hour.
         connect_args={"connect_timeout": 5, "tcp_user_timeout": 10_000, "keepalives_idle": 5, "keepalives_interval": 5},

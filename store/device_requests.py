@@ -23,24 +23,24 @@ def kind_of(device: str) -> str:
     return device.split("+", maxsplit=1)[0].split(":", maxsplit=1)[0]
 
 
-def rivals(wanted: str) -> Sequence[str]:
+def rivals(request: str) -> Sequence[str]:
     """Requests that may be served in place of this one, and this one."""
-    kind, _, count = wanted.partition("*")
+    kind, _, count = request.partition("*")
     return [device_request(other, int(count or 1)) for other in (ONE if kind == "auto" else ("auto", kind))]
 
 
-def words(wanted: str) -> str:
+def words(request: str) -> str:
     """The request, in words."""
-    kind, _, count = wanted.partition("*")
+    kind, _, count = request.partition("*")
     if not count:
         return {"auto": "a slot", "cpu": "a CPU slot", "cuda": "a GPU"}[kind]
     names = {"auto": "devices", "cpu": "processes", "cuda": "GPUs"}[kind]
     return f"a slot of {count} {names}"
 
 
-def how_to_serve(wanted: str) -> str:
+def how_to_serve(request: str) -> str:
     """What `epochal worker --devices` needs, to serve it."""
-    kind, _, count = wanted.partition("*")
+    kind, _, count = request.partition("*")
     if not count:
         return kind
     return "+".join(f"cuda:{index}" if kind == "cuda" else "cpu" for index in range(int(count)))

@@ -1,4 +1,7 @@
-"""The doorbell: tells workers that something may be queued. The record is the truth; a lost bell costs seconds."""
+"""The doorbell: a message that tells workers that a job may be queued.
+
+The jobs are in the record, so a lost message costs only seconds.
+"""
 
 import logging
 from typing import Any
@@ -9,23 +12,23 @@ from kombu.exceptions import KombuError
 TASK = "epochal.train"
 QUEUE = "epochal"
 KEY_PREFIX = "epochal:"
-BELLS = 8
-"""Most bells for one request: a worker that hears one goes on claiming until nothing waits."""
+MESSAGES = 8
+"""The most messages for one request: a worker that receives one claims until no job waits."""
 
 log = logging.getLogger(__name__)
 
 
 class Doorbell:
-    """Rings for queued jobs. Never raises and never waits longer than about a second."""
+    """Sends a message for queued jobs. It never raises, and never waits longer than about a second."""
 
     def __init__(self, broker_url: str) -> None:
         self._app = Celery("epochal", broker=broker_url, set_as_current=False)  # a worker has an app of its own
         self._app.conf.update(
-            task_ignore_result=True,  # nobody reads results: the record has them
+            task_ignore_result=True,  # no process reads results: the record has them
             task_serializer="json",
             accept_content=["json"],
             task_default_queue=QUEUE,
-            task_publish_retry=False,  # the reaper rings again, a request must not wait
+            task_publish_retry=False,  # the reaper sends it again; a request must not wait
             broker_connection_timeout=0.5,
             broker_pool_acquire_timeout=0.5,  # the default waits for ever on a dead broker
             broker_transport_options=transport_options(broker_url, timeout_s=0.5),
@@ -35,12 +38,12 @@ class Doorbell:
         self._app.connection_for_write().transport  # noqa: B018
 
     def ring(self, *job_ids: str) -> bool:
-        """Ring for these jobs, with a few bells at most; False when the broker is down."""
+        """Send a message for these jobs, a few at most; False when the broker is down."""
         try:
-            for job_id in job_ids[:BELLS]:
+            for job_id in job_ids[:MESSAGES]:
                 self._app.send_task(TASK, kwargs={"job_id": job_id}, ignore_result=True, retry=False)
         except (KombuError, OSError) as error:
-            log.warning("the bell was not heard (the reaper rings again): %s", error)
+            log.warning("the broker did not take a message (the reaper sends it again): %s", error)
             return False
         return True
 

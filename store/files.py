@@ -13,7 +13,7 @@ from typing import BinaryIO
 import fsspec
 
 LEFT_AFTER_S = 3600.0
-"""A file in the making that nobody wrote to for so long was left by a process that died."""
+"""An unfinished file that has not been written to for so long was left by a process that died."""
 
 
 class Files:
@@ -105,11 +105,11 @@ class Files:
         return [str(self._fs.unstrip_protocol(path)) for path in self._fs.find(self._where(folder))]
 
     def older(self, uris: Iterable[str], than_s: float) -> list[str]:
-        """Those of the files at these addresses that nobody has written to for so long."""
+        """The addresses among these of files that have not been written to for so long."""
         before = datetime.now(UTC) - timedelta(seconds=than_s)
         found = []
         for uri in uris:
-            with suppress(FileNotFoundError):  # somebody deleted it meanwhile
+            with suppress(FileNotFoundError):  # another process has deleted it
                 if self._fs.modified(fsspec.core.strip_protocol(uri)) <= before:
                     found.append(uri)
         return found

@@ -1,4 +1,4 @@
-"""The jobs, for those who ask for them: submit, look, cancel, pause, resume, change, retry."""
+"""The jobs, for users: submit, read, cancel, pause, resume, change, retry."""
 
 from collections.abc import Sequence
 
@@ -39,7 +39,7 @@ _WAITING = (JobStatus.queued, JobStatus.paused)
 class JobStore:
     """The jobs, for users.
 
-    Any process may call any method at any time. `owner` is whose jobs are seen; None, an administrator, sees all. A
+    Any process may call any method at any time. Methods see the jobs of `owner`; with None, an administrator, all. A
     state changes by one guarded UPDATE, with one event in the same transaction; no state follows a final one. What only
     workers do is in `store.leases`. Raises `StoreUnavailableError` when the database does not answer.
     """
@@ -101,7 +101,7 @@ class JobStore:
                 found.update((job.id, record(job)) for job in rows)
         return [found[job_id] for job_id in row.job_ids]
 
-    # --- looking --------------------------------------------------------------------------------------------------
+    # --- reading --------------------------------------------------------------------------------------------------
 
     def get(self, job_id: str, *, owner: str | None) -> JobRecord:
         """The job. Raises `JobNotFoundError`, for another owner's job too."""
@@ -296,7 +296,7 @@ _OF_THE_FAILURE = (
 
 
 def _owned(owner: str | None) -> ColumnElement[bool]:
-    """The wall between owners."""
+    """Jobs of this owner; with None, an administrator, all jobs."""
     return literal(True) if owner is None else Job.owner == owner
 
 

@@ -80,7 +80,7 @@ class LeaseStore:
                     return []
                 most = limit if isinstance(limit, int) else limit(JobSpec.model_validate(head.spec))
                 if head.idle_slots > 1:
-                    # No more are counted than matter: the queue may hold a million.
+                    # It counts no more than matter: the queue may hold a million.
                     alike = select(Job.id).where(_same_pack(head.owner, head.pack_key)).limit(most * head.idle_slots)
                     waiting = connection.execute(select(func.count()).select_from(alike.subquery())).scalar_one()
                     most = min(most, max(math.ceil(waiting / head.idle_slots), 1))
@@ -293,11 +293,12 @@ class LeaseStore:
         points: Curve | None = None,
         checkpoints: Sequence[CheckpointRecord] = (),
     ) -> bool:
-        """Give a running job back to the queue; `charge` counts the attempt. False when it has passed on.
+        """Give a running job back to the queue; `charge` counts the attempt.
 
         A job with a cancel or pause request is cancelled or paused instead; one that has no attempt left fails.
         `crashed` says that it crashed its trainer while it was alone there: after `CRASHES` of these without a new
         checkpoint it is quarantined.
+        False when the job has passed to another worker.
         """
         with writing(self._engine) as connection:
             freed = _delete_leases(connection, Lease.job_id == job_id, Lease.attempt == attempt)
@@ -370,7 +371,7 @@ def _delete_leases(connection: Connection, *which: ColumnElement[bool]) -> list[
     """End these leases; the ids of their jobs.
 
     A job runs exactly as long as a lease of its attempt exists. Every caller takes the lease first and the job's row
-    after it, as `renew` does: two that meet wait for each other in turn, and never in a ring.
+    after it, as `renew` does: two that meet wait one after the other, and never in a deadlock.
     """
     return list(connection.execute(delete(Lease).where(*which).returning(Lease.job_id)).scalars())
 

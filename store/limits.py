@@ -74,7 +74,7 @@ class QueueCapacity:
             self._waiting += jobs
 
     def _all(self, connection: Connection, most: int) -> int:
-        """The jobs that wait; one thread counts them now and then, and nobody waits for it."""
+        """The jobs that wait; one thread counts them now and then, and no other waits for it."""
         if self._clock() - self._counted_at > COUNTED_EVERY_S and self._counting.acquire(blocking=False):
             try:
                 counted = _count(connection, most=most)

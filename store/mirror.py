@@ -1,4 +1,4 @@
-"""How much of the record MLflow has: what the tracking process reads and writes."""
+"""How far each job is mirrored in MLflow: what the tracking process reads and writes."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ class Pending:
 
 
 class MirrorStore:
-    """The mirror's place in each job. Writing the same place twice changes nothing."""
+    """How far the mirror is with each job. Writing the same epoch twice changes nothing."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
@@ -37,7 +37,7 @@ class MirrorStore:
         return self._pending(_ENDED, limit)
 
     def running(self, limit: int = 100) -> list[Pending]:
-        """Jobs that train and of which MLflow lacks epochs, or that wait and it lacks anything, the longest first."""
+        """Running jobs of which MLflow lacks epochs, and waiting jobs of which it lacks anything, the longest first."""
         behind = or_(Job.epoch > Mirror.epoch, Job.attempt != Mirror.attempt)
         trains = and_(Job.status == JobStatus.running.value, behind)
         waits = Job.status.in_((JobStatus.queued.value, JobStatus.paused.value))
@@ -55,7 +55,7 @@ class MirrorStore:
             return [(row.at, row.columns) for row in connection.execute(query)]
 
     def _pending(self, which: ColumnElement[bool], limit: int) -> list[Pending]:
-        # A job has its row here from its first start: the few that are not done are found without asking the many.
+        # A job has its row here from its first start: an index leads to the few that are not done.
         open_ = text("NOT mirror.done")
         query = (
             JOBS.add_columns(Mirror.epoch.label("mirrored_epoch"), Mirror.attempt.label("mirrored_attempt"))
@@ -68,7 +68,7 @@ class MirrorStore:
         return [Pending(record(row), row.run_id, row.mirrored_epoch, row.mirrored_attempt) for row in rows]
 
     def creating(self, job_id: str, experiment_id: str) -> bool:
-        """Note that the job's run is about to be made; False when that was noted before, and a run may be there."""
+        """Record that the job's run is about to be made; False when that is recorded already, and a run may exist."""
         with writing(self._engine) as connection:
             noted = (
                 update(Mirror)
@@ -79,7 +79,7 @@ class MirrorStore:
             return connection.execute(noted).first() is not None
 
     def started(self, job_id: str, run_id: str, experiment_id: str) -> str:
-        """Remember the job's run, unless another is known; the run that is known now."""
+        """Remember the job's run, unless another is known; the run that is recorded now."""
         with writing(self._engine) as connection:
             connection.execute(
                 update(Mirror)
@@ -108,7 +108,7 @@ _ENDED = Job.status.in_([status.value for status in FINISHED])
 
 
 def mark_for_mirror(connection: Connection, ids: Collection[str]) -> None:
-    """Note that MLflow needs these jobs, which have started or ended."""
+    """Mark these jobs, which have started or ended, to be mirrored."""
     noted = select(Mirror.job_id).where(Mirror.job_id == Job.id).exists()
     connection.execute(
         insert(Mirror).from_select(["job_id"], select(Job.id).where(in_values(connection, Job.id, ids), not_(noted)))
@@ -116,7 +116,7 @@ def mark_for_mirror(connection: Connection, ids: Collection[str]) -> None:
 
 
 def mark_for_mirror_again(connection: Connection, ids: Collection[str]) -> None:
-    """Note that those of these jobs that have a run have changed, and that MLflow needs the change."""
+    """Mark those of these jobs that have a run to be mirrored again, because they have changed."""
     if ids:
         changed = in_values(connection, Mirror.job_id, ids)
         connection.execute(update(Mirror).where(changed, Mirror.done).values(done=False))

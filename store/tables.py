@@ -23,7 +23,7 @@ from .db import UtcTime, now
 
 
 class Base(DeclarativeBase):
-    """All tables; constraints have names that a migration can speak of."""
+    """All tables; constraints have names that a migration can use."""
 
     metadata = MetaData(
         naming_convention={
@@ -65,7 +65,7 @@ class Job(Base):
 
     status: Mapped[str]
     attempt: Mapped[int] = mapped_column(server_default=text("0"))
-    """The fence: every claim increases it, every write of a worker carries it."""
+    """The fence: every claim increases it, and every write of a worker carries it."""
     spent_attempts: Mapped[int] = mapped_column(server_default=text("0"))
     """Starts that count against max_attempts."""
     crash_count: Mapped[int] = mapped_column(server_default=text("0"))
@@ -185,7 +185,7 @@ class Lease(Base):
 
     job_id: Mapped[str] = mapped_column(ForeignKey("job.id", ondelete="CASCADE"), type_=JobId, primary_key=True)
     owner: Mapped[str | None]
-    """The job's, here too: all leases are quickly counted by owner, all running jobs are not."""
+    """The job's owner, here too: to count an owner's leases is quick, to count its running jobs is not."""
     attempt: Mapped[int]
     worker: Mapped[str]
     until: Mapped[datetime]
@@ -224,7 +224,7 @@ class Checkpoint(Base):
 
 
 class Mirror(Base):
-    """How much of a job MLflow has."""
+    """How far a job is mirrored in MLflow."""
 
     __tablename__ = "mirror"
 
@@ -278,7 +278,7 @@ class Dataset(Base):
 
 
 class Upload(Base):
-    """A file that comes piece by piece, until it is a data set."""
+    """A file that arrives piece by piece, until it is a data set."""
 
     __tablename__ = "upload"
 
@@ -337,7 +337,7 @@ class Token(Base):
 
 
 class Worker(Base):
-    """A worker process and what it offers, refreshed by its beat."""
+    """A worker process and what it offers, refreshed by its heartbeat."""
 
     __tablename__ = "worker"
 

@@ -18,7 +18,7 @@ SCOPES = ("jobs:read", "jobs:write", "admin")
 
 @dataclass(frozen=True)
 class TokenRecord:
-    """Whose token it is, and what it allows."""
+    """The owner of a token, and what it allows."""
 
     id: str
     owner: str
@@ -32,7 +32,7 @@ class TokenStore:
         self._engine = engine
 
     def create(self, *, owner: str, scopes: Sequence[str] = SCOPES[:2]) -> str:
-        """A new token, in plain text for this once."""
+        """Make a token; its plain text, which is not stored."""
         plaintext = PREFIX + secrets.token_urlsafe(32)
         self._insert(plaintext, owner, scopes)
         return plaintext
@@ -45,7 +45,7 @@ class TokenStore:
             return
 
     def find(self, plaintext: str) -> TokenRecord | None:
-        """Whose token this is; None when it is unknown, revoked or expired."""
+        """The owner of this token; None when it is unknown, revoked or expired."""
         with reading(self._engine) as connection:
             row = connection.execute(
                 select(Token.id, Token.owner, Token.scopes).where(

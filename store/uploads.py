@@ -1,7 +1,7 @@
 """The record of uploads under way, and the only code that changes it.
 
-A piece is in the file store before it is counted here: what is counted is there, whoever dies when. What was stored and
-never counted is swept up, like the pieces of an upload that has ended.
+A piece is in the file store before it is counted here: what is counted exists, whichever process dies. The sweeper
+deletes pieces that were stored and never counted, like the pieces of an upload that has ended.
 """
 
 import uuid
@@ -17,7 +17,7 @@ from .errors import UploadNotFoundError, UploadOffsetError
 from .tables import Upload, UploadPiece
 
 FOLDER = "uploads"
-"""Where the pieces lie in the file store."""
+"""The folder of the pieces in the file store."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,7 +33,7 @@ class UploadRecord:
 
     @property
     def folder(self) -> str:
-        """Where its pieces lie in the file store."""
+        """The folder of its pieces in the file store."""
         return f"{FOLDER}/{self.id}"
 
 
@@ -44,7 +44,7 @@ class UploadStore:
         self._engine = engine
 
     def begin(self, sha256: str, *, owner: str, file: str, size: int) -> UploadRecord:
-        """Note a file that is to come; or find it, if it is under way."""
+        """Record a file that will be sent; or find it, if it is under way."""
         while True:
             known = self.find(sha256, owner=owner)
             if known is not None:
@@ -63,14 +63,14 @@ class UploadStore:
         return None if row is None else _record(row)
 
     def get(self, sha256: str, *, owner: str) -> UploadRecord:
-        """The upload. Raises `UploadNotFoundError`, for a foreign one too."""
+        """The upload. Raises `UploadNotFoundError`, for another owner's too."""
         found = self.find(sha256, owner=owner)
         if found is None:
             raise _missing(sha256)
         return found
 
     def grow(self, upload: UploadRecord, path: str, size: int) -> UploadRecord:
-        """Count the next piece, which is stored. Raises `UploadOffsetError` when another was faster, or the end."""
+        """Count the next piece, which is stored. Raises `UploadOffsetError` when another request was faster."""
         with writing(self._engine) as connection:
             grown = connection.execute(
                 update(Upload)
@@ -86,7 +86,7 @@ class UploadStore:
         return replace(upload, received=upload.received + size)
 
     def pieces(self, upload: UploadRecord) -> list[str]:
-        """Where its pieces lie, in their order."""
+        """The addresses of its pieces, in order."""
         with reading(self._engine) as connection:
             paths = select(UploadPiece.path).where(UploadPiece.upload_id == upload.id).order_by(UploadPiece.starts_at)
             return list(connection.execute(paths).scalars())
@@ -98,18 +98,18 @@ class UploadStore:
             return int(connection.execute(total).scalar_one())
 
     def end(self, sha256: str, *, owner: str) -> UploadRecord | None:
-        """Forget an upload; the one that was forgotten, whose files may go."""
+        """Delete an upload; the one that was deleted, and that no longer needs its files."""
         with writing(self._engine) as connection:
             row = connection.execute(delete(Upload).where(_named(sha256, owner)).returning(*_FIELDS)).first()
         return None if row is None else _record(row)
 
     def abandon(self, after_s: float) -> None:
-        """Forget the uploads of which nothing came for so long."""
+        """Delete the uploads that have received nothing for so long."""
         with writing(self._engine) as connection:
             connection.execute(delete(Upload).where(Upload.updated_at < now(-after_s)))
 
     def unknown(self, uris: Sequence[str]) -> list[str]:
-        """Those of these addresses of pieces whose upload is not under way."""
+        """The addresses among these of pieces that belong to no upload under way."""
         of = {uri: uri.rsplit("/", 2)[-2] for uri in uris}
         with reading(self._engine) as connection:
             ours = in_values(connection, Upload.id, set(of.values()))

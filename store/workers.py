@@ -1,4 +1,4 @@
-"""The workers that live, and what each offers."""
+"""The workers that are up, and what each offers."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from .db import now, reading, writing
 from .tables import Job, Lease, Worker
 
 WORKER_LIVES_S = 30.0
-"""A worker whose beat is older than this takes no share of the queue."""
+"""A worker with an older heartbeat counts as gone: it takes no share of the queue."""
 
 FORGOTTEN_AFTER_S = 86_400.0
 
@@ -39,13 +39,13 @@ class TrainingRecord:
 
 
 class WorkerStore:
-    """The workers. Each writes its own row only; a row nobody refreshes counts for nothing."""
+    """The workers. Each writes its own row only; a row that is not refreshed counts for nothing."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
-    def beat(self, worker: WorkerRecord) -> None:
-        """Say that this worker lives, and what it offers now."""
+    def heartbeat(self, worker: WorkerRecord) -> None:
+        """Record that this worker is up, and what it offers now."""
         values = {
             "host": worker.host,
             "pid": worker.pid,
@@ -63,12 +63,12 @@ class WorkerStore:
                 connection.execute(insert(Worker).values(id=worker.id, seen_at=now(), **values))
 
     def live(self) -> list[WorkerRecord]:
-        """The workers whose beat is fresh, by name."""
+        """The workers with a recent heartbeat, by name."""
         with reading(self._engine) as connection:
             return live_workers(connection)
 
     def training(self, *, owner: str | None) -> list[TrainingRecord]:
-        """What every worker trains, and how much of it is of `owner`; None owns everything."""
+        """What every worker trains, and how many of its jobs are of `owner`; with None, all are."""
         theirs = literal(1) if owner is None else case((Job.owner == owner, 1), else_=0)
         with reading(self._engine) as connection:
             rows = connection.execute(
@@ -86,7 +86,7 @@ class WorkerStore:
 
 
 def live_workers(connection: Connection) -> list[WorkerRecord]:
-    """The workers whose beat is fresh, by name."""
+    """The workers with a recent heartbeat, by name."""
     rows = connection.execute(
         select(Worker.__table__).where(Worker.seen_at > now(-WORKER_LIVES_S)).order_by(Worker.id)
     ).all()

@@ -140,7 +140,7 @@ class Worker:
 
     def _beat(self) -> None:
         try:
-            self._workers.beat(
+            self._workers.heartbeat(
                 WorkerRecord(
                     id=self.name,
                     host=socket.gethostname(),

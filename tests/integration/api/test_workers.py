@@ -16,7 +16,7 @@ from .conftest import JOBS, NOBODY, XOR, Service, is_problem, service
 
 
 def up(api: Service, name: str = "w", devices: tuple[str, ...] = ("cpu", "cpu"), free: tuple[str, ...] = ()) -> None:
-    WorkerStore(api.engine).beat(WorkerRecord(name, "host", 1, devices, free))
+    WorkerStore(api.engine).heartbeat(WorkerRecord(name, "host", 1, devices, free))
 
 
 def test_workers_say_what_they_offer_and_what_they_train(both: Service) -> None:

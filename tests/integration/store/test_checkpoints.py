@@ -39,15 +39,15 @@ def checkpoint(epoch: int, attempt: int = 1) -> CheckpointRecord:
 
 def beat(store: Record, claimed: Claim, first: int, last: int, kept: int | None = None) -> None:
     new = () if kept is None else (checkpoint(kept, claimed.attempt),)
-    told = Progress(claimed.job_id, claimed.attempt, points(first, last), checkpoints=new)
-    assert not store.renew(worker="w1", progress=[told], lease_s=30.0).lost
+    progress = Progress(claimed.job_id, claimed.attempt, points(first, last), checkpoints=new)
+    assert not store.renew(worker="w1", progress=[progress], lease_s=30.0).lost
 
 
 def give_back(store: Record, claimed: Claim, **changes: Any) -> bool:
     return store.requeue(claimed.job_id, claimed.attempt, **{"reason": "a test", "charge": False, **changes})
 
 
-def test_a_first_claim_has_nothing_to_go_on_from(store: Record) -> None:
+def test_a_first_claim_has_no_checkpoint(store: Record) -> None:
     submit(store)
     assert claim(store).checkpoints == ()
 
@@ -61,7 +61,7 @@ def test_a_claim_hands_out_the_newest_checkpoints_first(store: Record) -> None:
     assert [one.epoch for one in claim(store).checkpoints] == [30, 20]
 
 
-def test_two_are_kept_and_the_older_are_swept(store: Record, engine: Engine) -> None:
+def test_a_job_keeps_two_checkpoints_and_the_older_are_void(store: Record, engine: Engine) -> None:
     submit(store)
     claimed = claim(store)
     sweep = CheckpointStore(engine)
@@ -121,7 +121,7 @@ def test_a_claim_without_a_checkpoint_voids_the_whole_curve(store: Record) -> No
     assert store.get(job_id, owner=None).epoch == 0
 
 
-def test_one_that_falls_back_further_than_the_record_knew_leaves_no_gap(store: Record) -> None:
+def test_an_attempt_that_starts_from_the_older_checkpoint_leaves_no_gap(store: Record) -> None:
     job_id = submit(store)
     claimed = claim(store)
     for epoch in (4, 8):
@@ -131,32 +131,32 @@ def test_one_that_falls_back_further_than_the_record_knew_leaves_no_gap(store: R
     assert store.curve(job_id) == points(1, 6)
 
 
-def test_a_checkpoint_that_an_attempt_began_before_is_not_gone_on_from_later(store: Record) -> None:
+def test_a_checkpoint_later_than_an_attempts_start_is_void_once_it_sends_points(store: Record) -> None:
     job_id = submit(store)
     claimed = claim(store)
     beat(store, claimed, 1, 4, kept=4)
     beat(store, claimed, 5, 8, kept=8)
     give_back(store, claimed)
     second = claim(store)
-    beat(store, second, 5, 6)  # the newest could not be read just then, and nobody said so
+    beat(store, second, 5, 6)  # the newest could not be read just then, and no note said so
     give_back(store, second)
     assert [one.epoch for one in claim(store).checkpoints] == [4]
     assert store.curve(job_id) == points(1, 4)
 
 
-def test_a_checkpoint_is_kept_though_it_comes_with_the_points_that_void_the_older_ones(store: Record) -> None:
+def test_a_checkpoint_is_kept_when_the_points_sent_with_it_void_older_ones(store: Record) -> None:
     submit(store)
     first = claim(store)
     for epoch in (1, 2, 3):
         beat(store, first, epoch, epoch, kept=epoch)
     give_back(store, first)
-    second = claim(store)  # which can read neither just now, and begins afresh
+    second = claim(store)  # which can read neither just now, and starts from its first epoch
     beat(store, second, 1, 1, kept=1)
     give_back(store, second)
     assert claim(store).checkpoints == (checkpoint(1, attempt=2),)
 
 
-def test_what_is_given_back_is_recorded_with_its_last_points_and_its_checkpoint(store: Record) -> None:
+def test_a_requeued_job_keeps_its_last_points_and_its_checkpoint(store: Record) -> None:
     job_id = submit(store)
     claimed = claim(store)
     beat(store, claimed, 1, 4)
@@ -166,7 +166,7 @@ def test_what_is_given_back_is_recorded_with_its_last_points_and_its_checkpoint(
     assert store.curve(job_id) == points(1, 6)
 
 
-def test_a_refused_checkpoint_is_told_of_and_not_handed_out_again(store: Record, engine: Engine) -> None:
+def test_a_refused_checkpoint_is_noted_and_not_handed_out_again(store: Record, engine: Engine) -> None:
     job_id = submit(store)
     claimed = claim(store)
     for epoch in (4, 8):
@@ -197,7 +197,7 @@ def ends() -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("end", ends())
-def test_a_job_that_has_ended_leaves_no_checkpoint(store: Record, engine: Engine, end: str) -> None:
+def test_the_checkpoints_of_a_job_that_has_ended_are_void(store: Record, engine: Engine, end: str) -> None:
     job_id = submit(store, max_attempts=1)
     claimed = claim(store)
     beat(store, claimed, 1, 4, kept=4)
@@ -206,7 +206,7 @@ def test_a_job_that_has_ended_leaves_no_checkpoint(store: Record, engine: Engine
     assert CheckpointStore(engine).stale() == [checkpoint(4).uri]
 
 
-def test_a_job_tried_again_begins_afresh(store: Record) -> None:
+def test_a_retried_job_starts_from_its_first_epoch(store: Record) -> None:
     job_id = submit(store)
     claimed = claim(store)
     beat(store, claimed, 1, 4, kept=4)
@@ -227,7 +227,7 @@ def crash(store: Record, engine: Engine) -> None:
     give_back(store, claim(store), charge=True, crashed=True, reason="SIGSEGV")
 
 
-def test_a_job_that_crashes_alone_again_and_again_is_quarantined(store: Record, engine: Engine) -> None:
+def test_a_job_that_crashes_alone_repeatedly_is_quarantined(store: Record, engine: Engine) -> None:
     job_id = submit(store, max_attempts=20)
     for _ in range(CRASHES):
         assert store.get(job_id, owner=None).status is JobStatus.queued
@@ -238,7 +238,7 @@ def test_a_job_that_crashes_alone_again_and_again_is_quarantined(store: Record, 
     assert "SIGSEGV" in found.failure_message
 
 
-def test_a_job_that_gets_on_between_two_crashes_is_no_poison(store: Record, engine: Engine) -> None:
+def test_a_new_checkpoint_resets_the_crash_count(store: Record, engine: Engine) -> None:
     job_id = submit(store, max_attempts=20)
     for epoch in range(1, CRASHES + 2):
         claimed = claim(store)
@@ -254,7 +254,7 @@ def test_a_crash_counts_as_an_attempt(store: Record, engine: Engine) -> None:
     assert (found.status, found.failure_reason) == (JobStatus.failed, FailureReason.worker_lost)
 
 
-def test_a_retry_forgets_the_crashes(store: Record, engine: Engine) -> None:
+def test_a_retry_resets_the_crash_count(store: Record, engine: Engine) -> None:
     job_id = submit(store, max_attempts=20)
     for _ in range(CRASHES):
         crash(store, engine)
@@ -274,7 +274,7 @@ def test_only_a_second_crash_makes_a_job_wait(store: Record, engine: Engine) -> 
         until = connection.execute(select(Job.not_before).where(Job.id == job_id)).scalar_one()
     assert until is not None
     assert timedelta(0) < until - datetime.now(UTC) <= timedelta(seconds=BACKOFF_S[2] + 5)
-    WorkerStore(engine).beat(WorkerRecord("w1", "host", 1, ["cpu"], ["cpu"]))
+    WorkerStore(engine).heartbeat(WorkerRecord("w1", "host", 1, ["cpu"], ["cpu"]))
     place = Queue(engine).place(job_id)
     assert place is not None
     assert place.estimated_start_at == until
@@ -292,7 +292,7 @@ def test_a_lost_worker_makes_no_job_wait(store: Record) -> None:
         assert store.reap().requeued == 1
 
 
-def test_checkpoints_go_with_their_job(store: Record, engine: Engine) -> None:
+def test_checkpoints_are_deleted_with_their_job(store: Record, engine: Engine) -> None:
     job_id = submit(store)
     beat(store, claim(store), 1, 4, kept=4)
     with db.writing(engine) as connection:

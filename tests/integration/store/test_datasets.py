@@ -18,7 +18,7 @@ TABLE = Schema(
     columns=(Column(name="a", type=ColumnKind.category, categories=("x", "y"), gaps=True),),
     target=Target(name="b", type=Targets.numbers),
 )
-TOLD = ColumnProfile(name="a", type=ColumnKind.category, missing=1)
+PROFILE = ColumnProfile(name="a", type=ColumnKind.category, missing=1)
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ def add(datasets: DatasetStore, number: int = 1, **fields: Any) -> DatasetRecord
         "size": 100,
         "rows": 10,
     }
-    values |= {"table": TABLE, "profile": Profile(format="csv", columns=[TOLD], target=TOLD)}
+    values |= {"table": TABLE, "profile": Profile(format="csv", columns=[PROFILE], target=PROFILE)}
     return datasets.add(identity(number), **(values | fields))
 
 
@@ -47,7 +47,7 @@ def job(dataset: DatasetRecord) -> JobSpec:
     return JobSpec.model_validate({"dataset": dataset.uploaded, "loss": "mse"})
 
 
-def test_what_is_added_is_got(datasets: DatasetStore) -> None:
+def test_a_data_set_is_found_as_it_was_added(datasets: DatasetStore) -> None:
     added = add(datasets)
     assert datasets.get(added.id, owner="ann") == datasets.get(added.id, owner=None) == added
     assert added.uploaded.info == TABLE.info(10)
@@ -55,11 +55,11 @@ def test_what_is_added_is_got(datasets: DatasetStore) -> None:
         datasets.get(added.id, owner="bob")
 
 
-def test_adding_again_changes_nothing(datasets: DatasetStore) -> None:
+def test_adding_a_data_set_again_changes_nothing(datasets: DatasetStore) -> None:
     assert add(datasets, name="first") == add(datasets, name="second")
 
 
-def test_versions_count_by_owner_and_name(datasets: DatasetStore) -> None:
+def test_versions_are_counted_by_owner_and_name(datasets: DatasetStore) -> None:
     made = [add(datasets, 1), add(datasets, 2), add(datasets, 3, name="other"), add(datasets, 4, owner="bob")]
     assert [one.version for one in made] == [1, 2, 1, 1]
     assert {one.id for one in datasets.newest(owner="ann")} == {identity(1), identity(2), identity(3)}
@@ -89,7 +89,7 @@ def test_a_data_set_is_deleted_when_no_job_needs_it(datasets: DatasetStore, stor
 
 
 @pytest.mark.parametrize("owner", ["ann", "bob"])
-def test_a_job_is_not_submitted_on_a_data_set_that_is_gone_or_foreign(
+def test_a_job_is_not_submitted_on_a_data_set_that_is_deleted_or_another_owners(
     datasets: DatasetStore, store: Record, owner: str
 ) -> None:
     dataset = add(datasets, owner="bob")

@@ -9,29 +9,29 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import redis
 
-from store.doorbell import BELLS, KEY_PREFIX, QUEUE, TASK, Doorbell
+from store.doorbell import KEY_PREFIX, MESSAGES, QUEUE, TASK, Doorbell
 
 from ...services import free_port, own_broker
 
 
-def bells(url: str) -> int:
+def messages(url: str) -> int:
     with redis.Redis.from_url(url) as client:
         return int(client.llen(f"{KEY_PREFIX}{QUEUE}"))
 
 
-def test_a_bell_waits_at_the_broker() -> None:
+def test_a_message_waits_at_the_broker() -> None:
     with own_broker() as broker:
         assert Doorbell(broker.url).ring("a")
-        assert bells(broker.url) == 1
+        assert messages(broker.url) == 1
 
 
-def test_many_jobs_ring_a_few_bells() -> None:
+def test_many_jobs_send_a_few_messages() -> None:
     with own_broker() as broker:
         assert Doorbell(broker.url).ring(*(str(number) for number in range(100)))
-        assert bells(broker.url) == BELLS
+        assert messages(broker.url) == MESSAGES
 
 
-def test_a_dead_broker_is_told_at_once_and_heard_again_when_it_is_back() -> None:
+def test_a_dead_broker_is_an_error_at_once_and_is_used_again_when_it_is_back() -> None:
     with own_broker() as broker:
         doorbell = Doorbell(broker.url)
         assert doorbell.ring("a")
@@ -44,7 +44,7 @@ def test_a_dead_broker_is_told_at_once_and_heard_again_when_it_is_back() -> None
 
 
 @pytest.mark.parametrize("kind", ["redis", "amqp"])
-def test_a_broker_that_accepts_and_never_answers_holds_nobody_up(kind: str) -> None:
+def test_a_broker_that_accepts_and_never_answers_delays_no_request(kind: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as mute:
         doorbell = Doorbell(f"{kind}://127.0.0.1:{mute.getsockname()[1]}/")
         asked = time.monotonic()
@@ -53,7 +53,7 @@ def test_a_broker_that_accepts_and_never_answers_holds_nobody_up(kind: str) -> N
 
 
 @pytest.mark.parametrize("url", ["redis://127.0.0.1:{}/0", "amqp://127.0.0.1:{}//", "redis+socket:///nowhere/{}.sock"])
-def test_a_broker_that_is_not_there_is_told_at_once(url: str) -> None:
+def test_an_absent_broker_is_an_error_at_once(url: str) -> None:
     asked = time.monotonic()
     assert not Doorbell(url.format(free_port())).ring("a")
     assert time.monotonic() - asked < 1.0
@@ -73,7 +73,7 @@ def test_requests_that_outnumber_the_connections_of_a_frozen_broker_wait_no_long
             os.kill(broker.process.pid, signal.SIGCONT)
 
 
-def test_a_bell_is_json_with_the_jobs_id_and_nothing_else() -> None:
+def test_a_message_is_json_with_the_jobs_id_and_nothing_else() -> None:
     with own_broker() as broker:
         assert Doorbell(broker.url).ring("a")
         with redis.Redis.from_url(broker.url) as client:
@@ -84,7 +84,7 @@ def test_a_bell_is_json_with_the_jobs_id_and_nothing_else() -> None:
     assert (args, kwargs) == ([], {"job_id": "a"})
 
 
-def test_a_frozen_broker_holds_nobody_up() -> None:
+def test_a_frozen_broker_delays_no_request() -> None:
     with own_broker() as broker:
         doorbell = Doorbell(broker.url)
         assert doorbell.ring("a")

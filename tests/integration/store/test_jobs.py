@@ -98,7 +98,7 @@ def test_the_same_key_with_another_body_is_refused_and_stores_nothing(store: Rec
     assert store.counts()[JobStatus.queued] == 1
 
 
-def test_keys_of_two_owners_do_not_meet(store: Record) -> None:
+def test_owners_may_use_the_same_key(store: Record) -> None:
     for owner in ("ada", "bob"):
         assert not store.submit([spec()], owner=owner, idempotency=Idempotency("k", owner)).replayed
 
@@ -131,7 +131,7 @@ def test_ten_thousand_jobs_are_submitted_all_or_none(store: Record, engine: Engi
     assert store.counts()[JobStatus.queued] == 10_000
 
 
-def test_a_foreign_job_is_not_found(store: Record) -> None:
+def test_another_owners_job_is_not_found(store: Record) -> None:
     (mine,) = submit(store)
     with pytest.raises(JobNotFoundError):
         store.get(mine, owner="bob")
@@ -180,7 +180,7 @@ def test_a_filter_finds_its_jobs(store: Record, wanted: JobFilter, seeds: set[in
 # --- claim --------------------------------------------------------------------------------------------------------
 
 
-def test_a_claim_takes_the_head_of_the_queue_and_its_companions_in_order(store: Record) -> None:
+def test_a_claim_takes_the_head_of_the_queue_and_its_pack_in_order(store: Record) -> None:
     small = submit(store, *(spec(seed=seed) for seed in range(3)))
     other = submit(store, spec(dataset="iris"))
     urgent = submit(store, spec(seed=9, priority=5))
@@ -212,7 +212,7 @@ def test_a_limit_may_depend_on_the_job_at_the_head(store: Record) -> None:
 
 def test_a_worker_leaves_idle_slots_their_share(store: Record, engine: Engine) -> None:
     for name in ("w1", "w2"):
-        WorkerStore(engine).beat(WorkerRecord(name, "host", 1, ["cpu:0", "cpu:1"], ["cpu:0", "cpu:1"]))
+        WorkerStore(engine).heartbeat(WorkerRecord(name, "host", 1, ["cpu:0", "cpu:1"], ["cpu:0", "cpu:1"]))
     submit(store, *(spec(seed=seed) for seed in range(64)))
     assert len(claim(store)) == 16
 
@@ -235,7 +235,7 @@ def test_claims_at_the_same_moment_share_no_job(store: Record) -> None:
 
 
 @pytest.mark.parametrize(
-    ("wish", "device", "taken"),
+    ("requested", "device", "taken"),
     [
         ("auto", "cpu:0", True),
         ("auto", "cuda:0", True),
@@ -246,8 +246,8 @@ def test_claims_at_the_same_moment_share_no_job(store: Record) -> None:
         ("cuda", "cuda:0+cuda:1", False),
     ],
 )
-def test_a_device_takes_only_jobs_that_may_run_on_it(store: Record, wish: str, device: str, taken: bool) -> None:
-    submit(store, spec(resources={"device": wish}))
+def test_a_device_takes_only_jobs_that_may_run_on_it(store: Record, requested: str, device: str, taken: bool) -> None:
+    submit(store, spec(resources={"device": requested}))
     assert bool(claim(store, device=device)) is taken
 
 
@@ -257,15 +257,15 @@ def test_a_job_for_several_devices_waits_for_just_so_many(store: Record, gpus: i
     assert bool(claim(store, device=device)) is taken
 
 
-def test_a_claim_of_sixty_four_is_one_statement_that_takes(store: Record, engine: Engine) -> None:
+def test_a_claim_of_sixty_four_jobs_is_one_update(store: Record, engine: Engine) -> None:
     submit(store, *(spec(seed=seed) for seed in range(80)))
-    with listening(engine) as said:
+    with listening(engine) as statements:
         assert len(claim(store, 64)) == 64
-    assert sum("UPDATE job " in statement for statement, _ in said) == 1
-    assert len(said) <= 7
+    assert sum("UPDATE job " in statement for statement, _ in statements) == 1
+    assert len(statements) <= 7
 
 
-def test_a_pack_takes_nobody_in_while_a_job_of_another_shape_is_next_and_has_waited_long(
+def test_a_pack_takes_no_job_while_one_of_another_shape_is_next_and_has_waited_long(
     store: Record, engine: Engine
 ) -> None:
     submit(store, spec(seed=1))
@@ -279,17 +279,17 @@ def test_a_pack_takes_nobody_in_while_a_job_of_another_shape_is_next_and_has_wai
     assert len(store.claim_into_pack(beside=first.job_id, limit=8, **WORKER)) == 1
 
 
-def test_a_running_pack_admits_queued_jobs_of_its_shape(store: Record) -> None:
+def test_a_running_pack_takes_queued_jobs_of_its_shape(store: Record) -> None:
     submit(store, spec(seed=1), spec(seed=2), spec(dataset="iris"))
     (first,) = claim(store, 1)
-    admitted = store.claim_into_pack(beside=first.job_id, limit=8, **WORKER)
-    assert [one.spec.seed for one in admitted] == [2]
+    taken = store.claim_into_pack(beside=first.job_id, limit=8, **WORKER)
+    assert [one.spec.seed for one in taken] == [2]
 
 
 # --- renew --------------------------------------------------------------------------------------------------------
 
 
-def test_a_beat_stores_points_progress_and_the_last_metrics(store: Record) -> None:
+def test_a_heartbeat_stores_points_progress_and_the_last_metrics(store: Record) -> None:
     (mine,) = submit(store)
     (claimed,) = claim(store)
     for first, last in ((1, 2), (3, 3)):
@@ -302,7 +302,7 @@ def test_a_beat_stores_points_progress_and_the_last_metrics(store: Record) -> No
     assert store.curve(mine, upto=1) == points(1, 1)
 
 
-def test_a_beat_sent_twice_changes_nothing(store: Record) -> None:
+def test_a_heartbeat_sent_twice_changes_nothing(store: Record) -> None:
     (mine,) = submit(store)
     (claimed,) = claim(store)
     for _ in range(2):
@@ -310,7 +310,7 @@ def test_a_beat_sent_twice_changes_nothing(store: Record) -> None:
     assert store.curve(mine) == points(1, 3)
 
 
-def test_epochs_trained_again_replace_what_the_lost_attempt_told(store: Record) -> None:
+def test_epochs_trained_again_replace_the_points_of_the_lost_attempt(store: Record) -> None:
     (mine,) = submit(store)
     (claimed,) = claim(store)
     store.renew(worker="w1", progress=[Progress(mine, claimed.attempt, points(1, 5, base=10.0))], lease_s=30)
@@ -326,8 +326,8 @@ def test_an_attempt_that_resumes_replaces_only_what_it_trains_again(store: Recor
     (claimed,) = claim(store)
     kept = CheckpointRecord(epoch=5, uri="file:///checkpoint", sha256="0" * 64)
     for first, last in ((1, 3), (4, 8)):
-        told = Progress(mine, claimed.attempt, points(first, last, base=10.0), checkpoints=(kept,) if last == 8 else ())
-        store.renew(worker="w1", progress=[told], lease_s=30)
+        sent = Progress(mine, claimed.attempt, points(first, last, base=10.0), checkpoints=(kept,) if last == 8 else ())
+        store.renew(worker="w1", progress=[sent], lease_s=30)
     store.requeue(mine, claimed.attempt, reason="lost", charge=True)
     (again,) = claim(store)
     store.renew(worker="w1", progress=[Progress(mine, again.attempt, points(6, 7))], lease_s=30)
@@ -336,7 +336,7 @@ def test_an_attempt_that_resumes_replaces_only_what_it_trains_again(store: Recor
     assert store.curve(mine, after_epoch=5) == new
 
 
-def test_beats_of_one_attempt_that_overlap_leave_no_gap_and_nothing_twice(store: Record) -> None:
+def test_heartbeats_of_one_attempt_that_overlap_leave_no_gap_and_nothing_twice(store: Record) -> None:
     (mine,) = submit(store)
     (claimed,) = claim(store)
     for first, last in ((1, 5), (3, 9), (4, 5)):
@@ -354,7 +354,7 @@ def test_numbers_that_are_not_finite_are_null(store: Record) -> None:
     assert job(store, mine).best_metrics == {"train_loss": None}
 
 
-def test_a_metric_that_comes_late_is_null_before(store: Record) -> None:
+def test_a_metric_that_starts_late_is_null_before(store: Record) -> None:
     (mine,) = submit(store)
     (claimed,) = claim(store)
     store.renew(worker="w1", progress=[Progress(mine, claimed.attempt, points(1, 1))], lease_s=30)
@@ -364,20 +364,20 @@ def test_a_metric_that_comes_late_is_null_before(store: Record) -> None:
     assert store.curve(mine) == {**points(1, 2), "val_loss": [None, 0.5]}
 
 
-def test_a_beat_is_as_many_statements_for_many_jobs_as_for_one(store: Record, engine: Engine) -> None:
+def test_a_heartbeat_is_as_many_statements_for_many_jobs_as_for_one(store: Record, engine: Engine) -> None:
     submit(store, *(spec(seed=seed) for seed in range(65)))
     one, many = claim(store, 1), claim(store, 64)
     numbers = []
     for claimed in (one, many):
         beats = [Progress(it.job_id, it.attempt, points(1, 2), 1.0) for it in claimed]
-        with listening(engine) as said:
+        with listening(engine) as statements:
             assert store.renew(worker="w1", progress=beats, lease_s=30).lost == frozenset()
-        numbers.append(len(said))
+        numbers.append(len(statements))
     assert numbers[0] == numbers[1] <= 7  # BEGIN is one on SQLite
     assert all(store.curve(it.job_id) == points(1, 2) for it in many)
 
 
-def test_a_beat_for_a_job_that_passed_on_is_lost_and_stores_nothing(store: Record) -> None:
+def test_a_heartbeat_for_a_job_that_passed_on_is_lost_and_stores_nothing(store: Record) -> None:
     (mine,) = submit(store)
     (old,) = claim(store)
     store.requeue(mine, old.attempt, reason="lost", charge=True)
@@ -387,7 +387,7 @@ def test_a_beat_for_a_job_that_passed_on_is_lost_and_stores_nothing(store: Recor
     assert store.curve(mine) == {"epoch": []}
 
 
-def test_a_beat_learns_of_a_cancel(store: Record) -> None:
+def test_a_heartbeat_answers_a_cancel_request(store: Record) -> None:
     mine, other = submit(store, spec(seed=1), spec(seed=2))
     claimed = claim(store)
     store.request_cancel(mine, owner="ada", actor="ada")
@@ -455,7 +455,7 @@ def test_failure_keeps_its_reason_and_its_sentence(store: Record) -> None:
     assert found.failure_message == "The loss was not finite."
 
 
-def test_nothing_follows_a_terminal_state(store: Record) -> None:
+def test_no_state_follows_a_final_one(store: Record) -> None:
     (mine,) = submit(store)
     (claimed,) = claim(store)
     assert succeed(store, claimed)
@@ -464,9 +464,9 @@ def test_nothing_follows_a_terminal_state(store: Record) -> None:
     assert not store.fail(mine, claimed.attempt, reason=FailureReason.error, message="late")
     assert not store.confirm_cancel(mine, claimed.attempt)
     assert not store.requeue(mine, claimed.attempt, reason="late", charge=False)
-    for wish in (store.request_cancel, store.retry):
+    for request in (store.request_cancel, store.retry):
         with pytest.raises(IllegalTransitionError):
-            wish(mine, owner="ada", actor="ada")
+            request(mine, owner="ada", actor="ada")
     assert store.events(mine) == history
 
 
@@ -480,7 +480,7 @@ def test_an_old_attempt_can_end_nothing(store: Record) -> None:
     assert succeed(store, new)
 
 
-def test_a_waiting_job_is_cancelled_at_once_and_twice_is_once(store: Record) -> None:
+def test_a_waiting_job_is_cancelled_at_once_and_a_second_request_changes_nothing(store: Record) -> None:
     (mine,) = submit(store)
     for _ in range(2):
         assert store.request_cancel(mine, owner="ada", actor="ada").status is JobStatus.cancelled
@@ -526,7 +526,7 @@ def test_a_cancel_is_never_lost_while_the_job_changes_hands(store: Record) -> No
             assert store.confirm_cancel(mine, held.attempt)
 
 
-def test_a_zombies_end_and_the_reaper_at_the_same_moment_wait_in_turn(store: Record) -> None:
+def test_the_end_of_a_lost_job_and_the_reaper_at_the_same_moment_do_not_deadlock(store: Record) -> None:
     submit(store, *(spec(seed=seed) for seed in range(40)))
     claimed = claim(store, lease_s=-1.0)
     beats = [Progress(one.job_id, one.attempt, points(1, 1)) for one in claimed]
@@ -541,7 +541,7 @@ def test_a_zombies_end_and_the_reaper_at_the_same_moment_wait_in_turn(store: Rec
     assert isinstance(renewal.lost, frozenset)
 
 
-def test_every_event_says_from_what_to_what(store: Record) -> None:
+def test_every_event_has_the_state_before_and_after(store: Record) -> None:
     (mine,) = submit(store, spec(max_attempts=1))
     claim(store, lease_s=-1.0)
     store.reap()
@@ -553,8 +553,8 @@ def test_every_event_says_from_what_to_what(store: Record) -> None:
         JobStatus.failed,
         JobStatus.cancelled,
     )
-    told = [(event.seq, event.from_status, event.to_status, event.actor) for event in store.events(mine)]
-    assert told == [
+    events = [(event.seq, event.from_status, event.to_status, event.actor) for event in store.events(mine)]
+    assert events == [
         (1, None, queued, "ada"),
         (2, queued, running, "w1"),
         (3, running, failed, "reaper"),
@@ -563,7 +563,7 @@ def test_every_event_says_from_what_to_what(store: Record) -> None:
     ]
 
 
-def test_a_message_that_no_database_takes_is_stored_all_the_same(store: Record) -> None:
+def test_characters_that_a_database_refuses_are_replaced_in_a_message(store: Record) -> None:
     (mine,) = submit(store)
     (claimed,) = claim(store)
     assert store.fail(mine, claimed.attempt, reason=FailureReason.error, message="a\0b\ud800c")
@@ -622,7 +622,7 @@ def test_an_attempt_given_back_uncharged_does_not_count(store: Record) -> None:
     assert job(store, mine).status is JobStatus.queued
 
 
-def test_a_lost_job_whose_cancel_was_wished_is_cancelled(store: Record) -> None:
+def test_a_lost_job_whose_cancel_was_requested_is_cancelled(store: Record) -> None:
     (mine,) = submit(store)
     claim(store, lease_s=-1.0)
     store.request_cancel(mine, owner="ada", actor="ada")
@@ -633,7 +633,7 @@ def test_a_lost_job_whose_cancel_was_wished_is_cancelled(store: Record) -> None:
 # --- the queue ----------------------------------------------------------------------------------------------------
 
 
-def test_jobs_whose_bell_may_be_lost_are_found_until_they_are_rung(store: Record) -> None:
+def test_jobs_that_may_have_lost_their_message_are_found_until_one_is_sent(store: Record) -> None:
     ids = submit(store, *(spec(seed=seed) for seed in range(3)))
     assert store.unnotified(older_than_s=60.0) == []
     assert store.unnotified(older_than_s=-1.0) == ids
@@ -660,18 +660,18 @@ def test_counts_name_every_state(store: Record) -> None:
         (lambda store: store.list_jobs(JobFilter(project="b"), owner="ada"), "ix_job_owner_project_id"),
     ],
 )
-def test_what_is_asked_often_uses_its_index(
+def test_a_frequent_statement_uses_its_index(
     store: Record, engine: Engine, asked: Callable[[Record], object], index: str
 ) -> None:
     """The statements themselves are explained, among many more jobs that have ended than jobs that wait."""
     fill(store, engine)
-    with listening(engine) as said:
+    with listening(engine) as statements:
         asked(store)
     explain = "EXPLAIN QUERY PLAN " if engine.dialect.name == "sqlite" else "EXPLAIN "
     with engine.begin() as connection:
         plans = [
             "\n".join(map(str, connection.exec_driver_sql(explain + statement, parameters)))
-            for statement, parameters in said
+            for statement, parameters in statements
             if " job" in statement
         ]
     assert any(re.search(rf"\b{index}\b", plan) for plan in plans), plans
@@ -682,9 +682,9 @@ def test_the_claims_index_serves_a_prepared_statement_too(store: Record, engine:
     if engine.dialect.name != "postgresql":
         return
     fill(store, engine)
-    with listening(engine) as said:
+    with listening(engine) as statements:
         claim(store, 8)
-    head = next(statement for statement, _ in said if "FOR NO KEY UPDATE" in statement)
+    head = next(statement for statement, _ in statements if "FOR NO KEY UPDATE" in statement)
     assert "job.status = 'queued'" in head
 
 
@@ -707,13 +707,13 @@ def fill(store: Record, engine: Engine) -> None:
 @contextmanager
 def listening(engine: Engine) -> Iterator[list[tuple[str, Any]]]:
     """The statements that the database is sent meanwhile, with their parameters."""
-    said: list[tuple[str, Any]] = []
+    statements: list[tuple[str, Any]] = []
 
     def note(_connection: object, _cursor: object, statement: str, parameters: Any, *_: object) -> None:
-        said.append((statement, parameters))
+        statements.append((statement, parameters))
 
     event.listen(engine, "before_cursor_execute", note)
     try:
-        yield said
+        yield statements
     finally:
         event.remove(engine, "before_cursor_execute", note)

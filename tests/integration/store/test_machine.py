@@ -38,9 +38,9 @@ from tests.record import Record
 HELD_S, EXPIRED_S = 600.0, -1.0
 SHAPES: dict[str, dict[str, Any]] = {"iris": {"dataset": "iris"}, "wine": {"dataset": "wine"}}
 FEW = 4
-"""With many jobs the verbs seldom meet at one."""
-NOBODYS: Curve = {"epoch": [1], "train_loss": [-1.0]}
-"""What a worker tells that has lost its job."""
+"""With more jobs, rules would seldom meet at one of them."""
+STALE: Curve = {"epoch": [1], "train_loss": [-1.0]}
+"""What a worker sends that has lost its job."""
 WORKERS = st.sampled_from(("w1", "w2"))
 LEASES = st.sampled_from((HELD_S, EXPIRED_S))
 
@@ -52,7 +52,7 @@ def address(job_id: str, attempt: int, epoch: int) -> str:
 
 @dataclass
 class Modelled:
-    """What a job is."""
+    """A job as it must be."""
 
     shape: str
     max_attempts: int
@@ -67,7 +67,7 @@ class Modelled:
     """Whether its lease has."""
     curve: dict[int, float] = field(default_factory=dict)
     beat: tuple[int, int] | None = None
-    """First and last epoch of the newest beat of this attempt."""
+    """First and last epoch of the newest heartbeat of this attempt."""
     begun_after: int = 0
     """The epoch after which this attempt began."""
     saved: set[tuple[int, int]] = field(default_factory=set)
@@ -91,8 +91,8 @@ class Modelled:
         self.become(JobStatus.cancelled if self.cancel else JobStatus.failed if worn_out else back)
         self.pause = False
 
-    def told(self, first: int, last: int) -> Curve:
-        """The points of a beat, which replace what older attempts told of these epochs and later ones."""
+    def send(self, first: int, last: int) -> Curve:
+        """The points of a heartbeat, which replace those of older attempts for these epochs and later ones."""
         self.curve = {epoch: value for epoch, value in self.curve.items() if epoch < first}
         self.curve |= {epoch: self.attempt + epoch / 1000 for epoch in range(first, last + 1)}
         self.beat = first, last
@@ -230,20 +230,20 @@ class Machine(RuleBasedStateMachine):
         assert self.user.retry(job_id, owner="ada", actor="ada").status is JobStatus.queued
 
     def those(self, which: Callable[[Modelled], bool]) -> list[str]:
-        """The jobs of which this is so."""
+        """The jobs that meet a condition."""
         return sorted(job_id for job_id, job in self.known.items() if which(job))
 
     @precondition(lambda self: self.those(_runs))
     @rule(
         data=st.data(),
-        wishes=st.sampled_from((("pause", "cancel"), ("cancel",), ("pause",))),
+        requests=st.sampled_from((("pause", "cancel"), ("cancel",), ("pause",))),
         verb=st.sampled_from(("fail", "requeue")),
     )
-    def it_leaves_before_a_wish_is_heard(self, data: st.DataObject, wishes: tuple[str, ...], verb: str) -> None:
-        """Seldom by chance; one that failed so is retried, without the wish."""
+    def it_leaves_before_it_sees_a_request(self, data: st.DataObject, requests: tuple[str, ...], verb: str) -> None:
+        """Seldom by chance. One that fails so is retried, and has no control request then."""
         job_id = data.draw(st.sampled_from(self.those(_runs)), "job")
-        for wish in wishes:
-            (self.request_pause if wish == "pause" else self.request_cancel)(job_id)
+        for request in requests:
+            (self.request_pause if request == "pause" else self.request_cancel)(job_id)
         job = self.known[job_id]
         if verb == "requeue":
             assert self.user.requeue(job_id, job.attempt, reason="back", charge=False)
@@ -265,7 +265,7 @@ class Machine(RuleBasedStateMachine):
         return self.taken(claimed, worker, limit, lease_s)
 
     @rule(target=claims, held=claims, limit=st.integers(1, 4), lease_s=LEASES)
-    def admit(self, held: tuple[str, Claim], limit: int, lease_s: float) -> Any:
+    def claim_into_pack(self, held: tuple[str, Claim], limit: int, lease_s: float) -> Any:
         worker, mate = held
         shape, beside = self.known[mate.job_id].shape, mate.job_id
         claimed = self.stores[worker].claim_into_pack(
@@ -279,10 +279,10 @@ class Machine(RuleBasedStateMachine):
         assert len(claimed) <= limit
         shapes = {self.known[claim.job_id].shape for claim in claimed}
         assert len(shapes) <= 1
-        turns = sorted(
+        waiting = sorted(
             (-job.priority, job_id) for job_id, job in self.known.items() if job.waits and job.shape in shapes
         )
-        assert [claim.job_id for claim in claimed] == [job_id for _, job_id in turns[:limit]]
+        assert [claim.job_id for claim in claimed] == [job_id for _, job_id in waiting[:limit]]
         for claim in claimed:
             job = self.known[claim.job_id]
             assert job.waits
@@ -305,20 +305,20 @@ class Machine(RuleBasedStateMachine):
         return job.attempt == claim.attempt and job.holder == worker
 
     def points(self, claim: Claim, data: st.DataObject) -> Curve:
-        """What a worker would tell next: the epochs that follow, or its last beat again and what came since."""
+        """What a worker would send next: the epochs that follow, or its last heartbeat again and the epochs since."""
         job = self.known[claim.job_id]
         if job.beat is None:
             older = [0, *(epoch for epoch, attempt in job.saved if attempt < job.attempt)]
             begins = data.draw(st.sampled_from([job.begun_after, *sorted(older)]), "goes on after")
-            return job.told(begins + 1, begins + 1 + data.draw(st.integers(0, 3), "more"))
+            return job.send(begins + 1, begins + 1 + data.draw(st.integers(0, 3), "more"))
         first, last = job.beat
         if data.draw(st.booleans(), "again"):
-            return job.told(first, last + data.draw(st.integers(0, 2), "more"))
-        return job.told(last + 1, last + 1 + data.draw(st.integers(0, 3), "more"))
+            return job.send(first, last + data.draw(st.integers(0, 2), "more"))
+        return job.send(last + 1, last + 1 + data.draw(st.integers(0, 3), "more"))
 
-    def saved(self, claim: Claim, told: Curve, data: st.DataObject) -> tuple[CheckpointRecord, ...]:
-        """Checkpoints of epochs that were just told of."""
-        epochs = [int(epoch or 0) for epoch in told["epoch"]]
+    def saved(self, claim: Claim, sent: Curve, data: st.DataObject) -> tuple[CheckpointRecord, ...]:
+        """Checkpoints of epochs that are sent now."""
+        epochs = [int(epoch or 0) for epoch in sent["epoch"]]
         chosen = sorted(data.draw(st.sets(st.sampled_from(epochs), max_size=3), "saved"))
         for epoch in chosen:
             self.known[claim.job_id].keep(epoch)
@@ -333,11 +333,11 @@ class Machine(RuleBasedStateMachine):
         for job_id, claim in mine.items():
             if not self.holds(worker, claim):
                 lost.add(job_id)
-                beats.append(Progress(job_id, claim.attempt, NOBODYS))
+                beats.append(Progress(job_id, claim.attempt, STALE))
                 continue
             self.known[job_id].expired = lease_s < 0
-            told = self.points(claim, data)
-            beats.append(Progress(job_id, claim.attempt, told, checkpoints=self.saved(claim, told, data)))
+            sent = self.points(claim, data)
+            beats.append(Progress(job_id, claim.attempt, sent, checkpoints=self.saved(claim, sent, data)))
             if self.known[job_id].cancel:
                 cancel.add(job_id)
             elif self.known[job_id].pause:
@@ -349,19 +349,19 @@ class Machine(RuleBasedStateMachine):
     def end(self, held: tuple[str, Claim], data: st.DataObject, verb: str) -> None:
         worker, claim = held
         ours = self.holds(worker, claim)
-        told = self.points(claim, data) if ours else NOBODYS
+        sent = self.points(claim, data) if ours else STALE
         store, job_id, attempt = self.stores[worker], claim.job_id, claim.attempt
         match verb:
             case "succeed":
                 status = JobStatus.succeeded
-                end = Success(job_id, attempt, StopReason.max_epochs, best_epoch=1, best_metrics=None, points=told)
+                end = Success(job_id, attempt, StopReason.max_epochs, best_epoch=1, best_metrics=None, points=sent)
                 ended = bool(store.succeed(end))
             case "fail":
                 status = JobStatus.failed
-                ended = store.fail(job_id, attempt, reason=FailureReason.error, message="no", points=told)
+                ended = store.fail(job_id, attempt, reason=FailureReason.error, message="no", points=sent)
             case _:
                 status = JobStatus.cancelled
-                ended = store.confirm_cancel(job_id, attempt, told)
+                ended = store.confirm_cancel(job_id, attempt, sent)
         assert ended == ours
         if ours:
             self.known[job_id].become(status)
@@ -370,10 +370,10 @@ class Machine(RuleBasedStateMachine):
     def requeue(self, held: tuple[str, Claim], charge: bool, data: st.DataObject) -> None:
         worker, claim = held
         ours = self.holds(worker, claim)
-        told = self.points(claim, data) if ours else NOBODYS
-        kept = self.saved(claim, told, data) if ours else ()
+        sent = self.points(claim, data) if ours else STALE
+        kept = self.saved(claim, sent, data) if ours else ()
         store, job_id, attempt = self.stores[worker], claim.job_id, claim.attempt
-        assert store.requeue(job_id, attempt, reason="back", charge=charge, points=told, checkpoints=kept) == ours
+        assert store.requeue(job_id, attempt, reason="back", charge=charge, points=sent, checkpoints=kept) == ours
         if ours:
             self.known[claim.job_id].released(charge=charge)
 

@@ -27,7 +27,7 @@ def beat(store: Record, claimed: Claim, first: int, last: int) -> None:
     store.renew(worker="w", progress=[Progress(claimed.job_id, claimed.attempt, points)], lease_s=30)
 
 
-def test_a_queued_job_is_nothing_to_mirror(store: Record, mirror: MirrorStore) -> None:
+def test_a_job_that_has_not_started_is_not_mirrored(store: Record, mirror: MirrorStore) -> None:
     store.submit([JobSpec.model_validate({"dataset": "digits"})], owner="ada")
     assert mirror.running() == []
     assert mirror.finished() == []
@@ -53,7 +53,7 @@ def test_a_job_that_ended_is_behind_until_it_is_done(store: Record, mirror: Mirr
     assert mirror.finished() == []
 
 
-def test_a_job_tried_again_is_mirrored_again(store: Record, mirror: MirrorStore) -> None:
+def test_a_job_that_is_retried_is_mirrored_again(store: Record, mirror: MirrorStore) -> None:
     claimed = running(store)
     store.fail(claimed.job_id, claimed.attempt, reason=FailureReason.error, message="no")
     mirror.started(claimed.job_id, "run", "1")
@@ -65,7 +65,7 @@ def test_a_job_tried_again_is_mirrored_again(store: Record, mirror: MirrorStore)
     assert (pending.run_id, pending.attempt) == ("run", 1)
 
 
-def test_a_job_that_fails_again_after_a_retry_is_to_be_finished_again(store: Record, mirror: MirrorStore) -> None:
+def test_a_job_that_fails_again_after_a_retry_is_mirrored_again_to_its_end(store: Record, mirror: MirrorStore) -> None:
     claimed = running(store)
     store.fail(claimed.job_id, claimed.attempt, reason=FailureReason.error, message="no")
     mirror.done(store.get(claimed.job_id, owner=None))
@@ -75,7 +75,7 @@ def test_a_job_that_fails_again_after_a_retry_is_to_be_finished_again(store: Rec
     assert [pending.job.id for pending in mirror.finished()] == [claimed.job_id]
 
 
-def test_a_job_that_is_paused_has_its_points_mirrored_all_the_same(store: Record, mirror: MirrorStore) -> None:
+def test_the_points_of_a_paused_job_are_mirrored(store: Record, mirror: MirrorStore) -> None:
     claimed = running(store, epochs=2)
     store.request_pause(claimed.job_id, owner="ada", actor="ada")
     store.requeue(claimed.job_id, claimed.attempt, reason="paused while it ran", charge=False)
@@ -83,13 +83,13 @@ def test_a_job_that_is_paused_has_its_points_mirrored_all_the_same(store: Record
     assert mirror.finished() == []
 
 
-def test_a_job_cancelled_before_it_ran_is_finished_too(store: Record, mirror: MirrorStore) -> None:
+def test_a_job_that_is_cancelled_before_it_ran_is_mirrored(store: Record, mirror: MirrorStore) -> None:
     (job,) = store.submit([JobSpec.model_validate({"dataset": "digits"})], owner="ada").jobs
     store.request_cancel(job.id, owner="ada", actor="ada")
     assert [pending.job.id for pending in mirror.finished()] == [job.id]
 
 
-def test_points_come_with_the_moment_the_record_got_them(store: Record, mirror: MirrorStore) -> None:
+def test_points_have_the_time_at_which_they_were_stored(store: Record, mirror: MirrorStore) -> None:
     claimed = running(store, epochs=2)
     beat(store, claimed, 3, 4)
     chunks = mirror.chunks(claimed.job_id, after_epoch=2)
@@ -114,20 +114,20 @@ def test_a_job_queued_again_is_not_done(store: Record, mirror: MirrorStore) -> N
     assert [pending.job.id for pending in mirror.finished()] == [claimed.job_id]
 
 
-def test_the_first_to_make_a_run_is_told_so(store: Record, mirror: MirrorStore) -> None:
+def test_only_the_first_request_makes_a_run(store: Record, mirror: MirrorStore) -> None:
     claimed = running(store)
     assert mirror.creating(claimed.job_id, "7")
     assert not mirror.creating(claimed.job_id, "7")
     assert store.get(claimed.job_id, owner=None).mlflow_run_id is None
 
 
-def test_the_first_run_of_two_is_the_job_s(store: Record, mirror: MirrorStore) -> None:
+def test_of_two_runs_the_first_is_recorded(store: Record, mirror: MirrorStore) -> None:
     claimed = running(store)
     assert mirror.started(claimed.job_id, "first", "7") == "first"
     assert mirror.started(claimed.job_id, "second", "7") == "first"
 
 
-def test_a_long_curve_comes_in_pieces(store: Record, mirror: MirrorStore) -> None:
+def test_a_long_curve_is_read_in_chunks(store: Record, mirror: MirrorStore) -> None:
     claimed = running(store)
     for epoch in range(1, 6):
         beat(store, claimed, epoch, epoch)
@@ -135,26 +135,26 @@ def test_a_long_curve_comes_in_pieces(store: Record, mirror: MirrorStore) -> Non
     assert [curve["epoch"] for _, curve in chunks] == [[2], [3]]
 
 
-def test_a_job_that_rests_is_behind_again_when_it_changes(store: Record, mirror: MirrorStore) -> None:
+def test_a_mirrored_job_is_pending_again_when_it_changes(store: Record, mirror: MirrorStore) -> None:
     claimed = running(store)
     job_id = claimed.job_id
 
-    def owed() -> bool:
-        return [pending.job.id for pending in (*mirror.running(), *mirror.finished())] == [job_id]
+    def pending() -> bool:
+        return [one.job.id for one in (*mirror.running(), *mirror.finished())] == [job_id]
 
-    def told() -> bool:
+    def mirrored() -> bool:
         mirror.advanced(job_id, 0, store.get(job_id, owner=None).attempt)
-        return mirror.done(store.get(job_id, owner=None)) and not owed()
+        return mirror.done(store.get(job_id, owner=None)) and not pending()
 
-    assert not told()  # it runs: who knows what comes
+    assert not mirrored()  # it still runs
     store.request_pause(job_id, owner="ada", actor="ada")
     store.requeue(job_id, claimed.attempt, reason="paused", charge=False)
-    assert owed()
-    assert told()
+    assert pending()
+    assert mirrored()
     for verb in (store.resume, store.request_pause, store.request_cancel):
         verb(job_id, owner="ada", actor="ada")
-        assert owed(), verb
-        assert told(), verb
+        assert pending(), verb
+        assert mirrored(), verb
     store.change(job_id, Change(name="another"), owner="ada", actor="ada")
-    assert owed()
-    assert told()
+    assert pending()
+    assert mirrored()

@@ -1,4 +1,4 @@
-"""The order of the queue, its limits, what it says of itself, and jobs that are set aside."""
+"""The order of the queue, its limits, the places and reasons it reports, and paused jobs."""
 
 import random
 from collections import Counter
@@ -46,7 +46,7 @@ def place(queue: Queue, job_id: str) -> Place:
 
 
 def age(engine: Engine, job_id: str, **seconds: float) -> None:
-    """Let moments of a job lie so many seconds back."""
+    """Set times of a job so many seconds back."""
     with db.writing(engine) as connection:
         at = connection.execute(select(db.now())).scalar_one()
         values = {column: at - timedelta(seconds=back) for column, back in seconds.items()}
@@ -64,7 +64,7 @@ def test_an_owner_with_one_job_does_not_wait_for_the_hundred_of_another(store: R
     assert owners(store, first, third) == [{"ada"}, {"ada"}]
 
 
-def test_owners_with_much_to_do_take_turns(store: Record) -> None:
+def test_owners_with_many_jobs_alternate(store: Record) -> None:
     of(store, "ada", 40)
     of(store, "bob", 40)
     packs = [claim(store, 5) for _ in range(6)]
@@ -85,7 +85,7 @@ def test_a_pack_is_of_one_owner(store: Record) -> None:
     assert [[one.job_id for one in claim(store)] for _ in range(3)] == [mine, theirs, []]
 
 
-def test_what_a_device_cannot_train_is_nobodys_turn_there(store: Record) -> None:
+def test_a_job_that_a_device_cannot_train_delays_no_other_there(store: Record) -> None:
     of(store, "ada", 3, priority=9, resources={"device": "cuda"})
     mine = of(store, "bob", 1)
     assert [one.job_id for one in claim(store, device="cpu")] == mine
@@ -93,7 +93,7 @@ def test_what_a_device_cannot_train_is_nobodys_turn_there(store: Record) -> None
     assert len(claim(store, device="cuda:1")) == 3
 
 
-def test_a_pack_ends_when_it_is_another_owners_turn_that_has_waited_long(store: Record, engine: Engine) -> None:
+def test_a_pack_takes_no_job_while_another_owners_is_next_and_has_waited_long(store: Record, engine: Engine) -> None:
     of(store, "ada", 3)
     (first,) = claim(store, 1)
     (other,) = of(store, "bob", 1)
@@ -111,20 +111,20 @@ def test_claims_at_the_same_moment_go_to_different_owners(store: Record) -> None
     assert sorted(owner for owned in owners(store, *packs) for owner in owned) == ["ada", "bob", "cyd"]
 
 
-def test_a_turn_holds_one_owner_and_leaves_the_next_to_others(store: Record, engine: Engine) -> None:
+def test_a_claim_locks_one_owner_and_leaves_the_others_to_other_workers(store: Record, engine: Engine) -> None:
     for owner in ("ada", "bob", "cyd"):
         of(store, owner, 1)
     if engine.dialect.name != "postgresql":
         return  # SQLite has one writer at a time
     with db.writing(engine) as one, db.writing(engine) as two:
-        turns = [next_job(connection, device="cpu", owner_limit=0) for connection in (one, two)]
+        heads = [next_job(connection, device="cpu", owner_limit=0) for connection in (one, two)]
         ours = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()"
         held = [connection.execute(text(ours)).scalar_one() for connection in (one, two)]
-    assert [turn.owner for turn in turns if turn is not None] == ["ada", "bob"]
+    assert [head.owner for head in heads if head is not None] == ["ada", "bob"]
     assert held == [1, 1]
 
 
-def test_claimers_share_the_owners_there_are(store: Record) -> None:
+def test_claims_are_shared_evenly_between_few_owners(store: Record) -> None:
     for owner in ("ada", "bob"):
         of(store, owner, 40)
     packs = side_by_side(*(lambda w=f"w{number}": claim(store, 5, worker=w) for number in range(6)))
@@ -136,7 +136,7 @@ def test_claimers_share_the_owners_there_are(store: Record) -> None:
 # --- limits -------------------------------------------------------------------------------------------------------
 
 
-def test_an_owner_has_no_more_running_than_allowed(engine: Engine) -> None:
+def test_an_owner_has_no_more_jobs_running_than_the_limit(engine: Engine) -> None:
     store = Record(engine, Limits(owner_running=3))
     mine = of(store, "ada", 10)
     (theirs,) = of(store, "bob", 1)
@@ -155,9 +155,9 @@ def test_claims_at_the_same_moment_stay_within_an_owners_limit(engine: Engine) -
     assert sum(map(len, packs)) == 5
 
 
-def test_a_worker_takes_its_share_of_what_is_left_to_an_owner(engine: Engine) -> None:
+def test_a_claim_is_limited_by_the_jobs_that_an_owner_may_still_start(engine: Engine) -> None:
     store = Record(engine, Limits(owner_running=10))
-    WorkerStore(engine).beat(WorkerRecord("w1", "host", 1, ["cpu"] * 4, ["cpu"] * 4))
+    WorkerStore(engine).heartbeat(WorkerRecord("w1", "host", 1, ["cpu"] * 4, ["cpu"] * 4))
     of(store, "ada", 16)
     assert len(claim(store)) == 4
 
@@ -178,7 +178,7 @@ def test_submits_at_the_same_moment_stay_within_an_owners_limit(engine: Engine) 
     assert len(of(store, "bob", 5)) == 5
 
 
-def test_a_full_queue_says_so_and_takes_the_next_when_some_have_started(engine: Engine) -> None:
+def test_a_full_queue_refuses_jobs_until_some_have_started(engine: Engine) -> None:
     store = Record(engine, Limits(owner_queued=4))
     of(store, "ada", 3)
     with pytest.raises(QueueFullError, match="You have 3 jobs waiting, and an owner may have 4"):
@@ -190,31 +190,31 @@ def test_a_full_queue_says_so_and_takes_the_next_when_some_have_started(engine: 
 
 def test_the_whole_queue_is_counted_once_a_second(engine: Engine) -> None:
     now = 100.0
-    room = QueueCapacity(Limits(queue=5), clock=lambda: now)
+    capacity = QueueCapacity(Limits(queue=5), clock=lambda: now)
     others = Record(engine)
     of(others, "ada", 2)
 
     def demand(jobs: int) -> None:
         with db.writing(engine) as connection:
-            room.demand(connection, "bob", jobs)
+            capacity.demand(connection, "bob", jobs)
 
     demand(3)
-    room.taken(1)  # what this process submitted itself it knows at once
+    capacity.taken(1)  # it counts at once what this process submitted
     with pytest.raises(QueueFullError, match="3 jobs wait, and the queue takes 5"):
         demand(3)
-    of(others, "cyd", 2)  # and of the others it hears a second later
+    of(others, "cyd", 2)  # and a second later what others submitted
     demand(2)
     now += COUNTED_EVERY_S + 0.1
     with pytest.raises(QueueFullError, match="4 jobs wait"):
         demand(2)
 
 
-# --- what the queue says of itself --------------------------------------------------------------------------------
+# --- places and reasons -------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("seed", range(4))
 def test_the_places_are_the_order_in_which_jobs_start(store: Record, queue: Queue, seed: int) -> None:
-    """Claimed one at a time, the n-th job to start is the one that was told it is n-th."""
+    """Claimed one at a time, the n-th job to start is the one at the n-th place."""
     draw = random.Random(seed)
 
     def some(count: int) -> list[str]:
@@ -231,9 +231,9 @@ def test_the_places_are_the_order_in_which_jobs_start(store: Record, queue: Queu
     while draw.random() < 0.8:
         claim(store, 1)
     waiting = [one.id for one in store.list_jobs(JobFilter(status=JobStatus.queued), owner=None)[0]] + some(20)
-    told = {place(queue, job_id).position: job_id for job_id in waiting}
+    positions = {place(queue, job_id).position: job_id for job_id in waiting}
     started = [one.job_id for _ in waiting for one in claim(store, 1)]
-    assert [told[number] for number in range(1, len(waiting) + 1)] == started
+    assert [positions[number] for number in range(1, len(waiting) + 1)] == started
 
 
 def test_a_job_that_does_not_wait_has_no_place(store: Record, queue: Queue) -> None:
@@ -242,36 +242,36 @@ def test_a_job_that_does_not_wait_has_no_place(store: Record, queue: Queue) -> N
     assert queue.place(mine) is None
 
 
-def test_a_job_knows_why_it_waits(store: Record, queue: Queue, engine: Engine) -> None:
+def test_a_queued_job_has_the_reason_why_it_waits(store: Record, queue: Queue, engine: Engine) -> None:
     of(store, "ada", 2)
     (mine,) = of(store, "bob", 1)
     assert place(queue, mine).why == "No worker is up: start one with `epochal worker`."
-    WorkerStore(engine).beat(WorkerRecord("w1", "host", 1, ["cpu", "cpu", "cuda:0"], ["cpu"]))
-    told = place(queue, mine)
-    assert told.position == 2
-    assert told.why == (
+    WorkerStore(engine).heartbeat(WorkerRecord("w1", "host", 1, ["cpu", "cpu", "cuda:0"], ["cpu"]))
+    found = place(queue, mine)
+    assert found.position == 2
+    assert found.why == (
         "It needs a slot; 1 of 3 are free; 1 job is ahead of it by fair share. "
         "No job has ended recently, so its start cannot be estimated."
     )
-    assert told.estimated_start_at is None
+    assert found.estimated_start_at is None
 
 
 def test_the_next_job_starts_now_when_a_slot_is_free(store: Record, queue: Queue, engine: Engine) -> None:
     (mine,) = of(store, "ada", 1)
-    WorkerStore(engine).beat(WorkerRecord("w1", "host", 1, ["cpu"], ["cpu"]))
-    told = place(queue, mine)
-    assert told.why == "It needs a slot; 1 of 1 are free; it is next."
-    assert told.estimated_start_at is not None
+    WorkerStore(engine).heartbeat(WorkerRecord("w1", "host", 1, ["cpu"], ["cpu"]))
+    found = place(queue, mine)
+    assert found.why == "It needs a slot; 1 of 1 are free; it is next."
+    assert found.estimated_start_at is not None
 
 
-def test_the_start_is_told_by_how_fast_jobs_ended_of_late(store: Record, queue: Queue, engine: Engine) -> None:
+def test_the_start_is_estimated_from_how_fast_jobs_ended_recently(store: Record, queue: Queue, engine: Engine) -> None:
     done = of(store, "ada", 10)
     for one in claim(store):
         succeed(store, one)
     for number, job_id in enumerate(done):
         age(engine, job_id, started_at=100.0, finished_at=10.0 * number)
     waiting = of(store, "ada", 5)
-    WorkerStore(engine).beat(WorkerRecord("w1", "host", 1, ["cpu"], []))
+    WorkerStore(engine).heartbeat(WorkerRecord("w1", "host", 1, ["cpu"], []))
     with db.reading(engine) as connection:
         now = connection.execute(select(db.now())).scalar_one()
     starts = [place(queue, job_id).estimated_start_at for job_id in waiting]
@@ -286,33 +286,33 @@ def test_a_job_of_an_owner_who_has_enough_running_says_so(engine: Engine) -> Non
     store = Record(engine, limits)
     mine = of(store, "ada", 3)
     claim(store)
-    WorkerStore(engine).beat(WorkerRecord("w1", "host", 1, ["cpu"], ["cpu"]))
+    WorkerStore(engine).heartbeat(WorkerRecord("w1", "host", 1, ["cpu"], ["cpu"]))
     assert "Its owner has 2 jobs running, and may have 2." in place(Queue(engine, limits), mine[2]).why
 
 
 def test_a_job_that_no_worker_can_run_says_what_to_do(store: Record, queue: Queue, engine: Engine) -> None:
     (mine,) = of(store, "ada", 1, resources={"device": "cuda"})
     assert queue.warnings(["auto", "cuda"]) == ["No worker is up: start one with `epochal worker`."]
-    WorkerStore(engine).beat(WorkerRecord("w1", "host", 1, ["cpu"], ["cpu"]))
+    WorkerStore(engine).heartbeat(WorkerRecord("w1", "host", 1, ["cpu"], ["cpu"]))
     (warning,) = queue.warnings(["auto", "cuda", "cpu"])
     assert warning == place(queue, mine).why
     assert "needs a GPU, and no worker that is up has one" in warning
-    WorkerStore(engine).beat(WorkerRecord("w2", "host", 1, ["cuda:0"], []))
+    WorkerStore(engine).heartbeat(WorkerRecord("w2", "host", 1, ["cuda:0"], []))
     assert queue.warnings(["cuda"]) == []
     (warning,) = queue.warnings(["cuda*2"])
     assert "a slot of 2 GPUs" in warning
     assert "`epochal worker --devices cuda:0+cuda:1`" in warning
-    WorkerStore(engine).beat(WorkerRecord("w3", "host", 1, ["cuda:0+cuda:1"], []))
+    WorkerStore(engine).heartbeat(WorkerRecord("w3", "host", 1, ["cuda:0+cuda:1"], []))
     assert queue.warnings(["cuda*2", "auto*2"]) == []
 
 
-def test_a_job_behind_very_many_is_far(store: Record, queue: Queue, engine: Engine) -> None:
-    WorkerStore(engine).beat(WorkerRecord("w1", "host", 1, ["cpu"], []))
+def test_a_job_behind_very_many_has_no_position(store: Record, queue: Queue, engine: Engine) -> None:
+    WorkerStore(engine).heartbeat(WorkerRecord("w1", "host", 1, ["cpu"], []))
     ids = of(store, "ada", FAR + 2)
     assert place(queue, ids[FAR]).position == FAR + 1
-    told = place(queue, ids[FAR + 1])
-    assert (told.position, told.estimated_start_at) == (None, None)
-    assert "more than 1,000 jobs are ahead of it" in told.why
+    found = place(queue, ids[FAR + 1])
+    assert (found.position, found.estimated_start_at) == (None, None)
+    assert "more than 1,000 jobs are ahead of it" in found.why
 
 
 def test_the_overview_counts_jobs_and_slots_by_device(store: Record, queue: Queue, engine: Engine) -> None:
@@ -320,17 +320,17 @@ def test_the_overview_counts_jobs_and_slots_by_device(store: Record, queue: Queu
     claim(store, 2)
     (oldest,) = of(store, "bob", 1, resources={"device": "cuda"})
     age(engine, oldest, created_at=120.0)
-    WorkerStore(engine).beat(WorkerRecord("w1", "host", 1, ["cpu", "cpu"], ["cpu"]))
-    told = queue.overview()
-    assert told.queued == {"auto": 1, "cpu": 0, "cuda": 1}
-    assert told.running == 2
-    assert (told.slots, told.free_slots) == ({"cpu": 2, "cuda": 0}, {"cpu": 1, "cuda": 0})
-    assert told.finished_per_min == 0.0
+    WorkerStore(engine).heartbeat(WorkerRecord("w1", "host", 1, ["cpu", "cpu"], ["cpu"]))
+    found = queue.overview()
+    assert found.queued == {"auto": 1, "cpu": 0, "cuda": 1}
+    assert found.running == 2
+    assert (found.slots, found.free_slots) == ({"cpu": 2, "cuda": 0}, {"cpu": 1, "cuda": 0})
+    assert found.finished_per_min == 0.0
 
 
-def test_an_empty_queue_has_nothing_to_tell(queue: Queue) -> None:
-    told = queue.overview()
-    assert (sum(told.queued.values()), told.running, told.oldest_wait_s) == (0, 0, None)
+def test_the_overview_of_an_empty_queue_is_zero(queue: Queue) -> None:
+    found = queue.overview()
+    assert (sum(found.queued.values()), found.running, found.oldest_wait_s) == (0, 0, None)
 
 
 def test_what_workers_train_is_counted_by_device(store: Record, engine: Engine) -> None:
@@ -358,7 +358,7 @@ def history(store: Record, job_id: str) -> list[JobStatus]:
     return [event.to_status for event in events]
 
 
-def test_a_waiting_job_is_paused_at_once_and_twice_is_once(store: Record) -> None:
+def test_a_waiting_job_is_paused_at_once_and_a_second_request_changes_nothing(store: Record) -> None:
     (mine,) = submit(store)
     for _ in range(2):
         assert store.request_pause(mine, **ASKED).status is JobStatus.paused
@@ -369,12 +369,12 @@ def test_a_waiting_job_is_paused_at_once_and_twice_is_once(store: Record) -> Non
     assert [one.job_id for one in claim(store)] == [mine]
 
 
-def test_a_running_job_is_paused_when_its_worker_gives_it_up(store: Record) -> None:
+def test_a_running_job_is_paused_when_its_worker_requeues_it(store: Record) -> None:
     mine, mate = submit(store, spec(seed=1, max_attempts=1), spec(seed=2))
     held = claim(store)
     for _ in range(2):
-        wished = store.request_pause(mine, **ASKED)
-        assert (wished.status, wished.pause_requested_at is not None) == (JobStatus.running, True)
+        requested = store.request_pause(mine, **ASKED)
+        assert (requested.status, requested.pause_requested_at is not None) == (JobStatus.running, True)
     renewal = store.renew(worker="w1", progress=[Progress(one.job_id, one.attempt) for one in held], lease_s=30)
     assert renewal.pause == {mine}
     assert not renewal.cancel | renewal.lost
@@ -388,7 +388,7 @@ def test_a_running_job_is_paused_when_its_worker_gives_it_up(store: Record) -> N
     assert history(store, mine) == [JobStatus.queued, JobStatus.running, JobStatus.paused, *history(store, mate)]
 
 
-def test_a_resume_takes_back_a_pause_that_no_worker_has_seen(store: Record) -> None:
+def test_a_resume_withdraws_a_pause_that_no_worker_has_seen(store: Record) -> None:
     (mine,) = submit(store)
     (held,) = claim(store)
     store.request_pause(mine, **ASKED)
@@ -396,7 +396,7 @@ def test_a_resume_takes_back_a_pause_that_no_worker_has_seen(store: Record) -> N
     assert store.renew(worker="w1", progress=[Progress(mine, held.attempt)], lease_s=30).pause == frozenset()
 
 
-def test_a_lost_job_whose_pause_was_wished_is_paused(store: Record) -> None:
+def test_a_lost_job_whose_pause_was_requested_is_paused(store: Record) -> None:
     (mine,) = submit(store)
     claim(store, lease_s=-1.0)
     store.request_pause(mine, **ASKED)
@@ -404,7 +404,7 @@ def test_a_lost_job_whose_pause_was_wished_is_paused(store: Record) -> None:
     assert job(store, mine).status is JobStatus.paused
 
 
-def test_a_lost_job_that_has_no_attempt_left_fails_though_its_pause_was_wished(store: Record) -> None:
+def test_a_lost_job_that_has_no_attempt_left_fails_though_its_pause_was_requested(store: Record) -> None:
     (mine,) = submit(store, spec(max_attempts=1))
     claim(store, lease_s=-1.0)
     store.request_pause(mine, **ASKED)
@@ -432,18 +432,18 @@ def test_cancel_wins_over_pause(store: Record) -> None:
     assert job(store, mine).status is JobStatus.cancelled
 
 
-@pytest.mark.parametrize("wish", [Record.request_pause, Record.resume])
-def test_what_has_ended_is_neither_paused_nor_resumed(store: Record, wish: Callable[..., Any]) -> None:
+@pytest.mark.parametrize("control", [Record.request_pause, Record.resume])
+def test_a_job_that_has_ended_is_neither_paused_nor_resumed(store: Record, control: Callable[..., Any]) -> None:
     (mine,) = submit(store)
     (held,) = claim(store)
     store.fail(mine, held.attempt, reason=FailureReason.error, message="It broke.")
     with pytest.raises(IllegalTransitionError, match="failed"):
-        wish(store, mine, **ASKED)
+        control(store, mine, **ASKED)
     with pytest.raises(JobNotFoundError):
-        wish(store, mine, owner="bob", actor="bob")
+        control(store, mine, owner="bob", actor="bob")
 
 
-def test_wishes_and_ends_at_the_same_moment_leave_a_history_without_a_gap(store: Record) -> None:
+def test_control_requests_and_ends_at_the_same_moment_leave_a_history_without_a_gap(store: Record) -> None:
     for seed in range(25):
         (mine,) = submit(store, spec(seed=seed))
         calls: list[Callable[[], Any]] = [
@@ -479,7 +479,7 @@ def test_a_new_priority_counts_at_once(store: Record) -> None:
     assert job(store, first).priority == 0
 
 
-def test_only_what_is_named_changes(store: Record) -> None:
+def test_only_the_given_fields_change(store: Record) -> None:
     (mine,) = submit(store, spec(name="a", tags={"week": "1"}, priority=3))
     found = store.change(mine, change(tags={"week": "2"}), **ASKED)
     assert (found.name, found.tags, found.priority) == ("a", {"week": "2"}, 3)

@@ -18,7 +18,7 @@ def test_a_token_is_found_by_its_text_only(engine: Engine) -> None:
     assert tokens.find(made + "x") is None
 
 
-def test_the_text_of_a_token_is_not_kept(engine: Engine) -> None:
+def test_the_text_of_a_token_is_not_stored(engine: Engine) -> None:
     made = TokenStore(engine).create(owner="ada")
     with db.reading(engine) as connection:
         row = connection.execute(select(Token.__table__)).one()
@@ -42,7 +42,7 @@ def test_services_that_start_together_ensure_one_token(engine: Engine) -> None:
         assert len(connection.execute(select(Token.id)).all()) == 1
 
 
-def test_a_revoked_token_is_not_ensured_back_to_life(engine: Engine) -> None:
+def test_a_revoked_token_stays_revoked(engine: Engine) -> None:
     tokens = TokenStore(engine)
     tokens.ensure("epo_given", owner="admin")
     found = tokens.find("epo_given")
@@ -52,7 +52,7 @@ def test_a_revoked_token_is_not_ensured_back_to_life(engine: Engine) -> None:
     assert tokens.find("epo_given") is None
 
 
-def test_a_revoked_token_is_no_good(engine: Engine) -> None:
+def test_a_revoked_token_is_refused(engine: Engine) -> None:
     tokens = TokenStore(engine)
     made = tokens.create(owner="ada")
     found = tokens.find(made)
@@ -62,7 +62,7 @@ def test_a_revoked_token_is_no_good(engine: Engine) -> None:
     assert not tokens.revoke(found.id)
 
 
-def test_an_expired_token_is_no_good(engine: Engine) -> None:
+def test_an_expired_token_is_refused(engine: Engine) -> None:
     tokens = TokenStore(engine)
     made = tokens.create(owner="ada")
     with db.writing(engine) as connection:

@@ -1,4 +1,4 @@
-"""Which errors of a database say that it is unavailable, and which that we asked something wrong."""
+"""Which errors of a database mean that it is unavailable, and which that a statement is wrong."""
 
 import sqlite3
 from contextlib import closing
@@ -13,7 +13,7 @@ from store.errors import StoreUnavailableError
 
 
 @pytest.mark.parametrize("statement", ["SELECT no_such_column FROM job", "SELECT 1 FROM no_such_table", "SELEC 1"])
-def test_a_wrong_statement_is_our_fault(engine: Engine, statement: str) -> None:
+def test_a_wrong_statement_is_not_an_unavailable_database(engine: Engine, statement: str) -> None:
     with pytest.raises(DBAPIError), db.reading(engine) as connection:
         connection.execute(text(statement))
 

@@ -22,18 +22,18 @@ def begin(uploads: UploadStore, sha256: str = A, owner: str = "ann", size: int =
     return uploads.begin(sha256, owner=owner, file="f.csv", size=size)
 
 
-def test_what_is_begun_is_got_and_begun_again_is_the_same(uploads: UploadStore) -> None:
+def test_an_upload_that_is_begun_again_is_the_same(uploads: UploadStore) -> None:
     begun = begin(uploads)
     assert begin(uploads) == uploads.get(A, owner="ann") == begun
     assert (begun.file, begun.size, begun.received) == ("f.csv", 9, 0)
 
 
-def test_of_many_who_begin_at_once_one_does(uploads: UploadStore) -> None:
+def test_requests_that_begin_an_upload_at_the_same_moment_make_one(uploads: UploadStore) -> None:
     with ThreadPoolExecutor(8) as threads:
         assert len(set(threads.map(lambda _: begin(uploads).id, range(8)))) == 1
 
 
-def test_an_upload_is_its_owners(uploads: UploadStore) -> None:
+def test_an_upload_is_seen_by_its_owner_only(uploads: UploadStore) -> None:
     ann = begin(uploads)
     assert uploads.find(A, owner="bob") is None
     assert uploads.end(A, owner="bob") is None
@@ -50,7 +50,7 @@ def test_pieces_are_counted_one_after_another(uploads: UploadStore) -> None:
     assert uploads.pieces(grown) == ["z", "a"]
 
 
-def test_of_pieces_for_one_place_one_is_counted(uploads: UploadStore) -> None:
+def test_of_pieces_at_one_offset_one_is_counted(uploads: UploadStore) -> None:
     begun = begin(uploads)
 
     def grow(number: int) -> str | None:
@@ -66,7 +66,7 @@ def test_of_pieces_for_one_place_one_is_counted(uploads: UploadStore) -> None:
     assert uploads.get(A, owner="ann").received == 1 + int(counted)
 
 
-def test_a_piece_of_what_has_ended_is_not_counted(uploads: UploadStore, engine: Engine) -> None:
+def test_a_piece_of_an_upload_that_has_ended_is_not_counted(uploads: UploadStore, engine: Engine) -> None:
     begun = uploads.grow(begin(uploads), "p", 5)
     assert uploads.end(A, owner="ann") == begun
     with pytest.raises(UploadNotFoundError):
@@ -75,14 +75,14 @@ def test_a_piece_of_what_has_ended_is_not_counted(uploads: UploadStore, engine: 
         assert connection.execute(select(func.count()).select_from(UploadPiece)).scalar() == 0
 
 
-def test_whole_files_are_reserved(uploads: UploadStore) -> None:
+def test_the_size_of_the_whole_file_is_reserved(uploads: UploadStore) -> None:
     begin(uploads)
     uploads.grow(begin(uploads, B, size=100), "p", 50)
     begin(uploads, owner="bob", size=1000)
     assert [uploads.reserved(owner=owner) for owner in ("ann", "bob", "eve")] == [109, 1000, 0]
 
 
-def test_what_nothing_came_of_for_long_is_abandoned(uploads: UploadStore, engine: Engine) -> None:
+def test_an_upload_that_received_nothing_for_long_is_deleted(uploads: UploadStore, engine: Engine) -> None:
     old, young = begin(uploads), begin(uploads, B)
     for begun in (old, young):
         uploads.grow(begun, f"uploads/{begun.id}/p", 5)

@@ -7,10 +7,10 @@ from store.tables import Worker
 from store.workers import WorkerRecord, WorkerStore
 
 
-def test_a_worker_lives_while_it_beats(engine: Engine) -> None:
+def test_a_worker_is_up_while_it_sends_heartbeats(engine: Engine) -> None:
     workers = WorkerStore(engine)
-    workers.beat(WorkerRecord("w1", "host", 7, ["cpu:0"], ["cpu:0"]))
-    workers.beat(WorkerRecord("w1", "host", 7, ["cpu:0"], []))
+    workers.heartbeat(WorkerRecord("w1", "host", 7, ["cpu:0"], ["cpu:0"]))
+    workers.heartbeat(WorkerRecord("w1", "host", 7, ["cpu:0"], []))
     (live,) = workers.live()
     assert (live.id, live.devices, live.free_devices) == ("w1", ("cpu:0",), ())
     with db.writing(engine) as connection:
@@ -18,8 +18,8 @@ def test_a_worker_lives_while_it_beats(engine: Engine) -> None:
     assert workers.live() == []
 
 
-def test_a_worker_that_ends_is_forgotten(engine: Engine) -> None:
+def test_a_worker_that_ends_is_deleted(engine: Engine) -> None:
     workers = WorkerStore(engine)
-    workers.beat(WorkerRecord("w1", "host", 7, ["cpu:0"], ["cpu:0"]))
+    workers.heartbeat(WorkerRecord("w1", "host", 7, ["cpu:0"], ["cpu:0"]))
     workers.gone("w1")
     assert workers.live() == []

@@ -7,14 +7,14 @@ import pytest
 from store.files import LEFT_AFTER_S, Files
 
 
-def test_what_is_put_is_got_by_its_path_and_by_its_address(tmp_path: Path) -> None:
+def test_a_file_is_read_by_its_path_and_by_its_address(tmp_path: Path) -> None:
     files = Files(tmp_path.as_uri())
     files.put("jobs/1/a1/model", b"weights")
     assert files.get("jobs/1/a1/model") == b"weights"
     assert files.get(files.uri("jobs/1/a1/model")) == b"weights"
 
 
-def test_putting_again_replaces_and_leaves_nothing_beside(tmp_path: Path) -> None:
+def test_a_file_that_is_stored_again_is_replaced_and_leaves_no_other_file(tmp_path: Path) -> None:
     files = Files(tmp_path.as_uri())
     for content in (b"one", b"two"):
         files.put("a/b", content)
@@ -22,12 +22,12 @@ def test_putting_again_replaces_and_leaves_nothing_beside(tmp_path: Path) -> Non
     assert [path.name for path in (tmp_path / "a").iterdir()] == ["b"]
 
 
-def test_a_file_that_is_not_there_is_not_found(tmp_path: Path) -> None:
+def test_an_absent_file_is_not_found(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         Files(tmp_path.as_uri()).get("nothing")
 
 
-def test_an_object_store_does_as_a_folder_does() -> None:
+def test_an_object_store_behaves_like_a_folder() -> None:
     files = Files("memory://store")
     files.put("a/b", b"one")
     assert files.get("a/b") == b"one"
@@ -41,7 +41,7 @@ def test_a_file_is_as_readable_as_the_umask_says(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("store", ["folder", "memory://deleting"])
-def test_what_is_deleted_is_gone_and_deleting_again_is_nothing(tmp_path: Path, store: str) -> None:
+def test_deleting_a_file_twice_is_no_error(tmp_path: Path, store: str) -> None:
     files = Files(tmp_path.as_uri() if store == "folder" else store)
     for name in ("one", "two", "three"):
         files.put(f"a/b/{name}", b"content")
@@ -53,7 +53,7 @@ def test_what_is_deleted_is_gone_and_deleting_again_is_nothing(tmp_path: Path, s
     assert files.get("a/b/three") == b"content"
 
 
-def test_a_folder_goes_with_its_last_file(tmp_path: Path) -> None:
+def test_a_folder_is_deleted_with_its_last_file(tmp_path: Path) -> None:
     files = Files(tmp_path.as_uri())
     files.put("a/b/one", b"content")
     files.delete_file(files.uri("a/b/one"))
@@ -71,7 +71,7 @@ def test_a_file_that_was_made_locally_is_adopted(tmp_path: Path, kind: str) -> N
 
 
 @pytest.mark.parametrize("kind", ["file", "memory"])
-def test_what_is_stored_is_fetched_as_a_local_file(tmp_path: Path, kind: str) -> None:
+def test_a_stored_file_is_fetched_as_a_local_file(tmp_path: Path, kind: str) -> None:
     files = Files(f"{kind}://{tmp_path}/store")
     files.put("a/b", b"one")
     for place in ("a/b", files.uri("a/b")):
@@ -80,7 +80,7 @@ def test_what_is_stored_is_fetched_as_a_local_file(tmp_path: Path, kind: str) ->
 
 
 @pytest.mark.parametrize("kind", ["file", "memory"])
-def test_what_is_stored_is_read_bit_by_bit(tmp_path: Path, kind: str) -> None:
+def test_a_stored_file_is_read_in_parts(tmp_path: Path, kind: str) -> None:
     files = Files(f"{kind}://{tmp_path}/store")
     files.put("a/b", b"one")
     with files.open("a/b") as opened:
@@ -90,7 +90,7 @@ def test_what_is_stored_is_read_bit_by_bit(tmp_path: Path, kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", ["file", "memory"])
-def test_a_folder_is_deleted_with_all_that_is_in_it_and_again_without_harm(tmp_path: Path, kind: str) -> None:
+def test_deleting_a_folder_with_its_files_twice_is_no_error(tmp_path: Path, kind: str) -> None:
     files = Files(f"{kind}://{tmp_path}/store")
     for place in ("a/b", "a/c", "d"):
         files.put(place, b"one")
@@ -102,7 +102,7 @@ def test_a_folder_is_deleted_with_all_that_is_in_it_and_again_without_harm(tmp_p
             files.get(place)
 
 
-def test_what_was_left_in_the_making_is_swept_after_an_hour(tmp_path: Path) -> None:
+def test_an_unfinished_file_is_deleted_after_an_hour(tmp_path: Path) -> None:
     making = Files(tmp_path.as_uri()).staging_folder()
     for name, age_s in (("old", LEFT_AFTER_S + 60), ("young", LEFT_AFTER_S - 60)):
         (making / name).touch()

@@ -17,10 +17,10 @@ class Bell:
 
     def __init__(self, *, up: bool = True) -> None:
         self.up = up
-        self.rung: list[str] = []
+        self.sent: list[str] = []
 
     def ring(self, *job_ids: str) -> bool:
-        self.rung.extend(job_ids)
+        self.sent.extend(job_ids)
         return self.up
 
 
@@ -33,28 +33,28 @@ def store(tmp_path: Path) -> Iterator[Record]:
     engine.dispose()
 
 
-def test_what_a_dead_worker_held_is_queued_and_rung_at_once(store: Record) -> None:
+def test_what_a_dead_worker_held_is_queued_and_has_a_message_at_once(store: Record) -> None:
     (job,) = store.submit([SPEC], owner="ada").jobs
     store.claim(worker="dead", device="cpu", limit=1, lease_s=-1.0)
     bell = Bell()
     Reaper(store, bell, lease_s=30.0).once()
     assert store.get(job.id, owner=None).status is JobStatus.queued
-    assert bell.rung == [job.id]
+    assert bell.sent == [job.id]
 
 
-def test_a_job_whose_bell_may_still_come_is_left_alone(store: Record) -> None:
+def test_a_job_whose_message_may_still_arrive_is_left_alone(store: Record) -> None:
     store.submit([SPEC], owner="ada")
     bell = Bell()
     Reaper(store, bell, lease_s=30.0).once()
-    assert bell.rung == []
+    assert bell.sent == []
 
 
-def test_one_bell_shows_that_the_broker_is_down(store: Record) -> None:
+def test_one_message_shows_that_the_broker_is_down(store: Record) -> None:
     store.submit([SPEC, SPEC], owner="ada")
     store.claim(worker="dead", device="cpu", limit=2, lease_s=-1.0)
     bell = Bell(up=False)
     Reaper(store, bell, lease_s=30.0).once()
-    assert len(bell.rung) == 1
+    assert len(bell.sent) == 1
     assert len(store.unnotified(older_than_s=0.0)) == 2
 
 
