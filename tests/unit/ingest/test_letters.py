@@ -1,0 +1,85 @@
+"""Letters are composed (NFC) wherever they come in: é is one letter, however a program wrote it."""
+
+import io
+import unicodedata
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from ingest.errors import RefusedError
+from model.preprocessing import Preprocessing
+from model.rows import numbers_of
+from spec.schema import Role
+
+from .reading import reading, table
+
+NFD = unicodedata.normalize("NFD", "é")
+NFC = "é"
+ANGSTROM, KELVIN = "\u212b", "\u212a"
+"""Signs that are letters once composed."""
+
+
+def file(name: str, cells: list[str], target: str = "y", labels: tuple[str, str] = ("0", "1")) -> str:
+    rows = (f"{cells[row % len(cells)]},{row},{labels[row % 2]}" for row in range(30))
+    return f"{name},n,{target}\n" + "\n".join(rows) + "\n"
+
+
+@pytest.mark.parametrize("written", [NFD, NFC])
+def test_names_of_columns(tmp_path: Path, written: str) -> None:
+    assert reading(file(written, ["a", "b"]), tmp_path).table.columns[0].name == NFC
+
+
+@pytest.mark.parametrize(("written", "asked"), [(NFD, NFC), (NFC, NFD), (NFD, NFD)])
+def test_the_name_of_the_target(tmp_path: Path, written: str, asked: str) -> None:
+    assert reading(file("a", ["x", "z"], written), tmp_path, target=asked).table.target.name == NFC
+
+
+@pytest.mark.parametrize("option", ["columns", "types", "weight", "na_values"])
+def test_names_in_options(tmp_path: Path, option: str) -> None:
+    said: Any = {"types": {NFD: "category"}, "na_values": {NFD: ["1"]}}.get(option, NFD)
+    found = reading(file(NFC, ["1", "2"]), tmp_path, **{option: said})
+    first = found.table.columns[0]
+    seen = {
+        "columns": not found.table.columns[1].is_feature,
+        "types": first.categories == ("1", "2"),
+        "weight": first.role is Role.weight,
+        "na_values": first.gaps,
+    }
+    assert seen[option]
+
+
+@pytest.mark.parametrize(("cells", "categories"), [([NFD, NFC], (NFC,)), ([ANGSTROM, "Å", KELVIN, "K"], ("K", "Å"))])
+def test_categories(tmp_path: Path, cells: list[str], categories: tuple[str, ...]) -> None:
+    assert reading(file("a", cells), tmp_path).table.columns[0].categories == categories
+
+
+def test_labels(tmp_path: Path) -> None:
+    content = file("a", ["1"], labels=(NFD, "e")) + f"2,2,{NFC}\n"
+    assert reading(content, tmp_path).table.target.labels == ("e", NFC)
+
+
+def test_texts_in_parquet_and_npz(tmp_path: Path) -> None:
+    buffer = io.BytesIO()
+    pd.DataFrame({NFD: [NFD, NFC] * 10, "y": [0, 1] * 10}).to_parquet(buffer)
+    found = reading(buffer.getvalue(), tmp_path, name="f.parquet")
+    assert (found.table.columns[0].name, found.table.columns[0].categories) == (NFC, (NFC,))
+    buffer = io.BytesIO()
+    np.savez(buffer, X=np.arange(20.0)[:, None], y=np.array([NFD, "e", NFC, "e"] * 5))
+    assert reading(buffer.getvalue(), tmp_path, name="f.npz", target=None).table.target.labels == ("e", NFC)
+
+
+def test_two_names_that_are_one_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(RefusedError, match="two columns named"):
+        reading(f"{NFC},{NFD},y\n1,2,0\n3,4,1\n", tmp_path)
+
+
+@pytest.mark.parametrize("name", [NFC, NFD])
+@pytest.mark.parametrize("cell", [NFC, NFD, f" {NFD}\u00a0"])
+def test_rows_that_are_predicted(tmp_path: Path, name: str, cell: str) -> None:
+    reading(file(NFC, [NFD, "a"]), tmp_path)
+    x, y, schema = table(tmp_path)
+    prepared = Preprocessing.fit(schema, x, y, standardize=True)
+    assert numbers_of([{name: cell, "n": 0}], prepared).tolist() == [[1.0, 0.0]]
