@@ -9,15 +9,13 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     MetaData,
-    SQLColumnExpression,
     String,
     Text,
     UniqueConstraint,
     func,
     text,
 )
-from sqlalchemy.ext.hybrid import hybrid_property
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.orm import DeclarativeBase, Mapped, column_property, mapped_column
 
 from .db import UtcTime, now
 
@@ -55,10 +53,12 @@ class Job(Base):
     pack_key: Mapped[str]
     dataset_id: Mapped[str | None] = mapped_column(DatasetId)
     """The uploaded data set it trains on; it may be deleted once the job has ended."""
-    device_wish: Mapped[str]
+    device_wish: Mapped[str] = mapped_column()
     """What `device_request` was called: written for workers of the release before, until the release after next."""
     new_device_request: Mapped[str | None] = mapped_column("device_request")
     """None in a job that an API of the release before submitted during an upgrade."""
+    device_request: Mapped[str] = column_property(func.coalesce(new_device_request, device_wish))
+    """Which devices may take it: auto, cpu or cuda, and how many of them together, as in cuda*2."""
     priority: Mapped[int]
     max_attempts: Mapped[int]
     epochs: Mapped[int]
@@ -97,16 +97,6 @@ class Job(Base):
     """What `notified_at` was called, for workers of the release before."""
     notified_at: Mapped[datetime | None]
     """When a message was last sent for it while it was queued."""
-
-    @hybrid_property
-    def device_request(self) -> str:
-        """Which devices may take it: auto, cpu or cuda, and how many of them together, as in cuda*2."""
-        return self.new_device_request or self.device_wish
-
-    @device_request.inplace.expression
-    @classmethod
-    def _device_request(cls) -> SQLColumnExpression[str]:
-        return func.coalesce(cls.new_device_request, cls.device_wish)
 
     __table_args__ = (
         Index(

@@ -1,4 +1,4 @@
-"""The queue: a wish to pause, what each worker has free, and the order between owners."""
+"""The queue: a pause request, what each worker has free, and the order between owners."""
 
 import sqlalchemy as sa
 from alembic import op
