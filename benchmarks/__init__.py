@@ -1,1 +1,1 @@
-"""Benchmarks: one script per claim of the README; each prints a table and can write it into docs/benchmarks.md."""
+"""Benchmarks: one script per claim of the README; each prints its table, `--write` puts it into docs/benchmarks.md."""

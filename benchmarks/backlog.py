@@ -1,4 +1,4 @@
-"""A record with a long queue: many owners, shapes and priorities, laid down by the database itself."""
+"""A database with a long queue of many owners, pack keys and priorities, generated in SQL."""
 
 import json
 import uuid
@@ -36,7 +36,7 @@ _FILL = text(
 
 @contextmanager
 def backlog(server: str, jobs: int) -> Iterator[Engine]:
-    """A database of its own on `server`, with `jobs` that wait and a tenth as many that have ended; dropped at last."""
+    """A temporary database on `server`, with `jobs` queued jobs and a tenth as many finished ones."""
     name = f"epochal_claims_{uuid.uuid4().hex[:8]}"
     administrator = create_engine(server, isolation_level="AUTOCOMMIT")
     with administrator.connect() as connection:
@@ -55,7 +55,7 @@ def backlog(server: str, jobs: int) -> Iterator[Engine]:
 
 
 def _fill(engine: Engine, jobs: int) -> None:
-    """Lay the jobs down without their indexes, which are quicker made afterwards, and let the planner look."""
+    """Insert the jobs without indexes, which are faster to create afterwards, and update the planner's statistics."""
     specs = [
         JobSpec.model_validate({"dataset": "digits", "architecture": {"type": "mlp", "hidden": [16 + shape]}})
         for shape in range(SHAPES)

@@ -1,8 +1,8 @@
-"""How fast jobs are claimed from a long queue, with priorities and fair share between owners, and how fast it is read.
+"""Claims per second from a long queue with priorities and fair share between owners, and the latency of its reads.
 
 `python -m benchmarks.claims [--quick] [--write] [--jobs 1000000] [--claimers 8] [--seconds 20] [--server URL]`. The
-claimers are processes; each takes pack after pack and ends none, so that what runs grows all the while. Every statement
-is explained, too: the script stops when one of them reads the table of jobs from end to end.
+claimers are processes; each claims pack after pack and finishes none, so that the number of running jobs grows. The
+script also explains every statement, and fails when one scans the table of jobs.
 """
 
 import argparse
@@ -40,12 +40,12 @@ READS = 200
 LEASE_S = 3600.0
 
 _start: Barrier
-"""In a claimer's process: where all claimers wait for each other."""
+"""In a claimer's process: the barrier at which all claimers start."""
 
 
 @dataclass(frozen=True)
 class Cpu:
-    """Processor time: of the process that asks, and of PostgreSQL's process that answers it."""
+    """CPU time of the client process and of PostgreSQL's backend process."""
 
     ours_s: float
     theirs_s: float
@@ -58,8 +58,8 @@ class Cpu:
 
 
 @dataclass(frozen=True)
-class Taken:
-    """What one claimer took, and how long each claim lasted."""
+class Claimed:
+    """The jobs that one claimer claimed, and the duration of each claim."""
 
     job_ids: list[str]
     seconds: list[float]
@@ -67,7 +67,7 @@ class Taken:
 
 
 class Meter:
-    """The processor time of a process that asks one question after the other, over one connection."""
+    """Measures the CPU time of this process and of its one PostgreSQL backend."""
 
     def __init__(self, engine: Engine) -> None:
         with engine.connect() as connection:
@@ -75,7 +75,7 @@ class Meter:
         self._backend = psutil.Process(pid)
 
     def read(self) -> Cpu:
-        """So far."""
+        """The CPU time until now."""
         theirs = self._backend.cpu_times()
         return Cpu(time.process_time(), theirs.user + theirs.system)
 
@@ -91,7 +91,7 @@ class Timed:
     jobs: int | None = None
 
     def cells(self) -> list[str]:
-        """What it did in a second, the time it took at the median and for one in a hundred, and what it cost."""
+        """Its cells: rates, latency at the median and the 99th percentile, and CPU time."""
         times = len(self.seconds)
         rate = "-" if self.elapsed_s is None else f"{times / self.elapsed_s:,.0f}"
         jobs = "-" if self.elapsed_s is None or self.jobs is None else f"{self.jobs / self.elapsed_s:,.0f}"
@@ -101,88 +101,88 @@ class Timed:
 
 
 def claims(engine: Engine, claimers: int, seconds: float) -> Timed:
-    """Claimers at work side by side. Raises `ClaimedTwiceError` when two got the same job."""
+    """Measure concurrent claimers. Raises `ClaimedTwiceError` if a job was claimed twice."""
     context = get_context("spawn")
     with ProcessPoolExecutor(claimers, context, initializer=_meet, initargs=(context.Barrier(claimers),)) as pool:
         url = engine.url.render_as_string(hide_password=False)
-        takings = list(pool.map(partial(_claim, url, seconds), range(claimers)))
-    taken = Counter(job_id for taking in takings for job_id in taking.job_ids)
-    twice = [job_id for job_id, count in taken.items() if count > 1]
+        results = list(pool.map(partial(_claim, url, seconds), range(claimers)))
+    claimed = Counter(job_id for result in results for job_id in result.job_ids)
+    twice = [job_id for job_id, count in claimed.items() if count > 1]
     with engine.connect() as connection:
         started = connection.execute(text("SELECT count(*) FROM job_event WHERE to_status = 'running'")).scalar_one()
-    if twice or started < taken.total():
-        raise ClaimedTwiceError(f"{len(twice)} jobs were claimed twice; {started} starts for {taken.total()} jobs")
-    lasted = [each for taking in takings for each in taking.seconds]
-    cpu = sum((taking.cpu for taking in takings), Cpu(0.0, 0.0))
-    return Timed(f"claim a pack, {claimers} at once", lasted, cpu, seconds, taken.total())
+    if twice or started < claimed.total():
+        raise ClaimedTwiceError(f"{len(twice)} jobs were claimed twice; {started} starts for {claimed.total()} jobs")
+    lasted = [each for result in results for each in result.seconds]
+    cpu = sum((result.cpu for result in results), Cpu(0.0, 0.0))
+    return Timed(f"claim a pack, {claimers} at once", lasted, cpu, seconds, claimed.total())
 
 
 def _meet(barrier: Barrier) -> None:
-    global _start  # noqa: PLW0603 - a barrier reaches a process of a pool in no other way
+    global _start  # noqa: PLW0603 - the only way to pass a barrier to a pool's process
     _start = barrier
 
 
-def _claim(url: str, seconds: float, number: int) -> Taken:
-    """Claim pack after pack; the first one is not timed, for what is loaded and planned with it."""
+def _claim(url: str, seconds: float, number: int) -> Claimed:
+    """Claim pack after pack. The first claim is not timed, because it loads code and plans statements."""
     engine = db.connect(url)
-    take = partial(LeaseStore(engine).claim, worker=f"claimer-{number}", device="cpu", limit=PACK, lease_s=LEASE_S)
+    claim = partial(LeaseStore(engine).claim, worker=f"claimer-{number}", device="cpu", limit=PACK, lease_s=LEASE_S)
     job_ids, lasted = list[str](), list[float]()
-    take()
+    claim()
     meter = Meter(engine)
     _start.wait()
     began, spent = time.perf_counter(), meter.read()
     while (before := time.perf_counter()) < began + seconds:
-        job_ids.extend(claim.job_id for claim in take())
+        job_ids.extend(claimed.job_id for claimed in claim())
         lasted.append(time.perf_counter() - before)
     spent = meter.read() - spent
     engine.dispose()
-    return Taken(job_ids, lasted, spent)
+    return Claimed(job_ids, lasted, spent)
 
 
 def reads(engine: Engine, times: int) -> list[Timed]:
-    """What users ask of a queue so long, one question after the other."""
-    store, queue, somewhere = JobStore(engine), Queue(engine), _some_jobs(engine, times)
-    page, ask = partial(store.list_jobs, limit=50), partial(_timed, Meter(engine))
+    """Measure users' requests to such a queue, one after the other."""
+    store, queue, sampled = JobStore(engine), Queue(engine), _some_jobs(engine, times)
+    page, timed = partial(store.list_jobs, limit=50), partial(_timed, Meter(engine))
     waiting = JobFilter(status=JobStatus.queued)
     spec = JobSpec.model_validate({"dataset": "digits"})
     return [
-        ask("submit a job", (partial(store.submit, [spec], owner=f"owner-{n % OWNERS}") for n in range(times))),
-        ask("show a job", (partial(store.get, job_id, owner=owner) for job_id, owner in somewhere)),
-        ask("its place in the queue, and why it waits", (partial(queue.place, job_id) for job_id, _ in somewhere)),
-        ask("list an owner's newest 50 jobs", (partial(page, JobFilter(), owner=owner) for _, owner in somewhere)),
-        ask(
+        timed("submit a job", (partial(store.submit, [spec], owner=f"owner-{n % OWNERS}") for n in range(times))),
+        timed("show a job", (partial(store.get, job_id, owner=owner) for job_id, owner in sampled)),
+        timed("its place in the queue, and why it waits", (partial(queue.place, job_id) for job_id, _ in sampled)),
+        timed("list an owner's newest 50 jobs", (partial(page, JobFilter(), owner=owner) for _, owner in sampled)),
+        timed(
             "the 50 that follow somewhere in the middle",
-            (partial(page, JobFilter(), owner=owner, after=job_id) for job_id, owner in somewhere),
+            (partial(page, JobFilter(), owner=owner, after=job_id) for job_id, owner in sampled),
         ),
-        ask("an owner's newest 50 that wait", (partial(page, waiting, owner=owner) for _, owner in somewhere)),
-        ask("the whole queue, counted", (queue.overview for _ in range(max(times // 20, 1)))),
+        timed("an owner's newest 50 that wait", (partial(page, waiting, owner=owner) for _, owner in sampled)),
+        timed("the whole queue, counted", (queue.overview for _ in range(max(times // 20, 1)))),
     ]
 
 
 def _some_jobs(engine: Engine, count: int) -> list[tuple[str, str]]:
-    """Jobs that wait, from all over the queue, with their owners."""
+    """A sample of queued jobs, with their owners."""
     chosen = text("SELECT id, owner FROM job TABLESAMPLE BERNOULLI (5) REPEATABLE (1) WHERE status = 'queued' LIMIT :n")
     with engine.connect() as connection:
         return [(row.id, row.owner) for row in connection.execute(chosen, {"n": count})]
 
 
-def _timed(meter: Meter, what: str, questions: Iterable[Callable[[], object]]) -> Timed:
+def _timed(meter: Meter, what: str, requests: Iterable[Callable[[], object]]) -> Timed:
     lasted, spent = [], meter.read()
-    for ask in questions:
+    for request in requests:
         before = time.perf_counter()
-        ask()
+        request()
         lasted.append(time.perf_counter() - before)
     return Timed(what, lasted, meter.read() - spent)
 
 
 def explain(engine: Engine) -> set[str]:
-    """The indexes of jobs that these questions use. Raises `SequentialScanError` when one goes without."""
+    """The indexes that the statements use. Raises `SequentialScanError` if one scans the table of jobs."""
     store, leases, queue = JobStore(engine), LeaseStore(engine), Queue(engine)
     ((job_id, owner),) = _some_jobs(engine, 1)
-    said: list[tuple[str, Any]] = []
+    statements: list[tuple[str, Any]] = []
 
     def note(_connection: object, _cursor: object, statement: str, parameters: Any, *_: object) -> None:
-        said.append((statement, parameters))
+        statements.append((statement, parameters))
 
     event.listen(engine, "before_cursor_execute", note)
     (head, *_) = leases.claim(worker="claimer-0", device="cpu", limit=PACK, lease_s=LEASE_S)
@@ -196,7 +196,7 @@ def explain(engine: Engine) -> set[str]:
     event.remove(engine, "before_cursor_execute", note)
     used = set[str]()
     with engine.connect() as connection:
-        for statement, parameters in said:
+        for statement, parameters in statements:
             plan = [row[0] for row in connection.exec_driver_sql(f"EXPLAIN {statement}", parameters)]
             if any("Seq Scan on job " in line for line in plan):
                 raise SequentialScanError("\n".join([statement, *plan]))
@@ -206,26 +206,26 @@ def explain(engine: Engine) -> set[str]:
 
 
 def running(engine: Engine) -> str:
-    """How many jobs run, and how evenly the owners share them."""
+    """The number of running jobs, in all and per owner."""
     with engine.connect() as connection:
         counts = connection.execute(text("SELECT count(*) FROM lease GROUP BY owner")).scalars().all()
     return f"{sum(counts):,} jobs run in the end, {min(counts)} to {max(counts)} of each of {len(counts)} owners"
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Measure, print, and write when asked to."""
+    """Measure, print, and write with `--write`."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.claims", description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="a smoke run: a short queue, says nothing about speed")
+    parser.add_argument("--quick", action="store_true", help="a smoke run with a short queue, no measurement")
     parser.add_argument("--write", action="store_true", help=f"put the table into {PAGE}")
     parser.add_argument("--jobs", type=int, default=1_000_000)
     parser.add_argument("--claimers", type=int, default=8)
     parser.add_argument("--seconds", type=float, default=20.0)
-    parser.add_argument("--server", default=SERVER, help="a PostgreSQL server on which a database may be made")
+    parser.add_argument("--server", default=SERVER, help="PostgreSQL server for a temporary database")
     options = parser.parse_args(arguments)
     if options.quick:
         options.jobs, options.claimers, options.seconds = 20_000, 2, 1.0
     if not _answers(options.server):
-        print(f"claims: not run, for there is no PostgreSQL at {options.server}: name one with --server")
+        print(f"claims: not run, because no PostgreSQL answers at {options.server}: give one with --server")
         return
     busy = os.getloadavg()[0]
     with backlog(options.server, options.jobs) as engine:
@@ -265,16 +265,16 @@ def _answers(server: str) -> bool:
 
 
 def _quantile(values: Sequence[float], share: float) -> float:
-    """The value that this share of the values does not exceed."""
+    """The quantile of the values at `share`."""
     return sorted(values)[min(int(share * len(values)), len(values) - 1)]
 
 
 class ClaimedTwiceError(Exception):
-    """Two claimers got the same job."""
+    """A job was claimed twice."""
 
 
 class SequentialScanError(Exception):
-    """A statement reads every job there is."""
+    """A statement scans the table of jobs."""
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
-"""Everybody who runs the sweep. `python -m benchmarks.contestants NAME TRIALS EPOCHS` runs one and prints JSON.
+"""The contestants of the sweep. `python -m benchmarks.contestants NAME TRIALS EPOCHS` runs one and prints JSON.
 
-`peers.py` starts each in a process of its own, so that none pays for what another has imported or left running.
+`peers.py` starts each in its own process, so that none is affected by what another has imported or left running.
 """
 
 import json
@@ -25,19 +25,19 @@ ONE_TRIAL = "one trial"
 
 
 def by_one(part: Work) -> Contestant:
-    """Two persistent processes that take one trial after the other."""
+    """Two persistent processes, each of which takes the next trial."""
     return partial(pool.sweep, part, share=1)
 
 
 def by_half(part: Work) -> Contestant:
-    """Two persistent processes that take half of the sweep each."""
+    """Two persistent processes, each with half of the sweep."""
     return lambda workload, sweep: pool.sweep(part, workload, sweep, share=-(-len(sweep) // pool.PROCESSES))
 
 
 def process_per_trial(workload: Workload, sweep: Sequence[Trial]) -> Swept:
     """A fresh Python process with the tight loop for each trial, two at a time.
 
-    The data lie ready in a file: a process pays for Python, PyTorch and the training, not for scikit-learn.
+    The data are in a file: a process pays for Python, PyTorch and training, not for scikit-learn.
     """
     with tempfile.NamedTemporaryFile(suffix=".pt") as file, ThreadPoolExecutor(pool.PROCESSES) as threads:
         torch.save(asdict(data(workload)), file.name)
@@ -53,7 +53,7 @@ def process_per_trial(workload: Workload, sweep: Sequence[Trial]) -> Swept:
 
 
 def optuna(workload: Workload, sweep: Sequence[Trial]) -> Swept:
-    """Optuna, its trials shared out by joblib."""
+    """Optuna, parallelised with joblib."""
     from . import peer_optuna
 
     return peer_optuna.sweep(workload, sweep)
@@ -91,16 +91,16 @@ CONTESTANTS: Mapping[str, Contestant] = {
 
 
 def read(text: str) -> Swept:
-    """What a contestant printed."""
+    """Parse a contestant's output."""
     fields = json.loads(text.splitlines()[-1])
     return Swept(Spent(**fields.pop("spent")), **fields)
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Run the contestant that is named; or the one trial of a fresh process."""
+    """Run the named contestant, or the single trial of a fresh process."""
     match arguments:
         case [name, file, epochs, seed, rate, dropout] if name == ONE_TRIAL:
-            work.settle()
+            work.configure_contestant()
             trial = Trial(int(seed), float(rate), float(dropout))
             print(last(tight(W1.shortened(epochs=int(epochs)), Data(**torch.load(file)), trial)).val_accuracy)
         case [name, count, epochs]:

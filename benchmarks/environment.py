@@ -1,4 +1,4 @@
-"""The virtual environment of the peers: they are measured, and nothing of ours depends on them."""
+"""The virtual environment of the peers, which are measured but are no dependencies."""
 
 import json
 import subprocess
@@ -10,11 +10,11 @@ REQUIREMENTS = Path("benchmarks/peers.txt")
 FOLDER = Path("build/peers-venv")
 LOG = Path("build/peers-venv.log")
 _DONE = FOLDER / "requirements.txt"
-"""What is installed: written last, so that an install that was cut off is done again."""
+"""The installed requirements; written last, so that an interrupted installation is repeated."""
 
 
 def peers_python() -> Path:
-    """The Python of the peers, after installing what peers.txt names; pip's words go to a log."""
+    """The peers' Python, with peers.txt installed; pip's output goes to a log."""
     python = FOLDER / "bin" / "python"
     wanted = REQUIREMENTS.read_text()
     if not _DONE.exists() or _DONE.read_text() != wanted:
@@ -28,7 +28,7 @@ def peers_python() -> Path:
 
 
 def peers_versions() -> str:
-    """The peers and their versions, as installed."""
+    """Names and installed versions of the peers."""
     listed = subprocess.run([peers_python(), "-m", "pip", "list", "--format=json"], check=True, capture_output=True)
     named = {line.partition("==")[0].partition("[")[0] for line in REQUIREMENTS.read_text().splitlines()}
     return ", ".join(f"{each['name']} {each['version']}" for each in json.loads(listed.stdout) if each["name"] in named)

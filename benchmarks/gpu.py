@@ -1,8 +1,8 @@
-"""Packs on a CUDA device, against the two ways of sharing a GPU that need no packs.
+"""Packs on a CUDA device, against the two ways to share a GPU without packs.
 
-`python -m benchmarks.gpu [--quick] [--write] [--rounds N]`. W1, with its steps replayed as CUDA graphs and kernel by
-kernel. Two floors say how good a figure is: no step can be faster than its kernels can be launched one by one (unless
-they are replayed as a graph), nor than its bytes can be moved.
+`python -m benchmarks.gpu [--quick] [--write] [--rounds N]`. W1, with steps replayed as CUDA graphs and launched
+kernel by kernel. Two lower bounds put a figure in relation: the time to launch a step's kernels one by one (which a
+replayed graph does not need), and the time to move its bytes.
 """
 
 import argparse
@@ -25,35 +25,35 @@ from .loops import last, tight_fused
 from .machine import about
 from .rounds import interleaved
 from .tables import PAGE, replace_section, table, times
-from .work import settle
+from .work import configure_contestant
 from .workloads import W1, Workload, data, network, trials
 
 PACKS = (1, 4, 16, 64, 256, 512, 1024, 4096)
 EPOCHS = 30
 SHARERS = 8
-"""Processes that share the GPU: more of them only queue."""
+"""Processes that share the GPU; more would only queue."""
 NOT_RUN = "| | model-steps / s |\n| --- | ---: |\n| not run: this machine has no CUDA device | - |"
 
 
 @dataclass(frozen=True)
-class Floors:
-    """What bounds a step from below, measured on this device."""
+class LowerBounds:
+    """Lower bounds of a step's time, measured on this device."""
 
     launch_s: float
-    """One kernel launched after another."""
+    """Time per kernel launch, one after another."""
     bytes_per_s: float
-    """Memory copied, read and write together."""
+    """Memory bandwidth of a copy, reads and writes together."""
     kernels: int
-    """Kernels that a step of a pack launches."""
+    """Kernels of a pack's step."""
 
     def shares(self, workload: Workload, size: int, step_s: float) -> tuple[float, float]:
-        """How much of a step's time the launches and the bytes alone would need."""
+        """The shares of a step's time that launches and bytes need at least."""
         moved = size * least_bytes(workload) / self.bytes_per_s
         return self.kernels * self.launch_s / step_s, moved / step_s
 
 
 def least_bytes(workload: Workload) -> int:
-    """Bytes that one model-step cannot do without, were every kernel fused that can be.
+    """Bytes that a model-step moves at least, if all kernels are fused as far as possible.
 
     Weights are read forward and backward and by the optimizer, gradients written and read, both means of Adam read and
     written, weights written: ten words a parameter. Activations are written once and read twice.
@@ -63,13 +63,13 @@ def least_bytes(workload: Workload) -> int:
     return 4 * (10 * parameters + 3 * workload.batch * units)
 
 
-def floors(workload: Workload, device: torch.device) -> Floors:
-    """Measure them."""
+def lower_bounds(workload: Workload, device: torch.device) -> LowerBounds:
+    """Measure the lower bounds."""
     one, many = torch.ones(1, device=device), torch.empty(2**28, device=device)
     other = torch.empty_like(many)
     launch_s = _timed(lambda: one.add_(1.0), 20_000, device)
     copy_s = _timed(lambda: other.copy_(many), 20, device)
-    return Floors(launch_s, 2 * many.nbytes / copy_s, _kernels(workload, device))
+    return LowerBounds(launch_s, 2 * many.nbytes / copy_s, _kernels(workload, device))
 
 
 def _timed(work: object, count: int, device: torch.device) -> float:
@@ -84,7 +84,7 @@ def _timed(work: object, count: int, device: torch.device) -> float:
 
 
 def _kernels(workload: Workload, device: torch.device) -> int:
-    """Kernels a step: the difference that four more epochs make, so that what happens once does not count."""
+    """Kernels of a step, from the difference of four epochs, so that one-time work does not count."""
     counts = []
     for epochs in (2, 6):
         with profile(activities=[ProfilerActivity.CUDA]) as seen:
@@ -94,7 +94,7 @@ def _kernels(workload: Workload, device: torch.device) -> int:
 
 
 def pack_cost(workload: Workload, size: int, device: torch.device) -> Spent:
-    """What one model-step costs in a pack of `size`; its models come back to the CPU, so nothing is still under way."""
+    """The time of a model-step in a pack of `size`; the models are copied to the CPU, so that all work is done."""
     start, cpu = time.perf_counter(), time.process_time()
     ours.train(workload, trials(workload, size), device=device)
     spent = Spent(time.perf_counter() - start, time.process_time() - cpu)
@@ -102,15 +102,15 @@ def pack_cost(workload: Workload, size: int, device: torch.device) -> Spent:
 
 
 def eager_cost(workload: Workload, size: int, device: torch.device) -> Spent:
-    """The same, each kernel launched by itself."""
+    """The same, with each kernel launched separately."""
     with patch("trainer.layout.Graphs", Eager):
         return pack_cost(workload, size, device)
 
 
 def sharing_cost(workload: Workload, processes: int, *, warm: bool) -> Spent:
-    """What one model-step costs when `processes` run the tight loop on the GPU at a time.
+    """The time of a model-step when `processes` run the tight loop on the GPU at the same time.
 
-    Warm processes are timed from the moment that all have trained an epoch; fresh ones from their start.
+    Warm processes are timed after all have trained an epoch; fresh ones from their start.
     """
     command = [sys.executable, "-m", "benchmarks.gpu", "--one-process", str(workload.epochs)]
     start = time.perf_counter()
@@ -120,7 +120,7 @@ def sharing_cost(workload: Workload, processes: int, *, warm: bool) -> Spent:
     ]
     for process in running:
         assert process.stdout is not None
-        process.stdout.readline()  # it is warm
+        process.stdout.readline()  # the process is warm
     if warm:
         start = time.perf_counter()
     for process in running:
@@ -132,8 +132,8 @@ def sharing_cost(workload: Workload, processes: int, *, warm: bool) -> Spent:
 
 
 def one_process(epochs: int, seed: int) -> None:
-    """One of the processes that share the GPU."""
-    settle()
+    """Run one of the processes that share the GPU."""
+    configure_contestant()
     workload, device = W1.shortened(epochs=epochs), torch.device("cuda")
     here, trial = data(workload).to(device), trials(workload, 64)[seed % 64]
     last(tight_fused(workload.shortened(epochs=1), here, trial))
@@ -143,10 +143,10 @@ def one_process(epochs: int, seed: int) -> None:
 
 
 def measure(workload: Workload, packs: Sequence[int], rounds: int) -> str:
-    """The table."""
-    settle()
+    """Measure all rows, and format the table."""
+    configure_contestant()
     device = torch.device("cuda")
-    bounds = floors(workload, device)
+    bounds = lower_bounds(workload, device)
     sizes = {f"ours, pack of {size}": size for size in packs}
     eager_sizes = {f"ours, pack of {size}, kernel by kernel": size for size in packs}
     costs = interleaved(
@@ -185,9 +185,9 @@ def measure(workload: Workload, packs: Sequence[int], rounds: int) -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Measure, print, and write when asked to."""
+    """Measure, print, and write with `--write`."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.gpu", description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="a smoke run: tiny, says nothing about speed")
+    parser.add_argument("--quick", action="store_true", help="a tiny smoke run, no measurement")
     parser.add_argument("--write", action="store_true", help=f"put the table into {PAGE}")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--one-process", nargs=2, type=int, metavar=("EPOCHS", "SEED"), help=argparse.SUPPRESS)

@@ -1,7 +1,7 @@
-"""What becomes of a pack's place when a member ends: kept idle, compacted away, or given to the next job.
+"""A member's place in the pack after its end: kept (masking), removed (compaction), or reused (refill).
 
-`python -m benchmarks.leaving [--quick] [--write] [--rounds N]`. W1, jobs of 5 to 60 epochs, as early stopping leaves
-them. Masking is what most stacked trainers do: a member that is done is computed along until the last one is.
+`python -m benchmarks.leaving [--quick] [--write] [--rounds N]`. W1, jobs of 5 to 60 epochs, as with early stopping.
+Masking is usual in stacked trainers: a finished member is still computed until the last one has finished.
 """
 
 import argparse
@@ -18,7 +18,7 @@ from trainer.runtime import configure_process
 
 from .clock import Spent, Stopwatch
 from .machine import about
-from .ours import Watching, spec
+from .ours import CheckingCallbacks, spec
 from .rounds import interleaved
 from .tables import PAGE, replace_section, table, times
 from .workloads import W1, trials
@@ -29,7 +29,7 @@ SHORTEST, LONGEST = 5, 60
 
 
 def jobs(count: int, longest: int) -> list[JobSpec]:
-    """Jobs of one shape whose lengths are spread evenly, and come in no order."""
+    """Jobs of one shape, with evenly distributed numbers of epochs in mixed order."""
     shortest = min(SHORTEST, longest)
     return [
         spec(W1.shortened(epochs=shortest + (number * 37 % count) * (longest - shortest) // max(count - 1, 1)), trial)
@@ -37,45 +37,45 @@ def jobs(count: int, longest: int) -> list[JobSpec]:
     ]
 
 
-class Counted(Pack):
+class CountingPack(Pack):
     """A pack that counts the member-epochs it computes."""
 
     computed = 0
 
     def begin_epoch(self) -> None:
-        """Count every row that is not a lone member's padding row."""
-        Counted.computed += len(self.layout.row_of)
+        """Count the members; padding rows do not count."""
+        CountingPack.computed += len(self.layout.row_of)
         super().begin_epoch()
 
 
-class Masked(Counted):
-    """A pack that lets its members go and keeps their rows."""
+class MaskingPack(CountingPack):
+    """A pack that keeps the rows of finished members."""
 
     def _compacts(self) -> bool:
-        """Keep all rows until the last member has left."""
+        """Compact only when no member is left."""
         return not self.members
 
 
-class Queue(Watching):
-    """Jobs that wait for a free place in the pack."""
+class Queue(CheckingCallbacks):
+    """Callbacks that refill the pack from a queue."""
 
     def __init__(self, waiting: Sequence[Entry]) -> None:
         super().__init__()
         self._waiting = list(waiting)
 
     def new_entries(self, free: int) -> Sequence[Entry]:
-        """The next of them."""
+        """The next jobs of the queue."""
         joining, self._waiting = self._waiting[:free], self._waiting[free:]
         return joining
 
 
 def trained(
-    pack: type[Counted], specs: Sequence[JobSpec], slots: int, *, refill: bool, tally: Callable[[int], None]
+    pack: type[CountingPack], specs: Sequence[JobSpec], slots: int, *, refill: bool, tally: Callable[[int], None]
 ) -> Spent:
-    """Train all jobs through so many places; the time, and to `tally` the member-epochs computed."""
+    """Train all jobs in `slots` places; `tally` receives the number of member-epochs computed."""
     configure_process()
     entries = [Entry(str(number), one) for number, one in enumerate(specs)]
-    Counted.computed = 0
+    CountingPack.computed = 0
     watch = Stopwatch()
     with patch("trainer.fit.Pack", pack):
         for first in range(0, len(entries), len(entries) if refill else slots):
@@ -83,25 +83,25 @@ def trained(
             callbacks = Queue(entries[slots:] if refill else ())
             fit(wave, callbacks, device=torch.device("cpu"), limit=slots)
     spent = watch.read()
-    tally(Counted.computed)
+    tally(CountingPack.computed)
     return spent
 
 
 def measure(count: int, slots: int, longest: int, rounds: int) -> str:
-    """The table."""
+    """Measure all rows, and format the table."""
     specs = jobs(count, longest)
     needed = sum(one.epochs for one in specs)
     computed: dict[str, int] = {}
 
-    def contestant(name: str, pack: type[Counted], places: int, *, refill: bool) -> Callable[[], Spent]:
+    def contestant(name: str, pack: type[CountingPack], places: int, *, refill: bool) -> Callable[[], Spent]:
         return partial(trained, pack, specs, places, refill=refill, tally=partial(computed.__setitem__, name))
 
     contest = {
-        f"one pack of {count}, masking": (Masked, count, False),
-        f"one pack of {count}, compaction": (Counted, count, False),
-        f"{slots} places, waves, masking": (Masked, slots, False),
-        f"{slots} places, waves, compaction": (Counted, slots, False),
-        f"{slots} places, refill": (Counted, slots, True),
+        f"one pack of {count}, masking": (MaskingPack, count, False),
+        f"one pack of {count}, compaction": (CountingPack, count, False),
+        f"{slots} places, waves, masking": (MaskingPack, slots, False),
+        f"{slots} places, waves, compaction": (CountingPack, slots, False),
+        f"{slots} places, refill": (CountingPack, slots, True),
     }
     costs = interleaved({name: contestant(name, *how[:2], refill=how[2]) for name, how in contest.items()}, rounds)
     base = next(iter(costs.values()))
@@ -121,9 +121,9 @@ def measure(count: int, slots: int, longest: int, rounds: int) -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Measure, print, and write when asked to."""
+    """Measure, print, and write with `--write`."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.leaving", description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="a smoke run: tiny, says nothing about speed")
+    parser.add_argument("--quick", action="store_true", help="a tiny smoke run, no measurement")
     parser.add_argument("--write", action="store_true", help=f"put the table into {PAGE}")
     parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args(arguments)

@@ -1,8 +1,8 @@
-"""The loops that people write by hand, one trial at a time: what ours is measured against.
+"""Hand-written training loops, one trial at a time: the baselines.
 
 All three report, after each epoch, the running loss of training and the loss and accuracy on the validation split.
-The tight loop is what an expert writes who wants speed and nothing else: it keeps no best weights, no record, no
-early stopping. It is the baseline, so whatever makes it faster belongs in it.
+The tight loop is an expert's, for speed only: it has no best weights, no record and no early stopping. Whatever makes
+it faster belongs in it.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -17,14 +17,14 @@ from .workloads import Data, Trial, Workload, network
 
 @dataclass(frozen=True)
 class Epoch:
-    """What was measured in one epoch; the accuracy of a regression is NaN."""
+    """The metrics of an epoch; the accuracy of a regression is NaN."""
 
     train_loss: float
     val_loss: float
     val_accuracy: float
 
     def metrics(self) -> dict[str, float]:
-        """The numbers by name."""
+        """The metrics by name."""
         return {"train_loss": self.train_loss, "val_loss": self.val_loss, "val_accuracy": self.val_accuracy}
 
 
@@ -32,7 +32,7 @@ Loop = Callable[[Workload, Data, Trial], Iterator[Epoch]]
 
 
 def tight(workload: Workload, data: Data, trial: Trial, *, fused: bool = False) -> Iterator[Epoch]:
-    """Tensors in memory, one gather per epoch, no Python object per row, one look at a number per epoch."""
+    """Data in memory, one gather per epoch, no Python object per row, one transfer of metrics per epoch."""
     torch.manual_seed(trial.seed)
     device, rows = data.x.device, len(data.x)
     model = network(workload, trial.dropout).to(device)
@@ -49,7 +49,7 @@ def tight(workload: Workload, data: Data, trial: Trial, *, fused: bool = False) 
             loss = loss_of(model(x), y)
             torch.autograd.backward(loss)
             optimizer.step()
-            for parameter in parameters:  # zero_grad() does the same in 20 us more
+            for parameter in parameters:  # zero_grad() does the same, but takes 20 us more
                 parameter.grad = None
             total.add_(loss.detach(), alpha=len(x))
         model.eval()
@@ -101,10 +101,10 @@ def _accuracy(output: Tensor, target: Tensor) -> Tensor:
 
 
 def last(epochs: Iterator[Epoch]) -> Epoch:
-    """Run a loop to its end and answer what it measured last."""
+    """Run a loop to its end; the metrics of its last epoch."""
     *_, final = epochs
     return final
 
 
 LOOPS: Mapping[str, Loop] = {"tight": tight, "tight fused": tight_fused, "idiomatic": idiomatic}
-"""Every loop by name."""
+"""The loops by name."""

@@ -1,4 +1,4 @@
-"""Where a table was measured: the processor, the versions, the day."""
+"""The environment of a measurement: processor, versions, date."""
 
 import os
 import platform
@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 def about(*distributions: str) -> str:
-    """One sentence for the head of a table."""
+    """A sentence for the caption of a table."""
     versions = ", ".join(f"{name} {version(name)}" for name in distributions)
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return (
@@ -18,7 +18,7 @@ def about(*distributions: str) -> str:
 
 
 def processor() -> str:
-    """What the processor calls itself."""
+    """The model name of the processor."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
         return next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))

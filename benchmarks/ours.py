@@ -1,4 +1,4 @@
-"""Ours in process: the same trials as specs, trained as packs by `trainer.fit`."""
+"""Epochal in process: the same trials as specs, trained as packs by `trainer.fit`."""
 
 from collections.abc import Sequence
 
@@ -13,7 +13,7 @@ from .workloads import Trial, Workload
 
 
 def spec(workload: Workload, trial: Trial, *, train_metrics: str = "running") -> JobSpec:
-    """The trial as a job. The loops report running metrics of training, and so does this unless it is told not to."""
+    """The trial as a job. It reports running training metrics by default, as the loops do."""
     dataset: object = {"name": "linear", "n": workload.rows, "features": 100} if workload.kind == "table" else "digits"
     architecture: dict[str, object] = {"type": "mlp", "hidden": workload.hidden}
     if workload.channels:
@@ -35,13 +35,13 @@ def spec(workload: Workload, trial: Trial, *, train_metrics: str = "running") ->
     )
 
 
-class Watching(NullCallbacks):
-    """Callbacks that only check that every job is trained and measured to its last epoch."""
+class CheckingCallbacks(NullCallbacks):
+    """Callbacks that check that every job is trained and measured to its last epoch."""
 
     def __init__(self) -> None:
         self.last: dict[str, dict[str, float]] = {}
         self._points: dict[str, int] = {}
-        self._ended: list[Outcome] = []
+        self._outcomes: list[Outcome] = []
 
     def on_epoch_end(self, points: Sequence[Point]) -> None:
         """Keep the last metrics and count the epochs."""
@@ -50,14 +50,16 @@ class Watching(NullCallbacks):
             self.last[point.id] = dict(point.metrics)
 
     def on_member_end(self, outcome: Outcome) -> None:
-        """Keep the end."""
-        self._ended.append(outcome)
+        """Keep the outcome."""
+        self._outcomes.append(outcome)
 
     def check(self, jobs: int, epochs: int) -> None:
-        """Raise `NotTrainedError` unless every one of `jobs` has trained all its epochs."""
-        bad = [f"{outcome.end}: {outcome.message}" for outcome in self._ended if outcome.end != "succeeded"]
-        if bad or len(self._ended) != jobs or set(self._points.values()) != {epochs}:
-            raise NotTrainedError(f"{len(self._ended)} of {jobs} jobs ended, bad ends: {bad}, epochs: {self._points}")
+        """Raise `NotTrainedError` unless all `jobs` have trained all `epochs`."""
+        bad = [f"{outcome.end}: {outcome.message}" for outcome in self._outcomes if outcome.end != "succeeded"]
+        if bad or len(self._outcomes) != jobs or set(self._points.values()) != {epochs}:
+            raise NotTrainedError(
+                f"{len(self._outcomes)} of {jobs} jobs ended, bad ends: {bad}, epochs: {self._points}"
+            )
 
 
 def train(
@@ -72,7 +74,7 @@ def train(
         Entry(id=str(number), spec=spec(workload, trial, train_metrics=train_metrics))
         for number, trial in enumerate(pack)
     ]
-    callbacks = Watching()
+    callbacks = CheckingCallbacks()
     configure_process()
     fit(entries, callbacks, device=device or torch.device("cpu"), limit=len(entries))
     callbacks.check(len(entries), workload.epochs)
@@ -80,4 +82,4 @@ def train(
 
 
 class NotTrainedError(Exception):
-    """A benchmark trained less than it claims."""
+    """A job did not train all its epochs."""

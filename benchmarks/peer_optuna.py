@@ -1,4 +1,4 @@
-"""Optuna: one study in a journal file, two joblib processes that each take the next trial of it."""
+"""Optuna: one study in a journal file, and two joblib processes that each take its next trial."""
 
 import tempfile
 from collections.abc import Sequence
@@ -10,12 +10,12 @@ from joblib import Parallel, delayed  # type: ignore[import-untyped]
 from .clock import Stopwatch, family_cpu_seconds
 from .loops import tight
 from .pool import PROCESSES
-from .work import Swept, settle
+from .work import Swept, configure_contestant
 from .workloads import Trial, Workload, data
 
 
 def sweep(workload: Workload, trials: Sequence[Trial]) -> Swept:
-    """As many trials as there are in `trials`; Optuna chooses their learning rates and dropout by itself."""
+    """As many trials as there are in `trials`; Optuna samples their learning rates and dropout."""
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     with tempfile.TemporaryDirectory() as folder, Parallel(PROCESSES) as parallel:
         _study(parallel, Path(folder) / "warm", workload.shortened(epochs=1), PROCESSES)
@@ -31,8 +31,8 @@ def _study(parallel: Parallel, journal: Path, workload: Workload, count: int) ->
 
 
 def _optimize(journal: Path, workload: Workload, count: int) -> None:
-    """One process's share of the study; random search, which costs least."""
-    settle()
+    """Run one process's share of the study, with random search, the cheapest sampler."""
+    configure_contestant()
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     study = optuna.load_study(
         storage=_storage(journal), study_name="sweep", sampler=optuna.samplers.RandomSampler(seed=None)
@@ -41,7 +41,7 @@ def _optimize(journal: Path, workload: Workload, count: int) -> None:
 
 
 def _objective(trial: optuna.Trial, workload: Workload) -> float:
-    """The tight loop, which reports each epoch: a curve is what everybody here leaves behind."""
+    """The tight loop, which reports each epoch, because every contestant records a curve."""
     own = Trial(
         seed=1 + trial.number,
         learning_rate=trial.suggest_float("learning_rate", 1e-3, 1e-2, log=True),

@@ -10,7 +10,7 @@ from typing import Any
 from .clock import Spent, Stopwatch
 from .loops import LOOPS
 from .pool import PROCESSES
-from .work import Swept, settle
+from .work import Swept, configure_contestant
 from .workloads import Data, Trial, Workload, data
 
 os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
@@ -21,7 +21,7 @@ from ray import tune
 
 
 def sweep(workload: Workload, trials: Sequence[Trial], *, loop: str, reuse_actors: bool) -> Swept:
-    """The sweep as a grid of `trials`; timed when Ray is up and has run a trial on each core."""
+    """The sweep as a grid of `trials`; timed after Ray has started and run a trial on each core."""
     ray.init(num_cpus=PROCESSES, include_dashboard=False, log_to_driver=False, configure_logging=False)
     with tempfile.TemporaryDirectory() as folder:
         _fit(workload.shortened(epochs=1), trials[:PROCESSES], folder, loop, reuse_actors=reuse_actors)
@@ -29,7 +29,9 @@ def sweep(workload: Workload, trials: Sequence[Trial], *, loop: str, reuse_actor
         accuracies = _fit(workload, trials, folder, loop, reuse_actors=reuse_actors)
         wall_s = watch.read().wall_s
     ray.shutdown()
-    return Swept(Spent(wall_s, math.nan), accuracies)  # Ray's workers end and are renamed: their CPU time is lost
+    return Swept(
+        Spent(wall_s, math.nan), accuracies
+    )  # the CPU time of Ray's workers is unknown: they end and are renamed
 
 
 def _fit(workload: Workload, trials: Sequence[Trial], folder: str, loop: str, *, reuse_actors: bool) -> list[float]:
@@ -43,6 +45,6 @@ def _fit(workload: Workload, trials: Sequence[Trial], folder: str, loop: str, *,
 
 
 def _train(config: dict[str, Any], workload: Workload, data: Data, loop: str) -> None:
-    settle()
+    configure_contestant()
     for epoch in LOOPS[loop](workload, data, Trial(**config["trial"])):
         tune.report(epoch.metrics())

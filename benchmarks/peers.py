@@ -1,8 +1,8 @@
-"""The same sweep by everybody: ours in process, ours as a service, plain loops, Ray Tune, Optuna, scikit-learn.
+"""The same sweep by all contestants: Epochal in process and as a service, plain loops, Ray Tune, Optuna, scikit-learn.
 
 `python -m benchmarks.peers [--quick] [--write] [--rounds N] [--only NAME ...]`. W1 on two cores. Each contestant runs
-in processes of its own; starting them, importing and warming up are not timed, except where a fresh process for each
-trial is what the contestant does. Slow ones run fewer trials: every figure is per trial.
+in its own processes. Their start, imports and warm-up are not timed, except for the contestant that starts a process
+per trial. Slow contestants run fewer trials; all figures are per trial.
 """
 
 import argparse
@@ -31,9 +31,9 @@ SLOW = 16
 
 @dataclass(frozen=True)
 class Runner:
-    """A contestant: the words of its row, how many trials it runs, and whose Python it needs."""
+    """A contestant: the label of its row, its number of trials, and whether it runs in the peers' environment."""
 
-    words: str
+    label: str
     trials: int = SWEEP
     foreign: bool = False
 
@@ -56,20 +56,20 @@ RUNNERS: Mapping[str, Runner] = {
     "ray idiomatic": Runner("Ray Tune, default, PyTorch with DataLoader", SLOW, foreign=True),
 }
 QUICK = ("ours", "process per trial")
-"""What a smoke run runs, two trials of one epoch each: it needs nothing installed and nothing started."""
+"""Contestants of a smoke run, with two trials of one epoch each: they need no installation."""
 
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
 
 
 @dataclass
 class Tally:
-    """What the rounds have said of each contestant beside its time."""
+    """Results of the rounds beside the times."""
 
     accuracies: dict[str, float] = field(default_factory=dict)
     lags_s: list[float] = field(default_factory=list)
 
     def run(self, name: str, python: Path, trials: int, epochs: int) -> Spent:
-        """Let contestant `name` run the sweep in a family of processes of its own; its time per trial."""
+        """Run the sweep of contestant `name` in its own family of processes; its time per trial."""
         command = [str(python), "-m", "benchmarks.contestants", name, str(trials), str(epochs)]
         environ = family(os.environ | ONE_THREAD)
         done = subprocess.run(command, check=False, env=environ, stdout=subprocess.PIPE, text=True)
@@ -83,12 +83,12 @@ class Tally:
 
 
 def report(costs: Mapping[str, Spent], tally: Tally, trials: Mapping[str, int]) -> str:
-    """The table, and how far MLflow lags."""
+    """The table, and the lag of MLflow."""
     base, service = costs.get("ours"), costs.get("service")
     nothing = Spent(float("nan"), float("nan"))
     rows = [
         [
-            RUNNERS[name].words,
+            RUNNERS[name].label,
             str(trials[name]),
             f"{spent.wall_s:.3f}",
             f"{60 / spent.wall_s:,.0f}",
@@ -109,9 +109,9 @@ def report(costs: Mapping[str, Spent], tally: Tally, trials: Mapping[str, int]) 
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Measure, print, and write when asked to."""
+    """Measure, print, and write with `--write`."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.peers", description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="a smoke run: tiny, says nothing about speed")
+    parser.add_argument("--quick", action="store_true", help="a tiny smoke run, no measurement")
     parser.add_argument("--write", action="store_true", help=f"put the table into {PAGE}")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--only", nargs="+", choices=list(RUNNERS), metavar="NAME", help=", ".join(RUNNERS))

@@ -1,11 +1,11 @@
-"""Two persistent processes of one thread each, which share out a sweep: how ours and the plain loops use two cores."""
+"""Two persistent single-threaded processes that share a sweep: how Epochal and the plain loops use two cores."""
 
 import multiprocessing
 from collections.abc import Sequence
 from multiprocessing.synchronize import Barrier
 
 from .clock import Stopwatch, family_cpu_seconds
-from .work import Swept, Work, settle
+from .work import Swept, Work, configure_contestant
 from .workloads import Trial, Workload
 
 PROCESSES = 2
@@ -13,7 +13,7 @@ PATIENCE_S = 300
 
 
 def sweep(work: Work, workload: Workload, trials: Sequence[Trial], *, share: int) -> Swept:
-    """Train `trials` in portions of `share`; timed from the moment that both processes are warm."""
+    """Train `trials` in portions of `share`; timed after both processes are warm."""
     context = multiprocessing.get_context("spawn")
     warm = context.Barrier(PROCESSES + 1)
     portions = [(work, workload, trials[at : at + share]) for at in range(0, len(trials), share)]
@@ -25,8 +25,8 @@ def sweep(work: Work, workload: Workload, trials: Sequence[Trial], *, share: int
 
 
 def _warm_up(work: Work, workload: Workload, trials: Sequence[Trial], warm: Barrier) -> None:
-    """Import what is needed, load the data, train an epoch: what a persistent process has behind it."""
-    settle()
+    """Import, load the data and train an epoch, as a persistent process has done before."""
+    configure_contestant()
     work(workload.shortened(epochs=1), trials)
     warm.wait(PATIENCE_S)
 

@@ -1,4 +1,4 @@
-"""The whole service: `epochal up` with two CPU slots in a folder of its own, and a client that knows HTTP only."""
+"""The whole service: `epochal up` with two CPU slots in a temporary folder, and a plain HTTP client."""
 
 import json
 import os
@@ -24,13 +24,13 @@ PATIENCE_S = 300.0
 
 
 def sweep(workload: Workload, trials: Sequence[Trial]) -> Swept:
-    """From the POST of all jobs until each has succeeded and every curve is whole in MLflow; all is warm."""
+    """The time from the POST of all jobs until all have succeeded and all curves are complete in MLflow; warm."""
     with tempfile.TemporaryDirectory() as folder, _stack(Path(folder)) as (api, mlflow):
         _until("MLflow answers", lambda: _answers(mlflow))
         warm = Project("warm", api, mlflow)
         warm.post(workload.shortened(epochs=1), trials[: 2 * PROCESSES])
         _until("the first jobs have succeeded and are in MLflow", lambda: warm.finished() and warm.mirrored())
-        _until("their pictures are there too", warm.pictured)  # or they would be drawn on the clock
+        _until("their pictures are there too", warm.pictured)  # else they would be drawn within the measured time
 
         timed = Project("timed", api, mlflow)
         watch = Stopwatch(family_cpu_seconds)
@@ -57,7 +57,7 @@ class Project:
         answer.raise_for_status()
 
     def finished(self) -> bool:
-        """Whether no job waits or runs. Raises `ServiceFailedError` when one did not succeed."""
+        """Whether no job is queued or running. Raises `ServiceFailedError` if one did not succeed."""
         if self._jobs("queued", limit=1) or self._jobs("running", limit=1):
             return False
         succeeded = self._jobs("succeeded", limit=self._count)
@@ -68,14 +68,14 @@ class Project:
     def mirrored(self) -> bool:
         """Whether MLflow has a finished run for each job.
 
-        A list of all runs is asked for when none is unfinished: MLflow would else be timed at making lists.
+        All runs are listed only once none is unfinished, so that MLflow is not timed while it lists runs.
         """
         if self._runs("attributes.status != 'FINISHED'", limit=1):
             return False
         return len(self._runs("attributes.status = 'FINISHED'")) == self._count
 
     def pictured(self) -> bool:
-        """Whether every run has its pictures, which come last."""
+        """Whether every run has its pictures, which are logged last."""
         for run in self._runs():
             answer = self._mlflow.get("/api/2.0/mlflow/artifacts/list", params={"run_id": run["info"]["run_id"]})
             if "curves.png" not in {file["path"] for file in _json(answer).get("files", [])}:
@@ -83,7 +83,7 @@ class Project:
         return True
 
     def checked_accuracies(self, epochs: int) -> list[float]:
-        """The last validation accuracy of each run. Raises `ServiceFailedError` when a curve in MLflow has a hole."""
+        """The last validation accuracy of each run. Raises `ServiceFailedError` if a curve in MLflow has a gap."""
         accuracies = []
         for run in self._runs():
             query = {"run_id": run["info"]["run_id"], "metric_key": "val_accuracy"}
@@ -150,4 +150,4 @@ def _json(answer: httpx.Response) -> dict[str, Any]:
 
 
 class ServiceFailedError(Exception):
-    """The service did not do what the benchmark is about to time."""
+    """The service did not do what the benchmark measures."""

@@ -9,13 +9,13 @@ PAGE = Path("docs/benchmarks.md")
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A markdown table; every column but the first is aligned to the right."""
+    """A markdown table; all columns but the first are right-aligned."""
     rule = ["---", *("---:" for _ in header[1:])]
     return "\n".join("| " + " | ".join(cells) + " |" for cells in (header, rule, *rows))
 
 
 def replace_section(page: Path, name: str, text: str) -> None:
-    """Put `text` between the markers of section `name`. Raises `NoSectionError` when the page has none."""
+    """Put `text` between the markers of section `name`. Raises `NoSectionError` if the page has none."""
     begin, end = f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
     before = page.read_text()
     pattern = re.compile(re.escape(begin) + ".*?" + re.escape(end), re.DOTALL)
@@ -25,7 +25,7 @@ def replace_section(page: Path, name: str, text: str) -> None:
 
 
 def times(ratio: float) -> str:
-    """A ratio, as precise as such a measurement is."""
+    """A ratio, with as many digits as the measurement justifies."""
     if math.isnan(ratio):
         return "-"
     return f"{ratio:.0f}x" if ratio >= 20 else f"{ratio:.1f}x" if ratio >= 3 else f"{ratio:.2f}x"

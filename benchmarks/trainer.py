@@ -1,8 +1,8 @@
-"""How much faster a pack trains than one network after the other, in one process of one thread.
+"""The speed of a pack against training one network after the other, in one process of one thread.
 
 `python -m benchmarks.trainer [--quick] [--write] [--rounds N] [--only W1]`. A row is the time of a whole training, with
-validation after each epoch, divided by the optimizer updates of single networks in it (model-steps). Ratios are of CPU
-time: on a quiet machine wall time is the same, on a busy one only CPU time says what the work costs.
+validation after each epoch, per optimizer update of a single network (model-step). Ratios are of CPU time: on an idle
+machine wall time is the same, on a busy one only CPU time measures the work.
 """
 
 import argparse
@@ -27,7 +27,7 @@ EXACT_PACK = 64
 
 
 def loop_cost(loop: Loop, workload: Workload, count: int) -> Spent:
-    """What one model-step costs in `loop`."""
+    """The time of a model-step in `loop`."""
     watch = Stopwatch()
     for trial in trials(workload, count):
         last(loop(workload, data(workload), trial))
@@ -35,7 +35,7 @@ def loop_cost(loop: Loop, workload: Workload, count: int) -> Spent:
 
 
 def pack_cost(workload: Workload, size: int, train_metrics: str = "running") -> Spent:
-    """What one model-step costs in a pack of `size`."""
+    """The time of a model-step in a pack of `size`."""
     watch = Stopwatch()
     ours.train(workload, trials(workload, size), train_metrics=train_metrics)
     return watch.read().per(size * workload.epochs * workload.steps)
@@ -86,17 +86,17 @@ def report(workload: Workload, costs: dict[str, Spent]) -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Measure, print, and write when asked to."""
+    """Measure, print, and write with `--write`."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.trainer", description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="a smoke run: tiny, says nothing about speed")
+    parser.add_argument("--quick", action="store_true", help="a tiny smoke run, no measurement")
     parser.add_argument("--write", action="store_true", help=f"put the tables into {PAGE}")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--only", choices=[workload.name for workload in ALL], help="one workload")
     options = parser.parse_args(arguments)
 
     torch.set_num_threads(1)
-    threadpool_limits(1)  # of NumPy's library too, whose idle threads would spin on our account
-    torch.set_flush_denormal(True)  # for every contestant alike: a trainer process does so too
+    threadpool_limits(1)  # NumPy's library too, whose idle threads would use CPU time
+    torch.set_flush_denormal(True)  # for every contestant; a trainer process does the same
     chosen = [workload for workload in ALL if options.only in (None, workload.name)]
     if options.quick:
         results = [(w := each.shortened(epochs=1), measure(w, (1, 2), 1, 1)) for each in chosen]

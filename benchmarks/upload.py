@@ -1,4 +1,4 @@
-"""A large CSV becomes a data set: what it takes of the API's memory, and how long (`--write` puts it into the page)."""
+"""The upload of a large CSV: its duration, and the memory of the API and the reader (`--write`: into the page)."""
 
 import argparse
 import os
@@ -26,13 +26,13 @@ from tests.services import free_port
 from .machine import about
 from .tables import PAGE, replace_section, table
 
-ROWS_AT_A_TIME = 100_000
-ANSWERS_WITHIN_S = 60.0
+CHUNK_ROWS = 100_000
+START_TIMEOUT_S = 60.0
 SAMPLE_S = 0.05
 
 
-class Watch:
-    """The most memory that the API's processes, and those that read for it, had at one time."""
+class MemoryWatch:
+    """Measures the peak memory of the API's processes and of its readers."""
 
     def __init__(self, server: psutil.Process) -> None:
         self.api_bytes = self.reader_bytes = 0
@@ -40,7 +40,7 @@ class Watch:
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
 
-    def __enter__(self) -> "Watch":
+    def __enter__(self) -> "MemoryWatch":
         self._thread.start()
         return self
 
@@ -58,20 +58,20 @@ class Watch:
                         reader += size
                     else:
                         api += size
-                except psutil.Error:  # it has just ended
+                except psutil.Error:  # the process has ended
                     continue
             self.api_bytes, self.reader_bytes = max(self.api_bytes, api), max(self.reader_bytes, reader)
 
 
 def make(file: Path, rows: int, columns: int) -> None:
-    """Write a CSV of numbers, with a category, gaps and a target of two classes."""
+    """Write a CSV of numbers, a category, missing values and a target of two classes."""
     random = np.random.default_rng(0)
     names = [f"c{number}" for number in range(columns - 2)]
     with pa.csv.CSVWriter(
         file, pa.schema([*((name, pa.string()) for name in names), ("city", pa.string()), ("y", pa.int64())])
     ) as writer:
-        for first in range(0, rows, ROWS_AT_A_TIME):
-            count = min(ROWS_AT_A_TIME, rows - first)
+        for first in range(0, rows, CHUNK_ROWS):
+            count = min(CHUNK_ROWS, rows - first)
             numbers = [pa.array(np.char.mod("%.4f", random.normal(size=count))) for _ in names]
             numbers[0] = pa.array(np.where(random.random(count) < 0.05, "", numbers[0].to_numpy(zero_copy_only=False)))
             city = pa.array(np.array(["Oslo", "Paris", "Rome", "Lima"])[random.integers(0, 4, count)])
@@ -81,7 +81,7 @@ def make(file: Path, rows: int, columns: int) -> None:
 
 @contextmanager
 def serving(home: Path) -> Iterator[tuple[psutil.Process, str, str]]:
-    """Gunicorn with the API over a new record; its process, address and token."""
+    """Gunicorn with the API and a new database; its process, address and token."""
     url = f"sqlite:///{home}/epochal.db"
     db.migrate(url)
     engine = db.connect(url)
@@ -101,7 +101,7 @@ def serving(home: Path) -> Iterator[tuple[psutil.Process, str, str]]:
 
 
 def _await(url: str) -> None:
-    ends = time.monotonic() + ANSWERS_WITHIN_S
+    ends = time.monotonic() + START_TIMEOUT_S
     while True:
         try:
             if httpx.get(url).is_success:
@@ -112,7 +112,7 @@ def _await(url: str) -> None:
 
 
 def measure(rows: int, columns: int, folder: Path) -> tuple[DatasetView, Sequence[str]]:
-    """Upload one file; the data set, and the cells of its row in the table."""
+    """Upload one file; the data set, and its row of the table."""
     file = folder / "large.csv"
     make(file, rows, columns)
     with serving(folder) as (server, url, token), Client(url, token) as client:
@@ -123,7 +123,7 @@ def measure(rows: int, columns: int, folder: Path) -> tuple[DatasetView, Sequenc
             nonlocal sent_s
             sent_s = time.perf_counter() - begun
 
-        with Watch(server) as watch:
+        with MemoryWatch(server) as watch:
             idle = server.memory_info().rss + sum(child.memory_info().rss for child in server.children())
             made = client.upload(file, target="y", on_progress=on_progress)
         took_s = time.perf_counter() - begun

@@ -1,4 +1,4 @@
-"""What a warm process does with some trials of a sweep, by whichever means: the parts that contestants are made of."""
+"""The work of a warm process: some trials of a sweep, trained by a loop, a pack or scikit-learn."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -7,21 +7,24 @@ from .clock import Spent
 from .workloads import Trial, Workload, data
 
 Work = Callable[[Workload, Sequence[Trial]], list[float]]
-"""Trains some trials to their end; the last validation accuracy of each. Travels between processes by its name."""
+"""Trains some trials; the last validation accuracy of each. It is pickled by name."""
 
 
 @dataclass(frozen=True)
 class Swept:
-    """What a whole sweep took, and the last validation accuracy of each trial: the proof that something was learnt."""
+    """The time of a whole sweep, and the last validation accuracy of each trial as proof of learning."""
 
     spent: Spent
     accuracies: list[float]
     mlflow_lag_s: float | None = None
-    """From the last `succeeded` until every curve was whole in MLflow; the service only."""
+    """Time from the last `succeeded` until all curves were complete in MLflow; for the service only."""
 
 
-def settle() -> None:
-    """What each process does first, whoever it works for: one thread, and no denormal numbers."""
+def configure_contestant() -> None:
+    """Configure a contestant's process: one thread, and denormal numbers flushed to zero.
+
+    This is not `trainer.runtime.configure_process`, because importing `trainer` restricts MKL's kernels for all.
+    """
     import torch
 
     torch.set_num_threads(1)
@@ -29,27 +32,27 @@ def settle() -> None:
 
 
 def loop(name: str, workload: Workload, sweep: Sequence[Trial]) -> list[float]:
-    """One of the plain loops, one trial after the other."""
+    """Train with one of the plain loops, one trial after the other."""
     from .loops import LOOPS, last
 
     return [last(LOOPS[name](workload, data(workload), trial)).val_accuracy for trial in sweep]
 
 
 def pack(train_metrics: str, workload: Workload, sweep: Sequence[Trial]) -> list[float]:
-    """Ours: all the trials as one pack."""
+    """Train all trials as one pack."""
     from .ours import train
 
     return [metrics["val_accuracy"] for metrics in train(workload, sweep, train_metrics=train_metrics)]
 
 
 def mlp_classifier(workload: Workload, sweep: Sequence[Trial]) -> list[float]:
-    """scikit-learn's MLPClassifier: no dropout, because it has none, and a validation split of its own."""
+    """Train scikit-learn's MLPClassifier, which has no dropout and makes its own validation split."""
     import warnings
 
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.neural_network import MLPClassifier
 
-    warnings.simplefilter("ignore", ConvergenceWarning)  # it ends after the epochs it was given, as it should
+    warnings.simplefilter("ignore", ConvergenceWarning)  # it trains the given number of epochs, as intended
     parts = data(workload)
     accuracies = []
     for trial in sweep:
@@ -59,7 +62,7 @@ def mlp_classifier(workload: Workload, sweep: Sequence[Trial]) -> list[float]:
             batch_size=workload.batch,
             learning_rate_init=trial.learning_rate,
             max_iter=workload.epochs,
-            early_stopping=True,  # without it nothing is validated
+            early_stopping=True,  # else nothing is validated
             n_iter_no_change=workload.epochs + 1,
             validation_fraction=0.2,
             random_state=trial.seed,

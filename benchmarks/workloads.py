@@ -1,6 +1,6 @@
-"""What is trained: three small networks on data in memory, and the trials that differ from one another.
+"""The workloads: three small networks on data in memory, and the trials of a sweep.
 
-Knows PyTorch and scikit-learn only, so that it can also be imported where Epochal is not installed.
+The module imports PyTorch and scikit-learn only, so that the peers can use it without Epochal.
 """
 
 from dataclasses import dataclass, replace
@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 @dataclass(frozen=True)
 class Workload:
-    """One network on one data set; the trials of a sweep over it share all of this."""
+    """A network on a data set, shared by all trials of a sweep."""
 
     name: str
     title: str
@@ -24,16 +24,16 @@ class Workload:
     batch: int
     epochs: int
     dropout: bool
-    """Whether trials drop neurons, each at a rate of its own."""
+    """Whether trials have dropout, each with its own rate."""
     rows: int
 
     def shortened(self, *, epochs: int) -> "Workload":
-        """This workload with other epochs."""
+        """This workload with another number of epochs."""
         return replace(self, epochs=epochs)
 
     @property
     def steps(self) -> int:
-        """Optimizer updates of an epoch."""
+        """Steps of an epoch."""
         return -(-(self.rows - round(self.rows * 0.2)) // self.batch)
 
 
@@ -45,7 +45,7 @@ ALL = (W1, W2, W3)
 
 @dataclass(frozen=True)
 class Trial:
-    """What one trial has of its own."""
+    """The settings in which trials differ."""
 
     seed: int
     learning_rate: float
@@ -53,7 +53,7 @@ class Trial:
 
 
 def trials(workload: Workload, count: int) -> list[Trial]:
-    """The sweep: learning rates spread evenly on a log scale, dropout and seed different in each trial."""
+    """The sweep: learning rates evenly spaced on a log scale, dropout and seed different in each trial."""
     rates = np.logspace(-3.0, -2.0, count) if count > 1 else np.array([3e-3])
     return [
         Trial(
@@ -67,7 +67,7 @@ def trials(workload: Workload, count: int) -> list[Trial]:
 
 @dataclass(frozen=True)
 class Data:
-    """Both parts of the split, on one device."""
+    """Training and validation split, on one device."""
 
     x: Tensor
     y: Tensor
@@ -82,7 +82,7 @@ class Data:
 
 @cache
 def data(workload: Workload) -> Data:
-    """The data, split 4:1; digits standardised over the training part, as Epochal does it."""
+    """The data, split 4:1; digits are standardised over the training split, as in Epochal."""
     if workload.kind == "table":
         return _table(workload)
     from sklearn.datasets import load_digits
@@ -112,7 +112,7 @@ def _table(workload: Workload) -> Data:
 
 
 def network(workload: Workload, dropout: float) -> nn.Sequential:
-    """The network as anybody would write it in PyTorch."""
+    """The network in plain PyTorch."""
     layers: list[nn.Module] = []
     before = {"digits": 64, "images": 1, "table": 100}[workload.kind]
     for channels in workload.channels:

@@ -10,7 +10,7 @@ def test_a_smoke_run_lets_real_processes_compete(capsys: pytest.CaptureFixture[s
     peers.main(["--quick"])
     said = capsys.readouterr().out
     for name in peers.QUICK:
-        assert f"| {peers.RUNNERS[name].words} | 2 |" in said
+        assert f"| {peers.RUNNERS[name].label} | 2 |" in said
 
 
 def test_an_unknown_contestant_is_told_all_names() -> None:

@@ -14,6 +14,6 @@ def test_a_smoke_run_counts_what_each_way_computes(capsys: pytest.CaptureFixture
 
 def test_masking_computes_every_member_to_the_last_ones_end() -> None:
     specs, computed = leaving.jobs(4, 8), list[int]()
-    for pack in (leaving.Masked, leaving.Counted):
+    for pack in (leaving.MaskingPack, leaving.CountingPack):
         leaving.trained(pack, specs, 4, refill=False, tally=computed.append)
     assert computed == [4 * 8, sum(spec.epochs for spec in specs)]

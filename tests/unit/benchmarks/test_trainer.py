@@ -1,7 +1,7 @@
 import pytest
 
 from benchmarks import trainer
-from benchmarks.ours import NotTrainedError, Watching, spec, train
+from benchmarks.ours import CheckingCallbacks, NotTrainedError, spec, train
 from benchmarks.workloads import ALL, W1, network, trials
 from spec.architectures import parameter_count
 from spec.dataset import split_sizes
@@ -35,4 +35,4 @@ def test_ours_trains_the_network_and_the_steps_of_the_loops(number: int) -> None
 
 def test_a_pack_that_trained_less_than_it_claims_is_found_out() -> None:
     with pytest.raises(NotTrainedError, match="0 of 1 jobs"):
-        Watching().check(1, epochs=3)
+        CheckingCallbacks().check(1, epochs=3)
