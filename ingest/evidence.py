@@ -124,9 +124,7 @@ class Evidence:
         if not self.uncounted:
             for word, count in zip(words, weights.tolist(), strict=True):
                 self.texts[word] += count
-            if (
-                len(self.texts) > self.counted
-            ):  # ten thousand columns that all counted on would take the memory there is
+            if len(self.texts) > self.counted:  # ten thousand columns that counted on would take all memory
                 self.texts.clear()
                 self.uncounted = True
         real = [place for place, word in enumerate(words) if word not in self.choices.placeholders]
@@ -149,8 +147,7 @@ class Evidence:
         for style in list(self.dates):
             form = CellFormat(date=None if style == "iso" else style)
             fits = [
-                (style not in DATES[1:] or self.choices.date is not None or is_day_month(word))
-                and form.days(word) is not None
+                (style == "iso" or self.choices.date is not None or is_day_month(word)) and form.days(word) is not None
                 for word in words
             ]
             if any(fits):
@@ -165,9 +162,8 @@ class Evidence:
             is_odd = np.ones(len(words), dtype=bool)
         else:
             is_odd = self._parse(values, weights, list(self.parsed))
-            new = {
-                unit for place in np.flatnonzero(is_odd)[:ODD].tolist() if (unit := unit_of(words[place]))
-            } - self.units
+            units = (unit_of(words[place]) for place in np.flatnonzero(is_odd)[:ODD].tolist())
+            new = {unit for unit in units if unit is not None} - self.units
             if new and len(self.units | new) <= UNITS:
                 self.units |= new
                 forms = [
@@ -247,28 +243,24 @@ class Evidence:
         if (dates := self._dates()) is not None:
             return dates
         if self.worded and self.truths == self.present - self.marked:
-            return Decision(ColumnKind.boolean, self._format(among_words=False), missing=self._missing(self.marks))
+            return Decision(ColumnKind.boolean, self._gaps(), missing=self._missing)
         return self._as_words()
 
     def _as_asked(self, asked: ColumnKind, decimal: str | None, *, semicolons: bool) -> Decision:
         real = self.present - self.marked
-        if asked is ColumnKind.text:
-            return self._words(asked)
-        if asked is ColumnKind.category:
+        if asked in (ColumnKind.text, ColumnKind.category):
             return self._words(asked)
         if real == 0:
             raise RefusedError(f"says {asked.value} of column {shown(self.name)}, which has no value", path="types")
         if asked is ColumnKind.boolean:
             if self.truths != real:
                 raise self._unlike(asked, [word for word in self.texts if truth(word) is None])
-            form = self._format(among_words=False)
-            return Decision(asked, form, missing=self._missing(self.marks), forced=True)
+            return Decision(asked, self._gaps(), missing=self._missing, forced=True)
         if asked is ColumnKind.date:
             dates = self._dates()
             if dates is None:
-                raise self._unlike(
-                    asked, [word for word in self.texts if CellFormat(date=self.choices.date).days(word) is None]
-                )
+                form = CellFormat(date=self.choices.date)
+                raise self._unlike(asked, [word for word in self.texts if form.days(word) is None])
             return dates
         if not (survivors := self.survivors):
             raise self._unlike(asked, list(self.odd) or list(self.texts))
@@ -285,11 +277,8 @@ class Evidence:
         if form.unit:
             how = ": 12% is read as 0.12" if form.unit == "%" else ", which is left out"
             notes.append(f"The numbers of column {shown(self.name)} have the unit {form.unit!r}{how}.")
-        if (
-            self.separated
-            and len({other.decimal for other in survivors}) > 1
-            and (form.thousands or form.decimal == ",")
-        ):
+        is_sure = len({other.decimal for other in survivors}) == 1
+        if self.separated and not is_sure and (form.thousands or form.decimal == "," or semicolons):
             value = form.number(self.separated)
             other = "thousands" if form.thousands not in self.separated or not form.thousands else "decimal"
             mark = next(char for char in self.separated if char in ".,")
@@ -297,14 +286,8 @@ class Evidence:
                 f"Column {shown(self.name)}: {shown(self.separated)} is read as {value:.12g}; "
                 f"{other}={mark} reads it otherwise."
             )
-        read = form.model_copy(update={"gaps": self._format(among_words=False).gaps})
-        return Decision(
-            ColumnKind.number,
-            read,
-            tuple(notes),
-            missing=self._missing(self.marks),
-            forced=self.choices.type is not None,
-        )
+        read = form.model_copy(update={"gaps": self._gaps().gaps})
+        return Decision(ColumnKind.number, read, tuple(notes), missing=self._missing, forced=self.is_asked)
 
     def _dates(self) -> Decision | None:
         real = self.present - self.marked
@@ -320,10 +303,8 @@ class Evidence:
             overrule = "false" if style == "dayfirst" else "true"
             said = f"Column {shown(self.name)} is read as dates, the {words} first; dayfirst={overrule} says otherwise."
             note = (said,)
-        form = self._format(among_words=False).model_copy(update={"date": None if style == "iso" else style})
-        return Decision(
-            ColumnKind.date, form, note, missing=self._missing(self.marks), forced=self.choices.type is not None
-        )
+        form = self._gaps().model_copy(update={"date": None if style == "iso" else style})
+        return Decision(ColumnKind.date, form, note, missing=self._missing, forced=self.is_asked)
 
     def _as_words(self) -> Decision:
         real = self.present - self.marked
@@ -398,17 +379,18 @@ class Evidence:
         form = CellFormat(gaps=None if known == CellFormat().gap_words(among_words=True) else tuple(sorted(known)))
         frequent = sorted(words.items(), key=lambda item: (-item[1], item[0]))[: limits.CATEGORIES]
         categories = tuple(sorted(word for word, _ in frequent)) if kind is ColumnKind.category else ()
-        return Decision(kind, form, tuple(notes), categories, distinct, missing, forced=self.choices.type is not None)
+        return Decision(kind, form, tuple(notes), categories, distinct, missing, forced=self.is_asked)
 
-    def _format(self, *, among_words: bool) -> CellFormat:
-        """How a cell without a value looks."""
-        known = self.choices.missing | self.choices.placeholders | self.choices.own
-        if self.choices.is_usual or known == CellFormat().gap_words(among_words=among_words):
+    def _gaps(self) -> CellFormat:
+        """How a cell without a value looks, in a column of numbers, dates or booleans."""
+        if self.choices.is_usual:
             return CellFormat()
-        return CellFormat(gaps=tuple(sorted(known)))
+        return CellFormat(gaps=tuple(sorted(self.choices.missing | self.choices.placeholders | self.choices.own)))
 
-    def _missing(self, marks: Counter[str]) -> int:
-        return self.empty + self.gaps.total() + marks.total()
+    @property
+    def _missing(self) -> int:
+        """Rows without a value, in such a column."""
+        return self.empty + self.gaps.total() + self.marked
 
 
 def _rank(

@@ -290,6 +290,14 @@ def test_in_a_file_of_decimal_commas_a_point_is_between_thousands(tmp_path: Path
     assert "'1.100' is read as 1100; decimal=. reads it otherwise" in found.profile.notes[0]
 
 
+def test_a_point_that_may_be_between_thousands_is_told(tmp_path: Path) -> None:
+    found = reading(column(["1.234", "12.345", "999"], delimiter=";"), tmp_path)
+    assert table(tmp_path)[0][:3, 0].tolist() == [1.234, 12.345, 999.0]
+    assert found.profile.notes[0] == "Column 'a': '1.234' is read as 1.234; thousands=. reads it otherwise."
+    reading(column(["1.234", "12.345", "999"], delimiter=";"), tmp_path, thousands=".")
+    assert table(tmp_path)[0][:3, 0].tolist() == [1234.0, 12345.0, 999.0]
+
+
 def test_a_form_that_shows_itself_late_is_found(tmp_path: Path) -> None:
     plain = "".join(f"{row % 9};{row % 2}\n" for row in range(5_000))
     found = reading(f"a;y\n{plain}2,5;0\n1.000,5;1\n", tmp_path)

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from onnxruntime import InferenceSession
 
@@ -243,6 +243,7 @@ FORMS = st.builds(
 WRITTEN = st.text(alphabet="0123456789.,'  +-\u2212()eE%€CHFinf", max_size=14)
 
 
+@settings(deadline=None)
 @given(form=FORMS, texts=st.lists(WRITTEN, min_size=1, max_size=20))
 def test_many_texts_at_once_are_the_numbers_that_each_is(form: CellFormat, texts: list[str]) -> None:
     import pyarrow as pa
@@ -253,6 +254,7 @@ def test_many_texts_at_once_are_the_numbers_that_each_is(form: CellFormat, texts
     np.testing.assert_array_equal(numbers_in(pa.array(cells, pa.string()), form), wanted)
 
 
+@settings(deadline=None)
 @given(number=st.floats(allow_nan=False, allow_infinity=False), form=FORMS)
 def test_every_number_is_read_as_it_is_written(number: float, form: CellFormat) -> None:
     text = repr(number).replace(".", form.decimal)
@@ -261,6 +263,7 @@ def test_every_number_is_read_as_it_is_written(number: float, form: CellFormat) 
     assert number_pattern(form.decimal, "").fullmatch(text)
 
 
+@settings(deadline=None)
 @given(moment=st.datetimes())
 def test_every_moment_is_read_as_it_is_written(moment: Any) -> None:
     import pyarrow as pa
