@@ -4,27 +4,40 @@ import os
 from contextlib import ExitStack
 
 import pytest
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 from . import services
 
-SERVERS = ("stack", "mlflow_server")
-"""Fixtures of a session that take seconds to start: all their tests run in one process."""
+TOGETHER = ("tests/acceptance/", "tests/integration/tracking/")
+"""The tests of these folders share a server that takes seconds to start: one process runs them all."""
 
-FIRST = ("tests/acceptance", "tests/integration/worker", "tests/integration/tracking", "tests/integration")
+APART = ("tests/acceptance/test_stack.py", "tests/integration/tracking/test_serve.py")
+"""But for these, which start servers of their own."""
+
+FIRST = (*TOGETHER, "tests/integration/worker/", "tests/integration/")
 """Where the longest groups are, longest first."""
 
 
-@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
+class Groups(LoadScopeScheduling):  # type: ignore[misc]
+    """One process runs a group: the tests of a file, or of files that share a server.
+
+    By path, because the marks of `--dist=loadgroup` do nothing with pytest 9.2 (pytest-xdist#1386).
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        path = nodeid.partition("::")[0]
+        return path if path in APART else next((folder for folder in TOGETHER if path.startswith(folder)), path)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Groups:
+    return Groups(config, log)
+
+
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(_group(item)))
     items.sort(key=_place)
-
-
-def _group(item: pytest.Item) -> str:
-    """The tests of a file, or of all files, that one process runs."""
-    used = getattr(item, "fixturenames", ())
-    return next((server for server in SERVERS if server in used), item.location[0])
 
 
 def _place(item: pytest.Item) -> int:

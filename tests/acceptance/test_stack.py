@@ -10,14 +10,6 @@ import pytest
 from .embedded import Embedded, await_value
 
 
-def test_a_second_stack_on_one_home_is_refused(stack: Embedded) -> None:
-    for flags in ((), ("--detach",)):
-        second = stack.epochal("up", *flags)
-        assert second.returncode == 1
-        assert str(stack.stack.pid) in second.stderr
-        assert "epochal down" in second.stderr
-
-
 def test_a_taken_port_is_named_with_a_way_out(tmp_path: Path) -> None:
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
