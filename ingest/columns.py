@@ -97,7 +97,8 @@ class Measure:
         if self.beyond is not None:
             raise RefusedError(
                 f"has whole numbers beyond 2^53 in column {name}, the first in row {self.beyond}: as "
-                "numbers they lose digits. Is it an id? Leave the column out",
+                f"numbers they lose digits. Is it an id? Leave it out, columns=-{self.column.name}, or say "
+                f"types={self.column.name}=category",
                 path=path,
             )
         check_range(self.spread, f"column {name}", path)

@@ -330,7 +330,12 @@ class Evidence:
                 f"Column {shown(self.name)} has numbers in several forms, such as "
                 f"{some(list(self.texts)[:3])}: decimal and thousands say which is meant."
             )
-        if any(count == real for count in self.dates.values()):
+        dated = next((word for word in self.texts if is_day_month(word)), None)
+        if dated is not None and self.choices.date is not None:
+            notes.append(
+                f"Column {shown(self.name)} has values such as {shown(dated)}, and is not one of dates as asked."
+            )
+        elif any(count == real for count in self.dates.values()):
             notes.append(
                 f"Column {shown(self.name)} has dates such as {shown(next(iter(self.texts), ''))}, which can be read "
                 "in two ways: dayfirst=true or dayfirst=false reads them as dates."

@@ -94,6 +94,11 @@ def test_a_typed_column_is_what_is_asked(tmp_path: Path) -> None:
     np.testing.assert_array_equal(table(tmp_path)[0][:3], [[0, 1.5], [1, 2.5], [2, np.nan]])
 
 
+def test_dates_that_are_none_as_asked_are_told(tmp_path: Path) -> None:
+    found = reading(file(a=["12/31/2020"]), tmp_path, dayfirst=True)
+    assert found.profile.notes == ["Column 'a' has values such as '12/31/2020', and is not one of dates as asked."]
+
+
 @pytest.mark.parametrize(
     ("columns", "features"),
     [
