@@ -104,7 +104,7 @@ def report(costs: Mapping[str, Spent], tally: Tally, trials: Mapping[str, int]) 
     header += ["ours is, wall", "ours is, CPU", "service is, wall", "val accuracy"]
     if tally.lags_s:
         lag_s = statistics.median(tally.lags_s)
-        return f"{table(header, rows)}\n\nMLflow was whole {lag_s:.1f} s after the last `succeeded`."
+        return f"{table(header, rows)}\n\nMLflow was complete {lag_s:.1f} s after the last `succeeded`."
     return table(header, rows)
 
 
