@@ -107,6 +107,12 @@ class DatasetServices:
         log.info("data set %s of %s: %d rows in %d bytes", record.id, owner, record.rows, record.size)
         return record, True
 
+    def encoding(self, spec: JobSpec) -> str | None:
+        """The encoding of the file that a job's data set was uploaded as, if it is one of text and no UTF."""
+        record = self.store.find(spec.dataset.id, owner=None) if isinstance(spec.dataset, Uploaded) else None
+        found = None if record is None else record.profile.encoding
+        return None if found is None or found.startswith("utf") else found
+
     def resolve(self, specs: Sequence[JobSpec], paths: Sequence[str], *, owner: str) -> list[JobSpec]:
         """The specs, with what the record knows of their uploaded data sets. Raises `BadFieldsError`.
 

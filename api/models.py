@@ -136,23 +136,25 @@ class PredictForm(Frozen):
 @documented("Predict rows with a job's model", body=Rows, form=PredictForm, answer=Predictions)
 def predict(job_id: UUID) -> Response:
     """Predictions of raw rows or of a file, with class probabilities where the model has them."""
-    model = service(LoadedModels).load(visible_job(job_id))
+    job = visible_job(job_id)
+    model = service(LoadedModels).load(job)
     try:
         if request.mimetype == "multipart/form-data":
-            return json_response(_predict_file(model, service(DatasetServices)))
+            return json_response(_predict_file(model, job, service(DatasetServices)))
         return json_response(model.predict(parse(Rows, read_json(request, limit=ROWS_LIMIT)).rows))
     except RowsError as error:
         raise BadFieldsError(error.errors) from error
 
 
-def _predict_file(model: "Model", services: DatasetServices) -> Predictions:
+def _predict_file(model: "Model", job: JobRecord, services: DatasetServices) -> Predictions:
     """Predictions of the rows of the form's file, which is read as an upload is. Raises `RowsError`."""
     staging = services.files.staging_folder()
     known, out = staging / uuid.uuid4().hex, staging / uuid.uuid4().hex
     try:
         with received(request, staging, limit=ROWS_LIMIT) as file:
             form = parse(PredictForm, dict(file.fields))
-            known.write_text(model.preprocessing.known.model_dump_json(exclude_defaults=True), encoding="utf-8")
+            columns = model.preprocessing.known.model_copy(update={"encoding": services.encoding(job.spec)})
+            known.write_text(columns.model_dump_json(exclude_defaults=True), encoding="utf-8")
             options = ReadingOptions(encoding=form.encoding, delimiter=form.delimiter, header=form.header)
             order = ReadingOrder(name=file.name, options=options)
             reading = services.reader.read_known(file.path, order, known, out, with_cells=form.with_input)

@@ -27,15 +27,18 @@ SNIFFED = 50
 class CsvFile:
     """A CSV file that can be read more than once.
 
-    `named` are columns that it is known to have: a first row with them is a header.
+    `named` are columns that it is known to have: a first row with them is a header. `usual` is its encoding if it is
+    no UTF.
     """
 
     format = "csv"
     is_typed = False
 
-    def __init__(self, file: Path, options: ReadingOptions, named: Collection[str] = ()) -> None:
+    def __init__(
+        self, file: Path, options: ReadingOptions, named: Collection[str] = (), *, usual: str | None = None
+    ) -> None:
         self._file = file
-        self.encoding = _encoding(file) if options.encoding is None else _known_encoding(options.encoding)
+        self.encoding = _encoding(file, usual) if options.encoding is None else _known_encoding(options.encoding)
         head = _head(file, self.encoding)
         said, lines = _separator_line(head)
         head = head.split("\n", 1)[1] if lines else head
@@ -102,7 +105,7 @@ class CsvFile:
             raise RefusedError(f"has a quote that is never closed, before {shown(value.splitlines()[0])}")
 
 
-def _encoding(file: Path) -> str:
+def _encoding(file: Path, usual: str | None) -> str:
     """UTF-8 or UTF-16 where the bytes say so, else the old Western one, which takes any byte."""
     with file.open("rb") as stream:
         head = stream.read(4)
@@ -118,7 +121,7 @@ def _encoding(file: Path) -> str:
                 try:
                     decoder.decode(block)
                 except UnicodeDecodeError:
-                    encoding = "cp1252" if _is_cp1252(block) else "latin-1"
+                    encoding = usual or ("cp1252" if _is_cp1252(block) else "latin-1")
     return encoding
 
 

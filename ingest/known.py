@@ -40,18 +40,18 @@ def read_known(file: Path, order: ReadingOrder, known: KnownColumns, out: Path, 
     used = [column for column in known.columns if column.is_feature]
     if len(used) == 1 and used[0].size > 1:
         raise RefusedError("has columns, and the model takes an array: send an NPZ file with X")
-    source: Source = ParquetFile(file) if kind == "parquet" else _text(file, order.options, used)
+    source: Source = ParquetFile(file) if kind == "parquet" else _text(file, order.options, used, known.encoding)
     return _Rows(source, known, used, with_cells=with_cells).read(out)
 
 
-def _text(file: Path, options: ReadingOptions, used: Sequence[Column]) -> CsvFile:
+def _text(file: Path, options: ReadingOptions, used: Sequence[Column], usual: str | None) -> CsvFile:
     """A text file: with a header, unless the model knows its columns by their places."""
     names = [column.name for column in used]
     if options.header is not None or not all(map(str.isdecimal, names)):
-        return CsvFile(file, options.model_copy(update={"header": options.header is not False}), names)
-    source = CsvFile(file, options, names)
+        return CsvFile(file, options.model_copy(update={"header": options.header is not False}), names, usual=usual)
+    source = CsvFile(file, options, names, usual=usual)
     if source.header and not set(names) <= set(source.names):
-        return CsvFile(file, options.model_copy(update={"header": False}), names)
+        return CsvFile(file, options.model_copy(update={"header": False}), names, usual=usual)
     return source
 
 

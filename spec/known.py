@@ -11,6 +11,8 @@ class KnownColumns(Frozen):
     columns: tuple[Column, ...]
     target: tuple[str, ...]
     image: tuple[int, int, int] | None = None
+    encoding: str | None = None
+    """Of the file that was uploaded: that of a file which is no UTF."""
 
 
 class KnownReading(Frozen):

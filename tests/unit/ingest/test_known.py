@@ -101,6 +101,15 @@ def test_its_encoding_and_delimiter_may_be_others(tmp_path: Path, model: Model, 
     np.testing.assert_array_equal(known(model, text.encode(encoding), tmp_path)[1], table(tmp_path)[0])
 
 
+def test_the_encoding_of_the_upload_is_remembered(tmp_path: Path, model: Model) -> None:
+    text = people(target=False).replace("\u2212", "-")
+    text = unicodedata.normalize("NFC", text).replace("Zürich", "Łódź")
+    (tmp_path / "new").write_bytes(text.encode("cp1250"))
+    knows = model.preprocessing.known.model_copy(update={"encoding": "cp1250"})
+    found = read_known(tmp_path / "new", ReadingOrder(name="new.csv"), knows, tmp_path / "numbers", with_cells=False)
+    assert found.unknown == {"stadt": ["Łódź"]}
+
+
 def test_rows_of_text_are_read_as_the_file_is(tmp_path: Path, model: Model) -> None:
     rows = list(csv.DictReader(io.StringIO(people()), delimiter=";"))
     np.testing.assert_array_equal(numbers_of(rows, model.preprocessing), table(tmp_path)[0])
