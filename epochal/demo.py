@@ -112,7 +112,7 @@ def _judge(first: JobView, jobs: Sequence[JobView]) -> None:
     accuracy = None if first.best is None else first.best.metrics.get("val_accuracy")
     if accuracy is None or accuracy < ENOUGH_ACCURACY:
         reached = f"the first job's validation accuracy is {percent(accuracy)}"
-        raise DemoFailedError(f"{reached}, below {ENOUGH_ACCURACY:.0%}.")
+        raise DemoFailedError(f"{reached}, below {percent(ENOUGH_ACCURACY)}.")
 
 
 def _mirrored(client: Client, endpoints: Endpoints, jobs: Sequence[JobView]) -> list[str]:

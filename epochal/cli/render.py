@@ -163,7 +163,7 @@ def dataset_name(job: JobView) -> str:
 
 
 def metrics_text(metrics: Metrics) -> str:
-    """Metrics in words, such as `validation accuracy 96.9%`; those without a value are left out."""
+    """Metrics in words, such as `validation accuracy 96.9 %`; those without a value are left out."""
     return ", ".join(_metric_text(name, value) for name, value in metrics.items() if value is not None)
 
 
@@ -174,7 +174,7 @@ def number(value: float | None) -> str:
 
 def percent(value: float | None) -> str:
     """An accuracy, in percent."""
-    return DASH if value is None else f"{value:.1%}"
+    return DASH if value is None else f"{100 * value:.1f} %"
 
 
 def duration(seconds: float) -> str:

@@ -57,7 +57,7 @@ def test_a_list_of_jobs_has_a_line_for_each() -> None:
 
 def test_results_show_the_best_epoch_and_why_it_stopped() -> None:
     text = shown(results_table([job(**DONE), job()]))
-    assert "97.5%" in text
+    assert "97.5 %" in text
     assert "early stopping" in text
     assert "queued" in text
 
@@ -69,7 +69,7 @@ def test_a_card_says_all_about_a_job() -> None:
         "a=b",
         "w1 on cpu:0, in a pack of 8",
         "Good: it generalises well.",
-        "Best epoch 7: validation loss 0.25, validation accuracy 97.5%.",
+        "Best epoch 7: validation loss 0.25, validation accuracy 97.5 %.",
     ):
         assert part in text
 
