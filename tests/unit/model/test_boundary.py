@@ -32,7 +32,7 @@ def around(columns: tuple[Column, ...] = TWO, *, loss: str = "binary_cross_entro
 @pytest.mark.parametrize(
     ("loss", "said"), [("binary_cross_entropy", "probability"), ("hinge", "class"), ("mse", "number")]
 )
-def test_a_grid_in_the_inputs_own_units_says_where_the_answer_changes(loss: str, said: str) -> None:
+def test_the_grid_is_in_the_inputs_units_and_shows_where_the_prediction_changes(loss: str, said: str) -> None:
     found = around(loss=loss)
     assert found is not None
     assert (found.said, found.names) == (said, ("a", "b"))

@@ -30,7 +30,7 @@ Array = npt.NDArray[Any]
 DAY = 86_400.0
 
 
-def told(model: Model, feed: dict[str, Array]) -> dict[str, Array]:
+def onnx_predictions(model: Model, feed: dict[str, Array]) -> dict[str, Array]:
     """What the graph says, in onnxruntime."""
     content = graph(model, "A model")
     onnx.checker.check_model(onnx.load_from_string(content), full_check=True)
@@ -50,7 +50,7 @@ def alike(ours: Predictions, theirs: dict[str, Array]) -> None:
 
 
 @pytest.mark.parametrize("fields", NETWORKS, ids=str)
-def test_the_graph_of_every_network_says_what_numpy_says(fields: dict[str, Any]) -> None:
+def test_the_graph_of_every_network_agrees_with_numpy(fields: dict[str, Any]) -> None:
     spec = JobSpec.model_validate({"dataset": "digits", **fields})
     assert spec.info is not None
     x = np.random.default_rng(2).normal(8.0, 4.0, (1000, 64))
@@ -62,7 +62,7 @@ def test_the_graph_of_every_network_says_what_numpy_says(fields: dict[str, Any])
     )
     prepared = Preprocessing.fit(schema, x, np.arange(len(x)) % 10, standardize=True)
     model = Model(spec, prepared, {name: array.numpy() for name, array in arrays.items()})
-    alike(model.predict(x.tolist()), told(model, {"x": x.reshape(-1, 1, 8, 8)}))
+    alike(model.predict(x.tolist()), onnx_predictions(model, {"x": x.reshape(-1, 1, 8, 8)}))
 
 
 def test_onnx_has_an_operator_for_every_function_of_formulas() -> None:
@@ -76,7 +76,7 @@ def test_large_numbers_go_through_every_activation(tmp_path: Path, activation: A
         tmp_path, dataset=inline, loss="mse", output_activation=activation.value, activation=activation.value, epochs=1
     )
     x = np.array(inline["x"])
-    alike(model.predict(x.tolist()), told(model, {"x": x}))
+    alike(model.predict(x.tolist()), onnx_predictions(model, {"x": x}))
 
 
 @pytest.mark.parametrize("loss", ["cross_entropy", "hinge", "mse", "mae", "huber"])
@@ -85,7 +85,7 @@ def test_classes_are_told_by_name(tmp_path: Path, loss: str) -> None:
     rows = np.random.default_rng(0).uniform(0.0, 7.0, (1000, 4))
     names = [column.name for column in model.preprocessing.inputs]
     feed = {name: rows[:, place, None] for place, name in enumerate(names)}
-    alike(model.predict([dict(zip(names, row, strict=True)) for row in rows.tolist()]), told(model, feed))
+    alike(model.predict([dict(zip(names, row, strict=True)) for row in rows.tolist()]), onnx_predictions(model, feed))
 
 
 @pytest.mark.parametrize(
@@ -95,7 +95,7 @@ def test_two_classes_are_told_by_every_loss(tmp_path: Path, loss: str, output: s
     x = np.linspace(0.0, 4.0, 40)[:, None]
     inline = {"x": x.tolist(), "y": [int(row > 15) for row in range(40)]}
     model = finished(tmp_path, dataset=inline, loss=loss, output_activation=output, standardize=True)
-    alike(model.predict(x.tolist()), told(model, {"x": x}))
+    alike(model.predict(x.tolist()), onnx_predictions(model, {"x": x}))
 
 
 @pytest.mark.parametrize(
@@ -111,11 +111,11 @@ def test_numbers_are_told_in_the_targets_units(tmp_path: Path, loss: str, y: lis
     x = np.linspace(0.0, 2.0, 20)[:, None]
     fields = {"standardize": loss == "mse", "validation_fraction": 0}
     model = finished(tmp_path, dataset={"x": x.tolist(), "y": y}, loss=loss, **fields)
-    alike(model.predict(x.tolist()), told(model, {"x": x}))
+    alike(model.predict(x.tolist()), onnx_predictions(model, {"x": x}))
 
 
 def table(columns: Sequence[Column], x: Array, target: Target, **fields: Any) -> Model:
-    """A perceptron on these columns, with weights that tell every feature from the others."""
+    """A perceptron on these columns, with different weights for all features."""
     schema = Schema(columns=tuple(columns), target=target)
     info = schema.info(len(x))
     by_class = target.type is Targets.classes
@@ -164,28 +164,28 @@ def test_every_kind_of_column_goes_in_by_its_name(target: Target) -> None:
         "member": np.array([[1.0], [0.0], [GAP], [0.0], [1.0]]),
         "born": np.array([[20_000.25], [20_001.0], [20_002.5], [20_000.25], [20_001.0]]),
     }
-    theirs = told(model, feed)
+    theirs = onnx_predictions(model, feed)
     assert next(iter(theirs)) == "prediction_1"  # a column has that name
     alike(model.predict(rows), {name.removesuffix("_1"): value for name, value in theirs.items()})
 
 
-def test_a_gap_where_training_had_none_is_no_answer() -> None:
+def test_a_missing_value_that_training_did_not_have_gives_nan() -> None:
     column = Column(name="age", type=ColumnKind.number)
     model = table([column], X[:2, :1].repeat(2, axis=0), Target(name="price", type=Targets.numbers))
-    assert np.isnan(told(model, {"age": np.array([[GAP]])})["prediction"]).all()
+    assert np.isnan(onnx_predictions(model, {"age": np.array([[GAP]])})["prediction"]).all()
 
 
 def test_a_column_of_no_category_is_all_other() -> None:
     column = Column(name="city", type=ColumnKind.category)
     model = table([column], np.zeros((4, 1)), Target(name="price", type=Targets.numbers))
-    alike(model.predict([{"city": "Oslo"}]), told(model, {"city": np.array([["Oslo"]], dtype=object)}))
+    alike(model.predict([{"city": "Oslo"}]), onnx_predictions(model, {"city": np.array([["Oslo"]], dtype=object)}))
 
 
-def test_an_array_with_gaps_says_where_they_are() -> None:
+def test_missing_values_of_an_array_are_marked() -> None:
     column = Column(name="X", type=ColumnKind.number, size=3, gaps=True)
     x = np.array([[1.0, 2.0, 3.0], [4.0, GAP, 5.0], [7.0, 8.0, 9.0], [1.0, 0.0, 2.0]])
     model = table([column], x, Target(name="price", type=Targets.numbers, outputs=1))
-    alike(model.predict(x.tolist()), told(model, {"X": x}))
+    alike(model.predict(x.tolist()), onnx_predictions(model, {"X": x}))
 
 
 def test_gaps_of_an_image_are_filled(tmp_path: Path) -> None:
@@ -198,7 +198,7 @@ def test_gaps_of_an_image_are_filled(tmp_path: Path) -> None:
     filled = np.where(np.isnan(holed), np.array(pixels.fill), x)
     names = [column.name for column in model.preprocessing.inputs]
     ours = model.predict([dict(zip(names, row, strict=True)) for row in filled.tolist()])
-    alike(ours, told(model, {"image": holed.reshape(-1, 1, 8, 8)}))
+    alike(ours, onnx_predictions(model, {"image": holed.reshape(-1, 1, 8, 8)}))
 
 
 def test_the_inputs_say_what_they_take() -> None:

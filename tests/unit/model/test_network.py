@@ -42,27 +42,27 @@ def trained(spec: JobSpec, x: Tensor) -> tuple[dict[str, Tensor], Tensor]:
     dtype = torch.float64 if spec.precision.value == "float64" else torch.float32
     weights, statistics = row.to(dtype)[None], running.to(dtype)[None]
     arrays, kept = network.parameters.views(weights), network.running.views(statistics)
-    told = network.forward(arrays, kept, x.to(dtype)[None], {}, training=False)[0].T
-    return {name: array[0].clone() for name, array in {**arrays, **kept}.items()}, told
+    expected = network.forward(arrays, kept, x.to(dtype)[None], {}, training=False)[0].T
+    return {name: array[0].clone() for name, array in {**arrays, **kept}.items()}, expected
 
 
 @pytest.mark.parametrize("fields", NETWORKS, ids=str)
-def test_numpy_and_the_page_say_what_the_trainer_says(
+def test_numpy_and_the_readme_agree_with_the_trainer(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fields: dict[str, Any]
 ) -> None:
     spec = JobSpec.model_validate({"dataset": "digits", **fields})
     assert spec.info is not None
     x = torch.randn(300, 64, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
-    arrays, told = trained(spec, x)
+    arrays, expected = trained(spec, x)
     ours = forward(spec, {name: array.numpy() for name, array in arrays.items()}, x.numpy(), spec.info.image)
     assert ours.shape == (300, 10)
-    np.testing.assert_allclose(ours, told.numpy(), rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(ours, expected.numpy(), rtol=1e-5, atol=1e-5)
 
     save_file(arrays, tmp_path / "model.safetensors")
     monkeypatch.chdir(tmp_path)
     (code,) = re.findall(r"```python\n(.*?)```", readme(spec, spec.info, "A model"), flags=re.DOTALL)
     names: dict[str, Any] = {"__name__": "page"}
-    exec(code, names)  # noqa: S102 - the lines that people are told to run
+    exec(code, names)  # noqa: S102 - the code of the README
     with torch.no_grad():
-        theirs = names["net"](x.to(told.dtype))
-    np.testing.assert_allclose(theirs.numpy(), told.numpy(), rtol=1e-5, atol=1e-5)
+        theirs = names["net"](x.to(expected.dtype))
+    np.testing.assert_allclose(theirs.numpy(), expected.numpy(), rtol=1e-5, atol=1e-5)

@@ -93,9 +93,9 @@ def test_curves_run_as_scikit_learn_draws_them(dataset: str, loss: str, seed: in
         assert set(corners) <= passed
         assert np.trapezoid(one.true_positive, one.false_positive) == pytest.approx(one.auc, abs=1e-5)
     if len(found.labels) == 2:
-        share, told = calibration_curve(right, probabilities[:, 1], n_bins=10)
+        share, predicted = calibration_curve(right, probabilities[:, 1], n_bins=10)
         assert [one.right for one in found.calibration] == pytest.approx(share)
-        assert [one.told for one in found.calibration] == pytest.approx(told)
+        assert [one.told for one in found.calibration] == pytest.approx(predicted)
     assert sum(one.rows for one in found.calibration) == found.rows
 
 
@@ -141,11 +141,11 @@ def test_what_there_is_to_draw_is_named() -> None:
 def test_numbers_are_measured_in_the_targets_own_units(seed: int) -> None:
     model, found = worth("diabetes", "mse", seed)
     assert isinstance(found, NumberReport)
-    told, right = (model.preprocessing.answers(values) for values in rows(model, seed))
+    predicted, right = (model.preprocessing.answers(values) for values in rows(model, seed))
     assert right.mean() > 100.0  # sugar in the blood, and no deviation
-    assert found.mae == pytest.approx(metrics.mean_absolute_error(right, told))
-    assert found.rmse == pytest.approx(metrics.root_mean_squared_error(right, told))
-    assert found.r2 == pytest.approx(metrics.r2_score(right, told))
+    assert found.mae == pytest.approx(metrics.mean_absolute_error(right, predicted))
+    assert found.rmse == pytest.approx(metrics.root_mean_squared_error(right, predicted))
+    assert found.r2 == pytest.approx(metrics.r2_score(right, predicted))
 
 
 def test_equal_scores_share_their_rank() -> None:

@@ -169,10 +169,12 @@ def test_jobs_that_change_images_in_their_own_ways_share_a_pack() -> None:
     assert spec(augmentation={"crop": 1}, standardize=False).pack_key == spec(standardize=False).pack_key
 
 
-@pytest.mark.parametrize("wish", [{"crop": -1}, {"crop": 1.0}, {"crop": 65}, {"flip": 1}, {"rotate": 90}, "flip", None])
-def test_an_augmentation_is_pixels_and_a_switch(wish: object) -> None:
+@pytest.mark.parametrize(
+    "fields", [{"crop": -1}, {"crop": 1.0}, {"crop": 65}, {"flip": 1}, {"rotate": 90}, "flip", None]
+)
+def test_an_augmentation_is_pixels_and_a_switch(fields: object) -> None:
     with pytest.raises(ValidationError):
-        spec(augmentation=wish)
+        spec(augmentation=fields)
 
 
 def test_every_field_is_described_in_the_schema() -> None:
