@@ -9,6 +9,9 @@ PACKAGES := spec store model ingest api worker tracking trainer epochal migratio
 PROCESSES ?= 4
 PYTEST := $(BIN)/pytest -n $(PROCESSES) --durations=15
 
+# Compiled modules are kept: the tests start hundreds of processes, each of which would compile our packages again.
+export PYTHONDONTWRITEBYTECODE :=
+
 .DEFAULT_GOAL := help
 .PHONY: help install demo up test lint sure sure-all format chaos bench secrets compose-test lock clean
 
