@@ -6,7 +6,7 @@ from spec.views import Curve, JobView
 
 from .embedded import Embedded, await_value
 
-COUNT = 64
+COUNT = 24
 
 
 def specs() -> list[dict[str, Any]]:
