@@ -1,3 +1,4 @@
+import gc
 from collections.abc import Iterator
 
 import pytest
@@ -5,6 +6,12 @@ import pytest
 from . import services
 
 pytest_plugins = ("tests.selection", "tests.distribution")
+
+
+def pytest_collection_finish() -> None:
+    """Keep the garbage collector from all that was imported: it would look through it again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")
