@@ -303,13 +303,20 @@ def _answers(y: Array, task: Targets | None) -> _Answers:
             return _of_places(places, values.shape[1], told)
         if task is Targets.classes:
             raise RefusedError(f"has y of shape {values.shape}: classes need one value per row")
-        return Target(name="y", type=Targets.numbers, outputs=values.shape[1]), [], values.astype(np.float64), told, ()
+        return _numbers(values, told)
     found, counts = np.unique(values, return_counts=True)
     counted = Counter(dict(zip(found.astype(np.float64).tolist(), counts.tolist(), strict=True)))
     if targets.is_of_classes(counted, len(found), task):
         answer = targets.by_number("y", counted, len(found), _as_floats)
         return answer.target, answer.classes, answer.encode([values]), told, ()
-    return Target(name="y", type=Targets.numbers), [], values.astype(np.float64).reshape(-1, 1), told, ()
+    return _numbers(values.reshape(-1, 1), told)
+
+
+def _numbers(values: Block, told: ColumnProfile) -> _Answers:
+    """Targets [rows, outputs] that are numbers."""
+    span = (float(values.min()), float(values.max()))
+    target = Target(name="y", type=Targets.numbers, outputs=values.shape[1], range=span)
+    return target, [], values.astype(np.float64), told, ()
 
 
 def _of_places(places: Block, classes: int, told: ColumnProfile) -> _Answers:

@@ -64,7 +64,7 @@ def _one(found: Found, task: Targets | None) -> Answer:
             if evidence is None:
                 return by_number(found.name, measure.values, distinct, _numbers_of(found))
             return _by_label(found, evidence.texts, None if evidence.uncounted else distinct)
-        return Answer(Target(name=found.name, type=Targets.numbers), [], _numbers_of(found))
+        return Answer(Target(name=found.name, type=Targets.numbers, range=_range(found)), [], _numbers_of(found))
     if task is Targets.numbers:
         row, value = (
             min(((row, word) for word, row in evidence.first.items()), default=(1, "true")) if evidence else (1, "")
@@ -180,7 +180,14 @@ def _several(found: Sequence[Found], task: Targets | None, rows: Callable[[], It
         raise RefusedError(
             "has several columns, which are classes only with a 1 among zeros in every row", path="target"
         )
-    return Answer(Target(name=name, type=Targets.numbers, outputs=len(names), columns=names), [], encode)
+    ranges = [_range(one) for one in found]
+    span = (min(least for least, _ in ranges), max(most for _, most in ranges))
+    return Answer(Target(name=name, type=Targets.numbers, outputs=len(names), columns=names, range=span), [], encode)
+
+
+def _range(found: Found) -> tuple[float, float]:
+    """The least and the largest number of a column; true and false are 1 and 0."""
+    return (0.0, 1.0) if found.measure is None else (found.measure.spread.least, found.measure.spread.most)
 
 
 def _is_of_bits(found: Found) -> bool:

@@ -60,11 +60,13 @@ class Preprocessing(Frozen):
         y: npt.NDArray[Any],
         *,
         standardize: bool,
+        standardize_targets: bool | None = None,
         by_channel: bool = False,
     ) -> "Preprocessing":
         """Learn from the training rows: x [rows, numbers] as a table holds them, y [rows] or [rows, outputs].
 
-        `by_channel` gives all pixels of an image's channel one mean and one deviation.
+        `standardize_targets` is as `standardize` if nothing is said. `by_channel` gives all pixels of an image's
+        channel one mean and one deviation.
         """
         values = np.asarray(x, dtype=np.float64)
         mean, deviation = _channel_moments(values, schema.image) if by_channel and schema.image else _moments(values)
@@ -78,7 +80,8 @@ class Preprocessing(Frozen):
             inputs.append(_input(column, x[:, part], mean[part], deviation[part], standardize=standardize))
         output = Output(**dict(schema.target))
         if schema.target.type is Targets.numbers:
-            centre, scale = _moments(y) if standardize else (np.zeros(y.shape[1]), np.ones(y.shape[1]))
+            scaled = standardize if standardize_targets is None else standardize_targets
+            centre, scale = _moments(y) if scaled else (np.zeros(y.shape[1]), np.ones(y.shape[1]))
             output = Output(**dict(schema.target), mean=_numbers(centre), deviation=_numbers(scale))
         return cls(inputs=tuple(inputs), output=output, image=schema.image)
 

@@ -1,10 +1,11 @@
 """The rules between fields of a job, and between a job and its data."""
 
+import math
 from typing import TYPE_CHECKING
 
-from .architectures import Matrix, layer_shapes, parameter_count
+from .architectures import Matrix, Normalization, layer_shapes, parameter_count
 from .base import fault
-from .dataset import DatasetInfo, DatasetSpec, Targets
+from .dataset import DatasetInfo, Linear, Targets
 from .monitors import REGRESSION_METRICS
 
 if TYPE_CHECKING:
@@ -16,12 +17,17 @@ PARAMETER_LIMIT = 100_000_000
 LANDSCAPE_LIMIT = 1_000_000
 """Maximum number of parameters of a network whose loss landscape is measured."""
 
+LINEAR_RANGE = (-4.0, 4.0)
+"""Where nearly all targets of the data set `linear` are: they are Gaussian, of deviation 1 without noise."""
+
 
 def check_against(spec: "JobSpec", info: DatasetInfo) -> None:
     """Raise an error of the first rule that `spec` breaks on data like `info`; it names the field."""
     train = _check_split(spec, info)
     if spec.batch_size != "full" and spec.batch_size > train:
         raise fault("batch_size", f'must be at most {train}, the rows of the training split, or "full"')
+    if getattr(spec.architecture, "normalization", None) is Normalization.batch:
+        _check_batch_norm(train if spec.batch_size == "full" else spec.batch_size, train)
     if spec.augmentation.acts and info.image is None:
         raise fault("augmentation", "needs image data, such as digits: leave it out")
     if info.image is not None and spec.augmentation.crop > min(info.image[1:]):
@@ -61,6 +67,8 @@ def _check_split(spec: "JobSpec", info: DatasetInfo) -> int:
 def _check_monitor(spec: "JobSpec", info: DatasetInfo) -> None:
     if spec.monitored.endswith("loss"):
         return
+    if spec.monitored.startswith("train_") and spec.train_metrics == "running":
+        raise fault("monitor", f"{spec.monitored} needs train_metrics exact")
     if info.targets is Targets.numbers and spec.monitored not in REGRESSION_METRICS:
         raise fault("monitor", f"{spec.monitored} needs classes, and this data set's targets are numbers")
     if info.targets is Targets.classes and spec.monitored in REGRESSION_METRICS:
@@ -74,8 +82,9 @@ def _check_loss(spec: "JobSpec", info: DatasetInfo) -> None:
     if info.targets is Targets.numbers:
         if Targets.numbers not in traits.targets:
             raise fault("loss", f"{name} needs classes, and this data set's targets are numbers: use mse")
-        if traits.unit_interval and not _in_unit_interval(spec.dataset):
-            raise fault("loss", f"{name} needs targets between 0 and 1: use mse")
+        known = LINEAR_RANGE if isinstance(spec.dataset, Linear) else info.target_range
+        if known is not None:
+            check_targets(spec, *known)
     else:
         if (info.classes or 0) < 2:
             raise fault("dataset", "has one class only: there is nothing to learn")
@@ -83,15 +92,36 @@ def _check_loss(spec: "JobSpec", info: DatasetInfo) -> None:
             needed = f"needs {traits.most_classes} classes, and there are {info.classes}"
             raise fault("loss", f"{name} {needed}: use cross_entropy")
         if Targets.classes not in traits.targets:
-            needed = "counts" if traits.counts else "numbers"
+            needed = "numbers" if traits.limits is None else "counts"
             raise fault("loss", f"{name} needs {needed}, and this data set's targets are classes: use cross_entropy")
 
 
-def _in_unit_interval(dataset: DatasetSpec) -> bool:
-    """Whether all targets of an inline data set are between 0 and 1."""
-    targets = getattr(dataset, "y", ())
-    values = (value for row in targets for value in (row if isinstance(row, tuple) else (row,)))
-    return bool(targets) and all(0.0 <= value <= 1.0 for value in values)
+def check_targets(spec: "JobSpec", least: float, most: float) -> None:
+    """Raise an error if the job cannot learn targets from `least` to `most`, numbers in their own units."""
+    limits, outer = spec.loss.traits.limits, spec.output_activation
+    seen = f"this data set's are from {least:.6g} to {most:.6g}"
+    if limits is not None and not limits[0] <= least <= most <= limits[1]:
+        needed = "between 0 and 1" if limits[1] == 1.0 else "of 0 or more (counts)"
+        raise fault("loss", f"{spec.loss.type} needs targets {needed}, and {seen}: use mse")
+    if limits is None and outer is not None and not outer.least <= least <= most <= outer.most:
+        reached = (
+            f"between {outer.least:.3g} and {outer.most:.3g}" if outer.most < math.inf else f"{outer.least:.3g} up"
+        )
+        raise fault(
+            "output_activation", f"{outer} reaches numbers {reached} only, and {seen}: use null, or scale the targets"
+        )
+
+
+def _check_batch_norm(batch: int, train: int) -> None:
+    """Batch normalisation of one row has a variance of 0: PyTorch refuses it too (torch.nn.BatchNorm1d)."""
+    needed = "architecture.normalization batch needs two rows or more in every step"
+    if batch == 1:
+        raise fault("batch_size", f"must be 2 or more: {needed}")
+    if train % batch == 1:
+        other = next((size for size in range(batch - 1, 1, -1) if train % size != 1), "full")
+        raise fault(
+            "batch_size", f"{batch} leaves one of {train} rows for an epoch's last step, and {needed}: use {other}"
+        )
 
 
 def _check_weights(weights: tuple[Matrix, ...], shapes: list[tuple[int, ...]]) -> None:

@@ -92,6 +92,10 @@ class DatasetInfo(Frozen):
     targets: Annotated[Targets, Field(description="Kind of the targets.")]
     classes: Annotated[Count | None, Field(description="Number of classes, for class labels.")] = None
     outputs: Annotated[Count, Field(ge=1, description="Targets of a row, for numbers.")] = 1
+    target_range: Annotated[
+        tuple[Real, Real] | None,
+        Field(description="The least and the largest target, for numbers; null if they are not known yet."),
+    ] = None
     image: Annotated[
         tuple[Count, Count, Count] | None, Field(description="Channels, height and width, for images.")
     ] = None
@@ -194,7 +198,7 @@ _REAL: Mapping[str, DatasetInfo] = {
     "wine": DatasetInfo(rows=178, features=13, targets=Targets.classes, classes=3),
     "breast_cancer": DatasetInfo(rows=569, features=30, targets=Targets.classes, classes=2),
     "digits": DatasetInfo(rows=1797, features=64, targets=Targets.classes, classes=10, image=(1, 8, 8)),
-    "diabetes": DatasetInfo(rows=442, features=10, targets=Targets.numbers),
+    "diabetes": DatasetInfo(rows=442, features=10, targets=Targets.numbers, target_range=(25.0, 346.0)),
 }
 
 
@@ -224,14 +228,18 @@ def describe(dataset: DatasetSpec, *, labels: bool) -> DatasetInfo | None:
 def _describe_inline(
     x: tuple[tuple[float, ...], ...], y: tuple[float | tuple[float, ...], ...], *, labels: bool
 ) -> DatasetInfo:
-    rows, features = len(x), len(x[0])
-    if isinstance(y[0], tuple):
-        return DatasetInfo(rows=rows, features=features, targets=Targets.numbers, outputs=len(y[0]))
-    values = {float(value) for value in y if not isinstance(value, tuple)}
-    whole = all(value.is_integer() for value in values)
+    rows, features, outputs = len(x), len(x[0]), len(y[0]) if isinstance(y[0], tuple) else 1
+    values = {float(value) for row in y for value in (row if isinstance(row, tuple) else (row,))}
+    whole = not isinstance(y[0], tuple) and all(value.is_integer() for value in values)
     if whole and (labels or values == {0.0, 1.0}):
         return DatasetInfo(rows=rows, features=features, targets=Targets.classes, classes=len(values))
-    return DatasetInfo(rows=rows, features=features, targets=Targets.numbers)
+    return DatasetInfo(
+        rows=rows,
+        features=features,
+        targets=Targets.numbers,
+        outputs=outputs,
+        target_range=(min(values), max(values)),
+    )
 
 
 def split_sizes(rows: int, validation_fraction: Fraction, test_fraction: Fraction = 0.0) -> tuple[int, int, int]:

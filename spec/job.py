@@ -75,8 +75,8 @@ class JobSpec(Frozen):
         Annotated[bool, Field(strict=True)] | None,
         Field(
             description="Whether features are scaled to mean 0 and standard deviation 1 of the training split, and so "
-            "are regression targets (losses then too). null: true for real and uploaded data, false for generated "
-            "and inline data."
+            "are regression targets (losses then too), unless the loss or the output activation needs them as they "
+            "are. null: true for real and uploaded data, false for generated and inline data."
         ),
     ] = None
 
@@ -92,7 +92,10 @@ class JobSpec(Frozen):
     ] = Activation.relu
     output_activation: Annotated[
         Activation | None,
-        Field(description="Activation of the output layer. null: none; cross-entropies take logits."),
+        Field(
+            description="Activation of the output layer. null: none; cross-entropies take logits. It acts in the "
+            "target's own units, so targets are not scaled with one."
+        ),
     ] = None
     initial_weights: Annotated[
         Initializer | Annotated[tuple[Matrix, ...], Field(max_length=65, fail_fast=True)],
@@ -235,6 +238,15 @@ class JobSpec(Frozen):
         if self.standardize is not None:
             return self.standardize
         return isinstance(self.dataset, Shipped | Uploaded)
+
+    @property
+    def standardizes_targets(self) -> bool:
+        """Whether numbers to predict are scaled too.
+
+        Not counts and probabilities, and not where an output activation has limits in the target's own units.
+        """
+        is_own_unit = self.loss.traits.limits is not None or self.output_activation not in (None, Activation.identity)
+        return self.standardizes and not is_own_unit
 
     @property
     def pack_key(self) -> str:

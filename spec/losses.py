@@ -45,10 +45,8 @@ class LossTraits:
     threshold: float = 0.5
     """A single output above the threshold predicts the second of two classes."""
     most_classes: int | None = None
-    unit_interval: bool = False
-    """Whether targets must be between 0 and 1."""
-    counts: bool = False
-    """Whether targets must be counts: 0, 1, 2 ..."""
+    limits: tuple[float, float] | None = None
+    """The least and the largest target that the loss takes; such targets are never standardised."""
     label_smoothing: bool = False
 
 
@@ -102,7 +100,7 @@ class BinaryCrossEntropy(LossSpec):
         link=Link.sigmoid,
         threshold=0.0,
         most_classes=2,
-        unit_interval=True,
+        limits=(0.0, 1.0),
         label_smoothing=True,
     )
 
@@ -170,7 +168,7 @@ class PoissonNll(LossSpec):
     """Negative log likelihood of counts; the output is the logarithm of the rate (torch.nn.PoissonNLLLoss)."""
 
     type: Literal["poisson_nll"] = "poisson_nll"
-    traits = LossTraits(targets=frozenset({Targets.numbers}), takes_logits=True, link=Link.exp, counts=True)
+    traits = LossTraits(targets=frozenset({Targets.numbers}), takes_logits=True, link=Link.exp, limits=(0.0, math.inf))
 
 
 LOSSES: tuple[type[LossSpec], ...] = (

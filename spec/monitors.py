@@ -13,6 +13,7 @@ Monitor = Literal[
     "val_r2",
     "train_loss",
     "train_accuracy",
+    "train_balanced_accuracy",
 ]
 REGRESSION_METRICS = frozenset({"val_mae", "val_rmse", "val_r2"})
 LOWER_IS_BETTER = frozenset({"val_loss", "train_loss", "val_mae", "val_rmse"})

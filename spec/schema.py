@@ -106,6 +106,8 @@ class Target(Frozen):
     """Numbers per row, for targets that are numbers."""
     columns: tuple[str, ...] = ()
     """The columns of the target, if there are several."""
+    range: tuple[float, float] | None = None
+    """The least and the largest target of all rows, for numbers; None in a table of an earlier release."""
 
     @property
     def sources(self) -> tuple[str, ...]:
@@ -130,5 +132,6 @@ class Schema(Frozen):
             targets=self.target.type,
             classes=len(self.target.labels) if by_class else None,
             outputs=1 if by_class else self.target.outputs,
+            target_range=self.target.range,
             image=self.image,
         )

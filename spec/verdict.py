@@ -258,7 +258,7 @@ def _baseline(spec: JobSpec, first: float) -> float:
     if info is not None and info.targets is Targets.classes:
         known = spec.loss.baseline(info.classes or 2)
     else:
-        known = spec.loss.baseline(None) if spec.standardizes else None
+        known = spec.loss.baseline(None) if spec.standardizes_targets else None
     return max(first, 1e-12) if known is None else known
 
 

@@ -9,9 +9,11 @@ from zipfile import BadZipFile
 import numpy as np
 import numpy.typing as npt
 import torch
+from pydantic_core import PydanticCustomError
 from torch import Tensor
 
 from model.preprocessing import Preprocessing
+from spec.checks import check_targets
 from spec.dataset import (
     Blobs,
     Circles,
@@ -170,6 +172,8 @@ def split(
     if len(rows.x) != info.rows:
         raise BadDataError(f"The data set has {len(rows.x)} rows, not {info.rows}.")
     y = _targets(rows.y, info)
+    if info.targets is Targets.numbers:
+        _check_targets(spec, y)
     train, validation, test = _divide(y if info.targets is Targets.classes else None, info.rows, spec)
     # Only the training rows are shown to what learns from rows.
     preprocessing = Preprocessing.fit(
@@ -177,6 +181,7 @@ def split(
         rows.x[train],
         y[train],
         standardize=spec.standardizes,
+        standardize_targets=spec.standardizes_targets,
         by_channel=spec.augmentation.acts,  # a pixel that moves must mean the same elsewhere
     )
     x, y = preprocessing.features(rows.x), preprocessing.targets(y)
@@ -211,6 +216,15 @@ def _schema(rows: Rows, info: DatasetInfo) -> Schema:
 def _label(value: float) -> str:
     """A number as the name of a class."""
     return str(int(value)) if float(value).is_integer() else repr(value)
+
+
+def _check_targets(spec: JobSpec, y: Array) -> None:
+    """Refuse targets that were not known when the job was submitted, and that it cannot learn."""
+    try:
+        check_targets(spec, float(y.min()), float(y.max()))
+    except PydanticCustomError as error:
+        said = error.context or {}
+        raise BadDataError(f"{said.get('path')}: {error.message()}.") from error
 
 
 def _targets(y: npt.NDArray[Any], info: DatasetInfo) -> npt.NDArray[Any]:

@@ -42,7 +42,7 @@ def evaluate(setup: Setup, part: Part, weights: Weights, which: Tensor | None) -
 
 
 def part_of(setup: Setup, name: PartName, splits: Sequence[Split]) -> Part:
-    """A part of these splits, and what is measured of it: all metrics, except of training rows."""
+    """A part of these splits, and what is measured of it: all metrics, and a few of training rows."""
     x, y = (torch.stack(same) for same in zip(*(one.part(name) for one in splits), strict=True))
     full = name != "train"
     metrics: PartMetrics | None = None

@@ -19,7 +19,7 @@ Forward = Callable[[Tensor], Tensor]
 
 
 class ClassMetrics:
-    """Of classes: accuracy; in full also balanced accuracy, macro F1 and, of two classes, the area under the ROC.
+    """Of classes: accuracy and balanced accuracy; in full also macro F1 and, of two classes, the area under the ROC.
 
     `right` are the true classes [splits, rows]. Splits are stratified: each has as many rows of a class as any other.
     """
@@ -37,8 +37,8 @@ class ClassMetrics:
     @property
     def names(self) -> tuple[str, ...]:
         """Names of the metrics."""
-        more = ("balanced_accuracy", "macro_f1", *(("roc_auc",) if self._ranks else ()))
-        return ("accuracy", *more) if self._full else ("accuracy",)
+        more = ("macro_f1", *(("roc_auc",) if self._ranks else ())) if self._full else ()
+        return ("accuracy", "balanced_accuracy", *more)
 
     def blank(self, losses: Tensor) -> dict[str, Tensor]:
         """Zeros for what is kept of all rows, shaped after their losses [members, rows]."""
@@ -58,9 +58,7 @@ class ClassMetrics:
         predicted = kept["predicted"]
         right = _of_members(self._right, which, len(predicted))
         hit = predicted == right
-        found = {"accuracy": hit.to(dtype).mean(dim=1)}
-        if self._full:
-            found |= self._by_class(predicted, right, hit)
+        found = {"accuracy": hit.to(dtype).mean(dim=1)} | self._by_class(predicted, right, hit)
         if self._ranks:
             found["roc_auc"] = self._area(kept["score"], which)
         return found
@@ -68,13 +66,12 @@ class ClassMetrics:
     def _by_class(self, predicted: Tensor, right: Tensor, hit: Tensor) -> dict[str, Tensor]:
         blank = torch.zeros(len(predicted), self._classes, dtype=torch.int64, device=predicted.device)
         hits = blank.scatter_add(1, right, hit.long()).double()
-        all_predicted = blank.scatter_add(1, predicted, torch.ones_like(predicted)).double()
         recalls = hits / self._are.clamp_min(1.0)  # 0 for a class without rows, which the mean leaves out
-        named = self._are + all_predicted
-        return {
-            "balanced_accuracy": recalls.sum(dim=1) / self._there.sum(),
-            "macro_f1": (2.0 * hits / named.clamp_min(1.0)).sum(dim=1) / (named > 0.0).sum(dim=1),
-        }
+        found = {"balanced_accuracy": recalls.sum(dim=1) / self._there.sum()}
+        if self._full:
+            named = self._are + blank.scatter_add(1, predicted, torch.ones_like(predicted)).double()
+            found["macro_f1"] = (2.0 * hits / named.clamp_min(1.0)).sum(dim=1) / (named > 0.0).sum(dim=1)
+        return found
 
     def _area(self, score: Tensor, which: Tensor | None) -> Tensor:
         """How often a row of the second class scores above one of the first; ties count half (Mann and Whitney)."""

@@ -192,3 +192,66 @@ def test_the_default_batch_is_never_larger_than_the_training_split() -> None:
     small = {"dataset": {"x": [[0.0], [1.0]], "y": [0, 1]}, "validation_fraction": 0}
     assert JobSpec.model_validate(small).batch_size == 2
     assert spec().batch_size == 32
+
+
+ROW: dict[str, Any] = {"x": [[float(row)] for row in range(10)]}
+
+
+@pytest.mark.parametrize(
+    ("y", "fields", "path", "message"),
+    [
+        ([-1.5, 2.5] * 5, {"loss": "poisson_nll"}, "loss", "poisson_nll needs targets of 0 or more (counts)"),
+        ([0.5, 1.5] * 5, {"loss": "binary_cross_entropy"}, "loss", "needs targets between 0 and 1"),
+        ([[0.5, 1.5]] * 10, {"loss": "binary_cross_entropy"}, "loss", "this data set's are from 0.5 to 1.5"),
+        ([3.5, 40.5] * 5, {"loss": "mse", "output_activation": "sigmoid"}, "output_activation", "between 0 and 1 only"),
+        (
+            [-3.5, 0.5] * 5,
+            {"loss": "mae", "output_activation": "relu"},
+            "output_activation",
+            "relu reaches numbers 0 up",
+        ),
+    ],
+)
+def test_targets_that_cannot_be_predicted_are_refused(y: Any, fields: dict[str, Any], path: str, message: str) -> None:
+    found, said = broken(dataset={**ROW, "y": y}, **fields)
+    assert found == path
+    assert message in said
+
+
+@pytest.mark.parametrize("loss", ["poisson_nll", "binary_cross_entropy"])
+def test_targets_of_linear_are_neither_counts_nor_probabilities(loss: str) -> None:
+    assert broken(dataset="linear", loss=loss)[0] == "loss"
+
+
+@pytest.mark.parametrize(
+    ("y", "fields"),
+    [
+        ([0.0, 7.0] * 5, {"loss": "poisson_nll"}),
+        ([0.0, 0.3, 1.0, 0.5, 0.25] * 2, {"loss": "binary_cross_entropy"}),
+        ([-0.5, 0.9] * 5, {"loss": "mse", "output_activation": "tanh"}),
+        ([0.0, 1.0] * 5, {"loss": "mse", "output_activation": "tanh"}),
+    ],
+)
+def test_targets_within_the_limits_are_taken(y: list[float], fields: dict[str, Any]) -> None:
+    assert not spec(dataset={**ROW, "y": y}, standardize=True, **fields).standardizes_targets
+
+
+NORMALIZED = {"type": "mlp", "hidden": [8], "normalization": "batch"}
+
+
+def test_batch_normalization_is_refused_where_a_step_has_one_row() -> None:
+    alone = broken(dataset="iris", architecture=NORMALIZED, batch_size=1)
+    assert alone == (
+        "batch_size",
+        "must be 2 or more: architecture.normalization batch needs two rows or more in every step",
+    )
+    path, said = broken(dataset="iris", architecture=NORMALIZED, batch_size=17)
+    assert path == "batch_size"
+    assert "17 leaves one of 120 rows for an epoch's last step" in said
+    assert said.endswith("use 16")
+    assert spec(dataset="iris", architecture=NORMALIZED, batch_size=16).batch_size == 16
+
+
+def test_metrics_of_training_rows_are_monitored_only_where_they_are_measured() -> None:
+    path, said = broken(monitor="train_balanced_accuracy", train_metrics="running")
+    assert (path, said) == ("monitor", "train_balanced_accuracy needs train_metrics exact")

@@ -85,7 +85,7 @@ def targets(loss: LossSpec, seed: int, dtype: torch.dtype) -> Tensor:
     if loss.traits.takes_class_indices:
         return torch.randint(OUTPUTS, (MEMBERS, BATCH), generator=generator)
     values = torch.rand(MEMBERS, OUTPUTS, BATCH, dtype=dtype, generator=generator)
-    return (10 * values).round() if loss.traits.counts else values
+    return (10 * values).round() if isinstance(loss, PoissonNll) else values
 
 
 def value_and_gradient(call: Callable[[Tensor], Tensor], z: Tensor) -> tuple[Tensor, Tensor]:
