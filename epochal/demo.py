@@ -21,7 +21,7 @@ from spec.views import JobView
 from .cli.console import screen
 from .cli.progress import follow
 from .cli.render import outcome, percent, results_table
-from .client import Client
+from .client import Api as Client
 from .errors import EpochalError
 from .stack.embedded import as_service, await_ready
 from .stack.home import Endpoints, Home

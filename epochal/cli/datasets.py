@@ -10,7 +10,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, SpinnerColumn, Te
 
 from spec.schema import Task
 
-from ..client import Client
+from ..client import Api as Client
 from ..errors import NotFoundError
 from .console import Json, aside, help_of, screen
 from .render_datasets import dataset_card, datasets_table

@@ -15,7 +15,8 @@ from spec.job import JobSpec
 from spec.states import JobStatus
 from spec.views import JobView
 
-from ..client import Client, parse, parse_many
+from ..client import Api as Client
+from ..client import parse, parse_many
 from ..errors import BadFileError, NotFoundError
 from .console import Json, aside, help_of, screen
 from .flags import Flag, flags, overlay

@@ -12,7 +12,7 @@ import typer
 
 from spec.views import ModelFormat, Predictions
 
-from ..client import Client
+from ..client import Api as Client
 from ..errors import AnswerError, BadFileError
 from .console import Json, aside, help_of
 from .jobs import JobId, full_id

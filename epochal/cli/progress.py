@@ -9,7 +9,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from spec.states import FINISHED, JobStatus
 from spec.views import JobView
 
-from ..client import Client
+from ..client import Api as Client
 from .render import dataset_name, number
 
 BARS = 16

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import typer
 
-from ..client import Client
+from ..client import Api as Client
 from .console import Json, help_of, screen
 from .render import queue_table, workers_table
 

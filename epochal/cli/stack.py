@@ -13,7 +13,7 @@ import typer
 from spec.settings import BadSettingsError, Settings
 from spec.states import JobStatus
 
-from ..client import Client
+from ..client import Api as Client
 from ..errors import EpochalError, NotUpError, StackError
 from ..stack.embedded import Stack, as_service, await_ready
 from ..stack.home import Endpoints, Home

@@ -22,7 +22,7 @@ from werkzeug.test import TestResponse
 
 from api import uploads as views
 from epochal import Client
-from epochal import client as client_module
+from epochal.client import uploads
 from store.files import Files
 
 from ...services import eventually
@@ -302,7 +302,7 @@ def server(tmp_path: Path) -> Iterator[Running]:
 @pytest.fixture
 def large(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A file whose upload takes ten requests."""
-    monkeypatch.setattr(client_module, "PIECE", PIECE)
+    monkeypatch.setattr(uploads, "PIECE", PIECE)
     (tmp_path / "large.csv").write_bytes(LARGE)
     return tmp_path / "large.csv"
 

@@ -13,10 +13,10 @@ import pytest
 from rich.console import Console
 
 from epochal import Client
-from epochal import client as client_module
 from epochal.cli import datasets as cli_datasets
 from epochal.cli import models as cli_models
 from epochal.cli.render_datasets import dataset_card, datasets_table, size
+from epochal.client import uploads
 from epochal.errors import BadFileError, BadSpecError, BusyError, NotFoundError, ServerUnreachableError
 from spec.schema import Task
 from spec.views import DatasetView, ModelFormat
@@ -115,7 +115,7 @@ def problem(status: int, **fields: Any) -> httpx.Response:
 @pytest.fixture
 def people(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A file of three pieces."""
-    monkeypatch.setattr(client_module, "PIECE", 80_000)
+    monkeypatch.setattr(uploads, "PIECE", 80_000)
     (tmp_path / "people.csv").write_bytes(PEOPLE)
     return tmp_path / "people.csv"
 

@@ -21,7 +21,7 @@ def no_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("EPOCHAL_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("EPOCHAL_URL", "http://127.0.0.1:9")
     monkeypatch.setenv("COLUMNS", "200")
-    monkeypatch.setattr("epochal.client.RETRY_WAITS_S", ())
+    monkeypatch.setattr("epochal.client.transport.RETRY_WAITS_S", ())
 
 
 def run(*arguments: str) -> int:

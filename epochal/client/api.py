@@ -1,0 +1,253 @@
+"""The API in Python: a method for each route; answers are models of `spec`, errors those of `epochal.errors`."""
+
+import time
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import httpx
+
+from spec.job import JobSpec
+from spec.schema import Task
+from spec.states import JobStatus
+from spec.views import (
+    BulkIds,
+    Check,
+    Curve,
+    DatasetPage,
+    DatasetSummary,
+    DatasetView,
+    Events,
+    EventView,
+    JobPage,
+    JobView,
+    ModelFormat,
+    PictureList,
+    Predictions,
+    QueueView,
+    Workers,
+    WorkerView,
+)
+
+from ..errors import BadFileError
+from .address import address
+from .specs import body_of, parse, parse_many
+from .transport import Body, Transport, Update, path_of, read
+from .uploads import OnProgress, upload
+
+
+class Api:
+    """One API. Thread-safe; close it, or use it in a `with`.
+
+    Without a URL it reads EPOCHAL_URL, and then looks for the embedded stack of EPOCHAL_HOME. When the server does not
+    answer, the client repeats requests that are safe to repeat for a second or two. A submit is safe: it carries a key
+    by which the server recognises it.
+    """
+
+    def __init__(
+        self,
+        url: str | None = None,
+        token: str | None = None,
+        *,
+        timeout_s: float = 30.0,
+        transport: httpx.BaseTransport | None = None,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self.url, token = address(url, token)
+        self._transport = Transport(self.url, token, timeout_s=timeout_s, transport=transport, sleep=sleep)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close its connections."""
+        self._transport.http.close()
+
+    # --- jobs ----------------------------------------------------------------------------------------------------
+
+    def submit(self, job: JobSpec | Body, *, key: str | None = None) -> JobView:
+        """Submit one job. `key` makes a repeated submit the same submit; without one, each call is a new job."""
+        answer = self._transport.request("POST", "/jobs", body=body_of(parse(job)), key=key or str(uuid.uuid4()))
+        return read(JobView, answer)
+
+    def submit_many(self, jobs: Sequence[JobSpec | Body], *, key: str | None = None) -> list[str]:
+        """Submit up to 10,000 jobs, all or none. Their ids, in the same order."""
+        body = {"jobs": [body_of(job) for job in parse_many(jobs)]}
+        answer = self._transport.request("POST", "/jobs/bulk", body=body, key=key or str(uuid.uuid4()))
+        return read(BulkIds, answer).ids
+
+    def check(self, job: JobSpec | Body) -> Check:
+        """The job's parameters, memory and pack, without submitting it."""
+        return read(Check, self._transport.request("POST", "/jobs/check", body=body_of(parse(job)), repeatable=True))
+
+    def job(self, job_id: str) -> JobView:
+        """The job as it is now."""
+        return read(JobView, self._transport.request("GET", path_of("jobs", job_id)))
+
+    def jobs(
+        self,
+        *,
+        status: JobStatus | None = None,
+        project: str | None = None,
+        tag: tuple[str, str] | None = None,
+        name: str | None = None,
+        limit: int | None = None,
+    ) -> Iterator[JobView]:
+        """Jobs, newest first, page after page; `limit` in all."""
+        query = {"status": status, "project": project, "tag": tag and ":".join(tag), "name": name}
+        left, cursor = limit, None
+        while left is None or left > 0:
+            asked = {**query, "cursor": cursor, "limit": None if left is None else min(left, 100)}
+            page = read(JobPage, self._transport.request("GET", "/jobs", query=asked))
+            yield from page.jobs if left is None else page.jobs[:left]
+            cursor, left = page.next, None if left is None else left - len(page.jobs)
+            if cursor is None:
+                return
+
+    def curve(self, job_id: str, *, after: int = 0) -> Curve:
+        """The curve's columns: `epoch`, then one per metric; only of epochs later than `after`."""
+        answer = self._transport.request(
+            "GET", path_of("jobs", job_id, "curve"), query={"from": after + 1 if after else None}
+        )
+        curve: Curve = answer.json()
+        return curve
+
+    def events(self, job_id: str) -> list[EventView]:
+        """The job's history, oldest first."""
+        return read(Events, self._transport.request("GET", path_of("jobs", job_id, "events"))).events
+
+    def cancel(self, job_id: str) -> JobView:
+        """Cancel the job. A running one ends within seconds; see `status` and `cancel_requested`."""
+        return read(JobView, self._transport.request("POST", path_of("jobs", job_id, "cancel")))
+
+    def pause(self, job_id: str) -> JobView:
+        """Pause the job. A running one stops within seconds; see `status` and `pause_requested`."""
+        return read(JobView, self._transport.request("POST", path_of("jobs", job_id, "pause")))
+
+    def resume(self, job_id: str) -> JobView:
+        """Queue a paused job again."""
+        return read(JobView, self._transport.request("POST", path_of("jobs", job_id, "resume")))
+
+    def change(self, job_id: str, **values: Any) -> JobView:
+        """Change the job's `priority`, `name` or `tags`; values that are not given stay."""
+        return read(JobView, self._transport.request("PATCH", path_of("jobs", job_id), body=values, repeatable=True))
+
+    def retry(self, job_id: str) -> JobView:
+        """Queue a failed job again."""
+        return read(JobView, self._transport.request("POST", path_of("jobs", job_id, "retry")))
+
+    def files(self, job_id: str) -> dict[str, int]:
+        """The files the job left, with their sizes in bytes."""
+        files: dict[str, int] = self._transport.request("GET", path_of("jobs", job_id, "files")).json()
+        return files
+
+    def file(self, job_id: str, name: str) -> bytes:
+        """One file the job left, such as `model.safetensors`."""
+        return self._transport.request("GET", path_of("jobs", job_id, "files", name)).content
+
+    def pictures(self, job_id: str) -> PictureList:
+        """The pictures of a finished job, or why there are none."""
+        return read(PictureList, self._transport.request("GET", path_of("jobs", job_id, "pictures")))
+
+    def picture(self, job_id: str, name: str) -> bytes:
+        """One picture as a PNG, such as `confusion`."""
+        return self._transport.request("GET", path_of("jobs", job_id, "pictures", f"{name}.png")).content
+
+    def watch(self, job_id: str) -> Iterator[Update]:
+        """The job's live updates until its end. After a broken connection the stream resumes where it stopped."""
+        return self._transport.stream(path_of("jobs", job_id, "stream"))
+
+    def wait(self, job_id: str) -> JobView:
+        """The job, once it has ended."""
+        for _ in self.watch(job_id):
+            pass
+        return self.job(job_id)
+
+    # --- the service ---------------------------------------------------------------------------------------------
+
+    def workers(self) -> list[WorkerView]:
+        """The workers that are up, with their slots and the jobs that they train."""
+        return read(Workers, self._transport.request("GET", "/workers")).workers
+
+    def queue(self) -> QueueView:
+        """The length of the queue, its workers and its speed."""
+        return read(QueueView, self._transport.request("GET", "/queue"))
+
+    # --- models --------------------------------------------------------------------------------------------------
+
+    def predict(self, job_id: str, rows: Sequence[Body | Sequence[Any]]) -> Predictions:
+        """The model's predictions of raw rows: objects by column, or lists where columns have no names."""
+        path = path_of("jobs", job_id, "predict")
+        return read(Predictions, self._transport.request("POST", path, body={"rows": list(rows)}, repeatable=True))
+
+    def predict_file(self, job_id: str, file: Path, *, with_input: bool = False, **options: Any) -> Predictions:
+        """The model's predictions of the rows of a CSV, Parquet or NPZ file, which is read as an upload is.
+
+        `options` are `encoding`, `delimiter` and `header`, where the file's own look is not to decide.
+        """
+        fields = {name: _field(value) for name, value in options.items() if value is not None}
+        try:
+            with file.open("rb") as stream:
+                answer = self._transport.send_slowly(
+                    "POST",
+                    path_of("jobs", job_id, "predict"),
+                    data={**fields, "with_input": _field(with_input)},
+                    files={"file": (file.name, stream)},
+                )
+        except OSError as error:
+            raise BadFileError(f"Cannot read {file}: {error.strerror}.") from error
+        except httpx.TransportError as error:
+            raise self._transport.unreachable() from error
+        return read(Predictions, answer)
+
+    def model(self, job_id: str, form: ModelFormat = ModelFormat.zip) -> bytes:
+        """The job's model: a zip with a page that says how to load it, or an ONNX graph."""
+        return self._transport.request("GET", path_of("jobs", job_id, "model"), query={"format": form.value}).content
+
+    # --- data sets -----------------------------------------------------------------------------------------------
+
+    def upload(
+        self,
+        file: Path,
+        *,
+        target: str | Sequence[str] | None = None,
+        name: str | None = None,
+        task: Task | None = None,
+        on_progress: OnProgress = lambda sent, total: None,
+        **options: Any,
+    ) -> DatasetView:
+        """Upload a CSV, Parquet or NPZ file; `on_progress` is called with the bytes sent and the bytes in all.
+
+        `options` are the fields of `spec.reading.ReadingOptions`, by which a guess is overruled: `decimal=","`,
+        `types={"zip": "category"}`, `columns=["age", "city"]`.
+
+        The same file again, with the same target, is the same data set. After a broken connection, or when this method
+        is called again, an unfinished upload resumes where it stopped.
+        """
+        fields = {"target": target, "name": name, "task": task, **options}
+        purpose = {key: value for key, value in fields.items() if value is not None}
+        return upload(self._transport, file, purpose, on_progress)
+
+    def datasets(self, *, name: str | None = None) -> list[DatasetSummary]:
+        """Your data sets, newest first."""
+        return read(DatasetPage, self._transport.request("GET", "/datasets", query={"name": name})).datasets
+
+    def dataset(self, dataset_id: str) -> DatasetView:
+        """A data set, and what is in it."""
+        return read(DatasetView, self._transport.request("GET", path_of("datasets", dataset_id)))
+
+    def delete_dataset(self, dataset_id: str) -> None:
+        """Delete a data set that no job needs."""
+        self._transport.request("DELETE", path_of("datasets", dataset_id))
+
+
+def _field(value: Any) -> str:
+    """A value as a form has it."""
+    return str(value).lower() if isinstance(value, bool) else str(value)

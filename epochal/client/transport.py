@@ -1,0 +1,193 @@
+"""HTTP to one API: requests that are repeated where that is safe, answers as models, refusals as errors."""
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+from urllib.parse import quote, urlsplit
+
+import httpx
+from httpx_sse import SSEError, connect_sse
+from pydantic import BaseModel, ValidationError
+
+from spec.views import Problem
+
+from ..errors import (
+    AnswerError,
+    BadSpecError,
+    BusyError,
+    ConflictError,
+    NotAllowedError,
+    NotFoundError,
+    ServerUnreachableError,
+)
+
+RETRY_WAITS_S = (0.2, 0.5, 1.0)
+"""Waits between tries of a request that may be repeated."""
+
+STREAM_PATIENCE_S = 30.0
+"""How long a stream tries to reconnect to a server that does not answer."""
+
+READ_PATIENCE_S = 1900.0
+"""How long the answer to a finished upload may take: the server reads the file first, a large one for minutes."""
+
+_BUSY = frozenset({408, 429, 502, 503, 504})
+_REFUSALS: Mapping[int, type[AnswerError]] = {
+    401: NotAllowedError,
+    403: NotAllowedError,
+    404: NotFoundError,
+    409: ConflictError,
+    **dict.fromkeys(_BUSY, BusyError),
+}
+
+Body = Mapping[str, Any]
+Query = Mapping[str, str | int | None]
+Model = TypeVar("Model", bound=BaseModel)
+
+
+@dataclass(frozen=True)
+class Update:
+    """One event of the live stream: `kind` is state, epoch or end; `data` is its JSON."""
+
+    kind: str
+    data: Mapping[str, Any]
+    id: str | None = None
+
+
+class Transport:
+    """Connections to one API. Thread-safe."""
+
+    def __init__(
+        self,
+        url: str,
+        token: str,
+        *,
+        timeout_s: float = 30.0,
+        transport: httpx.BaseTransport | None = None,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self.url = url
+        self.sleep = sleep
+        self.http = httpx.Client(
+            base_url=f"{url}/api/v1",
+            headers={"Authorization": f"Bearer {token}"} if token else {},
+            timeout=httpx.Timeout(timeout_s, connect=5.0),
+            transport=transport,
+            trust_env=urlsplit(url).hostname not in ("127.0.0.1", "localhost", "::1"),  # no proxy to this machine
+        )
+
+    def request(
+        self,
+        verb: str,
+        path: str,
+        *,
+        query: Query | None = None,
+        body: Body | None = None,
+        key: str | None = None,
+        repeatable: bool = False,
+    ) -> httpx.Response:
+        """Send a request, and again where that is safe. Raises the error that the answer stands for."""
+        repeatable = repeatable or verb == "GET" or key is not None
+        request = self.http.build_request(
+            verb,
+            path,
+            params={name: value for name, value in (query or {}).items() if value is not None},
+            json=body,
+            headers={"Idempotency-Key": key} if key is not None else None,
+        )
+        for wait_s in (*RETRY_WAITS_S, None):
+            again = repeatable and wait_s is not None
+            try:
+                answer = self.http.send(request)
+            except httpx.ConnectError as error:  # it was never sent, so every request may be repeated
+                if wait_s is None:
+                    raise self.unreachable() from error
+            except httpx.TransportError as error:
+                if not again:
+                    raise self.unreachable() from error
+            else:
+                if answer.status_code not in _BUSY or not again:
+                    raise_for_status(answer)
+                    return answer
+            self.sleep(wait_s or 0.0)
+        raise AssertionError("the last try answers or raises")
+
+    def send_slowly(self, verb: str, path: str, **content: Any) -> httpx.Response:
+        """Send a request once, whose answer may take as long as the server reads a file. Raises as `request` does."""
+        answer = self.http.request(verb, path, timeout=httpx.Timeout(READ_PATIENCE_S, connect=5.0), **content)
+        raise_for_status(answer)
+        return answer
+
+    def stream(self, path: str) -> Iterator[Update]:
+        """The updates of a live stream until its end. After a broken connection it resumes where it stopped."""
+        last: str | None = None
+        patience_ends = time.monotonic() + STREAM_PATIENCE_S
+        while True:
+            try:
+                for update in self._connected(path, last):
+                    last = update.id or last
+                    patience_ends = time.monotonic() + STREAM_PATIENCE_S
+                    yield update
+                    if update.kind == "end":
+                        return
+            except (httpx.TransportError, BusyError) as error:
+                if time.monotonic() > patience_ends:
+                    raise self.unreachable() from error
+            self.sleep(0.5)
+
+    def unreachable(self) -> ServerUnreachableError:
+        """The error for a server that does not answer."""
+        return ServerUnreachableError(
+            f"No server answers at {self.url}. Start one on this machine with `epochal up`; `epochal status` shows "
+            f"whether one runs. EPOCHAL_URL and EPOCHAL_TOKEN name a server on another machine."
+        )
+
+    def _connected(self, path: str, last: str | None) -> Iterator[Update]:
+        headers = {"Last-Event-ID": last} if last is not None else {}
+        with connect_sse(self.http, "GET", path, headers=headers) as source:
+            if not source.response.is_success:
+                source.response.read()
+                raise_for_status(source.response)
+            try:
+                for event in source.iter_sse():
+                    if event.data:  # without data it only says when to reconnect
+                        yield Update(event.event, event.json(), event.id or None)
+            except SSEError as error:
+                status = source.response.status_code
+                raise AnswerError(f"The server sent no event stream: {error}.", status=status) from error
+
+
+def path_of(*parts: str) -> str:
+    """A path below the API's root, from its parts, which are quoted."""
+    return "".join(f"/{quote(part, safe='')}" for part in parts)
+
+
+def read(model: type[Model], answer: httpx.Response) -> Model:
+    """The answer as a model. Raises `AnswerError` for an answer of another version."""
+    try:
+        return model.model_validate_json(answer.content)
+    except ValidationError as error:
+        raise AnswerError(
+            f"The server's answer does not fit this client ({error.error_count()} differences): "
+            f"do they have the same version?",
+            status=answer.status_code,
+        ) from error
+
+
+def raise_for_status(answer: httpx.Response) -> None:
+    """Raise the error that `answer` stands for, if any."""
+    if answer.is_success:
+        return
+    status = answer.status_code
+    try:
+        problem = Problem.model_validate_json(answer.content)
+    except ValidationError:
+        raise AnswerError(
+            f"The server answered {status} {answer.reason_phrase}. Its log says why.", status=status
+        ) from None
+    detail = problem.detail or problem.title
+    if status in (400, 413, 415, 422):
+        raise BadSpecError(detail, errors=problem.errors, status=status)
+    if status in _REFUSALS:
+        raise _REFUSALS[status](detail, status=status)
+    raise AnswerError(f"{detail} (request {problem.request_id})", status=status)
