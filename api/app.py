@@ -18,6 +18,7 @@ from store.files import Files
 from store.jobs import JobStore
 from store.limits import Limits
 from store.queue import Queue
+from store.space import DiskSpace
 from store.tokens import TokenStore
 from store.uploads import UploadStore
 from store.workers import WorkerStore
@@ -66,13 +67,15 @@ def create_app(settings: Settings) -> Flask:
     )
     app.extensions["epochal.engine"] = engine
     files, uploading = Files(settings.files_url), UploadStore(engine)
+    space = DiskSpace(engine, files, settings.disk_reserve_mib)
     doorbell, failpoints = Doorbell(settings.broker_url), Failpoints(settings.failpoints)
     provide(
         app,
         store,
         queue,
         WorkerStore(engine),
-        JobServices(store, queue, doorbell, files, settings.mlflow_public_url, failpoints),
+        space,
+        JobServices(store, queue, doorbell, files, space, settings.mlflow_public_url, failpoints),
         DatasetServices(DatasetStore(engine), uploading, files, Reader(), settings.data_quota_mib * MIB),
         UploadServices(uploading, files),
         LoadedModels(store, files),

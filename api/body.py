@@ -10,7 +10,9 @@ from typing import Any
 from flask import Request
 from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
 
-from .errors import DISK_FULL, BadBodyError, BadFieldsError, SlowBodyError, UnsupportedBodyError
+from store.disk import is_full
+
+from .errors import BadBodyError, BadFieldsError, SlowBodyError, UnsupportedBodyError
 
 MIB = 1 << 20
 
@@ -81,7 +83,7 @@ def body_timeout(request: Request, within_s: float) -> Iterator[None]:
     try:
         yield
     except (ClientDisconnected, OSError) as error:
-        if isinstance(error, OSError) and error.errno in DISK_FULL:  # the disk is full; the connection is fine
+        if isinstance(error, OSError) and is_full(error):  # the disk is full; the connection is fine
             raise
         if late.is_set():
             raise SlowBodyError(f"The body took longer than {within_s:.0f} s: send it faster, or send less.") from error

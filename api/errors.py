@@ -1,6 +1,5 @@
 """Errors and their status codes, which no other module knows. Each is sent as application/problem+json (RFC 9457)."""
 
-import errno
 import logging
 import random
 from collections.abc import Callable, Mapping, Sequence
@@ -11,6 +10,7 @@ from flask import Flask, Response, g
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from spec.views import FieldError, Problem
+from store.disk import is_full
 from store.errors import (
     DatasetInUseError,
     DatasetNotFoundError,
@@ -24,8 +24,6 @@ from store.errors import (
 )
 
 log = logging.getLogger(__name__)
-
-DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 class ApiError(Exception):
@@ -193,9 +191,9 @@ def install(app: Flask, chance: Callable[[], float] = random.random) -> None:
 
     @app.errorhandler(OSError)
     def _disk(error: OSError) -> Response:
-        if error.errno not in DISK_FULL:
+        if not is_full(error):
             return _unknown(error)
-        sentence = "The service's disk is full: tell whoever runs it."
+        sentence = "The disk of the service is full: tell whoever runs the service."
         return problem(HTTPStatus.INSUFFICIENT_STORAGE, sentence)
 
     @app.errorhandler(Exception)

@@ -6,8 +6,9 @@ from pathlib import Path
 from flask import Blueprint, Response, send_from_directory
 
 from spec.views import Health
-from store.errors import StoreUnavailableError
+from store.errors import DiskFullError, StoreUnavailableError
 from store.jobs import JobStore
+from store.space import DiskSpace
 
 from .openapi import Description, documented
 from .parsing import json_response
@@ -28,13 +29,18 @@ def healthz() -> Response:
 @health.get("/readyz")
 @documented("Say whether jobs can be submitted", answer=Health)
 def readyz() -> Response:
-    """Readiness: the record answers."""
+    """Readiness: the record answers, and there is space for new jobs."""
+    checks = {"database": "ok", "disk": "ok"}
     try:
         service(JobStore).ready()
+        service(DiskSpace).check()
+    except DiskFullError as error:
+        checks["disk"] = str(error)
     except StoreUnavailableError as error:
-        unavailable = Health(status="unavailable", checks={"database": str(error)})
-        return json_response(unavailable, HTTPStatus.SERVICE_UNAVAILABLE)
-    return json_response(Health(status="ok", checks={"database": "ok"}))
+        checks = {"database": str(error)}
+    else:
+        return json_response(Health(status="ok", checks=checks))
+    return json_response(Health(status="unavailable", checks=checks), HTTPStatus.SERVICE_UNAVAILABLE)
 
 
 @health.get("/openapi.json")

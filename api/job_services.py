@@ -16,6 +16,7 @@ from store.files import Files
 from store.jobs import JobStore
 from store.queue import Queue
 from store.records import ArtifactRecord, Idempotency, JobRecord, Submitted
+from store.space import DiskSpace
 
 from .answers import job_view
 from .errors import NotFoundError
@@ -31,11 +32,16 @@ class JobServices:
     queue: Queue
     doorbell: Doorbell
     files: Files
+    space: DiskSpace
     mlflow_url: str
     failpoints: Failpoints
 
     def submit(self, specs: Sequence[JobSpec], *, owner: str, idempotency: Idempotency | None) -> Submitted:
-        """Store the jobs, all or none, and wake workers. A repeated submission stores nothing."""
+        """Store the jobs, all or none, and wake workers. A repeated submission stores nothing.
+
+        Raises `DiskFullError` when the disk has no space for them.
+        """
+        self.space.demand()
         submitted = self.store.submit(specs, owner=owner, idempotency=idempotency)
         if not submitted.replayed:
             self.failpoints.reach("submitted")

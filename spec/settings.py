@@ -54,6 +54,10 @@ class Settings(BaseSettings):
     data_quota_mib: Annotated[
         int, Field(ge=0, le=2**40, description="Maximum size of one owner's data sets, uploads and tables, in MiB.")
     ] = 16_384
+    disk_reserve_mib: Annotated[
+        int,
+        Field(ge=0, le=2**30, description="MiB kept free for running jobs: with less, no job is accepted or started."),
+    ] = 64
     upload_kept_s: Annotated[
         float, Field(gt=0, description="Seconds without new data after which an unfinished upload is deleted.")
     ] = 86_400.0

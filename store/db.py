@@ -36,7 +36,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import DateTime, String, TypeDecorator, TypeEngine
 
-from .errors import StoreUnavailableError
+from .errors import DiskFullError, StoreUnavailableError
 
 _SQLITE_FORMAT = "%Y-%m-%d %H:%M:%S.%f"
 _MIGRATING = 0x45504F43
@@ -234,6 +234,10 @@ def _sentences() -> Iterator[None]:
     except PoolTimeoutError as error:
         raise StoreUnavailableError("The database is busy; try again in a moment.") from error
     except DBAPIError as error:
+        if _disk_full(error):
+            raise DiskFullError(
+                "The disk of the database is full, and nothing was stored. Tell whoever runs the service."
+            ) from error
         if _unavailable(error):
             raise StoreUnavailableError("The database does not answer; try again in a moment.") from error
         raise
@@ -251,6 +255,13 @@ _SQLITE_UNAVAILABLE = frozenset(
         sqlite3.SQLITE_PROTOCOL,
     }
 )
+
+
+def _disk_full(error: DBAPIError) -> bool:
+    if isinstance(error.orig, sqlite3.Error):
+        code = getattr(error.orig, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
+        return code in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_SHMSIZE)
+    return isinstance(error.orig, psycopg.errors.DiskFull)
 
 
 def _unavailable(error: DBAPIError) -> bool:

@@ -53,3 +53,7 @@ class QueueFullError(StoreError):
 
 class StoreUnavailableError(StoreError):
     """The database does not answer."""
+
+
+class DiskFullError(StoreUnavailableError):
+    """The disk of the record or of the file store is full; it may have space later."""

@@ -23,6 +23,11 @@ class Files:
         self._fs, self._root = fsspec.core.url_to_fs(url)
         self._local = url.startswith("file:") or "://" not in url
 
+    @property
+    def folder(self) -> Path | None:
+        """The folder that this is; None for an object store."""
+        return Path(self._root) if self._local else None
+
     def uri(self, path: str) -> str:
         """The address of `path`, for the record."""
         return str(self._fs.unstrip_protocol(f"{self._root}/{path}"))

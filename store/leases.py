@@ -290,6 +290,7 @@ class LeaseStore:
         reason: str,
         charge: bool,
         crashed: bool = False,
+        wait_s: float = 0.0,
         points: Curve | None = None,
         checkpoints: Sequence[CheckpointRecord] = (),
     ) -> bool:
@@ -298,13 +299,17 @@ class LeaseStore:
         A job with a cancel or pause request is cancelled or paused instead; one that has no attempt left fails.
         `crashed` says that it crashed its trainer while it was alone there: after `CRASHES` of these without a new
         checkpoint it is quarantined.
+        It is not claimed again before `wait_s` have passed.
         False when the job has passed to another worker.
         """
         with writing(self._engine) as connection:
             freed = _delete_leases(connection, Lease.job_id == job_id, Lease.attempt == attempt)
             if freed:
                 _store_progress(connection, [Progress(job_id, attempt, points or {}, checkpoints=tuple(checkpoints))])
-            return bool(_release(connection, freed, actor="worker", reason=reason, charge=charge, crashed=crashed))
+            became = _release(
+                connection, freed, actor="worker", reason=reason, charge=charge, crashed=crashed, wait_s=wait_s
+            )
+            return bool(became)
 
     def reap(self) -> Reaped:
         """Free the jobs whose leases have expired; any number of reapers may run at once."""
@@ -446,7 +451,14 @@ def _succeed(connection: Connection, ends: Sequence[Success], stop_reason: StopR
 
 
 def _release(
-    connection: Connection, ids: Collection[str], *, actor: str, reason: str, charge: bool, crashed: bool = False
+    connection: Connection,
+    ids: Collection[str],
+    *,
+    actor: str,
+    reason: str,
+    charge: bool,
+    crashed: bool = False,
+    wait_s: float = 0.0,
 ) -> list[str]:
     """Take jobs whose leases have ended from their worker; the new state of each.
 
@@ -461,6 +473,9 @@ def _release(
     poisonous = crashes >= CRASHES if crashed else false()
     failed = and_(not_(cancelled), or_(poisonous, spent >= Job.max_attempts))
     ended = or_(cancelled, failed)
+    waits: ColumnElement[Any] = now(wait_s) if wait_s else null()
+    if crashed:
+        waits = case({n: now(backoff_s) for n, backoff_s in BACKOFF_S.items()}, value=crashes)
     lost, poison = FailureReason.worker_lost, FailureReason.quarantined
     rows = move(
         connection,
@@ -477,7 +492,7 @@ def _release(
             "pause_requested_at": None,
             "spent_attempts": spent,
             "crash_count": crashes,
-            "not_before": case({n: now(wait_s) for n, wait_s in BACKOFF_S.items()}, value=crashes) if crashed else None,
+            "not_before": waits,
             "failure_reason": case((and_(failed, poisonous), poison.value), (failed, lost.value), else_=null()),
             "failure_message": case(
                 (and_(failed, poisonous), f"{poison.sentence} Last: {clean(reason)}."),

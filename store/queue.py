@@ -92,7 +92,7 @@ class Queue:
             return Place(position, hopeless, None)
         if job.not_before is not None and job.not_before > job.at:
             until = f"{job.not_before:%H:%M:%S} UTC"
-            return Place(position, f"It crashed its trainer more than once, and waits until {until}.", job.not_before)
+            return Place(position, f"It waits until {until}, for the reason at the end of its history.", job.not_before)
         slots, free = (_granting(job.request, devices(workers)) for devices in (_slots, _free))
         why = f"It needs {words(job.request)}; {free} of {slots} are free; {_waiting(ahead)}."
         most = self._limits.owner_running

@@ -9,7 +9,7 @@ from functools import cache
 
 import pytest
 
-from . import browser
+from . import browser, disks
 
 DATABASES = ("both", "database_url")
 """Parameters whose values are databases. Of two cases that differ in nothing else, one runs unless it is marked."""
@@ -93,5 +93,9 @@ def _without_gpu() -> str | None:
     return None if listed else "there is no NVIDIA GPU, or no driver for it"
 
 
-NEEDS: Mapping[str, Callable[[], str | None]] = {"browser": _without_browser, "gpu": _without_gpu}
+NEEDS: Mapping[str, Callable[[], str | None]] = {
+    "browser": _without_browser,
+    "gpu": _without_gpu,
+    "disk": disks.without_disks,
+}
 """What a marked test needs, as the reason why it cannot run here."""

@@ -129,9 +129,9 @@ class OwnPostgres:
 
 
 @contextmanager
-def own_postgres() -> Iterator[OwnPostgres]:
+def own_postgres(within: Path | None = None) -> Iterator[OwnPostgres]:
     """A PostgreSQL server of our own, in a folder that goes away with it."""
-    home = Path(tempfile.mkdtemp(prefix="epochal-pg-"))
+    home = Path(tempfile.mkdtemp(prefix="epochal-pg-", dir=within))
     server = OwnPostgres(home)
     try:
         server.start()

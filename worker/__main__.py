@@ -10,9 +10,11 @@ import os
 import signal
 import socket
 import sys
+import tempfile
 import threading
 import uuid
 from collections.abc import Sequence
+from pathlib import Path
 
 from celery import Celery
 
@@ -25,6 +27,7 @@ from store.failpoints import Failpoints
 from store.files import Files
 from store.leases import LeaseStore
 from store.limits import Limits
+from store.space import DiskSpace
 from store.uploads import UploadStore
 from store.workers import WorkerRecord, WorkerStore
 
@@ -88,6 +91,7 @@ class Worker:
             ),
             ring=doorbell.ring,
             announce=self._beat,
+            demand_space=DiskSpace(engine, files, settings.disk_reserve_mib, Path(tempfile.gettempdir())).demand,
             sizes=PackSizes(settings.pack_limit),
             stall_s=settings.stall_s,
             failpoints=Failpoints(settings.failpoints),

@@ -6,9 +6,10 @@ from contextlib import suppress
 from pathlib import Path
 
 from store.checkpoints import CheckpointRecord
+from store.disk import is_full, reason
 from store.files import Files
 
-from .errors import UnusableCheckpointError
+from .errors import NoSpaceError, UnusableCheckpointError
 from .messages import CHECKPOINTS
 
 FOLDER = "checkpoints"
@@ -33,7 +34,10 @@ class CheckpointFiles:
         return CheckpointRecord(epoch, self._files.uri(path), hashlib.sha256(content).hexdigest())
 
     def stage(self, checkpoint: CheckpointRecord, name: str, folder: Path) -> str:
-        """Copy a checkpoint into a trainer's folder; its path there. Raises `UnusableCheckpointError`."""
+        """Copy a checkpoint into a trainer's folder; its path there.
+
+        Raises `UnusableCheckpointError`, and `NoSpaceError` when the disk of this machine is full.
+        """
         try:
             content = self._files.get(checkpoint.uri)
             if hashlib.sha256(content).hexdigest() != checkpoint.sha256:
@@ -44,9 +48,9 @@ class CheckpointFiles:
         except FileNotFoundError as error:
             raise UnusableCheckpointError("its file is gone", for_good=True) from error
         except OSError as error:
-            raise UnusableCheckpointError(
-                f"its file cannot be copied, {error.strerror or error}", for_good=False
-            ) from error
+            if is_full(error):
+                raise NoSpaceError("its checkpoint could not be copied to its worker") from error
+            raise UnusableCheckpointError(f"its file cannot be copied, {reason(error)}", for_good=False) from error
         return f"{CHECKPOINTS}/{name}"
 
     def discard(self, checkpoints: Iterable[CheckpointRecord]) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 from store.checkpoints import CheckpointRecord
+from store.disk import reason
 from store.errors import StoreError
 from store.leases import LeaseStore
 
@@ -53,15 +54,15 @@ class Checkpointing:
     def _refuse(self, job: ClaimedJob, checkpoint: CheckpointRecord, why: str, *, for_good: bool) -> None:
         job.checkpoints.remove(checkpoint)
         left = f"from that of epoch {job.checkpoints[0].epoch}" if job.checkpoints else "from its beginning"
-        reason = f"its checkpoint of epoch {checkpoint.epoch} cannot be used: {why}; it goes on {left}"
-        self._add_note(job, reason, refused=[checkpoint.uri] if for_good else [])
+        note = f"its checkpoint of epoch {checkpoint.epoch} cannot be used: {why}; it goes on {left}"
+        self._add_note(job, note, refused=[checkpoint.uri] if for_good else [])
 
     def _store_saved(self, pack: ClaimedPack, job: ClaimedJob, saved: Saved, folder: Path) -> None:
         """Move the checkpoint into the file store; the record learns of it with the next heartbeat."""
         try:
             stored = self._files.store(job.id, job.claim.attempt, saved.epoch, folder / saved.file)
         except OSError as error:
-            self._not_stored(job, saved.epoch, str(error.strerror or error))
+            self._not_stored(job, saved.epoch, reason(error))
         else:
             pack.add_checkpoint(job.id, stored)
             job.checkpoint_failed = False
@@ -72,10 +73,10 @@ class Checkpointing:
             job.checkpoint_failed = True
             self._add_note(job, f"its checkpoint of epoch {epoch} could not be stored: {message}; it trains on")
 
-    def _add_note(self, job: ClaimedJob, reason: str, refused: Collection[str] = ()) -> None:
-        log.warning("%s: %s", job.id, reason)
+    def _add_note(self, job: ClaimedJob, note: str, refused: Collection[str] = ()) -> None:
+        log.warning("%s: %s", job.id, note)
         try:
-            self._store.add_note(job.id, job.claim.attempt, reason=reason, refused=refused)
+            self._store.add_note(job.id, job.claim.attempt, reason=note, refused=refused)
         except StoreError as error:
             log.warning("the history of %s lacks this note: %s", job.id, error)
 

@@ -27,6 +27,8 @@ class WorkerContext:
     """Ring for a job that this worker gives back, so that another takes it now and not in ten seconds."""
     announce: Callable[[], object]
     """Write to the record how many slots are free now: other workers take their share of the queue by it."""
+    demand_space: Callable[[], object] = lambda: None
+    """Raises `DiskFullError` while the disk has no space for what jobs leave."""
     sizes: PackSizes = field(default_factory=PackSizes)
     stall_s: float = 600.0
     """A trainer that makes no progress for so long is killed, and its job charged."""

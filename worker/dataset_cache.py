@@ -8,9 +8,10 @@ from pathlib import Path
 
 from spec.dataset import DatasetSpec, Uploaded
 from store.datasets import table_path
+from store.disk import is_full
 from store.files import Files
 
-from .errors import TableError
+from .errors import NoSpaceError, TableError
 
 KEPT = 8
 """Copies that are kept, the ones used last."""
@@ -27,7 +28,10 @@ class DatasetCache:
         self._folder = folder or Path(tempfile.gettempdir()) / f"epochal-tables-{os.getuid()}"
 
     def path(self, dataset: DatasetSpec) -> Path | None:
-        """The file of the data set's table; None for one that was not uploaded. Raises `TableError`."""
+        """The file of the data set's table; None for one that was not uploaded.
+
+        Raises `TableError`, and `NoSpaceError` when the disk of this machine is full.
+        """
         if not isinstance(dataset, Uploaded):
             return None
         copy = self._folder / f"{dataset.sha256}.npz"
@@ -39,6 +43,8 @@ class DatasetCache:
         except FileNotFoundError as error:
             raise TableError("The data set was deleted: upload it again, and submit the job again.") from error
         except OSError as error:
+            if is_full(error):
+                raise NoSpaceError("its data set could not be copied to its worker") from error
             raise TableError(f"The data set could not be fetched: {error}") from error
 
     def _fetch(self, dataset: Uploaded, copy: Path) -> Path:

@@ -2,6 +2,7 @@
 
 WorkerError
 ├── BadDevicesError
+├── NoSpaceError
 ├── TableError
 ├── TrainerDied
 │   └── TrainerStalled
@@ -15,6 +16,13 @@ class WorkerError(Exception):
 
 class BadDevicesError(WorkerError):
     """EPOCHAL_DEVICES names a device that means nothing or is not there."""
+
+
+class NoSpaceError(WorkerError):
+    """The disk of this machine is full: a job that it has claimed goes back to the queue, for later."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"the disk is full: {what}")
 
 
 class TableError(WorkerError):

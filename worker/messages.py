@@ -110,11 +110,14 @@ class FreeMembers(Frozen):
 
 
 class Ended(Frozen):
-    """Trainer: a member left the pack; `files` are in its folder; a `whole_pack` fails by the fault of any member."""
+    """Trainer: a member left the pack; `files` are in its folder; a `whole_pack` fails by the fault of any member.
+
+    An `unsaved` one was trained, and its files could not be written because the disk of this machine is full.
+    """
 
     kind: Literal["ended"] = "ended"
     id: str
-    end: Literal["succeeded", "diverged", "cancelled", "failed"]
+    end: Literal["succeeded", "diverged", "cancelled", "failed", "unsaved"]
     stop_reason: StopReason | None = None
     failure_reason: FailureReason | None = None
     message: str = ""

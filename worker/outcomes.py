@@ -1,13 +1,22 @@
-"""How claimed jobs ended: their files are published, and the record is written, once and only by the lease's holder."""
+"""How claimed jobs ended: their files are published, and the record is written, once and only by the lease's holder.
+
+When the files cannot be stored, they wait in the trainer's folder and are stored again, for as long as the lease lasts
+and five minutes at most. If the disk is still full then, the job goes back to the queue, uncharged, and goes on from
+its checkpoint when there is space.
+"""
 
 import hashlib
 import logging
+import shutil
 import threading
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence, Set
+from contextlib import suppress
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 from spec.states import FailureReason, StopReason
+from store.disk import is_full, reason
 from store.errors import StoreError
 from store.records import ArtifactRecord, Success
 
@@ -24,7 +33,29 @@ PUBLISHED = "jobs"
 RETRY_S = 0.25
 """Between two attempts to write an outcome while the record cannot be reached."""
 
+STORE_AGAIN_S = (1.0, 2.0, 5.0, 10.0)
+"""Waits after the first, second ... time that the files of a job could not be stored."""
+
+PATIENCE_S = 300.0
+"""How long the files of a job are stored again before it is given back."""
+
+NO_SPACE_S = 30.0
+"""How long a job that was given back because of a full disk waits at least."""
+
 _REASONS = {"diverged": FailureReason.diverged}
+
+
+@dataclass(frozen=True)
+class Unstored:
+    """A job that has ended, and whose files could not be stored yet."""
+
+    ended: Ended
+    folder: Path
+    """The trainer's folder, where its files wait."""
+    error: OSError
+    since: float
+    tries: int
+    next_at: float
 
 
 class OutcomeWriter:
@@ -32,6 +63,12 @@ class OutcomeWriter:
 
     def __init__(self, context: WorkerContext, checkpoints: CheckpointFiles, stopping: threading.Event) -> None:
         self._context, self._checkpoints, self._stopping = context, checkpoints, stopping
+        self._unstored: dict[str, Unstored] = {}
+
+    @property
+    def unstored(self) -> Set[str]:
+        """Jobs that the trainer has finished and whose files wait to be stored."""
+        return self._unstored.keys()
 
     def ended(self, pack: ClaimedPack, ended: Ended) -> None:
         """Write that a job ended without a model."""
@@ -41,9 +78,11 @@ class OutcomeWriter:
                 self.left(pack, job)
                 if job.leave_reason is LeaveReason.requeue:
                     self._context.ring(job.id)
+            elif ended.end == "unsaved":
+                self.without_space(pack, [job.id], "the disk is full: its worker could not write its model")
             else:
-                reason = ended.failure_reason or _REASONS.get(ended.end, FailureReason.error)
-                self.failed(pack, job, reason, ended.message or reason.sentence)
+                failure = ended.failure_reason or _REASONS.get(ended.end, FailureReason.error)
+                self.failed(pack, job, failure, ended.message or failure.sentence)
 
     def succeeded(self, pack: ClaimedPack, ends: Sequence[Ended], folder: Path) -> None:
         """Publish the files of these jobs from the trainer's folder, and write their success in one transaction."""
@@ -53,15 +92,23 @@ class OutcomeWriter:
             end = ended[job.id]
             _log_end(job, end)
             if job.leave_reason is LeaveReason.lost:
+                self._unstored.pop(job.id, None)
                 pack.leave(job.id)
                 continue
             try:
-                artifacts[job.id] = self._publish(job, end, folder / job.id)
-                self._context.failpoints.reach("published")
+                contents = {name: (folder / job.id / name).read_bytes() for name in end.files}
             except OSError as error:
-                log.exception("the files of %s could not be published", job.id)
-                message = f"its files could not be written: {error.strerror or error}"
-                self.failed(pack, job, FailureReason.error, message)
+                log.exception("the files of %s cannot be read", job.id)
+                self.failed(pack, job, FailureReason.error, f"Its files cannot be read: {reason(error)}.")
+                continue
+            try:
+                artifacts[job.id] = self._publish(job, contents)
+            except OSError as error:
+                self._postpone(job, end, folder, error)
+                continue
+            self._unstored.pop(job.id, None)
+            self._context.failpoints.reach("published")
+            shutil.rmtree(folder / job.id, ignore_errors=True)
         if artifacts:
             self._write(
                 pack,
@@ -70,6 +117,29 @@ class OutcomeWriter:
                     *(_success(job, ended[job.id], artifacts[job.id]) for job in jobs)
                 ),
             )
+
+    def store_again(self, pack: ClaimedPack) -> None:
+        """Store again what could not be stored, if it is time; a job that must leave, or waits too long, leaves."""
+        now, due = self._context.clock(), list[Unstored]()  # all of one trainer
+        for job in pack.members(self._unstored):
+            unstored = self._unstored[job.id]
+            if job.leave_reason is LeaveReason.lost:
+                self._drop_files(job)
+                pack.leave(job.id)
+            elif job.leave_reason is not None:
+                self._drop_files(job)
+                self.left(pack, job)
+            elif now - unstored.since > PATIENCE_S:
+                self._give_up(pack, job)
+            elif now >= unstored.next_at:
+                due.append(unstored)
+        if due:
+            self.succeeded(pack, [unstored.ended for unstored in due], due[0].folder)
+
+    def give_up_unstored(self, pack: ClaimedPack) -> None:
+        """Give back the jobs whose files could not be stored: the trainer is gone, and its folder goes with it."""
+        for job in pack.members(self._unstored):
+            self._give_up(pack, job)
 
     def failed(self, pack: ClaimedPack, job: ClaimedJob, reason: FailureReason, message: str) -> None:
         """Write that a job failed."""
@@ -91,14 +161,21 @@ class OutcomeWriter:
             self._write_one(pack, job, requeue)
             self._context.ring(job.id)
 
+    def without_space(self, pack: ClaimedPack, ids: Collection[str], why: str) -> None:
+        """Put these jobs back into the queue, uncharged, because a disk is full; they wait a little."""
+        for job in pack.members(ids):
+            log.warning("%s goes back to the queue: %s", job.id, why)
+            sentence = f"{why}; it is not charged, and goes on from its checkpoint when there is space"
+            requeue = partial(self._requeue, reason=sentence, charge=False, wait_s=NO_SPACE_S)
+            self._write_one(pack, job, requeue)
+
     # --- one job --------------------------------------------------------------------------------------------------
 
-    def _publish(self, job: ClaimedJob, ended: Ended, folder: Path) -> list[ArtifactRecord]:
-        """Move what the trainer wrote into the file store, under the attempt: a zombie overwrites nothing."""
+    def _publish(self, job: ClaimedJob, contents: Mapping[str, bytes]) -> list[ArtifactRecord]:
+        """Put the files of a job into the file store, under the attempt: a zombie overwrites nothing."""
         artifacts = []
-        for name in ended.files:
-            content = (folder / name).read_bytes()
-            path = f"{PUBLISHED}/{job.id}/a{job.claim.attempt}/{name}"
+        for name, content in contents.items():
+            path = f"{_folder(job)}/{name}"
             self._context.files.put(path, content)
             artifacts.append(
                 ArtifactRecord(
@@ -108,9 +185,35 @@ class OutcomeWriter:
                     size=len(content),
                 )
             )
-            (folder / name).unlink()
-        folder.rmdir()
         return artifacts
+
+    def _postpone(self, job: ClaimedJob, ended: Ended, folder: Path, error: OSError) -> None:
+        """Remember to store the files of a job later; its history says so once."""
+        now, known = self._context.clock(), self._unstored.get(job.id)
+        since, tries = (now, 0) if known is None else (known.since, known.tries)
+        wait_s = STORE_AGAIN_S[min(tries, len(STORE_AGAIN_S) - 1)]
+        self._unstored[job.id] = Unstored(ended, folder, error, since, tries + 1, now + wait_s)
+        if known is None:
+            note = f"its model could not be stored: {reason(error)}; it is stored again"
+            log.warning("%s: %s", job.id, note)
+            try:
+                self._context.store.add_note(job.id, job.claim.attempt, reason=note)
+            except StoreError as failure:
+                log.warning("the history of %s lacks this note: %s", job.id, failure)
+
+    def _give_up(self, pack: ClaimedPack, job: ClaimedJob) -> None:
+        error = self._drop_files(job).error
+        why = f"{reason(error)}: its model could not be stored"
+        if is_full(error):
+            self.without_space(pack, [job.id], why)
+        else:
+            self.failed(pack, job, FailureReason.error, f"Its model could not be stored: {reason(error)}.")
+
+    def _drop_files(self, job: ClaimedJob) -> Unstored:
+        """Forget that the files of a job wait to be stored, and delete those that are."""
+        with suppress(OSError):  # the sweeper finds them, later
+            self._context.files.delete_folder(_folder(job))
+        return self._unstored.pop(job.id)
 
     def _leave(self, job: ClaimedJob) -> bool:
         match job.leave_reason:
@@ -128,13 +231,16 @@ class OutcomeWriter:
         points = columns(job.unsent)
         return self._context.store.fail(job.id, job.claim.attempt, reason=reason, message=message, points=points)
 
-    def _requeue(self, job: ClaimedJob, *, reason: str, charge: bool, crashed: bool = False) -> bool:
+    def _requeue(
+        self, job: ClaimedJob, *, reason: str, charge: bool, crashed: bool = False, wait_s: float = 0.0
+    ) -> bool:
         requeued = self._context.store.requeue(
             job.id,
             job.claim.attempt,
             reason=reason,
             charge=charge,
             crashed=crashed,
+            wait_s=wait_s,
             points=columns(job.unsent),
             checkpoints=job.unrecorded,
         )
@@ -176,6 +282,11 @@ class OutcomeWriter:
                     break
         for job in jobs:
             self._checkpoints.discard(job.unrecorded)
+
+
+def _folder(job: ClaimedJob) -> str:
+    """Where the files of this attempt lie in the file store."""
+    return f"{PUBLISHED}/{job.id}/a{job.claim.attempt}"
 
 
 def _forget(pack: ClaimedPack, jobs: Sequence[ClaimedJob]) -> None:

@@ -2,6 +2,7 @@
 
 import math
 import resource
+import shutil
 import sys
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -13,6 +14,7 @@ from spec.estimate import estimate
 from spec.job import JobSpec
 from spec.states import FailureReason
 from spec.views import Curve, Metrics
+from store.disk import is_full, reason
 
 from . import messages
 from .inbox import Inbox
@@ -139,12 +141,13 @@ class SupervisorCallbacks:
     def on_member_end(self, outcome: "Outcome") -> None:
         """Write the model, then report that the member has ended."""
         self._send_points(now=True)
-        job = self._jobs.pop(outcome.id)
-        files = self._save(outcome, job) if outcome.end == "succeeded" else ()
+        saves = outcome.end == "succeeded"
+        files = self._save(outcome) if saves else ()
+        del self._jobs[outcome.id]
         self._reports.send(
             Ended(
                 id=outcome.id,
-                end=outcome.end,
+                end="unsaved" if saves and not files else outcome.end,
                 stop_reason=outcome.stop_reason,
                 failure_reason=outcome.failure_reason,
                 message=outcome.message or "",
@@ -157,23 +160,28 @@ class SupervisorCallbacks:
     def fail_rest(self, error: BaseException) -> None:
         """Report of every member that has not ended that its pack failed."""
         self._send_points(now=True)
-        reason = FailureReason.out_of_memory if is_out_of_memory(error) else FailureReason.error
+        why = FailureReason.out_of_memory if is_out_of_memory(error) else FailureReason.error
         message = f"{type(error).__name__}: {error}"[:2000]
         shared = len(self._jobs) > 1
         for job_id, job in list(self._jobs.items()):
             del self._jobs[job_id]
-            if reason is FailureReason.out_of_memory and not shared:
+            if why is FailureReason.out_of_memory and not shared:
                 message = f"{_need(job.spec)} {message}"
-            self._reports.send(
-                Ended(id=job_id, end="failed", failure_reason=reason, message=message, whole_pack=shared)
-            )
+            self._reports.send(Ended(id=job_id, end="failed", failure_reason=why, message=message, whole_pack=shared))
 
-    def _save(self, outcome: "Outcome", job: Job) -> tuple[str, ...]:
+    def _save(self, outcome: "Outcome") -> tuple[str, ...]:
+        """The names of the files of a finished job; none when the disk is full."""
         from trainer import export
 
         folder = self._folder / outcome.id
-        folder.mkdir(parents=True, exist_ok=True)
-        export.save(outcome, job.spec, folder)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            export.save(outcome, self._jobs[outcome.id].spec, folder)
+        except OSError as error:
+            if not is_full(error):
+                raise
+            shutil.rmtree(folder, ignore_errors=True)
+            return ()
         return tuple(sorted(path.name for path in folder.iterdir()))
 
     def _saved(self, job_id: str, checkpoint: "Checkpoint") -> Saved | Unsaved:
@@ -187,7 +195,7 @@ class SupervisorCallbacks:
         except OSError as error:
             with suppress(OSError):
                 (self._folder / file).unlink()
-            return Unsaved(id=job_id, epoch=epoch, message=str(error.strerror or error))
+            return Unsaved(id=job_id, epoch=epoch, message=reason(error))
         return Saved(id=job_id, epoch=epoch, file=file)
 
     def _checkpoint(self, job: Job) -> "Checkpoint | None":

@@ -19,7 +19,7 @@ from .claimed_pack import ClaimedJob, ClaimedPack
 from .context import WorkerContext
 from .dataset_cache import DatasetCache
 from .devices import Device
-from .errors import TableError, TrainerDied, TrainerStalled
+from .errors import NoSpaceError, TableError, TrainerDied, TrainerStalled
 from .messages import Cancel, Ended, FreeMembers, Job, Leave, Measured, Points, Report, Resumed, Saved, Train, Unsaved
 from .outcomes import OutcomeWriter
 from .trainer_process import Trainer
@@ -78,6 +78,7 @@ class Supervisor:
 
     def _claim(self) -> ClaimedPack | None:
         context = self._context
+        context.demand_space()
         asked_at = context.clock()
         claims = context.store.claim(
             worker=context.worker, device=self.device.name, limit=self._limit, lease_s=context.heartbeat.lease_s
@@ -97,6 +98,7 @@ class Supervisor:
         context = self._context
         now = context.clock()
         try:
+            context.demand_space()
             claims = context.store.claim_into_pack(
                 worker=context.worker,
                 device=self.device.name,
@@ -145,9 +147,11 @@ class Supervisor:
             self._send_jobs(trainer, pack, members, head.spec)
             received_at = self._context.clock()
             while pack.members(ids - set(crashed)):
-                self._forward_requests(trainer, pack, ids)
+                self._outcomes.store_again(pack)
+                training = ids - self._outcomes.unstored
+                self._forward_requests(trainer, pack, training)
                 report = trainer.receive(0.0 if succeeded else RECEIVE_S)
-                received_at = self._last_received(report, received_at)
+                received_at = self._last_received(report, received_at, trains=bool(pack.members(training)))
                 match report:
                     case None:  # jobs that succeeded one after the other are written to the record together
                         self._outcomes.succeeded(pack, succeeded, trainer.folder)
@@ -171,23 +175,26 @@ class Supervisor:
                         self._outcomes.ended(pack, ended)
         except TrainerDied as death:
             self._outcomes.succeeded(pack, succeeded, trainer.folder)
+            self._outcomes.give_up_unstored(pack)
             return self._after_crash(pack, ids, death)
         return crashed
 
     def _send_jobs(self, trainer: Trainer, pack: ClaimedPack, members: Collection[ClaimedJob], head: JobSpec) -> None:
-        """Send these jobs to the trainer; when their data set cannot be had, they fail."""
+        """Send these jobs to the trainer; when their data set cannot be had, they fail; without space, they wait."""
         try:
             table = self._datasets.path(head.dataset)  # one for all: the data set is part of the pack key
+            jobs = tuple(
+                Job(id=one.id, spec=one.spec, checkpoints=self._checkpoints.stage(one, trainer.folder), table=table)
+                for one in members
+            )
         except TableError as error:
             log.error("%d jobs cannot train: %s", len(members), error)
             for member in members:
                 self._outcomes.failed(pack, member, FailureReason.bad_data, str(error))
-            return
-        jobs = tuple(
-            Job(id=one.id, spec=one.spec, checkpoints=self._checkpoints.stage(one, trainer.folder), table=table)
-            for one in members
-        )
-        trainer.send(Train(jobs=jobs, limit=self._limit(head)))
+        except NoSpaceError as error:
+            self._outcomes.without_space(pack, [member.id for member in members], str(error))
+        else:
+            trainer.send(Train(jobs=jobs, limit=self._limit(head)))
 
     def _forward_requests(self, trainer: Trainer, pack: ClaimedPack, ids: Collection[str]) -> None:
         """Tell the trainer which members leave, after their epoch or at once; kill it if it does not respond."""
@@ -203,12 +210,14 @@ class Supervisor:
             log.error("the trainer of %s does not respond to a cancel request and is killed", self.device.name)
             trainer.kill()
 
-    def _last_received(self, report: Report | None, received_at: float) -> float:
-        """When the trainer last reported. Raises `TrainerStalled` when that is too long ago."""
+    def _last_received(self, report: Report | None, received_at: float, *, trains: bool) -> float:
+        """When the trainer last reported, or had nothing to. Raises `TrainerStalled` when that is too long ago."""
         now = self._context.clock()
-        if report is None and now - received_at > self._context.stall_s:
+        if report is not None or not trains:
+            return now
+        if now - received_at > self._context.stall_s:
             raise TrainerStalled(self._context.stall_s)
-        return received_at if report is None else now
+        return received_at
 
     def _after_crash(self, pack: ClaimedPack, ids: Collection[str], death: TrainerDied) -> list[str]:
         """Finish what the trainer left when it died; returns the members to train again in smaller packs."""

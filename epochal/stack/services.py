@@ -60,7 +60,7 @@ def api(home: Home, environ: Mapping[str, str], listener: socket.socket, url: st
     )
     return Service(
         *("api", command, home.logs / "api.log", environ, home.path),
-        ready=lambda: _answers(f"{url}/readyz"),
+        ready=lambda: _answers(f"{url}/healthz"),  # with a full disk it is not ready for jobs, and says so
         descriptors=(listener.fileno(),),
     )
 

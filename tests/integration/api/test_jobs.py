@@ -266,7 +266,7 @@ def test_mlflow_is_linked_as_browsers_reach_it(api: Service) -> None:
 
 def test_a_record_that_is_gone(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     api = service(tmp_path)
-    assert api.ask("GET", "/readyz").get_json() == {"status": "ok", "checks": {"database": "ok"}}
+    assert api.ask("GET", "/readyz").get_json() == {"status": "ok", "checks": {"database": "ok", "disk": "ok"}}
     api.engine.dispose()
     (tmp_path / "epochal.db").rename(tmp_path / "moved.db")
     (tmp_path / "epochal.db").mkdir()

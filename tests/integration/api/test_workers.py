@@ -10,6 +10,7 @@ from store.doorbell import Doorbell
 from store.failpoints import Failpoints
 from store.files import Files
 from store.queue import Queue
+from store.space import DiskSpace
 from store.workers import WorkerRecord, WorkerStore
 
 from .conftest import JOBS, NOBODY, XOR, Service, is_problem, service
@@ -73,7 +74,9 @@ def test_a_job_that_nobody_can_run_is_accepted_with_a_warning(both: Service) -> 
 
 def test_a_warning_that_cannot_be_read_refuses_nobody(api: Service, tmp_path: Path) -> None:
     gone = db.connect("postgresql+psycopg://nobody@127.0.0.1:1/none")
-    services = JobServices(api.store, Queue(gone), Doorbell(NOBODY), Files(tmp_path.as_uri()), "", Failpoints(""))
+    files = Files(tmp_path.as_uri())
+    space, failpoints = DiskSpace(gone, files, 0), Failpoints("")
+    services = JobServices(api.store, Queue(gone), Doorbell(NOBODY), files, space, "", failpoints)
     assert services.warnings([api.store.get(api.submit(), owner=None)]) == []
     gone.dispose()
 

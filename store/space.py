@@ -1,0 +1,88 @@
+"""The space on the disks: some is kept free, so that running jobs can end.
+
+New jobs are refused before the disk is full. What is then left takes the models and checkpoints of jobs that run.
+"""
+
+import shutil
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from sqlalchemy import Engine, text
+
+from .db import reading
+from .errors import DiskFullError
+from .files import Files
+
+MIB = 2**20
+
+PROBED_EVERY_S = 5.0
+"""How often PostgreSQL is asked for space: it writes a temporary file to answer."""
+
+_PROBE = text("SELECT count(*) FROM generate_series(1, 50000)")
+"""With little memory, PostgreSQL writes these numbers to its disk, some 700 KiB, without a trace in any table."""
+
+
+class DiskSpace:
+    """The space that is free where the record and the files lie, and in `others`."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        files: Files,
+        reserve_mib: int,
+        *others: Path,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._engine, self._reserve = engine, reserve_mib * MIB
+        self._folders = [folder for folder in (_record_folder(engine), files.folder, *others) if folder is not None]
+        self._clock = clock
+        self._probing = threading.Lock()
+        self._probed_at = float("-inf")
+        self._full: str | None = None
+
+    def demand(self) -> None:
+        """Raise `DiskFullError` unless the reserve is free on this machine's disks, as new jobs need it."""
+        free = min((_free_bytes(folder) for folder in self._folders), default=self._reserve)
+        if free < self._reserve:
+            raise DiskFullError(
+                f"The disk of the service is full: {free // MIB:,} MiB are free, and jobs are accepted and started "
+                f"from {self._reserve // MIB:,} MiB on. Tell whoever runs the service."
+            )
+
+    def check(self) -> None:
+        """Raise `DiskFullError` when new jobs cannot be stored; the disk of a PostgreSQL server is tried too."""
+        self.demand()
+        if self._engine.dialect.name != "postgresql":
+            return
+        if self._clock() - self._probed_at > PROBED_EVERY_S and self._probing.acquire(blocking=False):
+            try:
+                self._full = self._probe()
+                self._probed_at = self._clock()
+            finally:
+                self._probing.release()
+        if self._full is not None:
+            raise DiskFullError(self._full)
+
+    def _probe(self) -> str | None:
+        """What PostgreSQL says about its disk; None when there is space."""
+        try:
+            with reading(self._engine) as connection:
+                connection.execute(text("SET LOCAL work_mem = '64kB'"))
+                connection.execute(_PROBE)
+        except DiskFullError as error:
+            return str(error)
+        return None
+
+
+def _record_folder(engine: Engine) -> Path | None:
+    """The folder of a record in a file; None when a server keeps it."""
+    url = engine.url
+    return Path(url.database).parent if url.get_backend_name() == "sqlite" and url.database else None
+
+
+def _free_bytes(folder: Path) -> int:
+    """Bytes that are free on the disk of a folder, which may not exist yet."""
+    there = next(one for one in (folder, *folder.absolute().parents) if one.exists())
+    return shutil.disk_usage(there).free
