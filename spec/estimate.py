@@ -2,9 +2,9 @@
 
 from .architectures import parameter_count
 from .base import Frozen
+from .batch import batch_rows, neurons
 from .dataset import DatasetInfo
 from .job import JobSpec, Precision
-from .step import neurons, step_rows
 
 
 class Footprint(Frozen):
@@ -20,15 +20,16 @@ class Footprint(Frozen):
 def estimate(spec: JobSpec, info: DatasetInfo) -> Footprint:
     """The footprint of `spec` on data like `info`.
 
-    Memory holds weights, best weights, gradient, the optimizer's buffers, activations and the data.
+    Memory holds weights, best weights, gradient, the optimizer's buffers, activations of one batch and the data; and a
+    batch's own gradient, where a step adds up several.
     """
     train, validation, test = spec.split_rows(info)
     parameters = parameter_count(spec, info)
     width = 8 if spec.precision is Precision.float64 else 4
     per_row = info.features + 3 * neurons(spec, info)
     numbers = (
-        parameters * (3 + len(spec.optimizer.buffers))
-        + step_rows(spec, info) * per_row
+        parameters * (3 + len(spec.optimizer.buffers) + (spec.gradient_accumulation > 1))
+        + batch_rows(spec, info) * per_row
         + info.rows * (info.features + 1)
     )
     return Footprint(

@@ -130,6 +130,15 @@ class JobSpec(Frozen):
             description="Rows of a batch; 1 is stochastic, full is one step per epoch. Default: 32, or all if fewer."
         ),
     ] = DEFAULT_BATCH
+    gradient_accumulation: Annotated[
+        Count,
+        Field(
+            ge=1,
+            le=10_000,
+            description="Batches of a step: their gradients are added up, and one update follows the gradient of the "
+            "mean loss over all their rows, in the memory of one batch. Batch normalisation sees each batch alone.",
+        ),
+    ] = 1
     epochs: Annotated[Count, Field(ge=1, le=1_000_000, description="Maximum passes over the training split.")] = 100
     patience: Annotated[
         Annotated[Count, Field(ge=1, le=1_000_000)] | None,
@@ -201,6 +210,8 @@ class JobSpec(Frozen):
             raise fault("label_smoothing", f"needs loss {smoothed}")
         if self.monitor is not None and self.monitor.startswith("val_") and self.validation_fraction == 0.0:
             raise fault("monitor", f"{self.monitor} needs validation_fraction greater than 0")
+        if self.batch_size == "full" and self.gradient_accumulation > 1:
+            raise fault("gradient_accumulation", 'must be 1 with batch_size "full": a step has one batch, of all rows')
         if self.initial_biases is not None and not self.architecture.bias:
             raise fault("initial_biases", "needs architecture.bias: true")
         if self.resources.gpus > 1 and getattr(self.architecture, "normalization", None) is Normalization.batch:
@@ -269,6 +280,7 @@ _SHARED = (
     "output_activation",
     "loss",
     "batch_size",
+    "gradient_accumulation",
     "train_metrics",
     "precision",
     "deterministic",

@@ -15,8 +15,8 @@ from torch import Tensor
 from .losses import Objective
 from .models import Network
 
-HEAVY_STEP_FLOP = 10e6
-"""A lighter step is bound by launching operations, not by arithmetic: a padding row costs it little."""
+HEAVY_BATCH_FLOP = 10e6
+"""A lighter batch is bound by launching operations, not by arithmetic: a padding row costs it little."""
 
 Casting = Callable[[], AbstractContextManager[object]]
 

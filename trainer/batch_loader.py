@@ -1,8 +1,9 @@
 """Batches: each member's own rows, its dropout masks and its optimizer's numbers, for every step of an epoch.
 
-On a CPU rows are gathered and masks drawn for some steps at a time, as much as the cache holds. On a GPU each step
-finds its batch by a counter that lies on the device, so that it can be captured once and replayed (`trainer.graphs`).
-Both give the same bits, for every random number is a function of its index.
+A step has one batch, or several whose gradients are added up (gradient accumulation); the last step of an epoch takes
+what is left. On a CPU rows are gathered and masks drawn for some batches at a time, as much as the cache holds. On a
+GPU each batch is found by a counter that lies on the device, so that its work can be captured once and replayed
+(`trainer.graphs`). Both give the same bits, for every random number is a function of its index.
 """
 
 import math
@@ -25,17 +26,32 @@ from .random import bits
 from .sharding import Sharding
 
 CHUNK_BYTES = 16 << 20
-"""Rows are gathered, and masks drawn, for so many bytes of steps at a time: more would leave the cache."""
+"""Rows are gathered, and masks drawn, for so many bytes of batches at a time: more would leave the cache."""
 
-CHUNK_STEPS = 32
-"""Most steps between two checks for cancelled members."""
+CHUNK_BATCHES = 32
+"""Most batches between two checks for cancelled members."""
+
+
+class Place(NamedTuple):
+    """A batch's size, and its place in its step: what is done with batches of one place is the same."""
+
+    rows: int
+    """Rows of the batch."""
+    step_rows: int
+    """Rows of its step, which has one batch or several."""
+    is_first: bool
+    """Whether its step begins with it."""
+    is_last: bool
+    """Whether it completes its step."""
 
 
 class Batch(NamedTuple):
-    """What one step works on."""
+    """What one forward and one backward pass work on."""
 
-    step: Tensor
-    """The step's number in its epoch: int64 [1], on the device."""
+    place: Place
+    """Its rows are more than `x` has where processes share them."""
+    number: Tensor
+    """The batch's number in its epoch: int64 [1], on the device."""
     x: Tensor
     """Features [members, batch, features]."""
     y: Tensor
@@ -43,27 +59,40 @@ class Batch(NamedTuple):
     masks: Mapping[int, Tensor]
     """Scaled keep masks by hidden layer, each [members, units, batch]."""
     columns: Columns
-    """The optimizer's numbers, each [members, 1]."""
-    rows: int
-    """Rows of the step; more than `x` has where processes share them."""
+    """The optimizer's numbers for its step, each [members, 1]."""
 
 
 class TrainingRows:
-    """The training rows of a pack, and which of them a step takes.
+    """The training rows of a pack, and which of them a batch takes.
 
     Rows of different splits lie one after the other: a member's own begin at its offset.
     """
 
-    def __init__(self, x: Tensor, y: Tensor, offsets: Tensor, batch: int) -> None:
+    def __init__(self, x: Tensor, y: Tensor, offsets: Tensor, batch: int, per_step: int) -> None:
         self.count = x.shape[1]
         self.batch = batch
-        self.steps = -(-self.count // batch)
+        self.batches = -(-self.count // batch)
+        self.per_step = per_step
         self.x, self.y = x.flatten(0, 1), y.flatten(0, 1)
         self.offsets = offsets
 
-    def of_step(self, step: int) -> int:
-        """Rows that a step takes: the last may take fewer."""
-        return min(self.batch, self.count - step * self.batch)
+    def place(self, number: int) -> Place:
+        """The place of the batch of this number; the last may have fewer rows, and the last step fewer batches."""
+        begin = number - number % self.per_step
+        end = min(begin + self.per_step, self.batches)
+        return Place(
+            rows=self._rows(number, number + 1),
+            step_rows=self._rows(begin, end),
+            is_first=number == begin,
+            is_last=number + 1 == end,
+        )
+
+    def _rows(self, begin: int, end: int) -> int:
+        return min(end * self.batch, self.count) - begin * self.batch
+
+    def steps(self, numbers: range) -> int:
+        """How many steps these batches complete."""
+        return sum(self.place(number).is_last for number in numbers)
 
     def take(self, order: Tensor) -> tuple[Tensor, Tensor]:
         """Features and targets of the rows numbered in `order` [members, rows]."""
@@ -97,16 +126,16 @@ class Dropout:
         self.units = rates.shape[1]
         self.drops = bool(rates.any())
         self.words = -(-self.units * batch // 2)
-        """32-bit words that a step draws: 16 bits decide about a neuron, which keeps a rate to within 1 / 65536."""
+        """32-bit words that a batch draws: 16 bits decide about a neuron, which keeps a rate to within 1 / 65536."""
         limits = torch.from_numpy(np.minimum(np.round(rates * 65536), 65535).astype(np.int32) - 32768)
         self._below = limits.to(device=device, dtype=torch.int16)
         self._keep_scale = torch.from_numpy(1.0 / (1.0 - rates)).to(device=device, dtype=dtype)
         self._mask = torch.empty(len(specs), self.units, batch, device=device, dtype=dtype)
 
     def masks(self, drawn: Tensor, some: slice) -> dict[int, Tensor]:
-        """1 / (1 - rate) where a neuron is kept, else 0, for `some` of a step's rows.
+        """1 / (1 - rate) where a neuron is kept, else 0, for `some` of a batch's rows.
 
-        `drawn` are the step's random bits, int16 [members, 2 words].
+        `drawn` are the batch's random bits, int16 [members, 2 words].
         """
         drawn = drawn[:, : self.units * self._batch].view(-1, self.units, self._batch)
         mask = torch.ge(drawn, self._below, out=self._mask).mul_(self._keep_scale)[:, :, some]
@@ -115,18 +144,18 @@ class Dropout:
 
 
 class Chunk(Protocol):
-    """Some steps of an epoch, with their batches."""
+    """Some batches of an epoch."""
 
-    def rows(self, position: int) -> int:
-        """Rows of the step at this position of the chunk."""
+    def place(self, position: int) -> Place:
+        """The place of the batch at this position of the chunk."""
 
     def batch(self, position: int) -> Batch:
-        """The batch of the step at this position of the chunk, or this process's shard of it."""
+        """The batch at this position of the chunk, or this process's shard of it."""
 
 
 @dataclass(eq=False)
 class BatchLoader:
-    """Loads the batches of an epoch, some steps at a time."""
+    """Loads the batches of an epoch, some at a time."""
 
     members: Sequence[Member]
     rows: TrainingRows
@@ -137,20 +166,20 @@ class BatchLoader:
     sharding: Sharding
 
     def __post_init__(self) -> None:
-        self.step_numbers = torch.arange(self.rows.steps, device=self.rows.x.device)
+        self.numbers = torch.arange(self.rows.batches, device=self.rows.x.device)
 
     @property
-    def chunk_steps(self) -> int:
-        """Steps that may be loaded at a time."""
+    def chunk_batches(self) -> int:
+        """Batches that may be loaded at a time."""
         row_bytes = self.rows.x.shape[1] * self.rows.x.element_size() + 2 * self.dropout.units
         if self.augmentation.acts:
             row_bytes += 8 * math.prod(self.augmentation.image[1:])  # where each pixel comes from
         fit = CHUNK_BYTES // (self.rows.batch * row_bytes * len(self.members))
-        return max(min(fit, CHUNK_STEPS), 1)
+        return max(min(fit, CHUNK_BATCHES), 1)
 
-    def load(self, steps: range) -> Chunk:
-        """The batches of these steps: gathers rows, changes images, draws dropout's random bits."""
-        first, last = (step * self.rows.batch for step in (steps.start, steps.stop))
+    def load(self, numbers: range) -> Chunk:
+        """The batches of these numbers: gathers rows, changes images, draws dropout's random bits."""
+        first, last = (number * self.rows.batch for number in (numbers.start, numbers.stop))
         x, y = self.rows.take(self.epoch.order[:, first:last])
         if self.epoch.image_keys is not None:
             places = torch.arange(first, first + x.shape[1], device=x.device)
@@ -158,15 +187,16 @@ class BatchLoader:
         drawn: Tensor | None = None
         if self.dropout.drops:
             words = self.dropout.words
-            drawn = bits(self.epoch.keys, torch.arange(steps.start * words, steps.stop * words, device=x.device))
-            drawn = drawn.view(torch.int16).view(len(self.members), len(steps), 2 * words)
-        return GatheredChunk(self, steps, x, y, drawn, self.plan(steps))
+            drawn = bits(self.epoch.keys, torch.arange(numbers.start * words, numbers.stop * words, device=x.device))
+            drawn = drawn.view(torch.int16).view(len(self.members), len(numbers), 2 * words)
+        steps = numbers[-1] // self.rows.per_step - numbers[0] // self.rows.per_step + 1
+        return GatheredChunk(self, numbers, x, y, drawn, self.plan(steps))
 
-    def plan(self, steps: range) -> Tensor:
-        """The optimizer's numbers for these steps."""
+    def plan(self, steps: int) -> Tensor:
+        """The optimizer's numbers for so many steps, from the one that the members are in."""
         rates = np.array([[member.rate] for member in self.members])
         done = np.array([[float(member.steps)] for member in self.members])
-        return self.optimizer.plan(rates, done, len(steps))
+        return self.optimizer.plan(rates, done, steps)
 
 
 @dataclass(frozen=True)
@@ -174,72 +204,74 @@ class GatheredChunk:
     """A chunk whose rows and random bits are gathered."""
 
     loader: BatchLoader
-    steps: range
+    numbers: range
     x: Tensor
-    """[members, rows of all steps, features]"""
+    """[members, rows of all batches, features]"""
     y: Tensor
     drawn: Tensor | None
-    """Random bits, int16 [members, steps, numbers], if any member drops neurons."""
+    """Random bits, int16 [members, batches, numbers], if any member drops neurons."""
     plan: Tensor
+    """The optimizer's numbers, from the step of the first batch on."""
 
-    def rows(self, position: int) -> int:
-        """Rows of the step at this position."""
-        return self.loader.rows.of_step(self.steps[position])
+    def place(self, position: int) -> Place:
+        """The place of the batch at this position."""
+        return self.loader.rows.place(self.numbers[position])
 
     def batch(self, position: int) -> Batch:
-        """The batch of the step at this position, or this process's shard of it."""
-        loader, step, count = self.loader, self.steps[position], self.rows(position)
-        first, shard = position * loader.rows.batch, loader.sharding.shard(count)
+        """The batch at this position, or this process's shard of it."""
+        loader, number, place = self.loader, self.numbers[position], self.place(position)
+        first, shard = position * loader.rows.batch, loader.sharding.shard(place.rows)
         own = slice(first + shard.start, first + shard.stop)
+        step = number // loader.rows.per_step - self.numbers[0] // loader.rows.per_step
         return Batch(
-            step=loader.step_numbers[step : step + 1],
+            place=place,
+            number=loader.numbers[number : number + 1],
             x=self.x[:, own],
             y=self.y[:, own],
             masks={} if self.drawn is None else loader.dropout.masks(self.drawn[:, position], shard),
-            columns=loader.optimizer.columns(self.plan[position]),
-            rows=count,
+            columns=loader.optimizer.columns(self.plan[step]),
         )
 
 
 class DeviceBatchLoader(BatchLoader):
-    """Loads the same batches on the device: each step computes its own, from counters that it advances."""
+    """Loads the same batches on the device: each is found by a counter, which it advances."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
         device = self.rows.x.device
-        self._step = torch.zeros(1, dtype=torch.int64, device=device)
-        self._position = torch.zeros(1, dtype=torch.int64, device=device)
+        self._number = torch.zeros(1, dtype=torch.int64, device=device)
+        self._first_step = torch.zeros(1, dtype=torch.int64, device=device)
         self._within = torch.arange(max(self.rows.batch, self.dropout.words), device=device)
-        self._plan = self.plan(range(CHUNK_STEPS))
+        self._plan = self.plan(CHUNK_BATCHES)
 
     @property
-    def chunk_steps(self) -> int:
-        """Steps that the tensor of the optimizer's numbers has room for; nothing else is gathered."""
-        return CHUNK_STEPS
+    def chunk_batches(self) -> int:
+        """Batches that the tensor of the optimizer's numbers has room for; nothing else is gathered."""
+        return CHUNK_BATCHES
 
-    def load(self, steps: range) -> Chunk:
-        """Set the counters to the first of these steps, in tensors that a captured step reads."""
-        self._plan[: len(steps)].copy_(self.plan(steps))
-        self._step.fill_(steps.start)
-        self._position.zero_()
-        return CountedChunk(self, steps)
+    def load(self, numbers: range) -> Chunk:
+        """Set the counter to the first of these batches, in tensors that captured work reads."""
+        self._plan.copy_(self.plan(CHUNK_BATCHES))
+        self._number.fill_(numbers[0])
+        self._first_step.fill_(numbers[0] // self.rows.per_step)
+        return CountedChunk(self, numbers)
 
-    def next_batch(self, count: int) -> Batch:
-        """The batch of the step that the counters stand at, which has `count` rows; they advance."""
-        step, dropout, epoch = self._step.clone(), self.dropout, self.epoch
-        shard = self.sharding.shard(count)
-        places = step * self.rows.batch + self._within[shard]
+    def next_batch(self, place: Place) -> Batch:
+        """The batch that the counter stands at, which has this place; the counter advances."""
+        number, dropout, epoch = self._number.clone(), self.dropout, self.epoch
+        shard = self.sharding.shard(place.rows)
+        places = number * self.rows.batch + self._within[shard]
         x, y = self.rows.take(epoch.order.index_select(1, places))
         if epoch.image_keys is not None:
             x = self.augmentation.changed(x, epoch.image_keys, places)
         masks: Mapping[int, Tensor] = {}
         if dropout.drops:
-            drawn = bits(epoch.keys, step * dropout.words + self._within[: dropout.words])
+            drawn = bits(epoch.keys, number * dropout.words + self._within[: dropout.words])
             masks = dropout.masks(drawn.view(torch.int16), shard)
-        columns = self.optimizer.columns(self._plan.index_select(0, self._position).squeeze(0))
-        self._step.add_(1)
-        self._position.add_(1)
-        return Batch(step, x, y, masks, columns, count)
+        step = number // self.rows.per_step - self._first_step
+        columns = self.optimizer.columns(self._plan.index_select(0, step).squeeze(0))
+        self._number.add_(1)
+        return Batch(place, number, x, y, masks, columns)
 
 
 @dataclass(frozen=True)
@@ -247,12 +279,12 @@ class CountedChunk:
     """A chunk whose batches are computed on demand, in order."""
 
     loader: DeviceBatchLoader
-    steps: range
+    numbers: range
 
-    def rows(self, position: int) -> int:
-        """Rows of the step at this position."""
-        return self.loader.rows.of_step(self.steps[position])
+    def place(self, position: int) -> Place:
+        """The place of the batch at this position."""
+        return self.loader.rows.place(self.numbers[position])
 
     def batch(self, position: int) -> Batch:
-        """The batch of the step at this position, or this process's shard of it."""
-        return self.loader.next_batch(self.rows(position))
+        """The batch at this position, or this process's shard of it."""
+        return self.loader.next_batch(self.place(position))

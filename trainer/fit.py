@@ -54,24 +54,25 @@ def warm_up(device: torch.device) -> None:
 def _train_epoch(pack: Pack, callbacks: Callbacks) -> None:
     """One pass over the training split, in mini-batches: each member in its own order, with its own dropout."""
     pack.begin_epoch()
-    for steps in pack.chunks():
+    for batches in pack.chunks():
         for member in pack.leave(callbacks.should_cancel()):
             callbacks.on_member_end(Outcome(member.id, "cancelled"))
         if not pack.members:
             return
-        chunk = pack.load(steps)
-        for position in range(len(steps)):
-            pack.run(_step, chunk, position)
+        chunk = pack.load(batches)
+        for position in range(len(batches)):
+            pack.run(_train_batch, chunk, position)
 
 
-def _step(pack: Pack, chunk: Chunk, position: int) -> None:
-    """One update of every member's weights."""
+def _train_batch(pack: Pack, chunk: Chunk, position: int) -> None:
+    """One batch of every member, and one update of its weights when the batch completes a step."""
     batch = chunk.batch(position)
     forward = pack.forward(batch)
     loss, by_output = pack.loss(forward, batch)
-    gradient = pack.backward(forward, by_output)  # backpropagation
+    gradient = pack.backward(forward, by_output, batch)  # backpropagation
     pack.record(batch, loss, gradient)
-    pack.descend(batch, gradient)  # gradient descent
+    if batch.place.is_last:
+        pack.descend(batch, gradient)  # gradient descent
 
 
 def _evaluate(pack: Pack, callbacks: Callbacks) -> None:

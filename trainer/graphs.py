@@ -5,42 +5,42 @@ than running them. Captured once, the whole step is launched at once (Ng et al.,
 Graphs", 2021).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 
 import torch
 
 
 class Graphs:
-    """The graphs of one layout of a pack: a captured step for each number of rows that a batch has."""
+    """The graphs of one layout of a pack: captured work for each place in a step that a batch may have."""
 
     def __init__(self) -> None:
-        self._graphs: dict[int, torch.cuda.CUDAGraph] = {}
-        self._seen: set[int] = set()
+        self._graphs: dict[Hashable, torch.cuda.CUDAGraph] = {}
+        self._seen: set[Hashable] = set()
 
-    def run(self, step: Callable[[], None], rows: int) -> None:
-        """Run `step`, which reads and writes the same tensors each time that its batch has so many rows.
+    def run(self, work: Callable[[], None], place: Hashable) -> None:
+        """Run `work`, which reads and writes the same tensors each time that its batch has this place.
 
         The first time it runs kernel by kernel: libraries choose their kernels then, which they cannot in a capture.
         """
-        if rows not in self._seen:
-            self._seen.add(rows)
-            step()
+        if place not in self._seen:
+            self._seen.add(place)
+            work()
             return
-        if rows not in self._graphs:
-            self._graphs[rows] = _captured(step)
-        self._graphs[rows].replay()
+        if place not in self._graphs:
+            self._graphs[place] = _captured(work)
+        self._graphs[place].replay()
 
 
 class Eager:
-    """Steps that run kernel by kernel."""
+    """Work that runs kernel by kernel."""
 
-    def run(self, step: Callable[[], None], rows: int) -> None:
-        """Run `step`."""
-        step()
+    def run(self, work: Callable[[], None], place: Hashable) -> None:
+        """Run `work`."""
+        work()
 
 
-def _captured(step: Callable[[], None]) -> torch.cuda.CUDAGraph:
+def _captured(work: Callable[[], None]) -> torch.cuda.CUDAGraph:
     graph = torch.cuda.CUDAGraph()
     with torch.cuda.graph(graph):
-        step()
+        work()
     return graph

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from spec.step import step_rows
+from spec.batch import batch_rows
 
 from .augmentation import Augmentation
 from .batch_loader import BatchLoader, DeviceBatchLoader, Dropout, TrainingRows
@@ -46,19 +46,17 @@ class Layout:
     epoch: Epoch
     weights: Weights
     """Views of the parameters, which autograd knows as leaves, and of the running statistics."""
-    gradient: Tensor
-    """[rows, parameters]"""
     smoothing: Tensor | None
     """Label smoothing [rows, 1], if any member has some."""
     optimizer: Optimizer
     loader: BatchLoader
-    step_shares: Tensor
-    """The share of each step in an epoch's mean loss, [steps]: the last may be small."""
+    batch_shares: Tensor
+    """The share of each batch in an epoch's mean loss, [batches]: the last may be small."""
     runner: Eager | Graphs
 
     def rows_of(self, members: Collection[Member]) -> Tensor:
         """These members' own rows, int64."""
-        return torch.tensor([self.row_of[member.id] for member in members], device=self.gradient.device)
+        return torch.tensor([self.row_of[member.id] for member in members], device=self.epoch.gradient.device)
 
 
 def lay_out(
@@ -70,18 +68,23 @@ def lay_out(
     parts, split_of = splits_of(specs, used, setup.device)
     train = part_of(setup, "train", parts)
     count = train.x.shape[1]
-    batch = step_rows(setup.spec, setup.info)
-    data = TrainingRows(train.x, train.y, offsets=split_of.unsqueeze(1) * count, batch=batch)
-    sizes = torch.tensor([data.of_step(step) for step in range(data.steps)], device=setup.device)
+    batch = batch_rows(setup.spec, setup.info)
+    data = TrainingRows(
+        train.x,
+        train.y,
+        offsets=split_of.unsqueeze(1) * count,
+        batch=batch,
+        per_step=setup.spec.gradient_accumulation,
+    )
+    sizes = torch.tensor([data.place(number).rows for number in range(data.batches)], device=setup.device)
     weights = setup.network.weights(state["weights"], state["running"])
     weights = Weights({name: view.detach().requires_grad_() for name, view in weights.arrays.items()}, weights.running)
-    gradient = torch.empty_like(state["weights"])
     augmentation = Augmentation(specs, setup.info.image, setup.device)
     dropout = Dropout(specs, setup.network.dropout_sites, batch, setup.device, setup.dtype)
-    optimizer = Optimizer(specs, setup.network.parameters, state["weights"], gradient, state)
-    epoch = epoch or Epoch.blank(state["weights"], count, data.steps)
+    epoch = epoch or Epoch.blank(state["weights"], count, data.batches)
+    optimizer = Optimizer(specs, setup.network.parameters, state["weights"], epoch.gradient, state)
     watched = any(spec.tolerance is not None for spec in specs)
-    sums = (torch.zeros_like(gradient) if epoch.gradients is None else epoch.gradients) if watched else None
+    sums = (torch.zeros_like(epoch.gradient) if epoch.gradients is None else epoch.gradients) if watched else None
     epoch = replace(epoch, image_keys=epoch.image_keys if augmentation.acts else None, gradients=sums)
     loader = DeviceBatchLoader if setup.on_gpu else BatchLoader
     smoothing = torch.tensor([[spec.label_smoothing] for spec in specs], device=setup.device, dtype=setup.dtype)
@@ -95,10 +98,9 @@ def lay_out(
         state=state,
         epoch=epoch,
         weights=weights,
-        gradient=gradient,
         smoothing=smoothing if any(spec.label_smoothing for spec in specs) else None,
         optimizer=optimizer,
         loader=loader(member_of, data, epoch, augmentation, dropout, optimizer, setup.sharding),
-        step_shares=sizes.to(setup.dtype) / count,
+        batch_shares=sizes.to(setup.dtype) / count,
         runner=Graphs() if setup.on_gpu and not setup.sharding.distributed else Eager(),
     )

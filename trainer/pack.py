@@ -136,23 +136,24 @@ class Pack:
         self.layout.epoch.begin(self.layout.member_of)
 
     def chunks(self) -> Iterator[range]:
-        """The epoch's steps, a few at a time; between two chunks members may leave."""
+        """The epoch's batches, a few at a time; between two chunks members may leave."""
         first = 0
-        while first < (steps := self.layout.loader.rows.steps):
-            last = min(first + self.layout.loader.chunk_steps, steps)
+        while first < (batches := self.layout.loader.rows.batches):
+            last = min(first + self.layout.loader.chunk_batches, batches)
             yield range(first, last)
             first = last
 
-    def load(self, steps: range) -> Chunk:
-        """The batches of these steps, which count as done by the members from now on."""
-        chunk = self.layout.loader.load(steps)
+    def load(self, numbers: range) -> Chunk:
+        """The batches of these numbers; the steps that they complete count as done by the members from now on."""
+        loader = self.layout.loader
+        chunk, steps = loader.load(numbers), loader.rows.steps(numbers)
         for member in self.members:
-            member.steps += len(steps)
+            member.steps += steps
         return chunk
 
-    def run(self, step: Callable[["Pack", Chunk, int], None], chunk: Chunk, position: int) -> None:
-        """Run the step at this position of a chunk; on a GPU, from the second of its size on, as one graph."""
-        self.layout.runner.run(partial(step, self, chunk, position), chunk.rows(position))
+    def run(self, work: Callable[["Pack", Chunk, int], None], chunk: Chunk, position: int) -> None:
+        """Do the work on the batch at this position; on a GPU, from the second of its place on, as one graph."""
+        self.layout.runner.run(partial(work, self, chunk, position), chunk.place(position))
 
     def forward(self, batch: Batch) -> ForwardPass:
         """The forward pass of all members, each over its own batch."""
@@ -161,24 +162,32 @@ class Pack:
     def loss(self, forward: ForwardPass, batch: Batch) -> tuple[Tensor, Tensor]:
         """The mean loss of each member over its batch, or this process's part of it, [members].
 
-        And the gradient of each member's loss by its outputs, [members, outputs, batch].
+        And the gradient, by the batch's outputs, of each member's mean loss over its step, [members, outputs, batch].
         """
         losses, by_output = self.setup.objective.loss_and_gradient(
-            forward.outputs, batch.y, self.layout.smoothing, batch.rows
+            forward.outputs, batch.y, self.layout.smoothing, batch.place.step_rows
         )
-        return self.setup.sharding.mean(losses, batch.rows), by_output
+        return self.setup.sharding.mean(losses, batch.place.rows), by_output
 
-    def backward(self, forward: ForwardPass, by_output: Tensor) -> Tensor:
-        """The gradient of each member's loss by its own parameters, [members, parameters]."""
+    def backward(self, forward: ForwardPass, by_output: Tensor, batch: Batch) -> Tensor:
+        """The gradient of each member's mean loss over its step by its own parameters, [members, parameters].
+
+        It is the sum over the step's batches: whole with the last of them.
+        """
         gradients = [gradient.flatten(1) for gradient in forward.backward(by_output)]
-        return self.setup.sharding.sum(torch.cat(gradients, dim=1, out=self.layout.gradient))
+        whole = self.layout.epoch.gradient
+        if batch.place.is_first:
+            torch.cat(gradients, dim=1, out=whole)
+        else:
+            whole.add_(torch.cat(gradients, dim=1))
+        return self.setup.sharding.sum(whole) if batch.place.is_last else whole
 
     def record(self, batch: Batch, loss: Tensor, gradient: Tensor) -> None:
-        """Keep a step's losses, and its gradients where their norm is watched, for the end of the epoch."""
+        """Keep a batch's losses, and a step's gradient where its norm is watched, for the end of the epoch."""
         epoch = self.layout.epoch
-        epoch.losses.index_copy_(1, batch.step, loss.unsqueeze(1))
-        if epoch.gradients is not None:
-            epoch.gradients.add_(gradient, alpha=batch.rows)
+        epoch.losses.index_copy_(1, batch.number, loss.unsqueeze(1))
+        if epoch.gradients is not None and batch.place.is_last:
+            epoch.gradients.add_(gradient, alpha=batch.place.step_rows)
 
     def descend(self, batch: Batch, gradient: Tensor) -> None:
         """Update every member's parameters by its gradient, which the optimizer may overwrite."""
@@ -191,7 +200,7 @@ class Pack:
         if setup.spec.train_metrics == "exact":
             measured |= evaluate(setup, layout.train, layout.weights, layout.split_of)
         else:
-            measured["train_loss"] = (setup.sharding.sum(layout.epoch.losses) * layout.step_shares).sum(dim=1)
+            measured["train_loss"] = (setup.sharding.sum(layout.epoch.losses) * layout.batch_shares).sum(dim=1)
         if layout.validation.x.shape[1]:
             measured |= evaluate(setup, layout.validation, layout.weights, layout.split_of)
         if layout.epoch.gradients is not None:

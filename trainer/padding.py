@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self, TypeVar
 
+from spec.batch import batch_flop, batch_rows
 from spec.job import DETERMINISTIC_MEMBERS
-from spec.step import step_flop, step_rows
 
-from .batch_invariance import HEAVY_STEP_FLOP, is_batch_invariant
+from .batch_invariance import HEAVY_BATCH_FLOP, is_batch_invariant
 from .data import Split
 from .evaluation import EVALUATION_ROWS
 from .setup import Setup
@@ -40,7 +40,7 @@ class Padding:
         if setup.on_gpu:
             copies = ALIGNMENT if setup.spec.deterministic else 1
             return cls(DETERMINISTIC_MEMBERS * copies if setup.spec.deterministic else 2, copies)
-        if setup.sharding.distributed or step_flop(setup.spec, setup.info) < HEAVY_STEP_FLOP:
+        if setup.sharding.distributed or batch_flop(setup.spec, setup.info) < HEAVY_BATCH_FLOP:
             return cls(2, 1)
         train, validation = len(split.x), len(split.val_x)
         invariant = is_batch_invariant(
@@ -48,7 +48,7 @@ class Padding:
             setup.objective,
             split.x.unsqueeze(0),
             setup.objective.targets(split.y, setup.dtype).unsqueeze(0),
-            steps=_sizes(train, step_rows(setup.spec, setup.info)),
+            steps=_sizes(train, batch_rows(setup.spec, setup.info)),
             evaluations=_sizes(train, EVALUATION_ROWS) | _sizes(validation, EVALUATION_ROWS),
             casting=setup.casting,
         )

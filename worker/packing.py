@@ -8,15 +8,15 @@ from functools import cache
 from pathlib import Path
 
 from spec.architectures import parameter_count
+from spec.batch import batch_flop, batch_rows, neurons
 from spec.dataset import DatasetInfo
 from spec.job import DETERMINISTIC_MEMBERS, JobSpec, Precision
-from spec.step import neurons, step_flop, step_rows
 
 from .devices import Device, free_memory
 
 CPU_MOST = 64
 GPU_MOST = 1024
-HEAVY_STEP_FLOP = 40e6
+HEAVY_BATCH_FLOP = 40e6
 HEAVY_MOST = 16
 COPIES = 5
 """Arrays as large as the weights: weights, gradients, best weights, and two of the optimizer."""
@@ -63,7 +63,7 @@ def cpu_limit(spec: JobSpec, cache_size: int) -> int:
     """Members whose working set fits half the cache; few when one step alone keeps a core busy."""
     if spec.info is None:  # an upload: only the record knows its shape
         return 1
-    most = HEAVY_MOST if step_flop(spec, spec.info) > HEAVY_STEP_FLOP else CPU_MOST
+    most = HEAVY_MOST if batch_flop(spec, spec.info) > HEAVY_BATCH_FLOP else CPU_MOST
     return max(1, min(most, cache_size // 2 // member_bytes(spec, spec.info)))
 
 
@@ -79,7 +79,7 @@ def member_bytes(spec: JobSpec, info: DatasetInfo) -> int:
     """Memory that one more member keeps busy in a training step."""
     width = 8 if spec.precision is Precision.float64 else 4
     units = info.features + neurons(spec, info)
-    return width * (COPIES * parameter_count(spec, info) + step_rows(spec, info) * units)
+    return width * (COPIES * parameter_count(spec, info) + batch_rows(spec, info) * units)
 
 
 @cache

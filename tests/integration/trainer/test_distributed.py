@@ -14,6 +14,7 @@ SPEC = {
     "dataset": "digits",
     "architecture": {"type": "mlp", "hidden": [32]},
     "batch_size": 33,
+    "gradient_accumulation": 4,
     "dropout": 0.2,
     "epochs": 4,
     "learning_rate": 0.01,

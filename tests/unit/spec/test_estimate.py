@@ -34,6 +34,10 @@ def test_a_full_batch_is_the_training_split() -> None:
     assert priced(batch_size="full").memory_bytes == priced(batch_size=320).memory_bytes
 
 
+def test_batches_of_one_step_take_the_memory_of_one_batch_and_of_its_gradient() -> None:
+    assert priced(gradient_accumulation=10).memory_bytes == priced().memory_bytes + 4 * 42
+
+
 @pytest.mark.parametrize(
     ("optimizer", "buffers"), [("sgd", 1), ("adam", 2), ("rmsprop", 2), ({"type": "rmsprop", "centered": True}, 3)]
 )

@@ -124,6 +124,12 @@ def test_output_units_follow_loss_and_targets(dataset: str, loss: str, units: in
     assert output_units(job.loss, job.info) == units
 
 
+def test_a_step_of_a_full_batch_has_no_other_batches() -> None:
+    path, message = broken(batch_size="full", gradient_accumulation=2)
+    assert path == "gradient_accumulation"
+    assert 'must be 1 with batch_size "full"' in message
+
+
 def test_jobs_that_differ_in_numbers_only_share_a_pack() -> None:
     base = spec(optimizer={"type": "sgd"})
     for fields in (
@@ -151,6 +157,7 @@ def test_jobs_of_another_shape_do_not_share_a_pack() -> None:
         {"optimizer": "adam"},
         {"optimizer": {"type": "sgd", "momentum": 0.9, "nesterov": True}},
         {"batch_size": 16},
+        {"gradient_accumulation": 2},
         {"precision": "float64"},
         {"validation_fraction": 0.3},
         {"train_metrics": "running"},

@@ -39,6 +39,7 @@ KINDS: dict[str, dict[str, Any]] = {
         "augmentation": {"crop": 2, "flip": True},
         "batch_size": 300,
     },
+    "accumulated": {"batch_size": 9, "gradient_accumulation": 5, "optimizer": "nadam"},
     "tolerance": {"tolerance": 0.02, "train_metrics": "running"},
 }
 

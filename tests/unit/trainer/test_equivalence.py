@@ -84,6 +84,12 @@ SHAPES: dict[str, dict[str, Any]] = {
     "focal": {"dataset": "iris", "loss": {"type": "focal", "gamma": 1.5}, "batch_size": 13},
     "huber-delta": {"dataset": "diabetes", "loss": {"type": "huber", "delta": 0.5}, "batch_size": 29},
     "full": {"batch_size": "full"},
+    "accumulated": {"batch_size": 13, "gradient_accumulation": 4, "dropout": 0.2},
+    "accumulated-batch-norm": {
+        "batch_size": 7,
+        "gradient_accumulation": 3,
+        "architecture": {"type": "mlp", "hidden": [16], "normalization": "batch"},
+    },
 }
 
 OTHERS: list[dict[str, Any]] = [
@@ -175,6 +181,8 @@ def packs(draw: st.DrawFn) -> list[JobSpec]:
         "batch_size": draw(st.sampled_from(sizes)),
         "train_metrics": draw(st.sampled_from(["exact", "running"])),
     }
+    if common["batch_size"] != "full":
+        common["gradient_accumulation"] = draw(st.sampled_from([1, 1, 3]))
     layers = hidden_layers(job(**common).architecture)
     smooths = common["loss"] in ("cross_entropy", "binary_cross_entropy")
     own = st.fixed_dictionaries(
@@ -285,6 +293,15 @@ def test_a_member_that_leaves_within_an_epoch_leaves_the_others_their_own_rows(l
     for place, spec in enumerate(specs):
         if str(place) != leaving:
             assert same(pack, str(place), train(spec), "0")
+
+
+def test_a_member_that_leaves_within_a_step_of_several_batches_leaves_the_others_their_gradients() -> None:
+    specs = [job(seed=seed, batch_size=2, gradient_accumulation=50, dropout=0.2) for seed in (3, 1, 2)]
+    looks = iter(range(10**6))  # an epoch of 60 batches is looked at twice: the fourth look is within a step
+    pack = train(*specs, recorder=Recorder(cancel=lambda recorder: {"0"} if next(looks) >= 3 else ()))
+    assert len(pack.curves["0"]) == 1
+    for place in (1, 2):
+        assert same(pack, str(place), train(specs[place]), "0")
 
 
 def test_a_pack_whose_members_are_all_cancelled_ends() -> None:

@@ -23,6 +23,7 @@ SHAPES = [
     MLP | {"optimizer": "nadam", "gradient_clip": 1.0},
     MLP | {"optimizer": "muon"},
     MLP | {"schedule": "cosine", "batch_size": 100},
+    MLP | {"batch_size": 20, "gradient_accumulation": 6},
 ]
 
 

@@ -1,6 +1,6 @@
 """The pack as a GPU lays it out, computed here: steps find their batch by a counter, rows of members that left stay."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import replace
 from typing import Any
 
@@ -16,13 +16,13 @@ from .recording import Recorder, job, train
 
 
 class Replaying:
-    """Graphs without a GPU: of steps of one size, the one that was captured runs each time, and no later one."""
+    """Graphs without a GPU: of batches of one place, the work that was captured runs each time, and no later one."""
 
     def __init__(self) -> None:
-        self._captured: dict[int, Callable[[], None]] = {}
+        self._captured: dict[Hashable, Callable[[], None]] = {}
 
-    def run(self, step: Callable[[], None], rows: int) -> None:
-        self._captured.setdefault(rows, step)()
+    def run(self, work: Callable[[], None], place: Hashable) -> None:
+        self._captured.setdefault(place, work)()
 
 
 class Arranged(packs.Pack):
@@ -70,6 +70,8 @@ OPTIONS = [
         "batch_size": 100,
         "epochs": 2,
     },
+    {"batch_size": 7, "gradient_accumulation": 3, "dropout": 0.3, "optimizer": "nadam"},
+    {"batch_size": 2, "gradient_accumulation": 50, "tolerance": 1e-9},
     {"tolerance": 1e-9, "architecture": {"type": "mlp", "hidden": [8], "normalization": "batch"}},
 ]
 

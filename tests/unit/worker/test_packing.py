@@ -1,7 +1,7 @@
 from pathlib import Path
 
+from spec.batch import batch_flop
 from spec.job import JobSpec
-from spec.step import step_flop
 from worker.devices import Device
 from worker.packing import (
     CACHE_DEFAULT,
@@ -30,7 +30,7 @@ def _bytes(spec: JobSpec) -> int:
 def _flop(spec: JobSpec) -> float:
     info = spec.info
     assert info is not None
-    return step_flop(spec, info)
+    return batch_flop(spec, info)
 
 
 def test_the_operators_word_decides() -> None:

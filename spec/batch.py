@@ -1,4 +1,4 @@
-"""The rows and the arithmetic of one step of a job."""
+"""The rows and the arithmetic of one batch of a job."""
 
 import math
 
@@ -7,12 +7,12 @@ from .dataset import DatasetInfo
 from .job import JobSpec
 
 
-def step_flop(spec: JobSpec, info: DatasetInfo) -> float:
-    """Floating-point operations of one step of one member: forward, and twice that backward."""
-    return 6.0 * step_rows(spec, info) * sum(math.prod(shape) * positions for shape, positions in layers(spec, info))
+def batch_flop(spec: JobSpec, info: DatasetInfo) -> float:
+    """Floating-point operations of one batch of one member: forward, and twice that backward."""
+    return 6.0 * batch_rows(spec, info) * sum(math.prod(shape) * positions for shape, positions in layers(spec, info))
 
 
-def step_rows(spec: JobSpec, info: DatasetInfo) -> int:
+def batch_rows(spec: JobSpec, info: DatasetInfo) -> int:
     """Rows of a full batch."""
     train, *_ = spec.split_rows(info)
     return train if spec.batch_size == "full" else min(spec.batch_size, train)
