@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
-PACKAGES := spec store model ingest api worker tracking trainer epochal migrations
+PACKAGES := spec store model ingest api worker tracking trainer sweeps epochal migrations
 
 # Many tests wait for a process that they started: twice as many processes as cores keep two cores busy.
 PROCESSES ?= 4

@@ -4,8 +4,9 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-import optuna  # type: ignore[import-not-found]
+import optuna
 from joblib import Parallel, delayed  # type: ignore[import-untyped]
+from optuna.storages.journal import JournalFileBackend
 
 from .clock import Stopwatch, family_cpu_seconds
 from .loops import tight
@@ -54,4 +55,4 @@ def _objective(trial: optuna.Trial, workload: Workload) -> float:
 
 
 def _storage(journal: Path) -> optuna.storages.JournalStorage:
-    return optuna.storages.JournalStorage(optuna.storages.journal.JournalFileBackend(str(journal)))
+    return optuna.storages.JournalStorage(JournalFileBackend(str(journal)))

@@ -1,0 +1,90 @@
+"""Brackets and rungs: which configurations train together, and when the weak ones are pruned.
+
+The trainer applies the rule between epochs; it compares numbers that are the same to the bit wherever they are
+computed, so its decisions are too.
+"""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+
+from .base import Frozen
+from .monitors import LOWER_IS_BETTER, Monitor
+from .sweep import FirstEpoch, Hyperband, NoHalving, Successive, SweepSpec
+
+MOST_RUNGS = 20
+"""Twenty rungs of factor 2 are the million epochs that a job may have."""
+
+
+class Rung(Frozen):
+    """An epoch of a bracket, and how many configurations go on after it."""
+
+    epoch: int
+    keep: int
+
+
+class Bracket(Frozen):
+    """Configurations that train in lockstep and are pruned together."""
+
+    size: int
+    """Configurations that it begins with."""
+    rungs: tuple[Rung, ...]
+    """In order of their epochs, all before the last epoch."""
+    objective: Monitor
+
+    @property
+    def epochs(self) -> tuple[int, ...]:
+        """The epochs of the rungs."""
+        return tuple(rung.epoch for rung in self.rungs)
+
+
+def bracket(sweep: SweepSpec, generation: int, left: int) -> Bracket:
+    """The bracket of a generation, of `left` configurations at most."""
+    most, halving = sweep.base.epochs, sweep.halving
+    match halving:
+        case Hyperband(factor=factor, min_epochs=least):
+            highest = _steps(most / least, factor)
+            steps = highest - generation % (highest + 1)
+            size = math.ceil((highest + 1) / (steps + 1) * factor**steps)
+            epochs = [max(most // factor**step, 1) for step in range(steps, 0, -1)]
+        case Successive(factor=factor, min_epochs=least):
+            size = sweep.generation
+            epochs = [epoch for step in range(MOST_RUNGS) if (epoch := least * factor**step) < most]
+        case FirstEpoch(keep=keep):
+            size = min(sweep.generation, left)
+            first = [Rung(epoch=1, keep=min(keep, size))] if most > 1 else []
+            return Bracket(size=size, rungs=tuple(first), objective=sweep.monitored)
+        case _:
+            assert isinstance(halving, NoHalving)
+            return Bracket(size=min(sweep.generation, left), rungs=(), objective=sweep.monitored)
+    size = min(size, left)
+    rungs = tuple(Rung(epoch=epoch, keep=max(size // factor ** (step + 1), 1)) for step, epoch in enumerate(epochs))
+    return Bracket(size=size, rungs=rungs, objective=sweep.monitored)
+
+
+def _steps(ratio: float, factor: int) -> int:
+    """How often `ratio` can be divided by `factor`; a power of it counts exactly."""
+    return max(math.floor(math.log(ratio) / math.log(factor) + 1e-9), 0) if ratio >= 1.0 else 0
+
+
+def score_of(metric: float | None, objective: Monitor) -> float:
+    """A metric as a score: less is better, and a metric that is missing or no number is worst."""
+    if metric is None or not math.isfinite(metric):
+        return math.inf
+    return metric if objective in LOWER_IS_BETTER else -metric
+
+
+def best_so_far(column: Sequence[float | None], objective: Monitor) -> float:
+    """The best score of some epochs."""
+    return min((score_of(value, objective) for value in column), default=math.inf)
+
+
+def mean_score(scores: Iterable[float]) -> float:
+    """The mean over seeds or folds; infinite if one of them is."""
+    numbers = list(scores)
+    return math.fsum(numbers) / len(numbers) if numbers and all(map(math.isfinite, numbers)) else math.inf
+
+
+def survivors(scores: Mapping[int, float], keep: int) -> set[int]:
+    """The `keep` best configurations, by number; of equal ones the one that was proposed first. Infinite ones go."""
+    ranked = sorted((score, number) for number, score in scores.items() if math.isfinite(score))
+    return {number for _, number in ranked[:keep]}

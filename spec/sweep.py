@@ -1,0 +1,446 @@
+"""The sweep spec: a question about jobs as data, and its rules.
+
+A sweep trains *configurations*: values for some fields of one base job. Its method proposes them, generation by
+generation, and its halving stops the weak ones early. The same sweep gives the same table, bit for bit, on a CPU.
+"""
+
+import json
+import math
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+
+from pydantic import BeforeValidator, Discriminator, Field, Tag, ValidationError, model_validator
+
+from .base import Count, Frozen, Named, Real, fault, one_of
+from .job import JobSpec
+from .labels import Name
+from .monitors import Monitor
+
+MOST_TRIALS = 100_000
+"""Maximum number of configurations of a sweep."""
+
+MOST_JOBS = 200_000
+"""Maximum number of jobs: configurations times seeds or folds."""
+
+MOST_CHOICES = 1_000
+
+Configuration = dict[str, Any]
+"""Values by field path, such as {"learning_rate": 0.1, "architecture.hidden": [64]}."""
+
+
+# --- the space --------------------------------------------------------------------------------------------------------
+
+When = Annotated[
+    dict[str, Any],
+    Field(description="The parameter exists only where these fields have these values: {optimizer.type: sgd}."),
+]
+Limits = Annotated[tuple[Real, Real], Field(description="The least and the largest value.")]
+WholeLimits = Annotated[tuple[Count, Count], Field(description="The least and the largest value.")]
+
+
+class Parameter(Frozen):
+    """One field of the job that the sweep varies."""
+
+    when: When = {}
+
+    @property
+    def values(self) -> tuple[Any, ...] | None:
+        """All values, if they can be listed; a grid needs them."""
+        return None
+
+    def at(self, place: float) -> Any:
+        """The value at a place in [0, 1), such as a random number gives it."""
+        raise NotImplementedError
+
+
+class Choice(Parameter):
+    """One of some values, of any kind: names, numbers, lists, objects."""
+
+    choice: Annotated[tuple[Any, ...], Field(min_length=1, max_length=MOST_CHOICES, description="The values.")]
+
+    @property
+    def values(self) -> tuple[Any, ...]:
+        """The choices."""
+        return self.choice
+
+    def at(self, place: float) -> Any:
+        """Each value has an equal share of [0, 1)."""
+        return self.choice[int(place * len(self.choice))]
+
+
+class Uniform(Parameter):
+    """A number between two limits; with `step`, one of a row of numbers that includes the least."""
+
+    uniform: Limits
+    step: Annotated[Real, Field(gt=0.0, description="Distance between two values.")] | None = None
+
+    @model_validator(mode="after")
+    def _agrees(self) -> Self:
+        least, most = self.uniform
+        if not least < most:
+            raise fault("uniform", f"must rise: {least:g} is not less than {most:g}")
+        if self.step is not None and (most - least) / self.step >= MOST_CHOICES:
+            raise fault("step", f"gives more than {MOST_CHOICES:,} values: make it larger")
+        return self
+
+    @property
+    def values(self) -> tuple[float, ...] | None:
+        """The steps, if there are any."""
+        if self.step is None:
+            return None
+        least, most = self.uniform
+        steps = math.floor((most - least) / self.step + 1e-9)
+        return tuple(_rounded(least + step * self.step) for step in range(steps + 1))
+
+    def at(self, place: float) -> float:
+        """Linear in `place`."""
+        if (values := self.values) is not None:
+            return values[int(place * len(values))]
+        least, most = self.uniform
+        return least + place * (most - least)
+
+
+class LogUniform(Parameter):
+    """A number above 0 whose logarithm is uniform: each power of ten is equally likely."""
+
+    log_uniform: Limits
+
+    @model_validator(mode="after")
+    def _agrees(self) -> Self:
+        least, most = self.log_uniform
+        if not 0.0 < least < most:
+            raise fault("log_uniform", "must have limits above 0 that rise, such as [1.0e-5, 0.1]")
+        return self
+
+    def at(self, place: float) -> float:
+        """Linear in the logarithm."""
+        least, most = (math.log(limit) for limit in self.log_uniform)
+        return min(max(math.exp(least + place * (most - least)), self.log_uniform[0]), self.log_uniform[1])
+
+
+class Integers(Parameter):
+    """A whole number between two limits, both included."""
+
+    integers: WholeLimits
+    step: Annotated[Count, Field(ge=1, description="Distance between two values.")] = 1
+    log: Annotated[bool, Field(strict=True, description="Whether its logarithm is uniform; then without steps.")] = (
+        False
+    )
+
+    @model_validator(mode="after")
+    def _agrees(self) -> Self:
+        least, most = self.integers
+        if not least < most:
+            raise fault("integers", f"must rise: {least} is not less than {most}")
+        if self.log and (least < 1 or self.step != 1):
+            raise fault("log", "needs limits of 1 or more, and no step")
+        return self
+
+    @property
+    def values(self) -> tuple[int, ...] | None:
+        """All of them, if they are not too many."""
+        least, most = self.integers
+        numbers = range(least, most + 1, self.step)
+        return tuple(numbers) if len(numbers) <= MOST_CHOICES and not self.log else None
+
+    def at(self, place: float) -> int:
+        """Linear in `place`, or in the logarithm: a number has the interval that rounds to it."""
+        least, most = self.integers
+        if self.log:
+            low, high = math.log(least - 0.5), math.log(most + 0.5)
+            return min(max(round(math.exp(low + place * (high - low))), least), most)
+        return least + self.step * int(place * len(range(least, most + 1, self.step)))
+
+
+_KINDS: Mapping[str, type[Parameter]] = {
+    "choice": Choice,
+    "uniform": Uniform,
+    "log_uniform": LogUniform,
+    "integers": Integers,
+}
+
+
+def _kind(value: Any) -> str | None:
+    fields = value if isinstance(value, Mapping) else vars(value) if isinstance(value, Frozen) else {}
+    return next((kind for kind in _KINDS if kind in fields), None)
+
+
+def _by_list(value: Any) -> Any:
+    """A list of values is a choice."""
+    return {"choice": value} if isinstance(value, list | tuple) else value
+
+
+AnyParameter = Annotated[
+    Annotated[
+        Annotated[Choice, Tag("choice")]
+        | Annotated[Uniform, Tag("uniform")]
+        | Annotated[LogUniform, Tag("log_uniform")]
+        | Annotated[Integers, Tag("integers")],
+        Discriminator(
+            _kind,
+            custom_error_type="parameter",
+            custom_error_message="must be a list of values, or one of {choice: [...]}, {uniform: [a, b]}, "
+            "{log_uniform: [a, b]}, {integers: [a, b]}",
+        ),
+    ],
+    BeforeValidator(_by_list),
+]
+
+
+# --- halving ----------------------------------------------------------------------------------------------------------
+
+Factor = Annotated[Count, Field(ge=2, le=10, description="One configuration in so many goes on at each rung.")]
+LeastEpochs = Annotated[Count, Field(ge=1, le=1_000_000, description="Epochs before the first rung.")]
+
+
+class Halving(Named):
+    """A rule that stops weak configurations early.
+
+    At *rungs*, epochs of a bracket, the best configurations go on and the rest are pruned: see `spec.halving`.
+    """
+
+
+class NoHalving(Halving):
+    """Every configuration is trained to its end."""
+
+    type: Literal["none"] = "none"
+
+
+class Successive(Halving):
+    """Successive halving (Jamieson and Talwalkar 2016): at each rung the best 1 / `factor` go on."""
+
+    type: Literal["successive"] = "successive"
+    factor: Factor = 3
+    min_epochs: LeastEpochs = 1
+
+
+class Hyperband(Halving):
+    """Hyperband (Li et al. 2018): brackets of successive halving that begin with many and few epochs, in turn."""
+
+    type: Literal["hyperband"] = "hyperband"
+    factor: Factor = 3
+    min_epochs: LeastEpochs = 1
+
+
+class FirstEpoch(Halving):
+    """After one epoch the best `keep` of a generation go on to the end (arXiv 2307.15422)."""
+
+    type: Literal["first_epoch"] = "first_epoch"
+    keep: Annotated[Count, Field(ge=1, le=10_000, description="Configurations of a generation that go on.")] = 3
+
+
+HALVINGS = (NoHalving, Successive, Hyperband, FirstEpoch)
+
+if TYPE_CHECKING:
+    AnyHalving = Halving
+else:
+    AnyHalving = one_of(HALVINGS)
+
+
+# --- the sweep --------------------------------------------------------------------------------------------------------
+
+
+class Budget(Frozen):
+    """A limit of a sweep besides its configurations; the sweep asks for no more once it is spent."""
+
+    epochs: Annotated[Count, Field(ge=1, description="Epochs of all jobs together.")] | None = None
+    seconds: Annotated[Real, Field(gt=0.0, description="Seconds since the sweep began; not repeatable.")] | None = None
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Self:
+        if self.epochs is None and self.seconds is None:
+            raise fault("trials", "must be a number, or {epochs: N}, or {seconds: S}")
+        return self
+
+
+class SweepSpec(Frozen):
+    """A sweep: a base job, the fields that vary, and how configurations are proposed and pruned."""
+
+    name: Name = None
+    base: Annotated[JobSpec, Field(description="The job whose fields vary. Its `seed` is the first of the seeds.")]
+    space: Annotated[
+        dict[str, AnyParameter],
+        Field(min_length=1, max_length=50, description="Parameters by field path: {learning_rate: {...}}."),
+    ]
+    method: Annotated[
+        Literal["grid", "random", "sobol", "tpe"],
+        Field(
+            description="How configurations are proposed. grid: all combinations, once. random, sobol: independent of "
+            "results. tpe: Tree-structured Parzen Estimator (Bergstra et al. 2011), from earlier generations."
+        ),
+    ] = "tpe"
+    halving: Annotated[AnyHalving, Field(description="How weak configurations are stopped early.")] = NoHalving()
+    objective: Annotated[
+        Monitor | None,
+        Field(description="The metric to improve; its direction is known. null: the metric that the job monitors."),
+    ] = None
+    trials: Annotated[
+        Annotated[Count, Field(ge=1, le=MOST_TRIALS)] | Budget,
+        Field(
+            description="Configurations; or {epochs: N} or {seconds: S}. A grid has as many as it has, at most these."
+        ),
+    ] = 64
+    seeds: Annotated[
+        Count, Field(ge=1, le=100, description="Jobs of a configuration, each with a seed of its own, for bands.")
+    ] = 1
+    folds: Annotated[
+        Annotated[Count, Field(ge=2, le=100)] | None,
+        Field(description="Jobs of a configuration, one per fold of a cross-validation, in place of seeds."),
+    ] = None
+    seed: Annotated[Count, Field(ge=0, le=2**32 - 1, description="Seed of the proposals.")] = 0
+    generation: Annotated[
+        Count, Field(ge=1, le=10_000, description="Configurations that are proposed at a time. Hyperband has its own.")
+    ] = 64
+    parallel: Annotated[
+        Count,
+        Field(
+            ge=1,
+            le=64,
+            description="Generations that train at a time. tpe proposes from those that ended before: more in parallel "
+            "use more workers, and know less.",
+        ),
+    ] = 2
+    keep_models: Annotated[bool, Field(strict=True, description="Whether pruned jobs keep their models too.")] = False
+    mirror: Annotated[
+        Literal["all", "best"],
+        Field(description="Runs in MLflow: of all jobs, or of the best configuration's only."),
+    ] = "all"
+
+    @model_validator(mode="after")
+    def _agrees(self) -> Self:
+        if self.folds is not None and self.seeds > 1:
+            raise fault("folds", "cannot be combined with seeds: each configuration has folds, or seeds")
+        for name, parameter in self.space.items():
+            _check_parameter(self.base, name, parameter)
+            if self.method == "grid" and parameter.values is None:
+                raise fault(f"space.{name}", "has endless values, and a grid needs a list: give choices or a step")
+        if self.method == "grid" and self.combinations > MOST_TRIALS:
+            raise fault("space", f"has {self.combinations:,} combinations; a grid may have {MOST_TRIALS:,}")
+        if self.most_trials * self.replicates > MOST_JOBS:
+            raise fault("trials", f"times seeds or folds must be at most {MOST_JOBS:,} jobs")
+        if not isinstance(self.halving, NoHalving) and "epochs" in self.space:
+            raise fault("space.epochs", "cannot vary with halving, which compares configurations after equal epochs")
+        if self.objective is not None:
+            try:
+                with_fields(self.base, {"monitor": self.objective})
+            except ValidationError as error:
+                raise fault("objective", error.errors()[0]["msg"]) from error
+        return self
+
+    @property
+    def monitored(self) -> Monitor:
+        """The metric that is to be improved."""
+        return self.objective or self.base.monitored
+
+    @property
+    def replicates(self) -> int:
+        """Jobs of one configuration: its seeds, or its folds."""
+        return self.folds or self.seeds
+
+    @property
+    def is_finite(self) -> bool:
+        """Whether all values of all parameters can be listed."""
+        return all(parameter.values is not None for parameter in self.space.values())
+
+    @property
+    def combinations(self) -> int:
+        """Combinations of all values, for a grid; those whose conditions do not hold are counted too."""
+        return math.prod(len(parameter.values or ()) for parameter in self.space.values())
+
+    @property
+    def most_trials(self) -> int:
+        """The most configurations there can be."""
+        most = self.trials if isinstance(self.trials, int) else MOST_TRIALS // self.replicates
+        return min(most, self.combinations) if self.is_finite else most
+
+    def job(self, configuration: Configuration, replicate: int) -> JobSpec:
+        """The job of a configuration with one of its seeds or folds. Raises `ValidationError` if there is none."""
+        own: Configuration = {"monitor": self.monitored}
+        if self.folds is not None:
+            own |= {"folds": self.folds, "fold": replicate}
+        else:
+            own["seed"] = self.base.seed + replicate
+        return with_fields(self.base, {**configuration, **own})
+
+
+def with_fields(base: JobSpec, values: Mapping[str, Any]) -> JobSpec:
+    """The job with other values at these field paths. Raises `ValidationError`.
+
+    Of two paths, the shorter is set first: {"optimizer": "sgd", "optimizer.momentum": 0.9}.
+    """
+    body = base.model_dump(mode="json", exclude_unset=True)
+    for path in sorted(values, key=lambda path: path.count(".")):
+        _set(body, base, path.split("."), values[path])
+    return JobSpec.model_validate(body)
+
+
+def _set(body: dict[str, Any], base: JobSpec, path: list[str], value: Any) -> None:
+    """Set a value in a body; an object on the way that is a name, or a default, is written out first."""
+    first, *rest = path
+    if not rest:
+        body[first] = value
+        return
+    inner = body.get(first)
+    if inner is None and first in JobSpec.model_fields:
+        default = getattr(base, first)
+        inner = default.model_dump(mode="json") if isinstance(default, Frozen) else {}
+    if isinstance(inner, str):
+        inner = {"name" if first == "dataset" else "type": inner}
+    inner = dict(inner) if isinstance(inner, dict) else {}
+    at = inner
+    for name in rest[:-1]:
+        at[name] = dict(at.get(name) or {})
+        at = at[name]
+    at[rest[-1]] = value
+    body[first] = inner
+
+
+def active(space: Mapping[str, Parameter], configuration: Mapping[str, Any], base: JobSpec) -> Iterator[str]:
+    """The parameters whose conditions hold among these values and the base job's."""
+    for name, parameter in space.items():
+        if all(_holds(configuration, base, path, wanted) for path, wanted in parameter.when.items()):
+            yield name
+
+
+def _holds(configuration: Mapping[str, Any], base: JobSpec, path: str, wanted: Any) -> bool:
+    allowed = wanted if isinstance(wanted, list) else [wanted]
+    return value_at(configuration, base, path) in allowed
+
+
+def value_at(configuration: Mapping[str, Any], base: JobSpec, path: str) -> Any:
+    """The value of a field: a configuration's, else the base job's. A bare name is the `type` of its object."""
+    parts = path.split(".")
+    for length in range(len(parts), 0, -1):
+        head = ".".join(parts[:length])
+        if head in configuration:
+            return _inner(configuration[head], parts[length:])
+    return _inner(base.model_dump(mode="json").get(parts[0]), parts[1:])
+
+
+def _inner(value: Any, path: list[str]) -> Any:
+    for name in path:
+        if isinstance(value, str) and name in ("type", "name"):
+            continue
+        value = value.get(name) if isinstance(value, Mapping) else None
+    return value
+
+
+def _check_parameter(base: JobSpec, name: str, parameter: Parameter) -> None:
+    """Refuse a field that no job has, and conditions on fields that no job has."""
+    for path in (name, *parameter.when):
+        if path.split(".")[0] not in JobSpec.model_fields:
+            raise fault(f"space.{name}", f"{path} is no field of a job")
+    reserved = {"seed": "seeds", "fold": "folds", "folds": "folds", "monitor": "objective"}
+    if name in reserved:
+        raise fault(f"space.{name}", f"is set by the sweep: use {reserved[name]}")
+
+
+def digest_of(spec: JobSpec) -> str:
+    """What two configurations share that are the same job, except for its seed, fold and labels."""
+    body = spec.model_dump(mode="json", exclude={"seed", "fold", "name", "tags", "project", "priority"})
+    return json.dumps(body, sort_keys=True, separators=(",", ":"))
+
+
+def _rounded(value: float) -> float:
+    """Without the last digits that adding steps leaves: 0.1 x 3 is 0.3."""
+    return float(f"{value:.12g}")

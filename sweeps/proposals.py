@@ -1,0 +1,71 @@
+"""The proposals: the next configurations of a sweep that no job was trained for yet."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+
+from pydantic import ValidationError
+
+from spec.sweep import MOST_TRIALS, Configuration, SweepSpec, digest_of
+
+from .history import Trial
+from .methods import METHODS, grid
+
+TRIES = 8
+"""A generation looks at so many candidates per configuration, and at some more, before it lists what is left."""
+MORE_TRIES = 64
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """A configuration to train."""
+
+    configuration: Configuration
+    digest: str
+
+
+@dataclass(frozen=True)
+class Generation:
+    """The proposals of one generation."""
+
+    proposals: tuple[Proposal, ...]
+    exhausted: bool
+    """Whether the space has no others."""
+    refused: int
+    """Candidates that no job could be."""
+    error: ValidationError | None
+    """Why the last of them was refused."""
+
+
+def propose(sweep: SweepSpec, history: Sequence[Trial], *, generation: int, count: int) -> Generation:
+    """`count` configurations, or fewer when there are no others. The same arguments give the same proposals.
+
+    `history` are all trials that were proposed, in order; of some the score may not be known yet. No proposal repeats
+    one of them.
+    """
+    seen = {trial.digest for trial in history}
+    proposals: list[Proposal] = []
+    refused, error = 0, None
+    for candidate in _candidates(sweep, history, generation, count):
+        if len(proposals) == count:
+            break
+        try:
+            digest = digest_of(sweep.job(candidate, 0))
+        except ValidationError as refusal:
+            refused, error = refused + 1, refusal
+            continue
+        if digest not in seen:
+            seen.add(digest)
+            proposals.append(Proposal(candidate, digest))
+    return Generation(tuple(proposals), len(proposals) < count, refused, error)
+
+
+def _candidates(sweep: SweepSpec, history: Sequence[Trial], generation: int, count: int) -> Iterator[Configuration]:
+    """The method's candidates; where they repeat themselves, what a space with an end has left, in order."""
+    asked = METHODS[sweep.method](sweep, history, generation)
+    if sweep.method == "grid":
+        yield from asked
+        return
+    yield from islice(asked, TRIES * count + MORE_TRIES)
+    if sweep.is_finite and sweep.combinations <= MOST_TRIALS:
+        yield from grid(sweep, (), generation)

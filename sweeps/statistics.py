@@ -1,0 +1,137 @@
+"""Statistics of seeds and folds: means with intervals, and whether the best configuration differs from the others."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import stats
+
+CONFIDENCE = 0.95
+MOST_SEEDS = 1_000
+"""More seeds than this are not proposed."""
+
+
+@dataclass(frozen=True)
+class Band:
+    """A mean over seeds or folds, with its deviation and its confidence interval."""
+
+    mean: float
+    deviation: float | None
+    """The standard deviation of the sample (n - 1); None of one number."""
+    low: float | None
+    high: float | None
+    count: int
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The best configuration beside another one, seed by seed."""
+
+    difference: float
+    """Mean of (other - best); above 0 if the best is better, since less is better."""
+    p: float | None
+    """Of the paired t-test, one for each other configuration, corrected by Holm; None of one seed."""
+    needed: int | None
+    """How many more seeds would decide it, if the difference is what it seems; None if it is decided, or too small."""
+
+    @property
+    def decided(self) -> bool:
+        """Whether the difference is larger than what seeds do."""
+        return self.p is not None and self.p < 1.0 - CONFIDENCE
+
+
+def band(values: Sequence[float], *, test_share: float | None = None) -> Band:
+    """Mean and interval by Student's t.
+
+    Folds share training rows, so their deviation says too little: with `test_share`, test rows / training rows of a
+    fold, the variance of the mean is s^2 (1 / n + test_share), as Nadeau and Bengio (2003) correct it.
+    """
+    count, mean = len(values), math.fsum(values) / len(values)
+    if count < 2:
+        return Band(mean, None, None, None, count)
+    deviation = float(np.std(values, ddof=1))
+    half = float(stats.t.ppf(0.5 + CONFIDENCE / 2.0, count - 1)) * _error(deviation, count, test_share)
+    return Band(mean, deviation, mean - half, mean + half, count)
+
+
+def compare(
+    best: Sequence[float], others: Sequence[Sequence[float]], *, test_share: float | None = None
+) -> list[Comparison]:
+    """The best configuration's scores beside those of the others, by the same seeds or folds; less is better.
+
+    Paired t-tests (scipy.stats.ttest_rel; for folds with the corrected variance), with Holm's correction.
+    """
+    differences = [np.subtract(other, best) for other in others]
+    raw = [_p(difference, test_share) for difference in differences]
+    known = [p for p in raw if p is not None]
+    corrected = iter(holm(known))
+    adjusted = [None if p is None else next(corrected) for p in raw]
+    return [
+        Comparison(float(np.mean(difference)), p, _needed(difference, p, len(known), test_share))
+        for difference, p in zip(differences, adjusted, strict=True)
+    ]
+
+
+def holm(values: Sequence[float]) -> list[float]:
+    """p-values of several tests, corrected by Holm's step-down (1979), in the order that they have."""
+    order = sorted(range(len(values)), key=values.__getitem__)
+    corrected, least = [0.0] * len(values), 0.0
+    for rank, place in enumerate(order):
+        least = max(least, min(1.0, (len(values) - rank) * values[place]))
+        corrected[place] = least
+    return corrected
+
+
+def _error(deviation: float, count: int, test_share: float | None) -> float:
+    """The standard error of the mean."""
+    return deviation * math.sqrt(1.0 / count + (test_share or 0.0))
+
+
+def _p(difference: "np.ndarray[tuple[int, ...], np.dtype[np.float64]]", test_share: float | None) -> float | None:
+    count = len(difference)
+    if count < 2 or not np.isfinite(difference).all():
+        return None
+    error = _error(float(np.std(difference, ddof=1)), count, test_share)
+    mean = float(np.mean(difference))
+    if error == 0.0:
+        return 1.0 if mean == 0.0 else 0.0
+    return float(2.0 * stats.t.sf(abs(mean) / error, count - 1))
+
+
+def _needed(
+    difference: "np.ndarray[tuple[int, ...], np.dtype[np.float64]]",
+    p: float | None,
+    tests: int,
+    test_share: float | None,
+) -> int | None:
+    """How many more seeds make a difference of this size significant among so many tests; folds cannot be added."""
+    if p is None or p < 1.0 - CONFIDENCE or test_share is not None:
+        return None
+    mean, deviation = float(np.mean(difference)), float(np.std(difference, ddof=1))
+    if mean == 0.0:
+        return None
+    for count in range(len(difference) + 1, MOST_SEEDS + len(difference) + 1):
+        if 2.0 * stats.t.sf(abs(mean) / (deviation / math.sqrt(count)), count - 1) * tests < 1.0 - CONFIDENCE:
+            return count - len(difference)
+    return None
+
+
+def sentence(best: str, comparisons: dict[str, Comparison], *, unit: str = "seeds") -> str:
+    """What the comparison says, for a student."""
+    decided = [name for name, one in comparisons.items() if one.decided]
+    open_ones = {name: one for name, one in comparisons.items() if not one.decided}
+    if not comparisons:
+        return f"{best} is the only configuration that was trained to its end."
+    if not open_ones:
+        return f"{best} is better than all others by more than what {unit} do (paired t-test, Holm, p < 0.05)."
+    name, nearest = min(open_ones.items(), key=lambda item: item[1].difference)
+    if nearest.p is None:
+        return f"{best} is best, by one run each: more {unit} would say whether the difference is real."
+    more = (
+        f"; {nearest.needed} more {unit} would decide it"
+        if nearest.needed is not None
+        else f"; more {unit} would hardly decide it"
+    )
+    beaten = f" It is better than {len(decided)} others." if decided else ""
+    return f"The difference between {best} and {name} is not larger than what {unit} do{more}.{beaten}"

@@ -1,0 +1,144 @@
+"""The sweep spec: spaces, rules between fields, and the jobs of configurations."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from spec.halving import best_so_far, bracket, mean_score, survivors
+from spec.sweep import Integers, LogUniform, Parameter, SweepSpec, Uniform, active, with_fields
+
+BASE: dict[str, Any] = {"dataset": "digits", "epochs": 81}
+
+
+def sweep(space: dict[str, Any] | None = None, **fields: Any) -> SweepSpec:
+    space = {"learning_rate": {"log_uniform": [1e-5, 0.3]}} if space is None else space
+    return SweepSpec.model_validate({"base": BASE, "space": space, **fields})
+
+
+def broken(space: dict[str, Any] | None = None, **fields: Any) -> tuple[str, str]:
+    with pytest.raises(ValidationError) as caught:
+        sweep(space, **fields)
+    error = caught.value.errors()[-1]
+    path = error.get("ctx", {}).get("path") or ".".join(map(str, error["loc"]))
+    return path, error["msg"]
+
+
+def test_a_sweep_survives_json_and_back() -> None:
+    first = sweep({"optimizer": ["adam", {"type": "sgd", "momentum": 0.9}], "dropout": {"uniform": [0, 0.5]}})
+    assert SweepSpec.model_validate_json(first.model_dump_json(exclude_unset=True)) == first
+
+
+@pytest.mark.parametrize(
+    ("parameter", "ends"),
+    [
+        (Uniform(uniform=(-1.0, 3.0)), (-1.0, 3.0)),
+        (Uniform(uniform=(0.0, 0.7), step=0.1), (0.0, 0.7)),
+        (LogUniform(log_uniform=(1e-5, 0.3)), (1e-5, 0.3)),
+        (Integers(integers=(1, 6)), (1, 6)),
+        (Integers(integers=(2, 512), log=True), (2, 512)),
+        (Integers(integers=(8, 64), step=8), (8, 64)),
+    ],
+)
+@settings(max_examples=30, deadline=None, derandomize=True)
+@given(place=st.floats(0.0, 1.0, exclude_max=True))
+def test_every_place_is_a_value_between_the_limits(
+    parameter: Parameter, ends: tuple[float, float], place: float
+) -> None:
+    assert ends[0] <= parameter.at(place) <= ends[1]
+    assert parameter.at(0.0) == pytest.approx(ends[0])
+    assert parameter.at(1.0 - 1e-12) == pytest.approx(ends[1], rel=1e-6)
+    if parameter.values is not None:
+        assert parameter.at(place) in parameter.values
+
+
+def test_steps_are_the_numbers_that_people_write() -> None:
+    assert Uniform(uniform=(0.0, 0.7), step=0.1).values == (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7)
+
+
+def test_a_parameter_exists_only_where_its_condition_holds() -> None:
+    asked = sweep(
+        {
+            "optimizer": ["adam", {"type": "sgd", "momentum": 0.9}],
+            "optimizer.momentum": {"uniform": [0.0, 0.99], "when": {"optimizer.type": "sgd"}},
+        }
+    )
+    values = {"optimizer": {"type": "sgd"}, "optimizer.momentum": 0.5}
+    assert list(active(asked.space, values, asked.base)) == ["optimizer", "optimizer.momentum"]
+    assert list(active(asked.space, {**values, "optimizer": "adam"}, asked.base)) == ["optimizer"]
+    assert asked.job(values, 0).optimizer.model_dump()["momentum"] == 0.5
+
+
+def test_seeds_follow_the_base_jobs_and_the_objective_is_monitored() -> None:
+    asked = sweep(seeds=3, objective="val_accuracy")
+    jobs = [asked.job({"learning_rate": 0.1}, replicate) for replicate in range(3)]
+    assert [job.seed for job in jobs] == [0, 1, 2]
+    assert {job.monitored for job in jobs} == {"val_accuracy"}
+    assert {job.pack_key for job in jobs} == {asked.base.pack_key}
+
+
+def test_a_field_within_an_object_keeps_the_rest_of_it() -> None:
+    base = sweep().base
+    assert with_fields(base, {"architecture.hidden": [7]}).architecture.model_dump()["hidden"] == (7,)
+    narrow = with_fields(base, {"architecture": {"type": "resmlp", "blocks": 3}})
+    assert with_fields(narrow, {"architecture.width": 5}).architecture.model_dump()["blocks"] == 3
+    assert with_fields(base, {"loss": "focal", "loss.gamma": 1.0}).loss.model_dump()["gamma"] == 1.0
+    assert with_fields(base, {"dataset": "moons", "dataset.noise": 0.3}).dataset.model_dump()["noise"] == 0.3
+
+
+@pytest.mark.parametrize(
+    ("space", "fields", "path", "message"),
+    [
+        ({"rate": [1, 2]}, {}, "space.rate", "no field of a job"),
+        ({"seed": [1, 2]}, {}, "space.seed", "use seeds"),
+        ({"dropout": {"uniform": [0.5, 0.1]}}, {}, "uniform", "must rise"),
+        ({"learning_rate": {"log_uniform": [0.0, 0.1]}}, {}, "log_uniform", "above 0"),
+        ({"dropout": {"normal": [0.5, 0.1]}}, {}, "space.dropout", "must be a list of values, or one of"),
+        (None, {"method": "grid"}, "space.learning_rate", "needs a list"),
+        (None, {"seeds": 2, "folds": 5}, "folds", "cannot be combined"),
+        (None, {"objective": "val_r2"}, "objective", "needs numbers"),
+        ({"epochs": [1, 2]}, {"halving": "hyperband"}, "space.epochs", "cannot vary"),
+        (None, {"trials": 100_000, "seeds": 100}, "trials", "200,000"),
+        (None, {"trials": {}}, "trials", "must be a number, or"),
+    ],
+)
+def test_what_cannot_be_asked_names_its_field(
+    space: dict[str, Any] | None, fields: dict[str, Any], path: str, message: str
+) -> None:
+    found, said = broken(space, **fields)
+    assert path in found
+    assert message in said
+
+
+def test_hyperband_has_the_brackets_of_its_paper() -> None:
+    asked = sweep(halving="hyperband")
+    brackets = [bracket(asked, generation, 10_000) for generation in range(6)]
+    assert [one.size for one in brackets] == [81, 34, 15, 8, 5, 81]  # Li et al. 2018, table 1
+    assert [[rung.epoch for rung in one.rungs] for one in brackets[:5]] == [
+        [1, 3, 9, 27],
+        [3, 9, 27],
+        [9, 27],
+        [27],
+        [],
+    ]
+    assert [[rung.keep for rung in one.rungs] for one in brackets[:3]] == [[27, 9, 3, 1], [11, 3, 1], [5, 1]]
+
+
+def test_successive_halving_has_rungs_until_the_last_epoch() -> None:
+    one = bracket(sweep(halving={"type": "successive", "factor": 2, "min_epochs": 5}, generation=16), 0, 100)
+    assert [(rung.epoch, rung.keep) for rung in one.rungs] == [(5, 8), (10, 4), (20, 2), (40, 1), (80, 1)]
+
+
+def test_the_best_go_on_and_of_equal_ones_the_first() -> None:
+    scores = {4: 0.5, 1: 0.5, 2: 0.1, 3: float("inf"), 0: 0.9}
+    assert survivors(scores, 2) == {2, 1}
+    assert survivors(scores, 10) == {0, 1, 2, 4}
+
+
+def test_scores_are_less_where_the_metric_is_better() -> None:
+    assert best_so_far([0.2, 0.9, None, 0.8], "val_accuracy") == -0.9
+    assert best_so_far([0.2, 0.1, float("nan")], "val_loss") == 0.1
+    assert best_so_far([None], "val_loss") == float("inf")
+    assert mean_score([0.1, float("inf")]) == float("inf")

@@ -1,0 +1,121 @@
+"""Proposals: complete grids, valid configurations, no repetition, the same for the same history."""
+
+import math
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from spec.sweep import SweepSpec, active
+from sweeps.history import Trial
+from sweeps.methods import METHODS
+from sweeps.proposals import Generation, propose
+
+
+def sweep(space: dict[str, Any], **fields: Any) -> SweepSpec:
+    return SweepSpec.model_validate({"base": {"dataset": "iris", "epochs": 9}, "space": space, **fields})
+
+
+def trials(asked: SweepSpec, generations: int, count: int, score: Any = lambda trial: 0.0) -> list[Trial]:
+    """All trials of some generations; `score` scores a configuration."""
+    history: list[Trial] = []
+    for generation in range(generations):
+        for one in propose(asked, history, generation=generation, count=count).proposals:
+            done = score(one.configuration)
+            history.append(Trial(len(history), generation, one.configuration, one.digest, done, 9))
+    return history
+
+
+GRID: dict[str, Any] = {
+    "learning_rate": [0.1, 0.01, 0.001],
+    "optimizer": ["adam", {"type": "sgd"}],
+    "optimizer.momentum": {"choice": [0.0, 0.5, 0.9], "when": {"optimizer.type": "sgd"}},
+}
+
+
+@pytest.mark.parametrize("count", [1, 4, 5, 100])
+def test_a_grid_is_complete_and_ends(count: int) -> None:
+    asked = sweep(GRID, method="grid")
+    history = trials(asked, 14, count)
+    assert len(history) == 3 * (1 + 3)
+    assert len({trial.digest for trial in history}) == len(history)
+    assert propose(asked, history, generation=14, count=1) == Generation((), True, 0, None)
+
+
+def test_combinations_that_are_no_job_are_left_out() -> None:
+    asked = sweep(
+        {"architecture": ["perceptron", {"type": "mlp", "hidden": [4]}], "dropout": [0.0, [0.5]]}, method="grid"
+    )
+    generation = propose(asked, [], generation=0, count=100)
+    assert [one.configuration["dropout"] for one in generation.proposals] == [0.0, 0.0, [0.5]]
+    assert generation.refused == 1
+    assert generation.error is not None
+
+
+PARAMETERS: dict[str, st.SearchStrategy[dict[str, Any]]] = {
+    "learning_rate": st.sampled_from([{"log_uniform": [1e-4, 1.0]}, {"uniform": [0.1, 0.2]}, {"choice": [0.1, 0.2]}]),
+    "dropout": st.sampled_from(
+        [{"uniform": [0.0, 0.9]}, {"uniform": [0.0, 0.6], "step": 0.2}, {"choice": [0.1, [0.2, 0.3]]}]
+    ),
+    "architecture.hidden": st.sampled_from([{"choice": [[4], [8, 8]]}, {"choice": [[3], [5], [7]]}]),
+    "optimizer": st.just({"choice": ["adam", {"type": "sgd"}, "lion"]}),
+    "optimizer.momentum": st.just({"uniform": [0.0, 0.9], "when": {"optimizer.type": "sgd"}}),
+    "batch_size": st.sampled_from(
+        [{"integers": [8, 64], "log": True}, {"integers": [8, 32], "step": 8}, {"choice": [16, "full"]}]
+    ),
+    "activation": st.just({"choice": ["relu", "tanh"]}),
+}
+
+
+@settings(max_examples=25, deadline=None, derandomize=True)
+@given(
+    data=st.data(),
+    names=st.lists(st.sampled_from(sorted(PARAMETERS)), min_size=1, max_size=4, unique=True),
+    method=st.sampled_from(["random", "sobol", "tpe"]),
+    seed=st.integers(0, 5),
+)
+def test_proposals_are_jobs_and_conditions_hold_and_none_comes_twice(
+    data: st.DataObject, names: list[str], method: str, seed: int
+) -> None:
+    if "optimizer.momentum" in names:
+        names = sorted({*names, "optimizer"})
+    asked = sweep({name: data.draw(PARAMETERS[name]) for name in names}, method=method, seed=seed)
+    history = trials(asked, 2, 4)
+    for trial in history:
+        asked.job(trial.configuration, 0)
+        assert list(trial.configuration) == list(active(asked.space, trial.configuration, asked.base))
+    assert len({trial.digest for trial in history}) == len(history)
+    assert history == trials(asked, 2, 4)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_the_same_history_gives_the_same_proposals(method: str) -> None:
+    space = {"learning_rate": {"uniform": [0.1, 1.0], "step": 0.01}, "dropout": {"uniform": [0.0, 0.5], "step": 0.01}}
+    asked = sweep(space, method=method)
+    assert trials(asked, 3, 8, _bowl) == trials(asked, 3, 8, _bowl)
+
+
+def _bowl(configuration: dict[str, Any]) -> float:
+    return float((math.log10(configuration["learning_rate"]) + 0.3) ** 2 + (configuration["dropout"] - 0.2) ** 2)
+
+
+def test_tpe_learns_where_it_is_good() -> None:
+    space = {"learning_rate": {"log_uniform": [1e-4, 1.0]}, "dropout": {"uniform": [0.0, 0.5]}}
+    found = [
+        sum(trial.score or 0.0 for trial in trials(sweep(space, method=method), 6, 16, _bowl)[48:])
+        for method in ("tpe", "random")
+    ]
+    assert found[0] < 0.3 * found[1]
+
+
+def test_pruned_failed_and_running_trials_are_told_too() -> None:
+    asked = sweep({"learning_rate": {"log_uniform": [1e-4, 1.0]}}, method="tpe")
+    history = trials(asked, 2, 16, lambda values: values["learning_rate"])
+    strange = [
+        *(Trial(**{**vars(one), "score": math.inf}) for one in history[:4]),
+        *(Trial(**{**vars(one), "pruned": True, "epochs": 1}) for one in history[4:20]),
+        *(Trial(**{**vars(one), "score": None}) for one in history[20:24]),
+        *history[24:],
+    ]
+    assert len(propose(asked, strange, generation=2, count=8).proposals) == 8

@@ -1,0 +1,60 @@
+"""Bands and comparisons, beside scipy and published examples."""
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from sweeps.statistics import band, compare, holm, sentence
+
+SEEDS = np.random.default_rng(0).normal(0.5, 0.1, (3, 8))
+
+
+def test_a_band_is_students() -> None:
+    found = band(SEEDS[0].tolist())
+    low, high = stats.t.interval(0.95, 7, loc=SEEDS[0].mean(), scale=stats.sem(SEEDS[0]))
+    assert (found.mean, found.low, found.high) == pytest.approx((SEEDS[0].mean(), low, high))
+    assert band([0.3]).deviation is None
+
+
+def test_folds_have_the_wider_band_of_nadeau_and_bengio() -> None:
+    plain, corrected = band(SEEDS[0].tolist()), band(SEEDS[0].tolist(), test_share=0.25)
+    assert plain.high is not None
+    assert corrected.high is not None
+    ratio = (corrected.high - corrected.mean) / (plain.high - plain.mean)
+    assert ratio == pytest.approx(np.sqrt((1 / 8 + 0.25) / (1 / 8)))
+
+
+def test_comparisons_are_paired_t_tests_with_holms_correction() -> None:
+    best, *others = (row.tolist() for row in SEEDS)
+    raw = [float(stats.ttest_rel(other, best).pvalue) for other in others]
+    assert [one.p for one in compare(best, others)] == pytest.approx(holm(raw))
+
+
+def test_holm_is_that_of_his_paper() -> None:
+    assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
+
+
+def test_a_difference_as_large_as_seeds_asks_for_more_of_them() -> None:
+    best = [0.50, 0.60, 0.40, 0.55]
+    (one,) = compare(best, [[0.52, 0.66, 0.38, 0.60]])
+    assert not one.decided
+    assert one.needed is not None
+    more = np.resize(np.subtract([0.52, 0.66, 0.38, 0.60], best), 4 + one.needed)
+    assert stats.ttest_1samp(more, 0.0).pvalue < 0.07
+    said = sentence("trial 1", {"trial 2": one})
+    assert said == (
+        f"The difference between trial 1 and trial 2 is not larger than what seeds do; {one.needed} more seeds would "
+        "decide it."
+    )
+
+
+def test_a_clear_difference_is_said_so() -> None:
+    (one,) = compare([0.1, 0.11, 0.12], [[0.9, 0.93, 0.95]])
+    assert one.decided
+    assert sentence("trial 1", {"trial 2": one}).startswith("trial 1 is better than all others")
+
+
+def test_one_seed_decides_nothing() -> None:
+    (one,) = compare([0.1], [[0.2]])
+    assert one.p is None
+    assert "more seeds would say" in sentence("trial 1", {"trial 2": one})
