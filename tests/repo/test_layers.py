@@ -9,7 +9,7 @@ import pytest
 
 from .pages import ROOT
 
-PACKAGES = ("spec", "store", "model", "ingest", "api", "worker", "tracking", "trainer", "epochal")
+PACKAGES = ("spec", "store", "model", "ingest", "api", "worker", "tracking", "trainer", "sweeps", "epochal")
 
 
 def lint_imports(folder: Path) -> subprocess.CompletedProcess[str]:
@@ -40,6 +40,8 @@ def test_no_package_imports_what_it_must_not() -> None:
         ("tracking", "from trainer import fit", "The mirror"),
         ("epochal", "from store import jobs", "What users import"),
         ("store", "from worker import app", "The record"),
+        ("sweeps", "import torch", "Sweeps know"),
+        ("sweeps", "from store import leases", "Sweeps know"),
     ],
 )
 def test_a_forbidden_import_is_caught(tmp_path: Path, package: str, statement: str, contract: str) -> None:

@@ -17,7 +17,7 @@ from spec import VERSION
 
 from .pages import ROOT, files
 
-SERVED = ("spec", "store", "model", "ingest", "api", "worker", "tracking", "trainer", "epochal", "migrations")
+SERVED = ("spec", "store", "model", "ingest", "api", "worker", "tracking", "trainer", "sweeps", "epochal", "migrations")
 PACKAGES = (*SERVED, "benchmarks", "deploy")
 LOCKS = ("requirements.lock", "requirements-dev.lock")
 

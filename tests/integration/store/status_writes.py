@@ -10,7 +10,9 @@ from sqlalchemy import Engine, event
 
 ROOT = Path(__file__).parents[3]
 WRITER = Path("store/transitions.py")
-PACKAGES = frozenset({"spec", "store", "model", "ingest", "api", "worker", "tracking", "trainer", "epochal", "tests"})
+PACKAGES = frozenset(
+    {"spec", "store", "model", "ingest", "api", "worker", "tracking", "trainer", "sweeps", "epochal", "tests"}
+)
 
 _WRITES_JOBS = re.compile(
     r"\b(?:update|into)\s+(?:or\s+\w+\s+|only\s+)?(?:\w+\.)?job\b(?P<rest>.*?)(?:\breturning\b|$)",
