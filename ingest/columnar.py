@@ -64,7 +64,7 @@ def read(source: Source, order: ReadingOrder, out: Path) -> Reading:
             more = {role: encode(batch.column(name)) for role, (name, encode) in extras.items()}
             yield np.stack(list(numbers.values()), axis=1), y, more
 
-    digest = write(out, blocks(), shape=(rows, len(used)), dtype=np.float64, schema=schema)
+    schema, digest = write(out, blocks(), shape=(rows, len(used)), dtype=np.float64, schema=schema)
     profile = Profile(
         format=source.format,
         encoding=source.encoding,

@@ -215,7 +215,7 @@ def _read(x: Array, y: Array, task: Targets | None, out: Path) -> Reading:
             first += len(block)
 
     kept = x.dtype.newbyteorder("=") if x.dtype.kind in "uf" and x.dtype.itemsize <= 4 else np.float64
-    digest = write(out, blocks(), shape=(rows, size), dtype=kept, schema=schema)
+    schema, digest = write(out, blocks(), shape=(rows, size), dtype=kept, schema=schema)
     column = ColumnProfile(
         name="X",
         type=ColumnKind.number,

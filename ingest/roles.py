@@ -6,18 +6,12 @@ import numpy as np
 import pyarrow as pa
 
 from spec.schema import Column, Role
+from spec.splits import SPLIT_WORDS
 
 from .encoding import encoder
 from .errors import RefusedError, shown
 from .table import Block
 from .texts import Texts
-
-SPLITS = {
-    **dict.fromkeys(("train", "training"), 0),
-    **dict.fromkeys(("validation", "valid", "val", "dev"), 1),
-    **dict.fromkeys(("test", "testing", "holdout"), 2),
-}
-"""What words of a split column mean: training, validation, test."""
 
 RoleEncoder = Callable[[pa.Array], Block]
 
@@ -88,10 +82,10 @@ class _Groups:
 
 class _Splits(_Groups):
     def _number(self, text: str, texts: Texts, place: int) -> int:
-        if text.lower() not in SPLITS and (texts.codes == place).any():
+        if text.lower() not in SPLIT_WORDS and (texts.codes == place).any():
             row = self._rows + int((texts.codes == place).argmax()) + 1
             raise RefusedError(f"has {shown(text)} in row {row}: it must be train, validation or test", path="split")
-        return SPLITS.get(text.lower(), 0)
+        return SPLIT_WORDS.get(text.lower(), 0)
 
 
 def _missing(row: int, column: Column) -> RefusedError:

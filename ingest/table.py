@@ -28,8 +28,11 @@ def write(
     shape: tuple[int, int],
     dtype: Any,
     schema: Schema,
-) -> str:
-    """Write a table block by block, (X, y, roles) each; its digest. The same numbers give the same bytes."""
+) -> tuple[Schema, str]:
+    """Write a table block by block, (X, y, roles) each; its schema with what was counted, and its digest.
+
+    The same numbers give the same bytes.
+    """
     targets: list[Block] = []
     roles: dict[str, list[Block]] = {}
     with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
@@ -42,12 +45,24 @@ def write(
                 for role, values in more.items():
                     roles.setdefault(role, []).append(values)
         archive.writestr(zipfile.ZipInfo("y.npy"), _npy(np.concatenate(targets)))
-        for role, parts in sorted(roles.items()):
-            archive.writestr(zipfile.ZipInfo(f"{role}.npy"), _npy(np.concatenate(parts)))
+        whole = {role: np.concatenate(parts) for role, parts in sorted(roles.items())}
+        for role, values in whole.items():
+            archive.writestr(zipfile.ZipInfo(f"{role}.npy"), _npy(values))
+        schema = schema.model_copy(update=_counted(whole))
         text = np.frombuffer(schema.model_dump_json(exclude_defaults=True).encode(), dtype=np.uint8)
         archive.writestr(zipfile.ZipInfo("schema.npy"), _npy(text))
     with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        return schema, hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _counted(roles: Mapping[str, Block]) -> dict[str, Any]:
+    """What a schema says of columns with a role after all rows are read."""
+    counted: dict[str, Any] = {}
+    if "split" in roles:
+        counted["split_rows"] = tuple(np.bincount(roles["split"], minlength=3).tolist())
+    if "group" in roles:
+        counted["groups"] = int(roles["group"].max()) + 1
+    return counted
 
 
 def _npy(array: Block) -> bytes:

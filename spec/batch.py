@@ -15,6 +15,11 @@ def batch_flop(spec: JobSpec, info: DatasetInfo) -> float:
 def batch_rows(spec: JobSpec, info: DatasetInfo) -> int:
     """Rows of a full batch."""
     train, *_ = spec.split_rows(info)
+    return full_batch(spec, train)
+
+
+def full_batch(spec: JobSpec, train: int) -> int:
+    """Rows of a full batch, of so many training rows."""
     return train if spec.batch_size == "full" else min(spec.batch_size, train)
 
 

@@ -7,6 +7,7 @@ from .architectures import Matrix, Normalization, layer_shapes, parameter_count
 from .base import fault
 from .dataset import DatasetInfo, Linear, Targets
 from .monitors import REGRESSION_METRICS
+from .splits import EXACT, check_split, most_training_rows
 
 if TYPE_CHECKING:
     from .job import JobSpec
@@ -23,11 +24,12 @@ LINEAR_RANGE = (-4.0, 4.0)
 
 def check_against(spec: "JobSpec", info: DatasetInfo) -> None:
     """Raise an error of the first rule that `spec` breaks on data like `info`; it names the field."""
-    train = _check_split(spec, info)
+    check_split(spec, info)
+    train = most_training_rows(spec, info)
     if spec.batch_size != "full" and spec.batch_size > train:
         raise fault("batch_size", f'must be at most {train}, the rows of the training split, or "full"')
-    if getattr(spec.architecture, "normalization", None) is Normalization.batch:
-        _check_batch_norm(train if spec.batch_size == "full" else spec.batch_size, train)
+    if spec.split_by in EXACT and (reason := batch_norm_fault(spec, train)):
+        raise fault("batch_size", reason)
     if spec.augmentation.acts and info.image is None:
         raise fault("augmentation", "needs image data, such as digits: leave it out")
     if info.image is not None and spec.augmentation.crop > min(info.image[1:]):
@@ -47,21 +49,6 @@ def check_against(spec: "JobSpec", info: DatasetInfo) -> None:
         given, wanted = [len(bias) for bias in spec.initial_biases], [shape[0] for shape in shapes]
         if given != wanted:
             raise fault("initial_biases", f"must have lengths {wanted}, layer by layer; it has {given}")
-
-
-def _check_split(spec: "JobSpec", info: DatasetInfo) -> int:
-    """Rows of the training split. Raises an error if it, or another split that the spec asks for, is empty."""
-    train, validation, test = spec.split_rows(info)
-    for part, share, left in (
-        ("validation", spec.validation_fraction, validation),
-        ("test", spec.test_fraction, test),
-    ):
-        if share > 0.0 and left == 0:
-            raise fault(f"{part}_fraction", f"leaves no row for {part}: the data set has {info.rows}; set it to 0")
-    if train <= 0:
-        larger = "test_fraction" if test > validation else "validation_fraction"
-        raise fault(larger, f"leaves no row for training: the data set has {info.rows}")
-    return train
 
 
 def _check_monitor(spec: "JobSpec", info: DatasetInfo) -> None:
@@ -112,16 +99,21 @@ def check_targets(spec: "JobSpec", least: float, most: float) -> None:
         )
 
 
-def _check_batch_norm(batch: int, train: int) -> None:
-    """Batch normalisation of one row has a variance of 0: PyTorch refuses it too (torch.nn.BatchNorm1d)."""
+def batch_norm_fault(spec: "JobSpec", train: int) -> str | None:
+    """What is wrong with the batch size for batch normalisation of so many training rows.
+
+    One row has a variance of 0: PyTorch refuses it too (torch.nn.BatchNorm1d).
+    """
+    if getattr(spec.architecture, "normalization", None) is not Normalization.batch:
+        return None
+    batch = train if spec.batch_size == "full" else min(spec.batch_size, train)
     needed = "architecture.normalization batch needs two rows or more in every step"
     if batch == 1:
-        raise fault("batch_size", f"must be 2 or more: {needed}")
+        return f"must be 2 or more: {needed}"
     if train % batch == 1:
         other = next((size for size in range(batch - 1, 1, -1) if train % size != 1), "full")
-        raise fault(
-            "batch_size", f"{batch} leaves one of {train} rows for an epoch's last step, and {needed}: use {other}"
-        )
+        return f"{batch} leaves one of {train} rows for an epoch's last step, and {needed}: use {other}"
+    return None
 
 
 def _check_weights(weights: tuple[Matrix, ...], shapes: list[tuple[int, ...]]) -> None:

@@ -6,7 +6,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
 
-from .base import Count, Fraction, Frozen, Real, fault
+from .base import Count, Frozen, Real, fault
+from .splits import SPLIT_WORDS, SplitBy
 
 GeneratedRows = Annotated[Count, Field(ge=4, le=200_000, description="Number of rows.")]
 Noise = Annotated[Real, Field(ge=0.0, le=10.0, description="Standard deviation of the noise.")]
@@ -99,6 +100,17 @@ class DatasetInfo(Frozen):
     image: Annotated[
         tuple[Count, Count, Count] | None, Field(description="Channels, height and width, for images.")
     ] = None
+    split_rows: Annotated[
+        tuple[Count, Count, Count] | None,
+        Field(description="Training, validation and test rows by the split column, if there is one."),
+    ] = None
+    groups: Annotated[Count | None, Field(description="Number of groups, if there is a group column.")] = None
+    timed: Annotated[bool, Field(description="Whether there is a time column.")] = False
+
+    @property
+    def declared(self) -> SplitBy:
+        """The split that the data set declares by its columns."""
+        return SplitBy.declared(column=self.split_rows is not None, group=self.groups is not None, time=self.timed)
 
 
 _ID = r"^ds_[0-9a-f]{32}$"
@@ -134,6 +146,18 @@ class Inline(Frozen):
             description="Targets: numbers, class labels, or rows of numbers.",
         ),
     ]
+    split: Annotated[
+        tuple[str, ...] | None,
+        Field(max_length=10_000, fail_fast=True, description="The split of each row: train, validation or test."),
+    ] = None
+    group: Annotated[
+        tuple[Real | str, ...] | None,
+        Field(max_length=10_000, fail_fast=True, description="The group of each row, a number or a text."),
+    ] = None
+    time: Annotated[
+        tuple[Real, ...] | None,
+        Field(max_length=10_000, fail_fast=True, description="The time of each row, a number."),
+    ] = None
 
     @model_validator(mode="after")
     def _rectangular(self) -> "Inline":
@@ -144,7 +168,26 @@ class Inline(Frozen):
         widths = {len(row) if isinstance(row, tuple) else 0 for row in self.y}
         if len(widths) > 1:
             raise fault("dataset.y", "every target must have the same number of values")
+        for name in ("split", "group", "time"):
+            values = getattr(self, name)
+            if values is not None and len(values) != len(self.x):
+                raise fault(
+                    f"dataset.{name}", f"must have one entry per row: x has {len(self.x)}, {name} {len(values)}"
+                )
+        for word in self.split or ():
+            if word.lower() not in SPLIT_WORDS:
+                raise fault("dataset.split", f"must be train, validation or test; it has {word[:50]!r}")
         return self
+
+    @property
+    def declared(self) -> SplitBy:
+        """The split that the data set declares by its lists."""
+        return SplitBy.declared(column=self.split is not None, group=self.group is not None, time=self.time is not None)
+
+    @property
+    def split_numbers(self) -> tuple[int, ...] | None:
+        """The split of each row: 0 training, 1 validation, 2 test."""
+        return None if self.split is None else tuple(SPLIT_WORDS[word.lower()] for word in self.split)
 
 
 GENERATED = ("xor", "moons", "circles", "spirals", "blobs", "linear")
@@ -219,30 +262,30 @@ def describe(dataset: DatasetSpec, *, labels: bool) -> DatasetInfo | None:
             return DatasetInfo(rows=n, features=features, targets=Targets.classes, classes=classes)
         case Linear(n=n, features=features):
             return DatasetInfo(rows=n, features=features, targets=Targets.numbers)
-        case Inline(x=x, y=y):
-            return _describe_inline(x, y, labels=labels)
+        case Inline():
+            return _describe_inline(dataset, labels=labels)
         case Uploaded(info=info):
             return info
 
 
-def _describe_inline(
-    x: tuple[tuple[float, ...], ...], y: tuple[float | tuple[float, ...], ...], *, labels: bool
-) -> DatasetInfo:
-    rows, features, outputs = len(x), len(x[0]), len(y[0]) if isinstance(y[0], tuple) else 1
+def declared_split(dataset: DatasetSpec) -> SplitBy:
+    """The split that `dataset` declares by its columns."""
+    declaring = dataset.info if isinstance(dataset, Uploaded) else dataset
+    return declaring.declared if isinstance(declaring, Inline | DatasetInfo) else SplitBy.random
+
+
+def _describe_inline(data: Inline, *, labels: bool) -> DatasetInfo:
+    y, split = data.y, data.split_numbers
+    shape: dict[str, Any] = {
+        "rows": len(data.x),
+        "features": len(data.x[0]),
+        "split_rows": None if split is None else tuple(split.count(part) for part in range(3)),
+        "groups": None if data.group is None else len(set(data.group)),
+        "timed": data.time is not None,
+    }
     values = {float(value) for row in y for value in (row if isinstance(row, tuple) else (row,))}
     whole = not isinstance(y[0], tuple) and all(value.is_integer() for value in values)
     if whole and (labels or values == {0.0, 1.0}):
-        return DatasetInfo(rows=rows, features=features, targets=Targets.classes, classes=len(values))
-    return DatasetInfo(
-        rows=rows,
-        features=features,
-        targets=Targets.numbers,
-        outputs=outputs,
-        target_range=(min(values), max(values)),
-    )
-
-
-def split_sizes(rows: int, validation_fraction: Fraction, test_fraction: Fraction = 0.0) -> tuple[int, int, int]:
-    """Rows of the (train, validation, test) splits; validation and test are rounded half up."""
-    validation, test = (int(rows * fraction + 0.5) for fraction in (validation_fraction, test_fraction))
-    return rows - validation - test, validation, test
+        return DatasetInfo(**shape, targets=Targets.classes, classes=len(values))
+    outputs = len(y[0]) if isinstance(y[0], tuple) else 1
+    return DatasetInfo(**shape, targets=Targets.numbers, outputs=outputs, target_range=(min(values), max(values)))

@@ -16,12 +16,13 @@ from .architectures import Architecture, Initializer, Matrix, Mlp, Normalization
 from .augmentation import Augmentation
 from .base import Count, Fraction, Frozen, Real, fault
 from .checks import check_against
-from .dataset import DatasetInfo, DatasetSpec, Shipped, Uploaded, describe, split_sizes
+from .dataset import DatasetInfo, DatasetSpec, Shipped, Uploaded, declared_split, describe
 from .labels import Name, Priority, Project, Tags
 from .losses import LOSSES, CrossEntropy, Loss
 from .monitors import Monitor
 from .optimizers import Adam, Optimizer
 from .schedules import Constant, Schedule
+from .splits import SplitBy, check_folds, split_rows
 
 SPEC_VERSION = 1
 
@@ -60,17 +61,42 @@ class JobSpec(Frozen):
         Field(description="A name; or {name: spirals, n: 1000}; or {id: ds_...}; or a small {x: [[...]], y: [...]}."),
     ]
     validation_fraction: Annotated[
-        Fraction, Field(le=0.9, description="Share of the rows for validation, stratified by class. 0: no validation.")
+        Fraction,
+        Field(
+            le=0.9,
+            description="Share of the rows for validation, stratified by class; by group the share of the groups. "
+            "0: no validation. It has no effect where a split column names validation rows, and is left out with "
+            "folds.",
+        ),
     ] = 0.2
     test_fraction: Annotated[
         Fraction,
         Field(
             le=0.9,
-            description="Share of the rows for the test of the finished model, once at the end; stratified by class. "
-            "0: no test.",
+            description="Share of the rows for the test of the finished model, once at the end; stratified by class; "
+            "by group the share of the groups. 0: no test, unless a split column names test rows.",
         ),
     ] = 0.0
-    split_seed: Annotated[Count, Field(ge=0, le=2**63 - 1, description="Seed of the validation and test split.")] = 0
+    split: Annotated[
+        SplitBy | None,
+        Field(
+            description="How rows are divided into training, validation and test. random: by chance; column: as the "
+            "split column says; group: the rows of a group stay together; time: the newest rows are the test, those "
+            "before them the validation. null: column, group or time, the first of which the data set has a column "
+            "for; else random."
+        ),
+    ] = None
+    folds: Annotated[
+        Annotated[Count, Field(ge=2, le=100)] | None,
+        Field(
+            description="Cross-validation: the rows that are not test are divided into this many folds, and one of "
+            "them is the validation. null: no folds."
+        ),
+    ] = None
+    fold: Annotated[Count, Field(ge=0, le=99, description="The fold that is the validation, from 0 to folds - 1.")] = 0
+    split_seed: Annotated[
+        Count, Field(ge=0, le=2**63 - 1, description="Seed of the split and of the folds; by time without effect.")
+    ] = 0
     standardize: Annotated[
         Annotated[bool, Field(strict=True)] | None,
         Field(
@@ -208,7 +234,10 @@ class JobSpec(Frozen):
         if self.label_smoothing and not traits.label_smoothing:
             smoothed = " or ".join(loss.name() for loss in LOSSES if loss.traits.label_smoothing)
             raise fault("label_smoothing", f"needs loss {smoothed}")
-        if self.monitor is not None and self.monitor.startswith("val_") and self.validation_fraction == 0.0:
+        check_folds(self)
+        if self.folds is not None:
+            object.__setattr__(self, "validation_fraction", 0.0)
+        if self.monitor is not None and self.monitor.startswith("val_") and not self.validates:
             raise fault("monitor", f"{self.monitor} needs validation_fraction greater than 0")
         if self.batch_size == "full" and self.gradient_accumulation > 1:
             raise fault("gradient_accumulation", 'must be 1 with batch_size "full": a step has one batch, of all rows')
@@ -230,8 +259,28 @@ class JobSpec(Frozen):
         return describe(self.dataset, labels=self.loss.traits.is_for_labels)
 
     def split_rows(self, info: DatasetInfo) -> tuple[int, int, int]:
-        """Rows of the (train, validation, test) split of data like `info`."""
-        return split_sizes(info.rows, self.validation_fraction, self.test_fraction)
+        """Rows of the (train, validation, test) split of data like `info`; by group and time an estimate."""
+        return split_rows(self, info)
+
+    @property
+    def split_by(self) -> SplitBy:
+        """What decides the split of a row: as asked, or as the data set declares."""
+        return self.split or declared_split(self.dataset)
+
+    @property
+    def division(self) -> tuple[int, int]:
+        """What divides the rows, among jobs of one pack: the split seed and the fold."""
+        return self.split_seed, self.fold
+
+    @property
+    def validates(self) -> bool:
+        """Whether there are validation rows; true for an upload whose split column the service has yet to look up."""
+        if self.validation_fraction > 0.0 or self.folds is not None:
+            return True
+        if isinstance(self.dataset, Uploaded) and self.dataset.info is None:
+            return self.split in (None, SplitBy.column)
+        info = self.info if self.split_by is SplitBy.column else None
+        return info is not None and info.split_rows is not None and info.split_rows[1] > 0
 
     def on(self, dataset: DatasetSpec) -> Self:
         """The same job on `dataset`. Raises `ValidationError` if the job does not fit it."""
@@ -241,7 +290,7 @@ class JobSpec(Frozen):
     @property
     def monitored(self) -> Monitor:
         """The metric that decides which epoch is best."""
-        return self.monitor or ("val_loss" if self.validation_fraction > 0.0 else "train_loss")
+        return self.monitor or ("val_loss" if self.validates else "train_loss")
 
     @property
     def standardizes(self) -> bool:
@@ -263,11 +312,19 @@ class JobSpec(Frozen):
     def pack_key(self) -> str:
         """A digest of all that jobs must share to train as members of one pack."""
         shared = self.model_dump(mode="json", include=set(_SHARED))
+        shared["split"] = self._split_shape
         shared["optimizer"] = dict(self.optimizer.switches)
         shared["standardize"] = "channel" if self.standardizes and self.augmentation.acts else self.standardizes
         shared["initial"] = "given" if isinstance(self.initial_weights, tuple) else "drawn"
         text = json.dumps(shared, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+    @property
+    def _split_shape(self) -> list[str | int | None]:
+        """What decides how many rows of each class the parts have, beside the fractions."""
+        is_random = self.split_by in (SplitBy.random, SplitBy.column)
+        seeded = self.split_by is SplitBy.group or (is_random and self.folds is not None and self.test_fraction > 0.0)
+        return [self.split_by, self.folds, self.fold, self.split_seed if seeded else None]
 
 
 _SHARED = (

@@ -122,6 +122,10 @@ class Schema(Frozen):
     target: Target
     image: tuple[int, int, int] | None = None
     """(channels, height, width), for images."""
+    split_rows: tuple[int, int, int] | None = None
+    """Training, validation and test rows by the split column."""
+    groups: int | None = None
+    """Number of groups by the group column."""
 
     def info(self, rows: int) -> DatasetInfo:
         """Size and kind of the table, for a job."""
@@ -134,4 +138,7 @@ class Schema(Frozen):
             outputs=1 if by_class else self.target.outputs,
             target_range=self.target.range,
             image=self.image,
+            split_rows=self.split_rows,
+            groups=self.groups,
+            timed=any(column.role is Role.time for column in self.columns),
         )

@@ -13,7 +13,7 @@ from pydantic_core import PydanticCustomError
 from torch import Tensor
 
 from model.preprocessing import Preprocessing
-from spec.checks import check_targets
+from spec.checks import batch_norm_fault, check_targets
 from spec.dataset import (
     Blobs,
     Circles,
@@ -27,16 +27,14 @@ from spec.dataset import (
     Targets,
     Uploaded,
     Xor,
-    split_sizes,
 )
 from spec.job import JobSpec
 from spec.schema import Column, ColumnKind, Schema, Target
 
 from .errors import BadDataError
-from .random import Purpose, mix
+from .splits import NO_ROLES, RowRoles, divide
 
 Array = npt.NDArray[np.float64]
-Numbers = npt.NDArray[np.int64]
 PartName = Literal["train", "val", "test"]
 
 
@@ -52,6 +50,7 @@ class Rows:
     target: str = "y"
     target_columns: tuple[str, ...] = ()
     """The columns of the file that the target is made of, when they are several."""
+    roles: RowRoles = NO_ROLES
 
 
 @dataclass(frozen=True)
@@ -89,7 +88,7 @@ def load(dataset: DatasetSpec) -> Rows:
     """All rows of a data set that is not uploaded."""
     match dataset:
         case Inline(x=x, y=y):
-            return Rows(np.array(x, dtype=np.float64), np.array(y, dtype=np.float64))
+            return Rows(np.array(x, dtype=np.float64), np.array(y, dtype=np.float64), roles=_inline_roles(dataset))
         case Uploaded():
             raise BadDataError("An uploaded data set is stored in a service: submit the job there.")
         case Shipped(name=name):
@@ -122,9 +121,20 @@ def read(table: Path) -> Rows:
         with table.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             schema = Schema.model_validate_json(arrays["schema"].tobytes())
             target = schema.target
-            return Rows(arrays["X"], arrays["y"], schema.columns, target.labels, target.name, target.columns)
+            roles = RowRoles(*(arrays.get(name) for name in ("split", "group", "time")))
+            return Rows(arrays["X"], arrays["y"], schema.columns, target.labels, target.name, target.columns, roles)
     except (OSError, ValueError, KeyError, BadZipFile) as error:
         raise BadDataError(f"The table of the data set cannot be read: {error}") from error
+
+
+def _inline_roles(data: Inline) -> RowRoles:
+    split, group, time = data.split_numbers, data.group, data.time
+    numbers = None if group is None else {value: number for number, value in enumerate(dict.fromkeys(group))}
+    return RowRoles(
+        split=None if split is None else np.array(split),
+        group=None if group is None or numbers is None else np.array([numbers[value] for value in group]),
+        time=None if time is None else np.array(time, dtype=np.float64),
+    )
 
 
 def _shipped(name: str) -> Rows:
@@ -174,7 +184,9 @@ def split(
     y = _targets(rows.y, info)
     if info.targets is Targets.numbers:
         _check_targets(spec, y)
-    train, validation, test = _divide(y if info.targets is Targets.classes else None, info.rows, spec)
+    train, validation, test = divide(spec, info.rows, y if info.targets is Targets.classes else None, rows.roles)
+    if reason := batch_norm_fault(spec, len(train)):  # by group and by time, the rows are counted only here
+        raise BadDataError(f"batch_size: {reason}.")
     # Only the training rows are shown to what learns from rows.
     preprocessing = Preprocessing.fit(
         _schema(rows, info),
@@ -234,32 +246,3 @@ def _targets(y: npt.NDArray[Any], info: DatasetInfo) -> npt.NDArray[Any]:
     if numbers.max() + 1 != info.classes:
         raise BadDataError(f"The data set has {numbers.max() + 1} classes, not {info.classes}.")
     return numbers.astype(np.int64)
-
-
-def _divide(classes: npt.NDArray[np.int64] | None, rows: int, spec: JobSpec) -> tuple[Numbers, Numbers, Numbers]:
-    """Row numbers of (train, validation, test), in order; each class keeps its share of all three.
-
-    The validation rows are drawn first: they are the same whether or not others are set aside for a test.
-    """
-    _, *wanted = split_sizes(rows, spec.validation_fraction, spec.test_fraction)
-    left = np.random.default_rng(mix(spec.split_seed, Purpose.split)).permutation(rows)
-    parts = []
-    for count in wanted:
-        chosen = _chosen(left, classes, count)
-        parts.append(np.sort(chosen))
-        left = left[~np.isin(left, chosen)]
-    return np.sort(left), parts[0], parts[1]
-
-
-def _chosen(shuffled: Numbers, classes: Numbers | None, wanted: int) -> Numbers:
-    """The first `wanted` of these rows, each class in proportion to its size (largest remainders)."""
-    if classes is None or wanted == 0:
-        return shuffled[:wanted]
-    theirs = classes[shuffled]
-    counts = np.bincount(theirs)
-    shares = counts * wanted / len(shuffled)
-    quotas = np.floor(shares).astype(int)
-    # The last row of a class stays in training, as long as rows of other classes are left.
-    for extra in np.lexsort((quotas - shares, quotas + 1 >= counts))[: wanted - quotas.sum()]:
-        quotas[extra] += 1
-    return np.concatenate([shuffled[theirs == number][:quota] for number, quota in enumerate(quotas)])

@@ -55,9 +55,9 @@ def part_of(setup: Setup, name: PartName, splits: Sequence[Split]) -> Part:
 
 
 def splits_of(
-    specs: Sequence[JobSpec], splits: Mapping[int, Split], device: torch.device
+    specs: Sequence[JobSpec], splits: Mapping[tuple[int, int], Split], device: torch.device
 ) -> tuple[list[Split], Tensor]:
-    """The splits that these jobs use, in order of their seeds, and which one each job has, int64 [jobs]."""
-    seeds = sorted({spec.split_seed for spec in specs})
-    which = torch.tensor([seeds.index(spec.split_seed) for spec in specs], device=device)
-    return [splits[seed] for seed in seeds], which
+    """The splits that these jobs use, in order of their divisions, and which one each job has, int64 [jobs]."""
+    divisions = sorted({spec.division for spec in specs})
+    which = torch.tensor([divisions.index(spec.division) for spec in specs], device=device)
+    return [splits[division] for division in divisions], which

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from spec.batch import batch_rows
+from spec.batch import full_batch
 
 from .augmentation import Augmentation
 from .batch_loader import BatchLoader, DeviceBatchLoader, Dropout, TrainingRows
@@ -36,10 +36,10 @@ class Layout:
     """The member of each row, padding rows included."""
     row_of: Mapping[str, int]
     """Each member's own row, by id: its first."""
-    splits: Mapping[int, Split]
-    """The divisions of the data that members use, by split seed."""
+    splits: Mapping[tuple[int, int], Split]
+    """The divisions of the data that members use, by `JobSpec.division`."""
     split_of: Tensor | None
-    """Each row's split, numbered in order of the seeds; None if there is one only."""
+    """Each row's split, numbered in order of the divisions; None if there is one only."""
     train: Part
     validation: Part
     state: State
@@ -60,15 +60,19 @@ class Layout:
 
 
 def lay_out(
-    setup: Setup, member_of: Sequence[Member], splits: Mapping[int, Split], state: State, epoch: Epoch | None
+    setup: Setup,
+    member_of: Sequence[Member],
+    splits: Mapping[tuple[int, int], Split],
+    state: State,
+    epoch: Epoch | None,
 ) -> Layout:
     """The layout for these members, one for each row of `state`; an `epoch` that has begun goes on."""
     specs = [member.spec for member in member_of]
-    used = {spec.split_seed: splits[spec.split_seed] for spec in specs}
+    used = {spec.division: splits[spec.division] for spec in specs}
     parts, split_of = splits_of(specs, used, setup.device)
     train = part_of(setup, "train", parts)
     count = train.x.shape[1]
-    batch = batch_rows(setup.spec, setup.info)
+    batch = full_batch(setup.spec, count)
     data = TrainingRows(
         train.x,
         train.y,

@@ -21,7 +21,7 @@ Forward = Callable[[Tensor], Tensor]
 class ClassMetrics:
     """Of classes: accuracy and balanced accuracy; in full also macro F1 and, of two classes, the area under the ROC.
 
-    `right` are the true classes [splits, rows]. Splits are stratified: each has as many rows of a class as any other.
+    `right` are the true classes [splits, rows]. Each split has as many rows of a class as any other.
     """
 
     def __init__(self, right: Tensor, classes: int, *, full: bool) -> None:
@@ -150,7 +150,7 @@ PartMetrics = ClassMetrics | RegressionMetrics | RawOutputs
 
 @dataclass(frozen=True)
 class Part:
-    """A part of the split as it is measured: its rows, for each split seed in the pack, and its metrics."""
+    """A part of the split as it is measured: its rows, for each split in the pack, and its metrics."""
 
     name: PartName
     x: Tensor

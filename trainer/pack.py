@@ -49,7 +49,7 @@ class Pack:
     def __init__(self, spec: JobSpec, device: torch.device, sharding: Sharding = SINGLE_PROCESS) -> None:
         self.setup = Setup.of(spec, device, sharding)
         self.members: list[Member] = []
-        self._splits: dict[int, Split] = {}
+        self._splits: dict[tuple[int, int], Split] = {}
         self._layout: Layout | None = None
 
     @property
@@ -69,11 +69,11 @@ class Pack:
     def prepare(self, spec: JobSpec, table: Path | None = None) -> None:
         """Read and divide the data that this job needs, before it joins. Raises `TrainerError`."""
         setup = self.setup
-        if spec.split_seed not in self._splits:
-            self._splits[spec.split_seed] = split(spec, setup.info, setup.device, setup.dtype, table)
+        if spec.division not in self._splits:
+            self._splits[spec.division] = split(spec, setup.info, setup.device, setup.dtype, table)
         part, _, metric = spec.monitored.partition("_")
         if part == "val" and metric != "loss":
-            metrics = part_of(setup, "val", [self._splits[spec.split_seed]]).metrics
+            metrics = part_of(setup, "val", [self._splits[spec.division]]).metrics
             if metrics is None or metric not in metrics.names:
                 raise BadDataError(
                     f"monitor: {spec.monitored} is undefined where all validation rows have the same target: "

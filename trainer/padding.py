@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self, TypeVar
 
-from spec.batch import batch_flop, batch_rows
+from spec.batch import batch_flop, full_batch
 from spec.job import DETERMINISTIC_MEMBERS
 
 from .batch_invariance import HEAVY_BATCH_FLOP, is_batch_invariant
@@ -48,7 +48,7 @@ class Padding:
             setup.objective,
             split.x.unsqueeze(0),
             setup.objective.targets(split.y, setup.dtype).unsqueeze(0),
-            steps=_sizes(train, batch_rows(setup.spec, setup.info)),
+            steps=_sizes(train, full_batch(setup.spec, train)),
             evaluations=_sizes(train, EVALUATION_ROWS) | _sizes(validation, EVALUATION_ROWS),
             casting=setup.casting,
         )

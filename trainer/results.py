@@ -63,7 +63,7 @@ def _results(setup: Setup, layout: Layout, padding: Padding, members: Sequence[M
     test = _outputs(setup, test_part, weights, which)
     arrays, statistics = setup.network.weights(parameters.cpu(), running.cpu())
     for place, member in zip(range(0, len(padded), padding.copies), members, strict=False):
-        split = layout.splits[member.spec.split_seed]
+        split = layout.splits[member.spec.division]
         model = {name: array[place].clone() for name, array in {**arrays, **statistics}.items()}
         finished = Model(member.spec, split.preprocessing, {name: array.numpy() for name, array in model.items()})
         found = Report(

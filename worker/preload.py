@@ -18,7 +18,11 @@ ENVIRONMENT = {
 
 MODULES = (
     *("trainer.checkpoint", "trainer.export", "trainer.distributed", "trainer.runtime", "worker.child"),
-    *("sklearn.datasets", "torch.fx.experimental.symbolic_shapes"),  # what training imports at first use
+    *(
+        "sklearn.datasets",
+        "sklearn.model_selection",
+        "torch.fx.experimental.symbolic_shapes",
+    ),  # what training imports at first use
 )
 
 

@@ -11,13 +11,16 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from werkzeug.test import TestResponse
 
 from spec.dataset import Targets, Uploaded
+from spec.job import JobSpec
 from spec.profile import ColumnProfile, Profile
 from spec.schema import Column, ColumnKind, Schema, Target
 from store.datasets import DatasetStore, table_path
 from store.files import Files
+from trainer.data import split
 
 from .conftest import JOBS, Service, is_problem, service
 
@@ -139,7 +142,11 @@ def test_a_job_knows_its_data_set(api: Service) -> None:
         "targets": "classes",
         "classes": 2,
         "outputs": 1,
+        "target_range": None,
         "image": None,
+        "split_rows": None,
+        "groups": None,
+        "timed": False,
     }
     (claim,) = api.store.claim(worker="w", device="cpu", limit=1, lease_s=60)
     assert isinstance(claim.spec.dataset, Uploaded)
@@ -344,3 +351,41 @@ def test_a_reader_that_fails_for_no_known_reason_says_the_request(
     assert problem["errors"][0]["message"] == (
         f"could not be read, for a reason that is not known: report request {problem['request_id']}"
     )
+
+
+DATED = "length,part,who,day,kind\n" + "".join(
+    f"{row * 7 % 40},{['train', 'train', 'dev', 'test'][row % 4]},{'abcdefgh'[row % 8]},2026-01-{row % 20 + 1:02},"
+    f"{['setosa', 'virginica'][row * 3 % 5 % 2]}\n"
+    for row in range(40)
+)
+DIVIDED: dict[str, tuple[dict[str, str], dict[str, Any], tuple[int, int, int]]] = {
+    "by column": ({"split": "part"}, {"split": "column"}, (20, 10, 10)),
+    "by group": ({"group": "who"}, {"split": "group"}, (30, 10, 0)),
+    "by time": ({"time": "day"}, {"split": "time", "test_fraction": 0.1}, (28, 8, 4)),
+    "folds by group": ({"group": "who"}, {"split": "group", "folds": 4}, (30, 10, 0)),
+    "folds by time": ({"time": "day"}, {"split": "time", "folds": 3, "fold": 1}, (20, 10, 0)),
+}
+
+
+@pytest.mark.parametrize("kind", DIVIDED)
+def test_an_upload_is_divided_by_its_columns(api: Service, kind: str) -> None:
+    columns, fields, rows = DIVIDED[kind]
+    dataset = uploaded(api, content=DATED, **columns)
+    asked = {"dataset": dataset["id"], "batch_size": 8, "epochs": 1, **fields}
+    declared = api.ask("POST", f"{JOBS}/check", json={**asked, "split": None})
+    checked = api.ask("POST", f"{JOBS}/check", json=asked).get_json()
+    assert declared.get_json()["pack_key"] == checked["pack_key"]
+    assert tuple(checked[f"{part}_rows"] for part in ("train", "validation", "test")) == rows
+    spec = JobSpec.model_validate(checked["spec"])
+    assert spec.info is not None
+    divided = split(spec, spec.info, torch.device("cpu"), torch.float64, api.home / "files" / table_path(dataset["id"]))
+    assert (len(divided.x), len(divided.val_x), len(divided.test_x)) == rows
+
+
+@pytest.mark.parametrize("wanted", ["column", "group", "time"])
+def test_a_split_that_an_upload_has_no_column_for_is_refused(api: Service, wanted: str) -> None:
+    dataset = uploaded(api, content=DATED)
+    problem = is_problem(api.ask("POST", JOBS, json={"dataset": dataset["id"], "split": wanted}), 422)
+    (fault,) = problem["errors"]
+    assert fault["path"] == "split"
+    assert "upload the file with" in fault["message"]

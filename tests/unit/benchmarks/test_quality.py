@@ -3,7 +3,7 @@ import pytest
 
 from benchmarks import quality
 from benchmarks.quality import CASES, Case, Scores, spec
-from spec.dataset import split_sizes
+from spec.splits import split_sizes
 
 IRIS = CASES[3]
 

@@ -4,7 +4,7 @@ from benchmarks import trainer
 from benchmarks.ours import CheckingCallbacks, NotTrainedError, spec, train
 from benchmarks.workloads import ALL, W1, network, trials
 from spec.architectures import parameter_count
-from spec.dataset import split_sizes
+from spec.splits import split_sizes
 
 
 def test_a_smoke_run_prints_a_table_of_every_kind_of_row(capsys: pytest.CaptureFixture[str]) -> None:

@@ -136,7 +136,8 @@ def test_columns_with_a_role_are_no_features(tmp_path: Path) -> None:
     assert [(one.name, one.role.value) for one in found.table.columns] == [
         ("a", "feature"), ("w", "weight"), ("who", "group"), ("part", "split"), ("at", "time"),
     ]  # fmt: skip
-    assert found.table.info(ROWS).features == 1
+    info = found.table.info(ROWS)
+    assert (info.features, info.groups, info.split_rows, info.timed) == (1, 2, (14, 13, 13), True)
     with np.load(tmp_path / "table.npz") as arrays:
         assert arrays["weight"][:3].tolist() == [0.5, 1.0, 2.0]
         assert arrays["group"][:3].tolist() == [0, 1, 0]

@@ -1,7 +1,8 @@
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from spec.dataset import BUILTIN, DatasetSpec, Inline, Shipped, Targets, Uploaded, describe, split_sizes
+from spec.dataset import BUILTIN, DatasetSpec, Inline, Shipped, Targets, Uploaded, describe
+from spec.splits import split_sizes
 
 DATASET: TypeAdapter[DatasetSpec] = TypeAdapter(DatasetSpec)
 

@@ -10,13 +10,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from model.preprocessing import Preprocessing
-from spec.dataset import BUILTIN, Targets, Uploaded, split_sizes
+from spec.dataset import BUILTIN, Targets, Uploaded
 from spec.job import JobSpec
 from spec.schema import Column, ColumnKind, Schema, Target
-from trainer.data import Split, _divide, load, split
+from spec.splits import split_sizes
+from trainer.data import Split, load, split
 from trainer.errors import BadDataError
 from trainer.export import save
 from trainer.fit import Entry, fit
+from trainer.splits import NO_ROLES, divide
 
 from .recording import Recorder, job, train
 
@@ -126,7 +128,7 @@ def test_nothing_of_the_validation_rows_reaches_training(tmp_path: Path, by_clas
     how = {"loss": "cross_entropy" if by_class else "mse"}
     spec, table = uploaded(tmp_path, x, y, **how)
     honest = prepared(spec, table)
-    unseen = _divide(y if by_class else None, len(x), spec)[1]
+    unseen = divide(spec, len(x), y if by_class else None, NO_ROLES)[1]
     x, y = x.copy(), y.copy()
     x[unseen, 0], x[unseen, 1] = 1e6, 2.0
     if not by_class:
@@ -152,10 +154,10 @@ def test_every_row_is_in_one_part_and_a_test_leaves_the_validation_rows_as_they_
     spec = job(validation_fraction=fractions[0], test_fraction=fractions[1], split_seed=seed)
     plain = spec.model_copy(update={"test_fraction": 0.0})
     for kinds in (y, None):
-        parts = _divide(kinds, len(y), spec)
+        parts = divide(spec, len(y), kinds, NO_ROLES)
         assert np.array_equal(np.sort(np.concatenate(parts)), np.arange(len(y)))
         assert tuple(map(len, parts)) == split_sizes(len(y), *fractions)
-        assert np.array_equal(parts[1], _divide(kinds, len(y), plain)[1])
+        assert np.array_equal(parts[1], divide(plain, len(y), kinds, NO_ROLES)[1])
 
 
 def test_each_class_keeps_its_share_of_a_test() -> None:
@@ -167,7 +169,7 @@ def test_each_class_keeps_its_share_of_a_test() -> None:
 def test_a_category_of_validation_rows_alone_is_other(tmp_path: Path) -> None:
     x, y = made()
     spec, _ = uploaded(tmp_path, x, y)
-    unseen = _divide(y, len(x), spec)[1]
+    unseen = divide(spec, len(x), y, NO_ROLES)[1]
     x[:, 1], x[unseen, 1] = 0.0, 2.0
     parts = prepared(*uploaded(tmp_path, x, y))
     assert parts.val_x[:, 2:].tolist() == [[0, 0, 0, 1]] * 10

@@ -136,9 +136,9 @@ def test_whatever_the_test_rows_hold_nothing_of_it_reaches_curve_or_weights(seed
     fields: dict[str, Any] = {"loss": "mse", "test_fraction": 0.3, "standardize": True, "patience": 1, "epochs": 2}
     honest = train(job(dataset={"x": x.tolist(), "y": y.tolist()}, **fields))
     spec = job(dataset={"x": x.tolist(), "y": y.tolist()}, **fields)
-    from trainer.data import _divide
+    from trainer.splits import NO_ROLES, divide
 
-    unseen = _divide(None, 30, spec)[2]
+    unseen = divide(spec, 30, None, NO_ROLES)[2]
     x[unseen], y[unseen] = draw.normal(size=(9, 2)) * scale, draw.normal(size=(9, 1)) * scale
     changed = train(job(dataset={"x": x.tolist(), "y": y.tolist()}, **fields))
     assert same_training(honest, "0", changed, "0")
