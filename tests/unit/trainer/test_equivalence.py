@@ -86,7 +86,7 @@ SHAPES: dict[str, dict[str, Any]] = {
     "full": {"batch_size": "full"},
     "accumulated": {"batch_size": 13, "gradient_accumulation": 4, "dropout": 0.2},
     "accumulated-batch-norm": {
-        "batch_size": 7,
+        "batch_size": 9,
         "gradient_accumulation": 3,
         "architecture": {"type": "mlp", "hidden": [16], "normalization": "batch"},
     },
