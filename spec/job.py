@@ -321,10 +321,12 @@ class JobSpec(Frozen):
 
     @property
     def _split_shape(self) -> list[str | int | None]:
-        """What decides how many rows of each class the parts have, beside the fractions."""
-        is_random = self.split_by in (SplitBy.random, SplitBy.column)
-        seeded = self.split_by is SplitBy.group or (is_random and self.folds is not None and self.test_fraction > 0.0)
-        return [self.split_by, self.folds, self.fold, self.split_seed if seeded else None]
+        """What decides how many rows the parts have, beside the fractions."""
+        if self.split_by is SplitBy.group:
+            return [self.split_by, self.folds, self.fold, self.split_seed]
+        if self.split_by is SplitBy.time or self.folds is None or (info := self.info) is None:
+            return [self.split_by, self.folds, self.fold]
+        return [self.split_by, self.folds, *self.split_rows(info)]
 
 
 _SHARED = (

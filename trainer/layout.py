@@ -40,6 +40,8 @@ class Layout:
     """The divisions of the data that members use, by `JobSpec.division`."""
     split_of: Tensor | None
     """Each row's split, numbered in order of the divisions; None if there is one only."""
+    undefined: Mapping[tuple[int, int], frozenset[str]]
+    """By division, the metrics that its validation rows do not define."""
     train: Part
     validation: Part
     state: State
@@ -71,6 +73,7 @@ def lay_out(
     used = {spec.division: splits[spec.division] for spec in specs}
     parts, split_of = splits_of(specs, used, setup.device)
     train = part_of(setup, "train", parts)
+    validation = part_of(setup, "val", parts)
     count = train.x.shape[1]
     batch = full_batch(setup.spec, count)
     data = TrainingRows(
@@ -97,8 +100,9 @@ def lay_out(
         row_of={member.id: row for row, member in reversed(list(enumerate(member_of)))},
         splits=used,
         split_of=split_of if len(parts) > 1 else None,
+        undefined=dict(zip(sorted(used), validation.undefined, strict=True)),
         train=train,
-        validation=part_of(setup, "val", parts),
+        validation=validation,
         state=state,
         epoch=epoch,
         weights=weights,

@@ -21,16 +21,18 @@ Forward = Callable[[Tensor], Tensor]
 class ClassMetrics:
     """Of classes: accuracy and balanced accuracy; in full also macro F1 and, of two classes, the area under the ROC.
 
-    `right` are the true classes [splits, rows]. Each split has as many rows of a class as any other.
+    `right` are the true classes [splits, rows]; of folds one may have a row of a class more than another.
     """
 
     def __init__(self, right: Tensor, classes: int, *, full: bool) -> None:
         self._right, self._classes, self._full = right, classes, full
-        counts = torch.bincount(right[0], minlength=classes)
+        counts = torch.stack([torch.bincount(one, minlength=classes) for one in right])
         self._are = counts.to(torch.float64)
-        self._there = self._are > 0
-        self._firsts, seconds = (int(counts[0]), int(counts[1])) if classes == 2 else (0, 0)
-        self._ranks = full and self._firsts > 0 and seconds > 0
+        ranked = (counts > 0).all(dim=1).logical_and(counts.new_tensor(full and classes == 2))
+        self.undefined = tuple(frozenset(() if one else {"roc_auc"}) for one in ranked.tolist())
+        # The splits by their rows of the first class, for which the area is defined.
+        firsts = counts[:, 0]
+        self._ranks = [(first, firsts == first) for first in sorted(set(firsts[ranked].tolist()))]
         if self._ranks:
             self._order = right.argsort(dim=1, stable=True)  # rows of the first class first
 
@@ -58,26 +60,39 @@ class ClassMetrics:
         predicted = kept["predicted"]
         right = _of_members(self._right, which, len(predicted))
         hit = predicted == right
-        found = {"accuracy": hit.to(dtype).mean(dim=1)} | self._by_class(predicted, right, hit)
+        found = {"accuracy": hit.to(dtype).mean(dim=1)} | self._by_class(predicted, right, hit, which)
         if self._ranks:
-            found["roc_auc"] = self._area(kept["score"], which)
+            found["roc_auc"] = self._areas(kept["score"], which)
         return found
 
-    def _by_class(self, predicted: Tensor, right: Tensor, hit: Tensor) -> dict[str, Tensor]:
+    def _by_class(self, predicted: Tensor, right: Tensor, hit: Tensor, which: Tensor | None) -> dict[str, Tensor]:
         blank = torch.zeros(len(predicted), self._classes, dtype=torch.int64, device=predicted.device)
         hits = blank.scatter_add(1, right, hit.long()).double()
-        recalls = hits / self._are.clamp_min(1.0)  # 0 for a class without rows, which the mean leaves out
-        found = {"balanced_accuracy": recalls.sum(dim=1) / self._there.sum()}
+        are = _of_members(self._are, which, len(predicted))
+        recalls = hits / are.clamp_min(1.0)  # 0 for a class without rows, which the mean leaves out
+        found = {"balanced_accuracy": recalls.sum(dim=1) / (are > 0.0).sum(dim=1)}
         if self._full:
-            named = self._are + blank.scatter_add(1, predicted, torch.ones_like(predicted)).double()
+            named = are + blank.scatter_add(1, predicted, torch.ones_like(predicted)).double()
             found["macro_f1"] = (2.0 * hits / named.clamp_min(1.0)).sum(dim=1) / (named > 0.0).sum(dim=1)
         return found
 
-    def _area(self, score: Tensor, which: Tensor | None) -> Tensor:
-        """How often a row of the second class scores above one of the first; ties count half (Mann and Whitney)."""
+    def _areas(self, score: Tensor, which: Tensor | None) -> Tensor:
+        """The area of each member, computed once for all splits with as many rows of the first class."""
         in_order = score.gather(1, _of_members(self._order, which, len(score)))
-        firsts = in_order[:, : self._firsts].sort(dim=1).values
-        seconds = in_order[:, self._firsts :].contiguous()
+        (first, _), *others = self._ranks
+        areas = self._area(in_order, first)
+        for count, splits in others:
+            areas = torch.where(_of_members(splits, which, len(score)), self._area(in_order, count), areas)
+        return areas
+
+    @staticmethod
+    def _area(in_order: Tensor, count: int) -> Tensor:
+        """How often a row of the second class scores above one of the first; ties count half (Mann and Whitney).
+
+        `in_order` are the scores [members, rows], `count` rows of the first class first.
+        """
+        firsts = in_order[:, :count].sort(dim=1).values
+        seconds = in_order[:, count:].contiguous()
         below = torch.searchsorted(firsts, seconds) + torch.searchsorted(firsts, seconds, right=True)
         return below.sum(dim=1).double() / (2.0 * firsts.shape[1] * seconds.shape[1])
 
@@ -92,7 +107,9 @@ class RegressionMetrics:
         self._deviation = deviation.unsqueeze(2)
         # Split by split, for the order of a sum's terms may depend on how many there are.
         self._variance = torch.stack([one.double().var(dim=0, correction=0) for one in y])
-        self._varies = bool((self._variance > 0.0).all())
+        varies = (self._variance > 0.0).all(dim=1).tolist()
+        self._varies = any(varies)
+        self.undefined = tuple(frozenset(() if one else {"r2"}) for one in varies)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -158,6 +175,13 @@ class Part:
     y: Tensor
     """Targets in the form that the loss needs."""
     metrics: PartMetrics | None
+
+    @property
+    def undefined(self) -> tuple[frozenset[str], ...]:
+        """For each split, the metrics that its rows do not define, such as the area under the ROC of one class."""
+        if not isinstance(self.metrics, ClassMetrics | RegressionMetrics):
+            return (frozenset(),) * len(self.x)
+        return tuple(frozenset(f"{self.name}_{name}" for name in names) for names in self.metrics.undefined)
 
 
 @torch.no_grad()

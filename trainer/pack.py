@@ -208,7 +208,11 @@ class Pack:
             measured["gradient"] = norms / layout.loader.rows.count
         table = torch.stack([values.double() for values in measured.values()], dim=1).tolist()  # the epoch's one sync
         return [
-            _measured(member, dict(zip(measured, table[layout.row_of[member.id]], strict=True)))
+            _measured(
+                member,
+                dict(zip(measured, table[layout.row_of[member.id]], strict=True)),
+                layout.undefined[member.spec.division],
+            )
             for member in self.members
         ]
 
@@ -256,7 +260,9 @@ def _first_state(setup: Setup, members: Sequence[Member]) -> dict[str, Tensor]:
     return state
 
 
-def _measured(member: Member, metrics: dict[str, float]) -> Measured:
+def _measured(member: Member, metrics: dict[str, float], undefined: Collection[str]) -> Measured:
+    for name in undefined:
+        metrics.pop(name, None)
     norm = metrics.pop("gradient", float("inf"))
     if "val_loss" in metrics:
         metrics["generalization_gap"] = metrics["val_loss"] - metrics["train_loss"]

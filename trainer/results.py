@@ -59,6 +59,7 @@ def _results(setup: Setup, layout: Layout, padding: Padding, members: Sequence[M
     test_part = part_of(setup, "test", splits)
     tested = evaluate(setup, test_part, weights, which) if test_part.x.shape[1] else {}
     metrics = {name: values.tolist() for name, values in tested.items()}
+    undefined = [test_part.undefined[split] for split in own.tolist()]
     validation = _outputs(setup, part_of(setup, "val", splits), weights, which)
     test = _outputs(setup, test_part, weights, which)
     arrays, statistics = setup.network.weights(parameters.cpu(), running.cpu())
@@ -76,7 +77,7 @@ def _results(setup: Setup, layout: Layout, padding: Padding, members: Sequence[M
             model=model,
             preprocessing=split.preprocessing,
             report=None if found == Report() else found,
-            test={name: values[place] for name, values in metrics.items()},
+            test={name: values[place] for name, values in metrics.items() if name not in undefined[place]},
         )
 
 

@@ -135,8 +135,11 @@ def test_an_upload_that_is_not_looked_up_yet_may_have_validation_rows() -> None:
 def test_jobs_whose_parts_differ_in_size_do_not_share_a_pack() -> None:
     for columns in ({}, TRAIN_AND_TEST, TIMES):
         assert job(columns, split_seed=1).pack_key == job(columns).pack_key
-        assert job(columns, folds=3, fold=1).pack_key != job(columns, folds=3).pack_key
         assert job(columns, folds=4).pack_key != job(columns, folds=3).pack_key
+    assert job(TIMES, folds=3, fold=1).pack_key != job(TIMES, folds=3).pack_key
+    sizes = {job({}, folds=3, fold=fold).pack_key for fold in range(3)}  # 7, 7 and 6 of 20 rows
+    assert len(sizes) == 2
+    assert len({job(TRAIN_AND_TEST, folds=5, fold=fold, split_seed=fold).pack_key for fold in range(5)}) == 1
     assert job(GROUPS, split_seed=1).pack_key != job(GROUPS).pack_key
     assert job(GROUPS, split="random").pack_key != job(GROUPS).pack_key
     assert job(GROUPS, split="group").pack_key == job(GROUPS).pack_key

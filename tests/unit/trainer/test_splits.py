@@ -217,6 +217,8 @@ def packs(specs: Iterable[JobSpec]) -> list[list[JobSpec]]:
 
 PACKED: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "folds": ({}, {"folds": 3}),
+    "folds of other sizes": ({}, {"folds": 7}),
+    "folds without a rare class": ({"y": [1] * 3 + [0] * 117}, {"folds": 5}),
     "folds beside a test": ({}, {"folds": 3, "test_fraction": 0.2}),
     "column": (by("split"), {}),
     "folds by column": (WITH_TEST, {"folds": 3}),
@@ -235,7 +237,7 @@ def test_members_of_any_fold_and_seed_are_the_same_alone_and_in_their_packs(kind
     choices = [
         {"split_seed": seed, "fold": fold, "seed": 10 * seed + fold}
         for seed in (0, 1)
-        for fold in (range(3) if "folds" in how else (0,))
+        for fold in range(how.get("folds", 1))
     ]
     data = {"x": X.tolist(), "y": (VALUES if numbers else CLASSES).tolist(), **columns}
     base = {"dataset": data, "loss": "mse" if numbers else "cross_entropy", "batch_size": 16, "epochs": 2, **how}
@@ -256,6 +258,21 @@ def test_batch_normalisation_of_one_row_is_refused_when_the_rows_are_counted() -
     failed = [outcome for outcome in outcomes if outcome.end == "failed"]
     assert 0 < len(failed) < len(outcomes)
     assert all((outcome.message or "").startswith("batch_size: 2 leaves one of") for outcome in failed)
+
+
+def test_folds_of_one_size_are_one_pack_whatever_their_rows_define() -> None:
+    """Three rows of a class are in three of five folds: the others have no area under the ROC."""
+    data = {"x": X.tolist(), "y": [1] * 3 + [0] * 117}
+    folds = [job(dataset=data, folds=5, fold=fold, epochs=1) for fold in range(5)]
+    (pack,) = packs(folds)
+    recorder = train(*pack)
+    assert sorted("val_roc_auc" in recorder.curves[str(fold)][0] for fold in range(5)) == [
+        False,
+        False,
+        True,
+        True,
+        True,
+    ]
 
 
 def test_a_batch_has_at_most_the_training_rows_there_are() -> None:
