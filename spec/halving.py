@@ -37,6 +37,18 @@ class Bracket(Frozen):
         return tuple(rung.epoch for rung in self.rungs)
 
 
+class BracketOrder(Frozen):
+    """A bracket as a trainer gets it."""
+
+    bracket: Bracket
+    replicates: int
+    """Jobs of each configuration: its seeds or folds."""
+    keep_models: bool = False
+    """Whether pruned jobs keep their models."""
+    known: dict[int, tuple[tuple[float | None, ...], ...]] = {}
+    """By configuration, its jobs that ended before: the best score of each up to each rung; None is infinite."""
+
+
 def bracket(sweep: SweepSpec, generation: int, left: int) -> Bracket:
     """The bracket of a generation, of `left` configurations at most."""
     most, halving = sweep.base.epochs, sweep.halving

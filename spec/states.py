@@ -31,6 +31,27 @@ FINISHED = frozenset({JobStatus.succeeded, JobStatus.failed, JobStatus.cancelled
 """The final states: a job in one of them is not trained any more."""
 
 
+class SweepState(StrEnum):
+    """A fact about a sweep."""
+
+    running = "running"
+    paused = "paused"
+    finished = "finished"
+    cancelled = "cancelled"
+    failed = "failed"
+
+
+class TrialState(StrEnum):
+    """How a configuration of a sweep ended."""
+
+    open = "open"
+    """Its jobs have not all ended."""
+    finished = "finished"
+    pruned = "pruned"
+    failed = "failed"
+    cancelled = "cancelled"
+
+
 class StopReason(StrEnum):
     """Why a job that succeeded stopped training."""
 

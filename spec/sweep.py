@@ -4,6 +4,7 @@ A sweep trains *configurations*: values for some fields of one base job. Its met
 generation, and its halving stops the weak ones early. The same sweep gives the same table, bit for bit, on a CPU.
 """
 
+import hashlib
 import json
 import math
 from collections.abc import Iterator, Mapping
@@ -436,9 +437,9 @@ def _check_parameter(base: JobSpec, name: str, parameter: Parameter) -> None:
 
 
 def digest_of(spec: JobSpec) -> str:
-    """What two configurations share that are the same job, except for its seed, fold and labels."""
+    """SHA-256 of what two configurations share that are the same job, except for its seed, fold and labels."""
     body = spec.model_dump(mode="json", exclude={"seed", "fold", "name", "tags", "project", "priority"})
-    return json.dumps(body, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(json.dumps(body, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
 def _rounded(value: float) -> float:

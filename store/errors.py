@@ -9,6 +9,17 @@ class JobNotFoundError(StoreError):
     """There is no such job, or it is another owner's."""
 
 
+class SweepNotFoundError(StoreError):
+    """There is no such sweep, or it is another owner's."""
+
+
+class IllegalSweepStateError(StoreError):
+    """The sweep's state forbids it."""
+
+    def __init__(self, state: str, request: str) -> None:
+        super().__init__(f"A sweep that is {state} cannot be {request}.")
+
+
 class DatasetNotFoundError(StoreError):
     """There is no such data set, or it is another owner's."""
 

@@ -120,6 +120,8 @@ class JobStore:
             query = query.where(Job.status == wanted.status.value)
         if wanted.project is not None:
             query = query.where(Job.project == wanted.project)
+        if wanted.sweep_id is not None:
+            query = query.where(Job.sweep_id == wanted.sweep_id)
         if wanted.name is not None:
             query = query.where(Job.name == wanted.name)
         for key, value in wanted.tags.items():

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import (
@@ -29,15 +30,17 @@ from sqlalchemy.orm import aliased
 
 from spec.job import JobSpec
 from spec.states import FINISHED, FailureReason, JobStatus, StopReason
+from spec.sweep import MOST_JOBS
 from spec.views import Curve
 
+from .brackets import bracket_order, is_bracket, is_held, of_no_bracket
 from .checkpoints import CheckpointRecord, keep_checkpoints, newest_checkpoints, void_checkpoints
 from .curves import append_points, rewind
 from .db import in_values, lock, now, reading, values_table, writing
 from .limits import NONE, Limits
 from .mirror import mark_for_mirror, mark_for_mirror_again
 from .records import Claim, Progress, PublishedFile, Reaped, Renewal, Success
-from .scheduler import next_job, peek, queued, ready, running, supported_version
+from .scheduler import NextJob, next_job, peek, queued, ready, running, supported_version
 from .tables import Artifact, Job, Lease
 from .transitions import Transition, clean, log_event, move
 
@@ -49,6 +52,9 @@ CRASHES = 3
 
 BACKOFF_S = {crashes: min(5.0 * 2.0 ** (crashes - 1), 300.0) for crashes in range(2, CRASHES)}
 """How long a job waits after so many crashes; the first may be an accident, and it does not wait after that."""
+
+BRACKET_WAITS_S = 1.0
+"""How long the jobs of a bracket wait, when a worker holds others of them, before they are looked at again."""
 
 _RUNNING = (JobStatus.running,)
 
@@ -78,6 +84,10 @@ class LeaseStore:
                 head = next_job(connection, device=device, owner_limit=self._limits.owner_running)
                 if head is None:
                     return []
+                if is_bracket(head.pack_key):
+                    if taken := self._take_bracket(connection, head, worker=worker, device=device, lease_s=lease_s):
+                        return taken
+                    continue
                 most = limit if isinstance(limit, int) else limit(JobSpec.model_validate(head.spec))
                 if head.idle_slots > 1:
                     # It counts no more than matter: the queue may hold a million.
@@ -104,7 +114,8 @@ class LeaseStore:
         )
         with writing(self._engine) as connection:
             # Each pack with free members asks every second. Which job is next takes longer to find, and seldom matters.
-            pack = connection.execute(select(Job.owner, Job.pack_key).where(Job.id == beside, waits)).first()
+            asked = select(Job.owner, Job.pack_key).where(Job.id == beside, of_no_bracket(), waits)
+            pack = connection.execute(asked).first()
             if pack is None:
                 return []
             head = peek(connection, device=device, owner_limit=self._limits.owner_running)
@@ -113,6 +124,24 @@ class LeaseStore:
             return self._take(
                 connection, pack.owner, pack.pack_key, limit=limit, worker=worker, device=device, lease_s=lease_s
             )
+
+    def _take_bracket(
+        self, connection: Connection, head: NextJob, *, worker: str, device: str, lease_s: float
+    ) -> list[Claim]:
+        """Start all jobs of a bracket that wait, whatever the limits: they are compared with each other.
+
+        While a worker holds some of them, the others wait a moment.
+        """
+        lock(connection, head.pack_key)
+        if is_held(connection, head.pack_key):
+            waiting = _same_pack(head.owner, head.pack_key)
+            connection.execute(update(Job).where(waiting).values(not_before=now(BRACKET_WAITS_S)))
+            return []
+        claims = self._start(
+            connection, head.owner, head.pack_key, limit=MOST_JOBS, worker=worker, device=device, lease_s=lease_s
+        )
+        order = bracket_order(connection, head.pack_key) if claims else None
+        return [replace(claim, bracket=order) for claim in claims]
 
     def _take(
         self,
@@ -131,6 +160,20 @@ class LeaseStore:
             limit = min(limit, most - connection.execute(running(owner)).scalar_one())
         if limit <= 0:
             return []
+        return self._start(connection, owner, pack_key, limit=limit, worker=worker, device=device, lease_s=lease_s)
+
+    def _start(
+        self,
+        connection: Connection,
+        owner: str,
+        pack_key: str,
+        *,
+        limit: int,
+        worker: str,
+        device: str,
+        lease_s: float,
+    ) -> list[Claim]:
+        """Start up to `limit` jobs of one pack."""
         # A CTE is evaluated once; a bare IN (SELECT .. LIMIT ..) may be run again and take too many.
         picked = (
             select(Job.id)
@@ -155,7 +198,7 @@ class LeaseStore:
                 "pack_size": select(func.count()).select_from(picked).scalar_subquery(),
                 "started_at": func.coalesce(Job.started_at, now()),
             },
-            returning=(Job.attempt, Job.spec, Job.priority, Job.cancel_requested_at),
+            returning=(Job.attempt, Job.spec, Job.priority, Job.cancel_requested_at, Job.trial),
         )
         if not rows:
             return []
@@ -180,6 +223,7 @@ class LeaseStore:
                 JobSpec.model_validate(row.spec),
                 row.cancel_requested_at is not None,
                 kept.get(row.id, ()),
+                row.trial,
             )
             for row in sorted(rows, key=lambda row: (-row.priority, row.id))
         ]

@@ -9,6 +9,7 @@ from sqlalchemy import Select, select
 from uuid_utils import uuid7
 
 from spec.dataset import Uploaded
+from spec.halving import BracketOrder
 from spec.job import JobSpec
 from spec.states import FailureReason, JobStatus, StopReason
 from spec.views import Curve, Metrics
@@ -48,6 +49,9 @@ class JobRecord:
     pack_size: int | None = None
     mlflow_run_id: str | None = None
     mlflow_experiment_id: str | None = None
+    sweep_id: str | None = None
+    trial: int | None = None
+    replicate: int | None = None
     created_at: datetime
     started_at: datetime | None = None
     finished_at: datetime | None = None
@@ -78,6 +82,7 @@ class JobFilter:
     project: str | None = None
     name: str | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
+    sweep_id: str | None = None
 
 
 @dataclass(frozen=True)
@@ -90,6 +95,10 @@ class Claim:
     cancel_requested: bool = False
     checkpoints: tuple[CheckpointRecord, ...] = ()
     """What it can continue from, newest first."""
+    trial: int | None = None
+    """Its configuration in a sweep."""
+    bracket: BracketOrder | None = None
+    """The bracket that it is claimed with, if it is one's."""
 
 
 @dataclass(frozen=True)
@@ -207,6 +216,9 @@ def record(row: Any) -> JobRecord:
         pack_size=row.pack_size,
         mlflow_run_id=row.run_id,
         mlflow_experiment_id=row.experiment_id,
+        sweep_id=row.sweep_id,
+        trial=row.trial,
+        replicate=row.replicate,
         created_at=row.created_at,
         started_at=row.started_at,
         finished_at=row.finished_at,
@@ -219,8 +231,8 @@ def dataset_id(spec: JobSpec) -> str | None:
     return spec.dataset.id if isinstance(spec.dataset, Uploaded) else None
 
 
-def new_job(spec: JobSpec, owner: str, at: datetime) -> JobRecord:
-    """A job that is being submitted."""
+def new_job(spec: JobSpec, owner: str, at: datetime, **of_a_sweep: Any) -> JobRecord:
+    """A job that is being submitted; `of_a_sweep` are its `sweep_id`, `trial`, `replicate` and bracket's `pack_key`."""
     return JobRecord(
         id=str(uuid7()),
         owner=owner,
@@ -228,18 +240,21 @@ def new_job(spec: JobSpec, owner: str, at: datetime) -> JobRecord:
         project=spec.project,
         tags=dict(spec.tags),
         spec=spec,
-        pack_key=spec.pack_key,
         priority=spec.priority,
         epochs=spec.epochs,
         created_at=at,
         updated_at=at,
+        **{"pack_key": spec.pack_key, **of_a_sweep},
     )
 
 
 def columns(job: JobRecord) -> Mapping[str, Any]:
     """The columns of a job that is being submitted."""
     request = device_request(job.spec.resources.device, job.spec.resources.gpus)
-    same = ("id", "owner", "name", "project", "tags", "pack_key", "priority", "epochs", "created_at", "updated_at")
+    same = (
+        *("id", "owner", "name", "project", "tags", "pack_key", "priority", "epochs", "created_at", "updated_at"),
+        *("sweep_id", "trial", "replicate"),
+    )
     return {
         **{name: getattr(job, name) for name in same},
         "spec": job.spec.model_dump(mode="json"),

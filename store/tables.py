@@ -89,6 +89,13 @@ class Job(Base):
     device: Mapped[str | None]
     pack_size: Mapped[int | None]
 
+    sweep_id: Mapped[str | None] = mapped_column(JobId)
+    """The sweep that it belongs to."""
+    trial: Mapped[int | None]
+    """The number of its configuration in the sweep."""
+    replicate: Mapped[int | None]
+    """Which of the configuration's seeds or folds it is."""
+
     created_at: Mapped[datetime] = mapped_column(default=now())
     started_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]
@@ -145,6 +152,13 @@ class Job(Base):
             "dataset_id",
             postgresql_where=text("dataset_id IS NOT NULL"),
             sqlite_where=text("dataset_id IS NOT NULL"),
+        ),
+        Index(
+            "ix_job_sweep",
+            "sweep_id",
+            "trial",
+            postgresql_where=text("sweep_id IS NOT NULL"),
+            sqlite_where=text("sweep_id IS NOT NULL"),
         ),
         Index("ix_job_owner_id", "owner", "id"),
         Index("ix_job_owner_status_id", "owner", "status", "id"),
@@ -296,6 +310,92 @@ class UploadPiece(Base):
     )
     starts_at: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
     path: Mapped[str]
+
+
+class Sweep(Base):
+    """A question about many jobs: its spec, and whether it still asks."""
+
+    __tablename__ = "sweep"
+
+    id: Mapped[str] = mapped_column(JobId, primary_key=True)
+    owner: Mapped[str]
+    name: Mapped[str | None]
+    spec: Mapped[dict[str, Any]]
+    state: Mapped[str]
+    """A `spec.states.SweepState`."""
+    trials: Mapped[int] = mapped_column(server_default=text("0"))
+    """Configurations that were proposed."""
+    generations: Mapped[int] = mapped_column(server_default=text("0"))
+    """Generations that were proposed."""
+    exhausted: Mapped[bool] = mapped_column(server_default=text("false"))
+    """Whether nothing more is proposed: the space, or the budget, is at its end."""
+    message: Mapped[str | None]
+    """Why it failed."""
+    controller: Mapped[str | None]
+    """The process that proposes for it, as long as its lease lasts."""
+    until: Mapped[datetime | None]
+    run_id: Mapped[str | None]
+    """Its parent run in MLflow."""
+    created_at: Mapped[datetime] = mapped_column(default=now())
+    finished_at: Mapped[datetime | None]
+
+    __table_args__ = (
+        Index("ix_sweep_owner_id", "owner", "id"),
+        Index(
+            "ix_sweep_running",
+            "id",
+            postgresql_where=text("state = 'running'"),
+            sqlite_where=text("state = 'running'"),
+        ),
+    )
+
+
+class Generation(Base):
+    """Configurations that were proposed together; with halving, the bracket in which they train."""
+
+    __tablename__ = "sweep_generation"
+
+    sweep_id: Mapped[str] = mapped_column(ForeignKey("sweep.id", ondelete="CASCADE"), type_=JobId, primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    bracket: Mapped[dict[str, Any]]
+    """Its `spec.halving.Bracket`."""
+    open_trials: Mapped[int]
+    """Configurations that have not ended."""
+
+
+class Trial(Base):
+    """A configuration of a sweep, and how its jobs did."""
+
+    __tablename__ = "sweep_trial"
+
+    sweep_id: Mapped[str] = mapped_column(ForeignKey("sweep.id", ondelete="CASCADE"), type_=JobId, primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    generation: Mapped[int]
+    configuration: Mapped[dict[str, Any]]
+    digest: Mapped[str] = mapped_column(String(64))
+    """SHA-256 of what makes its jobs the jobs that they are: no configuration is trained twice."""
+    state: Mapped[str]
+    """A `spec.states.TrialState`."""
+    score: Mapped[float | None]
+    """The mean of the objective at the best epochs; less is better. None: not ended, failed or cancelled."""
+    deviation: Mapped[float | None]
+    """The standard deviation over seeds or folds."""
+    metrics: Mapped[dict[str, Any] | None]
+    """The means of all metrics at the best epochs."""
+    epochs: Mapped[int] = mapped_column(server_default=text("0"))
+    """Epochs of its jobs together."""
+
+    __table_args__ = (
+        UniqueConstraint("sweep_id", "digest"),
+        Index("ix_sweep_trial_score", "sweep_id", "score", "number"),
+        Index(
+            "ix_sweep_trial_open",
+            "sweep_id",
+            "number",
+            postgresql_where=text("state = 'open'"),
+            sqlite_where=text("state = 'open'"),
+        ),
+    )
 
 
 class Idempotency(Base):

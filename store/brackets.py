@@ -1,0 +1,84 @@
+"""Brackets in the record: jobs that are claimed together, and what their trainer must know to prune them."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import ColumnElement, Connection, exists, not_, select
+
+from spec.halving import Bracket, BracketOrder, best_so_far
+from spec.states import FINISHED, JobStatus
+from spec.sweep import SweepSpec
+
+from .curves import read_curve
+from .tables import Generation, Job, Lease, Sweep
+
+_PREFIX = "bracket:"
+
+
+def bracket_key(sweep_id: str, generation: int) -> str:
+    """What jobs of a bracket have in place of a pack key: they are claimed together, whatever their shapes."""
+    return f"{_PREFIX}{sweep_id}:{generation}"
+
+
+def is_bracket(pack_key: str) -> bool:
+    """Whether jobs with this key are a bracket's."""
+    return pack_key.startswith(_PREFIX)
+
+
+def of_no_bracket() -> ColumnElement[bool]:
+    """Jobs that may join a pack that trains already."""
+    return not_(Job.pack_key.startswith(_PREFIX))
+
+
+def is_held(connection: Connection, pack_key: str) -> bool:
+    """Whether a worker holds some of the bracket's jobs: the others wait until it has given all of them back."""
+    held = exists().where(Lease.job_id == Job.id, Job.pack_key == pack_key, Job.sweep_id == _sweep_of(pack_key)[0])
+    return bool(connection.execute(select(held)).scalar())
+
+
+def bracket_order(connection: Connection, pack_key: str) -> BracketOrder:
+    """The rule of a bracket, and the scores at its rungs of jobs that have ended already."""
+    sweep_id, generation = _sweep_of(pack_key)
+    row = connection.execute(
+        select(Sweep.spec, Generation.bracket)
+        .join(Generation, Generation.sweep_id == Sweep.id)
+        .where(Sweep.id == sweep_id, Generation.number == generation)
+    ).one()
+    sweep, bracket = SweepSpec.model_validate(row.spec), Bracket.model_validate(row.bracket)
+    ended = connection.execute(
+        select(Job.id, Job.trial, Job.status)
+        .where(
+            Job.sweep_id == sweep_id,
+            Job.pack_key == pack_key,
+            Job.status.in_([status.value for status in FINISHED]),
+        )
+        .order_by(Job.trial, Job.replicate)
+    ).all()
+    known: dict[int, list[tuple[float | None, ...]]] = {}
+    for job in ended:
+        scores = _scores(connection, job.id, bracket) if job.status == JobStatus.succeeded.value else _none(bracket)
+        known.setdefault(job.trial, []).append(tuple(scores))
+    return BracketOrder(
+        bracket=bracket,
+        replicates=sweep.replicates,
+        keep_models=sweep.keep_models,
+        known={trial: tuple(scores) for trial, scores in known.items()},
+    )
+
+
+def _scores(connection: Connection, job_id: str, bracket: Bracket) -> Sequence[float | None]:
+    """The best score of a job up to each rung."""
+    column = read_curve(connection, job_id).get(bracket.objective, [])
+    return [_finite(best_so_far(column[:epoch], bracket.objective)) for epoch in bracket.epochs]
+
+
+def _none(bracket: Bracket) -> Sequence[float | None]:
+    return [None for _ in bracket.rungs]
+
+
+def _finite(score: float) -> float | None:
+    return None if score == float("inf") else score
+
+
+def _sweep_of(pack_key: str) -> tuple[str, int]:
+    _, sweep_id, generation = pack_key.split(":")
+    return sweep_id, int(generation)

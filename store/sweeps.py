@@ -1,0 +1,357 @@
+"""The sweeps, for users: submit, read, pause, resume, cancel, extend. What the controller does is in `store.trials`."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Engine, and_, case, func, insert, literal, null, or_, select, update
+from uuid_utils import uuid7
+
+from spec.dataset import Uploaded
+from spec.states import JobStatus, SweepState, TrialState
+from spec.sweep import SweepSpec
+from spec.views import Metrics
+
+from .checkpoints import void_checkpoints
+from .datasets import lock_datasets
+from .db import now, reading, writing
+from .errors import IllegalSweepStateError, SweepNotFoundError
+from .mirror import mark_for_mirror, mark_for_mirror_again
+from .tables import Job, Sweep, Trial
+from .transitions import Transition, move
+
+LISTED = 50
+
+_WAITING = (JobStatus.queued, JobStatus.paused)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SweepRecord:
+    """A sweep as the record has it."""
+
+    id: str
+    owner: str
+    name: str | None
+    spec: SweepSpec
+    state: SweepState
+    trials: int
+    generations: int
+    exhausted: bool
+    message: str | None
+    run_id: str | None
+    created_at: datetime
+    finished_at: datetime | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrialRecord:
+    """A configuration of a sweep, and how its jobs did."""
+
+    number: int
+    generation: int
+    configuration: dict[str, Any]
+    digest: str
+    state: TrialState
+    score: float | None
+    """The mean of the objective at the best epochs; less is better."""
+    deviation: float | None
+    metrics: Metrics | None
+    epochs: int
+
+
+@dataclass(frozen=True)
+class JobCounts:
+    """The jobs of a sweep, by state."""
+
+    by_status: Mapping[JobStatus, int]
+    epochs: int
+    """Epochs that all of them were trained."""
+
+
+class SweepStore:
+    """The sweeps, for users. Methods see those of `owner`; with None, an administrator, all.
+
+    Any process may call any method at any time. Raises `StoreUnavailableError` when the database does not answer.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def submit(self, spec: SweepSpec, *, owner: str) -> SweepRecord:
+        """Store a sweep; the controller proposes its first configurations. Raises `DatasetNotFoundError`."""
+        sweep_id = str(uuid7())
+        with writing(self._engine) as connection:
+            dataset = spec.base.dataset
+            lock_datasets(connection, {dataset.id} if isinstance(dataset, Uploaded) else set(), owner=owner)
+            connection.execute(
+                insert(Sweep).values(
+                    id=sweep_id,
+                    owner=owner,
+                    name=spec.name,
+                    spec=spec.model_dump(mode="json", exclude_unset=True),
+                    state=SweepState.running.value,
+                )
+            )
+        return self.get(sweep_id, owner=owner)
+
+    # --- reading --------------------------------------------------------------------------------------------------
+
+    def get(self, sweep_id: str, *, owner: str | None) -> SweepRecord:
+        """The sweep. Raises `SweepNotFoundError`, for another owner's sweep too."""
+        with reading(self._engine) as connection:
+            row = connection.execute(select(Sweep.__table__).where(Sweep.id == sweep_id, _owned(owner))).first()
+        if row is None:
+            raise SweepNotFoundError(
+                f"There is no sweep {sweep_id} among yours: list the sweeps to see which there are."
+            )
+        return sweep_record(row)
+
+    def list_sweeps(
+        self, *, owner: str | None, after: str | None = None, limit: int = LISTED
+    ) -> tuple[list[SweepRecord], str | None]:
+        """Sweeps, newest first, and the cursor of the next page."""
+        query = select(Sweep.__table__).where(_owned(owner)).order_by(Sweep.id.desc()).limit(limit + 1)
+        if after is not None:
+            query = query.where(Sweep.id < after)
+        with reading(self._engine) as connection:
+            found = [sweep_record(row) for row in connection.execute(query)]
+        return found[:limit], found[limit - 1].id if len(found) > limit else None
+
+    def counts(self, sweep_id: str) -> JobCounts:
+        """How many of the sweep's jobs are in each state, and their epochs."""
+        query = select(Job.status, func.count(), func.sum(Job.epoch)).where(Job.sweep_id == sweep_id)
+        with reading(self._engine) as connection:
+            rows = connection.execute(query.group_by(Job.status)).all()
+        counts = {JobStatus(status): count for status, count, _ in rows}
+        return JobCounts(dict.fromkeys(JobStatus, 0) | counts, sum(int(epochs or 0) for *_, epochs in rows))
+
+    def trial_counts(self, sweep_id: str) -> Mapping[TrialState, int]:
+        """How many of the sweep's configurations are in each state."""
+        query = select(Trial.state, func.count()).where(Trial.sweep_id == sweep_id).group_by(Trial.state)
+        with reading(self._engine) as connection:
+            rows = connection.execute(query).all()
+        return dict.fromkeys(TrialState, 0) | {TrialState(state): count for state, count in rows}
+
+    def best(self, sweep_id: str, limit: int = 10) -> list[TrialRecord]:
+        """The best configurations that were not pruned, best first."""
+        query = (
+            select(Trial.__table__)
+            .where(Trial.sweep_id == sweep_id, Trial.score.is_not(None), Trial.state == TrialState.finished.value)
+            .order_by(Trial.score, Trial.number)
+            .limit(limit)
+        )
+        with reading(self._engine) as connection:
+            return [trial_record(row) for row in connection.execute(query)]
+
+    def trials(
+        self,
+        sweep_id: str,
+        *,
+        after: int | None = None,
+        limit: int = LISTED,
+        by_score: bool = False,
+        state: TrialState | None = None,
+    ) -> tuple[list[TrialRecord], int | None]:
+        """Configurations in order of their numbers, or best first, and the cursor of the next page: a number.
+
+        Best first, those without a score come last.
+        """
+        query = select(Trial.__table__).where(Trial.sweep_id == sweep_id).limit(limit + 1)
+        if state is not None:
+            query = query.where(Trial.state == state.value)
+        if by_score:
+            ranked = func.coalesce(Trial.score, literal(_WORST))
+            query = query.order_by(ranked, Trial.number)
+            if after is not None:
+                at = select(func.coalesce(Trial.score, literal(_WORST))).where(
+                    Trial.sweep_id == sweep_id, Trial.number == after
+                )
+                mark = at.scalar_subquery()
+                query = query.where(or_(ranked > mark, and_(ranked == mark, Trial.number > after)))
+        else:
+            query = query.order_by(Trial.number)
+            if after is not None:
+                query = query.where(Trial.number > after)
+        with reading(self._engine) as connection:
+            found = [trial_record(row) for row in connection.execute(query)]
+        return found[:limit], found[limit - 1].number if len(found) > limit else None
+
+    def trial(self, sweep_id: str, number: int) -> TrialRecord:
+        """A configuration by its number. Raises `SweepNotFoundError`."""
+        with reading(self._engine) as connection:
+            query = select(Trial.__table__).where(Trial.sweep_id == sweep_id, Trial.number == number)
+            row = connection.execute(query).first()
+        if row is None:
+            raise SweepNotFoundError(
+                f"The sweep has no configuration {number}: list its trials to see which there are."
+            )
+        return trial_record(row)
+
+    def jobs_of(self, sweep_id: str, numbers: Sequence[int]) -> Mapping[int, list[Any]]:
+        """The jobs of these configurations, in order of their seeds or folds.
+
+        Rows of id, replicate, status, stop_reason, epoch, best_epoch and best_metrics.
+        """
+        fields = (Job.trial, Job.id, Job.replicate, Job.status, Job.stop_reason, Job.epoch)
+        query = (
+            select(*fields, Job.best_epoch, Job.best_metrics)
+            .where(Job.sweep_id == sweep_id, Job.trial.in_(numbers))
+            .order_by(Job.trial, Job.replicate)
+        )
+        found: dict[int, list[Any]] = {number: [] for number in numbers}
+        with reading(self._engine) as connection:
+            for row in connection.execute(query):
+                found[row.trial].append(row)
+        return found
+
+    # --- changing -------------------------------------------------------------------------------------------------
+
+    def cancel(self, sweep_id: str, *, owner: str | None, actor: str) -> SweepRecord:
+        """End a sweep: jobs that wait are cancelled, and those that run get a control request.
+
+        Raises `SweepNotFoundError`, and `IllegalSweepStateError` when it has ended in another way.
+        """
+        unrequested = and_(_runs(), Job.cancel_requested_at.is_(None))
+        with writing(self._engine) as connection:
+            if self._change(connection, sweep_id, owner, (SweepState.running, SweepState.paused), SweepState.cancelled):
+                moved = move(
+                    connection,
+                    Job.sweep_id == sweep_id,
+                    transitions=[Transition(_WAITING, JobStatus.cancelled)],
+                    without_move=unrequested,
+                    actor=actor,
+                    reason="its sweep was cancelled",
+                    values={
+                        "finished_at": case((_waits(), now()), else_=Job.finished_at),
+                        "cancel_requested_at": now(),
+                    },
+                )
+                _mark(connection, [row.id for row in moved])
+        return self._changed(sweep_id, owner, SweepState.cancelled, "cancelled")
+
+    def pause(self, sweep_id: str, *, owner: str | None, actor: str) -> SweepRecord:
+        """Pause a sweep and its jobs; raises as `cancel` does."""
+        unrequested = and_(_runs(), Job.cancel_requested_at.is_(None), Job.pause_requested_at.is_(None))
+        with writing(self._engine) as connection:
+            if self._change(connection, sweep_id, owner, (SweepState.running,), SweepState.paused):
+                moved = move(
+                    connection,
+                    Job.sweep_id == sweep_id,
+                    transitions=[Transition((JobStatus.queued,), JobStatus.paused)],
+                    without_move=unrequested,
+                    actor=actor,
+                    reason="its sweep was paused",
+                    values={"pause_requested_at": case((_waits(), null()), else_=now())},
+                )
+                mark_for_mirror_again(connection, [row.id for row in moved])
+        return self._changed(sweep_id, owner, SweepState.paused, "paused")
+
+    def resume(self, sweep_id: str, *, owner: str | None, actor: str) -> SweepRecord:
+        """Let a paused sweep and its jobs go on; raises as `cancel` does."""
+        with writing(self._engine) as connection:
+            if self._change(connection, sweep_id, owner, (SweepState.paused,), SweepState.running):
+                moved = move(
+                    connection,
+                    Job.sweep_id == sweep_id,
+                    transitions=[Transition((JobStatus.paused,), JobStatus.queued)],
+                    without_move=and_(_runs(), Job.pause_requested_at.is_not(None)),
+                    actor=actor,
+                    reason="its sweep was resumed",
+                    values={"pause_requested_at": None, "notified_at": None},
+                )
+                mark_for_mirror_again(connection, [row.id for row in moved])
+        return self._changed(sweep_id, owner, SweepState.running, "resumed")
+
+    def extend(self, sweep_id: str, trials: int, *, owner: str | None) -> SweepRecord:
+        """Give a sweep more configurations; one that has finished goes on. Raises as `cancel` does."""
+        known = self.get(sweep_id, owner=owner)
+        body = known.spec.model_dump(mode="json", exclude_unset=True) | {"trials": trials}
+        spec = SweepSpec.model_validate(body)
+        open_ = (SweepState.running, SweepState.paused, SweepState.finished)
+        with writing(self._engine) as connection:
+            state = known.state if known.state is SweepState.paused else SweepState.running
+            values = {"spec": spec.model_dump(mode="json", exclude_unset=True), "exhausted": False, "finished_at": None}
+            self._change(connection, sweep_id, owner, open_, state, **values)
+        return self._changed(sweep_id, owner, state, "extended")
+
+    def _change(
+        self,
+        connection: Connection,
+        sweep_id: str,
+        owner: str | None,
+        sources: Sequence[SweepState],
+        to: SweepState,
+        **values: Any,
+    ) -> bool:
+        ended = {"finished_at": now()} if to is SweepState.cancelled else {}
+        changed = (
+            update(Sweep)
+            .where(Sweep.id == sweep_id, _owned(owner), Sweep.state.in_([source.value for source in sources]))
+            .values(state=to.value, **ended, **values)
+            .returning(Sweep.id)
+        )
+        return connection.execute(changed).first() is not None
+
+    def _changed(self, sweep_id: str, owner: str | None, wanted: SweepState, request: str) -> SweepRecord:
+        sweep = self.get(sweep_id, owner=owner)
+        if sweep.state is not wanted:
+            raise IllegalSweepStateError(sweep.state.value, request)
+        return sweep
+
+
+_WORST = 1.7976931348623157e308
+"""The score that those without one have in an order."""
+
+
+def sweep_record(row: Any) -> SweepRecord:
+    """The sweep in a row of its table."""
+    return SweepRecord(
+        id=row.id,
+        owner=row.owner,
+        name=row.name,
+        spec=SweepSpec.model_validate(row.spec),
+        state=SweepState(row.state),
+        trials=row.trials,
+        generations=row.generations,
+        exhausted=row.exhausted,
+        message=row.message,
+        run_id=row.run_id,
+        created_at=row.created_at,
+        finished_at=row.finished_at,
+    )
+
+
+def trial_record(row: Any) -> TrialRecord:
+    """The configuration in a row of its table."""
+    return TrialRecord(
+        number=row.number,
+        generation=row.generation,
+        configuration=row.configuration,
+        digest=row.digest,
+        state=TrialState(row.state),
+        score=row.score,
+        deviation=row.deviation,
+        metrics=row.metrics,
+        epochs=row.epochs,
+    )
+
+
+def _owned(owner: str | None) -> ColumnElement[bool]:
+    return literal(True) if owner is None else Sweep.owner == owner
+
+
+def _waits() -> ColumnElement[bool]:
+    return Job.status.in_([status.value for status in _WAITING])
+
+
+def _runs() -> ColumnElement[bool]:
+    return Job.status == JobStatus.running.value
+
+
+def _mark(connection: Connection, ids: Sequence[str]) -> None:
+    """Jobs that ended while they waited: the mirror hears of them, and their checkpoints are void."""
+    if ids:
+        mark_for_mirror(connection, ids)
+        mark_for_mirror_again(connection, ids)
+        void_checkpoints(connection, ids)

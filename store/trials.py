@@ -1,0 +1,243 @@
+"""The trials of sweeps, for the controller: the sweeps that are its own, what it proposes, how configurations ended."""
+
+import math
+import statistics
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Engine, Row, and_, exists, func, insert, or_, select, update
+from sqlalchemy.exc import IntegrityError
+
+from spec.dataset import Uploaded
+from spec.halving import Bracket, mean_score, score_of
+from spec.job import JobSpec
+from spec.states import FINISHED, JobStatus, StopReason, SweepState, TrialState
+from spec.sweep import Configuration, SweepSpec
+
+from .brackets import bracket_key
+from .datasets import lock_datasets
+from .db import now, reading, writing
+from .limits import NONE, Limits, QueueCapacity
+from .records import columns, new_job
+from .sweeps import SweepRecord, TrialRecord, sweep_record, trial_record
+from .tables import Generation, Job, Sweep, Trial
+from .transitions import enter
+
+_ENDED = [status.value for status in FINISHED]
+
+
+@dataclass(frozen=True)
+class NewTrial:
+    """A configuration that is proposed, with the jobs of its seeds or folds."""
+
+    configuration: Configuration
+    digest: str
+    jobs: Sequence[JobSpec]
+
+
+class TrialStore:
+    """What a controller of sweeps reads and writes. Any number of controllers may run; a sweep has one at a time."""
+
+    def __init__(self, engine: Engine, limits: Limits = NONE) -> None:
+        self._engine = engine
+        self._capacity = QueueCapacity(limits)
+
+    def lease(self, controller: str, lease_s: float) -> list[SweepRecord]:
+        """The sweeps that run and are this controller's now: those it has, and those nobody has."""
+        free = or_(Sweep.controller == controller, Sweep.until.is_(None), Sweep.until < now())
+        with writing(self._engine) as connection:
+            rows = connection.execute(
+                update(Sweep)
+                .where(Sweep.state == SweepState.running.value, free)
+                .values(controller=controller, until=now(lease_s))
+                .returning(Sweep.__table__)
+            ).all()
+        return [sweep_record(row) for row in sorted(rows, key=lambda row: row.id)]
+
+    def busy(self) -> bool:
+        """Whether any sweep runs: a look that costs little and writes nothing."""
+        with reading(self._engine) as connection:
+            return bool(connection.execute(select(exists().where(Sweep.state == SweepState.running.value))).scalar())
+
+    def history(self, sweep_id: str) -> list[TrialRecord]:
+        """All configurations that were proposed, in order of their numbers."""
+        with reading(self._engine) as connection:
+            query = select(Trial.__table__).where(Trial.sweep_id == sweep_id).order_by(Trial.number)
+            return [trial_record(row) for row in connection.execute(query)]
+
+    def open_generations(self, sweep_id: str) -> set[int]:
+        """Generations whose configurations have not all ended."""
+        query = select(Generation.number).where(Generation.sweep_id == sweep_id, Generation.open_trials > 0)
+        with reading(self._engine) as connection:
+            return set(connection.execute(query).scalars())
+
+    # --- proposing ------------------------------------------------------------------------------------------------
+
+    def begin(
+        self, sweep: SweepRecord, generation: int, bracket: Bracket, trials: Sequence[NewTrial], *, exhausted: bool
+    ) -> list[str]:
+        """Store a generation and queue its jobs, all or none; their ids. [] when it is stored already.
+
+        Jobs of a bracket with rungs are claimed together: their pack key is the bracket's. Raises `QueueFullError` when
+        so many jobs may not wait, and `DatasetNotFoundError`.
+        """
+        together = {"pack_key": bracket_key(sweep.id, generation)} if bracket.rungs else {}
+        try:
+            with writing(self._engine) as connection:
+                mine = (
+                    update(Sweep)
+                    .where(
+                        Sweep.id == sweep.id,
+                        Sweep.state == SweepState.running.value,
+                        Sweep.generations == generation,
+                    )
+                    .values(
+                        generations=generation + bool(trials),
+                        trials=Sweep.trials + len(trials),
+                        exhausted=exhausted,
+                    )
+                    .returning(Sweep.trials)
+                )
+                total = connection.execute(mine).scalar()
+                if total is None or not trials:
+                    return []
+                first = total - len(trials)
+                jobs = sum(len(trial.jobs) for trial in trials)
+                self._capacity.demand(connection, sweep.owner, jobs)
+                datasets = {
+                    job.dataset.id for trial in trials for job in trial.jobs if isinstance(job.dataset, Uploaded)
+                }
+                lock_datasets(connection, datasets, owner=sweep.owner)
+                rows = {"sweep_id": sweep.id, "generation": generation, "state": TrialState.open.value}
+                connection.execute(
+                    insert(Generation).values(
+                        sweep_id=sweep.id,
+                        number=generation,
+                        bracket=bracket.model_dump(mode="json"),
+                        open_trials=len(trials),
+                    )
+                )
+                connection.execute(
+                    insert(Trial),
+                    [
+                        {
+                            **rows,
+                            "number": first + place,
+                            "configuration": trial.configuration,
+                            "digest": trial.digest,
+                        }
+                        for place, trial in enumerate(trials)
+                    ],
+                )
+                at = connection.execute(select(now())).scalar_one()
+                made = [
+                    new_job(
+                        job,
+                        sweep.owner,
+                        at,
+                        sweep_id=sweep.id,
+                        trial=first + place,
+                        replicate=replicate,
+                        **together,
+                    )
+                    for place, trial in enumerate(trials)
+                    for replicate, job in enumerate(trial.jobs)
+                ]
+                enter(connection, [columns(job) for job in made], actor="sweep")
+        except IntegrityError:
+            return []  # another controller was a moment faster
+        self._capacity.taken(len(made))
+        return [job.id for job in made]
+
+    # --- results --------------------------------------------------------------------------------------------------
+
+    def settle(self, sweep: SweepRecord, limit: int = 1_000) -> int:
+        """Write how configurations ended whose jobs have all ended; how many did."""
+        with writing(self._engine) as connection:
+            pending = select(Trial.number).where(Trial.sweep_id == sweep.id, Trial.state == TrialState.open.value)
+            unfinished = exists().where(Job.sweep_id == sweep.id, Job.trial == Trial.number, Job.status.not_in(_ENDED))
+            done = pending.where(~unfinished).order_by(Trial.number).limit(limit)
+            numbers = list(connection.execute(done).scalars())
+            if not numbers:
+                return 0
+            fields = (Job.trial, Job.replicate, Job.status, Job.stop_reason, Job.epoch, Job.best_metrics)
+            jobs: dict[int, list[Row[Any]]] = {number: [] for number in numbers}
+            rows = connection.execute(
+                select(*fields).where(Job.sweep_id == sweep.id, Job.trial.in_(numbers)).order_by(Job.replicate)
+            )
+            for row in rows:
+                jobs[row.trial].append(row)
+            ended = [ended_as(sweep.spec, theirs) for theirs in jobs.values()]
+            for number, values in zip(jobs, ended, strict=True):
+                connection.execute(
+                    update(Trial).where(Trial.sweep_id == sweep.id, Trial.number == number).values(**values)
+                )
+            left = (
+                select(func.count())
+                .where(
+                    Trial.sweep_id == Generation.sweep_id,
+                    Trial.generation == Generation.number,
+                    Trial.state == TrialState.open.value,
+                )
+                .scalar_subquery()
+            )
+            connection.execute(
+                update(Generation)
+                .where(Generation.sweep_id == sweep.id, Generation.open_trials > 0)
+                .values(open_trials=left)
+            )
+        return len(numbers)
+
+    def finish(self, sweep: SweepRecord) -> bool:
+        """End a sweep that proposes nothing more and whose configurations have all ended."""
+        open_ = exists().where(Trial.sweep_id == Sweep.id, Trial.state == TrialState.open.value)
+        ready = and_(Sweep.id == sweep.id, Sweep.state == SweepState.running.value, Sweep.exhausted, ~open_)
+        return self._end(ready, SweepState.finished, None)
+
+    def fail(self, sweep: SweepRecord, message: str) -> bool:
+        """End a sweep that cannot go on."""
+        running = and_(Sweep.id == sweep.id, Sweep.state == SweepState.running.value)
+        return self._end(running, SweepState.failed, message)
+
+    def _end(self, which: Any, state: SweepState, message: str | None) -> bool:
+        with writing(self._engine) as connection:
+            ended = update(Sweep).where(which).values(state=state.value, message=message, finished_at=now())
+            return connection.execute(ended.returning(Sweep.id)).first() is not None
+
+
+def ended_as(sweep: SweepSpec, jobs: Sequence[Row[Any]]) -> Mapping[str, Any]:
+    """How a configuration ended, by the rows of its jobs."""
+    objective = sweep.monitored
+    metrics = [row.best_metrics or {} for row in jobs]
+    scores = [score_of(one.get(objective), objective) for one in metrics]
+    score = mean_score(scores)
+    known = math.isfinite(score)
+    return {
+        "state": _state(jobs).value,
+        "score": score if known and all(row.status == JobStatus.succeeded.value for row in jobs) else None,
+        "deviation": statistics.stdev(scores) if known and len(scores) > 1 else None,
+        "metrics": _means(metrics),
+        "epochs": sum(row.epoch for row in jobs),
+    }
+
+
+def _state(jobs: Sequence[Row[Any]]) -> TrialState:
+    statuses = {row.status for row in jobs}
+    if JobStatus.failed.value in statuses:
+        return TrialState.failed
+    if JobStatus.cancelled.value in statuses:
+        return TrialState.cancelled
+    if any(row.stop_reason == StopReason.pruned.value for row in jobs):
+        return TrialState.pruned
+    return TrialState.finished
+
+
+def _means(metrics: Sequence[Mapping[str, float | None]]) -> dict[str, float | None] | None:
+    names: Iterable[str] = dict.fromkeys(name for one in metrics for name in one)
+    means = {name: mean_score(_finite(one.get(name)) for one in metrics) for name in names}
+    return {name: mean if math.isfinite(mean) else None for name, mean in means.items()} or None
+
+
+def _finite(value: float | None) -> float:
+    return math.inf if value is None else value

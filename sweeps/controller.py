@@ -1,0 +1,132 @@
+"""The controller: it proposes the next generation of each running sweep, and writes how configurations ended.
+
+Its memory is the record: killed at any moment, another controller goes on. A generation is proposed from those that
+ended `parallel` generations before, so no worker waits for the slowest job, and the order of arrival changes nothing.
+"""
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+from spec.halving import bracket
+from spec.job import JobSpec
+from spec.sweep import Budget, Configuration, SweepSpec
+from store.doorbell import Doorbell
+from store.errors import DatasetNotFoundError, QueueFullError
+from store.sweeps import SweepRecord, TrialRecord
+from store.trials import NewTrial, TrialStore
+
+from .history import Trial
+from .proposals import propose
+
+log = logging.getLogger(__name__)
+
+LEASE_S = 10.0
+"""How long a sweep is a controller's own after it was last looked at."""
+
+
+class Controller:
+    """Proposes and settles, sweep by sweep; `name` tells it from other controllers."""
+
+    def __init__(
+        self,
+        store: TrialStore,
+        doorbell: Doorbell,
+        name: str,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self._store, self._doorbell, self._name, self._now = store, doorbell, name, now
+
+    def round(self) -> bool:
+        """Look after every sweep that is ours once; whether one of them has moved."""
+        if not self._store.busy():
+            return False
+        moved = [self._look_after(sweep) for sweep in self._store.lease(self._name, LEASE_S)]
+        return any(moved)
+
+    def _look_after(self, sweep: SweepRecord) -> bool:
+        settled = self._store.settle(sweep)
+        if self._may_propose(sweep):
+            try:
+                self._propose(sweep)
+            except QueueFullError as error:
+                log.info("sweep %s waits: %s", sweep.id, error)
+                return bool(settled)
+            except DatasetNotFoundError as error:
+                self._store.fail(sweep, str(error))
+            return True
+        if sweep.exhausted and self._store.finish(sweep):
+            log.info("sweep %s has ended with %d configurations", sweep.id, sweep.trials)
+            return True
+        return bool(settled)
+
+    def _may_propose(self, sweep: SweepRecord) -> bool:
+        """Whether the generations that the next one learns from have ended."""
+        if sweep.exhausted:
+            return False
+        needed = sweep.generations - sweep.spec.parallel
+        return not any(number <= needed for number in self._store.open_generations(sweep.id))
+
+    def _propose(self, sweep: SweepRecord) -> None:
+        """Store the next generation and queue its jobs; nothing, when the sweep asks for no more."""
+        history = self._store.history(sweep.id)
+        generation, spec = sweep.generations, sweep.spec
+        left = self._left(sweep, history)
+        planned = bracket(spec, generation, left)
+        count = planned.size
+        known = [_known(spec, trial, generation) for trial in history]
+        proposed = propose(spec, known, generation=generation, count=count)
+        trials = [
+            NewTrial(one.configuration, one.digest, _jobs(spec, one.configuration, len(history) + place))
+            for place, one in enumerate(proposed.proposals)
+        ]
+        if len(trials) < count:
+            planned = bracket(spec, generation, len(trials))
+        exhausted = proposed.exhausted or len(trials) >= left
+        ids = self._store.begin(sweep, generation, planned, trials, exhausted=exhausted)
+        if ids:
+            log.info("sweep %s: generation %d has %d jobs", sweep.id, generation, len(ids))
+            self._doorbell.ring(*ids)
+
+    def _left(self, sweep: SweepRecord, history: Sequence[TrialRecord]) -> int:
+        """How many configurations may still be proposed."""
+        spec = sweep.spec
+        left = spec.most_trials - len(history)
+        if isinstance(spec.trials, Budget):
+            learned = sweep.generations - spec.parallel
+            spent = sum(trial.epochs for trial in history if trial.generation <= learned)
+            if spec.trials.epochs is not None and spent >= spec.trials.epochs:
+                return 0
+            if spec.trials.seconds is not None and self._age_s(sweep.created_at) >= spec.trials.seconds:
+                return 0
+        return max(left, 0)
+
+    def _age_s(self, since: datetime) -> float:
+        return self._now() - since.timestamp()
+
+
+def _known(sweep: SweepSpec, trial: TrialRecord, generation: int) -> Trial:
+    """A configuration as the method may know it: those of the generations that train beside have no score yet."""
+    ended = trial.generation <= generation - sweep.parallel
+    score = (float("inf") if trial.score is None else trial.score) if ended else None
+    return Trial(
+        trial.number,
+        trial.generation,
+        trial.configuration,
+        trial.digest,
+        score=score,
+        epochs=trial.epochs // sweep.replicates,
+        pruned=trial.state.value == "pruned",
+    )
+
+
+def _jobs(sweep: SweepSpec, configuration: Configuration, number: int) -> list[JobSpec]:
+    """The jobs of a configuration, each with the name of its sweep and its number."""
+    named = sweep.name or "sweep"
+    jobs = []
+    for replicate in range(sweep.replicates):
+        job = sweep.job(configuration, replicate)
+        suffix = f"/{replicate}" if sweep.replicates > 1 else ""
+        jobs.append(job.model_copy(update={"name": f"{named[:180]} #{number}{suffix}"}))
+    return jobs

@@ -1,0 +1,214 @@
+"""Sweeps in the record: proposed once, settled once, controlled with all their jobs."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine
+
+from spec.states import JobStatus, StopReason, SweepState, TrialState
+from spec.sweep import SweepSpec
+from spec.views import Curve
+from store.errors import IllegalSweepStateError, SweepNotFoundError
+from store.records import Success
+from store.sweeps import SweepRecord, SweepStore
+from store.trials import TrialStore
+from sweeps.controller import Controller
+from tests.record import Record
+
+pytestmark = pytest.mark.both_databases
+
+
+def asked(**fields: Any) -> SweepSpec:
+    base = {"dataset": "iris", "epochs": 9, "architecture": {"type": "mlp", "hidden": [4]}}
+    space = {"learning_rate": {"log_uniform": [1e-4, 1e-1]}}
+    return SweepSpec.model_validate(
+        {"base": base, "space": space, "method": "random", "trials": 6, "generation": 2, **fields}
+    )
+
+
+class SilentDoorbell:
+    """Rings nowhere: no worker listens in these tests."""
+
+    def ring(self, *job_ids: str) -> bool:
+        return True
+
+
+class House:
+    """A sweep's record with a controller, and a worker that ends jobs by a rule."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.sweeps, self.trials, self.jobs = SweepStore(engine), TrialStore(engine), Record(engine)
+
+    def controller(self, name: str = "one") -> Controller:
+        return Controller(self.trials, SilentDoorbell(), name)  # type: ignore[arg-type]
+
+    def work(self, loss: Callable[[Any], float] = lambda spec: spec.learning_rate) -> int:
+        """Train all that waits; how many jobs that were."""
+        count = 0
+        while claims := self.jobs.claim(worker="w", device="cpu", limit=1000, lease_s=60):
+            for claim in claims:
+                points: Curve = {"epoch": [1], "val_loss": [loss(claim.spec)]}
+                success = Success(
+                    claim.job_id, claim.attempt, StopReason.max_epochs, 1, {"val_loss": loss(claim.spec)}, points=points
+                )
+                assert self.jobs.succeed(success) == {claim.job_id}
+                count += 1
+        return count
+
+    def run(self, sweep: SweepRecord, rounds: int = 40) -> SweepRecord:
+        for place in range(rounds):
+            self.controller(f"controller {place}").round()
+            self.free(sweep)
+            self.work()
+            if self.sweeps.get(sweep.id, owner=None).state is not SweepState.running:
+                break
+        return self.sweeps.get(sweep.id, owner=None)
+
+    def free(self, sweep: SweepRecord) -> None:
+        """Let another controller have the sweep at once, as when this one was killed long ago."""
+        self.trials.lease("nobody", -1.0)
+        from sqlalchemy import update
+
+        from store.db import writing
+        from store.tables import Sweep
+
+        with writing(self.sweeps._engine) as connection:
+            connection.execute(update(Sweep).where(Sweep.id == sweep.id).values(until=None))
+
+
+@pytest.fixture
+def house(engine: Engine) -> House:
+    return House(engine)
+
+
+def test_a_sweep_ends_with_all_its_configurations(house: House) -> None:
+    sweep = house.run(house.sweeps.submit(asked(), owner="ann"))
+    assert (sweep.state, sweep.trials, sweep.generations) == (SweepState.finished, 6, 3)
+    found, following = house.sweeps.trials(sweep.id)
+    assert [trial.number for trial in found] == list(range(6))
+    assert following is None
+    assert {trial.state for trial in found} == {TrialState.finished}
+    best = house.sweeps.best(sweep.id)
+    assert [trial.score for trial in best] == sorted(trial.configuration["learning_rate"] for trial in found)
+    assert house.sweeps.counts(sweep.id).by_status[JobStatus.succeeded] == 6
+
+
+def test_seeds_are_jobs_of_one_configuration(house: House) -> None:
+    sweep = house.run(house.sweeps.submit(asked(seeds=3, trials=2), owner="ann"))
+    jobs = house.sweeps.jobs_of(sweep.id, [0, 1])
+    assert [len(theirs) for theirs in jobs.values()] == [3, 3]
+    assert all(trial.deviation == 0.0 for trial in house.sweeps.best(sweep.id))
+    specs = [house.jobs.get(row.id, owner="ann").spec for row in jobs[0]]
+    assert [spec.seed for spec in specs] == [0, 1, 2]
+
+
+@pytest.mark.parametrize("method", ["random", "sobol", "tpe", "grid"])
+def test_the_same_sweep_has_the_same_table_whoever_proposes(house: House, method: str) -> None:
+    space = {"learning_rate": {"uniform": [0.01, 0.1], "step": 0.01}}
+    tables = []
+    for _ in range(2):
+        sweep = house.run(house.sweeps.submit(asked(method=method, space=space), owner="ann"))
+        found, _next = house.sweeps.trials(sweep.id)
+        tables.append([(trial.number, trial.configuration, trial.score) for trial in found])
+    assert tables[0] == tables[1]
+    assert len(tables[0]) == 6
+
+
+def test_a_generation_is_stored_once(house: House) -> None:
+    sweep = house.sweeps.submit(asked(), owner="ann")
+    first, second = house.controller("a"), house.controller("b")
+    first.round()
+    (ours,) = house.trials.lease("a", 10.0)
+    assert ours.generations == 1
+    assert house.trials.lease("b", 10.0) == []
+    assert not second.round()
+    assert house.trials.begin(sweep, 0, _bracket(sweep), [], exhausted=True) == []
+    assert not house.sweeps.get(sweep.id, owner="ann").exhausted
+
+
+def _bracket(sweep: SweepRecord) -> Any:
+    from spec.halving import bracket
+
+    return bracket(sweep.spec, 0, 2)
+
+
+def test_a_bracket_is_claimed_as_a_whole(house: House) -> None:
+    house.sweeps.submit(asked(halving="successive", generation=5, parallel=1), owner="ann")
+    house.controller().round()
+    claims = house.jobs.claim(worker="w", device="cpu", limit=2, lease_s=60)
+    assert len(claims) == 5
+    assert house.jobs.claim(worker="v", device="cpu", limit=2, lease_s=60) == []
+
+
+def test_a_failed_job_fails_its_configuration_only(house: House) -> None:
+    from spec.states import FailureReason
+
+    sweep = house.sweeps.submit(asked(trials=2), owner="ann")
+    house.controller().round()
+    first, *_ = house.jobs.claim(worker="w", device="cpu", limit=1, lease_s=60)
+    house.jobs.fail(first.job_id, first.attempt, reason=FailureReason.diverged, message="it diverged")
+    done = house.run(sweep)
+    assert done.state is SweepState.finished
+    counts = house.sweeps.trial_counts(sweep.id)
+    assert (counts[TrialState.failed], counts[TrialState.finished]) == (1, 1)
+    assert len(house.sweeps.best(sweep.id)) == 1
+
+
+def test_cancelling_ends_all_its_jobs(house: House) -> None:
+    sweep = house.sweeps.submit(asked(), owner="ann")
+    house.controller().round()
+    (running,) = house.jobs.claim(worker="w", device="cpu", limit=1, lease_s=60)
+    assert house.sweeps.cancel(sweep.id, owner="ann", actor="ann").state is SweepState.cancelled
+    counts = house.sweeps.counts(sweep.id).by_status
+    assert (counts[JobStatus.cancelled], counts[JobStatus.running]) == (1, 1)
+    job = house.jobs.get(running.job_id, owner="ann")
+    assert job.cancel_requested_at is not None
+    assert job.finished_at is None
+    assert not house.controller().round()
+    assert house.sweeps.cancel(sweep.id, owner="ann", actor="ann").state is SweepState.cancelled
+
+
+def test_a_paused_sweep_goes_on_where_it_was(house: House) -> None:
+    sweep = house.sweeps.submit(asked(), owner="ann")
+    house.controller().round()
+    assert house.sweeps.pause(sweep.id, owner="ann", actor="ann").state is SweepState.paused
+    assert house.work() == 0
+    assert not house.controller().round()
+    assert house.sweeps.resume(sweep.id, owner="ann", actor="ann").state is SweepState.running
+    assert house.run(sweep).trials == 6
+    with pytest.raises(IllegalSweepStateError, match="finished cannot be paused"):
+        house.sweeps.pause(sweep.id, owner="ann", actor="ann")
+
+
+def test_a_finished_sweep_can_be_extended(house: House) -> None:
+    sweep = house.run(house.sweeps.submit(asked(), owner="ann"))
+    house.sweeps.extend(sweep.id, 10, owner="ann")
+    done = house.run(sweep)
+    assert (done.state, done.trials) == (SweepState.finished, 10)
+
+
+def test_a_budget_of_epochs_ends_a_sweep(house: House) -> None:
+    sweep = house.run(house.sweeps.submit(asked(trials={"epochs": 4}), owner="ann"))
+    assert sweep.state is SweepState.finished
+    assert 4 <= sweep.trials <= 8
+
+
+def test_trials_are_paged_in_order_and_best_first(house: House) -> None:
+    sweep = house.run(house.sweeps.submit(asked(trials=7), owner="ann"))
+    for by_score in (False, True):
+        whole, _ = house.sweeps.trials(sweep.id, by_score=by_score)
+        paged, after = house.sweeps.trials(sweep.id, by_score=by_score, limit=3)
+        while after is not None:
+            more, after = house.sweeps.trials(sweep.id, by_score=by_score, limit=3, after=after)
+            paged += more
+        assert paged == whole
+    assert [trial.score for trial in whole] == sorted(trial.score or 0.0 for trial in whole)
+
+
+def test_a_sweep_is_its_owners(house: House) -> None:
+    sweep = house.sweeps.submit(asked(), owner="ann")
+    with pytest.raises(SweepNotFoundError):
+        house.sweeps.get(sweep.id, owner="bob")
+    assert house.sweeps.list_sweeps(owner="bob") == ([], None)
+    assert [one.id for one in house.sweeps.list_sweeps(owner="ann")[0]] == [sweep.id]
