@@ -11,6 +11,7 @@ from typing import Annotated
 
 from pydantic import Field, ValidationError
 
+from spec.classes import wrong_labels
 from spec.dataset import Uploaded
 from spec.job import JobSpec
 from spec.labels import Label
@@ -131,6 +132,9 @@ class DatasetServices:
             if record is None:
                 message = "is none of your data sets: upload it first"
                 faults.append(FieldError(path=f"{path}dataset.id", message=message))
+                continue
+            if wrong := wrong_labels(spec.class_weight, record.table.target.labels):
+                faults.append(FieldError(path=f"{path}class_weight", message=wrong))
                 continue
             try:
                 found.append(spec.on(record.uploaded))

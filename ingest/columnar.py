@@ -50,6 +50,8 @@ def read(source: Source, order: ReadingOrder, out: Path) -> Reading:
     bins = {column.name: found[column.name].bins() for column in columns if column.role is not Role.unused}
     if answer.target.type is Targets.numbers:
         bins |= {name: found[name].bins() for name in choices.target}
+    if any(one.role is Role.weight and one.profile(None).max == 0.0 for one in others):
+        raise RefusedError("is 0 in every row: one row at least must weigh more", path="weight")
     encoders = {column.name: encoder(column) for column in used}
     extras = role_encoders(columns)
 

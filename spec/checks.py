@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from .architectures import Matrix, Normalization, layer_shapes, parameter_count
 from .base import fault
+from .classes import class_labels, wrong_labels
 from .dataset import DatasetInfo, Linear, Targets
 from .monitors import REGRESSION_METRICS
 from .splits import EXACT, check_split, most_training_rows
@@ -36,6 +37,7 @@ def check_against(spec: "JobSpec", info: DatasetInfo) -> None:
         height, width = info.image[1:]
         raise fault("augmentation.crop", f"must be at most {min(height, width)}: images are {height} x {width} pixels")
     _check_loss(spec, info)
+    _check_weighting(spec, info)
     _check_monitor(spec, info)
     shapes = layer_shapes(spec, info)
     count = parameter_count(spec, info)
@@ -114,6 +116,18 @@ def batch_norm_fault(spec: "JobSpec", train: int) -> str | None:
         other = next((size for size in range(batch - 1, 1, -1) if train % size != 1), "full")
         return f"{batch} leaves one of {train} rows for an epoch's last step, and {needed}: use {other}"
     return None
+
+
+def _check_weighting(spec: "JobSpec", info: DatasetInfo) -> None:
+    if spec.class_weight is not None and info.targets is Targets.numbers:
+        raise fault("class_weight", "needs classes, and this data set's targets are numbers")
+    if wrong := wrong_labels(spec.class_weight, class_labels(spec.dataset)):
+        raise fault("class_weight", wrong)
+    if spec.is_weighted and spec.batch_size == spec.gradient_accumulation == 1:
+        source = "class_weight" if spec.class_weight is not None else "a weight of each row"
+        raise fault(
+            "batch_size", f"must be at least 2 with {source}: the mean of one row does not depend on its weight"
+        )
 
 
 def _check_weights(weights: tuple[Matrix, ...], shapes: list[tuple[int, ...]]) -> None:

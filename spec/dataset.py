@@ -100,6 +100,7 @@ class DatasetInfo(Frozen):
     image: Annotated[
         tuple[Count, Count, Count] | None, Field(description="Channels, height and width, for images.")
     ] = None
+    weighted: Annotated[bool, Field(description="Whether each row has a weight in the loss.")] = False
     split_rows: Annotated[
         tuple[Count, Count, Count] | None,
         Field(description="Training, validation and test rows by the split column, if there is one."),
@@ -158,6 +159,14 @@ class Inline(Frozen):
         tuple[Real, ...] | None,
         Field(max_length=10_000, fail_fast=True, description="The time of each row, a number."),
     ] = None
+    weight: Annotated[
+        Annotated[
+            tuple[Annotated[Real, Field(ge=0.0, le=1e12)], ...],
+            Field(min_length=1, max_length=10_000, fail_fast=True),
+        ]
+        | None,
+        Field(description="The weight of each row in the loss, 0 or more. null: all weigh the same."),
+    ] = None
 
     @model_validator(mode="after")
     def _rectangular(self) -> "Inline":
@@ -168,7 +177,7 @@ class Inline(Frozen):
         widths = {len(row) if isinstance(row, tuple) else 0 for row in self.y}
         if len(widths) > 1:
             raise fault("dataset.y", "every target must have the same number of values")
-        for name in ("split", "group", "time"):
+        for name in ("split", "group", "time", "weight"):
             values = getattr(self, name)
             if values is not None and len(values) != len(self.x):
                 raise fault(
@@ -177,6 +186,8 @@ class Inline(Frozen):
         for word in self.split or ():
             if word.lower() not in SPLIT_WORDS:
                 raise fault("dataset.split", f"must be train, validation or test; it has {word[:50]!r}")
+        if self.weight is not None and not any(self.weight):
+            raise fault("dataset.weight", "must be above 0 for at least one row")
         return self
 
     @property
@@ -282,6 +293,7 @@ def _describe_inline(data: Inline, *, labels: bool) -> DatasetInfo:
         "split_rows": None if split is None else tuple(split.count(part) for part in range(3)),
         "groups": None if data.group is None else len(set(data.group)),
         "timed": data.time is not None,
+        "weighted": data.weight is not None,
     }
     values = {float(value) for row in y for value in (row if isinstance(row, tuple) else (row,))}
     whole = not isinstance(y[0], tuple) and all(value.is_integer() for value in values)

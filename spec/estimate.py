@@ -30,7 +30,7 @@ def estimate(spec: JobSpec, info: DatasetInfo) -> Footprint:
     numbers = (
         parameters * (3 + len(spec.optimizer.buffers) + (spec.gradient_accumulation > 1))
         + batch_rows(spec, info) * per_row
-        + info.rows * (info.features + 1)
+        + info.rows * (info.features + 1 + spec.is_weighted)
     )
     return Footprint(
         parameters=parameters,

@@ -16,6 +16,7 @@ from .architectures import Architecture, Initializer, Matrix, Mlp, Normalization
 from .augmentation import Augmentation
 from .base import Count, Fraction, Frozen, Real, fault
 from .checks import check_against
+from .classes import ClassWeight
 from .dataset import DatasetInfo, DatasetSpec, Shipped, Uploaded, declared_split, describe
 from .labels import Name, Priority, Project, Tags
 from .losses import LOSSES, CrossEntropy, Loss
@@ -134,6 +135,13 @@ class JobSpec(Frozen):
 
     loss: Annotated[Loss, Field(description="Loss to minimise: a name, or {type: huber, ...}.")] = CrossEntropy()
     label_smoothing: Annotated[Fraction, Field(description="Share of a target spread over all classes.")] = 0.0
+    class_weight: Annotated[
+        ClassWeight | None,
+        Field(
+            description="Weight of each class in the loss, {label: weight}; a class that is not named weighs 1. "
+            "balanced: rows / (classes x rows of the class), of the training split. null: all weigh the same."
+        ),
+    ] = None
     optimizer: Annotated[Optimizer, Field(description="Optimizer: a name, or {type: sgd, ...}.")] = Adam()
     learning_rate: Annotated[Real, Field(gt=0.0, le=1000.0, description="Size of an update.")] = 0.001
     schedule: Annotated[Schedule, Field(description="Learning-rate schedule, from epoch to epoch.")] = Constant()
@@ -258,6 +266,11 @@ class JobSpec(Frozen):
         """Rows, features and targets of the data set; None for an upload that the service has not looked up yet."""
         return describe(self.dataset, labels=self.loss.traits.is_for_labels)
 
+    @property
+    def is_weighted(self) -> bool:
+        """Whether rows differ in their weight in the loss."""
+        return self.class_weight is not None or (self.info is not None and self.info.weighted)
+
     def split_rows(self, info: DatasetInfo) -> tuple[int, int, int]:
         """Rows of the (train, validation, test) split of data like `info`; by group and time an estimate."""
         return split_rows(self, info)
@@ -316,6 +329,7 @@ class JobSpec(Frozen):
         shared["optimizer"] = dict(self.optimizer.switches)
         shared["standardize"] = "channel" if self.standardizes and self.augmentation.acts else self.standardizes
         shared["initial"] = "given" if isinstance(self.initial_weights, tuple) else "drawn"
+        shared["weighted"] = self.is_weighted
         text = json.dumps(shared, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()[:32]
 

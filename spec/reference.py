@@ -53,6 +53,8 @@ def _kind(schema: Schema) -> str:
             return f"list of {_kind(schema['items'])}" + _bounds(schema, "minItems", "maxItems", " values")
         case {"patternProperties": kinds}:
             return f"object of {_kind(next(iter(kinds.values())))}" + _bounds(schema, "", "maxProperties", " keys")
+        case {"type": "object", "additionalProperties": kind}:
+            return f"object of {_kind(kind)}" + _bounds(schema, "minProperties", "maxProperties", " keys")
         case {"type": "string"}:
             return "text" + _bounds(schema, "minLength", "maxLength", " characters")
         case {"type": "boolean"}:

@@ -141,4 +141,5 @@ class Schema(Frozen):
             split_rows=self.split_rows,
             groups=self.groups,
             timed=any(column.role is Role.time for column in self.columns),
+            weighted=any(column.role is Role.weight for column in self.columns),
         )

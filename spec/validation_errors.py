@@ -89,7 +89,7 @@ def sentences(error: ValidationError, body: Any) -> list[FieldError]:
 
 def _place(fault: ErrorDetails, body: Any) -> tuple[str, Any]:
     """The path and the value of the invalid field; None for a value that the message need not repeat."""
-    path, value = _walk(fault["loc"], body)
+    path, value = _walk(fault["loc"], body, is_missing=fault["type"] == "missing")
     match fault["type"]:
         case "rule":
             return _prefix(fault["loc"], body) + fault["ctx"]["path"], None
@@ -100,15 +100,15 @@ def _place(fault: ErrorDetails, body: Any) -> tuple[str, Any]:
     return path, None if fault["loc"][-1:] == ("[key]",) else value
 
 
-def _walk(loc: Sequence[int | str], body: Any) -> tuple[str, Any]:
+def _walk(loc: Sequence[int | str], body: Any, *, is_missing: bool) -> tuple[str, Any]:
     """The path of `loc` through the body, without the names of union branches, and the value there."""
     path: list[str] = []
     here: Any = body
     for position, step in enumerate(loc):
         if _has(here, step):
             here = here[step]
-        elif position == len(loc) - 1 and isinstance(here, Mapping) and step != "[key]":
-            here = None  # a field that is missing
+        elif is_missing and position == len(loc) - 1:
+            here = None
         else:
             continue  # the name of a union branch, which is not in the body
         path.append(str(step))

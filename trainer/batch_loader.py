@@ -60,21 +60,44 @@ class Batch(NamedTuple):
     """Scaled keep masks by hidden layer, each [members, units, batch]."""
     columns: Columns
     """The optimizer's numbers for its step, each [members, 1]."""
+    weighted: "Weighted | None" = None
+    """The rows' weights; None: all weigh the same."""
+
+
+class Weighted(NamedTuple):
+    """The weights of a batch's rows in the mean loss of its step."""
+
+    shares: Tensor
+    """The share of each row, [members, batch]: its weight, divided by the sum of all of the step's."""
+    total: Tensor
+    """That sum, [members, 1]."""
+
+    @classmethod
+    def of(cls, weights: Tensor, step: Tensor) -> "Weighted":
+        """From the weights of the batch's rows and of all the step's; where all are 0, so are the shares."""
+        total = step.sum(dim=1, keepdim=True)
+        return cls(weights / total.where(total > 0.0, 1.0), total)
 
 
 class TrainingRows:
     """The training rows of a pack, and which of them a batch takes.
 
-    Rows of different splits lie one after the other: a member's own begin at its offset.
+    Rows of different splits lie one after the other: a member's own begin at its offset. `weights` are [members, rows],
+    or None if all weigh the same.
     """
 
-    def __init__(self, x: Tensor, y: Tensor, offsets: Tensor, batch: int, per_step: int) -> None:
+    def __init__(
+        self, x: Tensor, y: Tensor, offsets: Tensor, batch: int, per_step: int, weights: Tensor | None = None
+    ) -> None:
         self.count = x.shape[1]
         self.batch = batch
         self.batches = -(-self.count // batch)
         self.per_step = per_step
         self.x, self.y = x.flatten(0, 1), y.flatten(0, 1)
         self.offsets = offsets
+        self.weights = weights
+        self.step = min(batch * per_step, self.count)
+        """Rows of a whole step."""
 
     def place(self, number: int) -> Place:
         """The place of the batch of this number; the last may have fewer rows, and the last step fewer batches."""
@@ -192,6 +215,15 @@ class BatchLoader:
         steps = numbers[-1] // self.rows.per_step - numbers[0] // self.rows.per_step + 1
         return GatheredChunk(self, numbers, x, y, drawn, self.plan(steps))
 
+    def weighted(self, number: int, place: Place, shard: slice) -> Weighted | None:
+        """The weights of a shard of the batch of this number."""
+        if self.rows.weights is None:
+            return None
+        begin = number // self.rows.per_step * self.rows.step
+        step = self.rows.weights.gather(1, self.epoch.order[:, begin : begin + place.step_rows])
+        first = number * self.rows.batch - begin
+        return Weighted.of(step[:, first + shard.start : first + shard.stop], step)
+
     def plan(self, steps: int) -> Tensor:
         """The optimizer's numbers for so many steps, from the one that the members are in."""
         rates = np.array([[member.rate] for member in self.members])
@@ -230,6 +262,7 @@ class GatheredChunk:
             y=self.y[:, own],
             masks={} if self.drawn is None else loader.dropout.masks(self.drawn[:, position], shard),
             columns=loader.optimizer.columns(self.plan[step]),
+            weighted=loader.weighted(number, place, shard),
         )
 
 
@@ -241,7 +274,7 @@ class DeviceBatchLoader(BatchLoader):
         device = self.rows.x.device
         self._number = torch.zeros(1, dtype=torch.int64, device=device)
         self._first_step = torch.zeros(1, dtype=torch.int64, device=device)
-        self._within = torch.arange(max(self.rows.batch, self.dropout.words), device=device)
+        self._within = torch.arange(max(self.rows.step, self.dropout.words), device=device)
         self._plan = self.plan(CHUNK_BATCHES)
 
     @property
@@ -270,8 +303,14 @@ class DeviceBatchLoader(BatchLoader):
             masks = dropout.masks(drawn.view(torch.int16), shard)
         step = number // self.rows.per_step - self._first_step
         columns = self.optimizer.columns(self._plan.index_select(0, step).squeeze(0))
+        weighted: Weighted | None = None
+        if (weights := self.rows.weights) is not None:
+            of_step = number // self.rows.per_step * self.rows.step + self._within[: place.step_rows]
+            weighted = Weighted.of(
+                *(weights.gather(1, epoch.order.index_select(1, some)) for some in (places, of_step))
+            )
         self._number.add_(1)
-        return Batch(place, number, x, y, masks, columns)
+        return Batch(place, number, x, y, masks, columns, weighted)
 
 
 @dataclass(frozen=True)

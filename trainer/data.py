@@ -1,5 +1,6 @@
 """Data sets: loaded or generated, split and preprocessed."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -14,6 +15,7 @@ from torch import Tensor
 
 from model.preprocessing import Preprocessing
 from spec.checks import batch_norm_fault, check_targets
+from spec.classes import label_of
 from spec.dataset import (
     Blobs,
     Circles,
@@ -66,6 +68,8 @@ class Split:
     test_x: Tensor
     test_y: Tensor
     preprocessing: Preprocessing
+    weights: Mapping[PartName, Tensor]
+    """The weight of each row of a part, [rows]; the largest of all is 1."""
 
     def part(self, name: PartName) -> tuple[Tensor, Tensor]:
         """Rows and targets of one part."""
@@ -121,7 +125,7 @@ def read(table: Path) -> Rows:
         with table.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             schema = Schema.model_validate_json(arrays["schema"].tobytes())
             target = schema.target
-            roles = RowRoles(*(arrays.get(name) for name in ("split", "group", "time")))
+            roles = RowRoles(*(arrays.get(name) for name in ("split", "group", "time", "weight")))
             return Rows(arrays["X"], arrays["y"], schema.columns, target.labels, target.name, target.columns, roles)
     except (OSError, ValueError, KeyError, BadZipFile) as error:
         raise BadDataError(f"The table of the data set cannot be read: {error}") from error
@@ -134,6 +138,7 @@ def _inline_roles(data: Inline) -> RowRoles:
         split=None if split is None else np.array(split),
         group=None if group is None or numbers is None else np.array([numbers[value] for value in group]),
         time=None if time is None else np.array(time, dtype=np.float64),
+        weight=None if data.weight is None else np.array(data.weight, dtype=np.float64),
     )
 
 
@@ -198,6 +203,7 @@ def split(
     )
     x, y = preprocessing.features(rows.x), preprocessing.targets(y)
     number = torch.int64 if info.targets is Targets.classes else dtype
+    weights = _weights(rows.roles.weight, info)
 
     def placed(values: npt.NDArray[Any], kind: torch.dtype) -> Tensor:
         return torch.from_numpy(np.ascontiguousarray(values)).to(device=device, dtype=kind)
@@ -210,6 +216,11 @@ def split(
         test_x=placed(x[test], dtype),
         test_y=placed(y[test], number),
         preprocessing=preprocessing,
+        weights={
+            "train": placed(weights[train], dtype),
+            "val": placed(weights[validation], dtype),
+            "test": placed(weights[test], dtype),
+        },
     )
 
 
@@ -218,16 +229,21 @@ def _schema(rows: Rows, info: DatasetInfo) -> Schema:
     columns = rows.columns or (Column(name="x", type=ColumnKind.number, size=info.features),)
     labels: tuple[str, ...] = ()
     if info.targets is Targets.classes:
-        labels = rows.labels or tuple(_label(value) for value in np.unique(rows.y).tolist())
+        labels = rows.labels or tuple(label_of(value) for value in np.unique(rows.y).tolist())
     target = Target(
         name=rows.target, type=info.targets, labels=labels, outputs=info.outputs, columns=rows.target_columns
     )
     return Schema(columns=columns, target=target, image=info.image)
 
 
-def _label(value: float) -> str:
-    """A number as the name of a class."""
-    return str(int(value)) if float(value).is_integer() else repr(value)
+def _weights(weight: Array | None, info: DatasetInfo) -> Array:
+    """The weight of each row, at most 1: a narrow number format then holds their sums."""
+    if not info.weighted:
+        return np.ones(info.rows)
+    if weight is None or not (weight >= 0.0).all() or not 0.0 < weight.max() < np.inf:
+        raise BadDataError("weight: the data set has no weights of its rows, or none above 0.")
+    shares: Array = weight / weight.max()
+    return shares
 
 
 def _check_targets(spec: JobSpec, y: Array) -> None:

@@ -22,7 +22,10 @@ class Epoch:
     image_keys: Tensor | None
     """Keys of the random changes of images, if any row's images change."""
     losses: Tensor
-    """The loss of each batch, [rows, batches]: summed along a row, which gives the same bits in packs of any size."""
+    """The loss of each batch, [rows, batches]; where rows have weights, the sum of its rows' weighted losses.
+
+    Summed along a row, which gives the same bits in packs of any size.
+    """
     gradient: Tensor
     """The gradient of the step that is under way, [rows, parameters]: the sum of its batches' so far."""
     gradients: Tensor | None

@@ -12,6 +12,7 @@ from .data import PartName, Split
 from .metrics import ClassMetrics, Part, PartMetrics, RegressionMetrics, measure
 from .models import Weights
 from .setup import Setup
+from .weighting import Weighting
 
 EVALUATION_ROWS = 256
 """Rows evaluated at a time on a CPU; it must not depend on the size of the pack, for the bits of a sum depend on it."""
@@ -41,7 +42,7 @@ def evaluate(setup: Setup, part: Part, weights: Weights, which: Tensor | None) -
     )
 
 
-def part_of(setup: Setup, name: PartName, splits: Sequence[Split]) -> Part:
+def part_of(setup: Setup, name: PartName, splits: Sequence[Split], weighting: Weighting | None = None) -> Part:
     """A part of these splits, and what is measured of it: all metrics, and a few of training rows."""
     x, y = (torch.stack(same) for same in zip(*(one.part(name) for one in splits), strict=True))
     full = name != "train"
@@ -51,7 +52,8 @@ def part_of(setup: Setup, name: PartName, splits: Sequence[Split]) -> Part:
     elif full and y.shape[1]:
         deviations = [split.preprocessing.output.deviation for split in splits]
         metrics = RegressionMetrics(y, torch.tensor(deviations, device=setup.device, dtype=torch.float64))
-    return Part(name, x, setup.objective.targets(y, setup.dtype), metrics)
+    weights = None if weighting is None else weighting.rows(name)
+    return Part(name, x, setup.objective.targets(y, setup.dtype), metrics, weights)
 
 
 def splits_of(

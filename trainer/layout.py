@@ -23,6 +23,7 @@ from .metrics import Part
 from .models import Weights
 from .optim import Optimizer
 from .setup import Setup
+from .weighting import Weighting
 
 State = Mapping[str, Tensor]
 """By name, [rows, ...] each: `checkpoint.ROWS`, and the optimizer's buffers."""
@@ -50,10 +51,15 @@ class Layout:
     """Views of the parameters, which autograd knows as leaves, and of the running statistics."""
     smoothing: Tensor | None
     """Label smoothing [rows, 1], if any member has some."""
+    by_class: Tensor | None
+    """The weights of classes [rows, classes], if rows are weighted and targets are classes."""
     optimizer: Optimizer
     loader: BatchLoader
     batch_shares: Tensor
-    """The share of each batch in an epoch's mean loss, [batches]: the last may be small."""
+    """What `Epoch.losses` are multiplied by for an epoch's mean loss: the share of each batch's rows, [batches].
+
+    The last may be small. Where rows have weights, 1 / the sum of all, [rows, 1].
+    """
     runner: Eager | Graphs
 
     def rows_of(self, members: Collection[Member]) -> Tensor:
@@ -72,8 +78,9 @@ def lay_out(
     specs = [member.spec for member in member_of]
     used = {spec.division: splits[spec.division] for spec in specs}
     parts, split_of = splits_of(specs, used, setup.device)
-    train = part_of(setup, "train", parts)
-    validation = part_of(setup, "val", parts)
+    weighting = Weighting.of(setup, specs, parts, split_of)
+    train = part_of(setup, "train", parts, weighting)
+    validation = part_of(setup, "val", parts, weighting)
     count = train.x.shape[1]
     batch = full_batch(setup.spec, count)
     data = TrainingRows(
@@ -82,6 +89,7 @@ def lay_out(
         offsets=split_of.unsqueeze(1) * count,
         batch=batch,
         per_step=setup.spec.gradient_accumulation,
+        weights=train.weights,
     )
     sizes = torch.tensor([data.place(number).rows for number in range(data.batches)], device=setup.device)
     weights = setup.network.weights(state["weights"], state["running"])
@@ -107,8 +115,11 @@ def lay_out(
         epoch=epoch,
         weights=weights,
         smoothing=smoothing if any(spec.label_smoothing for spec in specs) else None,
+        by_class=None if weighting is None else weighting.by_class,
         optimizer=optimizer,
         loader=loader(member_of, data, epoch, augmentation, dropout, optimizer, setup.sharding),
-        batch_shares=sizes.to(setup.dtype) / count,
+        batch_shares=sizes.to(setup.dtype) / count
+        if train.weights is None
+        else 1.0 / train.weights.sum(dim=1, keepdim=True),
         runner=Graphs() if setup.on_gpu and not setup.sharding.distributed else Eager(),
     )

@@ -112,10 +112,26 @@ def poisson_nll(z: Tensor, y: Tensor, _: Tensor | None, loss: PoissonNll) -> Ten
     return (_exp(z) - y * z).mean(dim=1)
 
 
-def cross_entropy_back(z: Tensor, y: Tensor, rows: int) -> tuple[Tensor, Tensor]:
-    """`cross_entropy` without smoothing, and the gradient of its mean over `rows` by the logits, as autograd has it."""
+def smoothed_by_class(z: Tensor, y: Tensor, smoothing: Tensor, by_class: Tensor) -> Tensor:
+    """`cross_entropy` with smoothing, where classes have weights [members, classes].
+
+    torch.nn.CrossEntropyLoss(weight=..., label_smoothing=...), whose smoothing weighs each class's -log p by the weight
+    of that class; here divided by the weight of the row's own class, by which the mean multiplies it.
+    """
+    log_p = F.log_softmax(z, dim=1)
+    right = -log_p.gather(1, y.unsqueeze(1)).squeeze(1)
+    spread = (by_class.unsqueeze(2) * log_p).mean(dim=1) / by_class.gather(1, y)
+    return (1.0 - smoothing) * right - smoothing * spread
+
+
+def cross_entropy_back(z: Tensor, y: Tensor, share: float | Tensor) -> tuple[Tensor, Tensor]:
+    """`cross_entropy` without smoothing, and the gradient of its mean by the logits, as autograd has it.
+
+    `share` is that of each row in the mean: one number, or [members, batch].
+    """
     right, log_p = y.unsqueeze(1), F.log_softmax(z, dim=1)
-    by_log_p = torch.zeros_like(log_p).scatter_(1, right, -1.0 / rows)
+    by_right = -share.unsqueeze(1) if isinstance(share, Tensor) else -share
+    by_log_p = torch.zeros_like(log_p).scatter_(1, right, by_right)
     by_z: Tensor = torch._log_softmax_backward_data(by_log_p, log_p, 1, z.dtype)
     return -log_p.gather(1, right).squeeze(1), by_z
 
@@ -176,13 +192,23 @@ class Objective:
             y = y.transpose(1, 2)
         return CRITERIA[type(self.loss_spec)](self.outputs(z), y, smoothing, self.loss_spec)
 
-    def loss_and_gradient(self, z: Tensor, y: Tensor, smoothing: Tensor | None, rows: int) -> tuple[Tensor, Tensor]:
-        """The loss of each row, and the gradient of its mean over `rows` by the network's sums z."""
-        if isinstance(self.loss_spec, CrossEntropy) and smoothing is None:
-            return cross_entropy_back(z, y, rows)
+    def loss_and_gradient(
+        self, z: Tensor, y: Tensor, smoothing: Tensor | None, share: float | Tensor, by_class: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """The loss of each row, and the gradient of its mean by the network's sums z.
+
+        `share` is that of each row in the mean, one number or [members, batch]; `by_class` the weights of classes.
+        """
+        is_cross_entropy = isinstance(self.loss_spec, CrossEntropy)
+        if is_cross_entropy and smoothing is None:
+            return cross_entropy_back(z, y, share)
         z.requires_grad_()
-        losses = self.loss(z, y, smoothing)
-        (by_z,) = torch.autograd.grad(losses, z, torch.full_like(losses, 1.0 / rows))
+        if is_cross_entropy and smoothing is not None and by_class is not None:
+            losses = smoothed_by_class(z, y, smoothing, by_class)
+        else:
+            losses = self.loss(z, y, smoothing)
+        by_loss = share if isinstance(share, Tensor) else torch.full_like(losses, share)
+        (by_z,) = torch.autograd.grad(losses, z, by_loss)
         return losses.detach(), by_z
 
     def predicted_class(self, z: Tensor) -> Tensor:

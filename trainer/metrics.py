@@ -13,6 +13,7 @@ from torch import Tensor
 from .data import PartName
 from .losses import Objective
 from .sharding import Sharding
+from .weighting import weighted_mean
 
 Forward = Callable[[Tensor], Tensor]
 """From rows [members, batch, features] to the last layer's sums [members, outputs, batch]."""
@@ -175,6 +176,8 @@ class Part:
     y: Tensor
     """Targets in the form that the loss needs."""
     metrics: PartMetrics | None
+    weights: Tensor | None = None
+    """The weights of rows in the loss, [members, rows]; None: all weigh the same. Other metrics count rows."""
 
     @property
     def undefined(self) -> tuple[frozenset[str], ...]:
@@ -213,7 +216,7 @@ def measure(
             for name, values in part.metrics.keep(objective, z, wanted).items():
                 held[name][..., some] = values
     held = {name: sharding.sum(values) for name, values in held.items()}
-    found = {"loss": held["losses"].mean(dim=1)}
+    found = {"loss": weighted_mean(held["losses"], part.weights)}
     if part.metrics is not None:
         if members == 1:  # with a padding row: a sum over the rows of one member may be computed in another way
             held = {name: values.repeat(2, *([1] * (values.dim() - 1))) for name, values in held.items()}

@@ -29,6 +29,7 @@ from .padding import Padding
 from .results import Result, results
 from .setup import Setup
 from .sharding import SINGLE_PROCESS, Sharding
+from .weighting import check
 
 LEFT = 1 / 8
 """On a GPU, the share of a pack's rows that members may have left before the pack is laid out anew."""
@@ -71,6 +72,7 @@ class Pack:
         setup = self.setup
         if spec.division not in self._splits:
             self._splits[spec.division] = split(spec, setup.info, setup.device, setup.dtype, table)
+        check(setup, spec, self._splits[spec.division])
         part, _, metric = spec.monitored.partition("_")
         if part == "val" and metric != "loss":
             metrics = part_of(setup, "val", [self._splits[spec.division]]).metrics
@@ -162,11 +164,17 @@ class Pack:
     def loss(self, forward: ForwardPass, batch: Batch) -> tuple[Tensor, Tensor]:
         """The mean loss of each member over its batch, or this process's part of it, [members].
 
+        Where rows have weights, the batch's part of the step's weighted mean.
+
         And the gradient, by the batch's outputs, of each member's mean loss over its step, [members, outputs, batch].
         """
+        weighted = batch.weighted
+        shares = 1.0 / batch.place.step_rows if weighted is None else weighted.shares
         losses, by_output = self.setup.objective.loss_and_gradient(
-            forward.outputs, batch.y, self.layout.smoothing, batch.place.step_rows
+            forward.outputs, batch.y, self.layout.smoothing, shares, self.layout.by_class
         )
+        if weighted is not None:
+            return (losses * weighted.shares).sum(dim=1), by_output
         return self.setup.sharding.mean(losses, batch.place.rows), by_output
 
     def backward(self, forward: ForwardPass, by_output: Tensor, batch: Batch) -> Tensor:
@@ -184,10 +192,15 @@ class Pack:
 
     def record(self, batch: Batch, loss: Tensor, gradient: Tensor) -> None:
         """Keep a batch's losses, and a step's gradient where its norm is watched, for the end of the epoch."""
-        epoch = self.layout.epoch
-        epoch.losses.index_copy_(1, batch.number, loss.unsqueeze(1))
-        if epoch.gradients is not None and batch.place.is_last:
+        epoch, weighted = self.layout.epoch, batch.weighted
+        losses = loss.unsqueeze(1)
+        epoch.losses.index_copy_(1, batch.number, losses if weighted is None else losses * weighted.total)
+        if epoch.gradients is None or not batch.place.is_last:
+            return
+        if weighted is None:
             epoch.gradients.add_(gradient, alpha=batch.place.step_rows)
+        else:
+            epoch.gradients.addcmul_(gradient, weighted.total)
 
     def descend(self, batch: Batch, gradient: Tensor) -> None:
         """Update every member's parameters by its gradient, which the optimizer may overwrite."""
@@ -205,7 +218,8 @@ class Pack:
             measured |= evaluate(setup, layout.validation, layout.weights, layout.split_of)
         if layout.epoch.gradients is not None:
             norms = torch.linalg.vector_norm(layout.epoch.gradients, dim=1)
-            measured["gradient"] = norms / layout.loader.rows.count
+            is_plain = layout.train.weights is None
+            measured["gradient"] = norms / layout.loader.rows.count if is_plain else norms * layout.batch_shares[:, 0]
         table = torch.stack([values.double() for values in measured.values()], dim=1).tolist()  # the epoch's one sync
         return [
             _measured(

@@ -23,6 +23,7 @@ from .metrics import Part, RawOutputs
 from .models import Weights
 from .padding import Padding
 from .setup import Setup
+from .weighting import Weighting
 
 RESULT_NUMBERS = 1 << 25
 """Outputs of members that are done are held for so many numbers at a time."""
@@ -54,9 +55,10 @@ def _results(setup: Setup, layout: Layout, padding: Padding, members: Sequence[M
     padded = padding.padded(members)
     parameters, running = _finished(layout, padded)
     weights = setup.network.weights(parameters, running)
-    splits, own = splits_of([member.spec for member in padded], layout.splits, setup.device)
+    specs = [member.spec for member in padded]
+    splits, own = splits_of(specs, layout.splits, setup.device)
     which = own if len(splits) > 1 else None
-    test_part = part_of(setup, "test", splits)
+    test_part = part_of(setup, "test", splits, Weighting.of(setup, specs, splits, own))
     tested = evaluate(setup, test_part, weights, which) if test_part.x.shape[1] else {}
     metrics = {name: values.tolist() for name, values in tested.items()}
     undefined = [test_part.undefined[split] for split in own.tolist()]
@@ -94,7 +96,10 @@ def _landscape(setup: Setup, layout: Layout, member: Member, split: Split) -> La
     name = split.shown
     x, y = split.part(name)
     rows = torch.linspace(0, len(x) - 1, min(len(x), LANDSCAPE_ROWS), device=setup.device).long()
-    part = Part(name, x[rows].unsqueeze(0), setup.objective.targets(y[rows].unsqueeze(0), setup.dtype), None)
+    targets = setup.objective.targets(y[rows].unsqueeze(0), setup.dtype)
+    weighting = Weighting.of(setup, [member.spec], [split], torch.zeros_like(rows[:1]))
+    weights = None if weighting is None else weighting.rows(name)[:, rows]
+    part = Part(name, x[rows].unsqueeze(0), targets, None, weights)
     parameters, running = _finished(layout, [member])
 
     def losses_of(rows: Tensor) -> Tensor:

@@ -31,6 +31,7 @@ class RowRoles:
     group: Numbers | None = None
     """Groups, numbered in the order of their first rows."""
     time: npt.NDArray[np.float64] | None = None
+    weight: npt.NDArray[np.float64] | None = None
 
 
 NO_ROLES = RowRoles()

@@ -40,6 +40,27 @@ def test_the_three_commands_of_the_readme(stack: Embedded) -> None:
     assert all(25.0 < float(value) < 346.0 for value in values)  # as far as the disease ever went
 
 
+def test_rows_weigh_what_their_column_says(stack: Embedded) -> None:
+    x = np.linspace(-1.0, 1.0, 60)
+    y, w = x**2 + 0.1 * np.cos(40.0 * x), (np.arange(60) % 4).astype(float)
+    lines = [f"{one:.6f},{weight:g},{value:.6f}" for one, weight, value in zip(x, w, y, strict=True)]
+    content = "\n".join(["x,w,y", *lines]) + "\n"
+    with stack.http() as http:
+        answer = http.post("/datasets", data={"target": "y", "weight": "w"}, files={"file": ("rows.csv", content)})
+        dataset = answer.json()["id"]
+        asked = {"dataset": dataset, "validation_fraction": 0.0, **JOB}
+        refused = http.post("/jobs", json={**asked, "batch_size": 1})
+        assert (refused.status_code, refused.json()["errors"][0]["path"]) == (422, "batch_size")
+        path = f"/jobs/{http.post('/jobs', json=asked).json()['id']}"
+        job = await_value(lambda: (found := http.get(path).json())["status"] == "succeeded" and found)
+        rows = [{"x": float(one)} for one in x.round(6)]
+        predicted = np.array(http.post(f"{path}/predict", json={"rows": rows}).json()["predictions"])
+    assert isinstance(job, dict)
+    assert job["spec"]["dataset"]["info"]["weighted"] is True
+    wanted = np.average(((predicted - y) / y.std()) ** 2, weights=w)
+    assert job["best"]["metrics"]["train_loss"] == pytest.approx(wanted, rel=1e-4)
+
+
 def test_the_same_with_nothing_but_http(stack: Embedded, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with stack.http() as http:
         form = {"target": "progression", "name": "patients"}

@@ -147,6 +147,7 @@ def test_a_job_knows_its_data_set(api: Service) -> None:
         "split_rows": None,
         "groups": None,
         "timed": False,
+        "weighted": False,
     }
     (claim,) = api.store.claim(worker="w", device="cpu", limit=1, lease_s=60)
     assert isinstance(claim.spec.dataset, Uploaded)
@@ -167,6 +168,7 @@ def test_what_a_client_says_of_a_data_set_is_not_believed(api: Service) -> None:
     [
         ({"loss": "poisson_nll"}, "loss", "poisson_nll needs counts"),
         ({"batch_size": 33}, "batch_size", "must be at most 32"),
+        ({"class_weight": {"rose": 2.0}}, "class_weight", "'rose' is no class of the data set, which has 'a', 'b'"),
         ({"architecture": "cnn"}, "architecture.type", "cnn needs image data"),
     ],
 )

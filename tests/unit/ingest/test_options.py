@@ -145,6 +145,11 @@ def test_columns_with_a_role_are_no_features(tmp_path: Path) -> None:
         assert arrays["time"][:2].tolist() == [18262.0, 18263.0]
 
 
+def test_weights_that_are_all_0_are_refused(tmp_path: Path) -> None:
+    assert refusal(file(a=["1", "2"], w=["0"]), tmp_path, weight="w").startswith("weight is 0 in every row")
+    assert reading(file(a=["1", "2"], w=["0", "3"]), tmp_path, weight="w").table.info(ROWS).weighted
+
+
 GOOD = file(a=["1", "2"], b=["x", "z"], w=["1", "-1"], gap=["1", ""])
 BAD: dict[str, tuple[dict[str, Any], str]] = {
     "no such column": ({"columns": "a,q"}, "columns is no column of the file: 'q'; it has a, b, w, gap, y"),

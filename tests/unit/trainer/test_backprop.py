@@ -68,7 +68,7 @@ def test_every_loss_passes_back_what_autograd_passes(loss: type[LossSpec], smoot
     z = drawn(MEMBERS, outputs, rows, seed=3).requires_grad_()
     recorded = objective.loss(z, y, smoothing)
     (wanted,) = torch.autograd.grad(recorded.mean(dim=1), z, torch.ones(MEMBERS))
-    losses, by_z = objective.loss_and_gradient(z.detach().clone(), y, smoothing, rows)
+    losses, by_z = objective.loss_and_gradient(z.detach().clone(), y, smoothing, 1.0 / rows)
     assert torch.equal(losses, recorded)
     assert torch.equal(by_z, wanted)
 

@@ -40,6 +40,7 @@ KINDS: dict[str, dict[str, Any]] = {
         "batch_size": 300,
     },
     "accumulated": {"batch_size": 9, "gradient_accumulation": 5, "optimizer": "nadam"},
+    "weighted": {"class_weight": "balanced", "label_smoothing": 0.1, "train_metrics": "running", "batch_size": 13},
     "tolerance": {"tolerance": 0.02, "train_metrics": "running"},
 }
 

@@ -22,6 +22,7 @@ SHAPES = [
     AUGMENTED,
     MLP | {"optimizer": "nadam", "gradient_clip": 1.0},
     MLP | {"optimizer": "muon"},
+    MLP | {"class_weight": {"3": 4.0}, "label_smoothing": 0.1},
     MLP | {"schedule": "cosine", "batch_size": 100},
     MLP | {"batch_size": 20, "gradient_accumulation": 6},
 ]
@@ -51,7 +52,7 @@ def test_a_captured_step_is_the_same_step(shape: dict[str, Any], monkeypatch: py
     assert all(same(captured, str(place), on("cuda", *specs), str(place)) for place in range(5))
 
 
-@pytest.mark.parametrize("shape", [MLP, CNN, AUGMENTED], ids=str)
+@pytest.mark.parametrize("shape", [MLP, CNN, AUGMENTED, MLP | {"class_weight": "balanced"}], ids=str)
 def test_a_gpu_gives_what_a_cpu_gives(shape: dict[str, Any]) -> None:
     specs = [job(**shape, seed=seed, precision="float64") for seed in range(3)]
     assert close(on("cuda", *specs), on("cpu", *specs), rel=1e-5)

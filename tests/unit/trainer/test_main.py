@@ -10,7 +10,7 @@ from trainer.__main__ import main, named
 SPECS = """
 - {name: one, dataset: iris, epochs: 3, patience: 2}
 - {name: two, dataset: iris, epochs: 3, seed: 1}
-- {name: three, dataset: xor, epochs: 2, loss: binary_cross_entropy}
+- {name: three, dataset: xor, epochs: 2, loss: binary_cross_entropy, class_weight: {0: 2, 1: 0.5}}
 """
 
 

@@ -61,6 +61,8 @@ OPTIONS = [
     {},
     {"dropout": 0.3},
     {"batch_size": "full"},
+    {"class_weight": {"setosa": 4.0, "virginica": 0.3}, "label_smoothing": 0.1, "batch_size": 13},
+    {"class_weight": "balanced", "batch_size": 9, "gradient_accumulation": 4, "tolerance": 1e-9},
     {"batch_size": 7, "dropout": 0.5, "schedule": "cosine"},
     {"optimizer": "nadam", "weight_decay": 0.01, "gradient_clip": 1.0},
     {

@@ -35,6 +35,19 @@ def test_a_list_field_is_a_list_even_when_given_once(given: list[str]) -> None:
     assert spec_of(hidden=given) == {"architecture": {"type": "mlp", "hidden": [64]}}
 
 
+@pytest.mark.parametrize(
+    ("given", "wanted"),
+    [
+        ("balanced", "balanced"),
+        ("{setosa: 2, virginica: 0.5}", {"setosa": 2.0, "virginica": 0.5}),
+        ('{"setosa": 3}', {"setosa": 3.0}),
+    ],
+)
+def test_class_weights_are_a_word_or_a_map(given: str, wanted: Any) -> None:
+    made = spec_of(dataset=["iris"], class_weight=[given])
+    assert JobSpec.model_validate(made).class_weight == wanted
+
+
 def test_a_part_s_field_joins_the_part_s_kind() -> None:
     assert spec_of(momentum=["0.9"], optimizer=["sgd"]) == {"optimizer": {"type": "sgd", "momentum": 0.9}}
     assert spec_of(dataset=["spirals"], noise=["0.2"]) == {"dataset": {"name": "spirals", "noise": 0.2}}
