@@ -3,13 +3,14 @@
 import hashlib
 import re
 from collections.abc import Sequence
+from dataclasses import asdict
 from uuid import UUID
 
 from flask import Blueprint, Response, request
 
 from spec.estimate import estimate
 from spec.job import JobSpec
-from spec.views import Bulk, BulkIds, Check, Curve, Events, JobPage, JobView
+from spec.views import Bulk, BulkIds, CancelledMany, Check, Curve, Events, JobPage, JobView
 from store.records import Idempotency
 
 from .answers import PREFIX, event_view
@@ -20,7 +21,7 @@ from .errors import BadFieldsError, BadKeyError
 from .job_services import JobServices
 from .openapi import documented
 from .parsing import json_response, parse, parse_query, visible_job
-from .queries import CurveQuery, JobsQuery
+from .queries import CancelMany, CurveQuery, JobsQuery
 from .services import service
 
 BULK_LIMIT = 32 * MIB
@@ -51,6 +52,15 @@ def submit_many() -> Response:
     submitted = services.submit(specs, owner=owner, idempotency=_idempotency(specs))
     ids = BulkIds(ids=[job.id for job in submitted.jobs], warnings=services.warnings(submitted.jobs))
     return json_response(ids, 200 if submitted.replayed else 201)
+
+
+@jobs.post("/cancel")
+@documented("Cancel many jobs", body=CancelMany, answer=CancelledMany)
+def cancel_many() -> Response:
+    """Cancel jobs that wait, and ask the workers of running ones to stop them."""
+    wanted, who = parse(CancelMany, read_json(request, limit=BULK_LIMIT)), principal()
+    done = service(JobServices).store.cancel_many(wanted.filter, owner=who.sees, actor=who.owner, ids=wanted.named)
+    return json_response(CancelledMany(**asdict(done)))
 
 
 @jobs.post("/check")

@@ -4,7 +4,7 @@ import re
 from typing import Annotated, Self
 from uuid import UUID
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
 from spec.base import Frozen, fault
 from spec.labels import Label, Project
@@ -21,8 +21,8 @@ def _pair(text: str) -> str:
     return text
 
 
-class JobsQuery(Frozen):
-    """Which jobs to list."""
+class JobsMeant(Frozen):
+    """Which jobs are meant: those that pass all that is given."""
 
     status: Annotated[JobStatus | None, Field(description="Only jobs in this state.")] = None
     project: Annotated[Project | None, Field(description="Only jobs of this project.")] = None
@@ -31,8 +31,6 @@ class JobsQuery(Frozen):
         tuple[Annotated[str, AfterValidator(_pair), Field(json_schema_extra={"pattern": _TAG})], ...],
         Field(max_length=10, description="Only jobs with this tag, as key:value; may be repeated."),
     ] = ()
-    cursor: Annotated[UUID | None, Field(description="The `next` of the page before.")] = None
-    limit: Annotated[int, Field(ge=1, le=1000, description="Most jobs on a page.")] = 50
 
     @property
     def tags(self) -> dict[str, str]:
@@ -44,15 +42,44 @@ class JobsQuery(Frozen):
         """The same for the record."""
         return JobFilter(status=self.status, project=self.project, name=self.name, tags=self.tags)
 
+    @model_validator(mode="after")
+    def _one_value_per_key(self) -> Self:
+        if len(self.tags) < len(set(self.tag)):
+            raise fault("tag", "asks for two values of one key, which no job has")
+        return self
+
+
+class JobsQuery(JobsMeant):
+    """Which jobs to list, and which page of them."""
+
+    cursor: Annotated[UUID | None, Field(description="The `next` of the page before.")] = None
+    limit: Annotated[int, Field(ge=1, le=1000, description="Most jobs on a page.")] = 50
+
     @property
     def after(self) -> str | None:
         """The job after which the page begins."""
         return None if self.cursor is None else str(self.cursor)
 
+
+class CancelMany(JobsMeant):
+    """Which jobs to cancel: those that pass all that is given; `all` for all there are."""
+
+    model_config = ConfigDict(json_schema_extra={"minProperties": 1})
+
+    ids: Annotated[
+        tuple[UUID, ...] | None, Field(max_length=100_000, fail_fast=True, description="Only jobs with these ids.")
+    ] = None
+    all: Annotated[bool, Field(description="Needed to cancel all jobs; stands alone.")] = False
+
+    @property
+    def named(self) -> list[str] | None:
+        """The ids, as the record has them."""
+        return None if self.ids is None else [str(job_id) for job_id in self.ids]
+
     @model_validator(mode="after")
-    def _one_value_per_key(self) -> Self:
-        if len(self.tags) < len(set(self.tag)):
-            raise fault("tag", "asks for two values of one key, which no job has")
+    def _said(self) -> Self:
+        if self.all == (self.ids is not None or self.filter != JobFilter()):
+            raise fault("", 'must say which jobs: "ids", "status", "project", "name" or "tag"; or "all": true alone')
         return self
 
 

@@ -119,6 +119,17 @@ class BulkIds(Frozen):
     """The warnings of all jobs, without repetition."""
 
 
+class CancelledMany(Frozen):
+    """What became of jobs that were to be cancelled together."""
+
+    cancelled: int
+    """Jobs that waited, and are cancelled."""
+    stopping: int
+    """Jobs that run; their workers stop them within seconds."""
+    skipped: int
+    """Jobs among the given ids that had ended, were being cancelled already, or are not yours."""
+
+
 class Change(Frozen):
     """A change of a submitted job; fields that are left out stay as they are."""
 

@@ -76,13 +76,24 @@ class Submitted:
 
 @dataclass(frozen=True)
 class JobFilter:
-    """Which jobs to list; None means any."""
+    """Which jobs are meant; None means any."""
 
     status: JobStatus | None = None
     project: str | None = None
     name: str | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
     sweep_id: str | None = None
+
+
+@dataclass(frozen=True)
+class Cancelled:
+    """What became of jobs that were to be cancelled."""
+
+    cancelled: int
+    stopping: int
+    """Running jobs, which their workers were asked to stop."""
+    skipped: int
+    """Jobs that were named by their ids and had ended, were being cancelled already, or are not the asker's."""
 
 
 @dataclass(frozen=True)

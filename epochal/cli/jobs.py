@@ -140,19 +140,45 @@ def watch(
 
 
 def cancel(
-    job_ids: Annotated[list[str], typer.Argument(metavar="ID...", help="Jobs to cancel.", show_default=False)],
+    job_ids: Annotated[
+        Optional[list[str]],  # noqa: UP045 - typer reads it
+        typer.Argument(metavar="[ID...]", help="Jobs to cancel.", show_default=False),
+    ] = None,
+    status: Annotated[Optional[JobStatus], typer.Option(help="All jobs in this state.")] = None,  # noqa: UP045
+    project: Annotated[Optional[str], typer.Option(help="All jobs of this project.")] = None,  # noqa: UP045
+    tag: Annotated[Optional[str], typer.Option(metavar="KEY=VALUE", help="All jobs with this tag.")] = None,  # noqa: UP045
+    everything: Annotated[bool, typer.Option("--all", help="All jobs that your token sees.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask first.")] = False,
     as_json: Json = False,
 ) -> None:
     """Cancel jobs: queued ones at once, running ones within seconds.
 
+    Jobs are named by their ids, or by --project, --status and --tag, which are combined.
+
     Examples:
       epochal cancel 4f2a91c7
-      epochal cancel $(epochal jobs --status queued --tag sweep=first)
+      epochal cancel --project first-try --tag sweep=first
+      epochal cancel --all --yes
 
     """
+    filtered = bool(status or project or tag)
+    if bool(job_ids) + filtered + everything != 1:
+        raise typer.BadParameter("Name the jobs to cancel: by ID, or by --project, --status and --tag, or with --all.")
     with Client() as client:
-        views = [client.cancel(full_id(client, job_id)) for job_id in job_ids]
-    _answer_changes(views, as_json=as_json)
+        if job_ids:
+            _answer_changes([client.cancel(full_id(client, job_id)) for job_id in job_ids], as_json=as_json)
+            return
+        if not yes:
+            typer.confirm(
+                "Cancel all jobs that your token sees?" if everything else "Cancel all these jobs?",
+                abort=True,
+                err=True,
+            )
+        done = client.cancel_many(status=status, project=project, tag=_tag(tag), everything=everything)
+    if as_json:
+        _print_model(done)
+    else:
+        screen.print(f"{done.cancelled:,} jobs are cancelled; {done.stopping:,} that run are stopped within seconds.")
 
 
 def pause(

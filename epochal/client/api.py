@@ -2,7 +2,7 @@
 
 import time
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -14,6 +14,7 @@ from spec.schema import Task
 from spec.states import JobStatus
 from spec.views import (
     BulkIds,
+    CancelledMany,
     Check,
     Curve,
     DatasetPage,
@@ -126,6 +127,21 @@ class Api:
     def cancel(self, job_id: str) -> JobView:
         """Cancel the job. A running one ends within seconds; see `status` and `cancel_requested`."""
         return read(JobView, self._transport.request("POST", path_of("jobs", job_id, "cancel")))
+
+    def cancel_many(
+        self,
+        ids: Collection[str] | None = None,
+        *,
+        status: JobStatus | None = None,
+        project: str | None = None,
+        tag: tuple[str, str] | None = None,
+        name: str | None = None,
+        everything: bool = False,
+    ) -> CancelledMany:
+        """Cancel the jobs that pass all that is given; `everything`, alone, for all jobs."""
+        given = {"ids": ids and list(ids), "status": status, "project": project, "name": name, "all": everything}
+        body = {key: value for key, value in given.items() if value} | ({"tag": [":".join(tag)]} if tag else {})
+        return read(CancelledMany, self._transport.request("POST", "/jobs/cancel", body=body, repeatable=True))
 
     def pause(self, job_id: str) -> JobView:
         """Pause the job. A running one stops within seconds; see `status` and `pause_requested`."""

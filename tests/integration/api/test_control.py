@@ -41,6 +41,42 @@ def test_what_has_ended_stays(both: Service, action: str, done: str) -> None:
     assert problem["detail"] == f"A job that is failed cannot be {done}."
 
 
+def test_many_are_cancelled_together(both: Service) -> None:
+    running = both.run(project="p")
+    waiting = [both.submit(project="p", tags={"a": "b:c"}), both.submit(project="p")]
+    other = both.submit()
+    cancel = f"{JOBS}/cancel"
+    first = both.ask("POST", cancel, json={"project": "p", "tag": ["a:b:c"]})
+    assert (first.status_code, first.get_json()) == (200, {"cancelled": 1, "stopping": 0, "skipped": 0})
+    named = both.ask("POST", cancel, json={"ids": [running, *waiting]})
+    assert named.get_json() == {"cancelled": 1, "stopping": 1, "skipped": 1}
+    foreign = both.ask("POST", cancel, json={"ids": [other]}, token=both.tokens.create(owner="bob"))
+    assert foreign.get_json() == {"cancelled": 0, "stopping": 0, "skipped": 1}
+    assert both.ask("POST", cancel, json={"all": True}).get_json()["cancelled"] == 1
+    reader = both.tokens.create(owner="ann", scopes=("jobs:read",))
+    is_problem(both.ask("POST", cancel, json={"all": True}, token=reader), 403)
+
+
+@pytest.mark.parametrize(
+    ("body", "path", "message"),
+    [
+        ({}, "", "must say which jobs"),
+        ({"all": False}, "", "must say which jobs"),
+        ({"all": True, "project": "p"}, "", "must say which jobs"),
+        ({"project": None}, "", "must say which jobs"),
+        ({"ids": ["x"]}, "ids.0", "must be"),
+        ({"tags": {"a": "b"}}, "tags", ""),
+        ({"tag": ["a"]}, "tag.0", "must be key:value"),
+    ],
+)
+def test_which_to_cancel_must_be_said(api: Service, body: dict[str, Any], path: str, message: str) -> None:
+    job_id = api.submit()
+    (error,) = is_problem(api.ask("POST", f"{JOBS}/cancel", json=body), 422)["errors"]
+    assert error["path"] == path
+    assert message in error["message"]
+    assert api.ask("GET", f"{JOBS}/{job_id}").get_json()["status"] == "queued"
+
+
 def test_change(both: Service) -> None:
     job_id = both.submit(name="a", tags={"week": "1"})
     answer = both.ask("PATCH", f"{JOBS}/{job_id}", json={"priority": 7, "tags": {"week": "2"}})

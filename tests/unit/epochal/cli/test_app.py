@@ -1,3 +1,4 @@
+import io
 from pathlib import Path
 
 import pytest
@@ -108,3 +109,18 @@ def test_a_worker_needs_a_broker(monkeypatch: pytest.MonkeyPatch, capsys: pytest
     monkeypatch.delenv("EPOCHAL_BROKER_URL", raising=False)
     assert run("worker") == 1
     assert "EPOCHAL_BROKER_URL" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("arguments", [(), ("x", "--project", "p"), ("--project", "p", "--all")])
+def test_what_is_cancelled_is_said_in_one_way(arguments: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("cancel", *arguments) == 2
+    assert "Name the jobs to cancel" in capsys.readouterr().err
+
+
+def test_many_jobs_are_cancelled_only_after_a_yes(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO("n\n"))
+    assert run("cancel", "--all") == 1
+    assert "Cancel all jobs that your token sees?" in capsys.readouterr().err
+    assert run("cancel", "--all", "--yes") == 3  # asked, and nobody answers
