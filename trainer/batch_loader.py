@@ -13,6 +13,7 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 import torch
+import torch.nn.functional as F  # noqa: N812 - the field's name for it
 from torch import Tensor
 
 from spec.job import JobSpec
@@ -65,18 +66,12 @@ class Batch(NamedTuple):
 
 
 class Weighted(NamedTuple):
-    """The weights of a batch's rows in the mean loss of its step."""
+    """The weights of rows in the mean loss of their steps."""
 
     shares: Tensor
-    """The share of each row, [members, batch]: its weight, divided by the sum of all of the step's."""
-    total: Tensor
-    """That sum, [members, 1]."""
-
-    @classmethod
-    def of(cls, weights: Tensor, step: Tensor) -> "Weighted":
-        """From the weights of the batch's rows and of all the step's; where all are 0, so are the shares."""
-        total = step.sum(dim=1, keepdim=True)
-        return cls(weights / total.where(total > 0.0, 1.0), total)
+    """The share of each row, [members, rows]: its weight, divided by the sum of its step's; 0 where all of them are."""
+    totals: Tensor
+    """The sum of each step's weights, [members, steps]."""
 
 
 class TrainingRows:
@@ -95,9 +90,7 @@ class TrainingRows:
         self.per_step = per_step
         self.x, self.y = x.flatten(0, 1), y.flatten(0, 1)
         self.offsets = offsets
-        self.weights = weights
-        self.step = min(batch * per_step, self.count)
-        """Rows of a whole step."""
+        self._weights = weights
 
     def place(self, number: int) -> Place:
         """The place of the batch of this number; the last may have fewer rows, and the last step fewer batches."""
@@ -122,6 +115,17 @@ class TrainingRows:
         places = (order + self.offsets).flatten()
         x, y = (part.index_select(0, places).view(*order.shape, *part.shape[1:]) for part in (self.x, self.y))
         return x, y
+
+    def weigh(self, order: Tensor) -> Weighted | None:
+        """The weights of all rows of an epoch, in its order [members, rows]; None: all weigh the same."""
+        if self._weights is None:
+            return None
+        step = min(self.batch * self.per_step, self.count)
+        steps = -(-self.count // step)
+        weights = F.pad(self._weights.gather(1, order), (0, steps * step - self.count)).view(len(order), steps, step)
+        totals = weights.sum(dim=2)
+        shares = weights / totals.where(totals > 0.0, 1.0).unsqueeze(2)
+        return Weighted(shares.flatten(1), totals)
 
 
 class Dropout:
@@ -190,6 +194,8 @@ class BatchLoader:
 
     def __post_init__(self) -> None:
         self.numbers = torch.arange(self.rows.batches, device=self.rows.x.device)
+        self.weighted: Weighted | None = None
+        """Of the rows of the epoch, in its order."""
 
     @property
     def chunk_batches(self) -> int:
@@ -202,6 +208,7 @@ class BatchLoader:
 
     def load(self, numbers: range) -> Chunk:
         """The batches of these numbers: gathers rows, changes images, draws dropout's random bits."""
+        self.weigh(numbers)
         first, last = (number * self.rows.batch for number in (numbers.start, numbers.stop))
         x, y = self.rows.take(self.epoch.order[:, first:last])
         if self.epoch.image_keys is not None:
@@ -215,14 +222,16 @@ class BatchLoader:
         steps = numbers[-1] // self.rows.per_step - numbers[0] // self.rows.per_step + 1
         return GatheredChunk(self, numbers, x, y, drawn, self.plan(steps))
 
-    def weighted(self, number: int, place: Place, shard: slice) -> Weighted | None:
-        """The weights of a shard of the batch of this number."""
-        if self.rows.weights is None:
-            return None
-        begin = number // self.rows.per_step * self.rows.step
-        step = self.rows.weights.gather(1, self.epoch.order[:, begin : begin + place.step_rows])
-        first = number * self.rows.batch - begin
-        return Weighted.of(step[:, first + shard.start : first + shard.stop], step)
+    def weigh(self, numbers: range) -> None:
+        """Weigh the rows of the epoch when it begins, and when this loader takes it over."""
+        if numbers[0] > 0 and self.weighted is not None:
+            return
+        found = self.rows.weigh(self.epoch.order)
+        if self.weighted is None or found is None:
+            self.weighted = found
+            return
+        for kept, now in zip(self.weighted, found, strict=True):  # captured work reads them where they are
+            kept.copy_(now)
 
     def plan(self, steps: int) -> Tensor:
         """The optimizer's numbers for so many steps, from the one that the members are in."""
@@ -255,6 +264,11 @@ class GatheredChunk:
         first, shard = position * loader.rows.batch, loader.sharding.shard(place.rows)
         own = slice(first + shard.start, first + shard.stop)
         step = number // loader.rows.per_step - self.numbers[0] // loader.rows.per_step
+        weighted = loader.weighted
+        if weighted is not None:
+            begin, of = number * loader.rows.batch, number // loader.rows.per_step
+            shares = weighted.shares[:, begin + shard.start : begin + shard.stop]
+            weighted = Weighted(shares, weighted.totals[:, of : of + 1])
         return Batch(
             place=place,
             number=loader.numbers[number : number + 1],
@@ -262,7 +276,7 @@ class GatheredChunk:
             y=self.y[:, own],
             masks={} if self.drawn is None else loader.dropout.masks(self.drawn[:, position], shard),
             columns=loader.optimizer.columns(self.plan[step]),
-            weighted=loader.weighted(number, place, shard),
+            weighted=weighted,
         )
 
 
@@ -274,7 +288,7 @@ class DeviceBatchLoader(BatchLoader):
         device = self.rows.x.device
         self._number = torch.zeros(1, dtype=torch.int64, device=device)
         self._first_step = torch.zeros(1, dtype=torch.int64, device=device)
-        self._within = torch.arange(max(self.rows.step, self.dropout.words), device=device)
+        self._within = torch.arange(max(self.rows.batch, self.dropout.words), device=device)
         self._plan = self.plan(CHUNK_BATCHES)
 
     @property
@@ -284,6 +298,7 @@ class DeviceBatchLoader(BatchLoader):
 
     def load(self, numbers: range) -> Chunk:
         """Set the counter to the first of these batches, in tensors that captured work reads."""
+        self.weigh(numbers)
         self._plan.copy_(self.plan(CHUNK_BATCHES))
         self._number.fill_(numbers[0])
         self._first_step.fill_(numbers[0] // self.rows.per_step)
@@ -301,14 +316,11 @@ class DeviceBatchLoader(BatchLoader):
         if dropout.drops:
             drawn = bits(epoch.keys, number * dropout.words + self._within[: dropout.words])
             masks = dropout.masks(drawn.view(torch.int16), shard)
-        step = number // self.rows.per_step - self._first_step
-        columns = self.optimizer.columns(self._plan.index_select(0, step).squeeze(0))
-        weighted: Weighted | None = None
-        if (weights := self.rows.weights) is not None:
-            of_step = number // self.rows.per_step * self.rows.step + self._within[: place.step_rows]
-            weighted = Weighted.of(
-                *(weights.gather(1, epoch.order.index_select(1, some)) for some in (places, of_step))
-            )
+        step = number // self.rows.per_step
+        columns = self.optimizer.columns(self._plan.index_select(0, step - self._first_step).squeeze(0))
+        weighted = self.weighted
+        if weighted is not None:
+            weighted = Weighted(weighted.shares.index_select(1, places), weighted.totals.index_select(1, step))
         self._number.add_(1)
         return Batch(place, number, x, y, masks, columns, weighted)
 

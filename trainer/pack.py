@@ -194,13 +194,13 @@ class Pack:
         """Keep a batch's losses, and a step's gradient where its norm is watched, for the end of the epoch."""
         epoch, weighted = self.layout.epoch, batch.weighted
         losses = loss.unsqueeze(1)
-        epoch.losses.index_copy_(1, batch.number, losses if weighted is None else losses * weighted.total)
+        epoch.losses.index_copy_(1, batch.number, losses if weighted is None else losses * weighted.totals)
         if epoch.gradients is None or not batch.place.is_last:
             return
         if weighted is None:
             epoch.gradients.add_(gradient, alpha=batch.place.step_rows)
         else:
-            epoch.gradients.addcmul_(gradient, weighted.total)
+            epoch.gradients.addcmul_(gradient, weighted.totals)
 
     def descend(self, batch: Batch, gradient: Tensor) -> None:
         """Update every member's parameters by its gradient, which the optimizer may overwrite."""

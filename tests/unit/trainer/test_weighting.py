@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from model.report import ClassReport
 from spec.job import JobSpec
-from trainer.batch_loader import Weighted
+from trainer.batch_loader import TrainingRows, Weighted
 from trainer.data import Split, split
 from trainer.errors import BadDataError
 from trainer.losses import Objective
@@ -86,6 +86,17 @@ def drawn(*shape: int, seed: int = 0) -> Tensor:
     return torch.randn(shape, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
 
 
+def weigh(weights: Tensor) -> Weighted:
+    """The weights of one step of all rows, in their order."""
+    members, rows = weights.shape
+    order, nothing = torch.arange(rows).expand(members, rows), torch.empty(1, rows, 0)
+    found = TrainingRows(nothing, nothing, torch.zeros(members, 1), batch=rows, per_step=1, weights=weights).weigh(
+        order
+    )
+    assert found is not None
+    return found
+
+
 @pytest.mark.parametrize("smoothing", [None, [0.0, 0.1, 0.4]], ids=str)
 @pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float32, 1e-6), (torch.float64, 1e-12)])
 def test_cross_entropy_with_class_weights_is_pytorchs(
@@ -94,7 +105,7 @@ def test_cross_entropy_with_class_weights_is_pytorchs(
     by_class = drawn(MEMBERS, OUTPUTS, seed=1).abs().to(dtype) + 0.1
     z = (3.0 * drawn(MEMBERS, OUTPUTS, BATCH, seed=2)).to(dtype)
     y = torch.randint(OUTPUTS, (MEMBERS, BATCH), generator=torch.Generator().manual_seed(3))
-    weighted = Weighted.of(*[by_class.gather(1, y)] * 2)
+    weighted = weigh(by_class.gather(1, y))
     shares = None if smoothing is None else torch.tensor(smoothing, dtype=dtype).unsqueeze(1)
     losses, by_z = objective(job(dataset={"name": "blobs", "classes": OUTPUTS})).loss_and_gradient(
         z.clone(), y, shares, weighted.shares, by_class
@@ -111,7 +122,7 @@ def test_cross_entropy_with_class_weights_is_pytorchs(
 
 def test_a_batch_whose_weights_are_all_0_has_loss_0_and_no_gradient() -> None:
     z, y = drawn(2, 3, BATCH), torch.zeros(2, BATCH, dtype=torch.int64)
-    weighted = Weighted.of(*[torch.stack([torch.zeros(BATCH), torch.ones(BATCH)]).double()] * 2)
+    weighted = weigh(torch.stack([torch.zeros(BATCH), torch.ones(BATCH)]).double())
     for smoothing in (None, torch.tensor([[0.1], [0.1]], dtype=torch.float64)):
         losses, by_z = objective(job()).loss_and_gradient(z.clone(), y, smoothing, weighted.shares)
         loss = (losses * weighted.shares).sum(dim=1)
