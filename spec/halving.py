@@ -97,6 +97,9 @@ def mean_score(scores: Iterable[float]) -> float:
 
 
 def survivors(scores: Mapping[int, float], keep: int) -> set[int]:
-    """The `keep` best configurations, by number; of equal ones the one that was proposed first. Infinite ones go."""
-    ranked = sorted((score, number) for number, score in scores.items() if math.isfinite(score))
+    """The `keep` best configurations, by number; of equal ones the one that was proposed first.
+
+    Those that failed, with an infinite score, are never among them.
+    """
+    ranked = sorted((score, number) for number, score in scores.items() if score < math.inf)
     return {number for _, number in ranked[:keep]}

@@ -41,6 +41,8 @@ class TrainingState:
     best_metrics: Mapping[str, float] = field(default_factory=dict)
     best: float = math.inf
     """The monitored value of the best epoch; less is better."""
+    lowest: float = math.inf
+    """The least monitored value of any epoch, by which configurations are compared."""
     waited: int = 0
     """Epochs since it improved."""
     plateau: float = 1.0

@@ -36,13 +36,13 @@ def fit(
     if not entries:
         return
     pack = Pack(entries[0].spec, device, sharding)
-    _join(pack, entries, callbacks)
+    join(pack, entries, callbacks)
     del entries  # the checkpoints in them are as large as the pack
     while pack.members:
-        _train_epoch(pack, callbacks)
-        _evaluate(pack, callbacks)
+        train_epoch(pack, callbacks)
+        evaluate(pack, callbacks)
         _checkpoint(pack, callbacks)
-        _join(pack, callbacks.new_entries(limit - len(pack.members)), callbacks)
+        join(pack, callbacks.new_entries(limit - len(pack.members)), callbacks)
 
 
 def warm_up(device: torch.device) -> None:
@@ -51,7 +51,7 @@ def warm_up(device: torch.device) -> None:
     fit([Entry("warm-up", spec)], NullCallbacks(), device=device, limit=1)
 
 
-def _train_epoch(pack: Pack, callbacks: Callbacks) -> None:
+def train_epoch(pack: Pack, callbacks: Callbacks) -> None:
     """One pass over the training split, in mini-batches: each member in its own order, with its own dropout."""
     pack.begin_epoch()
     for batches in pack.chunks():
@@ -75,7 +75,7 @@ def _train_batch(pack: Pack, chunk: Chunk, position: int) -> None:
         pack.descend(batch, gradient)  # gradient descent
 
 
-def _evaluate(pack: Pack, callbacks: Callbacks) -> None:
+def evaluate(pack: Pack, callbacks: Callbacks) -> None:
     """Measure every member, keep the best weights of those that improved, and end those that are done."""
     if not pack.members:
         return
@@ -123,7 +123,7 @@ def _checkpoint(pack: Pack, callbacks: Callbacks) -> None:
         callbacks.on_checkpoint(checkpoints)
 
 
-def _join(pack: Pack, entries: Sequence[Entry], callbacks: Callbacks) -> None:
+def join(pack: Pack, entries: Sequence[Entry], callbacks: Callbacks) -> None:
     """Add jobs to the pack; a job whose data cannot be used fails here, and the others are not affected."""
     members = []
     for entry in entries:

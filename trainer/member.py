@@ -10,6 +10,7 @@ from torch import Tensor
 
 from model.preprocessing import Preprocessing
 from model.report import Report
+from spec.halving import score_of
 from spec.job import JobSpec
 from spec.monitors import LOWER_IS_BETTER
 from spec.schedules import Plateau
@@ -30,6 +31,8 @@ class Entry:
     checkpoint: Checkpoint | None = None
     table: Path | None = None
     """The file of its data set, when that was uploaded."""
+    trial: int | None = None
+    """The number of its configuration, in a bracket."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +68,7 @@ class Member(TrainingState):
     def __init__(self, entry: Entry) -> None:
         self.checkpoint = entry.checkpoint
         super().__init__(**({} if self.checkpoint is None else asdict(self.checkpoint.state)))
-        self.id, self.spec = entry.id, entry.spec
+        self.id, self.spec, self.trial = entry.id, entry.spec, entry.trial
 
     @property
     def state(self) -> TrainingState:
@@ -82,6 +85,7 @@ class Member(TrainingState):
         """Take the metrics of an epoch; whether it is the best so far."""
         monitor = self.spec.monitored
         value = metrics[monitor] if monitor in LOWER_IS_BETTER else -metrics[monitor]
+        self.lowest = min(self.lowest, score_of(metrics[monitor], monitor))
         self._wait_on_plateau(value)
         if not value < self.best - self.spec.min_delta:
             self.waited += 1

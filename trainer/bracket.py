@@ -1,0 +1,218 @@
+"""A bracket: packs that train in lockstep, and whose weak members are pruned together between epochs.
+
+Successive halving needs its candidates to reach a rung together. Here they do: the members of a pack end every epoch
+together, so a rung is the end of an epoch, and going on with the best is an operation on rows. Candidates of several
+shapes are several packs of one device, each trained to the rung before all are compared.
+"""
+
+import math
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import groupby
+
+import torch
+
+from spec.halving import BracketOrder, Rung, mean_score, survivors
+from spec.states import StopReason
+
+from .callbacks import Callbacks
+from .checkpoint import Checkpoint
+from .fit import evaluate, join, train_epoch
+from .member import Entry, Member, Outcome, Point
+from .pack import Pack
+
+
+def fit_bracket(
+    entries: Sequence[Entry], order: BracketOrder, callbacks: Callbacks, *, device: torch.device, limit: int
+) -> None:
+    """Train the jobs of a bracket to the end, each as it would train alone, and prune at the rungs of `order`.
+
+    A pack has `limit` members at most. A rung is decided only when the scores of all its configurations are known:
+    when members were taken out before, all the others are handed back with their checkpoints.
+    """
+    _Bracket(order, callbacks, device, limit).train(entries)
+
+
+class _Bracket:
+    def __init__(self, order: BracketOrder, callbacks: Callbacks, device: torch.device, limit: int) -> None:
+        self._order, self._device, self._limit = order, device, limit
+        self._callbacks = _Watch(callbacks)
+        self._entries: dict[str, Entry] = {}
+        self._packs: list[Pack] = []
+
+    def train(self, entries: Sequence[Entry]) -> None:
+        self._entries = {entry.id: entry for entry in entries}
+        self._packs = self._packed(entries)
+        for place, rung in enumerate(self._order.bracket.rungs):
+            self._train_to(rung.epoch)
+            if self._callbacks.taken_out:
+                self._hand_back()
+            self._prune(place, rung)
+            self._pack_closer()
+        self._train_to(None)
+
+    # --- packs ----------------------------------------------------------------------------------------------------
+
+    def _packed(self, entries: Iterable[Entry]) -> list[Pack]:
+        """Packs of these jobs: of one shape and one epoch each."""
+
+        def shape(entry: Entry) -> tuple[str, int]:
+            return entry.spec.pack_key, 0 if entry.checkpoint is None else entry.checkpoint.state.epoch
+
+        packs = []
+        for _, alike in groupby(sorted(entries, key=shape), shape):
+            together = list(alike)
+            for first in range(0, len(together), self._limit):
+                pack = Pack(together[first].spec, self._device)
+                join(pack, together[first : first + self._limit], self._callbacks)
+                self._callbacks.know(pack.members)
+                packs.append(pack)
+        return [pack for pack in packs if pack.members]
+
+    def _pack_closer(self) -> None:
+        """Put the members that are left into fewer packs, where some packs have become small."""
+        self._packs = [pack for pack in self._packs if pack.members]
+        by_shape: dict[str, list[Pack]] = {}
+        for pack in self._packs:
+            by_shape.setdefault(pack.members[0].spec.pack_key, []).append(pack)
+        for packs in by_shape.values():
+            members = sum(len(pack.members) for pack in packs)
+            if len(packs) > math.ceil(members / self._limit):
+                entries = [self._entry(id_, kept) for pack in packs for id_, kept in _checkpoints(pack).items()]
+                self._packs = [pack for pack in self._packs if pack not in packs] + self._packed(entries)
+
+    def _entry(self, id_: str, checkpoint: Checkpoint) -> Entry:
+        entry = self._entries[id_]
+        return Entry(id_, entry.spec, checkpoint, entry.table, entry.trial)
+
+    def _members(self) -> Iterator[Member]:
+        return (member for pack in self._packs for member in pack.members)
+
+    # --- epochs ---------------------------------------------------------------------------------------------------
+
+    def _train_to(self, epoch: int | None) -> None:
+        """Train each pack until its members have trained so many epochs; None: until all have ended."""
+        for pack in self._packs:
+            while any(epoch is None or member.epoch < epoch for member in pack.members):
+                train_epoch(pack, self._callbacks)
+                evaluate(pack, self._callbacks)
+                self._checkpoint()
+                self._drop_cancelled()
+
+    def _checkpoint(self) -> None:
+        """Hand out the checkpoints that are due, of all packs at once."""
+        due = self._callbacks.checkpoints_due()
+        found: dict[str, Checkpoint] = {}
+        for pack in self._packs:
+            found |= pack.checkpoints(due)
+        if found:
+            self._callbacks.on_checkpoint(found)
+
+    def _drop_cancelled(self) -> None:
+        """Drop cancelled members of packs that wait at a rung while another one trains."""
+        dropped = self._callbacks.should_cancel()
+        for pack in self._packs:
+            for member in pack.leave(dropped):
+                self._callbacks.on_member_end(Outcome(member.id, "cancelled"))
+
+    # --- rungs ----------------------------------------------------------------------------------------------------
+
+    def _prune(self, place: int, rung: Rung) -> None:
+        """Let the best go on after this rung, and end the others."""
+        keep = survivors(self._scores(place, rung), rung.keep)
+        for pack in self._packs:
+            weak = [member for member in pack.members if member.trial not in keep]
+            results = pack.results(weak) if self._order.keep_models else []
+            pack.leave({member.id for member in weak})
+            for number, member in enumerate(weak):
+                result = results[number] if results else None
+                outcome = Outcome(
+                    member.id,
+                    "succeeded",
+                    stop_reason=StopReason.pruned,
+                    best_epoch=member.best_epoch,
+                    best_metrics={**member.best_metrics, **(result.test if result else {})},
+                    model=result.model if result else {},
+                    preprocessing=result.preprocessing if result else None,
+                    report=result.report if result else None,
+                )
+                self._callbacks.on_member_end(outcome)
+
+    def _scores(self, place: int, rung: Rung) -> Mapping[int, float]:
+        """The score of each configuration at a rung.
+
+        One that has passed the rung, before it was interrupted, goes on in any case: its score is minus infinity.
+        """
+        scores: dict[int, list[float]] = {}
+        for trial, ended in self._order.known.items():
+            known = (job[place] for job in ended)
+            scores.setdefault(trial, []).extend(math.inf if score is None else score for score in known)
+        for trial, score in self._callbacks.ended:
+            scores.setdefault(trial, []).append(score)
+        for member in self._members():
+            passed = member.epoch > rung.epoch
+            scores.setdefault(_trial(member), []).append(-math.inf if passed else member.lowest)
+        return {trial: -math.inf if -math.inf in found else mean_score(found) for trial, found in scores.items()}
+
+    def _hand_back(self) -> None:
+        """Hand all members back with their checkpoints: some were taken out, so no rung can be decided."""
+        kept = {id_: one for pack in self._packs for id_, one in _checkpoints(pack).items()}
+        if kept:
+            self._callbacks.on_checkpoint(kept)
+        for pack in self._packs:
+            for member in pack.leave(set(kept)):
+                self._callbacks.on_member_end(Outcome(member.id, "cancelled"))
+
+
+class _Watch:
+    """The callbacks of a bracket: all is passed on, and how members end is remembered."""
+
+    def __init__(self, callbacks: Callbacks) -> None:
+        self._callbacks = callbacks
+        self._members: dict[str, Member] = {}
+        self.ended: list[tuple[int, float]] = []
+        """The configuration and the score of each member that has ended."""
+        self.taken_out = False
+        """Whether a member was taken out before its end."""
+
+    def know(self, members: Sequence[Member]) -> None:
+        """Learn of members that have joined."""
+        self._members |= {member.id: member for member in members}
+
+    def new_entries(self, free: int) -> Sequence[Entry]:
+        """No job joins a bracket."""
+        return ()
+
+    def should_cancel(self) -> Collection[str]:
+        """Passed on."""
+        return self._callbacks.should_cancel()
+
+    def on_epoch_end(self, points: Sequence[Point]) -> None:
+        """Passed on."""
+        self._callbacks.on_epoch_end(points)
+
+    def checkpoints_due(self) -> Collection[str]:
+        """Passed on."""
+        return self._callbacks.checkpoints_due()
+
+    def on_checkpoint(self, checkpoints: Mapping[str, Checkpoint]) -> None:
+        """Passed on."""
+        self._callbacks.on_checkpoint(checkpoints)
+
+    def on_member_end(self, outcome: Outcome) -> None:
+        """Remember the score, and pass the outcome on."""
+        member = self._members.pop(outcome.id, None)
+        if outcome.end == "cancelled":
+            self.taken_out = True
+        elif member is not None:
+            self.ended.append((_trial(member), member.lowest if outcome.end == "succeeded" else math.inf))
+        self._callbacks.on_member_end(outcome)
+
+
+def _trial(member: Member) -> int:
+    if member.trial is None:
+        raise RuntimeError(f"{member.id} is in a bracket and has no configuration.")
+    return member.trial
+
+
+def _checkpoints(pack: Pack) -> Mapping[str, Checkpoint]:
+    return pack.checkpoints({member.id for member in pack.members})
