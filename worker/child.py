@@ -45,9 +45,10 @@ def train(
     checkpoint_s: float,
     group: "ProcessGroup | None" = None,
 ) -> None:
-    """Train what waits in the inbox as one pack."""
+    """Train what waits in the inbox as one pack, or as one bracket."""
     import torch
 
+    from trainer.bracket import fit_bracket
     from trainer.distributed import run_rank0
     from trainer.fit import fit
 
@@ -58,7 +59,10 @@ def train(
     callbacks = SupervisorCallbacks(inbox, reports, folder, checkpoint_s, memory_used=used)
     try:
         run, limit = fit if group is None else partial(run_rank0, group), inbox.limit
-        run(callbacks.enter(inbox.take(limit)), callbacks, device=device, limit=limit)
+        if (bracket := inbox.bracket) is not None:
+            fit_bracket(callbacks.enter(inbox.take(None)), bracket, callbacks, device=device, limit=limit)
+        else:
+            run(callbacks.enter(inbox.take(limit)), callbacks, device=device, limit=limit)
         callbacks.fail_rest(RuntimeError("training ended without an outcome of this job"))
     except Exception as error:  # whatever it is, the supervisor learns of it and the slot stays warm
         log.exception("the pack failed")

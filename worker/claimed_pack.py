@@ -71,9 +71,11 @@ class ClaimedJob:
 
 
 class ClaimedPack:
-    """The jobs that one slot has claimed, all of one pack key."""
+    """The jobs that one slot has claimed, all of one pack key, or of one bracket."""
 
     def __init__(self, claims: Sequence[Claim], now: float) -> None:
+        self.bracket = claims[0].bracket if claims else None
+        """The rule by which the jobs are pruned together, if they are a bracket's."""
         self._lock = threading.Lock()
         self._members: dict[str, ClaimedJob] = {}
         self.renewed_at = now

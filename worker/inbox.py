@@ -4,6 +4,8 @@ import threading
 from collections import deque
 from collections.abc import Collection
 
+from spec.halving import BracketOrder
+
 from .messages import Cancel, Job, Leave, Order, Train
 
 
@@ -17,6 +19,7 @@ class Inbox:
         self._cancelled: frozenset[str] = frozenset()
         self._leaving: frozenset[str] = frozenset()
         self.limit = 1
+        self.bracket: BracketOrder | None = None
 
     def put(self, order: Order) -> None:
         """Take an order in."""
@@ -26,7 +29,7 @@ class Inbox:
                     self._waiting.extend(order.jobs)
                     again = {job.id for job in order.jobs}  # a new attempt begins without old requests
                     self._cancelled, self._leaving = self._cancelled - again, self._leaving - again
-                    self.limit = order.limit
+                    self.limit, self.bracket = order.limit, order.bracket
                 case Leave():
                     self._leaving |= set(order.ids)
                 case Cancel():
@@ -38,10 +41,11 @@ class Inbox:
         with self._changed:
             self._changed.wait_for(lambda: self._waiting)
 
-    def take(self, most: int) -> list[Job]:
-        """Take up to `most` of the jobs that wait, oldest first."""
+    def take(self, most: int | None) -> list[Job]:
+        """Take up to `most` of the jobs that wait, oldest first; None: all of them."""
         with self._changed:
-            return [self._waiting.popleft() for _ in range(min(most, len(self._waiting)))]
+            waiting = len(self._waiting)
+            return [self._waiting.popleft() for _ in range(waiting if most is None else min(most, waiting))]
 
     def cancelled(self) -> Collection[str]:
         """Jobs to drop."""

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from pydantic import Field, TypeAdapter
 
 from spec.base import Frozen
+from spec.halving import BracketOrder
 from spec.job import JobSpec
 from spec.states import FailureReason, StopReason
 from spec.views import Curve, Metrics
@@ -23,6 +24,8 @@ class Job(Frozen):
     """Files in the trainer's folder to go on from, newest first: the first that can be read is taken."""
     table: Path | None = None
     """The file of its data set, when that was uploaded."""
+    trial: int | None = None
+    """The number of its configuration, in a bracket."""
 
 
 class Train(Frozen):
@@ -31,6 +34,8 @@ class Train(Frozen):
     kind: Literal["train"] = "train"
     jobs: tuple[Job, ...]
     limit: int
+    bracket: BracketOrder | None = None
+    """The rule by which these are pruned together; then they are not of one pack key, and no others join."""
 
 
 class Cancel(Frozen):

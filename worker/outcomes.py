@@ -150,6 +150,12 @@ class OutcomeWriter:
         self._write_one(pack, job, partial(self._requeue, reason=reason, charge=True, crashed=True))
         self._context.ring(job.id)  # another slot may be warm, and this one's trainer takes seconds to start
 
+    def crashed_together(self, pack: ClaimedPack, ids: Collection[str]) -> None:
+        """Put the jobs of a bracket back into the queue, uncharged: one of them crashed its trainer."""
+        for job in pack.members(ids):
+            again = partial(self._requeue, reason="its bracket crashed its trainer", charge=False, crashed=True)
+            self._write_one(pack, job, again)
+
     def left(self, pack: ClaimedPack, job: ClaimedJob) -> None:
         """Write why a job left before its training ended."""
         self._write_one(pack, job, self._leave)
@@ -224,6 +230,8 @@ class OutcomeWriter:
                 return self._context.store.confirm_cancel(job.id, job.claim.attempt, columns(job.unsent))
             case LeaveReason.pause:
                 return self._requeue(job, reason="paused while it ran", charge=False)
+            case None:
+                return self._requeue(job, reason="another job of its bracket was taken out", charge=False)
             case _:
                 return self._requeue(job, reason=self._requeue_reason(), charge=False)
 

@@ -97,7 +97,10 @@ class SupervisorCallbacks:
         from trainer.fit import Entry
 
         self._jobs.update({job.id: job for job in jobs})
-        return [Entry(id=job.id, spec=job.spec, checkpoint=self._checkpoint(job), table=job.table) for job in jobs]
+        return [
+            Entry(id=job.id, spec=job.spec, checkpoint=self._checkpoint(job), table=job.table, trial=job.trial)
+            for job in jobs
+        ]
 
     def should_cancel(self) -> Collection[str]:
         """Jobs to drop; polled between chunks of steps."""
@@ -141,7 +144,7 @@ class SupervisorCallbacks:
     def on_member_end(self, outcome: "Outcome") -> None:
         """Write the model, then report that the member has ended."""
         self._send_points(now=True)
-        saves = outcome.end == "succeeded"
+        saves = outcome.end == "succeeded" and bool(outcome.model)  # a pruned member leaves none
         files = self._save(outcome) if saves else ()
         del self._jobs[outcome.id]
         self._reports.send(

@@ -125,12 +125,16 @@ class Supervisor:
         """Train a pack to the end of its last member.
 
         When a whole pack crashes, no job is charged: the pack is trained again in halves, and in halves of these, until
-        the job that crashes is alone. The other members lose time, but no attempt.
+        the job that crashes is alone. The other members lose time, but no attempt. A bracket cannot be halved, for its
+        jobs are compared with each other: all of it is claimed again.
         """
         with self._context.heartbeat.registered(pack, self._kill_trainer):
             parts = deque([[member.id for member in pack.members()]])
             while parts:
                 crashed = self._train_together(pack, set(parts.popleft()))
+                if crashed and pack.bracket is not None:
+                    self._outcomes.crashed_together(pack, crashed)
+                    break
                 middle = (len(crashed) + 1) // 2
                 parts.extendleft(part for part in (crashed[middle:], crashed[:middle]) if part)
 
@@ -184,7 +188,13 @@ class Supervisor:
         try:
             table = self._datasets.path(head.dataset)  # one for all: the data set is part of the pack key
             jobs = tuple(
-                Job(id=one.id, spec=one.spec, checkpoints=self._checkpoints.stage(one, trainer.folder), table=table)
+                Job(
+                    id=one.id,
+                    spec=one.spec,
+                    checkpoints=self._checkpoints.stage(one, trainer.folder),
+                    table=table,
+                    trial=one.claim.trial,
+                )
                 for one in members
             )
         except TableError as error:
@@ -194,7 +204,7 @@ class Supervisor:
         except NoSpaceError as error:
             self._outcomes.without_space(pack, [member.id for member in members], str(error))
         else:
-            trainer.send(Train(jobs=jobs, limit=self._limit(head)))
+            trainer.send(Train(jobs=jobs, limit=self._limit(head), bracket=pack.bracket))
 
     def _forward_requests(self, trainer: Trainer, pack: ClaimedPack, ids: Collection[str]) -> None:
         """Tell the trainer which members leave, after their epoch or at once; kill it if it does not respond."""

@@ -1,0 +1,102 @@
+"""Sweeps through real workers and a real controller: the same table, whoever trains it and whoever is killed."""
+
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from spec.states import StopReason, SweepState, TrialState
+from spec.sweep import SweepSpec
+from store.sweeps import SweepStore
+from tests.services import eventually, fresh_database
+
+from .site import Site
+
+HYPERBAND: dict[str, Any] = {
+    "base": {"dataset": "digits", "epochs": 9, "architecture": {"type": "mlp", "hidden": [16]}},
+    "space": {
+        "learning_rate": {"log_uniform": [1e-4, 0.3]},
+        "architecture.hidden": [[8], [16]],
+        "dropout": {"uniform": [0.0, 0.5]},
+    },
+    "method": "tpe",
+    "halving": "hyperband",
+    "trials": 12,
+    "seeds": 2,
+}
+
+
+@pytest.fixture
+def database_url(postgres_url: str) -> Iterator[str]:
+    """One database is enough: what the record does, its own tests check on both."""
+    with fresh_database(postgres_url) as url:
+        yield url
+
+
+Table = list[tuple[int, dict[str, Any], TrialState, float | None, int]]
+
+
+class Sweeps:
+    """The sweeps of a site, with their controller."""
+
+    def __init__(self, site: Site) -> None:
+        self._site, self.store = site, SweepStore(site.engine)
+        self._controllers: list[subprocess.Popen[bytes]] = []
+
+    def start_controller(self) -> subprocess.Popen[bytes]:
+        with (self._site.home / f"sweeps-{len(self._controllers)}.log").open("wb") as log:
+            command = [sys.executable, "-m", "sweeps"]
+            controller = subprocess.Popen(command, env=self._site.environment, stderr=log, stdout=log)
+        self._controllers.append(controller)
+        return controller
+
+    def submit(self, **fields: Any) -> str:
+        return self.store.submit(SweepSpec.model_validate({**HYPERBAND, **fields}), owner="ada").id
+
+    def wait(self, sweep_id: str, within_s: float = 60.0) -> Table:
+        def ended() -> bool:
+            return self.store.get(sweep_id, owner=None).state is not SweepState.running
+
+        eventually(ended, within_s, f"the sweep ends: {self.store.counts(sweep_id)}")
+        assert self.store.get(sweep_id, owner=None).state is SweepState.finished
+        trials, _ = self.store.trials(sweep_id, limit=1000)
+        return [(one.number, one.configuration, one.state, one.score, one.epochs) for one in trials]
+
+    def close(self) -> None:
+        for controller in self._controllers:
+            controller.kill()
+            controller.wait(10)
+
+
+@pytest.fixture
+def sweeps(site: Site) -> Iterator[Sweeps]:
+    made = Sweeps(site)
+    yield made
+    made.close()
+
+
+def test_a_sweep_has_one_table_whoever_trains_it_and_whoever_is_killed(site: Site, sweeps: Sweeps) -> None:
+    controller = sweeps.start_controller()
+    first = site.start_worker("cpu:2", checkpoint_s=0.1)
+    calm = sweeps.submit()
+    table = sweeps.wait(calm)
+    assert len(table) == 12
+    states = [state for _, _, state, _, _ in table]
+    assert states.count(TrialState.pruned) >= 5
+    jobs = [job for theirs in sweeps.store.jobs_of(calm, range(12)).values() for job in theirs]
+    assert len(jobs) == 24
+    pruned = [job for job in jobs if job.stop_reason == StopReason.pruned.value]
+    assert {job.epoch for job in pruned} <= {1, 3}
+    assert all(site.store.artifacts(job.id) == [] for job in pruned[:3])
+
+    struck = sweeps.submit()
+    eventually(lambda: sweeps.store.get(struck, owner=None).generations > 0, 20.0, "the sweep begins")
+    controller.kill()
+    first.send_signal(signal.SIGKILL)
+    first.wait()
+    sweeps.start_controller()
+    site.start_worker("cpu:1")
+    assert sweeps.wait(struck, within_s=90.0) == table
