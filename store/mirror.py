@@ -88,6 +88,15 @@ class MirrorStore:
             )
             return connection.execute(select(Mirror.run_id).where(Mirror.job_id == job_id)).scalar_one() or run_id
 
+    def lost(self, job_id: str, run_id: str) -> None:
+        """Forget the job's run, which MLflow does not have any more, and all that was sent to it."""
+        with writing(self._engine) as connection:
+            connection.execute(
+                update(Mirror)
+                .where(Mirror.job_id == job_id, Mirror.run_id == run_id)
+                .values(run_id=None, experiment_id=None, epoch=0, attempt=0, done=False)
+            )
+
     def advanced(self, job_id: str, epoch: int, attempt: int) -> None:
         """Remember the last epoch MLflow has, and the attempt it came from."""
         with writing(self._engine) as connection:

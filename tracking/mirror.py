@@ -3,6 +3,9 @@
 The mirror may be late, it may be restarted, and two may run at once: the record is the truth. The mirror notes in the
 record that it is about to create a run, and afterwards the run's id. When it finds the note without an id, it first
 looks for the run. A point that is sent twice is the same both times, and MLflow ignores the second.
+
+An experiment or a run that somebody deleted in MLflow is restored when there is more to send. If it was deleted for good,
+it is made anew, with the whole curve.
 """
 
 import itertools
@@ -21,7 +24,7 @@ from store.mirror import MirrorStore, Pending
 from store.records import JobRecord
 
 from .artifacts import Artifacts
-from .mlflow import Metric, Mlflow, MlflowError, MlflowUnreachableError, Run
+from .mlflow import Metric, Mlflow, MlflowError, MlflowMissingError, MlflowUnreachableError, Run
 from .runs import JOB_TAG, OUR_TAGS, STATUS, metrics, milliseconds, params, run_name, tags
 
 log = logging.getLogger(__name__)
@@ -94,7 +97,7 @@ class Mirror:
         running = [one for one in self._due(live) if self._is_time_for(one.job)][:LIVE_RUNS]
         without_curve = [one for one in finished if _state(one) not in self._curve_sent]
         without_artifacts = [one for one in finished if _state(one) in self._curve_sent]
-        self._name_experiments({one.job.project for one in [*without_curve, *running]})
+        self._name_experiments({one.job.project for one in [*finished, *running]})
         stopped = [one for one in without_curve if one.job.status is not JobStatus.succeeded]
         self._each(self._send_end, [one for one in stopped if _state(one) not in self._end_sent])
         alternating = [one for pair in zip_longest(without_curve, running) for one in pair if one is not None]
@@ -138,6 +141,7 @@ class Mirror:
             except Exception as error:
                 # One job's fault, such as a file that is gone or an unforeseen name, concerns no other job.
                 self._runs.pop(one.job.id, None)  # what MLflow has of it is uncertain: ask before sending more
+                self._experiments.pop(one.job.project, None)
                 if isinstance(error, MlflowUnreachableError):
                     self._mark_unreachable(error)
                     return False
@@ -239,12 +243,25 @@ class Mirror:
         if (known := self._runs.get(job.id)) is not None:
             return known
         if pending.run_id is not None:
-            run = self._mlflow.run(pending.run_id)
+            run = self._known_run(pending, pending.run_id)
         else:
-            if job.project not in self._experiments:
+            if (experiment_id := self._experiments.get(job.project)) is None:
                 raise MlflowError(f"there is no experiment for the project {job.project}, and none could be created")
-            run = self._create(job, self._experiments[job.project])
+            run = self._create(job, experiment_id)
         self._runs[job.id] = run
+        return run
+
+    def _known_run(self, pending: Pending, run_id: str) -> Run:
+        """The run that was made for a job, restored if it was deleted. If it is gone, the next round makes another."""
+        try:
+            run = self._mlflow.run(run_id)
+        except MlflowMissingError:
+            self._store.lost(pending.job.id, run_id)
+            self._forget(pending)
+            raise
+        if run.deleted:
+            log.info("the run of job %s was deleted in MLflow, and is restored", pending.job.id)
+            self._mlflow.restore_run(run_id)
         return run
 
     def _create(self, job: JobRecord, experiment_id: str) -> Run:

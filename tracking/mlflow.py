@@ -22,6 +22,10 @@ class MlflowError(Exception):
     """MLflow does not answer, or refuses."""
 
 
+class MlflowMissingError(MlflowError):
+    """MLflow does not have it: nobody made it, or it was deleted for good."""
+
+
 class MlflowUnreachableError(MlflowError):
     """MLflow does not answer: the request may have been carried out, or not."""
 
@@ -46,6 +50,8 @@ class Run:
     """The folder of its artifacts, below the server's artifact root."""
     last_step: int
     """The last epoch with a training loss in MLflow; 0 when there is none."""
+    deleted: bool
+    """Whether somebody deleted it: it takes nothing until it is restored."""
     name: str
     tags: Mapping[str, str]
 
@@ -110,8 +116,12 @@ class Mlflow:
         return _run(self._call("POST", "runs/create", body)["run"])
 
     def run(self, run_id: str) -> Run:
-        """The run of this id."""
+        """The run of this id, also if it is deleted. Raises `MlflowMissingError`."""
         return _run(self._read(self._send("GET", "runs/get", params={"run_id": run_id}))["run"])
+
+    def restore_run(self, run_id: str) -> None:
+        """Take back that the run was deleted; its experiment must not be deleted."""
+        self._call("POST", "runs/restore", {"run_id": run_id})
 
     def delete_run(self, run_id: str) -> None:
         """Mark the run as deleted; MLflow's own garbage collection removes it."""
@@ -172,7 +182,8 @@ class Mlflow:
 
     def _read(self, answer: httpx.Response) -> Mapping[str, Any]:
         if answer.is_error:
-            raise MlflowError(f"MLflow refused {answer.request.url.path}: {answer.status_code} {answer.text[:500]}")
+            kind = MlflowMissingError if answer.status_code == httpx.codes.NOT_FOUND else MlflowError
+            raise kind(f"MLflow refused {answer.request.url.path}: {answer.status_code} {answer.text[:500]}")
         try:
             read: Mapping[str, Any] = answer.json() if answer.content else {}
         except ValueError as error:
@@ -206,6 +217,7 @@ def _run(answer: Mapping[str, Any]) -> Run:
         experiment_id=info["experiment_id"],
         artifacts=info["artifact_uri"].split(":", 1)[1].strip("/"),
         last_step=max(steps, default=0),
+        deleted=info.get("lifecycle_stage") == "deleted",
         name=info.get("run_name", ""),
         tags={tag["key"]: tag.get("value", "") for tag in data.get("tags", [])},
     )

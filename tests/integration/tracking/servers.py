@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +61,11 @@ class MlflowServer:
         answer = self._http.get(f"/api/2.0/mlflow/{verb}", params=query)
         assert answer.is_success, answer.text
         return answer.json()
+
+    def post(self, verb: str, body: Mapping[str, str]) -> None:
+        """Ask it to change something."""
+        answer = self._http.post(f"/api/2.0/mlflow/{verb}", json=dict(body))
+        assert answer.is_success, answer.text
 
     def runs(self, project: str) -> list[dict[str, Any]]:
         """The runs of a project's experiment, whether deleted or not."""

@@ -1,0 +1,101 @@
+"""Experiments and runs that somebody deletes in MLflow, on its page or for good: the mirror goes on."""
+
+import subprocess
+import sys
+from typing import Any
+
+from tracking.mirror import Mirror
+
+from .conftest import Service, copied, curve
+
+
+def delete(service: Service, kind: str, **which: str) -> None:
+    """What a click on Delete on MLflow's page does."""
+    service.server.post(f"{kind}/delete", which)
+
+
+def purge(service: Service, *what: str) -> None:
+    """Delete for good what was deleted on the page."""
+    database = f"sqlite:///{service.server.home / 'mlflow.db'}"
+    command = ["gc", "--backend-store-uri", database, "--tracking-uri", service.server.url, *what]
+    environment = {"MLFLOW_DISABLE_TELEMETRY": "true", "PATH": "/usr/bin:/bin"}
+    subprocess.run([sys.executable, "-m", "mlflow", *command], check=True, capture_output=True, env=environment)
+
+
+def copied_after_failures(service: Service, mirror: Mirror) -> None:
+    """Go round until there is nothing to copy, also of jobs that wait after a failure."""
+    for _ in range(4):
+        copied(mirror)
+        service.later()
+    copied(mirror)
+
+
+def lifecycles(service: Service) -> list[str]:
+    return [run["info"]["lifecycle_stage"] for run in service.server.runs(service.project)]
+
+
+def test_a_run_that_is_deleted_while_its_job_trains_is_restored(service: Service) -> None:
+    claim, mirror = service.run(), service.mirror()
+    service.beat(claim, 1, 2)
+    copied_after_failures(service, mirror)
+    delete(service, "runs", run_id=service.run_of(claim))
+    service.beat(claim, 3, 4)
+    copied_after_failures(service, mirror)
+    assert (lifecycles(service), service.epochs_of(claim)) == (["active"], [1, 2, 3, 4])
+
+
+def test_an_experiment_that_is_deleted_is_restored_with_its_runs(service: Service) -> None:
+    claim, mirror = service.run(), service.mirror()
+    service.beat(claim, 1, 2)
+    copied_after_failures(service, mirror)
+    delete(service, "experiments", experiment_id=experiment_of(service))
+    service.beat(claim, 3, 4)
+    new = service.run(epochs=31)
+    service.beat(new, 1, 1)
+    service.succeed(claim, points=curve(5, 30))
+    copied_after_failures(service, mirror)
+    assert lifecycles(service) == ["active"] * 2
+    assert service.epochs_of(claim) == list(range(1, 31))
+    assert service.epochs_of(new) == [1]
+    assert service.status_of(claim) == "FINISHED"
+
+
+def test_what_is_deleted_for_good_is_made_anew_with_the_whole_curve(service: Service) -> None:
+    mirror = service.mirror()
+    ended, trains = service.run(), service.run(epochs=31)
+    for claim in (ended, trains):
+        service.beat(claim, 1, 2)
+    copied_after_failures(service, mirror)
+    before = {claim.job_id: service.run_of(claim) for claim in (ended, trains)}
+    delete(service, "experiments", experiment_id=experiment_of(service))
+    purge(service, "--experiment-ids", experiment_of(service))
+    service.succeed(ended, points=curve(3, 30))
+    service.beat(trains, 3, 4)
+    copied_after_failures(service, mirror)
+    assert service.run_of(ended) != before[ended.job_id]
+    assert service.run_of(trains) != before[trains.job_id]
+    assert service.epochs_of(ended) == list(range(1, 31))
+    assert service.epochs_of(trains) == [1, 2, 3, 4]
+    params: list[dict[str, Any]] = service.server.run(service.run_of(ended))["data"]["params"]
+    assert {"key": "epochs", "value": "30"} in params
+    assert service.server.artifact(service.run_of(ended), "curves.png").startswith(b"\x89PNG")
+    assert len(service.server.runs(service.project)) == 2
+
+
+def test_a_run_that_is_deleted_stops_no_other(service: Service) -> None:
+    mirror = service.mirror()
+    deleted, other = service.run(), service.run(epochs=31)
+    copied_after_failures(service, mirror)
+    delete(service, "runs", run_id=service.run_of(deleted))
+    service.succeed(deleted, points=curve(1, 30))
+    service.succeed(other, points=curve(1, 31))
+    copied(mirror)
+    assert service.status_of(other) == "FINISHED"
+    copied_after_failures(service, mirror)
+    assert (service.status_of(deleted), lifecycles(service)) == ("FINISHED", ["active"] * 2)
+
+
+def experiment_of(service: Service) -> str:
+    """The id of the project's experiment."""
+    answer = service.server.ask("experiments/get-by-name", experiment_name=service.project)
+    return str(answer["experiment"]["experiment_id"])
