@@ -4,8 +4,8 @@ The mirror may be late, it may be restarted, and two may run at once: the record
 record that it is about to create a run, and afterwards the run's id. When it finds the note without an id, it first
 looks for the run. A point that is sent twice is the same both times, and MLflow ignores the second.
 
-An experiment or a run that somebody deleted in MLflow is restored when there is more to send. If it was deleted for good,
-it is made anew, with the whole curve.
+An experiment or a run that somebody deleted in MLflow is restored when there is more to send. If it was deleted for
+good, it is made anew, with the whole curve.
 """
 
 import itertools
@@ -82,6 +82,8 @@ class Mirror:
         self._curve_sent: set[State] = set()
         self._failures: dict[str, tuple[int, float]] = {}
         self._experiments: dict[str, str] = {}
+        self._doubted: set[str] = set()
+        """Projects of jobs that failed: perhaps somebody deleted the experiment."""
         self._away = False
 
     def round(self) -> bool:
@@ -141,7 +143,7 @@ class Mirror:
             except Exception as error:
                 # One job's fault, such as a file that is gone or an unforeseen name, concerns no other job.
                 self._runs.pop(one.job.id, None)  # what MLflow has of it is uncertain: ask before sending more
-                self._experiments.pop(one.job.project, None)
+                self._doubted.add(one.job.project)
                 if isinstance(error, MlflowUnreachableError):
                     self._mark_unreachable(error)
                     return False
@@ -166,7 +168,10 @@ class Mirror:
         return job.status in WAITING or self._clock() - self._sent.get(job.id, -LIVE_S) >= LIVE_S
 
     def _name_experiments(self, projects: set[str]) -> None:
-        """Look up the experiment of each project, or create it."""
+        """Look up the experiment of each project that is not known or in doubt, or create it."""
+        for project in self._doubted:
+            self._experiments.pop(project, None)
+        self._doubted.clear()
         for project in sorted(projects - self._experiments.keys()):
             try:
                 self._experiments[project] = self._mlflow.experiment(project)
