@@ -39,6 +39,7 @@ from .services import provide
 from .stream import OpenStreams, stream
 from .upload_services import UploadServices
 from .uploads import uploads
+from .warm_starts import WarmStarts
 from .workers import workers
 
 _PAGE_POLICY = (
@@ -68,6 +69,8 @@ def create_app(settings: Settings) -> Flask:
     app.extensions["epochal.engine"] = engine
     files, uploading = Files(settings.files_url), UploadStore(engine)
     space = DiskSpace(engine, files, settings.disk_reserve_mib)
+    loaded, sets = LoadedModels(store, files), DatasetStore(engine)
+    starts = WarmStarts(store, sets, loaded, files)
     doorbell, failpoints = Doorbell(settings.broker_url), Failpoints(settings.failpoints)
     provide(
         app,
@@ -75,10 +78,11 @@ def create_app(settings: Settings) -> Flask:
         queue,
         WorkerStore(engine),
         space,
-        JobServices(store, queue, doorbell, files, space, settings.mlflow_public_url, failpoints),
-        DatasetServices(DatasetStore(engine), uploading, files, Reader(), settings.data_quota_mib * MIB),
+        JobServices(store, queue, starts, doorbell, files, space, settings.mlflow_public_url, failpoints),
+        DatasetServices(sets, uploading, files, Reader(), settings.data_quota_mib * MIB),
         UploadServices(uploading, files),
-        LoadedModels(store, files),
+        loaded,
+        starts,
         Gallery(store, files),
         OpenStreams(),
         Description(app, VERSION),

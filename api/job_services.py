@@ -20,6 +20,7 @@ from store.space import DiskSpace
 
 from .answers import job_view
 from .errors import NotFoundError
+from .warm_starts import WarmStarts
 
 log = logging.getLogger(__name__)
 
@@ -30,6 +31,7 @@ class JobServices:
 
     store: JobStore
     queue: Queue
+    starts: WarmStarts
     doorbell: Doorbell
     files: Files
     space: DiskSpace
@@ -60,10 +62,11 @@ class JobServices:
         return job_view(job, self.mlflow_url, place=place, verdict=verdict)
 
     def warnings(self, jobs: Sequence[JobRecord]) -> list[str]:
-        """What will keep these jobs waiting, unless somebody does something."""
+        """What will keep these jobs waiting, unless somebody does something; and whose optimizers begin anew."""
         waiting = (job.spec.resources for job in jobs if job.status is JobStatus.queued)
         try:
-            return self.queue.warnings(device_request(wanted.device, wanted.gpus) for wanted in waiting)
+            queued = self.queue.warnings(device_request(wanted.device, wanted.gpus) for wanted in waiting)
+            return [*queued, *self.starts.warnings([job.spec for job in jobs])]
         except StoreUnavailableError:  # the jobs are stored: an error now would make the client submit them again
             return []
 

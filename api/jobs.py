@@ -23,6 +23,7 @@ from .openapi import documented
 from .parsing import json_response, parse, parse_query, visible_job
 from .queries import CancelMany, CurveQuery, JobsQuery
 from .services import service
+from .warm_starts import WarmStarts
 
 BULK_LIMIT = 32 * MIB
 _KEY = re.compile(r"[\x21-\x2b\x2d-\x7e]{1,255}")
@@ -48,7 +49,7 @@ def submit_many() -> Response:
     """Store up to 10,000 jobs in one transaction."""
     bulk, services, owner = parse(Bulk, read_json(request, limit=BULK_LIMIT)), service(JobServices), principal().owner
     paths = [f"jobs.{index}." for index in range(len(bulk.jobs))]
-    specs = service(DatasetServices).resolve(bulk.jobs, paths, owner=owner)
+    specs = _resolved(bulk.jobs, paths)
     submitted = services.submit(specs, owner=owner, idempotency=_idempotency(specs))
     ids = BulkIds(ids=[job.id for job in submitted.jobs], warnings=services.warnings(submitted.jobs))
     return json_response(ids, 200 if submitted.replayed else 201)
@@ -137,8 +138,14 @@ def fetch_file(job_id: UUID, name: str) -> Response:
 
 def _spec() -> JobSpec:
     """The body as a spec, with what the record knows of its data set."""
-    spec = parse(JobSpec, read_json(request))
-    return service(DatasetServices).resolve([spec], [""], owner=principal().owner)[0]
+    return _resolved([parse(JobSpec, read_json(request))], [""])[0]
+
+
+def _resolved(specs: Sequence[JobSpec], paths: Sequence[str]) -> list[JobSpec]:
+    """The specs, with what the record knows of their data sets and of the jobs that they begin from."""
+    asker = principal()
+    found = service(DatasetServices).resolve(specs, paths, owner=asker.owner)
+    return service(WarmStarts).resolve(found, paths, sees=asker.sees)
 
 
 def _idempotency(specs: Sequence[JobSpec]) -> Idempotency | None:

@@ -20,15 +20,16 @@ class Footprint(Frozen):
 def estimate(spec: JobSpec, info: DatasetInfo) -> Footprint:
     """The footprint of `spec` on data like `info`.
 
-    Memory holds weights, best weights, gradient, the optimizer's buffers, activations of one batch and the data; and a
-    batch's own gradient, where a step adds up several.
+    Memory holds weights, best weights, gradient, the optimizer's buffers, activations of one batch and the data; also a
+    batch's own gradient where a step adds up several, and the best epoch's buffers where they are kept.
     """
     train, validation, test = spec.split_rows(info)
     parameters = parameter_count(spec, info)
     width = 8 if spec.precision is Precision.float64 else 4
     per_row = info.features + 3 * neurons(spec, info)
+    buffers = len(spec.optimizer.buffers) * (1 + spec.keep_optimizer)
     numbers = (
-        parameters * (3 + len(spec.optimizer.buffers) + (spec.gradient_accumulation > 1))
+        parameters * (3 + buffers + (spec.gradient_accumulation > 1))
         + batch_rows(spec, info) * per_row
         + info.rows * (info.features + 1 + spec.is_weighted)
     )

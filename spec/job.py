@@ -24,6 +24,7 @@ from .monitors import Monitor
 from .optimizers import Adam, Optimizer
 from .schedules import Constant, Schedule
 from .splits import SplitBy, check_folds, split_rows
+from .warm_start import JobId, check_left_out
 
 SPEC_VERSION = 1
 
@@ -133,6 +134,14 @@ class JobSpec(Frozen):
         Field(max_length=65, description="Initial biases, one array per layer. null: drawn by the initializer."),
     ] = None
 
+    init_from: Annotated[
+        JobId | None,
+        Field(
+            description="Id of a finished job, whose network this job begins with: its weights, running statistics and "
+            "preprocessing (warm start, fine-tuning). Architecture and columns must be the same."
+        ),
+    ] = None
+
     loss: Annotated[Loss, Field(description="Loss to minimise: a name, or {type: huber, ...}.")] = CrossEntropy()
     label_smoothing: Annotated[Fraction, Field(description="Share of a target spread over all classes.")] = 0.0
     class_weight: Annotated[
@@ -143,6 +152,14 @@ class JobSpec(Frozen):
         ),
     ] = None
     optimizer: Annotated[Optimizer, Field(description="Optimizer: a name, or {type: sgd, ...}.")] = Adam()
+    keep_optimizer: Annotated[
+        bool,
+        Field(
+            strict=True,
+            description="Whether the optimizer's state is kept with the model: a job with init_from goes on from it if "
+            "its optimizer is the same.",
+        ),
+    ] = False
     learning_rate: Annotated[Real, Field(gt=0.0, le=1000.0, description="Size of an update.")] = 0.001
     schedule: Annotated[Schedule, Field(description="Learning-rate schedule, from epoch to epoch.")] = Constant()
     weight_decay: Annotated[Real, Field(ge=0.0, le=10.0, description="L2 penalty, as the optimizer defines it.")] = 0.0
@@ -242,6 +259,7 @@ class JobSpec(Frozen):
         if self.label_smoothing and not traits.label_smoothing:
             smoothed = " or ".join(loss.name() for loss in LOSSES if loss.traits.label_smoothing)
             raise fault("label_smoothing", f"needs loss {smoothed}")
+        check_left_out(self)
         check_folds(self)
         if self.folds is not None:
             object.__setattr__(self, "validation_fraction", 0.0)
@@ -351,7 +369,9 @@ _SHARED = (
     "architecture",
     "activation",
     "output_activation",
+    "init_from",
     "loss",
+    "keep_optimizer",
     "batch_size",
     "gradient_accumulation",
     "train_metrics",

@@ -143,3 +143,12 @@ class Schema(Frozen):
             timed=any(column.role is Role.time for column in self.columns),
             weighted=any(column.role is Role.weight for column in self.columns),
         )
+
+
+def plain_schema(info: DatasetInfo, labels: tuple[str, ...]) -> Schema:
+    """The schema of data without column names: one column of numbers; `labels` are its classes, if it has some."""
+    return Schema(
+        columns=(Column(name="x", type=ColumnKind.number, size=info.features),),
+        target=Target(name="y", type=info.targets, labels=labels, outputs=info.outputs),
+        image=info.image,
+    )

@@ -275,6 +275,8 @@ def _wider(architecture: Mlp | ResMlp | Cnn) -> dict[str, Any] | None:
 
 def _with(spec: JobSpec, **changes: Any) -> JobSpec | None:
     """The spec with other values; None when they are not valid together."""
+    if {"architecture", "activation"} & changes.keys():  # another network cannot begin from that of another job
+        changes["init_from"] = None
     body = spec.model_dump(mode="json", exclude_unset=True) | changes
     try:
         return JobSpec.model_validate(body)

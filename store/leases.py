@@ -39,7 +39,7 @@ from .curves import append_points, rewind
 from .db import in_values, lock, now, reading, values_table, writing
 from .limits import NONE, Limits
 from .mirror import mark_for_mirror, mark_for_mirror_again
-from .records import Claim, Progress, PublishedFile, Reaped, Renewal, Success
+from .records import ArtifactRecord, Claim, FinishedModel, Progress, PublishedFile, Reaped, Renewal, Success
 from .scheduler import NextJob, next_job, peek, queued, ready, running, supported_version
 from .tables import Artifact, Job, Lease
 from .transitions import Transition, clean, log_event, move
@@ -394,6 +394,17 @@ class LeaseStore:
             connection.execute(update(Job).where(Job.id.in_(select(ours.c.id))).values(notified_at=now()))
 
     # --- files ----------------------------------------------------------------------------------------------------
+
+    def finished_model(self, job_id: str) -> FinishedModel | None:
+        """The model of a job, whoever owns it; None if it has none."""
+        with reading(self._engine) as connection:
+            succeeded = Job.status == JobStatus.succeeded.value
+            job = connection.execute(select(Job.spec).where(Job.id == job_id, succeeded)).first()
+            rows = connection.execute(select(Artifact.__table__).where(Artifact.job_id == job_id)).all()
+        if job is None or not rows:
+            return None
+        files = (ArtifactRecord(name=row.name, uri=row.path, sha256=row.sha256, size=row.size) for row in rows)
+        return FinishedModel(JobSpec.model_validate(job.spec), {file.name: file for file in files})
 
     def orphaned_files(self, files: Sequence[PublishedFile]) -> list[str]:
         """The addresses of those of these files that belong to no job and never will: their attempts hold no lease.

@@ -146,6 +146,14 @@ class ArtifactRecord:
 
 
 @dataclass(frozen=True)
+class FinishedModel:
+    """The model of a job that succeeded: its spec and its files, by name."""
+
+    spec: JobSpec
+    files: Mapping[str, ArtifactRecord]
+
+
+@dataclass(frozen=True)
 class Success:
     """How a job succeeded, and the files it left."""
 

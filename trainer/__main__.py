@@ -90,8 +90,9 @@ def read(path: Path) -> list[JobSpec]:
         except ValidationError as error:
             faults = sentences(error, body)
         else:
-            elsewhere = FieldError(path="dataset.id", message="is stored in the service: submit the job there")
-            faults = [elsewhere] if isinstance(spec.dataset, Uploaded) else []
+            elsewhere = "is stored in the service: submit the job there"
+            in_service = {"dataset.id": isinstance(spec.dataset, Uploaded), "init_from": spec.init_from is not None}
+            faults = [FieldError(path=path, message=elsewhere) for path, is_so in in_service.items() if is_so]
             specs.append(spec)
         if faults:
             raise SystemExit("\n".join(": ".join(filter(None, (where, fault.path, fault.message))) for fault in faults))

@@ -7,6 +7,7 @@ shapes are several packs of one device, each trained to the rung before all are 
 
 import math
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import groupby
 
 import torch
@@ -81,8 +82,7 @@ class _Bracket:
                 self._packs = [pack for pack in self._packs if pack not in packs] + self._packed(entries)
 
     def _entry(self, id_: str, checkpoint: Checkpoint) -> Entry:
-        entry = self._entries[id_]
-        return Entry(id_, entry.spec, checkpoint, entry.table, entry.trial)
+        return replace(self._entries[id_], checkpoint=checkpoint)
 
     def _members(self) -> Iterator[Member]:
         return (member for pack in self._packs for member in pack.members)
@@ -134,6 +134,7 @@ class _Bracket:
                     model=result.model if result else {},
                     preprocessing=result.preprocessing if result else None,
                     report=result.report if result else None,
+                    optimizer=result.optimizer if result else None,
                 )
                 self._callbacks.on_member_end(outcome)
 

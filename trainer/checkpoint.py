@@ -31,6 +31,17 @@ ROWS = ("weights", "best", "running", "best_running")
 """Names of a member's rows, besides the optimizer's buffers."""
 
 
+def best_rows(spec: JobSpec) -> Mapping[str, str]:
+    """The rows that keep the best epoch's numbers, and the rows that they are copied from, by name."""
+    buffers = {f"best_{name}": name for name in spec.optimizer.buffers} if spec.keep_optimizer else {}
+    return {"best": "weights", "best_running": "running", **buffers}
+
+
+def row_names(spec: JobSpec) -> tuple[str, ...]:
+    """Names of all rows of a member."""
+    return tuple(dict.fromkeys((*ROWS, *spec.optimizer.buffers, *best_rows(spec))))
+
+
 @dataclass(kw_only=True, eq=False)
 class TrainingState:
     """What a member carries from one epoch to the next besides its rows."""
@@ -38,6 +49,7 @@ class TrainingState:
     epoch: int = 0
     steps: int = 0
     best_epoch: int = 0
+    best_steps: int = 0
     best_metrics: Mapping[str, float] = field(default_factory=dict)
     best: float = math.inf
     """The monitored value of the best epoch; less is better."""
@@ -89,7 +101,7 @@ def _note(content: bytes) -> Mapping[str, Any]:
 def _check(checkpoint: Checkpoint, spec: JobSpec) -> None:
     """Refuse a checkpoint that does not fit the job."""
     rows = checkpoint.rows
-    if rows.keys() != {*ROWS, *spec.optimizer.buffers}:
+    if rows.keys() != set(row_names(spec)):
         raise BadCheckpointError(f"it holds {', '.join(sorted(rows))}, which is not what this job needs")
     parameters = rows["weights"].numel() if spec.info is None else parameter_count(spec, spec.info)
     wrong = [name for name in rows.keys() - {"running", "best_running"} if rows[name].shape != (parameters,)]

@@ -14,6 +14,7 @@ from pydantic_core import PydanticCustomError
 from torch import Tensor
 
 from model.preprocessing import Preprocessing
+from model.warm_start import difference, reclassed, recoded
 from spec.checks import batch_norm_fault, check_targets
 from spec.classes import label_of
 from spec.dataset import (
@@ -31,7 +32,7 @@ from spec.dataset import (
     Xor,
 )
 from spec.job import JobSpec
-from spec.schema import Column, ColumnKind, Schema, Target
+from spec.schema import Column, ColumnKind, Schema, Target, plain_schema
 
 from .errors import BadDataError
 from .splits import NO_ROLES, RowRoles, divide
@@ -177,11 +178,17 @@ def _linear(made: Linear) -> Rows:
 
 
 def split(
-    spec: JobSpec, info: DatasetInfo, device: torch.device, dtype: torch.dtype, table: Path | None = None
+    spec: JobSpec,
+    info: DatasetInfo,
+    device: torch.device,
+    dtype: torch.dtype,
+    table: Path | None = None,
+    learned: Preprocessing | None = None,
 ) -> Split:
     """The job's training, validation and test rows, on the device. Raises `BadDataError`.
 
-    `table` is the file of a data set that was uploaded.
+    `table` is the file of a data set that was uploaded, `learned` the preprocessing of the network that the job begins
+    with: what another job has learned from its own training rows.
     """
     rows = load(spec.dataset) if table is None else read(table)
     if len(rows.x) != info.rows:
@@ -192,16 +199,22 @@ def split(
     train, validation, test = divide(spec, info.rows, y if info.targets is Targets.classes else None, rows.roles)
     if reason := batch_norm_fault(spec, len(train)):  # by group and by time, the rows are counted only here
         raise BadDataError(f"batch_size: {reason}.")
-    # Only the training rows are shown to what learns from rows.
-    preprocessing = Preprocessing.fit(
-        _schema(rows, info),
-        rows.x[train],
-        y[train],
-        standardize=spec.standardizes,
-        standardize_targets=spec.standardizes_targets,
-        by_channel=spec.augmentation.acts,  # a pixel that moves must mean the same elsewhere
-    )
-    x, y = preprocessing.features(rows.x), preprocessing.targets(y)
+    numbers, schema, by_channel = rows.x, _schema(rows, info), spec.augmentation.acts
+    if learned is None:
+        # Only the training rows are shown to what learns from rows.
+        preprocessing = Preprocessing.fit(
+            schema,
+            numbers[train],
+            y[train],
+            standardize=spec.standardizes,
+            standardize_targets=spec.standardizes_targets,
+            by_channel=by_channel,  # a pixel that moves must mean the same elsewhere
+        )
+    else:
+        if (reason := difference(learned, schema, by_channel=by_channel)) is not None:
+            raise BadDataError(f"init_from: {reason}.")
+        preprocessing, numbers, y = learned, recoded(learned, schema, numbers), reclassed(learned, schema, y)
+    x, y = preprocessing.features(numbers), preprocessing.targets(y)
     number = torch.int64 if info.targets is Targets.classes else dtype
     weights = _weights(rows.roles.weight, info)
 
@@ -226,14 +239,13 @@ def split(
 
 def _schema(rows: Rows, info: DatasetInfo) -> Schema:
     """The schema of the rows: one column of numbers for data without column names."""
-    columns = rows.columns or (Column(name="x", type=ColumnKind.number, size=info.features),)
     labels: tuple[str, ...] = ()
     if info.targets is Targets.classes:
         labels = rows.labels or tuple(label_of(value) for value in np.unique(rows.y).tolist())
     target = Target(
         name=rows.target, type=info.targets, labels=labels, outputs=info.outputs, columns=rows.target_columns
     )
-    return Schema(columns=columns, target=target, image=info.image)
+    return Schema(columns=rows.columns or plain_schema(info, labels).columns, target=target, image=info.image)
 
 
 def _weights(weight: Array | None, info: DatasetInfo) -> Array:

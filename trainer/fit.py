@@ -113,6 +113,7 @@ def _success(measured: Measured, reason: StopReason, result: Result) -> Outcome:
         model=result.model,
         preprocessing=result.preprocessing,
         report=result.report,
+        optimizer=result.optimizer,
     )
 
 
@@ -128,7 +129,7 @@ def join(pack: Pack, entries: Sequence[Entry], callbacks: Callbacks) -> None:
     members = []
     for entry in entries:
         try:
-            pack.prepare(entry.spec, entry.table)
+            pack.prepare(entry.spec, entry.table, entry.start)
         except TrainerError as error:
             callbacks.on_member_end(
                 Outcome(entry.id, "failed", failure_reason=FailureReason.bad_data, message=str(error))

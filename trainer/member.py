@@ -17,7 +17,9 @@ from spec.schedules import Plateau
 from spec.states import FailureReason, StopReason
 
 from .checkpoint import Checkpoint, TrainingState
+from .optimizer_state import OptimizerState
 from .schedules import share
+from .warm_start import WarmStart
 
 End = Literal["succeeded", "diverged", "cancelled", "failed"]
 
@@ -33,6 +35,8 @@ class Entry:
     """The file of its data set, when that was uploaded."""
     trial: int | None = None
     """The number of its configuration, in a bracket."""
+    start: WarmStart | None = None
+    """The network that it begins with, instead of a drawn one."""
 
 
 @dataclass(frozen=True)
@@ -60,15 +64,19 @@ class Outcome:
     """How rows become features, when it succeeded."""
     report: Report | None = None
     """The evaluation on rows that were not trained on, and what can be drawn, if there is anything."""
+    optimizer: OptimizerState | None = None
+    """What another job's optimizer can go on from, if it is kept."""
 
 
 class Member(TrainingState):
     """A job in training. Its weights are a row of its pack; all else that belongs to it is here."""
 
     def __init__(self, entry: Entry) -> None:
-        self.checkpoint = entry.checkpoint
+        self.checkpoint, self.start = entry.checkpoint, entry.start
         super().__init__(**({} if self.checkpoint is None else asdict(self.checkpoint.state)))
         self.id, self.spec, self.trial = entry.id, entry.spec, entry.trial
+        if self.checkpoint is None and self.start is not None and self.start.optimizer is not None:
+            self.steps = self.best_steps = self.start.optimizer.steps
 
     @property
     def state(self) -> TrainingState:
@@ -91,7 +99,7 @@ class Member(TrainingState):
             self.waited += 1
             return False
         self.best, self.waited = value, 0
-        self.best_epoch, self.best_metrics = self.epoch, metrics
+        self.best_epoch, self.best_steps, self.best_metrics = self.epoch, self.steps, metrics
         return True
 
     def end_reason(self, metrics: Mapping[str, float], gradient_norm: float) -> Outcome | StopReason | None:

@@ -40,6 +40,11 @@ class RowLayout:
             at += math.prod(shape)
         return cls(places, at)
 
+    def row(self, arrays: Mapping[str, Tensor]) -> Tensor:
+        """One member's arrays as a row: [size], float64."""
+        parts = [arrays[name].flatten().double() for name in self.places]
+        return torch.cat(parts) if parts else torch.zeros(0, dtype=torch.float64)
+
     def views(self, rows: Tensor) -> dict[str, Tensor]:
         """The arrays in `rows` [members, size], sharing their memory."""
         return {

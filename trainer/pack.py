@@ -18,17 +18,19 @@ from spec.job import JobSpec
 
 from .backprop import ForwardPass
 from .batch_loader import Batch, Chunk
-from .checkpoint import ROWS, Checkpoint
+from .checkpoint import Checkpoint, best_rows, row_names
 from .data import Split, split
 from .epoch import Epoch
 from .errors import BadDataError
 from .evaluation import evaluate, part_of
+from .first_state import first_state
 from .layout import Layout, State, lay_out
 from .member import Member
 from .padding import Padding
 from .results import Result, results
 from .setup import Setup
 from .sharding import SINGLE_PROCESS, Sharding
+from .warm_start import WarmStart, check_start
 from .weighting import check
 
 LEFT = 1 / 8
@@ -67,11 +69,15 @@ class Pack:
 
     # --- who is in ------------------------------------------------------------------------------------------------
 
-    def prepare(self, spec: JobSpec, table: Path | None = None) -> None:
+    def prepare(self, spec: JobSpec, table: Path | None = None, start: WarmStart | None = None) -> None:
         """Read and divide the data that this job needs, before it joins. Raises `TrainerError`."""
         setup = self.setup
         if spec.division not in self._splits:
-            self._splits[spec.division] = split(spec, setup.info, setup.device, setup.dtype, table)
+            self._splits[spec.division] = split(
+                spec, setup.info, setup.device, setup.dtype, table, None if start is None else start.preprocessing
+            )
+        if start is not None:
+            check_start(setup, start)
         check(setup, spec, self._splits[spec.division])
         part, _, metric = spec.monitored.partition("_")
         if part == "val" and metric != "loss":
@@ -116,7 +122,7 @@ class Pack:
 
     def _joined_state(self, members: Sequence[Member]) -> State:
         """The rows of those who are in, then the rows that new members begin with."""
-        added = _first_state(self.setup, members)
+        added = first_state(self.setup, members)
         if not self.members:
             return added
         rows, state = self.layout.rows_of(self.members), self.layout.state
@@ -237,7 +243,7 @@ class Pack:
         if not better:
             return
         rows, state = self.layout.rows_of(better), self.layout.state
-        for best, now in (("best", "weights"), ("best_running", "running")):
+        for best, now in best_rows(self.setup.spec).items():
             state[best].index_copy_(0, rows, state[now].index_select(0, rows))
 
     def checkpoints(self, ids: Collection[str]) -> dict[str, Checkpoint]:
@@ -246,7 +252,7 @@ class Pack:
         if not chosen:
             return {}
         rows, state = self.layout.rows_of(chosen), self.layout.state
-        kept = {name: state[name].index_select(0, rows).cpu() for name in (*ROWS, *self.setup.buffers)}
+        kept = {name: state[name].index_select(0, rows).cpu() for name in row_names(self.setup.spec)}
         return {
             member.id: Checkpoint(member.state, {name: values[place] for name, values in kept.items()})
             for place, member in enumerate(chosen)
@@ -255,23 +261,6 @@ class Pack:
     def results(self, members: Sequence[Member]) -> list[Result]:
         """The results of members that are done."""
         return results(self.setup, self.layout, self.padding, members) if members else []
-
-
-def _first_state(setup: Setup, members: Sequence[Member]) -> dict[str, Tensor]:
-    """A row for each member, as it begins: from its first weights, or from its checkpoint."""
-    weights = torch.stack([setup.network.first_parameters(member.spec) for member in members])
-    running = torch.stack([setup.network.first_running() for _ in members])
-    state = {"weights": weights, "best": weights, "running": running, "best_running": running}
-    for name in setup.buffers:
-        starts = torch.tensor([[member.spec.optimizer.buffers[name]] for member in members], dtype=torch.float64)
-        state[name] = starts.expand_as(weights)
-    state = {name: values.to(device=setup.device, dtype=setup.dtype, copy=True) for name, values in state.items()}
-    for row, member in enumerate(members):
-        if member.checkpoint is not None:
-            for name, kept in member.checkpoint.rows.items():
-                state[name][row] = kept
-            member.checkpoint = None  # it is as large as the rows
-    return state
 
 
 def _measured(member: Member, metrics: dict[str, float], undefined: Collection[str]) -> Measured:

@@ -21,6 +21,7 @@ from .layout import Layout
 from .member import Member
 from .metrics import Part, RawOutputs
 from .models import Weights
+from .optimizer_state import OptimizerState
 from .padding import Padding
 from .setup import Setup
 from .weighting import Weighting
@@ -39,6 +40,8 @@ class Result:
     """How rows became features."""
     report: Report | None
     """The evaluation on rows that were not trained on, and what can be drawn."""
+    optimizer: OptimizerState | None
+    """What another job's optimizer can go on from, if it is kept."""
     test: Mapping[str, float]
     """Its metrics on the test rows, measured for the only time."""
 
@@ -79,6 +82,7 @@ def _results(setup: Setup, layout: Layout, padding: Padding, members: Sequence[M
             model=model,
             preprocessing=split.preprocessing,
             report=None if found == Report() else found,
+            optimizer=_optimizer_state(setup, layout, member) if member.spec.keep_optimizer else None,
             test={name: values[place] for name, values in metrics.items() if name not in undefined[place]},
         )
 
@@ -109,6 +113,15 @@ def _landscape(setup: Setup, layout: Layout, member: Member, split: Split) -> La
     losses = landscape(parameters, setup.network.parameters, member.spec.seed, losses_of)
     finite = tuple(tuple(loss if math.isfinite(loss) else None for loss in row) for row in losses)
     return Landscape(span=SPAN, part="validation" if name == "val" else name, rows=len(rows), losses=finite)
+
+
+def _optimizer_state(setup: Setup, layout: Layout, member: Member) -> OptimizerState:
+    """The optimizer's state at the member's best epoch, or at its last: as the weights."""
+    row, is_best = layout.row_of[member.id], member.spec.restore_best
+    return OptimizerState(
+        steps=member.best_steps if is_best else member.steps,
+        buffers={name: layout.state[f"best_{name}" if is_best else name][row].cpu() for name in setup.buffers},
+    )
 
 
 def _finished(layout: Layout, members: Sequence[Member]) -> tuple[Tensor, Tensor]:

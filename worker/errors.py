@@ -3,6 +3,7 @@
 WorkerError
 ├── BadDevicesError
 ├── NoSpaceError
+├── StartError
 ├── TableError
 ├── TrainerDied
 │   └── TrainerStalled
@@ -23,6 +24,10 @@ class NoSpaceError(WorkerError):
 
     def __init__(self, what: str) -> None:
         super().__init__(f"the disk is full: {what}")
+
+
+class StartError(WorkerError):
+    """The model that a job begins from cannot be had."""
 
 
 class TableError(WorkerError):

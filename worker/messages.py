@@ -15,6 +15,15 @@ CHECKPOINTS = "checkpoints"
 """The folder of checkpoints in a trainer's folder."""
 
 
+class StartFiles(Frozen):
+    """The files of the model that a job begins from."""
+
+    weights: Path
+    preprocessing: Path
+    optimizer: Path | None = None
+    """The state that its optimizer goes on from, if it does."""
+
+
 class Job(Frozen):
     """A job to train, with its spec exactly as it was submitted."""
 
@@ -26,6 +35,8 @@ class Job(Frozen):
     """The file of its data set, when that was uploaded."""
     trial: int | None = None
     """The number of its configuration, in a bracket."""
+    start: StartFiles | None = None
+    """The model that it begins from, if it begins from one."""
 
 
 class Train(Frozen):

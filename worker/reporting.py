@@ -94,13 +94,25 @@ class SupervisorCallbacks:
 
     def enter(self, jobs: Sequence[Job]) -> list["Entry"]:
         """The trainer's entries for `jobs`, whose ends must be reported from now on."""
-        from trainer.fit import Entry
+        from trainer.errors import TrainerError
+        from trainer.fit import Outcome
 
         self._jobs.update({job.id: job for job in jobs})
-        return [
-            Entry(id=job.id, spec=job.spec, checkpoint=self._checkpoint(job), table=job.table, trial=job.trial)
-            for job in jobs
-        ]
+        entries: list[Entry] = []
+        for job in jobs:
+            try:
+                entries.append(self._entry(job))
+            except TrainerError as error:
+                self.on_member_end(Outcome(job.id, "failed", failure_reason=FailureReason.bad_data, message=str(error)))
+        return entries
+
+    def _entry(self, job: Job) -> "Entry":
+        from trainer.fit import Entry
+        from trainer.warm_start import read
+
+        start = None if job.start is None else read(**dict(job.start))
+        checkpoint = self._checkpoint(job)
+        return Entry(job.id, job.spec, checkpoint=checkpoint, table=job.table, trial=job.trial, start=start)
 
     def should_cancel(self) -> Collection[str]:
         """Jobs to drop; polled between chunks of steps."""

@@ -19,10 +19,11 @@ from .claimed_pack import ClaimedJob, ClaimedPack
 from .context import WorkerContext
 from .dataset_cache import DatasetCache
 from .devices import Device
-from .errors import NoSpaceError, TableError, TrainerDied, TrainerStalled
+from .errors import NoSpaceError, StartError, TableError, TrainerDied, TrainerStalled
 from .messages import Cancel, Ended, FreeMembers, Job, Leave, Measured, Points, Report, Resumed, Saved, Train, Unsaved
 from .outcomes import OutcomeWriter
 from .trainer_process import Trainer
+from .warm_starts import WarmStarts
 
 log = logging.getLogger(__name__)
 
@@ -44,6 +45,7 @@ class Supervisor:
         self.training = False
         self._context = context
         self._datasets = DatasetCache(context.files)
+        self._starts = WarmStarts(context.files, context.store)
         self._trainer: Trainer | None = None
         self._stopping = threading.Event()
         files = CheckpointFiles(context.files)
@@ -184,7 +186,7 @@ class Supervisor:
         return crashed
 
     def _send_jobs(self, trainer: Trainer, pack: ClaimedPack, members: Collection[ClaimedJob], head: JobSpec) -> None:
-        """Send these jobs to the trainer; when their data set cannot be had, they fail; without space, they wait."""
+        """Send these jobs to the trainer; those whose data or first model is gone fail; without space, they wait."""
         try:
             table = self._datasets.path(head.dataset)  # one for all: the data set is part of the pack key
             jobs = tuple(
@@ -194,15 +196,19 @@ class Supervisor:
                     checkpoints=self._checkpoints.stage(one, trainer.folder),
                     table=table,
                     trial=one.claim.trial,
+                    start=self._starts.files(one.spec),
                 )
                 for one in members
             )
-        except TableError as error:
+        except (TableError, StartError) as error:
             log.error("%d jobs cannot train: %s", len(members), error)
             for member in members:
                 self._outcomes.failed(pack, member, FailureReason.bad_data, str(error))
         except NoSpaceError as error:
             self._outcomes.without_space(pack, [member.id for member in members], str(error))
+        except StoreError as error:
+            log.warning("%d jobs cannot be sent: %s", len(members), error)
+            self._outcomes.requeued(pack, [member.id for member in members], "the record did not answer")
         else:
             trainer.send(Train(jobs=jobs, limit=self._limit(head), bracket=pack.bracket))
 

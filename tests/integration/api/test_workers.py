@@ -5,7 +5,10 @@ from pathlib import Path
 import pytest
 
 from api.job_services import JobServices
+from api.models import LoadedModels
+from api.warm_starts import WarmStarts
 from store import db
+from store.datasets import DatasetStore
 from store.doorbell import Doorbell
 from store.failpoints import Failpoints
 from store.files import Files
@@ -75,8 +78,9 @@ def test_a_job_that_nobody_can_run_is_accepted_with_a_warning(both: Service) -> 
 def test_a_warning_that_cannot_be_read_refuses_nobody(api: Service, tmp_path: Path) -> None:
     gone = db.connect("postgresql+psycopg://nobody@127.0.0.1:1/none")
     files = Files(tmp_path.as_uri())
+    starts = WarmStarts(api.store, DatasetStore(gone), LoadedModels(api.store, files), files)
     space, failpoints = DiskSpace(gone, files, 0), Failpoints("")
-    services = JobServices(api.store, Queue(gone), Doorbell(NOBODY), files, space, "", failpoints)
+    services = JobServices(api.store, Queue(gone), starts, Doorbell(NOBODY), files, space, "", failpoints)
     assert services.warnings([api.store.get(api.submit(), owner=None)]) == []
     gone.dispose()
 

@@ -1,0 +1,102 @@
+"""Rows of another table become the rows of a network: columns by name, categories and classes by their words."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from model.preprocessing import Preprocessing
+from model.warm_start import difference, reclassed, recoded
+from spec.cells import CellFormat
+from spec.dataset import Targets
+from spec.schema import Column, ColumnKind, Role, Schema, Target
+
+AGE = Column(name="age", type=ColumnKind.number, gaps=True)
+CITY = Column(name="city", type=ColumnKind.category, categories=("Oslo", "Rome"))
+SHARE = Column(name="share", type=ColumnKind.number, format=CellFormat(unit="%"))
+NOTE = Column(name="note", type=ColumnKind.text)
+TARGET = Target(name="risk", type=Targets.classes, labels=("high", "low"))
+SCHEMA = Schema(columns=(AGE, CITY, SHARE, NOTE), target=TARGET)
+X = np.array([[30.0, 0, 0.1], [np.nan, 1, 0.2], [50.0, 0, 0.3]])
+PREPARED = Preprocessing.fit(SCHEMA, X, np.array([0, 1, 0]), standardize=True)
+
+
+def schema(*columns: Column, **fields: Any) -> Schema:
+    return SCHEMA.model_copy(update={"columns": columns or SCHEMA.columns, **fields})
+
+
+def changed(column: Column, **fields: Any) -> Column:
+    return column.model_copy(update=fields)
+
+
+def test_the_same_columns_are_left_as_they_are() -> None:
+    assert difference(PREPARED, SCHEMA) is None
+    assert recoded(PREPARED, SCHEMA, X) is X
+
+
+def test_columns_are_found_by_name_and_categories_by_word() -> None:
+    city = changed(CITY, categories=("Bergen", "Rome", "Oslo"), gaps=True)
+    other = schema(SHARE, changed(NOTE, role=Role.unused), city, changed(AGE, gaps=False))
+    assert difference(PREPARED, other) is None
+    rows = np.array([[0.1, 2, 30.0], [0.2, 1, 40.0], [0.3, 0, 50.0], [0.3, np.nan, 50.0], [0.3, 3, 50.0]])
+    found = recoded(PREPARED, other, rows)
+    np.testing.assert_array_equal(
+        found, [[30.0, 0, 0.1], [40.0, 1, 0.2], [50.0, 2, 0.3], [50.0, np.nan, 0.3], [50.0, 2, 0.3]]
+    )
+    features = PREPARED.features(found)
+    assert features.shape == (5, sum(column.width for column in SCHEMA.columns))
+    np.testing.assert_array_equal(features[0], PREPARED.features(X)[0])
+    np.testing.assert_array_equal(features[2:, 2:5], [[0, 0, 1]] * 3)  # unknown, missing and other words are `other`
+
+
+def test_classes_keep_their_words() -> None:
+    other = schema(target=TARGET.model_copy(update={"labels": ("low", "high")}))
+    assert difference(PREPARED, other) is None
+    np.testing.assert_array_equal(reclassed(PREPARED, other, np.array([0, 1, 1])), [1, 0, 0])
+    np.testing.assert_array_equal(reclassed(PREPARED, SCHEMA, np.array([0, 1, 1])), [0, 1, 1])
+
+
+@pytest.mark.parametrize(
+    ("other", "said"),
+    [
+        (schema(CITY, SHARE), "on a column age, and this data set has none"),
+        (
+            schema(changed(AGE, role=Role.unused), CITY, SHARE),
+            "on a column age, and this data set has none",
+        ),
+        (schema(AGE, CITY, SHARE, changed(AGE, name="iq")), "was not trained on the column iq of this data set"),
+        (
+            schema(changed(AGE, type=ColumnKind.date), CITY, SHARE),
+            "a column age of type number, and this",
+        ),
+        (schema(changed(AGE, size=2), CITY, SHARE), "a column age of 1 numbers a row, and this data set's has 2"),
+        (
+            schema(AGE, CITY, changed(SHARE, format=CellFormat())),
+            "a column share of percent, and this",
+        ),
+        (schema(image=(1, 2, 2)), "was trained on rows without images, and this data set has images of 1 channels"),
+        (schema(target=TARGET.model_copy(update={"name": "cost"})), "was trained on the target risk, and this data"),
+        (
+            schema(target=TARGET.model_copy(update={"labels": ("high", "low", "none")})),
+            "was trained on the classes high, low, and this data set has high, low, none",
+        ),
+        (
+            schema(target=Target(name="risk", type=Targets.numbers)),
+            "was trained on targets that are classes, and this data set's are numbers",
+        ),
+    ],
+)
+def test_what_differs_is_named(other: Schema, said: str) -> None:
+    found = difference(PREPARED, other)
+    assert found is not None
+    assert said in found
+
+
+def test_augmentation_needs_a_mean_for_each_channel() -> None:
+    images = Schema(columns=(Column(name="x", type=ColumnKind.number, size=4),), target=TARGET, image=(1, 2, 2))
+    pixels, y = np.arange(12.0).reshape(3, 4), np.array([0, 1, 0])
+    by_pixel = Preprocessing.fit(images, pixels, y, standardize=True)
+    by_channel = Preprocessing.fit(images, pixels, y, standardize=True, by_channel=True)
+    assert "augmentation needs one for each channel" in (difference(by_pixel, images, by_channel=True) or "")
+    assert difference(by_channel, images, by_channel=True) is None
+    assert difference(by_pixel, images) is None
