@@ -62,7 +62,14 @@ class Settings(BaseSettings):
         float, Field(gt=0, description="Seconds without new data after which an unfinished upload is deleted.")
     ] = 86_400.0
     lease_s: Annotated[float, Field(gt=0, description="Seconds until a lease ends that is not renewed.")] = 30.0
-    owner_running_limit: Annotated[int, Field(ge=0, description="Maximum running jobs per owner; 0: any.")] = 0
+    owner_running_limit: Annotated[
+        str,
+        Field(
+            pattern=r"^(auto|[0-9]{1,9}|0\.[0-9]*[1-9][0-9]*|[1-9][0-9]?(\.[0-9]+)?%|100%)$",
+            description="Maximum running jobs per owner, 0: any; or share of the slots, 0.75 or 75%; auto: "
+            "an owner leaves one slot while another waits.",
+        ),
+    ] = "auto"
     owner_queued_limit: Annotated[int, Field(ge=0, description="Maximum queued jobs per owner; 0: any.")] = 0
     queue_limit: Annotated[int, Field(ge=0, description="Maximum queued jobs of all owners; 0: any.")] = 1_000_000
     checkpoint_s: Annotated[

@@ -37,10 +37,12 @@ from .brackets import bracket_order, is_bracket, is_held, of_no_bracket
 from .checkpoints import CheckpointRecord, keep_checkpoints, newest_checkpoints, void_checkpoints
 from .curves import append_points, rewind
 from .db import in_values, lock, now, reading, values_table, writing
+from .device_requests import kind_of
 from .limits import NONE, Limits
 from .mirror import mark_for_mirror, mark_for_mirror_again
 from .records import ArtifactRecord, Claim, FinishedModel, Progress, PublishedFile, Reaped, Renewal, Success
 from .scheduler import NextJob, next_job, peek, queued, ready, running, supported_version
+from .slot_share import WHOLE
 from .tables import Artifact, Job, Lease
 from .transitions import Transition, clean, log_event, move
 
@@ -79,11 +81,20 @@ class LeaseStore:
         `limit` may be a number, or a function of the first job's spec. The claim takes no more than its share: the jobs
         of the pack, divided by the slots that are free to train them. It takes no more than the owner may have running.
         """
-        for _ in range(CLAIM_TRIES):
+        share, passed_over = self._limits.owner_share, set[str]()
+        tries = 0
+        while tries < CLAIM_TRIES:
             with writing(self._engine) as connection:
-                head = next_job(connection, device=device, owner_limit=self._limits.owner_running)
+                head = next_job(connection, device=device, owner_limit=self._limits.owner_running, without=passed_over)
+                if head is None and passed_over and share.leaves_one:
+                    share, passed_over = WHOLE, set()  # no other owner waits: they may use every slot
+                    continue
                 if head is None:
                     return []
+                if share.reached(connection, head.owner, kind_of(device)):
+                    passed_over.add(head.owner)
+                    continue
+                tries += 1
                 if is_bracket(head.pack_key):
                     if taken := self._take_bracket(connection, head, worker=worker, device=device, lease_s=lease_s):
                         return taken

@@ -13,6 +13,7 @@ from spec.settings import Settings
 from .db import lock
 from .errors import QueueFullError
 from .scheduler import queued
+from .slot_share import WHOLE, SlotShare
 from .tables import Job
 
 COUNTED_EVERY_S = 1.0
@@ -24,20 +25,35 @@ class Limits:
     """What may be queued and run; 0 is no limit."""
 
     owner_running: int = 0
+    owner_share: SlotShare = WHOLE
+    """Of the slots."""
     owner_queued: int = 0
     queue: int = 0
 
     @classmethod
     def of(cls, settings: Settings) -> Self:
         """The limits that the environment sets."""
+        running, share = _running_limit(settings.owner_running_limit)
         return cls(
-            owner_running=settings.owner_running_limit,
+            owner_running=running,
+            owner_share=share,
             owner_queued=settings.owner_queued_limit,
             queue=settings.queue_limit,
         )
 
 
 NONE = Limits()
+
+
+def _running_limit(text: str) -> tuple[int, SlotShare]:
+    """What `EPOCHAL_OWNER_RUNNING_LIMIT` says: a number of jobs, and a share of the slots."""
+    if text == "auto":
+        return 0, SlotShare(leaves_one=True)
+    if text.endswith("%"):
+        return 0, SlotShare(part=float(text[:-1]) / 100.0)
+    if "." in text:
+        return 0, SlotShare(part=float(text))
+    return int(text), WHOLE
 
 
 class QueueCapacity:

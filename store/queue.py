@@ -87,6 +87,9 @@ class Queue:
             ahead = _ahead(connection, job)
             per_s = _per_s(connection, job.request, job.at)
             workers = live_workers(connection)
+            share = self._limits.owner_share
+            kinds = {kind_of(name) for name in _slots(workers) if job.request in served(name)}
+            shared = share.part < 1.0 and all(share.reached(connection, job.owner, kind) for kind in kinds)
         position = None if ahead is None else ahead + 1
         if hopeless := _hopeless(job.request, workers):
             return Place(position, hopeless, None)
@@ -98,6 +101,8 @@ class Queue:
         most = self._limits.owner_running
         if most and job.running >= most:
             return Place(position, f"{why} Its owner has {job.running} jobs running, and may have {most}.", None)
+        if shared:
+            return Place(position, f"{why} Its owner uses {share.part:.0%} of the slots, and may use no more.", None)
         if ahead is None:
             return Place(None, f"{why} That is too far ahead to estimate its start.", None)
         if ahead < free:

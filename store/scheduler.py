@@ -5,8 +5,9 @@ queues are sorted: an index leads from each owner with waiting jobs to the next 
 queue. So the query reads a row for each waiting owner and for each running job, however many jobs wait.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
-from functools import cache
+from functools import lru_cache
 from typing import Any, cast
 
 from sqlalchemy import (
@@ -103,14 +104,16 @@ def shares() -> CTE:
     )
 
 
-def next_job(connection: Connection, *, device: str, owner_limit: int) -> NextJob | None:
+def next_job(connection: Connection, *, device: str, owner_limit: int, without: Collection[str] = ()) -> NextJob | None:
     """The job that is next for `device`; its owner is locked until the transaction ends. None when no job may start.
+
+    Jobs of the owners `without` are passed over.
 
     Workers that ask at the same moment get jobs of different owners, because neither would count what the other starts.
     When there are fewer owners than workers, they wait for each other and ask again. They also ask again when the owner
     has more running jobs than the query saw: another claim ended between the query and the lock.
     """
-    first, unlocked = _queries(served(device), owner_limit)
+    first, unlocked = _queries(served(device), owner_limit, tuple(sorted(without)))
     row = connection.execute(unlocked).first()
     if row is None and (awaited := connection.execute(first).first()) is not None:
         lock(connection, awaited.owner)
@@ -124,20 +127,20 @@ def next_job(connection: Connection, *, device: str, owner_limit: int) -> NextJo
 
 def peek(connection: Connection, *, device: str, owner_limit: int) -> NextJob | None:
     """The job that is next for `device`, without a lock."""
-    first, _ = _queries(served(device), owner_limit)
+    first, _ = _queries(served(device), owner_limit, ())
     row = connection.execute(first).first()
     return None if row is None else NextJob(*row)
 
 
-@cache
-def _queries(requests: tuple[str, ...], owner_limit: int) -> tuple[Select[Any], Select[Any]]:
+@lru_cache(maxsize=256)
+def _queries(requests: tuple[str, ...], owner_limit: int, without: tuple[str, ...]) -> tuple[Select[Any], Select[Any]]:
     """The query for the next job, and the one for the next job whose owner is not locked, which locks it."""
-    candidates = _candidates(requests, owner_limit)
+    candidates = _candidates(requests, owner_limit, without)
     first = select(candidates).limit(ONE)
     return first, first.where(try_lock(candidates.c.owner))
 
 
-def _candidates(requests: tuple[str, ...], owner_limit: int) -> CTE:
+def _candidates(requests: tuple[str, ...], owner_limit: int, without: tuple[str, ...]) -> CTE:
     """The heads of the owners' queues with one of these device requests, in the order in which they start."""
     share, first = shares(), aliased(Job)
     request = union_all(*(select(literal(name).label("device")) for name in requests)).subquery("request")
@@ -171,6 +174,8 @@ def _candidates(requests: tuple[str, ...], owner_limit: int) -> CTE:
     )
     if owner_limit:
         heads = heads.where(share.c.running < owner_limit)
+    if without:
+        heads = heads.where(share.c.owner.not_in(without))
     return _once(heads.cte("candidates"))
 
 

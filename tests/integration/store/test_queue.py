@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy import Engine, select, text, update
 
 from spec.job import JobSpec
+from spec.settings import BadSettingsError, Settings
 from spec.states import FailureReason, JobStatus
 from spec.views import Change
 from store import db
@@ -19,6 +20,7 @@ from store.limits import COUNTED_EVERY_S, Limits, QueueCapacity
 from store.queue import FAR, Place, Queue
 from store.records import Claim, JobFilter, Progress
 from store.scheduler import next_job
+from store.slot_share import SlotShare
 from store.tables import Job
 from store.workers import WorkerRecord, WorkerStore
 from tests.record import Record
@@ -160,6 +162,87 @@ def test_a_claim_is_limited_by_the_jobs_that_an_owner_may_still_start(engine: En
     WorkerStore(engine).heartbeat(WorkerRecord("w1", "host", 1, ["cpu"] * 4, ["cpu"] * 4))
     of(store, "ada", 16)
     assert len(claim(store)) == 4
+
+
+AUTO = Limits(owner_share=SlotShare(leaves_one=True))
+
+
+def start(store: Record, slot: int) -> str | None:
+    """The owner whose job starts on this slot of w1, which has several."""
+    taken = claim(store, 1, device=f"cpu:{slot}")
+    return job(store, taken[0].job_id).owner if taken else None
+
+
+def with_slots(engine: Engine, slots: int) -> None:
+    WorkerStore(engine).heartbeat(WorkerRecord("w1", "host", 1, [f"cpu:{slot}" for slot in range(slots)], []))
+
+
+def test_an_owner_of_urgent_jobs_leaves_one_slot_while_another_waits(engine: Engine) -> None:
+    store = Record(engine, AUTO)
+    with_slots(engine, 3)
+    of(store, "ada", 10, priority=10)
+    of(store, "bob", 2)
+    assert [start(store, slot) for slot in range(3)] == ["ada", "ada", "bob"]
+    of(store, "cyd", 1)
+    assert start(store, 3) == "cyd"  # a slot of a worker that is not registered yet
+
+
+def test_an_owner_alone_uses_every_slot(engine: Engine) -> None:
+    store = Record(engine, AUTO)
+    with_slots(engine, 3)
+    of(store, "ada", 4)
+    assert [start(store, slot) for slot in range(4)] == ["ada"] * 4
+
+
+def test_a_single_slot_is_not_kept_from_anybody(engine: Engine) -> None:
+    store = Record(engine, AUTO)
+    with_slots(engine, 1)
+    of(store, "ada", 2, priority=10)
+    of(store, "bob", 1)
+    assert start(store, 0) == "ada"
+
+
+def test_a_share_holds_though_nobody_else_waits_and_says_so(engine: Engine) -> None:
+    limits = Limits(owner_share=SlotShare(part=0.75))
+    store = Record(engine, limits)
+    with_slots(engine, 4)
+    waiting = of(store, "ada", 5)
+    assert [start(store, slot) for slot in range(4)] == ["ada", "ada", "ada", None]
+    why = place(Queue(engine, limits), waiting[-1]).why
+    assert why.endswith("Its owner uses 75% of the slots, and may use no more.")
+    of(store, "bob", 1)
+    assert start(store, 3) == "bob"
+
+
+def test_claims_at_the_same_moment_leave_a_slot(engine: Engine) -> None:
+    store = Record(engine, AUTO)
+    with_slots(engine, 4)
+    of(store, "ada", 10, priority=10)
+    of(store, "bob", 10)
+    owned = side_by_side(*(lambda number=number: start(store, number) for number in range(4)))
+    assert sorted(map(str, owned)) == ["ada", "ada", "ada", "bob"]
+
+
+@pytest.mark.parametrize(
+    ("text", "running", "share"),
+    [
+        ("auto", 0, SlotShare(leaves_one=True)),
+        ("0", 0, SlotShare()),
+        ("20", 20, SlotShare()),
+        ("0.75", 0, SlotShare(part=0.75)),
+        ("75%", 0, SlotShare(part=0.75)),
+        ("100%", 0, SlotShare()),
+    ],
+)
+def test_the_running_limit_is_a_number_or_a_share(text: str, running: int, share: SlotShare) -> None:
+    limits = Limits.of(Settings.read({"EPOCHAL_OWNER_RUNNING_LIMIT": text}))
+    assert (limits.owner_running, limits.owner_share) == (running, share)
+
+
+@pytest.mark.parametrize("text", ["-1", "1.5", "0.0", "0%", "120%", "half", "75 %"])
+def test_other_running_limits_are_refused(text: str) -> None:
+    with pytest.raises(BadSettingsError, match="EPOCHAL_OWNER_RUNNING_LIMIT"):
+        Settings.read({"EPOCHAL_OWNER_RUNNING_LIMIT": text})
 
 
 def test_submits_at_the_same_moment_stay_within_an_owners_limit(engine: Engine) -> None:
