@@ -17,7 +17,7 @@ import psutil
 import pyarrow as pa
 import pyarrow.csv
 
-from epochal import Client
+from epochal.client import Api
 from spec.views import DatasetView
 from store import db
 from store.tokens import TokenStore
@@ -115,7 +115,7 @@ def measure(rows: int, columns: int, folder: Path) -> tuple[DatasetView, Sequenc
     """Upload one file; the data set, and its row of the table."""
     file = folder / "large.csv"
     make(file, rows, columns)
-    with serving(folder) as (server, url, token), Client(url, token) as client:
+    with serving(folder) as (server, url, token), Api(url, token) as client:
         sent_s = 0.0
         begun = time.perf_counter()
 

@@ -9,6 +9,9 @@ EpochalError
 │   ├── ConflictError           409
 │   └── BusyError               408, 429, 502 to 504
 ├── BadFileError                a file cannot be read
+├── NotEndedError               jobs did not end in the time that `wait` was given
+├── WrongUseError               the command was used in a wrong way
+│   └── AmbiguousError          several jobs or data sets fit what was given
 └── StackError                  the embedded stack
     ├── AlreadyUpError
     ├── NotUpError
@@ -75,6 +78,20 @@ class BadFileError(EpochalError):
     """A file cannot be read, or its content is not valid."""
 
     exit_code = 2
+
+
+class NotEndedError(EpochalError, TimeoutError):
+    """Jobs did not end in the time that `wait` was given; they go on."""
+
+
+class WrongUseError(EpochalError):
+    """The command was used in a wrong way, or a setting is not valid."""
+
+    exit_code = 2
+
+
+class AmbiguousError(WrongUseError):
+    """Several jobs or data sets fit what was given; the text lists them."""
 
 
 class StackError(EpochalError):

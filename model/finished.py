@@ -69,12 +69,19 @@ class Model:
         )
 
     def outputs(self, features: Array) -> Array:
-        """The network's outputs for features, [rows, outputs]: logits if the loss takes them."""
-        z = forward(self.spec, self.arrays, features, self.preprocessing.image)
-        if not self.spec.loss.traits.takes_logits:
-            return activate(self.spec.output_activation or Activation.identity, z)
+        """The outputs for features, [rows, outputs]: logits of classes if the loss takes them, else numbers."""
+        z = self.network(features)
         by_class = self.preprocessing.output.type is Targets.classes
-        return z if by_class else NumPyFormulas().value(LINKS[self.spec.loss.traits.link], z)
+        if by_class or not self.spec.loss.traits.takes_logits:
+            return z
+        return NumPyFormulas().value(LINKS[self.spec.loss.traits.link], z)
+
+    def network(self, features: Array) -> Array:
+        """What the README's network returns for features, [rows, outputs]."""
+        z = forward(self.spec, self.arrays, features, self.preprocessing.image)
+        if self.spec.loss.traits.takes_logits:
+            return z
+        return activate(self.spec.output_activation or Activation.identity, z)
 
     def predicted_class(self, outputs: Array) -> Array:
         """The index of the predicted class, [rows]."""

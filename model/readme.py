@@ -4,18 +4,7 @@ from spec.architectures import Cnn, Normalization, ResMlp, layer_shapes
 from spec.dataset import DatasetInfo
 from spec.job import JobSpec, Precision
 
-_PAGE = """# {title}
-
-| file | holds |
-|---|---|
-| `model.safetensors` | the weights |
-| `spec.json` | the job: the network, its data and how it was trained |
-| `preprocessing.json` | how rows become features, and outputs become values in the target's units |
-
-In plain PyTorch:
-
-```python
-import torch
+_CODE = """import torch
 import torch.nn.functional as F
 from safetensors.torch import load_file
 from torch import nn
@@ -32,7 +21,20 @@ class Net(nn.Module):
 
 
 net = Net(){double}
-net.load_state_dict(load_file("model.safetensors"), strict=False)
+"""
+
+_PAGE = """# {title}
+
+| file | holds |
+|---|---|
+| `model.safetensors` | the weights |
+| `spec.json` | the job: the network, its data and how it was trained |
+| `preprocessing.json` | how rows become features, and outputs become values in the target's units |
+
+In plain PyTorch:
+
+```python
+{code}net.load_state_dict(load_file("model.safetensors"), strict=False)
 net.eval()
 ```
 
@@ -44,19 +46,22 @@ last, `other`. A column with `gaps` is followed by a feature that is 1 where a v
 
 def readme(spec: JobSpec, info: DatasetInfo, title: str) -> str:
     """The README of a model."""
+    answer = "weighted sums" if _returns_sums(spec) else "the output activation's values"
+    return _PAGE.format(title=title, code=code(spec, info), features=info.features, answer=answer)
+
+
+def code(spec: JobSpec, info: DatasetInfo) -> str:
+    """Python that makes the network, `net`, of plain PyTorch; its weights are not loaded yet."""
     shapes = layer_shapes(spec, info)
     normalized = getattr(spec.architecture, "normalization", Normalization.none)
     bias = "" if spec.architecture.bias else ", bias=False"
     layers = [_layer(spec, shape, bias) for shape in shapes]
     norms = [_norm(shape, normalized) for shape in shapes[:-1] if normalized is not Normalization.none]
-    return _PAGE.format(
-        title=title,
+    return _CODE.format(
         layers=", ".join(layers),
         norms=", ".join(norms),
         forward="\n".join(f"        {line}" for line in _forward(spec, info, len(shapes), bool(norms))),
         double=".double()" if spec.precision is Precision.float64 else "",
-        features=info.features,
-        answer="weighted sums" if _returns_sums(spec) else "the output activation's values",
     )
 
 

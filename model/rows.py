@@ -25,20 +25,20 @@ class _CellError(ValueError):
 def numbers_of(rows: Sequence[Any], prepared: Preprocessing) -> Array:
     """The rows' numbers, [rows, numbers], as training saw them. Raises `RowsError`.
 
-    A row is an object with a value for each column; the target and columns that are not used may be there or not. Where
-    the columns have no names of their own, a row is a list of numbers.
+    A row is an object with a value for each column; the target and columns that are not used may be there or not. Or
+    it is a list with the values of the used columns, in their order; of an image it may be nested as its axes are.
     """
     used = prepared.used
     allowed = {column.name for column in prepared.inputs} | {prepared.output.name, *prepared.output.sources}
     faults: list[FieldError] = []
     found = []
     for place, row in enumerate(rows):
-        if isinstance(row, list) and len(used) == 1:
-            row = {used[0].name: row if len(row) != 1 else row[0]}  # noqa: PLW2901 - the same row, in full
-        if not isinstance(row, Mapping):
-            faults.append(FieldError(path=f"rows.{place}", message=f"must be an object with {_names(used)}"))
+        named = _named(row, prepared)
+        if named is None:
+            many = f", or a list of their {len(used)} values" if len(used) > 1 else ""
+            faults.append(FieldError(path=f"rows.{place}", message=f"must be an object with {_names(used)}{many}"))
         else:
-            found.append(_numbers(_composed(row), f"rows.{place}.", used, allowed, faults, prepared.image))
+            found.append(_numbers(named, f"rows.{place}.", used, allowed, faults, prepared.image))
         if len(faults) >= MOST:
             break
     if faults:
@@ -53,10 +53,24 @@ def unknown_words(rows: Sequence[Any], prepared: Preprocessing, x: Array) -> dic
     for column in prepared.used:
         if column.type is ColumnKind.category:
             strange = np.flatnonzero(x[:, at] == len(column.categories))[:MOST].tolist()
-            words = [clean(str(_composed(rows[place])[column.name])) for place in strange]
+            named = (_named(rows[place], prepared) or {} for place in strange)
+            words = [clean(str(row[column.name])) for row in named]
             found |= {column.name: list(dict.fromkeys(words))} if words else {}
         at += column.size
     return found
+
+
+def _named(row: Any, prepared: Preprocessing) -> Mapping[str, Any] | None:
+    """The row's values by column; None of what is no row."""
+    if not isinstance(row, list):
+        return _composed(row) if isinstance(row, Mapping) else None
+    used = prepared.used
+    if len(used) == 1:
+        return {used[0].name: row if len(row) != 1 else row[0]}
+    values = row if prepared.image is None else np.array(row, dtype=object).reshape(-1).tolist()
+    return (
+        {column.name: value for column, value in zip(used, values, strict=True)} if len(values) == len(used) else None
+    )
 
 
 def _composed(row: Mapping[Any, Any]) -> Mapping[str, Any]:

@@ -204,7 +204,7 @@ class UploadView(Frozen):
 
 
 class Rows(Frozen):
-    """Raw rows to predict: objects with values by column, or lists if columns have no names."""
+    """Raw rows to predict: objects with values by column, or lists of values in the columns' order."""
 
     rows: Annotated[list[dict[str, Any] | list[Any]], Field(min_length=1, max_length=10_000, fail_fast=True)]
 

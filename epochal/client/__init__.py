@@ -1,9 +1,12 @@
-"""The Python client: `Client` for people, `Api` for programs."""
+"""The Python client: `Client` with handles for people, `Api` with records for programs."""
 
 from .api import Api
+from .client import Client
+from .curve import Curve
+from .dataset import Dataset
+from .job import Job
+from .predictions import Predictions
 from .specs import parse, parse_many
 from .transport import Update
 
-Client = Api
-
-__all__ = ["Api", "Client", "Update", "parse", "parse_many"]
+__all__ = ["Api", "Client", "Curve", "Dataset", "Job", "Predictions", "Update", "parse", "parse_many"]

@@ -3,43 +3,35 @@
 import time
 import uuid
 from collections.abc import Callable, Collection, Iterator, Sequence
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 import httpx
 
 from spec.job import JobSpec
-from spec.schema import Task
 from spec.states import JobStatus
 from spec.views import (
     BulkIds,
     CancelledMany,
     Check,
     Curve,
-    DatasetPage,
-    DatasetSummary,
-    DatasetView,
     Events,
     EventView,
     JobPage,
     JobView,
-    ModelFormat,
     PictureList,
-    Predictions,
     QueueView,
     Workers,
     WorkerView,
 )
 
-from ..errors import BadFileError
 from .address import address
+from .data_routes import DataRoutes
 from .specs import body_of, parse, parse_many
 from .transport import Body, Transport, Update, path_of, read
-from .uploads import OnProgress, upload
 
 
-class Api:
+class Api(DataRoutes):
     """One API. Thread-safe; close it, or use it in a `with`.
 
     Without a URL it reads EPOCHAL_URL, and then looks for the embedded stack of EPOCHAL_HOME. When the server does not
@@ -195,75 +187,3 @@ class Api:
     def queue(self) -> QueueView:
         """The length of the queue, its workers and its speed."""
         return read(QueueView, self._transport.request("GET", "/queue"))
-
-    # --- models --------------------------------------------------------------------------------------------------
-
-    def predict(self, job_id: str, rows: Sequence[Body | Sequence[Any]]) -> Predictions:
-        """The model's predictions of raw rows: objects by column, or lists where columns have no names."""
-        path = path_of("jobs", job_id, "predict")
-        return read(Predictions, self._transport.request("POST", path, body={"rows": list(rows)}, repeatable=True))
-
-    def predict_file(self, job_id: str, file: Path, *, with_input: bool = False, **options: Any) -> Predictions:
-        """The model's predictions of the rows of a CSV, Parquet or NPZ file, which is read as an upload is.
-
-        `options` are `encoding`, `delimiter` and `header`, where the file's own look is not to decide.
-        """
-        fields = {name: _field(value) for name, value in options.items() if value is not None}
-        try:
-            with file.open("rb") as stream:
-                answer = self._transport.send_slowly(
-                    "POST",
-                    path_of("jobs", job_id, "predict"),
-                    data={**fields, "with_input": _field(with_input)},
-                    files={"file": (file.name, stream)},
-                )
-        except OSError as error:
-            raise BadFileError(f"Cannot read {file}: {error.strerror}.") from error
-        except httpx.TransportError as error:
-            raise self._transport.unreachable() from error
-        return read(Predictions, answer)
-
-    def model(self, job_id: str, form: ModelFormat = ModelFormat.zip) -> bytes:
-        """The job's model: a zip with a page that says how to load it, or an ONNX graph."""
-        return self._transport.request("GET", path_of("jobs", job_id, "model"), query={"format": form.value}).content
-
-    # --- data sets -----------------------------------------------------------------------------------------------
-
-    def upload(
-        self,
-        file: Path,
-        *,
-        target: str | Sequence[str] | None = None,
-        name: str | None = None,
-        task: Task | None = None,
-        on_progress: OnProgress = lambda sent, total: None,
-        **options: Any,
-    ) -> DatasetView:
-        """Upload a CSV, Parquet or NPZ file; `on_progress` is called with the bytes sent and the bytes in all.
-
-        `options` are the fields of `spec.reading.ReadingOptions`, by which a guess is overruled: `decimal=","`,
-        `types={"zip": "category"}`, `columns=["age", "city"]`.
-
-        The same file again, with the same target, is the same data set. After a broken connection, or when this method
-        is called again, an unfinished upload resumes where it stopped.
-        """
-        fields = {"target": target, "name": name, "task": task, **options}
-        purpose = {key: value for key, value in fields.items() if value is not None}
-        return upload(self._transport, file, purpose, on_progress)
-
-    def datasets(self, *, name: str | None = None) -> list[DatasetSummary]:
-        """Your data sets, newest first."""
-        return read(DatasetPage, self._transport.request("GET", "/datasets", query={"name": name})).datasets
-
-    def dataset(self, dataset_id: str) -> DatasetView:
-        """A data set, and what is in it."""
-        return read(DatasetView, self._transport.request("GET", path_of("datasets", dataset_id)))
-
-    def delete_dataset(self, dataset_id: str) -> None:
-        """Delete a data set that no job needs."""
-        self._transport.request("DELETE", path_of("datasets", dataset_id))
-
-
-def _field(value: Any) -> str:
-    """A value as a form has it."""
-    return str(value).lower() if isinstance(value, bool) else str(value)

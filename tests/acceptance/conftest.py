@@ -2,7 +2,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from epochal import Client
+from epochal.client import Api
 
 from .embedded import Embedded
 
@@ -19,7 +19,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Embedded]:
 
 
 @pytest.fixture
-def client(stack: Embedded) -> Iterator[Client]:
+def client(stack: Embedded) -> Iterator[Api]:
     with stack.client() as made:
         yield made
     stack.slow_motion.end()

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import httpx
 
-from epochal import Client
+from epochal.client import Api
 from epochal.stack.embedded import as_service, await_ready
 from epochal.stack.home import Endpoints, Home
 from epochal.stack.process import Child
@@ -50,9 +50,9 @@ class Embedded:
         """Stop it, and whatever it may have left."""
         self.stack.end()
 
-    def client(self) -> Client:
+    def client(self) -> Api:
         """A client of this stack."""
-        return Client(self.endpoints.api, self.endpoints.token)
+        return Api(self.endpoints.api, self.endpoints.token)
 
     def http(self) -> httpx.Client:
         """A plain HTTP client of this stack's API, with its token."""

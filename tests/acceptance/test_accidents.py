@@ -5,7 +5,7 @@ import signal
 import time
 from typing import Any
 
-from epochal import Client
+from epochal.client import Api
 from spec.views import JobView
 
 from .embedded import Embedded, await_value
@@ -20,7 +20,7 @@ SLOW = {**LONG, "dataset": "digits", "architecture": {"type": "mlp", "hidden": [
 """Some ten epochs a second: the mirror keeps up with it, as with any job that is worth watching."""
 
 
-def at_work(client: Client, job_id: str) -> JobView:
+def at_work(client: Api, job_id: str) -> JobView:
     """The job, once it trains."""
     await_value(lambda: client.job(job_id).progress.epoch > 0)
     return client.job(job_id)
@@ -30,7 +30,7 @@ def mlflow_is_up(stack: Embedded) -> None:
     await_value(lambda: {state.name: state.state for state in stack.home.services()}.get("mlflow") == "running", 60.0)
 
 
-def ended(client: Client, job_id: str, within_s: float = 60.0) -> JobView:
+def ended(client: Api, job_id: str, within_s: float = 60.0) -> JobView:
     """The job, once it has ended."""
     await_value(lambda: client.job(job_id).status in ("succeeded", "failed", "cancelled"), within_s)
     return client.job(job_id)
@@ -46,9 +46,7 @@ def epochs_in_mlflow(stack: Embedded, run_id: str) -> list[int]:
     return sorted(int(metric["step"]) for metric in answer.get("metrics", []))
 
 
-def test_a_running_job_that_is_cancelled_ends_within_five_seconds_also_in_mlflow(
-    client: Client, stack: Embedded
-) -> None:
+def test_a_running_job_that_is_cancelled_ends_within_five_seconds_also_in_mlflow(client: Api, stack: Embedded) -> None:
     mlflow_is_up(stack)
     job_id = client.submit(SLOW).id
     at_work(client, job_id)
@@ -64,7 +62,7 @@ def test_a_running_job_that_is_cancelled_ends_within_five_seconds_also_in_mlflow
     assert time.monotonic() - began < 5.0
 
 
-def test_a_job_whose_worker_is_killed_finishes(client: Client, stack: Embedded) -> None:
+def test_a_job_whose_worker_is_killed_finishes(client: Api, stack: Embedded) -> None:
     stack.slow_motion.begin()
     job_id = client.submit({**LONG, "epochs": 200}).id
     at_work(client, job_id)
@@ -76,7 +74,7 @@ def test_a_job_whose_worker_is_killed_finishes(client: Client, stack: Embedded) 
     assert client.curve(job_id)["epoch"] == list(range(1, 201))
 
 
-def test_jobs_are_taken_while_the_broker_hangs_and_run_when_it_is_back(client: Client, stack: Embedded) -> None:
+def test_jobs_are_taken_while_the_broker_hangs_and_run_when_it_is_back(client: Api, stack: Embedded) -> None:
     stack.signal_session("broker", signal.SIGSTOP)
     try:
         with stack.http() as http:
@@ -89,7 +87,7 @@ def test_jobs_are_taken_while_the_broker_hangs_and_run_when_it_is_back(client: C
     assert ended(client, answer.json()["id"]).status == "succeeded"
 
 
-def test_jobs_are_taken_while_the_broker_is_gone_and_run_when_it_is_back(client: Client, stack: Embedded) -> None:
+def test_jobs_are_taken_while_the_broker_is_gone_and_run_when_it_is_back(client: Api, stack: Embedded) -> None:
     broker = stack.pid("broker")
     os.kill(broker, signal.SIGKILL)
     with stack.http() as http:
@@ -101,7 +99,7 @@ def test_jobs_are_taken_while_the_broker_is_gone_and_run_when_it_is_back(client:
     assert stack.pid("broker") != broker
 
 
-def test_training_goes_on_while_mlflow_hangs_and_the_curve_arrives_whole(client: Client, stack: Embedded) -> None:
+def test_training_goes_on_while_mlflow_hangs_and_the_curve_arrives_whole(client: Api, stack: Embedded) -> None:
     mlflow_is_up(stack)
     stack.slow_motion.begin()
     job_id = client.submit({**LONG, "epochs": 300}).id

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from epochal import Client
+from epochal.client import Api
 
 from .embedded import Embedded, await_value
 
@@ -47,11 +47,11 @@ def job(dataset: str, **fields: Any) -> dict[str, Any]:
     return {"dataset": {"id": dataset}, "epochs": 25, "learning_rate": 0.01, **fields}
 
 
-def ended(client: Client, job_id: str) -> bool:
+def ended(client: Api, job_id: str) -> bool:
     return client.job(job_id).status in ("succeeded", "failed")
 
 
-def test_pictures_are_uploaded_trained_in_packs_and_told_apart(stack: Embedded, client: Client) -> None:
+def test_pictures_are_uploaded_trained_in_packs_and_told_apart(stack: Embedded, client: Api) -> None:
     new, colours = pictures(40, seed=1)
     with stack.http() as http:
         answer = http.post("/datasets", files={"file": ("squares.npz", npz(*pictures(150, seed=0)))})
@@ -81,7 +81,7 @@ def test_pictures_are_uploaded_trained_in_packs_and_told_apart(stack: Embedded, 
             assert np.mean(np.array(predicted) == colours) > 0.85
 
 
-def test_pictures_with_gaps_train_too_under_a_convolution_or_none(stack: Embedded, client: Client) -> None:
+def test_pictures_with_gaps_train_too_under_a_convolution_or_none(stack: Embedded, client: Api) -> None:
     x, colours = pictures(60, seed=2)
     holed = x.astype(np.float32)
     holed[::7, 1, 3, 3] = np.nan

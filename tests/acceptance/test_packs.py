@@ -1,6 +1,6 @@
 from typing import Any
 
-from epochal import Client
+from epochal.client import Api
 from spec.views import JobView
 
 from .embedded import await_value
@@ -27,13 +27,13 @@ def specs() -> list[dict[str, Any]]:
     ]
 
 
-def trained(client: Client, ids: list[str]) -> list[JobView]:
+def trained(client: Api, ids: list[str]) -> list[JobView]:
     """These jobs, once all have succeeded."""
     await_value(lambda: all(client.job(job_id).status == "succeeded" for job_id in reversed(ids)), 180.0, 0.1)
     return [client.job(job_id) for job_id in ids]
 
 
-def test_a_bulk_trained_in_packs_has_the_curves_each_job_has_alone(client: Client) -> None:
+def test_a_bulk_trained_in_packs_has_the_curves_each_job_has_alone(client: Api) -> None:
     packed = trained(client, client.submit_many(specs()))
     assert max(job.pack_size or 0 for job in packed) > 1
     # Each waits for the one before it, so that there is nothing to pack it with.

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load
 
-from epochal import Client
+from epochal.client import Api
 
 SPEC = {
     "name": "worked-example",
@@ -28,7 +28,7 @@ def sigmoid(z: np.ndarray) -> np.ndarray:
     return np.asarray(1.0 / (1.0 + np.exp(-z)))
 
 
-def test_the_worked_example_ends_where_the_lecture_says(client: Client) -> None:
+def test_the_worked_example_ends_where_the_lecture_says(client: Api) -> None:
     job = client.wait(client.submit(SPEC).id)
     assert job.status == "succeeded", job.failure
     curve = client.curve(job.id)

@@ -3,7 +3,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from epochal import Client
+from epochal.client import Api
 
 from .stack import Compose
 
@@ -27,7 +27,7 @@ def compose(request: pytest.FixtureRequest) -> Iterator[Compose]:
 
 
 @pytest.fixture
-def client(compose: Compose) -> Iterator[Client]:
+def client(compose: Compose) -> Iterator[Api]:
     """A client of the stack."""
     with compose.client() as client:
         yield client

@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Mapping
 from pathlib import Path
 
-from epochal import Client
+from epochal.client import Api
 
 from ..services import free_port
 
@@ -47,9 +47,9 @@ class Compose:
         """The end of what every service said."""
         return self("logs", "--no-color", "--tail", "40")
 
-    def client(self) -> Client:
+    def client(self) -> Api:
         """A client of this stack."""
-        return Client(self.api, self.token)
+        return Api(self.api, self.token)
 
     def without(self, secret: str) -> str:
         """What compose says when a secret is missing."""

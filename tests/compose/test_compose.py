@@ -13,7 +13,7 @@ import httpx
 import pytest
 import yaml
 
-from epochal import Client
+from epochal.client import Api
 
 from ..acceptance.embedded import await_value
 from .stack import PUBLIC_HOST, ROOT, SECRETS, Compose
@@ -35,7 +35,7 @@ def mlflow_run(compose: Compose, run_id: str) -> dict[str, Any]:
     return run
 
 
-def test_a_job_sent_with_curl_is_trained_and_shown_in_mlflow(compose: Compose, client: Client, tmp_path: Path) -> None:
+def test_a_job_sent_with_curl_is_trained_and_shown_in_mlflow(compose: Compose, client: Api, tmp_path: Path) -> None:
     spec = tmp_path / "digits.json"
     spec.write_text(json.dumps(yaml.safe_load((ROOT / "examples" / "digits.yaml").read_text())))
     command = ["curl", "--silent", "--show-error", "--fail-with-body", "--noproxy", "*", "--json", f"@{spec}"]
@@ -101,7 +101,7 @@ def test_the_api_answers_by_its_public_name_and_no_other(compose: Compose) -> No
     assert status("elsewhere.example") == 400
 
 
-def at_work(client: Client, job_id: str, *, on_other_than: Container[str] = ()) -> str:
+def at_work(client: Api, job_id: str, *, on_other_than: Container[str] = ()) -> str:
     """The worker that trains the job, once there is one."""
 
     def worker() -> str | None:
@@ -111,7 +111,7 @@ def at_work(client: Client, job_id: str, *, on_other_than: Container[str] = ()) 
     return await_value(worker, 120.0) or ""
 
 
-def test_a_job_moves_on_when_its_worker_is_stopped_or_killed(compose: Compose, client: Client) -> None:
+def test_a_job_moves_on_when_its_worker_is_stopped_or_killed(compose: Compose, client: Api) -> None:
     job_id = client.submit(LONG).id
     first = at_work(client, job_id)
     compose("restart", "worker")  # SIGTERM: the job is given back

@@ -5,7 +5,7 @@ from typing import Any
 
 import httpx
 
-from epochal import Client
+from epochal.client import Api, Client
 from spec.job import JobSpec
 from spec.views import JobView
 
@@ -33,6 +33,11 @@ def job(**changed: Any) -> JobView:
     return JobView.model_validate(view(**changed))
 
 
-def client_of(handle: Callable[[httpx.Request], httpx.Response]) -> Client:
+def api_of(handle: Callable[[httpx.Request], httpx.Response]) -> Api:
     """A client whose server is `handle`."""
+    return Api("http://api", "epo_x", transport=httpx.MockTransport(handle), sleep=lambda _: None)
+
+
+def client_of(handle: Callable[[httpx.Request], httpx.Response]) -> Client:
+    """The same for handles."""
     return Client("http://api", "epo_x", transport=httpx.MockTransport(handle), sleep=lambda _: None)

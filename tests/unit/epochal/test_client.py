@@ -1,243 +1,322 @@
+"""Handles: what the client asks of the API, and what it makes of the answers."""
+
 import json
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import httpx
+import numpy as np
+import pandas as pd
 import pytest
 
-from epochal import Client
-from epochal.client import Update
+from epochal.client import Api, Job
+from epochal.client import job as job_module
+from epochal.client.fields import places, spec_with
+from epochal.client.waiting import wait
 from epochal.errors import (
-    AnswerError,
+    BadFileError,
     BadSpecError,
-    BusyError,
-    ConflictError,
-    NotAllowedError,
+    NotEndedError,
     NotFoundError,
     ServerUnreachableError,
+    WrongUseError,
 )
-from epochal.stack.home import Endpoints, Home
+from spec.job import JobSpec
 from spec.states import JobStatus
-from spec.views import FieldError, JobView
+from spec.views import JobView
 
-from .jobs import client_of, view
+from .jobs import ID, api_of, client_of, view
 
-
-def client(*answers: httpx.Response | Exception, seen: list[httpx.Request] | None = None) -> Client:
-    """A client whose server gives these answers, one after the other."""
-    left = iter(answers)
-
-    def handle(request: httpx.Request) -> httpx.Response:
-        if seen is not None:
-            seen.append(request)
-        answer = next(left)
-        if isinstance(answer, Exception):
-            raise answer
-        return answer
-
-    return client_of(handle)
+DATASET = f"ds_{'4' * 32}"
+SUMMARY = {
+    **{"id": DATASET, "name": "people", "version": 2, "task": "classification", "rows": 9, "features": 4, "outputs": 2},
+    **{"image": None, "sha256": "0" * 64, "size_bytes": 1, "links": {}, "created_at": "2026-01-01T00:00:00Z"},
+}
+BEST = {"epoch": 3, "metrics": {"val_loss": 0.5, "val_accuracy": 0.75}}
+VERDICT = {"kind": "good", "sentence": "Good: <fine>.", "gap": 0.1, "best_epoch": 3}
+VERDICT["suggestion"] = JobSpec.model_validate({"dataset": "xor", "epochs": 7}).model_dump(mode="json")
 
 
-def problem(status: int, **changed: Any) -> httpx.Response:
-    body = {"type": "about:blank", "title": "No", "status": status, "detail": "No.", "errors": [], "request_id": "r1"}
-    return httpx.Response(status, json={**body, **changed})
+class Server:
+    """A service that answers by path, and keeps what it was asked."""
+
+    def __init__(self, **answers: Any) -> None:
+        self.answers = answers
+        self.asked: list[httpx.Request] = []
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        request.read()
+        self.asked.append(request)
+        last = request.url.path.rsplit("/", 1)[-1]
+        answer = self.answers.get(last, self.answers.get("job"))
+        if last == "jobs" and request.method == "POST":
+            answer = view()
+        if last == "jobs" and request.method == "GET":
+            answer = {"jobs": self.answers.get("listed", []), "next": None}
+        if last == "bulk":
+            answer = {"ids": [ID] * len(json.loads(request.content)["jobs"])}
+        if last == "datasets":
+            named = request.url.params.get("name")
+            answer = {"datasets": [SUMMARY] if named in (None, "people") else []}
+        return httpx.Response(200, json=answer(request) if callable(answer) else answer)
+
+    @property
+    def sent(self) -> Any:
+        """The last body."""
+        return json.loads(self.asked[-1].content)
 
 
-def test_a_submit_carries_the_token_a_key_and_only_what_was_asked_for() -> None:
-    seen: list[httpx.Request] = []
-    job = client(httpx.Response(201, json=view()), seen=seen).submit({"dataset": "xor", "seed": 3})
-    assert isinstance(job, JobView)
-    assert seen[0].headers["Authorization"] == "Bearer epo_x"
-    assert seen[0].headers["Idempotency-Key"]
-    assert json.loads(seen[0].content)["seed"] == 3
-    assert set(json.loads(seen[0].content)) == {"dataset", "seed"}
+# --- submit -----------------------------------------------------------------------------------------------------------
 
 
-def test_a_submit_is_repeated_with_the_same_key() -> None:
-    seen: list[httpx.Request] = []
-    answers = (httpx.ReadError("gone"), httpx.Response(503), httpx.Response(201, json=view()))
-    client(*answers, seen=seen).submit({"dataset": "xor"})
-    assert len(seen) == 3
-    assert len({request.headers["Idempotency-Key"] for request in seen}) == 1
+def test_keyword_arguments_are_the_fields_of_a_spec() -> None:
+    server = Server()
+    job = client_of(server).submit(dataset="digits", hidden=[64, 32], momentum=0.9, optimizer="sgd", seed=np.int64(3))
+    assert job.id == ID
+    assert server.sent.keys() == {"dataset", "architecture", "optimizer", "seed"}
+    assert server.sent["architecture"]["hidden"] == [64, 32]
+    assert server.sent["optimizer"].items() >= {"type": "sgd", "momentum": 0.9}.items()
+    assert server.sent["seed"] == 3
 
 
-def test_a_cancel_that_may_have_arrived_is_not_repeated() -> None:
-    seen: list[httpx.Request] = []
-    with pytest.raises(ServerUnreachableError):
-        client(httpx.ReadError("gone"), httpx.Response(202, json=view()), seen=seen).cancel("x")
-    assert len(seen) == 1
+def test_arguments_replace_the_fields_of_a_spec_in_any_form(tmp_path: Path) -> None:
+    server = Server()
+    client = client_of(server)
+    (tmp_path / "one.yaml").write_text("dataset: xor\nepochs: 5\n")
+    for spec in ({"dataset": "xor", "epochs": 5}, tmp_path / "one.yaml", str(tmp_path / "one.yaml")):
+        client.submit(spec, epochs=6)
+        assert (server.sent["dataset"]["name"], server.sent["epochs"]) == ("xor", 6)
+    client.submit(JobSpec.model_validate({"dataset": "xor", "epochs": 5}), noise=0.3)
+    assert server.sent["dataset"]["noise"] == 0.3
+    assert server.sent["epochs"] == 5
 
 
-def test_control_requests_go_to_their_routes() -> None:
-    seen: list[httpx.Request] = []
-    asking = client(*[httpx.Response(200, json=view())] * 3, seen=seen)
-    asking.pause("x")
-    asking.resume("x")
-    asking.change("x", priority=5)
-    assert [(request.method, request.url.path) for request in seen] == [
-        ("POST", "/api/v1/jobs/x/pause"),
-        ("POST", "/api/v1/jobs/x/resume"),
-        ("PATCH", "/api/v1/jobs/x"),
-    ]
-    assert json.loads(seen[2].content) == {"priority": 5}
+def test_an_argument_that_is_no_field_is_named() -> None:
+    with pytest.raises(BadSpecError, match="did you mean hidden") as refused:
+        client_of(Server()).submit(dataset="xor", hiden=[3], epochs=0)
+    assert {error.path for error in refused.value.errors} == {"hiden", "epochs"}
 
 
-def test_many_jobs_are_cancelled_by_a_filter_or_by_ids() -> None:
-    seen: list[httpx.Request] = []
-    answer = {"cancelled": 3, "stopping": 1, "skipped": 0}
-    asked = client(*(httpx.Response(200, json=answer) for _ in range(3)), seen=seen)
-    assert asked.cancel_many(project="p", tag=("a", "b:c")).cancelled == 3
-    asked.cancel_many(["x", "y"])
-    asked.cancel_many(everything=True)
-    assert [json.loads(request.content) for request in seen] == [
-        {"project": "p", "tag": ["a:b:c"]},
-        {"ids": ["x", "y"]},
-        {"all": True},
-    ]
+def test_every_field_has_one_name() -> None:
+    paths = list(places().values())
+    assert len(paths) == len(set(paths))
+    assert places()["hidden"] == ("architecture", "hidden")
+    assert places()["schedule_patience"] == ("schedule", "patience")
+    assert places()["patience"] == ("patience",)
+    assert spec_with({"optimizer": "sgd"}, {"momentum": 0.5})["optimizer"] == {"type": "sgd", "momentum": 0.5}
 
 
-def test_a_cancel_that_never_left_is_repeated() -> None:
-    job = client(httpx.ConnectError("no"), httpx.Response(202, json=view(status="cancelled"))).cancel("x")
-    assert job.status is JobStatus.cancelled
+def test_a_data_set_is_a_handle_a_name_or_a_spec() -> None:
+    server = Server(**{DATASET: SUMMARY})
+    client = client_of(server)
+    for given in (client.datasets()[0], "people", DATASET, {"id": DATASET}):
+        client.submit(dataset=given)
+        assert server.sent["dataset"]["id"] == DATASET
+    with pytest.raises(NotFoundError, match="you have people"):
+        client.submit(dataset="persons")
+    with pytest.raises(WrongUseError, match="has its target already"):
+        client.submit(dataset="people", target="kind")
+    with pytest.raises(BadFileError, match=r"persons\.csv"):
+        client.submit(dataset="persons.csv", target="kind")
 
 
-def test_a_server_that_stays_away_is_unreachable_with_exit_code_3() -> None:
-    with pytest.raises(ServerUnreachableError, match="No server answers at http://api") as caught:
-        client(*[httpx.ConnectError("no")] * 4).job("x")
-    assert caught.value.exit_code == 3
+def test_many_jobs_are_lists_or_a_file_and_arguments_are_for_all(tmp_path: Path) -> None:
+    server = Server()
+    client = client_of(server)
+    (tmp_path / "two.yaml").write_text("jobs: [{seed: 1}, {seed: 2}]\n")
+    for specs in ([{"seed": 1}, {"seed": 2}], tmp_path / "two.yaml"):
+        jobs = client.submit_many(specs, dataset="xor")
+        assert [job.id for job in jobs] == [ID, ID]
+        assert [spec["seed"] for spec in server.sent["jobs"]] == [1, 2]
+    assert len(server.asked) == 2  # handles ask nothing until something is asked of them
+    with pytest.raises(WrongUseError, match="submit_many"):
+        client.submit(tmp_path / "two.yaml", dataset="xor")
+    with pytest.raises(WrongUseError, match="not list"):
+        client.submit([{"seed": 1}])  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize(
-    ("status", "kind"),
-    [
-        (401, NotAllowedError),
-        (403, NotAllowedError),
-        (404, NotFoundError),
-        (409, ConflictError),
-        (422, BadSpecError),
-        (500, AnswerError),
-    ],
-)
-def test_each_refusal_has_its_error(status: int, kind: type[AnswerError]) -> None:
-    with pytest.raises(AnswerError, match=r"No\.") as caught:
-        client(problem(status)).cancel("x")
-    assert type(caught.value) is kind
-    assert caught.value.status == status
+def test_a_job_that_would_wait_for_ever_warns() -> None:
+    client = client_of(lambda _: httpx.Response(201, json=view(warnings=["No worker has a GPU."])))
+    with pytest.warns(UserWarning, match="No worker has a GPU"):
+        client.submit(dataset="xor")
 
 
-def test_a_busy_server_is_said_to_be_busy_after_the_last_try() -> None:
-    with pytest.raises(BusyError):
-        client(*[problem(503)] * 4).job("x")
+# --- handles ----------------------------------------------------------------------------------------------------------
 
 
-def test_an_answer_that_is_no_problem_document_is_still_an_error() -> None:
-    with pytest.raises(AnswerError, match="500 Internal Server Error"):
-        client(httpx.Response(500, text="<html>")).cancel("x")
+def test_a_job_is_asked_for_anew_until_it_has_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(job_module, "FRESH_S", 0.0)
+    server = Server(job=view(status="running"))
+    job = client_of(server).job(ID)
+    assert (job.status, job.ended, job.verdict, job.suggestion) == (JobStatus.running, False, None, None)
+    server.answers["job"] = view(status="succeeded", best=BEST, verdict=VERDICT)
+    assert job.ended
+    asked = len(server.asked)
+    assert job.suggestion is not None
+    assert job.suggestion.epochs == 7
+    assert job.best is not None
+    assert job.best.epoch == 3
+    assert len(server.asked) == asked
+    server.answers["job"] = view(status="queued")
+    assert job.refresh().status is JobStatus.queued  # retried by somebody else
 
 
-def test_an_answer_of_another_version_is_an_error() -> None:
-    with pytest.raises(AnswerError, match="same version"):
-        client(httpx.Response(200, json={"id": 1})).job("x")
+def test_a_job_of_a_list_gets_its_verdict_when_that_is_asked_for() -> None:
+    server = Server(
+        listed=[view(status="succeeded", best=BEST)], job=view(status="succeeded", best=BEST, verdict=VERDICT)
+    )
+    (job,) = client_of(server).jobs(status="succeeded")
+    assert job.verdict is not None
+    assert [request.url.path for request in server.asked] == ["/api/v1/jobs", f"/api/v1/jobs/{ID}"]
+    with pytest.raises(WrongUseError, match="not done"):
+        list(client_of(server).jobs(status="done"))
 
 
-def test_a_bad_spec_names_its_fields_and_is_never_sent() -> None:
-    seen: list[httpx.Request] = []
-    with pytest.raises(BadSpecError) as caught:
-        client(seen=seen).submit({"dataset": "xor", "epochs": 0})
-    assert [error.path for error in caught.value.errors] == ["epochs"]
-    assert caught.value.exit_code == 2
-    assert not seen
+def test_a_job_is_shown_in_a_line_and_in_a_table() -> None:
+    done = view(status="succeeded", name="<b>", best=BEST, verdict=VERDICT)
+    job = client_of(Server(job=done)).job(ID)
+    assert (
+        repr(job)
+        == "<Job 0c4f2a91c7".replace("0c", "") + " <b>: succeeded, epoch 0 of 100, val_loss 0.5, val_accuracy 75.0 %>"
+    )
+    assert "<b>" not in job._repr_html_()
+    assert "Good: &lt;fine&gt;." in job._repr_html_()
 
 
-def test_a_bad_spec_of_a_bulk_names_its_index() -> None:
-    with pytest.raises(BadSpecError) as caught:
-        client().submit_many([{"dataset": "xor"}, {"dataset": "xor", "epochs": 0}])
-    assert [error.path for error in caught.value.errors] == ["jobs.1.epochs"]
+def test_a_clone_has_the_changes_and_the_present_name() -> None:
+    server = Server(job=view(name="renamed", priority=3, status="succeeded"))
+    client_of(server).job(ID).clone(epochs=9, hidden=[5])
+    sent = server.sent
+    assert (sent["name"], sent["priority"], sent["epochs"], sent["architecture"]["hidden"]) == ("renamed", 3, 9, [5])
 
 
-def test_the_server_s_field_errors_are_passed_on() -> None:
-    fault = {"path": "dataset.id", "message": "no such data set"}
-    with pytest.raises(BadSpecError, match=r"dataset\.id: no such data set") as caught:
-        client(problem(422, errors=[fault])).submit({"dataset": "xor"})
-    assert caught.value.errors == (FieldError(path="dataset.id", message="no such data set"),)
+def test_requests_of_a_job_go_to_its_routes() -> None:
+    server = Server(job=view(status="running"))
+    job = client_of(server).job(ID)
+    for ask in (job.cancel, job.pause, job.resume, job.retry):
+        assert ask() is job
+        assert server.asked[-1].url.path == f"/api/v1/jobs/{ID}/{ask.__name__}"
 
 
-def test_jobs_are_listed_page_after_page_up_to_the_limit() -> None:
-    def page(count: int, cursor: str | None) -> httpx.Response:
-        return httpx.Response(200, json={"jobs": [view()] * count, "next": cursor})
-
-    assert len(list(client(page(2, "a"), page(2, "b"), page(1, None)).jobs())) == 5
-    seen: list[httpx.Request] = []
-    found = client(page(2, "a"), page(2, "b"), seen=seen).jobs(limit=3, status=JobStatus.failed, tag=("a", "b"))
-    assert len(list(found)) == 3
-    assert dict(seen[1].url.params) == {"status": "failed", "tag": "a:b", "cursor": "a", "limit": "1"}
-
-
-def streamed(content: str | httpx.SyncByteStream) -> httpx.Response:
-    stream = httpx.ByteStream(content.encode()) if isinstance(content, str) else content
-    return httpx.Response(200, headers={"Content-Type": "text/event-stream"}, stream=stream)
+def test_a_job_is_found_by_its_name_or_the_end_of_its_id() -> None:
+    server = Server(job=view())
+    client = client_of(server)
+    assert client.job(ID).id == ID
+    assert len(server.asked) == 1
+    with pytest.raises(NotFoundError, match="No job has the name abc"):
+        client.job("abc")
+    server.answers["listed"] = [view()]
+    assert client.job("4f2a91c7") == Job(client, ID)
 
 
-def test_an_event_stream_is_read() -> None:
-    events = 'retry: 1000\n\n: hello\n\nid: 4\nevent: epoch\ndata: {"a":\ndata: 1}\n\nevent: end\ndata: {}\n\n'
-    assert list(client(streamed(events)).watch("x")) == [Update("epoch", {"a": 1}, "4"), Update("end", {}, "4")]
+# --- wait -------------------------------------------------------------------------------------------------------------
 
 
-def test_an_answer_that_is_no_event_stream_is_an_error() -> None:
-    with pytest.raises(AnswerError, match="no event stream"):
-        list(client(httpx.Response(200, text="<html>")).watch("x"))
+class Clock:
+    """Time that passes when somebody sleeps."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
 
 
-def test_a_broken_stream_is_taken_up_where_it_broke() -> None:
-    class Breaks(httpx.SyncByteStream):
-        def __iter__(self) -> Iterator[bytes]:
-            yield b'id: 7\nevent: epoch\ndata: {"epoch": 1}\n\n'
-            raise httpx.ReadError("gone")
-
-    seen: list[httpx.Request] = []
-    rest = 'id: 8\nevent: epoch\ndata: {"epoch": 2}\n\nid: 9\nevent: end\ndata: {"status": "succeeded"}\n\n'
-    answers = (streamed(Breaks()), httpx.ConnectError("no"), streamed(rest))
-    got = list(client(*answers, seen=seen).watch("x"))
-    assert [update.kind for update in got] == ["epoch", "epoch", "end"]
-    assert [request.headers.get("Last-Event-ID") for request in seen] == [None, "7", "7"]
+def waited(api: Api, ids: list[str], *, timeout_s: float | None = None) -> tuple[list[JobView], float]:
+    clock = Clock()
+    found = wait(api, ids, lambda _: None, timeout_s=timeout_s, sleep=clock.sleep, clock=clock)
+    return found, clock.now
 
 
-def test_a_job_id_cannot_leave_its_path() -> None:
-    seen: list[httpx.Request] = []
-    client(httpx.Response(200, json=view()), seen=seen).job("../../healthz?x")
-    assert seen[0].url.raw_path == b"/api/v1/jobs/..%2F..%2Fhealthz%3Fx"
+def after(count: int, early: Callable[[], httpx.Response]) -> Callable[[httpx.Request], httpx.Response]:
+    """A server whose job has ended at the request `count`; before, it answers `early`."""
+    asked = iter(range(10_000))
+    return lambda _: early() if next(asked) < count else httpx.Response(200, json=view(status="succeeded"))
 
 
-def test_the_embedded_stack_is_found_by_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("EPOCHAL_HOME", str(tmp_path))
-    monkeypatch.delenv("EPOCHAL_URL", raising=False)
-    monkeypatch.delenv("EPOCHAL_TOKEN", raising=False)
+def test_waiting_polls_until_the_end() -> None:
+    (job,), passed = waited(api_of(after(3, lambda: httpx.Response(200, json=view(status="running")))), [ID])
+    assert job.status is JobStatus.succeeded
+    assert passed == pytest.approx(0.9)
+
+
+def test_waiting_outlives_a_server_that_is_away_for_a_while() -> None:
+    def away() -> httpx.Response:
+        raise httpx.ConnectError("no")
+
+    (job,), _ = waited(api_of(after(20, away)), [ID])
+    assert job.status is JobStatus.succeeded
     with pytest.raises(ServerUnreachableError, match="epochal up"):
-        Client()
-    Home(tmp_path).publish(Endpoints(api="http://127.0.0.1:1", mlflow="", token="epo_local"))
-    assert Client().url == "http://127.0.0.1:1"
+        waited(api_of(after(10_000, away)), [ID])
 
 
-def test_the_embedded_stack_s_token_goes_to_no_other_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("EPOCHAL_HOME", str(tmp_path))
-    monkeypatch.delenv("EPOCHAL_TOKEN", raising=False)
-    Home(tmp_path).publish(Endpoints(api="http://127.0.0.1:1", mlflow="", token="epo_local"))
-    seen: list[httpx.Request] = []
-
-    def handle(request: httpx.Request) -> httpx.Response:
-        seen.append(request)
-        return httpx.Response(200, json=view())
-
-    Client("http://elsewhere", transport=httpx.MockTransport(handle)).job("x")
-    Client("http://127.0.0.1:1", transport=httpx.MockTransport(handle)).job("x")
-    assert [request.headers.get("Authorization") for request in seen] == [None, "Bearer epo_local"]
+def test_waiting_ends_after_the_timeout() -> None:
+    running = api_of(after(10_000, lambda: httpx.Response(200, json=view(status="running"))))
+    with pytest.raises(NotEndedError, match=r"Job 4f2a91c7 has not ended within 2 s\. It goes on") as caught:
+        waited(running, [ID], timeout_s=2.0)
+    assert isinstance(caught.value, TimeoutError)
 
 
-def test_pictures_are_listed_and_fetched() -> None:
-    seen: list[httpx.Request] = []
-    listed = {"pictures": [{"name": "roc", "href": "/api/v1/jobs/j/pictures/roc.png"}], "why": None}
-    asking = client(httpx.Response(200, json=listed), httpx.Response(200, content=b"PNG"), seen=seen)
-    (picture,) = asking.pictures("j").pictures
-    assert asking.picture("j", picture.name) == b"PNG"
-    assert seen[1].url.path == picture.href
+def test_ctrl_c_leaves_the_jobs_and_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+    def interrupted(_: httpx.Request) -> httpx.Response:
+        raise KeyboardInterrupt
+
+    client = client_of(interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        client.wait(Job(client, ID))
+    assert 'Job 4f2a91c7 goes on: client.wait("4f2a91c7") waits again' in capsys.readouterr().err
+    with pytest.raises(KeyboardInterrupt):
+        client.wait([Job(client, ID), Job(client, ID.replace("0", "1"))])
+    assert "The 2 jobs go on" in capsys.readouterr().err
+
+
+def test_what_is_waited_for_comes_back_as_it_came() -> None:
+    server = Server(job=view(status="succeeded"))
+    client = client_of(server)
+    job = Job(client, ID)
+    assert client.wait(job) is job
+    assert client.wait([job, ID]) == [job, job]
+    asked = len(server.asked)
+    assert job.wait().status is JobStatus.succeeded
+    assert len(server.asked) == asked + 1
+    assert client.wait([]) == []
+
+
+# --- data sets --------------------------------------------------------------------------------------------------------
+
+
+def test_a_data_set_shows_columns_gaps_classes_and_notes() -> None:
+    columns = [
+        {"name": "age", "type": "number", "min": 1.0, "max": 9.5, "missing": 2},
+        {"name": "<city>", "type": "category", "values": [{"value": "Oslo", "count": 9}]},
+        {"name": "w", "type": "number", "role": "weight", "min": 0.0, "max": 1.0},
+    ]
+    profile = {
+        **{"format": "csv", "columns": columns, "target": {"name": "kind", "type": "category"}},
+        **{"classes": [{"value": "a", "count": 5}], "notes": ["Column 'x' is empty."]},
+    }
+    server = Server(**{DATASET: SUMMARY | profile})
+    found = client_of(server).dataset("people")
+    assert str(found).splitlines() == [
+        f"Dataset people, version 2 ({DATASET}): 9 rows, classification",
+        "  age     number    2 gaps; 1 to 9.5",
+        "  <city>  category  Oslo 9",
+        "  w       number    0 to 1; no feature: weight",
+        "  target: kind, classes a 5",
+        "  note: Column 'x' is empty.",
+    ]
+    assert "&lt;city&gt;" in found._repr_html_()
+    assert (found.gaps, found.classes, found.target) == ({"age": 2}, {"a": 5}, "kind")
+
+
+def test_what_cannot_be_uploaded_is_named() -> None:
+    client = client_of(Server())
+    with pytest.raises(WrongUseError, match="a path, an open file or a frame, not int"):
+        client.upload(3)
+    mixed = pd.DataFrame({"a": [1, "x", b"y"]})
+    with pytest.raises(BadFileError, match="values of one type"):
+        client.upload(mixed)

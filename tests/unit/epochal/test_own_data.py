@@ -12,7 +12,6 @@ import httpx
 import pytest
 from rich.console import Console
 
-from epochal import Client
 from epochal.cli import datasets as cli_datasets
 from epochal.cli import models as cli_models
 from epochal.cli.render_datasets import dataset_card, datasets_table, size
@@ -21,7 +20,7 @@ from epochal.errors import BadFileError, BadSpecError, BusyError, NotFoundError,
 from spec.schema import Task
 from spec.views import DatasetView, ModelFormat
 
-from .jobs import ID, client_of, job
+from .jobs import ID, api_of, job
 
 DATASET = f"ds_{'4' * 32}"
 
@@ -58,7 +57,7 @@ def served(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[httpx.Request]
             return next(left)
 
         for module in (cli_datasets, cli_models):
-            monkeypatch.setattr(module, "Client", lambda: client_of(handle))
+            monkeypatch.setattr(module, "Client", lambda: api_of(handle))
         return seen
 
     return serve
@@ -123,7 +122,7 @@ def people(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_an_upload_sends_the_file_in_pieces_and_reports_progress(people: Path) -> None:
     reported: list[tuple[int, int]] = []
     server = Taking()
-    with client_of(server) as client:
+    with api_of(server) as client:
         made = client.upload(
             people,
             target="kind",
@@ -142,7 +141,7 @@ def test_an_upload_sends_the_file_in_pieces_and_reports_progress(people: Path) -
 def test_an_upload_goes_on_from_what_the_server_has(people: Path) -> None:
     reported: list[int] = []
     server = Taking(there=PEOPLE[:150_000])
-    with client_of(server) as client:
+    with api_of(server) as client:
         client.upload(people, on_progress=lambda sent, _: reported.append(sent))
     assert server.verbs.count("POST finish") == 2
     assert [len(request.content) for request in server.asked if request.method == "PATCH"] == [50_009]
@@ -151,7 +150,7 @@ def test_an_upload_goes_on_from_what_the_server_has(people: Path) -> None:
 
 def test_a_file_that_is_there_is_not_sent_again(people: Path) -> None:
     server = Taking(there=PEOPLE)
-    with client_of(server) as client:
+    with api_of(server) as client:
         client.upload(people)
     assert server.verbs == ["POST finish"]
 
@@ -162,15 +161,15 @@ def test_a_file_that_is_there_is_not_sent_again(people: Path) -> None:
 )
 def test_a_line_that_breaks_is_taken_up_again(people: Path, faults: list[Exception | int]) -> None:
     server = Taking(*(problem(fault) if isinstance(fault, int) else fault for fault in faults))
-    with client_of(server) as client:
+    with api_of(server) as client:
         assert client.upload(people).id == DATASET
     assert server.there == PEOPLE
 
 
 def test_an_upload_that_gets_no_further_is_given_up(people: Path) -> None:
-    with client_of(Taking(*[httpx.WriteError("cut")] * 8)) as client, pytest.raises(ServerUnreachableError):
+    with api_of(Taking(*[httpx.WriteError("cut")] * 8)) as client, pytest.raises(ServerUnreachableError):
         client.upload(people)
-    with client_of(Taking(*[problem(503)] * 8)) as client, pytest.raises(BusyError):
+    with api_of(Taking(*[problem(503)] * 8)) as client, pytest.raises(BusyError):
         client.upload(people)
 
 
@@ -179,22 +178,22 @@ def test_a_file_that_becomes_shorter_meanwhile_is_an_error(people: Path) -> None
         with people.open("r+b") as file:
             file.truncate(100)
 
-    with client_of(Taking()) as client, pytest.raises(BadFileError, match="shorter"):
+    with api_of(Taking()) as client, pytest.raises(BadFileError, match="shorter"):
         client.upload(people, on_progress=shorten)
 
 
 def test_an_upload_that_cannot_be_says_why(tmp_path: Path) -> None:
-    with client_of(lambda _: answer(dataset())) as client, pytest.raises(BadFileError, match="No such file"):
+    with api_of(lambda _: answer(dataset())) as client, pytest.raises(BadFileError, match="No such file"):
         client.upload(tmp_path / "nothing.csv")
     (tmp_path / "f.csv").write_text("a")
     refused = problem(422, errors=[{"path": "target", "message": "is missing"}])
-    with client_of(lambda _: refused) as client, pytest.raises(BadSpecError, match="target: is missing"):
+    with api_of(lambda _: refused) as client, pytest.raises(BadSpecError, match="target: is missing"):
         client.upload(tmp_path / "f.csv")
 
     def gone(request: httpx.Request) -> httpx.Response:
         raise httpx.WriteError("gone")
 
-    with client_of(gone) as client, pytest.raises(ServerUnreachableError):
+    with api_of(gone) as client, pytest.raises(ServerUnreachableError):
         client.upload(tmp_path / "f.csv")
 
 
@@ -221,7 +220,7 @@ def test_a_data_set_is_found_by_its_id_its_name_or_its_beginning(
 
 def test_a_beginning_of_several_is_not_enough() -> None:
     listed = {"datasets": [_summary(dataset(id=f"ds_{end * 32}", name=end)) for end in "45"]}
-    with client_of(lambda _: answer(listed)) as client:
+    with api_of(lambda _: answer(listed)) as client:
         with pytest.raises(NotFoundError, match="2 data sets have"):
             cli_datasets.full_id(client, "ds_")
         with pytest.raises(NotFoundError, match="No data set has"):
@@ -357,6 +356,5 @@ def test_the_client_predicts() -> None:
         assert request.url.path == f"/api/v1/jobs/{ID}/predict"
         return answer({"predictions": [1.5]})
 
-    with client_of(handle) as client:
-        assert isinstance(client, Client)
+    with api_of(handle) as client:
         assert client.predict(job().id, [[1.0]]).predictions == [1.5]

@@ -8,7 +8,7 @@ import pytest
 
 from model.errors import RowsError
 from model.preprocessing import Preprocessing
-from model.rows import numbers_of
+from model.rows import numbers_of, unknown_words
 from spec.dataset import Targets
 from spec.schema import Column, ColumnKind, Schema, Target
 
@@ -61,13 +61,30 @@ def test_a_cell_that_cannot_be_is_named(changed: dict[str, Any], path: str, said
 
 def test_missing_columns_and_rows_that_are_none_are_named() -> None:
     with pytest.raises(RowsError) as refused:
-        numbers_of([{"age": 1, "city": "Oslo"}, [1, 2, 3, 4], "row"], PREPARED)
+        numbers_of([{"age": 1, "city": "Oslo"}, [1, 2, 3], "row"], PREPARED)
     assert [(fault.path, fault.message) for fault in refused.value.errors] == [
         ("rows.0.member", "is missing"),
         ("rows.0.born", "is missing"),
-        ("rows.1", "must be an object with age, city, member, born"),
-        ("rows.2", "must be an object with age, city, member, born"),
+        ("rows.1", "must be an object with age, city, member, born, or a list of their 4 values"),
+        ("rows.2", "must be an object with age, city, member, born, or a list of their 4 values"),
     ]
+
+
+def test_a_list_holds_the_values_of_the_used_columns_in_their_order() -> None:
+    x = numbers_of([[30, "Paris", True, "1970-01-02"]], PREPARED)
+    np.testing.assert_array_equal(x, numbers_of([GOOD | {"city": "Paris"}], PREPARED))
+    assert unknown_words([[30, "Paris", True, "1970-01-02"]], PREPARED, x) == {"city": ["Paris"]}
+    with pytest.raises(RowsError, match=r"rows\.0\.born must be a date"):
+        numbers_of([[30, "Oslo", True, "x"]], PREPARED)
+
+
+def test_an_image_whose_pixels_are_columns_is_flat_or_nested() -> None:
+    pixels = tuple(Column(name=f"pixel_{place}", type=ColumnKind.number) for place in range(4))
+    schema = Schema(columns=pixels, target=Target(name="y", type=Targets.numbers), image=(1, 2, 2))
+    prepared = Preprocessing.fit(schema, np.zeros((2, 4)), np.zeros((2, 1)), standardize=True)
+    np.testing.assert_array_equal(numbers_of([[1, 2, 3, 4], [[[1, 2], [3, 4]]]], prepared), [[1, 2, 3, 4]] * 2)
+    with pytest.raises(RowsError, match="a list of their 4 values"):
+        numbers_of([[[[1, 2], [3]]]], prepared)
 
 
 def test_of_many_faults_a_hundred_are_told() -> None:

@@ -8,7 +8,7 @@ from rich.console import Console
 from epochal.cli.progress import BARS, POLLED_AT_ONCE, follow
 from spec.states import JobStatus
 
-from ..jobs import ID, client_of, view
+from ..jobs import ID, api_of, view
 
 
 @pytest.mark.parametrize("count", [1, 3, BARS + 1, 2 * POLLED_AT_ONCE + 1])
@@ -27,7 +27,7 @@ def test_jobs_are_followed_to_their_end_in_the_order_asked_for(count: int) -> No
     ids = [f"job-{index}" for index in range(count)]
     shown = io.StringIO()
     console = Console(file=shown, force_terminal=True, width=120)
-    ended = follow(client_of(handle), ids, console, sleep=lambda _: None)
+    ended = follow(api_of(handle), ids, console, sleep=lambda _: None)
     assert [job.id for job in ended] == ids
     assert {job.status for job in ended} == {JobStatus.succeeded}
     assert set(asked.values()) == {4}
@@ -37,5 +37,5 @@ def test_jobs_are_followed_to_their_end_in_the_order_asked_for(count: int) -> No
 def test_nothing_is_drawn_into_a_pipe() -> None:
     shown = io.StringIO()
     done = httpx.Response(200, json=view(status="cancelled"))
-    follow(client_of(lambda _: done), [ID], Console(file=shown), sleep=lambda _: None)
+    follow(api_of(lambda _: done), [ID], Console(file=shown), sleep=lambda _: None)
     assert shown.getvalue().strip() == ""

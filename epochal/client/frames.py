@@ -1,0 +1,78 @@
+"""Frames and files that a user has, as files that the service reads.
+
+Frames are recognised by their methods, so that neither pandas nor polars is needed.
+"""
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from ..errors import BadFileError, WrongUseError
+
+DATA_FILES = (".csv", ".tsv", ".txt", ".parquet", ".pq", ".npz")
+
+
+def is_frame(data: Any) -> bool:
+    """Whether it is a frame of pandas or polars."""
+    return hasattr(data, "columns") and (hasattr(data, "to_parquet") or hasattr(data, "write_parquet"))
+
+
+def looks_like_file(data: Any) -> bool:
+    """Whether it is the path of a file with data, rather than the name of a data set."""
+    if isinstance(data, Path):
+        return True
+    return isinstance(data, str) and (Path(data).suffix.lower() in DATA_FILES or Path(data).is_file())
+
+
+@contextmanager
+def as_file(data: Any) -> Iterator[Path]:
+    """The path of a file with the data: a path, an open file, or a frame, which becomes Parquet without its index.
+
+    Raises `BadFileError` and `WrongUseError`.
+    """
+    if isinstance(data, str | Path):
+        yield Path(data)
+        return
+    with tempfile.TemporaryDirectory(prefix="epochal-") as folder:
+        if is_frame(data):
+            file = Path(folder) / "frame.parquet"
+            _write(data, file)
+        elif hasattr(data, "read"):
+            file = Path(folder) / _name(data)
+            _copy(data, file)
+        else:
+            raise WrongUseError(f"A data set is a path, an open file or a frame, not {type(data).__name__}.")
+        yield file
+
+
+def _write(frame: Any, file: Path) -> None:
+    try:
+        if hasattr(frame, "write_parquet"):  # polars
+            frame.write_parquet(file)
+        else:
+            frame.rename(columns=str).to_parquet(file, index=False)
+    except (TypeError, ValueError, ImportError) as error:
+        raise BadFileError(
+            f"The frame cannot be sent as Parquet: {error}. Give each column values of one type."
+        ) from error
+
+
+def _name(stream: Any) -> str:
+    """The stream's own name, if it has one; what it holds is recognised by its content."""
+    name = getattr(stream, "name", None)
+    return Path(name).name if isinstance(name, str) and Path(name).name else "upload"
+
+
+def _copy(stream: Any, file: Path) -> None:
+    with file.open("wb") as copy:
+        first = stream.read(1 << 16)
+        if isinstance(first, str):
+            copy.write(first.encode())
+            while more := stream.read(1 << 16):
+                copy.write(more.encode())
+        else:
+            copy.write(first)
+            shutil.copyfileobj(stream, copy)

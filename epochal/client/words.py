@@ -1,0 +1,38 @@
+"""Jobs and numbers in a few words."""
+
+from html import escape
+
+from spec.views import JobView
+
+SHORT = 8
+"""Characters of a short id: the end of an id, for its beginning is the time, which jobs of one minute share."""
+
+
+def short(job_id: str) -> str:
+    """The end of an id, by which a job is found."""
+    return job_id[-SHORT:]
+
+
+def label(job: JobView) -> str:
+    """The job's name, or else that of its data set."""
+    dataset = job.spec.dataset
+    return job.name or str(getattr(dataset, "name", None) or getattr(dataset, "id", None) or "inline data")
+
+
+def number(value: float | None) -> str:
+    """A number in four digits."""
+    return "-" if value is None else f"{value:.4g}"
+
+
+def metric(name: str, value: float | None) -> str:
+    """The value of a metric: accuracies in percent."""
+    return f"{100 * value:.1f} %" if value is not None and name.endswith("accuracy") else number(value)
+
+
+def html_table(headings: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+    """A table in HTML; texts may come from a stranger's file, and are escaped."""
+    head = "".join(f"<th style='text-align: left'>{escape(one)}</th>" for one in headings)
+    lines = [
+        "<tr>" + "".join(f"<td style='text-align: left'>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows
+    ]
+    return f"<table>{f'<tr>{head}</tr>' if headings else ''}{''.join(lines)}</table>"

@@ -1,0 +1,242 @@
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from epochal.client import Api, Update
+from epochal.errors import (
+    AnswerError,
+    BadSpecError,
+    BusyError,
+    ConflictError,
+    NotAllowedError,
+    NotFoundError,
+    ServerUnreachableError,
+)
+from epochal.stack.home import Endpoints, Home
+from spec.states import JobStatus
+from spec.views import FieldError, JobView
+
+from .jobs import api_of, view
+
+
+def client(*answers: httpx.Response | Exception, seen: list[httpx.Request] | None = None) -> Api:
+    """A client whose server gives these answers, one after the other."""
+    left = iter(answers)
+
+    def handle(request: httpx.Request) -> httpx.Response:
+        if seen is not None:
+            seen.append(request)
+        answer = next(left)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    return api_of(handle)
+
+
+def problem(status: int, **changed: Any) -> httpx.Response:
+    body = {"type": "about:blank", "title": "No", "status": status, "detail": "No.", "errors": [], "request_id": "r1"}
+    return httpx.Response(status, json={**body, **changed})
+
+
+def test_a_submit_carries_the_token_a_key_and_only_what_was_asked_for() -> None:
+    seen: list[httpx.Request] = []
+    job = client(httpx.Response(201, json=view()), seen=seen).submit({"dataset": "xor", "seed": 3})
+    assert isinstance(job, JobView)
+    assert seen[0].headers["Authorization"] == "Bearer epo_x"
+    assert seen[0].headers["Idempotency-Key"]
+    assert json.loads(seen[0].content)["seed"] == 3
+    assert set(json.loads(seen[0].content)) == {"dataset", "seed"}
+
+
+def test_a_submit_is_repeated_with_the_same_key() -> None:
+    seen: list[httpx.Request] = []
+    answers = (httpx.ReadError("gone"), httpx.Response(503), httpx.Response(201, json=view()))
+    client(*answers, seen=seen).submit({"dataset": "xor"})
+    assert len(seen) == 3
+    assert len({request.headers["Idempotency-Key"] for request in seen}) == 1
+
+
+def test_a_cancel_that_may_have_arrived_is_not_repeated() -> None:
+    seen: list[httpx.Request] = []
+    with pytest.raises(ServerUnreachableError):
+        client(httpx.ReadError("gone"), httpx.Response(202, json=view()), seen=seen).cancel("x")
+    assert len(seen) == 1
+
+
+def test_control_requests_go_to_their_routes() -> None:
+    seen: list[httpx.Request] = []
+    asking = client(*[httpx.Response(200, json=view())] * 3, seen=seen)
+    asking.pause("x")
+    asking.resume("x")
+    asking.change("x", priority=5)
+    assert [(request.method, request.url.path) for request in seen] == [
+        ("POST", "/api/v1/jobs/x/pause"),
+        ("POST", "/api/v1/jobs/x/resume"),
+        ("PATCH", "/api/v1/jobs/x"),
+    ]
+    assert json.loads(seen[2].content) == {"priority": 5}
+
+
+def test_many_jobs_are_cancelled_by_a_filter_or_by_ids() -> None:
+    seen: list[httpx.Request] = []
+    answer = {"cancelled": 3, "stopping": 1, "skipped": 0}
+    asked = client(*(httpx.Response(200, json=answer) for _ in range(3)), seen=seen)
+    assert asked.cancel_many(project="p", tag=("a", "b:c")).cancelled == 3
+    asked.cancel_many(["x", "y"])
+    asked.cancel_many(everything=True)
+    assert [json.loads(request.content) for request in seen] == [
+        {"project": "p", "tag": ["a:b:c"]},
+        {"ids": ["x", "y"]},
+        {"all": True},
+    ]
+
+
+def test_a_cancel_that_never_left_is_repeated() -> None:
+    job = client(httpx.ConnectError("no"), httpx.Response(202, json=view(status="cancelled"))).cancel("x")
+    assert job.status is JobStatus.cancelled
+
+
+def test_a_server_that_stays_away_is_unreachable_with_exit_code_3() -> None:
+    with pytest.raises(ServerUnreachableError, match="No server answers at http://api") as caught:
+        client(*[httpx.ConnectError("no")] * 4).job("x")
+    assert caught.value.exit_code == 3
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [
+        (401, NotAllowedError),
+        (403, NotAllowedError),
+        (404, NotFoundError),
+        (409, ConflictError),
+        (422, BadSpecError),
+        (500, AnswerError),
+    ],
+)
+def test_each_refusal_has_its_error(status: int, kind: type[AnswerError]) -> None:
+    with pytest.raises(AnswerError, match=r"No\.") as caught:
+        client(problem(status)).cancel("x")
+    assert type(caught.value) is kind
+    assert caught.value.status == status
+
+
+def test_a_busy_server_is_said_to_be_busy_after_the_last_try() -> None:
+    with pytest.raises(BusyError):
+        client(*[problem(503)] * 4).job("x")
+
+
+def test_an_answer_that_is_no_problem_document_is_still_an_error() -> None:
+    with pytest.raises(AnswerError, match="500 Internal Server Error"):
+        client(httpx.Response(500, text="<html>")).cancel("x")
+
+
+def test_an_answer_of_another_version_is_an_error() -> None:
+    with pytest.raises(AnswerError, match="same version"):
+        client(httpx.Response(200, json={"id": 1})).job("x")
+
+
+def test_a_bad_spec_names_its_fields_and_is_never_sent() -> None:
+    seen: list[httpx.Request] = []
+    with pytest.raises(BadSpecError) as caught:
+        client(seen=seen).submit({"dataset": "xor", "epochs": 0})
+    assert [error.path for error in caught.value.errors] == ["epochs"]
+    assert caught.value.exit_code == 2
+    assert not seen
+
+
+def test_a_bad_spec_of_a_bulk_names_its_index() -> None:
+    with pytest.raises(BadSpecError) as caught:
+        client().submit_many([{"dataset": "xor"}, {"dataset": "xor", "epochs": 0}])
+    assert [error.path for error in caught.value.errors] == ["jobs.1.epochs"]
+
+
+def test_the_server_s_field_errors_are_passed_on() -> None:
+    fault = {"path": "dataset.id", "message": "no such data set"}
+    with pytest.raises(BadSpecError, match=r"dataset\.id: no such data set") as caught:
+        client(problem(422, errors=[fault])).submit({"dataset": "xor"})
+    assert caught.value.errors == (FieldError(path="dataset.id", message="no such data set"),)
+
+
+def test_jobs_are_listed_page_after_page_up_to_the_limit() -> None:
+    def page(count: int, cursor: str | None) -> httpx.Response:
+        return httpx.Response(200, json={"jobs": [view()] * count, "next": cursor})
+
+    assert len(list(client(page(2, "a"), page(2, "b"), page(1, None)).jobs())) == 5
+    seen: list[httpx.Request] = []
+    found = client(page(2, "a"), page(2, "b"), seen=seen).jobs(limit=3, status=JobStatus.failed, tag=("a", "b"))
+    assert len(list(found)) == 3
+    assert dict(seen[1].url.params) == {"status": "failed", "tag": "a:b", "cursor": "a", "limit": "1"}
+
+
+def streamed(content: str | httpx.SyncByteStream) -> httpx.Response:
+    stream = httpx.ByteStream(content.encode()) if isinstance(content, str) else content
+    return httpx.Response(200, headers={"Content-Type": "text/event-stream"}, stream=stream)
+
+
+def test_an_event_stream_is_read() -> None:
+    events = 'retry: 1000\n\n: hello\n\nid: 4\nevent: epoch\ndata: {"a":\ndata: 1}\n\nevent: end\ndata: {}\n\n'
+    assert list(client(streamed(events)).watch("x")) == [Update("epoch", {"a": 1}, "4"), Update("end", {}, "4")]
+
+
+def test_an_answer_that_is_no_event_stream_is_an_error() -> None:
+    with pytest.raises(AnswerError, match="no event stream"):
+        list(client(httpx.Response(200, text="<html>")).watch("x"))
+
+
+def test_a_broken_stream_is_taken_up_where_it_broke() -> None:
+    class Breaks(httpx.SyncByteStream):
+        def __iter__(self) -> Iterator[bytes]:
+            yield b'id: 7\nevent: epoch\ndata: {"epoch": 1}\n\n'
+            raise httpx.ReadError("gone")
+
+    seen: list[httpx.Request] = []
+    rest = 'id: 8\nevent: epoch\ndata: {"epoch": 2}\n\nid: 9\nevent: end\ndata: {"status": "succeeded"}\n\n'
+    answers = (streamed(Breaks()), httpx.ConnectError("no"), streamed(rest))
+    got = list(client(*answers, seen=seen).watch("x"))
+    assert [update.kind for update in got] == ["epoch", "epoch", "end"]
+    assert [request.headers.get("Last-Event-ID") for request in seen] == [None, "7", "7"]
+
+
+def test_a_job_id_cannot_leave_its_path() -> None:
+    seen: list[httpx.Request] = []
+    client(httpx.Response(200, json=view()), seen=seen).job("../../healthz?x")
+    assert seen[0].url.raw_path == b"/api/v1/jobs/..%2F..%2Fhealthz%3Fx"
+
+
+def test_the_embedded_stack_is_found_by_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EPOCHAL_HOME", str(tmp_path))
+    monkeypatch.delenv("EPOCHAL_URL", raising=False)
+    monkeypatch.delenv("EPOCHAL_TOKEN", raising=False)
+    with pytest.raises(ServerUnreachableError, match="epochal up"):
+        Api()
+    Home(tmp_path).publish(Endpoints(api="http://127.0.0.1:1", mlflow="", token="epo_local"))
+    assert Api().url == "http://127.0.0.1:1"
+
+
+def test_the_embedded_stack_s_token_goes_to_no_other_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EPOCHAL_HOME", str(tmp_path))
+    monkeypatch.delenv("EPOCHAL_TOKEN", raising=False)
+    Home(tmp_path).publish(Endpoints(api="http://127.0.0.1:1", mlflow="", token="epo_local"))
+    seen: list[httpx.Request] = []
+
+    def handle(request: httpx.Request) -> httpx.Response:
+        seen.append(request)
+        return httpx.Response(200, json=view())
+
+    Api("http://elsewhere", transport=httpx.MockTransport(handle)).job("x")
+    Api("http://127.0.0.1:1", transport=httpx.MockTransport(handle)).job("x")
+    assert [request.headers.get("Authorization") for request in seen] == [None, "Bearer epo_local"]
+
+
+def test_pictures_are_listed_and_fetched() -> None:
+    seen: list[httpx.Request] = []
+    listed = {"pictures": [{"name": "roc", "href": "/api/v1/jobs/j/pictures/roc.png"}], "why": None}
+    asking = client(httpx.Response(200, json=listed), httpx.Response(200, content=b"PNG"), seen=seen)
+    (picture,) = asking.pictures("j").pictures
+    assert asking.picture("j", picture.name) == b"PNG"
+    assert seen[1].url.path == picture.href

@@ -1,0 +1,194 @@
+"""Curves, predictions and bars: what the client makes of numbers."""
+
+import io
+import json
+import sys
+import types
+from datetime import UTC, datetime
+from typing import Any
+
+import httpx
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.figure import Figure
+from rich.console import Console
+
+from epochal.client.bars import shown
+from epochal.client.curve import Curve
+from epochal.client.job import Job
+from epochal.client.predictions import Predictions
+from epochal.client.rows import chunks, rows_of
+from epochal.errors import BadSpecError, WrongUseError
+from spec import views
+
+from .jobs import ID, client_of, job
+
+COLUMNS: views.Curve = {
+    "epoch": [1.0, 2.0, 3.0],
+    "train_loss": [3.0, 2.0, 1.0],
+    "val_loss": [3.0, 2.5, None],
+    "train_accuracy": [0.1, 0.5, 0.9],
+    "learning_rate": [0.1, 0.1, 0.1],
+}
+
+
+def test_a_curve_is_arrays_by_name() -> None:
+    curve = Curve(COLUMNS, best_epoch=2)
+    assert curve["train_loss"].tolist() == [3.0, 2.0, 1.0]
+    assert np.isnan(curve["val_loss"][2])
+    assert list(curve) == list(COLUMNS)
+    frame = curve.to_frame()
+    assert frame.index.tolist() == [1, 2, 3]
+    assert frame.loc[2, "val_loss"] == 2.5
+
+
+def test_a_plot_has_both_splits_and_the_best_epoch() -> None:
+    ax = Figure().add_subplot()
+    Curve(COLUMNS, title="mine", best_epoch=2).plot(ax=ax)
+    assert [line.get_label() for line in ax.lines] == ["training", "validation", "best epoch: 2"]
+    np.testing.assert_array_equal(ax.lines[0].get_ydata(), [3.0, 2.0, 1.0])
+    assert (ax.get_title(), ax.get_xlabel(), ax.get_ylabel()) == ("mine", "epoch", "loss")
+    with pytest.raises(WrongUseError, match=r"no metric f1: it has loss, accuracy\.$"):
+        Curve(COLUMNS).plot("f1")
+
+
+def test_a_curve_is_shown_as_a_picture_and_a_table() -> None:
+    mpl.use("agg")
+    html = Curve(COLUMNS, best_epoch=2)._repr_html_()
+    assert "data:image/png;base64," in html
+    assert "best epoch" in html
+    assert "50.0 %" in html
+    assert "No epoch" in Curve({})._repr_html_()
+    assert repr(Curve({})) == "<Curve of a job: 0 epochs; no columns yet>"
+
+
+# --- rows -------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("given", "rows"),
+    [
+        ([{"a": np.float32(0.5), "b": None}], [{"a": 0.5, "b": None}]),
+        ({"a": 1}, [{"a": 1}]),
+        ([[1, float("nan")], (2, "x")], [[1, None], [2, "x"]]),
+        (np.array([[1.0, np.nan]]), [[1.0, None]]),
+        (np.zeros((1, 1, 2, 1)), [[[[0.0], [0.0]]]]),
+        ([[datetime(2026, 1, 2, tzinfo=UTC), float("inf")]], [["2026-01-02T00:00:00+00:00", "inf"]]),
+        (
+            pd.DataFrame(
+                {"a": [1.5, None], "b": ["x", None], "c": pd.to_datetime(["2026-01-02", None]), 3: [True, False]}
+            ),
+            [
+                {"a": 1.5, "b": "x", "c": "2026-01-02T00:00:00", "3": True},
+                {"a": None, "b": None, "c": None, "3": False},
+            ],
+        ),
+    ],
+)
+def test_rows_are_plain_values_whatever_they_come_in(given: Any, rows: list[Any]) -> None:
+    assert rows_of(given) == rows
+    json.dumps(rows_of(given), allow_nan=False)
+
+
+@pytest.mark.parametrize(("given", "said"), [(np.zeros(3), "has 1"), (3, "not int"), ("a,b", "not str")])
+def test_what_is_no_rows_is_named(given: Any, said: str) -> None:
+    with pytest.raises(WrongUseError, match=said):
+        rows_of(given)
+
+
+def test_wide_rows_go_in_small_parts() -> None:
+    assert [(at, len(part)) for at, part in chunks([[0.0]] * 25_000)] == [(0, 10_000), (10_000, 10_000), (20_000, 5000)]
+    assert [len(part) for _, part in chunks([[[0.0] * 500] * 500] * 5)] == [2, 2, 1]
+
+
+def test_messages_name_a_row_among_all() -> None:
+    def handle(request: httpx.Request) -> httpx.Response:
+        rows = json.loads(request.content)["rows"]
+        if rows[0] == [9]:
+            errors = [{"path": "rows.3.age", "message": "is missing"}, {"path": "rows", "message": "x"}]
+            body = {"type": "", "title": "", "status": 422, "detail": "d", "errors": errors, "request_id": "r"}
+            return httpx.Response(422, json=body)
+        return httpx.Response(200, json={"predictions": [1.0] * len(rows), "warnings": ["Column 'a' is far off."]})
+
+    client = client_of(handle)
+    predicted = Job(client, ID).predict([[1]] * 10_001)
+    assert len(predicted) == 10_001
+    assert predicted.warnings == ["Column 'a' is far off.", "Rows 10001 to 10001: Column 'a' is far off."]
+    with pytest.raises(BadSpecError) as refused:
+        Job(client, ID).predict([[1]] * 10_000 + [[9]] * 5)
+    assert [error.path for error in refused.value.errors] == ["rows.10003.age", "rows"]
+    with pytest.raises(WrongUseError, match="no rows"):
+        Job(client, ID).predict([])
+
+
+def test_predictions_are_arrays_and_a_frame() -> None:
+    part = {"classes": ["a", "<b>"], "warnings": ["Far off."]}
+    parts = [
+        views.Predictions.model_validate(part | {"predictions": ["a"], "probabilities": [[0.75, 0.25]]}),
+        views.Predictions.model_validate(part | {"predictions": ["<b>"], "probabilities": [[0.5, 0.5]]}),
+    ]
+    found = Predictions(parts)
+    assert list(found) == ["a", "<b>"] == np.asarray(found).tolist()
+    assert found.probabilities is not None
+    assert found.probabilities.tolist() == [[0.75, 0.25], [0.5, 0.5]]
+    assert found.to_frame().columns.tolist() == ["prediction", "p_a", "p_<b>"]
+    assert repr(found) == "<Predictions: a, <b>>\n  warning: Far off."
+    assert "&lt;b&gt;" in found._repr_html_()
+    assert "Far off." in found._repr_html_()
+    numbers = Predictions([views.Predictions(predictions=[[1.0, 2.0]] * 12)])
+    assert numbers.to_frame().columns.tolist() == ["prediction_0", "prediction_1"]
+    assert numbers.probabilities is None
+    assert numbers[11] == [1.0, 2.0]
+    assert "and 2 more" in repr(numbers)
+    assert "2 more rows" in numbers._repr_html_()
+
+
+# --- bars -------------------------------------------------------------------------------------------------------------
+
+RUNNING = job(
+    status="running", name="[mine]", metrics={"train_loss": 0.5, "val_loss": 0.25},
+    progress={"epoch": 40, "epochs": 100, "epochs_per_s": None, "eta_s": None},
+)  # fmt: skip
+
+
+def test_a_terminal_shows_a_bar_for_each_job() -> None:
+    console = Console(file=io.StringIO(), force_terminal=True, width=120)
+    with shown([ID], console) as show:
+        show(RUNNING)
+    written = console.file.getvalue()  # type: ignore[attr-defined]
+    assert "4f2a91c7 [mine]" in written
+    assert "40/100" in written
+    assert "train 0.5  val 0.25" in written
+
+
+def test_many_jobs_share_a_bar() -> None:
+    console = Console(file=io.StringIO(), force_terminal=True, width=120)
+    with shown([ID, *map(str, range(16))], console) as show:
+        show(job(status="succeeded"))
+    assert "1/17" in console.file.getvalue()  # type: ignore[attr-defined]
+
+
+def test_a_notebook_shows_one_table_that_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+    displayed: list[str] = []
+
+    class Output:
+        def update(self, table: str) -> None:
+            displayed.append(table)
+
+    def display(table: str, *, display_id: bool) -> Output:
+        assert display_id
+        displayed.append(table)
+        return Output()
+
+    module = types.ModuleType("IPython.display")
+    module.HTML, module.display = str, display  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "IPython", types.ModuleType("IPython"))
+    monkeypatch.setitem(sys.modules, "IPython.display", module)
+    console = Console(file=io.StringIO(), force_jupyter=True)
+    with shown([ID], console) as show:
+        show(job())
+        show(RUNNING)
+    assert len(displayed) == 2
+    assert '<progress value="40" max="100">' in displayed[1]
