@@ -86,6 +86,7 @@ class Queue:
                 return None
             ahead = _ahead(connection, job)
             per_s = _per_s(connection, job.request, job.at)
+            ends = _slot_ends(connection, job.request)
             workers = live_workers(connection)
             share = self._limits.owner_share
             kinds = {kind_of(name) for name in _slots(workers) if job.request in served(name)}
@@ -107,9 +108,12 @@ class Queue:
             return Place(None, f"{why} That is too far ahead to estimate its start.", None)
         if ahead < free:
             return Place(position, why, job.at)
+        if ahead - free < len(ends):  # one slot for each job ahead: those of a pack need fewer
+            return Place(position, why, job.at + timedelta(seconds=ends[ahead - free]))
         if not per_s:
             return Place(position, f"{why} No job has ended recently, so its start cannot be estimated.", None)
-        return Place(position, why, job.at + timedelta(seconds=(ahead + 1) / per_s))
+        soonest = ends[0] if len(ends) >= slots - free else 0.0
+        return Place(position, why, job.at + timedelta(seconds=max((ahead + 1) / per_s, soonest)))
 
     def warnings(self, requests: Iterable[str]) -> list[str]:
         """Why jobs with these device requests will wait until somebody acts."""
@@ -216,6 +220,21 @@ def _per_s(connection: Connection, request: str, at: datetime) -> float:
         return 0.0
     since = first_end if jobs == RECENT_JOBS else max(began, recent)
     return float(jobs / max((at - since).total_seconds(), 1e-3))
+
+
+def _slot_ends(connection: Connection, request: str) -> list[float]:
+    """In how many seconds slots that can serve this request will have trained their packs, the first one first.
+
+    A pack ends with its last member; each is taken to train all its epochs. Slots of unknown speed are left out.
+    """
+    seconds = (Job.epochs - Job.epoch) / func.nullif(Job.epochs_per_s, 0.0)
+    packs = (
+        select(Job.device, func.max(seconds), func.count() - func.count(seconds))
+        .join(Lease, Lease.job_id == Job.id)
+        .group_by(Job.worker, Job.device)
+    )
+    rows = connection.execute(packs).all()
+    return sorted(float(end) for device, end, unknown in rows if not unknown and request in served(device or "cpu"))
 
 
 def _hopeless(request: str, workers: Sequence[WorkerRecord]) -> str | None:

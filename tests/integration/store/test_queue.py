@@ -25,7 +25,7 @@ from store.tables import Job
 from store.workers import WorkerRecord, WorkerStore
 from tests.record import Record
 
-from .test_jobs import WORKER, claim, job, side_by_side, spec, submit, succeed
+from .test_jobs import WORKER, claim, job, points, side_by_side, spec, submit, succeed
 
 
 @pytest.fixture
@@ -362,6 +362,43 @@ def test_the_start_is_estimated_from_how_fast_jobs_ended_recently(store: Record,
     waits = [(start - now).total_seconds() for start in starts if start is not None]
     assert waits == pytest.approx([10.0, 20.0, 30.0, 40.0, 50.0], rel=0.05)
     assert queue.overview().finished_per_min == pytest.approx(6.0, rel=0.05)
+
+
+def test_a_job_starts_when_a_running_pack_ends(store: Record, queue: Queue, engine: Engine) -> None:
+    with_slots(engine, 2)
+    slow, fast, new = of(store, "ada", 3, epochs=100)
+    waiting = of(store, "ada", 3, epochs=50)
+    for slot, job_id in enumerate((slow, fast)):
+        assert [one.job_id for one in claim(store, 1, device=f"cpu:{slot}")] == [job_id]
+    speeds = {slow: 1.0, fast: 10.0}
+    trained = [Progress(job_id, 1, points(1, 20), epochs_per_s=speed) for job_id, speed in speeds.items()]
+    store.renew(worker="w1", progress=trained, lease_s=30.0)
+    assert _starts_in(engine, queue, [new, waiting[0]]) == pytest.approx([8.0, 80.0], abs=1.0)
+    why = place(queue, waiting[1]).why
+    assert place(queue, waiting[1]).estimated_start_at is None
+    assert "No job has ended recently" in why
+
+
+def test_a_pack_ends_with_its_last_member(store: Record, queue: Queue, engine: Engine) -> None:
+    with_slots(engine, 1)
+    short, long, waiting = (
+        *of(store, "ada", 1, epochs=10),
+        *of(store, "ada", 1, epochs=100),
+        *of(store, "ada", 1, dropout=0.5),
+    )
+    assert {one.job_id for one in claim(store, 2)} == {short, long}
+    trained = [Progress(job_id, 1, points(1, 5), epochs_per_s=1.0) for job_id in (short, long)]
+    store.renew(worker="w1", progress=trained[:1], lease_s=30.0)
+    assert place(queue, waiting).estimated_start_at is None  # nobody knows how fast the other is
+    store.renew(worker="w1", progress=trained, lease_s=30.0)
+    assert _starts_in(engine, queue, [waiting]) == pytest.approx([95.0], abs=1.0)
+
+
+def _starts_in(engine: Engine, queue: Queue, ids: list[str]) -> list[float]:
+    with db.reading(engine) as connection:
+        at = connection.execute(select(db.now())).scalar_one()
+    starts = [place(queue, job_id).estimated_start_at for job_id in ids]
+    return [(start - at).total_seconds() for start in starts if start is not None]
 
 
 def test_a_job_of_an_owner_who_has_enough_running_says_so(engine: Engine) -> None:
