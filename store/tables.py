@@ -95,6 +95,8 @@ class Job(Base):
     """The number of its configuration in the sweep."""
     replicate: Mapped[int | None]
     """Which of the configuration's seeds or folds it is."""
+    replays: Mapped[str | None] = mapped_column(JobId)
+    """The job that it trains again."""
 
     created_at: Mapped[datetime] = mapped_column(default=now())
     started_at: Mapped[datetime | None]
@@ -336,11 +338,22 @@ class Sweep(Base):
     until: Mapped[datetime | None]
     run_id: Mapped[str | None]
     """Its parent run in MLflow."""
+    replays: Mapped[str | None] = mapped_column(JobId)
+    """The sweep that it makes again."""
+    improves: Mapped[str | None] = mapped_column(JobId)
+    """The job whose counterfactuals it trains."""
     created_at: Mapped[datetime] = mapped_column(default=now())
     finished_at: Mapped[datetime | None]
 
     __table_args__ = (
         Index("ix_sweep_owner_id", "owner", "id"),
+        Index(
+            "ix_sweep_improves",
+            "improves",
+            "id",
+            postgresql_where=text("improves IS NOT NULL"),
+            sqlite_where=text("improves IS NOT NULL"),
+        ),
         Index(
             "ix_sweep_running",
             "id",
