@@ -38,6 +38,8 @@ def job_view(
         links["resume"] = f"{at}/resume"
     if job.status is JobStatus.failed:
         links["retry"] = f"{at}/retry"
+    if job.replays is not None:
+        links["replay"] = f"{at}/replay"
     return JobView(
         id=job.id,
         name=job.name,
@@ -59,6 +61,7 @@ def job_view(
         worker=job.worker,
         device=job.device,
         pack_size=job.pack_size,
+        replays=job.replays,
         mlflow=_mlflow(job, mlflow_url),
         created_at=job.created_at,
         started_at=job.started_at,

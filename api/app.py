@@ -35,6 +35,8 @@ from .models import LoadedModels, models
 from .openapi import Description
 from .pictures import Gallery, pictures
 from .reader import Reader
+from .replay_services import ReplayServices
+from .replays import replays
 from .services import provide
 from .stream import OpenStreams, stream
 from .upload_services import UploadServices
@@ -72,13 +74,15 @@ def create_app(settings: Settings) -> Flask:
     loaded, sets = LoadedModels(store, files), DatasetStore(engine)
     starts = WarmStarts(store, sets, loaded, files)
     doorbell, failpoints = Doorbell(settings.broker_url), Failpoints(settings.failpoints)
+    job_services = JobServices(store, queue, starts, doorbell, files, space, settings.mlflow_public_url, failpoints)
     provide(
         app,
         store,
         queue,
         WorkerStore(engine),
         space,
-        JobServices(store, queue, starts, doorbell, files, space, settings.mlflow_public_url, failpoints),
+        job_services,
+        ReplayServices(job_services),
         DatasetServices(sets, uploading, files, Reader(), settings.data_quota_mib * MIB),
         UploadServices(uploading, files),
         loaded,
@@ -99,7 +103,7 @@ def create_app(settings: Settings) -> Flask:
 
     errors.install(app)
     auth.install(app, TokenStore(engine), auth.FailedLogins())
-    for blueprint in (jobs, control, datasets, uploads, models, pictures, stream, workers, health):
+    for blueprint in (jobs, control, datasets, uploads, models, pictures, replays, stream, workers, health):
         app.register_blueprint(blueprint)
     app.register_blueprint(get_swaggerui_blueprint("/docs", "/openapi.json", config={"app_name": "Epochal"}))
 

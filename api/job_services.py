@@ -38,13 +38,20 @@ class JobServices:
     mlflow_url: str
     failpoints: Failpoints
 
-    def submit(self, specs: Sequence[JobSpec], *, owner: str, idempotency: Idempotency | None) -> Submitted:
+    def submit(
+        self,
+        specs: Sequence[JobSpec],
+        *,
+        owner: str,
+        idempotency: Idempotency | None = None,
+        replays: str | None = None,
+    ) -> Submitted:
         """Store the jobs, all or none, and wake workers. A repeated submission stores nothing.
 
         Raises `DiskFullError` when the disk has no space for them.
         """
         self.space.demand()
-        submitted = self.store.submit(specs, owner=owner, idempotency=idempotency)
+        submitted = self.store.submit(specs, owner=owner, idempotency=idempotency, replays=replays)
         if not submitted.replayed:
             self.failpoints.reach("submitted")
             self.doorbell.ring(*(job.id for job in submitted.jobs))

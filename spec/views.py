@@ -88,6 +88,8 @@ class JobView(Frozen):
     worker: str | None
     device: str | None
     pack_size: int | None
+    replays: str | None = None
+    """The job that this one trains again."""
     mlflow: MlflowRun | None
     created_at: datetime
     started_at: datetime | None

@@ -74,8 +74,15 @@ class JobStore:
 
     # --- submitting -----------------------------------------------------------------------------------------------
 
-    def submit(self, specs: Sequence[JobSpec], *, owner: str, idempotency: Idempotency | None = None) -> Submitted:
-        """Queue jobs, all or none. The same key again gives the same jobs.
+    def submit(
+        self,
+        specs: Sequence[JobSpec],
+        *,
+        owner: str,
+        idempotency: Idempotency | None = None,
+        replays: str | None = None,
+    ) -> Submitted:
+        """Queue jobs, all or none. The same key again gives the same jobs. `replays` is the job that they train again.
 
         Raises `IdempotencyMismatchError`, `QueueFullError` when so many may not wait, and `DatasetNotFoundError` when
         an uploaded data set is gone: it cannot go while the job waits.
@@ -88,7 +95,7 @@ class JobStore:
                 used = {found for spec in specs if (found := dataset_id(spec)) is not None}
                 lock_datasets(connection, used, owner=owner)
                 at = connection.execute(select(now())).scalar_one()
-                jobs = [new_job(spec, owner, at) for spec in specs]
+                jobs = [new_job(spec, owner, at, replays=replays) for spec in specs]
                 if idempotency is not None:
                     key = {"owner": owner, "key": idempotency.key, "body_sha256": idempotency.body_sha256, "at": at}
                     connection.execute(insert(IdempotencyRow).values(**key, job_ids=[job.id for job in jobs]))

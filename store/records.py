@@ -52,6 +52,7 @@ class JobRecord:
     sweep_id: str | None = None
     trial: int | None = None
     replicate: int | None = None
+    replays: str | None = None
     created_at: datetime
     started_at: datetime | None = None
     finished_at: datetime | None = None
@@ -238,6 +239,7 @@ def record(row: Any) -> JobRecord:
         sweep_id=row.sweep_id,
         trial=row.trial,
         replicate=row.replicate,
+        replays=row.replays,
         created_at=row.created_at,
         started_at=row.started_at,
         finished_at=row.finished_at,
@@ -250,8 +252,11 @@ def dataset_id(spec: JobSpec) -> str | None:
     return spec.dataset.id if isinstance(spec.dataset, Uploaded) else None
 
 
-def new_job(spec: JobSpec, owner: str, at: datetime, **of_a_sweep: Any) -> JobRecord:
-    """A job that is being submitted; `of_a_sweep` are its `sweep_id`, `trial`, `replicate` and bracket's `pack_key`."""
+def new_job(spec: JobSpec, owner: str, at: datetime, **relations: Any) -> JobRecord:
+    """A job that is being submitted.
+
+    `relations` are the job that it `replays`, or its `sweep_id`, `trial`, `replicate` and bracket's `pack_key`.
+    """
     return JobRecord(
         id=str(uuid7()),
         owner=owner,
@@ -263,7 +268,7 @@ def new_job(spec: JobSpec, owner: str, at: datetime, **of_a_sweep: Any) -> JobRe
         epochs=spec.epochs,
         created_at=at,
         updated_at=at,
-        **{"pack_key": spec.pack_key, **of_a_sweep},
+        **{"pack_key": spec.pack_key, **relations},
     )
 
 
@@ -272,7 +277,7 @@ def columns(job: JobRecord) -> Mapping[str, Any]:
     request = device_request(job.spec.resources.device, job.spec.resources.gpus)
     same = (
         *("id", "owner", "name", "project", "tags", "pack_key", "priority", "epochs", "created_at", "updated_at"),
-        *("sweep_id", "trial", "replicate"),
+        *("sweep_id", "trial", "replicate", "replays"),
     )
     return {
         **{name: getattr(job, name) for name in same},

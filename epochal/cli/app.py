@@ -8,7 +8,7 @@ import typer
 from spec.specfile import BadSpecFileError
 
 from ..errors import EpochalError
-from . import datasets, jobs, models, queue, stack
+from . import datasets, jobs, models, queue, replays, stack
 
 
 class _Commands(typer.Typer):
@@ -44,3 +44,4 @@ jobs.register(app)
 queue.register(app)
 datasets.register(app)
 models.register(app)
+replays.register(app)

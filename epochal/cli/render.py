@@ -216,6 +216,8 @@ def _facts(job: JobView, now: datetime) -> Iterable[tuple[str, str]]:
     if job.tags:
         yield "tags", ", ".join(f"{key}={value}" for key, value in job.tags.items())
     yield "data set", dataset_name(job)
+    if job.replays is not None:
+        yield "replays", job.replays
     if job.queue is not None:
         place = "far back" if job.queue.position is None else f"position {job.queue.position}"
         start = job.queue.estimated_start_at

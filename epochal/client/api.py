@@ -9,6 +9,7 @@ from typing import Any, Self
 import httpx
 
 from spec.job import JobSpec
+from spec.replay import ReplayView
 from spec.states import JobStatus
 from spec.views import (
     BulkIds,
@@ -150,6 +151,14 @@ class Api(DataRoutes):
     def retry(self, job_id: str) -> JobView:
         """Queue a failed job again."""
         return read(JobView, self._transport.request("POST", path_of("jobs", job_id, "retry")))
+
+    def replay(self, job_id: str) -> JobView:
+        """Train a job that has ended again: a new job with the same spec."""
+        return read(JobView, self._transport.request("POST", path_of("jobs", job_id, "replay")))
+
+    def compare(self, job_id: str) -> ReplayView:
+        """A replay beside its original: whether every number is the same, bit for bit, and the first that is not."""
+        return read(ReplayView, self._transport.request("GET", path_of("jobs", job_id, "replay")))
 
     def files(self, job_id: str) -> dict[str, int]:
         """The files the job left, with their sizes in bytes."""

@@ -53,6 +53,9 @@ def test_a_job_goes_from_submit_to_a_finished_curve_on_the_command_line(stack: E
     assert stack.epochal("jobs", "--tag", "by=cli").stdout.split() == [job_id]
     assert stack.epochal("curve", job_id).stdout.count("\n") == 21
     assert "succeeded" in stack.epochal("logs", job_id).stdout
+    again = stack.epochal("replay", job_id, "--wait")
+    assert again.returncode == 0, again.stderr
+    assert "numbers are the same, bit for bit: curve, best metrics and model." in again.stdout
 
     updates = [json.loads(line) for line in stack.epochal("watch", job_id, "--json").stdout.splitlines()]
     assert updates[-1]["kind"] == "end"

@@ -9,7 +9,7 @@ from epochal.cli import app
 
 COMMANDS = (
     *("up", "down", "status", "worker", "submit", "jobs", "show", "watch", "cancel", "retry", "logs", "curve"),
-    *("pause", "resume", "priority", "workers", "queue"),
+    *("replay", "pause", "resume", "priority", "workers", "queue"),
     *("datasets upload", "datasets list", "datasets show", "datasets delete", "predict", "download"),
     "token create",
 )
