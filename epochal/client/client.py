@@ -182,6 +182,7 @@ class Client:
 
     def _bodies(self, specs: Iterable[Spec], target: Any, fields: Mapping[str, Any]) -> list[dict[str, Any]]:
         """The specs with these fields. A data set that they name is found, or uploaded once for all of them."""
+        fields = {name: value.id if isinstance(value, Job) else value for name, value in fields.items()}
         if "dataset" in fields:
             fields = {**fields, "dataset": self._dataset(fields["dataset"], target)}
         elif target is not None:

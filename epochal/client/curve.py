@@ -11,7 +11,6 @@ from ..errors import WrongUseError
 from .words import html_table, metric
 
 if TYPE_CHECKING:
-    import numpy as np
     import numpy.typing as npt
     import pandas as pd
     from matplotlib.axes import Axes
@@ -19,21 +18,22 @@ if TYPE_CHECKING:
 SPLITS = {"train": "training", "val": "validation"}
 
 
-class Curve(Mapping[str, "npt.NDArray[np.float64]"]):
+class Curve(Mapping[str, "npt.NDArray[Any]"]):
     """The columns of a curve: `epoch` [epochs], and each metric [epochs], such as `train_loss` and `val_accuracy`.
 
-    NaN is a value that was infinite or not a number. Epochs count from 1.
+    Epochs are whole numbers, metrics doubles. NaN is a value that was infinite or not a number. Epochs count from 1.
     """
 
     def __init__(self, columns: views.Curve, *, title: str = "", best_epoch: int | None = None) -> None:
         import numpy as np
 
-        self._columns = {name: np.array(values, dtype=np.float64) for name, values in columns.items()}
+        kinds = {"epoch": np.int64}
+        self._columns = {name: np.array(one, kinds.get(name, np.float64)) for name, one in columns.items()}
         self.title = title
         self.best_epoch = best_epoch
         """The epoch whose weights the model has; None before the first."""
 
-    def __getitem__(self, name: str) -> "npt.NDArray[np.float64]":
+    def __getitem__(self, name: str) -> "npt.NDArray[Any]":
         return self._columns[name]
 
     def __iter__(self) -> Iterator[str]:
@@ -84,7 +84,7 @@ class Curve(Mapping[str, "npt.NDArray[np.float64]"]):
             places = {"best epoch": int((self["epoch"] == self.best_epoch).argmax()), **places}
         names = [name for name in self if name != "epoch"]
         rows = [
-            (kind, f"{self['epoch'][place]:.0f}", *(metric(name, self[name][place]) for name in names))
+            (kind, str(self["epoch"][place]), *(metric(name, self[name][place]) for name in names))
             for kind, place in places.items()
         ]
         picture = f'<img src="data:image/png;base64,{base64.b64encode(self._png()).decode()}" width="560">'

@@ -121,6 +121,13 @@ def test_a_data_set_is_a_handle_a_name_or_a_spec() -> None:
         client.submit(dataset="persons.csv", target="kind")
 
 
+def test_a_job_begins_with_the_model_of_a_handle() -> None:
+    server = Server()
+    client = client_of(server)
+    client.submit(dataset="xor", init_from=Job(client, ID))
+    assert server.sent["init_from"] == ID
+
+
 def test_many_jobs_are_lists_or_a_file_and_arguments_are_for_all(tmp_path: Path) -> None:
     server = Server()
     client = client_of(server)

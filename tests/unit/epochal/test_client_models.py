@@ -5,6 +5,7 @@ import json
 import sys
 import types
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -17,6 +18,7 @@ from rich.console import Console
 
 from epochal.client.bars import shown
 from epochal.client.curve import Curve
+from epochal.client.frames import as_file
 from epochal.client.job import Job
 from epochal.client.predictions import Predictions
 from epochal.client.rows import chunks, rows_of
@@ -90,6 +92,30 @@ def test_a_curve_is_shown_as_a_picture_and_a_table() -> None:
 def test_rows_are_plain_values_whatever_they_come_in(given: Any, rows: list[Any]) -> None:
     assert rows_of(given) == rows
     json.dumps(rows_of(given), allow_nan=False)
+
+
+def test_a_frame_is_known_by_its_methods() -> None:
+    class Frame:
+        """A frame as polars has it."""
+
+        columns = ("a",)
+
+        def to_dicts(self) -> list[dict[str, Any]]:
+            return [{"a": float("nan")}, {"a": 2}]
+
+        def write_parquet(self, file: Path) -> None:
+            file.write_bytes(b"PAR1")
+
+    assert rows_of(Frame()) == [{"a": None}, {"a": 2}]
+    with as_file(Frame()) as file:
+        assert (file.name, file.read_bytes()) == ("frame.parquet", b"PAR1")
+    assert not file.exists()
+
+
+@pytest.mark.parametrize("stream", [io.BytesIO(b"a,b\n" * 50_000), io.StringIO("a,b\n" * 50_000)])
+def test_an_open_file_is_sent_whole(stream: io.IOBase) -> None:
+    with as_file(stream) as file:
+        assert (file.name, file.stat().st_size) == ("upload", 200_000)
 
 
 @pytest.mark.parametrize(("given", "said"), [(np.zeros(3), "has 1"), (3, "not int"), ("a,b", "not str")])
