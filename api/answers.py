@@ -7,7 +7,18 @@ from typing import Any
 from spec.schema import Task
 from spec.states import FINISHED, JobStatus
 from spec.verdict import Verdict
-from spec.views import Best, DatasetSummary, DatasetView, EventView, Failure, JobView, MlflowRun, Progress, Queue
+from spec.views import (
+    Best,
+    DatasetSummary,
+    DatasetView,
+    EventView,
+    Failure,
+    JobView,
+    MlflowRun,
+    PlaceInSweep,
+    Progress,
+    Queue,
+)
 from store.datasets import DatasetRecord
 from store.queue import Place
 from store.records import EventRecord, JobRecord
@@ -32,11 +43,13 @@ def job_view(
         links["pictures"] = f"{at}/pictures"
     else:
         links["cancel"] = f"{at}/cancel"
-    if job.status in (JobStatus.queued, JobStatus.running):
+    if job.sweep_id is not None:  # it is paused, resumed and retried with its sweep only
+        links["sweep"] = f"{PREFIX}/sweeps/{job.sweep_id}"
+    elif job.status in (JobStatus.queued, JobStatus.running):
         links["pause"] = f"{at}/pause"
-    if job.status is JobStatus.paused:
+    elif job.status is JobStatus.paused:
         links["resume"] = f"{at}/resume"
-    if job.status is JobStatus.failed:
+    elif job.status is JobStatus.failed:
         links["retry"] = f"{at}/retry"
     if job.replays is not None:
         links["replay"] = f"{at}/replay"
@@ -63,6 +76,7 @@ def job_view(
         pack_size=job.pack_size,
         replays=job.replays,
         mlflow=_mlflow(job, mlflow_url),
+        sweep=_place(job),
         created_at=job.created_at,
         started_at=job.started_at,
         finished_at=job.finished_at,
@@ -118,6 +132,12 @@ def _failure(job: JobRecord) -> Failure | None:
     if reason is None:
         return None
     return Failure(reason=reason, message=job.failure_message or reason.sentence, retryable=reason.retryable)
+
+
+def _place(job: JobRecord) -> PlaceInSweep | None:
+    if job.sweep_id is None:
+        return None
+    return PlaceInSweep(id=job.sweep_id, trial=job.trial or 0, replicate=job.replicate or 0)
 
 
 def _progress(job: JobRecord) -> Progress:

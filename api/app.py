@@ -19,6 +19,7 @@ from store.jobs import JobStore
 from store.limits import Limits
 from store.queue import Queue
 from store.space import DiskSpace
+from store.sweeps import SweepStore
 from store.tokens import TokenStore
 from store.uploads import UploadStore
 from store.workers import WorkerStore
@@ -39,6 +40,9 @@ from .replay_services import ReplayServices
 from .replays import replays
 from .services import provide
 from .stream import OpenStreams, stream
+from .sweep_services import SweepServices
+from .sweep_stream import sweep_stream
+from .sweeps import sweeps
 from .upload_services import UploadServices
 from .uploads import uploads
 from .warm_starts import WarmStarts
@@ -75,6 +79,9 @@ def create_app(settings: Settings) -> Flask:
     starts = WarmStarts(store, sets, loaded, files)
     doorbell, failpoints = Doorbell(settings.broker_url), Failpoints(settings.failpoints)
     job_services = JobServices(store, queue, starts, doorbell, files, space, settings.mlflow_public_url, failpoints)
+    quota = settings.data_quota_mib * MIB
+    dataset_services = DatasetServices(sets, uploading, files, Reader(), quota)
+    sweep_store = SweepStore(engine)
     provide(
         app,
         store,
@@ -83,10 +90,12 @@ def create_app(settings: Settings) -> Flask:
         space,
         job_services,
         ReplayServices(job_services),
-        DatasetServices(sets, uploading, files, Reader(), settings.data_quota_mib * MIB),
+        dataset_services,
         UploadServices(uploading, files),
         loaded,
         starts,
+        sweep_store,
+        SweepServices(sweep_store, store, doorbell, dataset_services, starts, space),
         Gallery(store, files),
         OpenStreams(),
         Description(app, VERSION),
@@ -103,7 +112,8 @@ def create_app(settings: Settings) -> Flask:
 
     errors.install(app)
     auth.install(app, TokenStore(engine), auth.FailedLogins())
-    for blueprint in (jobs, control, datasets, uploads, models, pictures, replays, stream, workers, health):
+    of_jobs, of_data = (jobs, control, models, pictures, replays, stream), (datasets, uploads)
+    for blueprint in (*of_jobs, sweeps, sweep_stream, *of_data, workers, health):
         app.register_blueprint(blueprint)
     app.register_blueprint(get_swaggerui_blueprint("/docs", "/openapi.json", config={"app_name": "Epochal"}))
 

@@ -15,10 +15,13 @@ from store.errors import (
     DatasetInUseError,
     DatasetNotFoundError,
     IdempotencyMismatchError,
+    IllegalSweepStateError,
     IllegalTransitionError,
     JobNotFoundError,
+    JobOfSweepError,
     QueueFullError,
     StoreUnavailableError,
+    SweepNotFoundError,
     UploadNotFoundError,
     UploadOffsetError,
 )
@@ -115,6 +118,9 @@ class BadFieldsError(ApiError):
 
 _STORE: Mapping[type[Exception], HTTPStatus] = {
     JobNotFoundError: HTTPStatus.NOT_FOUND,
+    JobOfSweepError: HTTPStatus.CONFLICT,
+    SweepNotFoundError: HTTPStatus.NOT_FOUND,
+    IllegalSweepStateError: HTTPStatus.CONFLICT,
     DatasetNotFoundError: HTTPStatus.NOT_FOUND,
     DatasetInUseError: HTTPStatus.CONFLICT,
     UploadNotFoundError: HTTPStatus.NOT_FOUND,
@@ -131,7 +137,7 @@ _RETRY_AFTER_S: Mapping[HTTPStatus, int] = {HTTPStatus.TOO_MANY_REQUESTS: 30, HT
 
 
 _SENTENCES: Mapping[HTTPStatus, str] = {
-    HTTPStatus.NOT_FOUND: "Nothing is at this address: /docs lists the routes, and a job's id is a UUID.",
+    HTTPStatus.NOT_FOUND: "Nothing is at this address: /docs lists the routes, and the id of a job or sweep is a UUID.",
     HTTPStatus.METHOD_NOT_ALLOWED: "This address takes other methods: the header Allow lists them.",
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "The body is too large: at most 1 MiB, or 32 MiB for /api/v1/jobs/bulk.",
 }

@@ -1,7 +1,5 @@
 """Jobs over HTTP. A view is three moves: parse, call, answer."""
 
-import hashlib
-import re
 from collections.abc import Sequence
 from dataclasses import asdict
 from uuid import UUID
@@ -11,13 +9,13 @@ from flask import Blueprint, Response, request
 from spec.estimate import estimate
 from spec.job import JobSpec
 from spec.views import Bulk, BulkIds, CancelledMany, Check, Curve, Events, JobPage, JobView
-from store.records import Idempotency
 
 from .answers import PREFIX, event_view
 from .auth import principal
 from .body import MIB, read_json
 from .dataset_services import DatasetServices
-from .errors import BadFieldsError, BadKeyError
+from .errors import BadFieldsError
+from .idempotency import idempotency
 from .job_services import JobServices
 from .openapi import documented
 from .parsing import json_response, parse, parse_query, visible_job
@@ -26,7 +24,6 @@ from .services import service
 from .warm_starts import WarmStarts
 
 BULK_LIMIT = 32 * MIB
-_KEY = re.compile(r"[\x21-\x2b\x2d-\x7e]{1,255}")
 
 jobs = Blueprint("jobs", __name__, url_prefix=f"{PREFIX}/jobs")
 
@@ -36,7 +33,7 @@ jobs = Blueprint("jobs", __name__, url_prefix=f"{PREFIX}/jobs")
 def submit() -> Response:
     """Store a job and wake a worker."""
     spec, services = _spec(), service(JobServices)
-    submitted = services.submit([spec], owner=principal().owner, idempotency=_idempotency([spec]))
+    submitted = services.submit([spec], owner=principal().owner, idempotency=idempotency([spec]))
     view = services.brief(submitted.jobs[0], services.warnings(submitted.jobs))
     answer = json_response(view, 200 if submitted.replayed else 201)
     answer.headers["Location"] = f"{PREFIX}/jobs/{view.id}"
@@ -50,7 +47,7 @@ def submit_many() -> Response:
     bulk, services, owner = parse(Bulk, read_json(request, limit=BULK_LIMIT)), service(JobServices), principal().owner
     paths = [f"jobs.{index}." for index in range(len(bulk.jobs))]
     specs = _resolved(bulk.jobs, paths)
-    submitted = services.submit(specs, owner=owner, idempotency=_idempotency(specs))
+    submitted = services.submit(specs, owner=owner, idempotency=idempotency(specs))
     ids = BulkIds(ids=[job.id for job in submitted.jobs], warnings=services.warnings(submitted.jobs))
     return json_response(ids, 200 if submitted.replayed else 201)
 
@@ -146,16 +143,3 @@ def _resolved(specs: Sequence[JobSpec], paths: Sequence[str]) -> list[JobSpec]:
     asker = principal()
     found = service(DatasetServices).resolve(specs, paths, owner=asker.owner)
     return service(WarmStarts).resolve(found, paths, sees=asker.sees)
-
-
-def _idempotency(specs: Sequence[JobSpec]) -> Idempotency | None:
-    """The request's Idempotency-Key with a digest of what is asked, by which a repeated request is recognised."""
-    key = request.headers.get("Idempotency-Key")
-    if key is None:
-        return None
-    if not _KEY.fullmatch(key):
-        raise BadKeyError("Idempotency-Key must be one key of 1 to 255 visible characters, without commas.")
-    digest = hashlib.sha256(request.path.encode())
-    for spec in specs:
-        digest.update(spec.model_dump_json().encode())
-    return Idempotency(key, digest.hexdigest())

@@ -153,7 +153,8 @@ def _content(answer: Any, names: Mapping[Any, str]) -> dict[str, Any]:
 
 
 def _path_parameters(arguments: set[str]) -> list[dict[str, Any]]:
-    kinds = {"job_id": {"type": "string", "format": "uuid"}}
+    uuid = {"type": "string", "format": "uuid"}
+    kinds = {"job_id": uuid, "sweep_id": uuid, "number": {"type": "integer", "minimum": 0}}
     return [
         {"name": name, "in": "path", "required": True, "schema": kinds.get(name, {"type": "string"})}
         for name in sorted(arguments)

@@ -1,14 +1,15 @@
 """The query strings that routes take, as models."""
 
 import re
-from typing import Annotated, Self
+from dataclasses import replace
+from typing import Annotated, Literal, Self
 from uuid import UUID
 
 from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
 from spec.base import Frozen, fault
 from spec.labels import Label, Project
-from spec.states import JobStatus
+from spec.states import JobStatus, TrialState
 from spec.views import ModelFormat
 from store.records import JobFilter
 
@@ -52,8 +53,14 @@ class JobsMeant(Frozen):
 class JobsQuery(JobsMeant):
     """Which jobs to list, and which page of them."""
 
+    sweep: Annotated[UUID | None, Field(description="Only jobs of this sweep.")] = None
     cursor: Annotated[UUID | None, Field(description="The `next` of the page before.")] = None
     limit: Annotated[int, Field(ge=1, le=1000, description="Most jobs on a page.")] = 50
+
+    @property
+    def filter(self) -> JobFilter:
+        """The same for the record."""
+        return replace(super().filter, sweep_id=None if self.sweep is None else str(self.sweep))
 
     @property
     def after(self) -> str | None:
@@ -87,6 +94,30 @@ class CurveQuery(Frozen):
     """Which part of a curve."""
 
     from_: Annotated[int, Field(alias="from", ge=1, le=10**9, description="First epoch wanted.")] = 1
+
+
+class SweepsQuery(Frozen):
+    """Which page of sweeps."""
+
+    cursor: Annotated[UUID | None, Field(description="The `next` of the page before.")] = None
+    limit: Annotated[int, Field(ge=1, le=200, description="Most sweeps on a page.")] = 50
+
+    @property
+    def after(self) -> str | None:
+        """The sweep after which the page begins."""
+        return None if self.cursor is None else str(self.cursor)
+
+
+class TrialsQuery(Frozen):
+    """Which configurations of a sweep, and in which order."""
+
+    sort: Annotated[
+        Literal["number", "score"],
+        Field(description="number: as they were proposed. score: best first, those without a score last."),
+    ] = "number"
+    state: Annotated[TrialState | None, Field(description="Only configurations in this state.")] = None
+    cursor: Annotated[int | None, Field(ge=0, le=10**9, description="The `next` of the page before.")] = None
+    limit: Annotated[int, Field(ge=1, le=1000, description="Most configurations on a page.")] = 50
 
 
 class DatasetsQuery(Frozen):

@@ -85,6 +85,11 @@ def score_of(metric: float | None, objective: Monitor) -> float:
     return metric if objective in LOWER_IS_BETTER else -metric
 
 
+def metric_of(score: float | None, objective: Monitor) -> float | None:
+    """The metric that a score stands for."""
+    return score if score is None or objective in LOWER_IS_BETTER else -score
+
+
 def best_so_far(column: Sequence[float | None], objective: Monitor) -> float:
     """The best score of some epochs."""
     return min((score_of(value, objective) for value in column), default=math.inf)

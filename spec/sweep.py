@@ -365,14 +365,19 @@ class SweepSpec(Frozen):
 
 
 def with_fields(base: JobSpec, values: Mapping[str, Any]) -> JobSpec:
-    """The job with other values at these field paths. Raises `ValidationError`.
+    """The job with other values at these field paths. Raises `ValidationError`."""
+    return JobSpec.model_validate(body_with(base, values))
+
+
+def body_with(base: JobSpec, values: Mapping[str, Any]) -> dict[str, Any]:
+    """The body of `with_fields`, which may be no job's.
 
     Of two paths, the shorter is set first: {"optimizer": "sgd", "optimizer.momentum": 0.9}.
     """
     body = base.model_dump(mode="json", exclude_unset=True)
     for path in sorted(values, key=lambda path: path.count(".")):
         _set(body, base, path.split("."), values[path])
-    return JobSpec.model_validate(body)
+    return body
 
 
 def _set(body: dict[str, Any], base: JobSpec, path: list[str], value: Any) -> None:

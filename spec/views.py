@@ -62,6 +62,17 @@ class MlflowRun(Frozen):
     url: str
 
 
+class PlaceInSweep(Frozen):
+    """The place of a job in the sweep that it belongs to."""
+
+    id: str
+    """Id of the sweep."""
+    trial: int
+    """The number of its configuration."""
+    replicate: int
+    """Which of the configuration's seeds or folds it is, from 0."""
+
+
 class JobView(Frozen):
     """A job: its spec, state and results."""
 
@@ -91,6 +102,8 @@ class JobView(Frozen):
     replays: str | None = None
     """The job that this one trains again."""
     mlflow: MlflowRun | None
+    sweep: PlaceInSweep | None = None
+    """null: it was submitted on its own."""
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None

@@ -1,6 +1,7 @@
 """The curves: points of jobs by epoch, stored in chunks as they arrive."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import groupby
 from typing import Any
 
 from sqlalchemy import (
@@ -30,6 +31,7 @@ from .tables import Checkpoint, CurveChunk, Job
 
 # SQLAlchemy takes longer to make an alias than to use it, so this is made once.
 _stored = aliased(CurveChunk)
+_Chunk = Row[int, dict[str, Any]] | tuple[int, dict[str, Any]]
 _chunk = tuple_(CurveChunk.job_id, CurveChunk.attempt, CurveChunk.first_epoch)
 
 
@@ -42,6 +44,29 @@ def read_curve(connection: Connection, job_id: str, *, after_epoch: int = 0, upt
         query = query.where(CurveChunk.first_epoch <= upto)
     chunks = connection.execute(query.order_by(CurveChunk.attempt, CurveChunk.first_epoch)).all()
     return _joined(chunks, after_epoch, upto)
+
+
+def read_columns(
+    connection: Connection, sweep_id: str, trials: Sequence[int], metric: str
+) -> dict[int, list[list[float | None]]]:
+    """One metric of the jobs of these configurations, epoch by epoch, in order of their seeds or folds."""
+    query = (
+        select(
+            Job.trial,
+            Job.replicate,
+            CurveChunk.attempt,
+            CurveChunk.columns["epoch"].label("epoch"),
+            CurveChunk.columns[metric].label("metric"),
+        )
+        .join(Job, Job.id == CurveChunk.job_id)
+        .where(Job.sweep_id == sweep_id, Job.trial.in_(trials))
+        .order_by(Job.trial, Job.replicate, CurveChunk.attempt, CurveChunk.first_epoch)
+    )
+    found: dict[int, list[list[float | None]]] = {trial: [] for trial in trials}
+    for (trial, _), rows in groupby(connection.execute(query), key=lambda row: (row.trial, row.replicate)):
+        chunks = [(row.attempt, {"epoch": row.epoch, metric: row.metric or [None] * len(row.epoch)}) for row in rows]
+        found[trial].append(_joined(chunks, 0, None).get(metric, []))
+    return found
 
 
 def append_points(connection: Connection, news: Sequence[Progress]) -> None:
@@ -137,7 +162,7 @@ def rewind(connection: Connection, epochs: Mapping[str, int]) -> None:
     )
 
 
-def _joined(chunks: Iterable[Row[int, dict[str, Any]]], after_epoch: int, upto: int | None) -> Curve:
+def _joined(chunks: Iterable[_Chunk], after_epoch: int, upto: int | None) -> Curve:
     """Chunks in order of attempt and epoch as one curve, cut to the requested epochs."""
     by_epoch: dict[int, Metrics] = {}
     newest = 0

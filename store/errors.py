@@ -20,6 +20,14 @@ class IllegalSweepStateError(StoreError):
         super().__init__(f"A sweep that is {state} cannot be {request}.")
 
 
+class JobOfSweepError(StoreError):
+    """The job belongs to a sweep, which is asked as a whole."""
+
+    def __init__(self, sweep_id: str, request: str) -> None:
+        instead = "submit its spec as a job of its own" if request == "retried" else "pause or resume the sweep"
+        super().__init__(f"This job belongs to the sweep {sweep_id}, and cannot be {request} alone: {instead}.")
+
+
 class DatasetNotFoundError(StoreError):
     """There is no such data set, or it is another owner's."""
 

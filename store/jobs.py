@@ -10,7 +10,6 @@ from sqlalchemy import (
     and_,
     case,
     func,
-    insert,
     literal,
     not_,
     null,
@@ -28,7 +27,8 @@ from .checkpoints import void_checkpoints
 from .curves import read_curve
 from .datasets import lock_datasets
 from .db import in_values, now, reading, writing
-from .errors import IdempotencyMismatchError, IllegalTransitionError, JobNotFoundError
+from .errors import IllegalTransitionError, JobNotFoundError, JobOfSweepError
+from .idempotency import answered, remember
 from .limits import NONE, Limits, QueueCapacity
 from .mirror import mark_for_mirror, mark_for_mirror_again
 from .records import (
@@ -46,7 +46,6 @@ from .records import (
     record,
 )
 from .tables import Artifact, Job, JobEvent
-from .tables import Idempotency as IdempotencyRow
 from .transitions import Transition, enter, log_event, move
 
 _WAITING = (JobStatus.queued, JobStatus.paused)
@@ -97,8 +96,7 @@ class JobStore:
                 at = connection.execute(select(now())).scalar_one()
                 jobs = [new_job(spec, owner, at, replays=replays) for spec in specs]
                 if idempotency is not None:
-                    key = {"owner": owner, "key": idempotency.key, "body_sha256": idempotency.body_sha256, "at": at}
-                    connection.execute(insert(IdempotencyRow).values(**key, job_ids=[job.id for job in jobs]))
+                    remember(connection, owner, idempotency, [job.id for job in jobs])
                 enter(connection, [columns(job) for job in jobs], actor=owner)
         except IntegrityError:
             if idempotency is None:
@@ -112,20 +110,14 @@ class JobStore:
 
     def _replay(self, owner: str, idempotency: Idempotency) -> list[JobRecord] | None:
         with reading(self._engine) as connection:
-            row = connection.execute(
-                select(IdempotencyRow.body_sha256, IdempotencyRow.job_ids).where(
-                    IdempotencyRow.owner == owner, IdempotencyRow.key == idempotency.key
-                )
-            ).first()
-            if row is None:
+            ids = answered(connection, owner, idempotency)
+            if ids is None:
                 return None
-            if row.body_sha256 != idempotency.body_sha256:
-                raise IdempotencyMismatchError
             found: dict[str, JobRecord] = {}
-            for start in range(0, len(row.job_ids), 1000):
-                rows = connection.execute(JOBS.where(Job.id.in_(row.job_ids[start : start + 1000])))
+            for start in range(0, len(ids), 1000):
+                rows = connection.execute(JOBS.where(Job.id.in_(ids[start : start + 1000])))
                 found.update((job.id, record(job)) for job in rows)
-        return [found[job_id] for job_id in row.job_ids]
+        return [found[job_id] for job_id in ids]
 
     # --- reading --------------------------------------------------------------------------------------------------
 
@@ -233,7 +225,7 @@ class JobStore:
         """Pause a queued job at once; for a running job, write a control request, which its worker sees.
 
         A second request changes nothing. Raises `JobNotFoundError`, and `IllegalTransitionError` when the job has
-        ended, or has a cancel request, which wins.
+        ended, or has a cancel request, which wins, and `JobOfSweepError` for a job of a sweep.
         """
         unrequested = and_(_running(), Job.cancel_requested_at.is_(None), Job.pause_requested_at.is_(None))
         with writing(self._engine) as connection:
@@ -241,6 +233,7 @@ class JobStore:
                 connection,
                 Job.id == job_id,
                 _owned(owner),
+                Job.sweep_id.is_(None),
                 transitions=[Transition((JobStatus.queued,), JobStatus.paused)],
                 without_move=unrequested,
                 actor=actor,
@@ -257,6 +250,7 @@ class JobStore:
                 connection,
                 Job.id == job_id,
                 _owned(owner),
+                Job.sweep_id.is_(None),
                 transitions=[Transition((JobStatus.paused,), JobStatus.queued)],
                 without_move=and_(_running(), Job.pause_requested_at.is_not(None)),
                 actor=actor,
@@ -268,11 +262,18 @@ class JobStore:
 
     def _controlled(self, job_id: str, owner: str | None, request: str) -> JobRecord:
         """The job. Raises `IllegalTransitionError` when it has ended or has a cancel request."""
-        job = self.get(job_id, owner=owner)
+        job = self._on_its_own(job_id, owner, request)
         if job.status in FINISHED:
             raise IllegalTransitionError(job.status.value, request)
         if job.cancel_requested_at is not None:
             raise IllegalTransitionError("being cancelled", request)
+        return job
+
+    def _on_its_own(self, job_id: str, owner: str | None, request: str) -> JobRecord:
+        """The job. Raises `JobOfSweepError` when it belongs to a sweep: its pack is claimed as a whole."""
+        job = self.get(job_id, owner=owner)
+        if job.sweep_id is not None:
+            raise JobOfSweepError(job.sweep_id, request)
         return job
 
     def change(self, job_id: str, change: Change, *, owner: str | None, actor: str) -> JobRecord:
@@ -307,13 +308,14 @@ class JobStore:
                 connection,
                 Job.id == job_id,
                 _owned(owner),
+                Job.sweep_id.is_(None),
                 transitions=[Transition((JobStatus.failed,), JobStatus.queued)],
                 actor=actor,
                 reason="asked to try again",
                 values={**cleared, "spent_attempts": 0, "crash_count": 0},
             )
             mark_for_mirror_again(connection, [row.id for row in moved])
-        job = self.get(job_id, owner=owner)
+        job = self._on_its_own(job_id, owner, "retried")
         if not moved:
             raise IllegalTransitionError(job.status.value, "retried")
         return job

@@ -5,19 +5,38 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Engine, and_, case, func, insert, literal, null, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Engine,
+    Select,
+    and_,
+    case,
+    func,
+    insert,
+    literal,
+    null,
+    or_,
+    select,
+    update,
+)
+from sqlalchemy.exc import IntegrityError
 from uuid_utils import uuid7
 
 from spec.dataset import Uploaded
+from spec.monitors import Monitor
 from spec.states import JobStatus, SweepState, TrialState
 from spec.sweep import SweepSpec
 from spec.views import Metrics
 
 from .checkpoints import void_checkpoints
+from .curves import read_columns
 from .datasets import lock_datasets
 from .db import now, reading, writing
 from .errors import IllegalSweepStateError, SweepNotFoundError
+from .idempotency import answered, remember
 from .mirror import mark_for_mirror, mark_for_mirror_again
+from .records import Idempotency
 from .tables import Job, Sweep, Trial
 from .transitions import Transition, move
 
@@ -78,22 +97,39 @@ class SweepStore:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
-    def submit(self, spec: SweepSpec, *, owner: str) -> SweepRecord:
-        """Store a sweep; the controller proposes its first configurations. Raises `DatasetNotFoundError`."""
+    def submit(self, spec: SweepSpec, *, owner: str, idempotency: Idempotency | None = None) -> SweepRecord:
+        """Store a sweep; the controller proposes its first configurations. The same key again gives the same sweep.
+
+        Raises `DatasetNotFoundError` and `IdempotencyMismatchError`.
+        """
         sweep_id = str(uuid7())
-        with writing(self._engine) as connection:
-            dataset = spec.base.dataset
-            lock_datasets(connection, {dataset.id} if isinstance(dataset, Uploaded) else set(), owner=owner)
-            connection.execute(
-                insert(Sweep).values(
-                    id=sweep_id,
-                    owner=owner,
-                    name=spec.name,
-                    spec=spec.model_dump(mode="json", exclude_unset=True),
-                    state=SweepState.running.value,
+        try:
+            with writing(self._engine) as connection:
+                dataset = spec.base.dataset
+                lock_datasets(connection, {dataset.id} if isinstance(dataset, Uploaded) else set(), owner=owner)
+                if idempotency is not None:
+                    remember(connection, owner, idempotency, [sweep_id])
+                connection.execute(
+                    insert(Sweep).values(
+                        id=sweep_id,
+                        owner=owner,
+                        name=spec.name,
+                        spec=spec.model_dump(mode="json", exclude_unset=True),
+                        state=SweepState.running.value,
+                    )
                 )
-            )
+        except IntegrityError:
+            known = None if idempotency is None else self.replay(idempotency, owner=owner)
+            if known is None:
+                raise
+            return known  # another request with this key was a moment faster
         return self.get(sweep_id, owner=owner)
+
+    def replay(self, idempotency: Idempotency, *, owner: str) -> SweepRecord | None:
+        """The sweep that a request with this key made before. Raises `IdempotencyMismatchError`."""
+        with reading(self._engine) as connection:
+            ids = answered(connection, owner, idempotency)
+        return None if ids is None else self.get(ids[0], owner=owner)
 
     # --- reading --------------------------------------------------------------------------------------------------
 
@@ -135,14 +171,33 @@ class SweepStore:
 
     def best(self, sweep_id: str, limit: int = 10) -> list[TrialRecord]:
         """The best configurations that were not pruned, best first."""
-        query = (
-            select(Trial.__table__)
-            .where(Trial.sweep_id == sweep_id, Trial.score.is_not(None), Trial.state == TrialState.finished.value)
-            .order_by(Trial.score, Trial.number)
-            .limit(limit)
-        )
         with reading(self._engine) as connection:
-            return [trial_record(row) for row in connection.execute(query)]
+            return [trial_record(row) for row in connection.execute(_finished(sweep_id).limit(limit))]
+
+    def best_scores(self, sweep_ids: Sequence[str]) -> Mapping[str, float]:
+        """The best score of each of these sweeps that has one."""
+        found = {}
+        with reading(self._engine) as connection:
+            for sweep_id in sweep_ids:  # one look into the index each; of all together the database reads every score
+                best = connection.execute(_finished(sweep_id).with_only_columns(Trial.score).limit(1)).scalar()
+                if best is not None:
+                    found[sweep_id] = best
+        return found
+
+    def scored(self, sweep_id: str, limit: int) -> list[tuple[dict[str, Any], float]]:
+        """The first configurations that have a score, and it."""
+        query = select(Trial.configuration, Trial.score).where(Trial.sweep_id == sweep_id, Trial.score.is_not(None))
+        with reading(self._engine) as connection:
+            rows = connection.execute(query.order_by(Trial.number).limit(limit)).all()
+        return [(configuration, score) for configuration, score in rows]
+
+    def curves(self, sweep_id: str, metric: Monitor, limit: int) -> list[tuple[float, list[list[float | None]]]]:
+        """Of the first configurations that were trained to their end: the score, and the metric of each of its jobs."""
+        with reading(self._engine) as connection:
+            first = select(Trial.number, Trial.score).where(*_ended_well(sweep_id)).order_by(Trial.number).limit(limit)
+            scores = {row.number: row.score for row in connection.execute(first)}
+            columns = read_columns(connection, sweep_id, list(scores), metric)
+        return [(score, columns[number]) for number, score in scores.items()]
 
     def trials(
         self,
@@ -339,6 +394,15 @@ def trial_record(row: Any) -> TrialRecord:
 
 def _owned(owner: str | None) -> ColumnElement[bool]:
     return literal(True) if owner is None else Sweep.owner == owner
+
+
+def _ended_well(sweep_id: str) -> tuple[ColumnElement[bool], ...]:
+    return Trial.sweep_id == sweep_id, Trial.score.is_not(None), Trial.state == TrialState.finished.value
+
+
+def _finished(sweep_id: str) -> Select[Any]:
+    """The configurations that were trained to their end, best first."""
+    return select(Trial.__table__).where(*_ended_well(sweep_id)).order_by(Trial.score, Trial.number)
 
 
 def _waits() -> ColumnElement[bool]:

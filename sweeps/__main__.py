@@ -43,7 +43,8 @@ def run(settings: Settings, stop: threading.Event) -> None:
     from .controller import Controller
 
     store = TrialStore(connect(settings.database_url), Limits.of(settings))
-    controller = Controller(store, Doorbell(settings.broker_url), f"{socket.gethostname()}-{os.getpid()}")
+    name = f"{socket.gethostname()}-{os.getpid()}"
+    controller = Controller(store, Doorbell(settings.broker_url), name, lease_s=settings.lease_s)
     log.info("looking after sweeps")
     available, moved = True, False
     while not stop.wait(MORE_S if moved else ROUND_S):

@@ -22,27 +22,29 @@ from .proposals import propose
 
 log = logging.getLogger(__name__)
 
-LEASE_S = 10.0
-"""How long a sweep is a controller's own after it was last looked at."""
-
 
 class Controller:
-    """Proposes and settles, sweep by sweep; `name` tells it from other controllers."""
+    """Proposes and settles, sweep by sweep.
+
+    `name` tells it from other controllers. A sweep is its own for `lease_s` seconds after it last looked at it.
+    """
 
     def __init__(
         self,
         store: TrialStore,
         doorbell: Doorbell,
         name: str,
+        lease_s: float = 10.0,
         now: Callable[[], float] = time.time,
     ) -> None:
-        self._store, self._doorbell, self._name, self._now = store, doorbell, name, now
+        self._store, self._doorbell, self._name = store, doorbell, name
+        self._lease_s, self._now = lease_s, now
 
     def round(self) -> bool:
         """Look after every sweep that is ours once; whether one of them has moved."""
         if not self._store.busy():
             return False
-        moved = [self._look_after(sweep) for sweep in self._store.lease(self._name, LEASE_S)]
+        moved = [self._look_after(sweep) for sweep in self._store.lease(self._name, self._lease_s)]
         return any(moved)
 
     def _look_after(self, sweep: SweepRecord) -> bool:

@@ -25,6 +25,14 @@ class Proposal:
 
 
 @dataclass(frozen=True)
+class Refusal:
+    """A combination that no job could be, and why."""
+
+    configuration: Configuration
+    error: ValidationError
+
+
+@dataclass(frozen=True)
 class Generation:
     """The proposals of one generation."""
 
@@ -33,8 +41,8 @@ class Generation:
     """Whether the space has no others."""
     refused: int
     """Candidates that no job could be."""
-    error: ValidationError | None
-    """Why the last of them was refused."""
+    refusals: tuple[Refusal, ...]
+    """Why, once for each field and rule."""
 
 
 def propose(sweep: SweepSpec, history: Sequence[Trial], *, generation: int, count: int) -> Generation:
@@ -45,19 +53,20 @@ def propose(sweep: SweepSpec, history: Sequence[Trial], *, generation: int, coun
     """
     seen = {trial.digest for trial in history}
     proposals: list[Proposal] = []
-    refused, error = 0, None
+    refused, refusals = 0, dict[str, Refusal]()
     for candidate in _candidates(sweep, history, generation, count):
         if len(proposals) == count:
             break
         try:
             digest = digest_of(sweep.job(candidate, 0))
-        except ValidationError as refusal:
-            refused, error = refused + 1, refusal
+        except ValidationError as error:
+            refused += 1
+            refusals.setdefault(str(error.errors(include_url=False, include_input=False)[0]), Refusal(candidate, error))
             continue
         if digest not in seen:
             seen.add(digest)
             proposals.append(Proposal(candidate, digest))
-    return Generation(tuple(proposals), len(proposals) < count, refused, error)
+    return Generation(tuple(proposals), len(proposals) < count, refused, tuple(refusals.values()))
 
 
 def _candidates(sweep: SweepSpec, history: Sequence[Trial], generation: int, count: int) -> Iterator[Configuration]:

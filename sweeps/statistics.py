@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
 
 CONFIDENCE = 0.95
 MOST_SEEDS = 1_000
@@ -51,7 +50,7 @@ def band(values: Sequence[float], *, test_share: float | None = None) -> Band:
     if count < 2:
         return Band(mean, None, None, None, count)
     deviation = float(np.std(values, ddof=1))
-    half = float(stats.t.ppf(0.5 + CONFIDENCE / 2.0, count - 1)) * _error(deviation, count, test_share)
+    half = _quantile(0.5 + CONFIDENCE / 2.0, count - 1) * _error(deviation, count, test_share)
     return Band(mean, deviation, mean - half, mean + half, count)
 
 
@@ -83,6 +82,34 @@ def holm(values: Sequence[float]) -> list[float]:
     return corrected
 
 
+def ranks(values: Sequence[float]) -> "np.ndarray[tuple[int, ...], np.dtype[np.float64]]":
+    """The ranks of numbers, from 1; equal numbers share the mean of theirs."""
+    _, places, counts = np.unique(np.asarray(values, dtype=float), return_inverse=True, return_counts=True)
+    shared: np.ndarray[tuple[int, ...], np.dtype[np.float64]] = (np.cumsum(counts) - (counts - 1) / 2.0)[places]
+    return shared
+
+
+def spearman(first: Sequence[float], second: Sequence[float]) -> float | None:
+    """The correlation of the ranks (Spearman 1904; scipy.stats.spearmanr); None of fewer than three, or of equals."""
+    if len(first) < 3 or len(set(first)) < 2 or len(set(second)) < 2:
+        return None
+    return float(np.corrcoef(ranks(first), ranks(second))[0, 1])
+
+
+def _quantile(share: float, freedom: int) -> float:
+    """Of Student's t. Imported here: SciPy's functions take a while to load, and the API seldom needs them."""
+    from scipy.special import stdtrit
+
+    return float(stdtrit(freedom, share))
+
+
+def _both_tails(t: float, freedom: int) -> float:
+    """The probability that Student's t is further from 0 than `t`, which is positive."""
+    from scipy.special import stdtr
+
+    return float(2.0 * stdtr(freedom, -t))
+
+
 def _error(deviation: float, count: int, test_share: float | None) -> float:
     """The standard error of the mean."""
     return deviation * math.sqrt(1.0 / count + (test_share or 0.0))
@@ -96,7 +123,7 @@ def _p(difference: "np.ndarray[tuple[int, ...], np.dtype[np.float64]]", test_sha
     mean = float(np.mean(difference))
     if error == 0.0:
         return 1.0 if mean == 0.0 else 0.0
-    return float(2.0 * stats.t.sf(abs(mean) / error, count - 1))
+    return _both_tails(abs(mean) / error, count - 1)
 
 
 def _needed(
@@ -112,7 +139,7 @@ def _needed(
     if mean == 0.0:
         return None
     for count in range(len(difference) + 1, MOST_SEEDS + len(difference) + 1):
-        if 2.0 * stats.t.sf(abs(mean) / (deviation / math.sqrt(count)), count - 1) * tests < 1.0 - CONFIDENCE:
+        if _both_tails(abs(mean) / (deviation / math.sqrt(count)), count - 1) * tests < 1.0 - CONFIDENCE:
             return count - len(difference)
     return None
 

@@ -1,7 +1,8 @@
 """The embedded stack: every service of one home, as children of this process.
 
 The order of starting: lock of the home, broker, migration, API, which makes the stack usable; then workers, the MLflow
-server, the mirror. A service that crashes is restarted. They end in the reverse order, and none outlives this process.
+server, the mirror, the controller of sweeps. A service that crashes is restarted. They end in the reverse order, and
+none outlives this process.
 """
 
 import contextlib
@@ -87,6 +88,7 @@ class Stack:
             self._launch(services.mlflow(home, environ, settings.host, addresses.mlflow_port))
             self._report(f"MLflow   {addresses.mlflow}  (starts in the background, some 10 seconds)")
         self._launch(services.tracking(home, environ))
+        self._launch(services.sweeps(home, environ))
 
     def _supervise(self) -> None:
         """Restart children that crash, until `stop`."""

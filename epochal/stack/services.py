@@ -85,6 +85,11 @@ def tracking(home: Home, environ: Mapping[str, str]) -> Service:
     return Service("tracking", _python("tracking"), home.logs / "tracking.log", environ, home.path)
 
 
+def sweeps(home: Home, environ: Mapping[str, str]) -> Service:
+    """The controller that proposes the configurations of sweeps."""
+    return Service("sweeps", _python("sweeps"), home.logs / "sweeps.log", environ, home.path)
+
+
 def listen(host: str, port: int, variable: str) -> socket.socket:
     """A socket bound to `port` (0: any free one). Raises `PortTakenError`, which names `variable`."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET

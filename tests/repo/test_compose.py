@@ -20,7 +20,8 @@ SECRETS = ("POSTGRES_PASSWORD", "MLFLOW_DB_PASSWORD", "REDIS_PASSWORD", "EPOCHAL
 
 
 def test_the_services_are_those_of_the_deployment() -> None:
-    assert set(SERVICES) == {"postgres", "redis", "migrate", "api", "worker", "worker-gpu", "tracking", "mlflow"}
+    ours = {"migrate", "api", "worker", "worker-gpu", "tracking", "sweeps"}
+    assert set(SERVICES) == {"postgres", "redis", "mlflow"} | ours
 
 
 def test_only_the_api_and_mlflow_are_published_and_by_default_on_the_loopback() -> None:
@@ -57,7 +58,7 @@ def test_what_is_not_published_cannot_reach_the_outside() -> None:
         assert ("outside" in service["networks"]) == ("ports" in service), name
 
 
-@pytest.mark.parametrize("name", sorted(set(SERVICES) - {"migrate", "tracking"}))
+@pytest.mark.parametrize("name", sorted(set(SERVICES) - {"migrate", "tracking", "sweeps"}))
 def test_a_service_that_others_wait_for_says_whether_it_is_well(name: str) -> None:
     assert SERVICES[name]["healthcheck"]["test"]
 

@@ -95,6 +95,8 @@ def test_the_page_gives_out_its_own_files_only(api: Service, name: str) -> None:
 
 schemathesis.serializer.alias(["application/offset+octet-stream"], "application/octet-stream")
 
+SWEEP = {"base": {"dataset": "xor"}, "space": {"learning_rate": [0.1, 0.2]}, "method": "grid"}
+
 CHECKS = [
     not_a_server_error,
     content_type_conformance,
@@ -105,7 +107,7 @@ CHECKS = [
 
 
 def test_requests_of_the_described_kinds_get_answers_of_the_described_kinds(api: Service) -> None:
-    known = api.run(), api.submit()
+    known, sweep_id = (api.run(), api.submit()), str(api.ask("POST", "/api/v1/sweeps", json=SWEEP).get_json()["id"])
     schema = schemathesis.openapi.from_wsgi("/openapi.json", api.app)
     settings = hypothesis.settings(
         max_examples=25,
@@ -128,6 +130,8 @@ def test_requests_of_the_described_kinds_get_answers_of_the_described_kinds(api:
             turn = answered.total() % 3
             if "job_id" in case.path_parameters and turn < len(known):  # a drawn id is never a job's
                 case.path_parameters["job_id"] = known[turn]
+            if "sweep_id" in case.path_parameters and turn < 2:
+                case.path_parameters["sweep_id"] = sweep_id
             headers = {"Authorization": f"Bearer {api.token}"}
             answer = case.call(headers=headers)
             answered[answer.status_code] += 1

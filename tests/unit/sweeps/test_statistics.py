@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from sweeps.statistics import band, compare, holm, sentence
+from sweeps.statistics import band, compare, holm, sentence, spearman
 
 SEEDS = np.random.default_rng(0).normal(0.5, 0.1, (3, 8))
 
@@ -58,3 +58,11 @@ def test_one_seed_decides_nothing() -> None:
     (one,) = compare([0.1], [[0.2]])
     assert one.p is None
     assert "more seeds would say" in sentence("trial 1", {"trial 2": one})
+
+
+def test_the_correlation_of_ranks_is_scipys() -> None:
+    first, second = SEEDS[0].round(1).tolist(), SEEDS[1].tolist()
+    assert spearman(first, second) == pytest.approx(stats.spearmanr(first, second).statistic)
+    assert spearman([1.0, 2.0, 3.0], [9.0, float("inf"), float("inf")]) == pytest.approx(0.866, abs=1e-3)
+    assert spearman([1.0, 2.0], [1.0, 2.0]) is None
+    assert spearman([1.0, 1.0, 1.0], [1.0, 2.0, 3.0]) is None

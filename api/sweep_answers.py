@@ -1,0 +1,87 @@
+"""Records of sweeps as the API shows them."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from spec.halving import metric_of, score_of
+from spec.monitors import Monitor
+from spec.states import JobStatus, StopReason, SweepState
+from spec.sweep_views import ReplicateView, SweepSummary, TrialDetail, TrialView
+from store.sweeps import SweepRecord, TrialRecord
+
+from .answers import PREFIX
+
+
+def sweep_summary(sweep: SweepRecord, best: float | None) -> SweepSummary:
+    """A sweep as a list shows it; `best` is the score of its best configuration, less is better."""
+    return SweepSummary(**summary_fields(sweep, best))
+
+
+def summary_fields(sweep: SweepRecord, best: float | None) -> Mapping[str, Any]:
+    """What a list and a single sweep show both."""
+    at = f"{PREFIX}/sweeps/{sweep.id}"
+    links = {"self": at, "trials": f"{at}/trials", "stream": f"{at}/stream", "jobs": f"{PREFIX}/jobs?sweep={sweep.id}"}
+    if sweep.state in (SweepState.running, SweepState.paused):
+        links["cancel"] = f"{at}/cancel"
+    if sweep.state is SweepState.running:
+        links["pause"] = f"{at}/pause"
+    if sweep.state is SweepState.paused:
+        links["resume"] = f"{at}/resume"
+    return {
+        "id": sweep.id,
+        "name": sweep.name,
+        "state": sweep.state,
+        "message": sweep.message,
+        "method": sweep.spec.method,
+        "objective": sweep.spec.monitored,
+        "most_trials": sweep.spec.most_trials,
+        "proposed": sweep.trials,
+        "best": metric_of(best, sweep.spec.monitored),
+        "created_at": sweep.created_at,
+        "finished_at": sweep.finished_at,
+        "links": links,
+    }
+
+
+def trial_view(sweep: SweepRecord, trial: TrialRecord, jobs: Sequence[Any]) -> TrialView:
+    """A configuration as users see it; `jobs` are the rows of its jobs."""
+    return TrialView(**trial_fields(sweep, trial, jobs))
+
+
+def trial_detail(sweep: SweepRecord, trial: TrialRecord, jobs: Sequence[Any]) -> TrialDetail:
+    """A configuration with the job of each seed or fold."""
+    replicates = [
+        ReplicateView(
+            job=job.id,
+            replicate=job.replicate,
+            status=JobStatus(job.status),
+            stop_reason=StopReason(job.stop_reason) if job.stop_reason else None,
+            epoch=job.epoch,
+            best_epoch=job.best_epoch,
+            score=(job.best_metrics or {}).get(sweep.spec.monitored),
+        )
+        for job in jobs
+    ]
+    return TrialDetail(**trial_fields(sweep, trial, jobs), replicates=replicates)
+
+
+def trial_fields(sweep: SweepRecord, trial: TrialRecord, jobs: Sequence[Any]) -> Mapping[str, Any]:
+    """What all views of a configuration show."""
+    at = f"{PREFIX}/sweeps/{sweep.id}"
+    return {
+        "number": trial.number,
+        "generation": trial.generation,
+        "configuration": trial.configuration,
+        "state": trial.state,
+        "score": metric_of(trial.score, sweep.spec.monitored),
+        "deviation": trial.deviation,
+        "metrics": trial.metrics,
+        "epochs": trial.epochs,
+        "jobs": [job.id for job in jobs],
+        "links": {"self": f"{at}/trials/{trial.number}", "sweep": at},
+    }
+
+
+def scores(jobs: Sequence[Any], objective: Monitor) -> list[float]:
+    """The score of each job of a configuration; less is better."""
+    return [score_of((job.best_metrics or {}).get(objective), objective) for job in jobs]

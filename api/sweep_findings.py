@@ -1,0 +1,121 @@
+"""What a sweep has found: its leaderboard, whether the best is better, how far its rungs and parameters matter.
+
+`sweeps` is imported where it is used: NumPy takes memory and time that an API without sweeps does not need.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from spec.halving import best_so_far, bracket, mean_score, metric_of
+from spec.sweep import SweepSpec
+from spec.sweep_views import ComparisonView, Importances, PairView, RungView, Standing
+from store.sweeps import SweepRecord, SweepStore, TrialRecord
+
+from .sweep_answers import scores, trial_fields
+
+LEADERS = 10
+MOST_CURVES = 300
+"""Curves that are read for the correlation of rungs; those of a hundred configurations at most."""
+MOST_SCORES = 1_000
+"""Configurations whose scores say which parameters are important."""
+_RATIO = 3
+"""Between the epochs that are looked at in a sweep without halving."""
+
+
+@dataclass(frozen=True)
+class Leaders:
+    """The best configurations of a sweep, with the rows of their jobs."""
+
+    sweep: SweepRecord
+    trials: Sequence[TrialRecord]
+    jobs: Mapping[int, Sequence[Any]]
+
+    @classmethod
+    def of(cls, store: SweepStore, sweep: SweepRecord) -> "Leaders":
+        """Read them from the record."""
+        trials = store.best(sweep.id, LEADERS)
+        return cls(sweep, trials, store.jobs_of(sweep.id, [trial.number for trial in trials]))
+
+    def standings(self) -> list[Standing]:
+        """Each with its confidence interval and the scores of its seeds or folds."""
+        if not self.trials:
+            return []
+        from sweeps.statistics import band
+
+        spec, found = self.sweep.spec, []
+        for trial in self.trials:
+            jobs = self.jobs[trial.number]
+            metrics = [metric_of(score, spec.monitored) or 0.0 for score in scores(jobs, spec.monitored)]
+            interval = band(metrics, test_share=_test_share(spec))
+            fields = trial_fields(self.sweep, trial, jobs)
+            found.append(Standing(**fields, low=interval.low, high=interval.high, scores=metrics))
+        return found
+
+    def comparison(self) -> ComparisonView | None:
+        """The best beside each of the others; None before one was trained to its end."""
+        if not self.trials:
+            return None
+        from sweeps.statistics import compare, sentence
+
+        spec = self.sweep.spec
+        best, *others = (scores(self.jobs[trial.number], spec.monitored) for trial in self.trials)
+        compared = compare(best, others, test_share=_test_share(spec))
+        names = [f"#{trial.number}" for trial in self.trials]
+        said = sentence(names[0], dict(zip(names[1:], compared, strict=True)), unit="folds" if spec.folds else "seeds")
+        pairs = [
+            PairView(number=trial.number, difference=one.difference, p=one.p, more_needed=one.needed)
+            for trial, one in zip(self.trials[1:], compared, strict=True)
+        ]
+        return ComparisonView(sentence=said, others=pairs)
+
+
+def rungs(store: SweepStore, sweep: SweepRecord) -> list[RungView]:
+    """How well the score at each rung foretells the final one."""
+    spec = sweep.spec
+    used = {rung.epoch for number in range(sweep.generations) for rung in bracket(spec, number, spec.most_trials).rungs}
+    pruned = bool(used)
+    epochs = sorted(used) or _would_be_rungs(spec.base.epochs)
+    if not epochs:
+        return []
+    from sweeps.statistics import spearman
+
+    most = max(MOST_CURVES // spec.replicates, 3)
+    curves = store.curves(sweep.id, spec.monitored, min(most, 100))
+    final = [score for score, _ in curves]
+    return [
+        RungView(
+            epoch=epoch,
+            pruned=pruned,
+            correlation=spearman([_score_at(epoch, columns, spec) for _, columns in curves], final),
+            configurations=len(curves),
+        )
+        for epoch in epochs
+    ]
+
+
+def importances(store: SweepStore, sweep: SweepRecord) -> Importances | None:
+    """The share of each parameter in the differences between configurations; None of too few."""
+    scored = store.scored(sweep.id, MOST_SCORES)
+    if not scored:
+        return None
+    from sweeps.importance import importances as shares_of
+
+    configurations, all_scores = zip(*scored, strict=True)
+    shares = shares_of(sweep.spec.space, configurations, all_scores)
+    return None if shares is None else Importances(shares=shares, configurations=len(scored))
+
+
+def _score_at(epoch: int, columns: Sequence[Sequence[float | None]], spec: SweepSpec) -> float:
+    """The mean over seeds or folds of the best score up to this epoch."""
+    return mean_score(best_so_far(column[:epoch], spec.monitored) for column in columns)
+
+
+def _would_be_rungs(epochs: int) -> list[int]:
+    powers = (_RATIO**power for power in range(20))
+    return [power for power in powers if power < epochs]
+
+
+def _test_share(spec: SweepSpec) -> float | None:
+    """Validation rows by training rows of a fold; None of seeds."""
+    return None if spec.folds is None else 1.0 / (spec.folds - 1)

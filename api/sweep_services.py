@@ -1,0 +1,205 @@
+"""What the views of sweeps call: checks by sampling, submission, what a sweep has found, more configurations."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pydantic import ValidationError
+
+from spec.halving import Bracket, bracket
+from spec.states import JobStatus
+from spec.sweep import MOST_TRIALS, SweepSpec, body_with
+from spec.sweep_views import BracketView, SweepCheck, SweepProgress, SweepSummary, SweepView, TrialDetail, TrialView
+from spec.validation_errors import sentences
+from spec.views import FieldError
+from store.doorbell import Doorbell
+from store.jobs import JobStore
+from store.records import Idempotency, JobFilter
+from store.space import DiskSpace
+from store.sweeps import SweepRecord, SweepStore, TrialRecord
+
+from .auth import Principal
+from .dataset_services import DatasetServices
+from .errors import BadFieldsError
+from .sweep_answers import summary_fields, sweep_summary, trial_detail, trial_view
+from .sweep_findings import Leaders, importances, rungs
+from .warm_starts import WarmStarts
+
+if TYPE_CHECKING:
+    from sweeps.proposals import Generation, Refusal
+
+SAMPLED = 64
+"""Configurations that a check looks at, and a submission: validating one takes a fraction of a millisecond."""
+LISTED_WHOLE = 1_000
+"""A check looks at a space with so many combinations or fewer as a whole."""
+REASONS = 20
+WOKEN = 64
+"""Messages to workers when a sweep goes on: each slot needs one."""
+
+
+@dataclass(frozen=True)
+class SweepServices:
+    """The record of sweeps and of their jobs, the doorbell, the data sets that sweeps name, and the disk."""
+
+    store: SweepStore
+    jobs: JobStore
+    doorbell: Doorbell
+    datasets: DatasetServices
+    starts: WarmStarts
+    space: DiskSpace
+
+    def submit(self, spec: SweepSpec, asker: Principal, idempotency: Idempotency | None) -> tuple[SweepRecord, bool]:
+        """The stored sweep, and whether the same request had stored it before. Raises `BadFieldsError`."""
+        if idempotency is not None and (known := self.store.replay(idempotency, owner=asker.owner)) is not None:
+            return known, True
+        resolved = self.resolve(spec, asker)
+        _sampled(resolved, SAMPLED)
+        self.space.demand()
+        return self.store.submit(resolved, owner=asker.owner, idempotency=idempotency), False
+
+    def resolve(self, spec: SweepSpec, asker: Principal) -> SweepSpec:
+        """The sweep, with what the record knows of its base's data set and first network. Raises `BadFieldsError`."""
+        for name, parameter in spec.space.items():
+            field = name.split(".")[0]
+            if field == "dataset" and (name != "dataset" or _names_uploads(parameter.values)):
+                raise BadFieldsError.of(f"space.{name}", "cannot vary uploaded data sets: submit a sweep for each")
+            if field == "init_from" or (spec.base.init_from is not None and field in ("architecture", "dataset")):
+                raise BadFieldsError.of(f"space.{name}", "cannot vary in jobs that begin from another job")
+        bases = self.datasets.resolve([spec.base], ["base."], owner=asker.owner)
+        (base,) = self.starts.resolve(bases, ["base."], sees=asker.sees)
+        return spec.model_copy(update={"base": base})
+
+    def check(self, spec: SweepSpec) -> SweepCheck:
+        """What a resolved sweep would be. Raises `BadFieldsError` when no combination that was looked at is a job."""
+        whole = spec.is_finite and spec.combinations <= LISTED_WHOLE
+        sample = _sampled(spec, LISTED_WHOLE if whole else SAMPLED)
+        configurations = min(spec.most_trials, len(sample.proposals)) if whole else spec.most_trials
+        jobs = [spec.job(one.configuration, 0) for one in sample.proposals]
+        brackets = _brackets(spec, configurations)
+        return SweepCheck(
+            spec=spec,
+            configurations=configurations,
+            jobs=configurations * spec.replicates,
+            epochs=sum(_epochs(one, spec.base.epochs) * count for one, count in brackets.items()) * spec.replicates,
+            brackets=[BracketView(bracket=one, count=count) for one, count in brackets.items()],
+            sampled=len(sample.proposals),
+            packs=len({job.pack_key for job in jobs}),
+            refused=sample.refused,
+            reasons=_reasons(spec, sample.refusals),
+        )
+
+    def summaries(self, sweeps: Sequence[SweepRecord]) -> list[SweepSummary]:
+        """Sweeps as a list shows them."""
+        best = self.store.best_scores([sweep.id for sweep in sweeps])
+        return [sweep_summary(sweep, best.get(sweep.id)) for sweep in sweeps]
+
+    def full(self, sweep: SweepRecord) -> SweepView:
+        """The sweep with all that it has found."""
+        jobs, leaders = self.store.counts(sweep.id), Leaders.of(self.store, sweep)
+        return SweepView(
+            **summary_fields(sweep, leaders.trials[0].score if leaders.trials else None),
+            spec=sweep.spec,
+            generations=sweep.generations,
+            trials=dict(self.store.trial_counts(sweep.id)),
+            jobs=dict(jobs.by_status),
+            epochs=jobs.epochs,
+            leaderboard=leaders.standings(),
+            comparison=leaders.comparison(),
+            rungs=rungs(self.store, sweep),
+            importances=importances(self.store, sweep),
+        )
+
+    def progress(self, sweep: SweepRecord) -> SweepProgress:
+        """How far the sweep is."""
+        jobs, best = self.store.counts(sweep.id), self.store.best(sweep.id, 1)
+        return SweepProgress(
+            state=sweep.state,
+            most_trials=sweep.spec.most_trials,
+            proposed=sweep.trials,
+            trials=dict(self.store.trial_counts(sweep.id)),
+            jobs=dict(jobs.by_status),
+            epochs=jobs.epochs,
+            best=self.trials(sweep, best)[0] if best else None,
+        )
+
+    def trials(self, sweep: SweepRecord, trials: Sequence[TrialRecord]) -> list[TrialView]:
+        """Configurations with the ids of their jobs."""
+        jobs = self.store.jobs_of(sweep.id, [trial.number for trial in trials])
+        return [trial_view(sweep, trial, jobs[trial.number]) for trial in trials]
+
+    def trial(self, sweep: SweepRecord, number: int) -> TrialDetail:
+        """A configuration with its jobs. Raises `SweepNotFoundError`."""
+        return trial_detail(sweep, self.store.trial(sweep.id, number), self.store.jobs_of(sweep.id, [number])[number])
+
+    def resume(self, sweep_id: str, *, owner: str | None, actor: str) -> SweepRecord:
+        """Let a paused sweep go on, and wake workers. Raises `SweepNotFoundError` and `IllegalSweepStateError`."""
+        sweep = self.store.resume(sweep_id, owner=owner, actor=actor)
+        queued = JobFilter(status=JobStatus.queued, sweep_id=sweep_id)
+        waiting, _ = self.jobs.list_jobs(queued, owner=owner, limit=WOKEN)
+        self.doorbell.ring(*(job.id for job in waiting))
+        return sweep
+
+    def extend(self, sweep: SweepRecord, trials: int, *, owner: str | None) -> SweepRecord:
+        """The sweep with so many configurations in all. Raises `BadFieldsError` and `IllegalSweepStateError`."""
+        if trials <= sweep.trials:
+            raise BadFieldsError.of("trials", f"must be more than the {sweep.trials} configurations that it has")
+        try:
+            return self.store.extend(sweep.id, trials, owner=owner)
+        except ValidationError as error:
+            raise BadFieldsError(sentences(error, {"trials": trials})) from error
+
+
+def _sampled(spec: SweepSpec, count: int) -> "Generation":
+    """Some configurations of a sweep. Raises `BadFieldsError` when there is none that a job could have.
+
+    Of the methods that learn, random places stand for the first proposals: nothing is known before them.
+    """
+    from sweeps.proposals import propose
+
+    asked = spec if spec.method == "grid" else spec.model_copy(update={"method": "random"})
+    sample = propose(asked, (), generation=0, count=count)
+    if not sample.proposals:
+        raise BadFieldsError(_reasons(spec, sample.refusals))
+    return sample
+
+
+def _reasons(spec: SweepSpec, refusals: "Sequence[Refusal]") -> list[FieldError]:
+    """The rules that combinations break, by the parameter that breaks them."""
+    bodies = ((one.error, body_with(spec.base, one.configuration)) for one in refusals[:REASONS])
+    found = (fault for error, body in bodies for fault in sentences(error, body))
+    named = [fault.model_copy(update={"path": _of_space(spec, fault.path)}) for fault in found]
+    return list({fault.model_dump_json(): fault for fault in named}.values())[:REASONS]
+
+
+def _of_space(spec: SweepSpec, path: str) -> str:
+    """The parameter that sets a job's field, or a field inside or around it."""
+    for name in sorted(spec.space, key=len, reverse=True):
+        if f"{path}.".startswith(f"{name}.") or f"{name}.".startswith(f"{path}."):
+            return f"space.{name}"
+    return "space"
+
+
+def _names_uploads(values: Sequence[object] | None) -> bool:
+    names = (value.get("id", "") if isinstance(value, Mapping) else value for value in values or ())
+    return any(isinstance(name, str) and name.startswith("ds_") for name in names)
+
+
+def _brackets(spec: SweepSpec, configurations: int) -> Counter[Bracket]:
+    """How many generations there are of each kind."""
+    found, left = Counter[Bracket](), configurations
+    for generation in range(MOST_TRIALS):
+        if left <= 0:
+            break
+        one = bracket(spec, generation, left)
+        found[one] += 1
+        left -= one.size
+    return found
+
+
+def _epochs(one: Bracket, epochs: int) -> int:
+    """The epochs of a bracket's configurations, one job each."""
+    total, size, at = 0, one.size, 0
+    for rung in one.rungs:
+        total, size, at = total + size * (rung.epoch - at), min(rung.keep, size), rung.epoch
+    return total + size * (epochs - at)

@@ -1,0 +1,67 @@
+"""A sweep's live stream: server-sent events."""
+
+import time
+from collections.abc import Callable, Iterator
+from uuid import UUID
+
+from flask import Blueprint, Response
+
+from spec.states import SweepState
+from store.errors import StoreUnavailableError
+
+from .answers import PREFIX
+from .openapi import documented
+from .services import service
+from .stream import HEARTBEAT_S, OpenStreams
+from .sweep_services import SweepServices
+from .sweeps import visible_sweep
+
+POLL_S = 1.0
+
+
+class SweepStream:
+    """How far a sweep is, whenever that changes, until its end. A client that reconnects hears the newest."""
+
+    def __init__(
+        self, services: SweepServices, sweep_id: str, sleep: Callable[[float], None], clock: Callable[[], float]
+    ) -> None:
+        self._services, self._sweep_id = services, sweep_id
+        self._sleep, self._clock = sleep, clock
+
+    def __iter__(self) -> Iterator[str]:
+        """Events as text, until the sweep has ended; a comment every 15 s keeps the connection open."""
+        yield "retry: 1000\n\n"
+        sent_at, sent = self._clock(), ""
+        while True:
+            try:
+                progress = self._services.progress(self._services.store.get(self._sweep_id, owner=None))
+            except StoreUnavailableError:
+                yield ": the database does not answer; this stream goes on when it does\n\n"
+                self._sleep(5 * POLL_S)
+                continue
+            if (data := progress.model_dump_json()) != sent:
+                sent_at, sent = self._clock(), data
+                yield f"event: progress\ndata: {data}\n\n"
+            if progress.state not in (SweepState.running, SweepState.paused):
+                yield f"event: end\ndata: {data}\n\n"
+                return
+            if self._clock() - sent_at >= HEARTBEAT_S:
+                sent_at = self._clock()
+                yield ": heartbeat\n\n"
+            self._sleep(POLL_S)
+
+
+sweep_stream = Blueprint("sweep_stream", __name__, url_prefix=f"{PREFIX}/sweeps")
+
+
+@sweep_stream.get("/<uuid:sweep_id>/stream")
+@documented("Follow a sweep as server-sent events", answer=str)
+def follow(sweep_id: UUID) -> Response:
+    """A sweep's progress until its end."""
+    sweep, streams = visible_sweep(sweep_id), service(OpenStreams)
+    streams.enter()
+    events = iter(SweepStream(service(SweepServices), sweep.id, time.sleep, time.monotonic))
+    headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+    answer = Response(events, headers=headers, content_type="text/event-stream")
+    answer.call_on_close(streams.leave)
+    return answer

@@ -1,0 +1,111 @@
+"""Sweeps over HTTP. A view is three moves: parse, call, answer."""
+
+from uuid import UUID
+
+from flask import Blueprint, Response, request
+
+from spec.sweep import SweepSpec
+from spec.sweep_views import Extension, SweepCheck, SweepPage, SweepView, TrialDetail, TrialPage
+from store.sweeps import SweepRecord, SweepStore
+
+from .answers import PREFIX
+from .auth import principal
+from .body import read_json
+from .idempotency import idempotency
+from .openapi import documented
+from .parsing import json_response, parse, parse_query
+from .queries import SweepsQuery, TrialsQuery
+from .services import service
+from .sweep_services import SweepServices
+
+sweeps = Blueprint("sweeps", __name__, url_prefix=f"{PREFIX}/sweeps")
+
+
+@sweeps.post("")
+@documented("Submit a sweep", body=SweepSpec, answer=SweepView, status=201, headers=("Idempotency-Key",))
+def submit() -> Response:
+    """Store a sweep; its controller proposes the first configurations within a second."""
+    spec, services, who = parse(SweepSpec, read_json(request)), service(SweepServices), principal()
+    sweep, replayed = services.submit(spec, who, idempotency([spec]))
+    answer = json_response(services.full(sweep), 200 if replayed else 201)
+    answer.headers["Location"] = f"{PREFIX}/sweeps/{sweep.id}"
+    return answer
+
+
+@sweeps.post("/check")
+@documented("See what a sweep would be, without submitting it", body=SweepSpec, answer=SweepCheck)
+def check() -> Response:
+    """Validate a sweep and some of its configurations; nothing is stored."""
+    spec, services = parse(SweepSpec, read_json(request)), service(SweepServices)
+    return json_response(services.check(services.resolve(spec, principal())))
+
+
+@sweeps.get("")
+@documented("List sweeps, newest first", query=SweepsQuery, answer=SweepPage)
+def list_sweeps() -> Response:
+    """One page of the sweeps that the asker sees."""
+    asked, services = parse_query(SweepsQuery), service(SweepServices)
+    found, following = services.store.list_sweeps(owner=principal().sees, after=asked.after, limit=asked.limit)
+    return json_response(SweepPage(sweeps=services.summaries(found), next=following))
+
+
+@sweeps.get("/<uuid:sweep_id>")
+@documented("Show a sweep", answer=SweepView)
+def show(sweep_id: UUID) -> Response:
+    """A sweep with its leaderboard, and what it says."""
+    return json_response(service(SweepServices).full(visible_sweep(sweep_id)))
+
+
+@sweeps.patch("/<uuid:sweep_id>")
+@documented("Give a sweep more configurations", body=Extension, answer=SweepView)
+def extend(sweep_id: UUID) -> Response:
+    """Let a sweep go on, also one that has finished."""
+    wanted, services, who = parse(Extension, read_json(request)), service(SweepServices), principal()
+    return json_response(services.full(services.extend(visible_sweep(sweep_id), wanted.trials, owner=who.sees)))
+
+
+@sweeps.get("/<uuid:sweep_id>/trials")
+@documented("List the configurations of a sweep", query=TrialsQuery, answer=TrialPage)
+def list_trials(sweep_id: UUID) -> Response:
+    """One page of configurations, in order of their numbers or best first."""
+    sweep, asked, services = visible_sweep(sweep_id), parse_query(TrialsQuery), service(SweepServices)
+    found, following = services.store.trials(
+        sweep.id, after=asked.cursor, limit=asked.limit, by_score=asked.sort == "score", state=asked.state
+    )
+    return json_response(TrialPage(trials=services.trials(sweep, found), next=following))
+
+
+@sweeps.get("/<uuid:sweep_id>/trials/<int:number>")
+@documented("Show a configuration of a sweep", answer=TrialDetail)
+def show_trial(sweep_id: UUID, number: int) -> Response:
+    """A configuration with the job of each seed or fold."""
+    return json_response(service(SweepServices).trial(visible_sweep(sweep_id), number))
+
+
+@sweeps.post("/<uuid:sweep_id>/cancel")
+@documented("Cancel a sweep", answer=SweepView)
+def cancel(sweep_id: UUID) -> Response:
+    """Cancel a sweep with its jobs; workers stop the running ones within seconds."""
+    services, who = service(SweepServices), principal()
+    return json_response(services.full(services.store.cancel(str(sweep_id), owner=who.sees, actor=who.owner)))
+
+
+@sweeps.post("/<uuid:sweep_id>/pause")
+@documented("Set a sweep aside", answer=SweepView)
+def pause(sweep_id: UUID) -> Response:
+    """Pause a sweep with its jobs; workers give the running ones back within seconds."""
+    services, who = service(SweepServices), principal()
+    return json_response(services.full(services.store.pause(str(sweep_id), owner=who.sees, actor=who.owner)))
+
+
+@sweeps.post("/<uuid:sweep_id>/resume")
+@documented("Let a sweep that was set aside go on", answer=SweepView)
+def resume(sweep_id: UUID) -> Response:
+    """Queue a paused sweep's jobs again."""
+    services, who = service(SweepServices), principal()
+    return json_response(services.full(services.resume(str(sweep_id), owner=who.sees, actor=who.owner)))
+
+
+def visible_sweep(sweep_id: UUID) -> SweepRecord:
+    """The sweep of this id. Raises `SweepNotFoundError` when there is none, or when the asker may not see it."""
+    return service(SweepStore).get(str(sweep_id), owner=principal().sees)

@@ -1,0 +1,205 @@
+"""The answers of the API about sweeps."""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from .base import Count, Frozen
+from .halving import Bracket
+from .monitors import Monitor
+from .states import JobStatus, StopReason, SweepState, TrialState
+from .sweep import MOST_TRIALS, SweepSpec
+from .views import FieldError, Metrics
+
+
+class TrialView(Frozen):
+    """A configuration of a sweep, and how it did."""
+
+    number: int
+    generation: int
+    configuration: dict[str, Any]
+    state: TrialState
+    score: float | None
+    """The mean of the objective over seeds or folds, at the best epochs; null until all its jobs have succeeded."""
+    deviation: float | None
+    """The standard deviation over seeds or folds; null of one."""
+    metrics: Metrics | None
+    """The means of all metrics at the best epochs."""
+    epochs: int
+    """Epochs of its jobs together."""
+    jobs: list[str]
+    """Ids of its jobs, in the order of seeds or folds."""
+    links: dict[str, str]
+
+
+class ReplicateView(Frozen):
+    """The job of one seed or fold of a configuration."""
+
+    job: str
+    replicate: int
+    status: JobStatus
+    stop_reason: StopReason | None
+    epoch: int
+    best_epoch: int | None
+    score: float | None
+    """The objective at the best epoch."""
+
+
+class TrialDetail(TrialView):
+    """A configuration with the job of each seed or fold."""
+
+    replicates: list[ReplicateView]
+
+
+class TrialPage(Frozen):
+    """A page of configurations, and the cursor of the next page."""
+
+    trials: list[TrialView]
+    next: int | None
+
+
+class Standing(TrialView):
+    """A configuration on the leaderboard: it was trained to its end, with all its seeds or folds."""
+
+    low: float | None
+    high: float | None
+    """The 95 % confidence interval of the mean, by Student's t; of folds by Nadeau and Bengio (2003). Null of one."""
+    scores: list[float]
+    """The objective of each seed or fold."""
+
+
+class PairView(Frozen):
+    """Another configuration beside the best, seed by seed or fold by fold."""
+
+    number: int
+    difference: float
+    """How much worse it is than the best, in the units of the objective."""
+    p: float | None
+    """Of the paired t-test, with Holm's correction; null of one seed."""
+    more_needed: int | None
+    """How many more seeds would decide it; null if it is decided, or none would."""
+
+
+class ComparisonView(Frozen):
+    """Whether the best configuration is better than the others by more than what seeds or folds do."""
+
+    sentence: str
+    others: list[PairView]
+
+
+class RungView(Frozen):
+    """An epoch at which configurations are compared."""
+
+    epoch: int
+    pruned: bool
+    """Whether the weak are pruned there; false: without halving, the epochs are those that it would use."""
+    correlation: float | None
+    """Spearman's, between the score at this epoch and the final one, of those that were trained to the end."""
+    configurations: int
+    """How many those are; the first hundred."""
+
+
+class Importances(Frozen):
+    """How much of the differences between configurations each parameter explains on its own."""
+
+    method: Literal["rank_epsilon_squared"] = "rank_epsilon_squared"
+    """Epsilon squared of Kruskal and Wallis: the share of the variance of the scores' ranks between the values of a
+    parameter, corrected for chance; numbers are cut into groups of equal size. Interactions are not seen."""
+    shares: dict[str, float]
+    """By parameter, the most important first: 0 explains nothing, 1 everything."""
+    configurations: int
+    """How many have a score."""
+
+
+class SweepSummary(Frozen):
+    """A sweep, in a list."""
+
+    id: str
+    name: str | None
+    state: SweepState
+    message: str | None
+    """Why it failed."""
+    method: str
+    objective: Monitor
+    most_trials: int
+    """The most configurations that it asks for."""
+    proposed: int
+    """Configurations so far."""
+    best: float | None
+    """The best score."""
+    created_at: datetime
+    finished_at: datetime | None
+    links: dict[str, str]
+
+
+class SweepPage(Frozen):
+    """A page of sweeps, newest first, and the cursor of the next page."""
+
+    sweeps: list[SweepSummary]
+    next: str | None
+
+
+class SweepView(SweepSummary):
+    """A sweep: what it asks, how far it is, and what it has found."""
+
+    spec: SweepSpec
+    generations: int
+    trials: dict[TrialState, int]
+    """Configurations by state."""
+    jobs: dict[JobStatus, int]
+    """Jobs by state."""
+    epochs: int
+    """Epochs of all jobs together."""
+    leaderboard: list[Standing]
+    """The best ten of the configurations that were trained to the end."""
+    comparison: ComparisonView | None
+    rungs: list[RungView]
+    importances: Importances | None
+
+
+class SweepProgress(Frozen):
+    """How far a sweep is, as its stream says."""
+
+    state: SweepState
+    most_trials: int
+    proposed: int
+    trials: dict[TrialState, int]
+    jobs: dict[JobStatus, int]
+    epochs: int
+    best: TrialView | None
+
+
+class BracketView(Frozen):
+    """Brackets of one kind."""
+
+    bracket: Bracket
+    count: int
+
+
+class SweepCheck(Frozen):
+    """What a sweep would be, found by its first proposals; nothing is stored."""
+
+    spec: SweepSpec
+    configurations: int
+    """The most there can be; exact for a space that was looked at as a whole."""
+    jobs: int
+    """Configurations times seeds or folds."""
+    epochs: int
+    """The most epochs of all jobs together: early stopping saves some."""
+    brackets: list[BracketView]
+    """The generations, by kind: with halving, how many configurations go on after which epoch."""
+    sampled: int
+    """Configurations that were looked at."""
+    packs: int
+    """Different shapes among them: jobs of one shape train as one stacked model."""
+    refused: int
+    """Combinations that no job can have; they are not proposed."""
+    reasons: list[FieldError]
+    """Why they are refused."""
+
+
+class Extension(Frozen):
+    """More configurations for a sweep."""
+
+    trials: Annotated[Count, Field(ge=1, le=MOST_TRIALS, description="How many it shall have in all.")]

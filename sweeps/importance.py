@@ -1,0 +1,62 @@
+"""The importance of parameters: how much of the differences between configurations each explains on its own.
+
+The measure is epsilon squared (Kelley 1935; for ranks Tomczak and Tomczak 2014): the share of the variance of the
+scores' ranks that lies between the groups of a parameter's values, less what chance puts there. Ranks, because one
+configuration that diverged would otherwise be all of the variance. A parameter that matters only together with another
+is not seen: this looks at one at a time.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from spec.sweep import Configuration, Parameter
+
+from .statistics import ranks
+
+LEAST = 8
+"""Fewer configurations say nothing."""
+MOST_GROUPS = 8
+PER_GROUP = 4
+"""Numbers with many values are cut into groups of equal size, each of so many configurations or more."""
+
+_ABSENT = "null"
+
+
+def importances(
+    space: Mapping[str, Parameter], configurations: Sequence[Configuration], scores: Sequence[float]
+) -> dict[str, float] | None:
+    """By parameter, the most important first: 0 explains nothing, 1 everything. None of too few configurations."""
+    if len(scores) < LEAST:
+        return None
+    ranked = ranks(scores)
+    shares = {
+        name: _epsilon_squared(ranked, _groups([one.get(name) for one in configurations], len(scores)))
+        for name in space
+    }
+    return dict(sorted(shares.items(), key=lambda item: -item[1]))
+
+
+def _groups(values: Sequence[Any], count: int) -> list[str]:
+    """The group of each configuration: its value, or for numbers with many values its quantile."""
+    named = [json.dumps(value, sort_keys=True) for value in values]
+    most = max(min(MOST_GROUPS, count // PER_GROUP), 2)
+    numbers = [value for value in values if value is not None]
+    if len(set(named)) <= most or not all(isinstance(value, int | float) for value in numbers):
+        return named
+    edges = np.quantile(np.asarray(numbers, dtype=float), np.linspace(0.0, 1.0, most + 1)[1:-1])
+    return [_ABSENT if value is None else str(int(np.searchsorted(edges, value))) for value in values]
+
+
+def _epsilon_squared(ranked: "np.ndarray[tuple[int, ...], np.dtype[np.float64]]", groups: Sequence[str]) -> float:
+    """(SS_between - (k - 1) MS_within) / SS_total of k groups, and at least 0."""
+    count, kinds = len(groups), sorted(set(groups))
+    total = float(((ranked - ranked.mean()) ** 2).sum())
+    if not 1 < len(kinds) < count or total == 0.0:
+        return 0.0
+    members = [ranked[[place for place, group in enumerate(groups) if group == kind]] for kind in kinds]
+    within = sum(float(((own - own.mean()) ** 2).sum()) for own in members)
+    mean_within = within / (count - len(kinds))
+    return max((total - within - (len(kinds) - 1) * mean_within) / total, 0.0)

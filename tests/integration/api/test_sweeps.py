@@ -1,0 +1,259 @@
+"""Sweeps over HTTP: submitted, checked, looked at, controlled."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pytest
+
+from api.sweep_stream import SweepStream
+from spec.job import JobSpec
+from spec.states import StopReason
+from spec.views import Curve, Metrics
+from store.records import Success
+from store.trials import TrialStore
+from sweeps.controller import Controller
+
+from .conftest import JOBS, Service, is_problem
+
+SWEEPS = "/api/v1/sweeps"
+BASE: Mapping[str, Any] = {
+    "dataset": "iris",
+    "epochs": 9,
+    "architecture": {"type": "mlp", "hidden": [4]},
+    "monitor": "val_accuracy",
+}
+SPACE: Mapping[str, Any] = {"learning_rate": {"log_uniform": [1e-4, 0.5]}}
+
+
+def asked(**fields: Any) -> dict[str, Any]:
+    return {"base": BASE, "space": SPACE, "method": "random", "trials": 6, "generation": 6, **fields}
+
+
+class Silent:
+    """Rings nowhere: no worker listens in these tests."""
+
+    def ring(self, *job_ids: str) -> bool:
+        return True
+
+
+def submitted(api: Service, **fields: Any) -> str:
+    answer = api.ask("POST", SWEEPS, json=asked(**fields))
+    assert answer.status_code == 201, answer.text
+    return str(answer.json["id"])  # type: ignore[index]
+
+
+def proposed(api: Service, **fields: Any) -> str:
+    """The id of a sweep whose first generation is queued."""
+    sweep_id = submitted(api, **fields)
+    controller(api).round()
+    return sweep_id
+
+
+def controller(api: Service) -> Controller:
+    return Controller(TrialStore(api.engine), Silent(), "here")  # type: ignore[arg-type]
+
+
+def accuracy(spec: JobSpec) -> float:
+    """The better the larger the learning rate, and a little by the seed."""
+    return min(spec.learning_rate + 0.001 * spec.seed, 1.0)
+
+
+def finished(api: Service, score: Callable[[JobSpec], float] = accuracy, **fields: Any) -> str:
+    """The id of a sweep whose jobs have all been trained: halfway to half of their score."""
+    sweep_id = submitted(api, **fields)
+    while controller(api).round():
+        for claim in api.store.claim(worker="w", device="cpu", limit=1000, lease_s=60):
+            end = score(claim.spec)
+            points: Curve = {"epoch": [1, 3, 9], "val_accuracy": [end / 3, end / 2, end]}
+            best: Metrics = {"val_accuracy": end, "val_loss": 1.0 - end}
+            success = Success(claim.job_id, claim.attempt, StopReason.max_epochs, 9, best, points=points)
+            assert api.store.succeed(success)
+    return sweep_id
+
+
+def shown(api: Service, path: str) -> Any:
+    answer = api.ask("GET", path)
+    assert answer.status_code == 200, answer.text
+    return answer.json
+
+
+def test_a_sweep_is_stored_and_found_again(both: Service) -> None:
+    answer = both.ask("POST", SWEEPS, json=asked(name="widths"))
+    assert answer.status_code == 201
+    sweep = answer.get_json()
+    assert answer.headers["Location"] == f"{SWEEPS}/{sweep['id']}"
+    assert (sweep["state"], sweep["name"], sweep["objective"]) == ("running", "widths", "val_accuracy")
+    assert (sweep["proposed"], sweep["most_trials"], sweep["leaderboard"]) == (0, 6, [])
+    assert shown(both, f"{SWEEPS}/{sweep['id']}") == sweep
+    listed = shown(both, SWEEPS)["sweeps"]
+    assert [one["id"] for one in listed] == [sweep["id"]]
+
+
+def test_a_repeated_request_makes_one_sweep(both: Service) -> None:
+    first, again = (both.ask("POST", SWEEPS, json=asked(), headers={"Idempotency-Key": "k"}) for _ in range(2))
+    assert (first.status_code, again.status_code) == (201, 200)
+    assert first.get_json()["id"] == again.get_json()["id"]
+    is_problem(both.ask("POST", SWEEPS, json=asked(trials=7), headers={"Idempotency-Key": "k"}), 422)
+    assert len(shown(both, SWEEPS)["sweeps"]) == 1
+
+
+def test_sweeps_are_listed_in_pages(api: Service) -> None:
+    ids = [submitted(api) for _ in range(3)][::-1]
+    page = shown(api, f"{SWEEPS}?limit=2")
+    rest = shown(api, f"{SWEEPS}?limit=2&cursor={page['next']}")
+    assert [one["id"] for one in (*page["sweeps"], *rest["sweeps"])] == ids
+    assert rest["next"] is None
+
+
+@pytest.mark.parametrize(
+    ("fields", "path"),
+    [
+        ({"space": {"learning_rat": [0.1]}}, "space.learning_rat"),
+        ({"space": {"learning_rate": "fast"}}, "space.learning_rate"),
+        ({"space": {"learning_rate": [0.0, -1.0]}}, "space.learning_rate"),
+        ({"space": {"architecture.hidden": [[0], [-3]]}}, "space.architecture.hidden"),
+        ({"space": {"optimizer": ["sgdd"]}}, "space.optimizer"),
+        ({"space": {"dataset": ["iris", "ds_" + 32 * "0"]}}, "space.dataset"),
+        ({"space": {"init_from": ["0"]}}, "space.init_from"),
+        ({"base": {**BASE, "init_from": "00000000-0000-7000-8000-000000000000"}}, "base.init_from"),
+        ({"method": "grid"}, "space.learning_rate"),
+        ({"base": {**BASE, "dataset": {"id": "ds_" + 32 * "0"}}}, "base.dataset.id"),
+        ({"base": {**BASE, "epochs": 0}}, "base.epochs"),
+        ({"objective": "val_mae"}, "objective"),
+        ({"trials": 0}, "trials"),
+    ],
+)
+def test_a_wrong_field_is_named(api: Service, fields: dict[str, Any], path: str) -> None:
+    for route in (SWEEPS, f"{SWEEPS}/check"):
+        problem = is_problem(api.ask("POST", route, json=asked(**fields)), 422)
+        assert path in [error["path"] for error in problem["errors"]], problem
+    assert shown(api, SWEEPS)["sweeps"] == []
+
+
+def test_a_check_says_what_a_sweep_would_be(api: Service) -> None:
+    space = {"learning_rate": [0.1, 0.01], "architecture.hidden": [[4], [8], [0]]}
+    found = api.ask("POST", f"{SWEEPS}/check", json=asked(method="grid", space=space, seeds=3)).get_json()
+    assert (found["configurations"], found["jobs"], found["epochs"]) == (4, 12, 12 * 9)
+    assert (found["packs"], found["refused"]) == (2, 2)
+    assert [reason["path"] for reason in found["reasons"]] == ["space.architecture.hidden"]
+    assert shown(api, SWEEPS)["sweeps"] == []
+
+
+def test_a_check_counts_brackets_and_epochs(api: Service) -> None:
+    body = asked(trials=22, halving={"type": "hyperband", "factor": 3})
+    found = api.ask("POST", f"{SWEEPS}/check", json=body).get_json()
+    kinds = [(one["bracket"]["size"], one["bracket"]["rungs"], one["count"]) for one in found["brackets"]]
+    assert kinds[0][:2] == (9, [{"epoch": 1, "keep": 3}, {"epoch": 3, "keep": 1}])
+    assert sum(size * count for size, _, count in kinds) == 22
+    assert found["configurations"] == 22
+    assert found["epochs"] < 22 * 9
+
+
+def test_a_finished_sweep_says_what_it_found(both: Service) -> None:
+    sweep = shown(both, f"{SWEEPS}/{finished(both, trials=12, generation=12, seeds=3)}")
+    assert (sweep["state"], sweep["trials"]["finished"], sweep["jobs"]["succeeded"]) == ("finished", 12, 36)
+    leaders = sweep["leaderboard"]
+    assert len(leaders) == 10
+    assert [one["score"] for one in leaders] == sorted((one["score"] for one in leaders), reverse=True)
+    first = leaders[0]
+    assert first["score"] == sweep["best"] == pytest.approx(first["configuration"]["learning_rate"] + 0.001)
+    assert first["low"] < first["score"] < first["high"]
+    assert len(first["scores"]) == len(first["jobs"]) == 3
+    assert first["deviation"] == pytest.approx(0.001)
+    assert sweep["comparison"]["sentence"].startswith(f"#{first['number']} is better than all others")
+    assert all(other["difference"] > 0 and other["p"] < 0.05 for other in sweep["comparison"]["others"])
+    assert [(rung["epoch"], rung["pruned"], rung["correlation"]) for rung in sweep["rungs"]] == [
+        (1, False, pytest.approx(1.0)),
+        (3, False, pytest.approx(1.0)),
+    ]
+    assert sweep["importances"]["shares"]["learning_rate"] > 0.5
+
+
+def test_trials_are_listed_by_number_and_by_score(both: Service) -> None:
+    sweep_id = finished(both, seeds=2)
+    numbers = shown(both, f"{SWEEPS}/{sweep_id}/trials?limit=4")
+    rest = shown(both, f"{SWEEPS}/{sweep_id}/trials?limit=4&cursor={numbers['next']}")
+    assert [one["number"] for one in (*numbers["trials"], *rest["trials"])] == list(range(6))
+    ranked = shown(both, f"{SWEEPS}/{sweep_id}/trials?sort=score")["trials"]
+    assert [one["score"] for one in ranked] == sorted((one["score"] for one in ranked), reverse=True)
+    assert shown(both, f"{SWEEPS}/{sweep_id}/trials?state=failed") == {"trials": [], "next": None}
+    assert all(len(one["jobs"]) == 2 and one["epochs"] == 18 for one in ranked)
+    one = shown(both, f"{SWEEPS}/{sweep_id}/trials/{ranked[0]['number']}")
+    assert [job["job"] for job in one["replicates"]] == ranked[0]["jobs"]
+    assert one["score"] == pytest.approx(sum(job["score"] for job in one["replicates"]) / 2)
+    is_problem(both.ask("GET", f"{SWEEPS}/{sweep_id}/trials/99"), 404)
+
+
+def test_jobs_know_their_sweep(both: Service) -> None:
+    both.submit()
+    sweep_id = proposed(both, trials=2, seeds=2)
+    jobs = shown(both, f"{JOBS}?sweep={sweep_id}")["jobs"]
+    assert [job["sweep"] for job in jobs][::-1] == [
+        {"id": sweep_id, "trial": trial, "replicate": replicate} for trial in (0, 1) for replicate in (0, 1)
+    ]
+    assert len(shown(both, JOBS)["jobs"]) == 5
+    assert "pause" not in jobs[0]["links"]
+
+
+@pytest.mark.parametrize("request_", ["pause", "resume", "retry"])
+def test_a_job_of_a_sweep_is_not_controlled_alone(both: Service, request_: str) -> None:
+    job = shown(both, f"{JOBS}?sweep={proposed(both)}")["jobs"][0]
+    problem = is_problem(both.ask("POST", f"{JOBS}/{job['id']}/{request_}"), 409)
+    assert "sweep" in problem["detail"]
+    assert shown(both, f"{JOBS}/{job['id']}")["status"] == "queued"
+
+
+def test_a_sweep_is_paused_resumed_and_cancelled_with_its_jobs(both: Service) -> None:
+    sweep_id = proposed(both)
+    for request_, state, jobs in [
+        ("pause", "paused", "paused"),
+        ("resume", "running", "queued"),
+        ("cancel", "cancelled", "cancelled"),
+    ]:
+        answer = both.ask("POST", f"{SWEEPS}/{sweep_id}/{request_}")
+        assert answer.status_code == 200, answer.text
+        assert (answer.get_json()["state"], answer.get_json()["jobs"][jobs]) == (state, 6)
+    is_problem(both.ask("POST", f"{SWEEPS}/{sweep_id}/resume"), 409)
+    is_problem(both.ask("PATCH", f"{SWEEPS}/{sweep_id}", json={"trials": 9}), 409)
+
+
+def test_a_finished_sweep_gets_more_configurations(api: Service) -> None:
+    sweep_id = finished(api)
+    problem = is_problem(api.ask("PATCH", f"{SWEEPS}/{sweep_id}", json={"trials": 6}), 422)
+    assert problem["errors"][0]["path"] == "trials"
+    extended = api.ask("PATCH", f"{SWEEPS}/{sweep_id}", json={"trials": 9}).get_json()
+    assert (extended["state"], extended["most_trials"]) == ("running", 9)
+    controller(api).round()
+    assert shown(api, f"{SWEEPS}/{sweep_id}")["proposed"] == 9
+
+
+def test_a_sweep_of_another_owner_is_not_there(api: Service) -> None:
+    sweep_id = proposed(api)
+    other = api.tokens.create(owner="bob")
+    for method, path in [("GET", ""), ("GET", "/trials"), ("POST", "/cancel"), ("GET", "/stream")]:
+        is_problem(api.ask(method, f"{SWEEPS}/{sweep_id}{path}", token=other), 404)
+    assert api.ask("GET", SWEEPS, token=other).get_json()["sweeps"] == []
+    assert shown(api, f"{SWEEPS}/{sweep_id}")["state"] == "running"
+
+
+def test_a_stream_tells_of_a_sweep_until_its_end(api: Service) -> None:
+    from api.sweep_services import SweepServices
+
+    sweep_id = proposed(api)
+    services: SweepServices = api.app.extensions["epochal.services"][SweepServices]
+    now = [0.0]
+
+    def sleep(seconds: float) -> None:
+        now[0] += seconds
+        if now[0] == 3.0:
+            services.store.cancel(sweep_id, owner="ann", actor="ann")
+
+    texts = list(SweepStream(services, sweep_id, sleep, lambda: now[0]))
+    assert [text.split("\n")[0] for text in texts] == [
+        "retry: 1000",
+        "event: progress",
+        "event: progress",
+        "event: end",
+    ]
+    assert '"state":"running"' in texts[1]
+    assert '"state":"cancelled"' in texts[-1]
