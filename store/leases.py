@@ -366,6 +366,14 @@ class LeaseStore:
             )
             return bool(became)
 
+    def extend_expired(self, seconds: float) -> None:
+        """Let leases that have expired end in so many seconds: their workers could not reach the record."""
+        with writing(self._engine) as connection:
+            expired = select(Lease.job_id).where(Lease.until < now()).with_for_update(skip_locked=True)
+            connection.execute(
+                update(Lease).where(Lease.job_id.in_(expired.cte("expired").select())).values(until=now(seconds))
+            )
+
     def reap(self) -> Reaped:
         """Free the jobs whose leases have expired; any number of reapers may run at once."""
         with writing(self._engine) as connection:

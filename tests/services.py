@@ -89,7 +89,8 @@ class OwnPostgres:
     def start(self, within_s: float = 30.0) -> None:
         """Start it, and wait until it answers."""
         here = ("-p", str(self.port), "-k", str(self._home), "-c", "listen_addresses=127.0.0.1")
-        self.process = self._run("postgres", *here)
+        small = ("-c", "max_wal_size=96MB", "-c", "min_wal_size=32MB")  # it may lie on a small disk
+        self.process = self._run("postgres", *here, *small)
         eventually(self._answers, within_s=within_s, what=f"PostgreSQL answers; its log is {self._home / 'log'}")
 
     def stop(self) -> None:
@@ -106,6 +107,11 @@ class OwnPostgres:
                 one.kill()
             self.process.wait(timeout=10)
             self.process = None
+
+    def revive(self) -> None:
+        """Start it again if it has ended by itself."""
+        if self.process is None or self.process.poll() is not None:
+            self.start()
 
     def freeze(self) -> None:
         """Let all its processes hang."""

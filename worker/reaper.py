@@ -26,15 +26,23 @@ class Bell(Protocol):
 
 
 class Reaper:
-    """Requeues jobs whose leases have ended."""
+    """Requeues jobs whose leases have ended.
+
+    While the record was away, or its disk was full, no worker could renew its leases. When it is back, workers that
+    live have a moment to renew them, or to give their jobs back uncharged, before leases are reaped.
+    """
 
     def __init__(self, store: LeaseStore, doorbell: Bell, *, lease_s: float) -> None:
         self._store = store
         self._doorbell = doorbell
         self.every_s = min(EVERY_S, lease_s / 4)
+        self._record_was_away = False
 
     def once(self) -> None:
-        """Reap expired leases, then ring for jobs whose bell was lost."""
+        """Reap expired leases, then ring for jobs whose bell was lost. Raises `StoreError`."""
+        if self._record_was_away:
+            self._store.extend_expired(self.every_s)
+        self._record_was_away = True  # until the record has answered
         reaped = self._store.reap()
         if reaped.requeued or reaped.failed or reaped.cancelled:
             log.warning("workers were lost: %s", reaped)
@@ -46,6 +54,7 @@ class Reaper:
             rung.append(job_id)
         if rung:
             self._store.mark_notified(rung)
+        self._record_was_away = False
 
     def run(self, stop: threading.Event) -> None:
         """Reap until `stop`."""

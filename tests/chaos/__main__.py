@@ -17,7 +17,7 @@ from benchmarks.tables import table
 
 from .checker import Checker, Verdict
 from .load import KINDS, Load
-from .nemesis import FAULTS, Arena, Nemesis
+from .nemesis import FAULTS, NEED_DISKS, Arena, Nemesis, possible
 from .site import Site, site
 from .watch import Watch
 
@@ -40,6 +40,8 @@ def main() -> int:
     folder = Path(tempfile.mkdtemp(prefix="epochal-chaos-"))
     with site(folder, lease_s=options.lease) as made:
         keep_a_diary(made.home.logs / "storm.log")
+        if made.disks is None:
+            print(f"left out, since small disks cannot be mounted: {', '.join(NEED_DISKS)}", flush=True)
         verdict, rows = storm(made, Random(seed), options)
     if left := made.processes():
         verdict.others.append(f"processes that outlive the site: {left}")
@@ -68,7 +70,7 @@ def storm(made: Site, random: Random, options: argparse.Namespace) -> tuple[Verd
     api = made.api()
     for _ in range(options.workers):
         made.worker()
-    checker = Checker(made.engine, made.home.path / "files", mlflow.server)
+    checker = Checker(made.engine, made.files_folder, mlflow.server)
     over_s = 60.0 * options.minutes
     load = Load(api, Random(random.random()), jobs=options.jobs, over_s=0.9 * over_s)
     calm = dict(zip(load.submit(KINDS, "calm"), KINDS, strict=True))
@@ -80,7 +82,8 @@ def storm(made: Site, random: Random, options: argparse.Namespace) -> tuple[Verd
     watch = Watch(made.engine)
     watch.start()
     load.start()
-    nemesis = Nemesis(Arena(made, api, mlflow, load, watch, random, options.lease), every_s=over_s / options.faults)
+    arena = Arena(made, api, mlflow, load, watch, random, options.lease)
+    nemesis = Nemesis(arena, every_s=over_s / options.faults, faults=possible(made))
     nemesis.run(over_s)
     load.stop()
     settled = checker.settle(load.accepted, within_s=SETTLES_S)

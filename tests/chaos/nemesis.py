@@ -53,7 +53,7 @@ class Fault:
     kind: str
     weight: int
     target: str
-    """worker, trainer, broker, record, mlflow, mirror, api or bells."""
+    """worker, trainer, broker, record, files, mlflow, mirror, api or bells."""
     strike: Callable[[Arena, str, Worker], Wound]
     """Gets the kind, to measure by, and the worker that is struck: faults of services leave that aside."""
     goal_s: float | None = None
@@ -242,6 +242,36 @@ def record_connections_reset(arena: Arena, kind: str, _: Worker) -> Wound:
     return Wound()
 
 
+# --- disks --------------------------------------------------------------------------------------------------------
+
+
+def files_disk_full(arena: Arena, kind: str, _: Worker) -> Wound:
+    """Models and checkpoints cannot be stored, and no job is accepted or started."""
+    assert arena.site.disks is not None
+    disk = arena.site.disks.files
+    disk.fill()
+
+    def heal() -> None:
+        disk.empty()
+        arena.watch.moved(kind)
+
+    return Wound(arena.random.uniform(2.0, 20.0), heal)
+
+
+def record_disk_full(arena: Arena, kind: str, _: Worker) -> Wound:
+    """PostgreSQL can store nothing; it may end by itself when it cannot write its log."""
+    assert arena.site.disks is not None
+    disk = arena.site.disks.record
+    disk.fill()
+
+    def heal() -> None:
+        disk.empty()
+        arena.site.postgres.revive()
+        arena.watch.moved(kind)
+
+    return Wound(arena.random.uniform(2.0, 0.5 * arena.lease_s), heal)
+
+
 # --- MLflow, the mirror, the API ----------------------------------------------------------------------------------
 
 
@@ -325,6 +355,8 @@ FAULTS: Sequence[Fault] = (
     Fault("record restarted", 4, "record", record_restarted, goal_s=30.0),
     Fault("record frozen", 3, "record", record_frozen, goal_s=30.0),
     Fault("record's connections reset", 5, "record", record_connections_reset, goal_s=30.0),
+    Fault("disk of the files full", 4, "files", files_disk_full, goal_s=60.0),
+    Fault("disk of the record full", 4, "record", record_disk_full, goal_s=60.0),
     Fault("MLflow killed", 2, "mlflow", mlflow_killed, goal_s=120.0),
     Fault("MLflow frozen", 3, "mlflow", mlflow_frozen, goal_s=120.0),
     Fault("MLflow cut off", 3, "mlflow", mlflow_cut_off, goal_s=120.0),
@@ -333,6 +365,14 @@ FAULTS: Sequence[Fault] = (
     Fault("API killed", 5, "api", api_killed),
     Fault("API's connections reset", 3, "api", api_reset),
 )
+
+
+NEED_DISKS = ("disk of the files full", "disk of the record full")
+
+
+def possible(site: Site) -> Sequence[Fault]:
+    """The faults that can be injected here."""
+    return FAULTS if site.disks is not None else [fault for fault in FAULTS if fault.kind not in NEED_DISKS]
 
 
 @dataclass

@@ -7,6 +7,7 @@ import socket
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
@@ -23,6 +24,7 @@ from store.doorbell import Doorbell
 from store.files import Files
 from store.records import JobRecord
 from store.tokens import TokenStore
+from tests.disks import SmallDisk, small_disk, without_disks
 from tests.integration.tracking.servers import MlflowServer
 from tests.record import Record
 from tests.services import OwnBroker, OwnPostgres, eventually, family, freeze, own_broker, own_postgres, thaw, trainers
@@ -102,12 +104,27 @@ class Worker(Program):
         return trainers(self.pid)
 
 
+@dataclass(frozen=True)
+class Disks:
+    """The disks of a site, which may be filled."""
+
+    files: SmallDisk
+    record: SmallDisk
+
+
 class Site:
     """A record, a broker, the API, workers, and MLflow with its mirror when it is wanted."""
 
     def __init__(
-        self, folder: Path, postgres: OwnPostgres, broker: OwnBroker, stack: ExitStack, lease_s: float
+        self,
+        folder: Path,
+        postgres: OwnPostgres,
+        broker: OwnBroker,
+        stack: ExitStack,
+        lease_s: float,
+        disks: Disks | None,
     ) -> None:
+        self.disks = disks
         self.home = Home(folder)
         self.home.logs.mkdir(parents=True, exist_ok=True)
         self.postgres, self.broker = postgres, broker
@@ -118,7 +135,8 @@ class Site:
         TokenStore(self.engine).ensure(TOKEN, owner=OWNER)
         self.store = Record(self.engine)
         self.doorbell = Doorbell(broker.url)
-        files_url = (folder / "files").as_uri()
+        self.files_folder = (folder if disks is None else disks.files.path) / "files"
+        files_url = self.files_folder.as_uri()
         self.files = Files(files_url)
         self.slow_motion = SlowMotion(folder)
         self._environ = {
@@ -237,9 +255,10 @@ class Mirrored:
 def site(folder: Path, *, lease_s: float) -> Iterator[Site]:
     """A site with a record and a broker of its own; whatever is started in it ends with it."""
     with ExitStack() as stack:
-        postgres = stack.enter_context(own_postgres())
+        disks = None if without_disks() else Disks(*(stack.enter_context(small_disk(mib)) for mib in (256, 512)))
+        postgres = stack.enter_context(own_postgres(None if disks is None else disks.record.path))
         broker = stack.enter_context(own_broker())
-        made = Site(folder, postgres, broker, stack, lease_s)
+        made = Site(folder, postgres, broker, stack, lease_s, disks)
         yield made
 
 

@@ -6,6 +6,8 @@ import pytest
 from spec.job import JobSpec
 from spec.states import JobStatus
 from store import db
+from store.errors import DiskFullError
+from store.records import Progress, Reaped
 from tests.record import Record
 from worker.reaper import Reaper
 
@@ -40,6 +42,28 @@ def test_what_a_dead_worker_held_is_queued_and_has_a_message_at_once(store: Reco
     Reaper(store, bell, lease_s=30.0).once()
     assert store.get(job.id, owner=None).status is JobStatus.queued
     assert bell.sent == [job.id]
+
+
+def test_a_worker_may_renew_its_leases_first_when_the_record_was_away(
+    store: Record, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (job,) = store.submit([SPEC], owner="ada").jobs
+    store.claim(worker="alive", device="cpu", limit=1, lease_s=-1.0)
+    reaper, reap = Reaper(store, Bell(), lease_s=30.0), store.reap
+
+    def away() -> Reaped:
+        raise DiskFullError
+
+    monkeypatch.setattr(store, "reap", away)
+    for _ in range(2):
+        with pytest.raises(DiskFullError):
+            reaper.once()
+    monkeypatch.setattr(store, "reap", reap)
+    reaper.once()
+    assert store.get(job.id, owner=None).status is JobStatus.running
+    assert store.renew(worker="alive", progress=[Progress(job.id, 1)], lease_s=-1.0).lost == frozenset()
+    reaper.once()
+    assert store.get(job.id, owner=None).status is JobStatus.queued
 
 
 def test_a_job_whose_message_may_still_arrive_is_left_alone(store: Record) -> None:
