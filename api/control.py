@@ -1,4 +1,4 @@
-"""Control requests: what users ask of a job that was submitted. Change, cancel, pause, resume or retry it."""
+"""Control requests: what users ask of a job that was submitted. Change, cancel, pause, resume, retry or delete it."""
 
 from uuid import UUID
 
@@ -63,3 +63,11 @@ def retry(job_id: UUID) -> Response:
     job = services.store.retry(str(job_id), owner=who.sees, actor=who.owner)
     services.doorbell.ring(job.id)
     return json_response(services.brief(job), 202)
+
+
+@control.delete("")
+@documented("Delete a job that has ended", status=204)
+def delete(job_id: UUID) -> Response:
+    """Delete a job, its curve, history and files; its run in MLflow stays."""
+    service(JobServices).delete(str(job_id), owner=principal().sees)
+    return Response(status=204)

@@ -10,7 +10,7 @@ from spec.verdict import judge
 from spec.views import JobView
 from store.device_requests import device_request
 from store.doorbell import Doorbell
-from store.errors import StoreUnavailableError
+from store.errors import JobNotFoundError, StoreUnavailableError
 from store.failpoints import Failpoints
 from store.files import Files
 from store.jobs import JobStore
@@ -68,13 +68,23 @@ class JobServices:
         verdict = judge(job.spec, self.store.curve(job.id), job.failure_reason) if job.status in FINISHED else None
         return job_view(job, self.mlflow_url, place=place, verdict=verdict)
 
+    def delete(self, job_id: str, *, owner: str | None) -> None:
+        """Delete a job that has ended, and then its files; those that a crash leaves are the sweeper's."""
+        for artifact in self.store.delete(job_id, owner=owner):
+            self.files.delete_file(artifact.uri)
+
     def warnings(self, jobs: Sequence[JobRecord]) -> list[str]:
         """What will keep these jobs waiting, unless somebody does something; and whose optimizers begin anew."""
-        waiting = (job.spec.resources for job in jobs if job.status is JobStatus.queued)
+        return self.warnings_of([job.spec for job in jobs if job.status is JobStatus.queued])
+
+    def warnings_of(self, specs: Sequence[JobSpec]) -> list[str]:
+        """What would keep jobs of these specs waiting."""
+        waiting = (spec.resources for spec in specs)
         try:
             queued = self.queue.warnings(device_request(wanted.device, wanted.gpus) for wanted in waiting)
-            return [*queued, *self.starts.warnings([job.spec for job in jobs])]
-        except StoreUnavailableError:  # the jobs are stored: an error now would make the client submit them again
+            return [*queued, *self.starts.warnings(specs)]
+        except (StoreUnavailableError, JobNotFoundError):
+            # The jobs are stored, and after an error they would be sent again. What they begin from may be deleted.
             return []
 
     def file(self, job: JobRecord, name: str) -> tuple[ArtifactRecord, bytes]:

@@ -78,6 +78,7 @@ def check() -> Response:
             train_rows=needed.train_rows,
             validation_rows=needed.validation_rows,
             test_rows=needed.test_rows,
+            warnings=service(JobServices).warnings_of([spec]),
         )
     )
 

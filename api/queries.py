@@ -54,13 +54,16 @@ class JobsQuery(JobsMeant):
     """Which jobs to list, and which page of them."""
 
     sweep: Annotated[UUID | None, Field(description="Only jobs of this sweep.")] = None
+    id: Annotated[
+        str | None, Field(pattern=r"^[0-9a-f-]{4,36}$", description="Only jobs whose id begins or ends so.")
+    ] = None
     cursor: Annotated[UUID | None, Field(description="The `next` of the page before.")] = None
     limit: Annotated[int, Field(ge=1, le=1000, description="Most jobs on a page.")] = 50
 
     @property
     def filter(self) -> JobFilter:
         """The same for the record."""
-        return replace(super().filter, sweep_id=None if self.sweep is None else str(self.sweep))
+        return replace(super().filter, id_part=self.id, sweep_id=None if self.sweep is None else str(self.sweep))
 
     @property
     def after(self) -> str | None:

@@ -19,8 +19,9 @@ from spec.states import JobStatus
 from spec.views import JobView
 
 from .cli.console import screen
+from .cli.figures import percent
 from .cli.progress import follow
-from .cli.render import outcome, percent, results_table
+from .cli.render import outcome, results_table, summary
 from .client import Api as Client
 from .errors import EpochalError
 from .stack.embedded import as_service, await_ready
@@ -81,7 +82,7 @@ def _show(client: Client, endpoints: Endpoints, pictures: Path) -> None:
     [base], _ = specfile.read(str(EXAMPLE))
     screen.print(f"\n[bold]One job[/]: {EXAMPLE.relative_to(ROOT)}")
     first = follow(client, [client.submit(base).id], screen)[0]
-    screen.print(outcome(first), markup=False, soft_wrap=True)
+    screen.print("\n".join(summary(first)), markup=False, soft_wrap=True)
 
     screen.print(f"\n[bold]A bulk of {len(LEARNING_RATES) * len(DROPOUTS)}[/]: learning rates x dropouts, one request")
     bulk = follow(client, client.submit_many(_variations(base)), screen)

@@ -171,6 +171,8 @@ class Check(Frozen):
     train_rows: int
     validation_rows: int
     test_rows: int
+    warnings: list[str] = []
+    """Reasons why the job would wait for ever."""
 
 
 class DatasetSummary(Frozen):

@@ -24,7 +24,10 @@ class JobOfSweepError(StoreError):
     """The job belongs to a sweep, which is asked as a whole."""
 
     def __init__(self, sweep_id: str, request: str) -> None:
-        instead = "submit its spec as a job of its own" if request == "retried" else "pause or resume the sweep"
+        instead = {
+            "retried": "submit its spec as a job of its own",
+            "deleted": "the sweep compares its jobs",
+        }.get(request, "pause or resume the sweep")
         super().__init__(f"This job belongs to the sweep {sweep_id}, and cannot be {request} alone: {instead}.")
 
 

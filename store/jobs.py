@@ -1,4 +1,4 @@
-"""The jobs, for users: submit, read, cancel, pause, resume, change, retry."""
+"""The jobs, for users: submit, read, cancel, pause, resume, change, retry, delete."""
 
 from collections import deque
 from collections.abc import Collection, Sequence
@@ -9,6 +9,7 @@ from sqlalchemy import (
     Engine,
     and_,
     case,
+    delete,
     func,
     literal,
     not_,
@@ -117,6 +118,8 @@ class JobStore:
             for start in range(0, len(ids), 1000):
                 rows = connection.execute(JOBS.where(Job.id.in_(ids[start : start + 1000])))
                 found.update((job.id, record(job)) for job in rows)
+        if missing := next((job_id for job_id in ids if job_id not in found), None):
+            raise JobNotFoundError(f"Job {missing} of this Idempotency-Key was deleted: submit it with another key.")
         return [found[job_id] for job_id in ids]
 
     # --- reading --------------------------------------------------------------------------------------------------
@@ -320,6 +323,23 @@ class JobStore:
             raise IllegalTransitionError(job.status.value, "retried")
         return job
 
+    def delete(self, job_id: str, *, owner: str | None) -> list[ArtifactRecord]:
+        """Delete a job that has ended, with its curve and history; the files that it left, which are not deleted yet.
+
+        Raises `JobNotFoundError`, `JobOfSweepError`, and `IllegalTransitionError` while it waits or runs.
+        """
+        job = self.get(job_id, owner=owner)
+        if job.sweep_id is not None:
+            raise JobOfSweepError(job.sweep_id, "deleted")
+        files = self.artifacts(job_id)
+        ended = Job.status.in_([status.value for status in FINISHED])
+        with writing(self._engine) as connection:
+            gone = connection.execute(delete(Job).where(Job.id == job_id, ended).returning(Job.id)).first()
+        if gone is None:
+            status = self.get(job_id, owner=owner).status
+            raise IllegalTransitionError(status.value, "deleted: cancel it first")
+        return files
+
 
 _OF_THE_FAILURE = (
     *("failure_reason", "failure_message", "finished_at", "not_before"),
@@ -353,11 +373,13 @@ def _cancellable() -> ColumnElement[bool]:
 
 def _meant(wanted: JobFilter) -> list[ColumnElement[bool]]:
     """The conditions of a filter."""
+    part = wanted.id_part
     return [
         *([] if wanted.status is None else [Job.status == wanted.status.value]),
         *([] if wanted.project is None else [Job.project == wanted.project]),
         *([] if wanted.sweep_id is None else [Job.sweep_id == wanted.sweep_id]),
         *([] if wanted.name is None else [Job.name == wanted.name]),
+        *([] if part is None else [or_(Job.id.startswith(part), Job.id.endswith(part))]),
         *(Job.tags[key].as_string() == value for key, value in wanted.tags.items()),
     ]
 

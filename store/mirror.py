@@ -86,7 +86,8 @@ class MirrorStore:
                 .where(Mirror.job_id == job_id, Mirror.run_id.is_(None))
                 .values(run_id=run_id, experiment_id=experiment_id)
             )
-            return connection.execute(select(Mirror.run_id).where(Mirror.job_id == job_id)).scalar_one() or run_id
+            known = connection.execute(select(Mirror.run_id).where(Mirror.job_id == job_id)).scalar_one_or_none()
+            return known or run_id
 
     def lost(self, job_id: str, run_id: str) -> None:
         """Forget the job's run, which MLflow does not have any more, and all that was sent to it."""

@@ -82,6 +82,8 @@ class JobFilter:
     status: JobStatus | None = None
     project: str | None = None
     name: str | None = None
+    id_part: str | None = None
+    """The beginning or the end of the id: hexadecimal digits and dashes."""
     tags: Mapping[str, str] = field(default_factory=dict)
     sweep_id: str | None = None
 

@@ -4,6 +4,7 @@ import hashlib
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from sqlalchemy import Engine, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
@@ -23,6 +24,18 @@ class TokenRecord:
     id: str
     owner: str
     scopes: frozenset[str]
+
+
+@dataclass(frozen=True)
+class TokenView:
+    """A token as a list shows it."""
+
+    id: str
+    owner: str
+    scopes: tuple[str, ...]
+    created_at: datetime
+    expires_at: datetime | None
+    revoked_at: datetime | None
 
 
 class TokenStore:
@@ -55,6 +68,16 @@ class TokenStore:
                 )
             ).first()
         return None if row is None else TokenRecord(row.id, row.owner, frozenset(row.scopes))
+
+    def listed(self) -> list[TokenView]:
+        """All tokens, newest first."""
+        fields = (Token.id, Token.owner, Token.scopes, Token.created_at, Token.expires_at, Token.revoked_at)
+        with reading(self._engine) as connection:
+            rows = connection.execute(select(*fields).order_by(Token.id.desc())).all()
+        return [
+            TokenView(row.id, row.owner, tuple(row.scopes), row.created_at, row.expires_at, row.revoked_at)
+            for row in rows
+        ]
 
     def revoke(self, token_id: str) -> bool:
         """End a token at once; False when there is none of this id that lives."""

@@ -139,4 +139,15 @@ $("sign-in").addEventListener("submit", (event) => {
   state.token = $("token").value.trim();
   refresh();
 });
+// A link that signs in has the token in its fragment, which no server sees; it leaves the address and the history.
+function signInByLink() {
+  const token = new URLSearchParams(location.hash.slice(1)).get("token");
+  if (!token) return;
+  history.replaceState(null, "", location.pathname);
+  state.token = token;
+  refresh();
+}
+
+window.addEventListener("hashchange", signInByLink);
+signInByLink();
 setInterval(refresh, 2000);

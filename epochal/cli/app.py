@@ -1,14 +1,16 @@
-"""The `epochal` command. Exit codes: 0 succeeded, 1 failed, 2 bad spec or bad flags, 3 server unreachable."""
+"""The `epochal` command. Exit codes: 0 succeeded, 1 failed or refused, 2 wrong use, 3 no server."""
 
 import sys
-from typing import Any
+from importlib.metadata import version
+from typing import Annotated, Any
 
 import typer
 
 from spec.specfile import BadSpecFileError
 
 from ..errors import EpochalError
-from . import datasets, jobs, models, queue, replays, stack
+from . import control, datasets, jobs, models, queue, replays, stack, submit, tokens
+from .help import Group
 
 
 class _Commands(typer.Typer):
@@ -28,20 +30,44 @@ class _Commands(typer.Typer):
 
 app = _Commands(
     name="epochal",
+    cls=Group,
     help=(
         "Train neural networks as jobs: submit a spec, watch its curve.\n\n"
-        "Exit codes: 0 succeeded, 1 failed, 2 bad spec or flags, 3 server unreachable.\n\n"
         "\b\nStart with:\n"
         "  epochal up --detach\n"
-        "  epochal submit --dataset digits --hidden 64 --hidden 32 --watch"
+        "  epochal submit --dataset digits --hidden 64,32 --watch\n"
+        "  epochal jobs\n\n"
+        "\b\nExit codes: 0 succeeded, 1 a job failed or the service refused,\n"
+        "2 wrong use, 3 no server answers.\n\n"
+        "`epochal COMMAND --help` explains a command, with examples."
     ),
     no_args_is_help=True,
+    rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-stack.register(app)
-jobs.register(app)
-queue.register(app)
-datasets.register(app)
-models.register(app)
-replays.register(app)
+
+
+def _version(is_asked: bool) -> None:
+    if is_asked:
+        typer.echo(f"epochal {version('epochal')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _main(
+    _version_asked: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None: ...
+
+
+submit.register(app, panel="Jobs")
+jobs.register(app, panel="Jobs")
+control.register(app, panel="Change jobs")
+replays.register(app, panel="Change jobs")
+datasets.register(app, panel="Data and models")
+models.register(app, panel="Data and models")
+stack.register(app, panel="Service")
+queue.register(app, panel="Service")
+tokens.register(app, panel="Service")

@@ -1,11 +1,13 @@
-"""What all commands share: standard output and error, `--json`, and help that keeps the lines of examples."""
+"""What all commands share: standard output and error, and `--json`."""
 
-import inspect
-from collections.abc import Callable
+import json
 from typing import Annotated, Any
 
 import typer
+from pydantic import BaseModel
 from rich.console import Console
+
+from ..errors import WrongUseError
 
 PIPE_WIDTH = 120
 """Width of a table in a pipe or a log, in characters."""
@@ -25,6 +27,26 @@ aside = _console(stderr=True)
 Json = Annotated[bool, typer.Option("--json", help="Answer in JSON, for programs.")]
 
 
-def help_of(command: Callable[..., Any]) -> str:
-    """The command's docstring; click joins lines unless a paragraph begins with a backspace."""
-    return (inspect.getdoc(command) or "").replace("\n\nExample", "\n\n\b\nExample")
+def remark(text: str) -> None:
+    """A line on standard error."""
+    aside.print(text, soft_wrap=True, markup=False)
+
+
+def print_model(model: BaseModel) -> None:
+    """An answer of the API, as JSON."""
+    typer.echo(model.model_dump_json(indent=2))
+
+
+def print_json(value: Any) -> None:
+    """A value, as JSON; models in it too."""
+    typer.echo(json.dumps(value, indent=2, default=lambda model: model.model_dump(mode="json")))
+
+
+def pair(tag: str | None) -> tuple[str, str] | None:
+    """The key and the value of `--tag KEY=VALUE`. Raises `WrongUseError`."""
+    if tag is None:
+        return None
+    key, found, value = tag.partition("=" if "=" in tag else ":")
+    if not found:
+        raise WrongUseError(f"--tag {tag}: write it as KEY=VALUE.")
+    return key, value

@@ -11,28 +11,27 @@ from rich.progress import BarColumn, DownloadColumn, Progress, SpinnerColumn, Te
 from spec.schema import Task
 
 from ..client import Api as Client
-from ..errors import NotFoundError
-from .console import Json, aside, help_of, screen
+from ..client.find import find_dataset
+from .console import Json, aside, screen
+from .help import add, group
 from .render_datasets import dataset_card, datasets_table
 
-ID_LENGTH = 35
 PANEL = "How the file is read"
 ROLES = "Columns that are no features"
 
-datasets = typer.Typer(help="Your own data sets.", no_args_is_help=True)
+datasets = group("Your own data sets: upload, list, show, delete.")
 
 DatasetId = Annotated[
-    str, typer.Argument(metavar="ID", help="The data set's id, its beginning, or its name.", show_default=False)
+    str,
+    typer.Argument(metavar="ID", help="The data set's id, its beginning or end, or its name.", show_default=False),
 ]
 
 
-def register(app: typer.Typer) -> None:
+def register(app: typer.Typer, *, panel: str) -> None:
     """Give `app` these commands."""
-    datasets.command("upload", help=help_of(upload))(upload)
-    datasets.command("list", help=help_of(list_datasets))(list_datasets)
-    datasets.command("show", help=help_of(show))(show)
-    datasets.command("delete", help=help_of(delete))(delete)
-    app.add_typer(datasets, name="datasets")
+    for name, command in (("upload", upload), ("list", list_datasets), ("show", show), ("delete", delete)):
+        add(datasets, command, name=name)
+    app.add_typer(datasets, name="datasets", rich_help_panel=panel)
 
 
 def upload(
@@ -97,17 +96,18 @@ def upload(
     time: Annotated[Optional[str], typer.Option(help="Column of times.", rich_help_panel=ROLES)] = None,  # noqa: UP045
     as_json: Json = False,
 ) -> None:
-    """Upload a data set, print its id, and show how the file was read. Guesses are overruled by the options below.
+    """Upload a data set, print its id, and show how the file was read.
 
-    The table goes to standard error, so that a pipe gets the id only; --json prints everything for programs. An
-    interrupted upload resumes; the same file, read in the same way, is the same data set.
+    The options overrule what is guessed from the file. The table goes to
+    standard error, so that a pipe gets the id only. An interrupted upload
+    resumes; the same file, read in the same way, is the same data set.
 
     Examples:
       epochal datasets upload examples/diabetes.csv --target progression
-      epochal datasets upload umsatz.csv --target Umsatz --decimal , --thousands . --dayfirst
-      epochal datasets upload people.csv --target kind --columns=-id,-name --types zip=category --na-values 999
+      epochal datasets upload umsatz.csv --target Umsatz --decimal , --dayfirst
+      epochal datasets upload people.csv --target kind --columns=-id,-name
       epochal datasets upload pictures.npz --name pictures
-      epochal submit --dataset $(epochal datasets upload my.csv --target price) --loss mse --watch
+      epochal submit --dataset $(epochal datasets upload my.csv --target price)
 
     """
     options = {
@@ -157,18 +157,18 @@ def list_datasets(
     if as_json:
         typer.echo(json.dumps([dataset.model_dump(mode="json") for dataset in found], indent=2))
     else:
-        screen.print(datasets_table(found, now=datetime.now(UTC)))
+        screen.print(datasets_table(found, now=datetime.now(UTC), whole_ids=not screen.is_terminal))
 
 
 def show(dataset_id: DatasetId, as_json: Json = False) -> None:
-    """Show a data set: columns, missing values, ranges, histograms, classes.
+    """Show a data set: columns, missing values, ranges, classes.
 
     Example:
       epochal datasets show diabetes
 
     """
     with Client() as client:
-        found = client.dataset(full_id(client, dataset_id))
+        found = client.dataset(find_dataset(client, dataset_id))
     if as_json:
         typer.echo(found.model_dump_json(indent=2))
     else:
@@ -183,22 +183,9 @@ def delete(dataset_id: DatasetId, as_json: Json = False) -> None:
 
     """
     with Client() as client:
-        gone = full_id(client, dataset_id)
+        gone = find_dataset(client, dataset_id)
         client.delete_dataset(gone)
     typer.echo(json.dumps({"deleted": gone}) if as_json else f"{gone} deleted")
-
-
-def full_id(client: Client, given: str) -> str:
-    """The id of the data set of this name, the newest, or whose id begins so. Raises `NotFoundError`."""
-    if given.startswith("ds_") and len(given) == ID_LENGTH:
-        return given
-    listed = client.datasets()
-    named = [dataset.id for dataset in listed if dataset.name == given][:1]
-    found = named or [dataset.id for dataset in listed if dataset.id.startswith(given)]
-    if len(found) == 1:
-        return found[0]
-    many = f"{len(found)} data sets have" if found else "No data set has"
-    raise NotFoundError(f"{many} the name {given} or an id that begins so: `epochal datasets list` shows them.")
 
 
 def _progress() -> Progress:

@@ -2,12 +2,12 @@
 
 Each top-level field is a flag (`learning_rate`: `--learning-rate`). So is each field of its parts (`hidden` of the
 architecture: `--hidden`): under its own name where only one part has it, else with the part's name before it
-(`--schedule-patience`). A flag that is given twice makes a list (`--hidden 64 --hidden 32`).
+(`--schedule-patience`). Commas or a repeated flag make a list (`--hidden 64,32`, `--hidden 64 --hidden 32`).
 """
 
 import types
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
@@ -16,13 +16,18 @@ from pydantic.fields import FieldInfo
 
 from spec import specfile
 from spec.job import JobSpec
+from spec.views import FieldError
 
-from ..errors import BadFileError
+from ..errors import BadFileError, BadSpecError
 
 KINDS = ("type", "name")
 """Fields that name the variant of a part; the flag of the part itself sets them."""
 RESOLVED = ("sha256", "info")
 """Fields that the service fills in."""
+OTHER_NAMES = {"version": "spec_version"}
+"""Fields whose flag has another name: `--version` is asked of every program."""
+SHORT = {"learning_rate": "lr"}
+"""Short names beside the long ones."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +44,14 @@ class Flag:
         """Its name as a Python parameter."""
         return self.name.replace("-", "_")
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """How it may be written on the command line."""
+        if self.form == "switch":
+            return (f"--{self.name}/--no-{self.name}",)
+        other = SHORT.get(self.variable)
+        return (f"--{self.name}",) if other is None else (f"--{self.name}", f"--{other}")
+
     def read(self, given: Any) -> Any:
         """The value that was given on the command line."""
         match self.form:
@@ -49,11 +62,16 @@ class Flag:
             case "pairs":
                 return dict(_pair(text, self.name) for text in given)
             case "list":
-                values = [specfile.value(text, f"--{self.name}") for text in given]
+                values = self._values(given)
                 return values[0] if len(values) == 1 and isinstance(values[0], list) else values
             case "value":
-                values = [specfile.value(text, f"--{self.name}") for text in given]
+                values = self._values(given)
                 return values[0] if len(values) == 1 else values
+
+    def _values(self, given: Sequence[str]) -> list[Any]:
+        """The values of the texts; a text with commas is several, unless it is a YAML list or mapping."""
+        texts = [part for text in given for part in ([text] if text.lstrip()[:1] in "[{\"'" else text.split(","))]
+        return [specfile.value(text, f"--{self.name}") for text in texts]
 
 
 def flags() -> list[Flag]:
@@ -67,7 +85,7 @@ def flags() -> list[Flag]:
     uses = Counter([*JobSpec.model_fields, *(name for (_, name), _ in nested)])
     made = []
     for parent, parent_field in JobSpec.model_fields.items():
-        made.append(_flag(parent, (parent,), parent_field))
+        made.append(_flag(OTHER_NAMES.get(parent, parent), (parent,), parent_field))
         for (owner, name), field in nested:
             if owner == parent:
                 long = name if uses[name] == 1 else f"{parent}_{name}"
@@ -86,6 +104,19 @@ def overlay(spec: Mapping[str, Any], given: Mapping[Flag, Any]) -> dict[str, Any
             parent, name = flag.path
             result[parent] = {**_as_part(parent, result.get(parent)), name: value}
     return result
+
+
+def with_flags(error: BadSpecError) -> BadSpecError:
+    """The same error, which names the flag of each field, too."""
+    by_path = {".".join(flag.path): flag for flag in flags()}
+
+    def named(fault: FieldError) -> FieldError:
+        steps = [step for step in fault.path.split(".") if not step.isdigit() and step not in (*KINDS, "jobs")]
+        flag = by_path.get(".".join(steps[:2])) or by_path.get(".".join(steps[:1]))
+        return fault if flag is None else fault.model_copy(update={"path": f"{fault.path} ({' or '.join(flag.names)})"})
+
+    detail = str(error).split("\n", maxsplit=1)[0]
+    return BadSpecError(detail, errors=[named(fault) for fault in error.errors], status=error.status)
 
 
 def _as_part(parent: str, value: Any) -> dict[str, Any]:

@@ -13,18 +13,20 @@ import typer
 from spec.views import ModelFormat, Predictions
 
 from ..client import Api as Client
+from ..client.find import find_job
 from ..errors import AnswerError, BadFileError
-from .console import Json, aside, help_of
-from .jobs import JobId, full_id
+from .console import Json, aside
+from .help import add
+from .job_ids import JobId
 
 ROWS_AT_A_TIME = 1000
 _NUMBER = re.compile(r"[-+]?[\d.,' ]*(e[-+]?\d+)?%?", re.IGNORECASE)
 
 
-def register(app: typer.Typer) -> None:
+def register(app: typer.Typer, *, panel: str) -> None:
     """Give `app` these commands."""
     for command in (predict, download):
-        app.command(help=help_of(command))(command)
+        add(app, command, panel=panel)
 
 
 def predict(
@@ -46,10 +48,11 @@ def predict(
     header: Annotated[Optional[bool], typer.Option(help="Whether there is one, if it is not found.")] = None,  # noqa: UP045
     as_json: Json = False,
 ) -> None:
-    """Predict the rows of a file with a job's model, as comma-separated values in the order of the rows.
+    """Predict the rows of a file with a job's model; print them as CSV.
 
-    The file is read as an upload is: the file that was uploaded can be predicted as it is. What training did not see
-    is said on standard error.
+    The file is read as an upload is: the file that was uploaded can be
+    predicted as it is. The predictions have the order of the rows. Values that
+    training did not see are named on standard error.
 
     Examples:
       epochal predict 4f2a91c7 examples/new-patients.csv
@@ -59,7 +62,7 @@ def predict(
     """
     rows = _rows(file) if file.suffix.lower() == ".json" else None
     with Client() as client:
-        job = full_id(client, job_id)
+        job = find_job(client, job_id)
         if rows is not None:
             parts = [client.predict(job, rows[at : at + ROWS_AT_A_TIME]) for at in range(0, len(rows), ROWS_AT_A_TIME)]
             parts = _beside(rows, parts) if with_input else parts
@@ -93,9 +96,10 @@ def download(
     ] = ModelFormat.zip,
     as_json: Json = False,
 ) -> None:
-    """Download a job's model: weights, spec, preprocessing, and a page that says how to load it in plain PyTorch.
+    """Download a job's model: weights, spec, preprocessing, README.
 
-    With --format onnx it is one graph from raw columns to predictions, for any runtime that knows ONNX.
+    The README says how to load it in plain PyTorch. With --format onnx it is
+    one graph from raw columns to predictions, for any runtime that knows ONNX.
 
     Examples:
       epochal download 4f2a91c7 model/
@@ -103,7 +107,7 @@ def download(
 
     """
     with Client() as client:
-        content = client.model(full_id(client, job_id), form)
+        content = client.model(find_job(client, job_id), form)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         written = []

@@ -6,14 +6,15 @@ from datetime import UTC, datetime
 import typer
 
 from ..client import Api as Client
-from .console import Json, help_of, screen
-from .render import queue_table, workers_table
+from .console import Json, screen
+from .help import add
+from .render_service import queue_table, workers_table
 
 
-def register(app: typer.Typer) -> None:
+def register(app: typer.Typer, *, panel: str) -> None:
     """Give `app` these commands."""
     for command in (workers, queue):
-        app.command(help=help_of(command))(command)
+        add(app, command, panel=panel)
 
 
 def workers(as_json: Json = False) -> None:

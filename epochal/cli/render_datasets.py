@@ -11,24 +11,28 @@ from spec.profile import ColumnProfile
 from spec.schema import Role
 from spec.views import DatasetSummary, DatasetView
 
-from .render import DASH, duration, number
+from ..client.words import number
+from .figures import DASH, duration, one_line, size
 
 BARS = " ▁▂▃▄▅▆▇█"
 SHOWN_COLUMNS = 200
 SHOWN_VALUES = 4
+SHORT = 11
+"""Characters of a short id: `ds_` and eight digits."""
 
 
-def datasets_table(datasets: Iterable[DatasetSummary], *, now: datetime) -> Table:
-    """One line per data set."""
-    table = Table("id", "name", box=None, header_style="bold", pad_edge=False)
+def datasets_table(datasets: Iterable[DatasetSummary], *, now: datetime, whole_ids: bool = False) -> Table:
+    """One line per data set, with short ids unless whole ones are wanted."""
+    table = Table("id", box=None, header_style="bold", pad_edge=False)
     table.columns[0].no_wrap = True
-    for heading in ("version", "rows", "features", "size", "age"):
+    table.add_column("name", min_width=12)
+    for heading in ("v", "rows", "features", "size", "age"):
         table.add_column(heading, justify="right", no_wrap=True)
-    table.add_column("task", no_wrap=True)
+    table.add_column("predicts", no_wrap=True)
     for one in datasets:
         numbers = (str(one.version), f"{one.rows:,}", f"{one.features:,}", size(one.size_bytes))
         age = duration((now - one.created_at).total_seconds())
-        table.add_row(one.id, Text(one.name), *numbers, age, _task(one))
+        table.add_row(one.id if whole_ids else one.id[:SHORT], one_line(one.name), *numbers, age, _predicted(one))
     return table
 
 
@@ -62,16 +66,14 @@ def _how_read(dataset: DatasetView) -> str | None:
     return f"{dataset.format} in {dataset.encoding}, cells divided by {delimiter}{header}"
 
 
-def size(count: int) -> str:
-    """A number of bytes in its largest unit."""
-    for unit, one in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
-        if count >= one:
-            return f"{count / one:.1f} {unit}"
-    return f"{count} B"
-
-
 def _task(dataset: DatasetSummary) -> str:
-    return f"{dataset.task.value}, {dataset.outputs} {'classes' if dataset.task == 'classification' else 'number(s)'}"
+    return f"{dataset.task.value}, {_predicted(dataset)}"
+
+
+def _predicted(dataset: DatasetSummary) -> str:
+    if dataset.task == "classification":
+        return f"{dataset.outputs} classes"
+    return "1 number" if dataset.outputs == 1 else f"{dataset.outputs} numbers"
 
 
 def _columns(columns: Iterable[ColumnProfile]) -> Table:

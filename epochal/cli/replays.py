@@ -5,8 +5,10 @@ from typing import Annotated
 import typer
 
 from ..client import Api as Client
-from .console import Json, aside, help_of, screen
-from .jobs import JobId, full_id
+from ..client.find import find_job
+from .console import Json, aside, screen
+from .help import add
+from .job_ids import JobId
 from .progress import follow
 
 Wait = Annotated[
@@ -14,13 +16,15 @@ Wait = Annotated[
 ]
 
 
-def register(app: typer.Typer) -> None:
+def register(app: typer.Typer, *, panel: str) -> None:
     """Give `app` these commands."""
-    app.command(help=help_of(replay))(replay)
+    add(app, replay, panel=panel)
 
 
 def replay(job_id: JobId, wait: Wait = False, as_json: Json = False) -> None:
-    """Train a job again, and say whether every number is the same, bit for bit. Prints the new job's id.
+    """Train a job again, to see whether every number is the same.
+
+    Prints the new job's id. Numbers are compared bit for bit.
 
     Examples:
       epochal replay 4f2a91c7
@@ -28,7 +32,7 @@ def replay(job_id: JobId, wait: Wait = False, as_json: Json = False) -> None:
 
     """
     with Client() as client:
-        made = client.replay(full_id(client, job_id))
+        made = client.replay(find_job(client, job_id))
         if not wait:
             typer.echo(made.model_dump_json(indent=2) if as_json else made.id)
             return

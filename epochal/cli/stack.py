@@ -1,12 +1,12 @@
-"""Commands of the embedded stack and its parts: up, down, status, worker, token."""
+"""Commands of the embedded stack and its parts: up, down, status, worker."""
 
 import json
 import os
 import signal
-import subprocess
 import sys
 import time
 from typing import Annotated, Optional
+from urllib.parse import quote
 
 import typer
 
@@ -14,12 +14,13 @@ from spec.settings import BadSettingsError, Settings
 from spec.states import JobStatus
 
 from ..client import Api as Client
-from ..errors import EpochalError, NotUpError, StackError
+from ..errors import NotUpError, StackError, WrongUseError
 from ..stack.embedded import Stack, as_service, await_ready
 from ..stack.home import Endpoints, Home
 from ..stack.process import Child
-from .console import Json, help_of, screen
-from .render import services_table
+from .console import Json, screen
+from .help import add
+from .render_service import services_table
 
 DOWN_WITHIN_S = 45.0
 """Seconds until `down` repeats its signal, which makes the stack end at once."""
@@ -27,15 +28,11 @@ DOWN_WITHIN_S = 45.0
 COUNTED = 1000
 """Most jobs of a state that `status` counts."""
 
-tokens = typer.Typer(help="Bearer tokens of the API.", no_args_is_help=True)
 
-
-def register(app: typer.Typer) -> None:
+def register(app: typer.Typer, *, panel: str) -> None:
     """Give `app` these commands."""
     for command in (up, down, status, worker):
-        app.command(help=help_of(command))(command)
-    tokens.command("create", help=help_of(create_token))(create_token)
-    app.add_typer(tokens, name="token")
+        add(app, command, panel=panel)
 
 
 def up(
@@ -43,7 +40,10 @@ def up(
     workers: Annotated[int, typer.Option(min=0, max=64, help="Worker processes.")] = 1,
     as_json: Json = False,
 ) -> None:
-    """Start the embedded stack: API, broker, database, workers, MLflow. Ctrl-C ends all of it.
+    """Start the embedded stack: API, broker, workers, MLflow. Ctrl-C ends it.
+
+    On a terminal it prints a link that opens the page signed in. The link
+    holds the token of this stack: do not pass it on.
 
     Examples:
       epochal up
@@ -57,7 +57,8 @@ def up(
         return
     report = _ignore if as_json else typer.echo
     report("Starting; Ctrl-C stops everything.")
-    Stack(settings, workers=workers, report=report).run()
+    on_ready = _show_link if screen.is_terminal and not as_json else _ignore
+    Stack(settings, workers=workers, report=report, on_ready=on_ready).run()
 
 
 def down(as_json: Json = False) -> None:
@@ -85,7 +86,7 @@ def down(as_json: Json = False) -> None:
 
 
 def status(as_json: Json = False) -> None:
-    """Show the embedded stack: its services, addresses and jobs that wait or run. Exit 3 when it is down.
+    """Show the embedded stack: services, addresses, jobs. Exit 3 if it is down.
 
     Examples:
       epochal status
@@ -122,15 +123,19 @@ def worker(
         typer.Option(help="auto, cpu, cpu:4 (four slots), cuda, or cuda:0,cuda:1. Default: EPOCHAL_DEVICES."),
     ] = None,
 ) -> None:
-    """Start a worker that joins a cluster from this machine. Ctrl-C ends it; its jobs go back to the queue.
+    """Start a worker that joins a cluster from this machine.
+
+    Ctrl-C ends it; its jobs go back to the queue.
 
     Example:
-      EPOCHAL_DATABASE_URL=postgresql+psycopg://... EPOCHAL_BROKER_URL=redis://... epochal worker --devices cuda
+      export EPOCHAL_DATABASE_URL=postgresql+psycopg://...
+      export EPOCHAL_BROKER_URL=redis://...
+      epochal worker --devices cuda
 
     """
     settings = read_settings()
     if not settings.broker_url:
-        raise EpochalError(
+        raise WrongUseError(
             "EPOCHAL_BROKER_URL is not set: a worker needs the database and the broker of its cluster. "
             "On one machine, `epochal up --workers N` starts workers of its own."
         )
@@ -139,30 +144,12 @@ def worker(
     os.execve(sys.executable, [sys.executable, "-m", "worker"], environ)  # noqa: S606
 
 
-def create_token(
-    owner: Annotated[str, typer.Option(help="Owner whose jobs the token sees.")], as_json: Json = False
-) -> None:
-    """Create a token and print it; it is shown only once. It is stored in the database that EPOCHAL_DATABASE_URL names.
-
-    Example:
-      epochal token create --owner alice
-
-    """
-    read_settings()
-    command = [sys.executable, "-m", "store", "token", "create", "--owner", owner]
-    made = subprocess.run(command, check=False, stdout=subprocess.PIPE, text=True)
-    if made.returncode != 0:
-        raise EpochalError("No token was created; the lines above say why.")
-    token = made.stdout.strip()
-    typer.echo(json.dumps({"owner": owner, "token": token}) if as_json else token)
-
-
 def read_settings() -> Settings:
-    """The settings of this process. Raises `EpochalError`, which names the setting at fault."""
+    """The settings of this process. Raises `WrongUseError`, which names the setting at fault."""
     try:
         return Settings.read()
     except BadSettingsError as error:
-        raise EpochalError(f"A setting is not valid: {error}") from error
+        raise WrongUseError(f"A setting is not valid: {error}") from error
 
 
 def _detach(settings: Settings, workers: int) -> Endpoints:
@@ -178,7 +165,19 @@ def _answer_endpoints(endpoints: Endpoints, *, as_json: bool) -> None:
         typer.echo(json.dumps({"api": endpoints.api, "mlflow": endpoints.mlflow}))
         return
     typer.echo(f"API      {endpoints.api}  (ready)\nMLflow   {endpoints.mlflow}  (starts in the background)")
+    if screen.is_terminal:
+        _show_link(endpoints)
     typer.echo("`epochal status` shows how it is, `epochal down` stops it.")
+
+
+def _show_link(endpoints: Endpoints) -> None:
+    """Print the link that signs a browser in; only on a terminal, since logs must not hold a token."""
+    typer.echo(f"Page     {sign_in_link(endpoints)}")
+
+
+def sign_in_link(endpoints: Endpoints) -> str:
+    """The page with the token in its fragment, which a browser sends to no server."""
+    return f"{endpoints.api}/#token={quote(endpoints.token, safe='')}"
 
 
 def _queue(client: Client) -> dict[str, int]:
@@ -187,5 +186,5 @@ def _queue(client: Client) -> dict[str, int]:
     return {state.value: sum(1 for _ in client.jobs(status=state, limit=COUNTED)) for state in states}
 
 
-def _ignore(_text: str) -> None:
+def _ignore(_: object) -> None:
     return

@@ -92,10 +92,11 @@ class Api(DataRoutes):
         project: str | None = None,
         tag: tuple[str, str] | None = None,
         name: str | None = None,
+        id_part: str | None = None,
         limit: int | None = None,
     ) -> Iterator[JobView]:
-        """Jobs, newest first, page after page; `limit` in all."""
-        query = {"status": status, "project": project, "tag": tag and ":".join(tag), "name": name}
+        """Jobs, newest first, page after page; `limit` in all. `id_part`: the beginning or the end of an id."""
+        query = {"status": status, "project": project, "tag": tag and ":".join(tag), "name": name, "id": id_part}
         left, cursor = limit, None
         while left is None or left > 0:
             asked = {**query, "cursor": cursor, "limit": None if left is None else min(left, 100)}
@@ -104,6 +105,10 @@ class Api(DataRoutes):
             cursor, left = page.next, None if left is None else left - len(page.jobs)
             if cursor is None:
                 return
+
+    def delete(self, job_id: str) -> None:
+        """Delete a job that has ended, with its curve and files."""
+        self._transport.request("DELETE", path_of("jobs", job_id))
 
     def curve(self, job_id: str, *, after: int = 0) -> Curve:
         """The curve's columns: `epoch`, then one per metric; only of epochs later than `after`."""

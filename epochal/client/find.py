@@ -1,38 +1,80 @@
-"""What a user means: a job or a data set by its id, the beginning or the end of it, or its name."""
+"""What a user means: a job or a data set by its id, the beginning or the end of it, or its name; or `@last`, a job."""
 
 import re
+from collections.abc import Sequence
+from datetime import UTC
+from itertools import chain, islice
 
-from ..errors import NotFoundError
+from spec.views import JobView
+
+from ..errors import AmbiguousError, NotFoundError
 from .api import Api
+from .words import label, short_ids
+
+CANDIDATES = 10
+"""Most jobs that are listed when several fit."""
 
 _FULL = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+_PART = re.compile(r"[0-9a-f-]{4,36}", re.IGNORECASE)
+_LAST = re.compile(r"@last(?:~(\d{1,4}))?")
 _DATASET = re.compile(r"ds_[0-9a-f]{32}")
-
-SEARCHED_JOBS = 200
-"""Number of newest jobs among which a shortened id is looked for."""
 
 
 def find_job(api: Api, given: str) -> str:
-    """The id of the job that `given` means. Raises `NotFoundError`."""
+    """The id of the job that `given` means; `@last~1` is the newest but one.
+
+    Raises `NotFoundError`, and `AmbiguousError` with the jobs that fit.
+    """
     if _FULL.fullmatch(given):
-        return given
-    named = [job.id for job in api.jobs(name=given, limit=2)]
-    found = named or [
-        job.id for job in api.jobs(limit=SEARCHED_JOBS) if job.id.startswith(given) or job.id.endswith(given)
-    ]
-    if len(found) != 1:
+        return given.lower()
+    if (last := _LAST.fullmatch(given)) is not None:
+        return _last(api, int(last[1] or 0), given)
+    by_id = api.jobs(id_part=given.lower(), limit=CANDIDATES + 1) if _PART.fullmatch(given) else ()
+    found = {job.id: job for job in chain(by_id, api.jobs(name=given, limit=CANDIDATES + 1))}
+    if not found:
         raise NotFoundError(
-            f"{'Several jobs have' if found else 'No job has'} the name {given}, or an id that ends so."
+            f"No job has the name {given}, or an id that begins or ends so: `epochal jobs` lists those there are."
         )
-    return found[0]
+    if len(found) > 1:
+        many = f"more than {CANDIDATES}" if len(found) > CANDIDATES else str(len(found))
+        raise AmbiguousError(
+            f"{given} fits {many} jobs; give the id of one, or @last for the newest of all:\n"
+            + _candidates([*found.values()][:CANDIDATES])
+        )
+    return next(iter(found))
 
 
 def find_dataset(api: Api, given: str) -> str:
-    """The id of the data set that `given` means: of a name the newest version. Raises `NotFoundError`."""
+    """The id of the data set that `given` means: of a name the newest version.
+
+    Raises `NotFoundError`, and `AmbiguousError` with the data sets that fit.
+    """
     if _DATASET.fullmatch(given):
         return given
-    for one in api.datasets(name=given):  # newest first
-        return one.id
-    names = list(dict.fromkeys(one.name for one in api.datasets()))
-    yours = f"you have {', '.join(names[:20])}" if names else "you have none yet: client.upload(FILE) makes one"
-    raise NotFoundError(f"No data set has the name {given}: {yours}.")
+    listed = api.datasets()  # newest first
+    named = [one for one in listed if one.name == given][:1]
+    found = named or [one for one in listed if one.id.startswith(given) or one.id.endswith(given)]
+    if not found:
+        names = list(dict.fromkeys(one.name for one in listed))
+        yours = f"you have {', '.join(names[:20])}" if names else "you have none yet, so upload a file first"
+        raise NotFoundError(f"No data set has the name {given}, or an id that begins or ends so: {yours}.")
+    if len(found) > 1:
+        fits = "\n".join(f"  {one.id}  {one.name}, version {one.version}" for one in found)
+        raise AmbiguousError(f"{given} fits {len(found)} data sets; give the id of one:\n{fits}")
+    return found[0].id
+
+
+def _last(api: Api, back: int, given: str) -> str:
+    newest = next(islice(api.jobs(limit=back + 1), back, None), None)
+    if newest is None:
+        raise NotFoundError(f"{given}: you have no {'job' if back == 0 else 'so many jobs'}.")
+    return newest.id
+
+
+def _candidates(jobs: Sequence[JobView]) -> str:
+    """One line per job: short id, name, state, time."""
+    ends = short_ids([job.id for job in jobs])
+    return "\n".join(
+        f"  {end}  {label(job)}  {job.status.value}  {job.created_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+        for end, job in zip(ends, jobs, strict=True)
+    )

@@ -46,10 +46,18 @@ class Addresses:
 class Stack:
     """All services of one home. `run` blocks until `stop`; both belong to the main thread (signals call `stop`)."""
 
-    def __init__(self, settings: Settings, *, workers: int, report: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        workers: int,
+        report: Callable[[str], None],
+        on_ready: Callable[[Endpoints], None] = lambda _: None,
+    ) -> None:
         self._settings = settings
         self._workers = workers
         self._report = report
+        self._on_ready = on_ready
         self._home = Home(settings.home)
         self._children: list[Child] = []
         self._noted: list[ServiceState] = []
@@ -82,6 +90,7 @@ class Stack:
         self._start_and_wait(services.api(home, environ, addresses.api_listener, addresses.api))
         home.publish(endpoints)
         self._report(f"API      {addresses.api}  (ready; token in {home.endpoints_file})")
+        self._on_ready(endpoints)
         for number in range(1, self._workers + 1):
             self._launch(services.worker(home, environ, number))
         if not settings.mlflow_url:

@@ -3,8 +3,13 @@
 from typing import Any
 
 import pytest
+from sqlalchemy import func, select
 
-from spec.states import FailureReason
+from spec.states import FailureReason, StopReason
+from spec.views import Curve
+from store import db
+from store.records import ArtifactRecord, Success
+from store.tables import Artifact, CurveChunk, JobEvent, Mirror
 
 from .conftest import JOBS, Service, is_problem
 
@@ -113,3 +118,53 @@ def test_a_foreign_job_is_not_there(api: Service, method: str, action: str) -> N
     job_id = api.submit()
     stranger = api.tokens.create(owner="eve")
     is_problem(api.ask(method, f"{JOBS}/{job_id}{action}", json={"priority": 1}, token=stranger), 404)
+
+
+def test_a_job_that_has_ended_is_deleted_with_all_it_left(both: Service) -> None:
+    job_id = both.run()
+    problem = is_problem(both.ask("DELETE", f"{JOBS}/{job_id}"), 409)
+    assert problem["detail"] == "A job that is running cannot be deleted: cancel it first."
+    folder = both.home / "files" / "jobs"
+    folder.mkdir(parents=True, exist_ok=True)
+    file = folder / f"{job_id}.bin"
+    file.write_bytes(b"weights")
+    left = ArtifactRecord(name="model.bin", uri=file.as_uri(), sha256="0" * 64, size=7)
+    points: Curve = {"epoch": [1], "train_loss": [1.0]}
+    assert both.store.succeed(
+        Success(job_id, 1, StopReason.max_epochs, best_epoch=1, best_metrics={}, points=points, artifacts=[left])
+    )
+    is_problem(both.ask("DELETE", f"{JOBS}/{job_id}", token=both.tokens.create(owner="eve")), 404)
+    assert both.ask("DELETE", f"{JOBS}/{job_id}").status_code == 204
+    is_problem(both.ask("DELETE", f"{JOBS}/{job_id}"), 404)
+    assert not file.exists()
+    with db.reading(both.engine) as connection:
+        for table in (JobEvent, CurveChunk, Artifact, Mirror):
+            assert connection.execute(select(func.count()).select_from(table)).scalar_one() == 0
+
+
+def test_a_submission_that_is_repeated_after_its_job_was_deleted_is_refused(api: Service) -> None:
+    headers = {"Idempotency-Key": "once"}
+    job_id = str(api.ask("POST", JOBS, json={"dataset": "xor"}, headers=headers).get_json()["id"])
+    api.ask("POST", f"{JOBS}/{job_id}/cancel")
+    assert api.ask("DELETE", f"{JOBS}/{job_id}").status_code == 204
+    problem = is_problem(api.ask("POST", JOBS, json={"dataset": "xor"}, headers=headers), 404)
+    assert "was deleted: submit it with another key" in problem["detail"]
+
+
+def test_jobs_are_found_by_the_beginning_or_the_end_of_their_ids(both: Service) -> None:
+    ids = [both.submit() for _ in range(3)]
+
+    def found(part: str) -> list[str]:
+        return [job["id"] for job in both.ask("GET", f"{JOBS}?id={part}").get_json()["jobs"]]
+
+    assert found(ids[1][-8:]) == found(ids[1][:23]) == found(ids[1]) == [ids[1]]
+    assert found(ids[0][:8]) == ids[::-1]  # the beginning is the time
+    assert found("0000-0000") == []
+    for bad in ("abc", "%25%25%25%25", "g123"):
+        assert is_problem(both.ask("GET", f"{JOBS}?id={bad}"), 422)["errors"][0]["path"] == "id"
+
+
+def test_a_check_warns_of_a_device_that_no_worker_has(api: Service) -> None:
+    checked = api.ask("POST", f"{JOBS}/check", json={"dataset": "xor", "resources": {"device": "cuda"}}).get_json()
+    submitted = api.ask("POST", JOBS, json={"dataset": "xor", "resources": {"device": "cuda"}}).get_json()
+    assert checked["warnings"] == submitted["warnings"] != []

@@ -10,6 +10,8 @@ import httpx
 import pytest
 from playwright.sync_api import expect
 
+from epochal.cli.stack import sign_in_link
+from epochal.stack.home import Endpoints
 from spec.job import JobSpec
 from spec.states import StopReason
 from store import db
@@ -106,3 +108,14 @@ def test_a_wrong_token_is_a_sentence_on_the_page(served: str) -> None:
         seen.press("#token", "Enter")
         expect(seen.locator("#message")).to_contain_text("token", ignore_case=True)
         expect(seen.locator("#jobs")).to_be_hidden()
+
+
+@pytest.mark.browser
+def test_a_link_with_the_token_in_its_fragment_signs_in_and_leaves_the_address(served: str, record: str) -> None:
+    with page() as seen:
+        asked: list[str] = []
+        seen.on("request", lambda request: asked.append(request.url))
+        seen.goto(sign_in_link(Endpoints(api=served, mlflow="", token=record)))
+        expect(seen.locator("#jobs tbody tr")).to_have_count(2, timeout=10_000)
+        assert seen.url == f"{served}/"
+        assert record not in " ".join(asked)

@@ -195,10 +195,12 @@ def test_jobs_know_their_sweep(both: Service) -> None:
     assert "pause" not in jobs[0]["links"]
 
 
-@pytest.mark.parametrize("request_", ["pause", "resume", "retry"])
-def test_a_job_of_a_sweep_is_not_controlled_alone(both: Service, request_: str) -> None:
+@pytest.mark.parametrize(
+    ("method", "request_"), [("POST", "/pause"), ("POST", "/resume"), ("POST", "/retry"), ("DELETE", "")]
+)
+def test_a_job_of_a_sweep_is_not_controlled_alone(both: Service, method: str, request_: str) -> None:
     job = shown(both, f"{JOBS}?sweep={proposed(both)}")["jobs"][0]
-    problem = is_problem(both.ask("POST", f"{JOBS}/{job['id']}/{request_}"), 409)
+    problem = is_problem(both.ask(method, f"{JOBS}/{job['id']}{request_}"), 409)
     assert "sweep" in problem["detail"]
     assert shown(both, f"{JOBS}/{job['id']}")["status"] == "queued"
 

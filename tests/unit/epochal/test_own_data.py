@@ -14,9 +14,11 @@ from rich.console import Console
 
 from epochal.cli import datasets as cli_datasets
 from epochal.cli import models as cli_models
-from epochal.cli.render_datasets import dataset_card, datasets_table, size
+from epochal.cli.figures import size
+from epochal.cli.render_datasets import dataset_card, datasets_table
 from epochal.client import uploads
-from epochal.errors import BadFileError, BadSpecError, BusyError, NotFoundError, ServerUnreachableError
+from epochal.client.find import find_dataset
+from epochal.errors import AmbiguousError, BadFileError, BadSpecError, BusyError, NotFoundError, ServerUnreachableError
 from spec.schema import Task
 from spec.views import DatasetView, ModelFormat
 
@@ -221,10 +223,10 @@ def test_a_data_set_is_found_by_its_id_its_name_or_its_beginning(
 def test_a_beginning_of_several_is_not_enough() -> None:
     listed = {"datasets": [_summary(dataset(id=f"ds_{end * 32}", name=end)) for end in "45"]}
     with api_of(lambda _: answer(listed)) as client:
-        with pytest.raises(NotFoundError, match="2 data sets have"):
-            cli_datasets.full_id(client, "ds_")
+        with pytest.raises(AmbiguousError, match="ds_ fits 2 data sets"):
+            find_dataset(client, "ds_")
         with pytest.raises(NotFoundError, match="No data set has"):
-            cli_datasets.full_id(client, "cats")
+            find_dataset(client, "cats")
 
 
 def _summary(full: dict[str, Any]) -> dict[str, Any]:

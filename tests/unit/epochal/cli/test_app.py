@@ -1,4 +1,6 @@
 import io
+import re
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -9,9 +11,9 @@ from epochal.cli import app
 
 COMMANDS = (
     *("up", "down", "status", "worker", "submit", "jobs", "show", "watch", "cancel", "retry", "logs", "curve"),
-    *("replay", "pause", "resume", "priority", "workers", "queue"),
+    *("replay", "pause", "resume", "priority", "workers", "queue", "check", "clone", "compare", "delete"),
     *("datasets upload", "datasets list", "datasets show", "datasets delete", "predict", "download"),
-    "token create",
+    *("token create", "token list", "token revoke"),
 )
 BECOMES_ANOTHER_PROGRAM = ("worker",)
 
@@ -54,6 +56,36 @@ def test_every_command_is_tested_here() -> None:
     assert {name.split()[0] for name in COMMANDS} == set(group.commands)
 
 
+@pytest.mark.parametrize("command", ["", "datasets", "token", *COMMANDS])
+def test_help_fits_80_columns_and_no_line_is_cut(
+    command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    assert run(*command.split(), "--help") == 0
+    narrow = capsys.readouterr().out
+    monkeypatch.setenv("COLUMNS", "200")
+    run(*command.split(), "--help")
+    assert max(map(len, narrow.splitlines())) <= 80
+    assert narrow.split() == capsys.readouterr().out.split()  # no word is cut, and none is left out
+    assert "…" not in narrow
+    assert not re.search(r"\w\.\.\.$", narrow, re.MULTILINE)
+    examples = narrow.partition("Example")[2].partition("\n\n")[0].splitlines()[1:]
+    assert all(line.startswith("    ") for line in examples)  # a longer one would go on in the next line
+    assert command in ("", "datasets", "token") or any(f"epochal {command}" in line for line in examples)
+
+
+def test_the_version_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("--version") == 0
+    assert capsys.readouterr().out.strip() == f"epochal {version('epochal')}"
+
+
+def test_a_misspelt_command_and_flag_are_corrected(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("sumbit") == 2
+    assert "submit" in capsys.readouterr().err
+    assert run("submit", "--hiden", "3") == 2
+    assert "--hidden" in capsys.readouterr().err
+
+
 def test_help_of_submit_names_the_spec_s_fields(capsys: pytest.CaptureFixture[str]) -> None:
     run("submit", "--help")
     shown = capsys.readouterr().out
@@ -64,6 +96,7 @@ def test_help_of_submit_names_the_spec_s_fields(capsys: pytest.CaptureFixture[st
         "--learning-rate",
         "--no-bias",
         "--momentum",
+        "--lr",
         "[default: 0.001]",
     ):
         assert flag in shown
@@ -86,7 +119,15 @@ def test_a_bad_file_exits_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
 
 
 @pytest.mark.parametrize(
-    "arguments", [("submit", "--dataset", "xor"), ("jobs",), ("queue",), ("show", "x"), ("cancel", "x" * 36)]
+    "arguments",
+    [
+        ("submit", "--dataset", "xor"),
+        ("jobs",),
+        ("queue",),
+        ("show", "x"),
+        ("cancel", "@last"),
+        ("check", "--dataset", "xor"),
+    ],
 )
 def test_an_unreachable_server_exits_3(arguments: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
     assert run(*arguments) == 3
@@ -101,13 +142,13 @@ def test_a_stack_that_is_not_up_exits_3(command: str, capsys: pytest.CaptureFixt
 
 def test_an_unknown_variable_is_named(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setenv("EPOCHAL_PROT", "1")
-    assert run("status") == 1
+    assert run("status") == 2
     assert "EPOCHAL_PROT" in capsys.readouterr().err
 
 
 def test_a_worker_needs_a_broker(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.delenv("EPOCHAL_BROKER_URL", raising=False)
-    assert run("worker") == 1
+    assert run("worker") == 2
     assert "EPOCHAL_BROKER_URL" in capsys.readouterr().err
 
 

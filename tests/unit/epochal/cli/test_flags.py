@@ -2,9 +2,10 @@ from typing import Any
 
 import pytest
 
-from epochal.cli.flags import Flag, flags, overlay
-from epochal.errors import BadFileError
+from epochal.cli.flags import Flag, flags, overlay, with_flags
+from epochal.errors import BadFileError, BadSpecError
 from spec.job import JobSpec
+from spec.views import FieldError
 
 FLAGS = {flag.name: flag for flag in flags()}
 
@@ -46,6 +47,43 @@ def test_a_list_field_is_a_list_even_when_given_once(given: list[str]) -> None:
 def test_class_weights_are_a_word_or_a_map(given: str, wanted: Any) -> None:
     made = spec_of(dataset=["iris"], class_weight=[given])
     assert JobSpec.model_validate(made).class_weight == wanted
+
+
+@pytest.mark.parametrize("given", [["64,32"], ["64", "32"], ["[64, 32]"], ["64, 32"]])
+def test_a_list_may_have_commas_repeated_flags_or_brackets(given: list[str]) -> None:
+    assert spec_of(hidden=given) == {"architecture": {"type": "mlp", "hidden": [64, 32]}}
+
+
+def test_a_field_that_takes_one_or_several_values_takes_commas_too() -> None:
+    assert spec_of(dropout=["0.5,0.2"], activation=["relu,tanh"]) == {
+        "dropout": [0.5, 0.2],
+        "activation": ["relu", "tanh"],
+    }
+    assert spec_of(dataset=["{name: xor, n: 8}"]) == {"dataset": {"name": "xor", "n": 8}}
+
+
+def test_a_name_may_have_commas() -> None:
+    assert spec_of(name=["a, b"]) == {"name": "a, b"}
+
+
+def test_a_flag_may_have_a_short_name() -> None:
+    assert FLAGS["learning-rate"].names == ("--learning-rate", "--lr")
+
+
+@pytest.mark.parametrize(
+    ("path", "named"),
+    [
+        ("learning_rate", "learning_rate (--learning-rate or --lr)"),
+        ("jobs.3.architecture.hidden.0", "jobs.3.architecture.hidden.0 (--hidden)"),
+        ("optimizer.type", "optimizer.type (--optimizer)"),
+        ("schedule.patience", "schedule.patience (--schedule-patience)"),
+        ("restore_best", "restore_best (--restore-best/--no-restore-best)"),
+        ("no_field", "no_field"),
+    ],
+)
+def test_errors_name_the_flag_of_a_field(path: str, named: str) -> None:
+    error = with_flags(BadSpecError("No.", errors=[FieldError(path=path, message="is wrong")]))
+    assert str(error) == f"No.\n  {named}: is wrong"
 
 
 def test_a_part_s_field_joins_the_part_s_kind() -> None:

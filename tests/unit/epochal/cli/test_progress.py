@@ -5,7 +5,9 @@ import httpx
 import pytest
 from rich.console import Console
 
-from epochal.cli.progress import BARS, POLLED_AT_ONCE, follow
+from epochal.cli.progress import follow
+from epochal.client.bars import MOST as BARS
+from epochal.client.waiting import POLLED_AT_ONCE
 from spec.states import JobStatus
 
 from ..jobs import ID, api_of, view

@@ -5,20 +5,10 @@ from typing import Any
 import pytest
 from rich.console import Console, RenderableType
 
-from epochal.cli.render import (
-    duration,
-    events_table,
-    job_card,
-    jobs_table,
-    number,
-    outcome,
-    percent,
-    queue_table,
-    results_table,
-    services_table,
-    status_text,
-    workers_table,
-)
+from epochal.cli.figures import duration, percent, sparkline
+from epochal.cli.render import events_table, job_card, jobs_table, outcome, results_table, status_text, summary
+from epochal.cli.render_service import queue_table, services_table, workers_table
+from epochal.client.words import number
 from epochal.stack.home import ServiceState
 from spec.states import JobStatus
 from spec.views import EventView, QueueView, Training, WorkerView
@@ -41,16 +31,17 @@ DONE = {
 }
 
 
-def shown(what: RenderableType) -> str:
+def shown(what: RenderableType, width: int = 200) -> str:
     """What a terminal would show."""
     out = io.StringIO()
-    Console(file=out, width=200).print(what)
+    Console(file=out, width=width).print(what)
     return out.getvalue()
 
 
 def test_a_list_of_jobs_has_a_line_for_each() -> None:
     text = shown(jobs_table([job(), job(**DONE)], now=NOW))
-    assert text.count(ID) == 2
+    assert text.count(ID[-8:]) == 2
+    assert "0.25" in text  # of the best epoch, not of the last
     assert "2 min" in text
     assert "xor" in text
 
@@ -58,7 +49,7 @@ def test_a_list_of_jobs_has_a_line_for_each() -> None:
 def test_results_show_the_best_epoch_and_why_it_stopped() -> None:
     text = shown(results_table([job(**DONE), job()]))
     assert "97.5 %" in text
-    assert "early stopping" in text
+    assert "early stop" in text
     assert "queued" in text
 
 
@@ -69,7 +60,7 @@ def test_a_card_says_all_about_a_job() -> None:
         "a=b",
         "w1 on cpu:0, in a pack of 8",
         "Good: it generalises well.",
-        "Best epoch 7: validation loss 0.25, validation accuracy 97.5 %.",
+        "epoch 7: validation loss 0.25, validation accuracy 97.5 %",
     ):
         assert part in text
 
@@ -128,13 +119,56 @@ def test_the_queue_shows_its_length_and_its_speed() -> None:
 
 def test_a_failure_says_what_to_do() -> None:
     failure = {"reason": "worker_lost", "message": "Its worker was lost.", "retryable": True}
-    assert outcome(job(status="failed", failure=failure)).endswith(f"`epochal retry {ID}` tries again.")
+    assert summary(job(status="failed", failure=failure)) == [
+        "Failed after 0 epochs: Its worker was lost.",
+        f"`epochal retry {ID[-8:]}` tries again.",
+    ]
     final = {"reason": "diverged", "message": "Try a smaller learning_rate.", "retryable": False}
-    assert outcome(job(status="failed", failure=final)) == "Failed: Try a smaller learning_rate."
+    assert summary(job(status="failed", failure=final)) == ["Failed after 0 epochs: Try a smaller learning_rate."]
 
 
-def test_a_cancelled_job_says_how_far_it_came() -> None:
-    assert outcome(job(status="cancelled")) == "Cancelled after 0 epochs."
+def test_a_job_that_diverged_says_it_once() -> None:
+    final = {"reason": "diverged", "message": "The loss became infinite.", "retryable": False}
+    verdict = {**DONE["verdict"], "kind": "diverged", "sentence": "Diverged: try 0.001."}  # type: ignore[dict-item]
+    failed = job(status="failed", failure=final, verdict=verdict)
+    assert summary(failed) == ["Failed after 0 epochs: Diverged: try 0.001."]
+    assert shown(job_card(failed, now=NOW)).count("Diverged") == 1
+
+
+@pytest.mark.parametrize(
+    ("changed", "sentence"),
+    [
+        ({"status": "cancelled"}, "Cancelled after 0 epochs."),
+        ({"status": "succeeded", "stop_reason": "max_epochs"}, "Trained all 0 epochs."),
+        (
+            {"status": "succeeded", "stop_reason": "converged"},
+            "After 0 epochs: Converged: the gradient norm fell below `tolerance`.",
+        ),
+    ],
+)
+def test_an_outcome_is_one_sentence(changed: dict[str, Any], sentence: str) -> None:
+    assert outcome(job(**changed)) == sentence
+
+
+def test_tables_of_jobs_fit_80_columns_with_whole_ids() -> None:
+    long = {"name": "a network with a very long name, lr 0.0003, dropout 0.5"}
+    far = {"progress": {"epoch": 10470, "epochs": 20000, "epochs_per_s": None, "eta_s": None}}
+    lost = {"status": "failed", "failure": {"reason": "out_of_memory", "message": "m", "retryable": False}}
+    jobs = [job(**DONE, **long, **far, pack_size=512), job(**lost), job(status="running", cancel_requested=True)]
+    for table in (jobs_table(jobs, now=NOW), results_table(jobs)):
+        lines = shown(table, width=80).splitlines()
+        assert max(map(len, lines)) <= 80
+        assert [line.split()[0] for line in lines[1:]] == [ID[-8:]] * 3
+        assert sum("…" in line for line in lines) == 1  # the long name, and nothing else
+        assert "a network" in lines[1]
+
+
+@pytest.mark.parametrize(
+    ("values", "drawn"),
+    [([], ""), ([1.0], "█"), ([1.0, 0.5, 0.0], "█▅▁"), ([1.0, None, 0.0], "█ ▁"), ([*map(float, range(99))], "▁███")],
+)
+def test_a_curve_is_a_line_of_bars(values: list[float | None], drawn: str) -> None:
+    assert sparkline(values, low=0.0, high=1.0, width=4) == drawn
 
 
 def test_events_are_listed() -> None:

@@ -1,0 +1,97 @@
+"""Jobs beside each other: the fields that differ, the metrics of the best epochs, the curves."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from rich.table import Table
+from rich.text import Text
+
+from spec.views import Curve, JobView
+
+from ..client.words import label, metric, short_ids
+from .figures import DASH, sparkline
+from .render import status_text
+
+COLUMN = 16
+"""Characters of a job's column, and of its curve."""
+
+FIRST = 24
+"""Characters of the column of names."""
+
+_OWN = ("name", "tags", "project", "priority", "version")
+"""Fields that say nothing about the training."""
+
+
+def comparison(jobs: Sequence[JobView]) -> dict[str, Any]:
+    """The ids, the fields that differ and the best metrics, as lists in the order of the jobs."""
+    return {
+        "ids": [job.id for job in jobs],
+        "fields": _differing(jobs),
+        "best_epoch": [None if job.best is None else job.best.epoch for job in jobs],
+        "metrics": _metrics(jobs),
+    }
+
+
+def compare_table(jobs: Sequence[JobView], curves: Sequence[Curve], *, width: int) -> Iterator[Table]:
+    """Tables of as many jobs as fit `width` characters; all have the same rows, and one scale of the curves."""
+    ids, rows = short_ids([job.id for job in jobs]), [*_rows(jobs), _curve_row(jobs, curves)]
+    at_once = max((width - FIRST) // (COLUMN + 2), 1)
+    for start in range(0, len(jobs), at_once):
+        some = slice(start, start + at_once)
+        table = Table("job", *ids[some], box=None, header_style="bold", pad_edge=False)
+        for column in table.columns[1:]:
+            column.max_width = COLUMN
+            column.overflow = "fold"
+        for name, cells in rows:
+            table.add_row(Text(name), *cells[some])
+        yield table
+
+
+def _rows(jobs: Sequence[JobView]) -> Iterator[tuple[str, list[Text]]]:
+    yield "name", [Text(label(job)) for job in jobs]
+    yield "status", [status_text(job) for job in jobs]
+    for field, values in _differing(jobs).items():
+        yield field, [Text(_text(value)) for value in values]
+    yield "best epoch", [Text(DASH if job.best is None else f"{job.best.epoch}") for job in jobs]
+    for name, figures in _metrics(jobs).items():
+        yield name, [Text(metric(name, figure)) for figure in figures]
+
+
+def _curve_row(jobs: Sequence[JobView], curves: Sequence[Curve]) -> tuple[str, list[Text]]:
+    """A curve of each job's validation loss, or training loss if a job has no validation."""
+    name = "val_loss" if all("val_loss" in curve for curve in curves if curve.get("epoch")) else "train_loss"
+    columns = [curve.get(name, []) for curve in curves]
+    known = [value for column in columns for value in column if value is not None]
+    low, high = (min(known), max(known)) if known else (0.0, 0.0)
+    drawn = [Text(sparkline(column, low=low, high=high, width=COLUMN) or DASH) for column in columns]
+    return f"{name} by epoch", drawn[: len(jobs)]
+
+
+def _differing(jobs: Sequence[JobView]) -> dict[str, list[Any]]:
+    """The fields of the specs that are not the same in all jobs; a field that a job lacks is None."""
+    specs = [_flat(job.spec.model_dump(mode="json", exclude=set(_OWN))) for job in jobs]
+    names = dict.fromkeys(name for spec in specs for name in spec)
+    rows = {name: [spec.get(name) for spec in specs] for name in names}
+    return {name: values for name, values in rows.items() if any(value != values[0] for value in values)}
+
+
+def _flat(spec: Mapping[str, Any], before: str = "") -> dict[str, Any]:
+    """The fields with the path of each; the type of a part is the part's own value."""
+    flat: dict[str, Any] = {}
+    for name, value in spec.items():
+        path = before.rstrip(".") if before and name in ("type", "name") else f"{before}{name}"
+        flat |= _flat(value, f"{path}.") if isinstance(value, Mapping) else {path: value}
+    return flat
+
+
+def _metrics(jobs: Sequence[JobView]) -> dict[str, list[float | None]]:
+    """The metrics of the best epochs that any of the jobs has."""
+    best = [{} if job.best is None else job.best.metrics for job in jobs]
+    names = dict.fromkeys(name for metrics in best for name in metrics if name != "learning_rate")
+    return {name: [metrics.get(name) for metrics in best] for name in names}
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, list):
+        return ", ".join(map(str, value[:8])) + (" ..." if len(value) > 8 else "")
+    return DASH if value is None else str(value)

@@ -1,0 +1,217 @@
+"""Commands that describe a job: submit, check, clone."""
+
+import inspect
+import re
+import shlex
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Annotated, Any, Optional
+
+import typer
+
+from spec import specfile
+from spec.dataset import BUILTIN
+from spec.job import JobSpec
+
+from ..client import Api as Client
+from ..client import parse, parse_many
+from ..client.find import find_dataset, find_job
+from ..client.words import label
+from ..errors import BadFileError, BadSpecError, NotFoundError, ServerUnreachableError
+from .console import Json, print_json, remark, screen
+from .flags import Flag, flags, overlay, with_flags
+from .help import add
+from .job_ids import JobId
+from .progress import finish, follow_to_end
+from .render_check import check_card, checks_table
+
+LONGEST_NAME = 200
+
+_UPLOADED = re.compile(r"ds_[0-9a-f]{32}")
+_DATA_FILES = (".csv", ".tsv", ".txt", ".parquet", ".npz", ".gz", ".zip", ".xlsx")
+
+File = Annotated[
+    Optional[str],  # noqa: UP045 - typer reads it
+    typer.Argument(metavar="[FILE|-]", help="YAML or JSON: one spec, a list, or jobs: [...].", show_default=False),
+]
+Watch = Annotated[bool, typer.Option("--watch", "-w", help="Show progress until the end; exit 1 unless it succeeded.")]
+
+
+def register(app: typer.Typer, *, panel: str) -> None:
+    """Give `app` these commands."""
+    for command in (submit, check, clone):
+        add(app, _with_spec_flags(command), panel=panel)
+
+
+def submit(file: File = None, watch: Watch = False, as_json: Json = False, **given: Any) -> None:
+    """Submit jobs from a file, from flags, or from both; print their ids.
+
+    A flag replaces the value of the file. Lists take commas: --hidden 64,32.
+
+    Examples:
+      epochal submit examples/digits.yaml --watch
+      epochal submit --dataset digits --hidden 64,32 --dropout 0.5 --lr 0.01
+      epochal submit --dataset spirals --noise 0.2 --optimizer sgd --momentum 0.9
+      epochal submit examples/digits.yaml --seed 7 --tags try=second
+      cat jobs.json | epochal submit -
+
+    """
+    specs, several = _specs(file, given)
+    with Client() as client:
+        _submit(client, specs, several=several, watch=watch, as_json=as_json)
+
+
+def check(file: File = None, as_json: Json = False, **given: Any) -> None:
+    """Check jobs without submitting them: rows, parameters, memory, warnings.
+
+    Takes the same file and flags as `epochal submit`. Exit 2 if a value is wrong.
+
+    Examples:
+      epochal check examples/digits.yaml
+      epochal check --dataset digits --hidden 4096,4096 --device cuda
+
+    """
+    specs, _ = _specs(file, given)
+    with Client() as client:
+        checked = [client.check(spec) for spec in specs]
+    if as_json:
+        print_json(checked if len(checked) > 1 else checked[0])
+        return
+    screen.print(check_card(checked[0]) if len(checked) == 1 else checks_table(checked))
+    for warning in dict.fromkeys(warning for one in checked for warning in one.warnings):
+        remark(f"Warning: {warning}")
+
+
+def clone(job_id: JobId, watch: Watch = False, as_json: Json = False, **given: Any) -> None:
+    """Submit a copy of a job, with changes; print its id.
+
+    The copy gets the name of the job and the changes, unless --name gives another.
+
+    Examples:
+      epochal clone @last --lr 0.01 --watch
+      epochal clone 4f2a91c7 --seed 1 --epochs 200 --name longer
+
+    """
+    chosen = _chosen(given)
+    with Client() as client:
+        job = client.job(find_job(client, job_id))
+        changed = {"name": _name_of_copy(label(job), chosen), "priority": job.priority, "tags": job.tags}
+        spec = overlay({**job.spec.model_dump(mode="json"), **changed, "project": job.project}, chosen)
+        _submit(client, _valid([_with_dataset(spec)], several=False), several=False, watch=watch, as_json=as_json)
+
+
+def _submit(client: Client, specs: Sequence[JobSpec], *, several: bool, watch: bool, as_json: bool) -> None:
+    """Submit, print the ids, and with `watch` follow the jobs to their ends."""
+    try:
+        ids = client.submit_many(specs) if several else [_submitted(client, specs[0])]
+    except BadSpecError as error:
+        raise with_flags(error) from error
+    if not (watch and as_json):
+        print_ids(ids, as_json=as_json)
+    if watch:
+        finish(follow_to_end(client, ids), as_json=as_json)
+
+
+def print_ids(ids: Sequence[str], *, as_json: bool) -> None:
+    """Full ids, one a line, which other commands take."""
+    if as_json:
+        print_json({"ids": list(ids)})
+    else:
+        typer.echo("\n".join(ids), nl=bool(ids))
+
+
+def _submitted(client: Client, spec: JobSpec) -> str:
+    """The id of a new job; warnings go to standard error."""
+    job = client.submit(spec)
+    for warning in job.warnings:
+        remark(warning)
+    return job.id
+
+
+def _name_of_copy(name: str, chosen: Mapping[Flag, Any]) -> str:
+    changes = ", ".join(f"{flag.name.replace('-', '_')} {value}" for flag, value in chosen.items())
+    return (f"{name}, {changes}" if changes else name)[:LONGEST_NAME]
+
+
+# --- specs ------------------------------------------------------------------------------------------------------------
+
+
+def _specs(file: str | None, given: Mapping[str, Any]) -> tuple[list[JobSpec], bool]:
+    """The jobs of the file with the values of the flags, and whether the file holds several.
+
+    A bad spec is refused without a server. Raises `BadSpecError`, which names fields and flags, and `BadFileError`.
+    """
+    chosen = _chosen(given)
+    if file is None and not chosen:
+        raise BadFileError("Nothing to submit: name a FILE, or describe the job with flags such as --dataset digits.")
+    specs, several = specfile.read(file) if file is not None else ([{}], False)
+    return _valid([_with_dataset(overlay(spec, chosen)) for spec in specs], several=several), several
+
+
+def _valid(wanted: Sequence[Mapping[str, Any]], *, several: bool) -> list[JobSpec]:
+    try:
+        return parse_many(wanted) if several else [parse(wanted[0])]
+    except BadSpecError as error:
+        raise with_flags(error) from error
+
+
+def _with_dataset(spec: dict[str, Any]) -> dict[str, Any]:
+    """The spec with the id of the uploaded data set that it names. Raises `BadFileError` if it names a file."""
+    name = spec.get("dataset")
+    if not isinstance(name, str) or name in BUILTIN or _UPLOADED.fullmatch(name):
+        return spec
+    if Path(name).suffix.lower() in _DATA_FILES or Path(name).is_file():
+        quoted = shlex.quote(name)
+        raise BadFileError(
+            f"dataset (--dataset): {name} is a file. Upload it first, and then use the id that is printed:\n"
+            f"  epochal datasets upload {quoted} --target COLUMN\n"
+            f"  epochal submit --dataset ds_...\n"
+            f"COLUMN is the column to predict{_columns_of(Path(name))}."
+        )
+    with suppress(NotFoundError, ServerUnreachableError), Client() as client:  # then the spec's own error says it
+        return {**spec, "dataset": find_dataset(client, name)}
+    return spec
+
+
+def _columns_of(file: Path) -> str:
+    """The columns of a text file, from its first line."""
+    if file.suffix.lower() not in (".csv", ".tsv", ".txt"):
+        return ""
+    with suppress(OSError, UnicodeDecodeError), file.open(encoding="utf-8-sig") as lines:
+        first = lines.readline(2000).strip()
+        return f"; the first line of the file is: {first}" if first else ""
+    return ""
+
+
+# --- flags ------------------------------------------------------------------------------------------------------------
+
+
+def _with_spec_flags(command: Any) -> Any:
+    """`command`, whose `**given` is opened into one parameter per flag of the spec."""
+    signature = inspect.signature(command)
+    fixed = [parameter for parameter in signature.parameters.values() if parameter.kind is not parameter.VAR_KEYWORD]
+    made = [
+        inspect.Parameter(flag.variable, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=_annotation(flag))
+        for flag in flags()
+    ]
+    command.__signature__ = signature.replace(parameters=[*fixed, *made])
+    command.__annotations__ = {
+        parameter.name: parameter.annotation for parameter in command.__signature__.parameters.values()
+    }
+    return command
+
+
+def _annotation(flag: Flag) -> Any:
+    panel = {1: "The job"}.get(len(flag.path), f"Fields of {flag.path[0]}")
+    if flag.form == "switch":
+        return Annotated[Optional[bool], typer.Option(*flag.names, help=flag.help, rich_help_panel=panel)]  # noqa: UP045
+    metavar = {"pairs": "KEY=VALUE", "list": "VALUES"}.get(flag.form, "VALUE")
+    option = typer.Option(*flag.names, help=flag.help, metavar=metavar, rich_help_panel=panel)
+    return Annotated[Optional[list[str]], option]  # noqa: UP045
+
+
+def _chosen(given: Mapping[str, Any]) -> dict[Flag, Any]:
+    """The flags that were given, with their values."""
+    known = {flag.variable: flag for flag in flags()}
+    return {known[name]: known[name].read(value) for name, value in given.items() if value not in (None, [])}

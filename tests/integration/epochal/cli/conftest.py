@@ -1,0 +1,82 @@
+"""The `epochal` command in this process, whose client asks the API itself, over a record of its own."""
+
+import io
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from rich.console import Console
+
+from epochal import cli
+from epochal.cli import console, control, datasets, job_ids, jobs, models, progress, queue, submit
+from epochal.client import Api
+from spec.states import StopReason
+from spec.views import Curve, Metrics
+from store.records import Success
+from tests.integration.api.conftest import Service, service
+
+WIDTH = 80
+
+
+@dataclass(frozen=True)
+class Ran:
+    """How a command ended, and what it printed."""
+
+    code: int
+    out: str
+    err: str
+
+
+@dataclass(frozen=True)
+class Commands:
+    """The command line, on a terminal of 80 columns, and the service that it asks."""
+
+    service: Service
+    capture: pytest.CaptureFixture[str]
+    terminals: Sequence[io.StringIO]
+
+    def __call__(self, *arguments: str) -> Ran:
+        """Run a command."""
+        with pytest.raises(SystemExit) as ended:
+            cli.app(arguments, prog_name="epochal")
+        said, tables = self.capture.readouterr(), [terminal.getvalue() for terminal in self.terminals]
+        for terminal in self.terminals:
+            terminal.seek(0)
+            terminal.truncate()
+        code = ended.value.code
+        return Ran(code if isinstance(code, int) else 0, tables[0] + said.out, tables[1] + said.err)
+
+    def done(self, *, val_loss: float = 0.25, epochs: int = 3, stopped: StopReason | None = None, **fields: Any) -> str:
+        """The id of a job that has succeeded; the last epoch was its best."""
+        job_id = self.service.run(epochs=100 if stopped else epochs, **fields)
+        losses: list[float | None] = [val_loss + epochs - epoch for epoch in range(1, epochs + 1)]
+        points: Curve = {"epoch": [*range(1, epochs + 1)], "train_loss": losses, "val_loss": losses}
+        best: Metrics = {"train_loss": val_loss, "val_loss": val_loss, "val_accuracy": 1 - val_loss}
+        reason = stopped or StopReason.max_epochs
+        end = Success(job_id, 1, reason, best_epoch=epochs, best_metrics=best, metrics=best, points=points)
+        assert self.service.store.succeed(end)
+        return job_id
+
+
+@pytest.fixture
+def epochal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Commands]:
+    made = service(tmp_path)
+
+    def client() -> Api:
+        return Api("http://localhost", made.token, transport=httpx.WSGITransport(app=made.app), sleep=lambda _: None)
+
+    terminals = [io.StringIO(), io.StringIO()]
+    screen, aside = (Console(file=file, width=WIDTH, force_terminal=True, color_system=None) for file in terminals)
+    for module in (control, datasets, job_ids, jobs, models, queue, submit):
+        monkeypatch.setattr(module, "Client", client)
+        for name, of_80_columns in (("screen", screen), ("aside", aside)):
+            if hasattr(module, name):
+                monkeypatch.setattr(module, name, of_80_columns)
+    monkeypatch.setattr(console, "aside", aside)
+    monkeypatch.setattr(progress, "aside", aside)
+    monkeypatch.setenv("COLUMNS", str(WIDTH))
+    yield Commands(made, capsys, terminals)
+    made.engine.dispose()

@@ -1,0 +1,248 @@
+"""Each command, as a user types it on a terminal of 80 columns, against the API."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from epochal.cli import job_ids
+from epochal.cli import progress as cli_progress
+from spec.states import FailureReason, StopReason
+
+from .conftest import WIDTH, Commands
+
+FULL = 36
+SHORT = 8
+
+
+def listed(shown: str) -> list[str]:
+    """The first words of the lines of a table."""
+    return [line.split()[0] for line in shown.splitlines()[1:]]
+
+
+# --- which job is meant -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("meant", ["id", "end", "beginning", "name", "@last~1"])
+def test_a_job_is_meant_by_its_id_an_end_of_it_its_name_or_its_place(epochal: Commands, meant: str) -> None:
+    older, newer = epochal.service.submit(name="older"), epochal.service.submit(name="newer")
+    given = {"id": older, "end": older[-SHORT:], "beginning": older[:23], "name": "older", "@last~1": "@last~1"}[meant]
+    assert json.loads(epochal("show", given, "--json").out)["id"] == older
+    assert json.loads(epochal("show", "@last", "--json").out)["id"] == newer
+
+
+def test_when_several_jobs_fit_they_are_listed_and_the_exit_code_is_2(epochal: Commands) -> None:
+    ids = [epochal.service.submit(name="twin"), epochal.service.submit(name="twin")]
+    ran = epochal("cancel", "twin")
+    assert ran.code == 2
+    assert "twin fits 2 jobs" in ran.err
+    for job_id in ids:
+        assert f"{job_id[-SHORT:]}  twin  queued" in ran.err
+    assert {json.loads(epochal("show", one, "--json").out)["status"] for one in ids} == {"queued"}
+
+
+@pytest.mark.parametrize("given", ["nothing", "abcd1234", "@last", "@last~3"])
+def test_a_job_that_does_not_exist_exits_1(epochal: Commands, given: str) -> None:
+    ran = epochal("show", given)
+    assert (ran.code, given in ran.err) == (1, True)
+
+
+def test_the_shell_completes_short_ids_and_names(epochal: Commands) -> None:
+    job_id = epochal.service.submit(name="wide")
+    assert list(job_ids.complete("wi")) == [("wide", "queued")]
+    assert list(job_ids.complete(job_id[-SHORT:][:3])) == [(job_id[-SHORT:], "wide, queued")]
+
+
+# --- lists ------------------------------------------------------------------------------------------------------------
+
+
+def test_lists_have_short_ids_and_names_first_and_the_best_metrics_in_80_columns(epochal: Commands) -> None:
+    job_id = epochal.done(val_loss=0.123, name="a network with a name that is far too long for a list of 80 columns")
+    shown = epochal("jobs").out
+    assert max(map(len, shown.splitlines())) <= WIDTH
+    line = shown.splitlines()[1]
+    assert line.startswith(f"{job_id[-SHORT:]}  a network with")
+    for part in ("succeeded", "3/3", "0.123", "87.7 %"):
+        assert part in line
+
+
+@pytest.mark.parametrize(
+    ("key", "order"),
+    [
+        ("created", ["poor", "good", "fair", "waits"]),
+        ("name", ["fair", "good", "poor", "waits"]),
+        ("val_loss", ["good", "fair", "poor", "waits"]),
+        ("val_accuracy", ["good", "fair", "poor", "waits"]),
+        ("status", ["waits", "poor", "good", "fair"]),
+    ],
+)
+def test_jobs_are_sorted_by_a_metric_the_best_first(epochal: Commands, key: str, order: list[str]) -> None:
+    for name, loss in (("fair", 0.3), ("good", 0.1), ("poor", 0.6)):
+        epochal.done(name=name, val_loss=loss)
+    ids = {view["name"]: view["id"] for view in json.loads(epochal("jobs", "--json").out)}
+    ids["waits"] = epochal.service.submit(name="waits")
+    order = ["waits", *order[:-1]] if key == "created" else order
+    assert listed(epochal("jobs", "--sort", key).out) == [ids[name][-SHORT:] for name in order]
+
+
+def test_a_key_that_no_job_has_is_refused_with_those_that_they_have(epochal: Commands) -> None:
+    epochal.done()
+    ran = epochal("jobs", "--sort", "val_r2")
+    assert ran.code == 2
+    assert "--sort val_r2" in ran.err
+    assert "created, name, status, train_loss, val_accuracy, val_loss" in ran.err
+
+
+# --- submit, check, clone ---------------------------------------------------------------------------------------------
+
+
+def test_short_flags_and_commas_make_a_job(epochal: Commands) -> None:
+    ran = epochal("submit", "--dataset", "digits", "--hidden", "64,32", "--lr", "0.01")
+    assert (ran.code, len(ran.out.strip())) == (0, FULL)
+    spec = json.loads(epochal("show", "@last", "--json").out)["spec"]
+    assert (spec["architecture"]["hidden"], spec["learning_rate"]) == ([64, 32], 0.01)
+
+
+def test_a_check_says_what_the_job_would_be_and_submits_nothing(epochal: Commands) -> None:
+    ran = epochal("check", "--dataset", "digits", "--hidden", "64", "--device", "cuda")
+    assert ran.code == 0
+    for part in ("1,438 training, 359 validation", "4,810", "memory", "nothing was submitted"):
+        assert part in ran.out
+    assert "Warning: " in ran.err
+    assert "worker" in ran.err
+    assert epochal.service.stored() == 0
+
+
+def test_several_jobs_are_checked_together(epochal: Commands, tmp_path: Path) -> None:
+    (tmp_path / "jobs.yaml").write_text("jobs: [{dataset: xor, name: first}, {dataset: iris}]")
+    ran = epochal("check", str(tmp_path / "jobs.yaml"))
+    assert listed(ran.out) == ["0", "1"]
+    assert "first" in ran.out
+    answers = json.loads(epochal("check", str(tmp_path / "jobs.yaml"), "--json").out)
+    assert [answer["train_rows"] for answer in answers] == [320, 120]
+
+
+def test_a_wrong_value_names_the_field_the_flag_and_what_is_allowed(epochal: Commands) -> None:
+    ran = epochal("check", "--dataset", "digits", "--lr", "-1", "--hidden", "64,0")
+    assert ran.code == 2
+    assert "learning_rate (--learning-rate or --lr): must be greater than 0" in ran.err
+    assert "architecture.hidden.1 (--hidden): must be at least 1" in ran.err
+
+
+def test_a_clone_is_the_job_with_changes(epochal: Commands) -> None:
+    epochal("submit", "--dataset", "digits", "--hidden", "64", "--name", "base", "--tags", "a=b", "--patience", "5")
+    ran = epochal("clone", "base", "--lr", "0.5", "--optimizer", "sgd")
+    assert ran.code == 0, ran.err
+    job = json.loads(epochal("show", "@last", "--json").out)
+    assert job["id"] == ran.out.strip()
+    assert (job["name"], job["tags"]) == ("base, optimizer sgd, learning_rate 0.5", {"a": "b"})
+    spec = job["spec"]
+    assert (spec["architecture"]["hidden"], spec["learning_rate"], spec["patience"]) == ([64], 0.5, 5)
+    assert spec["optimizer"]["type"] == "sgd"
+    assert epochal("clone", "@last", "--name", "other").code == 0
+    assert json.loads(epochal("show", "other", "--json").out)["spec"]["learning_rate"] == 0.5
+
+
+def test_a_data_file_is_refused_with_the_commands_that_upload_it(epochal: Commands, tmp_path: Path) -> None:
+    file = tmp_path / "my data.csv"
+    file.write_text("age,city,price\n1,Oslo,2\n")
+    ran = epochal("submit", "--dataset", str(file))
+    assert ran.code == 2
+    assert f"epochal datasets upload '{file}' --target COLUMN" in ran.err
+    assert "age,city,price" in ran.err
+
+
+def test_a_data_set_may_be_named_in_a_job(epochal: Commands, tmp_path: Path) -> None:
+    (tmp_path / "people.csv").write_text("age,kind\n" + "".join(f"{age},{'ab'[age % 2]}\n" for age in range(40)))
+    uploaded = epochal("datasets", "upload", str(tmp_path / "people.csv"), "--target", "kind")
+    dataset = uploaded.out.strip()
+    assert uploaded.code == 0, uploaded.err
+    for given in ("people", dataset[:11], dataset[-8:]):
+        assert epochal("submit", "--dataset", given).code == 0
+        assert json.loads(epochal("show", "@last", "--json").out)["spec"]["dataset"]["id"] == dataset
+    assert listed(epochal("datasets", "list").out) == [dataset[:11]]
+    wrong = epochal("submit", "--dataset", "persons")
+    assert wrong.code == 2
+    assert "dataset (--dataset): must be one of xor" in wrong.err
+
+
+# --- results ----------------------------------------------------------------------------------------------------------
+
+
+def test_jobs_are_compared_by_what_differs_in_80_columns(epochal: Commands) -> None:
+    first = epochal.done(name="narrow", val_loss=0.5, architecture={"type": "mlp", "hidden": [8]})
+    second = epochal.done(name="wide", val_loss=0.25, architecture={"type": "mlp", "hidden": [64, 64]}, seed=3)
+    shown = epochal("compare", "narrow", "wide").out
+    assert max(map(len, shown.splitlines())) <= WIDTH
+    rows = {name: cells for name, *cells in (re.split(" {2,}", line.strip()) for line in shown.splitlines())}
+    assert rows["job"] == [first[-SHORT:], second[-SHORT:]]
+    assert rows["architecture.hidden"] == ["8", "64, 64"]
+    assert rows["seed"] == ["0", "3"]
+    assert rows["val_accuracy"] == ["50.0 %", "75.0 %"]
+    assert rows["val_loss by epoch"] == ["█▅▁", "█▄▁"]
+    assert "learning_rate" not in rows
+    asked = json.loads(epochal("compare", "narrow", "wide", "--json").out)
+    assert asked["fields"] == {"architecture.hidden": [[8], [64, 64]], "seed": [0, 3]}
+    assert epochal("compare", "narrow").code == 2
+
+
+def test_an_outcome_is_one_sentence_and_no_sentence_is_printed_twice(epochal: Commands) -> None:
+    job_id = epochal.done(stopped=StopReason.early_stopping, epochs=45, patience=10)
+    for shown in (epochal("show", job_id).out, epochal("watch", job_id).err):
+        text = " ".join(shown.split())
+        assert text.count("Early stopping at epoch 45: val_loss did not improve for 10 epochs.") == 1
+        assert text.count("validation accuracy 75.0 %") <= 2  # the best epoch's; and the last one's in `show`
+        assert text.count("without overfitting") <= 1
+
+
+def test_a_bar_ends_where_training_stopped_early(epochal: Commands) -> None:
+    job_id = epochal.done(stopped=StopReason.early_stopping, epochs=45, patience=10)
+    shown = epochal("watch", job_id).err
+    assert "45/100" in shown
+    assert "early stopping" in shown
+    assert "45/45" not in shown
+
+
+def test_ctrl_c_says_that_the_job_goes_on_and_what_to_do(epochal: Commands, monkeypatch: pytest.MonkeyPatch) -> None:
+    job_id = epochal.service.submit()
+
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli_progress, "follow", interrupted)
+    ran = epochal("watch", job_id)
+    assert ran.code == 130
+    end = job_id[-SHORT:]
+    assert f"The job goes on. `epochal watch {end}` shows it again, `epochal cancel {end}` stops it." in ran.err
+
+
+def test_a_failed_job_exits_1_and_says_how_to_try_again(epochal: Commands) -> None:
+    job_id = epochal.service.run()
+    epochal.service.store.fail(job_id, 1, reason=FailureReason.error, message="The trainer broke.")
+    ran = epochal("watch", job_id)
+    assert ran.code == 1
+    assert "Failed after 0 epochs: The trainer broke." in ran.err
+    assert f"`epochal retry {job_id[-SHORT:]}` tries again." in ran.err
+
+
+# --- changes ----------------------------------------------------------------------------------------------------------
+
+
+def test_jobs_that_have_ended_are_deleted(epochal: Commands) -> None:
+    done, waits = epochal.done(), epochal.service.submit(name="waits")
+    assert epochal("delete", done).out == f"{done[-SHORT:]} deleted\n"
+    refused = epochal("delete", "waits")
+    assert refused.code == 1
+    assert "A job that is queued cannot be deleted: cancel it first." in refused.err
+    assert epochal.service.stored() == 1
+    assert epochal("show", done).code == 1
+    assert epochal("show", waits).code == 0
+
+
+def test_changes_name_the_job_shortly(epochal: Commands) -> None:
+    job_id = epochal.service.submit(name="mine")
+    assert epochal("pause", "mine").out == f"{job_id[-SHORT:]} mine: paused\n"
+    assert epochal("resume", "@last").out == f"{job_id[-SHORT:]} mine: queued\n"
+    assert epochal("priority", job_id[-SHORT:], "7").code == 0
+    assert epochal("cancel", "mine").out == f"{job_id[-SHORT:]} mine: cancelled\n"
