@@ -19,10 +19,10 @@ from spec.states import JobStatus
 from spec.views import JobView
 
 from .cli.console import screen
-from .cli.figures import percent
 from .cli.progress import follow
 from .cli.render import outcome, results_table, summary
-from .client import Api as Client
+from .client import Api
+from .client.words import percent
 from .errors import EpochalError
 from .stack.embedded import as_service, await_ready
 from .stack.home import Endpoints, Home
@@ -46,7 +46,7 @@ def main() -> None:
     home = Home(Path.cwd() / ".epochal" / "demo")
     pictures = Path.cwd() / "out" / "demo"
     try:
-        with _stack(home) as endpoints, Client(endpoints.api, endpoints.token) as client:
+        with _stack(home) as endpoints, Api(endpoints.api, endpoints.token) as client:
             _show(client, endpoints, pictures)
     except (EpochalError, BadSpecFileError) as error:
         screen.print(f"\nThe demo failed: {error}", style="red", markup=False, soft_wrap=True)
@@ -78,7 +78,7 @@ def _stack(home: Home) -> Iterator[Endpoints]:
             stack.end()
 
 
-def _show(client: Client, endpoints: Endpoints, pictures: Path) -> None:
+def _show(client: Api, endpoints: Endpoints, pictures: Path) -> None:
     [base], _ = specfile.read(str(EXAMPLE))
     screen.print(f"\n[bold]One job[/]: {EXAMPLE.relative_to(ROOT)}")
     first = follow(client, [client.submit(base).id], screen)[0]
@@ -116,7 +116,7 @@ def _judge(first: JobView, jobs: Sequence[JobView]) -> None:
         raise DemoFailedError(f"{reached}, below {percent(ENOUGH_ACCURACY)}.")
 
 
-def _mirrored(client: Client, endpoints: Endpoints, jobs: Sequence[JobView]) -> list[str]:
+def _mirrored(client: Api, endpoints: Endpoints, jobs: Sequence[JobView]) -> list[str]:
     """The jobs' runs in MLflow, when all are finished there."""
     patience_ends = time.monotonic() + MIRROR_WITHIN_S
     while time.monotonic() < patience_ends:

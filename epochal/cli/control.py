@@ -8,7 +8,7 @@ import typer
 from spec.states import JobStatus
 from spec.views import JobView
 
-from ..client import Api as Client
+from ..client import Api
 from ..client.find import find_job
 from ..client.words import label, short
 from ..errors import WrongUseError
@@ -50,7 +50,7 @@ def cancel(
     filtered = bool(status or project or tag)
     if bool(job_ids) + filtered + everything != 1:
         raise WrongUseError("Name the jobs to cancel: by ID, or by --project, --status and --tag, or with --all.")
-    with Client() as client:
+    with Api() as client:
         if job_ids:
             _answer_changes([client.cancel(job_id) for job_id in find_jobs(client, job_ids)], as_json=as_json)
             return
@@ -73,7 +73,7 @@ def pause(job_ids: JobIds, as_json: Json = False) -> None:
       epochal pause 4f2a91c7
 
     """
-    with Client() as client:
+    with Api() as client:
         views = [client.pause(job_id) for job_id in find_jobs(client, job_ids)]
     _answer_changes(views, as_json=as_json)
 
@@ -86,7 +86,7 @@ def resume(job_ids: JobIds, as_json: Json = False) -> None:
       epochal resume $(epochal jobs --status paused)
 
     """
-    with Client() as client:
+    with Api() as client:
         views = [client.resume(job_id) for job_id in find_jobs(client, job_ids)]
     _answer_changes(views, as_json=as_json)
 
@@ -98,7 +98,7 @@ def retry(job_id: JobId, as_json: Json = False) -> None:
       epochal retry 4f2a91c7
 
     """
-    with Client() as client:
+    with Api() as client:
         view = client.retry(find_job(client, job_id))
     _answer_changes([view], as_json=as_json)
 
@@ -118,7 +118,7 @@ def priority(
       epochal priority 4f2a91c7 -- -10
 
     """
-    with Client() as client:
+    with Api() as client:
         view = client.change(find_job(client, job_id), priority=value)
     _answer_changes([view], as_json=as_json)
 
@@ -134,7 +134,7 @@ def delete(job_ids: JobIds, as_json: Json = False) -> None:
       epochal delete $(epochal jobs --status failed --project tries)
 
     """
-    with Client() as client:
+    with Api() as client:
         ids = find_jobs(client, job_ids)
         for job_id in ids:
             client.delete(job_id)

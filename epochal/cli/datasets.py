@@ -10,7 +10,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, SpinnerColumn, Te
 
 from spec.schema import Task
 
-from ..client import Api as Client
+from ..client import Api
 from ..client.find import find_dataset
 from .console import Json, aside, screen
 from .help import add, group
@@ -116,7 +116,7 @@ def upload(
         **{"weight": weight, "group": group, "split": split, "time": time},
         **{"columns": _one_or_many(columns), "types": types and ",".join(types), "na_values": _split(na_values)},
     }
-    with Client() as client, _progress() as progress:
+    with Api() as client, _progress() as progress:
         bar = progress.add_task(file.name, total=None)
 
         def show_progress(sent: int, total: int) -> None:
@@ -152,7 +152,7 @@ def list_datasets(
       epochal datasets list
 
     """
-    with Client() as client:
+    with Api() as client:
         found = client.datasets(name=name)
     if as_json:
         typer.echo(json.dumps([dataset.model_dump(mode="json") for dataset in found], indent=2))
@@ -167,7 +167,7 @@ def show(dataset_id: DatasetId, as_json: Json = False) -> None:
       epochal datasets show diabetes
 
     """
-    with Client() as client:
+    with Api() as client:
         found = client.dataset(find_dataset(client, dataset_id))
     if as_json:
         typer.echo(found.model_dump_json(indent=2))
@@ -182,7 +182,7 @@ def delete(dataset_id: DatasetId, as_json: Json = False) -> None:
       epochal datasets delete ds_4f2a91c7
 
     """
-    with Client() as client:
+    with Api() as client:
         gone = find_dataset(client, dataset_id)
         client.delete_dataset(gone)
     typer.echo(json.dumps({"deleted": gone}) if as_json else f"{gone} deleted")

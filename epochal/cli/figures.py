@@ -6,17 +6,9 @@ from rich.text import Text
 
 from spec.views import Metrics
 
-from ..client.words import metric
+from ..client.words import percent
 
-DASH = "-"
 BARS = "▁▂▃▄▅▆▇█"
-SPLITS = {"train": "training", "val": "validation"}
-"""Splits of the rows in words."""
-
-
-def percent(value: float | None) -> str:
-    """An accuracy, in percent."""
-    return DASH if value is None else f"{100 * value:.1f} %"
 
 
 def duration(seconds: float) -> str:
@@ -38,19 +30,6 @@ def size(count: int) -> str:
 def one_line(text: str) -> Text:
     """A cell that is cut where its column ends, if the column may wrap: a table gives way in such columns first."""
     return Text(text, no_wrap=True, overflow="ellipsis")
-
-
-def metrics_text(metrics: Metrics) -> str:
-    """Metrics in words, such as `validation accuracy 96.9 %`; those without a value are left out."""
-    return ", ".join(
-        f"{metric_label(name)} {metric(name, value)}" for name, value in metrics.items() if value is not None
-    )
-
-
-def metric_label(name: str) -> str:
-    """A metric in words: `val_loss` is the validation loss."""
-    split, _, rest = name.partition("_")
-    return f"{SPLITS.get(split, split)} {rest}".replace("_", " ")
 
 
 def of_rows(metrics: Metrics, name: str) -> float | None:

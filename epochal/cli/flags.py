@@ -6,7 +6,6 @@ architecture: `--hidden`): under its own name where only one part has it, else w
 """
 
 import types
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
@@ -15,15 +14,11 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from spec import specfile
-from spec.job import JobSpec
 from spec.views import FieldError
 
+from ..client import fields
 from ..errors import BadFileError, BadSpecError
 
-KINDS = ("type", "name")
-"""Fields that name the variant of a part; the flag of the part itself sets them."""
-RESOLVED = ("sha256", "info")
-"""Fields that the service fills in."""
 OTHER_NAMES = {"version": "spec_version"}
 """Fields whose flag has another name: `--version` is asked of every program."""
 SHORT = {"learning_rate": "lr"}
@@ -76,34 +71,12 @@ class Flag:
 
 def flags() -> list[Flag]:
     """Every flag of a spec, in the spec's order."""
-    nested = [
-        ((parent, name), field)
-        for parent, parent_field in JobSpec.model_fields.items()
-        for name, field in _parts(parent_field).items()
-        if name not in KINDS + RESOLVED
-    ]
-    uses = Counter([*JobSpec.model_fields, *(name for (_, name), _ in nested)])
-    made = []
-    for parent, parent_field in JobSpec.model_fields.items():
-        made.append(_flag(OTHER_NAMES.get(parent, parent), (parent,), parent_field))
-        for (owner, name), field in nested:
-            if owner == parent:
-                long = name if uses[name] == 1 else f"{parent}_{name}"
-                made.append(_flag(long, (parent, name), field))
-    return made
+    return [_flag(OTHER_NAMES.get(field.name, field.name), field.path, field.info) for field in fields.fields()]
 
 
 def overlay(spec: Mapping[str, Any], given: Mapping[Flag, Any]) -> dict[str, Any]:
     """`spec` with the values of the given flags in place of its own."""
-    result = dict(spec)
-    for flag, value in given.items():
-        if len(flag.path) == 1:
-            result[flag.path[0]] = value
-    for flag, value in given.items():
-        if len(flag.path) == 2:
-            parent, name = flag.path
-            result[parent] = {**_as_part(parent, result.get(parent)), name: value}
-    return result
+    return fields.overlay(spec, {flag.path: value for flag, value in given.items()})
 
 
 def with_flags(error: BadSpecError) -> BadSpecError:
@@ -111,24 +84,12 @@ def with_flags(error: BadSpecError) -> BadSpecError:
     by_path = {".".join(flag.path): flag for flag in flags()}
 
     def named(fault: FieldError) -> FieldError:
-        steps = [step for step in fault.path.split(".") if not step.isdigit() and step not in (*KINDS, "jobs")]
+        steps = [step for step in fault.path.split(".") if not step.isdigit() and step not in (*fields.KINDS, "jobs")]
         flag = by_path.get(".".join(steps[:2])) or by_path.get(".".join(steps[:1]))
         return fault if flag is None else fault.model_copy(update={"path": f"{fault.path} ({' or '.join(flag.names)})"})
 
     detail = str(error).split("\n", maxsplit=1)[0]
     return BadSpecError(detail, errors=[named(fault) for fault in error.errors], status=error.status)
-
-
-def _as_part(parent: str, value: Any) -> dict[str, Any]:
-    """A part as a mapping, so that a field can be added; the variant is that of the value, else of the default."""
-    if isinstance(value, Mapping):
-        return dict(value)
-    field = JobSpec.model_fields[parent]
-    kind = "type" if any("type" in model.model_fields for model in _models(field.annotation)) else "name"
-    if isinstance(value, str):
-        return {kind: value}
-    default = getattr(field.default, kind, None)
-    return {} if default is None else {kind: default}
 
 
 def _flag(name: str, path: tuple[str, ...], field: FieldInfo) -> Flag:
@@ -151,22 +112,6 @@ def _help(field: FieldInfo) -> str:
     if field.is_required() or isinstance(field.default, BaseModel) or field.default in (None, {}, ()):
         return text
     return f"{text} [default: {field.default}]"
-
-
-def _parts(field: FieldInfo) -> dict[str, FieldInfo]:
-    """The fields of the models that a field's value can be."""
-    parts: dict[str, FieldInfo] = {}
-    for model in _models(field.annotation):
-        parts = {**model.model_fields, **parts}  # the first variant with a field describes it
-    return parts
-
-
-def _models(annotation: Any) -> Iterator[type[BaseModel]]:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        yield annotation
-    elif get_origin(annotation) in (Annotated, Union, types.UnionType):
-        for argument in get_args(annotation):
-            yield from _models(argument)
 
 
 def _plain(annotation: Any) -> Iterator[Any]:

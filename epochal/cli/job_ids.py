@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from ..client import Api as Client
+from ..client import Api
 from ..client.find import find_job
 from ..client.words import label, short_ids
 from ..errors import EpochalError
@@ -17,7 +17,7 @@ COMPLETED = 50
 def complete(incomplete: str) -> Iterable[tuple[str, str]]:
     """The newest jobs whose short id or name begins with `incomplete`, for the shell."""
     try:
-        with Client() as client:
+        with Api() as client:
             newest = list(client.jobs(limit=COMPLETED))
     except EpochalError:
         return
@@ -33,6 +33,6 @@ JobId = Annotated[str, typer.Argument(metavar="ID", help=ID_HELP, show_default=F
 JobIds = Annotated[list[str], typer.Argument(metavar="ID", help=ID_HELP, show_default=False, autocompletion=complete)]
 
 
-def find_jobs(client: Client, given: Iterable[str]) -> list[str]:
+def find_jobs(client: Api, given: Iterable[str]) -> list[str]:
     """The ids of the jobs that these mean, each once. Raises as `find_job` does."""
     return list(dict.fromkeys(find_job(client, one) for one in given))

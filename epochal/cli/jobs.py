@@ -10,7 +10,7 @@ import typer
 from spec.states import JobStatus
 from spec.views import JobView
 
-from ..client import Api as Client
+from ..client import Api
 from ..client.find import find_job
 from ..client.words import label
 from ..errors import WrongUseError
@@ -59,7 +59,7 @@ def jobs(
       epochal cancel $(epochal jobs --status queued --tag sweep=first)
 
     """
-    with Client() as client:
+    with Api() as client:
         found = sorted_jobs(list(client.jobs(status=status, project=project, tag=pair(tag), limit=limit)), sort)
     if as_json:
         print_json(found)
@@ -77,7 +77,7 @@ def show(job_id: JobId, as_json: Json = False) -> None:
       epochal show 4f2a91c7 --json
 
     """
-    with Client() as client:
+    with Api() as client:
         job = client.job(find_job(client, job_id))
     if as_json:
         print_model(job)
@@ -96,7 +96,7 @@ def watch(job_ids: JobIds, as_json: Json = False) -> None:
       epochal watch 4f2a91c7 --json | jq .
 
     """
-    with Client() as client:
+    with Api() as client:
         ids = find_jobs(client, job_ids)
         if not as_json:
             finish(follow_to_end(client, ids), as_json=False)
@@ -117,7 +117,7 @@ def compare(job_ids: JobIds, as_json: Json = False) -> None:
       epochal compare 4f2a91c7 9b1d77e0 wide-network
 
     """
-    with Client() as client:
+    with Api() as client:
         ids = find_jobs(client, job_ids)
         if len(ids) < 2:
             raise WrongUseError("Name two jobs or more, such as `epochal compare @last @last~1`.")
@@ -138,7 +138,7 @@ def curve(job_id: JobId, as_json: Json = False) -> None:
       epochal curve @last --json
 
     """
-    with Client() as client:
+    with Api() as client:
         columns = client.curve(find_job(client, job_id))
     if as_json:
         print_json(columns)
@@ -155,7 +155,7 @@ def logs(job_id: JobId, as_json: Json = False) -> None:
       epochal logs 4f2a91c7
 
     """
-    with Client() as client:
+    with Api() as client:
         events = client.events(find_job(client, job_id))
     if as_json:
         print_json(events)

@@ -12,7 +12,7 @@ import typer
 
 from spec.views import ModelFormat, Predictions
 
-from ..client import Api as Client
+from ..client import Api
 from ..client.find import find_job
 from ..errors import AnswerError, BadFileError
 from .console import Json, aside
@@ -61,7 +61,7 @@ def predict(
 
     """
     rows = _rows(file) if file.suffix.lower() == ".json" else None
-    with Client() as client:
+    with Api() as client:
         job = find_job(client, job_id)
         if rows is not None:
             parts = [client.predict(job, rows[at : at + ROWS_AT_A_TIME]) for at in range(0, len(rows), ROWS_AT_A_TIME)]
@@ -106,7 +106,7 @@ def download(
       epochal download 4f2a91c7 model/ --format onnx
 
     """
-    with Client() as client:
+    with Api() as client:
         content = client.model(find_job(client, job_id), form)
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -9,7 +9,7 @@ from rich.console import Console
 from spec.states import JobStatus
 from spec.views import JobView
 
-from ..client import Api as Client
+from ..client import Api
 from ..client.bars import MOST, shown
 from ..client.waiting import wait
 from ..client.words import short
@@ -21,14 +21,14 @@ INTERRUPTED = 130
 
 
 def follow(
-    client: Client, ids: Sequence[str], console: Console, *, sleep: Callable[[float], None] = time.sleep
+    client: Api, ids: Sequence[str], console: Console, *, sleep: Callable[[float], None] = time.sleep
 ) -> list[JobView]:
     """The jobs, when all have ended; until then their progress is shown."""
     with shown(ids, console) as show:
         return wait(client, ids, show, sleep=sleep)
 
 
-def follow_to_end(client: Client, ids: Sequence[str]) -> list[JobView]:
+def follow_to_end(client: Api, ids: Sequence[str]) -> list[JobView]:
     """As `follow`, on standard error. After Ctrl-C it says that the jobs go on, and how to watch or cancel them."""
     try:
         return follow(client, ids, aside)

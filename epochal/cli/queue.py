@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import typer
 
-from ..client import Api as Client
+from ..client import Api
 from .console import Json, screen
 from .help import add
 from .render_service import queue_table, workers_table
@@ -25,7 +25,7 @@ def workers(as_json: Json = False) -> None:
       epochal workers --json
 
     """
-    with Client() as client:
+    with Api() as client:
         found = client.workers()
     if as_json:
         typer.echo(json.dumps([worker.model_dump(mode="json") for worker in found], indent=2))
@@ -41,7 +41,7 @@ def queue(as_json: Json = False) -> None:
       epochal queue --json
 
     """
-    with Client() as client:
+    with Api() as client:
         found = client.queue()
     if as_json:
         typer.echo(found.model_dump_json(indent=2))

@@ -10,8 +10,8 @@ from rich.text import Text
 from spec.states import FINISHED, JobStatus, StopReason
 from spec.views import EventView, JobView, Metrics
 
-from ..client.words import label, number, short, short_ids
-from .figures import DASH, duration, metrics_text, of_rows, one_line, score
+from ..client.words import DASH, label, metrics_text, number, short, short_ids
+from .figures import duration, of_rows, one_line, score
 
 COLOURS: Mapping[str, str] = {
     JobStatus.queued: "cyan",

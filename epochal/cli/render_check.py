@@ -7,7 +7,8 @@ from rich.table import Table
 
 from spec.views import Check
 
-from .figures import DASH, one_line, size
+from ..client.words import DASH
+from .figures import one_line, size
 
 
 def check_card(check: Check) -> RenderableType:

@@ -8,8 +8,8 @@ from rich.text import Text
 
 from spec.views import Curve, JobView
 
-from ..client.words import label, metric, short_ids
-from .figures import DASH, sparkline
+from ..client.words import DASH, label, metric, short_ids
+from .figures import sparkline
 from .render import status_text
 
 COLUMN = 16

@@ -11,8 +11,8 @@ from spec.profile import ColumnProfile
 from spec.schema import Role
 from spec.views import DatasetSummary, DatasetView
 
-from ..client.words import number
-from .figures import DASH, duration, one_line, size
+from ..client.words import DASH, number
+from .figures import duration, one_line, size
 
 BARS = " ▁▂▃▄▅▆▇█"
 SHOWN_COLUMNS = 200

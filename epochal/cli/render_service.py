@@ -8,8 +8,9 @@ from rich.table import Table
 
 from spec.views import QueueView, WorkerView
 
+from ..client.words import DASH
 from ..stack.home import ServiceState
-from .figures import DASH, duration
+from .figures import duration
 
 
 def services_table(services: Iterable[ServiceState]) -> Table:

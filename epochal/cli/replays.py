@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from ..client import Api as Client
+from ..client import Api
 from ..client.find import find_job
 from .console import Json, aside, screen
 from .help import add
@@ -31,7 +31,7 @@ def replay(job_id: JobId, wait: Wait = False, as_json: Json = False) -> None:
       epochal replay 4f2a91c7 --wait
 
     """
-    with Client() as client:
+    with Api() as client:
         made = client.replay(find_job(client, job_id))
         if not wait:
             typer.echo(made.model_dump_json(indent=2) if as_json else made.id)

@@ -13,7 +13,7 @@ import typer
 from spec.settings import BadSettingsError, Settings
 from spec.states import JobStatus
 
-from ..client import Api as Client
+from ..client import Api
 from ..errors import NotUpError, StackError, WrongUseError
 from ..stack.embedded import Stack, as_service, await_ready
 from ..stack.home import Endpoints, Home
@@ -101,7 +101,7 @@ def status(as_json: Json = False) -> None:
         raise NotUpError(f"The stack on {home.path} {what}.")
     services = home.services()
     try:
-        with Client(endpoints.api, endpoints.token) as client:
+        with Api(endpoints.api, endpoints.token) as client:
             queue = _queue(client)
     finally:  # the services are shown also when the API does not answer: then they matter most
         if not as_json:
@@ -180,7 +180,7 @@ def sign_in_link(endpoints: Endpoints) -> str:
     return f"{endpoints.api}/#token={quote(endpoints.token, safe='')}"
 
 
-def _queue(client: Client) -> dict[str, int]:
+def _queue(client: Api) -> dict[str, int]:
     """How many jobs wait and run, counted up to `COUNTED`."""
     states = (JobStatus.queued, JobStatus.running)
     return {state.value: sum(1 for _ in client.jobs(status=state, limit=COUNTED)) for state in states}

@@ -14,8 +14,8 @@ from spec import specfile
 from spec.dataset import BUILTIN
 from spec.job import JobSpec
 
-from ..client import Api as Client
-from ..client import parse, parse_many
+from ..client import Api, parse, parse_many
+from ..client.fields import name_of_copy
 from ..client.find import find_dataset, find_job
 from ..client.words import label
 from ..errors import BadFileError, BadSpecError, NotFoundError, ServerUnreachableError
@@ -25,8 +25,6 @@ from .help import add
 from .job_ids import JobId
 from .progress import finish, follow_to_end
 from .render_check import check_card, checks_table
-
-LONGEST_NAME = 200
 
 _UPLOADED = re.compile(r"ds_[0-9a-f]{32}")
 _DATA_FILES = (".csv", ".tsv", ".txt", ".parquet", ".npz", ".gz", ".zip", ".xlsx")
@@ -58,7 +56,7 @@ def submit(file: File = None, watch: Watch = False, as_json: Json = False, **giv
 
     """
     specs, several = _specs(file, given)
-    with Client() as client:
+    with Api() as client:
         _submit(client, specs, several=several, watch=watch, as_json=as_json)
 
 
@@ -73,7 +71,7 @@ def check(file: File = None, as_json: Json = False, **given: Any) -> None:
 
     """
     specs, _ = _specs(file, given)
-    with Client() as client:
+    with Api() as client:
         checked = [client.check(spec) for spec in specs]
     if as_json:
         print_json(checked if len(checked) > 1 else checked[0])
@@ -94,14 +92,15 @@ def clone(job_id: JobId, watch: Watch = False, as_json: Json = False, **given: A
 
     """
     chosen = _chosen(given)
-    with Client() as client:
+    with Api() as client:
         job = client.job(find_job(client, job_id))
-        changed = {"name": _name_of_copy(label(job), chosen), "priority": job.priority, "tags": job.tags}
+        changes = {flag.variable: value for flag, value in chosen.items()}
+        changed = {"name": name_of_copy(label(job), changes), "priority": job.priority, "tags": job.tags}
         spec = overlay({**job.spec.model_dump(mode="json"), **changed, "project": job.project}, chosen)
         _submit(client, _valid([_with_dataset(spec)], several=False), several=False, watch=watch, as_json=as_json)
 
 
-def _submit(client: Client, specs: Sequence[JobSpec], *, several: bool, watch: bool, as_json: bool) -> None:
+def _submit(client: Api, specs: Sequence[JobSpec], *, several: bool, watch: bool, as_json: bool) -> None:
     """Submit, print the ids, and with `watch` follow the jobs to their ends."""
     try:
         ids = client.submit_many(specs) if several else [_submitted(client, specs[0])]
@@ -121,17 +120,12 @@ def print_ids(ids: Sequence[str], *, as_json: bool) -> None:
         typer.echo("\n".join(ids), nl=bool(ids))
 
 
-def _submitted(client: Client, spec: JobSpec) -> str:
+def _submitted(client: Api, spec: JobSpec) -> str:
     """The id of a new job; warnings go to standard error."""
     job = client.submit(spec)
     for warning in job.warnings:
         remark(warning)
     return job.id
-
-
-def _name_of_copy(name: str, chosen: Mapping[Flag, Any]) -> str:
-    changes = ", ".join(f"{flag.name.replace('-', '_')} {value}" for flag, value in chosen.items())
-    return (f"{name}, {changes}" if changes else name)[:LONGEST_NAME]
 
 
 # --- specs ------------------------------------------------------------------------------------------------------------
@@ -169,7 +163,7 @@ def _with_dataset(spec: dict[str, Any]) -> dict[str, Any]:
             f"  epochal submit --dataset ds_...\n"
             f"COLUMN is the column to predict{_columns_of(Path(name))}."
         )
-    with suppress(NotFoundError, ServerUnreachableError), Client() as client:  # then the spec's own error says it
+    with suppress(NotFoundError, ServerUnreachableError), Api() as client:  # then the spec's own error says it
         return {**spec, "dataset": find_dataset(client, name)}
     return spec
 

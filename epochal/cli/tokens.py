@@ -10,10 +10,9 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from ..client.words import short, short_ids
+from ..client.words import DASH, short, short_ids
 from ..errors import AmbiguousError, EpochalError, NotFoundError
 from .console import Json, print_json, screen
-from .figures import DASH
 from .help import add, group
 from .stack import read_settings
 

@@ -8,14 +8,12 @@ from typing import TYPE_CHECKING, Any
 from spec import views
 
 from ..errors import WrongUseError
-from .words import html_table, metric
+from .words import SPLITS, html_table, metric
 
 if TYPE_CHECKING:
     import numpy.typing as npt
     import pandas as pd
     from matplotlib.axes import Axes
-
-SPLITS = {"train": "training", "val": "validation"}
 
 
 class Curve(Mapping[str, "npt.NDArray[Any]"]):

@@ -1,4 +1,4 @@
-"""The fields of a spec as keyword arguments: each field of a part also under its own name, such as `hidden`.
+"""The fields of a spec as arguments and flags: each field of a part also under its own name, such as `hidden`.
 
 A name that several parts have is written with the part's name before it: `schedule_patience`.
 """
@@ -6,10 +6,12 @@ A name that several parts have is written with the part's name before it: `sched
 import types
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel
+from pydantic.fields import FieldInfo
 
 from spec.job import JobSpec
 
@@ -21,53 +23,87 @@ RESOLVED = ("sha256", "info")
 Path = tuple[str, ...]
 
 
+LONGEST_NAME = 200
+"""Characters of a job's name."""
+
+
+@dataclass(frozen=True)
+class SpecField:
+    """One field: its name as an argument, its place in a spec, and its rules."""
+
+    name: str
+    path: Path
+    info: FieldInfo
+
+
 @lru_cache
-def places() -> Mapping[str, Path]:
-    """The place in a spec of each keyword argument."""
+def fields() -> tuple[SpecField, ...]:
+    """Every field of a spec and of its parts, in the spec's order."""
     nested = [
-        (parent, name)
-        for parent, field in JobSpec.model_fields.items()
-        for name in dict.fromkeys(name for model in models(field.annotation) for name in model.model_fields)
+        ((parent, name), field)
+        for parent, parent_field in JobSpec.model_fields.items()
+        for name, field in _parts(parent_field).items()
         if name not in KINDS + RESOLVED
     ]
-    uses = Counter([*JobSpec.model_fields, *(name for _, name in nested)])
-    found: dict[str, Path] = {name: (name,) for name in JobSpec.model_fields}
-    for parent, name in nested:
-        found[name if uses[name] == 1 else f"{parent}_{name}"] = (parent, name)
-    return found
+    uses = Counter([*JobSpec.model_fields, *(name for (_, name), _ in nested)])
+    made = []
+    for parent, parent_field in JobSpec.model_fields.items():
+        made.append(SpecField(parent, (parent,), parent_field))
+        for path, field in nested:
+            if path[0] == parent:
+                made.append(SpecField(path[1] if uses[path[1]] == 1 else "_".join(path), path, field))
+    return tuple(made)
 
 
-def spec_with(spec: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
-    """`spec` with these values in place of its own. A name that is no field stays, for the spec's rules to refuse."""
-    known = places()
-    paths = {known.get(name, (name,)): plain(value) for name, value in given.items()}
-    result = {**spec, **{path[0]: value for path, value in paths.items() if len(path) == 1}}
-    for path, value in paths.items():
+def overlay(spec: Mapping[str, Any], given: Mapping[Path, Any]) -> dict[str, Any]:
+    """`spec` with these values, by their places, instead of its own."""
+    result = {**spec, **{path[0]: value for path, value in given.items() if len(path) == 1}}
+    for path, value in given.items():
         if len(path) == 2:
             parent, name = path
-            result[parent] = {**as_part(parent, result.get(parent)), name: value}
+            result[parent] = {**_as_part(parent, result.get(parent)), name: value}
     return result
 
 
-def as_part(parent: str, value: Any) -> dict[str, Any]:
+def spec_with(spec: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """The same with values by their names. A name that is no field stays, for the spec's rules to refuse."""
+    places = {field.name: field.path for field in fields()}
+    return overlay(spec, {places.get(name, (name,)): plain(value) for name, value in given.items()})
+
+
+def name_of_copy(name: str, changes: Mapping[str, Any]) -> str:
+    """The name of a job's copy: the job's, and what is different."""
+    shown = ", ".join(f"{key} {value}" for key, value in changes.items() if isinstance(value, str | int | float | list))
+    return (f"{name}, {shown}" if shown else name)[:LONGEST_NAME]
+
+
+def _as_part(parent: str, value: Any) -> dict[str, Any]:
     """A part as a mapping, so that a field can be added; the variant is that of the value, else of the default."""
     if isinstance(value, Mapping):
         return dict(value)
     field = JobSpec.model_fields[parent]
-    kind = "type" if any("type" in model.model_fields for model in models(field.annotation)) else "name"
+    kind = "type" if any("type" in model.model_fields for model in _models(field.annotation)) else "name"
     if isinstance(value, str):
         return {kind: value}
     default = getattr(field.default, kind, None)
     return {} if default is None else {kind: default}
 
 
-def models(annotation: Any) -> Iterator[type[BaseModel]]:
+def _parts(field: FieldInfo) -> dict[str, FieldInfo]:
+    """The fields of the models that a field's value can be."""
+    parts: dict[str, FieldInfo] = {}
+    for model in _models(field.annotation):
+        parts = {**model.model_fields, **parts}  # the first variant with a field describes it
+    return parts
+
+
+def _models(annotation: Any) -> Iterator[type[BaseModel]]:
     """The models that a field's value can be."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         yield annotation
     elif get_origin(annotation) in (Annotated, Union, types.UnionType):
         for argument in get_args(annotation):
-            yield from models(argument)
+            yield from _models(argument)
 
 
 def plain(value: Any) -> Any:

@@ -12,11 +12,11 @@ from spec.views import Best, EventView, Failure, JobView, Metrics, ModelFormat, 
 
 from ..errors import BadFileError, EpochalError, WrongUseError
 from .curve import Curve
-from .fields import spec_with
+from .fields import name_of_copy, spec_with
 from .predictions import Predictions, predict
 from .rows import rows_of
 from .transport import Update
-from .words import html_table, label, metric, short
+from .words import html_table, job_facts, label, metrics_text, short
 
 if TYPE_CHECKING:
     from .client import Client
@@ -146,10 +146,15 @@ class Job:
         """Change its `priority`, `name` or `tags`."""
         return self.learn(self._api.change(self.id, **values))
 
+    def delete(self) -> None:
+        """Delete it, with its curve and files. Raises `ConflictError` before its end."""
+        self._api.delete(self.id)
+
     def clone(self, **changes: Any) -> "Job":
-        """Submit a copy of it with other values; they are given as to `client.submit`."""
+        """Submit a copy of it with other values, given as to `client.submit`. By default they are in its name."""
         view = self.view
-        kept = {"name": view.name, "project": view.project, "tags": view.tags, "priority": view.priority}
+        name = name_of_copy(label(view), changes)
+        kept = {"name": name, "project": view.project, "tags": view.tags, "priority": view.priority}
         return self._client.submit(spec_with(view.spec.model_dump(mode="json", exclude_unset=True), kept), **changes)
 
     def predict(self, data: Any, **options: Any) -> Predictions:
@@ -214,29 +219,12 @@ class Job:
         except EpochalError:
             return f"<Job {short(self.id)}>"
         best = {} if view.best is None else view.best.metrics
-        shown = [
-            f"{name} {metric(name, best[name])}" for name in ("val_loss", "val_accuracy", "val_r2") if name in best
-        ]
+        shown = metrics_text({name: best[name] for name in SHOWN if name in best})
         epochs = f"epoch {view.progress.epoch} of {view.progress.epochs}"
-        return f"<Job {short(self.id)} {label(view)}: {', '.join([view.status.value, epochs, *shown])}>"
+        return f"<Job {short(self.id)} {label(view)}: {', '.join(filter(None, (view.status.value, epochs, shown)))}>"
 
     def _repr_html_(self) -> str:
-        return html_table((), [("id", self.id), *self._facts()])
-
-    def _facts(self) -> Iterator[tuple[str, str]]:
-        view = self.view
-        yield "name", label(view)
-        yield "status", view.status.value
-        yield "epoch", f"{view.progress.epoch} of {view.progress.epochs}"
-        if view.queue is not None:
-            yield "waits", view.queue.why
-        if view.best is not None:
-            shown = ", ".join(f"{name} {metric(name, value)}" for name, value in view.best.metrics.items())
-            yield "best", f"epoch {view.best.epoch}: {shown}"
-        if view.failure is not None:
-            yield "failure", view.failure.message
-        if view.verdict is not None:
-            yield "verdict", view.verdict.sentence
+        return html_table((), [*job_facts(self.view)])
 
     def _is_fresh(self, view: JobView) -> bool:
         if view.status in FINISHED:

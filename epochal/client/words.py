@@ -1,9 +1,13 @@
 """Jobs and numbers in a few words."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from html import escape
 
-from spec.views import JobView
+from spec.views import JobView, Metrics
+
+DASH = "-"
+SPLITS = {"train": "training", "val": "validation"}
+"""Splits of the rows in words."""
 
 SHORT = 8
 """Characters of a short id: the end of an id, for its beginning is the time, which jobs of one minute share."""
@@ -29,12 +33,46 @@ def label(job: JobView) -> str:
 
 def number(value: float | None) -> str:
     """A number in four digits."""
-    return "-" if value is None else f"{value:.4g}"
+    return DASH if value is None else f"{value:.4g}"
+
+
+def percent(value: float | None) -> str:
+    """An accuracy, in percent."""
+    return DASH if value is None else f"{100 * value:.1f} %"
 
 
 def metric(name: str, value: float | None) -> str:
     """The value of a metric: accuracies in percent."""
-    return f"{100 * value:.1f} %" if value is not None and name.endswith("accuracy") else number(value)
+    return percent(value) if name.endswith("accuracy") else number(value)
+
+
+def metric_label(name: str) -> str:
+    """A metric in words: `val_loss` is the validation loss."""
+    split, _, rest = name.partition("_")
+    return f"{SPLITS.get(split, split)} {rest}".replace("_", " ")
+
+
+def metrics_text(metrics: Metrics) -> str:
+    """Metrics in words, such as `validation accuracy 96.9 %`; those without a value are left out."""
+    return ", ".join(
+        f"{metric_label(name)} {metric(name, value)}" for name, value in metrics.items() if value is not None
+    )
+
+
+def job_facts(job: JobView) -> Iterator[tuple[str, str]]:
+    """What is said of a job, with its name."""
+    yield "id", job.id
+    yield "name", label(job)
+    yield "status", job.status.value
+    yield "epoch", f"{job.progress.epoch} of {job.progress.epochs}"
+    if job.queue is not None:
+        yield "queue", job.queue.why
+    if job.best is not None:
+        yield "best", f"epoch {job.best.epoch}: {metrics_text(job.best.metrics)}"
+    if job.failure is not None:
+        yield "failure", job.failure.message
+    if job.verdict is not None:
+        yield "verdict", job.verdict.sentence
 
 
 def html_table(headings: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:

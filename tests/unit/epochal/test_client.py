@@ -12,7 +12,7 @@ import pytest
 
 from epochal.client import Api, Job
 from epochal.client import job as job_module
-from epochal.client.fields import places, spec_with
+from epochal.client.fields import fields, spec_with
 from epochal.client.waiting import wait
 from epochal.errors import (
     BadFileError,
@@ -99,11 +99,11 @@ def test_an_argument_that_is_no_field_is_named() -> None:
 
 
 def test_every_field_has_one_name() -> None:
-    paths = list(places().values())
-    assert len(paths) == len(set(paths))
-    assert places()["hidden"] == ("architecture", "hidden")
-    assert places()["schedule_patience"] == ("schedule", "patience")
-    assert places()["patience"] == ("patience",)
+    places = {field.name: field.path for field in fields()}
+    assert len(places) == len(set(places.values())) == len(fields())
+    assert places["hidden"] == ("architecture", "hidden")
+    assert places["schedule_patience"] == ("schedule", "patience")
+    assert places["patience"] == ("patience",)
     assert spec_with({"optimizer": "sgd"}, {"momentum": 0.5})["optimizer"] == {"type": "sgd", "momentum": 0.5}
 
 
@@ -183,19 +183,20 @@ def test_a_job_of_a_list_gets_its_verdict_when_that_is_asked_for() -> None:
 def test_a_job_is_shown_in_a_line_and_in_a_table() -> None:
     done = view(status="succeeded", name="<b>", best=BEST, verdict=VERDICT)
     job = client_of(Server(job=done)).job(ID)
-    assert (
-        repr(job)
-        == "<Job 0c4f2a91c7".replace("0c", "") + " <b>: succeeded, epoch 0 of 100, val_loss 0.5, val_accuracy 75.0 %>"
-    )
+    line = "<Job 4f2a91c7 <b>: succeeded, epoch 0 of 100, validation loss 0.5, validation accuracy 75.0 %>"
+    assert repr(job) == line
     assert "<b>" not in job._repr_html_()
     assert "Good: &lt;fine&gt;." in job._repr_html_()
 
 
-def test_a_clone_has_the_changes_and_the_present_name() -> None:
+def test_a_clone_has_the_changes_and_a_name_that_says_so() -> None:
     server = Server(job=view(name="renamed", priority=3, status="succeeded"))
     client_of(server).job(ID).clone(epochs=9, hidden=[5])
     sent = server.sent
-    assert (sent["name"], sent["priority"], sent["epochs"], sent["architecture"]["hidden"]) == ("renamed", 3, 9, [5])
+    assert (sent["priority"], sent["epochs"], sent["architecture"]["hidden"]) == (3, 9, [5])
+    assert sent["name"] == "renamed, epochs 9, hidden [5]"
+    client_of(server).job(ID).clone(name="mine")
+    assert server.sent["name"] == "mine"
 
 
 def test_requests_of_a_job_go_to_its_routes() -> None:

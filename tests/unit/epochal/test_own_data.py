@@ -59,7 +59,7 @@ def served(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[httpx.Request]
             return next(left)
 
         for module in (cli_datasets, cli_models):
-            monkeypatch.setattr(module, "Client", lambda: api_of(handle))
+            monkeypatch.setattr(module, "Api", lambda: api_of(handle))
         return seen
 
     return serve

@@ -71,7 +71,7 @@ def epochal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
     terminals = [io.StringIO(), io.StringIO()]
     screen, aside = (Console(file=file, width=WIDTH, force_terminal=True, color_system=None) for file in terminals)
     for module in (control, datasets, job_ids, jobs, models, queue, submit):
-        monkeypatch.setattr(module, "Client", client)
+        monkeypatch.setattr(module, "Api", client)
         for name, of_80_columns in (("screen", screen), ("aside", aside)):
             if hasattr(module, name):
                 monkeypatch.setattr(module, name, of_80_columns)

@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 from rich.console import Console, RenderableType
 
-from epochal.cli.figures import duration, percent, sparkline
+from epochal.cli.figures import duration, sparkline
 from epochal.cli.render import events_table, job_card, jobs_table, outcome, results_table, status_text, summary
 from epochal.cli.render_service import queue_table, services_table, workers_table
-from epochal.client.words import number
+from epochal.client.words import number, percent
 from epochal.stack.home import ServiceState
 from spec.states import JobStatus
 from spec.views import EventView, QueueView, Training, WorkerView
