@@ -25,19 +25,19 @@ PATIENCE_S = 300.0
 
 def sweep(workload: Workload, trials: Sequence[Trial]) -> Swept:
     """The time from the POST of all jobs until all have succeeded and all curves are complete in MLflow; warm."""
-    with tempfile.TemporaryDirectory() as folder, _stack(Path(folder)) as (api, mlflow):
-        _until("MLflow answers", lambda: _answers(mlflow))
+    with tempfile.TemporaryDirectory() as folder, running_stack(Path(folder)) as (api, mlflow):
+        until("MLflow answers", lambda: _answers(mlflow))
         warm = Project("warm", api, mlflow)
         warm.post(workload.shortened(epochs=1), trials[: 2 * PROCESSES])
-        _until("the first jobs have succeeded and are in MLflow", lambda: warm.finished() and warm.mirrored())
-        _until("their pictures are there too", warm.pictured)  # else they would be drawn within the measured time
+        until("the first jobs have succeeded and are in MLflow", lambda: warm.finished() and warm.mirrored())
+        until("their pictures are there too", warm.pictured)  # else they would be drawn within the measured time
 
         timed = Project("timed", api, mlflow)
         watch = Stopwatch(family_cpu_seconds)
         timed.post(workload, trials)
-        _until("all jobs have succeeded", timed.finished)
+        until("all jobs have succeeded", timed.finished)
         succeeded_s = watch.read().wall_s
-        _until("every curve is in MLflow", timed.mirrored)
+        until("every curve is in MLflow", timed.mirrored)
         spent = watch.read()
         return Swept(spent, timed.checked_accuracies(workload.epochs), spent.wall_s - succeeded_s)
 
@@ -110,9 +110,9 @@ class Project:
 
 
 @contextmanager
-def _stack(home: Path) -> Iterator[tuple[httpx.Client, httpx.Client]]:
+def running_stack(home: Path, **settings: str) -> Iterator[tuple[httpx.Client, httpx.Client]]:
     """An embedded stack on free ports; clients of its API and of its MLflow."""
-    mine = {"HOME": str(home), "PORT": "0", "MLFLOW_PORT": "0", "DEVICES": f"cpu:{PROCESSES}"}
+    mine = {"HOME": str(home), "PORT": "0", "MLFLOW_PORT": "0", "DEVICES": f"cpu:{PROCESSES}", **settings}
     environ = {name: value for name, value in os.environ.items() if not name.startswith("EPOCHAL_")}
     environ |= {f"EPOCHAL_{name}": value for name, value in mine.items()}
     command = [sys.executable, "-m", "epochal"]
@@ -129,12 +129,13 @@ def _stack(home: Path) -> Iterator[tuple[httpx.Client, httpx.Client]]:
         subprocess.run([*command, "down"], env=environ, check=True, stdout=sys.stderr)
 
 
-def _until(what: str, true: Callable[[], bool]) -> None:
+def until(what: str, true: Callable[[], bool], every_s: float = POLL_S) -> None:
+    """Wait until it is true; raises `ServiceFailedError` when that takes too long."""
     patience_ends = time.monotonic() + PATIENCE_S
     while not true():
         if time.monotonic() > patience_ends:
             raise ServiceFailedError(f"waited {PATIENCE_S:g} s in vain until {what}")
-        time.sleep(POLL_S)
+        time.sleep(every_s)
 
 
 def _answers(mlflow: httpx.Client) -> bool:
