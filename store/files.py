@@ -1,6 +1,7 @@
 """Where models, checkpoints and data sets lie: a folder or an object store."""
 
 import os
+import re
 import tempfile
 import time
 import uuid
@@ -76,7 +77,13 @@ class Files:
         _sync(target.parent)
 
     def fetch(self, path: str, to: Path) -> Path:
-        """A local file with what is stored under `path` or an address: itself if it is local, else a copy at `to`."""
+        """A local file with what is stored under `path` or an address: itself if it is local, else a copy at `to`.
+
+        Of a part of a file it is a copy, always.
+        """
+        if _PART.search(path):
+            to.write_bytes(self.get(path))
+            return to
         where = fsspec.core.url_to_fs(path)[1] if "://" in path else f"{self._root}/{path}"
         if self._local:
             return Path(where)
@@ -89,8 +96,9 @@ class Files:
             self._fs.rm(f"{self._root}/{folder}", recursive=True)
 
     def get(self, path: str) -> bytes:
-        """What is stored under `path`, or at an address that `uri` gave. Raises `FileNotFoundError`."""
-        return bytes(self._fs.cat_file(self._where(path)))
+        """What is stored under `path`, or at an address that `uri` or `part` gave. Raises `FileNotFoundError`."""
+        whole, start, end = _range(path)
+        return bytes(self._fs.cat_file(self._where(whole), start, end))
 
     def open(self, path: str) -> BinaryIO:
         """What is stored under `path`, to be read bit by bit. Raises `FileNotFoundError`."""
@@ -121,6 +129,28 @@ class Files:
 
     def _where(self, path: str) -> str:
         return path if "://" in path else f"{self._root}/{path}"
+
+
+_PART = re.compile(r"#(\d+)\+(\d+)$")
+
+
+def part(uri: str, offset: int, size: int) -> str:
+    """The address of `size` bytes of a stored file: many small files are stored as one, which costs one sync."""
+    return f"{uri}#{offset}+{size}"
+
+
+def without_part(uri: str) -> tuple[str, int | None]:
+    """The address of the whole file, and where the part begins; None where it is not a part."""
+    whole, start, _ = _range(uri)
+    return whole, start
+
+
+def _range(path: str) -> tuple[str, int | None, int | None]:
+    found = _PART.search(path)
+    if found is None:
+        return path, None, None
+    offset, size = int(found[1]), int(found[2])
+    return path[: found.start()], offset, offset + size
 
 
 def _sync(folder: Path) -> None:

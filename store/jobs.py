@@ -29,6 +29,7 @@ from .curves import read_curve
 from .datasets import lock_datasets
 from .db import in_values, now, reading, writing
 from .errors import IllegalTransitionError, JobNotFoundError, JobOfSweepError
+from .files import part
 from .idempotency import answered, remember
 from .limits import NONE, Limits, QueueCapacity
 from .mirror import mark_for_mirror, mark_for_mirror_again
@@ -173,7 +174,16 @@ class JobStore:
         """The files the job left in the file store."""
         with reading(self._engine) as connection:
             rows = connection.execute(select(Artifact.__table__).where(Artifact.job_id == job_id)).all()
-        return [ArtifactRecord(name=row.name, uri=row.path, sha256=row.sha256, size=row.size) for row in rows]
+        return [
+            ArtifactRecord(
+                name=row.name,
+                uri=row.path if row.offset is None else part(row.path, row.offset, row.size),
+                sha256=row.sha256,
+                size=row.size,
+                attempt=row.attempt,
+            )
+            for row in rows
+        ]
 
     def counts(self) -> dict[JobStatus, int]:
         """How many jobs are in each state."""

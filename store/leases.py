@@ -38,6 +38,7 @@ from .checkpoints import CheckpointRecord, keep_checkpoints, newest_checkpoints,
 from .curves import append_points, rewind
 from .db import in_values, lock, now, reading, values_table, writing
 from .device_requests import kind_of
+from .files import without_part
 from .limits import NONE, Limits
 from .mirror import mark_for_mirror, mark_for_mirror_again
 from .records import ArtifactRecord, Claim, FinishedModel, Progress, PublishedFile, Reaped, Renewal, Success
@@ -474,7 +475,8 @@ def _store_artifacts(connection: Connection, ends: Sequence[Success]) -> None:
             "job_id": end.job_id,
             "attempt": end.attempt,
             "name": artifact.name,
-            "path": artifact.uri,
+            "path": without_part(artifact.uri)[0],
+            "offset": without_part(artifact.uri)[1],
             "sha256": artifact.sha256,
             "size": artifact.size,
         }

@@ -146,6 +146,8 @@ class ArtifactRecord:
     uri: str
     sha256: str
     size: int
+    attempt: int | None = field(default=None, compare=False)
+    """The attempt that left it; None before the record knows it."""
 
 
 @dataclass(frozen=True)

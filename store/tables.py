@@ -255,6 +255,8 @@ class Artifact(Base):
     name: Mapped[str] = mapped_column(primary_key=True)
     attempt: Mapped[int]
     path: Mapped[str]
+    offset: Mapped[int | None] = mapped_column(BigInteger)
+    """Where it begins in the stored file, which has the files of several jobs; None: it is the whole file."""
     sha256: Mapped[str]
     size: Mapped[int] = mapped_column(BigInteger)
 

@@ -10,6 +10,7 @@ of an optimizer that is kept (`trainer.optimizer_state`).
 import json
 from pathlib import Path
 
+from pydantic import BaseModel
 from safetensors.torch import save as to_bytes
 
 from model import OPTIMIZER, PREPROCESSING, REPORT, SPEC, WEIGHTS
@@ -19,16 +20,26 @@ from . import optimizer_state
 from .member import Outcome
 
 
-def save(outcome: Outcome, spec: JobSpec, folder: Path) -> None:
-    """Write the model, with all that is kept beside it, into `folder`, without syncing it to the disk."""
+def files_of(outcome: Outcome, spec: JobSpec) -> dict[str, bytes]:
+    """The files of a finished model by name: the model, its spec, preprocessing and report."""
     # One entry: safetensors writes several in any order, and the same model must give the same bytes.
     note = {"best": json.dumps({"epoch": outcome.best_epoch, "metrics": dict(outcome.best_metrics or {})})}
     arrays = {name: array.contiguous() for name, array in outcome.model.items()}
-    (folder / WEIGHTS).write_bytes(to_bytes(arrays, note))
-    (folder / SPEC).write_text(spec.model_dump_json(indent=2) + "\n")
+    files = {WEIGHTS: to_bytes(arrays, note), SPEC: _text(spec)}
     if outcome.preprocessing is not None:
-        (folder / PREPROCESSING).write_text(outcome.preprocessing.model_dump_json(indent=2) + "\n")
+        files[PREPROCESSING] = _text(outcome.preprocessing)
     if outcome.report is not None:
-        (folder / REPORT).write_text(outcome.report.model_dump_json(indent=2) + "\n")
+        files[REPORT] = _text(outcome.report)
     if outcome.optimizer is not None:
-        (folder / OPTIMIZER).write_bytes(optimizer_state.dump(outcome.optimizer))
+        files[OPTIMIZER] = optimizer_state.dump(outcome.optimizer)
+    return files
+
+
+def save(outcome: Outcome, spec: JobSpec, folder: Path) -> None:
+    """Write the files of a finished model into `folder`, without syncing them to the disk."""
+    for name, content in files_of(outcome, spec).items():
+        (folder / name).write_bytes(content)
+
+
+def _text(model: BaseModel) -> bytes:
+    return model.model_dump_json(indent=2).encode() + b"\n"

@@ -126,7 +126,7 @@ class FreeMembers(Frozen):
 
 
 class Ended(Frozen):
-    """Trainer: a member left the pack; `files` are in its folder; a `whole_pack` fails by the fault of any member.
+    """Trainer: a member left the pack; a `whole_pack` fails by the fault of any member.
 
     An `unsaved` one was trained, and its files could not be written because the disk of this machine is full.
     """
@@ -139,7 +139,8 @@ class Ended(Frozen):
     message: str = ""
     best_epoch: int | None = None
     best_metrics: Metrics | None = None
-    files: tuple[str, ...] = ()
+    files: dict[str, int] = {}
+    """The sizes of the files that it left, by name: one after the other in one file of the trainer's folder, its id."""
     whole_pack: bool = False
 
 

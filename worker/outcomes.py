@@ -7,10 +7,9 @@ its checkpoint when there is space.
 
 import hashlib
 import logging
-import shutil
 import threading
+import uuid
 from collections.abc import Callable, Collection, Mapping, Sequence, Set
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -18,6 +17,7 @@ from pathlib import Path
 from spec.states import FailureReason, StopReason
 from store.disk import is_full, reason
 from store.errors import StoreError
+from store.files import part
 from store.records import ArtifactRecord, Success
 
 from .checkpoint_files import CheckpointFiles
@@ -86,35 +86,36 @@ class OutcomeWriter:
 
     def succeeded(self, pack: ClaimedPack, ends: Sequence[Ended], folder: Path) -> None:
         """Publish the files of these jobs from the trainer's folder, and write their success in one transaction."""
-        artifacts: dict[str, list[ArtifactRecord]] = {}
         ended = {end.id: end for end in ends}
+        contents: dict[str, bytes] = {}
         for job in pack.members(ended):
-            end = ended[job.id]
-            _log_end(job, end)
+            _log_end(job, ended[job.id])
             if job.leave_reason is LeaveReason.lost:
                 self._unstored.pop(job.id, None)
                 pack.leave(job.id)
                 continue
             try:
-                contents = {name: (folder / job.id / name).read_bytes() for name in end.files}
+                contents[job.id] = (folder / job.id).read_bytes() if ended[job.id].files else b""
             except OSError as error:
                 log.exception("the files of %s cannot be read", job.id)
                 self.failed(pack, job, FailureReason.error, f"Its files cannot be read: {reason(error)}.")
-                continue
-            try:
-                artifacts[job.id] = self._publish(job, contents)
-            except OSError as error:
-                self._postpone(job, end, folder, error)
-                continue
+        jobs = pack.members(contents)
+        try:
+            artifacts = self._publish(jobs, ended, contents)
+        except OSError as error:
+            for job in jobs:
+                self._postpone(job, ended[job.id], folder, error)
+            return
+        self._context.failpoints.reach("published")
+        for job in jobs:
             self._unstored.pop(job.id, None)
-            self._context.failpoints.reach("published")
-            shutil.rmtree(folder / job.id, ignore_errors=True)
-        if artifacts:
+            (folder / job.id).unlink(missing_ok=True)
+        if jobs:
             self._write(
                 pack,
-                pack.members(artifacts),
-                lambda jobs: self._context.store.succeed(
-                    *(_success(job, ended[job.id], artifacts[job.id]) for job in jobs)
+                jobs,
+                lambda ours: self._context.store.succeed(
+                    *(_success(job, ended[job.id], artifacts[job.id]) for job in ours)
                 ),
             )
 
@@ -177,20 +178,26 @@ class OutcomeWriter:
 
     # --- one job --------------------------------------------------------------------------------------------------
 
-    def _publish(self, job: ClaimedJob, contents: Mapping[str, bytes]) -> list[ArtifactRecord]:
-        """Put the files of a job into the file store, under the attempt: a zombie overwrites nothing."""
-        artifacts = []
-        for name, content in contents.items():
-            path = f"{_folder(job)}/{name}"
-            self._context.files.put(path, content)
-            artifacts.append(
-                ArtifactRecord(
-                    name=name,
-                    uri=self._context.files.uri(path),
-                    sha256=hashlib.sha256(content).hexdigest(),
-                    size=len(content),
-                )
-            )
+    def _publish(
+        self, jobs: Sequence[ClaimedJob], ended: Mapping[str, Ended], contents: Mapping[str, bytes]
+    ) -> Mapping[str, Sequence[ArtifactRecord]]:
+        """Put the files of these jobs into the file store, as one file: each job's, by its id.
+
+        It lies in the folder of the first job's attempt, under a name of its own: a zombie overwrites nothing.
+        """
+        artifacts: dict[str, list[ArtifactRecord]] = {job.id: [] for job in jobs}
+        if not any(contents.values()):
+            return artifacts
+        path = f"{_folder(jobs[0])}/{uuid.uuid4().hex}"
+        self._context.files.put(path, b"".join(contents[job.id] for job in jobs))
+        uri, at = self._context.files.uri(path), 0
+        for job in jobs:
+            begins = at
+            for name, size in ended[job.id].files.items():
+                content = contents[job.id][at - begins : at - begins + size]
+                digest = hashlib.sha256(content).hexdigest()
+                artifacts[job.id].append(ArtifactRecord(name, part(uri, at, size), digest, size))
+                at += size
         return artifacts
 
     def _postpone(self, job: ClaimedJob, ended: Ended, folder: Path, error: OSError) -> None:
@@ -216,9 +223,7 @@ class OutcomeWriter:
             self.failed(pack, job, FailureReason.error, f"Its model could not be stored: {reason(error)}.")
 
     def _drop_files(self, job: ClaimedJob) -> Unstored:
-        """Forget that the files of a job wait to be stored, and delete those that are."""
-        with suppress(OSError):  # the sweeper finds them, later
-            self._context.files.delete_folder(_folder(job))
+        """Forget that the files of a job wait to be stored."""
         return self._unstored.pop(job.id)
 
     def _leave(self, job: ClaimedJob) -> bool:

@@ -2,7 +2,6 @@
 
 import math
 import resource
-import shutil
 import sys
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -157,7 +156,7 @@ class SupervisorCallbacks:
         """Write the model, then report that the member has ended."""
         self._send_points(now=True)
         saves = outcome.end == "succeeded" and bool(outcome.model)  # a pruned member leaves none
-        files = self._save(outcome) if saves else ()
+        files = self._save(outcome) if saves else {}
         del self._jobs[outcome.id]
         self._reports.send(
             Ended(
@@ -184,20 +183,21 @@ class SupervisorCallbacks:
                 message = f"{_need(job.spec)} {message}"
             self._reports.send(Ended(id=job_id, end="failed", failure_reason=why, message=message, whole_pack=shared))
 
-    def _save(self, outcome: "Outcome") -> tuple[str, ...]:
-        """The names of the files of a finished job; none when the disk is full."""
-        from trainer import export
+    def _save(self, outcome: "Outcome") -> dict[str, int]:
+        """Write the files of a finished job, as one; their sizes by name. Nothing is left when the disk is full."""
+        from trainer.export import files_of
 
-        folder = self._folder / outcome.id
+        files = files_of(outcome, self._jobs[outcome.id].spec)
+        written = self._folder / outcome.id
         try:
-            folder.mkdir(parents=True, exist_ok=True)
-            export.save(outcome, self._jobs[outcome.id].spec, folder)
+            self._folder.mkdir(parents=True, exist_ok=True)
+            written.write_bytes(b"".join(files.values()))
         except OSError as error:
             if not is_full(error):
                 raise
-            shutil.rmtree(folder, ignore_errors=True)
-            return ()
-        return tuple(sorted(path.name for path in folder.iterdir()))
+            written.unlink(missing_ok=True)
+            return {}
+        return {name: len(content) for name, content in files.items()}
 
     def _saved(self, job_id: str, checkpoint: "Checkpoint") -> Saved | Unsaved:
         from trainer.checkpoint import dump

@@ -177,7 +177,7 @@ class Checker:
                 found.others.append(f"{job.id}: {artifact.name} is not the file that the record speaks of")
             if artifact.name == "model.safetensors" and numbers(content) != reference.model:
                 found.others.append(f"{job.id}: its model is not the one it has in the calm")
-            if f"/a{job.attempt}/" not in artifact.uri:
+            if artifact.attempt != job.attempt:
                 found.doubled.append(f"{job.id}: {artifact.name} is of another attempt than its end")
 
     def _leftovers(self, found: Verdict, accepted: Mapping[str, Kind], project: str) -> None:

@@ -142,7 +142,7 @@ def test_f23_a_worker_that_dies_between_files_and_record_publishes_once(here: Si
     here.worker()
     here.reaches(job_id, JobStatus.succeeded, TAKEN_OVER_S)
     artifacts = here.store.artifacts(job_id)
-    assert {f"/a{here.job(job_id).attempt}/" in artifact.uri for artifact in artifacts} == {True}
+    assert {artifact.attempt for artifact in artifacts} == {here.job(job_id).attempt}
     assert all(here.files.get(artifact.uri) for artifact in artifacts)
 
 

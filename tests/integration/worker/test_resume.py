@@ -9,7 +9,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from safetensors.numpy import load_file
+from safetensors.numpy import load
 from sqlalchemy import select
 
 from spec.states import FailureReason, JobStatus
@@ -43,7 +43,7 @@ def files(site: Site) -> list[Path]:
 def model(site: Site, job_id: str) -> dict[str, list[float]]:
     """The numbers of a job's model."""
     (artifact,) = [one for one in site.store.artifacts(job_id) if one.name == "model.safetensors"]
-    arrays = load_file(artifact.uri.removeprefix("file://"))
+    arrays = load(site.files.get(artifact.uri))
     return {name: array.flatten().tolist() for name, array in arrays.items()}
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from store.files import LEFT_AFTER_S, Files
+from store.files import LEFT_AFTER_S, Files, part, without_part
 
 
 def test_a_file_is_read_by_its_path_and_by_its_address(tmp_path: Path) -> None:
@@ -109,3 +109,13 @@ def test_an_unfinished_file_is_deleted_after_an_hour(tmp_path: Path) -> None:
         os.utime(making / name, (time.time() - age_s,) * 2)
     Files(tmp_path.as_uri()).staging_folder()
     assert [path.name for path in making.iterdir()] == ["young"]
+
+
+def test_a_part_of_a_file_is_read_like_a_file(tmp_path: Path) -> None:
+    files = Files((tmp_path / "store").as_uri())
+    files.put("pack", b"firstsecond")
+    address = part(files.uri("pack"), 5, 6)
+    assert files.get(address) == b"second"
+    assert files.fetch(address, tmp_path / "copy").read_bytes() == b"second"
+    assert without_part(address) == (files.uri("pack"), 5)
+    assert without_part(files.uri("pack")) == (files.uri("pack"), None)

@@ -1,9 +1,11 @@
 import io
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
-from safetensors.numpy import load_file
+from safetensors.numpy import load
 
 from worker import child, messages
 from worker.child import listen
@@ -66,11 +68,19 @@ def epochs(reports: list[Report]) -> list[float | None]:
     return [epoch for report in reports if isinstance(report, Points) for epoch in report.curves["a"]["epoch"]]
 
 
+def model_in(reports: Sequence[Report], folder: Path) -> dict[str, Any]:
+    """The arrays of the job's model, which is the first of its files."""
+    (ended,) = [report for report in reports if isinstance(report, Ended)]
+    (name, size), *_ = ended.files.items()
+    assert name == "model.safetensors"
+    return load((folder / ended.id).read_bytes()[:size])
+
+
 def test_a_job_goes_on_from_a_checkpoint_of_another_trainer(received: Received, tmp_path: Path) -> None:
     reports = run(received, tmp_path, five_epochs(), checkpoint_s=0.0)
     saved = next(report for report in reports if isinstance(report, Saved))
     assert epochs(reports[: reports.index(saved)]) == [saved.epoch] == [1]
-    whole = load_file(tmp_path / "a" / "model.safetensors")
+    whole = model_in(reports, tmp_path)
 
     (tmp_path / "broken").write_bytes(b"no checkpoint")
     reports = run(received, tmp_path, five_epochs("broken", saved.file, "gone"), checkpoint_s=60.0)
@@ -78,7 +88,7 @@ def test_a_job_goes_on_from_a_checkpoint_of_another_trainer(received: Received, 
     assert isinstance(resumed, Resumed)
     assert (resumed.epoch, set(resumed.refused)) == (1, {"broken"})
     assert epochs(reports) == [2, 3, 4, 5]
-    model = load_file(tmp_path / "a" / "model.safetensors")
+    model = model_in(reports, tmp_path)
     assert all((model[name] == array).all() for name, array in whole.items())
     assert not (tmp_path / saved.file).exists()
 

@@ -10,7 +10,6 @@ from spec.states import FailureReason, JobStatus
 from store.files import Files
 from worker.errors import TrainerDied
 from worker.messages import Cancel, Ended, Order, Report, Train
-from worker.outcomes import PATIENCE_S
 
 from .bench import SMALL, Answer, Bench, Scripted, done, points, saved, succeeds
 
@@ -24,6 +23,15 @@ class FullDisk(Files):
         if self.error is not None and path.startswith("jobs/"):
             raise OSError(self.error, os.strerror(self.error))
         super().put(path, content)
+
+
+PATIENCE_S = 60.0
+"""Less than a worker's own: each step of the clock takes a test time, too."""
+
+
+@pytest.fixture(autouse=True)
+def less_patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("worker.outcomes.PATIENCE_S", PATIENCE_S)
 
 
 @pytest.fixture
