@@ -29,7 +29,6 @@ from .curves import read_curve
 from .datasets import lock_datasets
 from .db import in_values, now, reading, writing
 from .errors import IllegalTransitionError, JobNotFoundError, JobOfSweepError
-from .files import part
 from .idempotency import answered, remember
 from .limits import NONE, Limits, QueueCapacity
 from .mirror import mark_for_mirror, mark_for_mirror_again
@@ -42,6 +41,7 @@ from .records import (
     JobFilter,
     JobRecord,
     Submitted,
+    artifact_record,
     columns,
     dataset_id,
     new_job,
@@ -174,16 +174,7 @@ class JobStore:
         """The files the job left in the file store."""
         with reading(self._engine) as connection:
             rows = connection.execute(select(Artifact.__table__).where(Artifact.job_id == job_id)).all()
-        return [
-            ArtifactRecord(
-                name=row.name,
-                uri=row.path if row.offset is None else part(row.path, row.offset, row.size),
-                sha256=row.sha256,
-                size=row.size,
-                attempt=row.attempt,
-            )
-            for row in rows
-        ]
+        return [artifact_record(row) for row in rows]
 
     def counts(self) -> dict[JobStatus, int]:
         """How many jobs are in each state."""

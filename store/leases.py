@@ -41,7 +41,7 @@ from .device_requests import kind_of
 from .files import without_part
 from .limits import NONE, Limits
 from .mirror import mark_for_mirror, mark_for_mirror_again
-from .records import ArtifactRecord, Claim, FinishedModel, Progress, PublishedFile, Reaped, Renewal, Success
+from .records import Claim, FinishedModel, Progress, PublishedFile, Reaped, Renewal, Success, artifact_record
 from .scheduler import NextJob, next_job, peek, queued, ready, running, supported_version
 from .slot_share import WHOLE
 from .tables import Artifact, Job, Lease
@@ -423,7 +423,7 @@ class LeaseStore:
             rows = connection.execute(select(Artifact.__table__).where(Artifact.job_id == job_id)).all()
         if job is None or not rows:
             return None
-        files = (ArtifactRecord(name=row.name, uri=row.path, sha256=row.sha256, size=row.size) for row in rows)
+        files = map(artifact_record, rows)
         return FinishedModel(JobSpec.model_validate(job.spec), {file.name: file for file in files})
 
     def orphaned_files(self, files: Sequence[PublishedFile]) -> list[str]:

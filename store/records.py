@@ -16,6 +16,7 @@ from spec.views import Curve, Metrics
 
 from .checkpoints import CheckpointRecord
 from .device_requests import device_request
+from .files import part
 from .tables import Job, Mirror
 
 
@@ -249,6 +250,12 @@ def record(row: Any) -> JobRecord:
         finished_at=row.finished_at,
         updated_at=row.updated_at,
     )
+
+
+def artifact_record(row: Any) -> ArtifactRecord:
+    """The file in a row of its table."""
+    uri = row.path if row.offset is None else part(row.path, row.offset, row.size)
+    return ArtifactRecord(name=row.name, uri=uri, sha256=row.sha256, size=row.size, attempt=row.attempt)
 
 
 def dataset_id(spec: JobSpec) -> str | None:

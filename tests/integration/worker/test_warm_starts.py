@@ -11,6 +11,11 @@ from .site import Site
 FULL = {"dataset": "iris", "batch_size": "full", "restore_best": False, "epochs": 4, "keep_optimizer": True}
 
 
+def model_of(site: Site, job_id: str) -> str:
+    (uri,) = [one.uri for one in site.store.artifacts(job_id) if one.name == "model.safetensors"]
+    return uri
+
+
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_a_worker_goes_on_where_another_job_ended(site: Site) -> None:
     site.start_worker()
@@ -28,7 +33,7 @@ def test_a_worker_goes_on_where_another_job_ended(site: Site) -> None:
     for job_id in (rest, other, anew):
         site.wait(job_id, JobStatus.succeeded)
     assert site.store.curve(rest)["val_loss"] == site.store.curve(whole)["val_loss"][4:]
-    ours, theirs = (load(site.files.get(f"jobs/{job_id}/a1/model.safetensors")) for job_id in (rest, whole))
+    ours, theirs = (load(site.files.get(model_of(site, job_id))) for job_id in (rest, whole))
     assert all(np.array_equal(ours[name], theirs[name]) for name in theirs)
     losses = [site.store.curve(job_id)["train_loss"][0] or 9.0 for job_id in (base, anew)]
     assert losses[1] < losses[0]
