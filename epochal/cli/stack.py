@@ -53,7 +53,7 @@ def up(
     """
     settings = read_settings()
     if detach:
-        _answer_endpoints(_detach(settings, workers), as_json=as_json)
+        answer_endpoints(_detach(settings, workers), as_json=as_json)
         return
     report = _ignore if as_json else typer.echo
     report("Starting; Ctrl-C stops everything.")
@@ -160,7 +160,8 @@ def _detach(settings: Settings, workers: int) -> Endpoints:
     return await_ready(home, stack)
 
 
-def _answer_endpoints(endpoints: Endpoints, *, as_json: bool) -> None:
+def answer_endpoints(endpoints: Endpoints, *, as_json: bool) -> None:
+    """Print where the stack is."""
     if as_json:
         typer.echo(json.dumps({"api": endpoints.api, "mlflow": endpoints.mlflow}))
         return

@@ -16,6 +16,9 @@ from .words import label, number, short
 MOST = 16
 """Most jobs with a bar each; more share one bar."""
 
+WIDE = 104
+"""Columns of a terminal from which on there is space for long names, long bars and the time."""
+
 Show = Callable[[JobView], None]
 
 
@@ -25,23 +28,24 @@ def shown(ids: Sequence[str], console: Console) -> Iterator[Show]:
     if console.is_jupyter:
         yield _NotebookBars(ids).show
         return
+    wide = console.width >= WIDE
     with Progress(
         TextColumn("{task.description}", markup=False),
-        BarColumn(bar_width=16),
+        BarColumn(bar_width=16 if wide else 8),
         MofNCompleteColumn(),
         TextColumn("{task.fields[losses]}", markup=False),
-        TimeElapsedColumn(),
+        *([TimeElapsedColumn()] if wide else []),
         console=console,
         disable=not console.is_terminal,
     ) as progress:
-        yield _TerminalBars(progress, ids).show
+        yield _TerminalBars(progress, ids, longest_name=24 if wide else 10).show
 
 
 class _TerminalBars:
     """The bars of rich."""
 
-    def __init__(self, progress: Progress, ids: Sequence[str]) -> None:
-        self._progress = progress
+    def __init__(self, progress: Progress, ids: Sequence[str], *, longest_name: int) -> None:
+        self._progress, self._longest_name = progress, longest_name
         self._tasks: dict[str, TaskID] = {}
         self._together: TaskID | None = None
         self._ended: set[str] = set()
@@ -58,7 +62,7 @@ class _TerminalBars:
             self._progress.update(self._together, completed=len(self._ended), losses=f"last: {losses(job)}")
             return
         task, done = self._tasks[job.id], job.progress
-        description = f"{short(job.id)} {label(job)[:24]}"
+        description = f"{short(job.id)} {label(job)[: self._longest_name]}"
         self._progress.update(
             task, description=description, total=done.epochs, completed=done.epoch, losses=losses(job)
         )
@@ -100,7 +104,7 @@ def losses(job: JobView) -> str:
     if not metrics:
         return job.status.value if job.queue is None else f"queued: {job.queue.why}"
     found = "  ".join(
-        f"{name} {number(metrics.get(key))}" for name, key in (("train", "train_loss"), ("val", "val_loss"))
+        f"{name} {number(metrics.get(key), digits=3)}" for name, key in (("train", "train_loss"), ("val", "val_loss"))
     )
     if job.stop_reason is not None and job.stop_reason is not StopReason.max_epochs:
         return f"{found}  {job.stop_reason.value.replace('_', ' ')}"

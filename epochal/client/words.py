@@ -31,9 +31,9 @@ def label(job: JobView) -> str:
     return job.name or str(getattr(dataset, "name", None) or getattr(dataset, "id", None) or "inline data")
 
 
-def number(value: float | None) -> str:
-    """A number in four digits."""
-    return DASH if value is None else f"{value:.4g}"
+def number(value: float | None, digits: int = 4) -> str:
+    """A number in a few digits."""
+    return DASH if value is None else f"{value:.{digits}g}"
 
 
 def percent(value: float | None) -> str:
@@ -53,9 +53,11 @@ def metric_label(name: str) -> str:
 
 
 def metrics_text(metrics: Metrics) -> str:
-    """Metrics in words, such as `validation accuracy 96.9 %`; those without a value are left out."""
+    """Metrics in words, such as `validation accuracy 96.9 %`; without those that are null, and the learning rate."""
     return ", ".join(
-        f"{metric_label(name)} {metric(name, value)}" for name, value in metrics.items() if value is not None
+        f"{metric_label(name)} {metric(name, value)}"
+        for name, value in metrics.items()
+        if value is not None and name != "learning_rate"
     )
 
 

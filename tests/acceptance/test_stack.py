@@ -49,6 +49,8 @@ def test_a_detached_stack_is_up_until_it_is_told_to_go_down(tmp_path: Path) -> N
         endpoints = embedded.home.endpoints()
         assert endpoints is not None
         assert endpoints.api in up.stdout
+        assert endpoints.token not in up.stdout  # a link that signs in is for a terminal only
+        assert all(endpoints.token not in log.read_text() for log in embedded.home.logs.iterdir())
     finally:
         down = embedded.epochal("down")
     assert (down.returncode, down.stdout.strip()) == (0, "Stopped.")

@@ -158,3 +158,14 @@ def test_a_mirrored_job_is_pending_again_when_it_changes(store: Record, mirror: 
     store.change(job_id, Change(name="another"), owner="ada", actor="ada")
     assert pending()
     assert mirrored()
+
+
+def test_a_job_that_is_deleted_while_it_is_mirrored_harms_nothing(store: Record, mirror: MirrorStore) -> None:
+    claimed = running(store, epochs=1)
+    store.fail(claimed.job_id, 1, reason=FailureReason.error, message="m")
+    (pending,) = mirror.finished()
+    assert store.delete(claimed.job_id, owner="ada") == []
+    assert mirror.started(claimed.job_id, "run", "1") == "run"
+    mirror.advanced(claimed.job_id, 1, 1)
+    assert not mirror.done(pending.job)
+    assert mirror.finished() == []

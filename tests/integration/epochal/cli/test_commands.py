@@ -196,11 +196,11 @@ def test_an_outcome_is_one_sentence_and_no_sentence_is_printed_twice(epochal: Co
         assert text.count("without overfitting") <= 1
 
 
-def test_a_bar_ends_where_training_stopped_early(epochal: Commands) -> None:
-    job_id = epochal.done(stopped=StopReason.early_stopping, epochs=45, patience=10)
-    shown = epochal("watch", job_id).err
-    assert "45/100" in shown
-    assert "early stopping" in shown
+def test_a_bar_ends_where_training_stopped_early_and_fits_80_columns(epochal: Commands) -> None:
+    job_id = epochal.done(stopped=StopReason.early_stopping, epochs=45, patience=10, name="a long name of a job")
+    shown = epochal("watch", job_id).err.partition("Early stopping at epoch")[0]
+    assert " 45/100 train 0.25  val 0.25  early stopping" in shown
+    assert max(map(len, re.split(r"[\r\n]|\x1b\[[0-9;?]*[A-Za-z]", shown))) <= WIDTH
     assert "45/45" not in shown
 
 

@@ -5,9 +5,11 @@ from pathlib import Path
 
 import pytest
 import typer
+from rich.console import Console
 from typer.main import get_command
 
-from epochal.cli import app
+from epochal.cli import app, stack
+from epochal.stack.home import Endpoints
 
 COMMANDS = (
     *("up", "down", "status", "worker", "submit", "jobs", "show", "watch", "cancel", "retry", "logs", "curve"),
@@ -72,6 +74,15 @@ def test_help_fits_80_columns_and_no_line_is_cut(
     examples = narrow.partition("Example")[2].partition("\n\n")[0].splitlines()[1:]
     assert all(line.startswith("    ") for line in examples)  # a longer one would go on in the next line
     assert command in ("", "datasets", "token") or any(f"epochal {command}" in line for line in examples)
+
+
+@pytest.mark.parametrize("on_terminal", [True, False])
+def test_a_link_that_signs_in_is_printed_on_a_terminal_only(
+    on_terminal: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(stack, "screen", Console(force_terminal=on_terminal))
+    stack.answer_endpoints(Endpoints(api="http://here:1", mlflow="http://here:2", token="epo_a/b"), as_json=False)
+    assert ("http://here:1/#token=epo_a%2Fb" in capsys.readouterr().out) is on_terminal
 
 
 def test_the_version_is_said(capsys: pytest.CaptureFixture[str]) -> None:
