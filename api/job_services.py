@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from spec.job import JobSpec
 from spec.states import FINISHED, JobStatus
@@ -10,11 +10,11 @@ from spec.verdict import judge
 from spec.views import JobView
 from store.device_requests import device_request
 from store.doorbell import Doorbell
-from store.errors import JobNotFoundError, StoreUnavailableError
+from store.errors import DiskFullError, JobNotFoundError, StoreUnavailableError
 from store.failpoints import Failpoints
 from store.files import Files
 from store.jobs import JobStore
-from store.queue import Queue
+from store.queue import Place, Queue
 from store.records import ArtifactRecord, Idempotency, JobRecord, Submitted
 from store.space import DiskSpace
 
@@ -64,7 +64,7 @@ class JobServices:
 
     def full(self, job: JobRecord) -> JobView:
         """The job with its place in the queue while it waits, and its verdict when it has ended."""
-        place = self.queue.place(job.id) if job.status is JobStatus.queued else None
+        place = self._place(job) if job.status is JobStatus.queued else None
         verdict = judge(job.spec, self.store.curve(job.id), job.failure_reason) if job.status in FINISHED else None
         return job_view(job, self.mlflow_url, place=place, verdict=verdict)
 
@@ -72,6 +72,15 @@ class JobServices:
         """Delete a job that has ended, and then its files; those that a crash leaves are the sweeper's."""
         for artifact in self.store.delete(job_id, owner=owner):
             self.files.delete_file(artifact.uri)
+
+    def _place(self, job: JobRecord) -> Place | None:
+        """Where a queued job stands; while the disk is full, no job starts, and that is why it waits."""
+        place = self.queue.place(job.id)
+        try:
+            self.space.demand()
+        except DiskFullError as error:
+            return place and replace(place, why=str(error), estimated_start_at=None)
+        return place
 
     def warnings(self, jobs: Sequence[JobRecord]) -> list[str]:
         """What will keep these jobs waiting, unless somebody does something; and whose optimizers begin anew."""

@@ -52,6 +52,7 @@ def up(
 
     """
     settings = read_settings()
+    os.umask(0o077)  # the record, uploads, models and logs are for their owner only; all services inherit this
     if detach:
         answer_endpoints(_detach(settings, workers), as_json=as_json)
         return

@@ -56,7 +56,8 @@ class Home:
     @contextmanager
     def lock(self) -> Iterator[None]:
         """Hold the lock of this home, so that no other stack starts on it. Raises `AlreadyUpError`."""
-        self.path.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self.path.mkdir(parents=True, exist_ok=True)
+        self.path.chmod(0o700)  # files of an older release are more open
         self.logs.mkdir(exist_ok=True)
         with self._lock_file.open("a+") as file:
             patience_ends = time.monotonic() + LOCK_PATIENCE_S

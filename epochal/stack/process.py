@@ -92,7 +92,7 @@ class Child:
         self._restart_at = None
         self._started_at = self._clock()
         _rotate(self.service.log)
-        with self.service.log.open("ab") as log:
+        with open(os.open(self.service.log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600), "ab") as log:  # noqa: PTH123
             self._process = subprocess.Popen(
                 self.service.command,
                 stdin=subprocess.DEVNULL,
@@ -162,7 +162,7 @@ def _wait(process: subprocess.Popen[bytes], timeout_s: float) -> None:
 
 
 def _rotate(log: Path) -> None:
-    log.parent.mkdir(parents=True, exist_ok=True)
+    log.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     if log.exists() and log.stat().st_size > LOG_LIMIT_BYTES:
         log.replace(log.with_name(f"{log.name}.1"))
 

@@ -3,9 +3,13 @@
 import os
 import signal
 import socket
+import stat
 from pathlib import Path
 
 import pytest
+
+from epochal.client import Api
+from spec.states import JobStatus
 
 from .embedded import Embedded, await_value
 
@@ -38,6 +42,17 @@ def test_no_child_outlives_the_stack(tmp_path: Path, kind: signal.Signals) -> No
     if kind is not signal.SIGKILL:
         assert embedded.stack.exit_status() == 0
         assert embedded.home.endpoints() is None
+
+
+def test_no_file_of_the_home_is_readable_by_others(stack: Embedded, client: Api) -> None:
+    job_id = client.submit({"dataset": "xor", "epochs": 5}).id
+    await_value(lambda: client.job(job_id).status is JobStatus.succeeded, within_s=60.0)
+    await_value((stack.home.path / "mlflow" / "mlflow.db").exists)
+    modes = {path: path.lstat().st_mode for path in (stack.home.path, *stack.home.path.rglob("*"))}
+    names = {path.name for path in modes}
+    assert {"epochal.db", "mlflow.db", "api.log", "token", "model.safetensors"} <= names
+    open_to_others = [path for path, mode in modes.items() if not stat.S_ISSOCK(mode) and mode & 0o077]
+    assert open_to_others == []
 
 
 def test_a_detached_stack_is_up_until_it_is_told_to_go_down(tmp_path: Path) -> None:

@@ -65,7 +65,7 @@ def renew_until_it_fails(api: Service, job_id: str) -> None:
 def test_no_job_is_accepted_lost_or_failed(full: tuple[Service, SmallDisk], monkeypatch: pytest.MonkeyPatch) -> None:
     api, disk = full
     assert readiness(api, monkeypatch) == (200, {"status": "ok", "checks": {"database": "ok", "disk": "ok"}})
-    job_id = api.run()
+    job_id, waiting = api.run(), api.submit()
     jobs = api.stored()
 
     disk.fill()
@@ -87,6 +87,8 @@ def test_no_job_is_accepted_lost_or_failed(full: tuple[Service, SmallDisk], monk
     assert refused == 3
     assert api.stored() == jobs
     assert api.ask("GET", f"{JOBS}/{job_id}").get_json()["status"] == "running"
+    if api.engine.dialect.name == "sqlite":  # this machine's disk
+        assert "disk" in api.ask("GET", f"{JOBS}/{waiting}").get_json()["queue"]["why"]
 
     with pytest.raises(DiskFullError):
         renew_until_it_fails(api, job_id)
