@@ -163,7 +163,8 @@ def test_a_job_that_goes_on_is_told_apart_from_one_that_has_ended(people: Client
 
 def test_open_files_and_files_of_specs(people: Client, tmp_path: Path) -> None:
     with (ROOT / "examples" / "diabetes.csv").open("rb") as stream:
-        uploaded = people.upload(stream, target="progression", name="open file")
+        uploaded = people.upload(stream, target="progression")
+    assert uploaded.name == "diabetes"
     text = io.StringIO("a;b;y\n" + "1,5;2;x\n2,5;3;z\n" * 20)
     german = people.upload(text, target="y", name="german", decimal=",", types={"b": "category"})
     assert german.types == {"a": ColumnKind.number, "b": ColumnKind.category}
