@@ -5,7 +5,6 @@ import time
 import uuid
 
 from flask import Flask, Response, g, request
-from flask_swagger_ui import get_swaggerui_blueprint
 from werkzeug.exceptions import NotFound
 
 from spec import VERSION
@@ -34,6 +33,7 @@ from .job_services import JobServices
 from .jobs import jobs
 from .models import LoadedModels, models
 from .openapi import Description
+from .pages import Assets, pages
 from .pictures import Gallery, pictures
 from .reader import Reader
 from .replay_services import ReplayServices
@@ -48,13 +48,9 @@ from .uploads import uploads
 from .warm_starts import WarmStarts
 from .workers import workers
 
-_PAGE_POLICY = (
+_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
     "frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
-)
-# Swagger UI sets styles and its first script inline.
-_DOCS_POLICY = _PAGE_POLICY.replace("script-src 'self'", "script-src 'self' 'unsafe-inline'").replace(
-    "style-src 'self'", "style-src 'self' 'unsafe-inline'"
 )
 
 log = logging.getLogger(__name__)
@@ -98,7 +94,7 @@ def create_app(settings: Settings) -> Flask:
         SweepServices(sweep_store, store, doorbell, dataset_services, starts, space),
         Gallery(store, files),
         OpenStreams(),
-        Description(app, VERSION),
+        Assets(Description(app, VERSION)),
     )
 
     @app.before_request
@@ -113,16 +109,14 @@ def create_app(settings: Settings) -> Flask:
     errors.install(app)
     auth.install(app, TokenStore(engine), auth.FailedLogins())
     of_jobs, of_data = (jobs, control, models, pictures, replays, stream), (datasets, uploads)
-    for blueprint in (*of_jobs, sweeps, sweep_stream, *of_data, workers, health):
+    for blueprint in (*of_jobs, sweeps, sweep_stream, *of_data, workers, health, pages):
         app.register_blueprint(blueprint)
-    app.register_blueprint(get_swaggerui_blueprint("/docs", "/openapi.json", config={"app_name": "Epochal"}))
 
     @app.after_request
     def _add_security_headers(response: Response) -> Response:
         response.headers["X-Request-Id"] = g.get("request_id", "")
         response.headers["X-Content-Type-Options"] = "nosniff"
-        policy = _DOCS_POLICY if request.path.startswith("/docs") else _PAGE_POLICY
-        response.headers["Content-Security-Policy"] = policy
+        response.headers["Content-Security-Policy"] = _POLICY
         return response
 
     @app.after_request

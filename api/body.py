@@ -2,8 +2,7 @@
 
 import contextlib
 import json
-import socket
-import threading
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,6 +11,7 @@ from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
 
 from store.disk import is_full
 
+from .connection import PATIENCE_S, ClientSocket
 from .errors import BadBodyError, BadFieldsError, SlowBodyError, UnsupportedBodyError
 
 MIB = 1 << 20
@@ -20,18 +20,15 @@ MOST_FIELDS = 10_000
 
 CUT_OFF = "The body ended before its Content-Length: send all of it."
 
-PATIENCE_S = 10.0
-"""Seconds that a body may take to arrive, and one more for each MiB that it may have."""
 
-
-def read_json(request: Request, *, limit: int = MIB, patience_s: float = PATIENCE_S) -> Any:
+def read_json(request: Request, *, limit: int = MIB) -> Any:
     """The body as JSON values. Raises an `ApiError` that says what is wrong with it."""
     if request.headers.get("Content-Encoding", "identity") != "identity":
         raise UnsupportedBodyError("Compressed bodies are not supported: send plain JSON.")
     if request.mimetype != "application/json":
         raise UnsupportedBodyError("The body must be JSON, with the header Content-Type: application/json.")
     request.max_content_length = limit + 1  # Werkzeug reads no more of a chunked body, without an error
-    raw = _received(request, patience_s + limit / MIB)
+    raw = _received(request, PATIENCE_S + limit / MIB)
     if len(raw) > limit:
         raise RequestEntityTooLarge
     if len(raw) < (request.content_length or 0):  # gunicorn hands over what arrived before the client hung up
@@ -62,36 +59,24 @@ def _received(request: Request, within_s: float) -> bytes:
 
 @contextlib.contextmanager
 def body_timeout(request: Request, within_s: float) -> Iterator[None]:
-    """Read a body in this context: gunicorn sets no limit, so a slow client would hold a thread for ever.
+    """Read a body in this context: elsewhere, only what came with the head is there.
 
-    Raises `SlowBodyError`, and `BadBodyError` when the client hangs up.
+    Raises `SlowBodyError`, `BusyError`, and `BadBodyError` when the client hangs up.
     """
-    connection: socket.socket | None = request.environ.get("gunicorn.socket")
-    if connection is None or not (request.content_length or request.headers.get("Transfer-Encoding")):
+    connection: ClientSocket | None = request.environ.get("gunicorn.socket")
+    if connection is None:
         yield
         return
-    late = threading.Event()
-
-    def hang_up() -> None:
-        late.set()
-        with contextlib.suppress(OSError):  # the client hung up before
-            connection.shutdown(socket.SHUT_RD)
-
-    timer = threading.Timer(within_s, hang_up)
-    timer.daemon = True
-    timer.start()
+    until = time.monotonic() + within_s
     try:
-        yield
+        with connection.reading(within_s):
+            yield
     except (ClientDisconnected, OSError) as error:
         if isinstance(error, OSError) and is_full(error):  # the disk is full; the connection is fine
             raise
-        if late.is_set():
-            raise SlowBodyError(f"The body took longer than {within_s:.0f} s: send it faster, or send less.") from error
-        raise BadBodyError(CUT_OFF) from error
-    finally:
-        timer.cancel()
-    if late.is_set():
-        raise SlowBodyError(f"The body took longer than {within_s:.0f} s: send it faster, or send less.")
+        if time.monotonic() < until:
+            raise BadBodyError(CUT_OFF) from error
+        raise SlowBodyError(f"The body took longer than {within_s:.0f} s: send it faster, or send less.") from error
 
 
 def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

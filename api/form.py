@@ -13,14 +13,13 @@ from flask import Request
 from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.formparser import FormDataParser
 
-from .body import MIB, PATIENCE_S, body_timeout
+from .body import MIB, body_timeout
+from .connection import PATIENCE_S, SLOWEST
 from .errors import BadBodyError, BadFieldsError, UnsupportedBodyError
 
 FIELDS_BYTES = MIB
 """Most bytes of a form's fields other than its file."""
 FIELDS = 40
-SLOWEST = MIB // 4
-"""Slowest rate of an upload that is waited for, in bytes per second."""
 
 
 @dataclass

@@ -1,20 +1,17 @@
-"""Health and readiness, the API's description, and the page: the routes that need no token."""
+"""Health and readiness, which need no token."""
 
 from http import HTTPStatus
-from pathlib import Path
 
-from flask import Blueprint, Response, send_from_directory
+from flask import Blueprint, Response
 
 from spec.views import Health
 from store.errors import DiskFullError, StoreUnavailableError
 from store.jobs import JobStore
 from store.space import DiskSpace
 
-from .openapi import Description, documented
+from .openapi import documented
 from .parsing import json_response
 from .services import service
-
-WEB = Path(__file__).parent / "web"
 
 health = Blueprint("health", __name__, static_folder=None)
 
@@ -41,21 +38,3 @@ def readyz() -> Response:
     else:
         return json_response(Health(status="ok", checks=checks))
     return json_response(Health(status="unavailable", checks=checks), HTTPStatus.SERVICE_UNAVAILABLE)
-
-
-@health.get("/openapi.json")
-def openapi() -> dict[str, object]:
-    """The OpenAPI description."""
-    return service(Description).document
-
-
-@health.get("/")
-def page() -> Response:
-    """The page."""
-    return send_from_directory(WEB, "index.html")
-
-
-@health.get("/web/<path:name>")
-def web(name: str) -> Response:
-    """A file of the page."""
-    return send_from_directory(WEB, name)

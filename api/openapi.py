@@ -1,5 +1,6 @@
 """The OpenAPI description, generated from the routes and the models that the views themselves use."""
 
+import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -61,6 +62,11 @@ class Description:
     def document(self) -> dict[str, Any]:
         """The OpenAPI document; an application's routes never change."""
         return describe(self._app, self._version)
+
+    @cached_property
+    def text(self) -> str:
+        """The document in JSON."""
+        return json.dumps(self.document)
 
 
 def describe(app: Flask, version: str) -> dict[str, Any]:

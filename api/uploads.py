@@ -17,11 +17,11 @@ from store.uploads import UploadRecord
 
 from .answers import PREFIX
 from .auth import principal
-from .body import PATIENCE_S, body_timeout, read_json
+from .body import body_timeout, read_json
+from .connection import PATIENCE_S, SLOWEST
 from .dataset_services import DatasetServices, Digest, Purpose, other_digest
 from .datasets import created
 from .errors import BadFieldsError, UnsupportedBodyError
-from .form import SLOWEST
 from .openapi import documented
 from .parsing import json_response, parse
 from .services import service

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from api.body import PATIENCE_S
+from api.connection import PATIENCE_S
 from store import db
 from store.tokens import TokenStore
 from tests import services

@@ -1,0 +1,106 @@
+"""Clients that are slow on purpose: beside two hundred of them, a reader with a token waits less than a second."""
+
+import http.client
+import select
+import socket
+from collections.abc import Iterator
+from contextlib import ExitStack
+
+import pytest
+
+from api.gunicorn import worker_connections
+from api.server import HEAD_S, WAITING
+from tests.slow_clients import FIRST_BYTES, answer_s, attack, slowest_answer
+
+from .conftest import JOBS, NOBODY
+from .test_process import Running, answer_on, running
+from .test_server import get
+
+AT_ONCE_S = 1.0
+"""How long a reader may wait."""
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """The API, which survives what this module does to it."""
+    with running(tmp_path_factory.mktemp("server"), NOBODY) as made:
+        yield made
+        assert made.process.poll() is None
+        log = made.log.read_text()
+        assert "Traceback" not in log
+        assert log.count("Booting worker") == 1
+
+
+@pytest.mark.parametrize("first", FIRST_BYTES.values(), ids=FIRST_BYTES)
+def test_two_hundred_slow_clients_without_a_token(server: Running, first: bytes) -> None:
+    with attack(server.port, first, lifetime_s=1.0):
+        assert slowest_answer(server.port, server.token, for_s=1.5) < AT_ONCE_S
+
+
+@pytest.mark.parametrize("length", [100, 1_000_000])
+def test_two_hundred_slow_bodies_with_a_token(server: Running, length: int) -> None:
+    with attack(server.port, server.head(f"Content-Length: {length}") + b"{"):
+        assert slowest_answer(server.port, server.token, for_s=2.0) < AT_ONCE_S
+
+
+def test_slow_bodies_beyond_a_number_are_refused_at_once(server: Running) -> None:
+    with ExitStack() as lines:
+        slow = [lines.enter_context(server.connect()) for _ in range(WAITING + 4)]
+        for line in slow:
+            line.sendall(server.head("Content-Length: 1000000") + b"{")
+        refused: set[socket.socket] = set()
+        while len(refused) < 4:
+            readable, _, _ = select.select([line for line in slow if line not in refused], [], [], 5.0)
+            assert readable
+            refused.update(readable)
+        assert {answer_on(line).status for line in refused} == {503}
+        assert select.select([line for line in slow if line not in refused], [], [], 0.5) == ([], [], [])
+
+
+def test_when_there_are_too_many_connections_the_oldest_are_closed(server: Running) -> None:
+    with ExitStack() as lines:
+        for _ in range(worker_connections + 100):
+            lines.enter_context(server.connect())
+        assert answer_s(server.port, "/readyz", server.token) < HEAD_S / 2
+
+
+def test_a_connection_that_waits_beside_many_new_ones_is_kept(server: Running) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
+    bearer = {"Authorization": f"Bearer {server.token}"}
+    with ExitStack() as lines:
+        for _ in range(2):
+            connection.request("GET", JOBS, headers=bearer)
+            answer = connection.getresponse()
+            answer.read()
+            assert answer.status == 200
+            for _ in range(worker_connections + 10):
+                lines.enter_context(server.connect())
+        connection.close()
+
+
+def test_requests_that_come_together_are_answered_one_after_the_other(server: Running) -> None:
+    with server.connect() as line:
+        line.sendall(get(server, "/healthz") + get(server, JOBS) + get(server, "/healthz"))
+        received = b""
+        while received.count(b'"status":"ok"') < 2:
+            received += line.recv(65_536)
+    assert received.count(b"HTTP/1.1 200 OK") == 3
+    assert received.index(b"jobs") > received.index(b'"status":"ok"')
+
+
+def test_a_large_answer_comes_whole_however_it_is_read(server: Running) -> None:
+    with server.connect() as line:
+        line.sendall(get(server, "/docs/swagger-ui-bundle.js"))
+        head, _, body = line.recv(1000).partition(b"\r\n\r\n")
+        length = int(head.lower().split(b"content-length:")[1].split()[0])
+        while len(body) < length:
+            body += line.recv(10_000)
+    assert len(body) == length > 1_000_000
+
+
+def test_a_client_may_ask_before_it_sends_a_body(server: Running) -> None:
+    with server.connect() as line:
+        line.sendall(server.head("Content-Length: 2", "Expect: 100-continue"))
+        assert line.recv(100).startswith(b"HTTP/1.1 100 Continue\r\n")
+        line.sendall(b"{}")
+        assert answer_on(line).status == 422
