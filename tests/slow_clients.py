@@ -7,7 +7,6 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 
 HEAD = b"POST /api/v1/jobs HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
 DOCS = b"GET /docs/swagger-ui-bundle.js HTTP/1.1\r\nHost: localhost\r\n\r\n"
@@ -23,22 +22,14 @@ FIRST_BYTES: Mapping[str, bytes] = {
 """What each kind of client sends at once. All then send a byte now and then, and read nothing."""
 
 
-@dataclass(frozen=True)
-class SlowClient:
-    """One connection of an attack."""
-
-    line: socket.socket
-    drips: bytes
-
-
 class SlowClients:
-    """Connections that send `first` and then a byte of `drips` every second; one that is closed is opened again.
+    """Connections that send `first`, and then a byte every second; one that is closed is opened again.
 
-    `lifetime_s` is when a client hangs up by itself and comes again.
+    After `lifetime_s` seconds a client hangs up by itself, and comes again.
     """
 
-    def __init__(self, port: int, first: bytes, *, count: int, drips: bytes = b"x", lifetime_s: float = 3600.0) -> None:
-        self._port, self._first, self._count, self._drips, self._lifetime_s = port, first, count, drips, lifetime_s
+    def __init__(self, port: int, first: bytes, *, count: int = 200, lifetime_s: float = 3600.0) -> None:
+        self._port, self._first, self._count, self._lifetime_s = port, first, count, lifetime_s
         self._lines: dict[socket.socket, float] = {}
         self._poll = select.poll()
         self._stop = threading.Event()
@@ -46,9 +37,10 @@ class SlowClients:
         self.opened = 0
 
     def start(self) -> None:
-        """Begin, and return when every connection was opened once."""
+        """Begin, and return when every connection was opened once, or after some seconds."""
         self._thread.start()
-        while self.opened < self._count and self._thread.is_alive():
+        patience_ends = time.monotonic() + 5.0
+        while self.opened < self._count and time.monotonic() < patience_ends:
             time.sleep(0.01)
 
     def stop(self) -> None:
@@ -91,7 +83,7 @@ class SlowClients:
 
     def _drip(self, line: socket.socket) -> None:
         try:
-            line.sendall(self._drips)
+            line.sendall(b"x")
         except OSError:
             self._close(line)
 

@@ -5,11 +5,13 @@ import signal
 import socket
 import stat
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
 from epochal.client import Api
 from spec.states import JobStatus
+from tests.slow_clients import FIRST_BYTES, attack, slowest_answer
 
 from .embedded import Embedded, await_value
 
@@ -72,3 +74,11 @@ def test_a_detached_stack_is_up_until_it_is_told_to_go_down(tmp_path: Path) -> N
     await_value(lambda: not embedded.processes(), 5.0)
     assert embedded.epochal("status").returncode == 3
     assert embedded.epochal("submit", "--dataset", "xor").returncode == 3
+
+
+def test_clients_that_never_send_their_bodies_stop_no_stack(stack: Embedded) -> None:
+    port = urlsplit(stack.endpoints.api).port
+    assert port is not None
+    await_value(lambda: all(service.state == "running" for service in stack.home.services()), 120.0)
+    with attack(port, FIRST_BYTES["half a body"]):
+        assert slowest_answer(port, stack.endpoints.token, for_s=2.0) < 1.0

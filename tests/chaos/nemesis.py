@@ -11,8 +11,10 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from random import Random
+from urllib.parse import urlsplit
 
 from store.doorbell import TASK
+from tests.slow_clients import FIRST_BYTES, SlowClients
 
 from .load import Load
 from .site import Api, Mirrored, Program, Site, Worker
@@ -53,7 +55,7 @@ class Fault:
     kind: str
     weight: int
     target: str
-    """worker, trainer, broker, record, files, mlflow, mirror, api or bells."""
+    """worker, trainer, broker, record, files, mlflow, mirror, api, clients or bells."""
     strike: Callable[[Arena, str, Worker], Wound]
     """Gets the kind, to measure by, and the worker that is struck: faults of services leave that aside."""
     goal_s: float | None = None
@@ -334,6 +336,18 @@ def api_reset(arena: Arena, kind: str, _: Worker) -> Wound:
     return Wound()
 
 
+# --- clients ------------------------------------------------------------------------------------------------------
+
+
+def slow_clients(arena: Arena, kind: str, _: Worker) -> Wound:
+    """A hundred clients without a token hold their connections."""
+    port = urlsplit(arena.api.url).port
+    assert port is not None
+    clients = SlowClients(port, arena.random.choice(list(FIRST_BYTES.values())), count=100)
+    clients.start()
+    return Wound(arena.random.uniform(5.0, 20.0), clients.stop)
+
+
 FAULTS: Sequence[Fault] = (
     Fault("trainer killed", 16, "trainer", trainer_killed, goal_s=10.0),
     Fault("trainer frozen, 1 to 6 s", 4, "trainer", trainer_frozen),
@@ -364,6 +378,7 @@ FAULTS: Sequence[Fault] = (
     Fault("mirror killed", 3, "mirror", mirror_killed, goal_s=120.0),
     Fault("API killed", 5, "api", api_killed),
     Fault("API's connections reset", 3, "api", api_reset),
+    Fault("slow clients", 4, "clients", slow_clients),
 )
 
 

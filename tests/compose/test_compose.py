@@ -16,6 +16,7 @@ import yaml
 from epochal.client import Api
 
 from ..acceptance.embedded import await_value
+from ..slow_clients import FIRST_BYTES, attack, slowest_answer
 from .stack import PUBLIC_HOST, ROOT, SECRETS, Compose
 
 pytestmark = pytest.mark.timeout(2400)  # the first build downloads PyTorch
@@ -65,6 +66,14 @@ def test_a_job_sent_with_curl_is_trained_and_shown_in_mlflow(compose: Compose, c
 
 def test_no_request_without_a_token_is_answered(compose: Compose) -> None:
     assert httpx.get(f"{compose.api}/api/v1/jobs", trust_env=False).status_code == 401
+
+
+def test_slow_clients_stop_nobody(compose: Compose) -> None:
+    port = urlsplit(compose.api).port
+    assert port is not None
+    for first in FIRST_BYTES.values():
+        with attack(port, first, lifetime_s=2.0):
+            assert slowest_answer(port, compose.token, for_s=10.0) < 1.0
 
 
 @pytest.mark.parametrize("secret", SECRETS)
