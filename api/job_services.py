@@ -70,8 +70,8 @@ class JobServices:
 
     def delete(self, job_id: str, *, owner: str | None) -> None:
         """Delete a job that has ended, and then its files; those that a crash leaves are the sweeper's."""
-        for artifact in self.store.delete(job_id, owner=owner):
-            self.files.delete_file(artifact.uri)
+        for file in self.store.delete(job_id, owner=owner):
+            self.files.delete_file(file)
 
     def _place(self, job: JobRecord) -> Place | None:
         """Where a queued job stands; while the disk is full, no job starts, and that is why it waits."""

@@ -324,22 +324,25 @@ class JobStore:
             raise IllegalTransitionError(job.status.value, "retried")
         return job
 
-    def delete(self, job_id: str, *, owner: str | None) -> list[ArtifactRecord]:
-        """Delete a job that has ended, with its curve and history; the files that it left, which are not deleted yet.
+    def delete(self, job_id: str, *, owner: str | None) -> list[str]:
+        """Delete a job that has ended, with its curve and history.
 
+        Answers the addresses of the stored files that no other job has a part of, which are not deleted yet.
         Raises `JobNotFoundError`, `JobOfSweepError`, and `IllegalTransitionError` while it waits or runs.
         """
         job = self.get(job_id, owner=owner)
         if job.sweep_id is not None:
             raise JobOfSweepError(job.sweep_id, "deleted")
-        files = self.artifacts(job_id)
         ended = Job.status.in_([status.value for status in FINISHED])
         with writing(self._engine) as connection:
+            left = select(Artifact.path).where(Artifact.job_id == job_id)
+            files = set(connection.execute(left).scalars())
             gone = connection.execute(delete(Job).where(Job.id == job_id, ended).returning(Job.id)).first()
+            shared = set(connection.execute(select(Artifact.path).where(Artifact.path.in_(files))).scalars())
         if gone is None:
             status = self.get(job_id, owner=owner).status
             raise IllegalTransitionError(status.value, "deleted: cancel it first")
-        return files
+        return sorted(files - shared)
 
 
 _OF_THE_FAILURE = (

@@ -413,6 +413,16 @@ def test_success_keeps_the_reason_the_best_epoch_the_last_points_and_the_files(s
     assert store.artifacts(mine) == [left]
 
 
+def test_a_stored_file_goes_with_the_last_job_that_has_a_part_of_it(store: Record) -> None:
+    ids = submit(store, spec(), spec(seed=1))
+    for place, claimed in enumerate(claim(store)):
+        left = [ArtifactRecord("model.safetensors", f"file:///pack#{5 * place}+5", "0" * 64, 5)]
+        assert succeed(store, claimed, artifacts=left)
+        assert store.artifacts(claimed.job_id) == left
+    assert store.delete(ids[0], owner="ada") == []
+    assert store.delete(ids[1], owner="ada") == ["file:///pack"]
+
+
 def test_jobs_that_succeed_together_keep_each_its_own_end(store: Record) -> None:
     ids = submit(store, *(spec(seed=seed) for seed in range(4)))
     claims = {claimed.job_id: claimed for claimed in claim(store)}

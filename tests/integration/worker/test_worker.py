@@ -25,10 +25,9 @@ def test_a_bell_makes_a_waiting_worker_train_the_job(site: Site) -> None:
 
     assert site.store.curve(job_id)["epoch"] == [1, 2, 3, 4, 5]
     assert job.epoch == 5
-    names = {artifact.name for artifact in site.store.artifacts(job_id)}
-    assert {"model.safetensors", "spec.json"} <= names
-    for name in names:
-        assert site.files.get(f"jobs/{job_id}/a1/{name}")
+    files = {artifact.name: artifact.uri for artifact in site.store.artifacts(job_id)}
+    assert {"model.safetensors", "spec.json"} <= files.keys()
+    assert all(site.files.get(uri) for uri in files.values())
 
 
 @pytest.mark.both_databases
