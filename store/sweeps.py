@@ -9,6 +9,7 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Engine,
+    Row,
     Select,
     and_,
     case,
@@ -16,8 +17,8 @@ from sqlalchemy import (
     insert,
     literal,
     null,
-    or_,
     select,
+    tuple_,
     update,
 )
 from sqlalchemy.exc import IntegrityError
@@ -212,24 +213,15 @@ class SweepStore:
 
         Best first, those without a score come last.
         """
-        query = select(Trial.__table__).where(Trial.sweep_id == sweep_id).limit(limit + 1)
-        if state is not None:
-            query = query.where(Trial.state == state.value)
-        if by_score:
-            ranked = func.coalesce(Trial.score, literal(_WORST))
-            query = query.order_by(ranked, Trial.number)
-            if after is not None:
-                at = select(func.coalesce(Trial.score, literal(_WORST))).where(
-                    Trial.sweep_id == sweep_id, Trial.number == after
-                )
-                mark = at.scalar_subquery()
-                query = query.where(or_(ranked > mark, and_(ranked == mark, Trial.number > after)))
-        else:
-            query = query.order_by(Trial.number)
-            if after is not None:
-                query = query.where(Trial.number > after)
+        meant = [Trial.sweep_id == sweep_id, *([] if state is None else [Trial.state == state.value])]
+        query = select(Trial.__table__).where(*meant)
         with reading(self._engine) as connection:
-            found = [trial_record(row) for row in connection.execute(query)]
+            if by_score and state is not TrialState.open:  # those have no score yet
+                rows = _ranked(connection, query, sweep_id, after, limit + 1)
+            else:
+                later = query.where(Trial.number > (-1 if after is None else after))
+                rows = connection.execute(later.order_by(Trial.number).limit(limit + 1)).all()
+        found = [trial_record(row) for row in rows]
         return found[:limit], found[limit - 1].number if len(found) > limit else None
 
     def trial(self, sweep_id: str, number: int) -> TrialRecord:
@@ -355,10 +347,6 @@ class SweepStore:
         return sweep
 
 
-_WORST = 1.7976931348623157e308
-"""The score that those without one have in an order."""
-
-
 def sweep_record(row: Any) -> SweepRecord:
     """The sweep in a row of its table."""
     return SweepRecord(
@@ -403,6 +391,22 @@ def _ended_well(sweep_id: str) -> tuple[ColumnElement[bool], ...]:
 def _finished(sweep_id: str) -> Select[Any]:
     """The configurations that were trained to their end, best first."""
     return select(Trial.__table__).where(*_ended_well(sweep_id)).order_by(Trial.score, Trial.number)
+
+
+def _ranked(
+    connection: Connection, query: Select[Any], sweep_id: str, after: int | None, limit: int
+) -> Sequence[Row[Any]]:
+    """Configurations, best first, and then those without a score: two queries, each in the order of an index."""
+    scored = query.where(Trial.score.is_not(None)).order_by(Trial.score, Trial.number)
+    others = query.where(Trial.score.is_(None)).order_by(Trial.number)
+    if after is not None:
+        place = select(Trial.score).where(Trial.sweep_id == sweep_id, Trial.number == after)
+        score = connection.execute(place).scalar()
+        if score is None:
+            return connection.execute(others.where(Trial.number > after).limit(limit)).all()
+        scored = scored.where(tuple_(Trial.score, Trial.number) > tuple_(score, after))
+    found = connection.execute(scored.limit(limit)).all()
+    return [*found, *connection.execute(others.limit(limit - len(found)))] if len(found) < limit else found
 
 
 def _waits() -> ColumnElement[bool]:

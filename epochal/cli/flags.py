@@ -33,6 +33,8 @@ class Flag:
     path: tuple[str, ...]
     help: str
     form: Literal["switch", "text", "pairs", "list", "value"]
+    may_be_list: bool = False
+    """Whether several values are one value of the field, such as a dropout for each layer."""
 
     @property
     def variable(self) -> str:
@@ -104,7 +106,7 @@ def _flag(name: str, path: tuple[str, ...], field: FieldInfo) -> Flag:
         form = "pairs"
     elif plain == {tuple}:
         form = "list"
-    return Flag(name.replace("_", "-"), path, _help(field), form)
+    return Flag(name.replace("_", "-"), path, _help(field), form, may_be_list=bool(plain & {tuple, list}))
 
 
 def _help(field: FieldInfo) -> str:

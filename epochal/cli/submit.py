@@ -1,33 +1,29 @@
 """Commands that describe a job: submit, check, clone."""
 
 import inspect
-import re
-import shlex
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
-from pathlib import Path
 from typing import Annotated, Any, Optional
 
 import typer
 
 from spec import specfile
-from spec.dataset import BUILTIN
 from spec.job import JobSpec
+from spec.sweep import MOST_TRIALS, SweepSpec
 
 from ..client import Api, parse, parse_many
 from ..client.fields import name_of_copy
-from ..client.find import find_dataset, find_job
+from ..client.find import find_job
+from ..client.sweep_routes import parse_sweep
 from ..client.words import label
-from ..errors import BadFileError, BadSpecError, NotFoundError, ServerUnreachableError
+from ..errors import BadFileError, BadSpecError, WrongUseError
 from .console import Json, print_json, remark, screen
 from .flags import Flag, flags, overlay, with_flags
 from .help import add
 from .job_ids import JobId
+from .named_data import with_dataset
 from .progress import finish, follow_to_end
 from .render_check import check_card, checks_table
-
-_UPLOADED = re.compile(r"ds_[0-9a-f]{32}")
-_DATA_FILES = (".csv", ".tsv", ".txt", ".parquet", ".npz", ".gz", ".zip", ".xlsx")
+from .sweeps import submit_sweep
 
 File = Annotated[
     Optional[str],  # noqa: UP045 - typer reads it
@@ -46,15 +42,21 @@ def submit(file: File = None, watch: Watch = False, as_json: Json = False, **giv
     """Submit jobs from a file, from flags, or from both; print their ids.
 
     A flag replaces the value of the file. Lists take commas: --hidden 64,32.
+    Several values of a field that is no list make a sweep, a grid of all of them.
 
     Examples:
       epochal submit examples/digits.yaml --watch
       epochal submit --dataset digits --hidden 64,32 --dropout 0.5 --lr 0.01
       epochal submit --dataset spirals --noise 0.2 --optimizer sgd --momentum 0.9
       epochal submit examples/digits.yaml --seed 7 --tags try=second
+      epochal submit --dataset digits --lr 0.1,0.01 --optimizer adam,sgd
       cat jobs.json | epochal submit -
 
     """
+    if (sweep := _grid(file, given)) is not None:
+        with Api() as client:
+            submit_sweep(client, sweep, watch=watch, as_json=as_json)
+        return
     specs, several = _specs(file, given)
     with Api() as client:
         _submit(client, specs, several=several, watch=watch, as_json=as_json)
@@ -97,7 +99,7 @@ def clone(job_id: JobId, watch: Watch = False, as_json: Json = False, **given: A
         changes = {flag.variable: value for flag, value in chosen.items()}
         changed = {"name": name_of_copy(label(job), changes), "priority": job.priority, "tags": job.tags}
         spec = overlay({**job.spec.model_dump(mode="json"), **changed, "project": job.project}, chosen)
-        _submit(client, _valid([_with_dataset(spec)], several=False), several=False, watch=watch, as_json=as_json)
+        _submit(client, _valid([with_dataset(spec)], several=False), several=False, watch=watch, as_json=as_json)
 
 
 def _submit(client: Api, specs: Sequence[JobSpec], *, several: bool, watch: bool, as_json: bool) -> None:
@@ -140,7 +142,23 @@ def _specs(file: str | None, given: Mapping[str, Any]) -> tuple[list[JobSpec], b
     if file is None and not chosen:
         raise BadFileError("Nothing to submit: name a FILE, or describe the job with flags such as --dataset digits.")
     specs, several = specfile.read(file) if file is not None else ([{}], False)
-    return _valid([_with_dataset(overlay(spec, chosen)) for spec in specs], several=several), several
+    return _valid([with_dataset(overlay(spec, chosen)) for spec in specs], several=several), several
+
+
+def _grid(file: str | None, given: Mapping[str, Any]) -> SweepSpec | None:
+    """The sweep of all combinations, if a flag has several values and its field is no list; else None."""
+    chosen = _chosen(given)
+    varied = {flag: value for flag, value in chosen.items() if isinstance(value, list) and not flag.may_be_list}
+    if not varied:
+        return None
+    specs, _ = specfile.read(file) if file is not None else ([{}], False)
+    if len(specs) > 1:
+        names = ", ".join(f"--{flag.name}" for flag in varied)
+        raise WrongUseError(f"{names} has several values, which makes a sweep of one job; {file} holds {len(specs)}.")
+    base = with_dataset(overlay(specs[0], {flag: value for flag, value in chosen.items() if flag not in varied}))
+    space = {".".join(flag.path): value for flag, value in varied.items()}
+    name = {"name": base.pop("name")} if "name" in base else {}
+    return parse_sweep({**name, "base": base, "space": space, "method": "grid", "trials": MOST_TRIALS})
 
 
 def _valid(wanted: Sequence[Mapping[str, Any]], *, several: bool) -> list[JobSpec]:
@@ -148,34 +166,6 @@ def _valid(wanted: Sequence[Mapping[str, Any]], *, several: bool) -> list[JobSpe
         return parse_many(wanted) if several else [parse(wanted[0])]
     except BadSpecError as error:
         raise with_flags(error) from error
-
-
-def _with_dataset(spec: dict[str, Any]) -> dict[str, Any]:
-    """The spec with the id of the uploaded data set that it names. Raises `BadFileError` if it names a file."""
-    name = spec.get("dataset")
-    if not isinstance(name, str) or name in BUILTIN or _UPLOADED.fullmatch(name):
-        return spec
-    if Path(name).suffix.lower() in _DATA_FILES or Path(name).is_file():
-        quoted = shlex.quote(name)
-        raise BadFileError(
-            f"dataset (--dataset): {name} is a file. Upload it first, and then use the id that is printed:\n"
-            f"  epochal datasets upload {quoted} --target COLUMN\n"
-            f"  epochal submit --dataset ds_...\n"
-            f"COLUMN is the column to predict{_columns_of(Path(name))}."
-        )
-    with suppress(NotFoundError, ServerUnreachableError), Api() as client:  # then the spec's own error says it
-        return {**spec, "dataset": find_dataset(client, name)}
-    return spec
-
-
-def _columns_of(file: Path) -> str:
-    """The columns of a text file, from its first line."""
-    if file.suffix.lower() not in (".csv", ".tsv", ".txt"):
-        return ""
-    with suppress(OSError, UnicodeDecodeError), file.open(encoding="utf-8-sig") as lines:
-        first = lines.readline(2000).strip()
-        return f"; the first line of the file is: {first}" if first else ""
-    return ""
 
 
 # --- flags ------------------------------------------------------------------------------------------------------------

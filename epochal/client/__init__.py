@@ -7,6 +7,7 @@ from .dataset import Dataset
 from .job import Job
 from .predictions import Predictions
 from .specs import parse, parse_many
+from .sweep import Sweep
 from .transport import Update
 
-__all__ = ["Api", "Client", "Curve", "Dataset", "Job", "Predictions", "Update", "parse", "parse_many"]
+__all__ = ["Api", "Client", "Curve", "Dataset", "Job", "Predictions", "Sweep", "Update", "parse", "parse_many"]

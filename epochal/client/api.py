@@ -29,10 +29,11 @@ from spec.views import (
 from .address import address
 from .data_routes import DataRoutes
 from .specs import body_of, parse, parse_many
+from .sweep_routes import SweepRoutes
 from .transport import Body, Transport, Update, path_of, read
 
 
-class Api(DataRoutes):
+class Api(DataRoutes, SweepRoutes):
     """One API. Thread-safe; close it, or use it in a `with`.
 
     Without a URL it reads EPOCHAL_URL, and then looks for the embedded stack of EPOCHAL_HOME. When the server does not
@@ -93,10 +94,12 @@ class Api(DataRoutes):
         tag: tuple[str, str] | None = None,
         name: str | None = None,
         id_part: str | None = None,
+        sweep: str | None = None,
         limit: int | None = None,
     ) -> Iterator[JobView]:
         """Jobs, newest first, page after page; `limit` in all. `id_part`: the beginning or the end of an id."""
-        query = {"status": status, "project": project, "tag": tag and ":".join(tag), "name": name, "id": id_part}
+        named = {"tag": tag and ":".join(tag), "name": name, "id": id_part, "sweep": sweep}
+        query = {"status": status, "project": project, **named}
         left, cursor = limit, None
         while left is None or left > 0:
             asked = {**query, "cursor": cursor, "limit": None if left is None else min(left, 100)}

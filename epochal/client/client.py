@@ -16,17 +16,22 @@ from spec.dataset import BUILTIN
 from spec.job import JobSpec
 from spec.specfile import BadSpecFileError
 from spec.states import JobStatus
+from spec.sweep import SweepSpec
+from spec.sweep_views import SweepCheck, SweepSummary
 from spec.views import Check, QueueView, WorkerView
 
 from ..errors import BadFileError, WrongUseError
 from .api import Api
 from .bars import shown
 from .dataset import Dataset
-from .fields import spec_with
+from .fields import plain, space_paths, spec_with
 from .find import find_dataset, find_job
+from .find_sweeps import find_sweep
 from .frames import as_file, is_frame, looks_like_file
 from .job import Job
 from .specs import body_of
+from .sweep import Sweep
+from .sweep_routes import sweep_body
 from .transport import Body
 from .uploads import OnProgress
 from .waiting import wait
@@ -168,6 +173,45 @@ class Client:
             job.learn(view)
         return handles[0] if one else handles
 
+    # --- sweeps --------------------------------------------------------------------------------------------------
+
+    def sweep(
+        self,
+        base: Spec | SweepSpec,
+        /,
+        space: Mapping[str, Any] | None = None,
+        *,
+        target: Any = None,
+        key: str | None = None,
+        **options: Any,
+    ) -> Sweep:
+        """Submit a sweep: `client.sweep({"dataset": "digits"}, {"learning_rate": [0.1, 0.01]}, method="grid")`.
+
+        `base` is a spec as `submit` takes it, and `space` the fields that vary: lists of values, `{"uniform": [a, b]}`,
+        `{"log_uniform": [a, b]}`, `{"integers": [a, b]}`; a field of a part may stand alone (`hidden`). Without a
+        space, `base` is a whole sweep or the path of its file. `options` are the other fields (docs/sweeps.md).
+        Raises `BadSpecError`, which names every field at fault.
+        """
+        return Sweep(self, self.api.submit_sweep(self._sweep_body(base, space, target, options), key=key))
+
+    def check_sweep(
+        self, base: Spec | SweepSpec, /, space: Mapping[str, Any] | None = None, *, target: Any = None, **options: Any
+    ) -> SweepCheck:
+        """The sweep's configurations, jobs, epochs and brackets, without submitting it; arguments as for `sweep`."""
+        return self.api.check_sweep(self._sweep_body(base, space, target, options))
+
+    def sweeps(self, limit: int | None = None) -> list[SweepSummary]:
+        """Sweeps, newest first."""
+        return list(self.api.sweeps(limit=limit))
+
+    def find_sweep(self, name: str) -> Sweep:
+        """A sweep by its id, the beginning or end of it, its name, or `@last`. Raises `NotFoundError`."""
+        return Sweep(self, self.api.sweep(find_sweep(self.api, name)))
+
+    def sleep(self, seconds: float) -> None:
+        """Wait, as this client was told to."""
+        self._sleep(seconds)
+
     # --- the service ---------------------------------------------------------------------------------------------
 
     def workers(self) -> list[WorkerView]:
@@ -188,6 +232,24 @@ class Client:
         elif target is not None:
             raise WrongUseError("`target` is for a data set that is uploaded: give it with `dataset=`.")
         return [spec_with(self._body(spec), fields) for spec in specs]
+
+    def _sweep_body(
+        self, base: Spec | SweepSpec, space: Mapping[str, Any] | None, target: Any, options: Mapping[str, Any]
+    ) -> Body:
+        """The fields of a sweep, from its parts or as a whole."""
+        if isinstance(base, SweepSpec):
+            return {**sweep_body(base), **plain(options)}
+        if space is not None:
+            if isinstance(base, Mapping):
+                (body,) = self._bodies([{}], target, base)
+            else:
+                (body,) = self._bodies([base], target, {})
+            return {"base": body, "space": space_paths(plain(space)), **plain(options)}
+        whole = _read(base)[0] if isinstance(base, str | Path) else base
+        if isinstance(whole, JobSpec) or "space" not in whole:
+            raise WrongUseError("A sweep needs a space: the fields that vary, such as {'learning_rate': [0.1, 0.01]}.")
+        (body,) = self._bodies([whole.get("base", {})], target, {})
+        return {**whole, "base": body, **plain(options)}
 
     def _body(self, spec: Spec) -> dict[str, Any]:
         if isinstance(spec, JobSpec):

@@ -77,6 +77,12 @@ def name_of_copy(name: str, changes: Mapping[str, Any]) -> str:
     return (f"{name}, {shown}" if shown else name)[:LONGEST_NAME]
 
 
+def space_paths(space: Mapping[str, Any]) -> dict[str, Any]:
+    """A sweep's parameters by field path: `hidden` is `architecture.hidden`. Other names stay, to be refused."""
+    places = {field.name: field.path for field in fields()}
+    return {".".join(places.get(name, (name,))): value for name, value in space.items()}
+
+
 def _as_part(parent: str, value: Any) -> dict[str, Any]:
     """A part as a mapping, so that a field can be added; the variant is that of the value, else of the default."""
     if isinstance(value, Mapping):

@@ -3,7 +3,8 @@
 import time
 from collections.abc import Callable, Sequence
 
-from spec.states import FINISHED
+from spec.states import FINISHED, SweepState
+from spec.sweep_views import SweepView
 from spec.views import JobView
 
 from ..errors import BusyError, NotEndedError, ServerUnreachableError
@@ -52,6 +53,35 @@ def wait(
         if waiting:
             sleep(POLL_EVERY_S)
     return [ended[job_id] for job_id in ids]
+
+
+def wait_for_sweep(
+    api: Api,
+    sweep_id: str,
+    show: Callable[[SweepView], object],
+    *,
+    timeout_s: float | None = None,
+    sleep: Callable[[float], None] = time.sleep,
+    clock: Callable[[], float] = time.monotonic,
+) -> SweepView:
+    """The sweep, when it has ended; as `wait` otherwise. A large sweep is asked for less often."""
+    began = seen_at = clock()
+    while True:
+        asked_at = clock()
+        try:
+            view = api.sweep(sweep_id)
+            seen_at = clock()
+            show(view)
+            if view.state not in (SweepState.running, SweepState.paused):
+                return view
+        except (ServerUnreachableError, BusyError):
+            if clock() > seen_at + STREAM_PATIENCE_S:
+                raise
+        if timeout_s is not None and clock() >= began + timeout_s:
+            raise NotEndedError(
+                f"Sweep {short(sweep_id)} has not ended within {timeout_s:g} s. It goes on: wait again, or cancel it."
+            )
+        sleep(max(POLL_EVERY_S, 5.0 * (clock() - asked_at)))
 
 
 def _not_ended(ids: Sequence[str], timeout_s: float) -> str:

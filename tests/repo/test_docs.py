@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from typing import get_args
 
 import pytest
 import yaml
@@ -16,6 +17,7 @@ from spec.schedules import SCHEDULES
 from spec.settings import PREFIX, Settings
 from spec.specfile import read
 from spec.states import TRANSITIONS, FailureReason, StopReason
+from spec.sweep import HALVINGS, SweepSpec
 
 from .pages import ROOT, codes, files, page, rows
 
@@ -79,7 +81,15 @@ def test_every_example_is_valid(path: Path) -> None:
     specs, _ = read(str(path))
     assert specs
     for spec in specs:
-        JobSpec.model_validate(spec)
+        (SweepSpec if "space" in spec else JobSpec).model_validate(spec)
+
+
+def test_the_page_of_sweeps_has_every_field_method_and_halving() -> None:
+    listed = {name for row in rows(page("sweeps.md")) for name in codes(row[0])}
+    methods = get_args(SweepSpec.model_fields["method"].annotation)
+    assert {*SweepSpec.model_fields, *methods, *(kind.name() for kind in HALVINGS)} <= listed
+    first = re.findall(r"```yaml\n(.*?)```", page("sweeps.md"), flags=re.DOTALL)[0]
+    assert (ROOT / "examples" / "sweep_grid.yaml").read_text(encoding="utf-8").endswith(first)
 
 
 def test_every_link_between_pages_leads_somewhere() -> None:

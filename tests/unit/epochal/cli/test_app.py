@@ -15,6 +15,7 @@ COMMANDS = (
     *("up", "down", "status", "worker", "submit", "jobs", "show", "watch", "cancel", "retry", "logs", "curve"),
     *("replay", "pause", "resume", "priority", "workers", "queue", "check", "clone", "compare", "delete"),
     *("datasets upload", "datasets list", "datasets show", "datasets delete", "predict", "download"),
+    *("sweep start", "sweep list", "sweep show", "sweep cancel", "sweep pause", "sweep resume", "sweep extend"),
     *("token create", "token list", "token revoke"),
 )
 BECOMES_ANOTHER_PROGRAM = ("worker",)
@@ -58,7 +59,7 @@ def test_every_command_is_tested_here() -> None:
     assert {name.split()[0] for name in COMMANDS} == set(group.commands)
 
 
-@pytest.mark.parametrize("command", ["", "datasets", "token", *COMMANDS])
+@pytest.mark.parametrize("command", ["", "datasets", "sweep", "token", *COMMANDS])
 def test_help_fits_80_columns_and_no_line_is_cut(
     command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -73,7 +74,7 @@ def test_help_fits_80_columns_and_no_line_is_cut(
     assert not re.search(r"\w\.\.\.$", narrow, re.MULTILINE)
     examples = narrow.partition("Example")[2].partition("\n\n")[0].splitlines()[1:]
     assert all(line.startswith("    ") for line in examples)  # a longer one would go on in the next line
-    assert command in ("", "datasets", "token") or any(f"epochal {command}" in line for line in examples)
+    assert command in ("", "datasets", "sweep", "token") or any(f"epochal {command}" in line for line in examples)
 
 
 @pytest.mark.parametrize("on_terminal", [True, False])
@@ -116,6 +117,19 @@ def test_help_of_submit_names_the_spec_s_fields(capsys: pytest.CaptureFixture[st
 def test_a_bad_spec_exits_2_and_names_the_field(capsys: pytest.CaptureFixture[str]) -> None:
     assert run("submit", "--dataset", "digits", "--epochs", "0") == 2
     assert "epochs" in capsys.readouterr().err
+
+
+def test_a_file_that_is_no_sweep_exits_2_and_says_what_a_sweep_has(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "job.yaml"
+    file.write_text("dataset: xor")
+    assert run("sweep", str(file)) == 2
+    assert "space" in capsys.readouterr().err
+    file.write_text("{base: {dataset: xor}, space: {learning_rate: [0.1, 0.2]}, method: grid, seeds: 0}")
+    assert run("sweep", "--check", str(file)) == 2
+    assert "seeds" in capsys.readouterr().err
+    assert run("sweep", str(file), "--seeds", "2") == 3  # the sweep is valid now; there is no server
 
 
 def test_nothing_to_submit_exits_2(capsys: pytest.CaptureFixture[str]) -> None:

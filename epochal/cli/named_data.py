@@ -1,0 +1,44 @@
+"""The data set that a spec names: one of yours becomes its id; a file is refused with what to do first."""
+
+import re
+import shlex
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from spec.dataset import BUILTIN
+
+from ..client import Api
+from ..client.find import find_dataset
+from ..errors import BadFileError, NotFoundError, ServerUnreachableError
+
+_UPLOADED = re.compile(r"ds_[0-9a-f]{32}")
+_DATA_FILES = (".csv", ".tsv", ".txt", ".parquet", ".npz", ".gz", ".zip", ".xlsx")
+
+
+def with_dataset(spec: dict[str, Any]) -> dict[str, Any]:
+    """The spec with the id of the uploaded data set that it names. Raises `BadFileError` if it names a file."""
+    name = spec.get("dataset")
+    if not isinstance(name, str) or name in BUILTIN or _UPLOADED.fullmatch(name):
+        return spec
+    if Path(name).suffix.lower() in _DATA_FILES or Path(name).is_file():
+        quoted = shlex.quote(name)
+        raise BadFileError(
+            f"dataset (--dataset): {name} is a file. Upload it first, and then use the id that is printed:\n"
+            f"  epochal datasets upload {quoted} --target COLUMN\n"
+            f"  epochal submit --dataset ds_...\n"
+            f"COLUMN is the column to predict{_columns_of(Path(name))}."
+        )
+    with suppress(NotFoundError, ServerUnreachableError), Api() as client:  # then the spec's own error says it
+        return {**spec, "dataset": find_dataset(client, name)}
+    return spec
+
+
+def _columns_of(file: Path) -> str:
+    """The columns of a text file, from its first line."""
+    if file.suffix.lower() not in (".csv", ".tsv", ".txt"):
+        return ""
+    with suppress(OSError, UnicodeDecodeError), file.open(encoding="utf-8-sig") as lines:
+        first = lines.readline(2000).strip()
+        return f"; the first line of the file is: {first}" if first else ""
+    return ""

@@ -1,0 +1,121 @@
+"""Tables and sentences about sweeps, for people: they fit 80 columns."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from spec.states import SweepState, TrialState
+from spec.sweep_views import SweepCheck, SweepSummary, SweepView
+
+from ..client.sweep_progress import ended_trials, value_text
+from ..client.words import DASH, metric, number, short_ids
+from .figures import duration, one_line
+
+COLOURS: Mapping[str, str] = {
+    SweepState.running: "yellow",
+    SweepState.paused: "magenta",
+    SweepState.finished: "green",
+    SweepState.failed: "red",
+    SweepState.cancelled: "dim",
+}
+
+
+def sweeps_table(sweeps: Sequence[SweepSummary], *, now: datetime) -> Table:
+    """One line per sweep."""
+    table = Table("id", "name", "state", "method", box=None, header_style="bold", pad_edge=False)
+    table.columns[0].no_wrap = True
+    for heading in ("tried", "best", "age"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for sweep, end in zip(sweeps, short_ids([sweep.id for sweep in sweeps]), strict=True):
+        best = DASH if sweep.best is None else f"{sweep.objective} {metric(sweep.objective, sweep.best)}"
+        table.add_row(
+            end,
+            one_line(sweep.name or DASH),
+            Text(sweep.state.value, style=COLOURS[sweep.state]),
+            sweep.method,
+            f"{sweep.proposed}/{sweep.most_trials}",
+            best,
+            duration((now - sweep.created_at).total_seconds()),
+        )
+    return table
+
+
+def sweep_card(sweep: SweepView, *, now: datetime) -> RenderableType:
+    """Everything about one sweep."""
+    head = Text(f"{sweep.name or 'sweep'}  ", style="bold") + Text(sweep.state.value, style=COLOURS[sweep.state])
+    parts: list[RenderableType] = [head, _grid(_facts(sweep, now))]
+    if sweep.leaderboard:
+        parts += ["", leaderboard(sweep)]
+    if sweep.comparison is not None:
+        parts.append(Text(sweep.comparison.sentence))
+    return Group(*parts)
+
+
+def leaderboard(sweep: SweepView) -> Table:
+    """The best configurations, with the 95 % confidence intervals of their means."""
+    table = Table("", box=None, header_style="bold", pad_edge=False)
+    table.add_column(sweep.objective, justify="right", no_wrap=True)
+    if any(one.low is not None for one in sweep.leaderboard):
+        table.add_column("95 % interval", no_wrap=True)
+    table.add_column("epochs", justify="right", no_wrap=True)
+    table.add_column("configuration")
+    for one in sweep.leaderboard:
+        interval = [] if len(table.columns) < 5 else [f"{number(one.low)} to {number(one.high)}"]
+        values = ", ".join(f"{name} {value_text(value)}" for name, value in one.configuration.items())
+        table.add_row(
+            f"#{one.number}", metric(sweep.objective, one.score), *interval, str(one.epochs), one_line(values)
+        )
+    return table
+
+
+def sweep_check_card(check: SweepCheck) -> RenderableType:
+    """What a sweep would be."""
+    return _grid(_checked(check))
+
+
+def _checked(check: SweepCheck) -> Iterable[tuple[str, str]]:
+    yield "configurations", f"{check.configurations:,}"
+    yield "jobs", f"{check.jobs:,} ({check.spec.replicates} for each configuration)"
+    yield "epochs", f"{check.epochs:,} at most"
+    for one in check.brackets:
+        rungs = ", ".join(f"{rung.keep} after epoch {rung.epoch}" for rung in one.bracket.rungs)
+        kept = f"; {rungs} go on" if rungs else ""
+        yield "generations", f"{one.count} of {one.bracket.size} configurations{kept}"
+    yield "packs", f"{check.packs} shapes among {check.sampled} configurations"
+    if check.refused:
+        yield "refused", f"{check.refused} combinations, which are not proposed"
+    for reason in check.reasons:
+        yield "", f"{reason.path} {reason.message}"
+
+
+def _facts(sweep: SweepView, now: datetime) -> Iterable[tuple[str, str]]:
+    yield "id", sweep.id
+    if sweep.message:
+        yield "message", sweep.message
+    yield "method", f"{sweep.method}, {sweep.objective}, halving {sweep.spec.halving.type}"
+    counts = ", ".join(f"{count} {state.value}" for state, count in sweep.trials.items() if count)
+    yield "configurations", f"{ended_trials(sweep)} of {sweep.most_trials} ended" + (f": {counts}" if counts else "")
+    yield "jobs", ", ".join(f"{count} {state.value}" for state, count in sweep.jobs.items() if count) or "none yet"
+    yield "epochs", f"{sweep.epochs:,}"
+    yield "time", duration(((sweep.finished_at or now) - sweep.created_at).total_seconds())
+    if sweep.trials.get(TrialState.finished, 0) and sweep.rungs:
+        told = ", ".join(f"{_correlation(rung.correlation)} after epoch {rung.epoch}" for rung in sweep.rungs)
+        yield "rungs", f"rank correlation with the end: {told}"
+    if sweep.importances is not None:
+        yield "importance", ", ".join(f"{name} {100 * share:.0f} %" for name, share in sweep.importances.shares.items())
+
+
+def _correlation(value: float | None) -> str:
+    return DASH if value is None else f"{value:.2f}"
+
+
+def _grid(rows: Iterable[tuple[str, str]]) -> Table:
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column()
+    for label, text in rows:
+        table.add_row(label, Text(text))
+    return table

@@ -1,0 +1,227 @@
+"""Commands for sweeps: `epochal sweep FILE`, and list, show, cancel, pause, resume and extend below `sweep`."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Annotated, Any, Optional
+
+import typer
+
+from spec import specfile
+from spec.states import SweepState
+from spec.sweep import SweepSpec
+from spec.sweep_views import SweepView
+
+from ..client import Api
+from ..client.find_sweeps import find_sweep
+from ..client.sweep_progress import sweep_shown
+from ..client.sweep_routes import parse_sweep
+from ..client.waiting import wait_for_sweep
+from ..client.words import short
+from ..errors import WrongUseError
+from .console import Json, aside, print_json, print_model, remark, screen
+from .help import Group, add
+from .named_data import with_dataset
+from .progress import INTERRUPTED
+from .render_sweeps import sweep_card, sweep_check_card, sweeps_table
+
+START = "start"
+
+SweepId = Annotated[
+    str, typer.Argument(metavar="ID", help="The sweep's id or its end, its name, or @last.", show_default=False)
+]
+Watch = Annotated[bool, typer.Option("--watch", "-w", help="Show progress until the end; exit 1 unless it finished.")]
+
+
+class _Sweeps(Group):
+    """`epochal sweep FILE` is `epochal sweep start FILE`."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Name the command that is meant."""
+        if args and args[0] not in self.commands and args[0] not in ctx.help_option_names:
+            args = [START, *args]
+        return super().parse_args(ctx, args)
+
+
+def register(app: typer.Typer, *, panel: str) -> None:
+    """Give `app` these commands."""
+    about = (
+        "Sweeps: train many configurations of a job, and find the best.\n\n"
+        "\b\nExamples:\n"
+        "  epochal sweep examples/sweep_hyperband.yaml --watch\n"
+        "  epochal sweep examples/sweep_grid.yaml --check\n"
+        "  epochal sweep show @last"
+    )
+    sweep = typer.Typer(cls=_Sweeps, help=about, no_args_is_help=True, rich_markup_mode=None)
+    add(sweep, start, name=START)
+    add(sweep, list_sweeps, name="list")
+    for command in (show, cancel, pause, resume, extend):
+        add(sweep, command)
+    app.add_typer(sweep, name="sweep", rich_help_panel=panel)
+
+
+def start(
+    file: Annotated[str, typer.Argument(metavar="FILE|-", help="YAML or JSON: base, space, method ...")],
+    trials: Annotated[Optional[int], typer.Option(help="Configurations, in place of the file's.")] = None,  # noqa: UP045
+    method: Annotated[
+        Optional[str],  # noqa: UP045 - typer reads it
+        typer.Option(metavar="METHOD", help="grid, random, sobol or tpe."),
+    ] = None,
+    halving: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(metavar="KIND", help="none, successive, hyperband or first_epoch."),
+    ] = None,
+    seeds: Annotated[Optional[int], typer.Option(help="Jobs of each configuration, each with its seed.")] = None,  # noqa: UP045
+    folds: Annotated[Optional[int], typer.Option(help="Cross-validation in place of seeds.")] = None,  # noqa: UP045
+    name: Annotated[Optional[str], typer.Option(help="A name for people.")] = None,  # noqa: UP045
+    check: Annotated[bool, typer.Option("--check", help="Say what the sweep would be; submit nothing.")] = False,
+    watch: Watch = False,
+    as_json: Json = False,
+) -> None:
+    """Submit a sweep from a file; print its id. `epochal sweep FILE` is short for it.
+
+    A flag replaces the value of the file.
+
+    Examples:
+      epochal sweep examples/sweep_hyperband.yaml --watch
+      epochal sweep start examples/sweep_grid.yaml --seeds 5
+      epochal sweep examples/sweep_random.yaml --trials 100 --check
+
+    """
+    given = {"trials": trials, "method": method, "halving": halving, "seeds": seeds, "folds": folds, "name": name}
+    spec = parse_sweep(_read(file, {field: value for field, value in given.items() if value is not None}))
+    with Api() as client:
+        if check:
+            checked = client.check_sweep(spec)
+            print_model(checked) if as_json else screen.print(sweep_check_card(checked))
+        else:
+            submit_sweep(client, spec, watch=watch, as_json=as_json)
+
+
+def list_sweeps(
+    limit: Annotated[int, typer.Option(min=1, help="Most sweeps to show.")] = 50, as_json: Json = False
+) -> None:
+    """List sweeps, newest first, with their best scores.
+
+    In a pipe, only the full ids are printed.
+
+    Examples:
+      epochal sweep list
+      epochal sweep list --json
+
+    """
+    with Api() as client:
+        found = list(client.sweeps(limit=limit))
+    if as_json:
+        print_json(found)
+    elif screen.is_terminal:
+        screen.print(sweeps_table(found, now=datetime.now(UTC)))
+    else:
+        typer.echo("\n".join(sweep.id for sweep in found), nl=bool(found))
+
+
+def show(sweep_id: SweepId, as_json: Json = False) -> None:
+    """Show a sweep: progress, leaderboard, and whether the best is really better.
+
+    Examples:
+      epochal sweep show @last
+      epochal sweep show 4f2a91c7 --json
+
+    """
+    with Api() as client:
+        _answer(client.sweep(find_sweep(client, sweep_id)), as_json=as_json)
+
+
+def cancel(sweep_id: SweepId, as_json: Json = False) -> None:
+    """Cancel a sweep with its jobs; running ones end within seconds.
+
+    Examples:
+      epochal sweep cancel @last
+
+    """
+    with Api() as client:
+        _say(client.cancel_sweep(find_sweep(client, sweep_id)), as_json=as_json)
+
+
+def pause(sweep_id: SweepId, as_json: Json = False) -> None:
+    """Pause a sweep with its jobs; `resume` lets it go on.
+
+    Examples:
+      epochal sweep pause @last
+
+    """
+    with Api() as client:
+        _say(client.pause_sweep(find_sweep(client, sweep_id)), as_json=as_json)
+
+
+def resume(sweep_id: SweepId, as_json: Json = False) -> None:
+    """Let a paused sweep go on.
+
+    Examples:
+      epochal sweep resume @last
+
+    """
+    with Api() as client:
+        _say(client.resume_sweep(find_sweep(client, sweep_id)), as_json=as_json)
+
+
+def extend(
+    sweep_id: SweepId,
+    trials: Annotated[int, typer.Option(min=1, help="Configurations in all.")],
+    as_json: Json = False,
+) -> None:
+    """Give a sweep more configurations; one that has finished goes on.
+
+    Examples:
+      epochal sweep extend @last --trials 200
+
+    """
+    with Api() as client:
+        _say(client.extend_sweep(find_sweep(client, sweep_id), trials), as_json=as_json)
+
+
+def submit_sweep(client: Api, spec: SweepSpec, *, watch: bool, as_json: bool) -> None:
+    """Submit, print the id, and with `watch` follow the sweep to its end."""
+    sweep = client.submit_sweep(spec)
+    if not (watch and as_json):
+        print_json({"id": sweep.id}) if as_json else typer.echo(sweep.id)
+    if not watch:
+        return
+    try:
+        with sweep_shown(aside) as shown:
+            ended = wait_for_sweep(client, sweep.id, shown)
+    except KeyboardInterrupt:
+        end = short(sweep.id)
+        remark(f"\nThe sweep goes on. `epochal sweep show {end}` shows it, `epochal sweep cancel {end}` stops it.")
+        raise typer.Exit(INTERRUPTED) from None
+    _answer(ended, as_json=as_json)
+    if ended.state is not SweepState.finished:
+        raise typer.Exit(1)
+
+
+def _read(file: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    """The sweep in a file, with the values of the flags. Raises `WrongUseError` for a file of something else."""
+    documents, _ = specfile.read(file)
+    if len(documents) != 1 or "space" not in documents[0]:
+        raise WrongUseError(
+            f"{file} holds no sweep: it needs a base (a job) and a space (the fields that vary). "
+            f"`epochal submit` takes a file of jobs."
+        )
+    sweep = {**documents[0], **given}
+    base = sweep.get("base")
+    return {**sweep, "base": with_dataset(base)} if isinstance(base, dict) else sweep
+
+
+def _answer(sweep: SweepView, *, as_json: bool) -> None:
+    if as_json:
+        print_model(sweep)
+    else:
+        screen.print(sweep_card(sweep, now=datetime.now(UTC)), soft_wrap=not screen.is_terminal)
+
+
+def _say(sweep: SweepView, *, as_json: bool) -> None:
+    if as_json:
+        print_model(sweep)
+    else:
+        remark(
+            f"Sweep {short(sweep.id)} is {sweep.state.value}: {sweep.proposed} of {sweep.most_trials} configurations."
+        )

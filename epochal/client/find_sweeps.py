@@ -1,0 +1,29 @@
+"""What a user means: a sweep by its id, the beginning or the end of it, its name, or `@last`."""
+
+import re
+
+from ..errors import AmbiguousError, NotFoundError
+from .api import Api
+
+SEARCHED_SWEEPS = 500
+"""Number of newest sweeps among which a name or a shortened id is looked for."""
+
+_FULL = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+
+
+def find_sweep(api: Api, given: str) -> str:
+    """The id of the sweep that `given` means; of a name it is the newest.
+
+    Raises `NotFoundError`, and `AmbiguousError` when several ids begin or end so.
+    """
+    if _FULL.fullmatch(given):
+        return given.lower()
+    newest = list(api.sweeps(limit=1 if given == "@last" else SEARCHED_SWEEPS))
+    named = newest[:1] if given == "@last" else [one for one in newest if one.name == given][:1]
+    found = named or [one for one in newest if one.id.startswith(given) or one.id.endswith(given)]
+    if not found:
+        raise NotFoundError(f"No sweep is called {given}, by its name or its id: `epochal sweep list` lists yours.")
+    if len(found) > 1:
+        fits = "\n".join(f"  {one.id}  {one.name or ''}  {one.state.value}" for one in found[:10])
+        raise AmbiguousError(f"{given} fits {len(found)} sweeps; give the id of one:\n{fits}")
+    return found[0].id

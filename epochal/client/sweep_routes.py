@@ -1,0 +1,105 @@
+"""The routes about sweeps."""
+
+import uuid
+from collections.abc import Iterator
+
+from pydantic import ValidationError
+
+from spec.states import TrialState
+from spec.sweep import SweepSpec
+from spec.sweep_views import SweepCheck, SweepPage, SweepSummary, SweepView, TrialDetail, TrialPage, TrialView
+from spec.validation_errors import sentences
+
+from ..errors import BadSpecError
+from .transport import Body, Transport, Update, path_of, read
+
+
+class SweepRoutes:
+    """What `Api` does with sweeps."""
+
+    _transport: Transport
+
+    def submit_sweep(self, sweep: SweepSpec | Body, *, key: str | None = None) -> SweepView:
+        """Submit a sweep. `key` makes a repeated submit the same submit; without one, each call is a new sweep."""
+        body = sweep_body(parse_sweep(sweep))
+        return read(SweepView, self._transport.request("POST", "/sweeps", body=body, key=key or str(uuid.uuid4())))
+
+    def check_sweep(self, sweep: SweepSpec | Body) -> SweepCheck:
+        """The sweep's configurations, jobs, epochs and brackets, without submitting it."""
+        body = sweep_body(parse_sweep(sweep))
+        return read(SweepCheck, self._transport.request("POST", "/sweeps/check", body=body, repeatable=True))
+
+    def sweep(self, sweep_id: str) -> SweepView:
+        """The sweep as it is now, with what it has found."""
+        return read(SweepView, self._transport.request("GET", path_of("sweeps", sweep_id)))
+
+    def sweeps(self, *, limit: int | None = None) -> Iterator[SweepSummary]:
+        """Sweeps, newest first, page after page; `limit` in all."""
+        left, cursor = limit, None
+        while left is None or left > 0:
+            query = {"cursor": cursor, "limit": None if left is None else min(left, 100)}
+            page = read(SweepPage, self._transport.request("GET", "/sweeps", query=query))
+            yield from page.sweeps if left is None else page.sweeps[:left]
+            cursor, left = page.next, None if left is None else left - len(page.sweeps)
+            if cursor is None:
+                return
+
+    def trials(
+        self, sweep_id: str, *, sort: str = "number", state: TrialState | None = None, limit: int | None = None
+    ) -> Iterator[TrialView]:
+        """The sweep's configurations by `number` or best `score` first, page after page; `limit` in all."""
+        left, cursor = limit, None
+        while left is None or left > 0:
+            query = {"sort": sort, "state": state, "cursor": cursor, "limit": min(left or 500, 500)}
+            page = read(TrialPage, self._transport.request("GET", path_of("sweeps", sweep_id, "trials"), query=query))
+            yield from page.trials
+            cursor, left = page.next, None if left is None else left - len(page.trials)
+            if cursor is None:
+                return
+
+    def trial(self, sweep_id: str, number: int) -> TrialDetail:
+        """A configuration, with the job of each seed or fold."""
+        path = path_of("sweeps", sweep_id, "trials", str(number))
+        return read(TrialDetail, self._transport.request("GET", path))
+
+    def cancel_sweep(self, sweep_id: str) -> SweepView:
+        """Cancel the sweep with its jobs; running ones end within seconds."""
+        return self._ask(sweep_id, "cancel")
+
+    def pause_sweep(self, sweep_id: str) -> SweepView:
+        """Pause the sweep with its jobs; running ones stop within seconds."""
+        return self._ask(sweep_id, "pause")
+
+    def resume_sweep(self, sweep_id: str) -> SweepView:
+        """Let a paused sweep go on."""
+        return self._ask(sweep_id, "resume")
+
+    def extend_sweep(self, sweep_id: str, trials: int) -> SweepView:
+        """Give the sweep more configurations: `trials` in all."""
+        path, body = path_of("sweeps", sweep_id), {"trials": trials}
+        return read(SweepView, self._transport.request("PATCH", path, body=body))
+
+    def watch_sweep(self, sweep_id: str) -> Iterator[Update]:
+        """The sweep's progress, whenever it changes, until its end; `data` is that of `spec.sweep_views.SweepProgress`.
+
+        After a broken connection the stream goes on.
+        """
+        return self._transport.stream(path_of("sweeps", sweep_id, "stream"))
+
+    def _ask(self, sweep_id: str, request: str) -> SweepView:
+        return read(SweepView, self._transport.request("POST", path_of("sweeps", sweep_id, request)))
+
+
+def parse_sweep(sweep: SweepSpec | Body) -> SweepSpec:
+    """`sweep` as a spec. Raises `BadSpecError`, which names every field at fault."""
+    if isinstance(sweep, SweepSpec):
+        return sweep
+    try:
+        return SweepSpec.model_validate(sweep)
+    except ValidationError as error:
+        raise BadSpecError("The sweep is not valid.", errors=sentences(error, sweep)) from error
+
+
+def sweep_body(sweep: SweepSpec) -> Body:
+    """The fields that the user set; the server chooses the others."""
+    return sweep.model_dump(mode="json", exclude_unset=True)

@@ -1,0 +1,89 @@
+"""Commands for sweeps, as a user types them, against the API."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import yaml
+
+from epochal.cli import sweeps
+from epochal.client import Api
+from epochal.client.waiting import wait_for_sweep
+from spec.sweep_views import SweepView
+from tests.integration.api.sweeping import asked, finished, proposed, train
+
+from .conftest import WIDTH, Commands
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> str:
+    """A file with a sweep."""
+    path = tmp_path / "sweep.yaml"
+    path.write_text(yaml.safe_dump(asked(name="rates", space={"learning_rate": [0.1, 0.2]}, method="grid")))
+    return str(path)
+
+
+def test_a_file_is_submitted_with_the_values_of_flags(epochal: Commands, file: str) -> None:
+    ran = epochal("sweep", file, "--seeds", "3", "--method", "random", "--name", "mine")
+    shown = json.loads(epochal("sweep", "show", ran.out.strip(), "--json").out)
+    assert (shown["spec"]["seeds"], shown["method"], shown["name"]) == (3, "random", "mine")
+    assert json.loads(epochal("sweep", "show", "@last", "--json").out)["id"] == ran.out.strip()
+
+
+def test_a_check_says_what_would_be_and_submits_nothing(epochal: Commands, file: str) -> None:
+    shown = epochal("sweep", "--check", file).out
+    assert "configurations  2" in shown
+    assert "jobs            2 (1 for each configuration)" in shown
+    assert json.loads(epochal("sweep", file, "--check", "--json").out)["jobs"] == 2
+    assert json.loads(epochal("sweep", "list", "--json").out) == []
+
+
+def test_a_sweep_is_shown_with_its_leaderboard_and_its_sentence(epochal: Commands) -> None:
+    shown = epochal("sweep", "show", finished(epochal.service, seeds=2)[-8:]).out
+    assert "6 of 6 ended: 6 finished" in shown
+    assert "95 % interval" in shown
+    assert "is better than all others" in shown
+    assert max(map(len, shown.splitlines())) <= WIDTH
+
+
+def test_a_sweep_is_watched_to_its_end(epochal: Commands, file: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def wait(client: Api, sweep_id: str, show: Callable[[SweepView], object]) -> SweepView:
+        def go_on(_: float) -> None:
+            train(epochal.service)
+
+        return wait_for_sweep(client, sweep_id, show, sleep=go_on)
+
+    monkeypatch.setattr(sweeps, "wait_for_sweep", wait)
+    ran = epochal("sweep", file, "--watch")
+    assert (ran.code, "rates  finished" in ran.out) == (0, True)
+    assert "2 of 2 (2 finished)" in ran.err
+    assert "optimizer" not in ran.err
+
+
+def test_sweeps_are_listed_with_short_ids_and_best_scores(epochal: Commands) -> None:
+    ended = finished(epochal.service, name="first")
+    shown = epochal("sweep", "list").out
+    assert shown.splitlines()[1].split()[:4] == [ended[-8:], "first", "finished", "random"]
+    assert "val_accuracy" in shown
+    assert max(map(len, shown.splitlines())) <= WIDTH
+
+
+def test_a_sweep_is_paused_resumed_extended_and_cancelled_by_its_name(epochal: Commands) -> None:
+    proposed(epochal.service, name="rates")
+    for command, state in [("pause", "paused"), ("resume", "running"), ("cancel", "cancelled")]:
+        assert f"is {state}" in epochal("sweep", command, "rates").err
+    assert epochal("sweep", "pause", "rates").code == 1
+    other = finished(epochal.service)
+    assert "is running: 6 of 9" in epochal("sweep", "extend", other, "--trials", "9").err
+    assert epochal("sweep", "show", "nothing").code == 1
+
+
+def test_several_values_of_a_flag_make_a_grid(epochal: Commands) -> None:
+    ran = epochal("submit", "--dataset", "iris", "--lr", "0.1,0.01", "--optimizer", "sgd", "--optimizer", "adam")
+    shown = json.loads(epochal("sweep", "show", ran.out.strip(), "--json").out)
+    assert (shown["method"], shown["most_trials"]) == ("grid", 4)
+    assert set(shown["spec"]["space"]) == {"learning_rate", "optimizer"}
+    assert len(json.loads(epochal("jobs", "--json").out)) == 0
+    job = epochal("submit", "--dataset", "iris", "--hidden", "8,4", "--dropout", "0.1,0.2").out.strip()
+    assert json.loads(epochal("show", job, "--json").out)["spec"]["dropout"] == [0.1, 0.2]

@@ -1,0 +1,124 @@
+"""Sweeps as handles: what is asked of the API, and what is said while they run."""
+
+import io
+import json
+from typing import Any
+
+import httpx
+import pytest
+from rich.console import Console
+
+from epochal.client.sweep_progress import Pace, drawn, facts
+from epochal.errors import BadSpecError, NotEndedError, NotFoundError, WrongUseError
+from spec.states import JobStatus, SweepState, TrialState
+from spec.sweep import SweepSpec
+from spec.sweep_views import SweepView
+
+from .jobs import client_of
+
+ID = "0193a5b2-7c1e-7d31-a7b4-5d0c4f2a91c7"
+SPEC = {"base": {"dataset": "iris"}, "space": {"learning_rate": {"log_uniform": [0.01, 0.1]}}, "trials": 8}
+
+
+def standing(number: int, *scores: float) -> dict[str, Any]:
+    mean = sum(scores) / len(scores)
+    return {
+        **{"number": number, "generation": 0, "configuration": {"learning_rate": 0.05}, "state": "finished"},
+        **{"score": mean, "deviation": None, "metrics": {"val_loss": mean}, "epochs": 9, "low": None, "high": None},
+        **{"jobs": [f"job-{place}" for place in range(len(scores))], "scores": list(scores), "links": {}},
+    }
+
+
+def sweep(state: str = "running", ended: int = 2, epochs: int = 10, **changed: Any) -> dict[str, Any]:
+    trials = dict.fromkeys(TrialState, 0) | {TrialState.finished: ended, TrialState.open: 8 - ended}
+    return {
+        **{"id": ID, "name": "rates", "state": state, "message": None, "method": "random", "objective": "val_loss"},
+        **{"most_trials": 8, "proposed": 8, "best": 0.5, "created_at": "2026-01-01T00:00:00Z", "finished_at": None},
+        **{"links": {}, "generations": 1, "trials": trials, "jobs": dict.fromkeys(JobStatus, 0), "epochs": epochs},
+        **{"leaderboard": [standing(3, 0.6, 0.4)], "comparison": {"sentence": "#3 is best.", "others": []}},
+        **{"rungs": [], "importances": None, "spec": SweepSpec.model_validate(SPEC).model_dump(mode="json")},
+        **changed,
+    }
+
+
+def view(**changed: Any) -> SweepView:
+    return SweepView.model_validate(sweep(**changed))
+
+
+class Server:
+    """Answers with one sweep after the other, the last for ever."""
+
+    def __init__(self, *answers: dict[str, Any]) -> None:
+        self.answers, self.bodies = list(answers), list[Any]()
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        if request.content:
+            self.bodies.append(json.loads(request.content))
+        if request.url.path.endswith("/sweeps") and request.method == "GET":
+            return httpx.Response(200, json={"sweeps": [], "next": None})
+        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        return httpx.Response(200, json=answer)
+
+
+def test_a_base_and_a_space_are_a_sweep_and_fields_of_parts_stand_alone() -> None:
+    server = Server(sweep())
+    client = client_of(server)
+    client.sweep({"dataset": "iris", "hidden": [4]}, {"hidden": [[4], [8]]}, method="grid", seeds=3)
+    assert server.bodies[-1] == {
+        "base": {"dataset": {"name": "iris"}, "architecture": {"type": "mlp", "hidden": [4]}},
+        "space": {"architecture.hidden": {"choice": [[4], [8]]}},
+        "method": "grid",
+        "seeds": 3,
+    }
+    client.sweep(SPEC, trials=9)
+    assert server.bodies[-1]["trials"] == 9
+
+
+def test_what_is_no_sweep_is_refused_without_a_server() -> None:
+    client = client_of(Server(sweep()))
+    with pytest.raises(WrongUseError, match="space"):
+        client.sweep({"dataset": "iris"})
+    with pytest.raises(BadSpecError) as refused:
+        client.sweep({"dataset": "iris"}, {"learning_rat": [0.1]})
+    assert refused.value.errors[0].path == "space.learning_rat"
+    with pytest.raises(NotFoundError, match="rates"):
+        client.find_sweep("rates")
+
+
+def test_a_wait_ends_with_the_sweep_or_with_its_time() -> None:
+    handle = client_of(Server(sweep(), sweep(), sweep(state="finished", ended=8))).sweep(SPEC)
+    assert handle.wait(progress=False).state is SweepState.finished
+    assert handle.best is not None
+    assert handle.sentence == "#3 is best."
+    assert "finished, 8 configurations, best val_loss 0.5" in repr(handle)
+    with pytest.raises(NotEndedError, match="goes on"):
+        client_of(Server(sweep())).sweep(SPEC).wait(0.0, progress=False)
+
+
+@pytest.mark.parametrize(("objective", "best"), [("val_loss", "job-1"), ("val_accuracy", "job-0")])
+def test_the_best_job_is_that_of_the_best_seed(objective: str, best: str) -> None:
+    job = client_of(Server(sweep(objective=objective))).sweep(SPEC).best_job
+    assert job is not None
+    assert job.id == best
+
+
+def test_the_pace_is_that_since_the_first_look() -> None:
+    times = iter([0.0, 10.0, 20.0])
+    pace = Pace(lambda: next(times))
+    assert pace.seen(view(ended=0, epochs=0)) == (None, None)
+    assert pace.seen(view(ended=0, epochs=30)) == (3.0, None)
+    assert pace.seen(view(ended=4, epochs=100)) == (5.0, 20.0)
+
+
+def test_progress_says_states_speed_rungs_and_the_best() -> None:
+    rung = {"epoch": 3, "pruned": True, "correlation": 0.75, "configurations": 9}
+    running = view(rungs=[rung], jobs=dict.fromkeys(JobStatus, 0) | {JobStatus.running: 6})
+    assert facts(running, (12.0, 34.0)) == [
+        ("configurations", "2 of 8 (6 open, 2 finished)"),
+        ("jobs", "6 (6 running)"),
+        ("speed", "12 epochs a second, about 34 s left"),
+        ("rungs", "correlation with the end 0.75 after epoch 3"),
+    ]
+    terminal = io.StringIO()
+    Console(file=terminal, width=80).print(drawn(running, (None, None)))
+    assert "learning_rate 0.05" in terminal.getvalue()
