@@ -2,7 +2,7 @@
 
 import sys
 
-from . import claims, gpu, leaving, peers, quality, trainer, upload
+from . import claims, gpu, leaving, peers, quality, trainer, upload, verdicts
 
-for script in (trainer, leaving, quality, peers, gpu, claims, upload):
+for script in (trainer, leaving, quality, peers, gpu, claims, upload, verdicts):
     script.main(sys.argv[1:])

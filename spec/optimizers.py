@@ -39,6 +39,11 @@ class OptimizerSpec(Named):
         return {}
 
     @property
+    def usual_rate(self) -> float:
+        """A learning rate with which most small networks learn; verdicts compare with it."""
+        return 0.01
+
+    @property
     def numbers(self) -> Mapping[str, float]:
         """The hyper-parameters in which members of one pack may differ."""
         return {name: value for name, value in self if _is_number(value)}
@@ -89,6 +94,11 @@ class Sgd(OptimizerSpec):
         return self
 
     @property
+    def usual_rate(self) -> float:
+        """Momentum makes a step 1 / (1 - momentum) times as long."""
+        return 0.1 * (1.0 - self.momentum)
+
+    @property
     def buffers(self) -> Mapping[str, float]:
         """The running sum of gradients."""
         return {"velocity": 0.0}
@@ -103,6 +113,11 @@ class Adagrad(OptimizerSpec):
     eps: Epsilon = 1e-10
 
     @property
+    def usual_rate(self) -> float:
+        """Its steps become shorter and shorter."""
+        return 0.03
+
+    @property
     def buffers(self) -> Mapping[str, float]:
         """The sum of squares of gradients."""
         return {"squares": self.initial_accumulator}
@@ -114,6 +129,11 @@ class Adadelta(OptimizerSpec):
     type: Literal["adadelta"] = "adadelta"
     rho: Annotated[Fraction, Field(description="Decay of the running means of squares.")] = 0.9
     eps: Epsilon = 1e-6
+
+    @property
+    def usual_rate(self) -> float:
+        """It finds the length of a step itself (Zeiler 2012)."""
+        return 1.0
 
     @property
     def buffers(self) -> Mapping[str, float]:
@@ -197,6 +217,11 @@ class Lion(OptimizerSpec):
     beta2: Beta2 = 0.99
 
     @property
+    def usual_rate(self) -> float:
+        """Every weight moves by the whole rate, so the rate is a tenth of Adam's (Chen et al. 2023)."""
+        return 0.001
+
+    @property
     def buffers(self) -> Mapping[str, float]:
         """The running mean of gradients."""
         return {"mean": 0.0}
@@ -225,6 +250,11 @@ class Muon(Moments):
             "2025). original: sqrt(max(1, out / in)), which wants larger ones, such as 0.02."
         ),
     ] = "match_rms_adamw"
+
+    @property
+    def usual_rate(self) -> float:
+        """That of AdamW, or with the original scale a larger one."""
+        return 0.02 if self.scale == "original" else 0.01
 
     @property
     def buffers(self) -> Mapping[str, float]:

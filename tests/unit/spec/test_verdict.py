@@ -1,3 +1,7 @@
+"""Verdicts on curves: drawn by hand, and thirty that a person labelled from their pictures beforehand."""
+
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -8,128 +12,277 @@ from spec.verdict import Verdict, VerdictKind, judge
 
 Numbers = list[float | None]
 
+LABELLED = json.loads((Path(__file__).parent / "labelled_curves.json").read_text())
 
-def verdict_of(train: Numbers, val: Numbers | None = None, **fields: Any) -> Verdict | None:
-    """The verdict on a curve of a job on iris (three classes); `accuracies` are 1 unless given."""
-    failure = fields.pop("failure", None)
+
+def verdict_of(train: Numbers, val: Numbers | None = None, **fields: Any) -> Verdict:
+    """The verdict on a curve of a job on iris (three classes); `accuracies` are 1 unless given, of both kinds."""
+    failure, more = fields.pop("failure", None), fields.pop("metrics", {})
     accuracies = fields.pop("accuracies", (1.0, 1.0))
-    spec = JobSpec.model_validate({"dataset": "iris", "learning_rate": 0.3} | fields)
+    spec = JobSpec.model_validate({"dataset": "iris", "learning_rate": 0.01} | fields)
     epochs: Numbers = [float(epoch) for epoch in range(1, len(train) + 1)]
-    curve: dict[str, Numbers] = {"epoch": epochs, "train_loss": train, "train_accuracy": [accuracies[0]] * len(train)}
+    curve: dict[str, Numbers] = {"epoch": epochs, "train_loss": train}
+    parts = {"train": accuracies[0]}
     if val is not None:
-        curve |= {"val_loss": val, "val_accuracy": [accuracies[1]] * len(train)}
-    return judge(spec, curve, failure)
-
-
-def kind(*arguments: Any, **fields: Any) -> VerdictKind:
-    verdict = verdict_of(*arguments, **fields)
+        parts["val"], curve["val_loss"] = accuracies[1], val
+    for part, accuracy in parts.items():
+        curve |= {f"{part}_{name}": [accuracy] * len(train) for name in ("accuracy", "balanced_accuracy")}
+    verdict = judge(spec, curve | {name: [value] * len(train) for name, value in more.items()}, failure)
     assert verdict is not None
     assert verdict.sentence.startswith(verdict.kind.value.capitalize())
-    return verdict.kind
+    return verdict
+
+
+def regression(train: Numbers, r2: float, **fields: Any) -> Verdict:
+    """The verdict on a curve of a job on diabetes, with as much validation loss."""
+    spec = JobSpec.model_validate({"dataset": "diabetes", "loss": "mse", "learning_rate": 0.01} | fields)
+    epochs: Numbers = [float(n) for n in range(1, len(train) + 1)]
+    verdict = judge(spec, {"epoch": epochs, "train_loss": train, "val_loss": train, "val_r2": [r2] * len(train)})
+    assert verdict is not None
+    return verdict
+
+
+def changed(verdict: Verdict) -> dict[str, Any]:
+    """What the suggestion says, which POST /jobs accepts unchanged."""
+    assert verdict.suggestion is not None
+    body = verdict.suggestion.model_dump(mode="json", exclude_unset=True)
+    assert JobSpec.model_validate(json.loads(json.dumps(body))) == verdict.suggestion
+    return body
+
+
+def test_a_person_and_the_rule_agree_on_thirty_curves() -> None:
+    found = {}
+    for number, one in enumerate(LABELLED, start=1):
+        curve = one["curve"] | {"epoch": list(range(1, 1 + len(one["curve"]["train_loss"])))}
+        failure = None if one["failure"] is None else FailureReason(one["failure"])
+        verdict = judge(JobSpec.model_validate(one["spec"]), curve, failure)
+        assert verdict is not None
+        found[number] = verdict.kind.value
+    assert found == {number: one["label"] for number, one in enumerate(LABELLED, start=1)}
+    assert len(found) == 30
 
 
 FALLING: Numbers = [1.0, 0.5, 0.3, 0.2, 0.15, 0.12, 0.11, 0.105, 0.102, 0.101, 0.1]
+RISING: Numbers = [1.0, 0.6, 0.4, 0.35, 0.4, 0.45, 0.5, 0.6, 0.7, 0.8, 0.9]
+STRAIGHT: Numbers = [1.0 - 0.09 * epoch for epoch in range(10)]
+SLOW: Numbers = [1.1 - 0.02 * epoch for epoch in range(10)]
+CHANCE: Numbers = [1.0986] * 20
+STUCK: Numbers = [1.09, 0.9, *[0.85] * 20]
+JUMPING: Numbers = [1.0, 0.4, 0.9, 0.3, 1.2, 0.5, 0.9, 0.4, 0.8, 0.3, 0.7]
 
 
 def test_a_curve_that_falls_on_both_splits_is_good() -> None:
     verdict = verdict_of(FALLING, [value + 0.02 for value in FALLING if value is not None])
-    assert verdict is not None
     assert (verdict.kind, verdict.best_epoch, verdict.suggestion) == (VerdictKind.good, 11, None)
     assert verdict.gap == pytest.approx(0.02)
 
 
 def test_a_good_curve_that_still_falls_suggests_more_epochs() -> None:
-    train: Numbers = [1.0 - 0.09 * epoch for epoch in range(10)]
-    verdict = verdict_of(train, train, epochs=10)
-    assert verdict is not None
+    verdict = verdict_of(STRAIGHT, STRAIGHT, epochs=10)
     assert verdict.kind is VerdictKind.good
-    assert verdict.suggestion is not None
-    assert verdict.suggestion.epochs == 20
+    assert changed(verdict)["epochs"] == 30
 
 
-def test_validation_that_rises_while_training_falls_is_overfit() -> None:
-    verdict = verdict_of(FALLING, [1.0, 0.6, 0.4, 0.35, 0.4, 0.45, 0.5, 0.6, 0.7, 0.8, 0.9])
-    assert verdict is not None
+def test_training_loss_that_still_falls_is_no_reason_for_more_epochs_when_validation_was_best_long_ago() -> None:
+    level: Numbers = [0.4, 0.3, *[0.33] * 8]
+    verdict = verdict_of(STRAIGHT, level, epochs=10)
+    assert (verdict.kind, verdict.suggestion) == (VerdictKind.good, None)
+    assert "epochs" not in verdict.sentence
+
+
+def test_validation_that_rises_is_overfit_and_early_stopping_would_have_ended_with_the_same_best_epoch() -> None:
+    verdict = verdict_of(FALLING, RISING)
     assert (verdict.kind, verdict.best_epoch) == (VerdictKind.overfit, 4)
-    assert verdict.suggestion is not None
-    assert (verdict.suggestion.dropout, verdict.suggestion.patience) == (0.5, 20)
+    assert changed(verdict)["patience"] == 3
 
 
-def test_a_small_rise_at_the_end_is_no_overfitting() -> None:
-    assert kind(FALLING, [1.0, 0.5, 0.3, 0.21, 0.18, 0.17, 0.17, 0.175, 0.18, 0.185, 0.19]) is VerdictKind.good
+def test_patience_is_longer_than_the_longest_wait_before_the_best_epoch() -> None:
+    val: Numbers = [1.0, 0.5, 0.6, 0.6, 0.6, 0.6, 0.4, 0.5, 0.5, 0.5, 0.6, 0.6, 0.6, 0.7, 0.8]
+    train: Numbers = [1.0 - 0.06 * epoch for epoch in range(15)]
+    assert changed(verdict_of(train, val))["patience"] == 5
 
 
-def test_an_accuracy_gap_is_overfitting_though_the_loss_does_not_rise() -> None:
-    assert kind(FALLING, FALLING, accuracies=(1.0, 0.7)) is VerdictKind.overfit
+def test_a_job_that_stopped_early_is_judged_by_its_best_epoch() -> None:
+    assert verdict_of(FALLING, RISING, patience=7).kind is VerdictKind.good
+    kept = verdict_of(FALLING, RISING, patience=7, restore_best=False)
+    assert kept.kind is VerdictKind.overfit
+    assert changed(kept).items() >= {"patience": 3, "restore_best": True}.items()
 
 
-def test_weight_decay_is_suggested_against_overfitting_where_dropout_is_set() -> None:
-    verdict = verdict_of(FALLING, FALLING, accuracies=(1.0, 0.7), dropout=0.5, weight_decay=0.01, patience=5)
-    assert verdict is not None
-    assert verdict.suggestion is not None
-    assert (verdict.suggestion.weight_decay, verdict.suggestion.patience) == (0.1, 5)
+def test_early_stopping_is_suggested_on_the_loss_where_another_metric_is_monitored() -> None:
+    body = changed(verdict_of(FALLING, RISING, monitor="val_accuracy"))
+    assert (body["patience"], body["monitor"]) == (3, "val_loss")
+
+
+def test_a_single_lucky_epoch_is_no_rise() -> None:
+    val: Numbers = [1.0, 0.5, 0.35, *[0.24] * 5, 0.17, *[0.24] * 13]
+    train: Numbers = [1.0 - 0.03 * epoch for epoch in range(22)]
+    assert verdict_of(train, val).kind is VerdictKind.good
+
+
+def test_an_accuracy_gap_is_overfitting_though_the_loss_does_not_rise_and_no_spec_is_suggested() -> None:
+    verdict = verdict_of(FALLING, FALLING, accuracies=(1.0, 0.7))
+    assert (verdict.kind, verdict.suggestion) == (VerdictKind.overfit, None)
+    assert "training accuracy is 100.0 % and validation accuracy only 70.0 %" in verdict.sentence
+    assert "No spec is suggested" in verdict.sentence
+
+
+def test_memorised_noise_is_overfit_and_the_sentence_blames_the_data() -> None:
+    val: Numbers = [1.1, 1.12, 1.2, 1.3, 1.4, 1.5, 1.6, 1.7, 1.8, 1.9, 2.0]
+    verdict = verdict_of(FALLING, val, accuracies=(1.0, 0.33))
+    assert (verdict.kind, verdict.suggestion) == (VerdictKind.overfit, None)
+    assert "no relation between features and target" in verdict.sentence
 
 
 @pytest.mark.parametrize(
     ("fields", "suggests"),
     [
         ({"activation": "identity"}, {"activation": "tanh"}),
+        ({"activation": "identity", "learning_rate": 1.0}, {"activation": "tanh", "learning_rate": 0.01}),
         ({"architecture": "perceptron"}, {"architecture": {"type": "mlp", "hidden": [32], "bias": True}}),
         ({"architecture": {"type": "mlp", "hidden": [2]}}, {"architecture": {"type": "mlp", "hidden": [8]}}),
-        ({"architecture": {"type": "resmlp", "width": 4}}, {"architecture": {"type": "resmlp", "width": 16}}),
+        ({"architecture": {"type": "resmlp", "width": 2}}, {"architecture": {"type": "resmlp", "width": 8}}),
+        ({"architecture": {"type": "mlp", "hidden": [2]}, "dropout": 0.3}, {"dropout": 0.0}),
+        ({"dropout": 0.7}, {"dropout": 0.0}),
+        ({"learning_rate": 0.001, "optimizer": "sgd"}, {"learning_rate": 0.1}),
     ],
     ids=str,
 )
-def test_low_training_accuracy_is_underfitting_and_the_suggestion_fits(fields: Any, suggests: dict[str, Any]) -> None:
-    flat: Numbers = [1.09, 0.99, *[0.98] * 20]
-    verdict = verdict_of(flat, flat, accuracies=(0.5, 0.5), **fields)
-    assert verdict is not None
+def test_a_network_that_learns_too_little_is_underfit_and_the_suggestion_fits(
+    fields: Any, suggests: dict[str, Any]
+) -> None:
+    big = {"dataset": {"name": "blobs", "n": 4000}}
+    verdict = verdict_of(STUCK, STUCK, accuracies=(0.5, 0.5), **(big | fields))
     assert verdict.kind is VerdictKind.underfit
-    assert verdict.suggestion is not None
-    body = verdict.suggestion.model_dump(mode="json", exclude_unset=True)
-    assert body.items() >= suggests.items()
-    assert JobSpec.model_validate(body) == verdict.suggestion
+    assert changed(verdict).items() >= suggests.items()
+
+
+def test_a_network_that_is_not_small_for_its_rows_is_not_made_larger() -> None:
+    verdict = verdict_of(STUCK, STUCK, accuracies=(0.5, 0.5), architecture={"type": "mlp", "hidden": [48]})
+    assert (verdict.kind, verdict.suggestion) == (VerdictKind.underfit, None)
+
+
+def test_accuracy_at_chance_with_a_large_learning_rate_blames_the_rate_and_not_the_size() -> None:
+    verdict = verdict_of(
+        CHANCE, CHANCE, accuracies=(1 / 3, 1 / 3), learning_rate=0.5, architecture={"type": "mlp", "hidden": [2]}
+    )
+    assert verdict.kind is VerdictKind.underfit
+    assert changed(verdict).items() >= {"learning_rate": 0.01, "architecture": {"type": "mlp", "hidden": [2]}}.items()
+    assert "learning rate is too large, or hidden neurons have died" in verdict.sentence
+    assert "training accuracy at the best epoch is 33.3 %, and a guess has 33.3 %" in verdict.sentence
+
+
+def test_a_best_epoch_of_1_blames_a_large_rate() -> None:
+    train: Numbers = [0.9, *[1.0] * 12]
+    verdict = verdict_of(train, train, accuracies=(0.6, 0.6), learning_rate=0.3)
+    assert (verdict.kind, verdict.best_epoch) == (VerdictKind.underfit, 1)
+    assert changed(verdict)["learning_rate"] == pytest.approx(0.01)
+
+
+def test_accuracy_at_chance_with_a_usual_learning_rate_blames_the_data_and_suggests_nothing() -> None:
+    verdict = verdict_of(CHANCE, CHANCE, accuracies=(0.35, 0.33))
+    assert (verdict.kind, verdict.suggestion) == (VerdictKind.underfit, None)
+    assert "No other settings are suggested" in verdict.sentence
+
+
+@pytest.mark.parametrize(
+    ("fields", "suggests", "says"),
+    [
+        ({"activation": "sigmoid"}, {"activation": "relu"}, "Gradients vanish"),
+        ({"activation": "tanh", "dropout": 0.7}, {"activation": "relu", "dropout": 0.0}, "relu, without dropout"),
+        ({"activation": "relu", "dropout": 0.7}, {"activation": "relu", "dropout": 0.0}, "no dropout"),
+    ],
+)
+def test_a_deep_network_that_learns_nothing_gets_gradients(
+    fields: dict[str, Any], suggests: dict[str, Any], says: str
+) -> None:
+    deep = {"architecture": {"type": "mlp", "hidden": [32] * 6}}
+    verdict = verdict_of(CHANCE, CHANCE, accuracies=(0.33, 0.33), **deep, **fields)
+    assert verdict.kind is VerdictKind.underfit
+    assert changed(verdict).items() >= suggests.items()
+    assert says in verdict.sentence
+
+
+def test_a_small_learning_rate_is_made_larger_before_epochs_are_added() -> None:
+    verdict = verdict_of(SLOW, SLOW, accuracies=(0.6, 0.6), epochs=10, learning_rate=0.0001)
+    assert verdict.kind is VerdictKind.underfit
+    assert changed(verdict).items() >= {"learning_rate": 0.01, "epochs": 10}.items()
 
 
 def test_a_loss_that_still_falls_is_underfitting_and_more_epochs_are_suggested() -> None:
-    train: Numbers = [1.1 - 0.02 * epoch for epoch in range(10)]
-    verdict = verdict_of(train, train, accuracies=(0.6, 0.6), epochs=10)
-    assert verdict is not None
+    verdict = verdict_of(SLOW, SLOW, accuracies=(0.9, 0.9), epochs=10)
     assert verdict.kind is VerdictKind.underfit
-    assert verdict.suggestion is not None
-    assert verdict.suggestion.epochs == 30
+    assert changed(verdict)["epochs"] == 30
+
+
+def rare(area: float, **fields: Any) -> Verdict:
+    """The verdict on a network that predicts the larger of two classes, with 98 % of the rows, and nothing else."""
+    metrics = {"val_accuracy": 0.98, "train_accuracy": 0.98, "val_roc_auc": area}
+    data = {"dataset": {"name": "xor", "n": 1000}, "loss": "binary_cross_entropy"}
+    loss: Numbers = [0.11, *[0.097] * 11]
+    return verdict_of(loss, loss, accuracies=(0.5, 0.5), metrics=metrics, **data, **fields)
+
+
+def test_accuracy_of_a_rare_class_is_judged_by_balanced_accuracy() -> None:
+    verdict = rare(0.5)
+    assert (verdict.kind, verdict.suggestion) == (VerdictKind.underfit, None)
+    assert "validation accuracy is 98.0 % only because of the largest class" in verdict.sentence
+    assert "balanced accuracy, the mean over the classes, is 50.0 %, and a guess has 50.0 %" in verdict.sentence
+
+
+def test_class_weights_are_suggested_where_the_scores_rank_the_rare_class() -> None:
+    assert changed(rare(0.9))["class_weight"] == "balanced"
+    assert rare(0.6).suggestion is None, "four rows of a class may have an area of 0.6 by luck"
 
 
 def test_an_oscillating_loss_is_unstable_and_a_smaller_learning_rate_is_suggested() -> None:
-    verdict = verdict_of([1.0, 0.4, 0.9, 0.3, 1.2, 0.5, 0.9, 0.4, 0.8, 0.3, 0.7])
-    assert verdict is not None
-    assert verdict.kind is VerdictKind.unstable
-    assert verdict.gap is None
-    assert verdict.suggestion is not None
-    assert verdict.suggestion.learning_rate == pytest.approx(0.1)
+    verdict = verdict_of(JUMPING, learning_rate=0.3)
+    assert (verdict.kind, verdict.gap) == (VerdictKind.unstable, None)
+    assert changed(verdict).items() >= {"learning_rate": 0.03, "schedule": {"type": "cosine"}, "epochs": 200}.items()
+    slow = changed(verdict_of(JUMPING, learning_rate=0.003, schedule={"type": "step", "every": 5}))
+    assert slow["learning_rate"] == pytest.approx(0.001)
+    assert slow["schedule"]["type"] == "step"
+
+
+def test_a_loss_far_above_an_untrained_network_is_unstable_if_the_rate_is_large() -> None:
+    train: Numbers = [5000.0, 100.0, 10.0, 1.0, 0.7, 0.6, 0.5, 0.5, 0.5]
+    assert regression(train, 0.5, learning_rate=1.0).kind is VerdictKind.unstable
+    assert regression(train, 0.5).kind is VerdictKind.good
 
 
 @pytest.mark.parametrize(
     ("train", "failure"), [([1.0, None], None), ([1.0, 2.0], FailureReason.diverged), ([], FailureReason.diverged)]
 )
 def test_a_non_finite_loss_is_diverged(train: Numbers, failure: FailureReason | None) -> None:
-    verdict = verdict_of(train, failure=failure)
-    assert verdict is not None
+    verdict = verdict_of(train, failure=failure, learning_rate=0.3)
     assert verdict.kind is VerdictKind.diverged
-    assert verdict.suggestion is not None
-    assert verdict.suggestion.learning_rate == pytest.approx(0.03)
+    assert changed(verdict)["learning_rate"] == pytest.approx(0.01)
+    usual = changed(verdict_of(train, failure=failure, learning_rate=0.01, optimizer="sgd"))
+    assert usual["learning_rate"] == pytest.approx(0.001)
 
 
 def test_a_regression_is_underfit_when_most_of_the_variance_remains() -> None:
-    flat: Numbers = [0.95] * 30
-    spec = JobSpec.model_validate({"dataset": "diabetes", "loss": "mse"})
-    curve: dict[str, Numbers] = {"epoch": [float(n) for n in range(1, 31)], "train_loss": flat, "val_loss": flat}
-    verdict = judge(spec, curve)
+    verdict = regression([0.95] * 30, 0.04)
+    assert (verdict.kind, verdict.gap, verdict.suggestion) == (VerdictKind.underfit, 0.0, None)
+    assert "training loss at the best epoch is 95.0 % of an untrained network's" in verdict.sentence
+    assert "validation R2 is 0.04" in verdict.sentence
+
+
+def test_a_regression_whose_first_epoch_was_good_is_not_underfit() -> None:
+    """The baseline of mae is not known; R2 is."""
+    assert regression([0.5] * 30, 0.6, loss="mae").kind is VerdictKind.good
+
+
+def test_a_curve_without_balanced_accuracy_is_judged_by_accuracy() -> None:
+    spec = JobSpec.model_validate({"dataset": "iris"})
+    accuracies: dict[str, Numbers] = {"train_accuracy": [0.99] * 11, "val_accuracy": [0.97] * 11}
+    epochs: Numbers = [float(epoch) for epoch in range(1, 12)]
+    verdict = judge(spec, {"epoch": epochs, "train_loss": FALLING, "val_loss": FALLING} | accuracies)
     assert verdict is not None
-    assert (verdict.kind, verdict.gap) == (VerdictKind.underfit, 0.0)
-    assert "still 95.0 % of an untrained network's" in verdict.sentence
+    assert verdict.kind is VerdictKind.good
 
 
 def test_a_job_without_points_or_with_another_failure_has_no_verdict() -> None:
-    assert verdict_of([]) is None
-    assert verdict_of(FALLING, FALLING, failure=FailureReason.timeout) is None
+    spec = JobSpec.model_validate({"dataset": "iris"})
+    assert judge(spec, {}) is None
+    assert judge(spec, {"epoch": [1.0], "train_loss": [1.0]}, FailureReason.timeout) is None

@@ -1,0 +1,258 @@
+"""What a finished learning curve shows: how well the network fits, where it was best, how the losses moved.
+
+Fit and generalisation are *skills*: 0 is a guess, 1 is perfect. For classes, skill is balanced accuracy (the mean of
+the classes' recalls) above chance, (balanced accuracy - 1/classes) / (1 - 1/classes), so that a rare class counts as
+much as any other. For numbers it is the explained share of the variance, R2.
+"""
+
+import math
+from collections.abc import Sequence
+from functools import cached_property
+from itertools import pairwise
+from statistics import fmean
+
+from .dataset import Targets
+from .job import JobSpec
+
+Column = Sequence[float | None]
+
+JUMP = 0.1
+"""The loss jumps: it rises by more than this share of the baseline from one epoch to the next ..."""
+JUMPS = 0.15
+"""... in at least this share of the epochs."""
+EXPLOSION = 10.0
+"""The loss explodes: after some epoch it is more than this many times the baseline."""
+RISE_OF_BEST = 0.15
+"""Validation loss rises: its mean over the last fifth of the epochs exceeds the least of a fifth by this share ..."""
+RISE_OF_BASELINE = 0.02
+"""... and by this share of the baseline."""
+LEAST_SKILL = 0.1
+"""A smaller skill is a guess's."""
+FLAT = 0.02
+"""The loss is flat: it fell below a guess's by less than this share."""
+IMBALANCE = 0.2
+"""Classes are imbalanced: accuracy exceeds balanced accuracy by this much."""
+LUCK = 2.0
+"""Deviations of a result that is more than luck."""
+LEAST_PATIENCE = 3
+STILL_FALLING = 0.05
+"""The loss still falls: more than this share of its whole fall came in the last tenth of the epochs."""
+
+
+class LearningCurve:
+    """A curve of at least one epoch, whose losses are numbers."""
+
+    def __init__(self, spec: JobSpec, curve: dict[str, list[float | None]]) -> None:
+        self._spec, self._curve = spec, curve
+        self.train = _numbers(curve["train_loss"])
+        self.is_validated = "val_loss" in curve
+        self.monitored = _numbers(curve.get("val_loss", curve["train_loss"]))
+        self.best = min(range(len(self.monitored)), key=self.monitored.__getitem__)
+
+    # --- where it was best -------------------------------------------------------------------------------------------
+
+    @property
+    def best_epoch(self) -> int:
+        """Epoch of the least validation loss; of the least training loss without validation."""
+        return int(self._curve["epoch"][self.best] or 0)
+
+    @property
+    def gap(self) -> float | None:
+        """Validation loss minus training loss at the best epoch."""
+        return self.monitored[self.best] - self.train[self.best] if self.is_validated else None
+
+    def at_best(self, metric: str) -> float | None:
+        """A metric at the best epoch; None if the curve does not have it."""
+        column = self._curve.get(metric)
+        return None if column is None else column[self.best]
+
+    @cached_property
+    def baseline(self) -> float:
+        """The loss of an untrained network; the training loss after the first epoch where that is not known."""
+        spec, info = self._spec, self._spec.info
+        known = None
+        if info is not None and info.targets is Targets.classes:
+            known = spec.loss.baseline(info.classes or 2)
+        elif spec.standardizes_targets:
+            known = spec.loss.baseline(None)
+        return max(self.train[0], 1e-12) if known is None else known
+
+    # --- how well the network fits -----------------------------------------------------------------------------------
+
+    @property
+    def chance(self) -> float:
+        """Balanced accuracy of a guess."""
+        info = self._spec.info
+        return 1.0 / ((info.classes if info is not None else None) or 2)
+
+    @cached_property
+    def has_classes(self) -> bool:
+        """Whether the curve has accuracies."""
+        return "train_accuracy" in self._curve
+
+    @property
+    def val_accuracy(self) -> float | None:
+        """Validation balanced accuracy at the best epoch; accuracy where the curve has no other."""
+        balanced = self.at_best("val_balanced_accuracy")
+        return self.at_best("val_accuracy") if balanced is None else balanced
+
+    @property
+    def train_accuracy(self) -> float | None:
+        """Training balanced accuracy at the best epoch.
+
+        A curve without it has training accuracy, less what accuracy exceeds balanced accuracy by in validation.
+        """
+        balanced, accuracy = self.at_best("train_balanced_accuracy"), self.at_best("train_accuracy")
+        if balanced is not None or accuracy is None:
+            return balanced
+        return accuracy - max((self.at_best("val_accuracy") or 0.0) - (self.val_accuracy or 0.0), 0.0)
+
+    @property
+    def is_imbalanced(self) -> bool:
+        """Whether accuracy says more than balanced accuracy does: some classes are rare, and predicted badly."""
+        accuracy, balanced = self.at_best("val_accuracy"), self.val_accuracy
+        if not self.is_validated:
+            accuracy, balanced = self.at_best("train_accuracy"), self.train_accuracy
+        return accuracy is not None and balanced is not None and accuracy - balanced > IMBALANCE
+
+    @property
+    def val_skill(self) -> float | None:
+        """Skill on validation rows at the best epoch; None where it is not measured."""
+        accuracy = self.val_accuracy
+        return self.at_best("val_r2") if accuracy is None else self._above_chance(accuracy)
+
+    @property
+    def train_skill(self) -> float:
+        """Skill on training rows at the best epoch."""
+        accuracy = self.train_accuracy
+        return 1.0 - self.train[self.best] / self.baseline if accuracy is None else self._above_chance(accuracy)
+
+    @property
+    def skill(self) -> float:
+        """Skill on training rows, or on validation rows if it is greater: running training metrics have dropout."""
+        return max(self.train_skill, self.val_skill or 0.0)
+
+    @property
+    def memorises_only(self) -> bool:
+        """Whether training rows were learnt, and nothing that holds for validation rows."""
+        return self.val_skill is not None and self.val_skill < LEAST_SKILL <= self.train_skill
+
+    @property
+    def fitted_accuracy(self) -> float:
+        """The accuracy of that skill."""
+        return self.chance + self.skill * (1.0 - self.chance)
+
+    @property
+    def gain(self) -> float:
+        """What the network has learnt of the target at the best epoch: 0 is what a guess knows, 1 is all.
+
+        For numbers it is the explained share of the variance of validation rows. For classes it is 1 - loss / entropy,
+        where the entropy is that of the classes, as far as accuracy tells their shares.
+        """
+        r2 = self.at_best("val_r2")
+        return 1.0 - self.monitored[self.best] / self._entropy if r2 is None else r2
+
+    @property
+    def is_flat(self) -> bool:
+        """Whether the network has learnt nothing of training rows either."""
+        return 1.0 - min(self.train) / self._entropy < FLAT
+
+    @property
+    def ranks(self) -> bool | None:
+        """Whether validation rows of the second class score above the first's more often than by chance; None: unknown.
+
+        The area under the ROC is compared with its deviation for scores that mean nothing, sqrt((n + 1) / (12 a b)) for
+        n rows, a and b of them in the classes (Mann and Whitney 1947); the rarer class is what accuracy misses.
+        """
+        area, accuracy, info = self.at_best("val_roc_auc"), self.at_best("val_accuracy"), self._spec.info
+        if area is None or accuracy is None or info is None:
+            return None
+        rows = self._spec.split_rows(info)[1]
+        rarer = max((1.0 - accuracy) * rows, 1.0)
+        return area > 0.5 + LUCK * math.sqrt((rows + 1.0) / (12.0 * rarer * max(rows - rarer, 1.0)))
+
+    @property
+    def _entropy(self) -> float:
+        """The baseline; for classes that are imbalanced, the entropy of one class with that share and equal others."""
+        share = self.at_best("val_accuracy" if self.is_validated else "train_accuracy")
+        if share is None or not self.is_imbalanced or not 0.0 < share < 1.0 or self._spec.class_weight is not None:
+            return self.baseline
+        others = max(round(1.0 / self.chance) - 1, 1)
+        return -share * math.log(share) - (1.0 - share) * math.log((1.0 - share) / others)
+
+    def _above_chance(self, accuracy: float) -> float:
+        return (accuracy - self.chance) / (1.0 - self.chance)
+
+    # --- how the losses moved ----------------------------------------------------------------------------------------
+
+    @property
+    def jumps(self) -> bool:
+        """Whether the training loss rises too far in too many epochs."""
+        rises = [after - before > JUMP * self.baseline for before, after in pairwise(self.train)]
+        return len(rises) >= 4 and sum(rises) >= JUMPS * len(rises)
+
+    @property
+    def explodes(self) -> bool:
+        """Whether the training loss was far above an untrained network's."""
+        return max(self.train) > EXPLOSION * self.baseline
+
+    @cached_property
+    def late(self) -> float:
+        """Mean validation loss over the last fifth of the epochs."""
+        return _means(self.monitored)[-1]
+
+    @property
+    def stopped_early(self) -> bool:
+        """Whether early stopping ended training, and the model has the best epoch's weights."""
+        spec = self._spec
+        return spec.restore_best and spec.patience is not None and len(self.train) - 1 - self.best >= spec.patience
+
+    @property
+    def rises(self) -> bool:
+        """Whether the validation loss ended well above its best, while the training loss fell on.
+
+        Not when early stopping ended training: it waits for a rise, and the model is the best epoch's.
+        """
+        if not self.is_validated or self.stopped_early:
+            return False
+        least = min(_means(self.monitored))
+        rose = self.late - least > max(RISE_OF_BEST * least, RISE_OF_BASELINE * self.baseline)
+        return rose and self.train[-1] <= self.train[self.best]
+
+    @property
+    def still_falls(self) -> bool:
+        """Whether the monitored loss reached new bests to the end."""
+        tenth = max(len(self.monitored) // 10, 1)
+        before, after = self.monitored[:-tenth], self.monitored[-tenth:]
+        if not before or min(after) >= min(before):
+            return False
+        return min(before) - min(after) > STILL_FALLING * (min(self.monitored[0], 2 * self.baseline) - min(after))
+
+    @property
+    def is_best_at_last(self) -> bool:
+        """Whether the last epoch is the best."""
+        return 0 < self.best == len(self.monitored) - 1
+
+    @property
+    def patience(self) -> int | None:
+        """The least patience with which early stopping has the same best epoch, and ends with less loss and gap."""
+        bests = [0]
+        for epoch, loss in enumerate(self.monitored):
+            if loss < self.monitored[bests[-1]]:
+                bests.append(epoch)
+        least = max((after - before for before, after in pairwise(bests)), default=1)
+        for end in range(self.best + max(least, LEAST_PATIENCE), len(self.monitored) - 1):
+            gap, last_gap = self.monitored[end] - self.train[end], self.monitored[-1] - self.train[-1]
+            if self.monitored[end] < self.monitored[-1] and gap < last_gap:
+                return end - self.best
+        return None
+
+
+def _numbers(column: Column) -> list[float]:
+    return [value for value in column if value is not None]
+
+
+def _means(values: Sequence[float]) -> list[float]:
+    """Means of each fifth of the values, so that a single lucky epoch does not count."""
+    width = max(len(values) // 5, 1)
+    return [fmean(values[start : start + width]) for start in range(len(values) - width + 1)]

@@ -1,0 +1,231 @@
+"""What to try after a job whose network did not learn well: a sentence and a spec.
+
+The learning rate comes before the size of the network, and nothing is suggested where nothing is likely to help.
+Every row is measured: benchmarks/verdicts.py trains what is suggested, over a grid of jobs.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from .activations import Activation
+from .architectures import Cnn, Mlp, Perceptron, ResMlp, hidden_layers, parameter_count
+from .job import JobSpec
+from .learning_curve import LearningCurve
+from .schedules import Constant
+
+FAR = 3.0
+"""A learning rate is large, or small, if it is so many times the optimizer's usual one, or its share."""
+GUESS = 0.1
+"""A network that has learnt less than this share of the target may as well guess."""
+FEW_NEURONS = 64
+"""A layer of fewer neurons may be too small ..."""
+ROWS_PER_PARAMETER = 3
+"""... if the network has so many training rows for each parameter."""
+HIGH_DROPOUT = 0.4
+"""Of a deep network, in which dropouts multiply."""
+MOST_EPOCHS = 1_000_000
+
+
+@dataclass(frozen=True)
+class Suggestion:
+    """What to try, for people and as a spec; no spec where nothing is suggested."""
+
+    sentence: str
+    spec: JobSpec | None = None
+
+
+NOTHING = Suggestion("")
+NO_RELATION = Suggestion(
+    "The network finds no relation between features and target that holds for other rows: check the data, or add "
+    "features. No other settings are suggested."
+)
+
+NOT_SMALL = Suggestion(
+    "The network is not small for so few rows, and its learning rate is usual: the features may tell no more of the "
+    "target. No other settings are suggested."
+)
+
+
+def against_divergence(spec: JobSpec) -> Suggestion:
+    """After a loss that is not finite: a far smaller learning rate."""
+    return _slower(spec, "The updates were too large.", min(spec.learning_rate / 10, spec.optimizer.usual_rate))
+
+
+def against_instability(spec: JobSpec, shape: LearningCurve) -> Suggestion:
+    """After a loss that jumps: a smaller learning rate."""
+    if shape.memorises_only:
+        return NO_RELATION
+    rate = min(spec.learning_rate / 3, FAR * spec.optimizer.usual_rate)
+    return _slower(spec, "The updates are too large.", rate, **_without_high_dropout(spec))
+
+
+def against_overfitting(spec: JobSpec, shape: LearningCurve) -> Suggestion:
+    """After a validation loss that rises: early stopping, which has the same best epoch and ends soon after it.
+
+    Weight decay and dropout lower the least validation loss about as often as they raise it, so no spec has them.
+    """
+    if shape.gain < GUESS:
+        return NO_RELATION
+    patience = shape.patience
+    if not shape.rises or patience is None:
+        return Suggestion("More rows, fewer neurons, dropout or weight_decay may help. No spec is suggested.")
+    more: dict[str, Any] = {} if spec.monitored == "val_loss" else {"monitor": "val_loss"}
+    more |= {} if spec.restore_best else {"restore_best": True}
+    return Suggestion(
+        f"Try early stopping, patience {patience}. More rows, fewer neurons, dropout or weight_decay may lower the "
+        "validation loss itself.",
+        _with(spec, patience=patience, **more),
+    )
+
+
+def against_underfitting(spec: JobSpec, shape: LearningCurve) -> Suggestion:
+    """After a network that does not fit the training data."""
+    if shape.is_imbalanced and spec.class_weight is None:
+        return _for_rare_classes(spec, shape)
+    if isinstance(spec.architecture, Perceptron):
+        hidden = {"type": "mlp", "hidden": [32], "bias": spec.architecture.bias}
+        return Suggestion(
+            "A single layer is a linear model. Try a hidden layer: mlp, hidden [32].",
+            _resized(spec, hidden, **_usual_rate(spec)),
+        )
+    if _activations(spec) == {Activation.identity}:
+        return Suggestion(
+            "With identity activations the network is a linear model, however many layers it has. "
+            "Try a non-linear activation: tanh.",
+            _with(spec, activation="tanh", **_usual_rate(spec)),
+        )
+    learnt = shape.gain >= GUESS
+    if shape.is_flat and hidden_layers(spec.architecture) > 2 and (suggestion := _for_deep_networks(spec)):
+        return suggestion
+    if _is_large(spec) and (shape.is_flat or shape.best == 0):
+        rate = min(spec.learning_rate / 10, spec.optimizer.usual_rate)
+        return _slower(spec, "The learning rate is too large, or hidden neurons have died.", rate)
+    if _is_small(spec) and (learnt or shape.still_falls):
+        return _faster(spec)
+    wider = _wider(spec)
+    if learnt and max(_dropouts(spec)) > (0.4 if wider is None else 0.0):
+        return Suggestion("Dropout keeps the network from fitting. Try no dropout.", _with(spec, dropout=0.0))
+    if shape.still_falls or (not learnt and shape.is_best_at_last):
+        return more_epochs(spec)
+    if not learnt:
+        return NO_RELATION
+    if wider is None:
+        return NOT_SMALL
+    return Suggestion("The network has too few neurons. Try four times the neurons.", _resized(spec, wider))
+
+
+def _for_rare_classes(spec: JobSpec, shape: LearningCurve) -> Suggestion:
+    """After a network that predicts the largest class."""
+    if shape.gain >= GUESS if shape.ranks is None else shape.ranks:
+        balanced = _with(spec, class_weight="balanced")
+        return Suggestion("Try class_weight balanced, so that rare classes count as much as others.", balanced)
+    if _is_small(spec) and shape.still_falls:
+        return _faster(spec)
+    return NO_RELATION
+
+
+def _for_deep_networks(spec: JobSpec) -> Suggestion | None:
+    """After a deep network that has learnt nothing."""
+    dropout = _without_high_dropout(spec)
+    if _activations(spec) <= SATURATING:
+        relu = {"activation": "relu", "initial_weights": "kaiming_uniform", "initial_biases": None}
+        return Suggestion(
+            f"Gradients vanish in a deep network of sigmoid or tanh. Try relu{', without dropout' if dropout else ''}.",
+            _with(spec, **relu, **dropout, **_usual_rate(spec)),
+        )
+    if dropout:
+        return Suggestion(
+            "Dropout in each layer of a deep network leaves too little of the signal. Try no dropout.",
+            _with(spec, **dropout, **_usual_rate(spec)),
+        )
+    return None
+
+
+def more_epochs(spec: JobSpec) -> Suggestion:
+    """After a loss that still falls."""
+    epochs = min(3 * spec.epochs, MOST_EPOCHS)
+    if epochs == spec.epochs:
+        return NOTHING
+    return Suggestion(
+        f"The loss was still falling when training ended. Try more epochs: {epochs}.", _with(spec, epochs=epochs)
+    )
+
+
+SATURATING = {Activation.sigmoid, Activation.tanh, Activation.hard_tanh}
+"""Activations whose gradients vanish for large inputs."""
+
+
+def _is_large(spec: JobSpec) -> bool:
+    return spec.learning_rate > FAR * spec.optimizer.usual_rate
+
+
+def _is_small(spec: JobSpec) -> bool:
+    return spec.learning_rate * FAR < spec.optimizer.usual_rate
+
+
+def _usual_rate(spec: JobSpec) -> dict[str, float]:
+    """The usual learning rate, where the spec's is far from it."""
+    return {"learning_rate": spec.optimizer.usual_rate} if _is_large(spec) or _is_small(spec) else {}
+
+
+def _faster(spec: JobSpec) -> Suggestion:
+    """The usual learning rate."""
+    rate = spec.optimizer.usual_rate
+    return Suggestion(
+        f"The learning rate is small. Try a larger learning_rate: {rate:.3g}.", _with(spec, learning_rate=rate)
+    )
+
+
+def _slower(spec: JobSpec, reason: str, rate: float, **changes: Any) -> Suggestion:
+    """A smaller learning rate that becomes smaller still, and twice the epochs."""
+    epochs = min(2 * spec.epochs, MOST_EPOCHS)
+    cosine = {"schedule": "cosine"} if isinstance(spec.schedule, Constant) else {}
+    decays = ", schedule cosine" if cosine else ""
+    dropout = ", without dropout" if "dropout" in changes else ""
+    return Suggestion(
+        f"{reason} Try a smaller learning_rate, {rate:.3g}{decays} and {epochs} epochs{dropout}.",
+        _with(spec, learning_rate=rate, epochs=epochs, **cosine, **changes),
+    )
+
+
+def _activations(spec: JobSpec) -> set[Activation]:
+    return set(spec.activation) if isinstance(spec.activation, tuple) else {spec.activation}
+
+
+def _dropouts(spec: JobSpec) -> tuple[float, ...]:
+    return spec.dropout if isinstance(spec.dropout, tuple) else (spec.dropout,)
+
+
+def _without_high_dropout(spec: JobSpec) -> dict[str, float]:
+    """No dropout, where it is high and in so many layers that little of the signal is left."""
+    return {"dropout": 0.0} if hidden_layers(spec.architecture) > 2 and max(_dropouts(spec)) > HIGH_DROPOUT else {}
+
+
+def _wider(spec: JobSpec) -> dict[str, Any] | None:
+    """The architecture with four times the neurons; None when it is not small."""
+    architecture, info = spec.architecture, spec.info
+    if info is not None and spec.split_rows(info)[0] < ROWS_PER_PARAMETER * parameter_count(spec, info):
+        return None
+    fields = architecture.model_dump(mode="json", exclude_unset=True) | {"type": architecture.type}
+    match architecture:
+        case ResMlp(width=width) if width < FEW_NEURONS:
+            return fields | {"width": 4 * width}
+        case Mlp(hidden=hidden) | Cnn(hidden=hidden) if hidden and min(hidden) < FEW_NEURONS:
+            return fields | {"hidden": [4 * width if width < FEW_NEURONS else width for width in hidden]}
+    return None
+
+
+def _resized(spec: JobSpec, architecture: dict[str, Any], **changes: Any) -> JobSpec | None:
+    """The spec with another architecture; given weights would not fit it."""
+    return _with(spec, architecture=architecture, initial_weights="kaiming_uniform", initial_biases=None, **changes)
+
+
+def _with(spec: JobSpec, **changes: Any) -> JobSpec | None:
+    """The spec with other values; None when they are not valid together."""
+    if {"architecture", "activation"} & changes.keys():  # another network cannot begin from that of another job
+        changes["init_from"] = None
+    body = spec.model_dump(mode="json", exclude_unset=True) | changes
+    try:
+        return JobSpec.model_validate(body)
+    except ValueError:
+        return None
