@@ -141,8 +141,9 @@ class Checker:
         if len(ends) > 1:
             found.doubled.append(f"{job.id}: ended {len(ends)} times")
         steps = [(event.from_status, event.to_status) for event in events]
+        # A note, such as one of a full disk, leads from a state to itself.
         legal = steps[0] == (None, JobStatus.queued) and all(
-            source is not None and source is before[1] and target in TRANSITIONS[source]
+            source is not None and source is before[1] and (target is source or target in TRANSITIONS[source])
             for before, (source, target) in pairwise(steps)
         )
         if not legal or [event.seq for event in events] != list(range(1, len(events) + 1)):
