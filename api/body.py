@@ -17,6 +17,8 @@ from .errors import BadBodyError, BadFieldsError, SlowBodyError, UnsupportedBody
 MIB = 1 << 20
 
 MOST_FIELDS = 10_000
+EXACT = 2**53
+"""Up to here, every whole number is a float."""
 
 CUT_OFF = "The body ended before its Content-Length: send all of it."
 
@@ -40,7 +42,7 @@ def read_json(request: Request, *, limit: int = MIB) -> Any:
     except UnicodeDecodeError as error:
         raise BadBodyError(f"The body is not valid UTF-8, at byte {error.start}.") from error
     try:
-        return json.loads(text, object_pairs_hook=_no_duplicates)
+        return json.loads(text, object_pairs_hook=_no_duplicates, parse_float=_number)
     except json.JSONDecodeError as error:
         raise BadBodyError(
             f"The body is not valid JSON: {error.msg}, line {error.lineno}, column {error.colno}."
@@ -88,3 +90,9 @@ def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
             raise BadFieldsError.of(key.encode(errors="backslashreplace").decode(), "is given twice")
         found[key] = value
     return found
+
+
+def _number(text: str) -> float:
+    """A number with a point or an exponent: 83.0 is the whole number 83, as JSON Schema says."""
+    number = float(text)
+    return int(number) if number.is_integer() and abs(number) <= EXACT else number

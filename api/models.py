@@ -45,6 +45,7 @@ HELD = 8
 LARGEST = 64 * MIB
 """Most bytes of weights of a model that is loaded here; a larger one is for its user to fetch."""
 CHUNK = MIB
+ZIP, GRAPH = "application/zip", "application/octet-stream"
 
 
 class LoadedModels:
@@ -180,13 +181,15 @@ def loaded(numbers: Path) -> "Array":
 
 
 @models.get("/<uuid:job_id>/model")
-@documented("Fetch a job's model", query=ModelQuery, answer=bytes)
+@documented(
+    "Fetch a job's model", query=ModelQuery, answer=bytes, media=("application/zip", "application/octet-stream")
+)
 def fetch(job_id: UUID) -> Response:
     """The model as a zip or as an ONNX graph."""
     job, asked, loaded = visible_job(job_id), parse_query(ModelQuery), service(LoadedModels)
     headers = {"Content-Disposition": f'attachment; filename="model-{job_id}.{asked.format.value}"'}
     if asked.format is ModelFormat.onnx:
-        return Response(loaded.as_onnx(job), headers=headers, content_type="application/octet-stream")
+        return Response(loaded.as_onnx(job), headers=headers, content_type=GRAPH)
     return _sent(loaded.as_zip(job), headers)
 
 
@@ -200,6 +203,6 @@ def _sent(archive: Path, headers: dict[str, str]) -> Response:
         while chunk := stream.read(CHUNK):
             yield chunk
 
-    response = Response(chunks(), headers=headers, content_type="application/zip")
+    response = Response(chunks(), headers=headers, content_type=ZIP)
     response.call_on_close(stream.close)
     return response

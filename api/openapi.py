@@ -26,6 +26,7 @@ class Operation:
     body: type[BaseModel] | None
     form: type[BaseModel] | None
     raw: str | None
+    media: tuple[str, ...]
     query: type[BaseModel] | None
     answer: Any
     status: int
@@ -38,15 +39,16 @@ def documented(
     body: type[BaseModel] | None = None,
     form: type[BaseModel] | None = None,
     raw: str | None = None,
+    media: tuple[str, ...] = ("application/octet-stream",),
     query: type[BaseModel] | None = None,
     answer: Any = None,
     status: int = 200,
     headers: tuple[str, ...] = (),
 ) -> Callable[[_View], _View]:
-    """Declare what a view takes and answers, for the description."""
+    """Declare what a view takes and answers, for the description; `media` are the types of an answer of bytes."""
 
     def remember(view: _View) -> _View:
-        view.operation = Operation(summary, body, form, raw, query, answer, status, headers)  # type: ignore[attr-defined]
+        view.operation = Operation(summary, body, form, raw, media, query, answer, status, headers)  # type: ignore[attr-defined]
         return view
 
     return remember
@@ -119,7 +121,7 @@ def _operation(arguments: set[str], path: str, operation: Operation, names: Mapp
         "responses": {
             str(operation.status): {
                 "description": HTTPStatus(operation.status).phrase,
-                **({"content": content} if (content := _content(operation.answer, names)) else {}),
+                **({"content": content} if (content := _content(operation, names)) else {}),
             },
             "default": {
                 "description": "The error, and how to correct it",
@@ -146,11 +148,12 @@ def _operation(arguments: set[str], path: str, operation: Operation, names: Mapp
     return described
 
 
-def _content(answer: Any, names: Mapping[Any, str]) -> dict[str, Any]:
+def _content(operation: Operation, names: Mapping[Any, str]) -> dict[str, Any]:
+    answer = operation.answer
     if answer is None:
         return {}
     if answer is bytes:
-        return {"application/octet-stream": {}}
+        return {media: {} for media in operation.media}
     if answer is str:
         return {"text/event-stream": {}}
     if isinstance(answer, type) and issubclass(answer, BaseModel):

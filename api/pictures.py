@@ -145,7 +145,7 @@ def list_pictures(job_id: UUID) -> Response:
 
 
 @pictures.get("/<uuid:job_id>/pictures/<name>.png")
-@documented("Fetch a picture of a job", answer=bytes)
+@documented("Fetch a picture of a job", answer=bytes, media=("image/png",))
 def picture(job_id: UUID, name: str) -> Response:
     """One picture as a PNG."""
     content = service(Gallery).picture(visible_job(job_id), name)

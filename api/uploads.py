@@ -27,7 +27,8 @@ from .parsing import json_response, parse
 from .services import service
 from .upload_services import UploadServices
 
-BYTES = "application/offset+octet-stream"
+BYTES = "application/octet-stream"
+TUS_BYTES = "application/offset+octet-stream"
 
 
 class NewUpload(Frozen):
@@ -127,8 +128,10 @@ def _with_offset(answer: Response, upload: UploadRecord) -> Response:
 
 def _length(upload: UploadRecord) -> int:
     """The length of the body, after a check that it is the next part of the upload."""
-    if request.mimetype != BYTES:
-        raise UnsupportedBodyError(f"Send the bytes as they are, with the header Content-Type: {BYTES}.")
+    if request.mimetype not in (BYTES, TUS_BYTES, ""):
+        raise UnsupportedBodyError(
+            f"Send the bytes as they are, with the header Content-Type: {BYTES}, or {TUS_BYTES} as tus does."
+        )
     offset, length = request.headers.get("Upload-Offset", ""), request.content_length
     if not (offset.isascii() and offset.isdecimal() and len(offset) < 20):
         raise BadFieldsError.of("Upload-Offset", "must be a header that says at which byte of the file the body begins")

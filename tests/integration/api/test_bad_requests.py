@@ -165,6 +165,16 @@ def test_odd_names_are_kept_as_they_are(both: Service, name: str) -> None:
     assert [job["id"] for job in listed["jobs"]] == [job_id]
 
 
+def test_a_whole_number_may_have_a_point(api: Service) -> None:
+    fields = '"dataset": "xor", "epochs": 5.0, "batch_size": 1e1, "seed": -0.0, "learning_rate": 1.0'
+    body = f'{{{fields}, "architecture": {{"type": "mlp", "hidden": [8.0]}}}}'
+    answer = api.ask("POST", JOBS, data=body, content_type="application/json")
+    assert answer.status_code == 201
+    spec = api.ask("GET", f"{JOBS}/{answer.get_json()['id']}").get_json()["spec"]
+    assert (spec["epochs"], spec["batch_size"], spec["seed"], spec["architecture"]["hidden"]) == (5, 10, 0, [8])
+    assert all(isinstance(spec[name], int) for name in ("epochs", "batch_size", "seed"))
+
+
 def test_a_byte_order_mark_is_taken(api: Service) -> None:
     body = b"\xef\xbb\xbf" + json.dumps(XOR).encode()
     assert api.ask("POST", JOBS, data=body, headers=JSON).status_code == 201

@@ -54,6 +54,15 @@ def test_every_route_is_versioned_secured_and_says_what_errors_are(description: 
     assert len(names) == len(set(names))
 
 
+def test_files_have_their_own_types(description: dict[str, Any]) -> None:
+    def types(path: str) -> list[str]:
+        return list(description["paths"][f"/api/v1/jobs/{{job_id}}/{path}"]["get"]["responses"]["200"]["content"])
+
+    assert types("pictures/{name}.png") == ["image/png"]
+    assert types("model") == ["application/zip", "application/octet-stream"]
+    assert types("files/{name}") == ["application/octet-stream"]
+
+
 PAGES = ("/", "/web/page.js", "/web/page.css", "/docs/", "/openapi.json")
 
 
@@ -72,8 +81,9 @@ def test_the_documents_bring_what_they_need(api: Service, path: str) -> None:
         assert answer.status_code == 200
 
 
-def test_the_page_is_strict(api: Service) -> None:
-    with api.ask("GET", "/", token=None) as answer:
+@pytest.mark.parametrize("path", ["/", "/docs/"])
+def test_the_page_and_the_documents_are_strict(api: Service, path: str) -> None:
+    with api.ask("GET", path, token=None) as answer:
         policy = answer.headers["Content-Security-Policy"]
         assert "default-src 'none'" in policy
         assert "unsafe" not in policy
@@ -92,8 +102,6 @@ def test_the_page_gives_out_its_own_files_only(api: Service, name: str) -> None:
     with api.ask("GET", f"/web/{name}", token=None) as answer:
         assert answer.status_code == 404
 
-
-schemathesis.serializer.alias(["application/offset+octet-stream"], "application/octet-stream")
 
 SWEEP = {"base": {"dataset": "xor"}, "space": {"learning_rate": [0.1, 0.2]}, "method": "grid"}
 

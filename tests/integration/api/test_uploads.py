@@ -167,11 +167,18 @@ def test_bytes_that_do_not_fit_are_refused_and_change_nothing(api: Service) -> N
         assert is_problem(patch(api, odd, b"x"), 422)["errors"][0]["path"] == "Upload-Offset"
     is_problem(patch(api, 50, b"x", headers={}), 422)
     assert "are missing" in is_problem(patch(api, 50, FLOWERS), 422)["detail"]
-    is_problem(patch(api, 50, b"x", content_type="application/octet-stream"), 415)
+    is_problem(patch(api, 50, b"x", content_type="text/csv"), 415)
     assert "has 50 of" in is_problem(finish(api), 409)["detail"]
     is_problem(begin(api, size=7), 422)
     assert offset(api) == 50
     assert len(pieces(api.home)) == 1
+
+
+@pytest.mark.parametrize("content_type", ["application/octet-stream", "application/offset+octet-stream", None])
+def test_bytes_come_as_stock_tools_and_tus_send_them(api: Service, content_type: str | None) -> None:
+    begin(api)
+    assert patch(api, 0, FLOWERS, content_type=content_type).status_code == 204
+    assert finish(api).status_code == 201
 
 
 def test_an_upload_is_its_owners_alone(api: Service) -> None:

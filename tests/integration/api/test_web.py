@@ -123,3 +123,14 @@ def test_a_job_that_waits_says_why(server: Running, page: Page) -> None:
     page.get_by_role("row", name="waits").click()
     expect(page.get_by_text("No worker is up")).to_be_visible()
     expect(page.get_by_text("No epoch has ended yet.")).to_be_visible()
+
+
+def test_the_documents_show_every_operation_and_try_one(server: Running, page: Page) -> None:
+    page.goto(f"http://127.0.0.1:{server.port}/docs/")
+    shown = page.locator(".opblock", has_text="/readyz")
+    expect(shown).to_be_visible()
+    expect(page.locator(".opblock", has_text="/api/v1/uploads/{sha256}").first).to_be_visible()
+    shown.locator(".opblock-summary-control").click()
+    shown.get_by_role("button", name="Try it out").click()
+    shown.get_by_role("button", name="Execute").click()
+    expect(shown.locator(".live-responses-table")).to_contain_text('"status": "ok"')
