@@ -29,6 +29,8 @@ from .control import control
 from .dataset_services import DatasetServices
 from .datasets import datasets
 from .health import health
+from .improvement_services import Improvements
+from .improvements import improvements
 from .job_services import JobServices
 from .jobs import jobs
 from .models import LoadedModels, models
@@ -74,10 +76,13 @@ def create_app(settings: Settings) -> Flask:
     loaded, sets = LoadedModels(store, files), DatasetStore(engine)
     starts = WarmStarts(store, sets, loaded, files)
     doorbell, failpoints = Doorbell(settings.broker_url), Failpoints(settings.failpoints)
-    job_services = JobServices(store, queue, starts, doorbell, files, space, settings.mlflow_public_url, failpoints)
+    sweep_store = SweepStore(engine)
+    improving = Improvements(store, sweep_store, space)
+    job_services = JobServices(
+        store, queue, starts, improving, doorbell, files, space, settings.mlflow_public_url, failpoints
+    )
     quota = settings.data_quota_mib * MIB
     dataset_services = DatasetServices(sets, uploading, files, Reader(), quota)
-    sweep_store = SweepStore(engine)
     provide(
         app,
         store,
@@ -85,7 +90,8 @@ def create_app(settings: Settings) -> Flask:
         WorkerStore(engine),
         space,
         job_services,
-        ReplayServices(job_services),
+        ReplayServices(job_services, sweep_store),
+        improving,
         dataset_services,
         UploadServices(uploading, files),
         loaded,
@@ -108,7 +114,7 @@ def create_app(settings: Settings) -> Flask:
 
     errors.install(app)
     auth.install(app, TokenStore(engine), auth.FailedLogins())
-    of_jobs, of_data = (jobs, control, models, pictures, replays, stream), (datasets, uploads)
+    of_jobs, of_data = (jobs, control, models, pictures, replays, improvements, stream), (datasets, uploads)
     for blueprint in (*of_jobs, sweeps, sweep_stream, *of_data, workers, health, pages):
         app.register_blueprint(blueprint)
 

@@ -20,6 +20,7 @@ from store.space import DiskSpace
 
 from .answers import job_view
 from .errors import NotFoundError
+from .improvement_services import Improvements
 from .warm_starts import WarmStarts
 
 log = logging.getLogger(__name__)
@@ -32,6 +33,7 @@ class JobServices:
     store: JobStore
     queue: Queue
     starts: WarmStarts
+    improvements: Improvements
     doorbell: Doorbell
     files: Files
     space: DiskSpace
@@ -66,7 +68,8 @@ class JobServices:
         """The job with its place in the queue while it waits, and its verdict when it has ended."""
         place = self._place(job) if job.status is JobStatus.queued else None
         verdict = judge(job.spec, self.store.curve(job.id), job.failure_reason) if job.status in FINISHED else None
-        return job_view(job, self.mlflow_url, place=place, verdict=verdict)
+        tried = self.improvements.tried(job, verdict)
+        return job_view(job, self.mlflow_url, place=place, verdict=tried)
 
     def delete(self, job_id: str, *, owner: str | None) -> None:
         """Delete a job that has ended, and then its files; those that a crash leaves are the sweeper's."""

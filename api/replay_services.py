@@ -1,11 +1,15 @@
 """What the views of replays call: the same training again, and its numbers beside the original's."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
 
-from spec.replay import ReplayView, Trained, job_replay, unfinished
-from spec.states import FINISHED
-from store.errors import IllegalTransitionError
-from store.records import JobRecord
+from spec.replay import ReplayView, Trained, job_replay, sweep_replay, unfinished
+from spec.states import FINISHED, SweepState
+from spec.sweep import Budget
+from store.errors import IllegalSweepStateError, IllegalTransitionError
+from store.records import Idempotency, JobRecord, Submitted
+from store.sweeps import SweepRecord, SweepStore
 
 from .errors import NotFoundError
 from .job_services import JobServices
@@ -16,14 +20,15 @@ class ReplayServices:
     """Trains again what has ended, and compares."""
 
     jobs: JobServices
+    sweeps: SweepStore
 
-    def job(self, job: JobRecord) -> JobRecord:
+    def job(self, job: JobRecord, idempotency: Idempotency | None) -> Submitted:
         """A new job of its owner with the same spec. Raises `IllegalTransitionError` when nothing can be compared."""
         if job.status not in FINISHED:
             raise IllegalTransitionError(job.status.value, "replayed: wait until it has ended")
         if not (job.epoch or self._trained(job).ended_by_itself):
             raise IllegalTransitionError(job.status.value, "replayed: it has no epoch to compare")
-        return self.jobs.submit([job.spec], owner=job.owner, replays=job.id).jobs[0]
+        return self.jobs.submit([job.spec], owner=job.owner, idempotency=idempotency, replays=job.id)
 
     def of_job(self, replay: JobRecord) -> ReplayView:
         """A replay beside its original. Raises `NotFoundError` for a job that replays none."""
@@ -36,6 +41,29 @@ class ReplayServices:
         if original.status not in FINISHED:
             return unfinished(ids, replay.status, f"The original was retried, and is {original.status} now.")
         return job_replay(self._trained(original), self._trained(replay), ids=ids)
+
+    def sweep(self, sweep: SweepRecord, idempotency: Idempotency | None) -> SweepRecord:
+        """A new sweep of its owner with the same spec. Raises `IllegalSweepStateError` unless it has finished."""
+        if sweep.state is not SweepState.finished:
+            raise IllegalSweepStateError(sweep.state.value, "replayed: its table is complete when it has finished")
+        if isinstance(sweep.spec.trials, Budget) and sweep.spec.trials.seconds is not None:
+            raise IllegalSweepStateError(sweep.state.value, "replayed if a clock ended it: its budget is in seconds")
+        self.jobs.space.demand()
+        return self.sweeps.submit(sweep.spec, owner=sweep.owner, idempotency=idempotency, replays=sweep.id)
+
+    def of_sweep(self, replay: SweepRecord) -> ReplayView:
+        """A replay beside its original. Raises `NotFoundError` for a sweep that replays none."""
+        if replay.replays is None:
+            raise NotFoundError("This sweep replays no other: POST to this address to make it again.")
+        ids = replay.replays, replay.id
+        original = self.sweeps.get(replay.replays, owner=None)
+        for sweep, name in ((original, "original"), (replay, "replay")):
+            if sweep.state is not SweepState.finished:
+                return unfinished(ids, replay.state, f"The {name} is {sweep.state}: both are compared when finished.")
+        return sweep_replay(self._table(original), self._table(replay), ids=ids, status=replay.state)
+
+    def _table(self, sweep: SweepRecord) -> list[Mapping[str, Any]]:
+        return [asdict(trial) for trial in self.sweeps.table(sweep.id)]
 
     def _trained(self, job: JobRecord) -> Trained:
         return Trained(

@@ -27,6 +27,8 @@ def summary_fields(sweep: SweepRecord, best: float | None) -> Mapping[str, Any]:
         links["pause"] = f"{at}/pause"
     if sweep.state is SweepState.paused:
         links["resume"] = f"{at}/resume"
+    if sweep.replays is not None:
+        links["replay"] = f"{at}/replay"
     return {
         "id": sweep.id,
         "name": sweep.name,
@@ -37,6 +39,8 @@ def summary_fields(sweep: SweepRecord, best: float | None) -> Mapping[str, Any]:
         "most_trials": sweep.spec.most_trials,
         "proposed": sweep.trials,
         "best": metric_of(best, sweep.spec.monitored),
+        "replays": sweep.replays,
+        "improves": sweep.improves,
         "created_at": sweep.created_at,
         "finished_at": sweep.finished_at,
         "links": links,

@@ -157,7 +157,7 @@ def _sampled(spec: SweepSpec, count: int) -> "Generation":
     """
     from sweeps.proposals import propose
 
-    asked = spec if spec.method == "grid" else spec.model_copy(update={"method": "random"})
+    asked = spec if spec.method in ("grid", "given") else spec.model_copy(update={"method": "random"})
     sample = propose(asked, (), generation=0, count=count)
     if not sample.proposals:
         raise BadFieldsError(_reasons(spec, sample.refusals))

@@ -40,6 +40,11 @@ class SweepState(StrEnum):
     cancelled = "cancelled"
     failed = "failed"
 
+    @property
+    def is_final(self) -> bool:
+        """Whether nothing more is trained, unless it is extended."""
+        return self in (SweepState.finished, SweepState.cancelled, SweepState.failed)
+
 
 class TrialState(StrEnum):
     """How a configuration of a sweep ended."""

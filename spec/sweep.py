@@ -16,6 +16,7 @@ from .base import Count, Frozen, Named, Real, fault, one_of
 from .job import JobSpec
 from .labels import Name
 from .monitors import Monitor
+from .validation_errors import sentences
 
 MOST_TRIALS = 100_000
 """Maximum number of configurations of a sweep."""
@@ -261,13 +262,21 @@ class SweepSpec(Frozen):
     base: Annotated[JobSpec, Field(description="The job whose fields vary. Its `seed` is the first of the seeds.")]
     space: Annotated[
         dict[str, AnyParameter],
-        Field(min_length=1, max_length=50, description="Parameters by field path: {learning_rate: {...}}."),
-    ]
+        Field(max_length=50, description="Parameters by field path: {learning_rate: {...}}. None with method given."),
+    ] = {}
+    configurations: Annotated[
+        tuple[Configuration, ...],
+        Field(
+            max_length=MOST_CHOICES,
+            description="With method given: values by field path, {learning_rate: 0.1}; {} is the base job itself.",
+        ),
+    ] = ()
     method: Annotated[
-        Literal["grid", "random", "sobol", "tpe"],
+        Literal["grid", "random", "sobol", "tpe", "given"],
         Field(
             description="How configurations are proposed. grid: all combinations, once. random, sobol: independent of "
-            "results. tpe: Tree-structured Parzen Estimator (Bergstra et al. 2011), from earlier generations."
+            "results. tpe: Tree-structured Parzen Estimator (Bergstra et al. 2011), from earlier generations. given: "
+            "those of `configurations`, in their order; each job keeps its own `monitor`."
         ),
     ] = "tpe"
     halving: Annotated[AnyHalving, Field(description="How weak configurations are stopped early.")] = NoHalving()
@@ -311,22 +320,50 @@ class SweepSpec(Frozen):
     def _agrees(self) -> Self:
         if self.folds is not None and self.seeds > 1:
             raise fault("folds", "cannot be combined with seeds: each configuration has folds, or seeds")
+        self._check_given()
         for name, parameter in self.space.items():
-            _check_parameter(self.base, name, parameter)
+            _check_parameter(name, parameter)
             if self.method == "grid" and parameter.values is None:
                 raise fault(f"space.{name}", "has endless values, and a grid needs a list: give choices or a step")
         if self.method == "grid" and self.combinations > MOST_TRIALS:
             raise fault("space", f"has {self.combinations:,} combinations; a grid may have {MOST_TRIALS:,}")
         if self.most_trials * self.replicates > MOST_JOBS:
             raise fault("trials", f"times seeds or folds must be at most {MOST_JOBS:,} jobs")
-        if not isinstance(self.halving, NoHalving) and "epochs" in self.space:
-            raise fault("space.epochs", "cannot vary with halving, which compares configurations after equal epochs")
+        varied = next((name for name in self._varied if name.split(".")[-1] == "epochs"), None)
+        if varied is not None and not isinstance(self.halving, NoHalving):
+            raise fault(varied, "cannot vary with halving, which compares configurations after equal epochs")
         if self.objective is not None:
             try:
                 with_fields(self.base, {"monitor": self.objective})
             except ValidationError as error:
                 raise fault("objective", error.errors()[0]["msg"]) from error
         return self
+
+    @property
+    def _varied(self) -> Iterator[str]:
+        """The fields that vary, as paths of this spec."""
+        yield from (f"space.{name}" for name in self.space)
+        yield from (f"configurations.{at}.{name}" for at, one in enumerate(self.configurations) for name in one)
+
+    def _check_given(self) -> None:
+        """Check that a sweep has a space or configurations, and that each of these is a job."""
+        if self.method == "given":
+            if self.space:
+                raise fault("space", "must be left out with method given, which has configurations")
+            if not self.configurations:
+                raise fault("configurations", "must be a list with method given: [{learning_rate: 0.1}, {...}]")
+        elif self.configurations:
+            raise fault("configurations", "needs method given")
+        elif not self.space:
+            raise fault("space", "must name the fields that vary: {learning_rate: [0.1, 0.01]}")
+        for at, configuration in enumerate(self.configurations):
+            for name in configuration:
+                _check_field(f"configurations.{at}.{name}", name)
+            try:
+                self.job(configuration, 0)
+            except ValidationError as error:
+                first = sentences(error, configuration)[0]
+                raise fault(f"configurations.{at}.{first.path}", first.message) from error
 
     @property
     def monitored(self) -> Monitor:
@@ -346,6 +383,8 @@ class SweepSpec(Frozen):
     @property
     def combinations(self) -> int:
         """Combinations of all values, for a grid; those whose conditions do not hold are counted too."""
+        if self.method == "given":
+            return len(self.configurations)
         return math.prod(len(parameter.values or ()) for parameter in self.space.values())
 
     @property
@@ -356,7 +395,7 @@ class SweepSpec(Frozen):
 
     def job(self, configuration: Configuration, replicate: int) -> JobSpec:
         """The job of a configuration with one of its seeds or folds. Raises `ValidationError` if there is none."""
-        own: Configuration = {"monitor": self.monitored}
+        own: Configuration = {} if self.method == "given" else {"monitor": self.monitored}
         if self.folds is not None:
             own |= {"folds": self.folds, "fold": replicate}
         else:
@@ -431,14 +470,21 @@ def _inner(value: Any, path: list[str]) -> Any:
     return value
 
 
-def _check_parameter(base: JobSpec, name: str, parameter: Parameter) -> None:
+def _check_parameter(name: str, parameter: Parameter) -> None:
     """Refuse a field that no job has, and conditions on fields that no job has."""
-    for path in (name, *parameter.when):
+    _check_field(f"space.{name}", name)
+    for path in parameter.when:
         if path.split(".")[0] not in JobSpec.model_fields:
             raise fault(f"space.{name}", f"{path} is no field of a job")
+
+
+def _check_field(where: str, name: str) -> None:
+    """Refuse a field that no job has, or that the sweep sets itself."""
+    if name.split(".", maxsplit=1)[0] not in JobSpec.model_fields:
+        raise fault(where, f"{name} is no field of a job")
     reserved = {"seed": "seeds", "fold": "folds", "folds": "folds", "monitor": "objective"}
     if name in reserved:
-        raise fault(f"space.{name}", f"is set by the sweep: use {reserved[name]}")
+        raise fault(where, f"is set by the sweep: use {reserved[name]}")
 
 
 def digest_of(spec: JobSpec) -> str:

@@ -128,6 +128,10 @@ class SweepSummary(Frozen):
     """Configurations so far."""
     best: float | None
     """The best score."""
+    replays: str | None = None
+    """The sweep that this one makes again."""
+    improves: str | None = None
+    """The job whose counterfactuals it trains."""
     created_at: datetime
     finished_at: datetime | None
     links: dict[str, str]

@@ -60,6 +60,8 @@ class SweepRecord:
     exhausted: bool
     message: str | None
     run_id: str | None
+    replays: str | None
+    improves: str | None
     created_at: datetime
     finished_at: datetime | None
 
@@ -98,10 +100,19 @@ class SweepStore:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
-    def submit(self, spec: SweepSpec, *, owner: str, idempotency: Idempotency | None = None) -> SweepRecord:
+    def submit(
+        self,
+        spec: SweepSpec,
+        *,
+        owner: str,
+        idempotency: Idempotency | None = None,
+        replays: str | None = None,
+        improves: str | None = None,
+    ) -> SweepRecord:
         """Store a sweep; the controller proposes its first configurations. The same key again gives the same sweep.
 
-        Raises `DatasetNotFoundError` and `IdempotencyMismatchError`.
+        `replays` is the sweep that it makes again, `improves` the job whose counterfactuals it trains. Raises
+        `DatasetNotFoundError` and `IdempotencyMismatchError`.
         """
         sweep_id = str(uuid7())
         try:
@@ -117,6 +128,8 @@ class SweepStore:
                         name=spec.name,
                         spec=spec.model_dump(mode="json", exclude_unset=True),
                         state=SweepState.running.value,
+                        replays=replays,
+                        improves=improves,
                     )
                 )
         except IntegrityError:
@@ -234,6 +247,19 @@ class SweepStore:
                 f"The sweep has no configuration {number}: list its trials to see which there are."
             )
         return trial_record(row)
+
+    def table(self, sweep_id: str) -> list[TrialRecord]:
+        """All configurations, in order of their numbers."""
+        query = select(Trial.__table__).where(Trial.sweep_id == sweep_id).order_by(Trial.number)
+        with reading(self._engine) as connection:
+            return [trial_record(row) for row in connection.execute(query)]
+
+    def improving(self, job_id: str) -> SweepRecord | None:
+        """The newest sweep that trains the counterfactuals of a job."""
+        query = select(Sweep.__table__).where(Sweep.improves == job_id).order_by(Sweep.id.desc()).limit(1)
+        with reading(self._engine) as connection:
+            row = connection.execute(query).first()
+        return None if row is None else sweep_record(row)
 
     def jobs_of(self, sweep_id: str, numbers: Sequence[int]) -> Mapping[int, list[Any]]:
         """The jobs of these configurations, in order of their seeds or folds.
@@ -360,6 +386,8 @@ def sweep_record(row: Any) -> SweepRecord:
         exhausted=row.exhausted,
         message=row.message,
         run_id=row.run_id,
+        replays=row.replays,
+        improves=row.improves,
         created_at=row.created_at,
         finished_at=row.finished_at,
     )

@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import Engine, Row, and_, exists, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import aliased
 
 from spec.dataset import Uploaded
 from spec.halving import Bracket, mean_score, score_of
@@ -65,6 +66,18 @@ class TrialStore:
         with reading(self._engine) as connection:
             query = select(Trial.__table__).where(Trial.sweep_id == sweep_id).order_by(Trial.number)
             return [trial_record(row) for row in connection.execute(query)]
+
+    def replayed(self, sweep: SweepRecord, generation: int) -> Bracket | None:
+        """The bracket that this generation had in the sweep that is replayed, unless it was the last one there.
+
+        A sweep that was extended has a generation that is smaller than the spec alone would make it.
+        """
+        mine = (Generation.sweep_id == sweep.replays, Generation.number == generation)
+        later = aliased(Generation)
+        followed = exists().where(later.sweep_id == sweep.replays, later.number > generation)
+        with reading(self._engine) as connection:
+            found = connection.execute(select(Generation.bracket).where(*mine, followed)).scalar()
+        return None if found is None else Bracket.model_validate(found)
 
     def open_generations(self, sweep_id: str) -> set[int]:
         """Generations whose configurations have not all ended."""

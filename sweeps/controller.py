@@ -76,6 +76,8 @@ class Controller:
         generation, spec = sweep.generations, sweep.spec
         left = self._left(sweep, history)
         planned = bracket(spec, generation, left)
+        if sweep.replays is not None:
+            planned = self._store.replayed(sweep, generation) or planned
         count = planned.size
         known = [_known(spec, trial, generation) for trial in history]
         proposed = propose(spec, known, generation=generation, count=count)

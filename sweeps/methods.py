@@ -31,10 +31,19 @@ STARTUP_TRIALS = 10
 def grid(sweep: SweepSpec, history: Sequence[Trial], generation: int) -> Iterator[Configuration]:
     """All combinations, the last parameter fastest."""
     names, lists = list(sweep.space), [parameter.values or () for parameter in sweep.space.values()]
-    combinations = (conditioned(sweep, dict(zip(names, values, strict=True))) for values in product(*lists))
-    if history:  # go on behind the last one
-        deque(takewhile(lambda one: one != history[-1].configuration, combinations), maxlen=0)
-    yield from combinations
+    return _behind(history, (conditioned(sweep, dict(zip(names, values, strict=True))) for values in product(*lists)))
+
+
+def given(sweep: SweepSpec, history: Sequence[Trial], generation: int) -> Iterator[Configuration]:
+    """The configurations of the spec, in their order."""
+    return _behind(history, iter(sweep.configurations))
+
+
+def _behind(history: Sequence[Trial], candidates: Iterator[Configuration]) -> Iterator[Configuration]:
+    """The candidates behind the last one that was proposed."""
+    if history:
+        deque(takewhile(lambda one: one != history[-1].configuration, candidates), maxlen=0)
+    return candidates
 
 
 def random(sweep: SweepSpec, history: Sequence[Trial], generation: int) -> Iterator[Configuration]:
@@ -75,7 +84,11 @@ def tpe(sweep: SweepSpec, history: Sequence[Trial], generation: int) -> Iterator
         yield _suggested(sweep, study.ask())
 
 
-METHODS: Mapping[str, Method] = {"grid": grid, "random": random, "sobol": sobol, "tpe": tpe}
+METHODS: Mapping[str, Method] = {"grid": grid, "random": random, "sobol": sobol, "tpe": tpe, "given": given}
+"""All methods."""
+
+LISTED = frozenset({"grid", "given"})
+"""Those that list all that there is, and end."""
 
 
 def placed(sweep: SweepSpec, places: Sequence[float]) -> Configuration:

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from spec.sweep import MOST_TRIALS, Configuration, SweepSpec, digest_of
 
 from .history import Trial
-from .methods import METHODS, grid
+from .methods import LISTED, METHODS, grid
 
 TRIES = 8
 """A generation looks at so many candidates per configuration, and at some more, before it lists what is left."""
@@ -72,7 +72,7 @@ def propose(sweep: SweepSpec, history: Sequence[Trial], *, generation: int, coun
 def _candidates(sweep: SweepSpec, history: Sequence[Trial], generation: int, count: int) -> Iterator[Configuration]:
     """The method's candidates; where they repeat themselves, what a space with an end has left, in order."""
     asked = METHODS[sweep.method](sweep, history, generation)
-    if sweep.method == "grid":
+    if sweep.method in LISTED:
         yield from asked
         return
     yield from islice(asked, TRIES * count + MORE_TRIES)

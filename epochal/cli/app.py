@@ -9,7 +9,7 @@ import typer
 from spec.specfile import BadSpecFileError
 
 from ..errors import EpochalError
-from . import control, datasets, jobs, models, queue, replays, stack, submit, sweeps, tokens
+from . import control, datasets, improvements, jobs, models, queue, replays, stack, submit, sweeps, tokens
 from .help import Group
 
 
@@ -66,6 +66,7 @@ submit.register(app, panel="Jobs")
 jobs.register(app, panel="Jobs")
 control.register(app, panel="Change jobs")
 replays.register(app, panel="Change jobs")
+improvements.register(app, panel="Change jobs")
 sweeps.register(app, panel="Sweeps")
 datasets.register(app, panel="Data and models")
 models.register(app, panel="Data and models")

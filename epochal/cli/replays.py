@@ -4,9 +4,11 @@ from typing import Annotated
 
 import typer
 
+from spec.replay import ReplayView
+
 from ..client import Api
 from ..client.find import find_job
-from .console import Json, aside, screen
+from .console import Json, aside, print_model, screen
 from .help import add
 from .job_ids import JobId
 from .progress import follow
@@ -42,8 +44,13 @@ def replay(job_id: JobId, wait: Wait = False, as_json: Json = False) -> None:
             typer.echo(made.id)
             follow(client, [made.id], aside)
         compared = client.compare(made.id)
+    answer_comparison(compared, as_json=as_json)
+
+
+def answer_comparison(compared: ReplayView, *, as_json: bool) -> None:
+    """Print whether all is the same, and the first number that is not; exit 1 unless all is."""
     if as_json:
-        typer.echo(compared.model_dump_json(indent=2))
+        print_model(compared)
     else:
         screen.print(compared.sentence, soft_wrap=True, markup=False)
     if not compared.same:

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Optional
 import typer
 
 from spec import specfile
+from spec.counterfactuals import SEEDS
 from spec.job import JobSpec
 from spec.sweep import MOST_TRIALS, SweepSpec
 
@@ -19,6 +20,7 @@ from ..errors import BadFileError, BadSpecError, WrongUseError
 from .console import Json, print_json, remark, screen
 from .flags import Flag, flags, overlay, with_flags
 from .help import add
+from .improved import answer_improvements
 from .job_ids import JobId
 from .named_data import with_dataset
 from .progress import finish, follow_to_end
@@ -29,6 +31,7 @@ File = Annotated[
     Optional[str],  # noqa: UP045 - typer reads it
     typer.Argument(metavar="[FILE|-]", help="YAML or JSON: one spec, a list, or jobs: [...].", show_default=False),
 ]
+Improve = Annotated[bool, typer.Option("--improve", help="Wait for its end, then try changes and say which helps.")]
 Watch = Annotated[bool, typer.Option("--watch", "-w", help="Show progress until the end; exit 1 unless it succeeded.")]
 
 
@@ -38,7 +41,9 @@ def register(app: typer.Typer, *, panel: str) -> None:
         add(app, _with_spec_flags(command), panel=panel)
 
 
-def submit(file: File = None, watch: Watch = False, as_json: Json = False, **given: Any) -> None:
+def submit(
+    file: File = None, watch: Watch = False, improve: Improve = False, as_json: Json = False, **given: Any
+) -> None:
     """Submit jobs from a file, from flags, or from both; print their ids.
 
     A flag replaces the value of the file. Lists take commas: --hidden 64,32.
@@ -50,6 +55,7 @@ def submit(file: File = None, watch: Watch = False, as_json: Json = False, **giv
       epochal submit --dataset spirals --noise 0.2 --optimizer sgd --momentum 0.9
       epochal submit examples/digits.yaml --seed 7 --tags try=second
       epochal submit --dataset digits --lr 0.1,0.01 --optimizer adam,sgd
+      epochal submit --dataset digits --lr 0.3 --improve
       cat jobs.json | epochal submit -
 
     """
@@ -59,7 +65,7 @@ def submit(file: File = None, watch: Watch = False, as_json: Json = False, **giv
         return
     specs, several = _specs(file, given)
     with Api() as client:
-        _submit(client, specs, several=several, watch=watch, as_json=as_json)
+        _submit(client, specs, several=several, watch=watch, improve=improve, as_json=as_json)
 
 
 def check(file: File = None, as_json: Json = False, **given: Any) -> None:
@@ -102,15 +108,20 @@ def clone(job_id: JobId, watch: Watch = False, as_json: Json = False, **given: A
         _submit(client, _valid([with_dataset(spec)], several=False), several=False, watch=watch, as_json=as_json)
 
 
-def _submit(client: Api, specs: Sequence[JobSpec], *, several: bool, watch: bool, as_json: bool) -> None:
-    """Submit, print the ids, and with `watch` follow the jobs to their ends."""
+def _submit(
+    client: Api, specs: Sequence[JobSpec], *, several: bool, watch: bool, as_json: bool, improve: bool = False
+) -> None:
+    """Submit, print the ids, with `watch` follow the jobs to their ends, and with `improve` try changes then."""
     try:
         ids = client.submit_many(specs) if several else [_submitted(client, specs[0])]
     except BadSpecError as error:
         raise with_flags(error) from error
-    if not (watch and as_json):
+    if not ((watch or improve) and as_json):
         print_ids(ids, as_json=as_json)
-    if watch:
+    if improve:
+        follow_to_end(client, ids)
+        answer_improvements(client, ids, seeds=SEEDS, as_json=as_json)
+    elif watch:
         finish(follow_to_end(client, ids), as_json=as_json)
 
 

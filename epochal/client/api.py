@@ -8,6 +8,8 @@ from typing import Any, Self
 
 import httpx
 
+from spec.counterfactuals import SEEDS
+from spec.improvement import ImprovementView
 from spec.job import JobSpec
 from spec.replay import ReplayView
 from spec.states import JobStatus
@@ -167,6 +169,15 @@ class Api(DataRoutes, SweepRoutes):
     def compare(self, job_id: str) -> ReplayView:
         """A replay beside its original: whether every number is the same, bit for bit, and the first that is not."""
         return read(ReplayView, self._transport.request("GET", path_of("jobs", job_id, "replay")))
+
+    def improve(self, job_id: str, *, seeds: int = SEEDS) -> ImprovementView:
+        """Train counterfactuals of a job that has ended, each with so many seeds; what there is, if that was done."""
+        path = path_of("jobs", job_id, "improve")
+        return read(ImprovementView, self._transport.request("POST", path, body={"seeds": seeds}, repeatable=True))
+
+    def improvement(self, job_id: str) -> ImprovementView:
+        """What was tried to improve a job, and what helped."""
+        return read(ImprovementView, self._transport.request("GET", path_of("jobs", job_id, "improve")))
 
     def files(self, job_id: str) -> dict[str, int]:
         """The files the job left, with their sizes in bytes."""

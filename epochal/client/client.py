@@ -12,7 +12,9 @@ import httpx
 from rich.console import Console
 
 from spec import specfile
+from spec.counterfactuals import SEEDS
 from spec.dataset import BUILTIN
+from spec.improvement import ImprovementView
 from spec.job import JobSpec
 from spec.specfile import BadSpecFileError
 from spec.states import JobStatus
@@ -34,7 +36,7 @@ from .sweep import Sweep
 from .sweep_routes import sweep_body
 from .transport import Body
 from .uploads import OnProgress
-from .waiting import wait
+from .waiting import wait, wait_for_improvement
 from .words import short
 
 Spec = JobSpec | Body | str | Path
@@ -172,6 +174,12 @@ class Client:
         for job, view in zip(handles, views, strict=True):
             job.learn(view)
         return handles[0] if one else handles
+
+    def improve(self, job: Job | str, *, seeds: int = SEEDS, timeout: float | None = None) -> ImprovementView:
+        """Train counterfactuals of a job, and wait, `timeout` seconds at most. See `Job.improve`."""
+        job_id = job.id if isinstance(job, Job) else find_job(self.api, job)
+        self.api.improve(job_id, seeds=seeds)
+        return wait_for_improvement(self.api, job_id, timeout_s=timeout, sleep=self._sleep)
 
     # --- sweeps --------------------------------------------------------------------------------------------------
 

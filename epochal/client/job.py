@@ -5,7 +5,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+from spec.counterfactuals import SEEDS
+from spec.improvement import ImprovementView
 from spec.job import JobSpec
+from spec.replay import ReplayView
 from spec.states import FINISHED, JobStatus
 from spec.verdict import Verdict
 from spec.views import Best, EventView, Failure, JobView, Metrics, ModelFormat, Progress
@@ -141,6 +144,24 @@ class Job:
     def retry(self) -> Self:
         """Queue it again after a failure, from its first epoch."""
         return self.learn(self._api.retry(self.id))
+
+    def replay(self) -> "Job":
+        """Train it again. The new job's `compare` says whether every number is the same. Raises `ConflictError`."""
+        view = self._api.replay(self.id)
+        return Job(self._client, view.id, view)
+
+    def compare(self) -> ReplayView:
+        """A replay beside its original: whether every number is the same, bit for bit, and the first that is not."""
+        return self._api.compare(self.id)
+
+    def improve(self, *, seeds: int = SEEDS, timeout: float | None = None) -> ImprovementView:
+        """Train counterfactuals of it, and wait for what helps: `.sentence`, `.changes`, `.suggestion`.
+
+        Raises `ConflictError` before its end, and `NotEndedError` after `timeout` seconds.
+        """
+        found = self._client.improve(self.id, seeds=seeds, timeout=timeout)
+        self.refresh()  # its verdict says what was tried
+        return found
 
     def change(self, **values: Any) -> Self:
         """Change its `priority`, `name` or `tags`."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Self
 from rich.console import Console
 
 from spec.monitors import LOWER_IS_BETTER
+from spec.replay import ReplayView
 from spec.states import SweepState, TrialState
 from spec.sweep_views import Standing, SweepView, TrialView
 
@@ -113,10 +114,18 @@ class Sweep:
         """Give it more configurations: `trials` in all."""
         return self.learn(self._api.extend_sweep(self.id, trials))
 
+    def replay(self) -> "Sweep":
+        """Make it again. The new sweep's `compare` says whether its table is the same. Raises `ConflictError`."""
+        return Sweep(self._client, self._api.replay_sweep(self.id))
+
+    def compare(self) -> ReplayView:
+        """A replay beside its original: whether the tables are the same, and the first value that is not."""
+        return self._api.compare_sweep(self.id)
+
     def to_frame(self) -> "pd.DataFrame":
         """A pandas DataFrame, a row per configuration by its number. Raises `WrongUseError` without pandas."""
         rows = self.trials()
-        names = [*self.view.spec.space]
+        names = dict.fromkeys(name for row in rows for name in (*self.view.spec.space, *row.configuration))
         columns: dict[str, list[Any]] = {"trial": [row.number for row in rows]}
         columns |= {name: [row.configuration.get(name) for row in rows] for name in names}
         columns |= {

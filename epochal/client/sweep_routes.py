@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from pydantic import ValidationError
 
+from spec.replay import ReplayView
 from spec.states import TrialState
 from spec.sweep import SweepSpec
 from spec.sweep_views import SweepCheck, SweepPage, SweepSummary, SweepView, TrialDetail, TrialPage, TrialView
@@ -78,6 +79,14 @@ class SweepRoutes:
         """Give the sweep more configurations: `trials` in all."""
         path, body = path_of("sweeps", sweep_id), {"trials": trials}
         return read(SweepView, self._transport.request("PATCH", path, body=body))
+
+    def replay_sweep(self, sweep_id: str) -> SweepView:
+        """Make a sweep that has finished again: a new sweep with the same spec."""
+        return self._ask(sweep_id, "replay")
+
+    def compare_sweep(self, sweep_id: str) -> ReplayView:
+        """A sweep's replay beside its original: whether the tables are the same, and the first value that is not."""
+        return read(ReplayView, self._transport.request("GET", path_of("sweeps", sweep_id, "replay")))
 
     def watch_sweep(self, sweep_id: str) -> Iterator[Update]:
         """The sweep's progress, whenever it changes, until its end; `data` is that of `spec.sweep_views.SweepProgress`.

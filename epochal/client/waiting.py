@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Sequence
 
+from spec.improvement import ImprovementView
 from spec.states import FINISHED, SweepState
 from spec.sweep_views import SweepView
 from spec.views import JobView
@@ -82,6 +83,23 @@ def wait_for_sweep(
                 f"Sweep {short(sweep_id)} has not ended within {timeout_s:g} s. It goes on: wait again, or cancel it."
             )
         sleep(max(POLL_EVERY_S, 5.0 * (clock() - asked_at)))
+
+
+def wait_for_improvement(
+    api: Api,
+    job_id: str,
+    *,
+    timeout_s: float | None = None,
+    sleep: Callable[[float], None] = time.sleep,
+    clock: Callable[[], float] = time.monotonic,
+) -> ImprovementView:
+    """What the counterfactuals of a job show, when all have ended. Raises `NotEndedError`."""
+    ends_at = None if timeout_s is None else clock() + timeout_s
+    while not (view := api.improvement(job_id)).state.is_final:
+        if ends_at is not None and clock() >= ends_at:
+            raise NotEndedError(f"{view.sentence} They go on: wait again, or cancel sweep {short(view.sweep)}.")
+        sleep(POLL_EVERY_S)
+    return view
 
 
 def _not_ended(ids: Sequence[str], timeout_s: float) -> str:

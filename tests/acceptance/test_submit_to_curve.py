@@ -56,6 +56,10 @@ def test_a_job_goes_from_submit_to_a_finished_curve_on_the_command_line(stack: E
     again = stack.epochal("replay", job_id, "--wait")
     assert again.returncode == 0, again.stderr
     assert "numbers are the same, bit for bit: curve, best metrics and model." in again.stdout
+    improved = stack.epochal("improve", job_id, "--seeds", "2", "--wait")
+    assert improved.returncode == 0, improved.stderr
+    assert "the job as it is" in improved.stdout
+    assert " Tried: " in json.loads(stack.epochal("show", job_id, "--json").stdout)["verdict"]["sentence"]
 
     updates = [json.loads(line) for line in stack.epochal("watch", job_id, "--json").stdout.splitlines()]
     assert updates[-1]["kind"] == "end"

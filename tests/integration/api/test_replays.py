@@ -6,6 +6,9 @@ from spec.states import FailureReason, StopReason
 from store.records import ArtifactRecord, Success
 
 from .conftest import JOBS, Service, is_problem
+from .sweeping import SWEEPS, submitted
+from .test_improvements import accuracy, run
+from .test_sweeps import shown
 
 
 def train(api: Service, job_id: str, loss: float = 0.25, digest: str = "a" * 64) -> None:
@@ -89,3 +92,31 @@ def test_a_foreign_job_is_not_there_and_a_replay_belongs_to_the_owner(api: Servi
     root = api.tokens.create(owner="root", scopes=("admin",))
     made = api.ask("POST", f"{JOBS}/{job_id}/replay", token=root).get_json()
     assert api.store.get(made["id"], owner="ann").replays == job_id
+
+
+def test_a_sweep_is_made_again_and_its_table_compared(both: Service) -> None:
+    original = submitted(both, trials=4, generation=4)
+    run(both)
+    both.ask("PATCH", f"{SWEEPS}/{original}", json={"trials": 9})
+    run(both)
+    made = both.ask("POST", f"{SWEEPS}/{original}/replay")
+    assert made.status_code == 201, made.text
+    again = made.get_json()
+    assert (again["replays"], again["state"]) == (original, "running")
+    assert shown(both, again["links"]["replay"])["same"] is None
+    run(both)
+    found = shown(both, again["links"]["replay"])
+    assert found["same"] is True, found
+    assert found["sentence"].endswith("values of 9 configurations are the same, bit for bit.")
+    other = both.ask("POST", f"{SWEEPS}/{original}/replay").get_json()
+    run(both, lambda spec: accuracy(spec) / 2)
+    difference = shown(both, other["links"]["replay"])["first_difference"]
+    assert (difference["configuration"], difference["name"]) == (0, "score")
+
+
+def test_a_sweep_that_cannot_be_repeated_is_refused(api: Service) -> None:
+    running = submitted(api)
+    problem = is_problem(api.ask("POST", f"{SWEEPS}/{running}/replay"), 409)
+    assert problem["detail"].startswith("A sweep that is running cannot be replayed: its table is complete when")
+    problem = is_problem(api.ask("GET", f"{SWEEPS}/{running}/replay"), 404)
+    assert problem["detail"] == "This sweep replays no other: POST to this address to make it again."

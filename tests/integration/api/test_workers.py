@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from api.improvement_services import Improvements
 from api.job_services import JobServices
 from api.models import LoadedModels
 from api.warm_starts import WarmStarts
@@ -14,6 +15,7 @@ from store.failpoints import Failpoints
 from store.files import Files
 from store.queue import Queue
 from store.space import DiskSpace
+from store.sweeps import SweepStore
 from store.workers import WorkerRecord, WorkerStore
 
 from .conftest import JOBS, NOBODY, XOR, Service, is_problem, service
@@ -80,7 +82,8 @@ def test_a_warning_that_cannot_be_read_refuses_nobody(api: Service, tmp_path: Pa
     files = Files(tmp_path.as_uri())
     starts = WarmStarts(api.store, DatasetStore(gone), LoadedModels(api.store, files), files)
     space, failpoints = DiskSpace(gone, files, 0), Failpoints("")
-    services = JobServices(api.store, Queue(gone), starts, Doorbell(NOBODY), files, space, "", failpoints)
+    improving = Improvements(api.store, SweepStore(gone), space)
+    services = JobServices(api.store, Queue(gone), starts, improving, Doorbell(NOBODY), files, space, "", failpoints)
     assert services.warnings([api.store.get(api.submit(), owner=None)]) == []
     gone.dispose()
 

@@ -13,7 +13,7 @@ import pytest
 from epochal.client import Api, Job
 from epochal.client import job as job_module
 from epochal.client.fields import fields, spec_with
-from epochal.client.waiting import wait
+from epochal.client.waiting import wait, wait_for_improvement
 from epochal.errors import (
     BadFileError,
     BadSpecError,
@@ -328,3 +328,35 @@ def test_what_cannot_be_uploaded_is_named() -> None:
     mixed = pd.DataFrame({"a": [1, "x", b"y"]})
     with pytest.raises(BadFileError, match="values of one type"):
         client.upload(mixed)
+
+
+def improvement(state: str, **changed: Any) -> dict[str, Any]:
+    """What was tried to improve a job, as the API answers it."""
+    return {
+        **{"job": ID, "sweep": ID, "state": state, "objective": "val_accuracy", "seeds": 3, "changes": []},
+        **{"sentence": "3 of 34 trainings have ended.", "suggestion": None, "links": {}, **changed},
+    }
+
+
+def test_a_job_is_improved_and_replayed_by_its_handle() -> None:
+    seen: list[httpx.Request] = []
+    states = iter(["running", "running", "finished"])
+
+    def handle(request: httpx.Request) -> httpx.Response:
+        seen.append(request)
+        if request.url.path.endswith("/improve"):
+            return httpx.Response(200, json=improvement(next(states)))
+        return httpx.Response(200, json=view(status="succeeded"))
+
+    job = client_of(handle).job(ID)
+    assert job.improve(seeds=3).state == "finished"
+    posted = next(request for request in seen if request.method == "POST")
+    assert json.loads(posted.content) == {"seeds": 3}
+    assert job.replay().id == ID
+    assert seen[-1].url.path == f"/api/v1/jobs/{ID}/replay"
+
+
+def test_waiting_for_an_improvement_ends_after_the_timeout() -> None:
+    api = api_of(lambda request: httpx.Response(200, json=improvement("running")))
+    with pytest.raises(NotEndedError, match=r"3 of 34 trainings have ended\. They go on"):
+        wait_for_improvement(api, ID, timeout_s=0.0, sleep=lambda _: None)

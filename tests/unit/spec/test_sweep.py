@@ -142,3 +142,43 @@ def test_scores_are_less_where_the_metric_is_better() -> None:
     assert best_so_far([0.2, 0.1, float("nan")], "val_loss") == 0.1
     assert best_so_far([None], "val_loss") == float("inf")
     assert mean_score([0.1, float("inf")]) == float("inf")
+
+
+def given_ones(*configurations: dict[str, Any], **fields: Any) -> dict[str, Any]:
+    return {"base": BASE, "method": "given", "configurations": configurations, **fields}
+
+
+def test_given_configurations_are_jobs_that_keep_their_monitor() -> None:
+    wider = {"architecture.hidden": [4], "learning_rate": 0.1}
+    asked = SweepSpec.model_validate(given_ones({}, wider, objective="val_accuracy"))
+    assert (asked.most_trials, asked.monitored) == (2, "val_accuracy")
+    assert asked.job(asked.configurations[1], 1).monitored == "val_loss"
+    assert asked.job(asked.configurations[1], 1).seed == 1
+
+
+@pytest.mark.parametrize(
+    ("fields", "path", "words"),
+    [
+        ({"method": "random"}, "configurations", "needs method given"),
+        ({"space": {"dropout": [0.1]}}, "space", "must be left out"),
+        ({"configurations": []}, "configurations", "must be a list"),
+        ({"configurations": [{}, {"width": 3}]}, "configurations.1.width", "is no field of a job"),
+        ({"configurations": [{"seed": 3}]}, "configurations.0.seed", "use seeds"),
+        ({"configurations": [{"dropout": 2.0}]}, "configurations.0.dropout", "must be less than 1"),
+        (
+            {"configurations": [{"epochs": 3}], "halving": "successive"},
+            "configurations.0.epochs",
+            "cannot vary with halving",
+        ),
+    ],
+)
+def test_given_configurations_that_cannot_be(fields: dict[str, Any], path: str, words: str) -> None:
+    with pytest.raises(ValidationError) as caught:
+        SweepSpec.model_validate(given_ones({}) | fields)
+    error = caught.value.errors()[-1]
+    assert error["ctx"]["path"] == path
+    assert words in error["msg"]
+
+
+def test_a_sweep_without_a_space_says_what_is_missing() -> None:
+    assert broken({}) == ("space", "must name the fields that vary: {learning_rate: [0.1, 0.01]}")

@@ -13,9 +13,10 @@ from epochal.stack.home import Endpoints
 
 COMMANDS = (
     *("up", "down", "status", "worker", "submit", "jobs", "show", "watch", "cancel", "retry", "logs", "curve"),
-    *("replay", "pause", "resume", "priority", "workers", "queue", "check", "clone", "compare", "delete"),
+    *("replay", "improve", "pause", "resume", "priority", "workers", "queue", "check", "clone", "compare", "delete"),
     *("datasets upload", "datasets list", "datasets show", "datasets delete", "predict", "download"),
     *("sweep start", "sweep list", "sweep show", "sweep cancel", "sweep pause", "sweep resume", "sweep extend"),
+    "sweep replay",
     *("token create", "token list", "token revoke"),
 )
 BECOMES_ANOTHER_PROGRAM = ("worker",)

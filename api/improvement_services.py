@@ -1,0 +1,106 @@
+"""What the views of improvements call: a job's counterfactuals as a sweep, and what they show.
+
+`sweeps` is imported where it is used: NumPy takes memory and time that an API without sweeps does not need.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from spec.counterfactuals import improvement_sweep
+from spec.improvement import Improve, ImprovementView
+from spec.states import FINISHED, FailureReason, JobStatus, SweepState
+from spec.verdict import Verdict, judge
+from store.errors import IllegalTransitionError
+from store.jobs import JobStore
+from store.records import JobRecord
+from store.space import DiskSpace
+from store.sweeps import SweepRecord, SweepStore
+
+from .answers import PREFIX
+from .errors import NotFoundError
+
+_LIVE = (SweepState.running, SweepState.paused, SweepState.finished)
+
+
+@dataclass(frozen=True)
+class Improvements:
+    """The sweeps that train the counterfactuals of jobs."""
+
+    jobs: JobStore
+    sweeps: SweepStore
+    space: DiskSpace
+
+    def improve(self, job: JobRecord, wanted: Improve) -> tuple[SweepRecord, bool]:
+        """The sweep of the job's counterfactuals, and whether it is new. Raises `IllegalTransitionError`."""
+        if job.status not in FINISHED:
+            raise IllegalTransitionError(job.status.value, "improved: wait until it has ended")
+        if not job.epoch and job.failure_reason is not FailureReason.diverged:
+            raise IllegalTransitionError(job.status.value, "improved: it was not trained")
+        known = self.sweeps.improving(job.id)
+        if known is not None and known.state in _LIVE and known.spec.seeds >= wanted.seeds:
+            return known, False
+        verdict = judge(job.spec, self.jobs.curve(job.id), job.failure_reason)
+        spec = improvement_sweep(job.spec, None if verdict is None else verdict.suggestion, seeds=wanted.seeds)
+        self.space.demand()
+        return self.sweeps.submit(spec, owner=job.owner, improves=job.id), True
+
+    def newest(self, job: JobRecord) -> SweepRecord:
+        """The newest sweep of a job's counterfactuals. Raises `NotFoundError`."""
+        sweep = self.sweeps.improving(job.id)
+        if sweep is None:
+            raise NotFoundError("Nobody has tried to improve this job: POST to this address to do it.")
+        return sweep
+
+    def view(self, job: JobRecord, sweep: SweepRecord) -> ImprovementView:
+        """What was tried, and what it shows once all of it has ended."""
+        if sweep.state is SweepState.finished:
+            found = self._found(job, sweep)
+        else:
+            found = {"changes": [], "sentence": self._why_none(sweep), "suggestion": None}
+        at = f"{PREFIX}/jobs/{job.id}"
+        links = {"self": f"{at}/improve", "job": at, "sweep": f"{PREFIX}/sweeps/{sweep.id}"}
+        return ImprovementView(
+            job=job.id,
+            sweep=sweep.id,
+            state=sweep.state,
+            objective=sweep.spec.monitored,
+            seeds=sweep.spec.seeds,
+            links=links,
+            **found,
+        )
+
+    def tried(self, job: JobRecord, verdict: Verdict | None) -> Verdict | None:
+        """The verdict, with what was tried instead of a rule of thumb, if the job was improved."""
+        sweep = None if verdict is None else self.sweeps.improving(job.id)
+        if verdict is None or sweep is None or sweep.state is not SweepState.finished:
+            return verdict
+        view = self.view(job, sweep)
+        sentence = f"{verdict.sentence} Tried: {view.sentence}"
+        return verdict.model_copy(update={"sentence": sentence, "suggestion": view.suggestion})
+
+    def _found(self, job: JobRecord, sweep: SweepRecord) -> Mapping[str, Any]:
+        """What the counterfactuals of a sweep that has finished show."""
+        from sweeps.improvement import Tried, improvement
+
+        objective, trials = sweep.spec.monitored, self.sweeps.table(sweep.id)
+        rows = self.sweeps.jobs_of(sweep.id, [trial.number for trial in trials])
+        tried = [Tried(trial.number, trial.configuration, _values(rows[trial.number], objective)) for trial in trials]
+        return vars(improvement(job.spec, objective, tried))
+
+    def _why_none(self, sweep: SweepRecord) -> str:
+        """Why there is no result."""
+        if sweep.state in (SweepState.running, SweepState.paused):
+            counts = self.sweeps.counts(sweep.id).by_status
+            ended = sum(counts[status] for status in FINISHED)
+            total = sweep.spec.most_trials * sweep.spec.replicates
+            return f"The counterfactuals are {sweep.state}: {ended} of {total} trainings have ended."
+        return f"The sweep of the counterfactuals {_ENDS[sweep.state]}: improve the job again."
+
+
+_ENDS = {SweepState.cancelled: "was cancelled", SweepState.failed: "failed"}
+
+
+def _values(jobs: Sequence[Any], objective: str) -> list[float | None]:
+    """The objective of each seed; None where training did not end well."""
+    return [(job.best_metrics or {}).get(objective) if job.status == JobStatus.succeeded else None for job in jobs]

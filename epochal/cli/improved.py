@@ -1,0 +1,57 @@
+"""What counterfactuals of jobs show, on a terminal or as JSON."""
+
+from collections.abc import Sequence
+
+import typer
+from rich.table import Table
+
+from spec.improvement import ChangeView, ImprovementView
+from spec.states import SweepState
+
+from ..client import Api
+from ..client.waiting import wait_for_improvement
+from .console import aside, print_json, screen
+
+SHOWN = 12
+"""Changes in a table: the job as it is, then the best."""
+
+
+def answer_improvements(client: Api, ids: Sequence[str], *, seeds: int, as_json: bool) -> None:
+    """Train the counterfactuals of these jobs, wait, and print what helped. Exits 1 unless all were trained."""
+    for job_id in ids:
+        client.improve(job_id, seeds=seeds)
+    with aside.status("training counterfactuals"):
+        views = [wait_for_improvement(client, job_id) for job_id in ids]
+    print_improvements(views, as_json=as_json)
+    if any(view.state is not SweepState.finished for view in views):
+        raise typer.Exit(1)
+
+
+def print_improvements(views: Sequence[ImprovementView], *, as_json: bool) -> None:
+    """A table and a sentence each; as JSON one object, or a list of several."""
+    if as_json:
+        print_json(views[0] if len(views) == 1 else list(views))
+        return
+    for view in views:
+        if view.changes:
+            screen.print(changes_table(view))
+        screen.print(view.sentence, soft_wrap=True, markup=False)
+
+
+def changes_table(view: ImprovementView) -> Table:
+    """The job as it is, and the best of its counterfactuals."""
+    table = Table("change", view.objective, "95 % interval", "better by", "p", "helps", box=None, pad_edge=False)
+    for change in view.changes[:SHOWN]:
+        table.add_row(*_cells(change), style="bold" if change.helps else None)
+    return table
+
+
+def _cells(change: ChangeView) -> list[str]:
+    interval = "-" if change.low is None or change.high is None else f"{change.low:.4g} to {change.high:.4g}"
+    numbers = [
+        "-" if change.mean is None else f"{change.mean:.4g}",
+        interval,
+        "-" if change.difference is None else f"{change.difference:+.3g}",
+        "-" if change.p is None else f"{change.p:.2g}",
+    ]
+    return [change.change, *numbers, "yes" if change.helps else ""]

@@ -1,0 +1,179 @@
+"""What the counterfactuals of a job show: which of them are better than the job, and a sentence that says so.
+
+A change helps if its mean is better than the job's by more than what seeds do (paired t-test with Holm's correction,
+p < 0.05), and by enough to matter: 0.01 of an accuracy or of R2, a hundredth of a loss or an error. With classes it
+must be six rows, too: all seeds are measured on the same rows, and of fewer a sign test never says p < 0.05.
+If the best change is better by enough, but not by more than what seeds do, the sentence says how many seeds decide.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from spec.counterfactuals import words
+from spec.dataset import Targets
+from spec.halving import score_of
+from spec.improvement import MOST_SEEDS, ChangeView
+from spec.job import JobSpec
+from spec.monitors import LOWER_IS_BETTER, Monitor
+from spec.sweep import Configuration, with_fields
+
+from .statistics import CONFIDENCE, Comparison, band, compare
+
+MATTERS = 0.01
+LEAST_ROWS = 6
+"""2 x 0.5 ** 6 = 0.03 is the least p of a sign test of so many rows (McNemar 1947)."""
+
+_WORDS: Mapping[str, str] = {
+    **{"loss": "loss", "accuracy": "accuracy", "balanced_accuracy": "balanced accuracy", "macro_f1": "macro F1"},
+    **{"roc_auc": "ROC AUC", "mae": "MAE", "rmse": "RMSE", "r2": "R²"},
+}
+_PARTS = {"val": "validation", "train": "training"}
+
+
+@dataclass(frozen=True)
+class Tried:
+    """A configuration, {} for the job as it is, and the objective of each seed; None where it is no number."""
+
+    number: int
+    configuration: Configuration
+    values: Sequence[float | None]
+
+
+@dataclass(frozen=True)
+class Improvement:
+    """The changes, the job as it is first and then the best first, and what they say."""
+
+    changes: list[ChangeView]
+    sentence: str
+    suggestion: JobSpec | None
+
+
+def improvement(spec: JobSpec, objective: Monitor, tried: Sequence[Tried]) -> Improvement:
+    """Compare the counterfactuals of a job with the job: `tried` holds both, by the same seeds."""
+    [original] = (one for one in tried if not one.configuration)
+    return _Comparison(spec, objective, original).with_all([one for one in tried if one.configuration])
+
+
+class _Comparison:
+    """A job, trained with several seeds, beside its counterfactuals."""
+
+    def __init__(self, spec: JobSpec, objective: Monitor, original: Tried) -> None:
+        self._spec, self._objective = spec, objective
+        self._ours = self._scores(original)
+        self._finite = [score for score in self._ours if math.isfinite(score)]
+        self._original = self._view(original, None)
+
+    def with_all(self, others: Sequence[Tried]) -> Improvement:
+        scores = {other.number: self._scores(other) for other in others}
+        known = [number for number, theirs in scores.items() if all(map(math.isfinite, [*self._ours, *theirs]))]
+        compared = dict(zip(known, compare(self._ours, [scores[number] for number in known]), strict=True))
+        changes = [self._view(other, compared.get(other.number)) for other in others]
+        changes.sort(key=lambda change: (score_of(change.mean, self._objective), change.number))
+        helping = [change for change in changes if change.helps]
+        return Improvement(
+            [self._original, *changes],
+            self._helped(helping) if helping else self._nothing(changes, compared),
+            with_fields(self._spec, helping[0].configuration) if helping else None,
+        )
+
+    def _scores(self, tried: Tried) -> list[float]:
+        return [score_of(value, self._objective) for value in tried.values]
+
+    def _view(self, tried: Tried, compared: Comparison | None) -> ChangeView:
+        known = all(map(math.isfinite, self._scores(tried)))
+        interval = band([value for value in tried.values if value is not None]) if known else None
+        p = None if compared is None else compared.p
+        return ChangeView(
+            number=tried.number,
+            change=words(self._spec, tried.configuration),
+            configuration=tried.configuration,
+            scores=list(tried.values),
+            mean=None if interval is None else interval.mean,
+            low=None if interval is None else interval.low,
+            high=None if interval is None else interval.high,
+            difference=None if compared is None else -compared.difference,
+            p=p,
+            helps=bool(tried.configuration) and known and self._helps(self._scores(tried), p),
+        )
+
+    def _helps(self, scores: Sequence[float], p: float | None) -> bool:
+        """Whether finite scores are better; a job that diverges with a seed is compared by the others."""
+        if not self._finite:
+            return True
+        gained = math.fsum(self._finite) / len(self._finite) - math.fsum(scores) / len(scores)
+        diverges = len(self._finite) < len(self._ours)
+        return gained >= self._enough and (diverges or (p is not None and p < 1.0 - CONFIDENCE))
+
+    @property
+    def _enough(self) -> float:
+        """The least difference that matters."""
+        if self._objective in LOWER_IS_BETTER:
+            return MATTERS * abs(math.fsum(self._finite)) / max(len(self._finite), 1)
+        info = self._spec.info
+        if info is None or info.targets is Targets.numbers:
+            return MATTERS
+        train, validation, _ = self._spec.split_rows(info)
+        return max(MATTERS, LEAST_ROWS / max(validation if self._objective.startswith("val_") else train, 1))
+
+    # --- sentences ---------------------------------------------------------------------------------------------------
+
+    def _helped(self, helping: Sequence[ChangeView]) -> str:
+        seeds, best, others = len(self._ours), helping[0], len(helping) - 1
+        more = (
+            "" if not others else " Another change helps too." if others == 1 else f" {others} other changes help too."
+        )
+        if self._original.mean is None:
+            lost = seeds - len(self._finite)
+            reached = f"{name_of(self._objective)} {shown(best.mean, self._objective)}"
+            return (
+                f"The job diverges with {lost} of {seeds} seeds; {best.change} never does, and reaches {reached}.{more}"
+            )
+        return f"{self._effect(best)} ({seeds} seeds, {_p(best.p)}).{more}"
+
+    def _nothing(self, changes: Sequence[ChangeView], compared: Mapping[int, Comparison]) -> str:
+        """Nothing helps, or it is not decided: then more seeds would say."""
+        name, seeds = name_of(self._objective), len(self._ours)
+        best = next((change for change in changes if change.number in compared), None)
+        if best is None or best.difference is None:
+            return f"Nothing helped: the job has no {name}, nor has one of {len(changes)} changes."
+        needed = compared[best.number].needed
+        if best.difference >= self._enough and needed is not None and needed + seeds <= MOST_SEEDS:
+            return (
+                f"Not decided: {self._effect(best)}, but with {seeds} seeds the difference is not larger than what "
+                f"seeds do. Improve it with {needed + seeds} seeds to decide."
+            )
+        return (
+            f"Nothing helped: none of {len(changes)} changes is better by more than what seeds do ({seeds} seeds). "
+            f"The job's {name} is {_range(self._original, self._objective)}."
+        )
+
+    def _effect(self, best: ChangeView) -> str:
+        verb = "lowers" if self._objective in LOWER_IS_BETTER else "raises"
+        before, after = (shown(change.mean, self._objective) for change in (self._original, best))
+        return f"{best.change} {verb} {name_of(self._objective)} from {before} to {after}"
+
+
+def name_of(objective: Monitor) -> str:
+    """The metric in words, such as validation accuracy."""
+    part, _, metric = objective.partition("_")
+    return f"{_PARTS[part]} {_WORDS[metric]}"
+
+
+def shown(value: float | None, objective: Monitor) -> str:
+    """A value of the metric for people: accuracies and F1 in percent."""
+    if value is None:
+        return "no number"
+    return f"{100 * value:.1f} %" if objective.endswith(("accuracy", "f1")) else f"{value:.3g}"
+
+
+def _range(change: ChangeView, objective: Monitor) -> str:
+    """The mean with its interval."""
+    if change.mean is None or change.low is None or change.high is None:
+        return "no number with every seed"
+    half = (change.high - change.low) / 2.0
+    return f"{shown(change.mean, objective)} ± {shown(half, objective)}"
+
+
+def _p(p: float | None) -> str:
+    return "" if p is None else "p < 0.001" if p < 0.001 else f"p = {p:.2g}"

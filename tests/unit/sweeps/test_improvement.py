@@ -1,0 +1,107 @@
+"""Improvements: what helps by more than what seeds do, and the sentence that says so."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from spec.job import JobSpec
+from spec.monitors import Monitor
+from sweeps.improvement import Improvement, Tried, improvement, shown
+
+SPEC = JobSpec.model_validate({"dataset": "digits", "learning_rate": 0.1, "seed": 4})
+JOB = [0.30, 0.31, 0.33, 0.29, 0.32]
+SLOWER, WIDER = {"learning_rate": 0.01}, {"dropout": 0.5}
+
+
+def seen(
+    *changes: tuple[dict[str, Any], Sequence[float | None]],
+    job: Sequence[float | None] = JOB,
+    objective: Monitor = "val_accuracy",
+) -> Improvement:
+    tried = [Tried(0, {}, job), *(Tried(number, *change) for number, change in enumerate(changes, start=1))]
+    return improvement(SPEC, objective, tried)
+
+
+def test_the_best_change_that_helps_is_told_and_suggested() -> None:
+    found = seen((WIDER, [0.40, 0.42, 0.43, 0.40, 0.41]), (SLOWER, [0.95, 0.96, 0.97, 0.96, 0.96]))
+    assert found.sentence == (
+        "learning_rate 0.01 instead of 0.1 raises validation accuracy from 31.0 % to 96.0 % (5 seeds, p < 0.001). "
+        "Another change helps too."
+    )
+    assert found.suggestion is not None
+    assert (found.suggestion.learning_rate, found.suggestion.seed) == (0.01, 4)
+    first, best, second = found.changes
+    assert (first.number, first.change, first.helps, first.difference, first.p) == (
+        *(0, "the job as it is", False, None, None),
+    )
+    assert (best.number, second.number) == (2, 1)
+    assert best.difference == pytest.approx(0.65)
+    assert best.low is not None
+    assert best.high is not None
+    assert best.low < 0.96 < best.high
+    assert best.p is not None
+    assert second.p is not None
+    assert best.p < second.p < 0.05
+
+
+def test_nothing_helps_when_differences_are_what_seeds_do() -> None:
+    found = seen((SLOWER, [0.31, 0.30, 0.32, 0.30, 0.31]), (WIDER, [0.1, 0.2, 0.15, 0.1, 0.1]))
+    assert found.suggestion is None
+    assert not any(change.helps for change in found.changes)
+    assert found.sentence == (
+        "Nothing helped: none of 2 changes is better by more than what seeds do (5 seeds). "
+        "The job's validation accuracy is 31.0 % ± 2.0 %."
+    )
+
+
+def test_a_difference_that_is_sure_and_too_small_to_matter_does_not_help() -> None:
+    found = seen((SLOWER, [value + 0.005 for value in JOB]))
+    assert found.changes[1].p == pytest.approx(0.0, abs=1e-6)
+    assert not found.changes[1].helps
+    assert found.sentence.startswith("Nothing helped")
+
+
+def test_a_difference_of_fewer_than_six_rows_does_not_help() -> None:
+    rows = [330 / 360] * 5
+    assert seen((SLOWER, [335 / 360] * 5), job=rows).suggestion is None
+    assert seen((SLOWER, [337 / 360] * 5), job=rows).suggestion is not None
+
+
+def test_more_seeds_are_asked_for_when_they_would_decide() -> None:
+    found = seen((SLOWER, [0.45, 0.30, 0.55, 0.35, 0.60]))
+    assert found.suggestion is None
+    assert found.sentence == (
+        "Not decided: learning_rate 0.01 instead of 0.1 raises validation accuracy from 31.0 % to 45.0 %, but with 5 "
+        "seeds the difference is not larger than what seeds do. Improve it with 6 seeds to decide."
+    )
+
+
+def test_losses_fall() -> None:
+    found = seen((SLOWER, [0.1, 0.11, 0.12, 0.1, 0.12]), (WIDER, [0.4] * 5), objective="val_loss")
+    assert "lowers validation loss from 0.31 to 0.11 (5 seeds" in found.sentence
+    assert [change.number for change in found.changes] == [0, 1, 2]
+    assert found.changes[1].difference == pytest.approx(0.2)
+
+
+def test_a_job_that_diverges_is_helped_by_one_that_does_not() -> None:
+    found = seen((WIDER, [0.5, None, 0.5, 0.5, 0.5]), (SLOWER, [0.9, 0.91, 0.9, 0.92, 0.9]), job=[None] * 5)
+    assert found.sentence == (
+        "The job diverges with 5 of 5 seeds; learning_rate 0.01 instead of 0.1 never does, and reaches validation "
+        "accuracy 90.6 %."
+    )
+    assert found.suggestion is not None
+    assert [change.helps for change in found.changes] == [False, True, False]
+    assert (found.changes[0].mean, found.changes[1].p) == (None, None)
+    some = seen((SLOWER, [0.2, 0.2, 0.2, 0.2, 0.2]), job=[0.5, None, 0.5, 0.5, 0.5])
+    assert some.suggestion is None  # it never diverges, and is worse where the job does not either
+    nowhere = seen((SLOWER, [None] * 5), job=[None] * 5)
+    assert nowhere.sentence == "Nothing helped: the job has no validation accuracy, nor has one of 1 changes."
+
+
+@pytest.mark.parametrize(
+    ("value", "objective", "text"),
+    [(0.9612, "val_accuracy", "96.1 %"), (0.5, "val_macro_f1", "50.0 %"), (0.4567, "val_r2", "0.457")],
+)
+def test_values_are_shown_as_people_read_them(value: float, objective: Monitor, text: str) -> None:
+    assert shown(value, objective) == text
