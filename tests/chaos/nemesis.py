@@ -250,11 +250,12 @@ def record_connections_reset(arena: Arena, kind: str, _: Worker) -> Wound:
 def files_disk_full(arena: Arena, kind: str, _: Worker) -> Wound:
     """Models and checkpoints cannot be stored, and no job is accepted or started."""
     assert arena.site.disks is not None
-    disk = arena.site.disks.files
+    disk, since = arena.site.disks.files, time.monotonic()
     disk.fill()
 
     def heal() -> None:
         disk.empty()
+        arena.watch.uncharge(since)
         arena.watch.moved(kind)
 
     return Wound(arena.random.uniform(2.0, 20.0), heal)
@@ -263,11 +264,12 @@ def files_disk_full(arena: Arena, kind: str, _: Worker) -> Wound:
 def record_disk_full(arena: Arena, kind: str, _: Worker) -> Wound:
     """PostgreSQL can store nothing; it may end by itself when it cannot write its log."""
     assert arena.site.disks is not None
-    disk = arena.site.disks.record
+    disk, since = arena.site.disks.record, time.monotonic()
     disk.fill()
 
     def heal() -> None:
         disk.empty()
+        arena.watch.uncharge(since)
         arena.site.postgres.revive()
         arena.watch.moved(kind)
 

@@ -154,6 +154,13 @@ class Watch:
 
         self._wait(Wait(kind, time.monotonic(), done, "mirrored", frozenset()))
 
+    def uncharge(self, since: float) -> None:
+        """Charge the time since then to no fault that is being measured: no job could start or be stored."""
+        now = time.monotonic()
+        with self._changing:
+            for wait in self._waits:
+                wait.uncharged_s += now - max(since, wait.since)
+
     def _wait(self, wait: Wait) -> None:
         """Wait for this, and no longer for what was stopped before and is stopped again now."""
         log.info("%s: until it has %s, %s", wait.kind, wait.what, sorted(wait.ids))
@@ -182,7 +189,7 @@ class Watch:
             wait.uncharged_s += max(0.0, now - max(away_since, wait.since) - EVERY_S)
             done = wait.done(self.seen)
             if done:
-                took_s = now - wait.since - wait.uncharged_s
+                took_s = max(now - wait.since - wait.uncharged_s, 0.0)
                 log.info("%s: has %s after %.1f s, %s", wait.kind, wait.what, took_s, sorted(wait.ids))
                 self.recoveries.setdefault(wait.kind, []).append(took_s)
             elif done is False and now - wait.since > GIVEN_UP_S:
