@@ -41,31 +41,29 @@ class Leaders:
         """Each with its confidence interval and the scores of its seeds or folds."""
         if not self.trials:
             return []
-        from sweeps.statistics import band
+        from sweeps.findings import interval
 
         spec, found = self.sweep.spec, []
         for trial in self.trials:
             jobs = self.jobs[trial.number]
-            metrics = [metric_of(score, spec.monitored) or 0.0 for score in scores(jobs, spec.monitored)]
-            interval = band(metrics, test_share=_test_share(spec))
+            theirs = scores(jobs, spec.monitored)
+            band, metrics = interval(spec, theirs), [metric_of(score, spec.monitored) or 0.0 for score in theirs]
             fields = trial_fields(self.sweep, trial, jobs)
-            found.append(Standing(**fields, low=interval.low, high=interval.high, scores=metrics))
+            found.append(Standing(**fields, low=band.low, high=band.high, scores=metrics))
         return found
 
     def comparison(self) -> ComparisonView | None:
         """The best beside each of the others; None before one was trained to its end."""
         if not self.trials:
             return None
-        from sweeps.statistics import compare, sentence
+        from sweeps.findings import compared
 
         spec = self.sweep.spec
-        best, *others = (scores(self.jobs[trial.number], spec.monitored) for trial in self.trials)
-        compared = compare(best, others, test_share=_test_share(spec))
-        names = [f"#{trial.number}" for trial in self.trials]
-        said = sentence(names[0], dict(zip(names[1:], compared, strict=True)), unit="folds" if spec.folds else "seeds")
+        theirs = {trial.number: scores(self.jobs[trial.number], spec.monitored) for trial in self.trials}
+        said, others = compared(spec, theirs)
         pairs = [
-            PairView(number=trial.number, difference=one.difference, p=one.p, more_needed=one.needed)
-            for trial, one in zip(self.trials[1:], compared, strict=True)
+            PairView(number=number, difference=one.difference, p=one.p, more_needed=one.needed)
+            for number, one in others.items()
         ]
         return ComparisonView(sentence=said, others=pairs)
 
@@ -114,8 +112,3 @@ def _score_at(epoch: int, columns: Sequence[Sequence[float | None]], spec: Sweep
 def _would_be_rungs(epochs: int) -> list[int]:
     powers = (_RATIO**power for power in range(20))
     return [power for power in powers if power < epochs]
-
-
-def _test_share(spec: SweepSpec) -> float | None:
-    """Validation rows by training rows of a fold; None of seeds."""
-    return None if spec.folds is None else 1.0 / (spec.folds - 1)

@@ -1,17 +1,42 @@
 """How far each job is mirrored in MLflow: what the tracking process reads and writes."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Connection, Engine, and_, insert, not_, or_, select, text, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Engine,
+    TextClause,
+    and_,
+    exists,
+    insert,
+    not_,
+    or_,
+    select,
+    text,
+    update,
+)
 
 from spec.states import FINISHED, JobStatus
+from spec.sweep import SweepSpec
 from spec.views import Curve
 
 from .db import in_values, reading, writing
 from .records import JOBS, JobRecord, record
-from .tables import CurveChunk, Job, Mirror
+from .tables import CurveChunk, Job, Lease, Mirror, Sweep
+
+
+@dataclass(frozen=True)
+class ParentSweep:
+    """What a job's run shows of its sweep."""
+
+    spec: SweepSpec
+    run_id: str | None
+    """The parent run."""
+    best: int | None
+    """The number of the best configuration, when the sweep has ended."""
 
 
 @dataclass(frozen=True)
@@ -24,6 +49,22 @@ class Pending:
     """The last epoch that MLflow has."""
     attempt: int
     """The attempt those epochs came from."""
+    sweep: ParentSweep | None = None
+
+    @property
+    def id(self) -> str:
+        """The job's id."""
+        return self.job.id
+
+    @property
+    def project(self) -> str:
+        """The job's project."""
+        return self.job.project
+
+    @property
+    def is_best(self) -> bool:
+        """Whether the job belongs to the best configuration of a sweep that has ended."""
+        return self.sweep is not None and self.sweep.best is not None and self.sweep.best == self.job.trial
 
 
 class MirrorStore:
@@ -33,15 +74,25 @@ class MirrorStore:
         self._engine = engine
 
     def finished(self, limit: int = 500) -> list[Pending]:
-        """Jobs that have ended and of which MLflow lacks something, the longest waiting first."""
-        return self._pending(_ENDED, limit)
+        """Jobs that have ended and whose curve or status MLflow lacks, the longest waiting first."""
+        return self._pending(_LACKS_CURVE, _ENDED, limit)
+
+    def without_files(self, limit: int = 100) -> list[Pending]:
+        """Jobs that have ended and of which MLflow lacks files and pictures only, the longest waiting first."""
+        return self._pending(and_(_LACKS_FILES, Mirror.whole), _ENDED, limit)
+
+    def busy(self) -> bool:
+        """Whether a job waits or runs."""
+        queued = exists().where(Job.status == JobStatus.queued.value)
+        with reading(self._engine) as connection:
+            return bool(connection.execute(select(or_(exists(select(Lease.job_id)), queued))).scalar())
 
     def running(self, limit: int = 100) -> list[Pending]:
         """Running jobs of which MLflow lacks epochs, and waiting jobs of which it lacks anything, the longest first."""
         behind = or_(Job.epoch > Mirror.epoch, Job.attempt != Mirror.attempt)
         trains = and_(Job.status == JobStatus.running.value, behind)
         waits = Job.status.in_((JobStatus.queued.value, JobStatus.paused.value))
-        return self._pending(or_(trains, waits), limit)
+        return self._pending(_LACKS_CURVE, or_(trains, waits), limit)
 
     def chunks(self, job_id: str, *, after_epoch: int, limit: int = 200) -> list[tuple[datetime, Curve]]:
         """At most `limit` pieces of the job's curve after an epoch, in order, with when the record got them."""
@@ -54,18 +105,25 @@ class MirrorStore:
         with reading(self._engine) as connection:
             return [(row.at, row.columns) for row in connection.execute(query)]
 
-    def _pending(self, which: ColumnElement[bool], limit: int) -> list[Pending]:
-        # A job has its row here from its first start: an index leads to the few that are not done.
-        open_ = text("NOT mirror.done")
+    def _pending(
+        self, lacks: TextClause | ColumnElement[bool], which: ColumnElement[bool], limit: int
+    ) -> list[Pending]:
         query = (
             JOBS.add_columns(Mirror.epoch.label("mirrored_epoch"), Mirror.attempt.label("mirrored_attempt"))
-            .where(open_, which)
+            .where(lacks, which)
             .order_by(Job.updated_at)
             .limit(limit)
         )
         with reading(self._engine) as connection:
             rows = connection.execute(query).all()
-        return [Pending(record(row), row.run_id, row.mirrored_epoch, row.mirrored_attempt) for row in rows]
+            ids = {row.sweep_id for row in rows if row.sweep_id is not None}
+            fields = Sweep.id, Sweep.spec, Sweep.run_id, Sweep.best
+            found = connection.execute(select(*fields).where(Sweep.id.in_(ids))).all() if ids else []
+        sweeps = {row.id: ParentSweep(SweepSpec.model_validate(row.spec), row.run_id, row.best) for row in found}
+        return [
+            Pending(record(row), row.run_id, row.mirrored_epoch, row.mirrored_attempt, sweeps.get(row.sweep_id))
+            for row in rows
+        ]
 
     def creating(self, job_id: str, experiment_id: str) -> bool:
         """Record that the job's run is about to be made; False when that is recorded already, and a run may exist."""
@@ -95,7 +153,7 @@ class MirrorStore:
             connection.execute(
                 update(Mirror)
                 .where(Mirror.job_id == job_id, Mirror.run_id == run_id)
-                .values(run_id=None, experiment_id=None, epoch=0, attempt=0, done=False)
+                .values(run_id=None, experiment_id=None, epoch=0, attempt=0, whole=False, done=False)
             )
 
     def advanced(self, job_id: str, epoch: int, attempt: int) -> None:
@@ -103,30 +161,63 @@ class MirrorStore:
         with writing(self._engine) as connection:
             connection.execute(update(Mirror).where(Mirror.job_id == job_id).values(epoch=epoch, attempt=attempt))
 
-    def done(self, job: JobRecord) -> bool:
-        """Remember that MLflow has all there is of a job as it is; False when it has changed meanwhile."""
+    def whole(self, pending: Pending, epoch: int, *, done: bool) -> bool:
+        """Remember that MLflow has the curve up to `epoch` and the status of a job as it is, and perhaps its files.
+
+        False when the job, or the best configuration of its sweep, has changed meanwhile.
+        """
+        return self._keep(pending, {"epoch": epoch, "attempt": pending.job.attempt, "whole": True, "done": done})
+
+    def done(self, pending: Pending) -> bool:
+        """Remember that MLflow has all there is of a job as it is; False as `whole` says."""
+        return self._keep(pending, {"whole": True, "done": True})
+
+    def _keep(self, pending: Pending, values: Mapping[str, int | bool]) -> bool:
+        job = pending.job
         same = Job.id == job.id, Job.attempt == job.attempt, Job.updated_at == job.updated_at
         rests = select(Job.id).where(*same, Job.status != JobStatus.running.value).with_for_update(read=True)
         with writing(self._engine) as connection:
             if connection.execute(rests).first() is None:
                 return False
-            connection.execute(update(Mirror).where(Mirror.job_id == job.id).values(done=True))
-            return True
+            connection.execute(update(Mirror).where(Mirror.job_id == job.id).values(**values))
+            if pending.sweep is None:
+                return True
+            # Asked after the row is locked, because whoever changes the best configuration locks the row afterwards.
+            best = connection.execute(select(Sweep.best).where(Sweep.id == job.sweep_id)).scalar_one_or_none()
+            if best == pending.sweep.best:
+                return True
+            connection.execute(update(Mirror).where(Mirror.job_id == job.id).values(whole=False, done=False))
+            return False
 
 
 _ENDED = Job.status.in_([status.value for status in FINISHED])
 
+# A job has its row here from its first start. Indexes lead to the few that lack something.
+_LACKS_CURVE = text("NOT mirror.whole")
+_LACKS_FILES = text("NOT mirror.done")
+
 
 def mark_for_mirror(connection: Connection, ids: Collection[str]) -> None:
-    """Mark these jobs, which have started or ended, to be mirrored."""
+    """Mark these jobs, which have started or ended, to be mirrored; not those of sweeps that mirror the best only."""
+    best_only = exists().where(Sweep.id == Job.sweep_id, Sweep.spec["mirror"].as_string() == "best")
+    _mark(connection, and_(in_values(connection, Job.id, ids), not_(best_only)))
+
+
+def mark_best(connection: Connection, sweep_id: str, trials: Collection[int]) -> None:
+    """Mark the jobs of these configurations to be mirrored, or mirrored again, also if the sweep mirrors no others."""
+    jobs = and_(Job.sweep_id == sweep_id, Job.trial.in_(trials))
+    _mark(connection, jobs)
+    again = update(Mirror).where(Mirror.job_id.in_(select(Job.id).where(jobs))).values(whole=False, done=False)
+    connection.execute(again)
+
+
+def _mark(connection: Connection, which: ColumnElement[bool]) -> None:
     noted = select(Mirror.job_id).where(Mirror.job_id == Job.id).exists()
-    connection.execute(
-        insert(Mirror).from_select(["job_id"], select(Job.id).where(in_values(connection, Job.id, ids), not_(noted)))
-    )
+    connection.execute(insert(Mirror).from_select(["job_id"], select(Job.id).where(which, not_(noted))))
 
 
 def mark_for_mirror_again(connection: Connection, ids: Collection[str]) -> None:
     """Mark those of these jobs that have a run to be mirrored again, because they have changed."""
     if ids:
         changed = in_values(connection, Mirror.job_id, ids)
-        connection.execute(update(Mirror).where(changed, Mirror.done).values(done=False))
+        connection.execute(update(Mirror).where(changed, Mirror.whole).values(whole=False, done=False))

@@ -65,6 +65,11 @@ class SweepRecord:
     created_at: datetime
     finished_at: datetime | None
 
+    @property
+    def project(self) -> str:
+        """The project of its jobs."""
+        return self.spec.base.project
+
 
 @dataclass(frozen=True, kw_only=True)
 class TrialRecord:
@@ -361,7 +366,7 @@ class SweepStore:
         changed = (
             update(Sweep)
             .where(Sweep.id == sweep_id, _owned(owner), Sweep.state.in_([source.value for source in sources]))
-            .values(state=to.value, **ended, **values)
+            .values(state=to.value, mirrored=False, **ended, **values)
             .returning(Sweep.id)
         )
         return connection.execute(changed).first() is not None

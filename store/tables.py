@@ -239,9 +239,12 @@ class Mirror(Base):
     experiment_id: Mapped[str | None]
     epoch: Mapped[int] = mapped_column(server_default=text("0"))
     attempt: Mapped[int] = mapped_column(server_default=text("0"))
+    whole: Mapped[bool] = mapped_column(server_default=text("false"))
+    """Whether MLflow has the curve and the status; of a job that has ended, files and pictures may be lacking."""
     done: Mapped[bool] = mapped_column(server_default=text("false"))
 
     __table_args__ = (
+        Index("ix_mirror_curve", "job_id", postgresql_where=text("NOT whole"), sqlite_where=text("NOT whole")),
         Index("ix_mirror_open", "job_id", postgresql_where=text("NOT done"), sqlite_where=text("NOT done")),
     )
 
@@ -340,6 +343,10 @@ class Sweep(Base):
     until: Mapped[datetime | None]
     run_id: Mapped[str | None]
     """Its parent run in MLflow."""
+    best: Mapped[int | None]
+    """The configuration whose runs MLflow shows as the best."""
+    mirrored: Mapped[bool] = mapped_column(server_default=text("false"))
+    """Whether MLflow has its state."""
     replays: Mapped[str | None] = mapped_column(JobId)
     """The sweep that it makes again."""
     improves: Mapped[str | None] = mapped_column(JobId)
@@ -356,6 +363,7 @@ class Sweep(Base):
             postgresql_where=text("improves IS NOT NULL"),
             sqlite_where=text("improves IS NOT NULL"),
         ),
+        Index("ix_sweep_unmirrored", "id", postgresql_where=text("NOT mirrored"), sqlite_where=text("NOT mirrored")),
         Index(
             "ix_sweep_running",
             "id",

@@ -215,7 +215,9 @@ class TrialStore:
 
     def _end(self, which: Any, state: SweepState, message: str | None) -> bool:
         with writing(self._engine) as connection:
-            ended = update(Sweep).where(which).values(state=state.value, message=message, finished_at=now())
+            ended = (
+                update(Sweep).where(which).values(state=state.value, message=message, finished_at=now(), mirrored=False)
+            )
             return connection.execute(ended.returning(Sweep.id)).first() is not None
 
 

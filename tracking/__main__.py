@@ -55,13 +55,17 @@ def run(settings: Settings, stop: threading.Event) -> None:
     from store.files import Files
     from store.jobs import JobStore
     from store.mirror import MirrorStore
+    from store.parents import ParentStore
+    from store.sweeps import SweepStore
 
     from .mirror import Mirror
     from .mlflow import Mlflow
+    from .parents import Parents
 
     engine = connect(settings.database_url)
     with Mlflow(settings.mlflow_url) as mlflow:
-        mirror = Mirror(JobStore(engine), MirrorStore(engine), mlflow, Files(settings.files_url))
+        parents = Parents(ParentStore(engine), SweepStore(engine), mlflow)
+        mirror = Mirror(JobStore(engine), MirrorStore(engine), parents, mlflow, Files(settings.files_url))
         log.info("mirroring to %s", settings.mlflow_url)
         available = more = True
         while not stop.wait(MORE_S if more else ROUND_S):

@@ -6,7 +6,6 @@ from model import PREPROCESSING, REPORT, SPEC
 from model.drawing import Drawing
 from model.preprocessing import Preprocessing
 from model.report import Report
-from spec.verdict import judge
 from store.files import Files
 from store.jobs import JobStore
 from store.records import JobRecord
@@ -14,7 +13,7 @@ from trainer.plots import pictures
 
 from .mlflow import Mlflow, Run
 from .package import FILES, FOLDER, HISTORY_TAG, history, package
-from .runs import best_metrics, note
+from .runs import report_metrics
 
 
 class Artifacts:
@@ -24,18 +23,16 @@ class Artifacts:
         self._jobs, self._mlflow, self._files = jobs, mlflow, files
 
     def upload(self, run: Run, job: JobRecord) -> None:
-        """Complete the run of `job`. The verdict comes first: a file that is gone must not keep it back."""
-        curve = self._jobs.curve(job.id)
-        if (verdict := judge(job.spec, curve, job.failure_reason)) is not None:
-            sentence = f"{note(job)}\n\n{verdict.sentence}"
-            self._mlflow.log(run.id, tags={"epochal.verdict": verdict.kind.value, "mlflow.note.content": sentence})
+        """Complete the run of `job`."""
         files = self._upload_files(run, job)
         report = Report.model_validate_json(files[REPORT]) if REPORT in files else None
         tags = self._upload_package(run, job, files) if _is_model(files) else {}
-        self._mlflow.log(run.id, metrics=best_metrics(job, report), tags=tags)
+        metrics = [] if report is None else report_metrics(job, report)
+        if metrics or tags:
+            self._mlflow.log(run.id, metrics=metrics, tags=tags)
         drawing = Drawing(
             title=job.name or job.id,
-            curve=curve,
+            curve=self._jobs.curve(job.id),
             best_epoch=job.best_epoch,
             stop_reason=job.stop_reason,
             report=report,

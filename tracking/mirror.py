@@ -2,7 +2,8 @@
 
 The mirror may be late, it may be restarted, and two may run at once: the record is the truth. The mirror notes in the
 record that it is about to create a run, and afterwards the run's id. When it finds the note without an id, it first
-looks for the run. A point that is sent twice is the same both times, and MLflow ignores the second.
+looks for the run. A point that is sent twice is the same both times, and MLflow ignores the second. The parent run of a
+sweep is made before the runs of its jobs.
 
 An experiment or a run that somebody deleted in MLflow is restored when there is more to send. If it was deleted for
 good, it is made anew, with the whole curve.
@@ -11,21 +12,38 @@ good, it is made anew, with the whole curve.
 import itertools
 import logging
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import zip_longest
+from typing import TypeVar
 
 from spec.states import FINISHED, JobStatus
 from store.files import Files
 from store.jobs import JobStore
 from store.mirror import MirrorStore, Pending
 from store.records import JobRecord
+from store.sweeps import SweepRecord
 
 from .artifacts import Artifacts
 from .mlflow import Metric, Mlflow, MlflowError, MlflowMissingError, MlflowUnreachableError, Run
-from .runs import JOB_TAG, OUR_TAGS, STATUS, metrics, milliseconds, params, run_name, tags
+from .parents import Parents
+from .runs import (
+    BEST_TAG,
+    JOB_TAG,
+    OUR_TAGS,
+    STATUS,
+    best_metrics,
+    child_params,
+    child_tags,
+    metrics,
+    milliseconds,
+    params,
+    run_name,
+    tags,
+    verdict_tags,
+)
 
 log = logging.getLogger(__name__)
 
@@ -44,16 +62,27 @@ CHUNKS = 100
 ROUND_S = 2.0
 """Longest part of a round in which the next job is begun: the next round sees who was cancelled meanwhile."""
 
-PICTURES_WAIT_S = 10.0
-"""Longest that a finished job's artifacts wait for a moment in which no job runs."""
+ENDED = 500
+"""Jobs that have ended and are looked at in a round."""
 
-BACKLOG = 250
-"""Finished jobs that may wait for their artifacts while curves go first; beyond it, each round sends both."""
+FILES = 64
+"""Jobs whose files and pictures are looked at in a round."""
+
+FILES_S = 0.5
+"""Longest part of a round in which a job's files are begun: a curve that comes meanwhile waits no longer."""
+
+FILES_WAIT_S = 30.0
+"""Longest that a finished job's files and pictures wait for a moment in which no job waits or runs."""
+
+SMALL_SWEEP = 50
+"""Jobs of a sweep of which each has its files and pictures in MLflow; of a larger one, the best have."""
 
 PATIENCE_S = (1.0, 2.0, 5.0, 10.0, 30.0)
 """Waits after a job's first, second ... failure in a row."""
 
 WAITING = (JobStatus.queued, JobStatus.paused)
+
+Copied = TypeVar("Copied", Pending, SweepRecord)
 
 State = tuple[str, int, JobStatus]
 """A job's id, attempt and status: what has been sent of a job counts for that attempt and status only."""
@@ -66,20 +95,20 @@ class Mirror:
         self,
         jobs: JobStore,
         store: MirrorStore,
+        parents: Parents,
         mlflow: Mlflow,
         files: Files,
         *,
         threads: int = 2,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._store, self._mlflow = store, mlflow
+        self._jobs, self._store, self._parents, self._mlflow = jobs, store, parents, mlflow
         self._clock = clock
         self._artifacts = Artifacts(jobs, mlflow, files)
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="mirror")
         self._runs: dict[str, Run] = {}
         self._sent: dict[str, float] = {}
         self._end_sent: set[State] = set()
-        self._curve_sent: set[State] = set()
         self._failures: dict[str, tuple[int, float]] = {}
         self._experiments: dict[str, str] = {}
         self._doubted: set[str] = set()
@@ -89,28 +118,35 @@ class Mirror:
     def round(self) -> bool:
         """Copy what is new for a while; whether there is more to copy at once.
 
-        The order: the status of jobs that failed or were cancelled, which somebody waits for; points, a finished and a
-        running job in turn; artifacts, when no curve waits.
+        The order: sweeps, whose runs are the parents of others; the status of jobs that failed or were cancelled, which
+        somebody waits for; points, a finished and a running job in turn; files and pictures, when no curve waits.
         """
         if not self._mlflow_answers():
             return False
-        finished = self._due(self._store.finished(2 * BACKLOG + len(self._failures)))
+        sweeps = self._due(self._parents.pending())
+        self._name_experiments({sweep.project for sweep in sweeps})
+        self._each(self._send_sweep, sweeps)
+        finished = self._due(self._store.finished(ENDED + len(self._failures)))
         live = self._store.running(LIVE_RUNS + len(self._failures) + len(self._sent))
         running = [one for one in self._due(live) if self._is_time_for(one.job)][:LIVE_RUNS]
-        without_curve = [one for one in finished if _state(one) not in self._curve_sent]
-        without_artifacts = [one for one in finished if _state(one) in self._curve_sent]
-        self._name_experiments({one.job.project for one in [*finished, *running]})
-        stopped = [one for one in without_curve if one.job.status is not JobStatus.succeeded]
+        self._name_experiments({one.project for one in [*finished, *running]})
+        stopped = [one for one in finished if one.job.status is not JobStatus.succeeded]
         self._each(self._send_end, [one for one in stopped if _state(one) not in self._end_sent])
-        alternating = [one for pair in zip_longest(without_curve, running) for one in pair if one is not None]
+        alternating = [one for pair in zip_longest(finished, running) for one in pair if one is not None]
         complete = self._each(self._send_curve, alternating, self._clock() + ROUND_S)
-        crowded = len(without_artifacts) > BACKLOG
-        if complete or crowded:
-            # While jobs train, curves go first and the processor is for training: drawing costs more than a curve.
+        more = bool(finished) or not complete
+        if complete and (waiting := self._files_due()):
+            more = True
+            self._each(self._send_files, waiting, self._clock() + FILES_S)
+        return more and not self._away
+
+    def _files_due(self) -> list[Pending]:
+        """Jobs whose files are to be sent now: any while nothing trains, else those that have waited long."""
+        waiting = self._due(self._store.without_files(FILES + len(self._failures)))
+        if waiting and self._store.busy():
             now = datetime.now(UTC)
-            due = [one for one in without_artifacts if crowded or not live or _has_waited(one, now)]
-            complete = self._each(self._send_artifacts, due, self._clock() + ROUND_S) and complete
-        return not self._away and (not complete or any(_state(one) in self._curve_sent for one in without_curve))
+            return [one for one in waiting if _has_waited(one, now)]
+        return waiting
 
     def close(self) -> None:
         """Finish what is being sent, and no more."""
@@ -129,39 +165,40 @@ class Mirror:
             self._away = True
             log.warning("Curves wait in the record until MLflow is back: %s", error)
 
-    def _each(self, copy: Callable[[Pending], bool], pending: Iterable[Pending], until: float | None = None) -> bool:
-        """Copy jobs in several threads; whether all were copied completely, apart from those that failed.
+    def _each(self, copy: Callable[[Copied], bool], pending: Sequence[Copied], until: float | None = None) -> bool:
+        """Copy jobs or sweeps in several threads; whether all were copied completely, apart from those that failed.
 
-        A job that fails waits longer each time, and delays no other.
+        One that fails waits longer each time, and delays no other.
         """
 
-        def guarded(one: Pending) -> bool:
+        def guarded(one: Copied) -> bool:
             if self._away or (until is not None and self._clock() >= until):
                 return False
             try:
                 complete = copy(one)
             except Exception as error:
                 # One job's fault, such as a file that is gone or an unforeseen name, concerns no other job.
-                self._runs.pop(one.job.id, None)  # what MLflow has of it is uncertain: ask before sending more
-                self._doubted.add(one.job.project)
+                self._runs.pop(one.id, None)  # what MLflow has of it is uncertain: ask before sending more
+                self._doubted.add(one.project)
                 if isinstance(error, MlflowUnreachableError):
                     self._mark_unreachable(error)
                     return False
-                failures = self._failures.get(one.job.id, (0, 0.0))[0]
+                failures = self._failures.get(one.id, (0, 0.0))[0]
                 wait = PATIENCE_S[min(failures, len(PATIENCE_S) - 1)]
-                self._failures[one.job.id] = (failures + 1, self._clock() + wait)
+                self._failures[one.id] = (failures + 1, self._clock() + wait)
                 level = logging.DEBUG if failures else logging.WARNING
-                log.log(level, "job %s could not be copied to MLflow; next try in %.0f s: %s", one.job.id, wait, error)
+                what = "job" if isinstance(one, Pending) else "sweep"
+                log.log(level, "%s %s could not be copied to MLflow; next try in %.0f s: %s", what, one.id, wait, error)
                 return True
-            self._failures.pop(one.job.id, None)
+            self._failures.pop(one.id, None)
             return complete
 
         return all(list(self._threads.map(guarded, pending)))
 
-    def _due(self, pending: Iterable[Pending]) -> list[Pending]:
-        """Those that do not wait after a failure."""
+    def _due(self, pending: Iterable[Copied]) -> list[Copied]:
+        """Those that wait neither after a failure nor for their parent run."""
         now = self._clock()
-        return [one for one in pending if self._failures.get(one.job.id, (0, 0.0))[1] <= now]
+        return [one for one in pending if self._failures.get(one.id, (0, 0.0))[1] <= now and _has_parent(one)]
 
     def _is_time_for(self, job: JobRecord) -> bool:
         """Whether to send what is new of an unfinished job now: at once if it waits, seldom if it trains."""
@@ -181,6 +218,17 @@ class Mirror:
             except MlflowError as error:
                 log.debug("no experiment %s: %s", project, error)  # a warning follows for each of its jobs
 
+    def _experiment(self, project: str) -> str:
+        """The experiment of a project, which was looked up."""
+        if (experiment_id := self._experiments.get(project)) is None:
+            raise MlflowError(f"there is no experiment for the project {project}, and none could be created")
+        return experiment_id
+
+    def _send_sweep(self, sweep: SweepRecord) -> bool:
+        """Send what a sweep's run shows."""
+        self._parents.send(sweep, self._experiment(sweep.project))
+        return True
+
     def _send_end(self, pending: Pending) -> bool:
         """Send the status of a job that has ended, before its last points."""
         job, state = pending.job, _state(pending)
@@ -199,32 +247,38 @@ class Mirror:
             return True
         is_new_attempt = job.attempt != pending.attempt
         points, last, complete = self._points(job.id, max(pending.epoch, run.last_step))
-        run = self._send_tags_and_points(run, job, points, with_params=is_new_attempt or pending.epoch == 0)
         has_ended, waits = complete and job.status in FINISHED, complete and job.status in WAITING
+        wanted = tags(job) | child_tags(pending)
+        if has_ended:
+            wanted |= verdict_tags(job, self._jobs.curve(job.id))
+            points += best_metrics(job)
+        run = self._send_changes(run, pending, points, wanted, with_params=is_new_attempt or pending.epoch == 0)
         if job.status not in FINISHED and (waits or (is_new_attempt and pending.attempt) or run.name != run_name(job)):
             self._mlflow.update(run.id, run_name(job), STATUS[job.status])
         self._runs[job.id] = replace(run, last_step=last, name=run_name(job))
         if has_ended and state not in self._end_sent:
             self._send_end(pending)
-        self._store.advanced(job.id, last, job.attempt)
-        if complete:
+        has_files = has_ended and _has_files(pending)
+        if not (has_ended or waits) or not self._store.whole(pending, last, done=not has_files):
+            self._store.advanced(job.id, last, job.attempt)
+        if complete and not has_ended:
             self._sent[job.id] = self._clock()
-        if has_ended:
-            self._curve_sent.add(state)
-        if waits:
-            self._store.done(job)
+        if waits or (has_ended and not has_files):
             self._forget(pending)
         return complete
 
-    def _send_tags_and_points(self, run: Run, job: JobRecord, points: list[Metric], *, with_params: bool) -> Run:
-        """The run with the job's points and tags, those that it lost removed."""
-        wanted = tags(job)
+    def _send_changes(
+        self, run: Run, pending: Pending, points: list[Metric], wanted: dict[str, str], *, with_params: bool
+    ) -> Run:
+        """The run with these points and tags, those that it lost removed."""
         changed = {key: value for key, value in wanted.items() if run.tags.get(key) != value}
-        parameters = params(job.spec) if with_params else {}
+        parameters = params(pending.job.spec) if with_params else {}
+        if with_params and pending.sweep is not None:
+            parameters |= child_params(pending.sweep.spec, pending.job)
         if points or changed or parameters:
             self._mlflow.log(run.id, metrics=points, params=parameters, tags=changed)
         for key in run.tags.keys() - wanted.keys():
-            if not key.startswith(OUR_TAGS):
+            if key == BEST_TAG or not key.startswith(OUR_TAGS):
                 self._mlflow.untag(run.id, key)
         return replace(run, tags=wanted)
 
@@ -250,9 +304,7 @@ class Mirror:
         if pending.run_id is not None:
             run = self._known_run(pending, pending.run_id)
         else:
-            if (experiment_id := self._experiments.get(job.project)) is None:
-                raise MlflowError(f"there is no experiment for the project {job.project}, and none could be created")
-            run = self._create(job, experiment_id)
+            run = self._create(pending, self._experiment(job.project))
         self._runs[job.id] = run
         return run
 
@@ -269,23 +321,24 @@ class Mirror:
             self._mlflow.restore_run(run_id)
         return run
 
-    def _create(self, job: JobRecord, experiment_id: str) -> Run:
+    def _create(self, pending: Pending, experiment_id: str) -> Run:
         """A run for a job that has none, though this mirror or another may have died while it created one."""
+        job = pending.job
         first = self._store.creating(job.id, experiment_id)
         made = None if first else self._mlflow.find_run(experiment_id, JOB_TAG, job.id)
         if made is None:
             started = milliseconds(job.started_at or job.created_at)
-            made = self._mlflow.create_run(experiment_id, run_name(job), started, tags(job))
+            made = self._mlflow.create_run(experiment_id, run_name(job), started, tags(job) | child_tags(pending))
         known = self._store.started(job.id, made.id, made.experiment_id)
         if known == made.id:
             return made
         self._mlflow.delete_run(made.id)  # another mirror created one a moment before
         return self._mlflow.run(known)
 
-    def _send_artifacts(self, pending: Pending) -> bool:
-        """Upload the artifacts of a job that has ended; with them its run is complete."""
+    def _send_files(self, pending: Pending) -> bool:
+        """Upload the files and pictures of a job that has ended; with them its run is complete."""
         self._artifacts.upload(self._run(pending), pending.job)
-        self._store.done(pending.job)
+        self._store.done(pending)
         self._forget(pending)
         return True
 
@@ -294,13 +347,23 @@ class Mirror:
         self._runs.pop(pending.job.id, None)
         self._sent.pop(pending.job.id, None)
         self._end_sent.discard(state)
-        self._curve_sent.discard(state)
+
+
+def _has_parent(one: Pending | SweepRecord) -> bool:
+    """Whether the run above it is there, if it needs one."""
+    return not isinstance(one, Pending) or one.sweep is None or one.sweep.run_id is not None
+
+
+def _has_files(pending: Pending) -> bool:
+    """Whether MLflow gets the job's files and pictures."""
+    sweep = pending.sweep
+    return sweep is None or pending.is_best or sweep.spec.most_trials * sweep.spec.replicates <= SMALL_SWEEP
 
 
 def _has_waited(pending: Pending, now: datetime) -> bool:
-    """Whether a job has ended so long ago that its pictures wait no longer for a quiet moment."""
+    """Whether a job has ended so long ago that its files wait no longer for a quiet moment."""
     ended = pending.job.finished_at
-    return ended is None or (now - ended).total_seconds() > PICTURES_WAIT_S
+    return ended is None or (now - ended).total_seconds() > FILES_WAIT_S
 
 
 def _state(pending: Pending) -> State:

@@ -8,12 +8,19 @@ from typing import Any
 from model.report import ClassReport, Report
 from spec.job import JobSpec
 from spec.states import JobStatus
+from spec.sweep import SweepSpec
+from spec.verdict import judge
 from spec.views import Curve
+from store.mirror import Pending
 from store.records import JobRecord
 
 from .mlflow import Metric
 
 JOB_TAG = "epochal.job_id"
+BEST_TAG = "epochal.best"
+"""Jobs of the best configuration of their sweep have it."""
+PARENT_TAG = "mlflow.parentRunId"
+"""By which MLflow's page nests a run below another."""
 OUR_TAGS = ("epochal.", "mlflow.")
 """Prefixes of the tags that are not the user's."""
 NAME_TAG = "mlflow.runName"
@@ -40,25 +47,38 @@ def metrics(curve: Curve, at: datetime) -> list[Metric]:
     ]
 
 
-def best_metrics(job: JobRecord, report: Report | None) -> list[Metric]:
+def best_metrics(job: JobRecord) -> list[Metric]:
     """The finished model's metrics at its best epoch, by which runs are sorted.
 
-    Those of the validation rows as `best_val_loss` and so on, those of the test rows, and the log loss of both if any.
+    Those of the validation rows as `best_val_loss` and so on, and those of the test rows.
     """
     found = {
         name if name.startswith("test_") else f"best_{name}": value
         for name, value in (job.best_metrics or {}).items()
         if name.startswith(("val_", "test_"))
     }
-    parts = () if report is None else (("best_val", report.validation), ("test", report.test))
-    found |= {f"{name}_log_loss": part.log_loss for name, part in parts if isinstance(part, ClassReport)}
+    return _at_best(job, found)
+
+
+def report_metrics(job: JobRecord, report: Report) -> list[Metric]:
+    """The log loss of the validation and test rows, if there is one."""
+    parts = ("best_val", report.validation), ("test", report.test)
+    return _at_best(job, {f"{name}_log_loss": part.log_loss for name, part in parts if isinstance(part, ClassReport)})
+
+
+def _at_best(job: JobRecord, found: Mapping[str, float | None]) -> list[Metric]:
     at, epoch = milliseconds(job.finished_at or job.updated_at), job.best_epoch or job.epoch
     return [Metric(name, value, at, epoch) for name, value in found.items() if value is not None]
 
 
 def params(spec: JobSpec) -> dict[str, str]:
     """The spec's fields as MLflow's parameters, with dotted names; long values are shortened."""
-    flat: dict[str, str] = {}
+    return flat(spec.model_dump(mode="json", exclude={"tags", "version"}))
+
+
+def flat(body: Mapping[str, Any]) -> dict[str, str]:
+    """The values of a body by dotted names, as text of 500 characters at most; those that are null are left out."""
+    found: dict[str, str] = {}
 
     def add(name: str, value: Any) -> None:
         if isinstance(value, Mapping):
@@ -66,10 +86,45 @@ def params(spec: JobSpec) -> dict[str, str]:
                 add(f"{name}.{key}" if name else key, part)
         elif value is not None:
             text = value if isinstance(value, str) else json.dumps(value)
-            flat[name] = text if len(text) <= 500 else f"{text[:497]}..."
+            found[name] = text if len(text) <= 500 else f"{text[:497]}..."
 
-    add("", spec.model_dump(mode="json", exclude={"tags", "version"}))
-    return flat
+    add("", body)
+    return found
+
+
+def child_params(sweep: SweepSpec, job: JobRecord) -> dict[str, str]:
+    """What tells the job from others of its sweep: its configuration's number, its seed or fold, and what varies.
+
+    `architecture.hidden` is also `hidden`, if no other field has that name, so that MLflow's table has short columns.
+    """
+    body = job.spec.model_dump(mode="json")
+    found: dict[str, Any] = {"trial": job.trial, "replicate": job.replicate}
+    names = [path.rsplit(".", 1)[-1] for path in sweep.space]
+    for (path, parameter), name in zip(sweep.space.items(), names, strict=True):
+        value: Any = body
+        for part in path.split("."):
+            value = value.get(part) if isinstance(value, Mapping) else None
+        if isinstance(value, Mapping):
+            only_names = all(isinstance(choice, str) for choice in parameter.values or ())
+            found[path] = value.get("type", value.get("name")) if only_names else json.dumps(value)
+        elif "." in path and names.count(name) == 1 and name not in body:
+            found[name] = value
+    return flat(found)
+
+
+def child_tags(pending: Pending) -> dict[str, str]:
+    """The tags that a run has because its job belongs to a sweep."""
+    if pending.sweep is None or pending.sweep.run_id is None:
+        return {}
+    return {PARENT_TAG: pending.sweep.run_id} | ({BEST_TAG: "true"} if pending.is_best else {})
+
+
+def verdict_tags(job: JobRecord, curve: Curve) -> dict[str, str]:
+    """The verdict on a job that has ended, and the note with its sentence; {} if there is none."""
+    verdict = judge(job.spec, curve, job.failure_reason)
+    if verdict is None:
+        return {}
+    return {"epochal.verdict": verdict.kind.value, "mlflow.note.content": f"{note(job)}\n\n{verdict.sentence}"}
 
 
 def run_name(job: JobRecord) -> str:

@@ -4,7 +4,7 @@ from sqlalchemy import Engine
 from spec.job import JobSpec
 from spec.states import FailureReason
 from spec.views import Change, Curve
-from store.mirror import MirrorStore
+from store.mirror import MirrorStore, Pending
 from store.records import Claim, Progress
 from tests.record import Record
 
@@ -25,6 +25,11 @@ def running(store: Record, epochs: int = 0) -> Claim:
 def beat(store: Record, claimed: Claim, first: int, last: int) -> None:
     points: Curve = {"epoch": list(range(first, last + 1)), "train_loss": [0.5] * (last - first + 1)}
     store.renew(worker="w", progress=[Progress(claimed.job_id, claimed.attempt, points)], lease_s=30)
+
+
+def as_is(store: Record, job_id: str) -> Pending:
+    """The job as the mirror saw it just now."""
+    return Pending(store.get(job_id, owner=None), None, 0, 0)
 
 
 def test_a_job_that_has_not_started_is_not_mirrored(store: Record, mirror: MirrorStore) -> None:
@@ -49,8 +54,23 @@ def test_a_job_that_ended_is_behind_until_it_is_done(store: Record, mirror: Mirr
     claimed = running(store)
     store.fail(claimed.job_id, claimed.attempt, reason=FailureReason.error, message="no")
     assert [pending.job.id for pending in mirror.finished()] == [claimed.job_id]
-    mirror.done(store.get(claimed.job_id, owner=None))
+    mirror.done(as_is(store, claimed.job_id))
     assert mirror.finished() == []
+
+
+def test_a_job_whose_curve_is_mirrored_lacks_files_only(store: Record, mirror: MirrorStore) -> None:
+    claimed = running(store, epochs=2)
+    assert mirror.busy()
+    store.fail(claimed.job_id, claimed.attempt, reason=FailureReason.error, message="no")
+    (pending,) = mirror.finished()
+    assert (mirror.without_files(), mirror.busy()) == ([], False)
+    assert mirror.whole(pending, 2, done=False)
+    assert mirror.finished() == []
+    (pending,) = mirror.without_files()
+    assert (pending.job.id, pending.epoch) == (claimed.job_id, 2)
+    store.retry(claimed.job_id, owner="ada", actor="ada")
+    assert (mirror.without_files(), mirror.busy()) == ([], True)
+    assert [one.job.id for one in mirror.running()] == [claimed.job_id]
 
 
 def test_a_job_that_is_retried_is_mirrored_again(store: Record, mirror: MirrorStore) -> None:
@@ -58,7 +78,7 @@ def test_a_job_that_is_retried_is_mirrored_again(store: Record, mirror: MirrorSt
     store.fail(claimed.job_id, claimed.attempt, reason=FailureReason.error, message="no")
     mirror.started(claimed.job_id, "run", "1")
     mirror.advanced(claimed.job_id, 0, claimed.attempt)
-    mirror.done(store.get(claimed.job_id, owner=None))
+    mirror.done(as_is(store, claimed.job_id))
     store.retry(claimed.job_id, owner="ada", actor="ada")
     store.claim(worker="w", device="cpu:0", limit=1, lease_s=30)
     (pending,) = mirror.running()
@@ -68,7 +88,7 @@ def test_a_job_that_is_retried_is_mirrored_again(store: Record, mirror: MirrorSt
 def test_a_job_that_fails_again_after_a_retry_is_mirrored_again_to_its_end(store: Record, mirror: MirrorStore) -> None:
     claimed = running(store)
     store.fail(claimed.job_id, claimed.attempt, reason=FailureReason.error, message="no")
-    mirror.done(store.get(claimed.job_id, owner=None))
+    mirror.done(as_is(store, claimed.job_id))
     store.retry(claimed.job_id, owner="ada", actor="ada")
     assert mirror.finished() == []
     store.request_cancel(claimed.job_id, owner="ada", actor="ada")
@@ -107,7 +127,7 @@ def test_the_record_shows_the_run(store: Record, mirror: MirrorStore) -> None:
 def test_a_job_queued_again_is_not_done(store: Record, mirror: MirrorStore) -> None:
     claimed = running(store)
     store.fail(claimed.job_id, claimed.attempt, reason=FailureReason.error, message="no")
-    failed = store.get(claimed.job_id, owner=None)
+    failed = as_is(store, claimed.job_id)
     store.retry(claimed.job_id, owner="ada", actor="ada")
     assert not mirror.done(failed)
     store.request_cancel(claimed.job_id, owner="ada", actor="ada")
@@ -144,7 +164,7 @@ def test_a_mirrored_job_is_pending_again_when_it_changes(store: Record, mirror: 
 
     def mirrored() -> bool:
         mirror.advanced(job_id, 0, store.get(job_id, owner=None).attempt)
-        return mirror.done(store.get(job_id, owner=None)) and not pending()
+        return mirror.done(as_is(store, job_id)) and not pending()
 
     assert not mirrored()  # it still runs
     store.request_pause(job_id, owner="ada", actor="ada")
@@ -167,5 +187,5 @@ def test_a_job_that_is_deleted_while_it_is_mirrored_harms_nothing(store: Record,
     assert store.delete(claimed.job_id, owner="ada") == []
     assert mirror.started(claimed.job_id, "run", "1") == "run"
     mirror.advanced(claimed.job_id, 1, 1)
-    assert not mirror.done(pending.job)
+    assert not mirror.done(pending)
     assert mirror.finished() == []

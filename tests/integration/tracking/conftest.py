@@ -15,10 +15,13 @@ from spec.views import Curve, Metrics
 from store import db
 from store.files import Files
 from store.mirror import MirrorStore
+from store.parents import ParentStore
 from store.records import ArtifactRecord, Claim, JobRecord, Progress, Success
+from store.sweeps import SweepStore
 from tests.record import Record
 from tracking.mirror import LIVE_S, Mirror
 from tracking.mlflow import Mlflow
+from tracking.parents import Parents
 
 from .servers import MlflowServer
 
@@ -52,7 +55,8 @@ class Service:
     def mirror(self, url: str | None = None, *, timeout_s: float = 20.0) -> Mirror:
         """A mirror to the server, or to what lies before it."""
         mlflow = Mlflow(url or self.server.url, timeout_s=timeout_s)
-        mirror = Mirror(self.jobs, MirrorStore(self.engine), mlflow, self.files, clock=self._clock)
+        parents = Parents(ParentStore(self.engine), SweepStore(self.engine), mlflow)
+        mirror = Mirror(self.jobs, MirrorStore(self.engine), parents, mlflow, self.files, clock=self._clock)
         self._open.append((mirror, mlflow))
         return mirror
 

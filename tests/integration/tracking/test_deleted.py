@@ -78,6 +78,8 @@ def test_what_is_deleted_for_good_is_made_anew_with_the_whole_curve(service: Ser
     assert service.epochs_of(trains) == [1, 2, 3, 4]
     params: list[dict[str, Any]] = service.server.run(service.run_of(ended))["data"]["params"]
     assert {"key": "epochs", "value": "30"} in params
+    service.succeed(trains, points=curve(5, 31))
+    copied_after_failures(service, mirror)
     assert service.server.artifact(service.run_of(ended), "curves.png").startswith(b"\x89PNG")
     assert len(service.server.runs(service.project)) == 2
 

@@ -1,0 +1,129 @@
+"""The parent run of a sweep: made before the runs of its jobs, and completed when the sweep has ended."""
+
+import json
+import logging
+from collections.abc import Mapping
+
+from spec.halving import score_of
+from spec.states import SweepState
+from spec.sweep import SweepSpec
+from store.parents import ENDED, ParentStore
+from store.sweeps import SweepRecord, SweepStore
+from sweeps.findings import compared, interval
+
+from .mlflow import Metric, Mlflow, MlflowMissingError, Run
+from .runs import flat, milliseconds
+
+log = logging.getLogger(__name__)
+
+SWEEP_TAG = "epochal.sweep"
+SPEC_FILE = "sweep.json"
+LEADERS = 10
+"""Configurations that are compared in the note."""
+
+STATUS: Mapping[SweepState, str] = {
+    SweepState.running: "RUNNING",
+    SweepState.paused: "SCHEDULED",  # MLflow has no paused status; the tag epochal.status says it
+    SweepState.finished: "FINISHED",
+    SweepState.failed: "FAILED",
+    SweepState.cancelled: "KILLED",
+}
+
+
+class Parents:
+    """Sends sweeps to MLflow. Sending the same again changes nothing."""
+
+    def __init__(self, store: ParentStore, sweeps: SweepStore, mlflow: Mlflow) -> None:
+        self._store, self._sweeps, self._mlflow = store, sweeps, mlflow
+
+    def pending(self) -> list[SweepRecord]:
+        """Sweeps of which MLflow lacks the run, or the state."""
+        return self._store.pending()
+
+    def send(self, sweep: SweepRecord, experiment_id: str) -> None:
+        """Make MLflow show the sweep as it is; with its end, what it has found."""
+        run = self._run(sweep, experiment_id)
+        note, best = f"Sweep {sweep.id}.", None
+        tags: dict[str, str] = {}
+        metrics: list[Metric] = []
+        if sweep.state in ENDED:
+            note, best, metrics = self._findings(sweep)
+            tags = {} if best is None else {"epochal.best_trial": str(best)}
+        tags |= {**parent_tags(sweep), "mlflow.note.content": note}
+        self._mlflow.log(run.id, metrics=metrics, params=parent_params(sweep.spec), tags=tags)
+        self._mlflow.upload(run, SPEC_FILE, sweep.spec.model_dump_json(indent=2, exclude_unset=True).encode())
+        ended = None if sweep.finished_at is None else milliseconds(sweep.finished_at)
+        self._mlflow.update(run.id, parent_name(sweep), STATUS[sweep.state], ended)
+        self._store.sent(sweep, best)
+
+    def _findings(self, sweep: SweepRecord) -> tuple[str, int | None, list[Metric]]:
+        """The note of a sweep that has ended, the number of its best configuration, and its metrics."""
+        spec, objective, leaders = sweep.spec, sweep.spec.monitored, self._sweeps.best(sweep.id, LEADERS)
+        at = milliseconds(sweep.finished_at or sweep.created_at)
+        numbers = {"trials": float(sweep.trials)}
+        notes = [sweep.message] if sweep.message else []
+        if leaders:
+            jobs = self._sweeps.jobs_of(sweep.id, [trial.number for trial in leaders])
+            scores = {
+                number: [score_of((row.best_metrics or {}).get(objective), objective) for row in rows]
+                for number, rows in jobs.items()
+            }
+            best = leaders[0]
+            band = interval(spec, scores[best.number])
+            measured = {"": band.mean, "_deviation": band.deviation, "_low": band.low, "_high": band.high}
+            numbers |= {f"best_{objective}{name}": value for name, value in measured.items() if value is not None}
+            values = ", ".join(f"{name} {json.dumps(value)}" for name, value in best.configuration.items())
+            notes += [compared(spec, scores)[0], f"#{best.number}: {objective} {band.mean:.6g} with {values}."]
+        # A sweep that was extended has its later findings at a later step.
+        metrics = [Metric(name, value, at, sweep.trials) for name, value in numbers.items()]
+        note = "\n\n".join(notes) or "No configuration was trained to its end."
+        return note, leaders[0].number if leaders else None, metrics
+
+    def _run(self, sweep: SweepRecord, experiment_id: str) -> Run:
+        """The sweep's run: the recorded one, one that a mirror made before it died, or a new one."""
+        if sweep.run_id is not None:
+            return self._known_run(sweep, sweep.run_id)
+        made = self._mlflow.find_run(experiment_id, SWEEP_TAG, sweep.id)
+        if made is None:
+            started = milliseconds(sweep.created_at)
+            made = self._mlflow.create_run(experiment_id, parent_name(sweep), started, parent_tags(sweep))
+        known = self._store.started(sweep.id, made.id)
+        if known == made.id:
+            return made
+        self._mlflow.delete_run(made.id)  # another mirror created one a moment before
+        return self._mlflow.run(known)
+
+    def _known_run(self, sweep: SweepRecord, run_id: str) -> Run:
+        """The recorded run, restored if it was deleted. If it is gone, the next round makes another."""
+        try:
+            run = self._mlflow.run(run_id)
+        except MlflowMissingError:
+            self._store.lost(sweep.id, run_id)
+            raise
+        if run.deleted:
+            log.info("the run of sweep %s was deleted in MLflow, and is restored", sweep.id)
+            self._mlflow.restore_run(run_id)
+        return run
+
+
+def parent_name(sweep: SweepRecord) -> str:
+    """The name of a sweep's run."""
+    return sweep.name or f"sweep {sweep.id[:13]}"
+
+
+def parent_tags(sweep: SweepRecord) -> dict[str, str]:
+    """The tags of a sweep's run."""
+    return {
+        **{key: value for key, value in sweep.spec.base.tags.items() if not key.startswith("mlflow.")},
+        SWEEP_TAG: sweep.id,
+        "epochal.project": sweep.project,
+        "epochal.owner": sweep.owner,
+        "epochal.status": sweep.state.value,
+    }
+
+
+def parent_params(spec: SweepSpec) -> dict[str, str]:
+    """How the sweep asks, as parameters; not how many configurations, which may grow: MLflow keeps a first value."""
+    body = spec.model_dump(mode="json", exclude={"name", "base", "space", "trials"})
+    space = {f"space.{name}": parameter.model_dump(mode="json") for name, parameter in spec.space.items()}
+    return flat({**body, "objective": spec.monitored}) | flat({name: json.dumps(one) for name, one in space.items()})
