@@ -124,6 +124,6 @@ def parent_tags(sweep: SweepRecord) -> dict[str, str]:
 
 def parent_params(spec: SweepSpec) -> dict[str, str]:
     """How the sweep asks, as parameters; not how many configurations, which may grow: MLflow keeps a first value."""
-    body = spec.model_dump(mode="json", exclude={"name", "base", "space", "trials"})
+    body = spec.model_dump(mode="json", exclude={"name", "base", "space", "configurations", "trials"})
     space = {f"space.{name}": parameter.model_dump(mode="json") for name, parameter in spec.space.items()}
     return flat({**body, "objective": spec.monitored}) | flat({name: json.dumps(one) for name, one in space.items()})

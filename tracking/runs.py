@@ -99,13 +99,16 @@ def child_params(sweep: SweepSpec, job: JobRecord) -> dict[str, str]:
     """
     body = job.spec.model_dump(mode="json")
     found: dict[str, Any] = {"trial": job.trial, "replicate": job.replicate}
-    names = [path.rsplit(".", 1)[-1] for path in sweep.space]
-    for (path, parameter), name in zip(sweep.space.items(), names, strict=True):
+    varied = {path: parameter.values or () for path, parameter in sweep.space.items()}
+    for configuration in sweep.configurations:
+        varied |= {path: (*varied.get(path, ()), value) for path, value in configuration.items()}
+    names = [path.rsplit(".", 1)[-1] for path in varied]
+    for (path, values), name in zip(varied.items(), names, strict=True):
         value: Any = body
         for part in path.split("."):
             value = value.get(part) if isinstance(value, Mapping) else None
         if isinstance(value, Mapping):
-            only_names = all(isinstance(choice, str) for choice in parameter.values or ())
+            only_names = all(isinstance(choice, str) for choice in values)
             found[path] = value.get("type", value.get("name")) if only_names else json.dumps(value)
         elif "." in path and names.count(name) == 1 and name not in body:
             found[name] = value

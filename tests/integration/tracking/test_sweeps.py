@@ -6,6 +6,7 @@ import pytest
 
 from spec.states import StopReason, SweepState
 from spec.sweep import SweepSpec
+from spec.views import Metrics
 from store.records import Success
 from store.sweeps import SweepRecord, SweepStore
 from store.trials import TrialStore
@@ -51,7 +52,7 @@ class Asked:
         for claim in self.service.claim(count):
             rate = claim.spec.learning_rate
             assert isinstance(rate, float)
-            loss = {"val_loss": rate + 0.001 * claim.spec.seed}
+            loss: Metrics = {"val_loss": rate + 0.001 * claim.spec.seed}
             left = [self.service.left(claim, "notes.txt", b"n")]
             end = Success(
                 claim.job_id, claim.attempt, StopReason.max_epochs, 3, loss, points=curve(1, 3), artifacts=left

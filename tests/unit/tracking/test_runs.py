@@ -1,12 +1,14 @@
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
 from spec.job import JobSpec
 from spec.states import FailureReason, JobStatus, StopReason
+from spec.sweep import SweepSpec
 from spec.views import Curve
 from store.records import JobRecord
 from tracking.mlflow import Metric
-from tracking.runs import metrics, milliseconds, note, params, tags
+from tracking.runs import child_params, metrics, milliseconds, note, params, tags
 
 NOON = datetime(2026, 5, 1, 12, 0, 0, 250_000, tzinfo=UTC)
 
@@ -65,6 +67,32 @@ def test_the_spec_becomes_flat_parameters_with_dotted_names() -> None:
     assert not [name for name in flat if name.startswith("tags") or name == "version"]
     assert all(isinstance(value, str) for value in flat.values())
     assert "null" not in flat.values()
+
+
+def test_what_a_sweep_varies_has_short_names() -> None:
+    space = {
+        "learning_rate": [0.1, 0.01],
+        "architecture.hidden": [[8], [16]],
+        "optimizer": ["adam", {"type": "sgd", "momentum": 0.5}],
+        "optimizer.nesterov": {"choice": [True], "when": {"optimizer.type": "sgd"}},
+        "schedule": ["cosine", "constant"],
+    }
+    sweep = SweepSpec.model_validate({"base": {"dataset": "digits"}, "space": space})
+    made = {"optimizer": "adam", "architecture.hidden": [16], "learning_rate": 0.01, "schedule": "cosine"}
+    spec = sweep.job(made, 0)
+    found = child_params(sweep, job(spec=spec, trial=7, replicate=2))
+    assert found.items() >= {"trial": "7", "replicate": "2", "hidden": "[16]", "schedule": "cosine"}.items()
+    assert found["optimizer"].startswith('{"type": "adam"')
+    assert "nesterov" not in found
+    assert "learning_rate" not in found  # among the job's own
+    assert not found.keys() & params(spec).keys()
+
+
+def test_configurations_that_are_given_have_short_names_too() -> None:
+    given: list[dict[str, Any]] = [{"architecture.hidden": [8]}, {"learning_rate": 0.1}]
+    sweep = SweepSpec.model_validate({"base": {"dataset": "digits"}, "method": "given", "configurations": given})
+    found = child_params(sweep, job(spec=sweep.job(given[0], 0), trial=0, replicate=0))
+    assert found == {"trial": "0", "replicate": "0", "hidden": "[8]"}
 
 
 def test_a_long_parameter_is_cut() -> None:
