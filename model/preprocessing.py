@@ -4,6 +4,7 @@ What is learned is plain data, `preprocessing.json` beside a model: training and
 and their categories are those of the whole table; every number that describes values is the training rows' alone.
 """
 
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
@@ -84,6 +85,11 @@ class Preprocessing(Frozen):
             centre, scale = _moments(y) if scaled else (np.zeros(y.shape[1]), np.ones(y.shape[1]))
             output = Output(**dict(schema.target), mean=_numbers(centre), deviation=_numbers(scale))
         return cls(inputs=tuple(inputs), output=output, image=schema.image)
+
+    @cached_property
+    def as_json(self) -> str:
+        """The content of its file; made once, for many models of one pack share it."""
+        return self.model_dump_json(indent=2)
 
     @property
     def used(self) -> tuple[Input, ...]:

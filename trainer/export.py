@@ -27,7 +27,7 @@ def files_of(outcome: Outcome, spec: JobSpec) -> dict[str, bytes]:
     arrays = {name: array.contiguous() for name, array in outcome.model.items()}
     files = {WEIGHTS: to_bytes(arrays, note), SPEC: _text(spec)}
     if outcome.preprocessing is not None:
-        files[PREPROCESSING] = _text(outcome.preprocessing)
+        files[PREPROCESSING] = outcome.preprocessing.as_json.encode() + b"\n"
     if outcome.report is not None:
         files[REPORT] = _text(outcome.report)
     if outcome.optimizer is not None:
