@@ -19,6 +19,7 @@ from .checker import Checker, Verdict
 from .load import KINDS, Load
 from .nemesis import FAULTS, NEED_DISKS, Arena, Nemesis, possible
 from .site import Site, site
+from .sweeps import Sweeps
 from .watch import Watch
 
 SETTLES_S = 180.0
@@ -31,6 +32,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=None, help="of what is done to what and when; default: any")
     parser.add_argument("--jobs", type=int, default=220, help="how many jobs are submitted meanwhile")
     parser.add_argument("--faults", type=int, default=125, help="about how many faults there are")
+    parser.add_argument("--sweeps", type=int, default=12, help="how many sweeps are submitted meanwhile")
     parser.add_argument("--workers", type=int, default=3)
     parser.add_argument("--lease", type=float, default=30.0, help="EPOCHAL_LEASE_S of the workers")
     options = parser.parse_args()
@@ -68,6 +70,7 @@ def storm(made: Site, random: Random, options: argparse.Namespace) -> tuple[Verd
     """All of it in a site; what was found, and the rows of the faults."""
     mlflow = made.mlflow()
     api = made.api()
+    controller = made.controller()
     for _ in range(options.workers):
         made.worker()
     checker = Checker(made.engine, made.files_folder, mlflow.server)
@@ -77,19 +80,25 @@ def storm(made: Site, random: Random, options: argparse.Namespace) -> tuple[Verd
     assert checker.settle(calm, within_s=240.0), f"the calm is not calm; logs are in {made.home.logs}"
     reference = checker.reference(calm)
     load.accepted.clear()
+    sweeps = Sweeps(made, api, every_s=over_s / options.sweeps)
+    sweeps.calm(within_s=240.0)
     print(f"calm: {len(calm)} jobs are known; the storm lasts {over_s:g} s; logs are in {made.home.logs}", flush=True)
 
     watch = Watch(made.engine)
     watch.start()
     load.start()
-    arena = Arena(made, api, mlflow, load, watch, random, options.lease)
+    sweeps.start()
+    arena = Arena(made, api, mlflow, controller, load, watch, random, options.lease)
     nemesis = Nemesis(arena, every_s=over_s / options.faults, faults=possible(made))
     nemesis.run(over_s)
     load.stop()
+    sweeps.stop()
+    broken = sweeps.violations(within_s=SETTLES_S)
     settled = checker.settle(load.accepted, within_s=SETTLES_S)
     watch.stop()
     verdict = checker.check(load.accepted, reference, load.cancels, "storm")
-    verdict.others += [*load.broken, *watch.stuck, *nemesis.fallen]
+    verdict.others += [*load.broken, *watch.stuck, *nemesis.fallen, *broken]
+    verdict.sweeps = len(sweeps.submitted)
     for worker in made.workers:
         if (trainers := len(worker.trainers())) > 1:
             verdict.others.append(f"{worker.name} has {trainers} trainers and one slot")
@@ -103,6 +112,7 @@ def counts(verdict: Verdict) -> list[list[str]]:
     ends = ", ".join(f"{count} {status}" for status, count in sorted(verdict.ends.items()))
     found = {
         f"jobs accepted ({ends})": verdict.accepted,
+        "sweeps, each with the table of the calm": verdict.sweeps,
         **{"lost": len(verdict.lost), "doubled": len(verdict.doubled)},
         **{"curve gaps": len(verdict.gaps), "curve duplicates": len(verdict.duplicates)},
         "other violations": len(verdict.others),

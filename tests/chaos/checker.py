@@ -55,6 +55,8 @@ class Verdict:
     gaps: list[str] = field(default_factory=list)
     duplicates: list[str] = field(default_factory=list)
     others: list[str] = field(default_factory=list)
+    sweeps: int = 0
+    """Sweeps that were submitted."""
     stray_files: int = 0
     """Files in the store that no job has: what dead attempts left. No promise says that there are none."""
 

@@ -42,6 +42,7 @@ class Arena:
     site: Site
     api: Api
     mlflow: Mirrored
+    controller: Program
     load: Load
     watch: Watch
     random: Random
@@ -55,7 +56,7 @@ class Fault:
     kind: str
     weight: int
     target: str
-    """worker, trainer, broker, record, files, mlflow, mirror, api, clients or bells."""
+    """worker, trainer, broker, record, files, mlflow, mirror, sweeps, api, clients or bells."""
     strike: Callable[[Arena, str, Worker], Wound]
     """Gets the kind, to measure by, and the worker that is struck: faults of services leave that aside."""
     goal_s: float | None = None
@@ -327,6 +328,11 @@ def mirror_killed(arena: Arena, kind: str, _: Worker) -> Wound:
     return Wound(arena.random.uniform(0.0, 5.0), heal)
 
 
+def controller_killed(arena: Arena, kind: str, _: Worker) -> Wound:
+    arena.controller.kill()
+    return Wound(arena.random.uniform(0.0, 5.0), arena.controller.start)
+
+
 def api_killed(arena: Arena, kind: str, _: Worker) -> Wound:
     arena.api.kill()
     return Wound(arena.random.uniform(0.0, 3.0), arena.api.start)
@@ -378,6 +384,7 @@ FAULTS: Sequence[Fault] = (
     Fault("MLflow cut off", 3, "mlflow", mlflow_cut_off, goal_s=120.0),
     Fault("MLflow's answers lost", 5, "mlflow", mlflow_answer_lost, goal_s=120.0),
     Fault("mirror killed", 3, "mirror", mirror_killed, goal_s=120.0),
+    Fault("controller of sweeps killed", 5, "sweeps", controller_killed),
     Fault("API killed", 5, "api", api_killed),
     Fault("API's connections reset", 3, "api", api_reset),
     Fault("slow clients", 4, "clients", slow_clients),
@@ -449,8 +456,9 @@ class Nemesis:
         return worker.name, worker
 
     def _look_for_fallen(self, wounds: dict[str, tuple[float, Wound]]) -> None:
-        programs: Sequence[Program] = (*self.arena.site.workers, self.arena.api, self.arena.mlflow.mirror)
+        arena = self.arena
+        programs: Sequence[Program] = (*arena.site.workers, arena.api, arena.mlflow.mirror, arena.controller)
         for program in programs:
-            if not program.pid and program.name not in wounds and not {"mirror", "api"} & wounds.keys():
+            if not program.pid and program.name not in wounds and not {"mirror", "api", "sweeps"} & wounds.keys():
                 self.fallen.append(f"{program.name} ended by itself; its log is {program.log}")
                 program.start()

@@ -193,6 +193,13 @@ class Site:
         self._run(mirror)
         return Mirrored(server, wire, mirror, record)
 
+    def controller(self) -> Program:
+        """The controller of sweeps, which is started."""
+        _, _, over = self._wires()
+        made = Program(programs.sweeps(self.home, over))
+        self._run(made)
+        return made
+
     def _run(self, program: Program, *, wait: bool = False) -> None:
         self._stack.callback(program.end)
         program.start(wait=wait)

@@ -1,0 +1,126 @@
+"""Sweeps in the storm: submitted over HTTP, and each must have the table that the same sweep has in the calm."""
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+import httpx
+
+from spec.states import JobStatus, SweepState, TrialState
+from store.sweeps import SweepStore
+
+from .site import Api, Site
+
+SWEEPS: Mapping[str, Mapping[str, Any]] = {
+    "hyperband": {
+        "base": {"dataset": "digits", "epochs": 9, "architecture": {"type": "mlp", "hidden": [16]}, "max_attempts": 20},
+        "space": {
+            "learning_rate": {"log_uniform": [1e-4, 0.3]},
+            "architecture.hidden": [[8], [16]],
+            "dropout": {"uniform": [0.0, 0.5]},
+        },
+        "method": "tpe",
+        "halving": "hyperband",
+        "trials": 14,
+        "seeds": 2,
+    },
+    "random": {
+        "base": {"dataset": "iris", "epochs": 40, "architecture": "perceptron", "max_attempts": 20},
+        "space": {"learning_rate": {"log_uniform": [1e-4, 0.3]}, "optimizer": ["adam", "sgd"]},
+        "method": "random",
+        "generation": 4,
+        "trials": 12,
+    },
+}
+"""The different sweeps there are. Their jobs may lose as many workers as a job may."""
+
+Table = list[tuple[int, Mapping[str, Any], TrialState, float | None, int]]
+
+
+class Sweeps:
+    """Submits a sweep every `every_s` seconds, and knows what each must become."""
+
+    def __init__(self, site: Site, api: Api, *, every_s: float) -> None:
+        self._store, self._every_s = SweepStore(site.engine), every_s
+        self._http = api.client(timeout_s=15.0)
+        self._calm: dict[str, Table] = {}
+        self.submitted: dict[str, str] = {}
+        """The sweeps of the storm, by id, and which each is."""
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="sweeps", daemon=True)
+
+    def calm(self, within_s: float) -> None:
+        """Learn the table of each sweep while nothing is struck."""
+        ids = {name: self._submit(name) for name in SWEEPS}
+        assert self._settle(ids.values(), within_s), "the sweeps of the calm do not end"
+        self._calm = {name: self._table(sweep_id) for name, sweep_id in ids.items()}
+
+    def start(self) -> None:
+        """Begin to submit."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Submit no more."""
+        self._stop.set()
+        self._thread.join(120.0)
+        self._http.close()
+
+    def violations(self, within_s: float) -> list[str]:
+        """All that is not as promised: sweeps that do not end, and tables that are not those of the calm."""
+        found = []
+        if not self._settle(self.submitted, within_s):
+            found.append(f"some sweeps had not ended {within_s:g} s after the storm")
+        for sweep_id, name in self.submitted.items():
+            sweep = self._store.get(sweep_id, owner=None)
+            if sweep.state is not SweepState.finished:
+                found.append(f"sweep {sweep_id} ({name}) is {sweep.state}: {sweep.message}")
+                continue
+            if (table := self._table(sweep_id)) != self._calm[name]:
+                found.append(
+                    f"sweep {sweep_id} ({name}) has another table than in the calm: {_first(table, self._calm[name])}"
+                )
+            jobs = self._store.jobs_of(sweep_id, [number for number, *_ in table])
+            for number, theirs in jobs.items():
+                replicates = Counter(job.replicate for job in theirs)
+                if set(replicates.values()) != {1}:
+                    found.append(f"sweep {sweep_id}: configuration {number} has the jobs {dict(replicates)}")
+            left = self._store.counts(sweep_id).by_status
+            if left[JobStatus.queued] or left[JobStatus.running]:
+                found.append(f"sweep {sweep_id} has ended and has jobs that have not")
+        return found
+
+    def _run(self) -> None:
+        names, number = list(SWEEPS), 0
+        while not self._stop.wait(self._every_s):
+            name = names[number % len(names)]
+            try:
+                self.submitted[self._submit(name)] = name
+                number += 1
+            except (httpx.TransportError, httpx.HTTPStatusError):
+                continue  # the API is struck; the next one comes soon
+
+    def _submit(self, name: str) -> str:
+        answer = self._http.post("/sweeps", json={**SWEEPS[name], "name": name}).raise_for_status()
+        return str(answer.json()["id"])
+
+    def _settle(self, ids: Any, within_s: float) -> bool:
+        ends = time.monotonic() + within_s
+        while time.monotonic() < ends:
+            states = {self._store.get(sweep_id, owner=None).state for sweep_id in ids}
+            if SweepState.running not in states:
+                return True
+            time.sleep(0.5)
+        return False
+
+    def _table(self, sweep_id: str) -> Table:
+        trials, _ = self._store.trials(sweep_id, limit=1000)
+        return [(one.number, one.configuration, one.state, one.score, one.epochs) for one in trials]
+
+
+def _first(table: Table, calm: Table) -> str:
+    """The first row that differs."""
+    if len(table) != len(calm):
+        return f"{len(table)} configurations, not {len(calm)}"
+    return next((f"{row}, not {known}" for row, known in zip(table, calm, strict=True) if row != known), "")
