@@ -14,6 +14,7 @@ import re
 import socket
 import sys
 import time
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
 from functools import partial
@@ -42,6 +43,8 @@ ALL_UNSENT = 256 * UNSENT
 
 WAITING = 16
 """Most threads that wait for their clients."""
+PARTIAL = WAITING + 4
+"""Most threads that answer requests whose body has not arrived: those that wait, and four that refuse, or are quick."""
 ACCEPTED = 64
 """Most connections that are accepted before others are attended to."""
 SWEEP_S = 0.1
@@ -91,6 +94,10 @@ class Worker(ThreadWorker):  # type: ignore[misc]
     def __init__(self, *given: Any, **named: Any) -> None:
         super().__init__(*given, **named)
         self._held: dict[Connection, None] = {}  # in the main thread's hands, those first that have been there longest
+        self._partial = 0
+        self._later: deque[Connection] = (
+            deque()
+        )  # requests without their bodies, which whole requests need not wait for
         self._waiting = BoundedSemaphore(WAITING)
         self._next_sweep = 0.0
 
@@ -136,6 +143,10 @@ class Worker(ThreadWorker):  # type: ignore[misc]
 
     def finish_request(self, conn: Any, fs: "Future[Any]") -> None:
         """Take back a connection from a thread."""
+        if not conn.whole:
+            self._partial -= 1
+            if self._later:
+                self._begin(self._later.popleft())
         if conn.sock.fileno() < 0:  # gunicorn has closed it, after an error in the middle of an answer
             self.nr_conns -= 1
             return
@@ -181,6 +192,9 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         oldest = min(self._held, key=lambda conn: conn.parser is not None, default=None)
         if oldest is not None:
             self._close(oldest)
+        elif self._later:
+            self.nr_conns -= 1
+            self._later.popleft().close()
 
     # --- what is waited for --------------------------------------------------------------------------------------
 
@@ -212,6 +226,13 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         conn.parser.unreader.unread(bytes(conn.request))
         conn.request.clear()
         conn.data_ready = True
+        if conn.whole or self._partial < PARTIAL:
+            self._begin(conn)
+        else:
+            self._later.append(conn)
+
+    def _begin(self, conn: Connection) -> None:
+        self._partial += not conn.whole
         self.enqueue_req(conn)
 
     def _send(self, conn: Connection) -> None:

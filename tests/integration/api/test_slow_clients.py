@@ -33,7 +33,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 
 @pytest.mark.parametrize("first", FIRST_BYTES.values(), ids=FIRST_BYTES)
 def test_two_hundred_slow_clients_without_a_token(server: Running, first: bytes) -> None:
-    with attack(server.port, first, lifetime_s=1.0):
+    with attack(server.port, first):
         assert slowest_answer(server.port, server.token, for_s=1.5) < AT_ONCE_S
 
 
