@@ -1,6 +1,6 @@
 """The artifacts of a finished job's run: its spec, files, model, metrics of the model, and pictures."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from model import PREPROCESSING, REPORT, SPEC
 from model.drawing import Drawing
@@ -9,11 +9,13 @@ from model.report import Report
 from store.files import Files
 from store.jobs import JobStore
 from store.records import JobRecord
-from trainer.plots import pictures
 
 from .mlflow import Mlflow, Run
 from .package import FILES, FOLDER, HISTORY_TAG, history, package
 from .runs import report_metrics
+
+Draw = Callable[[Drawing], Mapping[str, bytes]]
+"""Draws all pictures of a job, by name."""
 
 
 class Artifacts:
@@ -22,7 +24,7 @@ class Artifacts:
     def __init__(self, jobs: JobStore, mlflow: Mlflow, files: Files) -> None:
         self._jobs, self._mlflow, self._files = jobs, mlflow, files
 
-    def upload(self, run: Run, job: JobRecord) -> None:
+    def upload(self, run: Run, job: JobRecord, draw: Draw) -> None:
         """Complete the run of `job`."""
         files = self._upload_files(run, job)
         report = Report.model_validate_json(files[REPORT]) if REPORT in files else None
@@ -37,7 +39,7 @@ class Artifacts:
             stop_reason=job.stop_reason,
             report=report,
         )
-        for name, picture in pictures(drawing).items():
+        for name, picture in draw(drawing).items():
             self._mlflow.upload(run, f"{name}.png", picture)
 
     def _upload_files(self, run: Run, job: JobRecord) -> Mapping[str, bytes]:

@@ -25,8 +25,10 @@ from store.jobs import JobStore
 from store.mirror import MirrorStore, Pending
 from store.records import JobRecord
 from store.sweeps import SweepRecord
+from trainer.plots import pictures
 
-from .artifacts import Artifacts
+from .artifacts import Artifacts, Draw
+from .drawers import Drawers, at_once
 from .mlflow import Metric, Mlflow, MlflowError, MlflowMissingError, MlflowUnreachableError, Run
 from .parents import Parents
 from .runs import (
@@ -74,6 +76,9 @@ FILES_S = 0.5
 FILES_WAIT_S = 30.0
 """Longest that a finished job's files and pictures wait for a moment in which no job waits or runs."""
 
+MANY = 16
+"""Jobs that wait for pictures while nothing trains: so many are worth processes of their own, a second each."""
+
 SMALL_SWEEP = 50
 """Jobs of a sweep of which each has its files and pictures in MLflow; of a larger one, the best have."""
 
@@ -106,6 +111,7 @@ class Mirror:
         self._clock = clock
         self._artifacts = Artifacts(jobs, mlflow, files)
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="mirror")
+        self._drawers, self._drawing = Drawers(), ThreadPoolExecutor(at_once(), thread_name_prefix="drawing")
         self._runs: dict[str, Run] = {}
         self._sent: dict[str, float] = {}
         self._end_sent: set[State] = set()
@@ -135,22 +141,32 @@ class Mirror:
         alternating = [one for pair in zip_longest(finished, running) for one in pair if one is not None]
         complete = self._each(self._send_curve, alternating, self._clock() + ROUND_S)
         more = bool(finished) or not complete
-        if complete and (waiting := self._files_due()):
-            more = True
-            self._each(self._send_files, waiting, self._clock() + FILES_S)
+        if complete:
+            more = self._send_some_files() or more
         return more and not self._away
 
-    def _files_due(self) -> list[Pending]:
-        """Jobs whose files are to be sent now: any while nothing trains, else those that have waited long."""
+    def _send_some_files(self) -> bool:
+        """Send files and pictures for a moment: of any jobs while nothing trains, else of those that have waited long.
+
+        Whether there were any.
+        """
         waiting = self._due(self._store.without_files(FILES + len(self._failures)))
-        if waiting and self._store.busy():
+        busy = bool(waiting) and self._store.busy()
+        if busy:
             now = datetime.now(UTC)
-            return [one for one in waiting if _has_waited(one, now)]
-        return waiting
+            waiting = [one for one in waiting if _has_waited(one, now)]
+        many = len(waiting) >= MANY and not busy
+        if not many:
+            self._drawers.close()
+        draw, threads = (self._drawers.draw, self._drawing) if many else (pictures, self._threads)
+        self._each(lambda one: self._send_files(one, draw), waiting, self._clock() + FILES_S, threads)
+        return bool(waiting)
 
     def close(self) -> None:
         """Finish what is being sent, and no more."""
-        self._threads.shutdown(wait=True, cancel_futures=True)
+        for threads in (self._threads, self._drawing):
+            threads.shutdown(wait=True, cancel_futures=True)
+        self._drawers.close()
 
     def _mlflow_answers(self) -> bool:
         """Whether MLflow answers; asked only while it did not."""
@@ -165,7 +181,13 @@ class Mirror:
             self._away = True
             log.warning("Curves wait in the record until MLflow is back: %s", error)
 
-    def _each(self, copy: Callable[[Copied], bool], pending: Sequence[Copied], until: float | None = None) -> bool:
+    def _each(
+        self,
+        copy: Callable[[Copied], bool],
+        pending: Sequence[Copied],
+        until: float | None = None,
+        threads: ThreadPoolExecutor | None = None,
+    ) -> bool:
         """Copy jobs or sweeps in several threads; whether all were copied completely, apart from those that failed.
 
         One that fails waits longer each time, and delays no other.
@@ -193,7 +215,7 @@ class Mirror:
             self._failures.pop(one.id, None)
             return complete
 
-        return all(list(self._threads.map(guarded, pending)))
+        return all(list((threads or self._threads).map(guarded, pending)))
 
     def _due(self, pending: Iterable[Copied]) -> list[Copied]:
         """Those that wait neither after a failure nor for their parent run."""
@@ -335,9 +357,9 @@ class Mirror:
         self._mlflow.delete_run(made.id)  # another mirror created one a moment before
         return self._mlflow.run(known)
 
-    def _send_files(self, pending: Pending) -> bool:
+    def _send_files(self, pending: Pending, draw: Draw) -> bool:
         """Upload the files and pictures of a job that has ended; with them its run is complete."""
-        self._artifacts.upload(self._run(pending), pending.job)
+        self._artifacts.upload(self._run(pending), pending.job, draw)
         self._store.done(pending)
         self._forget(pending)
         return True

@@ -1,8 +1,10 @@
 """Pictures of a job; matplotlib only, so that a process without PyTorch can draw them too.
 
 `python -m trainer.plots` reads a `Drawing` as JSON and writes its pictures as a zip: for a process without matplotlib.
+With `--many` it reads a drawing a line, until its input ends, and writes each zip behind its length.
 """
 
+import os
 import sys
 import zipfile
 from collections.abc import Sequence
@@ -23,6 +25,8 @@ from spec.views import Curve
 BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "#555555"
 LABEL_LETTERS = 20
 """Longer labels are cut off after so many letters."""
+LENGTH_BYTES = 8
+"""Of the length before each zip, most significant byte first."""
 LOG_ABOVE = 100.0
 """Losses whose largest is so many times their smallest are drawn on a logarithmic axis."""
 
@@ -237,11 +241,23 @@ def _drawable(text: str) -> str:
 
 
 def main() -> None:
-    """Draw the `Drawing` on standard input."""
-    drawn = pictures(Drawing.model_validate_json(sys.stdin.buffer.read()))
-    with zipfile.ZipFile(sys.stdout.buffer, "w") as archive:
-        for name, picture in drawn.items():
+    """Draw the `Drawing` on standard input, or one a line."""
+    if "--many" not in sys.argv[1:]:
+        sys.stdout.buffer.write(_zipped(sys.stdin.buffer.read()))
+        return
+    os.nice(10)  # whatever trains meanwhile goes first
+    for line in sys.stdin.buffer:
+        content = _zipped(line)
+        sys.stdout.buffer.write(len(content).to_bytes(LENGTH_BYTES, "big") + content)
+        sys.stdout.buffer.flush()
+
+
+def _zipped(drawing: bytes) -> bytes:
+    written = BytesIO()
+    with zipfile.ZipFile(written, "w") as archive:
+        for name, picture in pictures(Drawing.model_validate_json(drawing)).items():
             archive.writestr(f"{name}.png", picture)
+    return written.getvalue()
 
 
 if __name__ == "__main__":

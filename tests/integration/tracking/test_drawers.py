@@ -1,0 +1,41 @@
+import os
+import signal
+
+import pytest
+
+from model.drawing import Drawing
+from tracking.drawers import Drawers, DrawingError
+from tracking.mirror import MANY
+from trainer.plots import pictures
+
+from .conftest import Service, copied, curve
+
+
+def test_a_process_draws_what_is_drawn_here_and_another_follows_one_that_dies() -> None:
+    drawing = Drawing(title="one\ntwo", curve=curve(1, 5), best_epoch=3)
+    drawers = Drawers()
+    assert drawers.draw(drawing) == pictures(drawing)
+    (process,) = drawers._free
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    with pytest.raises(DrawingError):
+        drawers.draw(drawing)
+    assert drawers.draw(drawing) == pictures(drawing)
+    (second,) = drawers._free
+    drawers.close()
+    assert second.returncode == 0
+
+
+def test_many_jobs_have_their_pictures_when_nothing_trains(service: Service) -> None:
+    service.submit(MANY)
+    claims = service.claim(MANY)
+    for claim in claims[1:]:
+        service.succeed(claim, points=curve(1, 3))
+    mirror = service.mirror()
+    copied(mirror)
+    files = [service.server.ask("artifacts/list", run_id=service.run_of(claim)).get("files") for claim in claims[1:]]
+    assert files == [None] * (MANY - 1)  # the first one trains
+    service.succeed(claims[0], points=curve(1, 3))
+    copied(mirror)
+    for claim in claims:
+        assert service.server.artifact(service.run_of(claim), "curves.png").startswith(b"\x89PNG")

@@ -1,0 +1,80 @@
+"""Processes that draw pictures: matplotlib holds Python's lock, so threads of one process draw one at a time."""
+
+import contextlib
+import io
+import os
+import subprocess
+import sys
+import zipfile
+from collections.abc import Mapping
+
+from model.drawing import Drawing
+from trainer.plots import LENGTH_BYTES
+
+MOST = 8
+
+
+class DrawingError(Exception):
+    """A drawing process ended before it had drawn."""
+
+
+class Drawers:
+    """Draws in child processes, one for each thread that asks. They end when this process does."""
+
+    def __init__(self) -> None:
+        self._free: list[subprocess.Popen[bytes]] = []
+
+    def draw(self, drawing: Drawing) -> Mapping[str, bytes]:
+        """All pictures of a job by name, as `trainer.plots.pictures` draws them. Raises `DrawingError`."""
+        try:
+            process = self._free.pop()
+        except IndexError:
+            process = _start()
+        try:
+            drawn = _ask(process, drawing)
+        except (OSError, DrawingError) as error:
+            process.kill()
+            _end(process)
+            raise DrawingError(f"the pictures of {drawing.title} were not drawn: {error}") from error
+        self._free.append(process)
+        return drawn
+
+    def close(self) -> None:
+        """End the processes; the next picture starts another. No thread may draw meanwhile."""
+        while self._free:
+            _end(self._free.pop())
+
+
+def at_once() -> int:
+    """How many pictures this machine draws at a time."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(cores, MOST)
+
+
+def _start() -> subprocess.Popen[bytes]:
+    """A process that draws until its input ends, in a session of its own: Ctrl-C is for the mirror."""
+    command, environ = [sys.executable, "-m", "trainer.plots", "--many"], {**os.environ, "OMP_NUM_THREADS": "1"}
+    return subprocess.Popen(command, env=environ, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True)
+
+
+def _ask(process: subprocess.Popen[bytes], drawing: Drawing) -> Mapping[str, bytes]:
+    questions, answers = process.stdin, process.stdout
+    if questions is None or answers is None:
+        raise DrawingError("the drawing process has no pipes")
+    questions.write(drawing.model_dump_json().encode() + b"\n")
+    questions.flush()
+    length = answers.read(LENGTH_BYTES)
+    size = int.from_bytes(length, "big")
+    content = answers.read(size)
+    if len(length) < LENGTH_BYTES or len(content) < size:
+        raise DrawingError("the drawing process ended")
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        return {name.removesuffix(".png"): archive.read(name) for name in archive.namelist()}
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    for pipe in (process.stdin, process.stdout):
+        if pipe is not None:
+            with contextlib.suppress(BrokenPipeError):
+                pipe.close()  # at the end of its input, the process ends
+    process.wait()
