@@ -28,7 +28,10 @@ from .body import MIB
 from .control import control
 from .dataset_services import DatasetServices
 from .datasets import datasets
+from .ensemble_services import Ensembles
+from .ensembles import ensembles
 from .health import health
+from .held_out import HeldOutRows
 from .improvement_services import Improvements
 from .improvements import improvements
 from .job_services import JobServices
@@ -97,6 +100,7 @@ def create_app(settings: Settings) -> Flask:
         loaded,
         starts,
         sweep_store,
+        Ensembles(sweep_store, store, loaded, HeldOutRows(files)),
         SweepServices(sweep_store, store, doorbell, dataset_services, starts, space),
         Gallery(store, files),
         OpenStreams(),
@@ -115,7 +119,7 @@ def create_app(settings: Settings) -> Flask:
     errors.install(app)
     auth.install(app, TokenStore(engine), auth.FailedLogins())
     of_jobs, of_data = (jobs, control, models, pictures, replays, improvements, stream), (datasets, uploads)
-    for blueprint in (*of_jobs, sweeps, sweep_stream, *of_data, workers, health, pages):
+    for blueprint in (*of_jobs, sweeps, ensembles, sweep_stream, *of_data, workers, health, pages):
         app.register_blueprint(blueprint)
 
     @app.after_request

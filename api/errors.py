@@ -99,6 +99,12 @@ class NotFoundError(ApiError):
     status = HTTPStatus.NOT_FOUND
 
 
+class ConflictError(ApiError):
+    """What the resource is forbids the request."""
+
+    status = HTTPStatus.CONFLICT
+
+
 class BadFieldsError(ApiError):
     """Fields of the request are not valid."""
 

@@ -17,6 +17,7 @@ from model import PREPROCESSING, SPEC, WEIGHTS
 from model.errors import RowsError
 from model.readme import readme
 from spec.base import Frozen
+from spec.job import JobSpec
 from spec.reading import ReadingOptions, ReadingOrder
 from spec.states import JobStatus
 from spec.views import ModelFormat, Predictions, Rows
@@ -36,6 +37,7 @@ from .queries import ModelQuery
 from .services import service
 
 if TYPE_CHECKING:
+    from model.ensemble import Ensemble
     from model.finished import Model
     from model.network import Array
 
@@ -45,6 +47,7 @@ HELD = 8
 LARGEST = 64 * MIB
 """Most bytes of weights of a model that is loaded here; a larger one is for its user to fetch."""
 CHUNK = MIB
+_GONE = "The model is no longer in the file store: train the job again."
 ZIP, GRAPH = "application/zip", "application/octet-stream"
 
 
@@ -68,8 +71,6 @@ class LoadedModels:
     def load(self, job: JobRecord) -> "Model":
         """The job's model. Raises `TooLargeError` too."""
         parts = self.parts(job)
-        from model.finished import Model  # NumPy is imported with the first prediction
-
         weights = parts[WEIGHTS]
         if weights.size > LARGEST:
             raise TooLargeError(
@@ -80,31 +81,41 @@ class LoadedModels:
             if weights.uri in self._held:
                 self._held.move_to_end(weights.uri)
                 return self._held[weights.uri]
-        try:
-            model = Model.of(self._files.get(weights.uri), job.spec, self._files.get(parts[PREPROCESSING].uri))
-        except FileNotFoundError as error:
-            raise NotFoundError("The model is no longer in the file store: train the job again.") from error
+        model = self.read(job, parts)
         with self._lock:
             self._held[weights.uri] = model
             while len(self._held) > HELD:
                 self._held.popitem(last=False)
         return model
 
-    def as_zip(self, job: JobRecord) -> Path:
-        """The model as a zip: a new file, for the caller to delete."""
-        parts = self.parts(job)
+    def read(self, job: JobRecord, parts: Mapping[str, ArtifactRecord]) -> "Model":
+        """The model in these files, which is not kept. Raises `NotFoundError`."""
+        from model.finished import Model  # NumPy is imported with the first prediction
+
+        try:
+            weights, prepared = (self._files.get(parts[name].uri) for name in (WEIGHTS, PREPROCESSING))
+        except FileNotFoundError as error:
+            raise NotFoundError(_GONE) from error
+        return Model.of(weights, job.spec, prepared)
+
+    def as_zip(self, jobs: Mapping[str, JobRecord], more: Mapping[str, str] | None = None) -> Path:
+        """The models of jobs as a zip, each in its folder: a new file, for the caller to delete. `more` are texts."""
+        parts_of = {folder: self.parts(job) for folder, job in jobs.items()}
         staging = self._files.staging_folder()
         archive_file, copy = staging / uuid.uuid4().hex, staging / uuid.uuid4().hex
         try:
             with zipfile.ZipFile(archive_file, "x") as archive:
-                for name in (WEIGHTS, SPEC, PREPROCESSING):
-                    archive.write(self._files.fetch(parts[name].uri, copy), name)
-                info = job.spec.info
-                assert info is not None  # noqa: S101 - a job that was trained has data
-                archive.writestr("README.md", readme(job.spec, info, _title(job)))
+                for folder, job in jobs.items():
+                    parts, info = parts_of[folder], job.spec.info
+                    for name in (WEIGHTS, SPEC, PREPROCESSING):
+                        archive.write(self._files.fetch(parts[name].uri, copy), folder + name)
+                    assert info is not None  # noqa: S101 - a job that was trained has data
+                    archive.writestr(f"{folder}README.md", readme(job.spec, info, _title(job)))
+                for name, text in (more or {}).items():
+                    archive.writestr(name, text)
         except FileNotFoundError as error:
             archive_file.unlink(missing_ok=True)
-            raise NotFoundError("The model is no longer in the file store: train the job again.") from error
+            raise NotFoundError(_GONE) from error
         finally:
             copy.unlink(missing_ok=True)
         return archive_file
@@ -138,23 +149,27 @@ class PredictForm(Frozen):
 def predict(job_id: UUID) -> Response:
     """Predictions of raw rows or of a file, with class probabilities where the model has them."""
     job = visible_job(job_id)
-    model = service(LoadedModels).load(job)
+    return json_response(predicted(service(LoadedModels).load(job), job.spec))
+
+
+def predicted(model: "Model | Ensemble", spec: JobSpec) -> Predictions:
+    """The predictions of the rows or of the file in the request; `spec` names the data set that they are like."""
     try:
         if request.mimetype == "multipart/form-data":
-            return json_response(_predict_file(model, job, service(DatasetServices)))
-        return json_response(model.predict(parse(Rows, read_json(request, limit=ROWS_LIMIT)).rows))
+            return _predict_file(model, spec, service(DatasetServices))
+        return model.predict(parse(Rows, read_json(request, limit=ROWS_LIMIT)).rows)
     except RowsError as error:
         raise BadFieldsError(error.errors) from error
 
 
-def _predict_file(model: "Model", job: JobRecord, services: DatasetServices) -> Predictions:
+def _predict_file(model: "Model | Ensemble", spec: JobSpec, services: DatasetServices) -> Predictions:
     """Predictions of the rows of the form's file, which is read as an upload is. Raises `RowsError`."""
     staging = services.files.staging_folder()
     known, out = staging / uuid.uuid4().hex, staging / uuid.uuid4().hex
     try:
         with received(request, staging, limit=ROWS_LIMIT) as file:
             form = parse(PredictForm, dict(file.fields))
-            columns = model.preprocessing.known.model_copy(update={"encoding": services.encoding(job.spec)})
+            columns = model.preprocessing.known.model_copy(update={"encoding": services.encoding(spec)})
             known.write_text(columns.model_dump_json(exclude_defaults=True), encoding="utf-8")
             options = ReadingOptions(encoding=form.encoding, delimiter=form.delimiter, header=form.header)
             order = ReadingOrder(name=file.name, options=options)
@@ -190,10 +205,10 @@ def fetch(job_id: UUID) -> Response:
     headers = {"Content-Disposition": f'attachment; filename="model-{job_id}.{asked.format.value}"'}
     if asked.format is ModelFormat.onnx:
         return Response(loaded.as_onnx(job), headers=headers, content_type=GRAPH)
-    return _sent(loaded.as_zip(job), headers)
+    return sent(loaded.as_zip({"": job}), headers)
 
 
-def _sent(archive: Path, headers: dict[str, str]) -> Response:
+def sent(archive: Path, headers: dict[str, str]) -> Response:
     """The archive, sent in chunks; the file is deleted."""
     headers["Content-Length"] = str(archive.stat().st_size)
     stream = archive.open("rb")

@@ -50,14 +50,10 @@ class Model:
         prepared = self.preprocessing
         with np.errstate(over="ignore", invalid="ignore"):  # reported below, by row
             outputs = self.outputs(prepared.features(x))
-            finite = np.isfinite(prepared.answers(outputs)).all(axis=1)
-        if not finite.all():
-            message = "has values so far outside the training rows' range that no prediction is a number"
-            places = np.flatnonzero(~finite)[:MOST].tolist()
-            raise RowsError([FieldError(path=f"rows.{place}", message=message) for place in places])
+            values = prepared.answers(outputs)
+        check_finite(values)
         warnings = warnings_of(prepared, x, words)
         if prepared.output.type is Targets.numbers:
-            values = prepared.answers(outputs)
             numbers = values[:, 0].tolist() if values.shape[1] == 1 else values.tolist()
             return Predictions(predictions=numbers, warnings=warnings)
         labels, probabilities = prepared.output.labels, self.probabilities(outputs)
@@ -101,3 +97,12 @@ class Model:
             second = 0.5 * (1.0 + np.tanh(0.5 * outputs[:, :1]))
             return np.concatenate([1.0 - second, second], axis=1)
         return None
+
+
+def check_finite(values: Array) -> None:
+    """Raise `RowsError` for rows of values, [rows, values], that are no numbers."""
+    finite = np.isfinite(values).all(axis=1)
+    if not finite.all():
+        message = "has values so far outside the training rows' range that no prediction is a number"
+        places = np.flatnonzero(~finite)[:MOST].tolist()
+        raise RowsError([FieldError(path=f"rows.{place}", message=message) for place in places])

@@ -1,4 +1,4 @@
-"""A finished model as an ONNX graph, from raw columns to the predictions of `Model.predict`.
+"""A finished model, or an ensemble, as an ONNX graph, from raw columns to the predictions of `Model.predict`.
 
 Each column is an input with its name, [rows, 1]. A category is a string; "" or another text for a missing value means
 missing. All else is a double, NaN for a missing value: a number, 0 or 1 for a boolean, days since 1970 for a date. An
@@ -9,7 +9,7 @@ every runtime supports convolutions of doubles.
 
 import unicodedata
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import numpy as np
@@ -22,6 +22,7 @@ from spec.dataset import Targets
 from spec.losses import Link, output_units
 from spec.schema import ColumnKind
 
+from .ensemble import Ensemble
 from .finished import LINKS, Model
 from .formula import Formulas
 from .network import EPSILON, Arrays, ForwardPass
@@ -72,6 +73,35 @@ def graph(model: Model, title: str) -> bytes:
     builder = GraphBuilder([value.name for value in inputs])
     features = builder.node("Cast", _features(builder, prepared), to=TensorProto.FLOAT)
     outputs = _outputs(builder, model, _OnnxForwardPass(builder, model).run(features))
+    return _file(builder, inputs, outputs, title)
+
+
+def ensemble_graph(ensemble: Ensemble, title: str) -> bytes:
+    """An ensemble as an ONNX file: the weighted mean of its members' answers, from the same raw columns."""
+    prepared = ensemble.preprocessing
+    inputs = [_input(column, prepared.shape) for column in prepared.given]
+    builder = GraphBuilder([value.name for value in inputs])
+    weighted = []
+    for member, weight in zip(ensemble.members, ensemble.weights, strict=True):
+        features = builder.node("Cast", _features(builder, member.preprocessing), to=TensorProto.FLOAT)
+        answer = _answer(builder, member, _OnnxForwardPass(builder, member).run(features))
+        weighted.append(builder.node("Mul", answer, builder.constant(weight, np.float64)))
+    mean = builder.node("Sum", *weighted, name="mean")
+    if prepared.output.type is Targets.numbers:
+        return _file(builder, inputs, [_of_outputs(builder, prepared.output, mean)], title)
+    labels = prepared.output.labels
+    label = builder.node(
+        "Gather", builder.constant(labels, np.object_), builder.node("ArgMax", mean, axis=1, keepdims=0)
+    )
+    outputs = [_declared(builder, label, TensorProto.STRING, [ROWS], "prediction")]
+    if ensemble.gives_probabilities:
+        outputs.append(_declared(builder, mean, TensorProto.DOUBLE, [ROWS, len(labels)], "probabilities"))
+    return _file(builder, inputs, outputs, title)
+
+
+def _file(
+    builder: GraphBuilder, inputs: Sequence[ValueInfoProto], outputs: Sequence[ValueInfoProto], title: str
+) -> bytes:
     drawn = helper.make_graph(builder.nodes, "model", inputs, outputs, builder.constants, doc_string=title)
     made: ModelProto = helper.make_model(
         drawn,
@@ -253,11 +283,32 @@ def _declared(builder: GraphBuilder, value: str, kind: int, shape: list[int | st
     return helper.make_tensor_value_info(builder.node("Identity", value, name=name), kind, shape)
 
 
+def _answer(builder: GraphBuilder, model: Model, z: str) -> str:
+    """What `model.ensemble.answers` says: probabilities, 1 for the predicted class, or numbers; as doubles."""
+    target, outputs = model.preprocessing.output, _network_outputs(builder, model, z)
+    if target.type is Targets.numbers:
+        return _in_units(builder, target, outputs)
+    answer = _probabilities(builder, model.spec.loss.traits.link, outputs)
+    if answer is None:
+        index = builder.node("Unsqueeze", _predicted_class(builder, model, outputs), builder.constant([1], np.int64))
+        answer = builder.node("Equal", index, builder.constant([np.arange(len(target.labels))], np.int64))
+    return builder.node("Cast", answer, to=TensorProto.DOUBLE)
+
+
 def _numbers(builder: GraphBuilder, target: Output, outputs: str) -> ValueInfoProto:
-    """Predicted numbers in the target's units: [rows], or [rows, outputs] if there are several."""
+    """Predicted numbers in the target's units."""
+    return _of_outputs(builder, target, _in_units(builder, target, outputs))
+
+
+def _in_units(builder: GraphBuilder, target: Output, outputs: str) -> str:
+    """The network's numbers in the target's units, as doubles: [rows, outputs]."""
     values = builder.node("Cast", outputs, to=TensorProto.DOUBLE)
     values = builder.node("Mul", values, builder.constant([target.deviation], np.float64))
-    values = builder.node("Add", values, builder.constant([target.mean], np.float64))
+    return builder.node("Add", values, builder.constant([target.mean], np.float64))
+
+
+def _of_outputs(builder: GraphBuilder, target: Output, values: str) -> ValueInfoProto:
+    """The output of predicted numbers: [rows], or [rows, outputs] if there are several."""
     several = [target.outputs] if target.outputs > 1 else []
     values = builder.node("Reshape", values, builder.constant([-1, *several], np.int64))
     shape: list[int | str] = [ROWS, *several]

@@ -134,11 +134,15 @@ def report(model: Model, outputs: Array, y: npt.NDArray[np.generic]) -> ClassRep
     if not np.isfinite(outputs).all():
         return None
     if model.preprocessing.output.type is Targets.numbers:
-        return _of_numbers(model.preprocessing.answers(outputs), model.preprocessing.answers(np.asarray(y, float)))
-    return _of_classes(model, outputs, np.asarray(y, np.int64))
+        return of_numbers(model.preprocessing.answers(outputs), model.preprocessing.answers(np.asarray(y, float)))
+    labels, probabilities = model.preprocessing.output.labels, model.probabilities(outputs)
+    score = outputs[:, -1] - (outputs[:, 0] if outputs.shape[1] == 2 else 0.0)
+    scores = score[None] if len(labels) == 2 else (outputs if probabilities is None else probabilities).T
+    return of_classes(labels, model.predicted_class(outputs), probabilities, scores, np.asarray(y, np.int64))
 
 
-def _of_numbers(predicted: Array, true: Array) -> NumberReport:
+def of_numbers(predicted: Array, true: Array) -> NumberReport:
+    """The metrics of predicted numbers beside the true ones, [rows, outputs] each."""
     errors = predicted - true
     residual, total = np.square(errors).sum(axis=0), np.square(true - true.mean(axis=0)).sum(axis=0)
     return NumberReport(
@@ -168,9 +172,13 @@ def _residuals(predicted: Array, true: Array) -> Residuals | None:
     )
 
 
-def _of_classes(model: Model, outputs: Array, true: Classes) -> ClassReport:
-    labels = model.preprocessing.output.labels
-    predicted, probabilities = model.predicted_class(outputs), model.probabilities(outputs)
+def of_classes(
+    labels: tuple[str, ...], predicted: Array, probabilities: Array | None, scores: Array, true: Classes
+) -> ClassReport:
+    """The metrics of predicted classes [rows] beside the true ones.
+
+    `probabilities` are [rows, classes]; `scores`, which are ranked, [classes, rows], of two classes the second's only.
+    """
     confusion = np.zeros((len(labels), len(labels)), dtype=np.int64)
     np.add.at(confusion, (true, predicted), 1)
     hits, of_class, of_prediction = np.diagonal(confusion), confusion.sum(axis=1), confusion.sum(axis=0)
@@ -179,8 +187,6 @@ def _of_classes(model: Model, outputs: Array, true: Classes) -> ClassReport:
     if probabilities is not None:
         of_true = probabilities[np.arange(len(true)), true]
         log_loss = float(-np.log(np.clip(of_true, np.finfo(np.float64).eps, 1.0)).mean())
-    score = outputs[:, -1] - (outputs[:, 0] if outputs.shape[1] == 2 else 0.0)
-    scores = score[None] if len(labels) == 2 else (outputs if probabilities is None else probabilities).T
     roc = _rocs(labels, scores, true) if len(labels) <= ROC_CLASSES else ()
     return ClassReport(
         rows=len(true),

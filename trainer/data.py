@@ -35,7 +35,7 @@ from spec.job import JobSpec
 from spec.schema import Column, ColumnKind, Schema, Target, plain_schema
 
 from .errors import BadDataError
-from .splits import NO_ROLES, RowRoles, divide
+from .splits import NO_ROLES, Division, RowRoles, divide
 
 Array = npt.NDArray[np.float64]
 PartName = Literal["train", "val", "test"]
@@ -190,13 +190,7 @@ def split(
     `table` is the file of a data set that was uploaded, `learned` the preprocessing of the network that the job begins
     with: what another job has learned from its own training rows.
     """
-    rows = load(spec.dataset) if table is None else read(table)
-    if len(rows.x) != info.rows:
-        raise BadDataError(f"The data set has {len(rows.x)} rows, not {info.rows}.")
-    y = _targets(rows.y, info)
-    if info.targets is Targets.numbers:
-        _check_targets(spec, y)
-    train, validation, test = divide(spec, info.rows, y if info.targets is Targets.classes else None, rows.roles)
+    rows, y, (train, validation, test) = divided(spec, info, table)
     if reason := batch_norm_fault(spec, len(train)):  # by group and by time, the rows are counted only here
         raise BadDataError(f"batch_size: {reason}.")
     numbers, schema, by_channel = rows.x, _schema(rows, info), spec.augmentation.acts
@@ -235,6 +229,20 @@ def split(
             "test": placed(weights[test], dtype),
         },
     )
+
+
+def divided(spec: JobSpec, info: DatasetInfo, table: Path | None = None) -> tuple[Rows, npt.NDArray[Any], Division]:
+    """All rows, their targets, and the numbers of the rows of each part. Raises `BadDataError`.
+
+    Targets are class numbers [rows], or numbers in their own units [rows, outputs].
+    """
+    rows = load(spec.dataset) if table is None else read(table)
+    if len(rows.x) != info.rows:
+        raise BadDataError(f"The data set has {len(rows.x)} rows, not {info.rows}.")
+    y = _targets(rows.y, info)
+    if info.targets is Targets.numbers:
+        _check_targets(spec, y)
+    return rows, y, divide(spec, info.rows, y if info.targets is Targets.classes else None, rows.roles)
 
 
 def _schema(rows: Rows, info: DatasetInfo) -> Schema:

@@ -5,6 +5,8 @@ import io
 import json
 import re
 import zipfile
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Optional
 
@@ -29,17 +31,21 @@ def register(app: typer.Typer, *, panel: str) -> None:
         add(app, command, panel=panel)
 
 
+RowsFile = Annotated[
+    Path, typer.Argument(metavar="FILE", help="CSV, Parquet or NPZ; or JSON: a list of rows.", show_default=False)
+]
+WithInput = Annotated[bool, typer.Option(help="Write the file's columns before the predictions.")]
+Output = Annotated[
+    Optional[Path],  # noqa: UP045 - typer reads it
+    typer.Option("--output", "-o", metavar="FILE", help="The file to write. Default: standard output."),
+]
+
+
 def predict(
     job_id: JobId,
-    file: Annotated[
-        Path,
-        typer.Argument(metavar="FILE", help="CSV, Parquet or NPZ; or JSON: a list of rows.", show_default=False),
-    ],
-    with_input: Annotated[bool, typer.Option(help="Write the file's columns before the predictions.")] = False,
-    out: Annotated[
-        Optional[Path],  # noqa: UP045 - typer reads it
-        typer.Option("--output", "-o", metavar="FILE", help="The file to write. Default: standard output."),
-    ] = None,
+    file: RowsFile,
+    with_input: WithInput = False,
+    out: Output = None,
     encoding: Annotated[Optional[str], typer.Option(help="Of text, if it is not found.")] = None,  # noqa: UP045
     delimiter: Annotated[
         Optional[str],  # noqa: UP045
@@ -60,15 +66,32 @@ def predict(
       epochal predict 4f2a91c7 rows.json --json
 
     """
-    rows = _rows(file) if file.suffix.lower() == ".json" else None
+    rows = json_rows(file)
+    how: dict[str, Any] = {"encoding": encoding, "delimiter": delimiter, "header": header}
     with Api() as client:
         job = find_job(client, job_id)
-        if rows is not None:
-            parts = [client.predict(job, rows[at : at + ROWS_AT_A_TIME]) for at in range(0, len(rows), ROWS_AT_A_TIME)]
-            parts = _beside(rows, parts) if with_input else parts
-        else:
-            how = {"encoding": encoding, "delimiter": delimiter, "header": header}
-            parts = [client.predict_file(job, file, with_input=with_input, **how)]
+        ask, ask_file = partial(client.predict, job), partial(client.predict_file, job, **how)
+        parts = predicted(ask, ask_file, file, rows, with_input=with_input)
+    answer_predictions(parts, with_input=with_input, out=out, as_json=as_json)
+
+
+def predicted(
+    ask: Callable[[list[Any]], Predictions],
+    ask_file: Callable[..., Predictions],
+    file: Path,
+    rows: list[Any] | None,
+    *,
+    with_input: bool,
+) -> list[Predictions]:
+    """The predictions of the rows of a JSON file by `ask`, or of another file as a whole by `ask_file`."""
+    if rows is None:
+        return [ask_file(file, with_input=with_input)]
+    parts = [ask(rows[at : at + ROWS_AT_A_TIME]) for at in range(0, len(rows), ROWS_AT_A_TIME)]
+    return _beside(rows, parts) if with_input else parts
+
+
+def answer_predictions(parts: list[Predictions], *, with_input: bool, out: Path | None, as_json: bool) -> None:
+    """Write predictions as CSV or JSON to a file or to standard output, and warnings to standard error."""
     for warning in dict.fromkeys(warning for part in parts for warning in part.warnings):
         aside.print(warning, markup=False, soft_wrap=True)
     if as_json:
@@ -131,8 +154,10 @@ def _parts(content: bytes, form: ModelFormat) -> dict[str, bytes]:
         raise AnswerError("The server sent no zip: do client and server have the same version?") from error
 
 
-def _rows(file: Path) -> list[Any]:
-    """The rows of a JSON file: objects by column, or lists."""
+def json_rows(file: Path) -> list[Any] | None:
+    """The rows of a JSON file: objects by column, or lists. None for another file. Raises `BadFileError`."""
+    if file.suffix.lower() != ".json":
+        return None
     try:
         rows = json.loads(file.read_text(encoding="utf-8-sig"))
     except OSError as error:

@@ -7,11 +7,13 @@ import typer
 from rich.console import Console
 
 from spec.states import JobStatus
+from spec.sweep_views import SweepView
 from spec.views import JobView
 
 from ..client import Api
 from ..client.bars import MOST, shown
-from ..client.waiting import wait
+from ..client.sweep_progress import sweep_shown
+from ..client.waiting import wait, wait_for_sweep
 from ..client.words import short
 from .console import aside, print_json, remark
 from .render import results_table, summary
@@ -36,6 +38,17 @@ def follow_to_end(client: Api, ids: Sequence[str]) -> list[JobView]:
         named = " ".join(map(short, ids)) if len(ids) <= MOST else "ID..."
         goes, them = ("The job goes on.", "it") if len(ids) == 1 else (f"The {len(ids)} jobs go on.", "them")
         remark(f"\n{goes} `epochal watch {named}` shows {them} again, `epochal cancel {named}` stops {them}.")
+        raise typer.Exit(INTERRUPTED) from None
+
+
+def follow_sweep(client: Api, sweep_id: str) -> SweepView:
+    """The sweep when it has ended; until then its progress is shown on standard error."""
+    try:
+        with sweep_shown(aside) as show:
+            return wait_for_sweep(client, sweep_id, show)
+    except KeyboardInterrupt:
+        end = short(sweep_id)
+        remark(f"\nThe sweep goes on. `epochal sweep show {end}` shows it, `epochal sweep cancel {end}` stops it.")
         raise typer.Exit(INTERRUPTED) from None
 
 

@@ -13,23 +13,19 @@ from spec.sweep_views import SweepView
 
 from ..client import Api
 from ..client.find_sweeps import find_sweep
-from ..client.sweep_progress import sweep_shown
 from ..client.sweep_routes import parse_sweep
-from ..client.waiting import wait_for_sweep
 from ..client.words import short
 from ..errors import WrongUseError
-from .console import Json, aside, print_json, print_model, remark, screen
+from .console import Json, print_json, print_model, remark, screen
 from .help import Group, add
 from .named_data import with_dataset
-from .progress import INTERRUPTED
+from .progress import follow_sweep
 from .render_sweeps import sweep_card, sweep_check_card, sweeps_table
-from .replays import Wait, answer_comparison
+from .sweep_ids import SweepId
+from .sweep_results import ensemble, predict, replay
 
 START = "start"
 
-SweepId = Annotated[
-    str, typer.Argument(metavar="ID", help="The sweep's id or its end, its name, or @last.", show_default=False)
-]
 Watch = Annotated[bool, typer.Option("--watch", "-w", help="Show progress until the end; exit 1 unless it finished.")]
 
 
@@ -55,7 +51,7 @@ def register(app: typer.Typer, *, panel: str) -> None:
     sweep = typer.Typer(cls=_Sweeps, help=about, no_args_is_help=True, rich_markup_mode=None)
     add(sweep, start, name=START)
     add(sweep, list_sweeps, name="list")
-    for command in (show, cancel, pause, resume, extend, replay):
+    for command in (show, cancel, pause, resume, extend, replay, ensemble, predict):
         add(sweep, command)
     app.add_typer(sweep, name="sweep", rich_help_panel=panel)
 
@@ -180,24 +176,6 @@ def extend(
         _say(client.extend_sweep(find_sweep(client, sweep_id), trials), as_json=as_json)
 
 
-def replay(sweep_id: SweepId, wait: Wait = False, as_json: Json = False) -> None:
-    """Make a sweep that has finished again, to see whether its table is the same.
-
-    Prints the new sweep's id. Values are compared bit for bit.
-
-    Examples:
-      epochal sweep replay @last --wait
-
-    """
-    with Api() as client:
-        made = client.replay_sweep(find_sweep(client, sweep_id))
-        if not wait:
-            print_json({"id": made.id}) if as_json else typer.echo(made.id)
-            return
-        _followed(client, made.id)
-        answer_comparison(client.compare_sweep(made.id), as_json=as_json)
-
-
 def submit_sweep(client: Api, spec: SweepSpec, *, watch: bool, as_json: bool) -> None:
     """Submit, print the id, and with `watch` follow the sweep to its end."""
     sweep = client.submit_sweep(spec)
@@ -205,21 +183,10 @@ def submit_sweep(client: Api, spec: SweepSpec, *, watch: bool, as_json: bool) ->
         print_json({"id": sweep.id}) if as_json else typer.echo(sweep.id)
     if not watch:
         return
-    ended = _followed(client, sweep.id)
+    ended = follow_sweep(client, sweep.id)
     _answer(ended, as_json=as_json)
     if ended.state is not SweepState.finished:
         raise typer.Exit(1)
-
-
-def _followed(client: Api, sweep_id: str) -> SweepView:
-    """The sweep when it has ended; until then its progress is shown."""
-    try:
-        with sweep_shown(aside) as shown:
-            return wait_for_sweep(client, sweep_id, shown)
-    except KeyboardInterrupt:
-        end = short(sweep_id)
-        remark(f"\nThe sweep goes on. `epochal sweep show {end}` shows it, `epochal sweep cancel {end}` stops it.")
-        raise typer.Exit(INTERRUPTED) from None
 
 
 def _read(file: str, given: Mapping[str, Any]) -> dict[str, Any]:

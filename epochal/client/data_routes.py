@@ -6,6 +6,7 @@ from typing import Any
 
 import httpx
 
+from spec.ensemble import EnsembleView
 from spec.schema import Task
 from spec.views import DatasetPage, DatasetSummary, DatasetView, ModelFormat, Predictions
 
@@ -31,12 +32,15 @@ class DataRoutes:
 
         `options` are `encoding`, `delimiter` and `header`, where the file's own look is not to decide.
         """
+        return self._predict_file(path_of("jobs", job_id, "predict"), file, with_input=with_input, **options)
+
+    def _predict_file(self, path: str, file: Path, *, with_input: bool, **options: Any) -> Predictions:
         fields = {name: _field(value) for name, value in options.items() if value is not None}
         try:
             with file.open("rb") as stream:
                 answer = self._transport.send_slowly(
                     "POST",
-                    path_of("jobs", job_id, "predict"),
+                    path,
                     data={**fields, "with_input": _field(with_input)},
                     files={"file": (file.name, stream)},
                 )
@@ -49,6 +53,28 @@ class DataRoutes:
     def model(self, job_id: str, form: ModelFormat = ModelFormat.zip) -> bytes:
         """The job's model: a zip with a page that says how to load it, or an ONNX graph."""
         return self._transport.request("GET", path_of("jobs", job_id, "model"), query={"format": form.value}).content
+
+    # --- ensembles -----------------------------------------------------------------------------------------------
+
+    def ensemble(self, sweep_id: str) -> EnsembleView:
+        """The models of a sweep that answer best together."""
+        return read(EnsembleView, self._transport.request("GET", path_of("sweeps", sweep_id, "ensemble")))
+
+    def predict_by_sweep(self, sweep_id: str, rows: Sequence[Body | Sequence[Any]]) -> Predictions:
+        """The ensemble's predictions of raw rows, as `predict`."""
+        path = path_of("sweeps", sweep_id, "predict")
+        return read(Predictions, self._transport.request("POST", path, body={"rows": list(rows)}, repeatable=True))
+
+    def predict_file_by_sweep(
+        self, sweep_id: str, file: Path, *, with_input: bool = False, **options: Any
+    ) -> Predictions:
+        """The ensemble's predictions of the rows of a file, as `predict_file`."""
+        return self._predict_file(path_of("sweeps", sweep_id, "predict"), file, with_input=with_input, **options)
+
+    def ensemble_model(self, sweep_id: str, form: ModelFormat = ModelFormat.zip) -> bytes:
+        """The ensemble: a zip with the model of each member, or one ONNX graph."""
+        path = path_of("sweeps", sweep_id, "model")
+        return self._transport.request("GET", path, query={"format": form.value}).content
 
     # --- data sets -----------------------------------------------------------------------------------------------
 

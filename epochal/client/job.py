@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -187,7 +188,7 @@ class Job:
         """
         if isinstance(data, str | Path):
             return Predictions([self._api.predict_file(self.id, Path(data), **options)])
-        return predict(self._api, self.id, rows_of(data))
+        return predict(partial(self._api.predict, self.id), rows_of(data))
 
     def load(self) -> "TrainedModel":
         """Its model in PyTorch: a `torch.nn.Module` whose `predict` gives the same predictions without the service."""

@@ -1,6 +1,6 @@
 """Predictions as arrays and frames."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from spec import views
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     import pandas as pd
 
-    from .api import Api
 
 SHOWN = 10
 """Most rows that are shown."""
@@ -84,19 +83,19 @@ class Predictions:
         return table + html_table((), [*more, *((f"Warning: {one}",) for one in self.warnings)])
 
 
-def predict(api: "Api", job_id: str, rows: Sequence[Any]) -> Predictions:
+def predict(ask: Callable[[Sequence[Any]], views.Predictions], rows: Sequence[Any]) -> Predictions:
     """The predictions for rows, in as many requests as they need; messages name a row by its place among all.
 
-    Raises `WrongUseError` without rows, and what `Api.predict` raises.
+    `ask` is a request for some rows. Raises `WrongUseError` without rows, and what `ask` raises.
     """
     if not rows:
         raise WrongUseError("There are no rows to predict.")
-    return Predictions([_of_part(api, job_id, at, part) for at, part in chunks(rows)])
+    return Predictions([_of_part(ask, at, part) for at, part in chunks(rows)])
 
 
-def _of_part(api: "Api", job_id: str, at: int, rows: Sequence[Any]) -> views.Predictions:
+def _of_part(ask: Callable[[Sequence[Any]], views.Predictions], at: int, rows: Sequence[Any]) -> views.Predictions:
     try:
-        predicted = api.predict(job_id, rows)
+        predicted = ask(rows)
     except BadSpecError as error:
         raise BadSpecError("The rows do not fit the model.", errors=shifted(error.errors, at)) from error
     where = f"Rows {at + 1} to {at + len(rows)}: " if at else ""

@@ -2,10 +2,13 @@
 
 import time
 from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from rich.console import Console
 
+from spec.ensemble import EnsembleView
 from spec.monitors import LOWER_IS_BETTER
 from spec.replay import ReplayView
 from spec.states import SweepState, TrialState
@@ -14,6 +17,8 @@ from spec.sweep_views import Standing, SweepView, TrialView
 from ..errors import WrongUseError
 from .curve import frame_of
 from .job import Job
+from .predictions import Predictions, predict
+from .rows import rows_of
 from .sweep_progress import sweep_shown
 from .waiting import wait_for_sweep
 from .words import html_table, metric, number, short
@@ -121,6 +126,19 @@ class Sweep:
     def compare(self) -> ReplayView:
         """A replay beside its original: whether the tables are the same, and the first value that is not."""
         return self._api.compare_sweep(self.id)
+
+    def ensemble(self) -> EnsembleView:
+        """The models that answer best together: `.members`, `.sentence`, scores beside the best model's.
+
+        Raises `ConflictError` before its end, and for folds.
+        """
+        return self._api.ensemble(self.id)
+
+    def predict(self, data: Any, **options: Any) -> Predictions:
+        """The ensemble's predictions of raw rows; `data` and `options` are those of `Job.predict`."""
+        if isinstance(data, str | Path):
+            return Predictions([self._api.predict_file_by_sweep(self.id, Path(data), **options)])
+        return predict(partial(self._api.predict_by_sweep, self.id), rows_of(data))
 
     def to_frame(self) -> "pd.DataFrame":
         """A pandas DataFrame, a row per configuration by its number. Raises `WrongUseError` without pandas."""

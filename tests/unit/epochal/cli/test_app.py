@@ -16,7 +16,7 @@ COMMANDS = (
     *("replay", "improve", "pause", "resume", "priority", "workers", "queue", "check", "clone", "compare", "delete"),
     *("datasets upload", "datasets list", "datasets show", "datasets delete", "predict", "download"),
     *("sweep start", "sweep list", "sweep show", "sweep cancel", "sweep pause", "sweep resume", "sweep extend"),
-    "sweep replay",
+    *("sweep replay", "sweep ensemble", "sweep predict"),
     *("token create", "token list", "token revoke"),
 )
 BECOMES_ANOTHER_PROGRAM = ("worker",)

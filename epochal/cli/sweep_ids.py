@@ -1,0 +1,9 @@
+"""The argument that names a sweep."""
+
+from typing import Annotated
+
+import typer
+
+SweepId = Annotated[
+    str, typer.Argument(metavar="ID", help="The sweep's id or its end, its name, or @last.", show_default=False)
+]
