@@ -7,8 +7,8 @@ trained with the same seed and split. The two are compared by what the verdict i
 * diverged, unstable, underfit: validation loss at the best epoch;
 * underfit where balanced accuracy is far below accuracy: validation balanced accuracy at the best epoch, and if that
   is equal, the loss;
-* overfit: both validation loss and generalisation gap after the last epoch, with a validation loss at the best epoch
-  that is not higher.
+* overfit: both validation loss and generalisation gap, means over the last fifth of the epochs, with a validation loss
+  at the best epoch that is not higher.
 
 Where the two differ by less than a tenth, the means over four seeds, each with a split of its own, decide.
 """
@@ -145,14 +145,18 @@ class Run:
         return 1.0 - (self.curve["val_balanced_accuracy"][losses.index(min(losses))] or 0.0)
 
     @property
-    def last_loss(self) -> float:
-        """The validation loss after the last epoch; infinite if it diverged."""
-        return math.inf if self.failure else self.curve["val_loss"][-1] or 0.0
+    def late_loss(self) -> float:
+        """Mean validation loss over the last fifth of the epochs; infinite if it diverged."""
+        return math.inf if self.failure else self._late("val_loss")
 
     @property
-    def last_gap(self) -> float:
-        """Validation loss minus training loss after the last epoch; infinite if it diverged."""
-        return math.inf if self.failure else self.last_loss - (self.curve["train_loss"][-1] or 0.0)
+    def late_gap(self) -> float:
+        """Mean of validation loss minus training loss over the last fifth of the epochs; infinite if it diverged."""
+        return math.inf if self.failure else self._late("val_loss") - self._late("train_loss")
+
+    def _late(self, metric: str) -> float:
+        values = self.curve[metric][-max(len(self.curve[metric]) // 5, 1) :]
+        return statistics.fmean(math.inf if value is None else value for value in values)
 
 
 def _train_pack(specs: Sequence[JobSpec]) -> list[tuple[Curve, FailureReason | None]]:
@@ -201,7 +205,7 @@ class Trial:
         """Whether the suggested job is better, by this seed."""
         if self.verdict.kind is VerdictKind.overfit:
             before, after = self.run, self.suggested
-            ended = after.last_loss < before.last_loss and after.last_gap < before.last_gap
+            ended = after.late_loss < before.late_loss and after.late_gap < before.late_gap
             return ended and after.loss <= before.loss
         return self._results(self.suggested) < self._results(self.run)
 

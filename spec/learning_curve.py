@@ -28,6 +28,10 @@ RISE_OF_BASELINE = 0.02
 """... and by this share of the baseline."""
 LEAST_SKILL = 0.1
 """A smaller skill is a guess's."""
+LEARNT = 0.95
+"""A greater skill is almost perfect."""
+NEAR = 2.0
+"""A loss below this many times the baseline is near a guess's."""
 FLAT = 0.02
 """The loss is flat: it fell below a guess's by less than this share."""
 IMBALANCE = 0.2
@@ -133,9 +137,15 @@ class LearningCurve:
         return max(self.train_skill, self.val_skill or 0.0)
 
     @property
-    def memorises_only(self) -> bool:
-        """Whether training rows were learnt, and nothing that holds for validation rows."""
-        return self.val_skill is not None and self.val_skill < LEAST_SKILL <= self.train_skill
+    def wanders(self) -> bool:
+        """Whether nothing was learnt that holds for validation rows, though the training loss stayed near a guess's."""
+        is_guess = self.val_skill is not None and self.val_skill < LEAST_SKILL
+        return is_guess and max(self.train) < NEAR * self.baseline
+
+    @property
+    def is_learnt(self) -> bool:
+        """Whether almost all there is to learn was learnt at the best epoch, and holds for validation rows."""
+        return self.val_skill is not None and min(self.val_skill, self.gain) > LEARNT
 
     @property
     def fitted_accuracy(self) -> float:
@@ -199,7 +209,7 @@ class LearningCurve:
     @cached_property
     def late(self) -> float:
         """Mean validation loss over the last fifth of the epochs."""
-        return _means(self.monitored)[-1]
+        return _late(self.monitored)
 
     @property
     def stopped_early(self) -> bool:
@@ -241,15 +251,20 @@ class LearningCurve:
             if loss < self.monitored[bests[-1]]:
                 bests.append(epoch)
         least = max((after - before for before, after in pairwise(bests)), default=1)
-        for end in range(self.best + max(least, LEAST_PATIENCE), len(self.monitored) - 1):
-            gap, last_gap = self.monitored[end] - self.train[end], self.monitored[-1] - self.train[-1]
-            if self.monitored[end] < self.monitored[-1] and gap < last_gap:
+        gaps = [validation - train for validation, train in zip(self.monitored, self.train, strict=True)]
+        for end in range(self.best + max(least, LEAST_PATIENCE), len(gaps) - 1):
+            if _late(self.monitored[: end + 1]) < self.late and _late(gaps[: end + 1]) < _late(gaps):
                 return end - self.best
         return None
 
 
 def _numbers(column: Column) -> list[float]:
     return [value for value in column if value is not None]
+
+
+def _late(values: Sequence[float]) -> float:
+    """The mean of the last fifth."""
+    return fmean(values[-max(len(values) // 5, 1) :])
 
 
 def _means(values: Sequence[float]) -> list[float]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .activations import Activation
-from .architectures import Cnn, Mlp, Perceptron, ResMlp, hidden_layers, parameter_count
+from .architectures import Architecture, Cnn, Mlp, Perceptron, ResMlp, hidden_layers, parameter_count
 from .job import JobSpec
 from .learning_curve import LearningCurve
 from .schedules import Constant
@@ -21,8 +21,10 @@ FEW_NEURONS = 64
 """A layer of fewer neurons may be too small ..."""
 ROWS_PER_PARAMETER = 3
 """... if the network has so many training rows for each parameter."""
+NARROW = 16
+"""A layer of fewer neurons is narrow."""
 HIGH_DROPOUT = 0.4
-"""Of a deep network, in which dropouts multiply."""
+"""Of a network that is not small, or of a deep one, in which dropouts multiply."""
 MOST_EPOCHS = 1_000_000
 
 
@@ -53,10 +55,11 @@ def against_divergence(spec: JobSpec) -> Suggestion:
 
 def against_instability(spec: JobSpec, shape: LearningCurve) -> Suggestion:
     """After a loss that jumps: a smaller learning rate."""
-    if shape.memorises_only:
+    if shape.wanders:
         return NO_RELATION
-    rate = min(spec.learning_rate / 3, FAR * spec.optimizer.usual_rate)
-    return _slower(spec, "The updates are too large.", rate, **_without_high_dropout(spec))
+    if shape.is_learnt and spec.restore_best:
+        return Suggestion("The model has the weights of the best epoch, which is good. No spec is suggested.")
+    return _slower(spec, "The updates are too large.", _smaller_rate(spec), **_without_high_dropout(spec))
 
 
 def against_overfitting(spec: JobSpec, shape: LearningCurve) -> Suggestion:
@@ -85,33 +88,40 @@ def against_underfitting(spec: JobSpec, shape: LearningCurve) -> Suggestion:
     if isinstance(spec.architecture, Perceptron):
         hidden = {"type": "mlp", "hidden": [32], "bias": spec.architecture.bias}
         return Suggestion(
-            "A single layer is a linear model. Try a hidden layer: mlp, hidden [32].",
-            _resized(spec, hidden, **_usual_rate(spec)),
+            f"A single layer is a linear model. Try a hidden layer: mlp, hidden [32]{_named(spec)}.",
+            _resized(spec, hidden, **_better_rate(spec)),
         )
+    learnt, wider = shape.gain >= GUESS, _wider(spec)
     if _activations(spec) == {Activation.identity}:
         return Suggestion(
             "With identity activations the network is a linear model, however many layers it has. "
-            "Try a non-linear activation: tanh.",
-            _with(spec, activation="tanh", **_usual_rate(spec)),
+            f"Try a non-linear activation: tanh{_named(spec)}.",
+            _with(spec, activation="tanh", **_better_rate(spec)),
         )
-    learnt = shape.gain >= GUESS
     if shape.is_flat and hidden_layers(spec.architecture) > 2 and (suggestion := _for_deep_networks(spec)):
         return suggestion
+    hinders = learnt and max(_dropouts(spec)) > (HIGH_DROPOUT if wider is None else 0.0)
+    no_dropout = {"dropout": 0.0} if hinders else {}
     if _is_large(spec) and (shape.is_flat or shape.best == 0):
-        rate = min(spec.learning_rate / 10, spec.optimizer.usual_rate)
-        return _slower(spec, "The learning rate is too large, or hidden neurons have died.", rate)
-    if _is_small(spec) and (learnt or shape.still_falls):
+        rate = min(spec.learning_rate / 10, spec.optimizer.usual_rate) if shape.is_flat else _smaller_rate(spec)
+        return _slower(spec, "The learning rate is too large, or hidden neurons have died.", rate, **no_dropout)
+    if _is_small(spec) and (shape.still_falls or shape.is_best_at_last):
         return _faster(spec)
-    wider = _wider(spec)
-    if learnt and max(_dropouts(spec)) > (0.4 if wider is None else 0.0):
-        return Suggestion("Dropout keeps the network from fitting. Try no dropout.", _with(spec, dropout=0.0))
+    if hinders and _is_large(spec):
+        reason = "Dropout keeps the network from fitting, and the learning rate is large."
+        return _slower(spec, reason, spec.learning_rate / 3, **no_dropout)
+    if hinders:
+        return Suggestion("Dropout keeps the network from fitting. Try no dropout.", _with(spec, **no_dropout))
     if shape.still_falls or (not learnt and shape.is_best_at_last):
         return more_epochs(spec)
     if not learnt:
         return NO_RELATION
     if wider is None:
         return NOT_SMALL
-    return Suggestion("The network has too few neurons. Try four times the neurons.", _resized(spec, wider))
+    return Suggestion(
+        f"The network has too few neurons. Try four times the neurons{_named(spec)}.",
+        _resized(spec, wider, **_better_rate(spec)),
+    )
 
 
 def _for_rare_classes(spec: JobSpec, shape: LearningCurve) -> Suggestion:
@@ -130,13 +140,16 @@ def _for_deep_networks(spec: JobSpec) -> Suggestion | None:
     if _activations(spec) <= SATURATING:
         relu = {"activation": "relu", "initial_weights": "kaiming_uniform", "initial_biases": None}
         return Suggestion(
-            f"Gradients vanish in a deep network of sigmoid or tanh. Try relu{', without dropout' if dropout else ''}.",
-            _with(spec, **relu, **dropout, **_usual_rate(spec)),
+            f"Gradients vanish in a deep network of sigmoid or tanh. Try relu"
+            f"{', without dropout' if dropout else ''}{_named(spec)}.",
+            _with(spec, **relu, **dropout, **_better_rate(spec)),
         )
     if dropout:
         return Suggestion(
-            "Dropout in each layer of a deep network leaves too little of the signal. Try no dropout.",
-            _with(spec, **dropout, **_usual_rate(spec)),
+            "Dropout in each layer of a deep network leaves too little of the signal. Try no dropout"
+            + _named(spec)
+            + ".",
+            _with(spec, **dropout, **_better_rate(spec)),
         )
     return None
 
@@ -163,9 +176,22 @@ def _is_small(spec: JobSpec) -> bool:
     return spec.learning_rate * FAR < spec.optimizer.usual_rate
 
 
-def _usual_rate(spec: JobSpec) -> dict[str, float]:
-    """The usual learning rate, where the spec's is far from it."""
-    return {"learning_rate": spec.optimizer.usual_rate} if _is_large(spec) or _is_small(spec) else {}
+def _smaller_rate(spec: JobSpec) -> float:
+    """A third, and not far above the usual rate; narrow networks learn with larger ones (Yang et al. 2021)."""
+    narrow = max(NARROW / _narrowest(spec.architecture), 1.0)
+    return min(spec.learning_rate / 3, FAR * spec.optimizer.usual_rate * narrow)
+
+
+def _better_rate(spec: JobSpec) -> dict[str, float]:
+    """The usual learning rate, or not far above it, where the spec's is far from it."""
+    if _is_large(spec):
+        return {"learning_rate": _smaller_rate(spec)}
+    return {"learning_rate": spec.optimizer.usual_rate} if _is_small(spec) else {}
+
+
+def _named(spec: JobSpec) -> str:
+    """The better learning rate in a sentence, if there is one."""
+    return "".join(f", and learning_rate {rate:.3g}" for rate in _better_rate(spec).values())
 
 
 def _faster(spec: JobSpec) -> Suggestion:
@@ -177,8 +203,8 @@ def _faster(spec: JobSpec) -> Suggestion:
 
 
 def _slower(spec: JobSpec, reason: str, rate: float, **changes: Any) -> Suggestion:
-    """A smaller learning rate that becomes smaller still, and twice the epochs."""
-    epochs = min(2 * spec.epochs, MOST_EPOCHS)
+    """A smaller learning rate that becomes smaller still, and three times the epochs."""
+    epochs = min(3 * spec.epochs, MOST_EPOCHS)
     cosine = {"schedule": "cosine"} if isinstance(spec.schedule, Constant) else {}
     decays = ", schedule cosine" if cosine else ""
     dropout = ", without dropout" if "dropout" in changes else ""
@@ -194,6 +220,16 @@ def _activations(spec: JobSpec) -> set[Activation]:
 
 def _dropouts(spec: JobSpec) -> tuple[float, ...]:
     return spec.dropout if isinstance(spec.dropout, tuple) else (spec.dropout,)
+
+
+def _narrowest(architecture: Architecture) -> int:
+    """Neurons of the smallest hidden layer; of a perceptron, 1."""
+    match architecture:
+        case ResMlp(width=width):
+            return width
+        case Mlp(hidden=hidden) | Cnn(hidden=hidden):
+            return min(hidden, default=FEW_NEURONS)
+    return 1
 
 
 def _without_high_dropout(spec: JobSpec) -> dict[str, float]:
