@@ -93,10 +93,12 @@ def against_underfitting(spec: JobSpec, shape: LearningCurve) -> Suggestion:
         )
     learnt, wider = shape.gain >= GUESS, _wider(spec)
     if _activations(spec) == {Activation.identity}:
+        # A linear model hardly needs its neurons; one that is not loses too many of them to a high dropout.
+        dropout = {"dropout": 0.0} if max(_dropouts(spec)) > HIGH_DROPOUT else {}
         return Suggestion(
             "With identity activations the network is a linear model, however many layers it has. "
-            f"Try a non-linear activation: tanh{_named(spec)}.",
-            _with(spec, activation="tanh", **_better_rate(spec)),
+            f"Try a non-linear activation: tanh{', without dropout' if dropout else ''}{_named(spec)}.",
+            _with(spec, activation="tanh", **dropout, **_better_rate(spec)),
         )
     if shape.is_flat and hidden_layers(spec.architecture) > 2 and (suggestion := _for_deep_networks(spec)):
         return suggestion
