@@ -5,6 +5,10 @@ import pytest
 from benchmarks import improve
 from spec.job import JobSpec
 
+from ...unit.arithmetic import as_a_trainer_process
+
+__all__ = ["as_a_trainer_process"]
+
 
 @pytest.mark.parametrize(
     ("name", "change"),
