@@ -112,7 +112,7 @@ class Queue:
             return Place(position, why, job.at + timedelta(seconds=ends[ahead - free]))
         if not per_s:
             return Place(position, f"{why} No job has ended recently, so its start cannot be estimated.", None)
-        soonest = ends[0] if len(ends) >= slots - free else 0.0
+        soonest = ends[0] if ends and len(ends) >= slots - free else 0.0
         return Place(position, why, job.at + timedelta(seconds=max((ahead + 1) / per_s, soonest)))
 
     def warnings(self, requests: Iterable[str]) -> list[str]:

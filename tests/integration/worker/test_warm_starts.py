@@ -5,6 +5,7 @@ import pytest
 from safetensors.numpy import load
 
 from spec.states import FailureReason, JobStatus
+from store.files import without_part
 
 from .site import Site
 
@@ -38,11 +39,11 @@ def test_a_worker_goes_on_where_another_job_ended(site: Site) -> None:
     losses = [site.store.curve(job_id)["train_loss"][0] or 9.0 for job_id in (base, anew)]
     assert losses[1] < losses[0]
 
-    for artifact in site.store.artifacts(base):
-        site.files.delete_file(artifact.uri)
-    (late,) = site.submit(FULL | {"init_from": base, "seed": 3})
+    for artifact in site.store.artifacts(whole):
+        site.files.delete_file(without_part(artifact.uri)[0])
+    (late,) = site.submit(FULL | {"init_from": whole, "seed": 3})
     job = site.wait(late, JobStatus.failed)
     assert job.failure_reason is FailureReason.bad_data
     assert job.failure_message == (
-        f"init_from: the model of the job {base} is no longer in the file store: train that job again."
+        f"init_from: the model of the job {whole} is no longer in the file store: train that job again."
     )

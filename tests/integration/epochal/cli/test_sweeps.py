@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from epochal.cli import sweeps
+from epochal.cli import progress
 from epochal.client import Api
 from epochal.client.waiting import wait_for_sweep
 from spec.sweep_views import SweepView
@@ -54,7 +54,7 @@ def test_a_sweep_is_watched_to_its_end(epochal: Commands, file: str, monkeypatch
 
         return wait_for_sweep(client, sweep_id, show, sleep=go_on)
 
-    monkeypatch.setattr(sweeps, "wait_for_sweep", wait)
+    monkeypatch.setattr(progress, "wait_for_sweep", wait)
     ran = epochal("sweep", file, "--watch")
     assert (ran.code, "rates  finished" in ran.out) == (0, True)
     assert "2 of 2 (2 finished)" in ran.err
