@@ -20,7 +20,7 @@ from .test_process import Running, answer_on, running
 from .test_server import get
 
 AT_ONCE_S = 3.0
-"""How long a reader may wait while other tests run; it waited for 15 seconds and more before slow clients had limits."""
+"""How long a reader may wait while other tests run; without limits for slow clients it waited for 15 and more."""
 
 
 @pytest.fixture(scope="module")
