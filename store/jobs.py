@@ -191,7 +191,7 @@ class JobStore:
         succeeded or failed.
         """
         with writing(self._engine) as connection:
-            mark_for_mirror(connection, _cancel(connection, Job.id == job_id, _owned(owner), actor=actor))
+            mark_for_mirror(connection, cancel_jobs(connection, Job.id == job_id, _owned(owner), actor=actor))
         job = self.get(job_id, owner=owner)
         if job.status in FINISHED - {JobStatus.cancelled}:
             raise IllegalTransitionError(job.status.value, "cancelled")
@@ -219,7 +219,9 @@ class JobStore:
                 # Many together wait for no lock: two who hold some and wait for others could wait for each other.
                 those = select(Job.id).where(_cancellable(), in_values(connection, Job.id, some))
                 unlocked = set(connection.execute(those.with_for_update(skip_locked=len(some) > 1)).scalars())
-                moved = _cancel(connection, in_values(connection, Job.id, unlocked), actor=actor) if unlocked else []
+                moved = (
+                    cancel_jobs(connection, in_values(connection, Job.id, unlocked), actor=actor) if unlocked else []
+                )
                 if len(some) > 1:
                     todo.extend([one] for one in connection.execute(those).scalars())  # which others have locked
             cancelled, stopping = cancelled + len(moved), stopping + len(unlocked) - len(moved)
@@ -351,7 +353,9 @@ _OF_THE_FAILURE = (
 )
 
 
-def _cancel(connection: Connection, *guard: ColumnElement[bool], actor: str) -> list[str]:
+def cancel_jobs(
+    connection: Connection, *guard: ColumnElement[bool], actor: str, reason: str = "cancelled while it waited"
+) -> list[str]:
     """Cancel those of these jobs that wait, and write a control request for those that run; the ids of the former."""
     waiting = Job.status.in_([status.value for status in _WAITING])
     rows = move(
@@ -360,7 +364,7 @@ def _cancel(connection: Connection, *guard: ColumnElement[bool], actor: str) -> 
         transitions=[Transition(_WAITING, JobStatus.cancelled)],
         without_move=and_(_running(), Job.cancel_requested_at.is_(None)),
         actor=actor,
-        reason="cancelled while it waited",
+        reason=reason,
         values={"finished_at": case((waiting, now()), else_=Job.finished_at), "cancel_requested_at": now()},
     )
     moved = [row.id for row in rows]

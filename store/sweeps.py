@@ -30,12 +30,12 @@ from spec.states import JobStatus, SweepState, TrialState
 from spec.sweep import SweepSpec
 from spec.views import Metrics
 
-from .checkpoints import void_checkpoints
 from .curves import read_columns
 from .datasets import lock_datasets
 from .db import now, reading, writing
 from .errors import IllegalSweepStateError, SweepNotFoundError
 from .idempotency import answered, remember
+from .jobs import cancel_jobs
 from .mirror import mark_for_mirror, mark_for_mirror_again
 from .records import Idempotency
 from .tables import Job, Sweep, Trial
@@ -290,22 +290,10 @@ class SweepStore:
 
         Raises `SweepNotFoundError`, and `IllegalSweepStateError` when it has ended in another way.
         """
-        unrequested = and_(_runs(), Job.cancel_requested_at.is_(None))
         with writing(self._engine) as connection:
             if self._change(connection, sweep_id, owner, (SweepState.running, SweepState.paused), SweepState.cancelled):
-                moved = move(
-                    connection,
-                    Job.sweep_id == sweep_id,
-                    transitions=[Transition(_WAITING, JobStatus.cancelled)],
-                    without_move=unrequested,
-                    actor=actor,
-                    reason="its sweep was cancelled",
-                    values={
-                        "finished_at": case((_waits(), now()), else_=Job.finished_at),
-                        "cancel_requested_at": now(),
-                    },
-                )
-                _mark(connection, [row.id for row in moved])
+                ids = cancel_jobs(connection, Job.sweep_id == sweep_id, actor=actor, reason="its sweep was cancelled")
+                mark_for_mirror(connection, ids)
         return self._changed(sweep_id, owner, SweepState.cancelled, "cancelled")
 
     def pause(self, sweep_id: str, *, owner: str | None, actor: str) -> SweepRecord:
@@ -448,11 +436,3 @@ def _waits() -> ColumnElement[bool]:
 
 def _runs() -> ColumnElement[bool]:
     return Job.status == JobStatus.running.value
-
-
-def _mark(connection: Connection, ids: Sequence[str]) -> None:
-    """Jobs that ended while they waited: the mirror hears of them, and their checkpoints are void."""
-    if ids:
-        mark_for_mirror(connection, ids)
-        mark_for_mirror_again(connection, ids)
-        void_checkpoints(connection, ids)
