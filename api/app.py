@@ -44,6 +44,7 @@ from .reader import Reader
 from .replay_services import ReplayServices
 from .replays import replays
 from .services import provide
+from .sessions import sessions
 from .stream import OpenStreams, stream
 from .sweep_services import SweepServices
 from .sweep_stream import sweep_stream
@@ -79,7 +80,7 @@ def create_app(settings: Settings) -> Flask:
     loaded, sets = LoadedModels(store, files), DatasetStore(engine)
     starts = WarmStarts(store, sets, loaded, files)
     doorbell, failpoints = Doorbell(settings.broker_url), Failpoints(settings.failpoints)
-    sweep_store = SweepStore(engine)
+    sweep_store, tokens = SweepStore(engine), TokenStore(engine)
     improving = Improvements(store, sweep_store, space)
     job_services = JobServices(
         store, queue, starts, improving, doorbell, files, space, settings.mlflow_public_url, failpoints
@@ -91,6 +92,7 @@ def create_app(settings: Settings) -> Flask:
         store,
         queue,
         WorkerStore(engine),
+        tokens,
         space,
         job_services,
         ReplayServices(job_services, sweep_store),
@@ -117,9 +119,9 @@ def create_app(settings: Settings) -> Flask:
             raise NotFound
 
     errors.install(app)
-    auth.install(app, TokenStore(engine), auth.FailedLogins())
+    auth.install(app, tokens, auth.FailedLogins())
     of_jobs, of_data = (jobs, control, models, pictures, replays, improvements, stream), (datasets, uploads)
-    for blueprint in (*of_jobs, sweeps, ensembles, sweep_stream, *of_data, workers, health, pages):
+    for blueprint in (*of_jobs, sweeps, ensembles, sweep_stream, *of_data, workers, sessions, health, pages):
         app.register_blueprint(blueprint)
 
     @app.after_request

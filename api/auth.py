@@ -1,8 +1,14 @@
-"""Authentication: a bearer token on every request to the API."""
+"""Authentication: a bearer token on every request to the API, or the session cookie of a browser that signed in.
+
+A browser sends its cookie by itself, whoever made it ask. So the cookie is for our own site only (`SameSite=Strict`),
+and a request that changes something must carry a header that no form and no other site can send: it makes the browser
+ask for permission first, which this API never gives.
+"""
 
 import threading
 import time
 from dataclasses import dataclass
+from datetime import datetime
 
 from flask import Flask, g, request
 from limits import RateLimitItemPerMinute
@@ -11,9 +17,17 @@ from limits.strategies import MovingWindowRateLimiter
 
 from store.tokens import TokenStore
 
+from .answers import PREFIX
 from .errors import ForbiddenError, TooManyError, UnauthorizedError
 
+COOKIE = "epochal_session"
+PAGE_HEADER = "X-Epochal-Page"
+"""What our page sends with every request that changes something."""
+
 BAD_TOKENS_PER_MINUTE = 50
+
+SESSION = f"{PREFIX}/session"
+"""Whoever has a token may sign in and out with it, whatever else it allows."""
 
 LIMIT = RateLimitItemPerMinute(BAD_TOKENS_PER_MINUTE)
 
@@ -27,11 +41,19 @@ class Principal:
 
     owner: str
     scopes: frozenset[str]
+    token_id: str
+    """The token, or the session, by which it is known."""
+    expires_at: datetime | None = None
+
+    @property
+    def is_admin(self) -> bool:
+        """Whether it may do everything, for all owners."""
+        return "admin" in self.scopes
 
     @property
     def sees(self) -> str | None:
         """The owner whose jobs this principal sees; None: everybody's."""
-        return None if "admin" in self.scopes else self.owner
+        return None if self.is_admin else self.owner
 
 
 class FailedLogins:
@@ -65,27 +87,54 @@ class FailedLogins:
 
 
 def install(app: Flask, tokens: TokenStore, failed: FailedLogins) -> None:
-    """Require a token before every view under /api/."""
+    """Require a token, or a session, before every view under /api/."""
 
     @app.before_request
     def _authenticate() -> None:
         if not request.path.startswith("/api/"):
             return
+        changes = request.method not in ("GET", "HEAD", "OPTIONS")
+        by_cookie = "Authorization" not in request.headers and COOKIE in request.cookies
+        if by_cookie and changes:
+            _demand_our_page()
         address = request.remote_addr or ""
-        kind, _, token = request.headers.get("Authorization", "").partition(" ")
-        if not token:
-            raise UnauthorizedError("A token is needed: send the header Authorization: Bearer TOKEN.")
-        found = tokens.find(token.strip()) if kind.lower() == "bearer" else None
+        found = tokens.find(_shown())
         if found is None:
             # A valid token is accepted all the same: behind a proxy, many users may share an address with an attacker.
             if wait_s := failed.wait_s(address):
                 raise TooManyError("Too many bad tokens from this address.", wait_s)
             failed.count(address)
-            raise UnauthorizedError("This token is unknown or revoked.")
-        g.principal = Principal(found.owner, found.scopes)
-        wanted = "jobs:read" if request.method in ("GET", "HEAD", "OPTIONS") else "jobs:write"
-        if wanted not in found.scopes and "admin" not in found.scopes:
+            unknown = "This session has ended: sign in again." if by_cookie else "This token is unknown or revoked."
+            raise UnauthorizedError(unknown)
+        g.principal = Principal(found.owner, found.scopes, found.id, found.expires_at)
+        wanted = "jobs:write" if changes else "jobs:read"
+        if request.path != SESSION and wanted not in found.scopes and not g.principal.is_admin:
             raise ForbiddenError(f"This token does not allow it: the request needs the scope {wanted}.")
+
+
+def bearer() -> str:
+    """The token in this request's header; empty when it has none of this kind."""
+    kind, _, token = request.headers.get("Authorization", "").partition(" ")
+    return token.strip() if kind.lower() == "bearer" else ""
+
+
+def _shown() -> str:
+    """The token or the session of this request. Raises `UnauthorizedError` when there is none."""
+    if "Authorization" not in request.headers and COOKIE in request.cookies:
+        return request.cookies[COOKIE]
+    if not request.headers.get("Authorization", "").partition(" ")[2]:
+        raise UnauthorizedError("A token is needed: send the header Authorization: Bearer TOKEN.")
+    return bearer()
+
+
+def _demand_our_page() -> None:
+    """Refuse a change that another site may have made a browser ask for. Raises `ForbiddenError`."""
+    site = request.headers.get("Sec-Fetch-Site", "same-origin")
+    if request.headers.get(PAGE_HEADER) != "1" or site != "same-origin":
+        raise ForbiddenError(
+            f"A change by cookie must come from our page: send the header {PAGE_HEADER}: 1 from the same origin, "
+            "or a token."
+        )
 
 
 def principal() -> Principal:

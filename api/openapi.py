@@ -14,6 +14,8 @@ from pydantic.json_schema import GenerateJsonSchema, models_json_schema
 
 from spec.views import Problem
 
+from .auth import COOKIE
+
 _View = TypeVar("_View", bound=Callable[..., Any])
 _REF = "#/components/schemas/{model}"
 
@@ -107,7 +109,10 @@ def describe(app: Flask, version: str) -> dict[str, Any]:
         "paths": dict(sorted(paths.items())),
         "components": {
             "schemas": schemas["$defs"],
-            "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
+            "securitySchemes": {
+                "token": {"type": "http", "scheme": "bearer"},
+                "session": {"type": "apiKey", "in": "cookie", "name": COOKIE},
+            },
         },
     }
 
@@ -144,7 +149,7 @@ def _operation(arguments: set[str], path: str, operation: Operation, names: Mapp
     if operation.raw:
         described["requestBody"] = {"required": True, "content": {operation.raw: {}}}
     if secured:
-        described["security"] = [{"token": []}]
+        described["security"] = [{"token": []}, {"session": []}]
     return described
 
 

@@ -3,7 +3,7 @@
 import hashlib
 import mimetypes
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import flask_swagger_ui
@@ -13,9 +13,18 @@ from werkzeug.exceptions import NotFound
 from .openapi import Description
 from .services import service
 
+BUILT = Path(__file__).parent / "static"
+"""The page as Vite builds it: `index.html`, and in `assets` files whose names have digests of their contents."""
 WEB = Path(__file__).parent / "web"
+"""The page without a build."""
 SWAGGER = Path(flask_swagger_ui.__file__).parent / "dist"
 SWAGGER_FILES = ("swagger-ui.css", "swagger-ui-bundle.js", "favicon-16x16.png", "favicon-32x32.png")
+
+
+ENCODINGS: Mapping[str, str] = {"br": ".br", "gzip": ".gz"}
+"""How a built file may be compressed, the smallest first, and what its name then ends with."""
+ASK = "no-cache"
+FOREVER = "public, max-age=31536000, immutable"
 
 
 @dataclass(frozen=True)
@@ -25,16 +34,28 @@ class Asset:
     content: bytes
     mimetype: str
     etag: str
+    keep: str = ASK
+    """How browsers may keep it: ask each time, or keep it for ever."""
+    compressed: Mapping[str, bytes] = field(default_factory=dict)
+    """The same by encoding."""
 
     @classmethod
-    def of(cls, content: bytes, mimetype: str) -> "Asset":
-        """An asset that browsers may keep and must ask about."""
-        return cls(content, mimetype, hashlib.sha256(content).hexdigest()[:32])
+    def of(
+        cls, content: bytes, mimetype: str, keep: str = ASK, compressed: Mapping[str, bytes] | None = None
+    ) -> "Asset":
+        """An asset, with the digest of its content."""
+        return cls(content, mimetype, hashlib.sha256(content).hexdigest()[:32], keep, compressed or {})
 
     def answer(self) -> Response:
-        """The file; 304 when the browser has it."""
-        answer = Response(self.content, mimetype=self.mimetype, headers={"Cache-Control": "no-cache"})
-        answer.set_etag(self.etag)
+        """The file, compressed where the browser takes it; 304 when the browser has it."""
+        encoding = request.accept_encodings.best_match(self.compressed)
+        content = self.compressed[encoding] if encoding else self.content
+        answer = Response(content, mimetype=self.mimetype, headers={"Cache-Control": self.keep})
+        if self.compressed:
+            answer.vary.add("Accept-Encoding")
+        if encoding:
+            answer.content_encoding = encoding
+        answer.set_etag(f"{self.etag}-{encoding}" if encoding else self.etag)
         answer.make_conditional(request)
         return answer
 
@@ -42,11 +63,20 @@ class Asset:
 class Assets:
     """The files of the page, of the documents, and the description of the API."""
 
-    def __init__(self, description: Description) -> None:
+    def __init__(self, description: Description, built: Path = BUILT) -> None:
+        self._built = _built(built)
         self._web = _files(WEB.iterdir())
         self._docs = {**_files(SWAGGER / name for name in SWAGGER_FILES), "": self._web["docs.html"]}
         self._description = description
         self._openapi: Asset | None = None
+
+    def index(self) -> Asset:
+        """The page; without a build, the small one that needs none."""
+        return self._built.get("index.html") or self._web["index.html"]
+
+    def built(self, name: str) -> Asset:
+        """A file of the built page. Raises `NotFound`."""
+        return _found(self._built, name)
 
     def web(self, name: str) -> Asset:
         """A file of the page. Raises `NotFound`."""
@@ -63,12 +93,24 @@ class Assets:
         return self._openapi
 
 
+def _built(folder: Path) -> Mapping[str, Asset]:
+    """The files of a build by their paths; what lies beside a file in compressed form belongs to it."""
+    made: dict[str, Asset] = {}
+    for path in sorted(path for path in folder.rglob("*") if path.is_file() and path.suffix not in ENCODINGS.values()):
+        name = path.relative_to(folder).as_posix()
+        beside = {encoding: path.with_name(path.name + ending) for encoding, ending in ENCODINGS.items()}
+        compressed = {encoding: other.read_bytes() for encoding, other in beside.items() if other.is_file()}
+        keep = FOREVER if name.startswith("assets/") else ASK
+        made[name] = Asset.of(path.read_bytes(), _mimetype(path), keep, compressed)
+    return made
+
+
 def _files(paths: Iterable[Path]) -> Mapping[str, Asset]:
-    return {
-        path.name: Asset.of(path.read_bytes(), mimetypes.guess_type(path.name)[0] or "application/octet-stream")
-        for path in paths
-        if path.is_file()
-    }
+    return {path.name: Asset.of(path.read_bytes(), _mimetype(path)) for path in paths if path.is_file()}
+
+
+def _mimetype(path: Path) -> str:
+    return mimetypes.guess_type(path.name)[0] or "application/octet-stream"
 
 
 def _found(assets: Mapping[str, Asset], name: str) -> Asset:
@@ -89,7 +131,13 @@ def openapi() -> Response:
 @pages.get("/")
 def page() -> Response:
     """The page."""
-    return service(Assets).web("index.html").answer()
+    return service(Assets).index().answer()
+
+
+@pages.get("/static/<path:name>")
+def built(name: str) -> Response:
+    """A file of the built page."""
+    return service(Assets).built(name).answer()
 
 
 @pages.get("/web/<name>")

@@ -329,6 +329,16 @@ class QueueView(Frozen):
     """Trained jobs that ended per minute, averaged over the last minutes."""
 
 
+class SessionView(Frozen):
+    """Who asks, and until when."""
+
+    owner: str
+    admin: bool
+    """Whether the jobs of all owners are shown."""
+    expires_at: datetime | None
+    """null: the token does not expire."""
+
+
 class FieldError(Frozen):
     """An invalid field and the rule that it breaks."""
 

@@ -445,8 +445,18 @@ class Token(Base):
     created_at: Mapped[datetime] = mapped_column(default=now())
     expires_at: Mapped[datetime | None]
     revoked_at: Mapped[datetime | None]
+    session_of: Mapped[str | None] = mapped_column(String(36))
+    """The token that a browser signed in with, if this is its session."""
 
-    __table_args__ = (UniqueConstraint("sha256"),)
+    __table_args__ = (
+        UniqueConstraint("sha256"),
+        Index(
+            "ix_token_session_of",
+            "session_of",
+            postgresql_where=text("session_of IS NOT NULL"),
+            sqlite_where=text("session_of IS NOT NULL"),
+        ),
+    )
 
 
 class Worker(Base):

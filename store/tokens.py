@@ -5,8 +5,9 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Engine, insert, or_, select, update
+from sqlalchemy import Engine, Insert, delete, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from uuid_utils import uuid7
 
@@ -14,6 +15,9 @@ from .db import now, reading, writing
 from .tables import Token
 
 PREFIX = "epo_"
+SESSION_PREFIX = "eps_"
+SESSION_S = 12 * 3600
+"""How long a browser stays signed in."""
 SCOPES = ("jobs:read", "jobs:write", "admin")
 
 
@@ -24,6 +28,7 @@ class TokenRecord:
     id: str
     owner: str
     scopes: frozenset[str]
+    expires_at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -50,6 +55,21 @@ class TokenStore:
         self._insert(plaintext, owner, scopes)
         return plaintext
 
+    def open_session(self, token: TokenRecord) -> str:
+        """Make a token for a browser, which ends after `SESSION_S` and with the token that was shown for it.
+
+        What has expired of other sessions is deleted.
+        """
+        plaintext = SESSION_PREFIX + secrets.token_urlsafe(32)
+        with writing(self._engine) as connection:
+            connection.execute(delete(Token).where(Token.session_of.is_not(None), Token.expires_at < now()))
+            ends = connection.execute(select(now(SESSION_S))).scalar_one()
+            until = ends if token.expires_at is None else min(ends, token.expires_at)
+            connection.execute(
+                _new(plaintext, token.owner, sorted(token.scopes), expires_at=until, session_of=token.id)
+            )
+        return plaintext
+
     def ensure(self, plaintext: str, *, owner: str, scopes: Sequence[str] = SCOPES) -> None:
         """Make sure that this token is known; nothing changes when it is, and a revoked one stays revoked."""
         try:
@@ -61,43 +81,44 @@ class TokenStore:
         """The owner of this token; None when it is unknown, revoked or expired."""
         with reading(self._engine) as connection:
             row = connection.execute(
-                select(Token.id, Token.owner, Token.scopes).where(
+                select(Token.id, Token.owner, Token.scopes, Token.expires_at).where(
                     Token.sha256 == _digest(plaintext),
                     Token.revoked_at.is_(None),
                     or_(Token.expires_at.is_(None), Token.expires_at > now()),
                 )
             ).first()
-        return None if row is None else TokenRecord(row.id, row.owner, frozenset(row.scopes))
+        return None if row is None else TokenRecord(row.id, row.owner, frozenset(row.scopes), row.expires_at)
 
     def listed(self) -> list[TokenView]:
-        """All tokens, newest first."""
+        """All tokens, newest first, without the sessions that they have opened."""
         fields = (Token.id, Token.owner, Token.scopes, Token.created_at, Token.expires_at, Token.revoked_at)
         with reading(self._engine) as connection:
-            rows = connection.execute(select(*fields).order_by(Token.id.desc())).all()
+            rows = connection.execute(select(*fields).where(Token.session_of.is_(None)).order_by(Token.id.desc())).all()
         return [
             TokenView(row.id, row.owner, tuple(row.scopes), row.created_at, row.expires_at, row.revoked_at)
             for row in rows
         ]
 
     def revoke(self, token_id: str) -> bool:
-        """End a token at once; False when there is none of this id that lives."""
+        """End a token at once, with its sessions; False when there is none of this id that lives."""
         with writing(self._engine) as connection:
-            return bool(
-                connection.execute(
-                    update(Token)
-                    .where(Token.id == token_id, Token.revoked_at.is_(None))
-                    .values(revoked_at=now())
-                    .returning(Token.id)
-                ).first()
-            )
+            revoked = connection.execute(
+                update(Token)
+                .where(or_(Token.id == token_id, Token.session_of == token_id), Token.revoked_at.is_(None))
+                .values(revoked_at=now())
+                .returning(Token.id)
+            ).scalars()
+            return token_id in set(revoked)
 
     def _insert(self, plaintext: str, owner: str, scopes: Sequence[str]) -> None:
         with writing(self._engine) as connection:
-            connection.execute(
-                insert(Token).values(
-                    id=str(uuid7()), owner=owner, scopes=list(scopes), sha256=_digest(plaintext), created_at=now()
-                )
-            )
+            connection.execute(_new(plaintext, owner, scopes))
+
+
+def _new(plaintext: str, owner: str, scopes: Sequence[str], **more: Any) -> Insert:
+    return insert(Token).values(
+        id=str(uuid7()), owner=owner, scopes=list(scopes), sha256=_digest(plaintext), created_at=now(), **more
+    )
 
 
 def _digest(plaintext: str) -> str:

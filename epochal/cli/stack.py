@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 import time
+import webbrowser
 from typing import Annotated, Optional
 from urllib.parse import quote
 
@@ -14,6 +15,7 @@ from spec.settings import BadSettingsError, Settings
 from spec.states import JobStatus
 
 from ..client import Api
+from ..client.address import address
 from ..errors import NotUpError, StackError, WrongUseError
 from ..stack.embedded import Stack, as_service, await_ready
 from ..stack.home import Endpoints, Home
@@ -33,6 +35,7 @@ def register(app: typer.Typer, *, panel: str) -> None:
     """Give `app` these commands."""
     for command in (up, down, status, worker):
         add(app, command, panel=panel)
+    add(app, open_page, panel=panel, name="open")
 
 
 def up(
@@ -118,6 +121,24 @@ def status(as_json: Json = False) -> None:
     typer.echo(f"jobs     {', '.join(counts)}")
 
 
+def open_page(as_json: Json = False) -> None:
+    """Open the page in a browser, signed in.
+
+    It is the page of the stack that is up here, or of EPOCHAL_URL with
+    EPOCHAL_TOKEN.
+
+    Example:
+      epochal open
+
+    """
+    url, token = address(None, None)
+    if not token:
+        raise WrongUseError("No token is known: set EPOCHAL_TOKEN, which the page signs in with.")
+    if not webbrowser.open(Home(read_settings().home).redirect(sign_in_link(url, token)).as_uri()):
+        raise StackError(f"No browser was found here. Open {url} in one, and sign in with the token.")
+    typer.echo(json.dumps({"opened": url}) if as_json else f"Opened {url} in a browser.")
+
+
 def worker(
     devices: Annotated[
         Optional[str],  # noqa: UP045 - typer reads it
@@ -174,12 +195,12 @@ def answer_endpoints(endpoints: Endpoints, *, as_json: bool) -> None:
 
 def _show_link(endpoints: Endpoints) -> None:
     """Print the link that signs a browser in; only on a terminal, since logs must not hold a token."""
-    typer.echo(f"Page     {sign_in_link(endpoints)}")
+    typer.echo(f"Page     {sign_in_link(endpoints.api, endpoints.token)}")
 
 
-def sign_in_link(endpoints: Endpoints) -> str:
+def sign_in_link(url: str, token: str) -> str:
     """The page with the token in its fragment, which a browser sends to no server."""
-    return f"{endpoints.api}/#token={quote(endpoints.token, safe='')}"
+    return f"{url}/#token={quote(token, safe='')}"
 
 
 def _queue(client: Api) -> dict[str, int]:

@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,7 @@ class Home:
         self._lock_file = self.path / "stack.lock"
         self._token_file = self.path / "token"
         self._state_file = self.path / "services.json"
+        self._redirect_file = self.path / "open.html"
 
     @contextmanager
     def lock(self) -> Iterator[None]:
@@ -113,6 +115,13 @@ class Home:
         """Delete what `publish` and `note` wrote."""
         self.endpoints_file.unlink(missing_ok=True)
         self._state_file.unlink(missing_ok=True)
+        self._redirect_file.unlink(missing_ok=True)
+
+    def redirect(self, url: str) -> Path:
+        """A file that leads a browser to `url`: other users of this machine see the arguments of a browser."""
+        self.path.mkdir(parents=True, exist_ok=True, mode=0o700)
+        _write_private(self._redirect_file, f'<meta http-equiv="refresh" content="0; url={escape(url)}">')
+        return self._redirect_file
 
     def note(self, services: list[ServiceState]) -> None:
         """Write down the states of the services."""

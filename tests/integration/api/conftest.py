@@ -38,7 +38,7 @@ class Service:
         headers = {name.title(): value for name, value in dict(request.pop("headers", {})).items()}
         if token is not None:
             headers.setdefault("Authorization", f"Bearer {token or self.token}")
-        client: FlaskClient = self.app.test_client()
+        client: FlaskClient = self.app.test_client(use_cookies=False)  # or it would drop the header
         return client.open(path, method=method, headers=headers, **request)
 
     def stored(self) -> int:

@@ -11,7 +11,6 @@ import pytest
 from playwright.sync_api import expect
 
 from epochal.cli.stack import sign_in_link
-from epochal.stack.home import Endpoints
 from spec.job import JobSpec
 from spec.states import StopReason
 from store import db
@@ -115,7 +114,7 @@ def test_a_link_with_the_token_in_its_fragment_signs_in_and_leaves_the_address(s
     with page() as seen:
         asked: list[str] = []
         seen.on("request", lambda request: asked.append(request.url))
-        seen.goto(sign_in_link(Endpoints(api=served, mlflow="", token=record)))
+        seen.goto(sign_in_link(served, record))
         expect(seen.locator("#jobs tbody tr")).to_have_count(2, timeout=10_000)
         assert seen.url == f"{served}/"
         assert record not in " ".join(asked)

@@ -110,5 +110,5 @@ def test_many_threads_at_once(clock: Clock) -> None:
 
 
 def test_an_administrator_sees_everybodys_jobs() -> None:
-    assert Principal("ann", frozenset({"jobs:read"})).sees == "ann"
-    assert Principal("root", frozenset({"admin"})).sees is None
+    assert Principal("ann", frozenset({"jobs:read"}), "1").sees == "ann"
+    assert Principal("root", frozenset({"admin"}), "2").sees is None

@@ -12,7 +12,7 @@ from epochal.cli import app, stack
 from epochal.stack.home import Endpoints
 
 COMMANDS = (
-    *("up", "down", "status", "worker", "submit", "jobs", "show", "watch", "cancel", "retry", "logs", "curve"),
+    *("up", "down", "status", "open", "worker", "submit", "jobs", "show", "watch", "cancel", "retry", "logs", "curve"),
     *("replay", "improve", "pause", "resume", "priority", "workers", "queue", "check", "clone", "compare", "delete"),
     *("datasets upload", "datasets list", "datasets show", "datasets delete", "predict", "download"),
     *("sweep start", "sweep list", "sweep show", "sweep cancel", "sweep pause", "sweep resume", "sweep extend"),
@@ -85,6 +85,26 @@ def test_a_link_that_signs_in_is_printed_on_a_terminal_only(
     monkeypatch.setattr(stack, "screen", Console(force_terminal=on_terminal))
     stack.answer_endpoints(Endpoints(api="http://here:1", mlflow="http://here:2", token="epo_a/b"), as_json=False)
     assert ("http://here:1/#token=epo_a%2Fb" in capsys.readouterr().out) is on_terminal
+
+
+def test_the_page_is_opened_by_a_private_file_so_that_no_process_list_shows_the_token(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    opened: list[str] = []
+
+    def browser(url: str) -> bool:
+        opened.append(url)
+        return True
+
+    monkeypatch.setattr("webbrowser.open", browser)
+    assert run("open") == 2  # no token is known
+    monkeypatch.setenv("EPOCHAL_TOKEN", "epo_a/b")
+    assert run("open") == 0
+    file = tmp_path / "home" / "open.html"
+    assert opened == [file.as_uri()]
+    assert "url=http://127.0.0.1:9/#token=epo_a%2Fb" in file.read_text()
+    assert file.stat().st_mode & 0o077 == 0
+    assert "epo_a" not in capsys.readouterr().out
 
 
 def test_the_version_is_said(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,0 +1,55 @@
+"""Sessions: a browser signs in with a token, once, and is known by a cookie that no script can read."""
+
+from flask import Blueprint, Response, request
+
+from spec.views import SessionView
+from store.tokens import SESSION_S, TokenStore
+
+from .auth import COOKIE, SESSION, Principal, bearer, principal
+from .errors import UnauthorizedError
+from .openapi import documented
+from .parsing import json_response
+from .services import service
+
+sessions = Blueprint("sessions", __name__, url_prefix=SESSION)
+
+
+@sessions.post("")
+@documented("Sign in: exchange a token for a session cookie", answer=SessionView)
+def sign_in() -> Response:
+    """Open a session of the token in the header."""
+    tokens = service(TokenStore)
+    token = tokens.find(bearer())
+    if token is None:  # a cookie opens no session, or it would never end
+        raise UnauthorizedError("To sign in, send the header Authorization: Bearer TOKEN.")
+    opened = tokens.open_session(token)
+    session = tokens.find(opened)
+    if session is None:
+        raise UnauthorizedError("This token has just expired or was revoked.")
+    answer = json_response(_view(Principal(session.owner, session.scopes, session.id, session.expires_at)))
+    answer.set_cookie(
+        COOKIE, opened, max_age=SESSION_S, path="/", secure=request.is_secure, httponly=True, samesite="Strict"
+    )
+    return answer
+
+
+@sessions.get("")
+@documented("Say who is signed in", answer=SessionView)
+def show() -> Response:
+    """The owner of the session, or of the token."""
+    return json_response(_view(principal()))
+
+
+@sessions.delete("")
+@documented("Sign out", status=204)
+def sign_out() -> Response:
+    """End the session on the server, and in the browser. A token that is sent with this request stays valid."""
+    answer = Response(status=204)
+    if "Authorization" not in request.headers:
+        service(TokenStore).revoke(principal().token_id)
+    answer.delete_cookie(COOKIE, path="/", secure=request.is_secure, httponly=True, samesite="Strict")
+    return answer
+
+
+def _view(who: Principal) -> SessionView:
+    return SessionView(owner=who.owner, admin=who.is_admin, expires_at=who.expires_at)
