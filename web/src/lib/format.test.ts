@@ -1,0 +1,25 @@
+import { expect, test } from "vitest";
+import { bytes, count, duration, higherIsBetter, metric, metricName, number, relative, shortId } from "./format";
+
+test("numbers have four significant digits, and a dash stands for what is not known", () => {
+  expect([0.123456, 12345, 0, 1e-7, null, Number.NaN].map(number)).toEqual(["0.1235", "12\u202f345", "0", "1.00e-7", "–", "–"]);
+  expect(count(1234567)).toBe("1\u202f234\u202f567");
+});
+
+test("an accuracy is a percentage, a loss is not", () => {
+  expect(metric("val_balanced_accuracy", 0.969)).toBe("96.9 %");
+  expect(metric("val_loss", 0.969)).toBe("0.969");
+  expect(metricName("val_f1_macro")).toBe("validation F1 macro");
+  expect([higherIsBetter("val_accuracy"), higherIsBetter("val_loss"), higherIsBetter("test_r2")]).toEqual([true, false, true]);
+});
+
+test("times are relative to now, before and after it", () => {
+  const now = Date.UTC(2026, 0, 1);
+  expect([0, 20e3, 180e3, 7200e3, -30e3].map((ms) => relative(now - ms, now))).toEqual(["now", "20 s ago", "3 min ago", "2 h ago", "in 30 s"]);
+  expect([3.21, 59, 125, 3840, 90_000].map(duration)).toEqual(["3.2 s", "59 s", "2 min 05 s", "1 h 04 min", "1 d 1 h"]);
+});
+
+test("an id has one short form", () => {
+  expect(shortId("0198c0de-0000-7000-8000-0123456789ab")).toBe("456789ab");
+  expect([512, 2048, 5_500_000].map(bytes)).toEqual(["512 B", "2 KiB", "5.2 MiB"]);
+});

@@ -1,0 +1,98 @@
+/** Numbers, times and names as people read them. Every function is pure. */
+
+const MINUTE = 60;
+const HOUR = 60 * MINUTE;
+const DAY = 24 * HOUR;
+
+/** One short form of an id everywhere: the end, which differs first in ids that begin with the time. */
+export function shortId(id: string): string {
+  return id.slice(-8);
+}
+
+/** Four significant digits; a dash for what is not known or not finite. */
+export function number(value: number | null | undefined): string {
+  if (value === null || value === undefined || !Number.isFinite(value)) return "–";
+  if (value === 0) return "0";
+  const size = Math.abs(value);
+  if (size >= 1e6 || size < 1e-4) return value.toExponential(2).replace("e+", "e");
+  if (Number.isInteger(value)) return count(value);
+  return String(Number(value.toPrecision(4)));
+}
+
+/** A whole number with thin spaces between thousands, as the command prints it. */
+export function count(value: number): string {
+  return Math.round(value)
+    .toString()
+    .replace(/\B(?=(\d{3})+$)/g, "\u202f");
+}
+
+/** A share as a percentage with one decimal. */
+export function percent(share: number | null | undefined): string {
+  if (share === null || share === undefined || !Number.isFinite(share)) return "–";
+  return `${(100 * share).toFixed(1).replace(/\.0$/, "")} %`;
+}
+
+const SHARES = /(accuracy|precision|recall|f1|auc|r2)(_|$)/;
+
+/** A metric's value: shares of rows as percentages. */
+export function metric(name: string, value: number | null | undefined): string {
+  return /accuracy/.test(name) ? percent(value) : number(value);
+}
+
+/** Whether more is better. */
+export function higherIsBetter(name: string): boolean {
+  return SHARES.test(name.replace(/^(train|val|test)_/, ""));
+}
+
+const WORDS: Readonly<Record<string, string>> = { val: "validation", auc: "AUC", r2: "R²", f1: "F1", mae: "MAE", rmse: "RMSE" };
+
+/** `val_balanced_accuracy` as "validation balanced accuracy". */
+export function metricName(name: string): string {
+  return name
+    .split("_")
+    .map((word) => WORDS[word] ?? word)
+    .join(" ");
+}
+
+/** Seconds as "1 h 04 min", "2 min 05 s", "3.2 s". */
+export function duration(seconds: number | null | undefined): string {
+  if (seconds === null || seconds === undefined || !Number.isFinite(seconds)) return "–";
+  if (seconds < 10) return `${Number(seconds.toFixed(1))} s`;
+  if (seconds < MINUTE) return `${Math.round(seconds)} s`;
+  if (seconds < HOUR) return `${Math.floor(seconds / MINUTE)} min ${pad(Math.floor(seconds % MINUTE))} s`;
+  if (seconds < DAY) return `${Math.floor(seconds / HOUR)} h ${pad(Math.floor((seconds % HOUR) / MINUTE))} min`;
+  return `${Math.floor(seconds / DAY)} d ${Math.floor((seconds % DAY) / HOUR)} h`;
+}
+
+function pad(value: number): string {
+  return String(value).padStart(2, "0");
+}
+
+/** Bytes with a binary unit. */
+export function bytes(size: number): string {
+  const units = ["B", "KiB", "MiB", "GiB", "TiB"];
+  let unit = 0;
+  while (size >= 1024 && unit < units.length - 1) {
+    size /= 1024;
+    unit += 1;
+  }
+  return `${unit === 0 || size >= 100 ? Math.round(size) : Number(size.toFixed(1))} ${units[unit]}`;
+}
+
+/** "3 min ago", "in 20 s": both in ms since 1970. */
+export function relative(at: number, now: number): string {
+  const seconds = (now - at) / 1000;
+  const size = Math.abs(seconds);
+  if (size < 5) return "now";
+  const text =
+    size < MINUTE ? `${Math.round(size)} s`
+    : size < HOUR ? `${Math.round(size / MINUTE)} min`
+    : size < DAY ? `${Math.round(size / HOUR)} h`
+    : `${Math.round(size / DAY)} d`;
+  return seconds > 0 ? `${text} ago` : `in ${text}`;
+}
+
+/** "1 job", "2 jobs". */
+export function plural(n: number, one: string, many = `${one}s`): string {
+  return `${count(n)} ${n === 1 ? one : many}`;
+}

@@ -1,0 +1,56 @@
+/**
+ * One stream for the whole page: every job and sweep that the reader may see, as it changes. A view listens:
+ *
+ *     $effect(() => live.onJob((job) => rows.set(job.id, job)));
+ */
+
+import { PREFIX, type Job, type Schemas } from "./api";
+import { follow } from "./sse";
+
+export type Sweep = Schemas["SweepSummary"];
+type Listener<T> = (value: T) => void;
+
+class Live {
+  /** "lost" shows the banner; the stream comes back by itself. */
+  state = $state<"idle" | "open" | "lost">("idle");
+  #jobs = new Set<Listener<Job>>();
+  #sweeps = new Set<Listener<Sweep>>();
+  #stop: (() => void) | null = null;
+
+  /** Begin to follow; when somebody has signed in. */
+  start(): void {
+    this.stop();
+    this.#stop = follow(`${PREFIX}/jobs/stream`, {
+      onEvent: ({ event, data }) => {
+        if (event === "job") tell(this.#jobs, JSON.parse(data) as Job);
+        if (event === "sweep") tell(this.#sweeps, JSON.parse(data) as Sweep);
+      },
+      onState: (open) => (this.state = open ? "open" : "lost"),
+      onRefused: () => (this.state = "idle"),
+    });
+  }
+
+  stop(): void {
+    this.#stop?.();
+    this.#stop = null;
+    this.state = "idle";
+  }
+
+  /** Each job that changes, at most once a second each. The answer ends it, as `$effect` wants it. */
+  onJob(listener: Listener<Job>): () => void {
+    this.#jobs.add(listener);
+    return () => this.#jobs.delete(listener);
+  }
+
+  /** Each sweep that changes. */
+  onSweep(listener: Listener<Sweep>): () => void {
+    this.#sweeps.add(listener);
+    return () => this.#sweeps.delete(listener);
+  }
+}
+
+function tell<T>(listeners: ReadonlySet<Listener<T>>, value: T): void {
+  for (const listener of listeners) listener(value);
+}
+
+export const live = new Live();

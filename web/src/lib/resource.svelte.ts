@@ -1,0 +1,48 @@
+/** What a view asks the API for, with its error, asked again when what it depends on changes. */
+
+import { ApiError } from "./api";
+
+export class Resource<T> {
+  /** The last answer; stays while a newer one is awaited. */
+  data = $state.raw<T | undefined>(undefined);
+  error = $state.raw<ApiError | null>(null);
+  loading = $state(true);
+  #again = $state(0);
+
+  constructor(load: (signal: AbortSignal) => Promise<T>) {
+    $effect(() => {
+      void this.#again;
+      const aborted = new AbortController();
+      this.loading = true;
+      load(aborted.signal).then(
+        (data) => {
+          if (aborted.signal.aborted) return;
+          this.data = data;
+          this.error = null;
+          this.loading = false;
+        },
+        (error: unknown) => {
+          if (aborted.signal.aborted) return;
+          this.error = asApiError(error);
+          this.loading = false;
+        },
+      );
+      return () => aborted.abort();
+    });
+  }
+
+  /** Ask again. */
+  reload(): void {
+    this.#again += 1;
+  }
+}
+
+/** In a component: `const job = resource((signal) => ask(api.GET(..., {signal})))`; what `load` reads before its first await, it follows. */
+export function resource<T>(load: (signal: AbortSignal) => Promise<T>): Resource<T> {
+  return new Resource(load);
+}
+
+/** Any fault as one that can be shown. */
+export function asApiError(error: unknown): ApiError {
+  return error instanceof ApiError ? error : new ApiError(0, error instanceof Error ? error.message : String(error));
+}

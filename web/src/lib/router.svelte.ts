@@ -1,0 +1,133 @@
+/** The address: `#/PATH?QUERY` holds the whole state of a view, so that a link, a reload and Back show the same. */
+
+import type { Component } from "svelte";
+import { routes } from "../routes";
+
+/** What may be set in the query; null, undefined, "", false and [] remove the name. */
+export type Value = string | number | boolean | readonly string[] | null | undefined;
+
+/** A view: the file that shows it is loaded when it is first opened. */
+export interface Route {
+  /** `/jobs/:id`: the view gets `params.id`. */
+  readonly path: string;
+  /** Title of the window and of the navigation. */
+  readonly title: string;
+  // eslint-disable-next-line @typescript-eslint/no-explicit-any -- a view takes {params: Params}, or nothing
+  readonly view: () => Promise<{ default: Component<any> }>;
+  /** In the navigation; without it, reached by links only. */
+  readonly icon?: Component<{ size?: number; "aria-hidden"?: boolean }>;
+  /** A word more for the command palette. */
+  readonly hint?: string;
+}
+
+export type Params = Readonly<Record<string, string>>;
+
+/** The parameters of `path` when it fits `pattern`, such as `/jobs/:id`; else null. */
+export function match(pattern: string, path: string): Params | null {
+  const wanted = pattern.split("/");
+  const given = path.split("/");
+  if (wanted.length !== given.length) return null;
+  const params: Record<string, string> = {};
+  for (const [i, part] of wanted.entries()) {
+    const value = given[i] ?? "";
+    if (part.startsWith(":")) {
+      if (value === "") return null;
+      params[part.slice(1)] = decode(value);
+    } else if (part !== value) return null;
+  }
+  return params;
+}
+
+function decode(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text; // somebody typed a lone %
+  }
+}
+
+/** `#/jobs?state=running` as path and query. */
+export function parse(hash: string): { path: string; query: URLSearchParams } {
+  const [path = "", query = ""] = hash.replace(/^#/, "").split(/\?(.*)/s);
+  return { path: path.replace(/\/+$/, "") || "/jobs", query: new URLSearchParams(query) };
+}
+
+/** A link to a view: `href("/jobs", {state: ["running", "queued"]})`. */
+export function href(path: string, query: Readonly<Record<string, Value>> = {}): string {
+  const text = merged(new URLSearchParams(), query).toString();
+  return `#${path}${text === "" ? "" : `?${text}`}`;
+}
+
+/** The query with changes; names that are not mentioned stay. */
+export function merged(query: URLSearchParams, changes: Readonly<Record<string, Value>>): URLSearchParams {
+  const result = new URLSearchParams(query);
+  for (const [name, value] of Object.entries(changes)) {
+    result.delete(name);
+    if (value === null || value === undefined || value === "" || value === false) continue;
+    for (const one of Array.isArray(value) ? value : [value]) result.append(name, String(one));
+  }
+  return result;
+}
+
+class Address {
+  #hash = $state(location.hash);
+  readonly #parsed = $derived(parse(this.#hash));
+  /** What the view calls itself, such as a job's name; the route's title when it says nothing. */
+  title = $state<string | null>(null);
+
+  constructor() {
+    window.addEventListener("hashchange", () => this.#follow());
+  }
+
+  get path(): string {
+    return this.#parsed.path;
+  }
+
+  /** The query; use `get`, `getAll`, `set` of this class. */
+  get query(): URLSearchParams {
+    return this.#parsed.query;
+  }
+
+  /** The route that fits, with its parameters; null when none does. */
+  readonly current = $derived.by(() => {
+    for (const route of routes) {
+      const params = match(route.path, this.path);
+      if (params !== null) return { route, params };
+    }
+    return null;
+  });
+
+  get(name: string, otherwise = ""): string {
+    return this.query.get(name) ?? otherwise;
+  }
+
+  getAll(name: string): string[] {
+    return this.query.getAll(name);
+  }
+
+  /** A number in the query, if it is one. */
+  number(name: string, otherwise: number): number {
+    const text = this.query.get(name);
+    return text !== null && text !== "" && Number.isFinite(Number(text)) ? Number(text) : otherwise;
+  }
+
+  /** Change the view's state in place: Back leaves the view, not the last key stroke. */
+  set(changes: Readonly<Record<string, Value>>): void {
+    const text = merged(this.query, changes).toString();
+    history.replaceState(history.state, "", `#${this.path}${text === "" ? "" : `?${text}`}`);
+    this.#follow();
+  }
+
+  /** Open another view. */
+  go(path: string, query: Readonly<Record<string, Value>> = {}): void {
+    location.hash = href(path, query);
+  }
+
+  #follow(): void {
+    const before = this.path;
+    this.#hash = location.hash;
+    if (this.path !== before) this.title = null;
+  }
+}
+
+export const address = new Address();

@@ -1,0 +1,113 @@
+/**
+ * Server-sent events (WHATWG HTML, section 9.2) by `fetch`: unlike EventSource it sees comments, so that a silent
+ * connection is noticed, and statuses, so that it does not give up after a 503.
+ */
+
+import { ApiError, request } from "./api";
+
+export interface ServerEvent {
+  readonly id: string;
+  readonly event: string;
+  readonly data: string;
+}
+
+/** Cuts our server's stream (lines end with \n) into events; a comment is an event named "". */
+export class EventParser {
+  #rest = "";
+  #id = "";
+
+  /** The events that `text` completes. */
+  *push(text: string): Generator<ServerEvent> {
+    this.#rest += text;
+    for (;;) {
+      const end = this.#rest.indexOf("\n\n");
+      if (end < 0) return;
+      const block = this.#rest.slice(0, end);
+      this.#rest = this.#rest.slice(end + 2);
+      yield this.#read(block);
+    }
+  }
+
+  #read(block: string): ServerEvent {
+    let event = "message";
+    const data: string[] = [];
+    for (const line of block.split("\n")) {
+      const [, field = "", value = ""] = /^([^:]*):? ?(.*)$/.exec(line) ?? [];
+      if (field === "id") this.#id = value;
+      else if (field === "event") event = value;
+      else if (field === "data") data.push(value);
+    }
+    return { id: this.#id, event: data.length > 0 ? event : "", data: data.join("\n") };
+  }
+}
+
+export interface Follow {
+  /** Each event, in order; never twice, never with a gap. */
+  readonly onEvent: (event: ServerEvent) => void;
+  /** Whether the connection is there. */
+  readonly onState?: (open: boolean) => void;
+  /** The stream is not there at all (404, 401): nothing is tried again. */
+  readonly onRefused?: (error: ApiError) => void;
+  /** True once nothing more will come, such as after `end`. */
+  readonly isOver?: () => boolean;
+}
+
+/** Longest silence that is no fault; the server sends a comment every 15 s. */
+const SILENCE_MS = 40_000;
+const WAITS_MS = [500, 1000, 2000, 4000, 8000];
+
+/** Follow the stream at `path` until the answer is called, or it is over; a lost connection comes back by itself. */
+export function follow(path: string, { onEvent, onState, onRefused, isOver }: Follow): () => void {
+  const stopped = new AbortController();
+  let last = "";
+  let failures = 0;
+
+  async function connect(): Promise<void> {
+    const silent = new AbortController();
+    const headers = { Accept: "text/event-stream", ...(last === "" ? {} : { "Last-Event-ID": last }) };
+    const signal = AbortSignal.any([stopped.signal, silent.signal]);
+    const answer = await request(path, { headers, signal, cache: "no-store" });
+    if (answer.body === null) throw new Error("an answer without a body");
+    const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
+    const parser = new EventParser();
+    onState?.(true);
+    let timer = setTimeout(() => silent.abort(), SILENCE_MS);
+    try {
+      for (;;) {
+        const { done, value } = await reader.read();
+        if (done) return;
+        clearTimeout(timer);
+        timer = setTimeout(() => silent.abort(), SILENCE_MS);
+        failures = 0;
+        for (const event of parser.push(value)) {
+          if (event.id !== "") last = event.id;
+          if (event.event !== "") onEvent(event);
+        }
+      }
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  async function run(): Promise<void> {
+    while (!stopped.signal.aborted && !isOver?.()) {
+      try {
+        await connect();
+      } catch (error) {
+        if (stopped.signal.aborted) return;
+        if (error instanceof ApiError && error.status >= 400 && error.status < 500 && error.status !== 429) {
+          onRefused?.(error);
+          return;
+        }
+      }
+      if (stopped.signal.aborted || isOver?.()) return;
+      onState?.(false);
+      const wait = WAITS_MS[Math.min(failures, WAITS_MS.length - 1)] ?? 0;
+      failures += 1;
+      await new Promise((resolve) => setTimeout(resolve, wait * (0.75 + Math.random() / 2)));
+    }
+  }
+
+  void run();
+  return () => stopped.abort();
+}

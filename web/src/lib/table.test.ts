@@ -1,0 +1,16 @@
+import { expect, test } from "vitest";
+import { nextSort, visible } from "./table";
+
+test("the rows that are drawn are those that are seen, and some more", () => {
+  expect(visible(0, 400, 40, 10_000, 8)).toEqual({ first: 0, last: 18 });
+  expect(visible(40_000, 400, 40, 10_000, 8)).toEqual({ first: 992, last: 1018 });
+  expect(visible(399_600, 400, 40, 10_000, 8)).toEqual({ first: 9982, last: 10_000 });
+  expect(visible(4000, 400, 40, 3)).toEqual({ first: 3, last: 3 });
+});
+
+test("a click on a title sorts, then the other way, then not", () => {
+  expect(nextSort("", "val_loss", false)).toBe("val_loss");
+  expect(nextSort("val_loss", "val_loss", false)).toBe("-val_loss");
+  expect(nextSort("-val_loss", "val_loss", false)).toBe("");
+  expect(nextSort("val_loss", "val_accuracy", true)).toBe("-val_accuracy");
+});

@@ -1,0 +1,52 @@
+/** Short messages in the corner: `toasts.say("Job cancelled.")`, `toasts.fail(error)`. */
+
+import type { ApiError } from "./api";
+import { asApiError } from "./resource.svelte";
+
+export interface Toast {
+  readonly id: number;
+  readonly text: string;
+  readonly bad: boolean;
+  readonly link?: { readonly href: string; readonly text: string };
+}
+
+class Toasts {
+  list = $state.raw<readonly Toast[]>([]);
+  #next = 1;
+
+  say(text: string, link?: Toast["link"]): void {
+    this.#add({ id: this.#next, text, bad: false, ...(link ? { link } : {}) }, 6000);
+  }
+
+  /** An error's sentence, with the fields that are wrong. */
+  fail(error: unknown): void {
+    this.#add({ id: this.#next, text: sentence(asApiError(error)), bad: true }, 12_000);
+  }
+
+  close(id: number): void {
+    this.list = this.list.filter((toast) => toast.id !== id);
+  }
+
+  /** Run it; its fault is shown, and the answer is undefined. */
+  async guard<T>(run: () => Promise<T>): Promise<T | undefined> {
+    try {
+      return await run();
+    } catch (error) {
+      this.fail(error);
+      return undefined;
+    }
+  }
+
+  #add(toast: Toast, ms: number): void {
+    this.#next += 1;
+    this.list = [...this.list.slice(-3), toast];
+    setTimeout(() => this.close(toast.id), ms);
+  }
+}
+
+function sentence(error: ApiError): string {
+  const fields = error.fields.map((field) => `${field.path} ${field.message}`).join("; ");
+  return fields === "" ? error.message : fields;
+}
+
+export const toasts = new Toasts();

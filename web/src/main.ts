@@ -1,0 +1,10 @@
+import { mount } from "svelte";
+import App from "./App.svelte";
+import "./tokens.css";
+import "./base.css";
+import { account } from "./lib/account.svelte";
+
+const target = document.getElementById("page");
+if (target === null) throw new Error("index.html has no #page");
+void account.begin();
+mount(App, { target });
