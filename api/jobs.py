@@ -8,7 +8,7 @@ from flask import Blueprint, Response, request
 
 from spec.estimate import estimate
 from spec.job import JobSpec
-from spec.views import Bulk, BulkIds, CancelledMany, Check, Curve, Events, JobPage, JobView
+from spec.views import MOST_COUNTED, Bulk, BulkIds, CancelledMany, Check, Curve, Events, JobPage, JobView
 
 from .answers import PREFIX, event_view
 from .auth import principal
@@ -86,12 +86,14 @@ def check() -> Response:
 @jobs.get("")
 @documented("List jobs, newest first", query=JobsQuery, answer=JobPage)
 def list_jobs() -> Response:
-    """One page of the jobs that the asker sees."""
-    asked, services = parse_query(JobsQuery), service(JobServices)
+    """One page of the jobs that the asker sees, and with the first page how many there are."""
+    asked, services, sees = parse_query(JobsQuery), service(JobServices), principal().sees
     found, following = services.store.list_jobs(
-        asked.filter, owner=principal().sees, after=asked.after, limit=asked.limit
+        asked.filter, owner=sees, order=asked.order, after=asked.after, limit=asked.limit
     )
-    return json_response(JobPage(jobs=[services.brief(job) for job in found], next=following))
+    total = services.store.count(asked.filter, owner=sees, upto=MOST_COUNTED) if asked.cursor is None else None
+    views = [services.brief(job) for job in found]
+    return json_response(JobPage(jobs=views, next=None if following is None else str(following), total=total))
 
 
 @jobs.get("/<uuid:job_id>")

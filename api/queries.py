@@ -1,7 +1,8 @@
 """The query strings that routes take, as models."""
 
 import re
-from dataclasses import replace
+from collections.abc import Sequence
+from functools import partial
 from typing import Annotated, Literal, Self
 from uuid import UUID
 
@@ -11,7 +12,10 @@ from spec.base import Frozen, fault
 from spec.labels import Label, Project
 from spec.states import JobStatus, TrialState
 from spec.views import ModelFormat
+from store.best_metrics import ByMetric, Position
 from store.records import JobFilter
+
+from .errors import BadFieldsError
 
 _TAG = r"^[A-Za-z0-9][A-Za-z0-9._/-]{0,99}:[^\x00-\x1f\x7f-\x9f]{0,500}$"
 
@@ -25,7 +29,6 @@ def _pair(text: str) -> str:
 class JobsMeant(Frozen):
     """Which jobs are meant: those that pass all that is given."""
 
-    status: Annotated[JobStatus | None, Field(description="Only jobs in this state.")] = None
     project: Annotated[Project | None, Field(description="Only jobs of this project.")] = None
     name: Annotated[Label | None, Field(description="Only jobs of this name.")] = None
     tag: Annotated[
@@ -38,11 +41,6 @@ class JobsMeant(Frozen):
         """The tags wanted, by key."""
         return dict(tag.split(":", 1) for tag in self.tag)
 
-    @property
-    def filter(self) -> JobFilter:
-        """The same for the record."""
-        return JobFilter(status=self.status, project=self.project, name=self.name, tags=self.tags)
-
     @model_validator(mode="after")
     def _one_value_per_key(self) -> Self:
         if len(self.tags) < len(set(self.tag)):
@@ -50,25 +48,97 @@ class JobsMeant(Frozen):
         return self
 
 
-class JobsQuery(JobsMeant):
-    """Which jobs to list, and which page of them."""
+_METRIC = r"[a-z][a-z0-9_]{0,49}"
+_BOUND = rf"^{_METRIC}:-?[0-9]{{1,20}}(\.[0-9]{{1,20}})?(e[+-]?[0-9]{{1,2}})?$"
+_CURSOR = r"^[0-9a-f-]{36}(~[0-9a-z.+-]{1,30})?$"
 
+
+def _bound(field: str, text: str) -> str:
+    if not re.fullmatch(_BOUND, text):
+        raise fault(field, "must be metric:number, such as val_accuracy:0.9")
+    return text
+
+
+Bound = Annotated[str, Field(json_schema_extra={"pattern": _BOUND})]
+
+
+class JobsQuery(JobsMeant):
+    """Which jobs to list, in which order, and which page of them."""
+
+    status: Annotated[
+        tuple[JobStatus, ...], Field(max_length=10, description="Only jobs in this state; may be repeated.")
+    ] = ()
+    search: Annotated[Label | None, Field(description="Only jobs with this in their names, in any case.")] = None
+    dataset: Annotated[
+        Label | None, Field(description="Only jobs of this data set: a name such as digits, or the id of an upload.")
+    ] = None
+    min: Annotated[
+        tuple[Annotated[Bound, AfterValidator(partial(_bound, "min"))], ...],
+        Field(
+            max_length=10, description="Only jobs whose best metric is at least so, as metric:number; may be repeated."
+        ),
+    ] = ()
+    max: Annotated[
+        tuple[Annotated[Bound, AfterValidator(partial(_bound, "max"))], ...],
+        Field(
+            max_length=10, description="Only jobs whose best metric is at most so, as metric:number; may be repeated."
+        ),
+    ] = ()
+    sort: Annotated[
+        str,
+        Field(
+            pattern=rf"^-?(created|best_{_METRIC})$",
+            description="created or best_METRIC, such as best_val_accuracy: the smallest first, or with - the largest. "
+            "Jobs without the metric come last.",
+        ),
+    ] = "-created"
     sweep: Annotated[UUID | None, Field(description="Only jobs of this sweep.")] = None
     id: Annotated[
         str | None, Field(pattern=r"^[0-9a-f-]{4,36}$", description="Only jobs whose id begins or ends so.")
     ] = None
-    cursor: Annotated[UUID | None, Field(description="The `next` of the page before.")] = None
+    cursor: Annotated[str | None, Field(pattern=_CURSOR, description="The `next` of the page before.")] = None
     limit: Annotated[int, Field(ge=1, le=1000, description="Most jobs on a page.")] = 50
 
     @property
     def filter(self) -> JobFilter:
         """The same for the record."""
-        return replace(super().filter, id_part=self.id, sweep_id=None if self.sweep is None else str(self.sweep))
+        return JobFilter(
+            status=self.status,
+            project=self.project,
+            name=self.name,
+            name_part=self.search,
+            id_part=self.id,
+            tags=self.tags,
+            dataset=self.dataset,
+            sweep_id=None if self.sweep is None else str(self.sweep),
+            least=_numbers(self.min),
+            most=_numbers(self.max),
+        )
 
     @property
-    def after(self) -> str | None:
-        """The job after which the page begins."""
-        return None if self.cursor is None else str(self.cursor)
+    def order(self) -> ByMetric | Literal["newest", "oldest"]:
+        """The same for the record."""
+        field = self.sort.removeprefix("-")
+        if field != "created":
+            return ByMetric(field.removeprefix("best_"), descending=field != self.sort)
+        return "oldest" if field == self.sort else "newest"
+
+    @property
+    def after(self) -> Position | None:
+        """The place after which the page begins. Raises `BadFieldsError` when the cursor is none."""
+        if self.cursor is None:
+            return None
+        job_id, _, value = self.cursor.partition("~")
+        try:
+            return Position(str(UUID(job_id)), float(value) if value else None)
+        except ValueError as error:
+            raise BadFieldsError.of("cursor", "must be the `next` of the page before") from error
+
+
+def _numbers(bounds: Sequence[str]) -> dict[str, float]:
+    """The bounds by metric."""
+    pairs = (bound.split(":", 1) for bound in bounds)
+    return {name: float(value) for name, value in pairs}
 
 
 class CancelMany(JobsMeant):
@@ -79,7 +149,14 @@ class CancelMany(JobsMeant):
     ids: Annotated[
         tuple[UUID, ...] | None, Field(max_length=100_000, fail_fast=True, description="Only jobs with these ids.")
     ] = None
+    status: Annotated[JobStatus | None, Field(description="Only jobs in this state.")] = None
     all: Annotated[bool, Field(description="Needed to cancel all jobs; stands alone.")] = False
+
+    @property
+    def filter(self) -> JobFilter:
+        """The same for the record."""
+        status = () if self.status is None else (self.status,)
+        return JobFilter(status=status, project=self.project, name=self.name, tags=self.tags)
 
     @property
     def named(self) -> list[str] | None:

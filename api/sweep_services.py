@@ -135,7 +135,7 @@ class SweepServices:
     def resume(self, sweep_id: str, *, owner: str | None, actor: str) -> SweepRecord:
         """Let a paused sweep go on, and wake workers. Raises `SweepNotFoundError` and `IllegalSweepStateError`."""
         sweep = self.store.resume(sweep_id, owner=owner, actor=actor)
-        queued = JobFilter(status=JobStatus.queued, sweep_id=sweep_id)
+        queued = JobFilter(status=(JobStatus.queued,), sweep_id=sweep_id)
         waiting, _ = self.jobs.list_jobs(queued, owner=owner, limit=WOKEN)
         self.doorbell.ring(*(job.id for job in waiting))
         return sweep

@@ -24,6 +24,7 @@ from sqlalchemy.exc import OperationalError
 from spec.job import JobSpec
 from spec.states import JobStatus
 from store import db
+from store.best_metrics import Position
 from store.jobs import JobStore
 from store.leases import LeaseStore
 from store.queue import Queue
@@ -143,7 +144,7 @@ def reads(engine: Engine, times: int) -> list[Timed]:
     """Measure users' requests to such a queue, one after the other."""
     store, queue, sampled = JobStore(engine), Queue(engine), _some_jobs(engine, times)
     page, timed = partial(store.list_jobs, limit=50), partial(_timed, Meter(engine))
-    waiting = JobFilter(status=JobStatus.queued)
+    waiting = JobFilter(status=(JobStatus.queued,))
     spec = JobSpec.model_validate({"dataset": "digits"})
     return [
         timed("submit a job", (partial(store.submit, [spec], owner=f"owner-{n % OWNERS}") for n in range(times))),
@@ -152,7 +153,7 @@ def reads(engine: Engine, times: int) -> list[Timed]:
         timed("list an owner's newest 50 jobs", (partial(page, JobFilter(), owner=owner) for _, owner in sampled)),
         timed(
             "the 50 that follow somewhere in the middle",
-            (partial(page, JobFilter(), owner=owner, after=job_id) for job_id, owner in sampled),
+            (partial(page, JobFilter(), owner=owner, after=Position(job_id)) for job_id, owner in sampled),
         ),
         timed("an owner's newest 50 that wait", (partial(page, waiting, owner=owner) for _, owner in sampled)),
         timed("the whole queue, counted", (queue.overview for _ in range(max(times // 20, 1)))),
@@ -189,8 +190,8 @@ def explain(engine: Engine) -> set[str]:
     leases.claim_into_pack(worker="claimer-0", device="cpu", beside=head.job_id, limit=1, lease_s=LEASE_S)
     leases.unnotified()
     store.get(job_id, owner=owner)
-    store.list_jobs(JobFilter(), owner=owner, after=job_id)
-    store.list_jobs(JobFilter(status=JobStatus.queued), owner=owner)
+    store.list_jobs(JobFilter(), owner=owner, after=Position(job_id))
+    store.list_jobs(JobFilter(status=(JobStatus.queued,)), owner=owner)
     queue.place(job_id)
     queue.overview()
     event.remove(engine, "before_cursor_execute", note)

@@ -113,11 +113,16 @@ class JobView(Frozen):
     """In the answer to a submission: reasons why the job would wait for ever, such as no worker with a GPU."""
 
 
+MOST_COUNTED = 10_000
+
+
 class JobPage(Frozen):
-    """A page of jobs, newest first, and the cursor of the next page."""
+    """A page of jobs, newest first unless another order is asked for, and the cursor of the next page."""
 
     jobs: list[JobView]
     next: str | None
+    total: int | None = None
+    """With the first page: how many jobs there are; 10,000 means so many or more."""
 
 
 class Bulk(Frozen):

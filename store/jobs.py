@@ -2,6 +2,8 @@
 
 from collections import deque
 from collections.abc import Collection, Sequence
+from dataclasses import replace
+from typing import Literal
 
 from sqlalchemy import (
     ColumnElement,
@@ -12,6 +14,7 @@ from sqlalchemy import (
     delete,
     func,
     literal,
+    literal_column,
     not_,
     null,
     or_,
@@ -24,6 +27,7 @@ from spec.job import JobSpec
 from spec.states import FINISHED, JobStatus
 from spec.views import Change, Curve
 
+from .best_metrics import ByMetric, Position, in_order, with_metrics, within
 from .checkpoints import void_checkpoints
 from .curves import read_curve
 from .datasets import lock_datasets
@@ -47,7 +51,7 @@ from .records import (
     new_job,
     record,
 )
-from .tables import Artifact, Job, JobEvent
+from .tables import DATASET, Artifact, BestMetric, Job, JobEvent
 from .transitions import Transition, enter, log_event, move
 
 _WAITING = (JobStatus.queued, JobStatus.paused)
@@ -134,16 +138,39 @@ class JobStore:
         return record(row)
 
     def list_jobs(
-        self, wanted: JobFilter, *, owner: str | None, after: str | None = None, limit: int = 50
-    ) -> tuple[list[JobRecord], str | None]:
-        """Jobs, newest first, and the cursor of the next page; `after` is the last page's cursor."""
-        query = JOBS.where(*_meant(wanted), _owned(owner)).order_by(Job.id.desc()).limit(limit + 1)
-        if after is not None:
-            query = query.where(Job.id < after)
+        self,
+        wanted: JobFilter,
+        *,
+        owner: str | None,
+        order: ByMetric | Literal["newest", "oldest"] = "newest",
+        after: Position | None = None,
+        limit: int = 50,
+    ) -> tuple[list[JobRecord], Position | None]:
+        """Jobs in this order, and the position of the next page; `after` is the last page's."""
+        meant = _meant(wanted)
         with reading(self._engine) as connection:
-            jobs = [record(row) for row in connection.execute(query)]
-        more = len(jobs) > limit
-        return jobs[:limit], jobs[limit - 1].id if more else None
+            if isinstance(order, ByMetric):
+                rows = in_order(connection, order, meant, owner=owner, after=after, limit=limit + 1)
+            else:
+                newest = order == "newest"
+                query = JOBS.add_columns(null().label("best")).where(*meant, _owned(owner)).limit(limit + 1)
+                query = query.order_by(Job.id.desc() if newest else Job.id)
+                if after is not None:
+                    query = query.where(Job.id < after.job_id if newest else Job.id > after.job_id)
+                rows = list(connection.execute(query))
+        jobs = [record(row) for row in rows[:limit]]
+        return jobs, Position(jobs[-1].id, rows[limit - 1].best) if len(rows) > limit else None
+
+    def count(self, wanted: JobFilter, *, owner: str | None, upto: int) -> int:
+        """How many jobs pass the filter, `upto` at most."""
+        meant = _meant(replace(wanted, least={}, most={}))
+        if not wanted.least and not wanted.most:
+            some = select(Job.id).where(*meant, _owned(owner))
+        else:
+            some = with_metrics(wanted, owner)
+            some = some.join(Job, Job.id == BestMetric.job_id).where(*meant) if meant else some
+        with reading(self._engine) as connection:
+            return connection.execute(select(func.count()).select_from(some.limit(upto).subquery())).scalar_one()
 
     def curve(self, job_id: str, *, after_epoch: int = 0, upto: int | None = None) -> Curve:
         """The curve's columns from the epoch after `after_epoch`, each epoch once and in order."""
@@ -383,10 +410,13 @@ def _meant(wanted: JobFilter) -> list[ColumnElement[bool]]:
     """The conditions of a filter."""
     part = wanted.id_part
     return [
-        *([] if wanted.status is None else [Job.status == wanted.status.value]),
+        *([Job.status.in_([status.value for status in wanted.status])] if wanted.status else []),
         *([] if wanted.project is None else [Job.project == wanted.project]),
         *([] if wanted.sweep_id is None else [Job.sweep_id == wanted.sweep_id]),
         *([] if wanted.name is None else [Job.name == wanted.name]),
+        *([] if wanted.name_part is None else [Job.name.icontains(wanted.name_part, autoescape=True)]),
+        *([] if wanted.dataset is None else [literal_column(DATASET) == wanted.dataset]),
+        *within(wanted, Job.id),
         *([] if part is None else [or_(Job.id.startswith(part), Job.id.endswith(part))]),
         *(Job.tags[key].as_string() == value for key, value in wanted.tags.items()),
     ]

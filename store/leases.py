@@ -33,6 +33,7 @@ from spec.states import FINISHED, FailureReason, JobStatus, StopReason
 from spec.sweep import MOST_JOBS
 from spec.views import Curve
 
+from .best_metrics import store_best_metrics
 from .brackets import bracket_order, is_bracket, is_held, of_no_bracket
 from .checkpoints import CheckpointRecord, keep_checkpoints, newest_checkpoints, void_checkpoints
 from .curves import append_points, rewind
@@ -302,6 +303,7 @@ class LeaseStore:
                 ended += _succeed(connection, [end for end in ours if end.stop_reason is stop_reason], stop_reason)
             void_checkpoints(connection, ended)
             _store_artifacts(connection, [end for end in ours if end.job_id in ended])
+            store_best_metrics(connection, [end for end in ours if end.job_id in ended])
         return set(ended)
 
     def fail(

@@ -80,9 +80,17 @@ class Submitted:
 class JobFilter:
     """Which jobs are meant; None means any."""
 
-    status: JobStatus | None = None
+    status: tuple[JobStatus, ...] = ()
+    """One of these; empty means any."""
     project: str | None = None
     name: str | None = None
+    name_part: str | None = None
+    """A part of the name, in small or capital letters."""
+    dataset: str | None = None
+    """The id of an upload, or the name of another data set."""
+    least: Mapping[str, float] = field(default_factory=dict)
+    """Best metrics that the job has, and what they are at least."""
+    most: Mapping[str, float] = field(default_factory=dict)
     id_part: str | None = None
     """The beginning or the end of the id: hexadecimal digits and dashes."""
     tags: Mapping[str, str] = field(default_factory=dict)

@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import (
     JSON,
     BigInteger,
+    Double,
     ForeignKey,
     Index,
     MetaData,
@@ -37,6 +38,10 @@ class Base(DeclarativeBase):
 
 JobId = String(36)
 DatasetId = String(35)
+
+
+DATASET = "coalesce(dataset_id, spec->'dataset'->>'name')"
+"""The data set of a job: the id of an upload, or the name of another. Written so, it has an index."""
 
 
 class Job(Base):
@@ -162,6 +167,7 @@ class Job(Base):
             postgresql_where=text("sweep_id IS NOT NULL"),
             sqlite_where=text("sweep_id IS NOT NULL"),
         ),
+        Index("ix_job_dataset", text(f"({DATASET})"), "id"),
         Index("ix_job_owner_id", "owner", "id"),
         Index("ix_job_owner_status_id", "owner", "status", "id"),
         Index("ix_job_owner_project_id", "owner", "project", "id"),
@@ -182,6 +188,25 @@ class JobEvent(Base):
     attempt: Mapped[int]
     actor: Mapped[str]
     reason: Mapped[str]
+
+    __table_args__ = (Index("ix_job_event_at", "at"),)
+
+
+class BestMetric(Base):
+    """A metric of a job that has succeeded, at its best epoch: lists of jobs are sorted by it."""
+
+    __tablename__ = "best_metric"
+
+    job_id: Mapped[str] = mapped_column(ForeignKey("job.id", ondelete="CASCADE"), type_=JobId, primary_key=True)
+    name: Mapped[str] = mapped_column(primary_key=True)
+    owner: Mapped[str]
+    """The job's owner, here too: an owner's best jobs are found without those of others."""
+    value: Mapped[float] = mapped_column(Double)
+
+    __table_args__ = (
+        Index("ix_best_metric_of_owner", "owner", "name", "value", "job_id"),
+        Index("ix_best_metric_of_all", "name", "value", "job_id"),
+    )
 
 
 class Lease(Base):

@@ -290,3 +290,16 @@ def test_a_server_of_the_record_that_is_gone(tmp_path: Path) -> None:
     is_problem(answer, 503)
     assert "Retry-After" in answer.headers
     assert client.get("/healthz").status_code == 200
+
+
+def test_a_list_by_a_best_metric_has_pages_and_says_how_many_jobs_there_are(both: Service) -> None:
+    ids = [both.run(name=f"n{n}", seed=n) for n in range(3)]
+    for n, job_id in enumerate(ids):
+        both.store.succeed(Success(job_id, 1, StopReason.max_epochs, 1, {"val_accuracy": n / 10}))
+    query = "sort=-best_val_accuracy&min=val_accuracy:0.05&status=succeeded&status=failed&limit=1"
+    page = both.ask("GET", f"{JOBS}?{query}").get_json()
+    assert ([job["id"] for job in page["jobs"]], page["total"]) == ([ids[2]], 2)
+    rest = both.ask("GET", f"{JOBS}?{query}&cursor={page['next']}").get_json()
+    assert ([job["id"] for job in rest["jobs"]], rest["next"], rest["total"]) == ([ids[1]], None, None)
+    for wrong in ("sort=loss", "min=val_accuracy", "max=a:nan", "cursor=" + "-" * 36, f"cursor={ids[0]}~x", "dataset="):
+        assert is_problem(both.ask("GET", f"{JOBS}?{wrong}"), 422)["errors"][0]["path"] == wrong.partition("=")[0]

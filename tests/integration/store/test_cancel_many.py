@@ -62,7 +62,7 @@ def test_ids_that_cannot_be_cancelled_are_skipped(store: Record) -> None:
 
 
 def left_of(store: Record) -> list[str]:
-    return [job.id for job in store.list_jobs(JobFilter(status=JobStatus.queued), owner="ada")[0]]
+    return [job.id for job in store.list_jobs(JobFilter(status=(JobStatus.queued,)), owner="ada")[0]]
 
 
 def test_a_job_that_another_has_locked_is_cancelled_after_the_others(store: Record, engine: Engine) -> None:

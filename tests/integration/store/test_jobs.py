@@ -161,7 +161,7 @@ def test_pages_are_newest_first_and_complete_while_jobs_are_added(store: Record)
         (JobFilter(name="third"), {3}),
         (JobFilter(tags={"course": "intro"}), {1, 2}),
         (JobFilter(tags={"course": "intro", "week": "2"}), {2}),
-        (JobFilter(status=JobStatus.cancelled), {3}),
+        (JobFilter(status=(JobStatus.cancelled,)), {3}),
         (JobFilter(tags={"course": "none"}), set()),
     ],
 )
@@ -666,8 +666,9 @@ def test_counts_name_every_state(store: Record) -> None:
         (lambda store: claim(store, 8), "ix_job_same_pack"),
         (lambda store: store.unnotified(older_than_s=-1.0), "ix_job_claim"),
         (lambda store: store.list_jobs(JobFilter(), owner="ada"), "ix_job_owner_id"),
-        (lambda store: store.list_jobs(JobFilter(status=JobStatus.failed), owner="ada"), "ix_job_owner_status_id"),
+        (lambda store: store.list_jobs(JobFilter(status=(JobStatus.failed,)), owner="ada"), "ix_job_owner_status_id"),
         (lambda store: store.list_jobs(JobFilter(project="b"), owner="ada"), "ix_job_owner_project_id"),
+        (lambda store: store.list_jobs(JobFilter(dataset="moons"), owner="ada"), "ix_job_dataset"),
     ],
 )
 def test_a_frequent_statement_uses_its_index(

@@ -313,7 +313,7 @@ def test_the_places_are_the_order_in_which_jobs_start(store: Record, queue: Queu
     some(10)
     while draw.random() < 0.8:
         claim(store, 1)
-    waiting = [one.id for one in store.list_jobs(JobFilter(status=JobStatus.queued), owner=None)[0]] + some(20)
+    waiting = [one.id for one in store.list_jobs(JobFilter(status=(JobStatus.queued,)), owner=None)[0]] + some(20)
     positions = {place(queue, job_id).position: job_id for job_id in waiting}
     started = [one.job_id for _ in waiting for one in claim(store, 1)]
     assert [positions[number] for number in range(1, len(waiting) + 1)] == started
