@@ -6,7 +6,7 @@ from typing import Any
 
 from spec.replay import ReplayView, Trained, job_replay, sweep_replay, unfinished
 from spec.states import FINISHED, SweepState
-from spec.sweep import Budget
+from spec.sweep import Budget, Population
 from store.errors import IllegalSweepStateError, IllegalTransitionError
 from store.records import Idempotency, JobRecord, Submitted
 from store.sweeps import SweepRecord, SweepStore
@@ -26,6 +26,11 @@ class ReplayServices:
         """A new job of its owner with the same spec. Raises `IllegalTransitionError` when nothing can be compared."""
         if job.status not in FINISHED:
             raise IllegalTransitionError(job.status.value, "replayed: wait until it has ended")
+        if job.sweep_id is not None:
+            sweep = self.sweeps.get(job.sweep_id, owner=None)
+            if isinstance(sweep.spec.halving, Population):
+                asked = f"replayed alone: it trained in a population, so replay its sweep, {sweep.id}"
+                raise IllegalTransitionError(job.status.value, asked)
         if not (job.epoch or self._trained(job).ended_by_itself):
             raise IllegalTransitionError(job.status.value, "replayed: it has no epoch to compare")
         return self.jobs.submit([job.spec], owner=job.owner, idempotency=idempotency, replays=job.id)

@@ -5,6 +5,7 @@ from typing import Any
 
 from spec.halving import metric_of, score_of
 from spec.monitors import Monitor
+from spec.population import Stretch
 from spec.states import JobStatus, StopReason, SweepState
 from spec.sweep_views import ReplicateView, SweepSummary, TrialDetail, TrialView
 from store.sweeps import SweepRecord, TrialRecord
@@ -52,8 +53,10 @@ def trial_view(sweep: SweepRecord, trial: TrialRecord, jobs: Sequence[Any]) -> T
     return TrialView(**trial_fields(sweep, trial, jobs))
 
 
-def trial_detail(sweep: SweepRecord, trial: TrialRecord, jobs: Sequence[Any]) -> TrialDetail:
-    """A configuration with the job of each seed or fold."""
+def trial_detail(
+    sweep: SweepRecord, trial: TrialRecord, jobs: Sequence[Any], schedule: list[Stretch] | None
+) -> TrialDetail:
+    """A configuration with the job of each seed or fold; of a population with the `schedule` of its network."""
     replicates = [
         ReplicateView(
             job=job.id,
@@ -66,7 +69,7 @@ def trial_detail(sweep: SweepRecord, trial: TrialRecord, jobs: Sequence[Any]) ->
         )
         for job in jobs
     ]
-    return TrialDetail(**trial_fields(sweep, trial, jobs), replicates=replicates)
+    return TrialDetail(**trial_fields(sweep, trial, jobs), replicates=replicates, schedule=schedule)
 
 
 def trial_fields(sweep: SweepRecord, trial: TrialRecord, jobs: Sequence[Any]) -> Mapping[str, Any]:

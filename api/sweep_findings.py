@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from spec.halving import best_so_far, bracket, mean_score, metric_of
-from spec.sweep import SweepSpec
-from spec.sweep_views import ComparisonView, Importances, PairView, RungView, Standing
+from spec.population import Columns, Stretch, copies, schedule
+from spec.sweep import Population, SweepSpec
+from spec.sweep_views import ComparisonView, Importances, PairView, PopulationView, RungView, Standing
 from store.sweeps import SweepRecord, SweepStore, TrialRecord
 
 from .sweep_answers import scores, trial_fields
@@ -68,9 +69,36 @@ class Leaders:
         return ComparisonView(sentence=said, others=pairs)
 
 
+def population(store: SweepStore, leaders: Leaders) -> PopulationView | None:
+    """Who copied whom, and what the best configuration trained with; None of a sweep without populations."""
+    sweep = leaders.sweep
+    if not isinstance(sweep.spec.halving, Population) or not sweep.generations:
+        return None
+    best = leaders.trials[0] if leaders.trials else None
+    generation = sweep.generations - 1 if best is None else best.generation
+    columns = store.population(sweep, generation)
+    return PopulationView(
+        generation=generation,
+        copies=copies(columns),
+        best=None if best is None else best.number,
+        schedule=[] if best is None else schedule_of(sweep, best, leaders.jobs[best.number], columns) or [],
+    )
+
+
+def schedule_of(
+    sweep: SweepRecord, trial: TrialRecord, jobs: Sequence[Any], columns: Mapping[int, Columns]
+) -> list[Stretch] | None:
+    """What the network that a configuration's first job left was trained with; None if it left none."""
+    if not jobs or jobs[0].best_epoch is None:
+        return None
+    return schedule(columns, trial.number, jobs[0].best_epoch)
+
+
 def rungs(store: SweepStore, sweep: SweepRecord) -> list[RungView]:
-    """How well the score at each rung foretells the final one."""
+    """How well the score at each rung foretells the final one; a population's do not, for its members are replaced."""
     spec = sweep.spec
+    if isinstance(spec.halving, Population):
+        return []
     used = {rung.epoch for number in range(sweep.generations) for rung in bracket(spec, number, spec.most_trials).rungs}
     pruned = bool(used)
     epochs = sorted(used) or _would_be_rungs(spec.base.epochs)

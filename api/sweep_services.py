@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from spec.halving import Bracket, bracket
 from spec.states import JobStatus
-from spec.sweep import MOST_TRIALS, SweepSpec, body_with
+from spec.sweep import MOST_TRIALS, Population, SweepSpec, body_with
 from spec.sweep_views import BracketView, SweepCheck, SweepProgress, SweepSummary, SweepView, TrialDetail, TrialView
 from spec.validation_errors import sentences
 from spec.views import FieldError
@@ -23,7 +23,7 @@ from .auth import Principal
 from .dataset_services import DatasetServices
 from .errors import BadFieldsError
 from .sweep_answers import summary_fields, sweep_summary, trial_detail, trial_view
-from .sweep_findings import Leaders, importances, rungs
+from .sweep_findings import Leaders, importances, population, rungs, schedule_of
 from .warm_starts import WarmStarts
 
 if TYPE_CHECKING:
@@ -107,6 +107,7 @@ class SweepServices:
             leaderboard=leaders.standings(),
             comparison=leaders.comparison(),
             rungs=rungs(self.store, sweep),
+            population=population(self.store, leaders),
             importances=importances(self.store, sweep),
         )
 
@@ -130,7 +131,11 @@ class SweepServices:
 
     def trial(self, sweep: SweepRecord, number: int) -> TrialDetail:
         """A configuration with its jobs. Raises `SweepNotFoundError`."""
-        return trial_detail(sweep, self.store.trial(sweep.id, number), self.store.jobs_of(sweep.id, [number])[number])
+        trial, jobs = self.store.trial(sweep.id, number), self.store.jobs_of(sweep.id, [number])[number]
+        schedule = None
+        if isinstance(sweep.spec.halving, Population):
+            schedule = schedule_of(sweep, trial, jobs, self.store.population(sweep, trial.generation))
+        return trial_detail(sweep, trial, jobs, schedule)
 
     def resume(self, sweep_id: str, *, owner: str | None, actor: str) -> SweepRecord:
         """Let a paused sweep go on, and wake workers. Raises `SweepNotFoundError` and `IllegalSweepStateError`."""

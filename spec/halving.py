@@ -9,7 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from .base import Frozen
 from .monitors import LOWER_IS_BETTER, Monitor
-from .sweep import FirstEpoch, Hyperband, NoHalving, Successive, SweepSpec
+from .population import PopulationOrder
+from .sweep import FirstEpoch, Hyperband, NoHalving, Population, Successive, SweepSpec
 
 MOST_RUNGS = 20
 """Twenty rungs of factor 2 are the million epochs that a job may have."""
@@ -47,6 +48,8 @@ class BracketOrder(Frozen):
     """Whether pruned jobs keep their models."""
     known: dict[int, tuple[tuple[float | None, ...], ...]] = {}
     """By configuration, its jobs that ended before: the best score of each up to each rung; None is infinite."""
+    population: PopulationOrder | None = None
+    """Then the weak are not pruned: they copy the best."""
 
 
 def bracket(sweep: SweepSpec, generation: int, left: int) -> Bracket:
@@ -65,6 +68,10 @@ def bracket(sweep: SweepSpec, generation: int, left: int) -> Bracket:
             size = min(sweep.generation, left)
             first = [Rung(epoch=1, keep=min(keep, size))] if most > 1 else []
             return Bracket(size=size, rungs=tuple(first), objective=sweep.monitored)
+        case Population(interval=interval):
+            size = min(sweep.generation, left)
+            rungs = tuple(Rung(epoch=epoch, keep=size) for epoch in range(interval, most, interval))
+            return Bracket(size=size, rungs=rungs, objective=sweep.monitored)
         case _:
             assert isinstance(halving, NoHalving)
             return Bracket(size=min(sweep.generation, left), rungs=(), objective=sweep.monitored)

@@ -379,3 +379,6 @@ _SHARED = (
     "deterministic",
     "resources",
 )
+
+CHANGEABLE = ("learning_rate", "dropout", "weight_decay", "l1", "gradient_clip", "label_smoothing")
+"""Numbers that may change while a job trains, as those of its optimizer may: each step reads them anew."""

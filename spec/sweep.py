@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 from pydantic import BeforeValidator, Discriminator, Field, Tag, ValidationError, model_validator
 
 from .base import Count, Frozen, Named, Real, fault, one_of
-from .job import JobSpec
+from .job import CHANGEABLE, JobSpec
 from .labels import Name
 from .monitors import Monitor
 from .validation_errors import sentences
@@ -25,6 +25,9 @@ MOST_JOBS = 200_000
 """Maximum number of jobs: configurations times seeds or folds."""
 
 MOST_CHOICES = 1_000
+
+MOST_EXPLOITS = 1_000
+"""Maximum number of rungs of a population."""
 
 Configuration = dict[str, Any]
 """Values by field path, such as {"learning_rate": 0.1, "architecture.hidden": [64]}."""
@@ -231,7 +234,33 @@ class FirstEpoch(Halving):
     keep: Annotated[Count, Field(ge=1, le=10_000, description="Configurations of a generation that go on.")] = 3
 
 
-HALVINGS = (NoHalving, Successive, Hyperband, FirstEpoch)
+class Population(Halving):
+    """Population based training (Jaderberg et al. 2017): nothing is stopped; the worst go on from copies of the best.
+
+    Every `interval` epochs each configuration of the worst quantile takes over weights and optimizer of one that is
+    drawn from the best quantile, and its values with changes: see `spec.population`.
+    """
+
+    type: Literal["population"] = "population"
+    interval: Annotated[Count, Field(ge=1, le=1_000_000, description="Epochs between two rungs.")] = 5
+    quantile: Annotated[
+        Real, Field(gt=0.0, le=0.5, description="Share of the population that copies, and that is copied.")
+    ] = 0.2
+    factors: Annotated[
+        tuple[Annotated[Real, Field(gt=0.0, le=100.0)], ...],
+        Field(
+            min_length=1,
+            max_length=20,
+            description="One of these multiplies a copied value. Of a list or steps, the next value is taken instead: "
+            "the larger one for a factor above 1.",
+        ),
+    ] = (0.8, 1.2)
+    resample: Annotated[
+        Real, Field(ge=0.0, le=1.0, description="Probability that a copied value is drawn anew from its space.")
+    ] = 0.25
+
+
+HALVINGS = (NoHalving, Successive, Hyperband, FirstEpoch, Population)
 
 if TYPE_CHECKING:
     AnyHalving = Halving
@@ -332,6 +361,10 @@ class SweepSpec(Frozen):
         varied = next((name for name in self._varied if name.split(".")[-1] == "epochs"), None)
         if varied is not None and not isinstance(self.halving, NoHalving):
             raise fault(varied, "cannot vary with halving, which compares configurations after equal epochs")
+        if not isinstance(self.halving, NoHalving):
+            self._check_devices()
+        if isinstance(self.halving, Population):
+            self._check_population(self.halving)
         if self.objective is not None:
             try:
                 with_fields(self.base, {"monitor": self.objective})
@@ -364,6 +397,37 @@ class SweepSpec(Frozen):
             except ValidationError as error:
                 first = sentences(error, configuration)[0]
                 raise fault(f"configurations.{at}.{first.path}", first.message) from error
+
+    def _check_devices(self) -> None:
+        """Check that each job trains on one device: a bracket's packs take turns on it."""
+        if self.base.resources.gpus > 1:
+            raise fault("base.resources.gpus", "must be 1 with halving: a bracket trains on one device")
+        varied = next((name for name in self._varied if ".resources" in name), None)
+        if varied is not None:
+            raise fault(varied, "cannot vary with halving: a bracket trains on one device")
+
+    def _check_population(self, halving: Population) -> None:
+        """Check that all that varies may change while a job trains."""
+        if self.method in ("tpe", "given"):
+            raise fault(
+                "method", "must be random, sobol or grid with halving population, which changes values as it trains"
+            )
+        if self.base.epochs > halving.interval * MOST_EXPLOITS:
+            least = math.ceil(self.base.epochs / MOST_EXPLOITS)
+            raise fault("halving.interval", f"must be at least {least} with {self.base.epochs:,} epochs")
+        allowed = (*CHANGEABLE, *(f"optimizer.{name}" for name in self.base.optimizer.numbers))
+        for name, parameter in self.space.items():
+            if name not in allowed:
+                raise fault(
+                    f"space.{name}",
+                    f"cannot change while a job trains, as halving population asks: allowed are {', '.join(allowed)}",
+                )
+            if parameter.when:
+                raise fault(f"space.{name}", "cannot have a condition (when) with halving population")
+            if not all(
+                isinstance(value, int | float) and not isinstance(value, bool) for value in parameter.values or ()
+            ):
+                raise fault(f"space.{name}", "must have numbers only with halving population")
 
     @property
     def monitored(self) -> Monitor:

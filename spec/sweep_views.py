@@ -8,6 +8,7 @@ from pydantic import Field
 from .base import Count, Frozen
 from .halving import Bracket
 from .monitors import Monitor
+from .population import Copy, Stretch
 from .states import JobStatus, StopReason, SweepState, TrialState
 from .sweep import MOST_TRIALS, SweepSpec
 from .views import FieldError, Metrics
@@ -50,6 +51,9 @@ class TrialDetail(TrialView):
     """A configuration with the job of each seed or fold."""
 
     replicates: list[ReplicateView]
+    schedule: list[Stretch] | None = None
+    """Of a population: the values that its network at the best epoch was trained with, epoch by epoch, through the
+    configurations that it was copied from. Null without a population, and before its job has ended."""
 
 
 class TrialPage(Frozen):
@@ -86,6 +90,18 @@ class ComparisonView(Frozen):
 
     sentence: str
     others: list[PairView]
+
+
+class PopulationView(Frozen):
+    """A population of a sweep: that of the best configuration, or else the newest."""
+
+    generation: int
+    copies: list[Copy]
+    """Who copied whom, in the order of epochs."""
+    best: int | None
+    """The number of its best configuration; null before one was trained to its end."""
+    schedule: list[Stretch]
+    """The values that the network of the best configuration was trained with up to its best epoch."""
 
 
 class RungView(Frozen):
@@ -159,6 +175,7 @@ class SweepView(SweepSummary):
     """The best ten of the configurations that were trained to the end."""
     comparison: ComparisonView | None
     rungs: list[RungView]
+    population: PopulationView | None = None
     importances: Importances | None
 
 

@@ -1,12 +1,15 @@
 """Brackets in the record: jobs that are claimed together, and what their trainer must know to prune them."""
 
 from collections.abc import Sequence
+from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, exists, not_, select
+from sqlalchemy import ColumnElement, Connection, Row, exists, not_, select
 
 from spec.halving import Bracket, BracketOrder, best_so_far
-from spec.states import FINISHED, JobStatus
-from spec.sweep import SweepSpec
+from spec.job import JobSpec
+from spec.population import EndedMember, PopulationOrder
+from spec.states import FINISHED, FailureReason, JobStatus
+from spec.sweep import Population, SweepSpec
 
 from .curves import read_curve
 from .tables import Generation, Job, Lease, Sweep
@@ -45,7 +48,7 @@ def bracket_order(connection: Connection, pack_key: str) -> BracketOrder:
     ).one()
     sweep, bracket = SweepSpec.model_validate(row.spec), Bracket.model_validate(row.bracket)
     ended = connection.execute(
-        select(Job.id, Job.trial, Job.status)
+        select(Job.id, Job.trial, Job.status, Job.failure_reason, Job.spec, Job.epoch)
         .where(
             Job.sweep_id == sweep_id,
             Job.pack_key == pack_key,
@@ -62,6 +65,21 @@ def bracket_order(connection: Connection, pack_key: str) -> BracketOrder:
         replicates=sweep.replicates,
         keep_models=sweep.keep_models,
         known={trial: tuple(scores) for trial, scores in known.items()},
+        population=_population(sweep, generation, ended),
+    )
+
+
+def _population(sweep: SweepSpec, generation: int, ended: Sequence[Row[Any]]) -> PopulationOrder | None:
+    """How the jobs copy each other; those that have ended by their own numbers may have been copied."""
+    if not isinstance(sweep.halving, Population):
+        return None
+    copied = [
+        EndedMember(id=job.id, trial=job.trial, spec=JobSpec.model_validate(job.spec), epoch=job.epoch)
+        for job in ended
+        if job.status == JobStatus.succeeded.value or job.failure_reason == FailureReason.diverged.value
+    ]
+    return PopulationOrder(
+        rule=sweep.halving, space=sweep.space, seed=sweep.seed, generation=generation, ended=tuple(copied)
     )
 
 

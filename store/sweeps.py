@@ -26,6 +26,7 @@ from uuid_utils import uuid7
 
 from spec.dataset import Uploaded
 from spec.monitors import Monitor
+from spec.population import PARENT, PREFIX, Columns
 from spec.states import JobStatus, SweepState, TrialState
 from spec.sweep import SweepSpec
 from spec.views import Metrics
@@ -217,6 +218,20 @@ class SweepStore:
             scores = {row.number: row.score for row in connection.execute(first)}
             columns = read_columns(connection, sweep_id, list(scores), metric)
         return [(score, columns[number]) for number, score in scores.items()]
+
+    def population(self, sweep: SweepRecord, generation: int) -> Mapping[int, Columns]:
+        """What the first jobs of a population's configurations trained with, by configuration."""
+        of_generation = (Trial.sweep_id == sweep.id, Trial.generation == generation)
+        with reading(self._engine) as connection:
+            numbers = list(
+                connection.execute(select(Trial.number).where(*of_generation).order_by(Trial.number)).scalars()
+            )
+            named = {PARENT: PARENT, **{name: f"{PREFIX}{name}" for name in sweep.spec.space}}
+            read = {name: read_columns(connection, sweep.id, numbers, column) for name, column in named.items()}
+        return {
+            number: {name: columns[number][0] if columns[number] else [] for name, columns in read.items()}
+            for number in numbers
+        }
 
     def trials(
         self,

@@ -1,4 +1,4 @@
-"""A bracket: packs that train in lockstep, and whose weak members are pruned together between epochs.
+"""A bracket: packs that train in lockstep, and whose weak members are pruned, or copy the best, between epochs.
 
 Successive halving needs its candidates to reach a rung together. Here they do: the members of a pack end every epoch
 together, so a rung is the end of an epoch, and going on with the best is an operation on rows. Candidates of several
@@ -13,6 +13,7 @@ from itertools import groupby
 import torch
 
 from spec.halving import BracketOrder, Rung, mean_score, survivors
+from spec.population import PARENT, PREFIX, PopulationOrder, values_of
 from spec.states import StopReason
 
 from .callbacks import Callbacks
@@ -20,6 +21,7 @@ from .checkpoint import Checkpoint
 from .fit import evaluate, join, train_epoch
 from .member import Entry, Member, Outcome, Point
 from .pack import Pack
+from .population import exploit, resumed
 
 
 def fit_bracket(
@@ -36,18 +38,21 @@ def fit_bracket(
 class _Bracket:
     def __init__(self, order: BracketOrder, callbacks: Callbacks, device: torch.device, limit: int) -> None:
         self._order, self._device, self._limit = order, device, limit
-        self._callbacks = _Watch(callbacks)
+        self._callbacks = _Watch(callbacks, order.population)
         self._entries: dict[str, Entry] = {}
         self._packs: list[Pack] = []
 
     def train(self, entries: Sequence[Entry]) -> None:
+        if self._order.population is not None:
+            entries, gone = resumed(entries, self._order.population, self._order.bracket.epochs)
+            entries, self._callbacks.gone = [*entries, *gone], frozenset(entry.id for entry in gone)
         self._entries = {entry.id: entry for entry in entries}
         self._packs = self._packed(entries)
         for place, rung in enumerate(self._order.bracket.rungs):
             self._train_to(rung.epoch)
             if self._callbacks.taken_out:
                 self._hand_back()
-            self._prune(place, rung)
+            self._decide(place, rung)
             self._pack_closer()
         self._train_to(None)
 
@@ -116,6 +121,15 @@ class _Bracket:
 
     # --- rungs ----------------------------------------------------------------------------------------------------
 
+    def _decide(self, place: int, rung: Rung) -> None:
+        """Let the members pass this rung, unless they have before: as they are, as copies of others, or not at all."""
+        if self._order.population is None:
+            self._prune(place, rung)
+        elif any(member.rungs <= place for member in self._members()):
+            exploit(self._packs, self._order.population, rung.epoch, self._order.replicates)
+        for member in self._members():
+            member.rungs = max(member.rungs, place + 1)
+
     def _prune(self, place: int, rung: Rung) -> None:
         """Let the best go on after this rung, and end the others."""
         keep = survivors(self._scores(place, rung), rung.keep)
@@ -150,7 +164,7 @@ class _Bracket:
         for trial, score in self._callbacks.ended:
             scores.setdefault(trial, []).append(score)
         for member in self._members():
-            passed = member.epoch > rung.epoch
+            passed = member.rungs > place or member.epoch > rung.epoch
             scores.setdefault(_trial(member), []).append(-math.inf if passed else member.lowest)
         return {trial: -math.inf if -math.inf in found else mean_score(found) for trial, found in scores.items()}
 
@@ -167,8 +181,10 @@ class _Bracket:
 class _Watch:
     """The callbacks of a bracket: all is passed on, and how members end is remembered."""
 
-    def __init__(self, callbacks: Callbacks) -> None:
-        self._callbacks = callbacks
+    def __init__(self, callbacks: Callbacks, population: PopulationOrder | None) -> None:
+        self._callbacks, self._population = callbacks, population
+        self.gone: Collection[str] = ()
+        """Members that had ended before, and train again for others to copy them: nothing of them is passed on."""
         self._members: dict[str, Member] = {}
         self.ended: list[tuple[int, float]] = []
         """The configuration and the score of each member that has ended."""
@@ -188,8 +204,17 @@ class _Watch:
         return self._callbacks.should_cancel()
 
     def on_epoch_end(self, points: Sequence[Point]) -> None:
-        """Passed on."""
+        """Passed on, in a population with what each member trained with."""
+        if (population := self._population) is not None:
+            points = [self._with_values(point, population) for point in points if point.id not in self.gone]
         self._callbacks.on_epoch_end(points)
+
+    def _with_values(self, point: Point, population: PopulationOrder) -> Point:
+        member = self._members[point.id]
+        parent, member.parent = member.parent, None
+        values = {f"{PREFIX}{name}": value for name, value in values_of(member.spec, population).items()}
+        parents = {PARENT: float(_trial(member) if parent is None else parent)}
+        return replace(point, metrics={**point.metrics, **parents, **values})
 
     def checkpoints_due(self) -> Collection[str]:
         """Passed on."""
@@ -197,7 +222,7 @@ class _Watch:
 
     def on_checkpoint(self, checkpoints: Mapping[str, Checkpoint]) -> None:
         """Passed on."""
-        self._callbacks.on_checkpoint(checkpoints)
+        self._callbacks.on_checkpoint({id_: one for id_, one in checkpoints.items() if id_ not in self.gone})
 
     def on_member_end(self, outcome: Outcome) -> None:
         """Remember the score, and pass the outcome on."""
@@ -206,7 +231,8 @@ class _Watch:
             self.taken_out = True
         elif member is not None:
             self.ended.append((_trial(member), member.lowest if outcome.end == "succeeded" else math.inf))
-        self._callbacks.on_member_end(outcome)
+        if outcome.id not in self.gone:
+            self._callbacks.on_member_end(outcome)
 
 
 def _trial(member: Member) -> int:

@@ -42,6 +42,12 @@ def row_names(spec: JobSpec) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*ROWS, *spec.optimizer.buffers, *best_rows(spec))))
 
 
+def trained_rows(spec: JobSpec) -> tuple[str, ...]:
+    """Names of the rows that training goes on from."""
+    best = best_rows(spec)
+    return tuple(name for name in row_names(spec) if name not in best)
+
+
 @dataclass(kw_only=True, eq=False)
 class TrainingState:
     """What a member carries from one epoch to the next besides its rows."""
@@ -55,12 +61,20 @@ class TrainingState:
     """The monitored value of the best epoch; less is better."""
     lowest: float = math.inf
     """The least monitored value of any epoch, by which configurations are compared."""
+    score: float = math.inf
+    """The monitored value of the newest epoch, by which the members of a population are compared; less is better."""
     waited: int = 0
     """Epochs since it improved."""
     plateau: float = 1.0
     """The factor that the plateau schedule has reduced the learning rate to."""
     plateau_best: float = math.inf
     plateau_waited: int = 0
+    rungs: int = 0
+    """Rungs of its bracket that it has passed."""
+    parent: int | None = None
+    """The configuration that it was copied from after the newest epoch, in a population."""
+    values: Mapping[str, float] = field(default_factory=dict)
+    """What it trains with instead of its spec's values since it was copied, by field path."""
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """A member of a pack: a job in training, and how it ends."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Literal
@@ -15,6 +15,7 @@ from spec.job import JobSpec
 from spec.monitors import LOWER_IS_BETTER
 from spec.schedules import Plateau
 from spec.states import FailureReason, StopReason
+from spec.sweep import with_fields
 
 from .checkpoint import Checkpoint, TrainingState
 from .optimizer_state import OptimizerState
@@ -31,6 +32,8 @@ class Entry:
     id: str
     spec: JobSpec
     checkpoint: Checkpoint | None = None
+    older: Sequence[Checkpoint] = ()
+    """Checkpoints before that one, newest first: the members of a population go on from the same rung."""
     table: Path | None = None
     """The file of its data set, when that was uploaded."""
     trial: int | None = None
@@ -74,7 +77,8 @@ class Member(TrainingState):
     def __init__(self, entry: Entry) -> None:
         self.checkpoint, self.start = entry.checkpoint, entry.start
         super().__init__(**({} if self.checkpoint is None else asdict(self.checkpoint.state)))
-        self.id, self.spec, self.trial = entry.id, entry.spec, entry.trial
+        self.id, self.trial = entry.id, entry.trial
+        self.spec = with_fields(entry.spec, self.values) if self.values else entry.spec
         if self.checkpoint is None and self.start is not None and self.start.optimizer is not None:
             self.steps = self.best_steps = self.start.optimizer.steps
 
@@ -93,7 +97,8 @@ class Member(TrainingState):
         """Take the metrics of an epoch; whether it is the best so far."""
         monitor = self.spec.monitored
         value = metrics[monitor] if monitor in LOWER_IS_BETTER else -metrics[monitor]
-        self.lowest = min(self.lowest, score_of(metrics[monitor], monitor))
+        self.score = score_of(metrics[monitor], monitor)
+        self.lowest = min(self.lowest, self.score)
         self._wait_on_plateau(value)
         if not value < self.best - self.spec.min_delta:
             self.waited += 1
@@ -114,6 +119,19 @@ class Member(TrainingState):
         if self.spec.patience is not None and self.waited >= self.spec.patience:
             return StopReason.early_stopping
         return None
+
+    def follow(self, source: "Member", values: Mapping[str, float]) -> None:
+        """Go on as `source` does after this epoch, but with these values by field path, which form a valid job.
+
+        What was its own best stays its own: its curve says so. Patience counts anew.
+        """
+        self.spec, self.values, self.parent = with_fields(self.spec, values), dict(values), source.trial
+        self.steps, self.waited = source.steps, 0
+        self.plateau, self.plateau_best, self.plateau_waited = (
+            source.plateau,
+            source.plateau_best,
+            source.plateau_waited,
+        )
 
     def _wait_on_plateau(self, value: float) -> None:
         """Reduce the learning rate when the monitored metric stops improving (ReduceLROnPlateau, threshold 1e-4)."""

@@ -18,7 +18,7 @@ from spec.job import JobSpec
 
 from .backprop import ForwardPass
 from .batch_loader import Batch, Chunk
-from .checkpoint import Checkpoint, best_rows, row_names
+from .checkpoint import Checkpoint, best_rows, row_names, trained_rows
 from .data import Split, split
 from .epoch import Epoch
 from .errors import BadDataError
@@ -245,6 +245,18 @@ class Pack:
         rows, state = self.layout.rows_of(better), self.layout.state
         for best, now in best_rows(self.setup.spec).items():
             state[best].index_copy_(0, rows, state[now].index_select(0, rows))
+
+    def training_rows(self, members: Collection[Member]) -> State:
+        """What these members' training goes on from, one row each, in this order; between two epochs."""
+        rows, state = self.layout.rows_of(members), self.layout.state
+        return {name: state[name].index_select(0, rows) for name in trained_rows(self.setup.spec)}
+
+    def overwrite(self, members: Sequence[Member], rows: State) -> None:
+        """Let these members go on from other rows, and with what their specs are now; between two epochs."""
+        at, state = self.layout.rows_of(members), self.layout.state
+        for name, values in rows.items():
+            state[name].index_copy_(0, at, values)
+        self._lay_out(state, [self.layout.row_of[member.id] for member in self.members])
 
     def checkpoints(self, ids: Collection[str]) -> dict[str, Checkpoint]:
         """The checkpoints of these members, on the CPU; between two epochs."""

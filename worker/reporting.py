@@ -110,8 +110,16 @@ class SupervisorCallbacks:
         from trainer.warm_start import read
 
         start = None if job.start is None else read(**dict(job.start))
-        checkpoint = self._checkpoint(job)
-        return Entry(job.id, job.spec, checkpoint=checkpoint, table=job.table, trial=job.trial, start=start)
+        kept = self._checkpoints(job)
+        return Entry(
+            job.id,
+            job.spec,
+            checkpoint=kept[0] if kept else None,
+            older=kept[1:],
+            table=job.table,
+            trial=job.trial,
+            start=start,
+        )
 
     def should_cancel(self) -> Collection[str]:
         """Jobs to drop; polled between chunks of steps."""
@@ -213,21 +221,24 @@ class SupervisorCallbacks:
             return Unsaved(id=job_id, epoch=epoch, message=reason(error))
         return Saved(id=job_id, epoch=epoch, file=file)
 
-    def _checkpoint(self, job: Job) -> "Checkpoint | None":
-        """What the job goes on from: the newest checkpoint that can be read."""
+    def _checkpoints(self, job: Job) -> list["Checkpoint"]:
+        """What the job goes on from: the newest checkpoint that can be read; of a population all, newest first."""
         from trainer.checkpoint import load
         from trainer.errors import BadCheckpointError
 
         refused: dict[str, str] = {}
-        found = None
+        found: list[Checkpoint] = []
+        bracket = self._inbox.bracket
+        most = 1 if bracket is None or bracket.population is None else len(job.checkpoints)
         for file in job.checkpoints:
             try:
-                found = found or load((self._folder / file).read_bytes(), job.spec)
+                if len(found) < most:
+                    found.append(load((self._folder / file).read_bytes(), job.spec))
             except (BadCheckpointError, OSError) as error:
                 refused[file] = str(error)
             (self._folder / file).unlink(missing_ok=True)
         if job.checkpoints:
-            self._reports.send(Resumed(id=job.id, epoch=0 if found is None else found.state.epoch, refused=refused))
+            self._reports.send(Resumed(id=job.id, epoch=found[0].state.epoch if found else 0, refused=refused))
         return found
 
     def _send_points(self, *, now: bool = False) -> None:

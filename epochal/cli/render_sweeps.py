@@ -8,7 +8,8 @@ from rich.table import Table
 from rich.text import Text
 
 from spec.states import SweepState, TrialState
-from spec.sweep_views import SweepCheck, SweepSummary, SweepView
+from spec.sweep import Population
+from spec.sweep_views import PopulationView, SweepCheck, SweepSummary, SweepView
 
 from ..client.sweep_progress import ended_trials, value_text
 from ..client.words import DASH, metric, number, short_ids
@@ -51,7 +52,20 @@ def sweep_card(sweep: SweepView, *, now: datetime) -> RenderableType:
         parts += ["", leaderboard(sweep)]
     if sweep.comparison is not None:
         parts.append(Text(sweep.comparison.sentence))
+    if sweep.population is not None and sweep.population.schedule:
+        parts += ["", Text(f"The network of #{sweep.population.best} was trained with"), schedule(sweep.population)]
     return Group(*parts)
+
+
+def schedule(population: PopulationView) -> Table:
+    """The values that the best network of a population was trained with, and the configuration that it was then."""
+    table = Table("epochs", "as", box=None, header_style="bold", pad_edge=False)
+    for name in population.schedule[0].values:
+        table.add_column(name, justify="right")
+    for one in population.schedule:
+        values = (value_text(value) for value in one.values.values())
+        table.add_row(f"{one.first_epoch} to {one.last_epoch}", f"#{one.trial}", *values)
+    return table
 
 
 def leaderboard(sweep: SweepView) -> Table:
@@ -83,6 +97,8 @@ def _checked(check: SweepCheck) -> Iterable[tuple[str, str]]:
     for one in check.brackets:
         rungs = ", ".join(f"{rung.keep} after epoch {rung.epoch}" for rung in one.bracket.rungs)
         kept = f"; {rungs} go on" if rungs else ""
+        if isinstance(check.spec.halving, Population):
+            kept = f", which copy each other every {check.spec.halving.interval} epochs"
         yield "generations", f"{one.count} of {one.bracket.size} configurations{kept}"
     yield "packs", f"{check.packs} shapes among {check.sampled} configurations"
     if check.refused:
@@ -104,6 +120,10 @@ def _facts(sweep: SweepView, now: datetime) -> Iterable[tuple[str, str]]:
     if sweep.trials.get(TrialState.finished, 0) and sweep.rungs:
         told = ", ".join(f"{_correlation(rung.correlation)} after epoch {rung.epoch}" for rung in sweep.rungs)
         yield "rungs", f"rank correlation with the end: {told}"
+    if sweep.population is not None:
+        found = sweep.population
+        copied = len({one.epoch for one in found.copies})
+        yield "copies", f"{len(found.copies)} after {copied} epochs, in generation {found.generation}"
     if sweep.importances is not None:
         yield "importance", ", ".join(f"{name} {100 * share:.0f} %" for name, share in sweep.importances.shares.items())
 

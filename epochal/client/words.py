@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from html import escape
 
+from spec.population import PREFIX
 from spec.views import JobView, Metrics
 
 DASH = "-"
@@ -53,11 +54,11 @@ def metric_label(name: str) -> str:
 
 
 def metrics_text(metrics: Metrics) -> str:
-    """Metrics in words, such as `validation accuracy 96.9 %`; without those that are null, and the learning rate."""
+    """Metrics in words, such as `validation accuracy 96.9 %`; without nulls, and without what a job trained with."""
     return ", ".join(
         f"{metric_label(name)} {metric(name, value)}"
         for name, value in metrics.items()
-        if value is not None and name != "learning_rate"
+        if value is not None and name != "learning_rate" and not name.startswith(PREFIX)
     )
 
 

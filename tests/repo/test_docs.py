@@ -17,7 +17,7 @@ from spec.schedules import SCHEDULES
 from spec.settings import PREFIX, Settings
 from spec.specfile import read
 from spec.states import TRANSITIONS, FailureReason, StopReason
-from spec.sweep import HALVINGS, SweepSpec
+from spec.sweep import HALVINGS, Population, SweepSpec
 
 from .pages import ROOT, codes, files, page, rows
 
@@ -90,6 +90,9 @@ def test_the_page_of_sweeps_has_every_field_method_and_halving() -> None:
     assert {*SweepSpec.model_fields, *methods, *(kind.name() for kind in HALVINGS)} <= listed
     first = re.findall(r"```yaml\n(.*?)```", page("sweeps.md"), flags=re.DOTALL)[0]
     assert (ROOT / "examples" / "sweep_grid.yaml").read_text(encoding="utf-8").endswith(first)
+    population = re.findall(r"```yaml\n(halving.*?)```", page("sweeps.md"), flags=re.DOTALL)[0]
+    assert population in (ROOT / "examples" / "sweep_population.yaml").read_text(encoding="utf-8")
+    assert set(Population.model_fields) - {"type"} <= listed
 
 
 def test_every_link_between_pages_leads_somewhere() -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from spec.population import Copy, copies
 from spec.states import StopReason, SweepState, TrialState
 from spec.sweep import SweepSpec
 from store.sweeps import SweepStore
@@ -65,6 +66,14 @@ class Sweeps:
         trials, _ = self.store.trials(sweep_id, limit=1000)
         return [(one.number, one.configuration, one.state, one.score, one.epochs) for one in trials]
 
+    def epochs(self, sweep_id: str) -> int:
+        """Epochs of all jobs together."""
+        return self.store.counts(sweep_id).epochs
+
+    def lineage(self, sweep_id: str) -> list[Copy]:
+        """Who copied whom."""
+        return copies(self.store.population(self.store.get(sweep_id, owner=None), 0))
+
     def close(self) -> None:
         for controller in self._controllers:
             controller.kill()
@@ -100,3 +109,32 @@ def test_a_sweep_has_one_table_whoever_trains_it_and_whoever_is_killed(site: Sit
     sweeps.start_controller()
     site.start_worker("cpu:1")
     assert sweeps.wait(struck, within_s=90.0) == table
+
+
+POPULATION: dict[str, Any] = {
+    "base": {"dataset": "digits", "epochs": 40, "architecture": {"type": "mlp", "hidden": [16]}, "batch_size": 16},
+    "space": {"learning_rate": {"log_uniform": [1e-4, 0.3]}, "dropout": {"uniform": [0.0, 0.5]}},
+    "method": "random",
+    "halving": {"type": "population", "interval": 3},
+    "trials": 10,
+    "generation": 10,
+    "seeds": 2,
+}
+
+
+def test_a_population_has_one_table_and_one_lineage_though_its_worker_is_killed(site: Site, sweeps: Sweeps) -> None:
+    sweeps.start_controller()
+    first = site.start_worker("cpu:2", checkpoint_s=0.1)
+    calm = sweeps.submit(**POPULATION)
+    table, lineage = sweeps.wait(calm), sweeps.lineage(calm)
+    assert [state for _, _, state, _, _ in table] == [TrialState.finished] * 10
+    assert len({copy.epoch for copy in lineage}) >= 5
+
+    struck = sweeps.submit(**POPULATION)
+    eventually(lambda: sweeps.epochs(struck) > 5 * 20, 20.0, "the population has copied")
+    first.send_signal(signal.SIGKILL)
+    first.wait()
+    assert sweeps.store.get(struck, owner=None).state is SweepState.running
+    site.start_worker("cpu:1")
+    assert sweeps.wait(struck, within_s=90.0) == table
+    assert sweeps.lineage(struck) == lineage
