@@ -77,6 +77,7 @@ CONTESTANTS: Mapping[str, Contestant] = {
     "ours": by_half(partial(work.pack, "running")),
     "ours exact": by_half(partial(work.pack, "exact")),
     "service": service,
+    "torch.func": by_half(work.stack),
     "tight": by_one(partial(work.loop, "tight")),
     "tight fused": by_one(partial(work.loop, "tight fused")),
     "idiomatic": by_one(partial(work.loop, "idiomatic")),

@@ -42,6 +42,7 @@ RUNNERS: Mapping[str, Runner] = {
     "ours": Runner("**ours, in process**: 2 processes, a pack of 32 each"),
     "ours exact": Runner("the same, exact train metrics"),
     "service": Runner("**ours, the whole service**: POST over HTTP until every curve is in MLflow"),
+    "torch.func": Runner("`torch.func`: vmap over stacked networks, 2 processes, a stack of 32 each"),
     "sklearn": Runner("scikit-learn MLPClassifier (no dropout), 2 persistent processes", foreign=True),
     "tight fused": Runner("PyTorch tight loop, fused Adam, 2 persistent processes"),
     "tight": Runner("PyTorch tight loop, 2 persistent processes"),
@@ -82,7 +83,7 @@ class Tally:
         return swept.spent.per(trials)
 
 
-def report(costs: Mapping[str, Spent], tally: Tally, trials: Mapping[str, int]) -> str:
+def report(costs: Mapping[str, Spent], tally: Tally, trials: Mapping[str, int], epochs: int) -> str:
     """The table, and the lag of MLflow."""
     base, service = costs.get("ours"), costs.get("service")
     nothing = Spent(float("nan"), float("nan"))
@@ -92,6 +93,7 @@ def report(costs: Mapping[str, Spent], tally: Tally, trials: Mapping[str, int]) 
             str(trials[name]),
             f"{spent.wall_s:.3f}",
             f"{60 / spent.wall_s:,.0f}",
+            f"{W1.steps * epochs / spent.wall_s:,.0f}",
             "-" if math.isnan(spent.cpu_s) else f"{spent.cpu_s:.3f}",
             times(spent.wall_s / (base or nothing).wall_s),
             times(spent.cpu_s / (base or nothing).cpu_s),
@@ -100,7 +102,7 @@ def report(costs: Mapping[str, Spent], tally: Tally, trials: Mapping[str, int]) 
         ]
         for name, spent in costs.items()
     ]
-    header = ["", "trials", "s / trial", "trials / min", "CPU s / trial"]
+    header = ["", "trials", "s / trial", "trials / min", "model-steps / s", "CPU s / trial"]
     header += ["ours is, wall", "ours is, CPU", "service is, wall", "val accuracy"]
     if tally.lags_s:
         lag_s = statistics.median(tally.lags_s)
@@ -129,7 +131,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     text = (
         f"`python -m benchmarks.peers{' --quick' if options.quick else ''}`: {W1.title}, {epochs} epochs, medians of "
         f"{rounds} interleaved rounds. {about('torch')}{f' Peers: {peers_versions()}.' if foreign else ''}\n\n"
-        + report(costs, tally, trials)
+        + report(costs, tally, trials, epochs)
     )
     print(text)
     if options.write:

@@ -129,12 +129,12 @@ def running_stack(home: Path, **settings: str) -> Iterator[tuple[httpx.Client, h
         subprocess.run([*command, "down"], env=environ, check=True, stdout=sys.stderr)
 
 
-def until(what: str, true: Callable[[], bool], every_s: float = POLL_S) -> None:
+def until(what: str, true: Callable[[], bool], every_s: float = POLL_S, patience_s: float = PATIENCE_S) -> None:
     """Wait until it is true; raises `ServiceFailedError` when that takes too long."""
-    patience_ends = time.monotonic() + PATIENCE_S
+    patience_ends = time.monotonic() + patience_s
     while not true():
         if time.monotonic() > patience_ends:
-            raise ServiceFailedError(f"waited {PATIENCE_S:g} s in vain until {what}")
+            raise ServiceFailedError(f"waited {patience_s:g} s in vain until {what}")
         time.sleep(every_s)
 
 

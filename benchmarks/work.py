@@ -45,6 +45,13 @@ def pack(train_metrics: str, workload: Workload, sweep: Sequence[Trial]) -> list
     return [metrics["val_accuracy"] for metrics in train(workload, sweep, train_metrics=train_metrics)]
 
 
+def stack(workload: Workload, sweep: Sequence[Trial]) -> list[float]:
+    """Train all trials as one stack, with `torch.func`."""
+    from .functional import train
+
+    return train(workload, data(workload), sweep)
+
+
 def mlp_classifier(workload: Workload, sweep: Sequence[Trial]) -> list[float]:
     """Train scikit-learn's MLPClassifier, which has no dropout and makes its own validation split."""
     import warnings

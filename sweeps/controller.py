@@ -72,6 +72,7 @@ class Controller:
 
     def _propose(self, sweep: SweepRecord) -> None:
         """Store the next generation and queue its jobs; nothing, when the sweep asks for no more."""
+        began = time.perf_counter()
         history = self._store.history(sweep.id)
         generation, spec = sweep.generations, sweep.spec
         left = self._left(sweep, history)
@@ -88,9 +89,10 @@ class Controller:
         if len(trials) < count:
             planned = bracket(spec, generation, len(trials))
         exhausted = proposed.exhausted or len(trials) >= left
+        asked_s = time.perf_counter() - began
         ids = self._store.begin(sweep, generation, planned, trials, exhausted=exhausted)
         if ids:
-            log.info("sweep %s: generation %d has %d jobs", sweep.id, generation, len(ids))
+            log.info("sweep %s: generation %d has %d jobs, asked in %.3f s", sweep.id, generation, len(ids), asked_s)
             self._doorbell.ring(*ids)
 
     def _left(self, sweep: SweepRecord, history: Sequence[TrialRecord]) -> int:

@@ -1,0 +1,258 @@
+"""Regret against budget: our methods beside Optuna's, on made landscapes, without a service.
+
+`python -m benchmarks.regret [--quick] [--write] [--seeds N] [--budget N] [--tasks ID ...]`. `LCBENCH` may name the
+folder of LCBench's surrogate. A budget is in trainings to the end (81 or 52 epochs). What was seen at any epoch chooses
+the incumbent; the regret is that of its whole curve. Optuna is asked for one configuration after the other and knows of
+all before. Ours are asked in generations and with the lag that the controller has.
+"""
+
+import argparse
+import statistics
+import sys
+import time
+from bisect import bisect_right
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+import numpy as np
+import optuna
+
+from spec.halving import bracket, survivors
+from spec.sweep import SweepSpec
+from sweeps.history import Trial
+from sweeps.methods import METHODS
+
+from .machine import about
+from .surrogates import Array, Surrogate, Values, surrogates
+from .tables import PAGE, replace_section, table
+
+LCBENCH_TASKS = ("3945", "126026", "167168", "189906")
+BUDGETS = (5, 10, 20, 40, 80, 160)
+UNLIMITED = 100_000
+PREFIX = "tags."
+"""The surrogates' parameters are no fields of a job; labels may have any name."""
+
+
+class SpentError(Exception):
+    """The budget is spent."""
+
+
+class Ledger:
+    """What was trained, and the regret of the best so far."""
+
+    def __init__(self, surrogate: Surrogate, budget: float, seed: int) -> None:
+        self._surrogate = surrogate
+        self._random = np.random.default_rng([seed, 1])
+        self._left = budget * surrogate.epochs
+        self._spent, self._best = 0, np.inf
+        self.spent: list[float] = []
+        self.regret: list[float] = []
+
+    def curves(self, configurations: Sequence[Values]) -> Array:
+        """The curves of these configurations, which nobody has seen yet."""
+        return self._surrogate.curves(configurations, self._random)
+
+    def trained(self, curve: Array, begin: int, end: int) -> float:
+        """Train from one epoch to another; the best score up to there. Raises `SpentError`."""
+        self._spent += end - begin
+        if self._spent > self._left:
+            raise SpentError
+        seen = float(curve[:end].min())
+        if seen < self._best:
+            self._best = seen
+            self.spent.append(self._spent / self._surrogate.epochs)
+            self.regret.append(float(curve.min()) - self._surrogate.optimum)
+        return seen
+
+    def by(self, budget: float) -> float:
+        """The regret by then."""
+        at = bisect_right(self.spent, budget)
+        return self.regret[at - 1] if at else float("nan")
+
+
+@dataclass(frozen=True)
+class Ours:
+    """A sweep's method and halving, driven as the controller drives them."""
+
+    fields: Mapping[str, Any]
+
+    def search(self, surrogate: Surrogate, ledger: Ledger, seed: int) -> None:
+        """Search until the budget is spent."""
+        sweep = SweepSpec.model_validate(
+            {
+                "base": {"dataset": "digits", "epochs": surrogate.epochs},
+                "space": {PREFIX + name: dict(parameter) for name, parameter in surrogate.space.items()},
+                "trials": UNLIMITED,
+                "seed": seed,
+                **self.fields,
+            }
+        )
+        history: list[Trial] = []
+        generation = 0
+        while True:
+            planned = bracket(sweep, generation, UNLIMITED)
+            known = [trial if trial.generation <= generation - sweep.parallel else _open(trial) for trial in history]
+            asked = list(islice(METHODS[sweep.method](sweep, known, generation), planned.size))
+            curves = ledger.curves([{name.removeprefix(PREFIX): one[name] for name in one} for one in asked])
+            ends = dict.fromkeys(range(len(asked)), 0)
+            scores: dict[int, float] = {}
+            alive = set(ends)
+            for epoch, keep in [*((rung.epoch, rung.keep) for rung in planned.rungs), (surrogate.epochs, None)]:
+                for place in sorted(alive):
+                    scores[place] = ledger.trained(curves[place], ends[place], epoch)
+                    ends[place] = epoch
+                if keep is not None:
+                    alive = survivors({place: scores[place] for place in alive}, keep)
+            first = len(history)
+            history += [
+                Trial(
+                    number=first + place,
+                    generation=generation,
+                    configuration=one,
+                    digest=str(first + place),
+                    score=scores[place],
+                    epochs=ends[place],
+                    pruned=place not in alive,
+                )
+                for place, one in enumerate(asked)
+            ]
+            generation += 1
+
+
+def _open(trial: Trial) -> Trial:
+    return Trial(trial.number, trial.generation, trial.configuration, trial.digest)
+
+
+@dataclass(frozen=True)
+class Optuna:
+    """One of Optuna's samplers, with or without its HyperbandPruner; one trial after the other."""
+
+    sampler: Callable[[int], optuna.samplers.BaseSampler]
+    hyperband: bool = False
+
+    def search(self, surrogate: Surrogate, ledger: Ledger, seed: int) -> None:
+        """Search until the budget is spent."""
+        epochs = surrogate.epochs
+        pruner = optuna.pruners.HyperbandPruner(1, epochs, 3) if self.hyperband else optuna.pruners.NopPruner()
+        study = optuna.create_study(sampler=self.sampler(seed), pruner=pruner)
+
+        def objective(trial: optuna.Trial) -> float:
+            [curve] = ledger.curves([dict(_suggested(surrogate, trial))])
+            if not self.hyperband:
+                return ledger.trained(curve, 0, epochs)
+            for epoch in range(1, epochs + 1):
+                best = ledger.trained(curve, epoch - 1, epoch)
+                trial.report(float(curve[epoch - 1]), epoch)
+                if trial.should_prune():
+                    raise optuna.TrialPruned
+            return best
+
+        study.optimize(objective, n_trials=UNLIMITED)
+
+
+def _suggested(surrogate: Surrogate, trial: optuna.Trial) -> Iterator[tuple[str, float]]:
+    for name, parameter in surrogate.space.items():
+        match dict(parameter):
+            case {"integers": (least, most), **more}:
+                yield name, trial.suggest_int(name, least, most, log=more["log"])
+            case {"log_uniform": (least, most)}:
+                yield name, trial.suggest_float(name, least, most, log=True)
+            case {"uniform": (least, most)}:
+                yield name, trial.suggest_float(name, least, most)
+
+
+HYPERBAND = {"type": "hyperband"}
+CONTESTANTS: Mapping[str, Ours | Optuna] = {
+    "ours: random": Ours({"method": "random"}),
+    "ours: Sobol": Ours({"method": "sobol"}),
+    "ours: TPE, generations of 64": Ours({"method": "tpe"}),
+    "ours: TPE, one at a time": Ours({"method": "tpe", "generation": 1, "parallel": 1}),
+    "ours: TPE, generations of 4": Ours({"method": "tpe", "generation": 4, "parallel": 1}),
+    "ours: best 3 of 64 after one epoch": Ours({"method": "random", "halving": {"type": "first_epoch"}}),
+    "ours: Hyperband": Ours({"method": "random", "halving": HYPERBAND}),
+    "ours: TPE and Hyperband": Ours({"method": "tpe", "halving": HYPERBAND}),
+    "Optuna: random": Optuna(lambda seed: optuna.samplers.RandomSampler(seed=seed)),
+    "Optuna: TPE": Optuna(lambda seed: optuna.samplers.TPESampler(seed=seed)),
+    "Optuna: random and Hyperband": Optuna(lambda seed: optuna.samplers.RandomSampler(seed=seed), hyperband=True),
+    "Optuna: TPE and Hyperband": Optuna(lambda seed: optuna.samplers.TPESampler(seed=seed), hyperband=True),
+}
+
+
+def run(contestant: Ours | Optuna, surrogate: Surrogate, budget: float, seed: int) -> Ledger:
+    """Search once; the ledger when the budget is spent."""
+    ledger = Ledger(surrogate, budget, seed)
+    try:
+        contestant.search(surrogate, ledger, seed)
+    except SpentError:
+        return ledger
+    raise AssertionError("the search ended before its budget")
+
+
+def report(ledgers: Mapping[str, Sequence[Ledger]], seconds: Mapping[str, float], budget: float) -> str:
+    """The table of one surrogate: medians over the seeds."""
+    budgets = [one for one in BUDGETS if one <= budget]
+    rows = []
+    for name, theirs in ledgers.items():
+        finals = sorted(one.by(budgets[-1]) for one in theirs)
+        medians = [f"{statistics.median(one.by(at) for one in theirs):.3f}" for at in budgets]
+        low, high = (finals[round(share * (len(finals) - 1))] for share in (0.25, 0.75))
+        rows.append([name, *medians, f"{low:.3f} to {high:.3f}", f"{seconds[name]:.1f}"])
+    return table(["", *map(str, budgets), "quartiles", "s / search"], rows)
+
+
+def ranks(found: Sequence[Mapping[str, Sequence[Ledger]]], budget: float) -> dict[str, float]:
+    """The mean rank of each contestant over surrogates and seeds, by its last regret."""
+    names = list(found[0])
+    every = []
+    for ledgers in found:
+        for seeds in zip(*ledgers.values(), strict=True):
+            regrets = np.array([one.by(budget) for one in seeds])
+            every.append([(regrets < own).sum() + ((regrets == own).sum() + 1) / 2 for own in regrets])
+    return dict(zip(names, np.mean(every, axis=0).tolist(), strict=True))
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Measure, print, and write with `--write`."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.regret", description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="a tiny smoke run, no measurement")
+    parser.add_argument("--write", action="store_true", help=f"put the tables into {PAGE}")
+    parser.add_argument("--seeds", type=int, default=20)
+    parser.add_argument("--budget", type=int, default=40, help="trainings to the end")
+    parser.add_argument("--tasks", nargs="*", default=LCBENCH_TASKS, help="LCBench's data sets")
+    parser.add_argument("--only", nargs="+", choices=list(CONTESTANTS), metavar="NAME")
+    options = parser.parse_args(arguments)
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    seeds, budget = (1, 5) if options.quick else (options.seeds, options.budget)
+    landscapes = surrogates(options.tasks)[: 1 if options.quick else None]
+    names = options.only or list(CONTESTANTS)
+    found, texts = [], []
+    for landscape in landscapes:
+        ledgers: dict[str, list[Ledger]] = {name: [] for name in names}
+        seconds: dict[str, float] = {}
+        for name in names:
+            began = time.perf_counter()
+            ledgers[name] = [run(CONTESTANTS[name], landscape, budget, seed) for seed in range(seeds)]
+            seconds[name] = (time.perf_counter() - began) / seeds
+            print(f"  {landscape.name}: {name}: {seconds[name]:.1f} s a search", file=sys.stderr, flush=True)
+        found.append(ledgers)
+        texts.append(f"**{landscape.name}**\n\n{report(ledgers, seconds, budget)}")
+        print(texts[-1], file=sys.stderr, flush=True)
+    last = [one for one in BUDGETS if one <= budget][-1]
+    placed = sorted(ranks(found, last).items(), key=lambda item: item[1])
+    head = (
+        f"`python -m benchmarks.regret`: {seeds} seeds; median regret after so many trainings to the end. "
+        f"{about('optuna', 'numpy')}"
+    )
+    order = f"Mean rank over all of them after {last} trainings: " + ", ".join(
+        f"{name} {rank:.1f}" for name, rank in placed
+    )
+    text = "\n\n".join([head, f"{order}.", *texts])
+    print(text)
+    if options.write:
+        replace_section(PAGE, "regret", text)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,219 @@
+"""The Tree-structured Parzen Estimator (Bergstra et al. 2011), asked for a whole generation at once.
+
+It works in the unit cube, where each parameter is one side. The best trials give the density l, all others the density
+g, both mixtures of one kernel per trial and a wide prior. Of some candidates drawn from l, the one with the largest
+l / g is proposed. Each proposal then counts as a bad trial for those that follow (constant liar, Ginsbourger et al.
+2010), so that a generation spreads. How many trials are good and how wide kernels are is as in Optuna 5 (Watanabe
+2023, arXiv 2304.11127); unlike there, both densities are made once per generation, and of the many trials that are not
+good the newest are enough: a proposal takes less than a millisecond.
+"""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy.special import ndtr, ndtri
+
+from spec.sweep import Choice, Integers, LogUniform, Parameter, SweepSpec, Uniform
+
+from .history import Trial
+
+Array = npt.NDArray[np.float64]
+
+STARTUP_TRIALS = 10
+"""Fewer trials than this say nothing."""
+CANDIDATES = 24
+MOST_GOOD = 25
+MOST_OTHERS = 200
+LEAST_MASS = 1e-300
+FLAT = 25
+"""So many of the newest trials weigh the same; older ones less."""
+
+
+def proposed(sweep: SweepSpec, history: Sequence[Trial], random: np.random.Generator) -> Iterator[list[float]]:
+    """Places in the unit cube, endless. Before there are enough trials, any place."""
+    sides = list(sweep.space.values())
+    if sum(trial.score is not None for trial in history) < STARTUP_TRIALS:
+        while True:
+            yield random.random(len(sides)).tolist()
+    good, others = divided(history)
+    better = Mixture(sides, [_places(sweep, trial) for trial in good], random)
+    worse = Mixture(sides, [_places(sweep, trial) for trial in others], random)
+    while True:
+        yield from _generation(better, worse, sweep.generation)
+
+
+def divided(history: Sequence[Trial]) -> tuple[list[Trial], list[Trial]]:
+    """The good trials and the newest others, both in the order of their numbers; those that train are others.
+
+    A trial that was trained to its end is before one that was pruned, and that before one that was pruned earlier.
+    """
+    known = [trial for trial in history if trial.score is not None]
+    ranked = sorted(known, key=lambda trial: (trial.pruned, -trial.epochs if trial.pruned else 0, trial.score))
+    best = {trial.number for trial in ranked[: min(math.ceil(0.1 * len(known)), MOST_GOOD)]}
+    others = [trial for trial in history if trial.number not in best]
+    return [trial for trial in history if trial.number in best], others[-MOST_OTHERS:]
+
+
+def _generation(better: "Mixture", worse: "Mixture", count: int) -> Iterator[list[float]]:
+    """The places of a generation."""
+    drawn = better.sample(CANDIDATES * count)
+    log_better, log_worse = better.log_density(drawn), worse.log_density(drawn)
+    for first in range(0, len(drawn), CANDIDATES):
+        group = slice(first, first + CANDIDATES)
+        best = first + int(np.argmax(log_better[group] - log_worse[group]))
+        yield drawn[best].tolist()
+        log_worse = np.logaddexp(log_worse, worse.log_kernel(drawn, drawn[best]))
+
+
+class Mixture:
+    """A density in the unit cube: for each trial a kernel, which is a product over the sides; and a prior."""
+
+    def __init__(self, sides: Sequence[Parameter], places: Sequence[Sequence[float]], random: np.random.Generator):
+        self._random = random
+        at = np.array(places, dtype=np.float64).reshape(len(places), len(sides))
+        weights = np.append(_weights(len(at)), 1.0)
+        self._log_weights = np.log(weights / weights.sum())
+        self._sides: list[_Numbers | _Classes] = [
+            _Classes(column, len(side.choice)) if isinstance(side, Choice) else _Numbers.around(side, column)
+            for side, column in zip(sides, at.T, strict=True)
+        ]
+
+    def sample(self, count: int) -> Array:
+        """Draw places, [count, sides]."""
+        kernels = self._random.choice(len(self._log_weights), count, p=np.exp(self._log_weights))
+        return np.column_stack([side.sample(kernels, self._random.random(count)) for side in self._sides])
+
+    def log_density(self, places: Array) -> Array:
+        """Give the logarithm of the density, [places]."""
+        logs = np.tile(self._log_weights, (len(places), 1))
+        for side, column in zip(self._sides, places.T, strict=True):
+            logs += side.log_density(column)
+        most = logs.max(axis=1)
+        return np.asarray(most + np.log(np.exp(logs - most[:, None]).sum(axis=1)))
+
+    def log_kernel(self, places: Array, center: Array) -> Array:
+        """The density of one more kernel, [places], with the weight of the newest."""
+        logs = [
+            side.log_kernel(column, float(place))
+            for side, column, place in zip(self._sides, places.T, center, strict=True)
+        ]
+        return np.asarray(sum(logs) + self._log_weights[-1])
+
+
+@dataclass(frozen=True)
+class _Numbers:
+    """Normal kernels within [0, 1], the prior last. Whole numbers and steps have the density of their cell."""
+
+    side: Parameter
+    center: Array
+    width: Array
+
+    @classmethod
+    def around(cls, side: Parameter, values: Array) -> "_Numbers":
+        """A kernel is as wide as the larger gap to its neighbours. A trial without this parameter is like the prior."""
+        known = ~np.isnan(values)
+        center, width = np.full(len(values) + 1, 0.5), np.ones(len(values) + 1)
+        mine = values[known]
+        order = np.argsort(mine, kind="stable")
+        edged = np.concatenate([[0.0], mine[order], [1.0]])
+        gaps = np.diff(edged)
+        widths = np.maximum(gaps[:-1], gaps[1:])
+        if len(mine) >= 2:  # the edges count for the inner ones only
+            widths[0], widths[-1] = gaps[1], gaps[-2]
+        least = 1.0 / min(100.0, 2.0 + len(mine))
+        at = np.flatnonzero(known)
+        center[at], width[at[order]] = mine, np.clip(widths, least, 1.0)
+        return cls(side, center, width)
+
+    def sample(self, kernels: npt.NDArray[np.int64], uniform: Array) -> Array:
+        center, width = self.center[kernels], self.width[kernels]
+        low, high = ndtr(-center / width), ndtr((1.0 - center) / width)
+        return np.asarray(np.clip(center + width * ndtri(low + uniform * (high - low)), 0.0, np.nextafter(1.0, 0.0)))
+
+    def log_density(self, values: Array) -> Array:
+        inside = ndtr((1.0 - self.center) / self.width) - ndtr(-self.center / self.width)
+        if (cells := _cells(self.side, values)) is not None:
+            low, high = (edges[:, None] for edges in cells)
+            mass = ndtr((high - self.center) / self.width) - ndtr((low - self.center) / self.width)
+            return np.asarray(np.log(np.maximum(mass, LEAST_MASS) / inside))
+        scale = np.log(self.width * inside) + 0.5 * math.log(2.0 * math.pi)
+        return np.asarray(-0.5 * ((values[:, None] - self.center) / self.width) ** 2 - scale)
+
+    def log_kernel(self, values: Array, center: float) -> Array:
+        width = 1.0 / min(100.0, 1.0 + len(self.center))
+        return _Numbers(self.side, np.array([center]), np.array([width])).log_density(values)[:, 0]
+
+
+class _Classes:
+    """Kernels over `count` choices, the prior last; a place in [0, 1) stands for the choice that `Choice.at` gives."""
+
+    def __init__(self, values: Array, count: int) -> None:
+        kernels = len(values) + 1
+        shares = np.full((kernels, count), 1.0 / kernels)
+        known = np.flatnonzero(~np.isnan(values))
+        shares[known, (values[known] * count).astype(int)] += 1.0
+        self._shares = shares / shares.sum(axis=1, keepdims=True)
+        self._count = count
+
+    def sample(self, kernels: npt.NDArray[np.int64], uniform: Array) -> Array:
+        chosen = (self._shares.cumsum(axis=1)[kernels] <= uniform[:, None]).sum(axis=1)
+        return np.asarray((np.minimum(chosen, self._count - 1) + 0.5) / self._count)
+
+    def log_density(self, values: Array) -> Array:
+        return np.asarray(np.log(self._shares.T[(values * self._count).astype(int)]))
+
+    def log_kernel(self, values: Array, center: float) -> Array:
+        kernels = len(self._shares)
+        same = (values * self._count).astype(int) == int(center * self._count)
+        return np.asarray(np.log((same + 1.0 / kernels) / (1.0 + self._count / kernels)))
+
+
+def _weights(count: int) -> Array:
+    """The weights of trials, from the oldest to the newest."""
+    ramp = max(count - FLAT, 0)
+    return np.concatenate([np.linspace(1.0 / max(count, 1), 1.0, ramp), np.ones(count - ramp)])
+
+
+def _places(sweep: SweepSpec, trial: Trial) -> list[float]:
+    """Where a configuration lies in the unit cube; NaN for a parameter that it does not have."""
+    own = trial.configuration
+    return [place_of(side, own[name]) if name in own else math.nan for name, side in sweep.space.items()]
+
+
+def _cells(side: Parameter, places: Array) -> tuple[Array, Array] | None:
+    """The limits of the places that stand for the same value; None where every place is another value."""
+    match side:
+        case Integers(integers=(least, most), log=True):
+            low, high = math.log(least - 0.5), math.log(most + 0.5)
+            whole = np.clip(np.rint(np.exp(low + places * (high - low))), least, most)
+            return (np.log(whole - 0.5) - low) / (high - low), (np.log(whole + 0.5) - low) / (high - low)
+        case Integers(integers=(least, most), step=step):
+            count = len(range(least, most + 1, step))
+        case Uniform(step=float()):
+            count = len(side.values or ())
+        case _:
+            return None
+    whole = np.floor(places * count)
+    return whole / count, (whole + 1.0) / count
+
+
+def place_of(parameter: Parameter, value: Any) -> float:
+    """A place in [0, 1) for which `parameter.at` gives this value."""
+    match parameter:
+        case LogUniform(log_uniform=(least, most)):
+            place = (math.log(value) - math.log(least)) / (math.log(most) - math.log(least))
+        case Uniform(uniform=(least, most), step=None):
+            place = (value - least) / (most - least)
+        case Integers(integers=(least, most), log=True):
+            low, high = math.log(least - 0.5), math.log(most + 0.5)
+            place = (math.log(value) - low) / (high - low)
+        case Integers(integers=(least, most), step=step):
+            place = ((value - least) / step + 0.5) / len(range(least, most + 1, step))
+        case _:
+            values = parameter.values or ()
+            place = (values.index(value) + 0.5) / len(values)
+    return min(max(place, 0.0), math.nextafter(1.0, 0.0))

@@ -1,0 +1,25 @@
+import math
+
+from benchmarks.sweep_tasks import TASKS, Moment
+from benchmarks.sweeps import Run, report, to_target
+
+FAST = Run(4.0, [Moment(1.0, 3, 0.5, None), Moment(2.0, 3, 0.2, 0.9), Moment(3.0, 1, 0.3, 0.8)], 10)
+SLOW = Run(90.0, [Moment(10.0, 5, 0.6, 0.7), Moment(60.0, 5, 0.2, 0.9), Moment(80.0, 5, 0.4, 0.8)], 10)
+
+
+def test_a_run_is_as_good_as_its_best_moment_so_far() -> None:
+    assert FAST.by_seconds(0.5) is None
+    known = [FAST.by_seconds(at) for at in (1.0, 2.5, 9.0)]
+    assert [one.val_loss for one in known if one is not None] == [0.5, 0.2, 0.2]
+    assert FAST.steps == [30, 60, 70]
+    assert math.isinf(FAST.reaches(0.1))
+
+
+def test_the_time_to_a_score_is_compared_with_the_time_when_the_other_first_had_it() -> None:
+    assert to_target([FAST], [SLOW]) == ("2.0", "30x")
+    assert to_target([SLOW, SLOW], [FAST, Run(1.0, [Moment(1.0, 1, 0.1, None)], 10)])[0].endswith("(1 of 2)")
+
+
+def test_the_report_names_every_contestant() -> None:
+    text = report(TASKS["digits"], {"hyperband": [FAST, FAST], "ray": [SLOW, SLOW]})
+    assert "| **ours**, Hyperband | 0.2000 ± 0.0000 | 0.9000 ± 0.0000 | 70 | 4.0 | 2.0 | 30x |" in text
