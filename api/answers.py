@@ -5,7 +5,7 @@ from dataclasses import asdict
 from typing import Any
 
 from spec.schema import Task
-from spec.states import FINISHED, JobStatus
+from spec.states import FINISHED, FailureReason, JobStatus
 from spec.verdict import Verdict
 from spec.views import (
     Best,
@@ -13,6 +13,7 @@ from spec.views import (
     DatasetView,
     EventView,
     Failure,
+    JobNews,
     JobView,
     MlflowRun,
     PlaceInSweep,
@@ -54,36 +55,20 @@ def job_view(
     if job.replays is not None:
         links["replay"] = f"{at}/replay"
     return JobView(
-        id=job.id,
-        name=job.name,
-        project=job.project,
-        tags=dict(job.tags),
-        priority=job.priority,
-        status=job.status,
-        stop_reason=job.stop_reason,
-        failure=_failure(job),
-        attempt=job.attempt,
-        cancel_requested=job.cancel_requested_at is not None,
-        pause_requested=job.pause_requested_at is not None,
+        **_news(job),
         spec=job.spec,
-        progress=_progress(job),
-        metrics=job.metrics,
-        best=None if job.best_epoch is None else Best(epoch=job.best_epoch, metrics=job.best_metrics or {}),
         verdict=verdict,
         queue=None if place is None else Queue(**asdict(place)),
-        worker=job.worker,
-        device=job.device,
-        pack_size=job.pack_size,
         replays=job.replays,
         mlflow=_mlflow(job, mlflow_url),
-        sweep=_place(job),
-        created_at=job.created_at,
-        started_at=job.started_at,
-        finished_at=job.finished_at,
-        updated_at=job.updated_at,
         links=links,
         warnings=list(warnings),
     )
+
+
+def job_news(row: Any) -> JobNews:
+    """What changes of a job, from a row of `JOB_NEWS`."""
+    return JobNews(**_news(row))
 
 
 def dataset_summary(dataset: DatasetRecord) -> DatasetSummary:
@@ -127,21 +112,39 @@ def event_view(event: EventRecord) -> EventView:
     )
 
 
-def _failure(job: JobRecord) -> Failure | None:
-    reason = job.failure_reason
-    if reason is None:
+def _news(job: Any) -> dict[str, Any]:
+    """The fields of `JobNews`, of a record or a row."""
+    same = (
+        *("id", "name", "project", "priority", "status", "stop_reason", "attempt", "metrics", "worker", "device"),
+        *("pack_size", "created_at", "started_at", "finished_at", "updated_at"),
+    )
+    return {
+        **{name: getattr(job, name) for name in same},
+        "tags": dict(job.tags),
+        "failure": _failure(job),
+        "cancel_requested": job.cancel_requested_at is not None,
+        "pause_requested": job.pause_requested_at is not None,
+        "progress": _progress(job),
+        "best": None if job.best_epoch is None else Best(epoch=job.best_epoch, metrics=job.best_metrics or {}),
+        "sweep": _place(job),
+    }
+
+
+def _failure(job: Any) -> Failure | None:
+    if job.failure_reason is None:
         return None
+    reason = FailureReason(job.failure_reason)
     return Failure(reason=reason, message=job.failure_message or reason.sentence, retryable=reason.retryable)
 
 
-def _place(job: JobRecord) -> PlaceInSweep | None:
+def _place(job: Any) -> PlaceInSweep | None:
     if job.sweep_id is None:
         return None
     return PlaceInSweep(id=job.sweep_id, trial=job.trial or 0, replicate=job.replicate or 0)
 
 
-def _progress(job: JobRecord) -> Progress:
-    speed = job.epochs_per_s if job.status is JobStatus.running else None
+def _progress(job: Any) -> Progress:
+    speed = job.epochs_per_s if job.status == JobStatus.running else None
     left = job.epochs - job.epoch
     return Progress(epoch=job.epoch, epochs=job.epochs, epochs_per_s=speed, eta_s=left / speed if speed else None)
 

@@ -9,6 +9,7 @@ from werkzeug.exceptions import NotFound
 
 from spec import VERSION
 from spec.settings import Settings
+from store.changes import ChangeStore
 from store.datasets import DatasetStore
 from store.db import connect
 from store.doorbell import Doorbell
@@ -30,6 +31,7 @@ from .dataset_services import DatasetServices
 from .datasets import datasets
 from .ensemble_services import Ensembles
 from .ensembles import ensembles
+from .feed import Feed, feed
 from .health import health
 from .held_out import HeldOutRows
 from .improvement_services import Improvements
@@ -87,6 +89,7 @@ def create_app(settings: Settings) -> Flask:
     )
     quota = settings.data_quota_mib * MIB
     dataset_services = DatasetServices(sets, uploading, files, Reader(), quota)
+    sweep_services = SweepServices(sweep_store, store, doorbell, dataset_services, starts, space)
     provide(
         app,
         store,
@@ -103,9 +106,10 @@ def create_app(settings: Settings) -> Flask:
         starts,
         sweep_store,
         Ensembles(sweep_store, store, loaded, HeldOutRows(files)),
-        SweepServices(sweep_store, store, doorbell, dataset_services, starts, space),
+        sweep_services,
         Gallery(store, files),
         OpenStreams(),
+        Feed(ChangeStore(engine), sweep_services),
         Assets(Description(app, VERSION)),
     )
 
@@ -120,7 +124,7 @@ def create_app(settings: Settings) -> Flask:
 
     errors.install(app)
     auth.install(app, tokens, auth.FailedLogins())
-    of_jobs, of_data = (jobs, control, models, pictures, replays, improvements, stream), (datasets, uploads)
+    of_jobs, of_data = (jobs, control, models, pictures, replays, improvements, feed, stream), (datasets, uploads)
     for blueprint in (*of_jobs, sweeps, ensembles, sweep_stream, *of_data, workers, sessions, health, pages):
         app.register_blueprint(blueprint)
 

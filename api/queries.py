@@ -176,6 +176,23 @@ class CurveQuery(Frozen):
     from_: Annotated[int, Field(alias="from", ge=1, le=10**9, description="First epoch wanted.")] = 1
 
 
+class FeedQuery(Frozen):
+    """Whose news."""
+
+    ids: Annotated[
+        str | None,
+        Field(
+            pattern=r"^[0-9a-f-]{36}(,[0-9a-f-]{36}){0,99}$",
+            description="Only these jobs, 100 at most, with commas between their ids; then no sweeps.",
+        ),
+    ] = None
+
+    @property
+    def jobs(self) -> frozenset[str] | None:
+        """The ids."""
+        return None if self.ids is None else frozenset(self.ids.split(","))
+
+
 class SweepsQuery(Frozen):
     """Which page of sweeps."""
 

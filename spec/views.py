@@ -73,8 +73,8 @@ class PlaceInSweep(Frozen):
     """Which of the configuration's seeds or folds it is, from 0."""
 
 
-class JobView(Frozen):
-    """A job: its spec, state and results."""
+class JobNews(Frozen):
+    """What changes of a job: all that a list shows but its spec and its links."""
 
     id: str
     name: str | None
@@ -88,26 +88,31 @@ class JobView(Frozen):
     attempt: int
     cancel_requested: bool
     pause_requested: bool
-    spec: JobSpec
     progress: Progress
     metrics: Metrics | None
     best: Best | None
-    verdict: Verdict | None
-    """The verdict on a single job that has ended; null in lists."""
-    queue: Queue | None
-    """The place of a single queued job; null in lists and in the answer to a submission."""
     worker: str | None
     device: str | None
     pack_size: int | None
-    replays: str | None = None
-    """The job that this one trains again."""
-    mlflow: MlflowRun | None
     sweep: PlaceInSweep | None = None
     """null: it was submitted on its own."""
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
     updated_at: datetime
+
+
+class JobView(JobNews):
+    """A job: its spec, state and results."""
+
+    spec: JobSpec
+    verdict: Verdict | None
+    """The verdict on a single job that has ended; null in lists."""
+    queue: Queue | None
+    """The place of a single queued job; null in lists and in the answer to a submission."""
+    replays: str | None = None
+    """The job that this one trains again."""
+    mlflow: MlflowRun | None
     links: dict[str, str]
     warnings: list[str] = []
     """In the answer to a submission: reasons why the job would wait for ever, such as no worker with a GPU."""

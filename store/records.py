@@ -220,6 +220,16 @@ JOBS: Select[Any] = select(Job.__table__, Mirror.run_id, Mirror.experiment_id).o
 """Jobs with their runs; `record` reads its rows."""
 
 
+_NEWS = (
+    *("id", "owner", "name", "project", "tags", "priority", "status", "stop_reason", "failure_reason"),
+    *("failure_message", "attempt", "cancel_requested_at", "pause_requested_at", "epoch", "epochs", "epochs_per_s"),
+    *("metrics", "best_epoch", "best_metrics", "worker", "device", "pack_size", "sweep_id", "trial", "replicate"),
+    *("created_at", "started_at", "finished_at", "updated_at"),
+)
+JOB_NEWS: Select[Any] = select(*(Job.__table__.c[name] for name in _NEWS))
+"""Of jobs what changes; their specs, which do not, are most of their rows."""
+
+
 def record(row: Any) -> JobRecord:
     """The job in a row of `JOBS`."""
     return JobRecord(

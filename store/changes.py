@@ -1,0 +1,92 @@
+"""What changes in the record while somebody looks: jobs and sweeps, whoever changed them.
+
+A change of state leaves an event with a time. What runs is known by its lease, and changes with each heartbeat. So a
+poll reads two indexes, and of the jobs only those that may have changed.
+"""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, Engine, or_, select
+
+from .db import in_values, now, reading
+from .records import JOB_NEWS
+from .sweeps import SweepRecord, sweep_record
+from .tables import Job, JobEvent, Lease, Sweep
+
+OVERLAP = timedelta(seconds=5)
+"""A transaction may end so much later than the event that it wrote says: each poll looks back as far."""
+
+MOST = 2000
+"""Most jobs whose changes are read at once."""
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What a poll knew: the next one finds what is new. Empty, it finds all that runs, and what just changed."""
+
+    since: datetime | None = None
+    """By the record's clock; None: now."""
+    events: Mapping[str, int] = field(default_factory=dict)
+    """The newest event of the jobs that have changed state of late."""
+    updated: Mapping[str, datetime] = field(default_factory=dict)
+    """When the running jobs were last updated."""
+
+
+@dataclass(frozen=True)
+class Changes:
+    """Jobs and sweeps that have changed, and what the next poll must know."""
+
+    seen: Seen
+    jobs: tuple[Any, ...] = ()
+    """Rows of `JOB_NEWS`."""
+    sweeps: tuple[SweepRecord, ...] = ()
+    """Sweeps that go on, and those that have just ended."""
+    too_many: bool = False
+    """More jobs than `MOST` have changed, and none is here."""
+
+
+class ChangeStore:
+    """Finds what has changed, for any number of readers."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def poll(self, seen: Seen, ids: Collection[str] | None = None) -> Changes:
+        """What has changed since, of these jobs only if `ids` are given. Raises `StoreUnavailableError`."""
+        with reading(self._engine) as connection:
+            at: datetime = connection.execute(select(now())).scalar_one()
+            since = (seen.since or at) - OVERLAP
+            events = self._events(connection, since)
+            running = set(connection.execute(select(Lease.job_id).limit(MOST + 1)).scalars())
+            moved = {job_id for job_id, seq in events.items() if seen.events.get(job_id) != seq}
+            asked = moved | running if ids is None else (moved | running) & set(ids)
+            too_many = len(asked) > MOST
+            rows = [] if too_many else connection.execute(JOB_NEWS.where(in_values(connection, Job.id, asked))).all()
+            sweeps = connection.execute(
+                select(Sweep.__table__).where(or_(Sweep.finished_at.is_(None), Sweep.finished_at > since))
+            ).all()
+        updated = {row.id: row.updated_at for row in rows}
+        changed = [row for row in rows if row.id in moved or seen.updated.get(row.id) != row.updated_at]
+        return Changes(Seen(at, events, updated), tuple(changed), tuple(sweep_record(row) for row in sweeps), too_many)
+
+    @staticmethod
+    def _events(connection: Connection, since: datetime) -> dict[str, int]:
+        """The newest event of each job since then."""
+        query = select(JobEvent.job_id, JobEvent.seq).where(JobEvent.at > since).order_by(JobEvent.at, JobEvent.seq)
+        return {row.job_id: row.seq for row in connection.execute(query)}
+
+
+def moment(text: str) -> datetime | None:
+    """The moment that `stamp` wrote; None when it is none."""
+    try:
+        return datetime.fromtimestamp(int(text) / 1000.0, tz=UTC) if text.isascii() and len(text) < 16 else None
+    except (ValueError, OverflowError, OSError):
+        return None
+
+
+def stamp(moment: datetime) -> str:
+    """A moment as milliseconds since 1970."""
+    return str(int(moment.timestamp() * 1000))
