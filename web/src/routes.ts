@@ -5,4 +5,5 @@ import type { Route } from "./lib/router.svelte";
 
 export const routes: readonly Route[] = [
   { path: "/jobs", title: "Jobs", icon: ListTree, view: () => import("./views/Jobs.svelte") },
+  { path: "/jobs/:id", title: "Job", view: () => import("./views/Job.svelte") },
 ];

@@ -42,6 +42,8 @@ export class EventParser {
 }
 
 export interface Follow {
+  /** Id of the last event that is known: the stream begins after it. */
+  readonly last?: string;
   /** Each event, in order; never twice, never with a gap. */
   readonly onEvent: (event: ServerEvent) => void;
   /** Whether the connection is there. */
@@ -57,9 +59,8 @@ const SILENCE_MS = 40_000;
 const WAITS_MS = [500, 1000, 2000, 4000, 8000];
 
 /** Follow the stream at `path` until the answer is called, or it is over; a lost connection comes back by itself. */
-export function follow(path: string, { onEvent, onState, onRefused, isOver }: Follow): () => void {
+export function follow(path: string, { last = "", onEvent, onState, onRefused, isOver }: Follow): () => void {
   const stopped = new AbortController();
-  let last = "";
   let failures = 0;
 
   async function connect(): Promise<void> {

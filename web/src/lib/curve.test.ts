@@ -1,0 +1,16 @@
+import { expect, test } from "vitest";
+import { csv, metricsOf, smooth, withEpoch } from "./curve";
+
+test("smoothing begins at the first value and leaves gaps alone", () => {
+  expect(smooth([1, 1, null, 1], 0.9)).toEqual([1, 1, null, 1].map((v) => (v === null ? null : expect.closeTo(1))));
+  expect(smooth([0, 1], 0.5)[1]).toBeCloseTo(2 / 3);
+  expect(smooth([3, 4], 0)).toEqual([3, 4]);
+});
+
+test("an epoch is added, and one that comes again replaces what followed it", () => {
+  const two = withEpoch({ epoch: [1], val_loss: [0.5] }, { epoch: 2, val_loss: 0.4, val_accuracy: 0.9 });
+  expect(two).toEqual({ epoch: [1, 2], val_loss: [0.5, 0.4], val_accuracy: [null, 0.9] });
+  expect(withEpoch(two, { epoch: 1, val_loss: 0.6 })["val_loss"]).toEqual([0.6]);
+  expect(metricsOf(two)).toEqual(["loss", "accuracy"]);
+  expect(csv(two)).toBe("epoch,val_loss,val_accuracy\n1,0.5,\n2,0.4,0.9\n");
+});

@@ -1,0 +1,24 @@
+import { expect, test } from "vitest";
+import { yaml } from "./json";
+import { datasetName, differences, networkName, show } from "./spec";
+
+test("YAML says the same as JSON", () => {
+  const spec = { dataset: "digits", name: "yes", architecture: { type: "mlp", hidden: [64, 32] }, tags: {}, lr: 1e-3 };
+  expect(yaml(spec)).toBe('dataset: digits\nname: "yes"\narchitecture:\n  type: mlp\n  hidden: [64, 32]\ntags: {}\nlr: 0.001');
+  expect(yaml({ a: [{ b: 1, c: "x: y" }] })).toBe('a:\n- b: 1\n  c: "x: y"'.replace("\n- ", "\n  - ").replace("\n  c", "\n    c"));
+});
+
+test("only what differs is told, field by field", () => {
+  const defaults = { dropout: 0, optimizer: { type: "adam", beta1: 0.9 }, patience: null, name: null };
+  expect(differences({ dropout: 0.5, optimizer: { type: "adam", beta1: 0.8 }, patience: null, name: "x" }, defaults)).toEqual([
+    { field: "dropout", before: 0, after: 0.5 },
+    { field: "optimizer.beta1", before: 0.9, after: 0.8 },
+  ]);
+  expect(differences({ optimizer: { type: "sgd" } }, { optimizer: { type: "adam" } })[0]?.field).toBe("optimizer");
+});
+
+test("data and networks have short names", () => {
+  expect([datasetName({ name: "moons", n: 5 }), datasetName({ id: "ds_1" }), datasetName({ x: [], y: [] })]).toEqual(["moons", "ds_1", "inline"]);
+  expect(networkName({ architecture: { type: "mlp", hidden: [64, 32] } })).toBe("mlp 64-32");
+  expect(show({ type: "sgd", momentum: 0.9, nesterov: null })).toBe("sgd (momentum 0.9)");
+});

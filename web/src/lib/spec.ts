@@ -1,0 +1,71 @@
+/** A job's spec in words: its data, its network, and what differs from the defaults. */
+
+import { isRecord } from "./json";
+
+/** A name such as "digits", or an upload's id. */
+export function datasetName(dataset: unknown): string {
+  if (typeof dataset === "string") return dataset;
+  if (!isRecord(dataset)) return "–";
+  if (typeof dataset["name"] === "string") return dataset["name"];
+  if (typeof dataset["id"] === "string") return dataset["id"];
+  return "inline";
+}
+
+/** "mlp 64-32", "perceptron". */
+export function networkName(spec: { readonly architecture?: unknown }): string {
+  const shape = spec.architecture;
+  if (typeof shape === "string") return shape;
+  if (!isRecord(shape)) return "–";
+  const layers = shape["hidden"] ?? shape["channels"];
+  const sizes = Array.isArray(layers) && layers.length > 0 ? ` ${layers.join("-")}` : "";
+  return `${String(shape["type"])}${sizes}`;
+}
+
+/** What is not part of the training, or is told elsewhere. */
+const LABELS = new Set(["version", "name", "project", "tags", "dataset", "priority"]);
+
+export interface Difference {
+  readonly field: string;
+  /** The default, or the other job's value; undefined where there is none. */
+  readonly before: unknown;
+  readonly after: unknown;
+}
+
+/** The fields of `spec` whose values are not those of `other`, the defaults or another spec; `optimizer.momentum` is one. */
+export function differences(spec: Readonly<Record<string, unknown>>, other: Readonly<Record<string, unknown>>): Difference[] {
+  const found: Difference[] = [];
+  for (const field of new Set([...Object.keys(other), ...Object.keys(spec)])) {
+    if (!LABELS.has(field)) collect(field, other[field], spec[field], found);
+  }
+  return found;
+}
+
+function collect(field: string, before: unknown, after: unknown, found: Difference[]): void {
+  if (isRecord(before) && isRecord(after) && before["type"] === after["type"]) {
+    for (const key of new Set([...Object.keys(before), ...Object.keys(after)])) {
+      collect(`${field}.${key}`, before[key], after[key], found);
+    }
+  } else if (!same(before, after)) found.push({ field, before, after });
+}
+
+function same(a: unknown, b: unknown): boolean {
+  return JSON.stringify(a ?? null) === JSON.stringify(b ?? null);
+}
+
+/** A value of a spec as text: `64, 32`; `adam`; `true`. */
+export function show(value: unknown): string {
+  if (value === null || value === undefined) return "none";
+  if (Array.isArray(value)) return value.length > 12 ? `${value.length} values` : value.map(show).join(", ");
+  if (isRecord(value)) {
+    const { type, ...rest } = value;
+    const fields = Object.entries(rest).filter(([, one]) => one !== null && one !== undefined);
+    const inside = fields.map(([key, one]) => `${key} ${show(one)}`).join(", ");
+    return type === undefined ? inside : `${String(type)}${inside === "" ? "" : ` (${inside})`}`;
+  }
+  return String(value);
+}
+
+/** A field's name in words: `learning_rate` as "learning rate". */
+export function fieldName(field: string): string {
+  return field.replaceAll("_", " ").replace(/^(\w+)\.type$/, "$1");
+}
