@@ -10,8 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
-from alembic import command
-from alembic.config import Config
 from sqlalchemy import (
     JSON,
     Boolean,
@@ -274,6 +272,9 @@ def _unavailable(error: DBAPIError) -> bool:
 
 def migrate(url: str) -> None:
     """Bring the database behind `url` to the newest schema."""
+    from alembic import command  # a fifth of what a service imports, and one process of them all migrates
+    from alembic.config import Config
+
     config = Config()
     config.set_main_option("script_location", "migrations:")
     engine = connect(url)

@@ -34,6 +34,7 @@ def _remove_socket() -> None:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+gc.disable()  # it would look through what is imported again and again, for a seventh of the time
 os.setsid()  # Ctrl-C in a terminal is for the worker, which then ends its trainers in order
 os.environ.update(ENVIRONMENT)
 try:
@@ -43,3 +44,4 @@ except ImportError as error:  # the standard library would fork trainers all the
     raise SystemExit(f"trainers cannot be forked: {error}") from error
 gc.collect()
 gc.freeze()  # the garbage collector of a forked process would else write to, and so copy, all that is shared
+gc.enable()
