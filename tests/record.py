@@ -1,7 +1,12 @@
 """The record as users and workers see it together."""
 
-from sqlalchemy import Engine
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
+from sqlalchemy import Engine, make_url
+
+from store import db
 from store.jobs import JobStore
 from store.leases import LeaseStore
 from store.limits import NONE, Limits
@@ -13,3 +18,22 @@ class Record(JobStore, LeaseStore):
     def __init__(self, engine: Engine, limits: Limits = NONE) -> None:
         JobStore.__init__(self, engine, limits)
         LeaseStore.__init__(self, engine, limits)
+
+
+def migrate(url: str) -> None:
+    """Bring the record behind a URL up to date; a new one in SQLite is a copy of one that was, which takes no time."""
+    path = make_url(url).database
+    if url.startswith("sqlite") and path is not None and not Path(path).exists():
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        Path(path).write_bytes(_up_to_date())
+    else:
+        db.migrate(url)
+
+
+@cache
+def _up_to_date() -> bytes:
+    """An empty record in SQLite."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "record.db"
+        db.migrate(f"sqlite:///{path}")
+        return path.read_bytes()

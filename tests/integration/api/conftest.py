@@ -14,7 +14,8 @@ from spec.settings import Settings
 from store import db
 from store.tables import Base
 from store.tokens import TokenStore
-from tests.record import Record
+from tests.record import Record, migrate
+from tests.services import fresh_database
 
 JOBS = "/api/v1/jobs"
 XOR: dict[str, Any] = {"dataset": "xor"}
@@ -65,7 +66,7 @@ def service(home: Path, **settings: str) -> Service:
         {"EPOCHAL_HOME": str(home), "EPOCHAL_BROKER_URL": NOBODY, "EPOCHAL_MLFLOW_PUBLIC_URL": "http://mlflow:5000"}
         | settings
     )
-    db.migrate(read.database_url)
+    migrate(read.database_url)
     app = create_app(read)
     engine = app.extensions["epochal.engine"]
     tokens = TokenStore(engine)
@@ -81,9 +82,10 @@ def on_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
 
 @pytest.fixture(scope="session")
 def on_postgresql(tmp_path_factory: pytest.TempPathFactory, postgres_url: str) -> Iterator[Service]:
-    made = service(tmp_path_factory.mktemp("home"), EPOCHAL_DATABASE_URL=postgres_url)
-    yield made
-    made.engine.dispose()
+    with fresh_database(postgres_url) as url:  # the tests of the store empty theirs, tokens and all
+        made = service(tmp_path_factory.mktemp("home"), EPOCHAL_DATABASE_URL=url)
+        yield made
+        made.engine.dispose()
 
 
 def emptied(made: Service) -> Service:

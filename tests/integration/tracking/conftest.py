@@ -18,7 +18,7 @@ from store.mirror import MirrorStore
 from store.parents import ParentStore
 from store.records import ArtifactRecord, Claim, JobRecord, Progress, Success
 from store.sweeps import SweepStore
-from tests.record import Record
+from tests.record import Record, migrate
 from tracking.mirror import LIVE_S, Mirror
 from tracking.mlflow import Mlflow
 from tracking.parents import Parents
@@ -170,7 +170,7 @@ def mlflow_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MlflowSe
 @pytest.fixture
 def service(tmp_path: Path, mlflow_server: MlflowServer) -> Iterator[Service]:
     url = f"sqlite:///{tmp_path / 'epochal.db'}"
-    db.migrate(url)
+    migrate(url)
     engine = db.connect(url)
     service = Service(engine, tmp_path, mlflow_server)
     yield service

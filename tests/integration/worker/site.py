@@ -14,7 +14,7 @@ from store import db
 from store.doorbell import Doorbell
 from store.files import Files
 from store.records import JobRecord
-from tests.record import Record
+from tests.record import Record, migrate
 from tests.services import eventually
 from tests.slow_motion import SlowMotion
 
@@ -40,7 +40,7 @@ class Site:
             "EPOCHAL_LEASE_S": str(LEASE_S),
             **self.slow_motion.environ,
         }
-        db.migrate(database_url)
+        migrate(database_url)
         self.engine = db.connect(database_url)
         self.store = Record(self.engine)
         self.doorbell = Doorbell(broker_url)

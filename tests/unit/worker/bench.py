@@ -11,7 +11,7 @@ from spec.job import JobSpec
 from spec.states import JobStatus, StopReason
 from store import db, tables
 from store.files import Files
-from tests.record import Record
+from tests.record import Record, migrate
 from worker.context import WorkerContext
 from worker.devices import Device
 from worker.errors import TrainerDied
@@ -139,7 +139,7 @@ class Bench:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.url = f"sqlite:///{folder / 'record.db'}"
-        db.migrate(self.url)
+        migrate(self.url)
         self.engine = db.connect(self.url)
         self.store = Record(self.engine)
         self.files = Files(f"file://{folder / 'files'}")

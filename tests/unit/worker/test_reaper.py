@@ -8,7 +8,7 @@ from spec.states import JobStatus
 from store import db
 from store.errors import DiskFullError
 from store.records import Progress, Reaped
-from tests.record import Record
+from tests.record import Record, migrate
 from worker.reaper import Reaper
 
 SPEC = JobSpec.model_validate({"dataset": "xor"})
@@ -29,7 +29,7 @@ class Bell:
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Record]:
     url = f"sqlite:///{tmp_path / 'record.db'}"
-    db.migrate(url)
+    migrate(url)
     engine = db.connect(url)
     yield Record(engine)
     engine.dispose()

@@ -11,7 +11,7 @@ from store.checkpoints import CheckpointRecord, CheckpointStore
 from store.files import Files
 from store.records import ArtifactRecord, Claim, Progress, Success
 from store.uploads import UploadStore
-from tests.record import Record
+from tests.record import Record, migrate
 from worker.sweeper import Sweeper
 
 SPEC = JobSpec.model_validate({"dataset": "xor"})
@@ -20,7 +20,7 @@ SPEC = JobSpec.model_validate({"dataset": "xor"})
 @pytest.fixture
 def engine(tmp_path: Path) -> Iterator[Engine]:
     url = f"sqlite:///{tmp_path / 'record.db'}"
-    db.migrate(url)
+    migrate(url)
     engine = db.connect(url)
     yield engine
     engine.dispose()
