@@ -1,5 +1,5 @@
 import gc
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 import pytest
 
@@ -8,10 +8,15 @@ from . import services
 pytest_plugins = ("tests.selection", "tests.distribution")
 
 
-def pytest_collection_finish() -> None:
-    """Keep the garbage collector from all that was imported: it would look through it again and again."""
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Keep the garbage collector from all that is imported: it would look through it again and again."""
+    gc.disable()
+    found = yield
     gc.collect()
     gc.freeze()
+    gc.enable()
+    return found
 
 
 @pytest.fixture(scope="session")

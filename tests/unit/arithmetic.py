@@ -1,9 +1,15 @@
-"""How a trainer process computes, for tests that train."""
+"""How a trainer process computes, for tests that train.
+
+As in a trainer process, what training imports at first use is imported before: it is not the time of some test.
+"""
 
 from collections.abc import Iterator
 
 import pytest
+import sklearn.datasets
+import sklearn.model_selection  # noqa: F401
 import torch
+import torch.fx.experimental.symbolic_shapes
 
 
 @pytest.fixture(autouse=True)

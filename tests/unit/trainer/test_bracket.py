@@ -1,6 +1,7 @@
 """Brackets: pruned together at rungs, each member with the bits that it has alone, interrupted or not."""
 
 from collections.abc import Collection, Mapping, Sequence
+from functools import cache
 from typing import Any
 
 import pytest
@@ -41,11 +42,10 @@ def train_bracket(specs: Sequence[JobSpec], asked: BracketOrder, *, limit: int =
     return recorder
 
 
-def expected(specs: Sequence[JobSpec], asked: BracketOrder) -> dict[str, int]:
-    """After how many epochs each job should end, by what it does alone."""
-    alone = [train(spec).curves["0"] for spec in specs]
+def expected(alone: Sequence[Sequence[Mapping[str, float]]], asked: BracketOrder) -> dict[str, int]:
+    """After how many epochs each job should end, by the curve that it has alone."""
     ends = {str(place): len(curve) for place, curve in enumerate(alone)}
-    going = set(range(len(specs) // asked.replicates))
+    going = set(range(len(alone) // asked.replicates))
     for rung in asked.bracket.rungs:
         scores: dict[int, float] = {}
         for trial in going:
@@ -80,15 +80,26 @@ SHAPES: dict[str, list[JobSpec]] = {
 }
 
 
+@cache
+def each_alone(name: str) -> list[Recorder]:
+    """What each job of these does alone."""
+    return [train(spec) for spec in SHAPES[name]]
+
+
+@cache
+def undisturbed(name: str) -> Recorder:
+    """The bracket of these jobs when nothing interrupts it."""
+    return train_bracket(SHAPES[name], order())
+
+
 @pytest.mark.parametrize("limit", [64, 3])
 @pytest.mark.parametrize("name", SHAPES)
 def test_the_best_go_on_and_each_has_its_lone_curve(name: str, limit: int) -> None:
-    specs = SHAPES[name]
-    found = train_bracket(specs, order(), limit=limit)
-    assert {id_: len(curve) for id_, curve in found.curves.items()} == expected(specs, order())
-    assert found.outcomes.keys() == {str(place) for place in range(len(specs))}
-    for place, spec in enumerate(specs):
-        alone, id_ = train(spec), str(place)
+    found, lone = train_bracket(SHAPES[name], order(), limit=limit), each_alone(name)
+    ends = expected([alone.curves["0"] for alone in lone], order())
+    assert {id_: len(curve) for id_, curve in found.curves.items()} == ends
+    assert found.outcomes.keys() == ends.keys()
+    for id_, alone in zip(ends, lone, strict=True):
         assert repr(found.curves[id_]) == repr(alone.curves["0"][: len(found.curves[id_])])
         if found.outcomes[id_].stop_reason is StopReason.max_epochs:
             assert same_training(found, id_, alone, "0")
@@ -99,7 +110,8 @@ def test_the_best_go_on_and_each_has_its_lone_curve(name: str, limit: int) -> No
 def test_seeds_of_a_configuration_are_pruned_together() -> None:
     specs = [job(learning_rate=rate, epochs=7, seed=seed) for rate in RATES for seed in range(3)]
     asked = order(replicates=3)
-    assert {id_: len(curve) for id_, curve in train_bracket(specs, asked).curves.items()} == expected(specs, asked)
+    ends = expected([train(spec).curves["0"] for spec in specs], asked)
+    assert {id_: len(curve) for id_, curve in train_bracket(specs, asked).curves.items()} == ends
 
 
 def test_pruned_members_keep_their_models_on_request() -> None:
@@ -174,16 +186,14 @@ class Record(Recorder):
             self.ended[outcome.id] = outcome
 
 
-@settings(max_examples=20, deadline=None, derandomize=True)
+@settings(max_examples=12, deadline=None, derandomize=True)
 @given(
     stops=st.lists(st.integers(1, 30), max_size=3), save_every=st.integers(1, 5), name=st.sampled_from(sorted(SHAPES))
 )
 def test_an_interrupted_bracket_has_the_same_table(stops: list[int], save_every: int, name: str) -> None:
-    specs, asked = SHAPES[name], order()
-    record = Record(specs, asked)
+    record, whole = Record(SHAPES[name], order()), undisturbed(name)
     for stop_at in [*stops, 10**9]:
         record.train(stop_at, save_every)
-    whole = train_bracket(specs, asked)
     assert {id_: repr(curve) for id_, curve in record.curves.items()} == {
         id_: repr(curve) for id_, curve in whole.curves.items()
     }

@@ -43,7 +43,7 @@ def test_counts_are_learned_as_scikit_learn_learns_them() -> None:
 
 def test_soft_targets_are_learned_as_weighted_classes_are() -> None:
     share = 1.0 / (1.0 + np.exp(1.0 - 2.0 * X))
-    spec = job(dataset=inline(share), loss="binary_cross_entropy", epochs=2000, learning_rate=0.5, **LINE)
+    spec = job(dataset=inline(share), loss="binary_cross_entropy", epochs=300, learning_rate=2.0, **LINE)
     # A soft target is a row of each class, weighted.
     known = LogisticRegression(C=np.inf, tol=1e-10, max_iter=1000).fit(
         np.concatenate([X, X])[:, None],

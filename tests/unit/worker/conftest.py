@@ -3,7 +3,10 @@ from pathlib import Path
 
 import pytest
 
+from ..arithmetic import as_a_trainer_process
 from .bench import Bench
+
+__all__ = ["as_a_trainer_process"]
 
 
 @pytest.fixture

@@ -1,0 +1,3 @@
+from ..arithmetic import as_a_trainer_process
+
+__all__ = ["as_a_trainer_process"]
