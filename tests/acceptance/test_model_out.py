@@ -168,6 +168,7 @@ def test_mlflow_registers_it(trained: Trained) -> None:
     trained.agrees(predicted.pop("prediction"), predicted.to_numpy() if len(predicted.columns) else None)
 
 
+@pytest.mark.parametrize("trained", ["classification"], indirect=True)  # the server loads it as MLflow's client does
 def test_mlflow_serves_it(trained: Trained, tracked: str, tmp_path: Path) -> None:
     with served(f"runs:/{trained.run_id}/model", tracked, tmp_path / "log") as url:
         frame = trained.frame()

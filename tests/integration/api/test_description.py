@@ -114,11 +114,13 @@ CHECKS = [
 ]
 
 
-def test_requests_of_the_described_kinds_get_answers_of_the_described_kinds(api: Service) -> None:
+def test_requests_of_the_described_kinds_get_answers_of_the_described_kinds(
+    api: Service, pytestconfig: pytest.Config
+) -> None:
     known, sweep_id = (api.run(), api.submit()), str(api.ask("POST", "/api/v1/sweeps", json=SWEEP).get_json()["id"])
     schema = schemathesis.openapi.from_wsgi("/openapi.json", api.app)
     settings = hypothesis.settings(
-        max_examples=25,
+        max_examples=60 if pytestconfig.getoption("--all-databases") else 8,
         derandomize=True,
         deadline=None,
         database=None,

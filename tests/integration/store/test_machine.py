@@ -452,7 +452,7 @@ def run(engines: tuple[Engine, Engine], chosen: settings) -> None:
 @pytest.mark.parametrize("database", ["postgres_url", "sqlite_url"])
 def test_any_order_of_verbs_leaves_the_record_as_the_model(database: str, request: pytest.FixtureRequest) -> None:
     fewer = settings(
-        max_examples=20,
+        max_examples=20 if request.config.getoption("--all-databases") else 10,
         stateful_step_count=40,
         deadline=None,
         derandomize=True,

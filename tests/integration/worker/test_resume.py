@@ -12,12 +12,12 @@ import pytest
 from safetensors.numpy import load
 from sqlalchemy import select
 
-from spec.states import FailureReason, JobStatus
+from spec.states import JobStatus
 from store import db
 from store.tables import Checkpoint
 from tests.services import eventually, fresh_database, trainers
 
-from .site import LONG, STRUCK, Site
+from .site import STRUCK, Site
 
 OFTEN_S = 0.2
 
@@ -36,8 +36,9 @@ def checkpoints(site: Site, job_id: str) -> list[int]:
         return sorted(connection.execute(query).scalars())
 
 
-def files(site: Site) -> list[Path]:
-    return list((site.home / "files" / "checkpoints").rglob("*"))
+def files(site: Site, job_id: str = "") -> list[Path]:
+    """What lies in the file store for checkpoints, of one job or of all."""
+    return [path for path in (site.home / "files" / "checkpoints").rglob("*") if job_id in path.as_posix()]
 
 
 def model(site: Site, job_id: str) -> dict[str, list[float]]:
@@ -58,6 +59,13 @@ def goes_on_after(site: Site, job_id: str) -> list[int]:
     return [int(line.partition(said)[2]) for line in lines if said in line]
 
 
+@pytest.fixture(scope="module")
+def warm(shared_site: Site) -> Site:
+    """A site with a worker that saves often and outlives each test."""
+    shared_site.start_worker(checkpoint_s=OFTEN_S)
+    return shared_site
+
+
 def kill_a_trainer(site: Site, worker: subprocess.Popen[bytes], job_id: str) -> None:
     """Kill it while it trains the job."""
     site.wait_for_an_epoch(job_id)
@@ -66,24 +74,24 @@ def kill_a_trainer(site: Site, worker: subprocess.Popen[bytes], job_id: str) -> 
     trainer.wait()
 
 
-def test_a_killed_trainers_job_goes_on_and_ends_as_if_nothing_had_happened(site: Site) -> None:
-    worker = site.start_worker(checkpoint_s=OFTEN_S)
+def test_a_killed_trainers_job_goes_on_and_ends_as_if_nothing_had_happened(warm: Site) -> None:
+    (worker,) = warm.workers
     spec = STRUCK | {"dropout": 0.2, "schedule": "cosine"}
-    (whole,) = site.submit(spec)
-    site.wait(whole, JobStatus.succeeded, within_s=60.0)
-    site.slow_motion.begin()
-    (broken,) = site.submit(spec)
-    eventually(lambda: checkpoints(site, broken) != [], 40.0, "a checkpoint is recorded")
-    kill_a_trainer(site, worker, broken)
-    site.slow_motion.end()
-    job = site.wait(broken, JobStatus.succeeded, within_s=60.0)
+    (whole,) = warm.submit(spec)
+    warm.wait(whole, JobStatus.succeeded, within_s=60.0)
+    warm.slow_motion.begin()
+    (broken,) = warm.submit(spec)
+    eventually(lambda: checkpoints(warm, broken) != [], 40.0, "a checkpoint is recorded")
+    kill_a_trainer(warm, worker, broken)
+    warm.slow_motion.end()
+    job = warm.wait(broken, JobStatus.succeeded, within_s=60.0)
 
     assert job.attempt == 2
-    assert 0 < goes_on_after(site, broken)[0] < 150
-    assert site.store.curve(broken) == site.store.curve(whole)
-    assert model(site, broken) == model(site, whole)
-    assert (job.best_epoch, job.best_metrics) == (site.job(whole).best_epoch, site.job(whole).best_metrics)
-    eventually(lambda: files(site) == [], 20.0, "no checkpoint is left")
+    assert 0 < goes_on_after(warm, broken)[0] < 150
+    assert warm.store.curve(broken) == warm.store.curve(whole)
+    assert model(warm, broken) == model(warm, whole)
+    assert (job.best_epoch, job.best_metrics) == (warm.job(whole).best_epoch, warm.job(whole).best_metrics)
+    eventually(lambda: files(warm) == [], 20.0, "no checkpoint is left")
 
 
 def test_a_stopped_workers_job_goes_on_elsewhere_from_where_it_was(site: Site) -> None:
@@ -106,39 +114,27 @@ def test_a_stopped_workers_job_goes_on_elsewhere_from_where_it_was(site: Site) -
     assert site.store.curve(job_id)["epoch"] == list(range(1, 151))
 
 
-def test_a_job_whose_checkpoints_are_all_broken_starts_over_and_its_history_says_so(site: Site) -> None:
-    worker = site.start_worker(checkpoint_s=OFTEN_S)
-    site.slow_motion.begin()
-    (job_id,) = site.submit(STRUCK)
-    eventually(lambda: len(checkpoints(site, job_id)) == 2, 40.0, "two checkpoints are recorded")
+def test_a_job_whose_checkpoints_are_all_broken_starts_over_and_its_history_says_so(warm: Site) -> None:
+    (worker,) = warm.workers
+    warm.slow_motion.begin()
+    (job_id,) = warm.submit(STRUCK)
+    eventually(lambda: len(checkpoints(warm, job_id)) == 2, 40.0, "two checkpoints are recorded")
     (trainer,) = trainers(worker.pid)
     trainer.suspend()  # it writes no other meanwhile
-    for path in files(site):
+    for path in files(warm, job_id):
         if path.is_file():
             os.truncate(path, 100)
     trainer.kill()
-    site.slow_motion.end()
-    site.wait(job_id, JobStatus.succeeded, within_s=60.0)
-    told = [reason for reason in reasons(site, job_id) if "cannot be used" in reason]
+    warm.slow_motion.end()
+    warm.wait(job_id, JobStatus.succeeded, within_s=60.0)
+    told = [reason for reason in reasons(warm, job_id) if "cannot be used" in reason]
     assert len(told) == 2
     assert told[1].endswith("it goes on from its beginning")
-    assert site.store.curve(job_id)["epoch"] == list(range(1, 151))
-
-
-def test_a_job_that_takes_its_trainer_down_three_times_is_quarantined_and_the_worker_lives(site: Site) -> None:
-    worker = site.start_worker()
-    (job_id,) = site.submit(LONG | {"max_attempts": 20})
-    for attempt in (1, 2, 3):
-        eventually(lambda n=attempt: site.job(job_id).attempt == n, 40.0, f"attempt {attempt}")  # type: ignore[misc]
-        kill_a_trainer(site, worker, job_id)
-    job = site.wait(job_id, JobStatus.failed)
-    assert job.failure_reason is FailureReason.quarantined
-    (other,) = site.submit(STRUCK)
-    site.wait(other, JobStatus.succeeded, within_s=60.0)
+    assert warm.store.curve(job_id)["epoch"] == list(range(1, 151))
 
 
 def test_a_frozen_trainer_is_killed_and_its_job_goes_on(site: Site) -> None:
-    worker = site.start_worker(checkpoint_s=OFTEN_S, stall_s=3.0)
+    worker = site.start_worker(checkpoint_s=OFTEN_S, stall_s=6.0)
     site.slow_motion.begin()
     (job_id,) = site.submit(STRUCK)
     eventually(lambda: checkpoints(site, job_id) != [], 40.0, "a checkpoint is recorded")
@@ -148,5 +144,5 @@ def test_a_frozen_trainer_is_killed_and_its_job_goes_on(site: Site) -> None:
     job = site.wait(job_id, JobStatus.succeeded, within_s=60.0)
     assert job.attempt == 2
     assert not psutil.pid_exists(trainer.pid)
-    assert "the trainer made no progress for 3 s and was killed" in reasons(site, job_id)
+    assert "the trainer made no progress for 6 s and was killed" in reasons(site, job_id)
     assert site.store.curve(job_id)["epoch"] == list(range(1, 151))

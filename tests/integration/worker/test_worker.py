@@ -16,18 +16,25 @@ from tests.services import eventually, trainers
 from .site import LONG, QUICK, STRUCK, Broker, Site
 
 
-def test_a_bell_makes_a_waiting_worker_train_the_job(site: Site) -> None:
-    worker = site.start_worker()
-    eventually(lambda: WorkerStore(site.engine).live() != [], 20.0, "the worker is registered")
-    eventually(lambda: len(trainers(worker.pid)) == 1, 20.0, "its trainer is started")
-    (job_id,) = site.submit(QUICK)
-    job = site.wait(job_id, JobStatus.succeeded)
+@pytest.fixture(scope="module")
+def warm(shared_site: Site) -> Site:
+    """A site with a worker, which outlives each test."""
+    shared_site.start_worker()
+    return shared_site
 
-    assert site.store.curve(job_id)["epoch"] == [1, 2, 3, 4, 5]
+
+def test_a_bell_makes_a_waiting_worker_train_the_job(warm: Site) -> None:
+    (worker,) = warm.workers
+    eventually(lambda: WorkerStore(warm.engine).live() != [], 20.0, "the worker is registered")
+    eventually(lambda: len(trainers(worker.pid)) == 1, 20.0, "its trainer is started")
+    (job_id,) = warm.submit(QUICK)
+    job = warm.wait(job_id, JobStatus.succeeded)
+
+    assert warm.store.curve(job_id)["epoch"] == [1, 2, 3, 4, 5]
     assert job.epoch == 5
-    files = {artifact.name: artifact.uri for artifact in site.store.artifacts(job_id)}
+    files = {artifact.name: artifact.uri for artifact in warm.store.artifacts(job_id)}
     assert {"model.safetensors", "spec.json"} <= files.keys()
-    assert all(site.files.get(uri) for uri in files.values())
+    assert all(warm.files.get(uri) for uri in files.values())
 
 
 @pytest.mark.both_databases
@@ -41,17 +48,32 @@ def test_jobs_queued_before_the_worker_came_need_no_bell(site: Site) -> None:
     assert all(site.store.curve(job.id)["epoch"] == [1, 2, 3, 4, 5] for job in jobs)
 
 
-def test_a_killed_trainer_is_replaced_and_the_job_finishes(site: Site) -> None:
-    worker = site.start_worker()
-    site.slow_motion.begin()
-    (job_id,) = site.submit(STRUCK)
-    site.wait_for_an_epoch(job_id)
+def test_a_killed_trainer_is_replaced_and_the_job_finishes(warm: Site) -> None:
+    (worker,) = warm.workers
+    warm.slow_motion.begin()
+    (job_id,) = warm.submit(STRUCK)
+    warm.wait_for_an_epoch(job_id)
     (trainer,) = trainers(worker.pid)
     trainer.kill()
-    site.slow_motion.end()
-    job = site.wait(job_id, JobStatus.succeeded, within_s=60.0)
+    warm.slow_motion.end()
+    job = warm.wait(job_id, JobStatus.succeeded, within_s=60.0)
     assert job.attempt == 2
-    assert site.store.curve(job_id)["epoch"] == list(range(1, 151))
+    assert warm.store.curve(job_id)["epoch"] == list(range(1, 151))
+
+
+def test_a_job_that_takes_its_trainer_down_three_times_is_quarantined_and_the_worker_lives(warm: Site) -> None:
+    (worker,) = warm.workers
+    (job_id,) = warm.submit(LONG | {"max_attempts": 20})
+    for attempt in (1, 2, 3):
+        eventually(lambda n=attempt: warm.job(job_id).attempt == n, 40.0, f"attempt {attempt}")  # type: ignore[misc]
+        warm.wait_for_an_epoch(job_id)
+        (trainer,) = trainers(worker.pid)
+        trainer.kill()
+        trainer.wait()
+    job = warm.wait(job_id, JobStatus.failed)
+    assert job.failure_reason is FailureReason.quarantined
+    (other,) = warm.submit(STRUCK)
+    warm.wait(other, JobStatus.succeeded, within_s=60.0)
 
 
 @pytest.mark.both_databases
@@ -72,35 +94,32 @@ def test_a_killed_workers_job_passes_on_and_no_orphan_stays(site: Site) -> None:
     assert site.store.curve(job_id)["epoch"] == list(range(1, 151))
 
 
-def test_a_running_job_is_cancelled_within_seconds_and_keeps_its_curve(site: Site) -> None:
-    site.start_worker()
-    (job_id,) = site.submit(LONG)
-    site.wait_for_an_epoch(job_id)
-    site.store.request_cancel(job_id, owner="ada", actor="ada")
-    site.wait(job_id, JobStatus.cancelled, within_s=4.0)
-    assert site.store.curve(job_id)["epoch"][0] == 1
+def test_a_running_job_is_cancelled_within_seconds_and_keeps_its_curve(warm: Site) -> None:
+    (job_id,) = warm.submit(LONG)
+    warm.wait_for_an_epoch(job_id)
+    warm.store.request_cancel(job_id, owner="ada", actor="ada")
+    warm.wait(job_id, JobStatus.cancelled, within_s=4.0)
+    assert warm.store.curve(job_id)["epoch"][0] == 1
 
 
-def test_a_running_job_is_paused_within_seconds_and_trains_again_when_resumed(site: Site) -> None:
-    site.start_worker()
-    (job_id,) = site.submit(LONG | {"max_attempts": 1})
-    site.wait_for_an_epoch(job_id)
-    site.store.request_pause(job_id, owner="ada", actor="ada")
-    paused = site.wait(job_id, JobStatus.paused, within_s=4.0)
+def test_a_running_job_is_paused_within_seconds_and_trains_again_when_resumed(warm: Site) -> None:
+    (job_id,) = warm.submit(LONG | {"max_attempts": 1})
+    warm.wait_for_an_epoch(job_id)
+    warm.store.request_pause(job_id, owner="ada", actor="ada")
+    paused = warm.wait(job_id, JobStatus.paused, within_s=4.0)
     assert (paused.worker, paused.epoch > 0) == (None, True)
-    (other,) = site.submit(QUICK)  # its slot is free for others meanwhile
-    site.wait(other, JobStatus.succeeded)
-    site.store.resume(job_id, owner="ada", actor="ada")
-    site.doorbell.ring(job_id)
-    assert site.wait(job_id, JobStatus.running).attempt == 2
-    site.store.request_cancel(job_id, owner="ada", actor="ada")
-    site.wait(job_id, JobStatus.cancelled, within_s=4.0)
+    (other,) = warm.submit(QUICK)  # its slot is free for others meanwhile
+    warm.wait(other, JobStatus.succeeded)
+    warm.store.resume(job_id, owner="ada", actor="ada")
+    warm.doorbell.ring(job_id)
+    assert warm.wait(job_id, JobStatus.running).attempt == 2
+    warm.store.request_cancel(job_id, owner="ada", actor="ada")
+    warm.wait(job_id, JobStatus.cancelled, within_s=4.0)
 
 
-def test_a_job_that_trains_too_long_fails_with_timeout(site: Site) -> None:
-    site.start_worker()
-    (job_id,) = site.submit(LONG | {"timeout_s": 1.0})
-    job = site.wait(job_id, JobStatus.failed)
+def test_a_job_that_trains_too_long_fails_with_timeout(warm: Site) -> None:
+    (job_id,) = warm.submit(LONG | {"timeout_s": 1.0})
+    job = warm.wait(job_id, JobStatus.failed)
     assert job.failure_reason is FailureReason.timeout
 
 
