@@ -15,12 +15,14 @@ from .auth import principal
 from .body import MIB, read_json
 from .dataset_services import DatasetServices
 from .errors import BadFieldsError
+from .examples import CURVE, JOBS, LISTED, SUBMITTED
 from .idempotency import idempotency
 from .job_services import JobServices
 from .openapi import documented
 from .parsing import json_response, parse, parse_query, visible_job
 from .queries import CancelMany, CurveQuery, JobsQuery
 from .services import service
+from .thinning import thinned
 from .warm_starts import WarmStarts
 
 BULK_LIMIT = 32 * MIB
@@ -29,7 +31,15 @@ jobs = Blueprint("jobs", __name__, url_prefix=f"{PREFIX}/jobs")
 
 
 @jobs.post("")
-@documented("Submit a job", body=JobSpec, answer=JobView, status=201, headers=("Idempotency-Key",))
+@documented(
+    "Submit a job",
+    body=JobSpec,
+    answer=JobView,
+    status=201,
+    headers=("Idempotency-Key",),
+    examples=JOBS,
+    answers=SUBMITTED,
+)
 def submit() -> Response:
     """Store a job and wake a worker."""
     spec, services = _spec(), service(JobServices)
@@ -62,7 +72,7 @@ def cancel_many() -> Response:
 
 
 @jobs.post("/check")
-@documented("See what a job would be, without submitting it", body=JobSpec, answer=Check)
+@documented("See what a job would be, without submitting it", body=JobSpec, answer=Check, examples=JOBS)
 def check() -> Response:
     """Validate a spec and estimate its parameters and memory; nothing is stored."""
     spec = _spec()
@@ -84,7 +94,7 @@ def check() -> Response:
 
 
 @jobs.get("")
-@documented("List jobs, newest first", query=JobsQuery, answer=JobPage)
+@documented("List jobs, newest first", query=JobsQuery, answer=JobPage, answers=LISTED)
 def list_jobs() -> Response:
     """One page of the jobs that the asker sees, and with the first page how many there are."""
     asked, services, sees = parse_query(JobsQuery), service(JobServices), principal().sees
@@ -97,18 +107,22 @@ def list_jobs() -> Response:
 
 
 @jobs.get("/<uuid:job_id>")
-@documented("Show a job", answer=JobView)
+@documented("Show a job", answer=JobView, answers=SUBMITTED)
 def show(job_id: UUID) -> Response:
     """A job with its place in the queue or its verdict."""
     return json_response(service(JobServices).full(visible_job(job_id)))
 
 
 @jobs.get("/<uuid:job_id>/curve")
-@documented("Show a job's curve, as columns", query=CurveQuery, answer=Curve)
+@documented("Show a job's curve, as columns", query=CurveQuery, answer=Curve, answers=CURVE)
 def curve(job_id: UUID) -> Response:
     """A job's metrics, epoch by epoch, from the record."""
     job, part = visible_job(job_id), parse_query(CurveQuery)
-    return json_response(service(JobServices).store.curve(job.id, after_epoch=part.from_ - 1))
+    whole = service(JobServices).store.curve(job.id, after_epoch=part.from_ - 1)
+    if part.points is None:
+        return json_response(whole)
+    best = set() if job.best_epoch is None else {job.best_epoch}
+    return json_response(thinned(whole, part.points, by=job.spec.monitored, keep=best))
 
 
 @jobs.get("/<uuid:job_id>/events")

@@ -10,14 +10,28 @@ from typing import Any, TypeVar
 
 from flask import Flask
 from pydantic import BaseModel, TypeAdapter
-from pydantic.json_schema import GenerateJsonSchema, models_json_schema
+from pydantic.json_schema import JsonSchemaMode, JsonSchemaValue
 
 from spec.views import Problem
 
 from .auth import COOKIE
 
 _View = TypeVar("_View", bound=Callable[..., Any])
+Schemas = Mapping[tuple[Any, JsonSchemaMode], JsonSchemaValue]
+"""Schemas of bodies and answers; those of models are references."""
 _REF = "#/components/schemas/{model}"
+NONE: Mapping[str, Any] = {}
+TAGS: Mapping[str, str] = {
+    "jobs": "Trainings: submit, follow, change, and fetch what they leave.",
+    "sweeps": "Many configurations of a job.",
+    "datasets": "Your own data.",
+    "uploads": "Large files, piece by piece.",
+    "workers": "Who trains.",
+    "queue": "What waits.",
+    "session": "A browser that signs in.",
+    "service": "Whether the service is well.",
+}
+"""The groups of routes: what follows /api/v1/ in their paths."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +47,8 @@ class Operation:
     answer: Any
     status: int
     headers: tuple[str, ...]
+    examples: Mapping[str, Any]
+    answers: Mapping[str, Any]
 
 
 def documented(
@@ -46,11 +62,18 @@ def documented(
     answer: Any = None,
     status: int = 200,
     headers: tuple[str, ...] = (),
+    examples: Mapping[str, Any] = NONE,
+    answers: Mapping[str, Any] = NONE,
 ) -> Callable[[_View], _View]:
-    """Declare what a view takes and answers, for the description; `media` are the types of an answer of bytes."""
+    """Declare what a view takes and answers, for the description; `media` are the types of an answer of bytes.
+
+    `examples` are bodies and `answers` answers by name.
+    """
 
     def remember(view: _View) -> _View:
-        view.operation = Operation(summary, body, form, raw, media, query, answer, status, headers)  # type: ignore[attr-defined]
+        view.operation = Operation(  # type: ignore[attr-defined]
+            summary, body, form, raw, media, query, answer, status, headers, examples, answers
+        )
         return view
 
     return remember
@@ -82,17 +105,12 @@ def describe(app: Flask, version: str) -> dict[str, Any]:
         for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"})
     ]
     bodies = {operation.body for _, _, operation in operations if operation.body}
-    answers = {
-        operation.answer
-        for _, _, operation in operations
-        if isinstance(operation.answer, type) and issubclass(operation.answer, BaseModel)
-    }
-    wanted: list[tuple[Any, Any]] = [
-        *((model, "validation") for model in sorted(bodies, key=lambda model: model.__name__)),
-        *((model, "serialization") for model in sorted(answers | {Problem}, key=lambda model: model.__name__)),
+    answers = {operation.answer for _, _, operation in operations if operation.answer not in (None, bytes, str)}
+    wanted: list[tuple[Any, Any, TypeAdapter[Any]]] = [
+        *((model, "validation", TypeAdapter(model)) for model in sorted(bodies, key=lambda model: model.__name__)),
+        *((kind, "serialization", TypeAdapter(kind)) for kind in sorted(answers | {Problem}, key=str)),
     ]
-    refs, schemas = models_json_schema(wanted, ref_template=_REF)
-    names: dict[Any, str] = {key: ref["$ref"] for key, ref in refs.items()}
+    names, schemas = TypeAdapter.json_schemas(wanted, ref_template=_REF)
     paths: dict[str, dict[str, Any]] = {}
     for rule, method, operation in operations:
         path = re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule.rule)
@@ -106,6 +124,7 @@ def describe(app: Flask, version: str) -> dict[str, Any]:
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "servers": [{"url": "/"}],
+        "tags": [{"name": name, "description": about} for name, about in TAGS.items()],
         "paths": dict(sorted(paths.items())),
         "components": {
             "schemas": schemas["$defs"],
@@ -117,11 +136,13 @@ def describe(app: Flask, version: str) -> dict[str, Any]:
     }
 
 
-def _operation(arguments: set[str], path: str, operation: Operation, names: Mapping[Any, str]) -> dict[str, Any]:
+def _operation(arguments: set[str], path: str, operation: Operation, names: Schemas) -> dict[str, Any]:
     secured = path.startswith("/api/")
+    tag = path.removeprefix("/api/v1/").partition("/")[0] if secured else "service"
     described: dict[str, Any] = {
+        "tags": [tag],
         "summary": operation.summary,
-        "operationId": operation.summary.lower().replace(",", "").replace("'", "").replace(" ", "_"),
+        "operationId": re.sub(r"[^a-z0-9]+", "_", operation.summary.lower().replace("'", "")),
         "parameters": [*_path_parameters(arguments), *_query_parameters(operation), *_headers(operation)],
         "responses": {
             str(operation.status): {
@@ -130,15 +151,15 @@ def _operation(arguments: set[str], path: str, operation: Operation, names: Mapp
             },
             "default": {
                 "description": "The error, and how to correct it",
-                "content": {"application/problem+json": {"schema": {"$ref": names[Problem, "serialization"]}}},
+                "content": {"application/problem+json": {"schema": names[Problem, "serialization"]}},
             },
         },
     }
     if operation.status in (201, 202):
         described["responses"]["200"] = {**described["responses"][str(operation.status)], "description": "Already done"}
     if operation.body:
-        schema = {"$ref": names[operation.body, "validation"]}
-        described["requestBody"] = {"required": True, "content": {"application/json": {"schema": schema}}}
+        content = {"schema": names[operation.body, "validation"], **_examples(operation.examples)}
+        described["requestBody"] = {"required": True, "content": {"application/json": content}}
     if operation.form:
         model = operation.form.model_json_schema()
         fields = {name: _inline(field, model.get("$defs", {})) for name, field in model["properties"].items()}
@@ -153,7 +174,7 @@ def _operation(arguments: set[str], path: str, operation: Operation, names: Mapp
     return described
 
 
-def _content(operation: Operation, names: Mapping[Any, str]) -> dict[str, Any]:
+def _content(operation: Operation, names: Schemas) -> dict[str, Any]:
     answer = operation.answer
     if answer is None:
         return {}
@@ -161,9 +182,11 @@ def _content(operation: Operation, names: Mapping[Any, str]) -> dict[str, Any]:
         return {media: {} for media in operation.media}
     if answer is str:
         return {"text/event-stream": {}}
-    if isinstance(answer, type) and issubclass(answer, BaseModel):
-        return {"application/json": {"schema": {"$ref": names[answer, "serialization"]}}}
-    return {"application/json": {"schema": TypeAdapter(answer).json_schema(schema_generator=GenerateJsonSchema)}}
+    return {"application/json": {"schema": names[answer, "serialization"], **_examples(operation.answers)}}
+
+
+def _examples(examples: Mapping[str, Any]) -> dict[str, Any]:
+    return {"examples": {name: {"value": value} for name, value in examples.items()}} if examples else {}
 
 
 def _path_parameters(arguments: set[str]) -> list[dict[str, Any]]:

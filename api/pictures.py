@@ -18,6 +18,7 @@ from uuid import UUID
 from flask import Blueprint, Response
 
 from model import REPORT
+from spec.pictures import PictureNumbers
 from spec.states import FINISHED, JobStatus
 from spec.views import PictureList, PictureView
 from store.files import Files
@@ -29,6 +30,7 @@ from .children import ProcessSlots, child_environment
 from .errors import BusyError, NotFoundError
 from .openapi import documented
 from .parsing import json_response, visible_job
+from .picture_numbers import numbers_of
 from .services import service
 
 if TYPE_CHECKING:
@@ -59,6 +61,16 @@ class Gallery:
     def listed(self, job: JobRecord) -> PictureList:
         """The pictures that there are of a job, or why there are none."""
         return _listed(job, self._report(job))
+
+    def numbers(self, job: JobRecord, name: str) -> PictureNumbers:
+        """What a picture is drawn from. Raises `NotFoundError`; the numbers of `curves` are the job's curve."""
+        report = self._report(job)
+        found = None if report is None else numbers_of(report, name)
+        if found is None:
+            names = ", ".join(() if report is None else report.pictures)
+            there = f"The job has no numbers of a picture {name[:100]}: there are {names or 'none'}."
+            raise NotFoundError(_listed(job, report).why or there)
+        return found
 
     def picture(self, job: JobRecord, name: str) -> bytes:
         """One picture as a PNG. Raises `NotFoundError` or `BusyError`."""
@@ -150,3 +162,12 @@ def picture(job_id: UUID, name: str) -> Response:
     """One picture as a PNG."""
     content = service(Gallery).picture(visible_job(job_id), name)
     return Response(content, content_type="image/png", headers={"Cache-Control": "private, max-age=3600"})
+
+
+@pictures.get("/<uuid:job_id>/pictures/<name>.json")
+@documented("Fetch the numbers of a picture", answer=PictureNumbers)
+def picture_numbers(job_id: UUID, name: str) -> Response:
+    """What one picture is drawn from."""
+    answer = json_response(service(Gallery).numbers(visible_job(job_id), name))
+    answer.headers["Cache-Control"] = "private, max-age=3600"
+    return answer

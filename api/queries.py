@@ -174,6 +174,15 @@ class CurveQuery(Frozen):
     """Which part of a curve."""
 
     from_: Annotated[int, Field(alias="from", ge=1, le=10**9, description="First epoch wanted.")] = 1
+    points: Annotated[
+        int | None,
+        Field(
+            ge=10,
+            le=100_000,
+            description="About so many epochs at most, chosen so that the monitored metric's curve looks the same; the "
+            "first, the last and the best are among them.",
+        ),
+    ] = None
 
 
 class FeedQuery(Frozen):

@@ -11,6 +11,7 @@ from store.sweeps import SweepRecord, SweepStore
 from .answers import PREFIX
 from .auth import principal
 from .body import read_json
+from .examples import SWEEPS
 from .idempotency import idempotency
 from .openapi import documented
 from .parsing import json_response, parse, parse_query
@@ -22,7 +23,14 @@ sweeps = Blueprint("sweeps", __name__, url_prefix=f"{PREFIX}/sweeps")
 
 
 @sweeps.post("")
-@documented("Submit a sweep", body=SweepSpec, answer=SweepView, status=201, headers=("Idempotency-Key",))
+@documented(
+    "Submit a sweep",
+    body=SweepSpec,
+    answer=SweepView,
+    status=201,
+    headers=("Idempotency-Key",),
+    examples=SWEEPS,
+)
 def submit() -> Response:
     """Store a sweep; its controller proposes the first configurations within a second."""
     spec, services, who = parse(SweepSpec, read_json(request)), service(SweepServices), principal()
@@ -33,7 +41,7 @@ def submit() -> Response:
 
 
 @sweeps.post("/check")
-@documented("See what a sweep would be, without submitting it", body=SweepSpec, answer=SweepCheck)
+@documented("See what a sweep would be, without submitting it", body=SweepSpec, answer=SweepCheck, examples=SWEEPS)
 def check() -> Response:
     """Validate a sweep and some of its configurations; nothing is stored."""
     spec, services = parse(SweepSpec, read_json(request)), service(SweepServices)

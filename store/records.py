@@ -284,10 +284,11 @@ def dataset_id(spec: JobSpec) -> str | None:
 def new_job(spec: JobSpec, owner: str, at: datetime, **relations: Any) -> JobRecord:
     """A job that is being submitted.
 
-    `relations` are the job that it `replays`, or its `sweep_id`, `trial`, `replicate` and bracket's `pack_key`.
+    `relations` are the job that it `replays`, or its `sweep_id`, `trial`, `replicate` and bracket's `pack_key`; also
+    its `id`, if it has one already.
     """
+    same: Mapping[str, Any] = {"id": str(uuid7()), "pack_key": spec.pack_key}
     return JobRecord(
-        id=str(uuid7()),
         owner=owner,
         name=spec.name,
         project=spec.project,
@@ -297,7 +298,7 @@ def new_job(spec: JobSpec, owner: str, at: datetime, **relations: Any) -> JobRec
         epochs=spec.epochs,
         created_at=at,
         updated_at=at,
-        **{"pack_key": spec.pack_key, **relations},
+        **{**same, **relations},
     )
 
 

@@ -1,5 +1,6 @@
 """The description of the API, the page and the documents."""
 
+import json
 import re
 from collections import Counter
 from typing import Any
@@ -61,6 +62,25 @@ def test_files_have_their_own_types(description: dict[str, Any]) -> None:
     assert types("pictures/{name}.png") == ["image/png"]
     assert types("model") == ["application/zip", "application/octet-stream"]
     assert types("files/{name}") == ["application/octet-stream"]
+
+
+def test_every_route_has_a_tag_that_is_explained(description: dict[str, Any]) -> None:
+    used = {tag for methods in description["paths"].values() for one in methods.values() for tag in one["tags"]}
+    assert used == {tag["name"] for tag in description["tags"]}
+
+
+@pytest.mark.parametrize("path", ["jobs", "sweeps"])
+def test_every_example_is_valid(api: Service, description: dict[str, Any], path: str) -> None:
+    checked = description["paths"][f"/api/v1/{path}"]["post"]["requestBody"]["content"]["application/json"]["examples"]
+    assert len(checked) > 1
+    for example in checked.values():
+        answer = api.ask("POST", f"/api/v1/{path}/check", json=example["value"])
+        assert answer.status_code == 200, answer.text
+
+
+def test_every_reference_leads_somewhere(description: dict[str, Any]) -> None:
+    known = {f"#/components/schemas/{name}" for name in description["components"]["schemas"]}
+    assert set(re.findall(r'"\$ref": "([^"]+)"', json.dumps(description))) <= known
 
 
 PAGES = ("/", "/web/page.js", "/web/page.css", "/docs/", "/openapi.json")

@@ -3,10 +3,13 @@
 import threading
 from collections.abc import Mapping
 
+import numpy as np
 import pytest
 
+from api.picture_numbers import numbers_of
 from api.pictures import Gallery
-from model.report import ClassReport, Report
+from model.boundary import Boundary
+from model.report import ClassReport, Landscape, Report, of_classes, of_numbers
 from spec.states import FailureReason, StopReason
 from spec.views import Curve
 from store.files import Files
@@ -24,6 +27,27 @@ PART = ClassReport(
     roc_auc=None,
     labels=("$0", "1"),
     confusion=((2, 1), (0, 1)),
+)
+
+DRAWN = of_classes(
+    ("a", "b"),
+    np.array([0, 1, 1, 0]),
+    np.eye(2)[[0, 1, 1, 0]],
+    np.array([[-1.0, 1.0, 2.0, -2.0]]),
+    np.array([0, 1, 0, 1]),
+)
+FULL = Report(
+    validation=DRAWN,
+    test=of_numbers(np.array([[1.0], [2.0]]), np.array([[1.5], [2.0]])),
+    boundary=Boundary(
+        names=("x", "y"),
+        across=(0.0, 1.0),
+        up=(0.0, 1.0),
+        said="class",
+        values=((0.0, 1.0),),
+        points=((0.5, 0.5, 1.0),),
+    ),
+    landscape=Landscape(span=1.0, part="validation", rows=4, losses=((None, 0.5),)),
 )
 
 
@@ -50,6 +74,22 @@ def test_each_picture_that_is_listed_is_there(api: Service) -> None:
         answer = api.ask("GET", picture["href"])
         assert (answer.status_code, answer.content_type) == (200, "image/png")
         assert answer.data.startswith(b"\x89PNG")
+
+
+def test_a_picture_s_numbers_are_there_too(api: Service) -> None:
+    job_id = succeeded(api)
+    numbers = api.ask("GET", f"{JOBS}/{job_id}/pictures/test_confusion.json").get_json()
+    assert (numbers["picture"], len(numbers["labels"]), len(numbers["counts"])) == ("confusion", 2, 2)
+    missing = is_problem(api.ask("GET", f"{JOBS}/{job_id}/pictures/roc.json"), 404)["detail"]
+    assert "confusion, test_confusion" in missing
+    assert "is queued" in is_problem(api.ask("GET", f"{JOBS}/{api.submit()}/pictures/roc.json"), 404)["detail"]
+
+
+@pytest.mark.parametrize("name", ["confusion", "roc", "calibration", "residuals", "boundary", "landscape"])
+def test_every_picture_of_a_report_has_numbers(name: str) -> None:
+    found = numbers_of(FULL, name if name != "residuals" else "test_residuals")
+    assert found is not None
+    assert found.picture == name
 
 
 def test_a_picture_that_is_not_listed_is_a_404_that_says_which_there_are(api: Service) -> None:
