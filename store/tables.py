@@ -168,6 +168,13 @@ class Job(Base):
             sqlite_where=text("sweep_id IS NOT NULL"),
         ),
         Index("ix_job_dataset", text(f"({DATASET})"), "id"),
+        Index(
+            "ix_job_sweep_id",
+            "sweep_id",
+            "id",
+            postgresql_where=text("sweep_id IS NOT NULL"),
+            sqlite_where=text("sweep_id IS NOT NULL"),
+        ),
         Index("ix_job_owner_id", "owner", "id"),
         Index("ix_job_owner_status_id", "owner", "status", "id"),
         Index("ix_job_owner_project_id", "owner", "project", "id"),
@@ -409,6 +416,8 @@ class Generation(Base):
     """Its `spec.halving.Bracket`."""
     open_trials: Mapped[int]
     """Configurations that have not ended."""
+    split: Mapped[int | None]
+    """The packs that its bracket was split into, when it was larger than the device that claimed it trains at once."""
 
 
 class Trial(Base):
