@@ -11,11 +11,11 @@ from sqlalchemy.exc import IntegrityError
 from spec.dataset import Uploaded
 from spec.profile import Profile
 from spec.schema import Schema
-from spec.states import FINISHED
+from spec.states import FINISHED, SweepState
 
 from .db import now, reading, writing
 from .errors import DatasetInUseError, DatasetNotFoundError
-from .tables import Dataset, Job
+from .tables import Dataset, Job, Sweep
 
 LISTED = 1000
 """Most data sets in a list, the newest."""
@@ -125,7 +125,7 @@ class DatasetStore:
             return int(connection.execute(total).scalar_one())
 
     def delete(self, dataset_id: str, *, owner: str | None) -> None:
-        """Delete a data set. Raises `DatasetInUseError` while jobs need it, and `DatasetNotFoundError`."""
+        """Delete a data set. Raises `DatasetInUseError` while jobs or sweeps need it, and `DatasetNotFoundError`."""
         with writing(self._engine) as connection:
             # A submit of a job that needs it locks its row: with the lock, the count of such jobs is certain.
             locked = select(Dataset.id).where(Dataset.id == dataset_id, _owned(owner)).with_for_update()
@@ -138,6 +138,11 @@ class DatasetStore:
             if needing:
                 jobs = "1 job needs" if needing == 1 else f"{needing} jobs need"
                 raise DatasetInUseError(f"{jobs} this data set: wait for the end, or cancel.")
+            live = [state.value for state in (SweepState.running, SweepState.paused)]
+            named = Sweep.spec["base"]["dataset"]["id"].as_string() == dataset_id
+            asking = select(Sweep.id).where(Sweep.state.in_(live), named).order_by(Sweep.id).limit(1)
+            if (sweep_id := connection.execute(asking).scalar()) is not None:
+                raise DatasetInUseError(f"The sweep {sweep_id} needs this data set: wait for the end, or cancel it.")
             connection.execute(delete(Dataset).where(Dataset.id == dataset_id))
 
 

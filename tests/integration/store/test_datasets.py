@@ -10,8 +10,10 @@ from spec.dataset import Targets
 from spec.job import JobSpec
 from spec.profile import ColumnProfile, Profile
 from spec.schema import Column, ColumnKind, Schema, Target
+from spec.sweep import Choice, SweepSpec
 from store.datasets import DatasetRecord, DatasetStore
 from store.errors import DatasetInUseError, DatasetNotFoundError
+from store.sweeps import SweepStore
 from tests.record import Record
 
 TABLE = Schema(
@@ -86,6 +88,16 @@ def test_a_data_set_is_deleted_when_no_job_needs_it(datasets: DatasetStore, stor
         datasets.delete(dataset.id, owner="bob")
     datasets.delete(dataset.id, owner="ann")
     assert datasets.find(dataset.id, owner="ann") is None
+
+
+def test_a_data_set_is_deleted_when_no_sweep_needs_it(datasets: DatasetStore, store: Record, engine: Engine) -> None:
+    dataset, sweeps = add(datasets), SweepStore(engine)
+    spec = SweepSpec(base=job(dataset), space={"learning_rate": Choice(choice=(0.1, 0.2))}, method="grid")
+    sweep = sweeps.submit(spec, owner="ann")
+    with pytest.raises(DatasetInUseError, match=f"The sweep {sweep.id} needs"):
+        datasets.delete(dataset.id, owner="ann")
+    sweeps.cancel(sweep.id, owner="ann", actor="ann")
+    datasets.delete(dataset.id, owner="ann")
 
 
 @pytest.mark.parametrize("owner", ["ann", "bob"])
