@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Engine, Row, and_, exists, func, insert, or_, select, update
+from sqlalchemy import Engine, Row, and_, bindparam, exists, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import aliased
 
@@ -181,11 +181,10 @@ class TrialStore:
             )
             for row in rows:
                 jobs[row.trial].append(row)
-            ended = [ended_as(sweep.spec, theirs) for theirs in jobs.values()]
-            for number, values in zip(jobs, ended, strict=True):
-                connection.execute(
-                    update(Trial).where(Trial.sweep_id == sweep.id, Trial.number == number).values(**values)
-                )
+            ended = [{"ended": number, **ended_as(sweep.spec, theirs)} for number, theirs in jobs.items()]
+            values: dict[str, Any] = {name: bindparam(name) for name in ended[0] if name != "ended"}
+            mine = (Trial.sweep_id == sweep.id, Trial.number == bindparam("ended"))
+            connection.execute(update(Trial.__table__).where(*mine).values(values), ended)  # type: ignore[arg-type]
             left = (
                 select(func.count())
                 .where(
