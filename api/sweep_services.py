@@ -104,6 +104,7 @@ class SweepServices:
             trials=dict(self.store.trial_counts(sweep.id)),
             jobs=dict(jobs.by_status),
             epochs=jobs.epochs,
+            split=dict(self.store.split(sweep.id)),
             leaderboard=leaders.standings(),
             comparison=leaders.comparison(),
             rungs=rungs(self.store, sweep),

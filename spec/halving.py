@@ -6,6 +6,7 @@ computed, so its decisions are too.
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Literal
 
 from .base import Frozen
 from .monitors import LOWER_IS_BETTER, Monitor
@@ -48,6 +49,11 @@ class BracketOrder(Frozen):
     """Whether pruned jobs keep their models."""
     known: dict[int, tuple[tuple[float | None, ...], ...]] = {}
     """By configuration, its jobs that ended before: the best score of each up to each rung; None is infinite."""
+    hand_back: Literal["never", "at_rung", "after_rung"] = "never"
+    """Whether all are handed back with checkpoints: before or after their next rung is decided.
+
+    So a worker finds the job that crashes its trainer: parts of a bracket train to their rung apart.
+    """
     population: PopulationOrder | None = None
     """Then the weak are not pruned: they copy the best."""
 

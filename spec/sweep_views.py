@@ -171,6 +171,9 @@ class SweepView(SweepSummary):
     """Jobs by state."""
     epochs: int
     """Epochs of all jobs together."""
+    split: dict[int, int] = {}
+    """Generations whose brackets were larger than their devices train at once, and the packs that they became: these
+    train one after the other to each rung, and are compared together."""
     leaderboard: list[Standing]
     """The best ten of the configurations that were trained to the end."""
     comparison: ComparisonView | None

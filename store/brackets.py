@@ -1,9 +1,10 @@
 """Brackets in the record: jobs that are claimed together, and what their trainer must know to prune them."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, exists, not_, select
+from sqlalchemy import ColumnElement, Connection, Row, exists, func, not_, select, update
 
 from spec.halving import Bracket, BracketOrder, best_so_far
 from spec.job import JobSpec
@@ -12,6 +13,8 @@ from spec.states import FINISHED, FailureReason, JobStatus
 from spec.sweep import Population, SweepSpec
 
 from .curves import read_curve
+from .db import in_values
+from .records import Claim
 from .tables import Generation, Job, Lease, Sweep
 
 _PREFIX = "bracket:"
@@ -67,6 +70,30 @@ def bracket_order(connection: Connection, pack_key: str) -> BracketOrder:
         known={trial: tuple(scores) for trial, scores in known.items()},
         population=_population(sweep, generation, ended),
     )
+
+
+def record_packs(
+    connection: Connection, pack_key: str, claims: Sequence[Claim], limit: int | Callable[[JobSpec], int]
+) -> None:
+    """Record the sizes of the packs in which claimed jobs of a bracket train, and whether a shape has several.
+
+    `limit` is the most members of a pack, or a function of their shape.
+    """
+    shapes: dict[str, list[Claim]] = {}
+    for claim in claims:
+        shapes.setdefault(claim.spec.pack_key, []).append(claim)
+    packs = 0
+    for alike in shapes.values():
+        most = limit if isinstance(limit, int) else limit(alike[0].spec)
+        packs += math.ceil(len(alike) / most)
+        if (size := min(most, len(alike))) < len(claims):
+            ours = in_values(connection, Job.id, [claim.job_id for claim in alike])
+            connection.execute(update(Job).where(ours).values(pack_size=size))
+    sweep_id, generation = _sweep_of(pack_key)
+    if packs > len(shapes):
+        mine = (Generation.sweep_id == sweep_id, Generation.number == generation)
+        split = func.coalesce(Generation.split, 0)
+        connection.execute(update(Generation).where(*mine, split < packs).values(split=packs))
 
 
 def _population(sweep: SweepSpec, generation: int, ended: Sequence[Row[Any]]) -> PopulationOrder | None:

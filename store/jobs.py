@@ -260,37 +260,16 @@ class JobStore:
         A second request changes nothing. Raises `JobNotFoundError`, and `IllegalTransitionError` when the job has
         ended, or has a cancel request, which wins, and `JobOfSweepError` for a job of a sweep.
         """
-        unrequested = and_(_running(), Job.cancel_requested_at.is_(None), Job.pause_requested_at.is_(None))
+        ours = and_(Job.id == job_id, _owned(owner), Job.sweep_id.is_(None))
         with writing(self._engine) as connection:
-            if move(
-                connection,
-                Job.id == job_id,
-                _owned(owner),
-                Job.sweep_id.is_(None),
-                transitions=[Transition((JobStatus.queued,), JobStatus.paused)],
-                without_move=unrequested,
-                actor=actor,
-                reason="paused while it waited",
-                values={"pause_requested_at": case((Job.status == JobStatus.queued.value, null()), else_=now())},
-            ):
-                mark_for_mirror_again(connection, [job_id])
+            pause_jobs(connection, ours, actor=actor, reason="paused while it waited")
         return self._controlled(job_id, owner, "paused")
 
     def resume(self, job_id: str, *, owner: str | None, actor: str) -> JobRecord:
         """Queue a paused job again, or withdraw the pause request of a running one. Raises as `request_pause` does."""
+        ours = and_(Job.id == job_id, _owned(owner), Job.sweep_id.is_(None))
         with writing(self._engine) as connection:
-            if move(
-                connection,
-                Job.id == job_id,
-                _owned(owner),
-                Job.sweep_id.is_(None),
-                transitions=[Transition((JobStatus.paused,), JobStatus.queued)],
-                without_move=and_(_running(), Job.pause_requested_at.is_not(None)),
-                actor=actor,
-                reason="resumed",
-                values={"pause_requested_at": None, "notified_at": None},
-            ):
-                mark_for_mirror_again(connection, [job_id])
+            resume_jobs(connection, ours, actor=actor, reason="resumed")
         return self._controlled(job_id, owner, "resumed")
 
     def _controlled(self, job_id: str, owner: str | None, request: str) -> JobRecord:
@@ -378,6 +357,34 @@ _OF_THE_FAILURE = (
     *("failure_reason", "failure_message", "finished_at", "not_before"),
     *("cancel_requested_at", "pause_requested_at", "notified_at"),
 )
+
+
+def pause_jobs(connection: Connection, which: ColumnElement[bool], *, actor: str, reason: str) -> None:
+    """Pause those of these jobs that are queued; those that run get a request, unless they have one already."""
+    moved = move(
+        connection,
+        which,
+        transitions=[Transition((JobStatus.queued,), JobStatus.paused)],
+        without_move=and_(_running(), Job.cancel_requested_at.is_(None), Job.pause_requested_at.is_(None)),
+        actor=actor,
+        reason=reason,
+        values={"pause_requested_at": case((Job.status == JobStatus.queued.value, null()), else_=now())},
+    )
+    mark_for_mirror_again(connection, [row.id for row in moved])
+
+
+def resume_jobs(connection: Connection, which: ColumnElement[bool], *, actor: str, reason: str) -> None:
+    """Queue those of these jobs that are paused; those that run lose their pause request."""
+    moved = move(
+        connection,
+        which,
+        transitions=[Transition((JobStatus.paused,), JobStatus.queued)],
+        without_move=and_(_running(), Job.pause_requested_at.is_not(None)),
+        actor=actor,
+        reason=reason,
+        values={"pause_requested_at": None, "notified_at": None},
+    )
+    mark_for_mirror_again(connection, [row.id for row in moved])
 
 
 def cancel_jobs(

@@ -28,13 +28,14 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import aliased
 
+from spec.halving import BracketOrder
 from spec.job import JobSpec
 from spec.states import FINISHED, FailureReason, JobStatus, StopReason
 from spec.sweep import MOST_JOBS
 from spec.views import Curve
 
 from .best_metrics import store_best_metrics
-from .brackets import bracket_order, is_bracket, is_held, of_no_bracket
+from .brackets import bracket_order, is_bracket, is_held, of_no_bracket, record_packs
 from .checkpoints import CheckpointRecord, keep_checkpoints, newest_checkpoints, void_checkpoints
 from .curves import append_points, rewind
 from .db import in_values, lock, now, reading, values_table, writing
@@ -98,7 +99,10 @@ class LeaseStore:
                     continue
                 tries += 1
                 if is_bracket(head.pack_key):
-                    if taken := self._take_bracket(connection, head, worker=worker, device=device, lease_s=lease_s):
+                    taken = self._take_bracket(
+                        connection, head, limit=limit, worker=worker, device=device, lease_s=lease_s
+                    )
+                    if taken:
                         return taken
                     continue
                 most = limit if isinstance(limit, int) else limit(JobSpec.model_validate(head.spec))
@@ -139,9 +143,16 @@ class LeaseStore:
             )
 
     def _take_bracket(
-        self, connection: Connection, head: NextJob, *, worker: str, device: str, lease_s: float
+        self,
+        connection: Connection,
+        head: NextJob,
+        *,
+        limit: int | Callable[[JobSpec], int],
+        worker: str,
+        device: str,
+        lease_s: float,
     ) -> list[Claim]:
-        """Start all jobs of a bracket that wait, whatever the limits: they are compared with each other.
+        """Start all jobs of a bracket that wait: they are compared with each other. `limit` is that of their packs.
 
         While a worker holds some of them, the others wait a moment.
         """
@@ -153,7 +164,10 @@ class LeaseStore:
         claims = self._start(
             connection, head.owner, head.pack_key, limit=MOST_JOBS, worker=worker, device=device, lease_s=lease_s
         )
-        order = bracket_order(connection, head.pack_key) if claims else None
+        if not claims:
+            return []
+        record_packs(connection, head.pack_key, claims, limit)
+        order = bracket_order(connection, head.pack_key)
         return [replace(claim, bracket=order) for claim in claims]
 
     def _take(
@@ -240,6 +254,14 @@ class LeaseStore:
             )
             for row in sorted(rows, key=lambda row: (-row.priority, row.id))
         ]
+
+    def bracket_of(self, job_id: str) -> tuple[BracketOrder, set[str]]:
+        """The rule of a job's bracket with the scores of those that have ended, and the ids of those that have not."""
+        with reading(self._engine) as connection:
+            job = connection.execute(select(Job.pack_key, Job.sweep_id).where(Job.id == job_id)).one()
+            theirs = and_(Job.sweep_id == job.sweep_id, Job.pack_key == job.pack_key, Job.status.not_in(FINISHED))
+            unfinished = set(connection.execute(select(Job.id).where(theirs)).scalars())
+            return bracket_order(connection, job.pack_key), unfinished
 
     # --- heartbeats -----------------------------------------------------------------------------------------------
 

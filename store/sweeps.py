@@ -11,12 +11,9 @@ from sqlalchemy import (
     Engine,
     Row,
     Select,
-    and_,
-    case,
     func,
     insert,
     literal,
-    null,
     select,
     tuple_,
     update,
@@ -36,15 +33,12 @@ from .datasets import lock_datasets
 from .db import now, reading, writing
 from .errors import IllegalSweepStateError, SweepNotFoundError
 from .idempotency import answered, remember
-from .jobs import cancel_jobs
-from .mirror import mark_for_mirror, mark_for_mirror_again
+from .jobs import cancel_jobs, pause_jobs, resume_jobs
+from .mirror import mark_for_mirror
 from .records import Idempotency
-from .tables import Job, Sweep, Trial
-from .transitions import Transition, move
+from .tables import Generation, Job, Sweep, Trial
 
 LISTED = 50
-
-_WAITING = (JobStatus.queued, JobStatus.paused)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -189,6 +183,14 @@ class SweepStore:
             rows = connection.execute(query).all()
         return dict.fromkeys(TrialState, 0) | {TrialState(state): count for state, count in rows}
 
+    def split(self, sweep_id: str) -> Mapping[int, int]:
+        """The generations whose brackets were larger than their devices train at once, and their packs."""
+        query = select(Generation.number, Generation.split).where(
+            Generation.sweep_id == sweep_id, Generation.split.is_not(None)
+        )
+        with reading(self._engine) as connection:
+            return {row.number: row.split for row in connection.execute(query.order_by(Generation.number))}
+
     def best(self, sweep_id: str, limit: int = 10) -> list[TrialRecord]:
         """The best configurations that were not pruned, best first."""
         with reading(self._engine) as connection:
@@ -313,35 +315,16 @@ class SweepStore:
 
     def pause(self, sweep_id: str, *, owner: str | None, actor: str) -> SweepRecord:
         """Pause a sweep and its jobs; raises as `cancel` does."""
-        unrequested = and_(_runs(), Job.cancel_requested_at.is_(None), Job.pause_requested_at.is_(None))
         with writing(self._engine) as connection:
             if self._change(connection, sweep_id, owner, (SweepState.running,), SweepState.paused):
-                moved = move(
-                    connection,
-                    Job.sweep_id == sweep_id,
-                    transitions=[Transition((JobStatus.queued,), JobStatus.paused)],
-                    without_move=unrequested,
-                    actor=actor,
-                    reason="its sweep was paused",
-                    values={"pause_requested_at": case((_waits(), null()), else_=now())},
-                )
-                mark_for_mirror_again(connection, [row.id for row in moved])
+                pause_jobs(connection, Job.sweep_id == sweep_id, actor=actor, reason="its sweep was paused")
         return self._changed(sweep_id, owner, SweepState.paused, "paused")
 
     def resume(self, sweep_id: str, *, owner: str | None, actor: str) -> SweepRecord:
         """Let a paused sweep and its jobs go on; raises as `cancel` does."""
         with writing(self._engine) as connection:
             if self._change(connection, sweep_id, owner, (SweepState.paused,), SweepState.running):
-                moved = move(
-                    connection,
-                    Job.sweep_id == sweep_id,
-                    transitions=[Transition((JobStatus.paused,), JobStatus.queued)],
-                    without_move=and_(_runs(), Job.pause_requested_at.is_not(None)),
-                    actor=actor,
-                    reason="its sweep was resumed",
-                    values={"pause_requested_at": None, "notified_at": None},
-                )
-                mark_for_mirror_again(connection, [row.id for row in moved])
+                resume_jobs(connection, Job.sweep_id == sweep_id, actor=actor, reason="its sweep was resumed")
         return self._changed(sweep_id, owner, SweepState.running, "resumed")
 
     def extend(self, sweep_id: str, trials: int, *, owner: str | None) -> SweepRecord:
@@ -443,11 +426,3 @@ def _ranked(
         scored = scored.where(tuple_(Trial.score, Trial.number) > tuple_(score, after))
     found = connection.execute(scored.limit(limit)).all()
     return [*found, *connection.execute(others.limit(limit - len(found)))] if len(found) < limit else found
-
-
-def _waits() -> ColumnElement[bool]:
-    return Job.status.in_([status.value for status in _WAITING])
-
-
-def _runs() -> ColumnElement[bool]:
-    return Job.status == JobStatus.running.value

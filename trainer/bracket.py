@@ -6,13 +6,14 @@ shapes are several packs of one device, each trained to the rung before all are 
 """
 
 import math
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import groupby
 
 import torch
 
 from spec.halving import BracketOrder, Rung, mean_score, survivors
+from spec.job import JobSpec
 from spec.population import PARENT, PREFIX, PopulationOrder, values_of
 from spec.states import StopReason
 
@@ -23,56 +24,94 @@ from .member import Entry, Member, Outcome, Point
 from .pack import Pack
 from .population import exploit, resumed
 
+PARKING = frozenset({"cuda"})
+"""Devices whose memory may not hold the packs of a bracket that was split: there, those that wait are parked."""
+
+Limit = int | Callable[[JobSpec], int]
+"""The most members of a pack, or a function of their shape."""
+
 
 def fit_bracket(
-    entries: Sequence[Entry], order: BracketOrder, callbacks: Callbacks, *, device: torch.device, limit: int
+    entries: Sequence[Entry], order: BracketOrder, callbacks: Callbacks, *, device: torch.device, limit: Limit
 ) -> None:
-    """Train the jobs of a bracket to the end, each as it would train alone, and prune at the rungs of `order`.
+    """Train the jobs of a bracket to the end, each as it would train alone, and decide at the rungs of `order`.
 
-    A pack has `limit` members at most. A rung is decided only when the scores of all its configurations are known:
-    when members were taken out before, all the others are handed back with their checkpoints.
+    A pack has `limit` members at most: more are several packs, of which a GPU has one at a time. A rung is decided only
+    when the scores of all its configurations are known: when members were taken out before, all the others are handed
+    back with their checkpoints.
     """
     _Bracket(order, callbacks, device, limit).train(entries)
 
 
 class _Bracket:
-    def __init__(self, order: BracketOrder, callbacks: Callbacks, device: torch.device, limit: int) -> None:
-        self._order, self._device, self._limit = order, device, limit
+    def __init__(self, order: BracketOrder, callbacks: Callbacks, device: torch.device, limit: Limit) -> None:
+        self._order, self._device = order, device
+        self._limit = limit if callable(limit) else lambda spec: limit
         self._callbacks = _Watch(callbacks, order.population)
         self._entries: dict[str, Entry] = {}
         self._packs: list[Pack] = []
+        self._parks = False
+        """Whether one pack is on the device at a time."""
 
     def train(self, entries: Sequence[Entry]) -> None:
         if self._order.population is not None:
             entries, gone = resumed(entries, self._order.population, self._order.bracket.epochs)
-            entries, self._callbacks.gone = [*entries, *gone], frozenset(entry.id for entry in gone)
+            if self._order.hand_back != "at_rung":
+                entries, self._callbacks.gone = [*entries, *gone], frozenset(entry.id for entry in gone)
         self._entries = {entry.id: entry for entry in entries}
         self._packs = self._packed(entries)
+        if self._order.hand_back == "at_rung":
+            self._train_apart()
+            return
         for place, rung in enumerate(self._order.bracket.rungs):
+            undecided = any(member.rungs <= place for member in self._members())
             self._train_to(rung.epoch)
             if self._callbacks.taken_out:
                 self._hand_back()
             self._decide(place, rung)
             self._pack_closer()
+            if undecided and self._hands_back_after_rung():
+                self._hand_back()
         self._train_to(None)
+
+    def _train_apart(self) -> None:
+        """Train each pack to its own next rung, or to the end after the last, and hand all back."""
+        epochs = [*self._order.bracket.epochs, None]
+        for pack in self._packs:
+            self._train_pack(pack, epochs[min(member.rungs for member in pack.members)])
+        self._hand_back()
+
+    def _hands_back_after_rung(self) -> bool:
+        """Whether all are handed back now that a rung is decided: not before all that have ended were copied."""
+        return self._order.hand_back == "after_rung" and not any(
+            member.id in self._callbacks.gone for member in self._members()
+        )
 
     # --- packs ----------------------------------------------------------------------------------------------------
 
     def _packed(self, entries: Iterable[Entry]) -> list[Pack]:
-        """Packs of these jobs: of one shape and one epoch each."""
+        """Packs of these jobs: of one shape and one rung each, and no larger than the device trains."""
 
-        def shape(entry: Entry) -> tuple[str, int]:
-            return entry.spec.pack_key, 0 if entry.checkpoint is None else entry.checkpoint.state.epoch
+        def shape(entry: Entry) -> tuple[str, int, int]:
+            state = None if entry.checkpoint is None else entry.checkpoint.state
+            return entry.spec.pack_key, 0 if state is None else state.epoch, 0 if state is None else state.rungs
 
+        shapes = [list(alike) for _, alike in groupby(sorted(entries, key=shape), shape)]
+        parts = [part for alike in shapes for part in _parts(alike, self._limit(alike[0].spec))]
+        self._parks |= len(parts) > len(shapes) and self._device.type in PARKING
         packs = []
-        for _, alike in groupby(sorted(entries, key=shape), shape):
-            together = list(alike)
-            for first in range(0, len(together), self._limit):
-                pack = Pack(together[first].spec, self._device)
-                join(pack, together[first : first + self._limit], self._callbacks)
-                self._callbacks.know(pack.members)
-                packs.append(pack)
+        for part in parts:
+            pack = Pack(part[0].spec, self._device)
+            join(pack, part, self._callbacks)
+            self._callbacks.know(pack.members)
+            self._park(pack)
+            packs.append(pack)
         return [pack for pack in packs if pack.members]
+
+    def _park(self, pack: Pack) -> None:
+        """Free the device for another pack, where all do not fit it together."""
+        if self._parks:
+            pack.park()
 
     def _pack_closer(self) -> None:
         """Put the members that are left into fewer packs, where some packs have become small."""
@@ -82,7 +121,7 @@ class _Bracket:
             by_shape.setdefault(pack.members[0].spec.pack_key, []).append(pack)
         for packs in by_shape.values():
             members = sum(len(pack.members) for pack in packs)
-            if len(packs) > math.ceil(members / self._limit):
+            if len(packs) > math.ceil(members / self._limit(packs[0].members[0].spec)):
                 entries = [self._entry(id_, kept) for pack in packs for id_, kept in _checkpoints(pack).items()]
                 self._packs = [pack for pack in self._packs if pack not in packs] + self._packed(entries)
 
@@ -97,11 +136,15 @@ class _Bracket:
     def _train_to(self, epoch: int | None) -> None:
         """Train each pack until its members have trained so many epochs; None: until all have ended."""
         for pack in self._packs:
-            while any(epoch is None or member.epoch < epoch for member in pack.members):
-                train_epoch(pack, self._callbacks)
-                evaluate(pack, self._callbacks)
-                self._checkpoint()
-                self._drop_cancelled()
+            self._train_pack(pack, epoch)
+
+    def _train_pack(self, pack: Pack, epoch: int | None) -> None:
+        while any(epoch is None or member.epoch < epoch for member in pack.members):
+            train_epoch(pack, self._callbacks)
+            evaluate(pack, self._callbacks)
+            self._checkpoint()
+            self._drop_cancelled()
+        self._park(pack)
 
     def _checkpoint(self) -> None:
         """Hand out the checkpoints that are due, of all packs at once."""
@@ -137,6 +180,7 @@ class _Bracket:
             weak = [member for member in pack.members if member.trial not in keep]
             results = pack.results(weak) if self._order.keep_models else []
             pack.leave({member.id for member in weak})
+            self._park(pack)
             for number, member in enumerate(weak):
                 result = results[number] if results else None
                 outcome = Outcome(
@@ -233,6 +277,10 @@ class _Watch:
             self.ended.append((_trial(member), member.lowest if outcome.end == "succeeded" else math.inf))
         if outcome.id not in self.gone:
             self._callbacks.on_member_end(outcome)
+
+
+def _parts(entries: Sequence[Entry], size: int) -> Iterator[Sequence[Entry]]:
+    return (entries[first : first + size] for first in range(0, len(entries), size))
 
 
 def _trial(member: Member) -> int:

@@ -54,13 +54,26 @@ class Pack:
         self.members: list[Member] = []
         self._splits: dict[tuple[int, int], Split] = {}
         self._layout: Layout | None = None
+        self._parked: State | None = None
+        """The members' own rows, on the CPU, while the device is another pack's."""
 
     @property
     def layout(self) -> Layout:
         """All that depends on who is in; there is one as long as there are members."""
+        if self._parked is not None:
+            state = {name: values.to(self.setup.device) for name, values in self._parked.items()}
+            self._parked = None
+            self._lay_out(state, range(len(self.members)))
         if self._layout is None:
             raise RuntimeError("The pack has no members.")
         return self._layout
+
+    def park(self) -> None:
+        """Free the device until the pack trains on; between two epochs."""
+        if self._layout is not None:
+            rows = self._layout.rows_of(self.members)
+            self._parked = {name: values.cpu() for name, values in _select(self._layout.state, rows).items()}
+            self._layout = None
 
     @cached_property
     def padding(self) -> Padding:
@@ -100,8 +113,11 @@ class Pack:
         """Let these members go, and their rows too where a row costs more than a new layout."""
         leaving = [member for member in self.members if member.id in ids]
         if leaving:
-            self.members = [member for member in self.members if member.id not in ids]
-            if self._compacts():
+            stay = [place for place, member in enumerate(self.members) if member.id not in ids]
+            self.members = [self.members[place] for place in stay]
+            if self._parked is not None:
+                self._parked = _select(self._parked, torch.tensor(stay)) if stay else None
+            elif self._compacts():
                 self._compact()
         return leaving
 
@@ -131,7 +147,7 @@ class Pack:
     def _lay_out(self, state: State, rows: Sequence[int], epoch: Epoch | None = None) -> None:
         """Lay out anew all that depends on who is in; `rows` are the members' own rows in `state`."""
         kept = torch.tensor(self.padding.padded(rows), device=self.setup.device)
-        state = {name: values.index_select(0, kept) for name, values in state.items()}
+        state = _select(state, kept)
         epoch = epoch and epoch.select(kept)
         self._layout = None  # the old one is as large: it goes before there is a new one
         self._layout = lay_out(self.setup, self.padding.padded(self.members), self._splits, state, epoch)
@@ -248,31 +264,43 @@ class Pack:
 
     def training_rows(self, members: Collection[Member]) -> State:
         """What these members' training goes on from, one row each, in this order; between two epochs."""
-        rows, state = self.layout.rows_of(members), self.layout.state
+        rows, state = self._rows_of(members)
         return {name: state[name].index_select(0, rows) for name in trained_rows(self.setup.spec)}
 
     def overwrite(self, members: Sequence[Member], rows: State) -> None:
         """Let these members go on from other rows, and with what their specs are now; between two epochs."""
-        at, state = self.layout.rows_of(members), self.layout.state
+        at, state = self._rows_of(members)
         for name, values in rows.items():
-            state[name].index_copy_(0, at, values)
-        self._lay_out(state, [self.layout.row_of[member.id] for member in self.members])
+            state[name].index_copy_(0, at, values.to(at.device))
+        if self._parked is None:
+            self._lay_out(state, [self.layout.row_of[member.id] for member in self.members])
 
     def checkpoints(self, ids: Collection[str]) -> dict[str, Checkpoint]:
         """The checkpoints of these members, on the CPU; between two epochs."""
         chosen = [member for member in self.members if member.id in ids]
         if not chosen:
             return {}
-        rows, state = self.layout.rows_of(chosen), self.layout.state
+        rows, state = self._rows_of(chosen)
         kept = {name: state[name].index_select(0, rows).cpu() for name in row_names(self.setup.spec)}
         return {
             member.id: Checkpoint(member.state, {name: values[place] for name, values in kept.items()})
             for place, member in enumerate(chosen)
         }
 
+    def _rows_of(self, members: Collection[Member]) -> tuple[Tensor, State]:
+        """These members' own rows, and what they are rows of; also of a parked pack."""
+        if self._parked is None:
+            return self.layout.rows_of(members), self.layout.state
+        places = {member.id: place for place, member in enumerate(self.members)}
+        return torch.tensor([places[member.id] for member in members]), self._parked
+
     def results(self, members: Sequence[Member]) -> list[Result]:
         """The results of members that are done."""
         return results(self.setup, self.layout, self.padding, members) if members else []
+
+
+def _select(state: State, rows: Tensor) -> State:
+    return {name: values.index_select(0, rows) for name, values in state.items()}
 
 
 def _measured(member: Member, metrics: dict[str, float], undefined: Collection[str]) -> Measured:

@@ -34,7 +34,7 @@ def exploit(packs: Sequence[Pack], order: PopulationOrder, epoch: int, replicate
             changed.setdefault(packs.index(pack), []).append((member, source_pack.training_rows([source])))
             member.follow(source, _explored(source, order, epoch, trial))
     for place, copies in changed.items():
-        rows = {name: torch.cat([one[name] for _, one in copies]) for name in copies[0][1]}
+        rows = {name: torch.cat([one[name].cpu() for _, one in copies]) for name in copies[0][1]}
         packs[place].overwrite([member for member, _ in copies], rows)
 
 

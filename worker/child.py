@@ -60,7 +60,14 @@ def train(
     try:
         run, limit = fit if group is None else partial(run_rank0, group), inbox.limit
         if (bracket := inbox.bracket) is not None:
-            fit_bracket(callbacks.enter(inbox.take(None)), bracket, callbacks, device=device, limit=limit)
+            limits = inbox.limits
+            fit_bracket(
+                callbacks.enter(inbox.take(None)),
+                bracket,
+                callbacks,
+                device=device,
+                limit=lambda spec: limits.get(spec.pack_key, limit),
+            )
         else:
             run(callbacks.enter(inbox.take(limit)), callbacks, device=device, limit=limit)
         callbacks.fail_rest(RuntimeError("training ended without an outcome of this job"))

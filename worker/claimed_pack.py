@@ -56,6 +56,8 @@ class ClaimedJob:
     """What it goes on from if it is restarted, newest first."""
     unrecorded: list[CheckpointRecord] = field(default_factory=list)
     """Checkpoints in the file store that the record does not know yet."""
+    crashes: int = 0
+    """How often it crashed its trainer, alone, in a bracket that was claimed once."""
     checkpoint_failed: bool = False
     """Whether its last checkpoint could not be saved."""
 
@@ -119,8 +121,9 @@ class ClaimedPack:
         """Send this checkpoint to the record with the next heartbeat; all points up to its epoch came before."""
         with self._lock:
             member = self._members[job_id]
-            member.checkpoints = [checkpoint, *member.checkpoints][:KEPT]
-            member.unrecorded.append(checkpoint)
+            epoch = checkpoint.epoch  # before and after a rung it is the same, and so is the file
+            member.checkpoints = [checkpoint, *(one for one in member.checkpoints if one.epoch != epoch)][:KEPT]
+            member.unrecorded = [*(one for one in member.unrecorded if one.epoch != epoch), checkpoint]
 
     def mark_overdue(self, ids: Collection[str], now: float) -> None:
         """Mark those of `ids` that have trained longer than their `timeout_s`: they must leave."""

@@ -19,6 +19,7 @@ class Inbox:
         self._cancelled: frozenset[str] = frozenset()
         self._leaving: frozenset[str] = frozenset()
         self.limit = 1
+        self.limits: dict[str, int] = {}
         self.bracket: BracketOrder | None = None
 
     def put(self, order: Order) -> None:
@@ -29,7 +30,7 @@ class Inbox:
                     self._waiting.extend(order.jobs)
                     again = {job.id for job in order.jobs}  # a new attempt begins without old requests
                     self._cancelled, self._leaving = self._cancelled - again, self._leaving - again
-                    self.limit, self.bracket = order.limit, order.bracket
+                    self.limit, self.limits, self.bracket = order.limit, order.limits, order.bracket
                 case Leave():
                     self._leaving |= set(order.ids)
                 case Cancel():

@@ -45,6 +45,8 @@ class Train(Frozen):
     kind: Literal["train"] = "train"
     jobs: tuple[Job, ...]
     limit: int
+    limits: dict[str, int] = {}
+    """Of a bracket, the limit of each pack key."""
     bracket: BracketOrder | None = None
     """The rule by which these are pruned together; then they are not of one pack key, and no others join."""
 

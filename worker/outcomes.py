@@ -151,8 +151,12 @@ class OutcomeWriter:
         self._write_one(pack, job, partial(self._requeue, reason=reason, charge=True, crashed=True))
         self._context.ring(job.id)  # another slot may be warm, and this one's trainer takes seconds to start
 
+    def quarantined(self, pack: ClaimedPack, job: ClaimedJob, last: str) -> None:
+        """Write that a job of a bracket failed: it crashed its trainer whenever it was alone there."""
+        self.failed(pack, job, FailureReason.quarantined, f"{FailureReason.quarantined.sentence} Last: {last}.")
+
     def crashed_together(self, pack: ClaimedPack, ids: Collection[str]) -> None:
-        """Put the jobs of a bracket back into the queue, uncharged: one of them crashed its trainer."""
+        """Put the jobs of a bracket back into the queue, uncharged: they crashed the trainer that compared them."""
         for job in pack.members(ids):
             again = partial(self._requeue, reason="its bracket crashed its trainer", charge=False, crashed=True)
             self._write_one(pack, job, again)

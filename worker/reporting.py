@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -81,6 +82,7 @@ class SupervisorCallbacks:
         self._checkpoint_asked_at = self._checkpointed_at = clock()
         self._unsent: dict[str, Curve] = {}
         self._jobs: dict[str, Job] = {}
+        self._numbers = count()
 
     def new_entries(self, free: int) -> Sequence["Entry"]:
         """Jobs that join now; reports once a second how many more may, so that the supervisor can claim them."""
@@ -211,7 +213,7 @@ class SupervisorCallbacks:
         from trainer.checkpoint import dump
 
         epoch = checkpoint.state.epoch
-        file = f"{CHECKPOINTS}/{job_id}-{epoch}"
+        file = f"{CHECKPOINTS}/{job_id}-{epoch}-{next(self._numbers)}"  # of one epoch there may be two, at a rung
         try:
             (self._folder / CHECKPOINTS).mkdir(parents=True, exist_ok=True)
             (self._folder / file).write_bytes(dump(checkpoint))

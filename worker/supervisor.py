@@ -6,12 +6,15 @@ goes on claiming until nothing is queued that it could train.
 
 import logging
 import threading
-from collections import deque
-from collections.abc import Collection
+from collections import Counter, deque
+from collections.abc import Collection, Iterable, Sequence
+from typing import Literal
 
+from spec.halving import BracketOrder
 from spec.job import JobSpec
 from spec.states import FailureReason
 from store.errors import StoreError
+from store.leases import CRASHES
 
 from .checkpoint_files import CheckpointFiles
 from .checkpointing import Checkpointing
@@ -127,21 +130,60 @@ class Supervisor:
         """Train a pack to the end of its last member.
 
         When a whole pack crashes, no job is charged: the pack is trained again in halves, and in halves of these, until
-        the job that crashes is alone. The other members lose time, but no attempt. A bracket cannot be halved, for its
-        jobs are compared with each other: all of it is claimed again.
+        the job that crashes is alone. The other members lose time, but no attempt.
         """
         with self._context.heartbeat.registered(pack, self._kill_trainer):
-            parts = deque([[member.id for member in pack.members()]])
-            while parts:
-                crashed = self._train_together(pack, set(parts.popleft()))
-                if crashed and pack.bracket is not None:
-                    self._outcomes.crashed_together(pack, crashed)
-                    break
-                middle = (len(crashed) + 1) // 2
-                parts.extendleft(part for part in (crashed[middle:], crashed[:middle]) if part)
+            if pack.bracket is None:
+                self._train_parts(pack, [_ids(pack)], None)
+            else:
+                self._train_bracket(pack, pack.bracket)
 
-    def _train_together(self, pack: ClaimedPack, ids: set[str]) -> list[str]:
-        """Train these members as one pack; returns those, two or more, that crashed together."""
+    def _train_parts(self, pack: ClaimedPack, parts: Iterable[Sequence[str]], order: BracketOrder | None) -> None:
+        """Train each of these parts, and one that crashes again in halves."""
+        left = deque(part for part in parts if part)
+        while left:
+            part = set(left.popleft())
+            crashed = self._train_together(pack, part, order) if pack.members(part) else []
+            left.extendleft(part for part in reversed(_halves(crashed)) if part)
+
+    def _train_bracket(self, pack: ClaimedPack, order: BracketOrder) -> None:
+        """Train a bracket to its end.
+
+        When it crashes, it goes on from rung to rung: its jobs train apart to the next rung, in halves, so that the one
+        that crashes is found; there they are compared together.
+        """
+        parts = _halves(self._train_together(pack, set(_ids(pack)), order))
+        while any(parts):
+            if (apart := self._order(pack, "at_rung")) is None:
+                return
+            self._train_parts(pack, parts, apart)
+            if (together := self._order(pack, "after_rung")) is None:
+                return
+            if crashed := self._train_together(pack, set(_ids(pack)), together):
+                self._outcomes.crashed_together(pack, crashed)
+                return
+            parts = [_ids(pack)]
+
+    def _order(self, pack: ClaimedPack, hand_back: Literal["at_rung", "after_rung"]) -> BracketOrder | None:
+        """The rule of the pack's bracket with the scores of jobs that have ended by now.
+
+        None when nothing is left to train here. When a job was taken out and may come again, all others go back too.
+        """
+        if not (ids := _ids(pack)):
+            return None
+        why = "another job of its bracket was taken out"
+        try:
+            order, unfinished = self._context.store.bracket_of(ids[0])
+        except StoreError as error:
+            log.warning("a bracket cannot be decided: %s", error)
+            why, unfinished = "the record did not answer", set[str]()
+        if unfinished == set(ids):
+            return order.model_copy(update={"hand_back": hand_back})
+        self._outcomes.requeued(pack, ids, why)
+        return None
+
+    def _train_together(self, pack: ClaimedPack, ids: set[str], order: BracketOrder | None) -> list[str]:
+        """Train these members as one pack; returns those that crashed together, and are to train again in halves."""
         members = pack.members(ids)
         trainer = self._warm_trainer()
         if trainer is None:
@@ -149,12 +191,13 @@ class Supervisor:
             return []
         pack.restart(ids, self._context.clock())
         head, crashed, succeeded = members[0], list[str](), list[Ended]()
+        handed_back = set[str]()
         try:
-            self._send_jobs(trainer, pack, members, head.spec)
+            self._send_jobs(trainer, pack, members, head.spec, order)
             received_at = self._context.clock()
-            while pack.members(ids - set(crashed)):
+            while pack.members(ids - set(crashed) - handed_back):
                 self._outcomes.store_again(pack)
-                training = ids - self._outcomes.unstored
+                training = ids - self._outcomes.unstored - handed_back
                 self._forward_requests(trainer, pack, training)
                 report = trainer.receive(0.0 if succeeded else RECEIVE_S)
                 received_at = self._last_received(report, received_at, trains=bool(pack.members(training)))
@@ -171,21 +214,37 @@ class Supervisor:
                     case FreeMembers(count=free):
                         ids |= self._claim_into_pack(trainer, pack, free, head)
                     case Ended() as ended if ended.whole_pack:
-                        log.warning("a pack of %d failed as a whole: %s", len(ids), ended.message)
-                        if ended.failure_reason is FailureReason.out_of_memory and not crashed:
-                            self._context.sizes.too_many(head.spec, self.device, len(pack.members(ids)))
+                        self._failed_together(ended, [] if crashed else pack.members(ids))
                         crashed.append(ended.id)
                     case Ended(end="succeeded") as ended:
                         succeeded.append(ended)
+                    case Ended() as ended if _is_handed_back(pack, ended, order):
+                        handed_back.add(ended.id)
                     case Ended() as ended:
                         self._outcomes.ended(pack, ended)
         except TrainerDied as death:
             self._outcomes.succeeded(pack, succeeded, trainer.folder)
             self._outcomes.give_up_unstored(pack)
-            return self._after_crash(pack, ids, death)
+            return self._after_crash(pack, ids - handed_back, death)
         return crashed
 
-    def _send_jobs(self, trainer: Trainer, pack: ClaimedPack, members: Collection[ClaimedJob], head: JobSpec) -> None:
+    def _failed_together(self, first: Ended, members: Sequence[ClaimedJob]) -> None:
+        """Remember of each shape of a pack that failed as a whole that so many did not fit, if that was why."""
+        if members:
+            log.warning("a pack of %d failed as a whole: %s", len(members), first.message)
+        counts = Counter(member.spec.pack_key for member in members)
+        specs = {member.spec.pack_key: member.spec for member in members}
+        for key, spec in specs.items() if first.failure_reason is FailureReason.out_of_memory else ():
+            self._context.sizes.too_many(spec, self.device, min(counts[key], self._limit(spec)))
+
+    def _send_jobs(
+        self,
+        trainer: Trainer,
+        pack: ClaimedPack,
+        members: Collection[ClaimedJob],
+        head: JobSpec,
+        order: BracketOrder | None = None,
+    ) -> None:
         """Send these jobs to the trainer; those whose data or first model is gone fail; without space, they wait."""
         try:
             table = self._datasets.path(head.dataset)  # one for all: the data set is part of the pack key
@@ -210,7 +269,9 @@ class Supervisor:
             log.warning("%d jobs cannot be sent: %s", len(members), error)
             self._outcomes.requeued(pack, [member.id for member in members], "the record did not answer")
         else:
-            trainer.send(Train(jobs=jobs, limit=self._limit(head), bracket=pack.bracket))
+            shapes = {} if order is None else {member.spec.pack_key: member.spec for member in members}
+            limits = {key: self._limit(spec) for key, spec in shapes.items()}
+            trainer.send(Train(jobs=jobs, limit=self._limit(head), limits=limits, bracket=order))
 
     def _forward_requests(self, trainer: Trainer, pack: ClaimedPack, ids: Collection[str]) -> None:
         """Tell the trainer which members leave, after their epoch or at once; kill it if it does not respond."""
@@ -244,6 +305,11 @@ class Supervisor:
         members = pack.members(ids)
         if self._must_return(pack):
             self._outcomes.requeued(pack, ids)
+        elif len(members) == 1 and pack.bracket is not None and members[0].crashes < CRASHES - 1:
+            members[0].crashes += 1
+            return [members[0].id]
+        elif len(members) == 1 and pack.bracket is not None:
+            self._outcomes.quarantined(pack, members[0], str(death))
         elif len(members) == 1:
             log.warning("%s crashed its trainer: %s", members[0].id, death)
             self._outcomes.crashed(pack, members[0], str(death))
@@ -282,3 +348,19 @@ class Supervisor:
             return False
         trainer.kill()
         return True
+
+
+def _ids(pack: ClaimedPack) -> list[str]:
+    return [member.id for member in pack.members()]
+
+
+def _halves(ids: Sequence[str]) -> list[Sequence[str]]:
+    middle = (len(ids) + 1) // 2
+    return [ids[:middle], ids[middle:]]
+
+
+def _is_handed_back(pack: ClaimedPack, ended: Ended, order: BracketOrder | None) -> bool:
+    """Whether a job left its trainer at a rung, as its order asked, and stays claimed."""
+    if order is None or order.hand_back == "never" or ended.end != "cancelled":
+        return False
+    return all(job.leave_reason is None for job in pack.members({ended.id}))

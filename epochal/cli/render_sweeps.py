@@ -116,6 +116,9 @@ def _facts(sweep: SweepView, now: datetime) -> Iterable[tuple[str, str]]:
     yield "configurations", f"{ended_trials(sweep)} of {sweep.most_trials} ended" + (f": {counts}" if counts else "")
     yield "jobs", ", ".join(f"{count} {state.value}" for state, count in sweep.jobs.items() if count) or "none yet"
     yield "epochs", f"{sweep.epochs:,}"
+    if sweep.split:
+        packs = max(sweep.split.values())
+        yield "split", f"{len(sweep.split)} brackets, larger than their devices train at once: {packs} packs at most"
     yield "time", duration(((sweep.finished_at or now) - sweep.created_at).total_seconds())
     if sweep.trials.get(TrialState.finished, 0) and sweep.rungs:
         told = ", ".join(f"{_correlation(rung.correlation)} after epoch {rung.epoch}" for rung in sweep.rungs)

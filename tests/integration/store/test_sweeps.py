@@ -133,12 +133,14 @@ def _bracket(sweep: SweepRecord) -> Any:
     return bracket(sweep.spec, 0, 2)
 
 
-def test_a_bracket_is_claimed_as_a_whole(house: House) -> None:
-    house.sweeps.submit(asked(halving="successive", generation=5, parallel=1), owner="ann")
+def test_a_bracket_is_claimed_as_a_whole_and_split_where_it_is_too_large(house: House) -> None:
+    sweep = house.sweeps.submit(asked(halving="successive", generation=5, parallel=1), owner="ann")
     house.controller().round()
-    claims = house.jobs.claim(worker="w", device="cpu", limit=2, lease_s=60)
+    claims = house.jobs.claim(worker="w", device="cpu", limit=lambda spec: 2, lease_s=60)
     assert len(claims) == 5
     assert house.jobs.claim(worker="v", device="cpu", limit=2, lease_s=60) == []
+    assert {house.jobs.get(claim.job_id, owner=None).pack_size for claim in claims} == {2}
+    assert house.sweeps.split(sweep.id) == {0: 3}
 
 
 def test_a_failed_job_fails_its_configuration_only(house: House) -> None:

@@ -1,7 +1,7 @@
 """Populations: a copy is a row copy to the bit, and an interrupted population has the table of a whole one."""
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 import torch
@@ -126,9 +126,28 @@ def test_the_seeds_of_a_configuration_copy_together() -> None:
     assert copies(columns(found.curves, 2))
 
 
-def test_a_split_population_has_the_table_of_a_whole_one() -> None:
+@pytest.mark.parametrize("parking", [frozenset(), {"cpu"}])
+def test_a_split_population_has_the_table_of_a_whole_one(
+    parking: frozenset[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("trainer.bracket.PARKING", parking)
     whole, split = train(members(), population()), train(members(), population(), limit=2)
-    assert repr(whole.curves) == repr(split.curves)
+    assert repr(sorted(whole.curves.items())) == repr(sorted(split.curves.items()))
+    assert {id_: one.best_metrics for id_, one in whole.outcomes.items()} == {
+        id_: one.best_metrics for id_, one in split.outcomes.items()
+    }
+
+
+def test_a_population_that_trains_apart_and_is_decided_together_has_the_same_table() -> None:
+    specs, order, record = members(optimizer="sgd"), population(), Record(members(optimizer="sgd"))
+    halves: list[tuple[Literal["at_rung", "after_rung"], Sequence[int]]]
+    halves = [("at_rung", (0, 1, 2)), ("at_rung", (3, 4, 5)), ("after_rung", range(6))]
+    for hand_back, places in [*halves * len(order.bracket.rungs), *halves[:2]]:
+        kept = {place: record.kept.get(str(place), []) for place in places}
+        part = [Entry(str(at), specs[at], one[0] if one else None, trial=at) for at, one in kept.items()]
+        fit_bracket(part, order.model_copy(update={"hand_back": hand_back}), record, device=CPU, limit=4)
+    assert repr(sorted(record.curves.items())) == repr(sorted(train(specs, order).curves.items()))
+    assert record.ended.keys() == record.curves.keys()
 
 
 class Record(Recorder):
