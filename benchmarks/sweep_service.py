@@ -18,6 +18,7 @@ from .service import ServiceFailedError, running_stack, until
 from .sweep_tasks import DECAYS, DROPOUTS, RATES, TASKS, Moment, Parts, Task
 
 POLL_S = 0.1
+PATIENCE_S = 3600.0
 PAGE = 1000
 
 HYPERBAND = {"type": "hyperband"}
@@ -86,7 +87,7 @@ def contest(task: Task, name: str, seed: int) -> tuple[float, float, list[Moment
 def finished(api: httpx.Client, sweep: Mapping[str, Any]) -> str:
     """Post a sweep and wait until it has ended; its id."""
     sweep_id = str(api.post("/api/v1/sweeps", json=sweep).raise_for_status().json()["id"])
-    until("the sweep has ended", lambda: state(api, sweep_id) != "running", every_s=POLL_S)
+    until("the sweep has ended", lambda: state(api, sweep_id) != "running", every_s=POLL_S, patience_s=PATIENCE_S)
     if (ended := state(api, sweep_id)) != "finished":
         raise ServiceFailedError(f"the sweep is {ended}")
     return sweep_id

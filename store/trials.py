@@ -61,10 +61,11 @@ class TrialStore:
         with reading(self._engine) as connection:
             return bool(connection.execute(select(exists().where(Sweep.state == SweepState.running.value))).scalar())
 
-    def history(self, sweep_id: str) -> list[TrialRecord]:
-        """All configurations that were proposed, in order of their numbers."""
+    def history(self, sweep_id: str, first: int = 0) -> list[TrialRecord]:
+        """All configurations that were proposed, from this number on, in order of their numbers."""
         with reading(self._engine) as connection:
-            query = select(Trial.__table__).where(Trial.sweep_id == sweep_id).order_by(Trial.number)
+            mine = (Trial.sweep_id == sweep_id, Trial.number >= first)
+            query = select(Trial.__table__).where(*mine).order_by(Trial.number)
             return [trial_record(row) for row in connection.execute(query)]
 
     def replayed(self, sweep: SweepRecord, generation: int) -> Bracket | None:

@@ -8,9 +8,11 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from itertools import takewhile
 
 from spec.halving import bracket
 from spec.job import JobSpec
+from spec.states import TrialState
 from spec.sweep import Budget, Configuration, SweepSpec
 from store.doorbell import Doorbell
 from store.errors import DatasetNotFoundError, QueueFullError
@@ -39,12 +41,15 @@ class Controller:
     ) -> None:
         self._store, self._doorbell, self._name = store, doorbell, name
         self._lease_s, self._now = lease_s, now
+        self._ended: dict[str, list[TrialRecord]] = {}
 
     def round(self) -> bool:
         """Look after every sweep that is ours once; whether one of them has moved."""
         if not self._store.busy():
             return False
-        moved = [self._look_after(sweep) for sweep in self._store.lease(self._name, self._lease_s)]
+        sweeps = self._store.lease(self._name, self._lease_s)
+        self._ended = {sweep.id: self._ended.get(sweep.id, []) for sweep in sweeps}
+        moved = [self._look_after(sweep) for sweep in sweeps]
         return any(moved)
 
     def _look_after(self, sweep: SweepRecord) -> bool:
@@ -73,7 +78,7 @@ class Controller:
     def _propose(self, sweep: SweepRecord) -> None:
         """Store the next generation and queue its jobs; nothing, when the sweep asks for no more."""
         began = time.perf_counter()
-        history = self._store.history(sweep.id)
+        history = self._history(sweep)
         generation, spec = sweep.generations, sweep.spec
         left = self._left(sweep, history)
         planned = bracket(spec, generation, left)
@@ -94,6 +99,14 @@ class Controller:
         if ids:
             log.info("sweep %s: generation %d has %d jobs, asked in %.3f s", sweep.id, generation, len(ids), asked_s)
             self._doorbell.ring(*ids)
+
+    def _history(self, sweep: SweepRecord) -> Sequence[TrialRecord]:
+        """All configurations; the first ones that have ended are read once, for nothing changes them any more."""
+        ended = self._ended[sweep.id]
+        later = self._store.history(sweep.id, len(ended))
+        history = [*ended, *later]
+        ended += takewhile(lambda trial: trial.state is not TrialState.open, later)
+        return history
 
     def _left(self, sweep: SweepRecord, history: Sequence[TrialRecord]) -> int:
         """How many configurations may still be proposed."""
