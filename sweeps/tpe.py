@@ -26,6 +26,7 @@ Array = npt.NDArray[np.float64]
 STARTUP_TRIALS = 10
 """Fewer trials than this say nothing."""
 CANDIDATES = 24
+AT_ONCE = 8
 MOST_GOOD = 25
 MOST_OTHERS = 200
 LEAST_MASS = 1e-300
@@ -42,8 +43,7 @@ def proposed(sweep: SweepSpec, history: Sequence[Trial], random: np.random.Gener
     good, others = divided(history)
     better = Mixture(sides, [_places(sweep, trial) for trial in good], random)
     worse = Mixture(sides, [_places(sweep, trial) for trial in others], random)
-    while True:
-        yield from _generation(better, worse, sweep.generation)
+    yield from _generation(better, worse)
 
 
 def divided(history: Sequence[Trial]) -> tuple[list[Trial], list[Trial]]:
@@ -58,15 +58,20 @@ def divided(history: Sequence[Trial]) -> tuple[list[Trial], list[Trial]]:
     return [trial for trial in history if trial.number in best], others[-MOST_OTHERS:]
 
 
-def _generation(better: "Mixture", worse: "Mixture", count: int) -> Iterator[list[float]]:
-    """The places of a generation."""
-    drawn = better.sample(CANDIDATES * count)
-    log_better, log_worse = better.log_density(drawn), worse.log_density(drawn)
-    for first in range(0, len(drawn), CANDIDATES):
-        group = slice(first, first + CANDIDATES)
-        best = first + int(np.argmax(log_better[group] - log_worse[group]))
-        yield drawn[best].tolist()
-        log_worse = np.logaddexp(log_worse, worse.log_kernel(drawn, drawn[best]))
+def _generation(better: "Mixture", worse: "Mixture") -> Iterator[list[float]]:
+    """The places of a generation, endless: some are drawn at once, for a generation may be small."""
+    chosen: list[Array] = []
+    while True:
+        drawn = better.sample(CANDIDATES * AT_ONCE)
+        log_better, log_worse = better.log_density(drawn), worse.log_density(drawn)
+        for center in chosen:
+            log_worse = np.logaddexp(log_worse, worse.log_kernel(drawn, center))
+        for first in range(0, len(drawn), CANDIDATES):
+            group = slice(first, first + CANDIDATES)
+            best = drawn[first + int(np.argmax(log_better[group] - log_worse[group]))]
+            yield best.tolist()
+            chosen.append(best)
+            log_worse = np.logaddexp(log_worse, worse.log_kernel(drawn, best))
 
 
 class Mixture:
