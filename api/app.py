@@ -17,6 +17,7 @@ from store.failpoints import Failpoints
 from store.files import Files
 from store.jobs import JobStore
 from store.limits import Limits
+from store.live import LivePictures
 from store.queue import Queue
 from store.space import DiskSpace
 from store.sweeps import SweepStore
@@ -109,6 +110,7 @@ def create_app(settings: Settings) -> Flask:
         sweep_services,
         Gallery(store, files),
         OpenStreams(),
+        LivePictures(settings.broker_url),
         Feed(ChangeStore(engine), sweep_services),
         Assets(Description(app, VERSION)),
     )

@@ -12,6 +12,7 @@ from flask import Blueprint, Response, request
 from spec.states import FINISHED
 from store.errors import StoreUnavailableError
 from store.jobs import JobStore
+from store.live import LivePictures, Watch
 
 from .answers import PREFIX, event_view
 from .errors import BusyError
@@ -33,9 +34,15 @@ class JobStream:
     """
 
     def __init__(
-        self, store: JobStore, job_id: str, last: str, sleep: Callable[[float], None], clock: Callable[[], float]
+        self,
+        store: JobStore,
+        job_id: str,
+        last: str,
+        sleep: Callable[[float], None],
+        clock: Callable[[], float],
+        pictures: Watch | None = None,
     ) -> None:
-        self._store, self._job_id = store, job_id
+        self._store, self._job_id, self._pictures = store, job_id, pictures
         self._sleep, self._clock = sleep, clock
         seq, _, epoch = last.partition(".")
         self._seq = int(seq) if seq.isdecimal() and len(seq) < 10 else 0
@@ -56,13 +63,30 @@ class JobStream:
                 self._sleep(5 * POLL_S)
                 continue
             if job.status in FINISHED:
+                for text in self._shown(0.0):
+                    yield text
                 reason = job.stop_reason or job.failure_reason
                 yield self._event("end", {"status": job.status, "reason": reason})
                 return
             if self._clock() - sent_at >= HEARTBEAT_S:
                 sent_at = self._clock()
                 yield ": heartbeat\n\n"
-            self._sleep(POLL_S)
+            for text in self._shown(POLL_S):
+                sent_at = self._clock()
+                yield text
+
+    def _shown(self, within_s: float) -> Iterator[str]:
+        """Pictures that are shown until the record is asked again."""
+        until = self._clock() + within_s
+        while self._pictures is not None and self._pictures.waits:
+            text = self._pictures.next(max(0.0, until - self._clock()))
+            if text is None:
+                break
+            yield f"id: {self._seq}.{self._epoch}\nevent: boundary\ndata: {text}\n\n"
+            if within_s and self._clock() >= until:
+                return
+        if (left := until - self._clock()) > 0.0:
+            self._sleep(left)
 
     def _new_events(self) -> Iterator[str]:
         for event in self._store.events(self._job_id, after_seq=self._seq):
@@ -102,8 +126,11 @@ def follow(job_id: UUID) -> Response:
     """A job's events until its end; the client's Last-Event-ID says where to go on."""
     job, last, streams = visible_job(job_id), request.headers.get("Last-Event-ID", ""), service(OpenStreams)
     streams.enter()
-    events = iter(JobStream(service(JobStore), job.id, last, time.sleep, time.monotonic))
+    watch = service(LivePictures).watch(job.id) if job.spec.live_boundary is not None else None
+    events = iter(JobStream(service(JobStore), job.id, last, time.sleep, time.monotonic, watch))
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     answer = Response(events, headers=headers, content_type="text/event-stream")
     answer.call_on_close(streams.leave)
+    if watch is not None:
+        answer.call_on_close(watch.close)
     return answer

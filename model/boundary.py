@@ -1,6 +1,8 @@
 """The decision boundary: predictions of a model with two inputs on a grid around its rows."""
 
+import base64
 import math
+from collections.abc import Mapping
 from itertools import repeat
 from typing import Literal
 
@@ -9,6 +11,7 @@ import numpy.typing as npt
 
 from spec.base import Frozen
 from spec.dataset import Targets
+from spec.pictures import BoundaryFrame
 from spec.schema import ColumnKind
 
 from .finished import Model
@@ -41,8 +44,8 @@ class Boundary(Frozen):
     """Some rows: both inputs, and the true class index or number."""
 
 
-def boundary(model: Model, features: Array, y: npt.NDArray[np.generic]) -> Boundary | None:
-    """The boundary of a model with two numeric inputs; None for other models.
+def boundary(model: Model, features: Array, y: npt.NDArray[np.generic], side: int = SIDE) -> Boundary | None:
+    """The boundary of a model with two numeric inputs, on a grid of `side` x `side` points; None for other models.
 
     `features` is [rows, 2]; `y` holds class indices [rows] or scaled numbers [rows, outputs].
     """
@@ -52,7 +55,7 @@ def boundary(model: Model, features: Array, y: npt.NDArray[np.generic]) -> Bound
     low, high = features.min(axis=0), features.max(axis=0)
     edge = MARGIN * np.where(high > low, high - low, 1.0)
     low, high = low - edge, high + edge
-    horizontal, vertical = (np.linspace(low[axis], high[axis], SIDE) for axis in (0, 1))
+    horizontal, vertical = (np.linspace(low[axis], high[axis], side) for axis in (0, 1))
     grid = np.stack([axis.reshape(-1) for axis in np.meshgrid(horizontal, vertical)], axis=1)
     outputs = model.outputs(grid)
     if not np.isfinite(outputs).all():
@@ -74,9 +77,27 @@ def boundary(model: Model, features: Array, y: npt.NDArray[np.generic]) -> Bound
         across=(left, rightmost),
         up=(bottom, top),
         said=kind,
-        values=tuple(map(rounded, values.reshape(SIDE, SIDE), repeat(float(np.abs(values).max())))),
+        values=tuple(map(rounded, values.reshape(side, side), repeat(float(np.abs(values).max())))),
         labels=prepared.output.labels,
         points=tuple((across, up, true) for across, up, true in points.tolist()),
+    )
+
+
+def frame(drawn: Boundary, epoch: int, metrics: Mapping[str, float | None]) -> BoundaryFrame:
+    """The boundary as it is streamed: a byte for each prediction."""
+    values = np.array(drawn.values)
+    low, high = {"probability": (0.0, 1.0), "class": (0.0, 255.0), "number": (values.min(), values.max())}[drawn.said]
+    bytes_ = np.rint((values - low) / ((high - low) or 1.0) * 255.0).astype(np.uint8)
+    return BoundaryFrame(
+        epoch=epoch,
+        metrics=dict(metrics),
+        kind=drawn.said,
+        size=len(values),
+        low=float(low),
+        high=float(high),
+        values=base64.b64encode(bytes_.tobytes()).decode(),
+        points=tuple((round(x, 4), round(y, 4), round(true, 4)) for x, y, true in drawn.points),
+        **drawn.model_dump(include={"names", "across", "up", "labels"}),
     )
 
 

@@ -43,6 +43,8 @@ def check_against(spec: "JobSpec", info: DatasetInfo) -> None:
     count = parameter_count(spec, info)
     if count > PARAMETER_LIMIT:
         raise fault("architecture", f"has {count:,} parameters; at most {PARAMETER_LIMIT:,} are allowed")
+    if spec.live_boundary is not None and (info.features != 2 or info.image is not None):
+        raise fault("live_boundary", f"needs data with two inputs, such as spirals; these have {info.features}")
     if spec.loss_landscape and count > LANDSCAPE_LIMIT:
         raise fault("loss_landscape", f"is for at most {LANDSCAPE_LIMIT:,} parameters; the network has {count:,}")
     if isinstance(spec.initial_weights, tuple):

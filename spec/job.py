@@ -50,6 +50,13 @@ class Resources(Frozen):
     gpus: Annotated[Count, Field(ge=1, le=64, description="GPUs that train the job together.")] = 1
 
 
+class LiveBoundary(Frozen):
+    """Pictures of the decision boundary while a job of two inputs trains; they change nothing in the training."""
+
+    every: Annotated[Count, Field(ge=1, le=10_000, description="Epochs from one picture to the next.")] = 1
+    size: Annotated[Count, Field(ge=10, le=80, description="Points of the grid along each axis.")] = 40
+
+
 class JobSpec(Frozen):
     """A training job: the network, its data and its training."""
 
@@ -214,6 +221,13 @@ class JobSpec(Frozen):
             "with validation metrics. running: the mean over the epoch's steps, which is cheaper."
         ),
     ] = "exact"
+    live_boundary: Annotated[
+        LiveBoundary | None,
+        Field(
+            description="Whether the job's stream shows the decision boundary while it trains, twenty times a second "
+            "at most. Needs data with two inputs. null: no."
+        ),
+    ] = None
     loss_landscape: Annotated[
         bool,
         Field(

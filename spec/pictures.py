@@ -78,6 +78,27 @@ class BoundaryNumbers(Frozen):
     """Some rows: both inputs, and the true class index or number."""
 
 
+class BoundaryFrame(Frozen):
+    """The decision boundary after an epoch of a job that trains: the event `boundary` of its stream."""
+
+    epoch: int
+    metrics: dict[str, float | None]
+    names: tuple[str, str]
+    across: tuple[float, float]
+    up: tuple[float, float]
+    kind: Literal["probability", "class", "number"]
+    size: int
+    """Points of the grid along each axis."""
+    low: float
+    high: float
+    """A byte b stands for the prediction low + (high - low) * b / 255."""
+    values: str
+    """Base64 of the predictions, a byte each, row by row from the bottom."""
+    labels: tuple[str, ...]
+    points: tuple[tuple[float, float, float], ...]
+    """Some rows: both inputs, and the true class index or number."""
+
+
 class LandscapeNumbers(Frozen):
     """A loss landscape: the loss on a square around the final weights, in two random directions."""
 

@@ -1,6 +1,7 @@
 """Training: the whole loop."""
 
 from collections.abc import Sequence
+from functools import partial
 
 import torch
 
@@ -81,7 +82,9 @@ def evaluate(pack: Pack, callbacks: Callbacks) -> None:
         return
     measured = pack.end_epoch()
     pack.keep_best([one.member for one in measured if one.member.measure(one.metrics)])
-    callbacks.on_epoch_end([Point(one.member.id, one.member.epoch, one.metrics) for one in measured])
+    callbacks.on_epoch_end(
+        [Point(one.member.id, one.member.epoch, one.metrics, partial(pack.boundary, one.member)) for one in measured]
+    )
     outcomes = _outcomes(pack, measured)
     pack.leave({outcome.id for outcome in outcomes})
     for outcome in outcomes:

@@ -1,13 +1,14 @@
 """A member of a pack: a job in training, and how it ends."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Literal
 
 from torch import Tensor
 
+from model.boundary import Boundary
 from model.preprocessing import Preprocessing
 from model.report import Report
 from spec.halving import score_of
@@ -49,6 +50,8 @@ class Point:
     id: str
     epoch: int
     metrics: Mapping[str, float]
+    boundary: Callable[[int], Boundary | None] = field(default=lambda _: None, compare=False, repr=False)
+    """Draws the member's decision boundary on a grid of so many points along each axis, until the next epoch."""
 
 
 @dataclass(frozen=True)

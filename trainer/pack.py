@@ -14,6 +14,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from model.boundary import Boundary
 from spec.job import JobSpec
 
 from .backprop import ForwardPass
@@ -27,7 +28,7 @@ from .first_state import first_state
 from .layout import Layout, State, lay_out
 from .member import Member
 from .padding import Padding
-from .results import Result, results
+from .results import Result, live_boundary, results
 from .setup import Setup
 from .sharding import SINGLE_PROCESS, Sharding
 from .warm_start import WarmStart, check_start
@@ -293,6 +294,10 @@ class Pack:
             return self.layout.rows_of(members), self.layout.state
         places = {member.id: place for place, member in enumerate(self.members)}
         return torch.tensor([places[member.id] for member in members]), self._parked
+
+    def boundary(self, member: Member, side: int) -> Boundary | None:
+        """The decision boundary of a member's weights as they are, between two epochs: read, and copied to NumPy."""
+        return live_boundary(self.setup, self.layout, member, side)
 
     def results(self, members: Sequence[Member]) -> list[Result]:
         """The results of members that are done."""

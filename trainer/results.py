@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from model.boundary import boundary
+from model.boundary import Boundary, boundary
 from model.finished import Model
 from model.preprocessing import Preprocessing
 from model.report import Landscape, Report, report
@@ -85,6 +85,15 @@ def _results(setup: Setup, layout: Layout, padding: Padding, members: Sequence[M
             optimizer=_optimizer_state(setup, layout, member) if member.spec.keep_optimizer else None,
             test={name: values[place] for name, values in metrics.items() if name not in undefined[place]},
         )
+
+
+def live_boundary(setup: Setup, layout: Layout, member: Member, side: int) -> Boundary | None:
+    """The decision boundary of a member that trains, by its weights as they are; None with other than two inputs."""
+    split, rows = layout.splits[member.spec.division], layout.rows_of([member])
+    parameters, running = (layout.state[name].index_select(0, rows).cpu() for name in ("weights", "running"))
+    arrays, statistics = setup.network.weights(parameters, running)
+    numbers = {name: array[0].numpy() for name, array in {**arrays, **statistics}.items()}
+    return boundary(Model(member.spec, split.preprocessing, numbers), *split.shown_numbers, side)
 
 
 def _outputs(setup: Setup, part: Part, weights: Weights, which: Tensor | None) -> Tensor:

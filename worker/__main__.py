@@ -27,6 +27,7 @@ from store.failpoints import Failpoints
 from store.files import Files
 from store.leases import LeaseStore
 from store.limits import Limits
+from store.live import LivePictures
 from store.space import DiskSpace
 from store.uploads import UploadStore
 from store.workers import WorkerRecord, WorkerStore
@@ -91,6 +92,7 @@ class Worker:
             ),
             ring=doorbell.ring,
             announce=self._beat,
+            show=LivePictures(settings.broker_url).show,
             demand_space=DiskSpace(engine, files, settings.disk_reserve_mib, Path(tempfile.gettempdir())).demand,
             sizes=PackSizes(settings.pack_limit),
             stall_s=settings.stall_s,

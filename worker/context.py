@@ -29,6 +29,8 @@ class WorkerContext:
     """Write to the record how many slots are free now: other workers take their share of the queue by it."""
     demand_space: Callable[[], object] = lambda: None
     """Raises `DiskFullError` while the disk has no space for what jobs leave."""
+    show: Callable[[str, str], object] = lambda _job_id, _frame: None
+    """Show a picture of a job that trains to whoever watches."""
     sizes: PackSizes = field(default_factory=PackSizes)
     stall_s: float = 600.0
     """A trainer that makes no progress for so long is killed, and its job charged."""

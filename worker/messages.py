@@ -8,6 +8,7 @@ from pydantic import Field, TypeAdapter
 from spec.base import Frozen
 from spec.halving import BracketOrder
 from spec.job import JobSpec
+from spec.pictures import BoundaryFrame
 from spec.states import FailureReason, StopReason
 from spec.views import Curve, Metrics
 
@@ -79,6 +80,14 @@ class Points(Frozen):
     curves: dict[str, Curve]
 
 
+class Drawn(Frozen):
+    """Trainer: a member's decision boundary, for whoever watches now; it may be lost."""
+
+    kind: Literal["drawn"] = "drawn"
+    id: str
+    frame: BoundaryFrame
+
+
 class Measured(Frozen):
     """Trainer: peak memory of the pack, per member; sent once, after the first epoch."""
 
@@ -147,7 +156,7 @@ class Ended(Frozen):
 
 
 Order = Train | Leave | Cancel
-Report = Ready | Points | Measured | Working | Resumed | Saved | Unsaved | FreeMembers | Ended
+Report = Ready | Points | Drawn | Measured | Working | Resumed | Saved | Unsaved | FreeMembers | Ended
 
 _ORDER: TypeAdapter[Order] = TypeAdapter(Annotated[Order, Field(discriminator="kind")])
 _REPORT: TypeAdapter[Report] = TypeAdapter(Annotated[Report, Field(discriminator="kind")])

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from spec.estimate import estimate
-from spec.job import JobSpec
+from spec.job import JobSpec, LiveBoundary
 from spec.states import FailureReason
 from spec.views import Curve, Metrics
 from store.disk import is_full, reason
@@ -20,6 +20,7 @@ from . import messages
 from .inbox import Inbox
 from .messages import (
     CHECKPOINTS,
+    Drawn,
     Ended,
     FreeMembers,
     Job,
@@ -38,6 +39,9 @@ if TYPE_CHECKING:
 
 POINTS_EVERY_S = 0.25
 """Points are sent four times a second: more would cost the training loop, less would make curves jerk."""
+
+DRAWN_EVERY_S = 0.05
+"""Decision boundaries are drawn so often, of all members together: a pack with many that are watched is not slower."""
 
 WORKING_EVERY_S = 1.0
 """How often the trainer reports that it has not stalled."""
@@ -76,7 +80,8 @@ class SupervisorCallbacks:
         self._clock = clock
         self._memory_used = memory_used
         self._measured = False
-        self._points_sent_at = -math.inf
+        self._points_sent_at = self._drawn_at = -math.inf
+        self._watched: dict[str, LiveBoundary] = {}
         self._free_sent_at = self._working_sent_at = clock()
         self._checkpoint_s = self._next_checkpoint_s = checkpoint_s
         self._checkpoint_asked_at = self._checkpointed_at = clock()
@@ -99,6 +104,7 @@ class SupervisorCallbacks:
         from trainer.fit import Outcome
 
         self._jobs.update({job.id: job for job in jobs})
+        self._watched |= {job.id: job.spec.live_boundary for job in jobs if job.spec.live_boundary is not None}
         entries: list[Entry] = []
         for job in jobs:
             try:
@@ -143,6 +149,27 @@ class SupervisorCallbacks:
             for name, value in _finite(point.metrics).items():
                 curve.setdefault(name, []).append(value)
         self._send_points()
+        if self._watched:
+            self._draw(points)
+
+    def _draw(self, points: Sequence["Point"]) -> None:
+        """Send the boundary of the member whose turn it is, if it is time for one."""
+        now = self._clock()
+        if now - self._drawn_at < DRAWN_EVERY_S:
+            return
+        epochs = {point.id: point for point in points}
+        for job_id, wanted in list(self._watched.items()):
+            point = epochs.get(job_id)
+            if point is None or (point.epoch % wanted.every and point.epoch > 1):
+                continue
+            self._drawn_at = now
+            self._watched[job_id] = self._watched.pop(job_id)  # the others come first next time
+            drawn = point.boundary(wanted.size)
+            if drawn is not None:
+                from model.boundary import frame
+
+                self._reports.send(Drawn(id=job_id, frame=frame(drawn, point.epoch, _finite(point.metrics))))
+            return
 
     def checkpoints_due(self) -> Collection[str]:
         """All members at intervals, and those that leave."""
@@ -168,6 +195,7 @@ class SupervisorCallbacks:
         saves = outcome.end == "succeeded" and bool(outcome.model)  # a pruned member leaves none
         files = self._save(outcome) if saves else {}
         del self._jobs[outcome.id]
+        self._watched.pop(outcome.id, None)
         self._reports.send(
             Ended(
                 id=outcome.id,

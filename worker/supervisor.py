@@ -23,7 +23,21 @@ from .context import WorkerContext
 from .dataset_cache import DatasetCache
 from .devices import Device
 from .errors import NoSpaceError, StartError, TableError, TrainerDied, TrainerStalled
-from .messages import Cancel, Ended, FreeMembers, Job, Leave, Measured, Points, Report, Resumed, Saved, Train, Unsaved
+from .messages import (
+    Cancel,
+    Drawn,
+    Ended,
+    FreeMembers,
+    Job,
+    Leave,
+    Measured,
+    Points,
+    Report,
+    Resumed,
+    Saved,
+    Train,
+    Unsaved,
+)
 from .outcomes import OutcomeWriter
 from .trainer_process import Trainer
 from .warm_starts import WarmStarts
@@ -209,8 +223,8 @@ class Supervisor:
                         pack.add_points(curves)
                     case Resumed() | Saved() | Unsaved():
                         self._checkpoints.receive(pack, report, trainer.folder)
-                    case Measured(member_bytes=needed):
-                        self._context.sizes.measured(head.spec, self.device, needed)
+                    case Measured() | Drawn():
+                        self._note(report, head.spec)
                     case FreeMembers(count=free):
                         ids |= self._claim_into_pack(trainer, pack, free, head)
                     case Ended() as ended if ended.whole_pack:
@@ -236,6 +250,14 @@ class Supervisor:
         specs = {member.spec.pack_key: member.spec for member in members}
         for key, spec in specs.items() if first.failure_reason is FailureReason.out_of_memory else ():
             self._context.sizes.too_many(spec, self.device, min(counts[key], self._limit(spec)))
+
+    def _note(self, report: Measured | Drawn, head: JobSpec) -> None:
+        """Remember how much memory a member needs, or show what was drawn of one."""
+        match report:
+            case Measured(member_bytes=needed):
+                self._context.sizes.measured(head, self.device, needed)
+            case Drawn(id=job_id, frame=frame):
+                self._context.show(job_id, frame.model_dump_json())
 
     def _send_jobs(
         self,

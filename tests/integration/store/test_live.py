@@ -1,0 +1,27 @@
+"""Pictures of jobs that train, through a real broker."""
+
+from store.live import LivePictures
+from tests.services import own_broker
+
+
+def test_a_reader_gets_the_last_picture_and_those_that_follow_of_its_job_only() -> None:
+    with own_broker() as server:
+        worker, api = LivePictures(server.url), LivePictures(server.url)
+        worker.show("one", "first")
+        watch = api.watch("one")
+        worker.show("other", "foreign")
+        worker.show("one", "second")
+        assert [watch.next(5.0), watch.next(5.0), watch.next(0.0)] == ["first", "second", None]
+        server.kill()
+        assert watch.next(0.01) is None
+        assert not watch.waits
+        worker.show("one", "lost")
+        watch.close()
+
+
+def test_without_a_broker_there_are_no_pictures_and_no_errors() -> None:
+    for url in ("redis://127.0.0.1:1/0", "redis+socket:///nowhere/s?virtual_host=0", "amqp://127.0.0.1:1"):
+        LivePictures(url).show("one", "lost")
+        watch = LivePictures(url).watch("one")
+        assert watch.next(0.0) is None
+        watch.close()
