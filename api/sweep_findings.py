@@ -121,7 +121,9 @@ def rungs(store: SweepStore, sweep: SweepRecord) -> list[RungView]:
 
 
 def importances(store: SweepStore, sweep: SweepRecord) -> Importances | None:
-    """The share of each parameter in the differences between configurations; None of too few."""
+    """The share of each parameter in the differences; None of too few, and of populations, whose values change."""
+    if isinstance(sweep.spec.halving, Population):
+        return None
     scored = store.scored(sweep.id, MOST_SCORES)
     if not scored:
         return None
