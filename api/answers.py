@@ -153,4 +153,6 @@ def _mlflow(job: JobRecord, mlflow_url: str) -> MlflowRun | None:
     if job.mlflow_run_id is None:
         return None
     experiment = job.mlflow_experiment_id or "0"
-    return MlflowRun(run_id=job.mlflow_run_id, url=f"{mlflow_url}/#/experiments/{experiment}/runs/{job.mlflow_run_id}")
+    run = f"experiments/{experiment}/runs/{job.mlflow_run_id}"
+    # Without it, MLflow opens on its side for language models, which has no runs.
+    return MlflowRun(run_id=job.mlflow_run_id, url=f"{mlflow_url}/#/{run}?workflowType=machine_learning")

@@ -118,6 +118,9 @@ def parent_tags(sweep: SweepRecord) -> dict[str, str]:
         SWEEP_TAG: sweep.id,
         "epochal.project": sweep.project,
         "epochal.owner": sweep.owner,
+        "mlflow.user": sweep.owner,
+        "mlflow.source.name": "epochal",
+        "mlflow.source.type": "JOB",
         "epochal.status": sweep.state.value,
     }
 

@@ -261,7 +261,7 @@ def test_mlflow_is_linked_as_browsers_reach_it(api: Service) -> None:
     assert api.ask("GET", f"{JOBS}/{job_id}").get_json()["mlflow"] is None
     MirrorStore(api.engine).started(job_id, "r1", "7")
     run: dict[str, Any] = api.ask("GET", f"{JOBS}/{job_id}").get_json()["mlflow"]
-    assert run == {"run_id": "r1", "url": "http://mlflow:5000/#/experiments/7/runs/r1"}
+    assert run == {"run_id": "r1", "url": "http://mlflow:5000/#/experiments/7/runs/r1?workflowType=machine_learning"}
 
 
 def test_a_record_that_is_gone(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
