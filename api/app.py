@@ -3,11 +3,13 @@
 import logging
 import time
 import uuid
+from pathlib import Path
 
 from flask import Flask, Response, g, request
 from werkzeug.exceptions import NotFound
 
 from spec import VERSION
+from spec.lesson import LESSONS
 from spec.settings import Settings
 from store.changes import ChangeStore
 from store.datasets import DatasetStore
@@ -39,6 +41,7 @@ from .improvement_services import Improvements
 from .improvements import improvements
 from .job_services import JobServices
 from .jobs import jobs
+from .lessons import Lessons, lessons
 from .models import LoadedModels, models
 from .openapi import Description
 from .pages import Assets, pages
@@ -109,6 +112,7 @@ def create_app(settings: Settings) -> Flask:
         Ensembles(sweep_store, store, loaded, HeldOutRows(files)),
         sweep_services,
         Gallery(store, files),
+        Lessons(LESSONS, *map(Path, filter(None, [settings.lessons]))),
         OpenStreams(),
         LivePictures(settings.broker_url),
         Feed(ChangeStore(engine), sweep_services),
@@ -127,7 +131,8 @@ def create_app(settings: Settings) -> Flask:
     errors.install(app)
     auth.install(app, tokens, auth.FailedLogins())
     of_jobs, of_data = (jobs, control, models, pictures, replays, improvements, feed, stream), (datasets, uploads)
-    for blueprint in (*of_jobs, sweeps, ensembles, sweep_stream, *of_data, workers, sessions, health, pages):
+    of_sweeps, of_service = (sweeps, ensembles, sweep_stream), (lessons, workers, sessions, health, pages)
+    for blueprint in (*of_jobs, *of_sweeps, *of_data, *of_service):
         app.register_blueprint(blueprint)
 
     @app.after_request

@@ -58,6 +58,9 @@ class Settings(BaseSettings):
         int,
         Field(ge=0, le=2**30, description="MiB kept free for running jobs: with less, no job is accepted or started."),
     ] = 64
+    lessons: Annotated[
+        str, Field(description="A folder with more lessons, YAML files as in examples/lessons, for the page.")
+    ] = ""
     upload_kept_s: Annotated[
         float, Field(gt=0, description="Seconds without new data after which an unfinished upload is deleted.")
     ] = 86_400.0

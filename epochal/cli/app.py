@@ -9,7 +9,7 @@ import typer
 from spec.specfile import BadSpecFileError
 
 from ..errors import EpochalError
-from . import control, datasets, improvements, jobs, models, queue, replays, stack, submit, sweeps, tokens
+from . import control, datasets, improvements, jobs, lessons, models, queue, replays, stack, submit, sweeps, tokens
 from .help import Group
 
 
@@ -68,6 +68,7 @@ control.register(app, panel="Change jobs")
 replays.register(app, panel="Change jobs")
 improvements.register(app, panel="Change jobs")
 sweeps.register(app, panel="Sweeps")
+lessons.register(app, panel="Lessons")
 datasets.register(app, panel="Data and models")
 models.register(app, panel="Data and models")
 stack.register(app, panel="Service")

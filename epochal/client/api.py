@@ -11,6 +11,7 @@ import httpx
 from spec.counterfactuals import SEEDS
 from spec.improvement import ImprovementView
 from spec.job import JobSpec
+from spec.lesson import LessonList, LessonSummary, LessonView
 from spec.replay import ReplayView
 from spec.states import JobStatus
 from spec.views import (
@@ -207,6 +208,14 @@ class Api(DataRoutes, SweepRoutes):
         return self.job(job_id)
 
     # --- the service ---------------------------------------------------------------------------------------------
+
+    def lessons(self) -> list[LessonSummary]:
+        """The lessons that there are, in their order."""
+        return read(LessonList, self._transport.request("GET", "/lessons")).lessons
+
+    def lesson(self, name: str) -> LessonView:
+        """A lesson, with the jobs that it runs."""
+        return read(LessonView, self._transport.request("GET", path_of("lessons", name)))
 
     def workers(self) -> list[WorkerView]:
         """The workers that are up, with their slots and the jobs that they train."""
