@@ -25,6 +25,7 @@ from sqlalchemy import (
     func,
     literal,
     select,
+    text,
     type_coerce,
 )
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
@@ -209,6 +210,16 @@ def values_table(connection: Connection, rows: Sequence[Mapping[str, Any]], **co
 def in_values(connection: Connection, column: InstrumentedAttribute[str], values: Iterable[str]) -> ColumnElement[bool]:
     """The rows whose column has one of these values, however many: databases take only so many parameters."""
     return column.in_(select(values_table(connection, [{"value": value} for value in values], value=String()).c.value))
+
+
+def plan_anew(connection: Connection) -> None:
+    """Let PostgreSQL plan its checks of foreign keys anew, before it makes thousands of them.
+
+    A connection keeps the plan of its first check. Made while the table was nearly empty, it reads the whole table for
+    each row (measured: 8,000 jobs in 72 s).
+    """
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("DISCARD PLANS"))
 
 
 @contextmanager

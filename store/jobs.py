@@ -94,16 +94,19 @@ class JobStore:
         """
         if idempotency is not None and (known := self._replay(owner, idempotency)) is not None:
             return Submitted(known, replayed=True)
+        with reading(self._engine) as connection:
+            at = connection.execute(select(now())).scalar_one()
+        # Thousands of jobs take a while to make: not within the transaction.
+        jobs = [new_job(spec, owner, at, replays=replays) for spec in specs]
+        rows = [columns(job) for job in jobs]
         try:
             with writing(self._engine) as connection:
                 self._capacity.demand(connection, owner, len(specs))
                 used = {found for spec in specs if (found := dataset_id(spec)) is not None}
                 lock_datasets(connection, used, owner=owner)
-                at = connection.execute(select(now())).scalar_one()
-                jobs = [new_job(spec, owner, at, replays=replays) for spec in specs]
                 if idempotency is not None:
                     remember(connection, owner, idempotency, [job.id for job in jobs])
-                enter(connection, [columns(job) for job in jobs], actor=owner)
+                enter(connection, rows, actor=owner)
         except IntegrityError:
             if idempotency is None:
                 raise
