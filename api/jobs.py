@@ -88,6 +88,8 @@ def check() -> Response:
             train_rows=needed.train_rows,
             validation_rows=needed.validation_rows,
             test_rows=needed.test_rows,
+            features=spec.info.features,
+            outputs=spec.info.classes or spec.info.outputs,
             warnings=service(JobServices).warnings_of([spec]),
         )
     )

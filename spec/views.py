@@ -181,6 +181,10 @@ class Check(Frozen):
     train_rows: int
     validation_rows: int
     test_rows: int
+    features: int
+    """Input features of the network."""
+    outputs: int
+    """Classes, or numbers to predict."""
     warnings: list[str] = []
     """Reasons why the job would wait for ever."""
 

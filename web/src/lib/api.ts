@@ -39,6 +39,8 @@ export class ApiError extends Error {
   }
 }
 
+/** Where the page came from. */
+const ORIGIN = globalThis.location?.origin ?? "http://localhost";
 const UNREACHABLE = "The API does not answer. Is it running, and is the network up?";
 const listeners = new Set<() => void>();
 
@@ -49,7 +51,7 @@ export function onSignedOut(listener: () => void): void {
 
 /** `fetch` with our header, which a page of another site cannot send. Raises `ApiError`. */
 export async function request(input: Request | string, init: RequestInit = {}): Promise<Response> {
-  const asked = new Request(input, init);
+  const asked = new Request(typeof input === "string" ? new URL(input, ORIGIN) : input, init);
   asked.headers.set("X-Epochal-Page", "1");
   let answer: Response;
   try {
@@ -73,7 +75,7 @@ export async function refusal(answer: Response): Promise<ApiError> {
 }
 
 /** Every documented route. */
-export const api = createClient<paths>({ fetch: request, querySerializer: { array: { style: "form", explode: true } } });
+export const api = createClient<paths>({ baseUrl: ORIGIN, fetch: request, querySerializer: { array: { style: "form", explode: true } } });
 
 /** The body of an answer that was not refused. */
 export async function ask<T>(call: Promise<{ data?: T; error?: unknown; response: Response }>): Promise<T> {

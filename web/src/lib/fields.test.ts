@@ -1,0 +1,21 @@
+import { expect, test } from "vitest";
+import { kindOf, looseText, parseLoose } from "./fields";
+
+const all = {
+  Sgd: { type: "object", properties: { type: { const: "sgd" }, momentum: { type: "number", default: 0 } } },
+  Adam: { type: "object", properties: { type: { const: "adam" } } },
+  Word: { enum: ["relu", "tanh"], type: "string" },
+};
+
+test("a field's control follows from its schema", () => {
+  const variants = kindOf({ anyOf: [{ enum: ["sgd", "adam"] }, { oneOf: [{ $ref: "#/c/Sgd" }, { $ref: "#/c/Adam" }] }] }, all);
+  expect(variants.kind === "variant" && [variants.key, Object.keys(variants.options)]).toEqual(["type", ["sgd", "adam"]]);
+  expect(kindOf({ anyOf: [{ $ref: "#/c/Word" }, { type: "null" }] }, all)).toEqual({ kind: "choice", options: ["relu", "tanh"], nullable: true });
+  expect(kindOf({ type: "integer" }, all)).toEqual({ kind: "number", integer: true, nullable: false });
+  expect(kindOf({ anyOf: [{ type: "number" }, { type: "array" }] }, all).kind).toBe("loose");
+});
+
+test("what is typed becomes a number, a list or a word, and back", () => {
+  expect(["32", "full", "0.1, 0.2", " ", "[[1]]"].map(parseLoose)).toEqual([32, "full", [0.1, 0.2], null, [[1]]]);
+  expect([32, "full", [0.1, 0.2], null].map(looseText)).toEqual(["32", "full", "0.1, 0.2", ""]);
+});

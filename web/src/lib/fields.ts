@@ -1,0 +1,58 @@
+/** What kind of control a field of the JSON Schema needs, and how its text becomes a value. */
+
+import { resolve, type Schema, type Schemas } from "./json";
+
+export type Kind =
+  | { readonly kind: "choice"; readonly options: readonly string[] }
+  | { readonly kind: "boolean" }
+  | { readonly kind: "number"; readonly integer: boolean }
+  /** One of several models, told apart by a constant: an optimizer, a schedule, a data set. */
+  | { readonly kind: "variant"; readonly key: string; readonly options: Readonly<Record<string, Schema>> }
+  | { readonly kind: "object"; readonly properties: Readonly<Record<string, Schema>> }
+  /** A number, a word, or several: `32`, `full`, `0.1, 0.2`. */
+  | { readonly kind: "loose" };
+
+/** The kind of a field, and whether it may be null. */
+export function kindOf(schema: Schema, all: Schemas): Kind & { readonly nullable: boolean } {
+  const whole = resolve(schema, all);
+  const parts = (whole.anyOf ?? [whole]).map((part) => resolve(part, all));
+  const nullable = parts.some((part) => part.type === "null");
+  const real = parts.filter((part) => part.type !== "null");
+  const models = real.flatMap((part) => part.oneOf ?? []).map((part) => resolve(part, all));
+  const key = ["type", "name"].find((name) => models.some((model) => model.properties?.[name]?.const !== undefined));
+  if (key !== undefined) {
+    const tagged = models.flatMap((model) => {
+      const field = model.properties?.[key];
+      return (field?.const === undefined ? (field?.enum ?? []) : [field.const]).map((tag) => [String(tag), model] as const);
+    });
+    return { kind: "variant", key, options: Object.fromEntries(tagged), nullable };
+  }
+  const [only] = real;
+  const names = real.find((part) => part.enum !== undefined)?.enum;
+  if (names !== undefined) return { kind: "choice", options: names.map(String), nullable };
+  if (real.length !== 1 || only === undefined) return { kind: "loose", nullable };
+  if (only.type === "boolean") return { kind: "boolean", nullable };
+  if (only.type === "number" || only.type === "integer") return { kind: "number", integer: only.type === "integer", nullable };
+  if (only.type === "object" && only.properties !== undefined) return { kind: "object", properties: only.properties, nullable };
+  return { kind: "loose", nullable };
+}
+
+/** The value of what somebody typed: JSON where it is some, a list where commas are, else the text; "" is null. */
+export function parseLoose(text: string): unknown {
+  const trimmed = text.trim();
+  if (trimmed === "") return null;
+  try {
+    return JSON.parse(trimmed);
+  } catch {
+    const parts = trimmed.split(/[,\s]+/);
+    return parts.length > 1 && parts.every((part) => part !== "" && Number.isFinite(Number(part))) ? parts.map(Number) : trimmed;
+  }
+}
+
+/** The text of a value, as `parseLoose` reads it. */
+export function looseText(value: unknown): string {
+  if (value === null || value === undefined) return "";
+  if (typeof value === "string") return value;
+  if (Array.isArray(value) && value.every((one) => typeof one === "number")) return value.join(", ");
+  return JSON.stringify(value);
+}

@@ -1,0 +1,27 @@
+import { expect, test, vi } from "vitest";
+import { headerOf, upload } from "./upload";
+
+test("the columns of a file are known before it is sent", () => {
+  expect(headerOf("\ufeffage;income;risk\r\n30;1,5;low")).toEqual(["age", "income", "risk"]);
+  expect(headerOf('sep=,\n"a, b",c\n')).toEqual(["a, b", "c"]);
+});
+
+test("an upload whose connection breaks goes on at the byte that the server has", async () => {
+  const offsets: string[] = [];
+  const answer = (body: unknown, status = 200): Response => new Response(status === 204 ? null : JSON.stringify(body), { status, headers: { "Content-Type": "application/json" } });
+  vi.stubGlobal("fetch", async (asked: Request) => {
+    if (asked.method === "PATCH") {
+      offsets.push(asked.headers.get("Upload-Offset") ?? "");
+      if (offsets.length === 1) throw new TypeError("the network is down");
+      return answer(null, 204);
+    }
+    if (asked.method === "GET") return answer({ offset: 3 });
+    return asked.url.endsWith("/finish") ? answer({ id: "ds_1" }, 201) : answer({ offset: 0 }, 201);
+  });
+  const shares: number[] = [];
+  const sending = upload(new File(["0123456789"], "a.csv"), { target: "y" }, (share) => shares.push(share), new AbortController().signal, async () => undefined);
+  expect((await sending).id).toBe("ds_1");
+  expect(offsets).toEqual(["0", "3"]);
+  expect(shares).toEqual([0, 0.3, 1]);
+  vi.unstubAllGlobals();
+});

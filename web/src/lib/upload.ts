@@ -1,0 +1,78 @@
+/** Uploads in pieces (docs/api.md, "Large files"): named by the file's digest, so that an interrupted one goes on. */
+
+import { api, ApiError, ask, PREFIX, request, type Dataset, type Schemas } from "./api";
+
+/** Bytes of a piece: what a lost connection costs at most. */
+const PIECE = 4 * 1024 * 1024;
+const WAITS_MS = [1000, 2000, 4000, 8000, 15_000];
+
+/** What a file is for: its target, and how it is read. */
+export type Purpose = Partial<Omit<Schemas["Purpose"], "types">> & { readonly target: string; readonly types?: Record<string, string> };
+
+export interface Sent {
+  readonly file: File;
+  readonly purpose: Purpose;
+}
+
+/** Files of this visit by the data set they became, to be read again with corrections. */
+export const sentFiles = new Map<string, Sent>();
+
+type Pause = (ms: number) => Promise<unknown>;
+const sleep: Pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+
+/** Send a file and make it a data set; `onprogress` gets the share that has arrived. */
+export async function upload(file: File, purpose: Purpose, onprogress: (share: number) => void, signal: AbortSignal, pause = sleep): Promise<Dataset> {
+  const dataset = crypto.subtle === undefined ? await whole(file, purpose, signal) : await pieces(file, purpose, onprogress, signal, pause);
+  sentFiles.set(dataset.id, { file, purpose });
+  return dataset;
+}
+
+async function pieces(file: File, purpose: Purpose, onprogress: (share: number) => void, signal: AbortSignal, pause: Pause): Promise<Dataset> {
+  const sha256 = hex(await crypto.subtle.digest("SHA-256", await file.arrayBuffer()));
+  let { offset } = await ask(api.POST("/api/v1/uploads", { body: { sha256, size: file.size, file: file.name }, signal }));
+  let failures = 0;
+  while (offset < file.size) {
+    onprogress(offset / file.size);
+    try {
+      const headers = { "Content-Type": "application/octet-stream", "Upload-Offset": String(offset) };
+      await request(`${PREFIX}/uploads/${sha256}`, { method: "PATCH", headers, body: file.slice(offset, offset + PIECE), signal });
+      offset = Math.min(file.size, offset + PIECE);
+      failures = 0;
+    } catch (error) {
+      if (signal.aborted || !(error instanceof ApiError) || (error.status !== 0 && error.status !== 409 && error.status < 500)) throw error;
+      const wait = WAITS_MS[failures];
+      if (wait === undefined) throw error;
+      failures += 1;
+      await pause(wait);
+      const found = await ask(api.GET("/api/v1/uploads/{sha256}", { params: { path: { sha256 } }, signal })).catch(() => null);
+      offset = found?.offset ?? offset;
+    }
+  }
+  onprogress(1);
+  return ask(api.POST("/api/v1/uploads/{sha256}/finish", { params: { path: { sha256 } }, body: purpose as never, signal }));
+}
+
+/** As a form: a page that did not come by https has no digests. */
+async function whole(file: File, purpose: Purpose, signal: AbortSignal): Promise<Dataset> {
+  const form = new FormData();
+  for (const [name, value] of Object.entries(purpose)) {
+    form.append(name, typeof value === "object" && value !== null ? JSON.stringify(value) : String(value));
+  }
+  form.append("file", file);
+  return (await request(`${PREFIX}/datasets`, { method: "POST", body: form, signal })).json() as Promise<Dataset>;
+}
+
+function hex(digest: ArrayBuffer): string {
+  return [...new Uint8Array(digest)].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+/** Names of the columns by the first line of a text file, to choose a target from; the server reads it with more care. */
+export function headerOf(text: string): string[] {
+  const lines = text.replace(/^\ufeff/, "").split(/\r\n?|\n/);
+  const line = (lines[0]?.startsWith("sep=") ? lines[1] : lines[0]) ?? "";
+  const delimiter = [";", "\t", "|", ","].find((one) => line.includes(one)) ?? ",";
+  const cells = line.match(new RegExp(`("(?:[^"]|"")*"|[^${delimiter === "|" ? "\\|" : delimiter}]*)(?:${delimiter === "|" ? "\\|" : delimiter}|$)`, "g")) ?? [];
+  return cells
+    .map((cell) => (cell.endsWith(delimiter) ? cell.slice(0, -1) : cell).replace(/^"(.*)"$/, "$1").replaceAll('""', '"').trim())
+    .filter((cell) => cell !== "");
+}
