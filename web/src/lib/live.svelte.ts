@@ -1,20 +1,24 @@
 /**
  * One stream for the whole page: every job and sweep that the reader may see, as it changes. A view listens:
  *
- *     $effect(() => live.onJob((job) => rows.set(job.id, job)));
+ *     $effect(() => live.onJob((news) => (job = { ...job, ...news })));
+ *     $effect(() => live.onReload(() => rows.reload()));
  */
 
 import { PREFIX, type Job, type Schemas } from "./api";
 import { follow } from "./sse";
 
 export type Sweep = Schemas["SweepSummary"];
+/** What changes of a job: all but its spec, its verdict, its place in the queue and its links. */
+export type JobNews = Omit<Job, "spec" | "verdict" | "queue" | "replays" | "mlflow" | "links" | "warnings">;
 type Listener<T> = (value: T) => void;
 
 class Live {
   /** "lost" shows the banner; the stream comes back by itself. */
   state = $state<"idle" | "open" | "lost">("idle");
-  #jobs = new Set<Listener<Job>>();
+  #jobs = new Set<Listener<JobNews>>();
   #sweeps = new Set<Listener<Sweep>>();
+  #reloads = new Set<Listener<undefined>>();
   #stop: (() => void) | null = null;
 
   /** Begin to follow; when somebody has signed in. */
@@ -22,7 +26,8 @@ class Live {
     this.stop();
     this.#stop = follow(`${PREFIX}/jobs/stream`, {
       onEvent: ({ event, data }) => {
-        if (event === "job") tell(this.#jobs, JSON.parse(data) as Job);
+        if (event === "job") tell(this.#jobs, JSON.parse(data) as JobNews);
+        if (event === "reload") tell(this.#reloads, undefined);
         if (event === "sweep") tell(this.#sweeps, JSON.parse(data) as Sweep);
       },
       onState: (open) => (this.state = open ? "open" : "lost"),
@@ -37,9 +42,15 @@ class Live {
   }
 
   /** Each job that changes, at most once a second each. The answer ends it, as `$effect` wants it. */
-  onJob(listener: Listener<Job>): () => void {
+  onJob(listener: Listener<JobNews>): () => void {
     this.#jobs.add(listener);
     return () => this.#jobs.delete(listener);
+  }
+
+  /** Too much has changed to say it: whatever is shown must be asked for again. */
+  onReload(listener: () => void): () => void {
+    this.#reloads.add(listener);
+    return () => this.#reloads.delete(listener);
   }
 
   /** Each sweep that changes. */
