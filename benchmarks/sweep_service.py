@@ -47,6 +47,7 @@ def base(task: Task) -> dict[str, Any]:
     return {
         "dataset": dict(task.dataset),
         "architecture": {"type": "mlp", "hidden": task.hiddens[0]},
+        "initial_weights": "torch_default",  # as the networks of the peers begin
         "loss": "mse" if task.regression else "cross_entropy",
         "batch_size": task.batch,
         "epochs": task.epochs,

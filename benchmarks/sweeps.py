@@ -105,7 +105,8 @@ def run(task: Task, name: str, seed: int, rows: Path, steps_per_epoch: int, limi
     else:
         began, ended, moments = _peer(task, name, seed, rows, limit_s)
     own = [Moment(moment.at - began, moment.epochs, moment.val_loss, moment.test_score) for moment in moments]
-    return Run(ended - began, own, steps_per_epoch)
+    none = Moment(ended - began, 0, math.inf, math.nan)  # the contestant was stopped before its first epoch
+    return Run(ended - began, own or [none], steps_per_epoch)
 
 
 def _peer(task: Task, name: str, seed: int, rows: Path, limit_s: float) -> tuple[float, float, list[Moment]]:

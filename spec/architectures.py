@@ -15,12 +15,16 @@ if TYPE_CHECKING:
 
 
 class Initializer(StrEnum):
-    """Initialisation of the weights (`torch.nn.init`). Biases start as in `nn.Linear`, or at 0 with `zeros`."""
+    """Initialisation of the weights (`torch.nn.init`). Biases start as in `nn.Linear`, or at 0 with `zeros`.
+
+    `torch_default` is uniform within 1 / sqrt(inputs of the neuron), as `nn.Linear` and `nn.Conv2d` begin.
+    """
 
     kaiming_uniform = "kaiming_uniform"
     kaiming_normal = "kaiming_normal"
     xavier_uniform = "xavier_uniform"
     xavier_normal = "xavier_normal"
+    torch_default = "torch_default"
     normal = "normal"
     zeros = "zeros"
 

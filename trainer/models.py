@@ -237,6 +237,8 @@ def _drawn(initializer: Initializer, shape: Sequence[int], drawing: torch.Genera
             nn.init.xavier_uniform_(weight, generator=drawing)
         case Initializer.xavier_normal:
             nn.init.xavier_normal_(weight, generator=drawing)
+        case Initializer.torch_default:
+            nn.init.kaiming_uniform_(weight, a=math.sqrt(5.0), generator=drawing)  # as torch.nn.Linear.reset_parameters
         case Initializer.normal:
             nn.init.normal_(weight, std=0.05, generator=drawing)
         case Initializer.zeros:
