@@ -51,7 +51,7 @@ from .replay_services import ReplayServices
 from .replays import replays
 from .services import provide
 from .sessions import sessions
-from .stream import OpenStreams, stream
+from .stream import JobNews, OpenStreams, stream
 from .sweep_services import SweepServices
 from .sweep_stream import sweep_stream
 from .sweeps import sweeps
@@ -113,6 +113,7 @@ def create_app(settings: Settings) -> Flask:
         sweep_services,
         Gallery(store, files),
         Lessons(LESSONS, *map(Path, filter(None, [settings.lessons]))),
+        JobNews(store),
         OpenStreams(),
         LivePictures(settings.broker_url),
         Feed(ChangeStore(engine), sweep_services),

@@ -2,7 +2,7 @@
 
 worker_class = "api.server.Worker"  # gthread, in which no client holds a thread by being slow
 workers = 1
-threads = 68  # streams hold one each, and so do clients that are waited for: others need some beside them
+threads = 268  # streams hold one each, and so do clients that are waited for: others need some beside them
 worker_connections = 512  # beyond them, the oldest that wait are closed; a process may often have 1,024 files
 keepalive = 5
 timeout = 60

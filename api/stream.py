@@ -3,16 +3,20 @@
 import json
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 from flask import Blueprint, Response, request
 
 from spec.states import FINISHED
+from spec.views import Curve
 from store.errors import StoreUnavailableError
 from store.jobs import JobStore
 from store.live import LivePictures, Watch
+from store.records import EventRecord, JobRecord
 
 from .answers import PREFIX, event_view
 from .errors import BusyError
@@ -20,11 +24,50 @@ from .openapi import documented
 from .parsing import visible_job
 from .services import service
 
-STREAMS = 40
+STREAMS = 240
 """Most streams that a process serves at once."""
 
 POLL_S = 0.5
+SHARED_S = 0.25
+"""So long what was read of a job serves other streams that are at the same place."""
 HEARTBEAT_S = 15.0
+
+
+@dataclass(frozen=True)
+class News:
+    """What is new of a job after a place in its history and its curve."""
+
+    job: JobRecord
+    events: Sequence[EventRecord]
+    curve: Curve
+
+
+class JobNews:
+    """Reads the record for streams: two hundred readers of one job cost as much as one."""
+
+    def __init__(self, store: JobStore, clock: Callable[[], float] = time.monotonic) -> None:
+        self._store, self._clock = store, clock
+        self._lock = threading.Lock()
+        self._reads: dict[tuple[str, int, int], tuple[float, Future[News]]] = {}
+
+    def after(self, job_id: str, seq: int, epoch: int) -> News:
+        """What is new. Raises `StoreUnavailableError`, and `JobNotFoundError`."""
+        place, now = (job_id, seq, epoch), self._clock()
+        with self._lock:
+            self._reads = {one: read for one, read in self._reads.items() if now - read[0] < SHARED_S}
+            known = self._reads.get(place)
+            _, read = self._reads[place] = known or (now, Future())
+        if known is None:
+            try:
+                read.set_result(self._read(*place))
+            except Exception as error:  # whatever it is, those that wait for this read learn of it
+                read.set_exception(error)
+        return read.result()
+
+    def _read(self, job_id: str, seq: int, epoch: int) -> News:
+        job = self._store.get(job_id, owner=None)  # before its events and its curve: none is missed
+        events = self._store.events(job_id, after_seq=seq)
+        return News(job, events, self._store.curve(job_id, after_epoch=epoch))
 
 
 class JobStream:
@@ -35,14 +78,14 @@ class JobStream:
 
     def __init__(
         self,
-        store: JobStore,
+        news: JobNews,
         job_id: str,
         last: str,
         sleep: Callable[[float], None],
         clock: Callable[[], float],
         pictures: Watch | None = None,
     ) -> None:
-        self._store, self._job_id, self._pictures = store, job_id, pictures
+        self._news, self._job_id, self._pictures = news, job_id, pictures
         self._sleep, self._clock = sleep, clock
         seq, _, epoch = last.partition(".")
         self._seq = int(seq) if seq.isdecimal() and len(seq) < 10 else 0
@@ -54,14 +97,15 @@ class JobStream:
         sent_at = self._clock()
         while True:
             try:
-                job = self._store.get(self._job_id, owner=None)  # before its events and its curve: none is missed
-                for text in self._new_events():
+                news = self._news.after(self._job_id, self._seq, self._epoch)
+                for text in self._new_events(news):
                     sent_at = self._clock()
                     yield text
             except StoreUnavailableError:
                 yield ": the database does not answer; this stream goes on when it does\n\n"
                 self._sleep(5 * POLL_S)
                 continue
+            job = news.job
             if job.status in FINISHED:
                 for text in self._shown(0.0):
                     yield text
@@ -88,11 +132,11 @@ class JobStream:
         if (left := until - self._clock()) > 0.0:
             self._sleep(left)
 
-    def _new_events(self) -> Iterator[str]:
-        for event in self._store.events(self._job_id, after_seq=self._seq):
+    def _new_events(self, news: News) -> Iterator[str]:
+        for event in news.events:
             self._seq = event.seq
             yield self._event("state", event_view(event).model_dump(mode="json"))
-        curve = self._store.curve(self._job_id, after_epoch=self._epoch)
+        curve = news.curve
         for position, epoch in enumerate(curve["epoch"]):
             self._epoch = int(epoch or 0)
             yield self._event("epoch", {name: column[position] for name, column in curve.items()})
@@ -127,7 +171,7 @@ def follow(job_id: UUID) -> Response:
     job, last, streams = visible_job(job_id), request.headers.get("Last-Event-ID", ""), service(OpenStreams)
     streams.enter()
     watch = service(LivePictures).watch(job.id) if job.spec.live_boundary is not None else None
-    events = iter(JobStream(service(JobStore), job.id, last, time.sleep, time.monotonic, watch))
+    events = iter(JobStream(service(JobNews), job.id, last, time.sleep, time.monotonic, watch))
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     answer = Response(events, headers=headers, content_type="text/event-stream")
     answer.call_on_close(streams.leave)

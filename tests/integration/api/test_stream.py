@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import Engine
+from sqlalchemy import Engine, event
 from werkzeug import Response
 
 from api import auth, errors
 from api.services import provide
-from api.stream import HEARTBEAT_S, POLL_S, STREAMS, JobStream, OpenStreams, stream
+from api.stream import HEARTBEAT_S, POLL_S, SHARED_S, STREAMS, JobNews, JobStream, OpenStreams, stream
 from spec.states import FailureReason, StopReason
 from store.errors import StoreUnavailableError
 from store.jobs import JobStore
@@ -61,7 +61,7 @@ class Time:
 
 
 def job_stream(store: JobStore, job_id: str, time: Time, last: str = "") -> Iterator[str]:
-    return iter(JobStream(store, job_id, last, time.sleep, time.clock))
+    return iter(JobStream(JobNews(store, time.clock), job_id, last, time.sleep, time.clock))
 
 
 def points(first: int, last: int) -> dict[str, list[float | None]]:
@@ -184,7 +184,7 @@ def test_a_process_serves_a_limited_number_of_streams(api: Service) -> None:
     app = Flask("streams")
     errors.install(app, chance=lambda: 0.4)
     auth.install(app, api.tokens, auth.FailedLogins())
-    provide(app, JobStore(api.engine), OpenStreams(2))
+    provide(app, JobStore(api.engine), JobNews(JobStore(api.engine)), OpenStreams(2))
     app.register_blueprint(stream)
     path, headers = f"{JOBS}/{api.submit()}/stream", {"Authorization": f"Bearer {api.token}"}
 
@@ -211,3 +211,20 @@ def test_refused_streams_take_no_place(api: Service) -> None:
         is_problem(api.ask("GET", f"{JOBS}/01990000-0000-7000-8000-000000000000/stream"), 404)
     with api.ask("GET", f"{JOBS}/{failed(api)}/stream") as answer:
         assert answer.status_code == 200
+
+
+def test_readers_at_one_place_share_what_was_read(api: Service) -> None:
+    job_id, time, statements = api.submit(), Time(), list[str]()
+    news = JobNews(api.store, time.clock)
+
+    def count(*arguments: Any) -> None:
+        statements.append(arguments[2])
+
+    event.listen(api.engine, "before_cursor_execute", count)
+    first = news.after(job_id, 0, 0)
+    read = len(statements)
+    assert all(news.after(job_id, 0, 0) is first for _ in range(200))
+    assert len(statements) == read > 0
+    time.sleep(SHARED_S)
+    assert news.after(job_id, 0, 0) is not first
+    event.remove(api.engine, "before_cursor_execute", count)
