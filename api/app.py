@@ -35,6 +35,7 @@ from .datasets import datasets
 from .ensemble_services import Ensembles
 from .ensembles import ensembles
 from .feed import Feed, feed
+from .guests import guests
 from .health import health
 from .held_out import HeldOutRows
 from .improvement_services import Improvements
@@ -132,7 +133,7 @@ def create_app(settings: Settings) -> Flask:
     errors.install(app)
     auth.install(app, tokens, auth.FailedLogins())
     of_jobs, of_data = (jobs, control, models, pictures, replays, improvements, feed, stream), (datasets, uploads)
-    of_sweeps, of_service = (sweeps, ensembles, sweep_stream), (lessons, workers, sessions, health, pages)
+    of_sweeps, of_service = (sweeps, ensembles, sweep_stream), (lessons, workers, sessions, guests, health, pages)
     for blueprint in (*of_jobs, *of_sweeps, *of_data, *of_service):
         app.register_blueprint(blueprint)
 

@@ -15,7 +15,7 @@ from limits import RateLimitItemPerMinute
 from limits.storage import MemoryStorage
 from limits.strategies import MovingWindowRateLimiter
 
-from store.tokens import TokenStore
+from store.tokens import CLASSROOM, GUEST, TokenStore
 
 from .answers import PREFIX
 from .errors import ForbiddenError, TooManyError, UnauthorizedError
@@ -28,6 +28,22 @@ BAD_TOKENS_PER_MINUTE = 50
 
 SESSION = f"{PREFIX}/session"
 """Whoever has a token may sign in and out with it, whatever else it allows."""
+
+GUESTS = f"{PREFIX}/guests"
+"""Whoever has a classroom's token may enter as a guest with it, and nothing else."""
+
+ALLOWED = frozenset(
+    {
+        "jobs.submit",
+        "jobs.check",
+        "control.cancel",
+        "control.pause",
+        "control.resume",
+        "models.predict",
+        "sessions.sign_out",
+    }
+)
+"""The views that change something and that a guest may call."""
 
 LIMIT = RateLimitItemPerMinute(BAD_TOKENS_PER_MINUTE)
 
@@ -49,6 +65,11 @@ class Principal:
     def is_admin(self) -> bool:
         """Whether it may do everything, for all owners."""
         return "admin" in self.scopes
+
+    @property
+    def is_guest(self) -> bool:
+        """Whether it came in by a classroom's link."""
+        return GUEST in self.scopes
 
     @property
     def sees(self) -> str | None:
@@ -108,7 +129,13 @@ def install(app: Flask, tokens: TokenStore, failed: FailedLogins) -> None:
             raise UnauthorizedError(unknown)
         g.principal = Principal(found.owner, found.scopes, found.id, found.expires_at)
         wanted = "jobs:write" if changes else "jobs:read"
-        if request.path != SESSION and wanted not in found.scopes and not g.principal.is_admin:
+        if CLASSROOM in found.scopes:
+            if request.path != GUESTS:
+                raise ForbiddenError(f"The token of a classroom does one thing: POST {GUESTS}.")
+        elif g.principal.is_guest and changes:
+            if request.endpoint not in ALLOWED:
+                raise ForbiddenError("A guest trains and steers jobs, and does nothing else: ask for a token.")
+        elif request.path != SESSION and wanted not in found.scopes and not g.principal.is_admin:
             raise ForbiddenError(f"This token does not allow it: the request needs the scope {wanted}.")
 
 

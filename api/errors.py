@@ -12,6 +12,7 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from spec.views import FieldError, Problem
 from store.disk import is_full
 from store.errors import (
+    ClassroomFullError,
     DatasetInUseError,
     DatasetNotFoundError,
     IdempotencyMismatchError,
@@ -134,6 +135,7 @@ _STORE: Mapping[type[Exception], HTTPStatus] = {
     IllegalTransitionError: HTTPStatus.CONFLICT,
     IdempotencyMismatchError: HTTPStatus.UNPROCESSABLE_ENTITY,
     QueueFullError: HTTPStatus.TOO_MANY_REQUESTS,
+    ClassroomFullError: HTTPStatus.TOO_MANY_REQUESTS,
     StoreUnavailableError: HTTPStatus.SERVICE_UNAVAILABLE,
 }
 """Status codes of the record's errors."""

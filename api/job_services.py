@@ -47,13 +47,15 @@ class JobServices:
         owner: str,
         idempotency: Idempotency | None = None,
         replays: str | None = None,
+        most: int | None = None,
     ) -> Submitted:
         """Store the jobs, all or none, and wake workers. A repeated submission stores nothing.
 
-        Raises `DiskFullError` when the disk has no space for them.
+        Raises `DiskFullError` when the disk has no space for them, and `QueueFullError` when the owner has `most` jobs
+        that have not ended.
         """
         self.space.demand()
-        submitted = self.store.submit(specs, owner=owner, idempotency=idempotency, replays=replays)
+        submitted = self.store.submit(specs, owner=owner, idempotency=idempotency, replays=replays, most=most)
         if not submitted.replayed:
             self.failpoints.reach("submitted")
             self.doorbell.ring(*(job.id for job in submitted.jobs))

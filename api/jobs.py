@@ -16,6 +16,7 @@ from .body import MIB, read_json
 from .dataset_services import DatasetServices
 from .errors import BadFieldsError
 from .examples import CURVE, JOBS, LISTED, SUBMITTED
+from .guests import MOST_JOBS, for_guest
 from .idempotency import idempotency
 from .job_services import JobServices
 from .openapi import documented
@@ -42,8 +43,15 @@ jobs = Blueprint("jobs", __name__, url_prefix=f"{PREFIX}/jobs")
 )
 def submit() -> Response:
     """Store a job and wake a worker."""
-    spec, services = _spec(), service(JobServices)
-    submitted = services.submit([spec], owner=principal().owner, idempotency=idempotency([spec]))
+    spec, services, who = _spec(), service(JobServices), principal()
+    if who.is_guest:
+        spec = for_guest(spec)
+    submitted = services.submit(
+        [spec],
+        owner=who.owner,
+        idempotency=idempotency([spec]),
+        most=MOST_JOBS if who.is_guest else None,
+    )
     view = services.brief(submitted.jobs[0], services.warnings(submitted.jobs))
     answer = json_response(view, 200 if submitted.replayed else 201)
     answer.headers["Location"] = f"{PREFIX}/jobs/{view.id}"

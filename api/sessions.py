@@ -26,18 +26,15 @@ def sign_in() -> Response:
     session = tokens.find(opened)
     if session is None:
         raise UnauthorizedError("This token has just expired or was revoked.")
-    answer = json_response(_view(Principal(session.owner, session.scopes, session.id, session.expires_at)))
-    answer.set_cookie(
-        COOKIE, opened, max_age=SESSION_S, path="/", secure=request.is_secure, httponly=True, samesite="Strict"
-    )
-    return answer
+    answer = json_response(session_view(Principal(session.owner, session.scopes, session.id, session.expires_at)))
+    return remember(answer, opened)
 
 
 @sessions.get("")
 @documented("Say who is signed in", answer=SessionView)
 def show() -> Response:
     """The owner of the session, or of the token."""
-    return json_response(_view(principal()))
+    return json_response(session_view(principal()))
 
 
 @sessions.delete("")
@@ -51,5 +48,14 @@ def sign_out() -> Response:
     return answer
 
 
-def _view(who: Principal) -> SessionView:
+def remember(answer: Response, session: str) -> Response:
+    """The answer, with the cookie by which the browser is known from now on."""
+    answer.set_cookie(
+        COOKIE, session, max_age=SESSION_S, path="/", secure=request.is_secure, httponly=True, samesite="Strict"
+    )
+    return answer
+
+
+def session_view(who: Principal) -> SessionView:
+    """Who is signed in, as the API says it."""
     return SessionView(owner=who.owner, admin=who.is_admin, expires_at=who.expires_at)

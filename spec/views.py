@@ -353,6 +353,16 @@ class SessionView(Frozen):
     """null: the token does not expire."""
 
 
+class ClassroomView(Frozen):
+    """A classroom that has just been made."""
+
+    id: str
+    """`epochal token revoke ID` ends the classroom and the sessions of its guests."""
+    token: str
+    """For links, `/#classroom=TOKEN`; it is shown only once."""
+    expires_at: datetime | None
+
+
 class FieldError(Frozen):
     """An invalid field and the rule that it breaks."""
 

@@ -73,6 +73,10 @@ class QueueFullError(StoreError):
     """So many jobs may not wait."""
 
 
+class ClassroomFullError(StoreError):
+    """So many guests may not be in a classroom."""
+
+
 class StoreUnavailableError(StoreError):
     """The database does not answer."""
 

@@ -86,10 +86,12 @@ class JobStore:
         owner: str,
         idempotency: Idempotency | None = None,
         replays: str | None = None,
+        most: int | None = None,
     ) -> Submitted:
         """Queue jobs, all or none. The same key again gives the same jobs. `replays` is the job that they train again.
 
-        Raises `IdempotencyMismatchError`, `QueueFullError` when so many may not wait, and `DatasetNotFoundError` when
+        `most` is how many jobs of the owner may be under way. Raises `IdempotencyMismatchError`, `QueueFullError` when
+        so many may not wait or be under way, and `DatasetNotFoundError` when
         an uploaded data set is gone: it cannot go while the job waits.
         """
         if idempotency is not None and (known := self._replay(owner, idempotency)) is not None:
@@ -101,7 +103,7 @@ class JobStore:
         rows = [columns(job) for job in jobs]
         try:
             with writing(self._engine) as connection:
-                self._capacity.demand(connection, owner, len(specs))
+                self._capacity.demand(connection, owner, len(specs), most)
                 used = {found for spec in specs if (found := dataset_id(spec)) is not None}
                 lock_datasets(connection, used, owner=owner)
                 if idempotency is not None:

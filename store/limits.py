@@ -9,6 +9,7 @@ from typing import Self
 from sqlalchemy import ColumnElement, Connection, func, select
 
 from spec.settings import Settings
+from spec.states import FINISHED
 
 from .db import lock
 from .errors import QueueFullError
@@ -70,8 +71,20 @@ class QueueCapacity:
         self._counted_at = float("-inf")
         self._waiting = 0
 
-    def demand(self, connection: Connection, owner: str, jobs: int) -> None:
-        """Raise `QueueFullError` unless so many more jobs of this owner may wait, until the transaction ends."""
+    def demand(self, connection: Connection, owner: str, jobs: int, under_way: int | None = None) -> None:
+        """Raise `QueueFullError` unless so many more jobs of this owner may wait, until the transaction ends.
+
+        `under_way` is how many jobs of this owner may be queued, running or paused.
+        """
+        if under_way is not None:
+            lock(connection, f"submits of {owner}")
+            goes_on = Job.status.not_in([status.value for status in FINISHED])
+            counted = select(func.count()).select_from(Job).where(Job.owner == owner, goes_on)
+            theirs = connection.execute(counted).scalar_one()
+            if theirs + jobs > under_way:
+                raise QueueFullError(
+                    f"You have {theirs} jobs that have not ended, and you may have {under_way}: wait, or cancel some."
+                )
         if most := self._limits.owner_queued:
             lock(connection, f"submits of {owner}")
             if (theirs := _count(connection, Job.owner == owner, most=most)) + jobs > most:

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Engine, Insert, delete, insert, or_, select, update
+from sqlalchemy import Connection, Engine, Insert, delete, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from uuid_utils import uuid7
 
-from .db import now, reading, writing
+from .db import lock, now, reading, writing
+from .errors import ClassroomFullError
 from .tables import Token
 
 PREFIX = "epo_"
@@ -19,6 +20,11 @@ SESSION_PREFIX = "eps_"
 SESSION_S = 12 * 3600
 """How long a browser stays signed in."""
 SCOPES = ("jobs:read", "jobs:write", "admin")
+CLASSROOM = "classroom"
+"""The scope of a token that lets guests in, and does nothing else."""
+GUEST = "guest"
+"""The scope of a guest's session: to train and steer jobs, and nothing else that changes something."""
+CLASSROOM_PREFIX = "epc_"
 
 
 @dataclass(frozen=True)
@@ -62,13 +68,42 @@ class TokenStore:
         """
         plaintext = SESSION_PREFIX + secrets.token_urlsafe(32)
         with writing(self._engine) as connection:
-            connection.execute(delete(Token).where(Token.session_of.is_not(None), Token.expires_at < now()))
+            _drop_expired(connection)
             ends = connection.execute(select(now(SESSION_S))).scalar_one()
             until = ends if token.expires_at is None else min(ends, token.expires_at)
             connection.execute(
                 _new(plaintext, token.owner, sorted(token.scopes), expires_at=until, session_of=token.id)
             )
         return plaintext
+
+    def create_classroom(self, *, owner: str, lasts_s: float) -> tuple[str, TokenRecord]:
+        """Make a token that lets guests in for so long: its plain text, and what is kept of it."""
+        plaintext, token_id, scopes = CLASSROOM_PREFIX + secrets.token_urlsafe(32), str(uuid7()), [CLASSROOM]
+        with writing(self._engine) as connection:
+            until = connection.execute(select(now(lasts_s))).scalar_one()
+            connection.execute(_new(plaintext, owner, scopes, id=token_id, expires_at=until))
+        return plaintext, TokenRecord(token_id, owner, frozenset(scopes), until)
+
+    def open_guest(self, classroom: TokenRecord, *, most: int) -> tuple[str, TokenRecord]:
+        """Make a session for a new owner, which ends with the classroom. Raises `ClassroomFullError` at `most` guests.
+
+        A session of a guest is one of the classroom's token: whoever revokes the classroom ends all of them.
+        """
+        plaintext, owner = SESSION_PREFIX + secrets.token_urlsafe(32), f"guest-{secrets.token_hex(4)}"
+        token_id, scopes = str(uuid7()), ["jobs:read", GUEST]
+        with writing(self._engine) as connection:
+            _drop_expired(connection)
+            lock(connection, f"guests of {classroom.id}")
+            inside = (
+                select(func.count())
+                .select_from(Token)
+                .where(Token.session_of == classroom.id, Token.revoked_at.is_(None))
+            )
+            if connection.execute(inside).scalar_one() >= most:
+                raise ClassroomFullError(f"This classroom is full: it has places for {most} guests.")
+            ends = {"expires_at": classroom.expires_at, "session_of": classroom.id}
+            connection.execute(_new(plaintext, owner, scopes, id=token_id, **ends))
+        return plaintext, TokenRecord(token_id, owner, frozenset(scopes), classroom.expires_at)
 
     def ensure(self, plaintext: str, *, owner: str, scopes: Sequence[str] = SCOPES) -> None:
         """Make sure that this token is known; nothing changes when it is, and a revoked one stays revoked."""
@@ -116,9 +151,13 @@ class TokenStore:
 
 
 def _new(plaintext: str, owner: str, scopes: Sequence[str], **more: Any) -> Insert:
-    return insert(Token).values(
-        id=str(uuid7()), owner=owner, scopes=list(scopes), sha256=_digest(plaintext), created_at=now(), **more
-    )
+    values = {"id": str(uuid7()), "owner": owner, "scopes": list(scopes), "sha256": _digest(plaintext)} | more
+    return insert(Token).values(created_at=now(), **values)
+
+
+def _drop_expired(connection: Connection) -> None:
+    """Delete the sessions that have expired: nobody lists them."""
+    connection.execute(delete(Token).where(Token.session_of.is_not(None), Token.expires_at < now()))
 
 
 def _digest(plaintext: str) -> str:
