@@ -4,10 +4,11 @@ import base64
 import math
 from collections.abc import Mapping
 from itertools import repeat
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 import numpy.typing as npt
+from pydantic import Field
 
 from spec.base import Frozen
 from spec.dataset import Targets
@@ -42,6 +43,8 @@ class Boundary(Frozen):
     labels: tuple[str, ...] = ()
     points: tuple[tuple[float, float, float], ...]
     """Some rows: both inputs, and the true class index or number."""
+    weights: Annotated[bytes, Field(exclude=True)] = b""
+    """The numbers of a small network in float32, layer by layer, while it trains."""
 
 
 def boundary(model: Model, features: Array, y: npt.NDArray[np.generic], side: int = SIDE) -> Boundary | None:
@@ -97,6 +100,7 @@ def frame(drawn: Boundary, epoch: int, metrics: Mapping[str, float | None]) -> B
         high=float(high),
         values=base64.b64encode(bytes_.tobytes()).decode(),
         points=tuple((round(x, 4), round(y, 4), round(true, 4)) for x, y, true in drawn.points),
+        weights=base64.b64encode(drawn.weights).decode(),
         **drawn.model_dump(include={"names", "across", "up", "labels"}),
     )
 

@@ -97,6 +97,8 @@ class BoundaryFrame(Frozen):
     labels: tuple[str, ...]
     points: tuple[tuple[float, float, float], ...]
     """Some rows: both inputs, and the true class index or number."""
+    weights: str = ""
+    """Base64 of the network's numbers in float32, layer by layer: weights, [out][in], then biases; empty for many."""
 
 
 class LandscapeNumbers(Frozen):

@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -28,6 +29,8 @@ from .weighting import Weighting
 
 RESULT_NUMBERS = 1 << 25
 """Outputs of members that are done are held for so many numbers at a time."""
+SHOWN_WEIGHTS = 2000
+"""A network of more numbers is not drawn while it trains."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +96,11 @@ def live_boundary(setup: Setup, layout: Layout, member: Member, side: int) -> Bo
     parameters, running = (layout.state[name].index_select(0, rows).cpu() for name in ("weights", "running"))
     arrays, statistics = setup.network.weights(parameters, running)
     numbers = {name: array[0].numpy() for name, array in {**arrays, **statistics}.items()}
-    return boundary(Model(member.spec, split.preprocessing, numbers), *split.shown_numbers, side)
+    drawn = boundary(Model(member.spec, split.preprocessing, numbers), *split.shown_numbers, side)
+    if drawn is None or sum(array.size for array in numbers.values()) > SHOWN_WEIGHTS:
+        return drawn
+    flat = np.concatenate([array.reshape(-1) for array in numbers.values()])
+    return drawn.model_copy(update={"weights": flat.astype("<f4").tobytes()})
 
 
 def _outputs(setup: Setup, part: Part, weights: Weights, which: Tensor | None) -> Tensor:

@@ -2,6 +2,7 @@
 
 import base64
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pytest
@@ -28,12 +29,12 @@ class Drawing(NullCallbacks):
             self.drawn += [found for point in points if (found := point.boundary(self.size)) is not None]
 
     def on_member_end(self, outcome: Outcome) -> None:
-        self.models.append(b"".join(outcome.model[name].numpy().tobytes() for name in sorted(outcome.model)))
+        self.models.append(b"".join(outcome.model[name].numpy().tobytes() for name in outcome.model))
 
 
-def trained(size: int | None) -> Drawing:
+def trained(size: int | None, **fields: Any) -> Drawing:
     body = {"dataset": {"name": "moons", "n": 60}, "dropout": 0.2, "batch_size": 16, "epochs": 4, "learning_rate": 0.01}
-    specs = [JobSpec.model_validate({**body, "seed": seed, "live_boundary": {"size": 12}}) for seed in (1, 2)]
+    specs = [JobSpec.model_validate({**body, "seed": seed, "live_boundary": {"size": 12}} | fields) for seed in (1, 2)]
     drawing = Drawing(size)
     entries = [Entry(str(number), spec) for number, spec in enumerate(specs)]
     fit(entries, drawing, device=torch.device("cpu"), limit=2)
@@ -54,6 +55,15 @@ def test_a_frame_holds_a_byte_for_each_prediction() -> None:
     values = np.frombuffer(base64.b64decode(sent.values), np.uint8).reshape(12, 12) / 255.0
     assert np.abs(values - np.array(drawn.values)).max() <= 0.5 / 255.0 + 1e-5
     assert (sent.kind, sent.low, sent.high, sent.size, sent.epoch) == ("probability", 0.0, 1.0, 12, 4)
+
+
+def test_a_frame_holds_the_numbers_of_a_small_network_layer_by_layer() -> None:
+    fields = {"restore_best": False, "seed": 1}
+    drawing = trained(12, architecture={"type": "mlp", "hidden": [3]}, **fields)
+    sent = base64.b64decode(frame(drawing.drawn[-1], 4, {}).weights)
+    assert sent == drawing.models[-1]
+    assert frame(trained(12, architecture={"type": "mlp", "hidden": [64, 64]}, **fields).drawn[-1], 4, {}).weights == ""
+    assert "weights" not in drawing.drawn[-1].model_dump()
 
 
 @pytest.mark.parametrize("dataset", ["iris", "digits"])
