@@ -2,14 +2,19 @@
 
 import CirclePlus from "@lucide/svelte/icons/circle-plus";
 import Database from "@lucide/svelte/icons/database";
+import GraduationCap from "@lucide/svelte/icons/graduation-cap";
 import ListTree from "@lucide/svelte/icons/list-tree";
 import Server from "@lucide/svelte/icons/server";
+import Shapes from "@lucide/svelte/icons/shapes";
 import type { Route } from "./lib/router.svelte";
 
 export const routes: readonly Route[] = [
   { path: "/jobs", title: "Jobs", icon: ListTree, view: () => import("./views/Jobs.svelte") },
   { path: "/jobs/:id", title: "Job", view: () => import("./views/Job.svelte") },
   { path: "/new", title: "New job", icon: CirclePlus, hint: "a network, its data, its training", view: () => import("./views/New.svelte") },
+  { path: "/playground", title: "Playground", icon: Shapes, hint: "decision boundary, live", view: () => import("./views/Playground.svelte") },
+  { path: "/lessons", title: "Lessons", icon: GraduationCap, hint: "twelve experiments", view: () => import("./views/Lessons.svelte") },
+  { path: "/lessons/:name", title: "Lesson", view: () => import("./views/Lesson.svelte") },
   { path: "/datasets", title: "Data sets", icon: Database, hint: "upload a file", view: () => import("./views/Datasets.svelte") },
   { path: "/datasets/:id", title: "Data set", view: () => import("./views/Dataset.svelte") },
   { path: "/cluster", title: "Cluster", icon: Server, hint: "queue, workers, throughput", view: () => import("./views/Cluster.svelte") },

@@ -12,6 +12,14 @@ export function tokenOf(hash: string): string | null {
   return hash.startsWith("#token=") ? new URLSearchParams(hash.slice(1)).get("token") : null;
 }
 
+/** A classroom's token, and the view that its link opens. */
+export function classroomOf(hash: string): { token: string; to: string } | null {
+  if (!hash.startsWith("#classroom=")) return null;
+  const query = new URLSearchParams(hash.slice(1));
+  const [token, to] = [query.get("classroom") ?? "", query.get("to") ?? ""];
+  return { token, to: to.startsWith("/") ? to : "/playground" };
+}
+
 class Account {
   /** undefined: not known yet; null: nobody. */
   person = $state<Person | null | undefined>(undefined);
@@ -21,7 +29,7 @@ class Account {
   constructor() {
     onSignedOut(() => (this.person = null));
     window.addEventListener("hashchange", () => {
-      if (tokenOf(location.hash) !== null) void this.begin();
+      if (tokenOf(location.hash) !== null || classroomOf(location.hash) !== null) void this.begin();
     });
   }
 
@@ -33,20 +41,35 @@ class Account {
       window.dispatchEvent(new HashChangeEvent("hashchange"));
       return this.signIn(token);
     }
+    const classroom = classroomOf(location.hash);
+    if (classroom !== null) {
+      history.replaceState(null, "", `${location.pathname}#${classroom.to}`);
+      window.dispatchEvent(new HashChangeEvent("hashchange"));
+    }
     try {
       this.person = await (await request(`${PREFIX}/session`)).json();
     } catch (error) {
+      if (classroom !== null) return this.enter(classroom.token);
       this.person = null;
       if (error instanceof Error && !("status" in error && error.status === 401)) this.error = error.message;
     }
   }
 
   /** Exchange a token for the cookie. */
-  async signIn(token: string): Promise<void> {
+  signIn(token: string): Promise<void> {
+    return this.#exchange(`${PREFIX}/session`, token);
+  }
+
+  /** Become a guest of a classroom; whoever is signed in stays who they are. */
+  enter(classroom: string): Promise<void> {
+    return this.#exchange(`${PREFIX}/guests`, classroom);
+  }
+
+  async #exchange(path: string, token: string): Promise<void> {
     this.error = "";
     try {
       const headers = { Authorization: `Bearer ${token.trim()}` };
-      this.person = await (await request(`${PREFIX}/session`, { method: "POST", headers })).json();
+      this.person = await (await request(path, { method: "POST", headers })).json();
     } catch (error) {
       this.person = null;
       this.error = error instanceof Error ? error.message : String(error);

@@ -72,6 +72,7 @@ export function merged(query: URLSearchParams, changes: Readonly<Record<string, 
 class Address {
   #hash = $state(location.hash);
   readonly #parsed = $derived(parse(this.#hash));
+  readonly #path = $derived(this.#parsed.path); // the same when only the query changes: then no view begins anew
   /** What the view calls itself, such as a job's name; the route's title when it says nothing. */
   title = $state<string | null>(null);
 
@@ -80,7 +81,7 @@ class Address {
   }
 
   get path(): string {
-    return this.#parsed.path;
+    return this.#path;
   }
 
   /** The query; use `get`, `getAll`, `set` of this class. */

@@ -1,0 +1,41 @@
+import { expect, test } from "vitest";
+import { check, isPlane, layers, parsed, runName, valueAt, withValue, written, type Claim, type Seen } from "./lesson";
+
+const seen = new Map<string, Seen>([
+  ["slow", { curve: { epoch: [1, 2, 3], train_loss: [2, 1.5, 1.25] }, stopReason: "max_epochs", verdict: "underfit" }],
+  ["fast", { curve: { epoch: [1, 2, 3], train_loss: [1, 0.5, null] }, stopReason: "max_epochs", verdict: "diverged" }],
+]);
+
+test("a claim is checked with the numbers of its runs", () => {
+  const claim = (more: object): Claim => ({ run: "slow", metric: "train_loss", ...more }) as Claim;
+  expect(check(claim({ below: 1.3 }), seen)).toEqual({ sentence: "slow: train loss 1.25 is below 1.3", holds: true });
+  expect(check(claim({ above: 2, at: "highest" }), seen).holds).toBe(false);
+  expect(check(claim({ above: "fast", at: 2 }), seen)).toEqual({
+    sentence: "slow: train loss at epoch 2 1.5 is above that of fast (0.5)",
+    holds: true,
+  });
+  expect(check(claim({ below: "fast" }), seen).holds).toBe(true); // what is no number is above every number
+  expect(check(claim({ below: "absent" }), seen).holds).toBe(null);
+  expect(check({ run: "slow", verdict: "overfit" } as Claim, seen)).toEqual({ sentence: "slow: its verdict is overfit", holds: false });
+  expect(check({ run: "slow", stopped_by: "max_epochs" } as Claim, seen).holds).toBe(true);
+});
+
+test("a control changes one field of a job", () => {
+  const body = { optimizer: "sgd", architecture: "perceptron", dataset: "moons" };
+  expect(withValue(body, "optimizer.momentum", 0.9)["optimizer"]).toEqual({ type: "sgd", momentum: 0.9 });
+  expect(withValue(body, "architecture.hidden", [4])["architecture"]).toEqual({ type: "mlp", hidden: [4] });
+  expect(withValue(body, "learning_rate", 1)).toEqual({ ...body, learning_rate: 1 });
+  expect(valueAt({ optimizer: { type: "sgd", momentum: 0.5 } }, "optimizer.momentum")).toBe(0.5);
+  expect(valueAt({ optimizer: { type: "sgd" } }, "optimizer")).toBe("sgd");
+  expect(valueAt(body, "architecture.hidden")).toBeUndefined();
+  expect([parsed("0.1"), parsed("full"), parsed("true"), layers("16-8"), layers("16, 8"), layers("a"), written([16, 8])]).toEqual([
+    0.1, "full", true, [16, 8], [16, 8], null, "16-8",
+  ]);
+});
+
+test("a run is named by its job, and data with two inputs are known", () => {
+  expect(runName("bias", { name: "bias with bias", id: "x" })).toBe("with bias");
+  expect([isPlane("moons"), isPlane("digits"), isPlane({ x: [[1, 2]], y: [0] }), isPlane({ name: "blobs", features: 3 })]).toEqual([
+    true, false, true, false,
+  ]);
+});
