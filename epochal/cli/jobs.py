@@ -1,9 +1,8 @@
 """Commands that read jobs: jobs, show, watch, compare, curve, logs."""
 
 import json
-from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Annotated, Optional
+from typing import Annotated, Any, Optional
 
 import typer
 
@@ -13,7 +12,7 @@ from spec.views import JobView
 from ..client import Api
 from ..client.find import find_job
 from ..client.words import label
-from ..errors import WrongUseError
+from ..errors import BadSpecError, WrongUseError
 from .console import Json, pair, print_json, print_model, screen
 from .help import add
 from .job_ids import JobId, JobIds, find_jobs
@@ -40,8 +39,7 @@ def jobs(
         str,
         typer.Option(
             metavar="KEY",
-            help="created, name, status, or a metric of the best epoch, such as val_loss: the best first. "
-            "The newest LIMIT jobs are fetched and then sorted.",
+            help="created, name, status, or a metric of the best epoch, such as val_loss: the best of all jobs first.",
         ),
     ] = "created",
     limit: Annotated[int, typer.Option(min=1, help="Most jobs to show.")] = 50,
@@ -54,13 +52,13 @@ def jobs(
 
     Examples:
       epochal jobs
-      epochal jobs --sort val_accuracy --limit 1000
+      epochal jobs --sort val_accuracy --limit 10
       epochal jobs --status failed --project default
       epochal cancel $(epochal jobs --status queued --tag sweep=first)
 
     """
     with Api() as client:
-        found = sorted_jobs(list(client.jobs(status=status, project=project, tag=pair(tag), limit=limit)), sort)
+        found = fetched(client, sort, status=status, project=project, tag=pair(tag), limit=limit)
     if as_json:
         print_json(found)
     elif screen.is_terminal:
@@ -163,28 +161,26 @@ def logs(job_id: JobId, as_json: Json = False) -> None:
         screen.print(events_table(events))
 
 
-def sorted_jobs(found: Sequence[JobView], key: str) -> list[JobView]:
-    """The jobs by name, status or a metric of the best epoch, the best first; those without it are last.
+def fetched(client: Api, key: str, **wanted: Any) -> list[JobView]:
+    """The jobs by a metric of the best epoch, the best of all first; or the newest jobs, by name or status.
 
     Raises `WrongUseError`, which lists the keys, if no job has the metric.
     """
     match key:
         case "created":
-            return list(found)
+            return list(client.jobs(**wanted))
         case "name":
-            return sorted(found, key=label)
+            return sorted(client.jobs(**wanted), key=label)
         case "status":
-            return sorted(found, key=lambda job: job.status.value)
+            return sorted(client.jobs(**wanted), key=lambda job: job.status.value)
     name = key.replace("-", "_")
-    values = {job.id: None if job.best is None else job.best.metrics.get(name) for job in found}
+    sign = "-" if name.endswith(HIGHER_IS_BETTER) else ""
+    try:
+        found = list(client.jobs(sort=f"{sign}best_{name}", **wanted))
+    except BadSpecError:
+        found = list(client.jobs(**wanted))  # no metric has such a name: say which there are
     known = sorted({metric for job in found if job.best is not None for metric in job.best.metrics})
     if found and name not in known:
         allowed = ", ".join(("created", "name", "status", *known))
         raise WrongUseError(f"--sort {key}: no job of this list has it. It must be one of {allowed}.")
-    sign = -1.0 if name.endswith(HIGHER_IS_BETTER) else 1.0
-
-    def place(job: JobView) -> tuple[bool, float]:
-        value = values[job.id]
-        return value is None, 0.0 if value is None else sign * value
-
-    return sorted(found, key=place)
+    return found

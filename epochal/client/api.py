@@ -98,10 +98,15 @@ class Api(DataRoutes, SweepRoutes):
         name: str | None = None,
         id_part: str | None = None,
         sweep: str | None = None,
+        sort: str | None = None,
         limit: int | None = None,
     ) -> Iterator[JobView]:
-        """Jobs, newest first, page after page; `limit` in all. `id_part`: the beginning or the end of an id."""
-        named = {"tag": tag and ":".join(tag), "name": name, "id": id_part, "sweep": sweep}
+        """Jobs, newest first, page after page; `limit` in all. `id_part`: the beginning or the end of an id.
+
+        `sort` is another order: `created`, or a best metric, `best_val_loss` or with the largest first
+        `-best_val_accuracy`.
+        """
+        named = {"tag": tag and ":".join(tag), "name": name, "id": id_part, "sweep": sweep, "sort": sort}
         query = {"status": status, "project": project, **named}
         left, cursor = limit, None
         while left is None or left > 0:

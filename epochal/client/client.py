@@ -140,11 +140,12 @@ class Client:
         project: str | None = None,
         tag: tuple[str, str] | None = None,
         name: str | None = None,
+        sort: str | None = None,
         limit: int | None = None,
     ) -> Iterator[Job]:
-        """Jobs, newest first, `limit` at most."""
+        """Jobs, newest first, `limit` at most. `sort="-best_val_accuracy"`: those of the highest first."""
         known = None if status is None else _status(status)
-        for view in self.api.jobs(status=known, project=project, tag=tag, name=name, limit=limit):
+        for view in self.api.jobs(status=known, project=project, tag=tag, name=name, sort=sort, limit=limit):
             yield Job(self, view.id, view)
 
     @overload
