@@ -7,7 +7,7 @@ from spec.halving import metric_of, score_of
 from spec.monitors import Monitor
 from spec.population import Stretch
 from spec.states import JobStatus, StopReason, SweepState
-from spec.sweep_views import ReplicateView, SweepSummary, TrialDetail, TrialView
+from spec.sweep_views import ReplicateView, SweepSummary, TrialColumns, TrialDetail, TrialView
 from store.sweeps import SweepRecord, TrialRecord
 
 from .answers import PREFIX
@@ -46,6 +46,20 @@ def summary_fields(sweep: SweepRecord, best: float | None) -> Mapping[str, Any]:
         "finished_at": sweep.finished_at,
         "links": links,
     }
+
+
+def trial_columns(sweep: SweepRecord, trials: Sequence[TrialRecord]) -> TrialColumns:
+    """Configurations as columns; a column for each field that one of them has, in the order of the space."""
+    named = dict.fromkeys([*sweep.spec.space, *(name for trial in trials for name in trial.configuration)])
+    return TrialColumns(
+        number=[trial.number for trial in trials],
+        generation=[trial.generation for trial in trials],
+        state=[trial.state for trial in trials],
+        score=[metric_of(trial.score, sweep.spec.monitored) for trial in trials],
+        deviation=[trial.deviation for trial in trials],
+        epochs=[trial.epochs for trial in trials],
+        configuration={name: [trial.configuration.get(name) for trial in trials] for name in named},
+    )
 
 
 def trial_view(sweep: SweepRecord, trial: TrialRecord, jobs: Sequence[Any]) -> TrialView:

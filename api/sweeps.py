@@ -5,7 +5,7 @@ from uuid import UUID
 from flask import Blueprint, Response, request
 
 from spec.sweep import SweepSpec
-from spec.sweep_views import Extension, SweepCheck, SweepPage, SweepView, TrialDetail, TrialPage
+from spec.sweep_views import Extension, SweepCheck, SweepPage, SweepView, TrialColumns, TrialDetail, TrialPage
 from store.sweeps import SweepRecord, SweepStore
 
 from .answers import PREFIX
@@ -17,7 +17,11 @@ from .openapi import documented
 from .parsing import json_response, parse, parse_query
 from .queries import SweepsQuery, TrialsQuery
 from .services import service
+from .sweep_answers import trial_columns
 from .sweep_services import SweepServices
+
+MOST_ROWS = 20_000
+"""Configurations of one table: more lines than a chart can show."""
 
 sweeps = Blueprint("sweeps", __name__, url_prefix=f"{PREFIX}/sweeps")
 
@@ -88,6 +92,14 @@ def list_trials(sweep_id: UUID) -> Response:
 def show_trial(sweep_id: UUID, number: int) -> Response:
     """A configuration with the job of each seed or fold."""
     return json_response(service(SweepServices).trial(visible_sweep(sweep_id), number))
+
+
+@sweeps.get("/<uuid:sweep_id>/table")
+@documented("Show the configurations of a sweep as columns", answer=TrialColumns)
+def table(sweep_id: UUID) -> Response:
+    """What charts need of all configurations, the first 20,000 of them, in one answer."""
+    sweep = visible_sweep(sweep_id)
+    return json_response(trial_columns(sweep, service(SweepStore).table(sweep.id, limit=MOST_ROWS)))
 
 
 @sweeps.post("/<uuid:sweep_id>/cancel")

@@ -63,6 +63,19 @@ class TrialPage(Frozen):
     next: int | None
 
 
+class TrialColumns(Frozen):
+    """The configurations of a sweep as columns of equal length, in the order of their numbers: what charts need."""
+
+    number: list[int]
+    generation: list[int]
+    state: list[TrialState]
+    score: list[float | None]
+    deviation: list[float | None]
+    epochs: list[int]
+    configuration: dict[str, list[Any]]
+    """By field path; null where a configuration does not have the field."""
+
+
 class Standing(TrialView):
     """A configuration on the leaderboard: it was trained to its end, with all its seeds or folds."""
 

@@ -270,9 +270,9 @@ class SweepStore:
             )
         return trial_record(row)
 
-    def table(self, sweep_id: str) -> list[TrialRecord]:
-        """All configurations, in order of their numbers."""
-        query = select(Trial.__table__).where(Trial.sweep_id == sweep_id).order_by(Trial.number)
+    def table(self, sweep_id: str, limit: int | None = None) -> list[TrialRecord]:
+        """All configurations, or the first of them, in order of their numbers."""
+        query = select(Trial.__table__).where(Trial.sweep_id == sweep_id).order_by(Trial.number).limit(limit)
         with reading(self._engine) as connection:
             return [trial_record(row) for row in connection.execute(query)]
 

@@ -198,3 +198,14 @@ def test_a_stream_tells_of_a_sweep_until_its_end(api: Service) -> None:
     ]
     assert '"state":"running"' in texts[1]
     assert '"state":"cancelled"' in texts[-1]
+
+
+def test_all_configurations_are_columns_of_one_table(both: Service) -> None:
+    space = {"optimizer": ["sgd", "adam"], "optimizer.momentum": {"choice": [0.9], "when": {"optimizer.type": "sgd"}}}
+    sweep_id = finished(both, method="grid", space=space, seeds=2)
+    rows = shown(both, f"{SWEEPS}/{sweep_id}/trials")["trials"]
+    columns = shown(both, f"{SWEEPS}/{sweep_id}/table")
+    for name in ("number", "generation", "state", "score", "deviation", "epochs"):
+        assert columns[name] == [row[name] for row in rows]
+    assert columns["configuration"] == {"optimizer": ["sgd", "adam"], "optimizer.momentum": [0.9, None]}
+    assert both.ask("GET", f"{SWEEPS}/{sweep_id}/table", token=None).status_code == 401
