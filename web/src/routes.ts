@@ -2,10 +2,12 @@
 
 import CirclePlus from "@lucide/svelte/icons/circle-plus";
 import Database from "@lucide/svelte/icons/database";
+import GitCompare from "@lucide/svelte/icons/git-compare";
 import GraduationCap from "@lucide/svelte/icons/graduation-cap";
 import ListTree from "@lucide/svelte/icons/list-tree";
 import Server from "@lucide/svelte/icons/server";
 import Shapes from "@lucide/svelte/icons/shapes";
+import SlidersVertical from "@lucide/svelte/icons/sliders-vertical";
 import type { Route } from "./lib/router.svelte";
 
 export const routes: readonly Route[] = [
@@ -15,6 +17,10 @@ export const routes: readonly Route[] = [
   { path: "/playground", title: "Playground", icon: Shapes, hint: "decision boundary, live", view: () => import("./views/Playground.svelte") },
   { path: "/lessons", title: "Lessons", icon: GraduationCap, hint: "twelve experiments", view: () => import("./views/Lessons.svelte") },
   { path: "/lessons/:name", title: "Lesson", view: () => import("./views/Lesson.svelte") },
+  { path: "/compare", title: "Compare", icon: GitCompare, hint: "curves side by side", view: () => import("./views/Compare.svelte") },
+  { path: "/sweeps", title: "Sweeps", icon: SlidersVertical, view: () => import("./views/Sweeps.svelte") },
+  { path: "/sweeps/new", title: "New sweep", view: () => import("./views/NewSweep.svelte") },
+  { path: "/sweeps/:id", title: "Sweep", view: () => import("./views/Sweep.svelte") },
   { path: "/datasets", title: "Data sets", icon: Database, hint: "upload a file", view: () => import("./views/Datasets.svelte") },
   { path: "/datasets/:id", title: "Data set", view: () => import("./views/Dataset.svelte") },
   { path: "/cluster", title: "Cluster", icon: Server, hint: "queue, workers, throughput", view: () => import("./views/Cluster.svelte") },

@@ -1,0 +1,40 @@
+import { expect, test } from "vitest";
+import { band, best, differing, grouped } from "./groups";
+import { without } from "./lean";
+
+test("only the fields that differ are listed, by their paths", () => {
+  const base = { name: "a", seed: 0, optimizer: { type: "adam", betas: [0.9, 0.999] }, architecture: { hidden: [16] } };
+  const other = { name: "b", seed: 1, optimizer: { type: "sgd" }, architecture: { hidden: [16] } };
+  expect(differing([base, other])).toEqual([
+    { field: "seed", values: [0, 1] },
+    { field: "optimizer.type", values: ["adam", "sgd"] },
+    { field: "optimizer.betas", values: [[0.9, 0.999], undefined] },
+  ]);
+  expect(differing([base, base])).toEqual([]);
+});
+
+test("jobs are grouped in the order in which their texts come", () => {
+  expect([...grouped(["sgd", "adam", "sgd"])]).toEqual([["sgd", [0, 2]], ["adam", [1]]]);
+});
+
+test("a band is the mean and a standard deviation, while half of the curves have the epoch", () => {
+  const curves = [
+    { epoch: [1, 2, 3], val_loss: [1, 0.5, 0.1] },
+    { epoch: [1, 2], val_loss: [3, null] },
+    { epoch: [1], val_loss: [2] },
+  ];
+  const { epoch, mean, low, high, of } = band(curves, "val_loss");
+  expect({ epoch, mean, low, high, of }).toEqual({ epoch: [1], mean: [2], low: [1], high: [3], of: [3] });
+  expect(band(curves.slice(0, 2), "val_loss").mean).toEqual([2, 0.5, 0.1]);
+  expect(band([], "val_loss").epoch).toEqual([]);
+});
+
+test("the best is marked by the metric's direction, ties too, and never among equals only", () => {
+  expect(best("val_loss", [0.3, null, 0.1, 0.1])).toEqual(new Set([2, 3]));
+  expect(best("val_accuracy", [0.3, undefined, 0.9])).toEqual(new Set([2]));
+  expect(best("val_accuracy", [1, 1])).toEqual(new Set());
+});
+
+test("a spec to copy leaves out what is default anyway", () => {
+  expect(without({ dataset: "iris", epochs: 100, dropout: 0.2, loss: null }, { epochs: 100, dropout: 0 })).toEqual({ dataset: "iris", dropout: 0.2 });
+});

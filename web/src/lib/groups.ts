@@ -1,0 +1,97 @@
+/** Runs side by side: which fields differ, groups by a field, means with bands. Every function is pure. */
+
+import { higherIsBetter } from "./format";
+import { isRecord } from "./json";
+
+/** Columns of equal length: `epoch`, and one per metric. */
+export type Columns = Readonly<Record<string, readonly (number | null)[]>>;
+
+/** What says nothing of how a network is trained. */
+const LABELS = new Set(["version", "name", "project", "tags", "priority"]);
+
+/** A spec's leaves by field path: `{"optimizer.type": "adam", "architecture.hidden": [16]}`. */
+export function leaves(spec: unknown, path = ""): Map<string, unknown> {
+  const found = new Map<string, unknown>();
+  if (!isRecord(spec)) return found.set(path, spec);
+  for (const [key, value] of Object.entries(spec)) {
+    if (path === "" && LABELS.has(key)) continue;
+    for (const [at, leaf] of leaves(value, path === "" ? key : `${path}.${key}`)) found.set(at, leaf);
+  }
+  return found;
+}
+
+/** A field that is not the same in all specs, with its value in each; undefined where one has no such field. */
+export interface Row {
+  readonly field: string;
+  readonly values: readonly unknown[];
+}
+
+/** The fields in which specs differ, in the order of the specs. */
+export function differing(specs: readonly unknown[]): Row[] {
+  const all = specs.map((spec) => leaves(spec));
+  const fields = new Set(all.flatMap((one) => [...one.keys()]));
+  return [...fields]
+    .map((field) => ({ field, values: all.map((one) => one.get(field)) }))
+    .filter(({ values }) => new Set(values.map((value) => JSON.stringify(value ?? null))).size > 1);
+}
+
+/** Places of rows by the text of each, in the order in which texts first come. */
+export function grouped(texts: readonly string[]): Map<string, number[]> {
+  const found = new Map<string, number[]>();
+  texts.forEach((text, i) => found.set(text, [...(found.get(text) ?? []), i]));
+  return found;
+}
+
+export interface Band {
+  readonly epoch: readonly number[];
+  readonly mean: readonly (number | null)[];
+  /** One standard deviation below and above. */
+  readonly low: readonly (number | null)[];
+  readonly high: readonly (number | null)[];
+  /** How many curves have a value there. */
+  readonly of: readonly number[];
+}
+
+/** The mean of a metric over curves, epoch by epoch, while at least half of them have a value. */
+export function band(curves: readonly Columns[], name: string): Band {
+  const at = new Map<number, number[]>();
+  for (const curve of curves) {
+    curve["epoch"]?.forEach((epoch, i) => {
+      const value = curve[name]?.[i];
+      if (epoch === null || value === null || value === undefined || !Number.isFinite(value)) return;
+      const known = at.get(epoch);
+      if (known === undefined) at.set(epoch, [value]);
+      else known.push(value);
+    });
+  }
+  const rows = [...at].filter(([, values]) => 2 * values.length >= curves.length).sort(([a], [b]) => a - b);
+  const moments = rows.map(([, values]) => spread(values));
+  return {
+    epoch: rows.map(([epoch]) => epoch),
+    mean: moments.map(({ mean }) => mean),
+    low: moments.map(({ mean, deviation }) => mean - deviation),
+    high: moments.map(({ mean, deviation }) => mean + deviation),
+    of: rows.map(([, values]) => values.length),
+  };
+}
+
+/** Mean and standard deviation (n - 1) of at least one number. */
+export function spread(values: readonly number[]): { mean: number; deviation: number } {
+  const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
+  const squares = values.reduce((sum, value) => sum + (value - mean) ** 2, 0);
+  return { mean, deviation: values.length > 1 ? Math.sqrt(squares / (values.length - 1)) : 0 };
+}
+
+/** The places of the best of some values of a metric, all that are equal; none where there is nothing to choose. */
+export function best(name: string, values: readonly (number | null | undefined)[]): Set<number> {
+  const known = values.filter((value): value is number => typeof value === "number" && Number.isFinite(value));
+  if (new Set(known).size < 2) return new Set();
+  const top = higherIsBetter(name) ? Math.max(...known) : Math.min(...known);
+  return new Set(values.flatMap((value, i) => (value === top ? [i] : [])));
+}
+
+/** Every n-th row of a curve, so that no more than `most` and the last are drawn. */
+export function thinned<T>(rows: readonly T[], most: number): T[] {
+  const every = Math.ceil(rows.length / most);
+  return every <= 1 ? [...rows] : rows.filter((_, i) => i % every === 0 || i === rows.length - 1);
+}
