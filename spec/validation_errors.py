@@ -122,9 +122,14 @@ def _has(here: Any, step: int | str) -> bool:
 
 
 def _prefix(loc: Sequence[int | str], body: Any) -> str:
-    """The path prefix of a spec in a body with many, such as `jobs.3.`; else empty."""
-    many = isinstance(body, Mapping) and len(loc) >= 2 and loc[0] == "jobs"
-    return f"jobs.{loc[1]}." if many else ""
+    """The path prefix of what has rules of its own: `jobs.3.`, `base.` or `space.learning_rate.`; else empty."""
+    match loc if isinstance(body, Mapping) else ():
+        case ["jobs" | "space" as many, one, *_]:
+            return f"{many}.{one}."
+        case ["base", *_]:
+            return "base."
+        case _:
+            return ""
 
 
 def _allowed(fault: ErrorDetails) -> tuple[str, list[str]]:

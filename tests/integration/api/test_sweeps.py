@@ -50,6 +50,8 @@ def test_sweeps_are_listed_in_pages(api: Service) -> None:
         ({"space": {"learning_rat": [0.1]}}, "space.learning_rat"),
         ({"space": {"learning_rate": "fast"}}, "space.learning_rate"),
         ({"space": {"learning_rate": [0.0, -1.0]}}, "space.learning_rate"),
+        ({"space": {"learning_rate": {"log_uniform": [-1.0, 0.1]}}}, "space.learning_rate.log_uniform"),
+        ({"base": {**BASE, "fold": 3}}, "base.fold"),
         ({"space": {"architecture.hidden": [[0], [-3]]}}, "space.architecture.hidden"),
         ({"space": {"optimizer": ["sgdd"]}}, "space.optimizer"),
         ({"space": {"dataset": ["iris", "ds_" + 32 * "0"]}}, "space.dataset"),

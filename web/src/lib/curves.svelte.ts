@@ -5,6 +5,8 @@ import { api, ask } from "./api";
 import type { Columns } from "./groups";
 
 const AT_ONCE = 6;
+/** Epochs of a curve: more than a chart has room for. */
+const POINTS = 500;
 
 export class Curves {
   /** By id of the job. */
@@ -52,7 +54,7 @@ export class Curves {
 
   async #ask(id: string): Promise<void> {
     try {
-      const curve = await ask(api.GET("/api/v1/jobs/{job_id}/curve", { params: { path: { job_id: id } } }));
+      const curve = await ask(api.GET("/api/v1/jobs/{job_id}/curve", { params: { path: { job_id: id }, query: { points: POINTS } } }));
       if (!this.#gone) this.all = new Map(this.all).set(id, curve as Columns);
     } catch {
       if (!this.#gone) this.all = new Map(this.all).set(id, {}); // a job that is gone has no curve; the view says which

@@ -29,6 +29,11 @@ test("a band is the mean and a standard deviation, while half of the curves have
   expect(band([], "val_loss").epoch).toEqual([]);
 });
 
+test("curves that were thinned at different epochs are averaged on the lines between their points", () => {
+  const curves = [{ epoch: [1, 5, 9], val_loss: [9, 5, 1] }, { epoch: [1, 3, 9], val_loss: [9, 7, 1] }];
+  expect(band(curves, "val_loss")).toMatchObject({ epoch: [1, 3, 5, 9], mean: [9, 7, 5, 1], low: [9, 7, 5, 1] });
+});
+
 test("the best is marked by the metric's direction, ties too, and never among equals only", () => {
   expect(best("val_loss", [0.3, null, 0.1, 0.1])).toEqual(new Set([2, 3]));
   expect(best("val_accuracy", [0.3, undefined, 0.9])).toEqual(new Set([2]));

@@ -54,25 +54,33 @@ export interface Band {
 
 /** The mean of a metric over curves, epoch by epoch, while at least half of them have a value. */
 export function band(curves: readonly Columns[], name: string): Band {
-  const at = new Map<number, number[]>();
-  for (const curve of curves) {
-    curve["epoch"]?.forEach((epoch, i) => {
-      const value = curve[name]?.[i];
-      if (epoch === null || value === null || value === undefined || !Number.isFinite(value)) return;
-      const known = at.get(epoch);
-      if (known === undefined) at.set(epoch, [value]);
-      else known.push(value);
-    });
-  }
-  const rows = [...at].filter(([, values]) => 2 * values.length >= curves.length).sort(([a], [b]) => a - b);
-  const moments = rows.map(([, values]) => spread(values));
+  const epochs = [...new Set(curves.flatMap((curve) => curve["epoch"] ?? []))].filter((epoch) => epoch !== null).sort((a, b) => a - b);
+  const columns = curves.map((curve) => along(epochs, curve, name));
+  const rows = epochs
+    .map((epoch, i) => ({ epoch, values: columns.map((column) => column[i]).filter((value) => typeof value === "number") }))
+    .filter(({ values }) => values.length > 0 && 2 * values.length >= curves.length);
+  const moments = rows.map(({ values }) => spread(values));
   return {
-    epoch: rows.map(([epoch]) => epoch),
+    epoch: rows.map(({ epoch }) => epoch),
     mean: moments.map(({ mean }) => mean),
     low: moments.map(({ mean, deviation }) => mean - deviation),
     high: moments.map(({ mean, deviation }) => mean + deviation),
-    of: rows.map(([, values]) => values.length),
+    of: rows.map(({ values }) => values.length),
   };
+}
+
+/** A curve's values at these epochs, which rise; between two epochs that it has, on the line between them. */
+function along(epochs: readonly number[], curve: Columns, name: string): (number | null)[] {
+  const [own, values] = [curve["epoch"] ?? [], curve[name] ?? []];
+  let next = 0;
+  return epochs.map((epoch) => {
+    while (next < own.length && (own[next] ?? 0) < epoch) next += 1;
+    const after = values[next] ?? null;
+    if (own[next] === epoch) return after;
+    const [left, right, before] = [own[next - 1], own[next], values[next - 1] ?? null];
+    if (typeof left !== "number" || typeof right !== "number" || before === null || after === null) return null;
+    return before + ((after - before) * (epoch - left)) / (right - left);
+  });
 }
 
 /** Mean and standard deviation (n - 1) of at least one number. */
