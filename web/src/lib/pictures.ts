@@ -13,6 +13,7 @@ export type PictureNumbers =
   | Schemas["LandscapeNumbers"];
 
 const MOST_CELL_TEXTS = 12;
+const PREDICTION = "prediction";
 
 /** The option of a picture. */
 export function pictureOption(numbers: PictureNumbers, c: Colours): EChartsOption {
@@ -32,10 +33,33 @@ export function pictureOption(numbers: PictureNumbers, c: Colours): EChartsOptio
   }
 }
 
-const GRID = { left: 24, right: 16, top: 16, bottom: 28, outerBoundsMode: "same" as const, outerBoundsContain: "axisLabel" as const };
+/** Labels and names of the axes lie inside, however long they are. */
+const GRID = { left: 4, right: 12, top: 12, bottom: 4, outerBoundsMode: "same" as const, outerBoundsContain: "all" as const };
 
+/** The name of an axis below its labels. */
+const BELOW = { nameGap: 26 };
+
+/** An axis with its name. */
 function named(c: Colours, name: string, more: object = {}): object {
-  return axis(c, { type: "value", name, nameLocation: "middle", nameGap: 28, scale: true, ...more });
+  return axis(c, { type: "value", name, nameLocation: "middle", nameGap: 10, scale: true, ...more });
+}
+
+function categories(c: Colours, name: string, data: readonly string[], label: object = {}): object {
+  const axisLabel = { color: c.muted, fontSize: 12, hideOverlap: true, width: 110, overflow: "truncate" as const, ...label };
+  return named(c, name, { type: "category", data: [...data], splitLine: { show: false }, axisLabel });
+}
+
+const legend = (c: Colours): object => ({
+  legend: { type: "scroll", top: 0, left: 0, icon: "circle", itemWidth: 9, itemHeight: 9, textStyle: { color: c.text, fontSize: 12, lineHeight: 18 }, pageIconColor: c.muted, pageTextStyle: { color: c.muted } },
+  grid: { ...GRID, top: 36 },
+});
+
+/** `colour` over `ground`; drawn cells must be opaque, for they overlap by half a pixel. */
+function blend(colour: string, ground: string, share: number): string {
+  const long = (hex: string): string => (hex.length === 4 ? hex.replace(/[^#]/g, "$&$&") : hex); // the build writes #ffffff as #fff
+  const channels = (hex: string): number[] => [1, 3, 5].map((at) => parseInt(long(hex).slice(at, at + 2), 16));
+  const below = channels(ground);
+  return `rgb(${channels(colour).map((one, i) => Math.round(share * one + (1 - share) * (below[i] ?? 0))).join(",")})`;
 }
 
 function hover(c: Colours, formatter: (shown: { data: readonly number[]; seriesName: string; value: readonly number[] }) => HTMLElement): object {
@@ -44,14 +68,14 @@ function hover(c: Colours, formatter: (shown: { data: readonly number[]; seriesN
 
 function confusion({ labels, counts }: Schemas["ConfusionNumbers"], c: Colours): EChartsOption {
   const most = Math.max(1, ...counts.flat());
+  const many = labels.length > MOST_CELL_TEXTS;
   const cells = counts.flatMap((row, real) => row.map((n, predicted) => [predicted, labels.length - 1 - real, n]));
-  const side = { type: "category" as const, splitArea: { show: false }, splitLine: { show: false } };
   return {
     grid: GRID,
-    xAxis: axis(c, { ...side, data: [...labels], name: "predicted", nameLocation: "middle" as const, nameGap: 26 }) as never,
-    yAxis: axis(c, { ...side, data: [...labels].reverse(), name: "true", nameLocation: "middle" as const, nameGap: 44 }) as never,
-    visualMap: { show: false, min: 0, max: most, inRange: { color: [c.surface, c.train] } },
-    tooltip: hover(c, ({ data: [x = 0, y = 0, n = 0] }) => {
+    xAxis: { ...categories(c, "predicted", labels, many ? { rotate: 60, fontSize: 10 } : {}), ...BELOW } as never,
+    yAxis: categories(c, "true", [...labels].reverse(), many ? { fontSize: 10 } : {}) as never,
+    visualMap: { show: false, min: 0, max: most, inRange: { color: [blend(c.muted, c.surface, 0.1), c.train] } },
+    tooltip: hover(c, ({ value: [x = 0, y = 0, n = 0] }) => {
       const real = labels.length - 1 - y;
       const all = counts[real]?.reduce((sum, one) => sum + one, 0) ?? 0;
       return tip(`true ${labels[real]}, predicted ${labels[x]}`, [{ name: "rows", value: count(n) }, { name: "of its class", value: percent(n / all) }]);
@@ -59,8 +83,8 @@ function confusion({ labels, counts }: Schemas["ConfusionNumbers"], c: Colours):
     series: [{
       type: "heatmap",
       data: cells.map((cell) => ({ value: cell, label: { color: (cell[2] ?? 0) > most / 2 ? c.surface : c.text } })),
-      label: { show: labels.length <= MOST_CELL_TEXTS, formatter: (cell) => String((cell.value as number[])[2] || "") },
-      itemStyle: { borderColor: c.surface, borderWidth: 2, borderRadius: 4 },
+      label: { show: !many, formatter: (cell) => String((cell.value as number[])[2] || "") },
+      itemStyle: { borderColor: c.surface, borderWidth: many ? 1 : 2, borderRadius: 3 },
     }],
   };
 }
@@ -71,10 +95,9 @@ const DIAGONAL = (c: Colours): object => ({
 
 function roc({ curves }: Schemas["RocNumbers"], c: Colours): EChartsOption {
   return {
-    grid: { ...GRID, top: 40 },
-    legend: { type: "scroll", top: 0, left: 0, itemWidth: 16, itemHeight: 3, icon: "roundRect", textStyle: { color: c.text, fontSize: 12 } },
-    xAxis: named(c, "false-positive rate", { min: 0, max: 1 }) as never,
-    yAxis: named(c, "true-positive rate", { min: 0, max: 1, nameGap: 34 }) as never,
+    ...legend(c),
+    xAxis: named(c, "false-positive rate", { ...BELOW, min: 0, max: 1 }) as never,
+    yAxis: named(c, "true-positive rate", { min: 0, max: 1 }) as never,
     tooltip: hover(c, ({ seriesName, value: [x, y] }) => tip(seriesName, [{ name: "false positives", value: percent(x) }, { name: "true positives", value: percent(y) }])) as never,
     series: curves.map((curve, i) => ({
       type: "line",
@@ -93,8 +116,8 @@ function calibration({ bins }: Schemas["CalibrationNumbers"], c: Colours): EChar
   const most = Math.max(1, ...bins.map((bin) => bin.rows));
   return {
     grid: GRID,
-    xAxis: named(c, "predicted probability", { min: 0, max: 1 }) as never,
-    yAxis: named(c, "share that was so", { min: 0, max: 1, nameGap: 34 }) as never,
+    xAxis: named(c, "predicted probability", { ...BELOW, min: 0, max: 1 }) as never,
+    yAxis: named(c, "share that was so", { min: 0, max: 1 }) as never,
     tooltip: hover(c, ({ value: [x, y, n] }) => tip(`${count(n ?? 0)} rows`, [{ name: "predicted", value: percent(x) }, { name: "was so", value: percent(y) }])) as never,
     series: [{
       type: "line",
@@ -113,9 +136,9 @@ function residuals({ predicted, true: real }: Schemas["ResidualNumbers"], c: Col
   const low = Math.min(...all);
   const high = Math.max(...all);
   return {
-    grid: { ...GRID, left: 30 },
-    xAxis: named(c, "true") as never,
-    yAxis: named(c, "predicted", { nameGap: 44 }) as never,
+    grid: GRID,
+    xAxis: named(c, "true", BELOW) as never,
+    yAxis: named(c, "predicted") as never,
     tooltip: hover(c, ({ value: [x = 0, y = 0] }) => tip("Row", [{ name: "true", value: number(x) }, { name: "predicted", value: number(y) }, { name: "error", value: number(y - x) }])) as never,
     series: [{
       type: "scatter",
@@ -132,28 +155,36 @@ function boundary(b: Schemas["BoundaryNumbers"], c: Colours): EChartsOption {
   const [across = "", up = ""] = b.names;
   const cells = b.values.flatMap((row, y) => row.map((value, x) => [x, y, value]));
   const values = cells.map((cell) => cell[2] ?? 0);
+  const ofNumbers = b.kind === "number";
   const [min, max] = b.kind === "probability" ? [0, 1] : [Math.min(...values), Math.max(...values)];
-  const classes = b.labels.length;
-  const colour = (value: number): string => c.series[b.kind === "number" ? 0 : value % c.series.length] ?? c.train;
-  const hidden = { type: "category" as const, show: false };
-  const shown = (edges: readonly number[], name: string): object => named(c, name, { min: edges[0], max: edges[1], splitLine: { show: false } });
+  const colour = (value: number): string => c.series[value % c.series.length] ?? c.train;
+  const soft = (value: number): string => blend(colour(value), c.surface, 0.42);
+  const scale =
+    ofNumbers ? [c.surface, c.train]
+    : b.kind === "probability" ? [soft(0), c.surface, soft(1)]
+    : Array.from({ length: Math.max(2, max - min + 1) }, (_, i) => soft(min + i));
+  const hidden = (n: number): object => ({ type: "category", show: false, data: Array.from({ length: n }, (_, i) => String(i)) });
+  const shown = (edges: readonly number[], name: string): object =>
+    named(c, name, { min: edges[0], max: edges[1], splitLine: { show: false }, axisLabel: { color: c.muted, fontSize: 12, hideOverlap: true, showMinLabel: false, showMaxLabel: false } });
+  const rows = (name: string, data: readonly (readonly number[])[], itemStyle: object): object =>
+    ({ type: "scatter", name, xAxisIndex: 1, yAxisIndex: 1, symbolSize: 7, data: data.map((point) => [...point]), itemStyle: { borderColor: c.surface, borderWidth: 1, ...itemStyle } });
+  const said = b.kind === "probability" ? `probability of ${b.labels[1]}` : ofNumbers ? "value" : "class";
   return {
-    grid: GRID,
-    xAxis: [{ ...hidden, data: b.values[0]?.map((_, i) => String(i)) ?? [] }, { ...shown(b.across, across), position: "bottom" }] as never,
-    yAxis: [{ ...hidden, data: b.values.map((_, i) => String(i)) }, { ...shown(b.up, up), position: "left", nameGap: 34 }] as never,
-    visualMap: {
-      show: false, min, max: Math.max(max, min + 1e-9), seriesIndex: 0, dimension: 2,
-      inRange: { color: b.kind === "class" ? Array.from({ length: Math.max(2, classes) }, (_, i) => colour(i)) : b.kind === "number" ? [c.surface, c.train] : [colour(0), c.surface, colour(1)] },
-    },
+    ...(ofNumbers ? { grid: GRID } : legend(c)),
+    xAxis: [hidden(b.values[0]?.length ?? 0), { ...shown(b.across, across), ...BELOW, position: "bottom" }] as never,
+    yAxis: [hidden(b.values.length), { ...shown(b.up, up), position: "left" }] as never,
+    visualMap: { show: false, min, max: Math.max(max, min + 1e-9), seriesIndex: ofNumbers ? [0, 1] : 0, dimension: 2, inRange: { color: scale } },
     tooltip: hover(c, ({ seriesName, value: [x = 0, y = 0, what = 0] }) =>
-      tip(seriesName, [
-        ...(seriesName === "row" ? [{ name: across, value: number(x) }, { name: up, value: number(y) }] : []),
-        { name: b.kind === "probability" && seriesName !== "row" ? `probability of ${b.labels[1]}` : b.kind === "number" ? "value" : "class", value: b.kind === "number" || (b.kind === "probability" && seriesName !== "row") ? number(what) : (b.labels[what] ?? "") },
-      ])) as never,
+      seriesName === PREDICTION
+        ? tip(PREDICTION, [{ name: said, value: b.kind === "class" ? (b.labels[what] ?? "") : number(what) }])
+        : tip("Row", [{ name: across, value: number(x) }, { name: up, value: number(y) }, { name: ofNumbers ? "true" : "class", value: ofNumbers ? number(what) : (b.labels[what] ?? "") }])) as never,
     series: [
-      { type: "heatmap", name: "prediction", xAxisIndex: 0, yAxisIndex: 0, data: cells, progressive: 0, itemStyle: { opacity: 0.45 }, emphasis: { disabled: true } },
-      { type: "scatter", name: "row", xAxisIndex: 1, yAxisIndex: 1, symbolSize: 6, data: b.points.map((point) => ({ value: [...point], itemStyle: { color: colour(point[2] ?? 0), borderColor: c.surface, borderWidth: 1 } })) },
+      { type: "heatmap", name: PREDICTION, xAxisIndex: 0, yAxisIndex: 0, data: cells, progressive: 0, emphasis: { disabled: true } },
+      ...(ofNumbers
+        ? [rows("row", b.points, { borderColor: c.text })]
+        : b.labels.map((label, i) => rows(label, b.points.filter((point) => point[2] === i), { color: colour(i) }))),
     ] as never,
+    ...(ofNumbers ? {} : { legend: { ...(legend(c) as { legend: object }).legend, data: [...b.labels] } as never }),
   };
 }
 
@@ -162,13 +193,22 @@ function landscape({ losses, span }: Schemas["LandscapeNumbers"], c: Colours): E
   const at = (i: number): string => number(-span + (2 * span * i) / Math.max(1, side - 1));
   const cells = losses.flatMap((row, y) => row.flatMap((loss, x) => (loss === null ? [] : [[x, y, Math.log10(Math.max(loss, 1e-12)), loss]])));
   const values = cells.map((cell) => cell[2] ?? 0);
-  const line = { type: "category" as const, data: losses.map((_, i) => at(i)), splitLine: { show: false } };
+  const places = losses.map((_, i) => at(i));
+  const few = { interval: Math.max(0, Math.round((side - 1) / 4) - 1) };
+  const middle = (side - 1) / 2;
   return {
-    grid: { ...GRID, right: 48 },
-    xAxis: axis(c, { ...line, name: "first direction", nameLocation: "middle" as const, nameGap: 26 }) as never,
-    yAxis: axis(c, { ...line, name: "second direction", nameLocation: "middle" as const, nameGap: 40 }) as never,
-    visualMap: { show: false, min: Math.min(...values), max: Math.max(...values), dimension: 2, inRange: { color: [c.accent, c.train, c.series[2], c.series[4], c.val] as string[] } },
-    tooltip: hover(c, ({ value: [x = 0, y = 0, , loss] }) => tip(`${at(x)}, ${at(y)}`, [{ name: "loss", value: number(loss) }])) as never,
-    series: [{ type: "heatmap", data: cells, progressive: 0, itemStyle: { opacity: 0.85 }, emphasis: { disabled: true } }] as never,
+    grid: { ...GRID, right: 76 },
+    xAxis: { ...categories(c, "first direction", places, few), ...BELOW } as never,
+    yAxis: categories(c, "second direction", places, few) as never,
+    visualMap: {
+      right: 0, top: 12, itemWidth: 10, itemHeight: 150, seriesIndex: 0, dimension: 2, min: Math.min(...values), max: Math.max(...values), precision: 4,
+      inRange: { color: [c.accent, c.train, c.series[2], c.series[4]] as string[] },
+      text: [number(10 ** Math.max(...values)), number(10 ** Math.min(...values))], textStyle: { color: c.muted, fontSize: 12 },
+    },
+    tooltip: hover(c, ({ seriesName, value: [x = 0, y = 0, , loss] }) => tip(seriesName === "loss" ? `${at(x)}, ${at(y)}` : seriesName, [{ name: "loss", value: number(loss) }])) as never,
+    series: [
+      { type: "heatmap", name: "loss", data: cells, progressive: 0, emphasis: { disabled: true } },
+      { type: "scatter", name: "the trained weights", symbolSize: 10, itemStyle: { color: c.surface, borderColor: c.text, borderWidth: 2 }, data: [[middle, middle, 0, losses[middle]?.[middle] ?? null]] },
+    ] as never,
   };
 }

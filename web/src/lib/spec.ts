@@ -49,6 +49,7 @@ function collect(field: string, before: unknown, after: unknown, found: Differen
 }
 
 function same(a: unknown, b: unknown): boolean {
+  if (isRecord(a) && typeof b === "string") return same(b, a);
   if (typeof a === "string" && isRecord(b)) return same({ type: a }, b); // a name stands for the model of that name
   if (isRecord(a) && Object.keys(a).length === 1 && isRecord(b)) return a["type"] === b["type"];
   return JSON.stringify(a ?? null) === JSON.stringify(b ?? null);
