@@ -32,6 +32,7 @@ class Settings(BaseSettings):
     ] = ""
     mlflow_url: Annotated[str, Field(description="The MLflow server that curves are mirrored to.")] = ""
     mlflow_public_url: Annotated[str, Field(description="MLflow as a browser reaches it. Default: mlflow_url.")] = ""
+    public_url: Annotated[str, Field(description="The API and its page as a browser reaches them, for links.")] = ""
 
     host: Annotated[str, Field(description="Address that the API and MLflow listen on (embedded stack).")] = "127.0.0.1"
     port: Annotated[Port, Field(description="Port of the API; 0: any free one.")] = 8000

@@ -62,6 +62,7 @@ def run(settings: Settings, stop: threading.Event) -> None:
     from store.parents import ParentStore
     from store.sweeps import SweepStore
 
+    from .links import Links
     from .mirror import Mirror
     from .mlflow import Mlflow
     from .parents import Parents
@@ -69,8 +70,9 @@ def run(settings: Settings, stop: threading.Event) -> None:
     _yield_to_training()
     engine = connect(settings.database_url)
     with Mlflow(settings.mlflow_url) as mlflow:
-        parents = Parents(ParentStore(engine), SweepStore(engine), mlflow)
-        mirror = Mirror(JobStore(engine), MirrorStore(engine), parents, mlflow, Files(settings.files_url))
+        links = Links(settings.public_url, settings.mlflow_public_url)
+        parents = Parents(ParentStore(engine), SweepStore(engine), mlflow, links)
+        mirror = Mirror(JobStore(engine), MirrorStore(engine), parents, mlflow, Files(settings.files_url), links)
         log.info("mirroring to %s", settings.mlflow_url)
         available = more = True
         while not stop.wait(MORE_S if more else ROUND_S):

@@ -28,8 +28,10 @@ from store.sweeps import SweepRecord
 from trainer.plots import pictures
 
 from .artifacts import Artifacts, Draw
+from .datasets import dataset_of
 from .drawers import Drawers, at_once
-from .mlflow import Metric, Mlflow, MlflowError, MlflowMissingError, MlflowUnreachableError, Run
+from .links import Links
+from .mlflow import Experiment, Metric, Mlflow, MlflowError, MlflowMissingError, MlflowUnreachableError, Run
 from .parents import Parents
 from .runs import (
     BEST_TAG,
@@ -46,6 +48,7 @@ from .runs import (
     tags,
     verdict_tags,
 )
+from .views import new_tags
 
 log = logging.getLogger(__name__)
 
@@ -103,12 +106,13 @@ class Mirror:
         parents: Parents,
         mlflow: Mlflow,
         files: Files,
+        links: Links,
         *,
         threads: int = 2,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._jobs, self._store, self._parents, self._mlflow = jobs, store, parents, mlflow
-        self._clock = clock
+        self._links, self._clock = links, clock
         self._artifacts = Artifacts(jobs, mlflow, files)
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="mirror")
         self._drawers, self._drawing = Drawers(), ThreadPoolExecutor(at_once(), thread_name_prefix="drawing")
@@ -233,12 +237,24 @@ class Mirror:
         self._doubted.clear()
         for project in sorted(projects - self._experiments.keys()):
             try:
-                self._experiments[project] = self._mlflow.experiment(project)
+                experiment = self._mlflow.experiment(project)
+                self._tag(experiment)
+                self._experiments[project] = experiment.id
             except MlflowUnreachableError as error:
                 self._mark_unreachable(error)
                 return
             except MlflowError as error:
                 log.debug("no experiment %s: %s", project, error)  # a warning follows for each of its jobs
+
+    def _tag(self, experiment: Experiment) -> None:
+        """Give an experiment its saved view and its note, as far as it lacks them; runs do not wait for that."""
+        try:
+            for key, value in new_tags(experiment, self._links).items():
+                self._mlflow.tag_experiment(experiment.id, key, value)
+        except MlflowUnreachableError:
+            raise
+        except MlflowError as error:
+            log.warning("the experiment %s has no saved view or no note: %s", experiment.name, error)
 
     def _experiment(self, project: str) -> str:
         """The experiment of a project, which was looked up."""
@@ -270,11 +286,13 @@ class Mirror:
         is_new_attempt = job.attempt != pending.attempt
         points, last, complete = self._points(job.id, max(pending.epoch, run.last_step))
         has_ended, waits = complete and job.status in FINISHED, complete and job.status in WAITING
-        wanted = tags(job) | child_tags(pending)
+        wanted = tags(job, self._links) | child_tags(pending)
         if has_ended:
-            wanted |= verdict_tags(job, self._jobs.curve(job.id))
+            wanted |= verdict_tags(job, self._jobs.curve(job.id), self._links)
             points += best_metrics(job)
         run = self._send_changes(run, pending, points, wanted, with_params=is_new_attempt or pending.epoch == 0)
+        if pending.epoch == 0:
+            self._mlflow.log_input(run.id, dataset_of(job.spec, self._links))
         if job.status not in FINISHED and (waits or (is_new_attempt and pending.attempt) or run.name != run_name(job)):
             self._mlflow.update(run.id, run_name(job), STATUS[job.status])
         self._runs[job.id] = replace(run, last_step=last, name=run_name(job))
@@ -350,7 +368,8 @@ class Mirror:
         made = None if first else self._mlflow.find_run(experiment_id, JOB_TAG, job.id)
         if made is None:
             started = milliseconds(job.started_at or job.created_at)
-            made = self._mlflow.create_run(experiment_id, run_name(job), started, tags(job) | child_tags(pending))
+            shown = tags(job, self._links) | child_tags(pending)
+            made = self._mlflow.create_run(experiment_id, run_name(job), started, shown)
         known = self._store.started(job.id, made.id, made.experiment_id)
         if known == made.id:
             return made

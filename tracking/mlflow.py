@@ -5,11 +5,13 @@ processor time and 190 MB), and every timeout and retry is ours.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import zip_longest
 from typing import Any, Self
 
 import httpx
+
+from .datasets import Dataset
 
 METRICS_PER_CALL = 1000
 PARAMS_PER_CALL = 100
@@ -38,6 +40,16 @@ class Metric:
     value: float
     timestamp_ms: int
     step: int
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """An experiment as MLflow has it."""
+
+    id: str
+    name: str
+    created_ms: int
+    tags: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -75,21 +87,30 @@ class Mlflow:
         except httpx.HTTPError:
             return False
 
-    def experiment(self, name: str) -> str:
-        """The id of the experiment of this name. One that is missing is created, one that was deleted is restored."""
-        found = self._find_experiment(name)
-        if found is None:
-            try:
-                return str(self._call("POST", "experiments/create", {"name": name})["experiment_id"])
-            except MlflowUnreachableError:
-                raise
-            except MlflowError:
-                found = self._find_experiment(name)  # another mirror created it a moment before
-                if found is None:
-                    raise
+    def experiment(self, name: str) -> Experiment:
+        """The experiment of this name. One that is missing is created, one that was deleted is restored."""
+        found = self._find_experiment(name) or self._create_experiment(name)
         if found["lifecycle_stage"] == "deleted":
             self._call("POST", "experiments/restore", {"experiment_id": found["experiment_id"]})
-        return str(found["experiment_id"])
+        return Experiment(str(found["experiment_id"]), name, int(found.get("creation_time", 0)), _tags(found))
+
+    def _create_experiment(self, name: str) -> Mapping[str, Any]:
+        refusal: MlflowError | None = None
+        try:
+            self._call("POST", "experiments/create", {"name": name})
+        except MlflowUnreachableError:
+            raise
+        except MlflowError as error:
+            refusal = error  # perhaps because another mirror created it a moment before
+        found = self._find_experiment(name)
+        if found is None:
+            raise refusal or MlflowMissingError(f"the experiment {name} was created, and is not there")
+        return found
+
+    def tag_experiment(self, experiment_id: str, key: str, value: str) -> None:
+        """Set a tag of the experiment."""
+        body = {"experiment_id": experiment_id, "key": key, "value": value}
+        self._call("POST", "experiments/set-experiment-tag", body)
 
     def _find_experiment(self, name: str) -> Mapping[str, Any] | None:
         answer = self._send("GET", "experiments/get-by-name", params={"experiment_name": name})
@@ -152,6 +173,19 @@ class Mlflow:
             ]
             body = {"run_id": run_id, "metrics": values, "params": parts, "tags": texts}
             self._call("POST", "runs/log-batch", body)
+
+    def log_input(self, run_id: str, dataset: Dataset) -> None:
+        """Make a data set the input of a run; the same again changes nothing."""
+        context = {"key": "mlflow.data.context", "value": "training"}
+        body = {"run_id": run_id, "datasets": [{"tags": [context], "dataset": asdict(dataset)}]}
+        try:
+            self._call("POST", "runs/log-inputs", body)
+        except MlflowUnreachableError:
+            raise
+        except (
+            MlflowError
+        ):  # MLflow fails if another run of the experiment brought the same data set at the same moment
+            self._call("POST", "runs/log-inputs", body)
 
     def update(self, run_id: str, name: str, status: str, ended_ms: int | None = None) -> None:
         """Set the run's name and status: RUNNING, SCHEDULED, FINISHED, FAILED or KILLED."""
@@ -219,5 +253,9 @@ def _run(answer: Mapping[str, Any]) -> Run:
         last_step=max(steps, default=0),
         deleted=info.get("lifecycle_stage") == "deleted",
         name=info.get("run_name", ""),
-        tags={tag["key"]: tag.get("value", "") for tag in data.get("tags", [])},
+        tags=_tags(data),
     )
+
+
+def _tags(answer: Mapping[str, Any]) -> Mapping[str, str]:
+    return {tag["key"]: tag.get("value", "") for tag in answer.get("tags", [])}

@@ -11,6 +11,8 @@ from store.parents import ENDED, ParentStore
 from store.sweeps import SweepRecord, SweepStore
 from sweeps.findings import compared, interval
 
+from .datasets import dataset_of
+from .links import Links
 from .mlflow import Metric, Mlflow, MlflowMissingError, Run
 from .runs import flat, milliseconds
 
@@ -33,8 +35,8 @@ STATUS: Mapping[SweepState, str] = {
 class Parents:
     """Sends sweeps to MLflow. Sending the same again changes nothing."""
 
-    def __init__(self, store: ParentStore, sweeps: SweepStore, mlflow: Mlflow) -> None:
-        self._store, self._sweeps, self._mlflow = store, sweeps, mlflow
+    def __init__(self, store: ParentStore, sweeps: SweepStore, mlflow: Mlflow, links: Links) -> None:
+        self._store, self._sweeps, self._mlflow, self._links = store, sweeps, mlflow, links
 
     def pending(self) -> list[SweepRecord]:
         """Sweeps of which MLflow lacks the run, or the state."""
@@ -49,8 +51,9 @@ class Parents:
         if sweep.state in ENDED:
             note, best, metrics = self._findings(sweep)
             tags = {} if best is None else {"epochal.best_trial": str(best)}
-        tags |= {**parent_tags(sweep), "mlflow.note.content": note}
+        tags |= {**parent_tags(sweep), "mlflow.note.content": note + self._links.to_sweep(sweep.id)}
         self._mlflow.log(run.id, metrics=metrics, params=parent_params(sweep.spec), tags=tags)
+        self._mlflow.log_input(run.id, dataset_of(sweep.spec.base, self._links))
         self._mlflow.upload(run, SPEC_FILE, sweep.spec.model_dump_json(indent=2, exclude_unset=True).encode())
         ended = None if sweep.finished_at is None else milliseconds(sweep.finished_at)
         self._mlflow.update(run.id, parent_name(sweep), STATUS[sweep.state], ended)

@@ -14,6 +14,7 @@ from spec.views import Curve
 from store.mirror import Pending
 from store.records import JobRecord
 
+from .links import Links
 from .mlflow import Metric
 
 JOB_TAG = "epochal.job_id"
@@ -122,12 +123,13 @@ def child_tags(pending: Pending) -> dict[str, str]:
     return {PARENT_TAG: pending.sweep.run_id} | ({BEST_TAG: "true"} if pending.is_best else {})
 
 
-def verdict_tags(job: JobRecord, curve: Curve) -> dict[str, str]:
+def verdict_tags(job: JobRecord, curve: Curve, links: Links) -> dict[str, str]:
     """The verdict on a job that has ended, and the note with its sentence; {} if there is none."""
     verdict = judge(job.spec, curve, job.failure_reason)
     if verdict is None:
         return {}
-    return {"epochal.verdict": verdict.kind.value, "mlflow.note.content": f"{note(job)}\n\n{verdict.sentence}"}
+    text = f"{note(job)}\n\n{verdict.sentence}{links.to_job(job.id)}"
+    return {"epochal.verdict": verdict.kind.value, "mlflow.note.content": text}
 
 
 def run_name(job: JobRecord) -> str:
@@ -135,7 +137,7 @@ def run_name(job: JobRecord) -> str:
     return job.name or job.id[:13]
 
 
-def tags(job: JobRecord) -> dict[str, str]:
+def tags(job: JobRecord, links: Links) -> dict[str, str]:
     """The run's tags: the state of its job, and the user's own tags."""
     ours = {
         JOB_TAG: job.id,
@@ -152,7 +154,7 @@ def tags(job: JobRecord) -> dict[str, str]:
         "epochal.pack_size": str(job.pack_size or ""),
         "epochal.stop_reason": job.stop_reason or "",
         "epochal.failure_reason": job.failure_reason or "",
-        "mlflow.note.content": note(job),
+        "mlflow.note.content": note(job) + links.to_job(job.id),
     }
     retried = job.attempt > 1  # an empty value replaces that of an earlier attempt
     ours = {key: value for key, value in ours.items() if value or retried}

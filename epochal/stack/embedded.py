@@ -177,6 +177,7 @@ class Stack:
             "EPOCHAL_FILES_URL": settings.files_url,
             "EPOCHAL_MLFLOW_URL": mlflow_url,
             "EPOCHAL_MLFLOW_PUBLIC_URL": settings.mlflow_public_url or mlflow_url,
+            "EPOCHAL_PUBLIC_URL": settings.public_url or addresses.api,
             "EPOCHAL_TOKEN": "",  # only the migration stores it; no other service needs it
         }
 

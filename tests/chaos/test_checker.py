@@ -118,7 +118,7 @@ def run_left_running(case: Case) -> None:
 
 def second_run(case: Case) -> None:
     with Mlflow(case.service.server.url) as mlflow:
-        experiment = mlflow.experiment(case.service.project)
+        experiment = mlflow.experiment(case.service.project).id
         mlflow.create_run(experiment, "extra", 1, {"epochal.job_id": case.id})
 
 

@@ -19,11 +19,15 @@ from store.parents import ParentStore
 from store.records import ArtifactRecord, Claim, JobRecord, Progress, Success
 from store.sweeps import SweepStore
 from tests.record import Record, migrate
+from tracking.links import Links
 from tracking.mirror import LIVE_S, Mirror
 from tracking.mlflow import Mlflow
 from tracking.parents import Parents
 
 from .servers import MlflowServer
+
+PAGE = "http://epochal.example"
+"""Where our page is, as MLflow's notes say."""
 
 
 def curve(first: int, last: int) -> Curve:
@@ -55,8 +59,9 @@ class Service:
     def mirror(self, url: str | None = None, *, timeout_s: float = 20.0) -> Mirror:
         """A mirror to the server, or to what lies before it."""
         mlflow = Mlflow(url or self.server.url, timeout_s=timeout_s)
-        parents = Parents(ParentStore(self.engine), SweepStore(self.engine), mlflow)
-        mirror = Mirror(self.jobs, MirrorStore(self.engine), parents, mlflow, self.files, clock=self._clock)
+        links = Links(PAGE, self.server.url)
+        parents = Parents(ParentStore(self.engine), SweepStore(self.engine), mlflow, links)
+        mirror = Mirror(self.jobs, MirrorStore(self.engine), parents, mlflow, self.files, links, clock=self._clock)
         self._open.append((mirror, mlflow))
         return mirror
 

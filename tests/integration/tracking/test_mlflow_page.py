@@ -1,29 +1,66 @@
-"""What a user sees of a finished job in MLflow."""
+"""What a person sees in MLflow, in a browser that was never there before."""
 
+import re
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Page, expect
 
 from tests.browser import page
 
-from .conftest import Service, copied, curve
+from .conftest import PAGE, Service, copied, curve
+from .test_sweeps import Asked
+
+SIDE = "workflowType=machine_learning"
+PATIENCE_MS = 30_000.0
 
 
 @pytest.mark.browser
-def test_the_page_of_a_run_shows_its_metrics_and_its_curves(service: Service, tmp_path: Path) -> None:
-    claim = service.run(name="digits-first")
-    service.succeed(claim, points=curve(1, 30))
-    copied(service.mirror())
+def test_a_newcomer_sees_experiment_runs_charts_and_a_sweep(service: Service, tmp_path: Path) -> None:
+    claim = service.run(name="digits-first", epochs=30)
+    service.succeed(claim, points=curve(1, 30), best_metrics={"val_loss": 0.1337, "val_accuracy": 0.8833})
+    asked, mirror = Asked(service, name="rates"), service.mirror()
+    copied(mirror)
+    asked.finish()
+    copied(mirror)
     job = service.job(claim.job_id)
-    url = f"{service.server.url}/#/experiments/{job.mlflow_experiment_id}/runs/{job.mlflow_run_id}"
+    experiment = f"{service.server.url}/#/experiments/{job.mlflow_experiment_id}"
+
+    with page() as seen:  # the table, with its columns and its nested runs
+        seen.goto(f"{experiment}/runs?{SIDE}&viewStateShareKey=epochal")
+        shows(seen, "digits-first", "rates", "best_val_accuracy", "best_val_loss", "0.1337", "0.8833")
+        expect(seen.get_by_text("0.1337")).to_be_in_viewport()
+        seen.screenshot(path=tmp_path / "runs.png")
+        seen.goto(f"{experiment}/runs?{SIDE}&viewStateShareKey=epochal&compareRunsMode=CHART")
+        expect(seen.locator(".js-plotly-plot").first).to_be_visible(timeout=PATIENCE_MS)
+        shows(seen, "Model metrics", "train_loss vs val_loss", "train_accuracy vs val_accuracy")
+        seen.screenshot(path=tmp_path / "compared.png")
+        last = seen.get_by_text(re.compile(r"^Best epoch")).first
+        last.scroll_into_view_if_needed(timeout=PATIENCE_MS)
+        expect(last).to_be_in_viewport()
+        seen.screenshot(path=tmp_path / "best.png")
+
     with page() as seen:
-        seen.goto(url)
-        for metric in ("train_loss", "val_loss", "generalization_gap"):
-            expect(seen.get_by_text(metric, exact=True).first).to_be_visible(timeout=60_000)
-        expect(seen.get_by_text("digits-first").first).to_be_visible()
+        seen.goto(f"{experiment}/runs/{job.mlflow_run_id}?{SIDE}")
+        shows(seen, "digits-first", "train_loss", "val_loss", "ada", "digits (", "Open in Epochal")
+        link = seen.get_by_role("link", name="Open in Epochal").first
+        expect(link).to_have_attribute("href", f"{PAGE}/#/jobs/{job.id}")
         seen.screenshot(path=tmp_path / "run.png")
-        seen.goto(f"{url}/model-metrics")
-        expect(seen.locator(".js-plotly-plot .scatterlayer .trace").first).to_be_visible(timeout=60_000)
-        expect(seen.get_by_text("val_loss", exact=True).first).to_be_visible()
-        seen.screenshot(path=tmp_path / "metrics.png")
+        seen.goto(f"{experiment}/runs/{job.mlflow_run_id}/model-metrics?{SIDE}")
+        expect(seen.locator(".js-plotly-plot .scatterlayer .trace").first).to_be_visible(timeout=PATIENCE_MS)
+        shows(seen, "val_loss")
+        seen.screenshot(path=tmp_path / "charts.png")
+
+    with page() as seen:
+        seen.goto(f"{experiment}/runs/{asked.record.run_id}?{SIDE}")
+        shows(seen, "rates", "best_val_loss", "trials", "Child runs")
+        link = seen.get_by_role("link", name="Open in Epochal").first
+        expect(link).to_have_attribute("href", f"{PAGE}/#/sweeps/{asked.id}")
+        seen.screenshot(path=tmp_path / "sweep.png")
+
+
+def shows(seen: Page, *texts: str) -> None:
+    """Each text, or a longer one that begins with it, can be seen."""
+    for text in texts:
+        visible = seen.get_by_text(re.compile(rf"^\s*{re.escape(text)}")).filter(visible=True).first
+        expect(visible, text).to_be_visible(timeout=PATIENCE_MS)

@@ -39,7 +39,9 @@ def arrived(service: Service, claim: Claim) -> int:
     return len(service.epochs_of(claim)) if service.job(claim.job_id).mlflow_run_id else 0
 
 
-@pytest.mark.parametrize("word", ["runs/create", "runs/log-batch", "runs/update", "mlflow-artifacts"])
+@pytest.mark.parametrize(
+    "word", ["runs/create", "runs/log-batch", "runs/log-inputs", "runs/update", "mlflow-artifacts"]
+)
 def test_an_answer_that_is_lost_makes_nothing_twice(service: Service, word: str) -> None:
     wire = Proxy(service.server.port)
     wire.lose_answer(word.encode())

@@ -7,6 +7,7 @@ from spec.states import FailureReason, JobStatus, StopReason
 from spec.sweep import SweepSpec
 from spec.views import Curve
 from store.records import JobRecord
+from tracking.links import Links
 from tracking.mlflow import Metric
 from tracking.runs import child_params, metrics, milliseconds, note, params, tags
 
@@ -109,21 +110,19 @@ def test_a_long_parameter_is_cut() -> None:
 
 
 def test_tags_say_what_the_record_knows_and_nothing_else() -> None:
-    shown = tags(job(status=JobStatus.running, attempt=1, device="cpu", worker="w1"))
+    shown = tags(job(status=JobStatus.running, attempt=1, device="cpu", worker="w1"), Links())
     assert shown.items() >= {"team": "blue", "epochal.status": "running", "epochal.device": "cpu"}.items()
     assert "epochal.stop_reason" not in shown
     assert "epochal.failure_reason" not in shown
 
 
 def test_a_later_attempt_takes_back_what_an_earlier_one_said() -> None:
-    assert (
-        tags(job(status=JobStatus.succeeded, attempt=2, stop_reason=StopReason.max_epochs))["epochal.failure_reason"]
-        == ""
-    )
+    again = job(status=JobStatus.succeeded, attempt=2, stop_reason=StopReason.max_epochs)
+    assert tags(again, Links())["epochal.failure_reason"] == ""
 
 
 def test_a_user_s_tag_neither_renames_the_run_nor_lies_about_the_job() -> None:
-    shown = tags(job(tags={"mlflow.runName": "x", "epochal.job_id": "y", "team": ""}))
+    shown = tags(job(tags={"mlflow.runName": "x", "epochal.job_id": "y", "team": ""}), Links())
     assert "mlflow.runName" not in shown
     assert shown["epochal.job_id"] == job().id
     assert shown["team"] == ""
