@@ -50,6 +50,8 @@ export class Training {
   #clickedAt = 0;
   #stop: () => void = () => undefined;
   #painted = 0;
+  /** The stream has sent all: also of a job that has ended, it sends the curve first. */
+  over = $state(false);
 
   get ended(): boolean {
     return this.status !== null && ENDED.has(this.status);
@@ -86,10 +88,24 @@ export class Training {
       const job = await ask(api.GET("/api/v1/jobs/{job_id}", { params: { path: { job_id: id } } }));
       this.id = id;
       this.status = job.status;
+      if (job.status === "succeeded") await this.#last(id, job.progress.epoch);
       this.#follow(id);
     } catch (error) {
       this.error = asApiError(error);
     }
+  }
+
+  /** The picture of a job that has ended: those of earlier epochs are kept nowhere. */
+  async #last(id: string, epoch: number): Promise<void> {
+    const path = { job_id: id, name: "boundary" };
+    const found = await ask(api.GET("/api/v1/jobs/{job_id}/pictures/{name}.json", { params: { path } }));
+    if (found.picture !== "boundary") return;
+    const [left = 0, right = 1] = found.across;
+    const [bottom = 0, top = 1] = found.up;
+    const scaled = found.kind === "probability" ? (value: number): number => 2 * value - 1 : (value: number): number => value;
+    const values = Float32Array.from(found.values.flat(), scaled);
+    this.film.add({ epoch, side: found.values.length, frame: { left, right, bottom, top }, values, weights: null });
+    this.#changed();
   }
 
   /** Stop following; a job that goes on is cancelled when `cancel` says so. */
@@ -124,7 +140,7 @@ export class Training {
     this.#stop = follow(`${PREFIX}/jobs/${id}/stream`, {
       onEvent: (event) => this.#take(event),
       onRefused: (error) => (this.error = error),
-      isOver: () => this.ended,
+      isOver: () => this.over,
     });
   }
 
@@ -141,6 +157,7 @@ export class Training {
     } else if (event === "state") this.status = (said as { to_status: JobStatus }).to_status;
     else if (event === "end") {
       this.status = (said as { status: JobStatus }).status;
+      this.over = true;
       this.#changed();
     }
   }
