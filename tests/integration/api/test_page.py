@@ -1,37 +1,71 @@
-"""Our own page, as people see it."""
+"""Our own page over a record without workers: who signs in, hostile texts, an API that ends, ten thousand jobs."""
 
-import os
-import subprocess
+import csv
+import io
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import CDPSession, Page, expect
 
 from epochal.cli.stack import sign_in_link
 from spec.job import JobSpec
-from spec.states import StopReason
-from store import db
+from spec.states import FailureReason, StopReason
 from store.records import Success
-from store.tokens import TokenStore
 from tests.browser import page
 from tests.integration.tracking.conftest import curve
-from tests.record import Record
-from tests.services import eventually, free_port
+from tests.services import eventually, family
+
+from .conftest import NOBODY
+from .test_process import Running, running
+
+pytestmark = pytest.mark.browser
+
+MANY = 10_000
+SLOW_MS = 30_000
+"""Longest wait on a busy machine."""
+HOSTILE = (
+    "<script>hacked=1</script>",
+    "<img src=x onerror=hacked=1>",
+    '"><svg onload=hacked=1>',
+    "' onmouseover='hacked=1' '",
+    "javascript:hacked=1",
+    "</title><script>hacked=1</script>",
+    "{hacked=1} {@html '<b>'} ${hacked=1} {{hacked=1}}",
+)
+TO_THE_END = """box => {
+    box.scrollTop = box.scrollHeight;
+    return box.querySelector('tr[data-index="9999"]') !== null;
+}"""
+SCROLL = """async () => {
+    const box = document.querySelector('[role=group][aria-label=Jobs]');
+    const frames = [];
+    let rows = 0, last = performance.now();
+    for (let i = 1; i <= 120; i++) {
+        box.scrollTop = (box.scrollHeight - box.clientHeight) * i / 120;
+        await new Promise(requestAnimationFrame);
+        const now = performance.now();
+        frames.push(now - last);
+        last = now;
+        rows = Math.max(rows, box.querySelectorAll('tbody tr').length);
+    }
+    frames.sort((a, b) => a - b);
+    return {rows, median: frames[60], worst: frames[119]};
+}"""
 
 
-@pytest.fixture
-def record(tmp_path: Path) -> str:
-    """A record with a job that has ended, one that waits, and the token of their owner."""
-    url = f"sqlite:///{tmp_path / 'epochal.db'}"
-    db.migrate(url)
-    engine = db.connect(url)
-    store = Record(engine)
-    store.submit([JobSpec.model_validate({"dataset": "digits", "epochs": 30, "name": "first"})], owner="ada")
-    (claim,) = store.claim(worker="w1", device="cpu", limit=1, lease_s=600)
-    points = curve(1, 30)
+def spec(name: str, **fields: Any) -> JobSpec:
+    return JobSpec.model_validate({"dataset": "digits", "epochs": 30, "name": name, **fields})
+
+
+def train(api: Running, epochs: int) -> str:
+    """The id of the job that waits longest, after it has trained."""
+    (claim,) = api.store.claim(worker="w1", device="cpu", limit=1, lease_s=600)
+    points = curve(1, epochs)
     last = {name: column[-1] for name, column in points.items() if name != "epoch"}
     end = Success(
         claim.job_id,
@@ -42,67 +76,152 @@ def record(tmp_path: Path) -> str:
         metrics=last,
         points=points,
     )
-    assert store.succeed(end)
-    store.submit([JobSpec.model_validate({"dataset": "moons", "name": "second"})], owner="ada")
-    token = TokenStore(engine).create(owner="ada")
-    engine.dispose()
-    return token
+    assert api.store.succeed(end)
+    return claim.job_id
+
+
+def address(api: Running) -> str:
+    return f"http://127.0.0.1:{api.port}"
+
+
+def work_s(devtools: CDPSession) -> float:
+    """Seconds that the page's main thread has worked."""
+    metrics = devtools.send("Performance.getMetrics")["metrics"]
+    return float(next(one["value"] for one in metrics if one["name"] == "TaskDuration"))
 
 
 @pytest.fixture
-def served(tmp_path: Path, record: str) -> Iterator[str]:
-    """The address of the API over that record."""
-    port = free_port()
-    url = f"http://127.0.0.1:{port}"
-    environ = {name: value for name, value in os.environ.items() if not name.startswith("EPOCHAL_")}
-    environ |= {"EPOCHAL_HOME": str(tmp_path), "EPOCHAL_BROKER_URL": "redis://127.0.0.1:1/0"}
-    command = ["gunicorn", "--config", "python:api.gunicorn", "--bind", f"127.0.0.1:{port}", "api.wsgi:app"]
-
-    def ready() -> bool:
-        try:
-            return httpx.get(f"{url}/readyz", trust_env=False).is_success
-        except httpx.HTTPError:
-            return False
-
-    with (tmp_path / "log").open("wb") as log:
-        server = subprocess.Popen([sys.executable, "-m", *command], env=environ, stdout=log, stderr=log)
-        try:
-            eventually(ready, within_s=30, what="the API is ready")
-            yield url
-        finally:
-            server.terminate()
-            server.wait(20)
+def api(tmp_path: Path) -> Iterator[Running]:
+    with running(tmp_path, NOBODY) as made:
+        yield made
 
 
-@pytest.mark.browser
-def test_a_link_with_the_token_in_its_fragment_signs_in_and_leaves_the_address(served: str, record: str) -> None:
+@contextmanager
+def signed_in(api: Running) -> Iterator[Page]:
+    """The page of somebody who came by the link; no script fails, and the content security policy blocks nothing."""
     with page() as seen:
+        seen.set_default_timeout(20_000)
         complaints: list[str] = []
-        asked: list[str] = []
         seen.on("console", lambda line: complaints.append(line.text))
         seen.on("pageerror", lambda error: complaints.append(str(error)))
+        seen.goto(sign_in_link(address(api), api.token))
+        expect(seen.get_by_role("heading", name="Jobs")).to_be_visible()
+        yield seen
+        assert [line for line in complaints if "Failed to load resource" not in line] == []
+
+
+def test_a_link_with_the_token_in_its_fragment_signs_in_and_leaves_the_address(api: Running) -> None:
+    api.store.submit([spec("first")], owner="ann")
+    train(api, 30)
+    api.store.submit([spec("second")], owner="ann")
+    asked: list[str] = []
+    with signed_in(api) as seen:
         seen.on("request", lambda request: asked.append(request.url))
-        seen.goto(sign_in_link(served, record))
         jobs = seen.get_by_role("table", name="Jobs")
-        expect(jobs.get_by_role("row", name="first")).to_contain_text("succeeded", timeout=10_000)
+        expect(jobs.get_by_role("row", name="first")).to_contain_text("succeeded")
         expect(jobs.get_by_role("row", name="second")).to_contain_text("queued")
-        assert seen.url == f"{served}/"
-        assert record not in " ".join(asked)
-        assert all(url.startswith(served) for url in asked), "the page asks nobody else"
+        assert seen.url == f"{address(api)}/"
         seen.reload()
         expect(jobs.get_by_role("row", name="first")).to_be_visible()
-        assert complaints == []
+        assert api.token not in " ".join(asked)
+        assert all(url.startswith(address(api)) for url in asked), "the page asks nobody else"
         seen.get_by_role("button", name="Sign out").click()
         expect(seen.get_by_label("Token")).to_be_visible()
         seen.reload()
         expect(seen.get_by_label("Token")).to_be_visible()
 
 
-@pytest.mark.browser
-def test_a_wrong_token_is_a_sentence_on_the_page(served: str) -> None:
+def test_a_wrong_token_is_a_sentence_on_the_page(api: Running) -> None:
     with page() as seen:
-        seen.goto(served)
+        seen.goto(address(api))
         seen.get_by_label("Token").fill("epo_wrong")
         seen.get_by_label("Token").press("Enter")
         expect(seen.get_by_role("alert")).to_contain_text("token", ignore_case=True)
         expect(seen.get_by_role("table")).to_have_count(0)
+
+
+def test_hostile_texts_are_shown_as_text(api: Running) -> None:
+    api.store.submit([spec(text, tags={"mark": text}, project="p") for text in HOSTILE], owner="ann")
+    (claim,) = api.store.claim(worker="w1", device="cpu", limit=1, lease_s=600)
+    message = f"`batch_size` is wrong: {' '.join(HOSTILE)}"
+    assert api.store.fail(claim.job_id, claim.attempt, reason=FailureReason.error, message=message)
+    lines = [(*HOSTILE, "class"), *([*(str(n * i % 7) for i in range(1, 8)), HOSTILE[n % 2]] for n in range(40))]
+    file = io.StringIO()
+    csv.writer(file, delimiter="|").writerows(lines)
+    sent = httpx.post(
+        f"{address(api)}/api/v1/datasets",
+        data={"target": "class", "name": HOSTILE[1]},
+        files={"file": ("hostile.csv", file.getvalue())},
+        headers={"Authorization": f"Bearer {api.token}"},
+        trust_env=False,
+        timeout=60,
+    )
+    assert sent.status_code == 201, sent.text
+    with signed_in(api) as seen:
+        for text in HOSTILE:
+            expect(seen.get_by_role("table", name="Jobs").get_by_text(text, exact=True)).to_be_visible()
+        seen.get_by_role("button", name="Columns").click()
+        seen.get_by_role("menuitemcheckbox", name="Tags").click()
+        seen.keyboard.press("Escape")
+        expect(seen.get_by_text(f"mark:{HOSTILE[0]}", exact=True)).to_be_visible()
+        seen.goto(f"{address(api)}/#/jobs/{claim.job_id}")
+        failure = seen.get_by_role("alert")
+        expect(failure).to_contain_text(f"batch_size is wrong: {' '.join(HOSTILE)}")
+        expect(failure.locator("code")).to_have_text("batch_size")
+        expect(seen.get_by_role("heading", level=1)).to_have_text(
+            api.store.get(claim.job_id, owner=None).spec.name or ""
+        )
+        seen.goto(f"{address(api)}/#/datasets/{sent.json()['id']}")
+        expect(seen.get_by_role("heading", level=1)).to_contain_text(HOSTILE[1])
+        for text in HOSTILE:
+            expect(seen.get_by_text(text).first).to_be_attached()
+        assert seen.evaluate("typeof hacked") == "undefined"
+        assert seen.locator("img[src=x], svg[onload], [onmouseover], main script").count() == 0
+
+
+def test_a_lost_api_is_said_and_the_page_goes_on_by_itself(tmp_path: Path) -> None:
+    with running(tmp_path, NOBODY) as api:
+        api.store.submit([spec("before")], owner="ann")
+        with signed_in(api) as seen:
+            row = seen.get_by_role("table", name="Jobs").get_by_role("row")
+            lost = seen.get_by_text("Connection lost, trying again")
+            expect(row.filter(has_text="before")).to_contain_text("queued")
+            for process in family(api.process.pid):
+                process.kill()
+            expect(lost).to_be_visible(timeout=SLOW_MS)
+            api.store.submit([spec("meanwhile")], owner="ann")
+            train(api, 30)
+            with running(tmp_path, NOBODY, api.port):
+                expect(lost).to_have_count(0, timeout=SLOW_MS)
+                expect(row.filter(has_text="before")).to_contain_text("succeeded", timeout=SLOW_MS)
+                expect(row.filter(has_text="meanwhile")).to_contain_text("queued", timeout=SLOW_MS)
+
+
+def test_ten_thousand_jobs_scroll_with_few_rows_and_few_requests(
+    api: Running, capsys: pytest.CaptureFixture[str]
+) -> None:
+    jobs = [spec(f"job {i}") for i in range(MANY)]
+    api.store.submit(jobs, owner="ann")
+    with signed_in(api) as seen:
+        asked: list[str] = []
+        seen.on("request", lambda request: asked.append(request.url))
+        seen.reload()
+        seen.get_by_role("link", name=f"job {MANY - 1}", exact=True).wait_for()
+        first_s = seen.evaluate("performance.now()") / 1000
+        expect(seen.get_by_text("10\u202f000 or more")).to_be_visible()
+        table = seen.get_by_role("group", name="Jobs")
+        eventually(lambda: bool(table.evaluate(TO_THE_END)), within_s=90, what="the list has all jobs")
+        devtools = seen.context.new_cdp_session(seen)
+        devtools.send("Performance.enable", {"timeDomain": "threadTicks"})  # of the processor: others may be busy
+        before = work_s(devtools)
+        frames = seen.evaluate(SCROLL)
+        frame_ms = (work_s(devtools) - before) / 120 * 1000
+        assert frames["rows"] < 80
+        assert frame_ms < 50
+        # The first page, ten more, and the first again: so many new jobs come as the advice to ask anew.
+        assert sum("/jobs?" in url for url in asked) <= 14
+        with capsys.disabled():
+            sys.stdout.write(
+                f"\n{MANY} jobs: first rows after {first_s:.2f} s; a frame takes {frame_ms:.1f} ms of the processor, "
+                f"{frames['median']:.0f} ms by the clock, {frames['worst']:.0f} ms at worst; {frames['rows']} rows\n"
+            )

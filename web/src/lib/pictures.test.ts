@@ -17,6 +17,6 @@ test("a boundary's cells are opaque colours, and each class of rows has its lege
 });
 
 test("a loss that is not finite leaves a hole in the landscape", () => {
-  const option = pictureOption({ picture: "landscape", span: 1, losses: [[1, null], [10, 100]] }, c) as { series: { data: unknown[] }[] };
+  const option = pictureOption({ picture: "landscape", part: "val", rows: 9, span: 1, losses: [[1, null], [10, 100]] }, c) as { series: { data: unknown[] }[] };
   expect(option.series[0]?.data).toEqual([[0, 0, 0, 1], [0, 1, 1, 10], [1, 1, 2, 100]]);
 });
