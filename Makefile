@@ -20,7 +20,7 @@ NPM = PATH="$(NODE)/bin:$$PATH" $(NODE)/bin/node $(NODE)/lib/node_modules/npm/bi
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo up test types lint sure sure-all format chaos bench secrets compose-test lock clean
+.PHONY: help install demo up test types lint sure sure-all format chaos bench screenshots secrets compose-test lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -65,6 +65,9 @@ chaos: install  ## prove what is promised: every fault alone, then MINUTES=10 of
 
 bench: install  ## measure: every benchmark, a table each
 	$(BIN)/python -m benchmarks
+
+screenshots: install  ## draw the documentation's pictures of the page with real data; ONLY="job sweep" draws these
+	$(BIN)/python -m docs.screenshots $(ONLY)
 
 secrets: .env  ## write .env with new random passwords and a token for docker compose
 

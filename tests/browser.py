@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from playwright.sync_api import Page, Route, sync_playwright
+from playwright.sync_api import Page, Route, expect, sync_playwright
 
 PLACES = ("/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome")
 """Where a browser may be."""
@@ -15,6 +15,9 @@ QUIET = [
     *("--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"),
 ]
 """As root, in a container, and without a word to the outside."""
+
+SLOW_MS = 30_000
+"""Longest wait for what is expected, on a busy machine."""
 
 LOCAL = {"127.0.0.1", "localhost", "::1", None}
 
@@ -32,6 +35,7 @@ def page() -> Iterator[Page]:
     """
     found = executable()
     assert found is not None, "there is no Chromium: apt-get install chromium"
+    expect.set_options(timeout=SLOW_MS)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=found, args=QUIET)
         try:

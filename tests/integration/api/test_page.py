@@ -26,8 +26,6 @@ from .test_process import Running, running
 pytestmark = pytest.mark.browser
 
 MANY = 10_000
-SLOW_MS = 30_000
-"""Longest wait on a busy machine."""
 HOSTILE = (
     "<script>hacked=1</script>",
     "<img src=x onerror=hacked=1>",
@@ -188,13 +186,13 @@ def test_a_lost_api_is_said_and_the_page_goes_on_by_itself(tmp_path: Path) -> No
             expect(row.filter(has_text="before")).to_contain_text("queued")
             for process in family(api.process.pid):
                 process.kill()
-            expect(lost).to_be_visible(timeout=SLOW_MS)
+            expect(lost).to_be_visible()
             api.store.submit([spec("meanwhile")], owner="ann")
             train(api, 30)
             with running(tmp_path, NOBODY, api.port):
-                expect(lost).to_have_count(0, timeout=SLOW_MS)
-                expect(row.filter(has_text="before")).to_contain_text("succeeded", timeout=SLOW_MS)
-                expect(row.filter(has_text="meanwhile")).to_contain_text("queued", timeout=SLOW_MS)
+                expect(lost).to_have_count(0)
+                expect(row.filter(has_text="before")).to_contain_text("succeeded")
+                expect(row.filter(has_text="meanwhile")).to_contain_text("queued")
 
 
 def test_ten_thousand_jobs_scroll_with_few_rows_and_few_requests(
@@ -218,8 +216,8 @@ def test_ten_thousand_jobs_scroll_with_few_rows_and_few_requests(
         frame_ms = (work_s(devtools) - before) / 120 * 1000
         assert frames["rows"] < 80
         assert frame_ms < 50
-        # The first page, ten more, and the first again: so many new jobs come as the advice to ask anew.
-        assert sum("/jobs?" in url for url in asked) <= 14
+        # The first page and ten more; twice, where so many new jobs come as the advice to ask anew.
+        assert sum("/jobs?" in url for url in asked) <= 24
         with capsys.disabled():
             sys.stdout.write(
                 f"\n{MANY} jobs: first rows after {first_s:.2f} s; a frame takes {frame_ms:.1f} ms of the processor, "

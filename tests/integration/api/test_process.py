@@ -108,7 +108,7 @@ def running(home: Path, broker_url: str, port: int | None = None) -> Iterator[Ru
     finally:
         process.terminate()
         try:
-            process.wait(timeout=10)
+            process.wait(timeout=30)
         finally:
             process.kill()
             engine.dispose()

@@ -21,8 +21,11 @@ export interface Column<Row> {
   readonly hint?: string;
 }
 
+/** Rows that are drawn above and below what is seen. */
+export const SPARE = 8;
+
 /** The rows that are drawn: [first, last), some more than are seen. */
-export function visible(top: number, height: number, row: number, total: number, more = 8): { first: number; last: number } {
+export function visible(top: number, height: number, row: number, total: number, more = SPARE): { first: number; last: number } {
   const first = Math.max(0, Math.min(total, Math.floor(top / row) - more));
   return { first, last: Math.min(total, Math.ceil((top + height) / row) + more) };
 }
