@@ -2,11 +2,9 @@
 
 import argparse
 import logging
-import os
 import signal
 import sys
 import threading
-from contextlib import suppress
 from pathlib import Path
 
 from spec.settings import BadSettingsError, Settings
@@ -17,8 +15,6 @@ ROUND_S = 0.25
 """Pause after a round that copied everything."""
 MORE_S = 0.05
 """Pause after a round that left something to copy."""
-YIELDS = 10
-"""Added to the niceness of the mirror's process: it shares its machine with trainers, and a chart may be late."""
 
 
 def main() -> int:
@@ -67,7 +63,6 @@ def run(settings: Settings, stop: threading.Event) -> None:
     from .mlflow import Mlflow
     from .parents import Parents
 
-    _yield_to_training()
     engine = connect(settings.database_url)
     with Mlflow(settings.mlflow_url) as mlflow:
         links = Links(settings.public_url, settings.mlflow_public_url)
@@ -84,13 +79,6 @@ def run(settings: Settings, stop: threading.Event) -> None:
                     log.warning("the database does not answer: %s", error)
                 more = available = False
         mirror.close()
-
-
-def _yield_to_training() -> None:
-    """Lower the priority of this process, and on Linux of its session, if that is scheduled as a group (sched(7))."""
-    os.nice(YIELDS)
-    with suppress(OSError):
-        Path("/proc/self/autogroup").write_text(str(YIELDS))
 
 
 if __name__ == "__main__":
