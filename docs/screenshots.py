@@ -31,7 +31,7 @@ PICTURES: Mapping[str, tuple[str, str, str]] = {
     "compare": ("/compare?ids={overfit},{overfit-dropout}", "canvas", "light"),
     "sweep": ("/sweeps/{sweep}", "canvas", "light"),
     "datasets": ("/datasets/{dataset}", "text=age", "light"),
-    "playground": ("/playground?data=spirals&layers=8-8&epochs=300", "role=button[name='Play']", "dark"),
+    "playground": ("/playground?data=spirals&layers=8-8&epochs=200", "role=button[name='Play']", "dark"),
     "lesson": ("/lessons/overfitting", "role=button[name='Run it']", "light"),
     "cluster": ("/cluster", "text=Workers", "dark"),
 }
