@@ -167,7 +167,8 @@ class Job(Base):
             postgresql_where=text("sweep_id IS NOT NULL"),
             sqlite_where=text("sweep_id IS NOT NULL"),
         ),
-        Index("ix_job_dataset", text(f"({DATASET})"), "id"),
+        # DATASET as PostgreSQL writes it back, so that a migration and this table can be compared.
+        Index("ix_job_dataset", text("(COALESCE(dataset_id, ((spec -> 'dataset'::text) ->> 'name'::text)))"), "id"),
         Index(
             "ix_job_sweep_id",
             "sweep_id",

@@ -665,17 +665,16 @@ FREQUENT: list[tuple[str, Callable[[Record], object]]] = [
     ("ix_job_owner_status_id", lambda store: store.list_jobs(JobFilter(status=(JobStatus.failed,)), owner="ada")),
     ("ix_job_owner_project_id", lambda store: store.list_jobs(JobFilter(project="b"), owner="ada")),
     ("ix_job_dataset", lambda store: store.list_jobs(JobFilter(dataset="moons"), owner="ada")),
-    ("ix_job_device_request", lambda store: claim(store, 8)),
-    ("ix_job_same_pack", lambda store: claim(store, 8)),
+    ("ix_job_device_request ix_job_same_pack", lambda store: claim(store, 8)),
 ]
-"""Indexes, each with what is asked often and uses it."""
+"""Indexes, with what is asked often and uses them."""
 
 
 def test_a_frequent_statement_uses_its_index(store: Record, engine: Engine) -> None:
     """The statements themselves are explained, among many more jobs that have ended than jobs that wait."""
     fill(store, engine)
     explain = "EXPLAIN QUERY PLAN " if engine.dialect.name == "sqlite" else "EXPLAIN "
-    for index, ask in FREQUENT:
+    for indexes, ask in FREQUENT:
         with listening(engine) as statements:
             ask(store)
         with engine.begin() as connection:
@@ -684,7 +683,8 @@ def test_a_frequent_statement_uses_its_index(store: Record, engine: Engine) -> N
                 for statement, parameters in statements
                 if " job" in statement
             ]
-        assert any(re.search(rf"\b{index}\b", plan) for plan in plans), (index, plans)
+        for index in indexes.split():
+            assert any(re.search(rf"\b{index}\b", plan) for plan in plans), (index, plans)
 
 
 def test_the_claims_index_serves_a_prepared_statement_too(store: Record, engine: Engine) -> None:

@@ -17,7 +17,7 @@ COMMANDS = (
     *("datasets upload", "datasets list", "datasets show", "datasets delete", "predict", "download"),
     *("sweep start", "sweep list", "sweep show", "sweep cancel", "sweep pause", "sweep resume", "sweep extend"),
     *("sweep replay", "sweep ensemble", "sweep predict"),
-    *("token create", "token list", "token revoke"),
+    *("lesson", "token create", "token list", "token revoke"),
 )
 BECOMES_ANOTHER_PROGRAM = ("worker",)
 
