@@ -52,7 +52,7 @@ from .replay_services import ReplayServices
 from .replays import replays
 from .services import provide
 from .sessions import sessions
-from .stream import JobNews, OpenStreams, stream
+from .stream import OpenStreams, SharedReads, stream
 from .sweep_services import SweepServices
 from .sweep_stream import sweep_stream
 from .sweeps import sweeps
@@ -114,7 +114,7 @@ def create_app(settings: Settings) -> Flask:
         sweep_services,
         Gallery(store, files),
         Lessons(LESSONS, *map(Path, filter(None, [settings.lessons]))),
-        JobNews(store),
+        SharedReads(store),
         OpenStreams(),
         LivePictures(settings.broker_url),
         Feed(ChangeStore(engine), sweep_services),

@@ -34,7 +34,7 @@ HEARTBEAT_S = 15.0
 
 
 @dataclass(frozen=True)
-class News:
+class Tail:
     """What is new of a job after a place in its history and its curve."""
 
     job: JobRecord
@@ -42,15 +42,15 @@ class News:
     curve: Curve
 
 
-class JobNews:
+class SharedReads:
     """Reads the record for streams: two hundred readers of one job cost as much as one."""
 
     def __init__(self, store: JobStore, clock: Callable[[], float] = time.monotonic) -> None:
         self._store, self._clock = store, clock
         self._lock = threading.Lock()
-        self._reads: dict[tuple[str, int, int], tuple[float, Future[News]]] = {}
+        self._reads: dict[tuple[str, int, int], tuple[float, Future[Tail]]] = {}
 
-    def after(self, job_id: str, seq: int, epoch: int) -> News:
+    def after(self, job_id: str, seq: int, epoch: int) -> Tail:
         """What is new. Raises `StoreUnavailableError`, and `JobNotFoundError`."""
         place, now = (job_id, seq, epoch), self._clock()
         with self._lock:
@@ -64,10 +64,10 @@ class JobNews:
                 read.set_exception(error)
         return read.result()
 
-    def _read(self, job_id: str, seq: int, epoch: int) -> News:
+    def _read(self, job_id: str, seq: int, epoch: int) -> Tail:
         job = self._store.get(job_id, owner=None)  # before its events and its curve: none is missed
         events = self._store.events(job_id, after_seq=seq)
-        return News(job, events, self._store.curve(job_id, after_epoch=epoch))
+        return Tail(job, events, self._store.curve(job_id, after_epoch=epoch))
 
 
 class JobStream:
@@ -78,14 +78,14 @@ class JobStream:
 
     def __init__(
         self,
-        news: JobNews,
+        reads: SharedReads,
         job_id: str,
         last: str,
         sleep: Callable[[float], None],
         clock: Callable[[], float],
         pictures: Watch | None = None,
     ) -> None:
-        self._news, self._job_id, self._pictures = news, job_id, pictures
+        self._reads, self._job_id, self._pictures = reads, job_id, pictures
         self._sleep, self._clock = sleep, clock
         seq, _, epoch = last.partition(".")
         self._seq = int(seq) if seq.isdecimal() and len(seq) < 10 else 0
@@ -97,15 +97,15 @@ class JobStream:
         sent_at = self._clock()
         while True:
             try:
-                news = self._news.after(self._job_id, self._seq, self._epoch)
-                for text in self._new_events(news):
+                tail = self._reads.after(self._job_id, self._seq, self._epoch)
+                for text in self._new_events(tail):
                     sent_at = self._clock()
                     yield text
             except StoreUnavailableError:
                 yield ": the database does not answer; this stream goes on when it does\n\n"
                 self._sleep(5 * POLL_S)
                 continue
-            job = news.job
+            job = tail.job
             if job.status in FINISHED:
                 for text in self._shown(0.0):
                     yield text
@@ -132,11 +132,11 @@ class JobStream:
         if (left := until - self._clock()) > 0.0:
             self._sleep(left)
 
-    def _new_events(self, news: News) -> Iterator[str]:
-        for event in news.events:
+    def _new_events(self, tail: Tail) -> Iterator[str]:
+        for event in tail.events:
             self._seq = event.seq
             yield self._event("state", event_view(event).model_dump(mode="json"))
-        curve = news.curve
+        curve = tail.curve
         for position, epoch in enumerate(curve["epoch"]):
             self._epoch = int(epoch or 0)
             yield self._event("epoch", {name: column[position] for name, column in curve.items()})
@@ -171,7 +171,7 @@ def follow(job_id: UUID) -> Response:
     job, last, streams = visible_job(job_id), request.headers.get("Last-Event-ID", ""), service(OpenStreams)
     streams.enter()
     watch = service(LivePictures).watch(job.id) if job.spec.live_boundary is not None else None
-    events = iter(JobStream(service(JobNews), job.id, last, time.sleep, time.monotonic, watch))
+    events = iter(JobStream(service(SharedReads), job.id, last, time.sleep, time.monotonic, watch))
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     answer = Response(events, headers=headers, content_type="text/event-stream")
     answer.call_on_close(streams.leave)

@@ -31,8 +31,8 @@ from spec.job import JobSpec
 from spec.states import FailureReason
 from spec.verdict import Verdict, VerdictKind, judge
 from spec.views import Curve
-from trainer.callbacks import NullCallbacks
-from trainer.fit import Entry, Outcome, Point, fit
+from trainer.callbacks import RecordingCallbacks
+from trainer.fit import Entry, fit
 from trainer.runtime import configure_process
 
 from .clock import Stopwatch
@@ -99,26 +99,6 @@ def seeded(spec: JobSpec, seed: int) -> JobSpec:
     return JobSpec.model_validate(given | {"seed": seed, "split_seed": seed})
 
 
-class Recording(NullCallbacks):
-    """Callbacks that keep curves and outcomes."""
-
-    def __init__(self) -> None:
-        self.curves: dict[str, Curve] = {}
-        self.outcomes: dict[str, Outcome] = {}
-
-    def on_epoch_end(self, points: Sequence[Point]) -> None:
-        """Keep the points, as the record does: a value that is not finite is None."""
-        for point in points:
-            curve = self.curves.setdefault(point.id, {"epoch": []})
-            curve["epoch"].append(point.epoch)
-            for name, value in point.metrics.items():
-                curve.setdefault(name, []).append(value if math.isfinite(value) else None)
-
-    def on_member_end(self, outcome: Outcome) -> None:
-        """Keep the outcome."""
-        self.outcomes[outcome.id] = outcome
-
-
 @dataclass(frozen=True)
 class Run:
     """A job that was trained."""
@@ -161,7 +141,7 @@ class Run:
 
 def _train_pack(specs: Sequence[JobSpec]) -> list[tuple[Curve, FailureReason | None]]:
     configure_process()
-    callbacks = Recording()
+    callbacks = RecordingCallbacks()
     entries = [Entry(str(number), one) for number, one in enumerate(specs)]
     fit(entries, callbacks, device=torch.device("cpu"), limit=len(entries))
     return [(callbacks.curves.get(one.id, {"epoch": []}), callbacks.outcomes[one.id].failure_reason) for one in entries]

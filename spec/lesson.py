@@ -14,7 +14,7 @@ from pydantic import BeforeValidator, Field, StringConstraints, ValidationError,
 
 from .base import Count, Frozen, Real, fault
 from .job import JobSpec
-from .specfile import BadSpecFileError, value
+from .specfile import BadSpecFileError, content
 from .states import StopReason
 from .sweep import with_fields
 from .validation_errors import sentences
@@ -215,11 +215,7 @@ class LessonView(Lesson):
 
 def read(file: Path) -> Lesson:
     """The lesson in a YAML file. Raises `BadSpecFileError`, which names the field."""
-    try:
-        text = file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadSpecFileError(f"Cannot read {file}: {error}.") from error
-    body = value(text, str(file))
+    body = content(str(file))
     try:
         return Lesson.model_validate(body)
     except ValidationError as error:

@@ -32,13 +32,7 @@ _Loader.add_implicit_resolver(
 
 def read(path: str) -> tuple[list[dict[str, Any]], bool]:
     """The specs in the file (`-`: standard input), and whether it holds several. Raises `BadSpecFileError`."""
-    try:
-        text = sys.stdin.read() if path == "-" else Path(path).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        raise BadSpecFileError(f"Cannot read {path}: {reason}.") from error
-    document = value(text, path)
-    several = True
+    document, several = content(path), True
     if isinstance(document, dict) and set(document) == {"jobs"}:
         document = document["jobs"]
     elif isinstance(document, dict):
@@ -46,6 +40,16 @@ def read(path: str) -> tuple[list[dict[str, Any]], bool]:
     if not isinstance(document, list) or not document or not all(isinstance(spec, dict) for spec in document):
         raise BadSpecFileError(f"{path} must hold one spec (keys and values), a list of specs, or jobs: [...].")
     return document, several
+
+
+def content(path: str) -> Any:
+    """The value of the YAML or JSON in the file (`-`: standard input). Raises `BadSpecFileError`."""
+    try:
+        text = sys.stdin.read() if path == "-" else Path(path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise BadSpecFileError(f"Cannot read {path}: {reason}.") from error
+    return value(text, path)
 
 
 def value(text: str, path: str) -> Any:

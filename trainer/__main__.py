@@ -11,7 +11,6 @@ For example:
 
 import argparse
 import json
-import math
 import re
 import sys
 from collections.abc import Sequence
@@ -32,18 +31,18 @@ from spec.specfile import BadSpecFileError
 from spec.validation_errors import sentences
 from spec.views import Curve, FieldError
 
-from .callbacks import NullCallbacks
+from .callbacks import RecordingCallbacks
 from .member import Entry, Outcome, Point
 
 PACK_LIMIT = 64
 
 
-class ProgressBars(NullCallbacks):
+class ProgressBars(RecordingCallbacks):
     """Callbacks that draw a progress bar for each job, and keep curves and outcomes."""
 
     def __init__(self, entries: Sequence[Entry], progress: Progress) -> None:
-        self.curves: dict[str, Curve] = {entry.id: {"epoch": []} for entry in entries}
-        self.outcomes: dict[str, Outcome] = {}
+        super().__init__()
+        self.curves = {entry.id: {"epoch": []} for entry in entries}
         self._progress = progress
         self._bars: dict[str, TaskID] = {
             entry.id: progress.add_task(entry.id, total=entry.spec.epochs, losses="") for entry in entries
@@ -57,11 +56,8 @@ class ProgressBars(NullCallbacks):
 
     def on_epoch_end(self, points: Sequence[Point]) -> None:
         """Advance the bars."""
+        super().on_epoch_end(points)
         for point in points:
-            curve = self.curves[point.id]
-            curve["epoch"].append(point.epoch)
-            for name, value in point.metrics.items():
-                curve.setdefault(name, []).append(value if math.isfinite(value) else None)
             losses = "  ".join(
                 f"{words} {point.metrics[name]:.4f}"
                 for name, words in (("train_loss", "train"), ("val_loss", "validation"))
@@ -71,7 +67,7 @@ class ProgressBars(NullCallbacks):
 
     def on_member_end(self, outcome: Outcome) -> None:
         """Keep the outcome, and close its bar."""
-        self.outcomes[outcome.id] = outcome
+        super().on_member_end(outcome)
         done = len(self.curves[outcome.id]["epoch"])
         self._progress.update(self._bars[outcome.id], completed=done, total=max(done, 1))
 

@@ -1,7 +1,10 @@
 """Callbacks: how training and its caller talk while members train."""
 
+import math
 from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol
+
+from spec.views import Curve
 
 from .checkpoint import Checkpoint
 from .member import Entry, Outcome, Point
@@ -52,3 +55,23 @@ class NullCallbacks:
 
     def on_member_end(self, outcome: Outcome) -> None:
         """Ignored."""
+
+
+class RecordingCallbacks(NullCallbacks):
+    """Callbacks that keep curves and outcomes, by member."""
+
+    def __init__(self) -> None:
+        self.curves: dict[str, Curve] = {}
+        self.outcomes: dict[str, Outcome] = {}
+
+    def on_epoch_end(self, points: Sequence[Point]) -> None:
+        """Keep the points, as the record does: a value that is not finite is None."""
+        for point in points:
+            curve = self.curves.setdefault(point.id, {"epoch": []})
+            curve["epoch"].append(point.epoch)
+            for name, value in point.metrics.items():
+                curve.setdefault(name, []).append(value if math.isfinite(value) else None)
+
+    def on_member_end(self, outcome: Outcome) -> None:
+        """Keep the outcome."""
+        self.outcomes[outcome.id] = outcome

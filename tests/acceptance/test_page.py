@@ -1,24 +1,15 @@
 """The page as a person meets it: from a file to a model, in a browser, with nothing but the page."""
 
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
-
-from epochal.cli.stack import sign_in_link
-from tests.browser import page
+from playwright.sync_api import expect
 
 from .embedded import ROOT, Embedded
+from .walking import SLOW_MS, look, signed_in
 
 pytestmark = pytest.mark.browser
-
-AXE = ROOT / "web" / "node_modules" / "axe-core" / "axe.min.js"
-SLOW_MS = 60_000
-"""Longest wait for a job on a busy machine."""
 
 
 def rows() -> str:
@@ -29,38 +20,6 @@ def rows() -> str:
         high = (age < 40) != (i % 5 == 0)
         lines.append(f"{age},5;{income},25;{1 + i % 3};{'hoch' if high else 'tief'}")
     return "\n".join(lines) + "\n"
-
-
-@contextmanager
-def signed_in(stack: Embedded, width: int, theme: str) -> Iterator[Page]:
-    """The page, opened by the printed link; it may say nothing in the console and ask nobody else."""
-    with page() as seen:
-        seen.set_viewport_size({"width": width, "height": 900})
-        seen.emulate_media(color_scheme="dark" if theme == "dark" else "light")
-        seen.set_default_timeout(20_000)
-        complaints: list[str] = []
-        asked: list[str] = []
-        seen.on(
-            "console",
-            lambda line: (
-                complaints.append(f"{line.location} {line.text}") if line.type in ("error", "warning") else None
-            ),
-        )
-        seen.on("pageerror", lambda error: complaints.append(str(error.stack)))
-        seen.on("request", lambda request: asked.append(request.url))
-        seen.goto(sign_in_link(stack.endpoints.api, stack.endpoints.token))
-        expect(seen.get_by_role("heading", name="Jobs")).to_be_visible()
-        yield seen
-        assert {text for text in complaints if "422" not in text} == set()  # a wrong field is asked about, on purpose
-        assert [url for url in asked if not url.startswith((stack.endpoints.api, "data:", "blob:"))] == []
-
-
-def look(seen: Page) -> None:
-    """What holds for every view: nothing for axe to say, and no sideways scrolling."""
-    seen.evaluate(AXE.read_text(encoding="utf-8"))
-    found: dict[str, Any] = seen.evaluate("axe.run(document, {resultTypes: ['violations']})")
-    assert [(one["id"], one["nodes"][0]["html"]) for one in found["violations"]] == []
-    assert seen.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
 @pytest.mark.parametrize(("width", "theme"), [(1440, "light"), (375, "dark")])
@@ -116,6 +75,7 @@ def test_from_a_file_to_a_model(stack: Embedded, tmp_path: Path, width: int, the
         expect(seen.get_by_role("heading", name="Workers")).to_be_visible()
         look(seen)
         seen.keyboard.press("Control+k")
+        expect(seen.get_by_label("Go to", exact=True)).to_be_focused()  # it is loaded when it is first opened
         seen.keyboard.type("jobs")
         seen.keyboard.press("Enter")
         expect(seen.get_by_role("link", name=f"kredit {width}").first).to_be_visible()

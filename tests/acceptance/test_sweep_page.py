@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from .embedded import Embedded
-from .test_page import SLOW_MS, look, signed_in
+from .walking import SLOW_MS, look, signed_in
 
 pytestmark = pytest.mark.browser
 

@@ -13,7 +13,7 @@ from werkzeug import Response
 
 from api import auth, errors
 from api.services import provide
-from api.stream import HEARTBEAT_S, POLL_S, SHARED_S, STREAMS, JobNews, JobStream, OpenStreams, stream
+from api.stream import HEARTBEAT_S, POLL_S, SHARED_S, STREAMS, JobStream, OpenStreams, SharedReads, stream
 from spec.states import FailureReason, StopReason
 from store.errors import StoreUnavailableError
 from store.jobs import JobStore
@@ -61,7 +61,7 @@ class Time:
 
 
 def job_stream(store: JobStore, job_id: str, time: Time, last: str = "") -> Iterator[str]:
-    return iter(JobStream(JobNews(store, time.clock), job_id, last, time.sleep, time.clock))
+    return iter(JobStream(SharedReads(store, time.clock), job_id, last, time.sleep, time.clock))
 
 
 def points(first: int, last: int) -> dict[str, list[float | None]]:
@@ -184,7 +184,7 @@ def test_a_process_serves_a_limited_number_of_streams(api: Service) -> None:
     app = Flask("streams")
     errors.install(app, chance=lambda: 0.4)
     auth.install(app, api.tokens, auth.FailedLogins())
-    provide(app, JobStore(api.engine), JobNews(JobStore(api.engine)), OpenStreams(2))
+    provide(app, JobStore(api.engine), SharedReads(JobStore(api.engine)), OpenStreams(2))
     app.register_blueprint(stream)
     path, headers = f"{JOBS}/{api.submit()}/stream", {"Authorization": f"Bearer {api.token}"}
 
@@ -215,7 +215,7 @@ def test_refused_streams_take_no_place(api: Service) -> None:
 
 def test_readers_at_one_place_share_what_was_read(api: Service) -> None:
     job_id, time, statements = api.submit(), Time(), list[str]()
-    news = JobNews(api.store, time.clock)
+    news = SharedReads(api.store, time.clock)
 
     def count(*arguments: Any) -> None:
         statements.append(arguments[2])

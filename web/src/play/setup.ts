@@ -88,25 +88,29 @@ function layersOf(text: string | null): readonly number[] {
 
 /** The query of a setup: only what is not the default. */
 export function queryOf(setup: Setup): Record<string, Value> {
-  const all: Record<string, readonly [Value, Value]> = {
-    data: [setup.shape, DEFAULT.shape],
-    noise: [setup.noise, DEFAULT.noise],
-    rows: [setup.rows, DEFAULT.rows],
-    classes: [setup.classes, DEFAULT.classes],
-    validation: [setup.validation, DEFAULT.validation],
-    data_seed: [setup.dataSeed, DEFAULT.dataSeed],
-    layers: [setup.layers.join("-") || "0", DEFAULT.layers.join("-")],
-    activation: [setup.activation, DEFAULT.activation],
-    optimizer: [setup.optimizer, DEFAULT.optimizer],
-    rate: [setup.rate, DEFAULT.rate],
-    dropout: [setup.dropout, DEFAULT.dropout],
-    batch: [setup.batch, DEFAULT.batch],
-    regularisation: [setup.penalty, DEFAULT.penalty],
-    amount: [setup.amount, DEFAULT.amount],
-    epochs: [setup.epochs, DEFAULT.epochs],
-    seed: [setup.seed, DEFAULT.seed],
+  const otherwise = wholeQuery(DEFAULT);
+  return Object.fromEntries(Object.entries(wholeQuery(setup)).map(([name, value]) => [name, value === otherwise[name] ? null : value]));
+}
+
+function wholeQuery(setup: Setup): Record<string, Value> {
+  return {
+    data: setup.shape,
+    noise: setup.noise,
+    rows: setup.rows,
+    classes: setup.classes,
+    validation: setup.validation,
+    data_seed: setup.dataSeed,
+    layers: setup.layers.join("-") || "0",
+    activation: setup.activation,
+    optimizer: setup.optimizer,
+    rate: setup.rate,
+    dropout: setup.dropout,
+    batch: setup.batch,
+    regularisation: setup.penalty,
+    amount: setup.amount,
+    epochs: setup.epochs,
+    seed: setup.seed,
   };
-  return Object.fromEntries(Object.entries(all).map(([name, [value, otherwise]]) => [name, value === otherwise ? null : value]));
 }
 
 /** What the points are made by. */

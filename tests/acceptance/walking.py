@@ -1,0 +1,48 @@
+"""What the walks through the page share: a browser that is signed in, and what holds for every view."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from playwright.sync_api import Page, expect
+
+from epochal.cli.stack import sign_in_link
+from tests.browser import page
+
+from .embedded import ROOT, Embedded
+
+AXE = ROOT / "web" / "node_modules" / "axe-core" / "axe.min.js"
+SLOW_MS = 60_000
+"""Longest wait for a job on a busy machine."""
+
+
+@contextmanager
+def signed_in(stack: Embedded, width: int, theme: str) -> Iterator[Page]:
+    """The page, opened by the printed link; it may say nothing in the console and ask nobody else."""
+    with page() as seen:
+        seen.set_viewport_size({"width": width, "height": 900})
+        seen.emulate_media(color_scheme="dark" if theme == "dark" else "light")
+        seen.set_default_timeout(20_000)
+        complaints: list[str] = []
+        asked: list[str] = []
+        seen.on(
+            "console",
+            lambda line: (
+                complaints.append(f"{line.location} {line.text}") if line.type in ("error", "warning") else None
+            ),
+        )
+        seen.on("pageerror", lambda error: complaints.append(str(error.stack)))
+        seen.on("request", lambda request: asked.append(request.url))
+        seen.goto(sign_in_link(stack.endpoints.api, stack.endpoints.token))
+        expect(seen.get_by_role("heading", name="Jobs")).to_be_visible()
+        yield seen
+        assert {text for text in complaints if "422" not in text} == set()  # a wrong field is asked about, on purpose
+        assert [url for url in asked if not url.startswith((stack.endpoints.api, "data:", "blob:"))] == []
+
+
+def look(seen: Page) -> None:
+    """What holds for every view: nothing for axe to say, and no sideways scrolling."""
+    seen.evaluate(AXE.read_text(encoding="utf-8"))
+    found: dict[str, Any] = seen.evaluate("axe.run(document, {resultTypes: ['violations']})")
+    assert [(one["id"], one["nodes"][0]["html"]) for one in found["violations"]] == []
+    assert seen.evaluate("document.documentElement.scrollWidth <= innerWidth")
