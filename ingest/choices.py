@@ -4,6 +4,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from spec.cells import DECIMALS, MISSING, PLACEHOLDERS, THOUSANDS, clean
+from spec.meant import meant
 from spec.reading import ReadingOptions
 from spec.schema import ColumnKind, Role
 
@@ -126,5 +127,8 @@ def _resolved(said: Sequence[str], names: Sequence[str], path: str) -> list[str]
         found = [part.strip() for part in found[0].split(",")]
     for name in found:
         if name not in names:
-            raise RefusedError(f"is no column of the file: {shown(name)}; it has {listed(names)}", path=path)
+            by_letters = {other.casefold(): other for other in names}
+            close = meant(name.casefold(), by_letters)
+            asked = f" (is it {shown(by_letters[close])}?)" if close else ""
+            raise RefusedError(f"is no column of the file: {shown(name)}{asked}; it has {listed(names)}", path=path)
     return found

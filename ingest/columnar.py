@@ -1,5 +1,6 @@
 """Files of named columns, CSV and Parquet: learned from (`learning`), and then written as a table."""
 
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from spec.schema import ColumnKind, Role, Schema
 from . import target as targets
 from .choices import Choices
 from .columns import Found
+from .copies import Copies
 from .encoding import encoder
 from .errors import RefusedError, shown, some
 from .learning import Learning, Source
@@ -53,7 +55,7 @@ def read(source: Source, order: ReadingOrder, out: Path) -> Reading:
     if any(one.role is Role.weight and one.profile(None).max == 0.0 for one in others):
         raise RefusedError("is 0 in every row: one row at least must weigh more", path="weight")
     encoders = {column.name: encoder(column) for column in used}
-    extras = role_encoders(columns)
+    extras, copies = role_encoders(columns), Copies()
 
     def blocks() -> Iterator[tuple[Block, Block, Mapping[str, Block]]]:
         for batch in source.batches():
@@ -64,7 +66,9 @@ def read(source: Source, order: ReadingOrder, out: Path) -> Reading:
                 measured |= {name: y[:, place] for place, name in enumerate(choices.target)}
             _fill(bins, measured)
             more = {role: encode(batch.column(name)) for role, (name, encode) in extras.items()}
-            yield np.stack(list(numbers.values()), axis=1), y, more
+            x = np.stack(list(numbers.values()), axis=1)
+            copies.take(x, y)
+            yield x, y, more
 
     schema, digest = write(out, blocks(), shape=(rows, len(used)), dtype=np.float64, schema=schema)
     profile = Profile(
@@ -79,13 +83,14 @@ def read(source: Source, order: ReadingOrder, out: Path) -> Reading:
         preview=_preview(source),
         notes=[
             *source.notes,
-            *(note for one in found.values() if one.role is not Role.unused for note in one.decision.notes),
+            *(note for one in found.values() if one.role is not Role.unused for note in one.notes),
             *_forms(found.values()),
             *_gaps(found.values()),
             *_unused(others),
             *_constant(others),
             *answer.notes,
             *targets.rare(answer.classes),
+            *copies.note(_possible(found[name] for name in [*encoders, *choices.target])),
         ],
     )
     return Reading(rows=rows, table=schema, profile=profile, sha256=digest)
@@ -100,6 +105,11 @@ def _choices(source: Source, order: ReadingOrder) -> Choices:
             raise
         message = f"{error}; its first row is data, and header=true reads it as names"
         raise RefusedError(message, path=error.path) from error
+
+
+def _possible(found: Iterable[Found]) -> float:
+    """How many different rows the values of these columns can make."""
+    return math.prod(float(one.distinct or one.rows) for one in found)
 
 
 def _fill(bins: Mapping[str, Bins | None], numbers: Mapping[str, Block]) -> None:

@@ -4,6 +4,7 @@ import math
 import re
 from collections import Counter
 from dataclasses import dataclass, field
+from datetime import datetime
 
 import numpy as np
 import pyarrow as pa
@@ -20,6 +21,8 @@ from .spread import Bins, Spread
 from .texts import Floats, Texts
 
 SHOWN_VALUES = 20
+STAND_INS = (-99.0, -999.0, -9999.0, -99999.0)
+"""Numbers that often stand for no value."""
 
 
 @dataclass
@@ -85,6 +88,22 @@ class Measure:
                 self.beyond = self.rows + row + 1
                 return
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What its numbers may mean that are read as they are."""
+        name, least, most = self.column.name, self.spread.least, self.spread.most
+        if self.column.type is not ColumnKind.number or self.forced or not self.spread.count:
+            return ()
+        if least in STAND_INS and most > least:
+            said = f"{least:.0f}"
+            return (f"Column {shown(name)} begins at {said}: if that stands for no value, na_values={said} says so.",)
+        if _is_day(least) and _is_day(most):
+            return (
+                f"Column {shown(name)} has numbers such as {least:.0f}: if they are dates, types={name}=date and "
+                "date_format=%Y%m%d read them so.",
+            )
+        return ()
+
     def check(self, path: str = "file") -> None:
         """Raise `RefusedError` for numbers that cannot be trained on."""
         name = shown(self.column.name)
@@ -114,6 +133,14 @@ def check_range(spread: Spread, where: str, path: str = "file") -> None:
         )
 
 
+def _is_day(number: float) -> bool:
+    """Whether a number is a day from 1900 to 2100 as YYYYMMDD."""
+    try:
+        return 1900 <= datetime.strptime(f"{number:.0f}", "%Y%m%d").year <= 2100 and number.is_integer()  # noqa: DTZ007
+    except ValueError:
+        return False
+
+
 def _is_zero_led(texts: Texts | None) -> bool:
     if texts is None:
         return False
@@ -140,6 +167,11 @@ class Found:
     def missing(self) -> int:
         """Rows without a value."""
         return self.measure.missing if self.measure is not None else self.decision.missing
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What is to be said of it."""
+        return self.decision.notes if self.measure is None else (*self.decision.notes, *self.measure.notes)
 
     @property
     def first_missing(self) -> int | None:

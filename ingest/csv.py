@@ -5,6 +5,7 @@ import csv
 import io
 import re
 from collections.abc import Collection, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
@@ -14,14 +15,27 @@ from spec.cells import clean
 from spec.reading import ReadingOptions
 
 from . import headers, limits
+from .blanks import BLANK, Squeezed, are_columns, squeezed, without_mark
 from .errors import RefusedError, printable, shown
+from .titles import lines_above
 
 BLOCK = 8 << 20
 """Bytes parsed at a time, and so the most that a row may have."""
 HEAD = 1 << 20
 DELIMITERS = ",;\t|"
+WESTERN = ("cp1252", "latin-1")
+"""What text is read as that is no UTF: each byte is a character of both."""
+WIDE = ("utf-16", "utf-32")
 SNIFFED = 50
 """First records by which the delimiter is chosen."""
+
+
+@dataclass(frozen=True)
+class _Row:
+    """A row and the number of lines before it."""
+
+    before: int
+    cells: list[str]
 
 
 class CsvFile:
@@ -42,13 +56,19 @@ class CsvFile:
         head = _head(file, self.encoding)
         said, lines = _separator_line(head)
         head = head.split("\n", 1)[1] if lines else head
-        self.delimiter = options.delimiter or said or _delimiter(head)
-        records = _records(head, self.delimiter, SNIFFED)
-        blank = next((number for number, record in enumerate(records) if record), None)
-        if blank is None:
+        self.delimiter = options.delimiter or said or _delimiter(head, self.encoding)
+        if self.delimiter == BLANK and self.encoding.startswith(WIDE):
+            raise RefusedError(f"is no space in {self.encoding}: save the file as UTF-8", path="delimiter")
+        rows = _rows(head, self.delimiter)
+        if not rows:
             raise RefusedError("holds nothing but blank lines")
-        records = [[clean(cell) for cell in record] for record in records[blank:] if record]
         self.notes = ["The first line says which delimiter is used, and is no row."] if lines else []
+        above = lines_above([row.cells for row in rows], named) if options.header is None else 0
+        if above:
+            title = shown(next((cell for row in rows[:above] for cell in row.cells if cell), ""))
+            what = f"The first line, {title}, is" if above == 1 else f"The first {above} lines, from {title} on, are"
+            self.notes.append(f"{what} above the table, and not read. header=true reads the first line as names.")
+        before, records = rows[above].before, [row.cells for row in rows[above:]]
         self.header = headers.has_header(records, named) if options.header is None else options.header
         if options.header is None and not self.header:
             self.notes.append(
@@ -57,8 +77,13 @@ class CsvFile:
             )
         self.names, self.index, notes = headers.names_of(records, has_header=self.header)
         self.notes += notes
+        if options.encoding is None and usual is None and self.encoding in WESTERN:
+            self.notes.append(
+                f"The file is not UTF-8, and is read as {self.encoding}, such as {shown(_foreign(head))}: "
+                "encoding says another one, such as cp1250, shift_jis or gbk."
+            )
         check_names(self.names)
-        self._before = lines + blank + self.header
+        self._before = lines + before + self.header
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         """The rows, all columns as text; a cell that says nothing is null. Raises `RefusedError`."""
@@ -66,7 +91,7 @@ class CsvFile:
         try:
             # In one thread: only then does a fault name its row.
             reader = arrow.open_csv(
-                self._file,
+                self._file if self.delimiter != BLANK else Squeezed(self._file),
                 read_options=arrow.ReadOptions(
                     use_threads=False,
                     block_size=BLOCK,
@@ -106,9 +131,11 @@ class CsvFile:
 
 
 def _encoding(file: Path, usual: str | None) -> str:
-    """UTF-8 or UTF-16 where the bytes say so, else the old Western one, which takes any byte."""
+    """UTF-8, UTF-16 or UTF-32 where the bytes say so, else the old Western one, which takes any byte."""
     with file.open("rb") as stream:
         head = stream.read(4)
+        if head.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)):
+            return "utf-32"
         if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
             return "utf-16"
         stream.seek(0)
@@ -128,6 +155,12 @@ def _encoding(file: Path, usual: str | None) -> str:
 def _is_cp1252(block: bytes) -> bool:
     """Windows' variant has letters and quotes where Latin-1 has control characters, and five bytes with no meaning."""
     return bool(re.search(rb"[\x80-\x9f]", block)) and not re.search(rb"[\x81\x8d\x8f\x90\x9d]", block)
+
+
+def _foreign(head: str) -> str:
+    """The first word that is not ASCII."""
+    found = re.search(r"[^\s,;|\"]*[^\x00-\x7f][^\s,;|\"]*", head)
+    return found[0] if found is not None else ""
 
 
 def _head(file: Path, encoding: str) -> str:
@@ -157,31 +190,45 @@ def _separator_line(head: str) -> tuple[str | None, int]:
     return (found[1], 1) if found is not None and found[1] in DELIMITERS else (None, 0)
 
 
-def _delimiter(head: str) -> str:
+def _delimiter(head: str, encoding: str) -> str:
     """The delimiter that divides the first records into the same number of columns, and into the most.
 
-    Where a comma and another do so alike, the comma is within numbers.
+    Where a comma and another do so alike, the comma is within numbers. Where none does, there may be blanks.
     """
 
+    def below(delimiter: str) -> list[list[str]]:
+        records = [row.cells for row in _rows(head, delimiter)]
+        return records[lines_above(records) :]
+
+    tables = {delimiter: below(delimiter) for delimiter in DELIMITERS}
+
     def score(delimiter: str) -> tuple[float, bool, int]:
-        widths = [len(record) for record in _records(head, delimiter, SNIFFED) if record]
+        widths = [len(record) for record in tables[delimiter]]
         if not widths or widths[0] < 2:
             return 0.0, False, 1
         return widths.count(widths[0]) / len(widths), delimiter != ",", widths[0]
 
-    return max(DELIMITERS, key=score)
+    best = max(DELIMITERS, key=score)
+    return BLANK if not encoding.startswith(WIDE) and are_columns(below(BLANK), tables[best]) else best
 
 
-def _records(head: str, delimiter: str, most: int) -> list[list[str]]:
-    found: list[list[str]] = []
+def _rows(head: str, delimiter: str) -> list[_Row]:
+    """The first rows that are not blank."""
+    found: list[_Row] = []
+    if delimiter == BLANK:
+        head = squeezed(head.encode()).decode()
+    reader, before = csv.reader(io.StringIO(head, newline=""), delimiter=delimiter), 0
     try:
-        for record in csv.reader(io.StringIO(head, newline=""), delimiter=delimiter):
-            found.append(record)
-            if len(found) == most:
+        for record in reader:
+            if record:
+                found.append(_Row(before, [clean(cell) for cell in record]))
+            before = reader.line_num
+            if len(found) == SNIFFED:
                 break
     except csv.Error:  # a cell beyond its limit: what came before will do
         pass
-    return found
+    cells = without_mark([row.cells for row in found])
+    return [_Row(row.before, one) for row, one in zip(found, cells, strict=True)]
 
 
 def check_names(names: list[str]) -> None:

@@ -340,8 +340,23 @@ class Evidence:
                 f"Column {shown(self.name)} has dates such as {shown(next(iter(self.texts), ''))}, which can be read "
                 "in two ways: dayfirst=true or dayfirst=false reads them as dates."
             )
+        elif not notes and not self.typed and (numeric := self._numeric()) is not None:
+            notes.append(
+                f"Column {shown(self.name)} has texts such as {shown(numeric)}, and is read as texts: "
+                "write plain numbers or dates to have it read so."
+            )
+        broken = next((word for word in self.texts if "\n" in word and any(mark in word for mark in ",;\t|")), None)
+        if broken is not None and not self.typed:
+            notes.append(
+                f"Column {shown(self.name)} has cells of several lines, such as {shown(broken)}: is a quote missing?"
+            )
         found = self._words(None)
         return Decision(found.kind, found.form, (*notes, *found.notes), found.categories, found.distinct, found.missing)
+
+    def _numeric(self) -> str | None:
+        """A text of a column whose texts nearly all begin with a digit, or a sign and one."""
+        begin = [word for word in self.texts if word.lstrip("+-\u2212~<>= ")[:1].isnumeric()]
+        return begin[0] if begin and len(begin) >= MOSTLY * len(self.texts) else None
 
     def _mistakes(self) -> RefusedError:
         words = self._common()

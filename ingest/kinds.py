@@ -1,5 +1,6 @@
 """What a file is, by its first bytes; a name only says what it should be."""
 
+import re
 import zipfile
 from pathlib import Path
 from typing import Literal
@@ -26,6 +27,13 @@ _MAGIC: dict[bytes, str] = {
     b"\x80\x04": "a Python pickle",
     b"\x7fELF": "a program",
 }
+_TEXTS: dict[bytes, str] = {
+    rb"(<!doctype|<html|<\?xml)": "a page or XML, and no table",
+    rb"(%[^\n]*\n|\s)*@relation\s": "an ARFF file, of Weka",
+    rb"[-+\d.]+( +\d+:[-+.\de]+)+ *\r?\n": "in the format of LIBSVM",
+}
+"""How texts begin that are no CSV."""
+HEAD = 16_384
 _NAMED: dict[str, Kind] = {
     "csv": "csv",
     "tsv": "csv",
@@ -40,12 +48,18 @@ _WORDS: dict[Kind, str] = {"csv": "text", "parquet": "Parquet", "npz": "an NPZ a
 def kind_of(file: Path, name: str) -> Kind:
     """What the file is. Raises `RefusedError` when it is nothing that is read, or not what its name says."""
     with file.open("rb") as stream:
-        head = stream.read(8)
+        head = stream.read(HEAD)
     if not head:
         raise RefusedError("is empty")
     known = next((words for magic, words in _MAGIC.items() if head.startswith(magic)), None)
     if known is not None:
         raise RefusedError(f"is {known}: CSV, Parquet and NPZ are read")
+    text = head.removeprefix(b"\xef\xbb\xbf").lstrip()
+    if text.startswith((b"{", b"[")):
+        raise RefusedError("is JSON: write it as CSV, as pandas.read_json(file).to_csv(file, index=False) does")
+    words = next((words for begin, words in _TEXTS.items() if re.match(begin, text, re.IGNORECASE)), None)
+    if words is not None:
+        raise RefusedError(f"is {words}: CSV, Parquet and NPZ are read")
     found: Kind = "csv"
     if head.startswith((b"PAR1", b"PARE")):
         found = "parquet"

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from spec.field_error import FieldError
 from spec.known import KnownColumns, KnownReading
 from spec.reading import ReadingOptions, ReadingOrder
 from spec.schema import Column, ColumnKind
-from spec.views import FieldError
 
 from . import limits, npz
 from .columnar import previewed
@@ -47,12 +47,11 @@ def read_known(file: Path, order: ReadingOrder, known: KnownColumns, out: Path, 
 def _text(file: Path, options: ReadingOptions, used: Sequence[Column], usual: str | None) -> CsvFile:
     """A text file: with a header, unless the model knows its columns by their places."""
     names = [column.name for column in used]
-    if options.header is not None or not all(map(str.isdecimal, names)):
-        return CsvFile(file, options.model_copy(update={"header": options.header is not False}), names, usual=usual)
     source = CsvFile(file, options, names, usual=usual)
-    if source.header and not set(names) <= set(source.names):
-        return CsvFile(file, options.model_copy(update={"header": False}), names, usual=usual)
-    return source
+    by_place = all(map(str.isdecimal, names))
+    if options.header is not None or (source.header if not by_place else set(names) <= set(source.names)):
+        return source
+    return CsvFile(file, options.model_copy(update={"header": not by_place}), names, usual=usual)
 
 
 class _Rows:

@@ -27,6 +27,7 @@ from spec.schema import Column, ColumnKind, Schema, Target
 from . import limits
 from . import target as targets
 from .columns import check_range
+from .copies import Copies
 from .errors import RefusedError, shown
 from .parquet import check_size
 from .spread import Bins, Spread
@@ -205,13 +206,17 @@ def _read(x: Array, y: Array, task: Targets | None, out: Path) -> Reading:
             f"X is read as images of {x.shape[1]} x {x.shape[2]} with {x.shape[3]} channels, which stand last."
         )
 
+    copies = Copies()
+
     def blocks() -> Iterator[tuple[Block, Block, Mapping[str, Block]]]:
         first = 0
         for block in x.blocks():
             if bins is not None:
                 bins.take(block[np.isfinite(block)])
             turned = block.transpose(0, 3, 1, 2) if last else block
-            yield turned.reshape(len(block), -1), answers[first : first + len(block)], {}
+            flat, answer = turned.reshape(len(block), -1), answers[first : first + len(block)]
+            copies.take(flat, answer)
+            yield flat, answer, {}
             first += len(block)
 
     kept = x.dtype.newbyteorder("=") if x.dtype.kind in "uf" and x.dtype.itemsize <= 4 else np.float64
@@ -235,7 +240,7 @@ def _read(x: Array, y: Array, task: Targets | None, out: Path) -> Reading:
         classes=classes,
         names=names,
         preview=preview,
-        notes=[*notes, *targets.rare(classes)],
+        notes=[*notes, *targets.rare(classes), *copies.note(math.inf)],
     )
     return Reading(rows=rows, table=schema, profile=profile, sha256=digest)
 

@@ -122,6 +122,9 @@ def _by_label(found: Found, words: Counter[str], distinct: int | None) -> Answer
     if by_value and len({number(word) for word in labels}) < len(labels):
         same = next(some((one, other)) for one, other in pairwise(labels) if number(one) == number(other))
         notes = (f"Classes are told apart as they are written: {same} are two.",)
+    by_letters = sorted(labels, key=str.casefold)
+    if same_letters := [pair for pair in pairwise(by_letters) if pair[0].casefold() == pair[1].casefold()]:
+        notes += (f"Classes are told apart by capital letters: {some(same_letters[0])} are two. Are they one?",)
     return Answer(
         Target(name=found.name, type=Targets.classes, labels=labels),
         [ValueCount(value=word, count=words[word]) for word in labels],

@@ -222,3 +222,16 @@ def test_more_values_than_the_budget_are_refused(tmp_path: Path, monkeypatch: py
 
 def test_a_name_that_is_not_what_the_file_is(tmp_path: Path) -> None:
     assert refusal(GOOD, tmp_path, name="f.parquet").startswith("file is named .parquet and is text")
+
+
+@pytest.mark.parametrize(
+    ("target", "asked"), [("species", " (is it 'Species'?)"), ("SPECIS", " (is it 'Species'?)"), ("y", "")]
+)
+def test_a_column_that_is_not_there_is_answered_with_the_one_like_it(tmp_path: Path, target: str, asked: str) -> None:
+    said = refusal("a,Species\n1,x\n2,z\n", tmp_path, target=target)
+    assert said == f"target is no column of the file: '{target}'{asked}; it has a, Species"
+
+
+def test_classes_that_differ_in_capital_letters_are_said(tmp_path: Path) -> None:
+    found = reading("a,y\n1,Cat\n2,cat\n3,dog\n", tmp_path)
+    assert found.profile.notes[0] == "Classes are told apart by capital letters: 'Cat', 'cat' are two. Are they one?"

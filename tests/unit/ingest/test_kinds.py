@@ -466,3 +466,63 @@ def test_several_targets_are_numbers_side_by_side(tmp_path: Path) -> None:
     assert table(tmp_path)[1][:2].tolist() == [[0.5, 0.25], [1.5, 2.25]]
     with pytest.raises(RefusedError, match="'w' is no column of numbers"):
         reading("a,w,v\n" + "".join(f"{row},x{row % 3},{row}\n" for row in range(30)), tmp_path, target="w,v")
+
+
+SAID: dict[str, tuple[list[str], str]] = {
+    # cells that may mean more than they are read as, and what the answer says of them
+    "a number with its unit": ([f"{number} kg" for number in range(ROWS)], "texts such as '0 kg'"),
+    "times of the day": (["01:30", "12:45", "23:00"], "texts such as '01:30'"),
+    "hexadecimal": (["0x1f", "0x2a"], "texts such as '0x1f'"),
+    "digits of another script": (["\u0661", "\u0662", "\u0663"], "texts such as '\u0661'"),
+    "dates that agree on no order": (["13/01/2020", "01/13/2020"], "texts such as '13/01/2020'"),
+    "a quote that swallows rows": (['"0\n1,2"', "1"], "cells of several lines"),
+    "a number for no value": (["-999", "1.5", "2.5"], "na_values=-999 says so"),
+    "days as numbers": (["20200101", "20201231"], "types=a=date and date_format=%Y%m%d read them so"),
+}
+
+
+@pytest.mark.parametrize(("cells", "said"), SAID.values(), ids=SAID)
+def test_what_may_be_meant_otherwise_is_said(cells: list[str], said: str, tmp_path: Path) -> None:
+    assert said in " ".join(reading(column(cells), tmp_path).profile.notes)
+
+
+def test_days_as_numbers_are_read_as_the_note_says(tmp_path: Path) -> None:
+    found = values(column(["20200101", "20200103"]), tmp_path, 2, types={"a": ColumnKind.date}, date_format="%Y%m%d")
+    assert found == [DAY0, DAY0 + 2]
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "cp1252", "shift_jis", "gbk"])
+def test_an_encoding_that_is_guessed_is_said(encoding: str, tmp_path: Path) -> None:
+    word = {"latin-1": "größe", "cp1252": "„größe“"}.get(encoding, "東京")
+    content = column([word, "b"]).encode(encoding)
+    assert "encoding says another one" in " ".join(reading(content, tmp_path).profile.notes)
+    assert reading(content, tmp_path, encoding=encoding).profile.notes == []
+    assert table(tmp_path)[2].columns[0].categories == tuple(sorted([word, "b"]))
+
+
+def test_utf_32_is_read(tmp_path: Path) -> None:
+    assert values(column(["0.5", "1.5"]).encode("utf-32"), tmp_path, 2) == [0.5, 1.5]
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ('{"a": 1, "y": 0}\n{"a": 2, "y": 1}\n', "is JSON"),
+        ('\ufeff[{"a": 1, "y": 0}]', "is JSON"),
+        ("<!DOCTYPE html><html></html>", "is a page or XML"),
+    ],
+)
+def test_text_that_is_no_table_is_told_what_it_is(content: str, said: str, tmp_path: Path) -> None:
+    assert said in refusal(content, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("@RELATION iris\n@ATTRIBUTE a NUMERIC\n@DATA\n1\n", "is an ARFF file, of Weka: CSV"),
+        ("% 1. Title: iris\n%\n\n@relation iris\n@data\n1,2\n", "is an ARFF file, of Weka: CSV"),
+        ("+1 1:0.5 3:-2e-1\n-1 2:1\n", "is in the format of LIBSVM: CSV"),
+    ],
+)
+def test_texts_of_other_programs_are_told_what_they_are(tmp_path: Path, content: str, said: str) -> None:
+    assert said in refusal(content, tmp_path)

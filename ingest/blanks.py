@@ -1,0 +1,69 @@
+"""Cells with blanks between them, any number of spaces or tabs, as programs for science write tables."""
+
+import io
+import re
+from collections.abc import Sequence
+from itertools import pairwise
+from pathlib import Path
+
+from .headers import is_short, is_value
+
+BLANK = " "
+BLOCK = 1 << 20
+_EDGES = re.compile(rb"^[ \t]+|[ \t]+(?=\r?$)", re.MULTILINE)
+_RUNS = re.compile(rb"[ \t]+")
+
+
+def squeezed(text: bytes) -> bytes:
+    """Lines with one space between cells, and none around them."""
+    return _RUNS.sub(b" ", _EDGES.sub(b"", text))
+
+
+def are_columns(blanks: Sequence[Sequence[str]], rows: Sequence[Sequence[str]]) -> bool:
+    """Whether blanks divide the first rows of a table into the same number of cells each, and more than `rows` have.
+
+    `rows` are the same by the delimiter that fits best. Where it fits, too, runs of blanks decide: they align columns.
+    """
+    widths, most = {len(row) for row in blanks[is_short(blanks) :]}, max(map(len, rows), default=0)
+    if len(widths) != 1 or max(widths) <= most:
+        return False
+    return most == 1 or all(any(re.search("[^ ]  +[^ ]", cell) for cell in row) for row in rows)
+
+
+def without_mark(rows: list[list[str]]) -> list[list[str]]:
+    """The first rows, a header as numpy.savetxt writes it, `# a b y` above `1 2 3`, without its mark."""
+    for place, (row, below) in enumerate(pairwise(rows)):
+        if row[0] == "#" and len(row) == len(below) + 1 and any(map(is_value, below)):
+            return [*rows[:place], row[1:], *rows[place + 1 :]]
+    return rows
+
+
+class Squeezed(io.RawIOBase):
+    """A file of text, each byte a character or a part of one, whose lines come `squeezed`."""
+
+    def __init__(self, file: Path) -> None:
+        super().__init__()
+        self._file, self._rest, self._ready = file.open("rb"), b"", b""
+
+    def readable(self) -> bool:
+        """It is."""
+        return True
+
+    def readinto(self, buffer: object) -> int:
+        """Fill a buffer as far as there are whole lines."""
+        while not self._ready:
+            block = self._file.read(BLOCK)
+            lines, newline, rest = (self._rest + block).rpartition(b"\n")
+            self._ready, self._rest = squeezed(lines + newline), rest
+            if not block:
+                self._ready, self._rest = squeezed(self._rest), b""
+                break
+        view = memoryview(buffer)  # type: ignore[arg-type]
+        count = min(len(view), len(self._ready))
+        view[:count], self._ready = self._ready[:count], self._ready[count:]
+        return count
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+        super().close()

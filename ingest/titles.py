@@ -1,0 +1,40 @@
+"""Lines above a table: its title, who made it and when, comments."""
+
+from collections import Counter
+from collections.abc import Collection, Sequence
+
+from .headers import Record, is_value
+
+MOST = 30
+"""So many lines may stand above a table."""
+COMMENTS = ("#", "%", "//")
+
+
+def lines_above(records: Sequence[Record], named: Collection[str] = ()) -> int:
+    """How many of the first records, none of them blank, stand above the table.
+
+    They have fewer cells than its rows, and below them is a row of names that is as wide as most rows. Names that
+    somebody spoke of, `named`, leave no doubt. The header that R writes, one cell short as the names of the rows have
+    none, does not stand above the table.
+    """
+    width = Counter(len(record) for record in records).most_common(1)[0][0] if records else 0
+    above, sure = 0, any(name in record for record in records[1 : MOST + 1] for name in named)
+    while above < min(MOST, len(records) - 2) and _is_above(records[above], width, sure=sure, first=above == 0):
+        above += 1
+    return above if above and _names_columns(records[above], width) else 0
+
+
+def _is_above(record: Record, width: int, *, sure: bool, first: bool) -> bool:
+    filled = [cell for cell in record if cell]
+    if width < 2 or (len(filled) >= width and (len(record) == width or not record[0].startswith(COMMENTS))):
+        return False
+    if sure or not filled or filled[0].startswith(COMMENTS):
+        return True
+    if len(filled) == 1:
+        return width > 2 or (len(record) == 1 and " " in filled[0])
+    return len(record) < (width - 1 if first else width)
+
+
+def _names_columns(record: Record, width: int) -> bool:
+    """Whether a record is full of words; the first cell, above an index, may be empty."""
+    return len(record) == width and all(cell and not is_value(cell) for cell in record[1:]) and not is_value(record[0])

@@ -1,0 +1,56 @@
+"""Cells with blanks between them are read as programs for science write them."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ingest.blanks import Squeezed, squeezed
+
+from .reading import reading, refusal, table
+
+ROWS = range(40)
+
+
+@pytest.mark.parametrize(
+    ("content", "target", "row"),
+    [
+        ("a b y\n" + "".join(f"{row} {row % 5} {row * 2}\n" for row in ROWS), "y", [3, 3]),
+        ("  a   b      y\r\n" + "".join(f" {row:4}   {row % 5:3} \t {row * 2}  \r\n" for row in ROWS), "y", [3, 3]),
+        ("".join(f" {row}.5   {row % 5}    {row * 2}\n" for row in ROWS), "2", [3.5, 3]),
+        ("".join(f'{row * 2}.   8  {row}.5   1\t"a  car {row % 2}"\n' for row in ROWS), "0", [8, 3.5, 1, 1]),
+        ("# a b y\n" + "".join(f"{row}.0e+00 {row % 5} {row * 2}\n" for row in ROWS), "y", [3, 3]),
+        ("# by a logger\n# a b y\n" + "".join(f"{row} {row % 5} {row * 2}\n" for row in ROWS), "y", [3, 3]),
+        ("# from a logger\na b y\n" + "".join(f"{row} {row % 5} {row * 2}\n" for row in ROWS), "y", [3, 3]),
+    ],
+)
+def test_any_number_of_blanks_divides(tmp_path: Path, content: str, target: str, row: list[float]) -> None:
+    found = reading(content, tmp_path, target=target, types={"4": "category"} if '"' in content else {})
+    assert found.profile.delimiter == " "
+    assert found.rows == len(ROWS)
+    assert np.nan_to_num(table(tmp_path)[0][3]).tolist() == row
+
+
+@pytest.mark.parametrize(
+    ("content", "delimiter"),
+    [
+        ("when,y\n" + "".join(f"2026-01-01 10:00:{row:02},{row}\n" for row in ROWS), ","),
+        ("city;y\n" + "".join(f"New  York;{row}\n" for row in ROWS), ";"),
+        ("a,y\n" + "".join(f"{row}, {row}\n" for row in ROWS), ","),
+    ],
+)
+def test_blanks_within_cells_divide_nothing(tmp_path: Path, content: str, delimiter: str) -> None:
+    assert reading(content, tmp_path).profile.delimiter == delimiter
+
+
+def test_blanks_can_be_asked_for(tmp_path: Path) -> None:
+    content = "a,b y\n" + "".join(f"{row},5 {row}\n" for row in ROWS)
+    assert reading(content, tmp_path, delimiter="space").table.columns[0].name == "a,b"
+    assert "save the file as UTF-8" in refusal(content.encode("utf-16"), tmp_path, delimiter="space")
+
+
+def test_a_large_file_comes_as_it_would_at_once(tmp_path: Path) -> None:
+    content = b"".join(b" %d \t %d  %d\n" % (row, row % 7, row * 2) for row in range(90_000)) + b"1  2   3"
+    (tmp_path / "file").write_bytes(content)
+    with Squeezed(tmp_path / "file") as stream:
+        assert stream.read() == squeezed(content)

@@ -1,0 +1,30 @@
+"""Headers that are one cell short: as R writes them, and where each row ends with a delimiter."""
+
+from pathlib import Path
+
+import pytest
+
+from .reading import reading, refusal
+
+CARS = ["Mazda RX4", "Datsun 710", "Hornet 4", "Valiant", "Duster 360", "Merc 240"]
+
+
+@pytest.mark.parametrize(("delimiter", "quote"), [(" ", '"'), (",", ""), ("\t", "")])
+def test_the_names_of_rows_need_no_name(tmp_path: Path, delimiter: str, quote: str) -> None:
+    rows = [[f"{quote}{car}{quote}", str(20 + place), str(place % 3)] for place, car in enumerate(CARS * 3)]
+    lines = [["mpg", "cyl"], *rows]
+    found = reading("".join(delimiter.join(line) + "\n" for line in lines), tmp_path, target="cyl")
+    assert [column.name for column in found.table.columns if column.is_feature] == ["mpg"]
+    assert "Column 'Unnamed: 0' has the names of the rows, and is not used, unless it is named in columns." in (
+        found.profile.notes
+    )
+
+
+def test_a_delimiter_at_the_end_of_each_row_begins_no_column(tmp_path: Path) -> None:
+    found = reading("a,y\n" + "".join(f"{row},{row * 2},\n" for row in range(30)), tmp_path)
+    assert [column.name for column in found.table.columns if column.is_feature] == ["a"]
+    assert found.profile.notes == ["Column 3 has no name and no values, and is not used."]
+
+
+def test_rows_of_several_lengths_are_refused(tmp_path: Path) -> None:
+    assert "has 3 values in line 3, where the header has 2" in refusal("a,y\n1,2\n1,2,3\n", tmp_path)

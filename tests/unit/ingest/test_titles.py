@@ -1,0 +1,49 @@
+"""Lines above a table are no rows, and a note says so; whatever else comes first is the table."""
+
+from pathlib import Path
+
+import pytest
+
+from .reading import reading, refusal
+
+ROWS = "".join(f"{row},{row % 5},{row * 2}\n" for row in range(30))
+
+
+@pytest.mark.parametrize(
+    ("above", "said"),
+    [
+        ("Sales report 2024\n", "The first line, 'Sales report 2024', is"),
+        ("Sales report 2024,,\n", "The first line, 'Sales report 2024', is"),
+        ("Sales report 2024\n\n", "The first line, 'Sales report 2024', is"),
+        ("Sales,2024,\nCreated:,2024-05-01\n\n,,\n", "The first 3 lines, from 'Sales' on, are"),
+        ("# made by a logger\n# 2024, in volts\n", "The first 2 lines, from '# made by a logger' on, are"),
+        ('"A title\nof two lines"\n', "The first line, 'A title"),
+        ("World Bank\nSource,WDI\nUpdated,2024-01-02\n,,\n", "The first 4 lines, from 'World Bank' on, are"),
+    ],
+)
+def test_what_stands_above_a_table_is_no_row(tmp_path: Path, above: str, said: str) -> None:
+    found = reading(f"{above}a,b,y\n{ROWS}", tmp_path)
+    assert found.rows == 30
+    assert [column.name for column in found.table.columns] == ["a", "b"]
+    assert found.profile.notes[0].startswith(said)
+    assert found.profile.notes[0].endswith("above the table, and not read. header=true reads the first line as names.")
+
+
+def test_the_delimiter_is_that_of_the_table(tmp_path: Path) -> None:
+    found = reading("Sales, by region, in euros\na;b;y\n" + ROWS.replace(",", ";"), tmp_path)
+    assert (found.rows, found.profile.delimiter) == (30, ";")
+    assert found.profile.notes[0].startswith("The first line, 'Sales, by region, in euros', is")
+
+
+def test_a_header_is_a_row_of_the_table_where_somebody_says_so(tmp_path: Path) -> None:
+    assert "'y'" in refusal(f"Sales report 2024,,\na,b,y\n{ROWS}", tmp_path, header=True)
+
+
+@pytest.mark.parametrize("header", ["a,b,y", ",b,y", "#id,,y"])
+def test_a_header_with_gaps_is_a_header(tmp_path: Path, header: str) -> None:
+    found = reading(f"{header}\n{ROWS}", tmp_path)
+    assert not any("above the table" in note for note in found.profile.notes)
+
+
+def test_a_fault_below_a_title_names_its_line(tmp_path: Path) -> None:
+    assert "has 4 values in line 6" in refusal("A title\n\na,b,y\n1,2,3\n4,5,6\n1,2,3,4\n7,8,9\n", tmp_path)
