@@ -26,10 +26,11 @@ from rich.table import Table
 from model.drawing import Drawing
 from spec import specfile
 from spec.dataset import Uploaded
+from spec.field_error import FieldError
 from spec.job import DETERMINISTIC_MEMBERS, JobSpec
 from spec.specfile import BadSpecFileError
 from spec.validation_errors import sentences
-from spec.views import Curve, FieldError
+from spec.views import Curve
 
 from .callbacks import RecordingCallbacks
 from .member import Entry, Outcome, Point

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from spec.activations import Activation
 
+from .gradients import gradients
 from .layers import ACTIVATIONS, Nonlinearity, linear, linear_back
 from .models import Masks, Network, Weights
 
@@ -119,7 +120,7 @@ class RecordedForward:
 
     def backward(self, by_output: Tensor) -> Sequence[Tensor]:
         """The gradients by all arrays: rows do not mix, so each member gets its own."""
-        return torch.autograd.grad(self.recorded, self.arrays, by_output)
+        return gradients(self.recorded, self.arrays, by_output)
 
 
 class Autograd:

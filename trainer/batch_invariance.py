@@ -12,6 +12,7 @@ from contextlib import AbstractContextManager
 import torch
 from torch import Tensor
 
+from .gradients import gradients
 from .losses import Objective
 from .models import Network
 
@@ -56,8 +57,8 @@ def is_batch_invariant(
             with casting():
                 z = network.forward(arrays, running, batch, {}, training=True)
             loss = objective.loss(z.to(x.dtype), wanted).mean(dim=1)
-            gradients = torch.autograd.grad(loss, tuple(arrays.values()), torch.ones_like(loss))
-            flat = torch.cat([gradient.flatten(1) for gradient in gradients], dim=1)
+            by_array = gradients(loss, tuple(arrays.values()), torch.ones_like(loss))
+            flat = torch.cat([gradient.flatten(1) for gradient in by_array], dim=1)
             found += [loss.detach(), flat, torch.linalg.vector_norm(flat, dim=1)]
         with torch.no_grad(), casting():
             for rows in sorted(evaluations):

@@ -1,59 +1,29 @@
-"""Data sets: loaded or generated, split and preprocessed."""
+"""Data sets on a device: split and preprocessed."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
-from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from pydantic_core import PydanticCustomError
 from torch import Tensor
 
 from model.preprocessing import Preprocessing
 from model.warm_start import difference, reclassed, recoded
-from spec.checks import batch_norm_fault, check_targets
+from spec.checks import batch_norm_fault
 from spec.classes import label_of
-from spec.dataset import (
-    Blobs,
-    Circles,
-    DatasetInfo,
-    DatasetSpec,
-    Inline,
-    Linear,
-    Moons,
-    Shipped,
-    Spirals,
-    Targets,
-    Uploaded,
-    Xor,
-)
+from spec.dataset import DatasetInfo, Targets
 from spec.job import JobSpec
-from spec.schema import Column, ColumnKind, Schema, Target, plain_schema
+from spec.schema import Schema, Target, plain_schema
 
 from .errors import BadDataError
-from .splits import NO_ROLES, Division, RowRoles, divide
+from .rows import Rows, divided
 
 Array = npt.NDArray[np.float64]
 PartName = Literal["train", "val", "test"]
-
-
-@dataclass(frozen=True)
-class Rows:
-    """A whole data set: its numbers [rows, numbers]; targets [rows, outputs], or class numbers [rows]."""
-
-    x: npt.NDArray[Any]
-    y: npt.NDArray[Any]
-    columns: tuple[Column, ...] = ()
-    """What the numbers are; empty for data without column names."""
-    labels: tuple[str, ...] = ()
-    target: str = "y"
-    target_columns: tuple[str, ...] = ()
-    """The columns of the file that the target is made of, when they are several."""
-    roles: RowRoles = NO_ROLES
 
 
 @dataclass(frozen=True)
@@ -86,95 +56,6 @@ class Split:
         """Rows and targets of that part in NumPy."""
         x, y = self.part(self.shown)
         return x.double().cpu().numpy(), y.cpu().numpy()
-
-
-@lru_cache(maxsize=8)
-def load(dataset: DatasetSpec) -> Rows:
-    """All rows of a data set that is not uploaded."""
-    match dataset:
-        case Inline(x=x, y=y):
-            return Rows(np.array(x, dtype=np.float64), np.array(y, dtype=np.float64), roles=_inline_roles(dataset))
-        case Uploaded():
-            raise BadDataError("An uploaded data set is stored in a service: submit the job there.")
-        case Shipped(name=name):
-            return _shipped(name)
-        case Linear():
-            return _linear(dataset)
-        case Spirals():
-            return _spirals(dataset)
-        case Xor():
-            return _xor(dataset)
-        case Moons(n=n, noise=noise, seed=seed):
-            from sklearn.datasets import make_moons
-
-            return Rows(*make_moons(n_samples=n, noise=noise, random_state=seed))
-        case Circles(n=n, noise=noise, seed=seed):
-            from sklearn.datasets import make_circles
-
-            return Rows(*make_circles(n_samples=n, noise=noise, factor=0.5, random_state=seed))
-        case Blobs(n=n, noise=noise, classes=classes, features=features, seed=seed):
-            from sklearn.datasets import make_blobs
-
-            made = make_blobs(n_samples=n, centers=classes, n_features=features, cluster_std=noise, random_state=seed)
-            return Rows(*made)
-
-
-@lru_cache(maxsize=1)
-def read(table: Path) -> Rows:
-    """All rows of an uploaded data set, whose table is this file. Raises `BadDataError`."""
-    try:
-        with table.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-            schema = Schema.model_validate_json(arrays["schema"].tobytes())
-            target = schema.target
-            roles = RowRoles(*(arrays.get(name) for name in ("split", "group", "time", "weight")))
-            return Rows(arrays["X"], arrays["y"], schema.columns, target.labels, target.name, target.columns, roles)
-    except (OSError, ValueError, KeyError, BadZipFile) as error:
-        raise BadDataError(f"The table of the data set cannot be read: {error}") from error
-
-
-def _inline_roles(data: Inline) -> RowRoles:
-    split, group, time = data.split_numbers, data.group, data.time
-    numbers = None if group is None else {value: number for number, value in enumerate(dict.fromkeys(group))}
-    return RowRoles(
-        split=None if split is None else np.array(split),
-        group=None if group is None or numbers is None else np.array([numbers[value] for value in group]),
-        time=None if time is None else np.array(time, dtype=np.float64),
-        weight=None if data.weight is None else np.array(data.weight, dtype=np.float64),
-    )
-
-
-def _shipped(name: str) -> Rows:
-    from sklearn import datasets
-
-    options = {"scaled": False} if name == "diabetes" else {}
-    shipped = getattr(datasets, f"load_{name}")(**options)
-    columns = tuple(Column(name=str(one), type=ColumnKind.number) for one in shipped.feature_names)
-    labels = tuple(str(one) for one in getattr(shipped, "target_names", ()))
-    return Rows(np.asarray(shipped.data, dtype=np.float64), np.asarray(shipped.target), columns, labels)
-
-
-def _xor(made: Xor) -> Rows:
-    random = np.random.default_rng(made.seed)
-    corner = np.arange(made.n) % 4
-    x = np.stack([corner // 2, corner % 2], axis=1).astype(np.float64)
-    y = (corner // 2) ^ (corner % 2)
-    return Rows(x + made.noise * random.standard_normal(x.shape), y)
-
-
-def _spirals(made: Spirals) -> Rows:
-    random = np.random.default_rng(made.seed)
-    arm = np.arange(made.n) % made.classes
-    along = np.sqrt(random.uniform(0.02, 1.0, made.n))  # the root spreads points evenly along the arm
-    angle = 2.0 * np.pi * (1.5 * along + arm / made.classes)
-    x = np.stack([along * np.cos(angle), along * np.sin(angle)], axis=1)
-    return Rows(x + 0.2 * made.noise * random.standard_normal(x.shape), arm)
-
-
-def _linear(made: Linear) -> Rows:
-    random = np.random.default_rng(made.seed)
-    x = random.standard_normal((made.n, made.features))
-    slope = random.standard_normal((made.features, 1)) / np.sqrt(made.features)
-    return Rows(x, x @ slope + made.noise * random.standard_normal((made.n, 1)))
 
 
 def split(
@@ -231,20 +112,6 @@ def split(
     )
 
 
-def divided(spec: JobSpec, info: DatasetInfo, table: Path | None = None) -> tuple[Rows, npt.NDArray[Any], Division]:
-    """All rows, their targets, and the numbers of the rows of each part. Raises `BadDataError`.
-
-    Targets are class numbers [rows], or numbers in their own units [rows, outputs].
-    """
-    rows = load(spec.dataset) if table is None else read(table)
-    if len(rows.x) != info.rows:
-        raise BadDataError(f"The data set has {len(rows.x)} rows, not {info.rows}.")
-    y = _targets(rows.y, info)
-    if info.targets is Targets.numbers:
-        _check_targets(spec, y)
-    return rows, y, divide(spec, info.rows, y if info.targets is Targets.classes else None, rows.roles)
-
-
 def _schema(rows: Rows, info: DatasetInfo) -> Schema:
     """The schema of the rows: one column of numbers for data without column names."""
     labels: tuple[str, ...] = ()
@@ -264,21 +131,3 @@ def _weights(weight: Array | None, info: DatasetInfo) -> Array:
         raise BadDataError("weight: the data set has no weights of its rows, or none above 0.")
     shares: Array = weight / weight.max()
     return shares
-
-
-def _check_targets(spec: JobSpec, y: Array) -> None:
-    """Refuse targets that were not known when the job was submitted, and that it cannot learn."""
-    try:
-        check_targets(spec, float(y.min()), float(y.max()))
-    except PydanticCustomError as error:
-        said = error.context or {}
-        raise BadDataError(f"{said.get('path')}: {error.message()}.") from error
-
-
-def _targets(y: npt.NDArray[Any], info: DatasetInfo) -> npt.NDArray[Any]:
-    if info.targets is Targets.numbers:
-        return y.reshape(len(y), -1).astype(np.float64)
-    numbers = np.unique(y, return_inverse=True)[1].reshape(-1)
-    if numbers.max() + 1 != info.classes:
-        raise BadDataError(f"The data set has {numbers.max() + 1} classes, not {info.classes}.")
-    return numbers.astype(np.int64)

@@ -7,8 +7,9 @@ from typing import Self
 import torch
 from torch import Tensor
 
+from .digests import Purpose
 from .member import Member
-from .random import Purpose, keys, permutations
+from .random import keys, permutations
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,8 @@ import numpy.typing as npt
 
 from spec.job import JobSpec
 
-from .data import divided
 from .errors import BadDataError
+from .rows import divided
 
 
 def held_out(spec: JobSpec, table: Path | None = None) -> dict[str, npt.NDArray[Any]]:

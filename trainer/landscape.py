@@ -11,8 +11,9 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from .digests import Purpose
 from .models import RowLayout
-from .random import Purpose, generator
+from .random import generator
 
 SIDE = 25
 """Places along each direction; the finished weights are the one in the middle."""

@@ -30,6 +30,7 @@ from spec.losses import (
     output_units,
 )
 
+from .gradients import gradients
 from .layers import ACTIVATIONS, by_vectors
 
 Some = TypeVar("Some", bound=LossSpec)
@@ -208,7 +209,7 @@ class Objective:
         else:
             losses = self.loss(z, y, smoothing)
         by_loss = share if isinstance(share, Tensor) else torch.full_like(losses, share)
-        (by_z,) = torch.autograd.grad(losses, z, by_loss)
+        (by_z,) = gradients(losses, [z], by_loss)
         return losses.detach(), by_z
 
     def predicted_class(self, z: Tensor) -> Tensor:

@@ -16,8 +16,9 @@ from spec.architectures import Cnn, Initializer, Mlp, Normalization, Perceptron,
 from spec.dataset import DatasetInfo
 from spec.job import JobSpec
 
+from .digests import Purpose
 from .layers import ACTIVATIONS, batch_norm, convolution, layer_norm, linear, pool
-from .random import Purpose, generator
+from .random import generator
 
 Shape = tuple[int, ...]
 Arrays = Mapping[str, Tensor]

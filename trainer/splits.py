@@ -14,8 +14,8 @@ import numpy.typing as npt
 from spec.job import JobSpec
 from spec.splits import SplitBy, column_sizes, group_sizes, split_sizes
 
+from .digests import Purpose, mix
 from .errors import BadDataError
-from .random import Purpose, mix
 
 Numbers = npt.NDArray[np.int64]
 Division = tuple[Numbers, Numbers, Numbers]

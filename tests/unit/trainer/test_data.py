@@ -10,14 +10,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from model.preprocessing import Preprocessing
-from spec.dataset import BUILTIN, Targets, Uploaded
+from spec.dataset import BUILTIN, REAL, Targets, Uploaded
 from spec.job import JobSpec
 from spec.schema import Column, ColumnKind, Schema, Target
 from spec.splits import split_sizes
-from trainer.data import Split, load, split
+from trainer.data import Split, split
 from trainer.errors import BadDataError
 from trainer.export import save
 from trainer.fit import Entry, fit
+from trainer.rows import Rows, load
 from trainer.splits import NO_ROLES, divide
 
 from .recording import Recorder, job, train
@@ -42,6 +43,40 @@ def test_a_data_set_is_what_the_catalogue_says(name: str) -> None:
         assert len(np.unique(rows.y)) == info.classes
     else:
         assert rows.y.reshape(len(rows.y), -1).shape == (info.rows, info.outputs)
+
+
+@pytest.mark.parametrize("name", REAL)
+def test_a_real_data_set_is_scikit_learns(name: str) -> None:
+    from sklearn import datasets
+
+    theirs = getattr(datasets, f"load_{name}")(**{"scaled": False} if name == "diabetes" else {})
+    ours = load(job(dataset=name, loss="mse").dataset)
+    assert_same(ours, (theirs.data, theirs.target))
+    assert [column.name for column in ours.columns] == list(theirs.feature_names)
+    assert ours.labels == tuple(map(str, getattr(theirs, "target_names", ())))
+
+
+@given(rows=st.integers(4, 300), noise=st.sampled_from([0.0, 0.1, 2.0]), seed=st.integers(0, 2**32 - 1))
+@settings(max_examples=20)
+def test_moons_circles_and_blobs_are_scikit_learns(rows: int, noise: float, seed: int) -> None:
+    from sklearn.datasets import make_blobs, make_circles, make_moons
+
+    chance: dict[str, Any] = {"n_samples": rows, "random_state": seed}
+    theirs = {
+        "moons": make_moons(noise=noise, **chance),
+        "circles": make_circles(noise=noise, factor=0.5, **chance),
+        "blobs": make_blobs(cluster_std=noise, centers=3, n_features=2, **chance),
+    }
+    for name, points in theirs.items():
+        made = {"name": name, "n": rows, "noise": noise, "seed": seed}
+        assert_same(load(job(dataset=made, batch_size=1).dataset), points)
+
+
+def assert_same(ours: Rows, theirs: tuple[Array, Array]) -> None:
+    for our, their in zip((ours.x, ours.y), theirs, strict=True):
+        assert np.array_equal(our, their)
+        assert our.dtype == their.dtype
+        assert np.argsort(our.strides).tolist() == np.argsort(their.strides).tolist(), "sums would be rounded otherwise"
 
 
 def test_made_data_come_from_their_seed() -> None:

@@ -38,7 +38,6 @@ SHAPES: dict[str, dict[str, Any]] = {
         "epochs": 1,
         "batch_size": 200,
         "test_fraction": 0.6,
-        "precision": "bfloat16",
     },
     "heavy": {
         "dataset": "digits",

@@ -2,6 +2,7 @@
 
 import io
 import json
+import subprocess
 import sys
 from typing import Any
 
@@ -55,6 +56,11 @@ def test_a_process_is_asked_in_json_and_answers_arrays(monkeypatch: pytest.Monke
     with np.load(io.BytesIO(asked(monkeypatch, JobSpec.model_validate({"dataset": "iris"})))) as arrays:
         assert set(arrays.files) == {"validation_x", "validation_y", "test_x", "test_y"}
         assert arrays["validation_x"].shape == (30, 4)
+
+
+def test_such_a_process_imports_no_pytorch() -> None:
+    asks = "import sys, trainer.held_out; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", asks], check=False).returncode == 0
 
 
 def test_data_that_cannot_be_used_are_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:

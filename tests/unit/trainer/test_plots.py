@@ -1,6 +1,7 @@
 import struct
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 
@@ -69,18 +70,23 @@ def test_a_confusion_matrix_grows_with_its_classes_whatever_they_are_called() ->
     assert size(two)[0] < size(three)[0]
 
 
-def test_all_that_a_report_tells_is_drawn() -> None:
-    numbers = train(job(dataset="linear", loss="mse", test_fraction=0.2)).outcomes["0"].report
-    two = train(job(dataset="moons", loss="binary_cross_entropy", test_fraction=0.2)).outcomes["0"].report
-    five = train(job(dataset={"name": "blobs", "classes": 5})).outcomes["0"].report
-    for report in (numbers, two, five):
-        assert report is not None
-        assert "boundary" in report.pictures
-        drawing = Drawing(title="t", curve=LOSSES, stop_reason=StopReason.early_stopping, report=report)
-        drawn = pictures(drawing)
-        assert drawn.keys() == {"curves", *report.pictures}
-        for picture in drawn.values():
-            size(picture)
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"dataset": "linear", "loss": "mse"},
+        {"dataset": "moons", "loss": "binary_cross_entropy"},
+        {"dataset": {"name": "blobs", "classes": 5}},
+    ],
+    ids=["numbers", "two classes", "five classes"],
+)
+def test_all_that_a_report_tells_is_drawn(fields: dict[str, Any]) -> None:
+    report = train(job(**fields, test_fraction=0.2)).outcomes["0"].report
+    assert report is not None
+    assert "boundary" in report.pictures
+    drawn = pictures(Drawing(title="t", curve=LOSSES, stop_reason=StopReason.early_stopping, report=report))
+    assert drawn.keys() == {"curves", *report.pictures}
+    for picture in drawn.values():
+        size(picture)
 
 
 def test_a_job_without_curve_and_report_has_no_picture() -> None:

@@ -1,7 +1,8 @@
 import numpy as np
 import torch
 
-from trainer.random import Purpose, bits, keys, mix, permutations
+from trainer.digests import Purpose, mix
+from trainer.random import bits, keys, permutations
 
 CPU = torch.device("cpu")
 

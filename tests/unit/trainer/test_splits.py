@@ -22,8 +22,8 @@ from sklearn.model_selection import (
 
 from spec.job import JobSpec
 from trainer.__main__ import main
-from trainer.data import load
 from trainer.errors import BadDataError
+from trainer.rows import load
 from trainer.splits import divide
 
 from .recording import job, same, train
