@@ -1,7 +1,8 @@
 """A worker: `python -m worker [--devices ...]` trains queued jobs on this machine until it is told to stop.
 
-SIGTERM or SIGINT stops the trainers, gives their jobs back uncharged and ends within 20 seconds; a second one ends it
-now, and the jobs come back when their leases expire.
+SIGTERM, SIGINT or SIGUSR1 (which Slurm sends before it ends a job) stops the trainers, gives their jobs back uncharged
+and ends within EPOCHAL_STOP_S seconds; a second SIGTERM or SIGINT ends it now, and the jobs come back when their leases
+expire.
 """
 
 import argparse
@@ -12,8 +13,10 @@ import socket
 import sys
 import tempfile
 import threading
+import time
 import uuid
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from celery import Celery
@@ -24,7 +27,7 @@ from store.checkpoints import CheckpointStore
 from store.doorbell import Doorbell
 from store.errors import StoreError
 from store.failpoints import Failpoints
-from store.files import Files
+from store.files import BadFilesUrlError, FilesUnavailableError, files_at
 from store.leases import LeaseStore
 from store.limits import Limits
 from store.live import LivePictures
@@ -39,6 +42,7 @@ from .devices import Device, devices, this_machine
 from .errors import BadDevicesError
 from .heartbeat import Heartbeat
 from .packing import PackSizes
+from .pod_cost import PodCost
 from .reaper import Reaper
 from .slots import Slots
 from .supervisor import Supervisor
@@ -47,7 +51,9 @@ from .trainer_process import TrainerProcess
 
 log = logging.getLogger("worker")
 
-GIVE_BACK_S = 15.0
+GIVE_BACK_SHARE = 0.6
+"""Of the time in which it must have stopped: so long its slots may save their jobs and give them back one by one."""
+
 REGISTER_EVERY_S = 5.0
 
 
@@ -55,21 +61,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a worker until a signal ends it; its exit code."""
     parser = argparse.ArgumentParser(prog="python -m worker", description="Trains queued jobs on this machine.")
     parser.add_argument("--devices", help="auto, cpu, cpu:4 (four slots), cuda, or cuda:0,cuda:1")
+    parser.add_argument("--leave-when-idle", type=float, metavar="SECONDS", help="end after so long without a job")
     options = parser.parse_args(arguments)
     try:
         settings = Settings.read()
         slots_of = devices(options.devices or settings.devices, this_machine())
-    except (BadSettingsError, BadDevicesError) as error:
+        logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+        files_at(settings.files_url).check()
+    except FilesUnavailableError as error:
+        log.warning("%s Until then no job can train.", error)
+    except (BadSettingsError, BadDevicesError, BadFilesUrlError) as error:
         parser.error(str(error))
-    logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("celery").setLevel(logging.WARNING)  # its two lines a bell would hide what happens to jobs
-    return Worker(settings, slots_of).run()
+    return Worker(settings, slots_of, leave_when_idle_s=options.leave_when_idle).run()
 
 
 class Worker:
     """One worker process: its slots, and the threads that look after them."""
 
-    def __init__(self, settings: Settings, devices: Sequence[Device]) -> None:
+    def __init__(
+        self, settings: Settings, devices: Sequence[Device], *, leave_when_idle_s: float | None = None
+    ) -> None:
         engine = db.connect(settings.database_url)
         store = LeaseStore(engine, Limits.of(settings))
         self.name = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
@@ -78,7 +90,7 @@ class Worker:
         self._heartbeat = Heartbeat(store, worker=self.name, lease_s=settings.lease_s)
         doorbell = Doorbell(settings.broker_url)
         self._reaper = Reaper(store, doorbell, lease_s=settings.lease_s)
-        files = Files(settings.files_url)
+        files = files_at(settings.files_url)
         self._sweeper = Sweeper(
             CheckpointStore(engine), store, UploadStore(engine), files, upload_kept_s=settings.upload_kept_s
         )
@@ -96,17 +108,23 @@ class Worker:
             demand_space=DiskSpace(engine, files, settings.disk_reserve_mib, Path(tempfile.gettempdir())).demand,
             sizes=PackSizes(settings.pack_limit),
             stall_s=settings.stall_s,
+            time_slice_s=settings.time_slice_s,
+            stop_s=settings.stop_s,
             failpoints=Failpoints(settings.failpoints),
         )
         self.slots = Slots([Supervisor(device, context) for device in devices])
         self._app = create_app(settings.broker_url)
         tasks.register(self._app, self.slots)
+        self._pod = PodCost.of(settings.pod)
+        self._stop_s = settings.stop_s
+        self._leave_when_idle_s = leave_when_idle_s
         self._stop_requested = threading.Event()
+        self._told: set[int] = set()
         self._stopped = threading.Event()
 
     def run(self) -> int:
         """Work until a signal; 0 when every job was given back."""
-        for number in (signal.SIGTERM, signal.SIGINT):
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1):
             signal.signal(number, self._on_signal)
         bodies = {
             "heartbeat": lambda: self._heartbeat.run(self._stopped),
@@ -117,6 +135,8 @@ class Worker:
             "bells": lambda: consume_bells(self._app, len(self.slots), self._stop_requested),
         }
         bodies |= {f"watch-{number}": self.slots.watch for number in range(len(self.slots))}
+        if self._leave_when_idle_s is not None:
+            bodies["idle"] = partial(self._leave_when_idle, self._leave_when_idle_s)
         self._beat()
         for name, body in bodies.items():
             threading.Thread(target=body, name=name, daemon=True).start()
@@ -126,7 +146,7 @@ class Worker:
 
     def _stop(self) -> int:
         log.info("worker %s stops: its jobs go back to the queue", self.name)
-        given_back = self.slots.stop(within_s=GIVE_BACK_S)
+        given_back = self.slots.stop(within_s=self._stop_s * GIVE_BACK_SHARE) or self._heartbeat.give_back()
         self._stopped.set()
         try:
             self._workers.gone(self.name)
@@ -135,14 +155,27 @@ class Worker:
         return 0 if given_back else 1
 
     def _on_signal(self, number: int, _frame: object) -> None:
-        if self._stop_requested.is_set():
+        if self._told & {signal.SIGTERM, signal.SIGINT} and number != signal.SIGUSR1:
             os._exit(128 + number)  # trainers end when their input ends
+        self._told.add(number)  # SIGTERM may follow SIGUSR1: Slurm sends it where somebody cancels a pilot that ends
         self._stop_requested.set()
 
     def _register(self) -> None:
         """Write to the record, every few seconds, that this worker lives."""
         while not self._stopped.wait(REGISTER_EVERY_S):
             self._beat()
+            if self._pod is not None:
+                self._pod.write(self._heartbeat.jobs)
+
+    def _leave_when_idle(self, after_s: float) -> None:
+        """Stop this worker once no slot has trained for so long."""
+        trained_at = time.monotonic()
+        while not self._stop_requested.wait(min(1.0, after_s / 4)):
+            if len(self.slots.free_devices) < len(self.slots):
+                trained_at = time.monotonic()
+            elif time.monotonic() - trained_at > after_s:
+                log.info("worker %s has had no job for %g s, and leaves", self.name, after_s)
+                self._stop_requested.set()
 
     def _beat(self) -> None:
         try:

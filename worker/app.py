@@ -24,7 +24,7 @@ SETTINGS: dict[str, Any] = {
     # After a lost connection Celery would take fewer bells for a while, and a slot would stay idle.
     "worker_enable_prefetch_count_reduction": False,
     # Threads only wait for trainer processes. A fork of a process with threads or CUDA in it hangs or crashes.
-    "worker_pool": "threads",
+    "worker_pool": "worker.pool:Threads",
     # Workers stay as long as the broker may be away: after Celery's hundred tries they would be gone, one by one.
     "broker_connection_retry": True,
     "broker_connection_retry_on_startup": True,

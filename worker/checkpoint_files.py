@@ -6,10 +6,10 @@ from contextlib import suppress
 from pathlib import Path
 
 from store.checkpoints import CheckpointRecord
-from store.disk import is_full, reason
-from store.files import Files
+from store.disk import reason
+from store.files import Files, may_pass
 
-from .errors import NoSpaceError, UnusableCheckpointError
+from .errors import NotNowError, UnusableCheckpointError
 from .messages import CHECKPOINTS
 
 FOLDER = "checkpoints"
@@ -36,7 +36,7 @@ class CheckpointFiles:
     def stage(self, checkpoint: CheckpointRecord, name: str, folder: Path) -> str:
         """Copy a checkpoint into a trainer's folder; its path there.
 
-        Raises `UnusableCheckpointError`, and `NoSpaceError` when the disk of this machine is full.
+        Raises `UnusableCheckpointError`, and `NotNowError` when the disk is full or the file store is away.
         """
         try:
             content = self._files.get(checkpoint.uri)
@@ -48,8 +48,8 @@ class CheckpointFiles:
         except FileNotFoundError as error:
             raise UnusableCheckpointError("its file is gone", for_good=True) from error
         except OSError as error:
-            if is_full(error):
-                raise NoSpaceError("its checkpoint could not be copied to its worker") from error
+            if may_pass(error):
+                raise NotNowError(f"{reason(error)}: its checkpoint could not be copied to its worker") from error
             raise UnusableCheckpointError(f"its file cannot be copied, {reason(error)}", for_good=False) from error
         return f"{CHECKPOINTS}/{name}"
 

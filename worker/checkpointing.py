@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Collection
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from store.checkpoints import CheckpointRecord
@@ -15,6 +16,9 @@ from .errors import UnusableCheckpointError
 from .messages import Resumed, Saved, Unsaved
 
 log = logging.getLogger(__name__)
+
+STORED_AT_ONCE = 16
+"""Checkpoints of one pack on their way to the file store."""
 
 
 class Checkpointing:
@@ -34,14 +38,15 @@ class Checkpointing:
         return tuple(staged)
 
     def receive(self, pack: ClaimedPack, report: Resumed | Saved | Unsaved, folder: Path) -> None:
-        """Take in what the trainer reports of a job's checkpoints, unless the job has left the pack."""
-        for job in pack.members({report.id}):
-            match report:
-                case Resumed():
+        """Take in what the trainer reports of checkpoints, unless their jobs have left the pack."""
+        match report:
+            case Saved():
+                self._store_saved(pack, report, folder)
+            case Resumed():
+                for job in pack.members({report.id}):
                     self._resumed(job, report)
-                case Saved():
-                    self._store_saved(pack, job, report, folder)
-                case Unsaved(epoch=epoch, message=message):
+            case Unsaved(epoch=epoch, message=message):
+                for job in pack.members({report.id}):
                     self._not_stored(job, epoch, message)
 
     def _resumed(self, job: ClaimedJob, resumed: Resumed) -> None:
@@ -57,15 +62,26 @@ class Checkpointing:
         note = f"its checkpoint of epoch {checkpoint.epoch} cannot be used: {why}; it goes on {left}"
         self._add_note(job, note, refused=[checkpoint.uri] if for_good else [])
 
-    def _store_saved(self, pack: ClaimedPack, job: ClaimedJob, saved: Saved, folder: Path) -> None:
-        """Move the checkpoint into the file store; the record learns of it with the next heartbeat."""
+    def _store_saved(self, pack: ClaimedPack, saved: Saved, folder: Path) -> None:
+        """Move the checkpoints into the file store; the record learns of them with the next heartbeat.
+
+        Many are moved at once: a bucket takes a twentieth of a second for each, and a worker that stops has no minute.
+        """
+        jobs = pack.members(saved.files)
+        with ThreadPoolExecutor(min(len(jobs), STORED_AT_ONCE) or 1, "checkpoints") as pool:
+            moved = pool.map(lambda job: self._move(job, saved.epochs[job.id], folder / saved.files[job.id]), jobs)
+            for job, stored in zip(jobs, moved, strict=True):
+                if isinstance(stored, OSError):
+                    self._not_stored(job, saved.epochs[job.id], reason(stored))
+                else:
+                    pack.add_checkpoint(job.id, stored)
+                    job.checkpoint_failed = False
+
+    def _move(self, job: ClaimedJob, epoch: int, written: Path) -> CheckpointRecord | OSError:
         try:
-            stored = self._files.store(job.id, job.claim.attempt, saved.epoch, folder / saved.file)
+            return self._files.store(job.id, job.claim.attempt, epoch, written)
         except OSError as error:
-            self._not_stored(job, saved.epoch, reason(error))
-        else:
-            pack.add_checkpoint(job.id, stored)
-            job.checkpoint_failed = False
+            return error
 
     def _not_stored(self, job: ClaimedJob, epoch: int, message: str) -> None:
         """Note once, in the job's history, that it trains on without a new checkpoint."""

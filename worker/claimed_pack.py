@@ -14,8 +14,8 @@ from spec.views import Curve, Metrics
 from store.checkpoints import KEPT, CheckpointRecord
 from store.records import Claim, Progress
 
-REQUEUE_PATIENCE_S = 8.0
-"""Of the 20 seconds in which a worker must have stopped."""
+GIVE_WAY_PATIENCE_S = 60.0
+"""A slice is over when an epoch ends. One that takes longer than this goes on from its beginning."""
 
 PAUSE_PATIENCE_S = 1.5
 """A pause takes two seconds at most: a job that cannot end its epoch by then goes on from an older checkpoint."""
@@ -31,11 +31,8 @@ class LeaveReason(StrEnum):
     """The lease is another worker's, or has ended: nothing of this attempt may reach the record."""
     requeue = "requeue"
     """Back to the queue, uncharged: this worker stops, or cannot keep the lease."""
-
-    @property
-    def patience_s(self) -> float:
-        """How long the job may go on, so that its epoch ends and its checkpoint is saved before it leaves."""
-        return {LeaveReason.requeue: REQUEUE_PATIENCE_S, LeaveReason.pause: PAUSE_PATIENCE_S}.get(self, 0.0)
+    give_way = "give_way"
+    """Back to the queue, uncharged: its time slice is over, and others wait. Every other reason comes before this."""
 
 
 @dataclass
@@ -71,16 +68,28 @@ class ClaimedJob:
         """The job's spec."""
         return self.claim.spec
 
+    @property
+    def stays(self) -> bool:
+        """Whether nothing but the time slice lets it leave."""
+        return self.leave_reason in {None, LeaveReason.give_way}
+
 
 class ClaimedPack:
     """The jobs that one slot has claimed, all of one pack key, or of one bracket."""
 
-    def __init__(self, claims: Sequence[Claim], now: float) -> None:
+    def __init__(self, claims: Sequence[Claim], now: float, requeue_patience_s: float = 8.0) -> None:
+        self._patience_s: Mapping[LeaveReason | None, float] = {
+            LeaveReason.requeue: requeue_patience_s,
+            LeaveReason.pause: PAUSE_PATIENCE_S,
+            LeaveReason.give_way: GIVE_WAY_PATIENCE_S,
+        }
+        """How long a job that leaves may go on, so that its epoch ends and its checkpoint is saved; else not at all."""
         self.bracket = claims[0].bracket if claims else None
         """The rule by which the jobs are pruned together, if they are a bracket's."""
         self._lock = threading.Lock()
         self._members: dict[str, ClaimedJob] = {}
-        self.renewed_at = now
+        self.owner = claims[0].owner if claims else ""
+        self.claimed_at = self.renewed_at = now
         """When the leases were last known to hold, by this process's monotonic clock: before the record was asked."""
         self.join(claims, now)
 
@@ -129,20 +138,26 @@ class ClaimedPack:
         """Mark those of `ids` that have trained longer than their `timeout_s`: they must leave."""
         for member in self.members(ids):
             limit = member.spec.timeout_s
-            if limit is not None and now - member.started > limit and member.leave_reason is None:
+            if limit is not None and now - member.started > limit and member.stays:
                 member.leave_reason = LeaveReason.timeout
 
     def mark_requeued(self) -> None:
         """Mark all members: they must go back to the queue."""
         for member in self.members():
-            member.leave_reason = member.leave_reason or LeaveReason.requeue
+            if member.stays:
+                member.leave_reason = LeaveReason.requeue
+
+    def mark_giving_way(self) -> None:
+        """Mark all members: their time slice is over."""
+        for member in self.members():
+            member.leave_reason = member.leave_reason or LeaveReason.give_way
 
     def due_to_leave(self, ids: Collection[str], now: float) -> list[str]:
         """Those of `ids` that must leave after their epoch; each is returned once, to be sent to the trainer."""
         due = [
             member
             for member in self.members(ids)
-            if member.leave_reason is not None and member.leave_reason.patience_s and member.leave_sent_at is None
+            if member.leave_reason in self._patience_s and member.leave_sent_at is None
         ]
         for member in due:
             member.leave_sent_at = now
@@ -156,8 +171,8 @@ class ClaimedPack:
             if member.leave_reason is not None
             and member.cancel_sent_at is None
             and (
-                not member.leave_reason.patience_s
-                or now - (member.leave_sent_at or now) > member.leave_reason.patience_s
+                member.leave_reason not in self._patience_s
+                or now - (member.leave_sent_at or now) > self._patience_s[member.leave_reason]
             )
         ]
         for member in due:
@@ -199,9 +214,9 @@ class ClaimedPack:
                 member.unrecorded = [one for one in member.unrecorded if one not in progress.checkpoints]
                 if progress.job_id in lost:
                     member.leave_reason, member.cancel_sent_at = LeaveReason.lost, None
-                elif progress.job_id in cancel and member.leave_reason is None:
+                elif progress.job_id in cancel and member.stays:
                     member.leave_reason = LeaveReason.cancel
-                elif progress.job_id in pause and member.leave_reason is None:
+                elif progress.job_id in pause and member.stays:
                     member.leave_reason = LeaveReason.pause
 
 

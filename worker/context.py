@@ -34,5 +34,9 @@ class WorkerContext:
     sizes: PackSizes = field(default_factory=PackSizes)
     stall_s: float = 600.0
     """A trainer that makes no progress for so long is killed, and its job charged."""
+    time_slice_s: float = 0.0
+    """How long a pack runs, at most, while jobs of owners who have less wait; 0 is for ever."""
+    stop_s: float = 20.0
+    """In how many seconds this worker must have stopped, once it is told to."""
     failpoints: Failpoints = field(default_factory=lambda: Failpoints(""))
     clock: Callable[[], float] = time.monotonic

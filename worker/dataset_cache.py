@@ -4,10 +4,10 @@ from pathlib import Path
 
 from spec.dataset import DatasetSpec, Uploaded
 from store.datasets import table_path
-from store.disk import is_full
-from store.files import Files
+from store.disk import reason
+from store.files import Files, may_pass
 
-from .errors import NoSpaceError, TableError
+from .errors import NotNowError, TableError
 from .file_cache import ChangedFileError, FileCache
 
 KEPT = 8
@@ -23,7 +23,7 @@ class DatasetCache:
     def path(self, dataset: DatasetSpec) -> Path | None:
         """The file of the data set's table; None for one that was not uploaded.
 
-        Raises `TableError`, and `NoSpaceError` when the disk of this machine is full.
+        Raises `TableError`, and `NotNowError` when the disk is full or the file store is away.
         """
         if not isinstance(dataset, Uploaded):
             return None
@@ -34,6 +34,6 @@ class DatasetCache:
         except ChangedFileError as error:
             raise TableError("The stored data set is not the one the job was submitted on: submit it again.") from error
         except OSError as error:
-            if is_full(error):
-                raise NoSpaceError("its data set could not be copied to its worker") from error
+            if may_pass(error):
+                raise NotNowError(f"{reason(error)}: its data set could not be copied to its worker") from error
             raise TableError(f"The data set could not be fetched: {error}") from error

@@ -2,7 +2,7 @@
 
 WorkerError
 ├── BadDevicesError
-├── NoSpaceError
+├── NotNowError
 ├── StartError
 ├── TableError
 ├── TrainerDied
@@ -19,11 +19,8 @@ class BadDevicesError(WorkerError):
     """EPOCHAL_DEVICES names a device that means nothing or is not there."""
 
 
-class NoSpaceError(WorkerError):
-    """The disk of this machine is full: a job that it has claimed goes back to the queue, for later."""
-
-    def __init__(self, what: str) -> None:
-        super().__init__(f"the disk is full: {what}")
+class NotNowError(WorkerError):
+    """A full disk or a file store that is away: a job that was claimed goes back to the queue, for later."""
 
 
 class StartError(WorkerError):

@@ -1,6 +1,6 @@
 """Trainers are forked from one process that has imported PyTorch: the standard library's fork server.
 
-Importing PyTorch and scikit-learn takes seconds of a core; a fork takes milliseconds, so that a killed trainer is
+Importing PyTorch takes seconds of a core; a fork takes milliseconds, so that a killed trainer is
 replaced at once. Forked processes share the memory of what is imported (`worker/preload.py`).
 
 Two things are added to `multiprocessing`. A trainer is watched and killed by its pidfd: the standard library takes a

@@ -112,12 +112,11 @@ class Resumed(Frozen):
 
 
 class Saved(Frozen):
-    """Trainer: a checkpoint is in its folder; all points up to its epoch were sent before."""
+    """Trainer: checkpoints of these jobs are in its folder; all points up to their epochs were sent before."""
 
     kind: Literal["saved"] = "saved"
-    id: str
-    epoch: int
-    file: str
+    epochs: dict[str, int]
+    files: dict[str, str]
 
 
 class Unsaved(Frozen):

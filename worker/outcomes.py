@@ -1,8 +1,8 @@
 """How claimed jobs ended: their files are published, and the record is written, once and only by the lease's holder.
 
 When the files cannot be stored, they wait in the trainer's folder and are stored again, for as long as the lease lasts
-and five minutes at most. If the disk is still full then, the job goes back to the queue, uncharged, and goes on from
-its checkpoint when there is space.
+and five minutes at most. If the disk is still full then, or the file store is still away, the job goes back to the
+queue, uncharged, and goes on from its checkpoint later.
 """
 
 import hashlib
@@ -15,9 +15,9 @@ from functools import partial
 from pathlib import Path
 
 from spec.states import FailureReason, StopReason
-from store.disk import is_full, reason
+from store.disk import reason
 from store.errors import StoreError
-from store.files import part
+from store.files import may_pass, part
 from store.records import ArtifactRecord, Success
 
 from .checkpoint_files import CheckpointFiles
@@ -39,8 +39,10 @@ STORE_AGAIN_S = (1.0, 2.0, 5.0, 10.0)
 PATIENCE_S = 300.0
 """How long the files of a job are stored again before it is given back."""
 
-NO_SPACE_S = 30.0
-"""How long a job that was given back because of a full disk waits at least."""
+NOT_NOW_S = 30.0
+"""How long a job waits at least that was given back because a disk is full or the file store is away."""
+LATER = "it is not charged, and goes on from its checkpoint later"
+"""How the history of a job ends that was given back so."""
 
 _REASONS = {"diverged": FailureReason.diverged}
 
@@ -79,7 +81,7 @@ class OutcomeWriter:
                 if job.leave_reason is LeaveReason.requeue:
                     self._context.ring(job.id)
             elif ended.end == "unsaved":
-                self.without_space(pack, [job.id], "the disk is full: its worker could not write its model")
+                self.not_now(pack, [job.id], "the disk is full: its worker could not write its model")
             else:
                 failure = ended.failure_reason or _REASONS.get(ended.end, FailureReason.error)
                 self.failed(pack, job, failure, ended.message or failure.sentence)
@@ -172,12 +174,11 @@ class OutcomeWriter:
             self._write_one(pack, job, requeue)
             self._context.ring(job.id)
 
-    def without_space(self, pack: ClaimedPack, ids: Collection[str], why: str) -> None:
-        """Put these jobs back into the queue, uncharged, because a disk is full; they wait a little."""
+    def not_now(self, pack: ClaimedPack, ids: Collection[str], why: str) -> None:
+        """Put these jobs back into the queue, uncharged, because a disk is full or the files are away."""
         for job in pack.members(ids):
             log.warning("%s goes back to the queue: %s", job.id, why)
-            sentence = f"{why}; it is not charged, and goes on from its checkpoint when there is space"
-            requeue = partial(self._requeue, reason=sentence, charge=False, wait_s=NO_SPACE_S)
+            requeue = partial(self._requeue, reason=f"{why}; {LATER}", charge=False, wait_s=NOT_NOW_S)
             self._write_one(pack, job, requeue)
 
     # --- one job --------------------------------------------------------------------------------------------------
@@ -221,8 +222,8 @@ class OutcomeWriter:
     def _give_up(self, pack: ClaimedPack, job: ClaimedJob) -> None:
         error = self._drop_files(job).error
         why = f"{reason(error)}: its model could not be stored"
-        if is_full(error):
-            self.without_space(pack, [job.id], why)
+        if may_pass(error):
+            self.not_now(pack, [job.id], why)
         else:
             self.failed(pack, job, FailureReason.error, f"Its model could not be stored: {reason(error)}.")
 
@@ -239,6 +240,8 @@ class OutcomeWriter:
                 return self._context.store.confirm_cancel(job.id, job.claim.attempt, columns(job.unsent))
             case LeaveReason.pause:
                 return self._requeue(job, reason="paused while it ran", charge=False)
+            case LeaveReason.give_way:
+                return self._requeue(job, reason=self._gave_way(job), charge=False)
             case None:
                 return self._requeue(job, reason="another job of its bracket was taken out", charge=False)
             case _:
@@ -264,6 +267,11 @@ class OutcomeWriter:
         if requeued:
             job.unrecorded = []
         return requeued
+
+    def _gave_way(self, job: ClaimedJob) -> str:
+        goes_on = f"from epoch {job.checkpoints[0].epoch}" if job.checkpoints else "from its beginning"
+        slice_s = f"{self._context.time_slice_s:g} s"
+        return f"it gave its place to others, who waited: its time slice of {slice_s} was over; it goes on {goes_on}"
 
     def _requeue_reason(self) -> str:
         return "its worker was stopped" if self._stopping.is_set() else "its worker could not reach the record"

@@ -10,19 +10,12 @@ from pathlib import Path
 
 from .devices import ONE_THREAD
 
-ENVIRONMENT = {
-    **ONE_THREAD,
-    "JE_ARROW_MALLOC_CONF": "background_thread:false",  # scikit-learn imports pyarrow, which brings an allocator
-}
+ENVIRONMENT = ONE_THREAD
 """Set before PyTorch is imported; every trainer inherits it."""
 
 MODULES = (
     *("trainer.checkpoint", "trainer.export", "trainer.distributed", "trainer.runtime", "worker.child"),
-    *(
-        "sklearn.datasets",
-        "sklearn.model_selection",
-        "torch.fx.experimental.symbolic_shapes",
-    ),  # what training imports at first use
+    "numpy.random",  # what training imports at first use
 )
 
 

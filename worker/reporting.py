@@ -181,8 +181,9 @@ class SupervisorCallbacks:
     def on_checkpoint(self, checkpoints: Mapping[str, "Checkpoint"]) -> None:
         """Write and report the checkpoints, after the points before them: no curve may have a gap."""
         self._send_points(now=True)
-        for job_id, checkpoint in checkpoints.items():
-            self._reports.send(self._saved(job_id, checkpoint))
+        written = {job_id: self._write(job_id, checkpoint) for job_id, checkpoint in checkpoints.items()}
+        if files := {job_id: file for job_id, file in written.items() if file}:
+            self._reports.send(Saved(epochs={one: checkpoints[one].state.epoch for one in files}, files=files))
         self._inbox.drop(self._inbox.leaving() & checkpoints.keys())
         if checkpoints.keys() == self._jobs.keys():
             self._checkpointed_at = self._clock()
@@ -237,7 +238,8 @@ class SupervisorCallbacks:
             return {}
         return {name: len(content) for name, content in files.items()}
 
-    def _saved(self, job_id: str, checkpoint: "Checkpoint") -> Saved | Unsaved:
+    def _write(self, job_id: str, checkpoint: "Checkpoint") -> str | None:
+        """Write a checkpoint; its file in the folder, or None when it could not be written, which is reported."""
         from trainer.checkpoint import dump
 
         epoch = checkpoint.state.epoch
@@ -248,8 +250,9 @@ class SupervisorCallbacks:
         except OSError as error:
             with suppress(OSError):
                 (self._folder / file).unlink()
-            return Unsaved(id=job_id, epoch=epoch, message=reason(error))
-        return Saved(id=job_id, epoch=epoch, file=file)
+            self._reports.send(Unsaved(id=job_id, epoch=epoch, message=reason(error)))
+            return None
+        return file
 
     def _checkpoints(self, job: Job) -> list["Checkpoint"]:
         """What the job goes on from: the newest checkpoint that can be read; of a population all, newest first."""

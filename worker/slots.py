@@ -71,7 +71,7 @@ class Slots:
                 return
 
     def stop(self, within_s: float) -> bool:
-        """End all trainers and give their jobs back; whether that was done in time."""
+        """Give all jobs back and end the trainers; whether that was done in time."""
         self._stopping.set()
         for supervisor in self._supervisors:
             supervisor.stop()

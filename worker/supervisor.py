@@ -22,7 +22,7 @@ from .claimed_pack import ClaimedJob, ClaimedPack
 from .context import WorkerContext
 from .dataset_cache import DatasetCache
 from .devices import Device
-from .errors import NoSpaceError, StartError, TableError, TrainerDied, TrainerStalled
+from .errors import NotNowError, StartError, TableError, TrainerDied, TrainerStalled
 from .messages import (
     Cancel,
     Drawn,
@@ -40,6 +40,7 @@ from .messages import (
 )
 from .outcomes import OutcomeWriter
 from .trainer_process import Trainer
+from .turns import Turns
 from .warm_starts import WarmStarts
 
 log = logging.getLogger(__name__)
@@ -47,8 +48,14 @@ log = logging.getLogger(__name__)
 RECEIVE_S = 0.25
 """How long the supervisor waits for a report before it looks at requests, time limits and leases again."""
 
+GATHER_S = 0.01
+"""How long jobs that succeeded wait for the next one, to be written to the record together; the last waits for none."""
+
 UNRESPONSIVE_S = 15.0
 """A trainer that has not dropped a member for so long hangs, and is killed; it looks between two chunks of steps."""
+
+PATIENCE_SHARE = 0.4
+"""Of the time in which a worker must have stopped: so long its jobs may end their epochs and be saved."""
 
 UNRESPONSIVE_AT_STOP_S = 2.0
 """The same while this worker stops, and has little time."""
@@ -63,6 +70,7 @@ class Supervisor:
         self._context = context
         self._datasets = DatasetCache(context.files)
         self._starts = WarmStarts(context.files, context.store)
+        self._turns = Turns(device, context)
         self._trainer: Trainer | None = None
         self._stopping = threading.Event()
         files = CheckpointFiles(context.files)
@@ -100,19 +108,24 @@ class Supervisor:
         context.demand_space()
         asked_at = context.clock()
         claims = context.store.claim(
-            worker=context.worker, device=self.device.name, limit=self._limit, lease_s=context.heartbeat.lease_s
+            worker=context.worker,
+            device=self.device.name,
+            limit=self._limit,
+            lease_s=context.heartbeat.lease_s,
+            behind=self._turns.had(),
         )
         if not claims:
             return None
+        self._turns.begin(claims[0].owner)
         if not self.training:
             self.training = True
             context.announce()
         log.info("%s trains %d jobs, %s first", self.device.name, len(claims), claims[0].job_id)
-        return ClaimedPack(claims, asked_at)
+        return ClaimedPack(claims, asked_at, context.stop_s * PATIENCE_SHARE)
 
     def _claim_into_pack(self, trainer: Trainer, pack: ClaimedPack, free: int, head: ClaimedJob) -> set[str]:
         """Claim jobs that can join the running pack, and send them to the trainer."""
-        if self._must_return(pack):
+        if self._must_return(pack) or self._turns.over:
             return set()
         context = self._context
         now = context.clock()
@@ -213,12 +226,14 @@ class Supervisor:
                 self._outcomes.store_again(pack)
                 training = ids - self._outcomes.unstored - handed_back
                 self._forward_requests(trainer, pack, training)
-                report = trainer.receive(0.0 if succeeded else RECEIVE_S)
+                others = len(pack.members(training)) > len(succeeded)
+                report = trainer.receive((GATHER_S if others else 0.0) if succeeded else RECEIVE_S)
                 received_at = self._last_received(report, received_at, trains=bool(pack.members(training)))
                 match report:
                     case None:  # jobs that succeeded one after the other are written to the record together
                         self._outcomes.succeeded(pack, succeeded, trainer.folder)
                         succeeded = []
+                        self._kill_unresponsive(trainer, pack, training)
                     case Points(curves=curves):
                         pack.add_points(curves)
                     case Resumed() | Saved() | Unsaved():
@@ -285,8 +300,8 @@ class Supervisor:
             log.error("%d jobs cannot train: %s", len(members), error)
             for member in members:
                 self._outcomes.failed(pack, member, FailureReason.bad_data, str(error))
-        except NoSpaceError as error:
-            self._outcomes.without_space(pack, [member.id for member in members], str(error))
+        except NotNowError as error:
+            self._outcomes.not_now(pack, [member.id for member in members], str(error))
         except StoreError as error:
             log.warning("%d jobs cannot be sent: %s", len(members), error)
             self._outcomes.requeued(pack, [member.id for member in members], "the record did not answer")
@@ -296,16 +311,22 @@ class Supervisor:
             trainer.send(Train(jobs=jobs, limit=self._limit(head), limits=limits, bracket=order))
 
     def _forward_requests(self, trainer: Trainer, pack: ClaimedPack, ids: Collection[str]) -> None:
-        """Tell the trainer which members leave, after their epoch or at once; kill it if it does not respond."""
+        """Tell the trainer which members leave, after their epoch or at once."""
         now = self._context.clock()
         pack.mark_overdue(ids, now)
         if self._must_return(pack):
             pack.mark_requeued()
+        elif self._turns.is_over(pack):
+            pack.mark_giving_way()
         if leaving := pack.due_to_leave(ids, now):
             trainer.send(Leave(ids=tuple(leaving)))
         if cancelled := pack.due_to_cancel(ids, now):
             trainer.send(Cancel(ids=tuple(cancelled)))
-        if pack.unanswered_s(ids, now) > (UNRESPONSIVE_AT_STOP_S if self._stopping.is_set() else UNRESPONSIVE_S):
+
+    def _kill_unresponsive(self, trainer: Trainer, pack: ClaimedPack, ids: Collection[str]) -> None:
+        """Kill the trainer, of which no report waits, if it has not dropped a member that must leave."""
+        unanswered_s = pack.unanswered_s(ids, self._context.clock())
+        if unanswered_s > (UNRESPONSIVE_AT_STOP_S if self._stopping.is_set() else UNRESPONSIVE_S):
             log.error("the trainer of %s does not respond to a cancel request and is killed", self.device.name)
             trainer.kill()
 

@@ -65,6 +65,7 @@ class Sweeper:
             self._delete(
                 self._jobs.orphaned_files([PublishedFile(at[1], int(at[2]), uri) for uri, at in found if at]), after_s
             )
+        self._files.delete_unfinished(after_s)
         self._uploads.abandon(self._upload_kept_s)
         for some in _batches(self._files.below(UPLOADS)):
             self._delete(self._uploads.unknown(some), after_s)

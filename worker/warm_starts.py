@@ -6,11 +6,11 @@ from pathlib import Path
 from model import OPTIMIZER, PREPROCESSING, WEIGHTS
 from spec.job import JobSpec
 from spec.warm_start import keeps_optimizer
-from store.disk import is_full, reason
-from store.files import Files
+from store.disk import reason
+from store.files import Files, may_pass
 from store.leases import LeaseStore
 
-from .errors import NoSpaceError, StartError
+from .errors import NotNowError, StartError
 from .file_cache import FileCache
 from .messages import StartFiles
 
@@ -28,7 +28,7 @@ class WarmStarts:
     def files(self, spec: JobSpec) -> StartFiles | None:
         """The files of the model that a job like `spec` begins from; None if it begins from none.
 
-        Raises `StartError`, `NoSpaceError` when the disk of this machine is full, and `StoreError`.
+        Raises `StartError`, `NotNowError` when the disk is full or the file store is away, and `StoreError`.
         """
         if spec.init_from is None:
             return None
@@ -44,7 +44,7 @@ class WarmStarts:
             gone = "is no longer in the file store: train that job again"
             raise StartError(f"init_from: the model of the job {spec.init_from} {gone}.") from error
         except OSError as error:
-            if is_full(error):
-                raise NoSpaceError("the model that it begins from could not be copied to its worker") from error
+            if may_pass(error):
+                raise NotNowError(f"{reason(error)}: the model that it begins from could not be copied") from error
             raise StartError(f"init_from: its model could not be fetched: {reason(error)}.") from error
         return StartFiles(weights=found[0], preprocessing=found[1], optimizer=found[2] if len(found) > 2 else None)

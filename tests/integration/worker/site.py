@@ -12,7 +12,7 @@ from spec.job import JobSpec
 from spec.states import JobStatus
 from store import db
 from store.doorbell import Doorbell
-from store.files import Files
+from store.files import files_at
 from store.records import JobRecord
 from tests.record import Record, migrate
 from tests.services import eventually
@@ -44,7 +44,7 @@ class Site:
         self.engine = db.connect(database_url)
         self.store = Record(self.engine)
         self.doorbell = Doorbell(broker_url)
-        self.files = Files((home / "files").as_uri())
+        self.files = files_at((home / "files").as_uri())
         self.workers: list[subprocess.Popen[bytes]] = []
 
     def start_worker(self, devices: str = "cpu:1", **settings: float) -> subprocess.Popen[bytes]:

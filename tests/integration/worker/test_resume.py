@@ -5,6 +5,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 
 import psutil
@@ -14,7 +15,7 @@ from sqlalchemy import select
 
 from spec.states import JobStatus
 from store import db
-from store.tables import Checkpoint
+from store.tables import Checkpoint, Lease
 from tests.services import eventually, fresh_database, trainers
 
 from .site import STRUCK, Site
@@ -34,6 +35,23 @@ def checkpoints(site: Site, job_id: str) -> list[int]:
     with db.reading(site.engine) as connection:
         query = select(Checkpoint.epoch).where(Checkpoint.job_id == job_id, ~Checkpoint.void)
         return sorted(connection.execute(query).scalars())
+
+
+def lease(site: Site, job_id: str) -> datetime:
+    """When the lease of a job ends."""
+    with db.reading(site.engine) as connection:
+        return connection.execute(select(Lease.until).where(Lease.job_id == job_id)).scalar_one()
+
+
+def settle(site: Site, job_id: str) -> None:
+    """Wait until what was on its way from the trainer to the record is there: the second renewal begins after it."""
+    seen = {lease(site, job_id)}
+
+    def renewed_twice() -> bool:
+        seen.add(lease(site, job_id))
+        return len(seen) > 2
+
+    eventually(renewed_twice, 40.0, "the lease is renewed twice")
 
 
 def files(site: Site, job_id: str = "") -> list[Path]:
@@ -94,24 +112,28 @@ def test_a_killed_trainers_job_goes_on_and_ends_as_if_nothing_had_happened(warm:
     eventually(lambda: files(warm) == [], 20.0, "no checkpoint is left")
 
 
-def test_a_stopped_workers_job_goes_on_elsewhere_from_where_it_was(site: Site) -> None:
-    first = site.start_worker()
+def test_a_pack_goes_on_elsewhere_from_where_it_was_when_its_worker_is_told_to_end(site: Site) -> None:
     site.slow_motion.begin()
-    (job_id,) = site.submit(STRUCK | {"max_attempts": 1})
-    site.wait_for_an_epoch(job_id)
+    ids = site.submit(*(STRUCK | {"max_attempts": 1, "seed": seed} for seed in range(12)))
+    first = site.start_worker()
+    eventually(lambda: all(site.job(job_id).epoch for job_id in ids), 40.0, "all train")
+    assert {site.job(job_id).pack_size for job_id in ids} == {12}
     began = time.monotonic()
-    first.send_signal(signal.SIGTERM)
+    first.send_signal(signal.SIGUSR1)  # as Slurm does
+    first.send_signal(signal.SIGTERM)  # as Kubernetes does, and Slurm when somebody then cancels it
     assert first.wait(20) == 0
     assert time.monotonic() - began < 20.0
-    job = site.job(job_id)
-    assert (job.status, checkpoints(site, job_id)) == (JobStatus.queued, [job.epoch])
-    assert "its worker was stopped" in reasons(site, job_id)
+    jobs = [site.job(job_id) for job_id in ids]
+    assert {job.status for job in jobs} == {JobStatus.queued}
+    assert [checkpoints(site, job.id) for job in jobs] == [[job.epoch] for job in jobs]
+    assert all("its worker was stopped" in reasons(site, job_id) for job_id in ids)
     site.slow_motion.end()
 
     site.start_worker()
-    site.wait(job_id, JobStatus.succeeded, within_s=60.0)
-    assert goes_on_after(site, job_id) == [job.epoch]
-    assert site.store.curve(job_id)["epoch"] == list(range(1, 151))
+    for job in jobs:
+        site.wait(job.id, JobStatus.succeeded, within_s=60.0)
+        assert goes_on_after(site, job.id) == [job.epoch]
+        assert site.store.curve(job.id)["epoch"] == list(range(1, 151))
 
 
 def test_a_job_whose_checkpoints_are_all_broken_starts_over_and_its_history_says_so(warm: Site) -> None:
@@ -121,6 +143,7 @@ def test_a_job_whose_checkpoints_are_all_broken_starts_over_and_its_history_says
     eventually(lambda: len(checkpoints(warm, job_id)) == 2, 40.0, "two checkpoints are recorded")
     (trainer,) = trainers(worker.pid)
     trainer.suspend()  # it writes no other meanwhile
+    settle(warm, job_id)
     for path in files(warm, job_id):
         if path.is_file():
             os.truncate(path, 100)

@@ -10,7 +10,7 @@ from sqlalchemy import update
 from spec.job import JobSpec
 from spec.states import JobStatus, StopReason
 from store import db, tables
-from store.files import Files
+from store.files import files_at
 from tests.record import Record, migrate
 from worker.context import WorkerContext
 from worker.devices import Device
@@ -110,7 +110,7 @@ def saved(trainer: Scripted, job_id: str, epoch: int) -> Saved:
     (trainer.folder / CHECKPOINTS).mkdir(parents=True, exist_ok=True)
     file = f"{CHECKPOINTS}/{job_id}-{epoch}"
     (trainer.folder / file).write_bytes(b"%d epochs of " % epoch + job_id.encode())
-    return Saved(id=job_id, epoch=epoch, file=file)
+    return Saved(epochs={job_id: epoch}, files={job_id: file})
 
 
 def staged(trainer: Scripted) -> list[bytes]:
@@ -142,13 +142,13 @@ class Bench:
         migrate(self.url)
         self.engine = db.connect(self.url)
         self.store = Record(self.engine)
-        self.files = Files(f"file://{folder / 'files'}")
+        self.files = files_at(f"file://{folder / 'files'}")
         self.clock = Clock()
         self.heartbeat = Heartbeat(self.store, worker="bench", lease_s=30.0, clock=self.clock)
         self.trainers: list[Scripted] = []
         self.rung: list[str] = []
 
-    def supervisor(self, *answers: Answer, pack_limit: int = 0) -> Supervisor:
+    def supervisor(self, *answers: Answer, pack_limit: int = 0, time_slice_s: float = 0.0) -> Supervisor:
         """Its first trainer answers by the first script, the next by the second, further ones by the last."""
 
         def start(device: Device) -> Trainer:
@@ -168,12 +168,13 @@ class Bench:
             announce=lambda: None,
             sizes=PackSizes(pack_limit),
             stall_s=STALL_S,
+            time_slice_s=time_slice_s,
             clock=self.clock,
         )
         return Supervisor(CPU, context)
 
-    def submit(self, *specs: dict[str, object]) -> list[str]:
-        submitted = self.store.submit([JobSpec.model_validate(spec) for spec in specs], owner="ada")
+    def submit(self, *specs: dict[str, object], owner: str = "ada") -> list[str]:
+        submitted = self.store.submit([JobSpec.model_validate(spec) for spec in specs], owner=owner)
         return [job.id for job in submitted.jobs]
 
     def checkpoints(self) -> list[str]:

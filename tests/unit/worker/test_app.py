@@ -18,7 +18,7 @@ SHIPPED: dict[str, Any] = {
     "worker_prefetch_multiplier": 1,
     "worker_disable_prefetch": True,
     "worker_enable_prefetch_count_reduction": False,
-    "worker_pool": "threads",
+    "worker_pool": "worker.pool:Threads",
     "broker_connection_retry": True,
     "broker_connection_retry_on_startup": True,
     "broker_connection_max_retries": None,

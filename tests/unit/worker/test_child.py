@@ -79,18 +79,18 @@ def model_in(reports: Sequence[Report], folder: Path) -> dict[str, Any]:
 def test_a_job_goes_on_from_a_checkpoint_of_another_trainer(received: Received, tmp_path: Path) -> None:
     reports = run(received, tmp_path, five_epochs(), checkpoint_s=0.0)
     saved = next(report for report in reports if isinstance(report, Saved))
-    assert epochs(reports[: reports.index(saved)]) == [saved.epoch] == [1]
+    assert epochs(reports[: reports.index(saved)]) == [saved.epochs["a"]] == [1]
     whole = model_in(reports, tmp_path)
 
     (tmp_path / "broken").write_bytes(b"no checkpoint")
-    reports = run(received, tmp_path, five_epochs("broken", saved.file, "gone"), checkpoint_s=60.0)
+    reports = run(received, tmp_path, five_epochs("broken", saved.files["a"], "gone"), checkpoint_s=60.0)
     resumed = reports[0]
     assert isinstance(resumed, Resumed)
     assert (resumed.epoch, set(resumed.refused)) == (1, {"broken"})
     assert epochs(reports) == [2, 3, 4, 5]
     model = model_in(reports, tmp_path)
     assert all((model[name] == array).all() for name, array in whole.items())
-    assert not (tmp_path / saved.file).exists()
+    assert not (tmp_path / saved.files["a"]).exists()
 
 
 def test_a_trainer_that_can_read_no_checkpoint_starts_from_the_beginning(received: Received, tmp_path: Path) -> None:
@@ -106,7 +106,7 @@ def test_a_job_that_must_leave_ends_its_epoch_and_saves_first(received: Received
     assert isinstance(points, Points)
     assert isinstance(saved, Saved)
     assert isinstance(ended, Ended)
-    assert (epochs(reports), saved.epoch, ended.end) == ([1], 1, "cancelled")
+    assert (epochs(reports), saved.epochs["a"], ended.end) == ([1], 1, "cancelled")
 
 
 def test_a_checkpoint_that_cannot_be_written_does_not_stop_the_training(received: Received, tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 from spec.job import JobSpec
 from store.checkpoints import CheckpointRecord
 from store.records import Claim
-from worker.claimed_pack import PAUSE_PATIENCE_S, REQUEUE_PATIENCE_S, ClaimedPack, LeaveReason, columns
+from worker.claimed_pack import PAUSE_PATIENCE_S, ClaimedPack, LeaveReason, columns
 
 SPEC = JobSpec.model_validate({"dataset": "xor", "timeout_s": 60.0})
 
@@ -97,13 +97,13 @@ def test_checkpoints_are_sent_until_the_record_has_them() -> None:
 
 
 def test_a_requeued_job_may_end_its_epoch_within_its_patience() -> None:
-    pack = ClaimedPack([claim("a"), claim("b", cancel_requested=True)], now=0.0)
+    pack = ClaimedPack([claim("a"), claim("b", cancel_requested=True)], now=0.0, requeue_patience_s=3.0)
     pack.mark_requeued()
     assert pack.due_to_leave({"a", "b"}, now=1.0) == ["a"]
     assert pack.due_to_leave({"a", "b"}, now=2.0) == []
     assert pack.due_to_cancel({"a", "b"}, now=2.0) == ["b"]
-    assert pack.due_to_cancel({"a", "b"}, now=1.0 + REQUEUE_PATIENCE_S) == []
-    assert pack.due_to_cancel({"a", "b"}, now=1.5 + REQUEUE_PATIENCE_S) == ["a"]
+    assert pack.due_to_cancel({"a", "b"}, now=4.0) == []
+    assert pack.due_to_cancel({"a", "b"}, now=4.5) == ["a"]
 
 
 def test_a_paused_job_may_end_its_epoch_first() -> None:

@@ -7,14 +7,14 @@ from collections.abc import Callable
 import pytest
 
 from spec.states import FailureReason, JobStatus
-from store.files import Files
+from store.files.local import LocalFiles
 from worker.errors import TrainerDied
 from worker.messages import Cancel, Ended, Order, Report, Train
 
 from .bench import SMALL, Answer, Bench, Scripted, done, points, saved, succeeds
 
 
-class FullDisk(Files):
+class FullDisk(LocalFiles):
     """A file store that takes checkpoints, and no model while `error` is set."""
 
     error: int | None = errno.ENOSPC

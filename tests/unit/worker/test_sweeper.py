@@ -8,7 +8,7 @@ from spec.job import JobSpec
 from spec.states import FailureReason, StopReason
 from store import db
 from store.checkpoints import CheckpointRecord, CheckpointStore
-from store.files import Files
+from store.files import Files, files_at
 from store.records import ArtifactRecord, Claim, Progress, Success
 from store.uploads import UploadStore
 from tests.record import Record, migrate
@@ -31,7 +31,7 @@ def sweeping(engine: Engine, store: Record, files: Files, *, upload_kept_s: floa
 
 
 def test_a_file_that_the_record_does_not_know_is_deleted_when_it_is_old(engine: Engine, tmp_path: Path) -> None:
-    store, files = Record(engine), Files((tmp_path / "files").as_uri())
+    store, files = Record(engine), files_at((tmp_path / "files").as_uri())
     store.submit([SPEC], owner="ada")
     (claim,) = store.claim(worker="w", device="cpu", limit=1, lease_s=30.0)
     for name in ("known", "lost", ".half-written"):
@@ -47,7 +47,7 @@ def test_a_file_that_the_record_does_not_know_is_deleted_when_it_is_old(engine: 
 
 
 def test_the_files_of_void_checkpoints_are_deleted_and_forgotten(engine: Engine, tmp_path: Path) -> None:
-    store, files = Record(engine), Files((tmp_path / "files").as_uri())
+    store, files = Record(engine), files_at((tmp_path / "files").as_uri())
     store.submit([SPEC], owner="ada")
     (claim,) = store.claim(worker="w", device="cpu", limit=1, lease_s=30.0)
     kept = []
@@ -73,7 +73,7 @@ def test_the_files_of_void_checkpoints_are_deleted_and_forgotten(engine: Engine,
 def test_what_a_dead_attempt_published_is_deleted_and_a_running_finish_is_not_robbed(
     engine: Engine, tmp_path: Path
 ) -> None:
-    store, files = Record(engine), Files((tmp_path / "files").as_uri())
+    store, files = Record(engine), files_at((tmp_path / "files").as_uri())
     sweeper = sweeping(engine, store, files)
 
     def publish(claim: Claim) -> ArtifactRecord:
@@ -105,7 +105,7 @@ def test_what_a_dead_attempt_published_is_deleted_and_a_running_finish_is_not_ro
 
 
 def test_an_abandoned_upload_is_forgotten_and_its_files_are_deleted(engine: Engine, tmp_path: Path) -> None:
-    store, files, uploads = Record(engine), Files((tmp_path / "files").as_uri()), UploadStore(engine)
+    store, files, uploads = Record(engine), files_at((tmp_path / "files").as_uri()), UploadStore(engine)
 
     def left() -> list[str]:
         return sorted(path.name for path in (tmp_path / "files").rglob("*") if path.is_file())
