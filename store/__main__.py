@@ -1,4 +1,4 @@
-"""Care of the record: `python -m store migrate`, `python -m store token create --owner NAME`, `list`, `revoke ID`."""
+"""Care of the record: `python -m store migrate`, `check`, and `token create --owner NAME`, `list`, `revoke ID`."""
 
 import argparse
 import json
@@ -6,20 +6,36 @@ import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 
+from spec.findings import FINDINGS
 from spec.settings import BadSettingsError, Settings
 
 from .db import connect, migrate
-from .tokens import TokenStore
+from .doctor import examine
+from .schema import await_schema
+from .tokens import METRICS_READ, SCOPES, TokenStore
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Do what the command line asks; the exit status."""
     parser = argparse.ArgumentParser(prog="python -m store", description=__doc__)
     verbs = parser.add_subparsers(dest="verb", required=True)
-    verbs.add_parser("migrate", help="bring the schema up to date; with EPOCHAL_TOKEN, make sure that token exists")
+    verbs.add_parser(
+        "migrate", help="bring the schema up to date; make sure that EPOCHAL_TOKEN and EPOCHAL_METRICS_TOKEN exist"
+    )
+    check = verbs.add_parser("check", help="whether the schema is one that this release can work with; 1: it is not")
+    check.add_argument("--wait", type=float, default=0.0, metavar="SECONDS", help="how long to wait for it")
+    verbs.add_parser("doctor", help="print what is wrong with record, broker and files, as JSON")
     token = verbs.add_parser("token", help="bearer tokens").add_subparsers(dest="action", required=True)
     create = token.add_parser("create", help="make a token and print it, this once")
     create.add_argument("--owner", required=True, help="the owner of the jobs that it may see")
+    create.add_argument(
+        "--scope",
+        action="append",
+        choices=[*SCOPES, METRICS_READ],
+        help="what it allows; default: jobs:read, jobs:write",
+    )
+    create.add_argument("--name", help="what it is for")
+    create.add_argument("--days", type=float, help="days until it expires; without, it does not")
     token.add_parser("list", help="print all tokens as JSON, without their secrets")
     token.add_parser("revoke", help="end a token at once").add_argument(
         "id", help="the token's id, as `list` prints it"
@@ -34,12 +50,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
         migrate(settings.database_url)
         if settings.token:
             TokenStore(connect(settings.database_url)).ensure(settings.token, owner="admin")
+        if settings.metrics_token:
+            tokens = TokenStore(connect(settings.database_url))
+            tokens.ensure(settings.metrics_token, owner="prometheus", scopes=[METRICS_READ])
         print("The record is up to date.")
         return 0
+    if asked.verb == "doctor":
+        print(FINDINGS.dump_json(examine(settings)).decode())
+        return 0
+    if asked.verb == "check":
+        if wrong := await_schema(connect(settings.database_url), asked.wait):
+            print(wrong, file=sys.stderr)
+        return int(wrong is not None)
     tokens = TokenStore(connect(settings.database_url))
     match asked.action:
         case "create":
-            print(tokens.create(owner=asked.owner))
+            lasts_s = None if asked.days is None else asked.days * 86_400.0
+            print(tokens.create(owner=asked.owner, scopes=asked.scope or SCOPES[:2], name=asked.name, lasts_s=lasts_s))
         case "list":
             print(json.dumps([asdict(one) for one in tokens.listed()], default=lambda at: at.isoformat()))
         case "revoke" if not tokens.revoke(asked.id):

@@ -21,13 +21,14 @@ from sqlalchemy import (
     select,
     tuple_,
 )
-from sqlalchemy.orm import InstrumentedAttribute, aliased
+from sqlalchemy.orm import InstrumentedAttribute
 
-from .db import in_values, values_table
+from .access import Access, Asker, visible_to
+from .db import in_values, shared_alias, values_table
 from .records import JOBS, JobFilter, Success
 from .tables import BestMetric, Job
 
-_bound = aliased(BestMetric)
+_bound = shared_alias(BestMetric)
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,7 @@ def within(wanted: JobFilter, job_id: InstrumentedAttribute[str]) -> list[Column
     return [exists().where(_bound.job_id == job_id, _bound.name == name, holds) for name, holds in bounds]
 
 
-def with_metrics(wanted: JobFilter, owner: str | None) -> Select[Any]:
+def with_metrics(wanted: JobFilter, owner: Asker) -> Select[Any]:
     """The ids of jobs with best metrics within bounds, at least one, by an index of the first metric."""
     first = next(iter({**wanted.least, **wanted.most}))
     query = select(BestMetric.job_id).where(BestMetric.name == first, *within(wanted, BestMetric.job_id))
@@ -85,7 +86,7 @@ def with_metrics(wanted: JobFilter, owner: str | None) -> Select[Any]:
         query = query.where(BestMetric.value >= wanted.least[first])
     if first in wanted.most:
         query = query.where(BestMetric.value <= wanted.most[first])
-    return query if owner is None else query.where(BestMetric.owner == owner)
+    return query if owner is None else query.where(_of(owner))
 
 
 def in_order(
@@ -93,7 +94,7 @@ def in_order(
     order: ByMetric,
     meant: Sequence[ColumnElement[bool]],
     *,
-    owner: str | None,
+    owner: Asker,
     after: Position | None,
     limit: int,
 ) -> list[Row[Any]]:
@@ -107,12 +108,12 @@ def in_order(
     return rows
 
 
-def _with_metric(order: ByMetric, owner: str | None, after: Position | None) -> Select[Any]:
+def _with_metric(order: ByMetric, owner: Asker, after: Position | None) -> Select[Any]:
     place = tuple_(BestMetric.value, BestMetric.job_id)
     query = JOBS.add_columns(BestMetric.value.label("best")).join(BestMetric, BestMetric.job_id == Job.id)
     query = query.where(BestMetric.name == order.metric)
     if owner is not None:
-        query = query.where(BestMetric.owner == owner)
+        query = query.where(_of(owner))
     if after is not None:
         last = tuple_(literal(after.value, Double()), literal(after.job_id))
         query = query.where(place < last if order.descending else place > last)
@@ -121,11 +122,17 @@ def _with_metric(order: ByMetric, owner: str | None, after: Position | None) -> 
     return query.order_by(BestMetric.value, BestMetric.job_id)
 
 
-def _without_metric(order: ByMetric, owner: str | None, after: Position | None) -> Select[Any]:
+def _without_metric(order: ByMetric, owner: Asker, after: Position | None) -> Select[Any]:
     having = select(_bound.job_id).where(_bound.name == order.metric)
     query = JOBS.add_columns(cast(null(), Double()).label("best")).where(Job.id.not_in(having))
-    if owner is not None:
-        query = query.where(Job.owner == owner)
+    query = query.where(visible_to(owner, Job))
     if after is not None:
         query = query.where(Job.id < after.job_id)
     return query.order_by(Job.id.desc())
+
+
+def _of(owner: Asker) -> ColumnElement[bool]:
+    """Metrics of the jobs that the asker sees; those of one owner by an index of theirs."""
+    if isinstance(owner, Access) and owner.reads:
+        return BestMetric.job_id.in_(select(Job.id).where(visible_to(owner, Job)))
+    return BestMetric.owner == (owner.user if isinstance(owner, Access) else owner)

@@ -49,7 +49,7 @@ def bracket_order(connection: Connection, pack_key: str) -> BracketOrder:
         .join(Generation, Generation.sweep_id == Sweep.id)
         .where(Sweep.id == sweep_id, Generation.number == generation)
     ).one()
-    sweep, bracket = SweepSpec.model_validate(row.spec), Bracket.model_validate(row.bracket)
+    sweep, bracket = SweepSpec.stored(row.spec), Bracket.model_validate(row.bracket)
     ended = connection.execute(
         select(Job.id, Job.trial, Job.status, Job.failure_reason, Job.spec, Job.epoch)
         .where(

@@ -21,16 +21,15 @@ from sqlalchemy import (
     tuple_,
     update,
 )
-from sqlalchemy.orm import aliased
 
 from spec.views import Curve, Metrics
 
-from .db import now, values_table
+from .db import now, shared_alias, values_table
 from .records import Progress
 from .tables import Checkpoint, CurveChunk, Job
 
 # SQLAlchemy takes longer to make an alias than to use it, so this is made once.
-_stored = aliased(CurveChunk)
+_stored = shared_alias(CurveChunk)
 _Chunk = Row[int, dict[str, Any]] | tuple[int, dict[str, Any]]
 _chunk = tuple_(CurveChunk.job_id, CurveChunk.attempt, CurveChunk.first_epoch)
 

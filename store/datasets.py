@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Engine, Row, delete, func, insert, literal, select
+from sqlalchemy import Connection, Engine, Row, and_, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from spec.dataset import Uploaded
@@ -13,9 +13,11 @@ from spec.profile import Profile
 from spec.schema import Schema
 from spec.states import FINISHED, SweepState
 
-from .db import now, reading, writing
-from .errors import DatasetInUseError, DatasetNotFoundError
-from .tables import Dataset, Job, Sweep
+from .access import Asker, changeable_by, demand_change, visible_to
+from .db import lock, now, reading, writing
+from .errors import BytesQuotaError, DatasetInUseError, DatasetNotFoundError, ProjectNotFoundError
+from .projects import in_projects_of, project_ids
+from .tables import Dataset, Job, Project, Sweep, User
 
 LISTED = 1000
 """Most data sets in a list, the newest."""
@@ -27,6 +29,8 @@ class DatasetRecord:
 
     id: str
     owner: str
+    project_id: str | None = None
+    """The project that it is shared in."""
     name: str
     version: int
     sha256: str
@@ -97,22 +101,24 @@ class DatasetStore:
             except IntegrityError:  # another upload was a moment faster: with this content, or with this version
                 continue
 
-    def find(self, dataset_id: str, *, owner: str | None) -> DatasetRecord | None:
+    def find(self, dataset_id: str, *, owner: Asker) -> DatasetRecord | None:
         """The data set, if there is one. With `owner` None, an administrator, of any owner."""
         with reading(self._engine) as connection:
-            row = connection.execute(_DATASETS.where(Dataset.id == dataset_id, _owned(owner))).first()
+            row = connection.execute(_DATASETS.where(Dataset.id == dataset_id, visible_to(owner, Dataset))).first()
         return None if row is None else _record(row)
 
-    def get(self, dataset_id: str, *, owner: str | None) -> DatasetRecord:
+    def get(self, dataset_id: str, *, owner: Asker) -> DatasetRecord:
         """The data set. Raises `DatasetNotFoundError`, for another owner's too."""
         found = self.find(dataset_id, owner=owner)
         if found is None:
             raise _missing(dataset_id)
         return found
 
-    def newest(self, *, owner: str | None, name: str | None = None) -> list[DatasetRecord]:
+    def newest(self, *, owner: Asker, name: str | None = None) -> list[DatasetRecord]:
         """Data sets, newest first; of one name, when given."""
-        query = _DATASETS.where(_owned(owner)).order_by(Dataset.created_at.desc(), Dataset.id).limit(LISTED)
+        query = (
+            _DATASETS.where(visible_to(owner, Dataset)).order_by(Dataset.created_at.desc(), Dataset.id).limit(LISTED)
+        )
         if name is not None:
             query = query.where(Dataset.name == name)
         with reading(self._engine) as connection:
@@ -124,11 +130,36 @@ class DatasetStore:
             total = select(func.coalesce(func.sum(Dataset.size), 0)).where(Dataset.owner == owner)
             return int(connection.execute(total).scalar_one())
 
-    def delete(self, dataset_id: str, *, owner: str | None) -> None:
+    def share(self, dataset_id: str, project: str | None, *, owner: Asker) -> DatasetRecord:
+        """Share a data set in the project of this name; None: with nobody.
+
+        Raises `DatasetNotFoundError`, `NotYoursError`, `ProjectNotFoundError`, `NotAMemberError`, and `BytesQuotaError`
+        when the project has no bytes left.
+        """
+        found = self.get(dataset_id, owner=owner)
+        demand_change(owner, found)
+        with writing(self._engine) as connection:
+            ids = {} if project is None else project_ids(connection, [project], owner=found.owner)
+            if project is not None and project not in ids:
+                raise ProjectNotFoundError(f"Nobody has created the project {project}: create it first.")
+            if project is not None:
+                _demand_bytes(connection, ids[project], found)
+            shared = update(Dataset).where(Dataset.id == dataset_id).values(project_id=ids.get(project or ""))
+            connection.execute(shared)
+        return self.get(dataset_id, owner=owner)
+
+    def quota(self, owner: str, default: int) -> int:
+        """The bytes that an owner's data sets and uploads may take."""
+        with reading(self._engine) as connection:
+            own = connection.execute(select(User.bytes_quota).where(User.name == owner)).scalar()
+        return default if own is None else own
+
+    def delete(self, dataset_id: str, *, owner: Asker) -> None:
         """Delete a data set. Raises `DatasetInUseError` while jobs or sweeps need it, and `DatasetNotFoundError`."""
+        demand_change(owner, self.get(dataset_id, owner=owner))
         with writing(self._engine) as connection:
             # A submit of a job that needs it locks its row: with the lock, the count of such jobs is certain.
-            locked = select(Dataset.id).where(Dataset.id == dataset_id, _owned(owner)).with_for_update()
+            locked = select(Dataset.id).where(Dataset.id == dataset_id, changeable_by(owner, Dataset)).with_for_update()
             if connection.execute(locked).first() is None:
                 raise _missing(dataset_id)
             ended = [status.value for status in FINISHED]
@@ -150,16 +181,27 @@ def lock_datasets(connection: Connection, ids: Collection[str], *, owner: str) -
     """Keep these data sets from being deleted until the transaction ends. Raises `DatasetNotFoundError`."""
     if not ids:
         return
-    held = select(Dataset.id).where(Dataset.id.in_(ids), Dataset.owner == owner).with_for_update(read=True)
+    held = select(Dataset.id).where(Dataset.id.in_(ids), in_projects_of(owner, Dataset)).with_for_update(read=True)
     for missing in set(ids) - set(connection.execute(held).scalars()):
         raise _missing(missing)
 
 
+def _demand_bytes(connection: Connection, project_id: str, more: DatasetRecord) -> None:
+    """Raise `BytesQuotaError` unless the project has bytes for one more data set, until the transaction ends."""
+    project = connection.execute(select(Project.name, Project.bytes_quota).where(Project.id == project_id)).one()
+    if project.bytes_quota is None:
+        return
+    lock(connection, f"bytes of project {project_id}")
+    others = and_(Dataset.project_id == project_id, Dataset.id != more.id)
+    used = connection.execute(select(func.coalesce(func.sum(Dataset.size), 0)).where(others)).scalar_one()
+    if used + more.size > project.bytes_quota:
+        raise BytesQuotaError(
+            f"The quota of bytes of the project {project.name} is {project.bytes_quota:,}, and its data sets take "
+            f"{used:,}: this one, with {more.size:,}, does not fit."
+        )
+
+
 _DATASETS = select(Dataset.__table__)
-
-
-def _owned(owner: str | None) -> ColumnElement[bool]:
-    return literal(True) if owner is None else Dataset.owner == owner
 
 
 def _missing(dataset_id: str) -> DatasetNotFoundError:
@@ -170,6 +212,7 @@ def _record(row: Row[*tuple[Any, ...]]) -> DatasetRecord:
     return DatasetRecord(
         id=row.id,
         owner=row.owner,
+        project_id=row.project_id,
         name=row.name,
         version=row.version,
         sha256=row.sha256,

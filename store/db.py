@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import psycopg
 from sqlalchemy import (
@@ -23,6 +23,7 @@ from sqlalchemy import (
     create_engine,
     event,
     func,
+    inspect,
     literal,
     select,
     text,
@@ -31,11 +32,13 @@ from sqlalchemy import (
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.compiler import compiles
-from sqlalchemy.orm import InstrumentedAttribute
+from sqlalchemy.orm import InstrumentedAttribute, aliased
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import DateTime, String, TypeDecorator, TypeEngine
 
 from .errors import DiskFullError, StoreUnavailableError
+
+Entity = TypeVar("Entity")
 
 _SQLITE_FORMAT = "%Y-%m-%d %H:%M:%S.%f"
 _MIGRATING = 0x45504F43
@@ -119,6 +122,18 @@ def lock(connection: Connection, name: str) -> None:
     """Have the lock of that name until this transaction ends, waiting for whoever has it now."""
     if connection.dialect.name == "postgresql":
         connection.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(name, _NAMED))))
+
+
+def shared_alias(entity: type[Entity]) -> type[Entity]:
+    """An alias of a table that threads may use at once, made when its module is imported.
+
+    SQLAlchemy makes each attribute of an alias at its first use; of threads that use it first together, one would get
+    an attribute of no table, and a statement that is wrong.
+    """
+    made = aliased(entity)
+    for column_of in inspect(entity).column_attrs:
+        getattr(made, column_of.key)
+    return made
 
 
 def connect(url: str) -> Engine:

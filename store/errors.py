@@ -77,8 +77,52 @@ class ClassroomFullError(StoreError):
     """So many guests may not be in a classroom."""
 
 
+class NotYoursError(StoreError):
+    """The row is another owner's, who shares it in a project to be read."""
+
+
+class UserNotFoundError(StoreError):
+    """There is no such user."""
+
+
+class UserExistsError(StoreError):
+    """A user has this name."""
+
+
+class LastAdminError(StoreError):
+    """Nobody would administer the service."""
+
+
+class ProjectNotFoundError(StoreError):
+    """There is no such project, or the asker is no member of it."""
+
+
+class ProjectExistsError(StoreError):
+    """The name is taken."""
+
+
+class ProjectInUseError(StoreError):
+    """Jobs of the project have not ended."""
+
+
+class NotAMemberError(StoreError):
+    """Who is no member of a project, or only reads in it, submits nothing to it."""
+
+
+class MemberNotFoundError(StoreError):
+    """The user is no member of the project."""
+
+
+class BytesQuotaError(StoreError):
+    """A user or a project has no bytes left."""
+
+
 class StoreUnavailableError(StoreError):
     """The database does not answer."""
+
+
+class NoSpaceError(StoreError):
+    """A file would take space that is kept free for running jobs."""
 
 
 class DiskFullError(StoreUnavailableError):

@@ -1,6 +1,6 @@
 """The jobs, for users: submit, read, cancel, pause, resume, change, retry, delete."""
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import Literal
@@ -27,6 +27,7 @@ from spec.job import JobSpec
 from spec.states import FINISHED, JobStatus
 from spec.views import Change, Curve
 
+from .access import Asker, changeable_by, demand_change, visible_to
 from .best_metrics import ByMetric, Position, in_order, with_metrics, within
 from .checkpoints import void_checkpoints
 from .curves import read_curve
@@ -36,6 +37,7 @@ from .errors import IllegalTransitionError, JobNotFoundError, JobOfSweepError
 from .idempotency import answered, remember
 from .limits import NONE, Limits, QueueCapacity
 from .mirror import mark_for_mirror, mark_for_mirror_again
+from .projects import project_ids
 from .records import (
     JOBS,
     ArtifactRecord,
@@ -63,9 +65,10 @@ TOGETHER = 2000
 class JobStore:
     """The jobs, for users.
 
-    Any process may call any method at any time. Methods see the jobs of `owner`; with None, an administrator, all. A
-    state changes by one guarded UPDATE, with one event in the same transaction; no state follows a final one. What only
-    workers do is in `store.leases`. Raises `StoreUnavailableError` when the database does not answer.
+    Any process may call any method at any time. Methods see the jobs of `owner`, and change those that it may
+    (`store.access`); others raise `NotYoursError`. A state changes by one guarded UPDATE, with one event in the same
+    transaction; no state follows a final one. What only workers do is in `store.leases`. Raises
+    `StoreUnavailableError` when the database does not answer.
     """
 
     def __init__(self, engine: Engine, limits: Limits = NONE) -> None:
@@ -91,19 +94,21 @@ class JobStore:
         """Queue jobs, all or none. The same key again gives the same jobs. `replays` is the job that they train again.
 
         `most` is how many jobs of the owner may be under way. Raises `IdempotencyMismatchError`, `QueueFullError` when
-        so many may not wait or be under way, and `DatasetNotFoundError` when
-        an uploaded data set is gone: it cannot go while the job waits.
+        so many may not wait or be under way, `NotAMemberError` when a project is shared by others, and
+        `DatasetNotFoundError` when an uploaded data set is gone: it cannot go while the job waits.
         """
         if idempotency is not None and (known := self._replay(owner, idempotency)) is not None:
             return Submitted(known, replayed=True)
         with reading(self._engine) as connection:
             at = connection.execute(select(now())).scalar_one()
+            shared = project_ids(connection, {spec.project for spec in specs}, owner=owner)
         # Thousands of jobs take a while to make: not within the transaction.
-        jobs = [new_job(spec, owner, at, replays=replays) for spec in specs]
+        jobs = [new_job(spec, owner, at, replays=replays, project_id=shared.get(spec.project)) for spec in specs]
         rows = [columns(job) for job in jobs]
         try:
             with writing(self._engine) as connection:
-                self._capacity.demand(connection, owner, len(specs), most)
+                in_projects = Counter(job.project_id for job in jobs if job.project_id is not None)
+                self._capacity.demand(connection, owner, len(specs), most, in_projects)
                 used = {found for spec in specs if (found := dataset_id(spec)) is not None}
                 lock_datasets(connection, used, owner=owner)
                 if idempotency is not None:
@@ -134,10 +139,10 @@ class JobStore:
 
     # --- reading --------------------------------------------------------------------------------------------------
 
-    def get(self, job_id: str, *, owner: str | None) -> JobRecord:
+    def get(self, job_id: str, *, owner: Asker) -> JobRecord:
         """The job. Raises `JobNotFoundError`, for another owner's job too."""
         with reading(self._engine) as connection:
-            row = connection.execute(JOBS.where(Job.id == job_id, _owned(owner))).first()
+            row = connection.execute(JOBS.where(Job.id == job_id, visible_to(owner, Job))).first()
         if row is None:
             raise JobNotFoundError(f"There is no job {job_id} among yours: list the jobs to see which there are.")
         return record(row)
@@ -146,7 +151,7 @@ class JobStore:
         self,
         wanted: JobFilter,
         *,
-        owner: str | None,
+        owner: Asker,
         order: ByMetric | Literal["newest", "oldest"] = "newest",
         after: Position | None = None,
         limit: int = 50,
@@ -158,7 +163,7 @@ class JobStore:
                 rows = in_order(connection, order, meant, owner=owner, after=after, limit=limit + 1)
             else:
                 newest = order == "newest"
-                query = JOBS.add_columns(null().label("best")).where(*meant, _owned(owner)).limit(limit + 1)
+                query = JOBS.add_columns(null().label("best")).where(*meant, visible_to(owner, Job)).limit(limit + 1)
                 query = query.order_by(Job.id.desc() if newest else Job.id)
                 if after is not None:
                     query = query.where(Job.id < after.job_id if newest else Job.id > after.job_id)
@@ -166,11 +171,11 @@ class JobStore:
         jobs = [record(row) for row in rows[:limit]]
         return jobs, Position(jobs[-1].id, rows[limit - 1].best) if len(rows) > limit else None
 
-    def count(self, wanted: JobFilter, *, owner: str | None, upto: int) -> int:
+    def count(self, wanted: JobFilter, *, owner: Asker, upto: int) -> int:
         """How many jobs pass the filter, `upto` at most."""
         meant = _meant(replace(wanted, least={}, most={}))
         if not wanted.least and not wanted.most:
-            some = select(Job.id).where(*meant, _owned(owner))
+            some = select(Job.id).where(*meant, visible_to(owner, Job))
         else:
             some = with_metrics(wanted, owner)
             some = some.join(Job, Job.id == BestMetric.job_id).where(*meant) if meant else some
@@ -216,27 +221,28 @@ class JobStore:
 
     # --- changing -------------------------------------------------------------------------------------------------
 
-    def request_cancel(self, job_id: str, *, owner: str | None, actor: str) -> JobRecord:
+    def request_cancel(self, job_id: str, *, owner: Asker, actor: str) -> JobRecord:
         """Cancel a waiting job at once; for a running job, write a control request, which its worker sees.
 
         A second request changes nothing. Raises `JobNotFoundError`, and `IllegalTransitionError` when the job has
         succeeded or failed.
         """
         with writing(self._engine) as connection:
-            mark_for_mirror(connection, cancel_jobs(connection, Job.id == job_id, _owned(owner), actor=actor))
-        job = self.get(job_id, owner=owner)
+            ours = and_(Job.id == job_id, changeable_by(owner, Job))
+            mark_for_mirror(connection, cancel_jobs(connection, ours, actor=actor))
+        job = self._changeable(job_id, owner)
         if job.status in FINISHED - {JobStatus.cancelled}:
             raise IllegalTransitionError(job.status.value, "cancelled")
         return job
 
     def cancel_many(
-        self, wanted: JobFilter, *, owner: str | None, actor: str, ids: Collection[str] | None = None
+        self, wanted: JobFilter, *, owner: Asker, actor: str, ids: Collection[str] | None = None
     ) -> Cancelled:
         """Cancel jobs that pass the filter, of `ids` only when given, each as `request_cancel` does.
 
         It takes several transactions. A job that never ran gets no run in MLflow: thousands would be in the way.
         """
-        meant = and_(*_meant(wanted), _owned(owner), _cancellable())
+        meant = and_(*_meant(wanted), changeable_by(owner, Job), _cancellable())
         with reading(self._engine) as connection:
             if ids is None:
                 found = list(connection.execute(select(Job.id).where(meant).order_by(Job.id)).scalars())
@@ -259,25 +265,25 @@ class JobStore:
             cancelled, stopping = cancelled + len(moved), stopping + len(unlocked) - len(moved)
         return Cancelled(cancelled, stopping, skipped=0 if ids is None else len(set(ids)) - cancelled - stopping)
 
-    def request_pause(self, job_id: str, *, owner: str | None, actor: str) -> JobRecord:
+    def request_pause(self, job_id: str, *, owner: Asker, actor: str) -> JobRecord:
         """Pause a queued job at once; for a running job, write a control request, which its worker sees.
 
         A second request changes nothing. Raises `JobNotFoundError`, and `IllegalTransitionError` when the job has
         ended, or has a cancel request, which wins, and `JobOfSweepError` for a job of a sweep.
         """
-        ours = and_(Job.id == job_id, _owned(owner), Job.sweep_id.is_(None))
+        ours = and_(Job.id == job_id, changeable_by(owner, Job), Job.sweep_id.is_(None))
         with writing(self._engine) as connection:
             pause_jobs(connection, ours, actor=actor, reason="paused while it waited")
         return self._controlled(job_id, owner, "paused")
 
-    def resume(self, job_id: str, *, owner: str | None, actor: str) -> JobRecord:
+    def resume(self, job_id: str, *, owner: Asker, actor: str) -> JobRecord:
         """Queue a paused job again, or withdraw the pause request of a running one. Raises as `request_pause` does."""
-        ours = and_(Job.id == job_id, _owned(owner), Job.sweep_id.is_(None))
+        ours = and_(Job.id == job_id, changeable_by(owner, Job), Job.sweep_id.is_(None))
         with writing(self._engine) as connection:
             resume_jobs(connection, ours, actor=actor, reason="resumed")
         return self._controlled(job_id, owner, "resumed")
 
-    def _controlled(self, job_id: str, owner: str | None, request: str) -> JobRecord:
+    def _controlled(self, job_id: str, owner: Asker, request: str) -> JobRecord:
         """The job. Raises `IllegalTransitionError` when it has ended or has a cancel request."""
         job = self._on_its_own(job_id, owner, request)
         if job.status in FINISHED:
@@ -286,14 +292,20 @@ class JobStore:
             raise IllegalTransitionError("being cancelled", request)
         return job
 
-    def _on_its_own(self, job_id: str, owner: str | None, request: str) -> JobRecord:
+    def _on_its_own(self, job_id: str, owner: Asker, request: str) -> JobRecord:
         """The job. Raises `JobOfSweepError` when it belongs to a sweep: its pack is claimed as a whole."""
-        job = self.get(job_id, owner=owner)
+        job = self._changeable(job_id, owner)
         if job.sweep_id is not None:
             raise JobOfSweepError(job.sweep_id, request)
         return job
 
-    def change(self, job_id: str, change: Change, *, owner: str | None, actor: str) -> JobRecord:
+    def _changeable(self, job_id: str, owner: Asker) -> JobRecord:
+        """The job. Raises `JobNotFoundError`, and `NotYoursError` when the asker may only see it."""
+        job = self.get(job_id, owner=owner)
+        demand_change(owner, job)
+        return job
+
+    def change(self, job_id: str, change: Change, *, owner: Asker, actor: str) -> JobRecord:
         """Give a job another priority, name or tags; its spec stays what was submitted.
 
         Raises `JobNotFoundError`, and `IllegalTransitionError` for the priority of a job that has ended.
@@ -304,7 +316,7 @@ class JobStore:
         with writing(self._engine) as connection:
             changed = connection.execute(
                 update(Job)
-                .where(Job.id == job_id, _owned(owner), may)
+                .where(Job.id == job_id, changeable_by(owner, Job), may)
                 .values(**given, updated_at=now())
                 .returning(Job.id)
             ).first()
@@ -312,19 +324,19 @@ class JobStore:
                 mark_for_mirror_again(connection, [job_id])
                 words = ", ".join(name if name == "tags" else f"{name} {value}" for name, value in given.items())
                 log_event(connection, [job_id], actor=actor, reason=f"changed: {words}")
-        job = self.get(job_id, owner=owner)
+        job = self._changeable(job_id, owner)
         if not changed:
             raise IllegalTransitionError(job.status.value, "given another priority")
         return job
 
-    def retry(self, job_id: str, *, owner: str | None, actor: str) -> JobRecord:
+    def retry(self, job_id: str, *, owner: Asker, actor: str) -> JobRecord:
         """Queue a failed job again, from its first epoch and with all its attempts. Raises as `request_cancel` does."""
         cleared = dict.fromkeys(_OF_THE_FAILURE)
         with writing(self._engine) as connection:
             moved = move(
                 connection,
                 Job.id == job_id,
-                _owned(owner),
+                changeable_by(owner, Job),
                 Job.sweep_id.is_(None),
                 transitions=[Transition((JobStatus.failed,), JobStatus.queued)],
                 actor=actor,
@@ -337,15 +349,13 @@ class JobStore:
             raise IllegalTransitionError(job.status.value, "retried")
         return job
 
-    def delete(self, job_id: str, *, owner: str | None) -> list[str]:
+    def delete(self, job_id: str, *, owner: Asker) -> list[str]:
         """Delete a job that has ended, with its curve and history.
 
         Answers the addresses of the stored files that no other job has a part of, which are not deleted yet.
         Raises `JobNotFoundError`, `JobOfSweepError`, and `IllegalTransitionError` while it waits or runs.
         """
-        job = self.get(job_id, owner=owner)
-        if job.sweep_id is not None:
-            raise JobOfSweepError(job.sweep_id, "deleted")
+        self._on_its_own(job_id, owner, "deleted")
         ended = Job.status.in_([status.value for status in FINISHED])
         with writing(self._engine) as connection:
             left = select(Artifact.path).where(Artifact.job_id == job_id)
@@ -432,11 +442,6 @@ def _meant(wanted: JobFilter) -> list[ColumnElement[bool]]:
         *([] if part is None else [or_(Job.id.startswith(part), Job.id.endswith(part))]),
         *(Job.tags[key].as_string() == value for key, value in wanted.tags.items()),
     ]
-
-
-def _owned(owner: str | None) -> ColumnElement[bool]:
-    """Jobs of this owner; with None, an administrator, all jobs."""
-    return literal(True) if owner is None else Job.owner == owner
 
 
 def _running() -> ColumnElement[bool]:

@@ -43,11 +43,16 @@ from .device_requests import kind_of
 from .files import without_part
 from .limits import NONE, Limits
 from .mirror import mark_for_mirror, mark_for_mirror_again
+from .quotas import QuotaWatch, Reached
+from .recent_use import count_recent_use
 from .records import Claim, FinishedModel, Progress, PublishedFile, Reaped, Renewal, Success, artifact_record
-from .scheduler import NextJob, next_job, peek, queued, ready, running, supported_version
+from .scheduler import NextJob, next_job, peek, queued, ready, supported_version
 from .slot_share import WHOLE
 from .tables import Artifact, Job, Lease
+from .tally import count_lost_leases, fold
+from .time_slices import must_give_way
 from .transitions import Transition, clean, log_event, move
+from .usage import begin_attempts, end_attempts
 
 CLAIM_TRIES = 8
 """How often a claim asks the scheduler again when other workers were faster, before it answers that no job waits."""
@@ -75,25 +80,49 @@ class LeaseStore:
     def __init__(self, engine: Engine, limits: Limits = NONE) -> None:
         self._engine = engine
         self._limits = limits
+        self._quotas = QuotaWatch()
 
     # --- claims ---------------------------------------------------------------------------------------------------
 
-    def claim(self, *, worker: str, device: str, limit: int | Callable[[JobSpec], int], lease_s: float) -> list[Claim]:
+    def claim(
+        self,
+        *,
+        worker: str,
+        device: str,
+        limit: int | Callable[[JobSpec], int],
+        lease_s: float,
+        behind: Sequence[str] = (),
+    ) -> list[Claim]:
         """Take the job that is next and, up to `limit` jobs in all, others of its pack; [] when no job waits.
+
+        Jobs of the owners `behind` are next when no other owner's are, those of the last of them first.
 
         `limit` may be a number, or a function of the first job's spec. The claim takes no more than its share: the jobs
         of the pack, divided by the slots that are free to train them. It takes no more than the owner may have running.
         """
         share, passed_over = self._limits.owner_share, set[str]()
+        had_turns = list(behind)
         tries = 0
         while tries < CLAIM_TRIES:
             with writing(self._engine) as connection:
-                head = next_job(connection, device=device, owner_limit=self._limits.owner_running, without=passed_over)
+                reached = self._quotas.reached(connection, kind_of(device))
+                head = next_job(
+                    connection,
+                    device=device,
+                    owner_limit=self._limits.owner_running,
+                    without=passed_over.union(had_turns, reached.owners),
+                    projects=reached.projects,
+                )
+                if head is None and had_turns:
+                    had_turns.pop()
+                    continue
                 if head is None and passed_over and share.leaves_one:
                     share, passed_over = WHOLE, set()  # no other owner waits: they may use every slot
                     continue
                 if head is None:
                     return []
+                if share != WHOLE:
+                    lock(connection, head.owner)  # who may be claiming in another of its projects
                 if share.reached(connection, head.owner, kind_of(device)):
                     passed_over.add(head.owner)
                     continue
@@ -106,13 +135,23 @@ class LeaseStore:
                         return taken
                     continue
                 most = limit if isinstance(limit, int) else limit(JobSpec.model_validate(head.spec))
+                pack = _same_pack(head.owner, head.pack_key, reached.may_join(head.project_id))
                 if head.idle_slots > 1:
                     # It counts no more than matter: the queue may hold a million.
-                    alike = select(Job.id).where(_same_pack(head.owner, head.pack_key)).limit(most * head.idle_slots)
+                    alike = select(Job.id).where(pack).limit(most * head.idle_slots)
                     waiting = connection.execute(select(func.count()).select_from(alike.subquery())).scalar_one()
                     most = min(most, max(math.ceil(waiting / head.idle_slots), 1))
                 taken = self._take(
-                    connection, head.owner, head.pack_key, limit=most, worker=worker, device=device, lease_s=lease_s
+                    connection,
+                    reached,
+                    head.owner,
+                    head.project_id,
+                    pack,
+                    limit=most,
+                    worker=worker,
+                    device=device,
+                    lease_s=lease_s,
+                    first=Job.account == head.account if head.accounts > 1 else None,
                 )
             if taken:
                 return taken
@@ -131,16 +170,38 @@ class LeaseStore:
         )
         with writing(self._engine) as connection:
             # Each pack with free members asks every second. Which job is next takes longer to find, and seldom matters.
-            asked = select(Job.owner, Job.pack_key).where(Job.id == beside, of_no_bracket(), waits)
+            asked = select(Job.owner, Job.pack_key, Job.project_id).where(Job.id == beside, of_no_bracket(), waits)
             pack = connection.execute(asked).first()
             if pack is None:
                 return []
-            head = peek(connection, device=device, owner_limit=self._limits.owner_running)
-            if head is None or (head.waits_long and (head.owner, head.pack_key) != tuple(pack)):
+            reached = self._quotas.reached(connection, kind_of(device))
+            if pack.owner in reached.owners or pack.project_id in reached.projects:
                 return []
-            return self._take(
-                connection, pack.owner, pack.pack_key, limit=limit, worker=worker, device=device, lease_s=lease_s
+            head = peek(
+                connection,
+                device=device,
+                owner_limit=self._limits.owner_running,
+                without=reached.owners,
+                projects=reached.projects,
             )
+            if head is None or (head.waits_long and (head.owner, head.pack_key) != (pack.owner, pack.pack_key)):
+                return []
+            taken = self._take(
+                connection,
+                reached,
+                pack.owner,
+                pack.project_id,
+                _same_pack(pack.owner, pack.pack_key, reached.may_join(pack.project_id)),
+                limit=limit,
+                worker=worker,
+                device=device,
+                lease_s=lease_s,
+            )
+            if taken:  # their time slice is the pack's
+                joined = in_values(connection, Lease.job_id, [claim.job_id for claim in taken])
+                began = connection.execute(select(Lease.since).where(Lease.job_id == beside)).scalar_one_or_none()
+                connection.execute(update(Lease).where(joined).values(since=began))
+            return taken
 
     def _take_bracket(
         self,
@@ -161,9 +222,8 @@ class LeaseStore:
             waiting = _same_pack(head.owner, head.pack_key)
             connection.execute(update(Job).where(waiting).values(not_before=now(BRACKET_WAITS_S)))
             return []
-        claims = self._start(
-            connection, head.owner, head.pack_key, limit=MOST_JOBS, worker=worker, device=device, lease_s=lease_s
-        )
+        pack = _same_pack(head.owner, head.pack_key)
+        claims = self._start(connection, pack, limit=MOST_JOBS, worker=worker, device=device, lease_s=lease_s)
         if not claims:
             return []
         record_packs(connection, head.pack_key, claims, limit)
@@ -173,39 +233,41 @@ class LeaseStore:
     def _take(
         self,
         connection: Connection,
+        reached: Reached,
         owner: str,
-        pack_key: str,
+        project_id: str | None,
+        pack: ColumnElement[bool],
         *,
         limit: int,
         worker: str,
         device: str,
         lease_s: float,
+        first: ColumnElement[bool] | None = None,
     ) -> list[Claim]:
-        """Start jobs of one pack, no more than the owner may have running."""
-        if most := self._limits.owner_running:
-            lock(connection, owner)  # while this owner's jobs are counted, no other claim starts one of them
-            limit = min(limit, most - connection.execute(running(owner)).scalar_one())
+        """Start jobs of one pack, no more than the owner and the project may have running."""
+        left = reached.left(connection, owner, project_id, self._limits.owner_running)
+        limit = limit if left is None else min(limit, left)
         if limit <= 0:
             return []
-        return self._start(connection, owner, pack_key, limit=limit, worker=worker, device=device, lease_s=lease_s)
+        return self._start(connection, pack, limit=limit, worker=worker, device=device, lease_s=lease_s, first=first)
 
     def _start(
         self,
         connection: Connection,
-        owner: str,
-        pack_key: str,
+        pack: ColumnElement[bool],
         *,
         limit: int,
         worker: str,
         device: str,
         lease_s: float,
+        first: ColumnElement[bool] | None = None,
     ) -> list[Claim]:
-        """Start up to `limit` jobs of one pack."""
+        """Start up to `limit` jobs of one pack, of equal priority those that are `first` before the older ones."""
         # A CTE is evaluated once; a bare IN (SELECT .. LIMIT ..) may be run again and take too many.
         picked = (
             select(Job.id)
-            .where(_same_pack(owner, pack_key), supported_version())
-            .order_by(Job.priority.desc(), Job.id)
+            .where(pack, supported_version())
+            .order_by(Job.priority.desc(), *([] if first is None else [first.desc()]), Job.id)
             .limit(limit)
             .with_for_update(key_share=True, skip_locked=True)
             .cte("picked")
@@ -225,19 +287,21 @@ class LeaseStore:
                 "pack_size": select(func.count()).select_from(picked).scalar_subquery(),
                 "started_at": func.coalesce(Job.started_at, now()),
             },
-            returning=(Job.attempt, Job.spec, Job.priority, Job.cancel_requested_at, Job.trial),
+            returning=(Job.attempt, Job.spec, Job.priority, Job.cancel_requested_at, Job.trial, Job.owner),
         )
         if not rows:
             return []
         ids = [row.id for row in rows]
+        at = select(now()).scalar_subquery()  # one moment for the pack, by which it is counted as one
         connection.execute(
             insert(Lease).from_select(
-                ["job_id", "owner", "attempt", "worker", "until"],
-                select(Job.id, Job.owner, Job.attempt, literal(worker), now(lease_s)).where(
+                ["job_id", "owner", "project_id", "attempt", "worker", "until", "since"],
+                select(Job.id, Job.owner, Job.project_id, Job.attempt, literal(worker), now(lease_s), at).where(
                     in_values(connection, Job.id, ids)
                 ),
             )
         )
+        begin_attempts(connection, ids)
         mark_for_mirror(connection, ids)
         again = [row.id for row in rows if row.attempt > 1]
         mark_for_mirror_again(connection, again)
@@ -251,6 +315,7 @@ class LeaseStore:
                 row.cancel_requested_at is not None,
                 kept.get(row.id, ()),
                 row.trial,
+                owner=row.owner,
             )
             for row in sorted(rows, key=lambda row: (-row.priority, row.id))
         ]
@@ -295,6 +360,14 @@ class LeaseStore:
             cancel=cancel,
             pause=frozenset(job.id for job in requested) - cancel,
         )
+
+    def must_give_way(self, *, worker: str, device: str, owner: str, slice_s: float) -> bool:
+        """Whether the pack of `owner` on this slot, on which it has run for `slice_s`, gives its place to others."""
+        most = self._limits.owner_running
+        with reading(self._engine) as connection:
+            return must_give_way(
+                connection, worker=worker, device=device, owner=owner, slice_s=slice_s, owner_limit=most
+            )
 
     def add_note(self, job_id: str, attempt: int, *, reason: str, refused: Collection[str] = ()) -> bool:
         """Write an event that changes no state; checkpoints at the addresses `refused` are not handed out again.
@@ -400,11 +473,17 @@ class LeaseStore:
             )
 
     def reap(self) -> Reaped:
-        """Free the jobs whose leases have expired; any number of reapers may run at once."""
+        """Free the jobs whose leases have expired, and count them; any number of reapers may run at once.
+
+        They also count the device time that running jobs use, for fair share.
+        """
         with writing(self._engine) as connection:
             expired = select(Lease.job_id).where(Lease.until < now()).limit(1000).with_for_update(skip_locked=True)
             freed = _delete_leases(connection, Lease.job_id.in_(expired.cte("expired").select()))
             became = _release(connection, freed, actor="reaper", reason="its worker was lost", charge=True)
+            count_lost_leases(connection, len(freed))
+            fold(connection)
+            count_recent_use(connection)
         return Reaped(
             requeued=became.count(JobStatus.queued.value),
             failed=became.count(JobStatus.failed.value),
@@ -466,18 +545,20 @@ class LeaseStore:
         return [file.uri for file in files if file.uri not in kept]
 
 
-def _same_pack(owner: str, pack_key: str) -> ColumnElement[bool]:
+def _same_pack(owner: str, pack_key: str, *which: ColumnElement[bool]) -> ColumnElement[bool]:
     """Queued jobs that may train together: of one shape, and of one owner, since owners share no process."""
-    return and_(ready(), Job.owner == owner, Job.pack_key == pack_key)
+    return and_(ready(), Job.owner == owner, Job.pack_key == pack_key, *which)
 
 
 def _delete_leases(connection: Connection, *which: ColumnElement[bool]) -> list[str]:
-    """End these leases; the ids of their jobs.
+    """End these leases, and the attempts that they were for; the ids of their jobs.
 
     A job runs exactly as long as a lease of its attempt exists. Every caller takes the lease first and the job's row
     after it, as `renew` does: two that meet wait one after the other, and never in a deadlock.
     """
-    return list(connection.execute(delete(Lease).where(*which).returning(Lease.job_id)).scalars())
+    ended = connection.execute(delete(Lease).where(*which).returning(Lease.job_id, Lease.attempt)).all()
+    end_attempts(connection, [(row.job_id, row.attempt) for row in ended])
+    return [row.job_id for row in ended]
 
 
 def _store_progress(connection: Connection, progress: Sequence[Progress]) -> None:

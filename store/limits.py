@@ -2,21 +2,22 @@
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Self
 
-from sqlalchemy import ColumnElement, Connection, func, select
+from sqlalchemy import Connection, func, select
 
 from spec.settings import Settings
 from spec.states import FINISHED
 
 from .db import lock
 from .errors import QueueFullError
-from .scheduler import queued
+from .quotas import count_waiting, demand_queued
 from .slot_share import WHOLE, SlotShare
 from .tables import Job
 
+NO_PROJECTS: Mapping[str, int] = {}
 COUNTED_EVERY_S = 1.0
 """How often a process counts the whole queue: a million jobs take longer than a submit may."""
 
@@ -71,10 +72,18 @@ class QueueCapacity:
         self._counted_at = float("-inf")
         self._waiting = 0
 
-    def demand(self, connection: Connection, owner: str, jobs: int, under_way: int | None = None) -> None:
+    def demand(
+        self,
+        connection: Connection,
+        owner: str,
+        jobs: int,
+        under_way: int | None = None,
+        projects: Mapping[str, int] = NO_PROJECTS,
+    ) -> None:
         """Raise `QueueFullError` unless so many more jobs of this owner may wait, until the transaction ends.
 
-        `under_way` is how many jobs of this owner may be queued, running or paused.
+        `projects` says how many of them are in each shared project, by its id. `under_way` is how many jobs of this
+        owner may be queued, running or paused.
         """
         if under_way is not None:
             lock(connection, f"submits of {owner}")
@@ -85,13 +94,7 @@ class QueueCapacity:
                 raise QueueFullError(
                     f"You have {theirs} jobs that have not ended, and you may have {under_way}: wait, or cancel some."
                 )
-        if most := self._limits.owner_queued:
-            lock(connection, f"submits of {owner}")
-            if (theirs := _count(connection, Job.owner == owner, most=most)) + jobs > most:
-                raise QueueFullError(
-                    f"You have {theirs} jobs waiting, and an owner may have {most}: "
-                    f"submit {jobs} more when some have started, or cancel some."
-                )
+        demand_queued(connection, owner, jobs, self._limits.owner_queued, projects)
         if (most := self._limits.queue) and (all_ := self._all(connection, most)) + jobs > most:
             raise QueueFullError(
                 f"{all_} jobs wait, and the queue takes {most}: submit {jobs} more when some have started."
@@ -106,15 +109,9 @@ class QueueCapacity:
         """The jobs that wait; one thread counts them now and then, and no other waits for it."""
         if self._clock() - self._counted_at > COUNTED_EVERY_S and self._counting.acquire(blocking=False):
             try:
-                counted = _count(connection, most=most)
+                counted = count_waiting(connection, most=most)
                 with self._adding:
                     self._waiting, self._counted_at = counted, self._clock()
             finally:
                 self._counting.release()
         return self._waiting
-
-
-def _count(connection: Connection, *which: ColumnElement[bool], most: int) -> int:
-    """How many jobs wait that pass, counted no further than `most`."""
-    found = select(Job.id).where(queued(), *which).limit(most).subquery()
-    return connection.execute(select(func.count()).select_from(found)).scalar_one()

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
@@ -18,6 +19,7 @@ from sqlalchemy import (
     text,
     update,
 )
+from sqlalchemy.orm import InstrumentedAttribute
 
 from spec.states import FINISHED, JobStatus
 from spec.sweep import SweepSpec
@@ -74,12 +76,12 @@ class MirrorStore:
         self._engine = engine
 
     def finished(self, limit: int = 500) -> list[Pending]:
-        """Jobs that have ended and whose curve or status MLflow lacks, the longest waiting first."""
-        return self._pending(_LACKS_CURVE, _ENDED, limit)
+        """Jobs that have ended and whose curve or status MLflow lacks, the oldest first."""
+        return self._pending(_LACKS_CURVE, _ENDED, Mirror.job_id, limit)
 
     def without_files(self, limit: int = 100) -> list[Pending]:
-        """Jobs that have ended and of which MLflow lacks files and pictures only, the longest waiting first."""
-        return self._pending(and_(_LACKS_FILES, Mirror.whole), _ENDED, limit)
+        """Jobs that have ended and of which MLflow lacks files and pictures only, the oldest first."""
+        return self._pending(and_(_LACKS_FILES, Mirror.whole), _ENDED, Mirror.job_id, limit)
 
     def busy(self) -> bool:
         """Whether a job waits or runs."""
@@ -92,7 +94,7 @@ class MirrorStore:
         behind = or_(Job.epoch > Mirror.epoch, Job.attempt != Mirror.attempt)
         trains = and_(Job.status == JobStatus.running.value, behind)
         waits = Job.status.in_((JobStatus.queued.value, JobStatus.paused.value))
-        return self._pending(_LACKS_CURVE, or_(trains, waits), limit)
+        return self._pending(_LACKS_CURVE, or_(trains, waits), Job.updated_at, limit)
 
     def chunks(self, job_id: str, *, after_epoch: int, limit: int = 200) -> list[tuple[datetime, Curve]]:
         """At most `limit` pieces of the job's curve after an epoch, in order, with when the record got them."""
@@ -106,12 +108,17 @@ class MirrorStore:
             return [(row.at, row.columns) for row in connection.execute(query)]
 
     def _pending(
-        self, lacks: TextClause | ColumnElement[bool], which: ColumnElement[bool], limit: int
+        self,
+        lacks: TextClause | ColumnElement[bool],
+        which: ColumnElement[bool],
+        order: InstrumentedAttribute[Any],
+        limit: int,
     ) -> list[Pending]:
+        # By the jobs' ids an index gives the first ones; by anything else, all that wait are read.
         query = (
             JOBS.add_columns(Mirror.epoch.label("mirrored_epoch"), Mirror.attempt.label("mirrored_attempt"))
             .where(lacks, which)
-            .order_by(Job.updated_at)
+            .order_by(order)
             .limit(limit)
         )
         with reading(self._engine) as connection:
@@ -119,7 +126,7 @@ class MirrorStore:
             ids = {row.sweep_id for row in rows if row.sweep_id is not None}
             fields = Sweep.id, Sweep.spec, Sweep.run_id, Sweep.best
             found = connection.execute(select(*fields).where(Sweep.id.in_(ids))).all() if ids else []
-        sweeps = {row.id: ParentSweep(SweepSpec.model_validate(row.spec), row.run_id, row.best) for row in found}
+        sweeps = {row.id: ParentSweep(SweepSpec.stored(row.spec), row.run_id, row.best) for row in found}
         return [
             Pending(record(row), row.run_id, row.mirrored_epoch, row.mirrored_attempt, sweeps.get(row.sweep_id))
             for row in rows

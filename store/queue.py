@@ -1,9 +1,11 @@
 """The queue as people see it: where a job stands in it and why, how long it is and how fast it moves."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
+from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
@@ -13,6 +15,7 @@ from sqlalchemy import (
     Row,
     ScalarSelect,
     Select,
+    String,
     and_,
     bindparam,
     func,
@@ -20,11 +23,13 @@ from sqlalchemy import (
     true,
 )
 
-from .db import now, reading
+from .db import now, reading, values_table
 from .device_requests import KINDS, ONE, how_to_serve, kind_of, rivals, served, words
 from .limits import NONE, Limits
-from .scheduler import queued, running, shares
-from .tables import Job, Lease
+from .quotas import QuotaWatch
+from .recent_use import User
+from .scheduler import PACK_UNITS, UNIT_S, queued, running, shares
+from .tables import Job, Lease, RecentUse
 from .workers import WorkerRecord, live_workers
 
 FAR = 1000
@@ -64,6 +69,7 @@ class Queue:
     def __init__(self, engine: Engine, limits: Limits = NONE) -> None:
         self._engine = engine
         self._limits = limits
+        self._quotas = QuotaWatch()
 
     def place(self, job_id: str) -> Place | None:
         """Where a job stands and why it waits; None when it does not wait.
@@ -75,21 +81,26 @@ class Queue:
                 select(
                     Job.id,
                     Job.owner,
+                    Job.account.label("account"),
                     Job.priority,
                     Job.device_request.label("request"),
                     Job.not_before,
+                    Job.project,
+                    Job.project_id,
                     running(Job.owner).scalar_subquery().label("running"),
                     now().label("at"),
                 ).where(Job.id == job_id, queued())
             ).first()
             if job is None:
                 return None
-            ahead = _ahead(connection, job)
+            ahead, others = _ahead(connection, job)
+            used_s = _used_s(connection, job.account) if others else 0.0
             per_s = _per_s(connection, job.request, job.at)
             ends = _slot_ends(connection, job.request)
             workers = live_workers(connection)
             share = self._limits.owner_share
             kinds = {kind_of(name) for name in _slots(workers) if job.request in served(name)}
+            held = self._quotas.held_by(connection, job.owner, (job.project_id, job.project), kinds)
             shared = share.part < 1.0 and all(share.reached(connection, job.owner, kind) for kind in kinds)
         position = None if ahead is None else ahead + 1
         if hopeless := _hopeless(job.request, workers):
@@ -99,9 +110,16 @@ class Queue:
             return Place(position, f"It waits until {until}, for the reason at the end of its history.", job.not_before)
         slots, free = (_granting(job.request, devices(workers)) for devices in (_slots, _free))
         why = f"It needs {words(job.request)}; {free} of {slots} are free; {_waiting(ahead)}."
+        if used_s >= UNIT_S:
+            whose = "owner" if job.project_id is None else "project"
+            why += (
+                f" Its {whose} has used {used_s / 3600.0:,.1f} hours of device time lately: who has used less is first."
+            )
         most = self._limits.owner_running
         if most and job.running >= most:
             return Place(position, f"{why} Its owner has {job.running} jobs running, and may have {most}.", None)
+        if held:
+            return Place(position, f"{why} {held}", None)
         if shared:
             return Place(position, f"{why} Its owner uses {share.part:.0%} of the slots, and may use no more.", None)
         if ahead is None:
@@ -147,42 +165,93 @@ class Queue:
         )
 
 
-def _ahead(connection: Connection, job: Row[str, str, int, str, datetime | None, int, datetime]) -> int | None:
-    """Jobs that would start before this one; None when they are too many to count.
+def _ahead(connection: Connection, job: Row[*tuple[Any, ...]]) -> tuple[int | None, int]:
+    """Jobs that would start before this one, and how many of them are of other accounts; None: too many to count.
 
-    First what has a higher priority. Then, of an owner who has fewer running by then, as many as make the two equal;
-    and one more if it was submitted earlier.
+    First what has a higher priority. Then each account, and each owner in it, starts jobs as long as its use, with the
+    packs that it has started by then, is less than that of this job's account and owner; where they are equal, the
+    older job is ahead.
     """
-    own, others = _rivals(job.request)
-    asked = {"owner": job.owner, "priority": job.priority, "id": job.id, "most": FAR + 1}
-    higher, own_higher, own_older = connection.execute(own, asked).one()
-    if max(higher, own_older) > FAR:
-        return None
-    mine = job.running + own_higher + own_older
-    most = min(mine, FAR) + 1
-    ahead: int = higher + own_older
-    for started, waiting, waiting_longer in connection.execute(others, asked | {"most": most}):
-        lead = mine - started
-        if lead >= 0:
-            ahead += min(waiting, lead) + (waiting_longer > lead)
-    return None if most > FAR and ahead > FAR else ahead
+    own, queues = _rivals(job.request)
+    mine = (job.account, job.owner)
+    asked = {"owner": job.owner, "account": job.account, "priority": job.priority, "id": job.id, "most": FAR + 1}
+    higher, older = connection.execute(own, asked).one()
+    if max(higher, older) > FAR:
+        return None, 0
+    accounts, users = Counter[str](), dict[User, int]()
+    for queue in connection.execute(queues, asked):  # what has a higher priority runs by then
+        accounts[queue.account] = accounts.get(queue.account, queue.account_use) + PACK_UNITS * queue.higher
+        users[queue.account, queue.owner] = queue.owner_use + PACK_UNITS * queue.higher
+    if mine not in users:
+        return 0, 0  # it has just started
+    until = users.pop(mine) + PACK_UNITS * older
+    beside = [user for user in users if user[0] == job.account]
+    most = max((_turns(users[user], until) for user in beside), default=0)
+    first: int = older
+    for user, waiting, waiting_longer in _counts(connection, job, beside, most):
+        first += _started(users[user], until, waiting, waiting_longer)
+    until_all = accounts.pop(job.account) + PACK_UNITS * first
+    others = [user for user in users if user[0] != job.account]
+    most = max((_turns(use, until_all) for use in accounts.values()), default=0)
+    there, before = Counter[str](), Counter[str]()
+    for user, waiting, waiting_longer in _counts(connection, job, others, most):
+        there[user[0]] += waiting
+        before[user[0]] += _started(users[user], until, waiting, waiting_longer)
+    of_others = sum(_started(use, until_all, there[account], before[account]) for account, use in accounts.items())
+    ahead: int = higher + first + of_others
+    return (None if ahead > FAR else ahead), of_others
+
+
+def _used_s(connection: Connection, account: str) -> float:
+    """How much device time an account has used recently."""
+    used = select(func.coalesce(func.sum(RecentUse.seconds), 0.0)).where(RecentUse.account == account)
+    return float(connection.execute(used).scalar_one())
+
+
+def _turns(use: int, until: int) -> int:
+    """How many packs somebody starts, one after the other, before its use is so much."""
+    return max(-((use - until) // PACK_UNITS), 0)
+
+
+def _started(use: int, until: int, waiting: int, before: int) -> int:
+    """How many of the jobs that wait start before somebody's whose use is `until` by then.
+
+    `before` is how many would start before it if nothing but the rest decided.
+    """
+    turns = _turns(use, until)
+    return min(waiting, turns) + (use + PACK_UNITS * turns == until and before > turns)
+
+
+def _counts(
+    connection: Connection, job: Row[*tuple[Any, ...]], users: Sequence[User], most: int
+) -> list[tuple[User, int, int]]:
+    """Of each of these, the jobs of this one's priority, and the older ones, counted no further than matters."""
+    if not users:
+        return []
+    given = [{"account": account, "owner": owner} for account, owner in users]
+    user = values_table(connection, given, account=String(), owner=String()).c
+    equal = and_(
+        *(queued(), Job.device_request.in_(rivals(job.request)), Job.priority == job.priority),
+        *(Job.owner == user.owner, Job.account == user.account),
+    )
+    counts = select(user.account, user.owner, _counted(equal), _counted(equal, Job.id < job.id))
+    rows = connection.execute(counts, {"most": min(most, FAR) + 1})
+    return [((account, owner), waiting, waiting_longer) for account, owner, waiting, waiting_longer in rows]
 
 
 @cache
-def _rivals(request: str) -> tuple[Select[int, int, int], Select[int, int, int]]:
-    """Counts of the jobs that compete with one that has this device request: ahead of it, and of each other owner."""
+def _rivals(request: str) -> tuple[Select[int, int], Select[str, str, int, int, int]]:
+    """Of the jobs that compete with one that has this device request: how many are ahead, and who has how many."""
     rival = and_(queued(), Job.device_request.in_(rivals(request)))
     higher = and_(rival, Job.priority > bindparam("priority"))
-    equal, older = and_(rival, Job.priority == bindparam("priority")), Job.id < bindparam("id")
+    own = and_(Job.owner == bindparam("owner"), Job.account == bindparam("account"))
+    older = and_(rival, own, Job.priority == bindparam("priority"), Job.id < bindparam("id"))
     share = shares()
-    own, theirs = Job.owner == bindparam("owner"), Job.owner == share.c.owner
-    ahead = select(_counted(higher), _counted(higher, own), _counted(equal, own, older))
-    # Of theirs, what has a higher priority runs by then.
-    started = share.c.running + _counted(higher, theirs)
-    others = select(started, _counted(equal, theirs), _counted(equal, theirs, older)).where(
-        share.c.owner != bindparam("owner")
+    theirs = and_(higher, Job.owner == share.c.owner, Job.account == share.c.account)
+    queues = select(
+        share.c.account, share.c.owner, share.c.account_use, share.c.owner_use, _counted(theirs).label("higher")
     )
-    return ahead, others
+    return select(_counted(higher), _counted(older)), queues
 
 
 def _counted(*which: ColumnElement[bool]) -> ScalarSelect[int]:

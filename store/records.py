@@ -28,6 +28,8 @@ class JobRecord:
     owner: str
     name: str | None
     project: str
+    project_id: str | None = None
+    """The project that it is shared in."""
     tags: Mapping[str, str]
     spec: JobSpec
     pack_key: str
@@ -58,6 +60,11 @@ class JobRecord:
     started_at: datetime | None = None
     finished_at: datetime | None = None
     updated_at: datetime
+
+    @property
+    def cut_short(self) -> bool:
+        """Whether its sweep or its owner ended it, and not what its curve shows."""
+        return self.stop_reason is StopReason.pruned or self.status is JobStatus.cancelled
 
 
 @dataclass(frozen=True)
@@ -122,6 +129,7 @@ class Claim:
     """Its configuration in a sweep."""
     bracket: BracketOrder | None = None
     """The bracket that it is claimed with, if it is one's."""
+    owner: str = ""
 
 
 @dataclass(frozen=True)
@@ -221,8 +229,17 @@ JOBS: Select[Any] = select(Job.__table__, Mirror.run_id, Mirror.experiment_id).o
 
 
 _NEWS = (
-    *("id", "owner", "name", "project", "tags", "priority", "status", "stop_reason", "failure_reason"),
-    *("failure_message", "attempt", "cancel_requested_at", "pause_requested_at", "epoch", "epochs", "epochs_per_s"),
+    *("id", "owner", "name", "project", "project_id", "tags", "priority", "status", "stop_reason"),
+    *(
+        "failure_reason",
+        "failure_message",
+        "attempt",
+        "cancel_requested_at",
+        "pause_requested_at",
+        "epoch",
+        "epochs",
+        "epochs_per_s",
+    ),
     *("metrics", "best_epoch", "best_metrics", "worker", "device", "pack_size", "sweep_id", "trial", "replicate"),
     *("created_at", "started_at", "finished_at", "updated_at"),
 )
@@ -237,6 +254,7 @@ def record(row: Any) -> JobRecord:
         owner=row.owner,
         name=row.name,
         project=row.project,
+        project_id=row.project_id,
         tags=row.tags,
         spec=JobSpec.model_validate(row.spec),
         pack_key=row.pack_key,
@@ -284,8 +302,8 @@ def dataset_id(spec: JobSpec) -> str | None:
 def new_job(spec: JobSpec, owner: str, at: datetime, **relations: Any) -> JobRecord:
     """A job that is being submitted.
 
-    `relations` are the job that it `replays`, or its `sweep_id`, `trial`, `replicate` and bracket's `pack_key`; also
-    its `id`, if it has one already.
+    `relations` are its `project_id`, the job that it `replays`, or its `sweep_id`, `trial`, `replicate` and bracket's
+    `pack_key`; also its `id`, if it has one already.
     """
     same: Mapping[str, Any] = {"id": str(uuid7()), "pack_key": spec.pack_key}
     return JobRecord(
@@ -307,7 +325,7 @@ def columns(job: JobRecord) -> Mapping[str, Any]:
     request = device_request(job.spec.resources.device, job.spec.resources.gpus)
     same = (
         *("id", "owner", "name", "project", "tags", "pack_key", "priority", "epochs", "created_at", "updated_at"),
-        *("sweep_id", "trial", "replicate", "replays"),
+        *("sweep_id", "trial", "replicate", "replays", "project_id"),
     )
     return {
         **{name: getattr(job, name) for name in same},

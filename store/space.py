@@ -1,6 +1,7 @@
 """The space on the disks: some is kept free, so that running jobs can end.
 
-New jobs are refused before the disk is full. What is then left takes the models and checkpoints of jobs that run.
+New jobs and uploads are refused before the disk is full. What is then left takes the models and checkpoints of jobs
+that run.
 """
 
 import shutil
@@ -12,7 +13,7 @@ from pathlib import Path
 from sqlalchemy import Engine, text
 
 from .db import reading
-from .errors import DiskFullError
+from .errors import DiskFullError, NoSpaceError
 from .files import Files
 
 MIB = 2**20
@@ -35,12 +36,19 @@ class DiskSpace:
         *others: Path,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._engine, self._reserve = engine, reserve_mib * MIB
-        self._folders = [folder for folder in (_record_folder(engine), files.folder, *others) if folder is not None]
+        self._engine, self._files, self._reserve = engine, files, reserve_mib * MIB
+        named = {"record": _record_folder(engine), "files": files.folder}
+        self._named = {name: folder for name, folder in named.items() if folder is not None}
+        self._folders = [*self._named.values(), *others]
         self._clock = clock
         self._probing = threading.Lock()
         self._probed_at = float("-inf")
         self._full: str | None = None
+
+    def disks(self) -> dict[str, tuple[int, int]]:
+        """Bytes free, and in all, on this machine's disks where record and files lie; a server's are unknown."""
+        usages = {name: _usage(folder) for name, folder in self._named.items()}
+        return {name: (usage.free, usage.total) for name, usage in usages.items()}
 
     def demand(self) -> None:
         """Raise `DiskFullError` unless the reserve is free on this machine's disks, as new jobs need it."""
@@ -49,6 +57,15 @@ class DiskSpace:
             raise DiskFullError(
                 f"The disk of the service is full: {free // MIB:,} MiB are free, and jobs are accepted and started "
                 f"from {self._reserve // MIB:,} MiB on. Tell whoever runs the service."
+            )
+
+    def admit(self, size: int) -> None:
+        """Raise `NoSpaceError` when `size` more bytes of an upload would take what is kept free."""
+        free = _free_bytes(self._files.staging_folder())
+        if free - size < self._reserve:
+            raise NoSpaceError(
+                f"The disk of the service has no space for this upload: {free:,} bytes are free, it takes {size:,} "
+                f"more, and {self._reserve:,} are kept for running jobs. Tell whoever runs the service."
             )
 
     def check(self) -> None:
@@ -83,6 +100,11 @@ def _record_folder(engine: Engine) -> Path | None:
 
 
 def _free_bytes(folder: Path) -> int:
-    """Bytes that are free on the disk of a folder, which may not exist yet."""
+    """Bytes that are free on the disk of a folder."""
+    return _usage(folder).free
+
+
+def _usage(folder: Path) -> "shutil._ntuple_diskusage":
+    """How full the disk of a folder is, which may not exist yet."""
     there = next(one for one in (folder, *folder.absolute().parents) if one.exists())
-    return shutil.disk_usage(there).free
+    return shutil.disk_usage(there)

@@ -13,7 +13,6 @@ from sqlalchemy import (
     Select,
     func,
     insert,
-    literal,
     select,
     tuple_,
     update,
@@ -28,6 +27,7 @@ from spec.states import JobStatus, SweepState, TrialState
 from spec.sweep import SweepSpec
 from spec.views import Metrics
 
+from .access import Asker, changeable_by, demand_change, visible_to
 from .curves import read_columns
 from .datasets import lock_datasets
 from .db import now, reading, writing
@@ -35,6 +35,7 @@ from .errors import IllegalSweepStateError, SweepNotFoundError
 from .idempotency import answered, remember
 from .jobs import cancel_jobs, pause_jobs, resume_jobs
 from .mirror import mark_for_mirror
+from .projects import project_ids
 from .records import Idempotency
 from .tables import Generation, Job, Sweep, Trial
 
@@ -47,6 +48,8 @@ class SweepRecord:
 
     id: str
     owner: str
+    project_id: str | None = None
+    """The project that it is shared in."""
     name: str | None
     spec: SweepSpec
     state: SweepState
@@ -92,7 +95,7 @@ class JobCounts:
 
 
 class SweepStore:
-    """The sweeps, for users. Methods see those of `owner`; with None, an administrator, all.
+    """The sweeps, for users. Methods see those of `owner`, and change those that it may (`store.access`).
 
     Any process may call any method at any time. Raises `StoreUnavailableError` when the database does not answer.
     """
@@ -112,12 +115,13 @@ class SweepStore:
         """Store a sweep; the controller proposes its first configurations. The same key again gives the same sweep.
 
         `replays` is the sweep that it makes again, `improves` the job whose counterfactuals it trains. Raises
-        `DatasetNotFoundError` and `IdempotencyMismatchError`.
+        `DatasetNotFoundError`, `NotAMemberError` and `IdempotencyMismatchError`.
         """
         sweep_id = str(uuid7())
         try:
             with writing(self._engine) as connection:
                 dataset = spec.base.dataset
+                shared = project_ids(connection, [spec.base.project], owner=owner)
                 lock_datasets(connection, {dataset.id} if isinstance(dataset, Uploaded) else set(), owner=owner)
                 if idempotency is not None:
                     remember(connection, owner, idempotency, [sweep_id])
@@ -125,8 +129,9 @@ class SweepStore:
                     insert(Sweep).values(
                         id=sweep_id,
                         owner=owner,
+                        project_id=shared.get(spec.base.project),
                         name=spec.name,
-                        spec=spec.model_dump(mode="json", exclude_unset=True),
+                        spec=spec.model_dump(mode="json", exclude_unset=True) | {"version": spec.version},
                         state=SweepState.running.value,
                         replays=replays,
                         improves=improves,
@@ -147,10 +152,12 @@ class SweepStore:
 
     # --- reading --------------------------------------------------------------------------------------------------
 
-    def get(self, sweep_id: str, *, owner: str | None) -> SweepRecord:
+    def get(self, sweep_id: str, *, owner: Asker) -> SweepRecord:
         """The sweep. Raises `SweepNotFoundError`, for another owner's sweep too."""
         with reading(self._engine) as connection:
-            row = connection.execute(select(Sweep.__table__).where(Sweep.id == sweep_id, _owned(owner))).first()
+            row = connection.execute(
+                select(Sweep.__table__).where(Sweep.id == sweep_id, visible_to(owner, Sweep))
+            ).first()
         if row is None:
             raise SweepNotFoundError(
                 f"There is no sweep {sweep_id} among yours: list the sweeps to see which there are."
@@ -158,10 +165,10 @@ class SweepStore:
         return sweep_record(row)
 
     def list_sweeps(
-        self, *, owner: str | None, after: str | None = None, limit: int = LISTED
+        self, *, owner: Asker, after: str | None = None, limit: int = LISTED
     ) -> tuple[list[SweepRecord], str | None]:
         """Sweeps, newest first, and the cursor of the next page."""
-        query = select(Sweep.__table__).where(_owned(owner)).order_by(Sweep.id.desc()).limit(limit + 1)
+        query = select(Sweep.__table__).where(visible_to(owner, Sweep)).order_by(Sweep.id.desc()).limit(limit + 1)
         if after is not None:
             query = query.where(Sweep.id < after)
         with reading(self._engine) as connection:
@@ -302,7 +309,7 @@ class SweepStore:
 
     # --- changing -------------------------------------------------------------------------------------------------
 
-    def cancel(self, sweep_id: str, *, owner: str | None, actor: str) -> SweepRecord:
+    def cancel(self, sweep_id: str, *, owner: Asker, actor: str) -> SweepRecord:
         """End a sweep: jobs that wait are cancelled, and those that run get a control request.
 
         Raises `SweepNotFoundError`, and `IllegalSweepStateError` when it has ended in another way.
@@ -313,25 +320,25 @@ class SweepStore:
                 mark_for_mirror(connection, ids)
         return self._changed(sweep_id, owner, SweepState.cancelled, "cancelled")
 
-    def pause(self, sweep_id: str, *, owner: str | None, actor: str) -> SweepRecord:
+    def pause(self, sweep_id: str, *, owner: Asker, actor: str) -> SweepRecord:
         """Pause a sweep and its jobs; raises as `cancel` does."""
         with writing(self._engine) as connection:
             if self._change(connection, sweep_id, owner, (SweepState.running,), SweepState.paused):
                 pause_jobs(connection, Job.sweep_id == sweep_id, actor=actor, reason="its sweep was paused")
         return self._changed(sweep_id, owner, SweepState.paused, "paused")
 
-    def resume(self, sweep_id: str, *, owner: str | None, actor: str) -> SweepRecord:
+    def resume(self, sweep_id: str, *, owner: Asker, actor: str) -> SweepRecord:
         """Let a paused sweep and its jobs go on; raises as `cancel` does."""
         with writing(self._engine) as connection:
             if self._change(connection, sweep_id, owner, (SweepState.paused,), SweepState.running):
                 resume_jobs(connection, Job.sweep_id == sweep_id, actor=actor, reason="its sweep was resumed")
         return self._changed(sweep_id, owner, SweepState.running, "resumed")
 
-    def extend(self, sweep_id: str, trials: int, *, owner: str | None) -> SweepRecord:
+    def extend(self, sweep_id: str, trials: int, *, owner: Asker) -> SweepRecord:
         """Give a sweep more configurations; one that has finished goes on. Raises as `cancel` does."""
         known = self.get(sweep_id, owner=owner)
         body = known.spec.model_dump(mode="json", exclude_unset=True) | {"trials": trials}
-        spec = SweepSpec.model_validate(body)
+        spec = SweepSpec.stored(body)
         open_ = (SweepState.running, SweepState.paused, SweepState.finished)
         with writing(self._engine) as connection:
             state = known.state if known.state is SweepState.paused else SweepState.running
@@ -343,7 +350,7 @@ class SweepStore:
         self,
         connection: Connection,
         sweep_id: str,
-        owner: str | None,
+        owner: Asker,
         sources: Sequence[SweepState],
         to: SweepState,
         **values: Any,
@@ -351,14 +358,17 @@ class SweepStore:
         ended = {"finished_at": now()} if to is SweepState.cancelled else {}
         changed = (
             update(Sweep)
-            .where(Sweep.id == sweep_id, _owned(owner), Sweep.state.in_([source.value for source in sources]))
+            .where(
+                Sweep.id == sweep_id, changeable_by(owner, Sweep), Sweep.state.in_([source.value for source in sources])
+            )
             .values(state=to.value, mirrored=False, **ended, **values)
             .returning(Sweep.id)
         )
         return connection.execute(changed).first() is not None
 
-    def _changed(self, sweep_id: str, owner: str | None, wanted: SweepState, request: str) -> SweepRecord:
+    def _changed(self, sweep_id: str, owner: Asker, wanted: SweepState, request: str) -> SweepRecord:
         sweep = self.get(sweep_id, owner=owner)
+        demand_change(owner, sweep)
         if sweep.state is not wanted:
             raise IllegalSweepStateError(sweep.state.value, request)
         return sweep
@@ -369,8 +379,9 @@ def sweep_record(row: Any) -> SweepRecord:
     return SweepRecord(
         id=row.id,
         owner=row.owner,
+        project_id=row.project_id,
         name=row.name,
-        spec=SweepSpec.model_validate(row.spec),
+        spec=SweepSpec.stored(row.spec),
         state=SweepState(row.state),
         trials=row.trials,
         generations=row.generations,
@@ -397,10 +408,6 @@ def trial_record(row: Any) -> TrialRecord:
         metrics=row.metrics,
         epochs=row.epochs,
     )
-
-
-def _owned(owner: str | None) -> ColumnElement[bool]:
-    return literal(True) if owner is None else Sweep.owner == owner
 
 
 def _ended_well(sweep_id: str) -> tuple[ColumnElement[bool], ...]:

@@ -9,6 +9,7 @@ from sqlalchemy import (
     Double,
     ForeignKey,
     Index,
+    Integer,
     MetaData,
     String,
     Text,
@@ -50,9 +51,11 @@ class Job(Base):
     __tablename__ = "job"
 
     id: Mapped[str] = mapped_column(JobId, primary_key=True)
-    owner: Mapped[str]
+    owner: Mapped[str] = mapped_column()
     name: Mapped[str | None]
     project: Mapped[str]
+    project_id: Mapped[str | None] = mapped_column(JobId)
+    """The project that it is shared in; None: it is its owner's alone, whatever its project is called."""
     tags: Mapped[dict[str, Any]]
     spec: Mapped[dict[str, Any]]
     pack_key: Mapped[str]
@@ -64,6 +67,8 @@ class Job(Base):
     """None in a job that an API of the release before submitted during an upgrade."""
     device_request: Mapped[str] = column_property(func.coalesce(new_device_request, device_wish))
     """Which devices may take it: auto, cpu or cuda, and how many of them together, as in cuda*2."""
+    account: Mapped[str] = column_property(func.coalesce(project_id, owner))
+    """Whose share of the slots it takes: the shared project's, by its id, or its owner's, by name."""
     priority: Mapped[int]
     max_attempts: Mapped[int]
     epochs: Mapped[int]
@@ -130,12 +135,14 @@ class Job(Base):
             sqlite_where=text("status = 'queued'"),
         ),
         Index(
-            "ix_job_device_request",
+            "ix_job_share",
             "owner",
+            text("coalesce(project_id, owner)"),
             text("coalesce(device_request, device_wish)"),
             text("priority DESC"),
             "id",
-            postgresql_include=["device_request", "device_wish"],  # so that a count by the expression reads no row
+            # So that a count by the expressions reads no row.
+            postgresql_include=["project_id", "device_request", "device_wish"],
             postgresql_where=text("status = 'queued'"),
             sqlite_where=text("status = 'queued'"),
         ),
@@ -175,6 +182,14 @@ class Job(Base):
             "id",
             postgresql_where=text("sweep_id IS NOT NULL"),
             sqlite_where=text("sweep_id IS NOT NULL"),
+        ),
+        Index(
+            "ix_job_project_id_status_id",
+            "project_id",
+            "status",
+            "id",
+            postgresql_where=text("project_id IS NOT NULL"),
+            sqlite_where=text("project_id IS NOT NULL"),
         ),
         Index("ix_job_owner_id", "owner", "id"),
         Index("ix_job_owner_status_id", "owner", "status", "id"),
@@ -225,11 +240,49 @@ class Lease(Base):
     job_id: Mapped[str] = mapped_column(ForeignKey("job.id", ondelete="CASCADE"), type_=JobId, primary_key=True)
     owner: Mapped[str | None]
     """The job's owner, here too: to count an owner's leases is quick, to count its running jobs is not."""
+    project_id: Mapped[str | None] = mapped_column(JobId)
+    """The project that the job is shared in, for the same reason."""
     attempt: Mapped[int]
     worker: Mapped[str]
     until: Mapped[datetime]
+    since: Mapped[datetime | None]
+    """When its pack was claimed: its time slice began. None of workers of a release before time slices."""
 
     __table_args__ = ({"postgresql_with": {"fillfactor": 50}},)
+
+
+class Attempt(Base):
+    """A job on a device, from a claim to the end of its lease; it outlives the job, for reports."""
+
+    __tablename__ = "attempt"
+
+    job_id: Mapped[str] = mapped_column(JobId, primary_key=True)
+    attempt: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    owner: Mapped[str]
+    project: Mapped[str]
+    project_id: Mapped[str | None] = mapped_column(JobId)
+    tags: Mapped[dict[str, Any]]
+    worker: Mapped[str]
+    device: Mapped[str]
+    started_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]
+
+    __table_args__ = (
+        Index("ix_attempt_ended_at", "ended_at"),
+        Index("ix_attempt_owner_ended_at", "owner", "ended_at"),
+    )
+
+
+class RecentUse(Base):
+    """How much device time an owner has used recently in an account; `store/recent_use.py` counts it."""
+
+    __tablename__ = "recent_use"
+
+    account: Mapped[str] = mapped_column(primary_key=True)
+    owner: Mapped[str] = mapped_column(primary_key=True)
+    seconds: Mapped[float] = mapped_column(Double)
+    at: Mapped[datetime]
+    """When it was counted: all rows at once."""
 
 
 class CurveChunk(Base):
@@ -304,6 +357,8 @@ class Dataset(Base):
 
     id: Mapped[str] = mapped_column(DatasetId, primary_key=True)
     owner: Mapped[str]
+    project_id: Mapped[str | None] = mapped_column(JobId)
+    """The project that it is shared in."""
     name: Mapped[str]
     version: Mapped[int]
     """Counts the data sets of one name."""
@@ -359,6 +414,8 @@ class Sweep(Base):
 
     id: Mapped[str] = mapped_column(JobId, primary_key=True)
     owner: Mapped[str]
+    project_id: Mapped[str | None] = mapped_column(JobId)
+    """The project that it is shared in, with its jobs."""
     name: Mapped[str | None]
     spec: Mapped[dict[str, Any]]
     state: Mapped[str]
@@ -389,6 +446,13 @@ class Sweep(Base):
 
     __table_args__ = (
         Index("ix_sweep_owner_id", "owner", "id"),
+        Index(
+            "ix_sweep_project_id_id",
+            "project_id",
+            "id",
+            postgresql_where=text("project_id IS NOT NULL"),
+            sqlite_where=text("project_id IS NOT NULL"),
+        ),
         Index(
             "ix_sweep_improves",
             "improves",
@@ -468,6 +532,73 @@ class Idempotency(Base):
     at: Mapped[datetime] = mapped_column(default=now())
 
 
+class User(Base):
+    """A person or a program that owns jobs. A name that only an older release has written has no row."""
+
+    __tablename__ = "user"
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+    role: Mapped[str]
+    """A `spec.access.Role`."""
+    active: Mapped[bool] = mapped_column(server_default=text("true"))
+    running_quota: Mapped[int | None]
+    """None, here and below: what the settings say."""
+    queued_quota: Mapped[int | None]
+    gpu_hours_quota: Mapped[float | None]
+    bytes_quota: Mapped[int | None] = mapped_column(BigInteger)
+    created_at: Mapped[datetime] = mapped_column(default=now())
+
+
+class Project(Base):
+    """A project that somebody created, and that is shared by its members."""
+
+    __tablename__ = "project"
+
+    id: Mapped[str] = mapped_column(JobId, primary_key=True)
+    name: Mapped[str]
+    created_by: Mapped[str]
+    running_quota: Mapped[int | None]
+    """None, here and below: no limit."""
+    queued_quota: Mapped[int | None]
+    gpu_hours_quota: Mapped[float | None]
+    bytes_quota: Mapped[int | None] = mapped_column(BigInteger)
+    created_at: Mapped[datetime] = mapped_column(default=now())
+
+    __table_args__ = (UniqueConstraint("name"),)
+
+
+class Membership(Base):
+    """A user in a project."""
+
+    __tablename__ = "membership"
+
+    project_id: Mapped[str] = mapped_column(ForeignKey("project.id", ondelete="CASCADE"), type_=JobId, primary_key=True)
+    user: Mapped[str] = mapped_column(ForeignKey("user.name", ondelete="CASCADE"), primary_key=True)
+    role: Mapped[str]
+    """A `spec.access.Role`, in this project."""
+
+    __table_args__ = (Index("ix_membership_user", "user"),)
+
+
+class Audit(Base):
+    """A request that asked for a change, and what came of it."""
+
+    __tablename__ = "audit"
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    at: Mapped[datetime]
+    actor: Mapped[str]
+    token_id: Mapped[str]
+    address: Mapped[str]
+    action: Mapped[str]
+    method: Mapped[str]
+    path: Mapped[str]
+    status: Mapped[int]
+    request_id: Mapped[str]
+
+    __table_args__ = (Index("ix_audit_at", "at"), Index("ix_audit_actor_id", "actor", "id"))
+
+
 class Token(Base):
     """A bearer token, of which only the digest is kept."""
 
@@ -475,6 +606,8 @@ class Token(Base):
 
     id: Mapped[str] = mapped_column(String(36), primary_key=True)
     owner: Mapped[str]
+    name: Mapped[str | None]
+    """What it is for."""
     scopes: Mapped[list[Any]] = mapped_column(JSON)
     sha256: Mapped[str]
     created_at: Mapped[datetime] = mapped_column(default=now())
@@ -494,6 +627,50 @@ class Token(Base):
     )
 
 
+class Webhook(Base):
+    """A URL that is told when a job or a sweep ends: of a project, or else of its owner."""
+
+    __tablename__ = "webhook"
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    owner: Mapped[str]
+    project_id: Mapped[str | None] = mapped_column(ForeignKey("project.id", ondelete="CASCADE"), type_=JobId)
+    url: Mapped[str]
+    secret: Mapped[str]
+    """Not a digest: every message is signed with it."""
+    created_at: Mapped[datetime] = mapped_column(default=now())
+    looked_at: Mapped[datetime] = mapped_column(default=now())
+    """What ended before has its message."""
+    failing_since: Mapped[datetime | None]
+    """The first failure since a message last arrived."""
+    disabled_at: Mapped[datetime | None]
+    last_error: Mapped[str | None]
+
+
+class Delivery(Base):
+    """A message to a webhook: that one job or sweep ended."""
+
+    __tablename__ = "delivery"
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    """The receiver sees it, and it is the same in every try."""
+    webhook_id: Mapped[str] = mapped_column(ForeignKey("webhook.id", ondelete="CASCADE"), type_=String(36))
+    subject_id: Mapped[str] = mapped_column(JobId)
+    """The job or the sweep."""
+    ended_at: Mapped[datetime]
+    body: Mapped[str]
+    state: Mapped[str]
+    """A `store.webhooks.DeliveryState`."""
+    tries: Mapped[int] = mapped_column(server_default=text("0"))
+    due_at: Mapped[datetime]
+    """While it waits: when it is tried next, unless whoever tries it now says that it arrived."""
+
+    __table_args__ = (
+        UniqueConstraint("webhook_id", "subject_id", "ended_at"),
+        Index("ix_delivery_state_due_at", "state", "due_at"),
+    )
+
+
 class Worker(Base):
     """A worker process and what it offers, refreshed by its heartbeat."""
 
@@ -507,3 +684,17 @@ class Worker(Base):
     free_slots: Mapped[int]
     free_devices: Mapped[list[Any]] = mapped_column(JSON, server_default=text("'[]'"))
     seen_at: Mapped[datetime] = mapped_column(default=now())
+    clock_ahead_s: Mapped[float | None] = mapped_column(Double)
+    """By how much its machine's clock is ahead of the record's."""
+
+
+class Tally(Base):
+    """A part of a counter, which is the sum of its rows: how many jobs ended so, or how many leases were lost."""
+
+    __tablename__ = "tally"
+
+    id: Mapped[int] = mapped_column(BigInteger().with_variant(Integer(), "sqlite"), primary_key=True)
+    what: Mapped[str]
+    status: Mapped[str]
+    reason: Mapped[str]
+    count: Mapped[int] = mapped_column(BigInteger)

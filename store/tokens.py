@@ -2,24 +2,29 @@
 
 import hashlib
 import secrets
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Insert, delete, func, insert, or_, select, update
+from sqlalchemy import Connection, Engine, Insert, delete, func, insert, or_, select, true, update
 from sqlalchemy.exc import IntegrityError
 from uuid_utils import uuid7
 
+from spec.access import Role
+
 from .db import lock, now, reading, writing
 from .errors import ClassroomFullError
-from .tables import Token
+from .tables import Membership, Token, User
+from .users import ensure_user
 
 PREFIX = "epo_"
 SESSION_PREFIX = "eps_"
 SESSION_S = 12 * 3600
 """How long a browser stays signed in."""
 SCOPES = ("jobs:read", "jobs:write", "admin")
+METRICS_READ = "metrics:read"
+"""The scope of a token for Prometheus: it reads /metrics, and nothing else."""
 CLASSROOM = "classroom"
 """The scope of a token that lets guests in, and does nothing else."""
 GUEST = "guest"
@@ -35,6 +40,9 @@ class TokenRecord:
     owner: str
     scopes: frozenset[str]
     expires_at: datetime | None = None
+    role: Role = Role.member
+    projects: Mapping[str, Role] = field(default_factory=dict)
+    """The owner's role in each project that it is a member of, by the project's id."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +51,7 @@ class TokenView:
 
     id: str
     owner: str
+    name: str | None
     scopes: tuple[str, ...]
     created_at: datetime
     expires_at: datetime | None
@@ -55,10 +64,20 @@ class TokenStore:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
-    def create(self, *, owner: str, scopes: Sequence[str] = SCOPES[:2]) -> str:
-        """Make a token; its plain text, which is not stored."""
+    def create(
+        self,
+        *,
+        owner: str,
+        scopes: Sequence[str] = SCOPES[:2],
+        name: str | None = None,
+        lasts_s: float | None = None,
+    ) -> str:
+        """Make a token that holds so long, or for ever; its plain text, which is not stored.
+
+        An owner that nobody has made becomes a user: an administrator with the scope admin, else a member.
+        """
         plaintext = PREFIX + secrets.token_urlsafe(32)
-        self._insert(plaintext, owner, scopes)
+        self._insert(plaintext, owner, scopes, name=name, lasts_s=lasts_s)
         return plaintext
 
     def open_session(self, token: TokenRecord) -> str:
@@ -113,41 +132,70 @@ class TokenStore:
             return
 
     def find(self, plaintext: str) -> TokenRecord | None:
-        """The owner of this token; None when it is unknown, revoked or expired."""
+        """The owner of this token; None when it is unknown, revoked or expired, or its owner is not active."""
         with reading(self._engine) as connection:
             row = connection.execute(
-                select(Token.id, Token.owner, Token.scopes, Token.expires_at).where(
+                select(Token.id, Token.owner, Token.scopes, Token.expires_at, User.role)
+                .outerjoin(User, User.name == Token.owner)
+                .where(
                     Token.sha256 == _digest(plaintext),
                     Token.revoked_at.is_(None),
                     or_(Token.expires_at.is_(None), Token.expires_at > now()),
+                    func.coalesce(User.active, true()),
                 )
             ).first()
-        return None if row is None else TokenRecord(row.id, row.owner, frozenset(row.scopes), row.expires_at)
+            if row is None:
+                return None
+            theirs = select(Membership.project_id, Membership.role).where(Membership.user == row.owner)
+            projects = {one.project_id: Role(one.role) for one in connection.execute(theirs)}
+        role = Role(row.role) if row.role else _role(row.scopes)  # a service of the release before makes no user
+        return TokenRecord(row.id, row.owner, frozenset(row.scopes), row.expires_at, role, projects)
 
-    def listed(self) -> list[TokenView]:
-        """All tokens, newest first, without the sessions that they have opened."""
-        fields = (Token.id, Token.owner, Token.scopes, Token.created_at, Token.expires_at, Token.revoked_at)
+    def listed(self, owner: str | None = None, token_id: str | None = None) -> list[TokenView]:
+        """Tokens, newest first, without the sessions that they have opened; of one owner, or one of this id."""
+        fields = (Token.id, Token.owner, Token.name, Token.scopes, Token.created_at, Token.expires_at, Token.revoked_at)
+        query = select(*fields).where(Token.session_of.is_(None)).order_by(Token.id.desc())
+        if owner is not None:
+            query = query.where(Token.owner == owner)
+        if token_id is not None:
+            query = query.where(Token.id == token_id)
         with reading(self._engine) as connection:
-            rows = connection.execute(select(*fields).where(Token.session_of.is_(None)).order_by(Token.id.desc())).all()
+            rows = connection.execute(query).all()
         return [
-            TokenView(row.id, row.owner, tuple(row.scopes), row.created_at, row.expires_at, row.revoked_at)
+            TokenView(row.id, row.owner, row.name, tuple(row.scopes), row.created_at, row.expires_at, row.revoked_at)
             for row in rows
         ]
 
-    def revoke(self, token_id: str) -> bool:
-        """End a token at once, with its sessions; False when there is none of this id that lives."""
+    def revoke(self, token_id: str, *, owner: str | None = None) -> bool:
+        """End a token at once, with its sessions; False when there is none of this id, or owner, that lives."""
+        ours = or_(Token.id == token_id, Token.session_of == token_id)
         with writing(self._engine) as connection:
             revoked = connection.execute(
                 update(Token)
-                .where(or_(Token.id == token_id, Token.session_of == token_id), Token.revoked_at.is_(None))
+                .where(ours, true() if owner is None else Token.owner == owner, Token.revoked_at.is_(None))
                 .values(revoked_at=now())
                 .returning(Token.id)
             ).scalars()
             return token_id in set(revoked)
 
-    def _insert(self, plaintext: str, owner: str, scopes: Sequence[str]) -> None:
+    def _insert(
+        self,
+        plaintext: str,
+        owner: str,
+        scopes: Sequence[str],
+        *,
+        name: str | None = None,
+        lasts_s: float | None = None,
+    ) -> None:
         with writing(self._engine) as connection:
-            connection.execute(_new(plaintext, owner, scopes))
+            ensure_user(connection, owner, _role(scopes))
+            until = None if lasts_s is None else now(lasts_s)
+            connection.execute(_new(plaintext, owner, scopes, name=name, expires_at=until))
+
+
+def _role(scopes: Sequence[str]) -> Role:
+    """The role of an owner that nobody has made a user."""
+    return Role.admin if "admin" in scopes else Role.member
 
 
 def _new(plaintext: str, owner: str, scopes: Sequence[str], **more: Any) -> Insert:

@@ -23,16 +23,16 @@ from sqlalchemy import (
     true,
     update,
 )
-from sqlalchemy.orm import aliased
 
-from spec.states import TRANSITIONS, JobStatus
+from spec.states import FINISHED, TRANSITIONS, JobStatus
 
-from .db import in_values, now, plan_anew
+from .db import in_values, now, plan_anew, shared_alias
 from .errors import ForbiddenTransitionError
 from .tables import Job, JobEvent
+from .tally import count_ends
 
 # SQLAlchemy takes longer to make an alias than to use it, so these are made once.
-_last, _other = aliased(JobEvent), aliased(JobEvent)
+_last, _other = shared_alias(JobEvent), shared_alias(JobEvent)
 _latest = select(func.max(_other.seq)).where(_other.job_id == Job.id).scalar_subquery()
 
 
@@ -88,6 +88,8 @@ def move(
     ).all()
     moved = [row for row in rows if row.status in targets]
     log_event(connection, [row.id for row in moved], actor=actor, reason=reason)
+    if ended := [row.id for row in moved if row.status in FINISHED]:
+        count_ends(connection, ended)
     return moved
 
 

@@ -45,21 +45,27 @@ class TrialStore:
         self._capacity = QueueCapacity(limits)
 
     def lease(self, controller: str, lease_s: float) -> list[SweepRecord]:
-        """The sweeps that run and are this controller's now: those it has, and those nobody has."""
-        free = or_(Sweep.controller == controller, Sweep.until.is_(None), Sweep.until < now())
+        """The sweeps that run and are this controller's now: those it has, and those nobody has.
+
+        Only a lease that is half over, or a sweep that nobody has, is written: most looks read.
+        """
+        mine = Sweep.controller == controller
+        due = or_(Sweep.until.is_(None), Sweep.until < now(), and_(mine, Sweep.until < now(lease_s / 2)))
+        running = Sweep.state == SweepState.running.value
+        with reading(self._engine) as connection:
+            looked = select(Sweep.__table__, due.label("due")).where(running, or_(mine, due)).order_by(Sweep.id)
+            rows = connection.execute(looked).all()
+        if not any(row.due for row in rows):
+            return [sweep_record(row) for row in rows]
+        free = or_(mine, Sweep.until.is_(None), Sweep.until < now())
         with writing(self._engine) as connection:
-            rows = connection.execute(
+            taken = (
                 update(Sweep)
-                .where(Sweep.state == SweepState.running.value, free)
+                .where(running, free)
                 .values(controller=controller, until=now(lease_s))
                 .returning(Sweep.__table__)
-            ).all()
-        return [sweep_record(row) for row in sorted(rows, key=lambda row: row.id)]
-
-    def busy(self) -> bool:
-        """Whether any sweep runs: a look that costs little and writes nothing."""
-        with reading(self._engine) as connection:
-            return bool(connection.execute(select(exists().where(Sweep.state == SweepState.running.value))).scalar())
+            )
+            return [sweep_record(row) for row in sorted(connection.execute(taken), key=lambda row: row.id)]
 
     def history(self, sweep_id: str, first: int = 0) -> list[TrialRecord]:
         """All configurations that were proposed, from this number on, in order of their numbers."""
@@ -67,6 +73,12 @@ class TrialStore:
             mine = (Trial.sweep_id == sweep_id, Trial.number >= first)
             query = select(Trial.__table__).where(*mine).order_by(Trial.number)
             return [trial_record(row) for row in connection.execute(query)]
+
+    def spent(self, sweep_id: str, generation: int) -> int:
+        """The epochs that configurations of this generation and of earlier ones were trained."""
+        mine = (Trial.sweep_id == sweep_id, Trial.generation <= generation)
+        with reading(self._engine) as connection:
+            return int(connection.execute(select(func.coalesce(func.sum(Trial.epochs), 0)).where(*mine)).scalar_one())
 
     def replayed(self, sweep: SweepRecord, generation: int) -> Bracket | None:
         """The bracket that this generation had in the sweep that is replayed, unless it was the last one there.
@@ -118,7 +130,8 @@ class TrialStore:
                     return []
                 first = total - len(trials)
                 jobs = sum(len(trial.jobs) for trial in trials)
-                self._capacity.demand(connection, sweep.owner, jobs)
+                shared = {} if sweep.project_id is None else {sweep.project_id: jobs}
+                self._capacity.demand(connection, sweep.owner, jobs, projects=shared)
                 datasets = {
                     job.dataset.id for trial in trials for job in trial.jobs if isinstance(job.dataset, Uploaded)
                 }
@@ -150,6 +163,7 @@ class TrialStore:
                         job,
                         sweep.owner,
                         at,
+                        project_id=sweep.project_id,
                         sweep_id=sweep.id,
                         trial=first + place,
                         replicate=replicate,
@@ -168,13 +182,14 @@ class TrialStore:
 
     def settle(self, sweep: SweepRecord, limit: int = 1_000) -> int:
         """Write how configurations ended whose jobs have all ended; how many did."""
-        with writing(self._engine) as connection:
+        with reading(self._engine) as connection:
             pending = select(Trial.number).where(Trial.sweep_id == sweep.id, Trial.state == TrialState.open.value)
             unfinished = exists().where(Job.sweep_id == sweep.id, Job.trial == Trial.number, Job.status.not_in(_ENDED))
             done = pending.where(~unfinished).order_by(Trial.number).limit(limit)
             numbers = list(connection.execute(done).scalars())
-            if not numbers:
-                return 0
+        if not numbers:
+            return 0
+        with writing(self._engine) as connection:
             fields = (Job.trial, Job.replicate, Job.status, Job.stop_reason, Job.epoch, Job.best_metrics)
             jobs: dict[int, list[Row[Any]]] = {number: [] for number in numbers}
             rows = connection.execute(

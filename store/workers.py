@@ -1,11 +1,13 @@
 """The workers that are up, and what each offers."""
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, Engine, case, delete, func, insert, literal, select, update
+from sqlalchemy import Connection, Engine, case, delete, func, insert, select, update
 
+from .access import Asker, visible_to
 from .db import now, reading, writing
 from .tables import Job, Lease, Worker
 
@@ -26,6 +28,8 @@ class WorkerRecord:
     """One slot each."""
     free_devices: Sequence[str]
     seen_at: datetime | None = None
+    clock_ahead_s: float | None = None
+    """By how much its machine's clock is ahead of the record's, at its last heartbeat but one."""
 
 
 @dataclass(frozen=True)
@@ -41,8 +45,9 @@ class TrainingRecord:
 class WorkerStore:
     """The workers. Each writes its own row only; a row that is not refreshed counts for nothing."""
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+    def __init__(self, engine: Engine, clock: Callable[[], float] = time.time) -> None:
+        self._engine, self._clock = engine, clock
+        self._clock_ahead_s: float | None = None
 
     def heartbeat(self, worker: WorkerRecord) -> None:
         """Record that this worker is up, and what it offers now."""
@@ -53,12 +58,15 @@ class WorkerStore:
             "slots": len(worker.devices),
             "free_slots": len(worker.free_devices),
             "free_devices": list(worker.free_devices),
+            "clock_ahead_s": self._clock_ahead_s,
         }
         with writing(self._engine) as connection:
             known = connection.execute(
-                update(Worker).where(Worker.id == worker.id).values(seen_at=now(), **values).returning(Worker.id)
+                update(Worker).where(Worker.id == worker.id).values(seen_at=now(), **values).returning(Worker.seen_at)
             ).first()
-            if known is None:
+            if known is not None:
+                self._clock_ahead_s = self._clock() - known.seen_at.timestamp()
+            else:
                 connection.execute(delete(Worker).where(Worker.seen_at < now(-FORGOTTEN_AFTER_S)))
                 connection.execute(insert(Worker).values(id=worker.id, seen_at=now(), **values))
 
@@ -67,9 +75,9 @@ class WorkerStore:
         with reading(self._engine) as connection:
             return live_workers(connection)
 
-    def training(self, *, owner: str | None) -> list[TrainingRecord]:
-        """What every worker trains, and how many of its jobs are of `owner`; with None, all are."""
-        theirs = literal(1) if owner is None else case((Job.owner == owner, 1), else_=0)
+    def training(self, *, owner: Asker) -> list[TrainingRecord]:
+        """What every worker trains, and how many of its jobs `owner` sees."""
+        theirs = case((visible_to(owner, Job), 1), else_=0)
         with reading(self._engine) as connection:
             rows = connection.execute(
                 select(Lease.worker, func.coalesce(Job.device, "").label("device"), func.count(), func.sum(theirs))
@@ -98,6 +106,7 @@ def live_workers(connection: Connection) -> list[WorkerRecord]:
             devices=tuple(row.devices),
             free_devices=tuple(row.free_devices),
             seen_at=row.seen_at,
+            clock_ahead_s=row.clock_ahead_s,
         )
         for row in rows
     ]

@@ -10,7 +10,7 @@ from sqlalchemy import Engine, select, text
 
 from store import db
 from store.errors import StoreUnavailableError
-from store.tables import Base
+from store.tables import Base, JobEvent
 from tests.record import Record
 
 from ...services import free_port, fresh_database
@@ -21,7 +21,7 @@ MIGRATE = "import sys; from store.db import migrate; migrate(sys.argv[1])"
 @pytest.mark.filterwarnings("ignore:.*expression-based index")
 def test_the_migrations_make_the_tables_that_the_code_speaks_of(engine: Engine) -> None:
     # SQLite tells neither which way an index runs nor of which expression it is: PostgreSQL compares these.
-    directed = {"ix_job_claim", "ix_job_same_pack", "ix_job_turn", "ix_job_device_request"}
+    directed = {"ix_job_claim", "ix_job_same_pack", "ix_job_turn", "ix_job_share"}
     left_out = directed if engine.dialect.name == "sqlite" else set()
 
     def compared(thing: object, name: str | None, *_: object) -> bool:
@@ -74,3 +74,7 @@ def test_a_database_that_does_not_answer_is_an_error_of_ours() -> None:
     with pytest.raises(StoreUnavailableError, match="does not answer"):
         Record(engine).ready()
     engine.dispose()
+
+
+def test_an_alias_is_whole_before_threads_share_it() -> None:
+    assert vars(db.shared_alias(JobEvent)).keys() >= {"job_id", "seq", "to_status"}

@@ -11,10 +11,13 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import Engine, bindparam, select, text
 
+from spec.access import Role
 from spec.job import JobSpec
 from spec.states import JobStatus
 from store import db
+from store.projects import ProjectStore
 from store.queue import Queue
+from store.users import UserStore
 from tests.record import Record
 from tests.services import fresh_database
 
@@ -124,3 +127,30 @@ def test_a_worker_of_the_release_before_finds_a_job_that_this_release_submits(st
     auto, _, cuda = (job.id for job in submitted.jobs)
     with db.reading(engine) as connection:
         assert connection.execute(OLD_CLAIM).scalars().all() == [auto, cuda]
+
+
+OLD_TOKEN = text(
+    "INSERT INTO token (id, owner, scopes, sha256, created_at) VALUES (:id, :owner, :scopes, :sha256, :at)"
+)
+
+
+def test_owners_of_tokens_become_users_and_an_api_of_the_release_before_goes_on(record: Engine) -> None:
+    migrate(record, "0014")
+    old = [("1", "root", ["jobs:read", "admin"]), ("2", "root", ["jobs:read"]), ("3", "ada", ["jobs:read"])]
+    with db.writing(record) as connection:
+        at = connection.execute(select(db.now())).scalar_one()
+        for token_id, owner, scopes in old:
+            row = {"id": token_id, "sha256": token_id, "owner": owner, "scopes": json.dumps(scopes), "at": at}
+            connection.execute(OLD_TOKEN.bindparams(bindparam("at", type_=db.UtcTime())), row)
+    (before,) = submit_as_before(record, "auto")
+    migrate(record, "head")
+    users, store = UserStore(record), Record(record)
+    assert {user.name: (user.role, user.active) for user in users.listed()} == {
+        "ada": (Role.member, True),
+        "root": (Role.admin, True),
+    }
+    ProjectStore(record).create("vision", creator="ada", may_take_name=True)
+    (beside,) = submit_as_before(record, "auto")  # by an API of the release before
+    for job_id in (before, beside):
+        assert store.get(job_id, owner="ada").project_id is None
+    assert set(claim(store, "cpu")) == {before, beside}

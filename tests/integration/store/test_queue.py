@@ -264,7 +264,7 @@ def test_submits_at_the_same_moment_stay_within_an_owners_limit(engine: Engine) 
 def test_a_full_queue_refuses_jobs_until_some_have_started(engine: Engine) -> None:
     store = Record(engine, Limits(owner_queued=4))
     of(store, "ada", 3)
-    with pytest.raises(QueueFullError, match="You have 3 jobs waiting, and an owner may have 4"):
+    with pytest.raises(QueueFullError, match="The quota of queued jobs of ada is 4, and 3 wait"):
         of(store, "ada", 2)
     assert store.counts()[JobStatus.queued] == 3
     claim(store, 1)

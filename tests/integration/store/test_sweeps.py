@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import Engine
 
 from spec.states import JobStatus, StopReason, SweepState, TrialState
-from spec.sweep import SweepSpec
+from spec.sweep import RULES_VERSION, SweepSpec
 from spec.views import Curve
 from store.errors import IllegalSweepStateError, SweepNotFoundError
 from store.records import Success
@@ -15,6 +15,8 @@ from store.sweeps import SweepRecord, SweepStore
 from store.trials import TrialStore
 from sweeps.controller import Controller
 from tests.record import Record
+
+from .test_jobs import listening
 
 pytestmark = pytest.mark.both_databases
 
@@ -82,6 +84,18 @@ def house(engine: Engine) -> House:
     return House(engine)
 
 
+def test_a_round_in_which_nothing_moves_reads_three_times_and_writes_nothing(house: House) -> None:
+    house.sweeps.submit(asked(), owner="ann")
+    controller = house.controller()
+    while controller.round():
+        pass
+    with listening(house.sweeps._engine) as statements:
+        assert not controller.round()
+    texts = [statement for statement, _ in statements]
+    assert not [text for text in texts if text.startswith(("UPDATE", "INSERT", "BEGIN IMMEDIATE"))]
+    assert sum(text.startswith("SELECT") for text in texts) == 3
+
+
 def test_a_sweep_ends_with_all_its_configurations(house: House) -> None:
     sweep = house.run(house.sweeps.submit(asked(), owner="ann"))
     assert (sweep.state, sweep.trials, sweep.generations) == (SweepState.finished, 6, 3)
@@ -92,6 +106,14 @@ def test_a_sweep_ends_with_all_its_configurations(house: House) -> None:
     best = house.sweeps.best(sweep.id)
     assert [trial.score for trial in best] == sorted(trial.configuration["learning_rate"] for trial in found)
     assert house.sweeps.counts(sweep.id).by_status[JobStatus.succeeded] == 6
+
+
+@pytest.mark.parametrize(("given", "kept"), [({}, RULES_VERSION), ({"version": 1}, 1)])
+def test_a_sweep_keeps_the_version_of_its_rules(house: House, given: dict[str, int], kept: int) -> None:
+    sweep = house.sweeps.submit(asked(**given), owner="ann")
+    assert sweep.spec.version == kept
+    assert house.sweeps.extend(sweep.id, 9, owner="ann").spec.version == kept
+    assert house.sweeps.submit(sweep.spec, owner="ann", replays=sweep.id).spec.version == kept
 
 
 def test_seeds_are_jobs_of_one_configuration(house: House) -> None:
@@ -113,6 +135,26 @@ def test_the_same_sweep_has_the_same_table_whoever_proposes(house: House, method
         tables.append([(trial.number, trial.configuration, trial.score) for trial in found])
     assert tables[0] == tables[1]
     assert len(tables[0]) == 6
+
+
+@pytest.mark.parametrize(
+    ("fields", "opened"),
+    [
+        ({"method": "random"}, 3),
+        ({"method": "random", "parallel": 1}, 1),
+        ({"method": "tpe"}, 2),
+        ({"method": "random", "trials": {"epochs": 100}}, 2),
+    ],
+    ids=["independent", "one after the other", "learns", "budget"],
+)
+def test_a_generation_waits_where_nothing_is_learned_from_those_that_train(
+    house: House, fields: dict[str, Any], opened: int
+) -> None:
+    sweep = house.sweeps.submit(asked(**{"generation": 1, **fields}), owner="ann")
+    controller = house.controller()
+    while controller.round():
+        pass
+    assert house.sweeps.get(sweep.id, owner="ann").generations == opened
 
 
 def test_a_generation_is_stored_once(house: House) -> None:

@@ -1,0 +1,21 @@
+"""Where models, checkpoints and data sets lie: a folder, or a bucket that speaks S3."""
+
+from .addresses import part, without_part
+from .errors import BadFilesUrlError, FilesUnavailableError, may_pass
+from .protocol import Files
+
+__all__ = ["BadFilesUrlError", "Files", "FilesUnavailableError", "files_at", "may_pass", "part", "without_part"]
+
+
+def files_at(url: str) -> Files:
+    """The file store behind `file:///folder`, a plain path, or `s3://bucket/prefix`. Raises `BadFilesUrlError`."""
+    scheme, found, _ = url.partition("://")
+    if not found or scheme == "file":
+        from .local import LocalFiles
+
+        return LocalFiles(url)
+    if scheme == "s3":
+        from .s3 import S3Files  # boto3 is imported where it is used: it takes a third of a second
+
+        return S3Files(url)
+    raise BadFilesUrlError(f"EPOCHAL_FILES_URL: {scheme}:// is not known. Use file:///folder or s3://bucket/prefix.")

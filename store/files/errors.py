@@ -1,0 +1,16 @@
+"""What can go wrong with the file store, beside `FileNotFoundError` and a full disk."""
+
+from ..disk import is_full
+
+
+class BadFilesUrlError(ValueError):
+    """EPOCHAL_FILES_URL names no file store, or one that these keys may not use: a sentence says what to change."""
+
+
+class FilesUnavailableError(OSError):
+    """The file store does not answer, or refuses: what is asked of it may work later."""
+
+
+def may_pass(error: OSError) -> bool:
+    """Whether the same may work later: the disk is full, or the file store is away."""
+    return is_full(error) or isinstance(error, FilesUnavailableError)

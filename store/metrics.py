@@ -1,0 +1,165 @@
+"""The service in figures, for Prometheus: read from the record alone, whatever process asks."""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TypeVar
+
+from sqlalchemy import Connection, Engine, and_, func, not_, or_, select
+
+from spec.batch import full_batch
+from spec.job import JobSpec
+from spec.states import FINISHED
+
+from .db import now, reading
+from .device_requests import kind_of
+from .scheduler import queued
+from .tables import CurveChunk, Job, Lease, Mirror
+from .tally import ENDED, LEASE_LOST, totals
+from .workers import live_workers
+
+_Key = TypeVar("_Key")
+_Number = TypeVar("_Number", int, float)
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """The queued jobs of an owner that ask for one kind of device."""
+
+    owner: str
+    device: str
+    jobs: int
+    oldest_s: float
+    """Seconds since the first of them was submitted."""
+
+
+@dataclass(frozen=True)
+class Figures:
+    """The whole service at one moment. Mappings named by kind have `cpu` and `cuda`."""
+
+    waiting: Sequence[Waiting]
+    running: Mapping[tuple[str, str], int]
+    """Running jobs by owner and kind of device."""
+    packs: Mapping[str, int]
+    """Slots that train a pack, by kind."""
+    steps_per_s: Mapping[str, float]
+    """Optimizer steps of all members together, in a second, by kind."""
+    ended: Mapping[tuple[str, str], int]
+    """Jobs that ended since the record began, by state and reason."""
+    leases_lost: int
+    workers: int
+    slots: Mapping[str, int]
+    free_slots: Mapping[str, int]
+    mirror_behind: int
+    """Jobs of which MLflow lacks epochs or the end."""
+    mirror_lag_s: float
+    """Age of the oldest epoch, or end of a job, that MLflow lacks."""
+
+
+class Metrics:
+    """Reads the figures, and writes nothing."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def read(self) -> Figures:
+        """The figures now; to count a queue of a million jobs takes a while. Raises `StoreUnavailableError`."""
+        with reading(self._engine) as connection:
+            at = connection.execute(select(now())).scalar_one()
+            workers = live_workers(connection)
+            slots = [kind_of(name) for worker in workers for name in worker.devices]
+            free = [kind_of(name) for worker in workers for name in worker.free_devices]
+            behind, lag_s = _mirror(connection, at)
+            return Figures(
+                waiting=_waiting(connection, at),
+                running=_running(connection),
+                packs=_packs(connection),
+                steps_per_s=_steps_per_s(connection),
+                ended=totals(connection, ENDED),
+                leases_lost=sum(totals(connection, LEASE_LOST).values()),
+                workers=len(workers),
+                slots={kind: slots.count(kind) for kind in set(slots)},
+                free_slots={kind: free.count(kind) for kind in set(slots)},
+                mirror_behind=behind,
+                mirror_lag_s=lag_s,
+            )
+
+
+def _waiting(connection: Connection, at: datetime) -> list[Waiting]:
+    groups = (
+        select(Job.owner, Job.device_request.label("device"), func.count().label("jobs"), func.min(Job.id).label("id"))
+        .where(queued())
+        .group_by(Job.owner, Job.device_request)
+        .subquery()
+    )
+    rows = connection.execute(
+        select(groups.c.owner, groups.c.device, groups.c.jobs, Job.created_at)
+        .join(Job, Job.id == groups.c.id)  # ids begin with their time
+        .order_by(groups.c.owner, groups.c.device)
+    )
+    return [Waiting(row.owner, row.device, row.jobs, (at - row.created_at).total_seconds()) for row in rows]
+
+
+def _running(connection: Connection) -> dict[tuple[str, str], int]:
+    rows = connection.execute(
+        select(Job.owner, Job.device, func.count()).join(Lease, Lease.job_id == Job.id).group_by(Job.owner, Job.device)
+    )
+    return _summed(((owner, kind_of(device or "cpu")), jobs) for owner, device, jobs in rows)
+
+
+def _packs(connection: Connection) -> dict[str, int]:
+    places = select(Lease.worker, Job.device).join(Job, Job.id == Lease.job_id).distinct()
+    return _summed((kind_of(device or "cpu"), 1) for _, device in connection.execute(places))
+
+
+def _steps_per_s(connection: Connection) -> dict[str, float]:
+    """Jobs of one pack key have the same steps in an epoch, so one spec of each is read."""
+    groups = (
+        select(Job.pack_key, Job.device, func.sum(Job.epochs_per_s).label("epochs_per_s"), func.min(Job.id).label("id"))
+        .join(Lease, Lease.job_id == Job.id)
+        .where(Job.epochs_per_s.is_not(None))
+        .group_by(Job.pack_key, Job.device)
+        .subquery()
+    )
+    rows = connection.execute(
+        select(groups.c.device, groups.c.epochs_per_s, Job.spec).join(Job, Job.id == groups.c.id)
+    ).all()
+    return _summed(
+        (kind_of(device or "cpu"), epochs_per_s * _steps(JobSpec.model_validate(spec)))
+        for device, epochs_per_s, spec in rows
+    )
+
+
+def _steps(spec: JobSpec) -> int:
+    """Optimizer steps in an epoch; 0 when the rows of its data are not known."""
+    if spec.info is None:
+        return 0
+    rows, *_ = spec.split_rows(spec.info)
+    return math.ceil(math.ceil(rows / max(full_batch(spec, rows), 1)) / spec.gradient_accumulation)
+
+
+def _mirror(connection: Connection, at: datetime) -> tuple[int, float]:
+    """Jobs that the mirror is behind with, and by how many seconds at most."""
+    # Written so, the two use the partial index of jobs that are not whole.
+    ended = and_(not_(Mirror.whole), Job.status.in_([status.value for status in FINISHED]))
+    trains = and_(not_(Mirror.whole), or_(Job.epoch > Mirror.epoch, Job.attempt != Mirror.attempt))
+    of_jobs = select(func.count(), func.min(Job.finished_at)).join(Mirror, Mirror.job_id == Job.id)
+    finished, oldest_end = connection.execute(of_jobs.where(ended)).one()
+    running = connection.execute(of_jobs.join(Lease, Lease.job_id == Job.id).where(trains)).one()[0]
+    oldest_epoch = connection.execute(
+        select(func.min(CurveChunk.at))
+        .join(Mirror, and_(Mirror.job_id == CurveChunk.job_id, CurveChunk.last_epoch > Mirror.epoch))
+        .join(Lease, Lease.job_id == Mirror.job_id)
+        .where(not_(Mirror.whole))
+    ).scalar()
+    oldest = min(filter(None, (oldest_end, oldest_epoch)), default=at)
+    return finished + running, max((at - oldest).total_seconds(), 0.0)
+
+
+def _summed(amounts: Iterable[tuple[_Key, _Number]]) -> dict[_Key, _Number]:
+    """The amounts of each key together."""
+    sums: dict[_Key, _Number] = {}
+    for key, amount in amounts:
+        sums[key] = sums[key] + amount if key in sums else amount
+    return sums

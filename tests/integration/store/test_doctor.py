@@ -1,0 +1,110 @@
+"""What is wrong with a record, a broker and a file store."""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text, update
+
+from spec.findings import Finding, Health
+from spec.settings import Settings
+from store import db
+from store.db import now
+from store.doctor import examine
+from store.tables import Job
+from store.workers import WorkerRecord, WorkerStore
+from tests.record import Record, migrate
+
+from .test_jobs import spec, submit
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Iterator[Path]:
+    migrate(f"sqlite:///{tmp_path}/epochal.db")
+    yield tmp_path
+    # Nothing that was stored to try the store stays.
+    assert not [path for path in tmp_path.rglob("*") if path.is_file() and "epochal.db" not in path.name]
+
+
+def found(home: Path, **settings: str) -> dict[str, Finding]:
+    """What is found, by part; of several the worst."""
+    read = Settings.read(
+        {"EPOCHAL_HOME": str(home), **{f"EPOCHAL_{name.upper()}": settings[name] for name in settings}}
+    )
+    return {one.part: one for one in sorted(examine(read), key=lambda one: [*Health].index(one.health))}
+
+
+def test_a_service_that_is_well(home: Path, redis_url: str) -> None:
+    engine = db.connect(f"sqlite:///{home}/epochal.db")
+    WorkerStore(engine).heartbeat(WorkerRecord("w", "host", 1, ("cpu", "cpu"), ()))
+    engine.dispose()
+    well = found(home, broker_url=redis_url)
+    assert {one.health for one in well.values()} == {Health.ok}, well
+    assert set(well) == {"record", "schema", "clock", "files", "broker", "disk", "workers", "queue", "mirror"}
+    assert "2 cpu" in well["workers"].says
+
+
+def test_each_thing_that_is_wrong_says_what_to_do(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = db.connect(f"sqlite:///{home}/epochal.db")
+    (job_id,) = submit(Record(engine), spec(resources={"device": "cuda"}))
+    sick = found(
+        home, broker_url="redis://127.0.0.1:1/0", files_url="file:///proc/epochal", disk_reserve_mib=str(2**29)
+    )
+    for part in ("broker", "files", "disk", "workers"):
+        assert sick[part].fix, part
+    assert sick["broker"].health is sick["files"].health is sick["workers"].health is Health.wrong
+    assert "1 jobs wait" in sick["workers"].says
+
+    WorkerStore(engine).heartbeat(WorkerRecord("w", "host", 1, ("cpu",), ()))
+    with db.writing(engine) as connection:
+        ended = {"status": "failed", "finished_at": now(-900), "attempt": 1}
+        connection.execute(update(Job).where(Job.id == job_id).values(**ended))
+        connection.execute(text("INSERT INTO mirror (job_id) VALUES (:id)"), {"id": job_id})
+    monkeypatch.setattr("store.doctor.time.time", lambda: 1_000_000_000.0)
+    behind = found(home)
+    assert behind["mirror"].health is behind["clock"].health is Health.warning
+    assert "ahead of this machine's" in behind["clock"].says
+    engine.dispose()
+
+
+@pytest.mark.parametrize(("revision", "health"), [("0001", Health.wrong), ("9999", Health.warning)])
+def test_the_schema_of_another_release_is_said(home: Path, revision: str, health: Health) -> None:
+    engine = db.connect(f"sqlite:///{home}/epochal.db")
+    with db.writing(engine) as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = :to"), {"to": revision})
+    engine.dispose()
+    said = found(home)
+    assert said["schema"].health is health
+    assert ("workers" in said) == (health is Health.warning)  # an old schema may lack what would be read
+
+
+def test_a_database_that_is_away_hides_no_other_fault(tmp_path: Path) -> None:
+    away = found(
+        tmp_path, database_url="postgresql+psycopg://ann:secret@127.0.0.1:1/x", broker_url="redis://127.0.0.1:1/0"
+    )
+    assert {part for part, one in away.items() if one.health is Health.wrong} == {"record", "broker"}
+    assert "secret" not in str(away)
+
+
+def test_a_file_store_of_no_known_kind_is_said(home: Path) -> None:
+    said = found(home, files_url="ftp://somewhere/files")
+    assert said["files"].health is Health.wrong
+    assert "s3://" in said["files"].says
+    assert "queue" in said
+
+
+@pytest.mark.parametrize(("ahead_s", "said"), [(3600.0, "3600 s ahead of"), (-60.0, "60 s behind"), (1.0, None)])
+def test_a_worker_whose_clock_is_wrong_is_named(home: Path, ahead_s: float, said: str | None) -> None:
+    engine = db.connect(f"sqlite:///{home}/epochal.db")
+    workers = WorkerStore(engine, clock=lambda: time.time() + ahead_s)
+    for _ in range(3):  # the first says that it is there, the second learns the record's time
+        workers.heartbeat(WorkerRecord("w", "node7", 1, ("cpu",), ()))
+    engine.dispose()
+    clock = found(home)["clock"]
+    if said is None:
+        assert clock.health is Health.ok
+    else:
+        assert clock.health is Health.warning
+        assert said in clock.says
+        assert "node7" in clock.says
