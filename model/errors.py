@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from spec.views import FieldError
+from spec.field_error import FieldError
 
 
 class RowsError(Exception):

@@ -9,9 +9,10 @@ from safetensors.numpy import load
 
 from spec.activations import Activation
 from spec.dataset import Targets
+from spec.field_error import FieldError
 from spec.job import JobSpec
 from spec.losses import Link
-from spec.views import FieldError, Predictions
+from spec.views import Predictions
 
 from .errors import RowsError
 from .formula import NumPyFormulas

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from spec.cells import PLAIN, clean, truth
+from spec.field_error import FieldError
 from spec.schema import ColumnKind
-from spec.views import FieldError
 
 from .errors import RowsError
 from .preprocessing import Array, Input, Preprocessing

@@ -18,6 +18,9 @@ class Initializer(StrEnum):
     """Initialisation of the weights (`torch.nn.init`). Biases start as in `nn.Linear`, or at 0 with `zeros`.
 
     `torch_default` is uniform within 1 / sqrt(inputs of the neuron), as `nn.Linear` and `nn.Conv2d` begin.
+    On digits, breast_cancer, wine and diabetes, networks with relu and two hidden layers reach a lower validation loss
+    with it than with `kaiming_uniform` (Adam, six seeds; digits at learning rate 0.001: 0.077 instead of 0.155). On
+    digits, with eight hidden layers, they reach a higher one (0.353 instead of 0.210).
     """
 
     kaiming_uniform = "kaiming_uniform"

@@ -140,10 +140,12 @@ def _other_losses(spec: JobSpec) -> Iterator[Configuration]:
 def _other_networks(spec: JobSpec) -> Iterator[Configuration]:
     if not objective_of(spec).endswith("loss"):
         yield {"standardize": True}
-    drawn = {"initial_weights": "kaiming_uniform", "initial_biases": None}
-    yield drawn
+    kaiming, torch_default = (
+        {"initial_weights": name, "initial_biases": None} for name in ("kaiming_uniform", "torch_default")
+    )
+    yield from (kaiming, torch_default)
     for architecture in _other_widths(spec.architecture):
-        yield {"architecture": architecture} | (drawn if _has_given_weights(spec) else {})
+        yield {"architecture": architecture} | (kaiming if _has_given_weights(spec) else {})
     used = set(spec.activation if isinstance(spec.activation, tuple) else (spec.activation,))
     for other in (Activation.relu, Activation.leaky_relu, Activation.tanh):
         if used != {other} and not isinstance(spec.architecture, Perceptron):

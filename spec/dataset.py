@@ -114,13 +114,13 @@ class DatasetInfo(Frozen):
         return SplitBy.declared(column=self.split_rows is not None, group=self.groups is not None, time=self.timed)
 
 
-_ID = r"^ds_[0-9a-f]{32}$"
+DATASET_ID = r"^ds_[0-9a-f]{32}$"
 
 
 class Uploaded(Frozen):
     """An uploaded data set, by its id. The service fills in the other fields when a job is submitted."""
 
-    id: Annotated[str, Field(pattern=_ID, description="Id of the data set, from the answer to its upload.")]
+    id: Annotated[str, Field(pattern=DATASET_ID, description="Id of the data set, from the answer to its upload.")]
     sha256: Annotated[
         str | None,
         Field(pattern=r"^[0-9a-f]{64}$", description="SHA-256 of its table, filled in by the service."),
@@ -242,7 +242,7 @@ _Kinds = Annotated[
         custom_error_message="must be one of " + ", ".join(BUILTIN) + "; or {id: ds_...}; or {x: [[...]], y: [...]}",
     ),
 ]
-DatasetId = Annotated[str, Field(pattern=_ID)]
+DatasetId = Annotated[str, Field(pattern=DATASET_ID)]
 DatasetSpec = Annotated[_Kinds, BeforeValidator(_by_name, json_schema_input_type=DatasetName | DatasetId | _Kinds)]
 """A name; or ds_..., the id of an upload; or {name: spirals, n: 1000}; or a small {x: [[...]], y: [...]}."""
 

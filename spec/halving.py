@@ -16,6 +16,9 @@ from .sweep import FirstEpoch, Hyperband, NoHalving, Population, Successive, Swe
 MOST_RUNGS = 20
 """Twenty rungs of factor 2 are the million epochs that a job may have."""
 
+ROUNDS = 16
+"""So often each kind of bracket of Hyperband comes before they are larger than the paper's."""
+
 
 class Rung(Frozen):
     """An epoch of a bracket, and how many configurations go on after it."""
@@ -65,11 +68,14 @@ def bracket(sweep: SweepSpec, generation: int, left: int) -> Bracket:
         case Hyperband(factor=factor, min_epochs=least):
             highest = _steps(most / least, factor)
             steps = highest - generation % (highest + 1)
-            size = math.ceil((highest + 1) / (steps + 1) * factor**steps)
-            epochs = [max(most // factor**step, 1) for step in range(steps, 0, -1)]
+            size = _size(highest, steps, factor) * _multiple(sweep, highest, factor)
+            if sweep.version == 1:
+                epochs = [max(most // factor**step, 1) for step in range(steps, 0, -1)]
+            else:
+                epochs = _epochs(least * factor ** (highest - steps), factor, most)
         case Successive(factor=factor, min_epochs=least):
             size = sweep.generation
-            epochs = [epoch for step in range(MOST_RUNGS) if (epoch := least * factor**step) < most]
+            epochs = _epochs(least, factor, most)
         case FirstEpoch(keep=keep):
             size = min(sweep.generation, left)
             first = [Rung(epoch=1, keep=min(keep, size))] if most > 1 else []
@@ -84,6 +90,28 @@ def bracket(sweep: SweepSpec, generation: int, left: int) -> Bracket:
     size = min(size, left)
     rungs = tuple(Rung(epoch=epoch, keep=max(size // factor ** (step + 1), 1)) for step, epoch in enumerate(epochs))
     return Bracket(size=size, rungs=rungs, objective=sweep.monitored)
+
+
+def _size(highest: int, steps: int, factor: int) -> int:
+    """The configurations that a bracket of Hyperband begins with, by the paper."""
+    size: float = (highest + 1) / (steps + 1) * factor**steps
+    return math.ceil(size)
+
+
+def _multiple(sweep: SweepSpec, highest: int, factor: int) -> int:
+    """How many times larger a sweep's brackets are than the paper's, as a small pack trains hardly sooner than a large.
+
+    The largest has `generation` configurations at most, and each kind of bracket still comes `ROUNDS` times.
+    """
+    if sweep.version < 3 or not isinstance(sweep.trials, int):
+        return 1
+    sizes = [_size(highest, steps, factor) for steps in range(highest + 1)]
+    return max(min(sweep.generation // max(sizes), sweep.most_trials // (ROUNDS * sum(sizes))), 1)
+
+
+def _epochs(first: int, factor: int, most: int) -> list[int]:
+    """The epochs of the rungs, from the first one; all brackets of a sweep share them."""
+    return [epoch for step in range(MOST_RUNGS) if (epoch := first * factor**step) < most]
 
 
 def _steps(ratio: float, factor: int) -> int:

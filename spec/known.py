@@ -1,8 +1,8 @@
 """A file of rows to predict: the columns that the model needs, and what was read."""
 
 from .base import Frozen
+from .field_error import FieldError
 from .schema import Column
-from .views import FieldError
 
 
 class KnownColumns(Frozen):

@@ -10,6 +10,8 @@ from .base import Count
 _CLEAN = r"^[^\u0000-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]*$"
 Label = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=_CLEAN)]
 Project = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9 ._-]{0,99}$")]
+SHARED_BY = r"^(user|project|tag:[A-Za-z0-9][A-Za-z0-9._/-]{0,99})$"
+"""By what device time is summed up."""
 TagKey = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._/-]{0,99}$")]
 TagValue = Annotated[str, StringConstraints(max_length=500, pattern=_CLEAN)]
 Name = Annotated[Label | None, Field(description="Name for people; it need not be unique.")]

@@ -19,9 +19,13 @@ Column = Sequence[float | None]
 JUMP = 0.1
 """The loss jumps: it rises by more than this share of the baseline from one epoch to the next ..."""
 JUMPS = 0.15
-"""... in at least this share of the epochs."""
+"""... in at least this share of the epochs ..."""
+LEAST_JUMPS = 2
+"""... and so often: once is dropout's doing, or chance."""
 EXPLOSION = 10.0
 """The loss explodes: after some epoch it is more than this many times the baseline."""
+ABOVE = 1.2
+"""The loss stays above the baseline: its least value is more than so many times that."""
 RISE_OF_BEST = 0.15
 """Validation loss rises: its mean over the last fifth of the epochs exceeds the least of a fifth by this share ..."""
 RISE_OF_BASELINE = 0.02
@@ -32,6 +36,10 @@ LEARNT = 0.95
 """A greater skill is almost perfect."""
 NEAR = 2.0
 """A loss below this many times the baseline is near a guess's."""
+LEAST_GAIN = 0.1
+"""A network that has learnt less than this share of the target may as well guess."""
+KNOWN = 0.5
+"""A greater skill on validation rows is more than a guess's, whatever the loss is."""
 FLAT = 0.02
 """The loss is flat: it fell below a guess's by less than this share."""
 IMBALANCE = 0.2
@@ -64,6 +72,13 @@ class LearningCurve:
     def gap(self) -> float | None:
         """Validation loss minus training loss at the best epoch."""
         return self.monitored[self.best] - self.train[self.best] if self.is_validated else None
+
+    @property
+    def validates_one_class(self) -> bool:
+        """Whether all validation rows are of one class of two: the area under the ROC, which needs both, is missing."""
+        info = self._spec.info
+        areas = self._curve.get("val_roc_auc", [None])
+        return info is not None and info.classes == 2 and "val_macro_f1" in self._curve and set(areas) == {None}
 
     def at_best(self, metric: str) -> float | None:
         """A metric at the best epoch; None if the curve does not have it."""
@@ -163,6 +178,14 @@ class LearningCurve:
         return 1.0 - self.monitored[self.best] / self._entropy if r2 is None else r2
 
     @property
+    def is_guess(self) -> bool:
+        """Whether what was learnt does not hold for validation rows, by its loss and by its skill.
+
+        A loss is large, too, where most rows are predicted well, and the others wrongly with great certainty.
+        """
+        return self.gain < LEAST_GAIN and (self.val_skill or 0.0) < KNOWN
+
+    @property
     def is_flat(self) -> bool:
         """Whether the network has learnt nothing of training rows either."""
         return 1.0 - min(self.train) / self._entropy < FLAT
@@ -193,18 +216,29 @@ class LearningCurve:
     def _above_chance(self, accuracy: float) -> float:
         return (accuracy - self.chance) / (1.0 - self.chance)
 
+    @property
+    def validation_rows(self) -> int | None:
+        """Rows of the validation split, where they are known."""
+        info = self._spec.info
+        return None if info is None else self._spec.split_rows(info)[1]
+
     # --- how the losses moved ----------------------------------------------------------------------------------------
 
     @property
     def jumps(self) -> bool:
         """Whether the training loss rises too far in too many epochs."""
         rises = [after - before > JUMP * self.baseline for before, after in pairwise(self.train)]
-        return len(rises) >= 4 and sum(rises) >= JUMPS * len(rises)
+        return len(rises) >= 4 and sum(rises) >= max(JUMPS * len(rises), LEAST_JUMPS)
 
     @property
     def explodes(self) -> bool:
-        """Whether the training loss was far above an untrained network's."""
-        return max(self.train) > EXPLOSION * self.baseline
+        """Whether the training loss was far above an untrained network's, or never below it."""
+        return max(self.train) > EXPLOSION * self.baseline or self.stays_above
+
+    @property
+    def stays_above(self) -> bool:
+        """Whether the training loss was larger than an untrained network's in every epoch."""
+        return min(self.train) > ABOVE * self.baseline
 
     @cached_property
     def late(self) -> float:
@@ -237,6 +271,11 @@ class LearningCurve:
         if not before or min(after) >= min(before):
             return False
         return min(before) - min(after) > STILL_FALLING * (min(self.monitored[0], 2 * self.baseline) - min(after))
+
+    @property
+    def is_one_epoch(self) -> bool:
+        """Whether there is nothing to compare the first epoch with."""
+        return len(self.train) == 1
 
     @property
     def is_best_at_last(self) -> bool:

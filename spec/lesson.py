@@ -14,6 +14,7 @@ from pydantic import BeforeValidator, Field, StringConstraints, ValidationError,
 
 from .base import Count, Frozen, Real, fault
 from .job import JobSpec
+from .meant import did_you_mean
 from .specfile import BadSpecFileError, content
 from .states import StopReason
 from .sweep import with_fields
@@ -168,7 +169,7 @@ class Lesson(Frozen):
                     raise fault(f"claims[{index}]", f"{run} is none of the runs: {', '.join(self.runs)}")
         for path in self.controls:
             if path.split(".", maxsplit=1)[0] not in JobSpec.model_fields:
-                raise fault("controls", f"{path} is no field of a job")
+                raise fault("controls", f"{path} is no field of a job" + did_you_mean(path, JobSpec.model_fields))
         for run, changes in self.runs.items():
             try:
                 with_fields(self.base, changes)

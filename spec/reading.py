@@ -62,7 +62,12 @@ def _thousands(value: Any) -> Any:
 
 def _delimiter(value: Any) -> Any:
     """The delimiter for its name or character."""
-    return "\t" if value in ("\\t", "tab") else value
+    names = {"\\t": "\t", "tab": "\t", "space": " "}
+    return names.get(value, value) if isinstance(value, str) else value
+
+
+Delimiter = Annotated[Literal[",", ";", "\t", "|", " "], BeforeValidator(_delimiter)]
+"""What stands between the cells of a text file; a space is any number of blanks."""
 
 
 Names = Annotated[tuple[Name, ...], BeforeValidator(_names, json_schema_input_type=str | list[str])]
@@ -77,9 +82,10 @@ class ReadingOptions(Frozen):
         Field(max_length=40, pattern=r"^[\w.-]+$", description="Encoding of text, such as utf-8 or cp1250."),
     ] = None
     delimiter: Annotated[
-        Literal[",", ";", "\t", "|"] | None,
-        BeforeValidator(_delimiter),
-        Field(description="Delimiter between the cells of a text file."),
+        Delimiter | None,
+        Field(
+            description="Delimiter between the cells of a text file, or its name: tab, space (any number of blanks)."
+        ),
     ] = None
     header: Annotated[
         bool | None,

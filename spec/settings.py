@@ -2,13 +2,25 @@
 
 import os
 from collections.abc import Mapping
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Self
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import AfterValidator, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 PREFIX = "EPOCHAL_"
+
+
+def networks(text: str) -> list[IPv4Network | IPv6Network]:
+    """The networks of a comma-separated text. Raises `ValueError` when one is none."""
+    return [ip_network(one.strip()) for one in text.split(",") if one]
+
+
+def _of_networks(text: str) -> str:
+    networks(text)
+    return text
+
 
 Port = Annotated[int, Field(ge=0, le=65_535)]
 
@@ -30,20 +42,38 @@ class Settings(BaseSettings):
     files_url: Annotated[
         str, Field(description="Models, checkpoints, data sets: file:///... or s3://... Default: files in home.")
     ] = ""
-    mlflow_url: Annotated[str, Field(description="The MLflow server that curves are mirrored to.")] = ""
-    mlflow_public_url: Annotated[str, Field(description="MLflow as a browser reaches it. Default: mlflow_url.")] = ""
+    mlflow_url: Annotated[
+        str,
+        Field(description="The MLflow server that curves are mirrored to: http://..., or unix:///... for a socket."),
+    ] = ""
+    mlflow_public_url: Annotated[
+        str, Field(description="MLflow as a browser reaches it. Default: /mlflow of public_url.")
+    ] = ""
     public_url: Annotated[str, Field(description="The API and its page as a browser reaches them, for links.")] = ""
 
-    host: Annotated[str, Field(description="Address that the API and MLflow listen on (embedded stack).")] = "127.0.0.1"
+    host: Annotated[str, Field(description="Address that the API listens on (embedded stack).")] = "127.0.0.1"
     port: Annotated[Port, Field(description="Port of the API; 0: any free one.")] = 8000
-    mlflow_port: Annotated[Port, Field(description="Port of the MLflow UI; 0: any free one.")] = 5000
 
     trusted_hosts: Annotated[
         str, Field(description="More host names that the API answers to, comma-separated, beside localhost and host.")
     ] = ""
 
+    trusted_proxies: Annotated[
+        str,
+        AfterValidator(_of_networks),
+        Field(
+            description="Networks of proxies whose X-Forwarded-For is believed: 10.0.0.5,10.1.0.0/16. Default: none."
+        ),
+    ] = ""
+
     url: Annotated[str, Field(description="URL of the API, for the client. Default: from endpoints.json in home.")] = ""
     token: Annotated[str, Field(description="Bearer token, for the client and for the first migration.")] = ""
+    metrics_token: Annotated[
+        str, Field(description="Token that reads /metrics: python -m store migrate makes sure that it exists.")
+    ] = ""
+    pod: Annotated[
+        str, Field(description="Name of this worker's pod: it writes there how much it trains (Helm sets it).")
+    ] = ""
 
     pack_limit: Annotated[
         int,
@@ -57,7 +87,11 @@ class Settings(BaseSettings):
     ] = 16_384
     disk_reserve_mib: Annotated[
         int,
-        Field(ge=0, le=2**30, description="MiB kept free for running jobs: with less, no job is accepted or started."),
+        Field(
+            ge=0,
+            le=2**30,
+            description="MiB kept free for running jobs: with less, no job or upload is accepted, and no job started.",
+        ),
     ] = 64
     lessons: Annotated[
         str, Field(description="A folder with more lessons, YAML files as in examples/lessons, for the page.")
@@ -74,6 +108,15 @@ class Settings(BaseSettings):
             "an owner leaves one slot while another waits.",
         ),
     ] = "auto"
+    time_slice_s: Annotated[
+        float,
+        Field(
+            ge=0,
+            le=1e9,
+            allow_inf_nan=False,
+            description="Seconds after which running jobs give their slot to another owner whose jobs wait; 0: never.",
+        ),
+    ] = 600.0
     owner_queued_limit: Annotated[int, Field(ge=0, description="Maximum queued jobs per owner; 0: any.")] = 0
     queue_limit: Annotated[int, Field(ge=0, description="Maximum queued jobs of all owners; 0: any.")] = 1_000_000
     checkpoint_s: Annotated[
@@ -83,6 +126,17 @@ class Settings(BaseSettings):
     stall_s: Annotated[float, Field(gt=0, description="Seconds without progress after which a trainer is killed.")] = (
         600.0
     )
+    stop_s: Annotated[
+        float,
+        Field(
+            ge=5.0,
+            le=3600.0,
+            description="Seconds in which a worker that is told to stop saves its jobs, gives them back, and ends.",
+        ),
+    ] = 20.0
+    webhook_private: Annotated[
+        bool, Field(description="Whether webhooks may be sent to private addresses, such as localhost.")
+    ] = False
     failpoints: Annotated[
         str,
         Field(
@@ -101,7 +155,8 @@ class Settings(BaseSettings):
             "home": home,
             "database_url": self.database_url or f"sqlite:///{home / 'epochal.db'}",
             "files_url": self.files_url or (home / "files").as_uri(),
-            "mlflow_public_url": self.mlflow_public_url or self.mlflow_url,
+            "mlflow_public_url": self.mlflow_public_url
+            or (f"{self.public_url.rstrip('/')}/mlflow" if self.public_url else ""),
         }
         for name, value in derived.items():
             object.__setattr__(self, name, value)
@@ -136,8 +191,10 @@ class Settings(BaseSettings):
         try:
             return cls.model_validate(values)
         except ValidationError as error:
-            first = error.errors()[0]
-            raise BadSettingsError(f"{PREFIX}{str(first['loc'][0]).upper()}: {first['msg']}") from error
+            from .validation_errors import sentences  # it imports the job, which no process needs that has no error
+
+            first = sentences(error, values)[0]
+            raise BadSettingsError(f"{PREFIX}{first.path.upper()} {first.message}") from error
 
 
 class BadSettingsError(ValueError):

@@ -5,18 +5,19 @@ Every row is measured: benchmarks/verdicts.py trains what is suggested, over a g
 """
 
 from dataclasses import dataclass
+from statistics import fmean, median
 from typing import Any
 
 from .activations import Activation
 from .architectures import Architecture, Cnn, Mlp, Perceptron, ResMlp, hidden_layers, parameter_count
+from .dataset import Inline, Targets
 from .job import JobSpec
-from .learning_curve import LearningCurve
+from .learning_curve import LEAST_GAIN, LearningCurve
 from .schedules import Constant
+from .splits import SplitBy
 
 FAR = 3.0
 """A learning rate is large, or small, if it is so many times the optimizer's usual one, or its share."""
-GUESS = 0.1
-"""A network that has learnt less than this share of the target may as well guess."""
 FEW_NEURONS = 64
 """A layer of fewer neurons may be too small ..."""
 ROWS_PER_PARAMETER = 3
@@ -25,6 +26,14 @@ NARROW = 16
 """A layer of fewer neurons is narrow."""
 HIGH_DROPOUT = 0.4
 """Of a network that is not small, or of a deep one, in which dropouts multiply."""
+HIGH_DECAY, HIGH_L1 = 0.1, 0.01
+"""From here on, a penalty may leave little of the weights; decays that are multiplied by the rate may be larger."""
+LOW_CLIP = 0.01
+"""A gradient clipped to a norm below it hardly moves the weights of sgd."""
+LARGE = 30.0
+"""Numbers of a column whose mean size is above it want to be standardised."""
+OUTLYING = 1_000.0
+"""A number is an outlier if it is so many times as far from the median as the median number is."""
 MOST_EPOCHS = 1_000_000
 
 
@@ -42,19 +51,36 @@ NO_RELATION = Suggestion(
     "features. No other settings are suggested."
 )
 
+TOO_EARLY = Suggestion("It was stopped before its last epoch: that is too early to say what would help.")
+
 NOT_SMALL = Suggestion(
     "The network is not small for so few rows, and its learning rate is usual: the features may tell no more of the "
     "target. No other settings are suggested."
 )
 
 
+def for_one_class(spec: JobSpec) -> Suggestion:
+    """Where all validation rows are of one class: rows divided by chance, which keeps the share of each class."""
+    if spec.split_by is SplitBy.random:
+        return Suggestion("Add rows of the rarer class, or try a larger validation_fraction.")
+    sentence = (
+        "Try split random, which keeps the share of each class, unless rows of one group or time belong together."
+    )
+    drawn = {} if spec.validation_fraction or spec.folds else {"validation_fraction": 0.2}
+    return Suggestion(sentence, _with(spec, split=SplitBy.random, **drawn))
+
+
 def against_divergence(spec: JobSpec) -> Suggestion:
-    """After a loss that is not finite: a far smaller learning rate."""
+    """After a loss that is not finite: a far smaller learning rate; standardised data, where they are large."""
+    if (scaled := _for_large_numbers(spec)) is not None:
+        return scaled
     return _slower(spec, "The updates were too large.", min(spec.learning_rate / 10, spec.optimizer.usual_rate))
 
 
 def against_instability(spec: JobSpec, shape: LearningCurve) -> Suggestion:
-    """After a loss that jumps: a smaller learning rate."""
+    """After a loss that jumps: a smaller learning rate; standardised data, where they are large."""
+    if (scaled := _for_large_numbers(spec)) is not None:
+        return scaled
     if shape.wanders:
         return NO_RELATION
     if shape.is_learnt and spec.restore_best:
@@ -67,7 +93,7 @@ def against_overfitting(spec: JobSpec, shape: LearningCurve) -> Suggestion:
 
     Weight decay and dropout lower the least validation loss about as often as they raise it, so no spec has them.
     """
-    if shape.gain < GUESS:
+    if shape.is_guess:
         return NO_RELATION
     patience = shape.patience
     if not shape.rises or patience is None:
@@ -83,6 +109,11 @@ def against_overfitting(spec: JobSpec, shape: LearningCurve) -> Suggestion:
 
 def against_underfitting(spec: JobSpec, shape: LearningCurve) -> Suggestion:
     """After a network that does not fit the training data."""
+    return _for_targets(spec) or _for_large_numbers(spec) or _for_penalties(spec) or _for_network(spec, shape)
+
+
+def _for_network(spec: JobSpec, shape: LearningCurve) -> Suggestion:
+    """After a network that is too small, or is trained too slowly, too fast or not for long enough."""
     if shape.is_imbalanced and spec.class_weight is None:
         return _for_rare_classes(spec, shape)
     if isinstance(spec.architecture, Perceptron):
@@ -91,7 +122,7 @@ def against_underfitting(spec: JobSpec, shape: LearningCurve) -> Suggestion:
             f"A single layer is a linear model. Try a hidden layer: mlp, hidden [32]{_named(spec)}.",
             _resized(spec, hidden, **_better_rate(spec)),
         )
-    learnt, wider = shape.gain >= GUESS, _wider(spec)
+    learnt, wider = shape.gain >= LEAST_GAIN, _wider(spec)
     if _activations(spec) == {Activation.identity}:
         # A linear model hardly needs its neurons; one that is not loses too many of them to a high dropout.
         dropout = {"dropout": 0.0} if max(_dropouts(spec)) > HIGH_DROPOUT else {}
@@ -107,8 +138,10 @@ def against_underfitting(spec: JobSpec, shape: LearningCurve) -> Suggestion:
     if _is_large(spec) and (shape.is_flat or shape.best == 0):
         rate = min(spec.learning_rate / 10, spec.optimizer.usual_rate) if shape.is_flat else _smaller_rate(spec)
         return _slower(spec, "The learning rate is too large, or hidden neurons have died.", rate, **no_dropout)
-    if _is_small(spec) and (shape.still_falls or shape.is_best_at_last):
+    if _is_small(spec) and (shape.still_falls or shape.is_best_at_last or shape.is_one_epoch):
         return _faster(spec)
+    if shape.is_one_epoch and not _is_large(spec):
+        return more_epochs(spec)
     if hinders and _is_large(spec):
         reason = "Dropout keeps the network from fitting, and the learning rate is large."
         return _slower(spec, reason, spec.learning_rate / 3, **no_dropout)
@@ -116,19 +149,76 @@ def against_underfitting(spec: JobSpec, shape: LearningCurve) -> Suggestion:
         return Suggestion("Dropout keeps the network from fitting. Try no dropout.", _with(spec, **no_dropout))
     if shape.still_falls or (not learnt and shape.is_best_at_last):
         return more_epochs(spec)
-    if not learnt:
+    if shape.is_guess:
         return NO_RELATION
     if wider is None:
-        return NOT_SMALL
+        return _slower(spec, "The learning rate is large.", _smaller_rate(spec)) if _is_large(spec) else NOT_SMALL
     return Suggestion(
         f"The network has too few neurons. Try four times the neurons{_named(spec)}.",
         _resized(spec, wider, **_better_rate(spec)),
     )
 
 
+def _for_targets(spec: JobSpec) -> Suggestion | None:
+    """After targets of the spec itself from which nothing is learnt: the same in all rows, or outweighed by a few."""
+    numbers = _numbers_to_predict(spec)
+    middle = median(numbers) if numbers else 0.0
+    far = [abs(number - middle) for number in numbers]
+    if numbers and max(far) == 0.0:
+        return Suggestion("The target is the same in every row: there is nothing to learn. No spec is suggested.")
+    usual = median(far) if far else 0.0
+    outliers = sum(one > OUTLYING * usual for one in far)
+    if usual == 0.0 or not outliers:
+        return None
+    return Suggestion(
+        f"Targets of {outliers} rows are more than {OUTLYING:,.0f} times as far from the median as most are, and "
+        "decide the loss: correct them, or leave these rows out. No spec is suggested."
+    )
+
+
+def _for_large_numbers(spec: JobSpec) -> Suggestion | None:
+    """After features or targets of the spec itself that are large, and are not standardised."""
+    if spec.standardizes or not isinstance(spec.dataset, Inline):
+        return None
+    columns = {"Features": list(zip(*spec.dataset.x, strict=True)), "Targets": [_numbers_to_predict(spec) or (0.0,)]}
+    for name, numbers in columns.items():
+        if (largest := max(fmean(map(abs, column)) for column in numbers)) > LARGE:
+            return Suggestion(
+                f"{name} are large, {largest:.3g} in the mean, and are not standardised. Try standardize true.",
+                _with(spec, standardize=True),
+            )
+    return None
+
+
+def _numbers_to_predict(spec: JobSpec) -> tuple[float, ...]:
+    """The targets of the spec itself, if they are numbers."""
+    if not isinstance(spec.dataset, Inline) or spec.info is None or spec.info.targets is Targets.classes:
+        return ()
+    return tuple(float(number) for number in spec.dataset.y if not isinstance(number, tuple))
+
+
+def _for_penalties(spec: JobSpec) -> Suggestion | None:
+    """After penalties, or a clipped gradient, that leave no way to learn."""
+    decay = spec.weight_decay * (spec.learning_rate if spec.optimizer.decoupled else 1.0)
+    changes: dict[str, Any] = {}
+    if decay >= HIGH_DECAY:
+        changes["weight_decay"] = 0.0
+    if spec.l1 >= HIGH_L1:
+        changes["l1"] = 0.0
+    if changes:
+        names = " and ".join(changes)
+        return Suggestion(f"The penalty keeps the network from fitting. Try no {names}.", _with(spec, **changes))
+    if spec.gradient_clip is not None and spec.gradient_clip < LOW_CLIP and spec.optimizer.type == "sgd":
+        return Suggestion(
+            "The gradient is clipped so far that the weights hardly move. Try gradient_clip 1.",
+            _with(spec, gradient_clip=1.0),
+        )
+    return None
+
+
 def _for_rare_classes(spec: JobSpec, shape: LearningCurve) -> Suggestion:
     """After a network that predicts the largest class."""
-    if shape.gain >= GUESS if shape.ranks is None else shape.ranks:
+    if shape.gain >= LEAST_GAIN if shape.ranks is None else shape.ranks:
         balanced = _with(spec, class_weight="balanced")
         return Suggestion("Try class_weight balanced, so that rare classes count as much as others.", balanced)
     if _is_small(spec) and shape.still_falls:
@@ -157,7 +247,9 @@ def _for_deep_networks(spec: JobSpec) -> Suggestion | None:
 
 
 def more_epochs(spec: JobSpec) -> Suggestion:
-    """After a loss that still falls."""
+    """After a loss that still falls, or that had one epoch to fall."""
+    if spec.epochs == 1:
+        return Suggestion("One epoch shows little. Try more epochs: 10.", _with(spec, epochs=10))
     epochs = min(3 * spec.epochs, MOST_EPOCHS)
     if epochs == spec.epochs:
         return NOTHING

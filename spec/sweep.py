@@ -10,13 +10,29 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Discriminator, Field, Tag, ValidationError, model_validator
+from pydantic import (
+    BeforeValidator,
+    Discriminator,
+    Field,
+    Tag,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from .base import Count, Frozen, Named, Real, fault, one_of
 from .job import CHANGEABLE, JobSpec
 from .labels import Name
+from .meant import did_you_mean, meant
 from .monitors import Monitor
 from .validation_errors import sentences
+
+RULES_VERSION = 3
+"""Version of the rules that propose and prune.
+
+2: rungs of Hyperband from `min_epochs` on; fewer good trials of TPE. 3: larger brackets of Hyperband in long sweeps.
+"""
 
 MOST_TRIALS = 100_000
 """Maximum number of configurations of a sweep."""
@@ -25,6 +41,12 @@ MOST_JOBS = 200_000
 """Maximum number of jobs: configurations times seeds or folds."""
 
 MOST_CHOICES = 1_000
+
+MOST_CHECKED = 100
+"""Maximum number of a parameter's values that are tried when a sweep is submitted."""
+
+STORED = "stored"
+"""The context in which a spec on record is read: its values were tried before, or by older rules."""
 
 MOST_EXPLOITS = 1_000
 """Maximum number of rungs of a population."""
@@ -287,6 +309,14 @@ class Budget(Frozen):
 class SweepSpec(Frozen):
     """A sweep: a base job, the fields that vary, and how configurations are proposed and pruned."""
 
+    version: Annotated[
+        Count,
+        Field(
+            ge=1,
+            le=RULES_VERSION,
+            description="Version of the rules that propose and prune: a sweep goes on, and is replayed, by its own.",
+        ),
+    ] = RULES_VERSION
     name: Name = None
     base: Annotated[JobSpec, Field(description="The job whose fields vary. Its `seed` is the first of the seeds.")]
     space: Annotated[
@@ -308,6 +338,16 @@ class SweepSpec(Frozen):
             "those of `configurations`, in their order; each job keeps its own `monitor`."
         ),
     ] = "tpe"
+
+    @field_validator("method", mode="before")
+    @classmethod
+    def _is_no_halving(cls, value: object) -> object:
+        """Others call both a scheduler or a method."""
+        names = [kind.name() for kind in HALVINGS]
+        if isinstance(value, str) and (found := meant(value, names, cutoff=1.0)):
+            raise fault("method", f"says how configurations are proposed; what stops weak ones is halving: {found}")
+        return value
+
     halving: Annotated[AnyHalving, Field(description="How weak configurations are stopped early.")] = NoHalving()
     objective: Annotated[
         Monitor | None,
@@ -328,7 +368,13 @@ class SweepSpec(Frozen):
     ] = None
     seed: Annotated[Count, Field(ge=0, le=2**32 - 1, description="Seed of the proposals.")] = 0
     generation: Annotated[
-        Count, Field(ge=1, le=10_000, description="Configurations that are proposed at a time. Hyperband has its own.")
+        Count,
+        Field(
+            ge=1,
+            le=10_000,
+            description="Configurations that are proposed at a time. Hyperband has its own, and in a long sweep "
+            "multiples of them that are at most these.",
+        ),
     ] = 64
     parallel: Annotated[
         Count,
@@ -346,12 +392,14 @@ class SweepSpec(Frozen):
     ] = "all"
 
     @model_validator(mode="after")
-    def _agrees(self) -> Self:
+    def _agrees(self, info: ValidationInfo) -> Self:
         if self.folds is not None and self.seeds > 1:
             raise fault("folds", "cannot be combined with seeds: each configuration has folds, or seeds")
         self._check_given()
         for name, parameter in self.space.items():
             _check_parameter(name, parameter)
+            if info.context is not STORED:
+                self._check_values(name, parameter)
             if self.method == "grid" and parameter.values is None:
                 raise fault(f"space.{name}", "has endless values, and a grid needs a list: give choices or a step")
         if self.method == "grid" and self.combinations > MOST_TRIALS:
@@ -397,6 +445,17 @@ class SweepSpec(Frozen):
             except ValidationError as error:
                 first = sentences(error, configuration)[0]
                 raise fault(f"configurations.{at}.{first.path}", first.message) from error
+
+    def _check_values(self, name: str, parameter: Parameter) -> None:
+        """Refuse a value that the field takes in no job, such as a learning rate of 0."""
+        for value in () if "." in name else (parameter.values or ())[:MOST_CHECKED]:
+            try:
+                with_fields(self.base, {name: value})
+            except ValidationError as error:
+                first = error.errors()[0]
+                if first["type"] != "rule" and first["loc"][0] == name:  # a rule may hold beside other values
+                    message = sentences(error, {name: value})[0].message
+                    raise fault(f"space.{name}", message) from error
 
     def _check_devices(self) -> None:
         """Check that each job trains on one device: a bracket's packs take turns on it."""
@@ -456,6 +515,11 @@ class SweepSpec(Frozen):
         """The most configurations there can be."""
         most = self.trials if isinstance(self.trials, int) else MOST_TRIALS // self.replicates
         return min(most, self.combinations) if self.is_finite else most
+
+    @classmethod
+    def stored(cls, body: Mapping[str, Any]) -> Self:
+        """The spec of a sweep on record; one that names no version of the rules is older than versions."""
+        return cls.model_validate({"version": 1, **body}, context=STORED)
 
     def job(self, configuration: Configuration, replicate: int) -> JobSpec:
         """The job of a configuration with one of its seeds or folds. Raises `ValidationError` if there is none."""
@@ -539,16 +603,20 @@ def _check_parameter(name: str, parameter: Parameter) -> None:
     _check_field(f"space.{name}", name)
     for path in parameter.when:
         if path.split(".")[0] not in JobSpec.model_fields:
-            raise fault(f"space.{name}", f"{path} is no field of a job")
+            raise fault(f"space.{name}", _no_field(path))
 
 
 def _check_field(where: str, name: str) -> None:
     """Refuse a field that no job has, or that the sweep sets itself."""
     if name.split(".", maxsplit=1)[0] not in JobSpec.model_fields:
-        raise fault(where, f"{name} is no field of a job")
+        raise fault(where, _no_field(name))
     reserved = {"seed": "seeds", "fold": "folds", "folds": "folds", "monitor": "objective"}
     if name in reserved:
         raise fault(where, f"is set by the sweep: use {reserved[name]}")
+
+
+def _no_field(path: str) -> str:
+    return f"{path} is no field of a job" + did_you_mean(path, JobSpec.model_fields)
 
 
 def digest_of(spec: JobSpec) -> str:

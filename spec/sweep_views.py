@@ -6,12 +6,13 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from .base import Count, Frozen
+from .field_error import FieldError
 from .halving import Bracket
 from .monitors import Monitor
 from .population import Copy, Stretch
 from .states import JobStatus, StopReason, SweepState, TrialState
 from .sweep import MOST_TRIALS, SweepSpec
-from .views import FieldError, Metrics
+from .views import Metrics
 
 
 class TrialView(Frozen):
@@ -145,6 +146,7 @@ class SweepSummary(Frozen):
     """A sweep, in a list."""
 
     id: str
+    owner: str = ""
     name: str | None
     state: SweepState
     message: str | None

@@ -1,6 +1,5 @@
 """Validation errors as sentences: which field, what is wrong with it, what is allowed."""
 
-import difflib
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,8 +11,12 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from .dataset import DATASET_ID
+from .field_error import FieldError
 from .job import JobSpec
-from .views import FieldError
+from .labels import SHARED_BY
+from .meant import did_you_mean, meant
+from .webhooks import ADDRESS
 
 SHOWN = 50
 """Maximum number of characters of a value that a message repeats."""
@@ -27,7 +30,7 @@ _POWER = re.compile(r"[-+]?\d+e[-+]?\d+", re.IGNORECASE)
 
 _ALLOWED: Mapping[str, str] = {
     "missing": "is missing",
-    "extra_forbidden": "is not a field of this",
+    "extra_forbidden": "is not a field here",
     "union_tag_not_found": "needs a type",
     "less_than_equal": "must be at most {le}",
     "greater_than_equal": "must be at least {ge}",
@@ -58,6 +61,14 @@ _ALLOWED: Mapping[str, str] = {
 """The rule that was broken, by pydantic's type of error; formatted with the error's context."""
 
 
+_FORMS: Mapping[str, str] = {
+    DATASET_ID: "must be an id of a data set, ds_ and 32 hexadecimal digits, as its upload answered it",
+    SHARED_BY: "must be user, project or tag:KEY",
+    ADDRESS: "must be an address that begins with http:// or https://",
+}
+"""What a text must be, by its pattern; of other patterns only the characters matter."""
+
+
 @dataclass
 class _Invalid:
     """One invalid field: its value and the rules that it breaks."""
@@ -74,7 +85,7 @@ def sentences(error: ValidationError, body: Any) -> list[FieldError]:
     for fault in error.errors(include_url=False)[: 2 * MOST]:
         path, value = _place(fault, body)
         about = invalid.setdefault(path, _Invalid(value))
-        sentence, names = _allowed(fault)
+        sentence, names = _allowed(fault, error.title)
         if sentence not in about.allowed:
             about.allowed.append(sentence)
             about.names.extend(names)
@@ -132,7 +143,7 @@ def _prefix(loc: Sequence[int | str], body: Any) -> str:
             return ""
 
 
-def _allowed(fault: ErrorDetails) -> tuple[str, list[str]]:
+def _allowed(fault: ErrorDetails, title: str) -> tuple[str, list[str]]:
     """The rule that was broken, and the words that would be valid."""
     context = fault.get("ctx", {})
     match fault["type"]:
@@ -141,19 +152,38 @@ def _allowed(fault: ErrorDetails) -> tuple[str, list[str]]:
             return (f"must be one of {', '.join(names)}" if len(names) > 1 else f"must be {names[0]}"), names
         case "dataset":
             return fault["msg"], re.findall(r"\w+", fault["msg"].split(";")[0])
+        case "string_pattern_mismatch" if context["pattern"] in _FORMS:
+            return _FORMS[context["pattern"]], []
         case "extra_forbidden":
-            name = str(fault["loc"][-1])[:SHOWN]
-            close = difflib.get_close_matches(name, _fields() - {name}, n=1, cutoff=0.75)
-            return _ALLOWED["extra_forbidden"] + (f"; did you mean {close[0]}?" if close else ""), []
+            return _ALLOWED["extra_forbidden"] + _other_field(fault["loc"], title), []
     template = _ALLOWED.get(fault["type"])
     sentence = template.format(**context) if template else str(fault["msg"])
     return (f"{sentence}, as a key" if fault["loc"][-1:] == ("[key]",) else sentence), []
+
+
+def _other_field(loc: Sequence[int | str], title: str) -> str:
+    """The field that may have been meant, and where it stands when it is one of the job and not of this part of it."""
+    name = str(loc[-1])
+    part = next((step for step in loc[:-1] if step in JobSpec.model_fields), None)
+    ours = _fields_of_sweep() if title == "SweepSpec" and loc[0] != "base" else _fields()
+    found = name if part and name in JobSpec.model_fields else meant(name, ours - {name}, cutoff=0.75)
+    if not found:
+        return ""
+    return f"; did you mean {found}" + (f", beside {part}?" if part and found in JobSpec.model_fields else "?")
 
 
 @cache
 def _fields() -> frozenset[str]:
     """Names of all fields of a spec, nested ones too."""
     return frozenset(_names(JobSpec.model_json_schema()))
+
+
+@cache
+def _fields_of_sweep() -> frozenset[str]:
+    """Names of the fields of a sweep and of its halving."""
+    from .sweep import HALVINGS, SweepSpec  # which says its own faults with this module
+
+    return frozenset(name for model in (SweepSpec, *HALVINGS) for name in model.model_fields)
 
 
 def _names(schema: Mapping[str, Any]) -> Iterator[str]:
@@ -170,8 +200,7 @@ def _given(about: _Invalid) -> str:
         return f"; it is {_short(json.dumps(value))}"
     if _POWER.fullmatch(value) and "must be a number" in about.allowed:
         return f"; it is the text {_short(repr(value))}, and YAML reads a number where it has a point, as in 1.0e-3"
-    close = difflib.get_close_matches(value[:SHOWN], about.names, n=1)
-    return f"; it is {_short(repr(value))}" + (f"; did you mean {close[0]}?" if close else "")
+    return f"; it is {_short(repr(value))}" + did_you_mean(value, about.names)
 
 
 def _printable(text: str) -> str:

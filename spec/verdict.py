@@ -11,16 +11,17 @@ from pydantic import Field
 
 from .base import Frozen
 from .job import JobSpec
-from .learning_curve import LearningCurve
+from .learning_curve import LEAST_GAIN, LEAST_SKILL, LearningCurve
 from .states import FailureReason
 from .suggestions import (
-    GUESS,
     NOTHING,
+    TOO_EARLY,
     Suggestion,
     against_divergence,
     against_instability,
     against_overfitting,
     against_underfitting,
+    for_one_class,
     more_epochs,
 )
 
@@ -30,6 +31,8 @@ LEAST_ACCURACY = 0.85
 """Underfit: balanced accuracy at the best epoch is below this ..."""
 LEAST_EXPLAINED = 0.4
 """... or, for numbers, less than this share of the variance is explained ..."""
+FEW_ROWS = 10
+"""Fewer validation rows say little."""
 UNFINISHED = 0.5
 """... or the loss still falls, and is above this share of the baseline."""
 
@@ -60,8 +63,17 @@ class Verdict(Frozen):
     ]
 
 
-def judge(spec: JobSpec, curve: dict[str, list[float | None]], failure: FailureReason | None = None) -> Verdict | None:
-    """The verdict on a finished job's curve; None when it has no points, or failed for another reason."""
+def judge(
+    spec: JobSpec,
+    curve: dict[str, list[float | None]],
+    failure: FailureReason | None = None,
+    *,
+    cut_short: bool = False,
+) -> Verdict | None:
+    """The verdict on a finished job's curve; None when it has no points, or failed for another reason.
+
+    Of a job that was `cut_short`, by its sweep or its owner, nobody knows what more epochs would have done.
+    """
     losses = curve.get("train_loss", []) + curve.get("val_loss", [])
     if failure is FailureReason.diverged or None in losses:
         epochs = len(curve.get("epoch", []))
@@ -72,11 +84,16 @@ def judge(spec: JobSpec, curve: dict[str, list[float | None]], failure: FailureR
     shape = LearningCurve(spec, curve)
     if shape.jumps or _explodes(spec, shape):
         return _verdict(VerdictKind.unstable, _jumping(shape), against_instability(spec, shape), shape)
-    if shape.rises or _accuracy_gap(shape) > ACCURACY_GAP:
+    if shape.validates_one_class:
+        kind = VerdictKind.underfit if (shape.train_accuracy or 0.0) < LEAST_ACCURACY else VerdictKind.good
+        return _verdict(kind, _one_sided(shape), for_one_class(spec), shape)
+    if shape.rises or _accuracy_gap(shape) > ACCURACY_GAP or _explains_training_only(shape):
         return _verdict(VerdictKind.overfit, _memorising(shape), against_overfitting(spec, shape), shape)
     if _fits_poorly(shape):
-        return _verdict(VerdictKind.underfit, _poor(shape), against_underfitting(spec, shape), shape)
-    return _verdict(VerdictKind.good, _fine(shape), more_epochs(spec) if shape.still_falls else NOTHING, shape)
+        suggestion = TOO_EARLY if cut_short else against_underfitting(spec, shape)
+        return _verdict(VerdictKind.underfit, _poor(shape), suggestion, shape)
+    suggestion = more_epochs(spec) if shape.still_falls and not cut_short else NOTHING
+    return _verdict(VerdictKind.good, _fine(shape), suggestion, shape)
 
 
 def _verdict(kind: VerdictKind, shown: str, suggestion: Suggestion, shape: LearningCurve | None) -> Verdict:
@@ -100,6 +117,12 @@ def _accuracy_gap(shape: LearningCurve) -> float:
     return 0.0 if train is None or validation is None else train - validation
 
 
+def _explains_training_only(shape: LearningCurve) -> bool:
+    """Whether numbers of training rows are explained, and those of validation rows are not."""
+    r2 = shape.at_best("val_r2")
+    return r2 is not None and r2 < LEAST_SKILL and shape.train_skill >= LEAST_EXPLAINED
+
+
 def _fits_poorly(shape: LearningCurve) -> bool:
     """Whether the network does not fit even the training data."""
     if shape.still_falls and shape.train[-1] > UNFINISHED * shape.baseline:
@@ -115,6 +138,10 @@ def _fits_poorly(shape: LearningCurve) -> bool:
 def _jumping(shape: LearningCurve) -> str:
     if shape.jumps:
         return "training loss oscillates instead of falling"
+    if shape.stays_above:
+        return (
+            f"training loss was never below {min(shape.train):.3g}, and an untrained network's is {shape.baseline:.3g}"
+        )
     return f"training loss was {max(shape.train):.3g}, far above the {shape.baseline:.3g} of an untrained network"
 
 
@@ -125,11 +152,21 @@ def _memorising(shape: LearningCurve) -> str:
             f"validation loss rose from {least:.3g} at epoch {shape.best_epoch} to {shape.late:.3g} at the end, while "
             f"training loss kept falling, to {shape.train[-1]:.3g}: the network memorises the training data"
         )
+    if not shape.has_classes:
+        return (
+            f"at the best epoch, the network explains {_percent(shape.train_skill)} of the variance of training rows, "
+            f"and of validation rows nothing (R2 {shape.at_best('val_r2') or 0.0:.2f}): it memorises the training data"
+        )
     train, validation = shape.at_best("train_accuracy") or 0.0, shape.at_best("val_accuracy") or 0.0
     return (
         f"at the best epoch, training accuracy is {_percent(train)} and validation accuracy only "
         f"{_percent(validation)}: the network memorises the training data"
     )
+
+
+def _one_sided(shape: LearningCurve) -> str:
+    accuracy = _percent(shape.train_accuracy or 0.0)
+    return f"training accuracy is {accuracy}, but all validation rows are of one class: they cannot show overfitting"
 
 
 def _poor(shape: LearningCurve) -> str:
@@ -147,7 +184,7 @@ def _poor(shape: LearningCurve) -> str:
             f"over the classes, is {_percent(balanced)}, and a guess has {_percent(shape.chance)}"
         )
     fitted = f"training accuracy at the best epoch is {_percent(shape.at_best('train_accuracy') or 0.0)}"
-    return f"{fitted}, and a guess has {_percent(shape.chance)}" if shape.gain < GUESS else fitted
+    return f"{fitted}, and a guess has {_percent(shape.chance)}" if shape.gain < LEAST_GAIN else fitted
 
 
 def _fine(shape: LearningCurve) -> str:
@@ -155,7 +192,13 @@ def _fine(shape: LearningCurve) -> str:
         return "the network fits the training data; without validation rows, overfitting cannot be seen"
     accuracy = shape.at_best("val_accuracy")
     measured = f"loss {shape.monitored[shape.best]:.3g}" if accuracy is None else f"accuracy {_percent(accuracy)}"
-    return f"validation {measured} at the best epoch, without overfitting"
+    rows = shape.validation_rows
+    few = (
+        f"; validation has {rows} of the rows only, which says little: try folds"
+        if rows is not None and rows < FEW_ROWS
+        else ""
+    )
+    return f"validation {measured} at the best epoch, without overfitting{few}"
 
 
 def _percent(share: float) -> str:

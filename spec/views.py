@@ -6,7 +6,9 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import ConfigDict, Field, model_validator
 
+from .access import Role
 from .base import Frozen, fault
+from .field_error import FieldError
 from .job import JobSpec
 from .labels import Name, Priority, Tags
 from .profile import Profile
@@ -77,6 +79,8 @@ class JobNews(Frozen):
     """What changes of a job: all that a list shows but its spec and its links."""
 
     id: str
+    owner: str = ""
+    """Whose job it is: a project that is shared shows those of its members."""
     name: str | None
     project: str
     tags: dict[str, str]
@@ -193,6 +197,9 @@ class DatasetSummary(Frozen):
     """A data set, in a list."""
 
     id: str
+    owner: str = ""
+    shared: bool = False
+    """Whether the members of a project may train on it."""
     name: str
     version: int
     """Version among the data sets of one name."""
@@ -349,6 +356,7 @@ class SessionView(Frozen):
     owner: str
     admin: bool
     """Whether the jobs of all owners are shown."""
+    role: Role = Role.member
     expires_at: datetime | None
     """null: the token does not expire."""
 
@@ -361,13 +369,6 @@ class ClassroomView(Frozen):
     token: str
     """For links, `/#classroom=TOKEN`; it is shown only once."""
     expires_at: datetime | None
-
-
-class FieldError(Frozen):
-    """An invalid field and the rule that it breaks."""
-
-    path: str
-    message: str
 
 
 class Problem(Frozen):

@@ -65,6 +65,13 @@ def test_they_are_what_a_teacher_would_try() -> None:
     } - {"standardize true instead of none"} | {"standardize true instead of false"}
 
 
+def test_other_initial_weights_are_tried_and_not_those_that_the_job_has() -> None:
+    spec = JobSpec.model_validate(DIGITS)
+    draws = [change["initial_weights"] for change in counterfactuals(spec) if "initial_weights" in change]
+    assert spec.initial_weights == "kaiming_uniform"
+    assert draws == ["torch_default"]
+
+
 def test_the_suggestion_of_the_verdict_is_among_them() -> None:
     spec = JobSpec.model_validate(DIGITS)
     other = JobSpec.model_validate(DIGITS | {"dropout": 0.5, "patience": 20})

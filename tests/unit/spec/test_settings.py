@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 
+from spec.mlflow_address import MlflowAddress
 from spec.settings import BadSettingsError, Settings
 
 
@@ -9,7 +10,7 @@ def test_an_empty_environment_is_the_embedded_stack_in_its_home(tmp_path: Path) 
     settings = Settings.read({"EPOCHAL_HOME": str(tmp_path)})
     assert settings.database_url == f"sqlite:///{tmp_path}/epochal.db"
     assert settings.files_url == f"file://{tmp_path}/files"
-    assert (settings.host, settings.port, settings.mlflow_port) == ("127.0.0.1", 8000, 5000)
+    assert (settings.host, settings.port) == ("127.0.0.1", 8000)
 
 
 def test_an_unknown_name_is_an_error_that_lists_the_known_ones() -> None:
@@ -22,11 +23,29 @@ def test_a_bad_value_names_its_variable() -> None:
         Settings.read({"EPOCHAL_PORT": "http"})
 
 
-def test_links_use_mlflow_itself_unless_it_has_a_public_address() -> None:
-    inside = {"EPOCHAL_MLFLOW_URL": "http://mlflow:5000"}
-    assert Settings.read(inside).mlflow_public_url == "http://mlflow:5000"
-    outside = {**inside, "EPOCHAL_MLFLOW_PUBLIC_URL": "https://curves.example.org"}
+def test_networks_of_proxies_are_checked() -> None:
+    assert Settings.read({"EPOCHAL_TRUSTED_PROXIES": "10.0.0.0/8, ::1"}).trusted_proxies == "10.0.0.0/8, ::1"
+    with pytest.raises(BadSettingsError, match="EPOCHAL_TRUSTED_PROXIES"):
+        Settings.read({"EPOCHAL_TRUSTED_PROXIES": "nginx"})
+
+
+def test_links_lead_to_mlflow_behind_our_page_unless_it_has_an_address_of_its_own() -> None:
+    assert Settings.read({"EPOCHAL_MLFLOW_URL": "http://mlflow:5000"}).mlflow_public_url == ""
+    public = {"EPOCHAL_PUBLIC_URL": "https://epochal.example.org/"}
+    assert Settings.read(public).mlflow_public_url == "https://epochal.example.org/mlflow"
+    outside = {**public, "EPOCHAL_MLFLOW_PUBLIC_URL": "https://curves.example.org"}
     assert Settings.read(outside).mlflow_public_url == "https://curves.example.org"
+
+
+@pytest.mark.parametrize(
+    ("setting", "url", "socket"),
+    [
+        ("http://mlflow:5000/", "http://mlflow:5000", None),
+        ("unix:///run/epochal/mlflow.sock", "http://localhost", "/run/epochal/mlflow.sock"),
+    ],
+)
+def test_mlflow_is_reached_at_a_url_or_at_a_socket(setting: str, url: str, socket: str | None) -> None:
+    assert MlflowAddress.of(setting) == MlflowAddress(url, socket)
 
 
 def test_only_what_is_handed_in_is_read(monkeypatch: pytest.MonkeyPatch) -> None:

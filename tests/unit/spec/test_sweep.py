@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from spec.halving import best_so_far, bracket, mean_score, survivors
-from spec.sweep import Integers, LogUniform, Parameter, SweepSpec, Uniform, active, with_fields
+from spec.sweep import RULES_VERSION, Integers, LogUniform, Parameter, SweepSpec, Uniform, active, with_fields
 
 BASE: dict[str, Any] = {"dataset": "digits", "epochs": 81}
 
@@ -112,6 +112,27 @@ def test_what_cannot_be_asked_names_its_field(
     assert message in said
 
 
+@pytest.mark.parametrize(
+    ("space", "name"),
+    [
+        ({"learning_rate": [0, 1]}, "learning_rate"),
+        ({"optimizer": ["adam", "addam"]}, "optimizer"),
+        ({"dropout": {"uniform": [0, 1], "step": 0.5}}, "dropout"),
+    ],
+)
+def test_a_value_that_no_job_takes_is_refused_with_its_rule(space: dict[str, Any], name: str) -> None:
+    path, said = broken(space)
+    assert path == f"space.{name}"
+    assert said.startswith("must be")
+
+
+def test_a_sweep_on_record_is_read_though_a_value_would_be_refused_today() -> None:
+    body = {"base": {"dataset": "iris"}, "space": {"learning_rate": [0, 0.1]}}
+    with pytest.raises(ValidationError):
+        SweepSpec.model_validate(body)
+    assert SweepSpec.stored(body).space["learning_rate"].values == (0, 0.1)
+
+
 def test_hyperband_has_the_brackets_of_its_paper() -> None:
     asked = sweep(halving="hyperband")
     brackets = [bracket(asked, generation, 10_000) for generation in range(6)]
@@ -124,6 +145,31 @@ def test_hyperband_has_the_brackets_of_its_paper() -> None:
         [],
     ]
     assert [[rung.keep for rung in one.rungs] for one in brackets[:3]] == [[27, 9, 3, 1], [11, 3, 1], [5, 1]]
+
+
+def test_a_long_sweep_has_larger_brackets_of_hyperband_and_each_kind_often() -> None:
+    def sizes(trials: object, **fields: Any) -> list[int]:
+        asked = sweep(halving="hyperband", base={"dataset": "iris", "epochs": 9}, trials=trials, **fields)
+        return [bracket(asked, generation, 10_000).size for generation in range(3)]
+
+    assert sizes(10_000) == [63, 35, 21]  # seven times the paper's, for a generation may have 64
+    assert sizes(10_000, generation=200) == [198, 110, 66]
+    assert sizes(17 * 16 * 2) == [18, 10, 6]
+    assert sizes(17 * 16 * 2 - 1) == sizes({"epochs": 10**6}) == sizes(10_000, version=2) == [9, 5, 3]
+
+
+def test_brackets_of_hyperband_share_their_rungs_whatever_the_last_epoch() -> None:
+    asked = sweep(halving={"type": "hyperband", "min_epochs": 2}, base={"dataset": "iris", "epochs": 52})
+    rungs = [[rung.epoch for rung in bracket(asked, generation, 10_000).rungs] for generation in range(3)]
+    assert rungs == [[2, 6, 18], [6, 18], [18]]
+
+
+def test_a_sweep_from_before_versions_keeps_its_rungs() -> None:
+    asked = sweep(halving="hyperband", base={"dataset": "iris", "epochs": 52})
+    older = SweepSpec.stored(asked.model_dump(mode="json", exclude_unset=True))
+    rungs = [[[rung.epoch for rung in bracket(one, at, 10_000).rungs] for at in (0, 3)] for one in (older, asked)]
+    assert rungs == [[[1, 5, 17], []], [[1, 3, 9, 27], [27]]]
+    assert SweepSpec.stored(asked.model_dump(mode="json")).version == RULES_VERSION
 
 
 def test_successive_halving_has_rungs_until_the_last_epoch() -> None:

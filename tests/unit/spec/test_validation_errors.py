@@ -1,12 +1,17 @@
 import json
+import re
 from typing import Any
 
 import pytest
 from pydantic import BaseModel, ValidationError
 
+from api.usage import UsageQuery
 from spec.job import JobSpec
+from spec.meant import OTHERS
+from spec.sweep import SweepSpec
 from spec.validation_errors import MOST, SHOWN, sentences
 from spec.views import Bulk
+from spec.webhooks import NewWebhook
 
 XOR: dict[str, Any] = {"dataset": "xor"}
 
@@ -26,6 +31,12 @@ def test_a_value_out_of_bounds_is_repeated() -> None:
 
 def test_all_faults_are_told_together() -> None:
     assert list(messages_of({"epochs": 0, "seed": -1, "l1": "x"})) == ["dataset", "l1", "epochs", "seed"]
+
+
+def test_a_text_of_another_form_is_told_the_form() -> None:
+    assert messages_of({"dataset": "ds_1"})["dataset"].startswith("must be an id of a data set")
+    assert messages_of({"by": "week"}, UsageQuery)["by"] == "must be user, project or tag:KEY; it is 'week'"
+    assert messages_of({"url": "example.org"}, NewWebhook)["url"].startswith("must be an address that begins with")
 
 
 def test_what_is_missing() -> None:
@@ -51,6 +62,23 @@ def test_a_body_that_is_no_object(body: object) -> None:
         ({"activation": ["relu", "tanhh"]}, "activation.1", "tanh"),
         ({"batch_size": "ful"}, "batch_size", "full"),
         ({"resources": {"device": "cud"}}, "resources.device", "cuda"),
+        ({"lr": 0.1}, "lr", "learning_rate"),
+        ({"batchSize": 8}, "batchSize", "batch_size"),
+        ({"n_epochs": 8}, "n_epochs", "epochs"),
+        ({"hidden_layer_sizes": [8]}, "hidden_layer_sizes", "architecture.hidden"),
+        ({"momentum": 0.9}, "momentum", "optimizer.momentum"),
+        (
+            {"optimizer": {"type": "adam", "betas": [0.9, 0.99]}},
+            "optimizer.betas",
+            "optimizer.beta1 and optimizer.beta2",
+        ),
+        ({"optimizer": {"type": "adam", "lr": 0.1}}, "optimizer.lr", "learning_rate, beside optimizer"),
+        ({"architecture": {"type": "mlp", "dropout": 0.1}}, "architecture.dropout", "dropout, beside architecture"),
+        ({"optimizer": "SGD"}, "optimizer", "sgd"),
+        ({"loss": "BCEWithLogitsLoss"}, "loss", "binary_cross_entropy"),
+        ({"loss": "l1"}, "loss", "mae"),
+        ({"activation": "swish"}, "activation", "silu"),
+        ({"schedule": "CosineAnnealingLR"}, "schedule", "cosine"),
     ],
 )
 def test_what_may_have_been_meant(body: dict[str, Any], path: str, meant: str) -> None:
@@ -59,7 +87,36 @@ def test_what_may_have_been_meant(body: dict[str, Any], path: str, meant: str) -
 
 @pytest.mark.parametrize("name", ["zzz", "fence", "owner_id", "epoch" * 1000, ""])
 def test_nothing_is_guessed_at_random(name: str) -> None:
-    assert messages_of(XOR | {name: 1})[name] == "is not a field of this"
+    assert messages_of(XOR | {name: 1})[name] == "is not a field here"
+
+
+@pytest.mark.parametrize(
+    ("fields", "path", "meant"),
+    [
+        ({"n_trials": 8}, "n_trials", "trials"),
+        ({"pruner": "hyperband"}, "pruner", "halving"),
+        ({"halving": {"type": "hyperband", "eta": 3}}, "halving.eta", "factor"),
+        ({"halving": "ASHA"}, "halving", "successive"),
+        ({"method": "bayesian"}, "method", "tpe"),
+        ({"space": {"lr": [0.1, 0.2]}}, "space.lr", "learning_rate"),
+        ({"base": XOR | {"lr": 0.1}}, "base.lr", "learning_rate"),
+    ],
+)
+def test_what_may_have_been_meant_in_a_sweep(fields: dict[str, Any], path: str, meant: str) -> None:
+    body = {"base": XOR, "space": {"learning_rate": [0.1, 0.2]}} | fields
+    assert messages_of(body, SweepSpec)[path].endswith(f"did you mean {meant}?")
+
+
+def test_a_halving_is_no_method() -> None:
+    body = {"base": XOR, "space": {"learning_rate": [0.1, 0.2]}, "method": "hyperband"}
+    assert messages_of(body, SweepSpec)["method"].endswith("what stops weak ones is halving: hyperband")
+
+
+def test_what_others_call_our_fields_and_values_leads_to_fields_and_values() -> None:
+    known = json.dumps([JobSpec.model_json_schema(), SweepSpec.model_json_schema()])
+    for name in OTHERS:
+        for word in re.split(r"[. ]|and ", name):
+            assert f'"{word}"' in known or not word, name
 
 
 def test_a_wrong_number_is_not_a_misspelt_word() -> None:

@@ -50,6 +50,73 @@ def changed(verdict: Verdict) -> dict[str, Any]:
     return body
 
 
+POOR: dict[str, Any] = {"accuracies": (0.4, 0.4)}
+"""A network that has learnt little."""
+
+
+def numbers(y: list[float], x: list[list[float]] | None = None, **fields: Any) -> Verdict:
+    """The verdict on a network that has learnt nothing of these rows."""
+    x = [[float(row % 7)] for row in range(len(y))] if x is None else x
+    return regression([1.0] * 10, 0.0, dataset={"x": x, "y": y}, **fields)
+
+
+@pytest.mark.parametrize(
+    ("fields", "name", "value"),
+    [
+        ({"weight_decay": 1.0}, "weight_decay", 0.0),
+        ({"weight_decay": 10.0, "optimizer": "adamw"}, "weight_decay", 0.0),
+        ({"l1": 0.1}, "l1", 0.0),
+        ({"gradient_clip": 1e-6, "optimizer": "sgd"}, "gradient_clip", 1.0),
+    ],
+)
+def test_what_keeps_the_weights_from_moving_is_named(fields: dict[str, Any], name: str, value: float) -> None:
+    verdict = verdict_of([1.09] * 10, [1.09] * 10, **POOR, **fields)
+    assert changed(verdict)[name] == value
+    assert name in verdict.sentence
+
+
+def test_a_usual_penalty_is_not_blamed() -> None:
+    for fields in ({"weight_decay": 0.01}, {"weight_decay": 1.0, "optimizer": "adamw"}, {"l1": 0.001}):
+        assert "penalty" not in verdict_of([1.09] * 10, [1.09] * 10, **POOR, **fields).sentence
+
+
+def test_large_numbers_are_to_be_standardised() -> None:
+    rows = [[1000.0 + row, row / 10] for row in range(20)]
+    large = numbers([float(row % 5) for row in range(20)], rows)
+    assert "Features are large, 1.01e+03 in the mean" in large.sentence
+    assert changed(large)["standardize"] is True
+    assert "Targets are large" in numbers([1e6 + row for row in range(20)]).sentence
+    assert "large" not in numbers([float(row % 5) for row in range(20)], rows, standardize=True).sentence
+
+
+def test_targets_of_which_nothing_can_be_learnt_are_named() -> None:
+    assert "the same in every row" in numbers([3.5] * 20).sentence
+    outlying = numbers([float(row % 5) for row in range(20)] + [1e7])
+    assert "Targets of 1 rows are more than 1,000 times as far" in outlying.sentence
+    assert outlying.suggestion is None
+
+
+def test_numbers_of_training_rows_alone_are_memorised() -> None:
+    verdict = regression([1.0, 0.7, 0.5], -0.04)
+    assert verdict.kind is VerdictKind.overfit
+    assert "explains 50.0 % of the variance of training rows, and of validation rows nothing" in verdict.sentence
+    assert verdict.suggestion is None
+
+
+def test_a_large_rate_is_not_called_usual() -> None:
+    verdict = verdict_of(
+        [1.0, 0.6, 0.7, 0.65, 0.7], [1.0, 0.6, 0.7, 0.65, 0.7], accuracies=(0.7, 0.7), learning_rate=0.5
+    )
+    assert "The learning rate is large." in verdict.sentence
+    assert changed(verdict)["learning_rate"] < 0.5
+
+
+def test_few_validation_rows_say_little() -> None:
+    rows = {"x": [[float(row)] for row in range(20)], "y": [row % 2 for row in range(20)]}
+    assert "validation has 4 of the rows only" in verdict_of([0.1] * 3, [0.1] * 3, dataset=rows).sentence
+    assert "only" not in verdict_of([0.1] * 3, [0.1] * 3).sentence
+
+
 def test_a_person_and_the_rule_agree_on_thirty_curves() -> None:
     found = {}
     for number, one in enumerate(LABELLED, start=1):
@@ -112,6 +179,43 @@ def test_a_job_that_stopped_early_is_judged_by_its_best_epoch() -> None:
 def test_early_stopping_is_suggested_on_the_loss_where_another_metric_is_monitored() -> None:
     body = changed(verdict_of(FALLING, RISING, monitor="val_accuracy"))
     assert (body["patience"], body["monitor"]) == (3, "val_loss")
+
+
+def test_of_a_job_that_was_stopped_too_early_nothing_is_suggested() -> None:
+    slow, fast = [2.5, 2.4, 2.3], [1.0, 0.5, 0.3]
+    spec = JobSpec.model_validate({"dataset": "digits", "epochs": 81})
+    for losses, accuracy, kind in ((slow, 0.2, VerdictKind.underfit), (fast, 0.9, VerdictKind.good)):
+        curve: dict[str, Numbers] = {"epoch": [1.0, 2.0, 3.0], "train_loss": [*losses], "val_loss": [*losses]}
+        curve |= {f"{part}_accuracy": [accuracy] * 3 for part in ("train", "val")}
+        verdict = judge(spec, curve, cut_short=True)
+        assert verdict is not None
+        assert (verdict.kind, verdict.suggestion) == (kind, None)
+        assert "no relation" not in verdict.sentence
+        assert ("too early to say" in verdict.sentence) == (kind is VerdictKind.underfit)
+
+
+@pytest.mark.parametrize("loss", [0.9, 1.1], ids=["below a guess's", "a guess's"])
+def test_after_one_epoch_nobody_says_that_there_is_no_relation(loss: float) -> None:
+    verdict = verdict_of([loss], [loss], epochs=1, accuracies=(0.4, 0.35))
+    assert (verdict.kind, changed(verdict)["epochs"]) == (VerdictKind.underfit, 10)
+
+
+def test_one_rise_in_five_epochs_is_no_oscillation() -> None:
+    assert verdict_of([1.0, 0.8, 0.95, 0.5, 0.4], [0.9, 0.7, 0.6, 0.5, 0.4], epochs=5).kind is VerdictKind.good
+
+
+def test_a_loss_that_is_never_below_an_untrained_networks_is_the_rates_fault() -> None:
+    verdict = verdict_of([5.5, 6.8, 5.2], [10.7, 24.3, 33.5], learning_rate=0.25, accuracies=(0.88, 0.84))
+    assert verdict.kind is VerdictKind.unstable
+    assert "never below 5.2, and an untrained network's is 1.1" in verdict.sentence
+    assert changed(verdict)["learning_rate"] < 0.1
+
+
+def test_most_rows_predicted_well_are_more_than_a_guess_though_the_loss_is_large() -> None:
+    verdict = verdict_of(FALLING, [1.2, 1.1, 1.0, 1.1, 1.2, 1.3, 1.4, 1.5, 1.7, 1.9, 2.1], accuracies=(0.99, 0.85))
+    assert verdict.kind is VerdictKind.overfit
+    assert "no relation" not in verdict.sentence
+    assert changed(verdict)["patience"] >= 3
 
 
 def test_a_single_lucky_epoch_is_no_rise() -> None:
@@ -307,3 +411,26 @@ def test_a_job_without_points_or_with_another_failure_has_no_verdict() -> None:
     spec = JobSpec.model_validate({"dataset": "iris"})
     assert judge(spec, {}) is None
     assert judge(spec, {"epoch": [1.0], "train_loss": [1.0]}, FailureReason.timeout) is None
+
+
+ONE_CLASS: dict[str, Any] = {
+    "dataset": {"x": [[float(row)] for row in range(20)], "y": [0] * 10 + [1] * 10},
+    "accuracies": (0.9, 0.2),
+}
+
+
+def test_validation_rows_of_one_class_show_no_overfitting() -> None:
+    train: Numbers = [0.6, 0.4, 0.3, 0.2, 0.1]
+    val: Numbers = [0.7, 0.9, 1.2, 1.5, 2.0]
+    assert verdict_of(train, val, **ONE_CLASS, metrics={"val_macro_f1": 0.2, "val_roc_auc": 0.6}).kind == "overfit"
+    times = {**ONE_CLASS, "dataset": {**ONE_CLASS["dataset"], "time": list(range(20))}, "validation_fraction": 0.0}
+    verdict = verdict_of(train, val, **times, folds=4, metrics={"val_macro_f1": 0.2})
+    assert verdict.sentence == (
+        "Good: training accuracy is 90.0 %, but all validation rows are of one class: they cannot show overfitting. "
+        "Try split random, which keeps the share of each class, unless rows of one group or time belong together."
+    )
+    assert changed(verdict)["split"] == "random"
+    drawn = verdict_of(train, val, **ONE_CLASS, metrics={"val_macro_f1": 0.2})
+    assert drawn.suggestion is None
+    assert "Add rows of the rarer class" in drawn.sentence
+    assert verdict_of(train, val, **ONE_CLASS | POOR, metrics={"val_macro_f1": 0.2}).kind == "underfit"
