@@ -11,7 +11,7 @@ from spec.settings import BadSettingsError, Settings
 
 log = logging.getLogger("sweeps")
 
-ROUND_S = 0.25
+ROUND_S = 0.1
 """Pause after a round in which nothing moved."""
 MORE_S = 0.02
 """Pause after a round in which something did."""
@@ -38,13 +38,19 @@ def run(settings: Settings, stop: threading.Event) -> None:
     from store.doorbell import Doorbell
     from store.errors import StoreError
     from store.limits import Limits
+    from store.posting import Poster
     from store.trials import TrialStore
+    from store.webhooks import Outbox
 
     from .controller import Controller
+    from .deliveries import Deliveries
 
-    store = TrialStore(connect(settings.database_url), Limits.of(settings))
+    engine = connect(settings.database_url)
+    store = TrialStore(engine, Limits.of(settings))
     name = f"{socket.gethostname()}-{os.getpid()}"
     controller = Controller(store, Doorbell(settings.broker_url), name, lease_s=settings.lease_s)
+    deliveries = Deliveries(Outbox(engine, settings.public_url), Poster(private=settings.webhook_private))
+    threading.Thread(target=deliveries.run, args=[stop], name="webhooks", daemon=True).start()
     log.info("looking after sweeps")
     available, moved = True, False
     while not stop.wait(MORE_S if moved else ROUND_S):

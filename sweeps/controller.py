@@ -13,14 +13,14 @@ from itertools import takewhile
 from spec.halving import bracket
 from spec.job import JobSpec
 from spec.states import TrialState
-from spec.sweep import Budget, Configuration, SweepSpec
+from spec.sweep import Budget, SweepSpec
 from store.doorbell import Doorbell
 from store.errors import DatasetNotFoundError, QueueFullError
 from store.sweeps import SweepRecord, TrialRecord
 from store.trials import NewTrial, TrialStore
 
 from .history import Trial
-from .proposals import propose
+from .proposals import Proposal, propose
 
 log = logging.getLogger(__name__)
 
@@ -41,14 +41,13 @@ class Controller:
     ) -> None:
         self._store, self._doorbell, self._name = store, doorbell, name
         self._lease_s, self._now = lease_s, now
-        self._ended: dict[str, list[TrialRecord]] = {}
+        self._settled: dict[str, list[Trial]] = {}
+        """By sweep, its first configurations, as far as nothing changes them any more."""
 
     def round(self) -> bool:
         """Look after every sweep that is ours once; whether one of them has moved."""
-        if not self._store.busy():
-            return False
         sweeps = self._store.lease(self._name, self._lease_s)
-        self._ended = {sweep.id: self._ended.get(sweep.id, []) for sweep in sweeps}
+        self._settled = {sweep.id: self._settled.get(sweep.id, []) for sweep in sweeps}
         moved = [self._look_after(sweep) for sweep in sweeps]
         return any(moved)
 
@@ -63,7 +62,7 @@ class Controller:
             except DatasetNotFoundError as error:
                 self._store.fail(sweep, str(error))
             return True
-        if sweep.exhausted and self._store.finish(sweep):
+        if sweep.exhausted and not self._store.open_generations(sweep.id) and self._store.finish(sweep):
             log.info("sweep %s has ended with %d configurations", sweep.id, sweep.trials)
             return True
         return bool(settled)
@@ -72,7 +71,7 @@ class Controller:
         """Whether the generations that the next one learns from have ended."""
         if sweep.exhausted:
             return False
-        needed = sweep.generations - sweep.spec.parallel
+        needed = sweep.generations - _open_at_once(sweep.spec)
         return not any(number <= needed for number in self._store.open_generations(sweep.id))
 
     def _propose(self, sweep: SweepRecord) -> None:
@@ -85,10 +84,9 @@ class Controller:
         if sweep.replays is not None:
             planned = self._store.replayed(sweep, generation) or planned
         count = planned.size
-        known = [_known(spec, trial, generation) for trial in history]
-        proposed = propose(spec, known, generation=generation, count=count)
+        proposed = propose(spec, history, generation=generation, count=count)
         trials = [
-            NewTrial(one.configuration, one.digest, _jobs(spec, one.configuration, len(history) + place))
+            NewTrial(one.configuration, one.digest, _jobs(spec, one, len(history) + place))
             for place, one in enumerate(proposed.proposals)
         ]
         if len(trials) < count:
@@ -100,22 +98,23 @@ class Controller:
             log.info("sweep %s: generation %d has %d jobs, asked in %.3f s", sweep.id, generation, len(ids), asked_s)
             self._doorbell.ring(*ids)
 
-    def _history(self, sweep: SweepRecord) -> Sequence[TrialRecord]:
-        """All configurations; the first ones that have ended are read once, for nothing changes them any more."""
-        ended = self._ended[sweep.id]
-        later = self._store.history(sweep.id, len(ended))
-        history = [*ended, *later]
-        ended += takewhile(lambda trial: trial.state is not TrialState.open, later)
+    def _history(self, sweep: SweepRecord) -> Sequence[Trial]:
+        """All configurations, as the next generation may know them; those that are settled are read once."""
+        settled = self._settled[sweep.id]
+        records = self._store.history(sweep.id, len(settled))
+        later = [_known(sweep, record) for record in records]
+        history = [*settled, *later]
+        pairs = takewhile(lambda pair: _is_settled(*pair), zip(records, later, strict=True))
+        settled += (trial for _, trial in pairs)
         return history
 
-    def _left(self, sweep: SweepRecord, history: Sequence[TrialRecord]) -> int:
+    def _left(self, sweep: SweepRecord, history: Sequence[Trial]) -> int:
         """How many configurations may still be proposed."""
         spec = sweep.spec
         left = spec.most_trials - len(history)
         if isinstance(spec.trials, Budget):
-            learned = sweep.generations - spec.parallel
-            spent = sum(trial.epochs for trial in history if trial.generation <= learned)
-            if spec.trials.epochs is not None and spent >= spec.trials.epochs:
+            most = spec.trials.epochs
+            if most is not None and self._store.spent(sweep.id, sweep.generations - spec.parallel) >= most:
                 return 0
             if spec.trials.seconds is not None and self._age_s(sweep.created_at) >= spec.trials.seconds:
                 return 0
@@ -125,9 +124,18 @@ class Controller:
         return self._now() - since.timestamp()
 
 
-def _known(sweep: SweepSpec, trial: TrialRecord, generation: int) -> Trial:
+def _open_at_once(spec: SweepSpec) -> int:
+    """How many generations may be open: those that train, and one that waits, so that no slot waits for it.
+
+    None waits where the next one depends on how others ended; and with `parallel: 1`, they train one after the other.
+    """
+    learns = spec.method == "tpe" or isinstance(spec.trials, Budget)
+    return spec.parallel if learns or spec.parallel == 1 else spec.parallel + 1
+
+
+def _known(sweep: SweepRecord, trial: TrialRecord) -> Trial:
     """A configuration as the method may know it: those of the generations that train beside have no score yet."""
-    ended = trial.generation <= generation - sweep.parallel
+    ended = trial.generation <= sweep.generations - sweep.spec.parallel
     score = (float("inf") if trial.score is None else trial.score) if ended else None
     return Trial(
         trial.number,
@@ -135,17 +143,19 @@ def _known(sweep: SweepSpec, trial: TrialRecord, generation: int) -> Trial:
         trial.configuration,
         trial.digest,
         score=score,
-        epochs=trial.epochs // sweep.replicates,
+        epochs=trial.epochs // sweep.spec.replicates,
         pruned=trial.state.value == "pruned",
     )
 
 
-def _jobs(sweep: SweepSpec, configuration: Configuration, number: int) -> list[JobSpec]:
+def _is_settled(record: TrialRecord, trial: Trial) -> bool:
+    """Whether a configuration has ended, and every later generation may know how."""
+    return record.state is not TrialState.open and trial.score is not None
+
+
+def _jobs(sweep: SweepSpec, proposal: Proposal, number: int) -> list[JobSpec]:
     """The jobs of a configuration, each with the name of its sweep and its number."""
-    named = sweep.name or "sweep"
-    jobs = []
-    for replicate in range(sweep.replicates):
-        job = sweep.job(configuration, replicate)
-        suffix = f"/{replicate}" if sweep.replicates > 1 else ""
-        jobs.append(job.model_copy(update={"name": f"{named[:180]} #{number}{suffix}"}))
-    return jobs
+    jobs = [proposal.job, *(sweep.job(proposal.configuration, replicate) for replicate in range(1, sweep.replicates))]
+    name = f"{(sweep.name or 'sweep')[:180]} #{number}"
+    names = [f"{name}/{replicate}" for replicate in range(len(jobs))] if len(jobs) > 1 else [name]
+    return [job.model_copy(update={"name": name}) for job, name in zip(jobs, names, strict=True)]

@@ -41,13 +41,13 @@ def importances(
 
 def _groups(values: Sequence[Any], count: int) -> list[str]:
     """The group of each configuration: its value, or for numbers with many values its quantile."""
-    named = [json.dumps(value, sort_keys=True) for value in values]
     most = max(min(MOST_GROUPS, count // PER_GROUP), 2)
     numbers = [value for value in values if value is not None]
-    if len(set(named)) <= most or not all(isinstance(value, int | float) for value in numbers):
-        return named
+    if not all(isinstance(value, int | float) for value in numbers) or len(set(values)) <= most:
+        return [json.dumps(value, sort_keys=True) for value in values]
     edges = np.quantile(np.asarray(numbers, dtype=float), np.linspace(0.0, 1.0, most + 1)[1:-1])
-    return [_ABSENT if value is None else str(int(np.searchsorted(edges, value))) for value in values]
+    quantiles = iter(np.searchsorted(edges, numbers).tolist())
+    return [_ABSENT if value is None else str(next(quantiles)) for value in values]
 
 
 def _epsilon_squared(ranked: "np.ndarray[tuple[int, ...], np.dtype[np.float64]]", groups: Sequence[str]) -> float:

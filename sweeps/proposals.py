@@ -6,6 +6,7 @@ from itertools import islice
 
 from pydantic import ValidationError
 
+from spec.job import JobSpec
 from spec.sweep import MOST_TRIALS, Configuration, SweepSpec, digest_of
 
 from .history import Trial
@@ -22,6 +23,8 @@ class Proposal:
 
     configuration: Configuration
     digest: str
+    job: JobSpec
+    """The job of its first seed or fold."""
 
 
 @dataclass(frozen=True)
@@ -58,14 +61,15 @@ def propose(sweep: SweepSpec, history: Sequence[Trial], *, generation: int, coun
         if len(proposals) == count:
             break
         try:
-            digest = digest_of(sweep.job(candidate, 0))
+            job = sweep.job(candidate, 0)
         except ValidationError as error:
             refused += 1
             refusals.setdefault(str(error.errors(include_url=False, include_input=False)[0]), Refusal(candidate, error))
             continue
+        digest = digest_of(job)
         if digest not in seen:
             seen.add(digest)
-            proposals.append(Proposal(candidate, digest))
+            proposals.append(Proposal(candidate, digest, job))
     return Generation(tuple(proposals), len(proposals) < count, refused, tuple(refusals.values()))
 
 

@@ -1,4 +1,4 @@
-"""The mirror: `python -m tracking`. Its MLflow server, embedded: `python -m tracking serve --port 5000 --home DIR`."""
+"""The mirror: `python -m tracking`; the embedded MLflow: `python -m tracking serve --bind unix:PATH --home DIR`."""
 
 import argparse
 import logging
@@ -22,14 +22,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tracking", description=__doc__)
     verbs = parser.add_subparsers(dest="verb")
     serve = verbs.add_parser("serve", help="become the MLflow server of an embedded stack")
-    serve.add_argument("--host", default="127.0.0.1")
-    serve.add_argument("--port", type=int, default=5000)
+    serve.add_argument("--bind", required=True, help="unix:PATH, which only this user reaches, or HOST:PORT")
     serve.add_argument("--home", type=Path, required=True, help="folder of its database and artifacts")
     options = parser.parse_args()
     if options.verb == "serve":
         from .serve import serve as become_server
 
-        become_server(host=options.host, port=options.port, home=options.home.absolute())
+        become_server(bind=options.bind, home=options.home.absolute())
         return 0
     try:
         settings = Settings.read()
@@ -52,7 +51,7 @@ def run(settings: Settings, stop: threading.Event) -> None:
     """Mirror in rounds until `stop`."""
     from store.db import connect
     from store.errors import StoreError
-    from store.files import Files
+    from store.files import files_at
     from store.jobs import JobStore
     from store.mirror import MirrorStore
     from store.parents import ParentStore
@@ -67,7 +66,7 @@ def run(settings: Settings, stop: threading.Event) -> None:
     with Mlflow(settings.mlflow_url) as mlflow:
         links = Links(settings.public_url, settings.mlflow_public_url)
         parents = Parents(ParentStore(engine), SweepStore(engine), mlflow, links)
-        mirror = Mirror(JobStore(engine), MirrorStore(engine), parents, mlflow, Files(settings.files_url), links)
+        mirror = Mirror(JobStore(engine), MirrorStore(engine), parents, mlflow, files_at(settings.files_url), links)
         log.info("mirroring to %s", settings.mlflow_url)
         available = more = True
         while not stop.wait(MORE_S if more else ROUND_S):

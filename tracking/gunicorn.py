@@ -18,6 +18,7 @@ worker_class = "gthread"
 threads = 16
 keepalive = 0  # a kept connection ties its client to one worker, even while the other is free
 timeout = 120
+umask = 0o077  # its socket and its files are its user's alone
 graceful_timeout = 5  # a client with an open request must not delay the end of the stack
 loglevel = "warning"
 accesslog = None

@@ -11,6 +11,8 @@ from typing import Any, Self
 
 import httpx
 
+from spec.mlflow_address import MlflowAddress
+
 from .datasets import Dataset
 
 METRICS_PER_CALL = 1000
@@ -72,7 +74,10 @@ class Mlflow:
     """A client of one MLflow server; every call may raise `MlflowError`. Threads may share it."""
 
     def __init__(self, url: str, *, timeout_s: float = 20.0) -> None:
-        self._http = httpx.Client(base_url=url, timeout=httpx.Timeout(timeout_s, connect=2.0))
+        address = MlflowAddress.of(url)
+        transport = httpx.HTTPTransport(uds=address.socket) if address.socket else None
+        timeout = httpx.Timeout(timeout_s, connect=2.0)
+        self._http = httpx.Client(base_url=address.url, transport=transport, timeout=timeout)
 
     def __enter__(self) -> Self:
         return self

@@ -125,7 +125,7 @@ def child_tags(pending: Pending) -> dict[str, str]:
 
 def verdict_tags(job: JobRecord, curve: Curve, links: Links) -> dict[str, str]:
     """The verdict on a job that has ended, and the note with its sentence; {} if there is none."""
-    verdict = judge(job.spec, curve, job.failure_reason)
+    verdict = judge(job.spec, curve, job.failure_reason, cut_short=job.cut_short)
     if verdict is None:
         return {}
     text = f"{note(job)}\n\n{verdict.sentence}{links.to_job(job.id)}"

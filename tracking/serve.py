@@ -20,8 +20,8 @@ ENVIRONMENT = {
 }
 
 
-def serve(*, host: str, port: int, home: Path) -> NoReturn:
-    """Become the MLflow server, with its database and artifacts below `home`."""
+def serve(*, bind: str, home: Path) -> NoReturn:
+    """Become the MLflow server at `bind`, HOST:PORT or unix:PATH, with its database and artifacts below `home`."""
     home.mkdir(parents=True, exist_ok=True)
     where = {
         "_MLFLOW_SERVER_FILE_STORE": f"sqlite:///{home / 'mlflow.db'}",
@@ -29,6 +29,5 @@ def serve(*, host: str, port: int, home: Path) -> NoReturn:
         "_MLFLOW_SERVER_SERVE_ARTIFACTS": "true",
         "_MLFLOW_SERVER_ARTIFACT_DESTINATION": (home / "artifacts").as_uri(),
     }
-    bind = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     command = [sys.executable, "-m", "gunicorn", "--config", "python:tracking.gunicorn", "--bind", bind]
     os.execve(sys.executable, [*command, "mlflow.server:app"], {**os.environ, **ENVIRONMENT, **where})  # noqa: S606 - no shell is wanted

@@ -13,7 +13,7 @@ from spec.job import JobSpec
 from spec.states import StopReason
 from spec.views import Curve, Metrics
 from store import db
-from store.files import Files
+from store.files import files_at
 from store.mirror import MirrorStore
 from store.parents import ParentStore
 from store.records import ArtifactRecord, Claim, JobRecord, Progress, Success
@@ -51,7 +51,7 @@ class Service:
         self.engine, self.server = engine, server
         self.jobs = Record(engine)
         self.folder = folder
-        self.files = Files((folder / "files").as_uri())
+        self.files = files_at((folder / "files").as_uri())
         self.project = f"p{uuid.uuid4().hex[:8]}"
         self._open: list[tuple[Mirror, Mlflow]] = []
         self._ahead_s = 0.0

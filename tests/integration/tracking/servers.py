@@ -26,7 +26,7 @@ class MlflowServer:
 
     def start(self) -> None:
         """Start it and wait until it answers."""
-        where = ["--host", "127.0.0.1", "--port", str(self.port), "--home", str(self.home)]
+        where = ["--bind", f"127.0.0.1:{self.port}", "--home", str(self.home)]
         command = [sys.executable, "-m", "tracking", "serve", *where]
         self.home.mkdir(exist_ok=True)
         with (self.home / "log").open("ab") as log:

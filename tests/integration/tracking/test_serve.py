@@ -77,7 +77,16 @@ def test_it_ends_on_sigterm_though_a_client_stays_and_has_everything_when_it_is_
 
 
 def test_a_port_that_is_taken_is_an_end_and_not_a_wait(mlflow_server: MlflowServer, tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "tracking", "serve", "--port", str(mlflow_server.port), "--home", str(tmp_path)]
+    command = [
+        sys.executable,
+        "-m",
+        "tracking",
+        "serve",
+        "--bind",
+        f"127.0.0.1:{mlflow_server.port}",
+        "--home",
+        str(tmp_path),
+    ]
     ended = subprocess.run(command, capture_output=True, timeout=120, check=False)
     assert ended.returncode != 0
     assert b"Address already in use" in ended.stderr

@@ -1,5 +1,9 @@
 """The estimator of tpe: the densities of Optuna's, places of values, and which trials are good."""
 
+import sys
+from collections.abc import Iterator
+from itertools import islice
+from types import FrameType
 from typing import Any
 
 import numpy as np
@@ -24,7 +28,7 @@ PARAMETERS: dict[str, tuple[dict[str, Any], BaseDistribution]] = {
 
 def side(name: str) -> Parameter:
     space = {"learning_rate": PARAMETERS[name][0]}
-    return SweepSpec.model_validate({"base": {"dataset": "iris"}, "space": space}).space["learning_rate"]
+    return SweepSpec.stored({"base": {"dataset": "iris"}, "space": space}).space["learning_rate"]
 
 
 def trial(number: int, score: float | None, epochs: int = 9, *, pruned: bool = False) -> Trial:
@@ -53,24 +57,75 @@ def test_a_value_has_a_place(name: str) -> None:
         assert own.at(place_of(own, own.at(place))) == pytest.approx(own.at(place))
 
 
-def test_a_trial_that_was_trained_to_its_end_is_better_than_one_that_was_pruned() -> None:
+def sweep(**fields: Any) -> SweepSpec:
+    space = {"learning_rate": {"log_uniform": [1e-5, 1.0]}}
+    return SweepSpec.model_validate({"base": {"dataset": "iris"}, "space": space, **fields})
+
+
+def test_with_halving_a_score_ranks_pruned_trials_too_and_few_are_good() -> None:
+    pruned = [trial(at, 0.3 + at / 1000, 3, pruned=True) for at in range(1, 64)]
+    history = [trial(0, 0.1, 1, pruned=True), *pruned, trial(64, 0.9), trial(65, 0.2)]
+    good, others = divided(sweep(halving="hyperband"), history)
+    assert [one.number for one in good] == [0, 1, 65]  # 0.25 times the root of 66, rounded up
+    assert len(others) == 63
+
+
+def test_a_sweep_from_before_versions_proposes_as_it_did() -> None:
+    older = SweepSpec.stored(sweep(halving="hyperband").model_dump(exclude_unset=True))
+    assert older.version == 1
     history = [trial(0, 0.1, 1, pruned=True), trial(1, 0.9), *(trial(at, 0.2, 3, pruned=True) for at in range(2, 12))]
-    good, others = divided(history)
-    assert [one.number for one in good] == [1, 2]
+    good, others = divided(older, history)
+    assert [one.number for one in good] == [1, 2]  # those trained to their end, then those trained longest
     assert len(others) == 10
 
 
 def test_of_many_trials_the_best_and_the_newest_are_looked_at() -> None:
     history = [trial(at, float(at)) for at in range(1000)]
-    good, others = divided([*history, trial(1000, None)])
+    good, others = divided(sweep(), [*history, trial(1000, None)])
     assert [one.number for one in good] == list(range(MOST_GOOD))
     assert [one.number for one in others] == list(range(1001 - MOST_OTHERS, 1001))
 
 
 def test_a_generation_spreads() -> None:
-    sweep = SweepSpec.model_validate({"base": {"dataset": "iris"}, "space": {"dropout": {"uniform": [0.0, 0.9]}}})
+    asked = sweep(space={"dropout": {"uniform": [0.0, 0.9]}})
     history = [Trial(at, 0, {"dropout": at / 100}, str(at), abs(at / 100 - 0.3), 9) for at in range(90)]
-    places = proposed(sweep, history, np.random.default_rng(0))
+    places = proposed(asked, history, np.random.default_rng(0))
     values = [0.9 * next(places)[0] for _ in range(32)]
     assert 0.2 < float(np.median(values)) < 0.4
     assert len({round(value, 2) for value in values}) > 8
+
+
+@pytest.mark.parametrize("name", PARAMETERS)
+def test_kernels_have_the_same_bits_together_as_alone(name: str) -> None:
+    own, random = side(name), np.random.default_rng(0)
+    mixture = Mixture([own], random.random((20, 1)).tolist(), random)
+    places, centers = mixture.sample(24), list(mixture.sample(8))
+    together = mixture.log_kernels(places, centers)
+    alone = [mixture.log_kernels(places[first:], [center])[:, 0] for center in centers for first in (0, 5)]
+    for at, column in enumerate(together.T):
+        assert alone[2 * at].tobytes() == column.tobytes()
+        assert alone[2 * at + 1].tobytes() == np.ascontiguousarray(column[5:]).tobytes()
+
+
+def test_a_proposal_costs_as_many_calls_at_the_end_of_a_generation_as_at_its_beginning() -> None:
+    history = [trial(at, float(at)) for at in range(30)]
+    places = proposed(sweep(), history, np.random.default_rng(0))
+    first, _, _, last = (_calls(islice(places, 64)) for _ in range(4))
+    assert last < 1.2 * first
+
+
+def _calls(places: Iterator[list[float]]) -> int:
+    """Function calls that these places take."""
+    count = 0
+
+    def note(frame: FrameType, what: str, _: object) -> None:
+        nonlocal count
+        count += what == "call"
+
+    before = sys.getprofile()
+    sys.setprofile(note)
+    try:
+        list(places)
+    finally:
+        sys.setprofile(before)
+    return count
