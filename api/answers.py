@@ -85,6 +85,8 @@ def _summary(dataset: DatasetRecord) -> dict[str, Any]:
     info = dataset.table.info(dataset.rows)
     return {
         "id": dataset.id,
+        "owner": dataset.owner,
+        "shared": dataset.project_id is not None,
         "name": dataset.name,
         "version": dataset.version,
         "task": Task.of(info.targets),
@@ -115,7 +117,19 @@ def event_view(event: EventRecord) -> EventView:
 def _news(job: Any) -> dict[str, Any]:
     """The fields of `JobNews`, of a record or a row."""
     same = (
-        *("id", "name", "project", "priority", "status", "stop_reason", "attempt", "metrics", "worker", "device"),
+        *(
+            "id",
+            "owner",
+            "name",
+            "project",
+            "priority",
+            "status",
+            "stop_reason",
+            "attempt",
+            "metrics",
+            "worker",
+            "device",
+        ),
         *("pack_size", "created_at", "started_at", "finished_at", "updated_at"),
     )
     return {

@@ -11,23 +11,33 @@ from werkzeug.exceptions import NotFound
 from spec import VERSION
 from spec.lesson import LESSONS
 from spec.settings import Settings
+from store.audit import AuditStore
 from store.changes import ChangeStore
 from store.datasets import DatasetStore
 from store.db import connect
 from store.doorbell import Doorbell
 from store.failpoints import Failpoints
-from store.files import Files
+from store.files import files_at
 from store.jobs import JobStore
 from store.limits import Limits
 from store.live import LivePictures
+from store.metrics import Metrics
+from store.posting import Poster
+from store.projects import ProjectStore
 from store.queue import Queue
+from store.quota_use import QuotaUseStore
 from store.space import DiskSpace
 from store.sweeps import SweepStore
 from store.tokens import TokenStore
 from store.uploads import UploadStore
+from store.usage import UsageStore
+from store.users import UserStore
+from store.webhooks import WebhookStore
 from store.workers import WorkerStore
 
+from . import audit as audit_log
 from . import auth, errors
+from . import metrics as figures
 from .body import MIB
 from .control import control
 from .dataset_services import DatasetServices
@@ -36,29 +46,38 @@ from .ensemble_services import Ensembles
 from .ensembles import ensembles
 from .feed import Feed, feed
 from .guests import guests
-from .health import health
+from .health import FileStoreHealth, health
 from .held_out import HeldOutRows
 from .improvement_services import Improvements
 from .improvements import improvements
 from .job_services import JobServices
 from .jobs import jobs
 from .lessons import Lessons, lessons
+from .metrics import Exposition, metrics
+from .mlflow_proxy import MlflowServer, mlflow
 from .models import LoadedModels, models
 from .openapi import Description
 from .pages import Assets, pages
 from .pictures import Gallery, pictures
+from .projects import projects
+from .proxies import BehindProxies
+from .quotas import quotas
 from .reader import Reader
 from .replay_services import ReplayServices
 from .replays import replays
-from .services import provide
+from .services import provide, service
 from .sessions import sessions
 from .stream import OpenStreams, SharedReads, stream
 from .sweep_services import SweepServices
-from .sweep_stream import sweep_stream
+from .sweep_stream import SharedProgress, sweep_stream
 from .sweeps import sweeps
+from .tokens import tokens as token_views
 from .upload_services import UploadServices
 from .uploads import uploads
+from .usage import usage
+from .users import users
 from .warm_starts import WarmStarts
+from .webhooks import webhooks
 from .workers import workers
 
 _POLICY = (
@@ -75,6 +94,7 @@ def create_app(settings: Settings) -> Flask:
     limits = Limits.of(settings)
     store, queue = JobStore(engine, limits), Queue(engine, limits)
     app = Flask(__name__, static_folder=None)
+    app.wsgi_app = BehindProxies(app.wsgi_app, settings.trusted_proxies)  # type: ignore[method-assign]
     app.config.update(
         MAX_CONTENT_LENGTH=MIB,
         TRUSTED_HOSTS=sorted(
@@ -82,7 +102,7 @@ def create_app(settings: Settings) -> Flask:
         ),
     )
     app.extensions["epochal.engine"] = engine
-    files, uploading = Files(settings.files_url), UploadStore(engine)
+    files, uploading = files_at(settings.files_url), UploadStore(engine)
     space = DiskSpace(engine, files, settings.disk_reserve_mib)
     loaded, sets = LoadedModels(store, files), DatasetStore(engine)
     starts = WarmStarts(store, sets, loaded, files)
@@ -90,23 +110,36 @@ def create_app(settings: Settings) -> Flask:
     sweep_store, tokens = SweepStore(engine), TokenStore(engine)
     improving = Improvements(store, sweep_store, space)
     job_services = JobServices(
-        store, queue, starts, improving, doorbell, files, space, settings.mlflow_public_url, failpoints
+        store, queue, starts, improving, doorbell, files, space, settings.mlflow_public_url or auth.MLFLOW, failpoints
     )
     quota = settings.data_quota_mib * MIB
-    dataset_services = DatasetServices(sets, uploading, files, Reader(), quota)
+    dataset_services = DatasetServices(sets, uploading, files, Reader(), quota, space)
     sweep_services = SweepServices(sweep_store, store, doorbell, dataset_services, starts, space)
+    exposition = Exposition(Metrics(engine), space, settings.queue_limit)
+    entries = AuditStore(engine)
     provide(
         app,
+        exposition,
+        MlflowServer.at(settings.mlflow_url),
         store,
         queue,
         WorkerStore(engine),
         tokens,
+        UserStore(engine),
+        ProjectStore(engine),
+        UsageStore(engine),
+        QuotaUseStore(engine),
+        limits,
+        WebhookStore(engine),
+        Poster(private=settings.webhook_private),
+        entries,
         space,
+        FileStoreHealth(files),
         job_services,
         ReplayServices(job_services, sweep_store),
         improving,
         dataset_services,
-        UploadServices(uploading, files),
+        UploadServices(uploading, files, space),
         loaded,
         starts,
         sweep_store,
@@ -115,6 +148,7 @@ def create_app(settings: Settings) -> Flask:
         Gallery(store, files),
         Lessons(LESSONS, *map(Path, filter(None, [settings.lessons]))),
         SharedReads(store),
+        SharedProgress(sweep_services),
         OpenStreams(),
         LivePictures(settings.broker_url),
         Feed(ChangeStore(engine), sweep_services),
@@ -131,17 +165,23 @@ def create_app(settings: Settings) -> Flask:
             raise NotFound
 
     errors.install(app)
+    figures.install(app, exposition)
+    audit_log.install(app, entries)
     auth.install(app, tokens, auth.FailedLogins())
     of_jobs, of_data = (jobs, control, models, pictures, replays, improvements, feed, stream), (datasets, uploads)
-    of_sweeps, of_service = (sweeps, ensembles, sweep_stream), (lessons, workers, sessions, guests, health, pages)
-    for blueprint in (*of_jobs, *of_sweeps, *of_data, *of_service):
+    of_sweeps, of_service = (
+        (sweeps, ensembles, sweep_stream),
+        (lessons, workers, sessions, guests, health, metrics, mlflow, pages),
+    )
+    of_people = (users, projects, token_views, webhooks, audit_log.audit, usage, quotas)
+    for blueprint in (*of_people, *of_jobs, *of_sweeps, *of_data, *of_service):
         app.register_blueprint(blueprint)
 
     @app.after_request
     def _add_security_headers(response: Response) -> Response:
         response.headers["X-Request-Id"] = g.get("request_id", "")
         response.headers["X-Content-Type-Options"] = "nosniff"
-        response.headers["Content-Security-Policy"] = _POLICY
+        response.headers.setdefault("Content-Security-Policy", _POLICY)
         return response
 
     @app.after_request
@@ -153,3 +193,10 @@ def create_app(settings: Settings) -> Flask:
         return response
 
     return app
+
+
+def end_streams(app: Flask) -> None:
+    """End the streams of a process that is to stop."""
+    with app.app_context():
+        service(OpenStreams).end()
+        service(Feed).end()

@@ -5,7 +5,7 @@ import select
 import socket
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from threading import BoundedSemaphore
 
 from .errors import BusyError
@@ -25,14 +25,24 @@ class ClientSocket(socket.socket):
     """The socket that gunicorn reads requests from and writes answers to.
 
     `waiting` limits how many threads wait for their clients at once: for a body, or until an answer has been read.
+    `judge` hears of a token or a session whether it was let in, when that is news.
     """
 
-    def __init__(self, accepted: socket.socket, waiting: BoundedSemaphore) -> None:
+    def __init__(self, accepted: socket.socket, waiting: BoundedSemaphore, judge: Callable[[int, bool], None]) -> None:
         super().__init__(accepted.family, accepted.type, accepted.proto, fileno=accepted.detach())
         self.unsent = 0  # bytes
         self._pieces: deque[memoryview] = deque()
-        self._waiting = waiting
+        self.shown: int | None = None
+        """What stands for the token or the session of the request that is answered; None: it shows none."""
+        self.known = False
+        """Whether that was let in lately."""
+        self._waiting, self._judge = waiting, judge
         self._until: float | None = None
+
+    def judged(self, let_in: bool) -> None:
+        """Say whether what the request showed was let in."""
+        if self.shown is not None and let_in != self.known:
+            self._judge(self.shown, let_in)
 
     def arrived(self) -> bytes:
         """What has arrived; empty when the client has hung up. Raises `BlockingIOError` when nothing has."""

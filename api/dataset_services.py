@@ -13,14 +13,16 @@ from pydantic import Field, ValidationError
 
 from spec.classes import wrong_labels
 from spec.dataset import Uploaded
+from spec.field_error import FieldError
 from spec.job import JobSpec
 from spec.labels import Label
 from spec.reading import Names, ReadingOptions, ReadingOrder
 from spec.schema import Task
 from spec.validation_errors import sentences
-from spec.views import FieldError
+from store.access import Asker
 from store.datasets import DatasetRecord, DatasetStore, folder, table_path
 from store.files import Files
+from store.space import DiskSpace
 from store.uploads import UploadStore
 
 from .errors import BadFieldsError, TooLargeError
@@ -57,8 +59,13 @@ class DatasetServices:
     uploads: UploadStore
     files: Files
     reader: Reader
-    quota: int
+    default_quota: int
     """Most bytes of one owner's data sets and unfinished uploads together."""
+    space: DiskSpace
+
+    def quota(self, owner: str) -> int:
+        """Bytes that an owner may have: its own quota, or the default."""
+        return self.store.quota(owner, self.default_quota)
 
     def used(self, owner: str) -> int:
         """Bytes of an owner's data sets, with what the unfinished uploads will take."""
@@ -66,13 +73,13 @@ class DatasetServices:
 
     def left(self, owner: str) -> int:
         """Bytes that an owner's quota leaves."""
-        return self.quota - self.used(owner)
+        return self.quota(owner) - self.used(owner)
 
     def check_quota(self, owner: str, size: int) -> None:
         """Raise `TooLargeError` when `size` more bytes exceed the quota."""
         used = self.used(owner)
-        if used + size > self.quota:
-            raise over_quota(used, self.quota)
+        if used + size > (allowed := self.quota(owner)):
+            raise over_quota(used, allowed)
 
     def find(self, sha256: str, purpose: Purpose, owner: str) -> DatasetRecord | None:
         """The data set that a file of this digest is, if it is one already."""
@@ -87,9 +94,10 @@ class DatasetServices:
         table = file.path.with_name(f"{uuid.uuid4().hex}.npz")
         try:
             reading = self.reader.read(file.path, purpose.order(file.name), table)
+            self.space.admit(0)  # beside the table
             size = file.size + table.stat().st_size
             if size > left:
-                raise over_quota(self.quota - left, self.quota, size)
+                raise over_quota(self.used(owner), self.quota(owner), size)
             self.files.adopt(f"{folder(dataset_id)}/upload.{reading.profile.format}", file.path)
             self.files.adopt(table_path(dataset_id), table)
         finally:
@@ -114,7 +122,7 @@ class DatasetServices:
         found = None if record is None else record.profile.encoding
         return None if found is None or found.startswith("utf") else found
 
-    def resolve(self, specs: Sequence[JobSpec], paths: Sequence[str], *, owner: str) -> list[JobSpec]:
+    def resolve(self, specs: Sequence[JobSpec], paths: Sequence[str], *, owner: Asker) -> list[JobSpec]:
         """The specs, with what the record knows of their uploaded data sets. Raises `BadFieldsError`.
 
         `paths` say where each spec stands in the request.

@@ -6,11 +6,13 @@ from flask import Blueprint, Response, request
 from pydantic import Field
 from werkzeug.exceptions import RequestEntityTooLarge
 
+from spec.access import Sharing
 from spec.views import DatasetPage, DatasetView
 from store.datasets import DatasetRecord, folder
 
 from .answers import PREFIX, dataset_summary, dataset_view
 from .auth import principal
+from .body import read_json
 from .dataset_services import DatasetServices, Digest, Purpose, other_digest, over_quota
 from .form import received
 from .openapi import documented
@@ -38,16 +40,17 @@ def upload() -> Response:
     """Make a file a data set. The same file again is the same data set."""
     services, owner = service(DatasetServices), principal().owner
     used = services.used(owner)
-    left = services.quota - used
+    left = services.quota(owner) - used
     try:
         staging = services.files.staging_folder()
-        with received(request, staging, limit=max(left, 0), may_repeat=MANY) as file:
+        admit = services.space.admit
+        with received(request, staging, limit=max(left, 0), admit=admit, may_repeat=MANY) as file:
             form = parse(UploadForm, dict(file.fields))
             if form.sha256 not in (None, file.sha256):
                 raise other_digest(file)
             return created(*services.keep(file, form, owner, left))
     except RequestEntityTooLarge as error:
-        raise over_quota(used, services.quota) from error
+        raise over_quota(used, used + left) from error
 
 
 @datasets.get("")
@@ -63,6 +66,14 @@ def list_datasets() -> Response:
 def show(dataset_id: str) -> Response:
     """A data set with its columns."""
     return json_response(dataset_view(service(DatasetServices).store.get(dataset_id, owner=principal().sees)))
+
+
+@datasets.patch("/<dataset_id>")
+@documented("Share a data set in a project", body=Sharing, answer=DatasetView)
+def share(dataset_id: str) -> Response:
+    """Let the members of a project train on a data set, or no longer."""
+    wanted, store = parse(Sharing, read_json(request)), service(DatasetServices).store
+    return json_response(dataset_view(store.share(dataset_id, wanted.project, owner=principal().sees)))
 
 
 @datasets.delete("/<dataset_id>")

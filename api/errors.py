@@ -9,9 +9,11 @@ from typing import ClassVar
 from flask import Flask, Response, g
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
-from spec.views import FieldError, Problem
+from spec.field_error import FieldError
+from spec.views import Problem
 from store.disk import is_full
 from store.errors import (
+    BytesQuotaError,
     ClassroomFullError,
     DatasetInUseError,
     DatasetNotFoundError,
@@ -20,12 +22,23 @@ from store.errors import (
     IllegalTransitionError,
     JobNotFoundError,
     JobOfSweepError,
+    LastAdminError,
+    MemberNotFoundError,
+    NoSpaceError,
+    NotAMemberError,
+    NotYoursError,
+    ProjectExistsError,
+    ProjectInUseError,
+    ProjectNotFoundError,
     QueueFullError,
     StoreUnavailableError,
     SweepNotFoundError,
     UploadNotFoundError,
     UploadOffsetError,
+    UserExistsError,
+    UserNotFoundError,
 )
+from store.files import FilesUnavailableError
 
 log = logging.getLogger(__name__)
 
@@ -82,6 +95,13 @@ class BusyError(ApiError):
     headers: Mapping[str, str] = {"Retry-After": "5"}
 
 
+class MlflowDownError(ApiError):
+    """MLflow, which the request was passed on to, does not answer."""
+
+    status = HTTPStatus.BAD_GATEWAY
+    headers: Mapping[str, str] = {"Retry-After": "5"}
+
+
 class UnsupportedBodyError(ApiError):
     """The body's media type is not supported."""
 
@@ -92,6 +112,12 @@ class TooLargeError(ApiError):
     """The request exceeds a quota or a limit of size."""
 
     status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+
+
+class TusVersionError(ApiError):
+    """The client sends uploads by another version of tus."""
+
+    status = HTTPStatus.PRECONDITION_FAILED
 
 
 class NotFoundError(ApiError):
@@ -114,7 +140,8 @@ class BadFieldsError(ApiError):
     def __init__(self, errors: Sequence[FieldError]) -> None:
         first = errors[0]
         more = f" ({len(errors) - 1} more)" if len(errors) > 1 else ""
-        super().__init__(f"{first.path or 'The body'} {first.message}{more}.")
+        sentence = f"{first.path or 'The body'} {first.message}{more}"
+        super().__init__(sentence if sentence.endswith("?") else f"{sentence}.")
         self.errors = errors
 
     @classmethod
@@ -130,6 +157,17 @@ _STORE: Mapping[type[Exception], HTTPStatus] = {
     IllegalSweepStateError: HTTPStatus.CONFLICT,
     DatasetNotFoundError: HTTPStatus.NOT_FOUND,
     DatasetInUseError: HTTPStatus.CONFLICT,
+    NotYoursError: HTTPStatus.FORBIDDEN,
+    NotAMemberError: HTTPStatus.FORBIDDEN,
+    BytesQuotaError: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    NoSpaceError: HTTPStatus.INSUFFICIENT_STORAGE,
+    UserNotFoundError: HTTPStatus.NOT_FOUND,
+    UserExistsError: HTTPStatus.CONFLICT,
+    LastAdminError: HTTPStatus.CONFLICT,
+    ProjectNotFoundError: HTTPStatus.NOT_FOUND,
+    ProjectExistsError: HTTPStatus.CONFLICT,
+    ProjectInUseError: HTTPStatus.CONFLICT,
+    MemberNotFoundError: HTTPStatus.NOT_FOUND,
     UploadNotFoundError: HTTPStatus.NOT_FOUND,
     UploadOffsetError: HTTPStatus.CONFLICT,
     IllegalTransitionError: HTTPStatus.CONFLICT,
@@ -204,7 +242,12 @@ def install(app: Flask, chance: Callable[[], float] = random.random) -> None:
         return problem(status, sentence, headers=headers)
 
     @app.errorhandler(OSError)
-    def _disk(error: OSError) -> Response:
+    def _files(error: OSError) -> Response:
+        if isinstance(error, FilesUnavailableError):
+            log.error("request %s: %s", g.get("request_id", ""), error, exc_info=error)
+            sentence = "The files of the service cannot be reached: try again. Its log says why."
+            wait_s = _RETRY_AFTER_S[HTTPStatus.SERVICE_UNAVAILABLE]
+            return problem(HTTPStatus.SERVICE_UNAVAILABLE, sentence, headers={"Retry-After": str(wait_s)})
         if not is_full(error):
             return _unknown(error)
         sentence = "The disk of the service is full: tell whoever runs the service."

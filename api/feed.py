@@ -9,6 +9,7 @@ from datetime import timedelta
 
 from flask import Blueprint, Response, request
 
+from store.access import Asker, sees
 from store.changes import Changes, ChangeStore, Seen, moment, stamp
 from store.errors import StoreUnavailableError
 
@@ -37,6 +38,7 @@ class Item:
     kind: str
     id: str
     owner: str
+    project_id: str | None
     text: str
 
 
@@ -56,8 +58,8 @@ class Batch:
 class Reader:
     """Who reads, and what."""
 
-    sees: str | None
-    """The owner whose jobs it sees; None: everybody's."""
+    asker: Asker
+    """For whom it reads."""
     ids: frozenset[str] | None = None
     """Only these jobs, and no sweeps; None: all."""
 
@@ -66,7 +68,7 @@ class Reader:
         if batch.reload:
             yield f"id: {batch.id}\nevent: reload\ndata: {{}}\n\n"
         for item in batch.items:
-            if self.sees in (None, item.owner) and (self.ids is None or item.id in self.ids):
+            if sees(self.asker, item.owner, item.project_id) and (self.ids is None or item.id in self.ids):
                 yield f"id: {batch.id}\nevent: {item.kind}\ndata: {item.text}\n\n"
 
 
@@ -80,10 +82,17 @@ class Feed:
         self._number = 0
         self._readers = 0
         self._polls = False
+        self._ends = False
         self._last_sweeps: dict[str, str] = {}
 
+    def end(self) -> None:
+        """End what readers follow: this process stops."""
+        with self._news:
+            self._ends = True
+            self._news.notify_all()
+
     def follow(self, reader: Reader, last: str, clock: Callable[[], float] = time.monotonic) -> Generator[str]:
-        """The events for a reader as text, without end; `last` is its Last-Event-ID."""
+        """The events for a reader as text, until this process stops; `last` is its Last-Event-ID."""
         with self._news:
             self._readers += 1
             number = self._number
@@ -94,7 +103,7 @@ class Feed:
             yield "retry: 1000\n\n"
             yield from self._missed(reader, last)
             sent_at = clock()
-            while True:
+            while not self._ends:
                 batches = self._after(number)
                 if batches and batches[0].number > number + 1:
                     yield f"id: {batches[-1].id}\nevent: reload\ndata: {{}}\n\n"
@@ -131,7 +140,7 @@ class Feed:
     def _after(self, number: int) -> list[Batch]:
         """The batches after this one, as soon as there is one; none within a while when the record is away."""
         with self._news:
-            self._news.wait_for(lambda: self._number > number, timeout=HEARTBEAT_S / 5)
+            self._news.wait_for(lambda: self._ends or self._number > number, timeout=HEARTBEAT_S / 5)
             return [batch for batch in self._batches if batch.number > number]
 
     def _run(self) -> None:
@@ -156,11 +165,11 @@ class Feed:
             time.sleep(max(self._poll_s, 4.0 * (time.monotonic() - began)))
 
     def _batch(self, found: Changes, number: int, last_sweeps: dict[str, str]) -> Batch:
-        items = [Item("job", row.id, row.owner, job_news(row).model_dump_json()) for row in found.jobs]
+        items = [Item("job", row.id, row.owner, row.project_id, job_news(row).model_dump_json()) for row in found.jobs]
         for sweep, summary in zip(found.sweeps, self._sweeps.summaries(found.sweeps), strict=True):
             text = summary.model_dump_json()
             if last_sweeps.get(sweep.id) != text:
-                items.append(Item("sweep", sweep.id, sweep.owner, text))
+                items.append(Item("sweep", sweep.id, sweep.owner, sweep.project_id, text))
                 last_sweeps[sweep.id] = text
         for gone in last_sweeps.keys() - {sweep.id for sweep in found.sweeps}:
             del last_sweeps[gone]
@@ -178,8 +187,4 @@ def follow() -> Response:
     asked, streams = parse_query(FeedQuery), service(OpenStreams)
     reader, last = Reader(principal().sees, asked.jobs), request.headers.get("Last-Event-ID", "")
     streams.enter()
-    events = service(Feed).follow(reader, last)
-    headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-    answer = Response(events, headers=headers, content_type="text/event-stream")
-    answer.call_on_close(streams.leave)
-    return answer
+    return streams.answer(service(Feed).follow(reader, last))

@@ -2,7 +2,7 @@
 
 import hashlib
 import uuid
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from io import RawIOBase
@@ -20,6 +20,11 @@ from .errors import BadBodyError, BadFieldsError, UnsupportedBodyError
 FIELDS_BYTES = MIB
 """Most bytes of a form's fields other than its file."""
 FIELDS = 40
+STEP = 16 * MIB
+"""Bytes of a file between two looks at the free space, which others take, too."""
+
+Admit = Callable[[int], None]
+"""Called with the bytes that a file will take next; raises `NoSpaceError` when there is no space for them."""
 
 
 @dataclass
@@ -35,7 +40,9 @@ class UploadedFile:
 
 
 @contextmanager
-def received(request: Request, folder: Path, *, limit: int, may_repeat: Collection[str] = ()) -> Iterator[UploadedFile]:
+def received(
+    request: Request, folder: Path, *, limit: int, admit: Admit, may_repeat: Collection[str] = ()
+) -> Iterator[UploadedFile]:
     """The uploaded file, in `folder` while the context lasts. Raises an `ApiError` that says what is wrong.
 
     `limit` is the most bytes that the file may have, `may_repeat` the fields that may be given several times.
@@ -44,16 +51,17 @@ def received(request: Request, folder: Path, *, limit: int, may_repeat: Collecti
         raise UnsupportedBodyError("Send a form, Content-Type: multipart/form-data, with the file in its field file.")
     if (request.content_length or 0) > limit + FIELDS_BYTES:
         raise RequestEntityTooLarge
+    admit(request.content_length or 0)
     request.max_content_length = limit + FIELDS_BYTES
     uploaded = UploadedFile(folder / uuid.uuid4().hex)
     try:
-        _receive(request, uploaded, limit, may_repeat)
+        _receive(request, uploaded, limit, admit, may_repeat)
         yield uploaded
     finally:
         uploaded.path.unlink(missing_ok=True)
 
 
-def _receive(request: Request, uploaded: UploadedFile, limit: int, may_repeat: Collection[str]) -> None:
+def _receive(request: Request, uploaded: UploadedFile, limit: int, admit: Admit, may_repeat: Collection[str]) -> None:
     sinks: list[Sink] = []
 
     def sink(
@@ -64,7 +72,7 @@ def _receive(request: Request, uploaded: UploadedFile, limit: int, may_repeat: C
     ) -> Any:
         if sinks:
             raise BadFieldsError.of("file", "is given twice: one data set is one file")
-        sinks.append(Sink(uploaded.path, limit))
+        sinks.append(Sink(uploaded.path, limit, admit))
         uploaded.name = filename or ""
         return sinks[0]
 
@@ -98,10 +106,10 @@ def _check(fields: Mapping[str, list[str]], files: list[str], may_repeat: Collec
 class Sink(RawIOBase):
     """A new file that counts and hashes what is written to it."""
 
-    def __init__(self, path: Path, limit: int) -> None:
+    def __init__(self, path: Path, limit: int, admit: Admit) -> None:
         super().__init__()
         self._file = path.open("xb")
-        self._limit = limit
+        self._limit, self._admit = limit, admit
         self.digest = hashlib.sha256()
         self.size = 0
 
@@ -110,6 +118,8 @@ class Sink(RawIOBase):
         self.size += len(content)
         if self.size > self._limit:
             raise RequestEntityTooLarge
+        if self.size // STEP > (self.size - len(content)) // STEP:
+            self._admit(STEP)
         self.digest.update(content)
         return self._file.write(content)
 

@@ -40,7 +40,7 @@ class Improvements:
         known = self.sweeps.improving(job.id)
         if known is not None and known.state in _LIVE and known.spec.seeds >= wanted.seeds:
             return known, False
-        verdict = judge(job.spec, self.jobs.curve(job.id), job.failure_reason)
+        verdict = judge(job.spec, self.jobs.curve(job.id), job.failure_reason, cut_short=job.cut_short)
         spec = improvement_sweep(job.spec, None if verdict is None else verdict.suggestion, seeds=wanted.seeds)
         self.space.demand()
         return self.sweeps.submit(spec, owner=job.owner, improves=job.id), True

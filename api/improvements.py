@@ -10,7 +10,7 @@ from .answers import PREFIX
 from .body import read_json
 from .improvement_services import Improvements
 from .openapi import documented
-from .parsing import json_response, parse, visible_job
+from .parsing import changeable_job, json_response, parse, visible_job
 from .services import service
 
 improvements = Blueprint("improvements", __name__, url_prefix=f"{PREFIX}/jobs/<uuid:job_id>/improve")
@@ -21,7 +21,7 @@ improvements = Blueprint("improvements", __name__, url_prefix=f"{PREFIX}/jobs/<u
 def improve(job_id: UUID) -> Response:
     """Submit the sweep of counterfactuals; 200 when there is one with as many seeds."""
     body = read_json(request) if request.content_length else {}
-    job, wanted, services = visible_job(job_id), parse(Improve, body), service(Improvements)
+    job, wanted, services = changeable_job(job_id), parse(Improve, body), service(Improvements)
     sweep, is_new = services.improve(job, wanted)
     answer = json_response(services.view(job, sweep), 201 if is_new else 200)
     answer.headers["Location"] = f"{PREFIX}/jobs/{job.id}/improve"

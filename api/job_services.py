@@ -8,6 +8,7 @@ from spec.job import JobSpec
 from spec.states import FINISHED, JobStatus
 from spec.verdict import judge
 from spec.views import JobView
+from store.access import Asker
 from store.device_requests import device_request
 from store.doorbell import Doorbell
 from store.errors import DiskFullError, JobNotFoundError, StoreUnavailableError
@@ -69,11 +70,13 @@ class JobServices:
     def full(self, job: JobRecord) -> JobView:
         """The job with its place in the queue while it waits, and its verdict when it has ended."""
         place = self._place(job) if job.status is JobStatus.queued else None
-        verdict = judge(job.spec, self.store.curve(job.id), job.failure_reason) if job.status in FINISHED else None
+        verdict = None
+        if job.status in FINISHED:
+            verdict = judge(job.spec, self.store.curve(job.id), job.failure_reason, cut_short=job.cut_short)
         tried = self.improvements.tried(job, verdict)
         return job_view(job, self.mlflow_url, place=place, verdict=tried)
 
-    def delete(self, job_id: str, *, owner: str | None) -> None:
+    def delete(self, job_id: str, *, owner: Asker) -> None:
         """Delete a job that has ended, and then its files; those that a crash leaves are the sweeper's."""
         for file in self.store.delete(job_id, owner=owner):
             self.files.delete_file(file)

@@ -168,5 +168,5 @@ def _spec() -> JobSpec:
 def _resolved(specs: Sequence[JobSpec], paths: Sequence[str]) -> list[JobSpec]:
     """The specs, with what the record knows of their data sets and of the jobs that they begin from."""
     asker = principal()
-    found = service(DatasetServices).resolve(specs, paths, owner=asker.owner)
+    found = service(DatasetServices).resolve(specs, paths, owner=asker.shared)
     return service(WarmStarts).resolve(found, paths, sees=asker.sees)

@@ -6,7 +6,7 @@ import zipfile
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 from uuid import UUID
 
 from flask import Blueprint, Response, request
@@ -18,7 +18,7 @@ from model.errors import RowsError
 from model.readme import readme
 from spec.base import Frozen
 from spec.job import JobSpec
-from spec.reading import ReadingOptions, ReadingOrder
+from spec.reading import Delimiter, ReadingOptions, ReadingOrder
 from spec.states import JobStatus
 from spec.views import ModelFormat, Predictions, Rows
 from store.errors import IllegalTransitionError
@@ -139,7 +139,7 @@ class PredictForm(Frozen):
     """A file whose rows are to be predicted, and how it is read where its own look is not to decide."""
 
     encoding: Annotated[str | None, Field(max_length=40, pattern=r"^[\w.-]+$", description="As at upload.")] = None
-    delimiter: Annotated[Literal[",", ";", "\t", "|"] | None, Field(description="As at upload.")] = None
+    delimiter: Annotated[Delimiter | None, Field(description="As at upload.")] = None
     header: Annotated[bool | None, Field(description="As at upload.")] = None
     with_input: Annotated[bool, Field(description="Whether to answer the rows of the file too, as text.")] = False
 
@@ -167,7 +167,7 @@ def _predict_file(model: "Model | Ensemble", spec: JobSpec, services: DatasetSer
     staging = services.files.staging_folder()
     known, out = staging / uuid.uuid4().hex, staging / uuid.uuid4().hex
     try:
-        with received(request, staging, limit=ROWS_LIMIT) as file:
+        with received(request, staging, limit=ROWS_LIMIT, admit=services.space.admit) as file:
             form = parse(PredictForm, dict(file.fields))
             columns = model.preprocessing.known.model_copy(update={"encoding": services.encoding(spec)})
             known.write_text(columns.model_dump_json(exclude_defaults=True), encoding="utf-8")

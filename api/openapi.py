@@ -14,13 +14,14 @@ from pydantic.json_schema import JsonSchemaMode, JsonSchemaValue
 
 from spec.views import Problem
 
-from .auth import COOKIE
+from .auth import COOKIE, is_guarded
 
 _View = TypeVar("_View", bound=Callable[..., Any])
 Schemas = Mapping[tuple[Any, JsonSchemaMode], JsonSchemaValue]
 """Schemas of bodies and answers; those of models are references."""
 _REF = "#/components/schemas/{model}"
 NONE: Mapping[str, Any] = {}
+BYTES = "application/octet-stream"
 TAGS: Mapping[str, str] = {
     "jobs": "Trainings: submit, follow, change, and fetch what they leave.",
     "sweeps": "Many configurations of a job.",
@@ -31,6 +32,13 @@ TAGS: Mapping[str, str] = {
     "guests": "People who came by a classroom's link.",
     "workers": "Who trains.",
     "queue": "What waits.",
+    "users": "Who may do what, and how much.",
+    "projects": "What users share.",
+    "tokens": "What a request shows to be known.",
+    "webhooks": "Addresses that are told when jobs and sweeps end.",
+    "usage": "Device time that was used.",
+    "quotas": "What users and projects may have, and what is used of it.",
+    "audit": "Who changed what.",
     "session": "A browser that signs in.",
     "service": "Whether the service is well.",
 }
@@ -60,7 +68,7 @@ def documented(
     body: type[BaseModel] | None = None,
     form: type[BaseModel] | None = None,
     raw: str | None = None,
-    media: tuple[str, ...] = ("application/octet-stream",),
+    media: tuple[str, ...] = (BYTES,),
     query: type[BaseModel] | None = None,
     answer: Any = None,
     status: int = 200,
@@ -68,7 +76,9 @@ def documented(
     examples: Mapping[str, Any] = NONE,
     answers: Mapping[str, Any] = NONE,
 ) -> Callable[[_View], _View]:
-    """Declare what a view takes and answers, for the description; `media` are the types of an answer of bytes.
+    """Declare what a view takes and answers, for the description.
+
+    `media` are the types of an answer of bytes, or those that there are beside JSON.
 
     `examples` are bodies and `answers` answers by name.
     """
@@ -140,8 +150,8 @@ def describe(app: Flask, version: str) -> dict[str, Any]:
 
 
 def _operation(arguments: set[str], path: str, operation: Operation, names: Schemas) -> dict[str, Any]:
-    secured = path.startswith("/api/")
-    tag = path.removeprefix("/api/v1/").partition("/")[0] if secured else "service"
+    secured = is_guarded(path)
+    tag = path.removeprefix("/api/v1/").partition("/")[0] if path.startswith("/api/") else "service"
     described: dict[str, Any] = {
         "tags": [tag],
         "summary": operation.summary,
@@ -185,7 +195,8 @@ def _content(operation: Operation, names: Schemas) -> dict[str, Any]:
         return {media: {} for media in operation.media}
     if answer is str:
         return {"text/event-stream": {}}
-    return {"application/json": {"schema": names[answer, "serialization"], **_examples(operation.answers)}}
+    others: dict[str, Any] = {media: {} for media in operation.media if media != BYTES}
+    return {"application/json": {"schema": names[answer, "serialization"], **_examples(operation.answers)}, **others}
 
 
 def _examples(examples: Mapping[str, Any]) -> dict[str, Any]:
@@ -194,7 +205,7 @@ def _examples(examples: Mapping[str, Any]) -> dict[str, Any]:
 
 def _path_parameters(arguments: set[str]) -> list[dict[str, Any]]:
     uuid = {"type": "string", "format": "uuid"}
-    kinds = {"job_id": uuid, "sweep_id": uuid, "number": {"type": "integer", "minimum": 0}}
+    kinds = {"job_id": uuid, "sweep_id": uuid, "token_id": uuid, "number": {"type": "integer", "minimum": 0}}
     return [
         {"name": name, "in": "path", "required": True, "schema": kinds.get(name, {"type": "string"})}
         for name in sorted(arguments)

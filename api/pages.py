@@ -15,8 +15,8 @@ from .services import service
 
 BUILT = Path(__file__).parent / "static"
 """The page as Vite builds it: `index.html`, and in `assets` files whose names have digests of their contents."""
-WEB = Path(__file__).parent / "web"
-"""The page without a build."""
+PLAIN = Path(__file__).parent / "plain"
+"""What needs no build: the frame of the documents, and what is said where the page is not built."""
 SWAGGER = Path(flask_swagger_ui.__file__).parent / "dist"
 SWAGGER_FILES = ("swagger-ui.css", "swagger-ui-bundle.js", "favicon-16x16.png", "favicon-32x32.png")
 
@@ -65,22 +65,19 @@ class Assets:
 
     def __init__(self, description: Description, built: Path = BUILT) -> None:
         self._built = _built(built)
-        self._web = _files(WEB.iterdir())
-        self._docs = {**_files(SWAGGER / name for name in SWAGGER_FILES), "": self._web["docs.html"]}
+        plain = _files(PLAIN.iterdir())
+        self._index = self._built.get("index.html") or plain["unbuilt.html"]
+        self._docs = {**_files(SWAGGER / name for name in SWAGGER_FILES), **plain, "": plain["docs.html"]}
         self._description = description
         self._openapi: Asset | None = None
 
     def index(self) -> Asset:
-        """The page; without a build, the small one that needs none."""
-        return self._built.get("index.html") or self._web["index.html"]
+        """The page; without a build, how to build it."""
+        return self._index
 
     def built(self, name: str) -> Asset:
         """A file of the built page. Raises `NotFound`."""
         return _found(self._built, name)
-
-    def web(self, name: str) -> Asset:
-        """A file of the page. Raises `NotFound`."""
-        return _found(self._web, name)
 
     def docs(self, name: str) -> Asset:
         """A file of Swagger UI; the page that shows it has an empty name. Raises `NotFound`."""
@@ -138,12 +135,6 @@ def page() -> Response:
 def built(name: str) -> Response:
     """A file of the built page."""
     return service(Assets).built(name).answer()
-
-
-@pages.get("/web/<name>")
-def web(name: str) -> Response:
-    """A file of the page."""
-    return service(Assets).web(name).answer()
 
 
 @pages.get("/docs/", defaults={"name": ""})

@@ -9,6 +9,7 @@ from flask import Response, request
 from pydantic import BaseModel, ValidationError
 
 from spec.validation_errors import sentences
+from store.access import demand_change
 from store.jobs import JobStore
 from store.records import JobRecord
 
@@ -42,6 +43,13 @@ def parse_query(model: type[_Model]) -> _Model:
 def visible_job(job_id: UUID) -> JobRecord:
     """The job of this id. Raises `JobNotFoundError` when there is none, or when the asker may not see it."""
     return service(JobStore).get(str(job_id), owner=principal().sees)
+
+
+def changeable_job(job_id: UUID) -> JobRecord:
+    """The job of this id. Raises as `visible_job` does, and `NotYoursError` when the asker may only see it."""
+    job = visible_job(job_id)
+    demand_change(principal().sees, job)
+    return job
 
 
 def json_response(answer: BaseModel | Mapping[str, Any], status: int = 200) -> Response:

@@ -12,11 +12,11 @@ from .answers import PREFIX
 from .idempotency import idempotency
 from .job_services import JobServices
 from .openapi import documented
-from .parsing import json_response, visible_job
+from .parsing import changeable_job, json_response, visible_job
 from .replay_services import ReplayServices
 from .services import service
 from .sweep_services import SweepServices
-from .sweeps import visible_sweep
+from .sweeps import changeable_sweep, visible_sweep
 
 replays = Blueprint("replays", __name__, url_prefix=PREFIX)
 
@@ -25,7 +25,7 @@ replays = Blueprint("replays", __name__, url_prefix=PREFIX)
 @documented("Train a job that has ended again", answer=JobView, status=201, headers=("Idempotency-Key",))
 def replay_job(job_id: UUID) -> Response:
     """Submit a job with the same spec, which knows what it replays."""
-    job = visible_job(job_id)
+    job = changeable_job(job_id)
     submitted = service(ReplayServices).job(job, idempotency([job.spec]))
     [made] = submitted.jobs
     answer = json_response(service(JobServices).brief(made), 200 if submitted.replayed else 201)
@@ -44,7 +44,7 @@ def compared_job(job_id: UUID) -> Response:
 @documented("Make a sweep that has finished again", answer=SweepView, status=201, headers=("Idempotency-Key",))
 def replay_sweep(sweep_id: UUID) -> Response:
     """Submit a sweep with the same spec, which knows what it replays."""
-    sweep = visible_sweep(sweep_id)
+    sweep = changeable_sweep(sweep_id)
     made = service(ReplayServices).sweep(sweep, idempotency([sweep.spec]))
     answer = json_response(service(SweepServices).full(made), 201)
     answer.headers["Location"] = f"{PREFIX}/sweeps/{made.id}"

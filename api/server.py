@@ -6,6 +6,9 @@ that are kept open, and those that are to be closed: a client that is still send
 be lost.
 
 It holds each connection for a limited time, and a limited number of them: beyond it, the oldest is closed.
+
+Requests of strangers, who show no token or session that was let in lately, are answered by few threads: a crowd of them
+takes little of the processor from those who are known.
 """
 
 import contextlib
@@ -14,7 +17,7 @@ import re
 import socket
 import sys
 import time
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Callable
 from concurrent.futures import Future
 from functools import partial
@@ -45,6 +48,12 @@ WAITING = 16
 """Most threads that wait for their clients."""
 PARTIAL = WAITING + 4
 """Most threads that answer requests whose body has not arrived: those that wait, and four that refuse, or are quick."""
+STRANGERS = 4
+"""Most threads that answer strangers."""
+STRANGE_S = 0.25
+"""Seconds after which a thread is no longer counted among those: it waits for the record, and computes nothing."""
+KNOWN = 4096
+"""Most tokens and sessions that are remembered as let in."""
 ACCEPTED = 64
 """Most connections that are accepted before others are attended to."""
 SWEEP_S = 0.1
@@ -53,6 +62,7 @@ SWITCH_S = 0.0005
 """How long a thread computes before the main thread has its turn, which it needs after every call of the system."""
 
 _LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*(\d{1,6})[ \t]*\r\n", re.IGNORECASE)
+_SHOWN = re.compile(rb"\r\n(?:authorization|cookie):([^\r\n]*)", re.IGNORECASE)
 _STREAMED = re.compile(rb"\r\n(?:transfer-encoding|expect):", re.IGNORECASE)
 
 
@@ -66,6 +76,7 @@ class Connection(TConn):  # type: ignore[misc]
         self.request = bytearray()
         self.whole = False
         self.kept = False
+        self.lane: Lane | None = None
         self.until = 0.0
         self.then: Callable[[Connection], None]
         """What happens when its time is up."""
@@ -74,6 +85,12 @@ class Connection(TConn):  # type: ignore[misc]
     def idle(self) -> bool:
         """Whether no request and no answer is under way."""
         return not (self.request or self.sock.unsent)
+
+    def shown(self) -> int | None:
+        """What stands for the token or the session that the request shows."""
+        head = bytes(self.request[: self.request.find(b"\r\n\r\n")])
+        found = _SHOWN.findall(head)
+        return hash(tuple(found)) if found else None
 
     def missing(self) -> int | None:
         """Bytes of a small body that have not arrived; 0: a thread may begin. None: the head has not arrived."""
@@ -88,16 +105,42 @@ class Connection(TConn):  # type: ignore[misc]
         return 0 if length > BODY_BYTES or _STREAMED.search(head) else missing
 
 
+class Lane:
+    """Requests of a kind, of which only so many are answered at once; others wait, those first that came first."""
+
+    def __init__(self, places: int) -> None:
+        self._places = places
+        self._answered: dict[Connection, float] = {}
+        self.waiting: deque[Connection] = deque()
+
+    @property
+    def is_full(self) -> bool:
+        """Whether the next request waits."""
+        return len(self._answered) >= self._places
+
+    def enter(self, conn: Connection) -> None:
+        """Count a request that is answered."""
+        self._answered[conn] = time.monotonic()
+        conn.lane = self
+
+    def leave(self, conn: Connection) -> None:
+        """Count it no longer."""
+        del self._answered[conn]
+        conn.lane = None
+
+    def since(self, before: float) -> list[Connection]:
+        """Those that have been answered since before this time."""
+        return [conn for conn, since in self._answered.items() if since < before]
+
+
 class Worker(ThreadWorker):  # type: ignore[misc]
     """Waits for clients in the main thread, and answers whole requests in the others."""
 
     def __init__(self, *given: Any, **named: Any) -> None:
         super().__init__(*given, **named)
         self._held: dict[Connection, None] = {}  # in the main thread's hands, those first that have been there longest
-        self._partial = 0
-        self._later: deque[Connection] = (
-            deque()
-        )  # requests without their bodies, which whole requests need not wait for
+        self._partial, self._strangers = Lane(PARTIAL), Lane(STRANGERS)
+        self._known: OrderedDict[int, None] = OrderedDict()  # those that were let in last at the end
         self._waiting = BoundedSemaphore(WAITING)
         self._next_sweep = 0.0
 
@@ -105,6 +148,16 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         """Wait for clients until the worker is asked to stop."""
         sys.setswitchinterval(SWITCH_S)
         super().run()
+
+    def handle_exit(self, sig: int, frame: Any) -> None:
+        """Stop, and let the streams stop: they would hold their threads, and this process, for ever."""
+        super().handle_exit(sig, frame)
+        self.method_queue.defer(self._end_streams)
+
+    def _end_streams(self) -> None:
+        from .app import end_streams  # the process that starts the workers needs no application
+
+        end_streams(self.wsgi)
 
     def accept(self, listener: Any) -> None:
         """Accept the connections that wait; when there are too many, those that have been held longest are closed."""
@@ -118,7 +171,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
                     self._close_oldest()
                 return
             self.nr_conns += 1
-            sock = ClientSocket(accepted, self._waiting)
+            sock = ClientSocket(accepted, self._waiting, partial(self.method_queue.defer, self._judge))
             conn = Connection(self.cfg, sock, address, listener.getsockname())
             self._hold(conn, HEAD_S, EVENT_READ, self._receive)
             self._step(self._receive, conn, sock)
@@ -129,6 +182,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         if now < self._next_sweep and self.alive:
             return
         self._next_sweep = now + SWEEP_S
+        for conn in self._strangers.since(now - STRANGE_S):
+            self._leave(self._strangers, conn)
         for conn in list(self._held):
             if conn.until <= now:
                 conn.then(conn)
@@ -143,10 +198,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]
 
     def finish_request(self, conn: Any, fs: "Future[Any]") -> None:
         """Take back a connection from a thread."""
-        if not conn.whole:
-            self._partial -= 1
-            if self._later:
-                self._begin(self._later.popleft())
+        if conn.lane is not None:
+            self._leave(conn.lane, conn)
         if conn.sock.fileno() < 0:  # gunicorn has closed it, after an error in the middle of an answer
             self.nr_conns -= 1
             return
@@ -192,9 +245,9 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         oldest = min(self._held, key=lambda conn: conn.parser is not None, default=None)
         if oldest is not None:
             self._close(oldest)
-        elif self._later:
+        elif waiting := self._strangers.waiting or self._partial.waiting:
             self.nr_conns -= 1
-            self._later.popleft().close()
+            waiting.popleft().close()
 
     # --- what is waited for --------------------------------------------------------------------------------------
 
@@ -223,17 +276,36 @@ class Worker(ThreadWorker):  # type: ignore[misc]
 
     def _enqueue(self, conn: Connection) -> None:
         conn.parser = conn.parser or get_parser(self.cfg, conn.sock, conn.client)
+        conn.sock.shown = conn.shown()
         conn.parser.unreader.unread(bytes(conn.request))
         conn.request.clear()
         conn.data_ready = True
-        if conn.whole or self._partial < PARTIAL:
-            self._begin(conn)
-        else:
-            self._later.append(conn)
+        self._begin(conn)
 
     def _begin(self, conn: Connection) -> None:
-        self._partial += not conn.whole
+        """Give the request to a thread, or let it wait for its turn."""
+        conn.sock.known = conn.sock.shown in self._known
+        lane = self._strangers if not conn.sock.known else self._partial if not conn.whole else None
+        if lane is not None and lane.is_full:
+            lane.waiting.append(conn)
+            return
+        if lane is not None:
+            lane.enter(conn)
         self.enqueue_req(conn)
+
+    def _leave(self, lane: Lane, conn: Connection) -> None:
+        """Let the next of a lane begin instead of this request."""
+        lane.leave(conn)
+        while lane.waiting and not lane.is_full:
+            self._begin(lane.waiting.popleft())
+
+    def _judge(self, shown: int, let_in: bool) -> None:
+        """Remember a token or a session that was let in, and forget one that was refused."""
+        self._known.pop(shown, None)
+        if let_in:
+            self._known[shown] = None
+        if len(self._known) > KNOWN:
+            self._known.popitem(last=False)
 
     def _send(self, conn: Connection) -> None:
         """Send more of an answer."""

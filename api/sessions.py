@@ -26,7 +26,7 @@ def sign_in() -> Response:
     session = tokens.find(opened)
     if session is None:
         raise UnauthorizedError("This token has just expired or was revoked.")
-    answer = json_response(session_view(Principal(session.owner, session.scopes, session.id, session.expires_at)))
+    answer = json_response(session_view(Principal.of(session)))
     return remember(answer, opened)
 
 
@@ -58,4 +58,4 @@ def remember(answer: Response, session: str) -> Response:
 
 def session_view(who: Principal) -> SessionView:
     """Who is signed in, as the API says it."""
-    return SessionView(owner=who.owner, admin=who.is_admin, expires_at=who.expires_at)
+    return SessionView(owner=who.owner, admin=who.is_admin, role=who.role, expires_at=who.expires_at)

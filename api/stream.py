@@ -3,10 +3,9 @@
 import json
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
 from uuid import UUID
 
 from flask import Blueprint, Response, request
@@ -23,11 +22,14 @@ from .errors import BusyError
 from .openapi import documented
 from .parsing import visible_job
 from .services import service
+from .shared import Shared
 
 STREAMS = 240
 """Most streams that a process serves at once."""
 
 POLL_S = 0.5
+CROWD = 100
+"""With so many more streams open, each asks half as often: what costs is to wake a stream, not to read for it."""
 SHARED_S = 0.25
 """So long what was read of a job serves other streams that are at the same place."""
 HEARTBEAT_S = 15.0
@@ -35,39 +37,49 @@ HEARTBEAT_S = 15.0
 
 @dataclass(frozen=True)
 class Tail:
-    """What is new of a job after a place in its history and its curve."""
+    """What is new of a job after a place in its history and its curve, as it is sent to all that are there."""
 
     job: JobRecord
-    events: Sequence[EventRecord]
-    curve: Curve
+    seq: int
+    epoch: int
+    """The place after it."""
+    text: str
+    """Its events; empty when nothing is new."""
+
+    @classmethod
+    def of(cls, job: JobRecord, place: tuple[int, int], events: Sequence[EventRecord], curve: Curve) -> "Tail":
+        """What has come after a place."""
+        (seq, epoch), texts = place, list[str]()
+        for one in events:
+            seq = one.seq
+            texts.append(event_text((seq, epoch), "state", event_view(one).model_dump_json()))
+        for position, number in enumerate(curve["epoch"]):
+            epoch = int(number or 0)
+            row = {name: column[position] for name, column in curve.items()}
+            texts.append(event_text((seq, epoch), "epoch", json.dumps(row)))
+        return cls(job, seq, epoch, "".join(texts))
+
+
+def event_text(place: tuple[int, int], name: str, data: str) -> str:
+    """An event whose id is the place after it."""
+    return f"id: {place[0]}.{place[1]}\nevent: {name}\ndata: {data}\n\n"
 
 
 class SharedReads:
-    """Reads the record for streams: two hundred readers of one job cost as much as one."""
+    """What is new of jobs, for all streams that are at the same place."""
 
     def __init__(self, store: JobStore, clock: Callable[[], float] = time.monotonic) -> None:
-        self._store, self._clock = store, clock
-        self._lock = threading.Lock()
-        self._reads: dict[tuple[str, int, int], tuple[float, Future[Tail]]] = {}
+        self._store, self._tails = store, Shared(self._read, SHARED_S, clock)
 
     def after(self, job_id: str, seq: int, epoch: int) -> Tail:
         """What is new. Raises `StoreUnavailableError`, and `JobNotFoundError`."""
-        place, now = (job_id, seq, epoch), self._clock()
-        with self._lock:
-            self._reads = {one: read for one, read in self._reads.items() if now - read[0] < SHARED_S}
-            known = self._reads.get(place)
-            _, read = self._reads[place] = known or (now, Future())
-        if known is None:
-            try:
-                read.set_result(self._read(*place))
-            except Exception as error:  # whatever it is, those that wait for this read learn of it
-                read.set_exception(error)
-        return read.result()
+        return self._tails((job_id, seq, epoch))
 
-    def _read(self, job_id: str, seq: int, epoch: int) -> Tail:
+    def _read(self, place: tuple[str, int, int]) -> Tail:
+        job_id, seq, epoch = place
         job = self._store.get(job_id, owner=None)  # before its events and its curve: none is missed
         events = self._store.events(job_id, after_seq=seq)
-        return Tail(job, events, self._store.curve(job_id, after_epoch=epoch))
+        return Tail.of(job, (seq, epoch), events, self._store.curve(job_id, after_epoch=epoch))
 
 
 class JobStream:
@@ -84,8 +96,9 @@ class JobStream:
         sleep: Callable[[float], None],
         clock: Callable[[], float],
         pictures: Watch | None = None,
+        pause: Callable[[], float] = lambda: POLL_S,
     ) -> None:
-        self._reads, self._job_id, self._pictures = reads, job_id, pictures
+        self._reads, self._job_id, self._pictures, self._pause = reads, job_id, pictures, pause
         self._sleep, self._clock = sleep, clock
         seq, _, epoch = last.partition(".")
         self._seq = int(seq) if seq.isdecimal() and len(seq) < 10 else 0
@@ -98,9 +111,9 @@ class JobStream:
         while True:
             try:
                 tail = self._reads.after(self._job_id, self._seq, self._epoch)
-                for text in self._new_events(tail):
-                    sent_at = self._clock()
-                    yield text
+                if tail.text:
+                    self._seq, self._epoch, sent_at = tail.seq, tail.epoch, self._clock()
+                    yield tail.text
             except StoreUnavailableError:
                 yield ": the database does not answer; this stream goes on when it does\n\n"
                 self._sleep(5 * POLL_S)
@@ -110,12 +123,12 @@ class JobStream:
                 for text in self._shown(0.0):
                     yield text
                 reason = job.stop_reason or job.failure_reason
-                yield self._event("end", {"status": job.status, "reason": reason})
+                yield self._event("end", json.dumps({"status": job.status, "reason": reason}))
                 return
             if self._clock() - sent_at >= HEARTBEAT_S:
                 sent_at = self._clock()
                 yield ": heartbeat\n\n"
-            for text in self._shown(POLL_S):
+            for text in self._shown(self._pause()):
                 sent_at = self._clock()
                 yield text
 
@@ -126,39 +139,62 @@ class JobStream:
             text = self._pictures.next(max(0.0, until - self._clock()))
             if text is None:
                 break
-            yield f"id: {self._seq}.{self._epoch}\nevent: boundary\ndata: {text}\n\n"
+            yield self._event("boundary", text)
             if within_s and self._clock() >= until:
                 return
         if (left := until - self._clock()) > 0.0:
             self._sleep(left)
 
-    def _new_events(self, tail: Tail) -> Iterator[str]:
-        for event in tail.events:
-            self._seq = event.seq
-            yield self._event("state", event_view(event).model_dump(mode="json"))
-        curve = tail.curve
-        for position, epoch in enumerate(curve["epoch"]):
-            self._epoch = int(epoch or 0)
-            yield self._event("epoch", {name: column[position] for name, column in curve.items()})
+    def _event(self, name: str, data: str) -> str:
+        return event_text((self._seq, self._epoch), name, data)
 
-    def _event(self, name: str, data: dict[str, Any]) -> str:
-        return f"id: {self._seq}.{self._epoch}\nevent: {name}\ndata: {json.dumps(data)}\n\n"
+
+class StreamsEndError(Exception):
+    """This process stops: its streams end, and their readers go on with the next process."""
 
 
 class OpenStreams:
     """The streams that this process serves now, up to a limit: each holds one of its threads."""
 
     def __init__(self, most: int = STREAMS) -> None:
-        self._free = threading.BoundedSemaphore(most)
+        self._most, self._open, self._lock = most, 0, threading.Lock()
+        self._ending = threading.Event()
 
     def enter(self) -> None:
         """Take a place. Raises `BusyError` when all are taken."""
-        if not self._free.acquire(blocking=False):
-            raise BusyError("Too many streams are open: try again, or poll the curve.")
+        with self._lock:
+            if self._open >= self._most:
+                raise BusyError("Too many streams are open: try again, or poll the curve.")
+            self._open += 1
 
     def leave(self) -> None:
         """Give the place back."""
-        self._free.release()
+        with self._lock:
+            self._open -= 1
+
+    def answer(self, events: Iterable[str]) -> Response:
+        """An answer with these events; the place that was taken for it is given back when it is closed."""
+        headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+        answer = Response(self._until_end(events), headers=headers, content_type="text/event-stream")
+        answer.call_on_close(self.leave)
+        return answer
+
+    def _until_end(self, events: Iterable[str]) -> Iterator[str]:
+        with suppress(StreamsEndError):
+            yield from events
+
+    def sleep(self, seconds: float) -> None:
+        """Wait between two questions. Raises `StreamsEndError`."""
+        if self._ending.wait(seconds):
+            raise StreamsEndError
+
+    def end(self) -> None:
+        """End the streams: whoever stops this process would wait for them."""
+        self._ending.set()
+
+    def pause(self) -> float:
+        """The seconds between two questions of a stream."""
+        return POLL_S * (1 + self._open / CROWD)
 
 
 stream = Blueprint("stream", __name__, url_prefix=f"{PREFIX}/jobs")
@@ -171,10 +207,8 @@ def follow(job_id: UUID) -> Response:
     job, last, streams = visible_job(job_id), request.headers.get("Last-Event-ID", ""), service(OpenStreams)
     streams.enter()
     watch = service(LivePictures).watch(job.id) if job.spec.live_boundary is not None else None
-    events = iter(JobStream(service(SharedReads), job.id, last, time.sleep, time.monotonic, watch))
-    headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-    answer = Response(events, headers=headers, content_type="text/event-stream")
-    answer.call_on_close(streams.leave)
+    events = JobStream(service(SharedReads), job.id, last, streams.sleep, time.monotonic, watch, streams.pause)
+    answer = streams.answer(events)
     if watch is not None:
         answer.call_on_close(watch.close)
     return answer

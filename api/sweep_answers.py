@@ -32,6 +32,7 @@ def summary_fields(sweep: SweepRecord, best: float | None) -> Mapping[str, Any]:
         links["replay"] = f"{at}/replay"
     return {
         "id": sweep.id,
+        "owner": sweep.owner,
         "name": sweep.name,
         "state": sweep.state,
         "message": sweep.message,

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from spec.halving import best_so_far, bracket, mean_score, metric_of
+from spec.halving import MOST_RUNGS, best_so_far, bracket, mean_score, metric_of
 from spec.population import Columns, Stretch, copies, schedule
 from spec.sweep import Population, SweepSpec
 from spec.sweep_views import ComparisonView, Importances, PairView, PopulationView, RungView, Standing
@@ -99,7 +99,8 @@ def rungs(store: SweepStore, sweep: SweepRecord) -> list[RungView]:
     spec = sweep.spec
     if isinstance(spec.halving, Population):
         return []
-    used = {rung.epoch for number in range(sweep.generations) for rung in bracket(spec, number, spec.most_trials).rungs}
+    kinds = min(sweep.generations, MOST_RUNGS + 1)  # then they are the first ones again
+    used = {rung.epoch for number in range(kinds) for rung in bracket(spec, number, spec.most_trials).rungs}
     pruned = bool(used)
     epochs = sorted(used) or _would_be_rungs(spec.base.epochs)
     if not epochs:

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
+from spec.field_error import FieldError
 from spec.halving import Bracket, bracket
 from spec.states import JobStatus
 from spec.sweep import MOST_TRIALS, Population, SweepSpec, body_with
 from spec.sweep_views import BracketView, SweepCheck, SweepProgress, SweepSummary, SweepView, TrialDetail, TrialView
 from spec.validation_errors import sentences
-from spec.views import FieldError
+from store.access import Asker
 from store.doorbell import Doorbell
 from store.jobs import JobStore
 from store.records import Idempotency, JobFilter
@@ -66,7 +67,7 @@ class SweepServices:
                 raise BadFieldsError.of(f"space.{name}", "cannot vary uploaded data sets: submit a sweep for each")
             if field == "init_from" or (spec.base.init_from is not None and field in ("architecture", "dataset")):
                 raise BadFieldsError.of(f"space.{name}", "cannot vary in jobs that begin from another job")
-        bases = self.datasets.resolve([spec.base], ["base."], owner=asker.owner)
+        bases = self.datasets.resolve([spec.base], ["base."], owner=asker.shared)
         (base,) = self.starts.resolve(bases, ["base."], sees=asker.sees)
         return spec.model_copy(update={"base": base})
 
@@ -138,7 +139,7 @@ class SweepServices:
             schedule = schedule_of(sweep, trial, jobs, self.store.population(sweep, trial.generation))
         return trial_detail(sweep, trial, jobs, schedule)
 
-    def resume(self, sweep_id: str, *, owner: str | None, actor: str) -> SweepRecord:
+    def resume(self, sweep_id: str, *, owner: Asker, actor: str) -> SweepRecord:
         """Let a paused sweep go on, and wake workers. Raises `SweepNotFoundError` and `IllegalSweepStateError`."""
         sweep = self.store.resume(sweep_id, owner=owner, actor=actor)
         queued = JobFilter(status=(JobStatus.queued,), sweep_id=sweep_id)
@@ -146,7 +147,7 @@ class SweepServices:
         self.doorbell.ring(*(job.id for job in waiting))
         return sweep
 
-    def extend(self, sweep: SweepRecord, trials: int, *, owner: str | None) -> SweepRecord:
+    def extend(self, sweep: SweepRecord, trials: int, *, owner: Asker) -> SweepRecord:
         """The sweep with so many configurations in all. Raises `BadFieldsError` and `IllegalSweepStateError`."""
         if trials <= sweep.trials:
             raise BadFieldsError.of("trials", f"must be more than the {sweep.trials} configurations that it has")

@@ -7,11 +7,13 @@ from uuid import UUID
 from flask import Blueprint, Response
 
 from spec.states import SweepState
+from spec.sweep_views import SweepProgress
 from store.errors import StoreUnavailableError
 
 from .answers import PREFIX
 from .openapi import documented
 from .services import service
+from .shared import Shared
 from .stream import HEARTBEAT_S, OpenStreams
 from .sweep_services import SweepServices
 from .sweeps import visible_sweep
@@ -21,13 +23,32 @@ SHARE = 10.0
 """A pause is so many times as long as the question: counting a hundred thousand jobs takes a while."""
 
 
+class SharedProgress:
+    """How far sweeps are, for all that follow them."""
+
+    def __init__(self, services: SweepServices, clock: Callable[[], float] = time.monotonic) -> None:
+        self._services, self._known = services, Shared(self._read, POLL_S, clock)
+
+    def of(self, sweep_id: str) -> SweepProgress:
+        """How far one is. Raises `StoreUnavailableError`, and `SweepNotFoundError`."""
+        return self._known(sweep_id)
+
+    def _read(self, sweep_id: str) -> SweepProgress:
+        return self._services.progress(self._services.store.get(sweep_id, owner=None))
+
+
 class SweepStream:
     """How far a sweep is, whenever that changes, until its end. A client that reconnects hears the newest."""
 
     def __init__(
-        self, services: SweepServices, sweep_id: str, sleep: Callable[[float], None], clock: Callable[[], float]
+        self,
+        shared: SharedProgress,
+        sweep_id: str,
+        sleep: Callable[[float], None],
+        clock: Callable[[], float],
+        pause: Callable[[], float] = lambda: POLL_S,
     ) -> None:
-        self._services, self._sweep_id = services, sweep_id
+        self._shared, self._sweep_id, self._pause = shared, sweep_id, pause
         self._sleep, self._clock = sleep, clock
 
     def __iter__(self) -> Iterator[str]:
@@ -37,7 +58,7 @@ class SweepStream:
         while True:
             asked_at = self._clock()
             try:
-                progress = self._services.progress(self._services.store.get(self._sweep_id, owner=None))
+                progress = self._shared.of(self._sweep_id)
             except StoreUnavailableError:
                 yield ": the database does not answer; this stream goes on when it does\n\n"
                 self._sleep(5 * POLL_S)
@@ -51,7 +72,7 @@ class SweepStream:
             if self._clock() - sent_at >= HEARTBEAT_S:
                 sent_at = self._clock()
                 yield ": heartbeat\n\n"
-            self._sleep(max(POLL_S, SHARE * (self._clock() - asked_at)))
+            self._sleep(max(POLL_S, self._pause(), SHARE * (self._clock() - asked_at)))
 
 
 sweep_stream = Blueprint("sweep_stream", __name__, url_prefix=f"{PREFIX}/sweeps")
@@ -63,8 +84,5 @@ def follow(sweep_id: UUID) -> Response:
     """A sweep's progress until its end."""
     sweep, streams = visible_sweep(sweep_id), service(OpenStreams)
     streams.enter()
-    events = iter(SweepStream(service(SweepServices), sweep.id, time.sleep, time.monotonic))
-    headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-    answer = Response(events, headers=headers, content_type="text/event-stream")
-    answer.call_on_close(streams.leave)
-    return answer
+    events = SweepStream(service(SharedProgress), sweep.id, streams.sleep, time.monotonic, streams.pause)
+    return streams.answer(events)

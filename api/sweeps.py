@@ -6,6 +6,7 @@ from flask import Blueprint, Response, request
 
 from spec.sweep import SweepSpec
 from spec.sweep_views import Extension, SweepCheck, SweepPage, SweepView, TrialColumns, TrialDetail, TrialPage
+from store.access import demand_change
 from store.sweeps import SweepRecord, SweepStore
 
 from .answers import PREFIX
@@ -73,7 +74,7 @@ def show(sweep_id: UUID) -> Response:
 def extend(sweep_id: UUID) -> Response:
     """Let a sweep go on, also one that has finished."""
     wanted, services, who = parse(Extension, read_json(request)), service(SweepServices), principal()
-    return json_response(services.full(services.extend(visible_sweep(sweep_id), wanted.trials, owner=who.sees)))
+    return json_response(services.full(services.extend(changeable_sweep(sweep_id), wanted.trials, owner=who.sees)))
 
 
 @sweeps.get("/<uuid:sweep_id>/trials")
@@ -129,3 +130,10 @@ def resume(sweep_id: UUID) -> Response:
 def visible_sweep(sweep_id: UUID) -> SweepRecord:
     """The sweep of this id. Raises `SweepNotFoundError` when there is none, or when the asker may not see it."""
     return service(SweepStore).get(str(sweep_id), owner=principal().sees)
+
+
+def changeable_sweep(sweep_id: UUID) -> SweepRecord:
+    """The sweep of this id. Raises as `visible_sweep` does, and `NotYoursError` when the asker may only see it."""
+    sweep = visible_sweep(sweep_id)
+    demand_change(principal().sees, sweep)
+    return sweep

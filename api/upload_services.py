@@ -1,6 +1,5 @@
 """What the views of uploads call: pieces of a file are stored and counted, and joined when all have arrived."""
 
-import shutil
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,15 +7,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from store.errors import UploadNotFoundError, UploadOffsetError
+from store.errors import DiskFullError, UploadNotFoundError, UploadOffsetError
 from store.files import Files
+from store.space import DiskSpace
 from store.uploads import UploadRecord, UploadStore
 
 from .body import CUT_OFF, MIB
 from .errors import BadBodyError
-from .form import Sink, UploadedFile
+from .form import STEP, Sink, UploadedFile
 
-PIECE = 16 * MIB
+PIECE = STEP
 """Bytes of a body that are stored and counted together: what an API that is killed loses at most."""
 CHUNK = MIB // 4
 
@@ -27,6 +27,11 @@ class UploadServices:
 
     store: UploadStore
     files: Files
+    space: DiskSpace
+
+    def admit(self, size: int) -> None:
+        """Raise `NoSpaceError` unless a file of this size can be stored: twice, while it is read from a folder."""
+        self.space.admit(size if self.files.folder is None else 2 * size)
 
     def append(self, upload: UploadRecord, stream: IO[bytes], length: int) -> UploadRecord:
         """The upload with the next `length` bytes of `stream`; when the connection breaks, those that arrived stay."""
@@ -39,6 +44,7 @@ class UploadServices:
         """The file that the pieces add up to; it exists while the context lasts."""
         if upload.received < upload.size:
             raise UploadOffsetError(upload.received, upload.size)
+        self.space.admit(upload.size)
         file = UploadedFile(self.files.staging_folder() / uuid.uuid4().hex, upload.file, size=upload.size)
         try:
             file.sha256 = self._join(upload, file.path)
@@ -54,6 +60,7 @@ class UploadServices:
 
     def _append_piece(self, upload: UploadRecord, stream: IO[bytes], size: int) -> UploadRecord:
         """The upload with a piece of `size` bytes, or of those that arrived; it is stored before it is counted."""
+        self.space.admit(size)
         piece = self.files.staging_folder() / uuid.uuid4().hex
         file = piece.open("xb")
         try:
@@ -74,16 +81,21 @@ class UploadServices:
             piece.unlink()
             return upload
         path = f"{upload.folder}/{piece.name}"
-        self.files.adopt(path, piece)
-        return self.store.grow(upload, path, size)
+        try:
+            self.files.adopt(path, piece)
+            return self.store.grow(upload, path, size)
+        except (UploadOffsetError, UploadNotFoundError, DiskFullError):  # it was surely not counted
+            self.files.delete_file(path)
+            raise
+        finally:
+            piece.unlink(missing_ok=True)
 
     def _join(self, upload: UploadRecord, path: Path) -> str:
         """Write the pieces to one file; its digest."""
-        sink = Sink(path, upload.size)
+        sink = Sink(path, upload.size, self.space.admit)
         try:
             for stored in self.store.pieces(upload):
-                with self.files.open(stored) as piece:
-                    shutil.copyfileobj(piece, sink, CHUNK)
+                sink.write(self.files.get(stored))
             if sink.size < upload.size:
                 raise FileNotFoundError  # its pieces were deleted before they were read
         except FileNotFoundError as error:  # another request finished it or gave it up

@@ -1,8 +1,12 @@
-"""Resumable uploads in the manner of tus 1.0: a file arrives in pieces, and goes on from where it stopped.
+"""Resumable uploads by the protocol tus 1.0: a file arrives in pieces, and goes on from where it stopped.
 
-An upload is named by the digest of its file, so a client that begins it again finds it.
+An upload is named by the digest of its file, so a client that begins it again finds it. Clients of tus that know no
+digest get a name.
 """
 
+import base64
+import binascii
+import uuid
 from typing import Annotated
 
 from flask import Blueprint, Response, request
@@ -21,7 +25,7 @@ from .body import body_timeout, read_json
 from .connection import PATIENCE_S, SLOWEST
 from .dataset_services import DatasetServices, Digest, Purpose, other_digest
 from .datasets import created
-from .errors import BadFieldsError, UnsupportedBodyError
+from .errors import BadFieldsError, TusVersionError, UnsupportedBodyError
 from .openapi import documented
 from .parsing import json_response, parse
 from .services import service
@@ -29,31 +33,63 @@ from .upload_services import UploadServices
 
 BYTES = "application/octet-stream"
 TUS_BYTES = "application/offset+octet-stream"
+TUS = "1.0.0"
+"""The version of the protocol."""
+TUS_EXTENSIONS = "creation,termination"
+
+
+_Size = Annotated[Count, Field(ge=0, le=2**60, description="Bytes of the whole file.")]
+_Name = Annotated[str, Field(max_length=255, pattern=NO_ZERO, description="What the file is called.")]
 
 
 class NewUpload(Frozen):
     """A file that its sender announces."""
 
     sha256: Annotated[Digest, Field(description="Digest of the whole file, by which the upload is named.")]
-    size: Annotated[Count, Field(ge=0, le=2**60, description="Bytes of the whole file.")]
-    file: Annotated[str, Field(max_length=255, pattern=NO_ZERO, description="What the file is called.")]
+    size: _Size
+    file: _Name
+
+
+class TusUpload(Frozen):
+    """The same in the headers of tus, whose clients need to know no digest."""
+
+    sha256: Digest | None = None
+    size: Annotated[_Size, Field(alias="Upload-Length")]
+    file: Annotated[_Name, Field(alias="filename")] = "upload"
 
 
 uploads = Blueprint("uploads", __name__, url_prefix=f"{PREFIX}/uploads")
 
 
+@uploads.before_request
+def _refuse_other_versions() -> None:
+    if request.method != "OPTIONS" and request.headers.get("Tus-Resumable", TUS) != TUS:
+        raise TusVersionError(f"Uploads are sent by tus {TUS}: the header Tus-Resumable names another version.")
+
+
+@uploads.after_request
+def _say_version(answer: Response) -> Response:
+    answer.headers["Tus-Resumable"] = TUS
+    if request.method == "OPTIONS" or answer.status_code == 412:
+        answer.headers["Tus-Version"], answer.headers["Tus-Extension"] = TUS, TUS_EXTENSIONS
+    return answer
+
+
 @uploads.post("")
 @documented("Begin an upload, or find it", body=NewUpload, answer=UploadView, status=201)
 def begin() -> Response:
-    """Begin an upload; one of the same file that is under way is found again."""
-    services, new, owner = service(UploadServices), parse(NewUpload, read_json(request)), principal().owner
-    upload = services.store.find(new.sha256, owner=owner)
-    if upload is not None:
-        if upload.size != new.size:
-            raise BadFieldsError.of("size", f"is {upload.size:,} in the upload under way: delete that first")
+    """Begin an upload; one of the same file that is under way is found again, and begins anew with another size."""
+    services, owner = service(UploadServices), principal().owner
+    name, size, file = _announced()
+    upload = services.store.find(name, owner=owner)
+    if upload is not None and upload.size == size:
         return _upload_response(upload)
-    service(DatasetServices).check_quota(owner, new.size)
-    return _upload_response(services.store.begin(new.sha256, owner=owner, file=new.file, size=new.size), 201)
+    replaced = 0 if upload is None else upload.size
+    service(DatasetServices).check_quota(owner, size - replaced)
+    services.admit(size)
+    if upload is not None:  # a file has one size: the first one was a mistake
+        services.forget(name, owner=owner)
+    return _upload_response(services.store.begin(name, owner=owner, file=file, size=size), 201)
 
 
 @uploads.get("/<sha256>")
@@ -85,7 +121,7 @@ def finish(sha256: str) -> Response:
     if dataset is None:
         upload = services.store.get(sha256, owner=owner)
         with services.joined(upload) as file:
-            if file.sha256 != sha256:
+            if _promises_digest(sha256) and file.sha256 != sha256:
                 services.forget(sha256, owner=owner)
                 raise other_digest(file)
             left = datasets.left(owner) + upload.size
@@ -102,6 +138,35 @@ def delete(sha256: str) -> Response:
     services.store.get(sha256, owner=owner)
     services.forget(sha256, owner=owner)
     return Response(status=204)
+
+
+def _announced() -> tuple[str, int, str]:
+    """Name, size and file's name of a new upload: from a body of JSON, or from the headers of tus."""
+    if "Upload-Length" not in request.headers:
+        new = parse(NewUpload, read_json(request))
+        return new.sha256, new.size, new.file
+    length = request.headers["Upload-Length"]
+    known = {name: text for name, text in _metadata().items() if name in ("filename", "sha256")}
+    size: int | str = int(length) if length.isascii() and length.isdecimal() and len(length) < 20 else length
+    tus = parse(TusUpload, {"Upload-Length": size, **known})
+    return tus.sha256 or uuid.uuid4().hex, tus.size, tus.file
+
+
+def _promises_digest(name: str) -> bool:
+    """Whether an upload's name is the digest of its file, and not one that `_announced` made."""
+    return len(name) == 64
+
+
+def _metadata() -> dict[str, str]:
+    """What the header of tus says of a file: names, each with a text in base64."""
+    found = {}
+    for pair in filter(None, request.headers.get("Upload-Metadata", "").split(",")):
+        name, _, encoded = pair.strip().partition(" ")
+        try:
+            found[name] = base64.b64decode(encoded, validate=True).decode()
+        except (binascii.Error, UnicodeDecodeError) as error:
+            raise BadFieldsError.of("Upload-Metadata", f"has a {name[:40]} that is not UTF-8 in base64") from error
+    return found
 
 
 def _upload_response(upload: UploadRecord, status: int = 200) -> Response:

@@ -12,11 +12,12 @@ from model import PREPROCESSING
 from spec.base import fault
 from spec.classes import class_labels
 from spec.dataset import DatasetInfo, Shipped, Targets, Uploaded
+from spec.field_error import FieldError
 from spec.job import JobSpec
 from spec.schema import Schema, plain_schema
 from spec.validation_errors import sentences
-from spec.views import FieldError
 from spec.warm_start import check_network, check_shapes, keeps_optimizer
+from store.access import Asker
 from store.datasets import DatasetStore
 from store.errors import IllegalTransitionError, JobNotFoundError
 from store.files import Files
@@ -46,10 +47,10 @@ class WarmStarts:
     models: LoadedModels
     files: Files
 
-    def resolve(self, specs: Sequence[JobSpec], paths: Sequence[str], *, sees: str | None) -> list[JobSpec]:
+    def resolve(self, specs: Sequence[JobSpec], paths: Sequence[str], *, sees: Asker) -> list[JobSpec]:
         """The specs, with the features of the networks that they begin from. Raises `BadFieldsError`.
 
-        `paths` say where each spec stands in the request; `sees` is the owner whose jobs its sender sees, None for all.
+        `paths` say where each spec stands in the request; `sees` is what its sender sees.
         """
         base_of, schema_of = cache(lambda job_id: self._base(job_id, sees)), cache(self._schema)
         found, faults = list[JobSpec](), list[FieldError]()
@@ -80,7 +81,7 @@ class WarmStarts:
                 said[f"The optimizer begins anew: that of job {spec.init_from} {why}."] = None
         return list(said)
 
-    def _base(self, job_id: str, sees: str | None) -> Base:
+    def _base(self, job_id: str, sees: Asker) -> Base:
         """The job, if it has a model and its asker sees it. Raises the error of the field `init_from`."""
         try:
             job = self.jobs.get(job_id, owner=sees)

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from playwright.sync_api import Browser
 from sqlalchemy import Engine
 from werkzeug.test import TestResponse
 
@@ -14,6 +15,7 @@ from spec.settings import Settings
 from store import db
 from store.tables import Base
 from store.tokens import TokenStore
+from tests.browser import launched
 from tests.record import Record, migrate
 from tests.services import fresh_database
 
@@ -119,3 +121,10 @@ def is_problem(answer: TestResponse, status: int) -> dict[str, Any]:
     assert "Traceback" not in answer.text
     assert body["request_id"] == answer.headers["X-Request-Id"] != ""
     return body
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """One browser for the tests of a file."""
+    with launched() as made:
+        yield made

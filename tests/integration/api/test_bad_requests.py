@@ -125,7 +125,7 @@ SPECS: tuple[tuple[str, dict[str, Any], str, str], ...] = (
     ("timeout 0", {"timeout_s": 0}, "timeout_s", "greater than 0"),
     ("ten years", {"timeout_s": 3.2e8}, "timeout_s", "at most"),
     ("upload", {"dataset": {"id": "ds_" + "0" * 32}}, "dataset.id", "is none of your data sets"),
-    ("upload that cannot be", {"dataset": {"id": "../x"}}, "dataset.id", "not allowed"),
+    ("upload that cannot be", {"dataset": {"id": "../x"}}, "dataset.id", "must be an id of a data set"),
     ("data set", {"dataset": "iriss"}, "dataset", "did you mean iris?"),
     ("no such metric", {"monitor": "f1"}, "monitor", "val_loss"),
     ("metric without validation", {"monitor": "val_loss", "validation_fraction": 0}, "monitor", "validation_fraction"),

@@ -102,7 +102,7 @@ def test_change(both: Service) -> None:
         ({"priority": None}, "priority", "must be a whole number"),
         ({"name": ""}, "name", "must not be empty; it is ''"),
         ({"tags": {"a b": "c"}}, "tags.a b", "has characters that are not allowed here, as a key"),
-        ({"epochs": 5}, "epochs", "is not a field of this"),
+        ({"epochs": 5}, "epochs", "is not a field here"),
         ([], "", "must be an object"),
     ],
 )

@@ -19,7 +19,7 @@ from spec.job import JobSpec
 from spec.profile import ColumnProfile, Profile
 from spec.schema import Column, ColumnKind, Schema, Target
 from store.datasets import DatasetStore, table_path
-from store.files import Files
+from store.files import files_at
 from trainer.data import split
 
 from .conftest import JOBS, Service, is_problem, service
@@ -204,7 +204,7 @@ def test_a_data_set_that_jobs_need_is_kept(api: Service) -> None:
         ({"task": "regression"}, "target", "has 'setosa' in row 1, and a regression needs numbers"),
         ({"task": "guess"}, "task", "must be one of classification, regression; it is 'guess'"),
         ({"sha256": "0" * 64}, "sha256", "is not that of the file that arrived"),
-        ({"colour": "red"}, "colour", "is not a field of this"),
+        ({"colour": "red"}, "colour", "is not a field here"),
         ({"name": "a\tb"}, "name", "has characters that are not allowed here"),
         ({"content": b"\x89PNG\r\n\x1a\n"}, "file", "is a PNG picture"),
     ],
@@ -263,7 +263,7 @@ def test_an_upload_beyond_the_quota_is_refused_with_the_numbers(tmp_path: Path) 
 
 
 def test_what_a_process_left_that_died_is_swept(api: Service) -> None:
-    making = Files((api.home / "files").as_uri()).staging_folder()
+    making = files_at((api.home / "files").as_uri()).staging_folder()
     for name, age_s in (("old", 7200), ("young", 60)):
         (making / name).write_text("half")
         os.utime(making / name, (time.time() - age_s,) * 2)
@@ -276,7 +276,7 @@ def test_pictures_and_the_table_that_workers_get(api: Service) -> None:
     np.savez(buffer, X=np.zeros((4, 1, 2, 2)), y=np.arange(4) % 2)
     dataset = uploaded(api, content=buffer.getvalue(), file="f.npz", target="")
     assert dataset["image"] == [1, 2, 2]
-    raw = Files((api.home / "files").as_uri()).get(table_path(dataset["id"]))
+    raw = files_at((api.home / "files").as_uri()).get(table_path(dataset["id"]))
     record = DatasetStore(api.engine).get(dataset["id"], owner="ann")
     assert hashlib.sha256(raw).hexdigest() == record.table_sha256
 
@@ -334,7 +334,7 @@ def test_several_targets_come_as_several_fields(api: Service) -> None:
         ({"date_format": "dd"}, "date_format", "must say where day, month and year are, such as %d.%m.%Y"),
         ({"header": "maybe"}, "header", "must be true or false"),
         ({"group": "datum", "weight": "datum"}, "group", "is the column of weight already"),
-        ({"sheet": "1"}, "sheet", "is not a field of this"),
+        ({"sheet": "1"}, "sheet", "is not a field here"),
     ],
 )
 def test_an_option_that_cannot_be_is_refused_with_its_field_and_what_is_allowed(

@@ -16,7 +16,7 @@ from sklearn.datasets import load_iris
 
 from spec.states import StopReason
 from spec.views import Metrics
-from store.files import Files
+from store.files import files_at
 from store.records import ArtifactRecord, Success
 from trainer.export import save
 from trainer.fit import Entry, fit
@@ -32,7 +32,7 @@ TESTED: Mapping[str, Any] = {**BASE, "test_fraction": 0.2, "split_seed": 1}
 def trained(api: Service, folder: Path, **fields: Any) -> str:
     """The id of a sweep that a trainer has trained, and whose models are stored."""
     sweep_id = submitted(api, **{"base": TESTED, "trials": 4, "generation": 4, "seeds": 2, **fields})
-    files = Files(f"{api.home.as_uri()}/files")
+    files = files_at(f"{api.home.as_uri()}/files")
     while controller(api).round():
         claims = api.store.claim(worker="w", device="cpu", limit=1000, lease_s=60)
         recorder = Recorder()

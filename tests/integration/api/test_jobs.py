@@ -10,7 +10,7 @@ from sqlalchemy import Connection, event
 from api.app import create_app
 from spec.settings import Settings
 from spec.states import FailureReason, StopReason
-from store.files import Files
+from store.files import files_at
 from store.records import ArtifactRecord, Progress, Success
 
 from .conftest import JOBS, XOR, Service, is_problem, service
@@ -200,7 +200,7 @@ def left(both: Service, tmp_path: Path) -> tuple[Service, str]:
     job_id = both.run()
     path = tmp_path / "model.safetensors"
     path.write_bytes(b"weights")
-    files = Files(Settings.read({"EPOCHAL_HOME": str(tmp_path)}).files_url)
+    files = files_at(Settings.read({"EPOCHAL_HOME": str(tmp_path)}).files_url)
     at = f"jobs/{job_id}/a1/model.safetensors"
     files.put(at, b"weights")
     end = Success(
@@ -266,7 +266,8 @@ def test_mlflow_is_linked_as_browsers_reach_it(api: Service) -> None:
 
 def test_a_record_that_is_gone(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     api = service(tmp_path)
-    assert api.ask("GET", "/readyz").get_json() == {"status": "ok", "checks": {"database": "ok", "disk": "ok"}}
+    well = dict.fromkeys(("database", "disk", "files"), "ok")
+    assert api.ask("GET", "/readyz").get_json() == {"status": "ok", "checks": well}
     api.engine.dispose()
     (tmp_path / "epochal.db").rename(tmp_path / "moved.db")
     (tmp_path / "epochal.db").mkdir()

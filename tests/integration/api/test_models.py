@@ -15,7 +15,7 @@ from spec.dataset import Targets
 from spec.job import JobSpec
 from spec.schema import Column, ColumnKind, Schema, Target
 from spec.states import StopReason
-from store.files import Files
+from store.files import files_at
 from store.records import ArtifactRecord, Success
 
 from .conftest import JOBS, Service, is_problem
@@ -41,7 +41,7 @@ def succeeded(service: Service, *, without: str = "", labels: tuple[str, str] = 
         "spec.json": JobSpec.model_validate(FIELDS).model_dump_json().encode(),
         "preprocessing.json": prepared.model_dump_json().encode(),
     }
-    files = Files(f"{service.home.as_uri()}/files")
+    files = files_at(f"{service.home.as_uri()}/files")
     artifacts = []
     for name, content in contents.items():
         if name != without:

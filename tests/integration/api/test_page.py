@@ -1,31 +1,26 @@
-"""Our own page over a record without workers: who signs in, hostile texts, an API that ends, ten thousand jobs."""
+"""Our own page over a record without workers: who signs in, hostile texts, an API that ends."""
 
 import csv
 import io
-import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
-from playwright.sync_api import CDPSession, Page, expect
+from playwright.sync_api import Browser, expect
 
-from epochal.cli.stack import sign_in_link
-from spec.job import JobSpec
 from spec.states import FailureReason, StopReason
 from store.records import Success
-from tests.browser import page
+from tests.browser import page_of
 from tests.integration.tracking.conftest import curve
-from tests.services import eventually, family
+from tests.services import family
 
 from .conftest import NOBODY
+from .seeing import address, signed_in, spec
 from .test_process import Running, running
 
 pytestmark = pytest.mark.browser
 
-MANY = 10_000
 HOSTILE = (
     "<script>hacked=1</script>",
     "<img src=x onerror=hacked=1>",
@@ -35,29 +30,6 @@ HOSTILE = (
     "</title><script>hacked=1</script>",
     "{hacked=1} {@html '<b>'} ${hacked=1} {{hacked=1}}",
 )
-TO_THE_END = """box => {
-    box.scrollTop = box.scrollHeight;
-    return box.querySelector('tr[data-index="9999"]') !== null;
-}"""
-SCROLL = """async () => {
-    const box = document.querySelector('[role=group][aria-label=Jobs]');
-    const frames = [];
-    let rows = 0, last = performance.now();
-    for (let i = 1; i <= 120; i++) {
-        box.scrollTop = (box.scrollHeight - box.clientHeight) * i / 120;
-        await new Promise(requestAnimationFrame);
-        const now = performance.now();
-        frames.push(now - last);
-        last = now;
-        rows = Math.max(rows, box.querySelectorAll('tbody tr').length);
-    }
-    frames.sort((a, b) => a - b);
-    return {rows, median: frames[60], worst: frames[119]};
-}"""
-
-
-def spec(name: str, **fields: Any) -> JobSpec:
-    return JobSpec.model_validate({"dataset": "digits", "epochs": 30, "name": name, **fields})
 
 
 def train(api: Running, epochs: int) -> str:
@@ -78,42 +50,18 @@ def train(api: Running, epochs: int) -> str:
     return claim.job_id
 
 
-def address(api: Running) -> str:
-    return f"http://127.0.0.1:{api.port}"
-
-
-def work_s(devtools: CDPSession) -> float:
-    """Seconds that the page's main thread has worked."""
-    metrics = devtools.send("Performance.getMetrics")["metrics"]
-    return float(next(one["value"] for one in metrics if one["name"] == "TaskDuration"))
-
-
-@pytest.fixture
-def api(tmp_path: Path) -> Iterator[Running]:
-    with running(tmp_path, NOBODY) as made:
+@pytest.fixture(scope="module")
+def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    with running(tmp_path_factory.mktemp("page"), NOBODY) as made:
         yield made
 
 
-@contextmanager
-def signed_in(api: Running) -> Iterator[Page]:
-    """The page of somebody who came by the link; no script fails, and the content security policy blocks nothing."""
-    with page() as seen:
-        seen.set_default_timeout(20_000)
-        complaints: list[str] = []
-        seen.on("console", lambda line: complaints.append(line.text))
-        seen.on("pageerror", lambda error: complaints.append(str(error)))
-        seen.goto(sign_in_link(address(api), api.token))
-        expect(seen.get_by_role("heading", name="Jobs")).to_be_visible()
-        yield seen
-        assert [line for line in complaints if "Failed to load resource" not in line] == []
-
-
-def test_a_link_with_the_token_in_its_fragment_signs_in_and_leaves_the_address(api: Running) -> None:
+def test_a_link_with_the_token_in_its_fragment_signs_in_and_leaves_the_address(api: Running, browser: Browser) -> None:
     api.store.submit([spec("first")], owner="ann")
     train(api, 30)
     api.store.submit([spec("second")], owner="ann")
     asked: list[str] = []
-    with signed_in(api) as seen:
+    with signed_in(browser, api) as seen:
         seen.on("request", lambda request: asked.append(request.url))
         jobs = seen.get_by_role("table", name="Jobs")
         expect(jobs.get_by_role("row", name="first")).to_contain_text("succeeded")
@@ -127,10 +75,11 @@ def test_a_link_with_the_token_in_its_fragment_signs_in_and_leaves_the_address(a
         expect(seen.get_by_label("Token")).to_be_visible()
         seen.reload()
         expect(seen.get_by_label("Token")).to_be_visible()
+    train(api, 30)
 
 
-def test_a_wrong_token_is_a_sentence_on_the_page(api: Running) -> None:
-    with page() as seen:
+def test_a_wrong_token_is_a_sentence_on_the_page(api: Running, browser: Browser) -> None:
+    with page_of(browser) as seen:
         seen.goto(address(api))
         seen.get_by_label("Token").fill("epo_wrong")
         seen.get_by_label("Token").press("Enter")
@@ -138,7 +87,7 @@ def test_a_wrong_token_is_a_sentence_on_the_page(api: Running) -> None:
         expect(seen.get_by_role("table")).to_have_count(0)
 
 
-def test_hostile_texts_are_shown_as_text(api: Running) -> None:
+def test_hostile_texts_are_shown_as_text(api: Running, browser: Browser) -> None:
     api.store.submit([spec(text, tags={"mark": text}, project="p") for text in HOSTILE], owner="ann")
     (claim,) = api.store.claim(worker="w1", device="cpu", limit=1, lease_s=600)
     message = f"`batch_size` is wrong: {' '.join(HOSTILE)}"
@@ -155,7 +104,7 @@ def test_hostile_texts_are_shown_as_text(api: Running) -> None:
         timeout=60,
     )
     assert sent.status_code == 201, sent.text
-    with signed_in(api) as seen:
+    with signed_in(browser, api) as seen:
         for text in HOSTILE:
             expect(seen.get_by_role("table", name="Jobs").get_by_text(text, exact=True)).to_be_visible()
         seen.get_by_role("button", name="Columns").click()
@@ -177,10 +126,10 @@ def test_hostile_texts_are_shown_as_text(api: Running) -> None:
         assert seen.locator("img[src=x], svg[onload], [onmouseover], main script").count() == 0
 
 
-def test_a_lost_api_is_said_and_the_page_goes_on_by_itself(tmp_path: Path) -> None:
+def test_a_lost_api_is_said_and_the_page_goes_on_by_itself(tmp_path: Path, browser: Browser) -> None:
     with running(tmp_path, NOBODY) as api:
         api.store.submit([spec("before")], owner="ann")
-        with signed_in(api) as seen:
+        with signed_in(browser, api) as seen:
             row = seen.get_by_role("table", name="Jobs").get_by_role("row")
             lost = seen.get_by_text("Connection lost, trying again")
             expect(row.filter(has_text="before")).to_contain_text("queued")
@@ -193,33 +142,3 @@ def test_a_lost_api_is_said_and_the_page_goes_on_by_itself(tmp_path: Path) -> No
                 expect(lost).to_have_count(0)
                 expect(row.filter(has_text="before")).to_contain_text("succeeded")
                 expect(row.filter(has_text="meanwhile")).to_contain_text("queued")
-
-
-def test_ten_thousand_jobs_scroll_with_few_rows_and_few_requests(
-    api: Running, capsys: pytest.CaptureFixture[str]
-) -> None:
-    jobs = [spec(f"job {i}") for i in range(MANY)]
-    api.store.submit(jobs, owner="ann")
-    with signed_in(api) as seen:
-        asked: list[str] = []
-        seen.on("request", lambda request: asked.append(request.url))
-        seen.reload()
-        seen.get_by_role("link", name=f"job {MANY - 1}", exact=True).wait_for()
-        first_s = seen.evaluate("performance.now()") / 1000
-        expect(seen.get_by_text("10\u202f000 or more")).to_be_visible()
-        table = seen.get_by_role("group", name="Jobs")
-        eventually(lambda: bool(table.evaluate(TO_THE_END)), within_s=90, what="the list has all jobs")
-        devtools = seen.context.new_cdp_session(seen)
-        devtools.send("Performance.enable", {"timeDomain": "threadTicks"})  # of the processor: others may be busy
-        before = work_s(devtools)
-        frames = seen.evaluate(SCROLL)
-        frame_ms = (work_s(devtools) - before) / 120 * 1000
-        assert frames["rows"] < 80
-        assert frame_ms < 50
-        # The first page and ten more; twice, where so many new jobs come as the advice to ask anew.
-        assert sum("/jobs?" in url for url in asked) <= 24
-        with capsys.disabled():
-            sys.stdout.write(
-                f"\n{MANY} jobs: first rows after {first_s:.2f} s; a frame takes {frame_ms:.1f} ms of the processor, "
-                f"{frames['median']:.0f} ms by the clock, {frames['worst']:.0f} ms at worst; {frames['rows']} rows\n"
-            )

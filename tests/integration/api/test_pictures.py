@@ -12,7 +12,7 @@ from model.boundary import Boundary
 from model.report import ClassReport, Landscape, Report, of_classes, of_numbers
 from spec.states import FailureReason, StopReason
 from spec.views import Curve
-from store.files import Files
+from store.files import files_at
 from store.records import ArtifactRecord, JobRecord, Success
 
 from .conftest import JOBS, Service, is_problem
@@ -54,7 +54,7 @@ FULL = Report(
 def succeeded(service: Service, *, lost: bool = False, **fields: object) -> str:
     """A job that left a report."""
     job_id = service.run(**fields)
-    files, path = Files(f"{service.home.as_uri()}/files"), f"jobs/{job_id}/a1/report.json"
+    files, path = files_at(f"{service.home.as_uri()}/files"), f"jobs/{job_id}/a1/report.json"
     content = Report(validation=PART, test=PART).model_dump_json().encode()
     if not lost:
         files.put(path, content)
@@ -128,7 +128,7 @@ def test_nobody_sees_the_pictures_of_another(api: Service) -> None:
 
 def test_a_job_is_drawn_once_however_many_ask(api: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     job = api.store.get(succeeded(api), owner="ann")
-    gallery = Gallery(api.store, Files(f"{api.home.as_uri()}/files"), at_once=1)
+    gallery = Gallery(api.store, files_at(f"{api.home.as_uri()}/files"), at_once=1)
     drawn, draw = list[str](), gallery._draw
 
     def counted(one: JobRecord, report: Report | None) -> Mapping[str, bytes]:

@@ -89,7 +89,9 @@ def answer_on(line: socket.socket) -> Answer:
 
 
 @contextmanager
-def running(home: Path, broker_url: str, port: int | None = None) -> Iterator[Running]:
+def running(
+    home: Path, broker_url: str, port: int | None = None, *, workers: int = 1, **settings: str
+) -> Iterator[Running]:
     """gunicorn with the API, started as the stack starts it."""
     url = f"sqlite:///{home}/epochal.db"
     db.migrate(url)
@@ -99,19 +101,19 @@ def running(home: Path, broker_url: str, port: int | None = None) -> Iterator[Ru
     port = port or services.free_port()
     command = [sys.executable, "-m", "gunicorn", "--config", "python:api.gunicorn", "api.wsgi:app"]
     environ = {name: value for name, value in os.environ.items() if not name.startswith("EPOCHAL_")}
-    environ |= {"EPOCHAL_HOME": str(home), "EPOCHAL_BROKER_URL": broker_url}
+    environ |= {"EPOCHAL_HOME": str(home), "EPOCHAL_BROKER_URL": broker_url, **settings}
     with (home / "log").open("wb") as log:
-        process = subprocess.Popen([*command, "--bind", f"127.0.0.1:{port}"], env=environ, stdout=log, stderr=log)
+        process = subprocess.Popen(
+            [*command, "--bind", f"127.0.0.1:{port}", "--workers", str(workers)], env=environ, stdout=log, stderr=log
+        )
     try:
         services.eventually(lambda: is_ready(port), within_s=30, what=f"gunicorn serves; its log is {home / 'log'}")
         yield Running(process, port, token, Record(engine), tokens, home / "log")
     finally:
-        process.terminate()
-        try:
-            process.wait(timeout=30)
-        finally:
-            process.kill()
-            engine.dispose()
+        for one in services.family(process.pid):  # at once: it would wait for streams that are open
+            one.kill()
+        process.wait(timeout=30)
+        engine.dispose()
 
 
 def is_ready(port: int) -> bool:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from api.sweep_stream import SweepStream
+from api.sweep_stream import SharedProgress, SweepStream
 
 from .conftest import JOBS, Service, is_problem
 from .sweeping import BASE, SWEEPS, asked, controller, finished, proposed, submitted
@@ -191,7 +191,8 @@ def test_a_stream_tells_of_a_sweep_until_its_end(api: Service) -> None:
         if now[0] == 3.0:
             services.store.cancel(sweep_id, owner="ann", actor="ann")
 
-    texts = list(SweepStream(services, sweep_id, sleep, lambda: now[0]))
+    shared = SharedProgress(services, lambda: now[0])
+    texts = list(SweepStream(shared, sweep_id, sleep, lambda: now[0]))
     assert [text.split("\n")[0] for text in texts] == [
         "retry: 1000",
         "event: progress",
@@ -200,6 +201,7 @@ def test_a_stream_tells_of_a_sweep_until_its_end(api: Service) -> None:
     ]
     assert '"state":"running"' in texts[1]
     assert '"state":"cancelled"' in texts[-1]
+    assert all(shared.of(sweep_id) is shared.of(sweep_id) for _ in range(200))  # asked once for all who follow
 
 
 def test_all_configurations_are_columns_of_one_table(both: Service) -> None:

@@ -1,5 +1,6 @@
 """Uploads that are cut off and go on (case 101 of the bad inputs): the views, and an API that is killed in between."""
 
+import base64
 import errno
 import hashlib
 import json
@@ -23,7 +24,8 @@ from werkzeug.test import TestResponse
 from api import uploads as views
 from epochal import Client
 from epochal.client import uploads
-from store.files import Files
+from store.files import files_at
+from store.files.local import LocalFiles
 
 from ...services import eventually
 from .conftest import NOBODY, Service, is_problem, service
@@ -169,7 +171,6 @@ def test_bytes_that_do_not_fit_are_refused_and_change_nothing(api: Service) -> N
     assert "are missing" in is_problem(patch(api, 50, FLOWERS), 422)["detail"]
     is_problem(patch(api, 50, b"x", content_type="text/csv"), 415)
     assert "has 50 of" in is_problem(finish(api), 409)["detail"]
-    is_problem(begin(api, size=7), 422)
     assert offset(api) == 50
     assert len(pieces(api.home)) == 1
 
@@ -178,6 +179,104 @@ def test_bytes_that_do_not_fit_are_refused_and_change_nothing(api: Service) -> N
 def test_bytes_come_as_stock_tools_and_tus_send_them(api: Service, content_type: str | None) -> None:
     begin(api)
     assert patch(api, 0, FLOWERS, content_type=content_type).status_code == 204
+    assert finish(api).status_code == 201
+
+
+def test_an_upload_of_another_size_begins_anew(api: Service) -> None:
+    begin(api, size=70)
+    patch(api, 0, FLOWERS[:50])
+    answer = begin(api)
+    assert (answer.status_code, answer.get_json()["offset"], answer.get_json()["size"]) == (201, 0, len(FLOWERS))
+    assert pieces(api.home) == []
+    assert patch(api, 0, FLOWERS).status_code == 204
+    assert finish(api).status_code == 201
+
+
+def tus(api: Service, **headers: str) -> TestResponse:
+    names = {name.replace("_", "-"): value for name, value in headers.items()}
+    return api.ask("POST", UPLOADS, headers={"Tus-Resumable": "1.0.0"} | names)
+
+
+def encoded(text: str) -> str:
+    return base64.b64encode(text.encode()).decode()
+
+
+def test_a_client_of_tus_that_knows_no_digest_uploads_a_file(api: Service) -> None:
+    options = api.ask("OPTIONS", UPLOADS).headers
+    assert (options["Tus-Version"], options["Tus-Extension"]) == ("1.0.0", "creation,termination")
+    about = f"filename {encoded('flöwers.csv')},filetype {encoded('text/csv')},empty"
+    begun = tus(api, Upload_Length=str(len(FLOWERS)), Upload_Metadata=about)
+    assert (begun.status_code, begun.headers["Tus-Resumable"]) == (201, "1.0.0")
+    at = begun.headers["Location"]
+    for part in (FLOWERS[:50], FLOWERS[50:]):
+        offset = api.ask("HEAD", at).headers["Upload-Offset"]
+        headers = {"Upload-Offset": offset, "Tus-Resumable": "1.0.0"}
+        assert api.ask("PATCH", at, content_type=views.TUS_BYTES, headers=headers, data=part).status_code == 204
+    made = api.ask("POST", f"{at}/finish", json=KIND)
+    assert (made.status_code, made.get_json()["name"]) == (201, "flöwers")
+    assert send(api).get_json()["id"] == made.get_json()["id"]
+    is_problem(api.ask("GET", at), 404)
+
+
+def test_a_client_of_tus_that_knows_the_digest_is_held_to_it(api: Service) -> None:
+    about = f"sha256 {encoded(path(FLOWERS).rpartition('/')[2])}"
+    begun = tus(api, Upload_Length=str(len(FLOWERS)), Upload_Metadata=about)
+    assert begun.headers["Location"] == path(FLOWERS)
+    patch(api, 0, FLOWERS[:-1] + b"?")
+    assert is_problem(finish(api), 422)["errors"][0]["path"] == "sha256"
+
+
+@pytest.mark.parametrize(
+    ("headers", "at"),
+    [
+        ({"Upload_Length": "-1"}, "Upload-Length"),
+        ({"Upload_Length": "many"}, "Upload-Length"),
+        ({"Upload_Length": "9" * 30}, "Upload-Length"),
+        ({"Upload_Length": "5", "Upload_Metadata": "filename %"}, "Upload-Metadata"),
+        ({"Upload_Length": "5", "Upload_Metadata": f"filename {encoded('x' * 256)}"}, "filename"),
+        ({"Upload_Length": "5", "Upload_Metadata": f"sha256 {encoded('x')}"}, "sha256"),
+    ],
+)
+def test_headers_of_tus_that_say_nothing_are_refused(api: Service, headers: dict[str, str], at: str) -> None:
+    assert [fault["path"] for fault in is_problem(tus(api, **headers), 422)["errors"]] == [at]
+
+
+def test_another_version_of_tus_is_refused(api: Service) -> None:
+    answer = tus(api, Tus_Resumable="0.2.2", Upload_Length="5")
+    is_problem(answer, 412)
+    assert answer.headers["Tus-Version"] == "1.0.0"
+
+
+def test_an_upload_that_would_eat_the_reserve_is_refused_and_leaves_nothing(
+    api: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reserve = 64 * 2**20
+    size = len(FLOWERS)
+
+    def free(more: int) -> None:
+        monkeypatch.setattr("store.space._free_bytes", lambda folder: reserve + more)
+
+    free(2 * size - 1)
+    detail = is_problem(begin(api), 507)["detail"]
+    numbers = (reserve + 2 * size - 1, 2 * size, reserve)
+    assert all(f"{number:,}" in detail for number in numbers)
+    is_problem(api.ask("GET", path(FLOWERS)), 404)
+    free(2 * size)
+    assert begin(api).status_code == 201
+    free(size - 1)
+    is_problem(patch(api, 0, FLOWERS), 507)
+    assert (offset(api), pieces(api.home)) == (0, [])
+    free(size)
+    assert patch(api, 0, FLOWERS).status_code == 204
+    free(size - 1)
+    is_problem(finish(api), 507)
+    is_problem(send(api), 507)
+    is_problem(send(api, content=IRIS + "#" * 1000), 507)
+    assert files(api) == [] == list((api.home / "files" / ".making").iterdir())
+    assert offset(api) == size
+    free(-1)
+    is_problem(send(api), 507)
+    free(2 * size)
     assert finish(api).status_code == 201
 
 
@@ -269,25 +368,25 @@ def test_several_apis_on_one_record_take_turns(tmp_path: Path, postgres_url: str
         apis[0].ask("DELETE", made.headers["Location"])
 
 
-def test_an_object_store_does_as_a_folder_does(tmp_path: Path) -> None:
-    made = service(tmp_path, EPOCHAL_FILES_URL=f"memory://{tmp_path}")
+def test_a_bucket_does_as_a_folder_does(tmp_path: Path, bucket: str) -> None:
+    made = service(tmp_path, EPOCHAL_FILES_URL=bucket)
     try:
         begin(made)
         patch(made, 0, FLOWERS[:50])
         patch(made, 50, FLOWERS[50:])
         assert finish(made).status_code == 201
-        assert Files(f"memory://{tmp_path}").below("uploads") == []
+        assert files_at(bucket).below("uploads") == []
     finally:
         made.engine.dispose()
 
 
 def test_a_full_disk_is_a_507_and_counts_nothing(api: Service, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(store: Files, path: str, made: Path) -> None:
+    def full(store: LocalFiles, path: str, made: Path) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
     begin(api)
     with monkeypatch.context() as disk:
-        disk.setattr(Files, "adopt", full)
+        disk.setattr(LocalFiles, "adopt", full)
         is_problem(patch(api, 0, FLOWERS), 507)
     assert offset(api) == 0
     assert patch(api, 0, FLOWERS).status_code == 204

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Browser, expect
 
-from tests.browser import page
+from tests.browser import page_of
 
 from .conftest import NOBODY
 from .test_process import Running, running
@@ -20,8 +20,8 @@ def server(tmp_path: Path) -> Iterator[Running]:
         yield made
 
 
-def test_the_documents_show_every_operation_and_try_one(server: Running) -> None:
-    with page() as seen:
+def test_the_documents_show_every_operation_and_try_one(server: Running, browser: Browser) -> None:
+    with page_of(browser) as seen:
         complaints: list[str] = []
         seen.on("pageerror", lambda error: complaints.append(str(error)))
         seen.on("console", lambda message: complaints.append(message.text))

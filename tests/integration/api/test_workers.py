@@ -12,7 +12,7 @@ from store import db
 from store.datasets import DatasetStore
 from store.doorbell import Doorbell
 from store.failpoints import Failpoints
-from store.files import Files
+from store.files import files_at
 from store.queue import Queue
 from store.space import DiskSpace
 from store.sweeps import SweepStore
@@ -79,7 +79,7 @@ def test_a_job_that_nobody_can_run_is_accepted_with_a_warning(both: Service) -> 
 
 def test_a_warning_that_cannot_be_read_refuses_nobody(api: Service, tmp_path: Path) -> None:
     gone = db.connect("postgresql+psycopg://nobody@127.0.0.1:1/none")
-    files = Files(tmp_path.as_uri())
+    files = files_at(tmp_path.as_uri())
     starts = WarmStarts(api.store, DatasetStore(gone), LoadedModels(api.store, files), files)
     space, failpoints = DiskSpace(gone, files, 0), Failpoints("")
     improving = Improvements(api.store, SweepStore(gone), space)
@@ -91,7 +91,7 @@ def test_a_warning_that_cannot_be_read_refuses_nobody(api: Service, tmp_path: Pa
 @pytest.mark.parametrize(
     ("limit", "sentence"),
     [
-        ("EPOCHAL_OWNER_QUEUED_LIMIT", "You have 2 jobs waiting, and an owner may have 2"),
+        ("EPOCHAL_OWNER_QUEUED_LIMIT", "The quota of queued jobs of ann is 2, and 2 wait"),
         ("EPOCHAL_QUEUE_LIMIT", "2 jobs wait, and the queue takes 2"),
     ],
 )

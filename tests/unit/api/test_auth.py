@@ -4,6 +4,8 @@ import pytest
 
 from api import auth
 from api.auth import BAD_TOKENS_PER_MINUTE, FailedLogins, Principal
+from spec.access import Role
+from store.access import Access
 
 
 class Clock:
@@ -110,5 +112,6 @@ def test_many_threads_at_once(clock: Clock) -> None:
 
 
 def test_an_administrator_sees_everybodys_jobs() -> None:
-    assert Principal("ann", frozenset({"jobs:read"}), "1").sees == "ann"
-    assert Principal("root", frozenset({"admin"}), "2").sees is None
+    assert Principal("ann", frozenset({"jobs:read"}), "1").sees == Access("ann")
+    assert Principal("root", frozenset({"admin"}), "2", role=Role.admin).sees is None
+    assert Principal("bob", frozenset({"admin"}), "3", role=Role.member).sees == Access("bob")

@@ -23,11 +23,29 @@ def waiting() -> BoundedSemaphore:
 
 
 @pytest.fixture
-def pair(waiting: BoundedSemaphore) -> Iterator[Pair]:
+def verdicts() -> list[tuple[int, bool]]:
+    """What the server's socket said of tokens."""
+    return []
+
+
+@pytest.fixture
+def pair(waiting: BoundedSemaphore, verdicts: list[tuple[int, bool]]) -> Iterator[Pair]:
     """The server's socket, and the client's."""
     ours, theirs = socket.socketpair()
-    with ClientSocket(ours, waiting) as server, theirs as client:
+    with ClientSocket(ours, waiting, lambda *verdict: verdicts.append(verdict)) as server, theirs as client:
         yield server, client
+
+
+def test_it_says_what_is_news_of_a_token(pair: Pair, verdicts: list[tuple[int, bool]]) -> None:
+    server, _ = pair
+    server.judged(True)
+    server.shown = 7
+    server.judged(False)
+    server.judged(True)
+    server.known = True
+    server.judged(True)
+    server.judged(False)
+    assert verdicts == [(7, True), (7, False)]
 
 
 def test_it_reads_only_where_a_view_reads_a_body(pair: Pair) -> None:
@@ -97,8 +115,8 @@ def app(tmp_path: Path) -> Flask:
 
 def test_no_answer_without_a_token_makes_a_thread_wait(app: Flask) -> None:
     client, found = app.test_client(), 0
-    paths = [f"/docs/{name}" for name in ("", "swagger-ui.css", "swagger-ui-bundle.js")]
-    for path in ("/", "/web/page.js", "/openapi.json", *paths):
+    paths = [f"/docs/{name}" for name in ("", "swagger-ui.css", "swagger-ui-bundle.js", "docs.js")]
+    for path in ("/", "/openapi.json", *paths):
         answer = client.get(path, headers={"Host": "localhost"})
         assert answer.status_code == 200
         assert len(answer.data) < UNSENT - (1 << 16)
