@@ -64,7 +64,7 @@ def _stack(home: Home) -> Iterator[Endpoints]:
         del os.environ[name]
     home.refuse_if_up()
     shutil.rmtree(home.path, ignore_errors=True)  # the demo shows a first start
-    environ = {"EPOCHAL_PORT": "0", "EPOCHAL_MLFLOW_PORT": "0"}
+    environ = {"EPOCHAL_PORT": "0"}
     stack = Child(as_service(home, workers=1, environ=environ, outlives=False))
     began = time.monotonic()
     stack.start()
@@ -129,12 +129,16 @@ def _mirrored(client: Api, endpoints: Endpoints, jobs: Sequence[JobView]) -> lis
 
 def _run_status(endpoints: Endpoints, run_id: str) -> str | None:
     try:
-        answer = httpx.get(
-            f"{endpoints.mlflow}/api/2.0/mlflow/runs/get", params={"run_id": run_id}, timeout=10.0, trust_env=False
-        )
+        answer = _mlflow(endpoints, "/api/2.0/mlflow/runs/get", {"run_id": run_id})
     except httpx.HTTPError:
         return None
     return str(answer.json()["run"]["info"]["status"]) if answer.is_success else None
+
+
+def _mlflow(endpoints: Endpoints, path: str, query: Mapping[str, str]) -> httpx.Response:
+    """MLflow's answer, by way of the API, which asks for the token."""
+    headers = {"Authorization": f"Bearer {endpoints.token}"}
+    return httpx.get(f"{endpoints.mlflow}{path}", params=query, headers=headers, timeout=30.0, trust_env=False)
 
 
 def _picture(endpoints: Endpoints, run_id: str, folder: Path) -> Path:
@@ -142,7 +146,7 @@ def _picture(endpoints: Endpoints, run_id: str, folder: Path) -> Path:
     query = {"path": "curves.png", "run_uuid": run_id}
     patience_ends = time.monotonic() + MIRROR_WITHIN_S
     while time.monotonic() < patience_ends:
-        answer = httpx.get(f"{endpoints.mlflow}/get-artifact", params=query, timeout=30.0, trust_env=False)
+        answer = _mlflow(endpoints, "/get-artifact", query)
         if answer.is_success:
             folder.mkdir(parents=True, exist_ok=True)
             picture = folder / "curves.png"

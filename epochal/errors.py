@@ -12,6 +12,7 @@ EpochalError
 ├── NotEndedError               jobs did not end in the time that `wait` was given
 ├── WrongUseError               the command was used in a wrong way
 │   └── AmbiguousError          several jobs or data sets fit what was given
+├── SlurmError                  Slurm refused, or did not answer
 └── StackError                  the embedded stack
     ├── AlreadyUpError
     ├── NotUpError
@@ -22,7 +23,7 @@ EpochalError
 
 from collections.abc import Sequence
 
-from spec.views import FieldError
+from spec.field_error import FieldError
 
 
 class EpochalError(Exception):
@@ -55,7 +56,9 @@ class BadSpecError(AnswerError):
         self.errors = tuple(errors)
 
     def __str__(self) -> str:
-        return "\n".join([super().__str__(), *(f"  {error.path}: {error.message}" for error in self.errors)])
+        detail = super().__str__()
+        said = [error for error in self.errors if error.message not in detail]  # no sentence twice
+        return "\n".join([detail, *(f"  {error.path}: {error.message}" for error in said)])
 
 
 class NotAllowedError(AnswerError):
@@ -96,6 +99,10 @@ class AmbiguousError(WrongUseError):
 
 class StackError(EpochalError):
     """The embedded stack cannot carry out the command."""
+
+
+class SlurmError(EpochalError):
+    """Slurm refused, or did not answer."""
 
 
 class AlreadyUpError(StackError):

@@ -1,5 +1,7 @@
 """The `epochal` command. Exit codes: 0 succeeded, 1 failed or refused, 2 wrong use, 3 no server."""
 
+import errno
+import io
 import sys
 from importlib.metadata import version
 from typing import Annotated, Any
@@ -9,7 +11,25 @@ import typer
 from spec.specfile import BadSpecFileError
 
 from ..errors import EpochalError
-from . import control, datasets, improvements, jobs, lessons, models, queue, replays, stack, submit, sweeps, tokens
+from . import (
+    control,
+    datasets,
+    doctor,
+    improvements,
+    jobs,
+    lessons,
+    models,
+    people,
+    queue,
+    replays,
+    reports,
+    slurm,
+    stack,
+    submit,
+    sweeps,
+    tokens,
+    webhooks,
+)
 from .help import Group
 
 
@@ -18,6 +38,9 @@ class _Commands(typer.Typer):
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Run the command line."""
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, io.TextIOWrapper):
+                stream.reconfigure(errors="replace")  # a terminal that cannot show a character shows the others
         try:
             return super().__call__(*args, **kwargs)
         except EpochalError as error:
@@ -26,6 +49,12 @@ class _Commands(typer.Typer):
         except BadSpecFileError as error:
             typer.echo(f"epochal: {error}", err=True)
             sys.exit(2)
+        except OSError as error:
+            if error.strerror is None or error.errno == errno.EPIPE:
+                raise
+            what = "Cannot write the answer" if error.filename is None else f"Cannot use {error.filename}"
+            typer.echo(f"epochal: {what}: {error.strerror}.", err=True)
+            sys.exit(1)
 
 
 app = _Commands(
@@ -72,5 +101,10 @@ lessons.register(app, panel="Lessons")
 datasets.register(app, panel="Data and models")
 models.register(app, panel="Data and models")
 stack.register(app, panel="Service")
+slurm.register(app, panel="Service")
 queue.register(app, panel="Service")
-tokens.register(app, panel="Service")
+doctor.register(app, panel="Service")
+people.register(app, panel="People")
+reports.register(app, panel="People")
+tokens.register(app, panel="People")
+webhooks.register(app, panel="People")

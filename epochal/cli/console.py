@@ -1,27 +1,39 @@
 """What all commands share: standard output and error, and `--json`."""
 
 import json
-from typing import Annotated, Any
+from collections.abc import Callable, Iterable, Sequence
+from typing import Annotated, Any, TypeVar
 
 import typer
 from pydantic import BaseModel
 from rich.console import Console
+from rich.table import Table
+from rich.text import Text
 
 from ..errors import WrongUseError
 
+Model = TypeVar("Model", bound=BaseModel)
+
+LEAST_WIDTH = 72
+"""Least width of an answer: a narrower terminal breaks its lines, and cuts no id."""
 PIPE_WIDTH = 120
 """Width of a table in a pipe or a log, in characters."""
 
 
-def _console(*, stderr: bool) -> Console:
+def console_of(*, stderr: bool) -> Console:
+    """The console of one of the two streams, as wide as its terminal is, or as a reader of a log needs it."""
     console = Console(stderr=stderr, highlight=False)
-    return console if console.is_terminal else Console(stderr=stderr, highlight=False, width=PIPE_WIDTH)
+    if not console.is_terminal:
+        return Console(stderr=stderr, highlight=False, width=PIPE_WIDTH)
+    if not stderr and console.width < LEAST_WIDTH:
+        return Console(highlight=False, width=LEAST_WIDTH)
+    return console
 
 
-screen = _console(stderr=False)
+screen = console_of(stderr=False)
 """Standard output: answers."""
 
-aside = _console(stderr=True)
+aside = console_of(stderr=True)
 """Standard error: progress and remarks, so that a pipe gets answers only."""
 
 Json = Annotated[bool, typer.Option("--json", help="Answer in JSON, for programs.")]
@@ -40,6 +52,32 @@ def print_model(model: BaseModel) -> None:
 def print_json(value: Any) -> None:
     """A value, as JSON; models in it too."""
     typer.echo(json.dumps(value, indent=2, default=lambda model: model.model_dump(mode="json")))
+
+
+def print_answer(model: BaseModel, text: str, as_json: bool) -> None:
+    """What a command answers: the model for programs, the text for people."""
+    if as_json:
+        print_model(model)
+    else:
+        typer.echo(text)
+
+
+def print_list(
+    found: Sequence[Model], columns: Sequence[str], row: Callable[[Model], Iterable[str]], as_json: bool
+) -> None:
+    """A list: the models for programs, a table with a row each for people."""
+    if as_json:
+        print_json(found)
+    else:
+        print_table(columns, map(row, found))
+
+
+def print_table(columns: Iterable[str], rows: Iterable[Iterable[str]]) -> None:
+    """A table of texts."""
+    table = Table(*columns, box=None, header_style="bold", pad_edge=False)
+    for row in rows:
+        table.add_row(*map(Text, row))
+    screen.print(table)
 
 
 def pair(tag: str | None) -> tuple[str, str] | None:

@@ -82,7 +82,7 @@ def upload(
     encoding: Annotated[Optional[str], typer.Option(help="Of text: cp1250.", rich_help_panel=PANEL)] = None,  # noqa: UP045
     delimiter: Annotated[
         Optional[str],  # noqa: UP045
-        typer.Option(help="Between cells: , ; | or tab.", rich_help_panel=PANEL),
+        typer.Option(help="Between cells: , ; | tab or space.", rich_help_panel=PANEL),
     ] = None,
     weight: Annotated[Optional[str], typer.Option(help="Column of weights.", rich_help_panel=ROLES)] = None,  # noqa: UP045
     group: Annotated[

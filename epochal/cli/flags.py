@@ -14,15 +14,13 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from spec import specfile
-from spec.views import FieldError
+from spec.field_error import FieldError
 
 from ..client import fields
 from ..errors import BadFileError, BadSpecError
 
 OTHER_NAMES = {"version": "spec_version"}
 """Fields whose flag has another name: `--version` is asked of every program."""
-SHORT = {"learning_rate": "lr"}
-"""Short names beside the long ones."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +44,7 @@ class Flag:
         """How it may be written on the command line."""
         if self.form == "switch":
             return (f"--{self.name}/--no-{self.name}",)
-        other = SHORT.get(self.variable)
+        other = fields.SHORT.get(self.variable)
         return (f"--{self.name}",) if other is None else (f"--{self.name}", f"--{other}")
 
     def read(self, given: Any) -> Any:

@@ -1,13 +1,25 @@
 """The text of `--help`: plain lines that fit 80 columns, options and commands under the headings of their groups."""
 
 import inspect
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import typer
 from typer.core import TyperCommand, TyperGroup
 
 OPTIONS, COMMANDS, ARGUMENTS = "Options", "Commands", "Arguments"
+
+_WORDS: Mapping[str, str] = {
+    "Input should be": "it must be",
+    "Value error, ": "",
+    "a valid integer": "a whole number",
+    "a valid number": "a number",
+    ", unable to parse string as an integer": "",
+    ", unable to parse string as a number": "",
+    "greater than or equal to": "at least",
+    "less than or equal to": "at most",
+}
+"""Pydantic's words, in which typer says what is wrong with a value, and ours."""
 
 Rows = dict[str, list[tuple[str, str]]]
 """Names with their descriptions, by heading."""
@@ -19,6 +31,15 @@ class Command(TyperCommand):
     def format_options(self, ctx: Any, formatter: Any) -> None:
         """Write the sections of arguments and options."""
         _write(formatter, _parameters(self.get_params(ctx), ctx))
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Read the arguments; a wrong one is said in the words of the specs."""
+        try:
+            return super().parse_args(ctx, args)
+        except typer.BadParameter as error:
+            for theirs, ours in _WORDS.items():
+                error.message = error.message.replace(theirs, ours)
+            raise
 
 
 class Group(TyperGroup):

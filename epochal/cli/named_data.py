@@ -6,20 +6,19 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from spec.dataset import BUILTIN
+from spec.dataset import BUILTIN, DATASET_ID
 
 from ..client import Api
 from ..client.find import find_dataset
 from ..errors import BadFileError, NotFoundError, ServerUnreachableError
 
-_UPLOADED = re.compile(r"ds_[0-9a-f]{32}")
 _DATA_FILES = (".csv", ".tsv", ".txt", ".parquet", ".npz", ".gz", ".zip", ".xlsx")
 
 
 def with_dataset(spec: dict[str, Any]) -> dict[str, Any]:
     """The spec with the id of the uploaded data set that it names. Raises `BadFileError` if it names a file."""
     name = spec.get("dataset")
-    if not isinstance(name, str) or name in BUILTIN or _UPLOADED.fullmatch(name):
+    if not isinstance(name, str) or name in BUILTIN or re.fullmatch(DATASET_ID, name):
         return spec
     if Path(name).suffix.lower() in _DATA_FILES or Path(name).is_file():
         quoted = shlex.quote(name)

@@ -61,7 +61,7 @@ def _how_read(dataset: DatasetView) -> str | None:
     """What was understood of the file as a whole."""
     if dataset.delimiter is None:
         return None
-    delimiter = {"\t": "tab"}.get(dataset.delimiter, dataset.delimiter)
+    delimiter = {"\t": "tab", " ": "blanks"}.get(dataset.delimiter, dataset.delimiter)
     header = {True: ", with a header", False: ", without a header", None: ""}[dataset.header]
     return f"{dataset.format} in {dataset.encoding}, cells divided by {delimiter}{header}"
 

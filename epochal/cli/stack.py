@@ -4,8 +4,10 @@ import json
 import os
 import signal
 import sys
+import tempfile
 import time
 import webbrowser
+from pathlib import Path
 from typing import Annotated, Optional
 from urllib.parse import quote
 
@@ -51,11 +53,12 @@ def up(
     Examples:
       epochal up
       epochal up --detach --workers 2
-      EPOCHAL_PORT=0 EPOCHAL_MLFLOW_PORT=0 EPOCHAL_HOME=/data/epochal epochal up
+      EPOCHAL_PORT=0 EPOCHAL_HOME=/data/epochal epochal up
 
     """
     settings = read_settings()
     os.umask(0o077)  # the record, uploads, models and logs are for their owner only; all services inherit this
+    _demand_home(settings.home)
     if detach:
         answer_endpoints(_detach(settings, workers), as_json=as_json)
         return
@@ -144,14 +147,20 @@ def worker(
         Optional[str],  # noqa: UP045 - typer reads it
         typer.Option(help="auto, cpu, cpu:4 (four slots), cuda, or cuda:0,cuda:1. Default: EPOCHAL_DEVICES."),
     ] = None,
+    leave_when_idle: Annotated[
+        Optional[float],  # noqa: UP045 - typer reads it
+        typer.Option(min=1.0, metavar="SECONDS", help="End after so long without a job. Default: never."),
+    ] = None,
 ) -> None:
     """Start a worker that joins a cluster from this machine.
 
-    Ctrl-C ends it; its jobs go back to the queue.
+    Ctrl-C or SIGUSR1 ends it; its jobs go back to the queue.
 
     Example:
       export EPOCHAL_DATABASE_URL=postgresql+psycopg://...
       export EPOCHAL_BROKER_URL=redis://...
+      export EPOCHAL_FILES_URL=s3://bucket/prefix
+      export AWS_ACCESS_KEY_ID=... AWS_SECRET_ACCESS_KEY=...
       epochal worker --devices cuda
 
     """
@@ -163,7 +172,8 @@ def worker(
         )
     environ = {**os.environ, **({"EPOCHAL_DEVICES": devices} if devices else {})}
     # This process becomes the worker, so signals and its exit status are the worker's own.
-    os.execve(sys.executable, [sys.executable, "-m", "worker"], environ)  # noqa: S606
+    leave = [] if leave_when_idle is None else ["--leave-when-idle", f"{leave_when_idle:g}"]
+    os.execve(sys.executable, [sys.executable, "-m", "worker", *leave], environ)  # noqa: S606
 
 
 def read_settings() -> Settings:
@@ -171,7 +181,19 @@ def read_settings() -> Settings:
     try:
         return Settings.read()
     except BadSettingsError as error:
-        raise WrongUseError(f"A setting is not valid: {error}") from error
+        raise WrongUseError(f"A setting is not valid: {error}.") from error
+
+
+def _demand_home(home: Path) -> None:
+    """Make the folder of the stack. Raises `WrongUseError` when nothing can be written there."""
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=home):
+            pass
+    except OSError as error:
+        raise WrongUseError(
+            f"Cannot write to {home}: {error.strerror}. EPOCHAL_HOME names another folder for the stack."
+        ) from error
 
 
 def _detach(settings: Settings, workers: int) -> Endpoints:

@@ -4,7 +4,7 @@ import json
 import subprocess
 import sys
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Optional
 
 import typer
 from rich.table import Table
@@ -26,14 +26,23 @@ def register(app: typer.Typer, *, panel: str) -> None:
     app.add_typer(tokens, name="token", rich_help_panel=panel)
 
 
-def create(owner: Annotated[str, typer.Option(help="Owner whose jobs the token sees.")], as_json: Json = False) -> None:
+def create(
+    owner: Annotated[str, typer.Option(help="User whose token it is; it is made when there is none.")],
+    name: Annotated[Optional[str], typer.Option(help="What the token is for.")] = None,  # noqa: UP045 - typer reads it
+    days: Annotated[Optional[int], typer.Option(min=1, help="Days until it expires. Default: never.")] = None,  # noqa: UP045
+    admin: Annotated[bool, typer.Option("--admin", help="A token with all scopes, of an administrator.")] = False,
+    as_json: Json = False,
+) -> None:
     """Create a token and print it; it is shown only once.
 
-    Example:
-      epochal token create --owner alice
+    Examples:
+      epochal token create --owner alice --name laptop --days 90
+      epochal token create --owner root --admin
 
     """
-    token = _store("create", "--owner", owner)
+    more = [*(("--name", name) if name else ()), *(("--days", str(days)) if days else ())]
+    scopes = ("jobs:read", "jobs:write", "admin") if admin else ()
+    token = _store("create", "--owner", owner, *more, *(part for scope in scopes for part in ("--scope", scope)))
     typer.echo(json.dumps({"owner": owner, "token": token}) if as_json else token)
 
 
@@ -78,11 +87,15 @@ def revoke(
 
 def tokens_table(found: list[dict[str, Any]]) -> Table:
     """One line per token."""
-    table = Table("id", "owner", "state", "scopes", "created (UTC)", box=None, header_style="bold", pad_edge=False)
+    table = Table(
+        "id", "owner", "state", "name", "scopes", "created (UTC)", box=None, header_style="bold", pad_edge=False
+    )
     for one, end in zip(found, short_ids([one["id"] for one in found]), strict=True):
         created = datetime.fromisoformat(one["created_at"]).astimezone(UTC)
         scopes = ", ".join(sorted(one["scopes"])) or DASH
-        table.add_row(end, Text(one["owner"]), _state(one), scopes, f"{created:%Y-%m-%d %H:%M}")
+        table.add_row(
+            end, Text(one["owner"]), _state(one), Text(one["name"] or DASH), scopes, f"{created:%Y-%m-%d %H:%M}"
+        )
     return table
 
 

@@ -2,7 +2,7 @@
 
 from spec.settings import BadSettingsError, Settings
 
-from ..errors import EpochalError, ServerUnreachableError
+from ..errors import ServerUnreachableError, WrongUseError
 from ..stack.home import Home
 
 
@@ -11,7 +11,7 @@ def address(url: str | None, token: str | None) -> tuple[str, str]:
     try:
         settings = Settings.read()
     except BadSettingsError as error:
-        raise EpochalError(str(error)) from error
+        raise WrongUseError(f"A setting is not valid: {error}.") from error
     url, token = url or settings.url, token or settings.token
     embedded = Home(settings.home).endpoints()
     if not url:
@@ -23,4 +23,8 @@ def address(url: str | None, token: str | None) -> tuple[str, str]:
         url = embedded.api
     if not token and embedded is not None and embedded.api == url.rstrip("/"):
         token = embedded.token
+    if not url.startswith(("http://", "https://")):
+        raise WrongUseError(f"The server's address, EPOCHAL_URL, must begin with http:// or https://; it is {url!r}.")
+    if not (token.isascii() and token.isprintable()):
+        raise WrongUseError("The token, EPOCHAL_TOKEN, has characters that no token has: copy it again.")
     return url.rstrip("/"), token

@@ -31,12 +31,13 @@ from spec.views import (
 
 from .address import address
 from .data_routes import DataRoutes
+from .people_routes import PeopleRoutes
 from .specs import body_of, parse, parse_many
 from .sweep_routes import SweepRoutes
 from .transport import Body, Transport, Update, path_of, read
 
 
-class Api(DataRoutes, SweepRoutes):
+class Api(DataRoutes, SweepRoutes, PeopleRoutes):
     """One API. Thread-safe; close it, or use it in a `with`.
 
     Without a URL it reads EPOCHAL_URL, and then looks for the embedded stack of EPOCHAL_HOME. When the server does not

@@ -19,7 +19,7 @@ from spec.job import JobSpec
 from spec.specfile import BadSpecFileError
 from spec.states import JobStatus
 from spec.sweep import SweepSpec
-from spec.sweep_views import SweepCheck, SweepSummary
+from spec.sweep_views import SweepCheck
 from spec.views import Check, QueueView, WorkerView
 
 from ..errors import BadFileError, WrongUseError
@@ -29,7 +29,7 @@ from .dataset import Dataset
 from .fields import plain, space_paths, spec_with
 from .find import find_dataset, find_job
 from .find_sweeps import find_sweep
-from .frames import as_file, is_frame, looks_like_file
+from .frames import as_file, is_frame, is_pair, looks_like_file
 from .job import Job
 from .specs import body_of
 from .sweep import Sweep
@@ -85,7 +85,7 @@ class Client:
     # --- data sets -----------------------------------------------------------------------------------------------
 
     def upload(self, data: Any, *, on_progress: OnProgress = lambda sent, total: None, **options: Any) -> Dataset:
-        """Upload a data set: the path of a CSV, Parquet or NPZ file, an open file, or a frame of pandas or polars.
+        """Upload a data set: a CSV, Parquet or NPZ file or its path, a frame of pandas or polars, or arrays `(X, y)`.
 
         `options` are `target`, `name`, `task` and those of docs/data.md, by which a guess is overruled: `decimal=","`,
         `types={"zip": "category"}`, `weight="w"`, `split="part"` ... The same data again are the same data set.
@@ -107,7 +107,7 @@ class Client:
         """Submit one job: `client.submit(dataset="digits", hidden=[64, 32], learning_rate=0.01)`.
 
         `fields` are those of docs/spec.md; a field of a part may stand alone (`hidden`, `momentum`). They replace those
-        of `spec`. `dataset` is a name, a `Dataset`, a frame or the path of a file, which is uploaded with `target`.
+        of `spec`. `dataset` is a name, a `Dataset`, arrays `(X, y)`, or a frame or file, uploaded with `target`.
         `key` makes a repeated submit the same submit. Raises `BadSpecError`, which names every field at fault.
         """
         [body] = self._bodies([spec or {}], target, fields)
@@ -209,9 +209,9 @@ class Client:
         """The sweep's configurations, jobs, epochs and brackets, without submitting it; arguments as for `sweep`."""
         return self.api.check_sweep(self._sweep_body(base, space, target, options))
 
-    def sweeps(self, limit: int | None = None) -> list[SweepSummary]:
+    def sweeps(self, limit: int | None = None) -> list[Sweep]:
         """Sweeps, newest first."""
-        return list(self.api.sweeps(limit=limit))
+        return [Sweep(self, summary) for summary in self.api.sweeps(limit=limit)]
 
     def find_sweep(self, name: str) -> Sweep:
         """A sweep by its id, the beginning or end of it, its name, or `@last`. Raises `NotFoundError`."""
@@ -275,7 +275,7 @@ class Client:
 
     def _dataset(self, given: Any, target: Any) -> Any:
         """The data set as a spec has it."""
-        if is_frame(given) or hasattr(given, "read") or looks_like_file(given):
+        if is_frame(given) or is_pair(given) or hasattr(given, "read") or looks_like_file(given):
             return {"id": self.upload(given, target=target).id}
         if target is not None:
             raise WrongUseError("`target` is for a data set that is uploaded: this one has its target already.")

@@ -98,7 +98,8 @@ class Dataset:
         for column in self.view.columns:
             parts = [f"{column.missing} gaps"] if column.missing else []
             if column.values:
-                parts.append(", ".join(f"{one.value} {one.count}" for one in column.values[:SHOWN]))
+                more = [f"{len(column.values) - SHOWN} more"] if len(column.values) > SHOWN else []
+                parts.append(", ".join([*(f"{one.value} {one.count}" for one in column.values[:SHOWN]), *more]))
             elif column.min is not None and column.type is not ColumnKind.date:
                 parts.append(f"{number(column.min)} to {number(column.max)}")
             if column.role is not Role.feature:

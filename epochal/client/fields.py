@@ -22,6 +22,8 @@ RESOLVED = ("sha256", "info")
 
 Path = tuple[str, ...]
 
+SHORT = {"learning_rate": "lr"}
+"""Short names beside the long ones."""
 
 LONGEST_NAME = 200
 """Characters of a job's name."""
@@ -67,7 +69,7 @@ def overlay(spec: Mapping[str, Any], given: Mapping[Path, Any]) -> dict[str, Any
 
 def spec_with(spec: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
     """The same with values by their names. A name that is no field stays, for the spec's rules to refuse."""
-    places = {field.name: field.path for field in fields()}
+    places = _places()
     return overlay(spec, {places.get(name, (name,)): plain(value) for name, value in given.items()})
 
 
@@ -79,8 +81,15 @@ def name_of_copy(name: str, changes: Mapping[str, Any]) -> str:
 
 def space_paths(space: Mapping[str, Any]) -> dict[str, Any]:
     """A sweep's parameters by field path: `hidden` is `architecture.hidden`. Other names stay, to be refused."""
-    places = {field.name: field.path for field in fields()}
+    places = _places()
     return {".".join(places.get(name, (name,))): value for name, value in space.items()}
+
+
+@lru_cache
+def _places() -> Mapping[str, Path]:
+    """The places of all fields by their names, the short ones too."""
+    places = {field.name: field.path for field in fields()}
+    return places | {short: places[name] for name, short in SHORT.items()}
 
 
 def _as_part(parent: str, value: Any) -> dict[str, Any]:

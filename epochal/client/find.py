@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from datetime import UTC
 from itertools import chain, islice
 
+from spec.dataset import BUILTIN, DATASET_ID
+from spec.meant import did_you_mean
 from spec.views import JobView
 
 from ..errors import AmbiguousError, NotFoundError
@@ -17,7 +19,6 @@ CANDIDATES = 10
 _FULL = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _PART = re.compile(r"[0-9a-f-]{4,36}", re.IGNORECASE)
 _LAST = re.compile(r"@last(?:~(\d{1,4}))?")
-_DATASET = re.compile(r"ds_[0-9a-f]{32}")
 
 
 def find_job(api: Api, given: str) -> str:
@@ -49,7 +50,7 @@ def find_dataset(api: Api, given: str) -> str:
 
     Raises `NotFoundError`, and `AmbiguousError` with the data sets that fit.
     """
-    if _DATASET.fullmatch(given):
+    if re.fullmatch(DATASET_ID, given):
         return given
     listed = api.datasets()  # newest first
     named = [one for one in listed if one.name == given][:1]
@@ -57,7 +58,10 @@ def find_dataset(api: Api, given: str) -> str:
     if not found:
         names = list(dict.fromkeys(one.name for one in listed))
         yours = f"you have {', '.join(names[:20])}" if names else "you have none yet, so upload a file first"
-        raise NotFoundError(f"No data set has the name {given}, or an id that begins or ends so: {yours}.")
+        shipped = did_you_mean(given, BUILTIN)
+        raise NotFoundError(
+            f"No data set has the name {given}, or an id that begins or ends so: {yours}{shipped or '.'}"
+        )
     if len(found) > 1:
         fits = "\n".join(f"  {one.id}  {one.name}, version {one.version}" for one in found)
         raise AmbiguousError(f"{given} fits {len(found)} data sets; give the id of one:\n{fits}")

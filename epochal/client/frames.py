@@ -20,6 +20,11 @@ def is_frame(data: Any) -> bool:
     return hasattr(data, "columns") and (hasattr(data, "to_parquet") or hasattr(data, "write_parquet"))
 
 
+def is_pair(data: Any) -> bool:
+    """Whether it is features and targets, `(X, y)`, as arrays, tensors or lists."""
+    return isinstance(data, tuple) and len(data) == 2 and all(hasattr(one, "__len__") for one in data)
+
+
 def looks_like_file(data: Any) -> bool:
     """Whether it is the path of a file with data, rather than the name of a data set."""
     if isinstance(data, Path):
@@ -29,7 +34,9 @@ def looks_like_file(data: Any) -> bool:
 
 @contextmanager
 def as_file(data: Any) -> Iterator[Path]:
-    """The path of a file with the data: a path, an open file, or a frame, which becomes Parquet without its index.
+    """The path of a file with the data: a path, an open file, a frame, or the arrays `(X, y)`.
+
+    A frame becomes Parquet without its index, arrays become NPZ.
 
     Raises `BadFileError` and `WrongUseError`.
     """
@@ -40,11 +47,16 @@ def as_file(data: Any) -> Iterator[Path]:
         if is_frame(data):
             file = Path(folder) / "frame.parquet"
             _write(data, file)
+        elif is_pair(data):
+            file = Path(folder) / "arrays.npz"
+            _save(data[0], data[1], file)
         elif hasattr(data, "read"):
             file = Path(folder) / _name(data)
             _copy(data, file)
         else:
-            raise WrongUseError(f"A data set is a path, an open file or a frame, not {type(data).__name__}.")
+            raise WrongUseError(
+                f"A data set is a path, an open file, a frame or a pair of arrays (X, y), not {type(data).__name__}."
+            )
         yield file
 
 
@@ -58,6 +70,21 @@ def _write(frame: Any, file: Path) -> None:
         raise BadFileError(
             f"The frame cannot be sent as Parquet: {error}. Give each column values of one type."
         ) from error
+
+
+def _save(features: Any, targets: Any, file: Path) -> None:
+    import numpy  # only who has arrays needs it
+
+    arrays = {}
+    for name, given in (("X", features), ("y", targets)):
+        try:
+            arrays[name] = numpy.asarray(given)
+        except ValueError as error:  # rows of different lengths
+            raise BadFileError(f"{name} is no array: {error}") from error
+        if arrays[name].dtype == object:
+            raise BadFileError(f"{name} is no array of numbers or texts: give each column values of one kind.")
+    with file.open("wb") as saved:
+        numpy.savez(saved, X=arrays["X"], y=arrays["y"])
 
 
 def _name(stream: Any) -> str:

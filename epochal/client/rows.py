@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from spec.views import FieldError
+from spec.field_error import FieldError
 
 from ..errors import WrongUseError
 from .frames import is_frame

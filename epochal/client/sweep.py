@@ -12,7 +12,7 @@ from spec.ensemble import EnsembleView
 from spec.monitors import LOWER_IS_BETTER
 from spec.replay import ReplayView
 from spec.states import SweepState, TrialState
-from spec.sweep_views import Standing, SweepView, TrialView
+from spec.sweep_views import Standing, SweepSummary, SweepView, TrialView
 
 from ..errors import WrongUseError
 from .curve import frame_of
@@ -36,7 +36,7 @@ FRESH_S = 1.0
 class Sweep:
     """One sweep of the service. Errors are those of `epochal.errors`."""
 
-    def __init__(self, client: "Client", view: SweepView) -> None:
+    def __init__(self, client: "Client", view: SweepSummary) -> None:
         self._client, self._api = client, client.api
         self._view, self._seen_at = view, time.monotonic()
         self.id = view.id
@@ -44,9 +44,12 @@ class Sweep:
     @property
     def view(self) -> SweepView:
         """All that the service says of it."""
-        if not self.ended_as(self._view) and time.monotonic() - self._seen_at >= FRESH_S:
-            self.learn(self._api.sweep(self.id))
-        return self._view
+        view = self._view
+        is_fresh = self.ended_as(view) or time.monotonic() - self._seen_at < FRESH_S
+        if not isinstance(view, SweepView) or not is_fresh:
+            view = self._api.sweep(self.id)
+            self.learn(view)
+        return view
 
     def refresh(self) -> Self:
         """Ask the service for its state."""
@@ -183,14 +186,15 @@ class Sweep:
         return self
 
     @staticmethod
-    def ended_as(view: SweepView) -> bool:
+    def ended_as(view: SweepSummary) -> bool:
         """Whether a sweep in this state trains nothing more."""
         return view.state not in (SweepState.running, SweepState.paused)
 
     def __repr__(self) -> str:
         view = self._view
         best = "" if view.best is None else f", best {view.objective} {metric(view.objective, view.best)}"
-        return f"<Sweep {short(self.id)} {view.name or ''}: {view.state.value}, {view.proposed} configurations{best}>"
+        name = f"{short(self.id)} {view.name}" if view.name else short(self.id)
+        return f"<Sweep {name}: {view.state.value}, {view.proposed} configurations{best}>"
 
     def _repr_html_(self) -> str:
         view = self.view

@@ -183,7 +183,9 @@ def raise_for_status(answer: httpx.Response) -> None:
         problem = Problem.model_validate_json(answer.content)
     except ValidationError:
         raise AnswerError(
-            f"The server answered {status} {answer.reason_phrase}. Its log says why.", status=status
+            f"{answer.url.host} answered {status} {answer.reason_phrase}, and not as Epochal does: "
+            "look whether EPOCHAL_URL names its API, or at its log.",
+            status=status,
         ) from None
     detail = problem.detail or problem.title
     if status in (400, 413, 415, 422):

@@ -39,8 +39,9 @@ class Addresses:
     broker_socket: Path
     api_listener: socket.socket
     api: str
-    mlflow_port: int
+    mlflow_socket: Path
     mlflow: str
+    """MLflow as our services reach it."""
 
 
 class Stack:
@@ -82,7 +83,8 @@ class Stack:
 
     def _start(self, addresses: Addresses) -> None:
         settings, home = self._settings, self._home
-        endpoints = Endpoints(addresses.api, addresses.mlflow, home.token(settings.token))
+        page = settings.mlflow_public_url or f"{settings.public_url or addresses.api}/mlflow"
+        endpoints = Endpoints(addresses.api, page, home.token(settings.token))
         environ = self._environ(addresses)
         if not settings.broker_url:
             self._start_and_wait(services.broker(home, addresses.broker_socket))
@@ -94,8 +96,8 @@ class Stack:
         for number in range(1, self._workers + 1):
             self._launch(services.worker(home, environ, number))
         if not settings.mlflow_url:
-            self._launch(services.mlflow(home, environ, settings.host, addresses.mlflow_port))
-            self._report(f"MLflow   {addresses.mlflow}  (starts in the background, some 10 seconds)")
+            self._launch(services.mlflow(home, environ, addresses.mlflow_socket))
+            self._report(f"MLflow   {page}  (starts in the background, some 10 seconds; sign in on the page first)")
         self._launch(services.tracking(home, environ))
         self._launch(services.sweeps(home, environ))
 
@@ -169,15 +171,15 @@ class Stack:
     def _environ(self, addresses: Addresses) -> Mapping[str, str]:
         """The environment of every service: this process's settings, with the addresses that were chosen."""
         settings = self._settings
-        mlflow_url = settings.mlflow_url or addresses.mlflow
         return {
             "EPOCHAL_HOME": str(settings.home),
             "EPOCHAL_DATABASE_URL": settings.database_url,
             "EPOCHAL_BROKER_URL": settings.broker_url or f"redis+socket://{addresses.broker_socket}?virtual_host=0",
             "EPOCHAL_FILES_URL": settings.files_url,
-            "EPOCHAL_MLFLOW_URL": mlflow_url,
-            "EPOCHAL_MLFLOW_PUBLIC_URL": settings.mlflow_public_url or mlflow_url,
+            "EPOCHAL_MLFLOW_URL": addresses.mlflow,
+            "EPOCHAL_MLFLOW_PUBLIC_URL": settings.mlflow_public_url,
             "EPOCHAL_PUBLIC_URL": settings.public_url or addresses.api,
+            "EPOCHAL_WEBHOOK_PRIVATE": "1",  # it is its user's own machine
             "EPOCHAL_TOKEN": "",  # only the migration stores it; no other service needs it
         }
 
@@ -188,18 +190,14 @@ class Stack:
         with (
             services.listen(settings.host, settings.port, "EPOCHAL_PORT") as listener,
             self._home.socket("valkey.sock") as broker_socket,
+            self._home.socket("mlflow.sock") as mlflow_socket,
         ):
-            mlflow_port = 0
-            if not settings.mlflow_url:
-                # MLflow binds its port itself; this finds a free one, or reports at once that it is taken.
-                with services.listen(settings.host, settings.mlflow_port, "EPOCHAL_MLFLOW_PORT") as free:
-                    mlflow_port = free.getsockname()[1]
             yield Addresses(
                 broker_socket,
                 listener,
                 f"http://{name}:{listener.getsockname()[1]}",
-                mlflow_port,
-                settings.mlflow_url or f"http://{name}:{mlflow_port}",
+                mlflow_socket,
+                settings.mlflow_url or f"unix://{mlflow_socket}",
             )
 
     @contextlib.contextmanager

@@ -73,11 +73,10 @@ def worker(home: Home, environ: Mapping[str, str], number: int) -> Service:
     )  # a worker first gives its jobs back
 
 
-def mlflow(home: Home, environ: Mapping[str, str], host: str, port: int) -> Service:
-    """The MLflow server: it starts slowly, and no other service waits for it."""
-    command = _python("tracking", "serve", "--host", host, "--port", str(port), "--home", str(home.path / "mlflow"))
-    url = f"http://{reachable(host)}:{port}/health"
-    return Service("mlflow", command, home.logs / "mlflow.log", environ, home.path, ready=lambda: _answers(url))
+def mlflow(home: Home, environ: Mapping[str, str], socket_path: Path) -> Service:
+    """The MLflow server on a socket of this user; it starts slowly, and no other service waits for it."""
+    command = _python("tracking", "serve", "--bind", f"unix:{socket_path}", "--home", str(home.path / "mlflow"))
+    return Service("mlflow", command, home.logs / "mlflow.log", environ, home.path, ready=lambda: _is_well(socket_path))
 
 
 def tracking(home: Home, environ: Mapping[str, str]) -> Service:
@@ -118,14 +117,23 @@ def _python(module: str, *arguments: str) -> tuple[str, ...]:
 
 
 def _pongs(path: Path) -> bool:
+    return _said(path, b"PING\r\n").startswith(b"+PONG")
+
+
+def _is_well(path: Path) -> bool:
+    return b" 200 " in _said(path, b"GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+
+
+def _said(path: Path, asked: bytes) -> bytes:
+    """The beginning of what a service at a unix socket answers; empty when it does not."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
         connection.settimeout(0.5)
         try:
             connection.connect(str(path))
-            connection.sendall(b"PING\r\n")
-            return connection.recv(16).startswith(b"+PONG")
+            connection.sendall(asked)
+            return connection.recv(16)
         except OSError:
-            return False
+            return b""
 
 
 def _answers(url: str) -> bool:

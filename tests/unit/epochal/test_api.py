@@ -17,8 +17,9 @@ from epochal.errors import (
     ServerUnreachableError,
 )
 from epochal.stack.home import Endpoints, Home
+from spec.field_error import FieldError
 from spec.states import JobStatus
-from spec.views import FieldError, JobView
+from spec.views import JobView
 
 from .jobs import api_of, view
 

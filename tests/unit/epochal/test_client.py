@@ -104,6 +104,7 @@ def test_every_field_has_one_name() -> None:
     assert places["hidden"] == ("architecture", "hidden")
     assert places["schedule_patience"] == ("schedule", "patience")
     assert places["patience"] == ("patience",)
+    assert spec_with({}, {"lr": 0.5}) == spec_with({}, {"learning_rate": 0.5})
     assert spec_with({"optimizer": "sgd"}, {"momentum": 0.5})["optimizer"] == {"type": "sgd", "momentum": 0.5}
 
 
@@ -323,7 +324,7 @@ def test_a_data_set_shows_columns_gaps_classes_and_notes() -> None:
 
 def test_what_cannot_be_uploaded_is_named() -> None:
     client = client_of(Server())
-    with pytest.raises(WrongUseError, match="a path, an open file or a frame, not int"):
+    with pytest.raises(WrongUseError, match=r"a pair of arrays \(X, y\), not int"):
         client.upload(3)
     mixed = pd.DataFrame({"a": [1, "x", b"y"]})
     with pytest.raises(BadFileError, match="values of one type"):

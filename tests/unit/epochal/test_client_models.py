@@ -22,7 +22,7 @@ from epochal.client.frames import as_file
 from epochal.client.job import Job
 from epochal.client.predictions import Predictions
 from epochal.client.rows import chunks, rows_of
-from epochal.errors import BadSpecError, WrongUseError
+from epochal.errors import BadFileError, BadSpecError, WrongUseError
 from spec import views
 
 from .jobs import ID, client_of, job
@@ -110,6 +110,17 @@ def test_a_frame_is_known_by_its_methods() -> None:
     with as_file(Frame()) as file:
         assert (file.name, file.read_bytes()) == ("frame.parquet", b"PAR1")
     assert not file.exists()
+
+
+def test_features_and_targets_are_sent_as_arrays() -> None:
+    with as_file(([[1.0, 2.0], [3.0, 4.0]], ["a", "b"])) as file, np.load(file, allow_pickle=False) as arrays:
+        assert (arrays["X"].tolist(), arrays["y"].tolist()) == ([[1.0, 2.0], [3.0, 4.0]], ["a", "b"])
+
+
+@pytest.mark.parametrize("x", [[[1.0], [1.0, 2.0]], [[{}], [{}]]], ids=["ragged", "objects"])
+def test_arrays_that_are_none_are_named(x: Any) -> None:
+    with pytest.raises(BadFileError, match="X is no array"), as_file((x, [0, 1])):
+        pass
 
 
 @pytest.mark.parametrize("stream", [io.BytesIO(b"a,b\n" * 50_000), io.StringIO("a,b\n" * 50_000)])

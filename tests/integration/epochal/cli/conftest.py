@@ -11,7 +11,20 @@ import pytest
 from rich.console import Console
 
 from epochal import cli
-from epochal.cli import console, control, datasets, job_ids, jobs, models, named_data, progress, queue, submit, sweeps
+from epochal.cli import (
+    console,
+    control,
+    datasets,
+    job_ids,
+    jobs,
+    models,
+    named_data,
+    progress,
+    queue,
+    reports,
+    submit,
+    sweeps,
+)
 from epochal.client import Api
 from spec.states import StopReason
 from spec.views import Curve, Metrics
@@ -70,7 +83,7 @@ def epochal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
 
     terminals = [io.StringIO(), io.StringIO()]
     screen, aside = (Console(file=file, width=WIDTH, force_terminal=True, color_system=None) for file in terminals)
-    for module in (control, datasets, job_ids, jobs, models, named_data, queue, submit, sweeps):
+    for module in (control, datasets, job_ids, jobs, models, named_data, queue, reports, submit, sweeps):
         monkeypatch.setattr(module, "Api", client)
         for name, of_80_columns in (("screen", screen), ("aside", aside)):
             if hasattr(module, name):

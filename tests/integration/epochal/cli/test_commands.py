@@ -8,7 +8,9 @@ import pytest
 
 from epochal.cli import job_ids
 from epochal.cli import progress as cli_progress
+from spec.access import Quotas
 from spec.states import FailureReason, StopReason
+from store.users import UserStore
 
 from .conftest import WIDTH, Commands
 
@@ -246,3 +248,14 @@ def test_changes_name_the_job_shortly(epochal: Commands) -> None:
     assert epochal("resume", "@last").out == f"{job_id[-SHORT:]} mine: queued\n"
     assert epochal("priority", job_id[-SHORT:], "7").code == 0
     assert epochal("cancel", "mine").out == f"{job_id[-SHORT:]} mine: cancelled\n"
+
+
+def test_quotas_show_what_is_used_of_them(epochal: Commands) -> None:
+    service = epochal.service
+    UserStore(service.engine).change("ann", quotas=Quotas(queued=5, gpu_hours=2.5))
+    service.submit()
+    [ann] = json.loads(epochal("quotas", "--json").out)
+    assert (ann["name"], ann["used"]["queued"], ann["quotas"]["queued"]) == ("ann", 1, 5)
+    shown = epochal("quotas").out
+    for cell in ("user", "ann", "1 of 5", "0.00 of 2.5", "0 B of 17.2 GB"):
+        assert cell in shown

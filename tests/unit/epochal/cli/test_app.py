@@ -1,5 +1,7 @@
+import errno
 import io
 import re
+import sys
 from importlib.metadata import version
 from pathlib import Path
 
@@ -9,15 +11,38 @@ from rich.console import Console
 from typer.main import get_command
 
 from epochal.cli import app, stack
+from epochal.errors import BadSpecError
 from epochal.stack.home import Endpoints
+from spec.field_error import FieldError
 
 COMMANDS = (
-    *("up", "down", "status", "open", "worker", "submit", "jobs", "show", "watch", "cancel", "retry", "logs", "curve"),
+    *(
+        "up",
+        "down",
+        "status",
+        "open",
+        "doctor",
+        "worker",
+        "slurm",
+        "autoscale",
+        "submit",
+        "jobs",
+        "show",
+        "watch",
+        "cancel",
+        "retry",
+        "logs",
+        "curve",
+    ),
     *("replay", "improve", "pause", "resume", "priority", "workers", "queue", "check", "clone", "compare", "delete"),
     *("datasets upload", "datasets list", "datasets show", "datasets delete", "predict", "download"),
     *("sweep start", "sweep list", "sweep show", "sweep cancel", "sweep pause", "sweep resume", "sweep extend"),
     *("sweep replay", "sweep ensemble", "sweep predict"),
+    *("user list", "user add", "user role", "user quota", "user lock", "user unlock", "usage", "quotas", "audit"),
+    *("project list", "project create", "project delete", "project members", "project add", "project remove"),
+    *("project quota", "project share"),
     *("lesson", "token create", "token list", "token revoke"),
+    *("webhook add", "webhook list", "webhook remove", "webhook test"),
 )
 BECOMES_ANOTHER_PROGRAM = ("worker",)
 
@@ -60,7 +85,7 @@ def test_every_command_is_tested_here() -> None:
     assert {name.split()[0] for name in COMMANDS} == set(group.commands)
 
 
-@pytest.mark.parametrize("command", ["", "datasets", "sweep", "token", *COMMANDS])
+@pytest.mark.parametrize("command", ["", "datasets", "sweep", "token", "user", "project", "webhook", *COMMANDS])
 def test_help_fits_80_columns_and_no_line_is_cut(
     command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -75,7 +100,9 @@ def test_help_fits_80_columns_and_no_line_is_cut(
     assert not re.search(r"\w\.\.\.$", narrow, re.MULTILINE)
     examples = narrow.partition("Example")[2].partition("\n\n")[0].splitlines()[1:]
     assert all(line.startswith("    ") for line in examples)  # a longer one would go on in the next line
-    assert command in ("", "datasets", "sweep", "token") or any(f"epochal {command}" in line for line in examples)
+    assert command in ("", "datasets", "sweep", "token", "user", "project", "webhook") or any(
+        f"epochal {command}" in line for line in examples
+    )
 
 
 @pytest.mark.parametrize("on_terminal", [True, False])
@@ -190,6 +217,66 @@ def test_an_unknown_variable_is_named(monkeypatch: pytest.MonkeyPatch, capsys: p
     monkeypatch.setenv("EPOCHAL_PROT", "1")
     assert run("status") == 2
     assert "EPOCHAL_PROT" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("EPOCHAL_PORT", "many", "EPOCHAL_PORT must be a whole number; it is 'many'"),
+        ("EPOCHAL_LEASE_S", "-1", "EPOCHAL_LEASE_S must be greater than 0.0; it is '-1'"),
+        ("EPOCHAL_URL", "example.org", "EPOCHAL_URL, must begin with http:// or https://; it is 'example.org'"),
+        ("EPOCHAL_TOKEN", "epo_wr\u00f6ng", "EPOCHAL_TOKEN, has characters that no token has"),
+    ],
+)
+def test_a_bad_variable_is_named_with_its_rule(
+    name: str, value: str, said: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv(name, value)
+    assert run("jobs") == 2
+    assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("priority", "@last", "high"), "'PRIORITY': it must be a whole number"),
+        (("priority", "@last", "101"), "'PRIORITY': it must be at most 100"),
+        (("jobs", "--limit", "0"), "'--limit': it must be at least 1"),
+        (("jobs", "--status", "lost"), "'--status': 'lost' is not one of 'queued'"),
+    ],
+)
+def test_a_bad_value_is_said_in_the_words_of_the_specs(
+    arguments: tuple[str, ...], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(*arguments) == 2
+    assert said in capsys.readouterr().err
+
+
+def test_a_home_that_cannot_be_written_to_is_named(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("EPOCHAL_HOME", "/dev/null/home")
+    assert run("up", "--detach") == 2
+    assert "Cannot write to /dev/null/home: Not a directory. EPOCHAL_HOME names" in capsys.readouterr().err
+
+
+def test_an_answer_that_cannot_be_written_is_a_sentence(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def echo(*_: object, **how: object) -> None:
+        if not how.get("err"):
+            raise OSError(errno.ENOSPC, "No space left on device")
+        sys.stderr.write(str(_[0]))
+
+    monkeypatch.setattr(typer, "echo", echo)
+    assert run("--version") == 1
+    assert capsys.readouterr().err == "epochal: Cannot write the answer: No space left on device."
+
+
+def test_one_fault_is_said_once() -> None:
+    fault = FieldError(path="target", message="is missing")
+    assert str(BadSpecError("target is missing.", errors=[fault])) == "target is missing."
+    assert str(BadSpecError("The spec is not valid.", errors=[fault])).endswith("\n  target: is missing")
 
 
 def test_a_worker_needs_a_broker(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -4,8 +4,8 @@ import pytest
 
 from epochal.cli.flags import Flag, flags, overlay, with_flags
 from epochal.errors import BadFileError, BadSpecError
+from spec.field_error import FieldError
 from spec.job import JobSpec
-from spec.views import FieldError
 
 FLAGS = {flag.name: flag for flag in flags()}
 

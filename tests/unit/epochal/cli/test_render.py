@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from rich.console import Console, RenderableType
 
+from epochal.cli.console import LEAST_WIDTH, console_of
 from epochal.cli.figures import duration, sparkline
 from epochal.cli.render import events_table, job_card, jobs_table, outcome, results_table, status_text, summary
 from epochal.cli.render_service import queue_table, services_table, workers_table
@@ -192,3 +193,10 @@ def test_durations_are_in_their_largest_unit(seconds: float, text: str) -> None:
 def test_a_number_that_is_missing_is_a_dash() -> None:
     assert number(None) == percent(None) == "-"
     assert number(0.123456) == "0.1235"
+
+
+def test_a_narrow_terminal_breaks_lines_and_cuts_no_id(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")  # as a terminal
+    monkeypatch.setenv("COLUMNS", "40")
+    assert console_of(stderr=False).width == LEAST_WIDTH
+    assert console_of(stderr=True).width == 40

@@ -19,8 +19,8 @@ def test_a_taken_port_says_which_variable_moves_it() -> None:
         other.bind(("127.0.0.1", 0))
         other.listen()
         port = other.getsockname()[1]
-        with pytest.raises(PortTakenError, match=rf"port {port} .*EPOCHAL_MLFLOW_PORT"):
-            listen("127.0.0.1", port, "EPOCHAL_MLFLOW_PORT")
+        with pytest.raises(PortTakenError, match=rf"port {port} .*EPOCHAL_PORT"):
+            listen("127.0.0.1", port, "EPOCHAL_PORT")
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,42 @@
+"""Pilots in a real Slurm."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from epochal.errors import SlurmError, WrongUseError
+from epochal.slurm.pilots import Pilots
+from epochal.slurm.scaling import Fleet
+from tests.services import eventually
+from tests.slurm import Slurm, slurm
+
+SCRIPT = "#!/bin/bash\ntrap 'kill $!; exit 0' USR1 TERM\nsleep 300 &\nwait\n"
+
+
+@pytest.fixture
+def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[Slurm]:
+    with slurm() as made:
+        monkeypatch.setenv("SLURM_CONF", made.environ["SLURM_CONF"])
+        yield made
+
+
+@pytest.mark.slurm
+def test_pilots_are_submitted_counted_and_cancelled_while_they_wait(cluster: Slurm) -> None:
+    pilots = Pilots(["--output=/dev/null"], SCRIPT)
+    assert pilots.fleet() == Fleet(running=0, pending=0)
+    jobs = pilots.submit(4)
+    eventually(lambda: pilots.fleet() == Fleet(running=2, pending=2), within_s=20.0, what="two run, and two wait")
+    pilots.cancel_waiting(1)
+    assert pilots.fleet() == Fleet(running=2, pending=1)
+    assert jobs[3] not in cluster.run("squeue", "-h", "-o", "%A").split()
+    cluster.run("scancel", "--batch", "--signal=USR1", jobs[0])
+    eventually(lambda: pilots.fleet() == Fleet(running=2, pending=0), within_s=20.0, what="the third has its place")
+    with pytest.raises(SlurmError, match=r"(?s)sbatch refused: .*nowhere|sbatch refused: .*partition"):
+        Pilots(["--partition=nowhere"], SCRIPT).submit(1)
+
+
+def test_without_slurm_it_says_where_to_run_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(WrongUseError, match="There is no squeue here: run this on a machine from which you submit"):
+        Pilots([], SCRIPT).fleet()
