@@ -8,6 +8,7 @@ import ListTree from "@lucide/svelte/icons/list-tree";
 import Server from "@lucide/svelte/icons/server";
 import Shapes from "@lucide/svelte/icons/shapes";
 import SlidersVertical from "@lucide/svelte/icons/sliders-vertical";
+import Users from "@lucide/svelte/icons/users";
 import type { Route } from "./lib/router.svelte";
 
 export const routes: readonly Route[] = [
@@ -24,4 +25,5 @@ export const routes: readonly Route[] = [
   { path: "/datasets", title: "Data sets", icon: Database, hint: "upload a file", view: () => import("./views/Datasets.svelte") },
   { path: "/datasets/:id", title: "Data set", view: () => import("./views/Dataset.svelte") },
   { path: "/cluster", title: "Cluster", icon: Server, hint: "queue, workers, throughput", view: () => import("./views/Cluster.svelte") },
+  { path: "/people", title: "People", icon: Users, hint: "users, projects, tokens, quotas", view: () => import("./views/People.svelte") },
 ];

@@ -10,6 +10,8 @@ export interface Column<Row> {
   readonly cell?: Snippet<[Row]>;
   /** px; the columns without one share what is left. */
   readonly width?: number;
+  /** px; of a column without a width: the others become narrower before it has less. */
+  readonly least?: number;
   readonly right?: boolean;
   /** The field by which a click on the title sorts. */
   readonly sort?: string;
@@ -21,6 +23,9 @@ export interface Column<Row> {
   readonly hint?: string;
 }
 
+/** A column is never squeezed more: its longest word must fit. */
+const TIGHTEST = 0.92;
+
 /** Rows that are drawn above and below what is seen. */
 export const SPARE = 8;
 
@@ -28,6 +33,13 @@ export const SPARE = 8;
 export function visible(top: number, height: number, row: number, total: number, more = SPARE): { first: number; last: number } {
   const first = Math.max(0, Math.min(total, Math.floor(top / row) - more));
   return { first, last: Math.min(total, Math.ceil((top + height) / row) + more) };
+}
+
+/** What the widths of columns are multiplied by, so that those without one have what they need at least. */
+export function squeezed(columns: readonly Column<never>[], width: number): number {
+  const sum = (of: (column: Column<never>) => number | undefined): number => columns.reduce((all, column) => all + (of(column) ?? 0), 0);
+  const [fixed, least] = [sum((column) => column.width), sum((column) => column.least)];
+  return least === 0 || fixed === 0 ? 1 : Math.min(1, Math.max(TIGHTEST, (width - least) / fixed));
 }
 
 /** The order after a click on a title: its first order, then the other, then none. */

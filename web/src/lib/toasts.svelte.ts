@@ -39,7 +39,7 @@ class Toasts {
 
   #add(toast: Toast, ms: number): void {
     this.#next += 1;
-    this.list = [...this.list.slice(-3), toast];
+    this.list = [...this.list.filter(({ bad }) => bad).slice(-1), toast]; // few, for they lie over the view
     setTimeout(() => this.close(toast.id), ms);
   }
 }

@@ -3,7 +3,14 @@ import { headerOf, upload } from "./upload";
 
 test("the columns of a file are known before it is sent", () => {
   expect(headerOf("\ufeffage;income;risk\r\n30;1,5;low")).toEqual(["age", "income", "risk"]);
-  expect(headerOf('sep=,\n"a, b",c\n')).toEqual(["a, b", "c"]);
+  expect(headerOf("a,b,a\n1,2,3")).toEqual(["a", "b"]);
+  expect(headerOf("  a   b  y\n 1.0  2  3")).toEqual(["a", "b", "y"]);
+  expect(headerOf('sep=,\n"a, b",c\n1,2\n')).toEqual(["a, b", "c"]);
+  expect(headerOf("Sales, by region\n\na;b;y\n1;2;3\n4;5;6\n")).toEqual(["a", "b", "y"]);
+  expect(headerOf("# a logger's\na,b,y\n1,2,3\n")).toEqual(["a", "b", "y"]);
+  expect(headerOf("5.1,3.5,setosa\n4.9,3.0,setosa\n")).toEqual(["0", "1", "2"]);
+  expect(headerOf("2019,2020,2021\n5,6,7\n")).toEqual(["2019", "2020", "2021"]);
+  expect(headerOf("")).toEqual([]);
 });
 
 test("an upload whose connection breaks goes on at the byte that the server has", async () => {

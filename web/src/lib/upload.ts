@@ -66,13 +66,34 @@ function hex(digest: ArrayBuffer): string {
   return [...new Uint8Array(digest)].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
-/** Names of the columns by the first line of a text file, to choose a target from; the server reads it with more care. */
+/** Names of the columns by the first lines of a text file, to choose a target from; the server reads it with more care. */
 export function headerOf(text: string): string[] {
-  const lines = text.replace(/^\ufeff/, "").split(/\r\n?|\n/);
-  const line = (lines[0]?.startsWith("sep=") ? lines[1] : lines[0]) ?? "";
-  const delimiter = [";", "\t", "|", ","].find((one) => line.includes(one)) ?? ",";
-  const cells = line.match(new RegExp(`("(?:[^"]|"")*"|[^${delimiter === "|" ? "\\|" : delimiter}]*)(?:${delimiter === "|" ? "\\|" : delimiter}|$)`, "g")) ?? [];
-  return cells
-    .map((cell) => (cell.endsWith(delimiter) ? cell.slice(0, -1) : cell).replace(/^"(.*)"$/, "$1").replaceAll('""', '"').trim())
-    .filter((cell) => cell !== "");
+  const lines = text.replace(/^\ufeff?(sep=.\r?\n)?/, "").split(/\r\n?|\n/).filter((line) => line.trim() !== "").slice(0, 50);
+  const tables = [...";\t|,"].map((delimiter) => tableOf(lines, delimiter)).filter((table) => table.width > 1);
+  const table = tables.sort((one, other) => other.share - one.share)[0] ?? tableOf(lines, " ");
+  // Lines with fewer cells stand above the table: a title, a source.
+  const row = table.rows.find((cells, place) => cells.filter((cell) => cell !== "").length >= table.width - (place === 0 ? 1 : 0)) ?? table.rows[0] ?? [];
+  const isData = row.some(isNumber) && !row.every((cell, place) => place === 0 || Number(cell) === Number(row[place - 1]) + 1);
+  const names = isData ? row.map((_, place) => String(place)) : row.filter((cell) => cell !== "");
+  return [...new Set(names)]; // two of the same name are refused by the server, with a sentence
+}
+
+/** Lines as cells, how many cells most lines have, and the share of those lines. */
+function tableOf(lines: string[], delimiter: string): { rows: string[][]; width: number; share: number } {
+  const rows = lines.map((line) => cellsOf(line, delimiter));
+  const alike = (width: number): number => rows.filter((row) => row.length === width).length;
+  const width = rows.reduce((best, row) => (alike(row.length) > alike(best) ? row.length : best), 0);
+  return { rows, width, share: alike(width) / Math.max(1, rows.length) };
+}
+
+function cellsOf(line: string, delimiter: string): string[] {
+  const text = delimiter === " " ? line.trim().replace(/\s+/g, " ") : line;
+  const end = delimiter === "|" ? "\\|" : delimiter;
+  const cells = text.match(new RegExp(`("(?:[^"]|"")*"|[^${end}]*)(?:${end}|$)`, "g")) ?? [];
+  if (!text.endsWith(delimiter)) cells.pop(); // the pattern matches nothing once more at the end
+  return cells.map((cell) => (cell.endsWith(delimiter) ? cell.slice(0, -1) : cell).replace(/^"(.*)"$/, "$1").replaceAll('""', '"').trim());
+}
+
+function isNumber(cell: string): boolean {
+  return /^[-+]?\d+([.,]\d+)*(e[-+]?\d+)?$/i.test(cell);
 }

@@ -57,6 +57,11 @@ export class Training {
     return this.status !== null && ENDED.has(this.status);
   }
 
+  /** The last epoch that is known at this moment; `version` says when to ask again. */
+  get lastEpoch(): number {
+    return Math.max(this.film.pictures.at(-1)?.epoch ?? 0, this.rows.at(-1)?.["epoch"] ?? 0);
+  }
+
   get active(): boolean {
     return this.status !== null && !this.ended;
   }
