@@ -2,7 +2,7 @@
 
 import sys
 
-from . import claims, gpu, leaving, peers, quality, trainer, upload, verdicts
+from . import claims, cluster, gpu, leaving, peers, quality, trainer, upload, verdicts
 
-for script in (trainer, leaving, quality, peers, gpu, claims, upload, verdicts):
+for script in (trainer, leaving, quality, peers, gpu, claims, cluster, upload, verdicts):
     script.main(sys.argv[1:])

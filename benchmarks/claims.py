@@ -1,4 +1,4 @@
-"""Claims per second from a long queue with priorities and fair share between owners, and the latency of its reads.
+"""Claims per second from a long queue with priorities and fair share, and the latency of its reads.
 
 `python -m benchmarks.claims [--quick] [--write] [--jobs 1000000] [--claimers 8] [--seconds 20] [--server URL]`. The
 claimers are processes; each claims pack after pack and finishes none, so that the number of running jobs grows. The

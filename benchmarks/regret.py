@@ -84,7 +84,7 @@ class Ours:
             {
                 "base": {"dataset": "digits", "epochs": surrogate.epochs},
                 "space": {PREFIX + name: dict(parameter) for name, parameter in surrogate.space.items()},
-                "trials": UNLIMITED,
+                "trials": {"epochs": UNLIMITED},
                 "seed": seed,
                 **self.fields,
             }
@@ -136,7 +136,8 @@ class Optuna:
         """Search until the budget is spent."""
         epochs = surrogate.epochs
         pruner = optuna.pruners.HyperbandPruner(1, epochs, 3) if self.hyperband else optuna.pruners.NopPruner()
-        study = optuna.create_study(sampler=self.sampler(seed), pruner=pruner)
+        named = f"seed {seed}"  # its brackets depend on the name, which is drawn at random unless it is given
+        study = optuna.create_study(sampler=self.sampler(seed), pruner=pruner, study_name=named)
 
         def objective(trial: optuna.Trial) -> float:
             [curve] = ledger.curves([dict(_suggested(surrogate, trial))])

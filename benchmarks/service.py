@@ -112,7 +112,7 @@ class Project:
 @contextmanager
 def running_stack(home: Path, **settings: str) -> Iterator[tuple[httpx.Client, httpx.Client]]:
     """An embedded stack on free ports; clients of its API and of its MLflow."""
-    mine = {"HOME": str(home), "PORT": "0", "MLFLOW_PORT": "0", "DEVICES": f"cpu:{PROCESSES}", **settings}
+    mine = {"HOME": str(home), "PORT": "0", "DEVICES": f"cpu:{PROCESSES}", **settings}
     environ = {name: value for name, value in os.environ.items() if not name.startswith("EPOCHAL_")}
     environ |= {f"EPOCHAL_{name}": value for name, value in mine.items()}
     command = [sys.executable, "-m", "epochal"]

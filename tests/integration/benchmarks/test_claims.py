@@ -12,7 +12,7 @@ def test_a_smoke_run_prints_a_row_for_everything_that_is_timed(
     claims.main(["--quick", "--server", postgres_url])
     said = capsys.readouterr().out
     assert "No job was claimed twice" in said
-    assert "ix_job_device_request" in said
+    assert "ix_job_share" in said
     rows = [line.split(" | ")[0] for line in said.splitlines() if line.startswith("| ")]
     assert rows[2:5] == ["| claim a pack, 2 at once", "| claim a pack, 1 at once", "| submit a job"]
 
@@ -26,6 +26,6 @@ def test_a_statement_that_scans_the_jobs_is_found_out(postgres_url: str) -> None
     with backlog(postgres_url, 5000) as engine:
         with engine.begin() as connection:
             assert connection.execute(text("SELECT count(DISTINCT owner) FROM job")).scalar_one() == OWNERS
-            connection.execute(text("DROP INDEX ix_job_device_request, ix_job_owner_id, ix_job_owner_status_id"))
+            connection.execute(text("DROP INDEX ix_job_share, ix_job_owner_id, ix_job_owner_status_id"))
         with pytest.raises(SequentialScanError, match="Seq Scan on job"):
             explain(engine)
