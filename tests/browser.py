@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from playwright.sync_api import Page, Route, expect, sync_playwright
+from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
 
 PLACES = ("/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome")
 """Where a browser may be."""
@@ -28,22 +28,35 @@ def executable() -> str | None:
 
 
 @contextmanager
-def page() -> Iterator[Page]:
-    """An empty page of a fresh browser, which reaches this machine and nothing else.
-
-    The browser ends with the test: the event loop of Playwright would be in the way of tests that have their own.
-    """
+def launched() -> Iterator[Browser]:
+    """A browser, for the tests of a file: the event loop of Playwright is in the way of tests that have their own."""
     found = executable()
     assert found is not None, "there is no Chromium: apt-get install chromium"
     expect.set_options(timeout=SLOW_MS)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=found, args=QUIET)
         try:
-            context = browser.new_context(viewport={"width": 1400, "height": 1000}, service_workers="block")
-            context.route("**/*", _only_here)
-            yield context.new_page()
+            yield browser
         finally:
             browser.close()
+
+
+@contextmanager
+def page_of(browser: Browser) -> Iterator[Page]:
+    """An empty page that knows nothing of the others, and reaches this machine and nothing else."""
+    context = browser.new_context(viewport={"width": 1400, "height": 1000}, service_workers="block")
+    try:
+        context.route("**/*", _only_here)
+        yield context.new_page()
+    finally:
+        context.close()
+
+
+@contextmanager
+def page() -> Iterator[Page]:
+    """A page of a browser of its own."""
+    with launched() as browser, page_of(browser) as seen:
+        yield seen
 
 
 def _only_here(route: Route) -> None:

@@ -1,4 +1,5 @@
 import gc
+import uuid
 from collections.abc import Generator, Iterator
 
 import pytest
@@ -24,6 +25,21 @@ def postgres_url() -> Iterator[str]:
     """A fresh PostgreSQL database for this session."""
     with services.postgres_server() as server, services.fresh_database(server) as url:
         yield url
+
+
+@pytest.fixture(scope="session")
+def s3() -> Iterator[services.OwnBucket]:
+    """A server that speaks S3, for this session."""
+    with services.own_bucket() as server:
+        yield server
+
+
+@pytest.fixture
+def bucket(s3: services.OwnBucket, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The URL of an empty file store in a bucket, with the keys to it in the environment."""
+    for name, value in s3.environ.items():
+        monkeypatch.setenv(name, value)
+    return f"{s3.url}/{uuid.uuid4().hex}"
 
 
 @pytest.fixture(scope="session")

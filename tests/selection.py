@@ -9,7 +9,7 @@ from functools import cache
 
 import pytest
 
-from . import browser, disks
+from . import browser, disks, machines, slurm
 
 DATABASES = ("both", "database_url")
 """Parameters whose values are databases. Of two cases that differ in nothing else, one runs unless it is marked."""
@@ -93,9 +93,18 @@ def _without_gpu() -> str | None:
     return None if listed else "there is no NVIDIA GPU, or no driver for it"
 
 
+@cache
+def _without_prometheus() -> str | None:
+    there = shutil.which("prometheus") and shutil.which("promtool")
+    return None if there else "there is no Prometheus; apt-get install prometheus"
+
+
 NEEDS: Mapping[str, Callable[[], str | None]] = {
     "browser": _without_browser,
     "gpu": _without_gpu,
+    "prometheus": _without_prometheus,
     "disk": disks.without_disks,
+    "machines": machines.without_machines,
+    "slurm": slurm.without_slurm,
 }
 """What a marked test needs, as the reason why it cannot run here."""

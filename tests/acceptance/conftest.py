@@ -1,8 +1,10 @@
 from collections.abc import Iterator
 
 import pytest
+from playwright.sync_api import Browser
 
 from epochal.client import Api
+from tests.browser import launched
 
 from .embedded import Embedded
 
@@ -16,6 +18,13 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Embedded]:
         yield embedded
     finally:
         embedded.stop()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """One browser for the walks of a file."""
+    with launched() as made:
+        yield made
 
 
 @pytest.fixture

@@ -34,7 +34,7 @@ class Embedded:
         self.slow_motion = SlowMotion(folder)
         self.environ = {
             **self.slow_motion.environ,
-            **{"EPOCHAL_PORT": "0", "EPOCHAL_MLFLOW_PORT": "0", "EPOCHAL_DEVICES": "cpu"},
+            **{"EPOCHAL_PORT": "0", "EPOCHAL_DEVICES": "cpu"},
             **{"EPOCHAL_LEASE_S": str(LEASE_S), "EPOCHAL_URL": "", "EPOCHAL_TOKEN": ""},
             **(environ or {}),
         }
@@ -61,8 +61,11 @@ class Embedded:
 
     def mlflow(self, path: str, **query: str) -> Any:
         """What MLflow's own API answers."""
-        url = f"{self.endpoints.mlflow}/api/2.0/mlflow/{path}"
-        answer = httpx.get(url, params=query, timeout=30.0, trust_env=False)
+        url, headers = (
+            f"{self.endpoints.mlflow}/api/2.0/mlflow/{path}",
+            {"Authorization": f"Bearer {self.endpoints.token}"},
+        )
+        answer = httpx.get(url, params=query, headers=headers, timeout=30.0, trust_env=False)
         return answer.raise_for_status().json()
 
     def epochal(self, *arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:

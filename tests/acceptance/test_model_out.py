@@ -109,6 +109,7 @@ def tracked(stack: Embedded, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """MLflow's client, which knows where the stack's server is."""
     url = stack.endpoints.mlflow
     monkeypatch.setenv("MLFLOW_TRACKING_URI", url)
+    monkeypatch.setenv("MLFLOW_TRACKING_TOKEN", stack.endpoints.token)
     monkeypatch.setenv("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     mlflow.set_tracking_uri(url)
     yield url
@@ -199,7 +200,7 @@ def test_the_lines_of_the_page(
     monkeypatch.chdir(tmp_path)
     page = (ROOT / "docs" / "models.md").read_text(encoding="utf-8")
     for code in re.findall(r"```python\n(.*?)```", page, flags=re.DOTALL):
-        exec(code.replace("RUN_ID", run_id).replace("http://127.0.0.1:5000", tracked), {})  # noqa: S102
+        exec(code.replace("RUN_ID", run_id).replace("http://127.0.0.1:8000/mlflow", tracked), {})  # noqa: S102
         shown = [float(number) for number in re.findall(r"\d+\.\d+", capsys.readouterr().out)]
         np.testing.assert_allclose(shown, [float(number) for number in predicted], rtol=1e-5)
 
@@ -209,7 +210,7 @@ def await_mirrored(stack: Embedded, http: httpx.Client, path: str) -> str:
     run_id = str(await_value(lambda: http.get(path).json()["mlflow"])["run_id"])
     query = {"run_id": run_id, "path": "model/MLmodel"}
     described = f"{stack.endpoints.mlflow}/get-artifact"
-    await_value(lambda: httpx.get(described, params=query, trust_env=False).is_success, 60.0, 0.3)
+    await_value(lambda: http.get(described, params=query).is_success, 60.0, 0.3)
     return run_id
 
 

@@ -1,84 +1,99 @@
-"""The page as a person meets it: from a file to a model, in a browser, with nothing but the page."""
+"""The page as a person meets it: from a file to a model, in a browser, by keyboard, with nothing but the page."""
 
 import re
+from functools import partial
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Browser, Page, expect
+
+from tests.hands import Keyboard
 
 from .embedded import ROOT, Embedded
-from .walking import SLOW_MS, look, signed_in
+from .walking import SCREENS, SLOW_MS, go, look, signed_in
 
 pytestmark = pytest.mark.browser
 
 
-def rows() -> str:
+def written(folder: Path, width: int) -> Path:
     """A file as a German spreadsheet writes it; 60 rows are too few for 256 neurons. `code` looks like a number."""
     lines = ["Alter;Einkommen;code;Risiko"]
     for i in range(60):
         age, income = 20 + (i * 7) % 50, 1000 + (i * 379) % 4000
         high = (age < 40) != (i % 5 == 0)
         lines.append(f"{age},5;{income},25;{1 + i % 3};{'hoch' if high else 'tief'}")
-    return "\n".join(lines) + "\n"
+    file = folder / f"kredit-{width}.csv"
+    file.write_text("\n".join([f"{lines[0]}{' ' * (width == 375)}", *lines[1:]]) + "\n", encoding="utf-8")
+    return file
 
 
-@pytest.mark.parametrize(("width", "theme"), [(1440, "light"), (375, "dark")])
-def test_from_a_file_to_a_model(stack: Embedded, tmp_path: Path, width: int, theme: str) -> None:
-    file = tmp_path / f"kredit-{width}.csv"
-    file.write_text(rows().replace("\n", " \n" if width == 375 else "\n", 1), encoding="utf-8")
-    with signed_in(stack, width, theme) as seen:
+@pytest.mark.parametrize(("width", "theme"), SCREENS)
+def test_from_a_file_to_a_model(stack: Embedded, browser: Browser, tmp_path: Path, width: int, theme: str) -> None:
+    with signed_in(browser, stack, width, theme) as seen:
+        do = Keyboard(seen)
+        button, link, field = partial(seen.get_by_role, "button"), partial(seen.get_by_role, "link"), seen.get_by_label
         look(seen)
-        seen.goto(f"{stack.endpoints.api}/#/datasets")
-        seen.get_by_label("Choose a file").set_input_files(file)
-        expect(seen.get_by_label("To be predicted")).to_have_value("Risiko")
+        jump(seen, "Data sets")
+        do.give(field("Choose a file"), written(tmp_path, width))
+        expect(field("To be predicted")).to_have_value("Risiko")
         look(seen)
-        seen.get_by_role("button", name="Upload", exact=True).click()
+        do.press(button(name="Upload", exact=True))
 
-        expect(seen.get_by_label("Type of Einkommen")).to_have_value("number", timeout=SLOW_MS)
-        expect(seen.get_by_label("Notes")).to_contain_text("decimal mark")
+        expect(field("Type of Einkommen")).to_have_value("number", timeout=SLOW_MS)
+        expect(field("Notes")).to_contain_text("decimal mark")
         look(seen)
-        seen.get_by_label("Type of code").select_option("category")
-        seen.get_by_role("button", name="Read again, corrected").press("Enter")
+        do.choose(field("Type of code"), "category")
+        do.press(button(name="Read again, corrected"))
         expect(seen.get_by_text("version 2", exact=True)).to_be_visible(timeout=SLOW_MS)
-        expect(seen.get_by_label("Type of code")).to_have_value("category")
+        expect(field("Type of code")).to_have_value("category")
 
-        seen.get_by_role("link", name="Train on it").press("Enter")
-        first = seen.get_by_label("neurons of layer 1")
-        first.fill("256")
-        seen.get_by_label("neurons of layer 2").fill("256")
-        seen.get_by_label("Learning rate").fill("-1")
+        do.press(link(name="Train on it"))
+        do.write(field("neurons of layer 1"), "256")
+        do.write(field("neurons of layer 2"), "256")
+        do.write(field("Learning rate"), "-1")
         expect(seen.get_by_text(re.compile("Learning rate must be greater"))).to_be_visible(timeout=SLOW_MS)
         look(seen)
-        seen.get_by_label("Learning rate").fill("0.01")
-        seen.get_by_label("Epochs").fill("200")
-        seen.get_by_label("Name", exact=True).fill(f"kredit {width}")
-        seen.get_by_role("button", name="Train", exact=True).click()
+        do.write(field("Learning rate"), "0.01")
+        do.write(field("Epochs"), "200")
+        do.write(field("Name", exact=True), f"kredit {width}")
+        do.press(button(name="Train", exact=True))
 
         verdict = seen.get_by_role("region", name="Verdict")
         expect(verdict).to_contain_text("Overfit", timeout=SLOW_MS)
         expect(seen.get_by_role("img", name=re.compile("^loss by epoch, 200 epochs"))).to_be_visible()
         look(seen)
-        before = seen.url
-        verdict.get_by_role("button", name="Try the suggestion").press("Enter")
-        seen.wait_for_url(lambda url: url != before and "/#/jobs/" in url)
+        do.press(verdict.get_by_role("button", name="Try the suggestion"))
+        expect(link(name="Compare with before")).to_be_visible()
         expect(verdict).to_be_visible(timeout=SLOW_MS)
         expect(seen.get_by_text("succeeded").first).to_be_visible()
 
-        seen.get_by_label("Alter").fill("25,5")
-        seen.get_by_role("button", name="Predict").press("Enter")
+        do.write(field("Alter"), "25,5")
+        do.press(button(name="Predict"))
         expect(seen.get_by_text(re.compile("^(hoch|tief)$")).first).to_be_visible(timeout=SLOW_MS)
         with seen.expect_download() as download:
-            seen.get_by_role("link", name="ONNX").click()
+            do.press(link(name="ONNX"))
         assert download.value.suggested_filename.endswith(".onnx")
 
-        seen.goto(f"{stack.endpoints.api}/#/cluster")
+        do.press(link(name="Compare with before"))
+        expect(seen.get_by_text("2 jobs", exact=True)).to_be_visible()
+        expect(seen.get_by_role("region", name="What differs")).to_contain_text(f"kredit {width}")
+        look(seen)
+        go(seen, do, "Cluster")
         expect(seen.get_by_role("heading", name="Workers")).to_be_visible()
         look(seen)
-        seen.keyboard.press("Control+k")
-        expect(seen.get_by_label("Go to", exact=True)).to_be_focused()  # it is loaded when it is first opened
-        seen.keyboard.type("jobs")
-        seen.keyboard.press("Enter")
-        expect(seen.get_by_role("link", name=f"kredit {width}").first).to_be_visible()
+        jump(seen, "Jobs")
+        expect(link(name=f"kredit {width}").first).to_be_visible()
+
+
+def jump(seen: Page, view: str) -> None:
+    """Open a view by the palette, whose first keys may come before it is there."""
+    seen.keyboard.press("Control+k")
+    seen.keyboard.type(view)
+    expect(seen.get_by_role("dialog").get_by_role("option", selected=True)).to_have_text(
+        re.compile(view, re.IGNORECASE)
+    )
+    seen.keyboard.press("Enter")
+    expect(seen.get_by_role("heading", level=1)).to_have_text(view)
 
 
 def test_the_first_load_is_small() -> None:

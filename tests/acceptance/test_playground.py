@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Browser, expect
 
 from .embedded import Embedded
 from .walking import SLOW_MS, look, signed_in
@@ -11,18 +11,19 @@ from .walking import SLOW_MS, look, signed_in
 pytestmark = pytest.mark.browser
 
 
-def test_a_network_is_seen_while_it_trains_and_a_lesson_is_run(stack: Embedded) -> None:
-    with signed_in(stack, 1440, "light") as seen:
-        seen.goto(f"{stack.endpoints.api}/#/playground?data=moons&epochs=200&rows=100&hide=noise")
+def test_a_network_is_seen_while_it_trains_and_a_lesson_is_run(stack: Embedded, browser: Browser) -> None:
+    with signed_in(browser, stack) as seen:
+        seen.goto(f"{stack.endpoints.api}/#/playground?data=moons&epochs=300&rows=100&hide=noise")
         expect(seen.get_by_label("Rows")).to_have_value("100")
         expect(seen.get_by_label("Noise")).to_have_count(0)
+        expect(seen.get_by_label("Epochs", exact=True)).to_have_value("300")  # no entry of the menu: it is added
         seen.get_by_role("button", name="Add a neuron to layer 1").click()
         expect(seen).to_have_url(re.compile("layers=5-3"))
         look(seen)
         seen.get_by_role("button", name="Play").press("Enter")
         expect(seen.get_by_label(re.compile("What the network answers after epoch"))).to_be_visible(timeout=SLOW_MS)
         seen.get_by_role("button", name="Pause").click()
-        expect(seen.get_by_text(re.compile("^(Paused|Trained)$"))).to_be_visible(timeout=SLOW_MS)
+        expect(seen.get_by_text(re.compile("^(Paused|Trained)"))).to_be_visible(timeout=SLOW_MS)
         seen.get_by_role("button", name="Play").click()
         expect(seen.get_by_text("Trained", exact=True)).to_be_visible(timeout=SLOW_MS)
         expect(seen.get_by_text("First picture after")).to_be_visible()

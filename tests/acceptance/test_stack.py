@@ -1,5 +1,6 @@
 """The embedded stack begins once, ends as a whole, and leaves nobody behind."""
 
+import json
 import os
 import signal
 import socket
@@ -83,3 +84,13 @@ def test_clients_that_never_send_their_bodies_stop_no_stack(stack: Embedded) -> 
     await_value(lambda: all(service.state == "running" for service in stack.home.services()), 120.0)
     with attack(port, FIRST_BYTES["half a body"]):
         assert slowest_answer(port, stack.endpoints.token, for_s=2.0) < 3.0  # other tests run beside
+
+
+def test_the_doctor_finds_nothing_wrong_with_it(stack: Embedded) -> None:
+    await_value(lambda: all(one.state == "running" for one in stack.home.services()), 120.0)
+    ran = stack.epochal("doctor", "--json")
+    found = json.loads(ran.stdout)
+    assert [one for one in found if one["health"] == "wrong"] == []
+    assert ran.returncode == 0
+    parts = {"stack", "API", "token", "MLflow", "record", "schema", "files", "broker", "workers", "devices"}
+    assert parts <= {one["part"] for one in found}

@@ -1,79 +1,103 @@
-"""Sweeps and comparisons on the page, in a browser: from the form to the difference between two seeds."""
+"""Sweeps and comparisons on the page, by keyboard in a browser: from the form to the difference between two seeds."""
 
 import re
+from functools import partial
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, expect
+
+from tests.hands import Keyboard
 
 from .embedded import Embedded
-from .walking import SLOW_MS, look, signed_in
+from .walking import SCREENS, SLOW_MS, go, look, signed_in
 
 pytestmark = pytest.mark.browser
 
 BASE = '{"dataset": "iris", "architecture": {"type": "mlp", "hidden": [8]}, "epochs": 15}'
 
 
-def look_at_all_sizes(seen: Page) -> None:
-    """As it is, and on a telephone in the dark; without the transitions of colours, between which text is pale."""
-    seen.emulate_media(color_scheme="light", reduced_motion="reduce")
-    look(seen)
-    seen.set_viewport_size({"width": 375, "height": 800})
-    seen.emulate_media(color_scheme="dark", reduced_motion="reduce")
-    look(seen)
-    seen.set_viewport_size({"width": 1440, "height": 900})
-    seen.emulate_media(color_scheme="light", reduced_motion="reduce")
-
-
-def test_a_sweep_is_written_trained_understood_and_its_jobs_compared(stack: Embedded) -> None:
-    with signed_in(stack, 1440, "light") as seen:
-        seen.goto(f"{stack.endpoints.api}/#/sweeps")
-        seen.get_by_role("link", name="New sweep").first.click()
-        seen.get_by_label("Name").fill("rates and widths")
-        seen.get_by_label("Base job").fill(BASE)
-        seen.get_by_label("Seeds").fill("2")
-        seen.get_by_label("Configurations").fill("4")
+@pytest.mark.parametrize(("width", "theme"), SCREENS)
+def test_a_sweep_is_written_trained_understood_and_its_jobs_compared(
+    stack: Embedded, browser: Browser, width: int, theme: str
+) -> None:
+    with signed_in(browser, stack, width, theme) as seen:
+        do = Keyboard(seen)
+        button, link, field = partial(seen.get_by_role, "button"), partial(seen.get_by_role, "link"), seen.get_by_label
+        go(seen, do, "Sweeps")
+        do.press(link(name="New sweep").first)
+        do.write(field("Name"), "rates and widths")
+        do.write(field("Base job"), BASE)
+        do.write(field("Seeds"), "2")
+        do.write(field("Configurations"), "4")
         first = seen.get_by_role("group", name="Parameter 1")
-        first.get_by_label("From").fill("-1")
+        do.write(first.get_by_label("From"), "-1")
         expect(first.get_by_role("alert")).to_contain_text(
             "learning_rate log_uniform must have limits above 0", timeout=SLOW_MS
         )
-        look_at_all_sizes(seen)
-        first.get_by_label("From").fill("0.001")
+        look(seen)
+        do.write(first.get_by_label("From"), "0.001")
         expect(seen.get_by_role("complementary", name="Check")).to_contain_text("4 configurations", timeout=SLOW_MS)
-        seen.get_by_role("button", name="Start the sweep").press("Enter")
+        do.press(button(name="Start the sweep"))
 
         expect(seen.get_by_text("finished", exact=True).first).to_be_visible(timeout=SLOW_MS)
-        expect(seen.get_by_label("Answer")).to_contain_text("validation loss")
+        expect(field("Answer")).to_contain_text("validation loss")
         expect(seen.get_by_role("table").first).to_contain_text("best")
-        expect(seen.get_by_label("All configurations")).to_contain_text("4 with a score")
+        expect(field("All configurations")).to_contain_text("4 with a score")
         expect(seen.get_by_role("img", name=re.compile("^validation loss by epoch: 4 lines"))).to_be_visible()
-        look_at_all_sizes(seen)
+        look(seen)
 
-        seen.get_by_role("button", name="optimizer: limits and scale").press("Enter")
-        seen.get_by_role("radio", name="sgd").check()
+        do.press(button(name="optimizer: limits and scale"))
+        do.tick(seen.get_by_role("radio", name="sgd"))
         expect(seen.get_by_text(re.compile("^[0-3] kept$"))).to_be_visible()
         seen.reload()
         expect(seen.get_by_text(re.compile("^[0-3] kept$"))).to_be_visible(timeout=SLOW_MS)
-        seen.get_by_role("button", name="Best spec").click()
+        do.press(button(name="Best spec"))
         expect(seen.get_by_role("dialog")).to_contain_text("name: iris")
         look(seen)
         seen.keyboard.press("Escape")
-        seen.get_by_role("button", name="Find the ensemble").click()
-        expect(seen.get_by_label("Ensemble")).to_contain_text("validation", timeout=SLOW_MS)
+        do.press(button(name="Find the ensemble"))
+        expect(field("Ensemble")).to_contain_text("validation", timeout=SLOW_MS)
 
-        seen.get_by_role("link", name="Its 2 jobs").press("Enter")
+        do.press(link(name="Its 2 jobs"))
         expect(seen.get_by_role("heading", name="Compare")).to_be_visible()
         expect(seen.get_by_role("region", name="What differs")).to_contain_text("seed")
-        seen.get_by_label("Group by").select_option("learning_rate")
-        expect(seen.get_by_label("Groups")).to_contain_text("Deviation")
-        look_at_all_sizes(seen)
-        seen.get_by_label("Group by").select_option("")
-        seen.get_by_role("button", name="Add jobs").click()
+        do.choose(field("Group by"), "learning rate")
+        expect(field("Groups")).to_contain_text("Deviation")
+        look(seen)
+        do.choose(field("Group by"), "each job by itself")
+        do.press(button(name="Add jobs"))
         dialog = seen.get_by_role("dialog")
-        dialog.get_by_role("checkbox").first.check()
-        dialog.get_by_role("button", name="Add 1 job").press("Enter")
+        do.tick(dialog.get_by_role("checkbox").first)
+        do.press(dialog.get_by_role("button", name="Add 1 job"))
         expect(seen.get_by_text("3 jobs", exact=True)).to_be_visible()
-        seen.get_by_role("button", name=re.compile("^Remove")).first.press("Enter")
+        do.press(button(name=re.compile("^Remove")).first)
         expect(seen.get_by_text("2 jobs", exact=True)).to_be_visible()
         seen.reload()
         expect(seen.get_by_text("2 jobs", exact=True)).to_be_visible(timeout=SLOW_MS)
+
+
+@pytest.mark.usefixtures("client")  # which ends slow motion
+def test_a_sweep_is_extended_paused_resumed_and_replayed_while_its_view_follows(
+    stack: Embedded, browser: Browser
+) -> None:
+    base = {"dataset": "iris", "architecture": {"type": "mlp", "hidden": [4]}, "epochs": 10}
+    space = {"learning_rate": {"log_uniform": [1e-3, 1e-1]}}
+    with stack.http() as http:
+        sweep = http.post("/sweeps", json={"base": base, "space": space, "method": "random", "trials": 2}).json()
+    with signed_in(browser, stack) as seen:
+        do, button = Keyboard(seen), partial(seen.get_by_role, "button")
+        seen.goto(f"{stack.endpoints.api}/#/sweeps/{sweep['id']}")
+        expect(seen.get_by_label("All configurations")).to_contain_text("2 with a score", timeout=SLOW_MS)
+        stack.slow_motion.begin()
+        do.press(button(name="Extend"))
+        do.write(seen.get_by_label("Configurations in all"), "4")
+        do.press(seen.get_by_role("dialog").get_by_role("button", name="Extend"))
+        do.press(button(name="Pause"))
+        expect(seen.get_by_text("paused", exact=True).first).to_be_visible()
+        stack.slow_motion.end()
+        do.press(button(name="Resume"))
+        expect(seen.get_by_label("All configurations")).to_contain_text("4 with a score", timeout=SLOW_MS)
+        expect(seen.get_by_text("finished", exact=True).first).to_be_visible(timeout=SLOW_MS)
+        do.press(button(name="More"), seen.get_by_role("menuitem", name="Replay"))
+        expect(seen.get_by_role("link", name=re.compile("^replay of"))).to_be_visible()
+        expect(seen.get_by_text(re.compile("bit for bit"))).to_be_visible(timeout=SLOW_MS)

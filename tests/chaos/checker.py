@@ -18,7 +18,7 @@ from sqlalchemy import Engine, Select, func, select
 from spec.states import FINISHED, TRANSITIONS, JobStatus
 from spec.views import Curve
 from store.db import reading
-from store.files import Files
+from store.files import files_at
 from store.records import EventRecord, JobRecord
 from store.tables import Artifact, Job, Lease, Mirror
 from tests.integration.tracking.servers import MlflowServer
@@ -72,7 +72,7 @@ class Checker:
     def __init__(self, engine: Engine, files: Path, mlflow: MlflowServer) -> None:
         self._engine, self._mlflow = engine, mlflow
         self._store = Record(engine)
-        self._folder, self._files_of = files, Files(files.as_uri())
+        self._folder, self._files_of = files, files_at(files.as_uri())
 
     def reference(self, jobs: Mapping[str, Kind]) -> dict[Kind, Reference]:
         """What each kind of job is, as jobs that ran in the calm show."""

@@ -17,10 +17,10 @@ _NOW = struct.pack("ii", 1, 0)
 
 
 class Proxy:
-    """A wire to a port of this machine. Its port stays the same, whatever becomes of the server behind it."""
+    """A wire to a port of this machine. Its own port stays the same, whatever becomes of the server behind it."""
 
-    def __init__(self, target: int) -> None:
-        self._target = target
+    def __init__(self, target: int, host: str = "127.0.0.1") -> None:
+        self._target, self._host = target, host
         self.port = free_port()
         self.lost = 0
         """Answers that never arrived."""
@@ -97,7 +97,7 @@ class Proxy:
         return asyncio.run_coroutine_threadsafe(made(), self._loop).result(5.0)
 
     async def _listen(self) -> None:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
+        self._server = await asyncio.start_server(self._serve, self._host, self.port)
 
     async def _end(self) -> None:
         self._server.close()

@@ -21,7 +21,7 @@ from spec.job import JobSpec
 from spec.states import JobStatus
 from store import db
 from store.doorbell import Doorbell
-from store.files import Files
+from store.files import files_at
 from store.records import JobRecord
 from store.tokens import TokenStore
 from tests.disks import SmallDisk, small_disk, without_disks
@@ -137,7 +137,7 @@ class Site:
         self.doorbell = Doorbell(broker.url)
         self.files_folder = (folder if disks is None else disks.files.path) / "files"
         files_url = self.files_folder.as_uri()
-        self.files = Files(files_url)
+        self.files = files_at(files_url)
         self.slow_motion = SlowMotion(folder)
         self._environ = {
             **{"EPOCHAL_HOME": str(folder), "EPOCHAL_FILES_URL": files_url, "EPOCHAL_LEASE_S": str(lease_s)},

@@ -10,13 +10,15 @@ import time
 from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import Engine, func, or_, select
 
 from spec.states import FINISHED, JobStatus
 from store.db import reading
 from store.errors import StoreUnavailableError
-from store.tables import CurveChunk, Job, Mirror
+from store.tables import CurveChunk, Job, JobEvent, Mirror
+from worker.outcomes import LATER
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +40,10 @@ class Seen:
     worker: str
     sent: int
     """The last attempt of which there is a point."""
+    is_trained: bool
+    """Whether it has all its epochs: it is being stored, and a fault interrupts no training of it."""
+    was_given_back: bool
+    """Whether it waits for a disk or the file store, and not for what a fault has stopped."""
 
 
 Snapshot = Mapping[str, Seen]
@@ -95,6 +101,12 @@ class Watch:
         """Whether a worker process trains at this moment: one of its jobs has a point of this attempt."""
         return any(job.sent == job.attempt for job in _held_by(pid, self.seen).values())
 
+    @property
+    def awaited(self) -> list[str]:
+        """The faults after which something has not gone on yet."""
+        with self._changing:
+            return [wait.kind for wait in self._waits]
+
     def queued(self) -> dict[str, Seen]:
         """The jobs that wait."""
         return {job_id: job for job_id, job in self.seen.items() if job.status is JobStatus.queued}
@@ -103,9 +115,11 @@ class Watch:
 
     def trained(self, kind: str, held: Mapping[str, Seen]) -> None:
         """Measure until the first of these jobs has a new point, or has ended."""
-        since, known = time.monotonic(), dict(held)
+        since, known = time.monotonic(), {job_id: job for job_id, job in held.items() if not job.is_trained}
 
         def done(now: Snapshot) -> bool | None:
+            for job_id in [job_id for job_id in known if job_id in now and now[job_id].was_given_back]:
+                del known[job_id]
             if any(now[job_id].sent > job.attempt for job_id, job in known.items() if job_id in now):
                 return True
             if time.monotonic() - since < SETTLES_S:  # what ends or comes now was on its way
@@ -173,11 +187,12 @@ class Watch:
     def _run(self) -> None:
         while not self._stop.wait(EVERY_S):
             try:
-                self._look()
+                self.look()
             except StoreUnavailableError:
                 continue
 
-    def _look(self) -> None:
+    def look(self) -> None:
+        """Ask the record once, and measure what goes on by now."""
         with self._changing:
             waits = list(self._waits)
         self.seen = self._snapshot(frozenset[str]().union(*(wait.ids for wait in waits)))
@@ -203,10 +218,18 @@ class Watch:
     def _snapshot(self, ids: Collection[str]) -> Snapshot:
         sent = select(func.max(CurveChunk.attempt)).where(CurveChunk.job_id == Job.id).scalar_subquery()
         live = Job.status.in_((JobStatus.queued.value, JobStatus.running.value))
-        query = select(Job.id, Job.status, Job.attempt, Job.epoch, Job.worker, func.coalesce(sent, 0).label("sent"))
+        of_job = (Job.id, Job.status, Job.attempt, Job.epoch, Job.epochs, Job.worker)
+        last = select(JobEvent.reason).where(JobEvent.job_id == Job.id).order_by(JobEvent.seq.desc()).limit(1)
+        query = select(*of_job, func.coalesce(sent, 0).label("sent"), last.scalar_subquery().label("last"))
         with reading(self._engine) as connection:
             rows = connection.execute(query.where(or_(live, Job.id.in_(ids)))).all()
-        return {row.id: Seen(JobStatus(row.status), row.attempt, row.epoch, row.worker or "", row.sent) for row in rows}
+        return {row.id: _seen(row) for row in rows}
+
+
+def _seen(row: Any) -> Seen:
+    status, trained = JobStatus(row.status), row.epoch >= row.epochs
+    given_back = status is JobStatus.queued and row.last.endswith(LATER)
+    return Seen(status, row.attempt, row.epoch, row.worker or "", row.sent, trained, given_back)
 
 
 def _held_by(pid: int, seen: Snapshot) -> dict[str, Seen]:

@@ -23,14 +23,14 @@ class Compose:
         self.secrets = {name: secrets.token_hex(32) for name in SECRETS}
         self.token = self.secrets["EPOCHAL_TOKEN"] = f"epo_{self.secrets['EPOCHAL_TOKEN']}"
         self.api = f"http://127.0.0.1:{(api_port := free_port())}"
-        self.mlflow = f"http://127.0.0.1:{(mlflow_port := free_port())}"
+        self.mlflow = f"{self.api}/mlflow"
         self._project = f"epochal-test-{uuid.uuid4().hex[:8]}"
         self._environ: Mapping[str, str] = {
             **{name: value for name, value in os.environ.items() if not name.startswith("EPOCHAL_")},
             **self.secrets,
             "IMAGE_TAG": "test",
             "API_PORT": str(api_port),
-            "MLFLOW_PORT": str(mlflow_port),
+            "PUBLIC_URL": self.api,
             "PUBLIC_HOST": PUBLIC_HOST,
         }
 

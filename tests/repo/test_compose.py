@@ -24,12 +24,9 @@ def test_the_services_are_those_of_the_deployment() -> None:
     assert set(SERVICES) == {"postgres", "redis", "mlflow"} | ours
 
 
-def test_only_the_api_and_mlflow_are_published_and_by_default_on_the_loopback() -> None:
+def test_only_the_api_is_published_and_by_default_on_the_loopback() -> None:
     published = {name: service["ports"] for name, service in SERVICES.items() if "ports" in service}
-    assert published == {
-        "api": ["${BIND_ADDRESS:-127.0.0.1}:${API_PORT:-8000}:8000"],
-        "mlflow": ["${BIND_ADDRESS:-127.0.0.1}:${MLFLOW_PORT:-5000}:5000"],
-    }
+    assert published == {"api": ["${BIND_ADDRESS:-127.0.0.1}:${API_PORT:-8000}:8000"]}
 
 
 @pytest.mark.parametrize("secret", SECRETS)
@@ -61,6 +58,22 @@ def test_what_is_not_published_cannot_reach_the_outside() -> None:
 @pytest.mark.parametrize("name", sorted(set(SERVICES) - {"migrate", "tracking", "sweeps"}))
 def test_a_service_that_others_wait_for_says_whether_it_is_well(name: str) -> None:
     assert SERVICES[name]["healthcheck"]["test"]
+
+
+def test_who_reads_files_has_the_keys_of_a_bucket_and_a_way_to_it() -> None:
+    reads = {"api", "worker", "worker-gpu", "tracking"}
+    assert {name for name, one in SERVICES.items() if "AWS_ACCESS_KEY_ID" in one.get("environment", {})} == reads
+    assert all(SERVICES[name]["environment"]["AWS_SECRET_ACCESS_KEY"] is None for name in reads)  # as it is outside
+    assert opened("bucket") | {"api"} == reads
+    assert opened("webhooks") == {"sweeps"}
+
+
+def opened(name: str) -> set[str]:
+    """The services that a further file lets out, and for which it does nothing else."""
+    more = yaml.safe_load((ROOT / "deploy" / "compose" / f"{name}.yml").read_text(encoding="utf-8"))
+    assert all(one == {"networks": ["inside", "outside"]} for one in more["services"].values())
+    assert set(more["services"]) <= set(SERVICES)
+    return set(more["services"])
 
 
 def test_no_secret_stands_on_a_command_line() -> None:

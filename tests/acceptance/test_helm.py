@@ -1,0 +1,298 @@
+"""The Helm chart, rendered by Helm itself: what Kubernetes would get. There is no cluster here."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import helm_python as helm
+import jsonschema
+import kubernetes_validate
+import pytest
+import yaml
+from sqlalchemy import Engine, text
+
+from spec.job import JobSpec
+from spec.settings import PREFIX, Settings
+from store import db
+from tests.record import Record
+from tests.services import fresh_database
+
+CHART = Path(__file__).parents[2] / "deploy" / "helm" / "epochal"
+EXAMPLES = sorted((CHART / "examples").glob("*.yaml"))
+KUBERNETES = "1.37"
+
+KEDA: dict[str, Any] = {
+    "type": "object",
+    "required": ["spec"],
+    "properties": {
+        "spec": {
+            "type": "object",
+            "additionalProperties": False,
+            "required": ["scaleTargetRef", "triggers"],
+            "properties": {
+                "scaleTargetRef": {"type": "object", "required": ["name"]},
+                **{name: {"type": "integer"} for name in ("minReplicaCount", "maxReplicaCount")},
+                **{name: {"type": "integer"} for name in ("pollingInterval", "cooldownPeriod")},
+                "advanced": {"type": "object"},
+                "triggers": {
+                    "type": "array",
+                    "items": {
+                        "type": "object",
+                        "required": ["type", "metadata"],
+                        "properties": {
+                            "type": {"const": "postgresql"},
+                            "metadata": {
+                                "type": "object",
+                                "required": ["query", "targetQueryValue"],
+                                "additionalProperties": {"type": "string"},
+                            },
+                            "authenticationRef": {"type": "object", "required": ["name"]},
+                        },
+                    },
+                },
+            },
+        }
+    },
+}
+"""What of a ScaledObject the chart uses, from config/crd/bases/keda.sh_scaledobjects.yaml of kedacore/keda, and the
+fields of its PostgreSQL scaler (https://keda.sh/docs/latest/scalers/postgresql/)."""
+
+ELSEWHERE = {"HTTPRoute", "ServiceMonitor", "TriggerAuthentication", "ScaledObject"}
+"""Kinds that Kubernetes itself does not define."""
+
+Manifest = dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def chart() -> Iterator[helm.Chart]:
+    with helm.Chart.load(CHART) as loaded:
+        yield loaded
+
+
+def values(name: str) -> dict[str, Any]:
+    found: dict[str, Any] = yaml.safe_load((CHART / "examples" / f"{name}.yaml").read_text())
+    return found
+
+
+def render(chart: helm.Chart, given: dict[str, Any], name: str = "epochal") -> list[Manifest]:
+    texts = chart.render(given, name=name, namespace="lab")
+    files = [content for path, content in sorted(texts.items()) if not path.endswith(".txt")]
+    return [one for content in files for one in yaml.safe_load_all(content) if one]
+
+
+def of_kind(manifests: list[Manifest], kind: str) -> dict[str, Manifest]:
+    return {one["metadata"]["name"]: one for one in manifests if one["kind"] == kind}
+
+
+def pods(manifests: list[Manifest]) -> dict[str, Manifest]:
+    """The pods of Deployments, StatefulSets and Jobs, by name."""
+    kinds = ("Deployment", "StatefulSet", "Job")
+    return {one["metadata"]["name"]: one["spec"]["template"] for one in manifests if one["kind"] in kinds}
+
+
+@pytest.fixture(scope="module", params=EXAMPLES, ids=lambda path: path.stem)
+def manifests(request: pytest.FixtureRequest, chart: helm.Chart) -> list[Manifest]:
+    return render(chart, yaml.safe_load(request.param.read_text()))
+
+
+def test_helm_finds_nothing_to_complain_of() -> None:
+    assert len(EXAMPLES) == 5
+    for path in EXAMPLES:
+        found = helm.lint(CHART, yaml.safe_load(path.read_text()), strict=True)
+        assert found["errors"] == []
+        assert [one["error"] for one in found["messages"] if one["severity"] > 1] == []
+
+
+def test_kubernetes_would_take_every_manifest(manifests: list[Manifest]) -> None:
+    for manifest in manifests:
+        if manifest["kind"] not in ELSEWHERE:
+            kubernetes_validate.validate(manifest, KUBERNETES, strict=True)
+        elif manifest["kind"] == "ScaledObject":
+            jsonschema.validate(manifest, KEDA)
+    names = [(one["kind"], one["metadata"]["name"]) for one in manifests]
+    assert len(names) == len(set(names))
+
+
+def test_no_pod_has_more_rights_than_it_needs(manifests: list[Manifest]) -> None:
+    for name, pod in pods(manifests).items():
+        spec = pod["spec"]
+        assert spec["securityContext"]["runAsNonRoot"] is True, name
+        assert spec["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}, name
+        assert "hostNetwork" not in spec, name
+        for container in [*spec["containers"], *spec.get("initContainers", [])]:
+            assert container["securityContext"] == {
+                "allowPrivilegeEscalation": False,
+                "readOnlyRootFilesystem": True,
+                "capabilities": {"drop": ["ALL"]},
+            }, name
+            assert {"requests", "limits"} <= set(container["resources"]), name
+
+
+def test_every_variable_is_a_setting_and_every_secret_comes_from_the_secret(manifests: list[Manifest]) -> None:
+    known = {PREFIX + name.upper() for name in Settings.model_fields}
+    secrets = {"EPOCHAL_TOKEN", "EPOCHAL_METRICS_TOKEN", "EPOCHAL_DATABASE_URL", "EPOCHAL_BROKER_URL"}
+    secrets |= {"POSTGRES_PASSWORD", "MLFLOW_DB_PASSWORD", "REDISCLI_AUTH", "MLFLOW_BACKEND_STORE_URI"}
+    for pod in pods(manifests).values():
+        for container in [*pod["spec"]["containers"], *pod["spec"].get("initContainers", [])]:
+            for variable in container.get("env", []):
+                assert not variable["name"].startswith(PREFIX) or variable["name"] in known
+                assert (variable["name"] in secrets) == ("secretKeyRef" in variable.get("valueFrom", {}))
+
+
+def test_only_the_api_is_reached_from_outside_and_mlflow_by_the_api_and_the_mirror_alone(
+    manifests: list[Manifest],
+) -> None:
+    policies = of_kind(manifests, "NetworkPolicy")
+    assert "ingress" not in policies["epochal"]["spec"]  # nothing, for every pod of ours
+    (rule,) = policies["epochal-mlflow"]["spec"]["ingress"]
+    roles = [one["podSelector"]["matchLabels"]["app.kubernetes.io/component"] for one in rule["from"]]
+    assert roles == ["api", "tracking"]
+    assert not [
+        one for one in of_kind(manifests, "Service").values() if one["spec"].get("type", "ClusterIP") != "ClusterIP"
+    ]
+    for kind in ("Ingress", "HTTPRoute"):
+        assert all("-mlflow" not in str(one) for one in of_kind(manifests, kind).values())
+
+
+def test_the_migration_is_no_hook_and_every_pod_of_ours_waits_for_it(manifests: list[Manifest]) -> None:
+    (job,) = of_kind(manifests, "Job").values()
+    assert re.fullmatch(r"epochal-migrate-0-1-0-[0-9a-f]{8}", job["metadata"]["name"])
+    assert "helm.sh/hook" not in str(job)
+    for name, pod in pods(manifests).items():
+        waits = [one["command"] for one in pod["spec"].get("initContainers", [])]
+        others = ("migrate", "mlflow", "postgres", "redis")
+        assert waits == (
+            [] if any(one in name for one in others) else [["python", "-m", "store", "check", "--wait", "600"]]
+        )
+
+
+def test_another_tag_or_another_setting_is_another_job(chart: helm.Chart) -> None:
+    changes: list[dict[str, Any]] = [{}, {"image": {"tag": "0.2.0"}}, {"settings": {"EPOCHAL_LOG_LEVEL": "DEBUG"}}]
+    names = [next(iter(of_kind(render(chart, given), "Job"))) for given in changes]
+    assert len(set(names)) == 3
+    assert names[1].startswith("epochal-migrate-0-2-0-")
+
+
+def test_secrets_are_random_kept_and_never_a_default(chart: helm.Chart) -> None:
+    first, second = (of_kind(render(chart, values("built-in")), "Secret")["epochal"] for _ in range(2))
+    assert first["metadata"]["annotations"] == {"helm.sh/resource-policy": "keep"}
+    data, again = first["stringData"], second["stringData"]
+    for key in ("token", "metrics-token", "postgres-password", "mlflow-password", "redis-password"):
+        assert len(data[key]) >= 40
+        assert data[key] != again[key]
+    assert data["token"].startswith("epo_")
+    assert f":{data['postgres-password']}@epochal-postgres:5432/epochal" in data["database-url"]
+    assert data["keda-connection"] == data["database-url"].replace("+psycopg", "")
+    # Only a cluster has something to look up: that an upgrade asks it for each of them is read in the template.
+    template = next(one["data"] for one in chart.templates if one["name"].endswith("secret.yaml"))
+    assert "randAlphaNum" not in template
+    helpers = next(one["data"] for one in chart.templates if one["name"].endswith("_helpers.tpl"))
+    assert helpers.count("randAlphaNum") == 1
+    assert 'lookup "v1" "Secret" .root.Release.Namespace' in helpers
+
+
+@pytest.mark.parametrize("name", ["external", "locked-down"])
+def test_with_a_secret_of_ones_own_rendering_twice_is_the_same_text(chart: helm.Chart, name: str) -> None:
+    once, again = (chart.render(values(name), name="epochal", namespace="lab") for _ in range(2))
+    assert once == again
+    assert not of_kind(render(chart, values(name)), "Secret")
+    assert not of_kind(render(chart, values(name)), "StatefulSet")
+
+
+def test_random_secrets_are_all_that_differs_between_two_renderings(chart: helm.Chart) -> None:
+    once, again = (chart.render(values("keda"), name="epochal", namespace="lab") for _ in range(2))
+    assert [path for path in once if once[path] != again[path]] == ["epochal/templates/secret.yaml"]
+
+
+def test_each_class_of_devices_is_a_deployment_with_time_to_give_its_jobs_back(chart: helm.Chart) -> None:
+    found = of_kind(render(chart, values("gpu")), "Deployment")
+    classes = {name: one["spec"]["template"]["spec"] for name, one in found.items() if "-worker-" in name}
+    assert set(classes) == {"epochal-worker-cpu", "epochal-worker-gpu", "epochal-worker-team"}
+    gpus = {name: one["containers"][0]["resources"]["limits"].get("nvidia.com/gpu") for name, one in classes.items()}
+    assert gpus == {"epochal-worker-cpu": None, "epochal-worker-gpu": 1, "epochal-worker-team": 4}
+    stops = {
+        name: next(int(one["value"]) for one in spec["containers"][0]["env"] if one["name"] == "EPOCHAL_STOP_S")
+        for name, spec in classes.items()
+    }
+    assert stops == {name: spec["terminationGracePeriodSeconds"] - 5 for name, spec in classes.items()}
+    assert all("livenessProbe" not in one["containers"][0] for one in classes.values())
+
+
+def test_a_worker_may_patch_pods_only_where_its_cost_is_asked_for(chart: helm.Chart) -> None:
+    asked, not_asked = render(chart, values("keda")), render(chart, values("gpu"))
+    assert of_kind(asked, "Role")["epochal-worker"]["rules"] == [
+        {"apiGroups": [""], "resources": ["pods"], "verbs": ["patch"]}
+    ]
+    assert not of_kind(not_asked, "Role")
+    tokens = {name: pod["spec"]["automountServiceAccountToken"] for name, pod in pods(asked).items()}
+    assert {name for name, has in tokens.items() if has} == {"epochal-worker-cpu", "epochal-worker-gpu"}
+    assert not any(pod["spec"]["automountServiceAccountToken"] for pod in pods(not_asked).values())
+    for scaled in of_kind(asked, "ScaledObject").values():  # KEDA says how many there are, and nobody else
+        assert "replicas" not in of_kind(asked, "Deployment")[scaled["spec"]["scaleTargetRef"]["name"]]["spec"]
+
+
+@pytest.mark.parametrize(
+    ("bad", "said"),
+    [
+        ({"api": {"replicas": 0}}, "/api/replicas"),
+        ({"nonsense": 1}, "nonsense"),
+        ({"postgres": {"builtIn": False}}, "/postgres/url"),
+        ({"redis": {"builtIn": False}}, "/redis/url"),
+        ({"ingress": {"enabled": True}}, "/ingress/host"),
+        ({"gateway": {"enabled": True, "host": "x"}}, "/gateway/parentRefs"),
+        ({"settings": {"LOG_LEVEL": "DEBUG"}}, "LOG_LEVEL"),
+        ({"workers": {"cpu": {"keda": {"requests": ["gpu'"]}}}}, "/workers/cpu/keda/requests"),
+        ({"files": {"url": "/data"}}, "/files/url"),
+        ({"publicUrl": "epochal.example.org"}, "/publicUrl"),
+    ],
+)
+def test_a_bad_value_is_refused_by_its_name(chart: helm.Chart, bad: dict[str, Any], said: str) -> None:
+    with pytest.raises(helm.HelmError, match=re.escape(said)):
+        chart.validate_schema(bad)
+
+
+def test_a_release_of_another_name_has_names_of_its_own(chart: helm.Chart) -> None:
+    names = {one["metadata"]["name"] for one in render(chart, {}, name="lab")}
+    assert all(name.startswith("lab-epochal") for name in names)
+
+
+# --- the query that KEDA asks --------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def engine(postgres_url: str) -> Iterator[Engine]:
+    with fresh_database(postgres_url) as url:
+        db.migrate(url)
+        made = db.connect(url)
+        yield made
+        made.dispose()
+
+
+def test_the_query_counts_slots_that_are_needed_and_not_jobs(chart: helm.Chart, engine: Engine) -> None:
+    scaled = of_kind(render(chart, values("keda")), "ScaledObject")
+    queries = {name: one["spec"]["triggers"][0]["metadata"]["query"] for name, one in scaled.items()}
+
+    def needed() -> dict[str, float]:
+        with db.reading(engine) as connection:
+            rows = {name: connection.execute(text(query)).scalar_one() for name, query in queries.items()}
+        return {name.removeprefix("epochal-worker-"): float(value) for name, value in rows.items()}
+
+    def submit(count: int, **fields: Any) -> None:
+        spec = JobSpec.model_validate({"dataset": "digits", **fields})
+        store.submit([spec] * count, owner="ann")
+
+    store = Record(engine)
+    assert needed() == {"cpu": 0.0, "gpu": 0.0}
+    submit(64)  # a pack of the CPU's places
+    assert needed() == {"cpu": 1.0, "gpu": 1.0}
+    submit(1)
+    assert needed() == {"cpu": 2.0, "gpu": 1.0}
+    submit(600, resources={"device": "cuda"})  # of another shape or not: they ask for another device
+    assert needed()["cpu"] == 2.0
+    assert needed()["gpu"] >= 2.0
+    claims = store.claim(worker="w", device="cuda:0", limit=1000, lease_s=60)
+    assert len(claims) > 1  # what trains holds one slot, however many jobs it is
+    with db.writing(engine) as connection:
+        connection.execute(text("UPDATE job SET status = 'cancelled', finished_at = now() WHERE status = 'queued'"))
+    assert needed() == {"cpu": 0.0, "gpu": 1.0}
