@@ -34,6 +34,7 @@ PICTURES: Mapping[str, tuple[str, str, str]] = {
     "playground": ("/playground?data=spirals&layers=8-8&epochs=200", "role=button[name='Play']", "dark"),
     "lesson": ("/lessons/overfitting", "role=button[name='Run it']", "light"),
     "cluster": ("/cluster", "text=Workers", "dark"),
+    "people": ("/people", "[aria-labelledby=audit-title] tbody tr", "light"),
 }
 
 
@@ -47,6 +48,12 @@ def train(stack: Embedded) -> dict[str, str]:
             found: dict[str, Any] = answer.raise_for_status().json()
             return found
 
+        for user, role in (("ada", "member"), ("grace", "member"), ("alan", "viewer")):
+            made("/users", json={"name": user, "role": role, "quotas": {"running": 8, "gpu_hours": 40}})
+        made("/projects", json={"name": "vision"})
+        api.patch("/projects/vision", json={"quotas": {"queued": 500, "gpu_hours": 100}}).raise_for_status()
+        for user, role in (("ada", "admin"), ("alan", "viewer")):
+            api.put(f"/projects/vision/members/{user}", json={"role": role}).raise_for_status()
         sweep = yaml.safe_load((ROOT / "examples" / "sweep_random.yaml").read_text(encoding="utf-8"))
         ids["sweep"] = made("/sweeps", json=sweep)["id"]
         file = ROOT / "examples" / "diabetes.csv"
@@ -73,6 +80,8 @@ def draw(seen: Page, name: str, address: str, ready: str, theme: str) -> None:
     if name == "playground":
         seen.get_by_role("button", name="Play").first.click()
         seen.get_by_text("Trained", exact=True).wait_for(timeout=300_000)
+    if name == "people":
+        seen.locator("#quotas-title").evaluate("title => title.scrollIntoView()")  # what is used, and who changed what
     seen.evaluate("document.fonts.ready.then(() => new Promise((done) => setTimeout(done, 500)))")
     path = FOLDER / f"{name}.png"
     seen.screenshot(path=path)
