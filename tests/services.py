@@ -21,6 +21,9 @@ import psycopg
 import redis
 from sqlalchemy import make_url
 
+PATIENCE = 4
+"""How many times longer than on a quiet machine a test waits before it says that something hangs."""
+
 
 def free_port() -> int:
     """A port of 127.0.0.1 that nobody listens on just now."""
@@ -31,7 +34,12 @@ def free_port() -> int:
 
 
 def eventually(condition: Callable[[], bool], within_s: float, what: str) -> None:
-    """Wait for a condition, and no longer than the deadline."""
+    """Wait for a condition; the deadline ends a test that hangs, and is no promise: see `promised`."""
+    promised(condition, within_s * PATIENCE, what)
+
+
+def promised(condition: Callable[[], bool], within_s: float, what: str) -> None:
+    """Wait for a condition that somebody is promised within this time."""
     deadline = time.monotonic() + within_s
     while not condition():
         assert time.monotonic() < deadline, f"not within {within_s} s: {what}"
@@ -99,7 +107,7 @@ class OwnPostgres:
         """Stop it in order, and its clients with it."""
         if self.process is not None:
             self.process.send_signal(signal.SIGINT)  # what it calls a fast shutdown
-            self.process.wait(timeout=20)
+            self.process.wait(timeout=20 * PATIENCE)
             self.process = None
 
     def kill(self) -> None:
@@ -107,7 +115,7 @@ class OwnPostgres:
         if self.process is not None:
             for one in family(self.process.pid):
                 one.kill()
-            self.process.wait(timeout=10)
+            self.process.wait(timeout=10 * PATIENCE)
             self.process = None
 
     def revive(self) -> None:
@@ -214,7 +222,7 @@ class OwnBroker:
         """Kill it; what it held is gone."""
         if self.process is not None:
             self.process.kill()
-            self.process.wait(timeout=10)
+            self.process.wait(timeout=10 * PATIENCE)
             self.process = None
 
     def freeze(self) -> None:
@@ -266,7 +274,7 @@ class OwnBucket:
         """Stop it; what it held is gone."""
         if self.process is not None:
             self.process.kill()
-            self.process.wait(timeout=10)
+            self.process.wait(timeout=10 * PATIENCE)
             self.process = None
 
     def _has_bucket(self) -> bool:

@@ -25,7 +25,7 @@ def signed_in(browser: Browser, stack: Embedded, width: int = 1440, theme: str =
     with page_of(browser) as seen:
         seen.set_viewport_size({"width": width, "height": 900})
         seen.emulate_media(color_scheme="dark" if theme == "dark" else "light")
-        seen.set_default_timeout(20_000)
+        seen.set_default_timeout(SLOW_MS)
         complaints: list[str] = []
         asked: list[str] = []
         seen.on(
@@ -39,8 +39,10 @@ def signed_in(browser: Browser, stack: Embedded, width: int = 1440, theme: str =
         seen.goto(sign_in_link(stack.endpoints.api, stack.endpoints.token))
         expect(seen.get_by_role("heading", name="Jobs")).to_be_visible()
         yield seen
-        assert {text for text in complaints if "422" not in text} == set()  # a wrong field is asked about, on purpose
-        assert [url for url in asked if not url.startswith((stack.endpoints.api, "data:", "blob:"))] == []
+        unexpected = {text for text in complaints if "422" not in text}  # a wrong field is asked about, on purpose
+        assert not unexpected, unexpected
+        strange = [url for url in asked if not url.startswith((stack.endpoints.api, "data:", "blob:"))]
+        assert not strange, strange
 
 
 def go(seen: Page, do: Keyboard, view: str) -> None:

@@ -27,7 +27,7 @@ from store.tokens import TokenStore
 from tests.disks import SmallDisk, small_disk, without_disks
 from tests.integration.tracking.servers import MlflowServer
 from tests.record import Record
-from tests.services import OwnBroker, OwnPostgres, eventually, family, freeze, own_broker, own_postgres, thaw, trainers
+from tests.services import OwnBroker, OwnPostgres, family, freeze, own_broker, own_postgres, promised, thaw, trainers
 from tests.slow_motion import SlowMotion
 
 from .proxy import Proxy
@@ -54,7 +54,7 @@ class Program:
         self._child.ready = False
         self._child.start()
         if wait:
-            eventually(self._child.probe, within_s=60.0, what=f"{self.name} is usable; its log is {self.log}")
+            promised(self._child.probe, within_s=60.0, what=f"{self.name} is usable; its log is {self.log}")
 
     def kill(self) -> None:
         """End it as a power cut would, with all its children."""
@@ -74,7 +74,7 @@ class Program:
 
     def wait(self, within_s: float) -> int:
         """Its exit status, once it has ended."""
-        eventually(lambda: self._child.exit_status() is not None, within_s=within_s, what=f"{self.name} has ended")
+        promised(lambda: self._child.exit_status() is not None, within_s=within_s, what=f"{self.name} has ended")
         return self._child.exit_status() or 0
 
     def freeze(self) -> None:
@@ -220,12 +220,12 @@ class Site:
     def reaches(self, job_id: str, status: JobStatus, within_s: float) -> float:
         """The seconds until a job is in a state."""
         began = time.monotonic()
-        eventually(lambda: self.job(job_id).status is status, within_s=within_s, what=f"{job_id} {status}")
+        promised(lambda: self.job(job_id).status is status, within_s=within_s, what=f"{job_id} {status}")
         return time.monotonic() - began
 
     def trains(self, job_id: str) -> None:
         """Wait until a job has trained an epoch."""
-        eventually(lambda: self.job(job_id).epoch > 0, within_s=40.0, what=f"{job_id} trains")
+        promised(lambda: self.job(job_id).epoch > 0, within_s=40.0, what=f"{job_id} trains")
 
     def processes(self) -> Sequence[int]:
         """Every process that belongs to this site, however it was started."""

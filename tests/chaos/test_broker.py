@@ -6,7 +6,7 @@ import redis
 
 from spec.states import JobStatus
 from store.doorbell import TASK
-from tests.services import eventually
+from tests.services import promised
 
 from .site import Site, Worker
 
@@ -18,12 +18,12 @@ BELL_LOST_S = 15.0
 
 def ready(worker: Worker) -> None:
     """Its trainer is warm."""
-    eventually(lambda: len(worker.trainers()) == 1, within_s=30.0, what="the worker is there")
+    promised(lambda: len(worker.trainers()) == 1, within_s=30.0, what="the worker is there")
 
 
 def succeed(here: Site, ids: Sequence[str], within_s: float) -> None:
     """All succeed in time, each in its first attempt."""
-    eventually(
+    promised(
         lambda: all(here.job(job_id).status is JobStatus.succeeded for job_id in ids),
         within_s=within_s,
         what=f"{len(ids)} jobs succeed",
@@ -44,7 +44,7 @@ def untouched(here: Site, ids: Sequence[str]) -> None:
     """These still train, in their first attempt; they are cancelled now."""
     before = {job_id: here.job(job_id).epoch for job_id in ids}
     for job_id in ids:
-        eventually(lambda j=job_id: here.job(j).epoch > before[j], within_s=10.0, what="it trains on")  # type: ignore[misc]
+        promised(lambda j=job_id: here.job(j).epoch > before[j], within_s=10.0, what="it trains on")  # type: ignore[misc]
         assert here.job(job_id).attempt == 1
         here.store.request_cancel(job_id, owner=None, actor="test")
         here.reaches(job_id, JobStatus.cancelled, 10.0)
@@ -86,7 +86,7 @@ def test_f11_a_bell_that_vanishes_on_the_wire_costs_seconds(here: Site, worker: 
     ready(worker)
     worker.broker.swallow(TASK.encode())
     (job_id,) = here.submit(QUICK)
-    eventually(lambda: worker.broker.lost > 0, within_s=10.0, what="the bell is swallowed")
+    promised(lambda: worker.broker.lost > 0, within_s=10.0, what="the bell is swallowed")
     assert here.reaches(job_id, JobStatus.succeeded, BELL_LOST_S + 5.0) < BELL_LOST_S + 2.0
 
 

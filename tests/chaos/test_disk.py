@@ -10,7 +10,7 @@ import pytest
 from spec.states import JobStatus
 from tests.acceptance.embedded import Embedded, await_value
 from tests.disks import SmallDisk, small_disk
-from tests.services import eventually
+from tests.services import promised
 
 from .conftest import LEASE_S
 from .site import Api, Disks, Site, Worker
@@ -45,7 +45,7 @@ def test_a_job_that_ends_while_the_disk_is_full_succeeds_when_there_is_space(
     disks.files.fill()
     answer = post(api)
     assert (answer.status_code, "disk" in answer.json()["detail"]) == (503, True)
-    eventually(lambda: any("model could not" in one for one in reasons(here, job_id)), within_s=60.0, what="it ended")
+    promised(lambda: any("model could not" in one for one in reasons(here, job_id)), within_s=60.0, what="it ended")
     time.sleep(2 * LEASE_S)
     assert here.job(job_id).status is JobStatus.running
     disks.files.empty()
@@ -68,7 +68,7 @@ def test_a_record_whose_disk_is_full_for_longer_than_a_lease_costs_no_attempt(
     here.slow_motion.end()
     here.reaches(job_id, JobStatus.succeeded, 60.0)
     assert here.store.curve(job_id)["epoch"] == list(range(1, 201))
-    eventually(lambda: post(api).status_code == 201, within_s=20.0, what="jobs are accepted again")
+    promised(lambda: post(api).status_code == 201, within_s=20.0, what="jobs are accepted again")
 
 
 @pytest.fixture

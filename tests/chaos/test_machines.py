@@ -15,7 +15,7 @@ from spec.states import FINISHED, JobStatus
 from store.db import reading
 from store.tables import Checkpoint, Lease
 from tests.machines import Network, network
-from tests.services import OwnBucket, eventually
+from tests.services import OwnBucket, promised
 
 from .proxy import Proxy
 from .site import Site, site
@@ -99,7 +99,7 @@ def test_a_machine_that_is_cut_off_costs_no_job_and_doubles_none(
             ids = [post(LONG | {"architecture": {"type": "mlp", "hidden": [width]}}) for width in (16, 24)]
             for job_id in ids:
                 here.trains(job_id)
-            eventually(lambda: saved(here) == set(ids), within_s=40.0, what="both are saved")
+            promised(lambda: saved(here) == set(ids), within_s=40.0, what="both are saved")
             of = {job_id: here.job(job_id).worker or "" for job_id in ids}
             assert len(set(of.values())) == 2  # one each
 
@@ -107,7 +107,7 @@ def test_a_machine_that_is_cut_off_costs_no_job_and_doubles_none(
             cut_at = time.monotonic()
             ids += [post(SHORT | {"seed": seed}) for seed in range(10)]
             ids.append(post({"dataset": uploaded.json()["id"], "epochs": 5}))
-            eventually(
+            promised(
                 lambda: any(
                     here.job(job_id).attempt == 2 or here.job(job_id).status is JobStatus.queued for job_id in of
                 ),
@@ -117,7 +117,7 @@ def test_a_machine_that_is_cut_off_costs_no_job_and_doubles_none(
             here.slow_motion.end()
             time.sleep(max(CUT_S - (time.monotonic() - cut_at), 0.0))  # the cut itself is what is tested
             there.machines[0].join()
-            eventually(
+            promised(
                 lambda: all(here.job(job_id).status in FINISHED for job_id in ids), within_s=90.0, what="all have ended"
             )
             for job_id in ids:
@@ -132,7 +132,7 @@ def test_a_machine_that_is_cut_off_costs_no_job_and_doubles_none(
             assert connection.execute(select(func.count()).select_from(Lease)).scalar_one() == 0
         here.slow_motion.begin()
         again = here.submit(*(SHORT | {"architecture": {"type": "mlp", "hidden": [width]}} for width in range(1, 9)))
-        eventually(lambda: len(training(here)) == 2, within_s=40.0, what="both train again")
+        promised(lambda: len(training(here)) == 2, within_s=40.0, what="both train again")
         here.slow_motion.end()
         for job_id in again:
             here.reaches(job_id, JobStatus.succeeded, 60.0)

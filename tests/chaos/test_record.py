@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import make_url
 
 from spec.states import JobStatus
-from tests.services import OwnPostgres, eventually
+from tests.services import OwnPostgres, promised
 
 from .conftest import LEASE_S
 from .site import Api, Site, Worker, gone
@@ -42,7 +42,7 @@ def test_a_record_that_goes_and_comes_back_costs_no_attempt(
     assert answer.status_code == 503
     assert int(answer.headers["Retry-After"]) > 0
     here.postgres.start()
-    eventually(lambda: post(api, uuid.uuid4().hex).is_success, within_s=30.0, what="jobs are taken again")
+    promised(lambda: post(api, uuid.uuid4().hex).is_success, within_s=30.0, what="jobs are taken again")
     here.reaches(job_id, JobStatus.succeeded, 40.0)
     assert here.job(job_id).attempt == 1
     assert here.store.curve(job_id)["epoch"] == list(range(1, 201))
@@ -56,7 +56,7 @@ def test_f17_a_record_away_for_longer_than_a_lease_costs_no_attempt_either(here:
     here.trains(job_id)
     trainers = worker.trainers()
     here.postgres.stop()
-    eventually(
+    promised(
         lambda: all(gone(trainer) for trainer in trainers),
         within_s=LEASE_S + 1.0,
         what="nobody trains without a lease",
@@ -76,14 +76,14 @@ def test_f44_a_record_without_a_connection_left_is_busy_and_recovers(here: Site,
             for _ in range(200):
                 stack.enter_context(psycopg.connect(server, autocommit=True))
         assert post(api, "busy").status_code == 503
-    eventually(lambda: post(api, "free").is_success, within_s=30.0, what="it recovers by itself")
+    promised(lambda: post(api, "free").is_success, within_s=30.0, what="it recovers by itself")
 
 
 @pytest.mark.parametrize("place", ["submitted", "rung"], ids=["F4-before-the-bell", "F5-before-the-answer"])
 def test_an_api_that_dies_after_it_stored_a_job_keeps_it_and_makes_no_second(here: Site, place: str) -> None:
     dying = here.api(EPOCHAL_FAILPOINTS=place)
     worker = here.worker()
-    eventually(lambda: len(worker.trainers()) == 1, within_s=30.0, what="the worker is there")
+    promised(lambda: len(worker.trainers()) == 1, within_s=30.0, what="the worker is there")
     before = sum(here.store.counts().values())
     with pytest.raises(httpx.HTTPError):
         post(dying, place)

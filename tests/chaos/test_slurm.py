@@ -12,7 +12,7 @@ from sqlalchemy import func, select
 from spec.states import FINISHED, JobStatus
 from store.db import reading
 from store.tables import Lease
-from tests.services import eventually
+from tests.services import promised
 from tests.slurm import Slurm, slurm
 
 from .conftest import LEASE_S
@@ -83,25 +83,25 @@ def test_pilots_come_and_go_and_no_job_is_lost_or_doubled(here: Site, api: Api, 
     with (tmp_path / "autoscale.log").open("wb") as log:
         scaler = subprocess.Popen(command, env=environ, stdout=log, stderr=log, cwd=tmp_path)
     try:
-        eventually(lambda: len(running(cluster)) == 2, within_s=60.0, what=f"two pilots run; {tmp_path}")
-        eventually(lambda: len(training(here)) == 2, within_s=60.0, what="both train")
+        promised(lambda: len(running(cluster)) == 2, within_s=60.0, what=f"two pilots run; {tmp_path}")
+        promised(lambda: len(training(here)) == 2, within_s=60.0, what="both train")
 
         cluster.run("sbatch", "--partition=urgent", "--output=/dev/null", script="#!/bin/bash\nsleep 3\n")
-        eventually(
+        promised(
             lambda: given_back(here, ids) > 0, within_s=30.0, what="the pilot that is preempted gives its jobs back"
         )
         preempted = given_back(here, ids)
 
-        eventually(lambda: len(running(cluster)) == 2, within_s=60.0, what="the pilot is back")
-        eventually(lambda: len(training(here)) == 2, within_s=60.0, what="both train again")
+        promised(lambda: len(running(cluster)) == 2, within_s=60.0, what="the pilot is back")
+        promised(lambda: len(training(here)) == 2, within_s=60.0, what="both train again")
         cluster.run("scancel", running(cluster)[0])
-        eventually(lambda: given_back(here, ids) > preempted, within_s=30.0, what="so does the pilot that is cancelled")
+        promised(lambda: given_back(here, ids) > preempted, within_s=30.0, what="so does the pilot that is cancelled")
 
         here.slow_motion.end()
-        eventually(
+        promised(
             lambda: all(here.job(job_id).status in FINISHED for job_id in ids), within_s=120.0, what="all have ended"
         )
-        eventually(lambda: cluster.run("squeue", "-h") == "", within_s=40.0, what="idle pilots leave")
+        promised(lambda: cluster.run("squeue", "-h") == "", within_s=40.0, what="idle pilots leave")
     finally:
         scaler.terminate()
         scaler.wait(10)

@@ -7,7 +7,7 @@ import pytest
 
 from spec.states import JobStatus
 from store.workers import WorkerStore
-from tests.services import eventually
+from tests.services import promised
 
 from .conftest import LEASE_S, Strike
 from .site import Site, Worker, gone
@@ -29,7 +29,7 @@ def whole(here: Site, job_id: str) -> None:
 def trained_by_one(here: Site, spec: Mapping[str, object]) -> tuple[str, Worker, Worker]:
     """A job that trains, the worker that has it, and another that could have it."""
     workers = [here.worker(), here.worker()]
-    eventually(lambda: all(len(one.trainers()) == 1 for one in workers), within_s=30.0, what="both are there")
+    promised(lambda: all(len(one.trainers()) == 1 for one in workers), within_s=30.0, what="both are there")
     here.slow_motion.begin()
     (job_id,) = here.submit(spec)
     here.trains(job_id)
@@ -80,10 +80,10 @@ def test_a_worker_that_comes_back_after_its_lease_writes_nothing(here: Site, str
     job_id, first, second = trained_by_one(here, STRUCK)
     zombies = first.trainers()
     strike(first)
-    eventually(lambda: here.job(job_id).attempt == 2, within_s=LEASE_S + 15.0, what="the other takes over")
+    promised(lambda: here.job(job_id).attempt == 2, within_s=LEASE_S + 15.0, what="the other takes over")
     undo(first)
     here.slow_motion.end()
-    eventually(
+    promised(
         lambda: all(gone(zombie) for zombie in zombies),
         within_s=5.0,
         what="the trainer whose lease passed on is ended",
@@ -122,7 +122,7 @@ def test_f29_a_worker_whose_clock_is_wrong_neither_loses_nor_steals(
     )
     here.worker()
     wrong = here.worker(PYTHONPATH=str(folder))
-    eventually(lambda: len(wrong.trainers()) == 1, within_s=30.0, what="it is there")
+    promised(lambda: len(wrong.trainers()) == 1, within_s=30.0, what="it is there")
     ids = here.submit(*(STRUCK | {"seed": seed, "epochs": 90} for seed in range(2)), QUICK)
     for job_id in ids:
         here.reaches(job_id, JobStatus.succeeded, 40.0)
@@ -148,7 +148,7 @@ def test_f23_a_worker_that_dies_between_files_and_record_publishes_once(here: Si
 
 def test_i6_a_worker_that_was_killed_is_no_longer_counted(here: Site, worker: Worker) -> None:
     workers = WorkerStore(here.engine)
-    eventually(lambda: any(one.pid == worker.pid for one in workers.live()), within_s=20.0, what="it is registered")
+    promised(lambda: any(one.pid == worker.pid for one in workers.live()), within_s=20.0, what="it is registered")
     pid = worker.pid
     worker.stop()
     assert worker.wait(within_s=20.0) == 0

@@ -25,7 +25,7 @@ def address(api: Running) -> str:
 def signed_in(browser: Browser, api: Running) -> Iterator[Page]:
     """The page of somebody who came by the link; no script fails, and the content security policy blocks nothing."""
     with page_of(browser) as seen:
-        seen.set_default_timeout(20_000)
+        seen.set_default_timeout(60_000)
         complaints: list[str] = []
         seen.on("console", lambda line: complaints.append(line.text))
         seen.on("pageerror", lambda error: complaints.append(str(error)))

@@ -11,7 +11,7 @@ import pytest
 from store.datasets import DatasetStore
 from store.db import connect
 
-from ...services import eventually
+from ...services import PATIENCE, eventually
 from .conftest import NOBODY
 from .test_datasets import DATASETS, IRIS, form
 from .test_process import Running, answer_on, running
@@ -70,6 +70,6 @@ def test_an_api_that_is_killed_leaves_no_half_data_set(server: Running, tmp_path
     with half(server, 0.5):
         eventually(lambda: bool(making(tmp_path)), within_s=10, what="the file arrives")
         server.process.kill()
-        server.process.wait(timeout=10)
+        server.process.wait(timeout=10 * PATIENCE)
     assert listed(tmp_path) == []
     assert not (tmp_path / "files" / "datasets").exists()

@@ -27,7 +27,7 @@ from epochal.client import uploads
 from store.files import files_at
 from store.files.local import LocalFiles
 
-from ...services import eventually
+from ...services import PATIENCE, eventually
 from .conftest import NOBODY, Service, is_problem, service
 from .test_datasets import DATASETS, IRIS, files, form, send
 from .test_form import making
@@ -428,7 +428,7 @@ def kill(server: Running) -> None:
     api = psutil.Process(server.process.pid)
     for process in [api, *api.children(recursive=True)]:
         process.kill()
-    server.process.wait(timeout=10)
+    server.process.wait(timeout=10 * PATIENCE)
 
 
 def as_a_form(server: Running) -> tuple[int, str]:

@@ -11,7 +11,7 @@ from typing import Any
 
 import httpx
 
-from tests.services import eventually, free_port
+from tests.services import PATIENCE, eventually, free_port
 
 
 class MlflowServer:
@@ -48,7 +48,7 @@ class MlflowServer:
         if self._process is not None:
             with contextlib.suppress(ProcessLookupError):
                 self.signal(signal.SIGKILL)
-            self._process.wait(10)
+            self._process.wait(10 * PATIENCE)
             self._process = None
 
     def close(self) -> None:

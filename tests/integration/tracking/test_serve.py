@@ -12,7 +12,7 @@ import httpx
 import psutil
 import pytest
 
-from tests.services import eventually
+from tests.services import PATIENCE, eventually
 
 from .servers import MlflowServer
 
@@ -68,7 +68,7 @@ def test_it_ends_on_sigterm_though_a_client_stays_and_has_everything_when_it_is_
     client.getresponse().read()
     process = process_of(mlflow_server)
     mlflow_server.signal(signal.SIGTERM)
-    process.wait(20)
+    process.wait(20 * PATIENCE)
     client.close()
     mlflow_server.kill()  # which finds nothing left
     mlflow_server.start()

@@ -15,7 +15,7 @@ from store.doorbell import Doorbell
 from store.files import files_at
 from store.records import JobRecord
 from tests.record import Record, migrate
-from tests.services import eventually
+from tests.services import PATIENCE, eventually
 from tests.slow_motion import SlowMotion
 
 QUICK = {"dataset": "xor", "epochs": 5}
@@ -75,7 +75,7 @@ class Site:
         for worker in self.workers:
             worker.terminate()
         for worker in self.workers:
-            worker.wait(25)
+            worker.wait(25 * PATIENCE)
         self.engine.dispose()
 
 

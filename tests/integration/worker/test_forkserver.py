@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.services import eventually
+from tests.services import PATIENCE, eventually
 from worker import forkserver
 from worker.devices import Device
 from worker.errors import TrainerDied
@@ -79,7 +79,7 @@ def test_exit_statuses_are_known_while_other_threads_start_trainers() -> None:
         for _ in range(3):
             one = forkserver.fork(("--no-such-argument",), {})
             with one.stdin, one.stdout:
-                codes.append(one.wait(20.0))
+                codes.append(one.wait(20.0 * PATIENCE))
 
     threads = [threading.Thread(target=crash) for _ in range(4)]
     for thread in threads:

@@ -12,7 +12,7 @@ from spec.population import Copy, copies
 from spec.states import StopReason, SweepState, TrialState
 from spec.sweep import SweepSpec
 from store.sweeps import SweepStore
-from tests.services import eventually, fresh_database
+from tests.services import PATIENCE, eventually, fresh_database
 
 from .site import Site
 
@@ -77,7 +77,7 @@ class Sweeps:
     def close(self) -> None:
         for controller in self._controllers:
             controller.kill()
-            controller.wait(10)
+            controller.wait(10 * PATIENCE)
 
 
 @pytest.fixture

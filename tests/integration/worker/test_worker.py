@@ -2,7 +2,6 @@
 
 import signal
 import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,7 +10,7 @@ import pytest
 
 from spec.states import FailureReason, JobStatus
 from store.workers import WorkerStore
-from tests.services import eventually, trainers
+from tests.services import PATIENCE, eventually, trainers
 
 from .site import LONG, QUICK, STRUCK, Broker, Site
 
@@ -128,10 +127,8 @@ def test_sigterm_gives_the_job_back_and_leaves_nothing(site: Site) -> None:
     (job_id,) = site.submit(LONG | {"max_attempts": 1})
     site.wait_for_an_epoch(job_id)
     (trainer,) = trainers(worker.pid)
-    began = time.monotonic()
     worker.send_signal(signal.SIGTERM)
-    assert worker.wait(20) == 0
-    assert time.monotonic() - began < 20.0
+    assert worker.wait(20 * PATIENCE) == 0
     assert not trainer.is_running()
     assert site.job(job_id).status is JobStatus.queued
     assert WorkerStore(site.engine).live() == []
