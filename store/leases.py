@@ -66,6 +66,9 @@ BACKOFF_S = {crashes: min(5.0 * 2.0 ** (crashes - 1), 300.0) for crashes in rang
 BRACKET_WAITS_S = 1.0
 """How long the jobs of a bracket wait, when a worker holds others of them, before they are looked at again."""
 
+WORKER_STOPPED = "its worker was stopped"
+"""What the history of a job says that its worker gave back when it was told to stop."""
+
 _RUNNING = (JobStatus.running,)
 
 
@@ -463,6 +466,12 @@ class LeaseStore:
                 connection, freed, actor="worker", reason=reason, charge=charge, crashed=crashed, wait_s=wait_s
             )
             return bool(became)
+
+    def give_back(self, worker: str) -> int:
+        """Give back, uncharged, every job that this worker still holds: it stops. How many these were."""
+        with writing(self._engine) as connection:
+            freed = _delete_leases(connection, Lease.worker == worker)
+            return len(_release(connection, freed, actor="worker", reason=WORKER_STOPPED, charge=False))
 
     def extend_expired(self, seconds: float) -> None:
         """Let leases that have expired end in so many seconds: their workers could not reach the record."""

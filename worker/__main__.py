@@ -146,7 +146,8 @@ class Worker:
 
     def _stop(self) -> int:
         log.info("worker %s stops: its jobs go back to the queue", self.name)
-        given_back = self.slots.stop(within_s=self._stop_s * GIVE_BACK_SHARE) or self._heartbeat.give_back()
+        self.slots.stop(within_s=self._stop_s * GIVE_BACK_SHARE)
+        given_back = self._heartbeat.give_back()  # what slots still hold that had no time, or failed
         self._stopped.set()
         try:
             self._workers.gone(self.name)

@@ -11,23 +11,18 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 from store.errors import StoreError
 from store.leases import LeaseStore
 
-from .claimed_pack import ClaimedJob, ClaimedPack, LeaveReason, columns
+from .claimed_pack import ClaimedPack
 
 log = logging.getLogger(__name__)
 
 BEAT_S = 1.0
 KILL_AT = 5 / 6
 DROP_AT = 2 / 3
-GIVEN_BACK_AT_ONCE = 8
-"""Jobs that are given back to the record side by side."""
-GIVEN_BACK_TOGETHER = 64
-"""Jobs that are given back between two renewals of the other leases."""
 
 
 class Heartbeat:
@@ -99,37 +94,23 @@ class Heartbeat:
             self.watchdog()
 
     def give_back(self) -> bool:
-        """Put the jobs that slots still hold back into the queue, uncharged; whether the record has it.
+        """Put every job that this worker still holds back into the queue, uncharged; whether the record has it.
 
-        For a worker that has no time left: it ends their trainers, and ends itself right after this.
+        For a worker that ends right after this. Slots that ran out of time still hold jobs, and their trainers are
+        killed first; so may a slot that failed unexpectedly.
         """
         for _, kill in self._registered_packs():
             kill()
-        jobs = [job for pack, _ in self._registered_packs() for job in pack.members()]
-        pool = ThreadPoolExecutor(GIVEN_BACK_AT_ONCE, "give-back")
         try:
-            for first in range(0, len(jobs), GIVEN_BACK_TOGETHER):
-                self.beat()  # the other leases must last meanwhile
-                with self.recording:
-                    list(pool.map(self._give_back, jobs[first : first + GIVEN_BACK_TOGETHER]))
+            self.beat()  # the record lacks points and checkpoints
+            with self.recording:
+                jobs = self._store.give_back(self._worker)
         except StoreError as error:
-            log.warning("some of %d jobs come back only when their leases end: %s", len(jobs), error)
+            log.warning("the jobs that this worker may still hold come back when their leases end: %s", error)
             return False
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+        if jobs:
+            log.warning("%d jobs that slots still held are given back", jobs)
         return True
-
-    def _give_back(self, job: ClaimedJob) -> None:
-        if job.leave_reason is LeaveReason.lost:
-            return
-        self._store.requeue(
-            job.id,
-            job.claim.attempt,
-            reason="its worker was stopped",
-            charge=False,
-            points=columns(job.unsent),
-            checkpoints=job.unrecorded,
-        )
 
     @property
     def jobs(self) -> int:

@@ -18,6 +18,7 @@ from spec.states import FailureReason, StopReason
 from store.disk import reason
 from store.errors import StoreError
 from store.files import may_pass, part
+from store.leases import WORKER_STOPPED
 from store.records import ArtifactRecord, Success
 
 from .checkpoint_files import CheckpointFiles
@@ -274,7 +275,7 @@ class OutcomeWriter:
         return f"it gave its place to others, who waited: its time slice of {slice_s} was over; it goes on {goes_on}"
 
     def _requeue_reason(self) -> str:
-        return "its worker was stopped" if self._stopping.is_set() else "its worker could not reach the record"
+        return WORKER_STOPPED if self._stopping.is_set() else "its worker could not reach the record"
 
     # --- the record -----------------------------------------------------------------------------------------------
 

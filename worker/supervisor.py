@@ -85,6 +85,9 @@ class Supervisor:
                 self._train(pack)
         except StoreError as error:
             log.warning("%s claims nothing for now: %s", self.device.name, error)
+        except Exception:
+            self._close_trainer()  # it may still train a pack that this slot has forgotten
+            raise
         finally:
             if self.training:
                 self.training = False
