@@ -227,6 +227,8 @@ def _rows(head: str, delimiter: str) -> list[_Row]:
                 break
     except csv.Error:  # a cell beyond its limit: what came before will do
         pass
+    if delimiter != BLANK:
+        return found
     cells = without_mark([row.cells for row in found])
     return [_Row(row.before, one) for row, one in zip(found, cells, strict=True)]
 

@@ -43,6 +43,13 @@ def test_blanks_within_cells_divide_nothing(tmp_path: Path, content: str, delimi
     assert reading(content, tmp_path).profile.delimiter == delimiter
 
 
+def test_a_column_whose_name_is_a_mark_of_comments_stays_where_cells_have_a_delimiter(tmp_path: Path) -> None:
+    rows = "".join(f"{row},{row % 5},{row}\n" for row in ROWS)
+    assert reading("#,a,y\n" + rows, tmp_path).profile.names == ["#", "a", "y"]
+    said = "file has 3 values in line 2, where the header has 4"
+    assert refusal("#,a,b,y\n" + rows, tmp_path) == said
+
+
 def test_blanks_can_be_asked_for(tmp_path: Path) -> None:
     content = "a,b y\n" + "".join(f"{row},5 {row}\n" for row in ROWS)
     assert reading(content, tmp_path, delimiter="space").table.columns[0].name == "a,b"
