@@ -18,6 +18,7 @@ from model.errors import RowsError
 from model.readme import readme
 from spec.base import Frozen
 from spec.job import JobSpec
+from spec.known import PREDICTED_BYTES
 from spec.reading import Delimiter, ReadingOptions, ReadingOrder
 from spec.states import JobStatus
 from spec.views import ModelFormat, Predictions, Rows
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
     from model.finished import Model
     from model.network import Array
 
-ROWS_LIMIT = 32 * MIB
+ROWS_LIMIT = PREDICTED_BYTES
 HELD = 8
 """Most models that stay loaded, those used last."""
 LARGEST = 64 * MIB

@@ -10,13 +10,14 @@ import argparse
 import sys
 from pathlib import Path
 
-from spec.known import KnownColumns, KnownReading
+from spec.known import PREDICTED_BYTES, KnownColumns, KnownReading
 from spec.profile import Reading, Refusal
 from spec.reading import ReadingOrder
 
 from . import limits
 from .errors import RefusedError
 from .kinds import kind_of
+from .unpacking import unpacked
 
 REFUSED = 2
 
@@ -51,7 +52,7 @@ def main() -> int:
     parser.add_argument("--cells", action="store_true", help="with --known: print the rows as text too")
     options = parser.parse_args()
     order = ReadingOrder.model_validate_json(sys.stdin.buffer.read())
-    limits.apply(options.file)
+    limits.apply_memory()
     try:
         print(_answer(options, order).model_dump_json())
     except RefusedError as error:
@@ -65,12 +66,16 @@ def main() -> int:
 
 
 def _answer(options: argparse.Namespace, order: ReadingOrder) -> Reading | KnownReading:
-    if options.known is None:
-        return read(options.file, order, options.out)
-    from .known import read_known
+    most = limits.UNPACKED_BYTES if options.known is None else PREDICTED_BYTES
+    with unpacked(options.file, order.name, options.out.parent, most) as (file, name):
+        limits.apply_time(file)
+        order = order.model_copy(update={"name": name})
+        if options.known is None:
+            return read(file, order, options.out)
+        from .known import read_known
 
-    known = KnownColumns.model_validate_json(options.known.read_bytes())
-    return read_known(options.file, order, known, options.out, with_cells=options.cells)
+        known = KnownColumns.model_validate_json(options.known.read_bytes())
+        return read_known(file, order, known, options.out, with_cells=options.cells)
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ _MAGIC: dict[bytes, str] = {
     b"\xff\xd8\xff": "a JPEG picture",
     b"GIF8": "a GIF picture",
     b"%PDF": "a PDF document",
-    b"\x1f\x8b": "compressed with gzip",
+    b"\x1f\x8b": "compressed twice",
     b"BZh": "compressed with bzip2",
     b"\xfd7zXZ": "compressed with xz",
     b"\x28\xb5\x2f\xfd": "compressed with zstd",
@@ -52,8 +52,10 @@ def kind_of(file: Path, name: str) -> Kind:
     if not head:
         raise RefusedError("is empty")
     known = next((words for magic, words in _MAGIC.items() if head.startswith(magic)), None)
+    if known is None and head[257:262] == b"ustar":
+        known = "a tar archive"
     if known is not None:
-        raise RefusedError(f"is {known}: CSV, Parquet and NPZ are read")
+        raise RefusedError(f"is {known}: CSV, Parquet and NPZ are read, also as gzip or as a zip of one file")
     text = head.removeprefix(b"\xef\xbb\xbf").lstrip()
     if text.startswith((b"{", b"[")):
         raise RefusedError("is JSON: write it as CSV, as pandas.read_json(file).to_csv(file, index=False) does")
@@ -82,4 +84,6 @@ def _zipped(file: Path) -> Kind:
         return "npz"
     if any(name.startswith("xl/") for name in names):
         raise RefusedError("is an Excel sheet: save it as CSV")
-    raise RefusedError("is a zip archive without arrays: CSV, Parquet and NPZ are read; unpack it first")
+    if "content.xml" in names:
+        raise RefusedError("is an OpenDocument sheet: save it as CSV")
+    raise RefusedError("is a zip archive without a file of data: CSV, Parquet and NPZ are read")

@@ -22,6 +22,7 @@ from .errors import RefusedError, listed, shown, some
 from .kinds import kind_of
 from .learning import Source
 from .parquet import ParquetFile, check_size
+from .unpacking import BROKEN
 
 MOST = 100
 """Most faults that are told at once."""
@@ -130,7 +131,7 @@ def _read_array(file: Path, known: KnownColumns, out: Path) -> KnownReading:
         with zipfile.ZipFile(file) as archive:
             x = npz.array(archive, "X")
             blocks = [np.asarray(block, dtype=np.float64) for block in _blocks(x, used, known.image)]
-    except npz.BROKEN as error:
+    except BROKEN as error:
         raise RefusedError(f"is an NPZ archive that is broken or cut short ({error})") from error
     numbers = np.concatenate(blocks)
     if np.isinf(numbers).any() or (np.isnan(numbers).any() and not used[0].gaps and known.image is None):

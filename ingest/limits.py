@@ -30,11 +30,19 @@ MEMBERS = 64
 RATIO = 200
 """An array may be so much larger than it is in its zip; real data are not."""
 NPY_HEADER = 1 << 16
+UNPACKED_BYTES = 4 * GIB
+"""Of what a compressed file holds."""
+UNPACKED_SMALL = 64 << 20
+"""So much may be unpacked of any file, however small."""
 
 
-def apply(file: Path) -> None:
-    """Hold this process to its memory, and to a time that fits the size of the file."""
-    seconds = 60 + file.stat().st_size // (2 << 20)
+def apply_memory() -> None:
+    """Hold this process to its memory."""
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
-    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 5))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def apply_time(file: Path) -> None:
+    """Hold this process to a time that fits the size of an unpacked file."""
+    seconds = 60 + file.stat().st_size // (2 << 20)
+    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 5))

@@ -4,11 +4,9 @@ The zip and each array's head are checked before anything is unpacked, and nothi
 """
 
 import ast
-import lzma
 import math
 import struct
 import zipfile
-import zlib
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -32,14 +30,13 @@ from .errors import RefusedError, shown
 from .parquet import check_size
 from .spread import Bins, Spread
 from .table import Block, write
+from .unpacking import BROKEN
 
 BLOCK_BYTES = 16 << 20
 PREVIEWED = 10
 PREVIEWED_VALUES = 20
 CHANNELS = (1, 3, 4)
 """Of grey, coloured, and partly transparent images."""
-BROKEN = (zipfile.BadZipFile, OSError, EOFError, struct.error, NotImplementedError, zlib.error, lzma.LZMAError)
-"""What the unpacking of a broken archive raises."""
 FORTRAN_BYTES = limits.GIB
 """An array in Fortran's order is turned in memory."""
 

@@ -4,6 +4,9 @@ from .base import Frozen
 from .field_error import FieldError
 from .schema import Column
 
+PREDICTED_BYTES = 32 << 20
+"""Most bytes of such a file, sent and unpacked."""
+
 
 class KnownColumns(Frozen):
     """The columns of the files that a model can predict."""

@@ -10,9 +10,8 @@ from spec.dataset import BUILTIN, DATASET_ID
 
 from ..client import Api
 from ..client.find import find_dataset
+from ..client.frames import looks_like_file
 from ..errors import BadFileError, NotFoundError, ServerUnreachableError
-
-_DATA_FILES = (".csv", ".tsv", ".txt", ".parquet", ".npz", ".gz", ".zip", ".xlsx")
 
 
 def with_dataset(spec: dict[str, Any]) -> dict[str, Any]:
@@ -20,7 +19,7 @@ def with_dataset(spec: dict[str, Any]) -> dict[str, Any]:
     name = spec.get("dataset")
     if not isinstance(name, str) or name in BUILTIN or re.fullmatch(DATASET_ID, name):
         return spec
-    if Path(name).suffix.lower() in _DATA_FILES or Path(name).is_file():
+    if looks_like_file(name):
         quoted = shlex.quote(name)
         raise BadFileError(
             f"dataset (--dataset): {name} is a file. Upload it first, and then use the id that is printed:\n"
@@ -35,7 +34,7 @@ def with_dataset(spec: dict[str, Any]) -> dict[str, Any]:
 
 def _columns_of(file: Path) -> str:
     """The columns of a text file, from its first line."""
-    if file.suffix.lower() not in (".csv", ".tsv", ".txt"):
+    if file.suffix.lower() not in (".csv", ".tsv", ".txt", ".dat", ".data"):
         return ""
     with suppress(OSError, UnicodeDecodeError), file.open(encoding="utf-8-sig") as lines:
         first = lines.readline(2000).strip()

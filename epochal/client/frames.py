@@ -12,7 +12,8 @@ from typing import Any
 
 from ..errors import BadFileError, WrongUseError
 
-DATA_FILES = (".csv", ".tsv", ".txt", ".parquet", ".pq", ".npz")
+DATA_FILES = (".csv", ".tsv", ".txt", ".dat", ".data", ".parquet", ".pq", ".npz", ".gz", ".zip", ".xlsx")
+"""Endings of files with data; the service says of a sheet how to save it."""
 
 
 def is_frame(data: Any) -> bool:

@@ -9,6 +9,7 @@ import pytest
 
 from ingest.__main__ import read
 from ingest.errors import RefusedError
+from ingest.unpacking import unpacked
 from spec.dataset import Targets
 from spec.profile import Reading
 from spec.reading import ReadingOptions, ReadingOrder
@@ -29,7 +30,8 @@ def reading(
     file.write_bytes(content.encode() if isinstance(content, str) else content)
     targets = () if target is None else (target,) if isinstance(target, str) else target
     order = ReadingOrder(name=name, target=targets, task=task, options=ReadingOptions(**options))
-    return read(file, order, folder / "table.npz")
+    with unpacked(file, name, folder) as (plain, order_name):
+        return read(plain, order.model_copy(update={"name": order_name}), folder / "table.npz")
 
 
 def refusal(content: bytes | str, folder: Path, **how: Any) -> str:

@@ -9,6 +9,7 @@ import pytest
 
 from ingest.errors import RefusedError
 from ingest.known import read_known
+from ingest.unpacking import unpacked
 from spec.known import KnownColumns, KnownReading
 from spec.reading import ReadingOrder
 from spec.schema import Column, ColumnKind
@@ -42,7 +43,8 @@ def upload(content: bytes, name: str, folder: Path) -> None:
 def predict(content: bytes, name: str, folder: Path) -> None:
     (folder / "upload").write_bytes(content)
     known = ARRAY if name.endswith("npz") else COLUMNS
-    found = read_known(folder / "upload", ReadingOrder(name=name), known, folder / "numbers", with_cells=True)
+    with unpacked(folder / "upload", name, folder) as (file, inner):
+        found = read_known(file, ReadingOrder(name=inner), known, folder / "numbers", with_cells=True)
     KnownReading.model_validate_json(found.model_dump_json())
 
 

@@ -1,5 +1,6 @@
 """The process that reads, and its limits."""
 
+import gzip
 import subprocess
 import sys
 from pathlib import Path
@@ -27,6 +28,13 @@ def test_a_file_is_read(tmp_path: Path) -> None:
     assert code == 0
     assert Reading.model_validate_json(said).table.target.type == "numbers"
     assert (tmp_path / "table.npz").exists()
+
+
+def test_a_compressed_file_is_unpacked_within_limits(tmp_path: Path) -> None:
+    (tmp_path / "f.csv.gz").write_bytes(gzip.compress(b"a,y\n" + b"1,0\n2,1\n3,0\n" * 100))
+    assert run(tmp_path / "f.csv.gz", target=["y"])[0] == 0
+    code, said = run(tmp_path / "f.csv.gz", target=["y"], code="import ingest.limits as l; l.UNPACKED_BYTES = 999")
+    assert (code, Refusal.model_validate_json(said).message[:33]) == (2, "unpacks to more than 999 bytes, f")
 
 
 def test_a_refusal_names_the_field(tmp_path: Path) -> None:

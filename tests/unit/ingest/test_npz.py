@@ -178,7 +178,7 @@ BAD: dict[str, tuple[bytes, str]] = {
     "no array": (zipped(("X.npy", b"hello"), ("y.npy", npy(Y))), "holds X, which is no NumPy array"),
     "a path": (zipped(("X.npy", npy(X)), ("y.npy", npy(Y)), ("../../etc/x.npy", b"")), "which is a path and no name"),
     "many members": (zipped(*((f"{n}.npy", b"") for n in range(65))), "holds 65 arrays; at most 64"),
-    "no arrays": (zipped(("readme.txt", b"hello")), "is a zip archive without arrays"),
+    "no arrays": (zipped(("readme.txt", b"hello"), ("y.txt", b"")), "is a zip archive of 2 files, 'readme.txt'"),
     "a sheet": (zipped(("xl/workbook.xml", b"<x/>")), "is an Excel sheet: save it as CSV"),
     "cut short": (packed(X=X, y=Y)[:-300], "broken or cut short"),
 }

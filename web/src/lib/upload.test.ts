@@ -1,5 +1,5 @@
 import { expect, test, vi } from "vitest";
-import { headerOf, upload } from "./upload";
+import { headerOf, headOf, upload } from "./upload";
 
 test("the columns of a file are known before it is sent", () => {
   expect(headerOf("\ufeffage;income;risk\r\n30;1,5;low")).toEqual(["age", "income", "risk"]);
@@ -11,6 +11,19 @@ test("the columns of a file are known before it is sent", () => {
   expect(headerOf("5.1,3.5,setosa\n4.9,3.0,setosa\n")).toEqual(["0", "1", "2"]);
   expect(headerOf("2019,2020,2021\n5,6,7\n")).toEqual(["2019", "2020", "2021"]);
   expect(headerOf("")).toEqual([]);
+});
+
+test("a compressed file shows its columns too", async () => {
+  const rows = Array.from({ length: 50_000 }, (_, row) => `${row},${Math.sin(row)}`).join("\n");
+  const packed = async (text: string, format: CompressionFormat): Promise<Blob> => new Response(new Blob([text]).stream().pipeThrough(new CompressionStream(format))).blob();
+  expect(headerOf(await headOf(new Blob(["a,y\n1,2\n"])))).toEqual(["a", "y"]);
+  expect(headerOf(await headOf(await packed("a,y\n1,2\n", "gzip")))).toEqual(["a", "y"]);
+  expect(headerOf(await headOf(await packed(`a,y\n${rows}`, "gzip")))).toEqual(["a", "y"]);
+  const head = new Uint8Array(30 + 5);
+  head.set([0x50, 0x4b, 3, 4, 20, 0, 0, 0, 8]);
+  head[26] = 5;
+  expect(headerOf(await headOf(new Blob([head, await packed(`a,y\n${rows}`, "deflate-raw")])))).toEqual(["a", "y"]);
+  expect(await headOf(new Blob([new Uint8Array([0x1f, 0x8b, ...new Array<number>(40).fill(0)])]))).toBe("");
 });
 
 test("an upload whose connection breaks goes on at the byte that the server has", async () => {

@@ -4,6 +4,8 @@ import { api, ApiError, ask, PREFIX, request, type Dataset, type Schemas } from 
 
 /** Bytes of a piece: what a lost connection costs at most. */
 const PIECE = 4 * 1024 * 1024;
+/** Bytes that are read here to show the columns. */
+const HEAD = 65_536;
 const WAITS_MS = [1000, 2000, 4000, 8000, 15_000];
 
 /** What a file is for: its target, and how it is read. */
@@ -64,6 +66,33 @@ async function whole(file: File, purpose: Purpose, signal: AbortSignal): Promise
 
 function hex(digest: ArrayBuffer): string {
   return [...new Uint8Array(digest)].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+/** The first lines of a text file, which may be gzip or the first one in a zip; empty if it cannot be unpacked. */
+export async function headOf(file: Blob): Promise<string> {
+  const head = await file.slice(0, HEAD).arrayBuffer();
+  const view = new DataView(head);
+  if (head.byteLength >= 2 && view.getUint16(0) === 0x1f8b) return inflated(head, "gzip");
+  if (head.byteLength < 30 || view.getUint32(0) !== 0x504b0304) return new Blob([head]).text();
+  const data = head.slice(30 + view.getUint16(26, true) + view.getUint16(28, true));
+  return view.getUint16(8, true) === 8 ? inflated(data, "deflate-raw") : "";
+}
+
+/** The text at the beginning of compressed bytes, which end anywhere. */
+async function inflated(data: ArrayBuffer, format: CompressionFormat): Promise<string> {
+  const reader = new Blob([data]).stream().pipeThrough(new DecompressionStream(format)).pipeThrough(new TextDecoderStream()).getReader();
+  let text = "";
+  try {
+    while (text.length < HEAD) {
+      const { done, value } = await reader.read();
+      if (done) return text;
+      text += value;
+    }
+    await reader.cancel();
+  } catch {
+    // the rest of the file is missing
+  }
+  return text;
 }
 
 /** Names of the columns by the first lines of a text file, to choose a target from; the server reads it with more care. */

@@ -1,0 +1,92 @@
+"""Compressed files: gzip, and a zip of one file, unpacked within bounds before they are read."""
+
+import gzip
+import lzma
+import re
+import shutil
+import struct
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+from . import limits
+from .errors import RefusedError, shown, some
+
+BROKEN = (zipfile.BadZipFile, OSError, EOFError, struct.error, NotImplementedError, zlib.error, lzma.LZMAError)
+"""What the unpacking of a broken archive raises."""
+BLOCK = 1 << 20
+_GZIP = b"\x1f\x8b"
+_ZIP = b"PK\x03\x04"
+_LITTER = re.compile(r"^__MACOSX/|(^|/)(\.DS_Store|Thumbs\.db)$")
+"""What file managers add to a zip."""
+
+
+@contextmanager
+def unpacked(file: Path, name: str, folder: Path, most: int = limits.UNPACKED_BYTES) -> Iterator[tuple[Path, str]]:
+    """A file and its name, or what it holds and the name of that, if it is gzip or a zip of one file.
+
+    What it holds lies in `folder` until the context ends, or the process does. It may have `most` bytes, and
+    `limits.RATIO` times those of the file. Raises `RefusedError`.
+    """
+    with file.open("rb") as begin:
+        head = begin.read(4)
+    if head.startswith(_GZIP):
+        with gzip.open(file) as plain, _copy(plain, file, folder, most) as copy:
+            yield copy, re.sub(r"\.gz$", "", name, flags=re.IGNORECASE)
+    elif head.startswith(_ZIP) and (member := _only_member(file)) is not None:
+        with (
+            zipfile.ZipFile(file) as archive,
+            _member(archive, member) as inner,
+            _copy(inner, file, folder, most) as copy,
+        ):
+            yield copy, Path(member.filename).name
+    else:
+        yield file, name
+
+
+@contextmanager
+def _copy(stream: IO[bytes] | gzip.GzipFile, file: Path, folder: Path, most: int) -> Iterator[Path]:
+    """All that a compressed stream holds, in a file without a name, which no end of the process leaves behind."""
+    size = file.stat().st_size
+    most = min(most, max(limits.RATIO * size, limits.UNPACKED_SMALL), shutil.disk_usage(folder).free // 2)
+    with tempfile.TemporaryFile(dir=folder) as copy:
+        try:
+            while block := stream.read(BLOCK):
+                if copy.tell() + len(block) > most:
+                    raise RefusedError(f"unpacks to more than {most:,} bytes, from {size:,}: send a part of it")
+                copy.write(block)
+        except BROKEN as error:
+            raise RefusedError(f"is compressed, and broken or cut short ({error})") from error
+        copy.flush()
+        yield Path(f"/dev/fd/{copy.fileno()}")
+
+
+def _only_member(file: Path) -> zipfile.ZipInfo | None:
+    """The one file of a zip; None of an NPZ, a sheet, or what is no zip: `kinds` says what that is."""
+    try:
+        with zipfile.ZipFile(file) as archive:
+            members = [
+                member for member in archive.infolist() if not member.is_dir() and not _LITTER.search(member.filename)
+            ]
+    except (*BROKEN, ValueError):
+        return None
+    names = [member.filename for member in members]
+    is_known = any(one.endswith(".npy") or one.startswith("xl/") or one == "content.xml" for one in names)
+    if not members or is_known:
+        return None
+    if len(members) > 1:
+        raise RefusedError(f"is a zip archive of {len(members):,} files, {some(names)}: send one of them")
+    return members[0]
+
+
+def _member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> IO[bytes]:
+    if member.flag_bits & 0x1:
+        raise RefusedError(f"is encrypted, at {shown(member.filename)}: write it without a password")
+    try:
+        return archive.open(member)
+    except (*BROKEN, RuntimeError) as error:
+        raise RefusedError(f"is compressed, and broken or cut short ({error})") from error
