@@ -25,8 +25,9 @@ from spec.job import JobSpec
 from spec.states import JobStatus
 from store import db
 from store.best_metrics import Position
+from store.claims import ClaimStore
 from store.jobs import JobStore
-from store.leases import LeaseStore
+from store.notifications import NotificationStore
 from store.queue import Queue
 from store.records import JobFilter
 from store.workers import WorkerRecord, WorkerStore
@@ -126,7 +127,7 @@ def _meet(barrier: Barrier) -> None:
 def _claim(url: str, seconds: float, number: int) -> Claimed:
     """Claim pack after pack. The first claim is not timed, because it loads code and plans statements."""
     engine = db.connect(url)
-    claim = partial(LeaseStore(engine).claim, worker=f"claimer-{number}", device="cpu", limit=PACK, lease_s=LEASE_S)
+    claim = partial(ClaimStore(engine).claim, worker=f"claimer-{number}", device="cpu", limit=PACK, lease_s=LEASE_S)
     job_ids, lasted = list[str](), list[float]()
     claim()
     meter = Meter(engine)
@@ -178,7 +179,7 @@ def _timed(meter: Meter, what: str, requests: Iterable[Callable[[], object]]) ->
 
 def explain(engine: Engine) -> set[str]:
     """The indexes that the statements use. Raises `SequentialScanError` if one scans the table of jobs."""
-    store, leases, queue = JobStore(engine), LeaseStore(engine), Queue(engine)
+    store, claims, queue = JobStore(engine), ClaimStore(engine), Queue(engine)
     ((job_id, owner),) = _some_jobs(engine, 1)
     statements: list[tuple[str, Any]] = []
 
@@ -186,9 +187,9 @@ def explain(engine: Engine) -> set[str]:
         statements.append((statement, parameters))
 
     event.listen(engine, "before_cursor_execute", note)
-    (head, *_) = leases.claim(worker="claimer-0", device="cpu", limit=PACK, lease_s=LEASE_S)
-    leases.claim_into_pack(worker="claimer-0", device="cpu", beside=head.job_id, limit=1, lease_s=LEASE_S)
-    leases.unnotified()
+    (head, *_) = claims.claim(worker="claimer-0", device="cpu", limit=PACK, lease_s=LEASE_S)
+    claims.claim_into_pack(worker="claimer-0", device="cpu", beside=head.job_id, limit=1, lease_s=LEASE_S)
+    NotificationStore(engine).unnotified()
     store.get(job_id, owner=owner)
     store.list_jobs(JobFilter(), owner=owner, after=Position(job_id))
     store.list_jobs(JobFilter(status=(JobStatus.queued,)), owner=owner)

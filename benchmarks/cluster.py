@@ -29,6 +29,7 @@ from sqlalchemy import Engine, text
 from spec.states import StopReason
 from spec.views import Curve
 from store import db
+from store.claims import ClaimStore
 from store.leases import LeaseStore
 from store.records import Claim, Progress, Success
 from store.tokens import TokenStore
@@ -90,7 +91,7 @@ class Measured:
 def simulated(url: str, name: str, ends_at: float, beat_s: float) -> Timings:
     """What one worker does to the record until a time."""
     engine, found = db.connect(url), Timings()
-    leases, workers = LeaseStore(engine), WorkerStore(engine)
+    queue, leases, workers = ClaimStore(engine), LeaseStore(engine), WorkerStore(engine)
     draw = random.Random(name)  # noqa: S311 - a load, no secret
     time.sleep(draw.random() * beat_s)
     seen_at = float("-inf")
@@ -102,7 +103,7 @@ def simulated(url: str, name: str, ends_at: float, beat_s: float) -> Timings:
             workers.heartbeat(WorkerRecord(name, "here", 0, ["cpu"], [] if claims else ["cpu"]))
         if not claims:
             with found.timed("claims of a pack"):
-                claims = leases.claim(worker=name, device="cpu", limit=PACK, lease_s=LEASE_S)
+                claims = queue.claim(worker=name, device="cpu", limit=PACK, lease_s=LEASE_S)
             found.jobs += [claim.job_id for claim in claims]
             epoch = 0
         elif epoch < EPOCHS:

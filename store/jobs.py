@@ -67,7 +67,7 @@ class JobStore:
 
     Any process may call any method at any time. Methods see the jobs of `owner`, and change those that it may
     (`store.access`); others raise `NotYoursError`. A state changes by one guarded UPDATE, with one event in the same
-    transaction; no state follows a final one. What only workers do is in `store.leases`. Raises
+    transaction; no state follows a final one. What only workers do is in `store.claims` and `store.leases`. Raises
     `StoreUnavailableError` when the database does not answer.
     """
 

@@ -23,7 +23,9 @@ from celery import Celery
 
 from spec.settings import BadSettingsError, Settings
 from store import db
+from store.artifacts import ArtifactStore
 from store.checkpoints import CheckpointStore
+from store.claims import ClaimStore
 from store.doorbell import Doorbell
 from store.errors import StoreError
 from store.failpoints import Failpoints
@@ -31,6 +33,7 @@ from store.files import BadFilesUrlError, FilesUnavailableError, files_at
 from store.leases import LeaseStore
 from store.limits import Limits
 from store.live import LivePictures
+from store.notifications import NotificationStore
 from store.space import DiskSpace
 from store.uploads import UploadStore
 from store.workers import WorkerRecord, WorkerStore
@@ -83,20 +86,22 @@ class Worker:
         self, settings: Settings, devices: Sequence[Device], *, leave_when_idle_s: float | None = None
     ) -> None:
         engine = db.connect(settings.database_url)
-        store = LeaseStore(engine, Limits.of(settings))
+        store, artifacts = LeaseStore(engine), ArtifactStore(engine)
         self.name = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
         self._workers = WorkerStore(engine)
         self._devices = tuple(device.name for device in devices)
         self._heartbeat = Heartbeat(store, worker=self.name, lease_s=settings.lease_s)
         doorbell = Doorbell(settings.broker_url)
-        self._reaper = Reaper(store, doorbell, lease_s=settings.lease_s)
+        self._reaper = Reaper(store, NotificationStore(engine), doorbell, lease_s=settings.lease_s)
         files = files_at(settings.files_url)
         self._sweeper = Sweeper(
-            CheckpointStore(engine), store, UploadStore(engine), files, upload_kept_s=settings.upload_kept_s
+            CheckpointStore(engine), artifacts, UploadStore(engine), files, upload_kept_s=settings.upload_kept_s
         )
         context = WorkerContext(
             worker=self.name,
+            claims=ClaimStore(engine, Limits.of(settings)),
             store=store,
+            artifacts=artifacts,
             files=files,
             heartbeat=self._heartbeat,
             start_trainer=lambda device: TrainerProcess.start(

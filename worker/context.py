@@ -4,6 +4,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from store.artifacts import ArtifactStore
+from store.claims import ClaimStore
 from store.failpoints import Failpoints
 from store.files import Files
 from store.leases import LeaseStore
@@ -19,7 +21,9 @@ class WorkerContext:
     """The collaborators and settings of every supervisor."""
 
     worker: str
+    claims: ClaimStore
     store: LeaseStore
+    artifacts: ArtifactStore
     files: Files
     heartbeat: Heartbeat
     start_trainer: Callable[[Device], Trainer]

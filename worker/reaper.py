@@ -9,6 +9,7 @@ from typing import Protocol
 
 from store.errors import StoreError
 from store.leases import LeaseStore
+from store.notifications import NotificationStore
 
 log = logging.getLogger(__name__)
 
@@ -32,8 +33,8 @@ class Reaper:
     live have a moment to renew them, or to give their jobs back uncharged, before leases are reaped.
     """
 
-    def __init__(self, store: LeaseStore, doorbell: Bell, *, lease_s: float) -> None:
-        self._store = store
+    def __init__(self, store: LeaseStore, notifications: NotificationStore, doorbell: Bell, *, lease_s: float) -> None:
+        self._store, self._notifications = store, notifications
         self._doorbell = doorbell
         self.every_s = min(EVERY_S, lease_s / 4)
         self._record_was_away = False
@@ -48,12 +49,12 @@ class Reaper:
             log.warning("workers were lost: %s", reaped)
         rung = []
         # A job that was just taken from a dead worker has waited long enough.
-        for job_id in self._store.unnotified(older_than_s=0.0 if reaped.requeued else UNNOTIFIED_S):
+        for job_id in self._notifications.unnotified(older_than_s=0.0 if reaped.requeued else UNNOTIFIED_S):
             if not self._doorbell.ring(job_id):
                 break  # the broker is down: it will be as down for the next job
             rung.append(job_id)
         if rung:
-            self._store.mark_notified(rung)
+            self._notifications.mark_notified(rung)
         self._record_was_away = False
 
     def run(self, stop: threading.Event) -> None:

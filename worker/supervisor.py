@@ -13,8 +13,8 @@ from typing import Literal
 from spec.halving import BracketOrder
 from spec.job import JobSpec
 from spec.states import FailureReason
+from store.ends import CRASHES
 from store.errors import StoreError
-from store.leases import CRASHES
 
 from .checkpoint_files import CheckpointFiles
 from .checkpointing import Checkpointing
@@ -69,7 +69,7 @@ class Supervisor:
         self.training = False
         self._context = context
         self._datasets = DatasetCache(context.files)
-        self._starts = WarmStarts(context.files, context.store)
+        self._starts = WarmStarts(context.files, context.artifacts)
         self._turns = Turns(device, context)
         self._trainer: Trainer | None = None
         self._stopping = threading.Event()
@@ -110,7 +110,7 @@ class Supervisor:
         context = self._context
         context.demand_space()
         asked_at = context.clock()
-        claims = context.store.claim(
+        claims = context.claims.claim(
             worker=context.worker,
             device=self.device.name,
             limit=self._limit,
@@ -134,7 +134,7 @@ class Supervisor:
         now = context.clock()
         try:
             context.demand_space()
-            claims = context.store.claim_into_pack(
+            claims = context.claims.claim_into_pack(
                 worker=context.worker,
                 device=self.device.name,
                 beside=head.id,
@@ -203,7 +203,7 @@ class Supervisor:
             return None
         why = "another job of its bracket was taken out"
         try:
-            order, unfinished = self._context.store.bracket_of(ids[0])
+            order, unfinished = self._context.claims.bracket_of(ids[0])
         except StoreError as error:
             log.warning("a bracket cannot be decided: %s", error)
             why, unfinished = "the record did not answer", set[str]()

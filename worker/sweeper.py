@@ -10,10 +10,10 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
+from store.artifacts import ArtifactStore
 from store.checkpoints import CheckpointStore
 from store.errors import StoreError
 from store.files import Files
-from store.leases import LeaseStore
 from store.records import PublishedFile
 from store.uploads import FOLDER as UPLOADS
 from store.uploads import UploadStore
@@ -39,13 +39,13 @@ class Sweeper:
     def __init__(
         self,
         checkpoints: CheckpointStore,
-        jobs: LeaseStore,
+        artifacts: ArtifactStore,
         uploads: UploadStore,
         files: Files,
         *,
         upload_kept_s: float,
     ) -> None:
-        self._checkpoints, self._jobs, self._uploads = checkpoints, jobs, uploads
+        self._checkpoints, self._artifacts, self._uploads = checkpoints, artifacts, uploads
         self._files, self._upload_kept_s = files, upload_kept_s
 
     def once(self) -> None:
@@ -63,7 +63,8 @@ class Sweeper:
         for some in _batches(self._files.below(PUBLISHED)):
             found = [(uri, _ATTEMPT.search(uri)) for uri in some]
             self._delete(
-                self._jobs.orphaned_files([PublishedFile(at[1], int(at[2]), uri) for uri, at in found if at]), after_s
+                self._artifacts.orphaned_files([PublishedFile(at[1], int(at[2]), uri) for uri, at in found if at]),
+                after_s,
             )
         self._files.delete_unfinished(after_s)
         self._uploads.abandon(self._upload_kept_s)

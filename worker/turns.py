@@ -53,7 +53,7 @@ class Turns:
             return False
         self._asked_at = now
         try:
-            self.over = self._context.store.must_give_way(
+            self.over = self._context.claims.must_give_way(
                 worker=self._context.worker, device=self._device.name, owner=pack.owner, slice_s=slice_s
             )
         except StoreError as error:

@@ -6,9 +6,9 @@ from pathlib import Path
 from model import OPTIMIZER, PREPROCESSING, WEIGHTS
 from spec.job import JobSpec
 from spec.warm_start import keeps_optimizer
+from store.artifacts import ArtifactStore
 from store.disk import reason
 from store.files import Files, may_pass
-from store.leases import LeaseStore
 
 from .errors import NotNowError, StartError
 from .file_cache import FileCache
@@ -21,8 +21,8 @@ KEPT = 8
 class WarmStarts:
     """Keeps models where a trainer can read them."""
 
-    def __init__(self, files: Files, store: LeaseStore, folder: Path | None = None) -> None:
-        self._model = lru_cache(maxsize=KEPT)(store.finished_model)  # a job that has succeeded does not change
+    def __init__(self, files: Files, artifacts: ArtifactStore, folder: Path | None = None) -> None:
+        self._model = lru_cache(maxsize=KEPT)(artifacts.finished_model)  # a job that has succeeded does not change
         self._cache = FileCache(files, "models", kept=2 * KEPT, folder=folder)
 
     def files(self, spec: JobSpec) -> StartFiles | None:

@@ -9,7 +9,7 @@ from spec.states import FailureReason, JobStatus, StopReason
 from spec.views import Curve
 from store import db
 from store.checkpoints import KEPT, CheckpointRecord, CheckpointStore
-from store.leases import BACKOFF_S, CRASHES
+from store.ends import BACKOFF_S, CRASHES
 from store.queue import Queue
 from store.records import Claim, Progress, Success
 from store.tables import Checkpoint, Job

@@ -160,7 +160,9 @@ class Bench:
 
         context = WorkerContext(
             worker="bench",
+            claims=self.store,
             store=self.store,
+            artifacts=self.store,
             files=self.files,
             heartbeat=self.heartbeat,
             start_trainer=start,

@@ -352,7 +352,9 @@ def test_nothing_is_claimed_while_the_trainer_cannot_start(bench: Bench) -> None
 
     context = WorkerContext(
         worker="bench",
+        claims=bench.store,
         store=bench.store,
+        artifacts=bench.store,
         files=bench.files,
         heartbeat=bench.heartbeat,
         start_trainer=start,

@@ -1,0 +1,305 @@
+"""The claims: a worker takes the job that is next, and with it the jobs that train beside it."""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from sqlalchemy import ColumnElement, Connection, Engine, and_, func, insert, literal, select, update
+from sqlalchemy.orm import aliased
+
+from spec.halving import BracketOrder
+from spec.job import JobSpec
+from spec.states import FINISHED, JobStatus
+from spec.sweep import MOST_JOBS
+
+from .brackets import bracket_order, is_bracket, is_held, of_no_bracket, record_packs
+from .checkpoints import newest_checkpoints
+from .curves import rewind
+from .db import in_values, lock, now, reading, writing
+from .device_requests import kind_of
+from .limits import NONE, Limits
+from .mirror import mark_for_mirror, mark_for_mirror_again
+from .quotas import QuotaWatch, Reached
+from .records import Claim
+from .scheduler import NextJob, next_job, peek, queued, ready, supported_version
+from .slot_share import WHOLE
+from .tables import Job, Lease
+from .time_slices import must_give_way
+from .transitions import Transition, move
+from .usage import begin_attempts
+
+CLAIM_TRIES = 8
+"""How often a claim asks the scheduler again when other workers were faster, before it answers that no job waits."""
+
+BRACKET_WAITS_S = 1.0
+"""How long the jobs of a bracket wait, when a worker holds others of them, before they are looked at again."""
+
+
+class ClaimStore:
+    """The queue, for workers: which jobs a slot trains, and when it leaves its place to others.
+
+    Any process may call any method at any time. Each claim raises the job's attempt, which is the fence of all that the
+    worker writes later (`store.leases`). Raises `StoreUnavailableError` when the database does not answer.
+    """
+
+    def __init__(self, engine: Engine, limits: Limits = NONE) -> None:
+        self._engine = engine
+        self._limits = limits
+        self._quotas = QuotaWatch()
+
+    def claim(
+        self,
+        *,
+        worker: str,
+        device: str,
+        limit: int | Callable[[JobSpec], int],
+        lease_s: float,
+        behind: Sequence[str] = (),
+    ) -> list[Claim]:
+        """Take the job that is next and, up to `limit` jobs in all, others of its pack; [] when no job waits.
+
+        Jobs of the owners `behind` are next when no other owner's are, those of the last of them first.
+
+        `limit` may be a number, or a function of the first job's spec. The claim takes no more than its share: the jobs
+        of the pack, divided by the slots that are free to train them. It takes no more than the owner may have running.
+        """
+        share, passed_over = self._limits.owner_share, set[str]()
+        had_turns = list(behind)
+        tries = 0
+        while tries < CLAIM_TRIES:
+            with writing(self._engine) as connection:
+                reached = self._quotas.reached(connection, kind_of(device))
+                head = next_job(
+                    connection,
+                    device=device,
+                    owner_limit=self._limits.owner_running,
+                    without=passed_over.union(had_turns, reached.owners),
+                    projects=reached.projects,
+                )
+                if head is None and had_turns:
+                    had_turns.pop()
+                    continue
+                if head is None and passed_over and share.leaves_one:
+                    share, passed_over = WHOLE, set()  # no other owner waits: they may use every slot
+                    continue
+                if head is None:
+                    return []
+                if share != WHOLE:
+                    lock(connection, head.owner)  # who may be claiming in another of its projects
+                if share.reached(connection, head.owner, kind_of(device)):
+                    passed_over.add(head.owner)
+                    continue
+                tries += 1
+                if is_bracket(head.pack_key):
+                    taken = self._take_bracket(
+                        connection, head, limit=limit, worker=worker, device=device, lease_s=lease_s
+                    )
+                    if taken:
+                        return taken
+                    continue
+                most = limit if isinstance(limit, int) else limit(JobSpec.model_validate(head.spec))
+                pack = _same_pack(head.owner, head.pack_key, reached.may_join(head.project_id))
+                if head.idle_slots > 1:
+                    # It counts no more than matter: the queue may hold a million.
+                    alike = select(Job.id).where(pack).limit(most * head.idle_slots)
+                    waiting = connection.execute(select(func.count()).select_from(alike.subquery())).scalar_one()
+                    most = min(most, max(math.ceil(waiting / head.idle_slots), 1))
+                taken = self._take(
+                    connection,
+                    reached,
+                    head.owner,
+                    head.project_id,
+                    pack,
+                    limit=most,
+                    worker=worker,
+                    device=device,
+                    lease_s=lease_s,
+                    first=Job.account == head.account if head.accounts > 1 else None,
+                )
+            if taken:
+                return taken
+        return []
+
+    def claim_into_pack(self, *, worker: str, device: str, beside: str, limit: int, lease_s: float) -> list[Claim]:
+        """Take queued jobs into the pack of the running job `beside`.
+
+        [] while the next job is one of another pack that has waited for long: this pack then ends, and frees its slot.
+        """
+        waiting = aliased(Job)
+        waits = (
+            select(waiting.id)
+            .where(queued(waiting), waiting.owner == Job.owner, waiting.pack_key == Job.pack_key)
+            .exists()
+        )
+        with writing(self._engine) as connection:
+            # Each pack with free members asks every second. Which job is next takes longer to find, and seldom matters.
+            asked = select(Job.owner, Job.pack_key, Job.project_id).where(Job.id == beside, of_no_bracket(), waits)
+            pack = connection.execute(asked).first()
+            if pack is None:
+                return []
+            reached = self._quotas.reached(connection, kind_of(device))
+            if pack.owner in reached.owners or pack.project_id in reached.projects:
+                return []
+            head = peek(
+                connection,
+                device=device,
+                owner_limit=self._limits.owner_running,
+                without=reached.owners,
+                projects=reached.projects,
+            )
+            if head is None or (head.waits_long and (head.owner, head.pack_key) != (pack.owner, pack.pack_key)):
+                return []
+            taken = self._take(
+                connection,
+                reached,
+                pack.owner,
+                pack.project_id,
+                _same_pack(pack.owner, pack.pack_key, reached.may_join(pack.project_id)),
+                limit=limit,
+                worker=worker,
+                device=device,
+                lease_s=lease_s,
+            )
+            if taken:  # their time slice is the pack's
+                joined = in_values(connection, Lease.job_id, [claim.job_id for claim in taken])
+                began = connection.execute(select(Lease.since).where(Lease.job_id == beside)).scalar_one_or_none()
+                connection.execute(update(Lease).where(joined).values(since=began))
+            return taken
+
+    def _take_bracket(
+        self,
+        connection: Connection,
+        head: NextJob,
+        *,
+        limit: int | Callable[[JobSpec], int],
+        worker: str,
+        device: str,
+        lease_s: float,
+    ) -> list[Claim]:
+        """Start all jobs of a bracket that wait: they are compared with each other. `limit` is that of their packs.
+
+        While a worker holds some of them, the others wait a moment.
+        """
+        lock(connection, head.pack_key)
+        if is_held(connection, head.pack_key):
+            waiting = _same_pack(head.owner, head.pack_key)
+            connection.execute(update(Job).where(waiting).values(not_before=now(BRACKET_WAITS_S)))
+            return []
+        pack = _same_pack(head.owner, head.pack_key)
+        claims = self._start(connection, pack, limit=MOST_JOBS, worker=worker, device=device, lease_s=lease_s)
+        if not claims:
+            return []
+        record_packs(connection, head.pack_key, claims, limit)
+        order = bracket_order(connection, head.pack_key)
+        return [replace(claim, bracket=order) for claim in claims]
+
+    def _take(
+        self,
+        connection: Connection,
+        reached: Reached,
+        owner: str,
+        project_id: str | None,
+        pack: ColumnElement[bool],
+        *,
+        limit: int,
+        worker: str,
+        device: str,
+        lease_s: float,
+        first: ColumnElement[bool] | None = None,
+    ) -> list[Claim]:
+        """Start jobs of one pack, no more than the owner and the project may have running."""
+        left = reached.left(connection, owner, project_id, self._limits.owner_running)
+        limit = limit if left is None else min(limit, left)
+        if limit <= 0:
+            return []
+        return self._start(connection, pack, limit=limit, worker=worker, device=device, lease_s=lease_s, first=first)
+
+    def _start(
+        self,
+        connection: Connection,
+        pack: ColumnElement[bool],
+        *,
+        limit: int,
+        worker: str,
+        device: str,
+        lease_s: float,
+        first: ColumnElement[bool] | None = None,
+    ) -> list[Claim]:
+        """Start up to `limit` jobs of one pack, of equal priority those that are `first` before the older ones."""
+        # A CTE is evaluated once; a bare IN (SELECT .. LIMIT ..) may be run again and take too many.
+        picked = (
+            select(Job.id)
+            .where(pack, supported_version())
+            .order_by(Job.priority.desc(), *([] if first is None else [first.desc()]), Job.id)
+            .limit(limit)
+            .with_for_update(key_share=True, skip_locked=True)
+            .cte("picked")
+        )
+        rows = move(
+            connection,
+            Job.id.in_(select(picked.c.id)),
+            queued(),
+            transitions=[Transition((JobStatus.queued,), JobStatus.running)],
+            actor=worker,
+            reason=f"claimed on {device}",
+            values={
+                "attempt": Job.attempt + 1,
+                "spent_attempts": Job.spent_attempts + 1,
+                "worker": worker,
+                "device": device,
+                "pack_size": select(func.count()).select_from(picked).scalar_subquery(),
+                "started_at": func.coalesce(Job.started_at, now()),
+            },
+            returning=(Job.attempt, Job.spec, Job.priority, Job.cancel_requested_at, Job.trial, Job.owner),
+        )
+        if not rows:
+            return []
+        ids = [row.id for row in rows]
+        at = select(now()).scalar_subquery()  # one moment for the pack, by which it is counted as one
+        connection.execute(
+            insert(Lease).from_select(
+                ["job_id", "owner", "project_id", "attempt", "worker", "until", "since"],
+                select(Job.id, Job.owner, Job.project_id, Job.attempt, literal(worker), now(lease_s), at).where(
+                    in_values(connection, Job.id, ids)
+                ),
+            )
+        )
+        begin_attempts(connection, ids)
+        mark_for_mirror(connection, ids)
+        again = [row.id for row in rows if row.attempt > 1]
+        mark_for_mirror_again(connection, again)
+        kept = newest_checkpoints(connection, again) if again else {}
+        rewind(connection, {job_id: kept[job_id][0].epoch if job_id in kept else 0 for job_id in again})
+        return [
+            Claim(
+                row.id,
+                row.attempt,
+                JobSpec.model_validate(row.spec),
+                row.cancel_requested_at is not None,
+                kept.get(row.id, ()),
+                row.trial,
+                owner=row.owner,
+            )
+            for row in sorted(rows, key=lambda row: (-row.priority, row.id))
+        ]
+
+    def bracket_of(self, job_id: str) -> tuple[BracketOrder, set[str]]:
+        """The rule of a job's bracket with the scores of those that have ended, and the ids of those that have not."""
+        with reading(self._engine) as connection:
+            job = connection.execute(select(Job.pack_key, Job.sweep_id).where(Job.id == job_id)).one()
+            theirs = and_(Job.sweep_id == job.sweep_id, Job.pack_key == job.pack_key, Job.status.not_in(FINISHED))
+            unfinished = set(connection.execute(select(Job.id).where(theirs)).scalars())
+            return bracket_order(connection, job.pack_key), unfinished
+
+    def must_give_way(self, *, worker: str, device: str, owner: str, slice_s: float) -> bool:
+        """Whether the pack of `owner` on this slot, on which it has run for `slice_s`, gives its place to others."""
+        most = self._limits.owner_running
+        with reading(self._engine) as connection:
+            return must_give_way(
+                connection, worker=worker, device=device, owner=owner, slice_s=slice_s, owner_limit=most
+            )
+
+
+def _same_pack(owner: str, pack_key: str, *which: ColumnElement[bool]) -> ColumnElement[bool]:
+    """Queued jobs that may train together: of one shape, and of one owner, since owners share no process."""
+    return and_(ready(), Job.owner == owner, Job.pack_key == pack_key, *which)
