@@ -2,7 +2,6 @@
 
 import argparse
 import logging
-import signal
 import sys
 import threading
 from pathlib import Path
@@ -30,31 +29,19 @@ def main() -> int:
 
         become_server(bind=options.bind, home=options.home.absolute())
         return 0
-    try:
-        settings = Settings.read()
-    except BadSettingsError as error:
-        print(error, file=sys.stderr)
-        return 2
-    if not settings.mlflow_url:
-        print("EPOCHAL_MLFLOW_URL is not set: there is no MLflow server to mirror to.", file=sys.stderr)
-        return 2
-    logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    logging.getLogger("httpx").setLevel(logging.WARNING)
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
-    run(settings, stop)
-    return 0
+    from store import service
+
+    return service.serve(run)
 
 
 def run(settings: Settings, stop: threading.Event) -> None:
-    """Mirror in rounds until `stop`."""
+    """Mirror in rounds until `stop`. Raises `BadSettingsError` when there is no MLflow server to mirror to."""
     from store.db import connect
-    from store.errors import StoreError
     from store.files import files_at
     from store.jobs import JobStore
     from store.mirror import MirrorStore
     from store.parents import ParentStore
+    from store.service import in_rounds
     from store.sweeps import SweepStore
 
     from .links import Links
@@ -62,21 +49,15 @@ def run(settings: Settings, stop: threading.Event) -> None:
     from .mlflow import Mlflow
     from .parents import Parents
 
+    if not settings.mlflow_url:
+        raise BadSettingsError("EPOCHAL_MLFLOW_URL is not set: there is no MLflow server to mirror to.")
     engine = connect(settings.database_url)
     with Mlflow(settings.mlflow_url) as mlflow:
         links = Links(settings.public_url, settings.mlflow_public_url)
         parents = Parents(ParentStore(engine), SweepStore(engine), mlflow, links)
         mirror = Mirror(JobStore(engine), MirrorStore(engine), parents, mlflow, files_at(settings.files_url), links)
         log.info("mirroring to %s", settings.mlflow_url)
-        available = more = True
-        while not stop.wait(MORE_S if more else ROUND_S):
-            try:
-                more = mirror.round()
-                available = True
-            except StoreError as error:
-                if available:
-                    log.warning("the database does not answer: %s", error)
-                more = available = False
+        in_rounds(mirror.round, stop, pause_s=ROUND_S, more_s=MORE_S, log=log)
         mirror.close()
 
 
