@@ -19,6 +19,7 @@ from .columns import Found
 from .copies import Copies
 from .encoding import encoder
 from .errors import RefusedError, shown, some
+from .labelled import Labelled
 from .learning import Learning, Source
 from .roles import role_encoders
 from .spread import Bins
@@ -34,6 +35,18 @@ def read(source: Source, order: ReadingOrder, out: Path) -> Reading:
     """Write the table of a file, and say what is in it. Raises `RefusedError`."""
     choices = _choices(source, order)
     found = Learning(source, choices).found()
+    wanted = [found[name] for name in choices.target]
+    if not any(one.missing for one in wanted):
+        return _read(source, choices, found, order, out)
+    labelled = Labelled(source, wanted)
+    try:
+        return _read(labelled, choices, Learning(labelled, choices).found(), order, out)
+    except RefusedError as error:
+        raise RefusedError(f"{error} (rows without a target are not counted)", path=error.path) from error
+
+
+def _read(source: Source, choices: Choices, found: Mapping[str, Found], order: ReadingOrder, out: Path) -> Reading:
+    """Write the table of a file whose columns are known."""
     if len(found) == len(choices.target):
         raise RefusedError(f"has the column {some(choices.target)} only, and nothing to tell it from")
     answer = targets.answer(

@@ -42,14 +42,6 @@ class Answer:
 def answer(found: Sequence[Found], task: Targets | None, rows: Callable[[], Iterable[Cells]]) -> Answer:
     """What columns are as the target; `rows` gives their cells once more. Raises `RefusedError`."""
     for one in found:
-        if one.missing:
-            words = [] if one.evidence is None else [*one.evidence.gaps, *one.evidence.marks]
-            said = f" ({some(words)})" if words else ""
-            raise RefusedError(
-                f"has no value{said} in {one.missing:,} rows, the first of them row {one.first_missing}: leave these "
-                f"rows out{', or say keep_default_na=false' if words else ''}",
-                path="target",
-            )
         if one.kind is ColumnKind.date:
             raise RefusedError("is a column of dates, which can be neither classes nor numbers", path="target")
     return _one(found[0], task) if len(found) == 1 else _several(found, task, rows)

@@ -163,7 +163,7 @@ BAD: dict[str, tuple[bytes | str, str]] = {
     "infinite target": (b"a,y\n1,0\n2,inf\n3,4\n", "target has 1 infinite numbers in column 'y', the first in row 2"),
     "target missing in rows": (
         b"a,y\n1,0\n2,\n3,NaN\n",
-        "target has no value ('NaN') in 2 rows, the first of them row 2",
+        "target has no value in 2 of 3 rows, the first of them row 2: leave these rows out",
     ),
     "no such target": (b"a,b\n1,0\n", "target is no column of the file: 'y'; it has a, b"),
     "nothing but the target": (b"y\n1\n2\n", "file has the column 'y' only"),

@@ -74,7 +74,10 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
         "file has 1 infinite numbers in column 'a', the first in row 2",
     ),
     "ids": ({"a": [1, 2**53 + 1], "y": [0, 1]}, "file has whole numbers beyond 2^53 in column 'a', the first in row 2"),
-    "gap in target": ({"a": [1, 2], "y": [0, None]}, "target has no value in 1 rows, the first of them row 2"),
+    "gap in target": (
+        {"a": [1, 2], "y": [0, None]},
+        "target is the same in every row: there is nothing to learn (rows without a target are not counted)",
+    ),
 }
 
 
