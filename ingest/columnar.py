@@ -20,6 +20,7 @@ from .copies import Copies
 from .encoding import encoder
 from .errors import RefusedError, shown, some
 from .labelled import Labelled
+from .leaks import Leaks
 from .learning import Learning, Source
 from .roles import role_encoders
 from .spread import Bins
@@ -69,6 +70,7 @@ def _read(source: Source, choices: Choices, found: Mapping[str, Found], order: R
         raise RefusedError("is 0 in every row: one row at least must weigh more", path="weight")
     encoders = {column.name: encoder(column) for column in used}
     extras, copies = role_encoders(columns), Copies()
+    leaks = Leaks([found[column.name] for column in used], len(answer.target.labels), answer.target.outputs)
 
     def blocks() -> Iterator[tuple[Block, Block, Mapping[str, Block]]]:
         for batch in source.batches():
@@ -81,6 +83,7 @@ def _read(source: Source, choices: Choices, found: Mapping[str, Found], order: R
             more = {role: encode(batch.column(name)) for role, (name, encode) in extras.items()}
             x = np.stack(list(numbers.values()), axis=1)
             copies.take(x, y)
+            leaks.take(x, y)
             yield x, y, more
 
     schema, digest = write(out, blocks(), shape=(rows, len(used)), dtype=np.float64, schema=schema)
@@ -103,6 +106,7 @@ def _read(source: Source, choices: Choices, found: Mapping[str, Found], order: R
             *_constant(others),
             *answer.notes,
             *targets.rare(answer.classes),
+            *leaks.notes(),
             *copies.note(_possible(found[name] for name in [*encoders, *choices.target])),
         ],
     )

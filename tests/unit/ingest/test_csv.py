@@ -51,7 +51,7 @@ def test_columns_are_what_they_look_like(tmp_path: Path) -> None:
     assert math.isnan(x[2, 2])
     assert schema.columns[2].categories == ("Oslo", "Rome")
     assert schema.info(found.rows).features == 1 + 1 + (2 + 1 + 1) + 1
-    assert [note.split("'")[1] for note in found.profile.notes] == ["remark", "empty"]
+    assert [note.split("'")[1] for note in found.profile.notes] == ["remark", "empty", "truth"]
     city = found.profile.columns[2]
     assert (city.missing, city.distinct, city.values[0].count) == (20, 2, 20)
     number = found.profile.columns[0]
