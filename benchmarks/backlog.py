@@ -27,7 +27,7 @@ _FILL = text(
            CASE WHEN :status <> 'queued' THEN now() - n * interval '1 s' END
     FROM (
         SELECT n, (ARRAY['auto', 'auto', 'cpu', 'cuda'])[1 + floor(4 * random())::int] AS request
-        FROM generate_series(CAST(:first AS int), CAST(:first + :jobs - 1 AS int)) AS n
+        FROM generate_series(CAST(:first AS int), CAST(:last AS int)) AS n
     ) AS drawn
     JOIN shape ON shape.number = n % :shapes
     """
@@ -71,8 +71,9 @@ def _fill(engine: Engine, jobs: int) -> None:
         connection.execute(text("SELECT setseed(0.5)"))
         connection.execute(text("CREATE TEMP TABLE shape (number int PRIMARY KEY, spec json, pack_key text)"))
         connection.execute(text("INSERT INTO shape VALUES (:number, :spec, :pack_key)"), shapes)
-        for status, first, count in (("succeeded", 1, jobs // 10), ("queued", jobs // 10 + 1, jobs)):
-            counts = {"owners": OWNERS, "shapes": SHAPES, "status": status, "first": first, "jobs": count}
+        ended = jobs // 10
+        for status, first, last in (("succeeded", 1, ended), ("queued", ended + 1, ended + jobs)):
+            counts = {"owners": OWNERS, "shapes": SHAPES, "status": status, "first": first, "last": last}
             connection.execute(_FILL, counts)
         for index in indexes:
             index.create(connection)
