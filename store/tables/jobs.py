@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, Double, ForeignKey, Index, func, text
+from sqlalchemy import JSON, BigInteger, Double, ForeignKey, Index, func, text
 from sqlalchemy.orm import Mapped, column_property, mapped_column
 
 from ..db import now
@@ -40,6 +40,8 @@ class Job(Base):
     priority: Mapped[int]
     max_attempts: Mapped[int]
     epochs: Mapped[int]
+    steps: Mapped[int | None] = mapped_column(BigInteger)
+    """Optimizer steps of all its epochs; None of a job that a release before has submitted."""
 
     status: Mapped[str]
     attempt: Mapped[int] = mapped_column(server_default=text("0"))
@@ -109,8 +111,8 @@ class Job(Base):
             text("coalesce(device_request, device_wish)"),
             text("priority DESC"),
             "id",
-            # So that a count by the expressions reads no row.
-            postgresql_include=["project_id", "device_request", "device_wish"],
+            # So that a count by the expressions, and a sum of steps, reads no row.
+            postgresql_include=["project_id", "device_request", "device_wish", "steps"],
             postgresql_where=text("status = 'queued'"),
             sqlite_where=text("status = 'queued'"),
         ),
