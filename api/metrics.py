@@ -97,11 +97,14 @@ class Exposition:
 def _families(figures: Figures) -> Iterator[Metric]:
     asked = {(one.owner, one.device): one for one in figures.waiting}
     labels = ("owner", "device")
-    jobs = {key: float(one.jobs) for key, one in asked.items()}
+    jobs = {key: float(one.work.jobs) for key, one in asked.items()}
     yield _gauge("epochal_jobs_queued", "Jobs that wait, by the device that they ask for.", labels, jobs)
     ages = {key: one.oldest_s for key, one in asked.items()}
     yield _gauge("epochal_queue_oldest_seconds", "How long the first of them has waited.", labels, ages)
     yield _gauge("epochal_jobs_running", "Jobs that train.", labels, figures.running)
+    if figures.backlog_s is not None:
+        about = "How long one slot would train what waits, at the speed of those that train."
+        yield GaugeMetricFamily("epochal_backlog_seconds", about, value=figures.backlog_s)
     kind = ("device",)
     yield _gauge("epochal_packs_running", "Slots that train a pack.", kind, _keyed(figures.packs))
     yield _gauge(

@@ -18,6 +18,12 @@ def batch_rows(spec: JobSpec, info: DatasetInfo) -> int:
     return full_batch(spec, train)
 
 
+def epoch_steps(spec: JobSpec, info: DatasetInfo) -> int:
+    """Optimizer steps of an epoch."""
+    train, *_ = spec.split_rows(info)
+    return math.ceil(math.ceil(train / max(full_batch(spec, train), 1)) / spec.gradient_accumulation)
+
+
 def full_batch(spec: JobSpec, train: int) -> int:
     """Rows of a full batch, of so many training rows."""
     return train if spec.batch_size == "full" else min(spec.batch_size, train)

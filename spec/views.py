@@ -348,6 +348,8 @@ class QueueView(Frozen):
     """Seconds since the oldest queued job was submitted."""
     finished_per_min: float
     """Trained jobs that ended per minute, averaged over the last minutes."""
+    backlog_s: float | None = None
+    """Seconds that one slot would train what waits, at the speed of those that train; null while it is not known."""
 
 
 class SessionView(Frozen):

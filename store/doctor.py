@@ -165,7 +165,7 @@ def _broker(url: str) -> Iterator[Finding]:
 def _work(engine: Engine) -> Iterator[Finding]:
     yield from _clocks(WorkerStore(engine).live())
     figures = Metrics(engine).read()
-    waiting = sum(one.jobs for one in figures.waiting)
+    waiting = sum(one.work.jobs for one in figures.waiting)
     if figures.workers:
         slots = ", ".join(f"{figures.slots[kind]} {kind}" for kind in KINDS if figures.slots.get(kind))
         yield ok("workers", f"{figures.workers} are up, with these slots: {slots}.")

@@ -1,6 +1,5 @@
 """The service in figures, for Prometheus: read from the record alone, whatever process asks."""
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,10 +7,9 @@ from typing import TypeVar
 
 from sqlalchemy import Connection, Engine, and_, func, not_, or_, select
 
-from spec.batch import full_batch
-from spec.job import JobSpec
 from spec.states import FINISHED
 
+from .backlog import WORK, Work, backlog_s, steps_per_s
 from .db import now, reading
 from .device_requests import kind_of
 from .scheduler import queued
@@ -29,7 +27,7 @@ class Waiting:
 
     owner: str
     device: str
-    jobs: int
+    work: Work
     oldest_s: float
     """Seconds since the first of them was submitted."""
 
@@ -39,6 +37,8 @@ class Figures:
     """The whole service at one moment. Mappings named by kind have `cpu` and `cuda`."""
 
     waiting: Sequence[Waiting]
+    backlog_s: float | None
+    """How many seconds one slot would train what waits; None while that is not known."""
     running: Mapping[tuple[str, str], int]
     """Running jobs by owner and kind of device."""
     packs: Mapping[str, int]
@@ -71,8 +71,10 @@ class Metrics:
             slots = [kind_of(name) for worker in workers for name in worker.devices]
             free = [kind_of(name) for worker in workers for name in worker.free_devices]
             behind, lag_s = _mirror(connection, at)
+            waiting = _waiting(connection, at)
             return Figures(
-                waiting=_waiting(connection, at),
+                waiting=waiting,
+                backlog_s=backlog_s(connection, at, (one.work for one in waiting)),
                 running=_running(connection),
                 packs=_packs(connection),
                 steps_per_s=_steps_per_s(connection),
@@ -88,17 +90,20 @@ class Metrics:
 
 def _waiting(connection: Connection, at: datetime) -> list[Waiting]:
     groups = (
-        select(Job.owner, Job.device_request.label("device"), func.count().label("jobs"), func.min(Job.id).label("id"))
+        select(Job.owner, Job.device_request.label("device"), func.min(Job.id).label("id"), *WORK)
         .where(queued())
         .group_by(Job.owner, Job.device_request)
         .subquery()
     )
     rows = connection.execute(
-        select(groups.c.owner, groups.c.device, groups.c.jobs, Job.created_at)
+        select(groups, Job.created_at)
         .join(Job, Job.id == groups.c.id)  # ids begin with their time
         .order_by(groups.c.owner, groups.c.device)
     )
-    return [Waiting(row.owner, row.device, row.jobs, (at - row.created_at).total_seconds()) for row in rows]
+    return [
+        Waiting(row.owner, row.device, Work(row.jobs, row.known, row.steps), (at - row.created_at).total_seconds())
+        for row in rows
+    ]
 
 
 def _running(connection: Connection) -> dict[tuple[str, str], int]:
@@ -114,29 +119,10 @@ def _packs(connection: Connection) -> dict[str, int]:
 
 
 def _steps_per_s(connection: Connection) -> dict[str, float]:
-    """Jobs of one pack key have the same steps in an epoch, so one spec of each is read."""
-    groups = (
-        select(Job.pack_key, Job.device, func.sum(Job.epochs_per_s).label("epochs_per_s"), func.min(Job.id).label("id"))
-        .join(Lease, Lease.job_id == Job.id)
-        .where(Job.epochs_per_s.is_not(None))
-        .group_by(Job.pack_key, Job.device)
-        .subquery()
-    )
-    rows = connection.execute(
-        select(groups.c.device, groups.c.epochs_per_s, Job.spec).join(Job, Job.id == groups.c.id)
-    ).all()
+    slots = steps_per_s()
     return _summed(
-        (kind_of(device or "cpu"), epochs_per_s * _steps(JobSpec.model_validate(spec)))
-        for device, epochs_per_s, spec in rows
+        (kind_of(device or "cpu"), steps) for device, steps in connection.execute(select(slots.c.device, slots.c.steps))
     )
-
-
-def _steps(spec: JobSpec) -> int:
-    """Optimizer steps in an epoch; 0 when the rows of its data are not known."""
-    if spec.info is None:
-        return 0
-    rows, *_ = spec.split_rows(spec.info)
-    return math.ceil(math.ceil(rows / max(full_batch(spec, rows), 1)) / spec.gradient_accumulation)
 
 
 def _mirror(connection: Connection, at: datetime) -> tuple[int, float]:

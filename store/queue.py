@@ -23,6 +23,7 @@ from sqlalchemy import (
     true,
 )
 
+from .backlog import RECENT_JOBS, RECENT_S, WORK, Work, backlog_s
 from .db import now, reading, values_table
 from .device_requests import KINDS, ONE, how_to_serve, kind_of, rivals, served, words
 from .limits import NONE, Limits
@@ -34,12 +35,6 @@ from .workers import WorkerRecord, live_workers
 
 FAR = 1000
 """The most jobs ahead, of one owner or of a higher priority, that are counted: behind more, no start is estimated."""
-
-RECENT_S = 600.0
-"""How far back the speed of the queue is measured."""
-
-RECENT_JOBS = 1000
-"""The most ended jobs that it is measured by."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +56,8 @@ class Overview:
     free_slots: Mapping[str, int]
     oldest_wait_s: float | None
     finished_per_min: float
+    backlog_s: float | None
+    """How many seconds one slot would train what waits; None while that is not known."""
 
 
 class Queue:
@@ -143,25 +140,26 @@ class Queue:
         """The whole queue; to count a long one takes a while."""
         with reading(self._engine) as connection:
             waiting = connection.execute(
-                select(
-                    Job.device_request.label("request"), func.count().label("jobs"), func.min(Job.id).label("oldest")
-                )
+                select(Job.device_request.label("request"), func.min(Job.id).label("oldest"), *WORK)
                 .where(queued())
                 .group_by(Job.device_request)
             ).all()
             oldest = min((row.oldest for row in waiting), default=None)
+            work = {row.request: Work(row.jobs, row.known, row.steps) for row in waiting}
             at = connection.execute(select(now())).scalar_one()
             submitted = connection.execute(select(Job.created_at).where(Job.id == oldest)).scalar_one_or_none()
             running_jobs = connection.execute(select(func.count()).select_from(Lease)).scalar_one()
             per_s = _per_s(connection, "auto", at)
+            work_s = backlog_s(connection, at, work.values())
             workers = live_workers(connection)
         return Overview(
-            queued=dict.fromkeys(ONE, 0) | {row.request: row.jobs for row in waiting},
+            queued=dict.fromkeys(ONE, 0) | {request: of_it.jobs for request, of_it in work.items()},
             running=running_jobs,
             slots={kind: _of_kind(kind, _slots(workers)) for kind in KINDS},
             free_slots={kind: _of_kind(kind, _free(workers)) for kind in KINDS},
             oldest_wait_s=None if submitted is None else (at - submitted).total_seconds(),
             finished_per_min=60.0 * per_s,
+            backlog_s=work_s,
         )
 
 

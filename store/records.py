@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import Select, select
 from uuid_utils import uuid7
 
+from spec.batch import epoch_steps
 from spec.dataset import Uploaded
 from spec.halving import BracketOrder
 from spec.job import JobSpec
@@ -334,4 +335,5 @@ def columns(job: JobRecord) -> Mapping[str, Any]:
         "device_request": request,
         "device_wish": request,
         "max_attempts": job.spec.max_attempts,
+        "steps": None if (info := job.spec.info) is None else job.epochs * epoch_steps(job.spec, info),
     }

@@ -43,6 +43,8 @@ def queue_table(queue: QueueView) -> Table:
         if slots:
             table.add_row(f"{kind} slots", f"{queue.free_slots[kind]} of {slots} free")
     table.add_row("oldest wait", DASH if queue.oldest_wait_s is None else duration(queue.oldest_wait_s))
+    if queue.backlog_s:
+        table.add_row("work", f"{duration(queue.backlog_s)} for one slot")
     table.add_row("jobs ended", f"{queue.finished_per_min:.3g} per minute")
     return table
 

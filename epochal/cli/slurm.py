@@ -12,6 +12,7 @@ from ..errors import EpochalError, WrongUseError
 from ..slurm.pilots import Pilots, script
 from ..slurm.scaling import Change, Fleet, Load, Policy, decide
 from .console import Json
+from .figures import duration
 from .help import add
 
 Idle = Annotated[float, typer.Option("--idle", min=1.0, help="Seconds without a job after which a pilot leaves.")]
@@ -85,6 +86,7 @@ def autoscale(
                     sum(queue.slots.values()),
                     sum(queue.free_slots.values()),
                     queue.finished_per_min,
+                    queue.backlog_s,
                 )
                 change = decide(load, fleet, policy, time.monotonic() - changed_at)
                 if change.submit or change.cancel:
@@ -102,8 +104,9 @@ def autoscale(
 def _line(load: Load, fleet: Fleet, change: Change, *, as_json: bool) -> str:
     """What was decided, and on what."""
     if as_json:
-        return json.dumps({"queued": load.queued, **vars(fleet), **vars(change)})
-    had = f"{load.queued} jobs wait; {fleet.running} pilots run, {fleet.pending} wait"
+        return json.dumps({"queued": load.queued, "backlog_s": load.backlog_s, **vars(fleet), **vars(change)})
+    work = "" if load.backlog_s is None else f", {duration(load.backlog_s)} of work for a slot"
+    had = f"{load.queued} jobs wait{work}; {fleet.running} pilots run, {fleet.pending} wait"
     return f"{had}: {change.submit} submitted, {change.cancel} cancelled"
 
 

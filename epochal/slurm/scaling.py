@@ -13,6 +13,8 @@ class Load:
     free_slots: int
     finished_per_min: float
     """Jobs that ended per minute, lately; 0 when none did."""
+    backlog_s: float | None = None
+    """How many seconds one slot would train what waits; None while that is not known."""
 
 
 @dataclass(frozen=True)
@@ -64,18 +66,24 @@ def desired(load: Load, fleet: Fleet, policy: Policy) -> int:
 
 
 def _needed(load: Load, fleet: Fleet, policy: Policy) -> int:
-    """Pilots by which the backlog ends in time, at the rate of a busy slot.
+    """Pilots by which the backlog ends in time.
 
-    As long as no job has ended, nobody knows that rate: then the pilots are doubled, once all their slots are busy.
+    It is known in seconds of work, or else in jobs, by how many a busy slot has ended. As long as neither is known, the
+    pilots are doubled, once all their slots are busy.
     """
     if load.queued == 0:
         return 0
-    busy = load.slots - load.free_slots
-    if load.finished_per_min > 0 and busy > 0:
-        by_pilot = load.finished_per_min / busy * policy.within_min * policy.slots
-        if load.queued >= by_pilot * policy.most:
-            return policy.most
-        return max(math.ceil(load.queued / by_pilot), 1)
+    if (work_s := _work_s(load)) is not None:
+        pilot_s = 60.0 * policy.within_min * policy.slots
+        return policy.most if work_s >= pilot_s * policy.most else max(math.ceil(work_s / pilot_s), 1)
     if load.free_slots > 0 or fleet.pending > 0:
         return max(fleet.count, 1)
     return max(2 * fleet.running, 1)
+
+
+def _work_s(load: Load) -> float | None:
+    """How many seconds one slot would train what waits."""
+    busy = load.slots - load.free_slots
+    if load.backlog_s is not None or busy <= 0 or load.finished_per_min <= 0:
+        return load.backlog_s
+    return 60.0 * load.queued * busy / load.finished_per_min

@@ -15,6 +15,7 @@ from sqlalchemy import Engine, text
 from spec.job import JobSpec
 from spec.settings import PREFIX, Settings
 from store import db
+from store.records import Progress
 from tests.record import Record
 from tests.services import fresh_database
 
@@ -296,3 +297,14 @@ def test_the_query_counts_slots_that_are_needed_and_not_jobs(chart: helm.Chart, 
     with db.writing(engine) as connection:
         connection.execute(text("UPDATE job SET status = 'cancelled', finished_at = now() WHERE status = 'queued'"))
     assert needed() == {"cpu": 0.0, "gpu": 1.0}
+    for width in range(8):  # each is a pack of its own, and takes some 100 times as many steps as a job that trains
+        submit(1, architecture={"type": "mlp", "hidden": [8 + width]}, resources={"device": "cuda"}, epochs=10_000)
+    assert needed()["gpu"] == 9.0
+    with db.reading(engine) as connection:
+        steps = connection.execute(text("SELECT sum(steps) FROM job WHERE status = 'queued'")).scalar_one()
+        each = connection.execute(text("SELECT steps / epochs FROM job JOIN lease ON id = job_id LIMIT 1")).scalar_one()
+    for seconds, slots in ((590.0, 1.0), (1500.0, 3.0), (1e9, 8.0)):  # so long one slot would train what waits
+        epochs_per_s = float(steps) / seconds / each / len(claims)
+        trained = [Progress(one.job_id, one.attempt, {"epoch": [1]}, epochs_per_s=epochs_per_s) for one in claims]
+        store.renew(worker="w", progress=trained, lease_s=60)
+        assert needed()["gpu"] == 1.0 + slots

@@ -49,7 +49,7 @@ def test_the_figures_count_what_waits_runs_and_works(both: Service) -> None:
     progress = [Progress(claim.job_id, claim.attempt, chunk, epochs_per_s=10.0) for claim in claims]
     both.store.renew(worker="w", progress=progress, lease_s=60)
     for device in ("auto", "auto", "cuda"):
-        both.submit(resources={"device": device})
+        both.submit(resources={"device": device}, epochs=50)
     found = figures(both)
     assert one(found, "epochal_jobs_queued", owner="ann", device="auto") == 2
     assert one(found, "epochal_jobs_queued", owner="ann", device="cuda") == 1
@@ -61,6 +61,7 @@ def test_the_figures_count_what_waits_runs_and_works(both: Service) -> None:
     steps = one(found, "epochal_model_steps_per_second", device="cpu")
     assert steps % 30 == 0  # 10 epochs a second of three jobs
     assert steps > 0
+    assert one(found, "epochal_backlog_seconds") == pytest.approx(3 * 50 / 30)
     assert one(found, "epochal_mirror_jobs_behind") == 3
     assert 0 <= one(found, "epochal_mirror_lag_seconds") < 60
     assert one(found, "epochal_queue_limit") == 7

@@ -56,6 +56,7 @@ def test_the_queue_says_how_long_it_is(both: Service) -> None:
         "slots": {"cpu": 1, "cuda": 1},
         "free_slots": {"cpu": 0, "cuda": 1},
         "finished_per_min": 0.0,
+        "backlog_s": None,
     }
 
 

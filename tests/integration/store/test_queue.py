@@ -364,6 +364,25 @@ def test_the_start_is_estimated_from_how_fast_jobs_ended_recently(store: Record,
     assert queue.overview().finished_per_min == pytest.approx(6.0, rel=0.05)
 
 
+@pytest.mark.both_databases
+def test_the_backlog_is_known_in_seconds_of_work(store: Record, queue: Queue, engine: Engine) -> None:
+    assert queue.overview().backlog_s == 0.0
+    of(store, "ada", 4, epochs=100)
+    claims = claim(store, 2, device="cpu:0") + claim(store, 1, device="cpu:1")
+    waits = of(store, "bob", 1, epochs=10_000)
+    assert queue.overview().backlog_s is None  # nobody knows how fast a slot is
+    speeds = [Progress(one.job_id, 1, points(1, 1), epochs_per_s=10.0) for one in claims]
+    store.renew(worker="w1", progress=speeds, lease_s=30.0)
+    slot = (20.0 + 10.0) / 2  # epochs in a second, of two slots in the mean
+    assert queue.overview().backlog_s == pytest.approx((10_000 + 100) / slot)
+    with db.writing(engine) as connection:  # a release before has submitted it: it counts as the others in the mean
+        connection.execute(update(Job).where(Job.id == waits[0]).values(steps=None))
+    assert queue.overview().backlog_s == pytest.approx(2 * 100 / slot)
+    store.renew(worker="w1", progress=[Progress(claims[2].job_id, 1, points(2, 25))], lease_s=30.0)
+    succeed(store, claims[2])  # of 100 epochs it trained 25, and others are taken to do so too
+    assert queue.overview().backlog_s == pytest.approx(2 * 25 / 20.0)
+
+
 def test_a_job_starts_when_a_running_pack_ends(store: Record, queue: Queue, engine: Engine) -> None:
     with_slots(engine, 2)
     slow, fast, new = of(store, "ada", 3, epochs=100)

@@ -111,9 +111,10 @@ def test_the_queue_shows_its_length_and_its_speed() -> None:
         free_slots={"cpu": 1, "cuda": 0},
         oldest_wait_s=90.0,
         finished_per_min=12.0,
+        backlog_s=7200.0,
     )
     text = shown(queue_table(queue))
-    for part in ("9 (2 for cuda)", "1 of 4 free", "2 min", "12 per minute"):
+    for part in ("9 (2 for cuda)", "1 of 4 free", "2 min", "12 per minute", "2 h for one slot"):
         assert part in text
     assert "cuda slots" not in text
 

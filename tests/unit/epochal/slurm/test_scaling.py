@@ -8,8 +8,9 @@ from epochal.slurm.scaling import Change, Fleet, Load, Policy, decide, desired
 LONG_AGO = 1e9
 
 loads = st.builds(
-    lambda queued, slots, free, rate: Load(queued, slots, min(free, slots), rate),
+    lambda queued, slots, free, rate, work_s: Load(queued, slots, min(free, slots), rate, work_s),
     *(st.integers(0, 2_000_000), st.integers(0, 300), st.integers(0, 300), st.floats(0.0, 1e6)),
+    st.none() | st.floats(0.0, 1e9),
 )
 fleets = st.builds(Fleet, running=st.integers(0, 300), pending=st.integers(0, 300))
 policies = st.builds(
@@ -39,7 +40,7 @@ def test_a_longer_queue_never_asks_for_fewer(load: Load, fleet: Fleet, policy: P
 def test_pilots_that_wait_for_a_node_are_counted(load: Load, fleet: Fleet, policy: Policy) -> None:
     change = decide(load, fleet, policy, LONG_AGO)
     waits = Fleet(fleet.running, fleet.pending + change.submit - change.cancel)
-    if load.finished_per_min > 0 or waits.pending > 0:
+    if load.backlog_s is not None or load.finished_per_min > 0 or waits.pending > 0:
         assert decide(load, waits, policy, LONG_AGO).submit == 0
 
 
@@ -54,6 +55,16 @@ def test_the_backlog_is_divided_by_the_rate_of_a_busy_slot() -> None:
     assert decide(load, Fleet(2, 5), Policy(most=50), LONG_AGO) == Change(submit=3)
     assert decide(load, Fleet(2, 0), Policy(most=50, slots=4), LONG_AGO) == Change(submit=1)
     assert decide(replace(load, queued=0), Fleet(2, 5), Policy(most=50), LONG_AGO) == Change(cancel=5)
+
+
+def test_the_backlog_is_counted_in_seconds_of_work_where_they_are_known() -> None:
+    jobs = Load(queued=12, slots=2, free_slots=0, finished_per_min=20.0)
+    assert decide(jobs, Fleet(2, 0), Policy(most=50), LONG_AGO) == Change()
+    hours = replace(jobs, backlog_s=12 * 3600.0)
+    assert decide(hours, Fleet(2, 0), Policy(most=100), LONG_AGO) == Change(submit=70)
+    assert decide(hours, Fleet(2, 0), Policy(most=100, slots=4), LONG_AGO) == Change(submit=16)
+    assert decide(replace(hours, finished_per_min=0.0), Fleet(2, 0), Policy(most=100), LONG_AGO) == Change(submit=70)
+    assert decide(replace(jobs, backlog_s=1.0), Fleet(1, 0), Policy(), LONG_AGO) == Change()
 
 
 def test_while_the_rate_is_unknown_the_pilots_are_doubled() -> None:
