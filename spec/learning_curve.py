@@ -74,11 +74,19 @@ class LearningCurve:
         return self.monitored[self.best] - self.train[self.best] if self.is_validated else None
 
     @property
-    def validates_one_class(self) -> bool:
-        """Whether all validation rows are of one class of two: the area under the ROC, which needs both, is missing."""
+    def validated_classes(self) -> int | None:
+        """How many classes the validation rows have, where some have none; of two classes, no area under the ROC."""
         info = self._spec.info
         areas = self._curve.get("val_roc_auc", [None])
-        return info is not None and info.classes == 2 and "val_macro_f1" in self._curve and set(areas) == {None}
+        if info is not None and info.classes == 2 and "val_macro_f1" in self._curve and set(areas) == {None}:
+            return 1
+        found = self.at_best("val_classes")
+        return None if found is None else int(found)
+
+    @property
+    def classes(self) -> int | None:
+        """How many classes there are."""
+        return None if self._spec.info is None else self._spec.info.classes
 
     def at_best(self, metric: str) -> float | None:
         """A metric at the best epoch; None if the curve does not have it."""

@@ -62,7 +62,7 @@ NOT_SMALL = Suggestion(
 def for_one_class(spec: JobSpec) -> Suggestion:
     """Where all validation rows are of one class: rows divided by chance, which keeps the share of each class."""
     if spec.split_by is SplitBy.random:
-        return Suggestion("Add rows of the rarer class, or try a larger validation_fraction.")
+        return Suggestion("Add rows of the other classes, or try a larger validation_fraction.")
     sentence = (
         "Try split random, which keeps the share of each class, unless rows of one group or time belong together."
     )

@@ -84,7 +84,7 @@ def judge(
     shape = LearningCurve(spec, curve)
     if shape.jumps or _explodes(spec, shape):
         return _verdict(VerdictKind.unstable, _jumping(shape), against_instability(spec, shape), shape)
-    if shape.validates_one_class:
+    if shape.validated_classes == 1:
         kind = VerdictKind.underfit if (shape.train_accuracy or 0.0) < LEAST_ACCURACY else VerdictKind.good
         return _verdict(kind, _one_sided(shape), for_one_class(spec), shape)
     if shape.rises or _accuracy_gap(shape) > ACCURACY_GAP or _explains_training_only(shape):
@@ -97,6 +97,9 @@ def judge(
 
 
 def _verdict(kind: VerdictKind, shown: str, suggestion: Suggestion, shape: LearningCurve | None) -> Verdict:
+    classes = None if shape is None else shape.validated_classes
+    if shape is not None and classes is not None and classes > 1:
+        shown += f"; validation has rows of {classes} of the {shape.classes} classes only"
     return Verdict(
         kind=kind,
         sentence=f"{kind.value.capitalize()}: {shown}. {suggestion.sentence}".rstrip(),

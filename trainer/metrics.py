@@ -22,6 +22,8 @@ Forward = Callable[[Tensor], Tensor]
 class ClassMetrics:
     """Of classes: accuracy and balanced accuracy; in full also macro F1 and, of two classes, the area under the ROC.
 
+    Of more classes, how many there are, where some have no rows: `val_classes`.
+
     `right` are the true classes [splits, rows]; of folds one may have a row of a class more than another.
     """
 
@@ -30,7 +32,13 @@ class ClassMetrics:
         counts = torch.stack([torch.bincount(one, minlength=classes) for one in right])
         self._are = counts.to(torch.float64)
         ranked = (counts > 0).all(dim=1).logical_and(counts.new_tensor(full and classes == 2))
-        self.undefined = tuple(frozenset(() if one else {"roc_auc"}) for one in ranked.tolist())
+        present = (counts > 0).sum(dim=1)
+        lacks = (present < classes).logical_and(counts.new_tensor(full and classes > 2))
+        self.undefined = tuple(
+            frozenset(name for name, is_defined in (("roc_auc", area), ("classes", some)) if not is_defined)
+            for area, some in zip(ranked.tolist(), lacks.tolist(), strict=True)
+        )
+        self._present = present.double() if lacks.any() else None
         # The splits by their rows of the first class, for which the area is defined.
         firsts = counts[:, 0]
         self._ranks = [(first, firsts == first) for first in sorted(set(firsts[ranked].tolist()))]
@@ -41,7 +49,7 @@ class ClassMetrics:
     def names(self) -> tuple[str, ...]:
         """Names of the metrics."""
         more = ("macro_f1", *(("roc_auc",) if self._ranks else ())) if self._full else ()
-        return ("accuracy", "balanced_accuracy", *more)
+        return ("accuracy", "balanced_accuracy", *more, *(("classes",) if self._present is not None else ()))
 
     def blank(self, losses: Tensor) -> dict[str, Tensor]:
         """Zeros for what is kept of all rows, shaped after their losses [members, rows]."""
@@ -64,6 +72,8 @@ class ClassMetrics:
         found = {"accuracy": hit.to(dtype).mean(dim=1)} | self._by_class(predicted, right, hit, which)
         if self._ranks:
             found["roc_auc"] = self._areas(kept["score"], which)
+        if self._present is not None:
+            found["classes"] = _of_members(self._present, which, len(predicted))
         return found
 
     def _by_class(self, predicted: Tensor, right: Tensor, hit: Tensor, which: Tensor | None) -> dict[str, Tensor]:

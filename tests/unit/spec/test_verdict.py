@@ -432,5 +432,22 @@ def test_validation_rows_of_one_class_show_no_overfitting() -> None:
     assert changed(verdict)["split"] == "random"
     drawn = verdict_of(train, val, **ONE_CLASS, metrics={"val_macro_f1": 0.2})
     assert drawn.suggestion is None
-    assert "Add rows of the rarer class" in drawn.sentence
+    assert "Add rows of the other classes" in drawn.sentence
     assert verdict_of(train, val, **ONE_CLASS | POOR, metrics={"val_macro_f1": 0.2}).kind == "underfit"
+
+
+def test_validation_rows_of_some_of_more_classes_are_said() -> None:
+    train: Numbers = [0.6, 0.4, 0.3, 0.2, 0.1]
+    times: dict[str, Any] = {
+        "dataset": {"x": [[float(row)] for row in range(30)], "y": [row // 10 for row in range(30)]},
+        "accuracies": (0.9, 0.2),
+    }
+    times["dataset"]["time"] = list(range(30))
+    verdict = verdict_of(train, [0.7, 0.9, 1.2, 1.5, 2.0], **times, metrics={"val_classes": 1.0})
+    assert verdict.kind == "good"
+    assert "but all validation rows are of one class: they cannot show overfitting." in verdict.sentence
+    assert changed(verdict)["split"] == "random"
+    said = "; validation has rows of 2 of the 3 classes only. "
+    assert said in verdict_of(train, [0.7, 0.9, 1.2, 1.5, 2.0], **times, metrics={"val_classes": 2.0}).sentence
+    times["accuracies"] = (1.0, 1.0)
+    assert verdict_of(train, train, **times, metrics={"val_classes": 2.0}).sentence.startswith("Good: ")

@@ -74,7 +74,10 @@ def test_classes_are_measured_as_scikit_learn_measures_them(
         truth, predicted = right[split], all_predicted[member]
         present = np.unique(truth)
         with_area = classes == 2 and len(present) == 2
-        assert part.undefined[split] == (set() if with_area else {"val_roc_auc"})
+        lacks = classes > 2 and len(present) < classes
+        undefined = {"val_roc_auc": not with_area, "val_classes": not lacks}
+        assert part.undefined[split] == {name for name, is_undefined in undefined.items() if is_undefined}
+        assert not lacks or found["val_classes"][member] == len(present)
         recalls = metrics.recall_score(truth, predicted, average=None, labels=present)
         assert found["val_accuracy"][member] == pytest.approx(metrics.accuracy_score(truth, predicted))
         assert found["val_balanced_accuracy"][member] == pytest.approx(recalls.mean())

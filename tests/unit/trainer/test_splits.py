@@ -298,6 +298,15 @@ def test_a_validation_part_of_one_class_has_no_roc(tmp_path: Path) -> None:
     assert "val_roc_auc is undefined where all validation rows have the same target" in refused.message
 
 
+def test_a_validation_part_of_some_of_the_classes_says_how_many() -> None:
+    """The newest rows are of the last class, or of the last two."""
+    data = {"x": X[:60].tolist(), "y": [row // 20 for row in range(60)], "time": list(range(60))}
+    curves = [train(job(dataset=data, validation_fraction=part)).curves["0"][0] for part in (0.2, 0.5, 0.8)]
+    assert [curve.get("val_classes") for curve in curves] == [1.0, 2.0, None]
+    shuffled = train(job(dataset=data, split="random")).curves["0"][0]
+    assert "val_classes" not in shuffled
+
+
 def test_folds_are_trained_without_a_service(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "folds.yaml"
     jobs = [{"dataset": "iris", "name": f"fold-{fold}", "folds": 3, "fold": fold, "epochs": 1} for fold in range(2)]
