@@ -117,6 +117,15 @@ class Settings(BaseSettings):
             description="Seconds after which running jobs give their slot to another owner whose jobs wait; 0: never.",
         ),
     ] = 600.0
+    gpu_weight: Annotated[
+        float,
+        Field(
+            gt=0,
+            le=1e6,
+            allow_inf_nan=False,
+            description="What an hour of a GPU counts in fair share, in hours of a CPU slot.",
+        ),
+    ] = 1.0
     owner_queued_limit: Annotated[int, Field(ge=0, description="Maximum queued jobs per owner; 0: any.")] = 0
     queue_limit: Annotated[int, Field(ge=0, description="Maximum queued jobs of all owners; 0: any.")] = 1_000_000
     checkpoint_s: Annotated[

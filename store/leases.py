@@ -31,8 +31,9 @@ class LeaseStore:
     (or lists the job as lost). Raises `StoreUnavailableError` when the database does not answer.
     """
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, *, gpu_weight: float = 1.0) -> None:
         self._engine = engine
+        self._gpu_weight = gpu_weight
 
     def renew(self, *, worker: str, progress: Sequence[Progress], lease_s: float) -> Renewal:
         """Renew the leases behind `progress` and store its points and checkpoints, in one transaction."""
@@ -175,7 +176,7 @@ class LeaseStore:
     def reap(self) -> Reaped:
         """Free the jobs whose leases have expired, and count them; any number of reapers may run at once.
 
-        They also count the device time that running jobs use, for fair share.
+        They also count the device time that running jobs use, for fair share: that of a GPU `gpu_weight` times.
         """
         with writing(self._engine) as connection:
             expired = select(Lease.job_id).where(Lease.until < now()).limit(1000).with_for_update(skip_locked=True)
@@ -183,7 +184,7 @@ class LeaseStore:
             became = release(connection, freed, actor="reaper", reason="its worker was lost", charge=True)
             count_lost_leases(connection, len(freed))
             fold(connection)
-            count_recent_use(connection)
+            count_recent_use(connection, self._gpu_weight)
         return Reaped(
             requeued=became.count(JobStatus.queued.value),
             failed=became.count(JobStatus.failed.value),

@@ -13,6 +13,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection, delete, func, insert, literal, select
 
 from .db import now, try_lock
+from .device_requests import kind_of
 from .tables import Job, Lease, RecentUse
 
 HALF_LIFE_S = 86_400.0
@@ -40,7 +41,7 @@ class Running(NamedTuple):
     jobs: int
 
 
-def count_recent_use(connection: Connection) -> None:
+def count_recent_use(connection: Connection, gpu_weight: float) -> None:
     """Take a sample if it is time for one; any number of processes may ask at once, and one takes it."""
     if not _seconds_due(connection) or not connection.execute(select(try_lock(literal("recent use")))).scalar_one():
         return
@@ -50,17 +51,20 @@ def count_recent_use(connection: Connection) -> None:
     at = connection.execute(select(now())).scalar_one()
     rows = [
         {"account": account, "owner": owner, "seconds": seconds, "at": at}
-        for (account, owner), seconds in sampled(used, _running(connection), passed_s).items()
+        for (account, owner), seconds in sampled(used, _running(connection), passed_s, gpu_weight).items()
     ]
     connection.execute(delete(RecentUse))
     if rows:
         connection.execute(insert(RecentUse), rows)
 
 
-def sampled(used: dict[User, float], running: Iterable[Running], passed_s: float) -> dict[User, float]:
+def sampled(
+    used: dict[User, float], running: Iterable[Running], passed_s: float, gpu_weight: float = 1.0
+) -> dict[User, float]:
     """What was used, decayed by the time that has passed, and with it as the use of what runs now.
 
-    Jobs that train together share their slot; of devices that train together, each counts.
+    Jobs that train together share their slot; of devices that train together, each counts. A GPU counts `gpu_weight`
+    times as much as a CPU slot.
     """
     slots = defaultdict[tuple[str, str], Counter[User]](Counter)
     for one in running:
@@ -69,6 +73,7 @@ def sampled(used: dict[User, float], running: Iterable[Running], passed_s: float
     found = defaultdict[User, float](float, {user: seconds * left for user, seconds in used.items()})
     for (_, device), jobs in slots.items():
         seconds = min(passed_s, MOST_S) * (device.count("+") + 1)
+        seconds *= gpu_weight if kind_of(device) == "cuda" else 1.0
         for user, share in jobs.items():
             found[user] += seconds * share / jobs.total()
     return {user: seconds for user, seconds in found.items() if seconds >= FORGOTTEN_S}

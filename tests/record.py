@@ -21,6 +21,7 @@ class Record(JobStore, ClaimStore, LeaseStore, NotificationStore, ArtifactStore)
     def __init__(self, engine: Engine, limits: Limits = NONE) -> None:
         JobStore.__init__(self, engine, limits)
         ClaimStore.__init__(self, engine, limits)
+        LeaseStore.__init__(self, engine)
 
 
 def migrate(url: str) -> None:

@@ -86,7 +86,7 @@ class Worker:
         self, settings: Settings, devices: Sequence[Device], *, leave_when_idle_s: float | None = None
     ) -> None:
         engine = db.connect(settings.database_url)
-        store, artifacts = LeaseStore(engine), ArtifactStore(engine)
+        store, artifacts = LeaseStore(engine, gpu_weight=settings.gpu_weight), ArtifactStore(engine)
         self.name = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
         self._workers = WorkerStore(engine)
         self._devices = tuple(device.name for device in devices)

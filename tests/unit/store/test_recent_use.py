@@ -13,6 +13,8 @@ def test_jobs_of_a_slot_share_its_time_and_devices_of_a_slot_count_each() -> Non
         Running(("bob", "bob"), "w1", "cuda:0+cuda:1", 5),
     ]
     assert sampled({}, running, 60.0) == {VISION: 45.0 + 60.0, ALONE: 15.0, ("bob", "bob"): 120.0}
+    weighted = sampled({ALONE: 10.0}, running, 60.0, gpu_weight=8.0)
+    assert weighted == {VISION: 105.0, ALONE: pytest.approx(25.0, abs=0.01), ("bob", "bob"): 960.0}
 
 
 def test_what_was_used_counts_half_after_a_day_and_then_is_forgotten() -> None:
