@@ -8,6 +8,7 @@ import hashlib
 import json
 import math
 from collections.abc import Iterator, Mapping
+from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import (
@@ -110,7 +111,7 @@ class Uniform(Parameter):
             raise fault("step", f"gives more than {MOST_CHOICES:,} values: make it larger")
         return self
 
-    @property
+    @cached_property
     def values(self) -> tuple[float, ...] | None:
         """The steps, if there are any."""
         if self.step is None:
@@ -163,7 +164,7 @@ class Integers(Parameter):
             raise fault("log", "needs limits of 1 or more, and no step")
         return self
 
-    @property
+    @cached_property
     def values(self) -> tuple[int, ...] | None:
         """All of them, if they are not too many."""
         least, most = self.integers

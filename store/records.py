@@ -306,7 +306,9 @@ def new_job(spec: JobSpec, owner: str, at: datetime, **relations: Any) -> JobRec
     `relations` are its `project_id`, the job that it `replays`, or its `sweep_id`, `trial`, `replicate` and bracket's
     `pack_key`; also its `id`, if it has one already.
     """
-    same: Mapping[str, Any] = {"id": str(uuid7()), "pack_key": spec.pack_key}
+    relations.setdefault("id", str(uuid7()))
+    if "pack_key" not in relations:  # its digest takes a while
+        relations["pack_key"] = spec.pack_key
     return JobRecord(
         owner=owner,
         name=spec.name,
@@ -317,7 +319,7 @@ def new_job(spec: JobSpec, owner: str, at: datetime, **relations: Any) -> JobRec
         epochs=spec.epochs,
         created_at=at,
         updated_at=at,
-        **{**same, **relations},
+        **relations,
     )
 
 

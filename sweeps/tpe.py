@@ -11,6 +11,7 @@ that are not good the newest are enough: a proposal takes less than a millisecon
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from heapq import nsmallest
 from typing import Any
 
 import numpy as np
@@ -54,44 +55,43 @@ def divided(sweep: SweepSpec, history: Sequence[Trial]) -> tuple[list[Trial], li
     hyperopt (Bergstra et al. 2013), not a tenth. Version 1 took a tenth, and first those trained to their end.
     """
     known = [trial for trial in history if trial.score is not None]
-    if sweep.version == 1:
-        ranked = sorted(known, key=lambda trial: (trial.pruned, -trial.epochs if trial.pruned else 0, trial.score))
-    else:
-        ranked = sorted(known, key=lambda trial: (trial.score, trial.number))
     if sweep.version == 1 or isinstance(sweep.halving, NoHalving):
         count = min(math.ceil(0.1 * len(known)), MOST_GOOD)
     else:
         count = math.ceil(0.25 * math.sqrt(len(known)))
-    best = {trial.number for trial in ranked[:count]}
+    best = {trial.number for trial in nsmallest(count, known, _by_length if sweep.version == 1 else _by_score)}
     others = [trial for trial in history if trial.number not in best]
     return [trial for trial in history if trial.number in best], others[-MOST_OTHERS:]
 
 
+def _by_score(trial: Trial) -> tuple[Any, ...]:
+    return trial.score, trial.number
+
+
+def _by_length(trial: Trial) -> tuple[Any, ...]:
+    return trial.pruned, -trial.epochs if trial.pruned else 0, trial.score
+
+
 def _generation(better: "Mixture", worse: "Mixture") -> Iterator[list[float]]:
     """The places of a generation, endless: some are drawn at once, for a generation may be small."""
-    chosen: list[Array] = []
+    chosen = np.empty((better.sides, 0))
     while True:
         drawn = better.sample(CANDIDATES * AT_ONCE)
         log_better, log_worse = better.log_density(drawn), worse.log_density(drawn)
-        log_worse = _added(log_worse, worse.log_kernels(drawn, chosen))
         for first in range(0, len(drawn), CANDIDATES):
-            group, later = slice(first, first + CANDIDATES), slice(first + CANDIDATES, None)
-            best = drawn[first + int(np.argmax(log_better[group] - log_worse[group]))]
+            group = slice(first, first + CANDIDATES)
+            liars = worse.log_kernels(drawn[group], chosen)
+            log_others = np.logaddexp.reduce(np.vstack([log_worse[group], liars.T]))
+            best = drawn[first + int(np.argmax(log_better[group] - log_others))]
             yield best.tolist()
-            chosen.append(best)
-            log_worse[later] = _added(log_worse[later], worse.log_kernels(drawn[later], [best]))
-
-
-def _added(log_density: Array, log_kernels: Array) -> Array:
-    """The density with kernels added one after the other, which gives the same bits as often as one asks."""
-    return np.asarray(np.logaddexp.reduce([log_density, *log_kernels.T]))
+            chosen = np.column_stack([chosen, best])
 
 
 class Mixture:
     """A density in the unit cube: for each trial a kernel, which is a product over the sides; and a prior."""
 
     def __init__(self, sides: Sequence[Parameter], places: Sequence[Sequence[float]], random: np.random.Generator):
-        self._random = random
+        self._random, self.sides = random, len(sides)
         at = np.array(places, dtype=np.float64).reshape(len(places), len(sides))
         weights = np.append(_weights(len(at)), 1.0)
         self._log_weights = np.log(weights / weights.sum())
@@ -111,16 +111,17 @@ class Mixture:
         for side, column in zip(self._sides, places.T, strict=True):
             logs += side.log_density(column)
         most = logs.max(axis=1)
-        return np.asarray(most + np.log(np.exp(logs - most[:, None]).sum(axis=1)))
+        logs -= most[:, None]
+        return np.asarray(most + np.log(np.exp(logs, out=logs).sum(axis=1)))
 
-    def log_kernels(self, places: Array, centers: Sequence[Array]) -> Array:
-        """The densities of more kernels, [places, centers], each with the weight of the newest."""
-        by_side = np.reshape(centers, (len(centers), len(self._sides))).T
-        logs = [
-            side.log_kernels(column, theirs)
-            for side, column, theirs in zip(self._sides, places.T, by_side, strict=True)
-        ]
-        return np.asarray(sum(logs) + self._log_weights[-1])
+    def log_kernels(self, places: Array, centers: Array) -> Array:
+        """The densities of more kernels with these centers, [sides, kernels], each with the weight of the newest."""
+        width = 1.0 / min(100.0, 1.0 + len(self._log_weights))
+        logs = _log_normal(places.T[:, :, None], centers[:, None], width)  # of all sides at once
+        for side, column, theirs, own in zip(self._sides, places.T, centers, logs, strict=True):
+            if not side.is_smooth:
+                own[:] = side.log_kernels(column, theirs)
+        return np.asarray(logs.sum(axis=0) + self._log_weights[-1])
 
 
 @dataclass(frozen=True)
@@ -130,6 +131,11 @@ class _Numbers:
     side: Parameter
     center: Array
     width: Array
+
+    @property
+    def is_smooth(self) -> bool:
+        """Whether every place is another value."""
+        return isinstance(self.side, LogUniform) or (isinstance(self.side, Uniform) and self.side.step is None)
 
     @classmethod
     def around(cls, side: Parameter, values: Array) -> "_Numbers":
@@ -154,13 +160,13 @@ class _Numbers:
         return np.asarray(np.clip(center + width * ndtri(low + uniform * (high - low)), 0.0, np.nextafter(1.0, 0.0)))
 
     def log_density(self, values: Array) -> Array:
-        inside = ndtr((1.0 - self.center) / self.width) - ndtr(-self.center / self.width)
         if (cells := _cells(self.side, values)) is not None:
-            low, high = (edges[:, None] for edges in cells)
-            mass = ndtr((high - self.center) / self.width) - ndtr((low - self.center) / self.width)
-            return np.asarray(np.log(np.maximum(mass, LEAST_MASS) / inside))
-        scale = np.log(self.width * inside) + 0.5 * math.log(2.0 * math.pi)
-        return np.asarray(-0.5 * ((values[:, None] - self.center) / self.width) ** 2 - scale)
+            inside = _inside(self.center, self.width)
+            low, first, same = np.unique(cells[0], return_index=True, return_inverse=True)  # many places share a cell
+            high = cells[1][first]
+            below, above = (ndtr((edges[:, None] - self.center) / self.width) for edges in (low, high))
+            return np.asarray(np.log(np.maximum(above - below, LEAST_MASS) / inside)[same])
+        return _log_normal(values[:, None], self.center, self.width)
 
     def log_kernels(self, values: Array, centers: Array) -> Array:
         width = 1.0 / min(100.0, 1.0 + len(self.center))
@@ -170,12 +176,15 @@ class _Numbers:
 class _Classes:
     """Kernels over `count` choices, the prior last; a place in [0, 1) stands for the choice that `Choice.at` gives."""
 
+    is_smooth = False
+
     def __init__(self, values: Array, count: int) -> None:
         kernels = len(values) + 1
         shares = np.full((kernels, count), 1.0 / kernels)
         known = np.flatnonzero(~np.isnan(values))
         shares[known, (values[known] * count).astype(int)] += 1.0
         self._shares = shares / shares.sum(axis=1, keepdims=True)
+        self._log_shares = np.log(self._shares.T)
         self._count = count
 
     def sample(self, kernels: npt.NDArray[np.int64], uniform: Array) -> Array:
@@ -183,12 +192,27 @@ class _Classes:
         return np.asarray((np.minimum(chosen, self._count - 1) + 0.5) / self._count)
 
     def log_density(self, values: Array) -> Array:
-        return np.asarray(np.log(self._shares.T[(values * self._count).astype(int)]))
+        return np.asarray(self._log_shares[(values * self._count).astype(int)])
 
     def log_kernels(self, values: Array, centers: Array) -> Array:
         kernels = len(self._shares)
         same = (values * self._count).astype(int)[:, None] == (centers * self._count).astype(int)
         return np.asarray(np.log((same + 1.0 / kernels) / (1.0 + self._count / kernels)))
+
+
+def _log_normal(values: Array, center: Array, width: Array | float) -> Array:
+    """The logarithm of normal densities that end at 0 and 1. In place: most of a proposal's time goes by here."""
+    logs = values - center
+    logs /= width
+    logs *= logs
+    logs *= -0.5
+    logs -= np.log(width * _inside(center, width)) + 0.5 * math.log(2.0 * math.pi)
+    return logs
+
+
+def _inside(center: Array, width: Array | float) -> Array:
+    """The share of normal densities that lies between 0 and 1."""
+    return np.asarray(ndtr((1.0 - center) / width) - ndtr(-center / width))
 
 
 def _weights(count: int) -> Array:
