@@ -13,6 +13,7 @@ from spec.profile import ColumnProfile, Profile, Reading
 from spec.reading import ReadingOrder
 from spec.schema import ColumnKind, Role, Schema
 
+from . import suspects
 from . import target as targets
 from .choices import Choices
 from .columns import Found
@@ -71,9 +72,11 @@ def _read(source: Source, choices: Choices, found: Mapping[str, Found], order: R
     encoders = {column.name: encoder(column) for column in used}
     extras, copies = role_encoders(columns), Copies()
     leaks = Leaks([found[column.name] for column in used], len(answer.target.labels), answer.target.outputs)
+    end = list[pa.RecordBatch]()
 
     def blocks() -> Iterator[tuple[Block, Block, Mapping[str, Block]]]:
         for batch in source.batches():
+            end[:] = [batch.slice(batch.num_rows - 1)]
             numbers = {name: encode(batch.column(name)).numbers for name, encode in encoders.items()}
             y = answer.encode([batch.column(name) for name in choices.target])
             measured = dict(numbers)
@@ -104,6 +107,9 @@ def _read(source: Source, choices: Choices, found: Mapping[str, Found], order: R
             *_gaps(found.values()),
             *_unused(others),
             *_constant(others),
+            *suspects.ids(others),
+            *suspects.alike(others),
+            *suspects.total(end[0], [one.name for one in found.values() if one.role is not Role.unused]),
             *answer.notes,
             *targets.rare(answer.classes),
             *leaks.notes(),

@@ -21,8 +21,10 @@ from .spread import Bins, Spread
 from .texts import Floats, Texts
 
 SHOWN_VALUES = 20
-STAND_INS = (-99.0, -999.0, -9999.0, -99999.0)
-"""Numbers that often stand for no value."""
+STAND_INS = (99.0, 999.0, 9999.0, 99999.0, 999999.0)
+"""Numbers that often stand for no value, and their negatives."""
+APART = 2.0
+"""So many times as far from 0 as all others, where they are positive or have one digit."""
 
 
 @dataclass
@@ -94,15 +96,31 @@ class Measure:
         name, least, most = self.column.name, self.spread.least, self.spread.most
         if self.column.type is not ColumnKind.number or self.forced or not self.spread.count:
             return ()
-        if least in STAND_INS and most > least:
-            said = f"{least:.0f}"
-            return (f"Column {shown(name)} begins at {said}: if that stands for no value, na_values={said} says so.",)
+        if (said := self._stand_in) is not None:
+            end = "begins" if said < 0.0 else "ends"
+            return (
+                f"Column {shown(name)} {end} at {said:.0f}: if that stands for no value, na_values={said:.0f} says so.",
+            )
         if _is_day(least) and _is_day(most):
             return (
                 f"Column {shown(name)} has numbers such as {least:.0f}: if they are dates, types={name}=date and "
                 "date_format=%Y%m%d read them so.",
             )
         return ()
+
+    @property
+    def _stand_in(self) -> float | None:
+        """The least or the largest number, if it looks as if it stood for no value."""
+        least, most = self.spread.least, self.spread.most
+        if -least in STAND_INS and most > least:
+            return least
+        others = sorted(self.values)
+        if len(others) < 3:
+            return None
+        if least == -9.0 and others[1] >= 0.0 and self.values[least] > 1:
+            return least
+        is_far = most in STAND_INS and self.values[most] > 1 and most >= APART * max(abs(others[-2]), abs(least))
+        return most if is_far else None
 
     def check(self, path: str = "file") -> None:
         """Raise `RefusedError` for numbers that cannot be trained on."""

@@ -185,8 +185,15 @@ class Evidence:
     def _parse(self, values: pa.Array, weights: Counts, forms: Sequence[CellFormat]) -> npt.NDArray[np.bool_]:
         """Count what is a number in these forms; which texts are none in any."""
         none = np.ones(len(values), dtype=bool)
+        marks = set("".join(values.to_pylist()).replace("\u2019", "'"))
+        known: dict[tuple[str, str, str], npt.NDArray[np.bool_]] = {}
         for form in forms:
-            fits = ~np.isnan(numbers_in(values, form))
+            # A mark that no value has makes no difference: whole numbers fit all forms, or none.
+            decimal, thousands = (mark if mark in marks else "" for mark in (form.decimal, form.thousands))
+            same = (decimal, thousands, form.unit)
+            if same not in known:
+                known[same] = ~np.isnan(numbers_in(values, form))
+            fits = known[same]
             self.parsed[form] += int(weights[fits].sum())
             none &= ~fits
         return none

@@ -108,7 +108,7 @@ class Learning:
             cells = head.column(name)
             kind, asked = native(cells.type), self._asked(name)
             if kind in MEASURED and asked.type in (None, kind):
-                self._decisions[name] = Decision(kind, self._gaps(asked), forced=True)
+                self._decisions[name] = Decision(kind, self._gaps(asked), forced=asked.type is not None)
             else:
                 self._evidence[name] = Evidence(name, asked, typed=self._source.is_typed)
                 self._evidence[name].take(cells)

@@ -19,6 +19,7 @@ from . import limits
 from .columns import Found
 from .encoding import encoder
 from .errors import RefusedError, shown, some
+from .suspects import nearly_same
 
 FEW = 20
 """Whole numbers with no more different values than this are classes, unless it is said that they are numbers."""
@@ -114,9 +115,9 @@ def _by_label(found: Found, words: Counter[str], distinct: int | None) -> Answer
     if by_value and len({number(word) for word in labels}) < len(labels):
         same = next(some((one, other)) for one, other in pairwise(labels) if number(one) == number(other))
         notes = (f"Classes are told apart as they are written: {same} are two.",)
-    by_letters = sorted(labels, key=str.casefold)
-    if same_letters := [pair for pair in pairwise(by_letters) if pair[0].casefold() == pair[1].casefold()]:
-        notes += (f"Classes are told apart by capital letters: {some(same_letters[0])} are two. Are they one?",)
+    if not by_value and (pair := nearly_same(labels)) is not None:
+        by = "capital letters" if pair[0].casefold() == pair[1].casefold() else "blanks and points"
+        notes += (f"Classes are told apart by {by}: {some(pair)} are two. Are they one?",)
     return Answer(
         Target(name=found.name, type=Targets.classes, labels=labels),
         [ValueCount(value=word, count=words[word]) for word in labels],

@@ -1,0 +1,69 @@
+"""What may be meant otherwise than it is read: ids among the features, words nearly the same, a row of totals."""
+
+import re
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
+
+import pyarrow as pa
+
+from spec.schema import ColumnKind, Role
+
+from .columns import Found
+from .errors import shown, some
+from .texts import as_text
+
+ID = re.compile(r"(.*[\W_])?(id|nr|no|code|zip|zipcode|postcode|plz|(row|serial)[\W_]?number)\W*", re.IGNORECASE)
+"""How columns are called whose numbers are names."""
+TOTAL = re.compile(
+    r"(grand |sub)?totals?|total g\u00e9n\u00e9ral|sum|summe|gesamt(summe)?|insgesamt|totale|totaal|suma|somme|"
+    r"average|mean|mittelwert|durchschnitt|moyenne|\u0438\u0442\u043e\u0433\u043e|\u5408\u8ba1|\u603b\u8ba1",
+    re.IGNORECASE,
+)
+
+
+def ids(found: Iterable[Found]) -> list[str]:
+    """What to say of numbers in columns that are called like those of ids."""
+    names = [one.name for one in found if one.role is Role.feature and _is_id(one)]
+    return [
+        f"Column {shown(name)} is read as a number: if it is an id or a code, leave it out, columns=-{name}, or say "
+        f"types={name}=category."
+        for name in names
+    ]
+
+
+def _is_id(found: Found) -> bool:
+    if found.kind is not ColumnKind.number or found.measure is None or found.measure.forced:
+        return False
+    measure = found.measure
+    ends = (measure.spread.least, measure.spread.most)
+    is_whole = all(number.is_integer() for number in (*measure.values, *ends))
+    words = re.sub("(?<=[a-z])(?=[A-Z])", " ", found.name)
+    return is_whole and ends[1] - ends[0] > 1.0 and ID.fullmatch(words) is not None
+
+
+def alike(found: Iterable[Found]) -> list[str]:
+    """What to say of categories that are nearly the same word."""
+    words = [one for one in found if one.role is Role.feature and one.kind is ColumnKind.category]
+    pairs = [(one.name, nearly_same(one.decision.categories)) for one in words]
+    return [
+        f"Column {shown(name)} has {some(pair)}, which are told apart. Are they one?" for name, pair in pairs if pair
+    ]
+
+
+def nearly_same(words: Iterable[str]) -> tuple[str, str] | None:
+    """Two words that differ in capital letters, blanks or the point at their end only; None if there are none."""
+    by_letters = sorted(words, key=_letters)
+    return next((pair for pair in pairwise(by_letters) if _letters(pair[0]) == _letters(pair[1])), None)
+
+
+def _letters(word: str) -> str:
+    return re.sub(r"(?<=\w)[\s_-]+(?=\w)", " ", word.casefold()).rstrip(".,;: ")
+
+
+def total(last: pa.RecordBatch, names: Sequence[str]) -> list[str]:
+    """What to say of the last row, if it has the totals of those above."""
+    for name in names:
+        word = as_text(last.column(name))[-1].as_py()
+        if word is not None and TOTAL.fullmatch(word.strip(" :*")):
+            return [f"The last row has {shown(word)} in column {shown(name)}: if it sums up the others, take it out."]
+    return []

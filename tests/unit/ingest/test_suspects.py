@@ -1,0 +1,80 @@
+"""What is read as it is written, and may be meant otherwise, is said."""
+
+import io
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from .reading import reading, table
+
+ROWS = range(40)
+
+
+def notes(folder: Path, columns: dict[str, list[object]], target: str = "y") -> list[str]:
+    """The notes on a file of these columns; classes follow no column."""
+    columns = {**columns} if "y" in columns else {**columns, "y": ["ab"[row * row % 7 % 2] for row in ROWS]}
+    return reading(pd.DataFrame(columns).to_csv(index=False), folder, target=target).profile.notes
+
+
+@pytest.mark.parametrize("name", ["id", "ID", "CustomerId", "passenger_id", "RowNumber", "Serial No.", "zip", "PLZ"])
+def test_numbers_in_a_column_that_is_called_like_ids_are_a_note(tmp_path: Path, name: str) -> None:
+    (note,) = notes(tmp_path, {name: [row * 37 % 101 + 10_000 for row in ROWS]})
+    assert note == (
+        f"Column '{name}' is read as a number: if it is an id or a code, leave it out, columns=-{name}, or say "
+        f"types={name}=category."
+    )
+
+
+@pytest.mark.parametrize("name", ["paid", "humid", "zone", "number of rooms", "Piano"])
+def test_other_columns_of_whole_numbers_are_numbers(tmp_path: Path, name: str) -> None:
+    assert notes(tmp_path, {name: [row * 37 % 101 for row in ROWS]}) == []
+    assert notes(tmp_path, {"id": [row * 37 % 101 + 0.5 for row in ROWS]}) == []
+
+
+STAND_INS = {
+    "-999": ([-999, 3, 5, 7], "Column 'a' begins at -999: if that stands for no value, na_values=-999 says so."),
+    "-9": ([-9, 0, 1, 2], "Column 'a' begins at -9: if that stands for no value, na_values=-9 says so."),
+    "999": ([999, 21, 30, 45], "Column 'a' ends at 999: if that stands for no value, na_values=999 says so."),
+    "99": ([99, 1, 2, 3], "Column 'a' ends at 99: if that stands for no value, na_values=99 says so."),
+}
+
+
+@pytest.mark.parametrize("kind", STAND_INS)
+def test_numbers_that_may_stand_for_no_value_are_a_note(tmp_path: Path, kind: str) -> None:
+    values, said = STAND_INS[kind]
+    cells: list[object] = [values[row % 4] for row in ROWS]
+    assert said in notes(tmp_path, {"a": cells})
+    buffer = io.BytesIO()
+    pd.DataFrame({"a": cells, "y": ["ab"[row * row % 7 % 2] for row in ROWS]}).to_parquet(buffer)
+    assert said in reading(buffer.getvalue(), tmp_path, name="f.parquet").profile.notes
+
+
+@pytest.mark.parametrize("values", [[99, 98, 97, 60], [-9, -8, 0, 3], [999, 0.5, 800, 2], [-1, 0, 1, 1]])
+def test_numbers_among_others_stand_for_themselves(tmp_path: Path, values: list[float]) -> None:
+    assert not any("stands for no value" in note for note in notes(tmp_path, {"a": [values[row % 4] for row in ROWS]}))
+
+
+def test_words_that_are_nearly_the_same_are_a_note(tmp_path: Path) -> None:
+    for one, other in (("Male", "male"), ("New York", "new_york"), ("north", "North.")):
+        (note,) = notes(tmp_path, {"a": [[one, other, "x"][row % 3] for row in ROWS]})
+        pair = ", ".join(map(repr, sorted((one, other))))
+        assert note == f"Column 'a' has {pair}, which are told apart. Are they one?"
+    assert notes(tmp_path, {"a": [["A", "A-", "A+", "<5", ">5"][row % 5] for row in ROWS]}) == []
+
+
+def test_classes_that_differ_in_a_point_are_a_note(tmp_path: Path) -> None:
+    text = "a,y\n" + "".join(f"{row % 7},{['<=50K', '>50K', '<=50K.'][row % 3]}\n" for row in ROWS)
+    assert (
+        "Classes are told apart by blanks and points: '<=50K', '<=50K.' are two. Are they one?"
+        in reading(text, tmp_path).profile.notes
+    )
+
+
+@pytest.mark.parametrize("word", ["Total", "TOTALS:", "Summe", "Grand Total", "\u5408\u8ba1"])
+def test_a_last_row_of_totals_is_a_note(tmp_path: Path, word: str) -> None:
+    text = "city,units,y\n" + "".join(f"c{row % 7},{row * 37 % 11},{row * 1.5}\n" for row in ROWS)
+    assert reading(text, tmp_path).profile.notes == []
+    (note,) = reading(f"{text}{word},777,9999.5\n", tmp_path).profile.notes
+    assert note == f"The last row has '{word}' in column 'city': if it sums up the others, take it out."
+    assert len(table(tmp_path)[0]) == 41
