@@ -8,6 +8,7 @@ from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 from model import WEIGHTS
@@ -16,7 +17,7 @@ from spec.job import JobSpec
 from spec.states import JobStatus
 from store.errors import IllegalSweepStateError
 from store.jobs import JobStore
-from store.records import JobRecord
+from store.records import ArtifactRecord, JobRecord
 from store.sweeps import SweepRecord, SweepStore
 
 from .answers import PREFIX
@@ -77,8 +78,8 @@ class Ensembles:
     def _select(self, sweep: SweepRecord) -> Selected:
         from model.ensemble import choose, evaluate
 
-        jobs = self._candidates(sweep)
-        models = [self._models.read(job, self._models.parts(job)) for job in jobs]
+        jobs, parts = self._candidates(sweep)
+        models = [self._models.read(job, parts[job.id]) for job in jobs]
         rows = self._rows.read(jobs[0].spec)
         outputs = len(jobs) * max(len(models[0].preprocessing.output.labels), 1)
         x, y = _some(rows["validation_x"], rows["validation_y"], outputs)
@@ -115,22 +116,19 @@ class Ensembles:
         )
         return Selected(chosen.ensemble, [jobs[place] for place in chosen.places], view)
 
-    def _candidates(self, sweep: SweepRecord) -> list[JobRecord]:
-        """Jobs with models, of the best configurations first, that were measured on the same rows."""
+    def _candidates(self, sweep: SweepRecord) -> tuple[list[JobRecord], Mapping[str, Mapping[str, ArtifactRecord]]]:
+        """Jobs, of the best configurations first, that were measured on the same rows; the files of their models."""
         trials = self._sweeps.best(sweep.id, CANDIDATES)
         rows = self._sweeps.jobs_of(sweep.id, [trial.number for trial in trials])
         ids = [row.id for trial in trials for row in rows[trial.number] if row.status == JobStatus.succeeded]
-        found, size = list[JobRecord](), 0
-        for job_id in ids[:CANDIDATES]:
-            job = self._jobs.get(job_id, owner=None)
-            size += self._models.parts(job)[WEIGHTS].size
-            if size > LARGEST and found:
-                break
-            found.append(job)
+        jobs = self._jobs.of(ids[:CANDIDATES])
+        parts = self._models.parts_of(jobs)
+        sizes = accumulate(parts[job.id][WEIGHTS].size for job in jobs)
+        found = [job for place, (job, size) in enumerate(zip(jobs, sizes, strict=True)) if size <= LARGEST or not place]
         if not found:
             raise NotFoundError("The sweep has no configuration that was trained to its end, and so no ensemble.")
         _check_rows([job.spec for job in found])
-        return found
+        return found, parts
 
 
 def _check(sweep: SweepRecord) -> None:

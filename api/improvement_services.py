@@ -91,7 +91,7 @@ class Improvements:
     def _why_none(self, sweep: SweepRecord) -> str:
         """Why there is no result."""
         if sweep.state in (SweepState.running, SweepState.paused):
-            counts = self.sweeps.counts(sweep.id).by_status
+            counts = self.sweeps.counts(sweep).jobs
             ended = sum(counts[status] for status in FINISHED)
             total = sweep.spec.most_trials * sweep.spec.replicates
             return f"The counterfactuals are {sweep.state}: {ended} of {total} trainings have ended."

@@ -4,7 +4,7 @@ import threading
 import uuid
 import zipfile
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 from uuid import UUID
@@ -62,10 +62,16 @@ class LoadedModels:
 
     def parts(self, job: JobRecord) -> Mapping[str, ArtifactRecord]:
         """The files of a job's model. Raises `IllegalTransitionError` when it has none yet, or `NotFoundError`."""
-        if job.status is not JobStatus.succeeded:
-            raise IllegalTransitionError(job.status.value, "asked for its model")
-        found = {artifact.name: artifact for artifact in self._store.artifacts(job.id)}
-        if not {WEIGHTS, PREPROCESSING} <= found.keys():
+        return self.parts_of([job])[job.id]
+
+    def parts_of(self, jobs: Collection[JobRecord]) -> Mapping[str, Mapping[str, ArtifactRecord]]:
+        """The files of the models of these jobs, by job. Raises as `parts` does."""
+        for job in jobs:
+            if job.status is not JobStatus.succeeded:
+                raise IllegalTransitionError(job.status.value, "asked for its model")
+        artifacts = self._store.artifacts_of([job.id for job in jobs])
+        found = {job_id: {one.name: one for one in theirs} for job_id, theirs in artifacts.items()}
+        if not all({WEIGHTS, PREPROCESSING} <= parts.keys() for parts in found.values()):
             raise NotFoundError("The job has no model that can be used: train it again.")
         return found
 
@@ -101,13 +107,13 @@ class LoadedModels:
 
     def as_zip(self, jobs: Mapping[str, JobRecord], more: Mapping[str, str] | None = None) -> Path:
         """The models of jobs as a zip, each in its folder: a new file, for the caller to delete. `more` are texts."""
-        parts_of = {folder: self.parts(job) for folder, job in jobs.items()}
+        parts_of = self.parts_of(jobs.values())
         staging = self._files.staging_folder()
         archive_file, copy = staging / uuid.uuid4().hex, staging / uuid.uuid4().hex
         try:
             with zipfile.ZipFile(archive_file, "x") as archive:
                 for folder, job in jobs.items():
-                    parts, info = parts_of[folder], job.spec.info
+                    parts, info = parts_of[job.id], job.spec.info
                     for name in (WEIGHTS, SPEC, PREPROCESSING):
                         archive.write(self._files.fetch(parts[name].uri, copy), folder + name)
                     assert info is not None  # noqa: S101 - a job that was trained has data

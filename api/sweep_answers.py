@@ -49,18 +49,15 @@ def summary_fields(sweep: SweepRecord, best: float | None) -> Mapping[str, Any]:
     }
 
 
-def trial_columns(sweep: SweepRecord, trials: Sequence[TrialRecord]) -> TrialColumns:
+def trial_columns(sweep: SweepRecord, columns: Mapping[str, Sequence[Any]]) -> TrialColumns:
     """Configurations as columns; a column for each field that one of them has, in the order of the space."""
-    named = dict.fromkeys([*sweep.spec.space, *(name for trial in trials for name in trial.configuration)])
-    return TrialColumns(
-        number=[trial.number for trial in trials],
-        generation=[trial.generation for trial in trials],
-        state=[trial.state for trial in trials],
-        score=[metric_of(trial.score, sweep.spec.monitored) for trial in trials],
-        deviation=[trial.deviation for trial in trials],
-        epochs=[trial.epochs for trial in trials],
-        configuration={name: [trial.configuration.get(name) for trial in trials] for name in named},
-    )
+    configurations = columns["configuration"]
+    named = dict.fromkeys([*sweep.spec.space, *(name for one in configurations for name in one)])
+    shown = {
+        "score": [metric_of(score, sweep.spec.monitored) for score in columns["score"]],
+        "configuration": {name: [one.get(name) for one in configurations] for name in named},
+    }
+    return TrialColumns(**{**columns, **shown})
 
 
 def trial_view(sweep: SweepRecord, trial: TrialRecord, jobs: Sequence[Any]) -> TrialView:

@@ -97,14 +97,14 @@ class SweepServices:
 
     def full(self, sweep: SweepRecord) -> SweepView:
         """The sweep with all that it has found."""
-        jobs, leaders = self.store.counts(sweep.id), Leaders.of(self.store, sweep)
+        counts, leaders = self.store.counts(sweep), Leaders.of(self.store, sweep)
         return SweepView(
             **summary_fields(sweep, leaders.trials[0].score if leaders.trials else None),
             spec=sweep.spec,
             generations=sweep.generations,
-            trials=dict(self.store.trial_counts(sweep.id)),
-            jobs=dict(jobs.by_status),
-            epochs=jobs.epochs,
+            trials=dict(counts.trials),
+            jobs=dict(counts.jobs),
+            epochs=counts.epochs,
             split=dict(self.store.split(sweep.id)),
             leaderboard=leaders.standings(),
             comparison=leaders.comparison(),
@@ -115,14 +115,14 @@ class SweepServices:
 
     def progress(self, sweep: SweepRecord) -> SweepProgress:
         """How far the sweep is."""
-        jobs, best = self.store.counts(sweep.id), self.store.best(sweep.id, 1)
+        counts, best = self.store.counts(sweep), self.store.best(sweep.id, 1)
         return SweepProgress(
             state=sweep.state,
             most_trials=sweep.spec.most_trials,
             proposed=sweep.trials,
-            trials=dict(self.store.trial_counts(sweep.id)),
-            jobs=dict(jobs.by_status),
-            epochs=jobs.epochs,
+            trials=dict(counts.trials),
+            jobs=dict(counts.jobs),
+            epochs=counts.epochs,
             best=self.trials(sweep, best)[0] if best else None,
         )
 

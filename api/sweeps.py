@@ -100,7 +100,7 @@ def show_trial(sweep_id: UUID, number: int) -> Response:
 def table(sweep_id: UUID) -> Response:
     """What charts need of all configurations, the first 20,000 of them, in one answer."""
     sweep = visible_sweep(sweep_id)
-    return json_response(trial_columns(sweep, service(SweepStore).table(sweep.id, limit=MOST_ROWS)))
+    return json_response(trial_columns(sweep, service(SweepStore).columns(sweep.id, MOST_ROWS)))
 
 
 @sweeps.post("/<uuid:sweep_id>/cancel")

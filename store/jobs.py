@@ -1,7 +1,7 @@
 """The jobs, for users: submit, read, cancel, pause, resume, change, retry, delete."""
 
 from collections import Counter, deque
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Literal
 
@@ -207,11 +207,24 @@ class JobStore:
             for row in rows
         ]
 
+    def of(self, ids: Sequence[str]) -> list[JobRecord]:
+        """The jobs of these ids that there are, in this order, whoever owns them."""
+        with reading(self._engine) as connection:
+            found = {row.id: record(row) for row in connection.execute(JOBS.where(in_values(connection, Job.id, ids)))}
+        return [found[job_id] for job_id in ids if job_id in found]
+
     def artifacts(self, job_id: str) -> list[ArtifactRecord]:
         """The files the job left in the file store."""
+        return self.artifacts_of([job_id])[job_id]
+
+    def artifacts_of(self, ids: Sequence[str]) -> Mapping[str, list[ArtifactRecord]]:
+        """The files that these jobs left in the file store, by job."""
+        found: dict[str, list[ArtifactRecord]] = {job_id: [] for job_id in ids}
         with reading(self._engine) as connection:
-            rows = connection.execute(select(Artifact.__table__).where(Artifact.job_id == job_id)).all()
-        return [artifact_record(row) for row in rows]
+            theirs = select(Artifact.__table__).where(in_values(connection, Artifact.job_id, ids))
+            for row in connection.execute(theirs):
+                found[row.job_id].append(artifact_record(row))
+        return found
 
     def counts(self) -> dict[JobStatus, int]:
         """How many jobs are in each state."""

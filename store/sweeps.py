@@ -13,8 +13,10 @@ from sqlalchemy import (
     Select,
     func,
     insert,
+    literal,
     select,
     tuple_,
+    union_all,
     update,
 )
 from sqlalchemy.exc import IntegrityError
@@ -40,6 +42,9 @@ from .records import Idempotency
 from .tables import Generation, Job, Sweep, Trial
 
 LISTED = 50
+
+_ENDED_WELL = (TrialState.finished, TrialState.pruned)
+"""The states of configurations whose jobs have all succeeded."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,12 +91,13 @@ class TrialRecord:
 
 
 @dataclass(frozen=True)
-class JobCounts:
-    """The jobs of a sweep, by state."""
+class SweepCounts:
+    """The configurations and the jobs of a sweep, by state."""
 
-    by_status: Mapping[JobStatus, int]
+    trials: Mapping[TrialState, int]
+    jobs: Mapping[JobStatus, int]
     epochs: int
-    """Epochs that all of them were trained."""
+    """Epochs that all jobs were trained."""
 
 
 class SweepStore:
@@ -175,20 +181,29 @@ class SweepStore:
             found = [sweep_record(row) for row in connection.execute(query)]
         return found[:limit], found[limit - 1].id if len(found) > limit else None
 
-    def counts(self, sweep_id: str) -> JobCounts:
-        """How many of the sweep's jobs are in each state, and their epochs."""
-        query = select(Job.status, func.count(), func.sum(Job.epoch)).where(Job.sweep_id == sweep_id)
-        with reading(self._engine) as connection:
-            rows = connection.execute(query.group_by(Job.status)).all()
-        counts = {JobStatus(status): count for status, count, _ in rows}
-        return JobCounts(dict.fromkeys(JobStatus, 0) | counts, sum(int(epochs or 0) for *_, epochs in rows))
+    def counts(self, sweep: SweepRecord) -> SweepCounts:
+        """How many of the sweep's configurations and jobs are in each state.
 
-    def trial_counts(self, sweep_id: str) -> Mapping[TrialState, int]:
-        """How many of the sweep's configurations are in each state."""
-        query = select(Trial.state, func.count()).where(Trial.sweep_id == sweep_id).group_by(Trial.state)
+        Only jobs whose configuration does not say how they ended are looked at: rows of jobs are large.
+        """
+        ours, unclear = Trial.sweep_id == sweep.id, [state.value for state in TrialState if state not in _ENDED_WELL]
+        trials = select(literal("trial").label("what"), Trial.state, func.count(), func.sum(Trial.epochs)).where(ours)
+        jobs = select(literal("job").label("what"), Job.status, func.count(), func.sum(Job.epoch)).where(
+            Job.sweep_id == sweep.id, Job.trial.in_(select(Trial.number).where(ours, Trial.state.in_(unclear)))
+        )
+        # One statement, as a configuration that ends between two would be counted twice.
+        both = union_all(trials.group_by(Trial.state), jobs.group_by(Job.status))
+        by_state, by_status, epochs = dict.fromkeys(TrialState, 0), dict.fromkeys(JobStatus, 0), 0
         with reading(self._engine) as connection:
-            rows = connection.execute(query).all()
-        return dict.fromkeys(TrialState, 0) | {TrialState(state): count for state, count in rows}
+            for what, state, count, trained in connection.execute(both):
+                if what == "job":
+                    by_status[JobStatus(state)] = count
+                else:
+                    by_state[TrialState(state)] = count
+                if what == "job" or state in _ENDED_WELL:
+                    epochs += int(trained or 0)
+        by_status[JobStatus.succeeded] += sweep.spec.replicates * sum(by_state[state] for state in _ENDED_WELL)
+        return SweepCounts(by_state, by_status, epochs)
 
     def split(self, sweep_id: str) -> Mapping[int, int]:
         """The generations whose brackets were larger than their devices train at once, and their packs."""
@@ -223,7 +238,9 @@ class SweepStore:
     def curves(self, sweep_id: str, metric: Monitor, limit: int) -> list[tuple[float, list[list[float | None]]]]:
         """Of the first configurations that were trained to their end: the score, and the metric of each of its jobs."""
         with reading(self._engine) as connection:
-            first = select(Trial.number, Trial.score).where(*_ended_well(sweep_id)).order_by(Trial.number).limit(limit)
+            first = (
+                select(Trial.number, Trial.score).where(*_trained_to_end(sweep_id)).order_by(Trial.number).limit(limit)
+            )
             scores = {row.number: row.score for row in connection.execute(first)}
             columns = read_columns(connection, sweep_id, list(scores), metric)
         return [(score, columns[number]) for number, score in scores.items()]
@@ -277,11 +294,19 @@ class SweepStore:
             )
         return trial_record(row)
 
-    def table(self, sweep_id: str, limit: int | None = None) -> list[TrialRecord]:
-        """All configurations, or the first of them, in order of their numbers."""
-        query = select(Trial.__table__).where(Trial.sweep_id == sweep_id).order_by(Trial.number).limit(limit)
+    def table(self, sweep_id: str) -> list[TrialRecord]:
+        """All configurations, in order of their numbers."""
+        query = select(Trial.__table__).where(Trial.sweep_id == sweep_id).order_by(Trial.number)
         with reading(self._engine) as connection:
             return [trial_record(row) for row in connection.execute(query)]
+
+    def columns(self, sweep_id: str, limit: int) -> dict[str, list[Any]]:
+        """The first configurations, in order of their numbers: what charts need of them, each field as a column."""
+        names = ("number", "generation", "state", "score", "deviation", "epochs", "configuration")
+        query = select(*(getattr(Trial, name) for name in names)).where(Trial.sweep_id == sweep_id)
+        with reading(self._engine) as connection:
+            rows = connection.execute(query.order_by(Trial.number).limit(limit)).all()
+        return {name: [row[place] for row in rows] for place, name in enumerate(names)}
 
     def improving(self, job_id: str) -> SweepRecord | None:
         """The newest sweep that trains the counterfactuals of a job."""
@@ -410,13 +435,13 @@ def trial_record(row: Any) -> TrialRecord:
     )
 
 
-def _ended_well(sweep_id: str) -> tuple[ColumnElement[bool], ...]:
+def _trained_to_end(sweep_id: str) -> tuple[ColumnElement[bool], ...]:
     return Trial.sweep_id == sweep_id, Trial.score.is_not(None), Trial.state == TrialState.finished.value
 
 
 def _finished(sweep_id: str) -> Select[Any]:
     """The configurations that were trained to their end, best first."""
-    return select(Trial.__table__).where(*_ended_well(sweep_id)).order_by(Trial.score, Trial.number)
+    return select(Trial.__table__).where(*_trained_to_end(sweep_id)).order_by(Trial.score, Trial.number)
 
 
 def _ranked(

@@ -52,11 +52,11 @@ def _groups(values: Sequence[Any], count: int) -> list[str]:
 
 def _epsilon_squared(ranked: "np.ndarray[tuple[int, ...], np.dtype[np.float64]]", groups: Sequence[str]) -> float:
     """(SS_between - (k - 1) MS_within) / SS_total of k groups, and at least 0."""
-    count, kinds = len(groups), sorted(set(groups))
+    count, kinds, named = len(groups), sorted(set(groups)), np.asarray(groups)
     total = float(((ranked - ranked.mean()) ** 2).sum())
     if not 1 < len(kinds) < count or total == 0.0:
         return 0.0
-    members = [ranked[[place for place, group in enumerate(groups) if group == kind]] for kind in kinds]
+    members = [ranked[named == kind] for kind in kinds]
     within = sum(float(((own - own.mean()) ** 2).sum()) for own in members)
     mean_within = within / (count - len(kinds))
     return max((total - within - (len(kinds) - 1) * mean_within) / total, 0.0)

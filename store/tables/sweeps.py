@@ -113,6 +113,7 @@ class Trial(Base):
     __table_args__ = (
         UniqueConstraint("sweep_id", "digest"),
         Index("ix_sweep_trial_score", "sweep_id", "score", "number"),
+        Index("ix_sweep_trial_state", "sweep_id", "state", "epochs"),  # they are counted without a look at the rows
         Index(
             "ix_sweep_trial_open",
             "sweep_id",

@@ -86,7 +86,7 @@ class Sweeps:
                 replicates = Counter(job.replicate for job in theirs)
                 if set(replicates.values()) != {1}:
                     found.append(f"sweep {sweep_id}: configuration {number} has the jobs {dict(replicates)}")
-            left = self._store.counts(sweep_id).by_status
+            left = self._store.counts(sweep).jobs
             if left[JobStatus.queued] or left[JobStatus.running]:
                 found.append(f"sweep {sweep_id} has ended and has jobs that have not")
         return found

@@ -1,12 +1,13 @@
 """Sweeps in the record: proposed once, settled once, controlled with all their jobs."""
 
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 from sqlalchemy import Engine
 
-from spec.states import JobStatus, StopReason, SweepState, TrialState
+from spec.states import FailureReason, JobStatus, StopReason, SweepState, TrialState
 from spec.sweep import RULES_VERSION, SweepSpec
 from spec.views import Curve
 from store.errors import IllegalSweepStateError, SweepNotFoundError
@@ -105,7 +106,7 @@ def test_a_sweep_ends_with_all_its_configurations(house: House) -> None:
     assert {trial.state for trial in found} == {TrialState.finished}
     best = house.sweeps.best(sweep.id)
     assert [trial.score for trial in best] == sorted(trial.configuration["learning_rate"] for trial in found)
-    assert house.sweeps.counts(sweep.id).by_status[JobStatus.succeeded] == 6
+    assert house.sweeps.counts(sweep).jobs[JobStatus.succeeded] == 6
 
 
 @pytest.mark.parametrize(("given", "kept"), [({}, RULES_VERSION), ({"version": 1}, 1)])
@@ -186,17 +187,34 @@ def test_a_bracket_is_claimed_as_a_whole_and_split_where_it_is_too_large(house: 
 
 
 def test_a_failed_job_fails_its_configuration_only(house: House) -> None:
-    from spec.states import FailureReason
-
     sweep = house.sweeps.submit(asked(trials=2), owner="ann")
     house.controller().round()
     first, *_ = house.jobs.claim(worker="w", device="cpu", limit=1, lease_s=60)
     house.jobs.fail(first.job_id, first.attempt, reason=FailureReason.diverged, message="it diverged")
     done = house.run(sweep)
     assert done.state is SweepState.finished
-    counts = house.sweeps.trial_counts(sweep.id)
+    counts = house.sweeps.counts(sweep).trials
     assert (counts[TrialState.failed], counts[TrialState.finished]) == (1, 1)
     assert len(house.sweeps.best(sweep.id)) == 1
+
+
+def test_the_counts_of_jobs_are_those_of_their_rows(house: House) -> None:
+    sweep = house.sweeps.submit(asked(trials=6, seeds=2), owner="ann")
+    house.controller().round()
+    first, *others = house.jobs.claim(worker="w", device="cpu", limit=3, lease_s=60)
+    house.jobs.fail(first.job_id, first.attempt, reason=FailureReason.diverged, message="it diverged")
+    for claim in others:
+        points: Curve = {"epoch": [1, 2], "val_loss": [0.5, 0.4]}
+        end = Success(claim.job_id, claim.attempt, StopReason.max_epochs, 2, {"val_loss": 0.4}, points=points)
+        house.jobs.succeed(end)
+    for _ in range(3):
+        counts, jobs = house.sweeps.counts(sweep), house.sweeps.jobs_of(sweep.id, range(6))
+        statuses = Counter(job.status for theirs in jobs.values() for job in theirs)
+        assert {state: count for state, count in counts.jobs.items() if count} == statuses
+        assert counts.epochs == sum(job.epoch for theirs in jobs.values() for job in theirs)
+        assert sum(counts.trials.values()) == len([theirs for theirs in jobs.values() if theirs])
+        house.controller().round()
+        house.work()
 
 
 def test_cancelling_ends_all_its_jobs(house: House) -> None:
@@ -204,7 +222,7 @@ def test_cancelling_ends_all_its_jobs(house: House) -> None:
     house.controller().round()
     (running,) = house.jobs.claim(worker="w", device="cpu", limit=1, lease_s=60)
     assert house.sweeps.cancel(sweep.id, owner="ann", actor="ann").state is SweepState.cancelled
-    counts = house.sweeps.counts(sweep.id).by_status
+    counts = house.sweeps.counts(sweep).jobs
     assert (counts[JobStatus.cancelled], counts[JobStatus.running]) == (1, 1)
     job = house.jobs.get(running.job_id, owner="ann")
     assert job.cancel_requested_at is not None

@@ -11,7 +11,7 @@ import pytest
 from spec.population import Copy, copies
 from spec.states import StopReason, SweepState, TrialState
 from spec.sweep import SweepSpec
-from store.sweeps import SweepStore
+from store.sweeps import SweepCounts, SweepStore
 from tests.services import PATIENCE, eventually, fresh_database
 
 from .site import Site
@@ -61,14 +61,17 @@ class Sweeps:
         def ended() -> bool:
             return self.store.get(sweep_id, owner=None).state is not SweepState.running
 
-        eventually(ended, within_s, f"the sweep ends: {self.store.counts(sweep_id)}")
+        eventually(ended, within_s, f"the sweep ends: {self.counts(sweep_id)}")
         assert self.store.get(sweep_id, owner=None).state is SweepState.finished
         trials, _ = self.store.trials(sweep_id, limit=1000)
         return [(one.number, one.configuration, one.state, one.score, one.epochs) for one in trials]
 
+    def counts(self, sweep_id: str) -> SweepCounts:
+        return self.store.counts(self.store.get(sweep_id, owner=None))
+
     def epochs(self, sweep_id: str) -> int:
         """Epochs of all jobs together."""
-        return self.store.counts(sweep_id).epochs
+        return self.counts(sweep_id).epochs
 
     def lineage(self, sweep_id: str) -> list[Copy]:
         """Who copied whom."""
