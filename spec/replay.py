@@ -4,6 +4,7 @@ Two jobs are compared by all that they leave: the curve, the best metrics, why t
 files. Two sweeps are compared by their tables.
 """
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
@@ -128,10 +129,9 @@ def job_replay(original: Trained, replay: Trained, *, ids: tuple[str, str]) -> R
     done = compare_jobs(original, replay)
     if done.difference is not None:
         sentence = f"The first number that differs is {done.difference}."
-        if original.device != replay.device:
-            sentence += (
-                f" The original ran on {original.device}, the replay on {replay.device}: devices round differently."
-            )
+        one, other = _without_slot(original.device), _without_slot(replay.device)
+        if one != other:
+            sentence += f" The original ran on {one}, the replay on {other}: devices round differently."
     elif original.ended_by_itself:
         sentence = f"All {done.compared:,} numbers are the same, bit for bit: curve, best metrics and model."
     else:
@@ -140,6 +140,11 @@ def job_replay(original: Trained, replay: Trained, *, ids: tuple[str, str]) -> R
             f"The original {original.end}, so only these are compared."
         )
     return _view(ids, replay.status, done, sentence)
+
+
+def _without_slot(device: str | None) -> str:
+    """The device without the number of its CPU slot: all slots of a processor round alike."""
+    return re.sub(r"cpu:\d+", "cpu", device or "none")
 
 
 def sweep_replay(

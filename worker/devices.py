@@ -7,8 +7,9 @@ driver through NVML and leaves CUDA to the trainer processes.
 import math
 import os
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import count
 from pathlib import Path
 from typing import Literal
 
@@ -25,7 +26,7 @@ class Device:
     """What one slot trains on."""
 
     name: str
-    """As the record and PyTorch name it: `cpu`, `cuda:0`; several that train one job together: `cuda:0+cuda:1`."""
+    """What the record calls it, one name for each slot of a worker: `cpu`, `cpu:1`, `cuda:0`; `cuda:0+cuda:1`."""
     kind: Literal["cpu", "cuda"]
     visible: str | None = None
     """What its trainer may see of CUDA_VISIBLE_DEVICES."""
@@ -61,7 +62,20 @@ def devices(request: str, machine: Machine) -> tuple[Device, ...]:
     twice = sorted({name for name in gpus if gpus.count(name) > 1})
     if twice:
         raise BadDevicesError(f"devices names {twice[0]} twice: one slot has a GPU to itself")
-    return found
+    return _numbered(found)
+
+
+def _numbered(found: Sequence[Device]) -> tuple[Device, ...]:
+    """The same, with the CPU slots numbered where there are several: the record knows slots by their names."""
+    if sum(device.kind == "cpu" for device in found) < 2:
+        return tuple(found)
+    number = count()
+    return tuple(
+        replace(device, name="+".join(f"cpu:{next(number)}" for _ in range(device.count)))
+        if device.kind == "cpu"
+        else device
+        for device in found
+    )
 
 
 def _together(part: str, machine: Machine) -> tuple[Device, ...]:

@@ -23,7 +23,8 @@ def asked(request: str) -> Iterator[Finding]:
     except BadDevicesError as error:
         yield wrong("devices", f"A worker cannot start here: {error}.", "Correct EPOCHAL_DEVICES.")
         return
-    names = ", ".join(sorted({slot.name for slot in slots}))
+    gpus = sorted(slot.name for slot in slots if slot.kind == "cuda")
+    names = ", ".join(["cpu"] * (len(gpus) < len(slots)) + gpus)
     yield ok(
         "devices", f"A worker here has {len(slots)} slots ({names}); {machine.cores} cores, {len(machine.gpus)} GPUs."
     )

@@ -44,6 +44,9 @@ def test_jobs_queued_before_the_worker_came_need_no_bell(site: Site) -> None:
         site.wait(job_id, JobStatus.succeeded, within_s=60.0)
     jobs = [site.job(job_id) for job_id in ids]
     assert max(job.pack_size or 0 for job in jobs) >= 16
+    (worker,) = WorkerStore(site.engine).live()
+    assert worker.devices == ("cpu:0", "cpu:1")
+    assert {job.device for job in jobs} <= set(worker.devices)
     assert all(site.store.curve(job.id)["epoch"] == [1, 2, 3, 4, 5] for job in jobs)
 
 

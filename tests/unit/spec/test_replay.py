@@ -88,6 +88,7 @@ def test_a_difference_between_devices_is_explained() -> None:
         "The first number that differs is best epoch: 3 in the original, 1 in the replay. "
         "The original ran on cpu, the replay on cuda:0: devices round differently."
     )
+    assert "devices" not in seen(replace(ORIGINAL, best_epoch=1, device="cpu:3")).sentence
 
 
 @pytest.mark.parametrize(

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,8 +11,18 @@ SERVER = Machine(cores=16, gpus=("0", "1", "2"))
 CPU = Device("cpu", "cpu")
 
 
+def slots(count: int) -> tuple[Device, ...]:
+    return tuple(Device(f"cpu:{number}", "cpu") for number in range(count))
+
+
+def test_every_slot_has_a_name_of_its_own() -> None:
+    assert devices("cpu:1", LAPTOP) == (CPU,)
+    names = [device.name for device in devices("cpu,cuda:1,cpu+cpu,cpu", replace(SERVER, cores=1))]
+    assert names == ["cpu:0", "cuda:1", "cpu:1+cpu:2", "cpu:3"]
+
+
 def test_auto_is_one_slot_per_core_without_a_gpu() -> None:
-    assert devices("auto", LAPTOP) == (CPU,) * 4
+    assert devices("auto", LAPTOP) == slots(4)
 
 
 def test_auto_is_one_slot_per_gpu_where_there_are_some() -> None:
@@ -19,8 +30,8 @@ def test_auto_is_one_slot_per_gpu_where_there_are_some() -> None:
 
 
 def test_cpu_with_a_number_is_so_many_slots() -> None:
-    assert devices("cpu:3", LAPTOP) == (CPU,) * 3
-    assert devices("cpu", SERVER) == (CPU,) * 16
+    assert devices("cpu:3", LAPTOP) == slots(3)
+    assert devices("cpu", SERVER) == slots(16)
 
 
 def test_gpus_can_be_chosen_one_by_one_and_mixed_with_cpu_slots() -> None:
