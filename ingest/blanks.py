@@ -1,8 +1,8 @@
-"""Cells with blanks between them, any number of spaces or tabs, as programs for science write tables."""
+"""Blanks between cells, any number of spaces or tabs, as programs for science write; and blanks before quotes."""
 
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 from pathlib import Path
 
@@ -17,6 +17,17 @@ _RUNS = re.compile(rb"[ \t]+")
 def squeezed(text: bytes) -> bytes:
     """Lines with one space between cells, and none around them."""
     return _RUNS.sub(b" ", _EDGES.sub(b"", text))
+
+
+def has_blanks_before_quotes(text: str, delimiter: str) -> bool:
+    """Whether there are cells such as in `1, "a, b"`: only without the blank does the quote begin a cell."""
+    return re.search(rf'{re.escape(delimiter)} +"', text) is not None
+
+
+def without_blanks(text: bytes, delimiter: str) -> bytes:
+    """Lines without the blanks between a delimiter and a quote; they may stand within quotes, before a quote of two."""
+    mark = re.escape(delimiter.encode())
+    return re.sub(rb'(?<=%b) +"(?!"[^%b\r\n])' % (mark, mark), b'"', text)
 
 
 def are_columns(blanks: Sequence[Sequence[str]], rows: Sequence[Sequence[str]]) -> bool:
@@ -38,12 +49,13 @@ def without_mark(rows: list[list[str]]) -> list[list[str]]:
     return rows
 
 
-class Squeezed(io.RawIOBase):
-    """A file of text, each byte a character or a part of one, whose lines come `squeezed`."""
+class Changed(io.RawIOBase):
+    """A file of text, each byte a character or a part of one, whose lines come as `change` makes them."""
 
-    def __init__(self, file: Path) -> None:
+    def __init__(self, file: Path, change: Callable[[bytes], bytes]) -> None:
         super().__init__()
         self._file, self._rest, self._ready = file.open("rb"), b"", b""
+        self._change = change
 
     def readable(self) -> bool:
         """It is."""
@@ -54,9 +66,9 @@ class Squeezed(io.RawIOBase):
         while not self._ready:
             block = self._file.read(BLOCK)
             lines, newline, rest = (self._rest + block).rpartition(b"\n")
-            self._ready, self._rest = squeezed(lines + newline), rest
+            self._ready, self._rest = self._change(lines + newline), rest
             if not block:
-                self._ready, self._rest = squeezed(self._rest), b""
+                self._ready, self._rest = self._change(self._rest), b""
                 break
         view = memoryview(buffer)  # type: ignore[arg-type]
         count = min(len(view), len(self._ready))

@@ -4,8 +4,9 @@ import codecs
 import csv
 import io
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pyarrow as pa
@@ -15,7 +16,7 @@ from spec.cells import clean
 from spec.reading import ReadingOptions
 
 from . import headers, limits
-from .blanks import BLANK, Squeezed, are_columns, squeezed, without_mark
+from .blanks import BLANK, Changed, are_columns, has_blanks_before_quotes, squeezed, without_blanks, without_mark
 from .errors import RefusedError, printable, shown
 from .titles import lines_above
 
@@ -59,6 +60,9 @@ class CsvFile:
         self.delimiter = options.delimiter or said or _delimiter(head, self.encoding)
         if self.delimiter == BLANK and self.encoding.startswith(WIDE):
             raise RefusedError(f"is no space in {self.encoding}: save the file as UTF-8", path="delimiter")
+        self._change: Callable[[bytes], bytes] | None = squeezed if self.delimiter == BLANK else None
+        if not self.encoding.startswith(WIDE) and has_blanks_before_quotes(head, self.delimiter):
+            self._change = self._change or partial(without_blanks, delimiter=self.delimiter)
         rows = _rows(head, self.delimiter)
         if not rows:
             raise RefusedError("holds nothing but blank lines")
@@ -91,7 +95,7 @@ class CsvFile:
         try:
             # In one thread: only then does a fault name its row.
             reader = arrow.open_csv(
-                self._file if self.delimiter != BLANK else Squeezed(self._file),
+                self._file if self._change is None else Changed(self._file, self._change),
                 read_options=arrow.ReadOptions(
                     use_threads=False,
                     block_size=BLOCK,
@@ -217,7 +221,8 @@ def _rows(head: str, delimiter: str) -> list[_Row]:
     found: list[_Row] = []
     if delimiter == BLANK:
         head = squeezed(head.encode()).decode()
-    reader, before = csv.reader(io.StringIO(head, newline=""), delimiter=delimiter), 0
+    reader = csv.reader(io.StringIO(head, newline=""), delimiter=delimiter, skipinitialspace=True)
+    before = 0
     try:
         for record in reader:
             if record:

@@ -14,7 +14,7 @@ from .base import Frozen
 MISSING = frozenset(
     {
         *("", "NA", "na", "N/A", "n/a", "#N/A", "#NA", "<NA>", "NaN", "nan", "-NaN", "-nan", "NaT"),
-        *("NULL", "null", "None", "none"),
+        *("NULL", "null", "(null)", "\\N", "None", "none"),
         *("#DIV/0!", "#VALUE!", "#REF!", "#NAME?", "#NUM!", "#NULL!"),
     }
 )

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ingest.blanks import Squeezed, squeezed
+from ingest.blanks import Changed, squeezed, without_blanks
 
 from .reading import reading, refusal, table
 
@@ -59,5 +59,28 @@ def test_blanks_can_be_asked_for(tmp_path: Path) -> None:
 def test_a_large_file_comes_as_it_would_at_once(tmp_path: Path) -> None:
     content = b"".join(b" %d \t %d  %d\n" % (row, row % 7, row * 2) for row in range(90_000)) + b"1  2   3"
     (tmp_path / "file").write_bytes(content)
-    with Squeezed(tmp_path / "file") as stream:
+    with Changed(tmp_path / "file", squeezed) as stream:
         assert stream.read() == squeezed(content)
+
+
+def test_a_quote_after_a_blank_begins_a_cell(tmp_path: Path) -> None:
+    text = "a, b, y\n" + "".join(f'{row}, "x, {row % 3}", "{row}.5"\n' for row in ROWS)
+    found = reading(text, tmp_path)
+    assert [column.name for column in found.table.columns] == ["a", "b"]
+    assert found.table.columns[1].categories == ("x, 0", "x, 1", "x, 2")
+    assert found.table.target.range == (0.5, len(ROWS) - 0.5)
+
+
+@pytest.mark.parametrize(
+    ("line", "changed"),
+    [
+        ('1, "a", 2', '1,"a", 2'),
+        ('1,  "a, ""b"""', '1,"a, ""b"""'),
+        ('1, "", "x"', '1,"","x"'),
+        ('1, ""', '1,""'),
+        ('"a, ""b"" c",2', '"a, ""b"" c",2'),
+        ('1, a "b"', '1, a "b"'),
+    ],
+)
+def test_only_blanks_between_a_delimiter_and_a_quote_are_left_out(line: str, changed: str) -> None:
+    assert without_blanks(line.encode(), ",") == changed.encode()

@@ -105,6 +105,7 @@ NUMBERS: dict[str, tuple[list[str], list[float], str]] = {
     "gaps --": (["1.5", "--", "2.5"], [1.5, np.nan, 2.5], ","),
     "gaps .": (["1.5", ".", "2.5"], [1.5, np.nan, 2.5], ","),
     "gaps n.a.": (["1.5", "n.a.", "2.5"], [1.5, np.nan, 2.5], ","),
+    "gaps of databases": (["1.5", "\\N", "(null)", "NULL"], [1.5, np.nan, np.nan, np.nan], ","),
     "gaps of Excel": (["1.5", "#DIV/0!", "#N/A"], [1.5, np.nan, np.nan], ","),
     "gaps <NA>": (["1.5", "<NA>", "NaN"], [1.5, np.nan, np.nan], ","),
     "gaps of several words": (["1.5", "?", "-", "NA", ""], [1.5, np.nan, np.nan, np.nan, np.nan], ","),
