@@ -9,21 +9,21 @@ from collections.abc import Callable
 from spec.settings import BadSettingsError, Settings
 
 from .errors import StoreError
+from .signals import heard
 
 
 def serve(run: Callable[[Settings, threading.Event], None]) -> int:
     """Let `run` work until SIGTERM or SIGINT; the exit code: 2 when it, or the reading of settings, refuses these."""
     stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
-    try:
-        settings = Settings.read()
-        logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-        logging.getLogger("httpx").setLevel(logging.WARNING)
-        run(settings, stop)
-    except BadSettingsError as error:
-        sys.stderr.write(f"{error}\n")
-        return 2
+    with heard((signal.SIGTERM, signal.SIGINT), lambda _number: stop.set()):
+        try:
+            settings = Settings.read()
+            logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+            logging.getLogger("httpx").setLevel(logging.WARNING)
+            run(settings, stop)
+        except BadSettingsError as error:
+            sys.stderr.write(f"{error}\n")
+            return 2
     return 0
 
 

@@ -34,6 +34,7 @@ from store.leases import LeaseStore
 from store.limits import Limits
 from store.live import LivePictures
 from store.notifications import NotificationStore
+from store.signals import heard
 from store.space import DiskSpace
 from store.uploads import UploadStore
 from store.workers import WorkerRecord, WorkerStore
@@ -129,8 +130,12 @@ class Worker:
 
     def run(self) -> int:
         """Work until a signal; 0 when every job was given back."""
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1):
-            signal.signal(number, self._on_signal)
+        with heard((signal.SIGTERM, signal.SIGINT, signal.SIGUSR1), self._told_to_stop):
+            self._start()
+            self._stop_requested.wait()
+            return self._stop()
+
+    def _start(self) -> None:
         bodies = {
             "heartbeat": lambda: self._heartbeat.run(self._stopped),
             "watchdog": lambda: self._heartbeat.run_watchdog(self._stopped),
@@ -146,8 +151,6 @@ class Worker:
         for name, body in bodies.items():
             threading.Thread(target=body, name=name, daemon=True).start()
         log.info("worker %s trains on %s", self.name, ", ".join(self._devices))
-        self._stop_requested.wait()
-        return self._stop()
 
     def _stop(self) -> int:
         log.info("worker %s stops: its jobs go back to the queue", self.name)
@@ -160,7 +163,7 @@ class Worker:
             log.warning("this worker is not signed off: %s", error)
         return 0 if given_back else 1
 
-    def _on_signal(self, number: int, _frame: object) -> None:
+    def _told_to_stop(self, number: int) -> None:
         if self._told & {signal.SIGTERM, signal.SIGINT} and number != signal.SIGUSR1:
             os._exit(128 + number)  # trainers end when their input ends
         self._told.add(number)  # SIGTERM may follow SIGUSR1: Slurm sends it where somebody cancels a pilot that ends

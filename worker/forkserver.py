@@ -32,6 +32,9 @@ _REPORTED_WITHIN_S = 1.0
 _UNKNOWN = 255
 """The standard library's exit status of a process whose fork server ended first."""
 
+_GO = b"\n"
+"""What a trainer waits for before it begins, in the pipe of its orders."""
+
 _processes = threading.Lock()
 """Held while a process starts, which reads the exit statuses of all others, and while one is read."""
 
@@ -91,7 +94,9 @@ def fork(arguments: Sequence[str], environment: Mapping[str, str]) -> ForkedProc
         try:
             with _processes:
                 process.start()
-            return ForkedProcess(process, stdin, stdout)
+            forked = ForkedProcess(process, stdin, stdout)
+            os.write(stdin.fileno(), _GO)
+            return forked
         except (OSError, EOFError) as error:
             raise TrainerDied(None) from error
 
@@ -102,6 +107,7 @@ def _become_trainer(
     from . import child
 
     os.setsid()
+    os.read(orders.fileno(), len(_GO))  # one that ends before its pidfd is open would end with an unknown status
     for end, standard in ((orders, 0), (reports, 1)):
         os.dup2(end.fileno(), standard)
         end.close()

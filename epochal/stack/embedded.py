@@ -9,7 +9,6 @@ import contextlib
 import signal
 import socket
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -62,13 +61,11 @@ class Stack:
         self._home = Home(settings.home)
         self._children: list[Child] = []
         self._noted: list[ServiceState] = []
-        self._stop = threading.Event()
-        self._now = False
+        self._told_to_stop = 0  # times; an event has a lock, on which a signal's handler could wait for ever
 
     def stop(self) -> None:
         """End all services in order; a second call ends them at once."""
-        self._now = self._stop.is_set()
-        self._stop.set()
+        self._told_to_stop += 1
 
     def run(self) -> None:
         """Start all services, keep them up, and end them after `stop`."""
@@ -103,7 +100,8 @@ class Stack:
 
     def _supervise(self) -> None:
         """Restart children that crash, until `stop`."""
-        while not self._stop.wait(PROBE_EVERY_S):
+        while not self._told_to_stop:
+            time.sleep(PROBE_EVERY_S)
             for child in self._children:
                 self._check(child)
             self._note()
@@ -120,7 +118,7 @@ class Stack:
         if self._children:
             self._report("Stopping ...")
         for child in reversed(self._children):
-            child.end(hurry=lambda: self._now)
+            child.end(hurry=lambda: self._told_to_stop > 1)
         self._home.withdraw()
 
     # --- single services -----------------------------------------------------------------------------------------
@@ -153,7 +151,8 @@ class Stack:
             raise ServiceFailedError(f"{service.name} {_ended(status)}. {_tail(service.log)}")
 
     def _pause(self) -> None:
-        if self._stop.wait(PROBE_EVERY_S / 2):
+        time.sleep(PROBE_EVERY_S / 2)
+        if self._told_to_stop:
             raise _StoppedError
 
     def _note(self) -> None:
