@@ -176,5 +176,6 @@ def _identity(owner: str, sha256: str, purpose: Purpose) -> str:
 
 def _name(file: str) -> str:
     """A name for a file that was given none: its own, without what a name may not have."""
-    stem = re.sub(r"\.(gz|zip)$", "", re.split(r"[/\\]", file)[-1], flags=re.IGNORECASE).rpartition(".")[0] or file
+    bare = re.sub(r"\.(gz|zip)$", "", re.split(r"[/\\]", file)[-1], flags=re.IGNORECASE)
+    stem = bare.rpartition(".")[0] or bare
     return re.sub(r"[^\w .-]+", "-", stem).strip(" .-")[:200] or "data"

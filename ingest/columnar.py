@@ -50,7 +50,8 @@ def read(source: Source, order: ReadingOrder, out: Path) -> Reading:
 def _read(source: Source, choices: Choices, found: Mapping[str, Found], order: ReadingOrder, out: Path) -> Reading:
     """Write the table of a file whose columns are known."""
     if len(found) == len(choices.target):
-        raise RefusedError(f"has the column {some(choices.target)} only, and nothing to tell it from")
+        said = " ".join(["", *source.notes])
+        raise RefusedError(f"has the column {some(choices.target)} only, and nothing to tell it from.{said}")
     answer = targets.answer(
         [found[name] for name in choices.target],
         order.task,

@@ -36,12 +36,18 @@ class ParquetFile:
             raise
         except (pa.ArrowException, OSError) as error:
             raise RefusedError(_sentence(error)) from error
-        self.names = [clean(name) for name in schema.names]
-        self._check(schema)
-        self.index = [clean(name) for name in _index(schema)]
+        known = [field for field in schema if _is_known(field.type)]
+        self._columns = [field.name for field in known]
+        self.names = [clean(name) for name in self._columns]
+        self._check(schema, len(known))
+        self.index = [clean(name) for name in _index(schema) if name in self._columns]
         self.notes = [
             f"Column {shown(name)} is pandas' index, and not used, unless it is named in columns."
             for name in self.index
+        ] + [
+            f"Column {shown(field.name)} is of type {field.type}, which is no single value, and not used."
+            for field in schema
+            if field.name not in self._columns
         ]
         # As a dictionary, a value that is repeated a million times lies in memory once.
         self._texts = [field.name for field in schema if is_text(field.type)]
@@ -50,24 +56,24 @@ class ParquetFile:
         """The rows. Raises `RefusedError`."""
         try:
             with pq.ParquetFile(self._file, read_dictionary=self._texts, pre_buffer=False) as reader:
-                for batch in reader.iter_batches(ROWS_AT_A_TIME, use_threads=False):
-                    yield batch.rename_columns(self.names)
+                for batch in reader.iter_batches(ROWS_AT_A_TIME, columns=self._columns, use_threads=False):
+                    yield pa.RecordBatch.from_arrays([_plain(cells) for cells in batch.columns], self.names)
         except pa.ArrowMemoryError:
             raise
         except (pa.ArrowException, OSError) as error:
             raise RefusedError(_sentence(error)) from error
 
-    def _check(self, schema: pa.Schema) -> None:
-        rows, columns, groups = self._metadata.num_rows, len(schema), self._metadata.num_row_groups
+    def _check(self, schema: pa.Schema, columns: int) -> None:
+        rows, groups = self._metadata.num_rows, self._metadata.num_row_groups
         check_names(self.names)
         check_size(rows, columns)
         if groups > limits.ROW_GROUPS:
             raise RefusedError(
                 f"has {groups:,} row groups; at most {limits.ROW_GROUPS:,} are read: write it with larger ones"
             )
-        for field in schema:
-            if not _is_known(field.type):
-                raise RefusedError(f"has a column {shown(field.name)} of type {field.type}, which is no single value")
+        if len(schema) and not columns:
+            first = schema.field(0)
+            raise RefusedError(f"has a column {shown(first.name)} of type {first.type}, which is no single value")
 
 
 def _index(schema: pa.Schema) -> list[str]:
@@ -93,6 +99,7 @@ def _is_known(kind: pa.DataType) -> bool:
         return is_text(kind.value_type)
     return bool(
         is_text(kind)
+        or pa.types.is_string_view(kind)
         or pa.types.is_integer(kind)
         or pa.types.is_floating(kind)
         or pa.types.is_decimal(kind)
@@ -101,6 +108,11 @@ def _is_known(kind: pa.DataType) -> bool:
         or pa.types.is_timestamp(kind)
         or pa.types.is_null(kind)
     )
+
+
+def _plain(cells: pa.Array) -> pa.Array:
+    """Cells of a type that is computed with: views of texts, as some programs write, as texts."""
+    return cells.cast(pa.string()) if pa.types.is_string_view(cells.type) else cells
 
 
 def _sentence(error: Exception) -> str:

@@ -1,6 +1,7 @@
 """Data sets over HTTP: uploaded, read, listed, trained on, deleted."""
 
 import errno
+import gzip
 import hashlib
 import io
 import os
@@ -302,6 +303,13 @@ def test_a_file_is_read_as_people_write_it_and_says_how(api: Service) -> None:
     assert (found["columns"][0]["min"], found["columns"][0]["format"]["thousands"]) == (1000.5, ".")
     assert (found["header"], found["delimiter"], found["task"]) == (True, ";", "regression")
     assert any("'01000'" in note and "types=plz=number" in note for note in found["notes"])
+
+
+@pytest.mark.parametrize("file", ["flowers.csv.gz", "flowers.gz", "a/flowers.CSV.GZ"])
+def test_a_compressed_file_is_read_and_named_as_what_it_holds(api: Service, file: str) -> None:
+    found = uploaded(api, content=gzip.compress(IRIS.encode()), file=file)
+    assert (found["name"], found["rows"], found["format"]) == ("flowers", 40, "csv")
+    assert sorted(path.name for path in files(api)) == ["table.npz", "upload.csv"]
 
 
 def test_the_same_file_read_in_another_way_is_another_data_set(api: Service) -> None:

@@ -65,9 +65,18 @@ def test_targets_of_every_type(tmp_path: Path, target: list[Any]) -> None:
 
 
 BAD: dict[str, tuple[dict[str, Any], str]] = {
-    "lists": ({"a": [[1], [2]], "y": [0, 1]}, "file has a column 'a' of type list<element: int64>"),
-    "structs": ({"a": [{"b": 1}, {"b": 2}], "y": [0, 1]}, "file has a column 'a' of type struct"),
-    "binary": ({"a": [b"1", b"2"], "y": [0, 1]}, "file has a column 'a' of type binary"),
+    "lists": (
+        {"a": [[1], [2]], "y": [0, 1]},
+        "file has the column 'y' only, and nothing to tell it from. Column 'a' is of type list<",
+    ),
+    "structs": (
+        {"a": [{"b": 1}, {"b": 2}], "y": [0, 1]},
+        "file has the column 'y' only, and nothing to tell it from. Column 'a' is of type struct",
+    ),
+    "binary": (
+        {"a": [b"1", b"2"], "y": [0, 1]},
+        "file has the column 'y' only, and nothing to tell it from. Column 'a' is of type binary",
+    ),
     "no rows": ({"a": pa.array([], pa.int64()), "y": pa.array([], pa.int64())}, "file has a header and no rows"),
     "infinite": (
         {"a": [1.0, float("inf")], "y": [0, 1]},
@@ -85,6 +94,24 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
 def test_a_bad_file_is_refused_with_its_reason(tmp_path: Path, name: str) -> None:
     columns, said = BAD[name]
     assert refusal(parquet(columns), tmp_path, name="f.parquet").startswith(said)
+
+
+def test_columns_of_other_types_are_not_used_and_said(tmp_path: Path) -> None:
+    columns = {"a": [[1], [2]] * 5, "b.c": range(10), "d": [{"e": 1}] * 10, "y": [0, 1] * 5}
+    found = reading(parquet({name: list(values) for name, values in columns.items()}), tmp_path, name="f.parquet")
+    assert [column.name for column in found.table.columns] == ["b.c"]
+    assert found.profile.notes[:2] == [
+        "Column 'a' is of type list<element: int64>, which is no single value, and not used.",
+        "Column 'd' is of type struct<e: int64>, which is no single value, and not used.",
+    ]
+    nothing = refusal(parquet({"a": [[1], [2]]}), tmp_path, name="f.parquet")
+    assert nothing == "file has a column 'a' of type list<element: int64>, which is no single value"
+
+
+def test_views_of_texts_are_texts(tmp_path: Path) -> None:
+    columns = {"a": pa.array(["x", "y"] * 10).cast(pa.string_view()), "b": list(range(20)), "y": [0, 1, 1, 0] * 5}
+    found = reading(parquet(columns), tmp_path, name="f.parquet")
+    assert found.table.columns[0].categories == ("x", "y")
 
 
 def test_a_broken_file_is_refused(tmp_path: Path) -> None:
