@@ -6,6 +6,7 @@ I6 no lease, process or run is left. (I5, how long it takes, is the watch's.)
 """
 
 import hashlib
+import sys
 import time
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -84,15 +85,19 @@ class Checker:
             found[kind] = Reference(self._store.curve(job_id), numbers(self._files_of.get(model.uri)))
         return found
 
-    def settle(self, ids: Iterable[str], within_s: float) -> bool:
-        """Wait until these jobs have ended and MLflow has them; False when it takes longer."""
-        ends, left = time.monotonic() + within_s, set(ids)
-        while time.monotonic() < ends:
+    def settle(self, ids: Iterable[str], stuck_s: float) -> str:
+        """Wait until these jobs have ended and MLflow has all; what is left when it became no less for so long, or ""."""
+        left, least, became_less_at = set(ids), sys.maxsize, time.monotonic()
+        while True:
             left = {job_id for job_id in left if self._store.get(job_id, owner=None).status not in FINISHED}
-            if not left and not self._count(select(func.count()).where(Mirror.done.is_(False))):
-                return True
+            unmirrored = self._count(select(func.count()).where(Mirror.done.is_(False)))
+            if len(left) + unmirrored < least:
+                least, became_less_at = len(left) + unmirrored, time.monotonic()
+            if not least:
+                return ""
+            if time.monotonic() > became_less_at + stuck_s:
+                return f"for {stuck_s:g} s, {len(left)} jobs have not ended and {unmirrored} are not mirrored"
             time.sleep(0.5)
-        return False
 
     def check(
         self,
