@@ -86,7 +86,7 @@ class Checker:
         return found
 
     def settle(self, ids: Iterable[str], stuck_s: float) -> str:
-        """Wait until these jobs have ended and MLflow has all; what is left when it became no less for so long, or ""."""
+        """Wait until these jobs have ended and MLflow has all; else what is left when it became no less for so long."""
         left, least, became_less_at = set(ids), sys.maxsize, time.monotonic()
         while True:
             left = {job_id for job_id in left if self._store.get(job_id, owner=None).status not in FINISHED}
