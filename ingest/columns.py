@@ -4,7 +4,7 @@ import math
 import re
 from collections import Counter
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 
 import numpy as np
 import pyarrow as pa
@@ -23,6 +23,9 @@ from .texts import Floats, Texts
 SHOWN_VALUES = 20
 STAND_INS = (99.0, 999.0, 9999.0, 99999.0, 999999.0)
 """Numbers that often stand for no value, and their negatives."""
+EPOCH = date(1970, 1, 1).toordinal()
+FAR_DAY, LAST_DAY = (date(year, month, day).toordinal() - EPOCH for year, month, day in ((2200, 1, 1), (9999, 12, 31)))
+"""Days since 1970: from the first on, a date often stands for no end, as 9999-12-31 in databases."""
 APART = 2.0
 """So many times as far from 0 as all others, where they are positive or have one digit."""
 
@@ -94,6 +97,9 @@ class Measure:
     def notes(self) -> tuple[str, ...]:
         """What its numbers may mean that are read as they are."""
         name, least, most = self.column.name, self.spread.least, self.spread.most
+        if self.column.type is ColumnKind.date and self.spread.count and most >= FAR_DAY > least:
+            day = date.fromordinal(min(int(most), LAST_DAY) + EPOCH)
+            return (f"Column {shown(name)} ends at {day}: if that stands for no value, na_values={day} says so.",)
         if self.column.type is not ColumnKind.number or self.forced or not self.spread.count:
             return ()
         if (said := self._stand_in) is not None:

@@ -24,6 +24,8 @@ BLOCK = 8 << 20
 """Bytes parsed at a time, and so the most that a row may have."""
 HEAD = 1 << 20
 DELIMITERS = ",;\t|"
+SINGLE = re.compile(r"\s*'[^'\n]*'([,;\t|] *'[^'\n]*')+ *\r?\n")
+"""A first line whose cells are all in single quotes."""
 WESTERN = ("cp1252", "latin-1")
 """What text is read as that is no UTF: each byte is a character of both."""
 WIDE = ("utf-16", "utf-32")
@@ -57,16 +59,19 @@ class CsvFile:
         head = _head(file, self.encoding)
         said, lines = _separator_line(head)
         head = head.split("\n", 1)[1] if lines else head
-        self.delimiter = options.delimiter or said or _delimiter(head, self.encoding)
+        self._quote = "'" if SINGLE.match(head) else '"'
+        self.delimiter = options.delimiter or said or _delimiter(head, self.encoding, self._quote)
         if self.delimiter == BLANK and self.encoding.startswith(WIDE):
             raise RefusedError(f"is no space in {self.encoding}: save the file as UTF-8", path="delimiter")
         self._change: Callable[[bytes], bytes] | None = squeezed if self.delimiter == BLANK else None
-        if not self.encoding.startswith(WIDE) and has_blanks_before_quotes(head, self.delimiter):
+        if self._quote == '"' and not self.encoding.startswith(WIDE) and has_blanks_before_quotes(head, self.delimiter):
             self._change = self._change or partial(without_blanks, delimiter=self.delimiter)
-        rows = _rows(head, self.delimiter)
+        rows = _rows(head, self.delimiter, self._quote)
         if not rows:
             raise RefusedError("holds nothing but blank lines")
         self.notes = ["The first line says which delimiter is used, and is no row."] if lines else []
+        if self._quote == "'":
+            self.notes.append("Cells are in single quotes, which are left out.")
         above = lines_above([row.cells for row in rows], named) if options.header is None else 0
         if above:
             title = shown(next((cell for row in rows[:above] for cell in row.cells if cell), ""))
@@ -103,7 +108,9 @@ class CsvFile:
                     column_names=self.names,
                     skip_rows=self._before,
                 ),
-                parse_options=arrow.ParseOptions(delimiter=self.delimiter, newlines_in_values=True),
+                parse_options=arrow.ParseOptions(
+                    delimiter=self.delimiter, quote_char=self._quote, newlines_in_values=True
+                ),
                 convert_options=arrow.ConvertOptions(
                     column_types=dict.fromkeys(self.names, pa.string()),
                     null_values=[""],
@@ -126,11 +133,12 @@ class CsvFile:
     def _check_end(self, last: pa.RecordBatch) -> None:
         """Refuse a file whose last quote is never closed: the parser takes all that follows it for one value."""
         value = last.column(last.num_columns - 1)[-1].as_py() or ""
-        raw = value.replace('"', '""').encode(self.encoding.removesuffix("-sig")).rstrip(b"\r\n")
+        quote = self._quote.encode()
+        raw = value.replace(self._quote, 2 * self._quote).encode(self.encoding.removesuffix("-sig")).rstrip(b"\r\n")
         with self._file.open("rb") as stream:
             stream.seek(max(0, self._file.stat().st_size - len(raw) - 64))
             tail = stream.read().rstrip(b"\r\n\0")
-        if tail.endswith(b'"' + raw) and (raw or not tail.endswith(b'""')):
+        if tail.endswith(quote + raw) and (raw or not tail.endswith(2 * quote)):
             raise RefusedError(f"has a quote that is never closed, before {shown(value.splitlines()[0])}")
 
 
@@ -194,14 +202,14 @@ def _separator_line(head: str) -> tuple[str | None, int]:
     return (found[1], 1) if found is not None and found[1] in DELIMITERS else (None, 0)
 
 
-def _delimiter(head: str, encoding: str) -> str:
+def _delimiter(head: str, encoding: str, quote: str) -> str:
     """The delimiter that divides the first records into the same number of columns, and into the most.
 
     Where a comma and another do so alike, the comma is within numbers. Where none does, there may be blanks.
     """
 
     def below(delimiter: str) -> list[list[str]]:
-        records = [row.cells for row in _rows(head, delimiter)]
+        records = [row.cells for row in _rows(head, delimiter, quote)]
         return records[lines_above(records) :]
 
     tables = {delimiter: below(delimiter) for delimiter in DELIMITERS}
@@ -216,12 +224,12 @@ def _delimiter(head: str, encoding: str) -> str:
     return BLANK if not encoding.startswith(WIDE) and are_columns(below(BLANK), tables[best]) else best
 
 
-def _rows(head: str, delimiter: str) -> list[_Row]:
+def _rows(head: str, delimiter: str, quote: str) -> list[_Row]:
     """The first rows that are not blank."""
     found: list[_Row] = []
     if delimiter == BLANK:
         head = squeezed(head.encode()).decode()
-    reader = csv.reader(io.StringIO(head, newline=""), delimiter=delimiter, skipinitialspace=True)
+    reader = csv.reader(io.StringIO(head, newline=""), delimiter=delimiter, quotechar=quote, skipinitialspace=True)
     before = 0
     try:
         for record in reader:

@@ -235,3 +235,12 @@ def test_a_column_that_is_not_there_is_answered_with_the_one_like_it(tmp_path: P
 def test_classes_that_differ_in_capital_letters_are_said(tmp_path: Path) -> None:
     found = reading("a,y\n1,Cat\n2,cat\n3,dog\n", tmp_path)
     assert found.profile.notes[0] == "Classes are told apart by capital letters: 'Cat', 'cat' are two. Are they one?"
+
+
+def test_cells_in_single_quotes_are_cells(tmp_path: Path) -> None:
+    rows = "".join(f"'{row}.5';'it''s; {row % 3}';'{'ab'[row * row % 7 % 2]}'\n" for row in range(40))
+    found = reading("'a';'b';'y'\n" + rows, tmp_path)
+    assert [column.name for column in found.table.columns] == ["a", "b"]
+    assert found.table.columns[1].categories == ("it's; 0", "it's; 1", "it's; 2")
+    assert table(tmp_path)[0][3, 0] == 3.5
+    assert found.profile.notes == ["Cells are in single quotes, which are left out."]

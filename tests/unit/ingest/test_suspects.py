@@ -50,6 +50,15 @@ def test_numbers_that_may_stand_for_no_value_are_a_note(tmp_path: Path, kind: st
     assert said in reading(buffer.getvalue(), tmp_path, name="f.parquet").profile.notes
 
 
+def test_a_date_that_may_stand_for_no_end_is_a_note(tmp_path: Path) -> None:
+    days: list[object] = [f"2026-01-{row % 28 + 1:02}" if row % 8 else "9999-12-31" for row in ROWS]
+    said = "Column 'a' ends at 9999-12-31: if that stands for no value, na_values=9999-12-31 says so."
+    assert said in notes(tmp_path, {"a": days})
+    text = pd.DataFrame({"a": days, "y": [row * row % 7 for row in ROWS]}).to_csv(index=False)
+    found = reading(text, tmp_path, na_values="9999-12-31")
+    assert (found.table.columns[0].gaps, found.profile.notes) == (True, [])
+
+
 @pytest.mark.parametrize("values", [[99, 98, 97, 60], [-9, -8, 0, 3], [999, 0.5, 800, 2], [-1, 0, 1, 1]])
 def test_numbers_among_others_stand_for_themselves(tmp_path: Path, values: list[float]) -> None:
     assert not any("stands for no value" in note for note in notes(tmp_path, {"a": [values[row % 4] for row in ROWS]}))
