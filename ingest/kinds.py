@@ -58,7 +58,8 @@ def kind_of(file: Path, name: str) -> Kind:
         raise RefusedError(f"is {known}: CSV, Parquet and NPZ are read, also as gzip or as a zip of one file")
     text = head.removeprefix(b"\xef\xbb\xbf").lstrip()
     if text.startswith((b"{", b"[")):
-        raise RefusedError("is JSON: write it as CSV, as pandas.read_json(file).to_csv(file, index=False) does")
+        lines = ", lines=True" if re.match(rb"\{.*\}\s*\n\s*\{", text) else ""
+        raise RefusedError(f"is JSON: write it as CSV, as pandas.read_json(file{lines}).to_csv(file, index=False) does")
     words = next((words for begin, words in _TEXTS.items() if re.match(begin, text, re.IGNORECASE)), None)
     if words is not None:
         raise RefusedError(f"is {words}: CSV, Parquet and NPZ are read")
