@@ -31,6 +31,12 @@ HOSTILE = (
     "{hacked=1} {@html '<b>'} ${hacked=1} {{hacked=1}}",
 )
 
+UNSEEN = """
+    Object.defineProperty(document, 'hidden', {get: () => window.unseen ?? false});
+    window.look = seen => { window.unseen = !seen; document.dispatchEvent(new Event('visibilitychange')); };
+"""
+"""`look(false)` in a tab is another tab in front of it."""
+
 
 def train(api: Running, epochs: int) -> str:
     """The id of the job that waits longest, after it has trained."""
@@ -71,10 +77,33 @@ def test_a_link_with_the_token_in_its_fragment_signs_in_and_leaves_the_address(a
         expect(jobs.get_by_role("row", name="first")).to_be_visible()
         assert api.token not in " ".join(asked)
         assert all(url.startswith(address(api)) for url in asked), "the page asks nobody else"
+        tab = seen.context.new_page()
+        tab.goto(f"{address(api)}/#/cluster")
+        expect(tab.get_by_role("heading", name="Cluster")).to_be_visible()
         seen.get_by_role("button", name="Sign out").click()
         expect(seen.get_by_label("Token")).to_be_visible()
+        expect(tab.get_by_label("Token")).to_be_visible()
         seen.reload()
         expect(seen.get_by_label("Token")).to_be_visible()
+    train(api, 30)
+
+
+def test_tabs_that_nobody_sees_leave_the_connections_of_the_browser_to_the_one_that_is_seen(
+    api: Running, browser: Browser
+) -> None:
+    """A browser has six connections to a server: six streams were the end of every tab."""
+    with signed_in(browser, api) as seen:
+        seen.context.add_init_script(UNSEEN)  # without a screen, a browser says of every tab that it is seen
+        tabs = [seen.context.new_page() for _ in range(6)]
+        for tab in tabs:
+            tab.goto(address(api))
+            expect(tab.get_by_role("table", name="Jobs")).to_be_visible()
+            tab.evaluate("look(false)")
+        api.store.submit([spec("later")], owner="ann")
+        expect(seen.get_by_role("link", name="later")).to_be_visible()
+        expect(tabs[0].get_by_role("link", name="later")).to_have_count(0)
+        tabs[0].evaluate("look(true)")
+        expect(tabs[0].get_by_role("link", name="later")).to_be_visible()
     train(api, 30)
 
 

@@ -25,8 +25,11 @@ class Account {
   person = $state<Person | null | undefined>(undefined);
   /** Why signing in did not work. */
   error = $state("");
+  /** The other tabs of this browser, which share the cookie: each tells them when somebody else has it. */
+  readonly #tabs = new BroadcastChannel("account");
 
   constructor() {
+    this.#tabs.onmessage = () => void this.begin();
     onSignedOut(() => (this.person = null));
     window.addEventListener("hashchange", () => {
       if (tokenOf(location.hash) !== null || classroomOf(location.hash) !== null) void this.begin();
@@ -70,6 +73,7 @@ class Account {
     try {
       const headers = { Authorization: `Bearer ${token.trim()}` };
       this.person = await (await request(path, { method: "POST", headers })).json();
+      this.#tabs.postMessage("");
     } catch (error) {
       this.person = null;
       this.error = error instanceof Error ? error.message : String(error);
@@ -80,6 +84,7 @@ class Account {
   async signOut(): Promise<void> {
     await request(`${PREFIX}/session`, { method: "DELETE" });
     this.person = null;
+    this.#tabs.postMessage("");
   }
 }
 

@@ -58,27 +58,44 @@ export interface Follow {
 const SILENCE_MS = 40_000;
 const WAITS_MS = [500, 1000, 2000, 4000, 8000];
 
-/** Follow the stream at `path` until the answer is called, or it is over; a lost connection comes back by itself. */
+/** Until somebody looks at this tab, or `signal` says that nobody waits any more. */
+function seen(signal: AbortSignal): Promise<void> {
+  if (!document.hidden) return Promise.resolve();
+  return new Promise((resolve) => {
+    for (const [target, event] of [[document, "visibilitychange"], [signal, "abort"]] as const) {
+      target.addEventListener(event, () => resolve(), { once: true });
+    }
+  });
+}
+
+/**
+ * Follow the stream at `path` until the answer is called, or it is over; a lost connection comes back by itself.
+ * A browser opens six connections to a server for all its tabs together: a tab that nobody sees holds none of them, and
+ * goes on where it was when it is seen again.
+ */
 export function follow(path: string, { last = "", onEvent, onState, onRefused, isOver }: Follow): () => void {
   const stopped = new AbortController();
   let failures = 0;
 
   async function connect(): Promise<void> {
-    const silent = new AbortController();
+    const ended = new AbortController();
+    const end = (): void => ended.abort();
     const headers = { Accept: "text/event-stream", ...(last === "" ? {} : { "Last-Event-ID": last }) };
-    const signal = AbortSignal.any([stopped.signal, silent.signal]);
-    const answer = await request(path, { headers, signal, cache: "no-store" });
-    if (answer.body === null) throw new Error("an answer without a body");
-    const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
-    const parser = new EventParser();
-    onState?.(true);
-    let timer = setTimeout(() => silent.abort(), SILENCE_MS);
+    const signal = AbortSignal.any([stopped.signal, ended.signal]);
+    document.addEventListener("visibilitychange", end, { signal });
+    let timer: ReturnType<typeof setTimeout> | undefined;
     try {
+      const answer = await request(path, { headers, signal, cache: "no-store" });
+      if (answer.body === null) throw new Error("an answer without a body");
+      const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
+      const parser = new EventParser();
+      onState?.(true);
+      timer = setTimeout(end, SILENCE_MS);
       for (;;) {
         const { done, value } = await reader.read();
         if (done) return;
         clearTimeout(timer);
-        timer = setTimeout(() => silent.abort(), SILENCE_MS);
+        timer = setTimeout(end, SILENCE_MS);
         failures = 0;
         for (const event of parser.push(value)) {
           if (event.id !== "") last = event.id;
@@ -87,11 +104,16 @@ export function follow(path: string, { last = "", onEvent, onState, onRefused, i
       }
     } finally {
       clearTimeout(timer);
+      end();
     }
   }
 
   async function run(): Promise<void> {
     while (!stopped.signal.aborted && !isOver?.()) {
+      if (document.hidden) {
+        await seen(stopped.signal);
+        continue;
+      }
       try {
         await connect();
       } catch (error) {
@@ -102,6 +124,7 @@ export function follow(path: string, { last = "", onEvent, onState, onRefused, i
         }
       }
       if (stopped.signal.aborted || isOver?.()) return;
+      if (document.hidden) continue;
       onState?.(false);
       const wait = WAITS_MS[Math.min(failures, WAITS_MS.length - 1)] ?? 0;
       failures += 1;
