@@ -36,7 +36,7 @@ from store.webhooks import WebhookStore
 from store.workers import WorkerStore
 
 from . import audit as audit_log
-from . import auth, errors
+from . import auth, compression, errors
 from . import metrics as figures
 from .body import MIB
 from .control import control
@@ -165,6 +165,7 @@ def create_app(settings: Settings) -> Flask:
             raise NotFound
 
     errors.install(app)
+    compression.install(app)
     figures.install(app, exposition)
     audit_log.install(app, entries)
     auth.install(app, tokens, auth.FailedLogins())

@@ -1,5 +1,6 @@
 """The page, the API's description and its documents: files that are the same for everybody and need no token."""
 
+import gzip
 import hashlib
 import mimetypes
 from collections.abc import Iterable, Mapping
@@ -86,7 +87,8 @@ class Assets:
     def openapi(self) -> Asset:
         """The description; it is made when it is first asked for, because routes are added before."""
         if self._openapi is None:
-            self._openapi = Asset.of(self._description.text.encode(), "application/json")
+            text = self._description.text.encode()
+            self._openapi = Asset.of(text, "application/json", compressed={"gzip": gzip.compress(text, mtime=0)})
         return self._openapi
 
 

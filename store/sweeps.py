@@ -42,6 +42,8 @@ from .records import Idempotency
 from .tables import Generation, Job, Sweep, Trial
 
 LISTED = 50
+MOST_NUMBER = 2**31 - 1
+"""The greatest number that a column of integers holds: databases refuse to compare it with more."""
 
 _ENDED_WELL = (TrialState.finished, TrialState.pruned)
 """The states of configurations whose jobs have all succeeded."""
@@ -287,7 +289,7 @@ class SweepStore:
         """A configuration by its number. Raises `SweepNotFoundError`."""
         with reading(self._engine) as connection:
             query = select(Trial.__table__).where(Trial.sweep_id == sweep_id, Trial.number == number)
-            row = connection.execute(query).first()
+            row = connection.execute(query).first() if number <= MOST_NUMBER else None
         if row is None:
             raise SweepNotFoundError(
                 f"The sweep has no configuration {number}: list its trials to see which there are."

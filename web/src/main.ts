@@ -7,4 +7,5 @@ import { account } from "./lib/account.svelte";
 const target = document.getElementById("page");
 if (target === null) throw new Error("index.html has no #page");
 void account.begin();
+target.replaceChildren();
 mount(App, { target });

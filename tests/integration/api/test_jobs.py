@@ -1,5 +1,6 @@
 """What users ask for, answered as the description says."""
 
+import gzip
 import uuid
 from pathlib import Path
 from typing import Any
@@ -304,3 +305,14 @@ def test_a_list_by_a_best_metric_has_pages_and_says_how_many_jobs_there_are(both
     assert ([job["id"] for job in rest["jobs"]], rest["next"], rest["total"]) == ([ids[1]], None, None)
     for wrong in ("sort=loss", "min=val_accuracy", "max=a:nan", "cursor=" + "-" * 36, f"cursor={ids[0]}~x", "dataset="):
         assert is_problem(both.ask("GET", f"{JOBS}?{wrong}"), 422)["errors"][0]["path"] == wrong.partition("=")[0]
+
+
+def test_a_long_answer_is_compressed_for_clients_that_take_it(api: Service) -> None:
+    for _ in range(3):
+        api.submit()
+    plain, packed = (api.ask("GET", JOBS, headers={"Accept-Encoding": kind}) for kind in ("identity", "gzip, br"))
+    assert "Content-Encoding" not in plain.headers
+    assert packed.headers["Content-Encoding"] == "gzip"
+    assert packed.headers["Vary"] == plain.headers["Vary"] == "Accept-Encoding"
+    assert len(packed.data) < len(plain.data) / 4
+    assert gzip.decompress(packed.data) == plain.data

@@ -21,9 +21,14 @@ export class Runs {
   #found = new Map<string, Run>();
   #asked = new Set<string>();
   #again = new Set<string>();
+  #gone = false;
 
   /** In a component: follow the jobs that `ids` names, and what is added to them. */
   constructor(ids: () => readonly string[]) {
+    $effect(() => {
+      this.#gone = false; // an effect may run again
+      return () => (this.#gone = true);
+    });
     $effect(() => {
       const wanted = ids();
       this.#publish(wanted);
@@ -52,6 +57,7 @@ export class Runs {
         const path = { job_id: id };
         const job = await ask(api.GET("/api/v1/jobs/{job_id}", { params: { path } })); // before its curve: none is missed
         const curve = await ask(api.GET("/api/v1/jobs/{job_id}/curve", { params: { path, query: { points: POINTS } } }));
+        if (this.#gone) return;
         this.#found.set(id, { job, curve: curve as Columns });
         this.#publish(ids());
       } while (this.#again.has(id));

@@ -36,14 +36,20 @@ export function cancelMany(ids: readonly string[]): Promise<void> {
   }) as Promise<void>;
 }
 
-/** Submit a spec and open the new job; `before` is the job that it is to be better than. */
-export function submit(spec: Spec | Record<string, unknown>, before?: string): Promise<Job | undefined> {
-  return toasts.guard(async () => {
+let submitting = false;
+
+/** Submit a spec and open the new job; `before` is the job that it is to be better than. A second click is no second job. */
+export async function submit(spec: Spec | Record<string, unknown>, before?: string): Promise<Job | undefined> {
+  if (submitting) return undefined;
+  submitting = true;
+  const made = await toasts.guard(async () => {
     const job = await ask(api.POST("/api/v1/jobs", { body: spec as never }));
     for (const warning of job.warnings ?? []) toasts.say(warning);
     address.go(`/jobs/${job.id}`, { before });
     return job;
   });
+  submitting = false;
+  return made;
 }
 
 /** Save text as a file. */

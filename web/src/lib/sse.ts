@@ -83,6 +83,7 @@ export function follow(path: string, { last = "", onEvent, onState, onRefused, i
     const headers = { Accept: "text/event-stream", ...(last === "" ? {} : { "Last-Event-ID": last }) };
     const signal = AbortSignal.any([stopped.signal, ended.signal]);
     document.addEventListener("visibilitychange", end, { signal });
+    window.addEventListener("offline", end, { signal }); // or silence would have to say it, which takes long
     let timer: ReturnType<typeof setTimeout> | undefined;
     try {
       const answer = await request(path, { headers, signal, cache: "no-store" });
