@@ -122,7 +122,7 @@ def running_stack(home: Path, **settings: str) -> Iterator[tuple[httpx.Client, h
         bearer = {"Authorization": f"Bearer {endpoints['token']}"}
         with (
             httpx.Client(base_url=endpoints["api"], headers=bearer, timeout=60.0) as api,
-            httpx.Client(base_url=endpoints["mlflow"], timeout=60.0) as mlflow,
+            httpx.Client(base_url=endpoints["mlflow"], headers=bearer, timeout=60.0) as mlflow,
         ):
             yield api, mlflow
     finally:
