@@ -5,9 +5,9 @@ import type { Snippet } from "svelte";
 export interface Column<Row> {
   readonly id: string;
   readonly title: string;
-  /** What a cell shows: a text, or a snippet for more. */
+  /** What a cell shows: a text, or a snippet for more, which is told whether the table is narrow. */
   readonly text?: (row: Row) => string;
-  readonly cell?: Snippet<[Row]>;
+  readonly cell?: Snippet<[Row, boolean]>;
   /** px; the columns without one share what is left. */
   readonly width?: number;
   /** px; of a column without a width: the others become narrower before it has less. */
