@@ -63,6 +63,25 @@ class Wait:
     uncharged_s: float = 0.0
 
 
+class _Turns:
+    """Whether jobs that are back in the queue wait for their turn: another one, which goes first, has begun since."""
+
+    def __init__(self, ours: Collection[str]) -> None:
+        self._ours = ours
+        self._ran: set[tuple[str, int]] | None = None
+        """The attempts that ran when ours were all back in the queue; None while they are not."""
+
+    def others_have_begun(self, now: Snapshot) -> bool:
+        """Whether a job that was claimed after ours were all back trains."""
+        if not all(job_id in now and now[job_id].status is JobStatus.queued for job_id in self._ours):
+            self._ran = None
+            return False
+        running = {(job_id, job.attempt): job for job_id, job in now.items() if job.status is JobStatus.running}
+        if self._ran is None:
+            self._ran = set(running)
+        return any(job.sent == job.attempt for attempt, job in running.items() if attempt not in self._ran)
+
+
 class Watch:
     """Sees the jobs that are not over, and measures how long what was stopped takes to go on."""
 
@@ -114,13 +133,16 @@ class Watch:
     # --- what is waited for -------------------------------------------------------------------------------------
 
     def trained(self, kind: str, held: Mapping[str, Seen]) -> None:
-        """Measure until the first of these jobs has a new point, or has ended."""
+        """Measure until the first of these jobs has a new point, or has ended, or waits for nothing but its turn."""
         since, known = time.monotonic(), {job_id: job for job_id, job in held.items() if not job.is_trained}
+        turns = _Turns(known)
 
         def done(now: Snapshot) -> bool | None:
             for job_id in [job_id for job_id in known if job_id in now and now[job_id].was_given_back]:
                 del known[job_id]
             if any(now[job_id].sent > job.attempt for job_id, job in known.items() if job_id in now):
+                return True
+            if turns.others_have_begun(now):
                 return True
             if time.monotonic() - since < SETTLES_S:  # what ends or comes now was on its way
                 known.update({job_id: now[job_id] for job_id, job in known.items() if now[job_id].epoch > job.epoch})
