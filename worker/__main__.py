@@ -58,6 +58,9 @@ log = logging.getLogger("worker")
 GIVE_BACK_SHARE = 0.6
 """Of the time in which it must have stopped: so long its slots may save their jobs and give them back one by one."""
 
+END_SHARE = 0.95
+"""Of the same: then it ends, whatever it still waits for."""
+
 REGISTER_EVERY_S = 5.0
 
 
@@ -154,6 +157,9 @@ class Worker:
 
     def _stop(self) -> int:
         log.info("worker %s stops: its jobs go back to the queue", self.name)
+        late = threading.Timer(self._stop_s * END_SHARE, self._end_now)
+        late.daemon = True
+        late.start()
         self.slots.stop(within_s=self._stop_s * GIVE_BACK_SHARE)
         given_back = self._heartbeat.give_back()  # what slots still hold that had no time, or failed
         self._stopped.set()
@@ -162,6 +168,11 @@ class Worker:
         except StoreError as error:
             log.warning("this worker is not signed off: %s", error)
         return 0 if given_back else 1
+
+    def _end_now(self) -> None:
+        """End though the record has not answered: it may hang for longer than whoever stops this worker waits."""
+        log.error("the record does not answer in time: the jobs of this worker come back when their leases end")
+        os._exit(1)
 
     def _told_to_stop(self, number: int) -> None:
         if self._told & {signal.SIGTERM, signal.SIGINT} and number != signal.SIGUSR1:

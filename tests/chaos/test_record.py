@@ -68,6 +68,21 @@ def test_f17_a_record_away_for_longer_than_a_lease_costs_no_attempt_either(here:
     assert here.store.curve(job_id)["epoch"] == list(range(1, 201))
 
 
+def test_a_worker_that_is_told_to_stop_ends_in_time_though_the_record_hangs(here: Site) -> None:
+    worker = here.worker(EPOCHAL_STOP_S="5")
+    here.slow_motion.begin()
+    (job_id,) = here.submit(STRUCK)
+    here.trains(job_id)
+    here.postgres.freeze()
+    worker.stop()
+    assert worker.wait(within_s=5.0) == 1
+    here.postgres.thaw()
+    here.slow_motion.end()
+    here.worker()
+    here.reaches(job_id, JobStatus.succeeded, 60.0)
+    assert here.store.curve(job_id)["epoch"] == list(range(1, 201))
+
+
 def test_f44_a_record_without_a_connection_left_is_busy_and_recovers(here: Site, api: Api) -> None:
     server = make_url(here.postgres.url).set(drivername="postgresql").render_as_string(hide_password=False)
     api.record.reset()
