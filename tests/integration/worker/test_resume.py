@@ -114,7 +114,7 @@ def test_a_killed_trainers_job_goes_on_and_ends_as_if_nothing_had_happened(warm:
 def test_a_pack_goes_on_elsewhere_from_where_it_was_when_its_worker_is_told_to_end(site: Site) -> None:
     site.slow_motion.begin()
     ids = site.submit(*(STRUCK | {"max_attempts": 1, "seed": seed} for seed in range(12)))
-    first = site.start_worker(lease_s=60.0)
+    first = site.start_worker(lease_s=60.0, stop_s=60.0)
     eventually(lambda: all(site.job(job_id).epoch for job_id in ids), 40.0, "all train")
     assert {site.job(job_id).pack_size for job_id in ids} == {12}
     first.send_signal(signal.SIGUSR1)  # as Slurm does

@@ -126,7 +126,7 @@ def test_a_job_that_trains_too_long_fails_with_timeout(warm: Site) -> None:
 
 
 def test_sigterm_gives_the_job_back_and_leaves_nothing(site: Site) -> None:
-    worker = site.start_worker()
+    worker = site.start_worker(stop_s=60.0)
     (job_id,) = site.submit(LONG | {"max_attempts": 1})
     site.wait_for_an_epoch(job_id)
     (trainer,) = trainers(worker.pid)
