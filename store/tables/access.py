@@ -7,7 +7,7 @@ from sqlalchemy import JSON, BigInteger, ForeignKey, Index, String, UniqueConstr
 from sqlalchemy.orm import Mapped, mapped_column
 
 from ..db import now
-from .base import Base, JobId
+from .base import Base, JobId, partial_index
 
 
 class User(Base):
@@ -77,12 +77,7 @@ class Token(Base):
 
     __table_args__ = (
         UniqueConstraint("sha256"),
-        Index(
-            "ix_token_session_of",
-            "session_of",
-            postgresql_where=text("session_of IS NOT NULL"),
-            sqlite_where=text("session_of IS NOT NULL"),
-        ),
+        partial_index("ix_token_session_of", "session_of", where="session_of IS NOT NULL"),
     )
 
 

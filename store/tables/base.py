@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, MetaData, String, Text
+from sqlalchemy import JSON, Index, MetaData, String, Text, TextClause, text
 from sqlalchemy.orm import DeclarativeBase
 
 from ..db import UtcTime
@@ -26,3 +26,8 @@ class Base(DeclarativeBase):
 
 JobId = String(36)
 DatasetId = String(35)
+
+
+def partial_index(name: str, *columns: str | TextClause, where: str, **more: Any) -> Index:
+    """An index of the rows for which `where` holds, on both databases."""
+    return Index(name, *columns, postgresql_where=text(where), sqlite_where=text(where), **more)

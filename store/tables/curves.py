@@ -3,11 +3,11 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, text
+from sqlalchemy import ForeignKey, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from ..db import now
-from .base import Base, JobId
+from .base import Base, JobId, partial_index
 
 
 class CurveChunk(Base):
@@ -38,6 +38,6 @@ class Mirror(Base):
     done: Mapped[bool] = mapped_column(server_default=text("false"))
 
     __table_args__ = (
-        Index("ix_mirror_curve", "job_id", postgresql_where=text("NOT whole"), sqlite_where=text("NOT whole")),
-        Index("ix_mirror_open", "job_id", postgresql_where=text("NOT done"), sqlite_where=text("NOT done")),
+        partial_index("ix_mirror_curve", "job_id", where="NOT whole"),
+        partial_index("ix_mirror_open", "job_id", where="NOT done"),
     )

@@ -2,11 +2,11 @@
 
 from datetime import datetime
 
-from sqlalchemy import BigInteger, ForeignKey, Index, text
+from sqlalchemy import BigInteger, ForeignKey, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from ..db import now
-from .base import Base, JobId
+from .base import Base, JobId, partial_index
 
 
 class Checkpoint(Base):
@@ -23,7 +23,7 @@ class Checkpoint(Base):
     """It is not handed out any more, and its file may be deleted."""
     at: Mapped[datetime] = mapped_column(default=now())
 
-    __table_args__ = (Index("ix_checkpoint_void", "job_id", postgresql_where=text("void"), sqlite_where=text("void")),)
+    __table_args__ = (partial_index("ix_checkpoint_void", "job_id", where="void"),)
 
 
 class Artifact(Base):

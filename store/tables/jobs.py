@@ -7,7 +7,7 @@ from sqlalchemy import JSON, BigInteger, Double, ForeignKey, Index, func, text
 from sqlalchemy.orm import Mapped, column_property, mapped_column
 
 from ..db import now
-from .base import Base, DatasetId, JobId
+from .base import Base, DatasetId, JobId, partial_index
 
 DATASET = "coalesce(dataset_id, spec->'dataset'->>'name')"
 """The data set of a job: the id of an upload, or the name of another. Written so, it has an index."""
@@ -88,23 +88,9 @@ class Job(Base):
     """When a message was last sent for it while it was queued."""
 
     __table_args__ = (
-        Index(
-            "ix_job_claim",
-            text("priority DESC"),
-            "id",
-            postgresql_where=text("status = 'queued'"),
-            sqlite_where=text("status = 'queued'"),
-        ),
-        Index(
-            "ix_job_turn",
-            "owner",
-            "device_wish",
-            text("priority DESC"),
-            "id",
-            postgresql_where=text("status = 'queued'"),
-            sqlite_where=text("status = 'queued'"),
-        ),
-        Index(
+        partial_index("ix_job_claim", text("priority DESC"), "id", where="status = 'queued'"),
+        partial_index("ix_job_turn", "owner", "device_wish", text("priority DESC"), "id", where="status = 'queued'"),
+        partial_index(
             "ix_job_share",
             "owner",
             text("coalesce(project_id, owner)"),
@@ -113,54 +99,16 @@ class Job(Base):
             "id",
             # So that a count by the expressions, and a sum of steps, reads no row.
             postgresql_include=["project_id", "device_request", "device_wish", "steps"],
-            postgresql_where=text("status = 'queued'"),
-            sqlite_where=text("status = 'queued'"),
+            where="status = 'queued'",
         ),
-        Index(
-            "ix_job_same_pack",
-            "owner",
-            "pack_key",
-            text("priority DESC"),
-            "id",
-            postgresql_where=text("status = 'queued'"),
-            sqlite_where=text("status = 'queued'"),
-        ),
-        Index(
-            "ix_job_finished",
-            "finished_at",
-            postgresql_where=text("finished_at IS NOT NULL"),
-            sqlite_where=text("finished_at IS NOT NULL"),
-        ),
-        Index(
-            "ix_job_dataset_id",
-            "dataset_id",
-            postgresql_where=text("dataset_id IS NOT NULL"),
-            sqlite_where=text("dataset_id IS NOT NULL"),
-        ),
-        Index(
-            "ix_job_sweep",
-            "sweep_id",
-            "trial",
-            postgresql_where=text("sweep_id IS NOT NULL"),
-            sqlite_where=text("sweep_id IS NOT NULL"),
-        ),
+        partial_index("ix_job_same_pack", "owner", "pack_key", text("priority DESC"), "id", where="status = 'queued'"),
+        partial_index("ix_job_finished", "finished_at", where="finished_at IS NOT NULL"),
+        partial_index("ix_job_dataset_id", "dataset_id", where="dataset_id IS NOT NULL"),
+        partial_index("ix_job_sweep", "sweep_id", "trial", where="sweep_id IS NOT NULL"),
         # DATASET as PostgreSQL writes it back, so that a migration and this table can be compared.
         Index("ix_job_dataset", text("(COALESCE(dataset_id, ((spec -> 'dataset'::text) ->> 'name'::text)))"), "id"),
-        Index(
-            "ix_job_sweep_id",
-            "sweep_id",
-            "id",
-            postgresql_where=text("sweep_id IS NOT NULL"),
-            sqlite_where=text("sweep_id IS NOT NULL"),
-        ),
-        Index(
-            "ix_job_project_id_status_id",
-            "project_id",
-            "status",
-            "id",
-            postgresql_where=text("project_id IS NOT NULL"),
-            sqlite_where=text("project_id IS NOT NULL"),
-        ),
+        partial_index("ix_job_sweep_id", "sweep_id", "id", where="sweep_id IS NOT NULL"),
+        partial_index("ix_job_project_id_status_id", "project_id", "status", "id", where="project_id IS NOT NULL"),
         Index("ix_job_owner_id", "owner", "id"),
         Index("ix_job_owner_status_id", "owner", "status", "id"),
         Index("ix_job_owner_project_id", "owner", "project", "id"),

@@ -7,7 +7,7 @@ from sqlalchemy import ForeignKey, Index, String, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from ..db import now
-from .base import Base, JobId
+from .base import Base, JobId, partial_index
 
 
 class Sweep(Base):
@@ -49,27 +49,10 @@ class Sweep(Base):
 
     __table_args__ = (
         Index("ix_sweep_owner_id", "owner", "id"),
-        Index(
-            "ix_sweep_project_id_id",
-            "project_id",
-            "id",
-            postgresql_where=text("project_id IS NOT NULL"),
-            sqlite_where=text("project_id IS NOT NULL"),
-        ),
-        Index(
-            "ix_sweep_improves",
-            "improves",
-            "id",
-            postgresql_where=text("improves IS NOT NULL"),
-            sqlite_where=text("improves IS NOT NULL"),
-        ),
-        Index("ix_sweep_unmirrored", "id", postgresql_where=text("NOT mirrored"), sqlite_where=text("NOT mirrored")),
-        Index(
-            "ix_sweep_running",
-            "id",
-            postgresql_where=text("state = 'running'"),
-            sqlite_where=text("state = 'running'"),
-        ),
+        partial_index("ix_sweep_project_id_id", "project_id", "id", where="project_id IS NOT NULL"),
+        partial_index("ix_sweep_improves", "improves", "id", where="improves IS NOT NULL"),
+        partial_index("ix_sweep_unmirrored", "id", where="NOT mirrored"),
+        partial_index("ix_sweep_running", "id", where="state = 'running'"),
     )
 
 
@@ -114,11 +97,5 @@ class Trial(Base):
         UniqueConstraint("sweep_id", "digest"),
         Index("ix_sweep_trial_score", "sweep_id", "score", "number"),
         Index("ix_sweep_trial_state", "sweep_id", "state", "epochs"),  # they are counted without a look at the rows
-        Index(
-            "ix_sweep_trial_open",
-            "sweep_id",
-            "number",
-            postgresql_where=text("state = 'open'"),
-            sqlite_where=text("state = 'open'"),
-        ),
+        partial_index("ix_sweep_trial_open", "sweep_id", "number", where="state = 'open'"),
     )
