@@ -6,9 +6,9 @@ from typing import Annotated
 from flask import Blueprint, Flask, Response, g, request
 from pydantic import AwareDatetime, Field
 
-from spec.audit import AuditPage
+from spec.audit import AuditedRequest, AuditPage
 from spec.base import Frozen
-from store.audit import AuditStore, Entry
+from store.audit import AuditStore
 from store.errors import StoreUnavailableError
 
 from .answers import PREFIX
@@ -60,7 +60,7 @@ def install(app: Flask, entries: AuditStore) -> None:
         if reads or request.endpoint is None or request.endpoint in CHANGES_NOTHING or not _asked_by_somebody():
             return response
         who = g.principal
-        entry = Entry(
+        asked = AuditedRequest(
             actor=who.owner,
             token_id=who.token_id,
             address=request.remote_addr or "",
@@ -71,9 +71,9 @@ def install(app: Flask, entries: AuditStore) -> None:
             request_id=g.get("request_id", ""),
         )
         try:
-            entries.write(entry)
+            entries.write(asked)
         except StoreUnavailableError as error:
-            log.error("not in the audit log, %s: %s %s by %s", error, entry.method, entry.path, entry.actor)
+            log.error("not in the audit log, %s: %s %s by %s", error, asked.method, asked.path, asked.actor)
         return response
 
 

@@ -5,11 +5,9 @@ from datetime import datetime
 from .base import Frozen
 
 
-class AuditEntry(Frozen):
-    """A request that asked for a change: who, what, when, from where, and what came of it."""
+class AuditedRequest(Frozen):
+    """A request that asked for a change: who, what, from where, and what came of it."""
 
-    id: str
-    at: datetime
     actor: str
     token_id: str
     """The token, or the browser's session, that the request showed."""
@@ -21,6 +19,13 @@ class AuditEntry(Frozen):
     status: int
     """The HTTP status of the answer: from 400 on, nothing was changed."""
     request_id: str
+
+
+class AuditEntry(AuditedRequest):
+    """The same in the log."""
+
+    id: str
+    at: datetime
 
 
 class AuditPage(Frozen):

@@ -1,13 +1,12 @@
 """The audit log: who changed what, when and from where. Rows are deleted after `KEPT_DAYS`."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import Engine, delete, insert, select
 from uuid_utils import uuid7
 
-from spec.audit import AuditEntry
+from spec.audit import AuditedRequest, AuditEntry
 
 from .db import now, reading, writing
 from .tables import Audit
@@ -17,21 +16,6 @@ SWEPT_EVERY = 1000
 """After so many entries, a process deletes those that are too old."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Entry:
-    """A request that asked for a change."""
-
-    actor: str
-    token_id: str
-    address: str
-    action: str
-    """The view, such as `control.cancel`."""
-    method: str
-    path: str
-    status: int
-    request_id: str
-
-
 class AuditStore:
     """The audit log."""
 
@@ -39,10 +23,10 @@ class AuditStore:
         self._engine = engine
         self._written = 0
 
-    def write(self, entry: Entry) -> None:
-        """Add an entry. Raises `StoreUnavailableError`."""
+    def write(self, asked: AuditedRequest) -> None:
+        """Add an entry for a request. Raises `StoreUnavailableError`."""
         with writing(self._engine) as connection:
-            connection.execute(insert(Audit).values(id=str(uuid7()), at=now(), **vars(entry)))
+            connection.execute(insert(Audit).values(id=str(uuid7()), at=now(), **asked.model_dump()))
             if self._written % SWEPT_EVERY == 0:
                 connection.execute(delete(Audit).where(Audit.at < now(-KEPT_DAYS * 86_400.0)))
         self._written += 1
