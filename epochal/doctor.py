@@ -1,6 +1,5 @@
 """What is wrong with an installation, as a user of its API sees it, and as a machine of it does."""
 
-import difflib
 import os
 import subprocess
 import sys
@@ -14,6 +13,7 @@ import httpx
 
 from spec import VERSION
 from spec.findings import CLOCKS_S, FINDINGS, Finding, clock_differs, ok, warning, wrong
+from spec.meant import meant
 from spec.settings import PREFIX, BadSettingsError, Settings
 
 from .stack.home import Home
@@ -55,8 +55,8 @@ def settings_of(environ: Mapping[str, str]) -> tuple[Settings, dict[str, str], l
     known = [PREFIX + name.upper() for name in Settings.model_fields]
     for name in sorted(name for name in environ if name.startswith(PREFIX) and name not in known):
         del good[name]
-        near = difflib.get_close_matches(name, known, n=1, cutoff=0.8)
-        fix = f"Did you mean {near[0]}?" if near else "Remove it: docs/operations.md lists all settings."
+        near = meant(name, known, cutoff=0.8)
+        fix = f"Did you mean {near}?" if near else "Remove it: docs/operations.md lists all settings."
         found.append(wrong("settings", f"{name} is no setting: no service starts with it.", fix))
     while True:
         try:
