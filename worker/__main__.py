@@ -160,6 +160,12 @@ class Worker:
         late = threading.Timer(self._stop_s * END_SHARE, self._end_now)
         late.daemon = True
         late.start()
+        given_back = self._give_back()
+        late.cancel()
+        return 0 if given_back else 1
+
+    def _give_back(self) -> bool:
+        """Give all jobs back, and sign off; whether the record knows of all of them."""
         self.slots.stop(within_s=self._stop_s * GIVE_BACK_SHARE)
         given_back = self._heartbeat.give_back()  # what slots still hold that had no time, or failed
         self._stopped.set()
@@ -167,7 +173,7 @@ class Worker:
             self._workers.gone(self.name)
         except StoreError as error:
             log.warning("this worker is not signed off: %s", error)
-        return 0 if given_back else 1
+        return given_back
 
     def _end_now(self) -> None:
         """End though the record has not answered: it may hang for longer than whoever stops this worker waits."""
