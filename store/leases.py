@@ -165,12 +165,12 @@ class LeaseStore:
             freed = end_leases(connection, Lease.worker == worker)
             return len(release(connection, freed, actor="worker", reason=WORKER_STOPPED, charge=False))
 
-    def extend_expired(self, seconds: float) -> None:
-        """Let leases that have expired end in so many seconds: their workers could not reach the record."""
+    def extend(self, seconds: float) -> None:
+        """Let no lease end within so many seconds: workers could not reach the record."""
         with writing(self._engine) as connection:
-            expired = select(Lease.job_id).where(Lease.until < now()).with_for_update(skip_locked=True)
+            ending = select(Lease.job_id).where(Lease.until < now(seconds)).with_for_update(skip_locked=True)
             connection.execute(
-                update(Lease).where(Lease.job_id.in_(expired.cte("expired").select())).values(until=now(seconds))
+                update(Lease).where(Lease.job_id.in_(ending.cte("ending").select())).values(until=now(seconds))
             )
 
     def reap(self) -> Reaped:

@@ -86,6 +86,7 @@ class OwnPostgres:
         assert found.origin is not None
         self._bin = Path(found.origin).parent / "pginstall18" / "bin"
         self._home, self.port, self._settings = home, free_port(), settings
+        self.log = home / "log"
         self.url = f"postgresql+psycopg://postgres@127.0.0.1:{self.port}/postgres"
         self.process: subprocess.Popen[bytes] | None = None
         self._options: dict[str, object] = {}
@@ -101,7 +102,7 @@ class OwnPostgres:
         here = ("-p", str(self.port), "-k", str(self._home), "-c", "listen_addresses=127.0.0.1")
         small = ("-c", "max_wal_size=96MB", "-c", "min_wal_size=32MB")  # it may lie on a small disk
         self.process = self._run("postgres", *here, *small, *self._settings)
-        eventually(self._answers, within_s=within_s, what=f"PostgreSQL answers; its log is {self._home / 'log'}")
+        eventually(self._answers, within_s=within_s, what=f"PostgreSQL answers; its log is {self.log}")
 
     def stop(self) -> None:
         """Stop it in order, and its clients with it."""
@@ -134,13 +135,13 @@ class OwnPostgres:
         thaw(self.process.pid)
 
     def _run(self, program: str, *arguments: str) -> subprocess.Popen[bytes]:
-        with (self._home / "log").open("ab") as log:
+        with self.log.open("ab") as log:
             command = [self._bin / program, "-D", self._home / "data", *arguments]
             return subprocess.Popen(command, stdout=log, stderr=log, cwd=self._home, **self._options)  # type: ignore[call-overload,no-any-return]
 
     def _answers(self) -> bool:
         assert self.process is not None
-        assert self.process.poll() is None, f"PostgreSQL ended; its log is {self._home / 'log'}"
+        assert self.process.poll() is None, f"PostgreSQL ended; its log is {self.log}"
         return _lets_us_in(self.url)
 
 

@@ -11,10 +11,11 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
-from store.errors import StoreError
+from store.errors import DiskFullError, StoreError
 from store.leases import LeaseStore
+from store.records import Progress
 
 from .claimed_pack import ClaimedPack
 
@@ -53,14 +54,23 @@ class Heartbeat:
                 self._packs.remove(entry)
 
     def beat(self) -> None:
-        """Renew every lease and store every new point, in one transaction. Raises `StoreError` when it cannot."""
+        """Renew every lease and store every new point, in one transaction. Raises `StoreError` when it cannot.
+
+        Where the record's disk has no space for points, leases are renewed alone: a reaper may find space to write that
+        this worker is lost. To this worker they count as not renewed: it can store nothing, and gives its jobs back.
+        """
         with self.recording:
             now = self._clock()
             sent = [(pack, pack.progress(now)) for pack, _ in self._registered_packs()]
             progress = [one for _, of_pack in sent for one in of_pack]
             if not progress:
                 return
-            renewal = self._store.renew(worker=self._worker, progress=progress, lease_s=self.lease_s)
+            try:
+                renewal = self._store.renew(worker=self._worker, progress=progress, lease_s=self.lease_s)
+            except DiskFullError:
+                # On PostgreSQL each lease has room for its next renewal in its page.
+                self._store.renew(worker=self._worker, progress=[_bare(one) for one in progress], lease_s=self.lease_s)
+                raise
             for pack, of_pack in sent:
                 pack.renewed(of_pack, lost=renewal.lost, cancel=renewal.cancel, pause=renewal.pause, asked_at=now)
 
@@ -102,7 +112,8 @@ class Heartbeat:
         for _, kill in self._registered_packs():
             kill()
         try:
-            self.beat()  # the record lacks points and checkpoints
+            with suppress(DiskFullError):  # jobs then go on from older checkpoints
+                self.beat()  # the record lacks points and checkpoints
             with self.recording:
                 jobs = self._store.give_back(self._worker)
         except StoreError as error:
@@ -120,3 +131,8 @@ class Heartbeat:
     def _registered_packs(self) -> list[tuple[ClaimedPack, Callable[[], bool]]]:
         with self._changing:
             return list(self._packs)
+
+
+def _bare(progress: Progress) -> Progress:
+    """Only that the worker holds the job."""
+    return Progress(progress.job_id, progress.attempt)

@@ -15,6 +15,8 @@ log = logging.getLogger(__name__)
 
 EVERY_S = 5.0
 """Between two looks at the leases; a quarter of a lease where leases are short."""
+GRACE_S = 5.0
+"""How long no lease ends once the record is back: a worker has to reach it first, however short its leases are."""
 UNNOTIFIED_S = 10.0
 """A job queued for so long without a bell has lost its own: the broker was down, or forgot."""
 
@@ -42,7 +44,7 @@ class Reaper:
     def once(self) -> None:
         """Reap expired leases, then ring for jobs whose bell was lost. Raises `StoreError`."""
         if self._record_was_away:
-            self._store.extend_expired(self.every_s)
+            self._store.extend(GRACE_S)
         self._record_was_away = True  # until the record has answered
         reaped = self._store.reap()
         if reaped.requeued or reaped.failed or reaped.cancelled:

@@ -23,10 +23,7 @@ from .sweeps import Sweeps
 from .watch import Watch
 
 STUCK_S = 180.0
-"""What waits to end or to be mirrored must become less within this time: on a slow machine all of it takes longer."""
-
-SWEEPS_END_S = 180.0
-"""Longest time after the storm until every sweep has ended."""
+"""Within so long more jobs must have ended or be mirrored, or sweeps be trained further, until nothing is left."""
 
 
 def main() -> int:
@@ -86,7 +83,7 @@ def storm(made: Site, random: Random, options: argparse.Namespace) -> tuple[Verd
     reference = checker.reference(calm)
     load.accepted.clear()
     sweeps = Sweeps(made, api, every_s=over_s / options.sweeps)
-    sweeps.calm(within_s=240.0)
+    sweeps.calm(STUCK_S)
     print(f"calm: {len(calm)} jobs are known; the storm lasts {over_s:g} s; logs are in {made.home.logs}", flush=True)
 
     watch = Watch(made.engine)
@@ -98,8 +95,8 @@ def storm(made: Site, random: Random, options: argparse.Namespace) -> tuple[Verd
     nemesis.run(over_s)
     load.stop()
     sweeps.stop()
-    broken = sweeps.violations(within_s=SWEEPS_END_S)
     unsettled = checker.settle(load.accepted, STUCK_S)
+    broken = sweeps.violations(STUCK_S)
     watch.stop()
     verdict = checker.check(load.accepted, reference, load.cancels, "storm")
     verdict.others += [*load.broken, *watch.stuck, *nemesis.fallen, *broken]

@@ -9,7 +9,7 @@ import hashlib
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -86,18 +86,17 @@ class Checker:
         return found
 
     def settle(self, ids: Iterable[str], stuck_s: float) -> str:
-        """Wait until these jobs have ended and MLflow has all; else what is left when it became no less for so long."""
-        left, least, became_less_at = set(ids), sys.maxsize, time.monotonic()
-        while True:
-            left = {job_id for job_id in left if self._store.get(job_id, owner=None).status not in FINISHED}
-            unmirrored = self._count(select(func.count()).where(Mirror.done.is_(False)))
-            if len(left) + unmirrored < least:
-                least, became_less_at = len(left) + unmirrored, time.monotonic()
-            if not least:
-                return ""
-            if time.monotonic() > became_less_at + stuck_s:
-                return f"for {stuck_s:g} s, {len(left)} jobs have not ended and {unmirrored} are not mirrored"
-            time.sleep(0.5)
+        """Wait until these jobs have ended and MLflow has all; else what is left of them when nothing more was done."""
+        jobs = set(ids)
+
+        def look() -> tuple[int, int]:
+            jobs.difference_update([one for one in jobs if self._store.get(one, owner=None).status in FINISHED])
+            left = len(jobs) + self._count(select(func.count()).where(Mirror.done.is_(False)))
+            return left, -left
+
+        left = settle(look, stuck_s)
+        mirrored = f"{left - len(jobs)} are not mirrored"
+        return f"for {stuck_s:g} s, {len(jobs)} jobs have not ended and {mirrored}" if left else ""
 
     def check(
         self,
@@ -201,6 +200,21 @@ class Checker:
     def _count(self, query: Select[int]) -> int:
         with reading(self._engine) as connection:
             return connection.execute(query).scalar_one()
+
+
+def settle(look: Callable[[], tuple[int, int]], stuck_s: float) -> int:
+    """Wait until nothing is left, for as long as it goes on; else how much is left when no more was done for so long.
+
+    `look` says how much is left, and how much was done. On a slow machine all of it takes longer.
+    """
+    most, more_at = -sys.maxsize, time.monotonic()
+    while True:
+        left, done = look()
+        if done > most:
+            most, more_at = done, time.monotonic()
+        if not left or time.monotonic() > more_at + stuck_s:
+            return left
+        time.sleep(0.5)
 
 
 def numbers(model: bytes) -> str:

@@ -1,4 +1,4 @@
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 
 import pytest
 
@@ -6,6 +6,16 @@ from .site import Api, Site, Worker, site
 
 LEASE_S = 4.0
 """Short, so that a lost worker is missed soon."""
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Function) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Show what the record and the logs say while the site of a test that failed still stands."""
+    report = yield
+    here = item.funcargs.get("here")
+    if report.failed and report.when == "call" and isinstance(here, Site):
+        report.sections.append(("What the record and the logs say", here.account()))
+    return report
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import httpx
 import psutil
-from sqlalchemy import make_url
+from sqlalchemy import make_url, select
 
 from epochal.stack import services as programs
 from epochal.stack.home import Home
@@ -21,8 +21,10 @@ from spec.job import JobSpec
 from spec.states import JobStatus
 from store import db
 from store.doorbell import Doorbell
+from store.errors import StoreUnavailableError
 from store.files import files_at
 from store.records import JobRecord
+from store.tables import Job, Lease
 from store.tokens import TokenStore
 from tests.disks import SmallDisk, small_disk, without_disks
 from tests.integration.tracking.servers import MlflowServer
@@ -34,6 +36,9 @@ from .proxy import Proxy
 
 TOKEN = "epo_chaos"
 OWNER = "chaos"
+
+TOLD, TOLD_LINES = 8, 40
+"""How many jobs, and how many lines of each log, are shown of a test that failed."""
 
 
 class Program:
@@ -227,6 +232,27 @@ class Site:
         """Wait until a job has trained an epoch."""
         promised(lambda: self.job(job_id).epoch > 0, within_s=40.0, what=f"{job_id} trains")
 
+    def account(self) -> str:
+        """The jobs that changed last, and what each process wrote last: for whoever asks why a test has failed."""
+        logs = [*sorted(self.home.logs.glob("*.log")), self.postgres.log]
+        return "\n".join([*self._changed_last(), *(f"--- {log} ends with:\n{_end_of(log)}" for log in logs)])
+
+    def _changed_last(self) -> Iterator[str]:
+        query = select(Job.id, Lease.attempt, Lease.worker, Lease.until).outerjoin(Lease, Lease.job_id == Job.id)
+        try:
+            with db.reading(self.engine) as connection:
+                rows = connection.execute(query.order_by(Job.updated_at.desc()).limit(TOLD)).all()
+            for row in rows:
+                job = self.job(row.id)
+                yield f"{job.id}: {job.status}, attempt {job.attempt}, {job.epoch} of {job.epochs} epochs, {job.worker}"
+                if row.until is not None:
+                    yield f"  leased to {row.worker}, attempt {row.attempt}, until {row.until.time()}"
+                for event in self.store.events(job.id):
+                    then = f"{event.at.time()} {event.to_status}, attempt {event.attempt}"
+                    yield f"  {then}, {event.actor}: {event.reason}"
+        except StoreUnavailableError as error:
+            yield f"the record: {error}"
+
     def processes(self) -> Sequence[int]:
         """Every process that belongs to this site, however it was started."""
         mark = f"EPOCHAL_HOME={self.home.path}".encode()
@@ -267,6 +293,11 @@ def site(folder: Path, *, lease_s: float) -> Iterator[Site]:
         broker = stack.enter_context(own_broker())
         made = Site(folder, postgres, broker, stack, lease_s, disks)
         yield made
+
+
+def _end_of(log: Path) -> str:
+    lines = log.read_text(errors="replace").splitlines()
+    return "\n".join(lines[-TOLD_LINES:])
 
 
 def gone(process: psutil.Process) -> bool:

@@ -1,9 +1,8 @@
 """Sweeps in the storm: submitted over HTTP, and each must have the table that the same sweep has in the calm."""
 
 import threading
-import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import httpx
@@ -11,6 +10,7 @@ import httpx
 from spec.states import JobStatus, SweepState, TrialState
 from store.sweeps import SweepStore
 
+from .checker import settle
 from .site import Api, Site
 
 SWEEPS: Mapping[str, Mapping[str, Any]] = {
@@ -51,10 +51,10 @@ class Sweeps:
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="sweeps", daemon=True)
 
-    def calm(self, within_s: float) -> None:
+    def calm(self, stuck_s: float) -> None:
         """Learn the table of each sweep while nothing is struck."""
         ids = {name: self._submit(name) for name in SWEEPS}
-        assert self._settle(ids.values(), within_s), "the sweeps of the calm do not end"
+        assert not self._unsettled(ids.values(), stuck_s), "the sweeps of the calm do not end"
         self._calm = {name: self._table(sweep_id) for name, sweep_id in ids.items()}
 
     def start(self) -> None:
@@ -67,11 +67,11 @@ class Sweeps:
         self._thread.join(120.0)
         self._http.close()
 
-    def violations(self, within_s: float) -> list[str]:
+    def violations(self, stuck_s: float) -> list[str]:
         """All that is not as promised: sweeps that do not end, and tables that are not those of the calm."""
         found = []
-        if not self._settle(self.submitted, within_s):
-            found.append(f"some sweeps had not ended {within_s:g} s after the storm")
+        if unsettled := self._unsettled(self.submitted, stuck_s):
+            found.append(f"{unsettled} sweeps have not ended, and trained nothing for {stuck_s:g} s")
         for sweep_id, name in self.submitted.items():
             sweep = self._store.get(sweep_id, owner=None)
             if sweep.state is not SweepState.finished:
@@ -105,14 +105,13 @@ class Sweeps:
         answer = self._http.post("/sweeps", json={**SWEEPS[name], "name": name}).raise_for_status()
         return str(answer.json()["id"])
 
-    def _settle(self, ids: Any, within_s: float) -> bool:
-        ends = time.monotonic() + within_s
-        while time.monotonic() < ends:
-            states = {self._store.get(sweep_id, owner=None).state for sweep_id in ids}
-            if SweepState.running not in states:
-                return True
-            time.sleep(0.5)
-        return False
+    def _unsettled(self, ids: Collection[str], stuck_s: float) -> int:
+        def look() -> tuple[int, int]:
+            sweeps = [self._store.get(sweep_id, owner=None) for sweep_id in ids]
+            running = [sweep for sweep in sweeps if sweep.state is SweepState.running]
+            return len(running), sum(self._store.counts(sweep).epochs for sweep in sweeps)
+
+        return settle(look, stuck_s)
 
     def _table(self, sweep_id: str) -> Table:
         trials, _ = self._store.trials(sweep_id, limit=1000)

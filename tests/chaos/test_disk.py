@@ -85,11 +85,11 @@ def stack() -> Iterator[tuple[Embedded, SmallDisk]]:
 
 def test_an_embedded_stack_whose_disk_is_full_loses_and_fails_no_job(stack: tuple[Embedded, SmallDisk]) -> None:
     embedded, disk = stack
-    with embedded.client() as client:
+    with embedded.client() as client, embedded.http() as http:
         ids = client.submit_many([{**STRUCK, "seed": seed, "max_attempts": 1} for seed in range(4)])
         await_value(lambda: client.job(ids[0]).progress.epoch > 20)
         disk.fill()
-        refused = embedded.http().post("/jobs", json={"dataset": "xor"})
+        refused = http.post("/jobs", json={"dataset": "xor"})
         ready = httpx.get(f"{embedded.endpoints.api}/readyz", trust_env=False)
         assert (refused.status_code, ready.status_code) == (503, 503)
         assert "disk" in refused.json()["detail"]

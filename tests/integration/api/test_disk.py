@@ -95,6 +95,8 @@ def test_no_job_is_accepted_lost_or_failed(full: tuple[Service, SmallDisk], monk
 
     with pytest.raises(DiskFullError):
         renew_until_it_fails(api, job_id)
+    if api.engine.dialect.name == "postgresql":  # each lease has room for its next renewal in its page
+        assert not api.store.renew(worker="w", progress=[Progress(job_id, 1)], lease_s=60.0).lost
     disk.empty()
     assert not api.store.renew(worker="w", progress=[Progress(job_id, 1, points(1, 2000))], lease_s=60.0).lost
     success = Success(job_id, 1, stop_reason=StopReason.max_epochs, best_epoch=1, best_metrics={"train_loss": 0.1})

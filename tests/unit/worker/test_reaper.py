@@ -1,3 +1,4 @@
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -44,12 +45,13 @@ def test_what_a_dead_worker_held_is_queued_and_has_a_message_at_once(store: Reco
     assert bell.sent == [job.id]
 
 
+@pytest.mark.parametrize("left_s", [-1.0, 0.1], ids=["ended", "about-to-end"])
 def test_a_worker_may_renew_its_leases_first_when_the_record_was_away(
-    store: Record, monkeypatch: pytest.MonkeyPatch
+    store: Record, monkeypatch: pytest.MonkeyPatch, left_s: float
 ) -> None:
     (job,) = store.submit([SPEC], owner="ada").jobs
-    store.claim(worker="alive", device="cpu", limit=1, lease_s=-1.0)
-    reaper, reap = Reaper(store, store, Bell(), lease_s=30.0), store.reap
+    store.claim(worker="alive", device="cpu", limit=1, lease_s=left_s)
+    reaper, reap = Reaper(store, store, Bell(), lease_s=4.0), store.reap
 
     def away() -> Reaped:
         raise DiskFullError
@@ -59,6 +61,8 @@ def test_a_worker_may_renew_its_leases_first_when_the_record_was_away(
         with pytest.raises(DiskFullError):
             reaper.once()
     monkeypatch.setattr(store, "reap", reap)
+    reaper.once()
+    time.sleep(max(left_s, 0.0))
     reaper.once()
     assert store.get(job.id, owner=None).status is JobStatus.running
     assert store.renew(worker="alive", progress=[Progress(job.id, 1)], lease_s=-1.0).lost == frozenset()
