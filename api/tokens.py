@@ -1,13 +1,11 @@
 """Tokens over HTTP: users make, list and revoke their own, administrators everybody's. A text is shown once."""
 
-from typing import Any
 from uuid import UUID
 
 from flask import Blueprint, Response, request
 
 from spec.access import MadeToken, NewToken, Role, TokenList
-from spec.access import TokenView as View
-from store.tokens import SCOPES, TokenStore, TokenView
+from store.tokens import SCOPES, TokenStore
 from store.users import UserStore
 
 from .answers import PREFIX
@@ -27,8 +25,7 @@ tokens = Blueprint("tokens", __name__, url_prefix=f"{PREFIX}/tokens")
 @documented("List tokens, newest first", answer=TokenList)
 def list_tokens() -> Response:
     """The asker's tokens; an administrator's list has everybody's."""
-    found = service(TokenStore).listed(principal().manages)
-    return json_response(TokenList(tokens=[View(**_fields(one)) for one in found]))
+    return json_response(TokenList(tokens=service(TokenStore).listed(principal().manages)))
 
 
 @tokens.post("")
@@ -47,7 +44,7 @@ def make() -> Response:
     if found is None:
         raise ForbiddenError(f"The user {user} is locked out: no token of its is accepted.")
     [made] = store.listed(token_id=found.id)
-    return json_response(MadeToken(**_fields(made), token=text), 201)
+    return json_response(MadeToken(**dict(made), token=text), 201)
 
 
 @tokens.delete("/<uuid:token_id>")
@@ -70,15 +67,3 @@ def _scopes(who: Principal, user: str, new: NewToken) -> tuple[str, ...]:
     if not who.is_admin and (more := sorted(set(new.scopes) - who.scopes)):
         raise ForbiddenError(f"The token that you show does not allow {', '.join(more)}: no new one gets more.")
     return new.scopes
-
-
-def _fields(token: TokenView) -> dict[str, Any]:
-    return {
-        "id": token.id,
-        "user": token.owner,
-        "name": token.name,
-        "scopes": list(token.scopes),
-        "created_at": token.created_at,
-        "expires_at": token.expires_at,
-        "revoked_at": token.revoked_at,
-    }

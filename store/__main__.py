@@ -4,7 +4,6 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict
 
 from spec.findings import FINDINGS
 from spec.settings import BadSettingsError, Settings
@@ -68,7 +67,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             lasts_s = None if asked.days is None else asked.days * 86_400.0
             print(tokens.create(owner=asked.owner, scopes=asked.scope or SCOPES[:2], name=asked.name, lasts_s=lasts_s))
         case "list":
-            print(json.dumps([asdict(one) for one in tokens.listed()], default=lambda at: at.isoformat()))
+            print(json.dumps([one.model_dump(mode="json") for one in tokens.listed()]))
         case "revoke" if not tokens.revoke(asked.id):
             print(f"No valid token has the id {asked.id}.", file=sys.stderr)
             return 1

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Engine, Insert, delete, func, insert, or_, se
 from sqlalchemy.exc import IntegrityError
 from uuid_utils import uuid7
 
-from spec.access import Role
+from spec.access import Role, TokenView
 
 from .db import lock, now, reading, writing
 from .errors import ClassroomFullError
@@ -43,19 +43,6 @@ class TokenRecord:
     role: Role = Role.member
     projects: Mapping[str, Role] = field(default_factory=dict)
     """The owner's role in each project that it is a member of, by the project's id."""
-
-
-@dataclass(frozen=True)
-class TokenView:
-    """A token as a list shows it."""
-
-    id: str
-    owner: str
-    name: str | None
-    scopes: tuple[str, ...]
-    created_at: datetime
-    expires_at: datetime | None
-    revoked_at: datetime | None
 
 
 class TokenStore:
@@ -153,18 +140,18 @@ class TokenStore:
 
     def listed(self, owner: str | None = None, token_id: str | None = None) -> list[TokenView]:
         """Tokens, newest first, without the sessions that they have opened; of one owner, or one of this id."""
-        fields = (Token.id, Token.owner, Token.name, Token.scopes, Token.created_at, Token.expires_at, Token.revoked_at)
+        fields = (
+            *(Token.id, Token.owner.label("user"), Token.name, Token.scopes),
+            *(Token.created_at, Token.expires_at, Token.revoked_at),
+        )
         query = select(*fields).where(Token.session_of.is_(None)).order_by(Token.id.desc())
         if owner is not None:
             query = query.where(Token.owner == owner)
         if token_id is not None:
             query = query.where(Token.id == token_id)
         with reading(self._engine) as connection:
-            rows = connection.execute(query).all()
-        return [
-            TokenView(row.id, row.owner, row.name, tuple(row.scopes), row.created_at, row.expires_at, row.revoked_at)
-            for row in rows
-        ]
+            rows = connection.execute(query).mappings().all()
+        return [TokenView(**row) for row in rows]
 
     def revoke(self, token_id: str, *, owner: str | None = None) -> bool:
         """End a token at once, with its sessions; False when there is none of this id, or owner, that lives."""

@@ -62,6 +62,11 @@ def print_answer(model: BaseModel, text: str, as_json: bool) -> None:
         typer.echo(text)
 
 
+def print_result(value: dict[str, Any], text: str, as_json: bool) -> None:
+    """What a command did: a line of JSON for programs, the text for people."""
+    typer.echo(json.dumps(value) if as_json else text)
+
+
 def print_list(
     found: Sequence[Model], columns: Sequence[str], row: Callable[[Model], Iterable[str]], as_json: bool
 ) -> None:

@@ -12,7 +12,7 @@ from spec.schema import Task
 
 from ..client import Api
 from ..client.find import find_dataset
-from .console import Json, aside, screen
+from .console import Json, aside, print_result, screen
 from .help import add, group
 from .render_datasets import dataset_card, datasets_table
 
@@ -185,7 +185,7 @@ def delete(dataset_id: DatasetId, as_json: Json = False) -> None:
     with Api() as client:
         gone = find_dataset(client, dataset_id)
         client.delete_dataset(gone)
-    typer.echo(json.dumps({"deleted": gone}) if as_json else f"{gone} deleted")
+    print_result({"deleted": gone}, f"{gone} deleted", as_json)
 
 
 def _progress() -> Progress:

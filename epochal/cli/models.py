@@ -17,7 +17,7 @@ from spec.views import ModelFormat, Predictions
 from ..client import Api
 from ..client.find import find_job
 from ..errors import AnswerError, BadFileError
-from .console import Json, aside
+from .console import Json, aside, print_result
 from .help import add
 from .job_ids import JobId
 
@@ -139,7 +139,7 @@ def download(
             written.append(str(folder / name))
     except OSError as error:
         raise BadFileError(f"Cannot write to {folder}: {error.strerror}.") from error
-    typer.echo(json.dumps({"files": written}) if as_json else "\n".join(written))
+    print_result({"files": written}, "\n".join(written), as_json)
 
 
 def _parts(content: bytes, form: ModelFormat) -> dict[str, bytes]:

@@ -1,6 +1,5 @@
 """Commands for people who work together: users and projects."""
 
-import json
 from collections.abc import Callable, Mapping
 from typing import Annotated, Optional
 
@@ -10,7 +9,7 @@ from spec.access import Quotas, Role, UserView
 
 from ..client import Api
 from ..client.words import DASH
-from .console import Json, print_answer, print_list
+from .console import Json, print_answer, print_list, print_result
 from .help import add, group
 
 users = group("Users of the service; administrators make and change them.")
@@ -183,7 +182,7 @@ def remove_member(project: ProjectName, user: UserName, as_json: Json = False) -
     """
     with Api() as client:
         client.remove_member(project, user)
-    typer.echo(json.dumps({"removed": user}) if as_json else f"{user}: no member of {project} any more")
+    print_result({"removed": user}, f"{user}: no member of {project} any more", as_json)
 
 
 def give_project_quota(
@@ -231,7 +230,7 @@ def delete_project(project: ProjectName, as_json: Json = False) -> None:
     """
     with Api() as client:
         client.delete_project(project)
-    typer.echo(json.dumps({"ended": project}) if as_json else f"{project}: ended")
+    print_result({"ended": project}, f"{project}: ended", as_json)
 
 
 def _user_row(user: UserView) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from ..client import Api
 from ..errors import EpochalError, WrongUseError
 from ..slurm.pilots import Pilots, script
 from ..slurm.scaling import Change, Fleet, Load, Policy, decide
-from .console import Json
+from .console import Json, print_result
 from .figures import duration
 from .help import add
 
@@ -46,7 +46,7 @@ def slurm(
 
     """
     submitted = _pilots(sbatch, idle, devices).submit(pilots)
-    typer.echo(json.dumps({"submitted": submitted}) if as_json else f"Submitted: {', '.join(submitted)}")
+    print_result({"submitted": submitted}, f"Submitted: {', '.join(submitted)}", as_json)
 
 
 def autoscale(

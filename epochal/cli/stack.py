@@ -22,7 +22,7 @@ from ..errors import NotUpError, StackError, WrongUseError
 from ..stack.embedded import Stack, as_service, await_ready
 from ..stack.home import Endpoints, Home
 from ..stack.process import Child
-from .console import Json, screen
+from .console import Json, print_result, screen
 from .help import add
 from .render_service import services_table
 
@@ -84,7 +84,7 @@ def down(as_json: Json = False) -> None:
         patience_ends = time.monotonic() + DOWN_WITHIN_S
         while time.monotonic() < patience_ends:
             if home.owner() != pid:
-                typer.echo(json.dumps({"stopped": True}) if as_json else "Stopped.")
+                print_result({"stopped": True}, "Stopped.", as_json)
                 return
             time.sleep(0.05)
         if not hurry:
@@ -139,7 +139,7 @@ def open_page(as_json: Json = False) -> None:
         raise WrongUseError("No token is known: set EPOCHAL_TOKEN, which the page signs in with.")
     if not webbrowser.open(Home(read_settings().home).redirect(sign_in_link(url, token)).as_uri()):
         raise StackError(f"No browser was found here. Open {url} in one, and sign in with the token.")
-    typer.echo(json.dumps({"opened": url}) if as_json else f"Opened {url} in a browser.")
+    print_result({"opened": url}, f"Opened {url} in a browser.", as_json)
 
 
 def worker(

@@ -1,20 +1,24 @@
 """Commands for tokens: create, list, revoke. They act on the database that EPOCHAL_DATABASE_URL names."""
 
-import json
 import subprocess
 import sys
+from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import Annotated, Any, Optional
+from typing import Annotated, Optional
 
 import typer
-from rich.table import Table
-from rich.text import Text
+from pydantic import TypeAdapter
+
+from spec.access import TokenView
 
 from ..client.words import DASH, short, short_ids
 from ..errors import AmbiguousError, EpochalError, NotFoundError
-from .console import Json, print_json, screen
+from .console import Json, print_list, print_result
 from .help import add, group
 from .stack import read_settings
+
+_LIST = TypeAdapter(list[TokenView])
+_COLUMNS = ("id", "user", "state", "name", "scopes", "created (UTC)")
 
 tokens = group("Tokens of the API, in the database that EPOCHAL_DATABASE_URL names.")
 
@@ -43,11 +47,11 @@ def create(
     more = [*(("--name", name) if name else ()), *(("--days", str(days)) if days else ())]
     scopes = ("jobs:read", "jobs:write", "admin") if admin else ()
     token = _store("create", "--owner", owner, *more, *(part for scope in scopes for part in ("--scope", scope)))
-    typer.echo(json.dumps({"owner": owner, "token": token}) if as_json else token)
+    print_result({"owner": owner, "token": token}, token, as_json)
 
 
 def list_tokens(as_json: Json = False) -> None:
-    """List tokens, newest first: owner, scopes, age; never the token itself.
+    """List tokens, newest first: user, scopes, age; never the token itself.
 
     Examples:
       epochal token list
@@ -55,10 +59,9 @@ def list_tokens(as_json: Json = False) -> None:
 
     """
     found = _tokens()
-    if as_json:
-        print_json(found)
-    else:
-        screen.print(tokens_table(found))
+    ids = [one.id for one in found]
+    ends = dict(zip(ids, short_ids(ids), strict=True))
+    print_list(found, _COLUMNS, lambda one: (ends[one.id], *_cells(one)), as_json)
 
 
 def revoke(
@@ -73,42 +76,34 @@ def revoke(
       epochal token revoke 4f2a91c7
 
     """
-    fits = [one for one in _tokens() if one["id"].endswith(token_id.lower())]
+    fits = [one for one in _tokens() if one.id.endswith(token_id.lower())]
     if not fits:
         raise NotFoundError(f"No token has an id that ends with {token_id}: `epochal token list` shows them.")
     if len(fits) > 1:
-        listed = "\n".join(f"  {one['id']}  {one['owner']}" for one in fits)
+        listed = "\n".join(f"  {one.id}  {one.user}" for one in fits)
         raise AmbiguousError(f"{token_id} fits {len(fits)} tokens; give the id of one:\n{listed}")
     [token] = fits
-    if token["revoked_at"] is None:
-        _store("revoke", token["id"])
-    typer.echo(json.dumps({"revoked": token["id"]}) if as_json else f"{short(token['id'])} {token['owner']}: revoked")
+    if token.revoked_at is None:
+        _store("revoke", token.id)
+    print_result({"revoked": token.id}, f"{short(token.id)} {token.user}: revoked", as_json)
 
 
-def tokens_table(found: list[dict[str, Any]]) -> Table:
-    """One line per token."""
-    table = Table(
-        "id", "owner", "state", "name", "scopes", "created (UTC)", box=None, header_style="bold", pad_edge=False
-    )
-    for one, end in zip(found, short_ids([one["id"] for one in found]), strict=True):
-        created = datetime.fromisoformat(one["created_at"]).astimezone(UTC)
-        scopes = ", ".join(sorted(one["scopes"])) or DASH
-        table.add_row(
-            end, Text(one["owner"]), _state(one), Text(one["name"] or DASH), scopes, f"{created:%Y-%m-%d %H:%M}"
-        )
-    return table
+def _cells(token: TokenView) -> Iterator[str]:
+    yield token.user
+    yield _state(token)
+    yield token.name or DASH
+    yield ", ".join(sorted(token.scopes)) or DASH
+    yield f"{token.created_at.astimezone(UTC):%Y-%m-%d %H:%M}"
 
 
-def _state(token: dict[str, Any]) -> str:
-    if token["revoked_at"] is not None:
+def _state(token: TokenView) -> str:
+    if token.revoked_at is not None:
         return "revoked"
-    expires = token["expires_at"]
-    return "expired" if expires is not None and datetime.fromisoformat(expires) <= datetime.now(UTC) else "valid"
+    return "expired" if token.expires_at is not None and token.expires_at <= datetime.now(UTC) else "valid"
 
 
-def _tokens() -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = json.loads(_store("list"))
-    return found
+def _tokens() -> list[TokenView]:
+    return _LIST.validate_json(_store("list"))
 
 
 def _store(*arguments: str) -> str:

@@ -1,6 +1,5 @@
 """Commands for webhooks: add, list, remove, test."""
 
-import json
 from typing import Annotated, Optional
 
 import typer
@@ -9,7 +8,7 @@ from spec.webhooks import WebhookView
 
 from ..client import Api
 from ..client.words import DASH
-from .console import Json, print_answer, print_list
+from .console import Json, print_answer, print_list, print_result
 from .help import add, group
 
 webhooks = group("Webhooks: addresses that are told when jobs and sweeps end.")
@@ -66,7 +65,7 @@ def remove(webhook_id: WebhookId, as_json: Json = False) -> None:
     """
     with Api() as client:
         client.remove_webhook(webhook_id)
-    typer.echo(json.dumps({"removed": webhook_id}) if as_json else f"{webhook_id}: removed")
+    print_result({"removed": webhook_id}, f"{webhook_id}: removed", as_json)
 
 
 def send_test(webhook_id: WebhookId, as_json: Json = False) -> None:

@@ -22,7 +22,7 @@ def test_tokens_are_created_listed_and_revoked(epochal: Commands, tokens: TokenS
     made = epochal("token", "create", "--owner", "bob").out.strip()
     assert tokens.find(made) is not None
     [bob, ann] = json.loads(epochal("token", "list", "--json").out)
-    assert (bob["owner"], ann["owner"], bob["revoked_at"]) == ("bob", "ann", None)
+    assert (bob["user"], ann["user"], bob["revoked_at"]) == ("bob", "ann", None)
     assert made not in json.dumps(bob)
 
     assert epochal("token", "revoke", bob["id"][-8:]).out == f"{bob['id'][-8:]} bob: revoked\n"
