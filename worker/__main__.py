@@ -13,7 +13,6 @@ import socket
 import sys
 import tempfile
 import threading
-import time
 import uuid
 from collections.abc import Sequence
 from functools import partial
@@ -194,12 +193,17 @@ class Worker:
                 self._pod.write(self._heartbeat.jobs)
 
     def _leave_when_idle(self, after_s: float) -> None:
-        """Stop this worker once no slot has trained for so long."""
-        trained_at = time.monotonic()
-        while not self._stop_requested.wait(min(1.0, after_s / 4)):
+        """Stop this worker once its slots have rested for so long since one of them trained.
+
+        A slot that starts its trainer has no job, and does not rest: that may take longer than idle workers stay.
+        """
+        every_s, idle_s = min(1.0, after_s / 4), 0.0
+        while not self._stop_requested.wait(every_s):
             if len(self.slots.free_devices) < len(self.slots):
-                trained_at = time.monotonic()
-            elif time.monotonic() - trained_at > after_s:
+                idle_s = 0.0
+            elif self.slots.all_rest:
+                idle_s += every_s
+            if idle_s > after_s:
                 log.info("worker %s has had no job for %g s, and leaves", self.name, after_s)
                 self._stop_requested.set()
 

@@ -55,6 +55,11 @@ class Slots:
         """Devices of the slots that train nothing, those that are about to claim included."""
         return tuple(supervisor.device.name for supervisor in self._supervisors if not supervisor.training)
 
+    @property
+    def all_rest(self) -> bool:
+        """Whether no slot trains, claims, or starts its trainer."""
+        return self._idle.qsize() == len(self)
+
     def answer(self) -> None:
         """Answer a bell: wait for an idle slot and let it drain the queue."""
         while not self._stopping.is_set():

@@ -47,8 +47,8 @@ class Site:
         self.files = files_at((home / "files").as_uri())
         self.workers: list[subprocess.Popen[bytes]] = []
 
-    def start_worker(self, devices: str = "cpu:1", **settings: float) -> subprocess.Popen[bytes]:
-        command = [sys.executable, "-m", "worker", "--devices", devices]
+    def start_worker(self, devices: str = "cpu:1", *options: str, **settings: float) -> subprocess.Popen[bytes]:
+        command = [sys.executable, "-m", "worker", "--devices", devices, *options]
         environment = self.environment | {f"EPOCHAL_{name.upper()}": str(value) for name, value in settings.items()}
         with (self.home / f"worker-{len(self.workers)}.log").open("wb") as log:
             worker = subprocess.Popen(command, env=environment, stderr=log, stdout=log)

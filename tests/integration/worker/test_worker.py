@@ -137,6 +137,13 @@ def test_sigterm_gives_the_job_back_and_leaves_nothing(site: Site) -> None:
     assert WorkerStore(site.engine).live() == []
 
 
+def test_a_worker_that_leaves_when_idle_trains_first_however_slowly_its_trainer_starts(site: Site) -> None:
+    (job_id,) = site.submit(QUICK)
+    worker = site.start_worker("cpu:1", "--leave-when-idle", "0.1")  # a trainer takes longer to start
+    assert worker.wait(40 * PATIENCE) == 0
+    assert (site.job(job_id).status, site.job(job_id).attempt) == (JobStatus.succeeded, 1)
+
+
 @pytest.fixture
 def broker() -> Iterator[Broker]:
     with tempfile.TemporaryDirectory(prefix="b-") as folder:  # a socket's path must be short
