@@ -23,7 +23,7 @@ from .sweeps import Sweeps
 from .watch import Watch
 
 STUCK_S = 180.0
-"""Within so long more jobs must have ended or be mirrored, or sweeps be trained further, until nothing is left."""
+"""Within so long a job must be trained or mirrored further, or end, until nothing is left."""
 
 
 def main() -> int:

@@ -86,13 +86,14 @@ class Checker:
         return found
 
     def settle(self, ids: Iterable[str], stuck_s: float) -> str:
-        """Wait until these jobs have ended and MLflow has all; else what is left of them when nothing more was done."""
+        """Wait until these jobs have ended and MLflow has all; else what is left when none trained or was mirrored."""
         jobs = set(ids)
 
         def look() -> tuple[int, int]:
             jobs.difference_update([one for one in jobs if self._store.get(one, owner=None).status in FINISHED])
             left = len(jobs) + self._count(select(func.count()).where(Mirror.done.is_(False)))
-            return left, -left
+            epochs = [self._count(select(func.coalesce(func.sum(of.epoch), 0))) for of in (Job, Mirror)]
+            return left, sum(epochs) - left
 
         left = settle(look, stuck_s)
         mirrored = f"{left - len(jobs)} are not mirrored"
