@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import psycopg
 from sqlalchemy import (
     JSON,
+    BindParameter,
     Boolean,
     ColumnElement,
     Connection,
@@ -79,8 +80,8 @@ class now(FunctionElement[datetime]):  # noqa: N801 - it reads as the SQL functi
     type = UtcTime()
     inherit_cache = True
 
-    def __init__(self, offset_s: float = 0.0) -> None:
-        super().__init__(literal(float(offset_s)))
+    def __init__(self, offset_s: float | BindParameter[float] = 0.0) -> None:
+        super().__init__(offset_s if isinstance(offset_s, BindParameter) else literal(float(offset_s)))
 
 
 @compiles(now, "postgresql")

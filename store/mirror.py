@@ -9,8 +9,10 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Engine,
+    Select,
     TextClause,
     and_,
+    bindparam,
     exists,
     insert,
     not_,
@@ -77,24 +79,20 @@ class MirrorStore:
 
     def finished(self, limit: int = 500) -> list[Pending]:
         """Jobs that have ended and whose curve or status MLflow lacks, the oldest first."""
-        return self._pending(_LACKS_CURVE, _ENDED, Mirror.job_id, limit)
+        return self._pending(_FINISHED, limit)
 
     def without_files(self, limit: int = 100) -> list[Pending]:
         """Jobs that have ended and of which MLflow lacks files and pictures only, the oldest first."""
-        return self._pending(and_(_LACKS_FILES, Mirror.whole), _ENDED, Mirror.job_id, limit)
+        return self._pending(_WITHOUT_FILES, limit)
 
     def busy(self) -> bool:
         """Whether a job waits or runs."""
-        queued = exists().where(Job.status == JobStatus.queued.value)
         with reading(self._engine) as connection:
-            return bool(connection.execute(select(or_(exists(select(Lease.job_id)), queued))).scalar())
+            return bool(connection.execute(_BUSY).scalar())
 
     def running(self, limit: int = 100) -> list[Pending]:
         """Running jobs of which MLflow lacks epochs, and waiting jobs of which it lacks anything, the longest first."""
-        behind = or_(Job.epoch > Mirror.epoch, Job.attempt != Mirror.attempt)
-        trains = and_(Job.status == JobStatus.running.value, behind)
-        waits = Job.status.in_((JobStatus.queued.value, JobStatus.paused.value))
-        return self._pending(_LACKS_CURVE, or_(trains, waits), Job.updated_at, limit)
+        return self._pending(_RUNNING, limit)
 
     def chunks(self, job_id: str, *, after_epoch: int, limit: int = 200) -> list[tuple[datetime, Curve]]:
         """At most `limit` pieces of the job's curve after an epoch, in order, with when the record got them."""
@@ -107,22 +105,9 @@ class MirrorStore:
         with reading(self._engine) as connection:
             return [(row.at, row.columns) for row in connection.execute(query)]
 
-    def _pending(
-        self,
-        lacks: TextClause | ColumnElement[bool],
-        which: ColumnElement[bool],
-        order: InstrumentedAttribute[Any],
-        limit: int,
-    ) -> list[Pending]:
-        # By the jobs' ids an index gives the first ones; by anything else, all that wait are read.
-        query = (
-            JOBS.add_columns(Mirror.epoch.label("mirrored_epoch"), Mirror.attempt.label("mirrored_attempt"))
-            .where(lacks, which)
-            .order_by(order)
-            .limit(limit)
-        )
+    def _pending(self, which: Select[Any], limit: int) -> list[Pending]:
         with reading(self._engine) as connection:
-            rows = connection.execute(query).all()
+            rows = connection.execute(which, {"most": limit}).all()
             ids = {row.sweep_id for row in rows if row.sweep_id is not None}
             fields = Sweep.id, Sweep.spec, Sweep.run_id, Sweep.best
             found = connection.execute(select(*fields).where(Sweep.id.in_(ids))).all() if ids else []
@@ -202,6 +187,26 @@ _ENDED = Job.status.in_([status.value for status in FINISHED])
 # A job has its row here from its first start. Indexes lead to the few that lack something.
 _LACKS_CURVE = text("NOT mirror.whole")
 _LACKS_FILES = text("NOT mirror.done")
+
+
+def _which(order: InstrumentedAttribute[Any], *which: TextClause | ColumnElement[bool]) -> Select[Any]:
+    """At most `most` of these jobs. By their ids an index gives the first ones; else all that wait are read."""
+    mirrored = Mirror.epoch.label("mirrored_epoch"), Mirror.attempt.label("mirrored_attempt")
+    return JOBS.add_columns(*mirrored).where(*which).order_by(order).limit(bindparam("most"))
+
+
+# Written once: the mirror asks four times a second, and SQLAlchemy takes longer to build a statement than to run it.
+_FINISHED = _which(Mirror.job_id, _LACKS_CURVE, _ENDED)
+_WITHOUT_FILES = _which(Mirror.job_id, and_(_LACKS_FILES, Mirror.whole), _ENDED)
+_RUNNING = _which(
+    Job.updated_at,
+    _LACKS_CURVE,
+    or_(
+        and_(Job.status == JobStatus.running.value, or_(Job.epoch > Mirror.epoch, Job.attempt != Mirror.attempt)),
+        Job.status.in_((JobStatus.queued.value, JobStatus.paused.value)),
+    ),
+)
+_BUSY = select(or_(exists(select(Lease.job_id)), exists().where(Job.status == JobStatus.queued.value)))
 
 
 def mark_for_mirror(connection: Connection, ids: Collection[str]) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Engine, Row, and_, bindparam, exists, func, insert, or_, select, update
+from sqlalchemy import Engine, Float, Row, and_, bindparam, exists, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import aliased
 
@@ -26,6 +26,34 @@ from .tables import Generation, Job, Sweep, Trial
 from .transitions import enter
 
 _ENDED = [status.value for status in FINISHED]
+
+# Written once: a controller looks ten times a second, and SQLAlchemy takes longer to build a statement than to run it.
+_is_mine = Sweep.controller == bindparam("controller")
+_due = or_(
+    Sweep.until.is_(None),
+    Sweep.until < now(),
+    and_(_is_mine, Sweep.until < now(bindparam("half_lease_s", type_=Float()))),
+)
+_MINE = (
+    select(Sweep.__table__, _due.label("due"))
+    .where(Sweep.state == SweepState.running.value, or_(_is_mine, _due))
+    .order_by(Sweep.id)
+)
+"""The running sweeps of a controller, and those that it may take; `due` when their lease is to be written."""
+_OPEN_GENERATIONS = select(Generation.number).where(
+    Generation.sweep_id == bindparam("sweep"), Generation.open_trials > 0
+)
+_DONE = (
+    select(Trial.number)
+    .where(
+        Trial.sweep_id == bindparam("sweep"),
+        Trial.state == TrialState.open.value,
+        ~exists().where(Job.sweep_id == bindparam("sweep"), Job.trial == Trial.number, Job.status.not_in(_ENDED)),
+    )
+    .order_by(Trial.number)
+    .limit(bindparam("limit"))
+)
+"""Open configurations whose jobs have all ended."""
 
 
 @dataclass(frozen=True)
@@ -49,14 +77,11 @@ class TrialStore:
 
         Only a lease that is half over, or a sweep that nobody has, is written: most looks read.
         """
-        mine = Sweep.controller == controller
-        due = or_(Sweep.until.is_(None), Sweep.until < now(), and_(mine, Sweep.until < now(lease_s / 2)))
-        running = Sweep.state == SweepState.running.value
         with reading(self._engine) as connection:
-            looked = select(Sweep.__table__, due.label("due")).where(running, or_(mine, due)).order_by(Sweep.id)
-            rows = connection.execute(looked).all()
+            rows = connection.execute(_MINE, {"controller": controller, "half_lease_s": lease_s / 2}).all()
         if not any(row.due for row in rows):
             return [sweep_record(row) for row in rows]
+        running, mine = Sweep.state == SweepState.running.value, Sweep.controller == controller
         free = or_(mine, Sweep.until.is_(None), Sweep.until < now())
         with writing(self._engine) as connection:
             taken = (
@@ -94,9 +119,8 @@ class TrialStore:
 
     def open_generations(self, sweep_id: str) -> set[int]:
         """Generations whose configurations have not all ended."""
-        query = select(Generation.number).where(Generation.sweep_id == sweep_id, Generation.open_trials > 0)
         with reading(self._engine) as connection:
-            return set(connection.execute(query).scalars())
+            return set(connection.execute(_OPEN_GENERATIONS, {"sweep": sweep_id}).scalars())
 
     # --- proposing ------------------------------------------------------------------------------------------------
 
@@ -183,10 +207,7 @@ class TrialStore:
     def settle(self, sweep: SweepRecord, limit: int = 1_000) -> int:
         """Write how configurations ended whose jobs have all ended; how many did."""
         with reading(self._engine) as connection:
-            pending = select(Trial.number).where(Trial.sweep_id == sweep.id, Trial.state == TrialState.open.value)
-            unfinished = exists().where(Job.sweep_id == sweep.id, Job.trial == Trial.number, Job.status.not_in(_ENDED))
-            done = pending.where(~unfinished).order_by(Trial.number).limit(limit)
-            numbers = list(connection.execute(done).scalars())
+            numbers = list(connection.execute(_DONE, {"sweep": sweep.id, "limit": limit}).scalars())
         if not numbers:
             return 0
         with writing(self._engine) as connection:

@@ -79,14 +79,15 @@ def _generation(better: "Mixture", worse: "Mixture") -> Iterator[list[float]]:
     chosen = np.empty((better.sides, 0))
     while True:
         drawn = better.sample(CANDIDATES * AT_ONCE)
-        log_better, log_worse = better.log_density(drawn), worse.log_density(drawn)
+        log_better = better.log_density(drawn)
+        log_others = np.logaddexp.reduce(np.vstack([worse.log_density(drawn), worse.log_kernels(drawn, chosen).T]))
         for first in range(0, len(drawn), CANDIDATES):
-            group = slice(first, first + CANDIDATES)
-            liars = worse.log_kernels(drawn[group], chosen)
-            log_others = np.logaddexp.reduce(np.vstack([log_worse[group], liars.T]))
-            best = drawn[first + int(np.argmax(log_better[group] - log_others))]
+            later = first + CANDIDATES
+            best = drawn[first + int(np.argmax(log_better[first:later] - log_others[first:later]))]
             yield best.tolist()
             chosen = np.column_stack([chosen, best])
+            liar = worse.log_kernels(drawn[later:], best[:, None])[:, 0]
+            np.logaddexp(log_others[later:], liar, out=log_others[later:])
 
 
 class Mixture:

@@ -14,7 +14,7 @@ from optuna.samplers._tpe.sampler import default_weights
 
 from spec.sweep import Parameter, SweepSpec
 from sweeps.history import Trial
-from sweeps.tpe import MOST_GOOD, MOST_OTHERS, Mixture, divided, place_of, proposed
+from sweeps.tpe import AT_ONCE, CANDIDATES, MOST_GOOD, MOST_OTHERS, Mixture, divided, place_of, proposed
 
 PARAMETERS: dict[str, tuple[dict[str, Any], BaseDistribution]] = {
     "number": ({"uniform": [-1.0, 3.0]}, FloatDistribution(-1.0, 3.0)),
@@ -105,6 +105,41 @@ def test_kernels_have_the_same_bits_together_as_alone(name: str) -> None:
     for at, column in enumerate(together.T):
         assert alone[2 * at].tobytes() == column.tobytes()
         assert alone[2 * at + 1].tobytes() == np.ascontiguousarray(column[5:]).tobytes()
+
+
+@pytest.mark.parametrize("sides", [1, 6, 18])
+def test_a_generation_has_the_bits_of_its_definition(sides: int) -> None:
+    """Each proposal is the best of its own candidates, weighed anew against all that count as bad."""
+    asked = SweepSpec.stored(
+        {
+            "base": {"dataset": "iris"},
+            "space": {f"tags.{at}": PARAMETERS[list(PARAMETERS)[at % len(PARAMETERS)]][0] for at in range(sides)},
+        }
+    )
+    random = np.random.default_rng(sides)
+    configurations = [
+        {name: own.at(place) for (name, own), place in zip(asked.space.items(), random.random(sides), strict=True)}
+        for _ in range(40)
+    ]
+    history = [Trial(at, 0, one, str(at), float(at)) for at, one in enumerate(configurations)]
+    found = list(islice(proposed(asked, history, np.random.default_rng(0)), 20))
+
+    random = np.random.default_rng(0)
+    better, worse = (
+        Mixture(
+            list(asked.space.values()),
+            [[place_of(own, trial.configuration[name]) for name, own in asked.space.items()] for trial in trials],
+            random,
+        )
+        for trials in divided(asked, history)
+    )
+    expected = np.empty((0, sides))
+    while len(expected) < len(found):
+        for candidates in better.sample(CANDIDATES * AT_ONCE).reshape(AT_ONCE, CANDIDATES, sides):
+            bad = [worse.log_density(candidates), *worse.log_kernels(candidates, expected.T).T]
+            ratio = better.log_density(candidates) - np.logaddexp.reduce(bad)
+            expected = np.vstack([expected, candidates[np.argmax(ratio)]])
+    assert found == expected[: len(found)].tolist()
 
 
 def test_a_proposal_costs_as_many_calls_at_the_end_of_a_generation_as_at_its_beginning() -> None:
