@@ -7,17 +7,8 @@ from typing import Any
 
 import hypothesis
 import pytest
-import schemathesis
 from hypothesis import HealthCheck, Phase
 from openapi_spec_validator import validate
-from schemathesis.checks import not_a_server_error
-from schemathesis.core.result import Ok
-from schemathesis.specs.openapi.checks import (
-    content_type_conformance,
-    response_schema_conformance,
-    status_code_conformance,
-    unsupported_method,
-)
 
 from .conftest import Service
 
@@ -125,18 +116,22 @@ def test_the_page_gives_out_its_own_files_only(api: Service, name: str) -> None:
 
 SWEEP = {"base": {"dataset": "xor"}, "space": {"learning_rate": [0.1, 0.2]}, "method": "grid"}
 
-CHECKS = [
-    not_a_server_error,
-    content_type_conformance,
-    response_schema_conformance,
-    status_code_conformance,
-    unsupported_method,
-]
-
 
 def test_requests_of_the_described_kinds_get_answers_of_the_described_kinds(
     api: Service, pytestconfig: pytest.Config
 ) -> None:
+    import schemathesis  # here: it takes a second, and each process that runs tests imports their files
+    from schemathesis import checks
+    from schemathesis.core.result import Ok
+    from schemathesis.specs.openapi import checks as openapi
+
+    asked_of_each = [
+        checks.not_a_server_error,
+        openapi.content_type_conformance,
+        openapi.response_schema_conformance,
+        openapi.status_code_conformance,
+        openapi.unsupported_method,
+    ]
     known, sweep_id = (api.run(), api.submit()), str(api.ask("POST", "/api/v1/sweeps", json=SWEEP).get_json()["id"])
     schema = schemathesis.openapi.from_wsgi("/openapi.json", api.app)
     settings = hypothesis.settings(
@@ -165,7 +160,7 @@ def test_requests_of_the_described_kinds_get_answers_of_the_described_kinds(
             headers = {"Authorization": f"Bearer {api.token}", "Accept-Encoding": "identity"}  # it reads no gzip
             answer = case.call(headers=headers)
             answered[answer.status_code] += 1
-            case.validate_response(answer, checks=CHECKS, headers=headers)
+            case.validate_response(answer, checks=asked_of_each, headers=headers)
 
         ask()
     assert answered[401] == 0
