@@ -1,15 +1,12 @@
 """Blanks between cells, any number of spaces or tabs, as programs for science write; and blanks before quotes."""
 
-import io
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
-from pathlib import Path
 
 from .headers import is_short, is_value
 
 BLANK = " "
-BLOCK = 1 << 20
 _EDGES = re.compile(rb"^[ \t]+|[ \t]+(?=\r?$)", re.MULTILINE)
 _RUNS = re.compile(rb"[ \t]+")
 
@@ -47,35 +44,3 @@ def without_mark(rows: list[list[str]]) -> list[list[str]]:
         if row[0] == "#" and len(row) == len(below) + 1 and any(map(is_value, below)):
             return [*rows[:place], row[1:], *rows[place + 1 :]]
     return rows
-
-
-class Changed(io.RawIOBase):
-    """A file of text, each byte a character or a part of one, whose lines come as `change` makes them."""
-
-    def __init__(self, file: Path, change: Callable[[bytes], bytes]) -> None:
-        super().__init__()
-        self._file, self._rest, self._ready = file.open("rb"), b"", b""
-        self._change = change
-
-    def readable(self) -> bool:
-        """It is."""
-        return True
-
-    def readinto(self, buffer: object) -> int:
-        """Fill a buffer as far as there are whole lines."""
-        while not self._ready:
-            block = self._file.read(BLOCK)
-            lines, newline, rest = (self._rest + block).rpartition(b"\n")
-            self._ready, self._rest = self._change(lines + newline), rest
-            if not block:
-                self._ready, self._rest = self._change(self._rest), b""
-                break
-        view = memoryview(buffer)  # type: ignore[arg-type]
-        count = min(len(view), len(self._ready))
-        view[:count], self._ready = self._ready[:count], self._ready[count:]
-        return count
-
-    def close(self) -> None:
-        """Close the file."""
-        self._file.close()
-        super().close()

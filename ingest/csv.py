@@ -4,10 +4,11 @@ import codecs
 import csv
 import io
 import re
-from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import BinaryIO
 
 import pyarrow as pa
 import pyarrow.csv as arrow
@@ -16,29 +17,48 @@ from spec.cells import clean
 from spec.reading import ReadingOptions
 
 from . import headers, limits
-from .blanks import BLANK, Changed, are_columns, has_blanks_before_quotes, squeezed, without_blanks, without_mark
-from .errors import RefusedError, printable, shown
+from .below import Below, Shape, lines_below
+from .blanks import BLANK, are_columns, has_blanks_before_quotes, squeezed, without_blanks, without_mark
+from .changed import (
+    DOUBLED,
+    STANDS_IN,
+    Change,
+    Changed,
+    are_quoted_lines,
+    divided,
+    has_escaped_quotes,
+    with_doubled_quotes,
+    without_outer_quotes,
+)
+from .errors import RefusedError, printable, shown, some
 from .titles import lines_above
+from .uneven import Uneven
 
 BLOCK = 8 << 20
 """Bytes parsed at a time, and so the most that a row may have."""
 HEAD = 1 << 20
 DELIMITERS = ",;\t|"
+RARE = (DOUBLED, "^", "~")
+"""Delimiters where none of the others divides the first records alike."""
 SINGLE = re.compile(r"\s*'[^'\n]*'([,;\t|] *'[^'\n]*')+ *\r?\n")
 """A first line whose cells are all in single quotes."""
 WESTERN = ("cp1252", "latin-1")
 """What text is read as that is no UTF: each byte is a character of both."""
 WIDE = ("utf-16", "utf-32")
+WITHOUT_MARK = ("utf-16-le", "utf-16-be")
+ZEROS = 32
+"""First bytes, every second of which is 0 in UTF-16 without a mark."""
 SNIFFED = 50
 """First records by which the delimiter is chosen."""
 
 
 @dataclass(frozen=True)
 class _Row:
-    """A row and the number of lines before it."""
+    """A row, the number of lines before it, and that of the lines up to its end."""
 
     before: int
     cells: list[str]
+    end: int
 
 
 class CsvFile:
@@ -59,48 +79,147 @@ class CsvFile:
         head = _head(file, self.encoding)
         said, lines = _separator_line(head)
         head = head.split("\n", 1)[1] if lines else head
-        self._quote = "'" if SINGLE.match(head) else '"'
+        self.notes = ["The first line says which delimiter is used, and is no row."] if lines else []
+        if options.encoding is None and self.encoding in WITHOUT_MARK:
+            self.notes.append(f"The file is read as {self.encoding}, without a mark that says so.")
+        self.remarks: list[str] = []
+        self._changes = list[Change]()
+        if not self.encoding.startswith(WIDE) and are_quoted_lines(head):
+            head = self._change(head, without_outer_quotes)
+            self.notes.append("Each line is in quotes as a whole, which are left out.")
+        self._quote = _quote(head, options.delimiter or said)
         self.delimiter = options.delimiter or said or _delimiter(head, self.encoding, self._quote)
-        if self.delimiter == BLANK and self.encoding.startswith(WIDE):
-            raise RefusedError(f"is no space in {self.encoding}: save the file as UTF-8", path="delimiter")
-        self._change: Callable[[bytes], bytes] | None = squeezed if self.delimiter == BLANK else None
-        if self._quote == '"' and not self.encoding.startswith(WIDE) and has_blanks_before_quotes(head, self.delimiter):
-            self._change = self._change or partial(without_blanks, delimiter=self.delimiter)
+        head = self._prepare(head)
         rows = _rows(head, self.delimiter, self._quote)
         if not rows:
             raise RefusedError("holds nothing but blank lines")
-        self.notes = ["The first line says which delimiter is used, and is no row."] if lines else []
         if self._quote == "'":
             self.notes.append("Cells are in single quotes, which are left out.")
-        above = lines_above([row.cells for row in rows], named) if options.header is None else 0
-        if above:
-            title = shown(next((cell for row in rows[:above] for cell in row.cells if cell), ""))
-            what = f"The first line, {title}, is" if above == 1 else f"The first {above} lines, from {title} on, are"
-            self.notes.append(f"{what} above the table, and not read. header=true reads the first line as names.")
-        before, records = rows[above].before, [row.cells for row in rows[above:]]
+        elif not self._quote:
+            self.notes.append("Quotes begin cells and end none: they are read as parts of the cells.")
+        above = self._above(rows, options.header, named)
+        rows = rows[above:]
+        self._below = None if self.encoding.startswith(WIDE) else self._lines_below(rows)
+        if self._below is not None and file.stat().st_size <= HEAD:
+            rows = rows[: max(2, len(rows) - len(self._below.lines))] if len(rows) < SNIFFED else rows
+        records = headers.without_comment_mark([row.cells for row in rows], named)
+        if records[0] != rows[0].cells:
+            self.notes.append(f"The header begins with '#', which is no part of the name {shown(records[0][0])}.")
         self.header = headers.has_header(records, named) if options.header is None else options.header
         if options.header is None and not self.header:
             self.notes.append(
                 f"The first row is data, not names: the columns are called 0 to {len(records[0]) - 1}. "
                 "header=true reads it as names."
             )
-        self.names, self.index, notes = headers.names_of(records, has_header=self.header)
+        self._header = records[0] if self.header else None
+        described = headers.descriptions(records, options) if self.header else 0
+        if described:
+            words = some([cell for row in records[1 : 1 + described] for cell in row if cell], 3)
+            lines_are = "The line below the names is" if described == 1 else "The 2 lines below the names are"
+            self.notes.append(f"{lines_are} not read: words above numbers, such as units ({words}).")
+        before, records = rows[described].end, [records[0], *records[1 + described :]]
+        self.names, self.index, notes = headers.names_of(records, has_header=self.header, named=named)
         self.notes += notes
         if options.encoding is None and usual is None and self.encoding in WESTERN:
-            self.notes.append(
-                f"The file is not UTF-8, and is read as {self.encoding}, such as {shown(_foreign(head))}: "
-                "encoding says another one, such as cp1250, shift_jis or gbk."
-            )
+            self.notes.append(self._of_encoding(head))
         check_names(self.names)
-        self._before = lines + before + self.header
+        self._before = lines + (before if self.header else rows[0].before)
+        self._shape = Shape.of(records[1:] if self.header else records, len(self.names))
+        if self._below is not None:
+            self._remark(_of_lines_below(self._below))
+
+    # --- what is found in the head --------------------------------------------------------------------------------
+
+    def _change(self, head: str, change: Change) -> str:
+        """Have lines changed before they are parsed; the head as it is then."""
+        self._changes.append(change)
+        return change(head.encode()).decode()
+
+    def _prepare(self, head: str) -> str:
+        """Find what is to be changed for the parser; the head as it is then."""
+        if self.encoding.startswith(WIDE):
+            if self.delimiter in (BLANK, DOUBLED):
+                raise RefusedError(
+                    f"is no {'space' if self.delimiter == BLANK else self.delimiter} in {self.encoding}: save the file "
+                    "as UTF-8",
+                    path="delimiter",
+                )
+            return head
+        if self.encoding in ("utf8", *WESTERN) and has_escaped_quotes(head, self.delimiter):
+            head = self._change(head, with_doubled_quotes)
+            self.notes.append(r"Quotes within cells are written as \", which is read as a quote.")
+        if self.delimiter == BLANK:
+            self._changes.append(squeezed)  # `_rows` does so, too
+        elif self.delimiter == DOUBLED:
+            self._changes.append(divided)
+        elif self._quote == '"' and has_blanks_before_quotes(head, self.delimiter):
+            self._changes.append(partial(without_blanks, delimiter=self.delimiter))
+        return head
+
+    def _of_encoding(self, head: str) -> str:
+        """What is to be said of an encoding that is guessed. Raises `RefusedError` where it gives no names."""
+        other = "encoding says another one, such as cp1250, shift_jis or gbk."
+        if not all(map(str.isprintable, self.names)):
+            raise RefusedError(f"is not UTF-8, and not {self.encoding}, either: {other}", path="encoding")
+        return f"The file is not UTF-8, and is read as {self.encoding}, such as {shown(_foreign(head))}: {other}"
+
+    def _above(self, rows: Sequence[_Row], header: bool | None, named: Collection[str]) -> int:
+        """How many of the first rows stand above the table."""
+        records = [row.cells for row in rows]
+        is_first = header and any(name in records[0] or headers.UNNAMED.fullmatch(name) for name in named)
+        above = 0 if header is False or is_first else lines_above(records, named)
+        if above:
+            title = shown(next((cell for row in rows[:above] for cell in row.cells if cell), ""))
+            what = f"The first line, {title}, is" if above == 1 else f"The first {above} lines, from {title} on, are"
+            self.notes.append(f"{what} above the table, and not read.")
+        return above
+
+    def _lines_below(self, rows: Sequence[_Row]) -> Below | None:
+        records = [row.cells for row in rows]
+        width = len(records[0]) + headers.is_short(records)
+        encoding = "utf-8" if self.encoding == "utf8" else self.encoding
+        return lines_below(self._file, encoding, Shape.of(records[1:], width), self._cells)
+
+    def _cells(self, line: str) -> list[str] | None:
+        """A line's cells, cleaned; None where a quote stays open, or one is no cell but a document."""
+        if self._quote and line.count(self._quote) % 2:
+            return None
+        for change in self._changes:
+            line = change(line.encode("utf-8", "replace")).decode()
+        rows = _rows(line, self.delimiter, self._quote)
+        if not rows and line.strip():
+            return None
+        return rows[0].cells if rows else []
+
+    def _line_of(self, number: int, text: str) -> int:
+        """The line in the file of the row with a number among the rows, none of them blank."""
+        first = next(iter(text.splitlines()), "")
+        if self._changes:  # its text is not that of the file
+            return number
+        with self._file.open(encoding="utf-8-sig" if self.encoding == "utf8" else self.encoding, newline=None) as lines:
+            found = (line for line, said in enumerate(lines, 1) if line >= number and said.rstrip("\n") == first)
+            try:
+                return next(found, number)
+            except UnicodeError:
+                return number
+
+    def _remark(self, said: str) -> None:
+        if said not in self.remarks:
+            self.remarks.append(said)
+            self.notes.append(said)
+
+    # --- rows -----------------------------------------------------------------------------------------------------
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         """The rows, all columns as text; a cell that says nothing is null. Raises `RefusedError`."""
         last: pa.RecordBatch | None = None
+        uneven = Uneven(self.names, self._header, self._shape, self._cells, self._line_of, self._before)
         try:
             # In one thread: only then does a fault name its row.
             reader = arrow.open_csv(
-                self._file if self._change is None else Changed(self._file, self._change),
+                Changed(self._file, *self._changes, end=None if self._below is None else self._below.end)
+                if self._changes or self._below is not None
+                else self._file,
                 read_options=arrow.ReadOptions(
                     use_threads=False,
                     block_size=BLOCK,
@@ -109,7 +228,10 @@ class CsvFile:
                     skip_rows=self._before,
                 ),
                 parse_options=arrow.ParseOptions(
-                    delimiter=self.delimiter, quote_char=self._quote, newlines_in_values=True
+                    delimiter=STANDS_IN if self.delimiter == DOUBLED else self.delimiter,
+                    quote_char=self._quote or False,
+                    newlines_in_values=True,
+                    invalid_row_handler=uneven,
                 ),
                 convert_options=arrow.ConvertOptions(
                     column_types=dict.fromkeys(self.names, pa.string()),
@@ -117,7 +239,8 @@ class CsvFile:
                     strings_can_be_null=True,
                 ),
             )
-            for batch in reader:
+            for read in reader:
+                batch = uneven.woven(read)
                 if batch.num_rows:
                     last = batch
                     yield batch
@@ -126,8 +249,11 @@ class CsvFile:
         except pa.ArrowMemoryError:
             raise
         except (pa.ArrowException, OSError) as error:
-            raise RefusedError(_sentence(str(error))) from error
-        if last is not None:
+            raise uneven.fault or RefusedError(_sentence(str(error))) from error
+        yield from uneven.rest()
+        for said in uneven.notes:
+            self._remark(said)
+        if last is not None and self._quote:
             self._check_end(last)
 
     def _check_end(self, last: pa.RecordBatch) -> None:
@@ -136,8 +262,10 @@ class CsvFile:
         quote = self._quote.encode()
         raw = value.replace(self._quote, 2 * self._quote).encode(self.encoding.removesuffix("-sig")).rstrip(b"\r\n")
         with self._file.open("rb") as stream:
-            stream.seek(max(0, self._file.stat().st_size - len(raw) - 64))
-            tail = stream.read().rstrip(b"\r\n\0")
+            end = self._file.stat().st_size if self._below is None else self._below.end
+            begin = max(0, end - len(raw) - 64)
+            stream.seek(begin)
+            tail = stream.read(end - begin).rstrip(b"\r\n\0")
         if tail.endswith(quote + raw) and (raw or not tail.endswith(2 * quote)):
             raise RefusedError(f"has a quote that is never closed, before {shown(value.splitlines()[0])}")
 
@@ -151,6 +279,13 @@ def _encoding(file: Path, usual: str | None) -> str:
         if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
             return "utf-16"
         stream.seek(0)
+        begin = stream.read(ZEROS)
+        for name, zeros, letters in zip(
+            WITHOUT_MARK, (begin[1::2], begin[::2]), (begin[::2], begin[1::2]), strict=True
+        ):
+            if len(begin) == ZEROS and not any(zeros) and all(letters):
+                return name
+        stream.seek(0)
         decoder, encoding = codecs.getincrementaldecoder("utf-8")(), "utf8"
         while block := stream.read(HEAD):
             if b"\0" in block:
@@ -161,7 +296,17 @@ def _encoding(file: Path, usual: str | None) -> str:
                     decoder.decode(block)
                 except UnicodeDecodeError:
                     encoding = usual or ("cp1252" if _is_cp1252(block) else "latin-1")
+        if encoding == "utf8" and (half := decoder.getstate()[0]):
+            if not _is_ascii(stream, file.stat().st_size - len(half)):
+                raise RefusedError("ends within a character: it is cut short")
+            encoding = usual or ("cp1252" if _is_cp1252(half) else "latin-1")
     return encoding
+
+
+def _is_ascii(stream: BinaryIO, count: int) -> bool:
+    """Whether the first bytes of a file are ASCII."""
+    stream.seek(0)
+    return all(stream.read(min(HEAD, count - at)).isascii() for at in range(0, count, HEAD))
 
 
 def _is_cp1252(block: bytes) -> bool:
@@ -202,6 +347,27 @@ def _separator_line(head: str) -> tuple[str | None, int]:
     return (found[1], 1) if found is not None and found[1] in DELIMITERS else (None, 0)
 
 
+def _quote(head: str, delimiter: str | None) -> str:
+    """The quote around cells: double, or single; none where tabs divide cells, and quotes begin some and end none."""
+    if SINGLE.match(head):
+        return "'"
+    if "\t" not in head.split("\n", 1)[0]:
+        return '"'
+    begins = delimiter in (None, "\t") and re.search(r'(^|\t)"', head, re.MULTILINE)
+    return "" if begins and not re.search(r'"(?=[\t\r\n]|$)', head) else '"'
+
+
+def _of_lines_below(below: Below) -> str:
+    """What is to be said of the lines below a table."""
+    count = len(below.lines)
+    words = [line for line in below.lines if line.strip(",;\t| ")]
+    if not words:
+        return f"The last {count:,} lines have no values, and are not read."
+    first = shown(words[0])
+    what = f"The last line, {first}, is" if count == 1 else f"The last {count:,} lines, from {first} on, are"
+    return f"{what} below the table, and not read."
+
+
 def _delimiter(head: str, encoding: str, quote: str) -> str:
     """The delimiter that divides the first records into the same number of columns, and into the most.
 
@@ -221,6 +387,9 @@ def _delimiter(head: str, encoding: str, quote: str) -> str:
         return widths.count(widths[0]) / len(widths), delimiter != ",", widths[0]
 
     best = max(DELIMITERS, key=score)
+    if score(best)[0] < 1.0 or (best == "," and DOUBLED in head and not re.search(r",(?! )", head)):
+        tables |= {delimiter: below(delimiter) for delimiter in RARE if delimiter in head}
+        best = next((delimiter for delimiter in RARE if delimiter in tables and score(delimiter)[0] == 1.0), best)
     return BLANK if not encoding.startswith(WIDE) and are_columns(below(BLANK), tables[best]) else best
 
 
@@ -228,13 +397,21 @@ def _rows(head: str, delimiter: str, quote: str) -> list[_Row]:
     """The first rows that are not blank."""
     found: list[_Row] = []
     if delimiter == BLANK:
-        head = squeezed(head.encode()).decode()
-    reader = csv.reader(io.StringIO(head, newline=""), delimiter=delimiter, quotechar=quote, skipinitialspace=True)
+        head = squeezed(head.encode("utf-8", "replace")).decode()
+    elif delimiter == DOUBLED:
+        head, delimiter = head.replace(DOUBLED, STANDS_IN), STANDS_IN
+    reader = csv.reader(
+        io.StringIO(head, newline=""),
+        delimiter=delimiter,
+        quotechar=quote or None,
+        quoting=csv.QUOTE_MINIMAL if quote else csv.QUOTE_NONE,
+        skipinitialspace=True,
+    )
     before = 0
     try:
         for record in reader:
             if record:
-                found.append(_Row(before, [clean(cell) for cell in record]))
+                found.append(_Row(before, [clean(cell) for cell in record], reader.line_num))
             before = reader.line_num
             if len(found) == SNIFFED:
                 break
@@ -243,7 +420,7 @@ def _rows(head: str, delimiter: str, quote: str) -> list[_Row]:
     if delimiter != BLANK:
         return found
     cells = without_mark([row.cells for row in found])
-    return [_Row(row.before, one) for row, one in zip(found, cells, strict=True)]
+    return [replace(row, cells=one) for row, one in zip(found, cells, strict=True)]
 
 
 def check_names(names: list[str]) -> None:
@@ -264,10 +441,6 @@ def check_names(names: list[str]) -> None:
 
 def _sentence(said: str) -> str:
     """What the parser said, in our words."""
-    ragged = re.search(r"Row #(\d+): Expected (\d+) columns, got (\d+)", said)
-    if ragged:
-        row, expected, got = ragged.groups()
-        return f"has {got} values in line {row}, where the header has {expected}"
     if "straddling" in said:
         return f"has a row of more than {BLOCK >> 20} MiB, or a quote that is never closed"
     return f"cannot be read as CSV: {printable(said.splitlines()[0][:200])}"

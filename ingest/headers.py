@@ -2,15 +2,27 @@
 
 import re
 from collections.abc import Callable, Collection, Iterable, Sequence
-from itertools import pairwise
+from itertools import count, pairwise
 
 from spec.cells import MISSING, PLACEHOLDERS, CellFormat, unit_of
+from spec.reading import ReadingOptions
+from spec.schema import ColumnKind
 
-from .errors import shown
+from .errors import shown, some
 
 UNNAMED = re.compile(r"(Unnamed: \d+|__index_level_\d+__|index|)")
 """What pandas calls its index where nobody named it."""
 
+MOST_DESCRIPTIONS = 2
+ENOUGH = 9
+"""So many rows below words that are no units; of fewer, a word may be one of several values."""
+_ATOM = (
+    r"(%|\u2030|\u00b0[CFK]?|[KCF]|[\u00b5\u03bcumcdhkMGTnp]?(m|s|g|l|L|A|V|W|Wh|J|N|Pa|Hz|eV|mol|M|bar|B|b|t|cal|\u03a9|Ohm)|"
+    r"min|sec|h|hr|hrs|hours?|d|days?|weeks?|months?|yr|y|years?|kn|kts?|mph|kmh|kph|ft|in|inch|mi|lbs?|oz|psi|"
+    r"mmHg|ha|deg|rad|ppm|ppb|dB|dBA?|rpm|px|IU|EUR|USD|GBP|CHF|JPY|CNY|INR|SEK|NOK|DKK|PLN|CAD|AUD|[$\u20ac\u00a3\u00a5])([\u00b2\u00b3]|\^?-?[1-9])?"
+)
+UNIT = re.compile(rf"[\[(<{{].*[\])>}}]|{_ATOM}([/*\u00b7. ]{_ATOM})*")
+"""A unit as it stands below a name: `m/s`, `EUR`, or anything in brackets."""
 Record = Sequence[str]
 _FORMS = (
     CellFormat(),
@@ -34,9 +46,12 @@ def has_header(records: Sequence[Record], named: Collection[str]) -> bool:
     by_place = {str(place) for place in range(len(first))}
     if any(name in first and name not in by_place for name in named):
         return True
+    others = [record for record in rest if list(record) != list(first)]  # where files were joined, it comes again
     filled = [cell for cell in first if cell]
     numbers = [cell for cell in filled if is_value(cell)]
-    if _are_consecutive(filled) or (len(numbers) < len(filled) and _is_above_numbers(first, rest)):
+    if _are_consecutive(filled) or (
+        len(numbers) < len(filled) and _is_above_numbers(first, rest if numbers else others)
+    ):
         return True
     if not numbers:
         return not rest or (len(set(first)) == len(first) and not _recurs(first, rest, all))
@@ -47,8 +62,8 @@ def has_header(records: Sequence[Record], named: Collection[str]) -> bool:
 def _is_above_numbers(first: Record, rest: Sequence[Record]) -> bool:
     """Whether a word stands above nothing but numbers."""
     for place, cell in enumerate(first):
-        below = [record[place] for record in rest if place < len(record) and not _is_gap(record[place])]
-        if cell and not is_value(cell) and not _is_gap(cell) and below and all(is_value(value) for value in below):
+        below = [record[place] for record in rest if place < len(record) and not is_gap(record[place])]
+        if cell and not is_value(cell) and not is_gap(cell) and below and all(is_value(value) for value in below):
             return True
     return False
 
@@ -69,7 +84,8 @@ def _are_consecutive(cells: Record) -> bool:
     return all(after == before + 1 for before, after in pairwise(numbers))
 
 
-def _is_gap(cell: str) -> bool:
+def is_gap(cell: str) -> bool:
+    """Whether a cell says that it has no value."""
     return cell in MISSING or cell in PLACEHOLDERS
 
 
@@ -81,15 +97,78 @@ def is_value(cell: str) -> bool:
     return unit is not None and any(form.model_copy(update={"unit": unit}).number(cell) is not None for form in _FORMS)
 
 
-def names_of(records: Sequence[Record], *, has_header: bool) -> tuple[list[str], list[str], list[str]]:
+def without_comment_mark(records: Sequence[Record], named: Collection[str]) -> Sequence[Record]:
+    """The records, where the first is a header of `numpy.savetxt`, `# a,b`, without the mark of comments.
+
+    Somebody calls a column `# rooms`, too: only numbers as that writes them, or a name that is spoken of, are a sign.
+    """
+    bare = records[0][0].removeprefix("# ").strip()
+    if bare == records[0][0] or records[0][0] in named or len(records) < 2:
+        return records
+    if bare in named or all(re.fullmatch(r"-?\d\.\d{18}e[+-]\d\d|nan", cell) for cell in records[1]):
+        return [[bare, *records[0][1:]], *records[1:]]
+    return records
+
+
+def descriptions(records: Sequence[Record], options: ReadingOptions) -> int:
+    """How many records below the names, the first, describe the columns: units, or what was asked in a survey.
+
+    They have words, and no number, above columns of nothing but numbers: such a row can be no other.
+    """
+    if any(kind is ColumnKind.category for kind in options.types.values()) or options.na_values:
+        return 0  # somebody spoke of words among numbers
+    count = 0
+    while count < MOST_DESCRIPTIONS and len(records) > 2 + count:
+        if not _describes(records[1 + count], records[2 + count :]):
+            break
+        count += 1
+    return count
+
+
+def _describes(record: Record, below: Sequence[Record]) -> bool:
+    if any(is_value(cell) for cell in record if not is_gap(cell)):
+        return False
+    above_values, others = list[str](), list[str]()
+    for place, cell in enumerate(record):
+        column = [row[place] for row in below if place < len(row)]
+        values = [value for value in column[1:] if not is_gap(value)]  # the first may describe, too
+        if is_gap(cell):
+            continue
+        if cell in column:
+            return False
+        (above_values if values and all(map(is_value, values)) else others).append(cell)
+    if all(map(UNIT.fullmatch, (*above_values, *others))):
+        return bool(above_values)
+    return len(above_values) > 1 and len(below) >= ENOUGH
+
+
+def names_of(
+    records: Sequence[Record], *, has_header: bool, named: Collection[str] = ()
+) -> tuple[list[str], list[str], list[str]]:
     """The names of the columns, those that only number the rows or are empty, and what is to be said of them."""
     if not has_header:
         return [str(place) for place in range(len(records[0]))], [], []
-    names, index, notes = list(records[0]), list[str](), list[str]()
+    names = [name if name.isprintable() else " ".join(name.split()) for name in records[0]]
+    index, notes = list[str](), list[str]()
+    if broken := [name for name, raw in zip(names, records[0], strict=True) if name != raw]:
+        notes.append(f"Line breaks and tabs in names are read as spaces: {some(broken)}.")
     if is_short(records):
         trails = not any(record[-1] for record in records[1:])
         names = [*names, ""] if trails else ["", *names]
+    widest = max(map(len, records[1:]), default=len(names))
+    if len(names) > widest and not any(names[widest:]):
+        notes.append("The header ends with a delimiter that no row has: it begins no column.")
+        names = names[:widest]
+    seen = set(names)
+    known = set[str]()
     for place, name in enumerate(names):
+        if name and name in known and name not in named:
+            names[place] = next(one for at in count(1) if (one := f"{name}.{at}") not in seen)
+            seen.add(names[place])
+            notes.append(
+                f"Column {place + 1} has the name {shown(name)} of another, and is called {shown(names[place])}."
+            )
+        known.add(name)
         if not UNNAMED.fullmatch(name):
             continue
         below = [record[place] for record in records[1:] if place < len(record)]

@@ -96,7 +96,7 @@ class _Rows:
             rows=self._rows,
             faults=self._faults[:MOST],
             unknown=self._unknown,
-            warnings=self._warnings,
+            warnings=[*self._source.remarks, *self._warnings],
             names=self._source.names if self._with_cells else [],
             cells=cells,
         )

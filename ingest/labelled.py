@@ -28,7 +28,7 @@ class Labelled:
         self._encoders = {one.name: encoder(_column(one)) for one in targets if one.missing}
         self.names, self.index = source.names, source.index
         self.format, self.encoding, self.delimiter = source.format, source.encoding, source.delimiter
-        self.header, self.is_typed = source.header, source.is_typed
+        self.header, self.is_typed, self.remarks = source.header, source.is_typed, source.remarks
         for one in targets:
             _check_words(one)
         gaps = np.concatenate([gaps for gaps, _ in self._marked()])

@@ -59,6 +59,10 @@ class Source(Protocol):
     def notes(self) -> list[str]:
         """What is to be said of the file as a whole."""
 
+    @property
+    def remarks(self) -> list[str]:
+        """Those of them that are of lines which are no rows, or not whole; all are known when it was read once."""
+
     def batches(self) -> Iterator[pa.RecordBatch]:
         """The rows, some at a time, in order."""
 

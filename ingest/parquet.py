@@ -26,6 +26,7 @@ class ParquetFile:
     delimiter = None
     header = None
     is_typed = True
+    remarks: list[str] = []
 
     def __init__(self, file: Path) -> None:
         self._file = file

@@ -3,11 +3,11 @@
 from collections import Counter
 from collections.abc import Collection, Sequence
 
+from .below import COMMENTS
 from .headers import Record, is_value
 
 MOST = 30
 """So many lines may stand above a table."""
-COMMENTS = ("#", "%", "//")
 
 
 def lines_above(records: Sequence[Record], named: Collection[str] = ()) -> int:

@@ -15,10 +15,14 @@ MISSING = frozenset(
     {
         *("", "NA", "na", "N/A", "n/a", "#N/A", "#NA", "<NA>", "NaN", "nan", "-NaN", "-nan", "NaT"),
         *("NULL", "null", "(null)", "\\N", "None", "none"),
-        *("#DIV/0!", "#VALUE!", "#REF!", "#NAME?", "#NUM!", "#NULL!"),
+        *("-1.#IND", "1.#IND", "-1.#QNAN", "1.#QNAN", "[NULL]", "<null>"),
+        *("#DIV/0!", "#VALUE!", "#REF!", "#NAME?", "#NUM!", "#NULL!", "#N/V", "#N/D", "#NV", "#NB", "#N/B"),
+        *("#WERT!", "#BEZUG!", "#ZAHL!", "#VALEUR!", "#NOM?", "#NOMBRE!", "#NOMBRE?", "#VALOR!", "#\u00a1VALOR!"),
+        *("#\u00a1DIV/0!", "#\u00a1REF!", "#\u00a1NUM!", "#\u00bfNOMBRE?", "#VALORE!", "#RIF!", "#NOME?", "#WAARDE!"),
+        *("#VERW!", "#NAAM?", "#GETAL!", "#V\u00c4RDEFEL!", "#OGILTIGT!", "#SAKNAS!", "#\u0417\u041d\u0410\u0427!"),
     }
 )
-"""Texts that mean a missing value: those of pandas, R and databases, and errors of spreadsheets."""
+"""Texts that mean a missing value: those of pandas, R and databases, and errors of spreadsheets, in their languages."""
 
 PLACEHOLDERS = frozenset(
     {"?", "-", "--", "---", "\u2013", "\u2014", "\u2212", ".", "..", "...", "…", "n.a.", "N.A.", "n.d."}

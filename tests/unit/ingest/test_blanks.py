@@ -5,7 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ingest.blanks import Changed, squeezed, without_blanks
+from ingest.blanks import squeezed, without_blanks
+from ingest.changed import Changed
 
 from .reading import reading, refusal, table
 
@@ -46,8 +47,7 @@ def test_blanks_within_cells_divide_nothing(tmp_path: Path, content: str, delimi
 def test_a_column_whose_name_is_a_mark_of_comments_stays_where_cells_have_a_delimiter(tmp_path: Path) -> None:
     rows = "".join(f"{row},{row % 5},{row}\n" for row in ROWS)
     assert reading("#,a,y\n" + rows, tmp_path).profile.names == ["#", "a", "y"]
-    said = "file has 3 values in line 2, where the header has 4"
-    assert refusal("#,a,b,y\n" + rows, tmp_path) == said
+    assert "has 3 values in line 2, where the header has 4" in refusal("#,a,b,y\n" + rows, tmp_path)
 
 
 def test_blanks_can_be_asked_for(tmp_path: Path) -> None:

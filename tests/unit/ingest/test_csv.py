@@ -151,9 +151,10 @@ BAD: dict[str, tuple[bytes | str, str]] = {
     "empty": (b"", "file is empty"),
     "blank": (b"\n\n", "file holds nothing but blank lines"),
     "header only": (b"a,y\n", "file has a header and no rows"),
-    "ragged": (b"a,b,y\n1,2,0\n1,2\n", "file has 2 values in line 3, where the header has 3"),
+    "ragged": (b"a,b,y\n1,2\n3,4\n", "file has 2 values in line 2, where the header has 3: '1,2'; complete the line"),
     "too many values": (b"a,b,y\n1,2,0\n1,2,1\n1,2,3,4\n", "file has 4 values in line 4, where the header has 3"),
-    "duplicate names": (b"a,a,y\n1,2,3\n", "file has two columns named 'a'"),
+    "a target by a name of two columns": (b"a,y,y\n1,2,3\n", "file has two columns named 'y'"),
+    "cut within a character": ("ä,y\n1,ö\n2,ü".encode()[:-1], "file ends within a character: it is cut short"),
     "a word among numbers": (rows(20, "oops,2,1\n").encode(), "file has 'oops' in row 21 of column 'a'"),
     "a long word": (
         rows(20, "z" * 99 + ",2,1\n").encode(),

@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ingest.errors import RefusedError
 from model.preprocessing import Preprocessing
 from model.rows import numbers_of
 from spec.schema import Role
@@ -71,9 +70,9 @@ def test_texts_in_parquet_and_npz(tmp_path: Path) -> None:
     assert reading(buffer.getvalue(), tmp_path, name="f.npz", target=None).table.target.labels == ("e", NFC)
 
 
-def test_two_names_that_are_one_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(RefusedError, match="two columns named"):
-        reading(f"{NFC},{NFD},y\n1,2,0\n3,4,1\n", tmp_path)
+def test_two_names_that_are_one_are_told_apart(tmp_path: Path) -> None:
+    found = reading(f"{NFC},{NFD},y\n1,2,0\n3,4,1\n", tmp_path)
+    assert found.profile.names == [NFC, f"{NFC}.1", "y"]
 
 
 @pytest.mark.parametrize("name", [NFC, NFD])

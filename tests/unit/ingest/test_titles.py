@@ -26,7 +26,7 @@ def test_what_stands_above_a_table_is_no_row(tmp_path: Path, above: str, said: s
     assert found.rows == 30
     assert [column.name for column in found.table.columns] == ["a", "b"]
     assert found.profile.notes[0].startswith(said)
-    assert found.profile.notes[0].endswith("above the table, and not read. header=true reads the first line as names.")
+    assert found.profile.notes[0].endswith("above the table, and not read.")
 
 
 def test_the_delimiter_is_that_of_the_table(tmp_path: Path) -> None:
@@ -35,8 +35,14 @@ def test_the_delimiter_is_that_of_the_table(tmp_path: Path) -> None:
     assert found.profile.notes[0].startswith("The first line, 'Sales, by region, in euros', is")
 
 
-def test_a_header_is_a_row_of_the_table_where_somebody_says_so(tmp_path: Path) -> None:
-    assert "'y'" in refusal(f"Sales report 2024,,\na,b,y\n{ROWS}", tmp_path, header=True)
+def test_a_file_with_a_header_may_have_lines_above_it(tmp_path: Path) -> None:
+    found = reading(f"Sales report 2024,,\na,b,y\n{ROWS}", tmp_path, header=True)
+    assert (found.rows, found.profile.names) == (30, ["a", "b", "y"])
+
+
+def test_the_first_line_is_the_header_where_somebody_names_a_column_of_it(tmp_path: Path) -> None:
+    found = reading(f"Sales report 2024,,\n{ROWS}", tmp_path, target="Sales report 2024", header=True)
+    assert (found.rows, found.profile.names) == (30, ["Sales report 2024", "Unnamed: 1", "Unnamed: 2"])
 
 
 @pytest.mark.parametrize("header", ["a,b,y", ",b,y", "#id,,y"])
