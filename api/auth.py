@@ -7,7 +7,8 @@ ask for permission first, which this API never gives.
 
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Self
@@ -20,10 +21,12 @@ from werkzeug import Response
 
 from spec.access import Role
 from store.access import Access, Asker
+from store.errors import StoreUnavailableError
 from store.tokens import CLASSROOM, GUEST, METRICS_READ, TokenRecord, TokenStore
 
 from .answers import PREFIX
 from .errors import ForbiddenError, TooManyError, UnauthorizedError
+from .services import service
 
 COOKIE = "epochal_session"
 PAGE_HEADER = "X-Epochal-Page"
@@ -258,6 +261,19 @@ def _reads_by_post() -> bool:
         and "/mlflow-artifacts/" not in path
         and path.endswith(MLFLOW_READS)
     )
+
+
+def still_let_in() -> Callable[[], bool]:
+    """Whether the user of this request would be let in later, too, with the same rights: for answers without an end."""
+    tokens, shown, before = service(TokenStore), _shown(), principal()
+
+    def ask() -> bool:
+        with suppress(StoreUnavailableError):  # nobody is sent away because the record is
+            found = tokens.find(shown)
+            return found is not None and Principal.of(found) == before
+        return True
+
+    return ask
 
 
 def administrator() -> Principal:

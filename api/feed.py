@@ -14,12 +14,12 @@ from store.changes import Changes, ChangeStore, Seen, moment, stamp
 from store.errors import StoreUnavailableError
 
 from .answers import PREFIX, job_news
-from .auth import principal
+from .auth import principal, still_let_in
 from .openapi import documented
 from .parsing import parse_query
 from .queries import FeedQuery
 from .services import service
-from .stream import HEARTBEAT_S, OpenStreams
+from .stream import HEARTBEAT_S, OpenStreams, ReaderCheck
 from .sweep_services import SweepServices
 
 POLL_S = 1.0
@@ -91,8 +91,14 @@ class Feed:
             self._ends = True
             self._news.notify_all()
 
-    def follow(self, reader: Reader, last: str, clock: Callable[[], float] = time.monotonic) -> Generator[str]:
-        """The events for a reader as text, until this process stops; `last` is its Last-Event-ID."""
+    def follow(
+        self,
+        reader: Reader,
+        last: str,
+        check: Callable[[], None] = lambda: None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> Generator[str]:
+        """The events for a reader as text, until this process stops, or `check` raises; `last` is its Last-Event-ID."""
         with self._news:
             self._readers += 1
             number = self._number
@@ -104,6 +110,7 @@ class Feed:
             yield from self._missed(reader, last)
             sent_at = clock()
             while not self._ends:
+                check()
                 batches = self._after(number)
                 if batches and batches[0].number > number + 1:
                     yield f"id: {batches[-1].id}\nevent: reload\ndata: {{}}\n\n"
@@ -186,5 +193,6 @@ def follow() -> Response:
     """The news of all that the asker sees; the client's Last-Event-ID says where to go on."""
     asked, streams = parse_query(FeedQuery), service(OpenStreams)
     reader, last = Reader(principal().sees, asked.jobs), request.headers.get("Last-Event-ID", "")
+    check = ReaderCheck(still_let_in())
     streams.enter()
-    return streams.answer(service(Feed).follow(reader, last))
+    return streams.answer(service(Feed).follow(reader, last, check))

@@ -18,6 +18,7 @@ from store.live import LivePictures, Watch
 from store.records import EventRecord, JobRecord
 
 from .answers import PREFIX, event_view
+from .auth import still_let_in
 from .errors import BusyError
 from .openapi import documented
 from .parsing import visible_job
@@ -33,6 +34,8 @@ CROWD = 100
 SHARED_S = 0.25
 """So long what was read of a job serves other streams that are at the same place."""
 HEARTBEAT_S = 15.0
+READER_S = 5.0
+"""So long a stream may go on after its reader was signed out, or has other rights."""
 
 
 @dataclass(frozen=True)
@@ -82,6 +85,25 @@ class SharedReads:
         return Tail.of(job, (seq, epoch), events, self._store.curve(job_id, after_epoch=epoch))
 
 
+class StreamsEndError(Exception):
+    """This stream ends; its reader may ask for it again: of the next process, or with what it may read now."""
+
+
+class ReaderCheck:
+    """Ends a stream soon after its reader would not be let in any more, or with other rights."""
+
+    def __init__(self, let_in: Callable[[], bool], clock: Callable[[], float] = time.monotonic) -> None:
+        self._let_in, self._clock = let_in, clock
+        self._asked_at = clock()
+
+    def __call__(self) -> None:
+        """Raises `StreamsEndError`."""
+        if self._clock() - self._asked_at >= READER_S:
+            self._asked_at = self._clock()
+            if not self._let_in():
+                raise StreamsEndError
+
+
 class JobStream:
     """The events of a job since the client's last one: its states, its epochs, its end.
 
@@ -97,9 +119,10 @@ class JobStream:
         clock: Callable[[], float],
         pictures: Watch | None = None,
         pause: Callable[[], float] = lambda: POLL_S,
+        check: Callable[[], None] = lambda: None,
     ) -> None:
         self._reads, self._job_id, self._pictures, self._pause = reads, job_id, pictures, pause
-        self._sleep, self._clock = sleep, clock
+        self._sleep, self._clock, self._check = sleep, clock, check
         seq, _, epoch = last.partition(".")
         self._seq = int(seq) if seq.isdecimal() and len(seq) < 10 else 0
         self._epoch = int(epoch) if epoch.isdecimal() and len(epoch) < 10 else 0
@@ -109,6 +132,7 @@ class JobStream:
         yield "retry: 1000\n\n"
         sent_at = self._clock()
         while True:
+            self._check()
             try:
                 tail = self._reads.after(self._job_id, self._seq, self._epoch)
                 if tail.text:
@@ -147,10 +171,6 @@ class JobStream:
 
     def _event(self, name: str, data: str) -> str:
         return event_text((self._seq, self._epoch), name, data)
-
-
-class StreamsEndError(Exception):
-    """This process stops: its streams end, and their readers go on with the next process."""
 
 
 class OpenStreams:
@@ -207,7 +227,8 @@ def follow(job_id: UUID) -> Response:
     job, last, streams = visible_job(job_id), request.headers.get("Last-Event-ID", ""), service(OpenStreams)
     streams.enter()
     watch = service(LivePictures).watch(job.id) if job.spec.live_boundary is not None else None
-    events = JobStream(service(SharedReads), job.id, last, streams.sleep, time.monotonic, watch, streams.pause)
+    check = ReaderCheck(still_let_in())
+    events = JobStream(service(SharedReads), job.id, last, streams.sleep, time.monotonic, watch, streams.pause, check)
     answer = streams.answer(events)
     if watch is not None:
         answer.call_on_close(watch.close)

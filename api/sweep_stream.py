@@ -11,10 +11,11 @@ from spec.sweep_views import SweepProgress
 from store.errors import StoreUnavailableError
 
 from .answers import PREFIX
+from .auth import still_let_in
 from .openapi import documented
 from .services import service
 from .shared import Shared
-from .stream import HEARTBEAT_S, OpenStreams
+from .stream import HEARTBEAT_S, OpenStreams, ReaderCheck
 from .sweep_services import SweepServices
 from .sweeps import visible_sweep
 
@@ -47,8 +48,9 @@ class SweepStream:
         sleep: Callable[[float], None],
         clock: Callable[[], float],
         pause: Callable[[], float] = lambda: POLL_S,
+        check: Callable[[], None] = lambda: None,
     ) -> None:
-        self._shared, self._sweep_id, self._pause = shared, sweep_id, pause
+        self._shared, self._sweep_id, self._pause, self._check = shared, sweep_id, pause, check
         self._sleep, self._clock = sleep, clock
 
     def __iter__(self) -> Iterator[str]:
@@ -56,6 +58,7 @@ class SweepStream:
         yield "retry: 1000\n\n"
         sent_at, sent = self._clock(), ""
         while True:
+            self._check()
             asked_at = self._clock()
             try:
                 progress = self._shared.of(self._sweep_id)
@@ -84,5 +87,6 @@ def follow(sweep_id: UUID) -> Response:
     """A sweep's progress until its end."""
     sweep, streams = visible_sweep(sweep_id), service(OpenStreams)
     streams.enter()
-    events = SweepStream(service(SharedProgress), sweep.id, streams.sleep, time.monotonic, streams.pause)
+    check = ReaderCheck(still_let_in())
+    events = SweepStream(service(SharedProgress), sweep.id, streams.sleep, time.monotonic, streams.pause, check)
     return streams.answer(events)

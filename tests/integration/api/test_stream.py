@@ -13,7 +13,19 @@ from werkzeug import Response
 
 from api import auth, errors
 from api.services import provide
-from api.stream import HEARTBEAT_S, POLL_S, SHARED_S, STREAMS, JobStream, OpenStreams, SharedReads, stream
+from api.stream import (
+    HEARTBEAT_S,
+    POLL_S,
+    READER_S,
+    SHARED_S,
+    STREAMS,
+    JobStream,
+    OpenStreams,
+    ReaderCheck,
+    SharedReads,
+    StreamsEndError,
+    stream,
+)
 from spec.states import FailureReason, StopReason
 from store.access import Asker
 from store.errors import StoreUnavailableError
@@ -21,6 +33,7 @@ from store.jobs import JobStore
 from store.records import JobRecord, Progress, Success
 
 from .conftest import JOBS, Service, is_problem
+from .sweeping import submitted
 
 
 @dataclass(frozen=True)
@@ -185,7 +198,7 @@ def test_a_process_serves_a_limited_number_of_streams(api: Service) -> None:
     app = Flask("streams")
     errors.install(app, chance=lambda: 0.4)
     auth.install(app, api.tokens, auth.FailedLogins())
-    provide(app, JobStore(api.engine), SharedReads(JobStore(api.engine)), OpenStreams(2))
+    provide(app, JobStore(api.engine), SharedReads(JobStore(api.engine)), OpenStreams(2), api.tokens)
     app.register_blueprint(stream)
     path, headers = f"{JOBS}/{api.submit()}/stream", {"Authorization": f"Bearer {api.token}"}
 
@@ -205,6 +218,47 @@ def test_a_process_serves_a_limited_number_of_streams(api: Service) -> None:
     with ask() as answer:
         assert answer.status_code == 200
     open_streams[1].close()
+
+
+@pytest.mark.parametrize("path", [f"{JOBS}/stream", f"{JOBS}/JOB/stream", "/api/v1/sweeps/SWEEP/stream"])
+@pytest.mark.parametrize("by", ["token", "session"])
+def test_a_stream_ends_when_its_reader_is_signed_out(
+    both: Service, monkeypatch: pytest.MonkeyPatch, path: str, by: str
+) -> None:
+    monkeypatch.setattr("api.stream.READER_S", 0.0)  # or each of these tests would take seconds
+    path = path.replace("JOB", both.run()).replace("SWEEP", submitted(both))
+    shown = both.tokens.create(owner="ann")
+    token = both.tokens.find(shown)
+    assert token is not None
+    if by == "session":
+        shown = both.tokens.open_session(token)
+    headers = {"Cookie": f"{auth.COOKIE}={shown}"} if by == "session" else {}
+    with both.ask("GET", path, token=None if by == "session" else shown, headers=headers) as answer:
+        heard = texts(answer)
+        assert next(heard).startswith("retry")
+        assert next(heard)
+        both.tokens.revoke(token.id)  # and its sessions with it
+        assert len(list(heard)) < 5
+    is_problem(both.ask("GET", path, token=None if by == "session" else shown, headers=headers), 401)
+
+
+def test_a_reader_is_asked_about_now_and_then() -> None:
+    time, asked = Time(), list[float]()
+
+    def let_in() -> bool:
+        asked.append(time.now)
+        return time.now < 3 * READER_S
+
+    check = ReaderCheck(let_in, time.clock)
+
+    def stream_on() -> None:
+        while True:
+            check()
+            time.sleep(POLL_S)
+
+    with pytest.raises(StreamsEndError):
+        stream_on()
+    assert asked == [READER_S, 2 * READER_S, 3 * READER_S]
 
 
 def test_refused_streams_take_no_place(api: Service) -> None:
