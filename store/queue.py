@@ -123,12 +123,13 @@ class Queue:
             return Place(None, f"{why} That is too far ahead to estimate its start.", None)
         if ahead < free:
             return Place(position, why, job.at)
-        if ahead - free < len(ends):  # one slot for each job ahead: those of a pack need fewer
-            return Place(position, why, job.at + timedelta(seconds=ends[ahead - free]))
-        if not per_s:
+        estimates = ends[ahead - free : ahead - free + 1]  # one slot for each job ahead: those of a pack need fewer
+        if per_s:
+            first = ends[0] if ends and len(ends) >= slots - free else 0.0
+            estimates.append(max((ahead + 1) / per_s, first))
+        if not estimates:
             return Place(position, f"{why} No job has ended recently, so its start cannot be estimated.", None)
-        soonest = ends[0] if ends and len(ends) >= slots - free else 0.0
-        return Place(position, why, job.at + timedelta(seconds=max((ahead + 1) / per_s, soonest)))
+        return Place(position, why, job.at + timedelta(seconds=min(estimates)))
 
     def warnings(self, requests: Iterable[str]) -> list[str]:
         """Why jobs with these device requests will wait until somebody acts."""

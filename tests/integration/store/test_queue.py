@@ -398,6 +398,24 @@ def test_a_job_starts_when_a_running_pack_ends(store: Record, queue: Queue, engi
     assert "No job has ended recently" in why
 
 
+def test_no_job_is_told_to_wait_longer_than_one_behind_it(store: Record, queue: Queue, engine: Engine) -> None:
+    """One slot trains for long; the other has ended a job in each ten seconds."""
+    with_slots(engine, 2)
+    slow, *done = of(store, "ada", 11, epochs=1_000)
+    for job_id in (slow, *done):
+        (one,) = claim(store, 1, device="cpu:0" if job_id == slow else "cpu:1")
+        if job_id != slow:
+            succeed(store, one)
+    for number, job_id in enumerate(done):
+        age(engine, job_id, started_at=100.0, finished_at=10.0 * number)
+    (fast,) = of(store, "ada", 1, epochs=100)
+    assert [one.job_id for one in claim(store, 1, device="cpu:1")] == [fast]
+    trained = [Progress(job_id, 1, points(1, 20), epochs_per_s=10.0) for job_id in (slow, fast)]
+    store.renew(worker="w1", progress=trained, lease_s=30.0)
+    waits = _starts_in(engine, queue, of(store, "ada", 3))
+    assert waits == pytest.approx([8.0, 20.0, 30.0], abs=1.5)
+
+
 def test_a_pack_ends_with_its_last_member(store: Record, queue: Queue, engine: Engine) -> None:
     with_slots(engine, 1)
     short, long, waiting = (

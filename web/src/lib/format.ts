@@ -44,7 +44,7 @@ export function higherIsBetter(name: string): boolean {
   return SHARES.test(name.replace(/^(train|val|test)_/, ""));
 }
 
-const WORDS: Readonly<Record<string, string>> = { val: "validation", auc: "AUC", r2: "R²", f1: "F1", mae: "MAE", rmse: "RMSE" };
+const WORDS: Readonly<Record<string, string>> = { val: "validation", auc: "AUC", roc: "ROC", r2: "R²", f1: "F1", mae: "MAE", rmse: "RMSE" };
 
 /** `val_balanced_accuracy` as "validation balanced accuracy". */
 export function metricName(name: string): string {

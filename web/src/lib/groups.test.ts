@@ -13,6 +13,11 @@ test("only the fields that differ are listed, by their paths", () => {
   expect(differing([base, base])).toEqual([]);
 });
 
+test("a data set differs once, not by its digest too", () => {
+  const [one, other] = [{ dataset: { id: "ds_1", sha256: "a" } }, { dataset: { id: "ds_2", sha256: "b" } }];
+  expect(differing([one, other])).toEqual([{ field: "dataset.id", values: ["ds_1", "ds_2"] }]);
+});
+
 test("jobs are grouped in the order in which their texts come", () => {
   expect([...grouped(["sgd", "adam", "sgd"])]).toEqual([["sgd", [0, 2]], ["adam", [1]]]);
 });

@@ -70,5 +70,6 @@ export function show(value: unknown): string {
 
 /** A field's name in words: `learning_rate` as "learning rate". */
 export function fieldName(field: string): string {
-  return field.replaceAll("_", " ").replace(/^(\w+)\.type$/, "$1");
+  if (field === "dataset.id" || field === "dataset.name") return "data set";
+  return field.replace(/^dataset\./, "data set ").replace(/^architecture\.(?!type$)/, "").replaceAll("_", " ").replace(/^(\w+)\.type$/, "$1");
 }
