@@ -11,6 +11,8 @@ DOUBLED = "::"
 """The delimiter of MovieLens; a parser takes one character, `STANDS_IN`."""
 STANDS_IN = "\x1f"
 _QUOTED_LINE = re.compile(rb'^"(.*)"(?=\r?$)', re.MULTILINE)
+_QUOTED = re.compile(r'"(?:[^"]++|"")*+"')
+_DIVIDED = re.compile(r"[,;\t|]")
 
 
 def divided(text: bytes) -> bytes:
@@ -33,7 +35,7 @@ def are_quoted_lines(text: str) -> bool:
     if not text.startswith('"'):
         return False
     lines = text.splitlines()[:-1]
-    return len(lines) > 1 and all(re.fullmatch(r'"([^"]|"")*[,;\t|]([^"]|"")*"', line) for line in lines if line)
+    return len(lines) > 1 and all(_QUOTED.fullmatch(line) and _DIVIDED.search(line) for line in lines if line)
 
 
 def without_outer_quotes(text: bytes) -> bytes:
