@@ -6,6 +6,7 @@ none outlives this process.
 """
 
 import contextlib
+import errno
 import signal
 import socket
 import sys
@@ -103,8 +104,10 @@ class Stack:
         while not self._told_to_stop:
             time.sleep(PROBE_EVERY_S)
             for child in self._children:
-                self._check(child)
-            self._note()
+                with _despite_a_full_disk():
+                    self._check(child)
+            with _despite_a_full_disk():  # what could not be written is written when there is space
+                self._note()
 
     def _check(self, child: Child) -> None:
         status = child.exit_status()
@@ -211,6 +214,16 @@ class Stack:
         finally:
             for kind, handler in zip(kinds, before, strict=True):
                 signal.signal(kind, handler)
+
+
+@contextlib.contextmanager
+def _despite_a_full_disk() -> Iterator[None]:
+    """Go on where a line of the log or a file of the home could not be written: the services still run."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
 
 
 def as_service(home: Home, *, workers: int, environ: Mapping[str, str], outlives: bool) -> Service:

@@ -1,5 +1,7 @@
 """Disks that are full for a while: of the files, of the record, and of all that an embedded stack has."""
 
+import os
+import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -86,6 +88,7 @@ def stack() -> Iterator[tuple[Embedded, SmallDisk]]:
 def test_an_embedded_stack_whose_disk_is_full_loses_and_fails_no_job(stack: tuple[Embedded, SmallDisk]) -> None:
     embedded, disk = stack
     with embedded.client() as client, embedded.http() as http:
+        embedded.slow_motion.begin()
         ids = client.submit_many([{**STRUCK, "seed": seed, "max_attempts": 1} for seed in range(4)])
         await_value(lambda: client.job(ids[0]).progress.epoch > 20)
         disk.fill()
@@ -94,10 +97,15 @@ def test_an_embedded_stack_whose_disk_is_full_loses_and_fails_no_job(stack: tupl
         assert (refused.status_code, ready.status_code) == (503, 503)
         assert "disk" in refused.json()["detail"]
         assert "disk" in ready.json()["checks"]["disk"]
+        (mirror,) = (service.pid for service in embedded.home.services() if service.name == "tracking")
+        assert mirror is not None
+        os.kill(mirror, signal.SIGKILL)  # what the stack writes of that finds no space
         time.sleep(10.0)
         assert all(client.job(job_id).status in (JobStatus.running, JobStatus.queued) for job_id in ids)
         disk.empty()
+        embedded.slow_motion.end()
         await_value(lambda: all(client.job(job_id).status is JobStatus.succeeded for job_id in ids), within_s=90.0)
         assert all(len(client.curve(job_id)["epoch"]) == STRUCK["epochs"] for job_id in ids)
+    await_value(lambda: [one.restarts for one in embedded.home.services() if one.name == "tracking"] == [1])
     assert httpx.get(f"{embedded.endpoints.api}/readyz", trust_env=False).status_code == 200
     assert Path(embedded.home.path).exists()
