@@ -43,10 +43,11 @@ class Uneven:
     """The line in the file of a row's number and text."""
     skipped: int
     fault: RefusedError | None = None
+    """Why the parser was told to stop."""
     _even: int = 0
     _seen: int = 0
     _pending: list[_Odd] = field(default_factory=list)
-    _short: list[_Odd] = field(default_factory=list)
+    _first_short: _Odd | None = None
     _short_count: int = 0
     _headers: int = 0
     _left_out: list[str] = field(default_factory=list)
@@ -64,7 +65,7 @@ class Uneven:
         before = row.number - 1 - self.skipped - self._seen
         self._seen += 1
         if cells is None or self._seen > MOST:
-            return self._refuse(row.number, row.actual_columns, row.text)
+            return self._give_up(row)
         words = [clean(cell) for cell in cells]
         while len(words) > self.shape.width and not words[-1]:
             words.pop()
@@ -75,12 +76,17 @@ class Uneven:
         elif RULE.fullmatch(row.text) or (row.text.lstrip().startswith(COMMENTS) and not self.shape.fits(words)):
             self._left_out.append(row.text)
         elif len(words) > self.shape.width:
-            return self._refuse(row.number, row.actual_columns, row.text)
+            return self._give_up(row)
         else:
             self._pending.append(_Odd(before, row.number, row.text, words))
         return "skip"
 
-    def _refuse(self, number: int, width: int, text: str) -> Literal["error"]:
+    def _give_up(self, row: pa.csv.InvalidRow) -> Literal["error"]:
+        self.fault = self._refused(row.number, row.actual_columns, row.text)
+        return "error"
+
+    def _refused(self, number: int, width: int, text: str) -> RefusedError:
+        """Why a row is no row of this table."""
         line = self.line_of(number, text)
         expected = self.shape.width
         said = f"has {width:,} {'value' if width == 1 else 'values'} in line {line}, where the header has {expected:,}"
@@ -88,8 +94,7 @@ class Uneven:
             said += ": a cell that holds the delimiter, or a quote, must be in quotes"
         elif width < expected:
             said += f": {shown(text)}; complete the line, or take it out"
-        self.fault = RefusedError(said)
-        return "error"
+        return RefusedError(said)
 
     def woven(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """A batch with the short rows among it, and without headers that come again. Raises `RefusedError`."""
@@ -115,11 +120,8 @@ class Uneven:
         if self._pending:
             if not self._even:
                 odd = self._pending[0]
-                self._refuse(odd.number, len(odd.cells), odd.text)
-            else:
-                self._check(self._pending)
-            if self.fault is not None:
-                raise self.fault
+                raise self._refused(odd.number, len(odd.cells), odd.text)
+            self._check(self._pending)
             yield self._filled(self._pending)
             self._pending = []
 
@@ -134,8 +136,7 @@ class Uneven:
             count, word = len(self._left_out), shown(self._left_out[0])
             lines = f"A line, {word}, is" if count == 1 else f"{count:,} lines, such as {word}, are"
             said.append(f"{lines} among the rows, and not read.")
-        if self._short_count:
-            first = self._short[0]
+        if (first := self._first_short) is not None:
             rows = "1 row has" if self._short_count == 1 else f"{self._short_count:,} rows have"
             said.append(
                 f"{rows} fewer cells than the header has names, the first in line "
@@ -170,11 +171,8 @@ class Uneven:
         for place, odd in enumerate(rows):
             after = rows[place + 1] if place + 1 < len(rows) else None
             if not self.shape.fits(odd.cells) or not self._is_whole(odd, after):
-                self._refuse(odd.number, len(odd.cells), odd.text)
-            if self.fault is not None:
-                raise self.fault
-        if len(self._short) < 1:
-            self._short = rows[:1]
+                raise self._refused(odd.number, len(odd.cells), odd.text)
+        self._first_short = self._first_short or next(iter(rows), None)
         self._short_count += len(rows)
 
     def _is_whole(self, odd: _Odd, after: _Odd | None) -> bool:
