@@ -189,16 +189,16 @@ _LACKS_CURVE = text("NOT mirror.whole")
 _LACKS_FILES = text("NOT mirror.done")
 
 
-def _which(order: InstrumentedAttribute[Any], *which: TextClause | ColumnElement[bool]) -> Select[Any]:
-    """At most `most` of these jobs. By their ids an index gives the first ones; else all that wait are read."""
+def _jobs_where(order: InstrumentedAttribute[Any], *conditions: TextClause | ColumnElement[bool]) -> Select[Any]:
+    """At most `most` jobs of these. An index gives the first ones by their ids; else all of them are read."""
     mirrored = Mirror.epoch.label("mirrored_epoch"), Mirror.attempt.label("mirrored_attempt")
-    return JOBS.add_columns(*mirrored).where(*which).order_by(order).limit(bindparam("most"))
+    return JOBS.add_columns(*mirrored).where(*conditions).order_by(order).limit(bindparam("most"))
 
 
 # Written once: the mirror asks four times a second, and SQLAlchemy takes longer to build a statement than to run it.
-_FINISHED = _which(Mirror.job_id, _LACKS_CURVE, _ENDED)
-_WITHOUT_FILES = _which(Mirror.job_id, and_(_LACKS_FILES, Mirror.whole), _ENDED)
-_RUNNING = _which(
+_FINISHED = _jobs_where(Mirror.job_id, _LACKS_CURVE, _ENDED)
+_WITHOUT_FILES = _jobs_where(Mirror.job_id, and_(_LACKS_FILES, Mirror.whole), _ENDED)
+_RUNNING = _jobs_where(
     Job.updated_at,
     _LACKS_CURVE,
     or_(

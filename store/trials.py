@@ -28,17 +28,11 @@ from .transitions import enter
 _ENDED = [status.value for status in FINISHED]
 
 # Written once: a controller looks ten times a second, and SQLAlchemy takes longer to build a statement than to run it.
+_is_running = Sweep.state == SweepState.running.value
+_is_free = or_(Sweep.until.is_(None), Sweep.until < now())
 _is_mine = Sweep.controller == bindparam("controller")
-_due = or_(
-    Sweep.until.is_(None),
-    Sweep.until < now(),
-    and_(_is_mine, Sweep.until < now(bindparam("half_lease_s", type_=Float()))),
-)
-_MINE = (
-    select(Sweep.__table__, _due.label("due"))
-    .where(Sweep.state == SweepState.running.value, or_(_is_mine, _due))
-    .order_by(Sweep.id)
-)
+_due = or_(_is_free, and_(_is_mine, Sweep.until < now(bindparam("half_lease_s", type_=Float()))))
+_MINE = select(Sweep.__table__, _due.label("due")).where(_is_running, or_(_is_mine, _due)).order_by(Sweep.id)
 """The running sweeps of a controller, and those that it may take; `due` when their lease is to be written."""
 _OPEN_GENERATIONS = select(Generation.number).where(
     Generation.sweep_id == bindparam("sweep"), Generation.open_trials > 0
@@ -81,12 +75,10 @@ class TrialStore:
             rows = connection.execute(_MINE, {"controller": controller, "half_lease_s": lease_s / 2}).all()
         if not any(row.due for row in rows):
             return [sweep_record(row) for row in rows]
-        running, mine = Sweep.state == SweepState.running.value, Sweep.controller == controller
-        free = or_(mine, Sweep.until.is_(None), Sweep.until < now())
         with writing(self._engine) as connection:
             taken = (
                 update(Sweep)
-                .where(running, free)
+                .where(_is_running, or_(Sweep.controller == controller, _is_free))
                 .values(controller=controller, until=now(lease_s))
                 .returning(Sweep.__table__)
             )
