@@ -1,6 +1,5 @@
 """Commands for data sets: upload, list, show, delete."""
 
-import json
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Optional
@@ -12,7 +11,7 @@ from spec.schema import Task
 
 from ..client import Api
 from ..client.find import find_dataset
-from .console import Json, aside, print_result, screen
+from .console import Json, aside, print_json, print_result, screen
 from .help import add, group
 from .render_datasets import dataset_card, datasets_table
 
@@ -155,7 +154,7 @@ def list_datasets(
     with Api() as client:
         found = client.datasets(name=name)
     if as_json:
-        typer.echo(json.dumps([dataset.model_dump(mode="json") for dataset in found], indent=2))
+        print_json(found)
     else:
         screen.print(datasets_table(found, now=datetime.now(UTC), whole_ids=not screen.is_terminal))
 

@@ -1,12 +1,11 @@
 """Commands for the service as a whole: workers, queue."""
 
-import json
 from datetime import UTC, datetime
 
 import typer
 
 from ..client import Api
-from .console import Json, screen
+from .console import Json, print_json, screen
 from .help import add
 from .render_service import queue_table, workers_table
 
@@ -28,7 +27,7 @@ def workers(as_json: Json = False) -> None:
     with Api() as client:
         found = client.workers()
     if as_json:
-        typer.echo(json.dumps([worker.model_dump(mode="json") for worker in found], indent=2))
+        print_json(found)
     else:
         screen.print(workers_table(found, now=datetime.now(UTC)))
 
