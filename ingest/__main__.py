@@ -7,6 +7,7 @@ needs.
 """
 
 import argparse
+import os
 import sys
 from pathlib import Path
 
@@ -79,4 +80,7 @@ def _answer(options: argparse.Namespace, order: ReadingOrder) -> Reading | Known
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    status = main()
+    sys.stdout.flush()
+    # Not by `sys.exit`: threads of Arrow that still run when the interpreter ends may abort it (apache/arrow#34314).
+    os._exit(status)

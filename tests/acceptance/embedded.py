@@ -22,8 +22,8 @@ from ..slow_motion import SlowMotion
 Value = TypeVar("Value")
 
 ROOT = Path(__file__).parents[2]
-LEASE_S = 3.0
-"""Short, so that a lost worker is missed soon."""
+LEASE_S = 8.0
+"""Short, so that a lost worker is missed soon; a worker on a busy machine renews it in time."""
 
 
 class Embedded:

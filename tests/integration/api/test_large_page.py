@@ -50,6 +50,13 @@ TO_THE_END = """box => {
     box.scrollTop = box.scrollHeight;
     return box.querySelector('tr[data-index="9999"]') !== null;
 }"""
+YARDSTICK = """() => {
+    let seed = 1;
+    for (let i = 0; i < 2; i++) {
+        const numbers = Array.from({length: 200000}, () => (seed = seed * 16807 % 2147483647) / 2147483647);
+        numbers.sort((a, b) => a - b).map(number => number.toFixed(3)).join(" ").split(" ");
+    }
+}"""
 SCROLL = """async () => {
     const box = document.querySelector('[role=group][aria-label=Jobs]');
     const frames = [];
@@ -76,6 +83,12 @@ class Clock:
     def __post_init__(self) -> None:
         object.__setattr__(self, "_devtools", self.page.context.new_cdp_session(self.page))
         self._devtools.send("Performance.enable", {"timeDomain": "threadTicks"})  # type: ignore[attr-defined]
+
+    def yardstick_s(self) -> float:
+        """Seconds of the processor for work of known size, which grow as the page's do on a slow processor."""
+        before = self.work_s()
+        self.page.evaluate(YARDSTICK)
+        return self.work_s() - before
 
     def work_s(self) -> float:
         """Seconds of the processor since the page began."""
@@ -118,8 +131,9 @@ def test_ten_thousand_jobs_scroll_with_few_rows_and_few_requests(
         frames = seen.evaluate(SCROLL)
         frame_ms = (clock.work_s() - before) / 120 * 1000
         assert frames["rows"] < 80
-        assert frame_ms < 50
-        assert first_work_s < 0.5
+        yardstick_s = clock.yardstick_s()
+        assert frame_ms / 1000 < yardstick_s / 6
+        assert first_work_s < 1.6 * yardstick_s
         # The first page and ten more; twice, where so many new jobs come as the advice to ask anew.
         assert sum("/jobs?" in url for url in asked) <= 24
         table.evaluate("box => box.scrollTop = 3000")
@@ -134,7 +148,7 @@ def test_ten_thousand_jobs_scroll_with_few_rows_and_few_requests(
             capsys,
             f"{MANY} jobs: first rows after {first_s:.2f} s, {first_work_s:.2f} s of the processor; a frame takes "
             f"{frame_ms:.1f} ms of it, {frames['median']:.0f} ms by the clock, {frames['worst']:.0f} ms at worst; "
-            f"{frames['rows']} rows",
+            f"{frames['rows']} rows (the yardstick: {yardstick_s:.2f} s)",
         )
 
 
@@ -200,10 +214,11 @@ def test_a_sweep_of_ten_thousand_configurations_opens_at_once(
         slice_ = seen.get_by_role("img", name="by learning rate: 10000 configurations")
         slice_.scroll_into_view_if_needed()
         expect(slice_.locator("canvas").first).to_be_visible()
-        assert work_s < 1.5
+        yardstick_s = clock.yardstick_s()
+        assert work_s < 5 * yardstick_s
         say(
             capsys,
             f"a sweep of {MANY}: its answer after {answer_s:.2f} s, its lines after {lines_s:.2f} s, all "
             f"charts after {charts_s:.2f} s, {work_s:.2f} s of "
-            f"the processor; requests {took}",
+            f"the processor (its yardstick: {yardstick_s:.2f} s); requests {took}",
         )

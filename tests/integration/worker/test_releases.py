@@ -127,8 +127,7 @@ def test_f42_an_old_worker_trains_what_it_knows_while_a_newer_one_trains_what_is
     eventually(lambda: saved(site, passed_on), 20.0, "a checkpoint is recorded")
     released.start_worker()
     eventually(lambda: status(site, unknown) == "succeeded", 60.0, "the newer worker trains what is new")
-    old.kill()
-    old.wait()
+    site.kill(old)
     site.slow_motion.end()
     job = site.wait(passed_on, JobStatus.succeeded, within_s=80.0)
     assert job.attempt == 2

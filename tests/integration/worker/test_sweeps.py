@@ -1,6 +1,5 @@
 """Sweeps through real workers and a real controller: the same table, whoever trains it and whoever is killed."""
 
-import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -107,8 +106,7 @@ def test_a_sweep_has_one_table_whoever_trains_it_and_whoever_is_killed(site: Sit
     struck = sweeps.submit()
     eventually(lambda: sweeps.store.get(struck, owner=None).generations > 0, 20.0, "the sweep begins")
     controller.kill()
-    first.send_signal(signal.SIGKILL)
-    first.wait()
+    site.kill(first)
     sweeps.start_controller()
     site.start_worker("cpu:1")
     assert sweeps.wait(struck, within_s=90.0) == table
@@ -135,8 +133,7 @@ def test_a_population_has_one_table_and_one_lineage_though_its_worker_is_killed(
 
     struck = sweeps.submit(**POPULATION)
     eventually(lambda: sweeps.epochs(struck) > 5 * 20, 20.0, "the population has copied")
-    first.send_signal(signal.SIGKILL)
-    first.wait()
+    site.kill(first)
     assert sweeps.store.get(struck, owner=None).state is SweepState.running
     site.start_worker("cpu:1")
     assert sweeps.wait(struck, within_s=90.0) == table

@@ -41,3 +41,10 @@ def test_a_refusal_names_the_field(tmp_path: Path) -> None:
     (tmp_path / "f.csv").write_text("a,y\n1,0\n2,1\n3,0\n")
     code, said = run(tmp_path / "f.csv", target=["z"])
     assert (code, Refusal.model_validate_json(said).path) == (2, "target")
+
+
+def test_a_library_that_aborts_the_interpreters_end_takes_no_answer(tmp_path: Path) -> None:
+    (tmp_path / "f.csv").write_text("a,y\n1,0\n2,1\n3,0\n")
+    code, said = run(tmp_path / "f.csv", target=["y"], code="import atexit, os; atexit.register(os.abort)")
+    assert code == 0
+    assert Reading.model_validate_json(said).rows == 3
