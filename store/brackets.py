@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, exists, func, not_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, exists, func, not_, or_, select, update
 
 from spec.halving import Bracket, BracketOrder, best_so_far
 from spec.job import JobSpec
@@ -13,9 +13,13 @@ from spec.states import FINISHED, FailureReason, JobStatus
 from spec.sweep import Population, SweepSpec
 
 from .curves import read_curve
-from .db import in_values
+from .db import in_values, now
 from .records import Claim
+from .scheduler import queued
 from .tables import Generation, Job, Lease, Sweep
+
+HELD_WAITS_S = 1.0
+"""How long jobs of a bracket wait for those that a worker still holds, before they ask again."""
 
 _PREFIX = "bracket:"
 
@@ -35,10 +39,23 @@ def of_no_bracket() -> ColumnElement[bool]:
     return not_(Job.pack_key.startswith(_PREFIX))
 
 
-def is_held(connection: Connection, pack_key: str) -> bool:
-    """Whether a worker holds some of the bracket's jobs: the others wait until it has given all of them back."""
-    held = exists().where(Lease.job_id == Job.id, Job.pack_key == pack_key, Job.sweep_id == _sweep_of(pack_key)[0])
-    return bool(connection.execute(select(held)).scalar())
+def wait_for_all(connection: Connection, pack_key: str) -> bool:
+    """Let the queued jobs of a bracket wait for those that cannot start yet; whether there are any.
+
+    While a worker holds some, which it gives back one after the other, the rest wait a moment; then they wait as long
+    as the last of them. A rung that is decided without some of them lets others pass in their place.
+    """
+    mine = (Job.sweep_id == _sweep_of(pack_key)[0], Job.pack_key == pack_key)
+    held = exists().where(Lease.job_id == Job.id, *mine)
+    if connection.execute(select(held)).scalar():
+        until: Any = now(HELD_WAITS_S)
+    else:
+        last = select(func.max(Job.not_before)).where(queued(), *mine, Job.not_before > now())
+        if (until := connection.execute(last).scalar()) is None:
+            return False
+    sooner = or_(Job.not_before.is_(None), Job.not_before < until)
+    connection.execute(update(Job).where(queued(), *mine, sooner).values(not_before=until))
+    return True
 
 
 def bracket_order(connection: Connection, pack_key: str) -> BracketOrder:

@@ -12,7 +12,7 @@ from spec.job import JobSpec
 from spec.states import FINISHED, JobStatus
 from spec.sweep import MOST_JOBS
 
-from .brackets import bracket_order, is_bracket, is_held, of_no_bracket, record_packs
+from .brackets import bracket_order, is_bracket, of_no_bracket, record_packs, wait_for_all
 from .checkpoints import newest_checkpoints
 from .curves import rewind
 from .db import in_values, lock, now, reading, writing
@@ -31,7 +31,6 @@ from .usage import begin_attempts
 CLAIM_TRIES = 8
 """How often a claim asks the scheduler again when other workers were faster, before it answers that no job waits."""
 
-BRACKET_WAITS_S = 1.0
 """How long the jobs of a bracket wait, when a worker holds others of them, before they are looked at again."""
 
 
@@ -176,14 +175,9 @@ class ClaimStore:
         device: str,
         lease_s: float,
     ) -> list[Claim]:
-        """Start all jobs of a bracket that wait: they are compared with each other. `limit` is that of their packs.
-
-        While a worker holds some of them, the others wait a moment.
-        """
+        """Start all jobs of a bracket together: they are compared with each other. `limit` is that of their packs."""
         lock(connection, head.pack_key)
-        if is_held(connection, head.pack_key):
-            waiting = _same_pack(head.owner, head.pack_key)
-            connection.execute(update(Job).where(waiting).values(not_before=now(BRACKET_WAITS_S)))
+        if wait_for_all(connection, head.pack_key):
             return []
         pack = _same_pack(head.owner, head.pack_key)
         claims = self._start(connection, pack, limit=MOST_JOBS, worker=worker, device=device, lease_s=lease_s)

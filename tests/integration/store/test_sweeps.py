@@ -5,14 +5,16 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, func, select, update
 
 from spec.states import FailureReason, JobStatus, StopReason, SweepState, TrialState
 from spec.sweep import RULES_VERSION, SweepSpec
 from spec.views import Curve
+from store.db import now, writing
 from store.errors import IllegalSweepStateError, SweepNotFoundError
 from store.records import Success
 from store.sweeps import SweepRecord, SweepStore
+from store.tables import Job, Sweep
 from store.trials import TrialStore
 from sweeps.controller import Controller
 from tests.record import Record
@@ -71,11 +73,6 @@ class House:
     def free(self, sweep: SweepRecord) -> None:
         """Let another controller have the sweep at once, as when this one was killed long ago."""
         self.trials.lease("nobody", -1.0)
-        from sqlalchemy import update
-
-        from store.db import writing
-        from store.tables import Sweep
-
         with writing(self.sweeps._engine) as connection:
             connection.execute(update(Sweep).where(Sweep.id == sweep.id).values(until=None))
 
@@ -184,6 +181,22 @@ def test_a_bracket_is_claimed_as_a_whole_and_split_where_it_is_too_large(house: 
     assert house.jobs.claim(worker="v", device="cpu", limit=2, lease_s=60) == []
     assert {house.jobs.get(claim.job_id, owner=None).pack_size for claim in claims} == {2}
     assert house.sweeps.split(sweep.id) == {0: 3}
+
+
+def test_a_bracket_that_is_given_back_job_by_job_is_claimed_as_a_whole_again(house: House) -> None:
+    house.sweeps.submit(asked(halving="successive", generation=5, parallel=1), owner="ann")
+    house.controller().round()
+    first, *others = house.jobs.claim(worker="w", device="cpu", limit=10, lease_s=60)
+    assert house.jobs.requeue(first.job_id, first.attempt, reason="its worker stops", charge=False)
+    assert house.jobs.claim(worker="v", device="cpu", limit=10, lease_s=60) == []
+    for place, claim in enumerate(others):
+        assert house.jobs.requeue(claim.job_id, claim.attempt, reason="stops", charge=False, wait_s=30.0 * place)
+    assert house.jobs.claim(worker="v", device="cpu", limit=10, lease_s=60) == []
+    with writing(house.sweeps._engine) as connection:
+        assert connection.execute(select(func.count()).where(Job.not_before > now(80.0))).scalar() == 5
+        connection.execute(update(Job).values(not_before=now()))
+    claims = house.jobs.claim(worker="v", device="cpu", limit=10, lease_s=60)
+    assert {claim.job_id for claim in claims} == {first.job_id, *(claim.job_id for claim in others)}
 
 
 def test_a_failed_job_fails_its_configuration_only(house: House) -> None:
