@@ -48,6 +48,8 @@ class BracketOrder(Frozen):
     bracket: Bracket
     replicates: int
     """Jobs of each configuration: its seeds or folds."""
+    trials: tuple[int, ...] = ()
+    """The numbers of its configurations that have not ended, by which brackets that train together are told apart."""
     keep_models: bool = False
     """Whether pruned jobs keep their models."""
     known: dict[int, tuple[tuple[float | None, ...], ...]] = {}

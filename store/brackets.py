@@ -1,7 +1,7 @@
 """Brackets in the record: jobs that are claimed together, and what their trainer must know to prune them."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, exists, func, not_, or_, select, update
@@ -15,7 +15,7 @@ from spec.sweep import Population, SweepSpec
 from .curves import read_curve
 from .db import in_values, now
 from .records import Claim
-from .scheduler import queued
+from .scheduler import queued, ready
 from .tables import Generation, Job, Lease, Sweep
 
 HELD_WAITS_S = 1.0
@@ -58,6 +58,21 @@ def wait_for_all(connection: Connection, pack_key: str) -> bool:
     return True
 
 
+def brackets_beside(connection: Connection, pack_key: str) -> list[tuple[str, int]]:
+    """Later brackets of the same sweep that wait, with how many of their jobs may start; none beside a population."""
+    sweep_id, generation = _sweep_of(pack_key)
+    spec = connection.execute(select(Sweep.spec).where(Sweep.id == sweep_id)).scalar_one()
+    if isinstance(SweepSpec.stored(spec).halving, Population):
+        return []
+    waiting = (
+        select(Job.pack_key, func.count())
+        .where(ready(), Job.sweep_id == sweep_id, Job.pack_key.startswith(_PREFIX))
+        .group_by(Job.pack_key)
+    )
+    counts = {_sweep_of(key)[1]: (key, count) for key, count in connection.execute(waiting)}
+    return [counts[later] for later in sorted(counts) if later > generation]
+
+
 def bracket_order(connection: Connection, pack_key: str) -> BracketOrder:
     """The rule of a bracket, and the scores at its rungs of jobs that have ended already."""
     sweep_id, generation = _sweep_of(pack_key)
@@ -76,6 +91,7 @@ def bracket_order(connection: Connection, pack_key: str) -> BracketOrder:
         )
         .order_by(Job.trial, Job.replicate)
     ).all()
+    left = select(Job.trial).where(Job.sweep_id == sweep_id, Job.pack_key == pack_key, Job.status.not_in(FINISHED))
     known: dict[int, list[tuple[float | None, ...]]] = {}
     for job in ended:
         scores = _scores(connection, job.id, bracket) if job.status == JobStatus.succeeded.value else _none(bracket)
@@ -83,6 +99,7 @@ def bracket_order(connection: Connection, pack_key: str) -> BracketOrder:
     return BracketOrder(
         bracket=bracket,
         replicates=sweep.replicates,
+        trials=tuple(connection.execute(left.distinct().order_by(Job.trial)).scalars()),
         keep_models=sweep.keep_models,
         known={trial: tuple(scores) for trial, scores in known.items()},
         population=_population(sweep, generation, ended),
@@ -90,27 +107,31 @@ def bracket_order(connection: Connection, pack_key: str) -> BracketOrder:
 
 
 def record_packs(
-    connection: Connection, pack_key: str, claims: Sequence[Claim], limit: int | Callable[[JobSpec], int]
+    connection: Connection, brackets: Mapping[str, Sequence[Claim]], limit: Callable[[JobSpec], int]
 ) -> None:
-    """Record the sizes of the packs in which claimed jobs of a bracket train, and whether a shape has several.
+    """Record the sizes of the packs in which claimed jobs of brackets train, and where a shape of one has several.
 
-    `limit` is the most members of a pack, or a function of their shape.
+    `brackets` are claims by pack key; `limit` is the most members of a pack, by their shape.
     """
-    shapes: dict[str, list[Claim]] = {}
+    for alike in _shapes(claim for claims in brackets.values() for claim in claims):
+        ours = in_values(connection, Job.id, [claim.job_id for claim in alike])
+        size = min(limit(alike[0].spec), len(alike))
+        connection.execute(update(Job).where(ours, Job.pack_size != size).values(pack_size=size))
+    for pack_key, claims in brackets.items():
+        shapes = _shapes(claims)
+        packs = sum(math.ceil(len(alike) / limit(alike[0].spec)) for alike in shapes)
+        if packs > len(shapes):
+            sweep_id, generation = _sweep_of(pack_key)
+            mine = (Generation.sweep_id == sweep_id, Generation.number == generation)
+            split = func.coalesce(Generation.split, 0)
+            connection.execute(update(Generation).where(*mine, split < packs).values(split=packs))
+
+
+def _shapes(claims: Iterable[Claim]) -> list[list[Claim]]:
+    found: dict[str, list[Claim]] = {}
     for claim in claims:
-        shapes.setdefault(claim.spec.pack_key, []).append(claim)
-    packs = 0
-    for alike in shapes.values():
-        most = limit if isinstance(limit, int) else limit(alike[0].spec)
-        packs += math.ceil(len(alike) / most)
-        if (size := min(most, len(alike))) < len(claims):
-            ours = in_values(connection, Job.id, [claim.job_id for claim in alike])
-            connection.execute(update(Job).where(ours).values(pack_size=size))
-    sweep_id, generation = _sweep_of(pack_key)
-    if packs > len(shapes):
-        mine = (Generation.sweep_id == sweep_id, Generation.number == generation)
-        split = func.coalesce(Generation.split, 0)
-        connection.execute(update(Generation).where(*mine, split < packs).values(split=packs))
+        found.setdefault(claim.spec.pack_key, []).append(claim)
+    return list(found.values())
 
 
 def _population(sweep: SweepSpec, generation: int, ended: Sequence[Row[Any]]) -> PopulationOrder | None:

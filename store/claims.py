@@ -12,7 +12,7 @@ from spec.job import JobSpec
 from spec.states import FINISHED, JobStatus
 from spec.sweep import MOST_JOBS
 
-from .brackets import bracket_order, is_bracket, of_no_bracket, record_packs, wait_for_all
+from .brackets import bracket_order, brackets_beside, is_bracket, of_no_bracket, record_packs, wait_for_all
 from .checkpoints import newest_checkpoints
 from .curves import rewind
 from .db import in_values, lock, now, reading, writing
@@ -31,7 +31,8 @@ from .usage import begin_attempts
 CLAIM_TRIES = 8
 """How often a claim asks the scheduler again when other workers were faster, before it answers that no job waits."""
 
-"""How long the jobs of a bracket wait, when a worker holds others of them, before they are looked at again."""
+PACKS_OF_BRACKETS = 4
+"""Brackets are claimed together as long as they fill no more packs than these."""
 
 
 class ClaimStore:
@@ -90,8 +91,9 @@ class ClaimStore:
                     continue
                 tries += 1
                 if is_bracket(head.pack_key):
-                    taken = self._take_bracket(
-                        connection, head, limit=limit, worker=worker, device=device, lease_s=lease_s
+                    left = reached.left(connection, head.owner, head.project_id, self._limits.owner_running)
+                    taken = self._take_brackets(
+                        connection, head, left, limit=limit, worker=worker, device=device, lease_s=lease_s
                     )
                     if taken:
                         return taken
@@ -165,27 +167,52 @@ class ClaimStore:
                 connection.execute(update(Lease).where(joined).values(since=began))
             return taken
 
-    def _take_bracket(
+    def _take_brackets(
         self,
         connection: Connection,
         head: NextJob,
+        left: int | None,
         *,
         limit: int | Callable[[JobSpec], int],
         worker: str,
         device: str,
         lease_s: float,
     ) -> list[Claim]:
-        """Start all jobs of a bracket together: they are compared with each other. `limit` is that of their packs."""
-        lock(connection, head.pack_key)
-        if wait_for_all(connection, head.pack_key):
+        """Start all jobs of a bracket together: they are compared with each other. `limit` is that of their packs.
+
+        Brackets of its sweep that wait train beside it: this slot's share of them, as long as no more than `left` jobs
+        run, and they fill no more than a few packs.
+        """
+        pack_limit = (lambda spec: limit) if isinstance(limit, int) else limit
+        most = PACKS_OF_BRACKETS * pack_limit(JobSpec.model_validate(head.spec))
+        most = most if left is None else min(most, left)
+        started: dict[str, list[Claim]] = {}
+
+        def start(pack_key: str) -> int:
+            """Start a bracket, unless it must wait; how many jobs run then."""
+            lock(connection, pack_key)
+            if not wait_for_all(connection, pack_key):
+                pack = _same_pack(head.owner, pack_key)
+                claims = self._start(connection, pack, limit=MOST_JOBS, worker=worker, device=device, lease_s=lease_s)
+                if claims:
+                    order = bracket_order(connection, pack_key)
+                    started[pack_key] = [replace(claim, bracket=order) for claim in claims]
+            return sum(map(len, started.values()))
+
+        if not (jobs := start(head.pack_key)):
             return []
-        pack = _same_pack(head.owner, head.pack_key)
-        claims = self._start(connection, pack, limit=MOST_JOBS, worker=worker, device=device, lease_s=lease_s)
-        if not claims:
-            return []
-        record_packs(connection, head.pack_key, claims, limit)
-        order = bracket_order(connection, head.pack_key)
-        return [replace(claim, bracket=order) for claim in claims]
+        beside = brackets_beside(connection, head.pack_key)
+        share = math.ceil((1 + len(beside)) / max(head.idle_slots, 1))
+        for pack_key, count in beside[: share - 1]:  # in one order, whoever claims: they are locked
+            if jobs + count <= most:
+                jobs = start(pack_key)
+        record_packs(connection, started, pack_limit)
+        taken = [claim for claims in started.values() for claim in claims]
+        if len(started) > 1:  # they count as one pack
+            joined = in_values(connection, Lease.job_id, [claim.job_id for claim in taken])
+            began = select(Lease.since).where(Lease.job_id == taken[0].job_id).scalar_subquery()
+            connection.execute(update(Lease).where(joined).values(since=began))
+        return taken
 
     def _take(
         self,

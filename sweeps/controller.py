@@ -7,13 +7,14 @@ ended `parallel` generations before, so no worker waits for the slowest job, and
 import logging
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from itertools import takewhile
 
 from spec.halving import bracket
 from spec.job import JobSpec
 from spec.states import TrialState
-from spec.sweep import Budget, SweepSpec
+from spec.sweep import Budget, FirstEpoch, Hyperband, Successive, SweepSpec
 from store.doorbell import Doorbell
 from store.errors import DatasetNotFoundError, QueueFullError
 from store.sweeps import SweepRecord, TrialRecord
@@ -23,6 +24,9 @@ from .history import Trial
 from .proposals import Proposal, propose
 
 log = logging.getLogger(__name__)
+
+BRACKETS_AHEAD = 8
+"""So many brackets are open where nothing is learned from those that train."""
 
 
 class Controller:
@@ -55,7 +59,7 @@ class Controller:
         settled = self._store.settle(sweep)
         if self._may_propose(sweep):
             try:
-                self._propose(sweep)
+                self._propose_all(sweep)
             except QueueFullError as error:
                 log.info("sweep %s waits: %s", sweep.id, error)
                 return bool(settled)
@@ -74,8 +78,21 @@ class Controller:
         needed = sweep.generations - _open_at_once(sweep.spec)
         return not any(number <= needed for number in self._store.open_generations(sweep.id))
 
-    def _propose(self, sweep: SweepRecord) -> None:
-        """Store the next generation and queue its jobs; nothing, when the sweep asks for no more."""
+    def _propose_all(self, sweep: SweepRecord) -> None:
+        """Propose all generations that may be open, and then ring for them: a slot trains several together."""
+        proposed: list[str] = []
+        try:
+            while self._may_propose(sweep):
+                sweep, ids = self._propose(sweep)
+                if not ids:
+                    break
+                proposed += ids
+        finally:
+            if proposed:
+                self._doorbell.ring(*proposed)
+
+    def _propose(self, sweep: SweepRecord) -> tuple[SweepRecord, list[str]]:
+        """Store the next generation and queue its jobs; nothing, when the sweep asks for no more, or has it already."""
         began = time.perf_counter()
         history = self._history(sweep)
         generation, spec = sweep.generations, sweep.spec
@@ -96,7 +113,8 @@ class Controller:
         ids = self._store.begin(sweep, generation, planned, trials, exhausted=exhausted)
         if ids:
             log.info("sweep %s: generation %d has %d jobs, asked in %.3f s", sweep.id, generation, len(ids), asked_s)
-            self._doorbell.ring(*ids)
+        total = sweep.trials + len(trials)
+        return replace(sweep, generations=generation + 1, trials=total, exhausted=exhausted), ids
 
     def _history(self, sweep: SweepRecord) -> Sequence[Trial]:
         """All configurations, as the next generation may know them; those that are settled are read once."""
@@ -127,10 +145,14 @@ class Controller:
 def _open_at_once(spec: SweepSpec) -> int:
     """How many generations may be open: those that train, and one that waits, so that no slot waits for it.
 
-    None waits where the next one depends on how others ended; and with `parallel: 1`, they train one after the other.
+    Of brackets more wait, since a slot trains several together. None waits where the next one depends on how others
+    ended; and with `parallel: 1`, they train one after the other.
     """
     learns = spec.method == "tpe" or isinstance(spec.trials, Budget)
-    return spec.parallel if learns or spec.parallel == 1 else spec.parallel + 1
+    if learns or spec.parallel == 1:
+        return spec.parallel
+    together = isinstance(spec.halving, Hyperband | Successive | FirstEpoch)
+    return max(spec.parallel + 1, BRACKETS_AHEAD if together else 0)
 
 
 def _known(sweep: SweepRecord, trial: TrialRecord) -> Trial:

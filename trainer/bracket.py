@@ -1,8 +1,11 @@
-"""A bracket: packs that train in lockstep, and whose weak members are pruned, or copy the best, between epochs.
+"""Brackets: packs that train in lockstep, and whose weak members are pruned, or copy the best, between epochs.
 
 Successive halving needs its candidates to reach a rung together. Here they do: the members of a pack end every epoch
 together, so a rung is the end of an epoch, and going on with the best is an operation on rows. Candidates of several
 shapes are several packs of one device, each trained to the rung before all are compared.
+
+Several brackets of a sweep train together, for the few that are left of one take as long as the many of another: what
+counts is the number of epochs that a pack is on the device. Each is pruned by itself.
 """
 
 import math
@@ -31,70 +34,85 @@ Limit = int | Callable[[JobSpec], int]
 """The most members of a pack, or a function of their shape."""
 
 
-def fit_bracket(
-    entries: Sequence[Entry], order: BracketOrder, callbacks: Callbacks, *, device: torch.device, limit: Limit
+def fit_brackets(
+    entries: Sequence[Entry],
+    orders: Sequence[BracketOrder],
+    callbacks: Callbacks,
+    *,
+    device: torch.device,
+    limit: Limit,
 ) -> None:
-    """Train the jobs of a bracket to the end, each as it would train alone, and decide at the rungs of `order`.
+    """Train the jobs of brackets to the end, each as it would train alone, and decide at the rungs of `orders`.
 
     A pack has `limit` members at most: more are several packs, of which a GPU has one at a time. A rung is decided only
     when the scores of all its configurations are known: when members were taken out before, all the others are handed
-    back with their checkpoints.
+    back with their checkpoints. Only a bracket that trains without others may hand back at rungs, or be a population.
     """
-    _Bracket(order, callbacks, device, limit).train(entries)
+    _Brackets(orders, callbacks, device, limit).train(entries)
 
 
-class _Bracket:
-    def __init__(self, order: BracketOrder, callbacks: Callbacks, device: torch.device, limit: Limit) -> None:
-        self._order, self._device = order, device
+class _Brackets:
+    def __init__(
+        self, orders: Sequence[BracketOrder], callbacks: Callbacks, device: torch.device, limit: Limit
+    ) -> None:
+        self._orders, self._device = orders, device
+        self._order_of = {trial: order for order in orders for trial in order.trials}
+        self._hand_back_when, self._population = orders[0].hand_back, orders[0].population
         self._limit = limit if callable(limit) else lambda spec: limit
-        self._callbacks = _Watch(callbacks, order.population)
+        self._callbacks = _Watch(callbacks, self._population)
         self._entries: dict[str, Entry] = {}
         self._packs: list[Pack] = []
         self._parks = False
         """Whether one pack is on the device at a time."""
 
     def train(self, entries: Sequence[Entry]) -> None:
-        if self._order.population is not None:
-            entries, gone = resumed(entries, self._order.population, self._order.bracket.epochs)
-            if self._order.hand_back != "at_rung":
+        epochs = sorted({epoch for order in self._orders for epoch in order.bracket.epochs})
+        if self._population is not None:
+            entries, gone = resumed(entries, self._population, epochs)
+            if self._hand_back_when != "at_rung":
                 entries, self._callbacks.gone = [*entries, *gone], frozenset(entry.id for entry in gone)
         self._entries = {entry.id: entry for entry in entries}
         self._packs = self._packed(entries)
-        if self._order.hand_back == "at_rung":
-            self._train_apart()
+        if self._hand_back_when == "at_rung":
+            self._train_apart(epochs)
             return
-        for place, rung in enumerate(self._order.bracket.rungs):
-            undecided = any(member.rungs <= place for member in self._members())
-            self._train_to(rung.epoch)
+        for epoch in epochs:
+            rungs = [(order, _place(order, epoch)) for order in self._orders if epoch in order.bracket.epochs]
+            undecided = any(member.rungs <= place for order, place in rungs for member in self._members_of(order))
+            self._train_to(epoch)
             if self._callbacks.taken_out:
                 self._hand_back()
-            self._decide(place, rung)
+            for order, place in rungs:
+                self._decide(order, place)
             self._pack_closer()
             if undecided and self._hands_back_after_rung():
                 self._hand_back()
         self._train_to(None)
 
-    def _train_apart(self) -> None:
+    def _train_apart(self, epochs: Sequence[int]) -> None:
         """Train each pack to its own next rung, or to the end after the last, and hand all back."""
-        epochs = [*self._order.bracket.epochs, None]
         for pack in self._packs:
-            self._train_pack(pack, epochs[min(member.rungs for member in pack.members)])
+            self._train_pack(pack, [*epochs, None][min(member.rungs for member in pack.members)])
         self._hand_back()
 
     def _hands_back_after_rung(self) -> bool:
         """Whether all are handed back now that a rung is decided: not before all that have ended were copied."""
-        return self._order.hand_back == "after_rung" and not any(
+        return self._hand_back_when == "after_rung" and not any(
             member.id in self._callbacks.gone for member in self._members()
         )
 
     # --- packs ----------------------------------------------------------------------------------------------------
 
     def _packed(self, entries: Iterable[Entry]) -> list[Pack]:
-        """Packs of these jobs: of one shape and one rung each, and no larger than the device trains."""
+        """Packs of these jobs: of one shape and one epoch each, and no larger than the device trains.
+
+        Those that go to their next rung apart have passed the same rungs.
+        """
+        apart = self._hand_back_when == "at_rung"
 
         def shape(entry: Entry) -> tuple[str, int, int]:
             state = None if entry.checkpoint is None else entry.checkpoint.state
-            return entry.spec.pack_key, 0 if state is None else state.epoch, 0 if state is None else state.rungs
+            return entry.spec.pack_key, 0 if state is None else state.epoch, state.rungs if apart and state else 0
 
         shapes = [list(alike) for _, alike in groupby(sorted(entries, key=shape), shape)]
         parts = [part for alike in shapes for part in _parts(alike, self._limit(alike[0].spec))]
@@ -131,6 +149,13 @@ class _Bracket:
     def _members(self) -> Iterator[Member]:
         return (member for pack in self._packs for member in pack.members)
 
+    def _members_of(self, order: BracketOrder) -> Iterator[Member]:
+        return (member for member in self._members() if self._is_of(order, _trial(member)))
+
+    def _is_of(self, order: BracketOrder, trial: int) -> bool:
+        """Whether a configuration is of this bracket; one that is alone need not say which are."""
+        return self._order_of.get(trial, self._orders[0]) is order
+
     # --- epochs ---------------------------------------------------------------------------------------------------
 
     def _train_to(self, epoch: int | None) -> None:
@@ -164,21 +189,23 @@ class _Bracket:
 
     # --- rungs ----------------------------------------------------------------------------------------------------
 
-    def _decide(self, place: int, rung: Rung) -> None:
+    def _decide(self, order: BracketOrder, place: int) -> None:
         """Let the members pass this rung, unless they have before: as they are, as copies of others, or not at all."""
-        if self._order.population is None:
-            self._prune(place, rung)
-        elif any(member.rungs <= place for member in self._members()):
-            exploit(self._packs, self._order.population, rung.epoch, self._order.replicates)
-        for member in self._members():
+        rung = order.bracket.rungs[place]
+        if order.population is None:
+            self._prune(order, place, rung)
+        elif any(member.rungs <= place for member in self._members_of(order)):
+            exploit(self._packs, order.population, rung.epoch, order.replicates)
+        for member in self._members_of(order):
             member.rungs = max(member.rungs, place + 1)
 
-    def _prune(self, place: int, rung: Rung) -> None:
-        """Let the best go on after this rung, and end the others."""
-        keep = survivors(self._scores(place, rung), rung.keep)
+    def _prune(self, order: BracketOrder, place: int, rung: Rung) -> None:
+        """Let the best of a bracket go on after this rung, and end the others."""
+        keep = survivors(self._scores(order, place, rung), rung.keep)
+        ends = {member.id for member in self._members_of(order) if member.trial not in keep}
         for pack in self._packs:
-            weak = [member for member in pack.members if member.trial not in keep]
-            results = pack.results(weak) if self._order.keep_models else []
+            weak = [member for member in pack.members if member.id in ends]
+            results = pack.results(weak) if order.keep_models else []
             pack.leave({member.id for member in weak})
             self._park(pack)
             for number, member in enumerate(weak):
@@ -196,18 +223,19 @@ class _Bracket:
                 )
                 self._callbacks.on_member_end(outcome)
 
-    def _scores(self, place: int, rung: Rung) -> Mapping[int, float]:
-        """The score of each configuration at a rung.
+    def _scores(self, order: BracketOrder, place: int, rung: Rung) -> Mapping[int, float]:
+        """The score of each configuration of a bracket at a rung.
 
         One that has passed the rung, before it was interrupted, goes on in any case: its score is minus infinity.
         """
         scores: dict[int, list[float]] = {}
-        for trial, ended in self._order.known.items():
+        for trial, ended in order.known.items():
             known = (job[place] for job in ended)
             scores.setdefault(trial, []).extend(math.inf if score is None else score for score in known)
         for trial, score in self._callbacks.ended:
-            scores.setdefault(trial, []).append(score)
-        for member in self._members():
+            if self._is_of(order, trial):
+                scores.setdefault(trial, []).append(score)
+        for member in self._members_of(order):
             passed = member.rungs > place or member.epoch > rung.epoch
             scores.setdefault(_trial(member), []).append(-math.inf if passed else member.lowest)
         return {trial: -math.inf if -math.inf in found else mean_score(found) for trial, found in scores.items()}
@@ -223,7 +251,7 @@ class _Bracket:
 
 
 class _Watch:
-    """The callbacks of a bracket: all is passed on, and how members end is remembered."""
+    """The callbacks of brackets: all is passed on, and how members end is remembered."""
 
     def __init__(self, callbacks: Callbacks, population: PopulationOrder | None) -> None:
         self._callbacks, self._population = callbacks, population
@@ -277,6 +305,11 @@ class _Watch:
             self.ended.append((_trial(member), member.lowest if outcome.end == "succeeded" else math.inf))
         if outcome.id not in self.gone:
             self._callbacks.on_member_end(outcome)
+
+
+def _place(order: BracketOrder, epoch: int) -> int:
+    """Which of a bracket's rungs is at this epoch."""
+    return order.bracket.epochs.index(epoch)
 
 
 def _parts(entries: Sequence[Entry], size: int) -> Iterator[Sequence[Entry]]:

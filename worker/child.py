@@ -45,10 +45,10 @@ def train(
     checkpoint_s: float,
     group: "ProcessGroup | None" = None,
 ) -> None:
-    """Train what waits in the inbox as one pack, or as one bracket."""
+    """Train what waits in the inbox as one pack, or as brackets."""
     import torch
 
-    from trainer.bracket import fit_bracket
+    from trainer.bracket import fit_brackets
     from trainer.distributed import run_rank0
     from trainer.fit import fit
 
@@ -59,11 +59,11 @@ def train(
     callbacks = SupervisorCallbacks(inbox, reports, folder, checkpoint_s, memory_used=used)
     try:
         run, limit = fit if group is None else partial(run_rank0, group), inbox.limit
-        if (bracket := inbox.bracket) is not None:
+        if brackets := inbox.brackets:
             limits = inbox.limits
-            fit_bracket(
+            fit_brackets(
                 callbacks.enter(inbox.take(None)),
-                bracket,
+                brackets,
                 callbacks,
                 device=device,
                 limit=lambda spec: limits.get(spec.pack_key, limit),

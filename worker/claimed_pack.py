@@ -75,7 +75,7 @@ class ClaimedJob:
 
 
 class ClaimedPack:
-    """The jobs that one slot has claimed, all of one pack key, or of one bracket."""
+    """The jobs that one slot has claimed, all of one pack key, or of brackets of one sweep."""
 
     def __init__(self, claims: Sequence[Claim], now: float, requeue_patience_s: float = 8.0) -> None:
         self._patience_s: Mapping[LeaveReason | None, float] = {
@@ -84,8 +84,8 @@ class ClaimedPack:
             LeaveReason.give_way: GIVE_WAY_PATIENCE_S,
         }
         """How long a job that leaves may go on, so that its epoch ends and its checkpoint is saved; else not at all."""
-        self.bracket = claims[0].bracket if claims else None
-        """The rule by which the jobs are pruned together, if they are a bracket's."""
+        self.brackets = tuple({id(one.bracket): one.bracket for one in claims if one.bracket is not None}.values())
+        """The rules by which the jobs are pruned together, if they are those of brackets."""
         self._lock = threading.Lock()
         self._members: dict[str, ClaimedJob] = {}
         self.owner = claims[0].owner if claims else ""

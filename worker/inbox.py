@@ -20,7 +20,7 @@ class Inbox:
         self._leaving: frozenset[str] = frozenset()
         self.limit = 1
         self.limits: dict[str, int] = {}
-        self.bracket: BracketOrder | None = None
+        self.brackets: tuple[BracketOrder, ...] = ()
 
     def put(self, order: Order) -> None:
         """Take an order in."""
@@ -30,7 +30,7 @@ class Inbox:
                     self._waiting.extend(order.jobs)
                     again = {job.id for job in order.jobs}  # a new attempt begins without old requests
                     self._cancelled, self._leaving = self._cancelled - again, self._leaving - again
-                    self.limit, self.limits, self.bracket = order.limit, order.limits, order.bracket
+                    self.limit, self.limits, self.brackets = order.limit, order.limits, order.brackets
                 case Leave():
                     self._leaving |= set(order.ids)
                 case Cancel():

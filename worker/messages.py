@@ -47,9 +47,9 @@ class Train(Frozen):
     jobs: tuple[Job, ...]
     limit: int
     limits: dict[str, int] = {}
-    """Of a bracket, the limit of each pack key."""
-    bracket: BracketOrder | None = None
-    """The rule by which these are pruned together; then they are not of one pack key, and no others join."""
+    """Of brackets, the limit of each pack key."""
+    brackets: tuple[BracketOrder, ...] = ()
+    """The rules by which these are pruned; then they are not of one pack key, and no others join."""
 
 
 class Cancel(Frozen):

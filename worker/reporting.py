@@ -261,8 +261,8 @@ class SupervisorCallbacks:
 
         refused: dict[str, str] = {}
         found: list[Checkpoint] = []
-        bracket = self._inbox.bracket
-        most = 1 if bracket is None or bracket.population is None else len(job.checkpoints)
+        copies = any(bracket.population is not None for bracket in self._inbox.brackets)
+        most = len(job.checkpoints) if copies else 1
         for file in job.checkpoints:
             try:
                 if len(found) < most:

@@ -163,43 +163,56 @@ class Supervisor:
         the job that crashes is alone. The other members lose time, but no attempt.
         """
         with self._context.heartbeat.registered(pack, self._kill_trainer):
-            if pack.bracket is None:
-                self._train_parts(pack, [_ids(pack)], None)
+            if pack.brackets:
+                self._train_brackets(pack)
             else:
-                self._train_bracket(pack, pack.bracket)
+                self._train_parts(pack, [_ids(pack)], ())
 
-    def _train_parts(self, pack: ClaimedPack, parts: Iterable[Sequence[str]], order: BracketOrder | None) -> None:
+    def _train_parts(self, pack: ClaimedPack, parts: Iterable[Sequence[str]], orders: Sequence[BracketOrder]) -> None:
         """Train each of these parts, and one that crashes again in halves."""
         left = deque(part for part in parts if part)
         while left:
             part = set(left.popleft())
-            crashed = self._train_together(pack, part, order) if pack.members(part) else []
+            crashed = self._train_together(pack, part, orders) if pack.members(part) else []
             left.extendleft(part for part in reversed(_halves(crashed)) if part)
 
-    def _train_bracket(self, pack: ClaimedPack, order: BracketOrder) -> None:
-        """Train a bracket to its end.
+    def _train_brackets(self, pack: ClaimedPack) -> None:
+        """Train brackets to their ends: together, and after a crash one after the other."""
+        crashed = self._train_together(pack, set(_ids(pack)), pack.brackets)
+        if len(pack.brackets) == 1:
+            self._train_rungs(pack, crashed)
+            return
+        for ids in _by_bracket(pack, crashed):
+            if order := self._order(pack, ids, "never"):
+                self._train_rungs(pack, self._train_together(pack, set(ids), [order]))
 
-        When it crashes, it goes on from rung to rung: its jobs train apart to the next rung, in halves, so that the one
-        that crashes is found; there they are compared together.
+    def _train_rungs(self, pack: ClaimedPack, crashed: Sequence[str]) -> None:
+        """Train a bracket that crashed from rung to rung.
+
+        Its jobs train apart to the next rung, in halves, so that the one that crashes is found; there they are compared
+        together.
         """
-        parts = _halves(self._train_together(pack, set(_ids(pack)), order))
+        parts = _halves(crashed)
         while any(parts):
-            if (apart := self._order(pack, "at_rung")) is None:
+            if (apart := self._order(pack, crashed, "at_rung")) is None:
                 return
-            self._train_parts(pack, parts, apart)
-            if (together := self._order(pack, "after_rung")) is None:
+            self._train_parts(pack, parts, [apart])
+            if (together := self._order(pack, crashed, "after_rung")) is None:
                 return
-            if crashed := self._train_together(pack, set(_ids(pack)), together):
-                self._outcomes.crashed_together(pack, crashed)
+            left = [member.id for member in pack.members(crashed)]
+            if again := self._train_together(pack, set(left), [together]):
+                self._outcomes.crashed_together(pack, again)
                 return
-            parts = [_ids(pack)]
+            parts = [[member.id for member in pack.members(crashed)]]
 
-    def _order(self, pack: ClaimedPack, hand_back: Literal["at_rung", "after_rung"]) -> BracketOrder | None:
-        """The rule of the pack's bracket with the scores of jobs that have ended by now.
+    def _order(
+        self, pack: ClaimedPack, bracket: Collection[str], hand_back: Literal["never", "at_rung", "after_rung"]
+    ) -> BracketOrder | None:
+        """The rule of a bracket with the scores of jobs that have ended by now.
 
-        None when nothing is left to train here. When a job was taken out and may come again, all others go back too.
+        None when nothing of it is left to train here. When a job was taken out and may come again, all others go back.
         """
-        if not (ids := _ids(pack)):
+        if not (ids := [member.id for member in pack.members(bracket)]):
             return None
         why = "another job of its bracket was taken out"
         try:
@@ -212,7 +225,7 @@ class Supervisor:
         self._outcomes.requeued(pack, ids, why)
         return None
 
-    def _train_together(self, pack: ClaimedPack, ids: set[str], order: BracketOrder | None) -> list[str]:
+    def _train_together(self, pack: ClaimedPack, ids: set[str], orders: Sequence[BracketOrder]) -> list[str]:
         """Train these members as one pack; returns those that crashed together, and are to train again in halves."""
         members = pack.members(ids)
         trainer = self._warm_trainer()
@@ -223,7 +236,7 @@ class Supervisor:
         head, crashed, succeeded = members[0], list[str](), list[Ended]()
         handed_back = set[str]()
         try:
-            self._send_jobs(trainer, pack, members, head.spec, order)
+            self._send_jobs(trainer, pack, members, head.spec, orders)
             received_at = self._context.clock()
             while pack.members(ids - set(crashed) - handed_back):
                 self._outcomes.store_again(pack)
@@ -250,7 +263,7 @@ class Supervisor:
                         crashed.append(ended.id)
                     case Ended(end="succeeded") as ended:
                         succeeded.append(ended)
-                    case Ended() as ended if _is_handed_back(pack, ended, order):
+                    case Ended() as ended if _is_handed_back(pack, ended, orders):
                         handed_back.add(ended.id)
                     case Ended() as ended:
                         self._outcomes.ended(pack, ended)
@@ -283,7 +296,7 @@ class Supervisor:
         pack: ClaimedPack,
         members: Collection[ClaimedJob],
         head: JobSpec,
-        order: BracketOrder | None = None,
+        orders: Sequence[BracketOrder] = (),
     ) -> None:
         """Send these jobs to the trainer; those whose data or first model is gone fail; without space, they wait."""
         try:
@@ -309,9 +322,9 @@ class Supervisor:
             log.warning("%d jobs cannot be sent: %s", len(members), error)
             self._outcomes.requeued(pack, [member.id for member in members], "the record did not answer")
         else:
-            shapes = {} if order is None else {member.spec.pack_key: member.spec for member in members}
+            shapes = {member.spec.pack_key: member.spec for member in members} if orders else {}
             limits = {key: self._limit(spec) for key, spec in shapes.items()}
-            trainer.send(Train(jobs=jobs, limit=self._limit(head), limits=limits, bracket=order))
+            trainer.send(Train(jobs=jobs, limit=self._limit(head), limits=limits, brackets=tuple(orders)))
 
     def _forward_requests(self, trainer: Trainer, pack: ClaimedPack, ids: Collection[str]) -> None:
         """Tell the trainer which members leave, after their epoch or at once."""
@@ -351,10 +364,10 @@ class Supervisor:
         members = pack.members(ids)
         if self._must_return(pack):
             self._outcomes.requeued(pack, ids)
-        elif len(members) == 1 and pack.bracket is not None and members[0].crashes < CRASHES - 1:
+        elif len(members) == 1 and pack.brackets and members[0].crashes < CRASHES - 1:
             members[0].crashes += 1
             return [members[0].id]
-        elif len(members) == 1 and pack.bracket is not None:
+        elif len(members) == 1 and pack.brackets:
             self._outcomes.quarantined(pack, members[0], str(death))
         elif len(members) == 1:
             log.warning("%s crashed its trainer: %s", members[0].id, death)
@@ -405,8 +418,13 @@ def _halves(ids: Sequence[str]) -> list[Sequence[str]]:
     return [ids[:middle], ids[middle:]]
 
 
-def _is_handed_back(pack: ClaimedPack, ended: Ended, order: BracketOrder | None) -> bool:
+def _by_bracket(pack: ClaimedPack, ids: Collection[str]) -> list[list[str]]:
+    """These jobs by bracket."""
+    return [[one.id for one in pack.members(ids) if one.claim.bracket is order] for order in pack.brackets]
+
+
+def _is_handed_back(pack: ClaimedPack, ended: Ended, orders: Sequence[BracketOrder]) -> bool:
     """Whether a job left its trainer at a rung, as its order asked, and stays claimed."""
-    if order is None or order.hand_back == "never" or ended.end != "cancelled":
+    if all(order.hand_back == "never" for order in orders) or ended.end != "cancelled":
         return False
     return all(job.leave_reason is None for job in pack.members({ended.id}))

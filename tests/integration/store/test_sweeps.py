@@ -10,12 +10,14 @@ from sqlalchemy import Engine, func, select, update
 from spec.states import FailureReason, JobStatus, StopReason, SweepState, TrialState
 from spec.sweep import RULES_VERSION, SweepSpec
 from spec.views import Curve
-from store.db import now, writing
+from store.db import now, reading, writing
 from store.errors import IllegalSweepStateError, SweepNotFoundError
+from store.limits import NONE, Limits
 from store.records import Success
 from store.sweeps import SweepRecord, SweepStore
-from store.tables import Job, Sweep
+from store.tables import Job, Lease, Sweep
 from store.trials import TrialStore
+from store.workers import WorkerRecord, WorkerStore
 from sweeps.controller import Controller
 from tests.record import Record
 
@@ -42,8 +44,8 @@ class SilentDoorbell:
 class House:
     """A sweep's record with a controller, and a worker that ends jobs by a rule."""
 
-    def __init__(self, engine: Engine) -> None:
-        self.sweeps, self.trials, self.jobs = SweepStore(engine), TrialStore(engine), Record(engine)
+    def __init__(self, engine: Engine, limits: Limits = NONE) -> None:
+        self.sweeps, self.trials, self.jobs = SweepStore(engine), TrialStore(engine), Record(engine, limits)
 
     def controller(self, name: str = "one") -> Controller:
         return Controller(self.trials, SilentDoorbell(), name)  # type: ignore[arg-type]
@@ -140,10 +142,11 @@ def test_the_same_sweep_has_the_same_table_whoever_proposes(house: House, method
     [
         ({"method": "random"}, 3),
         ({"method": "random", "parallel": 1}, 1),
+        ({"method": "random", "halving": "successive", "trials": 12}, 8),
         ({"method": "tpe"}, 2),
         ({"method": "random", "trials": {"epochs": 100}}, 2),
     ],
-    ids=["independent", "one after the other", "learns", "budget"],
+    ids=["independent", "one after the other", "brackets", "learns", "budget"],
 )
 def test_a_generation_waits_where_nothing_is_learned_from_those_that_train(
     house: House, fields: dict[str, Any], opened: int
@@ -156,11 +159,11 @@ def test_a_generation_waits_where_nothing_is_learned_from_those_that_train(
 
 
 def test_a_generation_is_stored_once(house: House) -> None:
-    sweep = house.sweeps.submit(asked(), owner="ann")
+    sweep = house.sweeps.submit(asked(trials=8), owner="ann")
     first, second = house.controller("a"), house.controller("b")
     first.round()
     (ours,) = house.trials.lease("a", 10.0)
-    assert ours.generations == 1
+    assert ours.generations == 3
     assert house.trials.lease("b", 10.0) == []
     assert not second.round()
     assert house.trials.begin(sweep, 0, _bracket(sweep), [], exhausted=True) == []
@@ -181,6 +184,49 @@ def test_a_bracket_is_claimed_as_a_whole_and_split_where_it_is_too_large(house: 
     assert house.jobs.claim(worker="v", device="cpu", limit=2, lease_s=60) == []
     assert {house.jobs.get(claim.job_id, owner=None).pack_size for claim in claims} == {2}
     assert house.sweeps.split(sweep.id) == {0: 3}
+
+
+BRACKETS = {"halving": "successive", "generation": 2, "trials": 8}
+"""Four brackets of two."""
+
+
+def test_brackets_that_wait_are_claimed_together_and_count_as_one_pack(house: House) -> None:
+    house.sweeps.submit(asked(**BRACKETS), owner="ann")
+    house.controller().round()
+    claims = house.jobs.claim(worker="w", device="cpu", limit=lambda spec: 5, lease_s=60)
+    orders = {id(claim.bracket): claim.bracket for claim in claims}.values()
+    assert [order.trials for order in orders if order is not None] == [(0, 1), (2, 3), (4, 5), (6, 7)]
+    assert all(claim.bracket is not None and claim.trial in claim.bracket.trials for claim in claims)
+    assert {house.jobs.get(claim.job_id, owner=None).pack_size for claim in claims} == {5}
+    with reading(house.sweeps._engine) as connection:
+        assert connection.execute(select(func.count(Lease.since.distinct()))).scalar() == 1
+
+
+@pytest.mark.parametrize(
+    ("limit", "slots", "fields", "taken"),
+    [
+        (1, 1, {}, 4),
+        (5, 2, {}, 4),
+        (5, 3, {}, 4),
+        (5, 4, {}, 2),
+        (5, 1, {"halving": {"type": "population", "interval": 3}, "parallel": 4}, 2),
+    ],
+    ids=["they fill four packs", "half for another slot", "a share is rounded up", "a slot each", "a population"],
+)
+def test_a_slot_takes_its_share_of_the_brackets_that_wait(
+    house: House, limit: int, slots: int, fields: dict[str, Any], taken: int
+) -> None:
+    WorkerStore(house.sweeps._engine).heartbeat(WorkerRecord("w", "host", 1, ["cpu"] * slots, ["cpu"] * slots))
+    house.sweeps.submit(asked(**{**BRACKETS, **fields}), owner="ann")
+    house.controller().round()
+    assert len(house.jobs.claim(worker="w", device="cpu", limit=limit, lease_s=60)) == taken
+
+
+def test_no_bracket_joins_others_beyond_what_an_owner_may_have_running(engine: Engine) -> None:
+    house = House(engine, Limits(owner_running=5))
+    house.sweeps.submit(asked(**BRACKETS), owner="ann")
+    house.controller().round()
+    assert len(house.jobs.claim(worker="w", device="cpu", limit=9, lease_s=60)) == 4
 
 
 def test_a_bracket_that_is_given_back_job_by_job_is_claimed_as_a_whole_again(house: House) -> None:
@@ -236,7 +282,7 @@ def test_cancelling_ends_all_its_jobs(house: House) -> None:
     (running,) = house.jobs.claim(worker="w", device="cpu", limit=1, lease_s=60)
     assert house.sweeps.cancel(sweep.id, owner="ann", actor="ann").state is SweepState.cancelled
     counts = house.sweeps.counts(sweep).jobs
-    assert (counts[JobStatus.cancelled], counts[JobStatus.running]) == (1, 1)
+    assert (counts[JobStatus.cancelled], counts[JobStatus.running]) == (5, 1)
     job = house.jobs.get(running.job_id, owner="ann")
     assert job.cancel_requested_at is not None
     assert job.finished_at is None

@@ -49,14 +49,14 @@ class Crashing:
         return sent
 
 
-def submitted(bench: Bench, halving: str) -> dict[int, str]:
-    """The jobs of a bracket of five configurations, by their numbers."""
+def submitted(bench: Bench, halving: str, *, trials: int = 5, generation: int = 5) -> dict[int, str]:
+    """The jobs of a bracket of five configurations, or of several brackets, by the numbers of the configurations."""
     space = {"learning_rate": {"log_uniform": [1e-3, 0.1]}}
-    body = {"base": BASE, "space": space, "method": "random", "trials": 5, "generation": 5}
+    body = {"base": BASE, "space": space, "method": "random", "trials": trials, "generation": generation}
     store = SweepStore(bench.engine)
     sweep = store.submit(SweepSpec.model_validate({**body, "halving": HALVINGS[halving]}), owner="ada")
     Controller(TrialStore(bench.engine), Doorbell("memory://"), "controller").round()
-    return {number: jobs[0].id for number, jobs in store.jobs_of(sweep.id, range(5)).items()}
+    return {number: jobs[0].id for number, jobs in store.jobs_of(sweep.id, range(trials)).items()}
 
 
 @pytest.mark.parametrize(
@@ -84,3 +84,20 @@ def test_only_the_job_that_crashes_its_trainer_fails(halving: str, epoch: int, t
     for job in others:
         assert struck.store.curve(job.id)["epoch"] == list(range(1, job.epoch + 1))
     assert crashing.crashes <= 7
+
+
+def test_brackets_that_crash_together_train_one_after_the_other_as_if_they_had_been_alone(tmp_path: Path) -> None:
+    calm, struck = Bench(tmp_path / "calm"), Bench(tmp_path / "struck")
+    wanted = submitted(calm, "successive", trials=6, generation=2)
+    calm.supervisor(Crashing("nobody", 1)).drain()
+    jobs = submitted(struck, "successive", trials=6, generation=2)
+    crashing = Crashing(culprit := jobs[2], 1)
+    struck.supervisor(crashing).drain()
+    assert struck.store.get(culprit, owner=None).failure_reason is FailureReason.quarantined
+    assert crashing.crashes == 5  # of all, of its bracket, and three times of itself
+    for number in (0, 1, 4, 5):
+        found, other = struck.store.get(jobs[number], owner=None), calm.store.get(wanted[number], owner=None)
+        assert (found.status, found.attempt, found.pack_size) == (JobStatus.succeeded, 1, 6)
+        assert (found.stop_reason, found.best_metrics) == (other.stop_reason, other.best_metrics)
+        assert struck.store.curve(found.id) == calm.store.curve(other.id)
+    assert struck.store.get(jobs[3], owner=None).status is JobStatus.succeeded

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from spec.halving import Bracket, BracketOrder, Rung, best_so_far, mean_score, survivors
 from spec.job import JobSpec
 from spec.states import StopReason
-from trainer.bracket import fit_bracket
+from trainer.bracket import fit_brackets
 from trainer.checkpoint import Checkpoint
 from trainer.member import Entry, Outcome, Point
 
@@ -38,7 +38,7 @@ def entries(specs: Sequence[JobSpec], replicates: int = 1) -> list[Entry]:
 
 def train_bracket(specs: Sequence[JobSpec], asked: BracketOrder, *, limit: int = 64) -> Recorder:
     recorder = Recorder()
-    fit_bracket(entries(specs, asked.replicates), asked, recorder, device=CPU, limit=limit)
+    fit_brackets(entries(specs, asked.replicates), [asked], recorder, device=CPU, limit=limit)
     return recorder
 
 
@@ -135,9 +135,9 @@ def test_a_job_whose_data_cannot_be_used_fails_alone() -> None:
 class Record(Recorder):
     """A record that takes all members out at some moment, and hands out what a worker would get the next time."""
 
-    def __init__(self, specs: Sequence[JobSpec], asked: BracketOrder) -> None:
+    def __init__(self, specs: Sequence[JobSpec], *orders: BracketOrder) -> None:
         super().__init__()
-        self.specs, self.order = specs, asked
+        self.specs, self.orders = specs, orders
         self.kept: dict[str, Checkpoint] = {}
         self.ended: dict[str, Outcome] = {}
         self._stop_at, self._leave_every, self._seen = 10**9, 1, 0
@@ -146,23 +146,27 @@ class Record(Recorder):
         """Train until a look at cancel requests, with checkpoints at some epochs; all that is left is taken out."""
         self._stop_at, self._save_every, self._seen = stop_at, save_every, 0
         left = [
-            Entry(str(place), spec, self.kept.get(str(place)), trial=place // self.order.replicates)
+            Entry(str(place), spec, self.kept.get(str(place)), trial=place)
             for place, spec in enumerate(self.specs)
             if str(place) not in self.ended
         ]
         for entry in left:
             started = 0 if entry.checkpoint is None else entry.checkpoint.state.epoch
             self.curves[entry.id] = self.curves.get(entry.id, [])[:started]
-        known: dict[int, list[tuple[float | None, ...]]] = {}
+        orders = [order.model_copy(update={"known": self._known(order)}) for order in self.orders]
+        fit_brackets(left, orders, self, device=CPU, limit=3)
+
+    def _known(self, order: BracketOrder) -> dict[int, tuple[tuple[float | None, ...], ...]]:
+        """The scores at a bracket's rungs of its jobs that have ended."""
+        known: dict[int, tuple[tuple[float | None, ...], ...]] = {}
         for id_, outcome in self.ended.items():
+            if order.trials and int(id_) not in order.trials:
+                continue
             column = [point["val_loss"] for point in self.curves[id_]]
-            scores = [best_so_far(column[: rung.epoch], "val_loss") for rung in self.order.bracket.rungs]
+            scores = [best_so_far(column[: rung.epoch], "val_loss") for rung in order.bracket.rungs]
             finite = outcome.end == "succeeded"
-            known.setdefault(int(id_) // self.order.replicates, []).append(
-                tuple(score if finite and score < float("inf") else None for score in scores)
-            )
-        asked = self.order.model_copy(update={"known": {trial: tuple(jobs) for trial, jobs in known.items()}})
-        fit_bracket(left, asked, self, device=CPU, limit=3)
+            known[int(id_)] = (tuple(score if finite and score < float("inf") else None for score in scores),)
+        return known
 
     def should_cancel(self) -> Collection[str]:
         self._seen += 1
@@ -202,9 +206,54 @@ def test_an_interrupted_bracket_has_the_same_table(stops: list[int], save_every:
     }
 
 
+BESIDE = (
+    order((Rung(epoch=1, keep=3), Rung(epoch=5, keep=1)), size=4, trials=(0, 1, 2, 3)),
+    order((Rung(epoch=3, keep=2), Rung(epoch=5, keep=1)), size=3, trials=(4, 5, 6)),
+    order((), size=1, trials=(7,)),
+)
+"""Three brackets of the same jobs, which share some of their rungs."""
+
+
+@cache
+def apart(name: str) -> Record:
+    """Each of these brackets trained by itself."""
+    record = Record(SHAPES[name], *BESIDE)
+    for one in BESIDE:
+        part = [entry for entry in entries(SHAPES[name]) if entry.trial in one.trials]
+        record.curves |= {entry.id: [] for entry in part}
+        record._save_every = 10**9
+        fit_brackets(part, [one], record, device=CPU, limit=64)
+    return record
+
+
+@settings(max_examples=12, deadline=None, derandomize=True)
+@given(
+    stops=st.lists(st.integers(1, 30), max_size=3), save_every=st.integers(1, 5), name=st.sampled_from(sorted(SHAPES))
+)
+def test_brackets_that_train_together_have_the_tables_that_they_have_apart(
+    stops: list[int], save_every: int, name: str
+) -> None:
+    record = Record(SHAPES[name], *BESIDE)
+    for stop_at in [*stops, 10**9]:
+        record.train(stop_at, save_every)
+    assert {id_: repr(curve) for id_, curve in record.curves.items()} == {
+        id_: repr(curve) for id_, curve in apart(name).curves.items()
+    }
+    assert {id_: one.stop_reason for id_, one in record.ended.items()} == {
+        id_: one.stop_reason for id_, one in apart(name).ended.items()
+    }
+
+
+def test_brackets_that_train_together_take_as_many_epochs_as_the_longest() -> None:
+    together, alone = Recorder(), Recorder()
+    fit_brackets(entries(candidates()), BESIDE, together, device=CPU, limit=64)
+    fit_brackets(entries(candidates())[7:], BESIDE[2:], alone, device=CPU, limit=64)
+    assert together.epochs == alone.epochs == 7
+
+
 def test_one_member_taken_out_hands_the_others_back() -> None:
     specs = candidates()
     recorder = Recorder(cancel=lambda seen: {"2"} if seen.epochs >= 1 else ())
-    fit_bracket(entries(specs), order((Rung(epoch=3, keep=2),)), recorder, device=CPU, limit=64)
+    fit_brackets(entries(specs), [order((Rung(epoch=3, keep=2),))], recorder, device=CPU, limit=64)
     assert {outcome.end for outcome in recorder.outcomes.values()} == {"cancelled"}
     assert recorder.checkpoints.keys() == {str(place) for place in range(len(specs)) if place != 2}
