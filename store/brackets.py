@@ -58,6 +58,12 @@ def wait_for_all(connection: Connection, pack_key: str) -> bool:
     return True
 
 
+def some_wait(connection: Connection, pack_key: str) -> bool:
+    """Whether jobs of a bracket are queued."""
+    left = exists().where(queued(), Job.sweep_id == _sweep_of(pack_key)[0], Job.pack_key == pack_key)
+    return bool(connection.execute(select(left)).scalar())
+
+
 def brackets_beside(connection: Connection, pack_key: str) -> list[tuple[str, int]]:
     """Later brackets of the same sweep that wait, with how many of their jobs may start; none beside a population."""
     sweep_id, generation = _sweep_of(pack_key)

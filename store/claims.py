@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 
 from sqlalchemy import ColumnElement, Connection, Engine, and_, func, insert, literal, select, update
 from sqlalchemy.orm import aliased
@@ -12,7 +13,7 @@ from spec.job import JobSpec
 from spec.states import FINISHED, JobStatus
 from spec.sweep import MOST_JOBS
 
-from .brackets import bracket_order, brackets_beside, is_bracket, of_no_bracket, record_packs, wait_for_all
+from .brackets import bracket_order, brackets_beside, is_bracket, of_no_bracket, record_packs, some_wait, wait_for_all
 from .checkpoints import newest_checkpoints
 from .curves import rewind
 from .db import in_values, lock, now, reading, writing
@@ -186,33 +187,41 @@ class ClaimStore:
         pack_limit = (lambda spec: limit) if isinstance(limit, int) else limit
         most = PACKS_OF_BRACKETS * pack_limit(JobSpec.model_validate(head.spec))
         most = most if left is None else min(most, left)
-        started: dict[str, list[Claim]] = {}
-
-        def start(pack_key: str) -> int:
-            """Start a bracket, unless it must wait; how many jobs run then."""
-            lock(connection, pack_key)
-            if not wait_for_all(connection, pack_key):
-                pack = _same_pack(head.owner, pack_key)
-                claims = self._start(connection, pack, limit=MOST_JOBS, worker=worker, device=device, lease_s=lease_s)
-                if claims:
-                    order = bracket_order(connection, pack_key)
-                    started[pack_key] = [replace(claim, bracket=order) for claim in claims]
-            return sum(map(len, started.values()))
-
-        if not (jobs := start(head.pack_key)):
+        start = partial(
+            self._start_bracket, connection, owner=head.owner, worker=worker, device=device, lease_s=lease_s
+        )
+        started = {head.pack_key: start(head.pack_key)}
+        taken = started[head.pack_key]
+        if not taken:
             return []
         beside = brackets_beside(connection, head.pack_key)
         share = math.ceil((1 + len(beside)) / max(head.idle_slots, 1))
         for pack_key, count in beside[: share - 1]:  # in one order, whoever claims: they are locked
-            if jobs + count <= most:
-                jobs = start(pack_key)
+            if len(taken) + count <= most:
+                started[pack_key] = start(pack_key)
+                taken = [*taken, *started[pack_key]]
         record_packs(connection, started, pack_limit)
-        taken = [claim for claims in started.values() for claim in claims]
         if len(started) > 1:  # they count as one pack
             joined = in_values(connection, Lease.job_id, [claim.job_id for claim in taken])
             began = select(Lease.since).where(Lease.job_id == taken[0].job_id).scalar_subquery()
             connection.execute(update(Lease).where(joined).values(since=began))
         return taken
+
+    def _start_bracket(
+        self, connection: Connection, pack_key: str, *, owner: str, worker: str, device: str, lease_s: float
+    ) -> list[Claim]:
+        """Start all jobs of a bracket, each with the bracket's rule; none while some must wait or are locked."""
+        lock(connection, pack_key)
+        if wait_for_all(connection, pack_key):
+            return []
+        pack = _same_pack(owner, pack_key)
+        with connection.begin_nested() as whole:
+            claims = self._start(connection, pack, limit=MOST_JOBS, worker=worker, device=device, lease_s=lease_s)
+            if some_wait(connection, pack_key):  # a row that another transaction has locked is passed over
+                whole.rollback()
+                return []
+        order = bracket_order(connection, pack_key)
+        return [replace(claim, bracket=order) for claim in claims]
 
     def _take(
         self,

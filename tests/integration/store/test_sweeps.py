@@ -245,6 +245,21 @@ def test_a_bracket_that_is_given_back_job_by_job_is_claimed_as_a_whole_again(hou
     assert {claim.job_id for claim in claims} == {first.job_id, *(claim.job_id for claim in others)}
 
 
+def test_a_bracket_of_which_another_transaction_holds_a_row_is_claimed_as_a_whole_afterwards(house: House) -> None:
+    engine = house.sweeps._engine
+    if engine.dialect.name == "sqlite":  # which has one writer, and no locks of rows
+        return
+    house.sweeps.submit(asked(halving="successive", generation=5, parallel=1), owner="ann")
+    house.controller().round()
+    with engine.begin() as other:
+        other.execute(select(Job.id).where(Job.trial == 2).with_for_update(key_share=True))
+        assert house.jobs.claim(worker="w", device="cpu", limit=10, lease_s=60) == []
+        with reading(engine) as connection:
+            assert connection.execute(select(func.count(Lease.job_id))).scalar() == 0
+    claims = house.jobs.claim(worker="w", device="cpu", limit=10, lease_s=60)
+    assert [claim.attempt for claim in claims] == [1] * 5
+
+
 def test_a_failed_job_fails_its_configuration_only(house: House) -> None:
     sweep = house.sweeps.submit(asked(trials=2), owner="ann")
     house.controller().round()

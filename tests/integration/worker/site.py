@@ -22,7 +22,7 @@ from tests.slow_motion import SlowMotion
 
 QUICK = {"dataset": "xor", "epochs": 5}
 LONG = {"dataset": "digits", "epochs": 100_000, "architecture": {"type": "mlp", "hidden": [32]}}
-STRUCK = {"dataset": "digits", "epochs": 150, "architecture": {"type": "mlp", "hidden": [32]}}
+STRUCK = {"dataset": "digits", "epochs": 150, "batch_size": 256, "architecture": {"type": "mlp", "hidden": [32]}}
 """In slow motion it trains for half a minute, and ends soon after that."""
 
 LEASE_S = 12.0
