@@ -21,7 +21,8 @@ class Role(StrEnum):
     """Reads."""
 
 
-UserName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._@-]{0,99}$")]
+USER_NAME = r"^[A-Za-z0-9][A-Za-z0-9._@-]{0,99}$"
+UserName = Annotated[str, StringConstraints(pattern=USER_NAME)]
 Scope = Literal["jobs:read", "jobs:write", "admin"]
 
 MOST_TOKEN_DAYS = 3_650

@@ -7,13 +7,15 @@ from pydantic import Field, StringConstraints
 from .base import Count
 
 # No control characters and no direction overrides: they break logs, pages or databases.
-_CLEAN = r"^[^\u0000-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]*$"
-Label = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=_CLEAN)]
-Project = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9 ._-]{0,99}$")]
+CLEAN = r"^[^\u0000-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]*$"
+Label = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=CLEAN)]
+PROJECT = r"^[A-Za-z0-9][A-Za-z0-9 ._-]{0,99}$"
+Project = Annotated[str, StringConstraints(pattern=PROJECT)]
 SHARED_BY = r"^(user|project|tag:[A-Za-z0-9][A-Za-z0-9._/-]{0,99})$"
 """By what device time is summed up."""
-TagKey = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._/-]{0,99}$")]
-TagValue = Annotated[str, StringConstraints(max_length=500, pattern=_CLEAN)]
+TAG_KEY = r"^[A-Za-z0-9][A-Za-z0-9._/-]{0,99}$"
+TagKey = Annotated[str, StringConstraints(pattern=TAG_KEY)]
+TagValue = Annotated[str, StringConstraints(max_length=500, pattern=CLEAN)]
 Name = Annotated[Label | None, Field(description="Name for people; it need not be unique.")]
 Tags = Annotated[dict[TagKey, TagValue], Field(max_length=50, description="Tags: your own labels, key: value.")]
 Priority = Annotated[Count, Field(ge=-100, le=100, description="Priority: jobs with a higher one start first.")]

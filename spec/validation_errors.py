@@ -11,10 +11,11 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from .access import USER_NAME
 from .dataset import DATASET_ID
 from .field_error import FieldError
 from .job import JobSpec
-from .labels import SHARED_BY
+from .labels import CLEAN, PROJECT, SHARED_BY, TAG_KEY
 from .meant import did_you_mean, meant
 from .webhooks import ADDRESS
 
@@ -28,6 +29,7 @@ _QUOTED = re.compile(r"'([^']*)'")
 _POWER = re.compile(r"[-+]?\d+e[-+]?\d+", re.IGNORECASE)
 """A number that YAML 1.1 reads as text."""
 
+_CHARACTERS = "has characters that are not allowed here"
 _ALLOWED: Mapping[str, str] = {
     "missing": "is missing",
     "extra_forbidden": "is not a field here",
@@ -48,7 +50,7 @@ _ALLOWED: Mapping[str, str] = {
     "string_type": "must be text",
     "string_too_long": "must have at most {max_length} characters",
     "string_too_short": "must not be empty",
-    "string_pattern_mismatch": "has characters that are not allowed here",
+    "string_pattern_mismatch": _CHARACTERS,
     "string_unicode": "is not valid Unicode text",
     "tuple_type": "must be a list",
     "list_type": "must be a list",
@@ -63,6 +65,10 @@ _ALLOWED: Mapping[str, str] = {
 
 _FORMS: Mapping[str, str] = {
     DATASET_ID: "must be an id of a data set, ds_ and 32 hexadecimal digits, as its upload answered it",
+    PROJECT: f"{_CHARACTERS}: 1 to 100 letters of A to Z, digits, blanks and . _ - are, a letter or a digit first",
+    TAG_KEY: f"{_CHARACTERS}: 1 to 100 letters of A to Z, digits and . _ - / are, a letter or a digit first",
+    USER_NAME: f"{_CHARACTERS}: 1 to 100 letters of A to Z, digits and . _ - @ are, a letter or a digit first",
+    CLEAN: f"{_CHARACTERS}: control characters, such as line breaks, or marks that turn the direction of writing",
     SHARED_BY: "must be user, project or tag:KEY",
     ADDRESS: "must be an address that begins with http:// or https://",
 }
@@ -152,11 +158,9 @@ def _allowed(fault: ErrorDetails, title: str) -> tuple[str, list[str]]:
             return (f"must be one of {', '.join(names)}" if len(names) > 1 else f"must be {names[0]}"), names
         case "dataset":
             return fault["msg"], re.findall(r"\w+", fault["msg"].split(";")[0])
-        case "string_pattern_mismatch" if context["pattern"] in _FORMS:
-            return _FORMS[context["pattern"]], []
         case "extra_forbidden":
             return _ALLOWED["extra_forbidden"] + _other_field(fault["loc"], title), []
-    template = _ALLOWED.get(fault["type"])
+    template = _FORMS.get(context.get("pattern", "")) or _ALLOWED.get(fault["type"])
     sentence = template.format(**context) if template else str(fault["msg"])
     return (f"{sentence}, as a key" if fault["loc"][-1:] == ("[key]",) else sentence), []
 

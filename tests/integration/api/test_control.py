@@ -101,7 +101,12 @@ def test_change(both: Service) -> None:
         ({"priority": 101}, "priority", "must be at most 100; it is 101"),
         ({"priority": None}, "priority", "must be a whole number"),
         ({"name": ""}, "name", "must not be empty; it is ''"),
-        ({"tags": {"a b": "c"}}, "tags.a b", "has characters that are not allowed here, as a key"),
+        (
+            {"tags": {"a b": "c"}},
+            "tags.a b",
+            "has characters that are not allowed here: 1 to 100 letters of A to Z, digits and . _ - / are, "
+            "a letter or a digit first, as a key",
+        ),
         ({"epochs": 5}, "epochs", "is not a field here"),
         ([], "", "must be an object"),
     ],

@@ -206,7 +206,7 @@ def test_a_data_set_that_jobs_need_is_kept(api: Service) -> None:
         ({"task": "guess"}, "task", "must be one of classification, regression; it is 'guess'"),
         ({"sha256": "0" * 64}, "sha256", "is not that of the file that arrived"),
         ({"colour": "red"}, "colour", "is not a field here"),
-        ({"name": "a\tb"}, "name", "has characters that are not allowed here"),
+        ({"name": "a\tb"}, "name", "has characters that are not allowed here: control characters, such as line breaks"),
         ({"content": b"\x89PNG\r\n\x1a\n"}, "file", "is a PNG picture"),
     ],
 )

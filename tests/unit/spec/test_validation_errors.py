@@ -168,7 +168,8 @@ def test_long_values_are_cut() -> None:
 
 def test_an_invalid_key_is_named_as_a_key() -> None:
     assert messages_of(XOR | {"tags": {"a b": "v"}}) == {
-        "tags.a b": "has characters that are not allowed here, as a key"
+        "tags.a b": "has characters that are not allowed here: 1 to 100 letters of A to Z, digits and . _ - / are, "
+        "a letter or a digit first, as a key"
     }
 
 
