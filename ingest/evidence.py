@@ -27,7 +27,9 @@ ODD = 1000
 """Most words among numbers that are counted."""
 TRUTHS = 40
 Counts = npt.NDArray[np.int64]
-DATES = ("iso", "dayfirst", "monthfirst")
+DATES = ("iso", "named", "dayfirst", "monthfirst")
+TWO_WAYS = ("dayfirst", "monthfirst")
+"""Dates such as 03/04/2026."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +88,7 @@ class Evidence:
 
     def __post_init__(self) -> None:
         self.parsed.update({CellFormat(decimal=mark, thousands=group): 0 for mark, group in self.choices.pairs})
-        self.dates.update(dict.fromkeys(DATES if self.choices.date is None else ("iso", self.choices.date), 0))
+        self.dates.update(dict.fromkeys(DATES if self.choices.date is None else ("iso", "named", self.choices.date), 0))
         if self.choices.type is ColumnKind.category:
             self.counted = limits.COUNTED_CATEGORIES
 
@@ -147,12 +149,15 @@ class Evidence:
         for style in list(self.dates):
             form = CellFormat(date=None if style == "iso" else style)
             fits = [
-                (style == "iso" or self.choices.date is not None or is_day_month(word)) and form.days(word) is not None
+                (style not in TWO_WAYS or self.choices.date is not None or is_day_month(word))
+                and form.days(word) is not None
                 for word in words
             ]
             if any(fits):
                 self.dates[style] += int(weights[fits].sum())
-                self.dotted &= style == "iso" or all("." in word for word, fit in zip(words, fits, strict=True) if fit)
+                self.dotted &= style not in TWO_WAYS or all(
+                    "." in word for word, fit in zip(words, fits, strict=True) if fit
+                )
             elif not self.dates[style] and len(words) > ODD:
                 del self.dates[style]
 
@@ -303,7 +308,7 @@ class Evidence:
             return None
         note: tuple[str, ...] = ()
         style = self.choices.date if self.choices.date in fits else fits[0]
-        if style in DATES[1:] and self.choices.date is None:
+        if style in TWO_WAYS and self.choices.date is None:
             if len(fits) > 1 and not self.dotted:
                 return None
             words = "day" if style == "dayfirst" else "month"

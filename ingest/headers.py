@@ -28,6 +28,7 @@ _FORMS = (
     CellFormat(),
     *(CellFormat(decimal=mark, thousands=group) for mark, group in ((".", ","), (",", "."), (".", " "), (",", " "))),
 )
+_DATED = (CellFormat(date="dayfirst"), CellFormat(date="named"))
 
 
 def is_short(records: Sequence[Record]) -> bool:
@@ -91,7 +92,7 @@ def is_gap(cell: str) -> bool:
 
 def is_value(cell: str) -> bool:
     """Whether a cell is a number or a date."""
-    if any(form.number(cell) is not None for form in _FORMS) or CellFormat(date="dayfirst").days(cell) is not None:
+    if any(form.number(cell) is not None for form in _FORMS) or any(form.days(cell) is not None for form in _DATED):
         return True
     unit = unit_of(cell)
     return unit is not None and any(form.model_copy(update={"unit": unit}).number(cell) is not None for form in _FORMS)

@@ -3,7 +3,7 @@
 import math
 import re
 import unicodedata
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Annotated, Literal
 
@@ -66,6 +66,25 @@ _ISO = re.compile(
     re.ASCII,
 )
 _SLASHED = re.compile(r"(\d{1,2})([-/.])(\d{1,2})\2(\d{4}|\d{2})(?:,?[ T](\d{1,2}):(\d{2})(?::(\d{2}))?)?", re.ASCII)
+_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+_MONTH = (
+    r"(?P<month>jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?"
+    r"|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)\.?"
+)
+_DAY = r"(?P<day>\d{1,2})(?:st|nd|rd|th)?"
+_WEEKDAY = r"(?:(?:mon|tues?|wed(?:nes)?|thu(?:rs)?|fri|sat(?:ur)?|sun)(?:day)?\.?,? )?"
+_TIME = r"(?P<hour>\d{1,2}):(?P<minute>\d{2})(?::(?P<second>\d{2}))?(?: ?(?P<half>[ap])\.?m\.?)?"
+_ZONE = r"(?: ?(?:z|utc|gmt|(?P<offset>[+-]\d{2}:?\d{2})))?"
+_NAMED = tuple(
+    re.compile(_WEEKDAY + form, re.ASCII | re.IGNORECASE)
+    for form in (
+        rf"{_DAY}(?P<mark>[-/ ]?){_MONTH}(?P=mark)(?P<year>\d{{4}}|\d{{2}})(?:(?:,?[ T]|:){_TIME}{_ZONE})?",
+        rf"{_DAY}\.? (?:of )?{_MONTH},? (?P<year>\d{{4}})(?:,?(?: at)? {_TIME}{_ZONE})?",
+        rf"{_MONTH} {_DAY},? (?P<year>\d{{4}})(?:,?(?: at)? {_TIME}{_ZONE})?",
+        rf"{_MONTH} {{1,2}}{_DAY} {_TIME}{_ZONE} (?P<year>\d{{4}})",
+    )
+)
+"""Dates of spreadsheets (25-Nov-26), RFC 2822 (Wed, 25 Nov 2026 10:00:00 +0000), prose (November 25, 2026) and logs."""
 _UNIT = re.compile(rf"%|[A-Z]{{0,3}}[{CURRENCIES}]|[A-Z]{{3}}|kr\.?|z\u0142|Fr\.?|K\u010d|Ft")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _DAY_S = 86_400.0
@@ -91,7 +110,11 @@ class CellFormat(Frozen):
     thousands: Annotated[str, Field(max_length=1, description="Thousands separator of numbers.")] = ""
     unit: Annotated[str, Field(description="Unit beside every number; with `%`, 12 % is 0.12.")] = ""
     date: Annotated[
-        str | None, Field(description="Format of dates: dayfirst, monthfirst, or as for strptime; null: ISO 8601 only.")
+        str | None,
+        Field(
+            description="Format of dates: dayfirst, monthfirst, named (months by their English names), or as for "
+            "strptime; null: ISO 8601 only."
+        ),
     ] = None
     gaps: Annotated[
         tuple[str, ...] | None, Field(description="Texts that mean a missing value; null: the default ones.")
@@ -138,6 +161,8 @@ class CellFormat(Frozen):
             if self.date in ("dayfirst", "monthfirst"):
                 found = _SLASHED.fullmatch(text)
                 return _iso_days(text) if found is None else _slashed_days(found, day_first=self.date == "dayfirst")
+            if self.date == "named":
+                return _named_days(text)
             if self.date is not None:
                 return _days(datetime.strptime(text, self.date))  # noqa: DTZ007 - without an offset it is in UTC
             return _iso_days(text)
@@ -195,11 +220,29 @@ def _iso_days(text: str) -> float | None:
     return _days(datetime.fromisoformat(re.sub(r" ?(UTC|GMT)$", "Z", text)))
 
 
+def _named_days(text: str) -> float | None:
+    found = next((found for form in _NAMED if (found := form.fullmatch(text))), None)
+    if found is None:
+        return None
+    month, year = 1 + _MONTHS.index(found["month"][:3].lower()), _whole_year(found["year"])
+    hour, minute, second = (int(found[part] or 0) for part in ("hour", "minute", "second"))
+    if found["half"]:
+        if not 1 <= hour <= 12:
+            return None
+        hour = hour % 12 + (12 if found["half"] in "pP" else 0)
+    zone = found["offset"] or "+0000"
+    ahead = timedelta(hours=int(zone[:3]), minutes=int(zone[0] + zone[-2:]))
+    return _days(datetime(year, month, int(found["day"]), hour, minute, second, tzinfo=UTC) - ahead)
+
+
+def _whole_year(text: str) -> int:
+    """The year; of two digits as POSIX has it, 1969 to 2068."""
+    return int(text) + (0 if len(text) > 2 else 1900 if int(text) >= 69 else 2000)
+
+
 def _slashed_days(found: "re.Match[str]", *, day_first: bool) -> float:
-    first, second, year = int(found[1]), int(found[3]), int(found[4])
+    first, second, year = int(found[1]), int(found[3]), _whole_year(found[4])
     day, month = (first, second) if day_first else (second, first)
-    if len(found[4]) == 2:
-        year += 1900 if year >= 69 else 2000  # POSIX
     hour, minute, second = (int(found[part] or 0) for part in (5, 6, 7))
     return _days(datetime(year, month, day, hour, minute, second, tzinfo=UTC))
 
