@@ -85,7 +85,7 @@ _NAMED = tuple(
     )
 )
 """Dates of spreadsheets (25-Nov-26), RFC 2822 (Wed, 25 Nov 2026 10:00:00 +0000), prose (November 25, 2026) and logs."""
-_UNIT = re.compile(rf"%|[A-Z]{{0,3}}[{CURRENCIES}]|[A-Z]{{3}}|kr\.?|z\u0142|Fr\.?|K\u010d|Ft")
+_UNIT = re.compile(rf"%|[A-Z]{{0,3}}[{CURRENCIES}]|[A-Z]{{3}}|R[sp]\.?|RM|kr\.?|z\u0142|Fr\.?|K\u010d|Ft")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _DAY_S = 86_400.0
 
