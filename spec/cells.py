@@ -85,6 +85,10 @@ _NAMED = tuple(
     )
 )
 """Dates of spreadsheets (25-Nov-26), RFC 2822 (Wed, 25 Nov 2026 10:00:00 +0000), prose (November 25, 2026) and logs."""
+_BESIDE = re.compile(
+    r"(?P<before>[^\d.,]*(?:(?<=[A-Za-z])\.)?)\s*[+-]?[\d.,][\d.,' _]*?(?:[eE][+-]?\d+)?\s*(?P<after>\D*)", re.ASCII
+)
+"""What stands beside a number; a point after letters is theirs."""
 _UNIT = re.compile(rf"%|[A-Z]{{0,3}}[{CURRENCIES}]|[A-Z]{{3}}|R[sp]\.?|RM|kr\.?|z\u0142|Fr\.?|K\u010d|Ft")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _DAY_S = 86_400.0
@@ -194,7 +198,7 @@ def _unbracketed(text: str) -> tuple[str, bool]:
 def unit_of(text: str) -> str | None:
     """The currency or percent sign beside the digits of a text, if there is one."""
     text = text.translate(_SIGNS).strip("()+- ")
-    found = re.fullmatch(r"(?P<before>\D*?)\s*[+-]?[\d.,][\d.,' _]*?(?:[eE][+-]?\d+)?\s*(?P<after>\D*)", text, re.ASCII)
+    found = _BESIDE.fullmatch(text)
     if found is None:
         return None
     before, after = found["before"].strip(" +-("), found["after"].strip(" )")

@@ -40,6 +40,7 @@ READ: dict[str, tuple[str, dict[str, Any], list[float]]] = {
     "days first, short years": (file(a=["3/4/20", "4/3/20"]), {"dayfirst": "true"}, [18355, 18325]),
     "days first, and a time": (file(a=["03/04/2020 12:00"]), {"dayfirst": True}, [18355.5]),
     "rupees": (file(a=["Rs. 1,200.50", "Rs. 90"]), {}, [1200.5, 90]),
+    "crowns, with a point and no blank": (file(a=["kr.12", "kr.13"]), {}, [12, 13]),
     "months by name": (file(a=["Mar 4, 2020", "3 Apr 2020"]), {}, [18325, 18355]),
     "months by name, days first": (file(a=["4-Mar-20", "3-Apr-20"]), {"dayfirst": True}, [18325, 18355]),
     "days first, dashes": (file(a=["03-04-2020"]), {"dayfirst": True}, [18355]),
