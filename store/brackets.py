@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, exists, func, not_, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, exists, func, not_, or_, select, update
 
 from spec.halving import Bracket, BracketOrder, best_so_far
 from spec.job import JobSpec
@@ -45,23 +45,22 @@ def wait_for_all(connection: Connection, pack_key: str) -> bool:
     While a worker holds some, which it gives back one after the other, the rest wait a moment; then they wait as long
     as the last of them. A rung that is decided without some of them lets others pass in their place.
     """
-    mine = (Job.sweep_id == _sweep_of(pack_key)[0], Job.pack_key == pack_key)
-    held = exists().where(Lease.job_id == Job.id, *mine)
+    mine = _of(pack_key)
+    held = exists().where(Lease.job_id == Job.id, mine)
     if connection.execute(select(held)).scalar():
         until: Any = now(HELD_WAITS_S)
     else:
-        last = select(func.max(Job.not_before)).where(queued(), *mine, Job.not_before > now())
+        last = select(func.max(Job.not_before)).where(queued(), mine, Job.not_before > now())
         if (until := connection.execute(last).scalar()) is None:
             return False
     sooner = or_(Job.not_before.is_(None), Job.not_before < until)
-    connection.execute(update(Job).where(queued(), *mine, sooner).values(not_before=until))
+    connection.execute(update(Job).where(queued(), mine, sooner).values(not_before=until))
     return True
 
 
 def some_wait(connection: Connection, pack_key: str) -> bool:
     """Whether jobs of a bracket are queued."""
-    left = exists().where(queued(), Job.sweep_id == _sweep_of(pack_key)[0], Job.pack_key == pack_key)
-    return bool(connection.execute(select(left)).scalar())
+    return bool(connection.execute(select(exists().where(queued(), _of(pack_key)))).scalar())
 
 
 def brackets_beside(connection: Connection, pack_key: str) -> list[tuple[str, int]]:
@@ -90,14 +89,10 @@ def bracket_order(connection: Connection, pack_key: str) -> BracketOrder:
     sweep, bracket = SweepSpec.stored(row.spec), Bracket.model_validate(row.bracket)
     ended = connection.execute(
         select(Job.id, Job.trial, Job.status, Job.failure_reason, Job.spec, Job.epoch)
-        .where(
-            Job.sweep_id == sweep_id,
-            Job.pack_key == pack_key,
-            Job.status.in_([status.value for status in FINISHED]),
-        )
+        .where(_of(pack_key), Job.status.in_([status.value for status in FINISHED]))
         .order_by(Job.trial, Job.replicate)
     ).all()
-    left = select(Job.trial).where(Job.sweep_id == sweep_id, Job.pack_key == pack_key, Job.status.not_in(FINISHED))
+    left = select(Job.trial).where(_of(pack_key), Job.status.not_in(FINISHED))
     known: dict[int, list[tuple[float | None, ...]]] = {}
     for job in ended:
         scores = _scores(connection, job.id, bracket) if job.status == JobStatus.succeeded.value else _none(bracket)
@@ -166,6 +161,11 @@ def _none(bracket: Bracket) -> Sequence[float | None]:
 
 def _finite(score: float) -> float | None:
     return None if score == float("inf") else score
+
+
+def _of(pack_key: str) -> ColumnElement[bool]:
+    """The jobs of a bracket; the sweep, too, for that has an index."""
+    return and_(Job.sweep_id == _sweep_of(pack_key)[0], Job.pack_key == pack_key)
 
 
 def _sweep_of(pack_key: str) -> tuple[str, int]:

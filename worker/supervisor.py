@@ -199,11 +199,10 @@ class Supervisor:
             self._train_parts(pack, parts, [apart])
             if (together := self._order(pack, crashed, "after_rung")) is None:
                 return
-            left = [member.id for member in pack.members(crashed)]
-            if again := self._train_together(pack, set(left), [together]):
+            if again := self._train_together(pack, set(_ids(pack, crashed)), [together]):
                 self._outcomes.crashed_together(pack, again)
                 return
-            parts = [[member.id for member in pack.members(crashed)]]
+            parts = [_ids(pack, crashed)]
 
     def _order(
         self, pack: ClaimedPack, bracket: Collection[str], hand_back: Literal["never", "at_rung", "after_rung"]
@@ -212,7 +211,7 @@ class Supervisor:
 
         None when nothing of it is left to train here. When a job was taken out and may come again, all others go back.
         """
-        if not (ids := [member.id for member in pack.members(bracket)]):
+        if not (ids := _ids(pack, bracket)):
             return None
         why = "another job of its bracket was taken out"
         try:
@@ -409,8 +408,9 @@ class Supervisor:
         return True
 
 
-def _ids(pack: ClaimedPack) -> list[str]:
-    return [member.id for member in pack.members()]
+def _ids(pack: ClaimedPack, of: Collection[str] | None = None) -> list[str]:
+    """The members that have not left; of these only, when given."""
+    return [member.id for member in pack.members(of)]
 
 
 def _halves(ids: Sequence[str]) -> list[Sequence[str]]:
