@@ -14,7 +14,7 @@ from spec.dataset import Uploaded
 from spec.halving import Bracket, mean_score, score_of
 from spec.job import JobSpec
 from spec.states import FINISHED, JobStatus, StopReason, SweepState, TrialState
-from spec.sweep import Configuration, SweepSpec
+from spec.sweep import Configuration, Hyperband, SweepSpec
 
 from .brackets import bracket_key
 from .datasets import lock_datasets
@@ -121,10 +121,12 @@ class TrialStore:
     ) -> list[str]:
         """Store a generation and queue its jobs, all or none; their ids. [] when it is stored already.
 
-        Jobs of a bracket with rungs are claimed together: their pack key is the bracket's. Raises `QueueFullError` when
-        so many jobs may not wait, and `DatasetNotFoundError`.
+        Jobs of a bracket are claimed together: their pack key is the bracket's. So are those of Hyperband's that has no
+        rungs: its jobs train the longest, and so begin with the other brackets, not after them. Raises `QueueFullError`
+        when so many jobs may not wait, and `DatasetNotFoundError`.
         """
-        together = {"pack_key": bracket_key(sweep.id, generation)} if bracket.rungs else {}
+        is_bracket = bracket.rungs or isinstance(sweep.spec.halving, Hyperband)
+        together = {"pack_key": bracket_key(sweep.id, generation)} if is_bracket else {}
         try:
             with writing(self._engine) as connection:
                 mine = (

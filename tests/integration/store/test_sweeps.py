@@ -202,6 +202,14 @@ def test_brackets_that_wait_are_claimed_together_and_count_as_one_pack(house: Ho
         assert connection.execute(select(func.count(Lease.since.distinct()))).scalar() == 1
 
 
+def test_hyperbands_bracket_without_rungs_is_claimed_beside_the_others(house: House) -> None:
+    house.sweeps.submit(asked(halving="hyperband", trials=17), owner="ann")
+    house.controller().round()
+    claims = house.jobs.claim(worker="w", device="cpu", limit=17, lease_s=60)
+    rungs = Counter(len(claim.bracket.bracket.rungs) for claim in claims if claim.bracket is not None)
+    assert rungs == {2: 9, 1: 5, 0: 3}
+
+
 @pytest.mark.parametrize(
     ("limit", "slots", "fields", "taken"),
     [
