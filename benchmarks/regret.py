@@ -1,17 +1,20 @@
 """Regret against budget: our methods beside Optuna's, on made landscapes, without a service.
 
-`python -m benchmarks.regret [--quick] [--write] [--seeds N] [--budget N] [--tasks ID ...]`. `LCBENCH` may name the
-folder of LCBench's surrogate. A budget is in trainings to the end (81 or 52 epochs). What was seen at any epoch chooses
-the incumbent; the regret is that of its whole curve. Optuna is asked for one configuration after the other and knows of
-all before. Ours are asked in generations and with the lag that the controller has.
+`python -m benchmarks.regret [--quick] [--write] [--seeds N] [--budget N] [--tasks ID ...]`; with `--trials N`, whole
+sweeps of ours by the rules of versions 2 and 3 instead. `LCBENCH` may name the folder of LCBench's surrogate. A budget
+is in trainings to the end (81 or 52 epochs). What was seen at any epoch chooses the incumbent; the regret is that of
+its whole curve. Optuna is asked for one configuration after the other and knows of all before. Ours are asked in
+generations and with the lag that the controller has.
 """
 
 import argparse
+import math
 import statistics
 import sys
 import time
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -25,11 +28,15 @@ from sweeps.history import Trial
 from sweeps.methods import METHODS
 
 from .machine import about
-from .surrogates import Array, Surrogate, Values, surrogates
+from .surrogates import EPOCHS, Array, Surrogate, Values, surrogates
 from .tables import PAGE, replace_section, table
 
 LCBENCH_TASKS = ("3945", "126026", "167168", "189906")
 BUDGETS = (5, 10, 20, 40, 80, 160)
+SHARES = {"a quarter": 0.25, "half": 0.5, "the whole": 1.0}
+"""Of the trainings of the shortest of some sweeps."""
+SHORT_EPOCHS = 9
+"""Epochs of a made landscape's jobs in long sweeps: so few that a bracket by the paper is small."""
 UNLIMITED = 100_000
 PREFIX = "tags."
 """The surrogates' parameters are no fields of a job; labels may have any name."""
@@ -50,6 +57,11 @@ class Ledger:
         self.spent: list[float] = []
         self.regret: list[float] = []
 
+    @property
+    def total(self) -> float:
+        """What was trained, in trainings to the end."""
+        return self._spent / self._surrogate.epochs
+
     def curves(self, configurations: Sequence[Values]) -> Array:
         """The curves of these configurations, which nobody has seen yet."""
         return self._surrogate.curves(configurations, self._random)
@@ -62,7 +74,7 @@ class Ledger:
         seen = float(curve[:end].min())
         if seen < self._best:
             self._best = seen
-            self.spent.append(self._spent / self._surrogate.epochs)
+            self.spent.append(self.total)
             self.regret.append(float(curve.min()) - self._surrogate.optimum)
         return seen
 
@@ -79,7 +91,7 @@ class Ours:
     fields: Mapping[str, Any]
 
     def search(self, surrogate: Surrogate, ledger: Ledger, seed: int) -> None:
-        """Search until the budget is spent."""
+        """Search until the budget is spent, or the sweep has no more trials."""
         sweep = SweepSpec.model_validate(
             {
                 "base": {"dataset": "digits", "epochs": surrogate.epochs},
@@ -91,8 +103,9 @@ class Ours:
         )
         history: list[Trial] = []
         generation = 0
-        while True:
-            planned = bracket(sweep, generation, UNLIMITED)
+        most = sweep.trials if isinstance(sweep.trials, int) else UNLIMITED
+        while len(history) < most:
+            planned = bracket(sweep, generation, most - len(history))
             known = [trial if trial.generation <= generation - sweep.parallel else _open(trial) for trial in history]
             asked = list(islice(METHODS[sweep.method](sweep, known, generation), planned.size))
             curves = ledger.curves([{name.removeprefix(PREFIX): one[name] for name in one} for one in asked])
@@ -181,37 +194,57 @@ CONTESTANTS: Mapping[str, Ours | Optuna] = {
 }
 
 
+def by_rules(trials: int) -> dict[str, Ours | Optuna]:
+    """Whole sweeps of so many configurations, by the rules of versions 2 and 3."""
+    asked = {"Hyperband": "random", "TPE and Hyperband": "tpe"}
+    return {
+        f"{name}, version {version}": Ours(
+            {"method": method, "halving": HYPERBAND, "trials": trials, "version": version}
+        )
+        for name, method in asked.items()
+        for version in (2, 3)
+    }
+
+
 def run(contestant: Ours | Optuna, surrogate: Surrogate, budget: float, seed: int) -> Ledger:
-    """Search once; the ledger when the budget is spent."""
+    """Search once; the ledger when the budget is spent, or the sweep has ended."""
     ledger = Ledger(surrogate, budget, seed)
-    try:
+    with suppress(SpentError):
         contestant.search(surrogate, ledger, seed)
-    except SpentError:
-        return ledger
-    raise AssertionError("the search ended before its budget")
+    return ledger
 
 
-def report(ledgers: Mapping[str, Sequence[Ledger]], seconds: Mapping[str, float], budget: float) -> str:
-    """The table of one surrogate: medians over the seeds."""
-    budgets = [one for one in BUDGETS if one <= budget]
+def report(ledgers: Mapping[str, Sequence[Ledger]], seconds: Mapping[str, float], budgets: Mapping[str, float]) -> str:
+    """The table of one surrogate: medians over the seeds after each budget, and at the last the spread of all."""
+    *_, last = budgets.values()
     rows = []
     for name, theirs in ledgers.items():
-        finals = sorted(one.by(budgets[-1]) for one in theirs)
-        medians = [f"{statistics.median(one.by(at) for one in theirs):.3f}" for at in budgets]
+        finals = sorted(one.by(last) for one in theirs)
+        medians = [f"{statistics.median(one.by(at) for one in theirs):.3f}" for at in budgets.values()]
         low, high = (finals[round(share * (len(finals) - 1))] for share in (0.25, 0.75))
-        rows.append([name, *medians, f"{low:.3f} to {high:.3f}", f"{seconds[name]:.1f}"])
-    return table(["", *map(str, budgets), "quartiles", "s / search"], rows)
+        mean, error = statistics.fmean(finals), statistics.pstdev(finals) / math.sqrt(max(len(finals) - 1, 1))
+        spread = [f"{low:.3f} to {high:.3f}", f"{mean:.3f} ± {error:.3f}"]
+        rows.append(
+            [name, *medians, *spread, f"{statistics.fmean(one.total for one in theirs):.0f}", f"{seconds[name]:.1f}"]
+        )
+    return table(["", *budgets, "quartiles", "mean", "trained", "s / search"], rows)
 
 
-def ranks(found: Sequence[Mapping[str, Sequence[Ledger]]], budget: float) -> dict[str, float]:
+def ranks(found: Sequence[Mapping[str, Sequence[Ledger]]], budgets: Sequence[float]) -> dict[str, float]:
     """The mean rank of each contestant over surrogates and seeds, by its last regret."""
     names = list(found[0])
     every = []
-    for ledgers in found:
+    for ledgers, budget in zip(found, budgets, strict=True):
         for seeds in zip(*ledgers.values(), strict=True):
             regrets = np.array([one.by(budget) for one in seeds])
             every.append([(regrets < own).sum() + ((regrets == own).sum() + 1) / 2 for own in regrets])
     return dict(zip(names, np.mean(every, axis=0).tolist(), strict=True))
+
+
+def ended_together(ledgers: Mapping[str, Sequence[Ledger]]) -> dict[str, float]:
+    """The budgets at which sweeps are compared: shares of what the one that trained least has trained."""
+    least = min(one.total for theirs in ledgers.values() for one in theirs)
+    return {name: share * least for name, share in SHARES.items()}
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -223,36 +256,41 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--budget", type=int, default=40, help="trainings to the end")
     parser.add_argument("--tasks", nargs="*", default=LCBENCH_TASKS, help="LCBench's data sets")
     parser.add_argument("--only", nargs="+", choices=list(CONTESTANTS), metavar="NAME")
+    parser.add_argument("--trials", type=int, metavar="N", help="whole sweeps of N configurations, by two rules")
     options = parser.parse_args(arguments)
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     seeds, budget = (1, 5) if options.quick else (options.seeds, options.budget)
-    landscapes = surrogates(options.tasks)[: 1 if options.quick else None]
-    names = options.only or list(CONTESTANTS)
-    found, texts = [], []
+    long = options.trials is not None
+    contestants = (
+        by_rules(options.trials) if long else {name: CONTESTANTS[name] for name in options.only or CONTESTANTS}
+    )
+    landscapes = surrogates(options.tasks, SHORT_EPOCHS if long else EPOCHS)[: 1 if options.quick else None]
+    found, texts, lasts = [], [], []
     for landscape in landscapes:
-        ledgers: dict[str, list[Ledger]] = {name: [] for name in names}
+        ledgers: dict[str, list[Ledger]] = {}
         seconds: dict[str, float] = {}
-        for name in names:
+        for name, contestant in contestants.items():
             began = time.perf_counter()
-            ledgers[name] = [run(CONTESTANTS[name], landscape, budget, seed) for seed in range(seeds)]
+            most = math.inf if long else budget
+            ledgers[name] = [run(contestant, landscape, most, seed) for seed in range(seeds)]
             seconds[name] = (time.perf_counter() - began) / seeds
             print(f"  {landscape.name}: {name}: {seconds[name]:.1f} s a search", file=sys.stderr, flush=True)
+        budgets = ended_together(ledgers) if long else {str(one): float(one) for one in BUDGETS if one <= budget}
         found.append(ledgers)
-        texts.append(f"**{landscape.name}**\n\n{report(ledgers, seconds, budget)}")
+        lasts.append([*budgets.values()][-1])
+        texts.append(f"**{landscape.name}**, {landscape.epochs} epochs\n\n{report(ledgers, seconds, budgets)}")
         print(texts[-1], file=sys.stderr, flush=True)
-    last = [one for one in BUDGETS if one <= budget][-1]
-    placed = sorted(ranks(found, last).items(), key=lambda item: item[1])
+    placed = sorted(ranks(found, lasts).items(), key=lambda item: item[1])
+    what = f" --trials {options.trials}`: whole sweeps" if long else "`"
     head = (
-        f"`python -m benchmarks.regret`: {seeds} seeds; median regret after so many trainings to the end. "
+        f"`python -m benchmarks.regret{what}, {seeds} seeds; median regret after so many trainings to the end. "
         f"{about('optuna', 'numpy')}"
     )
-    order = f"Mean rank over all of them after {last} trainings: " + ", ".join(
-        f"{name} {rank:.1f}" for name, rank in placed
-    )
+    order = "Mean rank over all of them at the end: " + ", ".join(f"{name} {rank:.1f}" for name, rank in placed)
     text = "\n\n".join([head, f"{order}.", *texts])
     print(text)
     if options.write:
-        replace_section(PAGE, "regret", text)
+        replace_section(PAGE, "regret of rules" if long else "regret", text)
 
 
 if __name__ == "__main__":

@@ -24,6 +24,8 @@ Space = Mapping[str, Mapping[str, Any]]
 
 LCBENCH = "LCBENCH"
 """Environment variable with the folder of the surrogate's files."""
+EPOCHS = 81
+"""Epochs of a job on a made landscape, unless it is said."""
 SAMPLED = 20_000
 """Random configurations, the best of which stands for the optimum that nobody knows."""
 
@@ -65,7 +67,7 @@ class Surrogate(Protocol):
 class MfHartmann:
     """Hartmann's function of `size` numbers in [0, 1], with that bias and noise at low fidelity."""
 
-    def __init__(self, size: int, quality: str, bias: float, noise: float, epochs: int = 81) -> None:
+    def __init__(self, size: int, quality: str, bias: float, noise: float, epochs: int = EPOCHS) -> None:
         self.name = f"MFHartmann{size}, {quality}"
         self.space: Space = {f"x{at}": {"uniform": (0.0, 1.0)} for at in range(size)}
         self.epochs = epochs
@@ -148,13 +150,13 @@ def _at(parameter: Mapping[str, Any], place: float) -> float:
     return round(value) if "integers" in parameter else value
 
 
-def surrogates(tasks: Sequence[str]) -> list[Surrogate]:
-    """MFHartmann, good and bad; and LCBench's tasks, if the environment says where its files are."""
+def surrogates(tasks: Sequence[str], epochs: int = EPOCHS) -> list[Surrogate]:
+    """MFHartmann of so many epochs, good and bad; and LCBench's tasks, if the environment says where its files are."""
     made: list[Surrogate] = [
-        MfHartmann(3, "good", 2.5, 2.0),
-        MfHartmann(3, "bad", 3.5, 4.0),
-        MfHartmann(6, "good", 2.5, 2.0),
-        MfHartmann(6, "bad", 3.5, 4.0),
+        MfHartmann(3, "good", 2.5, 2.0, epochs),
+        MfHartmann(3, "bad", 3.5, 4.0, epochs),
+        MfHartmann(6, "good", 2.5, 2.0, epochs),
+        MfHartmann(6, "bad", 3.5, 4.0, epochs),
     ]
     if folder := os.environ.get(LCBENCH):
         made += [LcBench(Path(folder), task) for task in tasks]
