@@ -85,6 +85,10 @@ def test_a_link_with_the_token_in_its_fragment_signs_in_and_leaves_the_address(a
         expect(tab.get_by_label("Token")).to_be_visible()
         seen.reload()
         expect(seen.get_by_label("Token")).to_be_visible()
+        expect(tab.get_by_role("alert")).to_contain_text("You were signed out")
+        tab.get_by_label("Token").fill(api.token)
+        tab.get_by_label("Token").press("Enter")
+        expect(tab.get_by_role("heading", name="Cluster")).to_be_visible()
     train(api, 30)
 
 
@@ -155,6 +159,7 @@ def test_hostile_texts_are_shown_as_text(api: Running, browser: Browser) -> None
         failure = seen.get_by_role("alert")
         expect(failure).to_contain_text(f"batch_size is wrong: {' '.join(HOSTILE)}")
         expect(failure.locator("code")).to_have_text("batch_size")
+        expect(failure.get_by_role("button", name="Retry")).to_be_visible()
         expect(seen.get_by_role("heading", level=1)).to_have_text(
             api.store.get(claim.job_id, owner=None).spec.name or ""
         )

@@ -20,17 +20,23 @@ export function classroomOf(hash: string): { token: string; to: string } | null 
   return { token, to: to.startsWith("/") ? to : "/playground" };
 }
 
+/** The address keeps the view, so that it comes back. */
+const ENDED = "You were signed out: the session has ended, or its token was revoked. Sign in to go on where you were.";
+
 class Account {
   /** undefined: not known yet; null: nobody. */
   person = $state<Person | null | undefined>(undefined);
-  /** Why signing in did not work. */
+  /** Why nobody is signed in: a token that did not work, or a session that ended. */
   error = $state("");
   /** The other tabs of this browser, which share the cookie: each tells them when somebody else has it. */
   readonly #tabs = new BroadcastChannel("account");
 
   constructor() {
     this.#tabs.onmessage = () => void this.begin();
-    onSignedOut(() => (this.person = null));
+    onSignedOut(() => {
+      if (this.person) this.error = ENDED;
+      this.person = null;
+    });
     window.addEventListener("hashchange", () => {
       if (tokenOf(location.hash) !== null || classroomOf(location.hash) !== null) void this.begin();
     });

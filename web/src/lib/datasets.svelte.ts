@@ -1,13 +1,14 @@
 /** The names of uploaded data sets, which jobs know by their ids. */
 
 import { SvelteMap } from "svelte/reactivity";
-import { api, ask } from "./api";
+import { api, ask, type Schemas } from "./api";
 import { shortId } from "./format";
 import { datasetName } from "./spec";
 
 const names = new SvelteMap<string, string>();
 /** Asked for; no state, for nothing is drawn from it. */
 const wanted = new Set<string>();
+let newest: Promise<readonly Schemas["DatasetSummary"][]> | null = null;
 
 /** What people call a job's data set: its name; the short id while that is not known, or where it is gone. */
 export function calledDataset(dataset: unknown): string {
@@ -18,13 +19,13 @@ export function calledDataset(dataset: unknown): string {
   return known ?? shortId(id);
 }
 
-/** One request names all that there are, however many are shown. */
+/** One request names the newest version of each; another one a version that is not the newest. */
 async function learn(id: string): Promise<void> {
   if (wanted.has(id)) return;
   wanted.add(id);
-  const found = await ask(api.GET("/api/v1/datasets")).catch(() => null);
-  for (const one of found?.datasets ?? []) {
-    wanted.add(one.id);
-    names.set(one.id, one.name);
-  }
+  newest ??= ask(api.GET("/api/v1/datasets")).then(({ datasets }) => datasets, () => []);
+  for (const one of await newest) names.set(one.id, one.name);
+  if (names.has(id)) return;
+  const found = await ask(api.GET("/api/v1/datasets/{dataset_id}", { params: { path: { dataset_id: id } } })).catch(() => null);
+  if (found !== null) names.set(id, found.name);
 }
