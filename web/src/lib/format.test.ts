@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { bytes, count, duration, higherIsBetter, metric, metricName, number, relative, shortId } from "./format";
+import { bytes, count, duration, exact, higherIsBetter, metric, metricName, number, relative, shortId } from "./format";
 
 test("numbers have four significant digits, and a dash stands for what is not known", () => {
   expect([0.123456, 12345, 0, 1e-7, null, Number.NaN].map(number)).toEqual(["0.1235", "12\u202f345", "0", "1.00e-7", "–", "–"]);
@@ -17,6 +17,12 @@ test("times are relative to now, before and after it", () => {
   const now = Date.UTC(2026, 0, 1);
   expect([0, 20e3, 180e3, 7200e3, -30e3].map((ms) => relative(now - ms, now))).toEqual(["now", "20 s ago", "3 min ago", "2 h ago", "in 30 s"]);
   expect([3.21, 59, 125, 3840, 90_000].map(duration)).toEqual(["3.2 s", "59 s", "2 min 05 s", "1 h 04 min", "1 d 1 h"]);
+});
+
+test("an exact time names its zone, and says UTC too where that is another", () => {
+  const when = new Date(Date.UTC(2026, 0, 1, 12));
+  expect(exact(when, "UTC")).toMatch(/12:00:00.*UTC$/);
+  expect(exact(when, "Asia/Kolkata").split("\n")).toEqual([expect.stringMatching(/5:30:00.*(GMT\+5:30|IST)/), exact(when, "UTC")]);
 });
 
 test("an id has one short form", () => {

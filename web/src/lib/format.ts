@@ -92,6 +92,13 @@ export function relative(at: number, now: number): string {
   return seconds > 0 ? `${text} ago` : `in ${text}`;
 }
 
+/** A moment in the reader's zone, which is named, and in UTC where that is another. */
+export function exact(when: Date, zone?: string): string {
+  const said = (of?: string): string => when.toLocaleString(undefined, { dateStyle: "full", timeStyle: "long", timeZone: of });
+  const [here, utc] = [said(zone), said("UTC")];
+  return here === utc ? here : `${here}\n${utc}`;
+}
+
 /** "1 job", "2 jobs". */
 export function plural(n: number, one: string, many = `${one}s`): string {
   return `${count(n)} ${n === 1 ? one : many}`;

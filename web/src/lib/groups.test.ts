@@ -15,7 +15,8 @@ test("only the fields that differ are listed, by their paths", () => {
 
 test("a data set differs once, not by its digest too", () => {
   const [one, other] = [{ dataset: { id: "ds_1", sha256: "a" } }, { dataset: { id: "ds_2", sha256: "b" } }];
-  expect(differing([one, other])).toEqual([{ field: "dataset.id", values: ["ds_1", "ds_2"] }]);
+  expect(differing([one, other])).toEqual([{ field: "dataset", values: ["ds_1", "ds_2"] }]);
+  expect(differing([one, { dataset: { name: "wine" } }, { dataset: "xor" }])).toEqual([{ field: "dataset", values: ["ds_1", "wine", "xor"] }]);
 });
 
 test("jobs are grouped in the order in which their texts come", () => {

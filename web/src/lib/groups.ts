@@ -9,17 +9,19 @@ export type Columns = Readonly<Record<string, readonly (number | null)[]>>;
 /** What says nothing of how a network is trained. */
 const LABELS = new Set(["version", "name", "project", "tags", "priority"]);
 
-/** Of a data set, what follows from its id. */
+/** Of a data set: what it is called, whether it was uploaded or not, and what follows from that. */
+const NAMES = new Set(["id", "name"]);
 const DIGESTS = new Set(["sha256", "info"]);
 
-/** A spec's leaves by field path: `{"optimizer.type": "adam", "architecture.hidden": [16]}`. */
+/** A spec's leaves by field path: `{"optimizer.type": "adam", "architecture.hidden": [16]}`; a data set is `dataset`, by name or id. */
 export function leaves(spec: unknown, path = ""): Map<string, unknown> {
   const found = new Map<string, unknown>();
   if (!isRecord(spec)) return found.set(path, spec);
   for (const [key, value] of Object.entries(spec)) {
     if (path === "" && LABELS.has(key)) continue;
     if (path === "dataset" && value !== null && DIGESTS.has(key)) continue;
-    for (const [at, leaf] of leaves(value, path === "" ? key : `${path}.${key}`)) found.set(at, leaf);
+    if (path === "dataset" && NAMES.has(key)) found.set(path, value);
+    else for (const [at, leaf] of leaves(value, path === "" ? key : `${path}.${key}`)) found.set(at, leaf);
   }
   return found;
 }

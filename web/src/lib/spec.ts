@@ -70,6 +70,6 @@ export function show(value: unknown): string {
 
 /** A field's name in words: `learning_rate` as "learning rate". */
 export function fieldName(field: string): string {
-  if (field === "dataset.id" || field === "dataset.name") return "data set";
+  if (["dataset", "dataset.id", "dataset.name"].includes(field)) return "data set";
   return field.replace(/^dataset\./, "data set ").replace(/^architecture\.(?!type$)/, "").replaceAll("_", " ").replace(/^(\w+)\.type$/, "$1");
 }
