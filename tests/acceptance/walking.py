@@ -27,7 +27,7 @@ def signed_in(browser: Browser, stack: Embedded, width: int = 1440, theme: str =
         seen.emulate_media(color_scheme="dark" if theme == "dark" else "light")
         seen.set_default_timeout(SLOW_MS)
         complaints: list[str] = []
-        asked: list[str] = []
+        asked: list[tuple[str, str]] = []
         seen.on(
             "console",
             lambda line: (
@@ -35,14 +35,17 @@ def signed_in(browser: Browser, stack: Embedded, width: int = 1440, theme: str =
             ),
         )
         seen.on("pageerror", lambda error: complaints.append(str(error.stack)))
-        seen.on("request", lambda request: asked.append(request.url))
+        seen.on("request", lambda request: asked.append((request.url, request.frame.url)))
         seen.goto(sign_in_link(stack.endpoints.api, stack.endpoints.token))
         expect(seen.get_by_role("heading", name="Jobs")).to_be_visible()
         yield seen
         unexpected = {text for text in complaints if "422" not in text}  # a wrong field is asked about, on purpose
         assert not unexpected, unexpected
-        strange = [url for url in asked if not url.startswith((stack.endpoints.api, "data:", "blob:"))]
+        strange = [url for url, _ in asked if not url.startswith((stack.endpoints.api, "data:", "blob:"))]
         assert not strange, strange
+        feed = f"{stack.endpoints.api}/api/v1/jobs/stream"
+        more = [url for url, view in asked if url.endswith("/stream") and url != feed and "#/playground" not in view]
+        assert not more, "one stream is enough: a browser has six connections to a server"
 
 
 def go(seen: Page, do: Keyboard, view: str) -> None:

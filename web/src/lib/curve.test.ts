@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { csv, metricsOf, smooth, withEpoch } from "./curve";
+import { csv, joined, metricsOf, smooth } from "./curve";
 
 test("smoothing begins at the first value and leaves gaps alone", () => {
   expect(smooth([1, 1, null, 1], 0.9)).toEqual([1, 1, null, 1].map((v) => (v === null ? null : expect.closeTo(1))));
@@ -7,10 +7,11 @@ test("smoothing begins at the first value and leaves gaps alone", () => {
   expect(smooth([3, 4], 0)).toEqual([3, 4]);
 });
 
-test("an epoch is added, and one that comes again replaces what followed it", () => {
-  const two = withEpoch({ epoch: [1], val_loss: [0.5] }, { epoch: 2, val_loss: 0.4, val_accuracy: 0.9 });
+test("epochs are added, and one that comes again replaces what followed it", () => {
+  const two = joined({ epoch: [1], val_loss: [0.5] }, { epoch: [2], val_loss: [0.4], val_accuracy: [0.9] });
   expect(two).toEqual({ epoch: [1, 2], val_loss: [0.5, 0.4], val_accuracy: [null, 0.9] });
-  expect(withEpoch(two, { epoch: 1, val_loss: 0.6 })["val_loss"]).toEqual([0.6]);
+  expect(joined(two, { epoch: [1], val_loss: [0.6] })["val_loss"]).toEqual([0.6]);
+  expect(joined(two, { epoch: [] })).toBe(two);
   expect(metricsOf(two)).toEqual(["loss", "accuracy"]);
   expect(csv(two)).toBe("epoch,val_loss,val_accuracy\n1,0.5,\n2,0.4,0.9\n");
 });

@@ -27,19 +27,16 @@ export function metricsOf(curve: Curve): string[] {
   return names.has("loss") ? ["loss", ...rest] : rest;
 }
 
-/** The curve with one more epoch; an epoch that is known is replaced, as after a restart of the job. */
-export function withEpoch(curve: Curve, row: Readonly<Record<string, number | null>>): Curve {
-  const epochs = curve["epoch"] ?? [];
-  const at = row["epoch"] ?? 0;
+/** The curve with more epochs; those that are known are replaced, as after a restart of the job. */
+export function joined(curve: Curve, more: Curve): Curve {
+  const [epochs, added] = [curve["epoch"] ?? [], more["epoch"] ?? []];
+  if (added.length === 0) return curve;
+  const first = added[0] ?? 0;
   let keep = epochs.length;
-  while (keep > 0 && (epochs[keep - 1] ?? 0) >= at) keep -= 1;
-  const names = new Set([...Object.keys(curve), ...Object.keys(row)]);
-  return Object.fromEntries(
-    [...names].map((name) => {
-      const before = curve[name]?.slice(0, keep) ?? new Array<null>(keep).fill(null);
-      return [name, [...before, row[name] ?? null]];
-    }),
-  );
+  while (keep > 0 && (epochs[keep - 1] ?? 0) >= first) keep -= 1;
+  const names = new Set([...Object.keys(curve), ...Object.keys(more)]);
+  const missing = (n: number): null[] => new Array<null>(n).fill(null);
+  return Object.fromEntries([...names].map((name) => [name, [...(curve[name]?.slice(0, keep) ?? missing(keep)), ...(more[name] ?? missing(added.length))]]));
 }
 
 /** The curve as a CSV file. */
