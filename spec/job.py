@@ -73,16 +73,16 @@ class JobSpec(Frozen):
         Fraction,
         Field(
             le=0.9,
-            description="Share of the rows for validation, stratified by class; by group the share of the groups. "
-            "0: no validation. It has no effect where a split column names validation rows, and is left out with "
-            "folds.",
+            description="Share of the rows that is kept from training, to validate each epoch. Stratified by class; by "
+            "group the share of the groups. 0: no validation. It has no effect where a split column names validation "
+            "rows, and is left out with folds.",
         ),
     ] = 0.2
     test_fraction: Annotated[
         Fraction,
         Field(
             le=0.9,
-            description="Share of the rows for the test of the finished model, once at the end; stratified by class; "
+            description="Share of the rows that is kept for one test of the finished model. Stratified by class; "
             "by group the share of the groups. 0: no test, unless a split column names test rows.",
         ),
     ] = 0.0
@@ -123,22 +123,31 @@ class JobSpec(Frozen):
     architecture: Annotated[Architecture, Field(description="The network's shape.")] = Mlp()
     activation: Annotated[
         Activation | tuple[Activation, ...],
-        Field(description="Activation of the hidden layers: one name, or one per hidden layer."),
+        Field(
+            description="Function that a hidden neuron applies to the sum of its inputs. "
+            "One name, or one per hidden layer."
+        ),
     ] = Activation.relu
     output_activation: Annotated[
         Activation | None,
         Field(
-            description="Activation of the output layer. null: none; cross-entropies take logits. It acts in the "
-            "target's own units, so targets are not scaled with one."
+            description="Function that an output neuron applies to the sum of its inputs. null: none; cross-entropies "
+            "take logits. It acts in the target's own units, so targets are not scaled with one."
         ),
     ] = None
     initial_weights: Annotated[
         Initializer | Annotated[tuple[Matrix, ...], Field(max_length=65, fail_fast=True)],
-        Field(description="Initialisation of the weights: a name, or the weights, one [out][in] array per layer."),
+        Field(
+            description="Weights before the first step. The name of a way to draw them, or the weights themselves, one "
+            "[out][in] array per layer."
+        ),
     ] = Initializer.kaiming_uniform
     initial_biases: Annotated[
         tuple[Numbers, ...] | None,
-        Field(max_length=65, description="Initial biases, one array per layer. null: drawn by the initializer."),
+        Field(
+            max_length=65,
+            description="Biases before the first step. One array per layer; null: drawn by the initializer.",
+        ),
     ] = None
 
     init_from: Annotated[
@@ -149,16 +158,20 @@ class JobSpec(Frozen):
         ),
     ] = None
 
-    loss: Annotated[Loss, Field(description="Loss to minimise: a name, or {type: huber, ...}.")] = CrossEntropy()
+    loss: Annotated[
+        Loss, Field(description="How wrong an answer is: what training makes small. A name, or {type: huber, ...}.")
+    ] = CrossEntropy()
     label_smoothing: Annotated[Fraction, Field(description="Share of a target spread over all classes.")] = 0.0
     class_weight: Annotated[
         ClassWeight | None,
         Field(
-            description="Weight of each class in the loss, {label: weight}; a class that is not named weighs 1. "
+            description="How much each class counts in the loss. {label: weight}; a class that is not named weighs 1. "
             "balanced: rows / (classes x rows of the class), of the training split. null: all weigh the same."
         ),
     ] = None
-    optimizer: Annotated[Optimizer, Field(description="Optimizer: a name, or {type: sgd, ...}.")] = Adam()
+    optimizer: Annotated[
+        Optimizer, Field(description="Rule by which gradients change the weights. A name, or {type: sgd, ...}.")
+    ] = Adam()
     keep_optimizer: Annotated[
         bool,
         Field(
@@ -167,26 +180,41 @@ class JobSpec(Frozen):
             "its optimizer is the same.",
         ),
     ] = False
-    learning_rate: Annotated[Real, Field(gt=0.0, le=1000.0, description="Size of an update.")] = 0.001
-    schedule: Annotated[Schedule, Field(description="Learning-rate schedule, from epoch to epoch.")] = Constant()
-    weight_decay: Annotated[Real, Field(ge=0.0, le=10.0, description="L2 penalty, as the optimizer defines it.")] = 0.0
-    l1: Annotated[Real, Field(ge=0.0, le=10.0, description="L1 penalty: l1 x sign(weight) is added to gradients.")] = (
-        0.0
-    )
+    learning_rate: Annotated[
+        Real, Field(gt=0.0, le=1000.0, description="Size of a step: too small is slow, too large diverges.")
+    ] = 0.001
+    schedule: Annotated[Schedule, Field(description="How the learning rate changes from epoch to epoch.")] = Constant()
+    weight_decay: Annotated[
+        Real,
+        Field(
+            ge=0.0,
+            le=10.0,
+            description="Pulls weights towards 0, against overfitting. L2, as the optimizer defines it.",
+        ),
+    ] = 0.0
+    l1: Annotated[
+        Real,
+        Field(
+            ge=0.0,
+            le=10.0,
+            description="Pulls small weights to 0 (L1 penalty). l1 x sign(weight) is added to gradients.",
+        ),
+    ] = 0.0
     gradient_clip: Annotated[
         Annotated[Real, Field(gt=0.0, le=1e6)] | None,
-        Field(description="Maximum norm of a step's gradient."),
+        Field(description="Largest norm of a step's gradient; a larger one is scaled down to it."),
     ] = None
     dropout: Annotated[
         Fraction | tuple[Fraction, ...],
-        Field(description="Dropout rate of hidden neurons: one, or one per hidden layer."),
+        Field(
+            description="Share of hidden neurons that each training step leaves out, against overfitting. "
+            "One rate, or one per hidden layer."
+        ),
     ] = 0.0
 
     batch_size: Annotated[
         Annotated[Count, Field(ge=1, le=1_000_000)] | Literal["full"],
-        Field(
-            description="Rows of a batch; 1 is stochastic, full is one step per epoch. Default: 32, or all if fewer."
-        ),
+        Field(description="Rows for one step: 1, 32 ..., or full for all of them. Default: 32, or all if fewer."),
     ] = DEFAULT_BATCH
     gradient_accumulation: Annotated[
         Count,
@@ -197,7 +225,7 @@ class JobSpec(Frozen):
             "mean loss over all their rows, in the memory of one batch. Batch normalisation sees each batch alone.",
         ),
     ] = 1
-    epochs: Annotated[Count, Field(ge=1, le=1_000_000, description="Maximum passes over the training split.")] = 100
+    epochs: Annotated[Count, Field(ge=1, le=1_000_000, description="Passes over the training rows, at most.")] = 100
     patience: Annotated[
         Annotated[Count, Field(ge=1, le=1_000_000)] | None,
         Field(description="Early stopping after this many epochs without improvement. null: no early stopping."),
@@ -208,7 +236,7 @@ class JobSpec(Frozen):
         Field(description="Metric that decides which epoch is best. null: val_loss; train_loss without validation."),
     ] = None
     restore_best: Annotated[
-        bool, Field(strict=True, description="true: the model has the best epoch's weights. false: the last epoch's.")
+        bool, Field(strict=True, description="Whether the model has the best epoch's weights. false: the last epoch's.")
     ] = True
     tolerance: Annotated[
         Annotated[Real, Field(gt=0.0, le=1e6)] | None,
@@ -217,8 +245,8 @@ class JobSpec(Frozen):
     train_metrics: Annotated[
         Literal["exact", "running"],
         Field(
-            description="exact: training metrics are measured after each epoch, without dropout, so that they compare "
-            "with validation metrics. running: the mean over the epoch's steps, which is cheaper."
+            description="How training metrics are measured. exact: after each epoch, without dropout, so that they "
+            "compare with validation metrics. running: the mean over the epoch's steps, which is cheaper."
         ),
     ] = "exact"
     live_boundary: Annotated[
@@ -247,7 +275,10 @@ class JobSpec(Frozen):
         bool, Field(strict=True, description="Whether results on a GPU are the same to the bit in every pack; slower.")
     ] = False
     seed: Annotated[
-        Count, Field(ge=0, le=2**63 - 1, description="Seed of initial weights, dropout, augmentation and batch order.")
+        Count,
+        Field(
+            ge=0, le=2**63 - 1, description="The same seed, the same chance: weights, dropout, augmentation, batches."
+        ),
     ] = 0
 
     resources: Annotated[Resources, Field(description="Devices that the job needs.")] = Resources()

@@ -70,6 +70,7 @@ export function show(value: unknown): string {
 
 /** A field's name in words: `learning_rate` as "learning rate". */
 export function fieldName(field: string): string {
+  if (field === "timeout_s") return "time limit in seconds";
   if (["dataset", "dataset.id", "dataset.name"].includes(field)) return "data set";
   return field.replace(/^dataset\./, "data set ").replace(/^architecture\.(?!type$)/, "").replaceAll("_", " ").replace(/^(\w+)\.type$/, "$1");
 }
