@@ -76,8 +76,7 @@ def judge(
     """
     losses = curve.get("train_loss", []) + curve.get("val_loss", [])
     if failure is FailureReason.diverged or None in losses:
-        epochs = len(curve.get("epoch", []))
-        shown = f"the loss became infinite or not a number after {epochs} epochs"
+        shown = f"the loss became infinite or not a number in epoch {max(1, len(curve.get('epoch', [])))}"
         return _verdict(VerdictKind.diverged, shown, against_divergence(spec), None)
     if not losses or failure is not None:
         return None
