@@ -10,6 +10,7 @@ from flask import Flask, Response, g
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from spec.field_error import FieldError
+from spec.newer import NewerReleaseError
 from spec.views import Problem
 from store.disk import is_full
 from store.errors import (
@@ -175,6 +176,7 @@ _STORE: Mapping[type[Exception], HTTPStatus] = {
     QueueFullError: HTTPStatus.TOO_MANY_REQUESTS,
     ClassroomFullError: HTTPStatus.TOO_MANY_REQUESTS,
     StoreUnavailableError: HTTPStatus.SERVICE_UNAVAILABLE,
+    NewerReleaseError: HTTPStatus.SERVICE_UNAVAILABLE,
 }
 """Status codes of the record's errors."""
 

@@ -6,8 +6,9 @@ trainer's argument. Every field has bounds and a description; unknown fields are
 
 import hashlib
 import json
+from collections.abc import Mapping
 from enum import StrEnum
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -21,6 +22,7 @@ from .dataset import DatasetInfo, DatasetSpec, Shipped, Uploaded, declared_split
 from .labels import Name, Priority, Project, Tags
 from .losses import LOSSES, CrossEntropy, Loss
 from .monitors import Monitor
+from .newer import NewerReleaseError
 from .optimizers import Adam, Optimizer
 from .schedules import Constant, Schedule
 from .splits import SplitBy, check_folds, split_rows
@@ -383,6 +385,13 @@ class JobSpec(Frozen):
         """
         is_own_unit = self.loss.traits.limits is not None or self.output_activation not in (None, Activation.identity)
         return self.standardizes and not is_own_unit
+
+    @classmethod
+    def stored(cls, body: Mapping[str, Any]) -> Self:
+        """The spec of a job on record. Raises `NewerReleaseError`."""
+        if (version := body.get("version", SPEC_VERSION)) > SPEC_VERSION:
+            raise NewerReleaseError("job", version, SPEC_VERSION)
+        return cls.model_validate(body)
 
     @property
     def pack_key(self) -> str:

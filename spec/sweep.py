@@ -23,10 +23,11 @@ from pydantic import (
 )
 
 from .base import Count, Frozen, Named, Real, fault, one_of
-from .job import CHANGEABLE, JobSpec
+from .job import CHANGEABLE, SPEC_VERSION, JobSpec
 from .labels import Name
 from .meant import did_you_mean, meant
 from .monitors import Monitor
+from .newer import NewerReleaseError
 from .validation_errors import sentences
 
 RULES_VERSION = 3
@@ -519,7 +520,14 @@ class SweepSpec(Frozen):
 
     @classmethod
     def stored(cls, body: Mapping[str, Any]) -> Self:
-        """The spec of a sweep on record; one that names no version of the rules is older than versions."""
+        """The spec of a sweep on record; one that names no version of the rules is older than versions.
+
+        Raises `NewerReleaseError`.
+        """
+        of_jobs = body["base"].get("version", SPEC_VERSION)
+        for version, known in ((body.get("version", 1), RULES_VERSION), (of_jobs, SPEC_VERSION)):
+            if version > known:
+                raise NewerReleaseError("sweep", version, known)
         return cls.model_validate({"version": 1, **body}, context=STORED)
 
     def job(self, configuration: Configuration, replicate: int) -> JobSpec:

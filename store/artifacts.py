@@ -28,7 +28,7 @@ class ArtifactStore:
         if job is None or not rows:
             return None
         files = map(artifact_record, rows)
-        return FinishedModel(JobSpec.model_validate(job.spec), {file.name: file for file in files})
+        return FinishedModel(JobSpec.stored(job.spec), {file.name: file for file in files})
 
     def orphaned_files(self, files: Sequence[PublishedFile]) -> list[str]:
         """The addresses of those of these files that belong to no job and never will: their attempts hold no lease.

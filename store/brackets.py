@@ -64,7 +64,10 @@ def some_wait(connection: Connection, pack_key: str) -> bool:
 
 
 def brackets_beside(connection: Connection, pack_key: str) -> list[tuple[str, int]]:
-    """Later brackets of the same sweep that wait, with how many of their jobs may start; none beside a population."""
+    """Later brackets of the same sweep that wait, with how many of their jobs may start; none beside a population.
+
+    Raises `NewerReleaseError`.
+    """
     sweep_id, generation = _sweep_of(pack_key)
     spec = connection.execute(select(Sweep.spec).where(Sweep.id == sweep_id)).scalar_one()
     if isinstance(SweepSpec.stored(spec).halving, Population):

@@ -15,6 +15,7 @@ from .db import in_values, now, reading
 from .records import JOB_NEWS
 from .sweeps import SweepRecord, sweep_record
 from .tables import Job, JobEvent, Lease, Sweep
+from .versions import supported_rules
 
 OVERLAP = timedelta(seconds=5)
 """A transaction may end so much later than the event that it wrote says: each poll looks back as far."""
@@ -65,9 +66,8 @@ class ChangeStore:
             asked = moved | running if ids is None else (moved | running) & set(ids)
             too_many = len(asked) > MOST
             rows = [] if too_many else connection.execute(JOB_NEWS.where(in_values(connection, Job.id, asked))).all()
-            sweeps = connection.execute(
-                select(Sweep.__table__).where(or_(Sweep.finished_at.is_(None), Sweep.finished_at > since))
-            ).all()
+            live = or_(Sweep.finished_at.is_(None), Sweep.finished_at > since)
+            sweeps = connection.execute(select(Sweep.__table__).where(live, supported_rules())).all()
         updated = {row.id: row.updated_at for row in rows}
         changed = [row for row in rows if row.id in moved or seen.updated.get(row.id) != row.updated_at]
         return Changes(Seen(at, events, updated), tuple(changed), tuple(sweep_record(row) for row in sweeps), too_many)

@@ -10,6 +10,7 @@ from sqlalchemy.orm import aliased
 
 from spec.halving import BracketOrder
 from spec.job import JobSpec
+from spec.newer import NewerReleaseError
 from spec.states import FINISHED, JobStatus
 from spec.sweep import MOST_JOBS
 
@@ -22,12 +23,13 @@ from .limits import NONE, Limits
 from .mirror import mark_for_mirror, mark_for_mirror_again
 from .quotas import QuotaWatch, Reached
 from .records import Claim
-from .scheduler import NextJob, next_job, peek, queued, ready, supported_version
+from .scheduler import NextJob, next_job, peek, queued, ready
 from .slot_share import WHOLE
 from .tables import Job, Lease
 from .time_slices import must_give_way
 from .transitions import Transition, move
 from .usage import begin_attempts
+from .versions import supported_version
 
 CLAIM_TRIES = 8
 """How often a claim asks the scheduler again when other workers were faster, before it answers that no job waits."""
@@ -93,9 +95,13 @@ class ClaimStore:
                 tries += 1
                 if is_bracket(head.pack_key):
                     left = reached.left(connection, head.owner, head.project_id, self._limits.owner_running)
-                    taken = self._take_brackets(
-                        connection, head, left, limit=limit, worker=worker, device=device, lease_s=lease_s
-                    )
+                    try:
+                        taken = self._take_brackets(
+                            connection, head, left, limit=limit, worker=worker, device=device, lease_s=lease_s
+                        )
+                    except NewerReleaseError:
+                        passed_over.add(head.owner)  # a worker of the newer release takes the bracket
+                        continue
                     if taken:
                         return taken
                     continue
@@ -182,8 +188,9 @@ class ClaimStore:
         """Start all jobs of a bracket together: they are compared with each other. `limit` is that of their packs.
 
         Brackets of its sweep that wait train beside it: this slot's share of them, as long as no more than `left` jobs
-        run, and they fill no more than a few packs.
+        run, and they fill no more than a few packs. Raises `NewerReleaseError`, before a job has started.
         """
+        beside = brackets_beside(connection, head.pack_key)
         pack_limit = (lambda spec: limit) if isinstance(limit, int) else limit
         most = PACKS_OF_BRACKETS * pack_limit(JobSpec.model_validate(head.spec))
         most = most if left is None else min(most, left)
@@ -194,7 +201,6 @@ class ClaimStore:
         taken = started[head.pack_key]
         if not taken:
             return []
-        beside = brackets_beside(connection, head.pack_key)
         share = math.ceil((1 + len(beside)) / max(head.idle_slots, 1))
         for pack_key, count in beside[: share - 1]:  # in one order, whoever claims: they are locked
             if len(taken) + count <= most:

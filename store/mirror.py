@@ -30,6 +30,7 @@ from spec.views import Curve
 from .db import in_values, reading, writing
 from .records import JOBS, JobRecord, record
 from .tables import CurveChunk, Job, Lease, Mirror, Sweep
+from .versions import readable
 
 
 @dataclass(frozen=True)
@@ -192,7 +193,7 @@ _LACKS_FILES = text("NOT mirror.done")
 def _jobs_where(order: InstrumentedAttribute[Any], *conditions: TextClause | ColumnElement[bool]) -> Select[Any]:
     """At most `most` jobs of these. An index gives the first ones by their ids; else all of them are read."""
     mirrored = Mirror.epoch.label("mirrored_epoch"), Mirror.attempt.label("mirrored_attempt")
-    return JOBS.add_columns(*mirrored).where(*conditions).order_by(order).limit(bindparam("most"))
+    return JOBS.add_columns(*mirrored).where(*conditions, readable()).order_by(order).limit(bindparam("most"))
 
 
 # Written once: the mirror asks four times a second, and SQLAlchemy takes longer to build a statement than to run it.

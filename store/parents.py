@@ -1,6 +1,6 @@
 """The parent runs of sweeps in MLflow: what the tracking process reads and writes of them."""
 
-from sqlalchemy import Engine, select, text, update
+from sqlalchemy import Engine, and_, select, text, update
 
 from spec.states import SweepState
 
@@ -8,6 +8,7 @@ from .db import reading, writing
 from .mirror import mark_best
 from .sweeps import SweepRecord, sweep_record
 from .tables import Job, Mirror, Sweep
+from .versions import supported_rules
 
 ENDED = (SweepState.finished, SweepState.cancelled, SweepState.failed)
 
@@ -20,7 +21,8 @@ class ParentStore:
 
     def pending(self, limit: int = 100) -> list[SweepRecord]:
         """Sweeps whose parent run is lacking, or does not show their state, the oldest first."""
-        query = select(Sweep.__table__).where(text("NOT sweep.mirrored")).order_by(Sweep.id).limit(limit)
+        lacking = and_(text("NOT sweep.mirrored"), supported_rules())
+        query = select(Sweep.__table__).where(lacking).order_by(Sweep.id).limit(limit)
         with reading(self._engine) as connection:
             return [sweep_record(row) for row in connection.execute(query)]
 

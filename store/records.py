@@ -257,7 +257,7 @@ def record(row: Any) -> JobRecord:
         project=row.project,
         project_id=row.project_id,
         tags=row.tags,
-        spec=JobSpec.model_validate(row.spec),
+        spec=JobSpec.stored(row.spec),
         pack_key=row.pack_key,
         priority=row.priority,
         status=JobStatus(row.status),

@@ -38,11 +38,10 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import aliased
 
-from spec.job import SPEC_VERSION
-
 from .db import lock, now, try_lock
 from .device_requests import served
 from .tables import Job, Lease, RecentUse, User, Worker
+from .versions import supported_version
 from .workers import WORKER_LIVES_S
 
 OVERTAKEN_AFTER_S = 30.0
@@ -90,12 +89,6 @@ def queued(job: Any = Job) -> ColumnElement[bool]:
 def ready(job: Any = Job) -> ColumnElement[bool]:
     """Queued jobs that may start: a job that crashed its trainer repeatedly waits first."""
     return and_(queued(job), or_(job.not_before.is_(None), job.not_before <= now()))
-
-
-def supported_version(job: Any = Job) -> ColumnElement[bool]:
-    """Jobs whose spec version this release supports: the others wait for a worker of a newer release."""
-    found: ColumnElement[bool] = job.spec["version"].as_integer() <= SPEC_VERSION
-    return found
 
 
 def running(owner: str | SQLColumnExpression[str]) -> Select[int]:

@@ -24,11 +24,12 @@ from .records import columns, new_job
 from .sweeps import SweepRecord, TrialRecord, sweep_record, trial_record
 from .tables import Generation, Job, Sweep, Trial
 from .transitions import enter
+from .versions import supported_rules
 
 _ENDED = [status.value for status in FINISHED]
 
 # Written once: a controller looks ten times a second, and SQLAlchemy takes longer to build a statement than to run it.
-_is_running = Sweep.state == SweepState.running.value
+_is_running = and_(Sweep.state == SweepState.running.value, supported_rules())
 _is_free = or_(Sweep.until.is_(None), Sweep.until < now())
 _is_mine = Sweep.controller == bindparam("controller")
 _due = or_(_is_free, and_(_is_mine, Sweep.until < now(bindparam("half_lease_s", type_=Float()))))

@@ -6,13 +6,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, event
+from sqlalchemy import Connection, event, update
 
 from api.app import create_app
 from spec.settings import Settings
 from spec.states import FailureReason, StopReason
+from store import db
 from store.files import files_at
 from store.records import ArtifactRecord, Progress, Success
+from store.tables import Job
 
 from .conftest import JOBS, XOR, Service, is_problem, service
 
@@ -43,7 +45,7 @@ def test_a_list_takes_as_many_statements_for_many_jobs_as_for_one(both: Service)
     statements: list[str] = []
 
     def note(connection: Connection, cursor: object, statement: str, *rest: object) -> None:
-        statements.append(statement)
+        statements.extend([statement] if statement != "BEGIN" else [])  # SQLite says it in a statement
 
     counts = []
     for _ in range(2):
@@ -316,3 +318,13 @@ def test_a_long_answer_is_compressed_for_clients_that_take_it(api: Service) -> N
     assert packed.headers["Vary"] == plain.headers["Vary"] == "Accept-Encoding"
     assert len(packed.data) < len(plain.data) / 4
     assert gzip.decompress(packed.data) == plain.data
+
+
+@pytest.mark.parametrize("path", [JOBS, f"{JOBS}/ID"], ids=["list", "job"])
+def test_a_job_of_a_newer_release_is_said_to_be_one(api: Service, path: str) -> None:
+    job_id = api.submit()
+    with db.writing(api.engine) as connection:
+        connection.execute(update(Job).values(spec={"version": 99, "dataset": "xor", "novelty": True}))
+    answer = api.ask("GET", path.replace("ID", job_id))
+    assert is_problem(answer, 503)["detail"].startswith("A newer release of the service wrote this job")
+    assert int(answer.headers["Retry-After"]) > 0

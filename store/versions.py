@@ -1,0 +1,29 @@
+"""What this release can read of the record: the rest is left to services of a newer one, which work beside this."""
+
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, exists, func, or_
+
+from spec.job import SPEC_VERSION
+from spec.sweep import RULES_VERSION
+
+from .tables import Job, Sweep
+
+
+def supported_version(job: Any = Job) -> ColumnElement[bool]:
+    """Jobs whose spec version this release supports: the others wait for a worker of a newer release."""
+    found: ColumnElement[bool] = job.spec["version"].as_integer() <= SPEC_VERSION
+    return found
+
+
+def supported_rules() -> ColumnElement[bool]:
+    """Sweeps whose rules, and whose jobs, this release supports. One without a version is older than versions."""
+    rules, base = Sweep.spec["version"].as_integer(), Sweep.spec["base"]["version"].as_integer()
+    return and_(func.coalesce(rules, 1) <= RULES_VERSION, func.coalesce(base, 1) <= SPEC_VERSION)
+
+
+def readable() -> ColumnElement[bool]:
+    """Jobs that this release supports, and whose sweeps it supports, if they are of any."""
+    return and_(
+        supported_version(), or_(Job.sweep_id.is_(None), exists().where(Sweep.id == Job.sweep_id, supported_rules()))
+    )

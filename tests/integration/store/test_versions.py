@@ -1,0 +1,78 @@
+"""Two releases on one record: what this one cannot read is left to the newer one, and nothing else waits for it."""
+
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine, update
+
+from spec.newer import NewerReleaseError
+from spec.sweep import RULES_VERSION
+from store.changes import ChangeStore, Seen
+from store.db import writing
+from store.mirror import MirrorStore
+from store.parents import ParentStore
+from store.sweeps import SweepRecord
+from store.tables import Job, Sweep
+
+from .test_sweeps import BRACKETS, House, asked
+
+NEWER: list[dict[str, Any]] = [
+    {"version": RULES_VERSION + 1, "novelty": True},
+    {"version": RULES_VERSION, "base": {"version": 99, "novelty": True}},
+]
+
+
+@pytest.fixture
+def house(engine: Engine) -> House:
+    return House(engine)
+
+
+def newer(house: House, sweep: SweepRecord, change: dict[str, Any] = NEWER[0]) -> None:
+    """Let the sweep be one that a newer release wrote."""
+    with writing(house.sweeps._engine) as connection:
+        body = sweep.spec.model_dump(mode="json") | change
+        connection.execute(update(Sweep).where(Sweep.id == sweep.id).values(spec=body))
+
+
+@pytest.mark.parametrize("change", NEWER, ids=["rules", "jobs"])
+def test_a_controller_leaves_a_newer_sweep_and_looks_after_the_others(house: House, change: dict[str, Any]) -> None:
+    theirs, ours = (house.sweeps.submit(asked(seed=seed), owner="ann") for seed in (1, 2))
+    newer(house, theirs, change)
+    house.controller().round()
+    assert [sweep.id for sweep in house.trials.lease("one", 10.0)] == [ours.id]
+    assert house.sweeps.get(ours.id, owner="ann").generations > 0
+    assert [sweep.id for sweep in ParentStore(house.sweeps._engine).pending()] == [ours.id]
+    assert [sweep.id for sweep in ChangeStore(house.sweeps._engine).poll(Seen()).sweeps] == [ours.id]
+    with pytest.raises(NewerReleaseError, match=r"newer release .* this sweep"):
+        house.sweeps.get(theirs.id, owner="ann")
+
+
+def test_a_worker_passes_over_a_newer_bracket_and_trains_the_others(house: House) -> None:
+    sweep = house.sweeps.submit(asked(**BRACKETS), owner="ann")
+    house.controller().round()
+    ours = house.jobs.submit([sweep.spec.base], owner="eve").jobs[0].id
+    newer(house, sweep)
+    claims = house.jobs.claim(worker="w", device="cpu", limit=8, lease_s=60)
+    assert [claim.job_id for claim in claims] == [ours]
+    assert house.jobs.claim(worker="w", device="cpu", limit=8, lease_s=60) == []
+    with writing(house.sweeps._engine) as connection:
+        body = sweep.spec.model_dump(mode="json")
+        connection.execute(update(Sweep).where(Sweep.id == sweep.id).values(spec=body))
+    assert len(house.jobs.claim(worker="newer", device="cpu", limit=8, lease_s=60)) == 8
+
+
+@pytest.mark.parametrize("of", ["job", "sweep"])
+def test_the_mirror_leaves_newer_jobs_and_jobs_of_newer_sweeps(house: House, of: str) -> None:
+    sweep = house.sweeps.submit(asked(trials=1), owner="ann")
+    house.controller().round()
+    house.jobs.submit([sweep.spec.base], owner="eve")
+    house.work()
+    mirror = MirrorStore(house.sweeps._engine)
+    assert {one.job.owner for one in mirror.finished()} == {"ann", "eve"}
+    if of == "sweep":
+        newer(house, sweep)
+    else:
+        with writing(house.sweeps._engine) as connection:
+            mine = update(Job).where(Job.sweep_id == sweep.id)
+            connection.execute(mine.values(spec={"version": 99, "dataset": "iris", "novelty": True}))
+    assert {one.job.owner for one in mirror.finished()} == {"eve"}
