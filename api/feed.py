@@ -1,5 +1,6 @@
 """The news of all jobs and sweeps: one thread asks the record, once a second, for all readers of this process."""
 
+import logging
 import threading
 import time
 from collections import deque
@@ -21,6 +22,8 @@ from .queries import FeedQuery
 from .services import service
 from .stream import HEARTBEAT_S, OpenStreams, ReaderCheck
 from .sweep_services import SweepServices
+
+log = logging.getLogger(__name__)
 
 POLL_S = 1.0
 KEPT = 60
@@ -160,6 +163,9 @@ class Feed:
                 batch = self._batch(found, self._number + 1, self._last_sweeps)
                 seen = found.seen
             except StoreUnavailableError:
+                batch = None
+            except Exception:  # without this thread, every reader of this process would wait for ever
+                log.exception("the feed failed, and goes on")
                 batch = None
             with self._news:
                 if batch is not None:

@@ -1,4 +1,4 @@
-"""A process that works over the record in rounds, until it is told to stop: the mirror, the controller of sweeps."""
+"""How a process works over the record until it is told to stop: in rounds, and in threads that do not end unseen."""
 
 import logging
 import signal
@@ -10,6 +10,9 @@ from spec.settings import BadSettingsError, Settings
 
 from .errors import StoreError
 from .signals import heard
+
+AGAIN_S = 1.0
+"""Pause before a thread that failed goes on."""
 
 
 def serve(run: Callable[[Settings, threading.Event], None]) -> int:
@@ -43,3 +46,21 @@ def in_rounds(
             if available:
                 log.warning("the database does not answer: %s", error)
             available = more = False
+
+
+def kept_up(
+    body: Callable[[], object], stop: threading.Event, *, name: str, log: logging.Logger, again_s: float = AGAIN_S
+) -> None:
+    """Run `body` until it returns, and again when it fails, until `stop`: what a thread of a service does.
+
+    A thread that ended by an exception would leave a process that seems to be well, and lacks a part of its work.
+    """
+    while True:
+        try:
+            body()
+        except Exception:
+            log.exception("%s failed, and goes on", name)
+        else:
+            return
+        if stop.wait(again_s):
+            return

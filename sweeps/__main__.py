@@ -5,9 +5,10 @@ import os
 import socket
 import sys
 import threading
+from functools import partial
 
 from spec.settings import Settings
-from store.service import in_rounds, serve
+from store.service import in_rounds, kept_up, serve
 
 log = logging.getLogger("sweeps")
 
@@ -34,7 +35,8 @@ def run(settings: Settings, stop: threading.Event) -> None:
     name = f"{socket.gethostname()}-{os.getpid()}"
     controller = Controller(store, Doorbell(settings.broker_url), name, lease_s=settings.lease_s)
     deliveries = Deliveries(Outbox(engine, settings.public_url), Poster(private=settings.webhook_private))
-    threading.Thread(target=deliveries.run, args=[stop], name="webhooks", daemon=True).start()
+    send = partial(kept_up, partial(deliveries.run, stop), stop, name="the thread webhooks", log=log)
+    threading.Thread(target=send, name="webhooks", daemon=True).start()
     log.info("looking after sweeps")
     in_rounds(controller.round, stop, pause_s=ROUND_S, more_s=MORE_S, log=log)
 

@@ -33,6 +33,7 @@ from store.leases import LeaseStore
 from store.limits import Limits
 from store.live import LivePictures
 from store.notifications import NotificationStore
+from store.service import kept_up
 from store.signals import heard
 from store.space import DiskSpace
 from store.uploads import UploadStore
@@ -145,13 +146,15 @@ class Worker:
             "sweeper": lambda: self._sweeper.run(self._stopped),
             "register": self._register,
             "bells": lambda: consume_bells(self._app, len(self.slots), self._stop_requested),
+            "bells-end": lambda: end_bells(self._stop_requested),
         }
         bodies |= {f"watch-{number}": self.slots.watch for number in range(len(self.slots))}
         if self._leave_when_idle_s is not None:
             bodies["idle"] = partial(self._leave_when_idle, self._leave_when_idle_s)
         self._beat()
         for name, body in bodies.items():
-            threading.Thread(target=body, name=name, daemon=True).start()
+            keep_up = partial(kept_up, body, self._stopped, name=f"the thread {name}", log=log)
+            threading.Thread(target=keep_up, name=name, daemon=True).start()
         log.info("worker %s trains on %s", self.name, ", ".join(self._devices))
 
     def _stop(self) -> int:
@@ -225,13 +228,7 @@ class Worker:
 def consume_bells(app: Celery, slots: int, stop: threading.Event) -> None:
     """Run Celery's consumer until `stop`, and again when it gives up: the watch trains on without bells."""
     from celery.app.trace import setup_worker_optimizations
-    from celery.worker import state
 
-    def end() -> None:
-        stop.wait()
-        state.should_stop = 0
-
-    threading.Thread(target=end, name="bells-end", daemon=True).start()
     setup_worker_optimizations(app)  # threads of the pool would else look for their tasks in Celery's default app
     while not stop.is_set():
         # Mingle, gossip and heartbeats are messages between workers: they are ignored here, and leak on reconnects.
@@ -244,6 +241,14 @@ def consume_bells(app: Celery, slots: int, stop: threading.Event) -> None:
         )
         controller.start()
         stop.wait(5.0)
+
+
+def end_bells(stop: threading.Event) -> None:
+    """End Celery's consumer at `stop`."""
+    from celery.worker import state
+
+    stop.wait()
+    state.should_stop = 0
 
 
 if __name__ == "__main__":

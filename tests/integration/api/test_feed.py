@@ -14,6 +14,7 @@ from spec.states import FailureReason, StopReason
 from store.changes import Changes, ChangeStore, Seen
 from store.errors import StoreUnavailableError
 from store.records import Progress, Success
+from tests.services import eventually
 
 from .conftest import JOBS, Service
 from .sweeping import submitted
@@ -23,15 +24,16 @@ ANN = Reader("ann")
 
 
 class Counted(ChangeStore):
-    """Counts how often the record is asked; it may be away."""
+    """Counts how often the record is asked; it may be away, or this code be wrong."""
 
-    asked = 0
-    away = False
+    asked = troubled = 0
+    trouble: Exception | None = None
 
     def poll(self, seen: Seen, ids: Any = None) -> Changes:
         self.asked += 1
-        if self.away:
-            raise StoreUnavailableError
+        if self.trouble is not None:
+            self.troubled += 1
+            raise self.trouble
         return super().poll(seen, ids)
 
 
@@ -121,13 +123,17 @@ def test_many_readers_are_one_question_and_none_are_none(both: Service, feed: Fe
         reader.close()
 
 
-def test_a_reader_outlives_a_record_that_is_away(both: Service, feed: Feed, changes: Counted) -> None:
+@pytest.mark.parametrize(
+    "trouble", [StoreUnavailableError(), RuntimeError("a bug")], ids=["the record is away", "a bug"]
+)
+def test_a_reader_outlives_trouble(both: Service, feed: Feed, changes: Counted, trouble: Exception) -> None:
     with closing(feed.follow(ANN, "")) as texts:
         stream = events(texts)
         assert next(stream)[1] == "ready"
-        changes.away = True
+        changes.trouble = trouble
         job_id = both.submit()
-        changes.away = False
+        eventually(lambda: changes.troubled > 0, within_s=5, what="the feed asks the record")
+        changes.trouble = None
         assert until(stream, "queued")[1]["id"] == job_id
 
 
