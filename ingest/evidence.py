@@ -71,7 +71,7 @@ class Evidence:
     """Rows that are numbers in each form."""
     units: set[str] = field(default_factory=set)
     odd: Counter[str] = field(default_factory=Counter)
-    """Rows of texts that are numbers in no form."""
+    """Rows of texts that are numbers in no form, or by a unit only."""
     first: dict[str, int] = field(default_factory=dict)
     """Where those were first."""
     separated: str | None = None
@@ -188,7 +188,7 @@ class Evidence:
                 self.first[word] = self.rows + int((texts.codes == places[place]).argmax()) + 1
 
     def _parse(self, values: pa.Array, weights: Counts, forms: Sequence[CellFormat]) -> npt.NDArray[np.bool_]:
-        """Count what is a number in these forms; which texts are none in any."""
+        """Count what is a number in these forms; which texts are none in any, or by a unit only."""
         none = np.ones(len(values), dtype=bool)
         marks = set("".join(values.to_pylist()).replace("\u2019", "'"))
         known: dict[tuple[str, str, str], npt.NDArray[np.bool_]] = {}
@@ -200,7 +200,8 @@ class Evidence:
                 known[same] = ~np.isnan(numbers_in(values, form))
             fits = known[same]
             self.parsed[form] += int(weights[fits].sum())
-            none &= ~fits
+            if form.is_sure:
+                none &= ~fits
         return none
 
     def _look(self, values: pa.Array) -> None:
@@ -275,7 +276,7 @@ class Evidence:
                 raise self._unlike(asked, [word for word in self.texts if form.days(word) is None])
             return dates
         if not (survivors := self.survivors):
-            raise self._unlike(asked, list(self.odd) or list(self.texts))
+            raise self._unlike(asked, self._common() or list(self.texts))
         return self._numbers(survivors, decimal, semicolons=semicolons)
 
     def _unlike(self, asked: ColumnKind, words: list[str]) -> RefusedError:
@@ -321,6 +322,7 @@ class Evidence:
     def _as_words(self) -> Decision:
         real = self.present - self.marked
         best = max(self.parsed.values(), default=0)
+        sure = max((count for form, count in self.parsed.items() if form.is_sure), default=0)
         notes = []
         if self.typed:
             if any(count == real for count in self.parsed.values()) and self.zero_led is None and real:
@@ -330,8 +332,13 @@ class Evidence:
                 f"Column {shown(self.name)} has numbers with a zero before them, such as {shown(self.zero_led)}, and "
                 f"is read as texts: types={self.name}=number reads numbers."
             )
-        elif best >= MOSTLY * real and best < real and self.odd:
+        elif sure >= MOSTLY * real and best < real and self.odd:
             raise self._mistakes()
+        elif (several := self._several_units()) is not None:
+            notes.append(
+                f"Column {shown(self.name)} has numbers with several units, such as {several}, and is read as texts: "
+                "write all in one unit to have numbers."
+            )
         elif best >= NEARLY * real and self.odd:
             notes.append(
                 f"Column {shown(self.name)} has numbers in {best:,} of {real:,} rows; {some(self._common())} "
@@ -365,6 +372,20 @@ class Evidence:
         found = self._words(None)
         return Decision(found.kind, found.form, (*notes, *found.notes), found.categories, found.distinct, found.missing)
 
+    def _several_units(self) -> str | None:
+        """Texts that are numbers with one unit each, and not all with the same, or some with none."""
+        first: dict[str, str] = {}
+        others = 0
+        words = [word for word in self.texts if word not in self.marks][:ODD]
+        for word in words:
+            unit = unit_of(word) or ""
+            if not unit and word in self.odd:
+                others += 1
+            else:
+                first.setdefault(unit, word)
+        is_so = len(first) > 1 and not self.typed and others <= (1.0 - MOSTLY) * len(words)
+        return some(list(first.values())[:3]) if is_so else None
+
     def _numeric(self) -> str | None:
         """A text of a column whose texts nearly all begin with a digit, or a sign and one."""
         begin = [word for word in self.texts if word.lstrip("+-\u2212~<>= ")[:1].isnumeric()]
@@ -382,7 +403,9 @@ class Evidence:
         )
 
     def _common(self) -> list[str]:
-        return [word for word, _ in self.odd.most_common()]
+        """The most frequent words that keep a column from being numbers."""
+        best = max(self.parsed, key=lambda form: self.parsed[form], default=CellFormat())
+        return [word for word, _ in self.odd.most_common() if best.number(word) is None]
 
     def _words(self, kind: ColumnKind | None) -> Decision:
         """The column as a category, or as text that is not used."""

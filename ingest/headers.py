@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Collection, Iterable, Sequence
 from itertools import count, pairwise
 
-from spec.cells import MISSING, PLACEHOLDERS, CellFormat, unit_of
+from spec.cells import MISSING, PLACEHOLDERS, CellFormat, currency_of
 from spec.reading import ReadingOptions
 from spec.schema import ColumnKind
 
@@ -94,7 +94,7 @@ def is_value(cell: str) -> bool:
     """Whether a cell is a number or a date."""
     if any(form.number(cell) is not None for form in _FORMS) or any(form.days(cell) is not None for form in _DATED):
         return True
-    unit = unit_of(cell)
+    unit = currency_of(cell)
     return unit is not None and any(form.model_copy(update={"unit": unit}).number(cell) is not None for form in _FORMS)
 
 

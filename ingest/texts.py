@@ -1,6 +1,7 @@
 """Batches of text cells, and what they say: `spec.cells` for many at a time."""
 
 import math
+import re
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
@@ -80,15 +81,19 @@ def is_text(kind: pa.DataType) -> bool:
 
 def numbers_in(values: pa.Array, form: CellFormat) -> Floats:
     """Texts as numbers; NaN where one is none."""
-    found = np.full(len(values), math.nan)
-    if not form.unit:
-        pattern = f"^(?:{number_pattern(form.decimal, form.thousands).pattern})$"
-        bare = pc.if_else(pc.match_substring_regex(values, pattern), values, None)
-        if form.thousands:
-            bare = pc.replace_substring(bare, form.thousands, "")
-        if form.decimal != ".":
-            bare = pc.replace_substring(bare, form.decimal, ".")
-        found = floats(bare.cast(pa.float64())).copy()
+    bare = values
+    if form.unit:
+        without = pc.replace_substring_regex(values, rf"\s*{re.escape(form.unit)}$", "")
+        bare = pc.if_else(pc.ends_with(values, form.unit), without, None)
+    pattern = f"^(?:{number_pattern(form.decimal, form.thousands).pattern})$"
+    bare = pc.if_else(pc.match_substring_regex(bare, pattern), bare, None)
+    if form.thousands:
+        bare = pc.replace_substring(bare, form.thousands, "")
+    if form.decimal != ".":
+        bare = pc.replace_substring(bare, form.decimal, ".")
+    found = floats(bare.cast(pa.float64())).copy()
+    if form.unit == "%":
+        found /= 100.0
     likely = pc.match_substring_regex(values, "[0-9]|[iI][nN][fF]")
     rest = np.flatnonzero(np.isnan(found) & pc.fill_null(likely, False).to_numpy(zero_copy_only=False))
     for place, text in zip(rest.tolist(), values.take(pa.array(rest)).to_pylist(), strict=True):

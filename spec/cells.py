@@ -89,7 +89,20 @@ _BESIDE = re.compile(
     r"(?P<before>[^\d.,]*(?:(?<=[A-Za-z])\.)?)\s*[+-]?[\d.,][\d.,' _]*?(?:[eE][+-]?\d+)?\s*(?P<after>\D*)", re.ASCII
 )
 """What stands beside a number; a point after letters is theirs."""
-_UNIT = re.compile(rf"%|[A-Z]{{0,3}}[{CURRENCIES}]|[A-Z]{{3}}|R[sp]\.?|RM|kr\.?|z\u0142|Fr\.?|K\u010d|Ft")
+_CURRENCY = re.compile(rf"%|[A-Z]{{0,3}}[{CURRENCIES}]|[A-Z]{{3}}|R[sp]\.?|RM|kr\.?|z\u0142|Fr\.?|K\u010d|Ft")
+_WORD = (
+    rf"(?:\u00b0?(?:[^\W\d_\u00b2-\u00be\u2070-\u218f\u2460-\u24ff]|\u00b5){{1,12}}\.?|[{CURRENCIES}])"
+    r"(?:[\u00b2\u00b3]|(?<=m)[23]|(?<=ft)[23])?"
+)
+_MEASURED = re.compile(
+    r"[(+-]*\.?(?!0\d)\d[\d.,' _]*(?:[eE][+-]?\d+)?\s*"
+    rf"([\u00b0%\u2030\"\u2033\u2103\u2109]|{_WORD}(?:(?: ?[/*\u00b7] ?| per | ){_WORD}){{0,2}})\)?"
+)
+"""A number and a unit behind it: `12 kg`, `100 km/h`, `48.85\u00b0`, `75 m\u00b2`."""
+_NO_UNIT = re.compile(rf"st|nd|rd|th|er?|[e\u00e8]me|[ap]\.?m\.?|x|{_MONTH}", re.IGNORECASE)
+"""Words behind numbers that are no units: ordinals, halves of the day, months, times."""
+LONGEST = 64
+"""Characters of a number with its unit; what is longer is none."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _DAY_S = 86_400.0
 
@@ -124,6 +137,11 @@ class CellFormat(Frozen):
         tuple[str, ...] | None, Field(description="Texts that mean a missing value; null: the default ones.")
     ] = None
 
+    @property
+    def is_sure(self) -> bool:
+        """Whether what is a number in this form is meant as one: it has no unit, or that of a price or a share."""
+        return not self.unit or is_currency(self.unit)
+
     def gap_words(self, *, among_words: bool) -> frozenset[str]:
         """Texts that mean a missing value, in a column of words or in one of numbers, dates or booleans."""
         if self.gaps is not None:
@@ -140,6 +158,8 @@ class CellFormat(Frozen):
                 text = sign + bare.removeprefix(self.unit).lstrip()
             elif bare.endswith(self.unit):
                 text = sign + bare.removesuffix(self.unit).rstrip()
+            elif len(self.unit) > 2 and self.unit.endswith("s") and bare.endswith(self.unit[:-1]):  # 1 day of 3 days
+                text = sign + bare.removesuffix(self.unit[:-1]).rstrip()
             else:
                 return None
             if not is_loss:  # $(5) is as much as ($5)
@@ -195,8 +215,10 @@ def _unbracketed(text: str) -> tuple[str, bool]:
     return (text[1:-1].strip() if has else text), has
 
 
-def unit_of(text: str) -> str | None:
+def currency_of(text: str) -> str | None:
     """The currency or percent sign beside the digits of a text, if there is one."""
+    if len(text) > LONGEST:
+        return None
     text = text.translate(_SIGNS).strip("()+- ")
     found = _BESIDE.fullmatch(text)
     if found is None:
@@ -204,7 +226,21 @@ def unit_of(text: str) -> str | None:
     before, after = found["before"].strip(" +-("), found["after"].strip(" )")
     unit = before or after
     is_one = bool(before) != bool(after)
-    return unit if is_one and _UNIT.fullmatch(unit) else None
+    return unit if is_one and is_currency(unit) else None
+
+
+def is_currency(unit: str) -> bool:
+    """Whether a unit may stand before numbers, too: a currency or percent sign."""
+    return _CURRENCY.fullmatch(unit) is not None and _NO_UNIT.fullmatch(unit) is None
+
+
+def unit_of(text: str) -> str | None:
+    """The unit of the number that a text is, if it has one: a currency or percent sign, or what stands behind it."""
+    if len(text) > LONGEST:
+        return None
+    found = _MEASURED.fullmatch(text.translate(_SIGNS))
+    measure = found[1] if found is not None and not _NO_UNIT.fullmatch(found[1]) else None
+    return currency_of(text) or measure
 
 
 def is_day_month(text: str) -> bool:

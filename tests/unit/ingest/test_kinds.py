@@ -82,6 +82,20 @@ NUMBERS: dict[str, tuple[list[str], list[float], str]] = {
     "currency by code": (["EUR 12", "EUR 3.5"], [12, 3.5], ","),
     "currency by code, after": (["12 CHF", "1'200.50 CHF"], [12, 1200.5], ","),
     "currency, yen": (quoted(["¥1,200", "¥30"]), [1200, 30], ","),
+    "unit after a space": (["12 kg", "5.5 kg", "-"], [12, 5.5, np.nan], ","),
+    "unit, no space": (["16GB", "8GB"], [16, 8], ","),
+    "unit, degrees": (["48.85°", "-3.5°"], [48.85, -3.5], ","),
+    "unit, Celsius, Unicode minus": (["12°C", "\u22124 °C"], [12, -4], ","),
+    "unit of two": (["100 km/h", "90.5 km/h"], [100, 90.5], ","),
+    "unit, squared": (["75 m²", "80m²"], [75, 80], ","),
+    "unit, squared in ASCII": (["75 m2", "80.5 m2"], [75, 80.5], ","),
+    "unit of two words": (quoted(["1,200 sq ft", "900 sq ft"]), [1200, 900], ","),
+    "unit, decimal comma": (["5,4cm", "1.205,25cm"], [5.4, 1205.25], ";"),
+    "unit, one and many": (["1 day", "3 days"], [1, 3], ","),
+    "unit, exponent": (["1.2e5 Pa", "3e4 Pa"], [120000, 30000], ","),
+    "unit, a price of something": (["12 €/kg", "13.5 €/kg"], [12, 13.5], ","),
+    "unit, a word": (["3 bed", "2 bed"], [3, 2], ","),
+    "unit, inches": (['15.6"', '14"'], [15.6, 14], ";"),
     "Unicode minus": (["\u22121.5", "2.5"], [-1.5, 2.5], ","),
     "en dash for minus": (["\u20131.5", "2.5"], [-1.5, 2.5], ","),
     "Unicode minus, exponent": (["\u22121.5e3", "2"], [-1500, 2], ","),
@@ -176,6 +190,28 @@ WORDS: dict[str, tuple[list[str], tuple[str, ...]]] = {
     "percent beside none": (["5%", "7"], ("5%", "7")),
     "sizes": (["1,5 x", "2,5 x"], ("1,5 x", "2,5 x")),
     "versions": (["1.2.3", "1.10.2"], ("1.10.2", "1.2.3")),
+    "two units": (["12 kg", "500 g"], ("12 kg", "500 g")),
+    "a unit in some rows": (["1.2k", "500"], ("1.2k", "500")),
+    "a unit, and a word": (["12 kg", "5 kg", "heavy"], ("12 kg", "5 kg", "heavy")),
+    "letters before numbers": (["B12", "B3"], ("B12", "B3")),
+    "seats": (["12A", "14B", "3A"], ("12A", "14B", "3A")),
+    "numbers with zeros before and a letter": (["012A", "013A"], ("012A", "013A")),
+    "ordinals": (["1st", "2nd", "3rd", "4th"], ("1st", "2nd", "3rd", "4th")),
+    "ordinals of one ending": (["4th", "5th"], ("4th", "5th")),
+    "ordinals of France": (["2e", "3e"], ("2e", "3e")),
+    "grades": (["1+", "2-", "3+"], ("1+", "2-", "3+")),
+    "at least": (["5+", "6+"], ("5+", "6+")),
+    "ranges": (["10-20", "20-30"], ("10-20", "20-30")),
+    "addresses of machines": (["192.168.0.1", "10.0.0.1"], ("10.0.0.1", "192.168.0.1")),
+    "phone numbers": (["+49 170 1234567", "+49 171 765432"], ("+49 170 1234567", "+49 171 765432")),
+    "postcodes": (["1012 AB", "1013 CD"], ("1012 AB", "1013 CD")),
+    "postcodes of Britain": (["SW1A 1AA", "EC1A 1BB"], ("EC1A 1BB", "SW1A 1AA")),
+    "hashes": (["1a2b", "3c4d"], ("1a2b", "3c4d")),
+    "halves": (["1½", "2½"], ("1½", "2½")),
+    "days of a month": (["2 Nov", "25 Nov"], ("2 Nov", "25 Nov")),
+    "days of a month, capitals": (["2 MAY", "25 MAY"], ("2 MAY", "25 MAY")),
+    "hours by halves": (["8 am", "9 am"], ("8 am", "9 am")),
+    "feet and inches": (["5'11\"", "6'0\""], ("5'11\"", "6'0\"")),
     "dates of either order": (["03/04/2020", "04/03/2020"], ("03/04/2020", "04/03/2020")),
 }  # fmt: skip
 
@@ -309,6 +345,8 @@ def test_a_form_that_shows_itself_late_is_found(tmp_path: Path) -> None:
 def test_words_that_keep_a_column_from_being_numbers_are_named(tmp_path: Path) -> None:
     said = refusal(column(["1", "2", "3", "4", "5", "6", "7", "8", "9", "10", "oops"]), tmp_path)
     assert "'oops' in row 11 of column 'a', which is a column of numbers" in said
+    said = refusal(column([*map(str, range(19)), "12 kg"]), tmp_path)
+    assert "'12 kg' in row 20 of column 'a', which is a column of numbers" in said
     found = reading(column(["1.5", "2.5", "low", "3.5", "high"]), tmp_path)
     assert found.table.columns[0].type is ColumnKind.category
     assert "numbers in 24 of 40 rows; 'low', 'high' keep it from being a column of numbers" in found.profile.notes[0]
@@ -471,7 +509,10 @@ def test_several_targets_are_numbers_side_by_side(tmp_path: Path) -> None:
 
 SAID: dict[str, tuple[list[str], str]] = {
     # cells that may mean more than they are read as, and what the answer says of them
-    "a number with its unit": ([f"{number} kg" for number in range(ROWS)], "texts such as '0 kg'"),
+    "a number with its unit": ([f"{number} kg" for number in range(ROWS)], "the unit 'kg', which is left out"),
+    "numbers with several units": (["12 kg", "500 g"], "several units, such as '12 kg', '500 g', and is read as texts"),
+    "numbers with a unit in some rows": (["12%", "0.5"], "several units, such as '12%', '0.5'"),
+    "numbers with a unit, and a word": (["12 kg"] * 19 + ["heavy"], "in 38 of 40 rows; 'heavy' keep it from being"),
     "times of the day": (["01:30", "12:45", "23:00"], "texts such as '01:30'"),
     "hexadecimal": (["0x1f", "0x2a"], "texts such as '0x1f'"),
     "digits of another script": (["\u0661", "\u0662", "\u0663"], "texts such as '\u0661'"),

@@ -241,15 +241,34 @@ def test_arrays_are_predicted_as_they_were_uploaded(tmp_path: Path, last: bool) 
     assert json.loads(prepared.model_dump_json())["version"] == 2
 
 
+SAME: dict[str, list[str]] = {
+    "unit": ["12 kg", "5.5kg", "\u22121.200 kg", "7 kg"],
+    "days": ["1 day", "3 days", "2.5 days", "?"],
+}
+"""Columns of one form each."""
+
+
+def test_every_form_is_read_again(tmp_path: Path) -> None:
+    rows = [{name: cells[row % 4] for name, cells in SAME.items()} for row in range(40)]
+    text = "\n".join([";".join([*SAME, "y"]), *(";".join([*row.values(), f"{at}.5"]) for at, row in enumerate(rows))])
+    reading(text, tmp_path)
+    x, y, schema = table(tmp_path)
+    assert {column.type for column in schema.columns} <= {ColumnKind.number, ColumnKind.date}
+    prepared = Preprocessing.fit(schema, x, y, standardize=True)
+    np.testing.assert_array_equal(numbers_of(rows, prepared), x)
+    model = Model(JobSpec.model_validate({"dataset": "xor", "architecture": "perceptron"}), prepared, {})
+    np.testing.assert_array_equal(known(model, text.encode(), tmp_path)[1], x)
+
+
 # --- one meaning ------------------------------------------------------------------------------------------------------
 
 FORMS = st.builds(
     CellFormat,
     decimal=st.sampled_from([".", ","]),
     thousands=st.sampled_from(["", " ", "'"]),
-    unit=st.sampled_from(["", "%", "€", "CHF"]),
+    unit=st.sampled_from(["", "%", "€", "CHF", "kg", "days"]),
 )
-WRITTEN = st.text(alphabet="0123456789.,'  +-\u2212()eE%€CHFinf", max_size=14)
+WRITTEN = st.text(alphabet="0123456789.,'  +-\u2212()eE%€CHFinfkgdays", max_size=14)
 
 
 @settings(deadline=None)

@@ -70,6 +70,7 @@ def test_a_guess_is_overruled(tmp_path: Path, name: str) -> None:
 WORDS: dict[str, tuple[str, dict[str, Any], tuple[str, ...]]] = {
     "numbers as categories": (file(a=["1", "2", "10"]), {"types": "a=category"}, ("1", "10", "2")),
     "truths as categories": (file(a=["yes", "no"]), {"types": "a=category"}, ("no", "yes")),
+    "numbers with units as categories": (file(a=["12 kg", "7 kg"]), {"types": "a=category"}, ("12 kg", "7 kg")),
     "dates as categories": (file(a=["2020-01-01"]), {"types": "a=category"}, ("2020-01-01",)),
     "no gaps but named ones": (file(a=["NA", "None", "x"]), {"keep_default_na": "false"}, ("NA", "None", "x")),
     "no gaps, ? a word": (file(a=["?", "x", "z"]), {"keep_default_na": False, "na_values": "z"}, ("?", "x")),
