@@ -1,8 +1,10 @@
 """What the texts of a column may be: numbers in one of several forms, dates, truths or words; and what is decided."""
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from functools import partial
 
 import numpy as np
@@ -10,7 +12,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from spec.cells import BITS, COUNTRIES, CellFormat, is_day_month, truth, unit_of
+from spec.cells import BITS, COUNTRIES, CellFormat, day_month, period, truth, unit_of
 from spec.schema import ColumnKind
 
 from . import limits
@@ -27,9 +29,10 @@ ODD = 1000
 """Most words among numbers that are counted."""
 TRUTHS = 40
 Counts = npt.NDArray[np.int64]
-DATES = ("iso", "named", "dayfirst", "monthfirst")
+DATES = ("iso", "named", "period", "dayfirst", "monthfirst")
 TWO_WAYS = ("dayfirst", "monthfirst")
 """Dates such as 03/04/2026."""
+EPOCH = date(1970, 1, 1).toordinal()
 
 
 @dataclass(frozen=True)
@@ -88,7 +91,8 @@ class Evidence:
 
     def __post_init__(self) -> None:
         self.parsed.update({CellFormat(decimal=mark, thousands=group): 0 for mark, group in self.choices.pairs})
-        self.dates.update(dict.fromkeys(DATES if self.choices.date is None else ("iso", "named", self.choices.date), 0))
+        styles = DATES if self.choices.date is None else (*DATES[:3], self.choices.date)
+        self.dates.update(dict.fromkeys(styles, 0))
         if self.choices.type is ColumnKind.category:
             self.counted = limits.COUNTED_CATEGORIES
 
@@ -146,17 +150,22 @@ class Evidence:
         self._weigh_numbers(words, weights, texts, places)
 
     def _weigh_dates(self, words: list[str], weights: Counts) -> None:
+        if not self.dates:
+            return
+        orders = [day_month(word) for word in words]
         for style in list(self.dates):
             form = CellFormat(date=None if style == "iso" else style)
+            is_open = style not in TWO_WAYS or self.choices.date is not None
             fits = [
-                (style not in TWO_WAYS or self.choices.date is not None or is_day_month(word))
-                and form.days(word) is not None
-                for word in words
+                (is_open or order is not None) and form.days(word) is not None
+                for word, order in zip(words, orders, strict=True)
             ]
             if any(fits):
                 self.dates[style] += int(weights[fits].sum())
-                self.dotted &= style not in TWO_WAYS or all(
-                    "." in word for word, fit in zip(words, fits, strict=True) if fit
+                self.dotted &= is_open or all(
+                    order is not None and order["mark"] == "." and len(order["year"]) == 4
+                    for order, fit in zip(orders, fits, strict=True)
+                    if fit
                 )
             elif not self.dates[style] and len(words) > ODD:
                 del self.dates[style]
@@ -309,14 +318,25 @@ class Evidence:
             return None
         note: tuple[str, ...] = ()
         style = self.choices.date if self.choices.date in fits else fits[0]
+        form = self._gaps().model_copy(update={"date": None if style == "iso" else style})
         if style in TWO_WAYS and self.choices.date is None:
-            if len(fits) > 1 and not self.dotted:
+            if (len(fits) > 1 and not self.dotted) or self._year_may_be_first:
                 return None
             words = "day" if style == "dayfirst" else "month"
             overrule = "false" if style == "dayfirst" else "true"
-            said = f"Column {shown(self.name)} is read as dates, the {words} first; dayfirst={overrule} says otherwise."
-            note = (said,)
-        form = self._gaps().model_copy(update={"date": None if style == "iso" else style})
+            example = "".join(f": {shown(text)} is {_day(form, text)}" for text in self._short_years()[:1])
+            note = (
+                f"Column {shown(self.name)} is read as dates, the {words} first{example}; dayfirst={overrule} says "
+                "otherwise.",
+            )
+        if style == "period":
+            if all(map(_is_season, self.texts)):
+                return None
+            text = next(iter(self.texts), "")
+            note = (
+                f"Column {shown(self.name)} is read as dates, the first day of each {_period_of(text)}: {shown(text)} "
+                f"is {_day(form, text)}; types={self.name}=category says otherwise.",
+            )
         return Decision(ColumnKind.date, form, note, missing=self._missing, forced=self.is_asked)
 
     def _as_words(self) -> Decision:
@@ -349,16 +369,8 @@ class Evidence:
                 f"Column {shown(self.name)} has numbers in several forms, such as "
                 f"{some(list(self.texts)[:3])}: decimal and thousands say which is meant."
             )
-        dated = next((word for word in self.texts if is_day_month(word)), None)
-        if dated is not None and self.choices.date is not None:
-            notes.append(
-                f"Column {shown(self.name)} has values such as {shown(dated)}, and is not one of dates as asked."
-            )
-        elif any(count == real for count in self.dates.values()):
-            notes.append(
-                f"Column {shown(self.name)} has dates such as {shown(next(iter(self.texts), ''))}, which can be read "
-                "in two ways: dayfirst=true or dayfirst=false reads them as dates."
-            )
+        if (said := self._may_be_dates()) is not None:
+            notes.append(said)
         elif not notes and not self.typed and (numeric := self._numeric()) is not None:
             notes.append(
                 f"Column {shown(self.name)} has texts such as {shown(numeric)}, and is read as texts: "
@@ -371,6 +383,26 @@ class Evidence:
             )
         found = self._words(None)
         return Decision(found.kind, found.form, (*notes, *found.notes), found.categories, found.distinct, found.missing)
+
+    def _may_be_dates(self) -> str | None:
+        """What is to be said of texts that may be dates."""
+        such, real = f"Column {shown(self.name)} has ", self.present - self.marked
+        dated = next((word for word in self.texts if day_month(word)), None)
+        if dated is None:
+            form = None if self.typed else self._month_format()
+            said = f"{such}texts such as {shown(next(iter(self.texts), ''))}, a day or a year with a month: "
+            return None if form is None else f"{said}date_format={form} reads them as months."
+        if self.choices.date is not None:
+            return f"{such}values such as {shown(dated)}, and is not one of dates as asked."
+        if not any(count == real for count in self.dates.values()):
+            return None
+        if self._year_may_be_first:
+            said = f"{such}dates such as {shown(dated)}, whose first number may be the year: "
+            return f"{said}date_format, such as %y-%m-%d, reads them as dates."
+        return (
+            f"{such}dates such as {shown(dated)}, which can be read in two ways: dayfirst=true or dayfirst=false reads "
+            "them as dates."
+        )
 
     def _several_units(self) -> str | None:
         """Texts that are numbers with one unit each, and not all with the same, or some with none."""
@@ -385,6 +417,24 @@ class Evidence:
                 first.setdefault(unit, word)
         is_so = len(first) > 1 and not self.typed and others <= (1.0 - MOSTLY) * len(words)
         return some(list(first.values())[:3]) if is_so else None
+
+    def _short_years(self) -> list[str]:
+        """Dates whose year has two digits."""
+        return [word for word in self.texts if (order := day_month(word)) is not None and len(order["year"]) == 2]
+
+    @property
+    def _year_may_be_first(self) -> bool:
+        """Whether dates such as 26-11-25 may begin with the year: no fewer numbers are last than first."""
+        orders = [order for word in self._short_years() if (order := day_month(word)) is not None]
+        can_be = all(int(order["next"]) <= 12 and 1 <= int(order["year"]) <= 31 for order in orders)
+        first, last = ({order[part] for order in orders} for part in ("first", "year"))
+        return bool(orders) and can_be and len(last) >= len(first)
+
+    def _month_format(self) -> str | None:
+        """A format that reads all texts as months with years of two digits, which may be days: Nov-26."""
+        forms = [f"{name}{mark}%y" for name in ("%b", "%B") for mark in "- /"]
+        are = (form for form in forms if self.texts and all(map(CellFormat(date=form).days, self.texts)))
+        return next(are, None)
 
     def _numeric(self) -> str | None:
         """A text of a column whose texts nearly all begin with a digit, or a sign and one."""
@@ -456,3 +506,19 @@ def _rank(
     if decimal is None and semicolons and separated is not None and "," in separated:
         decimal = ","  # where a semicolon is between cells, the comma is in numbers
     return (decimal is not None and form.decimal != decimal), order
+
+
+def _day(form: CellFormat, text: str) -> str:
+    """The day that a text is."""
+    return f"{date.fromordinal(EPOCH + math.floor(form.days(text) or 0.0))}"
+
+
+def _period_of(text: str) -> str:
+    """What a text is: a month, a quarter or a week."""
+    found = period(text)
+    return next(one for one in ("week", "quarter", "month") if found is None or one in found.groupdict())
+
+
+def _is_season(text: str) -> bool:
+    """Whether a text is a year and the next one, such as 2010-11."""
+    return text[:4].isdecimal() and text[5:] == f"{(int(text[:4]) + 1) % 100:02}"

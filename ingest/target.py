@@ -44,7 +44,11 @@ def answer(found: Sequence[Found], task: Targets | None, rows: Callable[[], Iter
     """What columns are as the target; `rows` gives their cells once more. Raises `RefusedError`."""
     for one in found:
         if one.kind is ColumnKind.date:
-            raise RefusedError("is a column of dates, which can be neither classes nor numbers", path="target")
+            raise RefusedError(
+                f"is a column of dates, which can be neither classes nor numbers; types={one.name}=category says that "
+                "they are classes",
+                path="target",
+            )
     return _one(found[0], task) if len(found) == 1 else _several(found, task, rows)
 
 

@@ -65,7 +65,6 @@ _ISO = re.compile(
     r"\d{4}([-/])\d{1,2}\1\d{1,2}([ T]\d{2}(:\d{2}(:\d{2}([.,]\d{1,9})?)?)?)?( ?(Z|UTC|GMT|[+-]\d{2}(:?\d{2})?))?",
     re.ASCII,
 )
-_SLASHED = re.compile(r"(\d{1,2})([-/.])(\d{1,2})\2(\d{4}|\d{2})(?:,?[ T](\d{1,2}):(\d{2})(?::(\d{2}))?)?", re.ASCII)
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _MONTH = (
     r"(?P<month>jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?"
@@ -74,7 +73,31 @@ _MONTH = (
 _DAY = r"(?P<day>\d{1,2})(?:st|nd|rd|th)?"
 _WEEKDAY = r"(?:(?:mon|tues?|wed(?:nes)?|thu(?:rs)?|fri|sat(?:ur)?|sun)(?:day)?\.?,? )?"
 _TIME = r"(?P<hour>\d{1,2}):(?P<minute>\d{2})(?::(?P<second>\d{2}))?(?: ?(?P<half>[ap])\.?m\.?)?"
+_YEAR = r"(?P<year>\d{4}|00|3[2-9]|[4-9]\d)"
+"""A year that is no day of a month."""
 _ZONE = r"(?: ?(?:z|utc|gmt|(?P<offset>[+-]\d{2}:?\d{2})))?"
+_SLASHED = re.compile(
+    r"(?P<first>\d{1,2})(?P<mark>[-/.])(?P<next>\d{1,2})(?P=mark)(?P<year>\d{4}|\d{2})"
+    rf"(?:,?[ T]{_TIME}{_ZONE})?",
+    re.ASCII | re.IGNORECASE,
+)
+_HALVED = re.compile(
+    rf"(?P<year>\d{{4}})([-/])(?P<month>\d{{1,2}})\2(?P<day>\d{{1,2}})[ T]{_TIME}{_ZONE}", re.ASCII | re.IGNORECASE
+)
+"""Year first, and a time of twelve hours: 2026-11-25 08:30 PM."""
+_COMPACT = re.compile(r"\d{8}T\d{4}(\d{2}([.,]\d{1,9})?)?(Z|[+-]\d{2}(:?\d{2})?)?", re.ASCII)
+_PERIODS = tuple(
+    re.compile(form, re.ASCII | re.IGNORECASE)
+    for form in (
+        r"(?P<year>\d{4})[-/](?P<month>\d{2})",
+        r"(?P<month>\d{1,2})[-/](?P<year>\d{4})",
+        rf"{_MONTH}(?:[-/]|,? ){_YEAR}",
+        r"(?P<year>\d{4})[-/ ]?Q(?P<quarter>[1-4])",
+        r"Q(?P<quarter>[1-4])[-/ ]?(?P<year>\d{4})",
+        r"(?P<year>\d{4})-?W(?P<week>\d{2})",
+    )
+)
+"""Months, quarters and weeks: 2026-11, 11/2026, Nov 2026, 2026Q4, 2026-W48."""
 _NAMED = tuple(
     re.compile(_WEEKDAY + form, re.ASCII | re.IGNORECASE)
     for form in (
@@ -129,8 +152,8 @@ class CellFormat(Frozen):
     date: Annotated[
         str | None,
         Field(
-            description="Format of dates: dayfirst, monthfirst, named (months by their English names), or as for "
-            "strptime; null: ISO 8601 only."
+            description="Format of dates: dayfirst, monthfirst, named (months by their English names), period (months, "
+            "quarters or weeks), or as for strptime; null: ISO 8601 only."
         ),
     ] = None
     gaps: Annotated[
@@ -187,6 +210,9 @@ class CellFormat(Frozen):
                 return _iso_days(text) if found is None else _slashed_days(found, day_first=self.date == "dayfirst")
             if self.date == "named":
                 return _named_days(text)
+            if self.date == "period":
+                found = period(text)
+                return None if found is None else _first_day(found)
             if self.date is not None:
                 return _days(datetime.strptime(text, self.date))  # noqa: DTZ007 - without an offset it is in UTC
             return _iso_days(text)
@@ -243,16 +269,42 @@ def unit_of(text: str) -> str | None:
     return currency_of(text) or measure
 
 
-def is_day_month(text: str) -> bool:
-    """Whether the text is a day, a month and a year in either order, such as 03/04/2026."""
+def day_month(text: str) -> "re.Match[str] | None":
+    """A text that is a day, a month and a year in either order, such as 03/04/2026 or 25/11/26, by its parts."""
     found = _SLASHED.fullmatch(text)
-    return found is not None and len(found[4]) == 4
+    if found is None or len(found["year"]) == 4 or found["mark"] == "/":
+        return found
+    return found if len(found["first"]) == len(found["next"]) == 2 else None  # 3.8.10 is a version
+
+
+def period(text: str) -> "re.Match[str] | None":
+    """A text that is a month, a quarter or a week of a year, by its parts."""
+    if not text[-1:].isdigit():
+        return None
+    found = next((found for form in _PERIODS if (found := form.fullmatch(text))), None)
+    return found if found is not None and 1800 <= _whole_year(found["year"]) <= 2200 else None
+
+
+def _first_day(found: "re.Match[str]") -> float:
+    parts, year = found.groupdict(), _whole_year(found["year"])
+    if "week" in parts:
+        return _days(datetime.fromisocalendar(year, int(parts["week"]), 1))
+    if "quarter" in parts:
+        return _days(datetime(year, 3 * int(parts["quarter"]) - 2, 1, tzinfo=UTC))
+    return _days(datetime(year, _month(parts["month"]), 1, tzinfo=UTC))
+
+
+def _month(text: str) -> int:
+    return int(text) if text.isdigit() else 1 + _MONTHS.index(text[:3].lower())
 
 
 def _iso_days(text: str) -> float | None:
     found = _ISO.fullmatch(text)
     if found is None:
-        return None
+        if _COMPACT.fullmatch(text):
+            return _days(datetime.fromisoformat(text))
+        found = _HALVED.fullmatch(text)
+        return None if found is None else _moment(found, found["year"], found["month"], found["day"])
     if "/" in text or found[0][7:8] != "-" or not found[0][8:10].isdigit():
         year, month, day = re.split(r"[-/]", text[:10].split(" ", maxsplit=1)[0].split("T", maxsplit=1)[0])
         rest = text[len(year) + len(month) + len(day) + 2 :]
@@ -262,9 +314,16 @@ def _iso_days(text: str) -> float | None:
 
 def _named_days(text: str) -> float | None:
     found = next((found for form in _NAMED if (found := form.fullmatch(text))), None)
-    if found is None:
-        return None
-    month, year = 1 + _MONTHS.index(found["month"][:3].lower()), _whole_year(found["year"])
+    return None if found is None else _moment(found, found["year"], found["month"], found["day"])
+
+
+def _slashed_days(found: "re.Match[str]", *, day_first: bool) -> float | None:
+    day, month = (found["first"], found["next"]) if day_first else (found["next"], found["first"])
+    return _moment(found, found["year"], month, day)
+
+
+def _moment(found: "re.Match[str]", year: str, month: str, day: str) -> float | None:
+    """A day and the time beside it."""
     hour, minute, second = (int(found[part] or 0) for part in ("hour", "minute", "second"))
     if found["half"]:
         if not 1 <= hour <= 12:
@@ -272,19 +331,12 @@ def _named_days(text: str) -> float | None:
         hour = hour % 12 + (12 if found["half"] in "pP" else 0)
     zone = found["offset"] or "+0000"
     ahead = timedelta(hours=int(zone[:3]), minutes=int(zone[0] + zone[-2:]))
-    return _days(datetime(year, month, int(found["day"]), hour, minute, second, tzinfo=UTC) - ahead)
+    return _days(datetime(_whole_year(year), _month(month), int(day), hour, minute, second, tzinfo=UTC) - ahead)
 
 
 def _whole_year(text: str) -> int:
     """The year; of two digits as POSIX has it, 1969 to 2068."""
     return int(text) + (0 if len(text) > 2 else 1900 if int(text) >= 69 else 2000)
-
-
-def _slashed_days(found: "re.Match[str]", *, day_first: bool) -> float:
-    first, second, year = int(found[1]), int(found[3]), _whole_year(found[4])
-    day, month = (first, second) if day_first else (second, first)
-    hour, minute, second = (int(found[part] or 0) for part in (5, 6, 7))
-    return _days(datetime(year, month, day, hour, minute, second, tzinfo=UTC))
 
 
 def _days(moment: datetime) -> float:

@@ -244,6 +244,11 @@ def test_arrays_are_predicted_as_they_were_uploaded(tmp_path: Path, last: bool) 
 SAME: dict[str, list[str]] = {
     "unit": ["12 kg", "5.5kg", "\u22121.200 kg", "7 kg"],
     "days": ["1 day", "3 days", "2.5 days", "?"],
+    "halves": ["11/25/2026 8:30 AM", "11/26/2026 9:30 PM", "12/01/2026 12:00 AM", ""],
+    "short": ["25/11/26", "26/11/26", "30.12.26", "27-12-26"],
+    "compact": ["20261125T083000Z", "20261126T0830", "2026-11-25 08:30 PM", "2026-11-25"],
+    "month": ["2026-11", "Dec 2026", "1/2027", "-"],
+    "quarter": ["2026Q3", "Q4 2026", "2027-Q1", "2027 Q2"],
 }
 """Columns of one form each."""
 

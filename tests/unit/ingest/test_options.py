@@ -46,6 +46,8 @@ READ: dict[str, tuple[str, dict[str, Any], list[float]]] = {
     "days first, dashes": (file(a=["03-04-2020"]), {"dayfirst": True}, [18355]),
     "a format of dates": (file(a=["3. April 2020"]), {"date_format": "%d. %B %Y"}, [18355]),
     "a format of dates without marks": (file(a=["20200403"]), {"date_format": "%Y%m%d", "types": "a=date"}, [18355]),
+    "a format of months": (file(a=["Apr-20"]), {"date_format": "%b-%y"}, [18353]),
+    "a format of dates, year first": (file(a=["20-04-03", "20-04-05"]), {"date_format": "%y-%m-%d"}, [18355, 18357]),
     "a format of dates, year last": (file(a=["04-03-2020"]), {"date_format": "%m-%d-%Y"}, [18355]),
     "numbers with zeros before": (file(a=["007", "07"]), {"types": "a=number"}, [7, 7]),
     "truths of numbers": (file(a=["1", "0"]), {"types": {"a": "boolean"}}, [1, 0]),
@@ -70,6 +72,7 @@ def test_a_guess_is_overruled(tmp_path: Path, name: str) -> None:
 WORDS: dict[str, tuple[str, dict[str, Any], tuple[str, ...]]] = {
     "numbers as categories": (file(a=["1", "2", "10"]), {"types": "a=category"}, ("1", "10", "2")),
     "truths as categories": (file(a=["yes", "no"]), {"types": "a=category"}, ("no", "yes")),
+    "quarters as categories": (file(a=["2020Q1", "2020Q2"]), {"types": "a=category"}, ("2020Q1", "2020Q2")),
     "numbers with units as categories": (file(a=["12 kg", "7 kg"]), {"types": "a=category"}, ("12 kg", "7 kg")),
     "dates as categories": (file(a=["2020-01-01"]), {"types": "a=category"}, ("2020-01-01",)),
     "no gaps but named ones": (file(a=["NA", "None", "x"]), {"keep_default_na": "false"}, ("NA", "None", "x")),

@@ -1,4 +1,4 @@
-"""Dates whose months are English words."""
+"""Dates: with English names of months, with halves of the day, and months, quarters and weeks."""
 
 from datetime import UTC, datetime
 
@@ -45,3 +45,38 @@ def test_a_date_with_a_named_month_is_read(text: str, moment: datetime) -> None:
 )
 def test_what_is_no_such_date_is_none(text: str) -> None:
     assert NAMED.days(text) is None
+
+
+@pytest.mark.parametrize(
+    ("style", "text", "moment"),
+    [
+        (None, "2026-11-25 10:00:00 PM", DAY.replace(hour=22)),
+        (None, "2026/11/25 10:00 am", TEN),
+        (None, "2026-11-25 12:15 a.m.", DAY.replace(minute=15)),
+        (None, "20261125T100000Z", TEN),
+        (None, "20261125T1530+0530", TEN),
+        ("monthfirst", "11/25/2026 10:00 PM", DAY.replace(hour=22)),
+        ("monthfirst", "11/25/26, 10:00:00 PM", DAY.replace(hour=22)),
+        ("dayfirst", "25.11.26", DAY),
+        ("period", "2026-11", DAY.replace(day=1)),
+        ("period", "11/2026", DAY.replace(day=1)),
+        ("period", "November 2026", DAY.replace(day=1)),
+        ("period", "Nov-98", datetime(1998, 11, 1, tzinfo=UTC)),
+        ("period", "2026Q4", datetime(2026, 10, 1, tzinfo=UTC)),
+        ("period", "Q1-2026", datetime(2026, 1, 1, tzinfo=UTC)),
+        ("period", "2026-W48", DAY.replace(day=23)),
+    ],
+)
+def test_a_date_is_read_by_its_style(style: str | None, text: str, moment: datetime) -> None:
+    assert CellFormat(date=style).days(text) == moment.timestamp() / 86_400
+
+
+@pytest.mark.parametrize(
+    ("style", "text"),
+    [
+        *((None, text) for text in ("2026-11-25 13:00 PM", "2026-11-25 0:00 AM", "20261125", "20261325T100000Z")),
+        *(("period", text) for text in ("2026-13", "2026-11-25", "1234-05", "Nov-26", "2026Q5", "2026-W54", "Q1")),
+    ],
+)
+def test_what_is_no_date_of_a_style_is_none(style: str | None, text: str) -> None:
+    assert CellFormat(date=style).days(text) is None
