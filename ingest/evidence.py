@@ -1,6 +1,7 @@
 """What the texts of a column may be: numbers in one of several forms, dates, truths or words; and what is decided."""
 
 import math
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -324,7 +325,7 @@ class Evidence:
                 return None
             words = "day" if style == "dayfirst" else "month"
             overrule = "false" if style == "dayfirst" else "true"
-            example = "".join(f": {shown(text)} is {_day(form, text)}" for text in self._short_years()[:1])
+            example = "".join(f": {shown(text)} is {_day(form, text)}" for text in [*self._short_years()][:1])
             note = (
                 f"Column {shown(self.name)} is read as dates, the {words} first{example}; dayfirst={overrule} says "
                 "otherwise.",
@@ -418,14 +419,15 @@ class Evidence:
         is_so = len(first) > 1 and not self.typed and others <= (1.0 - MOSTLY) * len(words)
         return some(list(first.values())[:3]) if is_so else None
 
-    def _short_years(self) -> list[str]:
-        """Dates whose year has two digits."""
-        return [word for word in self.texts if (order := day_month(word)) is not None and len(order["year"]) == 2]
+    def _short_years(self) -> "dict[str, re.Match[str]]":
+        """Dates whose year has two digits, and their parts."""
+        orders = ((word, day_month(word)) for word in self.texts)
+        return {word: order for word, order in orders if order is not None and len(order["year"]) == 2}
 
     @property
     def _year_may_be_first(self) -> bool:
         """Whether dates such as 26-11-25 may begin with the year: no fewer numbers are last than first."""
-        orders = [order for word in self._short_years() if (order := day_month(word)) is not None]
+        orders = list(self._short_years().values())
         can_be = all(int(order["next"]) <= 12 and 1 <= int(order["year"]) <= 31 for order in orders)
         first, last = ({order[part] for order in orders} for part in ("first", "year"))
         return bool(orders) and can_be and len(last) >= len(first)

@@ -143,7 +143,7 @@ def _population(sweep: SweepSpec, generation: int, ended: Sequence[Row[Any]]) ->
     if not isinstance(sweep.halving, Population):
         return None
     copied = [
-        EndedMember(id=job.id, trial=job.trial, spec=JobSpec.model_validate(job.spec), epoch=job.epoch)
+        EndedMember(id=job.id, trial=job.trial, spec=JobSpec.stored(job.spec), epoch=job.epoch)
         for job in ended
         if job.status == JobStatus.succeeded.value or job.failure_reason == FailureReason.diverged.value
     ]

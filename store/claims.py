@@ -105,7 +105,7 @@ class ClaimStore:
                     if taken:
                         return taken
                     continue
-                most = limit if isinstance(limit, int) else limit(JobSpec.model_validate(head.spec))
+                most = limit if isinstance(limit, int) else limit(JobSpec.stored(head.spec))
                 pack = _same_pack(head.owner, head.pack_key, reached.may_join(head.project_id))
                 if head.idle_slots > 1:
                     # It counts no more than matter: the queue may hold a million.
@@ -192,7 +192,7 @@ class ClaimStore:
         """
         beside = brackets_beside(connection, head.pack_key)
         pack_limit = (lambda spec: limit) if isinstance(limit, int) else limit
-        most = PACKS_OF_BRACKETS * pack_limit(JobSpec.model_validate(head.spec))
+        most = PACKS_OF_BRACKETS * pack_limit(JobSpec.stored(head.spec))
         most = most if left is None else min(most, left)
         start = partial(
             self._start_bracket, connection, owner=head.owner, worker=worker, device=device, lease_s=lease_s
@@ -310,7 +310,7 @@ class ClaimStore:
             Claim(
                 row.id,
                 row.attempt,
-                JobSpec.model_validate(row.spec),
+                JobSpec.stored(row.spec),
                 row.cancel_requested_at is not None,
                 kept.get(row.id, ()),
                 row.trial,

@@ -27,8 +27,8 @@ def house(engine: Engine) -> House:
     return House(engine)
 
 
-def newer(house: House, sweep: SweepRecord, change: dict[str, Any] = NEWER[0]) -> None:
-    """Let the sweep be one that a newer release wrote."""
+def written(house: House, sweep: SweepRecord, change: dict[str, Any]) -> None:
+    """Let the record have the sweep's spec with these changes."""
     with writing(house.sweeps._engine) as connection:
         body = sweep.spec.model_dump(mode="json") | change
         connection.execute(update(Sweep).where(Sweep.id == sweep.id).values(spec=body))
@@ -37,7 +37,7 @@ def newer(house: House, sweep: SweepRecord, change: dict[str, Any] = NEWER[0]) -
 @pytest.mark.parametrize("change", NEWER, ids=["rules", "jobs"])
 def test_a_controller_leaves_a_newer_sweep_and_looks_after_the_others(house: House, change: dict[str, Any]) -> None:
     theirs, ours = (house.sweeps.submit(asked(seed=seed), owner="ann") for seed in (1, 2))
-    newer(house, theirs, change)
+    written(house, theirs, change)
     house.controller().round()
     assert [sweep.id for sweep in house.trials.lease("one", 10.0)] == [ours.id]
     assert house.sweeps.get(ours.id, owner="ann").generations > 0
@@ -51,13 +51,11 @@ def test_a_worker_passes_over_a_newer_bracket_and_trains_the_others(house: House
     sweep = house.sweeps.submit(asked(**BRACKETS), owner="ann")
     house.controller().round()
     ours = house.jobs.submit([sweep.spec.base], owner="eve").jobs[0].id
-    newer(house, sweep)
+    written(house, sweep, NEWER[0])
     claims = house.jobs.claim(worker="w", device="cpu", limit=8, lease_s=60)
     assert [claim.job_id for claim in claims] == [ours]
     assert house.jobs.claim(worker="w", device="cpu", limit=8, lease_s=60) == []
-    with writing(house.sweeps._engine) as connection:
-        body = sweep.spec.model_dump(mode="json")
-        connection.execute(update(Sweep).where(Sweep.id == sweep.id).values(spec=body))
+    written(house, sweep, {})
     assert len(house.jobs.claim(worker="newer", device="cpu", limit=8, lease_s=60)) == 8
 
 
@@ -70,7 +68,7 @@ def test_the_mirror_leaves_newer_jobs_and_jobs_of_newer_sweeps(house: House, of:
     mirror = MirrorStore(house.sweeps._engine)
     assert {one.job.owner for one in mirror.finished()} == {"ann", "eve"}
     if of == "sweep":
-        newer(house, sweep)
+        written(house, sweep, NEWER[0])
     else:
         with writing(house.sweeps._engine) as connection:
             mine = update(Job).where(Job.sweep_id == sweep.id)
