@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from spec.cells import PLAIN
 from spec.schema import Column, ColumnKind
 
 from .texts import Floats, Texts, days, days_in, floats, is_text, numbers_in, plain_numbers, truth_in
@@ -57,7 +58,7 @@ def _through(chunk: pa.Array, column: Column, meaning: Callable[[pa.Array], Floa
 class _Numbers:
     def __init__(self, column: Column) -> None:
         self._column, self._form = column, column.format
-        self._is_plain = (self._form.decimal, self._form.thousands, self._form.unit) == (".", "", "")
+        self._is_plain = self._form.model_copy(update={"gaps": None}) == PLAIN
         said = (self._form.number(word) for word in self._form.gaps or ())
         self._gaps = np.array([number for number in said if number is not None], dtype=np.float64)
 

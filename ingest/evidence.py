@@ -13,7 +13,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from spec.cells import BITS, COUNTRIES, CellFormat, day_month, period, truth, unit_of
+from spec.cells import BITS, CLOCKS, COUNTRIES, CellFormat, clock_of, day_month, period, truth, unit_of
 from spec.schema import ColumnKind
 
 from . import limits
@@ -83,6 +83,8 @@ class Evidence:
     zero_led: str | None = None
     """A whole number with a zero before it."""
     dates: Counter[str] = field(default_factory=Counter)
+    clocks: set[str] | None = field(default_factory=set)
+    """What times of day or durations there are, by `clock_of`; None when there was another text."""
     dotted: bool = True
     truths: int = 0
     worded: bool = False
@@ -148,6 +150,7 @@ class Evidence:
         else:
             self.truths = -1
         self._weigh_dates(words, weights)
+        self._weigh_clocks(words)
         self._weigh_numbers(words, weights, texts, places)
 
     def _weigh_dates(self, words: list[str], weights: Counts) -> None:
@@ -170,6 +173,16 @@ class Evidence:
                 )
             elif not self.dates[style] and len(words) > ODD:
                 del self.dates[style]
+
+    def _weigh_clocks(self, words: list[str]) -> None:
+        if self.clocks is None:
+            return
+        for word in words:
+            kind = clock_of(word)
+            if kind is None:
+                self.clocks = None
+                return
+            self.clocks.add(kind)
 
     def _weigh_numbers(self, words: list[str], weights: Counts, texts: Texts, places: list[int]) -> None:
         values = pa.array(words, pa.string())
@@ -265,6 +278,8 @@ class Evidence:
             return self._numbers(survivors, decimal, semicolons=semicolons)
         if (dates := self._dates()) is not None:
             return dates
+        if (clock := self._clock()) is not None:
+            return clock
         if self.worded and self.truths == self.present - self.marked:
             return Decision(ColumnKind.boolean, self._gaps(), missing=self._missing)
         return self._as_words()
@@ -286,6 +301,8 @@ class Evidence:
                 raise self._unlike(asked, [word for word in self.texts if form.days(word) is None])
             return dates
         if not (survivors := self.survivors):
+            if (clock := self._clock()) is not None:
+                return clock
             raise self._unlike(asked, self._common() or list(self.texts))
         return self._numbers(survivors, decimal, semicolons=semicolons)
 
@@ -340,6 +357,27 @@ class Evidence:
             )
         return Decision(ColumnKind.date, form, note, missing=self._missing, forced=self.is_asked)
 
+    def _clock(self) -> Decision | None:
+        """Times of day or durations, as seconds."""
+        if not self.clocks or self._has_two_clocks:
+            return None
+        style = next((style for style, kinds in CLOCKS.items() if self.clocks <= kinds), None)
+        if style is None:
+            return None
+        form = self._gaps().model_copy(update={"date": style})
+        text = next((text for text in self.texts if text not in self.marks), "")
+        example = f": {shown(text)} is {form.number(text):.12g}" if text else ""
+        note = (
+            f"Column {shown(self.name)} is read as times, in seconds{example}; types={self.name}=category says "
+            "otherwise."
+        )
+        return Decision(ColumnKind.number, form, (note,), missing=self._missing, forced=self.is_asked)
+
+    @property
+    def _has_two_clocks(self) -> bool:
+        """Whether there are `3:45` and `1:02:33`, and nothing says whether the former are hours or minutes."""
+        return self.clocks is not None and {"h:mm", "h:mm:ss"} <= self.clocks and "m:ss" not in self.clocks
+
     def _as_words(self) -> Decision:
         real = self.present - self.marked
         best = max(self.parsed.values(), default=0)
@@ -372,6 +410,13 @@ class Evidence:
             )
         if (said := self._may_be_dates()) is not None:
             notes.append(said)
+        elif self._has_two_clocks:
+            first = {clock_of(text): text for text in reversed(self.texts)}
+            both = [text for text in (first.get("h:mm"), first.get("h:mm:ss")) if text is not None]
+            notes.append(
+                f"Column {shown(self.name)} has times, some with seconds ({some(both)}), and is read as texts: write "
+                "all of them with seconds to have numbers."
+            )
         elif not notes and not self.typed and (numeric := self._numeric()) is not None:
             notes.append(
                 f"Column {shown(self.name)} has texts such as {shown(numeric)}, and is read as texts: "

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Collection, Iterable, Sequence
 from itertools import count, pairwise
 
-from spec.cells import MISSING, PLACEHOLDERS, CellFormat, currency_of
+from spec.cells import MISSING, PLACEHOLDERS, CellFormat, clock_of, currency_of
 from spec.reading import ReadingOptions
 from spec.schema import ColumnKind
 
@@ -91,7 +91,9 @@ def is_gap(cell: str) -> bool:
 
 
 def is_value(cell: str) -> bool:
-    """Whether a cell is a number or a date."""
+    """Whether a cell is a number, a date or a time."""
+    if clock_of(cell) is not None:
+        return True
     if any(form.number(cell) is not None for form in _FORMS) or any(form.days(cell) is not None for form in _DATED):
         return True
     unit = currency_of(cell)

@@ -81,6 +81,8 @@ def is_text(kind: pa.DataType) -> bool:
 
 def numbers_in(values: pa.Array, form: CellFormat) -> Floats:
     """Texts as numbers; NaN where one is none."""
+    if form.is_clock:
+        return _each(values, form.number)
     bare = values
     if form.unit:
         without = pc.replace_substring_regex(values, rf"\s*{re.escape(form.unit)}$", "")

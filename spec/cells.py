@@ -126,6 +126,19 @@ _NO_UNIT = re.compile(rf"st|nd|rd|th|er?|[e\u00e8]me|[ap]\.?m\.?|x|{_MONTH}", re
 """Words behind numbers that are no units: ordinals, halves of the day, months, times."""
 LONGEST = 64
 """Characters of a number with its unit; what is longer is none."""
+CLOCKS = {
+    "h:mm:ss": frozenset({"h:mm:ss"}),
+    "h:mm": frozenset({"h:mm", "half"}),
+    "m:ss": frozenset({"h:mm", "m:ss", "h:mm:ss"}),
+}
+"""Formats of times of day and durations, and what texts (`clock_of`) each reads; with m:ss, 3:45 is 3 minutes."""
+_CLOCK = re.compile(
+    r"(?P<days>[+-]?\d{1,6}) days?,? \+?(?P<hour>\d{1,2}):(?P<minute>[0-5]\d):(?P<second>[0-5]\d(?:[.,]\d{1,9})?)"
+    r"|(?P<sign>[+-]?)(?P<first>\d{1,4}):(?P<next>[0-5]\d)(?::(?P<last>[0-5]\d))?(?P<part>[.,]\d{1,9})?"
+    r"|(?P<at>0?[1-9]|1[0-2])(?::(?P<past>[0-5]\d)(?::(?P<to>[0-5]\d))?)? ?(?P<half>[ap])\.?m\.?",
+    re.ASCII | re.IGNORECASE,
+)
+"""`0 days 00:01:23.5` as programs write durations, `14:30`, `1:02:33.5`, `2:05 PM`."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _DAY_S = 86_400.0
 
@@ -153,7 +166,8 @@ class CellFormat(Frozen):
         str | None,
         Field(
             description="Format of dates: dayfirst, monthfirst, named (months by their English names), period (months, "
-            "quarters or weeks), or as for strptime; null: ISO 8601 only."
+            "quarters or weeks), or as for strptime; null: ISO 8601 only. Of numbers that are seconds: h:mm, m:ss or "
+            "h:mm:ss."
         ),
     ] = None
     gaps: Annotated[
@@ -165,6 +179,11 @@ class CellFormat(Frozen):
         """Whether what is a number in this form is meant as one: it has no unit, or that of a price or a share."""
         return not self.unit or is_currency(self.unit)
 
+    @property
+    def is_clock(self) -> bool:
+        """Whether its numbers are the seconds of times of day or durations."""
+        return self.date in CLOCKS
+
     def gap_words(self, *, among_words: bool) -> frozenset[str]:
         """Texts that mean a missing value, in a column of words or in one of numbers, dates or booleans."""
         if self.gaps is not None:
@@ -173,6 +192,8 @@ class CellFormat(Frozen):
 
     def number(self, text: str) -> float | None:
         """The text as a number; None if it is none."""
+        if self.is_clock:
+            return self._seconds(text)
         text, is_loss = _unbracketed(text.translate(_SIGNS))
         if self.unit:
             sign = text[:1] if text[:1] in ("+", "-") else ""
@@ -201,6 +222,22 @@ class CellFormat(Frozen):
         if self.thousands:
             text = text.replace(self.thousands, "")
         return float(text.replace(self.decimal, "."))
+
+    def _seconds(self, text: str) -> float | None:
+        found = _CLOCK.fullmatch(text.translate(_SIGNS))
+        if found is None or clock_of(text) not in CLOCKS[self.date or ""]:
+            return None
+        if found["half"]:
+            return 3600.0 * (int(found["at"]) % 12 + 12 * (found["half"] in "pP")) + _sixties(
+                found["past"], found["to"]
+            )
+        if found["days"]:
+            return _DAY_S * int(found["days"]) + _sixties(found["hour"], found["minute"], found["second"])
+        parts = [found["first"], found["next"], found["last"]]
+        if not found["last"]:
+            parts = ["0", *parts[:2]] if self.date == "m:ss" else [*parts[:2], "0"]
+        seconds = _sixties(*parts[:2], parts[2] + (found["part"] or ""))
+        return -seconds if found["sign"] == "-" else seconds
 
     def days(self, text: str) -> float | None:
         """The text as days since 1970 in UTC; None if it is no date."""
@@ -239,6 +276,27 @@ def _unbracketed(text: str) -> tuple[str, bool]:
     """The text without brackets around it, and whether it had some: a loss, as accountants write it."""
     has = text.startswith("(") and text.endswith(")")
     return (text[1:-1].strip() if has else text), has
+
+
+def clock_of(text: str) -> Literal["half", "h:mm", "m:ss", "h:mm:ss"] | None:
+    """What a text is that is a time of day or a duration: one with AM or PM, or by its parts; None of any other.
+
+    Of two parts, only a fraction of seconds tells minutes and seconds from hours and minutes.
+    """
+    found = _CLOCK.fullmatch(text.translate(_SIGNS)) if text[-1:].isdigit() or text[-1:] in "mM." else None
+    if found is None:
+        return None
+    if found["half"]:
+        return "half"
+    return "h:mm:ss" if found["days"] or found["last"] else "m:ss" if found["part"] else "h:mm"
+
+
+def _sixties(*parts: str | None) -> float:
+    """Hours, minutes and seconds as seconds; of two parts, minutes and seconds."""
+    seconds = 0.0
+    for part in parts:
+        seconds = 60.0 * seconds + float((part or "0").replace(",", "."))
+    return seconds
 
 
 def currency_of(text: str) -> str | None:

@@ -150,6 +150,15 @@ NUMBERS: dict[str, tuple[list[str], list[float], str]] = {
     "quarters": (["2020Q1", "2020Q2"], [DAY0, DAY0 + 91], ","),
     "quarters, year last": (["Q1 2020", "Q2 2020"], [DAY0, DAY0 + 91], ","),
     "weeks": (["2020-W01", "2020-W02"], [DAY0 - 2, DAY0 + 5], ","),
+    "times": (["14:30", "8:15", "-"], [52_200, 29_700, np.nan], ","),
+    "times, halves of the day": (["2:05 PM", "12:30 a.m.", "11 am"], [50_700, 1_800, 39_600], ","),
+    "times with seconds": (["14:30:05", "00:01:23.5"], [52_205, 83.5], ","),
+    "times, late": (["00:00:01"] * 39 + ["100:00:00"], [1], ","),
+    "durations": (["-00:05:10", "\u221201:00:00"], [-310, -3600], ","),
+    "durations in minutes": (["1:23.45", "2:03", "1:02:03"], [83.45, 123, 3723], ","),
+    "durations, a decimal comma": (["1:23,5", "2:03,25"], [83.5, 123.25], ";"),
+    "durations of pandas": (["0 days 00:01:23.500000", "-1 days +23:59:50"], [83.5, -10], ","),
+    "durations of Python": (quoted(["1 day, 2:03:04", "0:00:05"]), [93_784, 5], ","),
     "yes and no": (["yes", "no"], [1, 0], ","),
     "yes, Y, N, no": (["yes", "Y", "N", "no"], [1, 1, 0, 0], ","),
     "true and FALSE": (["true", "FALSE"], [1, 0], ","),
@@ -222,7 +231,11 @@ WORDS: dict[str, tuple[list[str], tuple[str, ...]]] = {
     "halves": (["1½", "2½"], ("1½", "2½")),
     "days of a month": (["2 Nov", "25 Nov"], ("2 Nov", "25 Nov")),
     "days of a month, capitals": (["2 MAY", "25 MAY"], ("2 MAY", "25 MAY")),
-    "hours by halves": (["8 am", "9 am"], ("8 am", "9 am")),
+    "times and a word": (["08:15", "late"], ("08:15", "late")),
+    "times of no minute": (["8:60", "8:75"], ("8:60", "8:75")),
+    "times of no hour": (["13:05 PM", "0:05 AM"], ("0:05 AM", "13:05 PM")),
+    "ratios": (["16:9", "4:3"], ("16:9", "4:3")),
+    "hours or minutes": (["3:45", "1:02:33"], ("1:02:33", "3:45")),
     "feet and inches": (["5'11\"", "6'0\""], ("5'11\"", "6'0\"")),
     "versions of two digits": (["3.7.12", "3.8.10"], ("3.7.12", "3.8.10")),
     "seasons": (["2010-11", "2011-12"], ("2010-11", "2011-12")),
@@ -283,6 +296,7 @@ HEADERS: dict[str, tuple[str, list[str], int]] = {
     "words that recur": ("".join(f"{row}.5,{'ab'[row % 2]},{row % 2}\n" for row in range(30)), ["0", "1", "2"], 30),
     "numbers and words": ("".join(f"{row},{row + 40},x{row % 2}\n" for row in range(30)), ["0", "1", "2"], 30),
     "decimal commas": ("".join(f"{row},5;{row % 3},25;{row % 2}\n" for row in range(30)), ["0", "1", "2"], 30),
+    "times": ("".join(f"{row}:15,{row % 3},{row % 2}\n" for row in range(30)), ["0", "1", "2"], 30),
     "dates": ("".join(f"2020-01-{row + 1:02},{row % 3},{row % 2}\n" for row in range(30)), ["0", "1", "2"], 30),
     "iris": (
         "".join(f"5.{row},3.5,1.{row},{'Iris-setosa' if row < 15 else 'Iris-x'}\n" for row in range(30)),
@@ -374,6 +388,23 @@ def test_words_that_keep_a_column_from_being_numbers_are_named(tmp_path: Path) -
     found = reading(column(["1.5", "2.5", "low", "3.5", "high"]), tmp_path)
     assert found.table.columns[0].type is ColumnKind.category
     assert "numbers in 24 of 40 rows; 'low', 'high' keep it from being a column of numbers" in found.profile.notes[0]
+
+
+def test_times_say_their_unit(tmp_path: Path) -> None:
+    (said,) = reading(column(["14:30", "08:15"]), tmp_path).profile.notes
+    assert said == ("Column 'a' is read as times, in seconds: '14:30' is 52200; types=a=category says otherwise.")
+    found = reading(column(["14:30", "08:15"]), tmp_path, types="a=category")
+    assert found.table.columns[0].categories == ("08:15", "14:30")
+
+
+@pytest.mark.parametrize("late", [0, 5_000])
+def test_times_that_may_be_hours_or_minutes_are_told(tmp_path: Path, late: int) -> None:
+    rows = [f"{row % 12}:{row % 50 + 10},{row % 2}" for row in range(late)]
+    found = reading("\n".join(["a,y", *rows, *(["3:45,0", "1:02:33,1"] * 20)]) + "\n", tmp_path)
+    assert found.table.columns[0].type in (ColumnKind.category, ColumnKind.text)
+    assert any(
+        "'1:02:33'), and is read as texts: write all of them with seconds" in note for note in found.profile.notes
+    )
 
 
 def test_gaps_that_were_guessed_are_said(tmp_path: Path) -> None:
@@ -545,7 +576,6 @@ SAID: dict[str, tuple[list[str], str]] = {
     ),
     "months": (["2020-01", "2020-02"], "the first day of each month: '2020-01' is 2020-01-01; types=a=category says"),
     "quarters": (["2020Q1", "2020Q4"], "the first day of each quarter: '2020Q1' is 2020-01-01"),
-    "times of the day": (["01:30", "12:45", "23:00"], "texts such as '01:30'"),
     "hexadecimal": (["0x1f", "0x2a"], "texts such as '0x1f'"),
     "digits of another script": (["\u0661", "\u0662", "\u0663"], "texts such as '\u0661'"),
     "dates that agree on no order": (["13/01/2020", "01/13/2020"], "texts such as '13/01/2020'"),
