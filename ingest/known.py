@@ -3,6 +3,7 @@
 import math
 import zipfile
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +23,12 @@ from .errors import RefusedError, listed, shown, some
 from .kinds import kind_of
 from .learning import Source
 from .parquet import ParquetFile, check_size
+from .texts import each
 from .unpacking import BROKEN
 
 MOST = 100
 """Most faults that are told at once."""
-EXPECTED = {
-    ColumnKind.number: "must be a number",
+WANTED = {
     ColumnKind.date: "must be a date such as 2026-11-25",
     ColumnKind.boolean: "must be true or false",
 }
@@ -77,7 +78,7 @@ class _Rows:
         for batch in self._source.batches():
             numbers = []
             for column, encode in encoders:
-                found = encode(batch.column(column.name))
+                found = _given(column, encode(batch.column(column.name)))
                 self._look(column, found)
                 numbers.append(found.numbers)
             blocks.append(np.stack(numbers, axis=1))
@@ -104,8 +105,9 @@ class _Rows:
     def _look(self, column: Column, cells: Cells) -> None:
         """Note cells that cannot be, and words that nobody knows."""
         for row in np.flatnonzero(cells.odd)[:MOST].tolist():
-            said = f"{EXPECTED.get(column.type, 'is not what the column holds')}; it is {shown(cells.word(row))}"
-            self._fault(column, row, said)
+            is_number = column.type is ColumnKind.number
+            wanted = column.format.number_wanted if is_number else WANTED.get(column.type, "is not what it was")
+            self._fault(column, row, f"{wanted}; it is {shown(cells.word(row))}")
         endless = np.flatnonzero(np.isinf(cells.numbers))[:MOST].tolist()
         for row in endless:
             self._fault(column, row, "must be a finite number")
@@ -122,6 +124,15 @@ class _Rows:
 
     def _fault(self, column: Column, row: int, said: str) -> None:
         self._faults.append(FieldError(path=f"rows.{self._rows + row}.{column.name}", message=said))
+
+
+def _given(column: Column, cells: Cells) -> Cells:
+    """The cells, also those that are written in another way than the upload's, and leave no doubt."""
+    meaning = {ColumnKind.number: column.format.number_given, ColumnKind.date: column.format.days_given}
+    if cells.texts is None or column.type not in meaning or not cells.odd.any():
+        return cells
+    found = cells.texts.mapped(each(cells.texts.values, meaning[column.type]))
+    return replace(cells, numbers=np.where(cells.odd, found, cells.numbers))
 
 
 def _read_array(file: Path, known: KnownColumns, out: Path) -> KnownReading:

@@ -82,7 +82,7 @@ def is_text(kind: pa.DataType) -> bool:
 def numbers_in(values: pa.Array, form: CellFormat) -> Floats:
     """Texts as numbers; NaN where one is none."""
     if form.is_clock:
-        return _each(values, form.number)
+        return each(values, form.number)
     bare = values
     if form.unit:
         without = pc.replace_substring_regex(values, rf"\s*{re.escape(form.unit)}$", "")
@@ -107,15 +107,16 @@ def numbers_in(values: pa.Array, form: CellFormat) -> Floats:
 
 def days_in(values: pa.Array, form: CellFormat) -> Floats:
     """Texts as days since 1970; NaN where one is no date."""
-    return _each(values, form.days)
+    return each(values, form.days)
 
 
 def truth_in(values: pa.Array) -> Floats:
     """Texts as 0 or 1; NaN where one is neither yes nor no."""
-    return _each(values, truth)
+    return each(values, truth)
 
 
-def _each(values: pa.Array, meaning: Callable[[str], float | None]) -> Floats:
+def each(values: pa.Array, meaning: Callable[[str], float | None]) -> Floats:
+    """What each text means; NaN where it is none."""
     found = (None if text is None else meaning(text) for text in values.to_pylist())
     return np.array([math.nan if number is None else number for number in found], dtype=np.float64)
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from spec.cells import PLAIN, clean, truth
+from spec.cells import clean, truth
 from spec.field_error import FieldError
 from spec.schema import ColumnKind
 
@@ -154,9 +154,9 @@ def _many(column: Input, value: Any, image: tuple[int, int, int] | None) -> list
 
 
 def _number(column: Input, value: Any) -> float:
-    number = column.format.number(value) if isinstance(value, str) else value
+    number = column.format.number_given(value) if isinstance(value, str) else value
     if isinstance(number, bool) or not isinstance(number, int | float) or not math.isfinite(number):
-        raise _CellError(f"must be a number; it is {_short(value)}")
+        raise _CellError(f"{column.format.number_wanted}; it is {_short(value)}")
     return float(number)
 
 
@@ -168,9 +168,7 @@ def _truth(value: Any) -> float:
 
 
 def _days(column: Input, value: Any) -> float:
-    found = column.format.days(value) if isinstance(value, str) else None
-    if found is None and isinstance(value, str) and column.format.date is not None:
-        found = PLAIN.days(value)
+    found = column.format.days_given(value) if isinstance(value, str) else None
     if found is None:
         raise _CellError(f"must be a date such as 2026-11-25; it is {_short(value)}")
     return found

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from spec.cells import CellFormat
 from spec.dataset import Targets
 from spec.schema import Column, ColumnKind, Schema, Target
 
@@ -82,10 +83,18 @@ def _column_difference(wanted: Input, found: Column) -> str | None:
         return f"type {wanted.type}, and this data set's is of type {found.type}"
     if found.size != wanted.size:
         return f"{wanted.size} numbers a row, and this data set's has {found.size}"
-    percent = [column.format.unit == "%" for column in (wanted, found)]
-    if percent[0] != percent[1]:
-        return "{}, and this data set's is of {}".format(*("percent" if one else "numbers" for one in percent))
+    units = {column.format.unit.removesuffix("s") for column in (wanted, found)}  # 1 day of 3 days
+    clocks = {column.format.is_clock for column in (wanted, found)}
+    is_left_out = "" in units and "%" not in units  # 12 is 12 kg, as it is in a row to predict
+    if len(clocks) > 1 or (len(units) > 1 and not is_left_out):
+        return f"{_numbers(wanted.format)}, and this data set's is of {_numbers(found.format)}"
     return None
+
+
+def _numbers(form: CellFormat) -> str:
+    if form.is_clock:
+        return "times"
+    return "percent" if form.unit == "%" else f"numbers in {form.unit}" if form.unit else "numbers"
 
 
 def _target_difference(wanted: Output, found: Target) -> str | None:

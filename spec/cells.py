@@ -139,6 +139,8 @@ _CLOCK = re.compile(
     re.ASCII | re.IGNORECASE,
 )
 """`0 days 00:01:23.5` as programs write durations, `14:30`, `1:02:33.5`, `2:05 PM`."""
+_TIMES = ("14:30:00", "14:30", "3:45.5")
+"""An example of each."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _DAY_S = 86_400.0
 
@@ -214,6 +216,33 @@ class CellFormat(Frozen):
         if self.unit == "%":
             value /= 100.0
         return -value if is_loss else value
+
+    def number_given(self, text: str) -> float | None:
+        """The text of a row to predict as a number: its unit may be left out, but not a percent sign.
+
+        Of a column of times, others that leave no doubt are read, too.
+        """
+        number = self.number(text)
+        if number is None and self.is_clock:
+            other = {"half": "h:mm", "h:mm:ss": "h:mm:ss"}.get(clock_of(text) or "")
+            return None if other is None else CellFormat(date=other).number(text)
+        if number is None and self.unit and self.unit != "%":
+            return self.model_copy(update={"unit": ""}).number(text)
+        return number
+
+    @property
+    def number_wanted(self) -> str:
+        """What a row to predict must have in a column of numbers, as a sentence."""
+        if self.is_clock:
+            return f"must be a time such as {dict(zip(CLOCKS, _TIMES, strict=True))[self.date or '']}"
+        if self.unit == "%":
+            return "must be a percentage such as 12%"
+        return f"must be a number in {self.unit}, such as 12 or 12 {self.unit}" if self.unit else "must be a number"
+
+    def days_given(self, text: str) -> float | None:
+        """The text of a row to predict as days: as in its column, as in ISO 8601, or with the month's name."""
+        forms = (self, PLAIN, CellFormat(date="named"))
+        return next((found for form in forms if (found := form.days(text)) is not None), None)
 
     def _plain(self, text: str) -> float | None:
         if not number_pattern(self.decimal, self.thousands).fullmatch(text):

@@ -18,6 +18,7 @@ from onnxruntime import InferenceSession
 from ingest.errors import RefusedError
 from ingest.known import read_known
 from ingest.texts import days_in, numbers_in
+from model.errors import RowsError
 from model.finished import Model
 from model.graph import graph
 from model.preprocessing import Preprocessing
@@ -189,7 +190,7 @@ def test_cells_that_cannot_be_are_named_by_row_and_column(tmp_path: Path, model:
     text[4] = "1,00 €;12,5%;;0,5;01067;;Málaga;yes;31.12.2020;2020-01-01"
     found, _ = known(model, "\r\n".join(text).encode(), tmp_path)
     assert [(fault.path, fault.message) for fault in found.faults] == [
-        ("rows.1.price", "must be a number; it is 'viel'"),
+        ("rows.1.price", "must be a number in €, such as 12 or 12 €; it is 'viel'"),
         ("rows.3.count", "has no value, and in training every row had one"),
         ("rows.3.land", "has no value, and in training every row had one"),
         ("rows.1.ja", "must be true or false; it is 'vielleicht'"),
@@ -265,6 +266,58 @@ def test_every_form_is_read_again(tmp_path: Path) -> None:
     np.testing.assert_array_equal(numbers_of(rows, prepared), x)
     model = Model(JobSpec.model_validate({"dataset": "xor", "architecture": "perceptron"}), prepared, {})
     np.testing.assert_array_equal(known(model, text.encode(), tmp_path)[1], x)
+
+
+GIVEN: dict[str, list[str]] = {
+    "weight": ["12 kg", "7.5 kg"],
+    "price": ["$12", "$3"],
+    "share": ["12%", "3%"],
+    "time": ["14:30", "8:15"],
+    "lap": ["1:23.45", "2:03.5"],
+    "day": ["25.11.2026", "26.11.2026"],
+    "iso": ["2026-11-25", "2026-11-26"],
+    "plain": ["1", "2.5"],
+}
+OTHERWISE: list[tuple[str, str, float | str]] = [
+    ("weight", "12", 12.0),
+    ("weight", "12kg", 12.0),
+    ("weight", "12 lb", "must be a number in kg, such as 12 or 12 kg; it is '12 lb'"),
+    ("price", "3", 3.0),
+    ("price", "(3)", -3.0),
+    ("price", "€3", "must be a number in $, such as 12 or 12 $; it is '€3'"),
+    ("share", "12", "must be a percentage such as 12%; it is '12'"),
+    ("time", "14:30:00", 52_200.0),
+    ("time", "2:30 pm", 52_200.0),
+    ("time", "half past two", "must be a time such as 14:30; it is 'half past two'"),
+    ("lap", "0:01:23.5", 83.5),
+    ("day", "2026-11-25", 20_782.0),
+    ("day", "25 Nov 2026", 20_782.0),
+    ("iso", "Nov 25, 2026", 20_782.0),
+    ("iso", "12", "must be a date such as 2026-11-25; it is '12'"),
+    ("plain", "12 kg", "must be a number; it is '12 kg'"),
+]
+"""What is given to predict where the upload had another form: the number, or what is said."""
+
+
+@pytest.mark.parametrize(("name", "text", "wanted"), OTHERWISE, ids=[f"{name}, {text}" for name, text, _ in OTHERWISE])
+def test_what_leaves_no_doubt_is_predicted(tmp_path: Path, name: str, text: str, wanted: float | str) -> None:
+    rows = [{name: cells[row % 2] for name, cells in GIVEN.items()} for row in range(40)]
+    upload = pd.DataFrame(rows).assign(y=[row * 0.5 for row in range(40)])
+    reading(upload.to_csv(index=False), tmp_path)
+    x, y, schema = table(tmp_path)
+    assert {column.type for column in schema.columns} <= {ColumnKind.number, ColumnKind.date}
+    prepared = Preprocessing.fit(schema, x, y, standardize=True)
+    model = Model(JobSpec.model_validate({"dataset": "xor", "architecture": "perceptron"}), prepared, {})
+    asked = [rows[0], rows[1] | {name: text}]
+    found, numbers = known(model, pd.DataFrame(asked).to_csv(index=False).encode(), tmp_path)
+    if isinstance(wanted, str):
+        assert [(fault.path, fault.message) for fault in found.faults] == [(f"rows.1.{name}", wanted)]
+        with pytest.raises(RowsError) as refused:
+            numbers_of(asked, prepared)
+        assert refused.value.errors == found.faults
+    else:
+        np.testing.assert_array_equal(numbers_of(asked, prepared), numbers)
+        assert numbers[1, list(GIVEN).index(name)] == wanted
 
 
 # --- one meaning ------------------------------------------------------------------------------------------------------

@@ -92,6 +92,28 @@ def test_what_differs_is_named(other: Schema, said: str) -> None:
     assert said in found
 
 
+AGED = Schema(columns=(changed(AGE, format=CellFormat(unit="days")),), target=TARGET)
+
+
+@pytest.mark.parametrize(
+    ("form", "said"),
+    [
+        (
+            CellFormat(unit="h"),
+            "was trained on a column age of numbers in days, and this data set's is of numbers in h",
+        ),
+        (CellFormat(unit="%"), "was trained on a column age of numbers in days, and this data set's is of percent"),
+        (CellFormat(date="h:mm"), "was trained on a column age of numbers in days, and this data set's is of times"),
+        (CellFormat(unit="day"), None),
+        (CellFormat(), None),
+        (CellFormat(unit="days", decimal=","), None),
+    ],
+)
+def test_numbers_of_another_unit_are_named(form: CellFormat, said: str | None) -> None:
+    prepared = Preprocessing.fit(AGED, np.array([[1.0], [2.0]]), np.array([0, 1]), standardize=True)
+    assert difference(prepared, schema(changed(AGE, format=form))) == said
+
+
 def test_augmentation_needs_a_mean_for_each_channel() -> None:
     images = Schema(columns=(Column(name="x", type=ColumnKind.number, size=4),), target=TARGET, image=(1, 2, 2))
     pixels, y = np.arange(12.0).reshape(3, 4), np.array([0, 1, 0])
