@@ -18,6 +18,9 @@ from .errors import RefusedError, shown
 Floats = npt.NDArray[np.float64]
 
 DAY_S = 86_400.0
+_LIKELY = "[0-9]|[iI][nN][fF]"
+_LIKELY_BARE = "^[^A-DF-Za-df-z]*[0-9][^A-DF-Za-df-z]*$|[iI][nN][fF]"
+"""What may be a number with a unit, or without one, however written: of ASCII's letters it may have the e only."""
 
 
 @dataclass(frozen=True)
@@ -96,7 +99,7 @@ def numbers_in(values: pa.Array, form: CellFormat) -> Floats:
     found = floats(bare.cast(pa.float64())).copy()
     if form.unit == "%":
         found /= 100.0
-    likely = pc.match_substring_regex(values, "[0-9]|[iI][nN][fF]")
+    likely = pc.match_substring_regex(values, _LIKELY if form.unit else _LIKELY_BARE)
     rest = np.flatnonzero(np.isnan(found) & pc.fill_null(likely, False).to_numpy(zero_copy_only=False))
     for place, text in zip(rest.tolist(), values.take(pa.array(rest)).to_pylist(), strict=True):
         number = form.number(text)

@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from .base import Frozen
+from .months import MONTHS, WEEKDAYS, folded
 
 MISSING = frozenset(
     {
@@ -65,13 +66,9 @@ _ISO = re.compile(
     r"\d{4}([-/])\d{1,2}\1\d{1,2}([ T]\d{2}(:\d{2}(:\d{2}([.,]\d{1,9})?)?)?)?( ?(Z|UTC|GMT|[+-]\d{2}(:?\d{2})?))?",
     re.ASCII,
 )
-_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
-_MONTH = (
-    r"(?P<month>jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?"
-    r"|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)\.?"
-)
-_DAY = r"(?P<day>\d{1,2})(?:st|nd|rd|th)?"
-_WEEKDAY = r"(?:(?:mon|tues?|wed(?:nes)?|thu(?:rs)?|fri|sat(?:ur)?|sun)(?:day)?\.?,? )?"
+_MONTH = r"(?P<month>[a-z]{3,10})\.?"
+_DAY = r"(?P<day>\d{1,2})(?:st|nd|rd|th|er|[oa](?= ))?"
+_WEEKDAY = r"(?:(?P<weekday>[a-z]{2,10}(?:-feira)?)\.?,? )?"
 _TIME = r"(?P<hour>\d{1,2}):(?P<minute>\d{2})(?::(?P<second>\d{2}))?(?: ?(?P<half>[ap])\.?m\.?)?"
 _YEAR = r"(?P<year>\d{4}|00|3[2-9]|[4-9]\d)"
 """A year that is no day of a month."""
@@ -87,27 +84,31 @@ _HALVED = re.compile(
 """Year first, and a time of twelve hours: 2026-11-25 08:30 PM."""
 _COMPACT = re.compile(r"\d{8}T\d{4}(\d{2}([.,]\d{1,9})?)?(Z|[+-]\d{2}(:?\d{2})?)?", re.ASCII)
 _PERIODS = tuple(
-    re.compile(form, re.ASCII | re.IGNORECASE)
+    re.compile(form, re.ASCII)
     for form in (
         r"(?P<year>\d{4})[-/](?P<month>\d{2})",
         r"(?P<month>\d{1,2})[-/](?P<year>\d{4})",
-        rf"{_MONTH}(?:[-/]|,? ){_YEAR}",
-        r"(?P<year>\d{4})[-/ ]?Q(?P<quarter>[1-4])",
-        r"Q(?P<quarter>[1-4])[-/ ]?(?P<year>\d{4})",
-        r"(?P<year>\d{4})-?W(?P<week>\d{2})",
+        rf"{_MONTH}(?:[-/]|,? | del? ){_YEAR}",
+        r"(?P<year>\d{4})[-/ ]?q(?P<quarter>[1-4])",
+        r"q(?P<quarter>[1-4])[-/ ]?(?P<year>\d{4})",
+        r"(?P<year>\d{4})-?w(?P<week>\d{2})",
     )
 )
 """Months, quarters and weeks: 2026-11, 11/2026, Nov 2026, 2026Q4, 2026-W48."""
 _NAMED = tuple(
-    re.compile(_WEEKDAY + form, re.ASCII | re.IGNORECASE)
+    re.compile(_WEEKDAY + form, re.ASCII)
     for form in (
-        rf"{_DAY}(?P<mark>[-/ ]?){_MONTH}(?P=mark)(?P<year>\d{{4}}|\d{{2}})(?:(?:,?[ T]|:){_TIME}{_ZONE})?",
-        rf"{_DAY}\.? (?:of )?{_MONTH},? (?P<year>\d{{4}})(?:,?(?: at)? {_TIME}{_ZONE})?",
+        rf"{_DAY}(?P<mark>[-/. ]?){_MONTH}(?P=mark)(?P<year>\d{{4}}|\d{{2}})(?:(?:,?[ t]|:){_TIME}{_ZONE})?",
+        rf"{_DAY}\.? ?(?:(?:of|del?) )?{_MONTH}(?:,? | del? )(?P<year>\d{{4}})"
+        rf"(?:,?(?: at| um| a)? {_TIME}{_ZONE}(?: uhr)?)?",
         rf"{_MONTH} {_DAY},? (?P<year>\d{{4}})(?:,?(?: at)? {_TIME}{_ZONE})?",
         rf"{_MONTH} {{1,2}}{_DAY} {_TIME}{_ZONE} (?P<year>\d{{4}})",
     )
 )
-"""Dates of spreadsheets (25-Nov-26), RFC 2822 (Wed, 25 Nov 2026 10:00:00 +0000), prose (November 25, 2026) and logs."""
+"""Dates of spreadsheets (25-Nov-26), RFC 2822 (Wed, 25 Nov 2026 10:00:00 +0000), prose (November 25, 2026) and logs.
+
+The text is folded: so is `25. März 2026`, or `mercredi 12 août 2026`.
+"""
 _BESIDE = re.compile(
     r"(?P<before>[^\d.,]*(?:(?<=[A-Za-z])\.)?)\s*[+-]?[\d.,][\d.,' _]*?(?:[eE][+-]?\d+)?\s*(?P<after>\D*)", re.ASCII
 )
@@ -122,8 +123,8 @@ _MEASURED = re.compile(
     rf"([\u00b0%\u2030\"\u2033\u2103\u2109]|{_WORD}(?:(?: ?[/*\u00b7] ?| per | ){_WORD}){{0,2}})\)?"
 )
 """A number and a unit behind it: `12 kg`, `100 km/h`, `48.85\u00b0`, `75 m\u00b2`."""
-_NO_UNIT = re.compile(rf"st|nd|rd|th|er?|[e\u00e8]me|[ap]\.?m\.?|x|{_MONTH}", re.IGNORECASE)
-"""Words behind numbers that are no units: ordinals, halves of the day, months, times."""
+_NO_UNIT = re.compile(r"st|nd|rd|th|er?|eme|[ap]\.?m\.?|x")
+"""Words behind numbers that are no units, nor are months: ordinals, halves of the day, times."""
 LONGEST = 64
 """Characters of a number with its unit; what is longer is none."""
 CLOCKS = {
@@ -167,7 +168,7 @@ class CellFormat(Frozen):
     date: Annotated[
         str | None,
         Field(
-            description="Format of dates: dayfirst, monthfirst, named (months by their English names), period (months, "
+            description="Format of dates: dayfirst, monthfirst, named (months by their names), period (months, "
             "quarters or weeks), or as for strptime; null: ISO 8601 only. Of numbers that are seconds: h:mm, m:ss or "
             "h:mm:ss."
         ),
@@ -194,7 +195,7 @@ class CellFormat(Frozen):
 
     def number(self, text: str) -> float | None:
         """The text as a number; None if it is none."""
-        if self.is_clock:
+        if self.date is not None and self.is_clock:
             return self._seconds(text)
         text, is_loss = _unbracketed(text.translate(_SIGNS))
         if self.unit:
@@ -344,7 +345,12 @@ def currency_of(text: str) -> str | None:
 
 def is_currency(unit: str) -> bool:
     """Whether a unit may stand before numbers, too: a currency or percent sign."""
-    return _CURRENCY.fullmatch(unit) is not None and _NO_UNIT.fullmatch(unit) is None
+    return _CURRENCY.fullmatch(unit) is not None and not _is_no_unit(unit)
+
+
+def _is_no_unit(word: str) -> bool:
+    word = folded(word)
+    return _NO_UNIT.fullmatch(word) is not None or word.removesuffix(".") in MONTHS
 
 
 def unit_of(text: str) -> str | None:
@@ -352,7 +358,7 @@ def unit_of(text: str) -> str | None:
     if len(text) > LONGEST:
         return None
     found = _MEASURED.fullmatch(text.translate(_SIGNS))
-    measure = found[1] if found is not None and not _NO_UNIT.fullmatch(found[1]) else None
+    measure = found[1] if found is not None and not _is_no_unit(found[1]) else None
     return currency_of(text) or measure
 
 
@@ -368,7 +374,8 @@ def period(text: str) -> "re.Match[str] | None":
     """A text that is a month, a quarter or a week of a year, by its parts."""
     if not text[-1:].isdigit():
         return None
-    found = next((found for form in _PERIODS if (found := form.fullmatch(text))), None)
+    text = folded(text)
+    found = next((found for form in _PERIODS if (found := form.fullmatch(text)) and _has_month(found)), None)
     return found if found is not None and 1800 <= _whole_year(found["year"]) <= 2200 else None
 
 
@@ -382,7 +389,14 @@ def _first_day(found: "re.Match[str]") -> float:
 
 
 def _month(text: str) -> int:
-    return int(text) if text.isdigit() else 1 + _MONTHS.index(text[:3].lower())
+    return int(text) if text.isdigit() else MONTHS[text]
+
+
+def _has_month(found: "re.Match[str]") -> bool:
+    """Whether the words of a date are a month and a weekday."""
+    words = found.groupdict()
+    month, weekday = words.get("month"), words.get("weekday")
+    return (month is None or month.isdigit() or month in MONTHS) and (weekday is None or weekday in WEEKDAYS)
 
 
 def _iso_days(text: str) -> float | None:
@@ -400,7 +414,8 @@ def _iso_days(text: str) -> float | None:
 
 
 def _named_days(text: str) -> float | None:
-    found = next((found for form in _NAMED if (found := form.fullmatch(text))), None)
+    text = folded(text)
+    found = next((found for form in _NAMED if (found := form.fullmatch(text)) and _has_month(found)), None)
     return None if found is None else _moment(found, found["year"], found["month"], found["day"])
 
 

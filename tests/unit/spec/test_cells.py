@@ -1,4 +1,4 @@
-"""Dates: with English names of months, with halves of the day, and months, quarters and weeks."""
+"""Dates: with names of months, with halves of the day, and months, quarters and weeks."""
 
 from datetime import UTC, datetime
 
@@ -33,6 +33,20 @@ TEN = DAY.replace(hour=10)
         ("Wed Nov 25 10:00:00 2026", TEN),
         ("Wed Nov 25 05:00:00 -0500 2026", TEN),
         ("25/Nov/2026:10:00:00 +0000", TEN),
+        ("25-Nov-2026T10:00", TEN),
+        ("25. November 2026", DAY),
+        ("MITTWOCH, 25. MÄRZ 2026", datetime(2026, 3, 25, tzinfo=UTC)),
+        ("25. Nov. 2026 um 10:00 Uhr", TEN),
+        ("25-Dez-26", DAY.replace(month=12)),
+        ("12 août 2026", datetime(2026, 8, 12, tzinfo=UTC)),
+        ("mercredi 1er févr. 2026 à 10:00", TEN.replace(month=2, day=1)),
+        ("25 de novembro de 2026", DAY),
+        ("quarta-feira, 25 de nov. de 2026", DAY),
+        ("miércoles, 25 de noviembre del 2026", DAY),
+        ("1º de maio de 2026", datetime(2026, 5, 1, tzinfo=UTC)),
+        ("25agosto2026", DAY.replace(month=8)),
+        ("mercoledì 25 novembre 2026", DAY),
+        ("25 mrt 2026", DAY.replace(month=3)),
     ],
 )
 def test_a_date_with_a_named_month_is_read(text: str, moment: datetime) -> None:
@@ -41,7 +55,18 @@ def test_a_date_with_a_named_month_is_read(text: str, moment: datetime) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["31 Jun 2026", "Nov-26", "May 2026", "May", "25 Now 2026", "25 Nov 2026 13:00 PM", "Nov 25, 2026 x", "25-11-2026"],
+    [
+        "31 Jun 2026",
+        "Nov-26",
+        "May 2026",
+        "May",
+        "25 Now 2026",
+        "Room 25 Nov 2026",
+        "25. Monat 2026",
+        "25 Nov 2026 13:00 PM",
+        "Nov 25, 2026 x",
+        "25-11-2026",
+    ],
 )
 def test_what_is_no_such_date_is_none(text: str) -> None:
     assert NAMED.days(text) is None
@@ -62,6 +87,8 @@ def test_what_is_no_such_date_is_none(text: str) -> None:
         ("period", "11/2026", DAY.replace(day=1)),
         ("period", "November 2026", DAY.replace(day=1)),
         ("period", "Nov-98", datetime(1998, 11, 1, tzinfo=UTC)),
+        ("period", "März 2026", DAY.replace(month=3, day=1)),
+        ("period", "marzo de 2026", DAY.replace(month=3, day=1)),
         ("period", "2026Q4", datetime(2026, 10, 1, tzinfo=UTC)),
         ("period", "Q1-2026", datetime(2026, 1, 1, tzinfo=UTC)),
         ("period", "2026-W48", DAY.replace(day=23)),
@@ -75,8 +102,18 @@ def test_a_date_is_read_by_its_style(style: str | None, text: str, moment: datet
     ("style", "text"),
     [
         *((None, text) for text in ("2026-11-25 13:00 PM", "2026-11-25 0:00 AM", "20261125", "20261325T100000Z")),
-        *(("period", text) for text in ("2026-13", "2026-11-25", "1234-05", "Nov-26", "2026Q5", "2026-W54", "Q1")),
+        *(
+            ("period", text)
+            for text in ("2026-13", "2026-11-25", "1234-05", "Nov-26", "2026Q5", "Golf 2026", "2026-W54", "Q1")
+        ),
     ],
 )
 def test_what_is_no_date_of_a_style_is_none(style: str | None, text: str) -> None:
     assert CellFormat(date=style).days(text) is None
+
+
+def test_every_name_of_a_month_is_that_of_one_month() -> None:
+    from spec.months import _NAMES
+
+    words = [word for names in _NAMES for word in names.split()]
+    assert len(words) == len(set(words))
