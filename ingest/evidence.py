@@ -13,7 +13,19 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from spec.cells import BITS, CLOCKS, COUNTRIES, CellFormat, clock_of, day_month, period, truth, unit_of
+from spec.cells import (
+    BITS,
+    CLOCKS,
+    COUNTRIES,
+    CREDIT_DEBIT,
+    MINUS_BEHIND,
+    CellFormat,
+    clock_of,
+    day_month,
+    period,
+    truth,
+    unit_of,
+)
 from spec.schema import ColumnKind
 
 from . import limits
@@ -83,6 +95,10 @@ class Evidence:
     zero_led: str | None = None
     """A whole number with a zero before it."""
     dates: Counter[str] = field(default_factory=Counter)
+    forced: bool = False
+    """Whether a spreadsheet was to take some as text: then numbers among them are words, too."""
+    behind: str | None = None
+    """A number of more than one digit with a minus behind it."""
     clocks: set[str] | None = field(default_factory=set)
     """What times of day or durations there are, by `clock_of`; None when there was another text."""
     dotted: bool = True
@@ -104,6 +120,7 @@ class Evidence:
     def take(self, chunk: pa.Array) -> None:
         """Learn from the next rows."""
         texts = Texts.of(chunk, self.name)
+        self.forced |= texts.forced
         weights = texts.weights()
         empty = int((texts.codes < 0).sum())
         words, places = [], []
@@ -232,6 +249,9 @@ class Evidence:
         if self.separated is None:
             apart = values.filter(pc.match_substring_regex(values, "[0-9][.,][0-9]"))
             self.separated = apart[0].as_py() if len(apart) else None
+        if self.behind is None and MINUS_BEHIND in self.units:
+            minus = values.filter(pc.match_substring_regex(values, "[0-9.,][0-9] ?[^0-9.,]$"))
+            self.behind = minus[0].as_py() if len(minus) else None
         if self.zero_led is None:
             led = values.filter(pc.match_substring_regex(values, "^0[0-9]+$"))
             self.zero_led = led[0].as_py() if len(led) else None
@@ -256,8 +276,13 @@ class Evidence:
     @property
     def survivors(self) -> list[CellFormat]:
         """Forms in which every value is a number."""
-        if self.typed and self.choices.type is not ColumnKind.number:
+        if (self.typed or self.forced) and not self.is_asked:
             return []
+        fits = [form for form in self._fitting if form.unit != MINUS_BEHIND or self.behind is not None]
+        return self._fitting if self.is_asked else fits
+
+    @property
+    def _fitting(self) -> list[CellFormat]:
         real = self.present - self.marked
         return [form for form, count in self.parsed.items() if real and count == real]
 
@@ -315,8 +340,7 @@ class Evidence:
         form = min(survivors, key=partial(_rank, survivors, decimal, self.separated, semicolons))
         notes = []
         if form.unit:
-            how = ": 12% is read as 0.12" if form.unit == "%" else ", which is left out"
-            notes.append(f"The numbers of column {shown(self.name)} have the unit {form.unit!r}{how}.")
+            notes.append(self._of_unit(form.unit))
         is_sure = len({other.decimal for other in survivors}) == 1
         if self.separated and not is_sure and (form.thousands or form.decimal == "," or semicolons):
             value = form.number(self.separated)
@@ -328,6 +352,17 @@ class Evidence:
             )
         read = form.model_copy(update={"gaps": self._gaps().gaps})
         return Decision(ColumnKind.number, read, tuple(notes), missing=self._missing, forced=self.is_asked)
+
+    def _of_unit(self, unit: str) -> str:
+        """What is to be said of what stands beside the numbers."""
+        numbers = f"The numbers of column {shown(self.name)} have"
+        if unit == MINUS_BEHIND:
+            example = self.behind or next(iter(self.odd), "12-")
+            return f"{numbers} the minus behind them: {shown(example)} is below 0."
+        if unit == CREDIT_DEBIT:
+            return f"{numbers} CR or DR behind them: CR is read as above 0, and DR as below 0."
+        how = ": 12% is read as 0.12" if unit == "%" else ", which is left out"
+        return f"{numbers} the unit {unit!r}{how}."
 
     def _dates(self) -> Decision | None:
         real = self.present - self.marked
@@ -383,13 +418,18 @@ class Evidence:
         best = max(self.parsed.values(), default=0)
         sure = max((count for form, count in self.parsed.items() if form.is_sure), default=0)
         notes = []
-        if self.typed:
+        if self.typed or (self.forced and self.zero_led is None):
             if any(count == real for count in self.parsed.values()) and self.zero_led is None and real:
                 notes.append(f"Column {shown(self.name)} has numbers as texts: types={self.name}=number reads them so.")
         elif self.zero_led is not None:
             notes.append(
                 f"Column {shown(self.name)} has numbers with a zero before them, such as {shown(self.zero_led)}, and "
                 f"is read as texts: types={self.name}=number reads numbers."
+            )
+        elif best == real and any(form.unit == MINUS_BEHIND for form in self._fitting):
+            notes.append(
+                f"Column {shown(self.name)} has texts such as {shown(next(iter(self.odd), '2-'))}, which may be "
+                f"grades, and is read as texts: types={self.name}=number reads them as numbers below 0."
             )
         elif sure >= MOSTLY * real and best < real and self.odd:
             raise self._mistakes()

@@ -3,14 +3,14 @@
 import math
 import re
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from spec.cells import CellFormat, clean, number_pattern, truth
+from spec.cells import FORCING, SIGNS_BEHIND, CellFormat, clean, number_pattern, truth, unforced
 
 from . import limits
 from .errors import RefusedError, shown
@@ -29,6 +29,8 @@ class Texts:
 
     values: pa.Array
     codes: npt.NDArray[np.int64]
+    forced: bool = False
+    """Whether a spreadsheet was to take some as text."""
 
     @classmethod
     def of(cls, chunk: pa.Array, name: str) -> "Texts":
@@ -43,11 +45,16 @@ class Texts:
             )
         codes = pc.fill_null(coded.indices.cast(pa.int64()), -1).to_numpy(zero_copy_only=False)
         raw = raw.cast(pa.string())
+        forced = False
         if pc.all(pc.string_is_ascii(raw)).as_py() in (True, None):
             values = pc.utf8_trim_whitespace(raw)
+            may_be = pc.or_(*(pc.starts_with(values, mark) for mark in FORCING))
+            if pc.any(may_be).as_py():
+                bare = pa.array([None if text is None else unforced(text) for text in values.to_pylist()], pa.string())
+                forced, values = not bare.equals(values), bare
         else:
             values = pa.array([None if text is None else clean(text) for text in raw.to_pylist()], pa.string())
-        return cls(values, codes).without({""})
+        return cls(values, codes, forced).without({""})
 
     def without(self, words: Collection[str]) -> "Texts":
         """The same, where these words are no value."""
@@ -55,7 +62,7 @@ class Texts:
         is_gap = gap.to_numpy(zero_copy_only=False)
         if not is_gap.any():
             return self
-        return Texts(self.values, np.where((self.codes >= 0) & ~is_gap[self.codes], self.codes, -1))
+        return replace(self, codes=np.where((self.codes >= 0) & ~is_gap[self.codes], self.codes, -1))
 
     def weights(self) -> npt.NDArray[np.int64]:
         """How many rows have each text."""
@@ -84,7 +91,7 @@ def is_text(kind: pa.DataType) -> bool:
 
 def numbers_in(values: pa.Array, form: CellFormat) -> Floats:
     """Texts as numbers; NaN where one is none."""
-    if form.is_clock:
+    if form.is_clock or form.unit in SIGNS_BEHIND:
         return each(values, form.number)
     bare = values
     if form.unit:

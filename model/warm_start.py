@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from spec.cells import CellFormat
+from spec.cells import SIGNS_BEHIND, CellFormat
 from spec.dataset import Targets
 from spec.schema import Column, ColumnKind, Schema, Target
 
@@ -83,7 +83,7 @@ def _column_difference(wanted: Input, found: Column) -> str | None:
         return f"type {wanted.type}, and this data set's is of type {found.type}"
     if found.size != wanted.size:
         return f"{wanted.size} numbers a row, and this data set's has {found.size}"
-    units = {column.format.unit.removesuffix("s") for column in (wanted, found)}  # 1 day of 3 days
+    units = {_unit(column.format) for column in (wanted, found)}
     clocks = {column.format.is_clock for column in (wanted, found)}
     is_left_out = "" in units and "%" not in units  # 12 is 12 kg, as it is in a row to predict
     if len(clocks) > 1 or (len(units) > 1 and not is_left_out):
@@ -91,10 +91,15 @@ def _column_difference(wanted: Input, found: Column) -> str | None:
     return None
 
 
+def _unit(form: CellFormat) -> str:
+    """The unit of numbers, of which one may stand for many: 1 day, 3 days."""
+    return "" if form.unit in SIGNS_BEHIND else form.unit.removesuffix("s")
+
+
 def _numbers(form: CellFormat) -> str:
     if form.is_clock:
         return "times"
-    return "percent" if form.unit == "%" else f"numbers in {form.unit}" if form.unit else "numbers"
+    return "percent" if form.unit == "%" else f"numbers in {form.unit}" if _unit(form) else "numbers"
 
 
 def _target_difference(wanted: Output, found: Target) -> str | None:

@@ -125,6 +125,17 @@ _MEASURED = re.compile(
 """A number and a unit behind it: `12 kg`, `100 km/h`, `48.85\u00b0`, `75 m\u00b2`."""
 _NO_UNIT = re.compile(r"st|nd|rd|th|er?|eme|[ap]\.?m\.?|x")
 """Words behind numbers that are no units, nor are months: ordinals, halves of the day, times."""
+MINUS_BEHIND = "-"
+CREDIT_DEBIT = "CR/DR"
+SIGNS_BEHIND = (MINUS_BEHIND, CREDIT_DEBIT)
+"""Units that are no units but signs behind numbers, as accountants write them: 12- and 12 DR are -12."""
+_BEHIND = re.compile(
+    r"(?P<number>[\d.,][\d.,' _]*?(?:e[+-]?\d+)?)\s*(?P<sign>-|(?:cr|dr)\.?)", re.ASCII | re.IGNORECASE
+)
+_FORCED = re.compile(r"=\"([^\"]*)\"|'([+-]?[\d.,]+)")
+"""What a spreadsheet is told to take as text: `="00123"`, `'00123`."""
+FORCING = ('="', "'")
+"""How that begins."""
 LONGEST = 64
 """Characters of a number with its unit; what is longer is none."""
 CLOCKS = {
@@ -147,10 +158,17 @@ _DAY_S = 86_400.0
 
 
 def clean(text: str) -> str:
-    """The text in NFC, with plain spaces, stripped."""
-    if text.isascii():
-        return text.strip()
-    return unicodedata.normalize("NFC", text).translate(_BLANKS).strip()
+    """The text in NFC, with plain spaces, stripped; without the marks by which a spreadsheet takes it as text."""
+    if not text.isascii():
+        text = unicodedata.normalize("NFC", text).translate(_BLANKS)
+    text = text.strip()
+    return unforced(text) if text.startswith(FORCING) else text
+
+
+def unforced(text: str) -> str:
+    """The text without the marks by which a spreadsheet takes it as text."""
+    found = _FORCED.fullmatch(text)
+    return text if found is None else (found[1] or found[2] or "").strip()
 
 
 def truth(text: str) -> float | None:
@@ -164,7 +182,13 @@ class CellFormat(Frozen):
 
     decimal: Annotated[Literal[".", ","], Field(description="Decimal mark of numbers.")] = "."
     thousands: Annotated[str, Field(max_length=1, description="Thousands separator of numbers.")] = ""
-    unit: Annotated[str, Field(description="Unit beside every number; with `%`, 12 % is 0.12.")] = ""
+    unit: Annotated[
+        str,
+        Field(
+            description="Unit beside every number; with `%`, 12 % is 0.12. With `-` or `CR/DR`, what is behind a "
+            "number is its sign: 12- and 12 DR are -12."
+        ),
+    ] = ""
     date: Annotated[
         str | None,
         Field(
@@ -199,6 +223,8 @@ class CellFormat(Frozen):
             return self._seconds(text)
         text, is_loss = _unbracketed(text.translate(_SIGNS))
         if self.unit:
+            if self.unit in SIGNS_BEHIND:
+                return None if is_loss else self._signed_behind(text)
             sign = text[:1] if text[:1] in ("+", "-") else ""
             bare = text.removeprefix(sign).lstrip()
             if bare.startswith(self.unit):
@@ -218,6 +244,15 @@ class CellFormat(Frozen):
             value /= 100.0
         return -value if is_loss else value
 
+    def _signed_behind(self, text: str) -> float | None:
+        found = _BEHIND.fullmatch(text)
+        if found is None:
+            return self._plain(text) if self.unit == MINUS_BEHIND else None
+        if (found["sign"] == "-") != (self.unit == MINUS_BEHIND):
+            return None
+        value = self._plain(found["number"])
+        return value if value is None or found["sign"][0] in "cC" else -value
+
     def number_given(self, text: str) -> float | None:
         """The text of a row to predict as a number: its unit may be left out, but not a percent sign.
 
@@ -227,7 +262,7 @@ class CellFormat(Frozen):
         if number is None and self.is_clock:
             other = {"half": "h:mm", "h:mm:ss": "h:mm:ss"}.get(clock_of(text) or "")
             return None if other is None else CellFormat(date=other).number(text)
-        if number is None and self.unit and self.unit != "%":
+        if number is None and self.unit not in ("", "%", *SIGNS_BEHIND):
             return self.model_copy(update={"unit": ""}).number(text)
         return number
 
@@ -238,6 +273,8 @@ class CellFormat(Frozen):
             return f"must be a time such as {dict(zip(CLOCKS, _TIMES, strict=True))[self.date or '']}"
         if self.unit == "%":
             return "must be a percentage such as 12%"
+        if self.unit in SIGNS_BEHIND:
+            return f"must be a number such as {'12 or 12-' if self.unit == MINUS_BEHIND else '12 CR or 12 DR'}"
         return f"must be a number in {self.unit}, such as 12 or 12 {self.unit}" if self.unit else "must be a number"
 
     def days_given(self, text: str) -> float | None:
@@ -357,7 +394,11 @@ def unit_of(text: str) -> str | None:
     """The unit of the number that a text is, if it has one: a currency or percent sign, or what stands behind it."""
     if len(text) > LONGEST:
         return None
-    found = _MEASURED.fullmatch(text.translate(_SIGNS))
+    text = text.translate(_SIGNS)
+    signed = _BEHIND.fullmatch(text)
+    if signed is not None:
+        return MINUS_BEHIND if signed["sign"] == "-" else CREDIT_DEBIT
+    found = _MEASURED.fullmatch(text)
     measure = found[1] if found is not None and not _is_no_unit(found[1]) else None
     return currency_of(text) or measure
 

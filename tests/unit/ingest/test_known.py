@@ -248,6 +248,8 @@ SAME: dict[str, list[str]] = {
     "halves": ["11/25/2026 8:30 AM", "11/26/2026 9:30 PM", "12/01/2026 12:00 AM", ""],
     "short": ["25/11/26", "26/11/26", "30.12.26", "27-12-26"],
     "compact": ["20261125T083000Z", "20261126T0830", "2026-11-25 08:30 PM", "2026-11-25"],
+    "minus": ["12.5-", "3", "4-", ""],
+    "account": ["12.5 CR", "3DR", "4 Dr.", "-"],
     "time": ["14:30", "2:05 PM", "8:15", "?"],
     "duration": ["1:23.45", "2:03", "1:02:03", "0:59.9"],
     "month": ["2026-11", "Dec 2026", "1/2027", "-"],
@@ -277,6 +279,8 @@ GIVEN: dict[str, list[str]] = {
     "day": ["25.11.2026", "26.11.2026"],
     "iso": ["2026-11-25", "2026-11-26"],
     "plain": ["1", "2.5"],
+    "minus": ["12.5-", "3"],
+    "account": ["12.5 CR", "3 DR"],
 }
 OTHERWISE: list[tuple[str, str, float | str]] = [
     ("weight", "12", 12.0),
@@ -295,6 +299,11 @@ OTHERWISE: list[tuple[str, str, float | str]] = [
     ("iso", "Nov 25, 2026", 20_782.0),
     ("iso", "12", "must be a date such as 2026-11-25; it is '12'"),
     ("plain", "12 kg", "must be a number; it is '12 kg'"),
+    ("plain", '="12"', 12.0),
+    ("minus", "-12", -12.0),
+    ("minus", "1e2-", -100.0),
+    ("minus", "12 CR", "must be a number such as 12 or 12-; it is '12 CR'"),
+    ("account", "12", "must be a number such as 12 CR or 12 DR; it is '12'"),
 ]
 """What is given to predict where the upload had another form: the number, or what is said."""
 
@@ -326,10 +335,10 @@ FORMS = st.builds(
     CellFormat,
     decimal=st.sampled_from([".", ","]),
     thousands=st.sampled_from(["", " ", "'"]),
-    unit=st.sampled_from(["", "%", "€", "CHF", "kg", "days"]),
+    unit=st.sampled_from(["", "%", "€", "CHF", "kg", "days", "-", "CR/DR"]),
     date=st.sampled_from([None, None, *CLOCKS]),
 )
-WRITTEN = st.text(alphabet="0123456789.,:'  +-\u2212()eE%€CHFinfkgdays", max_size=14)
+WRITTEN = st.text(alphabet="0123456789.,:'  +-\u2212()eE%€CHFinfkgdaysrR", max_size=14)
 
 
 @settings(deadline=None)
