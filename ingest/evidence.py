@@ -376,11 +376,11 @@ class Evidence:
             if (len(fits) > 1 and not self.dotted) or self._year_may_be_first:
                 return None
             words = "day" if style == "dayfirst" else "month"
-            overrule = "false" if style == "dayfirst" else "true"
+            other = f"dayfirst={'false' if style == 'dayfirst' else 'true'}"
+            overrule = other if len(fits) > 1 else f"types={self.name}=category"
             example = "".join(f": {shown(text)} is {_day(form, text)}" for text in [*self._short_years()][:1])
             note = (
-                f"Column {shown(self.name)} is read as dates, the {words} first{example}; dayfirst={overrule} says "
-                "otherwise.",
+                f"Column {shown(self.name)} is read as dates, the {words} first{example}; {overrule} says otherwise.",
             )
         if style == "period":
             if all(map(_is_season, self.texts)):

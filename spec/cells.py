@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from .base import Frozen
+from .currencies import CODES, SIGNS
 from .months import MONTHS, WEEKDAYS, folded
 
 MISSING = frozenset(
@@ -52,7 +53,6 @@ COUNTRIES = frozenset(
 
 DECIMALS = (".", ",")
 THOUSANDS = ("", ",", ".", " ", "'", "_")
-CURRENCIES = "$€£¥₹₽₩₺₪₫₴₦฿¢₱₡₲₵₸₮₼₾₿"
 
 _BLANKS: dict[int, str | None] = {
     **dict.fromkeys((0xA0, 0x1680, *range(0x2000, 0x200B), 0x202F, 0x205F, 0x3000), " "),
@@ -113,9 +113,9 @@ _BESIDE = re.compile(
     r"(?P<before>[^\d.,]*(?:(?<=[A-Za-z])\.)?)\s*[+-]?[\d.,][\d.,' _]*?(?:[eE][+-]?\d+)?\s*(?P<after>\D*)", re.ASCII
 )
 """What stands beside a number; a point after letters is theirs."""
-_CURRENCY = re.compile(rf"%|[A-Z]{{0,3}}[{CURRENCIES}]|[A-Z]{{3}}|R[sp]\.?|RM|kr\.?|z\u0142|Fr\.?|K\u010d|Ft")
+_CURRENCY = re.compile(rf"%|[A-Z]{{0,3}}[{SIGNS}]|[A-Z]{{3}}|R[sp]\.?|RM|kr\.?|z\u0142|Fr\.?|K\u010d|Ft")
 _WORD = (
-    rf"(?:\u00b0?(?:[^\W\d_\u00b2-\u00be\u2070-\u218f\u2460-\u24ff]|\u00b5){{1,12}}\.?|[{CURRENCIES}])"
+    rf"(?:\u00b0?(?:[^\W\d_\u00b2-\u00be\u2070-\u218f\u2460-\u24ff]|\u00b5){{1,12}}\.?|[{SIGNS}])"
     r"(?:[\u00b2\u00b3]|(?<=m)[23]|(?<=ft)[23])?"
 )
 _MEASURED = re.compile(
@@ -381,8 +381,9 @@ def currency_of(text: str) -> str | None:
 
 
 def is_currency(unit: str) -> bool:
-    """Whether a unit may stand before numbers, too: a currency or percent sign."""
-    return _CURRENCY.fullmatch(unit) is not None and not _is_no_unit(unit)
+    """Whether a unit may stand before numbers, too: a percent sign, or a currency by its sign or its code."""
+    is_code = len(unit) == 3 and unit.isascii() and unit.isalpha() and unit.isupper()
+    return unit in CODES if is_code else _CURRENCY.fullmatch(unit) is not None and not _is_no_unit(unit)
 
 
 def _is_no_unit(word: str) -> bool:

@@ -83,6 +83,7 @@ NUMBERS: dict[str, tuple[list[str], list[float], str]] = {
     "currency by code, after": (["12 CHF", "1'200.50 CHF"], [12, 1200.5], ","),
     "currency, yen": (quoted(["¥1,200", "¥30"]), [1200, 30], ","),
     "unit after a space": (["12 kg", "5.5 kg", "-"], [12, 5.5, np.nan], ","),
+    "unit of three capitals": (["12 RPM", "3.5 RPM"], [12, 3.5], ","),
     "unit, no space": (["16GB", "8GB"], [16, 8], ","),
     "unit, degrees": (["48.85°", "-3.5°"], [48.85, -3.5], ","),
     "unit, Celsius, Unicode minus": (["12°C", "\u22124 °C"], [12, -4], ","),
@@ -225,6 +226,7 @@ WORDS: dict[str, tuple[list[str], tuple[str, ...]]] = {
     "- among words": (["-", "red", "blue"], ("blue", "red")),
     "- beside +": (["-", "+"], ("+", "-")),
     "two currencies": (["$5", "€7"], ("$5", "€7")),
+    "models of cars": (["BMW 320", "BMW 525"], ("BMW 320", "BMW 525")),
     "percent beside none": (["5%", "7"], ("5%", "7")),
     "sizes": (["1,5 x", "2,5 x"], ("1,5 x", "2,5 x")),
     "versions": (["1.2.3", "1.10.2"], ("1.10.2", "1.2.3")),
@@ -584,6 +586,11 @@ def test_several_targets_are_numbers_side_by_side(tmp_path: Path) -> None:
 SAID: dict[str, tuple[list[str], str]] = {
     # cells that may mean more than they are read as, and what the answer says of them
     "a number with its unit": ([f"{number} kg" for number in range(ROWS)], "the unit 'kg', which is left out"),
+    "short numbers, the month first": (
+        ["10/20/30"],
+        "the month first: '10/20/30' is 2030-10-20; types=a=category says",
+    ),
+    "dotted dates of either order": (["01.02.2020"], "the day first; dayfirst=false says otherwise"),
     "a minus behind": (["12-", "5"], "have the minus behind them: '12-' is below 0"),
     "grades": (["1-", "2", "3-"], "texts such as '1-', which may be grades, and is read as texts: types=a=number"),
     "credits": (["5 CR", "6 DR"], "CR is read as above 0, and DR as below 0"),
@@ -595,7 +602,7 @@ SAID: dict[str, tuple[list[str], str]] = {
     "years that may be first": (["24-01-15", "24-02-17", "25-03-20"], "date_format, such as %y-%m-%d, reads them"),
     "short years": (
         ["13/01/20", "14/02/20", "15/02/20"],
-        "the day first: '13/01/20' is 2020-01-13; dayfirst=false says",
+        "the day first: '13/01/20' is 2020-01-13; types=a=category says",
     ),
     "months": (["2020-01", "2020-02"], "the first day of each month: '2020-01' is 2020-01-01; types=a=category says"),
     "quarters": (["2020Q1", "2020Q4"], "the first day of each quarter: '2020Q1' is 2020-01-01"),

@@ -23,7 +23,8 @@ from model.finished import Model
 from model.graph import graph
 from model.preprocessing import Preprocessing
 from model.rows import numbers_of
-from spec.cells import CLOCKS, CURRENCIES, CellFormat, clean, number_pattern
+from spec.cells import CLOCKS, CellFormat, clean, number_pattern
+from spec.currencies import SIGNS
 from spec.job import JobSpec
 from spec.known import KnownReading
 from spec.reading import ReadingOptions, ReadingOrder
@@ -373,5 +374,5 @@ def test_every_moment_is_read_as_it_is_written(moment: Any) -> None:
 
 
 def test_every_sign_of_a_currency_is_known() -> None:
-    for sign in CURRENCIES:
+    for sign in SIGNS:
         assert CellFormat(unit=sign).number(f"{sign}12") == CellFormat(unit=sign).number(f"12 {sign}") == 12.0
