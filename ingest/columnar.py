@@ -110,6 +110,7 @@ def _read(source: Source, choices: Choices, found: Mapping[str, Found], order: R
             *_constant(others),
             *suspects.ids(others),
             *suspects.alike(others),
+            *suspects.misread(list(found.values()), is_asked=order.options.encoding is not None),
             *suspects.total(end[0], [one.name for one in found.values() if one.role is not Role.unused]),
             *answer.notes,
             *targets.rare(answer.classes),

@@ -1,4 +1,4 @@
-"""What may be meant otherwise than it is read: ids among the features, words nearly the same, a row of totals."""
+"""What may be meant otherwise than it is read: ids, words nearly the same, misread letters, totals."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -58,6 +58,34 @@ def nearly_same(words: Iterable[str]) -> tuple[str, str] | None:
 
 def _letters(word: str) -> str:
     return re.sub(r"(?<=\w)[\s_-]+(?=\w)", " ", word.casefold()).rstrip(".,;: ")
+
+
+def misread(found: Sequence[Found], *, is_asked: bool) -> list[str]:
+    """What to say of texts that somebody read in a wrong encoding, and saved; or asked for, with `is_asked`."""
+    said = []
+    for one in found:
+        words = [one.name, *(one.evidence.texts if one.evidence is not None and one.role is not Role.unused else ())]
+        pair = next(((word, right) for word in words if (right := _unmisread(word)) is not None), None)
+        if pair is not None:
+            said.append(f"column {shown(one.name)} ({shown(pair[0])}, which was {shown(pair[1])})")
+    if not said:
+        return []
+    cure = "encoding=utf-8 may read it right" if is_asked else "save the file anew from its source, as UTF-8"
+    return [
+        f"Letters were read in a wrong encoding, and saved so, in {', '.join(said[:5])}{' ...' if said[5:] else ''}: "
+        f"{cure}, or repair each text as text.encode('cp1252').decode('utf-8') does in Python."
+    ]
+
+
+def _unmisread(text: str) -> str | None:
+    """What a text was in UTF-8 before it was read as Windows-1252; None if it was not."""
+    if text.isascii():
+        return None
+    try:  # a no-break space is a plain one by now, and five bytes have no letter in Windows-1252
+        letters = text.replace("\u00c3 ", "\u00c3\u00a0")
+        return b"".join(char.encode("latin-1" if "\x80" <= char < "\xa0" else "cp1252") for char in letters).decode()
+    except UnicodeError:
+        return None
 
 
 def total(last: pa.RecordBatch, names: Sequence[str]) -> list[str]:

@@ -32,6 +32,32 @@ def test_other_columns_of_whole_numbers_are_numbers(tmp_path: Path, name: str) -
     assert notes(tmp_path, {"id": [row * 37 % 101 + 0.5 for row in ROWS]}) == []
 
 
+@pytest.mark.parametrize("right", ["München", "it\u2019s", "Àlex", "Álava", "vis-à-vis", "Łódź", "5 €"])
+def test_letters_that_were_read_in_a_wrong_encoding_are_a_note(tmp_path: Path, right: str) -> None:
+    wrong = right.encode().decode("latin-1" if right in {"Álava", "Łódź"} else "cp1252")
+    cells: list[object] = [["Oslo", wrong, "Rome", "Bern"][row % 4] for row in ROWS]
+    (note,) = notes(tmp_path, {"city": cells})
+    assert note.startswith("Letters were read in a wrong encoding, and saved so, in column 'city' (")
+    assert f"which was {right!r}): save the file anew from its source, as UTF-8, or repair each text" in note
+    assert reading(pd.DataFrame({"city": cells, "y": cells}).to_csv(index=False), tmp_path).table.target.labels
+
+
+def test_names_of_columns_that_were_read_in_a_wrong_encoding_are_a_note(tmp_path: Path) -> None:
+    (note,) = notes(tmp_path, {"größe": [row % 7 for row in ROWS], "grÃ¶ÃŸe": [row % 5 for row in ROWS]})
+    assert "in column 'grÃ¶ÃŸe' ('grÃ¶ÃŸe', which was 'größe')" in note
+
+
+def test_an_encoding_that_was_asked_for_may_be_the_fault(tmp_path: Path) -> None:
+    content = "city,y\n" + "".join(f"{['Köln', 'Oslo', 'Rom'][row % 3]},{row * row % 7 % 2}\n" for row in ROWS)
+    (note,) = reading(content, tmp_path, encoding="cp1252").profile.notes
+    assert "'KÃ¶ln', which was 'Köln'): encoding=utf-8 may read it right" in note
+
+
+@pytest.mark.parametrize("word", ["Zürich", "São Tomé", "ÅÄÖ", "Ã", "naïve", "Łódź", "€5", "Â", "北京"])
+def test_letters_beyond_ascii_are_no_note(tmp_path: Path, word: str) -> None:
+    assert notes(tmp_path, {"city": [["Oslo", word, "Rome"][row % 3] for row in ROWS]}) == []
+
+
 STAND_INS = {
     "-999": ([-999, 3, 5, 7], "Column 'a' begins at -999: if that stands for no value, na_values=-999 says so."),
     "-9": ([-9, 0, 1, 2], "Column 'a' begins at -9: if that stands for no value, na_values=-9 says so."),
