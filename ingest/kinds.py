@@ -33,6 +33,21 @@ _TEXTS: dict[bytes, str] = {
     rb"[-+\d.]+( +\d+:[-+.\de]+)+ *\r?\n": "in the format of LIBSVM",
 }
 """How texts begin that are no CSV."""
+_SQL = re.compile(
+    rb"(--[^\n]*\n|/\*.*?\*/;?|\s)*"
+    rb"(create (table|database|schema|temporary)\b|insert into\s|drop (table|database)\b|set [\w@.]+ ?(=|to )"
+    rb"|pragma \w+ ?=|begin( transaction)?;|start transaction|lock tables|use [`\[]?\w+[`\]]?;|copy [^\n]* from stdin"
+    rb"|select pg_catalog)",
+    re.IGNORECASE | re.DOTALL,
+)
+"""How programs write a database as text."""
+_SQLITE = "sqlite3 -header -csv data.db 'SELECT * FROM TABLE' > data.csv"
+_CURES: dict[bytes, str] = {
+    rb"mysql|mariadb|`": "mysql -B -e 'SELECT * FROM TABLE' DATABASE > data.tsv",
+    rb"postgres|pg_catalog|copy [^\n]* from stdin": "psql DATABASE -c \"\\copy TABLE TO 'data.csv' CSV HEADER\"",
+    rb"": f"sqlite3 data.db < dump.sql, and then {_SQLITE}",
+}
+"""How a table of it becomes a file that is read, by what the dump has."""
 HEAD = 16_384
 _NAMED: dict[str, Kind] = {
     "csv": "csv",
@@ -56,7 +71,12 @@ def kind_of(file: Path, name: str) -> Kind:
         known = "a tar archive"
     if known is not None:
         raise RefusedError(f"is {known}: CSV, Parquet and NPZ are read, also as gzip or as a zip of one file")
+    if head.startswith(b"SQLite format 3\0"):
+        raise RefusedError(f"is an SQLite database: write a table as CSV, by {_SQLITE}")
     text = head.removeprefix(b"\xef\xbb\xbf").lstrip()
+    if _SQL.match(text):
+        cure = next(cure for sign, cure in _CURES.items() if re.search(sign, text, re.IGNORECASE))
+        raise RefusedError(f"is an SQL dump: write a table as CSV, by {cure}")
     if text.startswith((b"{", b"[")):
         lines = ", lines=True" if re.match(rb"\{.*\}\s*\n\s*\{", text) else ""
         raise RefusedError(f"is JSON: write it as CSV, as pandas.read_json(file{lines}).to_csv(file, index=False) does")

@@ -1,0 +1,31 @@
+"""Files that are no tables are refused by what they are, with what makes a table of them."""
+
+from pathlib import Path
+
+import pytest
+
+from .reading import reading, refusal
+
+ROWS = "".join(f"{row},{row % 2}\n" for row in range(30))
+DUMPS = {
+    "MySQL": ("-- MySQL dump 10.13\n/*!40101 SET NAMES utf8 */;\nDROP TABLE IF EXISTS `t`;\n", "mysql -B -e"),
+    "phpMyAdmin": ('-- phpMyAdmin SQL Dump\n\nSET SQL_MODE = "NO";\nCREATE TABLE `t` (`a` int);\n', "mysql -B -e"),
+    "PostgreSQL": ("--\n-- PostgreSQL database dump\n--\n\nSET statement_timeout = 0;\n", "psql DATABASE -c"),
+    "COPY": ("COPY public.t (a, y) FROM stdin;\n1\t2\n", "psql DATABASE -c"),
+    "SQLite": ("PRAGMA foreign_keys=OFF;\nBEGIN TRANSACTION;\nCREATE TABLE t(a);\n", "sqlite3 data.db < dump.sql"),
+    "rows": ("insert into t (a, y) values (1, 2);\n" * 20, "sqlite3 data.db < dump.sql"),
+    "SQLite's own": ("SQLite format 3\0" + 100 * "\0", "sqlite3 -header -csv"),
+}
+
+
+@pytest.mark.parametrize("kind", DUMPS)
+def test_a_database_is_refused_with_the_command_that_writes_a_table(tmp_path: Path, kind: str) -> None:
+    content, cure = DUMPS[kind]
+    said = refusal(content, tmp_path)
+    assert said.startswith(("file is an SQL dump: ", "file is an SQLite database: "))
+    assert f"write a table as CSV, by {cure}" in said
+
+
+@pytest.mark.parametrize("name", ["create", "use", "set", "insert into", "-- remark", "copy", "begin", "pragma"])
+def test_a_table_with_a_word_of_sql_for_a_name_is_read(tmp_path: Path, name: str) -> None:
+    assert reading(f"{name},y\n{ROWS}", tmp_path).rows == 30
