@@ -1,6 +1,7 @@
 """How a process works over the record until it is told to stop: in rounds, and in threads that do not end unseen."""
 
 import logging
+import os
 import signal
 import sys
 import threading
@@ -15,10 +16,22 @@ AGAIN_S = 1.0
 """Pause before a thread that failed goes on."""
 
 
-def serve(run: Callable[[Settings, threading.Event], None]) -> int:
-    """Let `run` work until SIGTERM or SIGINT; the exit code: 2 when it, or the reading of settings, refuses these."""
-    stop = threading.Event()
-    with heard((signal.SIGTERM, signal.SIGINT), lambda _number: stop.set()):
+def serve(load: Callable[[], Callable[[Settings, threading.Event], None]]) -> int:
+    """Let what `load` imports and returns work until SIGTERM or SIGINT.
+
+    A signal while it loads, which takes seconds on a busy machine, ends this process at once: nothing has begun. The
+    exit code: 2 when the settings are refused.
+    """
+    loaded, stop = threading.Event(), threading.Event()
+
+    def told_to_stop(_number: int) -> None:
+        stop.set()
+        if not loaded.is_set():
+            os._exit(0)
+
+    with heard((signal.SIGTERM, signal.SIGINT), told_to_stop):
+        run = load()
+        loaded.set()
         try:
             settings = Settings.read()
             logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")

@@ -5,6 +5,7 @@ import logging
 import os
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 from spec.settings import BadSettingsError, Settings
@@ -35,11 +36,11 @@ def main() -> int:
     from store import service
 
     os.nice(NICE)
-    return service.serve(run)
+    return service.serve(load)
 
 
-def run(settings: Settings, stop: threading.Event) -> None:
-    """Mirror in rounds until `stop`. Raises `BadSettingsError` when there is no MLflow server to mirror to."""
+def load() -> Callable[[Settings, threading.Event], None]:
+    """Import what mirrors."""
     from store.db import connect
     from store.files import files_at
     from store.jobs import JobStore
@@ -53,16 +54,20 @@ def run(settings: Settings, stop: threading.Event) -> None:
     from .mlflow import Mlflow
     from .parents import Parents
 
-    if not settings.mlflow_url:
-        raise BadSettingsError("EPOCHAL_MLFLOW_URL is not set: there is no MLflow server to mirror to.")
-    engine = connect(settings.database_url)
-    with Mlflow(settings.mlflow_url) as mlflow:
-        links = Links(settings.public_url, settings.mlflow_public_url)
-        parents = Parents(ParentStore(engine), SweepStore(engine), mlflow, links)
-        mirror = Mirror(JobStore(engine), MirrorStore(engine), parents, mlflow, files_at(settings.files_url), links)
-        log.info("mirroring to %s", settings.mlflow_url)
-        in_rounds(mirror.round, stop, pause_s=ROUND_S, more_s=MORE_S, log=log)
-        mirror.close()
+    def run(settings: Settings, stop: threading.Event) -> None:
+        """Mirror in rounds until `stop`. Raises `BadSettingsError` when there is no MLflow server to mirror to."""
+        if not settings.mlflow_url:
+            raise BadSettingsError("EPOCHAL_MLFLOW_URL is not set: there is no MLflow server to mirror to.")
+        engine = connect(settings.database_url)
+        with Mlflow(settings.mlflow_url) as mlflow:
+            links = Links(settings.public_url, settings.mlflow_public_url)
+            parents = Parents(ParentStore(engine), SweepStore(engine), mlflow, links)
+            mirror = Mirror(JobStore(engine), MirrorStore(engine), parents, mlflow, files_at(settings.files_url), links)
+            log.info("mirroring to %s", settings.mlflow_url)
+            in_rounds(mirror.round, stop, pause_s=ROUND_S, more_s=MORE_S, log=log)
+            mirror.close()
+
+    return run
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
 """The embedded stack: every service of one home, as children of this process.
 
 The order of starting: lock of the home, broker, migration, API, which makes the stack usable; then workers, the MLflow
-server, the mirror, the controller of sweeps. A service that crashes is restarted. They end in the reverse order, and
-none outlives this process.
+server, the mirror, the controller of sweeps. A service that crashes is restarted. At the end those that
+need others are told first, all at once; then the others. None outlives this process.
 """
 
 import contextlib
@@ -21,7 +21,7 @@ from spec.settings import Settings
 from ..errors import ServiceFailedError
 from . import services
 from .home import Endpoints, Home, ServiceState
-from .process import Child, Service
+from .process import Child, Service, end_together
 
 PROBE_EVERY_S = 0.1
 TAIL_LINES = 15
@@ -120,8 +120,9 @@ class Stack:
     def _end(self) -> None:
         if self._children:
             self._report("Stopping ...")
-        for child in reversed(self._children):
-            child.end(hurry=lambda: self._told_to_stop > 1)
+        for serves in (False, True):
+            children = [child for child in self._children if child.service.serves is serves]
+            end_together(children, hurry=lambda: self._told_to_stop > 1)
         self._home.withdraw()
 
     # --- single services -----------------------------------------------------------------------------------------

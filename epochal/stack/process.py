@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -38,6 +38,8 @@ class Service:
     grace_s: float = 5.0
     descriptors: tuple[int, ...] = ()
     """File descriptors that the process inherits."""
+    serves: bool = False
+    """Whether other services need it, so that it ends after them."""
     outlives: bool = False
     """Whether it keeps running when its parent ends."""
 
@@ -135,11 +137,18 @@ class Child:
 
     def end(self, hurry: Callable[[], bool] = lambda: False) -> None:
         """Send SIGTERM, wait, then kill the process and all others of its session; at once when `hurry` says so."""
+        end_together([self], hurry)
+
+    def terminate(self) -> None:
+        """Send SIGTERM. Once only: a second one tells a worker to leave without giving its jobs back."""
+        if self._process is not None:
+            self._process.terminate()
+
+    def await_end(self, patience_ends: float, hurry: Callable[[], bool]) -> None:
+        """Wait until then for its end, on the monotonic clock, and kill what is left of its session."""
         process = self._process
         if process is None:
             return
-        process.terminate()
-        patience_ends = time.monotonic() + self.service.grace_s
         while process.poll() is None and time.monotonic() < patience_ends and not hurry():
             _wait(process, 0.05)
         self._kill_session(process.pid)
@@ -152,6 +161,15 @@ class Child:
             os.killpg(leader, signal.SIGKILL)
         except (ProcessLookupError, PermissionError):  # none is left; macOS raises the second for a zombie
             return
+
+
+def end_together(children: Sequence[Child], hurry: Callable[[], bool] = lambda: False) -> None:
+    """Send SIGTERM to all of them, then wait for each as long as it may take: the slowest says how long that is."""
+    for child in children:
+        child.terminate()
+    began = time.monotonic()
+    for child in children:
+        child.await_end(began + child.service.grace_s, hurry)
 
 
 def _wait(process: subprocess.Popen[bytes], timeout_s: float) -> None:

@@ -25,7 +25,8 @@ def broker(home: Home, socket_path: Path) -> Service:
         *("--dir", str(folder), "--appendonly", "yes", "--appendfsync", "everysec", "--save", ""),
         *("--maxmemory-policy", "noeviction", "--daemonize", "no"),  # eviction would lose queues silently
     )
-    return Service("broker", command, home.logs / "broker.log", ready=lambda: _pongs(socket_path), start_s=20.0)
+    log = home.logs / "broker.log"
+    return Service("broker", command, log, ready=lambda: _pongs(socket_path), start_s=20.0, serves=True)
 
 
 def broker_program() -> Path:
@@ -62,6 +63,7 @@ def api(home: Home, environ: Mapping[str, str], listener: socket.socket, url: st
         *("api", command, home.logs / "api.log", environ, home.path),
         ready=lambda: _answers(f"{url}/healthz"),  # with a full disk it is not ready for jobs, and says so
         descriptors=(listener.fileno(),),
+        serves=True,
     )
 
 
@@ -76,7 +78,8 @@ def worker(home: Home, environ: Mapping[str, str], number: int) -> Service:
 def mlflow(home: Home, environ: Mapping[str, str], socket_path: Path) -> Service:
     """The MLflow server on a socket of this user; it starts slowly, and no other service waits for it."""
     command = _python("tracking", "serve", "--bind", f"unix:{socket_path}", "--home", str(home.path / "mlflow"))
-    return Service("mlflow", command, home.logs / "mlflow.log", environ, home.path, ready=lambda: _is_well(socket_path))
+    log = home.logs / "mlflow.log"
+    return Service("mlflow", command, log, environ, home.path, ready=lambda: _is_well(socket_path), serves=True)
 
 
 def tracking(home: Home, environ: Mapping[str, str]) -> Service:

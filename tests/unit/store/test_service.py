@@ -1,6 +1,9 @@
 """Threads of a service: none ends unseen."""
 
 import logging
+import signal
+import subprocess
+import sys
 import threading
 from itertools import count
 
@@ -34,3 +37,12 @@ def test_what_fails_when_the_service_stops_does_not_go_on() -> None:
 
     kept_up(body, stop, name="the thread bells", log=log)
     assert next(tries) == 2
+
+
+def test_a_service_told_to_stop_while_it_loads_ends_at_once() -> None:
+    slow = "import time; from store.service import serve; serve(lambda: (print('loads', flush=True), time.sleep(60)))"
+    with subprocess.Popen([sys.executable, "-c", slow], stdout=subprocess.PIPE) as service:
+        assert service.stdout is not None
+        assert service.stdout.readline() == b"loads\n"
+        service.send_signal(signal.SIGTERM)
+        assert service.wait(20.0) == 0

@@ -1,7 +1,31 @@
-from epochal.stack.process import Backoff
+import sys
+import time
+from pathlib import Path
+
+from epochal.stack.process import Backoff, Child, Service, end_together
+
+ENDS_SLOWLY = """
+import signal, time
+signal.signal(signal.SIGTERM, lambda *_: (time.sleep(1.5), exit(0)))
+print("up", flush=True)
+time.sleep(60)
+"""
 
 
 def test_waits_grow_and_begin_afresh_after_a_healthy_run() -> None:
     backoff = Backoff(first_s=1.0, most_s=5.0, healthy_s=60.0)
     assert [backoff.after(2.0) for _ in range(5)] == [1.0, 2.0, 4.0, 5.0, 5.0]
     assert backoff.after(61.0) == 1.0
+
+
+def test_services_that_end_together_take_as_long_as_the_slowest(tmp_path: Path) -> None:
+    services = [Service(name, (sys.executable, "-c", ENDS_SLOWLY), tmp_path / name) for name in "abcd"]
+    children = [Child(service) for service in services]
+    for child in children:
+        child.start()
+    while not all(service.log.read_text() for service in services):
+        time.sleep(0.05)
+    began = time.monotonic()
+    end_together(children)
+    assert time.monotonic() - began < 4.0
+    assert [child.exit_status() for child in children] == [0] * 4
