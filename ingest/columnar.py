@@ -72,7 +72,7 @@ def _read(source: Source, choices: Choices, found: Mapping[str, Found], order: R
         raise RefusedError("is 0 in every row: one row at least must weigh more", path="weight")
     encoders = {column.name: encoder(column) for column in used}
     extras, copies = role_encoders(columns), Copies()
-    leaks = Leaks([found[column.name] for column in used], len(answer.target.labels), answer.target.outputs)
+    leaks = Leaks.of_columns([found[column.name] for column in used], answer.target)
     end = list[pa.RecordBatch]()
 
     def blocks() -> Iterator[tuple[Block, Block, Mapping[str, Block]]]:

@@ -5,17 +5,17 @@ or on a straight line with it: the target in another unit, or its logarithm.
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from spec.schema import ColumnKind
+from spec.schema import ColumnKind, Target
 
 from . import limits
 from .columns import Found
-from .errors import shown
+from .errors import shown, some
 from .texts import Floats
 
 Block = npt.NDArray[Any]
@@ -30,42 +30,72 @@ LEAST_VALUES = 10
 FEW = 1_000
 """Rows of a batch that are looked at first, and remembered: most columns tell nothing already there."""
 SAMPLES = 50
+MOST = 10_000
+"""Of more pairs of a column and a target, none is looked at."""
 NEAR = 1e-3
 """A line is so near to the targets, in their deviations."""
 
 
 class Leaks:
-    """Looks for such columns among `found`, those of a table in their order, batch by batch."""
+    """Looks for such columns among those of a table, batch by batch."""
 
-    def __init__(self, found: Sequence[Found], classes: int, outputs: int) -> None:
-        """`classes` is 0 where targets are numbers, of which each row has `outputs`."""
-        self._found = found
-        self._left: list[_ByValue | _ByOrder] = []
+    def __init__(self, names: Sequence[str], target: Target, left: "Iterable[_ByValue | _ByOrder]", cure: str) -> None:
+        """`names` are those of the table's columns, in their order; `cure` leaves one out, by its name or place."""
+        self._names, self._cure, self._left = names, cure, list(left)
+        several = target.columns or tuple(f"{target.name}[{output}]" for output in range(target.outputs))
+        self._targets = several if target.outputs > 1 else ()
+
+    @classmethod
+    def of_columns(cls, found: Sequence[Found], target: Target) -> "Leaks":
+        """Among the columns of a file."""
+        left: list[_ByValue | _ByOrder] = []
         for place, column in enumerate(found):
-            if classes:
-                self._left += _by_value(place, column, classes)
-            elif outputs == 1 and column.kind is ColumnKind.number:
-                self._left.append(_ByOrder(place))
+            if classes := len(target.labels):
+                left += _by_value(place, column, classes)
+            elif column.kind is ColumnKind.number:
+                left += [_ByOrder(place, output) for output in range(target.outputs)]
+        names = [one.name for one in found]
+        return cls(names, target, left if len(left) <= MOST else [], "columns=-{name}")
+
+    @classmethod
+    def of_array(cls, size: int, target: Target, *, gaps: bool) -> "Leaks":
+        """Among the columns of an array."""
+        left: list[_ByValue | _ByOrder] = []
+        classes = len(target.labels)
+        if size * target.outputs <= MOST and classes:
+            left += [_ByValue(place, classes, np.empty(0), most=2 * classes) for place in range(size)]
+            left += [_ByValue(place, classes, None) for place in range(size) if gaps]
+        elif size * target.outputs <= MOST:
+            left += [_ByOrder(place, output) for place in range(size) for output in range(target.outputs)]
+        return cls([f"X[{place}]" for place in range(size)], target, left, "np.delete(X, {place}, axis=1)")
 
     def take(self, x: Block, y: Block) -> None:
         """Add rows: features [rows, columns], and classes [rows] or numbers [rows, outputs]."""
-        answers = y.reshape(len(y), -1)[:, 0]
-        self._left = [one for one in self._left if one.take(x[:, one.place], answers)]
+        answers = y.reshape(len(y), -1)
+        self._left = [one for one in self._left if one.take(_floats(x[:, one.place]), answers[:, one.output])]
 
     def notes(self) -> list[str]:
         """What is to be said; nothing of the only column."""
-        if len(self._found) < 2:
+        if len(self._names) < 2:
             return []
-        said = []
+        told: dict[tuple[int, bool], list[int]] = {}
         for one in self._left:
-            if one.tells(len(self._found)):
-                name = self._found[one.place].name
-                what = f"Whether column {shown(name)} has a value" if one.is_of_gaps else f"Column {shown(name)}"
-                said.append(
-                    f"{what} tells the target exactly: leave it out, columns=-{name}, if it is not known when "
-                    "predicting."
-                )
-        return said
+            if one.tells(len(self._names)):
+                told.setdefault((one.place, one.is_of_gaps), []).append(one.output)
+        return [self._note(place, outputs, is_of_gaps=gaps) for (place, gaps), outputs in told.items()]
+
+    def _note(self, place: int, outputs: Sequence[int], *, is_of_gaps: bool) -> str:
+        name = self._names[place]
+        what = f"Whether column {shown(name)} has a value" if is_of_gaps else f"Column {shown(name)}"
+        which = " " + some(self._targets[output] for output in outputs) if self._targets else ""
+        target = f"the target{'s' if len(outputs) > 1 else ''}{which}"
+        cure = self._cure.format(name=name, place=place)
+        return f"{what} tells {target} exactly: leave it out, {cure}, if it is not known when predicting."
+
+
+def _floats(column: Block) -> Floats:
+    """Numbers whose differences may be below 0, as those of a picture's bytes are not."""
+    return column.astype(np.float64, copy=False)
 
 
 def _by_value(place: int, column: Found, classes: int) -> Iterator["_ByValue"]:
@@ -82,8 +112,11 @@ def _by_value(place: int, column: Found, classes: int) -> Iterator["_ByValue"]:
 class _ByValue:
     """A column whose every one of the values `known` has one class only, so far; or its gaps, without them."""
 
-    def __init__(self, place: int, classes: int, known: Floats | None) -> None:
-        self.place, self.is_of_gaps = place, known is None
+    output = 0
+
+    def __init__(self, place: int, classes: int, known: Floats | None, *, most: int = 0) -> None:
+        """Values that are not known yet are learned, up to `most` of them."""
+        self.place, self.is_of_gaps, self._most = place, known is None, most
         self._known = np.empty(0) if known is None else known
         self._counts = np.zeros((len(self._known) + 2, classes), dtype=np.int64)
 
@@ -93,9 +126,21 @@ class _ByValue:
 
     def _count(self, values: Block, classes: Block) -> bool:
         kinds, is_gap = self._counts.shape[1], np.isnan(values)
+        if self._most and not self._learn(values[~is_gap]):
+            return False
         codes = np.where(is_gap, len(self._counts) - 1, np.searchsorted(self._known, values))
         self._counts += np.bincount(codes * kinds + classes, minlength=self._counts.size).reshape(-1, kinds)
         return bool(((self._counts > 0).sum(axis=1) <= 1).all())
+
+    def _learn(self, values: Block) -> bool:
+        """Whether the values are known now."""
+        new = np.setdiff1d(values, self._known)
+        if len(self._known) + len(new) > self._most:
+            return False
+        places = np.searchsorted(self._known, new)
+        self._known = np.insert(self._known, places, new)
+        self._counts = np.insert(self._counts, places, 0, axis=0)
+        return True
 
     def tells(self, columns: int) -> bool:
         """Whether it is no chance: classes that are dealt to the rows, where each value may have any class."""
@@ -112,8 +157,8 @@ class _ByOrder:
 
     is_of_gaps = False
 
-    def __init__(self, place: int) -> None:
-        self.place = place
+    def __init__(self, place: int, output: int) -> None:
+        self.place, self.output = place, output
         self._rows = self._all = 0
         self._is_sorted = self._is_even = self._is_ordered = True
         self._line: tuple[float, float, float] | None = None

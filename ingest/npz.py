@@ -27,6 +27,7 @@ from . import target as targets
 from .columns import check_range
 from .copies import Copies
 from .errors import RefusedError, shown
+from .leaks import Leaks
 from .parquet import check_size
 from .spread import Bins, Spread
 from .table import Block, write
@@ -204,6 +205,7 @@ def _read(x: Array, y: Array, task: Targets | None, out: Path) -> Reading:
         )
 
     copies = Copies()
+    leaks = Leaks.of_array(size if image is None else 0, target, gaps=missing > 0)
 
     def blocks() -> Iterator[tuple[Block, Block, Mapping[str, Block]]]:
         first = 0
@@ -213,6 +215,7 @@ def _read(x: Array, y: Array, task: Targets | None, out: Path) -> Reading:
             turned = block.transpose(0, 3, 1, 2) if last else block
             flat, answer = turned.reshape(len(block), -1), answers[first : first + len(block)]
             copies.take(flat, answer)
+            leaks.take(flat, answer)
             yield flat, answer, {}
             first += len(block)
 
@@ -237,7 +240,7 @@ def _read(x: Array, y: Array, task: Targets | None, out: Path) -> Reading:
         classes=classes,
         names=names,
         preview=preview,
-        notes=[*notes, *targets.rare(classes), *copies.note(math.inf)],
+        notes=[*notes, *targets.rare(classes), *leaks.notes(), *copies.note(math.inf)],
     )
     return Reading(rows=rows, table=schema, profile=profile, sha256=digest)
 

@@ -25,7 +25,7 @@ def leaks(folder: Path, columns: Mapping[str, object], task: Targets | None = No
     """The columns of which a note says that they tell the target."""
     text = pd.DataFrame(columns).to_csv(index=False)
     found = reading(text, folder, task=task, **options)
-    return [note for note in found.profile.notes if "tells the target exactly" in note]
+    return [note for note in found.profile.notes if "tells the target" in note]
 
 
 def names(folder: Path, columns: Mapping[str, object], **how: Any) -> list[str]:
@@ -127,3 +127,54 @@ def test_a_leak_in_parquet_is_said(tmp_path: Path) -> None:
     pd.DataFrame({"a": SIZE, "b": pd.Categorical(KINDS), "y": KINDS}).to_parquet(buffer)
     notes = reading(buffer.getvalue(), tmp_path, name="f.parquet").profile.notes
     assert [note.split(":")[0] for note in notes] == ["Column 'b' tells the target exactly"]
+
+
+def test_one_of_several_targets_may_be_told(tmp_path: Path) -> None:
+    other = np.round(np.exp(SIZE - SHAPE), 4)
+    columns = {"size": SIZE, "gross": PRICE * 1.19, "price": PRICE, "weight": other}
+    found = reading(pd.DataFrame(columns).to_csv(index=False), tmp_path, target=("price", "weight"))
+    assert [note for note in found.profile.notes if "tells" in note] == [
+        "Column 'gross' tells the target 'price' exactly: leave it out, columns=-gross, if it is not known when "
+        "predicting."
+    ]
+    columns["weight"] = PRICE * 2.0
+    found = reading(pd.DataFrame(columns).to_csv(index=False), tmp_path, target=("price", "weight"))
+    assert "Column 'gross' tells the targets 'price', 'weight' exactly" in " ".join(found.profile.notes)
+
+
+def of_arrays(folder: Path, x: object, y: object) -> list[str]:
+    buffer = io.BytesIO()
+    np.savez(buffer, X=np.asarray(x), y=np.asarray(y))
+    notes = reading(buffer.getvalue(), folder, name="f.npz", target=None).profile.notes
+    return [note for note in notes if "tells the target" in note]
+
+
+def test_a_column_of_an_array_may_tell_the_target(tmp_path: Path) -> None:
+    assert of_arrays(tmp_path, np.column_stack((SIZE, SHAPE, CODES * 10)), KINDS) == [
+        "Column 'X[2]' tells the target exactly: leave it out, np.delete(X, 2, axis=1), if it is not known when "
+        "predicting."
+    ]
+    (note,) = of_arrays(tmp_path, np.column_stack((SIZE, PRICE / 3.0)), PRICE)
+    assert note.startswith("Column 'X[1]' tells the target exactly")
+    (note,) = of_arrays(tmp_path, np.column_stack((SIZE, PRICE / 3.0)), np.column_stack((SHAPE, PRICE)))
+    assert note.startswith("Column 'X[1]' tells the target 'y[1]' exactly")
+    gaps = np.where(SIZE > 0, np.nan, SHAPE)
+    (note,) = of_arrays(tmp_path, np.column_stack((SHAPE, gaps)), SIZE > 0)
+    assert note.startswith("Whether column 'X[1]' has a value tells the target exactly")
+
+
+def test_a_value_of_an_array_that_comes_late_is_counted(tmp_path: Path) -> None:
+    kinds = np.sort(np.arange(6_000) % 3)
+    noise = RANDOM.normal(size=6_000)
+    assert len(of_arrays(tmp_path, np.column_stack((noise, kinds)), kinds)) == 1
+    assert of_arrays(tmp_path, np.column_stack((noise, np.where(np.arange(6_000) == 5_990, 0, kinds))), kinds) == []
+
+
+def test_honest_arrays_have_no_such_note(tmp_path: Path) -> None:
+    digits = datasets.load_digits()
+    assert of_arrays(tmp_path, digits.data, digits.target) == []
+    assert of_arrays(tmp_path, digits.images[:, None], digits.target) == []
+    assert of_arrays(tmp_path, SIZE[:, None], SIZE * 2.0) == []
+    falling = np.arange(ROWS)[::-1].astype(np.uint8)  # the number of the row, from the last one on
+    assert of_arrays(tmp_path, np.column_stack((falling, falling % 7)), np.sort(PRICE)) == []
+    assert of_arrays(tmp_path, np.column_stack((SIZE, SHAPE)), SIZE + SHAPE) == []
