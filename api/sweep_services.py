@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from spec.field_error import FieldError
 from spec.halving import Bracket, bracket
 from spec.states import JobStatus
-from spec.sweep import MOST_TRIALS, Population, SweepSpec, body_with
+from spec.sweep import MOST_TRIALS, SET_BY_SWEEP, Configuration, Population, SweepSpec, body_with
 from spec.sweep_views import BracketView, SweepCheck, SweepProgress, SweepSummary, SweepView, TrialDetail, TrialView
 from spec.validation_errors import sentences
 from store.access import Asker
@@ -172,19 +172,22 @@ def _sampled(spec: SweepSpec, count: int) -> "Generation":
 
 
 def _reasons(spec: SweepSpec, refusals: "Sequence[Refusal]") -> list[FieldError]:
-    """The rules that combinations break, by the parameter that breaks them."""
-    bodies = ((one.error, body_with(spec.base, one.configuration)) for one in refusals[:REASONS])
-    found = (fault for error, body in bodies for fault in sentences(error, body))
-    named = [fault.model_copy(update={"path": _of_space(spec, fault.path)}) for fault in found]
-    return list({fault.model_dump_json(): fault for fault in named}.values())[:REASONS]
+    """The rules that combinations break, by the field of the sweep that breaks them."""
+    found = [
+        fault.model_copy(update={"path": _of_sweep(spec, one.configuration, fault.path)})
+        for one in refusals[:REASONS]
+        for fault in sentences(one.error, body_with(spec.base, one.configuration))
+    ]
+    return list({fault.model_dump_json(): fault for fault in found}.values())[:REASONS]
 
 
-def _of_space(spec: SweepSpec, path: str) -> str:
-    """The parameter that sets a job's field, or a field inside or around it."""
-    for name in sorted(spec.space, key=len, reverse=True):
+def _of_sweep(spec: SweepSpec, configuration: Configuration, path: str) -> str:
+    """Where a sweep sets this field of a job, or a field inside or around it: what varies, its own field, or base."""
+    for name in sorted(configuration, key=len, reverse=True):
         if f"{path}.".startswith(f"{name}.") or f"{name}.".startswith(f"{path}."):
-            return f"space.{name}"
-    return "space"
+            at = f"configurations.{spec.configurations.index(configuration)}" if spec.method == "given" else "space"
+            return f"{at}.{name}"
+    return SET_BY_SWEEP.get(path, f"base.{path}")
 
 
 def _names_uploads(values: Sequence[object] | None) -> bool:

@@ -308,6 +308,10 @@ class Budget(Frozen):
         return self
 
 
+SET_BY_SWEEP: Mapping[str, str] = {"seed": "seeds", "fold": "folds", "folds": "folds", "monitor": "objective"}
+"""Fields of its jobs that a sweep sets, and its own field that says how."""
+
+
 class SweepSpec(Frozen):
     """A sweep: a base job, the fields that vary, and how configurations are proposed and pruned."""
 
@@ -619,9 +623,8 @@ def _check_field(where: str, name: str) -> None:
     """Refuse a field that no job has, or that the sweep sets itself."""
     if name.split(".", maxsplit=1)[0] not in JobSpec.model_fields:
         raise fault(where, _no_field(name))
-    reserved = {"seed": "seeds", "fold": "folds", "folds": "folds", "monitor": "objective"}
-    if name in reserved:
-        raise fault(where, f"is set by the sweep: use {reserved[name]}")
+    if name in SET_BY_SWEEP:
+        raise fault(where, f"is set by the sweep: use {SET_BY_SWEEP[name]}")
 
 
 def _no_field(path: str) -> str:

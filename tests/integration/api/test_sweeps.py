@@ -61,6 +61,11 @@ def test_sweeps_are_listed_in_pages(api: Service) -> None:
         ({"base": {**BASE, "dataset": {"id": "ds_" + 32 * "0"}}}, "base.dataset.id"),
         ({"base": {**BASE, "epochs": 0}}, "base.epochs"),
         ({"objective": "val_mae"}, "objective"),
+        ({"folds": 2, "base": {**BASE, "validation_fraction": 0.3}}, "base.validation_fraction"),
+        (
+            {"folds": 9, "base": {**BASE, "dataset": {"x": [[0.0], [1.0], [2.0]], "y": [0, 1, 1]}, "batch_size": 1}},
+            "folds",
+        ),
         ({"trials": 0}, "trials"),
     ],
 )
