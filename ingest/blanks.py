@@ -7,6 +7,8 @@ from itertools import pairwise
 from .headers import is_short, is_value
 
 BLANK = " "
+SNIFFED = 50
+"""First lines by which a file's form is found."""
 _EDGES = re.compile(rb"^[ \t]+|[ \t]+(?=\r?$)", re.MULTILINE)
 _RUNS = re.compile(rb"[ \t]+")
 
@@ -36,6 +38,13 @@ def are_columns(blanks: Sequence[Sequence[str]], rows: Sequence[Sequence[str]]) 
     if len(widths) != 1 or max(widths) <= most:
         return False
     return most == 1 or all(any(re.search("[^ ]  +[^ ]", cell) for cell in row) for row in rows)
+
+
+def are_aligned(head: str) -> bool:
+    """Whether lines are of a fixed width, with blanks within cells: two or more divide all alike, and one does not."""
+    lines = [line.strip() for line in head.splitlines()[:SNIFFED] if line.strip()]
+    apart, single = ({len(re.split(blanks, line)) for line in lines} for blanks in (" {2,}", " +"))
+    return len(lines) > 1 and len(apart) == 1 and apart.pop() > 1 and len(single) > 1
 
 
 def without_mark(rows: list[list[str]]) -> list[list[str]]:

@@ -18,7 +18,16 @@ from spec.reading import ReadingOptions
 
 from . import headers, limits
 from .below import Below, Shape, lines_below
-from .blanks import BLANK, are_columns, has_blanks_before_quotes, squeezed, without_blanks, without_mark
+from .blanks import (
+    BLANK,
+    SNIFFED,
+    are_aligned,
+    are_columns,
+    has_blanks_before_quotes,
+    squeezed,
+    without_blanks,
+    without_mark,
+)
 from .changed import (
     DOUBLED,
     STANDS_IN,
@@ -48,8 +57,6 @@ WIDE = ("utf-16", "utf-32")
 WITHOUT_MARK = ("utf-16-le", "utf-16-be")
 ZEROS = 32
 """First bytes, every second of which is 0 in UTF-16 without a mark."""
-SNIFFED = 50
-"""First records by which the delimiter is chosen."""
 
 
 @dataclass(frozen=True)
@@ -371,6 +378,8 @@ def _of_lines_below(below: Below) -> str:
 def _delimiter(head: str, encoding: str, quote: str) -> str:
     """The delimiter that divides the first records into the same number of columns, and into the most.
 
+    Raises `RefusedError` where nothing but the width divides them.
+
     Where a comma and another do so alike, the comma is within numbers. Where none does, there may be blanks.
     """
 
@@ -390,6 +399,11 @@ def _delimiter(head: str, encoding: str, quote: str) -> str:
     if score(best)[0] < 1.0 or (best == "," and DOUBLED in head and not re.search(r",(?! )", head)):
         tables |= {delimiter: below(delimiter) for delimiter in RARE if delimiter in head}
         best = next((delimiter for delimiter in RARE if delimiter in tables and score(delimiter)[0] == 1.0), best)
+    if score(best)[0] < 1.0 and are_aligned(head):
+        raise RefusedError(
+            "has columns of a fixed width, with blanks within cells: write it as CSV, as "
+            "pandas.read_fwf(file).to_csv(file, index=False) does"
+        )
     return BLANK if not encoding.startswith(WIDE) and are_columns(below(BLANK), tables[best]) else best
 
 

@@ -50,6 +50,32 @@ def test_a_column_whose_name_is_a_mark_of_comments_stays_where_cells_have_a_deli
     assert "has 3 values in line 2, where the header has 4" in refusal("#,a,b,y\n" + rows, tmp_path)
 
 
+FIXED = {
+    "names of one and two words": "name          age  y\n" + "New York      12   0\nOslo          13   1\n" * 20,
+    "names of two words": "name          age  y\n" + "New York      12   0\nSan Jose      15   1\n" * 20,
+    "a header of two words": "first name    age  y\n" + "Anna          12   0\nMaria         15   1\n" * 20,
+    "commas in cells": "name          age  y\n" + "York, New     12   0\nOslo          15   1\n" * 20,
+}
+
+
+@pytest.mark.parametrize("kind", FIXED)
+def test_a_fixed_width_with_blanks_in_cells_is_refused_with_the_cure(tmp_path: Path, kind: str) -> None:
+    said = "file has columns of a fixed width, with blanks within cells: write it as CSV, as pandas.read_fwf(file)"
+    assert refusal(FIXED[kind], tmp_path).startswith(said)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "a   b y\n" + "1.5   2 0\n1.7  13  1\n" * 20,
+        "when,what  y\n" + "a  b,c d\na  b,1\n" * 20,
+        "      mpg  cyl   y\n" + "Audi  21  6  0\nFord  22  4  1\n" * 20,
+    ],
+)
+def test_other_files_with_two_blanks_are_read(tmp_path: Path, content: str) -> None:
+    assert reading(content, tmp_path, target="what  y" if "what" in content else "y").rows == 40
+
+
 def test_blanks_can_be_asked_for(tmp_path: Path) -> None:
     content = "a,b y\n" + "".join(f"{row},5 {row}\n" for row in ROWS)
     assert reading(content, tmp_path, delimiter="space").table.columns[0].name == "a,b"
