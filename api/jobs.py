@@ -108,12 +108,13 @@ def check() -> Response:
 def list_jobs() -> Response:
     """One page of the jobs that the asker sees, and with the first page how many there are."""
     asked, services, sees = parse_query(JobsQuery), service(JobServices), principal().sees
-    found, following = services.store.list_jobs(
+    found, newer, following = services.store.list_jobs(
         asked.filter, owner=sees, order=asked.order, after=asked.after, limit=asked.limit
     )
     total = services.store.count(asked.filter, owner=sees, upto=MOST_COUNTED) if asked.cursor is None else None
     views = [services.brief(job) for job in found]
-    return json_response(JobPage(jobs=views, next=None if following is None else str(following), total=total))
+    cursor = None if following is None else str(following)
+    return json_response(JobPage(jobs=views, newer=newer, next=cursor, total=total))
 
 
 @jobs.get("/<uuid:job_id>")

@@ -143,7 +143,7 @@ class SweepServices:
         """Let a paused sweep go on, and wake workers. Raises `SweepNotFoundError` and `IllegalSweepStateError`."""
         sweep = self.store.resume(sweep_id, owner=owner, actor=actor)
         queued = JobFilter(status=(JobStatus.queued,), sweep_id=sweep_id)
-        waiting, _ = self.jobs.list_jobs(queued, owner=owner, limit=WOKEN)
+        waiting, *_ = self.jobs.list_jobs(queued, owner=owner, limit=WOKEN)
         self.doorbell.ring(*(job.id for job in waiting))
         return sweep
 

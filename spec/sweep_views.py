@@ -9,6 +9,7 @@ from .base import Count, Frozen
 from .field_error import FieldError
 from .halving import Bracket
 from .monitors import Monitor
+from .newer import NewerView
 from .population import Copy, Stretch
 from .states import JobStatus, StopReason, SweepState, TrialState
 from .sweep import MOST_TRIALS, SweepSpec
@@ -172,6 +173,8 @@ class SweepPage(Frozen):
     """A page of sweeps, newest first, and the cursor of the next page."""
 
     sweeps: list[SweepSummary]
+    newer: list[NewerView] = []
+    """Sweeps of this page that a newer release wrote, which this service cannot read."""
     next: str | None
 
 

@@ -11,6 +11,7 @@ from .base import Frozen, fault
 from .field_error import FieldError
 from .job import JobSpec
 from .labels import Name, Priority, Tags
+from .newer import NewerView
 from .profile import Profile
 from .schema import Task
 from .states import FailureReason, JobStatus, StopReason
@@ -129,6 +130,8 @@ class JobPage(Frozen):
     """A page of jobs, newest first unless another order is asked for, and the cursor of the next page."""
 
     jobs: list[JobView]
+    newer: list[NewerView] = []
+    """Jobs of this page that a newer release wrote, which this service cannot read."""
     next: str | None
     total: int | None = None
     """With the first page: how many jobs there are; 10,000 means so many or more."""

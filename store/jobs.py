@@ -24,6 +24,7 @@ from sqlalchemy import (
 from sqlalchemy.exc import IntegrityError
 
 from spec.job import JobSpec
+from spec.newer import NewerView
 from spec.states import FINISHED, JobStatus
 from spec.views import Change, Curve
 
@@ -55,6 +56,7 @@ from .records import (
 )
 from .tables import DATASET, Artifact, BestMetric, Job, JobEvent
 from .transitions import Transition, enter, log_event, move
+from .versions import read_rows
 
 _WAITING = (JobStatus.queued, JobStatus.paused)
 
@@ -155,8 +157,11 @@ class JobStore:
         order: ByMetric | Literal["newest", "oldest"] = "newest",
         after: Position | None = None,
         limit: int = 50,
-    ) -> tuple[list[JobRecord], Position | None]:
-        """Jobs in this order, and the position of the next page; `after` is the last page's."""
+    ) -> tuple[list[JobRecord], list[NewerView], Position | None]:
+        """Jobs in this order, those that a newer release wrote, and the position of the next page.
+
+        `after` is the last page's.
+        """
         meant = _meant(wanted)
         with reading(self._engine) as connection:
             if isinstance(order, ByMetric):
@@ -168,8 +173,9 @@ class JobStore:
                 if after is not None:
                     query = query.where(Job.id < after.job_id if newest else Job.id > after.job_id)
                 rows = list(connection.execute(query))
-        jobs = [record(row) for row in rows[:limit]]
-        return jobs, Position(jobs[-1].id, rows[limit - 1].best) if len(rows) > limit else None
+        jobs, newer = read_rows(rows[:limit], record)
+        last = rows[limit - 1] if len(rows) > limit else None
+        return jobs, newer, None if last is None else Position(last.id, last.best)
 
     def count(self, wanted: JobFilter, *, owner: Asker, upto: int) -> int:
         """How many jobs pass the filter, `upto` at most."""

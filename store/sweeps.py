@@ -24,6 +24,7 @@ from uuid_utils import uuid7
 
 from spec.dataset import Uploaded
 from spec.monitors import Monitor
+from spec.newer import NewerView
 from spec.population import PARENT, PREFIX, Columns
 from spec.states import JobStatus, SweepState, TrialState
 from spec.sweep import SweepSpec
@@ -40,6 +41,7 @@ from .mirror import mark_for_mirror
 from .projects import project_ids
 from .records import Idempotency
 from .tables import Generation, Job, Sweep, Trial
+from .versions import read_rows
 
 LISTED = 50
 MOST_NUMBER = 2**31 - 1
@@ -174,14 +176,15 @@ class SweepStore:
 
     def list_sweeps(
         self, *, owner: Asker, after: str | None = None, limit: int = LISTED
-    ) -> tuple[list[SweepRecord], str | None]:
-        """Sweeps, newest first, and the cursor of the next page."""
+    ) -> tuple[list[SweepRecord], list[NewerView], str | None]:
+        """Sweeps, newest first, those that a newer release wrote, and the cursor of the next page."""
         query = select(Sweep.__table__).where(visible_to(owner, Sweep)).order_by(Sweep.id.desc()).limit(limit + 1)
         if after is not None:
             query = query.where(Sweep.id < after)
         with reading(self._engine) as connection:
-            found = [sweep_record(row) for row in connection.execute(query)]
-        return found[:limit], found[limit - 1].id if len(found) > limit else None
+            rows = connection.execute(query).all()
+        sweeps, newer = read_rows(rows[:limit], sweep_record)
+        return sweeps, newer, rows[limit - 1].id if len(rows) > limit else None
 
     def counts(self, sweep: SweepRecord) -> SweepCounts:
         """How many of the sweep's configurations and jobs are in each state.

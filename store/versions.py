@@ -1,13 +1,17 @@
 """What this release can read of the record: the rest is left to services of a newer one, which work beside this."""
 
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement, and_, exists, func, or_
 
 from spec.job import SPEC_VERSION
+from spec.newer import NewerReleaseError, NewerView
 from spec.sweep import RULES_VERSION
 
 from .tables import Job, Sweep
+
+Record = TypeVar("Record")
 
 
 def supported_version(job: Any = Job) -> ColumnElement[bool]:
@@ -27,3 +31,21 @@ def readable() -> ColumnElement[bool]:
     return and_(
         supported_version(), or_(Job.sweep_id.is_(None), exists().where(Sweep.id == Job.sweep_id, supported_rules()))
     )
+
+
+def read_rows(rows: Iterable[Any], read: Callable[[Any], Record]) -> tuple[list[Record], list[NewerView]]:
+    """The records in these rows, and those that a newer release wrote: one of them hides no others."""
+    records: list[Record] = []
+    newer: list[NewerView] = []
+    for row in rows:
+        try:
+            records.append(read(row))
+        except NewerReleaseError as error:
+            newer.append(_newer(row._mapping, str(error)))
+    return records, newer
+
+
+def _newer(row: Mapping[str, Any], why: str) -> NewerView:
+    same = {name: row[name] for name in ("id", "owner", "name", "created_at", "finished_at")}
+    status = row["status"] if "status" in row else row["state"]
+    return NewerView(**same, status=status, started_at=row.get("started_at"), why=why)

@@ -10,6 +10,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from spec.newer import NewerView
+
 from ..errors import WrongUseError
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -42,6 +44,12 @@ Json = Annotated[bool, typer.Option("--json", help="Answer in JSON, for programs
 def remark(text: str) -> None:
     """A line on standard error."""
     aside.print(text, soft_wrap=True, markup=False)
+
+
+def remark_newer(newer: Sequence[NewerView]) -> None:
+    """Say on standard error what a list leaves out, because a newer release wrote it."""
+    for one in newer:
+        remark(f"{one.id} ({one.name or 'no name'}, {one.status}) is not shown. {one.why}")
 
 
 def print_model(model: BaseModel) -> None:

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Optional
 
 import typer
 
+from spec.newer import NewerView
 from spec.states import JobStatus
 from spec.views import JobView
 
@@ -13,7 +14,7 @@ from ..client import Api
 from ..client.find import find_job
 from ..client.words import label
 from ..errors import BadSpecError, WrongUseError
-from .console import Json, pair, print_json, print_model, screen
+from .console import Json, pair, print_json, print_model, remark_newer, screen
 from .help import add
 from .job_ids import JobId, JobIds, find_jobs
 from .progress import exit_as, finish, follow_to_end
@@ -58,7 +59,9 @@ def jobs(
 
     """
     with Api() as client:
-        found = fetched(client, sort, status=status, project=project, tag=pair(tag), limit=limit)
+        newer: list[NewerView] = []
+        found = fetched(client, sort, status=status, project=project, tag=pair(tag), limit=limit, newer=newer)
+    remark_newer(newer)
     if as_json:
         print_json(found)
     elif screen.is_terminal:

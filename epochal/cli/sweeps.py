@@ -7,6 +7,7 @@ from typing import Annotated, Any, Optional
 import typer
 
 from spec import specfile
+from spec.newer import NewerView
 from spec.states import SweepState
 from spec.sweep import SweepSpec
 from spec.sweep_views import SweepView
@@ -16,7 +17,7 @@ from ..client.find_sweeps import find_sweep
 from ..client.sweep_routes import parse_sweep
 from ..client.words import short
 from ..errors import WrongUseError
-from .console import Json, print_json, print_model, remark, screen
+from .console import Json, print_json, print_model, remark, remark_newer, screen
 from .help import Group, add
 from .named_data import with_dataset
 from .progress import follow_sweep
@@ -107,7 +108,9 @@ def list_sweeps(
 
     """
     with Api() as client:
-        found = list(client.sweeps(limit=limit))
+        newer: list[NewerView] = []
+        found = list(client.sweeps(limit=limit, newer=newer))
+    remark_newer(newer)
     if as_json:
         print_json(found)
     elif screen.is_terminal:

@@ -12,6 +12,7 @@ from spec.counterfactuals import SEEDS
 from spec.improvement import ImprovementView
 from spec.job import JobSpec
 from spec.lesson import LessonList, LessonSummary, LessonView
+from spec.newer import NewerView
 from spec.replay import ReplayView
 from spec.states import JobStatus
 from spec.views import (
@@ -101,8 +102,11 @@ class Api(DataRoutes, SweepRoutes, PeopleRoutes):
         sweep: str | None = None,
         sort: str | None = None,
         limit: int | None = None,
+        newer: list[NewerView] | None = None,
     ) -> Iterator[JobView]:
         """Jobs, newest first, page after page; `limit` in all. `id_part`: the beginning or the end of an id.
+
+        Those that a newer release wrote, which the service cannot read, are added to `newer`.
 
         `sort` is another order: `created`, or a best metric, `best_val_loss` or with the largest first
         `-best_val_accuracy`.
@@ -114,6 +118,8 @@ class Api(DataRoutes, SweepRoutes, PeopleRoutes):
             asked = {**query, "cursor": cursor, "limit": None if left is None else min(left, 100)}
             page = read(JobPage, self._transport.request("GET", "/jobs", query=asked))
             yield from page.jobs if left is None else page.jobs[:left]
+            if newer is not None:
+                newer += page.newer
             cursor, left = page.next, None if left is None else left - len(page.jobs)
             if cursor is None:
                 return

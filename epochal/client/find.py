@@ -7,6 +7,7 @@ from itertools import chain, islice
 
 from spec.dataset import BUILTIN, DATASET_ID
 from spec.meant import did_you_mean
+from spec.newer import NewerView
 from spec.views import JobView
 
 from ..errors import AmbiguousError, NotFoundError
@@ -30,8 +31,12 @@ def find_job(api: Api, given: str) -> str:
         return given.lower()
     if (last := _LAST.fullmatch(given)) is not None:
         return _last(api, int(last[1] or 0), given)
-    by_id = api.jobs(id_part=given.lower(), limit=CANDIDATES + 1) if _PART.fullmatch(given) else ()
-    found = {job.id: job for job in chain(by_id, api.jobs(name=given, limit=CANDIDATES + 1))}
+    newer: list[NewerView] = []
+    most = CANDIDATES + 1
+    by_id = api.jobs(id_part=given.lower(), limit=most, newer=newer) if _PART.fullmatch(given) else ()
+    found = {job.id: job for job in chain(by_id, api.jobs(name=given, limit=most, newer=newer))}
+    if newer:
+        raise NotFoundError(f"{given} fits {newer[0].id}. {newer[0].why}")
     if not found:
         raise NotFoundError(
             f"No job has the name {given}, or an id that begins or ends so: `epochal jobs` lists those there are."
@@ -69,7 +74,10 @@ def find_dataset(api: Api, given: str) -> str:
 
 
 def _last(api: Api, back: int, given: str) -> str:
-    newest = next(islice(api.jobs(limit=back + 1), back, None), None)
+    newer: list[NewerView] = []
+    newest = next(islice(api.jobs(limit=back + 1, newer=newer), back, None), None)
+    if newer:  # what is next in the list is not what is meant
+        raise NotFoundError(f"{given} may be {newer[0].id}. {newer[0].why}")
     if newest is None:
         raise NotFoundError(f"{given}: you have no {'job' if back == 0 else 'so many jobs'}.")
     return newest.id

@@ -2,6 +2,8 @@
 
 import re
 
+from spec.newer import NewerView
+
 from ..errors import AmbiguousError, NotFoundError
 from .api import Api
 
@@ -18,7 +20,11 @@ def find_sweep(api: Api, given: str) -> str:
     """
     if _FULL.fullmatch(given):
         return given.lower()
-    newest = list(api.sweeps(limit=1 if given == "@last" else SEARCHED_SWEEPS))
+    newer: list[NewerView] = []
+    newest = list(api.sweeps(limit=1 if given == "@last" else SEARCHED_SWEEPS, newer=newer))
+    for one in newer:
+        if given in ("@last", one.name) or one.id.startswith(given) or one.id.endswith(given):
+            raise NotFoundError(f"{given} may be {one.id}. {one.why}")
     named = newest[:1] if given == "@last" else [one for one in newest if one.name == given][:1]
     found = named or [one for one in newest if one.id.startswith(given) or one.id.endswith(given)]
     if not found:

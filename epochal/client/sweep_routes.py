@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from pydantic import ValidationError
 
+from spec.newer import NewerView
 from spec.replay import ReplayView
 from spec.states import TrialState
 from spec.sweep import SweepSpec
@@ -34,13 +35,15 @@ class SweepRoutes:
         """The sweep as it is now, with what it has found."""
         return read(SweepView, self._transport.request("GET", path_of("sweeps", sweep_id)))
 
-    def sweeps(self, *, limit: int | None = None) -> Iterator[SweepSummary]:
-        """Sweeps, newest first, page after page; `limit` in all."""
+    def sweeps(self, *, limit: int | None = None, newer: list[NewerView] | None = None) -> Iterator[SweepSummary]:
+        """Sweeps, newest first, page after page; `limit` in all. `newer` is as for jobs."""
         left, cursor = limit, None
         while left is None or left > 0:
             query = {"cursor": cursor, "limit": None if left is None else min(left, 100)}
             page = read(SweepPage, self._transport.request("GET", "/sweeps", query=query))
             yield from page.sweeps if left is None else page.sweeps[:left]
+            if newer is not None:
+                newer += page.newer
             cursor, left = page.next, None if left is None else left - len(page.sweeps)
             if cursor is None:
                 return

@@ -55,7 +55,7 @@ def race(store: Record, app: Flask, token: str, random: Random, count: int) -> l
             store.submit([spec] * min(AT_A_TIME, count - start), owner="ada")
             verb = ENDS[start // AT_A_TIME % len(ENDS)]
             claims = store.claim(worker=WORKER, device="cpu", limit=AT_A_TIME, lease_s=600.0)
-            waiting, _ = store.list_jobs(JobFilter(status=(JobStatus.queued,)), owner="ada")
+            waiting, *_ = store.list_jobs(JobFilter(status=(JobStatus.queued,)), owner="ada")
             assert not waiting, f"{len(claims)} jobs were claimed, and these wait: {[job.id for job in waiting]}"
             for claim in claims:
                 user_first_s = head_start_s[verb] + random.uniform(-JITTER_S, JITTER_S)

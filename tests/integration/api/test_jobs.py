@@ -321,11 +321,28 @@ def test_a_long_answer_is_compressed_for_clients_that_take_it(api: Service) -> N
     assert gzip.decompress(packed.data) == plain.data
 
 
-@pytest.mark.parametrize("path", [JOBS, f"{JOBS}/ID"], ids=["list", "job"])
-def test_a_job_of_a_newer_release_is_said_to_be_one(api: Service, path: str) -> None:
+NEWER_SPEC = {"version": 99, "dataset": "xor", "novelty": True}
+
+
+def test_a_job_of_a_newer_release_hides_no_others_in_a_list(api: Service) -> None:
+    ids = [api.submit(name=name) for name in ("a", "theirs", "c")]
+    with db.writing(api.engine) as connection:
+        connection.execute(update(Job).where(Job.id == ids[1]).values(spec=NEWER_SPEC))
+    page = api.ask("GET", JOBS).get_json()
+    assert ([job["id"] for job in page["jobs"]], page["next"], page["total"]) == ([ids[2], ids[0]], None, 3)
+    (theirs,) = page["newer"]
+    assert (theirs["id"], theirs["name"], theirs["status"]) == (ids[1], "theirs", "queued")
+    assert theirs["why"].startswith("A newer release of the service wrote this job")
+    pages = [api.ask("GET", f"{JOBS}?limit=1").get_json()]
+    while (cursor := pages[-1]["next"]) is not None:
+        pages.append(api.ask("GET", f"{JOBS}?limit=1&cursor={cursor}").get_json())
+    assert [[job["id"] for job in [*page["jobs"], *page["newer"]]] for page in pages] == [[one] for one in ids[::-1]]
+
+
+def test_a_job_of_a_newer_release_is_said_to_be_one(api: Service) -> None:
     job_id = api.submit()
     with db.writing(api.engine) as connection:
-        connection.execute(update(Job).values(spec={"version": 99, "dataset": "xor", "novelty": True}))
-    answer = api.ask("GET", path.replace("ID", job_id))
+        connection.execute(update(Job).values(spec=NEWER_SPEC))
+    answer = api.ask("GET", f"{JOBS}/{job_id}")
     assert is_problem(answer, 503)["detail"].startswith("A newer release of the service wrote this job")
     assert int(answer.headers["Retry-After"]) > 0

@@ -39,7 +39,7 @@ def listed(store: Record, order: ByMetric, limit: int = 2) -> list[str]:
     seen: list[str] = []
     after: Position | None = None
     while True:
-        page, after = store.list_jobs(JobFilter(), owner="ada", order=order, after=after, limit=limit)
+        page, _, after = store.list_jobs(JobFilter(), owner="ada", order=order, after=after, limit=limit)
         seen += [job.id for job in page]
         if after is None:
             return seen
@@ -73,14 +73,14 @@ def test_a_filter_finds_its_jobs_and_counts_them(
     store: Record, ids: list[str], wanted: JobFilter, numbers: set[int]
 ) -> None:
     for order in (ByMetric("val_accuracy"), ByMetric("val_accuracy", descending=True)):
-        found, _ = store.list_jobs(wanted, owner="ada", order=order)
+        found, *_ = store.list_jobs(wanted, owner="ada", order=order)
         assert {ids.index(job.id) for job in found} == numbers
     assert store.count(wanted, owner="ada", upto=100) == len(numbers)
     assert store.count(wanted, owner="ada", upto=2) == min(2, len(numbers))
 
 
 def test_an_administrator_s_list_has_the_jobs_of_all(store: Record, ids: list[str]) -> None:
-    found, _ = store.list_jobs(JobFilter(), owner=None, order=ByMetric("val_accuracy", descending=True), limit=1)
+    found, *_ = store.list_jobs(JobFilter(), owner=None, order=ByMetric("val_accuracy", descending=True), limit=1)
     assert found[0].owner == "bob"
     assert store.count(JobFilter(), owner=None, upto=100) == len(ids) + 1
 

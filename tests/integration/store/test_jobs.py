@@ -147,7 +147,7 @@ def test_pages_are_newest_first_and_complete_while_jobs_are_added(store: Record)
     ids = submit(store, *(spec(seed=seed) for seed in range(25)))
     seen, cursor = [], None
     for _ in range(3):
-        page, cursor = store.list_jobs(JobFilter(), owner="ada", after=cursor, limit=10)
+        page, _, cursor = store.list_jobs(JobFilter(), owner="ada", after=cursor, limit=10)
         seen += [found.id for found in page]
         submit(store)
     assert seen == ids[::-1]
@@ -173,7 +173,7 @@ def test_a_filter_finds_its_jobs(store: Record, wanted: JobFilter, seeds: set[in
         spec(seed=3, name="third"),
     )
     store.request_cancel(third, owner="ada", actor="ada")
-    found, _ = store.list_jobs(wanted, owner="ada")
+    found, *_ = store.list_jobs(wanted, owner="ada")
     assert {one.spec.seed for one in found} == seeds
 
 

@@ -354,5 +354,5 @@ def test_a_sweep_is_its_owners(house: House) -> None:
     sweep = house.sweeps.submit(asked(), owner="ann")
     with pytest.raises(SweepNotFoundError):
         house.sweeps.get(sweep.id, owner="bob")
-    assert house.sweeps.list_sweeps(owner="bob") == ([], None)
+    assert house.sweeps.list_sweeps(owner="bob") == ([], [], None)
     assert [one.id for one in house.sweeps.list_sweeps(owner="ann")[0]] == [sweep.id]

@@ -74,3 +74,17 @@ def test_the_mirror_leaves_newer_jobs_and_jobs_of_newer_sweeps(house: House, of:
             mine = update(Job).where(Job.sweep_id == sweep.id)
             connection.execute(mine.values(spec={"version": 99, "dataset": "iris", "novelty": True}))
     assert {one.job.owner for one in mirror.finished()} == {"eve"}
+
+
+@pytest.mark.parametrize("change", NEWER, ids=["rules", "jobs"])
+def test_a_newer_sweep_hides_no_others_in_a_list(house: House, change: dict[str, Any]) -> None:
+    ours, theirs = (house.sweeps.submit(asked(seed=seed), owner="ann") for seed in (1, 2))
+    written(house, theirs, change)
+    sweeps, newer, following = house.sweeps.list_sweeps(owner="ann")
+    assert ([one.id for one in sweeps], [(one.id, one.status) for one in newer], following) == (
+        [ours.id],
+        [(theirs.id, "running")],
+        None,
+    )
+    sweeps, newer, following = house.sweeps.list_sweeps(owner="ann", limit=1)
+    assert (sweeps, [one.id for one in newer], following) == ([], [theirs.id], theirs.id)

@@ -7,6 +7,7 @@ import httpx
 import pytest
 
 from epochal.client import Api, Update
+from epochal.client.find import find_job
 from epochal.errors import (
     AnswerError,
     BadSpecError,
@@ -18,10 +19,11 @@ from epochal.errors import (
 )
 from epochal.stack.home import Endpoints, Home
 from spec.field_error import FieldError
+from spec.newer import NewerView
 from spec.states import JobStatus
 from spec.views import JobView
 
-from .jobs import api_of, view
+from .jobs import ID, api_of, view
 
 
 def client(*answers: httpx.Response | Exception, seen: list[httpx.Request] | None = None) -> Api:
@@ -241,3 +243,22 @@ def test_pictures_are_listed_and_fetched() -> None:
     (picture,) = asking.pictures("j").pictures
     assert asking.picture("j", picture.name) == b"PNG"
     assert seen[1].url.path == picture.href
+
+
+def test_a_job_that_a_newer_release_wrote_is_named_and_another_is_not_taken_for_it() -> None:
+    theirs: dict[str, Any] = {
+        "id": ID[:-1] + "8",
+        "owner": "ada",
+        "name": "theirs",
+        "status": "queued",
+        "why": "A newer release.",
+    }
+    theirs |= {"created_at": "2026-01-01T00:00:00Z", "finished_at": None}
+    first = {"jobs": [], "newer": [theirs], "next": "c", "total": 2}
+    pages = [first, {"jobs": [view(name="theirs")], "next": None}]
+    newer: list[NewerView] = []
+    listed = client(*(httpx.Response(200, json=page) for page in pages)).jobs(newer=newer)
+    assert ([job.id for job in listed], [one.id for one in newer]) == ([ID], [theirs["id"]])
+    for given in ("@last", "theirs"):
+        with pytest.raises(NotFoundError, match=r"2a91c8\. A newer release"):
+            find_job(client(*(httpx.Response(200, json=page) for page in pages)), given)
