@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from spec.cells import clean
@@ -16,6 +17,8 @@ from .errors import RefusedError, printable, shown
 from .texts import is_text
 
 ROWS_AT_A_TIME = 65_536
+TICKS = {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9}
+"""Of durations, in a second."""
 
 
 class ParquetFile:
@@ -49,6 +52,11 @@ class ParquetFile:
             f"Column {shown(field.name)} is of type {field.type}, which is no single value, and not used."
             for field in schema
             if field.name not in self._columns
+        ]
+        self.notes += [
+            f"The durations of column {shown(clean(field.name))} are read in seconds."
+            for field in known
+            if pa.types.is_duration(field.type)
         ]
         # As a dictionary, a value that is repeated a million times lies in memory once.
         self._texts = [field.name for field in schema if is_text(field.type)]
@@ -107,13 +115,18 @@ def _is_known(kind: pa.DataType) -> bool:
         or pa.types.is_boolean(kind)
         or pa.types.is_date(kind)
         or pa.types.is_timestamp(kind)
+        or pa.types.is_time(kind)
+        or pa.types.is_duration(kind)
         or pa.types.is_null(kind)
     )
 
 
 def _plain(cells: pa.Array) -> pa.Array:
-    """Cells of a type that is computed with: views of texts, as some programs write, as texts."""
-    return cells.cast(pa.string()) if pa.types.is_string_view(cells.type) else cells
+    """Cells of a type that is computed with: views of texts and times of day as texts, durations as seconds."""
+    if pa.types.is_duration(cells.type):
+        return pc.divide(cells.cast(pa.int64()).cast(pa.float64(), safe=False), TICKS[cells.type.unit])
+    is_text_like = pa.types.is_string_view(cells.type) or pa.types.is_time(cells.type)
+    return cells.cast(pa.string()) if is_text_like else cells
 
 
 def _sentence(error: Exception) -> str:

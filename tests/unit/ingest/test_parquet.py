@@ -54,6 +54,32 @@ def test_typed_columns(tmp_path: Path) -> None:
     assert y.tolist() == [0, 1, 0, 1]
 
 
+def test_times_and_durations_are_seconds(tmp_path: Path) -> None:
+    times = [datetime.time(14, 30), datetime.time(0, 1, 23, 500_000), None, datetime.time(8)] * 5
+    spans = [datetime.timedelta(days=1, seconds=0.25), datetime.timedelta(seconds=-3), None, datetime.timedelta()] * 5
+    content = parquet(
+        {
+            "at": pa.array(times, pa.time64("us")),
+            "on": pa.array([datetime.time(14, 30)] * 20, pa.time32("s")),
+            "took": pa.array(spans, pa.duration("ns")),
+            "y": [0, 1] * 10,
+        }
+    )
+    found = reading(content, tmp_path, name="f.parquet")
+    assert [(one.name, one.type.value, one.gaps) for one in found.table.columns] == [
+        ("at", "number", True), ("on", "number", False), ("took", "number", True),
+    ]  # fmt: skip
+    np.testing.assert_array_equal(
+        table(tmp_path)[0][:4],
+        [[52_200, 52_200, 86_400.25], [83.5, 52_200, -3], [np.nan, 52_200, np.nan], [28_800, 52_200, 0]],
+    )
+    assert found.profile.notes[:2] == [
+        "The durations of column 'took' are read in seconds.",
+        "Column 'at' is read as times, in seconds: '14:30:00.000000' is 52200; types=at=category says otherwise.",
+    ]
+    assert found.table.columns[0].format.number_given("14:30:00") == 52_200
+
+
 @pytest.mark.parametrize("target", [[True, False, True], [2, 1, 2], [0.5, 1.5, 2.5], ["b", "a", "b"]])
 def test_targets_of_every_type(tmp_path: Path, target: list[Any]) -> None:
     found = reading(parquet({"a": [1, 2, 3], "y": target}), tmp_path, name="f.parquet")
