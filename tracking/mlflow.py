@@ -126,15 +126,18 @@ class Mlflow:
 
     def find_run(self, experiment_id: str, tag: str, value: str) -> Run | None:
         """The oldest run with this tag that is not deleted, if there is one."""
+        return next(iter(self.runs_with(experiment_id, tag, value, limit=1)), None)
+
+    def runs_with(self, experiment_id: str, tag: str, value: str, *, limit: int = 100) -> list[Run]:
+        """The runs with this tag that are not deleted, the oldest first."""
         body = {
             "experiment_ids": [experiment_id],
             "filter": f"tags.`{tag}` = '{value}'",
-            "max_results": 1,
+            "max_results": limit,
             "run_view_type": "ACTIVE_ONLY",
             "order_by": ["attributes.start_time ASC"],
         }
-        runs = self._call("POST", "runs/search", body).get("runs", [])
-        return _run(runs[0]) if runs else None
+        return [_run(run) for run in self._call("POST", "runs/search", body).get("runs", [])]
 
     def create_run(self, experiment_id: str, name: str, started_ms: int, tags: Mapping[str, str]) -> Run:
         """A new run."""

@@ -45,6 +45,8 @@ class Parents:
     def send(self, sweep: SweepRecord, experiment_id: str) -> None:
         """Make MLflow show the sweep as it is; with its end, what it has found."""
         run = self._run(sweep, experiment_id)
+        if sweep.run_id is None or sweep.state in ENDED:
+            self._delete_doubles(sweep, run)
         note, best = f"Sweep {sweep.id}.", None
         tags: dict[str, str] = {}
         metrics: list[Metric] = []
@@ -95,6 +97,13 @@ class Parents:
             return made
         self._mlflow.delete_run(made.id)  # another mirror created one a moment before
         return self._mlflow.run(known)
+
+    def _delete_doubles(self, sweep: SweepRecord, run: Run) -> None:
+        """Delete other runs of the sweep: a mirror that died made one, and could not see that another made this one."""
+        for other in self._mlflow.runs_with(run.experiment_id, SWEEP_TAG, sweep.id):
+            if other.id != run.id:
+                log.info("the run %s of sweep %s is deleted: the record has %s", other.id, sweep.id, run.id)
+                self._mlflow.delete_run(other.id)
 
     def _known_run(self, sweep: SweepRecord, run_id: str) -> Run:
         """The recorded run, restored if it was deleted. If it is gone, the next round makes another."""

@@ -12,6 +12,7 @@ from store.sweeps import SweepRecord, SweepStore
 from store.trials import TrialStore
 from sweeps.controller import Controller
 from tests.chaos.proxy import Proxy
+from tracking.mlflow import Run
 
 from .conftest import Service, copied, curve
 from .test_deleted import copied_after_failures, delete, purge
@@ -211,6 +212,36 @@ def test_a_mirror_that_dies_while_it_makes_a_parent_leaves_no_second(service: Se
     assert parent["info"]["run_id"] == asked.record.run_id
     assert len(children) == 6
     assert len(service.server.runs(service.project)) == 7
+
+
+@pytest.mark.parametrize("dying", ["first", "second"])
+def test_of_two_mirrors_that_make_a_parent_one_that_dies_leaves_no_second(
+    service: Service, monkeypatch: pytest.MonkeyPatch, dying: str
+) -> None:
+    wire = Proxy(service.server.port)
+    asked = Asked(service)
+    asked.propose()
+    dies, lives = service.mirror(f"http://127.0.0.1:{wire.port}"), service.mirror()
+    wire.lose_answer(b"runs/create")
+    # Both have looked for the parent before either makes it; one never hears that it did.
+    slow, quick = (lives, dies) if dying == "first" else (dies, lives)
+    create = slow._mlflow.create_run
+
+    def late(*given: Any) -> Run:
+        monkeypatch.undo()
+        quick.round()
+        return create(*given)
+
+    monkeypatch.setattr(slow._mlflow, "create_run", late)
+    slow.round()
+    assert wire.lost == 1
+    wire.close()
+    made = [run for run in service.server.runs(service.project) if "epochal.sweep" in tags_of(run)]
+    assert len(made) == 2
+    asked.finish()
+    copied(service.mirror())
+    parent, children = asked.runs()  # which demands that it is the only one
+    assert (parent["info"]["run_id"], len(children)) == (asked.record.run_id, 6)
 
 
 def test_a_parent_that_is_deleted_is_restored_and_one_that_is_gone_is_made_anew(service: Service) -> None:
