@@ -41,6 +41,7 @@ UNITS = 3
 ODD = 1000
 """Most words among numbers that are counted."""
 TRUTHS = 40
+DIGIT = re.compile(r"\d")
 Counts = npt.NDArray[np.int64]
 DATES = ("iso", "named", "period", "dayfirst", "monthfirst")
 TWO_WAYS = ("dayfirst", "monthfirst")
@@ -173,6 +174,9 @@ class Evidence:
     def _weigh_dates(self, words: list[str], weights: Counts) -> None:
         if not self.dates:
             return
+        many = len(words)
+        places = [place for place, word in enumerate(words) if DIGIT.search(word)]  # no date has none
+        words, weights = [words[place] for place in places], weights[places]
         orders = [day_month(word) for word in words]
         for style in list(self.dates):
             form = CellFormat(date=None if style == "iso" else style)
@@ -188,7 +192,7 @@ class Evidence:
                     for order, fit in zip(orders, fits, strict=True)
                     if fit
                 )
-            elif not self.dates[style] and len(words) > ODD:
+            elif not self.dates[style] and many > ODD:
                 del self.dates[style]
 
     def _weigh_clocks(self, words: list[str]) -> None:
