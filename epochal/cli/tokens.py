@@ -1,4 +1,4 @@
-"""Commands for tokens: create, list, revoke. They act on the database that EPOCHAL_DATABASE_URL names."""
+"""Commands for tokens: create, list, revoke. They ask the API; `create --owner` acts on the database itself."""
 
 import subprocess
 import sys
@@ -7,20 +7,19 @@ from datetime import UTC, datetime
 from typing import Annotated, Optional
 
 import typer
-from pydantic import TypeAdapter
 
 from spec.access import TokenView
 
+from ..client import Api
 from ..client.words import DASH, short, short_ids
-from ..errors import AmbiguousError, EpochalError, NotFoundError
+from ..errors import AmbiguousError, EpochalError, NotFoundError, WrongUseError
 from .console import Json, print_list, print_result
 from .help import add, group
 from .stack import read_settings
 
-_LIST = TypeAdapter(list[TokenView])
 _COLUMNS = ("id", "user", "state", "name", "scopes", "created (UTC)")
 
-tokens = group("Tokens of the API, in the database that EPOCHAL_DATABASE_URL names.")
+tokens = group("Your tokens of the API; an administrator sees and revokes everybody's.")
 
 
 def register(app: typer.Typer, *, panel: str) -> None:
@@ -31,22 +30,37 @@ def register(app: typer.Typer, *, panel: str) -> None:
 
 
 def create(
-    owner: Annotated[str, typer.Option(help="User whose token it is; it is made when there is none.")],
+    owner: Annotated[
+        Optional[str],  # noqa: UP045 - typer reads it
+        typer.Option(help="User whose token it is, who is made if there is none. Only on the machine of the database."),
+    ] = None,
     name: Annotated[Optional[str], typer.Option(help="What the token is for.")] = None,  # noqa: UP045 - typer reads it
     days: Annotated[Optional[int], typer.Option(min=1, help="Days until it expires. Default: never.")] = None,  # noqa: UP045
-    admin: Annotated[bool, typer.Option("--admin", help="A token with all scopes, of an administrator.")] = False,
+    admin: Annotated[bool, typer.Option("--admin", help="With --owner: a token of an administrator.")] = False,
     as_json: Json = False,
 ) -> None:
     """Create a token and print it; it is shown only once.
 
+    It is your own, and allows what the token does that you sign in with.
+    --owner makes a token of any user, in the database that
+    EPOCHAL_DATABASE_URL names: the first of a new user or installation.
+
     Examples:
-      epochal token create --owner alice --name laptop --days 90
+      epochal token create --name laptop --days 90
+      epochal token create --owner alice
       epochal token create --owner root --admin
 
     """
+    if owner is None:
+        if admin:
+            raise WrongUseError("--admin needs --owner NAME: a token of your own allows what you are allowed.")
+        with Api() as client:
+            made = client.create_token(name, days=days)
+        print_result({"owner": made.user, "token": made.token}, made.token, as_json)
+        return
     more = [*(("--name", name) if name else ()), *(("--days", str(days)) if days else ())]
     scopes = ("jobs:read", "jobs:write", "admin") if admin else ()
-    token = _store("create", "--owner", owner, *more, *(part for scope in scopes for part in ("--scope", scope)))
+    token = _made("--owner", owner, *more, *(part for scope in scopes for part in ("--scope", scope)))
     print_result({"owner": owner, "token": token}, token, as_json)
 
 
@@ -58,7 +72,8 @@ def list_tokens(as_json: Json = False) -> None:
       epochal token list --json
 
     """
-    found = _tokens()
+    with Api() as client:
+        found = client.tokens()
     ids = [one.id for one in found]
     ends = dict(zip(ids, short_ids(ids), strict=True))
     print_list(found, _COLUMNS, lambda one: (ends[one.id], *_cells(one)), as_json)
@@ -76,15 +91,16 @@ def revoke(
       epochal token revoke 4f2a91c7
 
     """
-    fits = [one for one in _tokens() if one.id.endswith(token_id.lower())]
-    if not fits:
-        raise NotFoundError(f"No token has an id that ends with {token_id}: `epochal token list` shows them.")
-    if len(fits) > 1:
-        listed = "\n".join(f"  {one.id}  {one.user}" for one in fits)
-        raise AmbiguousError(f"{token_id} fits {len(fits)} tokens; give the id of one:\n{listed}")
-    [token] = fits
-    if token.revoked_at is None:
-        _store("revoke", token.id)
+    with Api() as client:
+        fits = [one for one in client.tokens() if one.id.endswith(token_id.lower())]
+        if not fits:
+            raise NotFoundError(f"No token has an id that ends with {token_id}: `epochal token list` shows them.")
+        if len(fits) > 1:
+            listed = "\n".join(f"  {one.id}  {one.user}" for one in fits)
+            raise AmbiguousError(f"{token_id} fits {len(fits)} tokens; give the id of one:\n{listed}")
+        [token] = fits
+        if token.revoked_at is None:
+            client.revoke_token(token.id)
     print_result({"revoked": token.id}, f"{short(token.id)} {token.user}: revoked", as_json)
 
 
@@ -102,15 +118,14 @@ def _state(token: TokenView) -> str:
     return "expired" if token.expires_at is not None and token.expires_at <= datetime.now(UTC) else "valid"
 
 
-def _tokens() -> list[TokenView]:
-    return _LIST.validate_json(_store("list"))
-
-
-def _store(*arguments: str) -> str:
-    """What `python -m store token` prints: no client may open the record itself."""
+def _made(*arguments: str) -> str:
+    """What `python -m store token create` prints: no client may open the record itself."""
     read_settings()
-    command = [sys.executable, "-m", "store", "token", *arguments]
+    command = [sys.executable, "-m", "store", "token", "create", *arguments]
     done = subprocess.run(command, check=False, stdout=subprocess.PIPE, text=True)
     if done.returncode != 0:
-        raise EpochalError(f"`epochal token {arguments[0]}` did nothing; the lines above say why.")
+        raise EpochalError(
+            "No token was made; the lines above say why. --owner acts on the database that EPOCHAL_DATABASE_URL names: "
+            "without it, the service that you are signed in to makes a token of your own."
+        )
     return done.stdout.strip()

@@ -18,25 +18,42 @@ def tokens(epochal: Commands, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     return epochal.service.tokens
 
 
+def test_a_token_of_ones_own_is_made_by_the_service(
+    epochal: Commands, tokens: TokenStore, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("EPOCHAL_DATABASE_URL", f"sqlite:///{tmp_path}/none/other.db")  # which is not there
+    made = tokens.find(epochal("token", "create", "--name", "laptop", "--days", "3").out.strip())
+    assert made is not None
+    assert (made.owner, sorted(made.scopes)) == ("ann", ["jobs:read", "jobs:write"])
+    [laptop, _] = json.loads(epochal("token", "list", "--json").out)
+    assert (laptop["name"], laptop["expires_at"] is None) == ("laptop", False)
+    assert epochal("token", "revoke", laptop["id"]).code == 0
+    ran = epochal("token", "create", "--admin")
+    assert (ran.code, "--admin needs --owner NAME" in ran.err) == (2, True)
+    ran = epochal("token", "create", "--owner", "bob")
+    assert (ran.code, "EPOCHAL_DATABASE_URL" in ran.err) == (1, True)
+
+
 def test_tokens_are_created_listed_and_revoked(epochal: Commands, tokens: TokenStore) -> None:
     made = epochal("token", "create", "--owner", "bob").out.strip()
     assert tokens.find(made) is not None
-    [bob, ann] = json.loads(epochal("token", "list", "--json").out)
-    assert (bob["user"], ann["user"], bob["revoked_at"]) == ("bob", "ann", None)
-    assert made not in json.dumps(bob)
+    mine = epochal("token", "create").out.strip()
+    [second, first] = json.loads(epochal("token", "list", "--json").out)  # a member's list has no others
+    assert (second["user"], first["user"], second["revoked_at"]) == ("ann", "ann", None)
+    assert mine not in json.dumps(second)
 
-    assert epochal("token", "revoke", bob["id"][-8:]).out == f"{bob['id'][-8:]} bob: revoked\n"
-    assert tokens.find(made) is None
+    assert epochal("token", "revoke", second["id"][-8:]).out == f"{second['id'][-8:]} ann: revoked\n"
+    assert tokens.find(mine) is None
     assert tokens.find(epochal.service.token) is not None
 
     shown = epochal("token", "list").out.splitlines()
-    assert shown[1].split()[:3] == [bob["id"][-8:], "bob", "revoked"]
-    assert shown[2].split()[:3] == [ann["id"][-8:], "ann", "valid"]
+    assert shown[1].split()[:3] == [second["id"][-8:], "ann", "revoked"]
+    assert shown[2].split()[:3] == [first["id"][-8:], "ann", "valid"]
     assert epochal("token", "revoke", "0000").code == 1
 
 
 def test_an_end_that_several_tokens_have_is_refused(epochal: Commands, tokens: TokenStore) -> None:
-    tokens.create(owner="bob")
+    tokens.create(owner="ann")
     ran = epochal("token", "revoke", "")
     assert ran.code == 2
     assert "fits 2 tokens" in ran.err
