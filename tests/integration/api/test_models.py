@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 from onnxruntime import InferenceSession
 from safetensors.numpy import save
+from werkzeug.test import TestResponse
 
 from model.preprocessing import Preprocessing
+from spec.cells import CellFormat
 from spec.dataset import Targets
 from spec.job import JobSpec
 from spec.schema import Column, ColumnKind, Schema, Target
@@ -27,10 +29,12 @@ SCHEMA = Schema(
 )
 
 
-def succeeded(service: Service, *, without: str = "", labels: tuple[str, str] = ("no", "yes")) -> str:
+def succeeded(
+    service: Service, *, without: str = "", labels: tuple[str, str] = ("no", "yes"), columns: Schema = SCHEMA
+) -> str:
     """A job whose model says yes when the first number is the larger."""
     job_id = service.run(**FIELDS)
-    schema = SCHEMA.model_copy(update={"target": SCHEMA.target.model_copy(update={"labels": labels})})
+    schema = columns.model_copy(update={"target": SCHEMA.target.model_copy(update={"labels": labels})})
     prepared = Preprocessing.fit(schema, np.zeros((2, 2)), np.arange(2), standardize=False)
     weights = {
         "layers.0.weight": np.array([[1.0, -1.0]], dtype=np.float32),
@@ -58,6 +62,32 @@ def test_rows_are_predicted(api: Service) -> None:
     assert predicted["predictions"] == ["yes", "no"]
     assert predicted["classes"] == ["no", "yes"]
     assert predicted["probabilities"][0] == pytest.approx([1 / (1 + np.e), np.e / (1 + np.e)])
+
+
+WEIGHED = SCHEMA.model_copy(
+    update={
+        "columns": (
+            Column(name="weight", type=ColumnKind.number, format=CellFormat(unit="kg")),
+            Column(name="at", type=ColumnKind.number, format=CellFormat(date="h:mm")),
+        )
+    }
+)
+
+
+@pytest.mark.parametrize("as_file", [False, True])
+def test_a_unit_may_be_left_out_and_another_is_refused_by_its_name(api: Service, as_file: bool) -> None:
+    path = f"{JOBS}/{succeeded(api, columns=WEIGHED)}/predict"
+
+    def predicted(*weights: str) -> TestResponse:
+        rows = [{"weight": weight, "at": "0:00"} for weight in weights]
+        content = "".join(f"{weight},0:00\n" for weight in weights)
+        how = upload_form(f"weight,at\n{content}".encode()) if as_file else {"json": {"rows": rows}}
+        return api.ask("POST", path, **how)
+
+    assert predicted("12 kg", "-12", "12kg").get_json()["predictions"] == ["yes", "no", "yes"]
+    assert is_problem(predicted("12", "12 lb"), 422)["errors"] == [
+        {"path": "rows.1.weight", "message": "must be a number in kg, such as 12 or 12 kg; it is '12 lb'"}
+    ]
 
 
 @pytest.mark.parametrize(

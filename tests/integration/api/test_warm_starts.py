@@ -6,7 +6,8 @@ import pytest
 from werkzeug.test import TestResponse
 
 from .conftest import JOBS, Service, is_problem
-from .test_models import FIELDS, succeeded
+from .test_datasets import uploaded
+from .test_models import FIELDS, WEIGHED, succeeded
 
 WARM = {**FIELDS, "epochs": 3}
 
@@ -81,6 +82,17 @@ def test_what_differs_is_named(api: Service, base: str, fields: dict[str, Any], 
 def test_data_of_the_same_columns_may_be_others(api: Service, base: str) -> None:
     for dataset in ("moons", {"name": "xor", "n": 40}, {"x": [[1, 2]] * 8, "y": [0, 1] * 4}):
         assert submitted(api, base, dataset=dataset).status_code == 201
+
+
+@pytest.mark.parametrize(("unit", "status"), [("kg", 201), ("g", 422)])
+def test_a_column_in_another_unit_is_refused(api: Service, unit: str, status: int) -> None:
+    content = "weight,at,y\n" + "".join(f"{row + 1} {unit},{row % 24}:{row % 6}0,{row % 2}\n" for row in range(40))
+    dataset = uploaded(api, content=content, target="y")["id"]
+    answer = submitted(api, succeeded(api, labels=("0", "1"), columns=WEIGHED), dataset=dataset)
+    assert answer.status_code == status, answer.text
+    if status == 422:
+        said = "was trained on a column weight of numbers in kg, and this data set's is of numbers in g"
+        assert fault_of(answer) == ("init_from", said)
 
 
 def test_of_many_jobs_each_fault_says_where_it_is(api: Service, base: str) -> None:
