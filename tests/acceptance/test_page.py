@@ -51,7 +51,8 @@ def test_from_a_file_to_a_model(stack: Embedded, browser: Browser, tmp_path: Pat
         do.write(field("neurons of layer 1"), "256")
         do.write(field("neurons of layer 2"), "256")
         do.write(field("Learning rate"), "-1")
-        expect(seen.get_by_text(re.compile("Learning rate must be greater"))).to_be_visible(timeout=SLOW_MS)
+        fault = seen.get_by_text(re.compile("^Learning rate must be greater"))
+        expect(fault).to_have_count(2, timeout=SLOW_MS)  # at its control, and in the list of all
         look(seen)
         do.write(field("Learning rate"), "0.01")
         do.write(field("Epochs"), "200")

@@ -13,8 +13,6 @@ from .walking import SCREENS, SLOW_MS, go, look, signed_in
 
 pytestmark = pytest.mark.browser
 
-BASE = '{"dataset": "iris", "architecture": {"type": "mlp", "hidden": [8]}, "epochs": 15}'
-
 
 @pytest.mark.parametrize(("width", "theme"), SCREENS)
 def test_a_sweep_is_written_trained_understood_and_its_jobs_compared(
@@ -26,16 +24,15 @@ def test_a_sweep_is_written_trained_understood_and_its_jobs_compared(
         go(seen, do, "Sweeps")
         do.press(link(name="New sweep").first)
         do.write(field("Name"), "rates and widths")
-        do.write(field("Base job"), BASE)
-        do.write(field("Seeds"), "2")
-        do.write(field("Configurations"), "4")
-        first = seen.get_by_role("group", name="Parameter 1")
-        do.write(first.get_by_label("From"), "-1")
-        expect(first.get_by_role("alert")).to_contain_text(
-            "learning_rate log_uniform must have limits above 0", timeout=SLOW_MS
-        )
+        rate = seen.get_by_role("group", name="Learning rate")
+        do.write(rate.get_by_label("From"), "-1")
+        expect(rate.get_by_role("alert")).to_contain_text("Learning rate must have limits above 0", timeout=SLOW_MS)
         look(seen)
-        do.write(first.get_by_label("From"), "0.001")
+        do.write(rate.get_by_label("From"), "0.001")
+        do.write(field("Configurations"), "4")
+        do.write(field("Seeds", exact=True), "2")
+        do.choose(field("Data set"), "iris")
+        do.write(field("neurons of layer 1"), "8")
         expect(seen.get_by_role("complementary", name="Check")).to_contain_text("4 configurations", timeout=SLOW_MS)
         do.press(button(name="Start the sweep"))
 

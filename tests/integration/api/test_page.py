@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -129,6 +130,39 @@ def test_a_wrong_token_is_a_sentence_on_the_page(api: Running, browser: Browser)
         seen.get_by_label("Token").press("Enter")
         expect(seen.get_by_role("alert")).to_contain_text("token", ignore_case=True)
         expect(seen.get_by_role("table")).to_have_count(0)
+
+
+def test_a_sweep_from_a_finished_job_is_made_with_controls_or_as_text(api: Running, browser: Browser) -> None:
+    api.store.submit([spec("whence", learning_rate=0.02, architecture={"type": "mlp", "hidden": [24]})], owner="ann")
+    job = train(api, 30)
+    with signed_in(browser, api) as seen:
+        seen.goto(f"{address(api)}/#/jobs/{job}")
+        seen.get_by_role("button", name="More").click()
+        seen.get_by_role("menuitem", name="Start a sweep from this job").click()
+        text = seen.get_by_role("textbox", name="The same as text")
+        expect(seen.get_by_role("group", name="Learning rate").get_by_label("To")).to_have_value("0.2")
+        expect(seen.get_by_label("neurons of layer 1")).to_have_value("24")
+        seen.get_by_label("Vary another field").select_option("Hidden")
+        layers = seen.get_by_role("group", name="Hidden").get_by_label("Values")
+        expect(layers).to_have_value("24; 48")
+        layers.fill("8; 16, 16")
+        seen.get_by_role("group", name="Optimizer").get_by_label("adamw").check()
+        expect(text).to_have_value(re.compile(r"choice: \[adam, adamw, sgd\]|choice: \[sgd, adam, adamw\]"))
+        rate = seen.get_by_role("group", name="Learning rate")
+        rate.get_by_label("From").fill("1")
+        expect(rate.get_by_role("alert")).to_contain_text("Learning rate must have limits above 0 that rise")
+
+        text.fill("base: {dataset: wine, learning_rate: 5e+9}\nspace:\n  dropout: [0, 0.5]\nmethod: grid\n")
+        expect(seen.get_by_label("Learning rate", exact=True)).to_have_value("5000000000")
+        expect(seen.get_by_text(re.compile("^Learning rate must be"))).to_have_count(
+            2
+        )  # at its control, and in the list
+        text.fill("base: [")
+        expect(seen.get_by_role("alert").filter(has_text="unexpected end")).to_be_visible()
+        text.fill('{"base": {"dataset": "wine"}, "space": {"dropout": [0, 0.5]}, "method": "grid", "trials": 8}')
+        expect(seen.get_by_label("Method")).to_have_value("grid")
+        seen.get_by_role("button", name="Start the sweep").click()
+        expect(seen.get_by_text("grid search")).to_be_visible()
 
 
 def test_hostile_texts_are_shown_as_text(api: Running, browser: Browser) -> None:

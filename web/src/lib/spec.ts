@@ -68,9 +68,29 @@ export function show(value: unknown): string {
   return String(value);
 }
 
-/** A field's name in words: `learning_rate` as "learning rate". */
+/** A field's name in words: `learning_rate` as "learning rate", `optimizer.momentum` as "optimizer momentum". */
 export function fieldName(field: string): string {
   if (field === "timeout_s") return "time limit in seconds";
   if (["dataset", "dataset.id", "dataset.name"].includes(field)) return "data set";
-  return field.replace(/^dataset\./, "data set ").replace(/^architecture\.(?!type$)/, "").replaceAll("_", " ").replace(/^(\w+)\.type$/, "$1");
+  return field
+    .replace(/^dataset\./, "data set ")
+    .replace(/^architecture\.(?!type$)/, "")
+    .replace(/^(\w+)\.type$/, "$1")
+    .replace(/\.(\d+)(?=\.|$)/g, (_, at: string) => `, entry ${Number(at) + 1}`)
+    .replace(/[._]/g, " ");
+}
+
+/** The label of a field's control, also of the base job of a sweep and of what varies in it: "Learning rate". */
+export function fieldLabel(path: string): string {
+  const name = path
+    .replace(/^base\.|^space\./, "")
+    .replace(/^architecture\.hidden\.(\d+)$/, (_, at: string) => `neurons of layer ${Number(at) + 1}`)
+    .replace(/^architecture\.channels\.(\d+)$/, (_, at: string) => `channels of layer ${Number(at) + 1}`)
+    .replace(/\.(?:uniform|log_uniform|integers)\.([01])$/, (_, at: string) => (at === "0" ? ", from" : ", to"))
+    .replace(/\.(choice|uniform|log_uniform|integers)(?=\.|$)/, "");
+  return capital(fieldName(name));
+}
+
+export function capital(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
 }

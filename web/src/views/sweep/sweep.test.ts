@@ -1,33 +1,46 @@
 import { expect, test } from "vitest";
 import { axisOf } from "../../lib/axes";
 import { keptBy, read, written } from "./brushes";
-import { EMPTY, errorsAt, parameterOf, rowOf, valuesOf } from "./draft";
+import { fieldLabel } from "../../lib/spec";
+import { changed, errorsAt, inWay, textOf, usual, valuesOf, variable } from "./draft";
 import { fate, lanes } from "./survivors";
 
-test("values of a choice are JSON where they are, else words", () => {
+test("values of a choice are numbers, words or JSON; lists have semicolons between", () => {
   expect(valuesOf("0.001, 0.01")).toEqual([0.001, 0.01]);
-  expect(valuesOf("sgd, adam")).toEqual(["sgd", "adam"]);
+  expect(valuesOf("32, full")).toEqual([32, "full"]);
   expect(valuesOf('adam, {"type": "sgd", "momentum": 0.9}')).toEqual(["adam", { type: "sgd", momentum: 0.9 }]);
-  expect(valuesOf("[16], [32, 32]")).toEqual([[16], [32, 32]]);
-  expect(valuesOf("")).toEqual([]);
+  for (const text of ["16; 32, 32", "[16], [32, 32]", "[16]; [32, 32]"]) expect(valuesOf(text, true)).toEqual([[16], [32, 32]]);
+  expect(textOf([[16], [32, 32]], true)).toBe("16; 32, 32");
+  for (const values of [[0.1, "full", [16]], [{ type: "sgd" }], []]) expect(valuesOf(textOf(values))).toEqual(values);
 });
 
-test("a parameter survives the form", () => {
-  for (const parameter of [
-    { choice: ["sgd", [16], 0.1, { type: "sgd" }] },
-    { uniform: [0, 0.7], step: 0.1 },
-    { log_uniform: [1e-5, 0.1] },
-    { integers: [1, 64], log: true, when: { "optimizer.type": "sgd" } },
-  ]) {
-    expect(parameterOf(rowOf("a", parameter))).toEqual(parameter);
-  }
-  expect(parameterOf({ ...EMPTY, kind: "uniform", low: "a", high: "" })).toEqual({ uniform: ["a", null] });
+test("a field varies around its value in the base job, and keeps its limits in another way", () => {
+  const number = { type: "number", default: 0.01 };
+  const mlp = { properties: { type: { const: "mlp" }, hidden: { type: "array", items: { type: "integer" } } } };
+  const adam = { properties: { type: { const: "adam" }, beta1: { type: "number", default: 0.9 } } };
+  const sgd = { properties: { type: { const: "sgd" }, momentum: { type: "number", default: 0 } } };
+  const all = { "JobSpec-Input": { properties: {
+    seed: { type: "integer" }, learning_rate: number, dropout: { type: "number", default: 0 },
+    optimizer: { oneOf: [sgd, adam], default: { type: "adam" } }, architecture: { oneOf: [mlp] },
+  } } };
+  const fields = variable(all, { architecture: { type: "mlp", hidden: [8] } }, { optimizer: ["sgd", "adam"] });
+  expect(fields.map(({ path }) => path)).toEqual(["learning_rate", "architecture.hidden", "optimizer", "dropout", "optimizer.beta1", "optimizer.momentum", "architecture"]);
+  expect(fields.slice(0, 4).map(usual)).toEqual([
+    { log_uniform: [0.001, 0.1] }, { choice: [[8], [16]] }, { choice: ["adam", "sgd"] }, { uniform: [0, 0.5] },
+  ]);
+  const range = { log_uniform: [0.001, 0.1], when: { optimizer: "sgd" } };
+  expect(inWay(range, "uniform")).toEqual({ uniform: [0.001, 0.1], when: { optimizer: "sgd" } });
+  expect(inWay(inWay(range, "choice"), "log_uniform")).toEqual(range);
+  expect(changed([1, 2], "choice", [3])).toEqual({ choice: [3] });
+  expect(Object.keys(changed({ a: 1, b: 2 }, "a", 3))).toEqual(["a", "b"]);
 });
 
-test("what the API says of a field stands at its row", () => {
+test("what the API says of a field stands at its control, which has its label", () => {
   const errors = [{ path: "space.dropout.uniform", message: "must rise" }, { path: "space.dropouts", message: "is no field" }];
-  expect(errorsAt(errors, "space.dropout")).toBe("uniform must rise");
-  expect(errorsAt(errors, "space.epochs")).toBeUndefined();
+  expect(errorsAt(errors, "space.dropout")).toEqual(["must rise"]);
+  expect(errorsAt(errors, "space.epochs")).toEqual([]);
+  const labels = ["space.learning_rate.log_uniform", "base.architecture.hidden.1", "optimizer.momentum", "loss.type", "space.dropout.uniform.0", "space.dropout.choice.0"].map(fieldLabel);
+  expect(labels).toEqual(["Learning rate", "Neurons of layer 2", "Optimizer momentum", "Loss", "Dropout, from", "Dropout, entry 1"]);
 });
 
 test("the address holds the brushes, and rows outside of one are not kept", () => {
