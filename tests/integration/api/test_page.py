@@ -165,6 +165,24 @@ def test_a_sweep_from_a_finished_job_is_made_with_controls_or_as_text(api: Runni
         expect(seen.get_by_text("grid search")).to_be_visible()
 
 
+def test_a_deleted_data_set_is_said_to_be_so_wherever_a_job_names_it(api: Running, browser: Browser) -> None:
+    headers = {"Authorization": f"Bearer {api.token}"}
+    with httpx.Client(base_url=f"{address(api)}/api/v1", headers=headers, trust_env=False, timeout=60) as http:
+        rows = "\n".join(f"{n},{n % 3}" for n in range(30))
+        dataset = http.post("/datasets", data={"target": "y"}, files={"file": ("a.csv", f"x,y\n{rows}")}).json()["id"]
+        job = http.post("/jobs", json={"dataset": dataset, "name": "orphan"}).json()["id"]
+        http.post(f"/jobs/{job}/cancel")
+        assert http.delete(f"/datasets/{dataset}").is_success
+    deleted = f"{dataset[-8:]} (deleted)"
+    with signed_in(browser, api) as seen:
+        expect(seen.get_by_role("table", name="Jobs").get_by_role("row", name="orphan")).to_contain_text(deleted)
+        seen.goto(f"{address(api)}/#/jobs/{job}")
+        expect(seen.get_by_text(deleted, exact=True)).to_be_visible()
+        seen.get_by_role("link", name="Clone and edit").click()
+        expect(seen.get_by_label("Data set", exact=True).locator("option:checked")).to_have_text(deleted)
+        expect(seen.get_by_text(re.compile("^Data set was deleted, or is not shared with you"))).to_be_visible()
+
+
 def test_hostile_texts_are_shown_as_text(api: Running, browser: Browser) -> None:
     api.store.submit([spec(text, tags={"mark": text}, project="p") for text in HOSTILE], owner="ann")
     (claim,) = api.store.claim(worker="w1", device="cpu", limit=1, lease_s=600)
