@@ -245,8 +245,8 @@ class OwnBroker:
 def own_broker() -> Iterator[OwnBroker]:
     """A broker of our own."""
     server = OwnBroker()
-    server.start()
     try:
+        server.start()
         yield server
     finally:
         server.kill()
