@@ -9,7 +9,7 @@ from typing import Any
 from flask import Request
 from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
 
-from store.disk import is_full
+from spec.disk import is_full
 
 from .connection import PATIENCE_S, ClientSocket
 from .errors import BadBodyError, BadFieldsError, SlowBodyError, UnsupportedBodyError

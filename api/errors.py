@@ -9,10 +9,10 @@ from typing import ClassVar
 from flask import Flask, Response, g
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
+from spec.disk import is_full
 from spec.field_error import FieldError
 from spec.newer import NewerReleaseError
 from spec.views import Problem
-from store.disk import is_full
 from store.errors import (
     BytesQuotaError,
     ClassroomFullError,

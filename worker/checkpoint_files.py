@@ -5,8 +5,8 @@ from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
+from spec.disk import reason
 from store.checkpoints import CheckpointRecord
-from store.disk import reason
 from store.files import Files, may_pass
 
 from .errors import NotNowError, UnusableCheckpointError

@@ -5,8 +5,8 @@ from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from spec.disk import reason
 from store.checkpoints import CheckpointRecord
-from store.disk import reason
 from store.errors import StoreError
 from store.leases import LeaseStore
 

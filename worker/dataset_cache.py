@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from spec.dataset import DatasetSpec, Uploaded
+from spec.disk import reason
 from store.datasets import table_path
-from store.disk import reason
 from store.files import Files, may_pass
 
 from .errors import NotNowError, TableError

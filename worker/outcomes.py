@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from spec.disk import reason
 from spec.states import FailureReason, StopReason
-from store.disk import reason
 from store.errors import StoreError
 from store.files import may_pass, part
 from store.leases import WORKER_STOPPED

@@ -10,11 +10,11 @@ from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
+from spec.disk import is_full, reason
 from spec.estimate import estimate
 from spec.job import JobSpec, LiveBoundary
 from spec.states import FailureReason
 from spec.views import Curve, Metrics
-from store.disk import is_full, reason
 
 from . import messages
 from .inbox import Inbox

@@ -4,10 +4,10 @@ from functools import lru_cache
 from pathlib import Path
 
 from model import OPTIMIZER, PREPROCESSING, WEIGHTS
+from spec.disk import reason
 from spec.job import JobSpec
 from spec.warm_start import keeps_optimizer
 from store.artifacts import ArtifactStore
-from store.disk import reason
 from store.files import Files, may_pass
 
 from .errors import NotNowError, StartError

@@ -6,7 +6,6 @@ need others are told first, all at once; then the others. None outlives this pro
 """
 
 import contextlib
-import errno
 import signal
 import socket
 import sys
@@ -16,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
+from spec.disk import is_full
 from spec.settings import Settings
 
 from ..errors import ServiceFailedError
@@ -223,7 +223,7 @@ def _despite_a_full_disk() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+        if not is_full(error):
             raise
 
 

@@ -1,6 +1,6 @@
 """What can go wrong with the file store, beside `FileNotFoundError` and a full disk."""
 
-from ..disk import is_full
+from spec.disk import is_full
 
 
 class BadFilesUrlError(ValueError):
