@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { kindOf, looseText, parseLoose } from "./fields";
+import { kindOf, looseText, parseLoose, plain } from "./fields";
 
 const all = {
   Sgd: { type: "object", properties: { type: { const: "sgd" }, momentum: { type: "number", default: 0 } } },
@@ -18,4 +18,10 @@ test("a field's control follows from its schema", () => {
 test("what is typed becomes a number, a list or a word, and back", () => {
   expect(["32", "full", "0.1, 0.2", " ", "[[1]]"].map(parseLoose)).toEqual([32, "full", [0.1, 0.2], null, [[1]]]);
   expect([32, "full", [0.1, 0.2], null].map(looseText)).toEqual(["32", "full", "0.1, 0.2", ""]);
+});
+
+test("a form's hint quotes no JSON, and says what an empty control means", () => {
+  expect(plain("A name, or {type: huber, ...}. Last rate, as a share of learning_rate. null: no early stopping.")).toBe(
+    "Last rate, as a share of learning rate. Empty: no early stopping.",
+  );
 });

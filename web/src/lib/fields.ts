@@ -1,6 +1,7 @@
 /** What kind of control a field of the JSON Schema needs, and how its text becomes a value. */
 
 import { resolve, type Schema, type Schemas } from "./json";
+import { fieldName } from "./spec";
 
 export type Kind =
   | { readonly kind: "choice"; readonly options: readonly string[] }
@@ -55,4 +56,14 @@ export function looseText(value: unknown): string {
   if (typeof value === "string") return value;
   if (Array.isArray(value) && value.every((one) => typeof one === "number")) return value.join(", ");
   return JSON.stringify(value);
+}
+
+/** A description of the API for a form: without sentences of JSON, names in words, and what an empty control means. */
+export function plain(description: string): string {
+  return description
+    .split(/(?<=[.])\s+/)
+    .filter((sentence) => !/[{}`[\]]/.test(sentence))
+    .join(" ")
+    .replace(/\bnull: /g, "Empty: ")
+    .replace(/\b[a-z0-9]+(?:_[a-z0-9]+)+\b/g, fieldName);
 }
