@@ -81,6 +81,14 @@ def demand_queued(connection: Connection, owner: str, jobs: int, default: int, p
         _demand(waiting, projects[row.id], row.queued_quota, f"of the project {row.name}")
 
 
+def most_queued(connection: Connection, owner: str, project_id: str | None, default: int) -> int | None:
+    """How many jobs of the owner in this project may wait at most, if nothing else waits; None: any number."""
+    own = connection.execute(select(User.queued_quota).where(User.name == owner)).scalar()
+    shared = connection.execute(select(Project.queued_quota).where(Project.id == project_id)).scalar()
+    quotas = [most for most in (own if own is not None else default or None, shared) if most is not None]
+    return min(quotas, default=None)
+
+
 def _quotas(kind: str, who: Any, quota: Any, leases: ColumnElement[bool]) -> Select[Any]:
     running = select(func.count()).select_from(Lease).where(leases).scalar_subquery()
     return select(literal(kind).label("kind"), who.label("who"), quota.label("quota"), running.label("running")).where(

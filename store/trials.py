@@ -117,6 +117,11 @@ class TrialStore:
 
     # --- proposing ------------------------------------------------------------------------------------------------
 
+    def most_jobs(self, sweep: SweepRecord) -> int | None:
+        """The most jobs of the sweep that may ever wait together; None: any number."""
+        with reading(self._engine) as connection:
+            return self._capacity.most(connection, sweep.owner, sweep.project_id)
+
     def begin(
         self, sweep: SweepRecord, generation: int, bracket: Bracket, trials: Sequence[NewTrial], *, exhausted: bool
     ) -> list[str]:

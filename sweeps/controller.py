@@ -14,7 +14,7 @@ from itertools import takewhile
 from spec.halving import bracket
 from spec.job import JobSpec
 from spec.states import TrialState
-from spec.sweep import Budget, FirstEpoch, Hyperband, Successive, SweepSpec
+from spec.sweep import MOST_TRIALS, Budget, FirstEpoch, Hyperband, Successive, SweepSpec
 from store.doorbell import Doorbell
 from store.errors import DatasetNotFoundError, QueueFullError
 from store.sweeps import SweepRecord, TrialRecord
@@ -97,7 +97,7 @@ class Controller:
         history = self._history(sweep)
         generation, spec = sweep.generations, sweep.spec
         left = self._left(sweep, history)
-        planned = bracket(spec, generation, left)
+        planned = bracket(spec, generation, min(left, self._most_together(sweep)))
         if sweep.replays is not None:
             planned = self._store.replayed(sweep, generation) or planned
         count = planned.size
@@ -137,6 +137,11 @@ class Controller:
             if spec.trials.seconds is not None and self._age_s(sweep.created_at) >= spec.trials.seconds:
                 return 0
         return max(left, 0)
+
+    def _most_together(self, sweep: SweepRecord) -> int:
+        """The most configurations of a generation: one that a quota never lets wait would stop the sweep for ever."""
+        most = self._store.most_jobs(sweep)
+        return MOST_TRIALS if most is None else max(most // sweep.spec.replicates, 1)
 
     def _age_s(self, since: datetime) -> float:
         return self._now() - since.timestamp()

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, func, select, update
 
+from spec.access import Quotas, Role
 from spec.states import FailureReason, JobStatus, StopReason, SweepState, TrialState
 from spec.sweep import RULES_VERSION, SweepSpec
 from spec.views import Curve
@@ -17,6 +18,7 @@ from store.records import Success
 from store.sweeps import SweepRecord, SweepStore
 from store.tables import Job, Lease, Sweep
 from store.trials import TrialStore
+from store.users import UserStore
 from store.workers import WorkerRecord, WorkerStore
 from sweeps.controller import Controller
 from tests.record import Record
@@ -184,6 +186,17 @@ def test_a_bracket_is_claimed_as_a_whole_and_split_where_it_is_too_large(house: 
     assert house.jobs.claim(worker="v", device="cpu", limit=2, lease_s=60) == []
     assert {house.jobs.get(claim.job_id, owner=None).pack_size for claim in claims} == {2}
     assert house.sweeps.split(sweep.id) == {0: 3}
+
+
+def test_a_sweep_whose_brackets_are_larger_than_the_quota_goes_on_in_smaller_ones(house: House, engine: Engine) -> None:
+    UserStore(engine).create("ann", Role.member, Quotas(queued=20))
+    base = {"dataset": "iris", "epochs": 81}
+    sweep = house.sweeps.submit(asked(base=base, halving="hyperband", trials=100), owner="ann")
+    house.controller().round()
+    waiting = house.sweeps.counts(sweep).jobs[JobStatus.queued]
+    assert 0 < waiting <= 20
+    ended = house.run(sweep, rounds=80)
+    assert (ended.state, ended.trials) == (SweepState.finished, 100)
 
 
 BRACKETS = {"halving": "successive", "generation": 2, "trials": 8}
