@@ -308,3 +308,10 @@ def test_the_query_counts_slots_that_are_needed_and_not_jobs(chart: helm.Chart, 
         trained = [Progress(one.job_id, one.attempt, {"epoch": [1]}, epochs_per_s=epochs_per_s) for one in claims]
         store.renew(worker="w", progress=trained, lease_s=60)
         assert needed()["gpu"] == 1.0 + slots
+    epochs_per_s = float(steps) / 1500.0 / each / len(claims)
+    trained = [Progress(one.job_id, one.attempt, {"epoch": [1]}, epochs_per_s=epochs_per_s) for one in claims]
+    store.renew(worker="w", progress=trained, lease_s=60)
+    with db.writing(engine) as connection:  # jobs that ended lately trained half of their steps
+        half = "UPDATE job SET started_at = now(), finished_at = now(), epoch = epochs / 2 WHERE id = :id"
+        connection.execute(text(half), {"id": claims[0].job_id})
+    assert needed()["gpu"] == 1.0 + 2.0
