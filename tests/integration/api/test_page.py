@@ -223,6 +223,24 @@ def test_hostile_texts_are_shown_as_text(api: Running, browser: Browser) -> None
         assert seen.locator("img[src=x], svg[onload], [onmouseover], main script").count() == 0
 
 
+def test_where_nothing_is_yet_each_view_says_what_to_do_next(tmp_path: Path, browser: Browser) -> None:
+    with running(tmp_path, NOBODY) as api, signed_in(browser, api) as seen:
+        for view, title, nexts in (
+            ("jobs", "No job yet", ["New job", "Lessons", "Playground"]),
+            ("sweeps", "No sweep yet", ["New sweep"]),
+            ("compare", "Which jobs?", ["To the jobs"]),
+            ("datasets", "No data set yet", ["train on a shipped one"]),
+            ("cluster", "No worker is up", ["New job"]),
+        ):
+            seen.goto(f"{address(api)}/#/{view}")
+            expect(seen.get_by_role("heading", name=title)).to_be_visible()
+            for name in nexts:
+                expect(seen.get_by_role("main").get_by_role("link", name=name).first).to_be_visible()
+        seen.goto(f"{address(api)}/#/compare")
+        seen.get_by_role("button", name="Add jobs").first.click()
+        expect(seen.get_by_role("dialog").get_by_role("link", name="Make a new one")).to_be_visible()
+
+
 def test_a_lost_api_is_said_and_the_page_goes_on_by_itself(tmp_path: Path, browser: Browser) -> None:
     with running(tmp_path, NOBODY) as api:
         api.store.submit([spec("before")], owner="ann")
