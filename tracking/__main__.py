@@ -16,7 +16,7 @@ ROUND_S = 0.25
 """Pause after a round that copied everything."""
 MORE_S = 0.05
 """Pause after a round that left something to copy."""
-NICE = 10
+NICE = 15
 """On a machine whose cores are all busy, what trains and what people ask for comes first: the record has each curve."""
 
 

@@ -52,9 +52,9 @@ def at_once() -> int:
 
 
 def _start() -> subprocess.Popen[bytes]:
-    """A process that draws until its input ends, in a session of its own: Ctrl-C is for the mirror."""
+    """A process that draws until its input ends, in a process group of its own: Ctrl-C is for the mirror."""
     command, environ = [sys.executable, "-m", "trainer.plots", "--many"], {**os.environ, "OMP_NUM_THREADS": "1"}
-    return subprocess.Popen(command, env=environ, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True)
+    return subprocess.Popen(command, env=environ, stdin=subprocess.PIPE, stdout=subprocess.PIPE, process_group=0)
 
 
 def _ask(process: subprocess.Popen[bytes], drawing: Drawing) -> Mapping[str, bytes]:

@@ -4,7 +4,6 @@
 With `--many` it reads a drawing a line, until its input ends, and writes each zip behind its length.
 """
 
-import os
 import sys
 import zipfile
 from collections.abc import Sequence
@@ -245,7 +244,6 @@ def main() -> None:
     if "--many" not in sys.argv[1:]:
         sys.stdout.buffer.write(_zipped(sys.stdin.buffer.read()))
         return
-    os.nice(10)  # whatever trains meanwhile goes first
     for line in sys.stdin.buffer:
         content = _zipped(line)
         sys.stdout.buffer.write(len(content).to_bytes(LENGTH_BYTES, "big") + content)

@@ -36,6 +36,9 @@ log = logging.getLogger(__name__)
 
 _PR_SET_PDEATHSIG, _PR_SET_NAME = 1, 15
 
+NICE = 5
+"""Of a trainer that computes on the CPU: where it shares the cores with what serves people, they need not wait."""
+
 
 def train(
     inbox: Inbox,
@@ -140,6 +143,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     warm_up(device)  # the first pack must not pay for it; and a dead device fails here, not in a job
     while group is not None and group.rank > 0:
         run_other_rank(group, device=device)
+    if device.type == "cpu":
+        os.nice(NICE)  # not before: a trainer that starts is waited for
     reports.send(Ready(pid=os.getpid()))
     while True:
         inbox.wait()

@@ -106,7 +106,7 @@ def _become_trainer(
 ) -> None:
     from . import child
 
-    os.setsid()
+    os.setpgrp()
     os.read(orders.fileno(), len(_GO))  # one that ends before its pidfd is open would end with an unknown status
     for end, standard in ((orders, 0), (reports, 1)):
         os.dup2(end.fileno(), standard)

@@ -28,7 +28,7 @@ def _remove_socket() -> None:
 
 
 gc.disable()  # it would look through what is imported again and again, for a seventh of the time
-os.setsid()  # Ctrl-C in a terminal is for the worker, which then ends its trainers in order
+os.setpgrp()  # Ctrl-C in a terminal is for the worker, which then ends its trainers in order
 os.environ.update(ENVIRONMENT)
 try:
     for module in MODULES:

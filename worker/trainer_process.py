@@ -66,7 +66,7 @@ def _fork_or_spawn(
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         env=environment | dict(device.environment),
-        start_new_session=True,  # Ctrl-C in a terminal is for the worker, which then ends its children in order
+        process_group=0,  # Ctrl-C in a terminal is for the worker, which then ends its children in order
     )
 
 

@@ -1,4 +1,4 @@
-"""One child process: it has a session of its own, ends with its parent, and is restarted after a crash."""
+"""One child process: it has a process group of its own, ends with its parent, and is restarted after a crash."""
 
 import ctypes
 import os
@@ -103,7 +103,10 @@ class Child:
                 env={**os.environ, **self.service.environ},
                 cwd=self.service.folder,
                 pass_fds=self.service.descriptors,
-                start_new_session=True,  # Ctrl-C in a terminal is for the parent, which ends the children in order
+                # Ctrl-C in a terminal is for the parent, which ends the children in order. They share its session: the
+                # kernel shares the cores among sessions first, and only within one it heeds niceness (sched(7)).
+                process_group=None if self.service.outlives else 0,
+                start_new_session=self.service.outlives,
                 preexec_fn=None if self.service.outlives else _tie_to(os.getpid()),  # noqa: PLW1509 - see _libc
             )
 
@@ -145,18 +148,18 @@ class Child:
             self._process.terminate()
 
     def await_end(self, patience_ends: float, hurry: Callable[[], bool]) -> None:
-        """Wait until then for its end, on the monotonic clock, and kill what is left of its session."""
+        """Wait until then for its end, on the monotonic clock, and kill what is left of its group."""
         process = self._process
         if process is None:
             return
         while process.poll() is None and time.monotonic() < patience_ends and not hurry():
             _wait(process, 0.05)
-        self._kill_session(process.pid)
+        self._kill_group(process.pid)
         process.wait()
         self.ready = False
 
     @staticmethod
-    def _kill_session(leader: int) -> None:
+    def _kill_group(leader: int) -> None:
         try:
             os.killpg(leader, signal.SIGKILL)
         except (ProcessLookupError, PermissionError):  # none is left; macOS raises the second for a zombie

@@ -14,6 +14,7 @@ import pytest
 
 from tests.services import PATIENCE, eventually
 from worker import forkserver
+from worker.child import NICE
 from worker.devices import Device
 from worker.errors import TrainerDied
 from worker.trainer_process import TrainerProcess
@@ -55,7 +56,9 @@ def run(script: str, **environment: str) -> subprocess.CompletedProcess[str]:
 def test_a_trainer_is_forked_and_ends_when_it_is_closed(trainer: TrainerProcess) -> None:
     (process,) = forked()
     assert process.name() == "trainer"
-    assert os.getsid(process.pid) == process.pid
+    assert os.getpgid(process.pid) == process.pid  # Ctrl-C is for the worker
+    assert os.getsid(process.pid) == os.getsid(0)  # the kernel heeds how nice a process is within a session only
+    assert process.nice() == os.nice(0) + NICE
     assert trainer.alive()
     trainer.close()
     assert not trainer.alive()
