@@ -50,8 +50,8 @@ def class_labels(dataset: DatasetSpec) -> tuple[str, ...]:
             return ()
         case Shipped(name=name):
             return _REAL.get(name, ())
-        case Inline(y=y):
-            return tuple(label_of(value) for value in sorted({float(one) for one in y if not isinstance(one, tuple)}))
+        case Inline():
+            return () if isinstance(dataset.y[0], tuple) else tuple(map(label_of, sorted(dataset.distinct_targets)))
     info = describe(dataset, labels=True)
     return () if info is None else tuple(map(str, range(info.classes or 0)))
 

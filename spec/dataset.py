@@ -1,7 +1,9 @@
 """The data sets of jobs, and what is known of each before it is read."""
 
+import json
 from collections.abc import Mapping
 from enum import StrEnum
+from functools import cached_property
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
@@ -190,6 +192,16 @@ class Inline(Frozen):
             raise fault("dataset.weight", "must be above 0 for at least one row")
         return self
 
+    @cached_property
+    def distinct_targets(self) -> frozenset[float]:
+        """All targets; of rows of targets, those of all columns."""
+        return frozenset(float(value) for row in self.y for value in (row if isinstance(row, tuple) else (row,)))
+
+    @cached_property
+    def canonical_json(self) -> str:
+        """All rows as JSON, keys in order and no blanks: written once for all jobs that share this object."""
+        return _canonical(self.model_dump(mode="json"))
+
     @property
     def declared(self) -> SplitBy:
         """The split that the data set declares by its lists."""
@@ -279,6 +291,17 @@ def describe(dataset: DatasetSpec, *, labels: bool) -> DatasetInfo | None:
             return info
 
 
+def canonical_json(body: Mapping[str, Any], dataset: DatasetSpec) -> str:
+    """The JSON of a body with this data set, keys in order and no blanks: what digests are made of."""
+    if not isinstance(dataset, Inline):
+        return _canonical({**body, "dataset": dataset.model_dump(mode="json")})
+    return _canonical({**body, "dataset": None}).replace('"dataset":null', f'"dataset":{dataset.canonical_json}', 1)
+
+
+def _canonical(value: Any) -> str:
+    return json.dumps(value, sort_keys=True, separators=(",", ":"))
+
+
 def declared_split(dataset: DatasetSpec) -> SplitBy:
     """The split that `dataset` declares by its columns."""
     declaring = dataset.info if isinstance(dataset, Uploaded) else dataset
@@ -295,7 +318,7 @@ def _describe_inline(data: Inline, *, labels: bool) -> DatasetInfo:
         "timed": data.time is not None,
         "weighted": data.weight is not None,
     }
-    values = {float(value) for row in y for value in (row if isinstance(row, tuple) else (row,))}
+    values = data.distinct_targets
     whole = not isinstance(y[0], tuple) and all(value.is_integer() for value in values)
     if whole and (labels or values == {0.0, 1.0}):
         return DatasetInfo(**shape, targets=Targets.classes, classes=len(values))

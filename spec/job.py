@@ -5,7 +5,6 @@ trainer's argument. Every field has bounds and a description; unknown fields are
 """
 
 import hashlib
-import json
 from collections.abc import Mapping
 from enum import StrEnum
 from typing import Annotated, Any, Literal, Self
@@ -18,7 +17,7 @@ from .augmentation import Augmentation
 from .base import Count, Fraction, Frozen, Real, fault
 from .checks import check_against
 from .classes import ClassWeight
-from .dataset import DatasetInfo, DatasetSpec, Shipped, Uploaded, declared_split, describe
+from .dataset import DatasetInfo, DatasetSpec, Shipped, Uploaded, canonical_json, declared_split, describe
 from .labels import Name, Priority, Project, Tags
 from .losses import LOSSES, CrossEntropy, Loss
 from .monitors import Monitor
@@ -402,8 +401,7 @@ class JobSpec(Frozen):
         shared["standardize"] = "channel" if self.standardizes and self.augmentation.acts else self.standardizes
         shared["initial"] = "given" if isinstance(self.initial_weights, tuple) else "drawn"
         shared["weighted"] = self.is_weighted
-        text = json.dumps(shared, sort_keys=True, separators=(",", ":"))
-        return hashlib.sha256(text.encode()).hexdigest()[:32]
+        return hashlib.sha256(canonical_json(shared, self.dataset).encode()).hexdigest()[:32]
 
     @property
     def _split_shape(self) -> list[str | int | None]:
@@ -417,7 +415,6 @@ class JobSpec(Frozen):
 
 _SHARED = (
     "version",
-    "dataset",
     "validation_fraction",
     "test_fraction",
     "architecture",

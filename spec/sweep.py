@@ -5,7 +5,6 @@ generation, and its halving stops the weak ones early. The same sweep gives the 
 """
 
 import hashlib
-import json
 import math
 from collections.abc import Iterator, Mapping
 from functools import cached_property
@@ -23,6 +22,7 @@ from pydantic import (
 )
 
 from .base import Count, Frozen, Named, Real, fault, one_of
+from .dataset import canonical_json
 from .job import CHANGEABLE, SPEC_VERSION, JobSpec
 from .labels import Name
 from .meant import did_you_mean, meant
@@ -554,7 +554,8 @@ def body_with(base: JobSpec, values: Mapping[str, Any]) -> dict[str, Any]:
 
     Of two paths, the shorter is set first: {"optimizer": "sgd", "optimizer.momentum": 0.9}.
     """
-    body = base.model_dump(mode="json", exclude_unset=True)
+    # Of a data set the object is kept: it is checked already, and many jobs share its rows.
+    body = base.model_dump(mode="json", exclude_unset=True, exclude={"dataset"}) | {"dataset": base.dataset}
     for path in sorted(values, key=lambda path: path.count(".")):
         _set(body, base, path.split("."), values[path])
     return body
@@ -570,6 +571,8 @@ def _set(body: dict[str, Any], base: JobSpec, path: list[str], value: Any) -> No
     if inner is None and first in JobSpec.model_fields:
         default = getattr(base, first)
         inner = default.model_dump(mode="json") if isinstance(default, Frozen) else {}
+    if isinstance(inner, Frozen):
+        inner = inner.model_dump(mode="json", exclude_unset=True)
     if isinstance(inner, str):
         inner = {"name" if first == "dataset" else "type": inner}
     inner = dict(inner) if isinstance(inner, dict) else {}
@@ -633,8 +636,8 @@ def _no_field(path: str) -> str:
 
 def digest_of(spec: JobSpec) -> str:
     """SHA-256 of what two configurations share that are the same job, except for its seed, fold and labels."""
-    body = spec.model_dump(mode="json", exclude={"seed", "fold", "name", "tags", "project", "priority"})
-    return hashlib.sha256(json.dumps(body, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+    body = spec.model_dump(mode="json", exclude={"dataset", "seed", "fold", "name", "tags", "project", "priority"})
+    return hashlib.sha256(canonical_json(body, spec.dataset).encode()).hexdigest()
 
 
 def _rounded(value: float) -> float:

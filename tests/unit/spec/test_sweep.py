@@ -1,5 +1,7 @@
 """The sweep spec: spaces, rules between fields, and the jobs of configurations."""
 
+import hashlib
+import json
 from typing import Any
 
 import pytest
@@ -8,7 +10,18 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from spec.halving import best_so_far, bracket, mean_score, survivors
-from spec.sweep import RULES_VERSION, Integers, LogUniform, Parameter, SweepSpec, Uniform, active, with_fields
+from spec.job import JobSpec
+from spec.sweep import (
+    RULES_VERSION,
+    Integers,
+    LogUniform,
+    Parameter,
+    SweepSpec,
+    Uniform,
+    active,
+    digest_of,
+    with_fields,
+)
 
 BASE: dict[str, Any] = {"dataset": "digits", "epochs": 81}
 
@@ -86,6 +99,23 @@ def test_a_field_within_an_object_keeps_the_rest_of_it() -> None:
     assert with_fields(narrow, {"architecture.width": 5}).architecture.model_dump()["blocks"] == 3
     assert with_fields(base, {"loss": "focal", "loss.gamma": 1.0}).loss.model_dump()["gamma"] == 1.0
     assert with_fields(base, {"dataset": "moons", "dataset.noise": 0.3}).dataset.model_dump()["noise"] == 0.3
+    moons = with_fields(base, {"dataset": {"name": "moons", "n": 50}})
+    assert with_fields(moons, {"dataset.noise": 0.3}).dataset.model_dump() == moons.dataset.model_dump() | {
+        "noise": 0.3
+    }
+
+
+def test_jobs_of_a_sweep_share_the_rows_of_its_spec_and_have_the_digests_of_jobs_that_do_not() -> None:
+    rows = {"x": [[0.0, 1.5], [2.0, 3.0], [4.0, 5.0], [6.0, 7.0]], "y": [0, 1, 1, 0], "group": ["a", "b", "c", "d"]}
+    asked = sweep(base={"dataset": rows, "batch_size": 2, "class_weight": {"0": 2.0}})
+    shared = asked.job({"learning_rate": 0.1}, 0)
+    alone = JobSpec.model_validate_json(shared.model_dump_json())
+    assert shared.dataset is asked.base.dataset
+    assert alone.dataset is not shared.dataset
+    assert (digest_of(alone), alone.pack_key) == (digest_of(shared), shared.pack_key)
+    without = {"seed", "fold", "name", "tags", "project", "priority"}
+    text = json.dumps(alone.model_dump(mode="json", exclude=without), sort_keys=True, separators=(",", ":"))
+    assert digest_of(alone) == hashlib.sha256(text.encode()).hexdigest()
 
 
 @pytest.mark.parametrize(
