@@ -163,9 +163,12 @@ def path_of(*parts: str) -> str:
 
 
 def read(model: type[Model], answer: httpx.Response) -> Model:
-    """The answer as a model. Raises `AnswerError` for an answer of another version."""
+    """The answer as a model, without the fields that a newer server has added.
+
+    Raises `AnswerError` for an answer that lacks something, or whose spec has a newer version.
+    """
     try:
-        return model.model_validate_json(answer.content)
+        return model.model_validate_json(answer.content, extra="ignore")
     except ValidationError as error:
         raise AnswerError(
             f"The server's answer does not fit this client ({error.error_count()} differences): "
@@ -180,7 +183,7 @@ def raise_for_status(answer: httpx.Response) -> None:
         return
     status = answer.status_code
     try:
-        problem = Problem.model_validate_json(answer.content)
+        problem = Problem.model_validate_json(answer.content, extra="ignore")
     except ValidationError:
         raise AnswerError(
             f"{answer.url.host} answered {status} {answer.reason_phrase}, and not as Epochal does: "

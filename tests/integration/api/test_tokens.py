@@ -109,7 +109,7 @@ def test_a_list_holds_ones_own_jobs(both: Service) -> None:
     job_id = both.submit()
     bob = both.tokens.create(owner="bob")
     admin = both.tokens.create(owner="root", scopes=["admin"])
-    assert both.ask("GET", JOBS, token=bob).get_json() == {"jobs": [], "next": None, "total": 0}
+    assert both.ask("GET", JOBS, token=bob).get_json() == {"jobs": [], "newer": [], "next": None, "total": 0}
     for cursor in ("", "?cursor=ffffffff-ffff-ffff-ffff-ffffffffffff"):
         assert both.ask("GET", JOBS + cursor, token=bob).get_json()["jobs"] == []
         assert [job["id"] for job in both.ask("GET", JOBS + cursor, token=admin).get_json()["jobs"]] == [job_id]

@@ -143,6 +143,20 @@ def test_an_answer_of_another_version_is_an_error() -> None:
         client(httpx.Response(200, json={"id": 1})).job("x")
 
 
+def test_fields_that_a_newer_server_has_added_are_left_out() -> None:
+    known = view()
+    newer = view(eta="soon", progress=known["progress"] | {"rows": 9}, spec=known["spec"] | {"momentum_of_light": None})
+    assert client(httpx.Response(200, json=newer)).job(ID) == JobView.model_validate(known)
+    refused = problem(404, hint="look in the other project")
+    with pytest.raises(NotFoundError):
+        client(refused).job(ID)
+
+
+def test_a_spec_of_a_newer_version_is_an_error() -> None:
+    with pytest.raises(AnswerError, match="same version"):
+        client(httpx.Response(200, json=view(spec=view()["spec"] | {"version": 99}))).job(ID)
+
+
 def test_a_bad_spec_names_its_fields_and_is_never_sent() -> None:
     seen: list[httpx.Request] = []
     with pytest.raises(BadSpecError) as caught:
