@@ -192,6 +192,11 @@ class Inline(Frozen):
             raise fault("dataset.weight", "must be above 0 for at least one row")
         return self
 
+    @property
+    def numbers(self) -> int:
+        """How many numbers the rows of features have."""
+        return len(self.x) * len(self.x[0])
+
     @cached_property
     def distinct_targets(self) -> frozenset[float]:
         """All targets; of rows of targets, those of all columns."""

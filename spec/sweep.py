@@ -22,7 +22,7 @@ from pydantic import (
 )
 
 from .base import Count, Frozen, Named, Real, fault, one_of
-from .dataset import canonical_json
+from .dataset import Inline, canonical_json
 from .job import CHANGEABLE, SPEC_VERSION, JobSpec
 from .labels import Name
 from .meant import did_you_mean, meant
@@ -41,6 +41,9 @@ MOST_TRIALS = 100_000
 
 MOST_JOBS = 200_000
 """Maximum number of jobs: configurations times seeds or folds."""
+
+MOST_NUMBERS = 5_000_000
+"""Maximum number of features times rows in the specs of all jobs together: some 130 MB of the record."""
 
 MOST_CHOICES = 1_000
 
@@ -412,6 +415,8 @@ class SweepSpec(Frozen):
             raise fault("space", f"has {self.combinations:,} combinations; a grid may have {MOST_TRIALS:,}")
         if self.most_trials * self.replicates > MOST_JOBS:
             raise fault("trials", f"times seeds or folds must be at most {MOST_JOBS:,} jobs")
+        if info.context is not STORED:
+            self._check_rows()
         varied = next((name for name in self._varied if name.split(".")[-1] == "epochs"), None)
         if varied is not None and not isinstance(self.halving, NoHalving):
             raise fault(varied, "cannot vary with halving, which compares configurations after equal epochs")
@@ -451,6 +456,16 @@ class SweepSpec(Frozen):
             except ValidationError as error:
                 first = sentences(error, configuration)[0]
                 raise fault(f"configurations.{at}.{first.path}", first.message) from error
+
+    def _check_rows(self) -> None:
+        """Check that rows in the spec, which each job keeps, are few enough for so many jobs."""
+        jobs = self.replicates * (self.most_trials if isinstance(self.trials, int) else 1)
+        if isinstance(data := self.base.dataset, Inline) and data.numbers * jobs > MOST_NUMBERS:
+            raise fault(
+                "base.dataset",
+                f"has {data.numbers:,} numbers, and each of {jobs:,} jobs would keep them, {MOST_NUMBERS:,} in all at "
+                "most: upload the rows as a file and give its id, {id: ds_...}",
+            )
 
     def _check_values(self, name: str, parameter: Parameter) -> None:
         """Refuse a value that the field takes in no job, such as a learning rate of 0."""

@@ -118,6 +118,14 @@ def test_jobs_of_a_sweep_share_the_rows_of_its_spec_and_have_the_digests_of_jobs
     assert digest_of(alone) == hashlib.sha256(text.encode()).hexdigest()
 
 
+def test_rows_in_the_spec_that_many_jobs_would_keep_are_refused_with_the_cure() -> None:
+    rows = {"x": [[float(row)] * 10 for row in range(1_000)], "y": [0, 1] * 500}
+    assert sweep(base={"dataset": rows}, trials=500).most_trials == 500
+    for trials, seeds in ((501, 1), (251, 2)):
+        with pytest.raises(ValidationError, match="upload the rows as a file"):
+            sweep(base={"dataset": rows}, trials=trials, seeds=seeds)
+
+
 @pytest.mark.parametrize(
     ("space", "fields", "path", "message"),
     [
