@@ -23,9 +23,7 @@ BEST_TAG = "epochal.best"
 PARENT_TAG = "mlflow.parentRunId"
 """By which MLflow's page nests a run below another."""
 OUR_TAGS = ("epochal.", "mlflow.")
-"""Prefixes of the tags that are not the user's."""
-NAME_TAG = "mlflow.runName"
-"""Where MLflow keeps a run's name: a run whose tag says another name than its job is refused."""
+"""Prefixes of the tags that are not the user's: runs are found by ours, and MLflow acts by its own."""
 
 STATUS: Mapping[JobStatus, str] = {
     JobStatus.running: "RUNNING",
@@ -158,7 +156,7 @@ def tags(job: JobRecord, links: Links) -> dict[str, str]:
     }
     retried = job.attempt > 1  # an empty value replaces that of an earlier attempt
     ours = {key: value for key, value in ours.items() if value or retried}
-    return {key: value for key, value in job.tags.items() if key != NAME_TAG} | ours
+    return {key: value for key, value in job.tags.items() if not key.startswith(OUR_TAGS)} | ours
 
 
 def note(job: JobRecord) -> str:

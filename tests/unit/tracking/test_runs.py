@@ -122,9 +122,10 @@ def test_a_later_attempt_takes_back_what_an_earlier_one_said() -> None:
 
 
 def test_a_user_s_tag_neither_renames_the_run_nor_lies_about_the_job() -> None:
-    shown = tags(job(tags={"mlflow.runName": "x", "epochal.job_id": "y", "team": ""}), Links())
+    shown = tags(job(tags={"mlflow.runName": "x", "epochal.job_id": "y", "epochal.sweep": "z", "team": ""}), Links())
     assert "mlflow.runName" not in shown
     assert shown["epochal.job_id"] == job().id
+    assert "epochal.sweep" not in shown  # a sweep's run is found by it
     assert shown["team"] == ""
 
 
