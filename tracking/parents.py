@@ -92,14 +92,11 @@ class Parents:
         if made is None:
             started = milliseconds(sweep.created_at)
             made = self._mlflow.create_run(experiment_id, parent_name(sweep), started, parent_tags(sweep))
-        known = self._store.started(sweep.id, made.id)
-        if known == made.id:
-            return made
-        self._mlflow.delete_run(made.id)  # another mirror created one a moment before
-        return self._mlflow.run(known)
+        known = self._store.started(sweep.id, made.id)  # another mirror's, if it created one a moment before
+        return made if known == made.id else self._mlflow.run(known)
 
     def _delete_doubles(self, sweep: SweepRecord, run: Run) -> None:
-        """Delete other runs of the sweep: a mirror that died made one, and could not see that another made this one."""
+        """Delete other runs of the sweep: two mirrors that begin at the same moment make one each, and one may die."""
         for other in self._mlflow.runs_with(run.experiment_id, SWEEP_TAG, sweep.id):
             if other.id != run.id:
                 log.info("the run %s of sweep %s is deleted: the record has %s", other.id, sweep.id, run.id)

@@ -139,7 +139,7 @@ class Child:
         return None
 
     def end(self, hurry: Callable[[], bool] = lambda: False) -> None:
-        """Send SIGTERM, wait, then kill the process and all others of its session; at once when `hurry` says so."""
+        """Send SIGTERM, wait, then kill the process and all others of its group; at once when `hurry` says so."""
         end_together([self], hurry)
 
     def terminate(self) -> None:
