@@ -12,6 +12,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from heapq import nsmallest
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -35,6 +36,8 @@ LEAST_LOG = -700.0
 """Beside a summand of 1, what is smaller than its exponential changes no bit, and takes six times as long."""
 FLAT = 25
 """So many of the newest trials weigh the same; older ones less."""
+
+_score, _number = attrgetter("score"), attrgetter("number")
 
 
 def proposed(sweep: SweepSpec, history: Sequence[Trial], random: np.random.Generator) -> Iterator[list[float]]:
@@ -61,13 +64,10 @@ def divided(sweep: SweepSpec, history: Sequence[Trial]) -> tuple[list[Trial], li
         count = min(math.ceil(0.1 * len(known)), MOST_GOOD)
     else:
         count = math.ceil(0.25 * math.sqrt(len(known)))
-    best = {trial.number for trial in nsmallest(count, known, _by_length if sweep.version == 1 else _by_score)}
-    others = [trial for trial in history if trial.number not in best]
-    return [trial for trial in history if trial.number in best], others[-MOST_OTHERS:]
-
-
-def _by_score(trial: Trial) -> tuple[Any, ...]:
-    return trial.score, trial.number
+    good = sorted(nsmallest(count, known, _by_length if sweep.version == 1 else _score), key=_number)
+    best = {trial.number for trial in good}
+    newest = history[-MOST_OTHERS - len(best) :]
+    return good, [trial for trial in newest if trial.number not in best][-MOST_OTHERS:]
 
 
 def _by_length(trial: Trial) -> tuple[Any, ...]:
@@ -80,14 +80,13 @@ def _generation(better: "Mixture", worse: "Mixture") -> Iterator[list[float]]:
     while True:
         drawn = better.sample(CANDIDATES * AT_ONCE)
         log_better = better.log_density(drawn)
-        log_others = np.logaddexp.reduce(np.vstack([worse.log_density(drawn), worse.log_kernels(drawn, chosen).T]))
+        others = _exp(worse.log_density(drawn)) + _exp(worse.log_kernels(drawn, chosen)).sum(axis=1)
         for first in range(0, len(drawn), CANDIDATES):
             later = first + CANDIDATES
-            best = drawn[first + int(np.argmax(log_better[first:later] - log_others[first:later]))]
+            best = drawn[first + int(np.argmax(log_better[first:later] - np.log(others[first:later])))]
             yield best.tolist()
             chosen = np.column_stack([chosen, best])
-            liar = worse.log_kernels(drawn[later:], best[:, None])[:, 0]
-            np.logaddexp(log_others[later:], liar, out=log_others[later:])
+            others[later:] += _exp(worse.log_kernels(drawn[later:], best[:, None])[:, 0])
 
 
 class Mixture:
@@ -115,8 +114,7 @@ class Mixture:
             logs += side.log_density(column)
         most = logs.max(axis=1)
         logs -= most[:, None]
-        np.maximum(logs, LEAST_LOG, out=logs)
-        return np.asarray(most + np.log(np.exp(logs, out=logs).sum(axis=1)))
+        return np.asarray(most + np.log(_exp(logs).sum(axis=1)))
 
     def log_kernels(self, places: Array, centers: Array) -> Array:
         """The densities of more kernels with these centers, [sides, kernels], each with the weight of the newest."""
@@ -202,6 +200,12 @@ class _Classes:
         kernels = len(self._shares)
         same = (values * self._count).astype(int)[:, None] == (centers * self._count).astype(int)
         return np.asarray(np.log((same + 1.0 / kernels) / (1.0 + self._count / kernels)))
+
+
+def _exp(logs: Array) -> Array:
+    """The exponentials, written over the logarithms."""
+    np.maximum(logs, LEAST_LOG, out=logs)
+    return np.exp(logs, out=logs)
 
 
 def _log_normal(values: Array, center: Array, width: Array | float) -> Array:
