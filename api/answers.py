@@ -15,6 +15,7 @@ from spec.views import (
     Failure,
     JobNews,
     JobView,
+    ListedJob,
     MlflowRun,
     PlaceInSweep,
     Progress,
@@ -36,6 +37,27 @@ def job_view(
     warnings: Sequence[str] = (),
 ) -> JobView:
     """The job as users see it; its place in the queue and its verdict where the caller looked them up."""
+    return JobView(
+        **_facts(job, mlflow_url),
+        spec=job.spec,
+        verdict=verdict,
+        queue=None if place is None else Queue(**asdict(place)),
+        warnings=list(warnings),
+    )
+
+
+def listed_job(job: JobRecord, mlflow_url: str) -> ListedJob:
+    """The job as a list shows it; its spec is a `ListedSpec`."""
+    return ListedJob(**_facts(job, mlflow_url), spec=job.spec, verdict=None, queue=None)
+
+
+def job_news(row: Any) -> JobNews:
+    """What changes of a job, from a row of `JOB_NEWS`."""
+    return JobNews(**_news(row))
+
+
+def _facts(job: JobRecord, mlflow_url: str) -> dict[str, Any]:
+    """What a list and a single job show both, but the spec."""
     at = f"{PREFIX}/jobs/{job.id}"
     links = {"self": at, "curve": f"{at}/curve", "events": f"{at}/events", "stream": f"{at}/stream"}
     if job.status is JobStatus.succeeded:
@@ -54,21 +76,7 @@ def job_view(
         links["retry"] = f"{at}/retry"
     if job.replays is not None:
         links["replay"] = f"{at}/replay"
-    return JobView(
-        **_news(job),
-        spec=job.spec,
-        verdict=verdict,
-        queue=None if place is None else Queue(**asdict(place)),
-        replays=job.replays,
-        mlflow=_mlflow(job, mlflow_url),
-        links=links,
-        warnings=list(warnings),
-    )
-
-
-def job_news(row: Any) -> JobNews:
-    """What changes of a job, from a row of `JOB_NEWS`."""
-    return JobNews(**_news(row))
+    return {**_news(job), "replays": job.replays, "mlflow": _mlflow(job, mlflow_url), "links": links}
 
 
 def dataset_summary(dataset: DatasetRecord) -> DatasetSummary:

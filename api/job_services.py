@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from spec.job import JobSpec
 from spec.states import FINISHED, JobStatus
 from spec.verdict import judge
-from spec.views import JobView
+from spec.views import JobView, ListedJob
 from store.access import Asker
 from store.device_requests import device_request
 from store.doorbell import Doorbell
@@ -19,7 +19,7 @@ from store.queue import Place, Queue
 from store.records import ArtifactRecord, Idempotency, JobRecord, Submitted
 from store.space import DiskSpace
 
-from .answers import job_view
+from .answers import job_view, listed_job
 from .errors import NotFoundError
 from .improvement_services import Improvements
 from .warm_starts import WarmStarts
@@ -66,6 +66,10 @@ class JobServices:
     def brief(self, job: JobRecord, warnings: Sequence[str] = ()) -> JobView:
         """The job without its place in the queue: counting a long queue for every submission takes too long."""
         return job_view(job, self.mlflow_url, warnings=warnings)
+
+    def listed(self, job: JobRecord) -> ListedJob:
+        """The job in a list, as `JobStore.list_jobs` reads it."""
+        return listed_job(job, self.mlflow_url)
 
     def full(self, job: JobRecord) -> JobView:
         """The job with its place in the queue while it waits, and its verdict when it has ended."""

@@ -112,7 +112,7 @@ def list_jobs() -> Response:
         asked.filter, owner=sees, order=asked.order, after=asked.after, limit=asked.limit
     )
     total = services.store.count(asked.filter, owner=sees, upto=MOST_COUNTED) if asked.cursor is None else None
-    views = [services.brief(job) for job in found]
+    views = [services.listed(job) for job in found]
     cursor = None if following is None else str(following)
     return json_response(JobPage(jobs=views, newer=newer, next=cursor, total=total))
 

@@ -11,6 +11,7 @@ from .base import Frozen, fault
 from .field_error import FieldError
 from .job import JobSpec
 from .labels import Name, Priority, Tags
+from .listed import ListedSpec
 from .newer import NewerView
 from .profile import Profile
 from .schema import Task
@@ -123,13 +124,19 @@ class JobView(JobNews):
     """In the answer to a submission: reasons why the job would wait for ever, such as no worker with a GPU."""
 
 
+class ListedJob(JobView):
+    """A job in a list; of an inline data set it has only the numbers of rows and columns."""
+
+    spec: ListedSpec
+
+
 MOST_COUNTED = 10_000
 
 
 class JobPage(Frozen):
     """A page of jobs, newest first unless another order is asked for, and the cursor of the next page."""
 
-    jobs: list[JobView]
+    jobs: list[ListedJob]
     newer: list[NewerView] = []
     """Jobs of this page that a newer release wrote, which this service cannot read."""
     next: str | None

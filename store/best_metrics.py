@@ -25,7 +25,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 
 from .access import Access, Asker, visible_to
 from .db import in_values, shared_alias, values_table
-from .records import JOBS, JobFilter, Success
+from .records import LISTED, JobFilter, Success
 from .tables import BestMetric, Job
 
 _bound = shared_alias(BestMetric)
@@ -98,7 +98,7 @@ def in_order(
     after: Position | None,
     limit: int,
 ) -> list[Row[Any]]:
-    """Rows of `JOBS` with the metric as `best`, at most `limit` after a position."""
+    """Rows of `LISTED` with the metric as `best`, at most `limit` after a position."""
     rows: list[Row[Any]] = []
     if after is None or after.value is not None:
         rows += connection.execute(_with_metric(order, owner, after).where(*meant).limit(limit))
@@ -110,7 +110,7 @@ def in_order(
 
 def _with_metric(order: ByMetric, owner: Asker, after: Position | None) -> Select[Any]:
     place = tuple_(BestMetric.value, BestMetric.job_id)
-    query = JOBS.add_columns(BestMetric.value.label("best")).join(BestMetric, BestMetric.job_id == Job.id)
+    query = LISTED.add_columns(BestMetric.value.label("best")).join(BestMetric, BestMetric.job_id == Job.id)
     query = query.where(BestMetric.name == order.metric)
     if owner is not None:
         query = query.where(_of(owner))
@@ -124,7 +124,7 @@ def _with_metric(order: ByMetric, owner: Asker, after: Position | None) -> Selec
 
 def _without_metric(order: ByMetric, owner: Asker, after: Position | None) -> Select[Any]:
     having = select(_bound.job_id).where(_bound.name == order.metric)
-    query = JOBS.add_columns(cast(null(), Double()).label("best")).where(Job.id.not_in(having))
+    query = LISTED.add_columns(cast(null(), Double()).label("best")).where(Job.id.not_in(having))
     query = query.where(visible_to(owner, Job))
     if after is not None:
         query = query.where(Job.id < after.job_id)

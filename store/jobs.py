@@ -41,6 +41,7 @@ from .mirror import mark_for_mirror, mark_for_mirror_again
 from .projects import project_ids
 from .records import (
     JOBS,
+    LISTED,
     ArtifactRecord,
     Cancelled,
     EventRecord,
@@ -51,6 +52,7 @@ from .records import (
     artifact_record,
     columns,
     dataset_id,
+    listed,
     new_job,
     record,
 )
@@ -160,7 +162,7 @@ class JobStore:
     ) -> tuple[list[JobRecord], list[NewerView], Position | None]:
         """Jobs in this order, those that a newer release wrote, and the position of the next page.
 
-        `after` is the last page's.
+        Their specs are `ListedSpec`s. `after` is the last page's.
         """
         meant = _meant(wanted)
         with reading(self._engine) as connection:
@@ -168,12 +170,12 @@ class JobStore:
                 rows = in_order(connection, order, meant, owner=owner, after=after, limit=limit + 1)
             else:
                 newest = order == "newest"
-                query = JOBS.add_columns(null().label("best")).where(*meant, visible_to(owner, Job)).limit(limit + 1)
+                query = LISTED.add_columns(null().label("best")).where(*meant, visible_to(owner, Job)).limit(limit + 1)
                 query = query.order_by(Job.id.desc() if newest else Job.id)
                 if after is not None:
                     query = query.where(Job.id < after.job_id if newest else Job.id > after.job_id)
                 rows = list(connection.execute(query))
-        jobs, newer = read_rows(rows[:limit], record)
+        jobs, newer = read_rows(rows[:limit], listed)
         last = rows[limit - 1] if len(rows) > limit else None
         return jobs, newer, None if last is None else Position(last.id, last.best)
 

@@ -5,13 +5,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, select
+from sqlalchemy import JSON, Dialect, Select, TypeDecorator, select, type_coerce
 from uuid_utils import uuid7
 
 from spec.batch import epoch_steps
 from spec.dataset import Uploaded
 from spec.halving import BracketOrder
 from spec.job import JobSpec
+from spec.listed import ListedSpec, without_rows
 from spec.states import FailureReason, JobStatus, StopReason
 from spec.views import Curve, Metrics
 
@@ -229,6 +230,23 @@ JOBS: Select[Any] = select(Job.__table__, Mirror.run_id, Mirror.experiment_id).o
 """Jobs with their runs; `record` reads its rows."""
 
 
+class _WithoutRows(TypeDecorator[Any]):
+    """Specs without the rows of inline data sets, which go as soon as one is read: of a page they take much memory."""
+
+    impl = JSON
+    cache_ok = True
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> Any:
+        """The spec that is read."""
+        return without_rows(value)
+
+
+LISTED: Select[Any] = JOBS.with_only_columns(
+    *(type_coerce(one, _WithoutRows).label("spec") if one.name == "spec" else one for one in JOBS.selected_columns)
+)
+"""`JOBS` without the rows of inline data sets; `listed` reads its rows."""
+
+
 _NEWS = (
     *("id", "owner", "name", "project", "project_id", "tags", "priority", "status", "stop_reason"),
     *(
@@ -248,8 +266,13 @@ JOB_NEWS: Select[Any] = select(*(Job.__table__.c[name] for name in _NEWS))
 """Of jobs what changes; their specs, which do not, are most of their rows."""
 
 
-def record(row: Any) -> JobRecord:
-    """The job in a row of `JOBS`."""
+def listed(row: Any) -> JobRecord:
+    """The job in a row of `LISTED`; its spec is a `ListedSpec`."""
+    return record(row, ListedSpec)
+
+
+def record(row: Any, kind: type[JobSpec] = JobSpec) -> JobRecord:
+    """The job in a row of `JOBS`, with a spec of this kind."""
     return JobRecord(
         id=row.id,
         owner=row.owner,
@@ -257,7 +280,7 @@ def record(row: Any) -> JobRecord:
         project=row.project,
         project_id=row.project_id,
         tags=row.tags,
-        spec=JobSpec.stored(row.spec),
+        spec=kind.stored(row.spec),
         pack_key=row.pack_key,
         priority=row.priority,
         status=JobStatus(row.status),

@@ -1,6 +1,7 @@
 """Commands that read jobs: jobs, show, watch, compare, curve, logs."""
 
 import json
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any, Optional
 
@@ -164,7 +165,7 @@ def logs(job_id: JobId, as_json: Json = False) -> None:
         screen.print(events_table(events))
 
 
-def fetched(client: Api, key: str, **wanted: Any) -> list[JobView]:
+def fetched(client: Api, key: str, **wanted: Any) -> Sequence[JobView]:
     """The jobs by a metric of the best epoch, the best of all first; or the newest jobs, by name or status.
 
     Raises `WrongUseError`, which lists the keys, if no job has the metric.

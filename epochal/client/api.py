@@ -24,6 +24,7 @@ from spec.views import (
     EventView,
     JobPage,
     JobView,
+    ListedJob,
     PictureList,
     QueueView,
     Workers,
@@ -103,10 +104,11 @@ class Api(DataRoutes, SweepRoutes, PeopleRoutes):
         sort: str | None = None,
         limit: int | None = None,
         newer: list[NewerView] | None = None,
-    ) -> Iterator[JobView]:
+    ) -> Iterator[ListedJob]:
         """Jobs, newest first, page after page; `limit` in all. `id_part`: the beginning or the end of an id.
 
-        Those that a newer release wrote, which the service cannot read, are added to `newer`.
+        Of inline data their specs have only the numbers of rows and columns. Those that a newer release wrote, which
+        the service cannot read, are added to `newer`.
 
         `sort` is another order: `created`, or a best metric, `best_val_loss` or with the largest first
         `-best_val_accuracy`.

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 from spec.counterfactuals import SEEDS
 from spec.improvement import ImprovementView
 from spec.job import JobSpec
+from spec.listed import ListedSpec
 from spec.replay import ReplayView
 from spec.states import FINISHED, JobStatus
 from spec.verdict import Verdict
@@ -69,7 +70,10 @@ class Job:
     @property
     def spec(self) -> JobSpec:
         """What it trains, with all defaults."""
-        return self.view.spec
+        spec = self.view.spec
+        if isinstance(spec, ListedSpec) and not spec.is_whole:
+            return self.refresh().view.spec
+        return spec
 
     @property
     def status(self) -> JobStatus:
@@ -177,7 +181,7 @@ class Job:
         view = self.view
         name = name_of_copy(label(view), changes)
         kept = {"name": name, "project": view.project, "tags": view.tags, "priority": view.priority}
-        return self._client.submit(spec_with(view.spec.model_dump(mode="json", exclude_unset=True), kept), **changes)
+        return self._client.submit(spec_with(self.spec.model_dump(mode="json", exclude_unset=True), kept), **changes)
 
     def predict(self, data: Any, **options: Any) -> Predictions:
         """Its model's predictions of raw rows.

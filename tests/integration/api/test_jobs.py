@@ -122,6 +122,22 @@ def test_list(both: Service) -> None:
     assert listed("status=running") == []
 
 
+INLINE = {"x": [[0, 1, 2], [1, 0, 2], [1, 1, 2], [0, 0, 2]] * 50, "y": [1, 1, 0, 0] * 50}
+
+
+@pytest.mark.parametrize("sort", ["-created", "created", "best_val_loss"])
+def test_a_list_leaves_out_the_rows_of_inline_data_and_says_how_many(both: Service, sort: str) -> None:
+    named = {"split": ["train", "train", "validation", "train"] * 50, "validation_fraction": 0.0, "monitor": "val_loss"}
+    dataset = {**INLINE, "split": named.pop("split")}
+    job_id, other = both.submit(dataset=dataset, learning_rate=0.5, **named), both.submit()
+    listed = {job["id"]: job for job in both.ask("GET", f"{JOBS}?sort={sort}").get_json()["jobs"]}
+    assert listed[job_id]["spec"]["dataset"] == {"rows": 200, "columns": 3}
+    whole = both.ask("GET", f"{JOBS}/{job_id}").get_json()["spec"]
+    assert (len(whole["dataset"]["x"]), whole["dataset"]["split"][:2]) == (200, ["train", "train"])
+    assert {**listed[job_id]["spec"], "dataset": None} == {**whole, "dataset": None}
+    assert listed[other]["spec"] == both.ask("GET", f"{JOBS}/{other}").get_json()["spec"]
+
+
 def test_pages(both: Service) -> None:
     ids = [both.submit() for _ in range(5)]
     seen, query = [], "limit=2"

@@ -181,6 +181,16 @@ def test_a_job_of_a_list_gets_its_verdict_when_that_is_asked_for() -> None:
         list(client_of(server).jobs(status="done"))
 
 
+def test_the_spec_of_a_job_of_a_list_has_its_rows_when_that_is_asked_for() -> None:
+    data = {"x": [[0.0], [1.0]] * 9, "y": [0.0, 1.0] * 9}
+    whole = JobSpec.model_validate({"dataset": data}).model_dump(mode="json")
+    server = Server(job=view(spec=whole), listed=[view(spec={**whole, "dataset": {"rows": 18, "columns": 1}})])
+    (known,) = client_of(server).jobs()
+    assert (known.status, len(server.asked)) == (JobStatus.queued, 1)
+    assert known.spec == JobSpec.model_validate(whole)
+    assert len(server.asked) == 2
+
+
 def test_a_job_is_shown_in_a_line_and_in_a_table() -> None:
     done = view(status="succeeded", name="<b>", best=BEST, verdict=VERDICT)
     job = client_of(Server(job=done)).job(ID)

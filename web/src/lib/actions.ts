@@ -13,7 +13,7 @@ export function called(job: Pick<Job, "name" | "id">): string {
 }
 
 /** Cancel, pause, resume or retry; the job as it is then. */
-export function control(job: Job, what: "cancel" | "pause" | "resume" | "retry"): Promise<Job | undefined> {
+export function control(job: Pick<Job, "name" | "id">, what: "cancel" | "pause" | "resume" | "retry"): Promise<Job | undefined> {
   return toasts.guard(async () => {
     const path = { params: { path: { job_id: job.id } } };
     const asked =

@@ -9,6 +9,8 @@ import type { components, paths } from "./openapi";
 
 export type Schemas = Readable<components["schemas"]>;
 export type Job = Schemas["JobView"];
+/** A job in a list: of an inline data set it has only the numbers of rows and columns. */
+export type ListedJob = Schemas["ListedJob"];
 export type JobStatus = Schemas["JobStatus"];
 export type Spec = Schemas["JobSpec-Output"];
 export type Dataset = Schemas["DatasetView"];
