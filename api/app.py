@@ -107,7 +107,7 @@ def create_app(settings: Settings) -> Flask:
     loaded, sets = LoadedModels(store, files), DatasetStore(engine)
     starts = WarmStarts(store, sets, loaded, files)
     doorbell, failpoints = Doorbell(settings.broker_url), Failpoints(settings.failpoints)
-    sweep_store, tokens = SweepStore(engine), TokenStore(engine)
+    sweep_store, tokens = SweepStore(engine, limits), TokenStore(engine)
     improving = Improvements(store, sweep_store, space)
     job_services = JobServices(
         store, queue, starts, improving, doorbell, files, space, settings.mlflow_public_url or auth.MLFLOW, failpoints

@@ -19,6 +19,7 @@ from store.sweeps import SweepRecord, SweepStore
 
 from .answers import PREFIX
 from .errors import NotFoundError
+from .sweep_quotas import demand_quota
 
 _LIVE = (SweepState.running, SweepState.paused, SweepState.finished)
 
@@ -42,6 +43,7 @@ class Improvements:
             return known, False
         verdict = judge(job.spec, self.jobs.curve(job.id), job.failure_reason, cut_short=job.cut_short)
         spec = improvement_sweep(job.spec, None if verdict is None else verdict.suggestion, seeds=wanted.seeds)
+        demand_quota(self.sweeps, spec, job.owner)
         self.space.demand()
         return self.sweeps.submit(spec, owner=job.owner, improves=job.id), True
 

@@ -13,6 +13,7 @@ from store.sweeps import SweepRecord, SweepStore
 
 from .errors import NotFoundError
 from .job_services import JobServices
+from .sweep_quotas import demand_quota_again
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,7 @@ class ReplayServices:
             raise IllegalSweepStateError(sweep.state.value, "replayed: its table is complete when it has finished")
         if isinstance(sweep.spec.trials, Budget) and sweep.spec.trials.seconds is not None:
             raise IllegalSweepStateError(sweep.state.value, "replayed if a clock ended it: its budget is in seconds")
+        demand_quota_again(self.sweeps, sweep)
         self.jobs.space.demand()
         return self.sweeps.submit(sweep.spec, owner=sweep.owner, idempotency=idempotency, replays=sweep.id)
 

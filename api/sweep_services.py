@@ -25,6 +25,7 @@ from .dataset_services import DatasetServices
 from .errors import BadFieldsError
 from .sweep_answers import summary_fields, sweep_summary, trial_detail, trial_view
 from .sweep_findings import Leaders, importances, population, rungs, schedule_of
+from .sweep_quotas import demand_quota
 from .warm_starts import WarmStarts
 
 if TYPE_CHECKING:
@@ -60,7 +61,10 @@ class SweepServices:
         return self.store.submit(resolved, owner=asker.owner, idempotency=idempotency), False
 
     def resolve(self, spec: SweepSpec, asker: Principal) -> SweepSpec:
-        """The sweep, with what the record knows of its base's data set and first network. Raises `BadFieldsError`."""
+        """The sweep, with what the record knows of its base's data set and first network.
+
+        Raises `BadFieldsError`, also where a quota would keep it waiting for ever, and `NotAMemberError`.
+        """
         for name, parameter in spec.space.items():
             field = name.split(".")[0]
             if field == "dataset" and (name != "dataset" or _names_uploads(parameter.values)):
@@ -69,6 +73,7 @@ class SweepServices:
                 raise BadFieldsError.of(f"space.{name}", "cannot vary in jobs that begin from another job")
         bases = self.datasets.resolve([spec.base], ["base."], owner=asker.shared)
         (base,) = self.starts.resolve(bases, ["base."], sees=asker.sees)
+        demand_quota(self.store, spec, asker.owner)
         return spec.model_copy(update={"base": base})
 
     def check(self, spec: SweepSpec) -> SweepCheck:

@@ -13,7 +13,7 @@ from spec.states import FINISHED
 
 from .db import lock
 from .errors import QueueFullError
-from .quotas import count_waiting, demand_queued, most_queued
+from .quotas import MostQueued, count_waiting, demand_queued, most_queued
 from .slot_share import WHOLE, SlotShare
 from .tables import Job
 
@@ -100,10 +100,12 @@ class QueueCapacity:
                 f"{all_} jobs wait, and the queue takes {most}: submit {jobs} more when some have started."
             )
 
-    def most(self, connection: Connection, owner: str, project_id: str | None) -> int | None:
+    def most(self, connection: Connection, owner: str, project_id: str | None) -> MostQueued | None:
         """How many jobs of this owner, in this project, may ever wait together; None: any number."""
-        quota = most_queued(connection, owner, project_id, self._limits.owner_queued)
-        return min((one for one in (quota, self._limits.queue or None) if one is not None), default=None)
+        known = [*most_queued(connection, owner, project_id, self._limits.owner_queued)]
+        if queue := self._limits.queue:
+            known.append(MostQueued(queue, f"the whole queue takes {queue:,} jobs"))
+        return min(known, key=lambda one: one.jobs, default=None)
 
     def taken(self, jobs: int) -> None:
         """So many more jobs wait now."""

@@ -8,7 +8,7 @@ exceed them by what runs.
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -26,6 +26,15 @@ COUNTED_EVERY_S = 60.0
 """After how long a process adds up the GPU-hours of the month again, at the latest."""
 COUNTING_SHARE = 0.02
 """Most of its time that goes into this: where few attempts are added up, the next job after an attempt knows of it."""
+
+
+@dataclass(frozen=True)
+class MostQueued:
+    """How many jobs may wait together, if nothing else waits."""
+
+    jobs: int
+    sentence: str
+    """Which quota or limit says so, without a full stop."""
 
 
 @dataclass(frozen=True)
@@ -81,12 +90,15 @@ def demand_queued(connection: Connection, owner: str, jobs: int, default: int, p
         _demand(waiting, projects[row.id], row.queued_quota, f"of the project {row.name}")
 
 
-def most_queued(connection: Connection, owner: str, project_id: str | None, default: int) -> int | None:
-    """How many jobs of the owner in this project may wait at most, if nothing else waits; None: any number."""
+def most_queued(connection: Connection, owner: str, project_id: str | None, default: int) -> Iterator[MostQueued]:
+    """The quotas that say how many jobs of the owner in this project may wait."""
     own = connection.execute(select(User.queued_quota).where(User.name == owner)).scalar()
-    shared = connection.execute(select(Project.queued_quota).where(Project.id == project_id)).scalar()
-    quotas = [most for most in (own if own is not None else default or None, shared) if most is not None]
-    return min(quotas, default=None)
+    if (most := own if own is not None else default or None) is not None:
+        yield MostQueued(most, f"the quota of queued jobs of {owner} is {most:,}")
+    shared = connection.execute(select(Project.name, Project.queued_quota).where(Project.id == project_id)).first()
+    if shared is not None and shared.queued_quota is not None:
+        most = shared.queued_quota
+        yield MostQueued(most, f"the quota of queued jobs of the project {shared.name} is {most:,}")
 
 
 def _quotas(kind: str, who: Any, quota: Any, leases: ColumnElement[bool]) -> Select[Any]:
@@ -184,6 +196,11 @@ def _limits(
 
 
 def _demand(waiting: int, jobs: int, most: int, whose: str) -> None:
+    if jobs > most:
+        raise QueueFullError(
+            f"The quota of queued jobs {whose} is {most}, so {jobs} can never wait together: "
+            "submit fewer at a time, or ask an administrator for a larger quota."
+        )
     if waiting + jobs > most:
         raise QueueFullError(
             f"The quota of queued jobs {whose} is {most}, and {waiting} wait: "

@@ -37,8 +37,10 @@ from .db import now, reading, writing
 from .errors import IllegalSweepStateError, SweepNotFoundError
 from .idempotency import answered, remember
 from .jobs import cancel_jobs, pause_jobs, resume_jobs
+from .limits import NONE, Limits, QueueCapacity
 from .mirror import mark_for_mirror
 from .projects import project_ids
+from .quotas import MostQueued
 from .records import Idempotency
 from .tables import Generation, Job, Sweep, Trial
 from .versions import read_rows
@@ -110,8 +112,9 @@ class SweepStore:
     Any process may call any method at any time. Raises `StoreUnavailableError` when the database does not answer.
     """
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, limits: Limits = NONE) -> None:
         self._engine = engine
+        self._capacity = QueueCapacity(limits)
 
     def submit(
         self,
@@ -159,6 +162,12 @@ class SweepStore:
         with reading(self._engine) as connection:
             ids = answered(connection, owner, idempotency)
         return None if ids is None else self.get(ids[0], owner=owner)
+
+    def most_jobs(self, project: str, *, owner: str) -> MostQueued | None:
+        """How many jobs of the owner in this project may ever wait together; None: any number."""
+        with reading(self._engine) as connection:
+            project_id = project_ids(connection, [project], owner=owner).get(project)
+            return self._capacity.most(connection, owner, project_id)
 
     # --- reading --------------------------------------------------------------------------------------------------
 
@@ -305,6 +314,12 @@ class SweepStore:
         with reading(self._engine) as connection:
             return [trial_record(row) for row in connection.execute(query)]
 
+    def largest_generation(self, sweep_id: str) -> int:
+        """The most configurations that were proposed at a time; 0: none was."""
+        sizes = select(func.count().label("size")).where(Trial.sweep_id == sweep_id).group_by(Trial.generation)
+        with reading(self._engine) as connection:
+            return int(connection.execute(select(func.max(sizes.subquery().c.size))).scalar() or 0)
+
     def columns(self, sweep_id: str, limit: int) -> dict[str, list[Any]]:
         """The first configurations, in order of their numbers: what charts need of them, each field as a column."""
         names = ("number", "generation", "state", "score", "deviation", "epochs", "configuration")
@@ -391,7 +406,7 @@ class SweepStore:
             .where(
                 Sweep.id == sweep_id, changeable_by(owner, Sweep), Sweep.state.in_([source.value for source in sources])
             )
-            .values(state=to.value, mirrored=False, **ended, **values)
+            .values(state=to.value, message=None, mirrored=False, **ended, **values)
             .returning(Sweep.id)
         )
         return connection.execute(changed).first() is not None

@@ -20,6 +20,7 @@ from .brackets import bracket_key
 from .datasets import lock_datasets
 from .db import now, reading, writing
 from .limits import NONE, Limits, QueueCapacity
+from .quotas import MostQueued
 from .records import columns, new_job
 from .sweeps import SweepRecord, TrialRecord, sweep_record, trial_record
 from .tables import Generation, Job, Sweep, Trial
@@ -117,7 +118,7 @@ class TrialStore:
 
     # --- proposing ------------------------------------------------------------------------------------------------
 
-    def most_jobs(self, sweep: SweepRecord) -> int | None:
+    def most_jobs(self, sweep: SweepRecord) -> MostQueued | None:
         """The most jobs of the sweep that may ever wait together; None: any number."""
         with reading(self._engine) as connection:
             return self._capacity.most(connection, sweep.owner, sweep.project_id)
@@ -146,6 +147,7 @@ class TrialStore:
                         generations=generation + bool(trials),
                         trials=Sweep.trials + len(trials),
                         exhausted=exhausted,
+                        message=None,
                     )
                     .returning(Sweep.trials)
                 )
@@ -243,6 +245,12 @@ class TrialStore:
         open_ = exists().where(Trial.sweep_id == Sweep.id, Trial.state == TrialState.open.value)
         ready = and_(Sweep.id == sweep.id, Sweep.state == SweepState.running.value, Sweep.exhausted, ~open_)
         return self._end(ready, SweepState.finished, None)
+
+    def wait(self, sweep: SweepRecord, why: str) -> None:
+        """Say why a sweep cannot go on now, until its next generation begins."""
+        with writing(self._engine) as connection:
+            mine = (Sweep.id == sweep.id, Sweep.state == SweepState.running.value)
+            connection.execute(update(Sweep).where(*mine).values(message=why))
 
     def fail(self, sweep: SweepRecord, message: str) -> bool:
         """End a sweep that cannot go on."""

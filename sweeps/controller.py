@@ -29,6 +29,10 @@ BRACKETS_AHEAD = 8
 """So many brackets are open where nothing is learned from those that train."""
 
 
+class _NeverFitsError(Exception):
+    """So many jobs may never wait together, as long as nobody changes a quota."""
+
+
 class Controller:
     """Proposes and settles, sweep by sweep.
 
@@ -62,6 +66,11 @@ class Controller:
                 self._propose_all(sweep)
             except QueueFullError as error:
                 log.info("sweep %s waits: %s", sweep.id, error)
+                return bool(settled)
+            except _NeverFitsError as error:
+                if sweep.message != str(error):
+                    log.warning("sweep %s waits: %s", sweep.id, error)
+                    self._store.wait(sweep, str(error))
                 return bool(settled)
             except DatasetNotFoundError as error:
                 self._store.fail(sweep, str(error))
@@ -97,10 +106,17 @@ class Controller:
         history = self._history(sweep)
         generation, spec = sweep.generations, sweep.spec
         left = self._left(sweep, history)
-        planned = bracket(spec, generation, min(left, self._most_together(sweep)))
+        most = self._store.most_jobs(sweep)
+        together = MOST_TRIALS if most is None else max(most.jobs // spec.replicates, 1)
+        planned = bracket(spec, generation, min(left, together))
         if sweep.replays is not None:
             planned = self._store.replayed(sweep, generation) or planned
         count = planned.size
+        if most is not None and left and count * spec.replicates > most.jobs:
+            raise _NeverFitsError(
+                f"Its next {count * spec.replicates:,} jobs wait together, and {most.sentence}: "
+                "it goes on when an administrator gives a larger one."
+            )
         proposed = propose(spec, history, generation=generation, count=count)
         trials = [
             NewTrial(one.configuration, one.digest, _jobs(spec, one, len(history) + place))
@@ -137,11 +153,6 @@ class Controller:
             if spec.trials.seconds is not None and self._age_s(sweep.created_at) >= spec.trials.seconds:
                 return 0
         return max(left, 0)
-
-    def _most_together(self, sweep: SweepRecord) -> int:
-        """The most configurations of a generation: one that a quota never lets wait would stop the sweep for ever."""
-        most = self._store.most_jobs(sweep)
-        return MOST_TRIALS if most is None else max(most // sweep.spec.replicates, 1)
 
     def _age_s(self, since: datetime) -> float:
         return self._now() - since.timestamp()

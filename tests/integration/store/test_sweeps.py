@@ -199,6 +199,25 @@ def test_a_sweep_whose_brackets_are_larger_than_the_quota_goes_on_in_smaller_one
     assert (ended.state, ended.trials) == (SweepState.finished, 100)
 
 
+def test_a_sweep_whose_quota_became_too_small_says_why_it_waits_and_goes_on_with_a_larger_one(
+    house: House, engine: Engine
+) -> None:
+    users = UserStore(engine)
+    users.create("ann", Role.member, Quotas(queued=3))
+    sweep = house.sweeps.submit(asked(seeds=3, trials=2), owner="ann")
+    users.change("ann", quotas=Quotas(queued=2))
+    house.controller().round()
+    waiting = house.sweeps.get(sweep.id, owner="ann")
+    assert (waiting.state, waiting.trials) == (SweepState.running, 0)
+    assert waiting.message is not None
+    assert waiting.message.startswith(
+        "Its next 3 jobs wait together, and the quota of queued jobs of ann is 2: it goes"
+    )
+    users.change("ann", quotas=Quotas(queued=3))
+    ended = house.run(sweep)
+    assert (ended.state, ended.trials, ended.message) == (SweepState.finished, 2, None)
+
+
 BRACKETS = {"halving": "successive", "generation": 2, "trials": 8}
 """Four brackets of two."""
 
