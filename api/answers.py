@@ -5,7 +5,7 @@ from dataclasses import asdict
 from typing import Any
 
 from spec.schema import Task
-from spec.states import FINISHED, FailureReason, JobStatus
+from spec.states import FINISHED, FailureReason, JobStatus, StopReason
 from spec.verdict import Verdict
 from spec.views import (
     Best,
@@ -132,7 +132,6 @@ def _news(job: Any) -> dict[str, Any]:
             "project",
             "priority",
             "status",
-            "stop_reason",
             "attempt",
             "metrics",
             "worker",
@@ -143,6 +142,7 @@ def _news(job: Any) -> dict[str, Any]:
     return {
         **{name: getattr(job, name) for name in same},
         "tags": dict(job.tags),
+        "stop_reason": StopReason.known(job.stop_reason),
         "failure": _failure(job),
         "cancel_requested": job.cancel_requested_at is not None,
         "pause_requested": job.pause_requested_at is not None,

@@ -11,7 +11,7 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from spec.disk import is_full
 from spec.field_error import FieldError
-from spec.newer import NewerReleaseError
+from spec.newer import NewerReleaseError, NewerView
 from spec.views import Problem
 from store.errors import (
     BytesQuotaError,
@@ -176,7 +176,6 @@ _STORE: Mapping[type[Exception], HTTPStatus] = {
     QueueFullError: HTTPStatus.TOO_MANY_REQUESTS,
     ClassroomFullError: HTTPStatus.TOO_MANY_REQUESTS,
     StoreUnavailableError: HTTPStatus.SERVICE_UNAVAILABLE,
-    NewerReleaseError: HTTPStatus.SERVICE_UNAVAILABLE,
 }
 """Status codes of the record's errors."""
 
@@ -193,7 +192,12 @@ _SENTENCES: Mapping[HTTPStatus, str] = {
 
 
 def problem(
-    status: HTTPStatus, detail: str, *, errors: Sequence[FieldError] = (), headers: Mapping[str, str] | None = None
+    status: HTTPStatus,
+    detail: str,
+    *,
+    errors: Sequence[FieldError] = (),
+    newer: NewerView | None = None,
+    headers: Mapping[str, str] | None = None,
 ) -> Response:
     """The answer that describes an error."""
     body = Problem(
@@ -202,6 +206,7 @@ def problem(
         status=status,
         detail=detail,
         errors=list(errors),
+        newer=newer,
         request_id=g.get("request_id", ""),
     )
     return Response(
@@ -222,6 +227,10 @@ def install(app: Flask, chance: Callable[[], float] = random.random) -> None:
     @app.errorhandler(ApiError)
     def _api(error: ApiError) -> Response:
         return problem(error.status, str(error), errors=error.errors, headers=error.headers)
+
+    @app.errorhandler(NewerReleaseError)
+    def _newer(error: NewerReleaseError) -> Response:
+        return problem(HTTPStatus.NOT_IMPLEMENTED, str(error), newer=error.view)
 
     for kind, status in _STORE.items():
 

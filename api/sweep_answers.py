@@ -74,7 +74,7 @@ def trial_detail(
             job=job.id,
             replicate=job.replicate,
             status=JobStatus(job.status),
-            stop_reason=StopReason(job.stop_reason) if job.stop_reason else None,
+            stop_reason=StopReason.known(job.stop_reason),
             epoch=job.epoch,
             best_epoch=job.best_epoch,
             score=(job.best_metrics or {}).get(sweep.spec.monitored),

@@ -7,6 +7,7 @@ EpochalError
 │   ├── NotAllowedError         401, 403
 │   ├── NotFoundError           404
 │   ├── ConflictError           409
+│   ├── NewerError              501: a newer release wrote it, which the service cannot read
 │   └── BusyError               408, 429, 502 to 504
 ├── BadFileError                a file cannot be read
 ├── NotEndedError               jobs did not end in the time that `wait` was given
@@ -24,6 +25,7 @@ EpochalError
 from collections.abc import Sequence
 
 from spec.field_error import FieldError
+from spec.newer import NewerView
 
 
 class EpochalError(Exception):
@@ -71,6 +73,20 @@ class NotFoundError(AnswerError):
 
 class ConflictError(AnswerError):
     """The job's state forbids it."""
+
+
+class NewerError(AnswerError):
+    """A newer release wrote the job or the sweep, which the service cannot read; `known` is what it knows of it."""
+
+    def __init__(self, detail: str, known: NewerView) -> None:
+        super().__init__(detail, status=501)
+        self.known = known
+
+    def __str__(self) -> str:
+        known = self.known
+        ended = "" if known.finished_at is None else f", ended {known.finished_at:%Y-%m-%d %H:%M} UTC"
+        began = f"created {known.created_at:%Y-%m-%d %H:%M} UTC"
+        return f"{super().__str__()}\n  {known.name or known.id}: {known.status}, {began}{ended}"
 
 
 class BusyError(AnswerError):

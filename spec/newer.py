@@ -8,6 +8,9 @@ from .base import Frozen
 class NewerReleaseError(Exception):
     """A newer release wrote this, and this service is of an older one."""
 
+    view: "NewerView | None" = None
+    """What is known of it, where it was read from the record."""
+
     def __init__(self, what: str, version: int, known: int) -> None:
         super().__init__(
             f"A newer release of the service wrote this {what}: its format has version {version}, and this service, "
@@ -16,7 +19,7 @@ class NewerReleaseError(Exception):
 
 
 class NewerView(Frozen):
-    """A job or a sweep that a newer release wrote, in a list of an older one: what is known without its spec."""
+    """A job or a sweep that a newer release wrote, as an older one shows it: what is known without its spec."""
 
     id: str
     owner: str

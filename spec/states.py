@@ -65,6 +65,11 @@ class StopReason(StrEnum):
     converged = "converged"
     pruned = "pruned"
 
+    @classmethod
+    def known(cls, value: str | None) -> "StopReason | None":
+        """The reason in the record; None for one that only a newer release knows, too."""
+        return cls(value) if value in list(cls) else None
+
     @property
     def sentence(self) -> str:
         """The reason as a sentence."""
@@ -89,6 +94,11 @@ class FailureReason(StrEnum):
     worker_lost = "worker_lost"
     quarantined = "quarantined"
     error = "error"
+
+    @classmethod
+    def _missing_(cls, value: object) -> "FailureReason | None":
+        """A reason that only a newer release knows is an error, whose message says more."""
+        return cls.error if isinstance(value, str) else None
 
     @property
     def sentence(self) -> str:

@@ -391,6 +391,8 @@ class Problem(Frozen):
     status: int
     detail: str
     errors: list[FieldError] = []
+    newer: NewerView | None = None
+    """With 501: what is known of a job or a sweep that a newer release wrote."""
     request_id: str
 
 

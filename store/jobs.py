@@ -58,7 +58,7 @@ from .records import (
 )
 from .tables import DATASET, Artifact, BestMetric, Job, JobEvent
 from .transitions import Transition, enter, log_event, move
-from .versions import read_rows
+from .versions import read_row, read_rows
 
 _WAITING = (JobStatus.queued, JobStatus.paused)
 
@@ -144,12 +144,12 @@ class JobStore:
     # --- reading --------------------------------------------------------------------------------------------------
 
     def get(self, job_id: str, *, owner: Asker) -> JobRecord:
-        """The job. Raises `JobNotFoundError`, for another owner's job too."""
+        """The job. Raises `JobNotFoundError`, for another owner's job too, and `NewerReleaseError`."""
         with reading(self._engine) as connection:
             row = connection.execute(JOBS.where(Job.id == job_id, visible_to(owner, Job))).first()
         if row is None:
             raise JobNotFoundError(f"There is no job {job_id} among yours: list the jobs to see which there are.")
-        return record(row)
+        return read_row(row, record)
 
     def list_jobs(
         self,

@@ -43,7 +43,7 @@ from .projects import project_ids
 from .quotas import MostQueued
 from .records import Idempotency
 from .tables import Generation, Job, Sweep, Trial
-from .versions import read_rows
+from .versions import read_row, read_rows
 
 LISTED = 50
 MOST_NUMBER = 2**31 - 1
@@ -172,7 +172,7 @@ class SweepStore:
     # --- reading --------------------------------------------------------------------------------------------------
 
     def get(self, sweep_id: str, *, owner: Asker) -> SweepRecord:
-        """The sweep. Raises `SweepNotFoundError`, for another owner's sweep too."""
+        """The sweep. Raises `SweepNotFoundError`, for another owner's sweep too, and `NewerReleaseError`."""
         with reading(self._engine) as connection:
             row = connection.execute(
                 select(Sweep.__table__).where(Sweep.id == sweep_id, visible_to(owner, Sweep))
@@ -181,7 +181,7 @@ class SweepStore:
             raise SweepNotFoundError(
                 f"There is no sweep {sweep_id} among yours: list the sweeps to see which there are."
             )
-        return sweep_record(row)
+        return read_row(row, sweep_record)
 
     def list_sweeps(
         self, *, owner: Asker, after: str | None = None, limit: int = LISTED

@@ -39,10 +39,19 @@ def read_rows(rows: Iterable[Any], read: Callable[[Any], Record]) -> tuple[list[
     newer: list[NewerView] = []
     for row in rows:
         try:
-            records.append(read(row))
+            records.append(read_row(row, read))
         except NewerReleaseError as error:
-            newer.append(_newer(row._mapping, str(error)))
+            newer += [error.view] if error.view is not None else []
     return records, newer
+
+
+def read_row(row: Any, read: Callable[[Any], Record]) -> Record:
+    """The record in this row. Raises `NewerReleaseError`, with what is known of it, if a newer release wrote it."""
+    try:
+        return read(row)
+    except NewerReleaseError as error:
+        error.view = _newer(row._mapping, str(error))
+        raise
 
 
 def _newer(row: Mapping[str, Any], why: str) -> NewerView:

@@ -17,6 +17,7 @@ from ..errors import (
     BadSpecError,
     BusyError,
     ConflictError,
+    NewerError,
     NotAllowedError,
     NotFoundError,
     ServerUnreachableError,
@@ -193,6 +194,8 @@ def raise_for_status(answer: httpx.Response) -> None:
     detail = problem.detail or problem.title
     if status in (400, 413, 415, 422):
         raise BadSpecError(detail, errors=problem.errors, status=status)
+    if problem.newer is not None:
+        raise NewerError(detail, problem.newer)
     if status in _REFUSALS:
         raise _REFUSALS[status](detail, status=status)
     raise AnswerError(f"{detail} (request {problem.request_id})", status=status)

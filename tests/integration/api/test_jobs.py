@@ -1,6 +1,7 @@
 """What users ask for, answered as the description says."""
 
 import gzip
+import json
 import uuid
 from pathlib import Path
 from typing import Any
@@ -8,12 +9,14 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, event, update
 
+from api.answers import job_news
 from api.app import create_app
 from spec.settings import Settings
 from spec.states import FailureReason, StopReason
 from store import db
+from store.db import now
 from store.files import files_at
-from store.records import ArtifactRecord, Progress, Success
+from store.records import JOB_NEWS, ArtifactRecord, Progress, Success
 from store.tables import Job
 
 from .conftest import JOBS, XOR, Service, is_problem, service
@@ -359,6 +362,23 @@ def test_a_job_of_a_newer_release_is_said_to_be_one(api: Service) -> None:
     job_id = api.submit()
     with db.writing(api.engine) as connection:
         connection.execute(update(Job).values(spec=NEWER_SPEC))
-    answer = api.ask("GET", f"{JOBS}/{job_id}")
-    assert is_problem(answer, 503)["detail"].startswith("A newer release of the service wrote this job")
-    assert int(answer.headers["Retry-After"]) > 0
+    problem = is_problem(api.ask("GET", f"{JOBS}/{job_id}"), 501)
+    assert problem["detail"].startswith("A newer release of the service wrote this job")
+    assert problem["newer"] == api.ask("GET", JOBS).get_json()["newer"][0]
+    assert is_problem(api.ask("POST", f"{JOBS}/{job_id}/cancel"), 501)["newer"]["status"] == "cancelled"
+
+
+def test_reasons_that_only_a_newer_release_knows_hide_no_job(api: Service) -> None:
+    failed, stopped = api.submit(), api.submit()
+    ended = {"finished_at": now(), "best_metrics": {}}
+    with db.writing(api.engine) as connection:
+        values = {"status": "failed", "failure_reason": "cosmic_ray", "failure_message": "A bit was flipped.", **ended}
+        connection.execute(update(Job).where(Job.id == failed).values(values))
+        values = {"status": "succeeded", "stop_reason": "bored", **ended}
+        connection.execute(update(Job).where(Job.id == stopped).values(values))
+        news = [job_news(row) for row in connection.execute(JOB_NEWS.order_by(Job.id))]
+    listed = api.ask("GET", f"{JOBS}?sort=created").get_json()["jobs"]
+    by_id = [api.ask("GET", f"{JOBS}/{job_id}").get_json() for job_id in (failed, stopped)]
+    for jobs in (listed, by_id, [json.loads(one.model_dump_json()) for one in news]):
+        assert jobs[0]["failure"] == {"reason": "error", "message": "A bit was flipped.", "retryable": True}
+        assert (jobs[1]["status"], jobs[1]["stop_reason"]) == ("succeeded", None)

@@ -13,6 +13,7 @@ from epochal.errors import (
     BadSpecError,
     BusyError,
     ConflictError,
+    NewerError,
     NotAllowedError,
     NotFoundError,
     ServerUnreachableError,
@@ -257,6 +258,18 @@ def test_pictures_are_listed_and_fetched() -> None:
     (picture,) = asking.pictures("j").pictures
     assert asking.picture("j", picture.name) == b"PNG"
     assert seen[1].url.path == picture.href
+
+
+def test_a_job_that_only_a_newer_release_can_read_is_an_error_that_says_what_is_known() -> None:
+    theirs = {
+        **{"id": ID, "owner": "ann", "name": "fast", "status": "running", "why": "A newer release."},
+        **{"created_at": "2026-01-01T00:00:00Z", "finished_at": None},
+    }
+    body = {"type": "about:blank", "title": "Not Implemented", "status": 501, "detail": "A newer release wrote it."}
+    refused = httpx.Response(501, json={**body, "newer": theirs, "request_id": "r"})
+    with pytest.raises(NewerError, match=r"wrote it\.\n  fast: running, created 2026-01-01 00:00 UTC$") as found:
+        client(refused).job(ID)
+    assert found.value.known == NewerView.model_validate(theirs)
 
 
 def test_a_job_that_a_newer_release_wrote_is_named_and_another_is_not_taken_for_it() -> None:

@@ -31,6 +31,8 @@ export class ApiError extends Error {
     message: string,
     readonly fields: readonly FieldError[] = [],
     readonly retryAfterS: number | null = null,
+    /** What is known of a job or a sweep that a newer release wrote. */
+    readonly newer: Schemas["NewerView"] | null = null,
   ) {
     super(message);
   }
@@ -73,7 +75,7 @@ export async function refusal(answer: Response): Promise<ApiError> {
   const problem = (typeof said === "object" && said !== null ? said : {}) as Partial<Schemas["Problem"]>;
   const sentence = problem.detail ?? `The API answered ${answer.status} ${answer.statusText}.`;
   const wait = Number(answer.headers.get("Retry-After") ?? NaN);
-  return new ApiError(answer.status, sentence, problem.errors ?? [], Number.isFinite(wait) ? wait : null);
+  return new ApiError(answer.status, sentence, problem.errors ?? [], Number.isFinite(wait) ? wait : null, problem.newer ?? null);
 }
 
 /** Every documented route. */
