@@ -3,10 +3,13 @@
 import errno
 import io
 import sys
+from collections.abc import Callable
+from functools import cached_property
 from importlib.metadata import version
 from typing import Annotated, Any
 
 import typer
+from typer.main import get_command
 
 from spec.specfile import BadSpecFileError
 
@@ -36,13 +39,18 @@ from .help import Group
 class _Commands(typer.Typer):
     """Commands whose errors are a sentence on standard error and an exit code."""
 
+    @cached_property
+    def built(self) -> Callable[..., Any]:
+        """All of them, built once: that takes longer than most of them do."""
+        return get_command(self)
+
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Run the command line."""
         for stream in (sys.stdout, sys.stderr):
             if isinstance(stream, io.TextIOWrapper):
                 stream.reconfigure(errors="replace")  # a terminal that cannot show a character shows the others
         try:
-            return super().__call__(*args, **kwargs)
+            return self.built(*args, **kwargs)
         except EpochalError as error:
             typer.echo(f"epochal: {error}", err=True)
             sys.exit(error.exit_code)
