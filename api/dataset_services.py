@@ -17,6 +17,7 @@ from spec.field_error import FieldError
 from spec.job import JobSpec
 from spec.labels import Label
 from spec.reading import Names, ReadingOptions, ReadingOrder
+from spec.row_counts import rows_fault
 from spec.schema import Task
 from spec.validation_errors import sentences
 from store.access import Asker
@@ -123,14 +124,17 @@ class DatasetServices:
         return None if found is None or found.startswith("utf") else found
 
     def resolve(self, specs: Sequence[JobSpec], paths: Sequence[str], *, owner: Asker) -> list[JobSpec]:
-        """The specs, with what the record knows of their uploaded data sets. Raises `BadFieldsError`.
+        """The specs, with what the record knows of their uploaded data sets.
 
-        `paths` say where each spec stands in the request.
+        Raises `BadFieldsError`, also for inline rows that do not suffice. `paths` say where each spec stands in the
+        request.
         """
         records: dict[str, DatasetRecord | None] = {}
         found, faults = list[JobSpec](), list[FieldError]()
         for spec, path in zip(specs, paths, strict=True):
             if not isinstance(spec.dataset, Uploaded):
+                if (wrong := rows_fault(spec)) is not None:
+                    faults.append(wrong.model_copy(update={"path": path + wrong.path}))
                 found.append(spec)
                 continue
             wanted = spec.dataset.id
@@ -141,8 +145,8 @@ class DatasetServices:
                 message = "is none of your data sets: upload it first"
                 faults.append(FieldError(path=f"{path}dataset.id", message=message))
                 continue
-            if wrong := wrong_labels(spec.class_weight, record.table.target.labels):
-                faults.append(FieldError(path=f"{path}class_weight", message=wrong))
+            if unknown := wrong_labels(spec.class_weight, record.table.target.labels):
+                faults.append(FieldError(path=f"{path}class_weight", message=unknown))
                 continue
             try:
                 found.append(spec.on(record.uploaded))

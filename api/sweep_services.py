@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from spec.field_error import FieldError
 from spec.halving import Bracket, bracket
+from spec.row_counts import rows_fault
 from spec.states import JobStatus
 from spec.sweep import MOST_TRIALS, SET_BY_SWEEP, Configuration, Population, SweepSpec, body_with
 from spec.sweep_views import BracketView, SweepCheck, SweepProgress, SweepSummary, SweepView, TrialDetail, TrialView
@@ -74,7 +75,9 @@ class SweepServices:
         bases = self.datasets.resolve([spec.base], ["base."], owner=asker.shared)
         (base,) = self.starts.resolve(bases, ["base."], sees=asker.sees)
         demand_quota(self.store, spec, asker.owner)
-        return spec.model_copy(update={"base": base})
+        resolved = spec.model_copy(update={"base": base})
+        _check_folds(resolved)
+        return resolved
 
     def check(self, spec: SweepSpec) -> SweepCheck:
         """What a resolved sweep would be. Raises `BadFieldsError` when no combination that was looked at is a job."""
@@ -160,6 +163,18 @@ class SweepServices:
             return self.store.extend(sweep.id, trials, owner=owner)
         except ValidationError as error:
             raise BadFieldsError(sentences(error, {"trials": trials})) from error
+
+
+def _check_folds(spec: SweepSpec) -> None:
+    """Raise `BadFieldsError` if rows of the base's data are too few for the folds, in any of them."""
+    for fold in range(spec.folds or 0):
+        try:
+            wrong = rows_fault(spec.job({}, fold))
+        except ValidationError:
+            return  # what the base alone is not, its configurations may be
+        if wrong is not None:
+            path = SET_BY_SWEEP.get(wrong.path, f"base.{wrong.path}")
+            raise BadFieldsError.of(path, wrong.message)
 
 
 def _sampled(spec: SweepSpec, count: int) -> "Generation":

@@ -20,6 +20,7 @@ from store.records import JOB_NEWS, ArtifactRecord, Progress, Success
 from store.tables import Job
 
 from .conftest import JOBS, XOR, Service, is_problem, service
+from .sweeping import SWEEPS, asked
 
 
 def curve(first: int, last: int) -> dict[str, list[float | None]]:
@@ -139,6 +140,19 @@ def test_a_list_leaves_out_the_rows_of_inline_data_and_says_how_many(both: Servi
     assert (len(whole["dataset"]["x"]), whole["dataset"]["split"][:2]) == (200, ["train", "train"])
     assert {**listed[job_id]["spec"], "dataset": None} == {**whole, "dataset": None}
     assert listed[other]["spec"] == both.ask("GET", f"{JOBS}/{other}").get_json()["spec"]
+
+
+def test_inline_rows_that_do_not_suffice_are_refused_when_they_are_submitted(api: Service) -> None:
+    few = {"dataset": {"x": [[0.5 * row] for row in range(12)], "y": [0.0] * 8 + [1.0] * 4}, "folds": 9}
+    for path, body, field in (
+        (JOBS, few, "folds"),
+        (f"{JOBS}/check", few, "folds"),
+        (f"{JOBS}/bulk", {"jobs": [XOR, few]}, "jobs.1.folds"),
+        (SWEEPS, asked(base={**few, "folds": None}, folds=9), "folds"),
+    ):
+        (error,) = is_problem(api.ask("POST", path, json=body), 422)["errors"]
+        assert error == {"path": field, "message": "must be at most 8, the rows of the largest class that are not test"}
+    assert api.stored() == 0
 
 
 def test_pages(both: Service) -> None:

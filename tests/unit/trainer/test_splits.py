@@ -1,6 +1,7 @@
 """Rows are divided by chance, column, group and time as scikit-learn divides them."""
 
 import warnings
+from collections import Counter
 from collections.abc import Iterable
 from itertools import pairwise
 from pathlib import Path
@@ -20,7 +21,9 @@ from sklearn.model_selection import (
     TimeSeriesSplit,
 )
 
+from spec.dataset import Inline
 from spec.job import JobSpec
+from spec.row_counts import counts_by_class
 from trainer.__main__ import main
 from trainer.errors import BadDataError
 from trainer.rows import load
@@ -59,6 +62,28 @@ def parts(spec: JobSpec) -> tuple[list[int], list[int], list[int]]:
 
 def by(column: str) -> dict[str, Any]:
     return {column: COLUMNS[column]}
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_rows_are_divided_as_they_are_counted_before(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    rows = int(rng.integers(8, 30))
+    y = rng.choice(3, rows, p=[0.7, 0.2, 0.1])
+    y[:2] = 0, 1
+    y = np.unique(y, return_inverse=True)[1]
+    columns: dict[str, Any] = {}
+    if seed % 3 == 1:
+        columns = {"time": rng.integers(0, 12, rows).tolist()}
+    if seed % 3 == 2:
+        columns = {"split": rng.choice(["train", "validation"], rows, p=[0.7, 0.3]).tolist()}
+    data = {"x": [[0.0]] * rows, "y": y.tolist(), **columns}
+    fractions = {"validation_fraction": 0.25, "test_fraction": 0.25}
+    spec = job(dataset=data, loss="cross_entropy", batch_size="full", split_seed=seed, **fractions)
+    assert isinstance(spec.dataset, Inline)
+    counted = counts_by_class(spec, spec.dataset)
+    divided = divide(spec, rows, y, load(spec.dataset).roles)
+    for part, numbers in zip(counted, divided, strict=True):
+        assert {name: count for name, count in part.items() if count} == Counter(y[numbers].tolist())
 
 
 def test_rows_go_where_the_column_says() -> None:
