@@ -11,7 +11,7 @@ from spec.field_error import FieldError
 from spec.halving import Bracket, bracket
 from spec.row_counts import rows_fault
 from spec.states import JobStatus
-from spec.sweep import MOST_TRIALS, SET_BY_SWEEP, Configuration, Population, SweepSpec, body_with
+from spec.sweep import MOST_TRIALS, SET_BY_SWEEP, Configuration, Population, SweepSpec, body_with, value_at
 from spec.sweep_views import BracketView, SweepCheck, SweepProgress, SweepSummary, SweepView, TrialDetail, TrialView
 from spec.validation_errors import sentences
 from store.access import Asker
@@ -37,6 +37,9 @@ SAMPLED = 64
 LISTED_WHOLE = 1_000
 """A check looks at a space with so many combinations or fewer as a whole."""
 REASONS = 20
+VALUES = 5
+"""Wrong values of a field that are named."""
+IT_IS = "; it is "
 WOKEN = 64
 """Messages to workers when a sweep goes on: each slot needs one."""
 
@@ -192,13 +195,31 @@ def _sampled(spec: SweepSpec, count: int) -> "Generation":
 
 
 def _reasons(spec: SweepSpec, refusals: "Sequence[Refusal]") -> list[FieldError]:
-    """The rules that combinations break, by the field of the sweep that breaks them."""
-    found = [
-        fault.model_copy(update={"path": _of_sweep(spec, one.configuration, fault.path)})
-        for one in refusals[:REASONS]
-        for fault in sentences(one.error, body_with(spec.base, one.configuration))
-    ]
-    return list({fault.model_dump_json(): fault for fault in found}.values())[:REASONS]
+    """The rules that combinations break, by the field of the sweep that breaks them, with the wrong values."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for one in refusals:
+        for fault in sentences(one.error, body_with(spec.base, one.configuration)):
+            rule, _, value = _said(spec, one.configuration, fault).partition(IT_IS)
+            values = found.setdefault((_of_sweep(spec, one.configuration, fault.path), rule), [])
+            if value and value not in values:
+                values.append(value)
+    reasons = [FieldError(path=path, message=rule + _values(values)) for (path, rule), values in found.items()]
+    return reasons[:REASONS]
+
+
+def _said(spec: SweepSpec, configuration: Configuration, fault: FieldError) -> str:
+    """The message; a field that is another kind's, such as another optimizer's, is said to be that."""
+    first = fault.path.split(".")[0]
+    kind = value_at(configuration, spec.base, f"{first}.type")
+    if kind is None or not fault.message.endswith(f"did you mean {fault.path}?"):
+        return fault.message
+    return f"is no field of {first} {kind}: choose another {first} in base, or let {first} vary too"
+
+
+def _values(values: Sequence[str]) -> str:
+    """The end of a sentence about wrong values."""
+    more = " and others" if len(values) > VALUES else ""
+    return IT_IS + ", ".join(values[:VALUES]) + more if values else ""
 
 
 def _of_sweep(spec: SweepSpec, configuration: Configuration, path: str) -> str:

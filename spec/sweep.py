@@ -25,9 +25,12 @@ from .base import Count, Frozen, Named, Real, fault, one_of
 from .dataset import Inline, canonical_json
 from .job import CHANGEABLE, SPEC_VERSION, JobSpec
 from .labels import Name
+from .losses import LOSSES
 from .meant import did_you_mean, meant
 from .monitors import Monitor
 from .newer import NewerReleaseError
+from .optimizers import OPTIMIZERS
+from .schedules import SCHEDULES
 from .validation_errors import sentences
 
 RULES_VERSION = 3
@@ -596,7 +599,18 @@ def _set(body: dict[str, Any], base: JobSpec, path: list[str], value: Any) -> No
         at[name] = dict(at.get(name) or {})
         at = at[name]
     at[rest[-1]] = value
+    kind = _KIND_OF.get((first, value)) if rest == ["type"] and isinstance(value, str) else None
+    if kind is not None:  # what the other kind does not have goes
+        inner = {name: own for name, own in inner.items() if name in kind.model_fields}
     body[first] = inner
+
+
+_KIND_OF: Mapping[tuple[str, Any], type[Named]] = {
+    (field, kind.name()): kind
+    for field, kinds in (("optimizer", OPTIMIZERS), ("loss", LOSSES), ("schedule", SCHEDULES))
+    for kind in kinds
+}
+"""The kinds of the fields that are an object with a `type`."""
 
 
 def active(space: Mapping[str, Parameter], configuration: Mapping[str, Any], base: JobSpec) -> Iterator[str]:

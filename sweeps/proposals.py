@@ -15,6 +15,8 @@ from .methods import LISTED, METHODS, grid
 TRIES = 8
 """A generation looks at so many candidates per configuration, and at some more, before it lists what is left."""
 MORE_TRIES = 64
+MOST_REFUSALS = 200
+"""Most refusals that are kept, to say why."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,7 @@ class Generation:
     refused: int
     """Candidates that no job could be."""
     refusals: tuple[Refusal, ...]
-    """Why, once for each field and rule."""
+    """Why, once for each field, rule and wrong value; the first of them."""
 
 
 def propose(sweep: SweepSpec, history: Sequence[Trial], *, generation: int, count: int) -> Generation:
@@ -65,14 +67,22 @@ def propose(sweep: SweepSpec, history: Sequence[Trial], *, generation: int, coun
                 job = sweep.job(candidate, 0)
             except ValidationError as error:
                 refused += 1
-                rule = str(error.errors(include_url=False, include_input=False)[0])
-                refusals.setdefault(rule, Refusal(candidate, error))
+                if len(refusals) < MOST_REFUSALS:
+                    refusals.setdefault(_fault(error), Refusal(candidate, error))
                 continue
             digest = digest_of(job)
             if digest not in seen:
                 seen.add(digest)
                 proposals.append(Proposal(candidate, digest, job))
     return Generation(tuple(proposals), len(proposals) < count, refused, tuple(refusals.values()))
+
+
+def _fault(error: ValidationError) -> str:
+    """What is wrong first: a field, a rule, and the value unless it is the whole job."""
+    first = error.errors(include_url=False)[0]
+    if first["type"] == "rule":
+        return str(first["ctx"])
+    return f"{first['loc']} {first['type']} {first['input']!r}"
 
 
 def _candidates(sweep: SweepSpec, history: Sequence[Trial], generation: int, count: int) -> Iterator[Configuration]:

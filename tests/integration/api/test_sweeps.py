@@ -85,6 +85,31 @@ def test_a_check_says_what_a_sweep_would_be(api: Service) -> None:
     assert shown(api, SWEEPS)["sweeps"] == []
 
 
+@pytest.mark.parametrize(
+    ("space", "path", "message"),
+    [
+        ({"architecture.hidden": [[4], [0], [-3]]}, "space.architecture.hidden", "must be at least 1; it is 0, -3"),
+        (
+            {"optimizer.type": ["sgd"], "optimizer.momentum": [0.5, *(1.5 + step for step in range(6))]},
+            "space.optimizer.momentum",
+            "must be less than 1.0; it is 1.5, 2.5, 3.5, 4.5, 5.5 and others",
+        ),
+    ],
+)
+def test_a_check_names_the_wrong_values_of_a_field_within_an_object(
+    api: Service, space: dict[str, Any], path: str, message: str
+) -> None:
+    found = api.ask("POST", f"{SWEEPS}/check", json=asked(method="grid", space=space)).get_json()
+    assert (found["configurations"], found["reasons"]) == (1, [{"path": path, "message": message}])
+
+
+def test_a_field_of_another_optimizer_is_said_to_be_none_of_this_one(api: Service) -> None:
+    body = asked(method="grid", space={"optimizer.momentum": [0.5, 0.9]})
+    (error,) = is_problem(api.ask("POST", SWEEPS, json=body), 422)["errors"]
+    assert error["path"] == "space.optimizer.momentum"
+    assert error["message"].startswith("is no field of optimizer adam: choose another optimizer in base, or let")
+
+
 def test_a_check_counts_brackets_and_epochs(api: Service) -> None:
     body = asked(trials=22, halving={"type": "hyperband", "factor": 3})
     found = api.ask("POST", f"{SWEEPS}/check", json=body).get_json()

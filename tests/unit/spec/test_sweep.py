@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from spec.halving import best_so_far, bracket, mean_score, survivors
 from spec.job import JobSpec
+from spec.optimizers import Sgd
 from spec.sweep import (
     RULES_VERSION,
     Integers,
@@ -90,6 +91,12 @@ def test_seeds_follow_the_base_jobs_and_the_objective_is_monitored() -> None:
     assert [job.seed for job in jobs] == [0, 1, 2]
     assert {job.monitored for job in jobs} == {"val_accuracy"}
     assert {job.pack_key for job in jobs} == {asked.base.pack_key}
+
+
+@pytest.mark.parametrize("values", [{"optimizer.type": "sgd", "optimizer.momentum": 0.5}, {"optimizer.momentum": 0.5}])
+def test_another_type_of_an_object_drops_the_fields_that_it_does_not_have(values: dict[str, Any]) -> None:
+    job = with_fields(JobSpec.model_validate({"dataset": "xor"}), {**values, "optimizer.type": "sgd"})
+    assert job.optimizer == Sgd(momentum=0.5)
 
 
 def test_a_field_within_an_object_keeps_the_rest_of_it() -> None:
