@@ -115,16 +115,7 @@ class Api(DataRoutes, SweepRoutes, PeopleRoutes):
         """
         named = {"tag": tag and ":".join(tag), "name": name, "id": id_part, "sweep": sweep, "sort": sort}
         query = {"status": status, "project": project, **named}
-        left, cursor = limit, None
-        while left is None or left > 0:
-            asked = {**query, "cursor": cursor, "limit": None if left is None else min(left, 100)}
-            page = read(JobPage, self._transport.request("GET", "/jobs", query=asked))
-            yield from page.jobs if left is None else page.jobs[:left]
-            if newer is not None:
-                newer += page.newer
-            cursor, left = page.next, None if left is None else left - len(page.jobs)
-            if cursor is None:
-                return
+        return self._transport.pages(JobPage, "/jobs", lambda page: page.jobs, query=query, limit=limit, newer=newer)
 
     def delete(self, job_id: str) -> None:
         """Delete a job that has ended, with its curve and files."""

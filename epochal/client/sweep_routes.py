@@ -37,29 +37,14 @@ class SweepRoutes:
 
     def sweeps(self, *, limit: int | None = None, newer: list[NewerView] | None = None) -> Iterator[SweepSummary]:
         """Sweeps, newest first, page after page; `limit` in all. `newer` is as for jobs."""
-        left, cursor = limit, None
-        while left is None or left > 0:
-            query = {"cursor": cursor, "limit": None if left is None else min(left, 100)}
-            page = read(SweepPage, self._transport.request("GET", "/sweeps", query=query))
-            yield from page.sweeps if left is None else page.sweeps[:left]
-            if newer is not None:
-                newer += page.newer
-            cursor, left = page.next, None if left is None else left - len(page.sweeps)
-            if cursor is None:
-                return
+        return self._transport.pages(SweepPage, "/sweeps", lambda page: page.sweeps, query={}, limit=limit, newer=newer)
 
     def trials(
         self, sweep_id: str, *, sort: str = "number", state: TrialState | None = None, limit: int | None = None
     ) -> Iterator[TrialView]:
         """The sweep's configurations by `number` or best `score` first, page after page; `limit` in all."""
-        left, cursor = limit, None
-        while left is None or left > 0:
-            query = {"sort": sort, "state": state, "cursor": cursor, "limit": min(left or 500, 500)}
-            page = read(TrialPage, self._transport.request("GET", path_of("sweeps", sweep_id, "trials"), query=query))
-            yield from page.trials
-            cursor, left = page.next, None if left is None else left - len(page.trials)
-            if cursor is None:
-                return
+        path, query = path_of("sweeps", sweep_id, "trials"), {"sort": sort, "state": state}
+        return self._transport.pages(TrialPage, path, lambda page: page.trials, query=query, limit=limit, together=500)
 
     def trial(self, sweep_id: str, number: int) -> TrialDetail:
         """A configuration, with the job of each seed or fold."""

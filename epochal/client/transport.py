@@ -1,7 +1,7 @@
 """HTTP to one API: requests that are repeated where that is safe, answers as models, refusals as errors."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 from urllib.parse import quote, urlsplit
@@ -10,7 +10,9 @@ import httpx
 from httpx_sse import SSEError, connect_sse
 from pydantic import BaseModel, ValidationError
 
-from spec.views import Problem
+from spec.newer import NewerView
+from spec.sweep_views import SweepPage, TrialPage
+from spec.views import JobPage, Problem
 
 from ..errors import (
     AnswerError,
@@ -44,6 +46,8 @@ _REFUSALS: Mapping[int, type[AnswerError]] = {
 Body = Mapping[str, Any]
 Query = Mapping[str, str | int | None]
 Model = TypeVar("Model", bound=BaseModel)
+ListPage = TypeVar("ListPage", JobPage, SweepPage, TrialPage)
+Row = TypeVar("Row")
 
 
 @dataclass(frozen=True)
@@ -112,6 +116,33 @@ class Transport:
                     return answer
             self.sleep(wait_s or 0.0)
         raise AssertionError("the last try answers or raises")
+
+    def pages(
+        self,
+        kind: type[ListPage],
+        path: str,
+        rows: Callable[[ListPage], Sequence[Row]],
+        *,
+        query: Query,
+        limit: int | None,
+        newer: list[NewerView] | None = None,
+        together: int = 100,
+    ) -> Iterator[Row]:
+        """The rows of a list, page after page of `together`; `limit` in all. Raises as `request` does.
+
+        Those that a newer release wrote, which the service cannot read, are added to `newer`.
+        """
+        left, cursor = limit, None
+        while left is None or left > 0:
+            asked = {**query, "cursor": cursor, "limit": together if left is None else min(left, together)}
+            page = read(kind, self.request("GET", path, query=asked))
+            if newer is not None:
+                newer += getattr(page, "newer", ())
+            found = rows(page)[:left]
+            yield from found
+            cursor, left = page.next, None if left is None else left - len(found)
+            if cursor is None:
+                return
 
     def send_slowly(self, verb: str, path: str, **content: Any) -> httpx.Response:
         """Send a request once, whose answer may take as long as the server reads a file. Raises as `request` does."""
