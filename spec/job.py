@@ -17,9 +17,9 @@ from .augmentation import Augmentation
 from .base import Count, Fraction, Frozen, Real, fault
 from .checks import check_against
 from .classes import ClassWeight
-from .dataset import DatasetInfo, DatasetSpec, Shipped, Uploaded, canonical_json, declared_split, describe
+from .dataset import DatasetInfo, DatasetSpec, Shipped, Targets, Uploaded, canonical_json, declared_split, describe
 from .labels import Name, Priority, Project, Tags
-from .losses import LOSSES, CrossEntropy, Loss
+from .losses import LOSSES, CrossEntropy, Loss, Mse
 from .monitors import Monitor
 from .newer import NewerReleaseError
 from .optimizers import Adam, Optimizer
@@ -160,7 +160,11 @@ class JobSpec(Frozen):
     ] = None
 
     loss: Annotated[
-        Loss, Field(description="How wrong an answer is: what training makes small. A name, or {type: huber, ...}.")
+        Loss,
+        Field(
+            description="How wrong an answer is: what training makes small. A name, or {type: huber, ...}. Default: "
+            "cross_entropy, or mse where the targets are numbers."
+        ),
     ] = CrossEntropy()
     label_smoothing: Annotated[Fraction, Field(description="Share of a target spread over all classes.")] = 0.0
     class_weight: Annotated[
@@ -293,6 +297,8 @@ class JobSpec(Frozen):
     @model_validator(mode="after")
     def _agrees(self) -> Self:
         """Check the rules between fields, as far as that is possible without reading data."""
+        if "loss" not in self.model_fields_set and self.info is not None and self.info.targets is Targets.numbers:
+            object.__setattr__(self, "loss", Mse())
         hidden = hidden_layers(self.architecture)
         for field in ("activation", "dropout"):
             value = getattr(self, field)

@@ -102,7 +102,7 @@ SPECS: tuple[tuple[str, dict[str, Any], str, str], ...] = (
     ("optimizer meant", {"optimizer": {"type": "rmspro"}}, "optimizer.type", "did you mean rmsprop?"),
     ("activation", {"activation": "rellu"}, "activation", "did you mean relu?"),
     ("loss", {"loss": "mean_squared"}, "loss", "mse, mae"),
-    ("loss for classes on numbers", {"dataset": "linear"}, "loss", "needs classes"),
+    ("loss for classes on numbers", {"dataset": "linear", "loss": "cross_entropy"}, "loss", "needs classes"),
     ("loss for counts on classes", {"loss": "poisson_nll"}, "loss", "needs counts"),
     ("seed below 0", {"seed": -1}, "seed", "at least 0"),
     ("seed of 65 bits", {"seed": 2**64}, "seed", "at most"),

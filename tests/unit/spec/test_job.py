@@ -69,7 +69,7 @@ def test_epochs_are_a_whole_number_within_bounds(value: object) -> None:
         ({"activation": ["relu"]}, "activation", "1 values for 2 hidden layers"),
         ({"dropout": [0.1, 0.2, 0.3]}, "dropout", "3 values for 2 hidden layers"),
         ({"batch_size": 1439}, "batch_size", "at most 1438"),
-        ({"dataset": "diabetes"}, "loss", "needs classes"),
+        ({"dataset": "diabetes", "loss": "cross_entropy"}, "loss", "needs classes"),
         ({"loss": "binary_cross_entropy"}, "loss", "there are 10"),
         ({"loss": "poisson_nll"}, "loss", "counts"),
         ({"output_activation": "sigmoid"}, "output_activation", "logits"),
@@ -193,6 +193,23 @@ def test_real_data_are_standardised_and_made_data_are_not() -> None:
     assert spec(dataset="wine").standardizes
     assert not spec(dataset="moons").standardizes
     assert spec(dataset="moons", standardize=True).standardizes
+
+
+@pytest.mark.parametrize(
+    ("dataset", "loss"),
+    [
+        ("diabetes", "mse"),
+        ("linear", "mse"),
+        ("digits", "cross_entropy"),
+        ({"x": [[float(row)] for row in range(10)], "y": [0.5 * row for row in range(10)]}, "mse"),
+        ({"x": [[float(row)] for row in range(10)], "y": [row % 2 for row in range(10)]}, "cross_entropy"),
+    ],
+)
+def test_the_default_loss_is_one_for_the_targets(dataset: Any, loss: str) -> None:
+    spec = JobSpec(dataset=dataset)
+    assert spec.loss.type == loss
+    assert JobSpec.model_validate(spec.model_dump(mode="json")) == spec
+    assert JobSpec.model_validate(spec.model_dump(exclude_unset=True)) == spec
 
 
 def test_the_default_batch_is_never_larger_than_the_training_split() -> None:
