@@ -53,10 +53,17 @@ _BOUND = rf"^{_METRIC}:-?[0-9]{{1,20}}(\.[0-9]{{1,20}})?(e[+-]?[0-9]{{1,2}})?$"
 _CURSOR = r"^[0-9a-f-]{36}(~[0-9a-z.+-]{1,30})?$"
 
 
-def _bound(field: str, text: str) -> str:
-    if not re.fullmatch(_BOUND, text):
-        raise fault(field, "must be metric:number, such as val_accuracy:0.9")
+_SORT = rf"^-?(created|best_{_METRIC})$"
+_ID_PART = r"^[0-9a-f-]{4,36}$"
+
+
+def _like(field: str, pattern: str, rule: str, text: str) -> str:
+    if not re.fullmatch(pattern, text):
+        raise fault(field, rule)
     return text
+
+
+_IS_BOUND = "must be metric:number, such as val_accuracy:0.9"
 
 
 Bound = Annotated[str, Field(json_schema_extra={"pattern": _BOUND})]
@@ -73,30 +80,49 @@ class JobsQuery(JobsMeant):
         Label | None, Field(description="Only jobs of this data set: a name such as digits, or the id of an upload.")
     ] = None
     min: Annotated[
-        tuple[Annotated[Bound, AfterValidator(partial(_bound, "min"))], ...],
+        tuple[Annotated[Bound, AfterValidator(partial(_like, "min", _BOUND, _IS_BOUND))], ...],
         Field(
             max_length=10, description="Only jobs whose best metric is at least so, as metric:number; may be repeated."
         ),
     ] = ()
     max: Annotated[
-        tuple[Annotated[Bound, AfterValidator(partial(_bound, "max"))], ...],
+        tuple[Annotated[Bound, AfterValidator(partial(_like, "max", _BOUND, _IS_BOUND))], ...],
         Field(
             max_length=10, description="Only jobs whose best metric is at most so, as metric:number; may be repeated."
         ),
     ] = ()
     sort: Annotated[
         str,
+        AfterValidator(
+            partial(_like, "sort", _SORT, "must be created, or best_METRIC such as best_val_loss; or with -")
+        ),
         Field(
-            pattern=rf"^-?(created|best_{_METRIC})$",
+            json_schema_extra={"pattern": _SORT},
             description="created or best_METRIC, such as best_val_accuracy: the smallest first, or with - the largest. "
             "Jobs without the metric come last.",
         ),
     ] = "-created"
     sweep: Annotated[UUID | None, Field(description="Only jobs of this sweep.")] = None
     id: Annotated[
-        str | None, Field(pattern=r"^[0-9a-f-]{4,36}$", description="Only jobs whose id begins or ends so.")
+        Annotated[
+            str,
+            AfterValidator(
+                partial(_like, "id", _ID_PART, "must be 4 or more of the digits 0 to 9, a to f and - of an id")
+            ),
+            Field(json_schema_extra={"pattern": _ID_PART}),
+        ]
+        | None,
+        Field(description="Only jobs whose id begins or ends so."),
     ] = None
-    cursor: Annotated[str | None, Field(pattern=_CURSOR, description="The `next` of the page before.")] = None
+    cursor: Annotated[
+        Annotated[
+            str,
+            AfterValidator(partial(_like, "cursor", _CURSOR, "must be the `next` of the page before")),
+            Field(json_schema_extra={"pattern": _CURSOR}),
+        ]
+        | None,
+        Field(description="The `next` of the page before."),
+    ] = None
     limit: Annotated[int, Field(ge=1, le=1000, description="Most jobs on a page.")] = 50
 
     @property

@@ -162,6 +162,10 @@ class SweepServices:
         """The sweep with so many configurations in all. Raises `BadFieldsError` and `IllegalSweepStateError`."""
         if trials <= sweep.trials:
             raise BadFieldsError.of("trials", f"must be more than the {sweep.trials} configurations that it has")
+        if sweep.spec.is_finite and sweep.spec.combinations <= sweep.trials:
+            raise BadFieldsError.of(
+                "trials", f"cannot be more: the sweep has all {sweep.trials} combinations of its space"
+            )
         try:
             return self.store.extend(sweep.id, trials, owner=owner)
         except ValidationError as error:

@@ -235,6 +235,8 @@ def _kind(value: Any) -> str | None:
 
 
 def _by_name(value: Any) -> Any:
+    if isinstance(value, Mapping) and set(value) == {"rows", "columns"}:
+        raise fault("dataset", "has no rows, which a list of jobs leaves out: take the spec of the one job, by its id")
     if not isinstance(value, str):
         return value
     return {"id": value} if value.startswith("ds_") else {"name": value}

@@ -382,6 +382,26 @@ def test_a_job_of_a_newer_release_is_said_to_be_one(api: Service) -> None:
     assert is_problem(api.ask("POST", f"{JOBS}/{job_id}/cancel"), 501)["newer"]["status"] == "cancelled"
 
 
+@pytest.mark.parametrize(
+    ("query", "field", "words"),
+    [
+        ("sort=val_loss", "sort", "must be created, or best_METRIC such as best_val_loss"),
+        ("cursor=abc", "cursor", "must be the `next` of the page before"),
+        ("id=zz", "id", "must be 4 or more of the digits"),
+        ("min=val_loss", "min", "must be metric:number"),
+    ],
+)
+def test_a_wrong_query_says_what_is_allowed(api: Service, query: str, field: str, words: str) -> None:
+    (error,) = is_problem(api.ask("GET", f"{JOBS}?{query}"), 422)["errors"]
+    assert error["path"].startswith(field)
+    assert error["message"].startswith(words)
+
+
+def test_a_spec_of_a_list_is_not_taken_without_its_rows(api: Service) -> None:
+    (error,) = is_problem(api.ask("POST", JOBS, json={"dataset": {"rows": 4, "columns": 2}}), 422)["errors"]
+    assert (error["path"], error["message"][:42]) == ("dataset", "has no rows, which a list of jobs leaves o")
+
+
 def test_reasons_that_only_a_newer_release_knows_hide_no_job(api: Service) -> None:
     failed, stopped = api.submit(), api.submit()
     ended = {"finished_at": now(), "best_metrics": {}}

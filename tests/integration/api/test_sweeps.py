@@ -110,6 +110,12 @@ def test_a_field_of_another_optimizer_is_said_to_be_none_of_this_one(api: Servic
     assert error["message"].startswith("is no field of optimizer adam: choose another optimizer in base, or let")
 
 
+def test_a_grid_that_has_all_its_combinations_is_not_extended(api: Service) -> None:
+    sweep_id = finished(api, method="grid", space={"learning_rate": [0.1, 0.01]})
+    (error,) = is_problem(api.ask("PATCH", f"{SWEEPS}/{sweep_id}", json={"trials": 9}), 422)["errors"]
+    assert error == {"path": "trials", "message": "cannot be more: the sweep has all 2 combinations of its space"}
+
+
 def test_a_check_counts_brackets_and_epochs(api: Service) -> None:
     body = asked(trials=22, halving={"type": "hyperband", "factor": 3})
     found = api.ask("POST", f"{SWEEPS}/check", json=body).get_json()
