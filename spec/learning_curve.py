@@ -96,13 +96,20 @@ class LearningCurve:
     @cached_property
     def baseline(self) -> float:
         """The loss of an untrained network; the training loss after the first epoch where that is not known."""
-        spec, info = self._spec, self._spec.info
-        known = None
-        if info is not None and info.targets is Targets.classes:
-            known = spec.loss.baseline(info.classes or 2)
-        elif spec.standardizes_targets:
-            known = spec.loss.baseline(None)
+        known = self._known_baseline
         return max(self.train[0], 1e-12) if known is None else known
+
+    @property
+    def is_baseline_known(self) -> bool:
+        """Whether the loss of an untrained network follows from the loss and the targets."""
+        return self._known_baseline is not None
+
+    @property
+    def _known_baseline(self) -> float | None:
+        spec, info = self._spec, self._spec.info
+        if info is not None and info.targets is Targets.classes:
+            return spec.loss.baseline(info.classes or 2)
+        return spec.loss.baseline(None) if spec.standardizes_targets else None
 
     # --- how well the network fits -----------------------------------------------------------------------------------
 

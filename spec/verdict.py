@@ -27,6 +27,9 @@ from .suggestions import (
 
 ACCURACY_GAP = 0.15
 """Overfit: training accuracy exceeds validation accuracy by this much at the best epoch."""
+TIMES_THE_LOSS = 2.0
+"""Overfit: of numbers, training rows' explained variance exceeds validation rows' by that much, and validation loss is
+so many times training loss. A small gap in R2 may be luck where little is explained."""
 LEAST_ACCURACY = 0.85
 """Underfit: balanced accuracy at the best epoch is below this ..."""
 LEAST_EXPLAINED = 0.4
@@ -86,7 +89,7 @@ def judge(
     if shape.validated_classes == 1:
         kind = VerdictKind.underfit if (shape.train_accuracy or 0.0) < LEAST_ACCURACY else VerdictKind.good
         return _verdict(kind, _one_sided(shape), for_one_class(spec), shape)
-    if shape.rises or _accuracy_gap(shape) > ACCURACY_GAP or _explains_training_only(shape):
+    if shape.rises or _accuracy_gap(shape) > ACCURACY_GAP or _explains_training_rather(shape):
         return _verdict(VerdictKind.overfit, _memorising(shape), against_overfitting(spec, shape), shape)
     if _fits_poorly(shape):
         suggestion = TOO_EARLY if cut_short else against_underfitting(spec, shape)
@@ -119,10 +122,13 @@ def _accuracy_gap(shape: LearningCurve) -> float:
     return 0.0 if train is None or validation is None else train - validation
 
 
-def _explains_training_only(shape: LearningCurve) -> bool:
-    """Whether numbers of training rows are explained, and those of validation rows are not."""
-    r2 = shape.at_best("val_r2")
-    return r2 is not None and r2 < LEAST_SKILL and shape.train_skill >= LEAST_EXPLAINED
+def _explains_training_rather(shape: LearningCurve) -> bool:
+    """Whether numbers of training rows are explained, and those of validation rows are not, or far less."""
+    r2, skill = shape.at_best("val_r2"), shape.train_skill
+    if r2 is None or skill < LEAST_EXPLAINED:
+        return False
+    far = (shape.gap or 0.0) > (TIMES_THE_LOSS - 1.0) * shape.train[shape.best]
+    return r2 < LEAST_SKILL or (shape.is_baseline_known and far and skill - r2 > ACCURACY_GAP)
 
 
 def _fits_poorly(shape: LearningCurve) -> bool:
@@ -155,9 +161,11 @@ def _memorising(shape: LearningCurve) -> str:
             f"training loss kept falling, to {shape.train[-1]:.3g}: the network memorises the training data"
         )
     if not shape.has_classes:
+        r2 = shape.at_best("val_r2") or 0.0
+        share = f"only {_percent(r2)}" if r2 >= LEAST_SKILL else f"nothing (R2 {r2:.2f})"
         return (
             f"at the best epoch, the network explains {_percent(shape.train_skill)} of the variance of training rows, "
-            f"and of validation rows nothing (R2 {shape.at_best('val_r2') or 0.0:.2f}): it memorises the training data"
+            f"and {share} of that of validation rows: it memorises the training data"
         )
     train, validation = shape.at_best("train_accuracy") or 0.0, shape.at_best("val_accuracy") or 0.0
     return (
@@ -192,8 +200,10 @@ def _poor(shape: LearningCurve) -> str:
 def _fine(shape: LearningCurve) -> str:
     if not shape.is_validated:
         return "the network fits the training data; without validation rows, overfitting cannot be seen"
-    accuracy = shape.at_best("val_accuracy")
+    accuracy, r2 = shape.at_best("val_accuracy"), shape.at_best("val_r2")
     measured = f"loss {shape.monitored[shape.best]:.3g}" if accuracy is None else f"accuracy {_percent(accuracy)}"
+    if r2 is not None:
+        measured = f"R2 {r2:.2f}"
     rows = shape.validation_rows
     few = (
         f"; validation has {rows} of the rows only, which says little: try folds"

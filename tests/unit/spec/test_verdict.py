@@ -33,11 +33,12 @@ def verdict_of(train: Numbers, val: Numbers | None = None, **fields: Any) -> Ver
     return verdict
 
 
-def regression(train: Numbers, r2: float, **fields: Any) -> Verdict:
-    """The verdict on a curve of a job on diabetes, with as much validation loss."""
+def regression(train: Numbers, r2: float, *, val: Numbers | None = None, **fields: Any) -> Verdict:
+    """The verdict on a curve of a job on diabetes; without `val`, with as much validation loss."""
     spec = JobSpec.model_validate({"dataset": "diabetes", "loss": "mse", "learning_rate": 0.01} | fields)
     epochs: Numbers = [float(n) for n in range(1, len(train) + 1)]
-    verdict = judge(spec, {"epoch": epochs, "train_loss": train, "val_loss": train, "val_r2": [r2] * len(train)})
+    losses = {"train_loss": train, "val_loss": val or train}
+    verdict = judge(spec, {"epoch": epochs, **losses, "val_r2": [r2] * len(train)})
     assert verdict is not None
     return verdict
 
@@ -99,8 +100,32 @@ def test_targets_of_which_nothing_can_be_learnt_are_named() -> None:
 def test_numbers_of_training_rows_alone_are_memorised() -> None:
     verdict = regression([1.0, 0.7, 0.5], -0.04)
     assert verdict.kind is VerdictKind.overfit
-    assert "explains 50.0 % of the variance of training rows, and of validation rows nothing" in verdict.sentence
+    assert "explains 50.0 % of the variance of training rows, and nothing (R2 -0.04) of that of" in verdict.sentence
     assert verdict.suggestion is None
+
+
+def test_numbers_of_training_rows_that_are_explained_far_better_are_memorised() -> None:
+    verdict = regression([0.4, 0.2, 0.1], 0.58, val=[0.5, 0.45, 0.42])
+    assert verdict.kind is VerdictKind.overfit
+    assert "explains 90.0 % of the variance of training rows, and only 58.0 % of that of" in verdict.sentence
+    assert verdict.suggestion is None
+
+
+@pytest.mark.parametrize(
+    ("train", "val", "r2"),
+    [
+        (0.38, 0.66, 0.34),  # a steady gap where little is explained
+        (0.001, 0.004, 0.996),  # many times the loss, and almost all is explained
+    ],
+)
+def test_a_small_gap_of_numbers_is_no_overfitting(train: float, val: float, r2: float) -> None:
+    verdict = regression([train] * 10, r2, val=[val] * 10)
+    assert verdict.kind is VerdictKind.good
+    assert f"validation R2 {r2:.2f}" in verdict.sentence
+
+
+def test_a_gap_of_numbers_says_nothing_where_an_untrained_networks_loss_is_not_known() -> None:
+    assert regression([9.0, 0.1], 0.58, val=[9.0, 0.42], standardize=False).kind is VerdictKind.good
 
 
 def test_a_large_rate_is_not_called_usual() -> None:
