@@ -92,6 +92,8 @@ def _metrics(jobs: Sequence[JobView]) -> dict[str, list[float | None]]:
 
 
 def _text(value: Any) -> str:
+    if isinstance(value, list) and value and isinstance(value[0], list):
+        return f"{len(value)} rows, the first {_text(value[0][:3])} ..."
     if isinstance(value, list):
         return ", ".join(map(str, value[:8])) + (" ..." if len(value) > 8 else "")
     return DASH if value is None else str(value)

@@ -1,5 +1,6 @@
 """The Helm chart, rendered by Helm itself: what Kubernetes would get. There is no cluster here."""
 
+import math
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +16,8 @@ from sqlalchemy import Engine, text
 from spec.job import JobSpec
 from spec.settings import PREFIX, Settings
 from store import db
+from store.backlog import RECENT_JOBS, RECENT_S
+from store.queue import Queue
 from store.records import Progress
 from tests.record import Record
 from tests.services import fresh_database
@@ -315,3 +318,11 @@ def test_the_query_counts_slots_that_are_needed_and_not_jobs(chart: helm.Chart, 
         half = "UPDATE job SET started_at = now(), finished_at = now(), epoch = epochs / 2 WHERE id = :id"
         connection.execute(text(half), {"id": claims[0].job_id})
     assert needed()["gpu"] == 1.0 + 2.0
+    # The share is written twice, for KEDA runs no Python: what is changed in store/backlog.py must be changed here too.
+    within_s = yaml.safe_load((CHART / "values.yaml").read_text())["workers"]["gpu"]["keda"]["withinSeconds"]
+    backlog = Queue(engine).overview().backlog_s
+    assert backlog is not None
+    assert math.ceil(backlog / within_s) == needed()["gpu"] - 1.0
+    for query in queries.values():
+        assert f"now() - interval '{RECENT_S:.0f} seconds'" in query
+        assert f"ORDER BY finished_at DESC LIMIT {RECENT_JOBS})" in query
