@@ -367,7 +367,7 @@ class JobStore:
             mark_for_mirror_again(connection, [row.id for row in moved])
         job = self._on_its_own(job_id, owner, "retried")
         if not moved:
-            raise IllegalTransitionError(job.status.value, "retried")
+            raise IllegalTransitionError(job.status.value, "retried, which is for failed ones: submit its spec again")
         return job
 
     def delete(self, job_id: str, *, owner: Asker) -> list[str]:
