@@ -313,7 +313,7 @@ def _answers(y: Array, task: Targets | None) -> _Answers:
     counted = Counter(dict(zip(found.astype(np.float64).tolist(), counts.tolist(), strict=True)))
     if targets.is_of_classes(counted, len(found), task):
         answer = targets.by_number("y", counted, len(found), _as_floats)
-        return answer.target, answer.classes, answer.encode([values]), told, ()
+        return answer.target, answer.classes, answer.encode([values]), told, targets.few(len(found), task)
     return _numbers(values.reshape(-1, 1), told)
 
 

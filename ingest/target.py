@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
@@ -23,6 +23,9 @@ from .suspects import nearly_same
 
 FEW = 20
 """Whole numbers with no more different values than this are classes, unless it is said that they are numbers."""
+
+FEWEST_TOLD = 3
+"""Of so many whole numbers it is said that they are classes; two are hardly anything else."""
 
 ONE_HOT = "The targets are one-hot, so they are classes; task=regression reads them as numbers."
 
@@ -59,8 +62,10 @@ def _one(found: Found, task: Targets | None) -> Answer:
         distinct = None if measure.uncounted else len(measure.values)
         if is_of_classes(measure.values, distinct, task):
             if evidence is None:
-                return by_number(found.name, measure.values, distinct, _numbers_of(found))
-            return _by_label(found, evidence.texts, None if evidence.uncounted else distinct)
+                classes = by_number(found.name, measure.values, distinct, _numbers_of(found))
+            else:
+                classes = _by_label(found, evidence.texts, None if evidence.uncounted else distinct)
+            return replace(classes, notes=(*classes.notes, *few(len(measure.values), task)))
         return Answer(Target(name=found.name, type=Targets.numbers, range=_range(found)), [], _numbers_of(found))
     if task is Targets.numbers:
         row, value = (
@@ -73,6 +78,13 @@ def _one(found: Found, task: Targets | None) -> Answer:
     words = Counter(evidence.texts)
     words.update({word: count for word, count in evidence.gaps.items() if word in found.decision.categories})
     return _by_label(found, words, None if evidence.uncounted else len(words))
+
+
+def few(distinct: int, task: Targets | None) -> tuple[str, ...]:
+    """What to say of whole numbers that are taken for classes, where nobody asked for it."""
+    if task is not None or distinct < FEWEST_TOLD:
+        return ()
+    return (f"The target has {distinct} different whole numbers, so they are classes; task=regression reads numbers.",)
 
 
 def is_of_classes(values: Counter[float], distinct: int | None, task: Targets | None) -> bool:

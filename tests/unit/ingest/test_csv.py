@@ -1,5 +1,6 @@
 """CSV files, good and bad."""
 
+import io
 import math
 from pathlib import Path
 
@@ -100,6 +101,24 @@ def test_targets_are_classes_or_numbers(
         assert [labels[code] for code in y] == list(column)
     else:
         assert y.shape == (6, 1)
+
+
+@pytest.mark.parametrize("name", ["f.csv", "f.npz"])
+def test_whole_numbers_that_are_classes_are_said_to_be(tmp_path: Path, name: str) -> None:
+    rows = range(60)
+    said = "The target has 6 different whole numbers, so they are classes; task=regression reads numbers."
+
+    def notes(classes: int, task: Targets | None = None) -> list[str]:
+        y = [row % classes for row in rows]
+        text = "a,y\n" + "".join(f"{row**0.5},{row % classes}\n" for row in rows)
+        buffer = io.BytesIO()
+        np.savez(buffer, X=np.sqrt(np.arange(60.0))[:, None], y=np.array(y))
+        content, target = (text, "y") if name == "f.csv" else (buffer.getvalue(), None)
+        return reading(content, tmp_path, name=name, target=target, task=task).profile.notes
+
+    assert said in notes(6)
+    assert said not in notes(6, Targets.classes)
+    assert not any("whole numbers" in note for note in notes(2))
 
 
 def test_many_whole_numbers_are_numbers(tmp_path: Path) -> None:

@@ -6,6 +6,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from spec.dataset import Targets
+
 from .reading import reading, table
 
 ROWS = range(40)
@@ -81,7 +83,7 @@ def test_a_date_that_may_stand_for_no_end_is_a_note(tmp_path: Path) -> None:
     said = "Column 'a' ends at 9999-12-31: if that stands for no value, na_values=9999-12-31 says so."
     assert said in notes(tmp_path, {"a": days})
     text = pd.DataFrame({"a": days, "y": [row * row % 7 for row in ROWS]}).to_csv(index=False)
-    found = reading(text, tmp_path, na_values="9999-12-31")
+    found = reading(text, tmp_path, task=Targets.classes, na_values="9999-12-31")
     assert (found.table.columns[0].gaps, found.profile.notes) == (True, [])
 
 
