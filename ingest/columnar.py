@@ -111,7 +111,10 @@ def _read(source: Source, choices: Choices, found: Mapping[str, Found], order: R
             *suspects.ids(others),
             *suspects.alike(others),
             *suspects.misread(list(found.values()), is_asked=order.options.encoding is not None),
-            *suspects.total(end[0], [one.name for one in found.values() if one.role is not Role.unused]),
+            *(
+                suspects.total(end[0], [one.name for one in found.values() if one.role is not Role.unused])
+                or suspects.far(found.values(), bins)  # a total is far from what it sums up
+            ),
             *answer.notes,
             *targets.rare(answer.classes),
             *leaks.notes(),

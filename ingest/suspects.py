@@ -1,19 +1,23 @@
 """What may be meant otherwise than it is read: ids, words nearly the same, misread letters, totals."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 
 import pyarrow as pa
 
 from spec.schema import ColumnKind, Role
 
-from .columns import Found
+from .columns import Found, Measure
 from .errors import shown, some
+from .spread import BINS, Bins
 from .texts import as_text
 
 ID = re.compile(r"(.*[\W_])?(id|nr|no|code|zip|zipcode|postcode|plz|(row|serial)[\W_]?number)\W*", re.IGNORECASE)
 """How columns are called whose numbers are names."""
+MOST_FAR, FEWEST_ROWS, FEWEST_OTHERS, BETWEEN = 0.01, 20, 3, 7
+"""Of so many rows at least, so small a share may be far from all others, which have more values than that: of the bins,
+all others are in the first, and none in those before this one."""
 TOTAL = re.compile(
     r"(grand |sub)?totals?|total g\u00e9n\u00e9ral|sum|summe|gesamt(summe)?|insgesamt|totale|totaal|suma|somme|"
     r"average|mean|mittelwert|durchschnitt|moyenne|\u0438\u0442\u043e\u0433\u043e|\u5408\u8ba1|\u603b\u8ba1",
@@ -39,6 +43,40 @@ def _is_id(found: Found) -> bool:
     is_whole = all(number.is_integer() for number in (*measure.values, *ends))
     words = re.sub("(?<=[a-z])(?=[A-Z])", " ", found.name)
     return is_whole and ends[1] - ends[0] > 1.0 and ID.fullmatch(words) is not None
+
+
+def far(found: Iterable[Found], bins: Mapping[str, Bins | None]) -> list[str]:
+    """What to say of a few numbers that are far from all others, which lie within a tenth of the range."""
+    said = []
+    for one in found:
+        counted = bins.get(one.name)
+        if one.measure is None or one.measure.forced or one.measure.notes or counted is None:
+            continue
+        if (number := _far(one.measure, counted)) is not None:
+            many, value = number
+            if many == 1:
+                values, cure = (
+                    f"a value far from all others, {value:.10g}",
+                    "it is a mistake, correct the cell, or empty it",
+                )
+            else:
+                values = f"{many} values far from all others, such as {value:.10g}"
+                cure = "they are mistakes, correct the cells, or empty them"
+            said.append(f"Column {shown(one.name)} has {values}: if {cure}.")
+    return said
+
+
+def _far(measure: Measure, bins: Bins) -> tuple[int, float] | None:
+    """How many numbers are far from all others, and the farthest; None where none is, or the others are the same."""
+    rows = int(bins.counts.sum())
+    for counts, value in ((bins.counts, measure.spread.most), (bins.counts[::-1], measure.spread.least)):
+        many = int(counts[1:].sum())
+        if not 0 < many <= max(MOST_FAR * rows, 1) or rows < FEWEST_ROWS or counts[1:BETWEEN].any():
+            continue
+        width = float(bins.edges[1] - bins.edges[0])
+        others = [number for number in measure.values if abs(number - value) > (BINS - BETWEEN) * width]
+        return (many, value) if measure.uncounted or len(others) > FEWEST_OTHERS else None
+    return None
 
 
 def alike(found: Iterable[Found]) -> list[str]:

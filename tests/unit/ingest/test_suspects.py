@@ -108,6 +108,42 @@ def test_classes_that_differ_in_a_point_are_a_note(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("far", "said"),
+    [
+        ([1800], "a value far from all others, 1800: if it is a mistake, correct the cell, or empty it."),
+        ([-77.5], "a value far from all others, -77.5: if it is a mistake, correct the cell, or empty it."),
+        ([18000, 17900], "2 values far from all others, such as 18000: if they are mistakes, correct the cells"),
+        ([18000, -18000], None),  # it is the others that lie between
+        ([12], None),
+        ([40.0 + row for row in range(20)], None),  # they are no few
+    ],
+)
+@pytest.mark.parametrize("target", [False, True])
+def test_a_value_far_from_all_others_is_a_note(
+    tmp_path: Path, far: list[float], said: str | None, target: bool
+) -> None:
+    rows = 400
+    numbers = [*far, *(row * 37 % 41 / 7 for row in range(rows - len(far)))]
+    columns: dict[str, list[object]] = {"a": [*numbers]}
+    if target:
+        columns = {"a": [row * 17 % 23 for row in range(rows)], "y": [*numbers]}
+    else:
+        columns["y"] = ["ab"[row * row % 7 % 2] for row in range(rows)]
+    name = "y" if target else "a"
+    found = [note for note in notes(tmp_path, columns) if "far from" in note]
+    assert len(found) == (said is not None)
+    assert said is None or found[0].startswith(f"Column '{name}' has {said}")
+
+
+def test_a_rare_event_is_not_far_from_others(tmp_path: Path) -> None:
+    columns: dict[str, list[object]] = {
+        "a": [float(row == 7) for row in range(400)],
+        "y": ["ab"[row * row % 7 % 2] for row in range(400)],
+    }
+    assert notes(tmp_path, columns) == []
+
+
 @pytest.mark.parametrize("word", ["Total", "TOTALS:", "Summe", "Grand Total", "\u5408\u8ba1"])
 def test_a_last_row_of_totals_is_a_note(tmp_path: Path, word: str) -> None:
     text = "city,units,y\n" + "".join(f"c{row % 7},{row * 37 % 11},{row * 1.5}\n" for row in ROWS)
