@@ -13,12 +13,12 @@ from spec.lesson import LESSONS
 from spec.settings import Settings
 from store.audit import AuditStore
 from store.changes import ChangeStore
+from store.control import JobControl
 from store.datasets import DatasetStore
 from store.db import connect
 from store.doorbell import Doorbell
 from store.failpoints import Failpoints
 from store.files import files_at
-from store.jobs import JobStore
 from store.limits import Limits
 from store.live import LivePictures
 from store.metrics import Metrics
@@ -92,7 +92,7 @@ def create_app(settings: Settings) -> Flask:
     """The API over the database that `settings` name."""
     engine = connect(settings.database_url)
     limits = Limits.of(settings)
-    store, queue = JobStore(engine, limits), Queue(engine, limits)
+    store, queue = JobControl(engine, limits), Queue(engine, limits)
     app = Flask(__name__, static_folder=None)
     app.wsgi_app = BehindProxies(app.wsgi_app, settings.trusted_proxies)  # type: ignore[method-assign]
     app.config.update(

@@ -8,9 +8,9 @@ from http import HTTPStatus
 from flask import Blueprint, Response
 
 from spec.views import Health
+from store.control import JobControl
 from store.errors import DiskFullError, StoreUnavailableError
 from store.files import BadFilesUrlError, Files
-from store.jobs import JobStore
 from store.space import DiskSpace
 
 from .openapi import documented
@@ -58,7 +58,7 @@ def readyz() -> Response:
     """Readiness: the record answers, there is space for new jobs, and the file store can be used."""
     checks = {"database": "ok", "disk": "ok", "files": service(FileStoreHealth).says()}
     try:
-        service(JobStore).ready()
+        service(JobControl).ready()
         service(DiskSpace).check()
     except DiskFullError as error:
         checks["disk"] = str(error)

@@ -9,12 +9,12 @@ from spec.states import FINISHED, JobStatus
 from spec.verdict import judge
 from spec.views import JobView, ListedJob
 from store.access import Asker
+from store.control import JobControl
 from store.device_requests import device_request
 from store.doorbell import Doorbell
 from store.errors import DiskFullError, JobNotFoundError, StoreUnavailableError
 from store.failpoints import Failpoints
 from store.files import Files
-from store.jobs import JobStore
 from store.queue import Place, Queue
 from store.records import ArtifactRecord, Idempotency, JobRecord, Submitted
 from store.space import DiskSpace
@@ -31,7 +31,7 @@ log = logging.getLogger(__name__)
 class JobServices:
     """The record of jobs, the queue, the doorbell that wakes workers, and the files that jobs leave."""
 
-    store: JobStore
+    store: JobControl
     queue: Queue
     starts: WarmStarts
     improvements: Improvements

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ValidationError
 
 from spec.validation_errors import sentences
 from store.access import demand_change
-from store.jobs import JobStore
+from store.control import JobControl
 from store.records import JobRecord
 
 from .auth import principal
@@ -42,7 +42,7 @@ def parse_query(model: type[_Model]) -> _Model:
 
 def visible_job(job_id: UUID) -> JobRecord:
     """The job of this id. Raises `JobNotFoundError` when there is none, or when the asker may not see it."""
-    return service(JobStore).get(str(job_id), owner=principal().sees)
+    return service(JobControl).get(str(job_id), owner=principal().sees)
 
 
 def changeable_job(job_id: UUID) -> JobRecord:

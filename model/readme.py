@@ -2,7 +2,8 @@
 
 from spec.architectures import Cnn, Normalization, ResMlp, layer_shapes
 from spec.dataset import DatasetInfo
-from spec.job import JobSpec, Precision
+from spec.job import JobSpec
+from spec.resources import Precision
 
 _CODE = """import torch
 import torch.nn.functional as F

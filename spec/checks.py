@@ -3,12 +3,15 @@
 import math
 from typing import TYPE_CHECKING
 
-from .architectures import Matrix, Normalization, layer_shapes, parameter_count
+from .activations import Activation
+from .architectures import Matrix, Normalization, hidden_layers, layer_shapes, parameter_count
 from .base import fault
 from .classes import class_labels, wrong_labels
 from .dataset import DatasetInfo, Linear, Targets
+from .losses import LOSSES
 from .monitors import REGRESSION_METRICS
-from .splits import EXACT, check_split, most_training_rows
+from .splits import EXACT, check_folds, check_split, most_training_rows
+from .warm_start import check_left_out
 
 if TYPE_CHECKING:
     from .job import JobSpec
@@ -21,6 +24,32 @@ LANDSCAPE_LIMIT = 1_000_000
 
 LINEAR_RANGE = (-4.0, 4.0)
 """Where nearly all targets of the data set `linear` are: they are Gaussian, of deviation 1 without noise."""
+
+
+def check_fields(spec: "JobSpec") -> None:
+    """Raise an error of the first rule between the fields of `spec` that it breaks, whatever its data are."""
+    hidden = hidden_layers(spec.architecture)
+    for field in ("activation", "dropout"):
+        value = getattr(spec, field)
+        if isinstance(value, tuple) and len(value) != hidden:
+            raise fault(field, f"has {len(value)} values for {hidden} hidden layers: give one, or one per layer")
+    traits, outer = spec.loss.traits, spec.output_activation
+    if traits.takes_logits and outer not in (None, Activation.identity, traits.output_activation):
+        allowed = " or ".join(filter(None, ("null", traits.output_activation)))
+        raise fault("output_activation", f"must be {allowed} with loss {spec.loss.type}, which takes logits")
+    if spec.label_smoothing and not traits.label_smoothing:
+        smoothed = " or ".join(loss.name() for loss in LOSSES if loss.traits.label_smoothing)
+        raise fault("label_smoothing", f"needs loss {smoothed}")
+    check_left_out(spec)
+    check_folds(spec)
+    if spec.monitor is not None and spec.monitor.startswith("val_") and not spec.validates:
+        raise fault("monitor", f"{spec.monitor} needs validation_fraction greater than 0")
+    if spec.batch_size == "full" and spec.gradient_accumulation > 1:
+        raise fault("gradient_accumulation", 'must be 1 with batch_size "full": a step has one batch, of all rows')
+    if spec.initial_biases is not None and not spec.architecture.bias:
+        raise fault("initial_biases", "needs architecture.bias: true")
+    if spec.resources.gpus > 1 and getattr(spec.architecture, "normalization", None) is Normalization.batch:
+        raise fault("resources.gpus", "must be 1 with architecture.normalization batch, which needs whole batches")
 
 
 def check_against(spec: "JobSpec", info: DatasetInfo) -> None:

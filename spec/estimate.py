@@ -4,7 +4,8 @@ from .architectures import parameter_count
 from .base import Frozen
 from .batch import batch_rows, neurons
 from .dataset import DatasetInfo
-from .job import JobSpec, Precision
+from .job import JobSpec
+from .resources import Precision
 
 
 class Footprint(Frozen):

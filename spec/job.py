@@ -4,58 +4,33 @@ The same model is the API body, the OpenAPI schema, the CLI flags, the YAML file
 trainer's argument. Every field has bounds and a description; unknown fields are rejected.
 """
 
-import hashlib
 from collections.abc import Mapping
-from enum import StrEnum
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
 from .activations import Activation
-from .architectures import Architecture, Initializer, Matrix, Mlp, Normalization, Numbers, hidden_layers
+from .architectures import Architecture, Initializer, Matrix, Mlp, Numbers
 from .augmentation import Augmentation
-from .base import Count, Fraction, Frozen, Real, fault
-from .checks import check_against
+from .base import Count, Fraction, Frozen, Real
+from .checks import check_against, check_fields
 from .classes import ClassWeight
-from .dataset import DatasetInfo, DatasetSpec, Shipped, Targets, Uploaded, canonical_json, declared_split, describe
+from .dataset import DatasetInfo, DatasetSpec, Shipped, Targets, Uploaded, declared_split, describe
 from .labels import Name, Priority, Project, Tags
-from .losses import LOSSES, CrossEntropy, Loss, Mse
+from .live_boundary import LiveBoundary
+from .losses import CrossEntropy, Loss, Mse
 from .monitors import Monitor
 from .newer import NewerReleaseError
 from .optimizers import Adam, Optimizer
+from .pack_key import pack_key
+from .resources import Precision, Resources
 from .schedules import Constant, Schedule
-from .splits import SplitBy, check_folds, split_rows
-from .warm_start import JobId, check_left_out
+from .splits import SplitBy, split_rows
+from .warm_start import JobId
 
 SPEC_VERSION = 1
 
 DEFAULT_BATCH = 32
-
-DETERMINISTIC_MEMBERS = 8
-"""Members of a deterministic pack on a GPU: always the same number, because libraries choose kernels by it."""
-
-
-class Precision(StrEnum):
-    """The number format that training computes in."""
-
-    float32 = "float32"
-    float64 = "float64"
-    tfloat32 = "tfloat32"
-    bfloat16 = "bfloat16"
-
-
-class Resources(Frozen):
-    """The devices that a job needs."""
-
-    device: Annotated[Literal["auto", "cpu", "cuda"], Field(description="auto: a GPU if there is one.")] = "auto"
-    gpus: Annotated[Count, Field(ge=1, le=64, description="GPUs that train the job together.")] = 1
-
-
-class LiveBoundary(Frozen):
-    """Pictures of the decision boundary while a job of two inputs trains; they change nothing in the training."""
-
-    every: Annotated[Count, Field(ge=1, le=10_000, description="Epochs from one picture to the next.")] = 1
-    size: Annotated[Count, Field(ge=10, le=80, description="Points of the grid along each axis.")] = 40
 
 
 class JobSpec(Frozen):
@@ -299,30 +274,9 @@ class JobSpec(Frozen):
         """Check the rules between fields, as far as that is possible without reading data."""
         if "loss" not in self.model_fields_set and self.info is not None and self.info.targets is Targets.numbers:
             object.__setattr__(self, "loss", Mse())
-        hidden = hidden_layers(self.architecture)
-        for field in ("activation", "dropout"):
-            value = getattr(self, field)
-            if isinstance(value, tuple) and len(value) != hidden:
-                raise fault(field, f"has {len(value)} values for {hidden} hidden layers: give one, or one per layer")
-        traits, outer = self.loss.traits, self.output_activation
-        if traits.takes_logits and outer not in (None, Activation.identity, traits.output_activation):
-            allowed = " or ".join(filter(None, ("null", traits.output_activation)))
-            raise fault("output_activation", f"must be {allowed} with loss {self.loss.type}, which takes logits")
-        if self.label_smoothing and not traits.label_smoothing:
-            smoothed = " or ".join(loss.name() for loss in LOSSES if loss.traits.label_smoothing)
-            raise fault("label_smoothing", f"needs loss {smoothed}")
-        check_left_out(self)
-        check_folds(self)
+        check_fields(self)
         if self.folds is not None:
             object.__setattr__(self, "validation_fraction", 0.0)
-        if self.monitor is not None and self.monitor.startswith("val_") and not self.validates:
-            raise fault("monitor", f"{self.monitor} needs validation_fraction greater than 0")
-        if self.batch_size == "full" and self.gradient_accumulation > 1:
-            raise fault("gradient_accumulation", 'must be 1 with batch_size "full": a step has one batch, of all rows')
-        if self.initial_biases is not None and not self.architecture.bias:
-            raise fault("initial_biases", "needs architecture.bias: true")
-        if self.resources.gpus > 1 and getattr(self.architecture, "normalization", None) is Normalization.batch:
-            raise fault("resources.gpus", "must be 1 with architecture.normalization batch, which needs whole batches")
         info = self.info
         if info is not None:
             train, *_ = self.split_rows(info)
@@ -401,41 +355,8 @@ class JobSpec(Frozen):
     @property
     def pack_key(self) -> str:
         """A digest of all that jobs must share to train as members of one pack."""
-        shared = self.model_dump(mode="json", include=set(_SHARED))
-        shared["split"] = self._split_shape
-        shared["optimizer"] = dict(self.optimizer.switches)
-        shared["standardize"] = "channel" if self.standardizes and self.augmentation.acts else self.standardizes
-        shared["initial"] = "given" if isinstance(self.initial_weights, tuple) else "drawn"
-        shared["weighted"] = self.is_weighted
-        return hashlib.sha256(canonical_json(shared, self.dataset).encode()).hexdigest()[:32]
+        return pack_key(self)
 
-    @property
-    def _split_shape(self) -> list[str | int | None]:
-        """What decides how many rows the parts have, beside the fractions."""
-        if self.split_by is SplitBy.group:
-            return [self.split_by, self.folds, self.fold, self.split_seed]
-        if self.split_by is SplitBy.time or self.folds is None or (info := self.info) is None:
-            return [self.split_by, self.folds, self.fold]
-        return [self.split_by, self.folds, *self.split_rows(info)]
-
-
-_SHARED = (
-    "version",
-    "validation_fraction",
-    "test_fraction",
-    "architecture",
-    "activation",
-    "output_activation",
-    "init_from",
-    "loss",
-    "keep_optimizer",
-    "batch_size",
-    "gradient_accumulation",
-    "train_metrics",
-    "precision",
-    "deterministic",
-    "resources",
-)
 
 CHANGEABLE = ("learning_rate", "dropout", "weight_decay", "l1", "gradient_clip", "label_smoothing")
 """Numbers that may change while a job trains, as those of its optimizer may: each step reads them anew."""

@@ -31,12 +31,12 @@ from spec.sweep import SweepSpec
 from spec.views import Metrics
 
 from .access import Asker, changeable_by, demand_change, visible_to
+from .control import cancel_jobs, pause_jobs, resume_jobs
 from .curves import read_columns
 from .datasets import lock_datasets
 from .db import now, reading, writing
 from .errors import IllegalSweepStateError, SweepNotFoundError
 from .idempotency import answered, remember
-from .jobs import cancel_jobs, pause_jobs, resume_jobs
 from .limits import NONE, Limits, QueueCapacity
 from .mirror import mark_for_mirror
 from .projects import project_ids

@@ -9,17 +9,17 @@ from sqlalchemy import Engine, make_url
 from store import db
 from store.artifacts import ArtifactStore
 from store.claims import ClaimStore
-from store.jobs import JobStore
+from store.control import JobControl
 from store.leases import LeaseStore
 from store.limits import NONE, Limits
 from store.notifications import NotificationStore
 
 
-class Record(JobStore, ClaimStore, LeaseStore, NotificationStore, ArtifactStore):
+class Record(JobControl, ClaimStore, LeaseStore, NotificationStore, ArtifactStore):
     """Their stores over one database: a test submits as a user does, and claims as a worker does."""
 
     def __init__(self, engine: Engine, limits: Limits = NONE) -> None:
-        JobStore.__init__(self, engine, limits)
+        JobControl.__init__(self, engine, limits)
         ClaimStore.__init__(self, engine, limits)
         LeaseStore.__init__(self, engine)
 

@@ -27,7 +27,8 @@ from model.drawing import Drawing
 from spec import specfile
 from spec.dataset import Uploaded
 from spec.field_error import FieldError
-from spec.job import DETERMINISTIC_MEMBERS, JobSpec
+from spec.job import JobSpec
+from spec.resources import DETERMINISTIC_MEMBERS
 from spec.specfile import BadSpecFileError
 from spec.validation_errors import sentences
 from spec.views import Curve

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Self, TypeVar
 
 from spec.batch import batch_flop, full_batch
-from spec.job import DETERMINISTIC_MEMBERS
+from spec.resources import DETERMINISTIC_MEMBERS
 
 from .batch_invariance import HEAVY_BATCH_FLOP, is_batch_invariant
 from .data import Split

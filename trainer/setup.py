@@ -8,8 +8,9 @@ from typing import Self
 import torch
 
 from spec.dataset import DatasetInfo
-from spec.job import JobSpec, Precision
+from spec.job import JobSpec
 from spec.losses import output_units
+from spec.resources import Precision
 
 from .backprop import Backpropagation, backpropagation
 from .errors import BadDataError

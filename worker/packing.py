@@ -10,7 +10,8 @@ from pathlib import Path
 from spec.architectures import parameter_count
 from spec.batch import batch_flop, batch_rows, neurons
 from spec.dataset import DatasetInfo
-from spec.job import DETERMINISTIC_MEMBERS, JobSpec, Precision
+from spec.job import JobSpec
+from spec.resources import DETERMINISTIC_MEMBERS, Precision
 
 from .devices import Device, free_memory
 

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from spec.disk import is_full, reason
 from spec.estimate import estimate
-from spec.job import JobSpec, LiveBoundary
+from spec.job import JobSpec
+from spec.live_boundary import LiveBoundary
 from spec.states import FailureReason
 from spec.views import Curve, Metrics
 

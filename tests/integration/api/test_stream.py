@@ -28,6 +28,7 @@ from api.stream import (
 )
 from spec.states import FailureReason, StopReason
 from store.access import Asker
+from store.control import JobControl
 from store.errors import StoreUnavailableError
 from store.jobs import JobStore
 from store.records import JobRecord, Progress, Success
@@ -198,7 +199,7 @@ def test_a_process_serves_a_limited_number_of_streams(api: Service) -> None:
     app = Flask("streams")
     errors.install(app, chance=lambda: 0.4)
     auth.install(app, api.tokens, auth.FailedLogins())
-    provide(app, JobStore(api.engine), SharedReads(JobStore(api.engine)), OpenStreams(2), api.tokens)
+    provide(app, JobControl(api.engine), SharedReads(JobStore(api.engine)), OpenStreams(2), api.tokens)
     app.register_blueprint(stream)
     path, headers = f"{JOBS}/{api.submit()}/stream", {"Authorization": f"Bearer {api.token}"}
 

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 import torch
 
-from spec.job import DETERMINISTIC_MEMBERS, JobSpec
+from spec.job import JobSpec
+from spec.resources import DETERMINISTIC_MEMBERS
 from trainer.fit import Entry, fit
 from trainer.graphs import Eager
 
