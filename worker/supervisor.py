@@ -6,9 +6,8 @@ goes on claiming until nothing is queued that it could train.
 
 import logging
 import threading
-from collections import Counter, deque
-from collections.abc import Collection, Iterable, Sequence
-from typing import Literal
+from collections import Counter
+from collections.abc import Collection, Sequence
 
 from spec.halving import BracketOrder
 from spec.job import JobSpec
@@ -22,26 +21,15 @@ from .claimed_pack import ClaimedJob, ClaimedPack
 from .context import WorkerContext
 from .dataset_cache import DatasetCache
 from .devices import Device
-from .errors import NotNowError, StartError, TableError, TrainerDied, TrainerStalled
-from .messages import (
-    Cancel,
-    Drawn,
-    Ended,
-    FreeMembers,
-    Job,
-    Leave,
-    Measured,
-    Points,
-    Report,
-    Resumed,
-    Saved,
-    Train,
-    Unsaved,
-)
+from .errors import TrainerDied, TrainerStalled
+from .messages import Cancel, Drawn, Ended, FreeMembers, Leave, Measured, Points, Report, Resumed, Saved, Unsaved
 from .outcomes import OutcomeWriter
+from .parts import Parts
+from .train_orders import TrainOrders
 from .trainer_process import Trainer
 from .turns import Turns
 from .warm_starts import WarmStarts
+from .warm_trainer import WarmTrainer
 
 log = logging.getLogger(__name__)
 
@@ -68,25 +56,26 @@ class Supervisor:
         self.device = device
         self.training = False
         self._context = context
-        self._datasets = DatasetCache(context.files)
-        self._starts = WarmStarts(context.files, context.artifacts)
         self._turns = Turns(device, context)
-        self._trainer: Trainer | None = None
         self._stopping = threading.Event()
+        self._trainer = WarmTrainer(device, context.start_trainer, self._stopping)
         files = CheckpointFiles(context.files)
         self._checkpoints = Checkpointing(files, context.store)
         self._outcomes = OutcomeWriter(context, files, self._stopping)
+        datasets, starts = DatasetCache(context.files), WarmStarts(context.files, context.artifacts)
+        self._orders = TrainOrders(datasets, starts, self._checkpoints, self._outcomes, self._limit)
+        self._parts = Parts(self._train_together, context.claims, self._outcomes)
 
     def drain(self) -> None:
         """Claim and train until nothing is queued for this device."""
         try:
             # The trainer is warm before a job is claimed: a machine that cannot train never holds one.
-            while self._warm_trainer() and (pack := self._claim()):
+            while self._trainer.get() and (pack := self._claim()):
                 self._train(pack)
         except StoreError as error:
             log.warning("%s claims nothing for now: %s", self.device.name, error)
         except Exception:
-            self._close_trainer()  # it may still train a pack that this slot has forgotten
+            self._trainer.close()  # it may still train a pack that this slot has forgotten
             raise
         finally:
             if self.training:
@@ -102,7 +91,7 @@ class Supervisor:
 
     def close(self) -> None:
         """Close the trainer after a stop, when no thread drains any more."""
-        self._close_trainer()
+        self._trainer.close()
 
     # --- claim ----------------------------------------------------------------------------------------------------
 
@@ -147,7 +136,7 @@ class Supervisor:
         joining = {claim.job_id for claim in claims}
         if claims:
             pack.join(claims, now)
-            self._send_jobs(trainer, pack, pack.members(joining), head.spec)
+            self._orders.send(trainer, pack, pack.members(joining), head.spec)
         return joining
 
     def _limit(self, head: JobSpec) -> int:
@@ -162,72 +151,13 @@ class Supervisor:
         When a whole pack crashes, no job is charged: the pack is trained again in halves, and in halves of these, until
         the job that crashes is alone. The other members lose time, but no attempt.
         """
-        with self._context.heartbeat.registered(pack, self._kill_trainer):
-            if pack.brackets:
-                self._train_brackets(pack)
-            else:
-                self._train_parts(pack, [_ids(pack)], ())
-
-    def _train_parts(self, pack: ClaimedPack, parts: Iterable[Sequence[str]], orders: Sequence[BracketOrder]) -> None:
-        """Train each of these parts, and one that crashes again in halves."""
-        left = deque(part for part in parts if part)
-        while left:
-            part = set(left.popleft())
-            crashed = self._train_together(pack, part, orders) if pack.members(part) else []
-            left.extendleft(part for part in reversed(_halves(crashed)) if part)
-
-    def _train_brackets(self, pack: ClaimedPack) -> None:
-        """Train brackets to their ends: together, and after a crash one after the other."""
-        crashed = self._train_together(pack, set(_ids(pack)), pack.brackets)
-        if len(pack.brackets) == 1:
-            self._train_rungs(pack, crashed)
-            return
-        for ids in _by_bracket(pack, crashed):
-            if order := self._order(pack, ids, "never"):
-                self._train_rungs(pack, self._train_together(pack, set(ids), [order]))
-
-    def _train_rungs(self, pack: ClaimedPack, crashed: Sequence[str]) -> None:
-        """Train a bracket that crashed from rung to rung.
-
-        Its jobs train apart to the next rung, in halves, so that the one that crashes is found; there they are compared
-        together.
-        """
-        parts = _halves(crashed)
-        while any(parts):
-            if (apart := self._order(pack, crashed, "at_rung")) is None:
-                return
-            self._train_parts(pack, parts, [apart])
-            if (together := self._order(pack, crashed, "after_rung")) is None:
-                return
-            if again := self._train_together(pack, set(_ids(pack, crashed)), [together]):
-                self._outcomes.crashed_together(pack, again)
-                return
-            parts = [_ids(pack, crashed)]
-
-    def _order(
-        self, pack: ClaimedPack, bracket: Collection[str], hand_back: Literal["never", "at_rung", "after_rung"]
-    ) -> BracketOrder | None:
-        """The rule of a bracket with the scores of jobs that have ended by now.
-
-        None when nothing of it is left to train here. When a job was taken out and may come again, all others go back.
-        """
-        if not (ids := _ids(pack, bracket)):
-            return None
-        why = "another job of its bracket was taken out"
-        try:
-            order, unfinished = self._context.claims.bracket_of(ids[0])
-        except StoreError as error:
-            log.warning("a bracket cannot be decided: %s", error)
-            why, unfinished = "the record did not answer", set[str]()
-        if unfinished == set(ids):
-            return order.model_copy(update={"hand_back": hand_back})
-        self._outcomes.requeued(pack, ids, why)
-        return None
+        with self._context.heartbeat.registered(pack, self._trainer.kill):
+            self._parts.train(pack)
 
     def _train_together(self, pack: ClaimedPack, ids: set[str], orders: Sequence[BracketOrder]) -> list[str]:
         """Train these members as one pack; returns those that crashed together, and are to train again in halves."""
         members = pack.members(ids)
-        trainer = self._warm_trainer()
+        trainer = self._trainer.get()
         if trainer is None:
             self._outcomes.requeued(pack, ids, "its worker stops, or cannot train any more")
             return []
@@ -235,7 +165,7 @@ class Supervisor:
         head, crashed, succeeded = members[0], list[str](), list[Ended]()
         handed_back = set[str]()
         try:
-            self._send_jobs(trainer, pack, members, head.spec, orders)
+            self._orders.send(trainer, pack, members, head.spec, orders)
             received_at = self._context.clock()
             while pack.members(ids - set(crashed) - handed_back):
                 self._outcomes.store_again(pack)
@@ -289,42 +219,6 @@ class Supervisor:
             case Drawn(id=job_id, frame=frame):
                 self._context.show(job_id, frame.model_dump_json())
 
-    def _send_jobs(
-        self,
-        trainer: Trainer,
-        pack: ClaimedPack,
-        members: Collection[ClaimedJob],
-        head: JobSpec,
-        orders: Sequence[BracketOrder] = (),
-    ) -> None:
-        """Send these jobs to the trainer; those whose data or first model is gone fail; without space, they wait."""
-        try:
-            table = self._datasets.path(head.dataset)  # one for all: the data set is part of the pack key
-            jobs = tuple(
-                Job(
-                    id=one.id,
-                    spec=one.spec,
-                    checkpoints=self._checkpoints.stage(one, trainer.folder),
-                    table=table,
-                    trial=one.claim.trial,
-                    start=self._starts.files(one.spec),
-                )
-                for one in members
-            )
-        except (TableError, StartError) as error:
-            log.error("%d jobs cannot train: %s", len(members), error)
-            for member in members:
-                self._outcomes.failed(pack, member, FailureReason.bad_data, str(error))
-        except NotNowError as error:
-            self._outcomes.not_now(pack, [member.id for member in members], str(error))
-        except StoreError as error:
-            log.warning("%d jobs cannot be sent: %s", len(members), error)
-            self._outcomes.requeued(pack, [member.id for member in members], "the record did not answer")
-        else:
-            shapes = {member.spec.pack_key: member.spec for member in members} if orders else {}
-            limits = {key: self._limit(spec) for key, spec in shapes.items()}
-            trainer.send(Train(jobs=jobs, limit=self._limit(head), limits=limits, brackets=tuple(orders)))
-
     def _forward_requests(self, trainer: Trainer, pack: ClaimedPack, ids: Collection[str]) -> None:
         """Tell the trainer which members leave, after their epoch or at once."""
         now = self._context.clock()
@@ -356,7 +250,7 @@ class Supervisor:
 
     def _after_crash(self, pack: ClaimedPack, ids: Collection[str], death: TrainerDied) -> list[str]:
         """Finish what the trainer left when it died; returns the members to train again in smaller packs."""
-        self._close_trainer()
+        self._trainer.close()
         for member in pack.members(ids):
             if member.leave_reason is not None:
                 self._outcomes.left(pack, member)
@@ -379,48 +273,6 @@ class Supervisor:
     def _must_return(self, pack: ClaimedPack) -> bool:
         """Whether the jobs must go back to the queue: this worker stops, or cannot keep their leases."""
         return self._stopping.is_set() or self._context.heartbeat.lease_at_risk(pack)
-
-    # --- the trainer ----------------------------------------------------------------------------------------------
-
-    def _warm_trainer(self) -> Trainer | None:
-        """The trainer, started if need be; None when this worker stops or cannot train."""
-        if self._stopping.is_set():
-            return None
-        if self._trainer is None or not self._trainer.alive():
-            self._close_trainer()
-            try:
-                self._trainer = self._context.start_trainer(self.device)
-            except TrainerDied as death:
-                log.error("%s cannot train, and claims no jobs: %s", self.device.name, death)
-        return None if self._stopping.is_set() else self._trainer
-
-    def _close_trainer(self) -> None:
-        if self._trainer is not None:
-            self._trainer.close()
-            self._trainer = None
-
-    def _kill_trainer(self) -> bool:
-        """End the trainer now; whether there was one to end."""
-        trainer = self._trainer
-        if trainer is None or not trainer.alive():
-            return False
-        trainer.kill()
-        return True
-
-
-def _ids(pack: ClaimedPack, of: Collection[str] | None = None) -> list[str]:
-    """The members that have not left; of these only, when given."""
-    return [member.id for member in pack.members(of)]
-
-
-def _halves(ids: Sequence[str]) -> list[Sequence[str]]:
-    middle = (len(ids) + 1) // 2
-    return [ids[:middle], ids[middle:]]
-
-
-def _by_bracket(pack: ClaimedPack, ids: Collection[str]) -> list[list[str]]:
-    """These jobs by bracket."""
-    return [[one.id for one in pack.members(ids) if one.claim.bracket is order] for order in pack.brackets]
 
 
 def _is_handed_back(pack: ClaimedPack, ended: Ended, orders: Sequence[BracketOrder]) -> bool:

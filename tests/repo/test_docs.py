@@ -46,6 +46,13 @@ def test_the_readme_lists_what_can_be_trained() -> None:
     assert not any(missing.values()), missing
 
 
+def test_what_a_newcomer_reads_is_short() -> None:
+    told = re.search(r"five files: (.*?)\.\s", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+    named = codes(told[1]) if told is not None else set[str]()
+    assert len(named) == 5
+    assert sum(len((ROOT / name).read_text(encoding="utf-8").splitlines()) for name in named) < 1_200
+
+
 def test_the_api_page_lists_the_routes_of_the_application(tmp_path: Path) -> None:
     app = create_app(Settings.read({"EPOCHAL_HOME": str(tmp_path), "EPOCHAL_BROKER_URL": "redis://127.0.0.1:1/0"}))
     with app.test_client() as client:

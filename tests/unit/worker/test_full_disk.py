@@ -126,7 +126,7 @@ def test_a_lease_that_cannot_be_renewed_ends_the_wait_for_space(bench: Bench, di
     bench.heartbeat.beat = lambda: None  # type: ignore[method-assign]  # the heartbeat cannot reach the record
     began = bench.clock.now
     supervisor = bench.supervisor(trains_to_the_end())
-    assert supervisor._warm_trainer()
+    assert supervisor._trainer.get()
     pack = supervisor._claim()
     assert pack is not None
     supervisor._train(pack)

@@ -326,7 +326,7 @@ def test_the_guard_kills_a_trainer_once_before_its_leases_pass_on(
             supervisor.stop()
 
     began = bench.clock.now
-    supervisor._warm_trainer()
+    supervisor._trainer.get()
     bench.trainers[0].while_waiting = stop_when_killed
     supervisor.drain()
     assert bench.trainers[0].killed
@@ -337,7 +337,7 @@ def test_the_guard_kills_a_trainer_once_before_its_leases_pass_on(
 def test_a_stop_gives_the_jobs_back_uncharged_and_rings(bench: Bench) -> None:
     (job_id,) = bench.submit(SMALL | {"max_attempts": 1})
     supervisor = bench.supervisor(drops_on_request)
-    supervisor._warm_trainer()
+    supervisor._trainer.get()
     bench.trainers[0].while_waiting = supervisor.stop
     supervisor.drain()
     assert bench.status(job_id) is JobStatus.queued
@@ -545,7 +545,7 @@ def test_a_stop_lets_epochs_end_and_gives_the_jobs_back_with_their_checkpoints(b
         return [points(job_id, 1)]
 
     supervisor = bench.supervisor(script)
-    supervisor._warm_trainer()
+    supervisor._trainer.get()
     bench.trainers[0].while_waiting = supervisor.stop
     supervisor.drain()
     assert bench.status(job_id) is JobStatus.queued
@@ -566,7 +566,7 @@ def test_a_stop_waits_for_no_long_epoch(bench: Bench, *, deaf: bool) -> None:
         return [points(job_id, 1)] if isinstance(order, Train) else []
 
     supervisor = bench.supervisor(script)
-    supervisor._warm_trainer()
+    supervisor._trainer.get()
     bench.trainers[0].while_waiting = supervisor.stop
     began = bench.clock.now
     supervisor.drain()

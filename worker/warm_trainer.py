@@ -1,0 +1,45 @@
+"""The trainer of a slot, which stays warm between packs."""
+
+import logging
+import threading
+from collections.abc import Callable
+
+from .devices import Device
+from .errors import TrainerDied
+from .trainer_process import Trainer
+
+log = logging.getLogger(__name__)
+
+
+class WarmTrainer:
+    """The trainer of one slot: started when it is needed, and again when it has died."""
+
+    def __init__(self, device: Device, start: Callable[[Device], Trainer], stopping: threading.Event) -> None:
+        self._device, self._start, self._stopping = device, start, stopping
+        self._trainer: Trainer | None = None
+
+    def get(self) -> Trainer | None:
+        """The trainer, started if need be; None when this worker stops or cannot train."""
+        if self._stopping.is_set():
+            return None
+        if self._trainer is None or not self._trainer.alive():
+            self.close()
+            try:
+                self._trainer = self._start(self._device)
+            except TrainerDied as death:
+                log.error("%s cannot train, and claims no jobs: %s", self._device.name, death)
+        return None if self._stopping.is_set() else self._trainer
+
+    def close(self) -> None:
+        """End it, and delete its folder."""
+        if self._trainer is not None:
+            self._trainer.close()
+            self._trainer = None
+
+    def kill(self) -> bool:
+        """End it now, from any thread; whether there was one to end."""
+        trainer = self._trainer
+        if trainer is None or not trainer.alive():
+            return False
+        trainer.kill()
+        return True
