@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from spec.cells import DECIMALS, MISSING, PLACEHOLDERS, THOUSANDS, clean
+from spec.cells import CLOCKS, DECIMALS, MISSING, PLACEHOLDERS, THOUSANDS, clean
 from spec.meant import meant
 from spec.reading import ReadingOptions
 from spec.schema import ColumnKind, Role
@@ -21,6 +21,8 @@ class ColumnChoices:
     decimal: str | None = None
     thousands: str | None = None
     date: str | None = None
+    clock: str | None = None
+    """Format of times and durations, one of `CLOCKS`."""
     missing: frozenset[str] = MISSING
     placeholders: frozenset[str] = PLACEHOLDERS
     own: frozenset[str] = frozenset()
@@ -91,7 +93,8 @@ class Choices:
         said = options.na_values
         own = {clean(key): words for key, words in said.items()}.get(name, ()) if isinstance(said, dict) else said
         default = options.keep_default_na
-        date = options.date_format
+        clock = options.date_format if options.date_format in CLOCKS else None
+        date = options.date_format if clock is None else None
         if options.dayfirst is not None:
             date = "dayfirst" if options.dayfirst else "monthfirst"
         return ColumnChoices(
@@ -99,6 +102,7 @@ class Choices:
             decimal=options.decimal,
             thousands=options.thousands,
             date=date,
+            clock=clock,
             missing=MISSING if default else frozenset({""}),
             placeholders=PLACEHOLDERS if default else frozenset(),
             own=frozenset(clean(word) for word in own),

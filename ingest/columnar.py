@@ -109,6 +109,7 @@ def _read(source: Source, choices: Choices, found: Mapping[str, Found], order: R
             *_unused(others),
             *_constant(others),
             *suspects.ids(others),
+            *suspects.of_rows(others, len(used)),
             *suspects.alike(others),
             *suspects.misread(list(found.values()), is_asked=order.options.encoding is not None),
             *(

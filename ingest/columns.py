@@ -17,17 +17,20 @@ from . import limits
 from .encoding import encoder
 from .errors import RefusedError, shown
 from .evidence import Decision, Evidence
-from .spread import Bins, Spread
-from .texts import Floats, Texts
+from .spread import Bins, End, Spread
+from .texts import LED, Floats, Texts
 
 SHOWN_VALUES = 20
 STAND_INS = (99.0, 999.0, 9999.0, 99999.0, 999999.0)
 """Numbers that often stand for no value, and their negatives."""
+NINES = (99.9, 99.99, 999.9, 999.99)
 EPOCH = date(1970, 1, 1).toordinal()
 FAR_DAY, LAST_DAY = (date(year, month, day).toordinal() - EPOCH for year, month, day in ((2200, 1, 1), (9999, 12, 31)))
 """Days since 1970: from the first on, a date often stands for no end, as 9999-12-31 in databases."""
 APART = 2.0
-"""So many times as far from 0 as all others, where they are positive or have one digit."""
+"""So many times as far from 0 as all others is a number that often stands for no value."""
+FAR_BELOW, FAR_ABOVE, ALONE = 3.0, 10.0, 1000.0
+"""The same of any number in several rows, below or above the others; of one in one row."""
 
 
 @dataclass
@@ -47,6 +50,10 @@ class Measure:
     failed: bool = False
     """Whether a cell is not what it was decided to be by those before it."""
     spread: Spread = field(default_factory=Spread)
+    high: End = field(default_factory=End)
+    low: End = field(default_factory=End)
+    """The largest negatives."""
+    _is_count: bool = True
     values: Counter[float] = field(default_factory=Counter)
     uncounted: bool = False
 
@@ -76,6 +83,11 @@ class Measure:
                 self.first_infinite = self.rows + int(endless.argmax()) + 1
         finite = numbers[np.isfinite(numbers)]
         self.spread.take(finite)
+        if self.column.type is ColumnKind.number:
+            self.high.take(finite)
+            self.low.take(-finite)
+            rows = np.arange(self.rows, self.rows + len(numbers))
+            self._is_count &= self.spread.least in (0.0, 1.0) and bool((numbers == rows + self.spread.least).all())
         if self.beyond is None and finite.size and np.abs(finite).max() >= 2.0**53:
             self._look_beyond(numbers, chunk)
         if not self.uncounted and self.column.type is ColumnKind.number:
@@ -94,6 +106,11 @@ class Measure:
                 return
 
     @property
+    def counts_rows(self) -> bool:
+        """Whether its numbers are 0, 1, 2 ... or 1, 2, 3 ... from row to row, and nobody asked for them."""
+        return self.column.type is ColumnKind.number and self._is_count and not self.forced
+
+    @property
     def notes(self) -> tuple[str, ...]:
         """What its numbers may mean that are read as they are."""
         name, least, most = self.column.name, self.spread.least, self.spread.most
@@ -105,7 +122,8 @@ class Measure:
         if (said := self._stand_in) is not None:
             end = "begins" if said < 0.0 else "ends"
             return (
-                f"Column {shown(name)} {end} at {said:.0f}: if that stands for no value, na_values={said:.0f} says so.",
+                f"Column {shown(name)} {end} at {said:.12g}: if that stands for no value, na_values={said:.12g} says "
+                "so.",
             )
         if _is_day(least) and _is_day(most):
             return (
@@ -117,16 +135,19 @@ class Measure:
     @property
     def _stand_in(self) -> float | None:
         """The least or the largest number, if it looks as if it stood for no value."""
-        least, most = self.spread.least, self.spread.most
+        least, most = -self.low.value, self.high.value
         if -least in STAND_INS and most > least:
             return least
-        others = sorted(self.values)
-        if len(others) < 3:
+        if self.high.next in (-math.inf, least):  # two different numbers, or one
             return None
-        if least == -9.0 and others[1] >= 0.0 and self.values[least] > 1:
+        if least < 0.0 <= -self.low.next and most > 1.0 and self.low.count > 1:
             return least
-        is_far = most in STAND_INS and self.values[most] > 1 and most >= APART * max(abs(others[-2]), abs(least))
-        return most if is_far else None
+        below = abs(least) / max(abs(self.low.next), abs(most))
+        above = abs(most) / (max(abs(self.high.next), abs(least)) or math.inf)
+        if below >= (FAR_BELOW if self.low.count > 1 else ALONE):
+            return least
+        far = APART if most in STAND_INS or round(most, 2) in NINES else FAR_ABOVE
+        return most if above >= (far if self.high.count > 1 else ALONE) else None
 
     def check(self, path: str = "file") -> None:
         """Raise `RefusedError` for numbers that cannot be trained on."""
@@ -168,7 +189,7 @@ def _is_day(number: float) -> bool:
 def _is_zero_led(texts: Texts | None) -> bool:
     if texts is None:
         return False
-    return bool(pc.any(pc.match_substring_regex(texts.values, "^0[0-9]+$")).as_py())
+    return bool(pc.any(pc.match_substring_regex(texts.values, LED)).as_py())
 
 
 @dataclass(frozen=True)

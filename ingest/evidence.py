@@ -31,7 +31,7 @@ from spec.schema import ColumnKind
 from . import limits
 from .choices import ColumnChoices
 from .errors import RefusedError, shown, some
-from .texts import Texts, numbers_in
+from .texts import LED, Texts, numbers_in
 
 MOSTLY = 0.9
 """A column with so large a share of numbers is a column of numbers, and what is none in it is a mistake."""
@@ -94,7 +94,7 @@ class Evidence:
     separated: str | None = None
     """A number with a point or a comma in it."""
     zero_led: str | None = None
-    """A whole number with a zero before it."""
+    """A whole number with a zero before it, or a long one with a plus, as of telephones."""
     dates: Counter[str] = field(default_factory=Counter)
     forced: bool = False
     """Whether a spreadsheet was to take some as text: then numbers among them are words, too."""
@@ -257,7 +257,7 @@ class Evidence:
             minus = values.filter(pc.match_substring_regex(values, "[0-9.,][0-9] ?[^0-9.,]$"))
             self.behind = minus[0].as_py() if len(minus) else None
         if self.zero_led is None:
-            led = values.filter(pc.match_substring_regex(values, "^0[0-9]+$"))
+            led = values.filter(pc.match_substring_regex(values, LED))
             self.zero_led = led[0].as_py() if len(led) else None
 
     # --- deciding -------------------------------------------------------------------------------------------------
@@ -364,6 +364,9 @@ class Evidence:
             example = self.behind or next(iter(self.odd), "12-")
             return f"{numbers} the minus behind them: {shown(example)} is below 0."
         if unit == CREDIT_DEBIT:
+            if not any(word.rstrip(".")[-2:] in ("dr", "DR", "Dr") for word in self.odd):
+                said = shown(next(iter(self.odd), "12 Cr"))
+                return f"{numbers} Cr behind them, credit or crore, which is left out, as in {said}."
             return f"{numbers} CR or DR behind them: CR is read as above 0, and DR as below 0."
         how = ": 12% is read as 0.12" if unit == "%" else ", which is left out"
         return f"{numbers} the unit {unit!r}{how}."
@@ -398,16 +401,21 @@ class Evidence:
 
     def _clock(self) -> Decision | None:
         """Times of day or durations, as seconds."""
-        if not self.clocks or self._has_two_clocks:
+        if not self.clocks or (self._has_two_clocks and self.choices.clock is None):
             return None
-        style = next((style for style, kinds in CLOCKS.items() if self.clocks <= kinds), None)
-        if style is None:
+        fits = [style for style, kinds in CLOCKS.items() if self.clocks <= kinds]
+        if not fits or ("s" in self.clocks and "m:ss" not in self.clocks and self.choices.clock != "m:ss"):
             return None
+        style = self.choices.clock if self.choices.clock in fits else fits[0]
         form = self._gaps().model_copy(update={"date": style})
         text = next((text for text in self.texts if text not in self.marks), "")
         example = f": {shown(text)} is {form.number(text):.12g}" if text else ""
+        parts = {"h:mm": "hours and minutes", "m:ss": "minutes and seconds"}
+        what = f"times, {parts[style]}," if self.clocks == {"h:mm"} else "times,"
+        other = next((one for one in parts if one != style), "") if self.clocks == {"h:mm"} else ""
+        cure = f"date_format={other} reads {parts[other]}, " if other else ""
         note = (
-            f"Column {shown(self.name)} is read as times, in seconds{example}; types={self.name}=category says "
+            f"Column {shown(self.name)} is read as {what} in seconds{example}; {cure}types={self.name}=category says "
             "otherwise."
         )
         return Decision(ColumnKind.number, form, (note,), missing=self._missing, forced=self.is_asked)
@@ -427,8 +435,8 @@ class Evidence:
                 notes.append(f"Column {shown(self.name)} has numbers as texts: types={self.name}=number reads them so.")
         elif self.zero_led is not None:
             notes.append(
-                f"Column {shown(self.name)} has numbers with a zero before them, such as {shown(self.zero_led)}, and "
-                f"is read as texts: types={self.name}=number reads numbers."
+                f"Column {shown(self.name)} has numbers with a zero or a plus before them, such as "
+                f"{shown(self.zero_led)}, and is read as texts: types={self.name}=number reads numbers."
             )
         elif best == real and any(form.unit == MINUS_BEHIND for form in self._fitting):
             notes.append(
@@ -458,8 +466,8 @@ class Evidence:
             first = {clock_of(text): text for text in reversed(self.texts)}
             both = [text for text in (first.get("h:mm"), first.get("h:mm:ss")) if text is not None]
             notes.append(
-                f"Column {shown(self.name)} has times, some with seconds ({some(both)}), and is read as texts: write "
-                "all of them with seconds to have numbers."
+                f"Column {shown(self.name)} has times, some with seconds ({some(both)}), and is read as texts: "
+                "date_format=m:ss reads the shorter ones as minutes and seconds; or write all of them with seconds."
             )
         elif not notes and not self.typed and (numeric := self._numeric()) is not None:
             notes.append(
@@ -528,8 +536,8 @@ class Evidence:
         return next(are, None)
 
     def _numeric(self) -> str | None:
-        """A text of a column whose texts nearly all begin with a digit, or a sign and one."""
-        begin = [word for word in self.texts if word.lstrip("+-\u2212~<>= ")[:1].isnumeric()]
+        """A text of a column whose texts nearly all begin with a digit, or signs and one: `~12`, `\u20b93.5 Cr`."""
+        begin = [word for word in self.texts if next(filter(str.isalnum, word), "").isnumeric()]
         return begin[0] if begin and len(begin) >= MOSTLY * len(self.texts) else None
 
     def _mistakes(self) -> RefusedError:

@@ -59,6 +59,26 @@ class Spread:
 
 
 @dataclass
+class End:
+    """The largest of numbers that come in batches, how often it comes, and the next one."""
+
+    value: float = -math.inf
+    count: int = 0
+    next: float = -math.inf
+
+    def take(self, numbers: npt.NDArray[Any]) -> None:
+        """Add finite numbers."""
+        if not numbers.size or (most := float(numbers.max())) < self.next:
+            return
+        below = numbers[numbers < max(most, self.value)]
+        if most > self.value:
+            self.value, self.count, self.next = most, 0, self.value
+        if below.size:
+            self.next = max(self.next, float(below.max()))
+        self.count += int((numbers == self.value).sum())
+
+
+@dataclass
 class Bins:
     """A histogram over a range that is known."""
 

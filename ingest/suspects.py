@@ -18,6 +18,8 @@ ID = re.compile(r"(.*[\W_])?(id|nr|no|code|zip|zipcode|postcode|plz|(row|serial)
 MOST_FAR, FEWEST_ROWS, FEWEST_OTHERS, BETWEEN = 0.01, 20, 3, 7
 """Of so many rows at least, so small a share may be far from all others, which have more values than that: of the bins,
 all others are in the first, and none in those before this one."""
+FEW = 10
+"""In so few rows each may have a word of its own."""
 TOTAL = re.compile(
     r"(grand |sub)?totals?|total g\u00e9n\u00e9ral|sum|summe|gesamt(summe)?|insgesamt|totale|totaal|suma|somme|"
     r"average|mean|mittelwert|durchschnitt|moyenne|\u0438\u0442\u043e\u0433\u043e|\u5408\u8ba1|\u603b\u8ba1",
@@ -33,6 +35,31 @@ def ids(found: Iterable[Found]) -> list[str]:
         f"types={name}=category."
         for name in names
     ]
+
+
+def of_rows(found: Sequence[Found], names: int) -> list[str]:
+    """What to say of columns that may say which row it is, and not what: counts, names, merged cells; of `names`."""
+    features = [one for one in found if one.role is Role.feature]
+    said = []
+    for one in features if names > 1 else ():
+        cure = f"if it only names the rows, columns=-{one.name} leaves it out."
+        if one.measure is not None and one.measure.counts_rows and one.rows > FEW:
+            said.append(f"Column {shown(one.name)} counts the rows: {cure}")
+        elif one.kind is ColumnKind.category and one.rows > FEW and one.distinct == one.rows:
+            said.append(f"Column {shown(one.name)} has another word in each row: {cure}")
+        elif one.kind is ColumnKind.category and _is_merged(one):
+            said.append(
+                f"Column {shown(one.name)} has each of its words in one row, and none below: if cells were merged, "
+                "write the word in each row."
+            )
+    return said
+
+
+def _is_merged(found: Found) -> bool:
+    """Whether words stand in one row each, the first in the first, above rows without."""
+    words = 0 if found.distinct is None else found.distinct
+    is_first = found.first_missing is not None and found.first_missing > 1
+    return is_first and 1 < words == found.rows - found.missing and 2 * words < found.rows
 
 
 def _is_id(found: Found) -> bool:

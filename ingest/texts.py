@@ -18,6 +18,8 @@ from .errors import RefusedError, shown
 Floats = npt.NDArray[np.float64]
 
 DAY_S = 86_400.0
+LED = r"^(0[0-9]+|\+[0-9]{10,})$"
+"""Digits that are no number but a name: `007`, `+4915112345678`."""
 _LIKELY = "[0-9]|[iI][nN][fF]"
 _LIKELY_BARE = "^[^A-DF-Za-df-z]*[0-9][^A-DF-Za-df-z]*$|[iI][nN][fF]"
 """What may be a number with a unit, or without one, however written: of ASCII's letters it may have the e only."""

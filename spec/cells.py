@@ -141,9 +141,11 @@ LONGEST = 64
 CLOCKS = {
     "h:mm:ss": frozenset({"h:mm:ss"}),
     "h:mm": frozenset({"h:mm", "half"}),
-    "m:ss": frozenset({"h:mm", "m:ss", "h:mm:ss"}),
+    "m:ss": frozenset({"s", "h:mm", "m:ss", "h:mm:ss"}),
 }
 """Formats of times of day and durations, and what texts (`clock_of`) each reads; with m:ss, 3:45 is 3 minutes."""
+_SECONDS = re.compile(r"[0-5]?\d([.,]\d{1,9})?", re.ASCII)
+"""Less than a minute, beside `1:23.45`."""
 _CLOCK = re.compile(
     r"(?P<days>[+-]?\d{1,6}) days?,? \+?(?P<hour>\d{1,2}):(?P<minute>[0-5]\d):(?P<second>[0-5]\d(?:[.,]\d{1,9})?)"
     r"|(?P<sign>[+-]?)(?P<first>\d{1,4}):(?P<next>[0-5]\d)(?::(?P<last>[0-5]\d))?(?P<part>[.,]\d{1,9})?"
@@ -291,9 +293,11 @@ class CellFormat(Frozen):
         return float(text.replace(self.decimal, "."))
 
     def _seconds(self, text: str) -> float | None:
-        found = _CLOCK.fullmatch(text.translate(_SIGNS))
-        if found is None or clock_of(text) not in CLOCKS[self.date or ""]:
+        found, kind = _CLOCK.fullmatch(text.translate(_SIGNS)), clock_of(text)
+        if kind not in CLOCKS[self.date or ""]:
             return None
+        if found is None:
+            return _sixties(text)
         if found["half"]:
             return 3600.0 * (int(found["at"]) % 12 + 12 * (found["half"] in "pP")) + _sixties(
                 found["past"], found["to"]
@@ -345,14 +349,14 @@ def _unbracketed(text: str) -> tuple[str, bool]:
     return (text[1:-1].strip() if has else text), has
 
 
-def clock_of(text: str) -> Literal["half", "h:mm", "m:ss", "h:mm:ss"] | None:
+def clock_of(text: str) -> Literal["s", "half", "h:mm", "m:ss", "h:mm:ss"] | None:
     """What a text is that is a time of day or a duration: one with AM or PM, or by its parts; None of any other.
 
-    Of two parts, only a fraction of seconds tells minutes and seconds from hours and minutes.
+    Of two parts, only a fraction of seconds tells minutes and seconds from hours and minutes. One part may be seconds.
     """
     found = _CLOCK.fullmatch(text.translate(_SIGNS)) if text[-1:].isdigit() or text[-1:] in "mM." else None
     if found is None:
-        return None
+        return "s" if _SECONDS.fullmatch(text) else None
     if found["half"]:
         return "half"
     return "h:mm:ss" if found["days"] or found["last"] else "m:ss" if found["part"] else "h:mm"

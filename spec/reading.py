@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, model_validator
 
 from .base import Frozen, fault
+from .cells import CLOCKS
 from .dataset import Targets
 from .schema import ColumnKind
 
@@ -106,7 +107,12 @@ class ReadingOptions(Frozen):
         bool, Field(description="false: only an empty cell and `na_values` mean a missing value.")
     ] = True
     date_format: Annotated[
-        str | None, Field(min_length=2, max_length=100, description="Format of dates, as for strptime: %d.%m.%Y.")
+        str | None,
+        Field(
+            min_length=2,
+            max_length=100,
+            description="Format of dates, as for strptime: %d.%m.%Y. Of times and durations: h:mm, m:ss or h:mm:ss.",
+        ),
     ] = None
     dayfirst: Annotated[bool | None, Field(description="true: 03/04/2026 is 3 April. false: it is 4 March.")] = None
     columns: Annotated[
@@ -128,8 +134,10 @@ class ReadingOptions(Frozen):
     def _agrees(self) -> "ReadingOptions":
         if self.decimal is not None and self.decimal == self.thousands:
             raise fault("thousands", f"must not be the decimal mark, {self.decimal}")
-        if self.date_format is not None and not _is_date_format(self.date_format):
-            raise fault("date_format", "must say where day, month and year are, such as %d.%m.%Y")
+        if self.date_format is not None and self.date_format not in CLOCKS and not _is_date_format(self.date_format):
+            raise fault(
+                "date_format", "must say where day, month and year are, such as %d.%m.%Y, or be m:ss, h:mm or h:mm:ss"
+            )
         if self.date_format is not None and self.dayfirst is not None:
             raise fault("dayfirst", "is said by date_format already: leave one of them out")
         return self

@@ -1,6 +1,7 @@
 """What people write in files, kind by kind, and the right value of each."""
 
 import io
+import math
 import unicodedata
 from pathlib import Path
 from typing import Any
@@ -413,7 +414,10 @@ def test_words_that_keep_a_column_from_being_numbers_are_named(tmp_path: Path) -
 
 def test_times_say_their_unit(tmp_path: Path) -> None:
     (said,) = reading(column(["14:30", "08:15"]), tmp_path).profile.notes
-    assert said == ("Column 'a' is read as times, in seconds: '14:30' is 52200; types=a=category says otherwise.")
+    assert said == (
+        "Column 'a' is read as times, hours and minutes, in seconds: '14:30' is 52200; date_format=m:ss reads minutes "
+        "and seconds, types=a=category says otherwise."
+    )
     found = reading(column(["14:30", "08:15"]), tmp_path, types="a=category")
     assert found.table.columns[0].categories == ("08:15", "14:30")
 
@@ -424,8 +428,52 @@ def test_times_that_may_be_hours_or_minutes_are_told(tmp_path: Path, late: int) 
     found = reading("\n".join(["a,y", *rows, *(["3:45,0", "1:02:33,1"] * 20)]) + "\n", tmp_path)
     assert found.table.columns[0].type in (ColumnKind.category, ColumnKind.text)
     assert any(
-        "'1:02:33'), and is read as texts: write all of them with seconds" in note for note in found.profile.notes
+        "'1:02:33'), and is read as texts: date_format=m:ss reads the shorter" in note for note in found.profile.notes
     )
+    found = reading("\n".join(["a,y", *rows, *(["3:45,0", "1:02:33,1"] * 20)]) + "\n", tmp_path, date_format="m:ss")
+    assert (found.profile.columns[0].type, found.profile.columns[0].max) == (ColumnKind.number, 3753.0)
+
+
+MINUTES: dict[str, tuple[list[str], str | None, list[float]]] = {
+    "with a fraction": (["59.9", "1:23.45", "2:03"], None, [59.9, 83.45, 123.0]),
+    "asked for": (["28:25", "31:10", "45"], "m:ss", [1705.0, 1870.0, 45.0]),
+    "asked for, hours": (["28:25", "31:10", "?"], "h:mm", [102300.0, 112200.0, math.nan]),
+}
+
+
+@pytest.mark.parametrize("late", [0, 5_000])
+@pytest.mark.parametrize("kind", MINUTES)
+def test_minutes_and_seconds_are_read_beside_seconds(tmp_path: Path, kind: str, late: int) -> None:
+    cells, form, seconds = MINUTES[kind]
+    rows = [cells[1]] * late + cells * 10
+    found = reading(
+        "a,y\n" + "".join(f"{cell},{row % 2}\n" for row, cell in enumerate(rows)), tmp_path, date_format=form
+    )
+    assert found.table.columns[0].type is ColumnKind.number
+    assert table(tmp_path)[0][late : late + 3, 0].tolist() == pytest.approx(seconds, nan_ok=True)
+    assert any("is read as times" in note for note in found.profile.notes)
+
+
+def test_seconds_beside_hours_or_minutes_are_words(tmp_path: Path) -> None:
+    assert reading(column(["59", "1:23", "2:03"]), tmp_path).table.columns[0].type is ColumnKind.category
+
+
+def test_crore_is_no_debt(tmp_path: Path) -> None:
+    found = reading(column(["3.5 Cr", "12 Cr"]), tmp_path)
+    assert table(tmp_path)[0][:2, 0].tolist() == [3.5, 12.0]
+    said = "The numbers of column 'a' have Cr behind them, credit or crore, which is left out, as in '3.5 Cr'."
+    assert said in found.profile.notes
+    (said,) = reading(column(["3.5 Cr", "12 L"]), tmp_path).profile.notes
+    assert "numbers with several units, such as '3.5 Cr', '12 L'" in said
+    (said,) = reading(column(["\u20b93.5 Cr", "\u20b912 Cr"]), tmp_path).profile.notes
+    assert said.startswith("Column 'a' has texts such as '\u20b93.5 Cr', and is read as texts")
+
+
+def test_telephones_are_texts(tmp_path: Path) -> None:
+    found = reading(column(["+4915112345678", "+4917612345678"]), tmp_path)
+    assert found.table.columns[0].type is ColumnKind.category
+    assert "a zero or a plus before them, such as '+4915112345678'" in found.profile.notes[0]
+    assert reading(column(["+1234", "-5678"]), tmp_path).table.columns[0].type is ColumnKind.number
 
 
 def test_gaps_that_were_guessed_are_said(tmp_path: Path) -> None:

@@ -60,11 +60,18 @@ def test_letters_beyond_ascii_are_no_note(tmp_path: Path, word: str) -> None:
     assert notes(tmp_path, {"city": [["Oslo", word, "Rome"][row % 3] for row in ROWS]}) == []
 
 
-STAND_INS = {
+STAND_INS: dict[str, tuple[list[object], str]] = {
     "-999": ([-999, 3, 5, 7], "Column 'a' begins at -999: if that stands for no value, na_values=-999 says so."),
     "-9": ([-9, 0, 1, 2], "Column 'a' begins at -9: if that stands for no value, na_values=-9 says so."),
     "999": ([999, 21, 30, 45], "Column 'a' ends at 999: if that stands for no value, na_values=999 says so."),
     "99": ([99, 1, 2, 3], "Column 'a' ends at 99: if that stands for no value, na_values=99 says so."),
+    "-1": ([-1, 0, 1, 2], "Column 'a' begins at -1: if that stands for no value, na_values=-1 says so."),
+    "-200": (
+        [-200, -1.9, 13.2, 44.6],
+        "Column 'a' begins at -200: if that stands for no value, na_values=-200 says so.",
+    ),
+    "99.99": ([99.99, 1.5, 2, 3], "Column 'a' ends at 99.99: if that stands for no value, na_values=99.99 says so."),
+    "1e20": ([1e20, 1.5, 2, 3], "Column 'a' ends at 1e+20: if that stands for no value, na_values=1e+20 says so."),
 }
 
 
@@ -76,6 +83,35 @@ def test_numbers_that_may_stand_for_no_value_are_a_note(tmp_path: Path, kind: st
     buffer = io.BytesIO()
     pd.DataFrame({"a": cells, "y": ["ab"[row * row % 7 % 2] for row in ROWS]}).to_parquet(buffer)
     assert said in reading(buffer.getvalue(), tmp_path, name="f.parquet").profile.notes
+
+
+@pytest.mark.parametrize(
+    "values", [[-1, 0, 1, 1], [-2, -1, 0, 3], [0, 5, 0, 5], [0, 1, 2, 9], [-5, 5, 5, -5], [0, 0, 0, 0]]
+)
+def test_numbers_that_stand_for_themselves_are_no_note(tmp_path: Path, values: list[object]) -> None:
+    assert not any("stands for no value" in note for note in notes(tmp_path, {"a": [values[row % 4] for row in ROWS]}))
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_a_column_that_counts_the_rows_is_a_note(tmp_path: Path, first: int) -> None:
+    cells: dict[str, list[object]] = {"a": [row + first for row in ROWS], "b": [row * row % 7 for row in ROWS]}
+    assert "Column 'a' counts the rows: if it only names the rows, columns=-a leaves it out." in notes(tmp_path, cells)
+    cells["a"][7] = 3
+    assert not any("counts the rows" in note for note in notes(tmp_path, cells))
+
+
+def test_a_column_of_names_is_a_note(tmp_path: Path) -> None:
+    cells: dict[str, list[object]] = {"a": [f"N{row}" for row in ROWS], "b": [row * row % 7 for row in ROWS]}
+    said = "Column 'a' has another word in each row: if it only names the rows, columns=-a leaves it out."
+    assert said in notes(tmp_path, cells)
+
+
+def test_merged_cells_are_a_note(tmp_path: Path) -> None:
+    cells: list[object] = [{0: "north", 20: "south"}.get(row, "") for row in ROWS]
+    said = (
+        "Column 'a' has each of its words in one row, and none below: if cells were merged, write the word in each row."
+    )
+    assert said in notes(tmp_path, {"a": cells, "b": [row * row % 7 for row in ROWS]})
 
 
 def test_a_date_that_may_stand_for_no_end_is_a_note(tmp_path: Path) -> None:
