@@ -29,8 +29,8 @@ FAR_DAY, LAST_DAY = (date(year, month, day).toordinal() - EPOCH for year, month,
 """Days since 1970: from the first on, a date often stands for no end, as 9999-12-31 in databases."""
 APART = 2.0
 """So many times as far from 0 as all others is a number that often stands for no value."""
-FAR_BELOW, FAR_ABOVE, ALONE = 3.0, 10.0, 1000.0
-"""The same of any number in several rows, below or above the others; of one in one row."""
+FAR_BELOW, FAR_ABOVE = 3.0, 10.0
+"""The same of any number in several rows, below or above the others."""
 
 
 @dataclass
@@ -144,10 +144,10 @@ class Measure:
             return least
         below = abs(least) / max(abs(self.low.next), abs(most))
         above = abs(most) / (max(abs(self.high.next), abs(least)) or math.inf)
-        if below >= (FAR_BELOW if self.low.count > 1 else ALONE):
+        if below >= FAR_BELOW and self.low.count > 1:
             return least
         far = APART if most in STAND_INS or round(most, 2) in NINES else FAR_ABOVE
-        return most if above >= (far if self.high.count > 1 else ALONE) else None
+        return most if above >= far and self.high.count > 1 else None
 
     def check(self, path: str = "file") -> None:
         """Raise `RefusedError` for numbers that cannot be trained on."""
