@@ -10,7 +10,7 @@ from .classes import class_labels, wrong_labels
 from .dataset import DatasetInfo, Linear, Targets
 from .losses import LOSSES
 from .monitors import REGRESSION_METRICS
-from .splits import EXACT, check_folds, check_split, most_training_rows
+from .splits import EXACT, check_folds, check_split
 from .warm_start import check_left_out
 
 if TYPE_CHECKING:
@@ -54,8 +54,7 @@ def check_fields(spec: "JobSpec") -> None:
 
 def check_against(spec: "JobSpec", info: DatasetInfo) -> None:
     """Raise an error of the first rule that `spec` breaks on data like `info`; it names the field."""
-    check_split(spec, info)
-    train = most_training_rows(spec, info)
+    train = check_split(spec, info)
     if spec.batch_size != "full" and spec.batch_size > train:
         raise fault("batch_size", f'must be at most {train}, the rows of the training split, or "full"')
     if spec.split_by in EXACT and (reason := batch_norm_fault(spec, train)):

@@ -306,7 +306,10 @@ def canonical_json(body: Mapping[str, Any], dataset: DatasetSpec) -> str:
 
 
 def _canonical(value: Any) -> str:
-    return json.dumps(value, sort_keys=True, separators=(",", ":"))
+    return _ENCODER.encode(value)
+
+
+_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
 
 
 def declared_split(dataset: DatasetSpec) -> SplitBy:

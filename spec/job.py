@@ -279,9 +279,8 @@ class JobSpec(Frozen):
             object.__setattr__(self, "validation_fraction", 0.0)
         info = self.info
         if info is not None:
-            train, *_ = self.split_rows(info)
-            if "batch_size" not in self.model_fields_set and train > 0:
-                object.__setattr__(self, "batch_size", min(DEFAULT_BATCH, train))
+            if "batch_size" not in self.model_fields_set:
+                object.__setattr__(self, "batch_size", min(DEFAULT_BATCH, max(self.split_rows(info)[0], 1)))
             check_against(self, info)
         return self
 

@@ -86,14 +86,6 @@ def split_rows(spec: "JobSpec", info: "DatasetInfo") -> tuple[int, int, int]:
     return train - fold, fold, test
 
 
-def most_training_rows(spec: "JobSpec", info: "DatasetInfo") -> int:
-    """The most rows that the training split can have: by group its size is known after the rows are read."""
-    if spec.split_by is SplitBy.group and info.groups is not None:
-        _, validation, test = group_sizes(info.groups, spec.validation_fraction, spec.test_fraction)
-        return info.rows - max(validation, spec.folds is not None) - test
-    return spec.split_rows(info)[0]
-
-
 def check_folds(spec: "JobSpec") -> None:
     """Raise an error of the first rule between `folds` and other fields that `spec` breaks."""
     if spec.folds is None:
@@ -106,8 +98,11 @@ def check_folds(spec: "JobSpec") -> None:
         raise fault("validation_fraction", "must be left out with folds: the fold is the validation split")
 
 
-def check_split(spec: "JobSpec", info: "DatasetInfo") -> None:
-    """Raise an error of the first rule that the split breaks on data like `info`."""
+def check_split(spec: "JobSpec", info: "DatasetInfo") -> int:
+    """The most rows that the training split can have. Raises an error of the first rule that the split breaks.
+
+    By group, the size is known after the rows are read.
+    """
     _check_declared(spec, info)
     if spec.split_by is SplitBy.group and info.groups is not None:
         _check_groups(spec, info.groups)
@@ -123,6 +118,10 @@ def check_split(spec: "JobSpec", info: "DatasetInfo") -> None:
     if train <= 0:
         larger = "test_fraction" if test > validation else "validation_fraction"
         raise fault(larger, f"leaves no row for training: the data set has {info.rows}")
+    if spec.split_by is not SplitBy.group or info.groups is None:
+        return train
+    _, validation, test = group_sizes(info.groups, spec.validation_fraction, spec.test_fraction)
+    return info.rows - max(validation, spec.folds is not None) - test
 
 
 def _check_declared(spec: "JobSpec", info: "DatasetInfo") -> None:
