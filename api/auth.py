@@ -185,8 +185,8 @@ def install(app: Flask, tokens: TokenStore, failed: FailedLogins) -> None:
             if wait_s := failed.wait_s(address):
                 raise TooManyError("Too many bad tokens from this address.", wait_s)
             failed.count(address)
-            unknown = "This session has ended: sign in again." if by_cookie else "This token is unknown or revoked."
-            raise UnauthorizedError(unknown)
+            unknown = "This token is unknown or revoked: ask an administrator for another."
+            raise UnauthorizedError("This session has ended: sign in again." if by_cookie else unknown)
         g.principal = Principal.of(found)
         wanted = METRICS_READ if request.path == METRICS else "jobs:write" if changes else "jobs:read"
         if CLASSROOM in found.scopes:

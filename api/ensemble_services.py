@@ -61,7 +61,7 @@ class Ensembles:
     def of(self, sweep: SweepRecord) -> Selected:
         """The ensemble of a sweep that has ended. Raises `IllegalSweepStateError`, `ConflictError`, `NotFoundError`."""
         if not sweep.state.is_final:
-            raise IllegalSweepStateError(sweep.state.value, "asked for its ensemble: wait until it has ended")
+            raise IllegalSweepStateError(sweep.state.value, "asked for its ensemble", "wait until it has ended")
         _check(sweep)
         key = sweep.id, sweep.finished_at
         with self._lock:

@@ -35,9 +35,9 @@ class Improvements:
     def improve(self, job: JobRecord, wanted: Improve) -> tuple[SweepRecord, bool]:
         """The sweep of the job's counterfactuals, and whether it is new. Raises `IllegalTransitionError`."""
         if job.status not in FINISHED:
-            raise IllegalTransitionError(job.status.value, "improved: wait until it has ended")
+            raise IllegalTransitionError(job.status.value, "improved", "wait until it has ended")
         if not job.epoch and job.failure_reason is not FailureReason.diverged:
-            raise IllegalTransitionError(job.status.value, "improved: it was not trained")
+            raise IllegalTransitionError(job.status.value, "improved", "it was not trained; improve a job that was")
         known = self.sweeps.improving(job.id)
         if known is not None and known.state in _LIVE and known.spec.seeds >= wanted.seeds:
             return known, False

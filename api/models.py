@@ -20,7 +20,7 @@ from spec.base import Frozen
 from spec.job import JobSpec
 from spec.known import PREDICTED_BYTES
 from spec.reading import Delimiter, ReadingOptions, ReadingOrder
-from spec.states import JobStatus
+from spec.states import FINISHED, JobStatus
 from spec.views import ModelFormat, Predictions, Rows
 from store.errors import IllegalTransitionError
 from store.files import Files
@@ -68,7 +68,8 @@ class LoadedModels:
         """The files of the models of these jobs, by job. Raises as `parts` does."""
         for job in jobs:
             if job.status is not JobStatus.succeeded:
-                raise IllegalTransitionError(job.status.value, "asked for its model")
+                cure = "train it again" if job.status in FINISHED else "wait until it has succeeded"
+                raise IllegalTransitionError(job.status.value, "asked for its model", cure)
         artifacts = self._store.artifacts_of([job.id for job in jobs])
         found = {job_id: {one.name: one for one in theirs} for job_id, theirs in artifacts.items()}
         if not all({WEIGHTS, PREPROCESSING} <= parts.keys() for parts in found.values()):

@@ -10,10 +10,10 @@ from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
 from spec.base import Frozen, fault
 from spec.labels import Label, Project
-from spec.states import JobStatus, TrialState
+from spec.states import JobStatus, SweepState, TrialState
 from spec.views import ModelFormat
 from store.best_metrics import ByMetric, Position
-from store.records import JobFilter
+from store.records import JobFilter, SweepFilter
 
 from .errors import BadFieldsError
 
@@ -229,10 +229,20 @@ class FeedQuery(Frozen):
 
 
 class SweepsQuery(Frozen):
-    """Which page of sweeps."""
+    """Which sweeps to list, and which page of them."""
 
+    state: Annotated[
+        tuple[SweepState, ...], Field(max_length=10, description="Only sweeps in this state; may be repeated.")
+    ] = ()
+    name: Annotated[Label | None, Field(description="Only sweeps of this name.")] = None
+    search: Annotated[Label | None, Field(description="Only sweeps with this in their names, in any case.")] = None
     cursor: Annotated[UUID | None, Field(description="The `next` of the page before.")] = None
     limit: Annotated[int, Field(ge=1, le=200, description="Most sweeps on a page.")] = 50
+
+    @property
+    def filter(self) -> SweepFilter:
+        """The same for the record."""
+        return SweepFilter(state=self.state, name=self.name, name_part=self.search)
 
     @property
     def after(self) -> str | None:

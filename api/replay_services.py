@@ -26,14 +26,16 @@ class ReplayServices:
     def job(self, job: JobRecord, idempotency: Idempotency | None) -> Submitted:
         """A new job of its owner with the same spec. Raises `IllegalTransitionError` when nothing can be compared."""
         if job.status not in FINISHED:
-            raise IllegalTransitionError(job.status.value, "replayed: wait until it has ended")
+            raise IllegalTransitionError(job.status.value, "replayed", "wait until it has ended")
         if job.sweep_id is not None:
             sweep = self.sweeps.get(job.sweep_id, owner=None)
             if isinstance(sweep.spec.halving, Population):
-                asked = f"replayed alone: it trained in a population, so replay its sweep, {sweep.id}"
-                raise IllegalTransitionError(job.status.value, asked)
+                cure = f"it trained in a population, so replay its sweep, {sweep.id}"
+                raise IllegalTransitionError(job.status.value, "replayed alone", cure)
         if not (job.epoch or self._trained(job).ended_by_itself):
-            raise IllegalTransitionError(job.status.value, "replayed: it has no epoch to compare")
+            raise IllegalTransitionError(
+                job.status.value, "replayed", "it has no epoch to compare; submit its spec again"
+            )
         return self.jobs.submit([job.spec], owner=job.owner, idempotency=idempotency, replays=job.id)
 
     def of_job(self, replay: JobRecord) -> ReplayView:
@@ -51,9 +53,11 @@ class ReplayServices:
     def sweep(self, sweep: SweepRecord, idempotency: Idempotency | None) -> SweepRecord:
         """A new sweep of its owner with the same spec. Raises `IllegalSweepStateError` unless it has finished."""
         if sweep.state is not SweepState.finished:
-            raise IllegalSweepStateError(sweep.state.value, "replayed: its table is complete when it has finished")
+            raise IllegalSweepStateError(sweep.state.value, "replayed", "only those that have finished are")
         if isinstance(sweep.spec.trials, Budget) and sweep.spec.trials.seconds is not None:
-            raise IllegalSweepStateError(sweep.state.value, "replayed if a clock ended it: its budget is in seconds")
+            raise IllegalSweepStateError(
+                sweep.state.value, "replayed", "its budget is in seconds, so a clock ended it; submit its spec again"
+            )
         demand_quota_again(self.sweeps, sweep)
         self.jobs.space.demand()
         return self.sweeps.submit(sweep.spec, owner=sweep.owner, idempotency=idempotency, replays=sweep.id)

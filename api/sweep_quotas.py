@@ -26,5 +26,5 @@ def demand_quota_again(store: SweepStore, sweep: SweepRecord) -> None:
     jobs = store.largest_generation(sweep.id) * sweep.spec.replicates
     most = store.most_jobs(sweep.project, owner=sweep.owner)
     if most is not None and jobs > most.jobs:
-        asked = f"replayed now: {jobs:,} of its jobs wait together, and {most.sentence}: {CURE}"
-        raise IllegalSweepStateError(sweep.state.value, asked)
+        cure = f"{jobs:,} of its jobs wait together, and {most.sentence}: {CURE}"
+        raise IllegalSweepStateError(sweep.state.value, "replayed now", cure)

@@ -58,7 +58,9 @@ def check() -> Response:
 def list_sweeps() -> Response:
     """One page of the sweeps that the asker sees."""
     asked, services = parse_query(SweepsQuery), service(SweepServices)
-    found, newer, following = services.store.list_sweeps(owner=principal().sees, after=asked.after, limit=asked.limit)
+    found, newer, following = services.store.list_sweeps(
+        asked.filter, owner=principal().sees, after=asked.after, limit=asked.limit
+    )
     return json_response(SweepPage(sweeps=services.summaries(found), newer=newer, next=following))
 
 

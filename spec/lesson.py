@@ -221,7 +221,8 @@ def read(file: Path) -> Lesson:
         return Lesson.model_validate(body)
     except ValidationError as error:
         first = sentences(error, body if isinstance(body, dict) else {})[0]
-        raise BadSpecFileError(f"{file} is no lesson: {first.path}: {first.message}") from error
+        field = f"{first.path}:" if first.path else "it"
+        raise BadSpecFileError(f"{file} is no lesson: {field} {first.message}") from error
 
 
 def lessons_in(folder: Path = LESSONS) -> Iterator[tuple[str, Path]]:

@@ -38,7 +38,8 @@ def read(path: str) -> tuple[list[dict[str, Any]], bool]:
     elif isinstance(document, dict):
         document, several = [document], False
     if not isinstance(document, list) or not document or not all(isinstance(spec, dict) for spec in document):
-        raise BadSpecFileError(f"{path} must hold one spec (keys and values), a list of specs, or jobs: [...].")
+        empty = "is empty: it " if document is None else ""
+        raise BadSpecFileError(f"{path} {empty}must hold one spec (keys and values), a list of specs, or jobs: [...].")
     return document, several
 
 

@@ -18,6 +18,7 @@ from .mirror import mark_for_mirror, mark_for_mirror_again
 from .records import Cancelled, JobFilter, JobRecord
 from .tables import Artifact, Job
 from .transitions import Transition, log_event, move
+from .versions import supported_version
 
 _WAITING = (JobStatus.queued, JobStatus.paused)
 
@@ -39,11 +40,10 @@ class JobControl(JobStore):
         succeeded or failed.
         """
         with writing(self._engine) as connection:
-            ours = and_(Job.id == job_id, changeable_by(owner, Job))
-            mark_for_mirror(connection, cancel_jobs(connection, ours, actor=actor))
+            mark_for_mirror(connection, cancel_jobs(connection, _ours(job_id, owner), actor=actor))
         job = self._changeable(job_id, owner)
         if job.status in FINISHED - {JobStatus.cancelled}:
-            raise IllegalTransitionError(job.status.value, "cancelled")
+            raise IllegalTransitionError(job.status.value, "cancelled", "it has ended, and can be deleted")
         return job
 
     def cancel_many(
@@ -82,14 +82,14 @@ class JobControl(JobStore):
         A second request changes nothing. Raises `JobNotFoundError`, and `IllegalTransitionError` when the job has
         ended, or has a cancel request, which wins, and `JobOfSweepError` for a job of a sweep.
         """
-        ours = and_(Job.id == job_id, changeable_by(owner, Job), Job.sweep_id.is_(None))
+        ours = and_(_ours(job_id, owner), Job.sweep_id.is_(None))
         with writing(self._engine) as connection:
             pause_jobs(connection, ours, actor=actor, reason="paused while it waited")
         return self._controlled(job_id, owner, "paused")
 
     def resume(self, job_id: str, *, owner: Asker, actor: str) -> JobRecord:
         """Queue a paused job again, or withdraw the pause request of a running one. Raises as `request_pause` does."""
-        ours = and_(Job.id == job_id, changeable_by(owner, Job), Job.sweep_id.is_(None))
+        ours = and_(_ours(job_id, owner), Job.sweep_id.is_(None))
         with writing(self._engine) as connection:
             resume_jobs(connection, ours, actor=actor, reason="resumed")
         return self._controlled(job_id, owner, "resumed")
@@ -98,9 +98,9 @@ class JobControl(JobStore):
         """The job. Raises `IllegalTransitionError` when it has ended or has a cancel request."""
         job = self._on_its_own(job_id, owner, request)
         if job.status in FINISHED:
-            raise IllegalTransitionError(job.status.value, request)
+            raise IllegalTransitionError(job.status.value, request, _AFTER_THE_END[job.status])
         if job.cancel_requested_at is not None:
-            raise IllegalTransitionError("being cancelled", request)
+            raise IllegalTransitionError("being cancelled", request, _AFTER_THE_END[JobStatus.cancelled])
         return job
 
     def _on_its_own(self, job_id: str, owner: Asker, request: str) -> JobRecord:
@@ -126,10 +126,7 @@ class JobControl(JobStore):
         may = not_(ended) if "priority" in given else literal(True)
         with writing(self._engine) as connection:
             changed = connection.execute(
-                update(Job)
-                .where(Job.id == job_id, changeable_by(owner, Job), may)
-                .values(**given, updated_at=now())
-                .returning(Job.id)
+                update(Job).where(_ours(job_id, owner), may).values(**given, updated_at=now()).returning(Job.id)
             ).first()
             if changed:
                 mark_for_mirror_again(connection, [job_id])
@@ -137,7 +134,7 @@ class JobControl(JobStore):
                 log_event(connection, [job_id], actor=actor, reason=f"changed: {words}")
         job = self._changeable(job_id, owner)
         if not changed:
-            raise IllegalTransitionError(job.status.value, "given another priority")
+            raise IllegalTransitionError(job.status.value, "given another priority", "it has ended")
         return job
 
     def retry(self, job_id: str, *, owner: Asker, actor: str) -> JobRecord:
@@ -146,8 +143,7 @@ class JobControl(JobStore):
         with writing(self._engine) as connection:
             moved = move(
                 connection,
-                Job.id == job_id,
-                changeable_by(owner, Job),
+                _ours(job_id, owner),
                 Job.sweep_id.is_(None),
                 transitions=[Transition((JobStatus.failed,), JobStatus.queued)],
                 actor=actor,
@@ -157,7 +153,7 @@ class JobControl(JobStore):
             mark_for_mirror_again(connection, [row.id for row in moved])
         job = self._on_its_own(job_id, owner, "retried")
         if not moved:
-            raise IllegalTransitionError(job.status.value, "retried, which is for failed ones: submit its spec again")
+            raise IllegalTransitionError(job.status.value, "retried", "only failed jobs are; submit its spec again")
         return job
 
     def delete(self, job_id: str, *, owner: Asker) -> list[str]:
@@ -175,14 +171,26 @@ class JobControl(JobStore):
             shared = set(connection.execute(select(Artifact.path).where(Artifact.path.in_(files))).scalars())
         if gone is None:
             status = self.get(job_id, owner=owner).status
-            raise IllegalTransitionError(status.value, "deleted: cancel it first")
+            raise IllegalTransitionError(status.value, "deleted", "cancel it first")
         return sorted(files - shared)
 
+
+_AFTER_THE_END = {
+    JobStatus.succeeded: "it has ended; submit its spec again to train it anew",
+    JobStatus.failed: "it has ended; retry it",
+    JobStatus.cancelled: "that is for good; submit its spec again to train it anew",
+}
+"""What can be done in place of pausing and resuming."""
 
 _OF_THE_FAILURE = (
     *("failure_reason", "failure_message", "finished_at", "not_before"),
     *("cancel_requested_at", "pause_requested_at", "notified_at"),
 )
+
+
+def _ours(job_id: str, owner: Asker) -> ColumnElement[bool]:
+    """The job, if its owner may change it and this release can read it: a request that is refused changes nothing."""
+    return and_(Job.id == job_id, changeable_by(owner, Job), supported_version())
 
 
 def pause_jobs(connection: Connection, which: ColumnElement[bool], *, actor: str, reason: str) -> None:

@@ -14,10 +14,10 @@ class SweepNotFoundError(StoreError):
 
 
 class IllegalSweepStateError(StoreError):
-    """The sweep's state forbids it."""
+    """The sweep's state forbids it; `cure` says what can be done instead."""
 
-    def __init__(self, state: str, request: str) -> None:
-        super().__init__(f"A sweep that is {state} cannot be {request}.")
+    def __init__(self, state: str, request: str, cure: str) -> None:
+        super().__init__(f"A sweep that {_state(state)} cannot be {request}: {cure}.")
 
 
 class JobOfSweepError(StoreError):
@@ -51,10 +51,10 @@ class UploadOffsetError(StoreError):
 
 
 class IllegalTransitionError(StoreError):
-    """The job's state forbids it."""
+    """The job's state forbids it; `cure` says what can be done instead."""
 
-    def __init__(self, status: str, request: str) -> None:
-        super().__init__(f"A job that is {status} cannot be {request}.")
+    def __init__(self, status: str, request: str, cure: str) -> None:
+        super().__init__(f"A job that {_state(status)} cannot be {request}: {cure}.")
         self.status = status
 
 
@@ -127,3 +127,7 @@ class NoSpaceError(StoreError):
 
 class DiskFullError(StoreUnavailableError):
     """The disk of the record or of the file store is full; it may have space later."""
+
+
+def _state(state: str) -> str:
+    return f"has {state}" if state in ("succeeded", "failed", "finished") else f"is {state}"

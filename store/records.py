@@ -13,7 +13,7 @@ from spec.dataset import Uploaded
 from spec.halving import BracketOrder
 from spec.job import JobSpec
 from spec.listed import ListedSpec, without_rows
-from spec.states import FailureReason, JobStatus, StopReason
+from spec.states import FailureReason, JobStatus, StopReason, SweepState
 from spec.views import Curve, Metrics
 
 from .checkpoints import CheckpointRecord
@@ -104,6 +104,17 @@ class JobFilter:
     """The beginning or the end of the id: hexadecimal digits and dashes."""
     tags: Mapping[str, str] = field(default_factory=dict)
     sweep_id: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class SweepFilter:
+    """Which sweeps are meant; None means any."""
+
+    state: tuple[SweepState, ...] = ()
+    """One of these; empty means any."""
+    name: str | None = None
+    name_part: str | None = None
+    """A part of the name, in small or capital letters."""
 
 
 @dataclass(frozen=True)

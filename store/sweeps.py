@@ -41,11 +41,12 @@ from .limits import NONE, Limits, QueueCapacity
 from .mirror import mark_for_mirror
 from .projects import project_ids
 from .quotas import MostQueued
-from .records import Idempotency
+from .records import Idempotency, SweepFilter
 from .tables import Generation, Job, Sweep, Trial
-from .versions import read_row, read_rows
+from .versions import read_row, read_rows, supported_rules
 
 LISTED = 50
+ANY = SweepFilter()
 MOST_NUMBER = 2**31 - 1
 """The greatest number that a column of integers holds: databases refuse to compare it with more."""
 
@@ -184,10 +185,11 @@ class SweepStore:
         return read_row(row, sweep_record)
 
     def list_sweeps(
-        self, *, owner: Asker, after: str | None = None, limit: int = LISTED
+        self, wanted: SweepFilter = ANY, *, owner: Asker, after: str | None = None, limit: int = LISTED
     ) -> tuple[list[SweepRecord], list[NewerView], str | None]:
         """Sweeps, newest first, those that a newer release wrote, and the cursor of the next page."""
-        query = select(Sweep.__table__).where(visible_to(owner, Sweep)).order_by(Sweep.id.desc()).limit(limit + 1)
+        meant = visible_to(owner, Sweep), *_meant(wanted)
+        query = select(Sweep.__table__).where(*meant).order_by(Sweep.id.desc()).limit(limit + 1)
         if after is not None:
             query = query.where(Sweep.id < after)
         with reading(self._engine) as connection:
@@ -404,7 +406,10 @@ class SweepStore:
         changed = (
             update(Sweep)
             .where(
-                Sweep.id == sweep_id, changeable_by(owner, Sweep), Sweep.state.in_([source.value for source in sources])
+                Sweep.id == sweep_id,
+                changeable_by(owner, Sweep),
+                supported_rules(),
+                Sweep.state.in_([source.value for source in sources]),
             )
             .values(state=to.value, message=None, mirrored=False, **ended, **values)
             .returning(Sweep.id)
@@ -415,8 +420,27 @@ class SweepStore:
         sweep = self.get(sweep_id, owner=owner)
         demand_change(owner, sweep)
         if sweep.state is not wanted:
-            raise IllegalSweepStateError(sweep.state.value, request)
+            raise IllegalSweepStateError(sweep.state.value, request, _CURES[sweep.state])
         return sweep
+
+
+_CURES: Mapping[SweepState, str] = {
+    SweepState.running: "pause or cancel it",
+    SweepState.paused: "resume or cancel it",
+    SweepState.finished: "it has ended; extend it to train more configurations",
+    SweepState.cancelled: "that is for good; submit its spec again",
+    SweepState.failed: "it has ended; submit its spec again",
+}
+"""What can be done with a sweep in this state."""
+
+
+def _meant(wanted: SweepFilter) -> list[ColumnElement[bool]]:
+    """The conditions of a filter."""
+    return [
+        *([Sweep.state.in_([state.value for state in wanted.state])] if wanted.state else []),
+        *([] if wanted.name is None else [Sweep.name == wanted.name]),
+        *([] if wanted.name_part is None else [Sweep.name.icontains(wanted.name_part, autoescape=True)]),
+    ]
 
 
 def sweep_record(row: Any) -> SweepRecord:

@@ -33,7 +33,7 @@ class UserStore:
         """The user of this name. Raises `UserNotFoundError`."""
         found = self.listed(name)
         if not found:
-            raise UserNotFoundError(f"There is no user {name[:100]}.")
+            raise UserNotFoundError(f"There is no user {name[:100]}: list the users to see which there are.")
         return found[0]
 
     def listed(self, name: str | None = None) -> list[UserView]:

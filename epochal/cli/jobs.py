@@ -122,7 +122,7 @@ def compare(job_ids: JobIds, as_json: Json = False) -> None:
     with Api() as client:
         ids = find_jobs(client, job_ids)
         if len(ids) < 2:
-            raise WrongUseError("Name two jobs or more, such as `epochal compare @last @last~1`.")
+            raise WrongUseError("Name two different jobs or more, such as `epochal compare @last @last~1`.")
         compared = [client.job(job_id) for job_id in ids]
         curves = [client.curve(job_id) for job_id in ids]
     if as_json:

@@ -153,6 +153,10 @@ def _specs(file: str | None, given: Mapping[str, Any]) -> tuple[list[JobSpec], b
     if file is None and not chosen:
         raise BadFileError("Nothing to submit: name a FILE, or describe the job with flags such as --dataset digits.")
     specs, several = specfile.read(file) if file is not None else ([{}], False)
+    if any({"space", "configurations"} & spec.keys() for spec in specs):
+        raise WrongUseError(
+            f"{file} holds a sweep: `epochal sweep {file}` submits it, with --check it is checked only."
+        )
     return _valid([with_dataset(overlay(spec, chosen)) for spec in specs], several=several), several
 
 

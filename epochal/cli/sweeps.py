@@ -62,11 +62,11 @@ def start(
     trials: Annotated[Optional[int], typer.Option(help="Configurations, in place of the file's.")] = None,  # noqa: UP045
     method: Annotated[
         Optional[str],  # noqa: UP045 - typer reads it
-        typer.Option(metavar="METHOD", help="grid, random, sobol or tpe."),
+        typer.Option(metavar="METHOD", help="grid, random, sobol, tpe or given."),
     ] = None,
     halving: Annotated[
         Optional[str],  # noqa: UP045
-        typer.Option(metavar="KIND", help="none, successive, hyperband or first_epoch."),
+        typer.Option(metavar="KIND", help="none, successive, hyperband, first_epoch or population."),
     ] = None,
     seeds: Annotated[Optional[int], typer.Option(help="Jobs of each configuration, each with its seed.")] = None,  # noqa: UP045
     folds: Annotated[Optional[int], typer.Option(help="Cross-validation in place of seeds.")] = None,  # noqa: UP045
@@ -96,7 +96,10 @@ def start(
 
 
 def list_sweeps(
-    limit: Annotated[int, typer.Option(min=1, help="Most sweeps to show.")] = 50, as_json: Json = False
+    state: Annotated[Optional[SweepState], typer.Option(metavar="STATE", help="Only sweeps in this state.")] = None,  # noqa: UP045
+    search: Annotated[Optional[str], typer.Option(metavar="TEXT", help="Only sweeps with this in their names.")] = None,  # noqa: UP045
+    limit: Annotated[int, typer.Option(min=1, help="Most sweeps to show.")] = 50,
+    as_json: Json = False,
 ) -> None:
     """List sweeps, newest first, with their best scores.
 
@@ -104,12 +107,12 @@ def list_sweeps(
 
     Examples:
       epochal sweep list
-      epochal sweep list --json
+      epochal sweep list --state running --search digits
 
     """
     with Api() as client:
         newer: list[NewerView] = []
-        found = list(client.sweeps(limit=limit, newer=newer))
+        found = list(client.sweeps(state=state, search=search, limit=limit, newer=newer))
     remark_newer(newer)
     if as_json:
         print_json(found)

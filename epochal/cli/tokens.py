@@ -12,9 +12,10 @@ from spec.access import TokenView
 
 from ..client import Api
 from ..client.words import DASH, short, short_ids
-from ..errors import AmbiguousError, EpochalError, NotFoundError, WrongUseError
+from ..errors import EpochalError, WrongUseError
 from .console import Json, print_list, print_result
 from .help import add, group
+from .id_ends import by_end
 from .stack import read_settings
 
 _COLUMNS = ("id", "user", "state", "name", "scopes", "created (UTC)")
@@ -92,13 +93,7 @@ def revoke(
 
     """
     with Api() as client:
-        fits = [one for one in client.tokens() if one.id.endswith(token_id.lower())]
-        if not fits:
-            raise NotFoundError(f"No token has an id that ends with {token_id}: `epochal token list` shows them.")
-        if len(fits) > 1:
-            listed = "\n".join(f"  {one.id}  {one.user}" for one in fits)
-            raise AmbiguousError(f"{token_id} fits {len(fits)} tokens; give the id of one:\n{listed}")
-        [token] = fits
+        token = by_end(client.tokens(), token_id, "token", lambda one: one.user)
         if token.revoked_at is None:
             client.revoke_token(token.id)
     print_result({"revoked": token.id}, f"{short(token.id)} {token.user}: revoked", as_json)

@@ -10,11 +10,12 @@ from ..client import Api
 from ..client.words import DASH
 from .console import Json, print_answer, print_list, print_result
 from .help import add, group
+from .id_ends import by_end
 
 webhooks = group("Webhooks: addresses that are told when jobs and sweeps end.")
 
 WebhookId = Annotated[
-    str, typer.Argument(metavar="ID", help="The webhook's id: `epochal webhook list`.", show_default=False)
+    str, typer.Argument(metavar="ID", help="The webhook's id or its end: `epochal webhook list`.", show_default=False)
 ]
 
 
@@ -60,26 +61,31 @@ def remove(webhook_id: WebhookId, as_json: Json = False) -> None:
     """Remove a webhook, with the messages that wait for it.
 
     Example:
-      epochal webhook remove 01980c5e-6a1f-7d5c-9f53-8f1f0a4f3c11
+      epochal webhook remove 0a4f3c11
 
     """
     with Api() as client:
-        client.remove_webhook(webhook_id)
-    print_result({"removed": webhook_id}, f"{webhook_id}: removed", as_json)
+        webhook = _webhook(client, webhook_id)
+        client.remove_webhook(webhook.id)
+    print_result({"removed": webhook.id}, f"{webhook.id}: removed", as_json)
 
 
 def send_test(webhook_id: WebhookId, as_json: Json = False) -> None:
     """Send a message to a webhook now, and say what came back.
 
     Example:
-      epochal webhook test 01980c5e-6a1f-7d5c-9f53-8f1f0a4f3c11
+      epochal webhook test 0a4f3c11
 
     """
     with Api() as client:
-        answer = client.test_webhook(webhook_id)
+        answer = client.test_webhook(_webhook(client, webhook_id).id)
     print_answer(answer, f"{'arrived' if answer.arrived else 'did not arrive'}: {answer.detail}", as_json)
     if not answer.arrived:
         raise typer.Exit(1)
+
+
+def _webhook(client: Api, given: str) -> WebhookView:
+    return by_end(client.webhooks(), given, "webhook", lambda one: one.url)
 
 
 def _row(webhook: WebhookView) -> tuple[str, ...]:

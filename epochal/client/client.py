@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, overload
+from typing import Any, Self, TypeVar, overload
 
 import httpx
 from rich.console import Console
@@ -17,7 +17,7 @@ from spec.dataset import BUILTIN
 from spec.improvement import ImprovementView
 from spec.job import JobSpec
 from spec.specfile import BadSpecFileError
-from spec.states import JobStatus
+from spec.states import JobStatus, SweepState
 from spec.sweep import SweepSpec
 from spec.sweep_views import SweepCheck
 from spec.views import Check, QueueView, WorkerView
@@ -39,6 +39,7 @@ from .uploads import OnProgress
 from .waiting import wait, wait_for_improvement
 from .words import short
 
+State = TypeVar("State", JobStatus, SweepState)
 Spec = JobSpec | Body | str | Path
 """A spec as an object, as its fields, or as the path of a YAML or JSON file."""
 
@@ -144,7 +145,7 @@ class Client:
         limit: int | None = None,
     ) -> Iterator[Job]:
         """Jobs, newest first, `limit` at most. `sort="-best_val_accuracy"`: those of the highest first."""
-        known = None if status is None else _status(status)
+        known = None if status is None else _state(JobStatus, "job", status)
         for view in self.api.jobs(status=known, project=project, tag=tag, name=name, sort=sort, limit=limit):
             yield Job(self, view.id, view)
 
@@ -209,9 +210,12 @@ class Client:
         """The sweep's configurations, jobs, epochs and brackets, without submitting it; arguments as for `sweep`."""
         return self.api.check_sweep(self._sweep_body(base, space, target, options))
 
-    def sweeps(self, limit: int | None = None) -> list[Sweep]:
-        """Sweeps, newest first."""
-        return [Sweep(self, summary) for summary in self.api.sweeps(limit=limit)]
+    def sweeps(
+        self, limit: int | None = None, *, state: SweepState | str | None = None, search: str | None = None
+    ) -> list[Sweep]:
+        """Sweeps, newest first; `search` is a part of the name."""
+        known = None if state is None else _state(SweepState, "sweep", state)
+        return [Sweep(self, summary) for summary in self.api.sweeps(state=known, search=search, limit=limit)]
 
     def find_sweep(self, name: str) -> Sweep:
         """A sweep by its id, the beginning or end of it, its name, or `@last`. Raises `NotFoundError`."""
@@ -294,10 +298,10 @@ def _read(file: str | Path) -> list[dict[str, Any]]:
         raise BadFileError(str(error)) from error
 
 
-def _status(given: str) -> JobStatus:
-    if given not in list(JobStatus):
-        raise WrongUseError(f"A job is {', '.join(JobStatus)}; not {given}.")
-    return JobStatus(given)
+def _state(states: type[State], what: str, given: str) -> State:
+    if given not in list(states):
+        raise WrongUseError(f"A {what} is {', '.join(states)}; not {given}.")
+    return states(given)
 
 
 def _say_that_they_go_on(ids: list[str]) -> None:

@@ -10,7 +10,7 @@ from spec.ensemble import EnsembleView
 from spec.schema import Task
 from spec.views import DatasetPage, DatasetSummary, DatasetView, ModelFormat, Predictions
 
-from ..errors import BadFileError
+from .own_files import opened
 from .transport import Body, Transport, path_of, read
 from .uploads import OnProgress, upload
 
@@ -37,15 +37,13 @@ class DataRoutes:
     def _predict_file(self, path: str, file: Path, *, with_input: bool, **options: Any) -> Predictions:
         fields = {name: _field(value) for name, value in options.items() if value is not None}
         try:
-            with file.open("rb") as stream:
+            with opened(file) as stream:
                 answer = self._transport.send_slowly(
                     "POST",
                     path,
                     data={**fields, "with_input": _field(with_input)},
                     files={"file": (file.name, stream)},
                 )
-        except OSError as error:
-            raise BadFileError(f"Cannot read {file}: {error.strerror}.") from error
         except httpx.TransportError as error:
             raise self._transport.unreachable() from error
         return read(Predictions, answer)

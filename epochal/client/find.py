@@ -79,7 +79,7 @@ def _last(api: Api, back: int, given: str) -> str:
     if newer:  # what is next in the list is not what is meant
         raise NotFoundError(f"{given} may be {newer[0].id}. {newer[0].why}")
     if newest is None:
-        raise NotFoundError(f"{given}: you have no {'job' if back == 0 else 'so many jobs'}.")
+        raise NotFoundError(f"{given}: you have {'no job' if back == 0 else 'fewer jobs'}.")
     return newest.id
 
 

@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from spec.newer import NewerView
 from spec.replay import ReplayView
-from spec.states import TrialState
+from spec.states import SweepState, TrialState
 from spec.sweep import SweepSpec
 from spec.sweep_views import SweepCheck, SweepPage, SweepSummary, SweepView, TrialDetail, TrialPage, TrialView
 from spec.validation_errors import sentences
@@ -35,9 +35,19 @@ class SweepRoutes:
         """The sweep as it is now, with what it has found."""
         return read(SweepView, self._transport.request("GET", path_of("sweeps", sweep_id)))
 
-    def sweeps(self, *, limit: int | None = None, newer: list[NewerView] | None = None) -> Iterator[SweepSummary]:
-        """Sweeps, newest first, page after page; `limit` in all. `newer` is as for jobs."""
-        return self._transport.pages(SweepPage, "/sweeps", lambda page: page.sweeps, query={}, limit=limit, newer=newer)
+    def sweeps(
+        self,
+        *,
+        state: SweepState | None = None,
+        search: str | None = None,
+        limit: int | None = None,
+        newer: list[NewerView] | None = None,
+    ) -> Iterator[SweepSummary]:
+        """Sweeps, newest first, page after page; `limit` in all. `search`: part of the name. `newer` as for jobs."""
+        query = {"state": state, "search": search}
+        return self._transport.pages(
+            SweepPage, "/sweeps", lambda page: page.sweeps, query=query, limit=limit, newer=newer
+        )
 
     def trials(
         self, sweep_id: str, *, sort: str = "number", state: TrialState | None = None, limit: int | None = None

@@ -43,7 +43,7 @@ def test_what_has_ended_stays(both: Service, action: str, done: str) -> None:
     job_id = both.run()
     both.store.fail(job_id, 1, reason=FailureReason.error, message="It broke.")
     problem = is_problem(both.ask("POST", f"{JOBS}/{job_id}/{action}"), 409)
-    assert problem["detail"] == f"A job that is failed cannot be {done}."
+    assert problem["detail"] == f"A job that has failed cannot be {done}: it has ended; retry it."
 
 
 def test_many_are_cancelled_together(both: Service) -> None:
@@ -91,7 +91,7 @@ def test_change(both: Service) -> None:
     assert both.ask("PATCH", f"{JOBS}/{job_id}", json={"name": None}).get_json()["name"] is None
     both.ask("POST", f"{JOBS}/{job_id}/cancel")
     problem = is_problem(both.ask("PATCH", f"{JOBS}/{job_id}", json={"priority": 1}), 409)
-    assert problem["detail"] == "A job that is cancelled cannot be given another priority."
+    assert problem["detail"] == "A job that is cancelled cannot be given another priority: it has ended."
 
 
 @pytest.mark.parametrize(

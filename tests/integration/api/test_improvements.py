@@ -116,7 +116,9 @@ def test_what_cannot_be_improved_is_refused(api: Service) -> None:
     assert problem["detail"] == "Nobody has tried to improve this job: POST to this address to do it."
     api.ask("POST", f"{JOBS}/{waiting}/cancel")
     problem = is_problem(api.ask("POST", f"{JOBS}/{waiting}/improve"), 409)
-    assert problem["detail"] == "A job that is cancelled cannot be improved: it was not trained."
+    assert (
+        problem["detail"] == "A job that is cancelled cannot be improved: it was not trained; improve a job that was."
+    )
     problem = is_problem(api.ask("POST", f"{JOBS}/{trained(api)}/improve", json={"seeds": 1}), 422)
     assert problem["errors"][0]["path"] == "seeds"
     eve = api.tokens.create(owner="eve")

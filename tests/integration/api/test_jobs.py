@@ -217,7 +217,7 @@ def test_cancel_after_its_end(both: Service) -> None:
     job_id = both.run()
     both.store.fail(job_id, 1, reason=FailureReason.error, message="It broke.")
     problem = is_problem(both.ask("POST", f"{JOBS}/{job_id}/cancel"), 409)
-    assert problem["detail"] == "A job that is failed cannot be cancelled."
+    assert problem["detail"] == "A job that has failed cannot be cancelled: it has ended, and can be deleted."
 
 
 def test_retry(both: Service) -> None:
@@ -379,7 +379,10 @@ def test_a_job_of_a_newer_release_is_said_to_be_one(api: Service) -> None:
     problem = is_problem(api.ask("GET", f"{JOBS}/{job_id}"), 501)
     assert problem["detail"].startswith("A newer release of the service wrote this job")
     assert problem["newer"] == api.ask("GET", JOBS).get_json()["newer"][0]
-    assert is_problem(api.ask("POST", f"{JOBS}/{job_id}/cancel"), 501)["newer"]["status"] == "cancelled"
+    for verb, path in (("PATCH", ""), ("POST", "/pause"), ("POST", "/resume"), ("POST", "/retry"), ("POST", "/cancel")):
+        refused = is_problem(api.ask(verb, f"{JOBS}/{job_id}{path}", json={"priority": 5}), 501)
+        assert refused["newer"] == problem["newer"]
+    assert [event.to_status for event in api.store.events(job_id)] == ["queued"]
 
 
 @pytest.mark.parametrize(

@@ -144,7 +144,7 @@ def test_a_missing_model_is_an_error_with_a_sentence(api: Service, verb: str, wh
     queued = api.submit()
     problem = is_problem(api.ask(verb, f"{JOBS}/{queued}/{what}", **body), 409)
     api.ask("POST", f"{JOBS}/{queued}/cancel")
-    assert problem["detail"] == "A job that is queued cannot be asked for its model."
+    assert problem["detail"] == "A job that is queued cannot be asked for its model: wait until it has succeeded."
     is_problem(api.ask(verb, f"{JOBS}/{succeeded(api, without='preprocessing.json')}/{what}", **body), 404)
     job_id = succeeded(api)
     is_problem(api.ask(verb, f"{JOBS}/{job_id}/{what}", token=api.tokens.create(owner="bob"), **body), 404)

@@ -59,7 +59,10 @@ def test_what_has_not_ended_or_has_no_numbers_is_not_replayed(api: Service) -> N
     assert problem["detail"] == "A job that is running cannot be replayed: wait until it has ended."
     api.store.fail(job_id, 1, reason=FailureReason.error, message="It broke.")
     problem = is_problem(api.ask("POST", f"{JOBS}/{job_id}/replay"), 409)
-    assert problem["detail"] == "A job that is failed cannot be replayed: it has no epoch to compare."
+    assert (
+        problem["detail"]
+        == "A job that has failed cannot be replayed: it has no epoch to compare; submit its spec again."
+    )
     problem = is_problem(api.ask("GET", f"{JOBS}/{job_id}/replay"), 404)
     assert problem["detail"] == "This job replays no other: POST to this address to train it again."
     assert api.stored() == 1
@@ -117,6 +120,6 @@ def test_a_sweep_is_made_again_and_its_table_compared(both: Service) -> None:
 def test_a_sweep_that_cannot_be_repeated_is_refused(api: Service) -> None:
     running = submitted(api)
     problem = is_problem(api.ask("POST", f"{SWEEPS}/{running}/replay"), 409)
-    assert problem["detail"].startswith("A sweep that is running cannot be replayed: its table is complete when")
+    assert problem["detail"].startswith("A sweep that is running cannot be replayed: only those")
     problem = is_problem(api.ask("GET", f"{SWEEPS}/{running}/replay"), 404)
     assert problem["detail"] == "This sweep replays no other: POST to this address to make it again."

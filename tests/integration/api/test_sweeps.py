@@ -44,6 +44,21 @@ def test_sweeps_are_listed_in_pages(api: Service) -> None:
     assert rest["next"] is None
 
 
+def test_sweeps_are_filtered_by_state_and_name(both: Service) -> None:
+    widths, rates = submitted(both, name="Widths"), submitted(both, name="rates 100 %")
+    submitted(both)
+    both.ask("POST", f"{SWEEPS}/{rates}/cancel")
+    for query, ids in {
+        "state=cancelled": [rates],
+        "state=cancelled&state=running&name=Widths": [widths],
+        "search=width": [widths],
+        "search=%25": [rates],
+        "name=widths": [],
+    }.items():
+        assert [one["id"] for one in shown(both, f"{SWEEPS}?{query}")["sweeps"]] == ids, query
+    assert is_problem(both.ask("GET", f"{SWEEPS}?state=ended"), 422)["errors"][0]["path"] == "state.0"
+
+
 @pytest.mark.parametrize(
     ("fields", "path"),
     [

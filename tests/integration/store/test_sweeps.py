@@ -353,7 +353,7 @@ def test_a_paused_sweep_goes_on_where_it_was(house: House) -> None:
     assert not house.controller().round()
     assert house.sweeps.resume(sweep.id, owner="ann", actor="ann").state is SweepState.running
     assert house.run(sweep).trials == 6
-    with pytest.raises(IllegalSweepStateError, match="finished cannot be paused"):
+    with pytest.raises(IllegalSweepStateError, match="finished cannot be paused: it has ended; extend it"):
         house.sweeps.pause(sweep.id, owner="ann", actor="ann")
 
 

@@ -88,3 +88,14 @@ def test_a_newer_sweep_hides_no_others_in_a_list(house: House, change: dict[str,
     )
     sweeps, newer, following = house.sweeps.list_sweeps(owner="ann", limit=1)
     assert (sweeps, [one.id for one in newer], following) == ([], [theirs.id], theirs.id)
+
+
+@pytest.mark.parametrize("change", NEWER, ids=["rules", "jobs"])
+def test_a_request_for_a_newer_sweep_is_refused_and_changes_nothing(house: House, change: dict[str, Any]) -> None:
+    theirs = house.sweeps.submit(asked(), owner="ann")
+    written(house, theirs, change)
+    for request in (house.sweeps.pause, house.sweeps.cancel):
+        with pytest.raises(NewerReleaseError):
+            request(theirs.id, owner="ann", actor="ann")
+    _, (newer,), _ = house.sweeps.list_sweeps(owner="ann")
+    assert newer.status == "running"

@@ -25,6 +25,7 @@ from epochal.cli import (
     submit,
     sweeps,
     tokens,
+    webhooks,
 )
 from epochal.client import Api
 from spec.states import StopReason
@@ -84,7 +85,20 @@ def epochal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
 
     terminals = [io.StringIO(), io.StringIO()]
     screen, aside = (Console(file=file, width=WIDTH, force_terminal=True, color_system=None) for file in terminals)
-    for module in (control, datasets, job_ids, jobs, models, named_data, queue, reports, submit, sweeps, tokens):
+    for module in (
+        control,
+        datasets,
+        job_ids,
+        jobs,
+        models,
+        named_data,
+        queue,
+        reports,
+        submit,
+        sweeps,
+        tokens,
+        webhooks,
+    ):
         monkeypatch.setattr(module, "Api", client)
         for name, of_80_columns in (("screen", screen), ("aside", aside)):
             if hasattr(module, name):

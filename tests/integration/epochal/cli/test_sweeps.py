@@ -67,6 +67,8 @@ def test_sweeps_are_listed_with_short_ids_and_best_scores(epochal: Commands) -> 
     assert shown.splitlines()[1].split()[:4] == [ended[-8:], "first", "finished", "random"]
     assert "val_accuracy" in shown
     assert max(map(len, shown.splitlines())) <= WIDTH
+    for wanted, found in {("--state", "finished"): 1, ("--state", "paused"): 0, ("--search", "FIR"): 1}.items():
+        assert len(json.loads(epochal("sweep", "list", *wanted, "--json").out)) == found
 
 
 def test_a_sweep_is_paused_resumed_extended_and_cancelled_by_its_name(epochal: Commands) -> None:

@@ -1,4 +1,4 @@
-"""Tokens on the command line: they are listed without their secrets, and revoked by a short id."""
+"""Tokens and webhooks on the command line: listed without their secrets, and meant by the end of an id."""
 
 import json
 from pathlib import Path
@@ -59,3 +59,10 @@ def test_an_end_that_several_tokens_have_is_refused(epochal: Commands, tokens: T
     assert "fits 2 tokens" in ran.err
     with db.reading(epochal.service.engine):
         assert all(one.revoked_at is None for one in tokens.listed())
+
+
+def test_a_webhook_is_meant_by_the_end_of_its_id(epochal: Commands) -> None:
+    whole = epochal("webhook", "add", "https://8.8.8.8/hook").out.splitlines()[0]
+    ran = epochal("webhook", "remove", "0000")
+    assert (ran.code, "`epochal webhook list`" in ran.err) == (1, True)
+    assert epochal("webhook", "remove", whole[-8:]).out == f"{whole}: removed\n"

@@ -180,6 +180,16 @@ def test_a_file_that_is_no_sweep_exits_2_and_says_what_a_sweep_has(
     assert run("sweep", str(file), "--seeds", "2") == 3  # the sweep is valid now; there is no server
 
 
+@pytest.mark.parametrize("command", ["submit", "check"])
+def test_a_sweep_in_place_of_a_job_is_said_with_its_command(
+    command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "sweep.yaml"
+    file.write_text("{base: {dataset: xor}, space: {learning_rate: [0.1, 0.2]}}")
+    assert run(command, str(file)) == 2
+    assert f"`epochal sweep {file}`" in capsys.readouterr().err
+
+
 def test_nothing_to_submit_exits_2(capsys: pytest.CaptureFixture[str]) -> None:
     assert run("submit") == 2
     assert "--dataset" in capsys.readouterr().err
@@ -189,6 +199,16 @@ def test_a_bad_file_exits_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     (tmp_path / "a.yaml").write_text("- 1")
     assert run("submit", str(tmp_path / "a.yaml")) == 2
     assert "a.yaml" in capsys.readouterr().err
+
+
+def test_an_empty_file_exits_2_and_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("EPOCHAL_URL", "http://127.0.0.1:1")
+    for name, command in {"a.yaml": ["submit"], "a.csv": ["datasets", "upload"]}.items():
+        (tmp_path / name).touch()
+        assert run(*command, str(tmp_path / name)) == 2
+        assert f"{name} is empty" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
