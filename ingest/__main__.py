@@ -16,6 +16,7 @@ from spec.profile import Reading, Refusal
 from spec.reading import ReadingOrder
 
 from . import limits
+from .arff import as_csv
 from .errors import RefusedError
 from .kinds import kind_of
 from .unpacking import unpacked
@@ -68,15 +69,17 @@ def main() -> int:
 
 def _answer(options: argparse.Namespace, order: ReadingOrder) -> Reading | KnownReading:
     most = limits.UNPACKED_BYTES if options.known is None else PREDICTED_BYTES
-    with unpacked(options.file, order.name, options.out.parent, most) as (file, name):
+    with (
+        unpacked(options.file, order.name, options.out.parent, most) as (plain, name),
+        as_csv(plain, order.model_copy(update={"name": name}), options.out.parent) as (file, said),
+    ):
         limits.apply_time(file)
-        order = order.model_copy(update={"name": name})
         if options.known is None:
-            return read(file, order, options.out)
+            return read(file, said, options.out)
         from .known import read_known
 
         known = KnownColumns.model_validate_json(options.known.read_bytes())
-        return read_known(file, order, known, options.out, with_cells=options.cells)
+        return read_known(file, said, known, options.out, with_cells=options.cells)
 
 
 if __name__ == "__main__":

@@ -4,18 +4,27 @@ import re
 from collections.abc import Sequence
 from itertools import pairwise
 
+from .changed import STANDS_IN
 from .headers import is_short, is_value
 
 BLANK = " "
+BLANKS = "  "
+"""Two or more of them, where one may stand within a cell."""
 SNIFFED = 50
 """First lines by which a file's form is found."""
 _EDGES = re.compile(rb"^[ \t]+|[ \t]+(?=\r?$)", re.MULTILINE)
 _RUNS = re.compile(rb"[ \t]+")
+_WIDE_RUNS = re.compile(rb"[ \t]*(?: {2}|\t)[ \t]*")
 
 
 def squeezed(text: bytes) -> bytes:
     """Lines with one space between cells, and none around them."""
     return _RUNS.sub(b" ", _EDGES.sub(b"", text))
+
+
+def parted(text: bytes) -> bytes:
+    """Lines with `STANDS_IN` for two or more blanks between cells, and none around them."""
+    return _WIDE_RUNS.sub(STANDS_IN.encode(), _EDGES.sub(b"", text))
 
 
 def has_blanks_before_quotes(text: str, delimiter: str) -> bool:
@@ -41,10 +50,11 @@ def are_columns(blanks: Sequence[Sequence[str]], rows: Sequence[Sequence[str]]) 
 
 
 def are_aligned(head: str) -> bool:
-    """Whether lines are of a fixed width, with blanks within cells: two or more divide all alike, and one does not."""
+    """Whether blanks may stand within cells: two or more divide all lines alike, and one does not."""
     lines = [line.strip() for line in head.splitlines()[:SNIFFED] if line.strip()]
-    apart, single = ({len(re.split(blanks, line)) for line in lines} for blanks in (" {2,}", " +"))
-    return len(lines) > 1 and len(apart) == 1 and apart.pop() > 1 and len(single) > 1
+    apart, single = ([re.split(blanks, line) for line in lines] for blanks in (r"\s{2,}|\t", r"\s+"))
+    widths = {len(cells) for cells in apart[is_short(apart) :]}
+    return len(lines) > 1 and len(widths) == 1 and widths.pop() > 1 and len(set(map(len, single))) > 1
 
 
 def without_mark(rows: list[list[str]]) -> list[list[str]]:

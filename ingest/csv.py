@@ -20,10 +20,12 @@ from . import headers, limits
 from .below import Below, Shape, lines_below
 from .blanks import (
     BLANK,
+    BLANKS,
     SNIFFED,
     are_aligned,
     are_columns,
     has_blanks_before_quotes,
+    parted,
     squeezed,
     without_blanks,
     without_mark,
@@ -47,6 +49,12 @@ BLOCK = 8 << 20
 """Bytes parsed at a time, and so the most that a row may have."""
 HEAD = 1 << 20
 DELIMITERS = ",;\t|"
+DIVIDED: dict[str, tuple[Change, str]] = {
+    BLANK: (squeezed, BLANK),
+    BLANKS: (parted, STANDS_IN),
+    DOUBLED: (divided, STANDS_IN),
+}
+"""Delimiters of more than one character: what is done to lines first, and the delimiter that they have then."""
 RARE = (DOUBLED, "^", "~")
 """Delimiters where none of the others divides the first records alike."""
 SINGLE = re.compile(r"\s*'[^'\n]*'([,;\t|] *'[^'\n]*')+ *\r?\n")
@@ -100,10 +108,7 @@ class CsvFile:
         rows = _rows(head, self.delimiter, self._quote)
         if not rows:
             raise RefusedError("holds nothing but blank lines")
-        if self._quote == "'":
-            self.notes.append("Cells are in single quotes, which are left out.")
-        elif not self._quote:
-            self.notes.append("Quotes begin cells and end none: they are read as parts of the cells.")
+        self.notes += self._of_cells()
         above = self._above(rows, options.header, named)
         rows = rows[above:]
         self._below = None if self.encoding.startswith(WIDE) else self._lines_below(rows)
@@ -145,23 +150,26 @@ class CsvFile:
     def _prepare(self, head: str) -> str:
         """Find what is to be changed for the parser; the head as it is then."""
         if self.encoding.startswith(WIDE):
-            if self.delimiter in (BLANK, DOUBLED):
-                raise RefusedError(
-                    f"is no {'space' if self.delimiter == BLANK else self.delimiter} in {self.encoding}: save the file "
-                    "as UTF-8",
-                    path="delimiter",
-                )
+            if self.delimiter in DIVIDED:
+                name = "::" if self.delimiter == DOUBLED else "space"
+                raise RefusedError(f"is no {name} in {self.encoding}: save the file as UTF-8", path="delimiter")
             return head
         if self.encoding in ("utf8", *WESTERN) and has_escaped_quotes(head, self.delimiter):
             head = self._change(head, with_doubled_quotes)
             self.notes.append(r"Quotes within cells are written as \", which is read as a quote.")
-        if self.delimiter == BLANK:
-            self._changes.append(squeezed)  # `_rows` does so, too
-        elif self.delimiter == DOUBLED:
-            self._changes.append(divided)
+        if self.delimiter in DIVIDED:
+            self._changes.append(DIVIDED[self.delimiter][0])  # `_rows` does so, too
         elif self._quote == '"' and has_blanks_before_quotes(head, self.delimiter):
             self._changes.append(partial(without_blanks, delimiter=self.delimiter))
         return head
+
+    def _of_cells(self) -> list[str]:
+        """What is to be said of what is around and between cells."""
+        if self.delimiter == BLANKS:
+            return ["Two or more blanks are between cells, and one may be within a cell."]
+        if self._quote == "'":
+            return ["Cells are in single quotes, which are left out."]
+        return [] if self._quote else ["Quotes begin cells and end none: they are read as parts of the cells."]
 
     def _of_encoding(self, head: str) -> str:
         """What is to be said of an encoding that is guessed. Raises `RefusedError` where it gives no names."""
@@ -220,7 +228,15 @@ class CsvFile:
     def batches(self) -> Iterator[pa.RecordBatch]:
         """The rows, all columns as text; a cell that says nothing is null. Raises `RefusedError`."""
         last: pa.RecordBatch | None = None
-        uneven = Uneven(self.names, self._header, self._shape, self._cells, self._line_of, self._before)
+        uneven = Uneven(
+            self.names,
+            self._header,
+            self._shape,
+            self._cells,
+            self._line_of,
+            self._before,
+            may_be_short=self.delimiter not in (BLANK, BLANKS),
+        )
         try:
             # In one thread: only then does a fault name its row.
             reader = arrow.open_csv(
@@ -235,7 +251,7 @@ class CsvFile:
                     skip_rows=self._before,
                 ),
                 parse_options=arrow.ParseOptions(
-                    delimiter=STANDS_IN if self.delimiter == DOUBLED else self.delimiter,
+                    delimiter=DIVIDED.get(self.delimiter, (None, self.delimiter))[1],
                     quote_char=self._quote or False,
                     newlines_in_values=True,
                     invalid_row_handler=uneven,
@@ -400,20 +416,23 @@ def _delimiter(head: str, encoding: str, quote: str) -> str:
         tables |= {delimiter: below(delimiter) for delimiter in RARE if delimiter in head}
         best = next((delimiter for delimiter in RARE if delimiter in tables and score(delimiter)[0] == 1.0), best)
     if score(best)[0] < 1.0 and are_aligned(head):
+        return BLANKS
+    if not encoding.startswith(WIDE) and are_columns(below(BLANK), tables[best]):
+        return BLANK
+    if score(best)[0] == 0.0 and re.match(r"\s*\S+(?: \S+)* {2,}\S", head):
         raise RefusedError(
-            "has columns of a fixed width, with blanks within cells: write it as CSV, as "
+            "has columns of a fixed width, and blanks where a cell has no value: write it as CSV, as "
             "pandas.read_fwf(file).to_csv(file, index=False) does"
         )
-    return BLANK if not encoding.startswith(WIDE) and are_columns(below(BLANK), tables[best]) else best
+    return best
 
 
 def _rows(head: str, delimiter: str, quote: str) -> list[_Row]:
     """The first rows that are not blank."""
     found: list[_Row] = []
-    if delimiter == BLANK:
-        head = squeezed(head.encode("utf-8", "replace")).decode()
-    elif delimiter == DOUBLED:
-        head, delimiter = head.replace(DOUBLED, STANDS_IN), STANDS_IN
+    if delimiter in DIVIDED:
+        change, delimiter = DIVIDED[delimiter]
+        head = change(head.encode("utf-8", "replace")).decode()
     reader = csv.reader(
         io.StringIO(head, newline=""),
         delimiter=delimiter,

@@ -166,7 +166,7 @@ def names_of(
     known = set[str]()
     for place, name in enumerate(names):
         if name and name in known and name not in named:
-            names[place] = next(one for at in count(1) if (one := f"{name}.{at}") not in seen)
+            names[place] = _another(name, seen)
             seen.add(names[place])
             notes.append(
                 f"Column {place + 1} has the name {shown(name)} of another, and is called {shown(names[place])}."
@@ -176,18 +176,25 @@ def names_of(
             continue
         below = [record[place] for record in records[1:] if place < len(record)]
         if not name:
-            names[place] = f"Unnamed: {place}"
+            unnamed = f"Unnamed: {place}"
+            names[place] = unnamed if unnamed not in seen else _another(unnamed, seen)
+            seen.add(names[place])
         if not any(below):
             if not name:
                 index.append(names[place])
                 notes.append(f"Column {place + 1} has no name and no values, and is not used.")
-        elif place == 0 and (not name or counts_rows(below)):
+        elif place == len(index) and ((not name and place == 0) or counts_rows(below)):
             index.append(names[place])
             whose = "has the names of the rows" if is_short(records) else "is pandas' index"
             notes.append(f"Column {shown(names[place])} {whose}, and is not used, unless it is named in columns.")
         elif not name:
             notes.append(f"Column {place + 1} has no name, and is called {shown(names[place])}.")
     return names, index, notes
+
+
+def _another(name: str, seen: Collection[str]) -> str:
+    """The name with a number that no other column has, as pandas gives it."""
+    return next(one for at in count(1) if (one := f"{name}.{at}") not in seen)
 
 
 def counts_rows(cells: Sequence[str]) -> bool:

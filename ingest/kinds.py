@@ -9,6 +9,7 @@ from .errors import RefusedError
 
 Kind = Literal["csv", "parquet", "npz"]
 
+_BY_PANDAS = "write it as CSV, as pandas.read_{}(file).to_csv(file, index=False) does"
 _MAGIC: dict[bytes, str] = {
     b"\x89PNG": "a PNG picture",
     b"\xff\xd8\xff": "a JPEG picture",
@@ -20,7 +21,17 @@ _MAGIC: dict[bytes, str] = {
     b"\x28\xb5\x2f\xfd": "compressed with zstd",
     b"7z\xbc\xaf": "a 7z archive",
     b"\xd0\xcf\x11\xe0": "an old Excel sheet",
-    b"\x93NUMPY": "a single NumPy array",
+    b"\x93NUMPY": "a single NumPy array: write X and y, as numpy.savez(file, X=X, y=y) does",
+    b"$FL": f"of SPSS: {_BY_PANDAS.format('spss')}",
+    b"<stata_dta>": f"of Stata: {_BY_PANDAS.format('stata')}",
+    b"\0\0\0\0\0\0\0\0\0\0\0\0\xc2\xea\x81\x60": f"of SAS: {_BY_PANDAS.format('sas')}",
+    **dict.fromkeys(
+        (b"q\1\1\0", b"q\2\1\0", b"r\1\1\0", b"r\2\1\0", b"s\1\1\0", b"s\2\1\0"),
+        f"of Stata: {_BY_PANDAS.format('stata')}",
+    ),
+    b"MATLAB 5.0": "of MATLAB: write it as NPZ, as numpy.savez(file, X=..., y=...) does of scipy.io.loadmat(file)",
+    b"RDX": "of R: write a frame as CSV, as write.csv(frame, file, row.names=FALSE) does",
+    b"X\n\0\0\0": "of R: write it as CSV, as write.csv(readRDS(file), file, row.names=FALSE) does",
     b"\x89HDF": "an HDF5 file",
     b"ARROW1": "an Arrow file",
     b"Obj\x01": "an Avro file",
@@ -28,9 +39,9 @@ _MAGIC: dict[bytes, str] = {
     b"\x7fELF": "a program",
 }
 _TEXTS: dict[bytes, str] = {
-    rb"(<!doctype|<html|<\?xml)": "a page or XML, and no table",
-    rb"(%[^\n]*\n|\s)*@relation\s": "an ARFF file, of Weka",
-    rb"[-+\d.]+( +\d+:[-+.\de]+)+ *\r?\n": "in the format of LIBSVM",
+    rb"(<!doctype|<html|<\?xml|<table)": "a page or XML, and no table: pandas.read_html(file) finds those in a page",
+    rb"[-+\d.]+( +\d+:[-+.\de]+)+ *\r?\n": "in the format of LIBSVM: write X.toarray() and y as NPZ, which "
+    "sklearn.datasets.load_svmlight_file(file) gives",
 }
 """How texts begin that are no CSV."""
 _SQL = re.compile(
@@ -70,7 +81,7 @@ def kind_of(file: Path, name: str) -> Kind:
     if known is None and head[257:262] == b"ustar":
         known = "a tar archive"
     if known is not None:
-        raise RefusedError(f"is {known}: CSV, Parquet and NPZ are read, also as gzip or as a zip of one file")
+        raise RefusedError(f"is {known}; CSV, Parquet, NPZ and ARFF are read, also as gzip or as a zip of one file")
     if head.startswith(b"SQLite format 3\0"):
         raise RefusedError(f"is an SQLite database: write a table as CSV, by {_SQLITE}")
     text = head.removeprefix(b"\xef\xbb\xbf").lstrip()
@@ -82,7 +93,7 @@ def kind_of(file: Path, name: str) -> Kind:
         raise RefusedError(f"is JSON: write it as CSV, as pandas.read_json(file{lines}).to_csv(file, index=False) does")
     words = next((words for begin, words in _TEXTS.items() if re.match(begin, text, re.IGNORECASE)), None)
     if words is not None:
-        raise RefusedError(f"is {words}: CSV, Parquet and NPZ are read")
+        raise RefusedError(f"is {words}; CSV, Parquet, NPZ and ARFF are read")
     found: Kind = "csv"
     if head.startswith((b"PAR1", b"PARE")):
         found = "parquet"
@@ -104,7 +115,7 @@ def _zipped(file: Path) -> Kind:
     if any(name.endswith(".npy") for name in names):
         return "npz"
     if any(name.startswith("xl/") for name in names):
-        raise RefusedError("is an Excel sheet: save it as CSV")
+        raise RefusedError("is an Excel sheet: save the sheet with the table as CSV UTF-8, in Excel by File, Save As")
     if "content.xml" in names:
         raise RefusedError("is an OpenDocument sheet: save it as CSV")
     raise RefusedError("is a zip archive without a file of data: CSV, Parquet and NPZ are read")

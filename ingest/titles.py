@@ -1,13 +1,16 @@
 """Lines above a table: its title, who made it and when, comments."""
 
+import re
 from collections import Counter
 from collections.abc import Collection, Sequence
 
-from .below import COMMENTS
+from .below import COMMENTS, RULE
 from .headers import Record, is_value
 
 MOST = 30
 """So many lines may stand above a table."""
+YEAR = re.compile("(19|20)[0-9]{2}")
+"""A number that names a column below titles, as statistical offices write their tables."""
 
 
 def lines_above(records: Sequence[Record], named: Collection[str] = ()) -> int:
@@ -20,15 +23,24 @@ def lines_above(records: Sequence[Record], named: Collection[str] = ()) -> int:
     width = Counter(len(record) for record in records).most_common(1)[0][0] if records else 0
     above, sure = 0, any(name in record for record in records[1 : MOST + 1] for name in named)
     while above < min(MOST, len(records) - 2) and _is_above(records[above], width, sure=sure, first=above == 0):
+        if sure and any(name in records[above] for name in named):
+            break
         above += 1
+    if above and all(_is_remark(record, width) for record in records[:above]):
+        return above
     return above if above and _names_columns(records[above], width) else 0
+
+
+def _is_remark(record: Record, width: int) -> bool:
+    """Whether a line is no row, whatever is below it: a comment, or a rule as databases draw it."""
+    return len(record) == 1 < width and (record[0].startswith((*COMMENTS, "|")) or bool(RULE.fullmatch(record[0])))
 
 
 def _is_above(record: Record, width: int, *, sure: bool, first: bool) -> bool:
     filled = [cell for cell in record if cell]
     if width < 2 or (len(filled) >= width and (len(record) == width or not record[0].startswith(COMMENTS))):
         return False
-    if sure or not filled or filled[0].startswith(COMMENTS):
+    if sure or not filled or filled[0].startswith(COMMENTS) or _is_remark(record, width):
         return True
     if len(filled) == 1:
         return width > 2 or (len(record) == 1 and " " in filled[0])
@@ -37,4 +49,14 @@ def _is_above(record: Record, width: int, *, sure: bool, first: bool) -> bool:
 
 def _names_columns(record: Record, width: int) -> bool:
     """Whether a record is full of words; the first cell, above an index, may be empty."""
-    return len(record) == width and all(cell and not is_value(cell) for cell in record[1:]) and not is_value(record[0])
+    filled = list(record)
+    while filled and not filled[-1]:  # each line may end with a delimiter
+        filled.pop()
+    is_name = (not is_value(cell) or YEAR.fullmatch(cell) for cell in filled[1:])
+    return (
+        len(record) == width
+        and len(filled) >= width - 1
+        and all(filled[1:])
+        and all(is_name)
+        and not is_value(record[0])
+    )

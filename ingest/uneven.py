@@ -42,6 +42,8 @@ class Uneven:
     line_of: Callable[[int, str], int]
     """The line in the file of a row's number and text."""
     skipped: int
+    may_be_short: bool = True
+    """Whether the last cells of a row may be left out; between blanks, any cell may be the one."""
     fault: RefusedError | None = None
     """Why the parser was told to stop."""
     _even: int = 0
@@ -75,7 +77,7 @@ class Uneven:
             self._headers += 1
         elif RULE.fullmatch(row.text) or (row.text.lstrip().startswith(COMMENTS) and not self.shape.fits(words)):
             self._left_out.append(row.text)
-        elif len(words) > self.shape.width:
+        elif len(words) > self.shape.width or not self.may_be_short:
             return self._give_up(row)
         else:
             self._pending.append(_Odd(before, row.number, row.text, words))
@@ -94,6 +96,7 @@ class Uneven:
             said += ": a cell that holds the delimiter, or a quote, must be in quotes"
         elif width < expected:
             said += f": {shown(text)}; complete the line, or take it out"
+            said += "" if self.may_be_short else "; where cells have no value, write NA, or the file as CSV"
         return RefusedError(said)
 
     def woven(self, batch: pa.RecordBatch) -> pa.RecordBatch:

@@ -63,12 +63,12 @@ def _thousands(value: Any) -> Any:
 
 def _delimiter(value: Any) -> Any:
     """The delimiter for its name or character."""
-    names = {"\\t": "\t", "tab": "\t", "space": " "}
+    names = {"\\t": "\t", "tab": "\t", "space": " ", "spaces": "  "}
     return names.get(value, value) if isinstance(value, str) else value
 
 
-Delimiter = Annotated[Literal[",", ";", "\t", "|", " "], BeforeValidator(_delimiter)]
-"""What stands between the cells of a text file; a space is any number of blanks."""
+Delimiter = Annotated[Literal[",", ";", "\t", "|", " ", "  "], BeforeValidator(_delimiter)]
+"""What stands between the cells of a text file; a space is any number of blanks, two are two or more."""
 
 
 Names = Annotated[tuple[Name, ...], BeforeValidator(_names, json_schema_input_type=str | list[str])]
@@ -85,7 +85,8 @@ class ReadingOptions(Frozen):
     delimiter: Annotated[
         Delimiter | None,
         Field(
-            description="Delimiter between the cells of a text file, or its name: tab, space (any number of blanks)."
+            description="Delimiter between the cells of a text file, or its name: tab, space (any number of blanks), "
+            "spaces (two or more)."
         ),
     ] = None
     header: Annotated[

@@ -8,6 +8,7 @@ import numpy.typing as npt
 import pytest
 
 from ingest.__main__ import read
+from ingest.arff import as_csv
 from ingest.errors import RefusedError
 from ingest.unpacking import unpacked
 from spec.dataset import Targets
@@ -30,8 +31,11 @@ def reading(
     file.write_bytes(content.encode() if isinstance(content, str) else content)
     targets = () if target is None else (target,) if isinstance(target, str) else target
     order = ReadingOrder(name=name, target=targets, task=task, options=ReadingOptions(**options))
-    with unpacked(file, name, folder) as (plain, order_name):
-        return read(plain, order.model_copy(update={"name": order_name}), folder / "table.npz")
+    with (
+        unpacked(file, name, folder) as (plain, order_name),
+        as_csv(plain, order.model_copy(update={"name": order_name}), folder) as (text, said),
+    ):
+        return read(text, said, folder / "table.npz")
 
 
 def refusal(content: bytes | str, folder: Path, **how: Any) -> str:

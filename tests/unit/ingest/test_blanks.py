@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from ingest.blanks import squeezed, without_blanks
@@ -59,9 +60,30 @@ FIXED = {
 
 
 @pytest.mark.parametrize("kind", FIXED)
-def test_a_fixed_width_with_blanks_in_cells_is_refused_with_the_cure(tmp_path: Path, kind: str) -> None:
-    said = "file has columns of a fixed width, with blanks within cells: write it as CSV, as pandas.read_fwf(file)"
-    assert refusal(FIXED[kind], tmp_path).startswith(said)
+def test_two_blanks_divide_cells_where_one_is_within(tmp_path: Path, kind: str) -> None:
+    found = reading(FIXED[kind], tmp_path)
+    name, *cities = (line.rsplit(maxsplit=2)[0].strip() for line in FIXED[kind].splitlines()[:3])
+    assert [column.name for column in found.table.columns] == [name, "age"]
+    assert set(found.table.columns[0].categories) == set(cities)
+    assert found.rows == 40
+    assert found.profile.notes[0] == "Two or more blanks are between cells, and one may be within a cell."
+
+
+def test_what_pandas_prints_is_read(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"city": ["New York", "Rome"] * 20, "age": range(40), "y": [0.5, 1.5] * 20})
+    found = reading(frame.to_string(), tmp_path)
+    assert found.table.columns[1].categories == ("New York", "Rome")
+    assert table(tmp_path)[0][:, 1].tolist() == list(range(40))
+
+
+def test_a_cell_without_a_value_between_blanks_is_refused(tmp_path: Path) -> None:
+    rows = "".join(f"{'San Jose' if row % 2 else 'Oslo':<14}{row:<5}1.5  {row % 2}\n" for row in range(60))
+    late = f"name          age  x    y\n{rows}{'':<14}60   1.5  0\n"
+    said = refusal(late, tmp_path)
+    assert said.startswith("file has 3 values in line 62, where the header has 4")
+    assert "where cells have no value, write NA" in said
+    early = f"name          age  x    y\n{'':<14}60   1.5  0\n{rows}"
+    assert "has columns of a fixed width, and blanks where a cell has no value" in refusal(early, tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -28,3 +28,9 @@ def test_a_delimiter_at_the_end_of_each_row_begins_no_column(tmp_path: Path) -> 
 
 def test_rows_of_several_lengths_are_refused(tmp_path: Path) -> None:
     assert "has 3 values in line 3, where the header has 2" in refusal("a,y\n1,2\n1,2,3\n", tmp_path)
+
+
+def test_an_index_that_was_written_twice_is_no_feature(tmp_path: Path) -> None:
+    rows = "".join(f"{row},{row},{row % 7},{row % 2}\n" for row in range(30))
+    found = reading(f",Unnamed: 0,a,y\n{rows}", tmp_path)
+    assert [column.name for column in found.table.columns if column.is_feature] == ["a"]

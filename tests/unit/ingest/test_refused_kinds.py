@@ -26,6 +26,24 @@ def test_a_database_is_refused_with_the_command_that_writes_a_table(tmp_path: Pa
     assert f"write a table as CSV, by {cure}" in said
 
 
+PROGRAMS = {
+    "SPSS": (b"$FL2@(#) SPSS DATA FILE", "pandas.read_spss(file).to_csv"),
+    "Stata": (b"<stata_dta><header>", "pandas.read_stata(file).to_csv"),
+    "Stata 12": (b"s\x02\x01\x00", "pandas.read_stata(file).to_csv"),
+    "SAS": (bytes(12) + b"\xc2\xea\x81\x60\xb3\x14", "pandas.read_sas(file).to_csv"),
+    "R": (b"RDX3\nX\n", "write.csv(frame, file"),
+    "R's one": (b"X\n\0\0\0\3", "write.csv(readRDS(file), file"),
+    "MATLAB": (b"MATLAB 5.0 MAT-file", "numpy.savez(file"),
+    "NumPy": (b"\x93NUMPY\1\0", "numpy.savez(file, X=X, y=y)"),
+}
+
+
+@pytest.mark.parametrize("kind", PROGRAMS)
+def test_files_of_other_programs_are_refused_with_what_writes_one_that_is_read(tmp_path: Path, kind: str) -> None:
+    content, cure = PROGRAMS[kind]
+    assert cure in refusal(content + bytes(200), tmp_path)
+
+
 @pytest.mark.parametrize("name", ["create", "use", "set", "insert into", "-- remark", "copy", "begin", "pragma"])
 def test_a_table_with_a_word_of_sql_for_a_name_is_read(tmp_path: Path, name: str) -> None:
     assert reading(f"{name},y\n{ROWS}", tmp_path).rows == 30

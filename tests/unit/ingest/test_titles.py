@@ -53,3 +53,26 @@ def test_a_header_with_gaps_is_a_header(tmp_path: Path, header: str) -> None:
 
 def test_a_fault_below_a_title_names_its_line(tmp_path: Path) -> None:
     assert "has 4 values in line 6" in refusal("A title\n\na,b,y\n1,2,3\n4,5,6\n1,2,3,4\n7,8,9\n", tmp_path)
+
+
+def test_years_name_columns_below_a_title(tmp_path: Path) -> None:
+    rows = "".join(f'"Land {row}","L{row % 7}","{row * 1.5}","{row % 5}.5",\n' for row in range(30))
+    found = reading(
+        f'"Data Source","World Indicators",\n\n"Land","Code","2019","2020",\n{rows}', tmp_path, target="2020"
+    )
+    assert (found.rows, found.profile.names[:4]) == (30, ["Land", "Code", "2019", "2020"])
+
+
+@pytest.mark.parametrize("remark", ["|1x3 Cross validator", "# made by us", "% 1998"])
+def test_a_remark_may_stand_above_rows_without_names(tmp_path: Path, remark: str) -> None:
+    rows = "".join(f"{row}, Private, {row % 3}, {'>50K' if row % 2 else '<=50K'}.\n" for row in range(30))
+    found = reading(f"{remark}\n{rows}", tmp_path, target="3")
+    assert (found.rows, found.table.target.labels) == (30, ("<=50K.", ">50K."))
+
+
+def test_a_table_that_a_database_draws_is_read(tmp_path: Path) -> None:
+    rule = "+---+---+---+\n"
+    rows = "".join(f"| {row} | {row % 3} | {row % 2} |\n" for row in range(30))
+    found = reading(f"{rule}| a | b | y |\n{rule}{rows}{rule}", tmp_path)
+    assert found.rows == 30
+    assert [column.name for column in found.table.columns if column.is_feature] == ["a", "b"]

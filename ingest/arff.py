@@ -1,0 +1,108 @@
+"""ARFF files, as Weka writes and OpenML gives them, as CSV: their attributes name the columns, and say what each is."""
+
+import csv
+import re
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TextIO
+
+from spec.cells import clean, truth
+from spec.dataset import Targets
+from spec.reading import ReadingOrder
+from spec.schema import ColumnKind
+
+from .errors import RefusedError, shown
+
+BEGIN = re.compile(rb"(%[^\n]*\n|\s)*@relation\s", re.IGNORECASE)
+HEAD = 1 << 16
+_QUOTED = r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\""
+_ATTRIBUTE = re.compile(rf"@attribute\s+({_QUOTED}|[^\s{{]+)\s*(.*)", re.IGNORECASE)
+_CELL = re.compile(rf"\s*({_QUOTED}|(?!['\"])[^,]*?)\s*(?:,|$)")
+_TRUTHS = ("0", "1")
+"""Numbers that may be truths, too: an attribute of them is of two words."""
+
+
+@contextmanager
+def as_csv(file: Path, order: ReadingOrder, folder: Path) -> Iterator[tuple[Path, ReadingOrder]]:
+    """A file and its order; of ARFF its rows as CSV, and what its header says. Raises `RefusedError`.
+
+    The CSV lies in `folder` until the context ends, or the process does.
+    """
+    with file.open("rb") as stream:
+        head = stream.read(HEAD).removeprefix(b"\xef\xbb\xbf")
+    if not BEGIN.match(head):
+        yield file, order
+        return
+    with (
+        file.open(encoding="utf-8", errors="surrogateescape") as lines,
+        tempfile.TemporaryFile("w", encoding="utf-8", errors="surrogateescape", newline="", dir=folder) as copy,
+    ):
+        words = _written(lines, copy)
+        copy.flush()
+        options = order.options
+        named = order.target if order.task is Targets.numbers else ()
+        types = {name: ColumnKind.category for name, of in words.items() if name not in named and _are_words(of)}
+        said = {"delimiter": ",", "header": True, "types": types | options.types}
+        yield Path(f"/dev/fd/{copy.fileno()}"), order.model_copy(update={"options": options.model_copy(update=said)})
+
+
+def _written(lines: TextIO, copy: TextIO) -> dict[str, list[str]]:
+    """Write the rows as CSV; the words that each attribute may have, if it names them."""
+    words, names, writer = dict[str, list[str]](), list[str](), csv.writer(copy, lineterminator="\n")
+    is_data = False
+    for number, raw in enumerate(lines, 1):
+        line = raw.strip().removeprefix("\ufeff")
+        if not line or line.startswith("%"):
+            continue
+        if is_data:
+            writer.writerow(_row(line, number, len(names)))
+        elif (found := _ATTRIBUTE.match(line)) is not None:
+            names.append(clean(_plain(found[1])))
+            if found[2].startswith("{"):
+                words[names[-1]] = _cells(found[2].strip("{} "))
+        elif line.lower().startswith("@data"):
+            is_data = True
+            writer.writerow(names)
+    if not is_data or not names:
+        raise RefusedError("is an ARFF file without attributes, or without @data")
+    return words
+
+
+def _row(line: str, number: int, width: int) -> list[str]:
+    if line.startswith("{"):
+        raise RefusedError("is a sparse ARFF file: write it as CSV, as Weka's filter SparseToNonSparse and CSVSaver do")
+    cells = _cells(line)
+    if len(cells) != width:
+        raise RefusedError(
+            f"has {len(cells):,} values in line {number}, where the header has {width:,}: {shown(line)}; correct "
+            "the line"
+        )
+    return cells
+
+
+def _cells(line: str) -> list[str]:
+    """The cells of a line; nothing for `?`, a missing value."""
+    if "'" not in line and '"' not in line:
+        return ["" if cell == "?" else cell for cell in map(str.strip, line.split(","))]
+    cells, at = list[str](), 0
+    while at <= len(line):
+        found = _CELL.match(line, at)
+        if found is None:
+            raise RefusedError(f"has a quote that is never closed, before {shown(line[at:])}")
+        cells.append("" if found[1] == "?" else _plain(found[1]))
+        at = found.end() + (found.end() == len(line) and not found[0].endswith(","))
+    return cells
+
+
+def _plain(text: str) -> str:
+    """A text without its quotes."""
+    if len(text) > 1 and text[0] == text[-1] and text[0] in "'\"":
+        return re.sub(r"\\(.)", r"\1", text[1:-1])
+    return text
+
+
+def _are_words(words: list[str]) -> bool:
+    """Whether an attribute is of words, and not of yes and no, which any column may have."""
+    return any(truth(word) is None or word in _TRUTHS for word in words)

@@ -1,0 +1,72 @@
+"""ARFF files are read as their headers say."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from spec.dataset import Targets
+from spec.schema import ColumnKind
+
+from .reading import reading, refusal, table
+
+HEAD = """% 1. Title: pets
+@RELATION 'the pets'
+
+@ATTRIBUTE 'body weight' REAL
+@attribute kind {cat, 'guinea pig', "big dog"}
+@ATTRIBUTE code {1,2}
+@ATTRIBUTE tame {yes,no}
+@ATTRIBUTE y NUMERIC
+
+@DATA
+"""
+ROWS = (
+    "0.5,cat,1,yes,1.5\n?, 'guinea pig' ,2,no,2.5\n% a remark\n\n3.5,\"big dog\",?,yes,3.5\n" + "4,cat,1,no,4.25\n" * 9
+)
+
+
+def test_attributes_name_the_columns_and_say_what_they_are(tmp_path: Path) -> None:
+    found = reading(HEAD + ROWS, tmp_path, name="pets.arff")
+    kinds = {column.name: column.type for column in found.table.columns}
+    assert kinds == {
+        "body weight": ColumnKind.number,
+        "kind": ColumnKind.category,
+        "code": ColumnKind.category,
+        "tame": ColumnKind.boolean,
+    }
+    assert found.table.columns[1].categories == ("big dog", "cat", "guinea pig")
+    x, y, _ = table(tmp_path)
+    assert np.isnan(x[1, 0])
+    assert np.isnan(x[2, 2])
+    assert y[:4, 0].tolist() == [1.5, 2.5, 3.5, 4.25]
+    assert found.rows == 12
+
+
+def test_a_nominal_target_is_of_classes(tmp_path: Path) -> None:
+    assert reading(HEAD + ROWS, tmp_path, target="kind").table.target.labels == ("big dog", "cat", "guinea pig")
+    found = reading(HEAD + ROWS.replace("?", "1"), tmp_path, target="code")
+    assert found.table.target.labels == ("1", "2")
+    found = reading(HEAD + ROWS.replace("?", "1"), tmp_path, target="code", task=Targets.numbers)
+    assert found.table.target.type is Targets.numbers
+
+
+def test_letters_of_an_old_file_are_kept(tmp_path: Path) -> None:
+    found = reading((HEAD + ROWS).replace("big dog", "gro\u00dfer Hund").encode("cp1252"), tmp_path)
+    assert "gro\u00dfer Hund" in found.table.columns[1].categories
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        ("1,cat,1,yes\n", "has 4 values in line 11, where the header has 5"),
+        ("{0 1.5, 4 2}\n", "is a sparse ARFF file: write it as CSV"),
+        ("1,'cat,1,yes,2\n", "has a quote that is never closed"),
+    ],
+)
+def test_other_rows_are_refused(tmp_path: Path, rows: str, said: str) -> None:
+    assert said in refusal(HEAD + rows, tmp_path)
+
+
+def test_a_file_without_data_is_refused(tmp_path: Path) -> None:
+    assert "without @data" in refusal(HEAD.replace("@DATA", ""), tmp_path)
