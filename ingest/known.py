@@ -106,7 +106,11 @@ class _Rows:
         """Note cells that cannot be, and words that nobody knows."""
         for row in np.flatnonzero(cells.odd)[:MOST].tolist():
             is_number = column.type is ColumnKind.number
-            wanted = column.format.number_wanted if is_number else WANTED.get(column.type, "is not what it was")
+            wanted = (
+                column.format.number_wanted(cells.word(row))
+                if is_number
+                else WANTED.get(column.type, "is not what it was")
+            )
             self._fault(column, row, f"{wanted}; it is {shown(cells.word(row))}")
         endless = np.flatnonzero(np.isinf(cells.numbers))[:MOST].tolist()
         for row in endless:

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from spec.cells import truth
+from spec.cells import PLAIN, CellFormat, truth
 from spec.dataset import Targets
 from spec.profile import ValueCount
 from spec.schema import Column, ColumnKind, Target
@@ -66,7 +66,11 @@ def _one(found: Found, task: Targets | None) -> Answer:
             else:
                 classes = _by_label(found, evidence.texts, None if evidence.uncounted else distinct)
             return replace(classes, notes=(*classes.notes, *few(len(measure.values), task)))
-        return Answer(Target(name=found.name, type=Targets.numbers, range=_range(found)), [], _numbers_of(found))
+        return Answer(
+            Target(name=found.name, type=Targets.numbers, range=_range(found), formats=_formats([found])),
+            [],
+            _numbers_of(found),
+        )
     if task is Targets.numbers:
         row, value = (
             min(((row, word) for word, row in evidence.first.items()), default=(1, "true")) if evidence else (1, "")
@@ -194,7 +198,17 @@ def _several(found: Sequence[Found], task: Targets | None, rows: Callable[[], It
         )
     ranges = [_range(one) for one in found]
     span = (min(least for least, _ in ranges), max(most for _, most in ranges))
-    return Answer(Target(name=name, type=Targets.numbers, outputs=len(names), columns=names, range=span), [], encode)
+    target = Target(
+        name=name, type=Targets.numbers, outputs=len(names), columns=names, range=span, formats=_formats(found)
+    )
+    return Answer(target, [], encode)
+
+
+def _formats(found: Sequence[Found]) -> tuple[CellFormat, ...]:
+    """The units and clocks of columns of numbers; nothing where none has one."""
+    read = [one.decision.form for one in found]
+    forms = tuple(CellFormat(unit=form.unit, date=form.date if form.is_clock else None) for form in read)
+    return () if all(form == PLAIN for form in forms) else forms
 
 
 def _range(found: Found) -> tuple[float, float]:

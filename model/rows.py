@@ -156,7 +156,7 @@ def _many(column: Input, value: Any, image: tuple[int, int, int] | None) -> list
 def _number(column: Input, value: Any) -> float:
     number = column.format.number_given(value) if isinstance(value, str) else value
     if isinstance(number, bool) or not isinstance(number, int | float) or not math.isfinite(number):
-        raise _CellError(f"{column.format.number_wanted}; it is {_short(value)}")
+        raise _CellError(f"{column.format.number_wanted(str(value))}; it is {_short(value)}")
     return float(number)
 
 

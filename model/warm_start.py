@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from spec.cells import SIGNS_BEHIND, CellFormat
+from spec.cells import PLAIN, SIGNS_BEHIND, CellFormat
 from spec.dataset import Targets
 from spec.schema import Column, ColumnKind, Schema, Target
 
@@ -83,11 +83,14 @@ def _column_difference(wanted: Input, found: Column) -> str | None:
         return f"type {wanted.type}, and this data set's is of type {found.type}"
     if found.size != wanted.size:
         return f"{wanted.size} numbers a row, and this data set's has {found.size}"
-    units = {_unit(column.format) for column in (wanted, found)}
-    clocks = {column.format.is_clock for column in (wanted, found)}
+    return _format_difference(wanted.format, found.format)
+
+
+def _format_difference(wanted: CellFormat, found: CellFormat) -> str | None:
+    units = {_unit(wanted), _unit(found)}
     is_left_out = "" in units and "%" not in units  # 12 is 12 kg, as it is in a row to predict
-    if len(clocks) > 1 or (len(units) > 1 and not is_left_out):
-        return f"{_numbers(wanted.format)}, and this data set's is of {_numbers(found.format)}"
+    if wanted.is_clock != found.is_clock or (len(units) > 1 and not is_left_out):
+        return f"{_numbers(wanted)}, and this data set's is of {_numbers(found)}"
     return None
 
 
@@ -109,9 +112,16 @@ def _target_difference(wanted: Output, found: Target) -> str | None:
         return f"was trained on targets that are {wanted.type}, and this data set's are {found.type}"
     if found.outputs != wanted.outputs:
         return f"was trained on {wanted.outputs} targets a row, and this data set has {found.outputs}"
+    for name, *forms in zip(wanted.sources, *map(_formats, (wanted, found)), strict=True):
+        if (said := _format_difference(*forms)) is not None:
+            return f"was trained on the target {name} of {said}"
     if set(found.labels) != set(wanted.labels):
         return f"was trained on the classes {_some(wanted.labels)}, and this data set has {_some(found.labels)}"
     return None
+
+
+def _formats(target: Target) -> tuple[CellFormat, ...]:
+    return target.formats or (PLAIN,) * len(target.sources)
 
 
 def _has_channel_moments(prepared: Preprocessing) -> bool:

@@ -268,13 +268,15 @@ class CellFormat(Frozen):
             return self.model_copy(update={"unit": ""}).number(text)
         return number
 
-    @property
-    def number_wanted(self) -> str:
-        """What a row to predict must have in a column of numbers, as a sentence."""
+    def number_wanted(self, text: str) -> str:
+        """What a row to predict must have in a column of numbers in place of a text, as a sentence."""
         if self.is_clock:
-            return f"must be a time such as {dict(zip(CLOCKS, _TIMES, strict=True))[self.date or '']}"
+            time = dict(zip(CLOCKS, _TIMES, strict=True))[self.date or ""]
+            return f"must be a time such as {time}, or in JSON the number of its seconds"
         if self.unit == "%":
-            return "must be a percentage such as 12%"
+            return "must be a percentage such as 12%, or in JSON the number 0.12"
+        if clock_of(text) not in (None, "s"):
+            return "must be a number; of a time or a duration, its seconds"
         if self.unit in SIGNS_BEHIND:
             return f"must be a number such as {'12 or 12-' if self.unit == MINUS_BEHIND else '12 CR or 12 DR'}"
         return f"must be a number in {self.unit}, such as 12 or 12 {self.unit}" if self.unit else "must be a number"

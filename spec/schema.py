@@ -108,6 +108,8 @@ class Target(Frozen):
     """The columns of the target, if there are several."""
     range: tuple[float, float] | None = None
     """The least and the largest target of all rows, for numbers; None in a table of an earlier release."""
+    formats: tuple[CellFormat, ...] = ()
+    """Units and clocks of the columns of the target, for numbers; empty where none has one."""
 
     @property
     def sources(self) -> tuple[str, ...]:

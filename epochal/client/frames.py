@@ -12,7 +12,7 @@ from typing import Any
 
 from ..errors import BadFileError, WrongUseError
 
-DATA_FILES = (".csv", ".tsv", ".txt", ".dat", ".data", ".parquet", ".pq", ".npz", ".gz", ".zip", ".xlsx")
+DATA_FILES = (".csv", ".tsv", ".txt", ".dat", ".data", ".parquet", ".pq", ".npz", ".arff", ".gz", ".zip", ".xlsx")
 """Endings of files with data; the service says of a sheet how to save it."""
 
 

@@ -707,3 +707,12 @@ def test_text_that_is_no_table_is_told_what_it_is(content: str, said: str, tmp_p
 )
 def test_texts_of_other_programs_are_told_what_they_are(tmp_path: Path, content: str, said: str) -> None:
     assert said in refusal(content, tmp_path)
+
+
+def test_a_target_keeps_its_unit(tmp_path: Path) -> None:
+    rows = "".join(f"{row % 7}.5,{row}.5 kg,{row % 24}:30\n" for row in range(40))
+    found = reading(f"a,y,t\n{rows}", tmp_path).table.target
+    assert [form.unit for form in found.formats] == ["kg"]
+    found = reading(f"a,y,t\n{rows}", tmp_path, target=("y", "t"), columns="a").table.target
+    assert [(form.unit, form.date) for form in found.formats] == [("kg", None), ("", "h:mm")]
+    assert reading(f"a,y,t\n{rows}".replace(" kg", ""), tmp_path).table.target.formats == ()

@@ -122,3 +122,36 @@ def test_augmentation_needs_a_mean_for_each_channel() -> None:
     assert "augmentation needs one for each channel" in (difference(by_pixel, images, by_channel=True) or "")
     assert difference(by_channel, images, by_channel=True) is None
     assert difference(by_pixel, images) is None
+
+
+KG = Target(name="mass", type=Targets.numbers, formats=(CellFormat(unit="kg"),))
+
+
+@pytest.mark.parametrize(
+    ("formats", "said"),
+    [
+        (
+            (CellFormat(unit="g"),),
+            "was trained on the target mass of numbers in kg, and this data set's is of numbers in g",
+        ),
+        ((CellFormat(unit="%"),), "was trained on the target mass of numbers in kg, and this data set's is of percent"),
+        (
+            (CellFormat(date="h:mm"),),
+            "was trained on the target mass of numbers in kg, and this data set's is of times",
+        ),
+        ((CellFormat(unit="kg"),), None),
+        ((), None),  # 12 is 12 kg
+    ],
+)
+def test_targets_of_another_unit_are_named(formats: tuple[CellFormat, ...], said: str | None) -> None:
+    prepared = Preprocessing.fit(schema(target=KG), X, np.array([[1.0], [2.0], [3.0]]), standardize=True)
+    assert difference(prepared, schema(target=KG.model_copy(update={"formats": formats}))) == said
+
+
+def test_one_of_several_targets_of_another_unit_is_named() -> None:
+    two = Target(name="a, b", type=Targets.numbers, outputs=2, columns=("a", "b"))
+    prepared = Preprocessing.fit(schema(target=two), X, np.ones((3, 2)), standardize=True)
+    other = two.model_copy(update={"formats": (CellFormat(), CellFormat(unit="%"))})
+    assert difference(prepared, schema(target=two)) is None
+    said = "was trained on the target b of numbers, and this data set's is of percent"
+    assert difference(prepared, schema(target=other)) == said
