@@ -16,8 +16,8 @@ ROUND_S = 0.25
 """Pause after a round that copied everything."""
 MORE_S = 0.05
 """Pause after a round that left something to copy."""
-NICE = 15
-"""On a machine whose cores are all busy, what trains and what people ask for comes first: the record has each curve."""
+NICE = 5
+"""As nice as what trains on the CPU, so that jobs of hours are mirrored meanwhile; what people ask for comes first."""
 
 
 def main() -> int:

@@ -12,6 +12,8 @@ from model.drawing import Drawing
 from trainer.plots import LENGTH_BYTES
 
 MOST = 8
+NICE = 15
+"""Where all cores are busy, pictures come after what trains, and after the curves."""
 
 
 class DrawingError(Exception):
@@ -54,7 +56,9 @@ def at_once() -> int:
 def _start() -> subprocess.Popen[bytes]:
     """A process that draws until its input ends, in a process group of its own: Ctrl-C is for the mirror."""
     command, environ = [sys.executable, "-m", "trainer.plots", "--many"], {**os.environ, "OMP_NUM_THREADS": "1"}
-    return subprocess.Popen(command, env=environ, stdin=subprocess.PIPE, stdout=subprocess.PIPE, process_group=0)
+    process = subprocess.Popen(command, env=environ, stdin=subprocess.PIPE, stdout=subprocess.PIPE, process_group=0)
+    os.setpriority(os.PRIO_PROCESS, process.pid, NICE)
+    return process
 
 
 def _ask(process: subprocess.Popen[bytes], drawing: Drawing) -> Mapping[str, bytes]:
