@@ -165,7 +165,7 @@ def names_of(
     seen = set(names)
     known = set[str]()
     for place, name in enumerate(names):
-        if name and name in known and name not in named:
+        if name and name in known and (name not in named or _another(name, seen) in named):
             names[place] = _another(name, seen)
             seen.add(names[place])
             notes.append(

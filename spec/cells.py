@@ -63,7 +63,7 @@ _SIGNS = {0x2212: "-", 0x2013: "-", 0xFE63: "-", 0xFF0D: "-", 0xFF0B: "+", 0x201
 """Unicode's minus, the dashes that are typed for it, and the typographic apostrophe."""
 _INFINITE = {"inf": math.inf, "infinity": math.inf}
 _ISO = re.compile(
-    r"\d{4}([-/])\d{1,2}\1\d{1,2}([ T]\d{2}(:\d{2}(:\d{2}([.,]\d{1,9})?)?)?)?( ?(Z|UTC|GMT|[+-]\d{2}(:?\d{2})?))?",
+    r"\d{4}([-/.])\d{1,2}\1\d{1,2}([ T]\d{2}(:\d{2}(:\d{2}([.,]\d{1,9})?)?)?)?( ?(Z|UTC|GMT|[+-]\d{2}(:?\d{2})?))?",
     re.ASCII,
 )
 _MONTH = r"(?P<month>[a-z]{3,10})\.?"
@@ -103,6 +103,7 @@ _NAMED = tuple(
         rf"(?:,?(?: at| um| a)? {_TIME}{_ZONE}(?: uhr)?)?",
         rf"{_MONTH} {_DAY},? (?P<year>\d{{4}})(?:,?(?: at)? {_TIME}{_ZONE})?",
         rf"{_MONTH} {{1,2}}{_DAY} {_TIME}{_ZONE} (?P<year>\d{{4}})",
+        rf"(?P<year>\d{{4}})(?P<mark>[-/. ]){_MONTH}(?P=mark){_DAY}(?:[ t]{_TIME}{_ZONE})?",
     )
 )
 """Dates of spreadsheets (25-Nov-26), RFC 2822 (Wed, 25 Nov 2026 10:00:00 +0000), prose (November 25, 2026) and logs.
@@ -454,8 +455,8 @@ def _iso_days(text: str) -> float | None:
             return _days(datetime.fromisoformat(text))
         found = _HALVED.fullmatch(text)
         return None if found is None else _moment(found, found["year"], found["month"], found["day"])
-    if "/" in text or found[0][7:8] != "-" or not found[0][8:10].isdigit():
-        year, month, day = re.split(r"[-/]", text[:10].split(" ", maxsplit=1)[0].split("T", maxsplit=1)[0])
+    if found[1] != "-" or found[0][7:8] != "-" or not found[0][8:10].isdigit():
+        year, month, day = re.split(r"[-/.]", text[:10].split(" ", maxsplit=1)[0].split("T", maxsplit=1)[0])
         rest = text[len(year) + len(month) + len(day) + 2 :]
         text = f"{year}-{int(month):02}-{int(day):02}{rest}"
     return _days(datetime.fromisoformat(re.sub(r" ?(UTC|GMT)$", "Z", text)))

@@ -380,3 +380,12 @@ def test_every_moment_is_read_as_it_is_written(moment: Any) -> None:
 def test_every_sign_of_a_currency_is_known() -> None:
     for sign in SIGNS:
         assert CellFormat(unit=sign).number(f"{sign}12") == CellFormat(unit=sign).number(f"12 {sign}") == 12.0
+
+
+def test_a_file_with_two_columns_of_one_name_is_predicted_as_it_was_read(tmp_path: Path) -> None:
+    content = "a,b,b,y\n" + "".join(f"{row},{row % 3},{row % 5}.5,{row}.25\n" for row in range(40))
+    reading(content, tmp_path)
+    x, y, schema = table(tmp_path)
+    prepared = Preprocessing.fit(schema, x, y, standardize=True)
+    read_known(tmp_path / "upload", ReadingOrder(name="f.csv"), prepared.known, tmp_path / "k.npy", with_cells=False)
+    np.testing.assert_array_equal(np.load(tmp_path / "k.npy"), x)

@@ -77,6 +77,10 @@ def test_what_is_no_such_date_is_none(text: str) -> None:
     [
         (None, "2026-11-25 10:00:00 PM", DAY.replace(hour=22)),
         (None, "2026/11/25 10:00 am", TEN),
+        (None, "2026.11.25", DAY),
+        (None, "2026.11.25 10:00", TEN),
+        ("named", "2026-Nov-25", DAY),
+        ("named", "2026 November 25 10:00", TEN),
         (None, "2026-11-25 12:15 a.m.", DAY.replace(minute=15)),
         (None, "20261125T100000Z", TEN),
         (None, "20261125T1530+0530", TEN),
