@@ -185,7 +185,7 @@ def install(app: Flask, tokens: TokenStore, failed: FailedLogins) -> None:
             if wait_s := failed.wait_s(address):
                 raise TooManyError("Too many bad tokens from this address.", wait_s)
             failed.count(address)
-            unknown = "This token is unknown or revoked: ask an administrator for another."
+            unknown = "This token is unknown or revoked, or its user is locked out: ask an administrator."
             raise UnauthorizedError("This session has ended: sign in again." if by_cookie else unknown)
         g.principal = Principal.of(found)
         wanted = METRICS_READ if request.path == METRICS else "jobs:write" if changes else "jobs:read"

@@ -113,7 +113,7 @@ def _deliver(text: str, out: Path | None) -> None:
 
 def download(
     job_id: JobId,
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The folder to write to.")] = Path("model"),
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The folder to write to.")] = Path("my-model"),
     form: Annotated[
         ModelFormat, typer.Option("--format", help="zip: the model's files, unpacked. onnx: model.onnx.")
     ] = ModelFormat.zip,
@@ -125,8 +125,8 @@ def download(
     one graph from raw columns to predictions, for any runtime that knows ONNX.
 
     Examples:
-      epochal download 4f2a91c7 model/
-      epochal download 4f2a91c7 model/ --format onnx
+      epochal download 4f2a91c7 my-model/
+      epochal download 4f2a91c7 my-model/ --format onnx
 
     """
     with Api() as client:

@@ -7,7 +7,7 @@ import typer
 from spec.webhooks import WebhookView
 
 from ..client import Api
-from ..client.words import DASH
+from ..client.words import DASH, short_ids
 from .console import Json, print_answer, print_list, print_result
 from .help import add, group
 from .id_ends import by_end
@@ -54,7 +54,10 @@ def list_webhooks(as_json: Json = False) -> None:
     """
     with Api() as client:
         found = client.webhooks()
-    print_list(found, ("id", "url", "project", "state", "waiting", "given up", "last error"), _row, as_json)
+    ids = [webhook.id for webhook in found]
+    ends = dict(zip(ids, short_ids(ids), strict=True))
+    columns = ("id", "url", "project", "state", "waiting", "given up", "last error")
+    print_list(found, columns, lambda one: (ends[one.id], *_cells(one)), as_json)
 
 
 def remove(webhook_id: WebhookId, as_json: Json = False) -> None:
@@ -88,7 +91,7 @@ def _webhook(client: Api, given: str) -> WebhookView:
     return by_end(client.webhooks(), given, "webhook", lambda one: one.url)
 
 
-def _row(webhook: WebhookView) -> tuple[str, ...]:
+def _cells(webhook: WebhookView) -> tuple[str, ...]:
     state = "disabled" if webhook.disabled_at else "failing" if webhook.last_error else "works"
     counts = str(webhook.waiting), str(webhook.given_up)
-    return webhook.id, webhook.url, webhook.project or DASH, state, *counts, webhook.last_error or DASH
+    return webhook.url, webhook.project or DASH, state, *counts, webhook.last_error or DASH

@@ -63,6 +63,7 @@ def test_an_end_that_several_tokens_have_is_refused(epochal: Commands, tokens: T
 
 def test_a_webhook_is_meant_by_the_end_of_its_id(epochal: Commands) -> None:
     whole = epochal("webhook", "add", "https://8.8.8.8/hook").out.splitlines()[0]
+    assert epochal("webhook", "list").out.splitlines()[1].split()[:2] == [whole[-8:], "https://8.8.8.8/hook"]
     ran = epochal("webhook", "remove", "0000")
     assert (ran.code, "`epochal webhook list`" in ran.err) == (1, True)
     assert epochal("webhook", "remove", whole[-8:]).out == f"{whole}: removed\n"
