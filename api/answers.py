@@ -11,6 +11,7 @@ from spec.views import (
     Best,
     DatasetSummary,
     DatasetView,
+    DeletedDatasetView,
     EventView,
     Failure,
     JobNews,
@@ -21,7 +22,7 @@ from spec.views import (
     Progress,
     Queue,
 )
-from store.datasets import DatasetRecord
+from store.datasets import DatasetRecord, DeletedDatasetRecord
 from store.queue import Place
 from store.records import EventRecord, JobRecord
 
@@ -82,6 +83,11 @@ def _facts(job: JobRecord, mlflow_url: str) -> dict[str, Any]:
 def dataset_summary(dataset: DatasetRecord) -> DatasetSummary:
     """A data set as a list shows it."""
     return DatasetSummary(**_summary(dataset))
+
+
+def deleted_dataset_view(dataset: DeletedDatasetRecord) -> DeletedDatasetView:
+    """What users see of a data set that was deleted."""
+    return DeletedDatasetView(**asdict(dataset))
 
 
 def dataset_view(dataset: DatasetRecord) -> DatasetView:

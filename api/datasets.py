@@ -10,7 +10,7 @@ from spec.access import Sharing
 from spec.views import DatasetPage, DatasetView
 from store.datasets import DatasetRecord, folder
 
-from .answers import PREFIX, dataset_summary, dataset_view
+from .answers import PREFIX, dataset_summary, dataset_view, deleted_dataset_view
 from .auth import principal
 from .body import read_json
 from .dataset_services import DatasetServices, Digest, Purpose, other_digest, over_quota
@@ -56,9 +56,15 @@ def upload() -> Response:
 @datasets.get("")
 @documented("List data sets, newest first", query=DatasetsQuery, answer=DatasetPage)
 def list_datasets() -> Response:
-    """The data sets that the asker sees."""
-    found = service(DatasetServices).store.newest(owner=principal().sees, name=parse_query(DatasetsQuery).name)
-    return json_response(DatasetPage(datasets=[dataset_summary(dataset) for dataset in found]))
+    """The data sets that the asker sees, and what those were called that are gone."""
+    store, owner, name = service(DatasetServices).store, principal().sees, parse_query(DatasetsQuery).name
+    found, gone = store.newest(owner=owner, name=name), store.deleted(owner=owner, name=name)
+    return json_response(
+        DatasetPage(
+            datasets=[dataset_summary(dataset) for dataset in found],
+            deleted=[deleted_dataset_view(dataset) for dataset in gone],
+        )
+    )
 
 
 @datasets.get("/<dataset_id>")

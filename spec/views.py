@@ -233,10 +233,21 @@ class DatasetView(DatasetSummary, Profile):
     """A data set with its profile."""
 
 
+class DeletedDatasetView(Frozen):
+    """A data set that is gone, and that jobs name still."""
+
+    id: str
+    name: str
+    version: int
+    deleted_at: datetime
+
+
 class DatasetPage(Frozen):
     """Data sets, newest first."""
 
     datasets: list[DatasetSummary]
+    deleted: list[DeletedDatasetView] = []
+    """Those that were deleted, the last one first."""
 
 
 class UploadView(Frozen):

@@ -17,7 +17,7 @@ from .access import Asker, changeable_by, demand_change, visible_to
 from .db import lock, now, reading, writing
 from .errors import BytesQuotaError, DatasetInUseError, DatasetNotFoundError, ProjectNotFoundError
 from .projects import in_projects_of, project_ids
-from .tables import Dataset, Job, Project, Sweep, User
+from .tables import Dataset, DeletedDataset, Job, Project, Sweep, User
 
 LISTED = 1000
 """Most data sets in a list, the newest."""
@@ -45,6 +45,16 @@ class DatasetRecord:
     def uploaded(self) -> Uploaded:
         """The data set as a job's spec names it."""
         return Uploaded(id=self.id, sha256=self.table_sha256, info=self.table.info(self.rows))
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeletedDatasetRecord:
+    """What stays known of a data set that was deleted."""
+
+    id: str
+    name: str
+    version: int
+    deleted_at: datetime
 
 
 def folder(dataset_id: str) -> str:
@@ -98,6 +108,7 @@ class DatasetStore:
             try:
                 with writing(self._engine) as connection:
                     connection.execute(insert(Dataset).values(values))
+                    connection.execute(delete(DeletedDataset).where(DeletedDataset.id == dataset_id))
             except IntegrityError:  # another upload was a moment faster: with this content, or with this version
                 continue
 
@@ -123,6 +134,20 @@ class DatasetStore:
             query = query.where(Dataset.name == name)
         with reading(self._engine) as connection:
             return [_record(row) for row in connection.execute(query)]
+
+    def deleted(self, *, owner: Asker, name: str | None = None) -> list[DeletedDatasetRecord]:
+        """Data sets that were deleted, the last one first: jobs name them still. Of one name, when given."""
+        gone = DeletedDataset
+        query = (
+            select(gone.id, gone.name, gone.version, gone.deleted_at)
+            .where(visible_to(owner, gone))
+            .order_by(gone.deleted_at.desc(), gone.id)
+            .limit(LISTED)
+        )
+        if name is not None:
+            query = query.where(gone.name == name)
+        with reading(self._engine) as connection:
+            return [DeletedDatasetRecord(**row) for row in connection.execute(query).mappings()]
 
     def used(self, *, owner: str) -> int:
         """Bytes that an owner's data sets take."""
@@ -155,7 +180,10 @@ class DatasetStore:
         return default if own is None else own
 
     def delete(self, dataset_id: str, *, owner: Asker) -> None:
-        """Delete a data set. Raises `DatasetInUseError` while jobs or sweeps need it, and `DatasetNotFoundError`."""
+        """Delete a data set; its name stays known.
+
+        Raises `DatasetInUseError` while jobs or sweeps need it, and `DatasetNotFoundError`.
+        """
         demand_change(owner, self.get(dataset_id, owner=owner))
         with writing(self._engine) as connection:
             # A submit of a job that needs it locks its row: with the lock, the count of such jobs is certain.
@@ -174,6 +202,9 @@ class DatasetStore:
             asking = select(Sweep.id).where(Sweep.state.in_(live), named).order_by(Sweep.id).limit(1)
             if (sweep_id := connection.execute(asking).scalar()) is not None:
                 raise DatasetInUseError(f"The sweep {sweep_id} needs this data set: wait for the end, or cancel it.")
+            kept = "id", "owner", "project_id", "name", "version"
+            known = select(*(getattr(Dataset, name) for name in kept)).where(Dataset.id == dataset_id)
+            connection.execute(insert(DeletedDataset).from_select(kept, known))
             connection.execute(delete(Dataset).where(Dataset.id == dataset_id))
 
 

@@ -3,7 +3,7 @@
 from .access import Audit, Membership, Project, Token, User
 from .base import Base
 from .curves import CurveChunk, Mirror
-from .datasets import Dataset, Upload, UploadPiece
+from .datasets import Dataset, DeletedDataset, Upload, UploadPiece
 from .files import Artifact, Checkpoint
 from .jobs import DATASET, BestMetric, Idempotency, Job, JobEvent
 from .leases import Attempt, Lease, RecentUse
@@ -22,6 +22,7 @@ __all__ = [
     "Checkpoint",
     "CurveChunk",
     "Dataset",
+    "DeletedDataset",
     "Delivery",
     "Generation",
     "Idempotency",

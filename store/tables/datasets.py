@@ -36,6 +36,19 @@ class Dataset(Base):
     __table_args__ = (UniqueConstraint("owner", "name", "version"),)
 
 
+class DeletedDataset(Base):
+    """What jobs need to say of a data set that is gone: what it was called, and who may know."""
+
+    __tablename__ = "deleted_dataset"
+
+    id: Mapped[str] = mapped_column(DatasetId, primary_key=True)
+    owner: Mapped[str]
+    project_id: Mapped[str | None] = mapped_column(JobId)
+    name: Mapped[str]
+    version: Mapped[int]
+    deleted_at: Mapped[datetime] = mapped_column(default=now())
+
+
 class Upload(Base):
     """A file that arrives piece by piece, until it is a data set."""
 

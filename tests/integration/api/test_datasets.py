@@ -129,7 +129,7 @@ def test_owners_see_their_own(api: Service) -> None:
     bob = api.tokens.create(owner="bob")
     is_problem(api.ask("GET", mine["links"]["self"], token=bob), 404)
     is_problem(api.ask("DELETE", mine["links"]["self"], token=bob), 404)
-    assert api.ask("GET", DATASETS, token=bob).get_json() == {"datasets": []}
+    assert api.ask("GET", DATASETS, token=bob).get_json()["datasets"] == []
     problem = is_problem(api.ask("POST", JOBS, json={"dataset": {"id": mine["id"]}}, token=bob), 422)
     assert problem["errors"] == [{"path": "dataset.id", "message": "is none of your data sets: upload it first"}]
 
@@ -198,6 +198,13 @@ def test_a_data_set_that_jobs_need_is_kept(api: Service) -> None:
     is_problem(api.ask("POST", JOBS, json={"dataset": {"id": dataset["id"]}}), 422)
 
 
+def test_the_name_of_a_deleted_data_set_stays_known(api: Service) -> None:
+    dataset = noted(api)
+    api.ask("DELETE", dataset["links"]["self"])
+    (gone,) = api.ask("GET", "/api/v1/datasets").get_json()["deleted"]
+    assert (gone["id"], gone["name"], gone["version"]) == (dataset["id"], "flowers", 1)
+
+
 @pytest.mark.parametrize(
     ("how", "path", "message"),
     [
@@ -216,7 +223,7 @@ def test_an_upload_that_cannot_be_is_refused_and_leaves_nothing(
     problem = is_problem(send(api, **how), 422)
     assert [fault["path"] for fault in problem["errors"]] == [path]
     assert problem["errors"][0]["message"].startswith(message)
-    assert api.ask("GET", DATASETS).get_json() == {"datasets": []}
+    assert api.ask("GET", DATASETS).get_json() == {"datasets": [], "deleted": []}
     assert files(api) == []
 
 

@@ -90,6 +90,19 @@ def test_a_data_set_is_deleted_when_no_job_needs_it(datasets: DatasetStore, stor
     assert datasets.find(dataset.id, owner="ann") is None
 
 
+def test_a_deleted_data_set_keeps_its_name_until_it_is_uploaded_again(datasets: DatasetStore) -> None:
+    first, second = add(datasets, 1, name="measured"), add(datasets, 2, name="other")
+    datasets.delete(first.id, owner="ann")
+    datasets.delete(second.id, owner="ann")
+    assert [(gone.id, gone.name, gone.version) for gone in datasets.deleted(owner="ann", name="measured")] == [
+        (first.id, "measured", 1)
+    ]
+    assert {gone.id for gone in datasets.deleted(owner="ann")} == {first.id, second.id}
+    assert datasets.deleted(owner="bob") == []
+    add(datasets, 1, name="measured")
+    assert [gone.id for gone in datasets.deleted(owner="ann")] == [second.id]
+
+
 def test_a_data_set_is_deleted_when_no_sweep_needs_it(datasets: DatasetStore, store: Record, engine: Engine) -> None:
     dataset, sweeps = add(datasets), SweepStore(engine)
     spec = SweepSpec(base=job(dataset), space={"learning_rate": Choice(choice=(0.1, 0.2))}, method="grid")

@@ -5,35 +5,47 @@ import { api, ApiError, ask, type Schemas } from "./api";
 import { shortId } from "./format";
 import { datasetName } from "./spec";
 
-/** null: it was deleted, or is not shared with who asks; nobody else knows its name. */
-const names = new SvelteMap<string, string | null>();
-/** Asked for; no state, for nothing is drawn from it. */
-const wanted = new Set<string>();
-let newest: Promise<readonly Schemas["DatasetSummary"][]> | null = null;
+interface Known {
+  /** null: nobody knows its name who may tell it. */
+  readonly name: string | null;
+  readonly deleted: boolean;
+}
 
-/** What people call a job's data set: its name; the short id while that is not known; "1234abcd (deleted)". */
+const known = new SvelteMap<string, Known>();
+/** Asked for; no state, for nothing is drawn from it. */
+const wanted = new Map<string, Promise<void>>();
+let newest: Promise<Schemas["DatasetPage"]> | null = null;
+
+/** What people call a job's data set: its name, with "(deleted)" if it is gone; the short id while that is not known. */
 export function calledDataset(dataset: unknown): string {
   const id = datasetName(dataset);
   if (!id.startsWith("ds_")) return id;
-  const known = names.get(id);
-  if (known === undefined && !wanted.has(id)) queueMicrotask(() => void learn(id));
-  return known === null ? `${shortId(id)} (deleted)` : (known ?? shortId(id));
+  const found = known.get(id);
+  if (found === undefined && !wanted.has(id)) queueMicrotask(() => void learn(id));
+  return `${found?.name ?? shortId(id)}${found?.deleted ? " (deleted)" : ""}`;
 }
 
 /** Whether an uploaded data set is there no more, as far as is known. */
 export function isDeleted(dataset: unknown): boolean {
-  return names.get(datasetName(dataset)) === null;
+  return known.get(datasetName(dataset))?.deleted === true;
 }
 
-/** One request names the newest version of each; another one a version that is not the newest. */
-async function learn(id: string): Promise<void> {
-  if (wanted.has(id)) return;
-  wanted.add(id);
-  newest ??= ask(api.GET("/api/v1/datasets")).then(({ datasets }) => datasets, () => []);
-  for (const one of await newest) names.set(one.id, one.name);
-  if (names.has(id)) return;
+/** Ask what a data set is called, once. */
+export function learn(id: string): Promise<void> {
+  const asked = wanted.get(id) ?? find(id);
+  wanted.set(id, asked);
+  return asked;
+}
+
+/** One request names the newest data sets and those that were deleted; another one what is older. */
+async function find(id: string): Promise<void> {
+  newest ??= ask(api.GET("/api/v1/datasets")).catch(() => ({ datasets: [] }));
+  const page = await newest;
+  for (const one of page.deleted ?? []) known.set(one.id, { name: one.name, deleted: true });
+  for (const one of page.datasets) known.set(one.id, { name: one.name, deleted: false });
+  if (known.has(id)) return;
   await ask(api.GET("/api/v1/datasets/{dataset_id}", { params: { path: { dataset_id: id } } })).then(
-    ({ name }) => names.set(id, name),
-    (error: unknown) => error instanceof ApiError && error.status === 404 && names.set(id, null),
+    ({ name }) => known.set(id, { name, deleted: false }),
+    (error: unknown) => error instanceof ApiError && error.status === 404 && known.set(id, { name: null, deleted: true }),
   );
 }
