@@ -88,7 +88,7 @@ class SweepServices:
         sample = _sampled(spec, LISTED_WHOLE if whole else SAMPLED)
         configurations = min(spec.most_trials, len(sample.proposals)) if whole else spec.most_trials
         jobs = [spec.job(one.configuration, 0) for one in sample.proposals]
-        brackets = _brackets(spec, configurations)
+        brackets, data = _brackets(spec, configurations), jobs[0].info
         return SweepCheck(
             spec=spec,
             configurations=configurations,
@@ -99,6 +99,8 @@ class SweepServices:
             packs=len({job.pack_key for job in jobs}),
             refused=sample.refused,
             reasons=_reasons(spec, sample.refusals),
+            features=data and data.features,
+            outputs=data and (data.classes or data.outputs),
         )
 
     def summaries(self, sweeps: Sequence[SweepRecord]) -> list[SweepSummary]:

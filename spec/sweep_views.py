@@ -239,6 +239,10 @@ class SweepCheck(Frozen):
     """Combinations that no job can have; they are not proposed."""
     reasons: list[FieldError]
     """Why they are refused."""
+    features: int | None = None
+    """Input features of the base job's network."""
+    outputs: int | None = None
+    """Its outputs."""
 
 
 class Extension(Frozen):

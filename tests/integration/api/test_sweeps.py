@@ -96,6 +96,7 @@ def test_a_check_says_what_a_sweep_would_be(api: Service) -> None:
     found = api.ask("POST", f"{SWEEPS}/check", json=asked(method="grid", space=space, seeds=3)).get_json()
     assert (found["configurations"], found["jobs"], found["epochs"]) == (4, 12, 12 * 9)
     assert (found["packs"], found["refused"]) == (2, 2)
+    assert (found["features"], found["outputs"]) == (4, 3)
     assert [reason["path"] for reason in found["reasons"]] == ["space.architecture.hidden"]
     assert shown(api, SWEEPS)["sweeps"] == []
 
