@@ -58,7 +58,7 @@ def go(seen: Page, do: Keyboard, view: str) -> None:
 
 
 def look(seen: Page) -> None:
-    """What holds for every view: nothing for axe to say, and no sideways scrolling."""
+    """What holds for every view: nothing for axe to say, no sideways scrolling, and no second scroll bar."""
     seen.emulate_media(reduced_motion="reduce")  # between two colours of a transition, text is pale
     seen.evaluate(f"if (!window.axe) {{ {AXE} }}")
     found: dict[str, Any] = seen.evaluate(
@@ -66,3 +66,4 @@ def look(seen: Page) -> None:
     )
     assert [(one["id"], one["nodes"][0]["html"]) for one in found["violations"]] == []
     assert seen.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert seen.evaluate("document.documentElement.scrollHeight <= innerHeight")

@@ -1,6 +1,7 @@
 /** What charts share: the page's colours, axes, and tooltips that our content security policy allows. */
 
 import type { EChartsOption } from "echarts";
+import { number } from "./format";
 
 export type { EChartsOption };
 
@@ -62,7 +63,7 @@ export function axis<T extends object>(c: Colours, more: T): T {
     axisLine: { show: false },
     axisTick: { show: false },
     splitLine: { lineStyle: { color: c.line, width: 1 } },
-    axisLabel: { color: c.muted, fontSize: 12, hideOverlap: true },
+    axisLabel: { color: c.muted, fontSize: 12, hideOverlap: true, formatter: (value: unknown) => (typeof value === "number" ? number(value) : String(value)) },
     nameTextStyle: { color: c.muted, fontSize: 12 },
     nameGap: 24,
     ...more,

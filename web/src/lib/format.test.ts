@@ -2,7 +2,8 @@ import { expect, test } from "vitest";
 import { bytes, count, duration, exact, higherIsBetter, metric, metricName, number, relative, shortId } from "./format";
 
 test("numbers have four significant digits, and a dash stands for what is not known", () => {
-  expect([0.123456, 12345, 0, 1e-7, null, Number.NaN].map(number)).toEqual(["0.1235", "12\u202f345", "0", "1.00e-7", "–", "–"]);
+  expect([0.123456, 12345, 0, 1e-7, 2.5e6, null, Number.NaN].map(number)).toEqual(["0.1235", "12\u202f345", "0", "1e-7", "2.5e6", "–", "–"]);
+  expect([1499.6, -12345.678, 100].map(number)).toEqual(["1\u202f500", "-12\u202f346", "100"]);
   expect(count(1234567)).toBe("1\u202f234\u202f567");
 });
 

@@ -20,3 +20,11 @@ test("a loss that is not finite leaves a hole in the landscape", () => {
   const option = pictureOption({ picture: "landscape", part: "val", rows: 9, span: 1, losses: [[1, null], [10, 100]] }, c) as { series: { data: unknown[] }[] };
   expect(option.series[0]?.data).toEqual([[0, 0, 0, 1], [0, 1, 1, 10], [1, 1, 2, 100]]);
 });
+
+test("every class of a matrix has its label, turned where they are too long to stand beside each other", () => {
+  const axis = (labels: string[]): unknown =>
+    (pictureOption({ picture: "confusion", labels, counts: labels.map(() => labels.map(() => 1)) }, c) as { xAxis: { axisLabel: object } }).xAxis.axisLabel;
+  expect(axis(["no", "yes"])).toMatchObject({ interval: 0, hideOverlap: false });
+  expect(axis(["no", "yes"])).not.toHaveProperty("rotate");
+  expect(axis(["yes", "no", "perhaps one day"])).toMatchObject({ interval: 0, rotate: 35 });
+});

@@ -13,6 +13,12 @@ export type PictureNumbers =
   | Schemas["LandscapeNumbers"];
 
 const MOST_CELL_TEXTS = 12;
+/** Letters of all classes that fit beside each other below a small matrix: more are turned. */
+const MOST_LETTERS = 26;
+/** Longer names of classes are cut off where they stand in a chart. */
+const LONG = 20;
+/** So many classes all have their label. */
+const MOST_LABELS = 40;
 const PREDICTION = "prediction";
 
 /** The option of a picture. */
@@ -49,8 +55,10 @@ function categories(c: Colours, name: string, data: readonly string[], label: ob
   return named(c, name, { type: "category", data: [...data], splitLine: { show: false }, axisLabel });
 }
 
+const LEGEND = (c: Colours): object => ({ icon: "circle", itemWidth: 9, itemHeight: 9, textStyle: { color: c.text, fontSize: 12, lineHeight: 18 } });
+
 const legend = (c: Colours): object => ({
-  legend: { type: "scroll", top: 0, left: 0, icon: "circle", itemWidth: 9, itemHeight: 9, textStyle: { color: c.text, fontSize: 12, lineHeight: 18 }, pageIconColor: c.muted, pageTextStyle: { color: c.muted } },
+  legend: { ...LEGEND(c), type: "scroll", top: 0, left: 0, pageIconColor: c.muted, pageTextStyle: { color: c.muted } },
   grid: { ...GRID, top: 36 },
 });
 
@@ -69,11 +77,13 @@ function hover(c: Colours, formatter: (shown: { data: readonly number[]; seriesN
 function confusion({ labels, counts }: Schemas["ConfusionNumbers"], c: Colours): EChartsOption {
   const most = Math.max(1, ...counts.flat());
   const many = labels.length > MOST_CELL_TEXTS;
+  const every = { interval: labels.length > MOST_LABELS ? "auto" : 0, hideOverlap: labels.length > MOST_LABELS };
+  const wide = labels.length * Math.max(...labels.map((label) => label.length)) > MOST_LETTERS;
   const cells = counts.flatMap((row, real) => row.map((n, predicted) => [predicted, labels.length - 1 - real, n]));
   return {
     grid: GRID,
-    xAxis: { ...categories(c, "predicted", labels, many ? { rotate: 60, fontSize: 10 } : {}), ...BELOW } as never,
-    yAxis: categories(c, "true", [...labels].reverse(), many ? { fontSize: 10 } : {}) as never,
+    xAxis: { ...categories(c, "predicted", labels, { ...every, ...(many ? { rotate: 60, fontSize: 10 } : wide ? { rotate: 35 } : {}) }), ...BELOW } as never,
+    yAxis: categories(c, "true", [...labels].reverse(), { ...every, ...(many ? { fontSize: 10 } : {}) }) as never,
     visualMap: { show: false, min: 0, max: most, inRange: { color: [blend(c.muted, c.surface, 0.1), c.train] } },
     tooltip: hover(c, ({ value: [x = 0, y = 0, n = 0] }) => {
       const real = labels.length - 1 - y;
@@ -95,13 +105,14 @@ const DIAGONAL = (c: Colours): object => ({
 
 function roc({ curves }: Schemas["RocNumbers"], c: Colours): EChartsOption {
   return {
-    ...legend(c),
+    grid: GRID,
+    legend: { ...LEGEND(c), orient: "vertical", right: 20, bottom: 48, itemGap: 1, textStyle: { color: c.text, fontSize: 11, lineHeight: 14, textBorderColor: c.surface, textBorderWidth: 3 } },
     xAxis: named(c, "false-positive rate", { ...BELOW, min: 0, max: 1 }) as never,
     yAxis: named(c, "true-positive rate", { min: 0, max: 1 }) as never,
     tooltip: hover(c, ({ seriesName, value: [x, y] }) => tip(seriesName, [{ name: "false positives", value: percent(x) }, { name: "true positives", value: percent(y) }])) as never,
     series: curves.map((curve, i) => ({
       type: "line",
-      name: `${curve.label} (AUC ${number(curve.auc)})`,
+      name: `${curve.label.length > LONG ? `${curve.label.slice(0, LONG - 1)}…` : curve.label} (AUC ${number(curve.auc)})`,
       step: "end",
       symbolSize: 4,
       showSymbol: false,

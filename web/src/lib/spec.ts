@@ -1,5 +1,6 @@
 /** A job's spec in words: its data, its network, and what differs from the defaults. */
 
+import { count } from "./format";
 import { isRecord } from "./json";
 
 /** A name such as "digits", or an upload's id. */
@@ -65,16 +66,17 @@ export function show(value: unknown): string {
     const inside = fields.map(([key, one]) => `${key} ${show(one)}`).join(", ");
     return type === undefined ? inside : `${String(type)}${inside === "" ? "" : ` (${inside})`}`;
   }
-  return String(value);
+  return Number.isInteger(value) ? count(value as number) : String(value);
 }
 
 /** A field's name in words: `learning_rate` as "learning rate", `optimizer.momentum` as "optimizer momentum". */
 export function fieldName(field: string): string {
   if (field === "timeout_s") return "time limit in seconds";
+  if (field === "dataset.n") return "data set rows";
   if (["dataset", "dataset.id", "dataset.name"].includes(field)) return "data set";
   return field
     .replace(/^dataset\./, "data set ")
-    .replace(/^architecture\.(?!type$)/, "")
+    .replace(/^architecture\.(?!type$)|^resources\./, "")
     .replace(/^(\w+)\.type$/, "$1")
     .replace(/\.(\d+)(?=\.|$)/g, (_, at: string) => `, entry ${Number(at) + 1}`)
     .replace(/[._]/g, " ");

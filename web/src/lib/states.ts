@@ -1,0 +1,13 @@
+/** What the state of a job means for the page. Every function is pure. */
+
+import type { Job } from "./api";
+
+/** A job's state in a word: one that its sweep stopped early has a model, but was not trained to its end. */
+export function stateOf(job: Pick<Job, "status" | "stop_reason">): string {
+  return job.status === "succeeded" && job.stop_reason === "pruned" ? "pruned" : job.status;
+}
+
+/** Whether the same job may succeed when it is tried again; a sweep tries its own. */
+export function retriable(job: Pick<Job, "failure" | "sweep">): boolean {
+  return job.failure?.retryable === true && !job.sweep;
+}
