@@ -78,8 +78,7 @@ class Improvements:
         if verdict is None or sweep is None or sweep.state is not SweepState.finished:
             return verdict
         view = self.view(job, sweep)
-        sentence = f"{verdict.sentence} Tried: {view.sentence}"
-        return verdict.model_copy(update={"sentence": sentence, "suggestion": view.suggestion})
+        return verdict.tried(view.sentence, view.suggestion)
 
     def _found(self, job: JobRecord, sweep: SweepRecord) -> Mapping[str, Any]:
         """What the counterfactuals of a sweep that has finished show."""

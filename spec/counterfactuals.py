@@ -49,7 +49,7 @@ def improvement_sweep(spec: JobSpec, suggestion: JobSpec | None = None, *, seeds
             "base": spec,
             "method": "given",
             "configurations": configurations,
-            "objective": objective_of(spec),
+            "objective": objective_of(spec, suggestion),
             "trials": len(configurations),
             "seeds": seeds,
             "mirror": "best",
@@ -57,17 +57,21 @@ def improvement_sweep(spec: JobSpec, suggestion: JobSpec | None = None, *, seeds
     )
 
 
-def objective_of(spec: JobSpec) -> Monitor:
-    """The metric by which a job and its counterfactuals are compared.
+def objective_of(spec: JobSpec, suggestion: JobSpec | None = None) -> Monitor:
+    """The metric by which a job and its counterfactuals are compared; `suggestion` is the one of its verdict.
 
     It is the metric that the job monitors, unless that is a loss: losses of two kinds, or of targets in two units,
     cannot be compared. Then it is accuracy or R2 of the validation rows, at the best epoch of each job's own monitor.
+    Where the verdict is that accuracy comes from the largest class only, it is balanced accuracy.
     """
     if not spec.monitored.endswith("loss"):
         return spec.monitored
     of_classes = spec.info is not None and spec.info.targets is Targets.classes
+    if spec.validates and of_classes:
+        misses_rare = suggestion is not None and suggestion.class_weight != spec.class_weight
+        return "val_balanced_accuracy" if misses_rare else "val_accuracy"
     if spec.validates:
-        return "val_accuracy" if of_classes else "val_r2"
+        return "val_r2"
     return "train_accuracy" if of_classes and spec.train_metrics == "exact" else "train_loss"
 
 

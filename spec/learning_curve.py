@@ -13,6 +13,7 @@ from statistics import fmean
 
 from .dataset import Targets
 from .job import JobSpec
+from .losses import Mse
 
 Column = Sequence[float | None]
 
@@ -46,9 +47,17 @@ IMBALANCE = 0.2
 """Classes are imbalanced: accuracy exceeds balanced accuracy by this much."""
 LUCK = 2.0
 """Deviations of a result that is more than luck."""
+MAJORITY = 0.3
+"""A smaller skill is little more than that of a network that knows the largest class only."""
+WIDE = 10.0
+"""Variances of the targets of training and validation rows that differ more than so many times come from outliers."""
 LEAST_PATIENCE = 3
 STILL_FALLING = 0.05
 """The loss still falls: more than this share of its whole fall came in the last tenth of the epochs."""
+IMPROVING = 0.9
+"""The loss still improves: the mean of the last fifth of the epochs is below this share of the fifth before ..."""
+LEFT = 0.9
+"""... and the gain is below this, so that there is something left to learn."""
 
 
 class LearningCurve:
@@ -150,6 +159,26 @@ class LearningCurve:
         return accuracy is not None and balanced is not None and accuracy - balanced > IMBALANCE
 
     @property
+    def knows_largest_only(self) -> bool:
+        """Whether the classes are imbalanced, and little more is predicted correctly than the largest of them."""
+        return self.is_imbalanced and (self.skill_of_classes < MAJORITY or self.chance == 0.5)
+
+    @property
+    def skill_of_classes(self) -> float:
+        """Balanced accuracy above chance, of the validation rows if there are any."""
+        accuracy = self.val_accuracy if self.is_validated else self.train_accuracy
+        return 0.0 if accuracy is None else self._above_chance(accuracy)
+
+    @property
+    def luck(self) -> float:
+        """What validation accuracy may be off by chance: two deviations of the share of so many rows."""
+        accuracy, rows = self.at_best("val_accuracy"), self.validation_rows
+        if accuracy is None or not rows:
+            return 0.0
+        share = (accuracy * rows + 1.0) / (rows + 2.0)  # Laplace: of few rows, none or all may be correct by chance
+        return LUCK * math.sqrt(share * (1.0 - share) / rows)
+
+    @property
     def val_skill(self) -> float | None:
         """Skill on validation rows at the best epoch; None where it is not measured."""
         accuracy = self.val_accuracy
@@ -159,7 +188,29 @@ class LearningCurve:
     def train_skill(self) -> float:
         """Skill on training rows at the best epoch."""
         accuracy = self.train_accuracy
-        return 1.0 - self.train[self.best] / self.baseline if accuracy is None else self._above_chance(accuracy)
+        if accuracy is not None:
+            return self._above_chance(accuracy)
+        variance = self._known_baseline or self._variance or self.baseline
+        return 1.0 - self.train[self.best] / variance
+
+    @property
+    def _variance(self) -> float | None:
+        """Variance of the targets of validation rows, in units of the loss: squared error / (1 - R2)."""
+        r2 = self.at_best("val_r2")
+        is_squared = isinstance(self._spec.loss, Mse) and r2 is not None and r2 < 1.0
+        return self.monitored[self.best] / (1.0 - (r2 or 0.0)) if is_squared else None
+
+    @property
+    def spread(self) -> float | None:
+        """How many times as wide the targets of training rows are spread as those of validation rows.
+
+        It is a ratio of standard deviations. None unless it is far from 1 and known: by squared errors of standardised
+        targets.
+        """
+        variance = self._variance if self.is_baseline_known else None
+        if variance is None or not variance > 0.0 or 1.0 / WIDE <= variance <= WIDE:
+            return None
+        return math.sqrt(1.0 / variance)
 
     @property
     def skill(self) -> float:
@@ -265,6 +316,20 @@ class LearningCurve:
         """Whether early stopping ended training, and the model has the best epoch's weights."""
         spec = self._spec
         return spec.restore_best and spec.patience is not None and len(self.train) - 1 - self.best >= spec.patience
+
+    @property
+    def ran_out_of_patience(self) -> bool:
+        """Whether early stopping ended training before its last epoch."""
+        return self._spec.patience is not None and len(self.train) < self._spec.epochs
+
+    @property
+    def improves(self) -> bool:
+        """Whether the validation loss was still becoming smaller at its best epoch, though slowly, and more is left."""
+        seen = self.monitored[: self.best + 1] if self.ran_out_of_patience else self.monitored
+        fifth = max(len(seen) // 5, 1)
+        if not self.is_validated or len(seen) < 4 or self.best < len(seen) - fifth or self.gain > LEFT:
+            return False
+        return fmean(seen[-fifth:]) < IMPROVING * fmean(seen[-2 * fifth : -fifth])
 
     @property
     def rises(self) -> bool:

@@ -26,6 +26,8 @@ NARROW = 16
 """A layer of fewer neurons is narrow."""
 HIGH_DROPOUT = 0.4
 """Of a network that is not small, or of a deep one, in which dropouts multiply."""
+DECAY = 0.01
+"""With adam, this weight decay lowers the validation loss of a network that fits training rows far better."""
 HIGH_DECAY, HIGH_L1 = 0.1, 0.01
 """From here on, a penalty may leave little of the weights; decays that are multiplied by the rate may be larger."""
 LOW_CLIP = 0.01
@@ -34,6 +36,14 @@ LARGE = 30.0
 """Numbers of a column whose mean size is above it want to be standardised."""
 OUTLYING = 1_000.0
 """A number is an outlier if it is so many times as far from the median as the median number is."""
+FEW_ROWS = 10
+"""Of fewer rows, all are needed for training."""
+UNLIKE = -1.0
+"""A smaller R2 says that the errors are far larger than the targets' own spread."""
+FAR_ABOVE = 10.0
+"""The loss of the first epoch is far above an untrained network's if it is so many times that."""
+PATIENCE = 10
+"""Early stopping with less patience may end at the first bad epochs."""
 MOST_EPOCHS = 1_000_000
 
 
@@ -46,11 +56,6 @@ class Suggestion:
 
 
 NOTHING = Suggestion("")
-NO_RELATION = Suggestion(
-    "The network finds no relation between features and target that holds for other rows: check the data, or add "
-    "features. No other settings are suggested."
-)
-
 TOO_EARLY = Suggestion("It was stopped before its last epoch: that is too early to say what would help.")
 
 NOT_SMALL = Suggestion(
@@ -62,6 +67,9 @@ NOT_SMALL = Suggestion(
 def for_one_class(spec: JobSpec) -> Suggestion:
     """Where all validation rows are of one class: rows divided by chance, which keeps the share of each class."""
     if spec.split_by is SplitBy.random:
+        if spec.info is not None and spec.info.rows < FEW_ROWS and spec.monitor is None and spec.folds is None:
+            sentence = f"{spec.info.rows} rows are too few to keep some from training. Try validation_fraction 0."
+            return Suggestion(sentence, _with(spec, validation_fraction=0.0, patience=None))
         return Suggestion("Add rows of the other classes, or try a larger validation_fraction.")
     sentence = (
         "Try split random, which keeps the share of each class, unless rows of one group or time belong together."
@@ -72,32 +80,40 @@ def for_one_class(spec: JobSpec) -> Suggestion:
 
 def against_divergence(spec: JobSpec) -> Suggestion:
     """After a loss that is not finite: a far smaller learning rate; standardised data, where they are large."""
-    if (scaled := _for_large_numbers(spec)) is not None:
+    if (scaled := _for_large_numbers(spec) or _for_diverged_numbers(spec)) is not None:
         return scaled
     return _slower(spec, "The updates were too large.", min(spec.learning_rate / 10, spec.optimizer.usual_rate))
 
 
 def against_instability(spec: JobSpec, shape: LearningCurve) -> Suggestion:
     """After a loss that jumps: a smaller learning rate; standardised data, where they are large."""
-    if (scaled := _for_large_numbers(spec)) is not None:
+    if (scaled := _for_large_numbers(spec) or _for_unlike_numbers(spec, shape)) is not None:
         return scaled
     if shape.wanders:
-        return NO_RELATION
+        return _no_relation(spec)
     if shape.is_learnt and spec.restore_best:
         return Suggestion("The model has the weights of the best epoch, which is good. No spec is suggested.")
     return _slower(spec, "The updates are too large.", _smaller_rate(spec), **_without_high_dropout(spec))
 
 
-def against_overfitting(spec: JobSpec, shape: LearningCurve) -> Suggestion:
+def against_overfitting(spec: JobSpec, shape: LearningCurve, *, cut_short: bool = False) -> Suggestion:
     """After a validation loss that rises: early stopping, which has the same best epoch and ends soon after it.
 
-    Weight decay and dropout lower the least validation loss about as often as they raise it, so no spec has them.
+    Of curves that rise, weight decay and dropout lower the least validation loss about as often as they raise it, so no
+    spec has them. Where validation loss only stays far above training loss, it is more epochs while it falls, and then
+    weight decay.
     """
     if shape.is_guess:
-        return NO_RELATION
+        return _for_targets(spec) or _for_unlike_numbers(spec, shape) or _no_relation(spec)
     patience = shape.patience
+    if not shape.rises and not cut_short and (shape.still_falls or shape.improves):
+        return longer(spec, shape)
+    if not shape.rises and spec.optimizer.type == "adam" and spec.weight_decay < DECAY:
+        return Suggestion(
+            f"Try weight_decay {DECAY:g}. More rows or dropout may help, too.", _with(spec, weight_decay=DECAY)
+        )
     if not shape.rises or patience is None:
-        return Suggestion("More rows, fewer neurons, dropout or weight_decay may help. No spec is suggested.")
+        return Suggestion("More rows, dropout or weight_decay may help. No spec is suggested.")
     more: dict[str, Any] = {} if spec.monitored == "val_loss" else {"monitor": "val_loss"}
     more |= {} if spec.restore_best else {"restore_best": True}
     return Suggestion(
@@ -109,12 +125,19 @@ def against_overfitting(spec: JobSpec, shape: LearningCurve) -> Suggestion:
 
 def against_underfitting(spec: JobSpec, shape: LearningCurve) -> Suggestion:
     """After a network that does not fit the training data."""
-    return _for_targets(spec) or _for_large_numbers(spec) or _for_penalties(spec) or _for_network(spec, shape)
+    return (
+        _for_targets(spec)
+        or _for_large_numbers(spec)
+        or _for_penalties(spec)
+        or _for_unlike_numbers(spec, shape)
+        or _for_network(spec, shape)
+    )
 
 
 def _for_network(spec: JobSpec, shape: LearningCurve) -> Suggestion:
     """After a network that is too small, or is trained too slowly, too fast or not for long enough."""
-    if shape.is_imbalanced and spec.class_weight is None:
+    grows = (shape.still_falls or shape.improves) and not shape.knows_largest_only
+    if shape.is_imbalanced and spec.class_weight is None and not grows:
         return _for_rare_classes(spec, shape)
     if isinstance(spec.architecture, Perceptron):
         hidden = {"type": "mlp", "hidden": [32], "bias": spec.architecture.bias}
@@ -141,16 +164,16 @@ def _for_network(spec: JobSpec, shape: LearningCurve) -> Suggestion:
     if _is_small(spec) and (shape.still_falls or shape.is_best_at_last or shape.is_one_epoch):
         return _faster(spec)
     if shape.is_one_epoch and not _is_large(spec):
-        return more_epochs(spec)
+        return longer(spec, shape)
     if hinders and _is_large(spec):
         reason = "Dropout keeps the network from fitting, and the learning rate is large."
         return _slower(spec, reason, spec.learning_rate / 3, **no_dropout)
     if hinders:
         return Suggestion("Dropout keeps the network from fitting. Try no dropout.", _with(spec, **no_dropout))
     if shape.still_falls or (not learnt and shape.is_best_at_last):
-        return more_epochs(spec)
+        return longer(spec, shape)
     if shape.is_guess:
-        return NO_RELATION
+        return _no_relation(spec)
     if wider is None:
         return _slower(spec, "The learning rate is large.", _smaller_rate(spec)) if _is_large(spec) else NOT_SMALL
     return Suggestion(
@@ -190,6 +213,60 @@ def _for_large_numbers(spec: JobSpec) -> Suggestion | None:
     return None
 
 
+def _for_unlike_numbers(spec: JobSpec, shape: LearningCurve) -> Suggestion | None:
+    """After a loss that says that numbers are not scaled, are outliers, or are other ones in newer rows."""
+    r2 = shape.at_best("val_r2")
+    is_unlike = r2 is not None and r2 < UNLIKE
+    if _may_be_scaled(spec):
+        starts_high = shape.is_baseline_known and shape.train[0] > FAR_ABOVE * shape.baseline
+        if is_unlike or (starts_high and spec.learning_rate <= spec.optimizer.usual_rate):
+            return _scaled(spec)
+    if is_unlike and spec.split_by is SplitBy.time:
+        return Suggestion(
+            "Validation rows are the newest, and their targets are unlike those of older rows: predict how the target "
+            "changes, or add features that change with it. No other settings are suggested."
+        )
+    if (spread := shape.spread) is None or not shape.is_guess:
+        return None
+    wide, other = ("training", "validation") if spread > 1.0 else ("validation", "training")
+    return Suggestion(
+        f"Targets of {wide} rows are spread {max(spread, 1.0 / spread):.3g} times as wide as those of {other} rows: a "
+        "few that are far from the others decide the loss. Correct them, or leave these rows out; of a target that "
+        "grows by factors, predict the logarithm. No spec is suggested."
+    )
+
+
+def _for_diverged_numbers(spec: JobSpec) -> Suggestion | None:
+    """After a loss that is not finite, though the learning rate is usual."""
+    return _scaled(spec) if _may_be_scaled(spec) and spec.learning_rate <= spec.optimizer.usual_rate else None
+
+
+def _may_be_scaled(spec: JobSpec) -> bool:
+    """Whether features or targets are not scaled, and may be; numbers of the spec itself are looked at instead."""
+    return not spec.standardizes and spec.init_from is None and not isinstance(spec.dataset, Inline)
+
+
+def _scaled(spec: JobSpec) -> Suggestion:
+    return Suggestion(
+        "Features or targets are far from the sizes with which networks learn well, and are not standardised. Try "
+        "standardize true.",
+        _with(spec, standardize=True),
+    )
+
+
+def _no_relation(spec: JobSpec) -> Suggestion:
+    """Where nothing was learnt that holds for other rows."""
+    info, others = spec.info, {SplitBy.time: "newer rows", SplitBy.group: "other groups"}
+    rows = 0 if info is None else spec.split_rows(info)[0]
+    cure = "check the data, or add features"
+    if info is not None and info.features > rows:
+        cure = f"there are {info.features} features and only {rows} training rows. Choose fewer features, or add rows"
+    return Suggestion(
+        "The network finds no relation between features and target that holds for "
+        f"{others.get(spec.split_by, 'other rows')}: {cure}. No other settings are suggested."
+    )
+
+
 def _numbers_to_predict(spec: JobSpec) -> tuple[float, ...]:
     """The targets of the spec itself, if they are numbers."""
     if not isinstance(spec.dataset, Inline) or spec.info is None or spec.info.targets is Targets.classes:
@@ -223,7 +300,7 @@ def _for_rare_classes(spec: JobSpec, shape: LearningCurve) -> Suggestion:
         return Suggestion("Try class_weight balanced, so that rare classes count as much as others.", balanced)
     if _is_small(spec) and shape.still_falls:
         return _faster(spec)
-    return NO_RELATION
+    return _no_relation(spec)
 
 
 def _for_deep_networks(spec: JobSpec) -> Suggestion | None:
@@ -246,8 +323,14 @@ def _for_deep_networks(spec: JobSpec) -> Suggestion | None:
     return None
 
 
-def more_epochs(spec: JobSpec) -> Suggestion:
-    """After a loss that still falls, or that had one epoch to fall."""
+def longer(spec: JobSpec, shape: LearningCurve) -> Suggestion:
+    """After a loss that still falls, or that had one epoch to fall: more epochs, or the patience to train them."""
+    if shape.ran_out_of_patience and spec.patience is not None:
+        patience = max(PATIENCE, 3 * spec.patience)
+        return Suggestion(
+            f"Early stopping ended training while the loss was still falling. Try patience {patience}.",
+            _with(spec, patience=patience),
+        )
     if spec.epochs == 1:
         return Suggestion("One epoch shows little. Try more epochs: 10.", _with(spec, epochs=10))
     epochs = min(3 * spec.epochs, MOST_EPOCHS)

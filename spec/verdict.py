@@ -5,7 +5,7 @@ the rule to users, and benchmarks/verdicts.py trains what it suggests.
 """
 
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Self
 
 from pydantic import Field
 
@@ -22,7 +22,7 @@ from .suggestions import (
     against_overfitting,
     against_underfitting,
     for_one_class,
-    more_epochs,
+    longer,
 )
 
 ACCURACY_GAP = 0.15
@@ -36,6 +36,8 @@ LEAST_EXPLAINED = 0.4
 """... or, for numbers, less than this share of the variance is explained ..."""
 FEW_ROWS = 10
 """Fewer validation rows say little."""
+RARE_MISSED = 0.05
+"""Balanced accuracy is named beside accuracy if it is so far below."""
 UNFINISHED = 0.5
 """... or the loss still falls, and is above this share of the baseline."""
 
@@ -65,6 +67,14 @@ class Verdict(Frozen):
         Field(description="Spec of a job to try next; POST /jobs accepts it unchanged. null: nothing is suggested."),
     ]
 
+    def tried(self, found: str, suggestion: JobSpec | None) -> Self:
+        """The verdict with what was found when changes were tried, in place of what the rule suggested to try.
+
+        What it said of data, without a suggestion, stays.
+        """
+        shown = self.sentence if self.suggestion is None else f"{self.sentence.partition('. ')[0]}."
+        return self.model_copy(update={"sentence": f"{shown} Tried: {found}", "suggestion": suggestion})
+
 
 def judge(
     spec: JobSpec,
@@ -89,19 +99,22 @@ def judge(
     if shape.validated_classes == 1:
         kind = VerdictKind.underfit if (shape.train_accuracy or 0.0) < LEAST_ACCURACY else VerdictKind.good
         return _verdict(kind, _one_sided(shape), for_one_class(spec), shape)
-    if shape.rises or _accuracy_gap(shape) > ACCURACY_GAP or _explains_training_rather(shape):
-        return _verdict(VerdictKind.overfit, _memorising(shape), against_overfitting(spec, shape), shape)
+    if shape.rises or _accuracy_gap(shape) > max(ACCURACY_GAP, shape.luck) or _explains_training_rather(shape):
+        suggestion = against_overfitting(spec, shape, cut_short=cut_short)
+        return _verdict(VerdictKind.overfit, _memorising(shape), suggestion, shape)
     if _fits_poorly(shape):
         suggestion = TOO_EARLY if cut_short else against_underfitting(spec, shape)
         return _verdict(VerdictKind.underfit, _poor(shape), suggestion, shape)
-    suggestion = more_epochs(spec) if shape.still_falls and not cut_short else NOTHING
-    return _verdict(VerdictKind.good, _fine(shape), suggestion, shape)
+    goes_on = not cut_short and (shape.still_falls or shape.is_one_epoch or shape.improves)
+    return _verdict(VerdictKind.good, _fine(shape), longer(spec, shape) if goes_on else NOTHING, shape)
 
 
 def _verdict(kind: VerdictKind, shown: str, suggestion: Suggestion, shape: LearningCurve | None) -> Verdict:
     classes = None if shape is None else shape.validated_classes
     if shape is not None and classes is not None and classes > 1:
         shown += f"; validation has rows of {classes} of the {shape.classes} classes only"
+    if shape is not None and classes is None and kind in (VerdictKind.good, VerdictKind.overfit):
+        shown += _few(shape)
     return Verdict(
         kind=kind,
         sentence=f"{kind.value.capitalize()}: {shown}. {suggestion.sentence}".rstrip(),
@@ -109,6 +122,13 @@ def _verdict(kind: VerdictKind, shown: str, suggestion: Suggestion, shape: Learn
         best_epoch=None if shape is None else shape.best_epoch,
         suggestion=suggestion.spec,
     )
+
+
+def _few(shape: LearningCurve) -> str:
+    """A clause where validation rows are few; empty else."""
+    rows = shape.validation_rows
+    is_few = shape.is_validated and rows is not None and rows < FEW_ROWS
+    return f"; validation has {rows} of the rows only, which says little: try folds" if is_few else ""
 
 
 def _explodes(spec: JobSpec, shape: LearningCurve) -> bool:
@@ -162,7 +182,7 @@ def _memorising(shape: LearningCurve) -> str:
         )
     if not shape.has_classes:
         r2 = shape.at_best("val_r2") or 0.0
-        share = f"only {_percent(r2)}" if r2 >= LEAST_SKILL else f"nothing (R2 {r2:.2f})"
+        share = f"only {_percent(r2)}" if r2 >= LEAST_SKILL else f"nothing (R2 {_number(r2)})"
         return (
             f"at the best epoch, the network explains {_percent(shape.train_skill)} of the variance of training rows, "
             f"and {share} of that of validation rows: it memorises the training data"
@@ -176,22 +196,25 @@ def _memorising(shape: LearningCurve) -> str:
 
 def _one_sided(shape: LearningCurve) -> str:
     accuracy = _percent(shape.train_accuracy or 0.0)
-    return f"training accuracy is {accuracy}, but all validation rows are of one class: they cannot show overfitting"
+    one_class = "all validation rows are of one class: they cannot show overfitting"
+    return f"training accuracy at the best epoch is {accuracy}, but {one_class}"
 
 
 def _poor(shape: LearningCurve) -> str:
     if not shape.has_classes:
-        left = shape.train[shape.best] / shape.baseline
+        left = _percent(shape.train[shape.best] / shape.baseline)
+        whose = "an untrained network's" if shape.is_baseline_known else "the first epoch's"
         r2 = shape.at_best("val_r2")
-        explained = "" if r2 is None else f", and validation R2 is {r2:.2f}"
-        return f"training loss at the best epoch is {_percent(left)} of an untrained network's{explained}"
+        explained = "" if r2 is None else f", and validation R2 is {_number(r2)}"
+        return f"training loss at the best epoch is {left} of {whose}{explained}"
     if shape.is_imbalanced:
         part = "validation" if shape.is_validated else "training"
         accuracy = shape.at_best("val_accuracy" if shape.is_validated else "train_accuracy") or 0.0
         balanced = (shape.val_accuracy if shape.is_validated else shape.train_accuracy) or 0.0
+        why = "only because of the largest class" if shape.knows_largest_only else "but rare classes are missed"
         return (
-            f"{part} accuracy is {_percent(accuracy)} only because of the largest class: balanced accuracy, the mean "
-            f"over the classes, is {_percent(balanced)}, and a guess has {_percent(shape.chance)}"
+            f"{part} accuracy is {_percent(accuracy)} {why}: balanced accuracy, the mean over the classes, is "
+            f"{_percent(balanced)}, and a guess has {_percent(shape.chance)}"
         )
     fitted = f"training accuracy at the best epoch is {_percent(shape.at_best('train_accuracy') or 0.0)}"
     return f"{fitted}, and a guess has {_percent(shape.chance)}" if shape.gain < LEAST_GAIN else fitted
@@ -203,14 +226,16 @@ def _fine(shape: LearningCurve) -> str:
     accuracy, r2 = shape.at_best("val_accuracy"), shape.at_best("val_r2")
     measured = f"loss {shape.monitored[shape.best]:.3g}" if accuracy is None else f"accuracy {_percent(accuracy)}"
     if r2 is not None:
-        measured = f"R2 {r2:.2f}"
-    rows = shape.validation_rows
-    few = (
-        f"; validation has {rows} of the rows only, which says little: try folds"
-        if rows is not None and rows < FEW_ROWS
-        else ""
-    )
-    return f"validation {measured} at the best epoch, without overfitting{few}"
+        measured = f"R2 {_number(r2)}"
+    balanced = shape.val_accuracy
+    if accuracy is not None and balanced is not None and accuracy - balanced > RARE_MISSED:
+        measured += f" (balanced accuracy, the mean over the classes, {_percent(balanced)})"
+    return f"validation {measured} at the best epoch, without overfitting"
+
+
+def _number(value: float) -> str:
+    """R2: with two decimals, unless it is far below 0."""
+    return f"{value:.2f}" if value > -100.0 else f"{value:.2g}"
 
 
 def _percent(share: float) -> str:

@@ -5,7 +5,11 @@ from collections.abc import Mapping, Sequence
 from spec.halving import metric_of
 from spec.sweep import SweepSpec
 
+from .improvement import LEAST_ROWS
 from .statistics import Band, Comparison, band, compare, sentence
+
+SPLITTING = ("dataset", "validation_fraction", "test_fraction", "split")
+"""Fields that decide how many rows there are."""
 
 
 def interval(spec: SweepSpec, scores: Sequence[float]) -> Band:
@@ -22,7 +26,33 @@ def compared(spec: SweepSpec, scores: Mapping[int, Sequence[float]]) -> tuple[st
     found = compare(of_best, [theirs for _, theirs in others], test_share=test_share(spec))
     by_number = {number: one for (number, _), one in zip(others, found, strict=True)}
     named = {f"#{number}": one for number, one in by_number.items()}
-    return sentence(f"#{best}", named, unit="folds" if spec.folds else "seeds"), by_number
+    said = sentence(f"#{best}", named, unit="folds" if spec.folds else "seeds")
+    return said + _few_rows(spec, named), by_number
+
+
+def _few_rows(spec: SweepSpec, others: Mapping[str, Comparison]) -> str:
+    """A sentence where the nearest of those that are surely worse differs by few rows only, which all seeds share."""
+    rows = _counted_rows(spec)
+    name, nearest = min(
+        ((name, one) for name, one in others.items() if one.decided),
+        key=lambda item: item[1].difference,
+        default=("", None),
+    )
+    if rows is None or nearest is None or nearest.difference * rows >= LEAST_ROWS:
+        return ""
+    return f" From {name} it differs by fewer than {LEAST_ROWS} rows, which other rows may not show."
+
+
+def _counted_rows(spec: SweepSpec) -> int | None:
+    """The rows of which the objective is a share that is correct; None of other metrics, or where they vary."""
+    info = spec.base.info
+    varies = any(name.split(".")[0] in SPLITTING for name in spec.space)
+    if info is None or varies or spec.monitored not in ("val_accuracy", "train_accuracy"):
+        return None
+    train, validation, _ = spec.base.split_rows(info)
+    if spec.monitored == "train_accuracy":
+        return train
+    return train + validation if spec.folds else validation
 
 
 def test_share(spec: SweepSpec) -> float | None:

@@ -15,6 +15,7 @@ from spec.dataset import Targets
 from spec.halving import score_of
 from spec.improvement import MOST_SEEDS, ChangeView
 from spec.job import JobSpec
+from spec.learning_curve import LEAST_SKILL
 from spec.monitors import LOWER_IS_BETTER, Monitor
 from spec.sweep import Configuration, with_fields
 
@@ -98,12 +99,12 @@ class _Comparison:
         )
 
     def _helps(self, scores: Sequence[float], p: float | None) -> bool:
-        """Whether finite scores are better; a job that diverges with a seed is compared by the others."""
-        if not self._finite:
-            return True
-        gained = math.fsum(self._finite) / len(self._finite) - math.fsum(scores) / len(scores)
-        diverges = len(self._finite) < len(self._ours)
-        return gained >= self._enough and (diverges or (p is not None and p < 1.0 - CONFIDENCE))
+        """Whether finite scores are better; of a job that diverges with a seed, whether the others are not worse."""
+        gains = [ours - theirs for ours, theirs in zip(self._ours, scores, strict=True) if math.isfinite(ours)]
+        gained = math.fsum(gains) / max(len(gains), 1)
+        if len(gains) < len(self._ours):
+            return gained >= -self._enough
+        return gained >= self._enough and p is not None and p < 1.0 - CONFIDENCE
 
     @property
     def _enough(self) -> float:
@@ -136,22 +137,27 @@ class _Comparison:
         name, seeds = name_of(self._objective), len(self._ours)
         best = next((change for change in changes if change.number in compared), None)
         if best is None or best.difference is None:
-            return f"Nothing helped: the job has no {name}, nor has one of {len(changes)} changes."
+            lost = "the job has no" if not self._finite else "with some seeds, the job has no"
+            return f"Nothing helped: {lost} {name}, and each of {len(changes)} changes has none either, or is worse."
         needed = compared[best.number].needed
         if best.difference >= self._enough and needed is not None and needed + seeds <= MOST_SEEDS:
             return (
                 f"Not decided: {self._effect(best)}, but with {seeds} seeds the difference is not larger than what "
                 f"seeds do. Improve it with {needed + seeds} seeds to decide."
             )
+        sure = any(one.difference < 0.0 and one.decided for one in compared.values())
         return (
-            f"Nothing helped: none of {len(changes)} changes is better by more than what seeds do ({seeds} seeds). "
+            f"Nothing helped: none of {len(changes)} changes is better by more than what seeds do ({seeds} seeds)"
+            f"{', and by enough to matter' if sure else ''}. "
             f"The job's {name} is {_range(self._original, self._objective)}."
         )
 
     def _effect(self, best: ChangeView) -> str:
         verb = "lowers" if self._objective in LOWER_IS_BETTER else "raises"
         before, after = (shown(change.mean, self._objective) for change in (self._original, best))
-        return f"{best.change} {verb} {name_of(self._objective)} from {before} to {after}"
+        guess = self._objective.endswith("_r2") and best.mean is not None and best.mean < LEAST_SKILL
+        hardly = ", and a guess has 0" if guess else ""
+        return f"{best.change} {verb} {name_of(self._objective)} from {before} to {after}{hardly}"
 
 
 def name_of(objective: Monitor) -> str:

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 CONFIDENCE = 0.95
-MOST_SEEDS = 1_000
+EQUAL = 1e-12
+"""Means that differ by less are equal."""
+MOST_SEEDS = 100
 """More seeds than this are not proposed."""
 
 
@@ -145,20 +147,28 @@ def _needed(
 
 
 def sentence(best: str, comparisons: dict[str, Comparison], *, unit: str = "seeds") -> str:
-    """What the comparison says, for a student."""
-    decided = [name for name, one in comparisons.items() if one.decided]
-    open_ones = {name: one for name, one in comparisons.items() if not one.decided}
+    """What the comparison says, for a student; those that have no number with one of the seeds are left out."""
+    comparisons = {name: one for name, one in comparisons.items() if math.isfinite(one.difference)}
     if not comparisons:
         return f"{best} is the only configuration that was trained to its end."
+    decided = sum(one.decided for one in comparisons.values())
+    open_ones = {name: one for name, one in comparisons.items() if not one.decided}
     if not open_ones:
         return f"{best} is better than all others by more than what {unit} do (paired t-test, Holm, p < 0.05)."
+    beaten = f" It is better than {decided} other{'s' * (decided > 1)}." if decided else ""
     name, nearest = min(open_ones.items(), key=lambda item: item[1].difference)
+    if abs(nearest.difference) < EQUAL:
+        by = "by one run each" if nearest.p is None else f"in the mean of their {unit}"
+        return f"{best} and {name} are equally good, {by}.{beaten}"
     if nearest.p is None:
         return f"{best} is best, by one run each: more {unit} would say whether the difference is real."
-    more = (
-        f"; {nearest.needed} more {unit} would decide it"
-        if nearest.needed is not None
-        else f"; more {unit} would hardly decide it"
-    )
-    beaten = f" It is better than {len(decided)} others." if decided else ""
-    return f"The difference between {best} and {name} is not larger than what {unit} do{more}.{beaten}"
+    return f"The difference between {best} and {name} is not larger than what {unit} do{_more(nearest, unit)}.{beaten}"
+
+
+def _more(open_one: Comparison, unit: str) -> str:
+    """How many more seeds would decide it; folds cannot be added to."""
+    if unit != "seeds":
+        return ""
+    if open_one.needed is None:
+        return "; more seeds would hardly decide it"
+    return f"; about {open_one.needed} more seed{'s' * (open_one.needed > 1)} would decide it"

@@ -111,3 +111,10 @@ def test_the_objective_can_be_compared(name: str, objective: str) -> None:
     assert objective_of(spec) == objective
     changed = {field for change in counterfactuals(spec) for field in change}
     assert objective != "train_loss" or not changed & {"loss", "standardize"}
+
+
+def test_where_a_rare_class_is_missed_balanced_accuracy_is_compared() -> None:
+    spec = JobSpec.model_validate({"dataset": "breast_cancer"})
+    balanced = JobSpec.model_validate({"dataset": "breast_cancer", "class_weight": "balanced"})
+    assert improvement_sweep(spec, balanced).objective == "val_balanced_accuracy"
+    assert improvement_sweep(spec, spec).objective == "val_accuracy"

@@ -59,7 +59,9 @@ def test_a_difference_that_is_sure_and_too_small_to_matter_does_not_help() -> No
     found = seen((SLOWER, [value + 0.005 for value in JOB]))
     assert found.changes[1].p == pytest.approx(0.0, abs=1e-6)
     assert not found.changes[1].helps
-    assert found.sentence.startswith("Nothing helped")
+    assert found.sentence.startswith(
+        "Nothing helped: none of 1 changes is better by more than what seeds do (5 seeds), and by enough to matter."
+    )
 
 
 def test_a_difference_of_fewer_than_six_rows_does_not_help() -> None:
@@ -96,7 +98,24 @@ def test_a_job_that_diverges_is_helped_by_one_that_does_not() -> None:
     some = seen((SLOWER, [0.2, 0.2, 0.2, 0.2, 0.2]), job=[0.5, None, 0.5, 0.5, 0.5])
     assert some.suggestion is None  # it never diverges, and is worse where the job does not either
     nowhere = seen((SLOWER, [None] * 5), job=[None] * 5)
-    assert nowhere.sentence == "Nothing helped: the job has no validation accuracy, nor has one of 1 changes."
+    assert nowhere.sentence == (
+        "Nothing helped: the job has no validation accuracy, and each of 1 changes has none either, or is worse."
+    )
+
+
+def test_a_change_that_never_diverges_helps_if_it_is_no_worse_with_the_other_seeds() -> None:
+    job = [0.96, None, 0.96, 0.95, 0.96]
+    same = seen((SLOWER, [0.96, 0.90, 0.96, 0.95, 0.96]), job=job)
+    assert same.sentence.startswith("The job diverges with 1 of 5 seeds; learning_rate 0.01 instead of 0.1 never does")
+    worse = seen((SLOWER, [0.8] * 5), job=job).sentence
+    assert worse.startswith(
+        "Nothing helped: with some seeds, the job has no validation accuracy, and each of 1 changes"
+    )
+
+
+def test_what_is_still_a_guess_is_called_so() -> None:
+    guess = seen((WIDER, [0.01, 0.02, 0.03, 0.02, 0.02]), job=[-9.0, -9.1, -9.2, -9.0, -9.1], objective="val_r2")
+    assert "raises validation R² from -9.08 to 0.02, and a guess has 0 (5 seeds" in guess.sentence
 
 
 @pytest.mark.parametrize(

@@ -43,8 +43,8 @@ def test_a_difference_as_large_as_seeds_asks_for_more_of_them() -> None:
     assert stats.ttest_1samp(more, 0.0).pvalue < 0.07
     said = sentence("trial 1", {"trial 2": one})
     assert said == (
-        f"The difference between trial 1 and trial 2 is not larger than what seeds do; {one.needed} more seeds would "
-        "decide it."
+        f"The difference between trial 1 and trial 2 is not larger than what seeds do; about {one.needed} more seeds "
+        "would decide it."
     )
 
 
@@ -66,3 +66,28 @@ def test_the_correlation_of_ranks_is_scipys() -> None:
     assert spearman([1.0, 2.0, 3.0], [9.0, float("inf"), float("inf")]) == pytest.approx(0.866, abs=1e-3)
     assert spearman([1.0, 2.0], [1.0, 2.0]) is None
     assert spearman([1.0, 1.0, 1.0], [1.0, 2.0, 3.0]) is None
+
+
+def said(best: list[float], *others: list[float], unit: str = "seeds") -> str:
+    share = 0.25 if unit == "folds" else None
+    found = compare(best, others, test_share=share)
+    return sentence("#0", {f"#{number}": one for number, one in enumerate(found, start=1)}, unit=unit)
+
+
+def test_equal_configurations_are_called_equal() -> None:
+    assert said([0.1], [0.1]) == "#0 and #1 are equally good, by one run each."
+    assert said([0.1, 0.2], [0.2, 0.1]) == "#0 and #1 are equally good, in the mean of their seeds."
+    assert said([0.1, 0.2, 0.3], [0.1, 0.2, 0.3], [0.5, 0.7, 0.8]).endswith(" It is better than 1 other.")
+
+
+def test_a_configuration_without_a_number_is_left_out() -> None:
+    inf = float("inf")
+    assert said([0.1, 0.2, 0.3], [inf, 0.2, 0.3], [0.2, 0.31, 0.4]).startswith("#0 is better than all others")
+    assert said([0.1, 0.2], [inf, inf]) == "#0 is the only configuration that was trained to its end."
+
+
+def test_folds_are_not_asked_for_and_one_seed_is_one() -> None:
+    folds = said([0.1, 0.2, 0.3, 0.2, 0.1], [0.12, 0.22, 0.4, 0.2, 0.1], unit="folds")
+    assert folds == "The difference between #0 and #1 is not larger than what folds do."
+    near = said([0.1, 0.2, 0.3], [0.2, 0.22, 0.38])
+    assert near.endswith("; about 1 more seed would decide it.")
