@@ -169,11 +169,13 @@ def test_a_deleted_data_set_is_said_to_be_so_wherever_a_job_names_it(api: Runnin
     headers = {"Authorization": f"Bearer {api.token}"}
     with httpx.Client(base_url=f"{address(api)}/api/v1", headers=headers, trust_env=False, timeout=60) as http:
         rows = "\n".join(f"{n},{n % 3}" for n in range(30))
-        dataset = http.post("/datasets", data={"target": "y"}, files={"file": ("a.csv", f"x,y\n{rows}")}).json()["id"]
+        dataset = http.post("/datasets", data={"target": "y"}, files={"file": ("left.csv", f"x,y\n{rows}")}).json()[
+            "id"
+        ]
         job = http.post("/jobs", json={"dataset": dataset, "name": "orphan"}).json()["id"]
         http.post(f"/jobs/{job}/cancel")
         assert http.delete(f"/datasets/{dataset}").is_success
-    deleted = f"{dataset[-8:]} (deleted)"
+    deleted = "left (deleted)"
     with signed_in(browser, api) as seen:
         expect(seen.get_by_role("table", name="Jobs").get_by_role("row", name="orphan")).to_contain_text(deleted)
         seen.goto(f"{address(api)}/#/jobs/{job}")
