@@ -194,7 +194,7 @@ def test_the_lines_of_the_page(
     ).stdout.strip()
     predicted = stack.epochal("predict", job, "examples/new-patients.csv").stdout.split()[1:]
     (tmp_path / "examples").symlink_to(ROOT / "examples")
-    assert stack.epochal("download", job, str(tmp_path / "model"), "--format", "onnx").returncode == 0
+    assert stack.epochal("download", job, str(tmp_path / "my-model"), "--format", "onnx").returncode == 0
     with stack.http() as http:
         run_id = await_mirrored(stack, http, f"/jobs/{job}")
     monkeypatch.chdir(tmp_path)

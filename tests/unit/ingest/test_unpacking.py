@@ -76,10 +76,10 @@ BAD = {
     "a sheet of LibreOffice": (zipped(("mimetype", b""), ("content.xml", b"")), "is an OpenDocument sheet: save"),
     "another file": (
         zipped(("a.png", b"\x89PNG....")),
-        "is a PNG picture: CSV, Parquet and NPZ are read, also as gzip",
+        "is a PNG picture; CSV, Parquet, NPZ and ARFF are read, also as gzip",
     ),
-    "compressed twice": (gzip.compress(gzip.compress(TEXT)), "is compressed twice: CSV"),
-    "a tar archive": (gzip.compress(tar()), "is a tar archive: CSV"),
+    "compressed twice": (gzip.compress(gzip.compress(TEXT)), "is compressed twice; CSV"),
+    "a tar archive": (gzip.compress(tar()), "is a tar archive; CSV"),
     "nothing": (gzip.compress(b""), "is empty"),
     "cut short": (gzip.compress(TEXT)[:-20], "is compressed, and broken or cut short"),
     "a wrong checksum": (gzip.compress(TEXT)[:-8] + bytes(8), "is compressed, and broken or cut short (CRC"),
