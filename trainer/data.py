@@ -118,7 +118,12 @@ def _schema(rows: Rows, info: DatasetInfo) -> Schema:
     if info.targets is Targets.classes:
         labels = rows.labels or tuple(label_of(value) for value in np.unique(rows.y).tolist())
     target = Target(
-        name=rows.target, type=info.targets, labels=labels, outputs=info.outputs, columns=rows.target_columns
+        name=rows.target,
+        type=info.targets,
+        labels=labels,
+        outputs=info.outputs,
+        columns=rows.target_columns,
+        formats=rows.target_formats,
     )
     return Schema(columns=rows.columns or plain_schema(info, labels).columns, target=target, image=info.image)
 

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic_core import PydanticCustomError
 
+from spec.cells import CellFormat
 from spec.checks import check_targets
 from spec.dataset import DatasetInfo, DatasetSpec, Inline, Shipped, Targets, Uploaded
 from spec.job import JobSpec
@@ -36,6 +37,8 @@ class Rows:
     target_columns: tuple[str, ...] = ()
     """The columns of the file that the target is made of, when they are several."""
     roles: RowRoles = NO_ROLES
+    target_formats: tuple[CellFormat, ...] = ()
+    """Units and clocks of the target's columns; empty where none has one."""
 
 
 @lru_cache(maxsize=8)
@@ -65,7 +68,16 @@ def read_table(table: Path) -> Rows:
             schema = Schema.model_validate_json(arrays["schema"].tobytes())
             target = schema.target
             roles = RowRoles(*(arrays.get(name) for name in ("split", "group", "time", "weight")))
-            return Rows(arrays["X"], arrays["y"], schema.columns, target.labels, target.name, target.columns, roles)
+            return Rows(
+                arrays["X"],
+                arrays["y"],
+                schema.columns,
+                target.labels,
+                target.name,
+                target.columns,
+                roles,
+                target.formats,
+            )
     except (OSError, ValueError, KeyError, BadZipFile) as error:
         raise BadDataError(f"The table of the data set cannot be read: {error}") from error
 

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from model.preprocessing import Preprocessing
+from spec.cells import CellFormat
 from spec.dataset import BUILTIN, REAL, Targets, Uploaded
 from spec.job import JobSpec
 from spec.schema import Column, ColumnKind, Schema, Target
@@ -126,7 +127,7 @@ def uploaded(folder: Path, x: Array, y: Array, **fields: Any) -> tuple[JobSpec, 
         ),
         target=Target(name="t", type=Targets.classes, labels=("no", "yes"))
         if by_class
-        else Target(name="t", type=Targets.numbers),
+        else Target(name="t", type=Targets.numbers, formats=(CellFormat(unit="kg"),)),
     )
     table = folder / f"{uuid.uuid4().hex}.npz"
     np.savez(table, X=x, y=y, schema=np.frombuffer(schema.model_dump_json().encode(), dtype=np.uint8))
@@ -153,6 +154,12 @@ def test_an_uploaded_table_becomes_features(tmp_path: Path) -> None:
     assert set(parts.x[:, 1].tolist()) == {0.0, 1.0}  # where a gap was
     assert torch.equal(parts.x[:, 2:].sum(dim=1), torch.ones(40, dtype=torch.float64))
     assert np.bincount(parts.val_y.numpy()).tolist() == [5, 5]
+
+
+def test_a_model_knows_the_unit_of_its_target(tmp_path: Path) -> None:
+    x, y = made()
+    spec, table = uploaded(tmp_path, x, y[:, None].astype(np.float64), loss="mse")
+    assert prepared(spec, table).preprocessing.output.formats == (CellFormat(unit="kg"),)
 
 
 @pytest.mark.parametrize("by_class", [True, False])
