@@ -42,6 +42,7 @@ def test_a_network_goes_on_with_another_file_of_its_columns(stack: Embedded) -> 
     new = people(200, 2, ["Rome", "Bonn", "Oslo"], gaps=False)[["city", "age", "ill"]]
     rows = new.head(50).drop(columns="ill").to_dict("records")
     with stack.http() as http:
+        assert await_value(lambda: http.get("/workers").json()["workers"])  # else a job is told that none is up
         first = trained(http, uploaded(http, old), keep_optimizer=True)
         base, other = first.rpartition("/")[2], uploaded(http, new)
         same = trained(http, other, init_from=base, epochs=1, learning_rate=1e-300)
