@@ -69,17 +69,15 @@ def main() -> int:
 
 def _answer(options: argparse.Namespace, order: ReadingOrder) -> Reading | KnownReading:
     most = limits.UNPACKED_BYTES if options.known is None else PREDICTED_BYTES
-    with (
-        unpacked(options.file, order.name, options.out.parent, most) as (plain, name),
-        as_csv(plain, order.model_copy(update={"name": name}), options.out.parent) as (file, said),
-    ):
-        limits.apply_time(file)
-        if options.known is None:
-            return read(file, said, options.out)
-        from .known import read_known
+    with unpacked(options.file, order.name, options.out.parent, most) as (plain, name):
+        limits.apply_time(plain)
+        with as_csv(plain, order.model_copy(update={"name": name}), options.out.parent) as (file, said):
+            if options.known is None:
+                return read(file, said, options.out)
+            from .known import read_known
 
-        known = KnownColumns.model_validate_json(options.known.read_bytes())
-        return read_known(file, said, known, options.out, with_cells=options.cells)
+            known = KnownColumns.model_validate_json(options.known.read_bytes())
+            return read_known(file, said, known, options.out, with_cells=options.cells)
 
 
 if __name__ == "__main__":

@@ -15,9 +15,14 @@ from .texts import as_text
 
 ID = re.compile(r"(.*[\W_])?(id|nr|no|code|zip|zipcode|postcode|plz|(row|serial)[\W_]?number)\W*", re.IGNORECASE)
 """How columns are called whose numbers are names."""
-MOST_FAR, FEWEST_ROWS, FEWEST_OTHERS, BETWEEN = 0.01, 20, 3, 7
-"""Of so many rows at least, so small a share may be far from all others, which have more values than that: of the bins,
-all others are in the first, and none in those before this one."""
+MOST_FAR = 0.01
+"""Numbers are far from all others: they are at most such a share of the rows ..."""
+FEWEST_ROWS = 20
+"""... of at least so many ..."""
+FEWEST_OTHERS = 3
+"""... the others have more values than that ..."""
+BETWEEN = 7
+"""... and of the histogram's bins, those from the second up to so many are empty."""
 FEW = 10
 """In so few rows each may have a word of its own."""
 TOTAL = re.compile(

@@ -4,7 +4,6 @@ Chance decides which rows a part has, and not how many of each class: `trainer/s
 A job that breaks a rule here is refused when it is submitted, and not when it is trained.
 """
 
-import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -16,7 +15,7 @@ from .checks import batch_norm_fault
 from .classes import label_of
 from .dataset import DatasetInfo, Inline, Shipped, Targets
 from .field_error import FieldError
-from .splits import EXACT, SplitBy, column_sizes, split_sizes
+from .splits import EXACT, SplitBy, class_quotas, column_sizes, split_sizes
 
 if TYPE_CHECKING:
     from .job import JobSpec
@@ -85,17 +84,11 @@ def _classes(data: Inline) -> list[float]:
 
 
 def _drawn(counts: Counts, wanted: int) -> tuple[Counts, Counts]:
-    """What is left of these rows, and the drawn ones: each class by its share, the largest remainders first."""
-    total = sum(counts.values())
-    if not total or not wanted:
+    """What is left of these rows, and the drawn ones: each class by its share."""
+    if not sum(counts.values()) or not wanted:
         return counts, {}
     names = sorted(counts)
-    shares = [counts[name] * wanted / total for name in names]
-    quotas = [math.floor(share) for share in shares]
-    last = sorted(range(len(names)), key=lambda n: (quotas[n] + 1 >= counts[names[n]], quotas[n] - shares[n]))
-    for extra in last[: wanted - sum(quotas)]:
-        quotas[extra] += 1
-    chosen = dict(zip(names, quotas, strict=True))
+    chosen = dict(zip(names, class_quotas([counts[name] for name in names], wanted), strict=True))
     return {name: counts[name] - chosen[name] for name in names}, chosen
 
 

@@ -1,7 +1,7 @@
 """How rows are divided into training, validation and test: what a job asks, what its data declare, and the rules."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -60,6 +60,20 @@ def column_sizes(spec: "JobSpec", named: tuple[int, int, int]) -> tuple[int, int
         train, 0.0 if validation else spec.validation_fraction, 0.0 if test else spec.test_fraction
     )
     return train - more_validation - more_test, validation + more_validation, test + more_test
+
+
+def class_quotas(counts: Sequence[int], wanted: int) -> list[int]:
+    """How many of `wanted` rows each class gives, in proportion to its rows, `counts` (largest remainders).
+
+    The last row of a class stays, as long as rows of other classes are left.
+    """
+    rows = sum(counts)
+    shares = [count * wanted / rows for count in counts]
+    quotas = [math.floor(share) for share in shares]
+    last = sorted(range(len(counts)), key=lambda n: (quotas[n] + 1 >= counts[n], quotas[n] - shares[n]))
+    for extra in last[: wanted - sum(quotas)]:
+        quotas[extra] += 1
+    return quotas
 
 
 def split_rows(spec: "JobSpec", info: "DatasetInfo") -> tuple[int, int, int]:

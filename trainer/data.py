@@ -17,7 +17,7 @@ from spec.checks import batch_norm_fault
 from spec.classes import label_of
 from spec.dataset import DatasetInfo, Targets
 from spec.job import JobSpec
-from spec.schema import Schema, Target, plain_schema
+from spec.schema import Schema, plain_schema
 
 from .errors import BadDataError
 from .rows import Rows, divided
@@ -116,16 +116,13 @@ def _schema(rows: Rows, info: DatasetInfo) -> Schema:
     """The schema of the rows: one column of numbers for data without column names."""
     labels: tuple[str, ...] = ()
     if info.targets is Targets.classes:
-        labels = rows.labels or tuple(label_of(value) for value in np.unique(rows.y).tolist())
-    target = Target(
-        name=rows.target,
-        type=info.targets,
-        labels=labels,
-        outputs=info.outputs,
-        columns=rows.target_columns,
-        formats=rows.target_formats,
-    )
-    return Schema(columns=rows.columns or plain_schema(info, labels).columns, target=target, image=info.image)
+        known = () if rows.target is None else rows.target.labels
+        labels = known or tuple(label_of(value) for value in np.unique(rows.y).tolist())
+    plain = plain_schema(info, labels)
+    # Without the range, which is that of all rows: a model knows nothing of validation rows.
+    own = {"type": info.targets, "labels": labels, "outputs": info.outputs, "range": None}
+    target = (rows.target or plain.target).model_copy(update=own)
+    return plain.model_copy(update={"columns": rows.columns or plain.columns, "target": target})
 
 
 def _weights(weight: Array | None, info: DatasetInfo) -> Array:

@@ -10,11 +10,10 @@ import numpy as np
 import numpy.typing as npt
 from pydantic_core import PydanticCustomError
 
-from spec.cells import CellFormat
 from spec.checks import check_targets
 from spec.dataset import DatasetInfo, DatasetSpec, Inline, Shipped, Targets, Uploaded
 from spec.job import JobSpec
-from spec.schema import Column, Schema
+from spec.schema import Column, Schema, Target
 
 from .errors import BadDataError
 from .generated import generate
@@ -32,13 +31,9 @@ class Rows:
     y: npt.NDArray[Any]
     columns: tuple[Column, ...] = ()
     """What the numbers are; empty for data without column names."""
-    labels: tuple[str, ...] = ()
-    target: str = "y"
-    target_columns: tuple[str, ...] = ()
-    """The columns of the file that the target is made of, when they are several."""
+    target: Target | None = None
+    """What the targets are; None for data without column names."""
     roles: RowRoles = NO_ROLES
-    target_formats: tuple[CellFormat, ...] = ()
-    """Units and clocks of the target's columns; empty where none has one."""
 
 
 @lru_cache(maxsize=8)
@@ -66,18 +61,8 @@ def read_table(table: Path) -> Rows:
     try:
         with table.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             schema = Schema.model_validate_json(arrays["schema"].tobytes())
-            target = schema.target
             roles = RowRoles(*(arrays.get(name) for name in ("split", "group", "time", "weight")))
-            return Rows(
-                arrays["X"],
-                arrays["y"],
-                schema.columns,
-                target.labels,
-                target.name,
-                target.columns,
-                roles,
-                target.formats,
-            )
+            return Rows(arrays["X"], arrays["y"], schema.columns, schema.target, roles)
     except (OSError, ValueError, KeyError, BadZipFile) as error:
         raise BadDataError(f"The table of the data set cannot be read: {error}") from error
 

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from spec.job import JobSpec
-from spec.splits import SplitBy, column_sizes, group_sizes, split_sizes
+from spec.splits import SplitBy, class_quotas, column_sizes, group_sizes, split_sizes
 
 from .digests import Purpose, mix
 from .errors import BadDataError
@@ -108,12 +108,7 @@ def _chosen(shuffled: Numbers, classes: Numbers | None, wanted: int) -> Numbers:
     if classes is None or wanted == 0:
         return shuffled[:wanted]
     theirs = classes[shuffled]
-    counts = np.bincount(theirs)
-    shares = counts * wanted / len(shuffled)
-    quotas = np.floor(shares).astype(int)
-    # The last row of a class stays in training, as long as rows of other classes are left.
-    for extra in np.lexsort((quotas - shares, quotas + 1 >= counts))[: wanted - quotas.sum()]:
-        quotas[extra] += 1
+    quotas = class_quotas(np.bincount(theirs).tolist(), wanted)
     return np.concatenate([shuffled[theirs == number][:quota] for number, quota in enumerate(quotas)])
 
 

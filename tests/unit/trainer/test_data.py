@@ -54,7 +54,8 @@ def test_a_real_data_set_is_scikit_learns(name: str) -> None:
     ours = load(job(dataset=name, loss="mse").dataset)
     assert_same(ours, (theirs.data, theirs.target))
     assert [column.name for column in ours.columns] == list(theirs.feature_names)
-    assert ours.labels == tuple(map(str, getattr(theirs, "target_names", ())))
+    assert ours.target is not None
+    assert ours.target.labels == tuple(map(str, getattr(theirs, "target_names", ())))
 
 
 @given(rows=st.integers(4, 300), noise=st.sampled_from([0.0, 0.1, 2.0]), seed=st.integers(0, 2**32 - 1))
