@@ -21,6 +21,7 @@ from store.queue import Queue
 from store.records import Progress
 from tests.record import Record
 from tests.services import fresh_database
+from worker.devices import Machine, devices
 
 CHART = Path(__file__).parents[2] / "deploy" / "helm" / "epochal"
 EXAMPLES = sorted((CHART / "examples").glob("*.yaml"))
@@ -124,6 +125,8 @@ def test_no_pod_has_more_rights_than_it_needs(manifests: list[Manifest]) -> None
         assert spec["securityContext"]["runAsNonRoot"] is True, name
         assert spec["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}, name
         assert "hostNetwork" not in spec, name
+        # Else Kubernetes adds EPOCHAL_API_PORT and the like for each Service: no settings, so nothing would start.
+        assert spec["enableServiceLinks"] is False, name
         for container in [*spec["containers"], *spec.get("initContainers", [])]:
             assert container["securityContext"] == {
                 "allowPrivilegeEscalation": False,
@@ -221,6 +224,25 @@ def test_each_class_of_devices_is_a_deployment_with_time_to_give_its_jobs_back(c
     }
     assert stops == {name: spec["terminationGracePeriodSeconds"] - 5 for name, spec in classes.items()}
     assert all("livenessProbe" not in one["containers"][0] for one in classes.values())
+    assert all(found[name]["spec"]["strategy"]["rollingUpdate"]["maxSurge"] == 0 for name in classes)  # no GPU is free
+
+
+def test_a_pod_has_the_slots_that_keda_counts_however_many_cores_its_node_has(chart: helm.Chart) -> None:
+    given = {"workers": {"gpu": {"enabled": True, "keda": {"enabled": True}}, "cpu": {"keda": {"enabled": True}}}}
+    manifests, machine = render(chart, given), Machine(cores=64, gpus=("0",))
+    for name, scaled in of_kind(manifests, "ScaledObject").items():
+        (container,) = of_kind(manifests, "Deployment")[name]["spec"]["template"]["spec"]["containers"]
+        asked = next(one["value"] for one in container["env"] if one["name"] == "EPOCHAL_DEVICES")
+        slots = scaled["spec"]["triggers"][0]["metadata"]["targetQueryValue"]
+        assert str(len(devices(asked, machine))) == slots, name
+
+
+def test_prometheus_gives_the_api_the_job_that_the_alerts_name(chart: helm.Chart) -> None:
+    manifests = render(chart, values("locked-down"))
+    (monitor,) = of_kind(manifests, "ServiceMonitor").values()
+    job = of_kind(manifests, "Service")["epochal-api"]["metadata"]["labels"][monitor["spec"]["jobLabel"]]
+    alerts = (CHART.parents[1] / "prometheus" / "alerts.yml").read_text()
+    assert re.findall(r'up\{job="([^"]+)"\}', alerts) == [job]
 
 
 def test_a_worker_may_patch_pods_only_where_its_cost_is_asked_for(chart: helm.Chart) -> None:
