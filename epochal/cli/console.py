@@ -1,17 +1,18 @@
 """What all commands share: standard output and error, and `--json`."""
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Annotated, Any, TypeVar
 
 import typer
 from pydantic import BaseModel
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
 from spec.newer import NewerView
 
+from ..client.words import short_ids
 from ..errors import WrongUseError
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -78,7 +79,7 @@ def print_result(value: dict[str, Any], text: str, as_json: bool) -> None:
 def print_list(
     found: Sequence[Model], columns: Sequence[str], row: Callable[[Model], Iterable[str]], as_json: bool
 ) -> None:
-    """A list: the models for programs, a table with a row each for people."""
+    """A list: the models for programs, a table with a row each for people, or its lines in a pipe."""
     if as_json:
         print_json(found)
     else:
@@ -90,7 +91,25 @@ def print_table(columns: Iterable[str], rows: Iterable[Iterable[str]]) -> None:
     table = Table(*columns, box=None, header_style="bold", pad_edge=False)
     for row in rows:
         table.add_row(*map(Text, row))
-    screen.print(table)
+    show_table(table)
+
+
+def show_table(table: Table) -> None:
+    """A drawn table on a terminal; in a pipe or a file a line per row, with tabs between the cells and no heading."""
+    if screen.is_terminal:
+        screen.print(table)
+        return
+    for row in zip(*(column.cells for column in table.columns), strict=True):
+        typer.echo("\t".join(" ".join(_plain(cell).split()) for cell in row))
+
+
+def _plain(cell: RenderableType) -> str:
+    return cell.plain if isinstance(cell, Text) else Text.from_markup(str(cell)).plain
+
+
+def listed_ids(ids: Sequence[str]) -> Mapping[str, str]:
+    """How a list shows each id: short on a terminal, whole in a pipe."""
+    return dict(zip(ids, short_ids(ids) if screen.is_terminal else ids, strict=True))
 
 
 def pair(tag: str | None) -> tuple[str, str] | None:

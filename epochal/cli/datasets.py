@@ -11,7 +11,7 @@ from spec.schema import Task
 
 from ..client import Api
 from ..client.find import find_dataset
-from .console import Json, aside, print_json, print_result, screen
+from .console import Json, aside, print_json, print_result, screen, show_table
 from .help import add, group
 from .render_datasets import dataset_card, datasets_table
 
@@ -147,8 +147,11 @@ def list_datasets(
 ) -> None:
     """List data sets, newest first.
 
-    Example:
+    In a pipe: a line each, with tabs between the cells, and the full ids.
+
+    Examples:
       epochal datasets list
+      epochal datasets list | cut -f 1
 
     """
     with Api() as client:
@@ -156,7 +159,7 @@ def list_datasets(
     if as_json:
         print_json(found)
     else:
-        screen.print(datasets_table(found, now=datetime.now(UTC), whole_ids=not screen.is_terminal))
+        show_table(datasets_table(found, now=datetime.now(UTC), whole_ids=not screen.is_terminal))
 
 
 def show(dataset_id: DatasetId, as_json: Json = False) -> None:

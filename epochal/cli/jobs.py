@@ -15,7 +15,7 @@ from ..client import Api
 from ..client.find import find_job
 from ..client.words import label
 from ..errors import BadSpecError, WrongUseError
-from .console import Json, pair, print_json, print_model, remark_newer, screen
+from .console import Json, pair, print_json, print_model, remark_newer, screen, show_table
 from .help import add
 from .job_ids import JobId, JobIds, find_jobs
 from .progress import exit_as, finish, follow_to_end
@@ -162,7 +162,7 @@ def logs(job_id: JobId, as_json: Json = False) -> None:
     if as_json:
         print_json(events)
     else:
-        screen.print(events_table(events))
+        show_table(events_table(events))
 
 
 def fetched(client: Api, key: str, **wanted: Any) -> Sequence[JobView]:

@@ -16,7 +16,7 @@ from spec.views import Curve, JobView
 from ..client import Api
 from ..client.words import metric_label
 from ..errors import BadFileError
-from .console import Json, print_json, print_model, screen
+from .console import Json, print_json, print_model, screen, show_table
 from .figures import sparkline
 from .help import add
 from .notebook import notebook_of
@@ -72,7 +72,7 @@ def _list(lessons: Sequence[LessonSummary], *, as_json: bool) -> None:
     table = Table("lesson", "title", "idea", box=None, header_style="bold", pad_edge=False)
     for one in lessons:
         table.add_row(Text(one.name), Text(one.title), Text(one.idea))
-    screen.print(table)
+    show_table(table)
 
 
 def _own(file: Path) -> LessonView:

@@ -53,7 +53,7 @@ def list_users(as_json: Json = False) -> None:
 
 
 def add_user(user: UserName, role: RoleOption = Role.member, as_json: Json = False) -> None:
-    """Make a user. An administrator makes its first token on the page.
+    """Make a user. `epochal token create --owner USER` makes its first token.
 
     Example:
       epochal user add ada --role member

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import typer
 
 from ..client import Api
-from .console import Json, print_json, screen
+from .console import Json, print_json, show_table
 from .help import add
 from .render_service import queue_table, workers_table
 
@@ -29,7 +29,7 @@ def workers(as_json: Json = False) -> None:
     if as_json:
         print_json(found)
     else:
-        screen.print(workers_table(found, now=datetime.now(UTC)))
+        show_table(workers_table(found, now=datetime.now(UTC)))
 
 
 def queue(as_json: Json = False) -> None:
@@ -45,4 +45,4 @@ def queue(as_json: Json = False) -> None:
     if as_json:
         typer.echo(found.model_dump_json(indent=2))
     else:
-        screen.print(queue_table(found))
+        show_table(queue_table(found))

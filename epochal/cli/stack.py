@@ -22,12 +22,15 @@ from ..errors import NotUpError, StackError, WrongUseError
 from ..stack.embedded import Stack, as_service, await_ready
 from ..stack.home import Endpoints, Home
 from ..stack.process import Child
-from .console import Json, print_result, screen
+from .console import Json, print_result, remark, screen
 from .help import add
 from .render_service import services_table
 
 DOWN_WITHIN_S = 45.0
 """Seconds until `down` repeats its signal, which makes the stack end at once."""
+
+WORKERS_WITHIN_S = 30.0
+"""Seconds that `up --detach` waits for the workers, once the API is ready."""
 
 COUNTED = 1000
 """Most jobs of a state that `status` counts."""
@@ -41,7 +44,7 @@ def register(app: typer.Typer, *, panel: str) -> None:
 
 
 def up(
-    detach: Annotated[bool, typer.Option("--detach", "-d", help="Return when the API is ready; leave it up.")] = False,
+    detach: Annotated[bool, typer.Option("--detach", "-d", help="Return when it is ready; leave it up.")] = False,
     workers: Annotated[int, typer.Option(min=0, max=64, help="Worker processes.")] = 1,
     as_json: Json = False,
 ) -> None:
@@ -201,7 +204,20 @@ def _detach(settings: Settings, workers: int) -> Endpoints:
     home.refuse_if_up()
     stack = Child(as_service(home, workers=workers, environ={}, outlives=True))
     stack.start()
-    return await_ready(home, stack)
+    endpoints = await_ready(home, stack)
+    _await_workers(endpoints, workers)
+    return endpoints
+
+
+def _await_workers(endpoints: Endpoints, count: int) -> None:
+    """Wait for the workers, so that no job is told that there is none; say so if they are slow."""
+    patience_ends = time.monotonic() + WORKERS_WITHIN_S
+    with Api(endpoints.api, endpoints.token) as client:
+        while len(client.workers()) < count:
+            if time.monotonic() > patience_ends:
+                remark("The workers are still starting; jobs wait for them. `epochal status` shows how they are.")
+                return
+            time.sleep(0.1)
 
 
 def answer_endpoints(endpoints: Endpoints, *, as_json: bool) -> None:

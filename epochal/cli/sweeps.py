@@ -1,7 +1,10 @@
 """Commands for sweeps: `epochal sweep FILE`, and list, show, cancel, pause, resume and extend below `sweep`."""
 
+import os
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from difflib import get_close_matches
+from pathlib import Path
 from typing import Annotated, Any, Optional
 
 import typer
@@ -34,10 +37,20 @@ class _Sweeps(Group):
     """`epochal sweep FILE` is `epochal sweep start FILE`."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Name the command that is meant."""
-        if args and args[0] not in self.commands and args[0] not in ctx.help_option_names:
+        """Name the command that is meant. Raises `WrongUseError` for what is neither a command nor a file."""
+        first = args[0] if args else ""
+        if first and first not in self.commands and first not in ctx.help_option_names:
+            if not _may_be_file(first):
+                near = get_close_matches(first, self.commands, n=1)
+                commands = f"Did you mean `{near[0]}`?" if near else f"The commands are {', '.join(self.commands)}."
+                raise WrongUseError(f"There is no command and no file {first}. {commands}")
             args = [START, *args]
         return super().parse_args(ctx, args)
+
+
+def _may_be_file(argument: str) -> bool:
+    """Whether it is a file, standard input, an option, or the name of a file that is missing."""
+    return argument.startswith("-") or bool(Path(argument).suffix) or os.sep in argument or Path(argument).exists()
 
 
 def register(app: typer.Typer, *, panel: str) -> None:

@@ -1,5 +1,6 @@
-"""Commands for tokens: create, list, revoke. They ask the API; `create --owner` acts on the database itself."""
+"""Commands for tokens: create, list, revoke. They ask the API; with EPOCHAL_DATABASE_URL, `create --owner` does not."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,9 +12,9 @@ import typer
 from spec.access import TokenView
 
 from ..client import Api
-from ..client.words import DASH, short, short_ids
+from ..client.words import DASH, short
 from ..errors import EpochalError, WrongUseError
-from .console import Json, print_list, print_result
+from .console import Json, listed_ids, print_list, print_result
 from .help import add, group
 from .id_ends import by_end
 from .stack import read_settings
@@ -33,18 +34,21 @@ def register(app: typer.Typer, *, panel: str) -> None:
 def create(
     owner: Annotated[
         Optional[str],  # noqa: UP045 - typer reads it
-        typer.Option(help="User whose token it is, who is made if there is none. Only on the machine of the database."),
+        typer.Option(metavar="USER", help="The user whose token it is. Default: yourself."),
     ] = None,
     name: Annotated[Optional[str], typer.Option(help="What the token is for.")] = None,  # noqa: UP045 - typer reads it
     days: Annotated[Optional[int], typer.Option(min=1, help="Days until it expires. Default: never.")] = None,  # noqa: UP045
-    admin: Annotated[bool, typer.Option("--admin", help="With --owner: a token of an administrator.")] = False,
+    admin: Annotated[bool, typer.Option("--admin", help="With --owner: an administrator's token.")] = False,
     as_json: Json = False,
 ) -> None:
     """Create a token and print it; it is shown only once.
 
     It is your own, and allows what the token does that you sign in with.
-    --owner makes a token of any user, in the database that
-    EPOCHAL_DATABASE_URL names: the first of a new user or installation.
+    With --owner, an administrator makes a token of another user.
+
+    If EPOCHAL_DATABASE_URL is set, --owner acts on that database, asks no
+    service, and makes the user if there is none: the first token of an
+    installation.
 
     Examples:
       epochal token create --name laptop --days 90
@@ -52,16 +56,16 @@ def create(
       epochal token create --owner root --admin
 
     """
-    if owner is None:
-        if admin:
-            raise WrongUseError("--admin needs --owner NAME: a token of your own allows what you are allowed.")
+    if owner is None and admin:
+        raise WrongUseError("--admin needs --owner USER: a token of your own allows what you are allowed.")
+    scopes = ("jobs:read", "jobs:write", "admin") if admin else None
+    if owner is None or not os.environ.get("EPOCHAL_DATABASE_URL"):
         with Api() as client:
-            made = client.create_token(name, days=days)
+            made = client.create_token(name, days=days, user=owner, scopes=scopes)
         print_result({"owner": made.user, "token": made.token}, made.token, as_json)
         return
     more = [*(("--name", name) if name else ()), *(("--days", str(days)) if days else ())]
-    scopes = ("jobs:read", "jobs:write", "admin") if admin else ()
-    token = _made("--owner", owner, *more, *(part for scope in scopes for part in ("--scope", scope)))
+    token = _made("--owner", owner, *more, *(part for scope in scopes or () for part in ("--scope", scope)))
     print_result({"owner": owner, "token": token}, token, as_json)
 
 
@@ -75,9 +79,8 @@ def list_tokens(as_json: Json = False) -> None:
     """
     with Api() as client:
         found = client.tokens()
-    ids = [one.id for one in found]
-    ends = dict(zip(ids, short_ids(ids), strict=True))
-    print_list(found, _COLUMNS, lambda one: (ends[one.id], *_cells(one)), as_json)
+    ids = listed_ids([one.id for one in found])
+    print_list(found, _COLUMNS, lambda one: (ids[one.id], *_cells(one)), as_json)
 
 
 def revoke(
@@ -121,6 +124,6 @@ def _made(*arguments: str) -> str:
     if done.returncode != 0:
         raise EpochalError(
             "No token was made; the lines above say why. --owner acts on the database that EPOCHAL_DATABASE_URL names: "
-            "without it, the service that you are signed in to makes a token of your own."
+            "without that variable, it asks the service that you are signed in to."
         )
     return done.stdout.strip()

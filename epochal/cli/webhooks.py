@@ -7,8 +7,8 @@ import typer
 from spec.webhooks import WebhookView
 
 from ..client import Api
-from ..client.words import DASH, short_ids
-from .console import Json, print_answer, print_list, print_result
+from ..client.words import DASH
+from .console import Json, listed_ids, print_answer, print_list, print_result
 from .help import add, group
 from .id_ends import by_end
 
@@ -54,10 +54,9 @@ def list_webhooks(as_json: Json = False) -> None:
     """
     with Api() as client:
         found = client.webhooks()
-    ids = [webhook.id for webhook in found]
-    ends = dict(zip(ids, short_ids(ids), strict=True))
+    ids = listed_ids([webhook.id for webhook in found])
     columns = ("id", "url", "project", "state", "waiting", "given up", "last error")
-    print_list(found, columns, lambda one: (ends[one.id], *_cells(one)), as_json)
+    print_list(found, columns, lambda one: (ids[one.id], *_cells(one)), as_json)
 
 
 def remove(webhook_id: WebhookId, as_json: Json = False) -> None:

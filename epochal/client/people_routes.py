@@ -1,5 +1,6 @@
 """The routes about users, projects, tokens, the audit log and device time."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from spec.access import (
@@ -87,9 +88,16 @@ class PeopleRoutes:
         """Your tokens, newest first, without their texts; an administrator's list has everybody's."""
         return read(TokenList, self._transport.request("GET", "/tokens")).tokens
 
-    def create_token(self, name: str | None = None, *, days: int | None = None, user: str | None = None) -> MadeToken:
+    def create_token(
+        self,
+        name: str | None = None,
+        *,
+        days: int | None = None,
+        user: str | None = None,
+        scopes: Sequence[str] | None = None,
+    ) -> MadeToken:
         """Make a token that expires after so many days; its text is in the answer, this once."""
-        body = {"name": name, "days": days, "user": user}
+        body = {"name": name, "days": days, "user": user, "scopes": scopes}
         given = {key: value for key, value in body.items() if value is not None}
         return read(MadeToken, self._transport.request("POST", "/tokens", body=given))
 

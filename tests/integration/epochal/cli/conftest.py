@@ -1,6 +1,7 @@
 """The `epochal` command in this process, whose client asks the API itself, over a record of its own."""
 
 import io
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,22 +12,6 @@ import pytest
 from rich.console import Console
 
 from epochal import cli
-from epochal.cli import (
-    console,
-    control,
-    datasets,
-    job_ids,
-    jobs,
-    models,
-    named_data,
-    progress,
-    queue,
-    reports,
-    submit,
-    sweeps,
-    tokens,
-    webhooks,
-)
 from epochal.client import Api
 from spec.states import StopReason
 from spec.views import Curve, Metrics
@@ -85,26 +70,10 @@ def epochal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
 
     terminals = [io.StringIO(), io.StringIO()]
     screen, aside = (Console(file=file, width=WIDTH, force_terminal=True, color_system=None) for file in terminals)
-    for module in (
-        control,
-        datasets,
-        job_ids,
-        jobs,
-        models,
-        named_data,
-        queue,
-        reports,
-        submit,
-        sweeps,
-        tokens,
-        webhooks,
-    ):
-        monkeypatch.setattr(module, "Api", client)
-        for name, of_80_columns in (("screen", screen), ("aside", aside)):
+    for module in [module for name, module in sys.modules.items() if name.startswith(f"{cli.__name__}.")]:
+        for name, of_test in (("Api", client), ("screen", screen), ("aside", aside)):
             if hasattr(module, name):
-                monkeypatch.setattr(module, name, of_80_columns)
-    monkeypatch.setattr(console, "aside", aside)
-    monkeypatch.setattr(progress, "aside", aside)
+                monkeypatch.setattr(module, name, of_test)
     monkeypatch.setenv("COLUMNS", str(WIDTH))
     yield Commands(made, capsys, terminals)
     made.engine.dispose()

@@ -3,8 +3,10 @@
 import json
 from pathlib import Path
 
+import httpx
 import pytest
 
+from epochal.client import Api
 from store import db
 from store.tokens import TokenStore
 
@@ -29,14 +31,26 @@ def test_a_token_of_ones_own_is_made_by_the_service(
     assert (laptop["name"], laptop["expires_at"] is None) == ("laptop", False)
     assert epochal("token", "revoke", laptop["id"]).code == 0
     ran = epochal("token", "create", "--admin")
-    assert (ran.code, "--admin needs --owner NAME" in ran.err) == (2, True)
+    assert (ran.code, "--admin needs --owner USER" in ran.err) == (2, True)
     ran = epochal("token", "create", "--owner", "bob")
     assert (ran.code, "EPOCHAL_DATABASE_URL" in ran.err) == (1, True)
 
 
+def test_an_administrator_makes_a_token_for_another_user_without_the_database(
+    epochal: Commands, tokens: TokenStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ran = epochal("token", "create", "--owner", "bob")
+    assert (ran.code, "Only an administrator" in ran.err) == (1, True)
+    tokens.create(owner="bob")
+    root = tokens.create(owner="root", scopes=["jobs:read", "jobs:write", "admin"])
+    transport = httpx.WSGITransport(app=epochal.service.app)
+    monkeypatch.setattr("epochal.cli.tokens.Api", lambda: Api("http://localhost", root, transport=transport))
+    made = tokens.find(epochal("token", "create", "--owner", "bob").out.strip())
+    assert made is not None
+    assert (made.owner, "admin" in made.scopes) == ("bob", False)
+
+
 def test_tokens_are_created_listed_and_revoked(epochal: Commands, tokens: TokenStore) -> None:
-    made = epochal("token", "create", "--owner", "bob").out.strip()
-    assert tokens.find(made) is not None
     mine = epochal("token", "create").out.strip()
     [second, first] = json.loads(epochal("token", "list", "--json").out)  # a member's list has no others
     assert (second["user"], first["user"], second["revoked_at"]) == ("ann", "ann", None)

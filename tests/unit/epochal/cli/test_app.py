@@ -263,6 +263,9 @@ def test_a_bad_variable_is_named_with_its_rule(
         (("priority", "@last", "101"), "'PRIORITY': it must be at most 100"),
         (("jobs", "--limit", "0"), "'--limit': it must be at least 1"),
         (("jobs", "--status", "lost"), "'--status': 'lost' is not one of 'queued'"),
+        (("sweep", "lst"), "There is no command and no file lst. Did you mean `list`?"),
+        (("sweep", "xyz"), "There is no command and no file xyz. The commands are start, list,"),
+        (("sweep", "lst.yaml"), "Cannot read lst.yaml"),
     ],
 )
 def test_a_bad_value_is_said_in_the_words_of_the_specs(

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from rich.console import Console, RenderableType
 
-from epochal.cli.console import LEAST_WIDTH, console_of
+from epochal.cli.console import LEAST_WIDTH, console_of, listed_ids, show_table
 from epochal.cli.figures import duration, sparkline
 from epochal.cli.render import events_table, job_card, jobs_table, outcome, results_table, status_text, summary
 from epochal.cli.render_service import queue_table, services_table, workers_table
@@ -201,3 +201,9 @@ def test_a_narrow_terminal_breaks_lines_and_cuts_no_id(monkeypatch: pytest.Monke
     monkeypatch.setenv("COLUMNS", "40")
     assert console_of(stderr=False).width == LEAST_WIDTH
     assert console_of(stderr=True).width == 40
+
+
+def test_a_table_in_a_pipe_is_a_line_per_row_with_tabs_and_whole_ids(capsys: pytest.CaptureFixture[str]) -> None:
+    show_table(services_table([ServiceState("worker-1", "stopped", None, 2, "a\tlog")]))
+    assert capsys.readouterr().out == "worker-1\tstopped\t-\t2\ta log\n"
+    assert listed_ids([ID]) == {ID: ID}
