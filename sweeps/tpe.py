@@ -34,6 +34,7 @@ MOST_OTHERS = 200
 LEAST_MASS = 1e-300
 LEAST_LOG = -700.0
 """Beside a summand of 1, what is smaller than its exponential changes no bit, and takes six times as long."""
+MIDDLE = 0.5
 FLAT = 25
 """So many of the newest trials weigh the same; older ones less."""
 
@@ -76,24 +77,27 @@ def _by_length(trial: Trial) -> tuple[Any, ...]:
 
 def _generation(better: "Mixture", worse: "Mixture") -> Iterator[list[float]]:
     """The places of a generation, endless: some are drawn at once, for a generation may be small."""
-    chosen = np.empty((better.sides, 0))
+    chosen: list[Array] = []
     while True:
         drawn = better.sample(CANDIDATES * AT_ONCE)
         log_better = better.log_density(drawn)
-        others = _exp(worse.log_density(drawn)) + _exp(worse.log_kernels(drawn, chosen)).sum(axis=1)
+        others = _exp(worse.log_density(drawn))
+        if chosen:
+            others += _exp(worse.log_kernels(drawn, np.array(chosen))).sum(axis=1)
         for first in range(0, len(drawn), CANDIDATES):
             later = first + CANDIDATES
             best = drawn[first + int(np.argmax(log_better[first:later] - np.log(others[first:later])))]
             yield best.tolist()
-            chosen = np.column_stack([chosen, best])
-            others[later:] += _exp(worse.log_kernels(drawn[later:], best[:, None])[:, 0])
+            chosen.append(best)
+            if later < len(drawn):
+                others[later:] += _exp(worse.log_kernels(drawn[later:], best[None])[:, 0])
 
 
 class Mixture:
     """A density in the unit cube: for each trial a kernel, which is a product over the sides; and a prior."""
 
     def __init__(self, sides: Sequence[Parameter], places: Sequence[Sequence[float]], random: np.random.Generator):
-        self._random, self.sides = random, len(sides)
+        self._random = random
         at = np.array(places, dtype=np.float64).reshape(len(places), len(sides))
         weights = np.append(_weights(len(at)), 1.0)
         self._log_weights = np.log(weights / weights.sum())
@@ -101,6 +105,12 @@ class Mixture:
             _Classes(column, len(side.choice)) if isinstance(side, Choice) else _Numbers.around(side, column)
             for side, column in zip(sides, at.T, strict=True)
         ]
+        smooth = {at: own for at, own in enumerate(self._sides) if isinstance(own, _Numbers) and own.is_smooth}
+        self._smooth = list(smooth)
+        self._others = [(at, own) for at, own in enumerate(self._sides) if at not in smooth]
+        kernels = np.array([[own.center, own.width] for own in smooth.values()]).reshape(-1, 2, len(weights))
+        self._normals = _polynomials(kernels[:, 0], kernels[:, 1])
+        self._newest_width = 1.0 / min(100.0, 1.0 + len(weights))
 
     def sample(self, count: int) -> Array:
         """Draw places, [count, sides]."""
@@ -109,21 +119,22 @@ class Mixture:
 
     def log_density(self, places: Array) -> Array:
         """Give the logarithm of the density, [places]."""
-        logs = np.tile(self._log_weights, (len(places), 1))
-        for side, column in zip(self._sides, places.T, strict=True):
-            logs += side.log_density(column)
+        logs = _powers(places[:, self._smooth]) @ self._normals
+        logs += self._log_weights
+        for at, side in self._others:
+            logs += side.log_density(places[:, at])
         most = logs.max(axis=1)
         logs -= most[:, None]
         return np.asarray(most + np.log(_exp(logs).sum(axis=1)))
 
     def log_kernels(self, places: Array, centers: Array) -> Array:
-        """The densities of more kernels with these centers, [sides, kernels], each with the weight of the newest."""
-        width = 1.0 / min(100.0, 1.0 + len(self._log_weights))
-        logs = _log_normal(places.T[:, :, None], centers[:, None], width)  # of all sides at once
-        for side, column, theirs, own in zip(self._sides, places.T, centers, logs, strict=True):
-            if not side.is_smooth:
-                own[:] = side.log_kernels(column, theirs)
-        return np.asarray(logs.sum(axis=0) + self._log_weights[-1])
+        """The densities of more kernels with these centers, [kernels, sides], each with the weight of the newest."""
+        own = centers[:, self._smooth].T
+        logs = _powers(places[:, self._smooth]) @ _polynomials(own, np.full(own.shape, self._newest_width))
+        logs += self._log_weights[-1]
+        for at, side in self._others:
+            logs += side.log_kernels(places[:, at], centers[:, at])
+        return np.asarray(logs)
 
 
 @dataclass(frozen=True)
@@ -168,7 +179,7 @@ class _Numbers:
             high = cells[1][first]
             below, above = (ndtr((edges[:, None] - self.center) / self.width) for edges in (low, high))
             return np.asarray(np.log(np.maximum(above - below, LEAST_MASS) / inside)[same])
-        return _log_normal(values[:, None], self.center, self.width)
+        return _powers(values[:, None]) @ _polynomials(self.center[None], self.width[None])
 
     def log_kernels(self, values: Array, centers: Array) -> Array:
         width = 1.0 / min(100.0, 1.0 + len(self.center))
@@ -208,14 +219,20 @@ def _exp(logs: Array) -> Array:
     return np.exp(logs, out=logs)
 
 
-def _log_normal(values: Array, center: Array, width: Array | float) -> Array:
-    """The logarithm of normal densities that end at 0 and 1. In place: most of a proposal's time goes by here."""
-    logs = values - center
-    logs /= width
-    logs *= logs
-    logs *= -0.5
-    logs -= np.log(width * _inside(center, width)) + 0.5 * math.log(2.0 * math.pi)
-    return logs
+def _polynomials(center: Array, width: Array) -> Array:
+    """Products of normal densities that end at 0 and 1: their logarithms are polynomials of the places.
+
+    For [sides, kernels] the coefficients of `_powers`, [2 sides + 1, kernels]: one matrix product serves all sides.
+    """
+    own, sharpness = center - MIDDLE, width**-2
+    logs = -0.5 * own * own * sharpness - np.log(width * _inside(center, width)) - 0.5 * math.log(2.0 * math.pi)
+    return np.concatenate([-0.5 * sharpness, own * sharpness, logs.sum(axis=0, keepdims=True)])
+
+
+def _powers(places: Array) -> Array:
+    """The squares of [places, sides], themselves and 1, seen from the middle: [places, 2 sides + 1]."""
+    own = places - MIDDLE
+    return np.concatenate([own * own, own, np.ones((len(own), 1))], axis=1)
 
 
 def _inside(center: Array, width: Array | float) -> Array:
