@@ -84,13 +84,13 @@ def _generation(better: "Mixture", worse: "Mixture") -> Iterator[list[float]]:
         others = _exp(worse.log_density(drawn))
         if chosen:
             others += _exp(worse.log_kernels(drawn, np.array(chosen))).sum(axis=1)
+        near = _exp(worse.log_kernels(drawn, drawn))  # each candidate, if it were a bad trial itself
         for first in range(0, len(drawn), CANDIDATES):
             later = first + CANDIDATES
-            best = drawn[first + int(np.argmax(log_better[first:later] - np.log(others[first:later])))]
-            yield best.tolist()
-            chosen.append(best)
-            if later < len(drawn):
-                others[later:] += _exp(worse.log_kernels(drawn[later:], best[None])[:, 0])
+            best = first + int(np.argmax(log_better[first:later] - np.log(others[first:later])))
+            yield drawn[best].tolist()
+            chosen.append(drawn[best])
+            others += near[:, best]
 
 
 class Mixture:
