@@ -30,12 +30,16 @@ from .versions import supported_rules
 _ENDED = [status.value for status in FINISHED]
 
 # Written once: a controller looks ten times a second, and SQLAlchemy takes longer to build a statement than to run it.
-_is_running = and_(Sweep.state == SweepState.running.value, supported_rules())
+_ended_early = Sweep.state.in_([SweepState.cancelled.value, SweepState.failed.value])
+_is_looked_after = and_(
+    or_(Sweep.state == SweepState.running.value, and_(_ended_early, Sweep.controller.is_not(None))), supported_rules()
+)
 _is_free = or_(Sweep.until.is_(None), Sweep.until < now())
 _is_mine = Sweep.controller == bindparam("controller")
 _due = or_(_is_free, and_(_is_mine, Sweep.until < now(bindparam("half_lease_s", type_=Float()))))
-_MINE = select(Sweep.__table__, _due.label("due")).where(_is_running, or_(_is_mine, _due)).order_by(Sweep.id)
-"""The running sweeps of a controller, and those that it may take; `due` when their lease is to be written."""
+_MINE = select(Sweep.__table__, _due.label("due")).where(_is_looked_after, or_(_is_mine, _due)).order_by(Sweep.id)
+"""The sweeps of a controller, and those that it may take; `due` when their lease is to be written."""
+_has_open_trials = exists().where(Trial.sweep_id == Sweep.id, Trial.state == TrialState.open.value)
 _OPEN_GENERATIONS = select(Generation.number).where(
     Generation.sweep_id == bindparam("sweep"), Generation.open_trials > 0
 )
@@ -69,8 +73,9 @@ class TrialStore:
         self._capacity = QueueCapacity(limits)
 
     def lease(self, controller: str, lease_s: float) -> list[SweepRecord]:
-        """The sweeps that run and are this controller's now: those it has, and those nobody has.
+        """The sweeps that are this controller's now: those it has, and those nobody has.
 
+        They run, or ended early and have configurations of which is not written how they ended.
         Only a lease that is half over, or a sweep that nobody has, is written: most looks read.
         """
         with reading(self._engine) as connection:
@@ -80,7 +85,7 @@ class TrialStore:
         with writing(self._engine) as connection:
             taken = (
                 update(Sweep)
-                .where(_is_running, or_(Sweep.controller == controller, _is_free))
+                .where(_is_looked_after, or_(Sweep.controller == controller, _is_free))
                 .values(controller=controller, until=now(lease_s))
                 .returning(Sweep.__table__)
             )
@@ -242,8 +247,7 @@ class TrialStore:
 
     def finish(self, sweep: SweepRecord) -> bool:
         """End a sweep that proposes nothing more and whose configurations have all ended."""
-        open_ = exists().where(Trial.sweep_id == Sweep.id, Trial.state == TrialState.open.value)
-        ready = and_(Sweep.id == sweep.id, Sweep.state == SweepState.running.value, Sweep.exhausted, ~open_)
+        ready = and_(Sweep.id == sweep.id, Sweep.state == SweepState.running.value, Sweep.exhausted, ~_has_open_trials)
         return self._end(ready, SweepState.finished, None)
 
     def wait(self, sweep: SweepRecord, why: str) -> None:
@@ -256,6 +260,13 @@ class TrialStore:
         """End a sweep that cannot go on."""
         running = and_(Sweep.id == sweep.id, Sweep.state == SweepState.running.value)
         return self._end(running, SweepState.failed, message)
+
+    def release(self, sweep: SweepRecord) -> bool:
+        """Leave a sweep that was cancelled or failed, unless one of its configurations has not ended."""
+        ready = and_(Sweep.id == sweep.id, _ended_early, ~_has_open_trials)
+        with writing(self._engine) as connection:
+            left = update(Sweep).where(ready).values(controller=None, mirrored=False)
+            return connection.execute(left.returning(Sweep.id)).first() is not None
 
     def _end(self, which: Any, state: SweepState, message: str | None) -> bool:
         with writing(self._engine) as connection:

@@ -2,6 +2,7 @@
 
 Its memory is the record: killed at any moment, another controller goes on. A generation is proposed from those that
 ended `parallel` generations before, so no worker waits for the slowest job, and the order of arrival changes nothing.
+A sweep that was cancelled or failed proposes nothing more, and is looked after until its jobs have ended.
 """
 
 import logging
@@ -13,7 +14,7 @@ from itertools import takewhile
 
 from spec.halving import bracket
 from spec.job import JobSpec
-from spec.states import TrialState
+from spec.states import SweepState, TrialState
 from spec.sweep import MOST_TRIALS, Budget, FirstEpoch, Hyperband, Successive, SweepSpec
 from store.doorbell import Doorbell
 from store.errors import DatasetNotFoundError, QueueFullError
@@ -61,6 +62,8 @@ class Controller:
 
     def _look_after(self, sweep: SweepRecord) -> bool:
         settled = self._store.settle(sweep)
+        if sweep.state is not SweepState.running:
+            return (not self._store.open_generations(sweep.id) and self._store.release(sweep)) or bool(settled)
         if self._may_propose(sweep):
             try:
                 self._propose_all(sweep)

@@ -32,7 +32,10 @@ class Sweep(Base):
     message: Mapped[str | None]
     """Why it failed."""
     controller: Mapped[str | None]
-    """The process that proposes for it, as long as its lease lasts."""
+    """The process that proposes for it, as long as its lease lasts.
+
+    None once it was cancelled, or has failed, and it is written how all its configurations ended.
+    """
     until: Mapped[datetime | None]
     run_id: Mapped[str | None]
     """Its parent run in MLflow."""
@@ -53,6 +56,9 @@ class Sweep(Base):
         partial_index("ix_sweep_improves", "improves", "id", where="improves IS NOT NULL"),
         partial_index("ix_sweep_unmirrored", "id", where="NOT mirrored"),
         partial_index("ix_sweep_running", "id", where="state = 'running'"),
+        partial_index(
+            "ix_sweep_ended_early", "id", where="state IN ('cancelled', 'failed') AND controller IS NOT NULL"
+        ),
     )
 
 

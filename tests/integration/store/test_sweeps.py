@@ -341,6 +341,12 @@ def test_cancelling_ends_all_its_jobs(house: House) -> None:
     job = house.jobs.get(running.job_id, owner="ann")
     assert job.cancel_requested_at is not None
     assert job.finished_at is None
+    assert house.controller().round()
+    ended = house.sweeps.counts(sweep).trials
+    assert (ended[TrialState.cancelled], ended[TrialState.open]) == (5, 1)
+    assert house.jobs.confirm_cancel(running.job_id, running.attempt)
+    assert house.controller().round()
+    assert house.sweeps.counts(sweep).trials[TrialState.cancelled] == 6
     assert not house.controller().round()
     assert house.sweeps.cancel(sweep.id, owner="ann", actor="ann").state is SweepState.cancelled
 
