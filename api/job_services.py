@@ -95,15 +95,15 @@ class JobServices:
         return place
 
     def warnings(self, jobs: Sequence[JobRecord]) -> list[str]:
-        """What will keep these jobs waiting, unless somebody does something; and whose optimizers begin anew."""
+        """What will keep these jobs waiting, unless somebody does something; and what else is hardly meant."""
         return self.warnings_of([job.spec for job in jobs if job.status is JobStatus.queued])
 
     def warnings_of(self, specs: Sequence[JobSpec]) -> list[str]:
-        """What would keep jobs of these specs waiting."""
+        """What would keep jobs of these specs waiting, and what else is hardly meant."""
         waiting = (spec.resources for spec in specs)
         try:
             queued = self.queue.warnings(device_request(wanted.device, wanted.gpus) for wanted in waiting)
-            return [*queued, *self.starts.warnings(specs)]
+            return [*queued, *self.starts.warnings(specs), *_too_short(specs)]
         except (StoreUnavailableError, JobNotFoundError):
             # The jobs are stored, and after an error they would be sent again. What they begin from may be deleted.
             return []
@@ -123,3 +123,16 @@ class JobServices:
             raise NotFoundError(
                 f"The file {artifact.name} is no longer in the file store: train the job again."
             ) from error
+
+
+def _too_short(specs: Sequence[JobSpec]) -> list[str]:
+    """Of which jobs the schedule does not reach `learning_rate`, because there are too few epochs."""
+    said = dict[str, None]()
+    for spec in specs:
+        if (most := spec.schedule.most(spec.epochs)) < 1.0:
+            epochs = "1 epoch" if spec.epochs == 1 else f"{spec.epochs:,} epochs"
+            said[
+                f"In {epochs}, schedule {spec.schedule.type} has a learning rate of {most * spec.learning_rate:.3g} "
+                f"at most, not {spec.learning_rate:.3g}: train more epochs, or change the schedule."
+            ] = None
+    return list(said)

@@ -15,6 +15,10 @@ FloorShare = Annotated[Real, Field(ge=0.0, le=1.0, description="Last rate, as a 
 class ScheduleSpec(Named):
     """What every schedule is: a name, and settings that each job of a pack may choose for itself."""
 
+    def most(self, epochs: int) -> float:
+        """What `learning_rate` is multiplied by at most in so many epochs; about 1, if they suffice."""
+        return 1.0
+
 
 class Constant(ScheduleSpec):
     """The same learning rate in every epoch."""
@@ -51,6 +55,10 @@ class WarmupCosine(ScheduleSpec):
     warmup: Annotated[Count, Field(ge=1, le=1_000_000, description="Epochs of the rise.")] = 5
     floor: FloorShare = 0.0
 
+    def most(self, epochs: int) -> float:
+        """Less than 1 where the rise is longer than the training."""
+        return min(epochs / self.warmup, 1.0)
+
 
 class Plateau(ScheduleSpec):
     """Times `factor` when the monitored metric has not improved for `patience` epochs (ReduceLROnPlateau)."""
@@ -67,6 +75,10 @@ class OneCycle(ScheduleSpec):
     rise: Annotated[Real, Field(gt=0.0, lt=1.0, description="Share of the epochs that rise.")] = 0.3
     start_divisor: Annotated[Real, Field(ge=1.0, le=1e6, description="First rate is learning_rate / this.")] = 25.0
     end_divisor: Annotated[Real, Field(ge=1.0, le=1e9, description="Last rate is the first rate / this.")] = 1e4
+
+    def most(self, epochs: int) -> float:
+        """Of a single epoch, which is the last one, nearly nothing."""
+        return 1.0 if epochs > 1 else 1.0 / (self.start_divisor * self.end_divisor)
 
 
 SCHEDULES = (Constant, Cosine, Step, Exponential, WarmupCosine, Plateau, OneCycle)

@@ -420,6 +420,7 @@ class SweepSpec(Frozen):
             raise fault("trials", f"times seeds or folds must be at most {MOST_JOBS:,} jobs")
         if info.context is not STORED:
             self._check_rows()
+            self._check_first_rung()
         varied = next((name for name in self._varied if name.split(".")[-1] == "epochs"), None)
         if varied is not None and not isinstance(self.halving, NoHalving):
             raise fault(varied, "cannot vary with halving, which compares configurations after equal epochs")
@@ -488,6 +489,20 @@ class SweepSpec(Frozen):
         varied = next((name for name in self._varied if ".resources" in name), None)
         if varied is not None:
             raise fault(varied, "cannot vary with halving: a bracket trains on one device")
+
+    def _check_first_rung(self) -> None:
+        """Refuse a first rung that is not before the last epoch: nothing would be stopped, or copied, ever."""
+        match self.halving:
+            case Successive(min_epochs=first) | Hyperband(min_epochs=first) if first > 1:
+                field = "min_epochs"
+            case Population(interval=first):
+                field = "interval"
+            case _:
+                return
+        if first >= self.base.epochs:
+            raise fault(
+                f"halving.{field}", f"must be less than the epochs of a job, {self.base.epochs:,}; it is {first:,}"
+            )
 
     def _check_population(self, halving: Population) -> None:
         """Check that all that varies may change while a job trains."""

@@ -151,7 +151,7 @@ class SweepSummary(Frozen):
     name: str | None
     state: SweepState
     message: str | None
-    """Why it failed."""
+    """Why it failed, waits, or has found nothing."""
     method: str
     objective: Monitor
     most_trials: int

@@ -56,6 +56,9 @@ _DONE = (
 """Open configurations whose jobs have all ended."""
 
 
+_NOTHING = "No configuration was trained to its end."
+
+
 @dataclass(frozen=True)
 class NewTrial:
     """A configuration that is proposed, with the jobs of its seeds or folds."""
@@ -246,9 +249,26 @@ class TrialStore:
         return len(numbers)
 
     def finish(self, sweep: SweepRecord) -> bool:
-        """End a sweep that proposes nothing more and whose configurations have all ended."""
+        """End a sweep that proposes nothing more and whose configurations have all ended.
+
+        One in which no configuration has a score says why the first one failed.
+        """
         ready = and_(Sweep.id == sweep.id, Sweep.state == SweepState.running.value, Sweep.exhausted, ~_has_open_trials)
-        return self._end(ready, SweepState.finished, None)
+        return self._end(ready, SweepState.finished, self._nothing_found(sweep.id))
+
+    def _nothing_found(self, sweep_id: str) -> str | None:
+        scored = select(Trial.number).where(Trial.sweep_id == sweep_id, Trial.score.is_not(None)).limit(1)
+        failed = (
+            select(Job.trial, Job.failure_message)
+            .where(Job.sweep_id == sweep_id, Job.status == JobStatus.failed.value)
+            .order_by(Job.trial, Job.replicate)
+            .limit(1)
+        )
+        with reading(self._engine) as connection:
+            if connection.execute(scored).first() is not None:
+                return None
+            first = connection.execute(failed).first()
+        return _NOTHING if first is None else f"{_NOTHING} #{first.trial} failed: {first.failure_message}"
 
     def wait(self, sweep: SweepRecord, why: str) -> None:
         """Say why a sweep cannot go on now, until its next generation begins."""

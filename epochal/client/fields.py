@@ -122,9 +122,17 @@ def _models(annotation: Any) -> Iterator[type[BaseModel]]:
 
 
 def plain(value: Any) -> Any:
-    """A value without NumPy's types."""
+    """A value without NumPy's types; in arrays and pandas' frames true is 1, as scikit-learn takes it."""
+    if hasattr(value, "to_numpy"):
+        value = value.to_numpy()
     if hasattr(value, "tolist"):
-        return value.tolist()
+        listed = value.tolist()
+        may_be_truths = isinstance(listed, list) and str(value.dtype) in ("bool", "object", "torch.bool")
+        return _counted(listed) if may_be_truths else listed
     if isinstance(value, Mapping):
         return {name: plain(one) for name, one in value.items()}
     return [plain(one) for one in value] if isinstance(value, list | tuple) else value
+
+
+def _counted(values: list[Any]) -> list[Any]:
+    return [_counted(one) if isinstance(one, list) else int(one) if isinstance(one, bool) else one for one in values]

@@ -88,9 +88,9 @@ class Sweep:
 
     @property
     def sentence(self) -> str:
-        """Whether the best configuration is better than the others by more than what seeds do."""
+        """Whether the best configuration is better than the others by more than what seeds do; or why there is none."""
         comparison = self.view.comparison
-        return "" if comparison is None else comparison.sentence
+        return self.view.message or "" if comparison is None else comparison.sentence
 
     def trials(
         self, *, sort: str = "number", state: TrialState | str | None = None, limit: int | None = None

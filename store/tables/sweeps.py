@@ -30,7 +30,7 @@ class Sweep(Base):
     exhausted: Mapped[bool] = mapped_column(server_default=text("false"))
     """Whether nothing more is proposed: the space, or the budget, is at its end."""
     message: Mapped[str | None]
-    """Why it failed."""
+    """Why it failed, waits, or found nothing."""
     controller: Mapped[str | None]
     """The process that proposes for it, as long as its lease lasts.
 

@@ -104,6 +104,8 @@ def test_check(api: Service) -> None:
     assert (checked["train_rows"], checked["validation_rows"]) == (320, 80)
     assert checked["memory_bytes"] > 0
     assert checked["spec"]["learning_rate"] == 0.001
+    short = api.ask("POST", f"{JOBS}/check", json=XOR | {"schedule": "warmup_cosine", "epochs": 2}).get_json()
+    assert "a learning rate of 0.0004 at most, not 0.001: train more epochs" in short["warnings"][-1]
     assert api.stored() == 0
 
 

@@ -310,6 +310,20 @@ def test_a_failed_job_fails_its_configuration_only(house: House) -> None:
     counts = house.sweeps.counts(sweep).trials
     assert (counts[TrialState.failed], counts[TrialState.finished]) == (1, 1)
     assert len(house.sweeps.best(sweep.id)) == 1
+    assert done.message is None
+
+
+def test_a_sweep_whose_configurations_all_failed_says_why(house: House) -> None:
+    sweep = house.sweeps.submit(asked(trials=2), owner="ann")
+    house.controller().round()
+    for claim in house.jobs.claim(worker="w", device="cpu", limit=2, lease_s=60):
+        house.jobs.fail(claim.job_id, claim.attempt, reason=FailureReason.diverged, message="It diverged.")
+    done = house.run(sweep)
+    assert (done.state, done.message) == (
+        SweepState.finished,
+        "No configuration was trained to its end. #0 failed: It diverged.",
+    )
+    assert house.sweeps.extend(sweep.id, 3, owner="ann").message is None
 
 
 def test_the_counts_of_jobs_are_those_of_their_rows(house: House) -> None:

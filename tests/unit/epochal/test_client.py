@@ -12,7 +12,7 @@ import pytest
 
 from epochal.client import Api, Job
 from epochal.client import job as job_module
-from epochal.client.fields import fields, spec_with
+from epochal.client.fields import fields, plain, spec_with
 from epochal.client.waiting import wait, wait_for_improvement
 from epochal.errors import (
     BadFileError,
@@ -78,6 +78,12 @@ def test_keyword_arguments_are_the_fields_of_a_spec() -> None:
     assert server.sent["architecture"]["hidden"] == [64, 32]
     assert server.sent["optimizer"].items() >= {"type": "sgd", "momentum": 0.9}.items()
     assert server.sent["seed"] == 3
+
+
+@pytest.mark.parametrize("x", [pd.DataFrame({"a": [0.5, 2.0], "b": [True, False]}), [[0.5, 1], [2.0, 0]]])
+@pytest.mark.parametrize("y", [np.array([True, False]), pd.Series([True, False]), [1, 0]])
+def test_inline_data_are_frames_and_arrays_in_which_true_is_1(x: Any, y: Any) -> None:
+    assert plain({"x": x, "y": y}) == {"x": [[0.5, 1], [2.0, 0]], "y": [1, 0]}
 
 
 def test_arguments_replace_the_fields_of_a_spec_in_any_form(tmp_path: Path) -> None:

@@ -145,6 +145,13 @@ def test_rows_in_the_spec_that_many_jobs_would_keep_are_refused_with_the_cure() 
         (None, {"seeds": 2, "folds": 5}, "folds", "cannot be combined"),
         (None, {"objective": "val_r2"}, "objective", "needs numbers"),
         ({"epochs": [1, 2]}, {"halving": "hyperband"}, "space.epochs", "cannot vary"),
+        (None, {"halving": {"type": "hyperband", "min_epochs": 100}}, "halving.min_epochs", "less than the epochs"),
+        (
+            None,
+            {"halving": {"type": "population", "interval": 100}, "method": "random"},
+            "halving.interval",
+            "less than the epochs",
+        ),
         (None, {"trials": 100_000, "seeds": 100}, "trials", "200,000"),
         (None, {"trials": {}}, "trials", "must be a number, or"),
     ],

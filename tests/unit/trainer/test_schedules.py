@@ -49,6 +49,22 @@ def test_a_cosine_is_pytorchs() -> None:
     assert ours({"type": "cosine", "floor": 0.1}) == pytest.approx(wanted)
 
 
+@pytest.mark.parametrize(
+    ("schedule", "epochs", "most"),
+    [
+        ("one_cycle", 1, 4e-6),
+        ("warmup_cosine", 3, 0.6),
+        ("warmup_cosine", 5, 1.0),
+        ("step", 1, 1.0),
+        ("plateau", 9, 1.0),
+    ],
+)
+def test_the_largest_rate_is_known_before_training(schedule: str, epochs: int, most: float) -> None:
+    spec = job(schedule=schedule, epochs=epochs).schedule
+    assert spec.most(epochs) == pytest.approx(most)
+    assert max(share(spec, epoch, epochs) for epoch in range(1, epochs + 1)) == pytest.approx(most)
+
+
 def test_one_cycle_is_pytorchs() -> None:
     wanted = theirs(
         lambda optimizer, **options: lr_scheduler.OneCycleLR(
