@@ -37,7 +37,7 @@ from sqlalchemy.orm import InstrumentedAttribute, aliased
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import DateTime, String, TypeDecorator, TypeEngine
 
-from .errors import DiskFullError, StoreUnavailableError
+from .errors import DiskFullError, NotMigratedError, StoreUnavailableError
 
 Entity = TypeVar("Entity")
 
@@ -241,19 +241,19 @@ def plan_anew(connection: Connection) -> None:
 @contextmanager
 def writing(engine: Engine) -> Iterator[Connection]:
     """One short transaction that writes. Raises `StoreUnavailableError` when the database does not answer."""
-    with _sentences(), engine.begin() as connection:
+    with _sentences(engine), engine.begin() as connection:
         yield connection
 
 
 @contextmanager
 def reading(engine: Engine) -> Iterator[Connection]:
     """One short transaction that only reads. Raises `StoreUnavailableError` when the database does not answer."""
-    with _sentences(), engine.connect().execution_options(epochal_reading=True) as connection:
+    with _sentences(engine), engine.connect().execution_options(epochal_reading=True) as connection:
         yield connection
 
 
 @contextmanager
-def _sentences() -> Iterator[None]:
+def _sentences(engine: Engine) -> Iterator[None]:
     try:
         yield
     except PoolTimeoutError as error:
@@ -263,6 +263,8 @@ def _sentences() -> Iterator[None]:
             raise DiskFullError(
                 "The disk of the database is full, and nothing was stored. Tell whoever runs the service."
             ) from error
+        if _undefined(error) and (behind := _behind(engine)):
+            raise NotMigratedError(behind) from error
         if _unavailable(error):
             raise StoreUnavailableError("The database does not answer; try again in a moment.") from error
         raise
@@ -287,6 +289,19 @@ def _disk_full(error: DBAPIError) -> bool:
         code = getattr(error.orig, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
         return code in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_SHMSIZE)
     return isinstance(error.orig, psycopg.errors.DiskFull)
+
+
+def _undefined(error: DBAPIError) -> bool:
+    """Whether there is no such table or column: the statement is wrong, or the record is not migrated yet."""
+    if isinstance(error.orig, sqlite3.Error):
+        return str(error.orig).startswith(("no such table", "no such column")) or "has no column" in str(error.orig)
+    return isinstance(error.orig, psycopg.errors.UndefinedTable | psycopg.errors.UndefinedColumn)
+
+
+def _behind(engine: Engine) -> str | None:
+    from .schema import schema_of  # it reads through this module
+
+    return schema_of(engine).wrong
 
 
 def _unavailable(error: DBAPIError) -> bool:

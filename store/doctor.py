@@ -17,7 +17,7 @@ from spec.settings import Settings
 from .db import connect, now, reading
 from .device_requests import KINDS
 from .doorbell import transport_options
-from .errors import DiskFullError, StoreError
+from .errors import DiskFullError, StoreError, in_full
 from .files import BadFilesUrlError, Files, files_at
 from .metrics import Metrics
 from .queue import Queue
@@ -188,4 +188,5 @@ def _work(engine: Engine) -> Iterator[Finding]:
 
 
 def _first_line(error: Exception) -> str:
-    return (str(error) or type(error).__name__).splitlines()[0]
+    said = in_full(error) if isinstance(error, StoreError) else str(error)
+    return (said or type(error).__name__).splitlines()[0]

@@ -121,6 +121,16 @@ class StoreUnavailableError(StoreError):
     """The database does not answer."""
 
 
+class NotMigratedError(StoreUnavailableError):
+    """The record has an older schema than this release needs, or none."""
+
+
+def in_full(error: StoreError) -> str:
+    """The sentence of an error, and what the driver said: for logs only, because that names hosts and users."""
+    said = str(getattr(error.__cause__, "orig", "")).strip().partition("\n")[0]
+    return f"{error} ({said})" if said else str(error)
+
+
 class NoSpaceError(StoreError):
     """A file would take space that is kept free for running jobs."""
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from sqlalchemy import Engine, inspect, text
 
 from .db import reading
-from .errors import StoreUnavailableError
+from .errors import StoreUnavailableError, in_full
 
 LOOKS_EVERY_S = 2.0
 
@@ -31,6 +31,12 @@ class Schema:
         """Whether this release can work with it."""
         return self.found == self.needed or self.is_newer
 
+    @property
+    def wrong(self) -> str | None:
+        """Why this release cannot work with it."""
+        has = f"The record has schema {self.found or 'none'}, and this release needs {self.needed}"
+        return None if self.serves else f"{has}: run `python -m store migrate` of this release."
+
 
 def schema_of(engine: Engine) -> Schema:
     """The schema of the record. Raises `StoreUnavailableError`."""
@@ -52,13 +58,11 @@ def await_schema(engine: Engine, within_s: float) -> str | None:
     deadline = time.monotonic() + within_s
     while True:
         try:
-            schema = schema_of(engine)
+            wrong = schema_of(engine).wrong
         except StoreUnavailableError as error:
-            wrong: str = str(error)
-        else:
-            if schema.serves:
-                return None
-            wrong = f"The record has schema {schema.found}, and this release needs {schema.needed}: migrate it."
+            wrong = in_full(error)
+        if wrong is None:
+            return None
         if time.monotonic() >= deadline:
             return wrong
         time.sleep(min(LOOKS_EVERY_S, max(deadline - time.monotonic(), 0.0)))

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from spec.settings import BadSettingsError, Settings
 
-from .errors import StoreError
+from .errors import StoreError, in_full
 from .signals import heard
 
 AGAIN_S = 1.0
@@ -57,7 +57,7 @@ def in_rounds(
             available = True
         except StoreError as error:
             if available:
-                log.warning("the database does not answer: %s", error)
+                log.warning("this must wait for the database: %s", in_full(error))
             available = more = False
 
 

@@ -26,7 +26,7 @@ from store.artifacts import ArtifactStore
 from store.checkpoints import CheckpointStore
 from store.claims import ClaimStore
 from store.doorbell import Doorbell
-from store.errors import StoreError
+from store.errors import StoreError, in_full
 from store.failpoints import Failpoints
 from store.files import BadFilesUrlError, FilesUnavailableError, files_at
 from store.leases import LeaseStore
@@ -222,7 +222,7 @@ class Worker:
                 )
             )
         except StoreError as error:
-            log.warning("this worker is not registered: %s", error)
+            log.warning("this worker is not registered: %s", in_full(error))
 
 
 def consume_bells(app: Celery, slots: int, stop: threading.Event) -> None:

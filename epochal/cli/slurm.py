@@ -14,13 +14,11 @@ from ..slurm.scaling import Change, Fleet, Load, Policy, decide
 from .console import Json, print_result
 from .figures import duration
 from .help import add
+from .stack import OF_A_CLUSTER
 
 Idle = Annotated[float, typer.Option("--idle", min=1.0, help="Seconds without a job after which a pilot leaves.")]
 Devices = Annotated[Optional[str], typer.Option(help="As of `epochal worker`.")]  # noqa: UP045 - typer reads it
 Options = Annotated[Optional[list[str]], typer.Argument(help="Options for sbatch, after --.")]  # noqa: UP045
-
-NEEDED = ("EPOCHAL_DATABASE_URL", "EPOCHAL_BROKER_URL", "EPOCHAL_FILES_URL")
-"""What a pilot must know; sbatch hands the environment on."""
 
 
 def register(app: typer.Typer, *, panel: str) -> None:
@@ -46,7 +44,8 @@ def slurm(
 
     """
     submitted = _pilots(sbatch, idle, devices).submit(pilots)
-    print_result({"submitted": submitted}, f"Submitted: {', '.join(submitted)}", as_json)
+    where = "A pilot's log is slurm-ID.out in this folder, unless --output names another file."
+    print_result({"submitted": submitted}, f"Submitted: {', '.join(submitted)}. {where}", as_json)
 
 
 def autoscale(
@@ -111,6 +110,6 @@ def _line(load: Load, fleet: Fleet, change: Change, *, as_json: bool) -> str:
 
 
 def _pilots(sbatch: list[str] | None, idle_s: float, devices: str | None) -> Pilots:
-    if missing := [name for name in NEEDED if not os.environ.get(name)]:
+    if missing := [name for name in OF_A_CLUSTER if not os.environ.get(name)]:
         raise WrongUseError(f"{', '.join(missing)}: not set. Pilots inherit them: see docs/slurm.md.")
     return Pilots(sbatch or (), script(idle_s, devices))

@@ -32,6 +32,9 @@ DOWN_WITHIN_S = 45.0
 WORKERS_WITHIN_S = 30.0
 """Seconds that `up --detach` waits for the workers, once the API is ready."""
 
+OF_A_CLUSTER = ("EPOCHAL_DATABASE_URL", "EPOCHAL_BROKER_URL", "EPOCHAL_FILES_URL")
+"""What a worker on another machine must know: by themselves, record and files are those of an embedded stack."""
+
 COUNTED = 1000
 """Most jobs of a state that `status` counts."""
 
@@ -168,10 +171,11 @@ def worker(
 
     """
     settings = read_settings()
-    if not settings.broker_url:
+    missing = [name for name in OF_A_CLUSTER if not os.environ.get(name)]
+    if missing and not (settings.broker_url and Path(settings.home, "epochal.db").exists()):
         raise WrongUseError(
-            "EPOCHAL_BROKER_URL is not set: a worker needs the database and the broker of its cluster. "
-            "On one machine, `epochal up --workers N` starts workers of its own."
+            f"{', '.join(missing)}: not set. A worker needs the database, the broker and the files of its cluster: see "
+            "docs/operations.md. On one machine, `epochal up --workers N` starts workers of its own."
         )
     environ = {**os.environ, **({"EPOCHAL_DEVICES": devices} if devices else {})}
     # This process becomes the worker, so signals and its exit status are the worker's own.

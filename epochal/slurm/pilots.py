@@ -32,8 +32,12 @@ class Pilots:
 
     def submit(self, count: int) -> list[str]:
         """Submit so many; their job ids."""
-        ours = (f"--job-name={NAME}", f"--signal=B:USR1@{GRACE_S}", "--requeue", "--open-mode=append", "--parsable")
-        return [_slurm("sbatch", *ours, *self._options, script=self._script).partition(";")[0] for _ in range(count)]
+        told = (f"--job-name={NAME}", f"--signal=B:USR1@{GRACE_S}", "--requeue", "--open-mode=append", "--parsable")
+        addresses = "--export=ALL"  # a pilot has them from here, also where SBATCH_EXPORT says NONE
+        return [
+            _slurm("sbatch", *told, addresses, *self._options, script=self._script).partition(";")[0]
+            for _ in range(count)
+        ]
 
     def fleet(self) -> Fleet:
         """How many run, and how many wait for a node."""

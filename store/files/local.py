@@ -32,7 +32,10 @@ class LocalFiles:
         """Raise `BadFilesUrlError` unless this user can write to the folder."""
         there = next(one for one in (self._root, *self._root.parents) if one.exists())
         if not os.access(there, os.W_OK | os.X_OK):
-            raise BadFilesUrlError(f"EPOCHAL_FILES_URL: this user cannot write to {there}. Change its owner or mode.")
+            absent = "" if there == self._root else f"{self._root} is not there: is its disk mounted here? And "
+            raise BadFilesUrlError(
+                f"EPOCHAL_FILES_URL: {absent}this user cannot write to {there}. Change its owner or mode."
+            )
 
     def uri(self, path: str) -> str:
         """The address of `path`, for the record."""

@@ -179,6 +179,14 @@ def test_parts_of_a_large_file_that_nobody_finished_are_deleted(bucket: str) -> 
         files._s3.list_parts(**at, UploadId=upload)
 
 
+def test_a_folder_that_is_not_mounted_here_is_said_with_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("os.access", lambda *_: False)
+    with pytest.raises(BadFilesUrlError, match=r"shared is not there: is its disk mounted here\? .* cannot write to"):
+        files_at((tmp_path / "shared").as_uri()).check()
+
+
 def test_a_bucket_that_is_not_there_is_said_with_what_to_do(bucket: str) -> None:
     missing = files_at("s3://not-there/files")
     with pytest.raises(BadFilesUrlError, match="The bucket not-there is not there: make it, or correct EPOCHAL_FILES"):

@@ -17,7 +17,7 @@ def test_a_record_is_served_with_this_schema_or_a_newer_one(tmp_path: Path, monk
     engine = db.connect(url)
     try:
         assert schema_of(engine).found is None
-        assert "migrate it" in (await_schema(engine, 0.0) or "")
+        assert "python -m store migrate" in (await_schema(engine, 0.0) or "")
         monkeypatch.setenv("EPOCHAL_HOME", str(tmp_path))
         assert main(["check"]) == 1
     finally:

@@ -9,13 +9,21 @@ from sqlalchemy import Engine, create_engine, event, text
 from sqlalchemy.exc import DBAPIError
 
 from store import db
-from store.errors import StoreUnavailableError
+from store.errors import NotMigratedError, StoreUnavailableError, in_full
 
 
 @pytest.mark.parametrize("statement", ["SELECT no_such_column FROM job", "SELECT 1 FROM no_such_table", "SELEC 1"])
 def test_a_wrong_statement_is_not_an_unavailable_database(engine: Engine, statement: str) -> None:
     with pytest.raises(DBAPIError), db.reading(engine) as connection:
         connection.execute(text(statement))
+
+
+def test_a_record_that_nobody_has_migrated_is_unavailable_and_the_sentence_says_the_cure(tmp_path: Path) -> None:
+    engine = db.connect(f"sqlite:///{tmp_path}/epochal.db")
+    with pytest.raises(NotMigratedError, match="python -m store migrate") as said, db.reading(engine) as connection:
+        connection.execute(text("SELECT id FROM job"))
+    assert in_full(said.value).endswith("(no such table: job)")
+    engine.dispose()
 
 
 def test_a_connection_that_is_cut_is_unavailable(engine: Engine) -> None:

@@ -11,7 +11,7 @@ from epochal.slurm.scaling import Fleet
 from tests.services import eventually
 from tests.slurm import Slurm, slurm
 
-SCRIPT = "#!/bin/bash\ntrap 'kill $!; exit 0' USR1 TERM\nsleep 300 &\nwait\n"
+SCRIPT = "#!/bin/bash\necho $ADDRESS\ntrap 'kill $!; exit 0' USR1 TERM\nsleep 300 &\nwait\n"
 
 
 @pytest.fixture
@@ -22,11 +22,20 @@ def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[Slurm]:
 
 
 @pytest.mark.slurm
-def test_pilots_are_submitted_counted_and_cancelled_while_they_wait(cluster: Slurm) -> None:
-    pilots = Pilots(["--output=/dev/null"], SCRIPT)
+def test_pilots_are_submitted_counted_and_cancelled_while_they_wait(
+    cluster: Slurm, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("SBATCH_EXPORT", "NONE")  # as some clusters have it: our addresses are handed on all the same
+    monkeypatch.setenv("ADDRESS", "head-node")
+    pilots = Pilots([f"--output={tmp_path}/%j"], SCRIPT)
     assert pilots.fleet() == Fleet(running=0, pending=0)
     jobs = pilots.submit(4)
+
+    def logs() -> list[str]:
+        return [log.read_text() for log in tmp_path.iterdir()]
+
     eventually(lambda: pilots.fleet() == Fleet(running=2, pending=2), within_s=20.0, what="two run, and two wait")
+    eventually(lambda: "head-node\n" in logs(), within_s=10.0, what="they have the address")
     pilots.cancel_waiting(1)
     assert pilots.fleet() == Fleet(running=2, pending=1)
     assert jobs[3] not in cluster.run("squeue", "-h", "-o", "%A").split()

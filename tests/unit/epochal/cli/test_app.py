@@ -302,10 +302,16 @@ def test_one_fault_is_said_once() -> None:
     assert str(BadSpecError("The spec is not valid.", errors=[fault])).endswith("\n  target: is missing")
 
 
-def test_a_worker_needs_a_broker(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.delenv("EPOCHAL_BROKER_URL", raising=False)
+@pytest.mark.parametrize("missing", ["EPOCHAL_DATABASE_URL", "EPOCHAL_BROKER_URL", "EPOCHAL_FILES_URL"])
+def test_a_worker_needs_the_record_the_broker_and_the_files_of_its_cluster(
+    missing: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.setenv("EPOCHAL_HOME", str(tmp_path))
+    for name in ("EPOCHAL_DATABASE_URL", "EPOCHAL_BROKER_URL", "EPOCHAL_FILES_URL"):
+        monkeypatch.setenv(name, "x")
+    monkeypatch.delenv(missing)
     assert run("worker") == 2
-    assert "EPOCHAL_BROKER_URL" in capsys.readouterr().err
+    assert f"{missing}: not set" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("arguments", [(), ("x", "--project", "p"), ("--project", "p", "--all")])
