@@ -1,6 +1,7 @@
 """The numbers of a picture, from a job's report."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from spec.pictures import (
     BoundaryNumbers,
@@ -12,6 +13,7 @@ from spec.pictures import (
     ResidualNumbers,
     RocCurve,
     RocNumbers,
+    TargetNumbers,
 )
 
 if TYPE_CHECKING:
@@ -31,7 +33,11 @@ def numbers_of(report: "Report", name: str) -> PictureNumbers | None:
     return _of_part(part.model_dump() if part is not None else {}, name.removeprefix("test_"))
 
 
-def _of_part(measured: dict[str, object], name: str) -> PictureNumbers | None:
+def _residuals(found: Mapping[str, Any]) -> dict[str, Any]:
+    return {"predicted": found["told"], "true": found["right"], "edges": found["edges"], "counts": found["counts"]}
+
+
+def _of_part(measured: dict[str, Any], name: str) -> PictureNumbers | None:
     """A picture of the validation or of the test rows."""
     found = measured.get(name)
     match name, found:
@@ -46,7 +52,9 @@ def _of_part(measured: dict[str, object], name: str) -> PictureNumbers | None:
                 )
             )
         case "residuals", dict():
+            targets = [one for one in measured["targets"] if one["residuals"] is not None]
             return ResidualNumbers(
-                predicted=found["told"], true=found["right"], edges=found["edges"], counts=found["counts"]
+                **_residuals(found),
+                targets=tuple(TargetNumbers(**_residuals(one.pop("residuals")), **one) for one in targets),
             )
     return None

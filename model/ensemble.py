@@ -62,7 +62,7 @@ class Ensemble:
         output = self.preprocessing.output
         if output.type is Targets.numbers:
             numbers = values[:, 0].tolist() if values.shape[1] == 1 else values.tolist()
-            return Predictions(predictions=numbers, warnings=warnings)
+            return Predictions(predictions=numbers, targets=output.several, warnings=warnings)
         return Predictions(
             predictions=[output.labels[place] for place in values.argmax(axis=1).tolist()],
             classes=list(output.labels),

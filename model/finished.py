@@ -56,7 +56,7 @@ class Model:
         warnings = warnings_of(prepared, x, words)
         if prepared.output.type is Targets.numbers:
             numbers = values[:, 0].tolist() if values.shape[1] == 1 else values.tolist()
-            return Predictions(predictions=numbers, warnings=warnings)
+            return Predictions(predictions=numbers, targets=prepared.output.several, warnings=warnings)
         labels, probabilities = prepared.output.labels, self.probabilities(outputs)
         return Predictions(
             predictions=[labels[place] for place in self.predicted_class(outputs).tolist()],

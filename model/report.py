@@ -26,6 +26,8 @@ ROC_POINTS = 100
 BINS = 10
 RESIDUALS = 1000
 RESIDUAL_BINS = 20
+DRAWN_TARGETS = 12
+"""Maximum number of targets that are reported one by one."""
 
 
 class Roc(Frozen):
@@ -52,6 +54,16 @@ class Residuals(Frozen):
     right: tuple[float, ...]
     edges: tuple[float, ...]
     counts: tuple[int, ...]
+
+
+class TargetReport(Frozen):
+    """Metrics of one of several targets, in its units."""
+
+    target: str
+    mae: float
+    rmse: float
+    r2: float | None
+    residuals: Residuals | None = None
 
 
 class ClassReport(Frozen):
@@ -82,7 +94,7 @@ class ClassReport(Frozen):
 
 
 class NumberReport(Frozen):
-    """Metrics of a regression, in the target's units; the mean for several outputs."""
+    """Metrics of a regression, in the target's units; the mean for several targets."""
 
     rows: int
     mae: float
@@ -90,6 +102,9 @@ class NumberReport(Frozen):
     r2: float | None
     """Coefficient of determination; null if all targets are equal."""
     residuals: Residuals | None = None
+    """Of all targets together."""
+    targets: tuple[TargetReport, ...] = ()
+    """Each target, if there are several and not too many."""
 
     @property
     def pictures(self) -> tuple[str, ...]:
@@ -134,15 +149,16 @@ def report(model: Model, outputs: Array, y: npt.NDArray[np.generic]) -> ClassRep
     if not np.isfinite(outputs).all():
         return None
     if model.preprocessing.output.type is Targets.numbers:
-        return of_numbers(model.preprocessing.answers(outputs), model.preprocessing.answers(np.asarray(y, float)))
+        predicted, true = (model.preprocessing.answers(values) for values in (outputs, np.asarray(y, float)))
+        return of_numbers(predicted, true, model.preprocessing.output.names)
     labels, probabilities = model.preprocessing.output.labels, model.probabilities(outputs)
     score = outputs[:, -1] - (outputs[:, 0] if outputs.shape[1] == 2 else 0.0)
     scores = score[None] if len(labels) == 2 else (outputs if probabilities is None else probabilities).T
     return of_classes(labels, model.predicted_class(outputs), probabilities, scores, np.asarray(y, np.int64))
 
 
-def of_numbers(predicted: Array, true: Array) -> NumberReport:
-    """The metrics of predicted numbers beside the true ones, [rows, outputs] each."""
+def of_numbers(predicted: Array, true: Array, names: Sequence[str] = ()) -> NumberReport:
+    """The metrics of predicted numbers beside the true ones, [rows, outputs] each; `names` of the outputs."""
     errors = predicted - true
     residual, total = np.square(errors).sum(axis=0), np.square(true - true.mean(axis=0)).sum(axis=0)
     return NumberReport(
@@ -151,10 +167,22 @@ def of_numbers(predicted: Array, true: Array) -> NumberReport:
         rmse=float(np.sqrt(np.square(errors).mean(axis=0)).mean()),
         r2=float((1.0 - residual / total).mean()) if (total > 0.0).all() else None,
         residuals=_residuals(predicted.reshape(-1), true.reshape(-1)),
+        targets=tuple(
+            _of_target(name, predicted[:, [at]], true[:, [at]], RESIDUALS // len(names))
+            for at, name in enumerate(names)
+        )
+        if 1 < len(names) <= DRAWN_TARGETS
+        else (),
     )
 
 
-def _residuals(predicted: Array, true: Array) -> Residuals | None:
+def _of_target(name: str, predicted: Array, true: Array, most: int) -> TargetReport:
+    one = of_numbers(predicted, true)
+    residuals = _residuals(predicted[:, 0], true[:, 0], most)
+    return TargetReport(target=name, mae=one.mae, rmse=one.rmse, r2=one.r2, residuals=residuals)
+
+
+def _residuals(predicted: Array, true: Array, most: int = RESIDUALS) -> Residuals | None:
     errors = predicted - true
     low, high = errors.min(), errors.max()
     if not np.isfinite(high - low):
@@ -163,7 +191,7 @@ def _residuals(predicted: Array, true: Array) -> Residuals | None:
         low, high = low - 0.5 * max(abs(low), 1.0), high + 0.5 * max(abs(high), 1.0)
     scale = max(float(np.abs(true).max()), float(high - low))
     counts, edges = np.histogram(errors, bins=RESIDUAL_BINS, range=(low, high))
-    some = _evenly_spaced(len(predicted), RESIDUALS)
+    some = _evenly_spaced(len(predicted), most)
     return Residuals(
         told=rounded(predicted[some], scale),
         right=rounded(true[some], scale),

@@ -49,6 +49,20 @@ class CalibrationNumbers(Frozen):
     bins: tuple[CalibrationBin, ...]
 
 
+class TargetNumbers(Frozen):
+    """One of several targets: its metrics, and predicted and true numbers, in its units."""
+
+    target: str
+    mae: float
+    rmse: float
+    r2: float | None
+    """null if all true numbers are equal."""
+    predicted: tuple[float, ...]
+    true: tuple[float, ...]
+    edges: tuple[float, ...]
+    counts: tuple[int, ...]
+
+
 class ResidualNumbers(Frozen):
     """Predicted and true numbers of some rows, and a histogram of the errors of all rows."""
 
@@ -57,6 +71,8 @@ class ResidualNumbers(Frozen):
     true: tuple[float, ...]
     edges: tuple[float, ...]
     counts: tuple[int, ...]
+    targets: tuple[TargetNumbers, ...] = ()
+    """Each target, if there are several and not more than 12; the numbers above are of all of them together."""
 
 
 class BoundaryNumbers(Frozen):

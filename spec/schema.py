@@ -116,6 +116,18 @@ class Target(Frozen):
         """The columns of the file that hold the target."""
         return self.columns or (self.name,)
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """A name for each output of numbers: those of its columns, or an array's with their places."""
+        if len(self.sources) == self.outputs:
+            return self.sources
+        return tuple(f"{self.name} {place}" for place in range(1, self.outputs + 1))
+
+    @property
+    def several(self) -> list[str] | None:
+        """The names of several outputs; None of one."""
+        return list(self.names) if self.outputs > 1 else None
+
 
 class Schema(Frozen):
     """The columns of a table, in the order of its numbers."""

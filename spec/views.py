@@ -282,6 +282,8 @@ class Predictions(Frozen):
 
     predictions: list[str] | list[float] | list[list[float]]
     """Class names, or numbers in the target's units."""
+    targets: list[str] | None = None
+    """Names of the numbers of a prediction, if there are several."""
     classes: list[str] | None = None
     """The columns of `probabilities`."""
     probabilities: list[list[float]] | None = None

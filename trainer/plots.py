@@ -66,8 +66,9 @@ def _of_part(part: ClassReport | NumberReport, name: str, title: str) -> bytes:
             return calibration_png(
                 part.calibration, by_class=None if len(part.labels) > 2 else part.labels[1], title=title
             )
-        case NumberReport(residuals=Residuals() as residuals), "residuals":
-            return residuals_png(residuals, title=title)
+        case NumberReport(residuals=Residuals() as residuals, targets=targets), "residuals":
+            each = [(one.target, one.residuals) for one in targets if one.residuals is not None]
+            return residuals_png(each or [("target", residuals)], title=title)
     raise ValueError(f"there is no picture {name} of this")
 
 
@@ -162,17 +163,19 @@ def calibration_png(bins: Sequence[Calibration], *, by_class: str | None, title:
     return _png(figure, title)
 
 
-def residuals_png(residuals: Residuals, *, title: str) -> bytes:
-    """Predictions by targets, and a histogram of the errors."""
-    figure, (left, right) = _square(2)
-    both = (*residuals.told, *residuals.right)
-    left.plot([min(both), max(both)], [min(both), max(both)], ":", color=GREY, linewidth=1.0)
-    left.plot(residuals.right, residuals.told, "o", color=BLUE, markersize=3, alpha=0.6)
-    left.set(xlabel="target", ylabel="prediction")
-    right.stairs(residuals.counts, residuals.edges, fill=True, color=ORANGE)
-    right.axvline(0.0, color=GREY, linewidth=1.0, linestyle=":")
-    right.set(xlabel="error (prediction - target)", ylabel="rows")
-    for panel in (left, right):
+def residuals_png(targets: Sequence[tuple[str, Residuals]], *, title: str) -> bytes:
+    """Predictions by true values, and a histogram of the errors: a row of two panels for each target."""
+    figure, panels = _square(2, rows=len(targets))
+    for (name, residuals), left, right in zip(targets, panels[::2], panels[1::2], strict=True):
+        both = (*residuals.told, *residuals.right)
+        left.plot([min(both), max(both)], [min(both), max(both)], ":", color=GREY, linewidth=1.0)
+        left.plot(residuals.right, residuals.told, "o", color=BLUE, markersize=3, alpha=0.6)
+        left.set_xlabel(_drawable(name[:LABEL_LETTERS]), parse_math=False)
+        left.set_ylabel("prediction")
+        right.stairs(residuals.counts, residuals.edges, fill=True, color=ORANGE)
+        right.axvline(0.0, color=GREY, linewidth=1.0, linestyle=":")
+        right.set(xlabel="error (prediction - target)", ylabel="rows")
+    for panel in panels:
         panel.grid(alpha=0.25)
     return _png(figure, title)
 
@@ -218,12 +221,13 @@ def landscape_png(landscape: Landscape, *, title: str) -> bytes:
     return _png(figure, f"{title}: {landscape.part} loss")
 
 
-def _square(panels: int) -> tuple[Figure, Sequence[Axes]]:
-    """A figure of square panels side by side, with fixed margins."""
-    width = 5.0 * panels
-    figure = Figure(figsize=(width, 4.4), dpi=80)
-    figure.subplots_adjust(left=0.85 / width, right=1 - 0.15 / width, bottom=0.13, top=0.9, wspace=0.2)
-    return figure, list(figure.subplots(1, panels, squeeze=False)[0])
+def _square(panels: int, rows: int = 1) -> tuple[Figure, Sequence[Axes]]:
+    """A figure of square panels side by side, row by row, with fixed margins."""
+    width, height = 5.0 * panels, 4.4 * rows
+    figure = Figure(figsize=(width, height), dpi=80)
+    figure.subplots_adjust(left=0.85 / width, right=1 - 0.15 / width, bottom=0.57 / height, top=1 - 0.44 / height)
+    figure.subplots_adjust(wspace=0.2, hspace=0.2)
+    return figure, list(figure.subplots(rows, panels, squeeze=False).flat)
 
 
 def _png(figure: Figure, title: str) -> bytes:

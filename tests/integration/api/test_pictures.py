@@ -38,7 +38,7 @@ DRAWN = of_classes(
 )
 FULL = Report(
     validation=DRAWN,
-    test=of_numbers(np.array([[1.0], [2.0]]), np.array([[1.5], [2.0]])),
+    test=of_numbers(np.array([[1.0, 4.0], [2.0, 5.0]]), np.array([[1.5, 4.0], [2.0, 6.0]]), ["kg", "euro"]),
     boundary=Boundary(
         names=("x", "y"),
         across=(0.0, 1.0),
@@ -90,6 +90,11 @@ def test_every_picture_of_a_report_has_numbers(name: str) -> None:
     found = numbers_of(FULL, name if name != "residuals" else "test_residuals")
     assert found is not None
     assert found.picture == name
+    if found.picture == "residuals":
+        assert [(one.target, one.true, one.mae) for one in found.targets] == [
+            ("kg", (1.5, 2.0), 0.25),
+            ("euro", (4.0, 6.0), 0.5),
+        ]
 
 
 def test_a_picture_that_is_not_listed_is_a_404_that_says_which_there_are(api: Service) -> None:

@@ -7,7 +7,7 @@ from sklearn import metrics
 from sklearn.calibration import calibration_curve
 
 from model.finished import Model
-from model.report import ClassReport, NumberReport, Report, report
+from model.report import ClassReport, NumberReport, Report, of_numbers, report
 from spec.dataset import Targets
 from spec.job import JobSpec
 from trainer.data import split
@@ -162,3 +162,17 @@ def test_without_rows_or_with_weights_that_broke_there_is_nothing_to_report() ->
     broken = Model(model.spec, model.preprocessing, {name: np.nan * array for name, array in model.arrays.items()})
     assert report(model, np.zeros((0, 3)), np.zeros(0)) is None
     assert report(broken, broken.outputs(np.zeros((2, 13))), np.zeros(2)) is None
+
+
+def test_each_of_several_targets_is_measured_in_its_own_units() -> None:
+    draw = np.random.default_rng(0)
+    right = draw.normal(size=(50, 2)) * [1.0, 1000.0]
+    predicted = right + draw.normal(size=(50, 2)) * [0.1, 300.0]
+    found = of_numbers(predicted, right, ["kg", "euro"])
+    assert [one.target for one in found.targets] == ["kg", "euro"]
+    for at, one in enumerate(found.targets):
+        assert one.mae == pytest.approx(metrics.mean_absolute_error(right[:, at], predicted[:, at]))
+        assert one.r2 == pytest.approx(metrics.r2_score(right[:, at], predicted[:, at]))
+        assert one.residuals is not None
+        assert one.residuals.right == pytest.approx(right[:, at], rel=1e-2, abs=1.0)
+    assert of_numbers(predicted[:, :1], right[:, :1], ["kg"]).targets == ()

@@ -5,6 +5,9 @@ import { number } from "./format";
 
 export type { EChartsOption };
 
+/** How many colours of series there are: `--series-1` and on. */
+export const SERIES = 8;
+
 /** The tokens as a canvas needs them. */
 export interface Colours {
   readonly text: string;
@@ -36,7 +39,7 @@ export function colours(): Colours {
     test: token("test"),
     good: token("good"),
     bad: token("bad"),
-    series: [1, 2, 3, 4, 5, 6, 7, 8].map((n) => token(`series-${n}`)),
+    series: Array.from({ length: SERIES }, (_, i) => token(`series-${i + 1}`)),
     font: token("font"),
   };
 }

@@ -2,7 +2,8 @@
 
 import type { Schemas } from "./api";
 import { axis, tip, tooltip, type Colours, type EChartsOption } from "./charts";
-import { count, number, percent } from "./format";
+import { count, metricName, number, percent } from "./format";
+import { blend, readableOn } from "./mixing";
 
 export type PictureNumbers =
   | Schemas["ConfusionNumbers"]
@@ -12,14 +13,44 @@ export type PictureNumbers =
   | Schemas["BoundaryNumbers"]
   | Schemas["LandscapeNumbers"];
 
-const MOST_CELL_TEXTS = 12;
-/** Letters of all classes that fit beside each other below a small matrix: more are turned. */
-const MOST_LETTERS = 26;
-/** Longer names of classes are cut off where they stand in a chart. */
-const LONG = 20;
-/** So many classes all have their label. */
-const MOST_LABELS = 40;
+/** How a confusion matrix changes with its classes. */
+export const MATRIX = {
+  /** More classes need the whole width of the view. */
+  narrow: 8,
+  /** Cells of more classes are too small for their numbers. */
+  numbered: 12,
+  /** Letters of all names together that fit below it: more are turned. */
+  level: 26,
+} as const;
 const PREDICTION = "prediction";
+
+/** A chart of a job's pictures, as its card shows it. */
+export interface Picture {
+  readonly id: string;
+  readonly title: string;
+  /** The figures beside the title. */
+  readonly figures: readonly { readonly name: string; readonly value: string }[];
+  readonly numbers: PictureNumbers;
+}
+
+const TITLES: Readonly<Record<PictureNumbers["picture"], string>> = {
+  confusion: "Confusion matrix", roc: "ROC", calibration: "Calibration",
+  residuals: "Predicted and true", boundary: "Decision boundary", landscape: "Loss around the weights",
+};
+
+/** What is drawn of a picture: one chart, or one for each of several targets, whose units differ. */
+export function chartsOf(name: string, numbers: PictureNumbers): Picture[] {
+  const title = numbers.picture === "boundary" && numbers.kind === "number" ? "Predicted value" : TITLES[numbers.picture];
+  const rows = name.startsWith("test_") ? ", test rows" : "";
+  const targets = numbers.picture === "residuals" ? (numbers.targets ?? []) : [];
+  if (targets.length === 0) return [{ id: name, title: title + rows, figures: [], numbers }];
+  return targets.map((one) => ({
+    id: `${name}.${one.target}`,
+    title: `${one.target}: predicted and true${rows}`,
+    figures: (["mae", "rmse", "r2"] as const).map((key) => ({ name: metricName(key), value: number(one[key]) })),
+    numbers: { picture: "residuals", ...one, targets: [] },
+  }));
+}
 
 /** The option of a picture. */
 export function pictureOption(numbers: PictureNumbers, c: Colours): EChartsOption {
@@ -62,37 +93,31 @@ const legend = (c: Colours): object => ({
   grid: { ...GRID, top: 36 },
 });
 
-/** `colour` over `ground`; drawn cells must be opaque, for they overlap by half a pixel. */
-function blend(colour: string, ground: string, share: number): string {
-  const long = (hex: string): string => (hex.length === 4 ? hex.replace(/[^#]/g, "$&$&") : hex); // the build writes #ffffff as #fff
-  const channels = (hex: string): number[] => [1, 3, 5].map((at) => parseInt(long(hex).slice(at, at + 2), 16));
-  const below = channels(ground);
-  return `rgb(${channels(colour).map((one, i) => Math.round(share * one + (1 - share) * (below[i] ?? 0))).join(",")})`;
-}
-
 function hover(c: Colours, formatter: (shown: { data: readonly number[]; seriesName: string; value: readonly number[] }) => HTMLElement): object {
   return { ...tooltip(c), trigger: "item", formatter: (shown: unknown) => formatter(shown as never) };
 }
 
 function confusion({ labels, counts }: Schemas["ConfusionNumbers"], c: Colours): EChartsOption {
   const most = Math.max(1, ...counts.flat());
-  const many = labels.length > MOST_CELL_TEXTS;
-  const every = { interval: labels.length > MOST_LABELS ? "auto" : 0, hideOverlap: labels.length > MOST_LABELS };
-  const wide = labels.length * Math.max(...labels.map((label) => label.length)) > MOST_LETTERS;
+  const many = labels.length > MATRIX.numbered;
+  const every = { interval: 0, hideOverlap: false };
+  const wide = labels.length * Math.max(...labels.map((label) => label.length)) > MATRIX.level;
+  const [none, all] = [blend(c.muted, c.surface, 0.1), c.train];
   const cells = counts.flatMap((row, real) => row.map((n, predicted) => [predicted, labels.length - 1 - real, n]));
   return {
     grid: GRID,
     xAxis: { ...categories(c, "predicted", labels, { ...every, ...(many ? { rotate: 60, fontSize: 10 } : wide ? { rotate: 35 } : {}) }), ...BELOW } as never,
     yAxis: categories(c, "true", [...labels].reverse(), { ...every, ...(many ? { fontSize: 10 } : {}) }) as never,
-    visualMap: { show: false, min: 0, max: most, inRange: { color: [blend(c.muted, c.surface, 0.1), c.train] } },
+    visualMap: { show: false, min: 0, max: most, inRange: { color: [none, all] } },
     tooltip: hover(c, ({ value: [x = 0, y = 0, n = 0] }) => {
       const real = labels.length - 1 - y;
-      const all = counts[real]?.reduce((sum, one) => sum + one, 0) ?? 0;
-      return tip(`true ${labels[real]}, predicted ${labels[x]}`, [{ name: "rows", value: count(n) }, { name: "of its class", value: percent(n / all) }]);
+      const rows = counts[real]?.reduce((sum, one) => sum + one, 0) ?? 0;
+      return tip(`true ${labels[real]}, predicted ${labels[x]}`, [{ name: "rows", value: count(n) }, { name: "of its class", value: percent(n / rows) }]);
     }) as never,
     series: [{
       type: "heatmap",
-      data: cells.map((cell) => ({ value: cell, label: { color: (cell[2] ?? 0) > most / 2 ? c.surface : c.text } })),
+      data: cells.map((cell) => ({ value: cell, label: { color: readableOn(blend(all, none, (cell[2] ?? 0) / most)) } })),
+      labelLayout: { hideOverlap: true },
       label: { show: !many, formatter: (cell) => String((cell.value as number[])[2] || "") },
       itemStyle: { borderColor: c.surface, borderWidth: many ? 1 : 2, borderRadius: 3 },
     }],
@@ -106,13 +131,14 @@ const DIAGONAL = (c: Colours): object => ({
 function roc({ curves }: Schemas["RocNumbers"], c: Colours): EChartsOption {
   return {
     grid: GRID,
-    legend: { ...LEGEND(c), orient: "vertical", right: 20, bottom: 48, itemGap: 1, textStyle: { color: c.text, fontSize: 11, lineHeight: 14, textBorderColor: c.surface, textBorderWidth: 3 } },
     xAxis: named(c, "false-positive rate", { ...BELOW, min: 0, max: 1 }) as never,
     yAxis: named(c, "true-positive rate", { min: 0, max: 1 }) as never,
     tooltip: hover(c, ({ seriesName, value: [x, y] }) => tip(seriesName, [{ name: "false positives", value: percent(x) }, { name: "true positives", value: percent(y) }])) as never,
     series: curves.map((curve, i) => ({
       type: "line",
-      name: `${curve.label.length > LONG ? `${curve.label.slice(0, LONG - 1)}…` : curve.label} (AUC ${number(curve.auc)})`,
+      name: curve.label,
+      lineStyle: { width: 2, type: i < c.series.length ? "solid" : "dashed" }, // colours come again
+      emphasis: { focus: "series" },
       step: "end",
       symbolSize: 4,
       showSymbol: false,
@@ -142,7 +168,7 @@ function calibration({ bins }: Schemas["CalibrationNumbers"], c: Colours): EChar
   };
 }
 
-function residuals({ predicted, true: real }: Schemas["ResidualNumbers"], c: Colours): EChartsOption {
+function residuals({ predicted, true: real }: Pick<Schemas["TargetNumbers"], "predicted" | "true">, c: Colours): EChartsOption {
   const all = [...predicted, ...real];
   const low = Math.min(...all);
   const high = Math.max(...all);
