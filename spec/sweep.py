@@ -6,7 +6,7 @@ generation, and its halving stops the weak ones early. The same sweep gives the 
 
 import hashlib
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
@@ -412,6 +412,7 @@ class SweepSpec(Frozen):
             _check_parameter(name, parameter)
             if info.context is not STORED:
                 self._check_values(name, parameter)
+                self._check_conditions(name, parameter)
             if self.method == "grid" and parameter.values is None:
                 raise fault(f"space.{name}", "has endless values, and a grid needs a list: give choices or a step")
         if self.method == "grid" and self.combinations > MOST_TRIALS:
@@ -481,6 +482,26 @@ class SweepSpec(Frozen):
                 if first["type"] != "rule" and first["loc"][0] == name:  # a rule may hold beside other values
                     message = sentences(error, {name: value})[0].message
                     raise fault(f"space.{name}", message) from error
+
+    def _check_conditions(self, name: str, parameter: Parameter) -> None:
+        """Refuse a condition that holds in no combination: the parameter would never be there."""
+        for path, wanted in parameter.when.items():
+            allowed = wanted if isinstance(wanted, list) else [wanted]
+            if self._may_be(path, allowed):
+                continue
+            wants = f"is a condition that never holds: no combination has the {path} {' or '.join(map(str, allowed))}"
+            inner = next((longer for longer in (f"{path}.type", f"{path}.name") if self._may_be(longer, allowed)), None)
+            raise fault(f"space.{name}.when", wants if inner is None else f"{wants}; did you mean {inner}?")
+
+    def _may_be(self, path: str, allowed: Sequence[Any]) -> bool:
+        """Whether a field is one of these in some combination, as far as its values can be listed."""
+        varied = {name: one for name, one in self.space.items() if path == name or path.startswith(f"{name}.")}
+        if any(one.values is None for one in varied.values()):
+            return True
+        inner = {name: path.removeprefix(name).split(".")[1:] for name in varied}
+        taken = [_inner(value, inner[name]) for name, one in varied.items() for value in one.values or ()]
+        always = any(not one.when for one in varied.values())
+        return any(value in allowed for value in (taken if always else [*taken, value_at({}, self.base, path)]))
 
     def _check_devices(self) -> None:
         """Check that each job trains on one device: a bracket's packs take turns on it."""

@@ -133,6 +133,9 @@ def test_rows_in_the_spec_that_many_jobs_would_keep_are_refused_with_the_cure() 
             sweep(base={"dataset": rows}, trials=trials, seeds=seeds)
 
 
+MOMENTUM: dict[str, Any] = {"optimizer.momentum": {"uniform": [0.0, 0.9], "when": {"optimizer.type": "sgd"}}}
+
+
 @pytest.mark.parametrize(
     ("space", "fields", "path", "message"),
     [
@@ -154,6 +157,14 @@ def test_rows_in_the_spec_that_many_jobs_would_keep_are_refused_with_the_cure() 
         ),
         (None, {"trials": 100_000, "seeds": 100}, "trials", "200,000"),
         (None, {"trials": {}}, "trials", "must be a number, or"),
+        (MOMENTUM, {}, "space.optimizer.momentum.when", "no combination has the optimizer.type sgd"),
+        (MOMENTUM | {"optimizer": ["adam", "lion"]}, {}, "space.optimizer.momentum.when", "never holds"),
+        (
+            {"dropout": {"choice": [0.1], "when": {"optimizer": "adam"}}},
+            {},
+            "space.dropout.when",
+            "did you mean optimizer.type?",
+        ),
     ],
 )
 def test_what_cannot_be_asked_names_its_field(
