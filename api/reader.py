@@ -71,7 +71,7 @@ class Reader:
                 raise BadFieldsError.of(refusal.path, refusal.message)
         except ValidationError:
             log.exception("the reader of %s answered %r", order.name, done.stdout[:500])
-        if done.returncode in (-signal.SIGXCPU, -signal.SIGKILL):
+        if done.returncode in (-signal.SIGXCPU, -signal.SIGKILL, -signal.SIGABRT):
             raise BadFieldsError.of("file", "takes more time or memory to read than a file of its size may")
         request = g.get("request_id", "") if has_app_context() else ""
         said_last = done.stderr[-2000:].decode(errors="replace")

@@ -9,6 +9,7 @@ needs.
 import argparse
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from spec.known import PREDICTED_BYTES, KnownColumns, KnownReading
@@ -16,16 +17,16 @@ from spec.profile import Reading, Refusal
 from spec.reading import ReadingOrder
 
 from . import limits
-from .arff import as_csv
+from .conversion import converted
 from .errors import RefusedError
 from .kinds import kind_of
-from .unpacking import unpacked
+from .unpacking import unpacked, unpacked_bytes
 
 REFUSED = 2
 
 
-def read(file: Path, order: ReadingOrder, out: Path) -> Reading:
-    """Write the file's table to `out`, and say what is in it. Raises `RefusedError`."""
+def read(file: Path, order: ReadingOrder, out: Path, notes: Sequence[str] = ()) -> Reading:
+    """Write the file's table to `out`, and say what is in it, after `notes`. Raises `RefusedError`."""
     kind = kind_of(file, order.name)
     if kind == "npz":
         from . import npz
@@ -42,7 +43,7 @@ def read(file: Path, order: ReadingOrder, out: Path) -> Reading:
     options = order.options
     roles = (options.weight, options.group, options.split, options.time)
     named = [*order.target, *options.columns, *options.types, *(name for name in roles if name is not None)]
-    return columnar.read(CsvFile(file, options, named), order, out)
+    return columnar.read(CsvFile(file, options, named, notes=notes), order, out)
 
 
 def main() -> int:
@@ -70,14 +71,14 @@ def main() -> int:
 def _answer(options: argparse.Namespace, order: ReadingOrder) -> Reading | KnownReading:
     most = limits.UNPACKED_BYTES if options.known is None else PREDICTED_BYTES
     with unpacked(options.file, order.name, options.out.parent, most) as (plain, name):
-        limits.apply_time(plain)
-        with as_csv(plain, order.model_copy(update={"name": name}), options.out.parent) as (file, said):
+        limits.apply_time(unpacked_bytes(plain))
+        with converted(plain, order.model_copy(update={"name": name}), options.out.parent) as made:
             if options.known is None:
-                return read(file, said, options.out)
+                return read(made.file, made.order, options.out, made.notes)
             from .known import read_known
 
             known = KnownColumns.model_validate_json(options.known.read_bytes())
-            return read_known(file, said, known, options.out, with_cells=options.cells)
+            return read_known(made.file, made.order, known, options.out, with_cells=options.cells, notes=made.notes)
 
 
 if __name__ == "__main__":

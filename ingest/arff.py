@@ -2,11 +2,8 @@
 
 import csv
 import re
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 from spec.cells import clean, truth
 from spec.dataset import Targets
@@ -16,7 +13,6 @@ from spec.schema import ColumnKind
 from .errors import RefusedError, shown
 
 BEGIN = re.compile(rb"(%[^\n]*\n|\s)*@relation\s", re.IGNORECASE)
-HEAD = 1 << 16
 _QUOTED = r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\""
 _ATTRIBUTE = re.compile(rf"@attribute\s+({_QUOTED}|[^\s{{]+)\s*(.*)", re.IGNORECASE)
 _CELL = re.compile(rf"\s*({_QUOTED}|(?!['\"])[^,]*?)\s*(?:,|$)")
@@ -24,28 +20,13 @@ _TRUTHS = ("0", "1")
 """Numbers that may be truths, too: an attribute of them is of two words."""
 
 
-@contextmanager
-def as_csv(file: Path, order: ReadingOrder, folder: Path) -> Iterator[tuple[Path, ReadingOrder]]:
-    """A file and its order; of ARFF its rows as CSV, and what its header says. Raises `RefusedError`.
-
-    The CSV lies in `folder` until the context ends, or the process does.
-    """
-    with file.open("rb") as stream:
-        head = stream.read(HEAD).removeprefix(b"\xef\xbb\xbf")
-    if not BEGIN.match(head):
-        yield file, order
-        return
-    with (
-        file.open(encoding="utf-8", errors="surrogateescape") as lines,
-        tempfile.TemporaryFile("w", encoding="utf-8", errors="surrogateescape", newline="", dir=folder) as copy,
-    ):
+def write(file: Path, order: ReadingOrder, copy: TextIO) -> tuple[dict[str, Any], list[str]]:
+    """Write the rows as CSV; the options by which that is read, and no notes. Raises `RefusedError`."""
+    with file.open(encoding="utf-8", errors="surrogateescape") as lines:
         words = _written(lines, copy)
-        copy.flush()
-        options = order.options
-        named = order.target if order.task is Targets.numbers else ()
-        types = {name: ColumnKind.category for name, of in words.items() if name not in named and _are_words(of)}
-        said = {"delimiter": ",", "header": True, "types": types | options.types}
-        yield Path(f"/dev/fd/{copy.fileno()}"), order.model_copy(update={"options": options.model_copy(update=said)})
+    named = order.target if order.task is Targets.numbers else ()
+    types = {name: ColumnKind.category for name, of in words.items() if name not in named and _are_words(of)}
+    return {"header": True, "types": types | order.options.types}, []
 
 
 def _written(lines: TextIO, copy: TextIO) -> dict[str, list[str]]:

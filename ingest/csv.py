@@ -80,24 +80,30 @@ class CsvFile:
     """A CSV file that can be read more than once.
 
     `named` are columns that it is known to have: a first row with them is a header. `usual` is its encoding if it is
-    no UTF.
+    no UTF. `notes` are said of it already.
     """
 
     format = "csv"
     is_typed = False
 
     def __init__(
-        self, file: Path, options: ReadingOptions, named: Collection[str] = (), *, usual: str | None = None
+        self,
+        file: Path,
+        options: ReadingOptions,
+        named: Collection[str] = (),
+        *,
+        usual: str | None = None,
+        notes: Sequence[str] = (),
     ) -> None:
         self._file = file
         self.encoding = _encoding(file, usual) if options.encoding is None else _known_encoding(options.encoding)
         head = _head(file, self.encoding)
         said, lines = _separator_line(head)
         head = head.split("\n", 1)[1] if lines else head
-        self.notes = ["The first line says which delimiter is used, and is no row."] if lines else []
+        self.notes = [*notes, *(["The first line says which delimiter is used, and is no row."] if lines else [])]
         if options.encoding is None and self.encoding in WITHOUT_MARK:
             self.notes.append(f"The file is read as {self.encoding}, without a mark that says so.")
-        self.remarks: list[str] = []
+        self.remarks = list(notes)
         self._changes = list[Change]()
         if not self.encoding.startswith(WIDE) and are_quoted_lines(head):
             head = self._change(head, without_outer_quotes)

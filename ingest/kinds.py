@@ -20,7 +20,6 @@ _MAGIC: dict[bytes, str] = {
     b"\xfd7zXZ": "compressed with xz",
     b"\x28\xb5\x2f\xfd": "compressed with zstd",
     b"7z\xbc\xaf": "a 7z archive",
-    b"\xd0\xcf\x11\xe0": "an old Excel sheet",
     b"\x93NUMPY": "a single NumPy array: write X and y, as numpy.savez(file, X=X, y=y) does",
     b"$FL": f"of SPSS: {_BY_PANDAS.format('spss')}",
     b"<stata_dta>": f"of Stata: {_BY_PANDAS.format('stata')}",
@@ -81,7 +80,9 @@ def kind_of(file: Path, name: str) -> Kind:
     if known is None and head[257:262] == b"ustar":
         known = "a tar archive"
     if known is not None:
-        raise RefusedError(f"is {known}; CSV, Parquet, NPZ and ARFF are read, also as gzip or as a zip of one file")
+        raise RefusedError(
+            f"is {known}; CSV, Excel, Parquet, NPZ and ARFF are read, also as gzip or as a zip of one file"
+        )
     if head.startswith(b"SQLite format 3\0"):
         raise RefusedError(f"is an SQLite database: write a table as CSV, by {_SQLITE}")
     text = head.removeprefix(b"\xef\xbb\xbf").lstrip()
@@ -93,7 +94,7 @@ def kind_of(file: Path, name: str) -> Kind:
         raise RefusedError(f"is JSON: write it as CSV, as pandas.read_json(file{lines}).to_csv(file, index=False) does")
     words = next((words for begin, words in _TEXTS.items() if re.match(begin, text, re.IGNORECASE)), None)
     if words is not None:
-        raise RefusedError(f"is {words}; CSV, Parquet, NPZ and ARFF are read")
+        raise RefusedError(f"is {words}; CSV, Excel, Parquet, NPZ and ARFF are read")
     found: Kind = "csv"
     if head.startswith((b"PAR1", b"PARE")):
         found = "parquet"
@@ -114,8 +115,4 @@ def _zipped(file: Path) -> Kind:
         raise RefusedError(f"is a zip archive that is broken or cut short ({error})") from error
     if any(name.endswith(".npy") for name in names):
         return "npz"
-    if any(name.startswith("xl/") for name in names):
-        raise RefusedError("is an Excel sheet: save the sheet with the table as CSV UTF-8, in Excel by File, Save As")
-    if "content.xml" in names:
-        raise RefusedError("is an OpenDocument sheet: save it as CSV")
-    raise RefusedError("is a zip archive without a file of data: CSV, Parquet and NPZ are read")
+    raise RefusedError("is a zip archive without a file of data: CSV, Excel, Parquet and NPZ are read")

@@ -34,26 +34,36 @@ WANTED = {
 }
 
 
-def read_known(file: Path, order: ReadingOrder, known: KnownColumns, out: Path, *, with_cells: bool) -> KnownReading:
-    """Write the numbers of a file's rows, [rows, numbers], to `out`. Raises `RefusedError`."""
+def read_known(
+    file: Path,
+    order: ReadingOrder,
+    known: KnownColumns,
+    out: Path,
+    *,
+    with_cells: bool,
+    notes: Sequence[str] = (),
+) -> KnownReading:
+    """Write the numbers of a file's rows, [rows, numbers], to `out`; `notes` are warnings. Raises `RefusedError`."""
     kind = kind_of(file, order.name)
     if kind == "npz":
         return _read_array(file, known, out)
     used = [column for column in known.columns if column.is_feature]
     if len(used) == 1 and used[0].size > 1:
         raise RefusedError("has columns, and the model takes an array: send an NPZ file with X")
-    source: Source = ParquetFile(file) if kind == "parquet" else _text(file, order.options, used, known.encoding)
+    source: Source = ParquetFile(file) if kind == "parquet" else _text(file, order.options, used, known.encoding, notes)
     return _Rows(source, known, used, with_cells=with_cells).read(out)
 
 
-def _text(file: Path, options: ReadingOptions, used: Sequence[Column], usual: str | None) -> CsvFile:
+def _text(
+    file: Path, options: ReadingOptions, used: Sequence[Column], usual: str | None, notes: Sequence[str]
+) -> CsvFile:
     """A text file: with a header, unless the model knows its columns by their places."""
     names = [column.name for column in used]
-    source = CsvFile(file, options, names, usual=usual)
+    source = CsvFile(file, options, names, usual=usual, notes=notes)
     by_place = all(map(str.isdecimal, names))
     if options.header is not None or (source.header if not by_place else set(names) <= set(source.names)):
         return source
-    return CsvFile(file, options.model_copy(update={"header": not by_place}), names, usual=usual)
+    return CsvFile(file, options.model_copy(update={"header": not by_place}), names, usual=usual, notes=notes)
 
 
 class _Rows:

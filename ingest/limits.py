@@ -1,7 +1,6 @@
 """How much a file may ask for."""
 
 import resource
-from pathlib import Path
 
 GIB = 1 << 30
 
@@ -42,7 +41,7 @@ def apply_memory() -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
-def apply_time(file: Path) -> None:
-    """Hold this process to a time that fits the size of an unpacked file."""
-    seconds = 60 + file.stat().st_size // (2 << 20)
+def apply_time(size: int) -> None:
+    """Hold this process to a time that fits the bytes of an unpacked file."""
+    seconds = 60 + size // (2 << 20)
     resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 5))

@@ -48,6 +48,16 @@ def unpacked(file: Path, name: str, folder: Path, most: int = limits.UNPACKED_BY
         yield file, name
 
 
+def unpacked_bytes(file: Path) -> int:
+    """The size of a file; of what it holds, if it is an archive that is read as such."""
+    size = file.stat().st_size
+    try:
+        with zipfile.ZipFile(file) as archive:
+            return max(size, min(limits.UNPACKED_BYTES, sum(member.file_size for member in archive.infolist())))
+    except (*BROKEN, ValueError):
+        return size
+
+
 @contextmanager
 def _copy(stream: IO[bytes] | gzip.GzipFile, file: Path, folder: Path, most: int) -> Iterator[Path]:
     """All that a compressed stream holds, in a file without a name, which no end of the process leaves behind."""

@@ -32,7 +32,10 @@ def register(app: typer.Typer, *, panel: str) -> None:
 
 
 RowsFile = Annotated[
-    Path, typer.Argument(metavar="FILE", help="CSV, Parquet, NPZ or ARFF; or JSON: a list of rows.", show_default=False)
+    Path,
+    typer.Argument(
+        metavar="FILE", help="CSV, Excel, Parquet, NPZ or ARFF; or JSON: a list of rows.", show_default=False
+    ),
 ]
 WithInput = Annotated[bool, typer.Option(help="Write the file's columns before the predictions.")]
 Output = Annotated[

@@ -12,8 +12,11 @@ from typing import Any
 
 from ..errors import BadFileError, WrongUseError
 
-DATA_FILES = (".csv", ".tsv", ".txt", ".dat", ".data", ".parquet", ".pq", ".npz", ".arff", ".gz", ".zip", ".xlsx")
-"""Endings of files with data; the service says of a sheet how to save it."""
+DATA_FILES = (
+    *(".csv", ".tsv", ".txt", ".dat", ".data", ".parquet", ".pq", ".npz", ".arff", ".gz", ".zip"),
+    *(".xlsx", ".xlsm", ".xlsb", ".xls", ".ods"),
+)
+"""Endings of files with data."""
 
 
 def is_frame(data: Any) -> bool:

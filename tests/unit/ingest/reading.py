@@ -8,7 +8,7 @@ import numpy.typing as npt
 import pytest
 
 from ingest.__main__ import read
-from ingest.arff import as_csv
+from ingest.conversion import converted
 from ingest.errors import RefusedError
 from ingest.unpacking import unpacked
 from spec.dataset import Targets
@@ -33,9 +33,9 @@ def reading(
     order = ReadingOrder(name=name, target=targets, task=task, options=ReadingOptions(**options))
     with (
         unpacked(file, name, folder) as (plain, order_name),
-        as_csv(plain, order.model_copy(update={"name": order_name}), folder) as (text, said),
+        converted(plain, order.model_copy(update={"name": order_name}), folder) as made,
     ):
-        return read(text, said, folder / "table.npz")
+        return read(made.file, made.order, folder / "table.npz", made.notes)
 
 
 def refusal(content: bytes | str, folder: Path, **how: Any) -> str:

@@ -199,7 +199,10 @@ BAD: dict[str, tuple[bytes | str, str]] = {
     "a document in a cell": (b"a,y\n1,0\n" + b"x" * 1_000_000 + b",1\n", "file has a value of 1,000,000 bytes"),
     "a line without an end": (b"a,y\n1,0\n" + b"x" * 20_000_000 + b",1\n", "file has a row of more than 8 MiB"),
     "a PNG": (b"\x89PNG\r\n\x1a\n....", "file is a PNG picture"),
-    "xz": (b"\xfd7zXZ\0....", "file is compressed with xz; CSV, Parquet, NPZ and ARFF are read, also as gzip or"),
+    "xz": (
+        b"\xfd7zXZ\0....",
+        "file is compressed with xz; CSV, Excel, Parquet, NPZ and ARFF are read, also as gzip or",
+    ),
     "only texts": ("a,y\n" + "".join(f"text {row},{row % 2}\n" for row in range(60)), "file has no column that can be"),
 }
 

@@ -179,7 +179,7 @@ BAD: dict[str, tuple[bytes, str]] = {
     "a path": (zipped(("X.npy", npy(X)), ("y.npy", npy(Y)), ("../../etc/x.npy", b"")), "which is a path and no name"),
     "many members": (zipped(*((f"{n}.npy", b"") for n in range(65))), "holds 65 arrays; at most 64"),
     "no arrays": (zipped(("readme.txt", b"hello"), ("y.txt", b"")), "is a zip archive of 2 files, 'readme.txt'"),
-    "a sheet": (zipped(("xl/workbook.xml", b"<x/>")), "is an Excel sheet: save the sheet with the table as CSV UTF-8"),
+    "a sheet": (zipped(("xl/workbook.xml", b"<x/>")), "is a workbook that is broken or cut short"),
     "cut short": (packed(X=X, y=Y)[:-300], "broken or cut short"),
 }
 

@@ -73,10 +73,13 @@ BOMB = gzip.compress(b"0" * (65 << 20), 1)
 BAD = {
     "several files": (zipped(("a.csv", TEXT), ("b/c.csv", TEXT)), "is a zip archive of 2 files, 'a.csv', 'b/c.csv'"),
     "no file": (zipped(("a/", b"")), "is a zip archive without a file of data"),
-    "a sheet of LibreOffice": (zipped(("mimetype", b""), ("content.xml", b"")), "is an OpenDocument sheet: save"),
+    "a sheet of LibreOffice": (
+        zipped(("mimetype", b""), ("content.xml", b"")),
+        "is no workbook that can be read, or broken",
+    ),
     "another file": (
         zipped(("a.png", b"\x89PNG....")),
-        "is a PNG picture; CSV, Parquet, NPZ and ARFF are read, also as gzip",
+        "is a PNG picture; CSV, Excel, Parquet, NPZ and ARFF are read, also as gzip",
     ),
     "compressed twice": (gzip.compress(gzip.compress(TEXT)), "is compressed twice; CSV"),
     "a tar archive": (gzip.compress(tar()), "is a tar archive; CSV"),

@@ -1,0 +1,68 @@
+"""Files that are tables in another form, as CSV: what is read after that is the same for all."""
+
+import re
+import tempfile
+import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TextIO
+
+from spec.reading import ReadingOrder
+
+from . import arff, sheets
+
+HEAD = 1 << 16
+
+
+@dataclass(frozen=True)
+class Converted:
+    """A file that is read as it is, with the order to read it by, and what is to be said of its form."""
+
+    file: Path
+    order: ReadingOrder
+    notes: tuple[str, ...] = ()
+
+
+Converter = Callable[[Path, ReadingOrder, TextIO], tuple[dict[str, Any], list[str]]]
+"""Writes the rows of a file as CSV; the options by which that is read, and notes. Raises `RefusedError`."""
+
+
+@contextmanager
+def converted(file: Path, order: ReadingOrder, folder: Path) -> Iterator[Converted]:
+    """A file and its order, or its rows as CSV and what its form says of them. Raises `RefusedError`.
+
+    The CSV lies in `folder` until the context ends, or the process does.
+    """
+    convert = _converter(file)
+    if convert is None:
+        yield Converted(file, order)
+        return
+    with tempfile.TemporaryFile("w", encoding="utf-8", errors="surrogateescape", newline="", dir=folder) as copy:
+        said, notes = convert(file, order, copy)
+        copy.flush()
+        options = order.options.model_copy(update={"delimiter": ",", **said})
+        yield Converted(
+            Path(f"/dev/fd/{copy.fileno()}"), order.model_copy(update={"name": "", "options": options}), tuple(notes)
+        )
+
+
+def _converter(file: Path) -> Converter | None:
+    """What writes a file of this form as CSV; None of a file that is read as it is."""
+    with file.open("rb") as stream:
+        head = stream.read(HEAD)
+    if head.startswith(sheets.OLD) or (head.startswith(b"PK") and sheets.is_sheet(_members(file))):
+        return sheets.write
+    if re.match(arff.BEGIN, head.removeprefix(b"\xef\xbb\xbf")):
+        return arff.write
+    return None
+
+
+def _members(file: Path) -> list[str]:
+    """The names in a zip archive; none of a broken one, of which `kinds` says so."""
+    try:
+        with zipfile.ZipFile(file) as archive:
+            return archive.namelist()
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
+        return []

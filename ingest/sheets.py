@@ -1,0 +1,286 @@
+"""Workbooks of Excel (.xlsx, .xlsm, .xlsb, .xls) and OpenDocument (.ods): one sheet, as CSV."""
+
+import csv
+import re
+import zipfile
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, field
+from datetime import date, datetime, time, timedelta
+from pathlib import Path
+from typing import Any, TextIO
+
+from python_calamine import (
+    CalamineError,
+    CalamineSheet,
+    CalamineWorkbook,
+    PasswordError,
+    SheetTypeEnum,
+    SheetVisibleEnum,
+)
+
+from spec.cells import clean
+from spec.reading import ReadingOptions, ReadingOrder
+
+from . import limits
+from .errors import RefusedError, printable, shown, some
+from .titles import MOST
+from .unpacking import BROKEN
+
+OLD = b"\xd0\xcf\x11\xe0"
+"""How an .xls file begins, and a workbook with a password."""
+CELLS = 30_000_000
+"""Cells that a sheet may span, from A1 on: each takes 80 bytes while it is read."""
+EXACT = float(1 << 53)
+"""Whole numbers below are exact."""
+BLOCK = 1 << 20
+_ROW = re.compile(rb'<(?:\w+:)?row [^>]*?\br="(\d+)"')
+_CELL = re.compile(rb'<(?:\w+:)?c [^>]*?\br="([A-Z]{1,3})\d')
+_FORMULA = re.compile(
+    rb"<(?:\w+:)?c ([^>]*)>\s*<(?:\w+:)?f(?:>|\s[^>]*>)(?:[^<]*</(?:\w+:)?f>)?\s*(?:<(?:\w+:)?v>([^<]*)<)?"
+)
+_ERROR = re.compile(rb'<(?:\w+:)?c [^>]*?\bt="e"')
+_SHEET = re.compile(rb'<(?:\w+:)?sheet\s[^>]*?\b\w+:id="([^"]+)"')
+_RECALCULATED = re.compile(rb'\bfullCalcOnLoad="(?:1|true)"')
+Cell = str | float | bool | date | time | timedelta
+
+
+def is_sheet(members: Collection[str]) -> bool:
+    """Whether the members of a zip are those of a workbook."""
+    return "content.xml" in members or any(name.startswith("xl/") for name in members)
+
+
+def write(file: Path, order: ReadingOrder, copy: TextIO) -> tuple[dict[str, Any], list[str]]:
+    """Write a sheet's rows as CSV; the options by which that is read, and notes. Raises `RefusedError`."""
+    parts = _Parts.of(file)
+    try:
+        with file.open("rb") as stream, CalamineWorkbook.from_filelike(stream) as book:
+            sheet, notes = _chosen(book, parts, order)
+            notes += _of_merged(sheet)
+            _write_rows(sheet, order.options, copy)
+    except PasswordError as error:
+        raise RefusedError("is protected by a password: save it without one") from error
+    except CalamineError as error:
+        raise RefusedError(f"is no workbook that can be read, or broken or cut short ({_words(error)})") from error
+    return {"encoding": "utf-8"}, notes
+
+
+# --- which sheet ------------------------------------------------------------------------------------------------------
+
+
+def _chosen(book: CalamineWorkbook, parts: "_Parts", order: ReadingOrder) -> tuple[CalamineSheet, list[str]]:
+    """The sheet that is read, and notes: the first with the target in its first rows, or else with a table."""
+    kinds = [
+        (place, one.visible) for place, one in enumerate(book.sheets_metadata) if one.typ is SheetTypeEnum.WorkSheet
+    ]
+    places = [place for place, visible in kinds if visible is SheetVisibleEnum.Visible] or [place for place, _ in kinds]
+    chosen: tuple[CalamineSheet, _Found] | None = None
+    for place in places:
+        found = parts.found(place)
+        sheet = book.get_sheet_by_index(place)
+        if not _has_table(sheet):
+            continue
+        if _names(sheet, order.target):
+            chosen = sheet, found
+            break
+        chosen = chosen or (sheet, found)
+    if chosen is None:
+        raise RefusedError(f"has no table in its sheets, {some(book.sheet_names)}: a row of names, and rows below it")
+    sheet, found = chosen
+    parts.refuse_unsaved(found)
+    others = [name for name in book.sheet_names if name != sheet.name]
+    notes = [f"The sheet {shown(sheet.name)} is read, and {some(others)} not."] if others else []
+    if found.errors:
+        cells = "1 cell with an error" if found.errors == 1 else f"{found.errors:,} cells with errors"
+        notes.append(f"The sheet has {cells}, such as #N/A or #DIV/0!: each is read as a missing value.")
+    return sheet, notes
+
+
+def _has_table(sheet: CalamineSheet) -> bool:
+    return sheet.height > 1 and (sheet.width > 1 or sheet.height > MOST)
+
+
+def _names(sheet: CalamineSheet, named: Collection[str]) -> bool:
+    """Whether one of the first rows has these names."""
+    rows = sheet.to_python(nrows=MOST + 1)
+    return any(set(named) <= {clean(str(cell)) for cell in row} for row in rows)
+
+
+def _of_merged(sheet: CalamineSheet) -> list[str]:
+    """What to say of cells that are merged over rows: those of a title are merged over columns only."""
+    merged = [begin for begin, end in sheet.merged_cell_ranges or () if end[0] > begin[0]]
+    if not merged:
+        return []
+    where = some(f"{_letters(column)}{row + 1}" for row, column in merged)
+    return [f"Cells are merged over rows, from {where} on: only the first has the value, and the others have none."]
+
+
+def _letters(column: int) -> str:
+    """The name of a column: A, B ... Z, AA ..."""
+    return (_letters(column // 26 - 1) if column >= 26 else "") + chr(ord("A") + column % 26)
+
+
+# --- what a sheet says that the library does not tell -----------------------------------------------------------------
+
+
+@dataclass
+class _Found:
+    """What is in the XML of a sheet."""
+
+    rows: int = 0
+    columns: set[bytes] = field(default_factory=set)
+    errors: int = 0
+    formulas: int = 0
+    unsaved: list[str] = field(default_factory=list)
+    """Cells with a formula and no value."""
+    is_zero: bool = True
+    """Whether all formulas have the value 0."""
+
+
+class _Parts:
+    """The XML of an .xlsx file's sheets, which is looked through before they are read; other files have none."""
+
+    def __init__(self, file: Path, sheets: list[str], *, is_recalculated: bool) -> None:
+        self._file, self._sheets, self._is_recalculated = file, sheets, is_recalculated
+
+    @classmethod
+    def of(cls, file: Path) -> "_Parts":
+        """Those of a file. Raises `RefusedError` where they unpack to more than is read."""
+        if not zipfile.is_zipfile(file):
+            return cls(file, [], is_recalculated=False)
+        try:
+            with zipfile.ZipFile(file) as archive:
+                size, unpacked = file.stat().st_size, sum(member.file_size for member in archive.infolist())
+                most = min(limits.UNPACKED_BYTES, max(limits.RATIO * size, limits.UNPACKED_SMALL))
+                if unpacked > most:
+                    raise RefusedError(f"unpacks to {unpacked:,} bytes, from {size:,}; at most {most:,} are read")
+                if "xl/workbook.xml" not in archive.namelist():
+                    return cls(file, [], is_recalculated=False)
+                book = archive.read("xl/workbook.xml")
+                targets = _targets(archive.read("xl/_rels/workbook.xml.rels"))
+        except (*BROKEN, KeyError, RuntimeError) as error:
+            raise RefusedError(f"is a workbook that is broken or cut short ({_words(error)})") from error
+        sheets = [targets.get(one, "") for one in _SHEET.findall(book)]
+        return cls(file, sheets, is_recalculated=_RECALCULATED.search(book) is not None)
+
+    def found(self, place: int) -> _Found:
+        """What is in the sheet at a place. Raises `RefusedError` where that is more than is read."""
+        found = _Found()
+        if place >= len(self._sheets) or not self._sheets[place]:
+            return found
+        try:
+            for text in self._blocks(self._sheets[place]):
+                _look(text, found)
+        except (*BROKEN, KeyError, RuntimeError) as error:
+            raise RefusedError(f"is a workbook that is broken or cut short ({_words(error)})") from error
+        width = max((_number(letters) for letters in found.columns), default=0)
+        if found.rows * width > CELLS:
+            last = f"{_letters(width - 1)}{found.rows}"
+            raise RefusedError(
+                f"has a sheet that ends at {last}, {found.rows * width:,} cells; at most {CELLS:,} are read: delete "
+                "the rows and columns beyond the table, or save it as CSV"
+            )
+        return found
+
+    def refuse_unsaved(self, found: _Found) -> None:
+        """Raise `RefusedError` where formulas have no values."""
+        cure = "open the file in Excel or LibreOffice and save it there, and they are"
+        if found.unsaved:
+            raise RefusedError(f"has formulas whose values are not saved, such as in {some(found.unsaved)}: {cure}")
+        if found.formulas and found.is_zero and self._is_recalculated:
+            raise RefusedError(f"has formulas, and 0 for the value of each, which a program wrote: {cure}")
+
+    def _blocks(self, member: str) -> Iterator[bytes]:
+        """The XML of a sheet, cut between its rows."""
+        rest = b""
+        with zipfile.ZipFile(self._file) as archive, archive.open(member) as stream:
+            while block := stream.read(BLOCK):
+                whole, end, rest = (rest + block).rpartition(b"row>")
+                yield whole + end
+        yield rest
+
+
+def _look(text: bytes, found: _Found) -> None:
+    """Count what is in some rows of a sheet."""
+    found.rows = max([found.rows, *map(int, _ROW.findall(text))])
+    found.columns.update(_CELL.findall(text))
+    if b't="e"' in text:
+        found.errors += len(_ERROR.findall(text))
+    if b"f>" not in text and b"<f " not in text:
+        return
+    for says, value in _FORMULA.findall(text):
+        found.formulas += 1
+        found.is_zero = found.is_zero and value == b"0"
+        if not value and b't="str"' not in says:  # "" is a text, too
+            place = re.search(rb'\br="(\w+)"', says)
+            found.unsaved.append(place[1].decode() if place is not None else "a cell")
+
+
+def _targets(relations: bytes) -> dict[bytes, str]:
+    """The member that each id of a workbook's relations stands for."""
+    found = dict[bytes, str]()
+    for one in re.findall(rb"<(?:\w+:)?Relationship\s[^>]*>", relations):
+        said = dict(re.findall(rb'(\w+)="([^"]*)"', one))
+        target = said.get(b"Target", b"").decode(errors="replace")
+        found[said.get(b"Id", b"")] = target[1:] if target.startswith("/") else f"xl/{target}"
+    return found
+
+
+def _number(letters: bytes) -> int:
+    """The number of a column, of A 1."""
+    number = 0
+    for letter in letters:
+        number = 26 * number + letter - ord("A") + 1
+    return number
+
+
+# --- rows -------------------------------------------------------------------------------------------------------------
+
+
+def _write_rows(sheet: CalamineSheet, options: ReadingOptions, copy: TextIO) -> None:
+    """Write the rows from the first column with a value to the last; a row without one is an empty line."""
+    empty = list(range(sheet.width))
+    for row in sheet.iter_rows():
+        empty = [place for place in empty if row[place] == ""]
+    filled = set(range(sheet.width)).difference(empty)
+    first, end = min(filled, default=0), max(filled, default=-1) + 1
+    as_text, writer = _Texts(options), csv.writer(copy, lineterminator="\n")
+    for row in sheet.iter_rows():
+        cells = [as_text(cell) for cell in row[first:end]]
+        if any(cells):
+            writer.writerow(cells)
+        else:
+            copy.write("\n")
+
+
+class _Texts:
+    """Cells as the CSV of the same table has them, in the form that the options say of it."""
+
+    def __init__(self, options: ReadingOptions) -> None:
+        self._mark = options.decimal or ("," if options.thousands == "." else ".")
+        form = options.date_format
+        self._date_format = form if form is not None and "%" in form else None
+
+    def __call__(self, cell: Cell) -> str:
+        if isinstance(cell, str):
+            return cell
+        if isinstance(cell, float):
+            whole = cell.is_integer() and abs(cell) < EXACT
+            return str(int(cell)) if whole else repr(cell).replace(".", self._mark)
+        if isinstance(cell, date):
+            return self._day(cell)
+        if isinstance(cell, timedelta):
+            seconds = round(cell.total_seconds())
+            sign, seconds = "-" if seconds < 0 else "", abs(seconds)
+            return f"{sign}{seconds // 3600}:{seconds // 60 % 60:02}:{seconds % 60:02}"
+        return str(cell)
+
+    def _day(self, day: date) -> str:
+        if self._date_format is not None:
+            return day.strftime(self._date_format)
+        if isinstance(day, datetime) and day.time() == time():
+            return str(day.date())
+        return str(day)
+
+
+def _words(error: Exception) -> str:
+    return printable(str(error).splitlines()[0][:200] if str(error) else type(error).__name__)
