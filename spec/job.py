@@ -210,7 +210,14 @@ class JobSpec(Frozen):
         Annotated[Count, Field(ge=1, le=1_000_000)] | None,
         Field(description="Early stopping after this many epochs without improvement. null: no early stopping."),
     ] = None
-    min_delta: Annotated[Real, Field(ge=0.0, le=1e6, description="Least change that counts as improvement.")] = 0.0
+    min_delta: Annotated[
+        Real,
+        Field(
+            ge=0.0,
+            le=1e6,
+            description="Least change that counts as improvement for patience. The best epoch may be better by less.",
+        ),
+    ] = 0.0
     monitor: Annotated[
         Monitor | None,
         Field(description="Metric that decides which epoch is best. null: val_loss; train_loss without validation."),

@@ -64,7 +64,9 @@ class TrainingState:
     score: float = math.inf
     """The monitored value of the newest epoch, by which the members of a population are compared; less is better."""
     waited: int = 0
-    """Epochs since it improved."""
+    """Epochs since it improved, by `min_delta` at least."""
+    improved_to: float | None = None
+    """The monitored value since which it waits; None: that of the best epoch."""
     plateau: float = 1.0
     """The factor that the plateau schedule has reduced the learning rate to."""
     plateau_best: float = math.inf

@@ -103,10 +103,12 @@ class Member(TrainingState):
         self.score = score_of(metrics[monitor], monitor)
         self.lowest = min(self.lowest, self.score)
         self._wait_on_plateau(value)
-        if not value < self.best - self.spec.min_delta:
-            self.waited += 1
+        self.waited += 1
+        if value < (self.best if self.improved_to is None else self.improved_to) - self.spec.min_delta:
+            self.improved_to, self.waited = value, 0
+        if not value < self.best:
             return False
-        self.best, self.waited = value, 0
+        self.best = value
         self.best_epoch, self.best_steps, self.best_metrics = self.epoch, self.steps, metrics
         return True
 

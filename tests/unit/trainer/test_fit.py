@@ -36,6 +36,18 @@ def test_training_stops_early_and_gives_the_best_epochs_weights() -> None:
     assert all(torch.equal(outcome.model[name], weights[name]) for name in weights)
 
 
+def test_small_improvements_end_patience_and_the_best_epoch_is_still_the_best() -> None:
+    trained = train(job(epochs=500, patience=3, min_delta=0.05, learning_rate=0.001))
+    outcome, losses = trained.outcomes["0"], [point["val_loss"] for point in trained.curves["0"]]
+    assert outcome.stop_reason is StopReason.early_stopping
+    assert outcome.best_epoch == losses.index(min(losses)) + 1 == len(losses)
+    improved_at, lowest = 0, math.inf
+    for epoch, loss in enumerate(losses, start=1):
+        if loss < lowest - 0.05:
+            improved_at, lowest = epoch, loss
+    assert len(losses) == improved_at + 3
+
+
 def test_training_stops_when_the_gradient_is_small_enough() -> None:
     trained = train(job(dataset="linear", loss="mse", batch_size="full", epochs=5000, tolerance=0.05))
     assert trained.outcomes["0"].stop_reason is StopReason.converged
