@@ -263,8 +263,11 @@ def _sentences(engine: Engine) -> Iterator[None]:
             raise DiskFullError(
                 "The disk of the database is full, and nothing was stored. Tell whoever runs the service."
             ) from error
-        if _undefined(error) and (behind := _behind(engine)):
-            raise NotMigratedError(behind) from error
+        if _undefined(error):
+            from .schema import schema_of  # it reads through this module
+
+            if behind := schema_of(engine).wrong:
+                raise NotMigratedError(behind) from error
         if _unavailable(error):
             raise StoreUnavailableError("The database does not answer; try again in a moment.") from error
         raise
@@ -298,12 +301,6 @@ def _undefined(error: DBAPIError) -> bool:
     return isinstance(error.orig, psycopg.errors.UndefinedTable | psycopg.errors.UndefinedColumn)
 
 
-def _behind(engine: Engine) -> str | None:
-    from .schema import schema_of  # it reads through this module
-
-    return schema_of(engine).wrong
-
-
 def _unavailable(error: DBAPIError) -> bool:
     """Whether the database is at fault, and not the statement: for SQLite both are operational errors."""
     if isinstance(error.orig, sqlite3.Error):
@@ -313,14 +310,18 @@ def _unavailable(error: DBAPIError) -> bool:
 
 
 def migrate(url: str) -> None:
-    """Bring the database behind `url` to the newest schema."""
+    """Bring the database behind `url` to the schema of this release; one that a newer release has migrated stays so."""
     from alembic import command  # a fifth of what a service imports, and one process of them all migrates
     from alembic.config import Config
+
+    from .schema import schema_of
 
     config = Config()
     config.set_main_option("script_location", "migrations:")
     engine = connect(url)
     try:
+        if schema_of(engine).is_newer:  # whoever goes back to an older release works on with it
+            return
         with engine.begin() as connection:
             if connection.dialect.name == "postgresql":  # of services that start together one migrates, the rest wait
                 connection.exec_driver_sql("SET LOCAL lock_timeout = '60s'")

@@ -95,11 +95,11 @@ class OwnPostgres:
             os.chown(home, who.pw_uid, who.pw_gid)
             self._options = {"user": who.pw_uid, "group": who.pw_gid, "extra_groups": []}
         init = ("-N", "--locale=C", "--encoding=UTF8", "-U", "postgres", "-A", "trust")
-        assert self._run("initdb", *init).wait(timeout=60) == 0
+        assert self._run("initdb", *init).wait(timeout=60) == 0, self._why("PostgreSQL cannot begin")
 
     def start(self, within_s: float = 30.0) -> None:
         """Start it, and wait until it answers."""
-        here = ("-p", str(self.port), "-k", str(self._home), "-c", "listen_addresses=127.0.0.1")
+        here = ("-p", str(self.port), "-k", "", "-c", "listen_addresses=127.0.0.1")  # a socket's path may be too long
         small = ("-c", "max_wal_size=96MB", "-c", "min_wal_size=32MB")  # it may lie on a small disk
         self.process = self._run("postgres", *here, *small, *self._settings)
         eventually(self._answers, within_s=within_s, what=f"PostgreSQL answers; its log is {self.log}")
@@ -141,8 +141,14 @@ class OwnPostgres:
 
     def _answers(self) -> bool:
         assert self.process is not None
-        assert self.process.poll() is None, f"PostgreSQL ended; its log is {self.log}"
+        assert self.process.poll() is None, self._why("PostgreSQL ended")
         return _lets_us_in(self.url)
+
+    def _why(self, what: str) -> str:
+        """What happened, with the end of the log: the folder is gone when it is read."""
+        who = "nobody" if self._options else "this user"
+        said = " ".join(self.log.read_text(errors="replace").splitlines()[-3:])
+        return f"{what}, in {self._home}, which {who} must be able to enter (TMPDIR): {said}"
 
 
 @contextmanager

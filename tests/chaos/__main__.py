@@ -24,6 +24,9 @@ from .site import Site, site
 from .sweeps import Sweeps
 from .watch import Watch
 
+LONGEST = 70
+"""Bytes of a temporary folder in which the fork server's socket still has a path: 107 are allowed."""
+
 STUCK_S = 180.0
 """Within so long a job must be trained or mirrored further, or end, until nothing is left."""
 
@@ -43,6 +46,8 @@ def main() -> int:
     logging.getLogger("httpx").setLevel(logging.WARNING)
     seed = options.seed if options.seed is not None else int.from_bytes(os.urandom(4), "big")
     print(f"seed {seed}", flush=True)
+    if len(os.fsencode(tempfile.gettempdir())) > LONGEST:
+        sys.exit(f"TMPDIR is longer than {LONGEST} bytes, and sockets in it have no path: TMPDIR=/tmp works.")
     folder = Path(tempfile.mkdtemp(prefix="epochal-chaos-"))
     with site(folder, lease_s=options.lease) as made:
         keep_a_diary(made.home.logs / "storm.log")

@@ -76,6 +76,12 @@ def opened(name: str) -> set[str]:
     return set(more["services"])
 
 
+def test_a_cluster_needs_an_address_and_files_that_every_machine_reaches_but_no_folder() -> None:
+    text = (ROOT / "deploy" / "cluster.yml").read_text(encoding="utf-8")
+    assert set(re.findall(r"\$\{(\w+):\?", text)) == {"CLUSTER_ADDRESS", "FILES_URL"}
+    assert set(re.findall(r"file://\$|\$\{SHARED_FOLDER\}", text)) == set()  # with S3 there is none
+
+
 def test_no_secret_stands_on_a_command_line() -> None:
     commands = "\n".join(str(service.get("command", "")) for service in SERVICES.values())
     assert not [secret for secret in SECRETS if secret in commands]
