@@ -70,14 +70,18 @@ def main() -> int:
 
 def _answer(options: argparse.Namespace, order: ReadingOrder) -> Reading | KnownReading:
     most = limits.UNPACKED_BYTES if options.known is None else PREDICTED_BYTES
+    known = None
+    if options.known is not None:
+        known = KnownColumns.model_validate_json(options.known.read_bytes())
+        # They tell the sheet, or the array, as the target does.
+        order = order.model_copy(update={"target": tuple(one.name for one in known.columns if one.is_feature)})
     with unpacked(options.file, order.name, options.out.parent, most) as (plain, name):
         limits.apply_time(unpacked_bytes(plain))
         with converted(plain, order.model_copy(update={"name": name}), options.out.parent) as made:
-            if options.known is None:
+            if known is None:
                 return read(made.file, made.order, options.out, made.notes)
             from .known import read_known
 
-            known = KnownColumns.model_validate_json(options.known.read_bytes())
             return read_known(made.file, made.order, known, options.out, with_cells=options.cells, notes=made.notes)
 
 

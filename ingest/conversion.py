@@ -1,6 +1,5 @@
 """Files that are tables in another form, as CSV: what is read after that is the same for all."""
 
-import re
 import tempfile
 import zipfile
 from collections.abc import Callable, Iterator
@@ -11,7 +10,7 @@ from typing import Any, TextIO
 
 from spec.reading import ReadingOrder
 
-from . import arff, sheets
+from . import arff, json, sheets
 
 HEAD = 1 << 16
 
@@ -54,7 +53,10 @@ def _converter(file: Path) -> Converter | None:
         head = stream.read(HEAD)
     if head.startswith(sheets.OLD) or (head.startswith(b"PK") and sheets.is_sheet(_members(file))):
         return sheets.write
-    if re.match(arff.BEGIN, head.removeprefix(b"\xef\xbb\xbf")):
+    text = head.lstrip(b"\xef\xbb\xbf\xff\xfe").replace(b"\0", b"")  # also that of UTF-16
+    if json.BEGIN.match(text):
+        return json.write
+    if arff.BEGIN.match(text):
         return arff.write
     return None
 

@@ -96,7 +96,7 @@ class CsvFile:
         notes: Sequence[str] = (),
     ) -> None:
         self._file = file
-        self.encoding = _encoding(file, usual) if options.encoding is None else _known_encoding(options.encoding)
+        self.encoding = encoding_of(file, usual) if options.encoding is None else _known_encoding(options.encoding)
         head = _head(file, self.encoding)
         said, lines = _separator_line(head)
         head = head.split("\n", 1)[1] if lines else head
@@ -299,7 +299,7 @@ class CsvFile:
             raise RefusedError(f"has a quote that is never closed, before {shown(value.splitlines()[0])}")
 
 
-def _encoding(file: Path, usual: str | None) -> str:
+def encoding_of(file: Path, usual: str | None) -> str:
     """UTF-8, UTF-16 or UTF-32 where the bytes say so, else the old Western one, which takes any byte."""
     with file.open("rb") as stream:
         head = stream.read(4)

@@ -81,7 +81,7 @@ def kind_of(file: Path, name: str) -> Kind:
         known = "a tar archive"
     if known is not None:
         raise RefusedError(
-            f"is {known}; CSV, Excel, Parquet, NPZ and ARFF are read, also as gzip or as a zip of one file"
+            f"is {known}; CSV, Excel, JSON, Parquet, NPZ and ARFF are read, also as gzip or as a zip of one file"
         )
     if head.startswith(b"SQLite format 3\0"):
         raise RefusedError(f"is an SQLite database: write a table as CSV, by {_SQLITE}")
@@ -89,12 +89,9 @@ def kind_of(file: Path, name: str) -> Kind:
     if _SQL.match(text):
         cure = next(cure for sign, cure in _CURES.items() if re.search(sign, text, re.IGNORECASE))
         raise RefusedError(f"is an SQL dump: write a table as CSV, by {cure}")
-    if text.startswith((b"{", b"[")):
-        lines = ", lines=True" if re.match(rb"\{.*\}\s*\n\s*\{", text) else ""
-        raise RefusedError(f"is JSON: write it as CSV, as pandas.read_json(file{lines}).to_csv(file, index=False) does")
     words = next((words for begin, words in _TEXTS.items() if re.match(begin, text, re.IGNORECASE)), None)
     if words is not None:
-        raise RefusedError(f"is {words}; CSV, Excel, Parquet, NPZ and ARFF are read")
+        raise RefusedError(f"is {words}; CSV, Excel, JSON, Parquet, NPZ and ARFF are read")
     found: Kind = "csv"
     if head.startswith((b"PAR1", b"PARE")):
         found = "parquet"
@@ -115,4 +112,4 @@ def _zipped(file: Path) -> Kind:
         raise RefusedError(f"is a zip archive that is broken or cut short ({error})") from error
     if any(name.endswith(".npy") for name in names):
         return "npz"
-    raise RefusedError("is a zip archive without a file of data: CSV, Excel, Parquet and NPZ are read")
+    raise RefusedError("is a zip archive without a file of data: CSV, Excel, JSON, Parquet and NPZ are read")

@@ -34,7 +34,9 @@ def register(app: typer.Typer, *, panel: str) -> None:
 
 
 def upload(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="CSV, Excel, Parquet, NPZ or ARFF.", show_default=False)],
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="CSV, Excel, JSON, Parquet, NPZ or ARFF.", show_default=False)
+    ],
     target: Annotated[
         Optional[list[str]],  # noqa: UP045 - typer reads it
         typer.Option(metavar="COLUMN", help="The column to predict from the others; repeat it for several; NPZ: y."),

@@ -33,9 +33,7 @@ def register(app: typer.Typer, *, panel: str) -> None:
 
 RowsFile = Annotated[
     Path,
-    typer.Argument(
-        metavar="FILE", help="CSV, Excel, Parquet, NPZ or ARFF; or JSON: a list of rows.", show_default=False
-    ),
+    typer.Argument(metavar="FILE", help="CSV, Excel, JSON, Parquet, NPZ or ARFF.", show_default=False),
 ]
 WithInput = Annotated[bool, typer.Option(help="Write the file's columns before the predictions.")]
 Output = Annotated[
@@ -158,7 +156,7 @@ def _parts(content: bytes, form: ModelFormat) -> dict[str, bytes]:
 
 
 def json_rows(file: Path) -> list[Any] | None:
-    """The rows of a JSON file: objects by column, or lists. None for another file. Raises `BadFileError`."""
+    """The rows of a JSON file: objects by column, or lists. None for a file that is sent. Raises `BadFileError`."""
     if file.suffix.lower() != ".json":
         return None
     try:
@@ -167,7 +165,9 @@ def json_rows(file: Path) -> list[Any] | None:
         raise BadFileError(f"Cannot read {file}: {error.strerror}.") from error
     except ValueError as error:
         raise BadFileError(f"{file} is not JSON: {error}.") from error
-    rows = rows.get("rows") if isinstance(rows, dict) else rows
+    if isinstance(rows, dict) and "rows" not in rows:
+        return None  # columns, or another form that the service finds
+    rows = rows["rows"] if isinstance(rows, dict) else rows
     if not isinstance(rows, list) or not rows:
         raise BadFileError(f'{file} holds no rows: a list of them, or {{"rows": [...]}}.')
     return rows

@@ -14,7 +14,7 @@ from ..errors import BadFileError, WrongUseError
 
 DATA_FILES = (
     *(".csv", ".tsv", ".txt", ".dat", ".data", ".parquet", ".pq", ".npz", ".arff", ".gz", ".zip"),
-    *(".xlsx", ".xlsm", ".xlsb", ".xls", ".ods"),
+    *(".xlsx", ".xlsm", ".xlsb", ".xls", ".ods", ".json", ".jsonl", ".ndjson", ".geojson"),
 )
 """Endings of files with data."""
 

@@ -201,7 +201,7 @@ BAD: dict[str, tuple[bytes | str, str]] = {
     "a PNG": (b"\x89PNG\r\n\x1a\n....", "file is a PNG picture"),
     "xz": (
         b"\xfd7zXZ\0....",
-        "file is compressed with xz; CSV, Excel, Parquet, NPZ and ARFF are read, also as gzip or",
+        "file is compressed with xz; CSV, Excel, JSON, Parquet, NPZ and ARFF are read, also as gzip or",
     ),
     "only texts": ("a,y\n" + "".join(f"text {row},{row % 2}\n" for row in range(60)), "file has no column that can be"),
 }

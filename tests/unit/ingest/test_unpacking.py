@@ -79,7 +79,7 @@ BAD = {
     ),
     "another file": (
         zipped(("a.png", b"\x89PNG....")),
-        "is a PNG picture; CSV, Excel, Parquet, NPZ and ARFF are read, also as gzip",
+        "is a PNG picture; CSV, Excel, JSON, Parquet, NPZ and ARFF are read, also as gzip",
     ),
     "compressed twice": (gzip.compress(gzip.compress(TEXT)), "is compressed twice; CSV"),
     "a tar archive": (gzip.compress(tar()), "is a tar archive; CSV"),
