@@ -19,7 +19,6 @@ from ..errors import BadFileError, EpochalError, WrongUseError
 from .curve import Curve
 from .fields import name_of_copy, spec_with
 from .predictions import Predictions, predict
-from .rows import rows_of
 from .transport import Update
 from .words import html_table, job_facts, label, metrics_text, short
 
@@ -192,7 +191,7 @@ class Job:
         """
         if isinstance(data, str | Path):
             return Predictions([self._api.predict_file(self.id, Path(data), **options)])
-        return predict(partial(self._api.predict, self.id), rows_of(data))
+        return predict(partial(self._api.predict, self.id), data)
 
     def load(self) -> "TrainedModel":
         """Its model in PyTorch: a `torch.nn.Module` whose `predict` gives the same predictions without the service."""

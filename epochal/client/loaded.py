@@ -19,7 +19,7 @@ from spec.job import JobSpec
 
 from ..errors import BadSpecError
 from .predictions import Predictions
-from .rows import rows_of
+from .rows import index_of, rows_of
 
 
 class TrainedModel(nn.Module):
@@ -47,7 +47,7 @@ class TrainedModel(nn.Module):
     def predict(self, rows: Any) -> Predictions:
         """The predictions for raw rows, an array or a frame. Raises `BadSpecError`, which names row and column."""
         try:
-            return Predictions([self._model.predict(rows_of(rows))])
+            return Predictions([self._model.predict(rows_of(rows))], index_of(rows))
         except RowsError as error:
             raise BadSpecError("The rows do not fit the model.", errors=error.errors) from error
 

@@ -7,7 +7,7 @@ from spec import views
 
 from ..errors import BadSpecError, WrongUseError
 from .curve import frame_of
-from .rows import chunks, shifted
+from .rows import chunks, index_of, rows_of, shifted
 from .words import html_table, number
 
 if TYPE_CHECKING:
@@ -23,8 +23,8 @@ SHOWN = 10
 class Predictions:
     """The predictions for some rows, in their order; `len`, `[]`, `for` and `numpy.asarray` see its values."""
 
-    def __init__(self, parts: Sequence[views.Predictions]) -> None:
-        self._parts = parts
+    def __init__(self, parts: Sequence[views.Predictions], index: Any = None) -> None:
+        self._parts, self._index = parts, index
         self.classes = parts[0].classes
         """The names of the classes, which are the columns of `probabilities`; None for numbers."""
         self.warnings = list(dict.fromkeys(warning for part in parts for warning in part.warnings))
@@ -46,13 +46,17 @@ class Predictions:
         return np.concatenate([np.array(part, dtype=np.float64) for part in found]) if found else None
 
     def to_frame(self) -> "pd.DataFrame":
-        """A pandas DataFrame: `prediction` (or `prediction_0` ...) and `p_CLASS`. Raises `WrongUseError` without it."""
+        """A pandas DataFrame: `prediction` (or `prediction_0` ...) and `p_CLASS`. Raises `WrongUseError` without it.
+
+        It has the index of the frame that was predicted, so that pandas joins each prediction to its row.
+        """
         values, probabilities = self.values, self.probabilities
         many = {f"prediction_{place}": values[:, place] for place in range(values.shape[1])} if values.ndim > 1 else {}
         columns = many or {"prediction": values}
         if probabilities is not None:
             columns |= {f"p_{name}": probabilities[:, place] for place, name in enumerate(self.classes or ())}
-        return frame_of(columns)
+        found = frame_of(columns)
+        return found if self._index is None else found.set_axis(self._index)
 
     def __len__(self) -> int:
         return sum(len(part.predictions) for part in self._parts)
@@ -83,14 +87,16 @@ class Predictions:
         return table + html_table((), [*more, *((f"Warning: {one}",) for one in self.warnings)])
 
 
-def predict(ask: Callable[[Sequence[Any]], views.Predictions], rows: Sequence[Any]) -> Predictions:
-    """The predictions for rows, in as many requests as they need; messages name a row by its place among all.
+def predict(ask: Callable[[Sequence[Any]], views.Predictions], data: Any) -> Predictions:
+    """The predictions for rows, an array or a frame, in as many requests as they need.
 
-    `ask` is a request for some rows. Raises `WrongUseError` without rows, and what `ask` raises.
+    Messages name a row by its place among all. `ask` is a request for some rows. Raises `WrongUseError` without rows,
+    and what `ask` raises.
     """
+    rows = rows_of(data)
     if not rows:
         raise WrongUseError("There are no rows to predict.")
-    return Predictions([_of_part(ask, at, part) for at, part in chunks(rows)])
+    return Predictions([_of_part(ask, at, part) for at, part in chunks(rows)], index_of(data))
 
 
 def _of_part(ask: Callable[[Sequence[Any]], views.Predictions], at: int, rows: Sequence[Any]) -> views.Predictions:

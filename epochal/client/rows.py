@@ -33,6 +33,11 @@ def rows_of(data: Any) -> list[Any]:
     raise WrongUseError(f"Rows are a list of rows, an array or a frame, not {type(data).__name__}.")
 
 
+def index_of(data: Any) -> Any:
+    """The index of a frame of pandas; None of anything else."""
+    return data.index if is_frame(data) and not hasattr(data, "to_dicts") else None
+
+
 def chunks(rows: Sequence[Any]) -> Iterator[tuple[int, Sequence[Any]]]:
     """The rows in parts that one request may hold, each with the place of its first row."""
     width = max((_cells(row) for row in rows), default=1)

@@ -18,7 +18,6 @@ from ..errors import WrongUseError
 from .curve import frame_of
 from .job import Job
 from .predictions import Predictions, predict
-from .rows import rows_of
 from .sweep_progress import sweep_shown
 from .waiting import wait_for_sweep
 from .words import html_table, metric, number, short
@@ -141,7 +140,7 @@ class Sweep:
         """The ensemble's predictions of raw rows; `data` and `options` are those of `Job.predict`."""
         if isinstance(data, str | Path):
             return Predictions([self._api.predict_file_by_sweep(self.id, Path(data), **options)])
-        return predict(partial(self._api.predict_by_sweep, self.id), rows_of(data))
+        return predict(partial(self._api.predict_by_sweep, self.id), data)
 
     def to_frame(self) -> "pd.DataFrame":
         """A pandas DataFrame, a row per configuration by its number. Raises `WrongUseError` without pandas."""

@@ -152,6 +152,9 @@ def test_messages_name_a_row_among_all() -> None:
     client = client_of(handle)
     predicted = Job(client, ID).predict([[1]] * 10_001)
     assert len(predicted) == 10_001
+    by_frame = Job(client, ID).predict(pd.DataFrame({"a": [1, 2]}, index=[7, 3])).to_frame()
+    assert by_frame.index.tolist() == [7, 3]
+    assert by_frame["prediction"].tolist() == [1.0, 1.0]
     assert predicted.warnings == ["Column 'a' is far off.", "Rows 10001 to 10001: Column 'a' is far off."]
     with pytest.raises(BadSpecError) as refused:
         Job(client, ID).predict([[1]] * 10_000 + [[9]] * 5)
