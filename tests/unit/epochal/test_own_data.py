@@ -319,7 +319,7 @@ def test_predictions_are_written_for_a_spreadsheet(
     ("name", "content", "message"),
     [
         ("a.json", "{", "is not JSON"),
-        ("a.json", "{}", "holds no rows"),
+        ("a.json", '{"rows": []}', "holds no rows"),
     ],
 )
 def test_a_file_without_rows_is_refused(tmp_path: Path, name: str, content: str, message: str) -> None:
