@@ -11,6 +11,7 @@ from typing import Any, TextIO
 from spec.reading import ReadingOrder
 
 from . import arff, json, sheets
+from .errors import RefusedError
 
 HEAD = 1 << 16
 
@@ -35,6 +36,8 @@ def converted(file: Path, order: ReadingOrder, folder: Path) -> Iterator[Convert
     The CSV lies in `folder` until the context ends, or the process does.
     """
     convert = _converter(file)
+    if order.options.sheet is not None and convert is not sheets.write:
+        raise RefusedError("is said of a file that is no workbook: leave it out", path="sheet")
     if convert is None:
         yield Converted(file, order)
         return

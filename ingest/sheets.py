@@ -73,6 +73,12 @@ def _chosen(book: CalamineWorkbook, parts: "_Parts", order: ReadingOrder) -> tup
         (place, one.visible) for place, one in enumerate(book.sheets_metadata) if one.typ is SheetTypeEnum.WorkSheet
     ]
     places = [place for place, visible in kinds if visible is SheetVisibleEnum.Visible] or [place for place, _ in kinds]
+    if (wanted := order.options.sheet) is not None:
+        if wanted not in book.sheet_names:
+            raise RefusedError(
+                f"is no sheet of the file: {shown(wanted)}; it has {some(book.sheet_names)}", path="sheet"
+            )
+        places = [book.sheet_names.index(wanted)]
     chosen: tuple[CalamineSheet, _Found] | None = None
     for place in places:
         found = parts.found(place)
@@ -84,11 +90,12 @@ def _chosen(book: CalamineWorkbook, parts: "_Parts", order: ReadingOrder) -> tup
             break
         chosen = chosen or (sheet, found)
     if chosen is None:
-        raise RefusedError(f"has no table in its sheets, {some(book.sheet_names)}: a row of names, and rows below it")
+        searched = some(book.sheet_names[place] for place in places)
+        raise RefusedError(f"has no table in its sheets, {searched}: a row of names, and rows below it")
     sheet, found = chosen
     parts.refuse_unsaved(found)
     others = [name for name in book.sheet_names if name != sheet.name]
-    notes = [f"The sheet {shown(sheet.name)} is read, and {some(others)} not."] if others else []
+    notes = [f"The sheet {shown(sheet.name)} is read, and {some(others)} not; sheet says another."] if others else []
     if found.errors:
         cells = "1 cell with an error" if found.errors == 1 else f"{found.errors:,} cells with errors"
         notes.append(f"The sheet has {cells}, such as #N/A or #DIV/0!: each is read as a missing value.")

@@ -93,6 +93,10 @@ class ReadingOptions(Frozen):
         bool | None,
         Field(description="Whether the first row of a text file names the columns. false: they are called 0, 1, 2 ..."),
     ] = None
+    sheet: Annotated[
+        Name | None,
+        Field(description="Sheet of a workbook, by its name. null: the first with the target, or else with a table."),
+    ] = None
     decimal: Annotated[Literal[".", ","] | None, Field(description="Decimal mark of numbers.")] = None
     thousands: Annotated[
         Literal["", ",", ".", " ", "'", "_"] | None,

@@ -81,6 +81,7 @@ def upload(
         ),
     ] = None,
     encoding: Annotated[Optional[str], typer.Option(help="Of text: cp1250.", rich_help_panel=PANEL)] = None,  # noqa: UP045
+    sheet: Annotated[Optional[str], typer.Option(help="Of a workbook, by its name.", rich_help_panel=PANEL)] = None,  # noqa: UP045
     delimiter: Annotated[
         Optional[str],  # noqa: UP045
         typer.Option(help="Between cells: , ; | tab or space.", rich_help_panel=PANEL),
@@ -114,6 +115,7 @@ def upload(
     options = {
         **{"decimal": decimal, "thousands": thousands, "keep_default_na": keep_default_na, "date_format": date_format},
         **{"dayfirst": dayfirst, "header": header, "encoding": encoding, "delimiter": delimiter},
+        **{"sheet": sheet},
         **{"weight": weight, "group": group, "split": split, "time": time},
         **{"columns": _one_or_many(columns), "types": types and ",".join(types), "na_values": _split(na_values)},
     }

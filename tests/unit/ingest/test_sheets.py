@@ -82,10 +82,17 @@ def test_notes_say_what_is_not_as_it_looks(tmp_path: Path) -> None:
     rows = [[Raw(' t="e"><v>#N/A</v>') if row == 3 else row, ["a", None][row % 2], row] for row in range(20)]
     sheet: list[list[Any]] = [["a", "kind", "y"], *rows]
     found = reading(xlsx({"One": sheet, "Two": sheet}, merged="B2:B3"), tmp_path)
-    assert "The sheet 'One' is read, and 'Two' not." in found.profile.notes
+    assert "The sheet 'One' is read, and 'Two' not; sheet says another." in found.profile.notes
     assert any("has 1 cell with an error" in note for note in found.profile.notes)
     assert any(note.startswith("Cells are merged over rows, from 'B2' on") for note in found.profile.notes)
     assert np.isnan(table(tmp_path)[0][3, 0])
+
+
+def test_a_sheet_may_be_named(tmp_path: Path) -> None:
+    book = xlsx({"One": TABLE[:9], "Two": TABLE}, hidden=["Two"])
+    assert reading(book, tmp_path, sheet="Two").rows == 20
+    assert "sheet is no sheet of the file: 'two'; it has 'One', 'Two'" in refusal(book, tmp_path, sheet="two")
+    assert "sheet is said of a file that is no workbook" in refusal(as_csv(TABLE), tmp_path, sheet="Two")
 
 
 def with_formula(value: str) -> list[list[Any]]:
