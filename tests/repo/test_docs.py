@@ -7,7 +7,10 @@ from typing import get_args
 import pytest
 import yaml
 
+from api import gunicorn
 from api.app import create_app
+from api.mlflow_proxy import AT_ONCE
+from api.stream import STREAMS
 from spec.activations import Activation
 from spec.job import JobSpec
 from spec.losses import LOSSES
@@ -25,6 +28,16 @@ from .pages import ROOT, codes, files, page, rows
 def test_every_setting_is_documented_and_no_other() -> None:
     documented = {name for row in rows(page("operations.md")) for name in codes(row[0]) if name.startswith(PREFIX)}
     assert documented == {PREFIX + name.upper() for name in Settings.model_fields}
+
+
+def test_the_limits_of_the_api_are_documented_as_they_are() -> None:
+    limits = (
+        f"one process of {gunicorn.threads} threads",
+        f"| {STREAMS} live streams",
+        f"at most {AT_ONCE} requests wait",
+    )
+    for said in (*limits, f"| {gunicorn.worker_connections} connections"):
+        assert said in page("operations.md"), said
 
 
 def test_no_page_names_a_variable_that_does_not_exist() -> None:
