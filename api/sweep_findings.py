@@ -61,7 +61,7 @@ class Leaders:
 
         spec = self.sweep.spec
         theirs = {trial.number: scores(self.jobs[trial.number], spec.monitored) for trial in self.trials}
-        said, others = compared(spec, theirs)
+        said, others = compared(spec, theirs, self.trials[0].metrics or {})
         pairs = [
             PairView(number=number, difference=one.difference, p=one.p, more_needed=one.needed)
             for number, one in others.items()

@@ -10,6 +10,10 @@ from .statistics import Band, Comparison, band, compare, sentence
 
 SPLITTING = ("dataset", "validation_fraction", "test_fraction", "split")
 """Fields that decide how many rows there are."""
+GUESS = 0.05
+"""A balanced accuracy that is so little above a guess's is one."""
+UNBALANCED = 0.1
+"""Where accuracy is so much above balanced accuracy, one class has most of the rows."""
 
 
 def interval(spec: SweepSpec, scores: Sequence[float]) -> Band:
@@ -17,17 +21,20 @@ def interval(spec: SweepSpec, scores: Sequence[float]) -> Band:
     return band([metric_of(score, spec.monitored) or 0.0 for score in scores], test_share=test_share(spec))
 
 
-def compared(spec: SweepSpec, scores: Mapping[int, Sequence[float]]) -> tuple[str, Mapping[int, Comparison]]:
+def compared(
+    spec: SweepSpec, scores: Mapping[int, Sequence[float]], metrics: Mapping[str, float | None]
+) -> tuple[str, Mapping[int, Comparison]]:
     """The best configuration beside each of the others, and a sentence.
 
-    `scores` are those of the seeds or folds by the configuration's number, the best first; at least one.
+    `scores` are those of the seeds or folds by the configuration's number, the best first; at least one. `metrics` are
+    the best one's.
     """
     (best, of_best), *others = scores.items()
     found = compare(of_best, [theirs for _, theirs in others], test_share=test_share(spec))
     by_number = {number: one for (number, _), one in zip(others, found, strict=True)}
     named = {f"#{number}": one for number, one in by_number.items()}
     said = sentence(f"#{best}", named, unit="folds" if spec.folds else "seeds")
-    return said + _few_rows(spec, named), by_number
+    return said + _few_rows(spec, named) + _classes_missed(spec, metrics), by_number
 
 
 def _few_rows(spec: SweepSpec, others: Mapping[str, Comparison]) -> str:
@@ -41,6 +48,19 @@ def _few_rows(spec: SweepSpec, others: Mapping[str, Comparison]) -> str:
     if rows is None or nearest is None or nearest.difference * rows >= LEAST_ROWS:
         return ""
     return f" From {name} it differs by fewer than {LEAST_ROWS} rows, which other rows may not show."
+
+
+def _classes_missed(spec: SweepSpec, metrics: Mapping[str, float | None]) -> str:
+    """A sentence where the best by accuracy tells classes apart no better than a guess: one class has most rows."""
+    part, _, name = spec.monitored.partition("_")
+    other, info = f"{part}_balanced_accuracy", spec.base.info
+    accuracy, balanced = metrics.get(spec.monitored), metrics.get(other)
+    if name != "accuracy" or info is None or info.classes is None or accuracy is None or balanced is None:
+        return ""
+    if balanced > 1.0 / info.classes + GUESS or accuracy - balanced < UNBALANCED:
+        return ""
+    share = f"{100.0 * balanced:.1f} %"
+    return f" Its balanced accuracy is {share}, as a guess has: it misses rare classes. Try objective {other}."
 
 
 def _counted_rows(spec: SweepSpec) -> int | None:

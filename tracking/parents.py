@@ -78,7 +78,10 @@ class Parents:
             measured = {"": band.mean, "_deviation": band.deviation, "_low": band.low, "_high": band.high}
             numbers |= {f"best_{objective}{name}": value for name, value in measured.items() if value is not None}
             values = ", ".join(f"{name} {json.dumps(value)}" for name, value in best.configuration.items())
-            notes += [compared(spec, scores)[0], f"#{best.number}: {objective} {band.mean:.6g} with {values}."]
+            notes += [
+                compared(spec, scores, best.metrics or {})[0],
+                f"#{best.number}: {objective} {band.mean:.6g} with {values}.",
+            ]
         # A sweep that was extended has its later findings at a later step.
         metrics = [Metric(name, value, at, sweep.trials) for name, value in numbers.items()]
         note = "\n\n".join(notes) or "No configuration was trained to its end."
