@@ -9,7 +9,6 @@ needs.
 import argparse
 import os
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 from spec.known import PREDICTED_BYTES, KnownColumns, KnownReading
@@ -17,7 +16,7 @@ from spec.profile import Reading, Refusal
 from spec.reading import ReadingOrder
 
 from . import limits
-from .conversion import converted
+from .conversion import Converted, converted
 from .errors import RefusedError
 from .kinds import kind_of
 from .unpacking import unpacked, unpacked_bytes
@@ -25,8 +24,9 @@ from .unpacking import unpacked, unpacked_bytes
 REFUSED = 2
 
 
-def read(file: Path, order: ReadingOrder, out: Path, notes: Sequence[str] = ()) -> Reading:
-    """Write the file's table to `out`, and say what is in it, after `notes`. Raises `RefusedError`."""
+def read(made: Converted, out: Path) -> Reading:
+    """Write the file's table to `out`, and say what is in it. Raises `RefusedError`."""
+    file, order = made.file, made.order
     kind = kind_of(file, order.name)
     if kind == "npz":
         from . import npz
@@ -43,7 +43,11 @@ def read(file: Path, order: ReadingOrder, out: Path, notes: Sequence[str] = ()) 
     options = order.options
     roles = (options.weight, options.group, options.split, options.time)
     named = [*order.target, *options.columns, *options.types, *(name for name in roles if name is not None)]
-    return columnar.read(CsvFile(file, options, named, notes=notes), order, out)
+    found = columnar.read(CsvFile(file, options, named, notes=made.notes), order, out)
+    if made.form is None:
+        return found
+    its_own = {"format": made.form, "encoding": None, "delimiter": None}
+    return found.model_copy(update={"profile": found.profile.model_copy(update=its_own)})
 
 
 def main() -> int:
@@ -79,7 +83,7 @@ def _answer(options: argparse.Namespace, order: ReadingOrder) -> Reading | Known
         limits.apply_time(unpacked_bytes(plain))
         with converted(plain, order.model_copy(update={"name": name}), options.out.parent) as made:
             if known is None:
-                return read(made.file, made.order, options.out, made.notes)
+                return read(made, options.out)
             from .known import read_known
 
             return read_known(made.file, made.order, known, options.out, with_cells=options.cells, notes=made.notes)

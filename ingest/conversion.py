@@ -23,6 +23,8 @@ class Converted:
     file: Path
     order: ReadingOrder
     notes: tuple[str, ...] = ()
+    form: str | None = None
+    """What the file was, where it is not read as it is, and its text says nothing: xlsx, xls, ods or json."""
 
 
 Converter = Callable[[Path, ReadingOrder, TextIO], tuple[dict[str, Any], list[str]]]
@@ -35,7 +37,7 @@ def converted(file: Path, order: ReadingOrder, folder: Path) -> Iterator[Convert
 
     The CSV lies in `folder` until the context ends, or the process does.
     """
-    convert = _converter(file)
+    form, convert = _form(file)
     if order.options.sheet is not None and convert is not sheets.write:
         raise RefusedError("is said of a file that is no workbook: leave it out", path="sheet")
     if convert is None:
@@ -44,24 +46,27 @@ def converted(file: Path, order: ReadingOrder, folder: Path) -> Iterator[Convert
     with tempfile.TemporaryFile("w", encoding="utf-8", errors="surrogateescape", newline="", dir=folder) as copy:
         said, notes = convert(file, order, copy)
         copy.flush()
-        options = order.options.model_copy(update={"delimiter": ",", **said})
-        yield Converted(
-            Path(f"/dev/fd/{copy.fileno()}"), order.model_copy(update={"name": "", "options": options}), tuple(notes)
+        said_of = order.model_copy(
+            update={"name": "", "options": order.options.model_copy(update={"delimiter": ",", **said})}
         )
+        yield Converted(Path(f"/dev/fd/{copy.fileno()}"), said_of, tuple(notes), form)
 
 
-def _converter(file: Path) -> Converter | None:
-    """What writes a file of this form as CSV; None of a file that is read as it is."""
+def _form(file: Path) -> tuple[str | None, Converter | None]:
+    """What a file is, and what writes it as CSV; None of a file that is read as it is."""
     with file.open("rb") as stream:
         head = stream.read(HEAD)
-    if head.startswith(sheets.OLD) or (head.startswith(b"PK") and sheets.is_sheet(_members(file))):
-        return sheets.write
+    if head.startswith(sheets.OLD):
+        return "xls", sheets.write
+    if head.startswith(b"PK"):
+        form = sheets.form_of(_members(file))
+        return form, None if form is None else sheets.write
     text = head.lstrip(b"\xef\xbb\xbf\xff\xfe").replace(b"\0", b"")  # also that of UTF-16
     if json.BEGIN.match(text):
-        return json.write
+        return "json", json.write
     if arff.BEGIN.match(text):
-        return arff.write
-    return None
+        return None, arff.write
+    return None, None
 
 
 def _members(file: Path) -> list[str]:

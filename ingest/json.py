@@ -14,6 +14,8 @@ from .errors import RefusedError, shown, some
 
 BEGIN = re.compile(rb'\s*(\{|\[\s*([\[\]{"\-0-9]|true|false|null|NaN))')
 """How JSON begins; a CSV may have a name such as `[age]`."""
+_MOMENT = re.compile(r"[1-9]\d{8,9}000")
+"""Whole seconds from 1973 to 2286, in milliseconds."""
 FORMS = (
     'an array of records, [{"a": 1, "y": 0}, ...], a record a line, or columns, {"a": [1, ...], "y": [0, ...]}, is read'
 )
@@ -37,7 +39,7 @@ def write(file: Path, order: ReadingOrder, copy: TextIO) -> tuple[dict[str, Any]
     try:
         table = _Table(order.target, notes)
         header, rows = table.of(_values(text))
-        _write(header, rows, copy, order)
+        notes += _write(header, rows, copy, order)
     except RecursionError as error:
         raise RefusedError(f"has arrays or objects within each other, too many: {FORMS}") from error
     return {"encoding": "utf-8"} | ({"header": True} if header is not None else {}), notes
@@ -228,11 +230,13 @@ def _tables(whole: Record, above: str = "") -> Iterator[tuple[str, list[Any]]]:
 # --- rows -------------------------------------------------------------------------------------------------------------
 
 
-def _write(header: list[str] | None, rows: Iterator[Sequence[Any]], copy: TextIO, order: ReadingOrder) -> None:
+def _write(header: list[str] | None, rows: Iterator[Sequence[Any]], copy: TextIO, order: ReadingOrder) -> list[str]:
+    """Write the rows; what is to be said of columns."""
     mark = order.options.decimal or ("," if order.options.thousands == "." else ".")
     writer = csv.writer(copy, lineterminator="\n")
     if header is not None:
         writer.writerow([_text(name, mark) for name in header])
+    maybe, moments = set(range(len(header or ()))), set[int]()
     for place, row in enumerate(rows):
         cells = [_text(cell, mark) for cell in row]
         if None in cells:
@@ -240,6 +244,12 @@ def _write(header: list[str] | None, rows: Iterator[Sequence[Any]], copy: TextIO
             where = f"place {column}" if header is None else f"column {shown(header[column])}"
             raise RefusedError(f"has an array or object in row {place}, {where}, where a single value is read")
         writer.writerow(cells)
+        filled = {column for column in maybe if cells[column]}
+        matched = {column for column in filled if _MOMENT.fullmatch(cells[column] or "")}
+        maybe, moments = maybe - (filled - matched), moments | matched
+    names = [] if header is None else [header[column] for column in sorted(moments & maybe)]
+    cure = "pandas writes dates so, and with to_json(file, date_format='iso') as they are read"
+    return [f"The numbers of {some(names)} may be milliseconds since 1970: {cure}."] if names else []
 
 
 def _text(cell: Any, mark: str) -> str | None:

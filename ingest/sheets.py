@@ -44,9 +44,11 @@ _RECALCULATED = re.compile(rb'\bfullCalcOnLoad="(?:1|true)"')
 Cell = str | float | bool | date | time | timedelta
 
 
-def is_sheet(members: Collection[str]) -> bool:
-    """Whether the members of a zip are those of a workbook."""
-    return "content.xml" in members or any(name.startswith("xl/") for name in members)
+def form_of(members: Collection[str]) -> str | None:
+    """What a zip archive of these members is: xlsx, ods, or None where it is no workbook."""
+    if any(name.startswith("xl/") for name in members):
+        return "xlsx"
+    return "ods" if "content.xml" in members else None
 
 
 def write(file: Path, order: ReadingOrder, copy: TextIO) -> tuple[dict[str, Any], list[str]]:
@@ -107,9 +109,9 @@ def _has_table(sheet: CalamineSheet) -> bool:
 
 
 def _names(sheet: CalamineSheet, named: Collection[str]) -> bool:
-    """Whether one of the first rows has these names."""
-    rows = sheet.to_python(nrows=MOST + 1)
-    return any(set(named) <= {clean(str(cell)) for cell in row} for row in rows)
+    """Whether one of the first rows has these names, and no number or date."""
+    rows = ([cell for cell in row if isinstance(cell, str)] for row in sheet.to_python(nrows=MOST + 1))
+    return any(len(texts) == sheet.width and set(named) <= set(map(clean, texts)) for texts in rows)
 
 
 def _of_merged(sheet: CalamineSheet) -> list[str]:

@@ -46,7 +46,7 @@ class Profile(Frozen):
     """The profile of a file."""
 
     format: str
-    """csv, parquet or npz."""
+    """csv, xlsx, xls, ods, json, parquet or npz."""
     encoding: str | None = None
     """The encoding of a text file."""
     delimiter: str | None = None

@@ -59,10 +59,10 @@ def dataset_card(dataset: DatasetView) -> RenderableType:
 
 def _how_read(dataset: DatasetView) -> str | None:
     """What was understood of the file as a whole."""
-    if dataset.delimiter is None:
-        return None
-    delimiter = {"\t": "tab", " ": "blanks"}.get(dataset.delimiter, dataset.delimiter)
     header = {True: ", with a header", False: ", without a header", None: ""}[dataset.header]
+    if dataset.delimiter is None:
+        return f"{dataset.format}{header}" if header else None
+    delimiter = {"\t": "tab", " ": "blanks"}.get(dataset.delimiter, dataset.delimiter)
     return f"{dataset.format} in {dataset.encoding}, cells divided by {delimiter}{header}"
 
 

@@ -35,7 +35,7 @@ def reading(
         unpacked(file, name, folder) as (plain, order_name),
         converted(plain, order.model_copy(update={"name": order_name}), folder) as made,
     ):
-        return read(made.file, made.order, folder / "table.npz", made.notes)
+        return read(made, folder / "table.npz")
 
 
 def refusal(content: bytes | str, folder: Path, **how: Any) -> str:

@@ -67,6 +67,16 @@ def test_numbers_are_as_they_are_written(tmp_path: Path) -> None:
     assert table(tmp_path)[0][1].tolist() == [1.5]
 
 
+def test_milliseconds_may_be_dates(tmp_path: Path) -> None:
+    day = 86_400_000
+    rows = [
+        {"day": None if row == 3 else 20_000 * day + row * day, "a": row or 20_000 * day, "y": row} for row in range(20)
+    ]
+    found = reading(json.dumps(rows), tmp_path)
+    assert found.profile.format == "json"
+    assert found.profile.notes[0].startswith("The numbers of 'day' may be milliseconds since 1970")
+
+
 def test_a_csv_with_brackets_around_names_is_no_json(tmp_path: Path) -> None:
     assert reading("[a],[y]\n" + "1,2\n2,3\n3,4\n" * 9, tmp_path, target="[y]").rows == 27
 

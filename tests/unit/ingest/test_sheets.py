@@ -35,7 +35,7 @@ SAME: dict[str, bytes] = {
     "below a title, with empty rows and columns": xlsx(
         {"Sheet1": [[], [None, "Members of 2026"], [], *([None, *row, None] for row in TABLE)]}
     ),
-    "in the second sheet, the one with the target": xlsx({"Info": [["key", "what"], ["a", "b"]], "Data": TABLE}),
+    "in the second sheet, the one with the target": xlsx({"Info": [["key", "what"], ["y", 3]], "Data": TABLE}),
     "behind a hidden sheet": xlsx({"Old": TABLE[:5], "Data": TABLE}, hidden=["Old"]),
 }
 
@@ -45,6 +45,7 @@ def test_a_sheet_is_read_as_the_csv_of_the_same_table(tmp_path: Path, kind: str)
     wanted = reading(as_csv(TABLE), tmp_path)
     x, y, schema = table(tmp_path)
     found = reading(SAME[kind], tmp_path, name="f.xlsx")
+    assert found.profile.format == ("ods" if kind == "ods" else "xlsx")
     assert found.table == wanted.table
     assert found.profile.columns == wanted.profile.columns
     for one, other in zip((x, y), table(tmp_path)[:2], strict=True):
