@@ -34,7 +34,7 @@ def compared(
     by_number = {number: one for (number, _), one in zip(others, found, strict=True)}
     named = {f"#{number}": one for number, one in by_number.items()}
     said = sentence(f"#{best}", named, unit="folds" if spec.folds else "seeds")
-    return said + _few_rows(spec, named) + _classes_missed(spec, metrics), by_number
+    return said + _few_rows(spec, named) + _classes_missed(spec, best, metrics), by_number
 
 
 def _few_rows(spec: SweepSpec, others: Mapping[str, Comparison]) -> str:
@@ -50,7 +50,7 @@ def _few_rows(spec: SweepSpec, others: Mapping[str, Comparison]) -> str:
     return f" From {name} it differs by fewer than {LEAST_ROWS} rows, which other rows may not show."
 
 
-def _classes_missed(spec: SweepSpec, metrics: Mapping[str, float | None]) -> str:
+def _classes_missed(spec: SweepSpec, best: int, metrics: Mapping[str, float | None]) -> str:
     """A sentence where the best by accuracy tells classes apart no better than a guess: one class has most rows."""
     part, _, name = spec.monitored.partition("_")
     other, info = f"{part}_balanced_accuracy", spec.base.info
@@ -60,7 +60,8 @@ def _classes_missed(spec: SweepSpec, metrics: Mapping[str, float | None]) -> str
     if balanced > 1.0 / info.classes + GUESS or accuracy - balanced < UNBALANCED:
         return ""
     share = f"{100.0 * balanced:.1f} %"
-    return f" Its balanced accuracy is {share}, as a guess has: it misses rare classes. Try objective {other}."
+    guess = f"The balanced accuracy of #{best} is {share}, as a guess has"
+    return f" {guess}: it misses rare classes. Try objective {other}."
 
 
 def _counted_rows(spec: SweepSpec) -> int | None:
