@@ -92,6 +92,7 @@ def storm(made: Site, random: Random, options: argparse.Namespace) -> tuple[Verd
     over_s = 60.0 * options.minutes
     load = Load(api, Random(random.random()), jobs=options.jobs, over_s=0.9 * over_s)
     calm = dict(zip(load.submit(KINDS, "calm"), KINDS, strict=True))
+    print(f"calm: {len(calm)} jobs train and are mirrored; on a busy machine this takes minutes", flush=True)
     restless = checker.settle(calm, STUCK_S)
     assert not restless, f"the calm is not calm: {restless}; logs are in {made.home.logs}"
     reference = checker.reference(calm)
