@@ -102,7 +102,9 @@ class JobsQuery(JobsMeant):
             "Jobs without the metric come last.",
         ),
     ] = "-created"
-    sweep: Annotated[UUID | None, Field(description="Only jobs of this sweep.")] = None
+    sweep: Annotated[
+        UUID | Literal["none"] | None, Field(description="Only jobs of this sweep; none: only jobs of no sweep.")
+    ] = None
     id: Annotated[
         Annotated[
             str,
@@ -136,7 +138,8 @@ class JobsQuery(JobsMeant):
             id_part=self.id,
             tags=self.tags,
             dataset=self.dataset,
-            sweep_id=None if self.sweep is None else str(self.sweep),
+            sweep_id=None if self.sweep in (None, "none") else str(self.sweep),
+            outside_sweeps=self.sweep == "none",
             least=_numbers(self.min),
             most=_numbers(self.max),
         )

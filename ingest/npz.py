@@ -9,7 +9,7 @@ import struct
 import zipfile
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Any
 
@@ -185,6 +185,9 @@ def _check_type(dtype: np.dtype[Any], name: str) -> None:
 
 def _read(x: Array, y: Array, task: Targets | None, out: Path) -> Reading:
     rows = _check_shapes(x, y)
+    grey = len(x.shape) == 3
+    if grey:
+        x = replace(x, shape=(rows, 1, *x.shape[1:]))
     last = is_channels_last(x.shape)
     image = None
     if len(x.shape) == 4:
@@ -199,6 +202,8 @@ def _read(x: Array, y: Array, task: Targets | None, out: Path) -> Reading:
     column_of_x = Column(name="X", type=ColumnKind.number, size=size, gaps=gaps, channels_last=last)
     schema = Schema(columns=(column_of_x,), target=target, image=image)
     notes = list(said)
+    if grey:
+        notes.append(f"X is read as grey images of {x.shape[2]} x {x.shape[3]}.")
     if last:
         notes.append(
             f"X is read as images of {x.shape[1]} x {x.shape[2]} with {x.shape[3]} channels, which stand last."
@@ -246,10 +251,10 @@ def _read(x: Array, y: Array, task: Targets | None, out: Path) -> Reading:
 
 
 def _check_shapes(x: Array, y: Array) -> int:
-    if len(x.shape) not in (2, 4):
-        hint = "; of grey pictures, X[:, None] makes it so" if len(x.shape) == 3 else ""
+    if len(x.shape) not in (2, 3, 4):
         raise RefusedError(
-            f"has X of shape {x.shape}: it must be rows x features, or rows x channels x height x width{hint}"
+            f"has X of shape {x.shape}: it must be rows x features, rows x height x width of grey images, "
+            "or rows x channels x height x width"
         )
     if len(y.shape) not in (1, 2):
         raise RefusedError(f"has y of shape {y.shape}: it must be rows, or rows x numbers")

@@ -14,6 +14,7 @@ def conditions(wanted: JobFilter) -> list[ColumnElement[bool]]:
         *([Job.status.in_([status.value for status in wanted.status])] if wanted.status else []),
         *([] if wanted.project is None else [Job.project == wanted.project]),
         *([] if wanted.sweep_id is None else [Job.sweep_id == wanted.sweep_id]),
+        *([Job.sweep_id.is_(None)] if wanted.outside_sweeps else []),
         *([] if wanted.name is None else [Job.name == wanted.name]),
         *([] if wanted.name_part is None else [Job.name.icontains(wanted.name_part, autoescape=True)]),
         *([] if wanted.dataset is None else [literal_column(DATASET) == wanted.dataset]),

@@ -104,6 +104,8 @@ class JobFilter:
     """The beginning or the end of the id: hexadecimal digits and dashes."""
     tags: Mapping[str, str] = field(default_factory=dict)
     sweep_id: str | None = None
+    outside_sweeps: bool = False
+    """Only jobs of no sweep."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -186,6 +186,8 @@ def test_jobs_know_their_sweep(both: Service) -> None:
         {"id": sweep_id, "trial": trial, "replicate": replicate} for trial in (0, 1) for replicate in (0, 1)
     ]
     assert len(shown(both, JOBS)["jobs"]) == 5
+    alone = shown(both, f"{JOBS}?sweep=none")
+    assert (alone["total"], alone["jobs"][0]["sweep"]) == (1, None)
     assert "pause" not in jobs[0]["links"]
 
 

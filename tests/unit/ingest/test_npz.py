@@ -4,7 +4,7 @@ import io
 import struct
 import zipfile
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -77,6 +77,15 @@ def test_pictures(tmp_path: Path) -> None:
     assert schema.info(found.rows).image == (3, 4, 5)
 
 
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_grey_pictures_need_no_axis_of_channels(tmp_path: Path, order: Literal["C", "F"]) -> None:
+    x = RANDOM.integers(0, 255, size=(6, 4, 5)).astype(np.uint8)
+    found = reading(packed(X=np.asarray(x, order=order), y=np.arange(6) % 2), tmp_path, name="f.npz", target=None)
+    assert np.array_equal(table(tmp_path)[0], x.reshape(6, -1))
+    assert found.table.info(6).image == (1, 4, 5)
+    assert found.profile.notes[0] == "X is read as grey images of 4 x 5."
+
+
 def test_a_large_array_is_read_in_blocks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(npz, "BLOCK_BYTES", 100)
     reading(packed(X=X, y=Y), tmp_path, name="f.npz")
@@ -142,7 +151,6 @@ BAD: dict[str, tuple[bytes, str]] = {
     "texts": (packed(X=X.astype("U9"), y=Y), "in array X: write numbers"),
     "one number": (packed(X=np.array(1.0), y=Y), "has X of shape (): it must be rows x features"),
     "one dimension": (packed(X=np.arange(20.0), y=Y), "has X of shape (20,)"),
-    "three dimensions": (packed(X=np.zeros((20, 8, 8)), y=Y), "of grey pictures, X[:, None] makes it so"),
     "five dimensions": (packed(X=np.zeros((20, 1, 1, 1, 1)), y=Y), "has X of shape (20, 1, 1, 1, 1)"),
     "lengths": (packed(X=X, y=Y[:-1]), "has 20 rows in X and 19 in y"),
     "no rows": (packed(X=np.zeros((0, 3)), y=np.zeros(0)), "has no rows or no features"),
