@@ -87,6 +87,13 @@ def test_a_sweep_is_written_trained_understood_and_its_jobs_compared(
         seen.reload()
         expect(seen.get_by_text("2 jobs", exact=True)).to_be_visible(timeout=SLOW_MS)
 
+        go(seen, do, "Jobs")
+        of_sweep = link(name=re.compile("^rates and widths"))
+        expect(of_sweep).to_have_count(0)
+        do.tick(field("Jobs of sweeps"))
+        expect(of_sweep.first).to_be_visible(timeout=SLOW_MS)
+        look(seen)
+
 
 @pytest.mark.usefixtures("client")  # which ends slow motion
 def test_a_sweep_is_extended_paused_resumed_and_replayed_while_its_view_follows(
