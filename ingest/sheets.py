@@ -63,6 +63,12 @@ def write(file: Path, order: ReadingOrder, copy: TextIO) -> tuple[dict[str, Any]
         raise RefusedError("is protected by a password: save it without one") from error
     except CalamineError as error:
         raise RefusedError(f"is no workbook that can be read, or broken or cut short ({_words(error)})") from error
+    except BaseException as error:
+        if (
+            type(error).__name__ != "PanicException"
+        ):  # which the library raises of some broken .xls files, and exports not
+            raise
+        raise RefusedError(f"is a workbook that is broken ({_words(error)})") from error
     return {"encoding": "utf-8"}, notes
 
 
@@ -97,7 +103,11 @@ def _chosen(book: CalamineWorkbook, parts: "_Parts", order: ReadingOrder) -> tup
     sheet, found = chosen
     parts.refuse_unsaved(found)
     others = [name for name in book.sheet_names if name != sheet.name]
-    notes = [f"The sheet {shown(sheet.name)} is read, and {some(others)} not; sheet says another."] if others else []
+    notes = (
+        [f"The sheet {shown(sheet.name)} is read, and {some(others)} not: the option sheet names another."]
+        if others
+        else []
+    )
     if found.errors:
         cells = "1 cell with an error" if found.errors == 1 else f"{found.errors:,} cells with errors"
         notes.append(f"The sheet has {cells}, such as #N/A or #DIV/0!: each is read as a missing value.")
@@ -291,5 +301,5 @@ class _Texts:
         return str(day)
 
 
-def _words(error: Exception) -> str:
+def _words(error: BaseException) -> str:
     return printable(str(error).splitlines()[0][:200] if str(error) else type(error).__name__)

@@ -83,7 +83,7 @@ def test_notes_say_what_is_not_as_it_looks(tmp_path: Path) -> None:
     rows = [[Raw(' t="e"><v>#N/A</v>') if row == 3 else row, ["a", None][row % 2], row] for row in range(20)]
     sheet: list[list[Any]] = [["a", "kind", "y"], *rows]
     found = reading(xlsx({"One": sheet, "Two": sheet}, merged="B2:B3"), tmp_path)
-    assert "The sheet 'One' is read, and 'Two' not; sheet says another." in found.profile.notes
+    assert "The sheet 'One' is read, and 'Two' not: the option sheet names another." in found.profile.notes
     assert any("has 1 cell with an error" in note for note in found.profile.notes)
     assert any(note.startswith("Cells are merged over rows, from 'B2' on") for note in found.profile.notes)
     assert np.isnan(table(tmp_path)[0][3, 0])
@@ -126,3 +126,14 @@ BAD = {
 def test_other_workbooks_are_refused(tmp_path: Path, kind: str) -> None:
     content, said = BAD[kind]
     assert said in refusal(content, tmp_path, name="f.xlsx")
+
+
+def test_a_panic_of_the_library_is_a_refusal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class PanicException(BaseException):
+        pass
+
+    def panic(*_: object) -> None:
+        raise PanicException("range end index 4 out of range for slice of length 3")
+
+    monkeypatch.setattr(sheets, "_chosen", panic)
+    assert "is a workbook that is broken (range end index 4" in refusal(SAME["xlsx"], tmp_path)

@@ -4,6 +4,7 @@ import { headerOf, headOf, upload } from "./upload";
 test("the columns of a file are known before it is sent", () => {
   expect(headerOf("\ufeffage;income;risk\r\n30;1,5;low")).toEqual(["age", "income", "risk"]);
   expect(headerOf("a,b,a\n1,2,3")).toEqual(["a", "b"]);
+  expect(headerOf("PK\u0003\u0004, a workbook\n1,2")).toEqual([]);
   expect(headerOf("  a   b  y\n 1.0  2  3")).toEqual(["a", "b", "y"]);
   expect(headerOf('sep=,\n"a, b",c\n1,2\n')).toEqual(["a, b", "c"]);
   expect(headerOf("Sales, by region\n\na;b;y\n1;2;3\n4;5;6\n")).toEqual(["a", "b", "y"]);

@@ -97,6 +97,7 @@ async function inflated(data: ArrayBuffer, format: CompressionFormat): Promise<s
 
 /** Names of the columns by the first lines of a text file, to choose a target from; the server reads it with more care. */
 export function headerOf(text: string): string[] {
+  if (text.startsWith("PK\u0003\u0004") || text.trimStart().startsWith("{")) return []; // a workbook or JSON, whatever its name is
   const lines = text.replace(/^\ufeff?(sep=.\r?\n)?/, "").split(/\r\n?|\n/).filter((line) => line.trim() !== "").slice(0, 50);
   const tables = [...";\t|,"].map((delimiter) => tableOf(lines, delimiter)).filter((table) => table.width > 1);
   const table = tables.sort((one, other) => other.share - one.share)[0] ?? tableOf(lines, " ");
