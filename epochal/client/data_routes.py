@@ -28,7 +28,7 @@ class DataRoutes:
         return read(Predictions, self._transport.request("POST", path, body={"rows": list(rows)}, repeatable=True))
 
     def predict_file(self, job_id: str, file: Path, *, with_input: bool = False, **options: Any) -> Predictions:
-        """The model's predictions of the rows of a CSV, Parquet or NPZ file, which is read as an upload is.
+        """The model's predictions of the rows of a file with data, which is read as an upload is.
 
         `options` are `encoding`, `delimiter` and `header`, where the file's own look is not to decide.
         """
@@ -86,7 +86,7 @@ class DataRoutes:
         on_progress: OnProgress = lambda sent, total: None,
         **options: Any,
     ) -> DatasetView:
-        """Upload a CSV, Parquet or NPZ file; `on_progress` is called with the bytes sent and the bytes in all.
+        """Upload a file with data; `on_progress` is called with the bytes sent and the bytes in all.
 
         `options` are the fields of `spec.reading.ReadingOptions`, by which a guess is overruled: `decimal=","`,
         `types={"zip": "category"}`, `columns=["age", "city"]`.
