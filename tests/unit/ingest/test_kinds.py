@@ -689,8 +689,6 @@ def test_utf_32_is_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        ('{"a": 1, "y": 0}\n{"a": 2, "y": 1}\n', "as pandas.read_json(file, lines=True).to_csv"),
-        ('\ufeff[{"a": 1, "y": 0}]', "as pandas.read_json(file).to_csv"),
         ("<!DOCTYPE html><html></html>", "is a page or XML"),
     ],
 )

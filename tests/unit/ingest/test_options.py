@@ -210,7 +210,7 @@ def test_another_encoding_than_the_file_has_is_refused(tmp_path: Path) -> None:
         {"delimiter": "#"},
         {"encoding": "../x"},
         {"na_values": 5},
-        {"sheet": "1"},
+        {"page": "1"},
     ],
 )
 def test_an_option_that_says_nothing_is_refused(options: dict[str, Any]) -> None:
