@@ -349,7 +349,7 @@ def test_several_targets_come_as_several_fields(api: Service) -> None:
         ({"date_format": "dd"}, "date_format", "must say where day, month and year are, such as %d.%m.%Y"),
         ({"header": "maybe"}, "header", "must be true or false"),
         ({"group": "datum", "weight": "datum"}, "group", "is the column of weight already"),
-        ({"sheet": "1"}, "sheet", "is not a field here"),
+        ({"page": "1"}, "page", "is not a field here"),
     ],
 )
 def test_an_option_that_cannot_be_is_refused_with_its_field_and_what_is_allowed(
