@@ -108,6 +108,8 @@ class Job(Base):
         # DATASET as PostgreSQL writes it back, so that a migration and this table can be compared.
         Index("ix_job_dataset", text("(COALESCE(dataset_id, ((spec -> 'dataset'::text) ->> 'name'::text)))"), "id"),
         partial_index("ix_job_sweep_id", "sweep_id", "id", where="sweep_id IS NOT NULL"),
+        partial_index("ix_job_alone_id", "id", where="sweep_id IS NULL"),  # a list leaves out the jobs of sweeps
+        partial_index("ix_job_alone_owner_id", "owner", "id", where="sweep_id IS NULL"),
         partial_index("ix_job_project_id_status_id", "project_id", "status", "id", where="project_id IS NOT NULL"),
         Index("ix_job_owner_id", "owner", "id"),
         Index("ix_job_owner_status_id", "owner", "status", "id"),

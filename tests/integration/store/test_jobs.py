@@ -1,6 +1,7 @@
 import math
 import re
 import threading
+import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -665,6 +666,8 @@ FREQUENT: list[tuple[str, Callable[[Record], object]]] = [
     ("ix_job_owner_status_id", lambda store: store.list_jobs(JobFilter(status=(JobStatus.failed,)), owner="ada")),
     ("ix_job_owner_project_id", lambda store: store.list_jobs(JobFilter(project="b"), owner="ada")),
     ("ix_job_dataset", lambda store: store.list_jobs(JobFilter(dataset="moons"), owner="ada")),
+    ("ix_job_alone_owner_id", lambda store: store.list_jobs(JobFilter(outside_sweeps=True), owner="ada")),
+    ("ix_job_alone_id", lambda store: store.list_jobs(JobFilter(outside_sweeps=True), owner=None)),
     ("ix_job_share ix_job_same_pack", lambda store: claim(store, 8)),
 ]
 """Indexes, with what is asked often and uses them."""
@@ -699,7 +702,7 @@ def test_the_claims_index_serves_a_prepared_statement_too(store: Record, engine:
 
 
 def fill(store: Record, engine: Engine) -> None:
-    """Many jobs that have ended, of two owners; few that wait, the rarer shape first."""
+    """Many jobs that have ended, of two owners, most of a sweep; few that wait, the rarer shape first."""
     ended = submit(store, *(spec(seed=seed) for seed in range(2800)), owner="bob")
     submit(store, *(spec(seed=seed) for seed in range(190)), *(spec(dataset="iris", seed=seed) for seed in range(10)))
     submit(store, spec(dataset="iris", priority=5))
@@ -707,6 +710,7 @@ def fill(store: Record, engine: Engine) -> None:
         (ended, {"status": "succeeded"}),
         (ended[:1000], {"status": "failed", "project": "b"}),
         (ended[:400], {"owner": "ada"}),
+        (ended[100:], {"sweep_id": str(uuid.uuid4())}),
     ]
     with db.writing(engine) as connection:
         for ids, values in changes:
