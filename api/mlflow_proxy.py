@@ -73,7 +73,8 @@ class MlflowServer:
             return cls(None)
         address = MlflowAddress.of(setting)
         limits = httpx.Limits(max_connections=AT_ONCE, max_keepalive_connections=0)  # MLflow may close one as we use it
-        transport = httpx.HTTPTransport(uds=address.socket, limits=limits)
+        secure = address.url.startswith("https:")  # certificates that nobody asks for take 25 ms to load
+        transport = httpx.HTTPTransport(uds=address.socket, limits=limits, verify=secure)
         timeout = httpx.Timeout(ANSWER_S, connect=CONNECT_S)
         return cls(httpx.Client(base_url=address.url, transport=transport, timeout=timeout, trust_env=False))
 

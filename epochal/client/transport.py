@@ -73,12 +73,14 @@ class Transport:
     ) -> None:
         self.url = url
         self.sleep = sleep
+        here = urlsplit(url).hostname in ("127.0.0.1", "localhost", "::1")
         self.http = httpx.Client(
             base_url=f"{url}/api/v1",
             headers={"Authorization": f"Bearer {token}"} if token else {},
             timeout=httpx.Timeout(timeout_s, connect=5.0),
             transport=transport,
-            trust_env=urlsplit(url).hostname not in ("127.0.0.1", "localhost", "::1"),  # no proxy to this machine
+            trust_env=not here,  # no proxy to this machine
+            verify=not (here and url.startswith("http:")),  # certificates that nobody asks for take 25 ms to load
         )
 
     def request(
