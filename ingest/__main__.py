@@ -31,7 +31,7 @@ def read(made: Converted, out: Path) -> Reading:
     if kind == "npz":
         from . import npz
 
-        return npz.read(file, order, out)
+        return npz.read(file, order, out, form=made.form, notes=made.notes)
     from . import columnar
 
     if kind == "parquet":

@@ -1,4 +1,4 @@
-"""Files that are tables in another form, as CSV: what is read after that is the same for all."""
+"""Files in another form, as CSV, or images as NPZ: what is read after that is the same for all."""
 
 import tempfile
 import zipfile
@@ -10,8 +10,9 @@ from typing import Any, TextIO
 
 from spec.reading import ReadingOrder
 
-from . import arff, json, sheets
+from . import arff, images, json, sheets
 from .errors import RefusedError
+from .unpacking import are_images
 
 HEAD = 1 << 16
 
@@ -24,7 +25,7 @@ class Converted:
     order: ReadingOrder
     notes: tuple[str, ...] = ()
     form: str | None = None
-    """What the file was, where it is not read as it is, and its text says nothing: xlsx, xls, ods or json."""
+    """What the file was, where it is not read as it is: xlsx, xls, ods, json or images; None of ARFF, which is text."""
 
 
 Converter = Callable[[Path, ReadingOrder, TextIO], tuple[dict[str, Any], list[str]]]
@@ -33,13 +34,19 @@ Converter = Callable[[Path, ReadingOrder, TextIO], tuple[dict[str, Any], list[st
 
 @contextmanager
 def converted(file: Path, order: ReadingOrder, folder: Path) -> Iterator[Converted]:
-    """A file and its order, or its rows as CSV and what its form says of them. Raises `RefusedError`.
+    """A file and its order, or its rows in another file and what its form says of them. Raises `RefusedError`.
 
-    The CSV lies in `folder` until the context ends, or the process does.
+    That file lies in `folder` until the context ends, or the process does.
     """
     form, convert = _form(file)
     if order.options.sheet is not None and convert is not sheets.write:
         raise RefusedError("is said of a file that is no workbook: leave it out", path="sheet")
+    if order.options.image_size is not None and form != "images":
+        raise RefusedError("is said of a file that is no zip of images: leave it out", path="image_size")
+    if form == "images":
+        with _as_npz(file, order, folder) as made:
+            yield made
+        return
     if convert is None:
         yield Converted(file, order)
         return
@@ -52,15 +59,30 @@ def converted(file: Path, order: ReadingOrder, folder: Path) -> Iterator[Convert
         yield Converted(Path(f"/dev/fd/{copy.fileno()}"), said_of, tuple(notes), form)
 
 
+@contextmanager
+def _as_npz(file: Path, order: ReadingOrder, folder: Path) -> Iterator[Converted]:
+    """A zip of images as NPZ."""
+    if order.target not in ((), ("y",)):
+        raise RefusedError("of images is the name of their folder: leave it out", path="target")
+    with tempfile.TemporaryFile("w+b", dir=folder) as copy:
+        notes = images.write(file, order.options.image_size, copy)
+        copy.flush()
+        options = order.options.model_copy(update={"image_size": None})
+        said_of = order.model_copy(update={"name": "", "options": options})
+        yield Converted(Path(f"/dev/fd/{copy.fileno()}"), said_of, tuple(notes), "images")
+
+
 def _form(file: Path) -> tuple[str | None, Converter | None]:
-    """What a file is, and what writes it as CSV; None of a file that is read as it is."""
+    """What a file is, and what writes it as CSV; None of one that is read as it is, and of images."""
     with file.open("rb") as stream:
         head = stream.read(HEAD)
     if head.startswith(sheets.OLD):
         return "xls", sheets.write
     if head.startswith(b"PK"):
-        form = sheets.form_of(_members(file))
-        return form, None if form is None else sheets.write
+        members = _members(file)
+        if (form := sheets.form_of(members)) is not None:
+            return form, sheets.write
+        return ("images" if are_images(members) else None), None
     text = head.lstrip(b"\xef\xbb\xbf\xff\xfe").replace(b"\0", b"")  # also that of UTF-16
     if json.BEGIN.match(text):
         return "json", json.write

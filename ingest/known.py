@@ -15,7 +15,7 @@ from spec.known import KnownColumns, KnownReading
 from spec.reading import ReadingOptions, ReadingOrder
 from spec.schema import Column, ColumnKind
 
-from . import limits, npz
+from . import images, limits, npz
 from .columnar import previewed
 from .csv import CsvFile
 from .encoding import Cells, encoder
@@ -44,6 +44,10 @@ def read_known(
     notes: Sequence[str] = (),
 ) -> KnownReading:
     """Write the numbers of a file's rows, [rows, numbers], to `out`; `notes` are warnings. Raises `RefusedError`."""
+    if known.image is not None and images.are_in(file):
+        names, numbers = images.read(file, order.name, known.image, known.most)
+        _save(out, numbers)
+        return KnownReading(rows=len(numbers), names=["image"], cells=[[name] for name in names] if with_cells else [])
     kind = kind_of(file, order.name)
     if kind == "npz":
         return _read_array(file, known, out)
@@ -154,7 +158,7 @@ def _read_array(file: Path, known: KnownColumns, out: Path) -> KnownReading:
     used = [column for column in known.columns if column.is_feature]
     try:
         with zipfile.ZipFile(file) as archive:
-            x = npz.array(archive, "X")
+            x = npz.array(archive)
             blocks = [np.asarray(block, dtype=np.float64) for block in _blocks(x, used, known.image)]
     except BROKEN as error:
         raise RefusedError(f"is an NPZ archive that is broken or cut short ({error})") from error

@@ -1,4 +1,4 @@
-"""NPZ: the arrays `X` and `y`.
+"""NPZ: the arrays `X` and `y`, or pairs of them for training, validation and test.
 
 The zip and each array's head are checked before anything is unpacked, and nothing is ever unpickled.
 """
@@ -8,10 +8,10 @@ import math
 import struct
 import zipfile
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -28,6 +28,7 @@ from .columns import check_range
 from .copies import Copies
 from .errors import RefusedError, shown
 from .leaks import Leaks
+from .npz_names import PARTS, Pair, features, pairs
 from .parquet import check_size
 from .spread import Bins, Spread
 from .table import Block, write
@@ -53,6 +54,11 @@ class Array:
     shape: tuple[int, ...]
     fortran: bool
 
+    @property
+    def name(self) -> str:
+        """Its name in the archive."""
+        return self.member.filename.removesuffix(".npy")
+
     def blocks(self) -> Iterator[Block]:
         """The rows, some at a time."""
         width = math.prod(self.shape[1:])
@@ -77,17 +83,50 @@ class Array:
         return found
 
 
-def read(file: Path, order: ReadingOrder, out: Path) -> Reading:
-    """Write the table of an archive, and say what is in it. Raises `RefusedError`."""
-    if order.target not in ((), ("y",)):
-        raise RefusedError("of an NPZ file is y: leave it away", path="target")
+@dataclass(frozen=True)
+class Rows:
+    """Arrays of one kind, one below the other."""
+
+    arrays: tuple[Array, ...]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """That of all rows together."""
+        return (sum(one.shape[0] for one in self.arrays), *self.arrays[0].shape[1:])
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """One for all of them."""
+        return np.result_type(*(one.dtype for one in self.arrays))
+
+    def blocks(self) -> Iterator[Block]:
+        """The rows, some at a time."""
+        for one in self.arrays:
+            yield from one.blocks()
+
+    def as_grey(self) -> Self:
+        """Images with an axis of one channel."""
+        return type(self)(tuple(replace(one, shape=(one.shape[0], 1, *one.shape[1:])) for one in self.arrays))
+
+
+def read(file: Path, order: ReadingOrder, out: Path, *, form: str | None = None, notes: Sequence[str] = ()) -> Reading:
+    """Write the table of an archive, and say what is in it. Raises `RefusedError`.
+
+    Of an archive that was made of a file of another `form`, `notes` say what is to be said of that.
+    """
     for field in order.options.model_fields_set:
         if getattr(order.options, field) != ReadingOptions.model_fields[field].default:
-            raise RefusedError("is for files with columns; an NPZ file has the arrays X and y", path=field)
+            raise RefusedError("is for files with columns: leave it out", path=field)
     try:
         with zipfile.ZipFile(file) as archive:
-            arrays = _arrays(archive)
-            return _read(arrays["X"], arrays["y"], order.task, out)
+            members = _members(archive)
+            found = pairs(members)
+            if order.target not in ((), ("y",), (found[0].y,)):
+                raise RefusedError(f"of this NPZ file is {found[0].y}: leave it away", path="target")
+            x = _below([_array(archive, members[pair.x], "biuf") for pair in found])
+            y = _below([_array(archive, members[pair.y], "biufU") for pair in found])
+            said = [*notes] if form is not None else [*_named(found)]
+            return _read(x, y, found, order.task, out, form=form or "npz", notes=said)
     except BROKEN as error:
         raise RefusedError(f"is an NPZ archive that is broken or cut short ({error})") from error
 
@@ -95,12 +134,14 @@ def read(file: Path, order: ReadingOrder, out: Path) -> Reading:
 # --- guards -----------------------------------------------------------------------------------------------------------
 
 
-def array(archive: zipfile.ZipFile, name: str) -> Array:
-    """One array of an archive, checked as far as it can be without unpacking it. Raises `RefusedError`."""
-    return _arrays(archive, (name,))[name]
+def array(archive: zipfile.ZipFile) -> Array:
+    """The features of an archive, checked as far as it can be without unpacking it. Raises `RefusedError`."""
+    members = _members(archive)
+    return _array(archive, members[features(members)], "biuf")
 
 
-def _arrays(archive: zipfile.ZipFile, wanted: tuple[str, ...] = ("X", "y")) -> dict[str, Array]:
+def _members(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
+    """The arrays by their names. Raises `RefusedError` where they are not to be unpacked."""
     members = archive.infolist()
     if len(members) > limits.MEMBERS:
         raise RefusedError(f"holds {len(members):,} arrays; at most {limits.MEMBERS} are read")
@@ -110,13 +151,7 @@ def _arrays(archive: zipfile.ZipFile, wanted: tuple[str, ...] = ("X", "y")) -> d
     total = sum(member.file_size for member in members)
     if total > limits.ARRAY_BYTES:
         raise RefusedError(f"holds {total:,} bytes of arrays; at most {limits.ARRAY_BYTES:,} are read")
-    by_name = {member.filename: member for member in members}
-    for name in wanted:
-        if f"{name}.npy" not in by_name:
-            arrays = ", ".join(sorted(found.removesuffix(".npy") for found in names)[:10])
-            needed = "the arrays X and y, such as np.savez(file, X=X, y=y) writes" if len(wanted) > 1 else "an array X"
-            raise RefusedError(f"needs {needed}; it has {arrays}")
-    return {name: _array(archive, by_name[f"{name}.npy"]) for name in wanted}
+    return {member.filename.removesuffix(".npy"): member for member in members}
 
 
 def _check_member(member: zipfile.ZipInfo, names: list[str]) -> None:
@@ -135,8 +170,11 @@ def _check_member(member: zipfile.ZipInfo, names: list[str]) -> None:
         )
 
 
-def _array(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Array:
-    """An array by its head, which we read ourselves: NumPy checks its size only after it was read."""
+def _array(archive: zipfile.ZipFile, member: zipfile.ZipInfo, kinds: str) -> Array:
+    """An array by its head, which we read ourselves: NumPy checks its size only after it was read.
+
+    `kinds` are those of NumPy's types that are allowed, as in `dtype.kind`.
+    """
     name = member.filename.removesuffix(".npy")
     with archive.open(member) as stream:
         magic = stream.read(8)
@@ -150,7 +188,7 @@ def _array(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Array:
             )
         offset = 8 + struct.calcsize(form) + length
         dtype, fortran, shape = _head(stream.read(length), name)
-    _check_type(dtype, name)
+    _check_type(dtype, name, kinds)
     held, claimed = member.file_size - offset, math.prod(shape) * dtype.itemsize
     if held != claimed:
         raise RefusedError(f"holds {held:,} bytes in array {name}, whose shape {shape} needs {claimed:,}")
@@ -171,23 +209,39 @@ def _head(text: bytes, name: str) -> tuple[np.dtype[Any], bool, tuple[int, ...]]
         raise RefusedError(f"has a head that says nothing in array {name}") from error
 
 
-def _check_type(dtype: np.dtype[Any], name: str) -> None:
+def _check_type(dtype: np.dtype[Any], name: str, kinds: str) -> None:
     if dtype.hasobject:
         raise RefusedError(f"holds Python objects in array {name}: object arrays are not read, write numbers or text")
-    allowed = "biuf" if name == "X" else "biufU"
-    if dtype.kind not in allowed or dtype.names or dtype.itemsize > 1024 or dtype == np.longdouble:
-        kinds = "numbers" if name == "X" else "numbers or text"
-        raise RefusedError(f"holds values of type {dtype.name} in array {name}: write {kinds}")
+    if dtype.kind not in kinds or dtype.names or dtype.itemsize > 1024 or dtype == np.longdouble:
+        wanted = "numbers or text" if "U" in kinds else "numbers"
+        raise RefusedError(f"holds values of type {dtype.name} in array {name}: write {wanted}")
 
 
 # --- reading ----------------------------------------------------------------------------------------------------------
 
 
-def _read(x: Array, y: Array, task: Targets | None, out: Path) -> Reading:
+def _below(arrays: Sequence[Array]) -> Rows:
+    """Arrays one below the other. Raises `RefusedError` where rows of one are others than those of the next."""
+    first = arrays[0]
+    for one in arrays:
+        if not one.shape:
+            raise RefusedError(f"has {one.name} of shape (): it must have rows")
+        if one.shape[1:] != first.shape[1:] or (one.dtype.kind == "U") != (first.dtype.kind == "U"):
+            raise RefusedError(
+                f"has arrays whose rows differ: {first.name} of {first.dtype.name} and shape {first.shape}, "
+                f"{one.name} of {one.dtype.name} and shape {one.shape}"
+            )
+    return Rows(tuple(arrays))
+
+
+def _read(
+    x: Rows, y: Rows, found: Sequence[Pair], task: Targets | None, out: Path, *, form: str, notes: Sequence[str]
+) -> Reading:
     rows = _check_shapes(x, y)
     grey = len(x.shape) == 3
     if grey:
-        x = replace(x, shape=(rows, 1, *x.shape[1:]))
+        x = x.as_grey()
+    parts = _parts(x, y, found)
     last = is_channels_last(x.shape)
     image = None
     if len(x.shape) == 4:
@@ -201,7 +255,7 @@ def _read(x: Array, y: Array, task: Targets | None, out: Path) -> Reading:
     gaps = missing > 0 and image is None  # an image has no place for a note of its gaps: they are only filled
     column_of_x = Column(name="X", type=ColumnKind.number, size=size, gaps=gaps, channels_last=last)
     schema = Schema(columns=(column_of_x,), target=target, image=image)
-    notes = list(said)
+    notes = [*notes, *said]
     if grey:
         notes.append(f"X is read as grey images of {x.shape[2]} x {x.shape[3]}.")
     if last:
@@ -221,7 +275,7 @@ def _read(x: Array, y: Array, task: Targets | None, out: Path) -> Reading:
             flat, answer = turned.reshape(len(block), -1), answers[first : first + len(block)]
             copies.take(flat, answer)
             leaks.take(flat, answer)
-            yield flat, answer, {}
+            yield flat, answer, {} if parts is None else {"split": parts[first : first + len(block)]}
             first += len(block)
 
     kept = x.dtype.newbyteorder("=") if x.dtype.kind in "uf" and x.dtype.itemsize <= 4 else np.float64
@@ -239,7 +293,7 @@ def _read(x: Array, y: Array, task: Targets | None, out: Path) -> Reading:
     )
     names, preview = _preview(x)
     profile = Profile(
-        format="npz",
+        format=form,
         columns=[column],
         target=told,
         classes=classes,
@@ -250,7 +304,25 @@ def _read(x: Array, y: Array, task: Targets | None, out: Path) -> Reading:
     return Reading(rows=rows, table=schema, profile=profile, sha256=digest)
 
 
-def _check_shapes(x: Array, y: Array) -> int:
+def _parts(x: Rows, y: Rows, found: Sequence[Pair]) -> Block | None:
+    """The part of the split of each row; None where the names say none."""
+    for pair, mine, theirs in zip(found, x.arrays, y.arrays, strict=True):
+        if mine.shape[0] != theirs.shape[0]:
+            raise RefusedError(f"has {mine.shape[0]:,} rows in {pair.x} and {theirs.shape[0]:,} in {pair.y}")
+    if found[0].part is None:
+        return None
+    return np.repeat([pair.part or 0 for pair in found], [one.shape[0] for one in x.arrays])
+
+
+def _named(found: Sequence[Pair]) -> Iterator[str]:
+    """What to say of arrays with other names than X and y."""
+    for pair in found:
+        if (pair.x, pair.y) != ("X", "y"):
+            rows = "" if pair.part is None else f", rows of {PARTS[pair.part]}"
+            yield f"{pair.x} is read as the features, and {pair.y} as the target{rows}."
+
+
+def _check_shapes(x: Rows, y: Rows) -> int:
     if len(x.shape) not in (2, 3, 4):
         raise RefusedError(
             f"has X of shape {x.shape}: it must be rows x features, rows x height x width of grey images, "
@@ -258,14 +330,12 @@ def _check_shapes(x: Array, y: Array) -> int:
         )
     if len(y.shape) not in (1, 2):
         raise RefusedError(f"has y of shape {y.shape}: it must be rows, or rows x numbers")
-    if x.shape[0] != y.shape[0]:
-        raise RefusedError(f"has {x.shape[0]:,} rows in X and {y.shape[0]:,} in y")
     if 0 in x.shape or 0 in y.shape:
         raise RefusedError(f"has no rows or no features: X is {x.shape}, y is {y.shape}")
     return x.shape[0]
 
 
-def _measure(x: Array) -> tuple[Spread, int]:
+def _measure(x: Rows) -> tuple[Spread, int]:
     spread, missing, first = Spread(), 0, 0
     for block in x.blocks():
         if block.dtype.kind == "f":
@@ -293,7 +363,7 @@ def is_channels_last(shape: tuple[int, ...]) -> bool:
 _Answers = tuple[Target, list[ValueCount], Block, ColumnProfile, tuple[str, ...]]
 
 
-def _answers(y: Array, task: Targets | None) -> _Answers:
+def _answers(y: Rows, task: Targets | None) -> _Answers:
     """The target, and its numbers for every row."""
     values = np.concatenate(list(y.blocks()))
     if values.ndim == 2 and values.shape[1] == 1:
@@ -376,7 +446,7 @@ def _as_floats(values: Any) -> Block:
     return np.asarray(values[0], dtype=np.float64)
 
 
-def _preview(x: Array) -> tuple[list[str], list[list[str | None]]]:
+def _preview(x: Rows) -> tuple[list[str], list[list[str | None]]]:
     first = next(x.blocks())[:PREVIEWED].reshape(-1, math.prod(x.shape[1:]))[:, :PREVIEWED_VALUES]
     rows = [[None if math.isnan(value) else f"{value:g}" for value in row] for row in first.astype(np.float64).tolist()]
     return [f"X[{place}]" for place in range(first.shape[1])], [list(row) for row in rows]

@@ -8,7 +8,7 @@ import struct
 import tempfile
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
@@ -23,6 +23,19 @@ _GZIP = b"\x1f\x8b"
 _ZIP = b"PK\x03\x04"
 _LITTER = re.compile(r"^__MACOSX/|(^|/)(\.DS_Store|Thumbs\.db)$")
 """What file managers add to a zip."""
+IMAGES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".pgm", ".ppm")
+"""How names of image files end, in lower case: a zip of them is one data set."""
+
+
+def are_images(names: Iterable[str]) -> bool:
+    """Whether most files of these names, in a zip, are images."""
+    files = files_of(names)
+    return sum(one.lower().endswith(IMAGES) for one in files) > len(files) / 2
+
+
+def files_of(names: Iterable[str]) -> list[str]:
+    """The names in a zip that are files, and not what file managers add."""
+    return [name for name in names if not name.endswith("/") and not _LITTER.search(name)]
 
 
 @contextmanager
@@ -79,14 +92,13 @@ def _only_member(file: Path) -> zipfile.ZipInfo | None:
     """The one file of a zip; None of an NPZ, a sheet, or what is no zip: `kinds` says what that is."""
     try:
         with zipfile.ZipFile(file) as archive:
-            members = [
-                member for member in archive.infolist() if not member.is_dir() and not _LITTER.search(member.filename)
-            ]
+            files = set(files_of(archive.namelist()))
+            members = [member for member in archive.infolist() if member.filename in files]
     except (*BROKEN, ValueError):
         return None
     names = [member.filename for member in members]
     is_known = any(one.endswith(".npy") or one.startswith("xl/") or one == "content.xml" for one in names)
-    if not members or is_known:
+    if not members or is_known or are_images(names):
         return None
     if len(members) > 1:
         raise RefusedError(f"is a zip archive of {len(members):,} files, {some(names)}: send one of them")

@@ -110,7 +110,9 @@ class Preprocessing(Frozen):
     def known(self) -> KnownColumns:
         """What a reader of files has to know of the columns."""
         columns = (Column(**{name: getattr(one, name) for name in Column.model_fields}) for one in self.inputs)
-        return KnownColumns(columns=tuple(columns), target=self.output.sources, image=self.image)
+        known = KnownColumns(columns=tuple(columns), target=self.output.sources, image=self.image)
+        span = self.inputs[0].range if self.image is not None else None
+        return known if span is None else known.model_copy(update={"most": span[1]})
 
     @property
     def shape(self) -> tuple[int, ...] | None:

@@ -14,6 +14,8 @@ class KnownColumns(Frozen):
     columns: tuple[Column, ...]
     target: tuple[str, ...]
     image: tuple[int, int, int] | None = None
+    most: float = 255.0
+    """The largest number of the training rows, for images."""
     encoding: str | None = None
     """Of the file that was uploaded: that of a file which is no UTF."""
 

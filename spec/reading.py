@@ -97,6 +97,15 @@ class ReadingOptions(Frozen):
         Name | None,
         Field(description="Sheet of a workbook, by its name. null: the first with the target, or else with a table."),
     ] = None
+    image_size: Annotated[
+        int | None,
+        Field(
+            ge=4,
+            le=512,
+            description="Side in pixels of the square to which a zip of images is scaled. null: images of one size, at "
+            "most 64 a side, stay; others become 64 x 64.",
+        ),
+    ] = None
     decimal: Annotated[Literal[".", ","] | None, Field(description="Decimal mark of numbers.")] = None
     thousands: Annotated[
         Literal["", ",", ".", " ", "'", "_"] | None,

@@ -35,7 +35,10 @@ def register(app: typer.Typer, *, panel: str) -> None:
 
 def upload(
     file: Annotated[
-        Path, typer.Argument(metavar="FILE", help="CSV, Excel, JSON, Parquet, NPZ or ARFF.", show_default=False)
+        Path,
+        typer.Argument(
+            metavar="FILE", help="CSV, Excel, JSON, Parquet, NPZ, ARFF or a zip of images.", show_default=False
+        ),
     ],
     target: Annotated[
         Optional[list[str]],  # noqa: UP045 - typer reads it
@@ -82,6 +85,10 @@ def upload(
     ] = None,
     encoding: Annotated[Optional[str], typer.Option(help="Of text: cp1250.", rich_help_panel=PANEL)] = None,  # noqa: UP045
     sheet: Annotated[Optional[str], typer.Option(help="Of a workbook, by its name.", rich_help_panel=PANEL)] = None,  # noqa: UP045
+    image_size: Annotated[
+        Optional[int],  # noqa: UP045
+        typer.Option(help="Side to which a zip of images is scaled, in pixels.", rich_help_panel=PANEL),
+    ] = None,
     delimiter: Annotated[
         Optional[str],  # noqa: UP045
         typer.Option(help="Between cells: , ; | tab or space.", rich_help_panel=PANEL),
@@ -108,14 +115,14 @@ def upload(
       epochal datasets upload examples/diabetes.csv --target progression
       epochal datasets upload umsatz.csv --target Umsatz --decimal , --dayfirst
       epochal datasets upload people.csv --target kind --columns=-id,-name
-      epochal datasets upload pictures.npz --name pictures
+      epochal datasets upload pets.zip --image-size 32     # cat/1.jpg, dog/1.jpg
       epochal submit --dataset $(epochal datasets upload my.csv --target price)
 
     """
     options = {
         **{"decimal": decimal, "thousands": thousands, "keep_default_na": keep_default_na, "date_format": date_format},
         **{"dayfirst": dayfirst, "header": header, "encoding": encoding, "delimiter": delimiter},
-        **{"sheet": sheet},
+        **{"sheet": sheet, "image_size": image_size},
         **{"weight": weight, "group": group, "split": split, "time": time},
         **{"columns": _one_or_many(columns), "types": types and ",".join(types), "na_values": _split(na_values)},
     }

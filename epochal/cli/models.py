@@ -33,7 +33,7 @@ def register(app: typer.Typer, *, panel: str) -> None:
 
 RowsFile = Annotated[
     Path,
-    typer.Argument(metavar="FILE", help="CSV, Excel, JSON, Parquet, NPZ or ARFF.", show_default=False),
+    typer.Argument(metavar="FILE", help="CSV, Excel, JSON, Parquet, NPZ, ARFF or a zip of images.", show_default=False),
 ]
 WithInput = Annotated[bool, typer.Option(help="Write the file's columns before the predictions.")]
 Output = Annotated[

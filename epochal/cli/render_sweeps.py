@@ -100,7 +100,7 @@ def _checked(check: SweepCheck) -> Iterable[tuple[str, str]]:
         if isinstance(check.spec.halving, Population):
             kept = f", which copy each other every {check.spec.halving.interval} epochs"
         yield "generations", f"{one.count} of {one.bracket.size} configurations{kept}"
-    yield "packs", f"{check.packs} shapes among {check.sampled} configurations"
+    yield "packs", f"{check.packs} shape{'' if check.packs == 1 else 's'} among {check.sampled} configurations"
     if check.refused:
         yield "refused", f"{check.refused} combinations, which are not proposed"
     for reason in check.reasons:

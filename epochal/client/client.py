@@ -88,7 +88,7 @@ class Client:
     def upload(self, data: Any, *, on_progress: OnProgress = lambda sent, total: None, **options: Any) -> Dataset:
         """Upload a data set: a file or its path, a frame of pandas or polars, or arrays `(X, y)`.
 
-        Files are CSV, Excel, JSON, Parquet, NPZ or ARFF.
+        Files are CSV, Excel, JSON, Parquet, NPZ, ARFF or a zip of images.
 
         `options` are `target`, `name`, `task` and those of docs/data.md, by which a guess is overruled: `decimal=","`,
         `types={"zip": "category"}`, `weight="w"`, `split="part"` ... The same data again are the same data set.

@@ -214,7 +214,7 @@ def test_the_name_of_a_deleted_data_set_stays_known(api: Service) -> None:
         ({"sha256": "0" * 64}, "sha256", "is not that of the file that arrived"),
         ({"colour": "red"}, "colour", "is not a field here"),
         ({"name": "a\tb"}, "name", "has characters that are not allowed here: control characters, such as line breaks"),
-        ({"content": b"\x89PNG\r\n\x1a\n"}, "file", "is a PNG picture"),
+        ({"content": b"\x89PNG\r\n\x1a\n"}, "file", "is one image: send a zip with a folder of images for each class"),
     ],
 )
 def test_an_upload_that_cannot_be_is_refused_and_leaves_nothing(

@@ -97,6 +97,7 @@ def test_tabs_that_nobody_sees_leave_the_connections_of_the_browser_to_the_one_t
     api: Running, browser: Browser
 ) -> None:
     """A browser has six connections to a server: six streams were the end of every tab."""
+    api.store.submit([spec("there")], owner="ann")
     with signed_in(browser, api) as seen:
         seen.context.add_init_script(UNSEEN)  # without a screen, a browser says of every tab that it is seen
         tabs = [seen.context.new_page() for _ in range(6)]
@@ -119,7 +120,7 @@ def test_tabs_that_nobody_sees_leave_the_connections_of_the_browser_to_the_one_t
         with seen.expect_response("**/api/v1/jobs?limit=*"):
             for route in held:
                 route.continue_()
-    for _ in range(2):
+    for _ in range(3):
         train(api, 30)
 
 

@@ -198,7 +198,7 @@ BAD: dict[str, tuple[bytes | str, str]] = {
     "open quote at the end": (b'a,y\n1,0\n2,"1', "file has a quote that is never closed, before '1'"),
     "a document in a cell": (b"a,y\n1,0\n" + b"x" * 1_000_000 + b",1\n", "file has a value of 1,000,000 bytes"),
     "a line without an end": (b"a,y\n1,0\n" + b"x" * 20_000_000 + b",1\n", "file has a row of more than 8 MiB"),
-    "a PNG": (b"\x89PNG\r\n\x1a\n....", "file is a PNG picture"),
+    "a PNG": (b"\x89PNG\r\n\x1a\n....", "file is one image: send a zip with a folder of images for each class"),
     "xz": (
         b"\xfd7zXZ\0....",
         "file is compressed with xz; CSV, Excel, JSON, Parquet, NPZ and ARFF are read, also as gzip or",

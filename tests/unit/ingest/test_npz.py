@@ -77,6 +77,46 @@ def test_pictures(tmp_path: Path) -> None:
     assert schema.info(found.rows).image == (3, 4, 5)
 
 
+NAMES: list[tuple[dict[str, int], list[int] | None]] = [
+    ({"x": 20, "y": 20}, None),
+    ({"data": 20, "target": 20, "target_names": 3}, None),
+    ({"images": 20, "labels": 20}, None),
+    ({"x_test": 8, "y_test": 8, "x_train": 12, "y_train": 12}, [0] * 12 + [2] * 8),
+    ({"trainX": 15, "trainY": 15, "devX": 5, "devY": 5}, [0] * 15 + [1] * 5),
+    (
+        {
+            f"{part}_{kind}": rows
+            for part, rows in (("test", 4), ("train", 10), ("val", 6))
+            for kind in ("images", "labels")
+        },
+        [0] * 10 + [1] * 6 + [2] * 4,
+    ),
+]
+"""Arrays with their rows, and the part of the split of each row."""
+
+
+@pytest.mark.parametrize(("arrays", "split"), NAMES, ids=lambda one: " ".join(one) if isinstance(one, dict) else "")
+def test_arrays_are_known_by_the_names_of_keras_medmnist_and_others(
+    tmp_path: Path, arrays: dict[str, int], split: list[int] | None
+) -> None:
+    at = 0
+    packs: dict[str, Array] = {}
+    for name in sorted(arrays, key=lambda name: ("train" not in name, "val" not in name and "dev" not in name)):
+        is_target = name[-1] == "Y" or name[0] == "y" or "target" in name or "label" in name
+        packs[name] = (Y[:, None] if is_target else X)[at : at + arrays[name]]
+        at += arrays[name] if is_target and split is not None else 0
+    found = reading(packed(**{name: packs[name] for name in arrays}), tmp_path, name="f.npz", target=None)
+    assert np.array_equal(table(tmp_path)[0], X)
+    assert np.array_equal(table(tmp_path)[1], Y)
+    assert len([note for note in found.profile.notes if "is read as the features" in note]) == len(arrays) // 2
+    if split is None:
+        assert found.table.split_rows is None
+    else:
+        with np.load(tmp_path / "table.npz") as written:
+            assert written["split"].tolist() == split
+        assert found.table.info(20).split_rows == tuple(split.count(part) for part in range(3))
+
+
 @pytest.mark.parametrize("order", ["C", "F"])
 def test_grey_pictures_need_no_axis_of_channels(tmp_path: Path, order: Literal["C", "F"]) -> None:
     x = RANDOM.integers(0, 255, size=(6, 4, 5)).astype(np.uint8)
@@ -149,10 +189,19 @@ BAD: dict[str, tuple[bytes, str]] = {
     "structured": (packed(X=np.zeros(20, dtype=[("a", "f8")]), y=Y), "holds values of type"),
     "dates": (packed(X=X.astype("datetime64[s]"), y=Y), "holds values of type datetime64[s] in array X"),
     "texts": (packed(X=X.astype("U9"), y=Y), "in array X: write numbers"),
-    "one number": (packed(X=np.array(1.0), y=Y), "has X of shape (): it must be rows x features"),
+    "one number": (packed(X=np.array(1.0), y=Y), "has X of shape (): it must have rows"),
     "one dimension": (packed(X=np.arange(20.0), y=Y), "has X of shape (20,)"),
     "five dimensions": (packed(X=np.zeros((20, 1, 1, 1, 1)), y=Y), "has X of shape (20, 1, 1, 1, 1)"),
     "lengths": (packed(X=X, y=Y[:-1]), "has 20 rows in X and 19 in y"),
+    "lengths of a part": (packed(x_train=X, y_train=Y, x_test=X, y_test=Y[:-1]), "20 rows in x_test and 19 in y_test"),
+    "widths of parts": (
+        packed(x_train=X, y_train=Y, x_test=X[:, :2], y_test=Y),
+        "whose rows differ: x_train of float64 and shape (20, 3), x_test of float64 and shape (20, 2)",
+    ),
+    "half a part": (packed(x_train=X, y_train=Y, x_test=X), "one array of features of test and one of targets; it has"),
+    "no training": (packed(x_test=X, y_test=Y), "needs arrays of training, such as x_train and y_train"),
+    "two of a kind": (packed(x=X, data=X, y=Y), "needs one array of features and one of targets; it has"),
+    "parts and a whole": (packed(x=X, y=Y, x_test=X, y_test=Y), "needs the arrays X and y"),
     "no rows": (packed(X=np.zeros((0, 3)), y=np.zeros(0)), "has no rows or no features"),
     "infinite": (
         packed(X=np.where(X[4, 1] == X, np.inf, X), y=Y),
@@ -165,7 +214,7 @@ BAD: dict[str, tuple[bytes, str]] = {
     "constant": (packed(X=X, y=Y * 0), "is the same in every row"),
     "one class": (packed(X=X, y=np.array(["cat"] * 20)), "has one class only, 'cat'"),
     "ids": (packed(X=np.full((20, 1), 2**60), y=Y), "has whole numbers beyond 2^53 in array X"),
-    "other names": (packed(x_train=X, labels=Y), "it has labels, x_train"),
+    "other names": (packed(x_train=X, labels=Y), "it has 'labels', 'x_train'"),
     "a bomb": (zipped(("X.npy", npy(np.zeros((10_000, 100)))), ("y.npy", npy(Y))), "times its size; at most 200"),
     "a lie of 8 TB": (
         zipped(("X.npy", head("'<f8'", "(1000000000000, 1)")), ("y.npy", npy(Y))),
@@ -225,4 +274,4 @@ def test_arrays_beyond_the_budget_are_refused(tmp_path: Path, monkeypatch: pytes
 
 
 def test_a_target_of_another_name_is_refused(tmp_path: Path) -> None:
-    assert refusal(packed(X=X, y=Y), tmp_path, name="f.npz", target="z").startswith("target of an NPZ file is y")
+    assert refusal(packed(X=X, y=Y), tmp_path, name="f.npz", target="z").startswith("target of this NPZ file is y")

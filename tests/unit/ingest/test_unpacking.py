@@ -79,7 +79,7 @@ BAD = {
     ),
     "another file": (
         zipped(("a.png", b"\x89PNG....")),
-        "is a PNG picture; CSV, Excel, JSON, Parquet, NPZ and ARFF are read, also as gzip",
+        "is a zip of images without folders: put those of each class into a folder",
     ),
     "compressed twice": (gzip.compress(gzip.compress(TEXT)), "is compressed twice; CSV"),
     "a tar archive": (gzip.compress(tar()), "is a tar archive; CSV"),

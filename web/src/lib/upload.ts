@@ -78,6 +78,13 @@ export async function headOf(file: Blob): Promise<string> {
   return view.getUint16(8, true) === 8 ? inflated(data, "deflate-raw") : "";
 }
 
+/** Whether most files of a zip are images, by the names at its end. */
+export async function areImages(file: File): Promise<boolean> {
+  if (!/\.zip$/i.test(file.name)) return false;
+  const names = (await file.slice(-HEAD).text()).split("PK\u0001\u0002").slice(1);
+  return names.filter((one) => /\.(png|jpe?g|bmp|gif|webp|tiff?|p[gp]m)/i.test(one)).length > names.length / 2;
+}
+
 /** The text at the beginning of compressed bytes, which end anywhere. */
 async function inflated(data: ArrayBuffer, format: CompressionFormat): Promise<string> {
   const reader = new Blob([data]).stream().pipeThrough(new DecompressionStream(format)).pipeThrough(new TextDecoderStream()).getReader();

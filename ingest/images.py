@@ -1,0 +1,291 @@
+"""A zip of image files in folders, one for each class, as an NPZ; or image files whose classes are to be predicted.
+
+Folders are read as torchvision's `ImageFolder` and Keras's `image_dataset_from_directory` read them. Above the classes
+there may be a folder for each part of the split: `train/cat/1.jpg`, `test/dog/2.jpg`.
+"""
+
+import math
+import re
+import zipfile
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from spec.splits import SPLIT_WORDS
+
+from . import limits
+from .errors import RefusedError, printable, shown, some
+from .parquet import check_size
+from .table import Block
+from .unpacking import BROKEN, IMAGES, are_images, files_of
+
+FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF", "PPM")
+HEADS = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"II*\0", b"MM\0*")
+"""How an image file begins that comes alone; not `BM`, as the name of a column may."""
+KEPT_SIDE = 64
+"""Images of one size stay as they are up to so many pixels a side; others are scaled to a square of this side."""
+FILE_BYTES = 64 << 20
+PIXELS = 100_000_000
+"""Of an image file: four bytes each while it is read."""
+GREY = frozenset({"1", "L", "LA", "La", "I;16", "I;16B", "I"})
+_PARTS = ("train", "val", "test")
+BAD = (*BROKEN, UnidentifiedImageError, SyntaxError, ValueError, RuntimeError, Image.DecompressionBombError)
+"""What a broken image raises."""
+Size = tuple[int, int]
+"""(height, width)."""
+
+
+@dataclass(frozen=True)
+class _File:
+    """An image file of an archive: its member, and what its folders say."""
+
+    member: zipfile.ZipInfo
+    label: str
+    part: int | None
+
+
+@dataclass(frozen=True)
+class _Form:
+    """What all images are made to be."""
+
+    channels: int
+    size: Size
+
+
+def are_in(file: Path) -> bool:
+    """Whether a file is an image, or a zip of some."""
+    with file.open("rb") as stream:
+        head = stream.read(8)
+    if head.startswith(HEADS):
+        return True
+    if not head.startswith(b"PK"):
+        return False
+    with _opened(file) as archive:
+        return are_images(archive.namelist())
+
+
+def write(file: Path, side: int | None, out: IO[bytes]) -> list[str]:
+    """Write the images and the names of their classes as an NPZ; notes. Raises `RefusedError`."""
+    with _opened(file) as archive:
+        found, notes = _labelled(archive)
+        form, more = _form(archive, found, side)
+        check_size(len(found), form.channels * form.size[0] * form.size[1])
+        with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as made:
+            for part, group in groupby(found, key=lambda one: one.part):
+                files = list(group)
+                suffix = "" if part is None else f"_{_PARTS[part]}"
+                _write_images(made, f"X{suffix}", archive, files, form)
+                _write_labels(made, f"y{suffix}", [one.label for one in files])
+    return [*notes, *more]
+
+
+def read(file: Path, name: str, image: tuple[int, int, int], most: float) -> tuple[list[str], Block]:
+    """Names and numbers of image files, a zip of them or one alone, as a model of (channels, height, width) takes them.
+
+    In the order of their names; [images, numbers]. `most` is the largest number of the images that it was trained on:
+    where those end at 1, white is 1. Raises `RefusedError`.
+    """
+    form, white = _Form(image[0], (image[1], image[2])), 255 if most > 127 else max(1, math.ceil(most))
+    if not zipfile.is_zipfile(file):
+        with file.open("rb") as stream:
+            names, rows = [name], [_pixels(stream, "", form).reshape(-1)]
+    else:
+        with _opened(file) as archive:
+            members = [one for one in _members(archive) if _is_image(one.filename)]
+            check_size(len(members), form.channels * form.size[0] * form.size[1])
+            names, rows = (
+                [one.filename for one in members],
+                [_of_member(archive, one, form).reshape(-1) for one in members],
+            )
+    return names, np.array(rows, dtype=np.float64) * (white / 255)
+
+
+# --- which files ------------------------------------------------------------------------------------------------------
+
+
+def _is_image(name: str) -> bool:
+    return name.lower().endswith(IMAGES)
+
+
+@contextmanager
+def _opened(file: Path) -> Iterator[zipfile.ZipFile]:
+    try:
+        with zipfile.ZipFile(file) as archive:
+            yield archive
+    except BROKEN as error:
+        raise RefusedError(f"is a zip archive that is broken or cut short ({error})") from error
+
+
+def _members(archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
+    """The files, `2.png` before `10.png`. Raises `RefusedError` where they are not to be unpacked."""
+    wanted = set(files_of(archive.namelist()))
+    members = [one for one in archive.infolist() if one.filename in wanted]
+    for one in members:
+        if one.flag_bits & 0x1:
+            raise RefusedError(f"is encrypted, at {shown(one.filename)}: write it without a password")
+        if one.file_size > FILE_BYTES:
+            raise RefusedError(
+                f"holds {shown(one.filename)} of {one.file_size:,} bytes; an image may have {FILE_BYTES:,}"
+            )
+    if (total := sum(one.file_size for one in members)) > limits.UNPACKED_BYTES:
+        raise RefusedError(f"unpacks to {total:,} bytes; at most {limits.UNPACKED_BYTES:,} are read")
+    return sorted(members, key=lambda one: [*map(_place, re.findall(r"\d+|\D+", one.filename))])
+
+
+def _place(piece: str) -> tuple[bool, int, str]:
+    """The place of a piece of a name among others: numbers by their size."""
+    return (True, int(piece), "") if piece.isdecimal() else (False, 0, piece)
+
+
+def _labelled(archive: zipfile.ZipFile) -> tuple[list[_File], list[str]]:
+    """The images with their classes, training first; and notes of what is not read. Raises `RefusedError`."""
+    members = _members(archive)
+    images = [one for one in members if _is_image(one.filename)]
+    folders = {one.filename: one.filename.split("/")[:-1] for one in images}
+    shared = _shared([*folders.values()])
+    inner = {name: folder[shared:] for name, folder in folders.items()}
+    is_split = all(folder and folder[0].lower() in SPLIT_WORDS for folder in inner.values())
+    found = []
+    for one in images:
+        folder = inner[one.filename]
+        part = SPLIT_WORDS[folder[0].lower()] if is_split else None
+        label = next(iter(folder[1:] if is_split else folder), None)
+        if label is not None:
+            found.append(_File(one, label, part))
+    if not found:
+        raise RefusedError(
+            "is a zip of images without folders: put those of each class into a folder with the name of the class"
+        )
+    if len(names := {one.label for one in found}) == 1:
+        raise RefusedError(
+            f"has images in one folder only, {shown(names.pop())}: put those of each class into a folder with the name "
+            "of the class; a list of classes beside them is not read"
+        )
+    if is_split and not any(one.part == 0 for one in found):
+        raise RefusedError("has no images of training in folders of classes: train/cat/1.png is one")
+    notes = []
+    if without := [name for name in folders if name not in {one.member.filename for one in found}]:
+        notes.append(f"{_counted(without, 'image')} in no folder of a class, and not read: {some(without, 3)}.")
+    if others := [one.filename for one in members if not _is_image(one.filename)]:
+        notes.append(f"{_counted(others, 'file')} no image, and not read: {some(others, 3)}.")
+    return sorted(found, key=lambda one: one.part or 0), notes
+
+
+def _counted(names: Sequence[str], what: str) -> str:
+    return f"1 {what} is" if len(names) == 1 else f"{len(names):,} {what}s are"
+
+
+def _shared(folders: Sequence[Sequence[str]]) -> int:
+    """How many folders lie around all images, and say nothing: as long as most images are in folders below."""
+    depth = 0
+    while len({folder[depth] if len(folder) > depth else "" for folder in folders}) == 1:
+        if sum(len(folder) > depth + 1 for folder in folders) <= len(folders) / 2:
+            return depth
+        depth += 1
+    return depth
+
+
+# --- pixels -----------------------------------------------------------------------------------------------------------
+
+
+def _form(archive: zipfile.ZipFile, files: Sequence[_File], side: int | None) -> tuple[_Form, list[str]]:
+    """Size and channels of all images, by the heads of the files; and a note where they are changed."""
+    sizes, modes = Counter[Size](), set[str]()
+    for one in files:
+        with _image(archive, one.member) as image:
+            turned = image.getexif().get(0x0112, 1) >= 5  # EXIF: on its side
+            sizes[(image.width, image.height) if turned else (image.height, image.width)] += 1
+            modes.add("color" if image.mode == "P" else image.mode)
+    channels = 1 if modes <= GREY else 3
+    height, width = sizes.most_common(1)[0][0]
+    if side is None and len(sizes) == 1 and max(height, width) <= KEPT_SIDE:
+        return _Form(channels, (height, width)), []
+    wanted = (side or KEPT_SIDE, side or KEPT_SIDE)
+    if list(sizes) == [wanted]:
+        return _Form(channels, wanted), []
+    were = f"They have {height} x {width}" if len(sizes) == 1 else f"They have {len(sizes):,} sizes"
+    said = f"{were} pixels, and are scaled to {wanted[0]} x {wanted[1]}; image_size says another."
+    return _Form(channels, wanted), [said]
+
+
+def _of_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, form: _Form) -> Block:
+    with archive.open(member) as stream:
+        return _pixels(stream, member.filename, form)
+
+
+@contextmanager
+def _image(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Iterator[Image.Image]:
+    """An image whose head is read, and not its pixels yet. Raises `RefusedError`."""
+    with archive.open(member) as stream, _checked(stream, member.filename) as image:
+        yield image
+
+
+@contextmanager
+def _checked(stream: IO[bytes], name: str) -> Iterator[Image.Image]:
+    of = f"holds {shown(name)}, which is" if name else "is"
+    try:
+        with Image.open(stream, formats=FORMATS) as image:
+            if image.width * image.height > PIXELS:
+                raise RefusedError(
+                    f"{of} an image of {image.width} x {image.height} pixels; at most {PIXELS:,} are read"
+                )
+            yield image
+    except BAD as error:
+        raise RefusedError(f"{of} no image that can be read, or broken ({_words(error)})") from error
+
+
+def _pixels(stream: IO[bytes], name: str, form: _Form) -> Block:
+    """The pixels of an image, 0 to 255, [channels, height, width]. What is transparent is on white.
+
+    Scaled as `keras.utils.load_img` does with `interpolation="bilinear"` and as a browser does: sides of their own.
+    """
+    height, width = form.size
+    with _checked(stream, name) as image:
+        image.draft("RGB" if form.channels == 3 else "L", (2 * width, 2 * height))  # of a JPEG fewer pixels are decoded
+        upright = ImageOps.exif_transpose(image)
+        plain = _on_white(upright).convert("L" if form.channels == 1 else "RGB")
+        if plain.size != (width, height):
+            plain = plain.resize((width, height), Image.Resampling.BILINEAR)
+        pixels = np.asarray(plain)
+    return pixels[None] if form.channels == 1 else np.moveaxis(pixels, -1, 0)
+
+
+def _on_white(image: Image.Image) -> Image.Image:
+    if image.mode in ("I;16", "I;16B", "I"):  # 16 bits of grey
+        return Image.fromarray((np.asarray(image).astype(np.int64) >> 8).clip(0, 255).astype(np.uint8))
+    if not image.has_transparency_data:
+        return image
+    own = image.convert("RGBA")
+    white = Image.new("RGBA", own.size, "white")
+    white.alpha_composite(own)
+    return white
+
+
+# --- the NPZ ----------------------------------------------------------------------------------------------------------
+
+
+def _write_images(
+    made: zipfile.ZipFile, name: str, archive: zipfile.ZipFile, files: Sequence[_File], form: _Form
+) -> None:
+    shape = (len(files), form.channels, *form.size)
+    with made.open(zipfile.ZipInfo(f"{name}.npy"), "w", force_zip64=True) as stream:
+        head: dict[str, Any] = {"descr": "|u1", "fortran_order": False, "shape": shape}
+        np.lib.format.write_array_header_1_0(stream, head)
+        for one in files:
+            stream.write(np.ascontiguousarray(_of_member(archive, one.member, form)).data)
+
+
+def _write_labels(made: zipfile.ZipFile, name: str, labels: Sequence[str]) -> None:
+    with made.open(zipfile.ZipInfo(f"{name}.npy"), "w", force_zip64=True) as stream:
+        np.lib.format.write_array(stream, np.array(labels), allow_pickle=False)
+
+
+def _words(error: BaseException) -> str:
+    return printable(str(error).splitlines()[0][:200] if str(error) else type(error).__name__)

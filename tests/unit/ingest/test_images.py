@@ -1,0 +1,161 @@
+"""Zips of image files in folders of classes."""
+
+import io
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from PIL import Image
+
+from ingest import images
+from ingest.known import read_known
+from spec.known import KnownColumns
+from spec.reading import ReadingOrder
+
+from .reading import reading, refusal, table
+
+RANDOM = np.random.default_rng(0)
+Pixels = npt.NDArray[Any]
+
+
+def drawn(height: int = 4, width: int = 5, channels: int = 3) -> Pixels:
+    shape = (height, width, channels) if channels > 1 else (height, width)
+    return RANDOM.integers(0, 256, size=shape).astype(np.uint8)
+
+
+def file_of(pixels: Pixels | Image.Image, form: str = "PNG", **how: Any) -> bytes:
+    buffer = io.BytesIO()
+    (pixels if isinstance(pixels, Image.Image) else Image.fromarray(pixels)).save(buffer, form, **how)
+    return buffer.getvalue()
+
+
+def packed(files: dict[str, bytes]) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    return buffer.getvalue()
+
+
+def shown(folder: Path) -> Pixels:
+    """The images of the last table, [images, height, width, channels]."""
+    numbers, _, schema = table(folder)
+    assert schema.image is not None
+    return np.moveaxis(numbers.reshape(-1, *schema.image), 1, -1)
+
+
+def test_folders_are_classes_and_what_is_no_image_is_said(tmp_path: Path) -> None:
+    pixels = [drawn() for _ in range(6)]
+    names = [
+        "pets/dog/10.png",
+        "pets/cat/a.PNG",
+        "pets/dog/2.png",
+        "pets/dog/deep/1.png",
+        "pets/cat/b.png",
+        "pets/x.png",
+    ]
+    files = {name: file_of(one) for name, one in zip(names, pixels, strict=True)}
+    litter = {"__MACOSX/pets/dog/._2.png": b"-", "pets/.DS_Store": b"-", "pets/READ.ME": b"-"}
+    found = reading(packed(files | litter), tmp_path, name="pets.zip", target=None)
+    assert (found.rows, found.profile.format, found.table.image) == (5, "images", (3, 4, 5))
+    assert found.table.target.labels == ("cat", "dog")
+    assert table(tmp_path)[1].tolist() == [0, 0, 1, 1, 1]
+    assert np.array_equal(shown(tmp_path), [pixels[place] for place in (1, 4, 2, 0, 3)])
+    assert found.profile.notes[:2] == [
+        "1 image is in no folder of a class, and not read: 'pets/x.png'.",
+        "1 file is no image, and not read: 'pets/READ.ME'.",
+    ]
+
+
+def test_folders_around_the_classes_are_the_split(tmp_path: Path) -> None:
+    parts = {"test": 1, "train": 3, "Validation": 2}
+    files = {
+        f"set/{part}/{label}/{place}.bmp": file_of(drawn(channels=1), "BMP")
+        for part, count in parts.items()
+        for label in ("no", "yes")
+        for place in range(count)
+    }
+    found = reading(packed(files), tmp_path, name="f.zip", target="y")
+    assert found.table.info(12).split_rows == (6, 4, 2)
+    assert found.table.image == (1, 4, 5)
+    with np.load(tmp_path / "table.npz") as arrays:
+        assert arrays["split"].tolist() == [0] * 6 + [1] * 4 + [2] * 2
+
+
+@pytest.mark.parametrize(("sizes", "side", "became"), [((4, 7), None, 64), ((4, 4), 16, 16), ((70, 70), None, 64)])
+def test_images_of_several_sizes_or_large_ones_are_scaled(
+    tmp_path: Path, sizes: tuple[int, int], side: int | None, became: int
+) -> None:
+    files = {f"{place}/1.png": file_of(np.full((size, 5, 3), 40 + place, np.uint8)) for place, size in enumerate(sizes)}
+    found = reading(packed(files), tmp_path, name="f.zip", target=None, image_size=side)
+    assert found.table.image == (3, became, became)
+    assert np.array_equal(shown(tmp_path)[:, 3, 3, 0], [40, 41])
+    assert f"scaled to {became} x {became}; image_size says another." in found.profile.notes[0]
+
+
+def test_images_are_seen_as_people_see_them(tmp_path: Path) -> None:
+    """Upright, on white, and in eight bits."""
+    on_its_side = Image.Exif()
+    on_its_side[0x0112] = 6
+    wide, clear = drawn(5, 4), np.dstack([drawn(), np.zeros((4, 5), np.uint8)])
+    deep = Image.fromarray(np.full((4, 5), 0xAB12, np.uint16))
+    files = {
+        "a/1.png": file_of(wide, exif=on_its_side),
+        "a/2.png": file_of(clear),
+        "b/1.png": file_of(deep),
+        "b/2.gif": file_of(Image.fromarray(np.full((4, 5), 9, np.uint8)).convert("P"), "GIF"),
+    }
+    assert reading(packed(files), tmp_path, name="f.zip", target=None).table.image == (3, 4, 5)
+    upright, white, grey, coloured = shown(tmp_path)
+    assert np.array_equal(upright, np.rot90(wide, -1))
+    assert (white == 255).all()
+    assert (grey == 0xAB).all()
+    assert (coloured == 9).all()
+
+
+GOOD = {"a/1.png": file_of(drawn()), "b/1.png": file_of(drawn())}
+BAD: dict[str, tuple[dict[str, bytes], str]] = {
+    "no folders": ({"1.png": GOOD["a/1.png"], "2.png": GOOD["a/1.png"]}, "is a zip of images without folders: put"),
+    "one folder": (
+        dict.fromkeys(("in/1.png", "in/2.png"), GOOD["a/1.png"]) | {"labels.csv": b"1"},
+        "has images in one folder only, 'in': put those",
+    ),
+    "no training": (
+        {f"test/{name}": image for name, image in GOOD.items()} | {"val/a/1.png": GOOD["a/1.png"]},
+        "has no images of training in folders of classes",
+    ),
+    "a text": (GOOD | {"b/2.png": b"hello"}, "holds 'b/2.png', which is no image that can be read"),
+    "cut short": (GOOD | {"b/2.png": GOOD["a/1.png"][:-30]}, "holds 'b/2.png', which is no image that can be read, or"),
+    "too many pixels": (GOOD | {"b/2.png": file_of(drawn(40, 40, 1))}, "an image of 40 x 40 pixels; at most 1,000"),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_what_cannot_be_read_is_named(tmp_path: Path, case: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(images, "PIXELS", 1000)
+    files, says = BAD[case]
+    assert says in refusal(packed(files), tmp_path, name="f.zip", target=None)
+
+
+def test_options_are_said_of_files_that_have_them(tmp_path: Path) -> None:
+    assert "image_size is said of a file that is no zip of images" in refusal("a,y\n1,2\n", tmp_path, image_size=8)
+    assert "target of images is the name of their folder" in refusal(packed(GOOD), tmp_path, name="f.zip", target="a")
+    assert "decimal is for files with columns" in refusal(
+        packed(GOOD), tmp_path, name="f.zip", target=None, decimal=","
+    )
+
+
+@pytest.mark.parametrize("most", [255.0, 1.0])
+def test_image_files_are_predicted_in_the_numbers_of_the_training_rows(tmp_path: Path, most: float) -> None:
+    pixels = [drawn(), drawn()]
+    known = KnownColumns(columns=(), target=("y",), image=(3, 4, 5), most=most)
+    contents = packed({"10.png": file_of(pixels[1]), "2.png": file_of(pixels[0])}), file_of(pixels[0])
+    for content, names in zip(contents, (["2.png", "10.png"], ["f.zip"]), strict=True):
+        (tmp_path / "f").write_bytes(content)
+        found = read_known(tmp_path / "f", ReadingOrder(name="f.zip"), known, tmp_path / "out", with_cells=True)
+        assert (found.rows, found.cells) == (len(names), [[name] for name in names])
+        expected = [np.moveaxis(one, -1, 0).reshape(-1) for one in pixels[: len(names)]]
+        assert np.load(tmp_path / "out") == pytest.approx(np.array(expected) * (most / 255.0))
