@@ -1,5 +1,5 @@
 import { expect, test, vi } from "vitest";
-import { headerOf, headOf, upload } from "./upload";
+import { areImages, headerOf, headOf, upload } from "./upload";
 
 test("the columns of a file are known before it is sent", () => {
   expect(headerOf("\ufeffage;income;risk\r\n30;1,5;low")).toEqual(["age", "income", "risk"]);
@@ -25,6 +25,14 @@ test("a compressed file shows its columns too", async () => {
   head[26] = 5;
   expect(headerOf(await headOf(new Blob([head, await packed(`a,y\n${rows}`, "deflate-raw")])))).toEqual(["a", "y"]);
   expect(await headOf(new Blob([new Uint8Array([0x1f, 0x8b, ...new Array<number>(40).fill(0)])]))).toBe("");
+});
+
+test("a zip is one of images if most of its files are", async () => {
+  const zip = (...names: string[]): File => new File(["PK\u0003\u0004...", ...names.map((one) => `PK\u0001\u0002....${one}`)], "f.zip");
+  expect(await areImages(zip("cat/1.jpg", "dog/2.PNG", "README"))).toBe(true);
+  expect(await areImages(zip("a.csv", "plot.png"))).toBe(false);
+  expect(await areImages(new File(["a,y"], "f.zip"))).toBe(false);
+  expect(await areImages(new File(["PK\u0001\u0002....xl/media/1.png"], "f.xlsx"))).toBe(false);
 });
 
 test("an upload whose connection breaks goes on at the byte that the server has", async () => {
