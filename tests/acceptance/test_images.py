@@ -1,11 +1,13 @@
 """Colour pictures of your own, from an NPZ file to a convolution's predictions."""
 
 import io
+import zipfile
 from functools import partial
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from PIL import Image
 
 from epochal.client import Api
 
@@ -40,6 +42,16 @@ def pictures(count: int, seed: int) -> tuple[npt.NDArray[np.uint8], npt.NDArray[
 def npz(x: npt.NDArray[Any], y: npt.NDArray[Any]) -> bytes:
     file = io.BytesIO()
     np.savez_compressed(file, X=x, y=y)
+    return file.getvalue()
+
+
+def zipped(x: npt.NDArray[np.uint8]) -> bytes:
+    """The pictures as PNG files, named by their places."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        for place, one in enumerate(x):
+            with archive.open(f"new/{place}.png", "w") as stream:
+                Image.fromarray(np.moveaxis(one, 0, -1)).save(stream, "PNG")
     return file.getvalue()
 
 
@@ -79,6 +91,8 @@ def test_pictures_are_uploaded_trained_in_packs_and_told_apart(stack: Embedded, 
         for job_id in (ids[3], ids[-1]):
             predicted = http.post(f"/jobs/{job_id}/predict", json=rows).json()["predictions"]
             assert np.mean(np.array(predicted) == colours) > 0.85
+        as_files = http.post(f"/jobs/{ids[-1]}/predict", files={"file": ("new.zip", zipped(new))})
+        assert as_files.json()["predictions"] == predicted
 
 
 def test_pictures_with_gaps_train_too_under_a_convolution_or_none(stack: Embedded, client: Api) -> None:
