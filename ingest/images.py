@@ -36,6 +36,8 @@ PIXELS = 100_000_000
 """Of an image file: four bytes each while it is read."""
 GREY = frozenset({"1", "L", "LA", "La", "I;16", "I;16B", "I"})
 _PARTS = ("train", "val", "test")
+_NUMBER = re.compile(r"[\W_]*\d+\W*$")
+"""The number of an image, at the end of its name."""
 BAD = (*BROKEN, UnidentifiedImageError, SyntaxError, ValueError, RuntimeError, Image.DecompressionBombError)
 """What a broken image raises."""
 Size = tuple[int, int]
@@ -148,34 +150,43 @@ def _labelled(archive: zipfile.ZipFile) -> tuple[list[_File], list[str]]:
     """The images with their classes, training first; and notes of what is not read. Raises `RefusedError`."""
     members = _members(archive)
     images = [one for one in members if _is_image(one.filename)]
-    folders = {one.filename: one.filename.split("/")[:-1] for one in images}
-    shared = _shared([*folders.values()])
-    inner = {name: folder[shared:] for name, folder in folders.items()}
-    is_split = all(folder and folder[0].lower() in SPLIT_WORDS for folder in inner.values())
-    found = []
-    for one in images:
-        folder = inner[one.filename]
-        part = SPLIT_WORDS[folder[0].lower()] if is_split else None
-        label = next(iter(folder[1:] if is_split else folder), None)
-        if label is not None:
-            found.append(_File(one, label, part))
-    if not found:
-        raise RefusedError(
-            "is a zip of images without folders: put those of each class into a folder with the name of the class"
-        )
-    if len(names := {one.label for one in found}) == 1:
-        raise RefusedError(
-            f"has images in one folder only, {shown(names.pop())}: put those of each class into a folder with the name "
-            "of the class; a list of classes beside them is not read"
-        )
+    folders = [one.filename.split("/")[:-1] for one in images]
+    shared = _shared(folders)
+    inner = [folder[shared:] for folder in folders]
+    is_split = all(folder and folder[0].lower() in SPLIT_WORDS for folder in inner)
+    parts = [SPLIT_WORDS[folder[0].lower()] if is_split else None for folder in inner]
+    labels: list[str | None] = [next(iter(folder[is_split:]), None) for folder in inner]
+    notes = []
+    if len({*labels} - {None}) < 2:
+        labels = [*_by_name([one.filename for one in images], labels)]
+        notes.append(f"The classes are how the names of files begin, such as {shown(labels[0] or '')}.")
+    found = [
+        _File(one, label, part) for one, label, part in zip(images, labels, parts, strict=True) if label is not None
+    ]
     if is_split and not any(one.part == 0 for one in found):
         raise RefusedError("has no images of training in folders of classes: train/cat/1.png is one")
-    notes = []
-    if without := [name for name in folders if name not in {one.member.filename for one in found}]:
+    if without := [one.filename for one, label in zip(images, labels, strict=True) if label is None]:
         notes.append(f"{_counted(without, 'image')} in no folder of a class, and not read: {some(without, 3)}.")
     if others := [one.filename for one in members if not _is_image(one.filename)]:
         notes.append(f"{_counted(others, 'file')} no image, and not read: {some(others, 3)}.")
     return sorted(found, key=lambda one: one.part or 0), notes
+
+
+def _by_name(names: Sequence[str], folders: Sequence[str | None]) -> list[str]:
+    """The classes by the beginnings of names, `cat` of `cat.0.jpg`, where two images or more share each.
+
+    Raises `RefusedError` where they are no classes, with what the folders have.
+    """
+    labels = [_NUMBER.sub("", Path(name).stem) for name in names]
+    counts = Counter(labels)
+    if len(counts) > 1 and min(counts.values()) > 1:
+        return labels
+    folder = next(filter(None, folders), None)
+    what = "is a zip of images without folders" if folder is None else f"has images in one folder only, {shown(folder)}"
+    raise RefusedError(
+        f"{what}: put those of each class into a folder with the name of the class; a list of classes beside them is "
+        "not read"
+    )
 
 
 def _counted(names: Sequence[str], what: str) -> str:

@@ -70,6 +70,16 @@ def test_folders_are_classes_and_what_is_no_image_is_said(tmp_path: Path) -> Non
     ]
 
 
+@pytest.mark.parametrize("folder", ["", "train/", "images/"])
+def test_classes_are_in_names_too(tmp_path: Path, folder: str) -> None:
+    names = ["cat.0.jpg", "cat.10.jpg", "dog (1).jpg", "dog (2).jpg"]
+    content = packed({folder + name: file_of(drawn(), "JPEG") for name in names})
+    found = reading(content, tmp_path, name="f.zip", target=None)
+    assert found.table.target.labels == ("cat", "dog")
+    assert table(tmp_path)[1].tolist() == [0, 0, 1, 1]
+    assert found.profile.notes[0] == "The classes are how the names of files begin, such as 'cat'."
+
+
 def test_folders_around_the_classes_are_the_split(tmp_path: Path) -> None:
     parts = {"test": 1, "train": 3, "Validation": 2}
     files = {
