@@ -44,10 +44,6 @@ def read_known(
     notes: Sequence[str] = (),
 ) -> KnownReading:
     """Write the numbers of a file's rows, [rows, numbers], to `out`; `notes` are warnings. Raises `RefusedError`."""
-    if known.image is not None and images.are_in(file):
-        names, numbers = images.read(file, order.name, known.image, known.most)
-        _save(out, numbers)
-        return KnownReading(rows=len(numbers), names=["image"], cells=[[name] for name in names] if with_cells else [])
     kind = kind_of(file, order.name)
     if kind == "npz":
         return _read_array(file, known, out)
@@ -56,6 +52,15 @@ def read_known(
         raise RefusedError("has columns, and the model takes an array: send an NPZ file with X")
     source: Source = ParquetFile(file) if kind == "parquet" else _text(file, order.options, used, known.encoding, notes)
     return _Rows(source, known, used, with_cells=with_cells).read(out)
+
+
+def read_known_images(file: Path, name: str, known: KnownColumns, out: Path, *, with_cells: bool) -> KnownReading:
+    """Write the numbers of image files, [images, numbers], to `out`. Raises `RefusedError`."""
+    if known.image is None:
+        raise RefusedError("is one of images, and the model takes other rows")
+    names, numbers = images.read(file, name, known.image, known.most)
+    _save(out, numbers)
+    return KnownReading(rows=len(numbers), names=["image"], cells=[[name] for name in names] if with_cells else [])
 
 
 def _text(

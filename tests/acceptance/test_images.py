@@ -92,6 +92,7 @@ def test_pictures_are_uploaded_trained_in_packs_and_told_apart(stack: Embedded, 
             predicted = http.post(f"/jobs/{job_id}/predict", json=rows).json()["predictions"]
             assert np.mean(np.array(predicted) == colours) > 0.85
         as_files = http.post(f"/jobs/{ids[-1]}/predict", files={"file": ("new.zip", zipped(new))})
+        assert as_files.is_success, as_files.text
         assert as_files.json()["predictions"] == predicted
 
 

@@ -11,9 +11,9 @@ import pytest
 from PIL import Image
 
 from ingest import images
-from ingest.known import read_known
+from ingest.errors import RefusedError
+from ingest.known import read_known_images
 from spec.known import KnownColumns
-from spec.reading import ReadingOrder
 
 from .reading import reading, refusal, table
 
@@ -165,7 +165,9 @@ def test_image_files_are_predicted_in_the_numbers_of_the_training_rows(tmp_path:
     contents = packed({"10.png": file_of(pixels[1]), "2.png": file_of(pixels[0])}), file_of(pixels[0])
     for content, names in zip(contents, (["2.png", "10.png"], ["f.zip"]), strict=True):
         (tmp_path / "f").write_bytes(content)
-        found = read_known(tmp_path / "f", ReadingOrder(name="f.zip"), known, tmp_path / "out", with_cells=True)
+        found = read_known_images(tmp_path / "f", "f.zip", known, tmp_path / "out", with_cells=True)
         assert (found.rows, found.cells) == (len(names), [[name] for name in names])
         expected = [np.moveaxis(one, -1, 0).reshape(-1) for one in pixels[: len(names)]]
         assert np.load(tmp_path / "out") == pytest.approx(np.array(expected) * (most / 255.0))
+    with pytest.raises(RefusedError, match="is one of images, and the model takes other rows"):
+        read_known_images(tmp_path / "f", "f", KnownColumns(columns=(), target=()), tmp_path / "out", with_cells=False)
