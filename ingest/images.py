@@ -221,8 +221,9 @@ def _form(archive: zipfile.ZipFile, files: Sequence[_File], side: int | None) ->
     wanted = (side or KEPT_SIDE, side or KEPT_SIDE)
     if list(sizes) == [wanted]:
         return _Form(channels, wanted), []
-    were = f"They have {height} x {width}" if len(sizes) == 1 else f"They have {len(sizes):,} sizes"
-    said = f"{were} pixels, and are scaled to {wanted[0]} x {wanted[1]}; image_size says another."
+    were = f"{height} x {width} pixels" if len(sizes) == 1 else f"{len(sizes):,} sizes"
+    cure = "; image_size says another size" if side is None else ""
+    said = f"The images have {were}, and are scaled to {wanted[0]} x {wanted[1]} pixels{cure}."
     return _Form(channels, wanted), [said]
 
 

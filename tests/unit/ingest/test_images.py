@@ -103,7 +103,8 @@ def test_images_of_several_sizes_or_large_ones_are_scaled(
     found = reading(packed(files), tmp_path, name="f.zip", target=None, image_size=side)
     assert found.table.image == (3, became, became)
     assert np.array_equal(shown(tmp_path)[:, 3, 3, 0], [40, 41])
-    assert f"scaled to {became} x {became}; image_size says another." in found.profile.notes[0]
+    cure = "; image_size says another size" if side is None else ""
+    assert found.profile.notes[0].endswith(f", and are scaled to {became} x {became} pixels{cure}.")
 
 
 def test_images_are_seen_as_people_see_them(tmp_path: Path) -> None:
