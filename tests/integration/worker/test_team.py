@@ -6,7 +6,7 @@ import psutil
 import pytest
 
 from spec.states import JobStatus
-from tests.services import eventually, trainers
+from tests.services import PATIENCE, eventually, trainers
 
 from .site import LONG, Site
 
@@ -43,7 +43,7 @@ def test_two_processes_give_the_curve_of_one_and_nothing_outlives_their_worker(s
     assert len(trainers(pair.pid)) >= 2
     pair.kill()
     pair.wait()
-    _, alive = psutil.wait_procs(processes, timeout=20.0)
+    _, alive = psutil.wait_procs(processes, timeout=20.0 * PATIENCE)
     assert alive == []
 
     site.start_worker()
