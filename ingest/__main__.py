@@ -18,9 +18,8 @@ from spec.reading import ReadingOrder
 from . import limits
 from .conversion import Converted, converted
 from .errors import RefusedError
-from .images import are_in
 from .kinds import kind_of
-from .unpacking import unpacked, unpacked_bytes
+from .unpacking import is_of_images, unpacked, unpacked_bytes
 
 REFUSED = 2
 
@@ -82,7 +81,7 @@ def _answer(options: argparse.Namespace, order: ReadingOrder) -> Reading | Known
         order = order.model_copy(update={"target": tuple(one.name for one in known.columns if one.is_feature)})
     with unpacked(options.file, order.name, options.out.parent, most) as (plain, name):
         limits.apply_time(unpacked_bytes(plain))
-        if known is not None and are_in(plain):
+        if known is not None and is_of_images(plain):
             from .known import read_known_images
 
             return read_known_images(plain, name, known, options.out, with_cells=options.cells)

@@ -1,7 +1,6 @@
 """Files in another form, as CSV, or images as NPZ: what is read after that is the same for all."""
 
 import tempfile
-import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,9 +9,9 @@ from typing import Any, TextIO
 
 from spec.reading import ReadingOrder
 
-from . import arff, images, json, sheets
+from . import arff, json, sheets
 from .errors import RefusedError
-from .unpacking import are_images
+from .unpacking import are_images, names_in
 
 HEAD = 1 << 16
 
@@ -62,6 +61,8 @@ def converted(file: Path, order: ReadingOrder, folder: Path) -> Iterator[Convert
 @contextmanager
 def _as_npz(file: Path, order: ReadingOrder, folder: Path) -> Iterator[Converted]:
     """A zip of images as NPZ."""
+    from . import images  # it imports Pillow, which other files do not need
+
     if order.target not in ((), ("y",)):
         raise RefusedError("of images is the name of their folder: leave it out", path="target")
     with tempfile.TemporaryFile("w+b", dir=folder) as copy:
@@ -79,7 +80,7 @@ def _form(file: Path) -> tuple[str | None, Converter | None]:
     if head.startswith(sheets.OLD):
         return "xls", sheets.write
     if head.startswith(b"PK"):
-        members = _members(file)
+        members = names_in(file)
         if (form := sheets.form_of(members)) is not None:
             return form, sheets.write
         return ("images" if are_images(members) else None), None
@@ -89,12 +90,3 @@ def _form(file: Path) -> tuple[str | None, Converter | None]:
     if arff.BEGIN.match(text):
         return None, arff.write
     return None, None
-
-
-def _members(file: Path) -> list[str]:
-    """The names in a zip archive; none of a broken one, of which `kinds` says so."""
-    try:
-        with zipfile.ZipFile(file) as archive:
-            return archive.namelist()
-    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
-        return []

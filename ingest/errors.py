@@ -31,3 +31,8 @@ def listed(names: Sequence[str]) -> str:
 def printable(text: str) -> str:
     """A parser's own words, without what they repeat of a broken file."""
     return "".join(char if char.isprintable() else "?" for char in text)
+
+
+def first_words(error: BaseException) -> str:
+    """What a library says of a broken file, in one line."""
+    return printable(str(error).splitlines()[0][:200] if str(error) else type(error).__name__)

@@ -21,14 +21,12 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from spec.splits import SPLIT_WORDS
 
 from . import limits
-from .errors import RefusedError, printable, shown, some
+from .errors import RefusedError, first_words, shown, some
 from .parquet import check_size
-from .table import Block
-from .unpacking import BROKEN, IMAGES, are_images, files_of
+from .table import Block, npy
+from .unpacking import BROKEN, IMAGES, files_of, refuse_encrypted
 
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF", "PPM")
-HEADS = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"II*\0", b"MM\0*")
-"""How an image file begins that comes alone; not `BM`, as the name of a column may."""
 KEPT_SIDE = 64
 """Images of one size stay as they are up to so many pixels a side; others are scaled to a square of this side."""
 FILE_BYTES = 64 << 20
@@ -61,18 +59,6 @@ class _Form:
     size: Size
 
 
-def are_in(file: Path) -> bool:
-    """Whether a file is an image, or a zip of some."""
-    with file.open("rb") as stream:
-        head = stream.read(8)
-    if head.startswith(HEADS):
-        return True
-    if not head.startswith(b"PK"):
-        return False
-    with _opened(file) as archive:
-        return are_images(archive.namelist())
-
-
 def write(file: Path, side: int | None, out: IO[bytes]) -> list[str]:
     """Write the images and the names of their classes as an NPZ; notes. Raises `RefusedError`."""
     with _opened(file) as archive:
@@ -84,7 +70,7 @@ def write(file: Path, side: int | None, out: IO[bytes]) -> list[str]:
                 files = list(group)
                 suffix = "" if part is None else f"_{_PARTS[part]}"
                 _write_images(made, f"X{suffix}", archive, files, form)
-                _write_labels(made, f"y{suffix}", [one.label for one in files])
+                made.writestr(f"y{suffix}.npy", npy(np.array([one.label for one in files])))
     return [*notes, *more]
 
 
@@ -130,8 +116,7 @@ def _members(archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
     wanted = set(files_of(archive.namelist()))
     members = [one for one in archive.infolist() if one.filename in wanted]
     for one in members:
-        if one.flag_bits & 0x1:
-            raise RefusedError(f"is encrypted, at {shown(one.filename)}: write it without a password")
+        refuse_encrypted(one)
         if one.file_size > FILE_BYTES:
             raise RefusedError(
                 f"holds {shown(one.filename)} of {one.file_size:,} bytes; an image may have {FILE_BYTES:,}"
@@ -250,7 +235,7 @@ def _checked(stream: IO[bytes], name: str) -> Iterator[Image.Image]:
                 )
             yield image
     except BAD as error:
-        raise RefusedError(f"{of} no image that can be read, or broken ({_words(error)})") from error
+        raise RefusedError(f"{of} no image that can be read, or broken ({first_words(error)})") from error
 
 
 def _pixels(stream: IO[bytes], name: str, form: _Form) -> Block:
@@ -292,12 +277,3 @@ def _write_images(
         np.lib.format.write_array_header_1_0(stream, head)
         for one in files:
             stream.write(np.ascontiguousarray(_of_member(archive, one.member, form)).data)
-
-
-def _write_labels(made: zipfile.ZipFile, name: str, labels: Sequence[str]) -> None:
-    with made.open(zipfile.ZipInfo(f"{name}.npy"), "w", force_zip64=True) as stream:
-        np.lib.format.write_array(stream, np.array(labels), allow_pickle=False)
-
-
-def _words(error: BaseException) -> str:
-    return printable(str(error).splitlines()[0][:200] if str(error) else type(error).__name__)

@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Literal
 
 from .errors import RefusedError
-from .images import HEADS
+from .unpacking import IMAGE_HEADS
 
 Kind = Literal["csv", "parquet", "npz"]
 
 _BY_PANDAS = "write it as CSV, as pandas.read_{}(file).to_csv(file, index=False) does"
 _MAGIC: dict[bytes, str] = {
-    **dict.fromkeys(HEADS, "one image: send a zip with a folder of images for each class"),
+    **dict.fromkeys(IMAGE_HEADS, "one image: send a zip with a folder of images for each class"),
     b"%PDF": "a PDF document",
     b"\x1f\x8b": "compressed twice",
     b"BZh": "compressed with bzip2",

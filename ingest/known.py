@@ -15,7 +15,7 @@ from spec.known import KnownColumns, KnownReading
 from spec.reading import ReadingOptions, ReadingOrder
 from spec.schema import Column, ColumnKind
 
-from . import images, limits, npz
+from . import limits, npz
 from .columnar import previewed
 from .csv import CsvFile
 from .encoding import Cells, encoder
@@ -58,6 +58,8 @@ def read_known_images(file: Path, name: str, known: KnownColumns, out: Path, *, 
     """Write the numbers of image files, [images, numbers], to `out`. Raises `RefusedError`."""
     if known.image is None:
         raise RefusedError("is one of images, and the model takes other rows")
+    from . import images  # it imports Pillow, which other files do not need
+
     names, numbers = images.read(file, name, known.image, known.most)
     _save(out, numbers)
     return KnownReading(rows=len(numbers), names=["image"], cells=[[name] for name in names] if with_cells else [])

@@ -32,7 +32,7 @@ from .npz_names import PARTS, Pair, features, pairs
 from .parquet import check_size
 from .spread import Bins, Spread
 from .table import Block, write
-from .unpacking import BROKEN
+from .unpacking import BROKEN, refuse_encrypted
 
 BLOCK_BYTES = 16 << 20
 PREVIEWED = 10
@@ -122,9 +122,9 @@ def read(file: Path, order: ReadingOrder, out: Path, *, form: str | None = None,
             members = _members(archive)
             found = pairs(members)
             if order.target not in ((), ("y",), (found[0].y,)):
-                raise RefusedError(f"of this NPZ file is {found[0].y}: leave it away", path="target")
-            x = _below([_array(archive, members[pair.x], "biuf") for pair in found])
-            y = _below([_array(archive, members[pair.y], "biufU") for pair in found])
+                raise RefusedError(f"of this NPZ file is {found[0].y}: leave it out", path="target")
+            x = _stacked([_array(archive, members[pair.x], "biuf") for pair in found])
+            y = _stacked([_array(archive, members[pair.y], "biufU") for pair in found])
             said = [*notes] if form is not None else [*_named(found)]
             return _read(x, y, found, order.task, out, form=form or "npz", notes=said)
     except BROKEN as error:
@@ -160,8 +160,7 @@ def _check_member(member: zipfile.ZipInfo, names: list[str]) -> None:
         raise RefusedError(f"holds an array named {shown(name)}, which is a path and no name")
     if names.count(name) > 1:
         raise RefusedError(f"holds the array {shown(name)} twice")
-    if member.flag_bits & 0x1:
-        raise RefusedError(f"is encrypted, at {shown(name)}: write it without a password")
+    refuse_encrypted(member)
     if member.file_size > limits.RATIO * max(member.compress_size, 1) + limits.NPY_HEADER:
         ratio = member.file_size // max(member.compress_size, 1)
         raise RefusedError(
@@ -220,8 +219,8 @@ def _check_type(dtype: np.dtype[Any], name: str, kinds: str) -> None:
 # --- reading ----------------------------------------------------------------------------------------------------------
 
 
-def _below(arrays: Sequence[Array]) -> Rows:
-    """Arrays one below the other. Raises `RefusedError` where rows of one are others than those of the next."""
+def _stacked(arrays: Sequence[Array]) -> Rows:
+    """Arrays of one kind as one. Raises `RefusedError` where rows of one are others than those of the next."""
     first = arrays[0]
     for one in arrays:
         if not one.shape:

@@ -22,7 +22,7 @@ from spec.cells import clean
 from spec.reading import ReadingOptions, ReadingOrder
 
 from . import limits
-from .errors import RefusedError, printable, shown, some
+from .errors import RefusedError, first_words, shown, some
 from .titles import MOST
 from .unpacking import BROKEN
 
@@ -62,13 +62,13 @@ def write(file: Path, order: ReadingOrder, copy: TextIO) -> tuple[dict[str, Any]
     except PasswordError as error:
         raise RefusedError("is protected by a password: save it without one") from error
     except CalamineError as error:
-        raise RefusedError(f"is no workbook that can be read, or broken or cut short ({_words(error)})") from error
+        raise RefusedError(f"is no workbook that can be read, or broken or cut short ({first_words(error)})") from error
     except BaseException as error:
         if (
             type(error).__name__ != "PanicException"
         ):  # which the library raises of some broken .xls files, and exports not
             raise
-        raise RefusedError(f"is a workbook that is broken ({_words(error)})") from error
+        raise RefusedError(f"is a workbook that is broken ({first_words(error)})") from error
     return {"encoding": "utf-8"}, notes
 
 
@@ -177,7 +177,7 @@ class _Parts:
                 book = archive.read("xl/workbook.xml")
                 targets = _targets(archive.read("xl/_rels/workbook.xml.rels"))
         except (*BROKEN, KeyError, RuntimeError) as error:
-            raise RefusedError(f"is a workbook that is broken or cut short ({_words(error)})") from error
+            raise RefusedError(f"is a workbook that is broken or cut short ({first_words(error)})") from error
         sheets = [targets.get(one, "") for one in _SHEET.findall(book)]
         return cls(file, sheets, is_recalculated=_RECALCULATED.search(book) is not None)
 
@@ -190,7 +190,7 @@ class _Parts:
             for text in self._blocks(self._sheets[place]):
                 _look(text, found)
         except (*BROKEN, KeyError, RuntimeError) as error:
-            raise RefusedError(f"is a workbook that is broken or cut short ({_words(error)})") from error
+            raise RefusedError(f"is a workbook that is broken or cut short ({first_words(error)})") from error
         width = max((_number(letters) for letters in found.columns), default=0)
         if found.rows * width > CELLS:
             last = f"{_letters(width - 1)}{found.rows}"
@@ -299,7 +299,3 @@ class _Texts:
         if isinstance(day, datetime) and day.time() == time():
             return str(day.date())
         return str(day)
-
-
-def _words(error: BaseException) -> str:
-    return printable(str(error).splitlines()[0][:200] if str(error) else type(error).__name__)

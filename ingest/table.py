@@ -44,13 +44,13 @@ def write(
                 targets.append(y)
                 for role, values in more.items():
                     roles.setdefault(role, []).append(values)
-        archive.writestr(zipfile.ZipInfo("y.npy"), _npy(np.concatenate(targets)))
+        archive.writestr(zipfile.ZipInfo("y.npy"), npy(np.concatenate(targets)))
         whole = {role: np.concatenate(parts) for role, parts in sorted(roles.items())}
         for role, values in whole.items():
-            archive.writestr(zipfile.ZipInfo(f"{role}.npy"), _npy(values))
+            archive.writestr(zipfile.ZipInfo(f"{role}.npy"), npy(values))
         schema = schema.model_copy(update=_counted(whole))
         text = np.frombuffer(schema.model_dump_json(exclude_defaults=True).encode(), dtype=np.uint8)
-        archive.writestr(zipfile.ZipInfo("schema.npy"), _npy(text))
+        archive.writestr(zipfile.ZipInfo("schema.npy"), npy(text))
     with path.open("rb") as file:
         return schema, hashlib.file_digest(file, "sha256").hexdigest()
 
@@ -65,7 +65,8 @@ def _counted(roles: Mapping[str, Block]) -> dict[str, Any]:
     return counted
 
 
-def _npy(array: Block) -> bytes:
+def npy(array: Block) -> bytes:
+    """An array as the bytes of an .npy file."""
     buffer = io.BytesIO()
     np.save(buffer, array, allow_pickle=False)
     return buffer.getvalue()

@@ -25,6 +25,8 @@ _LITTER = re.compile(r"^__MACOSX/|(^|/)(\.DS_Store|Thumbs\.db)$")
 """What file managers add to a zip."""
 IMAGES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".pgm", ".ppm")
 """How names of image files end, in lower case: a zip of them is one data set."""
+IMAGE_HEADS = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"II*\0", b"MM\0*")
+"""How an image file begins that comes alone; not `BM`, as the name of a column may."""
 
 
 def are_images(names: Iterable[str]) -> bool:
@@ -36,6 +38,28 @@ def are_images(names: Iterable[str]) -> bool:
 def files_of(names: Iterable[str]) -> list[str]:
     """The names in a zip that are files, and not what file managers add."""
     return [name for name in names if not name.endswith("/") and not _LITTER.search(name)]
+
+
+def names_in(file: Path) -> list[str]:
+    """The names in a zip archive; none of a broken one, of which `kinds` says so."""
+    try:
+        with zipfile.ZipFile(file) as archive:
+            return archive.namelist()
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
+        return []
+
+
+def is_of_images(file: Path) -> bool:
+    """Whether a file is an image, or a zip of some."""
+    with file.open("rb") as stream:
+        head = stream.read(8)
+    return head.startswith(IMAGE_HEADS) or (head.startswith(b"PK") and are_images(names_in(file)))
+
+
+def refuse_encrypted(member: zipfile.ZipInfo) -> None:
+    """Raise `RefusedError` for a member that needs a password."""
+    if member.flag_bits & 0x1:
+        raise RefusedError(f"is encrypted, at {shown(member.filename)}: write it without a password")
 
 
 @contextmanager
@@ -106,8 +130,7 @@ def _only_member(file: Path) -> zipfile.ZipInfo | None:
 
 
 def _member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> IO[bytes]:
-    if member.flag_bits & 0x1:
-        raise RefusedError(f"is encrypted, at {shown(member.filename)}: write it without a password")
+    refuse_encrypted(member)
     try:
         return archive.open(member)
     except (*BROKEN, RuntimeError) as error:

@@ -22,7 +22,7 @@ from .db import now, reading, writing
 from .limits import NONE, Limits, QueueCapacity
 from .quotas import MostQueued
 from .records import columns, new_job
-from .sweeps import SweepRecord, sweep_record
+from .sweeps import SweepRecord, TrialRecord, sweep_record, trial_record
 from .tables import Generation, Job, Sweep, Trial
 from .transitions import enter
 from .versions import supported_rules
@@ -54,13 +54,6 @@ _DONE = (
     .limit(bindparam("limit"))
 )
 """Open configurations whose jobs have all ended."""
-_HISTORY = (
-    select(Trial.number, Trial.generation, Trial.configuration, Trial.digest, Trial.state, Trial.score, Trial.epochs)
-    .where(Trial.sweep_id == bindparam("sweep"), Trial.number >= bindparam("first"))
-    .order_by(Trial.number)
-)
-
-
 _NOTHING = "No configuration was trained to its end."
 
 
@@ -71,21 +64,6 @@ class NewTrial:
     configuration: Configuration
     digest: str
     jobs: Sequence[JobSpec]
-
-
-@dataclass(frozen=True)
-class EarlierTrial:
-    """A configuration that was proposed before, and how it did: the next generation is proposed from it."""
-
-    number: int
-    generation: int
-    configuration: dict[str, Any]
-    digest: str
-    state: TrialState
-    score: float | None
-    """The mean of the objective at the best epochs; less is better."""
-    epochs: int
-    """Epochs of its jobs together."""
 
 
 class TrialStore:
@@ -114,14 +92,12 @@ class TrialStore:
             )
             return [sweep_record(row) for row in sorted(connection.execute(taken), key=lambda row: row.id)]
 
-    def history(self, sweep_id: str, first: int = 0) -> list[EarlierTrial]:
+    def history(self, sweep_id: str, first: int = 0) -> list[TrialRecord]:
         """All configurations that were proposed, from this number on, in order of their numbers."""
         with reading(self._engine) as connection:
-            rows = connection.execute(_HISTORY, {"sweep": sweep_id, "first": first})
-            return [
-                EarlierTrial(number, generation, configuration, digest, TrialState(state), score, epochs)
-                for number, generation, configuration, digest, state, score, epochs in rows
-            ]
+            mine = (Trial.sweep_id == sweep_id, Trial.number >= first)
+            query = select(Trial.__table__).where(*mine).order_by(Trial.number)
+            return [trial_record(row) for row in connection.execute(query)]
 
     def spent(self, sweep_id: str, generation: int) -> int:
         """The epochs that configurations of this generation and of earlier ones were trained."""

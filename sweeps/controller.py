@@ -18,8 +18,8 @@ from spec.states import SweepState, TrialState
 from spec.sweep import MOST_TRIALS, Budget, FirstEpoch, Hyperband, Successive, SweepSpec
 from store.doorbell import Doorbell
 from store.errors import DatasetNotFoundError, QueueFullError
-from store.sweeps import SweepRecord
-from store.trials import EarlierTrial, NewTrial, TrialStore
+from store.sweeps import SweepRecord, TrialRecord
+from store.trials import NewTrial, TrialStore
 
 from .history import Trial
 from .proposals import Proposal, propose
@@ -174,7 +174,7 @@ def _open_at_once(spec: SweepSpec) -> int:
     return max(spec.parallel + 1, BRACKETS_AHEAD if together else 0)
 
 
-def _known(sweep: SweepRecord, trial: EarlierTrial) -> Trial:
+def _known(sweep: SweepRecord, trial: TrialRecord) -> Trial:
     """A configuration as the method may know it: those of the generations that train beside have no score yet."""
     ended = trial.generation <= sweep.generations - sweep.spec.parallel
     score = (float("inf") if trial.score is None else trial.score) if ended else None
@@ -189,7 +189,7 @@ def _known(sweep: SweepRecord, trial: EarlierTrial) -> Trial:
     )
 
 
-def _is_settled(record: EarlierTrial, trial: Trial) -> bool:
+def _is_settled(record: TrialRecord, trial: Trial) -> bool:
     """Whether a configuration has ended, and every later generation may know how."""
     return record.state is not TrialState.open and trial.score is not None
 

@@ -110,7 +110,7 @@ class Mixture:
         self._others = [(at, own) for at, own in enumerate(self._sides) if at not in smooth]
         kernels = np.array([[own.center, own.width] for own in smooth.values()]).reshape(-1, 2, len(weights))
         self._normals = _polynomials(kernels[:, 0], kernels[:, 1])
-        self._newest_width = 1.0 / min(100.0, 1.0 + len(weights))
+        self._newest_width = _newest_width(len(weights))
 
     def sample(self, count: int) -> Array:
         """Draw places, [count, sides]."""
@@ -173,17 +173,17 @@ class _Numbers:
         return np.asarray(np.clip(center + width * ndtri(low + uniform * (high - low)), 0.0, np.nextafter(1.0, 0.0)))
 
     def log_density(self, values: Array) -> Array:
-        if (cells := _cells(self.side, values)) is not None:
-            inside = _inside(self.center, self.width)
-            low, first, same = np.unique(cells[0], return_index=True, return_inverse=True)  # many places share a cell
-            high = cells[1][first]
-            below, above = (ndtr((edges[:, None] - self.center) / self.width) for edges in (low, high))
-            return np.asarray(np.log(np.maximum(above - below, LEAST_MASS) / inside)[same])
-        return _powers(values[:, None]) @ _polynomials(self.center[None], self.width[None])
+        """Of a side with cells; those where every place is another value are weighed together by `Mixture`."""
+        lows, highs = _cells(self.side, values)
+        inside = _inside(self.center, self.width)
+        low, first, same = np.unique(lows, return_index=True, return_inverse=True)  # many places share a cell
+        high = highs[first]
+        below, above = (ndtr((edges[:, None] - self.center) / self.width) for edges in (low, high))
+        return np.asarray(np.log(np.maximum(above - below, LEAST_MASS) / inside)[same])
 
     def log_kernels(self, values: Array, centers: Array) -> Array:
-        width = 1.0 / min(100.0, 1.0 + len(self.center))
-        return _Numbers(self.side, centers, np.full(len(centers), width)).log_density(values)
+        width = np.full(len(centers), _newest_width(len(self.center)))
+        return _Numbers(self.side, centers, width).log_density(values)
 
 
 class _Classes:
@@ -240,6 +240,11 @@ def _inside(center: Array, width: Array | float) -> Array:
     return np.asarray(ndtr((1.0 - center) / width) - ndtr(-center / width))
 
 
+def _newest_width(kernels: int) -> float:
+    """How wide the kernel of a new trial is beside so many."""
+    return 1.0 / min(100.0, 1.0 + kernels)
+
+
 def _weights(count: int) -> Array:
     """The weights of trials, from the oldest to the newest."""
     ramp = max(count - FLAT, 0)
@@ -252,8 +257,8 @@ def _places(sweep: SweepSpec, trial: Trial) -> list[float]:
     return [place_of(side, own[name]) if name in own else math.nan for name, side in sweep.space.items()]
 
 
-def _cells(side: Parameter, places: Array) -> tuple[Array, Array] | None:
-    """The limits of the places that stand for the same value; None where every place is another value."""
+def _cells(side: Parameter, places: Array) -> tuple[Array, Array]:
+    """The limits of the places that stand for the same value. Raises `TypeError` where each stands for another."""
     match side:
         case Integers(integers=(least, most), log=True):
             low, high = math.log(least - 0.5), math.log(most + 0.5)
@@ -264,7 +269,7 @@ def _cells(side: Parameter, places: Array) -> tuple[Array, Array] | None:
         case Uniform(step=float()):
             count = len(side.values or ())
         case _:
-            return None
+            raise TypeError(f"{side} has no cells")
     whole = np.floor(places * count)
     return whole / count, (whole + 1.0) / count
 
