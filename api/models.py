@@ -19,7 +19,7 @@ from model.readme import readme
 from spec.base import Frozen
 from spec.job import JobSpec
 from spec.known import PREDICTED_BYTES
-from spec.reading import Delimiter, ReadingOptions, ReadingOrder
+from spec.reading import Delimiter, Name, ReadingOptions, ReadingOrder
 from spec.states import FINISHED, JobStatus
 from spec.views import ModelFormat, Predictions, Rows
 from store.errors import IllegalTransitionError
@@ -149,6 +149,10 @@ class PredictForm(Frozen):
     encoding: Annotated[str | None, Field(max_length=40, pattern=r"^[\w.-]+$", description="As at upload.")] = None
     delimiter: Annotated[Delimiter | None, Field(description="As at upload.")] = None
     header: Annotated[bool | None, Field(description="As at upload.")] = None
+    sheet: Annotated[
+        Name | None,
+        Field(description="Sheet of a workbook, by its name. null: the first with the model's columns, or a table."),
+    ] = None
     with_input: Annotated[bool, Field(description="Whether to answer the rows of the file too, as text.")] = False
 
 
@@ -179,7 +183,7 @@ def _predict_file(model: "Model | Ensemble", spec: JobSpec, services: DatasetSer
             form = parse(PredictForm, dict(file.fields))
             columns = model.preprocessing.known.model_copy(update={"encoding": services.encoding(spec)})
             known.write_text(columns.model_dump_json(exclude_defaults=True), encoding="utf-8")
-            options = ReadingOptions(encoding=form.encoding, delimiter=form.delimiter, header=form.header)
+            options = ReadingOptions.model_validate(form.model_dump(exclude={"with_input"}))
             order = ReadingOrder(name=file.name, options=options)
             reading = services.reader.read_known(file.path, order, known, out, with_cells=form.with_input)
             if reading.faults:

@@ -28,6 +28,9 @@ from .unpacking import BROKEN
 
 OLD = b"\xd0\xcf\x11\xe0"
 """How an .xls file begins, and a workbook with a password."""
+LOCKED = "EncryptedPackage".encode("utf-16-le")
+"""What such a file holds where Excel has encrypted a workbook ([MS-OFFCRYPTO] 2.3.4.4)."""
+PROTECTED = "is protected by a password: save it without one"
 CELLS = 30_000_000
 """Cells that a sheet may span, from A1 on: each takes 80 bytes while it is read."""
 EXACT = float(1 << 53)
@@ -60,8 +63,10 @@ def write(file: Path, order: ReadingOrder, copy: TextIO) -> tuple[dict[str, Any]
             notes += _of_merged(sheet)
             _write_rows(sheet, order.options, copy)
     except PasswordError as error:
-        raise RefusedError("is protected by a password: save it without one") from error
+        raise RefusedError(PROTECTED) from error
     except CalamineError as error:
+        if _is_locked(file):
+            raise RefusedError(PROTECTED) from error
         raise RefusedError(f"is no workbook that can be read, or broken or cut short ({first_words(error)})") from error
     except BaseException as error:
         if (
@@ -70,6 +75,11 @@ def write(file: Path, order: ReadingOrder, copy: TextIO) -> tuple[dict[str, Any]
             raise
         raise RefusedError(f"is a workbook that is broken ({first_words(error)})") from error
     return {"encoding": "utf-8"}, notes
+
+
+def _is_locked(file: Path) -> bool:
+    content = file.read_bytes()
+    return content.startswith(OLD) and LOCKED in content
 
 
 # --- which sheet ------------------------------------------------------------------------------------------------------

@@ -52,6 +52,10 @@ def predict(
         Optional[str],  # noqa: UP045
         typer.Option(help="Between cells, if it is not found."),
     ] = None,
+    sheet: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(help="Of a workbook, by its name. Default: the first with the model's columns."),
+    ] = None,
     header: Annotated[Optional[bool], typer.Option(help="Whether there is one, if it is not found.")] = None,  # noqa: UP045
     as_json: Json = False,
 ) -> None:
@@ -68,7 +72,7 @@ def predict(
 
     """
     rows = json_rows(file)
-    how: dict[str, Any] = {"encoding": encoding, "delimiter": delimiter, "header": header}
+    how: dict[str, Any] = {"encoding": encoding, "delimiter": delimiter, "header": header, "sheet": sheet}
     with Api() as client:
         job = find_job(client, job_id)
         ask, ask_file = partial(client.predict, job), partial(client.predict_file, job, **how)

@@ -30,7 +30,7 @@ class DataRoutes:
     def predict_file(self, job_id: str, file: Path, *, with_input: bool = False, **options: Any) -> Predictions:
         """The model's predictions of the rows of a file with data, which is read as an upload is.
 
-        `options` are `encoding`, `delimiter` and `header`, where the file's own look is not to decide.
+        `options` are `encoding`, `delimiter`, `header` and `sheet`, where the file's own look is not to decide.
         """
         return self._predict_file(path_of("jobs", job_id, "predict"), file, with_input=with_input, **options)
 

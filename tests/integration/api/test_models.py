@@ -19,6 +19,7 @@ from spec.schema import Column, ColumnKind, Schema, Target
 from spec.states import StopReason
 from store.files import files_at
 from store.records import ArtifactRecord, Success
+from tests.unit.ingest.workbooks import xlsx
 
 from .conftest import JOBS, Service, is_problem
 
@@ -188,6 +189,18 @@ def test_a_file_is_predicted_as_an_upload_is_read(api: Service) -> None:
     assert list((api.home / "files" / ".making").iterdir()) == []
 
 
+def test_the_sheet_with_the_models_columns_is_predicted_or_the_one_that_is_named(api: Service) -> None:
+    other = [["name", "room"], ["ann", 1], ["bob", 2]]
+    new, old = ([["weight", "at"], *([weight, "0:00"] for weight in some)] for some in ([12, -12], [-12, -12, 12]))
+    book = xlsx({"People": other, "New": new, "Old": old})
+    path = f"{JOBS}/{succeeded(api, columns=WEIGHED)}/predict"
+    found = api.ask("POST", path, **upload_form(book, "new.xlsx")).get_json()
+    assert found["predictions"] == ["yes", "no"]
+    assert found["warnings"][0] == "The sheet 'New' is read, and 'People', 'Old' not: the option sheet names another."
+    named = api.ask("POST", path, **upload_form(book, "new.xlsx", sheet="Old")).get_json()
+    assert named["predictions"] == ["no", "no", "yes"]
+
+
 @pytest.mark.parametrize(
     ("content", "file", "fields", "path"),
     [
@@ -196,6 +209,7 @@ def test_a_file_is_predicted_as_an_upload_is_read(api: Service) -> None:
         (b"", "new.npz", {}, "file"),
         (b"a,b\n1,2\n", "new.csv", {"header": "perhaps"}, "header"),
         (b"a,b\n1,2\n", "new.csv", {"decimal": ","}, "decimal"),
+        (b"a,b\n1,2\n", "new.csv", {"sheet": "New"}, "sheet"),
     ],
 )
 def test_a_file_that_cannot_be_predicted_is_refused_with_its_field(

@@ -118,6 +118,10 @@ BAD = {
     "a bomb": (zipped({"xl/workbook.xml": " " * (65 << 20)}), "unpacks to 68,157,440 bytes, from"),
     "cut short": (xlsx({"S": TABLE})[:-60], "is a zip archive that is broken or cut short"),
     "no workbook": (sheets.OLD + bytes(2000), "is no workbook that can be read, or broken"),
+    "a password, as Excel encrypts": (
+        sheets.OLD + bytes(2000) + sheets.LOCKED + bytes(2000),
+        "is protected by a password: save it without one",
+    ),
     "broken XML": (zipped({"xl/workbook.xml": "<workbook", "xl/_rels/workbook.xml.rels": ""}), "broken or cut short"),
 }
 
