@@ -1,9 +1,9 @@
 """Sweeps side by side: ours through the whole service, Ray Tune, Optuna and scikit-learn, to the same score.
 
-`python -m benchmarks.sweeps [--quick] [--write] [--seeds N] [--tasks NAME ...] [--only NAME ...]`. All search the same
-space of the same network on the same rows with two processes, and minimise validation loss. Contestants run in turn,
-seed after seed; each is warm. An epoch counts for a peer at the moment when it ends, and for ours when the record says
-that the job has ended.
+`python -m benchmarks.sweeps [--quick] [--write] [--seeds N] [--tasks NAME ...] [--only NAME ...] [--go-on]`. All search
+the same space of the same network on the same rows with two processes, and minimise validation loss. Contestants run in
+turn, seed after seed; each is warm. An epoch counts for a peer at the moment when it ends, and for ours when the record
+says that the job has ended. Each run is a line of build/sweeps.json: an interrupted contest goes on with `--go-on`.
 """
 
 import argparse
@@ -214,6 +214,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--trials", type=int, help="configurations, in place of a task's own number")
     parser.add_argument("--limit", type=float, default=7200.0, help="seconds after which Ray and Optuna are stopped")
     parser.add_argument("--epochs", type=int, help="epochs at most, in place of a task's own number")
+    parser.add_argument("--go-on", action="store_true", help=f"take the runs that {RAW} has, and measure the others")
     options = parser.parse_args(arguments)
 
     names = options.only or (QUICK if options.quick else list(LABELS))
@@ -221,6 +222,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     seeds = 1 if options.quick else options.seeds
     trials, epochs = (10, 3) if options.quick else (options.trials, options.epochs)
     load = os.getloadavg()[0]
+    before = dict(kept()) if options.go_on else {}
     texts = []
     with tempfile.TemporaryDirectory() as folder:
         for one in tasks:
@@ -229,6 +231,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
             runs: dict[str, list[Run]] = {name: [] for name in names}
             for seed in range(seeds):
                 for name in names:
+                    if (known := before.get((task.name, name, seed, task.trials))) is not None:
+                        runs[name].append(known)
+                        continue
                     runs[name].append(found := run(task, name, seed, rows, steps, options.limit))
                     said = f"{found.seconds:.1f} s, {found.steps[-1]:,} steps, val loss {found.end.val_loss:.4f}"
                     print(f"  {task.name}, seed {seed}, {name}: {said}", file=sys.stderr, flush=True)
@@ -250,6 +255,15 @@ def keep(task: Task, name: str, seed: int, found: Run) -> None:
     fields = {"task": task.name, "contestant": name, "seed": seed, "trials": task.trials, "seconds": found.seconds}
     with RAW.open("a") as file:
         file.write(json.dumps(fields | {"steps_per_epoch": found.steps_per_epoch, "moments": moments}) + "\n")
+
+
+def kept() -> Iterator[tuple[tuple[str, str, int, int], Run]]:
+    """The runs of the raw results by task, contestant, seed and number of configurations, the newest last."""
+    for line in RAW.read_text().splitlines() if RAW.exists() else ():
+        fields = json.loads(line)
+        moments = [Moment(*moment) for moment in fields["moments"]]
+        key = fields["task"], fields["contestant"], fields["seed"], fields["trials"]
+        yield key, Run(fields["seconds"], moments, fields["steps_per_epoch"])
 
 
 if __name__ == "__main__":
