@@ -22,6 +22,13 @@ def _of_networks(text: str) -> str:
     return text
 
 
+def _certificate_checked(url: str) -> str:
+    """The address of a broker; of a Redis with TLS, kombu checks the certificate only when it is asked to."""
+    if not url.startswith("rediss://") or "ssl_cert_reqs=" in url:
+        return url
+    return f"{url}{'&' if '?' in url else '?'}ssl_cert_reqs=required"
+
+
 Port = Annotated[int, Field(ge=0, le=65_535)]
 
 
@@ -37,7 +44,9 @@ class Settings(BaseSettings):
         str, Field(description="The record: sqlite:///... or postgresql+psycopg://... Default: SQLite in home.")
     ] = ""
     broker_url: Annotated[
-        str, Field(description="The doorbell: redis://..., redis+socket://... or amqp://... Default: embedded Valkey.")
+        str,
+        AfterValidator(_certificate_checked),
+        Field(description="The doorbell: redis://..., redis+socket://... or amqp://... Default: embedded Valkey."),
     ] = ""
     files_url: Annotated[
         str, Field(description="Models, checkpoints, data sets: file:///... or s3://... Default: files in home.")

@@ -48,6 +48,19 @@ def test_mlflow_is_reached_at_a_url_or_at_a_socket(setting: str, url: str, socke
     assert MlflowAddress.of(setting) == MlflowAddress(url, socket)
 
 
+@pytest.mark.parametrize(
+    ("url", "read"),
+    [
+        ("rediss://lab:6379/0", "rediss://lab:6379/0?ssl_cert_reqs=required"),
+        ("rediss://lab/0?ssl_ca_certs=/ca.pem", "rediss://lab/0?ssl_ca_certs=/ca.pem&ssl_cert_reqs=required"),
+        ("rediss://lab/0?ssl_cert_reqs=none", "rediss://lab/0?ssl_cert_reqs=none"),
+        ("redis://lab/0", "redis://lab/0"),
+    ],
+)
+def test_the_certificate_of_a_broker_is_checked_unless_its_address_says_not_to(url: str, read: str) -> None:
+    assert Settings.read({"EPOCHAL_BROKER_URL": url}).broker_url == read
+
+
 def test_only_what_is_handed_in_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("EPOCHAL_DATABASE_URL", "sqlite:///elsewhere.db")
     assert "elsewhere" not in Settings.read({}).database_url
