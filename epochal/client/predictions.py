@@ -1,6 +1,8 @@
 """Predictions as arrays and frames."""
 
-from collections.abc import Callable, Iterator, Sequence
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from spec import views
@@ -32,10 +34,16 @@ class Predictions:
 
     @property
     def values(self) -> "npt.NDArray[Any]":
-        """Class names [rows], or numbers in the target's units [rows] or [rows, outputs]."""
+        """Class names [rows], or numbers in the target's units [rows] or [rows, outputs].
+
+        Classes whose names are all numbers, or true and false, are these, so that they equal the column that was
+        uploaded.
+        """
         import numpy as np
 
-        return np.array([value for part in self._parts for value in part.predictions])
+        known = _meanings(self.classes or ())
+        found = [value for part in self._parts for value in part.predictions]
+        return np.array([known[str(value)] for value in found] if known else found)
 
     @property
     def probabilities(self) -> "npt.NDArray[np.float64] | None":
@@ -85,6 +93,19 @@ class Predictions:
         table = html_table(("prediction", *(f"p({name})" for name in names)), rows)
         more = [(f"{len(self) - SHOWN} more rows",)] if len(self) > SHOWN else []
         return table + html_table((), [*more, *((f"Warning: {one}",) for one in self.warnings)])
+
+
+def _meanings(names: Sequence[str]) -> Mapping[str, float]:
+    """What the names are where all are whole numbers, or numbers, or truths; nothing where one is another text."""
+    for words in (("false", "true"), ("False", "True")):
+        if set(names) == set(words):
+            return {words[0]: False, words[1]: True}
+    for kind in (int, float):
+        with suppress(ValueError, OverflowError):
+            known = {name: kind(name) for name in names}
+            if all(name in {str(value), f"{value:.0f}"} and math.isfinite(value) for name, value in known.items()):
+                return known
+    return {}
 
 
 def predict(ask: Callable[[Sequence[Any]], views.Predictions], data: Any) -> Predictions:

@@ -163,6 +163,29 @@ def test_messages_name_a_row_among_all() -> None:
         Job(client, ID).predict([])
 
 
+@pytest.mark.parametrize(
+    ("classes", "values"),
+    [
+        (["0", "1", "10"], [10, 0]),
+        (["-1", "1", "10"], [10, -1]),
+        (["0.5", "1.0", "10.0"], [10.0, 0.5]),
+        (["0.5", "1", "10"], [10.0, 0.5]),
+        (["false", "true"], [True, False]),
+        (["False", "True"], [True, False]),
+        (["yes", "true"], ["true", "yes"]),
+        (["00", "01", "10"], ["10", "00"]),
+        (["nan", "1.0", "10.0"], ["10.0", "nan"]),
+        (["no", "1", "10"], ["10", "no"]),
+    ],
+)
+def test_classes_that_are_numbers_or_truths_are_predicted_as_these(classes: list[str], values: list[object]) -> None:
+    found = Predictions([views.Predictions(predictions=[classes[-1], classes[0]], classes=classes)])
+    assert found.values.tolist() == values
+    assert type(found[0]) is type(values[0])
+    assert (found.values == np.array(values)).all()
+    assert found.to_frame()["prediction"].tolist() == values
+
+
 def test_predictions_are_arrays_and_a_frame() -> None:
     part = {"classes": ["a", "<b>"], "warnings": ["Far off."]}
     parts = [
