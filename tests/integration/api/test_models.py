@@ -190,9 +190,12 @@ def test_a_file_is_predicted_as_an_upload_is_read(api: Service) -> None:
 
 
 def test_the_sheet_with_the_models_columns_is_predicted_or_the_one_that_is_named(api: Service) -> None:
-    other = [["name", "room"], ["ann", 1], ["bob", 2]]
-    new, old = ([["weight", "at"], *([weight, "0:00"] for weight in some)] for some in ([12, -12], [-12, -12, 12]))
-    book = xlsx({"People": other, "New": new, "Old": old})
+    sheets: dict[str, list[list[Any]]] = {
+        "People": [["name", "room"], ["ann", 1], ["bob", 2]],
+        "New": [["weight", "at"], [12, "0:00"], [-12, "0:00"]],
+        "Old": [["weight", "at"], [-12, "0:00"], [-12, "0:00"], [12, "0:00"]],
+    }
+    book = xlsx(sheets)
     path = f"{JOBS}/{succeeded(api, columns=WEIGHED)}/predict"
     found = api.ask("POST", path, **upload_form(book, "new.xlsx")).get_json()
     assert found["predictions"] == ["yes", "no"]
