@@ -6,6 +6,7 @@ from uuid import UUID
 
 from flask import Blueprint, Response, request
 
+from spec.architectures import feature_maps
 from spec.estimate import estimate
 from spec.job import JobSpec
 from spec.views import MOST_COUNTED, Bulk, BulkIds, CancelledMany, Check, Curve, Events, JobPage, JobView
@@ -98,6 +99,8 @@ def check() -> Response:
             test_rows=needed.test_rows,
             features=spec.info.features,
             outputs=spec.info.classes or spec.info.outputs,
+            image=spec.info.image,
+            feature_maps=feature_maps(spec.architecture, spec.info),
             warnings=service(JobServices).warnings_of([spec]),
         )
     )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
+from spec.architectures import feature_maps
 from spec.field_error import FieldError
 from spec.halving import Bracket, bracket
 from spec.row_counts import rows_fault
@@ -101,6 +102,8 @@ class SweepServices:
             reasons=_reasons(spec, sample.refusals),
             features=data and data.features,
             outputs=data and (data.classes or data.outputs),
+            image=data and data.image,
+            feature_maps=feature_maps(jobs[0].architecture, data) if data else [],
         )
 
     def summaries(self, sweeps: Sequence[SweepRecord]) -> list[SweepSummary]:

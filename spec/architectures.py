@@ -1,5 +1,6 @@
 """The architectures: their layers, initialisation and number of parameters."""
 
+import math
 from enum import StrEnum
 from itertools import pairwise
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -145,26 +146,29 @@ def layer_shapes(spec: "JobSpec", info: DatasetInfo) -> list[tuple[int, ...]]:
         case ResMlp(width=width, blocks=blocks):
             widths = [info.features, *(width for _ in range(1 + blocks)), outputs]
         case Cnn() as cnn:
-            shapes, features = _convolutions(cnn, info)
-            widths = [features, *cnn.hidden, outputs]
-            return shapes + [(after, before) for before, after in pairwise(widths)]
+            maps = _images(cnn, info)
+            kernels = [(after[0], before[0], cnn.kernel, cnn.kernel) for before, after in pairwise(maps)]
+            widths = [math.prod(maps[-1]), *cnn.hidden, outputs]
+            return [*kernels, *((after, before) for before, after in pairwise(widths))]
     return [(after, before) for before, after in pairwise(widths)]
 
 
-def _convolutions(cnn: Cnn, info: DatasetInfo) -> tuple[list[tuple[int, ...]], int]:
-    """Shapes of the kernels, and the number of features after the convolutions."""
+def feature_maps(architecture: Architecture, info: DatasetInfo) -> list[tuple[int, int, int]]:
+    """(channels, height, width) after each convolution and its pooling; none without convolutions."""
+    return _images(architecture, info)[1:] if isinstance(architecture, Cnn) else []
+
+
+def _images(cnn: Cnn, info: DatasetInfo) -> list[tuple[int, int, int]]:
+    """(channels, height, width) of the image that reaches each convolution, and after the last one."""
     if info.image is None:
         raise fault("architecture.type", "cnn needs image data, such as digits")
-    channels, height, width = info.image
-    shapes: list[tuple[int, ...]] = []
-    for out in cnn.channels:
-        shapes.append((out, channels, cnn.kernel, cnn.kernel))
-        channels = out
-        height, width = cnn.convolved(height, width)
-        if min(height, width) < 1:
-            raise fault("architecture.kernel", f"is larger than the image that reaches convolution {len(shapes)}")
-        height, width = cnn.pooled(height, width)
-    return shapes, channels * height * width
+    images = [info.image]
+    for channels in cnn.channels:
+        size = cnn.convolved(*images[-1][1:])
+        if min(size) < 1:
+            raise fault("architecture.kernel", f"is larger than the image that reaches convolution {len(images)}")
+        images.append((channels, *cnn.pooled(*size)))
+    return images
 
 
 def parameter_count(spec: "JobSpec", info: DatasetInfo) -> int:

@@ -243,6 +243,10 @@ class SweepCheck(Frozen):
     """Input features of the base job's network."""
     outputs: int | None = None
     """Its outputs."""
+    image: tuple[int, int, int] | None = None
+    """(channels, height, width) of its inputs, for images."""
+    feature_maps: list[tuple[int, int, int]] = []
+    """(channels, height, width) after each of its convolutions and its pooling."""
 
 
 class Extension(Frozen):

@@ -199,6 +199,10 @@ class Check(Frozen):
     """Input features of the network."""
     outputs: int
     """Classes, or numbers to predict."""
+    image: tuple[int, int, int] | None = None
+    """(channels, height, width), for images."""
+    feature_maps: list[tuple[int, int, int]] = []
+    """(channels, height, width) after each convolution and its pooling."""
     warnings: list[str] = []
     """Reasons why the job would wait for ever."""
 

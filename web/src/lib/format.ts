@@ -68,6 +68,11 @@ function pad(value: number): string {
   return String(value).padStart(2, "0");
 }
 
+/** "32 × 32 × 3": height, width and channels of an image, or of what a convolution makes of it. */
+export function imageSize([channels = 0, height = 0, width = 0]: readonly number[]): string {
+  return [height, width, channels].map(String).join(" × ");
+}
+
 /** Bytes with a binary unit. */
 export function bytes(size: number): string {
   const units = ["B", "KiB", "MiB", "GiB", "TiB"];

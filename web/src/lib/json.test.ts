@@ -20,6 +20,7 @@ test("only what differs is told, field by field", () => {
 test("data and networks have short names", () => {
   expect([datasetName({ name: "moons", n: 5 }), datasetName({ id: "ds_1" }), datasetName({ x: [], y: [] })]).toEqual(["moons", "ds_1", "inline"]);
   expect(networkName({ architecture: { type: "mlp", hidden: [64, 32] } })).toBe("mlp 64-32");
+  expect(["perceptron", { type: "cnn", channels: [8, 16], hidden: [32] }, { type: "cnn", channels: [4], hidden: [] }].map((architecture) => networkName({ architecture }))).toEqual(["perceptron", "cnn 8-16, 32", "cnn 4"]);
   expect(show([200000, 0.5, -1])).toBe("200\u202f000, 0.5, -1");
   expect(["dataset.n", "resources.device"].map(fieldName)).toEqual(["data set rows", "device"]);
   expect(show({ type: "sgd", momentum: 0.9, nesterov: null })).toBe("sgd (momentum 0.9)");

@@ -12,14 +12,13 @@ export function datasetName(dataset: unknown): string {
   return "inline";
 }
 
-/** "mlp 64-32", "perceptron". */
+/** "mlp 64-32", "cnn 8-16, 32", "perceptron". */
 export function networkName(spec: { readonly architecture?: unknown }): string {
   const shape = spec.architecture;
   if (typeof shape === "string") return shape;
   if (!isRecord(shape)) return "–";
-  const layers = shape["hidden"] ?? shape["channels"];
-  const sizes = Array.isArray(layers) && layers.length > 0 ? ` ${layers.join("-")}` : "";
-  return `${String(shape["type"])}${sizes}`;
+  const layers = [shape["channels"], shape["hidden"]].filter((one) => Array.isArray(one) && one.length > 0) as number[][];
+  return [String(shape["type"]), layers.map((one) => one.join("-")).join(", ")].filter(Boolean).join(" ");
 }
 
 /** What is not part of the training, or is told elsewhere. */
