@@ -96,7 +96,7 @@ def dataset_view(dataset: DatasetRecord) -> DatasetView:
 
 
 def _summary(dataset: DatasetRecord) -> dict[str, Any]:
-    info = dataset.table.info(dataset.rows)
+    info, at = dataset.table.info(dataset.rows), f"{PREFIX}/datasets/{dataset.id}"
     return {
         "id": dataset.id,
         "owner": dataset.owner,
@@ -111,7 +111,7 @@ def _summary(dataset: DatasetRecord) -> dict[str, Any]:
         "sha256": dataset.sha256,
         "size_bytes": dataset.size,
         "created_at": dataset.created_at,
-        "links": {"self": f"{PREFIX}/datasets/{dataset.id}"},
+        "links": {"self": at} if info.image is None else {"self": at, "images": f"{at}/images"},
     }
 
 

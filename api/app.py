@@ -40,6 +40,7 @@ from . import auth, compression, errors
 from . import metrics as figures
 from .body import MIB
 from .control import control
+from .dataset_images import dataset_images
 from .dataset_services import DatasetServices
 from .datasets import datasets
 from .ensemble_services import Ensembles
@@ -169,7 +170,8 @@ def create_app(settings: Settings) -> Flask:
     figures.install(app, exposition)
     audit_log.install(app, entries)
     auth.install(app, tokens, auth.FailedLogins())
-    of_jobs, of_data = (jobs, control, models, pictures, replays, improvements, feed, stream), (datasets, uploads)
+    of_jobs = jobs, control, models, pictures, replays, improvements, feed, stream
+    of_data = datasets, dataset_images, uploads
     of_sweeps, of_service = (
         (sweeps, ensembles, sweep_stream),
         (lessons, workers, sessions, guests, health, metrics, mlflow, pages),

@@ -63,4 +63,12 @@ def _submitted(body: Mapping[str, Any]) -> dict[str, Any]:
 _ID = "01990000-0000-7000-8000-000000000000"
 SUBMITTED: Mapping[str, Any] = {name: _submitted(body) for name, body in JOBS.items()}
 LISTED: Mapping[str, Any] = {"one job": {"jobs": [SUBMITTED["digits with dropout"]], "next": None, "total": 1}}
+IMAGES: Mapping[str, Any] = {
+    "one of each of two classes": {
+        "images": [
+            {"row": row, "label": label, "href": f"/api/v1/datasets/ds_{'0' * 32}/images/{row}.png"}
+            for row, label in ((0, "cat"), (31, "dog"))
+        ]
+    }
+}
 CURVE: Mapping[str, Any] = {"two epochs": {"epoch": [1, 2], "train_loss": [0.9, 0.5], "val_loss": [1.0, 0.7]}}

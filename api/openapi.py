@@ -204,8 +204,8 @@ def _examples(examples: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _path_parameters(arguments: set[str]) -> list[dict[str, Any]]:
-    uuid = {"type": "string", "format": "uuid"}
-    kinds = {"job_id": uuid, "sweep_id": uuid, "token_id": uuid, "number": {"type": "integer", "minimum": 0}}
+    uuid, place = {"type": "string", "format": "uuid"}, {"type": "integer", "minimum": 0}
+    kinds = {"job_id": uuid, "sweep_id": uuid, "token_id": uuid, "number": place, "row": place}
     return [
         {"name": name, "in": "path", "required": True, "schema": kinds.get(name, {"type": "string"})}
         for name in sorted(arguments)

@@ -271,6 +271,13 @@ class DatasetsQuery(Frozen):
     name: Annotated[Label | None, Field(description="Only data sets of this name.")] = None
 
 
+class ImagesQuery(Frozen):
+    """How many images of a data set."""
+
+    per_class: Annotated[int, Field(ge=1, le=100, description="Most images of a class, the first ones.")] = 4
+    limit: Annotated[int, Field(ge=1, le=500, description="Most images in all, of the first classes.")] = 20
+
+
 class ModelQuery(Frozen):
     """In which format to send a model."""
 

@@ -4,7 +4,6 @@ Folders are read as torchvision's `ImageFolder` and Keras's `image_dataset_from_
 there may be a folder for each part of the split: `train/cat/1.jpg`, `test/dog/2.jpg`.
 """
 
-import math
 import re
 import zipfile
 from collections import Counter
@@ -18,6 +17,7 @@ from typing import IO, Any
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from spec.images import white_of
 from spec.splits import SPLIT_WORDS
 
 from . import limits
@@ -80,7 +80,7 @@ def read(file: Path, name: str, image: tuple[int, int, int], most: float) -> tup
     In the order of their names; [images, numbers]. `most` is the largest number of the images that it was trained on:
     where those end at 1, white is 1. Raises `RefusedError`.
     """
-    form, white = _Form(image[0], (image[1], image[2])), 255 if most > 127 else max(1, math.ceil(most))
+    form, white = _Form(image[0], (image[1], image[2])), white_of(most)
     if not zipfile.is_zipfile(file):
         with file.open("rb") as stream:
             names, rows = [name], [_pixels(stream, "", form).reshape(-1)]

@@ -237,6 +237,23 @@ class DatasetView(DatasetSummary, Profile):
     """A data set with its profile."""
 
 
+class DatasetImage(Frozen):
+    """An image of a data set."""
+
+    row: int
+    """Its place in the data set, from 0."""
+    label: str
+    """Its class, or its target's numbers."""
+    href: str
+    """Its address, of a PNG."""
+
+
+class DatasetImages(Frozen):
+    """Some images of a data set, class by class."""
+
+    images: list[DatasetImage]
+
+
 class DeletedDatasetView(Frozen):
     """A data set that is gone, and that jobs name still."""
 

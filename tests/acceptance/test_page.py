@@ -10,6 +10,7 @@ from playwright.sync_api import Browser, Page, expect
 from tests.hands import Keyboard
 
 from .embedded import ROOT, Embedded
+from .test_images import npz, pictures
 from .walking import SCREENS, SLOW_MS, go, look, signed_in
 
 pytestmark = pytest.mark.browser
@@ -30,8 +31,8 @@ def written(folder: Path, width: int) -> Path:
 @pytest.mark.parametrize(("width", "theme"), SCREENS)
 def test_from_a_file_to_a_model(stack: Embedded, browser: Browser, tmp_path: Path, width: int, theme: str) -> None:
     with signed_in(browser, stack, width, theme) as seen:
-        do = Keyboard(seen)
-        button, link, field = partial(seen.get_by_role, "button"), partial(seen.get_by_role, "link"), seen.get_by_label
+        do, field = Keyboard(seen), seen.get_by_label
+        button, link = partial(seen.get_by_role, "button"), partial(seen.get_by_role, "link")
         look(seen)
         jump(seen, "Data sets")
         do.give(field("Choose a file"), written(tmp_path, width))
@@ -84,6 +85,29 @@ def test_from_a_file_to_a_model(stack: Embedded, browser: Browser, tmp_path: Pat
         look(seen)
         jump(seen, "Jobs")
         expect(link(name=f"kredit {width}").first).to_be_visible()
+
+
+@pytest.mark.parametrize(("width", "theme"), SCREENS)
+def test_from_images_to_a_prediction(stack: Embedded, browser: Browser, width: int, theme: str) -> None:
+    with stack.http() as http:
+        images = http.post("/datasets", files={"file": ("squares.npz", npz(*pictures(60, seed=3)))}).json()["id"]
+    with signed_in(browser, stack, width, theme) as seen:
+        do, button = Keyboard(seen), partial(seen.get_by_role, "button")
+        seen.goto(f"{stack.endpoints.api}/#/datasets/{images}")
+        expect(seen.get_by_role("img", name=re.compile("^red, row"))).to_have_count(4)
+        expect(seen.get_by_text(re.compile("^images of 12 . 10 . 3 pixels$"))).to_be_visible()
+        look(seen)
+        do.press(seen.get_by_role("link", name="Train on it"))
+        do.press(button(name="cnn", exact=True))
+        for size in ("^12 . 10 . 3$", "^6 . 5 . 8$", "^3 . 2 . 16$"):
+            expect(seen.get_by_text(re.compile(size))).to_be_visible()
+        look(seen)
+        do.write(seen.get_by_label("Epochs"), "3")
+        do.press(button(name="Train", exact=True))
+        do.press(seen.get_by_text("Or choose an image of the data set"))
+        do.press(button(name=re.compile("^red, row")).first)
+        expect(seen.get_by_text(re.compile("^In the data set it is red"))).to_be_visible(timeout=SLOW_MS)
+        look(seen)
 
 
 def jump(seen: Page, view: str) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
+import numpy as np
 import pytest
 from playwright.sync_api import Browser, Route, expect
 
@@ -194,15 +195,15 @@ def test_hostile_texts_are_shown_as_text(api: Running, browser: Browser) -> None
     lines = [(*HOSTILE, "class"), *([*(str(n * i % 7) for i in range(1, 8)), HOSTILE[n % 2]] for n in range(40))]
     file = io.StringIO()
     csv.writer(file, delimiter="|").writerows(lines)
-    sent = httpx.post(
-        f"{address(api)}/api/v1/datasets",
-        data={"target": "class", "name": HOSTILE[1]},
-        files={"file": ("hostile.csv", file.getvalue())},
-        headers={"Authorization": f"Bearer {api.token}"},
-        trust_env=False,
-        timeout=60,
-    )
-    assert sent.status_code == 201, sent.text
+    images = io.BytesIO()
+    np.savez(images, X=np.zeros((14, 2, 2)), y=np.array(HOSTILE * 2))
+    headers = {"Authorization": f"Bearer {api.token}"}
+    with httpx.Client(base_url=f"{address(api)}/api/v1", headers=headers, trust_env=False, timeout=60) as http:
+        fields = {"target": "class", "name": HOSTILE[1]}
+        sent = http.post("/datasets", data=fields, files={"file": ("hostile.csv", file.getvalue())})
+        assert sent.status_code == 201, sent.text
+        seen_by_class = http.post("/datasets", files={"file": ("hostile.npz", images.getvalue())})
+        assert seen_by_class.status_code == 201, seen_by_class.text
     with signed_in(browser, api) as seen:
         for text in HOSTILE:
             expect(seen.get_by_role("table", name="Jobs").get_by_text(text, exact=True)).to_be_visible()
@@ -222,6 +223,11 @@ def test_hostile_texts_are_shown_as_text(api: Running, browser: Browser) -> None
         expect(seen.get_by_role("heading", level=1)).to_contain_text(HOSTILE[1])
         for text in HOSTILE:
             expect(seen.get_by_text(text).first).to_be_attached()
+        seen.goto(f"{address(api)}/#/datasets/{seen_by_class.json()['id']}")
+        expect(seen.get_by_role("button", name="More images")).to_have_count(0)
+        for row, text in enumerate(HOSTILE):
+            expect(seen.get_by_text(text, exact=True).first).to_be_visible()
+            expect(seen.get_by_role("img", name=f"{text}, row {row}", exact=True)).to_be_visible()
         assert seen.evaluate("typeof hacked") == "undefined"
         assert seen.locator("img[src=x], svg[onload], [onmouseover], main script").count() == 0
 

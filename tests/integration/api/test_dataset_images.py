@@ -1,0 +1,172 @@
+"""Images of a data set over HTTP: a few of each class, and each as a PNG."""
+
+import io
+import shutil
+import zipfile
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from PIL import Image
+
+from store.datasets import table_path
+
+from .conftest import JOBS, Service, is_problem
+from .test_datasets import IRIS, uploaded
+
+HTML = "<img src=x onerror=hacked=1>"
+
+
+@pytest.fixture
+def api(api: Service) -> Service:
+    """The API over an empty record and no files."""
+    shutil.rmtree((api.home / "files"), ignore_errors=True)
+    return api
+
+
+def of_images(api: Service, x: npt.ArrayLike, y: npt.ArrayLike, **fields: str) -> dict[str, Any]:
+    file = io.BytesIO()
+    np.savez(file, X=x, y=y)
+    return uploaded(api, content=file.getvalue(), file="f.npz", target="", **fields)
+
+
+def listed(api: Service, dataset: dict[str, Any], query: str = "") -> list[dict[str, Any]]:
+    answer = api.ask("GET", dataset["links"]["images"] + query)
+    assert answer.status_code == 200, answer.text
+    found: list[dict[str, Any]] = answer.get_json()["images"]
+    return found
+
+
+def seen(api: Service, href: str) -> npt.NDArray[np.uint8]:
+    """The pixels of a PNG, as a browser shows them: [height, width], or with channels."""
+    answer = api.ask("GET", href)
+    assert (answer.status_code, answer.content_type) == (200, "image/png")
+    return np.asarray(Image.open(io.BytesIO(answer.data), formats=["PNG"]))
+
+
+def colours(rows: int) -> npt.NDArray[np.uint8]:
+    return np.random.default_rng(0).integers(0, 256, (rows, 3, 4, 5), dtype=np.uint8)
+
+
+def test_the_first_images_of_each_class_are_named_by_it(api: Service) -> None:
+    x, y = colours(40), np.array(["dog", HTML, "dog", "7"])[np.arange(40) % 4]
+    found = listed(api, of_images(api, x, y), "?per_class=2")
+    assert [(one["row"], one["label"]) for one in found] == [
+        (3, "7"),
+        (7, "7"),
+        (1, HTML),
+        (5, HTML),
+        (0, "dog"),
+        (2, "dog"),
+    ]
+    for one in found:
+        assert np.array_equal(seen(api, one["href"]), np.moveaxis(x[one["row"]], 0, -1))
+
+
+def test_a_class_that_comes_last_or_has_few_images_is_found(api: Service) -> None:
+    x, y = np.zeros((600_000, 1, 1), dtype=np.uint8), np.arange(600_000) >= 599_998  # some blocks of `y`
+    dataset = of_images(api, x, y.astype(np.int64))
+    assert [one["row"] for one in listed(api, dataset)] == [0, 1, 2, 3, 599_998, 599_999]
+    assert [one["row"] for one in listed(api, dataset, "?limit=5")] == [0, 1, 2, 3, 599_998]
+    assert [one["row"] for one in listed(api, dataset, "?limit=3")] == [0, 1, 2]
+
+
+def test_images_of_a_zip_look_as_their_files(api: Service) -> None:
+    file, pixels = io.BytesIO(), colours(4)
+    with zipfile.ZipFile(file, "w") as archive:
+        for place, one in enumerate(pixels):
+            with archive.open(f"{'cat' if place % 2 else 'dog'}/{place}.png", "w") as stream:
+                Image.fromarray(np.moveaxis(one, 0, -1)).save(stream, "PNG")
+    found = listed(api, uploaded(api, content=file.getvalue(), file="pets.zip", target=""))
+    assert [one["label"] for one in found] == ["cat", "cat", "dog", "dog"]
+    for one, place in zip(found, (1, 3, 0, 2), strict=True):
+        assert np.array_equal(seen(api, one["href"]), np.moveaxis(pixels[place], 0, -1))
+
+
+@pytest.mark.parametrize(
+    ("numbers", "shown"),
+    [
+        ([0.0, 0.5, 1.0, 1.0], [0, 128, 255, 255]),
+        ([0.0, 8.0, 16.0, np.nan], [0, 128, 255, 0]),
+        ([-1.0, 0.0, 1.0, 1.0], [0, 128, 255, 255]),
+        ([0.0, 0.0, 0.0, 0.0], [0, 0, 0, 0]),
+        ([0.0, 128.0, 200.0, 254.0], [0, 128, 200, 254]),
+    ],
+)
+def test_black_and_white_are_where_the_numbers_of_a_data_set_end(
+    api: Service, numbers: list[float], shown: list[int]
+) -> None:
+    x = np.array(numbers, dtype=np.float64).reshape(1, 2, 2).repeat(4, axis=0)
+    (first, *_) = listed(api, of_images(api, x, np.arange(4) % 2))
+    assert seen(api, first["href"]).reshape(-1).tolist() == shown
+
+
+@pytest.mark.parametrize(("channels", "shown"), [(2, 1), (4, 3), (5, 3)])
+def test_of_other_channels_as_many_are_shown_as_a_picture_has(api: Service, channels: int, shown: int) -> None:
+    x = np.random.default_rng(1).integers(0, 256, (4, channels, 6, 7), dtype=np.uint8)
+    x[0, 0, 0, 0] = 255
+    (first, *_) = listed(api, of_images(api, x, np.arange(4) % 2))
+    assert np.array_equal(np.atleast_3d(seen(api, first["href"])), np.moveaxis(x[0, :shown], 0, -1))
+
+
+def test_images_with_numbers_to_predict_are_named_by_these(api: Service) -> None:
+    dataset = of_images(api, np.zeros((30, 4, 4)), np.arange(30) / 4, task="regression")
+    assert [(one["row"], one["label"]) for one in listed(api, dataset, "?limit=3&per_class=1")] == [
+        (0, "0"),
+        (1, "0.25"),
+        (2, "0.5"),
+    ]
+    several = of_images(api, np.zeros((30, 4, 4)), np.stack([np.arange(30), np.ones(30)], axis=1))
+    assert listed(api, several)[2]["label"] == "2, 1"
+
+
+def test_a_wrong_number_of_images_names_its_field(api: Service) -> None:
+    at = of_images(api, np.zeros((4, 2, 2)), np.arange(4) % 2)["links"]["images"]
+    for query, path, message in (
+        ("limit=0", "limit", "must be at least 1; it is '0'"),
+        ("limit=501", "limit", "must be at most 500; it is '501'"),
+        ("per_class=x", "per_class", "must be a whole number; it is 'x'"),
+        ("per_class=101", "per_class", "must be at most 100; it is '101'"),
+        ("rows=3", "rows", "is not a field here"),
+        ("limit=3&limit=4", "limit", "is given twice"),
+    ):
+        (fault,) = is_problem(api.ask("GET", f"{at}?{query}"), 422)["errors"]
+        assert (fault["path"], fault["message"][: len(message)]) == (path, message)
+
+
+def test_what_is_not_there_is_said(api: Service) -> None:
+    dataset = of_images(api, np.zeros((4, 2, 2)), np.arange(4) % 2)
+    at = dataset["links"]["images"]
+    assert is_problem(api.ask("GET", f"{at}/4.png"), 404)["detail"] == (
+        "The data set has no row 4: its rows are 0 to 3."
+    )
+    for wrong in ("-1", "x", "1.5", "9" * 400):
+        is_problem(api.ask("GET", f"{at}/{wrong}.png"), 404)
+    (api.home / "files" / table_path(dataset["id"])).unlink()
+    for gone in (at, f"{at}/0.png"):
+        assert is_problem(api.ask("GET", gone), 404)["detail"] == "The data set is no longer in the file store."
+    table = uploaded(api, content=IRIS)
+    assert "images" not in table["links"]
+    for path in ("images", "images/0.png"):
+        problem = is_problem(api.ask("GET", f"{table['links']['self']}/{path}"), 404)
+        assert problem["detail"] == "The rows of the data set flowers are no images."
+
+
+def test_owners_see_their_own_images(api: Service) -> None:
+    at = of_images(api, np.zeros((4, 2, 2)), np.arange(4) % 2)["links"]["images"]
+    bob = api.tokens.create(owner="bob")
+    for path in (at, f"{at}/0.png"):
+        is_problem(api.ask("GET", path, token=bob), 404)
+        is_problem(api.ask("GET", path, token=None), 401)
+
+
+def test_a_job_of_images_knows_what_its_convolutions_make_of_them(api: Service) -> None:
+    dataset = of_images(api, colours(40), np.arange(40) % 2)
+    cnn = {"type": "cnn", "channels": [8, 16], "kernel": 3}
+    job = {"dataset": dataset["id"], "architecture": cnn, "batch_size": 8}
+    checked = api.ask("POST", f"{JOBS}/check", json=job).get_json()
+    assert (checked["image"], checked["feature_maps"]) == ([3, 4, 5], [[8, 2, 2], [16, 1, 1]])
+    sweep = {"base": {**job, "architecture": "mlp"}, "space": {"learning_rate": [0.1, 0.2]}, "method": "grid"}
+    checked = api.ask("POST", "/api/v1/sweeps/check", json=sweep).get_json()
+    assert (checked["image"], checked["feature_maps"]) == ([3, 4, 5], [])
