@@ -8,10 +8,10 @@ import sys
 import numpy as np
 from sklearn import datasets
 
+from ingest import table
 from spec.classes import class_labels
-from spec.dataset import REAL, Shipped, Targets
+from spec.dataset import REAL, SHIPPED, Shipped, Targets
 from spec.schema import Column, ColumnKind, Schema, Target
-from trainer.rows import SHIPPED
 
 
 def main() -> int:
@@ -23,9 +23,11 @@ def main() -> int:
         columns = tuple(Column(name=str(one), type=ColumnKind.number) for one in data.feature_names)
         labels = class_labels(made)
         targets = Targets.classes if labels else Targets.numbers
-        schema = Schema(columns=columns, target=Target(name="y", type=targets, labels=labels))
-        text = np.frombuffer(schema.model_dump_json(exclude_defaults=True).encode(), dtype=np.uint8)
-        np.savez_compressed(SHIPPED / f"{name}.npz", X=data.data, y=data.target, schema=text)
+        image = (1, *data.images.shape[1:]) if "images" in data else None
+        schema = Schema(columns=columns, target=Target(name="y", type=targets, labels=labels), image=image)
+        kind = np.float64 if image is None else np.uint8
+        rows = data.data, data.target, dict[str, table.Block]()
+        table.write(SHIPPED / f"{name}.npz", [rows], shape=data.data.shape, dtype=kind, schema=schema)
     return 0
 
 

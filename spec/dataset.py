@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from enum import StrEnum
 from functools import cached_property
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
@@ -78,6 +79,10 @@ class Shipped(Frozen):
     """A real data set that ships with scikit-learn."""
 
     name: Literal["iris", "wine", "breast_cancer", "digits", "diabetes"]
+
+
+SHIPPED = Path(__file__).parents[1] / "trainer" / "shipped"
+"""The folder of their tables, by `python -m deploy.shipped`: importing scikit-learn's loaders takes a second."""
 
 
 class Targets(StrEnum):

@@ -11,16 +11,13 @@ import numpy.typing as npt
 from pydantic_core import PydanticCustomError
 
 from spec.checks import check_targets
-from spec.dataset import DatasetInfo, DatasetSpec, Inline, Shipped, Targets, Uploaded
+from spec.dataset import SHIPPED, DatasetInfo, DatasetSpec, Inline, Shipped, Targets, Uploaded
 from spec.job import JobSpec
 from spec.schema import Column, Schema, Target
 
 from .errors import BadDataError
 from .generated import generate
 from .splits import NO_ROLES, Division, RowRoles, divide
-
-SHIPPED = Path(__file__).parent / "shipped"
-"""scikit-learn's data sets as tables, written by `python -m deploy.shipped`: importing its loaders takes a second."""
 
 
 @dataclass(frozen=True)
