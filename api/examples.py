@@ -64,11 +64,16 @@ _ID = "01990000-0000-7000-8000-000000000000"
 SUBMITTED: Mapping[str, Any] = {name: _submitted(body) for name, body in JOBS.items()}
 LISTED: Mapping[str, Any] = {"one job": {"jobs": [SUBMITTED["digits with dropout"]], "next": None, "total": 1}}
 IMAGES: Mapping[str, Any] = {
-    "one of each of two classes": {
+    "an image of each of two classes": {
+        "image": [3, 64, 64],
+        "rows": 70,
+        "classes": [{"value": "cat", "count": 31}, {"value": "dog", "count": 39}],
+        "black": 0.0,
+        "white": 255.0,
         "images": [
             {"row": row, "label": label, "href": f"/api/v1/datasets/ds_{'0' * 32}/images/{row}.png"}
             for row, label in ((0, "cat"), (31, "dog"))
-        ]
+        ],
     }
 }
 CURVE: Mapping[str, Any] = {"two epochs": {"epoch": [1, 2], "train_loss": [0.9, 0.5], "val_loss": [1.0, 0.7]}}

@@ -50,10 +50,9 @@ class Table:
         self._files, self._path = files, path
         self._x = self._array(0)
 
-    def x(self, row: int) -> Block:
-        """The numbers of a row, [numbers]."""
-        numbers: Block = self._rows(self._x, row, 1)[0]
-        return numbers
+    def x(self, first: int, count: int) -> Block:
+        """The numbers of some rows, [rows, numbers]."""
+        return self._rows(self._x, first, count)
 
     def y(self, count: int) -> Block:
         """The targets of the first rows: class numbers [rows], or numbers [rows, outputs]."""

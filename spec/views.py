@@ -13,7 +13,7 @@ from .job import JobSpec
 from .labels import Name, Priority, Tags
 from .listed import ListedSpec
 from .newer import NewerView
-from .profile import Profile
+from .profile import Profile, ValueCount
 from .schema import Task
 from .states import FailureReason, JobStatus, StopReason
 from .verdict import Verdict
@@ -251,6 +251,16 @@ class DatasetImage(Frozen):
 class DatasetImages(Frozen):
     """Some images of a data set, class by class."""
 
+    image: tuple[int, int, int]
+    """(channels, height, width)"""
+    rows: int
+    """Images in all."""
+    classes: list[ValueCount]
+    """The classes with their numbers of images; none where targets are numbers."""
+    black: float
+    """The number that stands for black, 0 in a PNG."""
+    white: float
+    """The number that stands for white, 255 in a PNG."""
     images: list[DatasetImage]
 
 

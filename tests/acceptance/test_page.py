@@ -101,6 +101,8 @@ def test_from_images_to_a_prediction(stack: Embedded, browser: Browser, width: i
         do.press(button(name="cnn", exact=True))
         for size in ("^12 . 10 . 3$", "^6 . 5 . 8$", "^3 . 2 . 16$"):
             expect(seen.get_by_text(re.compile(size))).to_be_visible()
+        do.press(seen.get_by_text("Some images of the data set"))
+        expect(seen.get_by_role("img", name=re.compile("^blue, row"))).to_have_count(4)
         look(seen)
         do.write(seen.get_by_label("Epochs"), "3")
         do.press(button(name="Train", exact=True))

@@ -10,7 +10,9 @@ import numpy.typing as npt
 import pytest
 from PIL import Image
 
+from spec.dataset import Shipped
 from store.datasets import table_path
+from trainer.rows import load
 
 from .conftest import JOBS, Service, is_problem
 from .test_datasets import IRIS, uploaded
@@ -150,7 +152,24 @@ def test_what_is_not_there_is_said(api: Service) -> None:
     assert "images" not in table["links"]
     for path in ("images", "images/0.png"):
         problem = is_problem(api.ask("GET", f"{table['links']['self']}/{path}"), 404)
-        assert problem["detail"] == "The rows of the data set flowers are no images."
+        assert problem["detail"] == f"The rows of the data set {table['id']} are no images."
+
+
+def test_shipped_images_have_their_name_for_an_id(api: Service) -> None:
+    found = api.ask("GET", "/api/v1/datasets/digits/images?per_class=1&limit=500").get_json()
+    assert [one["label"] for one in found["images"]] == [one["value"] for one in found["classes"]] == [*"0123456789"]
+    assert (found["image"], found["rows"], found["black"], found["white"]) == ([1, 8, 8], 1797, 0.0, 16.0)
+    assert sum(one["count"] for one in found["classes"]) == 1797
+    digits = load(Shipped(name="digits"))
+    for one in found["images"]:
+        shown = seen(api, one["href"])
+        assert np.array_equal(np.round(shown / 255 * 16), digits.x[one["row"]].reshape(8, 8))
+        assert str(digits.y[one["row"]]) == one["label"]
+    for name, said in (
+        ("iris", "The rows of the data set iris are no images."),
+        ("moons", "There is no data set moons"),
+    ):
+        assert said in is_problem(api.ask("GET", f"/api/v1/datasets/{name}/images"), 404)["detail"]
 
 
 def test_owners_see_their_own_images(api: Service) -> None:

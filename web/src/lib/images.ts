@@ -13,7 +13,7 @@ export interface Group {
 }
 
 /** How many images are asked for: a few first, and more when somebody wants more. */
-export const FEW = { per_class: 4, limit: 20 } as const;
+export const FEW = { per_class: 4, limit: 40 } as const;
 export const MORE = { per_class: 16, limit: 480 } as const;
 /** The longer side of an image on the page, in pixels, at most. */
 export const SIDE = 64;

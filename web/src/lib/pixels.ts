@@ -3,19 +3,14 @@
 /** (channels, height, width), as the API has it. */
 export type Shape = readonly [number, number, number];
 
-/** The number that stands for white in images whose largest number is `most`. */
-export function whiteOf(most: number): number {
-  return most > 127 ? 255 : Math.max(1, Math.ceil(most));
-}
-
-/** Bytes of red, green, blue and opacity, pixel by pixel, as [channels][height][width]; grey is their luma (Rec. 601). */
-export function planes(rgba: ArrayLike<number>, [channels, height, width]: Shape, white: number): number[][][] {
+/** Bytes of red, green, blue and opacity, pixel by pixel, as [channels][height][width] from `black` to `white`; grey is their luma (Rec. 601). */
+export function planes(rgba: ArrayLike<number>, [channels, height, width]: Shape, black: number, white: number): number[][][] {
   const at = (pixel: number, channel: number): number => rgba[4 * pixel + channel] ?? 0;
   const value = (pixel: number, channel: number): number =>
     channels === 1 ? 0.299 * at(pixel, 0) + 0.587 * at(pixel, 1) + 0.114 * at(pixel, 2) : at(pixel, channel);
   return Array.from({ length: channels }, (_, channel) =>
     Array.from({ length: height }, (_, y) =>
-      Array.from({ length: width }, (_, x) => Number(((value(y * width + x, channel) * white) / 255).toPrecision(6)))));
+      Array.from({ length: width }, (_, x) => Number((black + (value(y * width + x, channel) * (white - black)) / 255).toPrecision(6)))));
 }
 
 /** Draw a picture file into `canvas`, in the size of the model's images; its bytes, pixel by pixel. */

@@ -1,0 +1,87 @@
+"""Data sets of images, of which some are shown."""
+
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from PIL import Image
+
+from spec.classes import class_labels
+from spec.dataset import SHIPPED, Shipped, describe
+from spec.images import white_of
+from spec.profile import ValueCount
+from store.datasets import DatasetRecord, table_path
+from store.files import Files, files_at
+
+from .table import Table
+
+SHOWN_CHANNELS = 3
+"""Of more channels the first three are shown, of two the first."""
+
+
+@dataclass(frozen=True)
+class ImageSet:
+    """A data set of images. Its methods raise `FileNotFoundError` when its table is gone."""
+
+    table: Table
+    rows: int
+    image: tuple[int, int, int]
+    """(channels, height, width)"""
+    classes: tuple[ValueCount, ...]
+    """By class number; none where targets are numbers."""
+    black: float
+    """The number that stands for black."""
+    white: float
+
+    def first(self, per_class: int, limit: int) -> Iterator[tuple[int, str]]:
+        """Rows and their labels: the first of each class, class by class; where targets are numbers, the first rows."""
+        if not self.classes:
+            for row, values in enumerate(self.table.y(limit).tolist()):
+                yield row, ", ".join(f"{value:g}" for value in values)
+            return
+        wanted, left = dict[int, int](), limit
+        for number, one in enumerate(self.classes):
+            if left > 0:
+                wanted[number] = min(one.count, per_class, left)
+                left -= wanted[number]
+        for number, rows in self.table.first_rows(wanted).items():
+            yield from ((row, self.classes[number].value) for row in rows)
+
+    def png(self, row: int) -> bytes:
+        """An image as a PNG, in its own size. A missing number is black."""
+        channels = self.image[0]
+        shown = self.table.x(row, 1).reshape(self.image)[: SHOWN_CHANNELS if channels >= SHOWN_CHANNELS else 1]
+        levels = (shown.astype(np.float64) - self.black) * (255.0 / (self.white - self.black))
+        pixels = np.nan_to_num(levels).round().clip(0, 255).astype(np.uint8)
+        content = io.BytesIO()
+        Image.fromarray(pixels[0] if len(pixels) == 1 else np.moveaxis(pixels, 0, -1)).save(content, "PNG")
+        return content.getvalue()
+
+
+def uploaded(dataset: DatasetRecord, files: Files) -> ImageSet | None:
+    """The images of an upload; None when its rows are no images."""
+    if dataset.table.image is None:
+        return None
+    column, table = dataset.profile.columns[0], Table(files, table_path(dataset.id))
+    least, most = column.min or 0.0, column.max or 0.0
+    classes = tuple(dataset.profile.classes)
+    return ImageSet(table, dataset.rows, dataset.table.image, classes, *_ends(least, most))
+
+
+@lru_cache
+def shipped(dataset: Shipped) -> ImageSet | None:
+    """The images of a data set that ships with the service; None when its rows are no images."""
+    info, labels = describe(dataset, labels=True), class_labels(dataset)
+    if info is None or info.image is None:
+        return None
+    table = Table(files_at(str(SHIPPED)), f"{dataset.name}.npz")
+    x, counts = table.x(0, info.rows), np.bincount(table.y(info.rows)).tolist()
+    classes = tuple(ValueCount(value=label, count=count) for label, count in zip(labels, counts, strict=True))
+    return ImageSet(table, info.rows, info.image, classes, *_ends(float(x.min()), float(x.max())))
+
+
+def _ends(least: float, most: float) -> tuple[float, float]:
+    """The numbers that stand for black and for white."""
+    return (0.0, white_of(most)) if least >= 0.0 else (least, most)
