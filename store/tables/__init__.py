@@ -4,7 +4,7 @@ from .access import Audit, Membership, Project, Token, User
 from .base import Base
 from .curves import CurveChunk, Mirror
 from .datasets import Dataset, DeletedDataset, Upload, UploadPiece
-from .files import Artifact, Checkpoint
+from .files import Artifact, Checkpoint, FileStore
 from .jobs import DATASET, BestMetric, Idempotency, Job, JobEvent
 from .leases import Attempt, Lease, RecentUse
 from .sweeps import Generation, Sweep, Trial
@@ -24,6 +24,7 @@ __all__ = [
     "Dataset",
     "DeletedDataset",
     "Delivery",
+    "FileStore",
     "Generation",
     "Idempotency",
     "Job",

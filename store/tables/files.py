@@ -1,4 +1,4 @@
-"""Files of jobs in the file store."""
+"""The file store, and files of jobs in it."""
 
 from datetime import datetime
 
@@ -7,6 +7,16 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from ..db import now
 from .base import Base, JobId, partial_index
+
+
+class FileStore(Base):
+    """The file store of this record: the only row, once an API has started."""
+
+    __tablename__ = "file_store"
+
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False, default=1)
+    mark: Mapped[str]
+    """What `store/files/marked.py` finds among the files."""
 
 
 class Checkpoint(Base):
