@@ -3,6 +3,7 @@
 import logging
 import time
 import uuid
+from functools import partial
 from pathlib import Path
 
 from flask import Flask, Response, g, request
@@ -18,9 +19,10 @@ from store.datasets import DatasetStore
 from store.db import connect
 from store.doorbell import Doorbell
 from store.failpoints import Failpoints
-from store.files import files_at
+from store.files import MarkedFiles, files_at
 from store.limits import Limits
 from store.live import LivePictures
+from store.mark import MarkStore
 from store.metrics import Metrics
 from store.posting import Poster
 from store.projects import ProjectStore
@@ -103,7 +105,8 @@ def create_app(settings: Settings) -> Flask:
         ),
     )
     app.extensions["epochal.engine"] = engine
-    files, uploading = files_at(settings.files_url), UploadStore(engine)
+    unmarked, uploading = files_at(settings.files_url), UploadStore(engine)
+    files = MarkedFiles(unmarked, partial(MarkStore(engine).settled, unmarked))
     space = DiskSpace(engine, files, settings.disk_reserve_mib)
     loaded, sets = LoadedModels(store, files), DatasetStore(engine)
     starts = WarmStarts(store, sets, loaded, files)
@@ -196,6 +199,12 @@ def create_app(settings: Settings) -> Flask:
         return response
 
     return app
+
+
+def look_at_files(app: Flask) -> None:
+    """Look whether the file store is the record's; a new record gets its mark. The log says what is wrong."""
+    with app.app_context():
+        service(FileStoreHealth).says()
 
 
 def end_streams(app: Flask) -> None:

@@ -30,12 +30,12 @@ errorlog = "-"
 control_socket_disable = True  # nobody manages it at run time, and two stacks of one user would share the socket
 
 
-def on_starting(arbiter: Arbiter) -> None:
+def on_starting(_: Arbiter) -> None:
     """End with a sentence when settings or file store are wrong; make the folder in which processes count requests."""
     try:
         files_at(Settings.read().files_url).check()
-    except FilesUnavailableError as error:
-        arbiter.log.warning("%s Until then, requests that need a file fail.", error)
+    except FilesUnavailableError:
+        pass  # the application says so, and works without files
     except (BadSettingsError, BadFilesUrlError) as error:
         raise SystemExit(str(error)) from error
     os.environ[SHARED_FOLDER] = tempfile.mkdtemp(prefix="epochal-metrics-")

@@ -1,5 +1,6 @@
 """Health and readiness, which need no token."""
 
+import logging
 import threading
 import time
 from collections.abc import Callable
@@ -10,7 +11,7 @@ from flask import Blueprint, Response
 from spec.views import Health
 from store.control import JobControl
 from store.errors import DiskFullError, StoreUnavailableError
-from store.files import BadFilesUrlError, Files
+from store.files import BadFilesUrlError, Files, WrongFilesError
 from store.space import DiskSpace
 
 from .openapi import documented
@@ -18,6 +19,9 @@ from .parsing import json_response
 from .services import service
 
 FILES_EVERY_S = 10.0
+MOVED = " After files were moved there on purpose, run `python -m store mark` with the API's settings."
+
+log = logging.getLogger(__name__)
 
 health = Blueprint("health", __name__, static_folder=None)
 
@@ -38,6 +42,9 @@ class FileStoreHealth:
                 self._files.check()
                 self._says = "ok"
             except (BadFilesUrlError, OSError) as error:
+                if self._says != str(error):
+                    moved = MOVED if isinstance(error, WrongFilesError) else ""
+                    log.warning("%s%s Until then, requests that need a file fail.", error, moved)
                 self._says = str(error)
             finally:
                 self._asked_at = self._clock()

@@ -1,4 +1,4 @@
-"""Care of the record: `python -m store migrate`, `check`, and `token create --owner NAME`, `list`, `revoke ID`."""
+"""Care of the record: `python -m store migrate`, `check`, `mark`, `token create --owner NAME`, `list`, `revoke ID`."""
 
 import argparse
 import json
@@ -10,6 +10,9 @@ from spec.settings import BadSettingsError, Settings
 
 from .db import connect, migrate
 from .doctor import examine
+from .errors import StoreError
+from .files import BadFilesUrlError, files_at
+from .mark import MarkStore
 from .schema import await_schema
 from .tokens import METRICS_READ, SCOPES, TokenStore
 
@@ -24,6 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     check = verbs.add_parser("check", help="whether the schema is one that this release can work with; 1: it is not")
     check.add_argument("--wait", type=float, default=0.0, metavar="SECONDS", help="how long to wait for it")
     verbs.add_parser("doctor", help="print what is wrong with record, broker and files, as JSON")
+    verbs.add_parser("mark", help="make the files at EPOCHAL_FILES_URL the ones of this record, after they were moved")
     token = verbs.add_parser("token", help="bearer tokens").add_subparsers(dest="action", required=True)
     create = token.add_parser("create", help="make a token and print it, this once")
     create.add_argument("--owner", required=True, help="the owner of the jobs that it may see")
@@ -57,6 +61,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if asked.verb == "doctor":
         print(FINDINGS.dump_json(examine(settings)).decode())
         return 0
+    if asked.verb == "mark":
+        return _mark(settings)
     if asked.verb == "check":
         if wrong := await_schema(connect(settings.database_url), asked.wait):
             print(wrong, file=sys.stderr)
@@ -71,6 +77,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         case "revoke" if not tokens.revoke(asked.id):
             print(f"No valid token has the id {asked.id}.", file=sys.stderr)
             return 1
+    return 0
+
+
+def _mark(settings: Settings) -> int:
+    """Mark the files that these settings name; the exit status."""
+    try:
+        files = files_at(settings.files_url)
+        files.check()
+        MarkStore(connect(settings.database_url)).renew(files)
+    except (BadFilesUrlError, StoreError, OSError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    print(f"{files.uri('').rstrip('/')} is the file store of this record. Workers with other files claim nothing.")
     return 0
 
 

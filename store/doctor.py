@@ -18,7 +18,8 @@ from .db import connect, now, reading
 from .device_requests import KINDS
 from .doorbell import transport_options
 from .errors import DiskFullError, StoreError, in_full
-from .files import BadFilesUrlError, Files, files_at
+from .files import BadFilesUrlError, Files, MarkedFiles, WrongFilesError, files_at
+from .mark import MarkStore
 from .metrics import Metrics
 from .queue import Queue
 from .schema import schema_of
@@ -37,7 +38,9 @@ def examine(settings: Settings) -> list[Finding]:
     found = list(_record(engine))
     is_read = all(finding.health is not Health.wrong for finding in found)
     try:
-        files = files_at(settings.files_url)
+        files: Files = files_at(settings.files_url)
+        if is_read:
+            files = MarkedFiles(files, MarkStore(engine).known)
     except BadFilesUrlError as error:
         found.append(wrong("files", str(error), "Correct EPOCHAL_FILES_URL."))
     else:
@@ -107,6 +110,9 @@ def _files(files: Files) -> Iterator[Finding]:
         back = files.get(path)
         files.delete_file(path)
         took_ms = 1000.0 * (time.monotonic() - began)
+    except WrongFilesError as error:
+        yield wrong("files", str(error), "After files were moved there on purpose: `python -m store mark`.")
+        return
     except (BadFilesUrlError, OSError) as error:
         yield wrong(
             "files",

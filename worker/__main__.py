@@ -28,10 +28,11 @@ from store.claims import ClaimStore
 from store.doorbell import Doorbell
 from store.errors import StoreError, in_full
 from store.failpoints import Failpoints
-from store.files import BadFilesUrlError, FilesUnavailableError, files_at
+from store.files import BadFilesUrlError, FilesUnavailableError, MarkedFiles, files_at
 from store.leases import LeaseStore
 from store.limits import Limits
 from store.live import LivePictures
+from store.mark import MarkStore
 from store.notifications import NotificationStore
 from store.service import kept_up
 from store.signals import heard
@@ -97,7 +98,8 @@ class Worker:
         self._heartbeat = Heartbeat(store, worker=self.name, lease_s=settings.lease_s)
         doorbell = Doorbell(settings.broker_url)
         self._reaper = Reaper(store, NotificationStore(engine), doorbell, lease_s=settings.lease_s)
-        files = files_at(settings.files_url)
+        self._files = files = MarkedFiles(files_at(settings.files_url), MarkStore(engine).known)
+        self._space = DiskSpace(engine, files, settings.disk_reserve_mib, Path(tempfile.gettempdir()))
         self._sweeper = Sweeper(
             CheckpointStore(engine), artifacts, UploadStore(engine), files, upload_kept_s=settings.upload_kept_s
         )
@@ -114,7 +116,7 @@ class Worker:
             ring=doorbell.ring,
             announce=self._beat,
             show=LivePictures(settings.broker_url).show,
-            demand_space=DiskSpace(engine, files, settings.disk_reserve_mib, Path(tempfile.gettempdir())).demand,
+            demand_place=self._demand_place,
             sizes=PackSizes(settings.pack_limit),
             stall_s=settings.stall_s,
             time_slice_s=settings.time_slice_s,
@@ -129,6 +131,7 @@ class Worker:
         self._leave_when_idle_s = leave_when_idle_s
         self._stop_requested = threading.Event()
         self._told: set[int] = set()
+        self._unregistered: str | None = None
         self._stopped = threading.Event()
 
     def run(self) -> int:
@@ -210,8 +213,15 @@ class Worker:
                 log.info("worker %s has had no job for %g s, and leaves", self.name, after_s)
                 self._stop_requested.set()
 
+    def _demand_place(self) -> None:
+        self._files.demand()
+        self._space.demand()
+
     def _beat(self) -> None:
+        """Write to the record that this worker lives; not while its files are the wrong ones, and it claims nothing."""
+        why = None
         try:
+            self._files.demand()
             self._workers.heartbeat(
                 WorkerRecord(
                     id=self.name,
@@ -222,7 +232,14 @@ class Worker:
                 )
             )
         except StoreError as error:
-            log.warning("this worker is not registered: %s", in_full(error))
+            why = in_full(error)
+        except FilesUnavailableError as error:
+            why = f"{error} Until then no job can train."
+        if why and why != self._unregistered:
+            log.warning("this worker is not registered: %s", why)
+        elif self._unregistered and not why:
+            log.info("this worker is registered again")
+        self._unregistered = why
 
 
 def consume_bells(app: Celery, slots: int, stop: threading.Event) -> None:

@@ -31,8 +31,8 @@ class WorkerContext:
     """Ring for a job that this worker gives back, so that another takes it now and not in ten seconds."""
     announce: Callable[[], object]
     """Write to the record how many slots are free now: other workers take their share of the queue by it."""
-    demand_space: Callable[[], object] = lambda: None
-    """Raises `DiskFullError` while the disk has no space for what jobs leave."""
+    demand_place: Callable[[], object] = lambda: None
+    """Raises while there is no place for what jobs leave: `DiskFullError` without space, or `FilesUnavailableError`."""
     show: Callable[[str, str], object] = lambda _job_id, _frame: None
     """Show a picture of a job that trains to whoever watches."""
     sizes: PackSizes = field(default_factory=PackSizes)

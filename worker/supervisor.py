@@ -14,6 +14,7 @@ from spec.job import JobSpec
 from spec.states import FailureReason
 from store.ends import CRASHES
 from store.errors import StoreError
+from store.files import FilesUnavailableError
 
 from .checkpoint_files import CheckpointFiles
 from .checkpointing import Checkpointing
@@ -74,6 +75,8 @@ class Supervisor:
                 self._train(pack)
         except StoreError as error:
             log.warning("%s claims nothing for now: %s", self.device.name, error)
+        except FilesUnavailableError as error:  # a warning says that this worker is not registered
+            log.debug("%s claims nothing for now: %s", self.device.name, error)
         except Exception:
             self._trainer.close()  # it may still train a pack that this slot has forgotten
             raise
@@ -97,7 +100,7 @@ class Supervisor:
 
     def _claim(self) -> ClaimedPack | None:
         context = self._context
-        context.demand_space()
+        context.demand_place()
         asked_at = context.clock()
         claims = context.claims.claim(
             worker=context.worker,
@@ -122,7 +125,7 @@ class Supervisor:
         context = self._context
         now = context.clock()
         try:
-            context.demand_space()
+            context.demand_place()
             claims = context.claims.claim_into_pack(
                 worker=context.worker,
                 device=self.device.name,
@@ -130,7 +133,7 @@ class Supervisor:
                 limit=free,
                 lease_s=context.heartbeat.lease_s,
             )
-        except StoreError as error:
+        except (StoreError, FilesUnavailableError) as error:
             log.warning("no job joins the pack: %s", error)
             return set()
         joining = {claim.job_id for claim in claims}

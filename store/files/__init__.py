@@ -1,10 +1,24 @@
 """Where models, checkpoints and data sets lie: a folder, or a bucket that speaks S3."""
 
 from .addresses import part, without_part
-from .errors import BadFilesUrlError, FilesUnavailableError, may_pass
+from .errors import BadFilesUrlError, FilesUnavailableError, WrongFilesError, may_pass
+from .marked import MARK, MarkedFiles, mark_in, put_mark
 from .protocol import Files
 
-__all__ = ["BadFilesUrlError", "Files", "FilesUnavailableError", "files_at", "may_pass", "part", "without_part"]
+__all__ = [
+    "MARK",
+    "BadFilesUrlError",
+    "Files",
+    "FilesUnavailableError",
+    "MarkedFiles",
+    "WrongFilesError",
+    "files_at",
+    "mark_in",
+    "may_pass",
+    "part",
+    "put_mark",
+    "without_part",
+]
 
 
 def files_at(url: str) -> Files:

@@ -11,6 +11,10 @@ class FilesUnavailableError(OSError):
     """The file store does not answer, or refuses: what is asked of it may work later."""
 
 
+class WrongFilesError(FilesUnavailableError):
+    """What is there is not the file store of the record: it may be mounted later."""
+
+
 def may_pass(error: OSError) -> bool:
     """Whether the same may work later: the disk is full, or the file store is away."""
     return is_full(error) or isinstance(error, FilesUnavailableError)

@@ -19,7 +19,7 @@ from sqlalchemy import Engine, Select, func, select
 from spec.states import FINISHED, TRANSITIONS, JobStatus
 from spec.views import Curve
 from store.db import reading
-from store.files import files_at
+from store.files import MARK, files_at
 from store.records import EventRecord, JobRecord
 from store.tables import Artifact, Job, Lease, Mirror
 from tests.integration.tracking.servers import MlflowServer
@@ -192,7 +192,7 @@ class Checker:
         with reading(self._engine) as connection:
             ids = set(connection.execute(select(Job.id).where(Job.project == project)).scalars())
             known = set(connection.execute(select(Artifact.path)).scalars())
-        files = [path for path in self._folder.rglob("*") if path.is_file()]
+        files = [path for path in self._folder.rglob("*") if path.is_file() and path.name != MARK]
         found.stray_files = sum(path.as_uri() not in known for path in files)
         found.doubled += [f"{job_id}: in the record, and no answer named it" for job_id in ids - accepted.keys()]
         if leases := self._count(select(func.count()).select_from(Lease)):

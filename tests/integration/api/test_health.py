@@ -1,5 +1,6 @@
 """A file store that cannot be used is said when the API starts, and by its readiness."""
 
+import io
 import os
 import subprocess
 import sys
@@ -44,4 +45,25 @@ def test_readiness_says_what_is_wrong_with_the_bucket(bucket: str, tmp_path: Pat
         **{"database": "ok", "disk": "ok"},
         "files": "The bucket not-there is not there: make it, or correct EPOCHAL_FILES_URL.",
     }
+    api.engine.dispose()
+
+
+def test_an_api_whose_folder_is_not_the_one_of_the_record_says_so_and_stores_nothing_there(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = tmp_path / "files"
+    first = service(tmp_path)
+    assert first.ask("GET", "/readyz", token=None).status_code == 200
+    first.engine.dispose()
+    folder.rename(tmp_path / "unmounted")
+
+    api = service(tmp_path)
+    files = api.ask("GET", "/readyz", token=None).get_json()["checks"]["files"]
+    assert files.startswith(f"The folder {folder} on ")
+    assert "it has no mark" in files
+    assert caplog.text.count("run `python -m store mark`") == 1
+    upload = {"file": (io.BytesIO(b"a,b\n1,2\n3,4\n"), "table.csv"), "target": "b"}
+    assert api.ask("POST", "/api/v1/datasets", data=upload).status_code == 503
+    assert [path for path in folder.rglob("*") if path.is_file()] == []
+    assert api.submit()  # it waits for a worker
     api.engine.dispose()

@@ -12,6 +12,8 @@ from spec.settings import Settings
 from store import db
 from store.db import now
 from store.doctor import examine
+from store.files import MARK, files_at
+from store.mark import MarkStore
 from store.tables import Job
 from store.workers import WorkerRecord, WorkerStore
 from tests.record import Record, migrate
@@ -92,6 +94,19 @@ def test_a_file_store_of_no_known_kind_is_said(home: Path) -> None:
     assert said["files"].health is Health.wrong
     assert "s3://" in said["files"].says
     assert "queue" in said
+
+
+def test_files_that_are_not_the_ones_of_the_record_are_said(home: Path) -> None:
+    engine = db.connect(f"sqlite:///{home}/epochal.db")
+    right = files_at((home / "right").as_uri())
+    MarkStore(engine).settled(right)
+    engine.dispose()
+    assert found(home, files_url=right.uri(""))["files"].health is Health.ok
+    said = found(home)["files"]
+    assert said.health is Health.wrong
+    assert "is not the file store of this service: it has no mark" in said.says
+    assert "python -m store mark" in said.fix
+    right.delete_file(MARK)
 
 
 @pytest.mark.parametrize(("ahead_s", "said"), [(3600.0, "3600 s ahead of"), (-60.0, "60 s behind"), (1.0, None)])

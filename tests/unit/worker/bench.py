@@ -10,7 +10,7 @@ from sqlalchemy import update
 from spec.job import JobSpec
 from spec.states import JobStatus, StopReason
 from store import db, tables
-from store.files import files_at
+from store.files import Files, files_at
 from tests.record import Record, migrate
 from worker.context import WorkerContext
 from worker.devices import Device
@@ -142,11 +142,12 @@ class Bench:
         migrate(self.url)
         self.engine = db.connect(self.url)
         self.store = Record(self.engine)
-        self.files = files_at(f"file://{folder / 'files'}")
+        self.files: Files = files_at(f"file://{folder / 'files'}")
         self.clock = Clock()
         self.heartbeat = Heartbeat(self.store, worker="bench", lease_s=30.0, clock=self.clock)
         self.trainers: list[Scripted] = []
         self.rung: list[str] = []
+        self.demand_place: Callable[[], object] = lambda: None
 
     def supervisor(self, *answers: Answer, pack_limit: int = 0, time_slice_s: float = 0.0) -> Supervisor:
         """Its first trainer answers by the first script, the next by the second, further ones by the last."""
@@ -168,6 +169,7 @@ class Bench:
             start_trainer=start,
             ring=self.rung.append,
             announce=lambda: None,
+            demand_place=self.demand_place,
             sizes=PackSizes(pack_limit),
             stall_s=STALL_S,
             time_slice_s=time_slice_s,

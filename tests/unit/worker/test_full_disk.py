@@ -36,8 +36,8 @@ def less_patience(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def disk(bench: Bench) -> FullDisk:
-    bench.files = FullDisk(f"file://{bench.folder / 'files'}")
-    return bench.files
+    bench.files = disk = FullDisk(f"file://{bench.folder / 'files'}")
+    return disk
 
 
 def trains_to_the_end(meanwhile: Callable[[Scripted], object] = lambda _trainer: None) -> Answer:
