@@ -59,22 +59,28 @@ class MarkedFiles:
         if self.folder is None and self._clock() - self._found_at < BUCKET_HOLDS_S:
             return
         try:
-            expected = self._expected_now(ASKED_EVERY_S)
-            if expected is None:
-                return
-            found = mark_in(self._files)
-            if found != expected and found != self._expected_now(0.0):
-                raise WrongFilesError(self._wrong(found))
+            self._look()
         except OSError as error:
             if may_pass(error):
                 raise
             raise FilesUnavailableError(f"{self._named()} cannot be used: {reason(error)}.") from error
-        self._found_at = self._clock()
 
     def check(self) -> None:
         """Raise `BadFilesUrlError` if it can never be used as it is set up, `FilesUnavailableError` if not now."""
         self._files.check()
         self.demand()
+
+    def _look(self) -> None:
+        found = None
+        for every_s in (ASKED_EVERY_S, 0.0):  # before it is called wrong, both are asked anew
+            expected = self._expected_now(every_s)
+            if expected is None:
+                return
+            found = mark_in(self._files)
+            if found == expected:
+                self._found_at = self._clock()
+                return
+        raise WrongFilesError(self._wrong(found))
 
     def _expected_now(self, every_s: float) -> str | None:
         if self._clock() - self._asked_at >= every_s:

@@ -12,6 +12,7 @@ import pytest
 
 from epochal.client import Api
 from spec.states import JobStatus
+from store.files import MARK
 from tests.slow_clients import FIRST_BYTES, attack, slowest_answer
 
 from .embedded import Embedded, await_value
@@ -53,7 +54,7 @@ def test_no_file_of_the_home_is_readable_by_others(stack: Embedded, client: Api)
     await_value((stack.home.path / "mlflow" / "mlflow.db").exists)
     modes = {path: path.lstat().st_mode for path in (stack.home.path, *stack.home.path.rglob("*"))}
     names = {path.name for path in modes}
-    assert {"epochal.db", "mlflow.db", "api.log", "token"} <= names
+    assert {"epochal.db", "mlflow.db", "api.log", "token", MARK} <= names
     assert any(path.parent.parent.name == job_id for path in modes)  # the file with its model
     open_to_others = [path for path, mode in modes.items() if not stat.S_ISSOCK(mode) and mode & 0o077]
     assert open_to_others == []

@@ -28,7 +28,7 @@ from store.files import files_at
 from store.files.local import LocalFiles
 
 from ...services import PATIENCE, eventually
-from .conftest import NOBODY, Service, is_problem, service
+from .conftest import NOBODY, Service, emptied, is_problem, service
 from .test_datasets import DATASETS, IRIS, files, form, send
 from .test_form import making
 from .test_process import Running, answer_on, running
@@ -355,7 +355,7 @@ def test_two_who_finish_at_once_get_the_same_data_set_or_an_error(both: Service)
 def test_several_apis_on_one_record_take_turns(tmp_path: Path, postgres_url: str) -> None:
     content = FLOWERS + b"9.9,red,setosa\n"
     with ExitStack() as stack:
-        apis = [service(tmp_path, EPOCHAL_DATABASE_URL=postgres_url) for _ in range(2)]
+        apis = [emptied(service(tmp_path, EPOCHAL_DATABASE_URL=postgres_url)) for _ in range(2)]
         for one in apis:
             stack.callback(one.engine.dispose)
         begin(apis[0], content)

@@ -2,11 +2,13 @@
 
 import socket
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, delete
 
+from store import db
 from store.__main__ import main
 from store.errors import StoreUnavailableError
 from store.files import (
@@ -21,6 +23,7 @@ from store.files import (
 )
 from store.files.marked import ASKED_EVERY_S, BUCKET_HOLDS_S
 from store.mark import MarkStore
+from store.tables import FileStore
 from tests.record import migrate
 
 
@@ -80,8 +83,6 @@ def test_files_that_cannot_be_marked_leave_the_record_without_a_mark(engine: Eng
 def test_moved_files_are_marked_by_a_command_and_the_old_place_is_refused_from_then_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from store import db
-
     monkeypatch.setenv("EPOCHAL_HOME", str(tmp_path))
     migrate(f"sqlite:///{tmp_path}/epochal.db")
     engine = db.connect(f"sqlite:///{tmp_path}/epochal.db")
@@ -183,6 +184,17 @@ def test_a_mark_that_cannot_be_read_is_no_mark(folder: Files, tmp_path: Path) ->
     (tmp_path / "files" / MARK).mkdir(parents=True)
     with pytest.raises(FilesUnavailableError, match=r"The folder .* cannot be used: Is a directory\."):
         MarkedFiles(folder, lambda: "ours").put("jobs/1", b"one")
+
+
+def test_a_record_that_was_made_anew_marks_its_files_anew(engine: Engine, folder: Files) -> None:
+    marks = MarkStore(engine)
+    marked = MarkedFiles(folder, partial(marks.settled, folder))
+    marked.put("jobs/1", b"one")
+    with db.writing(engine) as connection:
+        connection.execute(delete(FileStore))
+    folder.delete_file(MARK)
+    marked.put("jobs/2", b"two")
+    assert mark_in(folder) == marks.known() is not None
 
 
 def test_without_a_mark_in_the_record_any_files_do(folder: Files) -> None:
