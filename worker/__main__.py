@@ -238,7 +238,7 @@ class Worker:
         if why and why != self._unregistered:
             log.warning("this worker is not registered: %s", why)
         elif self._unregistered and not why:
-            log.info("this worker is registered again")
+            log.info("this worker is registered now")
         self._unregistered = why
 
 
