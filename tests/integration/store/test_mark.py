@@ -1,6 +1,7 @@
 """The mark of the file store, in the record and among the files: whoever writes, writes where it is."""
 
 import socket
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -107,14 +108,15 @@ def test_nothing_is_written_to_or_deleted_from_files_without_the_mark(files: Fil
     marked, made = MarkedFiles(files, lambda: "ours"), tmp_path / "made"
     files.put("jobs/1", b"another's")
     made.write_bytes(b"")
-    for change in (
+    changes: tuple[Callable[[], object], ...] = (
         lambda: marked.put("jobs/1", b"ours"),
         lambda: marked.adopt("jobs/1", made),
         lambda: marked.delete_file("jobs/1"),
         lambda: marked.delete_folder("jobs"),
         lambda: marked.delete_unfinished(0.0),
         marked.check,
-    ):
+    )
+    for change in changes:
         with pytest.raises(WrongFilesError):
             change()
     assert files.get("jobs/1") == marked.get("jobs/1") == b"another's"
