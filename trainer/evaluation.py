@@ -5,8 +5,10 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
+from model.report import DRAWN_TARGETS
 from spec.dataset import Targets
 from spec.job import JobSpec
+from spec.monitors import names_in_metrics
 
 from .data import PartName, Split
 from .metrics import ClassMetrics, Part, PartMetrics, RegressionMetrics, measure
@@ -51,7 +53,9 @@ def part_of(setup: Setup, name: PartName, splits: Sequence[Split], weighting: We
         metrics = ClassMetrics(y, setup.info.classes or 0, full=full)
     elif full and y.shape[1]:
         deviations = [split.preprocessing.output.deviation for split in splits]
-        metrics = RegressionMetrics(y, torch.tensor(deviations, device=setup.device, dtype=torch.float64))
+        targets = splits[0].preprocessing.output.names
+        each = names_in_metrics(targets) if 1 < len(targets) <= DRAWN_TARGETS else ()
+        metrics = RegressionMetrics(y, torch.tensor(deviations, device=setup.device, dtype=torch.float64), each)
     weights = None if weighting is None else weighting.rows(name)
     return Part(name, x, setup.objective.targets(y, setup.dtype), metrics, weights)
 

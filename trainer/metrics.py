@@ -4,7 +4,7 @@ The names are scikit-learn's, and so are the numbers (`sklearn.metrics`), which 
 never mix: every sum runs along a member's own rows or classes, so that a member's metrics are the same in any pack.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -109,22 +109,31 @@ class ClassMetrics:
 
 
 class RegressionMetrics:
-    """Of numbers, in the target's own units: MAE, RMSE and R2; of several outputs the mean.
+    """Of numbers, in the target's own units: MAE, RMSE and R2; of several outputs the mean, and each by its name.
 
     `y` are scaled targets [splits, rows, outputs], `deviation` what a scaled unit is of the target's [splits, outputs].
+    `targets` are the names of several outputs in names of metrics; none for the mean alone.
     """
 
-    def __init__(self, y: Tensor, deviation: Tensor) -> None:
-        self._deviation = deviation.unsqueeze(2)
+    def __init__(self, y: Tensor, deviation: Tensor, targets: Sequence[str] = ()) -> None:
+        self._deviation, self._targets = deviation.unsqueeze(2), targets
         # Split by split, for the order of a sum's terms may depend on how many there are.
         self._variance = torch.stack([one.double().var(dim=0, correction=0) for one in y])
-        varies = (self._variance > 0.0).all(dim=1).tolist()
-        self._varies = any(varies)
-        self.undefined = tuple(frozenset(() if one else {"r2"}) for one in varies)
+        varies: list[list[bool]] = (self._variance > 0.0).tolist()
+        self._varies = any(map(all, varies))
+        self.undefined = tuple(
+            frozenset(
+                (
+                    *(() if all(one) else ("r2",)),
+                    *(f"{name}_r2" for name, is_defined in zip(targets, one, strict=False) if not is_defined),
+                )
+            )
+            for one in varies
+        )
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Names of the metrics."""
+        """Names of the metrics, without those of each target."""
         return ("mae", "rmse", "r2") if self._varies else ("mae", "rmse")
 
     def blank(self, losses: Tensor) -> dict[str, Tensor]:
@@ -142,12 +151,14 @@ class RegressionMetrics:
         members = len(errors)
         squares = errors.square().mean(dim=2).double()
         deviation = _of_members(self._deviation, which, members)
-        found = {
-            "mae": (errors.abs().mean(dim=2).double() * deviation[..., 0]).mean(dim=1),
-            "rmse": (squares.sqrt() * deviation[..., 0]).mean(dim=1),
+        of_each = {
+            "mae": errors.abs().mean(dim=2).double() * deviation[..., 0],
+            "rmse": squares.sqrt() * deviation[..., 0],
+            "r2": 1.0 - squares / _of_members(self._variance, which, members),
         }
-        if self._varies:
-            found["r2"] = (1.0 - squares / _of_members(self._variance, which, members)).mean(dim=1)
+        found = {name: of_each[name].mean(dim=1) for name in self.names}
+        for place, target in enumerate(self._targets):
+            found |= {f"{target}_{name}": values[:, place] for name, values in of_each.items()}
         return found
 
 

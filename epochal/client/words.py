@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from html import escape
 
+from spec.monitors import is_of_one_target
 from spec.population import PREFIX
 from spec.views import JobView, Metrics
 
@@ -54,11 +55,14 @@ def metric_label(name: str) -> str:
 
 
 def metrics_text(metrics: Metrics) -> str:
-    """Metrics in words, such as `validation accuracy 96.9 %`; without nulls, and without what a job trained with."""
+    """Metrics in words, such as `validation accuracy 96.9 %`.
+
+    Without nulls, without what a job trained with, and without those of each of several targets.
+    """
     return ", ".join(
         f"{metric_label(name)} {metric(name, value)}"
         for name, value in metrics.items()
-        if value is not None and name != "learning_rate" and not name.startswith(PREFIX)
+        if value is not None and name != "learning_rate" and not name.startswith(PREFIX) and not is_of_one_target(name)
     )
 
 

@@ -96,7 +96,8 @@ def test_numbers_are_measured_as_scikit_learn_measures_them_in_the_targets_units
     deviation = draw.uniform(0.1, 100.0, size=(2, outputs))
     info = DatasetInfo(rows=200, features=1, targets=Targets.numbers, outputs=outputs)
     objective = Objective.of(job(loss="mse", dataset="linear"), info)
-    regression = RegressionMetrics(torch.from_numpy(y), torch.from_numpy(deviation))
+    names = [f"t{place}" for place in range(outputs)]
+    regression = RegressionMetrics(torch.from_numpy(y), torch.from_numpy(deviation), names)
     which = torch.tensor([1, 0, 1])
     part = Part("val", torch.zeros(2, ROWS, 1), torch.from_numpy(y), regression)
     found = measured(part, torch.from_numpy(z), objective, which)
@@ -105,10 +106,37 @@ def test_numbers_are_measured_as_scikit_learn_measures_them_in_the_targets_units
         assert found["val_mae"][member] == pytest.approx(metrics.mean_absolute_error(truth, predicted))
         assert found["val_rmse"][member] == pytest.approx(metrics.root_mean_squared_error(truth, predicted))
         assert found["val_r2"][member] == pytest.approx(metrics.r2_score(truth, predicted))
+        for name, measured_by in (
+            ("mae", metrics.mean_absolute_error),
+            ("rmse", metrics.root_mean_squared_error),
+            ("r2", metrics.r2_score),
+        ):
+            of_each = [found[f"val_{target}_{name}"][member] for target in names]
+            assert of_each == pytest.approx(measured_by(truth, predicted, multioutput="raw_values").tolist())
 
 
 def test_targets_that_are_all_the_same_have_no_r2() -> None:
     assert RegressionMetrics(torch.ones(1, 5, 1), torch.ones(1, 1)).names == ("mae", "rmse")
+
+
+def test_each_of_several_targets_has_its_curve_and_its_test() -> None:
+    draw = np.random.default_rng(0)
+    x, noise = draw.normal(size=(60, 2)), draw.normal(size=60)
+    rows = [[float(one[0]), 7.0, float(more)] for one, more in zip(x, noise, strict=True)]
+    several = {"dataset": {"x": x.tolist(), "y": rows}, "loss": "mse", "architecture": "perceptron"}
+    fields: dict[str, Any] = several | {"learning_rate": 0.1, "test_fraction": 0.2, "validation_fraction": 0.3}
+    trained = train(job(**fields, epochs=30))
+    last, best = trained.curves["0"][-1], trained.outcomes["0"].best_metrics or {}
+    assert {name for name in last if name.startswith("val_")} == {"val_loss", "val_mae", "val_rmse"} | {
+        f"val_y_{place}_{name}" for place in (1, 2, 3) for name in ("mae", "rmse", "r2")
+    } - {"val_y_2_r2"}
+    assert last["val_y_1_r2"] > 0.8
+    assert last["val_y_3_r2"] < 0.5
+    assert last["val_mae"] == pytest.approx(sum(last[f"val_y_{place}_mae"] for place in (1, 2, 3)) / 3)
+    assert {"test_y_1_mae", "test_y_3_r2"} <= set(best)
+    many = {"x": x.tolist(), "y": draw.normal(size=(60, 13)).tolist()}
+    alone = train(job(dataset=many, loss="mse", epochs=1)).curves["0"][0]
+    assert {name for name in alone if name.endswith("_mae")} == {"val_mae"}
 
 
 @pytest.mark.parametrize(

@@ -13,5 +13,6 @@ test("epochs are added, and one that comes again replaces what followed it", () 
   expect(joined(two, { epoch: [1], val_loss: [0.6] })["val_loss"]).toEqual([0.6]);
   expect(joined(two, { epoch: [] })).toBe(two);
   expect(metricsOf(two)).toEqual(["loss", "accuracy"]);
+  expect(metricsOf({ epoch: [1], val_loss: [1], val_area_r2: [1], val_r2: [1], val_area_mae: [1], val_mae: [1], learning_rate: [1] })).toEqual(["loss", "learning_rate", "mae", "r2", "area_mae", "area_r2"]);
   expect(csv(two)).toBe("epoch,val_loss,val_accuracy\n1,0.5,\n2,0.4,0.9\n");
 });

@@ -1,5 +1,7 @@
 /** The arithmetic of curves: smoothing, best epoch, CSV. */
 
+import { isOfOneTarget } from "./format";
+
 /** Columns of equal length: `epoch`, and one per metric; null where a value was not finite. */
 export type Curve = Readonly<Record<string, readonly (number | null)[]>>;
 
@@ -16,14 +18,14 @@ export function smooth(values: readonly (number | null)[], weight: number): (num
   });
 }
 
-/** Names of metrics without train_ and val_: "loss" first, then by name; only those with a value. */
+/** Names of metrics without train_ and val_: "loss" first, those of each of several targets last; only those with a value. */
 export function metricsOf(curve: Curve): string[] {
   const names = new Set<string>();
   for (const [name, values] of Object.entries(curve)) {
     const plain = /^(?:train|val)_(.+)$/.exec(name)?.[1] ?? (name === "epoch" ? undefined : name);
     if (plain !== undefined && values.some((value) => value !== null)) names.add(plain);
   }
-  const rest = [...names].filter((name) => name !== "loss").sort();
+  const rest = [...names].filter((name) => name !== "loss").sort((a, b) => Number(isOfOneTarget(a)) - Number(isOfOneTarget(b)) || (a < b ? -1 : 1));
   return names.has("loss") ? ["loss", ...rest] : rest;
 }
 

@@ -32,16 +32,21 @@ export function percent(share: number | null | undefined): string {
   return `${(100 * share).toFixed(1).replace(/\.0$/, "")} %`;
 }
 
-const SHARES = /(accuracy|precision|recall|f1|auc|r2)(_|$)/;
+const SHARES = /(accuracy|precision|recall|f1|auc|r2)$/;
 
 /** A metric's value: shares of rows as percentages. */
 export function metric(name: string, value: number | null | undefined): string {
-  return /accuracy/.test(name) ? percent(value) : number(value);
+  return /accuracy$/.test(name) ? percent(value) : number(value);
 }
 
 /** Whether more is better. */
 export function higherIsBetter(name: string): boolean {
   return SHARES.test(name.replace(/^(train|val|test)_/, ""));
+}
+
+/** Whether a metric, without its part, is that of one of several targets: `price_mae`. */
+export function isOfOneTarget(name: string): boolean {
+  return /._(mae|rmse|r2)$/.test(name);
 }
 
 const WORDS: Readonly<Record<string, string>> = { val: "validation", auc: "AUC", roc: "ROC", r2: "R²", f1: "F1", mae: "MAE", rmse: "RMSE" };
