@@ -42,7 +42,7 @@ from . import auth, compression, errors
 from . import metrics as figures
 from .body import MIB
 from .control import control
-from .dataset_images import dataset_images
+from .dataset_contents import dataset_contents
 from .dataset_services import DatasetServices
 from .datasets import datasets
 from .ensemble_services import Ensembles
@@ -174,7 +174,7 @@ def create_app(settings: Settings) -> Flask:
     audit_log.install(app, entries)
     auth.install(app, tokens, auth.FailedLogins())
     of_jobs = jobs, control, models, pictures, replays, improvements, feed, stream
-    of_data = datasets, dataset_images, uploads
+    of_data = datasets, dataset_contents, uploads
     of_sweeps, of_service = (
         (sweeps, ensembles, sweep_stream),
         (lessons, workers, sessions, guests, health, metrics, mlflow, pages),

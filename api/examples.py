@@ -63,6 +63,13 @@ def _submitted(body: Mapping[str, Any]) -> dict[str, Any]:
 _ID = "01990000-0000-7000-8000-000000000000"
 SUBMITTED: Mapping[str, Any] = {name: _submitted(body) for name, body in JOBS.items()}
 LISTED: Mapping[str, Any] = {"one job": {"jobs": [SUBMITTED["digits with dropout"]], "next": None, "total": 1}}
+ROWS: Mapping[str, Any] = {
+    "two flowers": {
+        "columns": ["petal length", "colour", "picked"],
+        "targets": ["kind"],
+        "rows": [[1.4, "white", "2026-04-03", "setosa"], [None, "(other)", "2026-04-05", "virginica"]],
+    }
+}
 IMAGES: Mapping[str, Any] = {
     "an image of each of two classes": {
         "image": [3, 64, 64],

@@ -3,18 +3,14 @@
 import io
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 from PIL import Image
 
-from spec.classes import class_labels
-from spec.dataset import SHIPPED, Shipped, describe
 from spec.images import white_of
 from spec.profile import ValueCount
-from store.datasets import DatasetRecord, table_path
-from store.files import Files, files_at
 
+from .contents import Contents
 from .table import Table
 
 SHOWN_CHANNELS = 3
@@ -26,7 +22,6 @@ class ImageSet:
     """A data set of images. Its methods raise `FileNotFoundError` when its table is gone."""
 
     table: Table
-    rows: int
     image: tuple[int, int, int]
     """(channels, height, width)"""
     classes: tuple[ValueCount, ...]
@@ -60,26 +55,21 @@ class ImageSet:
         return content.getvalue()
 
 
-def uploaded(dataset: DatasetRecord, files: Files) -> ImageSet | None:
-    """The images of an upload; None when its rows are no images."""
-    if dataset.table.image is None:
+def image_set(contents: Contents) -> ImageSet | None:
+    """The images of a data set; None where its rows are no images."""
+    table, schema, profile = contents.table, contents.schema, contents.profile
+    if schema.image is None:
         return None
-    column, table = dataset.profile.columns[0], Table(files, table_path(dataset.id))
-    least, most = column.min or 0.0, column.max or 0.0
-    classes = tuple(dataset.profile.classes)
-    return ImageSet(table, dataset.rows, dataset.table.image, classes, *_ends(least, most))
-
-
-@lru_cache
-def shipped(dataset: Shipped) -> ImageSet | None:
-    """The images of a data set that ships with the service; None when its rows are no images."""
-    info, labels = describe(dataset, labels=True), class_labels(dataset)
-    if info is None or info.image is None:
-        return None
-    table = Table(files_at(str(SHIPPED)), f"{dataset.name}.npz")
-    x, counts = table.x(0, info.rows), np.bincount(table.y(info.rows)).tolist()
-    classes = tuple(ValueCount(value=label, count=count) for label, count in zip(labels, counts, strict=True))
-    return ImageSet(table, info.rows, info.image, classes, *_ends(float(x.min()), float(x.max())))
+    if profile is None:  # few rows, which ship with the service
+        x, counts = table.x(0, table.rows), np.bincount(table.y(table.rows)).tolist()
+        least, most = float(x.min()), float(x.max())
+    else:
+        column, counts = profile.columns[0], [one.count for one in profile.classes]
+        least, most = column.min or 0.0, column.max or 0.0
+    classes = tuple(
+        ValueCount(value=label, count=count) for label, count in zip(schema.target.labels, counts, strict=True)
+    )
+    return ImageSet(table, schema.image, classes, *_ends(least, most))
 
 
 def _ends(least: float, most: float) -> tuple[float, float]:

@@ -271,6 +271,12 @@ class DatasetsQuery(Frozen):
     name: Annotated[Label | None, Field(description="Only data sets of this name.")] = None
 
 
+class RowsQuery(Frozen):
+    """How many rows of a data set."""
+
+    limit: Annotated[int, Field(ge=1, le=100, description="Most rows, the first ones.")] = 10
+
+
 class ImagesQuery(Frozen):
     """How many images of a data set."""
 

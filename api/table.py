@@ -50,6 +50,11 @@ class Table:
         self._files, self._path = files, path
         self._x = self._array(0)
 
+    @property
+    def rows(self) -> int:
+        """How many there are."""
+        return self._x.shape[0]
+
     def x(self, first: int, count: int) -> Block:
         """The numbers of some rows, [rows, numbers]."""
         return self._rows(self._x, first, count)

@@ -237,6 +237,20 @@ class DatasetView(DatasetSummary, Profile):
     """A data set with its profile."""
 
 
+class DatasetRows(Frozen):
+    """The first rows of a data set, as they were read."""
+
+    columns: list[str]
+    """The features, at most 100; of an array its numbers one by one."""
+    targets: list[str]
+    """What is to be predicted."""
+    rows: list[list[bool | float | str | None]]
+    """A value for each column, then for each target: a number, a word, true or false, or a date as YYYY-MM-DD.
+
+    null: there is none. `(other)`: a word that is no category of its column.
+    """
+
+
 class DatasetImage(Frozen):
     """An image of a data set."""
 

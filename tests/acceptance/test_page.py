@@ -41,7 +41,7 @@ def test_from_a_file_to_a_model(stack: Embedded, browser: Browser, tmp_path: Pat
         do.press(button(name="Upload", exact=True))
 
         expect(field("Type of Einkommen")).to_have_value("number", timeout=SLOW_MS)
-        expect(field("Notes")).to_contain_text("decimal mark")
+        expect(field("First rows, as they were read").get_by_role("cell", name="20.5", exact=True)).to_be_visible()
         look(seen)
         do.choose(field("Type of code"), "category")
         do.press(button(name="Read again, corrected"))

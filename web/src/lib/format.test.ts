@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { bytes, count, duration, exact, higherIsBetter, imageSize, metric, metricName, number, relative, shortId } from "./format";
+import { bytes, count, day, duration, exact, higherIsBetter, imageSize, metric, metricName, number, relative, shortId } from "./format";
 
 test("numbers have four significant digits, and a dash stands for what is not known", () => {
   expect([0.123456, 12345, 0, 1e-7, 2.5e6, null, Number.NaN].map(number)).toEqual(["0.1235", "12\u202f345", "0", "1e-7", "2.5e6", "–", "–"]);
@@ -28,6 +28,7 @@ test("an exact time names its zone, and says UTC too where that is another", () 
 
 test("ids, sizes and bytes have one short form", () => {
   expect(shortId("0198c0de-0000-7000-8000-0123456789ab")).toBe("456789ab");
+  expect([20_782, 20_782.5, -1, 1e12, null].map(day)).toEqual(["2026-11-25", "2026-11-25", "1969-12-31", "1e12", "–"]);
   expect(imageSize([3, 12, 10])).toBe("12 × 10 × 3");
   expect([512, 2048, 5_500_000].map(bytes)).toEqual(["512 B", "2 KiB", "5.2 MiB"]);
 });

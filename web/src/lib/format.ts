@@ -78,6 +78,12 @@ export function imageSize([channels = 0, height = 0, width = 0]: readonly number
   return [height, width, channels].map(String).join(" × ");
 }
 
+/** Days since 1970 as a date: "2026-11-25". */
+export function day(days: number | null | undefined): string {
+  const when = new Date((days ?? NaN) * 86_400_000);
+  return Number.isNaN(when.getTime()) ? number(days) : when.toISOString().slice(0, 10);
+}
+
 /** Bytes with a binary unit. */
 export function bytes(size: number): string {
   const units = ["B", "KiB", "MiB", "GiB", "TiB"];

@@ -1,4 +1,4 @@
-"""Images of a data set over HTTP: a few of each class, and each as a PNG."""
+"""What is in a data set over HTTP: its first rows; of images a few of each class, and each as a PNG."""
 
 import io
 import shutil
@@ -25,6 +25,63 @@ def api(api: Service) -> Service:
     """The API over an empty record and no files."""
     shutil.rmtree((api.home / "files"), ignore_errors=True)
     return api
+
+
+MIXED = f"""age;seen;woke;member;colour;note;kind
+34,5;03/04/2026;14:30;yes;red;free text 1;{HTML}
+;05/04/2026;07:05;no;;free text 2;b
+28;;08:00;;blue;free text 3;b
+1.200;31/12/2025;;yes;red;free text 4;{HTML}
+"""
+
+
+def rows_of(api: Service, path: str, query: str = "") -> dict[str, Any]:
+    answer = api.ask("GET", f"{path}/rows{query}")
+    assert answer.status_code == 200, answer.text
+    found: dict[str, Any] = answer.get_json()
+    return found
+
+
+def test_rows_are_as_they_were_read(api: Service) -> None:
+    options = {"types": "colour=category,note=text,age=number"}
+    dataset = uploaded(api, content=MIXED, target="kind", dayfirst="true", **options)
+    found = rows_of(api, dataset["links"]["self"])
+    assert (found["columns"], found["targets"]) == (["age", "seen", "woke", "member", "colour"], ["kind"])
+    assert found["rows"] == [
+        [34.5, "2026-04-03", 52200.0, True, "red", HTML],
+        [None, "2026-04-05", 25500.0, False, None, "b"],
+        [28.0, None, 28800.0, None, "blue", "b"],
+        [1200.0, "2025-12-31", None, True, "red", HTML],
+    ]
+    assert rows_of(api, dataset["links"]["self"], "?limit=1")["rows"] == found["rows"][:1]
+
+
+def test_words_of_no_category_and_times_of_days_are_told(api: Service) -> None:
+    words = [f"w{row % 120}" for row in range(240)]  # a column has 100 categories
+    lines = [f"{word},2026-01-{row % 28 + 1:02}T06:30:00,{row},{row / 2}" for row, word in enumerate(words)]
+    content = "\n".join(["word,at,a,b", *lines])
+    dataset = uploaded(api, content=content, target="a,b", task="regression", types="word=category")
+    found = rows_of(api, dataset["links"]["self"], "?limit=100")
+    assert found["targets"] == ["a", "b"]
+    assert found["rows"][3][1:] == ["2026-01-04T06:30:00", 3.0, 1.5]
+    shown = [row[0] for row in found["rows"]]
+    assert {"(other)"} < set(shown) <= {"(other)", *words}
+
+
+def test_rows_of_arrays_are_their_numbers_at_most_a_hundred(api: Service) -> None:
+    dataset = of_images(api, np.arange(4 * 144).reshape(4, 12, 12) % 256, np.arange(4) % 2)
+    found = rows_of(api, dataset["links"]["self"])
+    assert (found["columns"][0], found["columns"][-1], found["targets"]) == ("X[0]", "X[99]", ["y"])
+    assert found["rows"][1][:2] == [144.0, 145.0]
+    assert [row[-1] for row in found["rows"]] == ["0", "1", "0", "1"]
+
+
+def test_rows_of_shipped_data_have_its_name_for_an_id(api: Service) -> None:
+    found = rows_of(api, "/api/v1/datasets/iris", "?limit=2")
+    assert found["columns"][0] == "sepal length (cm)"
+    assert found["rows"] == [[5.1, 3.5, 1.4, 0.2, "setosa"], [4.9, 3.0, 1.4, 0.2, "setosa"]]
+    assert rows_of(api, "/api/v1/datasets/diabetes", "?limit=1")["rows"][0][-1] == 151.0
+    is_problem(api.ask("GET", "/api/v1/datasets/moons/rows"), 404)
 
 
 def of_images(api: Service, x: npt.ArrayLike, y: npt.ArrayLike, **fields: str) -> dict[str, Any]:
@@ -135,6 +192,8 @@ def test_a_wrong_number_of_images_names_its_field(api: Service) -> None:
     ):
         (fault,) = is_problem(api.ask("GET", f"{at}?{query}"), 422)["errors"]
         assert (fault["path"], fault["message"][: len(message)]) == (path, message)
+    (fault,) = is_problem(api.ask("GET", at.replace("images", "rows?limit=101")), 422)["errors"]
+    assert fault == {"path": "limit", "message": "must be at most 100; it is '101'"}
 
 
 def test_what_is_not_there_is_said(api: Service) -> None:
@@ -146,7 +205,7 @@ def test_what_is_not_there_is_said(api: Service) -> None:
     for wrong in ("-1", "x", "1.5", "9" * 400):
         is_problem(api.ask("GET", f"{at}/{wrong}.png"), 404)
     (api.home / "files" / table_path(dataset["id"])).unlink()
-    for gone in (at, f"{at}/0.png"):
+    for gone in (at, f"{at}/0.png", at.replace("images", "rows")):
         assert is_problem(api.ask("GET", gone), 404)["detail"] == "The data set is no longer in the file store."
     table = uploaded(api, content=IRIS)
     assert "images" not in table["links"]
@@ -175,7 +234,7 @@ def test_shipped_images_have_their_name_for_an_id(api: Service) -> None:
 def test_owners_see_their_own_images(api: Service) -> None:
     at = of_images(api, np.zeros((4, 2, 2)), np.arange(4) % 2)["links"]["images"]
     bob = api.tokens.create(owner="bob")
-    for path in (at, f"{at}/0.png"):
+    for path in (at, f"{at}/0.png", at.replace("images", "rows")):
         is_problem(api.ask("GET", path, token=bob), 404)
         is_problem(api.ask("GET", path, token=None), 401)
 
