@@ -64,7 +64,7 @@ def test_the_notebook_teaches_what_it_says() -> None:
     assert names["overfit"].verdict.kind == "overfit"
     assert names["gap"][-1] > names["gap"][0] + 0.2
     assert names["stopped"].view.stop_reason is StopReason.early_stopping
-    assert list(names["predictions"]) == ["0", "1", "1", "0"]
+    assert list(names["predictions"]) == [0, 1, 1, 0]
     assert names["difference"] < 1e-6
     assert names["logits"].argmax(dim=1).tolist() == [0, 1, 1, 0]
 

@@ -55,7 +55,8 @@ TABLE: Mapping[str, tuple[int, ...]] = {
     **dict.fromkeys(["pictures.picture_numbers", "pictures.picture", "replays.compared_job"], SHARED),
     **dict.fromkeys(["improvements.show", "sweeps.show", "sweeps.list_trials", "sweeps.show_trial"], SHARED),
     **dict.fromkeys(["sweeps.table", "sweep_stream.follow", "replays.compared_sweep", "ensembles.ensemble"], SHARED),
-    **dict.fromkeys(["ensembles.fetch", "ensembles.predict", "datasets.show"], SHARED),
+    **dict.fromkeys(["ensembles.fetch", "ensembles.predict", "datasets.show", "dataset_contents.list_rows"], SHARED),
+    **dict.fromkeys(["dataset_contents.list_images", "dataset_contents.image"], SHARED),
     **dict.fromkeys(["projects.show", "projects.list_members"], SHARED),
     **dict.fromkeys(["control.change", "control.cancel", "control.pause", "control.resume", "control.retry"], CHANGE),
     **dict.fromkeys(["control.delete", "improvements.improve", "replays.replay_job", "replays.replay_sweep"], CHANGE),
@@ -111,7 +112,15 @@ class Lab:
         self.ids = {
             "job_id": self.ask("owner", "POST", "/jobs", {**base, "dataset": {"id": data}})["id"],
             "sweep_id": self.ask("owner", "POST", "/sweeps", {"base": base, **space})["id"],
-            **{"dataset_id": data, "sha256": "a" * 64, "project": "vision", "number": "0", "name": "x", "path": "x"},
+            **{
+                "dataset_id": data,
+                "sha256": "a" * 64,
+                "project": "vision",
+                "number": "0",
+                "row": "0",
+                "name": "x",
+                "path": "x",
+            },
         }
 
     def ask(self, who: str, verb: str, path: str, body: Any) -> Any:

@@ -125,6 +125,19 @@ def test_tabs_that_nobody_sees_leave_the_connections_of_the_browser_to_the_one_t
         train(api, 30)
 
 
+def test_of_jobs_with_different_losses_none_is_the_best_by_its_loss(api: Running, browser: Browser) -> None:
+    api.store.submit([spec("one"), spec("two"), spec("other", loss="focal")], owner="ann")
+    one, two, other = (train(api, epochs) for epochs in (30, 25, 24))
+    with signed_in(browser, api) as seen:
+        card = seen.get_by_role("region", name="Best metrics")
+        best = card.get_by_role("row", name="one").get_by_role("cell").filter(has_text="best")
+        seen.goto(f"{address(api)}/#/compare?ids={one},{two}")
+        expect(best).to_have_count(4)  # the losses and the accuracies
+        seen.goto(f"{address(api)}/#/compare?ids={one},{two},{other}")
+        expect(card).to_contain_text("but not of losses: these jobs have different ones")
+        expect(best).to_have_count(2)
+
+
 def test_a_wrong_token_is_a_sentence_on_the_page(api: Running, browser: Browser) -> None:
     with page_of(browser) as seen:
         seen.goto(address(api))
@@ -230,19 +243,6 @@ def test_hostile_texts_are_shown_as_text(api: Running, browser: Browser) -> None
             expect(seen.get_by_role("img", name=f"{text}, row {row}", exact=True)).to_be_visible()
         assert seen.evaluate("typeof hacked") == "undefined"
         assert seen.locator("img[src=x], svg[onload], [onmouseover], main script").count() == 0
-
-
-def test_of_jobs_with_different_losses_none_is_the_best_by_its_loss(api: Running, browser: Browser) -> None:
-    api.store.submit([spec("one"), spec("two"), spec("other", loss="focal")], owner="ann")
-    one, two, other = (train(api, epochs) for epochs in (30, 25, 24))
-    with signed_in(browser, api) as seen:
-        card = seen.get_by_role("region", name="Best metrics")
-        best = card.get_by_role("row", name="one").get_by_role("cell").filter(has_text="best")
-        seen.goto(f"{address(api)}/#/compare?ids={one},{two}")
-        expect(best).to_have_count(4)  # the losses and the accuracies
-        seen.goto(f"{address(api)}/#/compare?ids={one},{two},{other}")
-        expect(card).to_contain_text("but not of losses: these jobs have different ones")
-        expect(best).to_have_count(2)
 
 
 def test_where_nothing_is_yet_each_view_says_what_to_do_next(tmp_path: Path, browser: Browser) -> None:
