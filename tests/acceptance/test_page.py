@@ -106,6 +106,9 @@ def test_from_images_to_a_prediction(stack: Embedded, browser: Browser, width: i
         look(seen)
         do.write(seen.get_by_label("Epochs"), "3")
         do.press(button(name="Train", exact=True))
+        expect(seen.get_by_text("Or choose an image of the data set")).to_be_visible(
+            timeout=SLOW_MS
+        )  # once it has trained
         do.press(seen.get_by_text("Or choose an image of the data set"))
         do.press(button(name=re.compile("^red, row")).first)
         expect(seen.get_by_text(re.compile("^In the data set it is red"))).to_be_visible(timeout=SLOW_MS)
