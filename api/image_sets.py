@@ -1,8 +1,9 @@
 """Data sets of images, of which some are shown."""
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from PIL import Image
@@ -60,9 +61,9 @@ def image_set(contents: Contents) -> ImageSet | None:
     table, schema, profile = contents.table, contents.schema, contents.profile
     if schema.image is None:
         return None
-    if profile is None:  # few rows, which ship with the service
-        x, counts = table.x(0, table.rows), np.bincount(table.y(table.rows)).tolist()
-        least, most = float(x.min()), float(x.max())
+    counts: Sequence[int]
+    if profile is None:
+        least, most, counts = _looked_through(table)
     else:
         column, counts = profile.columns[0], [one.count for one in profile.classes]
         least, most = column.min or 0.0, column.max or 0.0
@@ -70,6 +71,16 @@ def image_set(contents: Contents) -> ImageSet | None:
         ValueCount(value=label, count=count) for label, count in zip(schema.target.labels, counts, strict=True)
     )
     return ImageSet(table, schema.image, classes, *_ends(least, most))
+
+
+@lru_cache
+def _looked_through(table: Table) -> tuple[float, float, tuple[int, ...]]:
+    """The least and the largest number, and the rows of each class, of a table that ships with the service.
+
+    It has few rows, and is looked through once, not for each image.
+    """
+    x, y = table.x(0, table.rows), table.y(table.rows)
+    return float(x.min()), float(x.max()), tuple(np.bincount(y).tolist())
 
 
 def _ends(least: float, most: float) -> tuple[float, float]:

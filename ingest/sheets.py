@@ -6,6 +6,7 @@ import zipfile
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
+from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -78,8 +79,9 @@ def write(file: Path, order: ReadingOrder, copy: TextIO) -> tuple[dict[str, Any]
 
 
 def _is_locked(file: Path) -> bool:
-    content = file.read_bytes()
-    return content.startswith(OLD) and LOCKED in content
+    """Whether Excel has encrypted the workbook; the file is searched where it lies, for it may be large."""
+    with file.open("rb") as stream, mmap(stream.fileno(), 0, access=ACCESS_READ) as content:
+        return content[: len(OLD)] == OLD and content.find(LOCKED) >= 0
 
 
 # --- which sheet ------------------------------------------------------------------------------------------------------

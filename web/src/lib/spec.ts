@@ -3,6 +3,9 @@
 import { count } from "./format";
 import { isRecord } from "./json";
 
+/** Names of the shipped data sets whose rows are images. */
+export const SHIPPED_IMAGES: readonly string[] = ["digits"];
+
 /** A name such as "digits", or an upload's id. */
 export function datasetName(dataset: unknown): string {
   if (typeof dataset === "string") return dataset;
