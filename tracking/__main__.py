@@ -16,8 +16,6 @@ ROUND_S = 0.25
 """Pause after a round that copied everything."""
 MORE_S = 0.05
 """Pause after a round that left something to copy."""
-NICE = 5
-"""As nice as what trains on the CPU, so that jobs of hours are mirrored meanwhile; what people ask for comes first."""
 
 
 def main() -> int:
@@ -35,7 +33,6 @@ def main() -> int:
         return 0
     from store import service
 
-    os.nice(NICE)
     return service.serve(load)
 
 
@@ -53,11 +50,13 @@ def load() -> Callable[[Settings, threading.Event], None]:
     from .mirror import Mirror
     from .mlflow import Mlflow
     from .parents import Parents
+    from .serve import NICE
 
     def run(settings: Settings, stop: threading.Event) -> None:
         """Mirror in rounds until `stop`. Raises `BadSettingsError` when there is no MLflow server to mirror to."""
         if not settings.mlflow_url:
             raise BadSettingsError("EPOCHAL_MLFLOW_URL is not set: there is no MLflow server to mirror to.")
+        os.nice(NICE)
         engine = connect(settings.database_url)
         with Mlflow(settings.mlflow_url) as mlflow:
             links = Links(settings.public_url, settings.mlflow_public_url)

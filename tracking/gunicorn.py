@@ -8,8 +8,11 @@ import os
 from typing import Any
 
 from gunicorn.arbiter import Arbiter
+from gunicorn.workers.base import Worker
 from sqlalchemy import Engine, event
 from sqlalchemy.engine.interfaces import DBAPIConnection
+
+from .serve import NICE
 
 gc.disable()  # until MLflow is imported: a quarter of that time went into searching it for garbage
 preload_app = True  # MLflow is imported once: the workers share its memory, and the second one starts at once
@@ -38,6 +41,11 @@ def on_starting(_: Arbiter) -> None:
         store.engine.dispose()
     gc.freeze()  # imported modules stay: searching them for garbage took a tenth of a worker's time
     gc.enable()
+
+
+def post_fork(_: Arbiter, __: Worker) -> None:
+    """Let the processes that answer come after what trains; the one that starts them is waited for."""
+    os.nice(NICE)
 
 
 @event.listens_for(Engine, "connect")

@@ -10,6 +10,10 @@ import sys
 from pathlib import Path
 from typing import NoReturn
 
+NICE = 10
+"""Of what copies curves and what keeps them, once they have started: where all cores are busy, they come after what
+trains (5), for a chart may be a little late, and before what draws (15)."""
+
 ENVIRONMENT = {
     "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",  # eight more processes, and code execution for whoever asks
     "MLFLOW_ALLOW_MODEL_CODE_EXECUTION": "false",

@@ -12,7 +12,9 @@ import httpx
 import psutil
 import pytest
 
+import worker.child
 from tests.services import PATIENCE, eventually
+from tracking.serve import NICE
 
 from .servers import MlflowServer
 
@@ -38,6 +40,13 @@ def test_it_is_two_workers_and_one_that_dies_is_replaced(mlflow_server: MlflowSe
         assert httpx.post(f"{mlflow_server.url}/api/2.0/mlflow/experiments/create", json={"name": name}).is_success
     for name in ("of one", "of the other") * 4:
         assert mlflow_server.ask("experiments/get-by-name", experiment_name=name)["experiment"]["name"] == name
+
+
+def test_its_workers_come_after_what_trains(mlflow_server: MlflowServer) -> None:
+    process = process_of(mlflow_server)
+    eventually(lambda: len(process.children()) == 2, within_s=30.0, what="two workers")
+    assert {one.nice() for one in process.children()} == {process.nice() + NICE}
+    assert NICE > worker.child.NICE
 
 
 def test_a_commit_waits_for_the_disk_once(mlflow_server: MlflowServer) -> None:
