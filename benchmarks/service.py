@@ -26,7 +26,7 @@ PATIENCE_S = 300.0
 def sweep(workload: Workload, trials: Sequence[Trial]) -> Swept:
     """The time from the POST of all jobs until all have succeeded and all curves are complete in MLflow; warm."""
     with tempfile.TemporaryDirectory() as folder, running_stack(Path(folder)) as (api, mlflow):
-        until("MLflow answers", lambda: _answers(mlflow))
+        until("MLflow answers", lambda: answers(mlflow))
         warm = Project("warm", api, mlflow)
         warm.post(workload.shortened(epochs=1), trials[: 2 * PROCESSES])
         until("the first jobs have succeeded and are in MLflow", lambda: warm.finished() and warm.mirrored())
@@ -138,7 +138,8 @@ def until(what: str, true: Callable[[], bool], every_s: float = POLL_S, patience
         time.sleep(every_s)
 
 
-def _answers(mlflow: httpx.Client) -> bool:
+def answers(mlflow: httpx.Client) -> bool:
+    """Whether MLflow answers: it starts in the background."""
     try:
         return mlflow.get("/health").is_success
     except httpx.TransportError:

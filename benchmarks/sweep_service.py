@@ -14,7 +14,7 @@ import torch
 from spec.job import JobSpec
 from trainer.data import split
 
-from .service import ServiceFailedError, running_stack, until
+from .service import ServiceFailedError, answers, running_stack, until
 from .sweep_tasks import DECAYS, DROPOUTS, RATES, TASKS, Moment, Parts, Task
 
 POLL_S = 0.1
@@ -76,8 +76,9 @@ def body(task: Task, name: str, seed: int) -> dict[str, Any]:
 
 
 def contest(task: Task, name: str, seed: int) -> tuple[float, float, list[Moment]]:
-    """When the sweep began and ended, and the end of each of its jobs; the stack is warm."""
-    with tempfile.TemporaryDirectory() as folder, running_stack(Path(folder)) as (api, _):
+    """When the sweep began and ended, and the end of each of its jobs; the stack is warm, MLflow included."""
+    with tempfile.TemporaryDirectory() as folder, running_stack(Path(folder)) as (api, mlflow):
+        until("MLflow answers", lambda: answers(mlflow))
         finished(api, body(task.smaller(epochs=3, trials=8), name, seed + 1))
         began = time.time()
         sweep_id = finished(api, body(task, name, seed))
