@@ -30,7 +30,9 @@ def compared(
     the best one's.
     """
     (best, of_best), *others = scores.items()
-    found = compare(of_best, [theirs for _, theirs in others], test_share=test_share(spec))
+    rows = _counted_rows(spec)
+    step = 0.0 if rows is None else 1.0 / rows
+    found = compare(of_best, [theirs for _, theirs in others], test_share=test_share(spec), step=step)
     by_number = {number: one for (number, _), one in zip(others, found, strict=True)}
     named = {f"#{number}": one for number, one in by_number.items()}
     said = sentence(f"#{best}", named, unit="folds" if spec.folds else "seeds")

@@ -68,7 +68,9 @@ class _Comparison:
     def with_all(self, others: Sequence[Tried]) -> Improvement:
         scores = {other.number: self._scores(other) for other in others}
         known = [number for number, theirs in scores.items() if all(map(math.isfinite, [*self._ours, *theirs]))]
-        compared = dict(zip(known, compare(self._ours, [scores[number] for number in known]), strict=True))
+        compared = dict(
+            zip(known, compare(self._ours, [scores[number] for number in known], step=self._step), strict=True)
+        )
         changes = [self._view(other, compared.get(other.number)) for other in others]
         changes.sort(key=lambda change: (score_of(change.mean, self._objective), change.number))
         helping = [change for change in changes if change.helps]
@@ -111,11 +113,16 @@ class _Comparison:
         """The least difference that matters."""
         if self._objective in LOWER_IS_BETTER:
             return MATTERS * abs(math.fsum(self._finite)) / max(len(self._finite), 1)
+        return max(MATTERS, LEAST_ROWS * self._step)
+
+    @property
+    def _step(self) -> float:
+        """The share of one row in a metric of classes; 0.0 of others."""
         info = self._spec.info
-        if info is None or info.targets is Targets.numbers:
-            return MATTERS
+        if self._objective in LOWER_IS_BETTER or info is None or info.targets is Targets.numbers:
+            return 0.0
         train, validation, _ = self._spec.split_rows(info)
-        return max(MATTERS, LEAST_ROWS / max(validation if self._objective.startswith("val_") else train, 1))
+        return 1.0 / max(validation if self._objective.startswith("val_") else train, 1)
 
     # --- sentences ---------------------------------------------------------------------------------------------------
 

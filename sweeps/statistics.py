@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 
@@ -57,19 +58,27 @@ def band(values: Sequence[float], *, test_share: float | None = None) -> Band:
 
 
 def compare(
-    best: Sequence[float], others: Sequence[Sequence[float]], *, test_share: float | None = None
+    best: Sequence[float],
+    others: Sequence[Sequence[float]],
+    *,
+    test_share: float | None = None,
+    step: float = 0.0,
 ) -> list[Comparison]:
     """The best configuration's scores beside those of the others, by the same seeds or folds; less is better.
 
-    Paired t-tests (scipy.stats.ttest_rel; for folds with the corrected variance), with Holm's correction.
+    Paired t-tests (scipy.stats.ttest_rel; for folds with the corrected variance), with Holm's correction. `step` is
+    that of a score that comes in steps, such as an accuracy of so many rows: then a few differences are easily the
+    same by chance, and would say that seeds do nothing. Their deviation is at least that of two rounded numbers,
+    step / sqrt(6): each has the variance step^2 / 12 (Sheppard 1898).
     """
-    differences = [np.subtract(other, best) for other in others]
-    raw = [_p(difference, test_share) for difference in differences]
+    least = step / math.sqrt(6.0)
+    differences = [_Differences.of(np.subtract(other, best), least) for other in others]
+    raw = [difference.p(test_share) for difference in differences]
     known = [p for p in raw if p is not None]
     corrected = iter(holm(known))
     adjusted = [None if p is None else next(corrected) for p in raw]
     return [
-        Comparison(float(np.mean(difference)), p, _needed(difference, p, len(known), test_share))
+        Comparison(difference.mean, p, difference.needed(p, len(known), test_share))
         for difference, p in zip(differences, adjusted, strict=True)
     ]
 
@@ -117,33 +126,38 @@ def _error(deviation: float, count: int, test_share: float | None) -> float:
     return deviation * math.sqrt(1.0 / count + (test_share or 0.0))
 
 
-def _p(difference: "np.ndarray[tuple[int, ...], np.dtype[np.float64]]", test_share: float | None) -> float | None:
-    count = len(difference)
-    if count < 2 or not np.isfinite(difference).all():
-        return None
-    error = _error(float(np.std(difference, ddof=1)), count, test_share)
-    mean = float(np.mean(difference))
-    if error == 0.0:
-        return 1.0 if mean == 0.0 else 0.0
-    return _both_tails(abs(mean) / error, count - 1)
+@dataclass(frozen=True)
+class _Differences:
+    """Of two configurations, seed by seed."""
 
+    mean: float
+    deviation: float
+    """NaN of one seed, and where one of them has no number."""
+    count: int
 
-def _needed(
-    difference: "np.ndarray[tuple[int, ...], np.dtype[np.float64]]",
-    p: float | None,
-    tests: int,
-    test_share: float | None,
-) -> int | None:
-    """How many more seeds make a difference of this size significant among so many tests; folds cannot be added."""
-    if p is None or p < 1.0 - CONFIDENCE or test_share is not None:
+    @classmethod
+    def of(cls, values: "np.ndarray[tuple[int, ...], np.dtype[np.float64]]", least: float) -> Self:
+        known = len(values) > 1 and bool(np.isfinite(values).all())
+        deviation = float(np.std(values, ddof=1)) if known else math.nan
+        return cls(float(np.mean(values)), max(deviation, least), len(values))
+
+    def p(self, test_share: float | None) -> float | None:
+        """Of the paired t-test; None where there is no deviation."""
+        if not math.isfinite(self.deviation):
+            return None
+        error = _error(self.deviation, self.count, test_share)
+        if error == 0.0:
+            return 1.0 if self.mean == 0.0 else 0.0
+        return _both_tails(abs(self.mean) / error, self.count - 1)
+
+    def needed(self, p: float | None, tests: int, test_share: float | None) -> int | None:
+        """How many more seeds make a difference of this size significant among so many tests; folds are not added."""
+        if p is None or p < 1.0 - CONFIDENCE or test_share is not None or self.mean == 0.0:
+            return None
+        for count in range(self.count + 1, MOST_SEEDS + self.count + 1):
+            if _both_tails(abs(self.mean) / _error(self.deviation, count, None), count - 1) * tests < 1.0 - CONFIDENCE:
+                return count - self.count
         return None
-    mean, deviation = float(np.mean(difference)), float(np.std(difference, ddof=1))
-    if mean == 0.0:
-        return None
-    for count in range(len(difference) + 1, MOST_SEEDS + len(difference) + 1):
-        if _both_tails(abs(mean) / (deviation / math.sqrt(count)), count - 1) * tests < 1.0 - CONFIDENCE:
-            return count - len(difference)
-    return None
 
 
 def sentence(best: str, comparisons: dict[str, Comparison], *, unit: str = "seeds") -> str:

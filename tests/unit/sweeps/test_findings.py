@@ -27,6 +27,13 @@ def test_a_difference_of_few_rows_is_said_though_all_seeds_show_it() -> None:
     assert "rows" not in compared(sweep(space={"validation_fraction": [0.1, 0.5]}), TWO_ROWS, {})[0]
 
 
+def test_two_seeds_with_the_same_difference_of_rows_decide_nothing() -> None:
+    equal = {0: [-0.9, -0.9], 1: [-0.8, -0.8]}  # 3 of 30 rows
+    assert compared(sweep(seeds=2), equal, {})[0] == (
+        "The difference between #0 and #1 is not larger than what seeds do; about 1 more seed would decide it."
+    )
+
+
 @pytest.mark.parametrize(
     ("objective", "accuracy", "balanced", "said"),
     [

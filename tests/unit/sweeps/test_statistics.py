@@ -54,6 +54,17 @@ def test_a_clear_difference_is_said_so() -> None:
     assert sentence("trial 1", {"trial 2": one}).startswith("trial 1 is better than all others")
 
 
+def test_equal_differences_of_rows_are_not_taken_for_no_noise() -> None:
+    best, other = [-0.90, -0.92], [-0.88, -0.90]
+    (exact,), (counted,) = compare(best, [other]), compare(best, [other], step=0.01)
+    assert exact.decided  # of a number that has no steps, seeds would do nothing
+    assert counted.p == pytest.approx(stats.t.sf(0.02 / (0.01 / np.sqrt(6) / np.sqrt(2)), 1) * 2)
+    assert not counted.decided
+    assert counted.needed == 1
+    spread = SEEDS[:2].tolist()
+    assert compare(spread[0], [spread[1]]) == compare(spread[0], [spread[1]], step=0.01)
+
+
 def test_one_seed_decides_nothing() -> None:
     (one,) = compare([0.1], [[0.2]])
     assert one.p is None
