@@ -44,6 +44,8 @@ _FORMULA = re.compile(
 )
 _ERROR = re.compile(rb'<(?:\w+:)?c [^>]*?\bt="e"')
 _SHEET = re.compile(rb'<(?:\w+:)?sheet\s[^>]*?\b\w+:id="([^"]+)"')
+_HIDDEN_ROW = re.compile(rb'<(?:\w+:)?row [^>]*?\bhidden="(?:1|true)"[^>]*[^>/]>')
+_HIDDEN_COLUMNS = re.compile(rb'<(?:\w+:)?col [^>]*?\bhidden="(?:1|true)"[^>]*>')
 _RECALCULATED = re.compile(rb'\bfullCalcOnLoad="(?:1|true)"')
 Cell = str | float | bool | date | time | timedelta
 
@@ -123,6 +125,7 @@ def _chosen(book: CalamineWorkbook, parts: "_Parts", order: ReadingOrder) -> tup
     if found.errors:
         cells = "1 cell with an error" if found.errors == 1 else f"{found.errors:,} cells with errors"
         notes.append(f"The sheet has {cells}, such as #N/A or #DIV/0!: each is read as a missing value.")
+    notes += _of_hidden(found)
     return sheet, notes
 
 
@@ -145,6 +148,21 @@ def _of_merged(sheet: CalamineSheet) -> list[str]:
     return [f"Cells are merged over rows, from {where} on: only the first has the value, and the others have none."]
 
 
+def _of_hidden(found: "_Found") -> list[str]:
+    """What to say of rows and columns that somebody hid, or a filter: no program leaves them out of a file."""
+    filled = {_number(letters) for letters in found.columns}
+    columns = sorted(one for one in filled if any(first <= one <= last for first, last in found.hidden_columns))
+    hidden = [f"{found.hidden_rows:,} row{'s' * (found.hidden_rows > 1)}"] if found.hidden_rows else []
+    if columns:
+        hidden.append(f"the column{'s' * (len(columns) > 1)} {some(_letters(column - 1) for column in columns)}")
+    if not hidden:
+        return []
+    return [
+        f"The sheet hides {' and '.join(hidden)}, such as by a filter: they are read like the others. "
+        "To leave them out, copy what is visible into a new file."
+    ]
+
+
 def _letters(column: int) -> str:
     """The name of a column: A, B ... Z, AA ..."""
     return (_letters(column // 26 - 1) if column >= 26 else "") + chr(ord("A") + column % 26)
@@ -165,6 +183,9 @@ class _Found:
     """Cells with a formula and no value."""
     is_zero: bool = True
     """Whether all formulas have the value 0."""
+    hidden_rows: int = 0
+    hidden_columns: list[tuple[int, int]] = field(default_factory=list)
+    """The first and the last of each range, from 1 on; they may lie beyond the table."""
 
 
 class _Parts:
@@ -236,6 +257,11 @@ def _look(text: bytes, found: _Found) -> None:
     found.columns.update(_CELL.findall(text))
     if b't="e"' in text:
         found.errors += len(_ERROR.findall(text))
+    if b"hidden=" in text:
+        found.hidden_rows += len(_HIDDEN_ROW.findall(text))
+        for column in _HIDDEN_COLUMNS.findall(text):
+            said = dict(re.findall(rb'\b(min|max)="(\d+)"', column))
+            found.hidden_columns.append((int(said.get(b"min", 0)), int(said.get(b"max", 0))))
     if b"f>" not in text and b"<f " not in text:
         return
     for says, value in _FORMULA.findall(text):

@@ -89,6 +89,19 @@ def test_notes_say_what_is_not_as_it_looks(tmp_path: Path) -> None:
     assert np.isnan(table(tmp_path)[0][3, 0])
 
 
+def test_what_is_hidden_is_read_and_said(tmp_path: Path) -> None:
+    beyond = '<col min="2" max="2" hidden="1" width="9"/><col width="9" min="7" max="16384" hidden="true"/>'
+    both = xlsx({"S": TABLE}, hidden_rows=(3, 5, 99), hidden_columns=beyond)
+    found = reading(both, tmp_path)
+    assert found.rows == 20
+    (note,) = [note for note in found.profile.notes if "hides" in note]
+    assert note.startswith("The sheet hides 2 rows and the column 'B', such as by a filter: they are read like the")
+    only = xlsx({"S": TABLE}, hidden_rows=(7,))
+    assert any("hides 1 row, such as" in note for note in reading(only, tmp_path).profile.notes)
+    aside = xlsx({"S": TABLE}, hidden_columns='<col min="7" max="16384" hidden="1"/>')
+    assert not any("hides" in note for note in reading(aside, tmp_path).profile.notes)
+
+
 def test_a_sheet_may_be_named(tmp_path: Path) -> None:
     book = xlsx({"One": TABLE[:9], "Two": TABLE}, hidden=["Two"])
     assert reading(book, tmp_path, sheet="Two").rows == 20

@@ -2,7 +2,7 @@
 
 import io
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime, time, timedelta
 from typing import Any
 from xml.sax.saxutils import escape
@@ -29,8 +29,13 @@ def xlsx(
     hidden: Sequence[str] = (),
     merged: str = "",
     is_recalculated: bool = False,
+    hidden_rows: Collection[int] = (),
+    hidden_columns: str = "",
 ) -> bytes:
-    """A workbook as Excel writes it: None is an empty cell, `Raw` the XML of one. `merged` is a range of each sheet."""
+    """A workbook as Excel writes it: None is an empty cell, `Raw` the XML of one.
+
+    Of each sheet, `merged` is a range, `hidden_rows` are numbers from 1 on, and `hidden_columns` is XML.
+    """
     states = {name: ' state="hidden"' if name in hidden else "" for name in sheets}
     listed = "".join(
         f'<sheet name="{escape(name)}" sheetId="{place}"{states[name]} r:id="rId{place}"/>'
@@ -51,7 +56,7 @@ def xlsx(
         "xl/styles.xml": f"<styleSheet {_NAMESPACES}><cellXfs>{_STYLES}</cellXfs></styleSheet>",
     }
     for place, rows in enumerate(sheets.values(), 1):
-        members[f"xl/worksheets/sheet{place}.xml"] = _sheet(rows, merged)
+        members[f"xl/worksheets/sheet{place}.xml"] = _sheet(rows, merged, hidden_rows, hidden_columns)
     return zipped(members)
 
 
@@ -64,13 +69,15 @@ def zipped(members: Mapping[str, str]) -> bytes:
     return buffer.getvalue()
 
 
-def _sheet(rows: Sequence[Sequence[Any]], merged: str) -> str:
+def _sheet(rows: Sequence[Sequence[Any]], merged: str, hidden_rows: Collection[int], hidden_columns: str) -> str:
     lines = ""
     for number, row in enumerate(rows, 1):
         cells = "".join(_cell(f"{chr(65 + place)}{number}", cell) for place, cell in enumerate(row))
-        lines += f'<row r="{number}">{cells}</row>'
+        hidden = ' hidden="1"' if number in hidden_rows else ""
+        lines += f'<row r="{number}"{hidden} spans="1:6">{cells}</row>'
     ranges = f'<mergeCells count="1"><mergeCell ref="{merged}"/></mergeCells>' if merged else ""
-    return f"<worksheet {_NAMESPACES}><sheetData>{lines}</sheetData>{ranges}</worksheet>"
+    columns = f"<cols>{hidden_columns}</cols>" if hidden_columns else ""
+    return f"<worksheet {_NAMESPACES}>{columns}<sheetData>{lines}</sheetData>{ranges}</worksheet>"
 
 
 def _cell(place: str, cell: Any) -> str:
