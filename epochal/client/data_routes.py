@@ -8,7 +8,7 @@ import httpx
 
 from spec.ensemble import EnsembleView
 from spec.schema import Task
-from spec.views import DatasetPage, DatasetSummary, DatasetView, ModelFormat, Predictions
+from spec.views import DatasetPage, DatasetRows, DatasetSummary, DatasetView, ModelFormat, Predictions
 
 from .own_files import opened
 from .transport import Body, Transport, path_of, read
@@ -105,6 +105,11 @@ class DataRoutes:
     def dataset(self, dataset_id: str) -> DatasetView:
         """A data set, and what is in it."""
         return read(DatasetView, self._transport.request("GET", path_of("datasets", dataset_id)))
+
+    def dataset_rows(self, dataset_id: str, *, limit: int = 10) -> DatasetRows:
+        """The first rows of a data set as they were read, at most 100."""
+        path = path_of("datasets", dataset_id, "rows")
+        return read(DatasetRows, self._transport.request("GET", path, query={"limit": str(limit)}))
 
     def delete_dataset(self, dataset_id: str) -> None:
         """Delete a data set that no job needs."""

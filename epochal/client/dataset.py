@@ -6,9 +6,12 @@ from typing import TYPE_CHECKING
 from spec.schema import ColumnKind, Role, Task
 from spec.views import DatasetSummary, DatasetView
 
+from .curve import frame_of
 from .words import html_table, number
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from .api import Api
 
 SHOWN = 3
@@ -73,6 +76,15 @@ class Dataset:
     def notes(self) -> list[str]:
         """What to know before training: unused columns, guesses that might be others, rare classes."""
         return list(self.view.notes)
+
+    def head(self, rows: int = 10) -> "pd.DataFrame":
+        """The first rows as they were read, at most 100: features, then targets. Raises `WrongUseError` without pandas.
+
+        A gap is None or NaN, and a date a text, YYYY-MM-DD.
+        """
+        first = self._api.dataset_rows(self.id, limit=rows)
+        names = (*first.columns, *first.targets)
+        return frame_of({name: [row[place] for row in first.rows] for place, name in enumerate(names)})
 
     def delete(self) -> None:
         """Delete it. Raises `ConflictError` while a job that has not ended needs it."""

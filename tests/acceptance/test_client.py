@@ -105,6 +105,9 @@ def test_a_frame_is_a_data_set_and_rows_to_predict(people: Client) -> None:
     assert uploaded.gaps == {"age": 20, "city": 20}
     assert uploaded.classes == {"a": 60, "b": 60}
     assert people.upload(FRAME, target="kind").id == uploaded.id
+    first = uploaded.head(3)
+    assert list(first) == ["age", "city", "member", "since", "kind"]
+    assert first.fillna("gap").iloc[1].tolist() == ["gap", "Rome", False, "2021-05-02", "b"]
     predicted = job.predict(FRAME)
     assert (predicted.values == FRAME["kind"].to_numpy()).mean() > 0.9
     in_torch = job.load().predict(FRAME)
