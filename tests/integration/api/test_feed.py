@@ -55,10 +55,10 @@ def events(texts: Iterator[str]) -> Iterator[tuple[str, str, dict[str, Any]]]:
             yield lines["id"], lines["event"], json.loads(lines["data"])
 
 
-def until(stream: Iterator[tuple[str, str, dict[str, Any]]], status: str) -> tuple[str, dict[str, Any]]:
-    """The id and the data of the first news that a job is in this state."""
+def until(stream: Iterator[tuple[str, str, dict[str, Any]]], status: str, epoch: int = 0) -> tuple[str, dict[str, Any]]:
+    """The id and the data of the first news that a job is in this state, and has come so far."""
     for event_id, kind, data in islice(stream, 100):
-        if kind == "job" and data["status"] == status:
+        if kind == "job" and data["status"] == status and data["progress"]["epoch"] >= epoch:
             return event_id, data
     raise AssertionError(f"no job became {status}")
 
@@ -77,7 +77,7 @@ def test_a_reader_hears_of_every_change_of_its_jobs(both: Service, feed: Feed) -
         assert foreign.status_code == 201
         assert until(stream, "running")[1]["id"] == job_id
         train(both, job_id, 3)
-        heard = until(stream, "running")[1]
+        heard = until(stream, "running", epoch=3)[1]  # that it runs may be heard twice: of its claim, of its start
         assert (heard["progress"]["epoch"], heard["metrics"]) == (3, {"val_loss": 0.5})
         both.store.succeed(Success(job_id, 1, StopReason.max_epochs, 2, {"val_loss": 0.25}))
         ended = until(stream, "succeeded")[1]

@@ -40,7 +40,7 @@ def test_a_check_says_what_would_be_and_submits_nothing(epochal: Commands, file:
 
 
 def test_a_sweep_is_shown_with_its_leaderboard_and_its_sentence(epochal: Commands) -> None:
-    shown = epochal("sweep", "show", finished(epochal.service, seeds=2)[-8:]).out
+    shown = epochal("sweep", "show", finished(epochal.service, seeds=3)[-8:]).out
     assert "6 of 6 ended: 6 finished" in shown
     assert "95 % interval" in shown
     assert "is better than all others" in shown
