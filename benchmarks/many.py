@@ -2,8 +2,8 @@
 
 Each job trains for about two milliseconds (digits, hidden [32], 3 epochs, two CPU slots): what is measured is all that
 stands around training. The stack is warm. A row is the time from the POST of all jobs to the last `succeeded`; with
-`--mlflow`, on to the moment when MLflow has the whole curve of each, and how many runs a second that is, beside what
-an MLflow takes alone: another one, which is sent as many runs like ours by as many threads as the mirror has.
+`--mlflow`, on to the moment when MLflow has the whole curve of each, and how many runs a second that is. Beside it
+stands the limit: another MLflow, which has nothing else to do, is sent as many copies of one of these runs.
 """
 
 import argparse
@@ -33,7 +33,7 @@ BULK = 10_000
 JOB: dict[str, Any] = {"dataset": "digits", "architecture": {"type": "mlp", "hidden": [32]}, "epochs": 3}
 POLL_S = 0.1
 THREADS = 2
-"""Of the mirror."""
+"""Threads that send runs, as many as the mirror has."""
 FINISHED = """
 SELECT count(*) FROM runs JOIN experiments USING (experiment_id) WHERE experiments.name = 'many' AND status = 'FINISHED'
 """
@@ -102,7 +102,7 @@ def in_mlflow(home: Path, jobs: int) -> bool:
 
 @dataclass(frozen=True)
 class Told:
-    """What MLflow was told of a run."""
+    """What the mirror sent of a run."""
 
     params: Mapping[str, str]
     tags: Mapping[str, str]
@@ -111,7 +111,7 @@ class Told:
 
 
 def one_run(mlflow: httpx.Client) -> Told:
-    """What MLflow knows of one of the runs."""
+    """All that MLflow has of one of the runs, so that it can be sent again."""
 
     def ask(verb: str, **query: str) -> Any:
         return mlflow.get(f"/api/2.0/mlflow/{verb}", params=query).raise_for_status().json()

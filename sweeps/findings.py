@@ -36,12 +36,11 @@ def compared(
     by_number = {number: one for (number, _), one in zip(others, found, strict=True)}
     named = {f"#{number}": one for number, one in by_number.items()}
     said = sentence(f"#{best}", named, unit="folds" if spec.folds else "seeds")
-    return said + _few_rows(spec, named) + _classes_missed(spec, best, metrics), by_number
+    return said + _few_rows(rows, named) + _classes_missed(spec, best, metrics), by_number
 
 
-def _few_rows(spec: SweepSpec, others: Mapping[str, Comparison]) -> str:
+def _few_rows(rows: int | None, others: Mapping[str, Comparison]) -> str:
     """A sentence where the nearest of those that are surely worse differs by few rows only, which all seeds share."""
-    rows = _counted_rows(spec)
     name, nearest = min(
         ((name, one) for name, one in others.items() if one.decided),
         key=lambda item: item[1].difference,

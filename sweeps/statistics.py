@@ -66,10 +66,11 @@ def compare(
 ) -> list[Comparison]:
     """The best configuration's scores beside those of the others, by the same seeds or folds; less is better.
 
-    Paired t-tests (scipy.stats.ttest_rel; for folds with the corrected variance), with Holm's correction. `step` is
-    that of a score that comes in steps, such as an accuracy of so many rows: then a few differences are easily the
-    same by chance, and would say that seeds do nothing. Their deviation is at least that of two rounded numbers,
-    step / sqrt(6): each has the variance step^2 / 12 (Sheppard 1898).
+    Paired t-tests (scipy.stats.ttest_rel; for folds with the corrected variance), with Holm's correction.
+
+    Some scores change in steps: an accuracy changes by one row, and `step` is 1 / rows. A few such differences are
+    easily equal by chance, and their deviation is then too small. It is taken as at least step / sqrt(6), the deviation
+    of the difference of two rounded numbers: each has the variance step^2 / 12 (Sheppard 1898).
     """
     least = step / math.sqrt(6.0)
     differences = [_Differences.of(np.subtract(other, best), least) for other in others]

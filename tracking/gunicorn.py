@@ -44,7 +44,7 @@ def on_starting(_: Arbiter) -> None:
 
 
 def post_fork(_: Arbiter, __: Worker) -> None:
-    """Let the processes that answer come after what trains; the one that starts them is waited for."""
+    """Make a worker nicer than the trainers. Its parent keeps its niceness: the stack waits for MLflow to start."""
     os.nice(NICE)
 
 

@@ -11,8 +11,11 @@ from pathlib import Path
 from typing import NoReturn
 
 NICE = 10
-"""Of what copies curves and what keeps them, once they have started: where all cores are busy, they come after what
-trains (5), for a chart may be a little late, and before what draws (15)."""
+"""The niceness of the mirror and of MLflow's workers, once they have started.
+
+Where all cores are busy, the trainers (5) run before them, for a chart may be a little late. The processes that draw
+pictures (15) run after them.
+"""
 
 ENVIRONMENT = {
     "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",  # eight more processes, and code execution for whoever asks

@@ -80,7 +80,7 @@ class Dataset:
     def head(self, rows: int = 10) -> "pd.DataFrame":
         """The first rows as they were read, at most 100: features, then targets. Raises `WrongUseError` without pandas.
 
-        A gap is None or NaN, and a date a text, YYYY-MM-DD.
+        A gap is None or NaN. A date is a text, YYYY-MM-DD.
         """
         first = self._api.dataset_rows(self.id, limit=rows)
         names = (*first.columns, *first.targets)
