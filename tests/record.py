@@ -1,10 +1,13 @@
 """The record as users and workers see it together."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
-from sqlalchemy import Engine, make_url
+from sqlalchemy import Engine, event, make_url
 
 from store import db
 from store.artifacts import ArtifactStore
@@ -22,6 +25,22 @@ class Record(JobControl, ClaimStore, LeaseStore, NotificationStore, ArtifactStor
         JobControl.__init__(self, engine, limits)
         ClaimStore.__init__(self, engine, limits)
         LeaseStore.__init__(self, engine)
+
+
+@contextmanager
+def listening(engine: Engine) -> Iterator[list[tuple[str, Any]]]:
+    """The statements that the database is sent meanwhile, with their parameters."""
+    statements: list[tuple[str, Any]] = []
+
+    def note(_connection: object, _cursor: object, statement: str, parameters: Any, *_: object) -> None:
+        if statement != "BEGIN":  # SQLite says it in a statement
+            statements.append((statement, parameters))
+
+    event.listen(engine, "before_cursor_execute", note)
+    try:
+        yield statements
+    finally:
+        event.remove(engine, "before_cursor_execute", note)
 
 
 def migrate(url: str) -> None:

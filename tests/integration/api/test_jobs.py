@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, event, update
+from sqlalchemy import update
 
 from api.answers import job_news
 from api.app import create_app
@@ -18,6 +18,7 @@ from store.db import now
 from store.files import files_at
 from store.records import JOB_NEWS, ArtifactRecord, Progress, Success
 from store.tables import Job
+from tests.record import listening
 
 from .conftest import JOBS, XOR, Service, is_problem, service
 from .sweeping import SWEEPS, asked
@@ -46,21 +47,11 @@ def test_submit(both: Service) -> None:
 
 
 def test_a_list_takes_as_many_statements_for_many_jobs_as_for_one(both: Service) -> None:
-    statements: list[str] = []
-
-    def note(connection: Connection, cursor: object, statement: str, *rest: object) -> None:
-        if statement != "BEGIN":  # SQLite says it in a statement
-            statements.append(statement)
-
     counts = []
     for _ in range(2):
         both.submit()
-        statements.clear()
-        event.listen(both.engine, "before_cursor_execute", note)
-        try:
+        with listening(both.engine) as statements:
             both.ask("GET", JOBS)
-        finally:
-            event.remove(both.engine, "before_cursor_execute", note)
         counts.append(len(statements))
     assert counts[0] == counts[1] <= 4
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import Engine, event
+from sqlalchemy import Engine
 from werkzeug import Response
 
 from api import auth, errors
@@ -32,6 +32,7 @@ from store.control import JobControl
 from store.errors import StoreUnavailableError
 from store.jobs import JobStore
 from store.records import JobRecord, Progress, Success
+from tests.record import listening
 
 from .conftest import JOBS, Service, is_problem
 from .sweeping import submitted
@@ -281,17 +282,12 @@ def test_of_many_streams_each_asks_less_often() -> None:
 
 
 def test_readers_at_one_place_share_what_was_read(api: Service) -> None:
-    job_id, time, statements = api.submit(), Time(), list[str]()
+    job_id, time = api.submit(), Time()
     news = SharedReads(api.store, time.clock)
-
-    def count(*arguments: Any) -> None:
-        statements.append(arguments[2])
-
-    event.listen(api.engine, "before_cursor_execute", count)
-    first = news.after(job_id, 0, 0)
-    read = len(statements)
-    assert all(news.after(job_id, 0, 0) is first for _ in range(200))
-    assert len(statements) == read > 0
+    with listening(api.engine) as statements:
+        first = news.after(job_id, 0, 0)
+        read = len(statements)
+        assert all(news.after(job_id, 0, 0) is first for _ in range(200))
+        assert len(statements) == read > 0
     time.sleep(SHARED_S)
     assert news.after(job_id, 0, 0) is not first
-    event.remove(api.engine, "before_cursor_execute", count)

@@ -2,13 +2,12 @@ import math
 import re
 import threading
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, event, text, update
+from sqlalchemy import Engine, text, update
 from sqlalchemy.exc import DBAPIError
 
 from spec.job import JobSpec
@@ -20,7 +19,7 @@ from store.errors import IdempotencyMismatchError, IllegalTransitionError, JobNo
 from store.records import ArtifactRecord, Claim, Idempotency, JobFilter, JobRecord, Progress, Success
 from store.tables import Job
 from store.workers import WorkerRecord, WorkerStore
-from tests.record import Record
+from tests.record import Record, listening
 
 WORKER: dict[str, Any] = {"worker": "w1", "device": "cpu:0", "lease_s": 30.0}
 
@@ -716,18 +715,3 @@ def fill(store: Record, engine: Engine) -> None:
         for ids, values in changes:
             connection.execute(update(Job).where(Job.id.in_(ids)).values(**values))
         connection.execute(text("ANALYZE"))
-
-
-@contextmanager
-def listening(engine: Engine) -> Iterator[list[tuple[str, Any]]]:
-    """The statements that the database is sent meanwhile, with their parameters."""
-    statements: list[tuple[str, Any]] = []
-
-    def note(_connection: object, _cursor: object, statement: str, parameters: Any, *_: object) -> None:
-        statements.append((statement, parameters))
-
-    event.listen(engine, "before_cursor_execute", note)
-    try:
-        yield statements
-    finally:
-        event.remove(engine, "before_cursor_execute", note)
