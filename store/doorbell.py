@@ -19,9 +19,12 @@ log = logging.getLogger(__name__)
 
 
 class Doorbell:
-    """Sends a message for queued jobs. It never raises, and never waits longer than about a second."""
+    """Sends a message for queued jobs, over so many connections at most.
 
-    def __init__(self, broker_url: str) -> None:
+    It never raises, and never waits longer than about a second.
+    """
+
+    def __init__(self, broker_url: str, *, connections: int = 10) -> None:
         self._app = Celery("epochal", broker=broker_url, set_as_current=False)  # a worker has an app of its own
         self._app.conf.update(
             task_ignore_result=True,  # no process reads results: the record has them
@@ -29,6 +32,7 @@ class Doorbell:
             accept_content=["json"],
             task_default_queue=QUEUE,
             task_publish_retry=False,  # the reaper sends it again; a request must not wait
+            broker_pool_limit=connections,
             broker_connection_timeout=0.5,
             broker_pool_acquire_timeout=0.5,  # the default waits for ever on a dead broker
             broker_transport_options=transport_options(broker_url, timeout_s=0.5),

@@ -38,6 +38,15 @@ def eventually(condition: Callable[[], bool], within_s: float, what: str) -> Non
     promised(condition, within_s * PATIENCE, what)
 
 
+@contextmanager
+def takes_at_most(seconds: float) -> Iterator[None]:
+    """Fail when this takes longer than on a quiet machine. What it is to find waits far longer, or for ever."""
+    began = time.monotonic()
+    yield
+    took = time.monotonic() - began
+    assert took < seconds * PATIENCE, f"it took {took:.1f} s"
+
+
 def promised(condition: Callable[[], bool], within_s: float, what: str) -> None:
     """Wait for a condition that somebody is promised within this time."""
     deadline = time.monotonic() + within_s

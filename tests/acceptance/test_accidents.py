@@ -2,11 +2,11 @@
 
 import os
 import signal
-import time
 from typing import Any
 
 from epochal.client import Api
 from spec.views import JobView
+from tests.services import takes_at_most
 
 from .embedded import Embedded, await_value
 
@@ -55,11 +55,10 @@ def test_a_running_job_that_is_cancelled_ends_within_five_seconds_also_in_mlflow
     await_value(lambda: epochs_in_mlflow(stack, run.run_id))
     assert run_status(stack, run.run_id) == "RUNNING"
 
-    began = time.monotonic()
-    client.cancel(job_id)
-    await_value(lambda: client.job(job_id).status == "cancelled", 5.0)
-    await_value(lambda: run_status(stack, run.run_id) == "KILLED", 5.0)
-    assert time.monotonic() - began < 5.0
+    with takes_at_most(5.0):
+        client.cancel(job_id)
+        await_value(lambda: client.job(job_id).status == "cancelled")
+        await_value(lambda: run_status(stack, run.run_id) == "KILLED")
 
 
 def test_a_job_whose_worker_is_killed_finishes(client: Api, stack: Embedded) -> None:
@@ -77,10 +76,8 @@ def test_a_job_whose_worker_is_killed_finishes(client: Api, stack: Embedded) -> 
 def test_jobs_are_taken_while_the_broker_hangs_and_run_when_it_is_back(client: Api, stack: Embedded) -> None:
     stack.signal_session("broker", signal.SIGSTOP)
     try:
-        with stack.http() as http:
-            began = time.monotonic()
+        with stack.http() as http, takes_at_most(2.0):
             answer = http.post("/jobs", json={**LONG, "epochs": 5})
-            assert time.monotonic() - began < 2.0
         assert answer.status_code == 201
     finally:
         stack.signal_session("broker", signal.SIGCONT)
@@ -90,10 +87,8 @@ def test_jobs_are_taken_while_the_broker_hangs_and_run_when_it_is_back(client: A
 def test_jobs_are_taken_while_the_broker_is_gone_and_run_when_it_is_back(client: Api, stack: Embedded) -> None:
     broker = stack.pid("broker")
     os.kill(broker, signal.SIGKILL)
-    with stack.http() as http:
-        began = time.monotonic()
+    with stack.http() as http, takes_at_most(2.0):
         answer = http.post("/jobs", json={**LONG, "epochs": 5})
-        assert time.monotonic() - began < 2.0
     assert answer.status_code == 201
     assert ended(client, answer.json()["id"]).status == "succeeded"
     assert stack.pid("broker") != broker

@@ -5,7 +5,6 @@ import os
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +19,7 @@ from api.mlflow_proxy import CLOSED
 from store.tokens import CLASSROOM, METRICS_READ, TokenRecord
 from tests.browser import page
 from tests.integration.tracking.servers import MlflowServer
+from tests.services import PATIENCE
 from tests.slow_clients import answer_s
 
 from .conftest import NOBODY, Service, is_problem, service
@@ -181,9 +181,7 @@ def test_slow_readers_of_a_large_artifact_stop_nobody(site: Site) -> None:
         for line in lines:
             line.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
             line.sendall(asked)
-        began = time.monotonic()
-        assert answer_s(site.api.port, "/api/v1/jobs", site.api.token) < 5.0
-        assert time.monotonic() - began < 5.0
+        assert answer_s(site.api.port, "/api/v1/jobs", site.api.token) < 5.0 * PATIENCE
     finally:
         for line in lines:
             line.close()

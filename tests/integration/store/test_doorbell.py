@@ -3,13 +3,14 @@ import json
 import os
 import signal
 import socket
-import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import redis
+from kombu import pools
 
 from store.doorbell import KEY_PREFIX, MESSAGES, QUEUE, TASK, Doorbell
+from tests.services import takes_at_most
 
 from ...services import free_port, own_broker
 
@@ -36,9 +37,8 @@ def test_a_dead_broker_is_an_error_at_once_and_is_used_again_when_it_is_back() -
         doorbell = Doorbell(broker.url)
         assert doorbell.ring("a")
         broker.kill()
-        asked = time.monotonic()
-        assert not doorbell.ring("b")
-        assert time.monotonic() - asked < 2.0
+        with takes_at_most(2.0):
+            assert not doorbell.ring("b")
         broker.start()
         assert doorbell.ring("c")
 
@@ -47,30 +47,30 @@ def test_a_dead_broker_is_an_error_at_once_and_is_used_again_when_it_is_back() -
 def test_a_broker_that_accepts_and_never_answers_delays_no_request(kind: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as mute:
         doorbell = Doorbell(f"{kind}://127.0.0.1:{mute.getsockname()[1]}/")
-        asked = time.monotonic()
-        assert not doorbell.ring("a")
-        assert time.monotonic() - asked < 1.5
+        with takes_at_most(1.5):
+            assert not doorbell.ring("a")
 
 
 @pytest.mark.parametrize("url", ["redis://127.0.0.1:{}/0", "amqp://127.0.0.1:{}//", "redis+socket:///nowhere/{}.sock"])
 def test_an_absent_broker_is_an_error_at_once(url: str) -> None:
-    asked = time.monotonic()
-    assert not Doorbell(url.format(free_port())).ring("a")
-    assert time.monotonic() - asked < 1.0
+    with takes_at_most(1.0):
+        assert not Doorbell(url.format(free_port())).ring("a")
 
 
 def test_requests_that_outnumber_the_connections_of_a_frozen_broker_wait_no_longer() -> None:
+    # Pools of earlier tests are larger, and may be in use: a process has one limit for all brokers.
+    pools.reset()  # type: ignore[no-untyped-call]
     with own_broker() as broker:
-        doorbell = Doorbell(broker.url)
+        doorbell = Doorbell(broker.url, connections=1)
         assert broker.process is not None
         os.kill(broker.process.pid, signal.SIGSTOP)
         try:
-            asked = time.monotonic()
-            with ThreadPoolExecutor(128) as pool:
-                assert not any(pool.map(doorbell.ring, [str(number) for number in range(128)]))
-            assert time.monotonic() - asked < 5.0  # ten at a time, each half a second, they would take 6.4 s
+            # One after the other, each half a second, they would take 16 s.
+            with takes_at_most(2.0), ThreadPoolExecutor(32) as pool:
+                assert not any(pool.map(doorbell.ring, [str(number) for number in range(32)]))
         finally:
             os.kill(broker.process.pid, signal.SIGCONT)
+            pools.reset()  # type: ignore[no-untyped-call]
 
 
 def test_a_message_is_json_with_the_jobs_id_and_nothing_else() -> None:
@@ -91,8 +91,7 @@ def test_a_frozen_broker_delays_no_request() -> None:
         assert broker.process is not None
         os.kill(broker.process.pid, signal.SIGSTOP)
         try:
-            asked = time.monotonic()
-            assert not doorbell.ring("b")
-            assert time.monotonic() - asked < 2.0
+            with takes_at_most(2.0):
+                assert not doorbell.ring("b")
         finally:
             os.kill(broker.process.pid, signal.SIGCONT)
