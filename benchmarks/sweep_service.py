@@ -1,5 +1,6 @@
 """Our own sweeps: through a live embedded stack, from the POST until the sweep has ended."""
 
+import math
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
@@ -10,8 +11,11 @@ from typing import Any
 
 import httpx
 import torch
+from sqlalchemy import select
 
 from spec.job import JobSpec
+from store.db import connect, reading
+from store.tables import CurveChunk, Job
 from trainer.data import split
 
 from .service import ServiceFailedError, answers, running_stack, until
@@ -76,14 +80,15 @@ def body(task: Task, name: str, seed: int) -> dict[str, Any]:
 
 
 def contest(task: Task, name: str, seed: int) -> tuple[float, float, list[Moment]]:
-    """When the sweep began and ended, and the end of each of its jobs; the stack is warm, MLflow included."""
+    """When the sweep began and ended, and when the record knew of its epochs; the stack is warm, MLflow included."""
     with tempfile.TemporaryDirectory() as folder, running_stack(Path(folder)) as (api, mlflow):
         until("MLflow answers", lambda: answers(mlflow))
         finished(api, body(task.smaller(epochs=3, trials=8), name, seed + 1))
         began = time.time()
         sweep_id = finished(api, body(task, name, seed))
         ended = time.time()
-        return began, ended, sorted(_ends(api, sweep_id, task), key=lambda moment: moment.at)
+        moments = [*_epochs(Path(folder), sweep_id), *_ends(api, sweep_id, task)]
+        return began, ended, sorted(moments, key=lambda moment: moment.at)
 
 
 def finished(api: httpx.Client, sweep: Mapping[str, Any]) -> str:
@@ -112,14 +117,24 @@ def jobs_of(api: httpx.Client, sweep_id: str) -> Iterator[dict[str, Any]]:
         query["cursor"] = page["next"]
 
 
+def _epochs(home: Path, sweep_id: str) -> Iterator[Moment]:
+    """When the record of the stack in this folder knew of epochs, some at once, and the least loss of those."""
+    chunks = select(CurveChunk.at, CurveChunk.columns["val_loss"].label("losses"))
+    with reading(connect(f"sqlite:///{home / 'epochal.db'}")) as record:
+        for chunk in record.execute(chunks.join(Job, Job.id == CurveChunk.job_id).where(Job.sweep_id == sweep_id)):
+            finite = (loss for loss in chunk.losses if loss is not None and math.isfinite(loss))
+            yield Moment(chunk.at.timestamp(), len(chunk.losses), min(finite, default=math.inf), None)
+
+
 def _ends(api: httpx.Client, sweep_id: str, task: Task) -> Iterator[Moment]:
+    """When jobs ended: of those that were not pruned, the test score is known then."""
     for job in jobs_of(api, sweep_id):
         if job["status"] != "succeeded":
             continue  # a rate that is too high can diverge, which fails a job
         metrics = job["best"]["metrics"]
         at = datetime.fromisoformat(job["finished_at"]).timestamp()
         score = metrics.get("test_r2" if task.regression else "test_accuracy")
-        yield Moment(at, job["progress"]["epoch"], metrics["val_loss"], score)
+        yield Moment(at, 0, metrics["val_loss"], score)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,8 @@
 `python -m benchmarks.sweeps [--quick] [--write] [--seeds N] [--tasks NAME ...] [--only NAME ...] [--go-on]`. All search
 the same space of the same network on the same rows with two processes, and minimise validation loss. Contestants run in
 turn, seed after seed; each is warm. An epoch counts for a peer at the moment when it ends, and for ours when the record
-says that the job has ended. Each run is a line of build/sweeps.json: an interrupted contest goes on with `--go-on`.
+knows of it, about a second later at most: then an open page shows it. Each run is a line of build/sweeps.json: an
+interrupted contest goes on with `--go-on`.
 """
 
 import argparse
@@ -91,7 +92,8 @@ class Run:
 
 
 def _better(best: Moment, new: Moment) -> Moment:
-    return new if new.val_loss < best.val_loss else best
+    """The better one; of equals the later: at the end of a job its test score is known, too."""
+    return new if new.val_loss <= best.val_loss else best
 
 
 Runs = Mapping[str, Sequence[Run]]

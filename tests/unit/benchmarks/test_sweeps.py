@@ -15,6 +15,13 @@ def test_a_run_is_as_good_as_its_best_moment_so_far() -> None:
     assert math.isinf(FAST.reaches(0.1))
 
 
+def test_a_test_score_is_known_when_a_job_has_ended() -> None:
+    ends = Run(4.0, [Moment(1.0, 3, 0.2, None), Moment(2.0, 3, 0.3, None), Moment(3.0, 0, 0.2, 0.9)], 10)
+    assert ends.by_seconds(2.5) == Moment(1.0, 3, 0.2, None)
+    assert ends.end == Moment(3.0, 0, 0.2, 0.9)
+    assert ends.reaches(0.2) == 1.0
+
+
 def test_the_time_to_a_score_is_compared_with_the_time_when_the_other_first_had_it() -> None:
     assert to_target([FAST], [SLOW]) == ("2.0", "30x")
     assert to_target([SLOW, SLOW], [FAST, Run(1.0, [Moment(1.0, 1, 0.1, None)], 10)])[0].endswith("(1 of 2)")
