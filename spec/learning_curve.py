@@ -78,6 +78,12 @@ class LearningCurve:
         return int(self._curve["epoch"][self.best] or 0)
 
     @property
+    def where(self) -> str:
+        """That epoch in a sentence; the job's own best epoch is another one where it monitors more than the loss."""
+        is_loss = self._spec.monitored in ("val_loss", "train_loss")
+        return "at the best epoch" if is_loss else f"at epoch {self.best_epoch}, of the least validation loss"
+
+    @property
     def gap(self) -> float | None:
         """Validation loss minus training loss at the best epoch."""
         return self.monitored[self.best] - self.train[self.best] if self.is_validated else None
@@ -104,9 +110,19 @@ class LearningCurve:
 
     @cached_property
     def baseline(self) -> float:
-        """The loss of an untrained network; the training loss after the first epoch where that is not known."""
+        """The loss of an untrained network; the training loss after the first epoch where that is not known.
+
+        Of a loss that does not end at zero, it is how far the training loss fell.
+        """
         known = self._known_baseline
-        return max(self.train[0], 1e-12) if known is None else known
+        if known is not None:
+            return known
+        return max(self.train[0] if self.ends_at_zero else max(self.train) - min(self.train), 1e-12)
+
+    @property
+    def ends_at_zero(self) -> bool:
+        """Whether a perfect network's loss is 0; else only differences of losses say something."""
+        return self._spec.loss.traits.ends_at_zero
 
     @property
     def is_baseline_known(self) -> bool:
@@ -190,6 +206,8 @@ class LearningCurve:
         accuracy = self.train_accuracy
         if accuracy is not None:
             return self._above_chance(accuracy)
+        if not self.ends_at_zero:
+            return self.at_best("val_r2") or 0.0
         variance = self._known_baseline or self._variance or self.baseline
         return 1.0 - self.train[self.best] / variance
 
@@ -299,7 +317,7 @@ class LearningCurve:
     @property
     def explodes(self) -> bool:
         """Whether the training loss was far above an untrained network's, or never below it."""
-        return max(self.train) > EXPLOSION * self.baseline or self.stays_above
+        return self.ends_at_zero and (max(self.train) > EXPLOSION * self.baseline or self.stays_above)
 
     @property
     def stays_above(self) -> bool:
@@ -313,9 +331,10 @@ class LearningCurve:
 
     @property
     def stopped_early(self) -> bool:
-        """Whether early stopping ended training, and the model has the best epoch's weights."""
+        """Whether early stopping by the loss ended training, and the model has the best epoch's weights."""
         spec = self._spec
-        return spec.restore_best and spec.patience is not None and len(self.train) - 1 - self.best >= spec.patience
+        waited = spec.patience is not None and len(self.train) - 1 - self.best >= spec.patience
+        return waited and spec.restore_best and spec.monitored == "val_loss"
 
     @property
     def ran_out_of_patience(self) -> bool:
@@ -327,7 +346,8 @@ class LearningCurve:
         """Whether the validation loss was still becoming smaller at its best epoch, though slowly, and more is left."""
         seen = self.monitored[: self.best + 1] if self.ran_out_of_patience else self.monitored
         fifth = max(len(seen) // 5, 1)
-        if not self.is_validated or len(seen) < 4 or self.best < len(seen) - fifth or self.gain > LEFT:
+        is_told = self.is_validated and self.ends_at_zero and len(seen) >= 4
+        if not is_told or self.best < len(seen) - fifth or self.gain > LEFT:
             return False
         return fmean(seen[-fifth:]) < IMPROVING * fmean(seen[-2 * fifth : -fifth])
 
@@ -340,7 +360,8 @@ class LearningCurve:
         if not self.is_validated or self.stopped_early:
             return False
         least = min(_means(self.monitored))
-        rose = self.late - least > max(RISE_OF_BEST * least, RISE_OF_BASELINE * self.baseline)
+        share = RISE_OF_BEST * (least if self.ends_at_zero else self.baseline)
+        rose = self.late - least > max(share, RISE_OF_BASELINE * self.baseline)
         return rose and self.train[-1] <= self.train[self.best]
 
     @property

@@ -48,6 +48,8 @@ class LossTraits:
     limits: tuple[float, float] | None = None
     """The least and the largest target that the loss takes; such targets are never standardised."""
     label_smoothing: bool = False
+    ends_at_zero: bool = True
+    """Whether the loss of a perfect network is 0."""
 
 
 class LossSpec(Named):
@@ -168,7 +170,13 @@ class PoissonNll(LossSpec):
     """Negative log likelihood of counts; the output is the logarithm of the rate (torch.nn.PoissonNLLLoss)."""
 
     type: Literal["poisson_nll"] = "poisson_nll"
-    traits = LossTraits(targets=frozenset({Targets.numbers}), takes_logits=True, link=Link.exp, limits=(0.0, math.inf))
+    traits = LossTraits(
+        targets=frozenset({Targets.numbers}),
+        takes_logits=True,
+        link=Link.exp,
+        limits=(0.0, math.inf),
+        ends_at_zero=False,
+    )
 
 
 LOSSES: tuple[type[LossSpec], ...] = (

@@ -201,7 +201,7 @@ def _for_targets(spec: JobSpec) -> Suggestion | None:
 
 def _for_large_numbers(spec: JobSpec) -> Suggestion | None:
     """After features or targets of the spec itself that are large, and are not standardised."""
-    if spec.standardizes or not isinstance(spec.dataset, Inline):
+    if spec.standardizes or spec.init_from is not None or not isinstance(spec.dataset, Inline):
         return None
     columns = {"Features": list(zip(*spec.dataset.x, strict=True)), "Targets": [_numbers_to_predict(spec) or (0.0,)]}
     for name, numbers in columns.items():
@@ -296,8 +296,12 @@ def _for_penalties(spec: JobSpec) -> Suggestion | None:
 def _for_rare_classes(spec: JobSpec, shape: LearningCurve) -> Suggestion:
     """After a network that predicts the largest class."""
     if shape.gain >= LEAST_GAIN if shape.ranks is None else shape.ranks:
-        balanced = _with(spec, class_weight="balanced")
-        return Suggestion("Try class_weight balanced, so that rare classes count as much as others.", balanced)
+        is_alone = spec.batch_size == spec.gradient_accumulation == 1
+        more, larger = (" and batch_size 32", {"batch_size": 32}) if is_alone else ("", {})
+        return Suggestion(
+            f"Try class_weight balanced{more}, so that rare classes count as much as others.",
+            _with(spec, class_weight="balanced", **larger),
+        )
     if _is_small(spec) and shape.still_falls:
         return _faster(spec)
     return _no_relation(spec)

@@ -117,11 +117,16 @@ def _verdict(kind: VerdictKind, shown: str, suggestion: Suggestion, shape: Learn
         shown += _few(shape)
     return Verdict(
         kind=kind,
-        sentence=f"{kind.value.capitalize()}: {shown}. {suggestion.sentence}".rstrip(),
+        sentence=f"{kind.value.capitalize()}: {shown}. {_told(suggestion)}".rstrip(),
         gap=None if shape is None else shape.gap,
         best_epoch=None if shape is None else shape.best_epoch,
         suggestion=suggestion.spec,
     )
+
+
+def _told(suggestion: Suggestion) -> str:
+    """The sentence of a suggestion, without what to try where no valid job does it."""
+    return suggestion.sentence if suggestion.spec is not None else suggestion.sentence.partition("Try ")[0]
 
 
 def _few(shape: LearningCurve) -> str:
@@ -153,11 +158,13 @@ def _explains_training_rather(shape: LearningCurve) -> bool:
 
 def _fits_poorly(shape: LearningCurve) -> bool:
     """Whether the network does not fit even the training data."""
-    if shape.still_falls and shape.train[-1] > UNFINISHED * shape.baseline:
+    unfinished = shape.still_falls and shape.train[-1] > UNFINISHED * shape.baseline
+    if unfinished and (shape.is_baseline_known or shape.skill < 1.0 - UNFINISHED):
         return True
     if shape.has_classes:
         return shape.fitted_accuracy < LEAST_ACCURACY
-    return shape.skill < LEAST_EXPLAINED
+    is_known = shape.ends_at_zero or shape.at_best("val_r2") is not None
+    return is_known and shape.skill < LEAST_EXPLAINED
 
 
 # --- what the curve shows, as a sentence without its end ------------------------------------------------------------
@@ -184,12 +191,12 @@ def _memorising(shape: LearningCurve) -> str:
         r2 = shape.at_best("val_r2") or 0.0
         share = f"only {_percent(r2)}" if r2 >= LEAST_SKILL else f"nothing (R2 {_number(r2)})"
         return (
-            f"at the best epoch, the network explains {_percent(shape.train_skill)} of the variance of training rows, "
+            f"{shape.where}, the network explains {_percent(shape.train_skill)} of the variance of training rows, "
             f"and {share} of that of validation rows: it memorises the training data"
         )
     train, validation = shape.at_best("train_accuracy") or 0.0, shape.at_best("val_accuracy") or 0.0
     return (
-        f"at the best epoch, training accuracy is {_percent(train)} and validation accuracy only "
+        f"{shape.where}, training accuracy is {_percent(train)} and validation accuracy only "
         f"{_percent(validation)}: the network memorises the training data"
     )
 
@@ -197,16 +204,18 @@ def _memorising(shape: LearningCurve) -> str:
 def _one_sided(shape: LearningCurve) -> str:
     accuracy = _percent(shape.train_accuracy or 0.0)
     one_class = "all validation rows are of one class: they cannot show overfitting"
-    return f"training accuracy at the best epoch is {accuracy}, but {one_class}"
+    return f"training accuracy {shape.where} is {accuracy}, but {one_class}"
 
 
 def _poor(shape: LearningCurve) -> str:
     if not shape.has_classes:
+        r2 = shape.at_best("val_r2")
+        explained = "" if r2 is None else f"validation R2 is {_number(r2)}"
+        if not shape.ends_at_zero:
+            return f"{shape.where}, {explained}"
         left = _percent(shape.train[shape.best] / shape.baseline)
         whose = "an untrained network's" if shape.is_baseline_known else "the first epoch's"
-        r2 = shape.at_best("val_r2")
-        explained = "" if r2 is None else f", and validation R2 is {_number(r2)}"
-        return f"training loss at the best epoch is {left} of {whose}{explained}"
+        return f"training loss {shape.where} is {left} of {whose}" + (explained and f", and {explained}")
     if shape.is_imbalanced:
         part = "validation" if shape.is_validated else "training"
         accuracy = shape.at_best("val_accuracy" if shape.is_validated else "train_accuracy") or 0.0
@@ -216,7 +225,8 @@ def _poor(shape: LearningCurve) -> str:
             f"{part} accuracy is {_percent(accuracy)} {why}: balanced accuracy, the mean over the classes, is "
             f"{_percent(balanced)}, and a guess has {_percent(shape.chance)}"
         )
-    fitted = f"training accuracy at the best epoch is {_percent(shape.at_best('train_accuracy') or 0.0)}"
+    accuracy = shape.at_best("train_accuracy") or 0.0
+    fitted = f"training accuracy {shape.where} is {_percent(accuracy)}{_beside(accuracy, shape.train_accuracy)}"
     return f"{fitted}, and a guess has {_percent(shape.chance)}" if shape.gain < LEAST_GAIN else fitted
 
 
@@ -227,10 +237,15 @@ def _fine(shape: LearningCurve) -> str:
     measured = f"loss {shape.monitored[shape.best]:.3g}" if accuracy is None else f"accuracy {_percent(accuracy)}"
     if r2 is not None:
         measured = f"R2 {_number(r2)}"
-    balanced = shape.val_accuracy
-    if accuracy is not None and balanced is not None and accuracy - balanced > RARE_MISSED:
-        measured += f" (balanced accuracy, the mean over the classes, {_percent(balanced)})"
-    return f"validation {measured} at the best epoch, without overfitting"
+    if accuracy is not None:
+        measured += _beside(accuracy, shape.val_accuracy)
+    return f"validation {measured} {shape.where}, without overfitting"
+
+
+def _beside(accuracy: float, balanced: float | None) -> str:
+    """Balanced accuracy in brackets, where it is far below accuracy; empty else."""
+    is_missed = balanced is not None and accuracy - balanced > RARE_MISSED
+    return f" (balanced accuracy, the mean over the classes, {_percent(balanced or 0.0)})" if is_missed else ""
 
 
 def _number(value: float) -> str:

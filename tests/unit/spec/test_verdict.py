@@ -585,3 +585,60 @@ def test_what_was_tried_takes_the_place_of_what_was_to_be_tried() -> None:
     assert tried.suggestion is None
     data = numbers([3.5] * 20)
     assert data.tried("Nothing helped.", None).sentence == f"{data.sentence} Tried: Nothing helped."
+
+
+def test_a_loss_without_a_known_baseline_that_explains_most_is_no_underfitting() -> None:
+    falls: Numbers = [0.30, 0.26, 0.24, 0.22, 0.20, 0.19, 0.18, 0.17, 0.165, 0.155]
+    verdict = regression(falls, 0.92, loss="huber")
+    assert verdict.kind is VerdictKind.good
+    assert changed(verdict)["epochs"] == 300
+    assert regression(falls, 0.3, loss="huber").kind is VerdictKind.underfit
+
+
+def test_early_stopping_by_another_metric_hides_no_rise_of_the_loss() -> None:
+    train: Numbers = [1.0, 0.6, 0.4, 0.3, 0.2, 0.15, 0.1, 0.08, 0.06, 0.05]
+    val: Numbers = [1.0, 0.5, 0.45, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.1]
+    by_loss = verdict_of(train, val, patience=3)
+    assert by_loss.kind is VerdictKind.good
+    by_accuracy = verdict_of(train, val, patience=3, monitor="val_accuracy")
+    assert by_accuracy.kind is VerdictKind.overfit
+    fine = verdict_of(train, train, monitor="val_accuracy")
+    assert "at epoch 10, of the least validation loss, without overfitting" in fine.sentence
+
+
+def test_balanced_accuracy_is_told_where_it_is_why_training_rows_fit_poorly() -> None:
+    metrics = {
+        "train_accuracy": 0.97,
+        "val_accuracy": 0.97,
+        "train_balanced_accuracy": 0.8,
+        "val_balanced_accuracy": 0.8,
+    }
+    flat: Numbers = [0.3] * 10
+    verdict = verdict_of(flat, flat, metrics=metrics, dataset="breast_cancer")
+    assert verdict.kind is VerdictKind.underfit
+    assert "is 97.0 % (balanced accuracy, the mean over the classes, 80.0 %)" in verdict.sentence
+
+
+def test_a_loss_below_zero_is_judged_by_what_is_explained() -> None:
+    falls: Numbers = [2.0, -1.0, -3.0, -4.0, -4.01, -4.0, -4.01, -4.0, -4.01, -4.0]
+    rises: Numbers = [2.0, -1.0, -3.0, -3.5, -3.4, -3.0, -2.5, -2.0, -1.0, 0.0]
+    counts: dict[str, Any] = {"loss": "poisson_nll"}
+    assert regression(falls, 0.9, **counts).kind is VerdictKind.good
+    poor = regression(falls, 0.1, **counts)
+    assert poor.kind is VerdictKind.underfit
+    assert poor.sentence.startswith("Underfit: at the best epoch, validation R2 is 0.10.")
+    assert regression(falls, 0.9, val=rises, **counts).kind is VerdictKind.overfit
+    unvalidated = judge(
+        JobSpec.model_validate({"dataset": "diabetes", "validation_fraction": 0, **counts}),
+        {"epoch": [1.0, 2.0], "train_loss": [2.0, -1.0]},
+    )
+    assert unvalidated is not None
+    assert unvalidated.kind is VerdictKind.good
+
+
+def test_what_no_valid_job_does_is_not_told() -> None:
+    small = rare(0.9, batch_size=1)
+    assert "Try class_weight balanced and batch_size 32" in small.sentence
+    assert changed(small)["batch_size"] == 32
+    begun = numbers([1.0, 2.0] * 50, [[300.0]] * 100, init_from="0197aaaa-0000-7000-8000-000000000000")
+    assert "standardize" not in begun.sentence
