@@ -13,14 +13,14 @@ class BadSpecFileError(Exception):
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML 1.2's numbers and booleans: `1e-3` is a number, and `no` and `off` are strings."""
+    """YAML 1.2's numbers and booleans: `1e-3` is a number, and `no`, `off` and `2026-11-29` are strings."""
 
 
 _Loader.yaml_implicit_resolvers = {
     letter: [
         (tag, pattern)
         for tag, pattern in resolvers
-        if tag not in ("tag:yaml.org,2002:bool", _Loader.DEFAULT_SCALAR_TAG)
+        if tag not in ("tag:yaml.org,2002:bool", "tag:yaml.org,2002:timestamp", _Loader.DEFAULT_SCALAR_TAG)
     ]
     for letter, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }

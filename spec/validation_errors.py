@@ -201,7 +201,7 @@ def _given(about: _Invalid) -> str:
     if value is None or isinstance(value, Mapping | list | tuple):
         return ""
     if not isinstance(value, str):
-        return f"; it is {_short(json.dumps(value))}"
+        return f"; it is {_short(json.dumps(value, default=str))}"
     if _POWER.fullmatch(value) and "must be a number" in about.allowed:
         return f"; it is the text {_short(repr(value))}, and YAML reads a number where it has a point, as in 1.0e-3"
     return f"; it is {_short(repr(value))}" + did_you_mean(value, about.names)

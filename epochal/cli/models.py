@@ -160,11 +160,15 @@ def _parts(content: bytes, form: ModelFormat) -> dict[str, bytes]:
 
 
 def json_rows(file: Path) -> list[Any] | None:
-    """The rows of a JSON file: objects by column, or lists. None for a file that is sent. Raises `BadFileError`."""
+    """The rows of a JSON file: objects by column, or lists. None for a file that is sent. Raises `BadFileError`.
+
+    `NaN`, as Python writes it, is a gap. Objects with parts are sent: the service makes columns of them.
+    """
     if file.suffix.lower() != ".json":
         return None
     try:
-        rows = json.loads(file.read_text(encoding="utf-8-sig"))
+        text = file.read_text(encoding="utf-8-sig")
+        rows = json.loads(text, parse_constant=lambda word: None if word == "NaN" else word)
     except OSError as error:
         raise BadFileError(f"Cannot read {file}: {error.strerror}.") from error
     except ValueError as error:
@@ -174,7 +178,8 @@ def json_rows(file: Path) -> list[Any] | None:
     rows = rows["rows"] if isinstance(rows, dict) else rows
     if not isinstance(rows, list) or not rows:
         raise BadFileError(f'{file} holds no rows: a list of them, or {{"rows": [...]}}.')
-    return rows
+    objects = [row for row in rows if isinstance(row, dict)]
+    return None if any(isinstance(value, dict | list) for row in objects for value in row.values()) else rows
 
 
 def _beside(rows: list[Any], parts: list[Predictions]) -> list[Predictions]:

@@ -1,4 +1,4 @@
-"""The data set that a spec names: one of yours becomes its id; a file is refused with what to do first."""
+"""The data set and the job that a spec names become their ids; a file is refused with what to do first."""
 
 import re
 import shlex
@@ -9,12 +9,26 @@ from typing import Any
 from spec.dataset import BUILTIN, DATASET_ID
 
 from ..client import Api
-from ..client.find import find_dataset
+from ..client.find import find_dataset, find_job
 from ..client.frames import looks_like_file
 from ..errors import BadFileError, NotFoundError, ServerUnreachableError
 
 
-def with_dataset(spec: dict[str, Any]) -> dict[str, Any]:
+def with_ids(spec: dict[str, Any]) -> dict[str, Any]:
+    """The spec with the ids of the data set and of the job that it names. Raises `BadFileError` if it names a file."""
+    return _with_start(_with_dataset(spec))
+
+
+def _with_start(spec: dict[str, Any]) -> dict[str, Any]:
+    """The spec with the id of the job that it begins from."""
+    name = spec.get("init_from")
+    if isinstance(name, str):
+        with suppress(NotFoundError, ServerUnreachableError), Api() as client:  # then the spec's own error says it
+            return {**spec, "init_from": find_job(client, name)}
+    return spec
+
+
+def _with_dataset(spec: dict[str, Any]) -> dict[str, Any]:
     """The spec with the id of the uploaded data set that it names. Raises `BadFileError` if it names a file."""
     name = spec.get("dataset")
     if not isinstance(name, str) or name in BUILTIN or re.fullmatch(DATASET_ID, name):

@@ -22,10 +22,10 @@ from .flags import Flag, flags, overlay, with_flags
 from .help import add
 from .improved import answer_improvements
 from .job_ids import JobId
-from .named_data import with_dataset
+from .named_data import with_ids
 from .progress import finish, follow_to_end
 from .render_check import check_card, checks_table
-from .sweeps import submit_sweep
+from .sweeps import answer_sweep_check, submit_sweep
 
 File = Annotated[
     Optional[str],  # noqa: UP045 - typer reads it
@@ -60,6 +60,8 @@ def submit(
 
     """
     if (sweep := _grid(file, given)) is not None:
+        if improve:
+            raise WrongUseError("--improve is for one job, and several values make a sweep: leave one of them out.")
         with Api() as client:
             submit_sweep(client, sweep, watch=watch, as_json=as_json)
         return
@@ -78,6 +80,10 @@ def check(file: File = None, as_json: Json = False, **given: Any) -> None:
       epochal check --dataset digits --hidden 4096,4096 --device cuda
 
     """
+    if (sweep := _grid(file, given)) is not None:
+        with Api() as client:
+            answer_sweep_check(client.check_sweep(sweep), as_json=as_json)
+        return
     specs, _ = _specs(file, given)
     with Api() as client:
         checked = [client.check(spec) for spec in specs]
@@ -105,7 +111,7 @@ def clone(job_id: JobId, watch: Watch = False, as_json: Json = False, **given: A
         changes = {flag.variable: value for flag, value in chosen.items()}
         changed = {"name": name_of_copy(label(job), changes), "priority": job.priority, "tags": job.tags}
         spec = overlay({**job.spec.model_dump(mode="json"), **changed, "project": job.project}, chosen)
-        _submit(client, _valid([with_dataset(spec)], several=False), several=False, watch=watch, as_json=as_json)
+        _submit(client, _valid([with_ids(spec)], several=False), several=False, watch=watch, as_json=as_json)
 
 
 def _submit(
@@ -157,7 +163,7 @@ def _specs(file: str | None, given: Mapping[str, Any]) -> tuple[list[JobSpec], b
         raise WrongUseError(
             f"{file} holds a sweep: `epochal sweep {file}` submits it, with --check it is checked only."
         )
-    return _valid([with_dataset(overlay(spec, chosen)) for spec in specs], several=several), several
+    return _valid([with_ids(overlay(spec, chosen)) for spec in specs], several=several), several
 
 
 def _grid(file: str | None, given: Mapping[str, Any]) -> SweepSpec | None:
@@ -170,7 +176,7 @@ def _grid(file: str | None, given: Mapping[str, Any]) -> SweepSpec | None:
     if len(specs) > 1:
         names = ", ".join(f"--{flag.name}" for flag in varied)
         raise WrongUseError(f"{names} has several values, which makes a sweep of one job; {file} holds {len(specs)}.")
-    base = with_dataset(overlay(specs[0], {flag: value for flag, value in chosen.items() if flag not in varied}))
+    base = with_ids(overlay(specs[0], {flag: value for flag, value in chosen.items() if flag not in varied}))
     space = {".".join(flag.path): value for flag, value in varied.items()}
     name = {"name": base.pop("name")} if "name" in base else {}
     return parse_sweep({**name, "base": base, "space": space, "method": "grid", "trials": MOST_TRIALS})

@@ -13,7 +13,7 @@ from spec import specfile
 from spec.newer import NewerView
 from spec.states import SweepState
 from spec.sweep import SweepSpec
-from spec.sweep_views import SweepView
+from spec.sweep_views import SweepCheck, SweepView
 
 from ..client import Api
 from ..client.find_sweeps import find_sweep
@@ -22,7 +22,7 @@ from ..client.words import short
 from ..errors import WrongUseError
 from .console import Json, print_json, print_model, remark, remark_newer, screen
 from .help import Group, add
-from .named_data import with_dataset
+from .named_data import with_ids
 from .progress import follow_sweep
 from .render_sweeps import sweep_card, sweep_check_card, sweeps_table
 from .sweep_ids import SweepId
@@ -102,8 +102,7 @@ def start(
     spec = parse_sweep(_read(file, {field: value for field, value in given.items() if value is not None}))
     with Api() as client:
         if check:
-            checked = client.check_sweep(spec)
-            print_model(checked) if as_json else screen.print(sweep_check_card(checked))
+            answer_sweep_check(client.check_sweep(spec), as_json=as_json)
         else:
             submit_sweep(client, spec, watch=watch, as_json=as_json)
 
@@ -208,6 +207,11 @@ def submit_sweep(client: Api, spec: SweepSpec, *, watch: bool, as_json: bool) ->
         raise typer.Exit(1)
 
 
+def answer_sweep_check(checked: SweepCheck, *, as_json: bool) -> None:
+    """Show what a sweep would be."""
+    print_model(checked) if as_json else screen.print(sweep_check_card(checked))
+
+
 def _read(file: str, given: Mapping[str, Any]) -> dict[str, Any]:
     """The sweep in a file, with the values of the flags. Raises `WrongUseError` for a file of something else."""
     documents, _ = specfile.read(file)
@@ -218,7 +222,7 @@ def _read(file: str, given: Mapping[str, Any]) -> dict[str, Any]:
         )
     sweep = {**documents[0], **given}
     base = sweep.get("base")
-    return {**sweep, "base": with_dataset(base)} if isinstance(base, dict) else sweep
+    return {**sweep, "base": with_ids(base)} if isinstance(base, dict) else sweep
 
 
 def _answer(sweep: SweepView, *, as_json: bool) -> None:

@@ -148,8 +148,10 @@ class Api(DataRoutes, SweepRoutes, PeopleRoutes):
         everything: bool = False,
     ) -> CancelledMany:
         """Cancel the jobs that pass all that is given; `everything`, alone, for all jobs."""
-        given = {"ids": ids and list(ids), "status": status, "project": project, "name": name, "all": everything}
-        body = {key: value for key, value in given.items() if value} | ({"tag": [":".join(tag)]} if tag else {})
+        given = {"status": status, "project": project, "name": name, "all": everything}
+        body: dict[str, Any] = {key: value for key, value in given.items() if value}
+        body |= {} if ids is None else {"ids": list(ids)}  # none of them is not all of them
+        body |= {"tag": [":".join(tag)]} if tag else {}
         return read(CancelledMany, self._transport.request("POST", "/jobs/cancel", body=body, repeatable=True))
 
     def pause(self, job_id: str) -> JobView:

@@ -246,7 +246,12 @@ class Client:
             fields = {**fields, "dataset": self._dataset(fields["dataset"], target)}
         elif target is not None:
             raise WrongUseError("`target` is for a data set that is uploaded: give it with `dataset=`.")
-        return [spec_with(self._body(spec), fields) for spec in specs]
+        return [self._begun(spec_with(self._body(spec), fields)) for spec in specs]
+
+    def _begun(self, body: dict[str, Any]) -> dict[str, Any]:
+        """The spec with the id of the job that it begins from."""
+        start = body.get("init_from")
+        return {**body, "init_from": find_job(self.api, start)} if isinstance(start, str) else body
 
     def _sweep_body(
         self, base: Spec | SweepSpec, space: Mapping[str, Any] | None, target: Any, options: Mapping[str, Any]
@@ -273,11 +278,11 @@ class Client:
             several = _read(spec)
             if len(several) > 1:
                 raise WrongUseError(f"{spec} holds {len(several)} jobs: submit them with submit_many.")
-            return several[0]
+            return self._body(several[0])
         if not isinstance(spec, Mapping):
             raise WrongUseError(f"A spec is its fields, a JobSpec or a file, not {type(spec).__name__}.")
-        found = dict(spec)
-        return {**found, "dataset": self._dataset(found["dataset"], None)} if "dataset" in found else found
+        data = {"dataset": self._dataset(spec["dataset"], None)} if "dataset" in spec else {}
+        return {name: plain(value) for name, value in {**spec, **data}.items()}
 
     def _dataset(self, given: Any, target: Any) -> Any:
         """The data set as a spec has it."""

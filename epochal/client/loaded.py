@@ -2,6 +2,8 @@
 
 import io
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +21,7 @@ from spec.job import JobSpec
 
 from ..errors import BadSpecError
 from .predictions import Predictions
-from .rows import index_of, rows_of
+from .rows import index_of, some_rows_of
 
 
 class TrainedModel(nn.Module):
@@ -35,9 +37,13 @@ class TrainedModel(nn.Module):
         self._model = _ByTorch(model.spec, model.preprocessing, model.arrays, net=net)
 
     def features(self, rows: Any) -> Tensor:
-        """Raw rows as features [rows, features]: numbers standardised, categories one-hot, gaps marked."""
+        """Raw rows as features [rows, features]: numbers standardised, categories one-hot, gaps marked.
+
+        Raises `BadSpecError`, which names row and column.
+        """
         prepared = self._model.preprocessing
-        return _as_input(self.net, prepared.features(numbers_of(rows_of(rows), prepared)))
+        with _told():
+            return _as_input(self.net, prepared.features(numbers_of(some_rows_of(rows), prepared)))
 
     def forward(self, features: Tensor) -> Tensor:
         """The network's outputs [rows, outputs]: logits, or numbers in the training's units."""
@@ -46,10 +52,17 @@ class TrainedModel(nn.Module):
 
     def predict(self, rows: Any) -> Predictions:
         """The predictions for raw rows, an array or a frame. Raises `BadSpecError`, which names row and column."""
-        try:
-            return Predictions([self._model.predict(rows_of(rows))], index_of(rows))
-        except RowsError as error:
-            raise BadSpecError("The rows do not fit the model.", errors=error.errors) from error
+        with _told():
+            return Predictions([self._model.predict(some_rows_of(rows))], index_of(rows))
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """Say what is wrong with rows as the service does."""
+    try:
+        yield
+    except RowsError as error:
+        raise BadSpecError("The rows do not fit the model.", errors=error.errors) from error
 
 
 def load(archive: bytes) -> TrainedModel:

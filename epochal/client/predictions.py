@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from spec import views
 
-from ..errors import BadSpecError, WrongUseError
+from ..errors import BadSpecError
 from .curve import frame_of
-from .rows import chunks, index_of, rows_of, shifted
+from .rows import chunks, index_of, shifted, some_rows_of
 from .words import html_table, number
 
 if TYPE_CHECKING:
@@ -114,10 +114,7 @@ def predict(ask: Callable[[Sequence[Any]], views.Predictions], data: Any) -> Pre
     Messages name a row by its place among all. `ask` is a request for some rows. Raises `WrongUseError` without rows,
     and what `ask` raises.
     """
-    rows = rows_of(data)
-    if not rows:
-        raise WrongUseError("There are no rows to predict.")
-    return Predictions([_of_part(ask, at, part) for at, part in chunks(rows)], index_of(data))
+    return Predictions([_of_part(ask, at, part) for at, part in chunks(some_rows_of(data))], index_of(data))
 
 
 def _of_part(ask: Callable[[Sequence[Any]], views.Predictions], at: int, rows: Sequence[Any]) -> views.Predictions:

@@ -33,6 +33,13 @@ def rows_of(data: Any) -> list[Any]:
     raise WrongUseError(f"Rows are a list of rows, an array or a frame, not {type(data).__name__}.")
 
 
+def some_rows_of(data: Any) -> list[Any]:
+    """As `rows_of`; also raises `WrongUseError` where there is no row."""
+    if rows := rows_of(data):
+        return rows
+    raise WrongUseError("There are no rows to predict.")
+
+
 def index_of(data: Any) -> Any:
     """The index of a frame of pandas; None of anything else."""
     return data.index if is_frame(data) and not hasattr(data, "to_dicts") else None
@@ -64,7 +71,7 @@ def _records(frame: Any) -> Any:
 
 
 def _plain(value: Any) -> Any:
-    """A value as JSON has it: a gap as null, a date as text."""
+    """A value as JSON has it: a gap as null, a date as text, a duration in seconds."""
     if isinstance(value, float):
         return None if math.isnan(value) else str(value) if math.isinf(value) else float(value)
     if value is None or isinstance(value, str | bool | int):
@@ -73,6 +80,8 @@ def _plain(value: Any) -> Any:
         return {str(name): _plain(one) for name, one in value.items()}
     if hasattr(value, "tolist"):  # NumPy
         return _plain(value.tolist())
+    if hasattr(value, "total_seconds"):
+        return _plain(value.total_seconds())
     if hasattr(value, "isoformat"):
         return value.isoformat()
     return [_plain(one) for one in value] if isinstance(value, list | tuple) else str(value)

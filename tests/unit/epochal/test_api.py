@@ -89,13 +89,15 @@ def test_control_requests_go_to_their_routes() -> None:
 def test_many_jobs_are_cancelled_by_a_filter_or_by_ids() -> None:
     seen: list[httpx.Request] = []
     answer = {"cancelled": 3, "stopping": 1, "skipped": 0}
-    asked = client(*(httpx.Response(200, json=answer) for _ in range(3)), seen=seen)
+    asked = client(*(httpx.Response(200, json=answer) for _ in range(4)), seen=seen)
     assert asked.cancel_many(project="p", tag=("a", "b:c")).cancelled == 3
     asked.cancel_many(["x", "y"])
+    asked.cancel_many([], status=JobStatus.queued)
     asked.cancel_many(everything=True)
     assert [json.loads(request.content) for request in seen] == [
         {"project": "p", "tag": ["a:b:c"]},
         {"ids": ["x", "y"]},
+        {"status": "queued", "ids": []},
         {"all": True},
     ]
 

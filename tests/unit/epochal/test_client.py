@@ -133,6 +133,21 @@ def test_a_job_begins_with_the_model_of_a_handle() -> None:
     client = client_of(server)
     client.submit(dataset="xor", init_from=Job(client, ID))
     assert server.sent["init_from"] == ID
+    server.answers["listed"] = [view()]
+    client.submit({"dataset": "xor", "init_from": "4f2a91c7"})
+    assert server.sent["init_from"] == ID
+
+
+def test_a_file_names_data_and_a_mapping_has_numbers_of_numpy(tmp_path: Path) -> None:
+    server = Server(**{DATASET: SUMMARY})
+    client = client_of(server)
+    (tmp_path / "job.yaml").write_text("dataset: people\nname: 2026-11-29\n")
+    client.submit(tmp_path / "job.yaml")
+    assert (server.sent["dataset"]["id"], server.sent["name"]) == (DATASET, "2026-11-29")
+    client.submit_many([{"seed": seed} for seed in np.arange(2)], dataset="xor")
+    assert [spec["seed"] for spec in server.sent["jobs"]] == [0, 1]
+    with pytest.raises(BadSpecError, match="activation"):
+        client.submit(dataset="xor", activation=object())
 
 
 def test_many_jobs_are_lists_or_a_file_and_arguments_are_for_all(tmp_path: Path) -> None:

@@ -78,6 +78,7 @@ def test_a_curve_is_shown_as_a_picture_and_a_table() -> None:
         (np.array([[1.0, np.nan]]), [[1.0, None]]),
         (np.zeros((1, 1, 2, 1)), [[[[0.0], [0.0]]]]),
         ([[datetime(2026, 1, 2, tzinfo=UTC), float("inf")]], [["2026-01-02T00:00:00+00:00", "inf"]]),
+        (pd.DataFrame({"d": pd.to_timedelta([90, None], unit="s")}), [{"d": 90.0}, {"d": None}]),
         (
             pd.DataFrame(
                 {"a": [1.5, None], "b": ["x", None], "c": pd.to_datetime(["2026-01-02", None]), 3: [True, False]}

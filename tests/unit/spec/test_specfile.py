@@ -22,6 +22,7 @@ from spec.specfile import BadSpecFileError
         ("no", "no"),
         ("off", "off"),
         ("full", "full"),
+        ("2026-11-29", "2026-11-29"),
         ("[64, 32]", [64, 32]),
         ('{"type": "sgd", "momentum": 9e-1}', {"type": "sgd", "momentum": 0.9}),
     ],

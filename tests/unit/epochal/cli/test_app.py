@@ -11,6 +11,7 @@ from rich.console import Console
 from typer.main import get_command
 
 from epochal.cli import app, stack
+from epochal.cli.models import json_rows
 from epochal.errors import BadSpecError
 from epochal.stack.home import Endpoints
 from spec.field_error import FieldError
@@ -165,6 +166,32 @@ def test_help_of_submit_names_the_spec_s_fields(capsys: pytest.CaptureFixture[st
 def test_a_bad_spec_exits_2_and_names_the_field(capsys: pytest.CaptureFixture[str]) -> None:
     assert run("submit", "--dataset", "digits", "--epochs", "0") == 2
     assert "epochs" in capsys.readouterr().err
+
+
+def test_improve_is_for_one_job(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("submit", "--dataset", "digits", "--lr", "0.1,0.01", "--improve") == 2
+    assert "--improve is for one job" in capsys.readouterr().err
+
+
+def test_check_takes_the_flags_of_submit(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("check", "--dataset", "digits", "--lr", "0.1,0.01") == 3  # it asks the server, which nobody runs
+    assert "must be a number" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("text", "rows"),
+    [
+        ('[{"a": NaN}, {"a": 1}]', [{"a": None}, {"a": 1}]),
+        ('{"rows": [[1, Infinity]]}', [[1, "Infinity"]]),
+        ('[{"size": {"height": 3}}]', None),
+        ('{"a": [1, 2]}', None),
+    ],
+)
+def test_rows_in_json_have_gaps_and_are_sent_whole_where_they_have_parts(
+    tmp_path: Path, text: str, rows: list[object] | None
+) -> None:
+    (tmp_path / "rows.json").write_text(text)
+    assert json_rows(tmp_path / "rows.json") == rows
 
 
 def test_a_file_that_is_no_sweep_exits_2_and_says_what_a_sweep_has(
