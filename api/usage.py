@@ -39,7 +39,10 @@ class UsageQuery(Frozen):
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:
-        since, until = self.span(datetime.now(UTC))
+        try:
+            since, until = self.span(datetime.now(UTC))
+        except OverflowError as error:
+            raise fault("until", "must be a later day") from error
         if since >= until:
             raise fault("since", "must be before until")
         if until - since > LONGEST:

@@ -20,7 +20,7 @@ from spec.schedules import SCHEDULES
 from spec.settings import PREFIX, Settings
 from spec.specfile import read
 from spec.states import TRANSITIONS, FailureReason, StopReason
-from spec.sweep import HALVINGS, Population, SweepSpec
+from spec.sweep import HALVINGS, RULES_VERSION, Population, SweepSpec
 
 from .pages import ROOT, codes, files, page, rows
 
@@ -57,6 +57,13 @@ def test_the_readme_lists_what_can_be_trained() -> None:
     names = {part: [kind.name() for kind in kinds] for part, kinds in tables.items()} | {"activations": [*Activation]}
     missing = {part: set(kinds) - set(listed[part]) for part, kinds in names.items()}
     assert not any(missing.values()), missing
+
+
+def test_the_readme_names_every_package() -> None:
+    code = (ROOT / "README.md").read_text(encoding="utf-8").partition("## The code")[2]
+    packages = {file.parent.name for file in files("*/__init__.py") if file.parent.parent == ROOT}
+    assert packages
+    assert packages <= set(re.findall(r"(\w+)/", code)), packages
 
 
 def test_what_a_newcomer_reads_is_short() -> None:
@@ -113,6 +120,7 @@ def test_the_page_of_sweeps_has_every_field_method_and_halving() -> None:
     population = re.findall(r"```yaml\n(halving.*?)```", page("sweeps.md"), flags=re.DOTALL)[0]
     assert population in (ROOT / "examples" / "sweep_population.yaml").read_text(encoding="utf-8")
     assert set(Population.model_fields) - {"type"} <= listed
+    assert f"that propose and prune: {RULES_VERSION}." in page("sweeps.md")
 
 
 def test_every_link_between_pages_leads_somewhere() -> None:

@@ -21,9 +21,7 @@ from store.trials import TrialStore
 from store.users import UserStore
 from store.workers import WorkerRecord, WorkerStore
 from sweeps.controller import Controller
-from tests.record import Record
-
-from .test_jobs import listening
+from tests.record import Record, listening
 
 pytestmark = pytest.mark.both_databases
 
