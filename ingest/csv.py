@@ -17,7 +17,7 @@ from spec.cells import clean
 from spec.reading import ReadingOptions
 
 from . import headers, limits
-from .below import Below, Shape, lines_below
+from .below import RULE, Below, Shape, lines_below
 from .blanks import (
     BLANK,
     BLANKS,
@@ -315,21 +315,25 @@ def encoding_of(file: Path, usual: str | None) -> str:
             if len(begin) == ZEROS and not any(zeros) and all(letters):
                 return name
         stream.seek(0)
-        decoder, encoding = codecs.getincrementaldecoder("utf-8")(), "utf8"
+        decoder, encoding, foreign = codecs.getincrementaldecoder("utf-8")(), "utf8", set[int]()
         while block := stream.read(HEAD):
             if b"\0" in block:
                 where = stream.tell() - len(block) + block.index(0)
-                raise RefusedError(f"holds a NUL byte, near byte {where}; of UTF-16, say encoding=utf-16-le")
+                raise RefusedError(
+                    f"holds a NUL byte, near byte {where}, and is no text; of UTF-16, say encoding=utf-16-le"
+                )
             if encoding == "utf8":
                 try:
                     decoder.decode(block)
                 except UnicodeDecodeError:
-                    encoding = usual or ("cp1252" if _is_cp1252(block) else "latin-1")
+                    encoding = usual or "latin-1"
+            if encoding != "utf8":
+                foreign.update(block)
         if encoding == "utf8" and (half := decoder.getstate()[0]):
             if not _is_ascii(stream, file.stat().st_size - len(half)):
                 raise RefusedError("ends within a character: it is cut short")
-            encoding = usual or ("cp1252" if _is_cp1252(half) else "latin-1")
-    return encoding
+            encoding, foreign = usual or "latin-1", set(half)
+    return "cp1252" if usual is None and _is_cp1252(bytes(foreign)) else encoding
 
 
 def _is_ascii(stream: BinaryIO, count: int) -> bool:
@@ -407,7 +411,7 @@ def _delimiter(head: str, encoding: str, quote: str) -> str:
 
     def below(delimiter: str) -> list[list[str]]:
         records = [row.cells for row in _rows(head, delimiter, quote)]
-        return records[lines_above(records) :]
+        return [row for row in records[lines_above(records) :] if not RULE.fullmatch(delimiter.join(row))]
 
     tables = {delimiter: below(delimiter) for delimiter in DELIMITERS}
 
@@ -423,7 +427,8 @@ def _delimiter(head: str, encoding: str, quote: str) -> str:
         best = next((delimiter for delimiter in RARE if delimiter in tables and score(delimiter)[0] == 1.0), best)
     if score(best)[0] < 1.0 and are_aligned(head):
         return BLANKS
-    if not encoding.startswith(WIDE) and are_columns(below(BLANK), tables[best]):
+    fits = score(best)[0] == 1.0 or best != "\t"  # two tabs between some cells are blanks
+    if not encoding.startswith(WIDE) and are_columns(below(BLANK), tables[best] if fits else []):
         return BLANK
     if score(best)[0] == 0.0 and re.match(r"\s*\S+(?: \S+)* {2,}\S", head):
         raise RefusedError(

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -77,7 +77,8 @@ class _Numbers:
         return Cells(found, np.isnan(found))
 
     def _texts(self, chunk: pa.Array) -> Cells:
-        return _through(chunk, self._column, lambda values: numbers_in(values, self._form))
+        cells = _through(chunk, self._column, lambda values: numbers_in(values, self._form))
+        return _without(cells, self._gaps)
 
 
 class _Places:
@@ -103,10 +104,18 @@ def _is_number(kind: pa.DataType) -> bool:
 
 
 def _days(chunk: pa.Array, column: Column) -> Cells:
+    said = (column.format.days_given(word) for word in column.format.gaps or ())
+    gaps = np.array([day for day in said if day is not None], dtype=np.float64)
     if pa.types.is_date(chunk.type) or pa.types.is_timestamp(chunk.type):
         found = days(chunk)
-        return Cells(found, np.isnan(found))
-    return _through(chunk, column, lambda values: days_in(values, column.format))
+        return _without(Cells(found, np.isnan(found)), gaps)
+    return _without(_through(chunk, column, lambda values: days_in(values, column.format)), gaps)
+
+
+def _without(cells: Cells, gaps: Floats) -> Cells:
+    """The cells, where these numbers or days are no value, however they are written."""
+    is_gap = np.isin(cells.numbers, gaps)
+    return replace(cells, numbers=np.where(is_gap, math.nan, cells.numbers), gaps=cells.gaps | is_gap)
 
 
 def _truths(chunk: pa.Array, column: Column) -> Cells:

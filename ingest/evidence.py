@@ -98,6 +98,8 @@ class Evidence:
     dates: Counter[str] = field(default_factory=Counter)
     forced: bool = False
     """Whether a spreadsheet was to take some as text: then numbers among them are words, too."""
+    loss: str | None = None
+    """A number in brackets."""
     behind: str | None = None
     """A number of more than one digit with a minus behind it."""
     clocks: set[str] | None = field(default_factory=set)
@@ -253,6 +255,9 @@ class Evidence:
         if self.separated is None:
             apart = values.filter(pc.match_substring_regex(values, "[0-9][.,][0-9]"))
             self.separated = apart[0].as_py() if len(apart) else None
+        if self.loss is None:
+            losses = values.filter(pc.match_substring_regex(values, r"^[^0-9]*\(.*[0-9].*\)$"))
+            self.loss = losses[0].as_py() if len(losses) else None
         if self.behind is None and MINUS_BEHIND in self.units:
             minus = values.filter(pc.match_substring_regex(values, "[0-9.,][0-9] ?[^0-9.,]$"))
             self.behind = minus[0].as_py() if len(minus) else None
@@ -309,7 +314,7 @@ class Evidence:
             return dates
         if (clock := self._clock()) is not None:
             return clock
-        if self.worded and self.truths == self.present - self.marked:
+        if self.worded and self.truths == self.present - self.marked and not self._has_letters_of_two:
             return Decision(ColumnKind.boolean, self._gaps(), missing=self._missing)
         return self._as_words()
 
@@ -345,6 +350,10 @@ class Evidence:
         notes = []
         if form.unit:
             notes.append(self._of_unit(form.unit))
+        if self.loss is not None and (loss := form.number(self.loss)) is not None:
+            notes.append(
+                f"The numbers of column {shown(self.name)} in brackets are below 0: {shown(self.loss)} is {loss:.12g}."
+            )
         is_sure = len({other.decimal for other in survivors}) == 1
         if self.separated and not is_sure and (form.thousands or form.decimal == "," or semicolons):
             value = form.number(self.separated)
@@ -425,6 +434,13 @@ class Evidence:
         """Whether there are `3:45` and `1:02:33`, and nothing says whether the former are hours or minutes."""
         return self.clocks is not None and {"h:mm", "h:mm:ss"} <= self.clocks and "m:ss" not in self.clocks
 
+    @property
+    def _has_letters_of_two(self) -> bool:
+        """Whether there are letters of yes and no, and of true and false: F, N and T are three codes."""
+        letters = {word.lower() for word in self.texts} & {"y", "n", "t", "f"}
+        are_alone = len(letters) == len(set(self.texts) - set(self.marks))
+        return are_alone and bool(letters & {"y", "n"}) and bool(letters & {"t", "f"})
+
     def _as_words(self) -> Decision:
         real = self.present - self.marked
         best = max(self.parsed.values(), default=0)
@@ -460,7 +476,7 @@ class Evidence:
                 f"Column {shown(self.name)} has numbers in several forms, such as "
                 f"{some(list(self.texts)[:3])}: decimal and thousands say which is meant."
             )
-        if (said := self._may_be_dates()) is not None:
+        if (said := self._may_be_dates() or self._odd_dates()) is not None:
             notes.append(said)
         elif self._has_two_clocks:
             first = {clock_of(text): text for text in reversed(self.texts)}
@@ -481,6 +497,20 @@ class Evidence:
             )
         found = self._words(None)
         return Decision(found.kind, found.form, (*notes, *found.notes), found.categories, found.distinct, found.missing)
+
+    def _odd_dates(self) -> str | None:
+        """What is to be said of words that keep a column from being dates, where nearly all are."""
+        style, count = max(self.dates.items(), key=lambda item: item[1], default=("iso", 0))
+        if self.typed or not count or count < MOSTLY * (self.present - self.marked):
+            return None
+        form = CellFormat(date=None if style == "iso" else style)
+        odd = [word for word in self.texts if word not in self.marks and form.days(word) is None]
+        if not odd:
+            return None
+        return (
+            f"Column {shown(self.name)} has dates, and {some(odd)} among them, and is read as texts: na_values makes "
+            "them gaps."
+        )
 
     def _may_be_dates(self) -> str | None:
         """What is to be said of texts that may be dates."""

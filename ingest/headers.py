@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Collection, Iterable, Sequence
 from itertools import count, pairwise
 
-from spec.cells import MISSING, PLACEHOLDERS, CellFormat, clock_of, currency_of
+from spec.cells import MISSING, PLACEHOLDERS, CellFormat, clean, clock_of, currency_of
 from spec.reading import ReadingOptions
 from spec.schema import ColumnKind
 
@@ -118,24 +118,27 @@ def descriptions(records: Sequence[Record], options: ReadingOptions) -> int:
 
     They have words, and no number, above columns of nothing but numbers: such a row can be no other.
     """
-    if any(kind is ColumnKind.category for kind in options.types.values()) or options.na_values:
-        return 0  # somebody spoke of words among numbers
+    said = options.na_values
+    gaps = {clean(word) for words in (said.values() if isinstance(said, dict) else [said]) for word in words}
+    of_words = {place for place, name in enumerate(records[0]) if options.types.get(name) is ColumnKind.category}
     count = 0
     while count < MOST_DESCRIPTIONS and len(records) > 2 + count:
-        if not _describes(records[1 + count], records[2 + count :]):
+        record = records[1 + count]
+        if gaps.intersection(record) or not _describes(record, records[2 + count :], of_words):
             break
         count += 1
     return count
 
 
-def _describes(record: Record, below: Sequence[Record]) -> bool:
+def _describes(record: Record, below: Sequence[Record], of_words: Collection[int]) -> bool:
+    """Whether words stand above numbers; not in the columns `of_words`, of which somebody said so."""
     if any(is_value(cell) for cell in record if not is_gap(cell)):
         return False
     above_values, others = list[str](), list[str]()
     for place, cell in enumerate(record):
         column = [row[place] for row in below if place < len(row)]
         values = [value for value in column[1:] if not is_gap(value)]  # the first may describe, too
-        if is_gap(cell):
+        if is_gap(cell) or place in of_words:
             continue
         if cell in column:
             return False

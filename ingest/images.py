@@ -137,9 +137,11 @@ def _labelled(archive: zipfile.ZipFile) -> tuple[list[_File], list[str]]:
     images = [one for one in members if _is_image(one.filename)]
     folders = [one.filename.split("/")[:-1] for one in images]
     shared = _shared(folders)
-    inner = [folder[shared:] for folder in folders]
-    is_split = all(folder and folder[0].lower() in SPLIT_WORDS for folder in inner)
-    parts = [SPLIT_WORDS[folder[0].lower()] if is_split else None for folder in inner]
+    inner = [[name for name, _ in groupby(folder[shared:])] for folder in folders]  # Kaggle has seg_train/seg_train
+    parts = [_part(folder) for folder in inner]
+    above = [part for folder, part in zip(inner, parts, strict=True) if len(folder) > 1]
+    is_split = None not in (above or parts)
+    parts = parts if is_split else [None] * len(parts)
     labels: list[str | None] = [next(iter(folder[is_split:]), None) for folder in inner]
     notes = []
     if len({*labels} - {None}) < 2:
@@ -154,7 +156,18 @@ def _labelled(archive: zipfile.ZipFile) -> tuple[list[_File], list[str]]:
         notes.append(f"{_counted(without, 'image')} in no folder of a class, and not read: {some(without, 3)}.")
     if others := [one.filename for one in members if not _is_image(one.filename)]:
         notes.append(f"{_counted(others, 'file')} no image, and not read: {some(others, 3)}.")
+    below = dict.fromkeys("/".join(folder[: is_split + 2]) for folder in inner if len(folder) > is_split + 1)
+    if below:
+        notes.append(f"Folders within those of the classes are not told apart: {some(below, 3)}.")
     return sorted(found, key=lambda one: one.part or 0), notes
+
+
+def _part(folder: Sequence[str]) -> int | None:
+    """The part of the split that a folder around classes names: train, Testing, seg_test, training_set; or None."""
+    words = re.findall("[a-z]+", folder[0].lower()) if folder else []
+    if len(folder) == 1 and len(words) > 1:  # of a folder of images it is a class
+        return None
+    return next((SPLIT_WORDS[word] for word in words if word in SPLIT_WORDS), None)
 
 
 def _by_name(names: Sequence[str], folders: Sequence[str | None]) -> list[str]:

@@ -27,13 +27,21 @@ _MAGIC: dict[bytes, str] = {
         (b"q\1\1\0", b"q\2\1\0", b"r\1\1\0", b"r\2\1\0", b"s\1\1\0", b"s\2\1\0"),
         f"of Stata: {_BY_PANDAS.format('stata')}",
     ),
+    b"HEADER RECORD*******": f"of SAS: {_BY_PANDAS.format('sas')}",
+    b"MATLAB 7.3": "of MATLAB 7.3, which is HDF5: write it as NPZ, as numpy.savez(file, X=..., y=...) does of "
+    "h5py.File(file)",
     b"MATLAB 5.0": "of MATLAB: write it as NPZ, as numpy.savez(file, X=..., y=...) does of scipy.io.loadmat(file)",
     b"RDX": "of R: write a frame as CSV, as write.csv(frame, file, row.names=FALSE) does",
     b"X\n\0\0\0": "of R: write it as CSV, as write.csv(readRDS(file), file, row.names=FALSE) does",
     b"\x89HDF": "an HDF5 file",
     b"ARROW1": "an Arrow file",
     b"Obj\x01": "an Avro file",
-    b"\x80\x04": "a Python pickle",
+    **dict.fromkeys((b"\x80\2", b"\x80\3", b"\x80\4", b"\x80\5"), "a Python pickle"),
+    b"Rar!": "a RAR archive",
+    **dict.fromkeys(
+        (b"\0\0\x08\1", b"\0\0\x08\3"),
+        "in the form IDX of MNIST: write x_train, y_train, x_test and y_test as NPZ",
+    ),
     b"\x7fELF": "a program",
 }
 _TEXTS: dict[bytes, str] = {

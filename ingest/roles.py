@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pyarrow as pa
 
-from spec.schema import Column, Role
+from spec.schema import Column, ColumnKind, Role
 from spec.splits import SPLIT_WORDS
 
 from .encoding import encoder
@@ -23,6 +23,12 @@ def role_encoders(columns: Sequence[Column]) -> dict[str, tuple[str, RoleEncoder
         match column.role:
             case Role.weight:
                 found["weight"] = (column.name, _Weights(column))
+            case Role.time if column.type in (ColumnKind.category, ColumnKind.text):
+                raise RefusedError(
+                    f"is column {shown(column.name)}, which is read as words: date_format, or dayfirst, says how its "
+                    "dates are written; or name a column of numbers",
+                    path="time",
+                )
             case Role.time:
                 found["time"] = (column.name, _Times(column))
             case Role.group:

@@ -326,9 +326,7 @@ class _Texts:
         if isinstance(cell, date):
             return self._day(cell)
         if isinstance(cell, timedelta):
-            seconds = round(cell.total_seconds())
-            sign, seconds = "-" if seconds < 0 else "", abs(seconds)
-            return f"{sign}{seconds // 3600}:{seconds // 60 % 60:02}:{seconds % 60:02}"
+            return _lasting(cell)
         return str(cell)
 
     def _day(self, day: date) -> str:
@@ -337,3 +335,11 @@ class _Texts:
         if isinstance(day, datetime) and day.time() == time():
             return str(day.date())
         return str(day)
+
+
+def _lasting(duration: timedelta) -> str:
+    """A duration as h:mm:ss, with milliseconds where it has some: a sheet keeps no more."""
+    thousandths = round(duration.total_seconds() * 1000)
+    seconds, part = divmod(abs(thousandths), 1000)
+    sign, fraction = "-" if thousandths < 0 else "", f".{part:03}" if part else ""
+    return f"{sign}{seconds // 3600}:{seconds // 60 % 60:02}:{seconds % 60:02}{fraction}"

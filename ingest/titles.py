@@ -38,6 +38,8 @@ def _is_remark(record: Record, width: int) -> bool:
 
 def _is_above(record: Record, width: int, *, sure: bool, first: bool) -> bool:
     filled = [cell for cell in record if cell]
+    if sure and len(record) > width > 1:  # of a logger, whose first line is about itself
+        return True
     if width < 2 or (len(filled) >= width and (len(record) == width or not record[0].startswith(COMMENTS))):
         return False
     if sure or not filled or filled[0].startswith(COMMENTS) or _is_remark(record, width):

@@ -15,7 +15,7 @@ from .months import MONTHS, WEEKDAYS, folded
 
 MISSING = frozenset(
     {
-        *("", "NA", "na", "N/A", "n/a", "#N/A", "#NA", "<NA>", "NaN", "nan", "-NaN", "-nan", "NaT"),
+        *("", "NA", "na", "N/A", "n/a", "#N/A", "#NA", "<NA>", "NaN", "nan", "NAN", "-NaN", "-nan", "NaT", "#N/A N/A"),
         *("NULL", "null", "(null)", "\\N", "None", "none"),
         *("-1.#IND", "1.#IND", "-1.#QNAN", "1.#QNAN", "[NULL]", "<null>"),
         *("#DIV/0!", "#VALUE!", "#REF!", "#NAME?", "#NUM!", "#NULL!", "#N/V", "#N/D", "#NV", "#NB", "#N/B"),

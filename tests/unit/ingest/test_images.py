@@ -172,3 +172,36 @@ def test_image_files_are_predicted_in_the_numbers_of_the_training_rows(tmp_path:
         assert np.load(tmp_path / "out") == pytest.approx(np.array(expected) * (most / 255.0))
     with pytest.raises(RefusedError, match="is one of images, and the model takes other rows"):
         read_known_images(tmp_path / "f", "f", KnownColumns(columns=(), target=()), tmp_path / "out", with_cells=False)
+
+
+@pytest.mark.parametrize(
+    ("names", "classes", "parts"),
+    [
+        (
+            [
+                "d/training_set/cats/0.png",
+                "d/training_set/dogs/1.png",
+                "d/test_set/cats/0.png",
+                "d/test_set/dogs/1.png",
+            ],
+            ["cats", "dogs"],
+            True,
+        ),
+        (
+            ["seg_train/seg_train/sea/0.png", "seg_train/seg_train/ice/1.png", "seg_test/seg_test/sea/0.png"],
+            ["ice", "sea"],
+            True,
+        ),
+        (["Training/a/0.png", "Test/b/0.png", "Test/a/0.png", "Training/b/1.png", "0.png"], ["a", "b"], True),
+        (["test_cats/0.png", "train_dogs/0.png"], ["test_cats", "train_dogs"], False),
+        (["COVID/images/0.png", "COVID/masks/0.png", "normal/images/0.png"], ["COVID", "normal"], False),
+    ],
+)
+def test_folders_of_a_split_around_the_classes_are_no_classes(
+    tmp_path: Path, names: list[str], classes: list[str], parts: bool
+) -> None:
+    found = reading(packed({name: file_of(drawn()) for name in names}), tmp_path, name="x.zip", target=None)
+    assert found.table.target.labels == tuple(classes)
+    assert any("are not told apart" in note for note in found.profile.notes) == ("masks" in "".join(names))
+    with np.load(tmp_path / "table.npz") as arrays:
+        assert ("split" in arrays or "part" in arrays) == parts

@@ -33,7 +33,12 @@ PROGRAMS = {
     "SAS": (bytes(12) + b"\xc2\xea\x81\x60\xb3\x14", "pandas.read_sas(file).to_csv"),
     "R": (b"RDX3\nX\n", "write.csv(frame, file"),
     "R's one": (b"X\n\0\0\0\3", "write.csv(readRDS(file), file"),
+    "SAS transport": (b"HEADER RECORD*******LIBRARY HEADER RECORD!!!!!!!", "pandas.read_sas(file).to_csv"),
     "MATLAB": (b"MATLAB 5.0 MAT-file", "numpy.savez(file"),
+    "MATLAB 7.3": (b"MATLAB 7.3 MAT-file", "h5py.File(file)"),
+    "pickle": (b"\x80\x05\x95", "a Python pickle"),
+    "IDX": (b"\0\0\x08\3\0\0\xea\x60", "write x_train, y_train"),
+    "RAR": (b"Rar!\x1a\x07", "a RAR archive"),
     "NumPy": (b"\x93NUMPY\1\0", "numpy.savez(file, X=X, y=y)"),
 }
 
