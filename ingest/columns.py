@@ -27,6 +27,8 @@ NINES = (99.9, 99.99, 999.9, 999.99)
 EPOCH = date(1970, 1, 1).toordinal()
 FAR_DAY, LAST_DAY = (date(year, month, day).toordinal() - EPOCH for year, month, day in ((2200, 1, 1), (9999, 12, 31)))
 """Days since 1970: from the first on, a date often stands for no end, as 9999-12-31 in databases."""
+FIRST_DAY = date.min.toordinal() - EPOCH
+"""0001-01-01, which programs write where no date was set."""
 APART = 2.0
 """So many times as far from 0 as all others is a number that often stands for no value."""
 FAR_BELOW, FAR_ABOVE = 3.0, 10.0
@@ -117,6 +119,8 @@ class Measure:
         if self.column.type is ColumnKind.date and self.spread.count and most >= FAR_DAY > least:
             day = date.fromordinal(min(int(most), LAST_DAY) + EPOCH)
             return (f"Column {shown(name)} ends at {day}: if that stands for no value, na_values={day} says so.",)
+        if self.column.type is ColumnKind.date and self.spread.count and least == FIRST_DAY < most:
+            return (f"Column {shown(name)} begins at 0001-01-01: if that stands for no value, na_values says so.",)
         if self.column.type is not ColumnKind.number or self.forced or not self.spread.count:
             return ()
         if (said := self._stand_in) is not None:

@@ -201,7 +201,7 @@ BAD: dict[str, tuple[bytes, str]] = {
     "half a part": (packed(x_train=X, y_train=Y, x_test=X), "one array of features of test and one of targets; it has"),
     "no training": (packed(x_test=X, y_test=Y), "needs arrays of training, such as x_train and y_train"),
     "two of a kind": (packed(x=X, data=X, y=Y), "needs one array of features and one of targets; it has"),
-    "parts and a whole": (packed(x=X, y=Y, x_test=X, y_test=Y), "needs the arrays X and y"),
+    "parts and a whole": (packed(x=X, y=Y, x_train=X, y_train=Y), "needs the arrays X and y"),
     "no rows": (packed(X=np.zeros((0, 3)), y=np.zeros(0)), "has no rows or no features"),
     "infinite": (
         packed(X=np.where(X[4, 1] == X, np.inf, X), y=Y),

@@ -105,3 +105,19 @@ def test_the_first_line_of_a_logger_may_be_wider_than_its_table(tmp_path: Path) 
     )
     found = reading(above + table_, tmp_path)
     assert found.rows == 60
+
+
+def test_a_date_that_nobody_set_is_a_note(tmp_path: Path) -> None:
+    rows = "".join(f"{'0001-01-01' if row == 7 else f'2026-01-{1 + row % 28:02}'},{row % 2}\n" for row in ROWS)
+    notes = reading("d,y\n" + rows, tmp_path).profile.notes
+    assert any("begins at 0001-01-01" in note for note in notes), notes
+    assert not any("0001" in note for note in reading("d,y\n" + rows, tmp_path, na_values=["0001-01-01"]).profile.notes)
+
+
+def test_arrays_of_a_test_beside_x_and_y_are_its_rows(tmp_path: Path) -> None:
+    x, y = np.arange(60.0).reshape(-1, 1), np.arange(60) % 2
+    np.savez(tmp_path / "f.npz", X=x, y=y, X_test=x[:20], y_test=y[:20])
+    found = reading((tmp_path / "f.npz").read_bytes(), tmp_path, name="f.npz", target=None)
+    assert found.rows == 80
+    with np.load(tmp_path / "table.npz") as arrays:
+        assert list(np.bincount(arrays["split"])) == [60, 0, 20]
