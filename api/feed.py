@@ -6,7 +6,6 @@ import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 
 from flask import Blueprint, Response, request
 
@@ -28,9 +27,6 @@ log = logging.getLogger(__name__)
 POLL_S = 1.0
 KEPT = 60
 """Batches that are kept for readers that are slow; one that is slower loads its list again."""
-LONGEST_ABSENCE = timedelta(minutes=10)
-"""A reader that comes back later loads its list again."""
-
 AWAY = ": the database does not answer; this stream goes on when it does\n\n"
 
 
@@ -142,9 +138,6 @@ class Feed:
         batch = self._batch(found, 0, {})
         if since is None:
             yield f"id: {batch.id}\nevent: ready\ndata: {{}}\n\n"
-        elif found.seen.since is not None and found.seen.since - since > LONGEST_ABSENCE:
-            yield f"id: {batch.id}\nevent: reload\ndata: {{}}\n\n"
-            return
         yield from reader.texts(batch)
 
     def _after(self, number: int) -> list[Batch]:

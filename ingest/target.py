@@ -246,7 +246,9 @@ def label(value: float) -> str:
 
 
 def check_classes(labels: tuple[str, ...]) -> None:
-    """Raise `RefusedError` when there is nothing to tell apart."""
+    """Raise `RefusedError` when there is nothing to tell apart, or a label is no text."""
+    if any("\0" in one for one in labels):
+        raise RefusedError("has a class with the character NUL, which is none of a text", path="target")
     if len(labels) < 2:
         raise RefusedError(f"has one class only, {shown(labels[0])}: there is nothing to tell apart", path="target")
 

@@ -64,6 +64,8 @@ def boundary(model: Model, features: Array, y: npt.NDArray[np.generic], side: in
     if not np.isfinite(outputs).all():
         return None
     kind, values = _predicted(model, outputs)
+    if not np.isfinite(values).all():
+        return None
     used = prepared.used
     mean, deviation = (np.concatenate([getattr(column, name) for column in used]) for name in ("mean", "deviation"))
     some = np.unique(np.linspace(0, len(features) - 1, min(len(features), POINTS)).astype(np.int64))

@@ -150,6 +150,9 @@ def report(model: Model, outputs: Array, y: npt.NDArray[np.generic]) -> ClassRep
         return None
     if model.preprocessing.output.type is Targets.numbers:
         predicted, true = (model.preprocessing.answers(values) for values in (outputs, np.asarray(y, float)))
+        with np.errstate(over="ignore"):  # of numbers near the largest there are, squares are none
+            if not np.isfinite(np.square(predicted).sum() + np.square(true).sum()):
+                return None
         return of_numbers(predicted, true, model.preprocessing.output.names)
     labels, probabilities = model.preprocessing.output.labels, model.probabilities(outputs)
     score = outputs[:, -1] - (outputs[:, 0] if outputs.shape[1] == 2 else 0.0)
@@ -161,11 +164,12 @@ def of_numbers(predicted: Array, true: Array, names: Sequence[str] = ()) -> Numb
     """The metrics of predicted numbers beside the true ones, [rows, outputs] each; `names` of the outputs."""
     errors = predicted - true
     residual, total = np.square(errors).sum(axis=0), np.square(true - true.mean(axis=0)).sum(axis=0)
+    varies = (true != true[0]).any(axis=0)  # the mean of equal numbers may differ from them in the last digit
     return NumberReport(
         rows=len(true),
         mae=float(np.abs(errors).mean()),
         rmse=float(np.sqrt(np.square(errors).mean(axis=0)).mean()),
-        r2=float((1.0 - residual / total).mean()) if (total > 0.0).all() else None,
+        r2=float((1.0 - residual / total).mean()) if varies.all() and (total > 0.0).all() else None,
         residuals=_residuals(predicted.reshape(-1), true.reshape(-1)),
         targets=tuple(
             _of_target(name, predicted[:, [at]], true[:, [at]], RESIDUALS // len(names))

@@ -7,6 +7,7 @@ from pydantic import BeforeValidator, Field
 
 from .base import Real
 from .dataset import DatasetSpec, Inline, Shipped, Uploaded, describe
+from .reading import NO_ZERO
 
 SHOWN = 10
 """Maximum number of labels that a message lists."""
@@ -29,8 +30,9 @@ def _label(key: Any) -> Any:
 
 
 _Weight = Annotated[Real, Field(ge=1e-6, le=1e6)]
+_ClassLabel = Annotated[str, Field(pattern=NO_ZERO)]
 ClassWeight = Annotated[
-    Literal["balanced"] | Annotated[dict[str, _Weight], Field(min_length=1, max_length=1000)],
+    Literal["balanced"] | Annotated[dict[_ClassLabel, _Weight], Field(min_length=1, max_length=1000)],
     BeforeValidator(_by_label, json_schema_input_type=Literal["balanced"] | dict[str, _Weight]),
 ]
 """`balanced`, or a weight for each class label."""

@@ -1,6 +1,7 @@
 """The data sets of jobs, and what is known of each before it is read."""
 
 import json
+import re
 from collections.abc import Mapping
 from enum import StrEnum
 from functools import cached_property
@@ -139,6 +140,10 @@ class Uploaded(Frozen):
 Row = Annotated[tuple[Real, ...], Field(min_length=1, max_length=10_000, fail_fast=True)]
 
 
+_NO_TEXT = re.compile("[\0\ud800-\udfff]")
+"""What no database keeps, or no file in UTF-8."""
+
+
 class Inline(Frozen):
     """A small data set in the spec itself: rows of features, and a target (or a row of targets) for each."""
 
@@ -193,6 +198,8 @@ class Inline(Frozen):
         for word in self.split or ():
             if word.lower() not in SPLIT_WORDS:
                 raise fault("dataset.split", f"must be train, validation or test; it has {word[:50]!r}")
+        if any(isinstance(group, str) and _NO_TEXT.search(group) for group in self.group or ()):
+            raise fault("dataset.group", "must be numbers, or texts without NUL and without halves of characters")
         if self.weight is not None and not any(self.weight):
             raise fault("dataset.weight", "must be above 0 for at least one row")
         return self

@@ -20,6 +20,9 @@ from .versions import supported_rules
 OVERLAP = timedelta(seconds=5)
 """A transaction may end so much later than the event that it wrote says: each poll looks back as far."""
 
+LONGEST_ABSENCE = timedelta(minutes=10)
+"""Who has known nothing for longer loads its lists again: its changes are not read."""
+
 MOST = 2000
 """Most jobs whose changes are read at once."""
 
@@ -46,7 +49,7 @@ class Changes:
     sweeps: tuple[SweepRecord, ...] = ()
     """Sweeps that go on, and those that have just ended."""
     too_many: bool = False
-    """More jobs than `MOST` have changed, and none is here."""
+    """More jobs than `MOST` may have changed, and none is here."""
 
 
 class ChangeStore:
@@ -59,6 +62,8 @@ class ChangeStore:
         """What has changed since, of these jobs only if `ids` are given. Raises `StoreUnavailableError`."""
         with reading(self._engine) as connection:
             at: datetime = connection.execute(select(now())).scalar_one()
+            if seen.since is not None and at - seen.since > LONGEST_ABSENCE:
+                return Changes(Seen(at), too_many=True)
             since = (seen.since or at) - OVERLAP
             events = self._events(connection, since)
             running = set(connection.execute(select(Lease.job_id).limit(MOST + 1)).scalars())

@@ -90,7 +90,11 @@ class CheckpointStore:
     def stale(self, limit: int = 500) -> list[str]:
         """Addresses of the files of void checkpoints."""
         with reading(self._engine) as connection:
-            return list(connection.execute(select(Checkpoint.uri).where(Checkpoint.void).limit(limit)).scalars())
+            return list(
+                connection.execute(
+                    select(Checkpoint.uri).where(Checkpoint.void).order_by(Checkpoint.uri).limit(limit)
+                ).scalars()
+            )
 
     def unknown(self, uris: Sequence[str]) -> list[str]:
         """The addresses among these that belong to no checkpoint of any job."""

@@ -2,12 +2,15 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, delete, insert, select
 
 from .db import now
 from .errors import IdempotencyMismatchError
 from .records import Idempotency
 from .tables import Idempotency as IdempotencyRow
+
+KEPT_S = 7 * 86_400.0
+"""So long a key is known."""
 
 
 def answered(connection: Connection, owner: str, idempotency: Idempotency) -> list[str] | None:
@@ -26,5 +29,7 @@ def answered(connection: Connection, owner: str, idempotency: Idempotency) -> li
 
 def remember(connection: Connection, owner: str, idempotency: Idempotency, ids: Sequence[str]) -> None:
     """Write what a request makes. Raises SQLAlchemy's `IntegrityError` when another one was a moment faster."""
+    old = IdempotencyRow.owner == owner, IdempotencyRow.at < now(-KEPT_S)
+    connection.execute(delete(IdempotencyRow).where(*old))
     key = {"owner": owner, "key": idempotency.key, "body_sha256": idempotency.body_sha256}
     connection.execute(insert(IdempotencyRow).values(**key, at=now(), job_ids=list(ids)))

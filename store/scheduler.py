@@ -8,7 +8,7 @@ Only the heads of queues are sorted: an index leads from each owner and account 
 the head of that queue. So the query reads a row for each of them and for each running job, however many jobs wait.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -17,6 +17,7 @@ from sqlalchemy import (
     CTE,
     ColumnElement,
     Connection,
+    FromClause,
     Integer,
     Select,
     SQLColumnExpression,
@@ -210,14 +211,19 @@ def peek(
     return None if row is None else NextJob(*row)
 
 
-def waiting(requests: Collection[str], owner_limit: int) -> Select[str, str]:
-    """The owners with jobs that may start, and with which of these device requests; an owner may run `owner_limit`."""
+def waiting(
+    requests: Collection[str], owner_limit: int, without: Collection[str] = (), projects: Collection[str] = ()
+) -> Select[str, str]:
+    """The owners with jobs that may start, and with which of these device requests.
+
+    An owner may run `owner_limit` jobs; those `without`, and those of `projects`, may start none.
+    """
     share, job = shares(), aliased(Job)
     request = _one_of(sorted(requests))
     theirs = and_(job.owner == share.c.owner, job.account == share.c.account, job.device_request == request.c.device)
     found = select(ONE).where(ready(job), supported_version(job), theirs).correlate(share, request).exists()
     owed = select(share.c.owner, request.c.device).distinct().select_from(share).join(request, found)
-    return owed.where(share.c.running < owner_limit) if owner_limit else owed
+    return owed.where(*_may_start(share, owner_limit, sorted(without), sorted(projects)))
 
 
 def _queries_of(
@@ -281,14 +287,20 @@ def _candidates(
         .join(Job, Job.id == head)
         .order_by(Job.priority.desc(), share.c.account_use, share.c.owner_use, Job.id)
     )
+    return _once(heads.where(*_may_start(share, owner_limit, without, projects)).cte("candidates"))
+
+
+def _may_start(
+    share: FromClause, owner_limit: int, without: Sequence[str], projects: Sequence[str]
+) -> Iterator[ColumnElement[bool]]:
+    """Whose jobs may start."""
     if owner_limit:  # a user with a quota of its own is in `without` when it is reached
         own = select(User.running_quota).where(User.name == share.c.owner).scalar_subquery()
-        heads = heads.where(share.c.running < func.coalesce(own, owner_limit))
+        yield share.c.running < func.coalesce(own, owner_limit)
     if without:
-        heads = heads.where(share.c.owner.not_in(without))
+        yield share.c.owner.not_in(without)
     if projects:
-        heads = heads.where(share.c.account.not_in(projects))
-    return _once(heads.cte("candidates"))
+        yield share.c.account.not_in(projects)
 
 
 def _one_of(requests: Iterable[str]) -> Subquery:

@@ -7,15 +7,14 @@ owner takes one place.
 """
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence, Set
+from collections.abc import Callable, Collection, Iterable, Sequence, Set
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, and_, case, func, select
+from sqlalchemy import Connection, Select, and_, case, func, select
 
 from .brackets import of_no_bracket
 from .db import now
 from .device_requests import kind_of, served
-from .scheduler import waiting
 from .tables import Checkpoint, Job, Lease
 from .workers import live_workers
 
@@ -85,22 +84,28 @@ def give_way(
 
 
 def must_give_way(
-    connection: Connection, *, worker: str, device: str, owner: str, slice_s: float, owner_limit: int
+    connection: Connection,
+    *,
+    worker: str,
+    device: str,
+    owner: str,
+    slice_s: float,
+    owed: Callable[[Collection[str]], Select[str, str]],
 ) -> bool:
-    """Whether the pack of `owner` on this slot gives its place to others now; an owner may run `owner_limit` jobs.
+    """Whether the pack of `owner` on this slot gives its place to others now: `owed` asks who may, by device requests.
 
     It reads who waits before what runs: a job that starts in between counts for its owner already.
     """
     workers = live_workers(connection)
     devices = {name for one in workers for name in one.devices} | {device}
     requests = {request for name in devices for request in served(name)}
-    owed = [Waiting(*row) for row in connection.execute(waiting(requests, owner_limit))]
-    if all(one.owner == owner for one in owed):
+    others = [Waiting(*row) for row in connection.execute(owed(requests))]
+    if all(one.owner == owner for one in others):
         return False
     packs = _running_packs(connection)
     taken = {pack.slot for pack in packs}
     free = [name for one in workers for name in one.devices if (one.id, name) not in taken]
-    return (worker, device) in give_way(packs, owed, free, slice_s)
+    return (worker, device) in give_way(packs, others, free, slice_s)
 
 
 def _running_packs(connection: Connection) -> list[RunningPack]:

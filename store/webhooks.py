@@ -15,6 +15,7 @@ from spec.webhooks import Message
 from .db import lock, now, reading, writing
 from .posting import Answer, new_secret
 from .tables import Delivery, Job, Membership, Project, Sweep, User, Webhook
+from .transitions import clean
 
 OVERLAP = timedelta(seconds=5)
 """A transaction may end so much later than the end that it wrote says: each look goes back as far."""
@@ -157,7 +158,8 @@ class Outbox:
 
     def take(self, most: int) -> list[Due]:
         """Messages that are due, one for each webhook; nobody else takes them for `LEASE_S`."""
-        due = and_(Delivery.state == DeliveryState.waiting.value, Delivery.due_at <= now())
+        heard = Delivery.webhook_id.in_(select(Webhook.id).where(_let_in()))
+        due = and_(Delivery.state == DeliveryState.waiting.value, Delivery.due_at <= now(), heard)
         with reading(self._engine) as connection:
             if connection.execute(select(Delivery.id).where(due).limit(1)).first() is None:
                 return []
@@ -181,7 +183,7 @@ class Outbox:
                 connection.execute(hook.values(failing_since=None, last_error=None))
                 return
             since = func.coalesce(Webhook.failing_since, now())
-            connection.execute(hook.values(failing_since=since, last_error=answer.detail))
+            connection.execute(hook.values(failing_since=since, last_error=clean(answer.detail)))
             waits = Delivery.webhook_id == due.webhook_id, Delivery.state == DeliveryState.waiting.value
             ended = hook.where(Webhook.failing_since < now(-FAILING_S), Webhook.disabled_at.is_(None))
             if connection.execute(ended.values(disabled_at=now())).rowcount:
@@ -227,8 +229,17 @@ class Outbox:
 
 
 def _let_in() -> ColumnElement[bool]:
-    """Webhooks whose owner is not locked out: what ends meanwhile is told when the owner is let in again."""
-    return Webhook.owner.not_in(select(User.name).where(User.active.is_(False)))
+    """Webhooks whose owner is not locked out, and still administers the project whose ends it hears.
+
+    What ends meanwhile is told when the owner is let in again.
+    """
+    mine = Membership.project_id == Webhook.project_id, Membership.user == Webhook.owner, Membership.role == "admin"
+    administers = or_(
+        Webhook.project_id.is_(None),
+        select(Membership.user).where(*mine).exists(),
+        Webhook.owner.in_(select(User.name).where(User.role == "admin")),
+    )
+    return and_(Webhook.owner.not_in(select(User.name).where(User.active.is_(False))), administers)
 
 
 def _of(user: str | None) -> Sequence[Any]:

@@ -14,7 +14,7 @@ from sweeps.findings import compared, interval
 from .datasets import dataset_of
 from .links import Links
 from .mlflow import Metric, Mlflow, MlflowMissingError, Run
-from .runs import OUR_TAGS, flat, milliseconds
+from .runs import flat, milliseconds, user_tags
 
 log = logging.getLogger(__name__)
 
@@ -126,7 +126,7 @@ def parent_name(sweep: SweepRecord) -> str:
 def parent_tags(sweep: SweepRecord) -> dict[str, str]:
     """The tags of a sweep's run."""
     return {
-        **{key: value for key, value in sweep.spec.base.tags.items() if not key.startswith(OUR_TAGS)},
+        **user_tags(sweep.spec.base.tags),
         SWEEP_TAG: sweep.id,
         "epochal.project": sweep.project,
         "epochal.owner": sweep.owner,

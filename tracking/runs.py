@@ -1,6 +1,7 @@
 """A job as an MLflow run: its name, status, parameters, tags, note and metrics."""
 
 import json
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -85,10 +86,24 @@ def flat(body: Mapping[str, Any]) -> dict[str, str]:
                 add(f"{name}.{key}" if name else key, part)
         elif value is not None:
             text = value if isinstance(value, str) else json.dumps(value)
+            name = name_of(name)
+            while name in found:  # of labels such as <=50K and >50K
+                name += "_"
             found[name] = text if len(text) <= 500 else f"{text[:497]}..."
 
     add("", body)
     return found
+
+
+def name_of(text: str) -> str:
+    """A name that MLflow takes: other characters than its own are `_`, no part of a path is empty or dots only."""
+    parts = [part for part in re.sub(r"[^\w/.\- :]", "_", text).split("/") if part]
+    return "/".join(part if part.strip(".") else "_" for part in parts) or "_"
+
+
+def user_tags(tags: Mapping[str, str]) -> dict[str, str]:
+    """The user's own tags, as a run has them."""
+    return {name_of(key): value for key, value in tags.items() if not key.startswith(OUR_TAGS)}
 
 
 def child_params(sweep: SweepSpec, job: JobRecord) -> dict[str, str]:
@@ -156,7 +171,7 @@ def tags(job: JobRecord, links: Links) -> dict[str, str]:
     }
     retried = job.attempt > 1  # an empty value replaces that of an earlier attempt
     ours = {key: value for key, value in ours.items() if value or retried}
-    return {key: value for key, value in job.tags.items() if not key.startswith(OUR_TAGS)} | ours
+    return user_tags(job.tags) | ours
 
 
 def note(job: JobRecord) -> str:

@@ -83,7 +83,7 @@ def split(
             y[train],
             standardize=spec.standardizes,
             standardize_targets=spec.standardizes_targets,
-            by_channel=by_channel,  # a pixel that moves must mean the same elsewhere
+            by_channel=by_channel and spec.standardizes,  # a pixel that moves must mean the same elsewhere
         )
     else:
         if (reason := difference(learned, schema, by_channel=by_channel)) is not None:

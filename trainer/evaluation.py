@@ -1,12 +1,14 @@
 """Evaluation of members on a part of the split, without dropout."""
 
+import math
 from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor
 
 from model.report import DRAWN_TARGETS
-from spec.dataset import Targets
+from spec.batch import layers
+from spec.dataset import DatasetInfo, Targets
 from spec.job import JobSpec
 from spec.monitors import names_in_metrics
 
@@ -20,7 +22,10 @@ EVALUATION_ROWS = 256
 """Rows evaluated at a time on a CPU; it must not depend on the size of the pack, for the bits of a sum depend on it."""
 
 EVALUATION_SUMS = 1 << 20
-"""On a GPU so many rows of all members are evaluated at a time."""
+"""On a GPU so many rows of all members are evaluated at a time ..."""
+
+EVALUATION_NUMBERS = 1 << 28
+"""... or fewer, so that the widest layer has about so many numbers."""
 
 
 def evaluate(setup: Setup, part: Part, weights: Weights, which: Tensor | None) -> dict[str, Tensor]:
@@ -31,7 +36,7 @@ def evaluate(setup: Setup, part: Part, weights: Weights, which: Tensor | None) -
         with setup.casting():
             return setup.network.forward(weights.arrays, weights.running, x, {}, training=False).to(setup.dtype)
 
-    at_a_time = max(EVALUATION_ROWS, EVALUATION_SUMS // members) if setup.on_gpu else EVALUATION_ROWS
+    at_a_time = rows_on_gpu(setup.spec, setup.info, members) if setup.on_gpu else EVALUATION_ROWS
     return measure(
         part,
         forward,
@@ -42,6 +47,12 @@ def evaluate(setup: Setup, part: Part, weights: Weights, which: Tensor | None) -
         at_a_time=at_a_time,
         dtype=setup.dtype,
     )
+
+
+def rows_on_gpu(spec: JobSpec, info: DatasetInfo, members: int) -> int:
+    """Rows of each member that a GPU evaluates at a time: the windows of a convolution may fill its memory."""
+    widest = max((math.prod(shape[1:]) + 3 * shape[0]) * places for shape, places in layers(spec, info))
+    return max(min(EVALUATION_SUMS, EVALUATION_NUMBERS // widest) // members, 1)
 
 
 def part_of(setup: Setup, name: PartName, splits: Sequence[Split], weighting: Weighting | None = None) -> Part:

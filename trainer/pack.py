@@ -158,6 +158,7 @@ class Pack:
 
     def begin_epoch(self) -> None:
         """Draw what the epoch needs."""
+        self.setup.set_arithmetic()
         self.layout.epoch.begin(self.layout.member_of)
 
     def chunks(self) -> Iterator[range]:
@@ -301,6 +302,7 @@ class Pack:
 
     def results(self, members: Sequence[Member]) -> list[Result]:
         """The results of members that are done."""
+        self.setup.set_arithmetic()
         return results(self.setup, self.layout, self.padding, members) if members else []
 
 

@@ -39,11 +39,16 @@ class Setup:
         if spec.info is None:
             raise BadDataError("What the uploaded data set holds is not filled into the spec.")
         on_gpu = device.type == "cuda"
+        made = cls(spec, spec.info, device, sharding, on_gpu, Network(spec, spec.info), Objective.of(spec, spec.info))
+        made.set_arithmetic()
         if on_gpu:
-            _set_arithmetic(spec)
             _wake_autograd(device)
-        objective = Objective.of(spec, spec.info)
-        return cls(spec, spec.info, device, sharding, on_gpu, Network(spec, spec.info), objective)
+        return made
+
+    def set_arithmetic(self) -> None:
+        """Let this process's GPU multiply as the spec asks: packs of a bracket train in turn, and may differ in it."""
+        if self.on_gpu:
+            _set_arithmetic(self.spec)
 
     @cached_property
     def dtype(self) -> torch.dtype:

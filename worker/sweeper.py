@@ -14,6 +14,7 @@ from store.artifacts import ArtifactStore
 from store.checkpoints import CheckpointStore
 from store.errors import StoreError
 from store.files import Files
+from store.files.errors import may_pass
 from store.records import PublishedFile
 from store.uploads import FOLDER as UPLOADS
 from store.uploads import UploadStore
@@ -47,13 +48,16 @@ class Sweeper:
     ) -> None:
         self._checkpoints, self._artifacts, self._uploads = checkpoints, artifacts, uploads
         self._files, self._upload_kept_s = files, upload_kept_s
+        self._told = set[str]()
+        """Files that cannot be deleted, of which the log tells once."""
 
     def once(self) -> None:
         """Delete the checkpoints that are not needed now."""
-        while stale := self._checkpoints.stale():
-            for uri in stale:
-                self._files.delete_file(uri)
-            self._checkpoints.forget(stale)
+        kept = 0
+        while stale := self._checkpoints.stale()[kept:]:
+            gone = [uri for uri in stale if self._deleted(uri)]
+            self._checkpoints.forget(gone)
+            kept += len(stale) - len(gone)
 
     def lost(self, after_s: float = LOST_AFTER_S) -> None:
         """Delete old files that the record knows nothing of, and will not learn of."""
@@ -73,7 +77,20 @@ class Sweeper:
 
     def _delete(self, uris: Iterable[str], after_s: float) -> None:
         for uri in self._files.older(uris, after_s):
+            self._deleted(uri)
+
+    def _deleted(self, uri: str) -> bool:
+        """Delete a file; False where it cannot be, and others can. Raises `OSError` where the file store is away."""
+        try:
             self._files.delete_file(uri)
+        except OSError as error:
+            if may_pass(error):
+                raise
+            if uri not in self._told:
+                self._told.add(uri)
+                log.warning("%s cannot be deleted: %s", uri, error)
+            return False
+        return True
 
     def run(self, stop: threading.Event, clock: Callable[[], float] = time.monotonic) -> None:
         """Sweep until `stop`."""

@@ -105,9 +105,18 @@ class Stack:
             time.sleep(PROBE_EVERY_S)
             for child in self._children:
                 with _despite_a_full_disk():
-                    self._check(child)
+                    self._look_after(child)
             with _despite_a_full_disk():  # what could not be written is written when there is space
                 self._note()
+
+    def _look_after(self, child: Child) -> None:
+        """Restart it if it has ended; where that fails, for lack of memory or of processes, it is tried again."""
+        try:
+            self._check(child)
+        except OSError as error:
+            if is_full(error):
+                raise
+            self._report(f"{child.service.name} does not start: {error}. It is tried again.")
 
     def _check(self, child: Child) -> None:
         status = child.exit_status()

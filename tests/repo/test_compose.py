@@ -64,7 +64,12 @@ def test_who_reads_files_has_the_keys_of_a_bucket_and_a_way_to_it() -> None:
     reads = {"api", "worker", "worker-gpu", "tracking"}
     assert {name for name, one in SERVICES.items() if "AWS_ACCESS_KEY_ID" in one.get("environment", {})} == reads
     assert all(SERVICES[name]["environment"]["AWS_SECRET_ACCESS_KEY"] is None for name in reads)  # as it is outside
-    assert opened("bucket") | {"api"} == reads
+    bucket = yaml.safe_load((ROOT / "deploy" / "compose" / "bucket.yml").read_text(encoding="utf-8"))["services"]
+    assert set(bucket) == reads
+    assert all(one.pop("environment") == {"TMPDIR": "/files"} for one in bucket.values())  # /tmp is memory
+    assert all(SERVICES[name]["volumes"] == ["files:/files"] for name in reads)
+    outside = {"networks": ["inside", "outside"]}
+    assert bucket == {"api": {}, **dict.fromkeys(reads - {"api"}, outside)}
     assert opened("webhooks") == {"sweeps"}
 
 

@@ -13,7 +13,7 @@ from sqlalchemy import update
 
 from spec.access import Quotas, Role
 from store import db
-from store.posting import BadAddressError, Poster
+from store.posting import Answer, BadAddressError, Poster
 from store.tables import Delivery, Webhook
 from store.users import UserStore
 from store.webhooks import RETRIES_S, Outbox, WebhookRecord, WebhookStore
@@ -152,6 +152,11 @@ def test_a_user_who_is_locked_out_hears_nothing_until_let_in_again(api: Service,
     assert (deliveries.round(), receiver.got) == (0, [])
     users.change("ann", active=True)
     assert (deliveries.round(), len(receiver.got)) == (1, 1)
+    ended(api)
+    outbox = Outbox(api.engine)
+    assert outbox.fill() == 1
+    users.change("ann", active=False)
+    assert outbox.take(8) == []  # nor what waited
 
 
 def test_a_webhook_that_failed_for_five_days_is_disabled(api: Service, receiver: Receiver) -> None:
@@ -239,3 +244,22 @@ def test_an_administrator_of_a_project_hears_of_its_jobs_and_a_member_may_not(ap
     api.ask("POST", f"{JOBS}/{job_id}/cancel", token=eve)
     assert Outbox(api.engine).fill() == 1
     assert api.ask("GET", HOOKS, token=eve).get_json() == {"webhooks": []}
+
+    api.ask("PUT", "/api/v1/projects/vision/members/eve", json={"role": "admin"})
+    api.ask("DELETE", f"{HOOKS}/{made['id']}")
+    assert api.ask("POST", HOOKS, token=eve, json=asked).status_code == 201
+    api.ask("DELETE", "/api/v1/projects/vision/members/eve")
+    job_id = api.ask("POST", JOBS, json=XOR | {"project": "vision"}).get_json()["id"]
+    api.ask("POST", f"{JOBS}/{job_id}/cancel")
+    assert Outbox(api.engine).fill() == 0  # she is gone
+
+
+@pytest.mark.both_databases
+def test_an_answer_with_a_zero_byte_is_noted(both: Service, receiver: Receiver) -> None:
+    receiver.of(both)
+    ended(both)
+    outbox = Outbox(both.engine)
+    outbox.fill()
+    [due] = outbox.take(8)
+    outbox.mark(due, Answer(arrived=False, detail="\x15\x03\x00"))
+    assert listed(both)["last_error"] == "\x15\x03\N{REPLACEMENT CHARACTER}"

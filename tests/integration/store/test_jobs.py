@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, text, update
+from sqlalchemy import Engine, select, text, update
 from sqlalchemy.exc import DBAPIError
 
 from spec.job import JobSpec
@@ -17,6 +17,7 @@ from store import db
 from store.checkpoints import CheckpointRecord
 from store.errors import IdempotencyMismatchError, IllegalTransitionError, JobNotFoundError
 from store.records import ArtifactRecord, Claim, Idempotency, JobFilter, JobRecord, Progress, Success
+from store.tables import Idempotency as IdempotencyRow
 from store.tables import Job
 from store.workers import WorkerRecord, WorkerStore
 from tests.record import Record, listening
@@ -96,6 +97,18 @@ def test_the_same_key_with_another_body_is_refused_and_stores_nothing(store: Rec
     with pytest.raises(IdempotencyMismatchError):
         store.submit([spec()], owner="ada", idempotency=Idempotency("k", "other"))
     assert store.counts()[JobStatus.queued] == 1
+
+
+def test_a_key_is_known_for_seven_days(store: Record, engine: Engine) -> None:
+    for key, days in (("old", 8), ("k", 6)):
+        store.submit([spec()], owner="ada", idempotency=Idempotency(key, "digest"))
+        with db.writing(engine) as connection:
+            mine = IdempotencyRow.key == key
+            connection.execute(update(IdempotencyRow).where(mine).values(at=db.now(-days * 86_400.0)))
+    assert store.submit([spec()], owner="ada", idempotency=Idempotency("k", "digest")).replayed
+    store.submit([spec()], owner="ada", idempotency=Idempotency("new", "digest"))
+    with db.reading(engine) as connection:
+        assert set(connection.execute(select(IdempotencyRow.key)).scalars()) == {"k", "new"}
 
 
 def test_owners_may_use_the_same_key(store: Record) -> None:

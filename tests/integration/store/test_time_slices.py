@@ -4,10 +4,12 @@ from datetime import timedelta
 
 from sqlalchemy import Engine, select, update
 
+from spec.access import Quotas, Role
 from store import db
 from store.checkpoints import CheckpointRecord
 from store.records import Progress
 from store.tables import Lease
+from store.users import UserStore
 from store.workers import WorkerRecord, WorkerStore
 from tests.record import Record
 
@@ -45,6 +47,12 @@ def test_a_pack_gives_way_when_it_has_a_checkpoint_its_slice_is_over_and_another
     with db.writing(engine) as connection:
         assert len(connection.execute(select(Lease.since).distinct()).all()) == 1
     assert must_give_way(store)
+    users = UserStore(engine)
+    users.create("root", Role.admin, Quotas())
+    users.create("bob", Role.member, Quotas(running=0))
+    assert not must_give_way(Record(engine))  # bob may start nothing
+    users.change("bob", quotas=Quotas())
+    assert must_give_way(Record(engine))
     assert not store.must_give_way(worker=WORKER, device="cpu", owner="ada", slice_s=900.0)
     WorkerStore(engine).heartbeat(WorkerRecord("another", "here", 2, ("cpu",), ("cpu",)))
     assert not must_give_way(store)

@@ -121,3 +121,9 @@ def test_arrays_of_a_test_beside_x_and_y_are_its_rows(tmp_path: Path) -> None:
     assert found.rows == 80
     with np.load(tmp_path / "table.npz") as arrays:
         assert list(np.bincount(arrays["split"])) == [60, 0, 20]
+
+
+def test_a_class_with_a_zero_byte_is_refused(tmp_path: Path) -> None:
+    pd.DataFrame({"a": [*ROWS], "y": ["a\0b", "c"] * 30}).to_parquet(tmp_path / "f.parquet")
+    said = refusal((tmp_path / "f.parquet").read_bytes(), tmp_path, name="f.parquet")
+    assert said == "target has a class with the character NUL, which is none of a text"

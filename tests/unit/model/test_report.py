@@ -176,3 +176,9 @@ def test_each_of_several_targets_is_measured_in_its_own_units() -> None:
         assert one.residuals is not None
         assert one.residuals.right == pytest.approx(right[:, at], rel=1e-2, abs=1.0)
     assert of_numbers(predicted[:, :1], right[:, :1], ["kg"]).targets == ()
+
+
+def test_equal_targets_have_no_r2_whatever_their_last_digits_say() -> None:
+    true = np.full((7, 1), 6.17)
+    assert true.mean() != 6.17
+    assert of_numbers(true + 0.1, true).r2 is None

@@ -2,6 +2,7 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from spec.dataset import BUILTIN, DatasetSpec, Inline, Shipped, Targets, Uploaded, describe
+from spec.job import JobSpec
 from spec.splits import split_sizes
 
 DATASET: TypeAdapter[DatasetSpec] = TypeAdapter(DatasetSpec)
@@ -78,3 +79,12 @@ def test_shipped_images_say_their_shape() -> None:
     info = describe(Shipped(name="digits"), labels=True)
     assert info is not None
     assert info.image == (1, 8, 8)
+
+
+@pytest.mark.parametrize("text", ["a\0b", "\ud800"])
+def test_texts_that_no_database_keeps_are_refused(text: str) -> None:
+    rows = {"x": [[0.0], [1.0]], "y": [0, 1]}
+    with pytest.raises(ValidationError, match="without NUL"):
+        JobSpec.model_validate({"dataset": {**rows, "group": [text, "b"]}, "split": "group"})
+    with pytest.raises(ValidationError):
+        JobSpec.model_validate({"dataset": rows, "class_weight": {text: 2.0}})

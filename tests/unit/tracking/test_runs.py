@@ -2,6 +2,9 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
+import pytest
+from mlflow.utils.validation import _validate_param_name
+
 from spec.job import JobSpec
 from spec.states import FailureReason, JobStatus, StopReason
 from spec.sweep import SweepSpec
@@ -9,7 +12,7 @@ from spec.views import Curve
 from store.records import JobRecord
 from tracking.links import Links
 from tracking.mlflow import Metric
-from tracking.runs import child_params, metrics, milliseconds, note, params, tags
+from tracking.runs import child_params, metrics, milliseconds, name_of, note, params, tags
 
 NOON = datetime(2026, 5, 1, 12, 0, 0, 250_000, tzinfo=UTC)
 
@@ -68,6 +71,26 @@ def test_the_spec_becomes_flat_parameters_with_dotted_names() -> None:
     assert not [name for name in flat if name.startswith("tags") or name == "version"]
     assert all(isinstance(value, str) for value in flat.values())
     assert "null" not in flat.values()
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("class_weight.<=50K", "class_weight.__50K"),
+        ("team/", "team"),
+        ("a//b", "a/b"),
+        ("a/..", "a/_"),
+        ("größe", "größe"),
+    ],
+)
+def test_names_are_those_that_mlflow_takes(text: str, name: str) -> None:
+    assert name_of(text) == name
+    _validate_param_name(name_of(text))  # type: ignore[no-untyped-call]
+
+
+def test_labels_that_become_one_name_stay_two() -> None:
+    spec = JobSpec.model_validate({"dataset": f"ds_{'4' * 32}", "class_weight": {"<=50K": 1, ">=50K": 3}})
+    assert {params(spec)[f"class_weight.__50K{more}"] for more in ("", "_")} == {"1.0", "3.0"}
 
 
 def test_what_a_sweep_varies_has_short_names() -> None:

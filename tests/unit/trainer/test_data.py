@@ -12,12 +12,13 @@ from hypothesis import strategies as st
 
 from model.preprocessing import Preprocessing
 from spec.cells import CellFormat
-from spec.dataset import BUILTIN, REAL, Targets, Uploaded
+from spec.dataset import BUILTIN, REAL, DatasetInfo, Targets, Uploaded
 from spec.job import JobSpec
 from spec.schema import Column, ColumnKind, Schema, Target
 from spec.splits import split_sizes
 from trainer.data import Split, split
 from trainer.errors import BadDataError
+from trainer.evaluation import rows_on_gpu
 from trainer.export import save
 from trainer.fit import Entry, fit
 from trainer.rows import Rows, load
@@ -276,3 +277,19 @@ def test_built_in_data_keep_their_names() -> None:
     assert iris.output.labels == ("setosa", "versicolor", "virginica")
     assert [(column.name, column.size) for column in xor.inputs] == [("x", 2)]
     assert xor.output.labels == ("0", "1")
+
+
+def test_what_is_not_standardised_is_the_same_beside_images_that_move() -> None:
+    fields = {"dataset": "digits", "architecture": "cnn", "standardize": False}
+    plain, moved = divided(**fields), divided(**fields, augmentation={"crop": 1})
+    assert plain.preprocessing == moved.preprocessing
+
+
+def test_a_gpu_evaluates_as_many_rows_as_fit() -> None:
+    info = DatasetInfo(targets=Targets.classes, rows=1000, features=12288, classes=2, image=(3, 64, 64))
+    dataset = {"id": f"ds_{'4' * 32}", "info": info}
+    cnn = job(dataset=dataset, architecture={"type": "cnn", "channels": [8, 16]})
+    assert [rows_on_gpu(cnn, info, members) for members in (2, 4096)] == [273, 1]
+    mlp = job(dataset="digits", architecture={"type": "mlp", "hidden": [32]})
+    assert mlp.info is not None
+    assert rows_on_gpu(mlp, mlp.info, 64) == 16_384

@@ -93,3 +93,11 @@ def test_members_that_learn_counts_are_those_they_would_be_alone() -> None:
     together = train(*specs)
     for place, spec in enumerate(specs):
         assert same(together, str(place), train(spec), "0")
+
+
+def test_a_target_near_the_largest_number_ends_no_job() -> None:
+    y = np.where(np.arange(40) == 3, np.finfo(float).max, X[:40])
+    spec = job(dataset=inline(y, X[:40]), loss="mse", epochs=2, standardize=True, learning_rate=1e-4)
+    outcome = train(spec).outcomes["0"]
+    assert outcome.end == "succeeded"
+    assert outcome.model

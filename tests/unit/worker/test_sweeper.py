@@ -2,7 +2,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, insert
 
 from spec.job import JobSpec
 from spec.states import FailureReason, StopReason
@@ -10,6 +10,7 @@ from store import db
 from store.checkpoints import CheckpointRecord, CheckpointStore
 from store.files import Files, files_at
 from store.records import ArtifactRecord, Claim, Progress, Success
+from store.tables import Checkpoint
 from store.uploads import UploadStore
 from tests.record import Record, migrate
 from worker.sweeper import Sweeper
@@ -63,11 +64,16 @@ def test_the_files_of_void_checkpoints_are_deleted_and_forgotten(engine: Engine,
     assert sorted(path.name for path in (folder / claim.job_id).iterdir()) == ["3", "4"]
     assert CheckpointStore(engine).stale() == []
 
+    stuck = files.uri(f"checkpoints/{claim.job_id}/stuck/file")
+    files.put(f"checkpoints/{claim.job_id}/stuck/file/within", b"no file")
+    with db.writing(engine) as connection:
+        rows = [{"job_id": claim.job_id, "attempt": 1, "epoch": 0, "uri": stuck, "sha256": "0" * 64, "void": True}]
+        connection.execute(insert(Checkpoint).values(rows))
     files.delete_file(kept[3].uri)  # somebody was faster
     store.fail(claim.job_id, claim.attempt, reason=FailureReason.error, message="no")
     sweeper.once()
-    assert list(folder.iterdir()) == []
-    assert CheckpointStore(engine).stale() == []
+    assert [path.name for path in (folder / claim.job_id).iterdir()] == ["stuck"]  # which keeps no other
+    assert CheckpointStore(engine).stale() == [stuck]
 
 
 def test_what_a_dead_attempt_published_is_deleted_and_a_running_finish_is_not_robbed(
