@@ -39,6 +39,11 @@ export class Runs {
         if (ids().includes(news.id)) void this.#load(news.id, ids);
       }),
     );
+    $effect(() =>
+      live.onReload(() => {
+        for (const id of ids()) void this.#load(id, ids);
+      }),
+    );
   }
 
   get ended(): boolean {
@@ -60,6 +65,7 @@ export class Runs {
         if (this.#gone) return;
         this.#found.set(id, { job, curve: curve as Columns });
         this.#publish(ids());
+        this.error = null;
       } while (this.#again.has(id));
     } catch (error) {
       this.error = asApiError(error);

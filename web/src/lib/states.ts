@@ -2,7 +2,7 @@
 
 import type { Job } from "./api";
 
-/** A job's state in a word: one that its sweep stopped early has a model, but was not trained to its end. */
+/** A job's state in a word: one that its sweep stopped early was not trained to its end. */
 export function stateOf(job: Pick<Job, "status" | "stop_reason">): string {
   return job.status === "succeeded" && job.stop_reason === "pruned" ? "pruned" : job.status;
 }

@@ -15,7 +15,14 @@ export function read(texts: readonly string[]): Brushes {
 }
 
 export function written(brushes: Brushes): string[] {
-  return Object.entries(brushes).map(([path, [low, high]]) => `${path}:${Number(low.toPrecision(5))}:${Number(high.toPrecision(5))}`);
+  return Object.entries(brushes).map(([path, [low, high]]) => `${path}:${-outward(-low)}:${outward(high)}`);
+}
+
+/** Five digits, not below the value: the line at a limit stays inside. */
+function outward(value: number): number {
+  const near = Number(value.toPrecision(5));
+  const unit = 10 ** (Math.floor(Math.log10(Math.abs(value))) - 4);
+  return near >= value ? near : Number((near + unit).toPrecision(5));
 }
 
 /** Whether each row is inside all limits. */

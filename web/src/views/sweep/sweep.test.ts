@@ -51,6 +51,17 @@ test("the address holds the brushes, and rows outside of one are not kept", () =
   expect(keptBy(brushes, axes, 3)).toEqual([true, false, false]);
 });
 
+test("a limit is shortened outward, so that the value which it was drawn to stays inside", () => {
+  const values = [[0.123456, 0.123454], [-0.123454, -0.123456], [9.99996, 10.00004], [0, 0], [123456, 123454]] as const;
+  for (const [low, high] of values) {
+    const [kept = [NaN, NaN]] = Object.values(read(written({ x: [low, high] })));
+    expect(kept[0]).toBeLessThanOrEqual(low);
+    expect(kept[1]).toBeGreaterThanOrEqual(high);
+    expect(Math.abs(kept[0] - low) + Math.abs(kept[1] - high)).toBeLessThanOrEqual(2e-4 * Math.abs(low));
+  }
+  expect(written({ x: [0.123456, 0.123454] })).toEqual(["x:0.12345:0.12346"]);
+});
+
 test("survivors stand above those that were pruned, in columns at the rungs", () => {
   const table = {
     number: [0, 1, 2, 3, 4],
