@@ -16,6 +16,8 @@ export interface Route {
   readonly view: () => Promise<{ default: Component<any> }>;
   /** In the navigation; without it, reached by links only. */
   readonly icon?: Component<{ size?: number; "aria-hidden"?: boolean }>;
+  /** It reads its query once: a link to it that is followed in it opens it anew. */
+  readonly once?: true;
   /** A word more for the command palette. */
   readonly hint?: string;
 }
@@ -75,9 +77,15 @@ class Address {
   readonly #path = $derived(this.#parsed.path); // the same when only the query changes: then no view begins anew
   /** What the view calls itself, such as a job's name; the route's title when it says nothing. */
   title = $state<string | null>(null);
+  /** Grows with each link, Back or typed address that stays at the path. */
+  visits = $state(0);
 
   constructor() {
-    window.addEventListener("hashchange", () => this.#follow());
+    window.addEventListener("hashchange", () => {
+      const before = this.path;
+      this.#follow();
+      if (this.path === before) this.visits += 1;
+    });
   }
 
   get path(): string {

@@ -50,6 +50,7 @@ export class Training {
   #clickedAt = 0;
   #stop: () => void = () => undefined;
   #painted = 0;
+  #left = false;
   /** The stream has sent all: also of a job that has ended, it sends the curve first. */
   over = $state(false);
 
@@ -94,7 +95,7 @@ export class Training {
       this.id = id;
       this.status = job.status;
       if (job.status === "succeeded") await this.#last(id, job.progress.epoch);
-      this.#follow(id);
+      if (!this.#left) this.#follow(id);
     } catch (error) {
       this.error = asApiError(error);
     }
@@ -115,6 +116,7 @@ export class Training {
 
   /** Stop following; a job that goes on is cancelled when `cancel` says so. */
   leave(cancel: boolean): void {
+    this.#left = true;
     this.#stop();
     cancelAnimationFrame(this.#painted);
     if (cancel && this.active && this.id !== null) void this.#control(this.id, "cancel");
