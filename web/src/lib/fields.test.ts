@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { kindOf, looseText, parseLoose, plain } from "./fields";
+import { kindOf, looseText, parsed, parseLoose, plain } from "./fields";
 
 const all = {
   Sgd: { type: "object", properties: { type: { const: "sgd" }, momentum: { type: "number", default: 0 } } },
@@ -12,12 +12,20 @@ test("a field's control follows from its schema", () => {
   expect(variants.kind === "variant" && [variants.key, Object.keys(variants.options)]).toEqual(["type", ["sgd", "adam"]]);
   expect(kindOf({ anyOf: [{ $ref: "#/c/Word" }, { type: "null" }] }, all)).toEqual({ kind: "choice", options: ["relu", "tanh"], nullable: true });
   expect(kindOf({ type: "integer" }, all)).toEqual({ kind: "number", integer: true, nullable: false });
+  expect(kindOf({ anyOf: [{ type: "string" }, { type: "null" }] }, all)).toEqual({ kind: "text", nullable: true });
   expect(kindOf({ anyOf: [{ type: "number" }, { type: "array" }] }, all).kind).toBe("loose");
 });
 
 test("what is typed becomes a number, a list or a word, and back", () => {
   expect(["32", "full", "0.1, 0.2", " ", "[[1]]"].map(parseLoose)).toEqual([32, "full", [0.1, 0.2], null, [[1]]]);
   expect([32, "full", [0.1, 0.2], null].map(looseText)).toEqual(["32", "full", "0.1, 0.2", ""]);
+});
+
+test("a name stays a text, and a number may have a decimal comma", () => {
+  expect(["2026", " true ", "1,2", " "].map((text) => parsed(text, { kind: "text" }))).toEqual(["2026", "true", "1,2", null]);
+  expect(["0,01", "-1,5e-3", "1.5", "", "much"].map((text) => parsed(text, { kind: "number", integer: false }))).toEqual([0.01, -0.0015, 1.5, null, "much"]);
+  expect(["1,000", "30"].map((text) => parsed(text, { kind: "number", integer: true }))).toEqual([[1, 0], 30]);
+  expect(parsed("0,1", { kind: "loose" })).toEqual([0, 1]);
 });
 
 test("a form's hint quotes no JSON, and says what an empty control means", () => {

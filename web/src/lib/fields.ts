@@ -7,6 +7,7 @@ export type Kind =
   | { readonly kind: "choice"; readonly options: readonly string[] }
   | { readonly kind: "boolean" }
   | { readonly kind: "number"; readonly integer: boolean }
+  | { readonly kind: "text" }
   /** One of several models, told apart by a constant: an optimizer, a schedule, a data set. */
   | { readonly kind: "variant"; readonly key: string; readonly options: Readonly<Record<string, Schema>> }
   | { readonly kind: "object"; readonly properties: Readonly<Record<string, Schema>> }
@@ -33,6 +34,7 @@ export function kindOf(schema: Schema, all: Schemas): Kind & { readonly nullable
   if (names !== undefined) return { kind: "choice", options: names.map(String), nullable };
   if (real.length !== 1 || only === undefined) return { kind: "loose", nullable };
   if (only.type === "boolean") return { kind: "boolean", nullable };
+  if (only.type === "string") return { kind: "text", nullable };
   if (only.type === "number" || only.type === "integer") return { kind: "number", integer: only.type === "integer", nullable };
   if (only.type === "object" && only.properties !== undefined) return { kind: "object", properties: only.properties, nullable };
   return { kind: "loose", nullable };
@@ -48,6 +50,13 @@ export function parseLoose(text: string): unknown {
     const parts = trimmed.split(/[,\s]+/);
     return parts.length > 1 && parts.every((part) => part !== "" && Number.isFinite(Number(part))) ? parts.map(Number) : trimmed;
   }
+}
+
+/** The value of what somebody typed in a field of this kind: the comma of "0,5" is a decimal point where one number is meant. */
+export function parsed(text: string, kind: Kind): unknown {
+  if (kind.kind === "text") return text.trim() || null;
+  const isDecimal = kind.kind === "number" && !kind.integer; // of whole numbers, "1,000" may be a thousand
+  return parseLoose(isDecimal ? text.replace(/^(\s*[-+]?\d+),(\d+(?:e[-+]?\d+)?\s*)$/i, "$1.$2") : text);
 }
 
 /** The text of a value, as `parseLoose` reads it. */

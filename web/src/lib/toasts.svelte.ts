@@ -2,6 +2,7 @@
 
 import type { ApiError } from "./api";
 import { asApiError } from "./resource.svelte";
+import { fieldLabel } from "./spec";
 
 export interface Toast {
   readonly id: number;
@@ -45,7 +46,7 @@ class Toasts {
 }
 
 function sentence(error: ApiError): string {
-  const fields = error.fields.map((field) => `${field.path} ${field.message}`).join("; ");
+  const fields = error.fields.map(({ path, message }) => `${path === "" ? "This" : fieldLabel(path)} ${message}`).join("; ");
   return fields === "" ? error.message : fields;
 }
 

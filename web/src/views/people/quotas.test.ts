@@ -5,6 +5,7 @@ test("quotas are read and written in the units of their form", () => {
   const quotas = { running: 4, queued: null, gpu_hours: 2.5, bytes: 3 * 2 ** 29 };
   expect(written(quotas)).toEqual({ running: "4", queued: "", gpu_hours: "2.5", bytes: "1.5" });
   expect(read(written(quotas))).toEqual(quotas);
+  expect(read({ running: "four", queued: " ", gpu_hours: "2,5", bytes: "10 GiB" })).toEqual({ running: "four", queued: null, gpu_hours: "2,5", bytes: "10 GiB" });
 });
 
 test("what is used is said with its quota, where there is one", () => {

@@ -37,12 +37,13 @@ export function written(quotas: Quotas): Record<string, string> {
   return Object.fromEntries(QUOTAS.map(({ name, unit }) => [name, quotas[name] === null || quotas[name] === undefined ? "" : String(quotas[name] / unit)]));
 }
 
-/** What the fields of a form say. */
-export function read(texts: Readonly<Record<string, string>>): Record<string, number | null> {
+/** What the fields of a form say. What is no number stays as it is: the API says so at its field. */
+export function read(texts: Readonly<Record<string, string>>): Record<string, number | string | null> {
   return Object.fromEntries(
     QUOTAS.map(({ name, unit }) => {
       const text = (texts[name] ?? "").trim();
-      return [name, text === "" ? null : name === "bytes" ? Math.round(Number(text) * unit) : Number(text)];
+      const value = Number(text);
+      return [name, text === "" ? null : !Number.isFinite(value) ? text : name === "bytes" ? Math.round(value * unit) : value];
     }),
   );
 }

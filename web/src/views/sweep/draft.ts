@@ -58,6 +58,8 @@ function field(path: string, schema: Schema, all: Schemas, now: unknown, more: r
   switch (kind.kind) {
     case "choice":
       return [one(kind.options, ["choice"])];
+    case "text":
+      return [one([], ["choice"])];
     case "boolean":
       return [one(["true", "false"], ["choice"])];
     case "number":
