@@ -61,10 +61,25 @@ export function download(name: string, text: string, type = "text/plain"): void 
   setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
 }
 
+/** Put text on the clipboard. A page that came by plain http has none: there it is copied from a field. */
+export async function toClipboard(text: string): Promise<void> {
+  if (navigator.clipboard !== undefined) return navigator.clipboard.writeText(text);
+  const before = document.activeElement;
+  const field = document.createElement("textarea");
+  field.value = text;
+  (document.querySelector("[role=dialog]") ?? document.body).append(field); // a dialog keeps the focus inside
+  field.focus({ preventScroll: true });
+  field.select();
+  const copied = document.execCommand("copy");
+  field.remove();
+  if (before instanceof HTMLElement) before.focus({ preventScroll: true });
+  if (!copied) throw new Error("The browser does not let the page copy: select the text, and copy it by Ctrl C.");
+}
+
 /** Copy text; a message says so. */
 export function copy(text: string, what: string): Promise<void> {
   return toasts.guard(async () => {
-    await navigator.clipboard.writeText(text);
+    await toClipboard(text);
     toasts.say(`${what} copied.`);
   }) as Promise<void>;
 }
