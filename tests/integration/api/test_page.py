@@ -77,6 +77,15 @@ def test_a_link_with_the_token_in_its_fragment_signs_in_and_leaves_the_address(a
         assert seen.url == f"{address(api)}/"
         seen.reload()
         expect(jobs.get_by_role("row", name="first")).to_be_visible()
+        seen.goto(f"{address(api)}/#/jobs?state=queued")
+        expect(jobs.get_by_role("row", name="first")).to_have_count(0)
+        train(api, 30)
+        seen.get_by_role("button", name="Changed: load again").click()
+        expect(jobs.get_by_role("row", name="second")).to_have_count(0)
+        seen.keyboard.press("Control+k")
+        seen.get_by_label("Go to", exact=True).fill("irs")
+        seen.get_by_role("option", name="first").click()
+        expect(seen.get_by_role("heading", level=1)).to_have_text("first")
         assert api.token not in " ".join(asked)
         assert all(url.startswith(address(api)) for url in asked), "the page asks nobody else"
         tab = seen.context.new_page()
@@ -91,7 +100,6 @@ def test_a_link_with_the_token_in_its_fragment_signs_in_and_leaves_the_address(a
         tab.get_by_label("Token").fill(api.token)
         tab.get_by_label("Token").press("Enter")
         expect(tab.get_by_role("heading", name="Cluster")).to_be_visible()
-    train(api, 30)
 
 
 def test_tabs_that_nobody_sees_leave_the_connections_of_the_browser_to_the_one_that_is_seen(
@@ -164,6 +172,10 @@ def test_a_sweep_from_a_finished_job_is_made_with_controls_or_as_text(api: Runni
         seen.get_by_role("group", name="Optimizer").get_by_label("adamw").check()
         expect(text).to_have_value(re.compile(r"choice: \[adam, adamw, sgd\]|choice: \[sgd, adam, adamw\]"))
         rate = seen.get_by_role("group", name="Learning rate")
+        rate.get_by_label("From").fill("0,01")
+        expect(text).to_have_value(re.compile(r"log_uniform: \[0\.01, 0\.2\]"))
+        seen.get_by_label("Name", exact=True).fill("2026")
+        expect(text).to_have_value(re.compile('name: "2026"'))
         rate.get_by_label("From").fill("1")
         expect(rate.get_by_role("alert")).to_contain_text("Learning rate must have limits above 0 that rise")
 
@@ -174,6 +186,7 @@ def test_a_sweep_from_a_finished_job_is_made_with_controls_or_as_text(api: Runni
         )  # at its control, and in the list
         text.fill("base: [")
         expect(seen.get_by_role("alert").filter(has_text="unexpected end")).to_be_visible()
+        assert not text.evaluate("field => field.checkValidity()"), "the job before would be sent"
         text.fill('{"base": {"dataset": "wine"}, "space": {"dropout": [0, 0.5]}, "method": "grid", "trials": 8}')
         expect(seen.get_by_label("Method")).to_have_value("grid")
         seen.get_by_role("button", name="Start the sweep").click()
@@ -196,8 +209,11 @@ def test_a_deleted_data_set_is_said_to_be_so_wherever_a_job_names_it(api: Runnin
         seen.goto(f"{address(api)}/#/jobs/{job}")
         expect(seen.get_by_text(deleted, exact=True)).to_be_visible()
         seen.get_by_role("link", name="Clone and edit").click()
-        expect(seen.get_by_label("Data set", exact=True).locator("option:checked")).to_have_text(deleted)
+        chosen = seen.get_by_label("Data set", exact=True).locator("option:checked")
+        expect(chosen).to_have_text(deleted)
         expect(seen.get_by_text(re.compile("^Data set was deleted, or is not shared with you"))).to_be_visible()
+        seen.get_by_role("navigation", name="Views").get_by_role("link", name="New job").click()
+        expect(chosen).to_have_text("moons")
 
 
 def test_hostile_texts_are_shown_as_text(api: Running, browser: Browser) -> None:
