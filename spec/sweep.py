@@ -45,6 +45,9 @@ MOST_TRIALS = 100_000
 MOST_JOBS = 200_000
 """Maximum number of jobs: configurations times seeds or folds."""
 
+MOST_SEED = 2**63 - 1
+"""The largest seed of a job."""
+
 MOST_NUMBERS = 5_000_000
 """Maximum number of features times rows in the specs of all jobs together: some 130 MB of the record."""
 
@@ -407,7 +410,7 @@ class SweepSpec(Frozen):
     def _agrees(self, info: ValidationInfo) -> Self:
         if self.folds is not None and self.seeds > 1:
             raise fault("folds", "cannot be combined with seeds: each configuration has folds, or seeds")
-        self._check_given()
+        self._check_given(is_stored=info.context is STORED)
         for name, parameter in self.space.items():
             _check_parameter(name, parameter)
             if info.context is not STORED:
@@ -420,6 +423,7 @@ class SweepSpec(Frozen):
         if self.most_trials * self.replicates > MOST_JOBS:
             raise fault("trials", f"times seeds or folds must be at most {MOST_JOBS:,} jobs")
         if info.context is not STORED:
+            self._check_seeds()
             self._check_rows()
             self._check_first_rung()
         varied = next((name for name in self._varied if name.split(".")[-1] == "epochs"), None)
@@ -442,7 +446,7 @@ class SweepSpec(Frozen):
         yield from (f"space.{name}" for name in self.space)
         yield from (f"configurations.{at}.{name}" for at, one in enumerate(self.configurations) for name in one)
 
-    def _check_given(self) -> None:
+    def _check_given(self, *, is_stored: bool) -> None:
         """Check that a sweep has a space or configurations, and that each of these is a job."""
         if self.method == "given":
             if self.space:
@@ -457,10 +461,16 @@ class SweepSpec(Frozen):
             for name in configuration:
                 _check_field(f"configurations.{at}.{name}", name)
             try:
-                self.job(configuration, 0)
+                self.job(configuration, 0) if is_stored else self.first_job(configuration)
             except ValidationError as error:
                 first = sentences(error, configuration)[0]
                 raise fault(f"configurations.{at}.{first.path}", first.message) from error
+
+    def _check_seeds(self) -> None:
+        """Check that each seed is one of a job."""
+        most = MOST_SEED - self.seeds + 1
+        if self.base.seed > most:
+            raise fault("base.seed", f"must be at most {most} with {self.seeds} seeds, which are it and those after it")
 
     def _check_rows(self) -> None:
         """Check that rows in the spec, which each job keeps, are few enough for so many jobs."""
@@ -587,6 +597,15 @@ class SweepSpec(Frozen):
             if version > known:
                 raise NewerReleaseError("sweep", version, known)
         return cls.model_validate({"version": 1, **body}, context=STORED)
+
+    def first_job(self, configuration: Configuration) -> JobSpec:
+        """The job of a configuration with its first seed or fold. Raises `ValidationError` unless each fold has a job.
+
+        Folds have one of two sizes: the first has the larger one, and the last the smaller.
+        """
+        if self.folds is not None:
+            self.job(configuration, self.folds - 1)
+        return self.job(configuration, 0)
 
     def job(self, configuration: Configuration, replicate: int) -> JobSpec:
         """The job of a configuration with one of its seeds or folds. Raises `ValidationError` if there is none."""

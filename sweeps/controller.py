@@ -12,10 +12,13 @@ from dataclasses import replace
 from datetime import datetime
 from itertools import takewhile
 
+from pydantic import ValidationError
+
 from spec.halving import bracket
 from spec.job import JobSpec
 from spec.states import SweepState, TrialState
 from spec.sweep import MOST_TRIALS, Budget, FirstEpoch, Hyperband, Successive, SweepSpec
+from spec.validation_errors import sentences
 from store.doorbell import Doorbell
 from store.errors import DatasetNotFoundError, QueueFullError
 from store.sweeps import SweepRecord, TrialRecord
@@ -77,6 +80,9 @@ class Controller:
                 return bool(settled)
             except DatasetNotFoundError as error:
                 self._store.fail(sweep, str(error))
+            except ValidationError as error:
+                first = sentences(error, dict.fromkeys(JobSpec.model_fields))[0]
+                self._store.fail(sweep, f"One of its jobs is not valid: {first.path} {first.message}.")
             return True
         if sweep.exhausted and not self._store.open_generations(sweep.id) and self._store.finish(sweep):
             log.info("sweep %s has ended with %d configurations", sweep.id, sweep.trials)

@@ -64,7 +64,7 @@ def propose(sweep: SweepSpec, history: Sequence[Trial], *, generation: int, coun
     while missing := list(islice(candidates, count - len(proposals))):
         for candidate in missing:
             try:
-                job = sweep.job(candidate, 0)
+                job = sweep.first_job(candidate)
             except ValidationError as error:
                 refused += 1
                 if len(refusals) < MOST_REFUSALS:

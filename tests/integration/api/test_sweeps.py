@@ -81,6 +81,14 @@ def test_sweeps_are_filtered_by_state_and_name(both: Service) -> None:
             {"folds": 9, "base": {**BASE, "dataset": {"x": [[0.0], [1.0], [2.0]], "y": [0, 1, 1]}, "batch_size": 1}},
             "folds",
         ),
+        (
+            {
+                "folds": 10,
+                "base": {**BASE, "dataset": "wine", "architecture": {"type": "mlp", "normalization": "batch"}},
+            },
+            "base.batch_size",
+        ),
+        ({"seeds": 2, "base": {**BASE, "seed": 2**63 - 1}}, "base.seed"),
         ({"trials": 0}, "trials"),
     ],
 )

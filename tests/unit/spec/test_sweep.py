@@ -157,6 +157,7 @@ MOMENTUM: dict[str, Any] = {"optimizer.momentum": {"uniform": [0.0, 0.9], "when"
         ),
         (None, {"trials": 100_000, "seeds": 100}, "trials", "200,000"),
         (None, {"trials": {}}, "trials", "must be a number, or"),
+        (None, {"seeds": 2, "base": {**BASE, "seed": 2**63 - 1}}, "base.seed", f"must be at most {2**63 - 2}"),
         (MOMENTUM, {}, "space.optimizer.momentum.when", "no combination has the optimizer.type sgd"),
         (MOMENTUM | {"optimizer": ["adam", "lion"]}, {}, "space.optimizer.momentum.when", "never holds"),
         (
@@ -275,6 +276,11 @@ def test_given_configurations_are_jobs_that_keep_their_monitor() -> None:
         ({"configurations": [{"seed": 3}]}, "configurations.0.seed", "use seeds"),
         ({"configurations": [{"dropout": 2.0}]}, "configurations.0.dropout", "must be less than 1"),
         (
+            {"base": {"dataset": "wine"}, "folds": 10, "configurations": [{}, {"architecture.normalization": "batch"}]},
+            "configurations.1.batch_size",
+            "32 leaves one of 161 rows",  # not of the 160 that the first folds leave
+        ),
+        (
             {"configurations": [{"epochs": 3}], "halving": "successive"},
             "configurations.0.epochs",
             "cannot vary with halving",
@@ -287,6 +293,11 @@ def test_given_configurations_that_cannot_be(fields: dict[str, Any], path: str, 
     error = caught.value.errors()[-1]
     assert error["ctx"]["path"] == path
     assert words in error["msg"]
+
+
+def test_a_sweep_on_record_is_read_though_its_last_fold_is_no_job() -> None:
+    wine = {"base": {"dataset": "wine"}, "folds": 10, "configurations": [{"architecture.normalization": "batch"}]}
+    assert SweepSpec.stored(given_ones() | wine).configurations == ({"architecture.normalization": "batch"},)
 
 
 def test_a_sweep_without_a_space_says_what_is_missing() -> None:

@@ -53,6 +53,14 @@ def test_combinations_that_are_no_job_are_left_out() -> None:
     assert [one.configuration["architecture"] for one in generation.refusals] == ["perceptron"]
 
 
+def test_a_combination_whose_last_fold_is_no_job_is_left_out() -> None:
+    base = {"dataset": "wine"}  # folds of 160 and 161 training rows: 161 = 5 x 32 + 1
+    asked = sweep({"architecture.normalization": ["none", "batch"]}, method="grid", folds=10, base=base)
+    generation = propose(asked, [], generation=0, count=100)
+    assert [one.configuration for one in generation.proposals] == [{"architecture.normalization": "none"}]
+    assert generation.refused == 1
+
+
 PARAMETERS: dict[str, st.SearchStrategy[dict[str, Any]]] = {
     "learning_rate": st.sampled_from([{"log_uniform": [1e-4, 1.0]}, {"uniform": [0.1, 0.2]}, {"choice": [0.1, 0.2]}]),
     "dropout": st.sampled_from(
