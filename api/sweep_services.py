@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 from pydantic import ValidationError
 
 from spec.architectures import feature_maps
+from spec.dataset import Uploaded
 from spec.field_error import FieldError
 from spec.halving import Bracket, bracket
+from spec.job import JobSpec
 from spec.row_counts import rows_fault
 from spec.states import JobStatus
 from spec.sweep import MOST_TRIALS, SET_BY_SWEEP, Configuration, Population, SweepSpec, body_with, value_at
@@ -71,11 +73,11 @@ class SweepServices:
         Raises `BadFieldsError`, also where a quota would keep it waiting for ever, and `NotAMemberError`.
         """
         for name, parameter in spec.space.items():
-            field = name.split(".")[0]
-            if field == "dataset" and (name != "dataset" or _names_uploads(parameter.values)):
-                raise BadFieldsError.of(f"space.{name}", "cannot vary uploaded data sets: submit a sweep for each")
-            if field == "init_from" or (spec.base.init_from is not None and field in ("architecture", "dataset")):
-                raise BadFieldsError.of(f"space.{name}", "cannot vary in jobs that begin from another job")
+            _check_varied(spec.base, f"space.{name}", name, parameter.values, begins=spec.base.init_from is not None)
+        for at, one in enumerate(spec.configurations):
+            begins = one.get("init_from", spec.base.init_from) is not None
+            for name, value in one.items():
+                _check_varied(spec.base, f"configurations.{at}.{name}", name, (value,), begins=begins)
         bases = self.datasets.resolve([spec.base], ["base."], owner=asker.shared)
         (base,) = self.starts.resolve(bases, ["base."], sees=asker.sees)
         demand_quota(self.store, spec, asker.owner)
@@ -175,6 +177,21 @@ class SweepServices:
             return self.store.extend(sweep.id, trials, owner=owner)
         except ValidationError as error:
             raise BadFieldsError(sentences(error, {"trials": trials})) from error
+
+
+def _check_varied(base: JobSpec, path: str, name: str, values: tuple[object, ...] | None, *, begins: bool) -> None:
+    """Raise `BadFieldsError` for a field whose values are looked up for the base only, where its sender may see them.
+
+    `values` are those that can be listed; `begins` says whether the jobs begin from another job.
+    """
+    field = name.split(".", maxsplit=1)[0]
+    if field == "project":
+        raise BadFieldsError.of(path, "cannot vary: the jobs of a sweep are in the project of its base")
+    is_part = name != field and isinstance(base.dataset, Uploaded)
+    if field == "dataset" and (is_part or _names_uploads(values)):
+        raise BadFieldsError.of(path, "cannot vary uploaded data sets: submit a sweep for each")
+    if (field == "init_from" and values != (None,)) or (begins and field in ("architecture", "dataset")):
+        raise BadFieldsError.of(path, "cannot vary in jobs that begin from another job")
 
 
 def _check_folds(spec: SweepSpec) -> None:

@@ -9,6 +9,13 @@ from api.sweep_stream import SharedProgress, SweepStream
 from .conftest import JOBS, Service, is_problem
 from .sweeping import BASE, SWEEPS, asked, controller, finished, proposed, submitted
 
+ANOTHER_JOB = "00000000-0000-7000-8000-000000000000"
+
+
+def given(*configurations: dict[str, Any]) -> dict[str, Any]:
+    """The fields of a sweep of the base job and of these configurations."""
+    return {"method": "given", "space": {}, "configurations": [{}, *configurations]}
+
 
 def shown(api: Service, path: str) -> Any:
     answer = api.ask("GET", path)
@@ -70,8 +77,13 @@ def test_sweeps_are_filtered_by_state_and_name(both: Service) -> None:
         ({"space": {"architecture.hidden": [[0], [-3]]}}, "space.architecture.hidden"),
         ({"space": {"optimizer": ["sgdd"]}}, "space.optimizer"),
         ({"space": {"dataset": ["iris", "ds_" + 32 * "0"]}}, "space.dataset"),
-        ({"space": {"init_from": ["0"]}}, "space.init_from"),
-        ({"base": {**BASE, "init_from": "00000000-0000-7000-8000-000000000000"}}, "base.init_from"),
+        ({"space": {"dataset.id": ["ds_" + 32 * "0"]}}, "space.dataset.id"),
+        ({"space": {"init_from": [ANOTHER_JOB]}}, "space.init_from"),
+        ({"space": {"project": ["theirs"]}}, "space.project"),
+        (given({"project": "theirs"}), "configurations.1.project"),
+        (given({"init_from": ANOTHER_JOB}), "configurations.1.init_from"),
+        (given({"dataset": {"id": "ds_" + 32 * "0"}}), "configurations.1.dataset"),
+        ({"base": {**BASE, "init_from": ANOTHER_JOB}}, "base.init_from"),
         ({"method": "grid"}, "space.learning_rate"),
         ({"base": {**BASE, "dataset": {"id": "ds_" + 32 * "0"}}}, "base.dataset.id"),
         ({"base": {**BASE, "epochs": 0}}, "base.epochs"),

@@ -95,6 +95,18 @@ def test_a_column_in_another_unit_is_refused(api: Service, unit: str, status: in
         assert fault_of(answer) == ("init_from", said)
 
 
+def test_a_configuration_has_another_network_only_where_it_begins_from_no_job(api: Service, base: str) -> None:
+    def sweep(**configuration: Any) -> TestResponse:
+        body = {"base": {**WARM, "init_from": base}, "method": "given", "configurations": [{}, configuration]}
+        return api.ask("POST", "/api/v1/sweeps", json=body)
+
+    wider = {"architecture": {"type": "mlp", "hidden": [8]}}
+    assert sweep(**wider, init_from=None).status_code == 201  # as `improve` tries it
+    said = "cannot vary in jobs that begin from another job"
+    assert fault_of(sweep(**wider)) == ("configurations.1.architecture", said)
+    assert fault_of(sweep(init_from=base)) == ("configurations.1.init_from", said)
+
+
 def test_of_many_jobs_each_fault_says_where_it_is(api: Service, base: str) -> None:
     jobs = [{**WARM, "init_from": base}, {**WARM, "init_from": base, "activation": "tanh", "loss": "mse"}, WARM]
     problem = is_problem(api.ask("POST", f"{JOBS}/bulk", json={"jobs": jobs}), 422)
