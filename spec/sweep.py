@@ -371,7 +371,8 @@ class SweepSpec(Frozen):
     trials: Annotated[
         Annotated[Count, Field(ge=1, le=MOST_TRIALS)] | Budget,
         Field(
-            description="Configurations; or {epochs: N} or {seconds: S}. A grid has as many as it has, at most these."
+            description="Configurations; or {epochs: N} or {seconds: S}, a budget. Without it, a grid and given "
+            "configurations are trained whole; with it, the first of them."
         ),
     ] = 64
     seeds: Annotated[
@@ -406,6 +407,14 @@ class SweepSpec(Frozen):
         Field(description="Runs in MLflow: of all jobs, or of the best configuration's only."),
     ] = "all"
 
+    @model_validator(mode="before")
+    @classmethod
+    def _lists_all(cls, body: Any, info: ValidationInfo) -> Any:
+        """A grid and a list are trained whole, unless `trials` says how far; one on record is as it was."""
+        if info.context is STORED or not isinstance(body, Mapping) or "trials" in body:
+            return body
+        return {**body, "trials": MOST_TRIALS} if body.get("method") in ("grid", "given") else body
+
     @model_validator(mode="after")
     def _agrees(self, info: ValidationInfo) -> Self:
         if self.folds is not None and self.seeds > 1:
@@ -420,8 +429,8 @@ class SweepSpec(Frozen):
                 raise fault(f"space.{name}", "has endless values, and a grid needs a list: give choices or a step")
         if self.method == "grid" and self.combinations > MOST_TRIALS:
             raise fault("space", f"has {self.combinations:,} combinations; a grid may have {MOST_TRIALS:,}")
-        if self.most_trials * self.replicates > MOST_JOBS:
-            raise fault("trials", f"times seeds or folds must be at most {MOST_JOBS:,} jobs")
+        if (jobs := self.most_trials * self.replicates) > MOST_JOBS:
+            raise fault("trials", f"times seeds or folds must be at most {MOST_JOBS:,} jobs; it is {jobs:,}")
         if info.context is not STORED:
             self._check_seeds()
             self._check_rows()

@@ -9,7 +9,7 @@ import typer
 from spec import specfile
 from spec.counterfactuals import SEEDS
 from spec.job import JobSpec
-from spec.sweep import MOST_TRIALS, SweepSpec
+from spec.sweep import SweepSpec
 
 from ..client import Api, parse, parse_many
 from ..client.fields import name_of_copy
@@ -179,7 +179,7 @@ def _grid(file: str | None, given: Mapping[str, Any]) -> SweepSpec | None:
     base = with_ids(overlay(specs[0], {flag: value for flag, value in chosen.items() if flag not in varied}))
     space = {".".join(flag.path): value for flag, value in varied.items()}
     name = {"name": base.pop("name")} if "name" in base else {}
-    return parse_sweep({**name, "base": base, "space": space, "method": "grid", "trials": MOST_TRIALS})
+    return parse_sweep({**name, "base": base, "space": space, "method": "grid"})
 
 
 def _valid(wanted: Sequence[Mapping[str, Any]], *, several: bool) -> list[JobSpec]:

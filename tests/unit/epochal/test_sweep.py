@@ -68,6 +68,7 @@ def test_a_base_and_a_space_are_a_sweep_and_fields_of_parts_stand_alone() -> Non
         "base": {"dataset": {"name": "iris"}, "architecture": {"type": "mlp", "hidden": [4]}},
         "space": {"architecture.hidden": {"choice": [[4], [8]]}},
         "method": "grid",
+        "trials": 100_000,  # all of them
         "seeds": 3,
     }
     client.sweep(SPEC, trials=9)

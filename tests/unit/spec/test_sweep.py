@@ -190,6 +190,30 @@ def test_a_value_that_no_job_takes_is_refused_with_its_rule(space: dict[str, Any
     assert said.startswith("must be")
 
 
+def test_a_grid_and_a_list_are_trained_whole_unless_trials_says_how_far() -> None:
+    space = {"learning_rate": [0.1, 0.01], "dropout": {"uniform": [0.0, 0.49], "step": 0.01}}
+    grid = sweep(space, method="grid")
+    assert (grid.combinations, grid.most_trials) == (100, 100)
+    assert SweepSpec.stored(grid.model_dump(mode="json", exclude_unset=True)).most_trials == 100
+    assert sweep(space, method="grid", trials=64).most_trials == 64
+    assert sweep(space, method="random").most_trials == 64
+    listed = [{"learning_rate": 0.001 * rate} for rate in range(1, 101)]
+    assert SweepSpec.model_validate(given_ones(*listed)).most_trials == 100
+
+
+def test_a_grid_on_record_has_the_trials_that_it_had() -> None:
+    body = {"base": {"dataset": "iris"}, "space": {"epochs": list(range(1, 101))}, "method": "grid"}
+    assert SweepSpec.stored(body).most_trials == 64
+
+
+def test_a_grid_that_is_too_large_says_how_large_it_is() -> None:
+    rates = {"learning_rate": {"uniform": [0.1, 0.9], "step": 0.001}, "dropout": {"uniform": [0.0, 0.9], "step": 0.001}}
+    assert broken(rates, method="grid") == ("space", "has 721,701 combinations; a grid may have 100,000")
+    epochs = {"epochs": list(range(1, 1_001)), "dropout": [0.0, 0.1, 0.2]}
+    said = "times seeds or folds must be at most 200,000 jobs; it is 300,000"
+    assert broken(epochs, method="grid", seeds=100) == ("trials", said)
+
+
 def test_a_sweep_on_record_is_read_though_a_value_would_be_refused_today() -> None:
     body = {"base": {"dataset": "iris"}, "space": {"learning_rate": [0, 0.1]}}
     with pytest.raises(ValidationError):
