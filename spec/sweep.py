@@ -321,6 +321,10 @@ SET_BY_SWEEP: Mapping[str, str] = {"seed": "seeds", "fold": "folds", "folds": "f
 """Fields of its jobs that a sweep sets, and its own field that says how."""
 
 
+KEYED = ("class_weight", "tags")
+"""Fields of a job that are objects with keys of their own, which may be digits."""
+
+
 class SweepSpec(Frozen):
     """A sweep: a base job, the fields that vary, and how configurations are proposed and pruned."""
 
@@ -423,6 +427,7 @@ class SweepSpec(Frozen):
         for name, parameter in self.space.items():
             _check_parameter(name, parameter)
             if info.context is not STORED:
+                _check_whole(f"space.{name}", name)
                 self._check_values(name, parameter)
                 self._check_conditions(name, parameter)
             if self.method == "grid" and parameter.values is None:
@@ -469,10 +474,11 @@ class SweepSpec(Frozen):
         for at, configuration in enumerate(self.configurations):
             for name in configuration:
                 _check_field(f"configurations.{at}.{name}", name)
+                _check_whole(f"configurations.{at}.{name}", name)
             try:
                 self.job(configuration, 0) if is_stored else self.first_job(configuration)
             except ValidationError as error:
-                first = sentences(error, configuration)[0]
+                first = sentences(error, body_with(self.base, configuration))[0]
                 raise fault(f"configurations.{at}.{first.path}", first.message) from error
 
     def _check_seeds(self) -> None:
@@ -660,7 +666,7 @@ def _set(body: dict[str, Any], base: JobSpec, path: list[str], value: Any) -> No
     inner = dict(inner) if isinstance(inner, dict) else {}
     at = inner
     for name in rest[:-1]:
-        at[name] = dict(at.get(name) or {})
+        at[name] = dict(own) if isinstance(own := at.get(name), dict) else {}
         at = at[name]
     at[rest[-1]] = value
     kind = _KIND_OF.get((first, value)) if rest == ["type"] and isinstance(value, str) else None
@@ -721,6 +727,13 @@ def _check_field(where: str, name: str) -> None:
         raise fault(where, _no_field(name))
     if name in SET_BY_SWEEP:
         raise fault(where, f"is set by the sweep: use {SET_BY_SWEEP[name]}")
+
+
+def _check_whole(where: str, name: str) -> None:
+    """Refuse a part of a list, such as the first layer of a network."""
+    first, *rest = name.split(".")
+    if first not in KEYED and any(part.isdigit() for part in rest):
+        raise fault(where, "names a part of a list: give the whole list, such as architecture.hidden: [[8], [16]]")
 
 
 def _no_field(path: str) -> str:

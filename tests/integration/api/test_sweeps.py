@@ -76,6 +76,8 @@ def test_sweeps_are_filtered_by_state_and_name(both: Service) -> None:
         ({"base": {**BASE, "fold": 3}}, "base.fold"),
         ({"space": {"architecture.hidden": [[0], [-3]]}}, "space.architecture.hidden"),
         ({"space": {"optimizer": ["sgdd"]}}, "space.optimizer"),
+        ({"space": {"architecture.hidden.0": [8, 16]}}, "space.architecture.hidden.0"),
+        ({"space": {"architecture.hidden.x": [8, 16]}}, "space.architecture.hidden.x"),
         ({"space": {"dataset": ["iris", "ds_" + 32 * "0"]}}, "space.dataset"),
         ({"space": {"dataset.id": ["ds_" + 32 * "0"]}}, "space.dataset.id"),
         ({"space": {"init_from": [ANOTHER_JOB]}}, "space.init_from"),

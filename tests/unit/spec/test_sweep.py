@@ -24,7 +24,7 @@ from spec.sweep import (
     with_fields,
 )
 
-BASE: dict[str, Any] = {"dataset": "digits", "epochs": 81}
+BASE: dict[str, Any] = {"dataset": "digits", "architecture": {"type": "mlp", "hidden": [32]}, "epochs": 81}
 
 
 def sweep(space: dict[str, Any] | None = None, **fields: Any) -> SweepSpec:
@@ -112,6 +112,10 @@ def test_a_field_within_an_object_keeps_the_rest_of_it() -> None:
     }
 
 
+def test_a_class_of_which_the_weight_varies_may_be_a_digit() -> None:
+    assert sweep({"class_weight.3": [1.0, 2.0]}).job({"class_weight.3": 2.0}, 0).class_weight == {"3": 2.0}
+
+
 def test_jobs_of_a_sweep_share_the_rows_of_its_spec_and_have_the_digests_of_jobs_that_do_not() -> None:
     rows = {"x": [[0.0, 1.5], [2.0, 3.0], [4.0, 5.0], [6.0, 7.0]], "y": [0, 1, 1, 0], "group": ["a", "b", "c", "d"]}
     asked = sweep(base={"dataset": rows, "batch_size": 2, "class_weight": {"0": 2.0}})
@@ -141,6 +145,8 @@ MOMENTUM: dict[str, Any] = {"optimizer.momentum": {"uniform": [0.0, 0.9], "when"
     [
         ({"rate": [1, 2]}, {}, "space.rate", "no field of a job"),
         ({"seed": [1, 2]}, {}, "space.seed", "use seeds"),
+        ({"architecture.hidden.0": [8, 16]}, {}, "space.architecture.hidden.0", "give the whole list"),
+        ({"dropout.1": [0.1, 0.2]}, {}, "space.dropout.1", "give the whole list"),
         ({"dropout": {"uniform": [0.5, 0.1]}}, {}, "uniform", "must rise"),
         ({"learning_rate": {"log_uniform": [0.0, 0.1]}}, {}, "log_uniform", "above 0"),
         ({"dropout": {"normal": [0.5, 0.1]}}, {}, "space.dropout", "must be a list of values, or one of"),
@@ -298,6 +304,8 @@ def test_given_configurations_are_jobs_that_keep_their_monitor() -> None:
         ({"configurations": []}, "configurations", "must be a list"),
         ({"configurations": [{}, {"width": 3}]}, "configurations.1.width", "is no field of a job"),
         ({"configurations": [{"seed": 3}]}, "configurations.0.seed", "use seeds"),
+        ({"configurations": [{"architecture.hidden.0": 8}]}, "configurations.0.architecture.hidden.0", "whole list"),
+        ({"configurations": [{"architecture.hidden.x": 8}]}, "configurations.0.architecture.hidden", "must be a list"),
         ({"configurations": [{"dropout": 2.0}]}, "configurations.0.dropout", "must be less than 1"),
         (
             {"base": {"dataset": "wine"}, "folds": 10, "configurations": [{}, {"architecture.normalization": "batch"}]},
