@@ -7,9 +7,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from pydantic import ValidationError
+
 from spec.counterfactuals import improvement_sweep
 from spec.improvement import Improve, ImprovementView
+from spec.job import JobSpec
 from spec.states import FINISHED, FailureReason, JobStatus, SweepState
+from spec.sweep import SweepSpec
+from spec.validation_errors import sentences
 from spec.verdict import Verdict, judge
 from store.errors import IllegalTransitionError
 from store.jobs import JobStore
@@ -18,7 +23,7 @@ from store.space import DiskSpace
 from store.sweeps import SweepRecord, SweepStore
 
 from .answers import PREFIX
-from .errors import NotFoundError
+from .errors import BadFieldsError, NotFoundError
 from .sweep_quotas import demand_quota
 
 _LIVE = (SweepState.running, SweepState.paused, SweepState.finished)
@@ -33,7 +38,10 @@ class Improvements:
     space: DiskSpace
 
     def improve(self, job: JobRecord, wanted: Improve) -> tuple[SweepRecord, bool]:
-        """The sweep of the job's counterfactuals, and whether it is new. Raises `IllegalTransitionError`."""
+        """The sweep of the job's counterfactuals, and whether it is new.
+
+        Raises `IllegalTransitionError`, and `BadFieldsError` where so many seeds cannot be.
+        """
         if job.status not in FINISHED:
             raise IllegalTransitionError(job.status.value, "improved", "wait until it has ended")
         if not job.epoch and job.failure_reason is not FailureReason.diverged:
@@ -42,7 +50,7 @@ class Improvements:
         if known is not None and known.state in _LIVE and known.spec.seeds >= wanted.seeds:
             return known, False
         verdict = judge(job.spec, self.jobs.curve(job.id), job.failure_reason, cut_short=job.cut_short)
-        spec = improvement_sweep(job.spec, None if verdict is None else verdict.suggestion, seeds=wanted.seeds)
+        spec = _sweep_of(job.spec, None if verdict is None else verdict.suggestion, wanted.seeds)
         demand_quota(self.sweeps, spec, job.owner)
         self.space.demand()
         return self.sweeps.submit(spec, owner=job.owner, improves=job.id), True
@@ -97,6 +105,15 @@ class Improvements:
             total = sweep.spec.most_trials * sweep.spec.replicates
             return f"The counterfactuals are {sweep.state}: {ended} of {total} trainings have ended."
         return f"The sweep of the counterfactuals {_ENDS[sweep.state]}: improve the job again."
+
+
+def _sweep_of(spec: JobSpec, suggestion: JobSpec | None, seeds: int) -> SweepSpec:
+    try:
+        return improvement_sweep(spec, suggestion, seeds=seeds)
+    except ValidationError as error:
+        first = sentences(error, {})[0]
+        field = first.path.removeprefix("base.")
+        raise BadFieldsError.of("seeds", f"cannot be {seeds}: {field} {first.message}; or use fewer seeds") from error
 
 
 _ENDS = {SweepState.cancelled: "was cancelled", SweepState.failed: "failed"}

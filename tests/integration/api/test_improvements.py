@@ -109,6 +109,16 @@ def test_a_job_that_diverged_is_improved(api: Service) -> None:
     assert verdict["suggestion"]["learning_rate"] == 0.01
 
 
+def test_rows_in_the_spec_that_so_many_jobs_would_keep_are_refused_with_the_cures(api: Service) -> None:
+    rows = {"x": [[float(row)] * 100 for row in range(1_000)], "y": [0, 1] * 500}
+    job_id = trained(api, dataset=rows)
+    (error,) = is_problem(api.ask("POST", f"{JOBS}/{job_id}/improve"), 422)["errors"]
+    assert error["path"] == "seeds"
+    assert error["message"].startswith("cannot be 5: dataset has 100,000 numbers, and each of ")
+    assert error["message"].endswith("upload the rows as a file and give its id, {id: ds_...}; or use fewer seeds")
+    assert api.ask("POST", f"{JOBS}/{job_id}/improve", json={"seeds": 2}).status_code == 201
+
+
 def test_what_cannot_be_improved_is_refused(api: Service) -> None:
     waiting = api.submit(**JOB)
     problem = is_problem(api.ask("POST", f"{JOBS}/{waiting}/improve"), 409)
