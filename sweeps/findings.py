@@ -1,8 +1,10 @@
 """What the scores of the best configurations say: the band of each, and whether the best differs from the others."""
 
+import math
 from collections.abc import Mapping, Sequence
 
 from spec.halving import metric_of
+from spec.splits import SplitBy
 from spec.sweep import SweepSpec
 
 from .improvement import LEAST_ROWS
@@ -31,7 +33,7 @@ def compared(
     """
     (best, of_best), *others = scores.items()
     rows = _counted_rows(spec)
-    step = 0.0 if rows is None else 1.0 / rows
+    step = 0.0 if rows is None else (spec.folds or 1) / rows
     found = compare(of_best, [theirs for _, theirs in others], test_share=test_share(spec), step=step)
     by_number = {number: one for (number, _), one in zip(others, found, strict=True)}
     named = {f"#{number}": one for number, one in by_number.items()}
@@ -66,17 +68,28 @@ def _classes_missed(spec: SweepSpec, best: int, metrics: Mapping[str, float | No
 
 
 def _counted_rows(spec: SweepSpec) -> int | None:
-    """The rows of which the objective is a share that is correct; None of other metrics, or where they vary."""
+    """The rows of which the objective is a share that is correct; None of other metrics, or where they vary.
+
+    Of folds, those of all together.
+    """
     info = spec.base.info
     varies = any(name.split(".")[0] in SPLITTING for name in spec.space)
     if info is None or varies or spec.monitored not in ("val_accuracy", "train_accuracy"):
         return None
-    train, validation, _ = spec.base.split_rows(info)
-    if spec.monitored == "train_accuracy":
-        return train
-    return train + validation if spec.folds else validation
+    part = 0 if spec.monitored == "train_accuracy" else 1
+    if spec.folds is None:
+        return spec.base.split_rows(info)[part]
+    folds = ({"folds": spec.folds, "fold": fold, "validation_fraction": 0.0} for fold in range(spec.folds))
+    return sum(spec.base.model_copy(update=fold).split_rows(info)[part] for fold in folds)
 
 
 def test_share(spec: SweepSpec) -> float | None:
-    """Validation rows by training rows of a fold; None of seeds."""
-    return None if spec.folds is None else 1.0 / (spec.folds - 1)
+    """Validation rows by training rows of a fold; None of seeds.
+
+    Of folds by time their mean: each trains on the folds before it, so 1, 1/2, 1/3 ...
+    """
+    if spec.folds is None:
+        return None
+    if spec.base.split_by is SplitBy.time:
+        return math.fsum(1.0 / (fold + 1) for fold in range(spec.folds)) / spec.folds
+    return 1.0 / (spec.folds - 1)

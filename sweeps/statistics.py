@@ -78,9 +78,16 @@ def compare(
     known = [p for p in raw if p is not None]
     corrected = iter(holm(known))
     adjusted = [None if p is None else next(corrected) for p in raw]
+    needs = dict[int, int | None]()
+    most = 0
+    for rank, (_, at) in enumerate(sorted((p, at) for at, p in enumerate(raw) if p is not None)):
+        # Holm's step-down: as many tests as are left, and none is decided before those of smaller p are.
+        own = differences[at].needed(adjusted[at], len(known) - rank, test_share)
+        most = max(most, own or 0)
+        needs[at] = own and most
     return [
-        Comparison(difference.mean, p, difference.needed(p, len(known), test_share))
-        for difference, p in zip(differences, adjusted, strict=True)
+        Comparison(difference.mean, p, needs.get(at))
+        for at, (difference, p) in enumerate(zip(differences, adjusted, strict=True))
     ]
 
 

@@ -1,11 +1,14 @@
 """What the best configurations say: few rows are named beside what seeds do."""
 
+import math
 from typing import Any
 
 import pytest
+from scipy import stats
 
 from spec.sweep import SweepSpec
 from sweeps.findings import compared
+from sweeps.findings import test_share as share_of
 
 
 def sweep(**fields: Any) -> SweepSpec:
@@ -32,6 +35,26 @@ def test_two_seeds_with_the_same_difference_of_rows_decide_nothing() -> None:
     assert compared(sweep(seeds=2), equal, {})[0] == (
         "The difference between #0 and #1 is not larger than what seeds do; about 1 more seed would decide it."
     )
+
+
+def test_an_accuracy_of_a_fold_moves_by_a_row_of_the_fold() -> None:
+    equal = {0: [-0.9, -0.9, -0.9], 1: [-0.84, -0.84, -0.84]}  # 3 of the 50 rows of each fold of iris
+    folds = sweep(seeds=1, folds=3)
+    error = 0.02 / math.sqrt(6.0) * math.sqrt(1.0 / 3.0 + 0.5)
+    assert compared(folds, equal, {})[1][1].p == pytest.approx(2.0 * stats.t.sf(0.06 / error, 2))
+    trained = {0: [-0.9, -0.9, -0.9], 1: [-0.89, -0.89, -0.89]}  # 1 of the 100 rows that each fold trains on
+    (found,) = compared(sweep(seeds=1, folds=3, objective="train_accuracy"), trained, {})[1].values()
+    assert found.p == pytest.approx(2.0 * stats.t.sf(0.01 / (error / 2.0), 2))
+
+
+def test_folds_by_time_train_on_the_folds_before_them() -> None:
+    rows = {"x": [[float(row)] for row in range(60)], "y": [0, 1] * 30, "time": [float(row) for row in range(60)]}
+    by_time = sweep(seeds=1, folds=5, base={"dataset": rows, "batch_size": 5})
+    assert share_of(by_time) == pytest.approx((1 + 1 / 2 + 1 / 3 + 1 / 4 + 1 / 5) / 5)
+    assert share_of(sweep(seeds=1, folds=5)) == 0.25
+    equal = {0: [-0.9] * 5, 1: [-0.8] * 5}  # 1 of the 10 rows of each fold: the first 10 are in none
+    error = 0.1 / math.sqrt(6.0) * math.sqrt(1.0 / 5.0 + (share_of(by_time) or 0.0))
+    assert compared(by_time, equal, {})[1][1].p == pytest.approx(2.0 * stats.t.sf(0.1 / error, 4))
 
 
 @pytest.mark.parametrize(

@@ -48,6 +48,20 @@ def test_a_difference_as_large_as_seeds_asks_for_more_of_them() -> None:
     )
 
 
+def test_the_seeds_that_are_needed_are_those_of_holms_step_down() -> None:
+    best = [0.50, 0.60, 0.40, 0.55, 0.52]
+    near, far = [0.52, 0.66, 0.38, 0.60, 0.52], [0.9, 1.0, 0.8, 0.95, 0.93]
+    alone = compare(best, [near])[0].needed
+    decided = compare(best, [far, near, far, far])
+    assert [one.needed for one in decided] == [None, alone, None, None]  # the others are decided: one test is left
+    nearer = [0.51, 0.65, 0.38, 0.60, 0.52]
+    first, second = compare(best, [near, nearer])
+    assert alone is not None
+    assert first.needed is not None
+    assert second.needed is not None
+    assert alone < first.needed <= second.needed  # two tests are left, and the larger difference comes first
+
+
 def test_a_clear_difference_is_said_so() -> None:
     (one,) = compare([0.1, 0.11, 0.12], [[0.9, 0.93, 0.95]])
     assert one.decided
