@@ -7,6 +7,7 @@ from spec.halving import metric_of, score_of
 from spec.monitors import Monitor
 from spec.population import Stretch
 from spec.states import JobStatus, StopReason, SweepState
+from spec.sweep import Budget
 from spec.sweep_views import ReplicateView, SweepSummary, TrialColumns, TrialDetail, TrialView
 from store.sweeps import SweepRecord, TrialRecord
 
@@ -39,6 +40,7 @@ def summary_fields(sweep: SweepRecord, best: float | None) -> Mapping[str, Any]:
         "method": sweep.spec.method,
         "objective": sweep.spec.monitored,
         "most_trials": sweep.spec.most_trials,
+        "budget": sweep.spec.trials if isinstance(sweep.spec.trials, Budget) else None,
         "proposed": sweep.trials,
         "best": metric_of(best, sweep.spec.monitored),
         "replays": sweep.replays,

@@ -12,7 +12,7 @@ from .monitors import Monitor
 from .newer import NewerView
 from .population import Copy, Stretch
 from .states import JobStatus, StopReason, SweepState, TrialState
-from .sweep import MOST_TRIALS, SweepSpec
+from .sweep import MOST_TRIALS, Budget, SweepSpec
 from .views import Metrics
 
 
@@ -156,6 +156,8 @@ class SweepSummary(Frozen):
     objective: Monitor
     most_trials: int
     """The most configurations that it asks for."""
+    budget: Budget | None = None
+    """What ends it in place of a number of configurations."""
     proposed: int
     """Configurations so far."""
     best: float | None

@@ -8,10 +8,10 @@ from rich.table import Table
 from rich.text import Text
 
 from spec.states import SweepState, TrialState
-from spec.sweep import Population
+from spec.sweep import Budget, Population
 from spec.sweep_views import PopulationView, SweepCheck, SweepSummary, SweepView
 
-from ..client.sweep_progress import ended_trials, value_text
+from ..client.sweep_progress import ended_trials, out_of, value_text, whole
 from ..client.words import DASH, metric, number, short_ids
 from .figures import duration, one_line
 
@@ -37,7 +37,7 @@ def sweeps_table(sweeps: Sequence[SweepSummary], *, now: datetime) -> Table:
             one_line(sweep.name or DASH),
             Text(sweep.state.value, style=COLOURS[sweep.state]),
             sweep.method,
-            f"{sweep.proposed}/{sweep.most_trials}",
+            f"{sweep.proposed}" if (most := whole(sweep)) is None else f"{sweep.proposed}/{most}",
             best,
             duration((now - sweep.created_at).total_seconds()),
         )
@@ -91,10 +91,16 @@ def sweep_check_card(check: SweepCheck) -> RenderableType:
 
 
 def _checked(check: SweepCheck) -> Iterable[tuple[str, str]]:
-    yield "configurations", f"{check.configurations:,}"
-    yield "jobs", f"{check.jobs:,} ({check.spec.replicates} for each configuration)"
-    yield "epochs", f"{check.epochs:,} at most"
-    for one in check.brackets:
+    budget = check.spec.trials if isinstance(check.spec.trials, Budget) else None
+    if budget is None:
+        yield "configurations", f"{check.configurations:,}"
+        yield "jobs", f"{check.jobs:,} ({check.spec.replicates} for each configuration)"
+        yield "epochs", f"{check.epochs:,} at most"
+    else:
+        yield "configurations", "new ones until the budget is spent"
+        yield "budget", _budget(budget)
+        yield "jobs", f"{check.spec.replicates} for each configuration"
+    for one in check.brackets if budget is None else ():
         rungs = ", ".join(f"{rung.keep} after epoch {rung.epoch}" for rung in one.bracket.rungs)
         kept = f"; {rungs} go on" if rungs else ""
         if isinstance(check.spec.halving, Population):
@@ -107,13 +113,19 @@ def _checked(check: SweepCheck) -> Iterable[tuple[str, str]]:
         yield "", f"{reason.path} {reason.message}"
 
 
+def _budget(budget: Budget) -> str:
+    epochs = [] if budget.epochs is None else [f"{budget.epochs:,} epochs of all jobs together"]
+    seconds = [] if budget.seconds is None else [f"{budget.seconds:g} s since it began"]
+    return " or ".join([*epochs, *seconds])
+
+
 def _facts(sweep: SweepView, now: datetime) -> Iterable[tuple[str, str]]:
     yield "id", sweep.id
     if sweep.message:
         yield "message", sweep.message
     yield "method", f"{sweep.method}, {sweep.objective}, halving {sweep.spec.halving.type}"
     counts = ", ".join(f"{count} {state.value}" for state, count in sweep.trials.items() if count)
-    yield "configurations", f"{ended_trials(sweep)} of {sweep.most_trials} ended" + (f": {counts}" if counts else "")
+    yield "configurations", f"{out_of(ended_trials(sweep), sweep)} ended" + (f": {counts}" if counts else "")
     yield "jobs", ", ".join(f"{count} {state.value}" for state, count in sweep.jobs.items() if count) or "none yet"
     yield "epochs", f"{sweep.epochs:,}"
     if sweep.split:

@@ -17,6 +17,7 @@ from spec.sweep_views import SweepCheck, SweepView
 
 from ..client import Api
 from ..client.find_sweeps import find_sweep
+from ..client.sweep_progress import out_of
 from ..client.sweep_routes import parse_sweep
 from ..client.words import short
 from ..errors import WrongUseError
@@ -236,6 +237,4 @@ def _say(sweep: SweepView, *, as_json: bool) -> None:
     if as_json:
         print_model(sweep)
     else:
-        remark(
-            f"Sweep {short(sweep.id)} is {sweep.state.value}: {sweep.proposed} of {sweep.most_trials} configurations."
-        )
+        remark(f"Sweep {short(sweep.id)} is {sweep.state.value}: {out_of(sweep.proposed, sweep)} configurations.")

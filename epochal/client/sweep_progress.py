@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from spec.states import JobStatus, TrialState
-from spec.sweep_views import SweepView
+from spec.sweep_views import SweepSummary, SweepView
 
 from .words import html_table, metric
 
@@ -36,8 +36,19 @@ class Pace:
         took, trained = now - began, sweep.epochs - epochs
         if took <= 0.0 or trained <= 0:
             return None, None
-        left = None if ended == before else (sweep.most_trials - ended) * took / (ended - before)
+        most = whole(sweep)
+        left = None if ended == before or most is None else (most - ended) * took / (ended - before)
         return trained / took, left
+
+
+def whole(sweep: SweepSummary) -> int | None:
+    """The configurations that there are to be; None where a budget ends the sweep."""
+    return sweep.most_trials if sweep.budget is None else None
+
+
+def out_of(count: int, sweep: SweepSummary) -> str:
+    """So many configurations of all, such as `12 of 64`."""
+    return str(count) if (most := whole(sweep)) is None else f"{count} of {most}"
 
 
 def ended_trials(sweep: SweepView) -> int:
@@ -49,7 +60,7 @@ def facts(sweep: SweepView, pace: tuple[float | None, float | None]) -> list[tup
     """The sweep's progress in words."""
     speed, left = pace
     found: list[tuple[str, ...]] = [
-        ("configurations", _counts(sweep.trials, f"{ended_trials(sweep)} of {sweep.most_trials}")),
+        ("configurations", _counts(sweep.trials, out_of(ended_trials(sweep), sweep))),
         ("jobs", _counts(sweep.jobs, str(sum(sweep.jobs.values())))),
     ]
     if speed is not None:
@@ -101,7 +112,7 @@ def drawn(sweep: SweepView, pace: tuple[float | None, float | None]) -> Renderab
     head = Table.grid(padding=(0, 2))
     head.add_row(
         Text(sweep.name or "sweep", style="bold"),
-        ProgressBar(total=max(sweep.most_trials, 1), completed=ended_trials(sweep), width=24),
+        ProgressBar(total=max(whole(sweep) or sweep.proposed, 1), completed=ended_trials(sweep), width=24),
         Text(sweep.state.value),
     )
     lines = Table.grid(padding=(0, 2))

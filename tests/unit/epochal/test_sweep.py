@@ -123,3 +123,12 @@ def test_progress_says_states_speed_rungs_and_the_best() -> None:
     terminal = io.StringIO()
     Console(file=terminal, width=80).print(drawn(running, (None, None)))
     assert "learning_rate 0.05" in terminal.getvalue()
+
+
+def test_a_budget_is_no_number_of_configurations() -> None:
+    budgeted = view(most_trials=100_000, budget={"epochs": 500})
+    times = iter([0.0, 10.0])
+    pace = Pace(lambda: next(times))
+    pace.seen(view(ended=0, epochs=0, budget={"epochs": 500}))
+    assert pace.seen(budgeted) == (1.0, None)
+    assert facts(budgeted, (1.0, None))[0] == ("configurations", "2 (6 open, 2 finished)")

@@ -39,6 +39,20 @@ def test_a_check_says_what_would_be_and_submits_nothing(epochal: Commands, file:
     assert json.loads(epochal("sweep", "list", "--json").out) == []
 
 
+def test_a_budget_is_said_in_place_of_a_number_of_configurations(epochal: Commands, tmp_path: Path) -> None:
+    path = tmp_path / "budget.yaml"
+    path.write_text(yaml.safe_dump(asked(name="budget", trials={"epochs": 5_000, "seconds": 90.0}, seeds=2)))
+    checked = epochal("sweep", str(path), "--check").out
+    assert "5,000 epochs of all jobs together or 90 s since it began" in checked
+    assert "jobs            2 for each configuration" in checked
+    sweep_id = epochal("sweep", str(path)).out.strip()
+    said = [checked, epochal("sweep", "show", sweep_id).out, epochal("sweep", "list").out]
+    said.append(epochal("sweep", "pause", sweep_id).err)
+    assert "is paused: 0 configurations." in said[-1]
+    most = 100_000 // 2
+    assert not [text for text in said for wrong in (f"/{most}", f"of {most}", f"{most:,}") if wrong in text]
+
+
 def test_a_sweep_is_shown_with_its_leaderboard_and_its_sentence(epochal: Commands) -> None:
     shown = epochal("sweep", "show", finished(epochal.service, seeds=3)[-8:]).out
     assert "6 of 6 ended: 6 finished" in shown
