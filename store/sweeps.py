@@ -11,6 +11,7 @@ from sqlalchemy import (
     Engine,
     Row,
     Select,
+    case,
     func,
     insert,
     literal,
@@ -365,21 +366,21 @@ class SweepStore:
             if self._change(connection, sweep_id, owner, (SweepState.running, SweepState.paused), SweepState.cancelled):
                 ids = cancel_jobs(connection, Job.sweep_id == sweep_id, actor=actor, reason="its sweep was cancelled")
                 mark_for_mirror(connection, ids)
-        return self._changed(sweep_id, owner, SweepState.cancelled, "cancelled")
+        return self._changed(sweep_id, owner, (SweepState.cancelled,), "cancelled")
 
     def pause(self, sweep_id: str, *, owner: Asker, actor: str) -> SweepRecord:
         """Pause a sweep and its jobs; raises as `cancel` does."""
         with writing(self._engine) as connection:
             if self._change(connection, sweep_id, owner, (SweepState.running,), SweepState.paused):
                 pause_jobs(connection, Job.sweep_id == sweep_id, actor=actor, reason="its sweep was paused")
-        return self._changed(sweep_id, owner, SweepState.paused, "paused")
+        return self._changed(sweep_id, owner, (SweepState.paused,), "paused")
 
     def resume(self, sweep_id: str, *, owner: Asker, actor: str) -> SweepRecord:
         """Let a paused sweep and its jobs go on; raises as `cancel` does."""
         with writing(self._engine) as connection:
             if self._change(connection, sweep_id, owner, (SweepState.paused,), SweepState.running):
                 resume_jobs(connection, Job.sweep_id == sweep_id, actor=actor, reason="its sweep was resumed")
-        return self._changed(sweep_id, owner, SweepState.running, "resumed")
+        return self._changed(sweep_id, owner, (SweepState.running,), "resumed")
 
     def extend(self, sweep_id: str, trials: int, *, owner: Asker) -> SweepRecord:
         """Give a sweep more configurations; one that has finished goes on. Raises as `cancel` does."""
@@ -387,11 +388,12 @@ class SweepStore:
         body = known.spec.model_dump(mode="json", exclude_unset=True) | {"trials": trials}
         spec = SweepSpec.stored(body)
         open_ = (SweepState.running, SweepState.paused, SweepState.finished)
+        # One that was paused since it was read stays paused, as its jobs do.
+        state = case((Sweep.state == SweepState.paused.value, Sweep.state), else_=SweepState.running.value)
         with writing(self._engine) as connection:
-            state = known.state if known.state is SweepState.paused else SweepState.running
             values = {"spec": spec.model_dump(mode="json", exclude_unset=True), "exhausted": False, "finished_at": None}
             self._change(connection, sweep_id, owner, open_, state, **values)
-        return self._changed(sweep_id, owner, state, "extended")
+        return self._changed(sweep_id, owner, (SweepState.running, SweepState.paused), "extended")
 
     def _change(
         self,
@@ -399,7 +401,7 @@ class SweepStore:
         sweep_id: str,
         owner: Asker,
         sources: Sequence[SweepState],
-        to: SweepState,
+        to: SweepState | ColumnElement[str],
         **values: Any,
     ) -> bool:
         ended = {"finished_at": now()} if to is SweepState.cancelled else {}
@@ -411,15 +413,17 @@ class SweepStore:
                 supported_rules(),
                 Sweep.state.in_([source.value for source in sources]),
             )
-            .values(state=to.value, message=None, mirrored=False, **ended, **values)
+            .values(
+                state=to.value if isinstance(to, SweepState) else to, message=None, mirrored=False, **ended, **values
+            )
             .returning(Sweep.id)
         )
         return connection.execute(changed).first() is not None
 
-    def _changed(self, sweep_id: str, owner: Asker, wanted: SweepState, request: str) -> SweepRecord:
+    def _changed(self, sweep_id: str, owner: Asker, wanted: Sequence[SweepState], request: str) -> SweepRecord:
         sweep = self.get(sweep_id, owner=owner)
         demand_change(owner, sweep)
-        if sweep.state is not wanted:
+        if sweep.state not in wanted:
             raise IllegalSweepStateError(sweep.state.value, request, _CURES[sweep.state])
         return sweep
 

@@ -132,16 +132,21 @@ class TrialStore:
     def begin(
         self, sweep: SweepRecord, generation: int, bracket: Bracket, trials: Sequence[NewTrial], *, exhausted: bool
     ) -> list[str]:
-        """Store a generation and queue its jobs, all or none; their ids. [] when it is stored already.
+        """Store a generation and queue its jobs, all or none; their ids.
 
+        [] when it is stored already, and when the sweep was extended since it was read: then it is to be read again.
         Jobs of a bracket are claimed together: their pack key is the bracket's. So are those of Hyperband's that has no
         rungs: its jobs train the longest, and so begin with the other brackets, not after them. Raises `QueueFullError`
         when so many jobs may not wait, and `DatasetNotFoundError`.
         """
         is_bracket = bracket.rungs or isinstance(sweep.spec.halving, Hyperband)
         together = {"pack_key": bracket_key(sweep.id, generation)} if is_bracket else {}
+        asked = sweep.spec.model_dump(mode="json", exclude_unset=True, include={"trials"})
         try:
             with writing(self._engine) as connection:
+                known = select(Sweep.spec).where(Sweep.id == sweep.id).with_for_update(key_share=True)
+                if connection.execute(known).scalar_one().get("trials") != asked.get("trials"):
+                    return []
                 mine = (
                     update(Sweep)
                     .where(

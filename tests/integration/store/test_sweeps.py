@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import Engine, func, select, update
 
 from spec.access import Quotas, Role
+from spec.halving import bracket
 from spec.states import FailureReason, JobStatus, StopReason, SweepState, TrialState
 from spec.sweep import RULES_VERSION, SweepSpec
 from spec.views import Curve
@@ -17,7 +18,7 @@ from store.limits import NONE, Limits
 from store.records import Success
 from store.sweeps import SweepRecord, SweepStore
 from store.tables import Job, Lease, Sweep
-from store.trials import TrialStore
+from store.trials import NewTrial, TrialStore
 from store.users import UserStore
 from store.workers import WorkerRecord, WorkerStore
 from sweeps.controller import Controller
@@ -380,6 +381,29 @@ def test_a_finished_sweep_can_be_extended(house: House) -> None:
     house.sweeps.extend(sweep.id, 10, owner="ann")
     done = house.run(sweep)
     assert (done.state, done.trials) == (SweepState.finished, 10)
+
+
+def test_an_extension_while_the_last_generation_is_proposed_is_kept(house: House) -> None:
+    sweep = house.sweeps.submit(asked(trials=2), owner="ann")
+    (read,) = house.trials.lease("one", 10.0)
+    house.sweeps.extend(sweep.id, 4, owner="ann")
+    (one,) = propose(read.spec, (), generation=0, count=1).proposals
+    trial = NewTrial(one.configuration, one.digest, [one.job])
+    assert house.trials.begin(read, 0, bracket(read.spec, 0, 1), [trial], exhausted=True) == []
+    ended = house.run(sweep)
+    assert (ended.state, ended.trials) == (SweepState.finished, 4)
+
+
+def test_an_extension_leaves_a_sweep_paused_that_was_paused_meanwhile(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sweep = house.sweeps.submit(asked(), owner="ann")
+    house.sweeps.pause(sweep.id, owner="ann", actor="ann")
+    looks = iter([sweep])
+    look = house.sweeps.get
+    monkeypatch.setattr(house.sweeps, "get", lambda *args, **more: next(looks, None) or look(*args, **more))
+    extended = house.sweeps.extend(sweep.id, 9, owner="ann")
+    assert (extended.state, extended.spec.trials) == (SweepState.paused, 9)
 
 
 def test_a_budget_of_epochs_ends_a_sweep(house: House) -> None:
