@@ -98,7 +98,8 @@ def explored(values: Mapping[str, float], order: PopulationOrder, epoch: int, tr
 
 def changed(value: float, factor: float, parameter: Parameter) -> float:
     """The value times the factor, within the parameter's limits; of a list, the next value in that direction."""
-    if parameter.values is not None:
+    by_logarithm = isinstance(parameter, Integers) and parameter.log
+    if parameter.values is not None and not by_logarithm:
         ranked = sorted({float(one) for one in parameter.values})
         nearest = min(range(len(ranked)), key=lambda place: abs(ranked[place] - value))
         step = (factor > 1.0) - (factor < 1.0)

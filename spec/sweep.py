@@ -33,10 +33,12 @@ from .optimizers import OPTIMIZERS
 from .schedules import SCHEDULES
 from .validation_errors import sentences
 
-RULES_VERSION = 3
+RULES_VERSION = 4
 """Version of the rules that propose and prune.
 
 2: rungs of Hyperband from `min_epochs` on; fewer good trials of TPE. 3: larger brackets of Hyperband in long sweeps.
+4: Sobol goes on behind places that are no job; all whole numbers by logarithm are listed; conditions on parameters that
+are left out are those on the base.
 """
 
 MOST_TRIALS = 100_000
@@ -179,7 +181,7 @@ class Integers(Parameter):
         """All of them, if they are not too many."""
         least, most = self.integers
         numbers = range(least, most + 1, self.step)
-        return tuple(numbers) if len(numbers) <= MOST_CHOICES and not self.log else None
+        return tuple(numbers) if len(numbers) <= MOST_CHOICES else None
 
     def at(self, place: float) -> int:
         """Linear in `place`, or in the logarithm: a number has the interval that rounds to it."""
@@ -431,7 +433,8 @@ class SweepSpec(Frozen):
                 self._check_values(name, parameter)
                 self._check_conditions(name, parameter)
             if self.method == "grid" and parameter.values is None:
-                raise fault(f"space.{name}", "has endless values, and a grid needs a list: give choices or a step")
+                many = f"more than {MOST_CHOICES:,}" if isinstance(parameter, Integers) else "endless"
+                raise fault(f"space.{name}", f"has {many} values, and a grid needs a list: give choices or a step")
         if self.method == "grid" and self.combinations > MOST_TRIALS:
             raise fault("space", f"has {self.combinations:,} combinations; a grid may have {MOST_TRIALS:,}")
         if (jobs := self.most_trials * self.replicates) > MOST_JOBS:
@@ -585,8 +588,11 @@ class SweepSpec(Frozen):
 
     @property
     def is_finite(self) -> bool:
-        """Whether all values of all parameters can be listed."""
-        return all(parameter.values is not None for parameter in self.space.values())
+        """Whether all values of all parameters can be listed; before version 4, no whole numbers by logarithm were."""
+        parameters = self.space.values()
+        if self.version < 4 and any(isinstance(one, Integers) and one.log for one in parameters):
+            return False
+        return all(one.values is not None for one in parameters)
 
     @property
     def combinations(self) -> int:

@@ -79,5 +79,14 @@ def placed(sweep: SweepSpec, places: Sequence[float]) -> Configuration:
 
 
 def conditioned(sweep: SweepSpec, values: Configuration) -> Configuration:
-    """The configuration without the parameters whose conditions do not hold."""
-    return {name: values[name] for name in active(sweep.space, values, sweep.base)}
+    """The configuration without the parameters whose conditions do not hold.
+
+    A parameter that is left out has the base's value, also for the conditions of others; before version 4, it kept its
+    own for them.
+    """
+    kept = values
+    for _ in sweep.space:
+        before, kept = kept, {name: values[name] for name in active(sweep.space, kept, sweep.base)}
+        if sweep.version < 4 or kept == before:
+            break
+    return kept

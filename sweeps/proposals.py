@@ -86,11 +86,15 @@ def _fault(error: ValidationError) -> str:
 
 
 def _candidates(sweep: SweepSpec, history: Sequence[Trial], generation: int, count: int) -> Iterator[Configuration]:
-    """The method's candidates; where they repeat themselves, what a space with an end has left, in order."""
+    """The method's candidates; where they repeat themselves, what a space with an end has left, in order.
+
+    A Sobol sequence has passed one place for each configuration, and comes by those that were no job again.
+    """
     asked = METHODS[sweep.method](sweep, history, generation)
     if sweep.method in LISTED:
         yield from asked
         return
-    yield from islice(asked, TRIES * count + MORE_TRIES)
+    passed = len(history) if sweep.method == "sobol" and sweep.version > 3 else 0
+    yield from islice(asked, TRIES * (count + passed) + MORE_TRIES)
     if sweep.is_finite and sweep.combinations <= MOST_TRIALS:
         yield from grid(sweep, (), generation)

@@ -150,7 +150,8 @@ MOMENTUM: dict[str, Any] = {"optimizer.momentum": {"uniform": [0.0, 0.9], "when"
         ({"dropout": {"uniform": [0.5, 0.1]}}, {}, "uniform", "must rise"),
         ({"learning_rate": {"log_uniform": [0.0, 0.1]}}, {}, "log_uniform", "above 0"),
         ({"dropout": {"normal": [0.5, 0.1]}}, {}, "space.dropout", "must be a list of values, or one of"),
-        (None, {"method": "grid"}, "space.learning_rate", "needs a list"),
+        (None, {"method": "grid"}, "space.learning_rate", "endless values, and a grid needs a list"),
+        ({"epochs": {"integers": [1, 1_001]}}, {"method": "grid"}, "space.epochs", "more than 1,000 values"),
         (None, {"seeds": 2, "folds": 5}, "folds", "cannot be combined"),
         (None, {"objective": "val_r2"}, "objective", "needs numbers"),
         ({"epochs": [1, 2]}, {"halving": "hyperband"}, "space.epochs", "cannot vary"),
@@ -210,6 +211,12 @@ def test_a_grid_and_a_list_are_trained_whole_unless_trials_says_how_far() -> Non
 def test_a_grid_on_record_has_the_trials_that_it_had() -> None:
     body = {"base": {"dataset": "iris"}, "space": {"epochs": list(range(1, 101))}, "method": "grid"}
     assert SweepSpec.stored(body).most_trials == 64
+
+
+def test_whole_numbers_by_logarithm_are_listed_but_for_older_rules() -> None:
+    space = {"batch_size": {"integers": [2, 16], "log": True}}
+    assert sweep(space, method="grid").combinations == 15
+    assert [sweep(space, method="sobol", version=version).most_trials for version in (3, 4)] == [64, 15]
 
 
 def test_a_grid_that_is_too_large_says_how_large_it_is() -> None:

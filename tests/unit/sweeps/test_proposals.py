@@ -61,6 +61,41 @@ def test_a_combination_whose_last_fold_is_no_job_is_left_out() -> None:
     assert generation.refused == 1
 
 
+@pytest.mark.parametrize(("version", "every"), [(3, False), (4, True)])
+def test_a_sobol_sequence_goes_on_behind_places_that_are_no_job(version: int, every: bool) -> None:
+    rates = [[0.1], [0.2], [0.1, 0.1]]  # the network has two hidden layers
+    asked = sweep({"dropout": rates, "learning_rate": {"uniform": [0.1, 0.5]}}, method="sobol", version=version)
+    generation = propose(asked, trials(asked, 1, 80), generation=1, count=4)
+    assert (len(generation.proposals) == 4) is every
+    assert generation.exhausted is not every
+
+
+MOMENTUM = {"choice": [0.0, 0.9], "when": {"optimizer.type": "sgd"}}
+DECAY = {"choice": [0.0, 0.1], "when": {"optimizer.momentum": 0.9}}
+
+
+@pytest.mark.parametrize(("version", "of_adam"), [(3, [{}, {"weight_decay": 0.1}]), (4, [{}])])
+def test_a_parameter_that_is_left_out_meets_no_condition(version: int, of_adam: list[dict[str, float]]) -> None:
+    space = {"optimizer.type": ["adam", "sgd"], "optimizer.momentum": MOMENTUM, "weight_decay": DECAY}
+    proposed = [one.configuration for one in trials(sweep(space, method="grid", version=version), 1, 100)]
+    assert proposed == [
+        *({"optimizer.type": "adam"} | more for more in of_adam),
+        {"optimizer.type": "sgd", "optimizer.momentum": 0.0},
+        *({"optimizer.type": "sgd", "optimizer.momentum": 0.9, "weight_decay": decay} for decay in (0.0, 0.1)),
+    ]
+
+
+def test_a_parameter_that_is_left_out_has_the_bases_value_for_conditions() -> None:
+    decay = {"choice": [0.1], "when": {"optimizer.type": "sgd"}}
+    penalty = {"choice": [0.01, 0.02], "when": {"weight_decay": 0.0}}
+    asked = sweep({"optimizer.type": ["adam", "sgd"], "weight_decay": decay, "l1": penalty}, method="grid")
+    assert [one.configuration for one in trials(asked, 1, 100)] == [
+        {"optimizer.type": "adam", "l1": 0.01},
+        {"optimizer.type": "adam", "l1": 0.02},
+        {"optimizer.type": "sgd", "weight_decay": 0.1},
+    ]
+
+
 PARAMETERS: dict[str, st.SearchStrategy[dict[str, Any]]] = {
     "learning_rate": st.sampled_from([{"log_uniform": [1e-4, 1.0]}, {"uniform": [0.1, 0.2]}, {"choice": [0.1, 0.2]}]),
     "dropout": st.sampled_from(
