@@ -22,6 +22,7 @@ from store.trials import NewTrial, TrialStore
 from store.users import UserStore
 from store.workers import WorkerRecord, WorkerStore
 from sweeps.controller import Controller
+from sweeps.proposals import propose
 from tests.record import Record, listening
 
 pytestmark = pytest.mark.both_databases
@@ -323,6 +324,17 @@ def test_a_sweep_whose_configurations_all_failed_says_why(house: House) -> None:
         "No configuration was trained to its end. #0 failed: It diverged.",
     )
     assert house.sweeps.extend(sweep.id, 3, owner="ann").message is None
+
+
+def test_a_sweep_with_a_job_that_is_none_fails_and_the_others_go_on(house: House) -> None:
+    body = asked(seeds=2).model_dump(mode="json", exclude_unset=True)
+    body["base"]["seed"] = 2**63 - 1  # as an older release stored it
+    wrong = house.sweeps.submit(SweepSpec.stored(body), owner="ann")
+    ended = house.run(house.sweeps.submit(asked(), owner="ann"))
+    assert (ended.state, ended.trials) == (SweepState.finished, 6)
+    failed = house.sweeps.get(wrong.id, owner="ann")
+    assert failed.state is SweepState.failed
+    assert (failed.message or "").startswith("One of its jobs is not valid: seed must be at most")
 
 
 def test_the_counts_of_jobs_are_those_of_their_rows(house: House) -> None:
