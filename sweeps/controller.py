@@ -20,7 +20,7 @@ from spec.states import SweepState, TrialState
 from spec.sweep import MOST_TRIALS, Budget, FirstEpoch, Hyperband, Successive, SweepSpec
 from spec.validation_errors import sentences
 from store.doorbell import Doorbell
-from store.errors import DatasetNotFoundError, QueueFullError
+from store.errors import DatasetNotFoundError, QueueFullError, StoreUnavailableError
 from store.sweeps import SweepRecord, TrialRecord
 from store.trials import NewTrial, TrialStore
 
@@ -55,13 +55,28 @@ class Controller:
         self._lease_s, self._now = lease_s, now
         self._settled: dict[str, list[Trial]] = {}
         """By sweep, its first configurations, as far as nothing changes them any more."""
+        self._failed: dict[str, str] = {}
+        """Of sweeps that were passed over, the error that the log has."""
 
     def round(self) -> bool:
         """Look after every sweep that is ours once; whether one of them has moved."""
         sweeps = self._store.lease(self._name, self._lease_s)
         self._settled = {sweep.id: self._settled.get(sweep.id, []) for sweep in sweeps}
-        moved = [self._look_after(sweep) for sweep in sweeps]
+        self._failed = {sweep.id: self._failed[sweep.id] for sweep in sweeps if sweep.id in self._failed}
+        moved = [self._moved(sweep) for sweep in sweeps]
         return any(moved)
+
+    def _moved(self, sweep: SweepRecord) -> bool:
+        """Look after a sweep; one at which that fails is passed over, so that all others go on."""
+        try:
+            return self._look_after(sweep)
+        except StoreUnavailableError:
+            raise
+        except Exception as error:
+            if self._failed.get(sweep.id) != repr(error):
+                log.exception("sweep %s is passed over", sweep.id)
+            self._failed[sweep.id] = repr(error)
+            return False
 
     def _look_after(self, sweep: SweepRecord) -> bool:
         settled = self._store.settle(sweep)

@@ -98,6 +98,26 @@ def test_a_round_in_which_nothing_moves_reads_three_times_and_writes_nothing(hou
     assert sum(text.startswith("SELECT") for text in texts) == 3
 
 
+class Broken(TrialStore):
+    """A record in which one sweep is such as nobody thought of."""
+
+    def settle(self, sweep: SweepRecord, limit: int = 1_000) -> int:
+        if sweep.spec.name == "broken":
+            raise ZeroDivisionError
+        return super().settle(sweep, limit)
+
+
+def test_a_sweep_at_which_the_controller_fails_stops_no_other(engine: Engine, caplog: pytest.LogCaptureFixture) -> None:
+    house = House(engine)
+    house.trials = Broken(engine)
+    house.sweeps.submit(asked(name="broken"), owner="ann")
+    sweep = house.sweeps.submit(asked(), owner="ann")
+    controller = house.controller()
+    assert [controller.round() for _ in range(2)] == [True, False]
+    assert house.sweeps.get(sweep.id, owner=None).trials > 0
+    assert [record.message.endswith("is passed over") for record in caplog.records].count(True) == 1
+
+
 def test_a_sweep_ends_with_all_its_configurations(house: House) -> None:
     sweep = house.run(house.sweeps.submit(asked(), owner="ann"))
     assert (sweep.state, sweep.trials, sweep.generations) == (SweepState.finished, 6, 3)
