@@ -38,7 +38,7 @@ RULES_VERSION = 4
 
 2: rungs of Hyperband from `min_epochs` on; fewer good trials of TPE. 3: larger brackets of Hyperband in long sweeps.
 4: Sobol goes on behind places that are no job; all whole numbers by logarithm are listed; conditions on parameters that
-are left out are those on the base.
+are left out are those on the base; generations are a tenth of a budget of epochs at most.
 """
 
 MOST_TRIALS = 100_000

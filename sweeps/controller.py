@@ -6,6 +6,7 @@ A sweep that was cancelled or failed proposes nothing more, and is looked after 
 """
 
 import logging
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -17,7 +18,7 @@ from pydantic import ValidationError
 from spec.halving import bracket
 from spec.job import JobSpec
 from spec.states import SweepState, TrialState
-from spec.sweep import MOST_TRIALS, Budget, FirstEpoch, Hyperband, Successive, SweepSpec
+from spec.sweep import MOST_TRIALS, Budget, FirstEpoch, Hyperband, NoHalving, Successive, SweepSpec
 from spec.validation_errors import sentences
 from store.doorbell import Doorbell
 from store.errors import DatasetNotFoundError, QueueFullError, StoreUnavailableError
@@ -132,6 +133,7 @@ class Controller:
         left = self._left(sweep, history)
         most = self._store.most_jobs(sweep)
         together = MOST_TRIALS if most is None else max(most.jobs // spec.replicates, 1)
+        together = min(together, _within_budget(spec))
         planned = bracket(spec, generation, min(left, together))
         if sweep.replays is not None:
             planned = self._store.replayed(sweep, generation) or planned
@@ -180,6 +182,17 @@ class Controller:
 
     def _age_s(self, since: datetime) -> float:
         return self._now() - since.timestamp()
+
+
+def _within_budget(spec: SweepSpec) -> int:
+    """The most configurations of a generation: a tenth of a budget of epochs, which those that train may exceed.
+
+    With halving nobody knows what a bracket will take.
+    """
+    if spec.version < 4 or not isinstance(spec.halving, NoHalving) or not isinstance(spec.trials, Budget):
+        return MOST_TRIALS
+    tenth = (spec.trials.epochs or math.inf) / (10 * spec.base.epochs * spec.replicates)
+    return max(int(min(tenth, MOST_TRIALS)), 1)
 
 
 def _open_at_once(spec: SweepSpec) -> int:

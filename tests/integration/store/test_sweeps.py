@@ -444,6 +444,18 @@ def test_a_budget_of_epochs_ends_a_sweep(house: House) -> None:
     assert 4 <= sweep.trials <= 8
 
 
+@pytest.mark.parametrize(
+    ("fields", "generation"),
+    [({}, 10), ({"seeds": 2}, 5), ({"version": 3}, 64), ({"halving": "first_epoch"}, 64)],
+)
+def test_a_generation_takes_a_tenth_of_a_budget_of_epochs(
+    house: House, fields: dict[str, Any], generation: int
+) -> None:
+    sweep = house.sweeps.submit(asked(trials={"epochs": 900}, generation=64, parallel=1, **fields), owner="ann")
+    house.controller().round()
+    assert house.sweeps.get(sweep.id, owner=None).trials == generation
+
+
 def test_trials_are_paged_in_order_and_best_first(house: House) -> None:
     sweep = house.run(house.sweeps.submit(asked(trials=7), owner="ann"))
     for by_score in (False, True):
