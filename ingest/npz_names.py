@@ -45,11 +45,11 @@ _MEANINGS: Mapping[str, _Meaning] = dict(_meanings())
 def pairs(names: Collection[str]) -> tuple[Pair, ...]:
     """The pairs among these arrays, training first. Raises `RefusedError` where there are none, or others as well."""
     known = _by_meaning(names)
-    if {"X", "y"} <= set(names):  # of two meanings, these are meant
-        known |= {_Meaning(False): ["X"], _Meaning(True): ["y"]}
     parts = {meaning.part for meaning in known}
-    if {"X", "y"} <= set(names) and 0 in parts:
-        return (Pair("X", "y"),)
+    if {"X", "y"} <= set(names):  # these are meant, whatever else may be
+        if 0 in parts:
+            return (Pair("X", "y"),)
+        known |= {_Meaning(False): ["X"], _Meaning(True): ["y"]}
     if parts > {None} and 0 not in parts:  # beside rows of validation and test, the others are for training
         known = {_Meaning(one.is_target, one.part or 0): found for one, found in known.items()}
         parts = parts - {None} | {0}

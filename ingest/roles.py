@@ -47,9 +47,7 @@ class _Times:
         numbers = self._encode(chunk).numbers
         if np.isnan(numbers).any():
             row = self._rows + int(np.isnan(numbers).argmax()) + 1
-            raise RefusedError(
-                f"has no value in row {row}: write one, or leave the row out", path=self._column.role.value
-            )
+            raise _missing(row, self._column)
         self._rows += len(chunk)
         return numbers
 
@@ -75,9 +73,7 @@ class _Groups:
         texts = Texts.of(chunk, self._column.name).without(self._column.gap_words)
         if (texts.codes < 0).any():
             row = self._rows + int((texts.codes < 0).argmax()) + 1
-            raise RefusedError(
-                f"has no value in row {row}: write one, or leave the row out", path=self._column.role.value
-            )
+            raise _missing(row, self._column)
         known = [self._number(text or "", texts, place) for place, text in enumerate(texts.values.to_pylist())]
         self._rows += len(chunk)
         return np.array(known, dtype=np.int64)[texts.codes]

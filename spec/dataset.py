@@ -141,7 +141,7 @@ Row = Annotated[tuple[Real, ...], Field(min_length=1, max_length=10_000, fail_fa
 
 
 _NO_TEXT = re.compile("[\0\ud800-\udfff]")
-"""What no database keeps, or no file in UTF-8."""
+"""A character that PostgreSQL does not keep, or that UTF-8 cannot write."""
 
 
 class Inline(Frozen):

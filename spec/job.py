@@ -30,6 +30,9 @@ from .warm_start import JobId
 
 SPEC_VERSION = 1
 
+MOST_SEED = 2**63 - 1
+"""The largest seed."""
+
 DEFAULT_BATCH = 32
 
 
@@ -80,7 +83,7 @@ class JobSpec(Frozen):
     ] = None
     fold: Annotated[Count, Field(ge=0, le=99, description="The fold that is the validation, from 0 to folds - 1.")] = 0
     split_seed: Annotated[
-        Count, Field(ge=0, le=2**63 - 1, description="Seed of the split and of the folds; by time without effect.")
+        Count, Field(ge=0, le=MOST_SEED, description="Seed of the split and of the folds; by time without effect.")
     ] = 0
     standardize: Annotated[
         Annotated[bool, Field(strict=True)] | None,
@@ -264,7 +267,7 @@ class JobSpec(Frozen):
     seed: Annotated[
         Count,
         Field(
-            ge=0, le=2**63 - 1, description="The same seed, the same chance: weights, dropout, augmentation, batches."
+            ge=0, le=MOST_SEED, description="The same seed, the same chance: weights, dropout, augmentation, batches."
         ),
     ] = 0
 

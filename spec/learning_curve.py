@@ -79,7 +79,7 @@ class LearningCurve:
 
     @property
     def where(self) -> str:
-        """That epoch in a sentence; the job's own best epoch is another one where it monitors more than the loss."""
+        """The best epoch in the words of a sentence; with its number where the job monitors another metric."""
         is_loss = self._spec.monitored in ("val_loss", "train_loss")
         return "at the best epoch" if is_loss else f"at epoch {self.best_epoch}, of the least validation loss"
 

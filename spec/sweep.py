@@ -23,7 +23,7 @@ from pydantic import (
 
 from .base import Count, Frozen, Named, Real, fault, one_of
 from .dataset import Inline, canonical_json
-from .job import CHANGEABLE, SPEC_VERSION, JobSpec
+from .job import CHANGEABLE, MOST_SEED, SPEC_VERSION, JobSpec
 from .labels import Name
 from .losses import LOSSES
 from .meant import did_you_mean, meant
@@ -46,9 +46,6 @@ MOST_TRIALS = 100_000
 
 MOST_JOBS = 200_000
 """Maximum number of jobs: configurations times seeds or folds."""
-
-MOST_SEED = 2**63 - 1
-"""The largest seed of a job."""
 
 MOST_NUMBERS = 5_000_000
 """Maximum number of features times rows in the specs of all jobs together: some 130 MB of the record."""
@@ -323,6 +320,9 @@ SET_BY_SWEEP: Mapping[str, str] = {"seed": "seeds", "fold": "folds", "folds": "f
 """Fields of its jobs that a sweep sets, and its own field that says how."""
 
 
+LISTED = frozenset({"grid", "given"})
+"""Methods that list all configurations there are, and end."""
+
 KEYED = ("class_weight", "tags")
 """Fields of a job that are objects with keys of their own, which may be digits."""
 
@@ -419,7 +419,7 @@ class SweepSpec(Frozen):
         """A grid and a list are trained whole, unless `trials` says how far; one on record is as it was."""
         if info.context is STORED or not isinstance(body, Mapping) or "trials" in body:
             return body
-        return {**body, "trials": MOST_TRIALS} if body.get("method") in ("grid", "given") else body
+        return {**body, "trials": MOST_TRIALS} if body.get("method") in LISTED else body
 
     @model_validator(mode="after")
     def _agrees(self, info: ValidationInfo) -> Self:

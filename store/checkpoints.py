@@ -89,12 +89,9 @@ class CheckpointStore:
 
     def stale(self, limit: int = 500) -> list[str]:
         """Addresses of the files of void checkpoints."""
+        void = select(Checkpoint.uri).where(Checkpoint.void).order_by(Checkpoint.uri).limit(limit)
         with reading(self._engine) as connection:
-            return list(
-                connection.execute(
-                    select(Checkpoint.uri).where(Checkpoint.void).order_by(Checkpoint.uri).limit(limit)
-                ).scalars()
-            )
+            return list(connection.execute(void).scalars())
 
     def unknown(self, uris: Sequence[str]) -> list[str]:
         """The addresses among these that belong to no checkpoint of any job."""

@@ -23,7 +23,7 @@ from .limits import NONE, Limits
 from .mirror import mark_for_mirror, mark_for_mirror_again
 from .quotas import QuotaWatch, Reached
 from .records import Claim
-from .scheduler import NextJob, next_job, peek, queued, ready, waiting
+from .scheduler import NextJob, next_job, peek, queued, ready
 from .slot_share import WHOLE
 from .tables import Job, Lease
 from .time_slices import must_give_way
@@ -332,8 +332,15 @@ class ClaimStore:
         most = self._limits.owner_running
         with reading(self._engine) as connection:
             reached = self._quotas.reached(connection, kind_of(device))
-            owed = partial(waiting, owner_limit=most, without=reached.owners, projects=reached.projects)
-            return must_give_way(connection, worker=worker, device=device, owner=owner, slice_s=slice_s, owed=owed)
+            return must_give_way(
+                connection,
+                worker=worker,
+                device=device,
+                owner=owner,
+                slice_s=slice_s,
+                owner_limit=most,
+                reached=reached,
+            )
 
 
 def _same_pack(owner: str, pack_key: str, *which: ColumnElement[bool]) -> ColumnElement[bool]:

@@ -19,9 +19,9 @@ log = logging.getLogger(__name__)
 
 
 class Doorbell:
-    """Sends a message for queued jobs, over so many connections at most.
+    """Sends a message for queued jobs. It never raises, and never waits longer than about a second.
 
-    It never raises, and never waits longer than about a second.
+    `connections` is the most that this process opens: kombu has one limit for all brokers.
     """
 
     def __init__(self, broker_url: str, *, connections: int = 10) -> None:

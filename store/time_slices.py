@@ -7,14 +7,16 @@ owner takes one place.
 """
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Sequence, Set
+from collections.abc import Collection, Iterable, Sequence, Set
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, Select, and_, case, func, select
+from sqlalchemy import Connection, and_, case, func, select
 
 from .brackets import of_no_bracket
 from .db import now
 from .device_requests import kind_of, served
+from .quotas import Reached
+from .scheduler import waiting
 from .tables import Checkpoint, Job, Lease
 from .workers import live_workers
 
@@ -90,22 +92,26 @@ def must_give_way(
     device: str,
     owner: str,
     slice_s: float,
-    owed: Callable[[Collection[str]], Select[str, str]],
+    owner_limit: int,
+    reached: Reached,
 ) -> bool:
-    """Whether the pack of `owner` on this slot gives its place to others now: `owed` asks who may, by device requests.
+    """Whether the pack of `owner` on this slot gives its place to others now.
+
+    An owner may run `owner_limit` jobs, and none where a quota is `reached`.
 
     It reads who waits before what runs: a job that starts in between counts for its owner already.
     """
     workers = live_workers(connection)
     devices = {name for one in workers for name in one.devices} | {device}
     requests = {request for name in devices for request in served(name)}
-    others = [Waiting(*row) for row in connection.execute(owed(requests))]
-    if all(one.owner == owner for one in others):
+    asked = waiting(requests, owner_limit, reached.owners, reached.projects)
+    owed = [Waiting(*row) for row in connection.execute(asked)]
+    if all(one.owner == owner for one in owed):
         return False
     packs = _running_packs(connection)
     taken = {pack.slot for pack in packs}
     free = [name for one in workers for name in one.devices if (one.id, name) not in taken]
-    return (worker, device) in give_way(packs, others, free, slice_s)
+    return (worker, device) in give_way(packs, owed, free, slice_s)
 
 
 def _running_packs(connection: Connection) -> list[RunningPack]:

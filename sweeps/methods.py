@@ -68,9 +68,6 @@ def tpe(sweep: SweepSpec, history: Sequence[Trial], generation: int) -> Iterator
 METHODS: Mapping[str, Method] = {"grid": grid, "random": random, "sobol": sobol, "tpe": tpe, "given": given}
 """All methods."""
 
-LISTED = frozenset({"grid", "given"})
-"""Those that list all that there is, and end."""
-
 
 def placed(sweep: SweepSpec, places: Sequence[float]) -> Configuration:
     """The configuration at a place of the unit cube, one number in [0, 1) per parameter."""

@@ -7,10 +7,10 @@ from itertools import islice
 from pydantic import ValidationError
 
 from spec.job import JobSpec
-from spec.sweep import MOST_TRIALS, Configuration, SweepSpec, digest_of
+from spec.sweep import LISTED, MOST_TRIALS, Configuration, SweepSpec, digest_of
 
 from .history import Trial
-from .methods import LISTED, METHODS, grid
+from .methods import METHODS, grid
 
 TRIES = 8
 """A generation looks at so many candidates per configuration, and at some more, before it lists what is left."""

@@ -204,4 +204,4 @@ def test_folders_of_a_split_around_the_classes_are_no_classes(
     assert found.table.target.labels == tuple(classes)
     assert any("are not told apart" in note for note in found.profile.notes) == ("masks" in "".join(names))
     with np.load(tmp_path / "table.npz") as arrays:
-        assert ("split" in arrays or "part" in arrays) == parts
+        assert ("split" in arrays) == parts
