@@ -24,20 +24,23 @@ class Artifacts:
     def __init__(self, jobs: JobStore, mlflow: Mlflow, files: Files) -> None:
         self._jobs, self._mlflow, self._files = jobs, mlflow, files
 
-    def upload(self, run: Run, job: JobRecord, draw: Draw) -> None:
-        """Complete the run of `job`."""
+    def upload_files(self, run: Run, job: JobRecord) -> None:
+        """Upload the spec, the files, the model and its metrics: all but pictures, which take far longer."""
         files = self._upload_files(run, job)
-        report = Report.model_validate_json(files[REPORT]) if REPORT in files else None
+        metrics = report_metrics(job, Report.model_validate_json(files[REPORT])) if REPORT in files else []
         tags = self._upload_package(run, job, files) if _is_model(files) else {}
-        metrics = [] if report is None else report_metrics(job, report)
         if metrics or tags:
             self._mlflow.log(run.id, metrics=metrics, tags=tags)
+
+    def upload_pictures(self, run: Run, job: JobRecord, draw: Draw) -> None:
+        """Draw and upload the pictures of `job`: with them its run is complete."""
+        uris = {artifact.name: artifact.uri for artifact in self._jobs.artifacts(job.id)}
         drawing = Drawing(
             title=job.name or job.id,
             curve=self._jobs.curve(job.id),
             best_epoch=job.best_epoch,
             stop_reason=job.stop_reason,
-            report=report,
+            report=Report.model_validate_json(self._files.get(uris[REPORT])) if REPORT in uris else None,
         )
         for name, picture in draw(drawing).items():
             self._mlflow.upload(run, f"{name}.png", picture)

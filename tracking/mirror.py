@@ -14,7 +14,7 @@ import logging
 import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import zip_longest
 from typing import TypeVar
@@ -71,10 +71,13 @@ ENDED = 128
 """Jobs that have ended and are read for a round: MLflow seldom takes more in its time."""
 
 FILES = 64
-"""Jobs whose files and pictures are looked at in a round."""
+"""Jobs whose files or pictures are looked at in a round."""
+
+WITHOUT_PICTURES = 256
+"""Most jobs whose files are in MLflow while their pictures wait: a model waits for no picture."""
 
 FILES_S = 0.5
-"""Longest part of a round in which a job's files are begun: a curve that comes meanwhile waits no longer."""
+"""Longest part of a round in which a job's files or pictures are begun: a curve that comes waits no longer."""
 
 FILES_WAIT_S = 30.0
 """Longest that a finished job's files and pictures wait for a moment in which no job waits or runs."""
@@ -94,6 +97,16 @@ Copied = TypeVar("Copied", Pending, SweepRecord)
 
 State = tuple[str, int, JobStatus]
 """A job's id, attempt and status: what has been sent of a job counts for that attempt and status only."""
+
+
+@dataclass(frozen=True)
+class Copying:
+    """What became of jobs or sweeps that were to be copied in a round."""
+
+    begun: bool
+    """Whether each had its turn."""
+    complete: bool
+    """Whether nothing is left of any, apart from those that failed."""
 
 
 class Mirror:
@@ -119,6 +132,7 @@ class Mirror:
         self._runs: dict[str, Run] = {}
         self._sent: dict[str, float] = {}
         self._end_sent: set[State] = set()
+        self._files_sent: dict[str, State] = {}
         self._failures: dict[str, tuple[int, float]] = {}
         self._experiments: dict[str, str] = {}
         self._doubted: set[str] = set()
@@ -129,7 +143,7 @@ class Mirror:
         """Copy what is new for a while; whether there is more to copy at once.
 
         The order: sweeps, whose runs are the parents of others; the status of jobs that failed or were cancelled, which
-        somebody waits for; points, a finished and a running job in turn; files and pictures, when no curve waits.
+        somebody waits for; points, a finished and a running job in turn; files, when each curve had its turn; pictures.
         """
         if not self._mlflow_answers():
             return False
@@ -143,28 +157,36 @@ class Mirror:
         stopped = [one for one in finished if one.job.status is not JobStatus.succeeded]
         self._each(self._send_end, [one for one in stopped if _state(one) not in self._end_sent])
         alternating = [one for pair in zip_longest(finished, running) for one in pair if one is not None]
-        complete = self._each(self._send_curve, alternating, self._clock() + ROUND_S)
-        more = bool(finished) or not complete
-        if complete:
+        curves = self._each(self._send_curve, alternating, self._clock() + ROUND_S)
+        more = bool(finished) or not curves.complete
+        if curves.begun:
             more = self._send_some_files() or more
         return more and not self._away
 
     def _send_some_files(self) -> bool:
-        """Send files and pictures for a moment: of any jobs while nothing trains, else of those that have waited long.
+        """Send files, then pictures, for a moment: of any jobs while nothing trains, else of those that wait long.
 
         Whether there were any.
         """
-        waiting = self._due(self._store.without_files(FILES + len(self._failures)))
+        ahead = min(len(self._files_sent), WITHOUT_PICTURES)
+        waiting = self._due(self._store.without_files(FILES + ahead + len(self._failures)))
         busy = bool(waiting) and self._store.busy()
         if busy:
             now = datetime.now(UTC)
             waiting = [one for one in waiting if _has_waited(one, now)]
-        many = len(waiting) >= MANY and not busy
+        without_files = [one for one in waiting if self._files_sent.get(one.id) != _state(one)]
+        if self._each(self._send_files, without_files, self._clock() + FILES_S).begun:
+            self._send_some_pictures(waiting, busy=busy)
+        return bool(waiting)
+
+    def _send_some_pictures(self, waiting: Sequence[Pending], *, busy: bool) -> None:
+        """Draw for a moment the pictures of jobs whose files MLflow has."""
+        with_files = [one for one in waiting if self._files_sent.get(one.id) == _state(one)]
+        many = len(with_files) >= MANY and not busy
         if not many:
             self._drawers.close()
         draw, threads = (self._drawers.draw, self._drawing) if many else (pictures, self._threads)
-        self._each(lambda one: self._send_files(one, draw), waiting, self._clock() + FILES_S, threads)
-        return bool(waiting)
+        self._each(lambda one: self._send_pictures(one, draw), with_files, self._clock() + FILES_S, threads)
 
     def close(self) -> None:
         """Finish what is being sent, and no more."""
@@ -191,35 +213,34 @@ class Mirror:
         pending: Sequence[Copied],
         until: float | None = None,
         threads: ThreadPoolExecutor | None = None,
-    ) -> bool:
-        """Copy jobs or sweeps in several threads; whether all were copied completely, apart from those that failed.
+    ) -> Copying:
+        """Copy jobs or sweeps in several threads. One that fails waits longer each time, and delays no other."""
 
-        One that fails waits longer each time, and delays no other.
-        """
-
-        def guarded(one: Copied) -> bool:
+        def guarded(one: Copied) -> Copying:
             if self._away or (until is not None and self._clock() >= until):
-                return False
+                return Copying(begun=False, complete=False)
             try:
                 complete = copy(one)
             except Exception as error:
                 # One job's fault, such as a file that is gone or an unforeseen name, concerns no other job.
                 self._runs.pop(one.id, None)  # what MLflow has of it is uncertain: ask before sending more
+                self._files_sent.pop(one.id, None)
                 self._doubted.add(one.project)
                 if isinstance(error, MlflowUnreachableError):
                     self._mark_unreachable(error)
-                    return False
+                    return Copying(begun=False, complete=False)
                 failures = self._failures.get(one.id, (0, 0.0))[0]
                 wait = PATIENCE_S[min(failures, len(PATIENCE_S) - 1)]
                 self._failures[one.id] = (failures + 1, self._clock() + wait)
                 level = logging.DEBUG if failures else logging.WARNING
                 what = "job" if isinstance(one, Pending) else "sweep"
                 log.log(level, "%s %s could not be copied to MLflow; next try in %.0f s: %s", what, one.id, wait, error)
-                return True
+                return Copying(begun=True, complete=True)
             self._failures.pop(one.id, None)
-            return complete
+            return Copying(begun=True, complete=complete)
 
-        return all(list((threads or self._threads).map(guarded, pending)))
+        each = list((threads or self._threads).map(guarded, pending))
+        return Copying(begun=all(one.begun for one in each), complete=all(one.complete for one in each))
 
     def _due(self, pending: Iterable[Copied]) -> list[Copied]:
         """Those that wait neither after a failure nor for their parent run."""
@@ -376,9 +397,15 @@ class Mirror:
         self._mlflow.delete_run(made.id)  # another mirror created one a moment before
         return self._mlflow.run(known)
 
-    def _send_files(self, pending: Pending, draw: Draw) -> bool:
-        """Upload the files and pictures of a job that has ended; with them its run is complete."""
-        self._artifacts.upload(self._run(pending), pending.job, draw)
+    def _send_files(self, pending: Pending) -> bool:
+        """Upload the files of a job that has ended."""
+        self._artifacts.upload_files(self._run(pending), pending.job)
+        self._files_sent[pending.id] = _state(pending)
+        return True
+
+    def _send_pictures(self, pending: Pending, draw: Draw) -> bool:
+        """Upload the pictures of a job that has ended; with them its run is complete."""
+        self._artifacts.upload_pictures(self._run(pending), pending.job, draw)
         self._store.done(pending)
         self._forget(pending)
         return True
@@ -387,6 +414,7 @@ class Mirror:
         state = _state(pending)
         self._runs.pop(pending.job.id, None)
         self._sent.pop(pending.job.id, None)
+        self._files_sent.pop(pending.job.id, None)
         self._end_sent.discard(state)
 
 

@@ -75,6 +75,18 @@ def test_a_finished_job_has_its_picture_its_spec_and_its_model(service: Service)
     assert hashlib.sha256(model).hexdigest() == artifact.sha256
 
 
+def test_no_job_waits_for_its_files_until_the_pictures_of_another_are_drawn(service: Service) -> None:
+    service.submit(6)
+    claims = service.claim(6)
+    for claim in claims:
+        service.succeed(claim, points=curve(1, 30))
+    copied(service.mirror())
+    folders = [service.server.home.glob(f"artifacts/*/{service.run_of(claim)}/artifacts") for claim in claims]
+    files = [folder for (folder,) in folders]
+    last_model = max((folder / "model.safetensors").stat().st_mtime_ns for folder in files)
+    assert last_model <= min((folder / "curves.png").stat().st_mtime_ns for folder in files)
+
+
 def test_a_whole_model_lies_in_a_folder_as_mlflow_knows_models(service: Service) -> None:
     claim = service.run()
     schema = Schema(
@@ -216,6 +228,7 @@ def test_a_curve_of_ten_thousand_epochs_arrives_whole_and_holds_nobody_up(servic
     assert service.status_of(short) == "FINISHED"
     assert service.status_of(long) == "RUNNING"
     assert len(service.epochs_of(long)) <= POINTS
+    assert service.server.artifact(service.run_of(short), "model.safetensors")
     copied(mirror)
     assert service.epochs_of(long) == list(range(1, 10_001))
     assert service.status_of(long) == "FINISHED"
