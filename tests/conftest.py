@@ -3,8 +3,13 @@ import uuid
 from collections.abc import Generator, Iterator
 
 import pytest
+from hypothesis import settings
 
 from . import services
+
+# The same examples each time, and no deadline: a test that is right does not fail on a busy machine.
+settings.register_profile("tests", deadline=None, derandomize=True)
+settings.load_profile("tests")
 
 pytest_plugins = ("tests.selection", "tests.distribution")
 

@@ -104,7 +104,7 @@ class OwnPostgres:
             os.chown(home, who.pw_uid, who.pw_gid)
             self._options = {"user": who.pw_uid, "group": who.pw_gid, "extra_groups": []}
         init = ("-N", "--locale=C", "--encoding=UTF8", "-U", "postgres", "-A", "trust")
-        assert self._run("initdb", *init).wait(timeout=60) == 0, self._why("PostgreSQL cannot begin")
+        assert self._run("initdb", *init).wait(timeout=60 * PATIENCE) == 0, self._why("PostgreSQL cannot begin")
 
     def start(self, within_s: float = 30.0) -> None:
         """Start it, and wait until it answers."""

@@ -1,5 +1,6 @@
 """An embedded stack in a folder of its own, as a user would start it, and what a test does to it."""
 
+import dataclasses
 import os
 import signal
 import subprocess
@@ -39,7 +40,9 @@ class Embedded:
             **{"EPOCHAL_LEASE_S": str(LEASE_S), "EPOCHAL_URL": "", "EPOCHAL_TOKEN": ""},
             **(environ or {}),
         }
-        self.stack = Child(as_service(self.home, workers=1, environ=self.environ, outlives=False))
+        # A session of its own: within that of pytest, MLflow and trainers, which are nice, come after every other test.
+        service = as_service(self.home, workers=1, environ=self.environ, outlives=True)
+        self.stack = Child(dataclasses.replace(service, start_s=service.start_s * PATIENCE))
         self.endpoints = Endpoints(api="", mlflow="", token="")
 
     def start(self) -> None:
@@ -74,7 +77,14 @@ class Embedded:
         environ = {**os.environ, **self.environ, "EPOCHAL_HOME": str(self.home.path)}
         command = [sys.executable, "-m", "epochal", *arguments]
         return subprocess.run(
-            command, input=stdin, env=environ, capture_output=True, text=True, timeout=120, check=False, cwd=ROOT
+            command,
+            input=stdin,
+            env=environ,
+            capture_output=True,
+            text=True,
+            timeout=120 * PATIENCE,
+            check=False,
+            cwd=ROOT,
         )
 
     def pid(self, service: str) -> int:

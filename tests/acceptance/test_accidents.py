@@ -69,7 +69,7 @@ def test_a_job_whose_worker_is_killed_finishes(client: Api, stack: Embedded) -> 
     stack.slow_motion.end()
     job = ended(client, job_id)
     assert job.status == "succeeded", job.failure
-    assert job.attempt == 2
+    assert job.attempt >= 2  # a busy machine may miss the record for a lease, too
     assert client.curve(job_id)["epoch"] == list(range(1, 201))
 
 

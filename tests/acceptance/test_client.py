@@ -20,6 +20,7 @@ from epochal.errors import BadSpecError, ConflictError, NotEndedError
 from spec.schema import ColumnKind
 from spec.states import JobStatus, StopReason
 
+from ..services import PATIENCE
 from .embedded import ROOT, Embedded, await_value
 
 NOTEBOOK = ROOT / "examples" / "first_lesson.ipynb"
@@ -93,7 +94,7 @@ FRAME = pd.DataFrame(
 
 
 def test_a_frame_is_a_data_set_and_rows_to_predict(people: Client) -> None:
-    job = people.submit(dataset=FRAME, target="kind", hidden=[8], epochs=30, learning_rate=0.02).wait(60)
+    job = people.submit(dataset=FRAME, target="kind", hidden=[8], epochs=30, learning_rate=0.02).wait(60 * PATIENCE)
     assert job.status is JobStatus.succeeded
     uploaded = people.dataset("frame")
     assert uploaded.types == {
@@ -142,7 +143,7 @@ def test_a_loaded_model_predicts_as_the_service_does(people: Client, spec: dict[
 
     options = {"scaled": False} if spec["dataset"] == "diabetes" else {}
     rows = getattr(datasets, f"load_{spec['dataset']}")(**options).data
-    job = people.submit(epochs=3, **spec).wait(60)
+    job = people.submit(epochs=3, **spec).wait(60 * PATIENCE)
     assert job.status is JobStatus.succeeded, job.failure
     ours, theirs = job.load().predict(rows), job.predict(rows)
     if ours.classes is None:
@@ -160,7 +161,7 @@ def test_a_job_that_goes_on_is_told_apart_from_one_that_has_ended(people: Client
         job.wait(timeout=0.1)
     with pytest.raises(ConflictError):
         job.download("onnx", tmp_path)
-    assert people.wait(job.cancel().id, timeout=30).status is JobStatus.cancelled
+    assert people.wait(job.cancel().id, timeout=30 * PATIENCE).status is JobStatus.cancelled
     assert job.refresh().ended
     assert people.job(job.id[-8:]) == job == next(people.jobs(name="long", status="cancelled"))
 

@@ -180,7 +180,9 @@ def test_mlflow_serves_it(trained: Trained, tracked: str, tmp_path: Path) -> Non
         trained.agrees(predicted.pop("prediction"), predicted.to_numpy() if len(predicted.columns) else None)
 
         head = {"Content-Type": "text/csv"}
-        answer = httpx.post(f"{url}/invocations", content=trained.csv.encode(), headers=head, trust_env=False)
+        answer = httpx.post(
+            f"{url}/invocations", content=trained.csv.encode(), headers=head, timeout=60.0, trust_env=False
+        )
         assert answer.status_code == 200, answer.text
         assert pd.DataFrame(answer.json()["predictions"]).shape[0] == ROWS
 

@@ -21,7 +21,9 @@ def test_a_user_is_made_shares_a_project_and_has_a_token_until_it_is_revoked(
 ) -> None:
     def status(token: str) -> int:
         headers = {"Authorization": f"Bearer {token}"}
-        return httpx.get(f"{stack.endpoints.api}/api/v1/jobs", headers=headers, trust_env=False).status_code
+        return httpx.get(
+            f"{stack.endpoints.api}/api/v1/jobs", headers=headers, trust_env=False, timeout=60.0
+        ).status_code
 
     user, project, purpose = f"mia-{width}", f"vision-{width}", f"notebook {width}"
     with signed_in(browser, stack, width, theme) as seen:

@@ -11,6 +11,7 @@ from .walking import SLOW_MS, look, signed_in
 pytestmark = pytest.mark.browser
 
 
+@pytest.mark.usefixtures("client")  # which ends slow motion
 def test_a_network_is_seen_while_it_trains_and_a_lesson_is_run(stack: Embedded, browser: Browser) -> None:
     with signed_in(browser, stack) as seen:
         seen.goto(f"{stack.endpoints.api}/#/playground?data=moons&epochs=300&rows=100&hide=noise")
@@ -20,9 +21,11 @@ def test_a_network_is_seen_while_it_trains_and_a_lesson_is_run(stack: Embedded, 
         seen.get_by_role("button", name="Add a neuron to layer 1").click()
         expect(seen).to_have_url(re.compile("layers=5-3"))
         look(seen)
+        stack.slow_motion.begin()
         seen.get_by_role("button", name="Play").press("Enter")
         expect(seen.get_by_label(re.compile("What the network answers after epoch"))).to_be_visible(timeout=SLOW_MS)
         seen.get_by_role("button", name="Pause").click()
+        stack.slow_motion.end()
         expect(seen.get_by_text(re.compile("^(Paused|Trained)"))).to_be_visible(timeout=SLOW_MS)
         seen.get_by_role("button", name="Play").click()
         expect(seen.get_by_text("Trained", exact=True)).to_be_visible(timeout=SLOW_MS)

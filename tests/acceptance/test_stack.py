@@ -15,6 +15,7 @@ from spec.states import JobStatus
 from store.files import MARK
 from tests.slow_clients import FIRST_BYTES, attack, slowest_answer
 
+from ..services import PATIENCE
 from .embedded import Embedded, await_value
 
 
@@ -84,7 +85,7 @@ def test_clients_that_never_send_their_bodies_stop_no_stack(stack: Embedded) -> 
     assert port is not None
     await_value(lambda: all(service.state == "running" for service in stack.home.services()), 120.0)
     with attack(port, FIRST_BYTES["half a body"]):
-        assert slowest_answer(port, stack.endpoints.token, for_s=2.0) < 3.0  # other tests run beside
+        assert slowest_answer(port, stack.endpoints.token, for_s=2.0) < 3.0 * PATIENCE  # 15 s and more without a limit
 
 
 def test_the_doctor_finds_nothing_wrong_with_it(stack: Embedded) -> None:

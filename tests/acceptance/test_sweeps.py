@@ -15,6 +15,7 @@ from matplotlib import pyplot
 from epochal import Client
 from spec.states import JobStatus, SweepState, TrialState
 
+from ..services import PATIENCE
 from .embedded import ROOT, Embedded, await_value
 
 PAGE = ROOT / "docs" / "sweeps.md"
@@ -62,13 +63,15 @@ def test_a_sweep_ends_though_its_controller_is_killed(stack: Embedded, people: C
     await_value(lambda: sweep.refresh().view.proposed)
     killed = stack.pid("sweeps")
     os.kill(killed, signal.SIGKILL)
-    sweep.wait(60, progress=False)
+    sweep.wait(60 * PATIENCE, progress=False)
     assert stack.pid("sweeps") != killed
     assert (sweep.state, sweep.view.trials[TrialState.finished], sweep.view.jobs[JobStatus.succeeded]) == (
         SweepState.finished,
         4,
         4,
     )
-    again = people.sweep(base, space, method="random", trials=4, generation=1, parallel=1).wait(60, progress=False)
+    again = people.sweep(base, space, method="random", trials=4, generation=1, parallel=1).wait(
+        60 * PATIENCE, progress=False
+    )
     tables = [[(one.configuration, one.metrics) for one in each.trials()] for each in (sweep, again)]
     assert tables[0] == tables[1]

@@ -163,7 +163,8 @@ def test_jobs_are_found_by_the_beginning_or_the_end_of_their_ids(both: Service) 
         return [job["id"] for job in both.ask("GET", f"{JOBS}?id={part}").get_json()["jobs"]]
 
     assert found(ids[1][-8:]) == found(ids[1][:23]) == found(ids[1]) == [ids[1]]
-    assert found(ids[0][:8]) == ids[::-1]  # the beginning is the time
+    same = [one for one in ids if one[:8] == ids[0][:8]]  # the beginning is the time, of a minute
+    assert found(ids[0][:8]) == same[::-1]
     assert found("0000-0000") == []
     for bad in ("abc", "%25%25%25%25", "g123"):
         assert is_problem(both.ask("GET", f"{JOBS}?id={bad}"), 422)["errors"][0]["path"] == "id"

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.services import PATIENCE
+
 from .conftest import NOBODY, service
 
 
@@ -30,7 +32,7 @@ def test_the_api_does_not_start_with_a_wrong_setting_and_says_what_to_change(
     environ |= {"EPOCHAL_HOME": str(tmp_path), "EPOCHAL_BROKER_URL": NOBODY, f"EPOCHAL_{name}": value}
     command = [sys.executable, "-m", "gunicorn", "--config", "python:api.gunicorn", "--bind", "127.0.0.1:0"]
     done = subprocess.run(
-        [*command, "api.wsgi:app"], env=environ, capture_output=True, text=True, timeout=60, check=False
+        [*command, "api.wsgi:app"], env=environ, capture_output=True, text=True, timeout=60 * PATIENCE, check=False
     )
     assert done.returncode == 1
     assert said in done.stderr

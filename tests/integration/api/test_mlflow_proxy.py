@@ -56,7 +56,7 @@ class Site:
     def session(self) -> dict[str, str]:
         """The cookie of a browser that has signed in."""
         headers = {"Authorization": f"Bearer {self.api.token}"}
-        answer = httpx.post(f"{self.url}/api/v1/session", headers=headers)
+        answer = httpx.post(f"{self.url}/api/v1/session", headers=headers, timeout=60.0)
         assert answer.is_success, answer.text
         return {COOKIE: answer.cookies[COOKIE]}
 
@@ -73,7 +73,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
             where = {"MLFLOW_TRACKING_URI": f"http://127.0.0.1:{api.port}/mlflow", "MLFLOW_TRACKING_TOKEN": api.token}
             done = subprocess.run(
                 [sys.executable, "-c", MINE, str(big)],
-                env={**os.environ, **where}, capture_output=True, text=True, timeout=120, check=False, cwd=home,
+                env={**os.environ, **where}, capture_output=True, text=True, check=False, cwd=home,
+                timeout=120 * PATIENCE,
             )  # fmt: skip
             assert done.returncode == 0, done.stderr
             yield Site(api, server, done.stdout.split()[0], big.read_bytes())
@@ -95,9 +96,9 @@ def test_mlflows_own_client_logs_through_it_and_large_artifacts_pass(site: Site)
 
 
 def test_nobody_comes_in_without_a_token_that_reads_jobs(site: Site) -> None:
-    assert httpx.post(f"{site.url}/mlflow/{SEARCH}", json={"max_results": 1}).status_code == 401
-    assert httpx.get(f"{site.url}/mlflow/").status_code == 401
-    lost = httpx.get(f"{site.url}/mlflow/", headers={"Sec-Fetch-Mode": "navigate"})
+    assert httpx.post(f"{site.url}/mlflow/{SEARCH}", json={"max_results": 1}, timeout=60.0).status_code == 401
+    assert httpx.get(f"{site.url}/mlflow/", timeout=60.0).status_code == 401
+    lost = httpx.get(f"{site.url}/mlflow/", headers={"Sec-Fetch-Mode": "navigate"}, timeout=60.0)
     assert (lost.status_code, lost.headers["Location"]) == (302, "/#/")
     prometheus = site.api.tokens.create(owner="p", scopes=[METRICS_READ])
     assert site.ask("POST", SEARCH, prometheus, json={"max_results": 1}).status_code == 403
@@ -134,7 +135,7 @@ def test_whoever_only_reads_changes_nothing(site: Site) -> None:
 def test_a_change_by_cookie_comes_from_this_site(site: Site, headers: dict[str, str], status: int) -> None:
     sent = {name: site.url if value == "OURS" else value for name, value in headers.items()}
     body = {"name": f"by cookie {sorted(headers.items())}"}
-    answer = httpx.post(f"{site.url}/mlflow/{CREATE}", json=body, headers=sent, cookies=site.session())
+    answer = httpx.post(f"{site.url}/mlflow/{CREATE}", json=body, headers=sent, cookies=site.session(), timeout=60.0)
     assert answer.status_code == status, answer.text
 
 

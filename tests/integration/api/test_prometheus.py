@@ -79,7 +79,7 @@ def prometheus(folder: Path, api_port: int, token: str) -> Iterator[str]:
 
 def found(url: str, query: str) -> list[tuple[dict[str, str], float]]:
     try:
-        answer = httpx.get(f"{url}/api/v1/query", params={"query": query})
+        answer = httpx.get(f"{url}/api/v1/query", params={"query": query}, timeout=60.0)
     except httpx.TransportError:  # it is not up yet
         return []
     if not answer.is_success:
@@ -96,11 +96,12 @@ def test_it_scrapes_an_api_of_two_processes_draws_the_dashboard_and_fires(tmp_pa
         address = f"http://127.0.0.1:{api.port}"
         headers = {"Authorization": f"Bearer {api.token}"}
         for seed in range(20):  # each on a connection of its own: both processes answer
-            assert httpx.post(f"{address}{JOBS}", json=XOR | {"seed": seed}, headers=headers).is_success
+            assert httpx.post(f"{address}{JOBS}", json=XOR | {"seed": seed}, headers=headers, timeout=60.0).is_success
         token = api.tokens.create(owner="prometheus", scopes=[METRICS_READ])
+        bearer = {"Authorization": f"Bearer {token}"}
         counts = {
             re.findall(r'seconds_count\{.*"/api/v1/jobs",status="2xx"\} (\S+)', answer.text)[0]
-            for answer in (httpx.get(f"{address}/metrics", headers={"Authorization": f"Bearer {token}"}),) * 8
+            for answer in (httpx.get(f"{address}/metrics", headers=bearer, timeout=60.0) for _ in range(8))
         }
         assert counts == {"20.0"}  # whichever process is asked
         with prometheus(folder, api.port, token) as url:
@@ -113,7 +114,7 @@ def test_it_scrapes_an_api_of_two_processes_draws_the_dashboard_and_fires(tmp_pa
             board = json.loads((FILES / "grafana.json").read_text())
             for panel in board["panels"]:
                 for target in panel["targets"]:
-                    answer = httpx.get(f"{url}/api/v1/query", params={"query": target["expr"]})
+                    answer = httpx.get(f"{url}/api/v1/query", params={"query": target["expr"]}, timeout=60.0)
                     assert answer.json()["status"] == "success", target["expr"]
 
 

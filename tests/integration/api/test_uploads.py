@@ -502,7 +502,7 @@ def test_the_command_goes_on_where_it_was_interrupted(server: Running, large: Pa
     environ = os.environ | {"EPOCHAL_URL": f"http://127.0.0.1:{server.port}", "EPOCHAL_TOKEN": server.token}
     command = [sys.executable, "-m", "epochal", "datasets", "upload", str(large), "--target", "kind"]
     before = server.log.read_text().count("PATCH")
-    done = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=60 * PATIENCE, check=False)
     assert done.returncode == 0, done.stderr
     assert server.log.read_text().count("PATCH") == before + 1
     assert as_a_form(server) == (200, done.stdout.strip())

@@ -14,6 +14,7 @@ import pytest
 
 from tests.integration.api.conftest import NOBODY
 from tests.integration.api.test_process import Running, running
+from tests.services import PATIENCE
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +28,7 @@ def doctor(*arguments: str, **settings: str) -> subprocess.CompletedProcess[str]
     environ = {name: value for name, value in os.environ.items() if not name.startswith("EPOCHAL_")}
     environ |= {f"EPOCHAL_{name.upper()}": value for name, value in settings.items()}
     command = [sys.executable, "-m", "epochal", "doctor", *arguments]
-    return subprocess.run(command, env=environ, capture_output=True, text=True, timeout=120, check=False)
+    return subprocess.run(command, env=environ, capture_output=True, text=True, timeout=120 * PATIENCE, check=False)
 
 
 def test_a_user_learns_of_the_api_the_token_and_what_is_behind(api: Running, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from store.errors import StoreUnavailableError
 from store.tables import Base, JobEvent
 from tests.record import Record
 
-from ...services import free_port, fresh_database
+from ...services import PATIENCE, free_port, fresh_database
 
 MIGRATE = "import sys; from store.db import migrate; migrate(sys.argv[1])"
 
@@ -45,7 +45,7 @@ def test_services_that_start_together_migrate_once(kind: str, sqlite_url: str, p
     server = fresh_database(postgres_url) if kind == "postgresql" else nullcontext(sqlite_url)
     with server as url:
         processes = [subprocess.Popen([sys.executable, "-c", MIGRATE, url]) for _ in range(3)]
-        assert [process.wait(timeout=60) for process in processes] == [0, 0, 0]
+        assert [process.wait(timeout=60 * PATIENCE) for process in processes] == [0, 0, 0]
         engine = db.connect(url)
         Record(engine).ready()
         engine.dispose()
@@ -65,7 +65,7 @@ def test_a_process_that_freezes_in_a_transaction_loses_it(postgres_url: str) -> 
 def test_the_clock_is_the_databases_and_has_a_zone(engine: Engine) -> None:
     with db.reading(engine) as connection:
         now, soon = connection.execute(select(db.now().label("a"), db.now(60.0).label("b"))).one()
-    assert abs(now - datetime.now(UTC)) < timedelta(seconds=5)
+    assert abs(now - datetime.now(UTC)) < timedelta(seconds=60)
     assert timedelta(seconds=59) < soon - now < timedelta(seconds=61)
 
 

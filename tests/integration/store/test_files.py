@@ -211,12 +211,12 @@ def test_no_keys_and_wrong_keys_are_said_with_what_to_do(
 ) -> None:
     server = f"http://{s3.host}:{s3.port}/moto-api/reset-auth"
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "wrong")
-    httpx.post(server, content=b"0", trust_env=False)  # from now on it looks at keys
+    httpx.post(server, content=b"0", trust_env=False, timeout=60.0)  # from now on it looks at keys
     try:
         with pytest.raises(BadFilesUrlError, match=r"refuses these keys for the bucket epochal .*AWS_ACCESS_KEY_ID"):
             files_at(bucket).check()
     finally:
-        httpx.post(server, content=b"inf", trust_env=False)
+        httpx.post(server, content=b"inf", trust_env=False, timeout=60.0)
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.delenv(name)
     for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):

@@ -656,12 +656,14 @@ def test_a_lost_job_whose_cancel_was_requested_is_cancelled(store: Record) -> No
 # --- the queue ----------------------------------------------------------------------------------------------------
 
 
-def test_jobs_that_may_have_lost_their_message_are_found_until_one_is_sent(store: Record) -> None:
+def test_jobs_that_may_have_lost_their_message_are_found_until_one_is_sent(store: Record, engine: Engine) -> None:
     ids = submit(store, *(spec(seed=seed) for seed in range(3)))
     assert store.unnotified(older_than_s=60.0) == []
-    assert store.unnotified(older_than_s=-1.0) == ids
-    store.mark_notified(ids)
-    assert store.unnotified(older_than_s=0.5) == []
+    with db.writing(engine) as connection:
+        connection.execute(update(Job).values(updated_at=db.now(-120.0)))
+    assert store.unnotified(older_than_s=60.0) == ids
+    store.mark_notified(ids[:2])
+    assert store.unnotified(older_than_s=60.0) == ids[2:]
 
 
 def test_counts_name_every_state(store: Record) -> None:

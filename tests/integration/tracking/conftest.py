@@ -54,7 +54,7 @@ class Service:
         self.files = files_at((folder / "files").as_uri())
         self.project = f"p{uuid.uuid4().hex[:8]}"
         self._open: list[tuple[Mirror, Mlflow]] = []
-        self._ahead_s = 0.0
+        self._now, self._ahead_s = time.monotonic, 0.0
 
     def mirror(self, url: str | None = None, *, timeout_s: float = 20.0) -> Mirror:
         """A mirror to the server, or to what lies before it."""
@@ -66,7 +66,12 @@ class Service:
         return mirror
 
     def _clock(self) -> float:
-        return time.monotonic() + self._ahead_s
+        return self._now() + self._ahead_s
+
+    def stop_clock(self) -> None:
+        """From now on time goes on by `later` only."""
+        stopped = time.monotonic()
+        self._now = lambda: stopped
 
     def later(self) -> None:
         """Make it time to send points of running jobs again."""

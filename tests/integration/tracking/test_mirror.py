@@ -180,6 +180,7 @@ def test_a_job_cancelled_before_it_ran_has_a_run_without_points(service: Service
 
 
 def test_a_running_job_has_its_run_at_once_and_its_points_now_and_then(service: Service) -> None:
+    service.stop_clock()
     claim, mirror = service.run(), service.mirror()
     service.beat(claim, 1, 2)
     copied(mirror)

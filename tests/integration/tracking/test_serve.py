@@ -37,7 +37,9 @@ def test_it_is_two_workers_and_one_that_dies_is_replaced(mlflow_server: MlflowSe
     )
     # Whichever is asked, it knows what either has made.
     for name in ("of one", "of the other"):
-        assert httpx.post(f"{mlflow_server.url}/api/2.0/mlflow/experiments/create", json={"name": name}).is_success
+        assert httpx.post(
+            f"{mlflow_server.url}/api/2.0/mlflow/experiments/create", json={"name": name}, timeout=60.0
+        ).is_success
     for name in ("of one", "of the other") * 4:
         assert mlflow_server.ask("experiments/get-by-name", experiment_name=name)["experiment"]["name"] == name
 
@@ -57,13 +59,13 @@ def test_a_commit_waits_for_the_disk_once(mlflow_server: MlflowServer) -> None:
 @pytest.mark.parametrize("header", [{"Host": "evil.example"}, {"Origin": "http://evil.example"}])
 def test_a_page_of_another_site_reaches_nothing(mlflow_server: MlflowServer, header: dict[str, str]) -> None:
     url = f"{mlflow_server.url}/api/2.0/mlflow/experiments/create"
-    assert httpx.post(url, json={"name": "theirs"}, headers=header).status_code == httpx.codes.FORBIDDEN
-    assert httpx.post(url, json={"name": f"ours, {header}"}).is_success
+    assert httpx.post(url, json={"name": "theirs"}, headers=header, timeout=60.0).status_code == httpx.codes.FORBIDDEN
+    assert httpx.post(url, json={"name": f"ours, {header}"}, timeout=60.0).is_success
 
 
 def test_nobody_finds_the_assistant_that_runs_commands(mlflow_server: MlflowServer) -> None:
     url = f"{mlflow_server.url}/ajax-api/3.0/mlflow/%61ssistant/config"
-    assert httpx.get(url).status_code == httpx.codes.NOT_FOUND
+    assert httpx.get(url, timeout=60.0).status_code == httpx.codes.NOT_FOUND
     assert httpx.put(url, json={"providers": {}}).status_code == httpx.codes.NOT_FOUND
 
 
@@ -71,7 +73,7 @@ def test_it_ends_on_sigterm_though_a_client_stays_and_has_everything_when_it_is_
     mlflow_server: MlflowServer,
 ) -> None:
     body = {"name": "before the end"}
-    made = httpx.post(f"{mlflow_server.url}/api/2.0/mlflow/experiments/create", json=body).json()
+    made = httpx.post(f"{mlflow_server.url}/api/2.0/mlflow/experiments/create", json=body, timeout=60.0).json()
     client = http.client.HTTPConnection("127.0.0.1", mlflow_server.port)
     client.request("GET", "/health")
     client.getresponse().read()

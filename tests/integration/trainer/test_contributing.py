@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.services import PATIENCE
+
 ROOT = Path(__file__).parents[3]
 PACKAGES = ("spec", "model", "trainer")
 
@@ -77,5 +79,5 @@ def test_an_activation_is_added(tmp_path: Path) -> None:
     assert table.count(last) == 1
     layers.write_text(table.replace(last, rows["trainer/layers.py"] + last), encoding="utf-8")
     command = [sys.executable, "-W", "error", "-c", USE_IT]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120 * PATIENCE, check=False)
     assert done.returncode == 0, done.stderr

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import torch
 
+from tests.services import PATIENCE
 from tests.unit.trainer.recording import job, train
 
 SPEC: dict[str, Any] = {
@@ -31,7 +32,7 @@ def curves_of_group(processes: int, device: str, folder: Path) -> list[dict[str,
     (folder / "spec.json").write_text(json.dumps([SPEC, WEIGHTED]))
     launcher = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
     trainer = ["-m", "trainer", str(folder / "spec.json"), "--device", device, "--out", str(folder)]
-    subprocess.run([sys.executable, *launcher, *trainer], check=True, timeout=200, stdout=subprocess.DEVNULL)
+    subprocess.run([sys.executable, *launcher, *trainer], check=True, timeout=200 * PATIENCE, stdout=subprocess.DEVNULL)
     return [json.loads((folder / name / "curve.json").read_text()) for name in ("spec", "spec-2")]
 
 

@@ -54,7 +54,8 @@ class Site:
         command = [sys.executable, "-m", "worker", "--devices", devices, *options]
         environment = self.environment | {f"EPOCHAL_{name.upper()}": str(value) for name, value in settings.items()}
         with (self.home / f"worker-{len(self.workers)}.log").open("wb") as log:
-            worker = subprocess.Popen(command, env=environment, stderr=log, stdout=log)
+            # A session of its own: within that of pytest, trainers, which are nice, come after every other test.
+            worker = subprocess.Popen(command, env=environment, stderr=log, stdout=log, start_new_session=True)
         self.workers.append(worker)
         return worker
 

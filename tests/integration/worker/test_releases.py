@@ -96,7 +96,9 @@ class Newer:
         """One of its workers."""
         command = [sys.executable, "-m", "worker", "--devices", "cpu:1"]
         with (self._site.home / "newer.log").open("wb") as log:
-            worker = subprocess.Popen(command, env=self._environment, cwd=self._code, stderr=log, stdout=log)
+            worker = subprocess.Popen(
+                command, env=self._environment, cwd=self._code, stderr=log, stdout=log, start_new_session=True
+            )
         self._site.workers.append(worker)
         return worker
 
@@ -122,7 +124,7 @@ def test_f42_an_old_worker_trains_what_it_knows_while_a_newer_one_trains_what_is
     assert tuple(waits) == ("queued", 0)  # though it is first in the queue
 
     site.slow_motion.begin()
-    (passed_on,) = site.submit(STRUCK | {"epochs": 300, "max_attempts": 2})
+    (passed_on,) = site.submit(STRUCK | {"epochs": 1000, "max_attempts": 2})
     site.wait_for_an_epoch(passed_on)
     eventually(lambda: saved(site, passed_on), 20.0, "a checkpoint is recorded")
     released.start_worker()
@@ -130,9 +132,9 @@ def test_f42_an_old_worker_trains_what_it_knows_while_a_newer_one_trains_what_is
     site.kill(old)
     site.slow_motion.end()
     job = site.wait(passed_on, JobStatus.succeeded, within_s=80.0)
-    assert job.attempt == 2
+    assert job.attempt >= 2  # a busy machine may miss the record for a lease, too
     assert f"{passed_on} goes on after epoch " in (site.home / "newer.log").read_text()
-    for job_id, epochs in ((running, 150), (known, 150), (passed_on, 300)):
+    for job_id, epochs in ((running, 150), (known, 150), (passed_on, 1000)):
         assert site.store.curve(job_id)["epoch"] == list(range(1, epochs + 1))
     assert trainers(site.workers[-1].pid)
 

@@ -49,7 +49,9 @@ class Sweeps:
     def start_controller(self) -> subprocess.Popen[bytes]:
         with (self._site.home / f"sweeps-{len(self._controllers)}.log").open("wb") as log:
             command = [sys.executable, "-m", "sweeps"]
-            controller = subprocess.Popen(command, env=self._site.environment, stderr=log, stdout=log)
+            controller = subprocess.Popen(
+                command, env=self._site.environment, stderr=log, stdout=log, start_new_session=True
+            )
         self._controllers.append(controller)
         return controller
 
@@ -131,9 +133,11 @@ def test_a_population_has_one_table_and_one_lineage_though_its_worker_is_killed(
     assert [state for _, _, state, _, _ in table] == [TrialState.finished] * 10
     assert len({copy.epoch for copy in lineage}) >= 5
 
+    site.slow_motion.begin()  # or all may be over before it is struck
     struck = sweeps.submit(**POPULATION)
     eventually(lambda: sweeps.epochs(struck) > 5 * 20, 20.0, "the population has copied")
     site.kill(first)
+    site.slow_motion.end()
     assert sweeps.store.get(struck, owner=None).state is SweepState.running
     site.start_worker("cpu:1")
     assert sweeps.wait(struck, within_s=90.0) == table

@@ -58,10 +58,10 @@ def test_two_processes_give_the_curve_of_one_and_nothing_outlives_their_worker(s
 def test_a_group_that_loses_a_process_is_replaced_and_the_job_finishes(site: Site) -> None:
     worker = site.start_worker(devices="cpu+cpu")
     site.slow_motion.begin()
-    (job_id,) = site.submit(JOB | TOGETHER | {"epochs": 30})
+    (job_id,) = site.submit(JOB | TOGETHER | {"epochs": 150})
     site.wait_for_an_epoch(job_id)
     trainers(worker.pid)[-1].kill()
     site.slow_motion.end()
-    eventually(lambda: site.job(job_id).attempt == 2, 30.0, "it is tried again")
-    assert site.wait(job_id, JobStatus.succeeded, within_s=60.0).attempt == 2
-    assert site.store.curve(job_id)["epoch"] == list(range(1, 31))
+    eventually(lambda: site.job(job_id).attempt >= 2, 30.0, "it is tried again")
+    site.wait(job_id, JobStatus.succeeded, within_s=60.0)
+    assert site.store.curve(job_id)["epoch"] == list(range(1, 151))

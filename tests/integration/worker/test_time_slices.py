@@ -7,13 +7,14 @@ from spec.states import JobStatus
 from store import db
 from store.records import JobFilter
 from store.tables import Job
+from tests.services import PATIENCE
 
 from .site import LONG, QUICK, STRUCK, Site
 
-MANY = 10_000
+MANY = 2_000
 """Jobs of hours that one owner has queued, each a pack of its own and of a higher priority than those of others."""
 SLICE_S = 1.5
-LITTLE_S = 2.0
+LITTLE_S = 2.0 * PATIENCE
 """An epoch in slow motion, a checkpoint, a look at the record, and a busy machine."""
 
 

