@@ -143,6 +143,10 @@ class OwnPostgres:
         assert self.process is not None
         thaw(self.process.pid)
 
+    def program(self, name: str) -> Path:
+        """A client program of its release."""
+        return self._bin / name
+
     def _run(self, program: str, *arguments: str) -> subprocess.Popen[bytes]:
         with self.log.open("ab") as log:
             command = [self._bin / program, "-D", self._home / "data", *arguments]
