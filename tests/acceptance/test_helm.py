@@ -13,6 +13,8 @@ import pytest
 import yaml
 from sqlalchemy import Engine, text
 
+from api import reader
+from ingest import limits
 from spec.job import JobSpec
 from spec.settings import PREFIX, Settings
 from store import db
@@ -67,6 +69,17 @@ ELSEWHERE = {"HTTPRoute", "ServiceMonitor", "TriggerAuthentication", "ScaledObje
 """Kinds that Kubernetes itself does not define."""
 
 Manifest = dict[str, Any]
+
+OWN: dict[str, Any] = {
+    "enabled": True,
+    "devices": "cuda",
+    "graceSeconds": 60,
+    "resources": {"requests": {"cpu": "1"}, "limits": {"memory": "2Gi"}},
+    "keda": {"enabled": False},
+}
+"""A class of workers that the chart does not know, with all that it must say."""
+
+POD = "epochal-worker-gpu-6d5f8c9b7f-x2x4z"
 
 
 @pytest.fixture(scope="module")
@@ -181,6 +194,34 @@ def test_another_tag_or_another_setting_is_another_job(chart: helm.Chart) -> Non
     assert names[1].startswith("epochal-migrate-0-2-0-")
 
 
+def test_another_address_of_the_database_is_migrated_and_replaces_every_pod_that_reads_it(chart: helm.Chart) -> None:
+    def of(host: str) -> list[Manifest]:
+        url = f"postgresql+psycopg://u:p@{host}:5432"
+        return render(chart, {"postgres": {"builtIn": False, "url": f"{url}/a", "mlflowUrl": f"{url}/b"}})
+
+    before, after = of("old"), of("new")
+    assert not set(of_kind(before, "Job")) & set(of_kind(after, "Job"))
+    deployments = of_kind(before, "Deployment"), of_kind(after, "Deployment")
+    assert len(deployments[0]) == 5
+    assert all(
+        one["spec"]["template"] != deployments[1][name]["spec"]["template"] for name, one in deployments[0].items()
+    )
+    assert of_kind(before, "StatefulSet") == of_kind(after, "StatefulSet")
+
+
+def test_an_upgrade_restarts_neither_postgresql_nor_redis(chart: helm.Chart) -> None:
+    before, after = (of_kind(render(chart, {"image": {"tag": tag}}), "StatefulSet") for tag in ("0.1.0", "0.2.0"))
+    assert set(before) == {"epochal-postgres", "epochal-redis"}
+    assert all(one["spec"] == after[name]["spec"] for name, one in before.items())
+
+
+def test_the_api_has_memory_for_all_uploads_that_it_reads_at_once(chart: helm.Chart) -> None:
+    (container,) = of_kind(render(chart, {}), "Deployment")["epochal-api"]["spec"]["template"]["spec"]["containers"]
+    granted = int(container["resources"]["limits"]["memory"].removesuffix("Gi"))
+    (processes,) = (int(one.removeprefix("--workers=")) for one in container["command"] if "--workers=" in one)
+    assert granted * limits.GIB >= processes * reader.AT_ONCE * limits.MEMORY + limits.GIB
+
+
 def test_secrets_are_random_kept_and_never_a_default(chart: helm.Chart) -> None:
     first, second = (of_kind(render(chart, values("built-in")), "Secret")["epochal"] for _ in range(2))
     assert first["metadata"]["annotations"] == {"helm.sh/resource-policy": "keep"}
@@ -242,7 +283,7 @@ def test_prometheus_gives_the_api_the_job_that_the_alerts_name(chart: helm.Chart
     (monitor,) = of_kind(manifests, "ServiceMonitor").values()
     job = of_kind(manifests, "Service")["epochal-api"]["metadata"]["labels"][monitor["spec"]["jobLabel"]]
     alerts = (CHART.parents[1] / "prometheus" / "alerts.yml").read_text()
-    assert re.findall(r'up\{job="([^"]+)"\}', alerts) == [job]
+    assert set(re.findall(r'up\{job="([^"]+)"\}', alerts)) == {job}
 
 
 def test_a_worker_may_patch_pods_only_where_its_cost_is_asked_for(chart: helm.Chart) -> None:
@@ -271,11 +312,24 @@ def test_a_worker_may_patch_pods_only_where_its_cost_is_asked_for(chart: helm.Ch
         ({"workers": {"cpu": {"keda": {"requests": ["gpu'"]}}}}, "/workers/cpu/keda/requests"),
         ({"files": {"url": "/data"}}, "/files/url"),
         ({"publicUrl": "epochal.example.org"}, "/publicUrl"),
+        ({"image": {"tag": "a" * 64}}, "/image/tag"),  # a label has 63 characters
+        ({"image": {"tag": "1.0-"}}, "/image/tag"),
+        ({"workers": {"own": OWN | {"graceSeconds": 3606}}}, "/workers/own/graceSeconds"),  # EPOCHAL_STOP_S: 3600
+        ({"workers": {"own": {name: OWN[name] for name in OWN if name != "graceSeconds"}}}, "graceSeconds"),
+        ({"workers": {"own": {name: OWN[name] for name in OWN if name != "resources"}}}, "resources"),
+        ({"workers": {"own": OWN | {"keda": {"enabled": True, "max": 4}}}}, "withinSeconds"),
     ],
 )
 def test_a_bad_value_is_refused_by_its_name(chart: helm.Chart, bad: dict[str, Any], said: str) -> None:
     with pytest.raises(helm.HelmError, match=re.escape(said)):
         chart.validate_schema(bad)
+
+
+def test_a_class_of_ones_own_needs_no_more_than_it_must_say(chart: helm.Chart) -> None:
+    chart.validate_schema({"workers": {"own": OWN, "off": {"enabled": False, "devices": "cpu:1", "keda": OWN["keda"]}}})
+    for name, one in of_kind(render(chart, {"workers": {"own": OWN}}), "Deployment").items():
+        kubernetes_validate.validate(one, KUBERNETES, strict=True)
+        assert "-worker-off" not in name
 
 
 def test_a_release_of_another_name_has_names_of_its_own(chart: helm.Chart) -> None:
@@ -293,6 +347,28 @@ def engine(postgres_url: str) -> Iterator[Engine]:
         made = db.connect(url)
         yield made
         made.dispose()
+
+
+@pytest.mark.parametrize(
+    ("worker", "counted"),
+    [
+        (POD, True),
+        ("epochal-worker-gpu-6d5f8c9b7fx2x4z", True),  # of a long name the end of the hash is cut
+        ("epochal-worker-gpu-h100-6d5f8c9b7f-x2x4z", False),
+        ("lab-epochal-worker-gpu-6d5f8c9b7f-x2x4z", False),
+        ("node17", False),
+    ],
+)
+def test_a_class_grows_by_what_its_own_workers_train(
+    chart: helm.Chart, engine: Engine, worker: str, *, counted: bool
+) -> None:
+    scaled = of_kind(render(chart, values("keda")), "ScaledObject")["epochal-worker-gpu"]
+    store = Record(engine)
+    store.submit([JobSpec.model_validate({"dataset": "digits"})], owner="ann")
+    assert store.claim(worker=f"{worker}-7-0123abcd", device="cuda:0", limit=1, lease_s=60)
+    with db.reading(engine) as connection:
+        slots = connection.execute(text(scaled["spec"]["triggers"][0]["metadata"]["query"])).scalar_one()
+    assert slots == (1 if counted else 0)
 
 
 def test_the_query_counts_slots_that_are_needed_and_not_jobs(chart: helm.Chart, engine: Engine) -> None:
@@ -317,7 +393,8 @@ def test_the_query_counts_slots_that_are_needed_and_not_jobs(chart: helm.Chart, 
     submit(600, resources={"device": "cuda"})  # of another shape or not: they ask for another device
     assert needed()["cpu"] == 2.0
     assert needed()["gpu"] >= 2.0
-    claims = store.claim(worker="w", device="cuda:0", limit=1000, lease_s=60)
+    worker = f"{POD}-7-0123abcd"
+    claims = store.claim(worker=worker, device="cuda:0", limit=1000, lease_s=60)
     assert len(claims) > 1  # what trains holds one slot, however many jobs it is
     with db.writing(engine) as connection:
         connection.execute(text("UPDATE job SET status = 'cancelled', finished_at = now() WHERE status = 'queued'"))
@@ -331,11 +408,11 @@ def test_the_query_counts_slots_that_are_needed_and_not_jobs(chart: helm.Chart, 
     for seconds, slots in ((590.0, 1.0), (1500.0, 3.0), (1e9, 8.0)):  # so long one slot would train what waits
         epochs_per_s = float(steps) / seconds / each / len(claims)
         trained = [Progress(one.job_id, one.attempt, {"epoch": [1]}, epochs_per_s=epochs_per_s) for one in claims]
-        store.renew(worker="w", progress=trained, lease_s=60)
+        store.renew(worker=worker, progress=trained, lease_s=60)
         assert needed()["gpu"] == 1.0 + slots
     epochs_per_s = float(steps) / 1500.0 / each / len(claims)
     trained = [Progress(one.job_id, one.attempt, {"epoch": [1]}, epochs_per_s=epochs_per_s) for one in claims]
-    store.renew(worker="w", progress=trained, lease_s=60)
+    store.renew(worker=worker, progress=trained, lease_s=60)
     with db.writing(engine) as connection:  # jobs that ended lately trained half of their steps
         half = "UPDATE job SET started_at = now(), finished_at = now(), epoch = epochs / 2 WHERE id = :id"
         connection.execute(text(half), {"id": claims[0].job_id})

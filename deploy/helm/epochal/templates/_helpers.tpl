@@ -20,6 +20,11 @@ app.kubernetes.io/managed-by: {{ .root.Release.Service }}
 helm.sh/chart: {{ .root.Chart.Name }}-{{ .root.Chart.Version }}
 {{- end }}
 
+{{/* A pod reads the Secret's addresses at its start only: with other ones it is replaced, and the migration runs again. */}}
+{{- define "epochal.addresses" -}}
+epochal/addresses: {{ list .Values.postgres.url .Values.postgres.mlflowUrl .Values.redis.url | toJson | sha256sum | trunc 8 | quote }}
+{{- end }}
+
 {{- define "epochal.secret" -}}
 {{ .Values.existingSecret | default (include "epochal.name" .) }}
 {{- end }}
