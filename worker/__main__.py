@@ -43,7 +43,7 @@ from store.workers import WorkerRecord, WorkerStore
 from . import tasks
 from .app import create_app
 from .context import WorkerContext
-from .devices import Device, devices, this_machine
+from .devices import Device, devices, this_machine, trainer_memory
 from .errors import BadDevicesError
 from .heartbeat import Heartbeat
 from .packing import PackSizes
@@ -111,7 +111,7 @@ class Worker:
             files=files,
             heartbeat=self._heartbeat,
             start_trainer=lambda device: TrainerProcess.start(
-                device, dict(os.environ), settings.log_level, settings.checkpoint_s
+                device, dict(os.environ), settings.log_level, settings.checkpoint_s, trainer_memory(device)
             ),
             ring=doorbell.ring,
             announce=self._beat,

@@ -13,6 +13,7 @@ import argparse
 import ctypes
 import logging
 import os
+import resource
 import shutil
 import signal
 import sys
@@ -122,11 +123,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--device", required=True, help="as PyTorch names it: cpu, cuda")
     parser.add_argument("--folder", required=True, type=Path, help="where models are written, one folder a job")
     parser.add_argument("--checkpoint-s", required=True, type=float, help="seconds between two checkpoints")
+    parser.add_argument("--memory-bytes", type=int, help="the most that it may allocate; default: no limit")
     parser.add_argument("--log-level", default="INFO")
     options = parser.parse_args(arguments)
     logging.basicConfig(level=options.log_level, format="%(asctime)s %(levelname)s trainer %(process)d: %(message)s")
 
     _name_process()
+    if options.memory_bytes is not None:
+        resource.setrlimit(resource.RLIMIT_DATA, (options.memory_bytes, options.memory_bytes))
     reports, inbox = protect_stdout(), Inbox()
     launched = "RANK" in os.environ
     if launched:

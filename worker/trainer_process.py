@@ -89,12 +89,17 @@ class TrainerProcess:
         environment: dict[str, str],
         log_level: str,
         checkpoint_s: float,
+        memory_bytes: int | None = None,
     ) -> "TrainerProcess":
-        """Start one, forked if it is a single process and this system can fork it, and wait until it is warm."""
+        """Start one, forked if it is a single process and this system can fork it, and wait until it is warm.
+
+        What it allocates beyond `memory_bytes` fails a job with `out_of_memory`, and the trainer goes on.
+        """
         scratch = TemporaryDirectory(prefix="epochal-trainer-", ignore_cleanup_errors=True)
         arguments = (
             *("--device", device.kind, "--folder", scratch.name),
             *("--checkpoint-s", str(checkpoint_s), "--log-level", log_level),
+            *(() if memory_bytes is None else ("--memory-bytes", str(memory_bytes))),
         )
         trainer = cls(_fork_or_spawn(arguments, environment, device), scratch, device.name)
         try:

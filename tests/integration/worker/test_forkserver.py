@@ -12,11 +12,14 @@ from pathlib import Path
 import psutil
 import pytest
 
+from spec.job import JobSpec
+from spec.states import FailureReason
 from tests.services import PATIENCE, eventually
 from worker import forkserver
 from worker.child import NICE
 from worker.devices import Device
 from worker.errors import TrainerDied
+from worker.messages import Ended, Job, Train
 from worker.trainer_process import TrainerProcess
 
 pytestmark = pytest.mark.skipif(not forkserver.AVAILABLE, reason="trainers are forked on Linux only")
@@ -175,3 +178,21 @@ print(len(set(sys.modules) - before))
     ran = run(script)
     assert ran.returncode == 0, ran.stderr
     assert int(ran.stdout) < 10
+
+
+def test_a_job_that_needs_more_memory_than_there_is_fails_alone_and_its_trainer_goes_on() -> None:
+    trainer = TrainerProcess.start(CPU, dict(os.environ), "INFO", 60.0, memory_bytes=768 << 20)
+    try:
+        assert failure(trainer, [16, 8192, 8192]) is FailureReason.out_of_memory
+        assert failure(trainer, [4]) is None
+    finally:
+        trainer.close()
+
+
+def failure(trainer: TrainerProcess, hidden: list[int]) -> FailureReason | None:
+    """Why a job with such layers fails."""
+    spec = JobSpec.model_validate({"dataset": "xor", "epochs": 1, "architecture": {"type": "mlp", "hidden": hidden}})
+    trainer.send(Train(jobs=(Job(id="a", spec=spec),), limit=1))
+    while not isinstance(report := trainer.receive(60.0), Ended):
+        assert report is not None
+    return report.failure_reason

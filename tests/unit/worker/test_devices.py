@@ -3,7 +3,17 @@ from pathlib import Path
 
 import pytest
 
-from worker.devices import Device, Machine, cgroup_cores, devices, this_machine
+from worker.devices import (
+    BESIDE_TRAINER,
+    LEAST_MEMORY,
+    Device,
+    Machine,
+    cgroup_cores,
+    cgroup_memory,
+    devices,
+    this_machine,
+    trainer_memory,
+)
 from worker.errors import BadDevicesError
 
 LAPTOP = Machine(cores=4)
@@ -80,6 +90,7 @@ def test_cuda_without_a_gpu_is_refused() -> None:
 def test_a_gpu_slot_sees_only_its_own_gpu() -> None:
     (device,) = devices("cuda:1", SERVER)
     assert device.environment["CUDA_VISIBLE_DEVICES"] == "1"
+    assert device.environment["CUDA_DEVICE_ORDER"] == "PCI_BUS_ID"  # the order of the driver, which counted them
     assert CPU.environment["CUDA_VISIBLE_DEVICES"] == ""
     assert CPU.environment["OMP_NUM_THREADS"] == "1"
 
@@ -98,6 +109,31 @@ def test_the_grant_of_an_old_control_group_is_read(tmp_path: Path, quota: str, c
     (tmp_path / "cpu/cpu.cfs_quota_us").write_text(quota + "\n")
     (tmp_path / "cpu/cpu.cfs_period_us").write_text("100000\n")
     assert cgroup_cores(tmp_path) == cores
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "granted"),
+    [
+        ("memory.max", "6442450944\n", 6 << 30),
+        ("memory.max", "max\n", None),
+        ("memory/memory.limit_in_bytes", "6442450944\n", 6 << 30),
+        ("memory/memory.limit_in_bytes", "9223372036854771712\n", None),
+        ("nothing", "", None),
+    ],
+)
+def test_a_trainer_may_allocate_what_its_container_grants(
+    tmp_path: Path, name: str, content: str, granted: int | None
+) -> None:
+    (tmp_path / "memory").mkdir()
+    (tmp_path / name).write_text(content)
+    assert cgroup_memory(tmp_path) == granted
+    assert trainer_memory(CPU, tmp_path) == (None if granted is None else granted - BESIDE_TRAINER)
+    assert trainer_memory(Device("cuda:0", "cuda", "0"), tmp_path) is None  # CUDA maps more than it uses
+
+
+def test_a_trainer_starts_in_the_smallest_container(tmp_path: Path) -> None:
+    (tmp_path / "memory.max").write_text(str(BESIDE_TRAINER))
+    assert trainer_memory(CPU, tmp_path) == LEAST_MEMORY
 
 
 def test_this_machine_has_a_core_and_counts_without_cuda() -> None:
