@@ -217,7 +217,7 @@ def _record_here(settings: Settings) -> bool:
 
 def _program(part: str, module: tuple[str, ...], environ: Mapping[str, str]) -> list[Finding]:
     """The findings of a program of the service: this package may not open the record, or import PyTorch."""
-    command = [sys.executable, "-m", *module]
+    command = [sys.executable, "-P", "-m", *module]  # -P: nothing of the user's own that has the same name
     try:
         done = subprocess.run(command, env=dict(environ), capture_output=True, timeout=PROGRAM_S, check=False)
     except subprocess.TimeoutExpired:

@@ -177,7 +177,8 @@ def worker(
             f"{', '.join(missing)}: not set. A worker needs the database, the broker and the files of its cluster: see "
             "docs/operations.md. On one machine, `epochal up --workers N` starts workers of its own."
         )
-    environ = {**os.environ, **({"EPOCHAL_DEVICES": devices} if devices else {})}
+    # Else files of the user's own in this folder, such as worker.py, would be imported, also by the trainers.
+    environ = {**os.environ, "PYTHONSAFEPATH": "1", **({"EPOCHAL_DEVICES": devices} if devices else {})}
     # This process becomes the worker, so signals and its exit status are the worker's own.
     leave = [] if leave_when_idle is None else ["--leave-when-idle", f"{leave_when_idle:g}"]
     os.execve(sys.executable, [sys.executable, "-m", "worker", *leave], environ)  # noqa: S606

@@ -119,7 +119,7 @@ def _state(token: TokenView) -> str:
 def _made(*arguments: str) -> str:
     """What `python -m store token create` prints: no client may open the record itself."""
     read_settings()
-    command = [sys.executable, "-m", "store", "token", "create", *arguments]
+    command = [sys.executable, "-P", "-m", "store", "token", "create", *arguments]  # -P: no store.py of the user's own
     done = subprocess.run(command, check=False, stdout=subprocess.PIPE, text=True)
     if done.returncode != 0:
         raise EpochalError(
