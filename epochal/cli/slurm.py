@@ -11,6 +11,7 @@ from ..client import Api
 from ..errors import EpochalError, WrongUseError
 from ..slurm.pilots import Pilots, script
 from ..slurm.scaling import Change, Fleet, Load, Policy, decide
+from ..slurm.serving import served
 from .console import Json, print_result
 from .figures import duration
 from .help import add
@@ -75,24 +76,21 @@ def autoscale(
         raise WrongUseError(f"--min is {least}, and --max is {most}: --min must not be larger.")
     pilots = _pilots(sbatch, idle, devices)
     policy = Policy(least, most, within, slots, cool_down)
-    changed_at = float("-inf")
+    requests = served(devices or os.environ.get("EPOCHAL_DEVICES") or "auto", sbatch or ())
+    changed_at, held = float("-inf"), 0
     with Api() as client:
         while True:
             try:
                 queue, fleet = client.queue(), pilots.fleet()
-                load = Load(
-                    sum(queue.queued.values()),
-                    sum(queue.slots.values()),
-                    sum(queue.free_slots.values()),
-                    queue.finished_per_min,
-                    queue.backlog_s,
-                )
+                load = Load.of(queue, requests)
                 change = decide(load, fleet, policy, time.monotonic() - changed_at)
-                if change.submit or change.cancel:
+                if change != Change():
                     changed_at = time.monotonic()
                     pilots.submit(change.submit)
                     pilots.cancel_waiting(change.cancel)
+                if change != Change() or fleet.held != held:
                     typer.echo(_line(load, fleet, change, as_json=as_json))
+                    held = fleet.held
             except WrongUseError:
                 raise
             except EpochalError as error:  # the API or Slurm is away: it looks again
@@ -106,6 +104,7 @@ def _line(load: Load, fleet: Fleet, change: Change, *, as_json: bool) -> str:
         return json.dumps({"queued": load.queued, "backlog_s": load.backlog_s, **vars(fleet), **vars(change)})
     work = "" if load.backlog_s is None else f", {duration(load.backlog_s)} of work for a slot"
     had = f"{load.queued} jobs wait{work}; {fleet.running} pilots run, {fleet.pending} wait"
+    had += f", {fleet.held} are held (squeue --me, then scontrol release or scancel)" if fleet.held else ""
     return f"{had}: {change.submit} submitted, {change.cancel} cancelled"
 
 

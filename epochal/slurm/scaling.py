@@ -1,12 +1,16 @@
 """How many pilots there should be: a pure function of the queue, of the pilots there are, and of what is allowed."""
 
 import math
+from collections.abc import Collection
 from dataclasses import dataclass
+from typing import Self
+
+from spec.views import QueueView
 
 
 @dataclass(frozen=True)
 class Load:
-    """The queue, as `GET /queue` shows it."""
+    """What of the queue a fleet can train."""
 
     queued: int
     slots: int
@@ -16,6 +20,20 @@ class Load:
     backlog_s: float | None = None
     """How many seconds one slot would train what waits; None while that is not known."""
 
+    @classmethod
+    def of(cls, queue: QueueView, requests: Collection[str]) -> Self:
+        """The jobs with these device requests: for others pilots would come, be idle, and leave, for ever."""
+        kinds = {request.partition("*")[0] for request in requests}
+        queued = sum(jobs for request, jobs in queue.queued.items() if request in requests)
+        share = queued / max(sum(queue.queued.values()), 1)
+        return cls(
+            queued=queued,
+            slots=sum(slots for kind, slots in queue.slots.items() if kind in kinds),
+            free_slots=sum(slots for kind, slots in queue.free_slots.items() if kind in kinds),
+            finished_per_min=queue.finished_per_min,
+            backlog_s=None if queue.backlog_s is None else share * queue.backlog_s,
+        )
+
 
 @dataclass(frozen=True)
 class Fleet:
@@ -23,10 +41,12 @@ class Fleet:
 
     running: int
     pending: int
+    held: int = 0
+    """Those that wait until somebody releases or cancels them."""
 
     @property
     def count(self) -> int:
-        """All of them: one that waits for a node will come."""
+        """Those that train, or will: one that waits for a node will come, and one that is held will not."""
         return self.running + self.pending
 
 
@@ -57,7 +77,8 @@ def decide(load: Load, fleet: Fleet, policy: Policy, since_change_s: float) -> C
     if since_change_s < policy.cool_down_s:
         return Change()
     wanted = desired(load, fleet, policy)
-    return Change(submit=max(wanted - fleet.count, 0), cancel=min(max(fleet.count - wanted, 0), fleet.pending))
+    submit = min(wanted, policy.most - fleet.held) - fleet.count  # else where each is held, more would come for ever
+    return Change(submit=max(submit, 0), cancel=min(max(fleet.count - wanted, 0), fleet.pending))
 
 
 def desired(load: Load, fleet: Fleet, policy: Policy) -> int:
@@ -66,7 +87,7 @@ def desired(load: Load, fleet: Fleet, policy: Policy) -> int:
 
 
 def _needed(load: Load, fleet: Fleet, policy: Policy) -> int:
-    """Pilots by which the backlog ends in time.
+    """Pilots by which the backlog ends in time, beside those that train other jobs until then.
 
     It is known in seconds of work, or else in jobs, by how many a busy slot has ended. As long as neither is known, the
     pilots are doubled, once all their slots are busy.
@@ -75,10 +96,17 @@ def _needed(load: Load, fleet: Fleet, policy: Policy) -> int:
         return 0
     if (work_s := _work_s(load)) is not None:
         pilot_s = 60.0 * policy.within_min * policy.slots
-        return policy.most if work_s >= pilot_s * policy.most else max(math.ceil(work_s / pilot_s), 1)
+        more = policy.most if work_s >= pilot_s * policy.most else max(math.ceil(work_s / pilot_s), 1)
+        return _engaged(load, fleet, policy) + more
     if load.free_slots > 0 or fleet.pending > 0:
         return max(fleet.count, 1)
     return max(2 * fleet.running, 1)
+
+
+def _engaged(load: Load, fleet: Fleet, policy: Policy) -> int:
+    """Pilots that train on for longer than that, at the rate at which jobs end lately."""
+    slots = load.slots - load.free_slots - load.finished_per_min * policy.within_min
+    return min(max(math.ceil(slots / policy.slots), 0), fleet.running)
 
 
 def _work_s(load: Load) -> float | None:
