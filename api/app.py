@@ -97,7 +97,9 @@ def create_app(settings: Settings) -> Flask:
     limits = Limits.of(settings)
     store, queue = JobControl(engine, limits), Queue(engine, limits)
     app = Flask(__name__, static_folder=None)
-    app.wsgi_app = BehindProxies(app.wsgi_app, settings.trusted_proxies)  # type: ignore[method-assign]
+    app.wsgi_app = BehindProxies(  # type: ignore[method-assign]
+        app.wsgi_app, settings.trusted_proxies, settings.public_url
+    )
     app.config.update(
         MAX_CONTENT_LENGTH=MIB,
         TRUSTED_HOSTS=sorted(

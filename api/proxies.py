@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from spec.settings import networks
 
@@ -13,16 +14,23 @@ Network = IPv4Network | IPv6Network
 
 
 class BehindProxies:
-    """A WSGI application whose REMOTE_ADDR is the client's own address."""
+    """A WSGI application whose REMOTE_ADDR is the client's own address, and whose scheme the client's own.
 
-    def __init__(self, app: "WSGIApplication", trusted: str) -> None:
+    A request for the host of a public URL with https came to a proxy where TLS ends.
+    """
+
+    def __init__(self, app: "WSGIApplication", trusted: str, public_url: str) -> None:
         self._app = app
         self._trusted = networks(trusted)
+        public = urlsplit(public_url.lower())
+        self._https_host = public.netloc.removesuffix(":443") if public.scheme == "https" else None
 
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         """Answer a request."""
         said = environ.get("HTTP_X_FORWARDED_FOR", "")
         environ["REMOTE_ADDR"] = client(environ.get("REMOTE_ADDR", ""), said.split(","), self._trusted)
+        if environ.get("HTTP_HOST", "").lower() == self._https_host:
+            environ["wsgi.url_scheme"] = "https"
         return self._app(environ, start_response)
 
 

@@ -1,6 +1,7 @@
 """A browser signs in with a token, and is known by a cookie afterwards."""
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from sqlalchemy import select, update
@@ -10,7 +11,7 @@ from api.auth import COOKIE
 from store import db
 from store.tables import Token
 
-from .conftest import JOBS, XOR, Service, is_problem
+from .conftest import JOBS, XOR, Service, is_problem, service
 
 SESSION = "/api/v1/session"
 OURS = {"X-Epochal-Page": "1", "Sec-Fetch-Site": "same-origin"}
@@ -51,6 +52,24 @@ def test_the_cookie_is_for_our_site_only_and_for_no_script(api: Service, scheme:
     assert {"HttpOnly", "SameSite=Strict", "Path=/", "Max-Age=43200"} <= flags
     assert ("Secure" in flags) is secure
     assert not any(flag.startswith("Domain") for flag in flags)
+
+
+@pytest.mark.parametrize(
+    ("asked", "secure"),
+    [
+        ("http://lab.example.org", True),  # from the proxy to the API it is http
+        ("http://lab.example.org:8000", False),  # past the proxy: a browser would drop a secure cookie
+        ("http://localhost", False),
+    ],
+)
+def test_the_cookie_of_a_public_url_with_https_is_secure_behind_its_proxy(
+    tmp_path: Path, asked: str, *, secure: bool
+) -> None:
+    settings = {"EPOCHAL_PUBLIC_URL": "https://Lab.example.org:443", "EPOCHAL_TRUSTED_HOSTS": "lab.example.org"}
+    api = service(tmp_path, **settings)
+    answer = api.ask("POST", SESSION, base_url=asked)
+    assert ("Secure" in answer.headers["Set-Cookie"]) is secure
+    api.engine.dispose()
 
 
 @pytest.mark.parametrize(
