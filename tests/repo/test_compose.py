@@ -116,6 +116,12 @@ def test_workers_listen_where_the_doorbell_rings() -> None:
     assert SERVICES["worker"]["command"] == SERVICES["worker-gpu"]["command"] == ["python", "-m", "worker"]
 
 
+def test_the_worker_with_gpus_has_devices_of_its_own() -> None:
+    cpu, gpu = (SERVICES[name]["environment"] for name in ("worker", "worker-gpu"))
+    assert (cpu["EPOCHAL_DEVICES"], gpu["EPOCHAL_DEVICES"]) == ("${DEVICES:-auto}", "${GPU_DEVICES:-cuda}")
+    assert {**cpu, "EPOCHAL_DEVICES": None} == {**gpu, "EPOCHAL_DEVICES": None}
+
+
 def test_no_secret_and_no_record_gets_into_the_image() -> None:
     ignored = (ROOT / ".dockerignore").read_text().splitlines()
     assert "*" in ignored

@@ -37,7 +37,8 @@ def test_every_alert_fires_on_its_trouble_alone_and_says_what_to_do(tmp_path: Pa
     tests = []
     for alert, trouble in TROUBLES.items():
         others = [{"eval_time": trouble.at, "alertname": other, "exp_alerts": []} for other in named if other != alert]
-        series = [{"series": name, "values": values} for name, values in trouble.series.items()]
+        up = {} if alert == "EpochalNoApi" else {'up{job="epochal", instance="b:8000"}': "1x40"}
+        series = [{"series": name, "values": values} for name, values in {**up, **trouble.series}.items()]
         state = {"alertname": alert, "alertstate": "firing", **trouble.labels}
         labels = ", ".join(f'{key}="{value}"' for key, value in state.items())
         asked = {

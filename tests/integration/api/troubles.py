@@ -20,6 +20,7 @@ TROUBLES: Mapping[str, Trouble] = {
         "5m",
         {"severity": "critical", "job": "epochal", "instance": "a:8000"},
     ),
+    "EpochalNoApi": Trouble({}, "10m", {"severity": "critical", "job": "epochal"}),
     "EpochalRecordDown": Trouble({"epochal_record_up": "0x20"}, "5m", {"severity": "critical"}),
     "EpochalNoWorker": Trouble(
         {"epochal_workers": "0x20", 'epochal_jobs_queued{owner="ann",device="auto"}': "3x20"},
