@@ -210,7 +210,7 @@ def test_another_address_of_the_database_is_migrated_and_replaces_every_pod_that
 
 
 def test_an_upgrade_restarts_neither_postgresql_nor_redis(chart: helm.Chart) -> None:
-    before, after = (of_kind(render(chart, {"image": {"tag": tag}}), "StatefulSet") for tag in ("0.1.0", "0.2.0"))
+    before, after = (of_kind(render(chart, {"image": {"tag": tag}}), "StatefulSet") for tag in ("1.0", "2.0"))
     assert set(before) == {"epochal-postgres", "epochal-redis"}
     assert all(one["spec"] == after[name]["spec"] for name, one in before.items())
 
