@@ -36,5 +36,5 @@ def serve(*, bind: str, home: Path) -> NoReturn:
         "_MLFLOW_SERVER_SERVE_ARTIFACTS": "true",
         "_MLFLOW_SERVER_ARTIFACT_DESTINATION": (home / "artifacts").as_uri(),
     }
-    command = [sys.executable, "-m", "gunicorn", "--config", "python:tracking.gunicorn", "--bind", bind]
+    command = [sys.executable, "-P", "-m", "gunicorn", "--config", "python:tracking.gunicorn", "--bind", bind]
     os.execve(sys.executable, [*command, "mlflow.server:app"], {**os.environ, **ENVIRONMENT, **where})  # noqa: S606 - no shell is wanted

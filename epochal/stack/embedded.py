@@ -8,7 +8,6 @@ need others are told first, all at once; then the others. None outlives this pro
 import contextlib
 import signal
 import socket
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -238,7 +237,7 @@ def _despite_a_full_disk() -> Iterator[None]:
 
 def as_service(home: Home, *, workers: int, environ: Mapping[str, str], outlives: bool) -> Service:
     """A whole stack as one process."""
-    command = (sys.executable, "-P", "-m", "epochal", "up", "--workers", str(workers))
+    command = services.python("epochal", "up", "--workers", str(workers))
     log = home.logs / "stack.log"
     environ = {**environ, "EPOCHAL_HOME": str(home.path), "PYTHONUNBUFFERED": "1"}
     return Service("stack", command, log, environ, start_s=90.0, grace_s=60.0, outlives=outlives)

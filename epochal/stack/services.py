@@ -50,12 +50,12 @@ def broker_program() -> Path:
 
 def migration(home: Home, environ: Mapping[str, str]) -> Service:
     """The migration of the database, which also stores the token; it ends by itself."""
-    return Service("migrate", _python("store", "migrate"), home.logs / "migrate.log", environ, home.path)
+    return Service("migrate", python("store", "migrate"), home.logs / "migrate.log", environ, home.path)
 
 
 def api(home: Home, environ: Mapping[str, str], listener: socket.socket, url: str) -> Service:
     """The API on gunicorn. The parent holds its socket open, so that no request is refused during a restart."""
-    command = _python(
+    command = python(
         *("gunicorn", "--config", "python:api.gunicorn", "api.wsgi:app", "--bind", f"fd://{listener.fileno()}"),
         *("--graceful-timeout", "2", "--no-control-socket"),  # a user who stops the stack waits for it
     )
@@ -71,34 +71,35 @@ def worker(home: Home, environ: Mapping[str, str], number: int) -> Service:
     """A worker with the devices of this machine."""
     name = f"worker-{number}"
     return Service(
-        name, _python("worker"), home.logs / f"{name}.log", environ, home.path, grace_s=25.0
+        name, python("worker"), home.logs / f"{name}.log", environ, home.path, grace_s=25.0
     )  # a worker first gives its jobs back
 
 
 def mlflow(home: Home, environ: Mapping[str, str], socket_path: Path) -> Service:
     """The MLflow server on a socket of this user; it starts slowly, and no other service waits for it."""
-    command = _python("tracking", "serve", "--bind", f"unix:{socket_path}", "--home", str(home.path / "mlflow"))
+    command = python("tracking", "serve", "--bind", f"unix:{socket_path}", "--home", str(home.path / "mlflow"))
     log = home.logs / "mlflow.log"
     return Service("mlflow", command, log, environ, home.path, ready=lambda: _is_well(socket_path), serves=True)
 
 
 def tracking(home: Home, environ: Mapping[str, str]) -> Service:
     """The mirror of the record's curves into MLflow."""
-    return Service("tracking", _python("tracking"), home.logs / "tracking.log", environ, home.path)
+    return Service("tracking", python("tracking"), home.logs / "tracking.log", environ, home.path)
 
 
 def sweeps(home: Home, environ: Mapping[str, str]) -> Service:
     """The controller that proposes the configurations of sweeps."""
-    return Service("sweeps", _python("sweeps"), home.logs / "sweeps.log", environ, home.path)
+    return Service("sweeps", python("sweeps"), home.logs / "sweeps.log", environ, home.path)
 
 
 def listen(host: str, port: int, variable: str) -> socket.socket:
-    """A socket bound to `port` (0: any free one). Raises `PortTakenError`, which names `variable`."""
+    """A socket that listens on `port` (0: any free one). Raises `PortTakenError`, which names `variable`."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))
+        listener.listen()  # at once: a port that is only bound is free to another stack
     except OSError as error:
         listener.close()
         raise PortTakenError(
@@ -115,8 +116,9 @@ def reachable(host: str) -> str:
     return f"[{host}]" if ":" in host else host
 
 
-def _python(module: str, *arguments: str) -> tuple[str, ...]:
-    return (sys.executable, "-m", module, *arguments)
+def python(module: str, *arguments: str) -> tuple[str, ...]:
+    """The command that runs a module of ours, and never a user's `spec.py` of the current folder in its place."""
+    return (sys.executable, "-P", "-m", module, *arguments)
 
 
 def _pongs(path: Path) -> bool:

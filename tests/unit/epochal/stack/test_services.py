@@ -23,6 +23,11 @@ def test_a_taken_port_says_which_variable_moves_it() -> None:
             listen("127.0.0.1", port, "EPOCHAL_PORT")
 
 
+def test_of_two_stacks_that_start_together_one_has_the_port() -> None:
+    with listen("127.0.0.1", 0, "EPOCHAL_PORT") as first, pytest.raises(PortTakenError):
+        listen("127.0.0.1", first.getsockname()[1], "EPOCHAL_PORT")
+
+
 @pytest.mark.parametrize(
     ("host", "name"),
     [("127.0.0.1", "127.0.0.1"), ("::", "127.0.0.1"), ("::1", "[::1]"), ("box", "box")],
