@@ -6,7 +6,6 @@ import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from email.utils import parsedate_to_datetime
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -17,6 +16,7 @@ from spec.meant import meant
 from spec.settings import PREFIX, BadSettingsError, Settings
 
 from .stack.home import Home
+from .stack.services import broker_url
 
 ANSWERS_S = 5.0
 """Longest that a service may take to answer."""
@@ -33,12 +33,13 @@ def examine(environ: Mapping[str, str] = os.environ) -> list[Finding]:
     token = settings.token or (endpoints.token if endpoints and endpoints.api == url else "")
     if url:
         found += _api(url, token)
-    if record := _record_here(settings):
+    record = settings.database_file
+    if reaches_record := record is None or record.exists():
         broker = home.path / "valkey.sock"
-        embedded = {f"{PREFIX}BROKER_URL": f"redis+socket://{broker}?virtual_host=0"} if broker.exists() else {}
+        embedded = {f"{PREFIX}BROKER_URL": broker_url(broker)} if broker.exists() else {}
         found += _program("record", ("store", "doctor"), embedded | good)
     found += _program("devices", ("worker.doctor",), good)
-    if not (url or record):
+    if not (url or reaches_record):
         found.append(
             wrong(
                 "API",
@@ -207,12 +208,6 @@ def _json(client: httpx.Client, path: str) -> Any:
         return answer.json() if answer.is_success else None
     except (httpx.HTTPError, ValueError):
         return None
-
-
-def _record_here(settings: Settings) -> bool:
-    """Whether this machine reaches the record itself."""
-    database = settings.database_url.removeprefix("sqlite:///")
-    return not settings.database_url.startswith("sqlite") or Path(database).exists()
 
 
 def _program(part: str, module: tuple[str, ...], environ: Mapping[str, str]) -> list[Finding]:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Self
+from urllib.parse import quote, unquote
 
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
@@ -171,7 +172,7 @@ class Settings(BaseSettings):
         home = self.home.absolute()
         derived = {
             "home": home,
-            "database_url": self.database_url or f"sqlite:///{home / 'epochal.db'}",
+            "database_url": self.database_url or f"sqlite:///{quote(str(home / 'epochal.db'))}",
             "files_url": self.files_url or (home / "files").as_uri(),
             "mlflow_public_url": self.mlflow_public_url
             or (f"{self.public_url.rstrip('/')}/mlflow" if self.public_url else ""),
@@ -179,6 +180,12 @@ class Settings(BaseSettings):
         for name, value in derived.items():
             object.__setattr__(self, name, value)
         return self
+
+    @property
+    def database_file(self) -> Path | None:
+        """The file of the record; None where it is on a database server."""
+        kind, _, path = self.database_url.partition(":///")
+        return Path(unquote(path.partition("?")[0])) if kind.startswith("sqlite") else None
 
     @classmethod
     def settings_customise_sources(

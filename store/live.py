@@ -8,7 +8,7 @@ import logging
 import time
 from collections.abc import Callable
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 import redis
 
@@ -107,5 +107,5 @@ def _client(broker_url: str) -> "redis.Redis | None":
     if broker_url.startswith("redis+socket://"):
         parts = urlsplit(broker_url)
         database = parse_qs(parts.query).get("virtual_host", ["0"])[0]
-        return redis.Redis(unix_socket_path=parts.path, db=int(database.strip("/") or 0), **timeouts)
+        return redis.Redis(unix_socket_path=unquote(parts.path), db=int(database.strip("/") or 0), **timeouts)
     return redis.Redis.from_url(broker_url, **timeouts) if broker_url.startswith(("redis://", "rediss://")) else None

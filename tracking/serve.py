@@ -9,6 +9,7 @@ import os
 import sys
 from pathlib import Path
 from typing import NoReturn
+from urllib.parse import quote
 
 NICE = 10
 """The niceness of the mirror and of MLflow's workers, once they have started.
@@ -31,7 +32,7 @@ def serve(*, bind: str, home: Path) -> NoReturn:
     """Become the MLflow server at `bind`, HOST:PORT or unix:PATH, with its database and artifacts below `home`."""
     home.mkdir(parents=True, exist_ok=True)
     where = {
-        "_MLFLOW_SERVER_FILE_STORE": f"sqlite:///{home / 'mlflow.db'}",
+        "_MLFLOW_SERVER_FILE_STORE": f"sqlite:///{quote(str(home / 'mlflow.db'))}",
         "_MLFLOW_SERVER_ARTIFACT_ROOT": "mlflow-artifacts:/",
         "_MLFLOW_SERVER_SERVE_ARTIFACTS": "true",
         "_MLFLOW_SERVER_ARTIFACT_DESTINATION": (home / "artifacts").as_uri(),

@@ -185,7 +185,7 @@ class Stack:
         return {
             "EPOCHAL_HOME": str(settings.home),
             "EPOCHAL_DATABASE_URL": settings.database_url,
-            "EPOCHAL_BROKER_URL": settings.broker_url or f"redis+socket://{addresses.broker_socket}?virtual_host=0",
+            "EPOCHAL_BROKER_URL": settings.broker_url or services.broker_url(addresses.broker_socket),
             "EPOCHAL_FILES_URL": settings.files_url,
             "EPOCHAL_MLFLOW_URL": addresses.mlflow,
             "EPOCHAL_MLFLOW_PUBLIC_URL": settings.mlflow_public_url,

@@ -8,7 +8,7 @@ import socket
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from ..errors import BrokerMissingError, PortTakenError
 from .home import Home
@@ -27,6 +27,11 @@ def broker(home: Home, socket_path: Path) -> Service:
     )
     log = home.logs / "broker.log"
     return Service("broker", command, log, ready=lambda: _pongs(socket_path), start_s=20.0, serves=True)
+
+
+def broker_url(socket_path: Path) -> str:
+    """Where the others find the broker."""
+    return f"redis+socket://{quote(str(socket_path))}?virtual_host=0"
 
 
 def broker_program() -> Path:

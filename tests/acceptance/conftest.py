@@ -11,8 +11,8 @@ from .embedded import Embedded
 
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Embedded]:
-    """One stack for all tests that leave it as they found it."""
-    embedded = Embedded(tmp_path_factory.mktemp("stack"))
+    """One stack for all tests that leave it as they found it, in a folder whose name means something in a URL."""
+    embedded = Embedded(tmp_path_factory.mktemp("stack") / "a #1 50%25?x")
     try:
         embedded.start()
         yield embedded

@@ -1,7 +1,12 @@
 """Pictures of jobs that train, through a real broker."""
 
+from pathlib import Path
+
+from epochal.stack.home import Home
+from epochal.stack.process import Child
+from epochal.stack.services import broker, broker_url
 from store.live import LivePictures
-from tests.services import own_broker
+from tests.services import eventually, own_broker
 
 
 def test_a_reader_gets_the_last_picture_and_those_that_follow_of_its_job_only() -> None:
@@ -17,6 +22,21 @@ def test_a_reader_gets_the_last_picture_and_those_that_follow_of_its_job_only() 
         assert not watch.waits
         worker.show("one", "lost")
         watch.close()
+
+
+def test_the_socket_of_a_broker_may_have_characters_that_mean_something_in_a_url(tmp_path: Path) -> None:
+    path = tmp_path / "a #1 50%25?x"
+    server = Child(broker(Home(tmp_path), path))
+    server.start()
+    try:
+        eventually(server.probe, 10.0, "the broker answers")
+        pictures = LivePictures(broker_url(path))
+        watch = pictures.watch("one")
+        pictures.show("one", "first")
+        assert watch.next(5.0) == "first"
+        watch.close()
+    finally:
+        server.end()
 
 
 def test_without_a_broker_there_are_no_pictures_and_no_errors() -> None:

@@ -1,6 +1,7 @@
 from pathlib import Path
 
 import pytest
+from sqlalchemy import make_url
 
 from spec.mlflow_address import MlflowAddress
 from spec.settings import BadSettingsError, Settings
@@ -11,6 +12,18 @@ def test_an_empty_environment_is_the_embedded_stack_in_its_home(tmp_path: Path) 
     assert settings.database_url == f"sqlite:///{tmp_path}/epochal.db"
     assert settings.files_url == f"file://{tmp_path}/files"
     assert (settings.host, settings.port) == ("127.0.0.1", 8000)
+
+
+def test_a_home_may_have_characters_that_mean_something_in_a_url(tmp_path: Path) -> None:
+    home = tmp_path / "a #1 50%25?x"
+    settings = Settings.read({"EPOCHAL_HOME": str(home)})
+    assert make_url(settings.database_url).database == str(home / "epochal.db")
+    assert settings.database_file == home / "epochal.db"
+
+
+def test_only_a_record_of_sqlite_is_a_file() -> None:
+    assert Settings.read({"EPOCHAL_DATABASE_URL": "sqlite:///lab.db?timeout=9"}).database_file == Path("lab.db")
+    assert Settings.read({"EPOCHAL_DATABASE_URL": "postgresql+psycopg://lab/epochal"}).database_file is None
 
 
 def test_an_unknown_name_is_an_error_that_lists_the_known_ones() -> None:
