@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
+from typing import TypeVar
 
 from spec.disk import is_full
 from spec.settings import Settings
@@ -21,6 +22,8 @@ from ..errors import ServiceFailedError
 from . import services
 from .home import Endpoints, Home, ServiceState
 from .process import Child, Service, end_together
+
+Shown = TypeVar("Shown")
 
 PROBE_EVERY_S = 0.1
 TAIL_LINES = 15
@@ -56,8 +59,8 @@ class Stack:
     ) -> None:
         self._settings = settings
         self._workers = workers
-        self._report = report
-        self._on_ready = on_ready
+        self._report = _even_unseen(report)
+        self._on_ready = _even_unseen(on_ready)
         self._home = Home(settings.home)
         self._children: list[Child] = []
         self._noted: list[ServiceState] = []
@@ -216,7 +219,9 @@ class Stack:
         def on_signal(_number: int, _frame: FrameType | None) -> None:
             self.stop()
 
-        kinds = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+        kinds = [signal.SIGINT, signal.SIGTERM]
+        if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup: it stays up after its user has gone
+            kinds.append(signal.SIGHUP)
         before = [signal.signal(kind, on_signal) for kind in kinds]
         try:
             yield
@@ -225,9 +230,19 @@ class Stack:
                 signal.signal(kind, handler)
 
 
+def _even_unseen(show: Callable[[Shown], None]) -> Callable[[Shown], None]:
+    """`show`, which may fail: a closed terminal, an ended reader or a full disk changes nothing in how a stack ends."""
+
+    def shown(what: Shown) -> None:
+        with contextlib.suppress(OSError):
+            show(what)
+
+    return shown
+
+
 @contextlib.contextmanager
 def _despite_a_full_disk() -> Iterator[None]:
-    """Go on where a line of the log or a file of the home could not be written: the services still run."""
+    """Go on where a file of the home or a log could not be written: the services still run."""
     try:
         yield
     except OSError as error:

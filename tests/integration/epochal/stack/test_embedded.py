@@ -1,0 +1,89 @@
+"""How a stack ends. Its only service here is one that sleeps."""
+
+import os
+import pty
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+import pytest
+
+from epochal.stack.home import Home
+from tests.services import eventually
+
+STACK = """
+import sys
+from pathlib import Path
+from epochal.stack.embedded import Addresses, Stack
+from epochal.stack.home import Endpoints
+from epochal.stack.process import Service
+from spec.settings import Settings
+
+
+class Sleeping(Stack):
+    def _start(self, addresses: Addresses) -> None:
+        self._launch(Service("sleeper", ("sleep", "600"), self._home.logs / "sleeper.log"))
+        self._home.publish(Endpoints(addresses.api, "", ""))
+
+
+Sleeping(Settings.read(), workers=0, report=lambda line: print(line, flush=True)).run()
+"""
+
+
+@contextmanager
+def sleeping(home: Home, output: int | IO[bytes], *, nohup: bool = False) -> Iterator[subprocess.Popen[bytes]]:
+    """A stack that writes to `output`, once it is up."""
+    environ = {**os.environ, "EPOCHAL_HOME": str(home.path), "EPOCHAL_PORT": "0"}
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN) if nohup else None
+    try:
+        process = subprocess.Popen([sys.executable, "-c", STACK], stdout=output, env=environ, start_new_session=True)
+    finally:
+        if nohup:
+            signal.signal(signal.SIGHUP, before)
+    try:
+        eventually(lambda: home.endpoints() is not None, 20.0, "the stack is up")
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+@pytest.mark.parametrize("kind", [signal.SIGHUP, signal.SIGINT])
+def test_a_stack_whose_terminal_is_closed_ends_in_order(tmp_path: Path, kind: signal.Signals) -> None:
+    home = Home(tmp_path)
+    master, slave = pty.openpty()
+    with sleeping(home, slave) as process:
+        (sleeper,) = home.services()
+        os.close(slave)
+        os.close(master)
+        process.send_signal(kind)
+        process.wait(30.0)
+        assert home.endpoints() is None
+        assert home.services() == []
+        assert not Path(f"/proc/{sleeper.pid}").exists()
+
+
+def test_a_stack_whose_reader_has_ended_ends_in_order(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    reader, writer = os.pipe()
+    with sleeping(home, writer) as process:
+        os.close(reader)
+        os.close(writer)
+        process.terminate()
+        process.wait(30.0)
+        assert home.endpoints() is None
+
+
+def test_a_stack_under_nohup_stays_up_when_its_user_leaves(tmp_path: Path) -> None:
+    with sleeping(Home(tmp_path), subprocess.DEVNULL, nohup=True) as process:
+        status = Path(f"/proc/{process.pid}/status").read_text()
+        ignored = re.search(r"SigIgn:\s*([0-9a-f]+)", status)
+        assert ignored is not None
+        assert int(ignored[1], 16) & 1 << (signal.SIGHUP - 1)
+        process.terminate()
+        assert process.wait(30.0) == 0
