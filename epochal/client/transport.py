@@ -73,7 +73,7 @@ class Transport:
     ) -> None:
         self.url = url
         self.sleep = sleep
-        here = urlsplit(url).hostname in ("127.0.0.1", "localhost", "::1")
+        here = is_here(url)
         self.http = httpx.Client(
             base_url=f"{url}/api/v1",
             headers={"Authorization": f"Bearer {token}"} if token else {},
@@ -189,6 +189,11 @@ class Transport:
             except SSEError as error:
                 status = source.response.status_code
                 raise AnswerError(f"The server sent no event stream: {error}.", status=status) from error
+
+
+def is_here(url: str) -> bool:
+    """Whether it is a URL of this machine. Raises `ValueError` for what is no URL."""
+    return urlsplit(url).hostname in ("127.0.0.1", "localhost", "::1")
 
 
 def path_of(*parts: str) -> str:

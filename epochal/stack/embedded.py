@@ -252,6 +252,7 @@ def _despite_a_full_disk() -> Iterator[None]:
 
 def as_service(home: Home, *, workers: int, environ: Mapping[str, str], outlives: bool) -> Service:
     """A whole stack as one process."""
+    home.create()  # before its log is in it
     command = services.python("epochal", "up", "--workers", str(workers))
     log = home.logs / "stack.log"
     environ = {**environ, "EPOCHAL_HOME": str(home.path), "PYTHONUNBUFFERED": "1"}

@@ -3,18 +3,19 @@
 import fcntl
 import json
 import os
+import platform
 import secrets
 import shutil
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from html import escape
 from pathlib import Path
 from typing import Any
 
-from ..errors import AlreadyUpError
+from ..errors import AlreadyUpError, StackError
 
 SOCKET_PATH_LIMIT = 100
 """Longest path of a unix socket, in bytes: 108 on Linux and 104 on macOS, with the closing zero."""
@@ -55,11 +56,16 @@ class Home:
         self._state_file = self.path / "services.json"
         self._redirect_file = self.path / "open.html"
 
+    def create(self) -> None:
+        """Make the folder. Others get no rights to it, unless it holds something already: then they keep theirs."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        if not any(self.path.iterdir()):
+            self.path.chmod(0o700)
+
     @contextmanager
     def lock(self) -> Iterator[None]:
         """Hold the lock of this home, so that no other stack starts on it. Raises `AlreadyUpError`."""
-        self.path.mkdir(parents=True, exist_ok=True)
-        self.path.chmod(0o700)  # files of an older release are more open
+        self.create()
         self.logs.mkdir(exist_ok=True)
         with self._lock_file.open("a+") as file:
             patience_ends = time.monotonic() + LOCK_PATIENCE_S
@@ -67,21 +73,29 @@ class Home:
                 if time.monotonic() > patience_ends:
                     self.refuse_if_up()
                 time.sleep(0.05)
-            self.withdraw()  # files of a stack that was killed, before this process appears as the owner
             file.truncate(0)
-            file.write(str(os.getpid()))
+            self.withdraw()  # files of a stack that was killed, before this process appears as the owner
+            file.write(f"{os.getpid()} {platform.node()}")
             file.flush()
             yield
 
     def owner(self) -> int | None:
-        """The process id of the stack that is up here; None when there is none."""
+        """The process id of the stack that is up here; None when there is none, or when it has just begun to start."""
         try:
             with self._lock_file.open() as file:
                 if _try_lock(file.fileno(), fcntl.LOCK_SH):
                     return None
-                return int(file.read() or 0)
+                return int(file.read().partition(" ")[0] or 0) or None
         except FileNotFoundError:
             return None
+
+    def other_machine(self) -> str | None:
+        """The machine on which the last stack of this home was started; None when it is this one."""
+        try:
+            machine = self._lock_file.read_text().partition(" ")[2]
+        except FileNotFoundError:
+            return None
+        return machine if machine not in ("", platform.node()) else None
 
     def refuse_if_up(self) -> None:
         """Raise `AlreadyUpError` when a stack is up here."""
@@ -101,11 +115,18 @@ class Home:
         return self._token_file.read_text().strip()
 
     def endpoints(self) -> Endpoints | None:
-        """The addresses of the stack that is up; None when there is none."""
+        """The addresses that a stack has published, also one that was killed since; None when there are none."""
         try:
             return Endpoints(**json.loads(self.endpoints_file.read_text()))
-        except FileNotFoundError:
+        except (FileNotFoundError, ValueError, TypeError):  # a power cut may leave an empty file
             return None
+
+    def up(self) -> Endpoints | None:
+        """The addresses of the stack that is up; None when there is none: its port may be another program's by now.
+
+        Where the home is shared, another machine may not see the lock, so that what was published there is believed.
+        """
+        return self.endpoints() if self.owner() is not None or self.other_machine() is not None else None
 
     def publish(self, endpoints: Endpoints) -> None:
         """Write down the addresses, for clients."""
@@ -131,23 +152,40 @@ class Home:
         """The states of the services; empty when no stack is up."""
         try:
             noted: list[dict[str, Any]] = json.loads(self._state_file.read_text())
-        except FileNotFoundError:
+            return [ServiceState(**service) for service in noted]
+        except (FileNotFoundError, ValueError, TypeError):  # a power cut may leave an empty file
             return []
-        return [ServiceState(**service) for service in noted]
 
     @contextmanager
     def socket(self, name: str) -> Iterator[Path]:
         """A path for a unix socket: here, or in a private temporary folder where this path would be too long."""
         path = self.path / name
-        if len(os.fsencode(path)) < SOCKET_PATH_LIMIT:
+        if _fits_a_socket(path):
             yield path
             path.unlink(missing_ok=True)
             return
-        folder = Path(tempfile.mkdtemp(prefix="epochal-", dir=os.environ.get("XDG_RUNTIME_DIR")))
+        folder = self._short_folder(name)
         try:
             yield folder / name
         finally:
             shutil.rmtree(folder, ignore_errors=True)
+
+    def _short_folder(self, name: str) -> Path:
+        """A new private folder in which a socket of that name has a short enough path. Raises `StackError`."""
+        for place in (os.environ.get("XDG_RUNTIME_DIR") or None, None, "/tmp"):  # noqa: S108 - None: what TMPDIR names
+            with suppress(OSError):
+                folder = Path(tempfile.mkdtemp(prefix="epochal-", dir=place))
+                if _fits_a_socket(folder / name):
+                    return folder
+                folder.rmdir()
+        raise StackError(
+            f"A socket in {self.path} would have too long a path, and no folder for temporary files can take it: "
+            f"set EPOCHAL_HOME to a folder with a shorter path, or TMPDIR to one in which you may write."
+        )
+
+
+def _fits_a_socket(path: Path) -> bool:
+    return len(os.fsencode(path)) < SOCKET_PATH_LIMIT
 
 
 def _try_lock(descriptor: int, kind: int) -> bool:

@@ -17,6 +17,7 @@ from epochal.errors import (
     NotAllowedError,
     NotFoundError,
     ServerUnreachableError,
+    WrongUseError,
 )
 from epochal.stack.home import Endpoints, Home
 from spec.field_error import FieldError
@@ -234,22 +235,34 @@ def test_the_embedded_stack_is_found_by_itself(tmp_path: Path, monkeypatch: pyte
     monkeypatch.delenv("EPOCHAL_TOKEN", raising=False)
     with pytest.raises(ServerUnreachableError, match="epochal up"):
         Api()
-    Home(tmp_path).publish(Endpoints(api="http://127.0.0.1:1", mlflow="", token="epo_local"))
-    assert Api().url == "http://127.0.0.1:1"
+    home = Home(tmp_path)
+    with home.lock():
+        home.publish(Endpoints(api="http://127.0.0.1:1", mlflow="", token="epo_local"))
+        assert Api().url == "http://127.0.0.1:1"
+    with pytest.raises(ServerUnreachableError, match="no stack is up"):  # it was killed, and the port is anybody's
+        Api()
+
+
+def test_an_address_that_is_no_url_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EPOCHAL_URL", "http://[::")
+    with pytest.raises(WrongUseError, match="EPOCHAL_URL, is not valid"):
+        Api()
 
 
 def test_the_embedded_stack_s_token_goes_to_no_other_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("EPOCHAL_HOME", str(tmp_path))
     monkeypatch.delenv("EPOCHAL_TOKEN", raising=False)
-    Home(tmp_path).publish(Endpoints(api="http://127.0.0.1:1", mlflow="", token="epo_local"))
     seen: list[httpx.Request] = []
 
     def handle(request: httpx.Request) -> httpx.Response:
         seen.append(request)
         return httpx.Response(200, json=view())
 
-    Api("http://elsewhere", transport=httpx.MockTransport(handle)).job("x")
-    Api("http://127.0.0.1:1", transport=httpx.MockTransport(handle)).job("x")
+    home = Home(tmp_path)
+    with home.lock():
+        home.publish(Endpoints(api="http://127.0.0.1:1", mlflow="", token="epo_local"))
+        Api("http://elsewhere", transport=httpx.MockTransport(handle)).job("x")
+        Api("http://127.0.0.1:1", transport=httpx.MockTransport(handle)).job("x")
     assert [request.headers.get("Authorization") for request in seen] == [None, "Bearer epo_local"]
 
 
