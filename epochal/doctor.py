@@ -15,6 +15,8 @@ from spec.findings import CLOCKS_S, FINDINGS, Finding, clock_differs, ok, warnin
 from spec.meant import meant
 from spec.settings import PREFIX, BadSettingsError, Settings
 
+from .client.transport import is_here
+from .stack.file_system import network_warning
 from .stack.home import Home
 from .stack.services import broker_url
 
@@ -28,7 +30,7 @@ def examine(environ: Mapping[str, str] = os.environ) -> list[Finding]:
     settings, good, found = settings_of(environ)
     home = Home(settings.home)
     found += _services(home)
-    endpoints = home.endpoints()
+    endpoints = home.up()
     url = (settings.url or (endpoints.api if endpoints else "")).rstrip("/")
     token = settings.token or (endpoints.token if endpoints and endpoints.api == url else "")
     if url:
@@ -38,6 +40,8 @@ def examine(environ: Mapping[str, str] = os.environ) -> list[Finding]:
         broker = home.path / "valkey.sock"
         embedded = {f"{PREFIX}BROKER_URL": broker_url(broker)} if broker.exists() else {}
         found += _program("record", ("store", "doctor"), embedded | good)
+        if on_network := network_warning(settings):
+            found.append(on_network)
     found += _program("devices", ("worker.doctor",), good)
     if not (url or reaches_record):
         found.append(
@@ -94,8 +98,8 @@ def _services(home: Home) -> Iterator[Finding]:
 def _api(url: str, token: str) -> Iterator[Finding]:
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     try:
-        client = httpx.Client(base_url=url, headers=headers, timeout=ANSWERS_S)
-    except (httpx.InvalidURL, UnicodeEncodeError) as error:  # the token may have letters that no header has
+        client = httpx.Client(base_url=url, headers=headers, timeout=ANSWERS_S, trust_env=not is_here(url))
+    except (httpx.InvalidURL, ValueError) as error:  # the token may have letters that no header has
         yield wrong("API", f"EPOCHAL_URL or EPOCHAL_TOKEN cannot be sent: {error}", "Type it again.")
         return
     with client:

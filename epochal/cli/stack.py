@@ -20,6 +20,7 @@ from ..client import Api
 from ..client.address import address
 from ..errors import NotUpError, StackError, WrongUseError
 from ..stack.embedded import Stack, as_service, await_ready
+from ..stack.file_system import network_warning
 from ..stack.home import Endpoints, Home
 from ..stack.process import Child
 from .console import Json, print_result, remark, screen
@@ -65,6 +66,8 @@ def up(
     settings = read_settings()
     os.umask(0o077)  # the record, uploads, models and logs are for their owner only; all services inherit this
     _demand_home(settings.home)
+    if found := network_warning(settings):
+        remark(f"{found.says} {found.fix}")
     if detach:
         answer_endpoints(_detach(settings, workers), as_json=as_json)
         return
@@ -85,6 +88,10 @@ def down(as_json: Json = False) -> None:
     pid = home.owner()
     if pid is None:
         raise NotUpError(f"No stack is up on {home.path}.")
+    if machine := home.other_machine():
+        raise StackError(
+            f"The stack on {home.path} is up on the machine {machine} (process {pid}): run `epochal down` there."
+        )
     os.kill(pid, signal.SIGTERM)
     for hurry in (False, True):
         patience_ends = time.monotonic() + DOWN_WITHIN_S
@@ -195,7 +202,7 @@ def read_settings() -> Settings:
 def _demand_home(home: Path) -> None:
     """Make the folder of the stack. Raises `WrongUseError` when nothing can be written there."""
     try:
-        home.mkdir(parents=True, exist_ok=True)
+        Home(home).create()
         with tempfile.TemporaryFile(dir=home):
             pass
     except OSError as error:
@@ -209,8 +216,14 @@ def _detach(settings: Settings, workers: int) -> Endpoints:
     home.refuse_if_up()
     stack = Child(as_service(home, workers=workers, environ={}, outlives=True))
     stack.start()
-    endpoints = await_ready(home, stack)
-    _await_workers(endpoints, workers)
+    try:
+        endpoints = await_ready(home, stack)
+        _await_workers(endpoints, workers)
+    except BaseException:  # Ctrl-C, too: who is not told that it is up looks for no stack
+        if stack.pid is not None:
+            remark("Stopping ...")
+        stack.end()
+        raise
     return endpoints
 
 

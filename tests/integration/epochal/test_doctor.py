@@ -107,6 +107,18 @@ def test_another_server_is_not_taken_for_an_api(tmp_path: Path, monkeypatch: pyt
     assert any("behind this machine's" in one for one in said)
 
 
+def test_an_api_of_this_machine_is_asked_by_no_proxy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from epochal import doctor as examined
+
+    monkeypatch.setattr(examined, "_program", lambda *_: [])
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    with stranger() as url:
+        found = examined.examine({"EPOCHAL_URL": url, "EPOCHAL_HOME": str(tmp_path)})
+    assert any(one.says.startswith(f"{url} answers within") for one in found), found
+
+
 def test_where_nothing_is_known_it_says_how_to_begin(tmp_path: Path) -> None:
     said = doctor(home=str(tmp_path / "none"))
     assert said.returncode == 1

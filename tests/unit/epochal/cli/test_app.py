@@ -1,5 +1,7 @@
 import errno
 import io
+import os
+import platform
 import re
 import sys
 from importlib.metadata import version
@@ -13,8 +15,11 @@ from typer.main import get_command
 from epochal.cli import app, stack
 from epochal.cli.models import json_rows
 from epochal.errors import BadSpecError
-from epochal.stack.home import Endpoints
+from epochal.stack.file_system import network_warning
+from epochal.stack.home import Endpoints, Home
+from epochal.stack.process import Child, Service
 from spec.field_error import FieldError
+from spec.settings import Settings
 
 COMMANDS = (
     *(
@@ -354,3 +359,45 @@ def test_many_jobs_are_cancelled_only_after_a_yes(
     assert run("cancel", "--all") == 1
     assert "Cancel all jobs that your token sees?" in capsys.readouterr().err
     assert run("cancel", "--all", "--yes") == 3  # asked, and nobody answers
+
+
+def test_down_signals_no_process_for_a_stack_of_another_machine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    signalled = list[tuple[int, int]]()
+    monkeypatch.setattr(os, "kill", lambda *sent: signalled.append(sent))
+    with Home(tmp_path / "home").lock():
+        here = platform.node()
+        monkeypatch.setattr(platform, "node", lambda: "elsewhere")
+        assert run("down") == 1
+    assert f"on the machine {here}" in capsys.readouterr().err
+    assert signalled == []
+
+
+def test_ctrl_c_while_a_detached_stack_starts_ends_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    started = list[Child]()
+
+    def interrupt(_: Home, child: Child) -> None:
+        started.append(child)
+        raise KeyboardInterrupt
+
+    asleep = Service("stack", ("sleep", "600"), tmp_path / "stack.log", outlives=True)
+    monkeypatch.setattr(stack, "as_service", lambda *_, **__: asleep)
+    monkeypatch.setattr(stack, "await_ready", interrupt)
+    monkeypatch.setattr(os, "umask", lambda _: 0)
+    assert run("up", "--detach") != 0
+    assert "Stopping ..." in capsys.readouterr().err
+    assert [child.pid for child in started] == [None]
+
+
+def test_a_record_of_sqlite_on_a_network_file_system_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    mounts = tmp_path / "mounts"
+    mounts.write_text(f"/dev/sda / ext4 rw 0 0\nlab:/home {tmp_path}/my\\040lab nfs4 rw,relatime 0 0\n")
+    monkeypatch.setattr("epochal.stack.file_system.MOUNTS", mounts)
+    found = network_warning(Settings.read({"EPOCHAL_HOME": str(tmp_path / "my lab" / "home")}))
+    assert found is not None
+    assert "(nfs4)" in found.says
+    for setting in ({"EPOCHAL_HOME": "/elsewhere"}, {"EPOCHAL_DATABASE_URL": "postgresql+psycopg://lab/epochal"}):
+        assert network_warning(Settings.read(setting)) is None
