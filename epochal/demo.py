@@ -1,6 +1,7 @@
 """`make demo`: the embedded stack, one job, a bulk of eight, their progress and results; then everything stops."""
 
 import os
+import shlex
 import shutil
 import sys
 import time
@@ -54,7 +55,8 @@ def main() -> None:
     except KeyboardInterrupt:
         screen.print("\nStopped.")
         sys.exit(130)
-    screen.print(f"Everything is stopped. To see it again, with the MLflow UI:\n  EPOCHAL_HOME={home.path} make up")
+    screen.print("Everything is stopped. To see it again, with the MLflow UI:")
+    screen.print(f"  EPOCHAL_HOME={shlex.quote(str(home.path))} make up", markup=False, soft_wrap=True)
 
 
 @contextmanager

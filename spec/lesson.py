@@ -4,6 +4,7 @@ A lesson asks a question, asks for a prediction, names the runs that answer it, 
 says of its runs it also claims in numbers, and each claim is checked when the runs have ended.
 """
 
+import logging
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -21,6 +22,8 @@ from .sweep import with_fields
 from .validation_errors import sentences
 from .verdict import VerdictKind
 from .views import Curve, JobView
+
+log = logging.getLogger(__name__)
 
 LESSONS = Path(__file__).parents[1] / "examples" / "lessons"
 """The folder of the lessons that come with the service."""
@@ -227,6 +230,10 @@ def read(file: Path) -> Lesson:
 
 def lessons_in(folder: Path = LESSONS) -> Iterator[tuple[str, Path]]:
     """The name and the file of each lesson in a folder, in the order of the files; 01-bias.yaml is the lesson bias."""
+    if not folder.is_dir():
+        log.warning("there is no folder of lessons %s", folder)
     for file in sorted(folder.glob("*.y*ml")):
         if found := _FILE.fullmatch(file.name):
             yield found["name"], file
+        else:
+            log.warning("%s is left out: a lesson is named like 13-my-idea.yaml, with a to z, 0 to 9 and -", file)

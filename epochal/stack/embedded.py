@@ -190,6 +190,7 @@ class Stack:
             "EPOCHAL_DATABASE_URL": settings.database_url,
             "EPOCHAL_BROKER_URL": settings.broker_url or services.broker_url(addresses.broker_socket),
             "EPOCHAL_FILES_URL": settings.files_url,
+            "EPOCHAL_LESSONS": settings.lessons and str(Path(settings.lessons).absolute()),  # services run in the home
             "EPOCHAL_MLFLOW_URL": addresses.mlflow,
             "EPOCHAL_MLFLOW_PUBLIC_URL": settings.mlflow_public_url,
             "EPOCHAL_PUBLIC_URL": settings.public_url or addresses.api,

@@ -70,6 +70,19 @@ def test_twelve_lessons_come_with_the_service_in_their_order() -> None:
     assert (names[0], names[5], names[-1]) == ("bias", "step-size", "seeds")
 
 
+def test_a_lesson_whose_file_has_another_name_and_a_folder_that_is_none_are_logged(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    for name in ("13-my-idea.yaml", "My Idea.yaml", "notes.txt"):
+        (tmp_path / name).touch()
+    assert [name for name, _ in lessons_in(tmp_path)] == ["my-idea"]
+    assert list(lessons_in(tmp_path / "none")) == []
+    assert [record.levelname for record in caplog.records] == ["WARNING", "WARNING"]
+    assert "My Idea.yaml is left out" in caplog.messages[0]
+    assert "13-my-idea.yaml" in caplog.messages[0]
+    assert str(tmp_path / "none") in caplog.messages[1]
+
+
 def test_a_file_that_is_no_lesson_is_refused_with_its_name_and_the_field(tmp_path: Path) -> None:
     file = tmp_path / "mine.yaml"
     file.write_text("title: Only a title\n")

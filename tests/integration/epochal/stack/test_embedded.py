@@ -1,4 +1,4 @@
-"""How a stack ends. Its only service here is one that sleeps."""
+"""What a stack gives its services, and how it ends. Its only service here is one that sleeps."""
 
 import os
 import pty
@@ -9,8 +9,8 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
 
+import psutil
 import pytest
 
 from epochal.stack.home import Home
@@ -27,7 +27,8 @@ from spec.settings import Settings
 
 class Sleeping(Stack):
     def _start(self, addresses: Addresses) -> None:
-        self._launch(Service("sleeper", ("sleep", "600"), self._home.logs / "sleeper.log"))
+        log = self._home.logs / "sleeper.log"
+        self._launch(Service("sleeper", ("sleep", "600"), log, self._environ(addresses), self._home.path))
         self._home.publish(Endpoints(addresses.api, "", ""))
 
 
@@ -36,9 +37,9 @@ Sleeping(Settings.read(), workers=0, report=lambda line: print(line, flush=True)
 
 
 @contextmanager
-def sleeping(home: Home, output: int | IO[bytes], *, nohup: bool = False) -> Iterator[subprocess.Popen[bytes]]:
+def sleeping(home: Home, output: int, *, nohup: bool = False, lessons: str = "") -> Iterator[subprocess.Popen[bytes]]:
     """A stack that writes to `output`, once it is up."""
-    environ = {**os.environ, "EPOCHAL_HOME": str(home.path), "EPOCHAL_PORT": "0"}
+    environ = {**os.environ, "EPOCHAL_HOME": str(home.path), "EPOCHAL_PORT": "0", "EPOCHAL_LESSONS": lessons}
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN) if nohup else None
     try:
         process = subprocess.Popen([sys.executable, "-c", STACK], stdout=output, env=environ, start_new_session=True)
@@ -87,3 +88,10 @@ def test_a_stack_under_nohup_stays_up_when_its_user_leaves(tmp_path: Path) -> No
         assert int(ignored[1], 16) & 1 << (signal.SIGHUP - 1)
         process.terminate()
         assert process.wait(30.0) == 0
+
+
+@pytest.mark.parametrize(("given", "passed"), [("own", str(Path("own").absolute())), ("", "")])
+def test_a_folder_of_lessons_is_the_one_that_its_user_sees(tmp_path: Path, given: str, passed: str) -> None:
+    home = Home(tmp_path)
+    with sleeping(home, subprocess.DEVNULL, lessons=given):
+        assert psutil.Process(home.services()[0].pid).environ()["EPOCHAL_LESSONS"] == passed
