@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from spec.lesson import Seen, lessons_in, read
-from spec.verdict import judge
+from spec.lesson import Ending, Seen, lessons_in, read
+from spec.verdict import VerdictKind, judge
 from trainer.callbacks import RecordingCallbacks
 from trainer.fit import Entry, fit
 
@@ -19,6 +19,9 @@ def test_a_lesson_shows_what_it_claims(name: str, file: Path) -> None:
     entries = sorted((Entry(run, spec) for run, spec in jobs.items()), key=lambda entry: entry.spec.pack_key)
     for _, alike in groupby(entries, lambda entry: entry.spec.pack_key):
         fit(list(alike), kept, device=torch.device("cpu"), limit=64)
+    diverge = {one.run for one in lesson.claims if isinstance(one, Ending) and one.verdict is VerdictKind.diverged}
+    ends = {run: outcome.end for run, outcome in kept.outcomes.items()}
+    assert ends == {run: "diverged" if run in diverge else "succeeded" for run in jobs}
     seen: dict[str, Seen] = {}
     for run, spec in jobs.items():
         verdict = judge(spec, kept.curves[run])
