@@ -54,6 +54,7 @@ GUESTS = f"{PREFIX}/guests"
 ALLOWED = frozenset(
     {
         "jobs.submit",
+        "jobs.submit_many",
         "jobs.check",
         "control.cancel",
         "control.pause",

@@ -68,12 +68,12 @@ def _classroom(tokens: TokenStore) -> TokenRecord:
     return found
 
 
-def for_guest(spec: JobSpec) -> JobSpec:
-    """The job as a guest may submit it, with a limit of time. Raises `BadFieldsError`."""
+def for_guest(spec: JobSpec, path: str = "") -> JobSpec:
+    """The job at this path of the body as a guest may submit it, with a limit of time. Raises `BadFieldsError`."""
     if spec.priority > 0:
-        raise BadFieldsError.of("priority", "must be at most 0 for a guest")
+        raise BadFieldsError.of(f"{path}priority", "must be at most 0 for a guest")
     if spec.resources.gpus > 1:
-        raise BadFieldsError.of("resources.gpus", "must be 1 for a guest")
+        raise BadFieldsError.of(f"{path}resources.gpus", "must be 1 for a guest")
     if spec.timeout_s is not None and spec.timeout_s > MOST_TRAINING_S:
-        raise BadFieldsError.of("timeout_s", f"must be at most {MOST_TRAINING_S:g} for a guest")
+        raise BadFieldsError.of(f"{path}timeout_s", f"must be at most {MOST_TRAINING_S:g} for a guest")
     return spec if spec.timeout_s is not None else spec.model_copy(update={"timeout_s": MOST_TRAINING_S})

@@ -10,6 +10,7 @@ from spec.architectures import feature_maps
 from spec.estimate import estimate
 from spec.job import JobSpec
 from spec.views import MOST_COUNTED, Bulk, BulkIds, CancelledMany, Check, Curve, Events, JobPage, JobView
+from store.records import Submitted
 
 from .answers import PREFIX, event_view
 from .auth import principal
@@ -44,15 +45,7 @@ jobs = Blueprint("jobs", __name__, url_prefix=f"{PREFIX}/jobs")
 )
 def submit() -> Response:
     """Store a job and wake a worker."""
-    spec, services, who = _spec(), service(JobServices), principal()
-    if who.is_guest:
-        spec = for_guest(spec)
-    submitted = services.submit(
-        [spec],
-        owner=who.owner,
-        idempotency=idempotency([spec]),
-        most=MOST_JOBS if who.is_guest else None,
-    )
+    services, submitted = service(JobServices), _submitted([_spec()], [""])
     view = services.brief(submitted.jobs[0], services.warnings(submitted.jobs))
     answer = json_response(view, 200 if submitted.replayed else 201)
     answer.headers["Location"] = f"{PREFIX}/jobs/{view.id}"
@@ -63,10 +56,9 @@ def submit() -> Response:
 @documented("Submit many jobs, all or none", body=Bulk, answer=BulkIds, status=201, headers=("Idempotency-Key",))
 def submit_many() -> Response:
     """Store up to 10,000 jobs in one transaction."""
-    bulk, services, owner = parse(Bulk, read_json(request, limit=BULK_LIMIT)), service(JobServices), principal().owner
+    bulk, services = parse(Bulk, read_json(request, limit=BULK_LIMIT)), service(JobServices)
     paths = [f"jobs.{index}." for index in range(len(bulk.jobs))]
-    specs = _resolved(bulk.jobs, paths)
-    submitted = services.submit(specs, owner=owner, idempotency=idempotency(specs))
+    submitted = _submitted(_resolved(bulk.jobs, paths), paths)
     ids = BulkIds(ids=[job.id for job in submitted.jobs], warnings=services.warnings(submitted.jobs))
     return json_response(ids, 200 if submitted.replayed else 201)
 
@@ -162,6 +154,15 @@ def fetch_file(job_id: UUID, name: str) -> Response:
     artifact, content = service(JobServices).file(visible_job(job_id), name)
     headers = {"Content-Disposition": f'attachment; filename="{name}"', "ETag": f'"{artifact.sha256}"'}
     return Response(content, headers=headers, content_type="application/octet-stream")
+
+
+def _submitted(specs: Sequence[JobSpec], paths: Sequence[str]) -> Submitted:
+    """Store the jobs, all or none; a guest has a few small ones."""
+    who = principal()
+    if who.is_guest:
+        specs = list(map(for_guest, specs, paths))
+    most = MOST_JOBS if who.is_guest else None
+    return service(JobServices).submit(specs, owner=who.owner, idempotency=idempotency(specs), most=most)
 
 
 def _spec() -> JobSpec:

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 from werkzeug.http import parse_cookie
+from werkzeug.test import TestResponse
 
 from api.auth import COOKIE
 from api.guests import MOST_GUESTS, MOST_JOBS, MOST_TRAINING_S
@@ -61,7 +62,6 @@ def test_guests_train_jobs_of_their_own_until_the_classroom_ends(both: Service) 
 @pytest.mark.parametrize(
     ("method", "path"),
     [
-        ("POST", f"{JOBS}/bulk"),
         ("POST", f"{JOBS}/cancel"),
         ("POST", "/api/v1/sweeps"),
         ("POST", "/api/v1/datasets"),
@@ -88,6 +88,22 @@ def test_a_guest_has_a_few_small_jobs(both: Service) -> None:
     assert both.ask("POST", f"{JOBS}/{ids[1]}/cancel", token=None, headers=guest).status_code == 200
     assert both.ask("POST", JOBS, json=XOR, token=None, headers=guest).status_code == 201
     assert both.store.counts()[JobStatus.paused] == 1
+
+
+def test_many_jobs_of_a_guest_are_few_and_small_too_and_are_submitted_all_or_none(both: Service) -> None:
+    guest = enter(both, classroom(both)["token"])
+
+    def submit(*jobs: dict[str, Any]) -> TestResponse:
+        return both.ask("POST", f"{JOBS}/bulk", json={"jobs": jobs}, token=None, headers=guest)
+
+    refused = is_problem(submit(XOR, XOR | {"priority": 1}), 422)
+    assert refused["errors"][0]["path"] == "jobs.1.priority"
+    made = submit(*[XOR] * 8).get_json()
+    shown = both.ask("GET", f"{JOBS}/{made['ids'][7]}", token=None, headers=guest).get_json()
+    assert shown["spec"]["timeout_s"] == MOST_TRAINING_S
+    is_problem(submit(*[XOR] * 5), 429)
+    assert both.store.counts()[JobStatus.queued] == 8
+    assert submit(*[XOR] * 4).status_code == 201
 
 
 def test_the_token_of_a_classroom_lets_guests_in_and_does_nothing_else(api: Service) -> None:
