@@ -71,6 +71,7 @@ export class Training {
   async start(body: Record<string, unknown>): Promise<string | null> {
     this.#clickedAt = performance.now();
     this.status = "sending";
+    this.error = null;
     try {
       const job = await ask(api.POST("/api/v1/jobs", { body: body as never }));
       if (this.status !== "sending") {
