@@ -251,7 +251,8 @@ def answer_endpoints(endpoints: Endpoints, *, as_json: bool) -> None:
 
 def _show_link(endpoints: Endpoints) -> None:
     """Print the link that signs a browser in; only on a terminal, since logs must not hold a token."""
-    typer.echo(f"Page     {sign_in_link(endpoints.api, endpoints.token)}")
+    page = read_settings().public_url.rstrip("/") or endpoints.api
+    typer.echo(f"Page     {sign_in_link(page, endpoints.token)}")
 
 
 def sign_in_link(url: str, token: str) -> str:
