@@ -271,7 +271,9 @@ class LearningCurve:
 
     @property
     def is_flat(self) -> bool:
-        """Whether the network has learnt nothing of training rows either."""
+        """Whether the network has learnt nothing of training rows either; one epoch tells only beside a known baseline."""
+        if self.is_one_epoch and not self.is_baseline_known:
+            return False
         return 1.0 - min(self.train) / self._entropy < FLAT
 
     @property
@@ -377,6 +379,11 @@ class LearningCurve:
     def is_one_epoch(self) -> bool:
         """Whether there is nothing to compare the first epoch with."""
         return len(self.train) == 1
+
+    @property
+    def is_best_at_first(self) -> bool:
+        """Whether the first of several epochs is the best."""
+        return self.best == 0 and not self.is_one_epoch
 
     @property
     def is_best_at_last(self) -> bool:

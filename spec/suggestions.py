@@ -158,12 +158,12 @@ def _for_network(spec: JobSpec, shape: LearningCurve) -> Suggestion:
         return suggestion
     hinders = learnt and max(_dropouts(spec)) > (HIGH_DROPOUT if wider is None else 0.0)
     no_dropout = {"dropout": 0.0} if hinders else {}
-    if _is_large(spec) and (shape.is_flat or shape.best == 0):
+    if _is_large(spec) and (shape.is_flat or shape.is_best_at_first):
         rate = min(spec.learning_rate / 10, spec.optimizer.usual_rate) if shape.is_flat else _smaller_rate(spec)
         return _slower(spec, "The learning rate is too large, or hidden neurons have died.", rate, **no_dropout)
     if _is_small(spec) and (shape.still_falls or shape.is_best_at_last or shape.is_one_epoch):
         return _faster(spec)
-    if shape.is_one_epoch and not _is_large(spec):
+    if shape.is_one_epoch:
         return longer(spec, shape)
     if hinders and _is_large(spec):
         reason = "Dropout keeps the network from fitting, and the learning rate is large."

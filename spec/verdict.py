@@ -213,6 +213,8 @@ def _poor(shape: LearningCurve) -> str:
         explained = "" if r2 is None else f"validation R2 is {_number(r2)}"
         if not shape.ends_at_zero:
             return f"{shape.where}, {explained}"
+        if shape.is_one_epoch and not shape.is_baseline_known:
+            return f"training loss after one epoch is {shape.train[0]:.3g}" + (explained and f", and {explained}")
         left = _percent(shape.train[shape.best] / shape.baseline)
         whose = "an untrained network's" if shape.is_baseline_known else "the first epoch's"
         return f"training loss {shape.where} is {left} of {whose}" + (explained and f", and {explained}")

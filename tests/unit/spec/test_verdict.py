@@ -228,6 +228,19 @@ def test_after_one_epoch_nobody_says_that_there_is_no_relation(loss: float) -> N
     assert (verdict.kind, changed(verdict)["epochs"]) == (VerdictKind.underfit, 10)
 
 
+@pytest.mark.parametrize("standardize", [False, True], ids=["no known baseline", "below the baseline"])
+def test_after_one_epoch_nobody_blames_a_large_rate_for_a_loss_that_may_have_fallen(standardize: bool) -> None:
+    verdict = regression([0.8], 0.2, epochs=1, learning_rate=0.5, standardize=standardize)
+    assert "first epoch's" not in verdict.sentence
+    assert verdict.sentence.endswith("One epoch shows little. Try more epochs: 10.")
+    assert changed(verdict)["epochs"] == 10
+
+
+def test_one_epoch_at_a_guesss_loss_blames_a_large_rate() -> None:
+    verdict = verdict_of([1.1], [1.1], epochs=1, learning_rate=0.5, accuracies=(0.4, 0.35))
+    assert "The learning rate is too large" in verdict.sentence
+
+
 def test_one_rise_in_five_epochs_is_no_oscillation() -> None:
     assert verdict_of([1.0, 0.8, 0.95, 0.5, 0.4], [0.9, 0.7, 0.6, 0.5, 0.4], epochs=5).kind is VerdictKind.good
 
