@@ -200,6 +200,7 @@ class Adamax(Moments):
     """Kingma and Ba 2015, section 7.1 (torch.optim.Adamax)."""
 
     type: Literal["adamax"] = "adamax"
+    beta2: Annotated[Fraction, Field(description="Decay of the largest size of a gradient so far.")] = 0.999
 
     @property
     def buffers(self) -> Mapping[str, float]:
@@ -213,8 +214,10 @@ class Lion(OptimizerSpec):
     decoupled: ClassVar[bool] = True
 
     type: Literal["lion"] = "lion"
-    beta1: Beta1 = 0.9
-    beta2: Beta2 = 0.99
+    beta1: Annotated[
+        Fraction, Field(description="Share of the running mean of gradients in a step; the rest is the gradient's.")
+    ] = 0.9
+    beta2: Beta1 = 0.99
 
     @property
     def usual_rate(self) -> float:

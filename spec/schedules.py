@@ -9,7 +9,14 @@ from pydantic import Field
 
 from .base import Count, Named, Real, one_of
 
-FloorShare = Annotated[Real, Field(ge=0.0, le=1.0, description="Last rate, as a share of learning_rate.")]
+FloorShare = Annotated[
+    Real,
+    Field(
+        ge=0.0,
+        le=1.0,
+        description="Share of learning_rate to which the cosine falls; the epoch after the last one would have it.",
+    ),
+]
 
 
 class ScheduleSpec(Named):

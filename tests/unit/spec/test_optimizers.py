@@ -30,6 +30,12 @@ def test_numbers_may_differ_in_a_pack_and_all_else_forms_its_key() -> None:
     assert "limit" not in given.switches
 
 
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_an_optimizer_that_keeps_no_squares_describes_none(optimizer: type[OptimizerSpec]) -> None:
+    described = " ".join(field.description or "" for field in optimizer.model_fields.values())
+    assert "squares" in optimizer().buffers or "square" not in described
+
+
 @pytest.mark.parametrize("kind", [tuple[Real, ...], dict[str, float], float | list[float]])
 def test_a_hyper_parameter_that_the_trainer_cannot_carry_is_refused_at_once(kind: Any) -> None:
     with pytest.raises(TypeError, match=r"Bad\.betas"):
