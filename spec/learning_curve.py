@@ -271,7 +271,7 @@ class LearningCurve:
 
     @property
     def is_flat(self) -> bool:
-        """Whether the network has learnt nothing of training rows either; one epoch tells only beside a known baseline."""
+        """Whether the network has learnt nothing of training rows either; of one epoch, only a known baseline tells."""
         if self.is_one_epoch and not self.is_baseline_known:
             return False
         return 1.0 - min(self.train) / self._entropy < FLAT

@@ -5,6 +5,7 @@ says of its runs it also claims in numbers, and each claim is checked when the r
 """
 
 import logging
+import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from pydantic import BeforeValidator, Field, StringConstraints, ValidationError,
 from .base import Count, Frozen, Real, fault
 from .job import JobSpec
 from .meant import did_you_mean
+from .monitors import METRICS, is_of_one_target
 from .specfile import BadSpecFileError, content
 from .states import StopReason
 from .sweep import with_fields
@@ -34,6 +36,8 @@ PROJECT = "lessons"
 MOST_RUNS = 50
 
 _FILE = re.compile(r"(?:\d+-)?(?P<name>[a-z0-9]+(?:-[a-z0-9]+)*)\.ya?ml")
+
+_WHERE: Mapping[str | int, str] = {"last": "", "lowest": " at its lowest", "highest": " at its highest"}
 
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=5_000)]
 RunName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(?:[ -][a-z0-9.]+)*$", max_length=40)]
@@ -91,7 +95,10 @@ class Figure(Frozen):
         return self.run, *(other for other in (self.below, self.above) if isinstance(other, str))
 
     def holds(self, seen: Mapping[str, Seen]) -> bool:
-        """Whether the runs show it; a metric that is no finite number is below nothing, and above every number."""
+        """Whether the runs show it.
+
+        A metric that is no finite number is below nothing and above every number, one that was not measured neither.
+        """
         value, other = self._value(seen[self.run]), self._other(seen)
         return value < other if self.above is None else value > other
 
@@ -101,14 +108,21 @@ class Figure(Frozen):
         other = self._other(seen)
         named = f"that of {limit} ({other:.4g})" if isinstance(limit, str) else f"{other:g}"
         metric = self.metric.replace("_", " ").replace("val ", "validation ").replace("train ", "training ")
-        return f"{self.run}: {metric} {self._value(seen[self.run]):.4g} is {word} {named}"
+        where = _WHERE.get(self.at, f" at epoch {self.at}")
+        for run in self.runs:
+            if math.isnan(self._value(seen[run])):
+                return f"{run}: {metric}{where} was not measured"
+        return f"{self.run}: {metric} {self._value(seen[self.run]):.4g}{where} is {word} {named}"
 
     def _other(self, seen: Mapping[str, Seen]) -> float:
         limit = self.below if self.above is None else self.above
         return self._value(seen[limit]) if isinstance(limit, str) else float(limit or 0.0)
 
     def _value(self, seen: Seen) -> float:
-        column = [float("inf") if one is None else one for one in seen.curve[self.metric]]
+        """The metric of a run; infinite where it was no finite number, NaN where it was not measured."""
+        column = [math.inf if one is None else one for one in seen.curve.get(self.metric, [])]
+        if not column:
+            return math.nan
         match self.at:
             case "last":
                 return column[-1]
@@ -117,7 +131,7 @@ class Figure(Frozen):
             case "highest":
                 return max(column)
             case epoch:
-                return column[int(epoch) - 1]
+                return column[epoch - 1] if epoch <= len(column) else math.nan
 
 
 class Ending(Frozen):
@@ -166,10 +180,16 @@ class Lesson(Frozen):
 
     @model_validator(mode="after")
     def _agrees(self) -> Self:
+        metrics = {f"shown[{index}]": metric for index, metric in enumerate(self.shown)}
         for index, claim in enumerate(self.claims):
             for run in claim.runs:
                 if run not in self.runs:
                     raise fault(f"claims[{index}]", f"{run} is none of the runs: {', '.join(self.runs)}")
+            if isinstance(claim, Figure):
+                metrics[f"claims[{index}].metric"] = claim.metric
+        for path, metric in metrics.items():
+            if metric not in METRICS and not is_of_one_target(metric):
+                raise fault(path, f"{metric} is no metric of a curve" + did_you_mean(metric, METRICS))
         for path in self.controls:
             if path.split(".", maxsplit=1)[0] not in JobSpec.model_fields:
                 raise fault("controls", f"{path} is no field of a job" + did_you_mean(path, JobSpec.model_fields))

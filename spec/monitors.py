@@ -3,7 +3,7 @@
 import re
 import unicodedata
 from collections.abc import Sequence
-from typing import Literal
+from typing import Literal, get_args
 
 Monitor = Literal[
     "val_loss",
@@ -18,6 +18,8 @@ Monitor = Literal[
     "train_accuracy",
     "train_balanced_accuracy",
 ]
+METRICS = (*get_args(Monitor), "val_classes", "generalization_gap", "learning_rate")
+"""The metrics of curves, without those of one of several targets."""
 REGRESSION_METRICS = frozenset({"val_mae", "val_rmse", "val_r2"})
 LOWER_IS_BETTER = frozenset({"val_loss", "train_loss", "val_mae", "val_rmse"})
 """Metrics that improve when they fall; all others improve when they rise."""

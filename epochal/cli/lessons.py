@@ -134,7 +134,7 @@ def _table(taught: LessonView, jobs: dict[str, JobView], curves: dict[str, Curve
     low, high = min(finite, default=0.0), max(finite, default=1.0)
     for run in jobs:
         curve = curves[run]
-        ends = [curve.get(name, [None])[-1] for name in taught.shown]
+        ends = [(curve.get(name) or [None])[-1] for name in taught.shown]
         table.add_row(
             Text(run),
             sparkline(curve.get(first, []), low=low, high=high, width=CURVE),

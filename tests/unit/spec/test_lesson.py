@@ -38,6 +38,8 @@ def test_each_run_is_the_base_with_its_changes_and_the_labels_of_the_lesson() ->
     [
         ({"claims": [{"run": "other", "metric": "train_loss", "below": 1.0}]}, "other is none of the runs: slow, fast"),
         ({"claims": [{"run": "fast", "metric": "train_loss", "below": 1.0, "above": 0.0}]}, "not both"),
+        ({"shown": ["train_los"]}, "train_los is no metric of a curve; did you mean train_loss"),
+        ({"claims": [{"run": "fast", "metric": "loss", "below": 1.0}]}, "loss is no metric of a curve"),
         ({"controls": ["speed"]}, "speed is no field of a job"),
         ({"runs": LESSON["runs"] | {"slow": {"learning_rate": -1.0}}}, r"is no job: learning_rate "),
         ({"prediction": {"ask": "Which?", "answers": ["a", "b"], "right": 3}}, "at most 2"),
@@ -56,6 +58,35 @@ def test_a_claim_compares_a_run_with_a_number_or_with_another_run() -> None:
     assert Figure(run="fast", metric="train_loss", at="highest", above=0.4).holds(runs)
     claim = Figure(run="fast", metric="train_loss", below="slow")
     assert claim.sentence(runs) == "fast: training loss 0.1 is below that of slow (1)"
+
+
+def test_a_claim_says_of_which_epoch_it_is() -> None:
+    runs = {"fast": seen(0.5, 0.1, 0.2), "slow": seen(2.0, 1.0, 1.5)}
+    said = [
+        Figure(run="fast", metric="train_loss", at=at, below="slow").sentence(runs)
+        for at in ("last", "lowest", "highest", 1)
+    ]
+    assert said == [
+        "fast: training loss 0.2 is below that of slow (1.5)",
+        "fast: training loss 0.1 at its lowest is below that of slow (1)",
+        "fast: training loss 0.5 at its highest is below that of slow (2)",
+        "fast: training loss 0.5 at epoch 1 is below that of slow (2)",
+    ]
+
+
+def test_a_claim_of_what_was_not_measured_does_not_hold_and_says_so() -> None:
+    runs = {"fast": seen(0.5, 0.1), "failed": Seen({}, None, None), "slow": seen()}
+    for claim, words in (
+        (Figure(run="fast", metric="train_loss", at=5, below=1.0), "fast: training loss at epoch 5 was not measured"),
+        (Figure(run="fast", metric="val_loss", above=0.0), "fast: validation loss was not measured"),
+        (Figure(run="slow", metric="train_loss", below=1.0), "slow: training loss was not measured"),
+        (
+            Figure(run="fast", metric="train_loss", at="lowest", above="failed"),
+            "failed: training loss at its lowest was not measured",
+        ),
+    ):
+        assert not claim.holds(runs)
+        assert claim.sentence(runs) == words
 
 
 def test_a_loss_that_is_no_number_is_above_all_others() -> None:

@@ -32,16 +32,18 @@ function figure(claim: Figure, seen: ReadonlyMap<string, Seen>): Checked {
   const word = below === null ? "above" : "below";
   const value = valueOf(claim, seen.get(claim.run));
   const other = typeof limit === "string" ? valueOf(claim, seen.get(limit)) : limit;
-  const at = claim.at === "last" || claim.at === undefined ? "" : typeof claim.at === "number" ? ` at epoch ${claim.at}` : `, the ${claim.at},`;
+  const at = claim.at === "last" || claim.at === undefined ? "" : typeof claim.at === "number" ? ` at epoch ${claim.at}` : ` at its ${claim.at}`;
+  const missing = [claim.run, limit].find((run) => typeof run === "string" && seen.has(run) && valueOf(claim, seen.get(run)) === null);
+  if (missing !== undefined) return { sentence: `${missing}: ${metricName(claim.metric)}${at} was not measured`, holds: false };
   const text = (number: number | null): string => (number === null ? "" : ` ${shown(claim.metric, number)}`);
   const against = typeof limit === "string" ? `that of ${limit}${other === null ? "" : ` (${shown(claim.metric, other)})`}` : shown(claim.metric, limit);
   return {
-    sentence: `${claim.run}: ${metricName(claim.metric)}${at}${text(value)} is ${word} ${against}`,
+    sentence: `${claim.run}: ${metricName(claim.metric)}${text(value)}${at} is ${word} ${against}`,
     holds: value === null || other === null ? null : word === "below" ? value < other : value > other,
   };
 }
 
-/** The claim's value of a run; infinite where the metric was no finite number, null before the run has ended. */
+/** The claim's value of a run; infinite where the metric was no finite number, null before the run has ended or where it was not measured. */
 function valueOf({ metric, at = "last" }: Figure, seen: Seen | undefined): number | null {
   const column = seen?.curve[metric]?.map((value) => value ?? Infinity);
   if (column === undefined || column.length === 0) return null;
