@@ -54,17 +54,23 @@ def make_classroom() -> Response:
 def enter() -> Response:
     """Open a session for a new guest of the classroom whose token is in the header."""
     tokens = service(TokenStore)
-    opened, guest = tokens.open_guest(_classroom(tokens), most=MOST_GUESTS)
+    opened, _ = tokens.open_guest(_classroom(tokens), most=MOST_GUESTS)
+    guest = _found(tokens, opened)
     answer = json_response(session_view(Principal.of(guest)), 201)
     return remember(answer, opened)
 
 
 def _classroom(tokens: TokenStore) -> TokenRecord:
-    found = tokens.find(bearer())
-    if found is None:
-        raise UnauthorizedError("This link has expired: ask for a new one.")
+    found = _found(tokens, bearer())
     if CLASSROOM not in found.scopes:
         raise ForbiddenError(f"POST {GUESTS} takes the token of a classroom.")
+    return found
+
+
+def _found(tokens: TokenStore, plaintext: str) -> TokenRecord:
+    found = tokens.find(plaintext)
+    if found is None:
+        raise UnauthorizedError("This link has expired: ask for a new one.")
     return found
 
 

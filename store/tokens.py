@@ -13,7 +13,7 @@ from uuid_utils import uuid7
 
 from spec.access import Role, TokenView
 
-from .db import lock, now, reading, writing
+from .db import lock, now, reading, shared_alias, writing
 from .errors import ClassroomFullError
 from .tables import Membership, Token, User
 from .users import ensure_user
@@ -30,6 +30,8 @@ CLASSROOM = "classroom"
 GUEST = "guest"
 """The scope of a guest's session: to train and steer jobs, and nothing else that changes something."""
 CLASSROOM_PREFIX = "epc_"
+
+_opener = shared_alias(Token)
 
 
 @dataclass(frozen=True)
@@ -119,14 +121,19 @@ class TokenStore:
             return
 
     def find(self, plaintext: str) -> TokenRecord | None:
-        """The owner of this token; None when it is unknown, revoked or expired, or its owner is not active."""
+        """The owner of this token; None when it is unknown, revoked or expired, or its owner is not active.
+
+        A session is revoked with the token that opened it, also when it was opened while that was being revoked.
+        """
         with reading(self._engine) as connection:
             row = connection.execute(
                 select(Token.id, Token.owner, Token.scopes, Token.expires_at, User.role)
                 .outerjoin(User, User.name == Token.owner)
+                .outerjoin(_opener, _opener.id == Token.session_of)
                 .where(
                     Token.sha256 == _digest(plaintext),
                     Token.revoked_at.is_(None),
+                    _opener.revoked_at.is_(None),
                     or_(Token.expires_at.is_(None), Token.expires_at > now()),
                     func.coalesce(User.active, true()),
                 )

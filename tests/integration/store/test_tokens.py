@@ -1,6 +1,7 @@
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from sqlalchemy import Engine, select, update
 
 from store import db
@@ -68,3 +69,15 @@ def test_an_expired_token_is_refused(engine: Engine) -> None:
     with db.writing(engine) as connection:
         connection.execute(update(Token).values(expires_at=datetime.now(UTC) - timedelta(minutes=1)))
     assert tokens.find(made) is None
+
+
+@pytest.mark.both_databases
+def test_a_session_that_is_opened_while_its_token_is_revoked_is_refused(engine: Engine) -> None:
+    tokens = TokenStore(engine)
+    found = tokens.find(tokens.create(owner="ada"))
+    _, classroom = tokens.create_classroom(owner="ada", lasts_s=60.0)
+    assert found is not None
+    assert tokens.revoke(found.id)
+    assert tokens.revoke(classroom.id)
+    guest, _ = tokens.open_guest(classroom, most=1)
+    assert [tokens.find(session) for session in (tokens.open_session(found), guest)] == [None, None]
