@@ -11,14 +11,11 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, or_, select
 
-from .db import in_values, now, reading
+from .db import OVERLAP, in_values, now, reading
 from .records import JOB_NEWS
 from .sweeps import SweepRecord, sweep_record
 from .tables import Job, JobEvent, Lease, Sweep
 from .versions import supported_rules
-
-OVERLAP = timedelta(seconds=5)
-"""A transaction may end so much later than the event that it wrote says: each poll looks back as far."""
 
 LONGEST_ABSENCE = timedelta(minutes=10)
 """Who has known nothing for longer loads its lists again: its changes are not read."""

@@ -5,7 +5,7 @@ import math
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -44,6 +44,12 @@ Entity = TypeVar("Entity")
 _SQLITE_FORMAT = "%Y-%m-%d %H:%M:%S.%f"
 _MIGRATING = 0x45504F43
 """The number of the lock that a migration holds."""
+IDLE_S = 10
+"""A process that freezes in the middle of a transaction must not keep the reaper from its jobs for longer."""
+LOCK_S = 10
+"""How long a statement waits for a lock."""
+OVERLAP = timedelta(seconds=IDLE_S + LOCK_S)
+"""A transaction may end so much later than the moment that it wrote says: who looks for news goes back as far."""
 _NAMED = 0x45504F44
 """What the names of locks are hashed with, so that they are no other program's."""
 
@@ -160,9 +166,8 @@ def _connect_postgresql(url: str) -> Engine:
 
     @event.listens_for(engine, "connect")
     def _configure(connection: psycopg.Connection, record: object) -> None:
-        # A process that freezes in the middle of a transaction must not keep the reaper from its jobs.
-        connection.execute("SET idle_in_transaction_session_timeout = '10s'")
-        connection.execute("SET lock_timeout = '10s'")
+        connection.execute(f"SET idle_in_transaction_session_timeout = '{IDLE_S}s'")
+        connection.execute(f"SET lock_timeout = '{LOCK_S}s'")
         connection.commit()
 
     return engine

@@ -12,13 +12,11 @@ from uuid_utils import uuid7
 
 from spec.webhooks import Message
 
-from .db import lock, now, reading, writing
+from .db import OVERLAP, lock, now, reading, writing
 from .posting import Answer, new_secret
 from .tables import Delivery, Job, Membership, Project, Sweep, User, Webhook
 from .transitions import clean
 
-OVERLAP = timedelta(seconds=5)
-"""A transaction may end so much later than the end that it wrote says: each look goes back as far."""
 LOOKED_S = 60.0
 """After so long without an end, a webhook's position moves on."""
 AT_ONCE = 500
@@ -149,7 +147,7 @@ class Outbox:
                 if hook.id not in left:  # it was removed meanwhile
                     continue
                 if messages:
-                    written += connection.execute(_new(connection, messages)).rowcount
+                    written += len(connection.execute(_new(connection, messages)).all())
                 if len(messages) < AT_ONCE:
                     connection.execute(update(Webhook).where(Webhook.id == hook.id).values(looked_at=at))
             old = Delivery.state != DeliveryState.waiting.value, Delivery.due_at < now(-KEPT_S)
@@ -262,6 +260,6 @@ def _ended(kind: type[Job] | type[Sweep], hook: Any) -> Select[Any]:
 
 
 def _new(connection: Connection, messages: list[dict[str, Any]]) -> Any:
-    """The statement that writes messages; one that another sender has written stays as it is."""
+    """The statement that writes messages, and answers them; one that another sender has written stays as it is."""
     dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-    return dialect.insert(Delivery).values(messages).on_conflict_do_nothing()
+    return dialect.insert(Delivery).values(messages).on_conflict_do_nothing().returning(Delivery.id)
