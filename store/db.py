@@ -3,13 +3,15 @@
 import json
 import math
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import wraps
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 import psycopg
+from psycopg.errors import DeadlockDetected
 from sqlalchemy import (
     JSON,
     BindParameter,
@@ -40,6 +42,8 @@ from sqlalchemy.types import DateTime, String, TypeDecorator, TypeEngine
 from .errors import DiskFullError, NotMigratedError, StoreUnavailableError
 
 Entity = TypeVar("Entity")
+Answer = TypeVar("Answer")
+P = ParamSpec("P")
 
 _SQLITE_FORMAT = "%Y-%m-%d %H:%M:%S.%f"
 _MIGRATING = 0x45504F43
@@ -50,6 +54,8 @@ LOCK_S = 10
 """How long a statement waits for a lock."""
 OVERLAP = timedelta(seconds=IDLE_S + LOCK_S)
 """A transaction may end so much later than the moment that it wrote says: who looks for news goes back as far."""
+DEADLOCKS = 8
+"""How often a transaction is begun again after a deadlock, of which each takes a second."""
 _NAMED = 0x45504F44
 """What the names of locks are hashed with, so that they are no other program's."""
 
@@ -276,6 +282,22 @@ def _sentences(engine: Engine) -> Iterator[None]:
         if _unavailable(error):
             raise StoreUnavailableError("The database does not answer; try again in a moment.") from error
         raise
+
+
+def again_if_deadlocked(method: Callable[P, Answer]) -> Callable[P, Answer]:
+    """The method, of one transaction, which is begun again when PostgreSQL undid it so that those it met go on."""
+
+    @wraps(method)
+    def wrapped(*args: P.args, **kwargs: P.kwargs) -> Answer:
+        for _ in range(DEADLOCKS):
+            try:
+                return method(*args, **kwargs)
+            except StoreUnavailableError as error:
+                if not isinstance(getattr(error.__cause__, "orig", None), DeadlockDetected):
+                    raise
+        return method(*args, **kwargs)
+
+    return wrapped
 
 
 _SQLITE_UNAVAILABLE = frozenset(

@@ -35,7 +35,7 @@ from .access import Asker, changeable_by, demand_change, visible_to
 from .control import cancel_jobs, pause_jobs, resume_jobs
 from .curves import read_columns
 from .datasets import lock_datasets
-from .db import now, reading, writing
+from .db import again_if_deadlocked, now, reading, writing
 from .errors import IllegalSweepStateError, SweepNotFoundError
 from .idempotency import answered, remember
 from .limits import NONE, Limits, QueueCapacity
@@ -357,6 +357,7 @@ class SweepStore:
 
     # --- changing -------------------------------------------------------------------------------------------------
 
+    @again_if_deadlocked  # with heartbeats, which write to many of its jobs in another order
     def cancel(self, sweep_id: str, *, owner: Asker, actor: str) -> SweepRecord:
         """End a sweep: jobs that wait are cancelled, and those that run get a control request.
 
@@ -368,6 +369,7 @@ class SweepStore:
                 mark_for_mirror(connection, ids)
         return self._changed(sweep_id, owner, (SweepState.cancelled,), "cancelled")
 
+    @again_if_deadlocked
     def pause(self, sweep_id: str, *, owner: Asker, actor: str) -> SweepRecord:
         """Pause a sweep and its jobs; raises as `cancel` does."""
         with writing(self._engine) as connection:
@@ -375,6 +377,7 @@ class SweepStore:
                 pause_jobs(connection, Job.sweep_id == sweep_id, actor=actor, reason="its sweep was paused")
         return self._changed(sweep_id, owner, (SweepState.paused,), "paused")
 
+    @again_if_deadlocked
     def resume(self, sweep_id: str, *, owner: Asker, actor: str) -> SweepRecord:
         """Let a paused sweep and its jobs go on; raises as `cancel` does."""
         with writing(self._engine) as connection:
