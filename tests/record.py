@@ -7,6 +7,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from alembic import command
+from alembic.config import Config
 from sqlalchemy import Engine, event, make_url
 
 from store import db
@@ -51,6 +53,20 @@ def migrate(url: str) -> None:
         Path(path).write_bytes(_up_to_date())
     else:
         db.migrate(url)
+
+
+def downgrade(engine: Engine, revision: str) -> None:
+    """Bring a record down to an older schema."""
+    config = Config()
+    config.set_main_option("script_location", "migrations:")
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.downgrade(config, revision)
+
+
+def upgrade(engine: Engine) -> None:
+    """Bring a record that was brought down up to date again."""
+    db.migrate(engine.url.render_as_string(hide_password=False))
 
 
 @cache

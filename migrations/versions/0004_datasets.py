@@ -40,7 +40,7 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Undo this step."""
-    with op.batch_alter_table("job", schema=None) as batch_op:
-        batch_op.drop_index("ix_job_dataset_id", postgresql_where=_NEEDING, sqlite_where=_NEEDING)
-        batch_op.drop_column("dataset_id")
+    # Not in a batch, which makes the table anew on SQLite: what belongs to its jobs would be deleted with the old one.
+    op.drop_index("ix_job_dataset_id", "job")
+    op.drop_column("job", "dataset_id")
     op.drop_table("dataset")

@@ -1,8 +1,6 @@
 """Lists of jobs that are sorted and filtered by best metrics."""
 
 import pytest
-from alembic import command
-from alembic.config import Config
 from sqlalchemy import Engine, delete, select
 
 from spec.job import JobSpec
@@ -10,7 +8,7 @@ from spec.states import StopReason
 from store.best_metrics import ByMetric, Position
 from store.records import JobFilter, Success
 from store.tables import BestMetric
-from tests.record import Record
+from tests.record import Record, downgrade, upgrade
 
 ACCURACIES = (0.9, 0.5, None, 0.9, 0.7)
 """At the best epochs of jobs that succeed, one after the other; None: the job has none."""
@@ -88,17 +86,9 @@ def test_an_administrator_s_list_has_the_jobs_of_all(store: Record, ids: list[st
 def test_metrics_of_jobs_that_ended_before_the_table_was_there_are_copied(store: Record, engine: Engine) -> None:
     store.submit([JobSpec.model_validate({"dataset": "digits"})], owner="ada")
     succeed(store, {"val_loss": 0.25, "val_accuracy": None, "train_loss": 1.0})
-    migrate(engine, "0011")
-    migrate(engine, "head")
+    downgrade(engine, "0011")
+    upgrade(engine)
     with engine.begin() as connection:
         rows = connection.execute(select(BestMetric.name, BestMetric.owner, BestMetric.value).order_by(BestMetric.name))
         assert [tuple(row) for row in rows] == [("train_loss", "ada", 1.0), ("val_loss", "ada", 0.25)]
         connection.execute(delete(BestMetric))
-
-
-def migrate(engine: Engine, revision: str) -> None:
-    config = Config()
-    config.set_main_option("script_location", "migrations:")
-    with engine.begin() as connection:
-        config.attributes["connection"] = connection
-        (command.upgrade if revision == "head" else command.downgrade)(config, revision)

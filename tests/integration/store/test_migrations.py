@@ -7,18 +7,18 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from alembic import command
-from alembic.config import Config
 from sqlalchemy import Engine, bindparam, select, text
 
 from spec.access import Role
 from spec.job import JobSpec
 from spec.states import JobStatus
+from spec.views import Curve
 from store import db
 from store.projects import ProjectStore
 from store.queue import Queue
+from store.records import Progress
 from store.users import UserStore
-from tests.record import Record
+from tests.record import Record, downgrade, upgrade
 from tests.services import fresh_database
 
 BEFORE = "0005"
@@ -42,16 +42,6 @@ OLD_CLAIM = text(
 
 def spec(**fields: Any) -> JobSpec:
     return JobSpec.model_validate({"dataset": "digits", **fields})
-
-
-def migrate(engine: Engine, revision: str) -> None:
-    """Bring a record up, or down, to a revision."""
-    config = Config()
-    config.set_main_option("script_location", "migrations:")
-    with engine.begin() as connection:
-        config.attributes["connection"] = connection
-        step = command.upgrade if revision == "head" else command.downgrade
-        step(config, revision)
 
 
 def submit_as_before(engine: Engine, *requests: str) -> list[str]:
@@ -90,9 +80,9 @@ def record(request: pytest.FixtureRequest, sqlite_url: str) -> Iterator[Engine]:
 
 
 def test_jobs_that_were_queued_before_an_upgrade_are_claimed_after_it(record: Engine) -> None:
-    migrate(record, BEFORE)
+    downgrade(record, BEFORE)
     auto, cpu, cuda, team = submit_as_before(record, "auto", "cpu", "cuda", "auto*2")
-    migrate(record, "head")
+    upgrade(record)
     store = Record(record)
     assert Queue(record).overview().queued == {"auto": 1, "cpu": 1, "cuda": 1, "auto*2": 1}
     assert store.unnotified(older_than_s=-60.0) == sorted([auto, cpu, cuda, team])
@@ -104,11 +94,29 @@ def test_jobs_that_were_queued_before_an_upgrade_are_claimed_after_it(record: En
 def test_a_downgrade_keeps_the_jobs(record: Engine) -> None:
     store = Record(record)
     (mine,) = store.submit([spec(resources={"device": "cuda"})], owner="ada").jobs
-    migrate(record, BEFORE)
+    downgrade(record, BEFORE)
     with db.reading(record) as connection:
         assert connection.execute(OLD_CLAIM).scalars().all() == [mine.id]
-    migrate(record, "head")
+    upgrade(record)
     assert claim(store, "cuda:0") == [mine.id]
+
+
+def test_a_downgrade_to_the_first_schema_keeps_histories_and_curves(record: Engine) -> None:
+    store = Record(record)
+    store.submit([spec()] * 2, owner="ada")
+    (first, _) = store.claim(worker="w1", device="cpu", limit=2, lease_s=30.0)
+    points: Curve = {"epoch": [1, 2], "val_loss": [0.5, 0.4]}
+    store.renew(worker="w1", progress=[Progress(first.job_id, first.attempt, points)], lease_s=30.0)
+
+    def kept() -> list[int]:
+        with db.reading(record) as connection:
+            tables = ("job", "job_event", "curve_chunk", "lease", "mirror")
+            return [connection.execute(text(f"SELECT count(*) FROM {name}")).scalar_one() for name in tables]  # noqa: S608
+
+    before = kept()
+    assert min(before) > 0
+    downgrade(record, "0001")
+    assert kept() == before
 
 
 def test_a_job_that_an_api_of_the_release_before_submits_is_claimed(store: Record, engine: Engine) -> None:
@@ -135,7 +143,7 @@ OLD_TOKEN = text(
 
 
 def test_owners_of_tokens_become_users_and_an_api_of_the_release_before_goes_on(record: Engine) -> None:
-    migrate(record, "0014")
+    downgrade(record, "0014")
     old = [("1", "root", ["jobs:read", "admin"]), ("2", "root", ["jobs:read"]), ("3", "ada", ["jobs:read"])]
     with db.writing(record) as connection:
         at = connection.execute(select(db.now())).scalar_one()
@@ -143,7 +151,7 @@ def test_owners_of_tokens_become_users_and_an_api_of_the_release_before_goes_on(
             row = {"id": token_id, "sha256": token_id, "owner": owner, "scopes": json.dumps(scopes), "at": at}
             connection.execute(OLD_TOKEN.bindparams(bindparam("at", type_=db.UtcTime())), row)
     (before,) = submit_as_before(record, "auto")
-    migrate(record, "head")
+    upgrade(record)
     users, store = UserStore(record), Record(record)
     assert {user.name: (user.role, user.active) for user in users.listed()} == {
         "ada": (Role.member, True),
