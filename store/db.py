@@ -2,7 +2,9 @@
 
 import json
 import math
+import random
 import sqlite3
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -11,7 +13,7 @@ from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
 import psycopg
-from psycopg.errors import DeadlockDetected
+from psycopg.errors import DeadlockDetected, LockNotAvailable
 from sqlalchemy import (
     JSON,
     BindParameter,
@@ -56,6 +58,10 @@ OVERLAP = timedelta(seconds=IDLE_S + LOCK_S)
 """A transaction may end so much later than the moment that it wrote says: who looks for news goes back as far."""
 DEADLOCKS = 8
 """How often a transaction is begun again after a deadlock, of which each takes a second."""
+STEP_LOCK_TIMEOUT = "2s"
+"""How long a step of a migration waits for a lock: all who want one after it wait with it."""
+STEP_TRIES = 60
+"""How often the steps of a migration are begun again, in all."""
 _NAMED = 0x45504F44
 """What the names of locks are hashed with, so that they are no other program's."""
 
@@ -337,7 +343,12 @@ def _unavailable(error: DBAPIError) -> bool:
 
 
 def migrate(url: str) -> None:
-    """Bring the database behind `url` to the schema of this release; one that a newer release has migrated stays so."""
+    """Bring the database behind `url` to the schema of this release; one that a newer release has migrated stays so.
+
+    Services may work on it meanwhile. On PostgreSQL each step is a transaction of its own, which waits for a lock no
+    longer than `STEP_LOCK_TIMEOUT` and is then begun again, as after a deadlock; a migration that was stopped half way
+    is continued by the next one. On SQLite all steps are one transaction.
+    """
     from alembic import command  # a fifth of what a service imports, and one process of them all migrates
     from alembic.config import Config
 
@@ -347,13 +358,45 @@ def migrate(url: str) -> None:
     config.set_main_option("script_location", "migrations:")
     engine = connect(url)
     try:
-        if schema_of(engine).is_newer:  # whoever goes back to an older release works on with it
-            return
-        with engine.begin() as connection:
-            if connection.dialect.name == "postgresql":  # of services that start together one migrates, the rest wait
-                connection.exec_driver_sql("SET LOCAL lock_timeout = '60s'")
-                connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_MIGRATING})")
-            config.attributes["connection"] = connection
-            command.upgrade(config, "head")
+        with _migrating(engine):
+            if schema_of(engine).is_newer:  # whoever goes back to an older release works on with it
+                return
+            for left in reversed(range(STEP_TRIES)):
+                try:
+                    with _schema_connection(engine) as connection:
+                        config.attributes["connection"] = connection
+                        command.upgrade(config, "head")
+                    return
+                except OperationalError as error:
+                    if not left or not isinstance(error.orig, DeadlockDetected | LockNotAvailable):
+                        raise
+                    time.sleep(random.uniform(0.2, 1.0))  # noqa: S311 - the others go first
     finally:
         engine.dispose()
+
+
+@contextmanager
+def _migrating(engine: Engine) -> Iterator[None]:
+    """Of services that start together one migrates, and the others wait here; on SQLite, for its one transaction."""
+    if engine.dialect.name != "postgresql":
+        yield
+        return
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        # It asks again and again, in no transaction: an index that is made beside writers waits for all transactions
+        # and statements that began before it, and so would for one that waits here.
+        while not connection.execute(select(func.pg_try_advisory_lock(_MIGRATING))).scalar_one():
+            time.sleep(0.2)
+        yield
+
+
+@contextmanager
+def _schema_connection(engine: Engine) -> Iterator[Connection]:
+    """A connection for the steps: in a transaction on SQLite; on PostgreSQL each begins its own."""
+    if engine.dialect.name != "postgresql":
+        with engine.begin() as connection:
+            yield connection
+        return
+    with engine.connect() as connection:
+        connection.exec_driver_sql(f"SET lock_timeout = '{STEP_LOCK_TIMEOUT}'")
+        connection.commit()
+        yield connection

@@ -10,6 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import op
 
+from migrations.steps import index_beside, is_postgresql, new_column
 from store.db import UtcTime
 
 revision = "0006"
@@ -20,8 +21,8 @@ depends_on = None
 
 def upgrade() -> None:
     """Apply this step. No row is rewritten: the columns may be null."""
-    op.add_column("job", sa.Column("device_request", sa.Text(), nullable=True))
-    op.add_column("job", sa.Column("notified_at", UtcTime(), nullable=True))
+    new_column("job", sa.Column("device_request", sa.Text(), nullable=True))
+    new_column("job", sa.Column("notified_at", UtcTime(), nullable=True))
     _index_queued(
         "ix_job_device_request",
         "owner",
@@ -29,7 +30,7 @@ def upgrade() -> None:
         postgresql_include=["device_request", "device_wish"],
     )
     _rename_index("ix_job_companions", "ix_job_same_pack")
-    if op.get_bind().dialect.name == "postgresql":
+    if is_postgresql():
         op.execute("ANALYZE job")  # the planner knows an expression only by what was counted of it
 
 
@@ -43,7 +44,7 @@ def downgrade() -> None:
 
 def _rename_index(old: str, new: str) -> None:
     """Give the index of jobs of one pack another name."""
-    if op.get_bind().dialect.name == "postgresql":
+    if is_postgresql():
         op.execute(f"ALTER INDEX {old} RENAME TO {new}")
     else:
         op.drop_index(old, "job")
@@ -52,10 +53,10 @@ def _rename_index(old: str, new: str) -> None:
 
 def _index_queued(name: str, *columns: str | sa.TextClause, **options: Any) -> None:
     """Index the jobs that wait by these columns, and then in the order of the queue."""
-    op.create_index(
+    index_beside(
         name,
         "job",
-        [*columns, sa.literal_column("priority DESC"), "id"],
+        [*columns, sa.text("priority DESC"), "id"],
         postgresql_where=sa.text("status = 'queued'"),
         sqlite_where=sa.text("status = 'queued'"),
         **options,

@@ -6,6 +6,7 @@ The new columns of jobs may be null, so the release before goes on beside this o
 import sqlalchemy as sa
 from alembic import op
 
+from migrations.steps import index_beside, new_column
 from store.db import UtcTime
 
 revision = "0007"
@@ -16,11 +17,11 @@ depends_on = None
 
 def upgrade() -> None:
     """Apply this step. No row is rewritten."""
-    op.add_column("job", sa.Column("sweep_id", sa.String(36), nullable=True))
-    op.add_column("job", sa.Column("trial", sa.Integer(), nullable=True))
-    op.add_column("job", sa.Column("replicate", sa.Integer(), nullable=True))
+    new_column("job", sa.Column("sweep_id", sa.String(36), nullable=True))
+    new_column("job", sa.Column("trial", sa.Integer(), nullable=True))
+    new_column("job", sa.Column("replicate", sa.Integer(), nullable=True))
     of_a_sweep = sa.text("sweep_id IS NOT NULL")
-    op.create_index("ix_job_sweep", "job", ["sweep_id", "trial"], postgresql_where=of_a_sweep, sqlite_where=of_a_sweep)
+    index_beside("ix_job_sweep", "job", ["sweep_id", "trial"], postgresql_where=of_a_sweep, sqlite_where=of_a_sweep)
     op.create_table(
         "sweep",
         sa.Column("id", sa.String(36), nullable=False),

@@ -6,6 +6,8 @@ Services of the release before go on beside this one. What their workers end mea
 import sqlalchemy as sa
 from alembic import op
 
+from migrations.steps import beside_writers, index_beside, is_postgresql
+
 revision = "0012"
 down_revision = "0011"
 branch_labels = None
@@ -17,11 +19,19 @@ _OF_SQLITE = """
     WHERE job.best_epoch IS NOT NULL AND metric.type IN ('real', 'integer')
 """
 _OF_POSTGRESQL = """
-    INSERT INTO best_metric (job_id, name, owner, value)
-    SELECT job.id, metric.key, job.owner, metric.value::float8
-    FROM job, json_each_text(CASE json_typeof(best_metrics) WHEN 'object' THEN best_metrics ELSE '{}' END) AS metric
-    WHERE job.best_epoch IS NOT NULL AND metric.value IS NOT NULL
+    WITH those AS MATERIALIZED (
+        SELECT id, owner, best_metrics FROM job
+        WHERE id > :after AND best_epoch IS NOT NULL ORDER BY id LIMIT 5000 FOR KEY SHARE
+    ), copied AS (
+        INSERT INTO best_metric (job_id, name, owner, value)
+        SELECT those.id, metric.key, those.owner, metric.value::float8
+        FROM those, json_each_text(CASE json_typeof(best_metrics) WHEN 'object' THEN best_metrics ELSE '{}' END) metric
+        WHERE metric.value IS NOT NULL
+        ON CONFLICT DO NOTHING
+    )
+    SELECT max(id) FROM those
 """
+"""Of the next jobs, which meanwhile may change but not be deleted; it answers the last of them."""
 
 
 def upgrade() -> None:
@@ -33,12 +43,19 @@ def upgrade() -> None:
         sa.Column("owner", sa.Text(), nullable=False),
         sa.Column("value", sa.Double(), nullable=False),
         sa.PrimaryKeyConstraint("job_id", "name"),
+        if_not_exists=True,
     )
-    op.execute(_OF_POSTGRESQL if op.get_bind().dialect.name == "postgresql" else _OF_SQLITE)
-    op.create_index("ix_best_metric_of_owner", "best_metric", ["owner", "name", "value", "job_id"])
-    op.create_index("ix_best_metric_of_all", "best_metric", ["name", "value", "job_id"])
-    op.create_index("ix_job_event_at", "job_event", ["at"])
-    op.create_index("ix_job_dataset", "job", [sa.text("(coalesce(dataset_id, spec->'dataset'->>'name'))"), "id"])
+    if is_postgresql():
+        with beside_writers():
+            after = ""
+            while after is not None:
+                after = op.get_bind().execute(sa.text(_OF_POSTGRESQL), {"after": after}).scalar_one()
+    else:
+        op.execute(_OF_SQLITE)
+    index_beside("ix_best_metric_of_owner", "best_metric", ["owner", "name", "value", "job_id"])
+    index_beside("ix_best_metric_of_all", "best_metric", ["name", "value", "job_id"])
+    index_beside("ix_job_event_at", "job_event", ["at"])
+    index_beside("ix_job_dataset", "job", [sa.text("(coalesce(dataset_id, spec->'dataset'->>'name'))"), "id"])
 
 
 def downgrade() -> None:

@@ -6,6 +6,8 @@ Services of the release before go on beside this one: they need neither.
 import sqlalchemy as sa
 from alembic import op
 
+from migrations.steps import index_beside
+
 revision = "0013"
 down_revision = "0012"
 branch_labels = None
@@ -14,9 +16,9 @@ depends_on = None
 
 def upgrade() -> None:
     """Apply this step."""
-    op.add_column("sweep_generation", sa.Column("split", sa.Integer(), nullable=True))
     of_a_sweep = sa.text("sweep_id IS NOT NULL")
-    op.create_index("ix_job_sweep_id", "job", ["sweep_id", "id"], postgresql_where=of_a_sweep, sqlite_where=of_a_sweep)
+    index_beside("ix_job_sweep_id", "job", ["sweep_id", "id"], postgresql_where=of_a_sweep, sqlite_where=of_a_sweep)
+    op.add_column("sweep_generation", sa.Column("split", sa.Integer(), nullable=True))
 
 
 def downgrade() -> None:

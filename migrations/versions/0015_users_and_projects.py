@@ -9,6 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import op
 
+from migrations.steps import index_beside, new_column
 from store.db import UtcTime
 
 revision = "0015"
@@ -33,6 +34,17 @@ _OWNERS = """
 
 def upgrade() -> None:
     """Apply this step."""
+    for table in _SHARED:
+        new_column(table, sa.Column("project_id", sa.String(36), nullable=True))
+    shared = sa.text("project_id IS NOT NULL")
+    index_beside(
+        "ix_job_project_id_status_id",
+        "job",
+        ["project_id", "status", "id"],
+        postgresql_where=shared,
+        sqlite_where=shared,
+    )
+    index_beside("ix_sweep_project_id_id", "sweep", ["project_id", "id"], postgresql_where=shared, sqlite_where=shared)
     op.create_table(
         "user",
         sa.Column("name", sa.Text(), primary_key=True),
@@ -59,19 +71,6 @@ def upgrade() -> None:
     )
     op.create_index("ix_membership_user", "membership", ["user"])
     op.add_column("token", sa.Column("name", sa.Text(), nullable=True))
-    for table in _SHARED:
-        op.add_column(table, sa.Column("project_id", sa.String(36), nullable=True))
-    shared = sa.text("project_id IS NOT NULL")
-    op.create_index(
-        "ix_job_project_id_status_id",
-        "job",
-        ["project_id", "status", "id"],
-        postgresql_where=shared,
-        sqlite_where=shared,
-    )
-    op.create_index(
-        "ix_sweep_project_id_id", "sweep", ["project_id", "id"], postgresql_where=shared, sqlite_where=shared
-    )
     op.execute(_OWNERS)
 
 

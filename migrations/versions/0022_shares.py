@@ -4,10 +4,12 @@ It takes the place of the one of the owners' queues. Workers of the release befo
 owner has very many jobs, their claims read more.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import sqlalchemy as sa
 from alembic import op
+
+from migrations.steps import index_beside, is_postgresql
 
 revision = "0022"
 down_revision = "0021"
@@ -17,21 +19,21 @@ depends_on = None
 
 def upgrade() -> None:
     """Apply this step."""
-    _index_queued("ix_job_share", sa.text("coalesce(project_id, owner)"), include=["project_id"])
+    _index_queued(index_beside, "ix_job_share", sa.text("coalesce(project_id, owner)"), include=["project_id"])
     op.drop_index("ix_job_device_request", "job")
-    if op.get_bind().dialect.name == "postgresql":
+    if is_postgresql():
         op.execute("ANALYZE job")  # the planner knows an expression only by what was counted of it
 
 
 def downgrade() -> None:
     """Undo this step."""
-    _index_queued("ix_job_device_request")
+    _index_queued(op.create_index, "ix_job_device_request")
     op.drop_index("ix_job_share", "job")
 
 
-def _index_queued(name: str, *account: sa.TextClause, include: Sequence[str] = ()) -> None:
+def _index_queued(make: Callable[..., None], name: str, *account: sa.TextClause, include: Sequence[str] = ()) -> None:
     """Index the jobs that wait by owner and device request."""
-    op.create_index(
+    make(
         name,
         "job",
         ["owner", *account, sa.text("coalesce(device_request, device_wish)"), sa.literal_column("priority DESC"), "id"],

@@ -5,6 +5,8 @@ Services of the release before go on beside this one: they need no other than th
 
 from alembic import op
 
+from migrations.steps import index_beside
+
 revision = "0024"
 down_revision = "0023"
 branch_labels = None
@@ -13,7 +15,7 @@ depends_on = None
 
 def upgrade() -> None:
     """Apply this step."""
-    op.create_index("ix_sweep_trial_state", "sweep_trial", ["sweep_id", "state", "epochs"])
+    index_beside("ix_sweep_trial_state", "sweep_trial", ["sweep_id", "state", "epochs"])
 
 
 def downgrade() -> None:

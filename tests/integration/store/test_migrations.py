@@ -1,19 +1,24 @@
 """A record of the release before, and services of both releases beside each other on one record."""
 
 import json
+import threading
 from collections.abc import Iterator, Sequence
-from contextlib import nullcontext
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext, suppress
 from typing import Any
 from uuid import uuid4
 
 import pytest
-from sqlalchemy import Engine, bindparam, select, text
+from psycopg.errors import LockNotAvailable
+from sqlalchemy import Engine, bindparam, event, select, text
+from sqlalchemy.exc import OperationalError
 
 from spec.access import Role
 from spec.job import JobSpec
 from spec.states import JobStatus
 from spec.views import Curve
 from store import db
+from store.errors import StoreUnavailableError
 from store.projects import ProjectStore
 from store.queue import Queue
 from store.records import Progress
@@ -162,3 +167,79 @@ def test_owners_of_tokens_become_users_and_an_api_of_the_release_before_goes_on(
     for job_id in (before, beside):
         assert store.get(job_id, owner="ada").project_id is None
     assert set(claim(store, "cpu")) == {before, beside}
+
+
+OLD_RUNNING = text(
+    """
+    INSERT INTO job (id, owner, project, tags, spec, pack_key, device_wish, priority, max_attempts, epochs, status,
+                     created_at, updated_at)
+    SELECT 'job-' || worker || '-' || number, 'ada', 'default', '{}', '{}', 'k', 'auto', 0, 3, 100, 'running', now(),
+           now()
+    FROM generate_series(1, :workers) worker, generate_series(1, 16) number
+    """
+)
+OLD_LEASES = text(
+    "INSERT INTO lease (job_id, attempt, worker, until) SELECT id, 1, split_part(id, '-', 2), now() FROM job"
+)
+OLD_RENEWAL = (
+    text("UPDATE lease SET until = clock_timestamp() WHERE worker = :worker"),
+    text("UPDATE job SET epoch = epoch + 1 FROM lease WHERE lease.job_id = job.id AND lease.worker = :worker"),
+)
+WORKERS = 4
+
+
+def test_a_record_is_migrated_under_workers_that_renew_their_leases(postgres_url: str) -> None:
+    with fresh_database(postgres_url) as url:
+        db.migrate(url)
+        engine = db.connect(url)
+        downgrade(engine, BEFORE)
+        with db.writing(engine) as connection:
+            connection.execute(OLD_RUNNING, {"workers": WORKERS})
+            connection.execute(OLD_LEASES)
+            # Who waits looks for a deadlock once, after this time: the migration shall be the last who does.
+            connection.execute(text(f"ALTER DATABASE {engine.url.database} SET deadlock_timeout = '10ms'"))
+        engine.dispose()
+        migrated, renewals = threading.Event(), [0] * WORKERS
+
+        def renew(worker: int) -> None:
+            while not migrated.wait(0.02):
+                with suppress(StoreUnavailableError), db.writing(engine) as connection:
+                    for statement in OLD_RENEWAL:
+                        connection.execute(statement, {"worker": str(worker + 1)})
+                    renewals[worker] += 1
+
+        with ThreadPoolExecutor(WORKERS) as pool:
+            workers = [pool.submit(renew, worker) for worker in range(WORKERS)]
+            try:
+                db.migrate(url)
+            finally:
+                migrated.set()
+            for worker in workers:
+                worker.result()
+        assert min(renewals) > 0
+        engine.dispose()
+
+
+def test_a_step_that_is_stopped_after_one_of_its_indexes_is_done_again(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("store.db.random.uniform", lambda *_: 0.0)
+    stopped = set[str]()
+
+    def stop(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        if statement.startswith("CREATE INDEX CONCURRENTLY") and statement not in stopped:
+            stopped.add(statement)
+            raise OperationalError(statement, None, LockNotAvailable())
+
+    with fresh_database(postgres_url) as url:
+        event.listen(Engine, "after_cursor_execute", stop)
+        try:
+            db.migrate(url)
+        finally:
+            event.remove(Engine, "after_cursor_execute", stop)
+        assert stopped
+        engine = db.connect(url)
+        Record(engine).ready()
+        with db.reading(engine) as connection:
+            assert connection.execute(text("SELECT count(*) FROM pg_index WHERE NOT indisvalid")).scalar_one() == 0
+        engine.dispose()
