@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import BigInteger, ForeignKey, text
+from sqlalchemy import BigInteger, ForeignKey, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from ..db import now
@@ -49,3 +49,5 @@ class Artifact(Base):
     """Where it begins in the stored file, which has the files of several jobs; None: it is the whole file."""
     sha256: Mapped[str]
     size: Mapped[int] = mapped_column(BigInteger)
+
+    __table_args__ = (Index("ix_artifact_path", "path"),)
