@@ -90,14 +90,14 @@ def storm(made: Site, random: Random, options: argparse.Namespace) -> tuple[Verd
         made.worker()
     checker = Checker(made.engine, made.files_folder, mlflow.server)
     over_s = 60.0 * options.minutes
-    load = Load(api, Random(random.random()), jobs=options.jobs, over_s=0.9 * over_s)
+    load = Load(api.client(timeout_s=15.0), Random(random.random()), jobs=options.jobs, over_s=0.9 * over_s)
     calm = dict(zip(load.submit(KINDS, "calm"), KINDS, strict=True))
     print(f"calm: {len(calm)} jobs train and are mirrored; on a busy machine this takes minutes", flush=True)
     restless = checker.settle(calm, STUCK_S)
     assert not restless, f"the calm is not calm: {restless}; logs are in {made.home.logs}"
     reference = checker.reference(calm)
     load.accepted.clear()
-    sweeps = Sweeps(made, api, every_s=over_s / options.sweeps)
+    sweeps = Sweeps(made.engine, api.client(timeout_s=15.0), every_s=over_s / options.sweeps)
     sweeps.calm(STUCK_S)
     print(f"calm: {len(calm)} jobs are known; the storm lasts {over_s:g} s; logs are in {made.home.logs}", flush=True)
 
@@ -114,14 +114,27 @@ def storm(made: Site, random: Random, options: argparse.Namespace) -> tuple[Verd
     broken = sweeps.violations(STUCK_S)
     watch.stop()
     verdict = checker.check(load.accepted, reference, load.cancels, "storm")
-    verdict.others += [*load.broken, *watch.stuck, *nemesis.fallen, *broken]
+    verdict.others += [*load.violations, *watch.violations, *nemesis.fallen, *broken]
     verdict.sweeps = len(sweeps.submitted)
+    verdict.others += lacking(load.submitted, options.jobs, verdict.sweeps, measured(watch))
     for worker in made.workers:
         if (trainers := len(worker.trainers())) > 1:
             verdict.others.append(f"{worker.name} has {trainers} trainers and one slot")
     if unsettled:
         verdict.others.append(unsettled)
     return verdict, faults(nemesis, watch, verdict)
+
+
+def lacking(submitted: int, wanted: int, sweeps: int, recoveries: int) -> list[str]:
+    """What a storm lacks that proves something."""
+    found = [] if submitted >= wanted else [f"only {submitted} of {wanted} jobs were submitted"]
+    found += [] if sweeps else ["no sweep was submitted"]
+    return found + ([] if recoveries else ["no recovery was measured"])
+
+
+def measured(watch: Watch) -> int:
+    """How many recoveries were measured."""
+    return sum(map(len, watch.recoveries.values()))
 
 
 def counts(verdict: Verdict) -> list[list[str]]:
@@ -140,8 +153,7 @@ def counts(verdict: Verdict) -> list[list[str]]:
 
 def faults(nemesis: Nemesis, watch: Watch, verdict: Verdict) -> list[list[str]]:
     """The rows of the faults; a goal that was missed is a violation."""
-    measured = sum(map(len, watch.recoveries.values()))
-    rows = [["faults injected", str(nemesis.struck.total()), str(measured), "", "", ""]]
+    rows = [["faults injected", str(nemesis.struck.total()), str(measured(watch)), "", "", ""]]
     for fault in FAULTS:
         took = sorted(watch.recoveries.get(fault.kind, []))
         if fault.goal_s is not None and took and percentile(took, 0.99) > fault.goal_s:

@@ -2,7 +2,6 @@
 
 import heapq
 import queue
-import threading
 import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
@@ -14,7 +13,7 @@ import httpx
 
 from spec.states import FINISHED
 
-from .site import Api
+from .background import Background
 
 SHAPES: Mapping[str, Mapping[str, object]] = {
     "digits": {"dataset": "digits", "epochs": 80, "architecture": {"type": "mlp", "hidden": [32]}},
@@ -66,9 +65,8 @@ def spec(kind: tuple[str, int], project: str, priority: int = 0) -> dict[str, ob
 class Load:
     """Submits `jobs` jobs over `over_s` seconds, alone and in bulk, cancels some, and keeps long ones going."""
 
-    def __init__(self, api: Api, random: Random, *, jobs: int, over_s: float) -> None:
-        self._http = api.client(timeout_s=15.0)
-        self._random = random
+    def __init__(self, http: httpx.Client, random: Random, *, jobs: int, over_s: float) -> None:
+        self._http, self._random = http, random
         self._jobs, self._every_s = jobs, over_s / jobs
         self._wanted: queue.SimpleQueue[Callable[[str], object]] = queue.SimpleQueue()
         self._to_cancel: list[tuple[float, str]] = []
@@ -76,25 +74,28 @@ class Load:
         self._looked_at = 0.0
         self.accepted: dict[str, tuple[str, int]] = {}
         """Every job that a 2xx answer named, and which it is."""
+        self.submitted = 0
+        """How many of the `jobs` were submitted; the long ones and those that faults want are beside them."""
         self.cancels: list[Cancel] = []
-        self.broken: list[str] = []
-        """Promises that an answer broke by itself."""
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="load", daemon=True)
+        self._broken: list[str] = []
+        self._background = Background("load", self._run)
+
+    @property
+    def violations(self) -> list[str]:
+        """Promises that an answer broke by itself, and whether users ceased to submit."""
+        return [*self._broken, *self._background.violations]
 
     def start(self) -> None:
         """Begin."""
-        self._thread.start()
+        self._background.start()
 
     def one_more(self, accepted: Callable[[str], object]) -> None:
         """Submit a job soon, which is the next in the queue, and return its id once it is accepted."""
         self._wanted.put(accepted)
 
     def stop(self) -> None:
-        """Submit no more; what is being asked is asked until it is answered."""
-        self._stop.set()
-        self._thread.join(120.0)
-        assert not self._thread.is_alive(), "the API does not come back"
+        """Submit what is left of the jobs, and no more; each is asked for until it is answered."""
+        self._background.stop(within_s=120.0)
         self._http.close()
 
     def submit(self, kinds: Sequence[tuple[str, int]], project: str = "storm", *, priority: int = 0) -> list[str]:
@@ -103,32 +104,36 @@ class Load:
         path, body = ("/jobs", specs[0]) if len(specs) == 1 else ("/jobs/bulk", {"jobs": specs})
         headers = {"Idempotency-Key": uuid.uuid4().hex}
         ids = _ids(self._ask(path, body, headers))
-        self.accepted.update(zip(ids, kinds, strict=True))
+        new = set(ids) - self.accepted.keys()
+        if not len(ids) == len(new) == len(kinds):
+            self._broken.append(f"{len(kinds)} jobs to {path} got {len(ids)} ids, {len(new)} of them new")
+        self.accepted.update(zip(ids, kinds, strict=False))
         if self._random.random() < REPEATED and _ids(self._ask(path, body, headers)) != ids:
-            self.broken.append(f"the key of {ids[0]} gave other jobs when it was sent again")
+            self._broken.append(f"the key of {ids} gave other jobs when it was sent again")
         return ids
 
     def _run(self) -> None:
-        began, submitted = time.monotonic(), 0
-        while not self._stop.wait(0.05):
+        began = time.monotonic()
+        while not self._background.is_stopped_within(0.05):
             while not self._wanted.empty():
                 kind = self._random.choice(list(SHAPES)), self._random.randrange(SEEDS)
                 (job_id,) = self.submit([kind], priority=9)  # its bell is measured, and not the queue
                 self._wanted.get()(job_id)
             self._cancel_due()
             self._keep_long()
-            if submitted < min(self._jobs, (time.monotonic() - began) / self._every_s):
-                submitted += len(self._some(self._jobs - submitted))
+            if self.submitted < min(self._jobs, (time.monotonic() - began) / self._every_s):
+                self._some()
+        while self.submitted < self._jobs:  # a fault kept the API from answering
+            self._some()
 
-    def _some(self, most: int) -> list[str]:
+    def _some(self) -> None:
         """Submit one job, or a few of one shape."""
-        size = min(self._random.choice((1, 1, 1, BULK // 2, BULK)), most)
+        size = min(self._random.choice((1, 1, 1, BULK // 2, BULK)), self._jobs - self.submitted)
         shape = self._random.choice(list(SHAPES))
-        ids = self.submit([(shape, self._random.randrange(SEEDS)) for _ in range(size)])
-        for job_id in ids:
+        for job_id in self.submit([(shape, self._random.randrange(SEEDS)) for _ in range(size)]):
             if self._random.random() < CANCELLED:
                 heapq.heappush(self._to_cancel, (time.monotonic() + self._random.uniform(0.0, 6.0), job_id))
-        return ids
+        self.submitted += size
 
     def _keep_long(self) -> None:
         """Submit the next of the long jobs that have ended."""
@@ -163,7 +168,7 @@ class Load:
             if answer.is_success or answer.status_code in also:
                 return answer
             if answer.status_code not in (429, 503):
-                self.broken.append(f"{path} was answered with {answer.status_code}: {answer.text[:200]}")
+                self._broken.append(f"{path} was answered with {answer.status_code}: {answer.text[:200]}")
             time.sleep(0.5)
 
 

@@ -1,17 +1,18 @@
 """Sweeps in the storm: submitted over HTTP, and each must have the table that the same sweep has in the calm."""
 
-import threading
+import itertools
 from collections import Counter
 from collections.abc import Collection, Mapping
 from typing import Any
 
 import httpx
+from sqlalchemy import Engine
 
 from spec.states import JobStatus, SweepState, TrialState
 from store.sweeps import SweepStore
 
+from .background import Background
 from .checker import settle
-from .site import Api, Site
 
 SWEEPS: Mapping[str, Mapping[str, Any]] = {
     "hyperband": {
@@ -42,14 +43,12 @@ Table = list[tuple[int, Mapping[str, Any], TrialState, float | None, int]]
 class Sweeps:
     """Submits a sweep every `every_s` seconds, and knows what each must become."""
 
-    def __init__(self, site: Site, api: Api, *, every_s: float) -> None:
-        self._store, self._every_s = SweepStore(site.engine), every_s
-        self._http = api.client(timeout_s=15.0)
+    def __init__(self, engine: Engine, http: httpx.Client, *, every_s: float) -> None:
+        self._store, self._http, self._every_s = SweepStore(engine), http, every_s
         self._calm: dict[str, Table] = {}
         self.submitted: dict[str, str] = {}
         """The sweeps of the storm, by id, and which each is."""
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="sweeps", daemon=True)
+        self._background = Background("sweeps", self._run)
 
     def calm(self, stuck_s: float) -> None:
         """Learn the table of each sweep while nothing is struck."""
@@ -59,17 +58,16 @@ class Sweeps:
 
     def start(self) -> None:
         """Begin to submit."""
-        self._thread.start()
+        self._background.start()
 
     def stop(self) -> None:
         """Submit no more."""
-        self._stop.set()
-        self._thread.join(120.0)
+        self._background.stop(within_s=120.0)
         self._http.close()
 
     def violations(self, stuck_s: float) -> list[str]:
         """All that is not as promised: sweeps that do not end, and tables that are not those of the calm."""
-        found = []
+        found = list(self._background.violations)
         if unsettled := self._unsettled(self.submitted, stuck_s):
             found.append(f"{unsettled} sweeps have not ended, and trained nothing for {stuck_s:g} s")
         for sweep_id, name in self.submitted.items():
@@ -92,14 +90,15 @@ class Sweeps:
         return found
 
     def _run(self) -> None:
-        names, number = list(SWEEPS), 0
-        while not self._stop.wait(self._every_s):
-            name = names[number % len(names)]
+        names, wait_s = itertools.cycle(SWEEPS), 0.0
+        name = next(names)
+        while not self._background.is_stopped_within(wait_s):
             try:
                 self.submitted[self._submit(name)] = name
-                number += 1
             except (httpx.TransportError, httpx.HTTPStatusError):
-                continue  # the API is struck; the next one comes soon
+                wait_s = min(1.0, self._every_s)  # the API is struck
+            else:
+                name, wait_s = next(names), self._every_s
 
     def _submit(self, name: str) -> str:
         answer = self._http.post("/sweeps", json={**SWEEPS[name], "name": name}).raise_for_status()

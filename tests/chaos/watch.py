@@ -20,6 +20,8 @@ from store.errors import StoreUnavailableError
 from store.tables import CurveChunk, Job, JobEvent, Mirror
 from worker.outcomes import LATER
 
+from .background import Background
+
 log = logging.getLogger(__name__)
 
 EVERY_S = 0.2
@@ -89,21 +91,24 @@ class Watch:
         self._engine = engine
         self._waits: list[Wait] = []
         self._changing = threading.Lock()
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="watch", daemon=True)
+        self._background = Background("watch", self._run)
         self._answered_at = time.monotonic()
         self.seen: Snapshot = {}
         self.recoveries: dict[str, list[float]] = {}
-        self.stuck: list[str] = []
+        self._stuck: list[str] = []
+
+    @property
+    def violations(self) -> list[str]:
+        """What never went on, and whether the watch ceased to look."""
+        return [*self._stuck, *self._background.violations]
 
     def start(self) -> None:
         """Begin."""
-        self._thread.start()
+        self._background.start()
 
     def stop(self) -> None:
         """Look no more."""
-        self._stop.set()
-        self._thread.join(10.0)
+        self._background.stop(within_s=60.0)
 
     def held_by(self, pid: int) -> dict[str, Seen]:
         """The jobs that a worker process holds at this moment, or held when the record answered last.
@@ -207,7 +212,7 @@ class Watch:
     # --- the watch ----------------------------------------------------------------------------------------------
 
     def _run(self) -> None:
-        while not self._stop.wait(EVERY_S):
+        while not self._background.is_stopped_within(EVERY_S):
             try:
                 self.look()
             except StoreUnavailableError:
@@ -230,7 +235,7 @@ class Watch:
                 log.info("%s: has %s after %.1f s, %s", wait.kind, wait.what, took_s, sorted(wait.ids))
                 self.recoveries.setdefault(wait.kind, []).append(took_s)
             elif done is False and now - wait.since > GIVEN_UP_S:
-                self.stuck.append(f"{wait.kind}: nothing went on within {GIVEN_UP_S:g} s")
+                self._stuck.append(f"{wait.kind}: nothing went on within {GIVEN_UP_S:g} s")
             elif done is False:
                 continue
             over.append(wait)
