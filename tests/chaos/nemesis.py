@@ -75,7 +75,7 @@ def trainer_killed(arena: Arena, kind: str, worker: Worker) -> Wound:
 
 
 def trainer_frozen(arena: Arena, kind: str, worker: Worker) -> Wound:
-    held, trainers = arena.watch.held_by(worker.pid), worker.trainers()
+    held, trainers, struck_at = arena.watch.held_by(worker.pid), worker.trainers(), time.monotonic()
     for trainer in trainers:
         trainer.suspend()
 
@@ -83,7 +83,7 @@ def trainer_frozen(arena: Arena, kind: str, worker: Worker) -> Wound:
         for trainer in trainers:
             if trainer.is_running():
                 trainer.resume()
-        arena.watch.trained(kind, held)
+        arena.watch.trained(kind, held, struck_at)
 
     return Wound(arena.random.uniform(1.0, 6.0), heal)
 
@@ -123,12 +123,12 @@ def worker_stopped_then_killed(arena: Arena, kind: str, worker: Worker) -> Wound
 
 def worker_paused(arena: Arena, kind: str, worker: Worker) -> Wound:
     """Shorter than a lease: nobody else may take over."""
-    held = arena.watch.held_by(worker.pid)
+    held, struck_at = arena.watch.held_by(worker.pid), time.monotonic()
     worker.freeze()
 
     def heal() -> None:
         worker.thaw()
-        arena.watch.trained(kind, held)
+        arena.watch.trained(kind, held, struck_at)
 
     return Wound(arena.random.uniform(1.0, 0.4 * arena.lease_s), heal)
 
@@ -189,21 +189,23 @@ def bells_forgotten(arena: Arena, kind: str, _: Worker) -> Wound:
 
 
 def broker_killed(arena: Arena, kind: str, _: Worker) -> Wound:
+    struck_at = time.monotonic()
     arena.site.broker.kill()
 
     def heal() -> None:
         arena.site.broker.start()
-        arena.watch.claimed(kind, arena.watch.queued())
+        arena.watch.claimed(kind, arena.watch.queued(), struck_at)
 
     return Wound(arena.random.uniform(0.5, 8.0), heal)
 
 
 def broker_frozen(arena: Arena, kind: str, _: Worker) -> Wound:
+    struck_at = time.monotonic()
     arena.site.broker.freeze()
 
     def heal() -> None:
         arena.site.broker.thaw()
-        arena.watch.claimed(kind, arena.watch.queued())
+        arena.watch.claimed(kind, arena.watch.queued(), struck_at)
 
     return Wound(arena.random.uniform(1.0, 15.0), heal)
 

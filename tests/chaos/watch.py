@@ -64,6 +64,10 @@ class Wait:
     ids: frozenset[str]
     uncharged_s: float = 0.0
 
+    def lasted_s(self, until: float) -> float:
+        """How long it had been waited for by then, without what other faults are charged with."""
+        return max(until - self.since - self.uncharged_s, 0.0)
+
 
 class _Turns:
     """Whether jobs that are back in the queue wait for their turn: another one, which goes first, has begun since."""
@@ -95,6 +99,8 @@ class Watch:
         self._answered_at = time.monotonic()
         self.seen: Snapshot = {}
         self.recoveries: dict[str, list[float]] = {}
+        self.struck_again: dict[str, list[float]] = {}
+        """By the kind of the first fault: how long there was no recovery when a second one struck the same jobs."""
         self._stuck: list[str] = []
 
     @property
@@ -137,8 +143,11 @@ class Watch:
 
     # --- what is waited for -------------------------------------------------------------------------------------
 
-    def trained(self, kind: str, held: Mapping[str, Seen]) -> None:
-        """Measure until the first of these jobs has a new point, or has ended, or waits for nothing but its turn."""
+    def trained(self, kind: str, held: Mapping[str, Seen], struck_at: float | None = None) -> None:
+        """Measure until the first of these jobs has a new point, or has ended, or waits for nothing but its turn.
+
+        `struck_at` is when a fault began that ends now.
+        """
         since, known = time.monotonic(), {job_id: job for job_id, job in held.items() if not job.is_trained}
         turns = _Turns(known)
 
@@ -160,16 +169,16 @@ class Watch:
                 for job_id, job in known.items()
             )
 
-        self._wait(Wait(kind, since, done, "trained", frozenset(held)))
+        self._wait(Wait(kind, since, done, "trained", frozenset(held)), struck_at)
 
-    def claimed(self, kind: str, ids: Collection[str]) -> None:
+    def claimed(self, kind: str, ids: Collection[str], struck_at: float | None = None) -> None:
         """Measure until the first of these jobs, which wait, is claimed or ends."""
         if ids:
 
             def done(now: Snapshot) -> bool:
                 return any(now[job_id].status is not JobStatus.queued for job_id in ids)
 
-            self._wait(Wait(kind, time.monotonic(), done, "claimed", frozenset(ids)))
+            self._wait(Wait(kind, time.monotonic(), done, "claimed", frozenset(ids)), struck_at)
 
     def moved(self, kind: str) -> None:
         """Measure until any job starts, ends or has a new point."""
@@ -202,12 +211,18 @@ class Watch:
             for wait in self._waits:
                 wait.uncharged_s += now - max(since, wait.since)
 
-    def _wait(self, wait: Wait) -> None:
-        """Wait for this, and no longer for what was stopped before and is stopped again now."""
+    def _wait(self, wait: Wait, struck_at: float | None = None) -> None:
+        """Wait for this. What was stopped before and is stopped again is charged with the time until now only.
+
+        That is the time of the last look, at which it had not gone on, if the second fault had not begun by then.
+        """
         log.info("%s: until it has %s, %s", wait.kind, wait.what, sorted(wait.ids))
         with self._changing:
-            self._waits = [one for one in self._waits if one.what != wait.what or not one.ids & wait.ids]
-            self._waits.append(wait)
+            again = [one for one in self._waits if one.what == wait.what and one.ids & wait.ids]
+            until = min(self._answered_at, wait.since if struck_at is None else struck_at)
+            for one in again:
+                self.struck_again.setdefault(one.kind, []).append(one.lasted_s(until))
+            self._waits = [*(one for one in self._waits if one not in again), wait]
 
     # --- the watch ----------------------------------------------------------------------------------------------
 
@@ -231,7 +246,7 @@ class Watch:
             wait.uncharged_s += max(0.0, now - max(away_since, wait.since) - EVERY_S)
             done = wait.done(self.seen)
             if done:
-                took_s = max(now - wait.since - wait.uncharged_s, 0.0)
+                took_s = wait.lasted_s(now)
                 log.info("%s: has %s after %.1f s, %s", wait.kind, wait.what, took_s, sorted(wait.ids))
                 self.recoveries.setdefault(wait.kind, []).append(took_s)
             elif done is False and now - wait.since > GIVEN_UP_S:
