@@ -35,6 +35,9 @@ RUN_STATUS: Mapping[JobStatus, str] = {
     JobStatus.cancelled: "KILLED",
 }
 
+OF_THE_MODEL = ("best_", "test_")
+"""How metrics of the finished model begin, which stand beside its curve in MLflow."""
+
 
 @dataclass(frozen=True)
 class Reference:
@@ -121,7 +124,7 @@ class Checker:
             cancels_of_job = [cancel for cancel in cancels if cancel.job_id == job_id]
             self._job(found, job, events, cancels_of_job)
             curve = self._store.curve(job_id)
-            self._curve(found, job, [int(epoch or 0) for epoch in curve["epoch"]], "the record")
+            self._curve(found, job, [int(epoch or 0) for epoch in curve["epoch"]])
             if not _begins(reference[kind].curve, curve, whole=job.status is JobStatus.succeeded):
                 found.others.append(f"{job_id}: its curve is not the one it has in the calm")
             self._files(found, job, reference[kind])
@@ -131,9 +134,7 @@ class Checker:
             for run_id in of_job:
                 if status_of[run_id] != RUN_STATUS.get(job.status):
                     found.others.append(f"{job_id}: {job.status} is {status_of[run_id]} in MLflow")
-                self._curve(found, job, [step for step, _ in self._mlflow.history(run_id)], "MLflow")
-                if [value for _, value in self._mlflow.history(run_id)] != curve.get("train_loss", []):
-                    found.others.append(f"{job_id}: MLflow has other losses than the record")
+                self._mirrored(found, job_id, curve, run_id)
         found.others += [f"{job_id}: a run in MLflow, and no such job was accepted" for job_id in runs]
         self._leftovers(found, accepted, project)
         return found
@@ -168,12 +169,32 @@ class Checker:
             if not right:
                 found.others.append(f"{job.id}: {job.status}, though its cancel was answered with {cancel.code}")
 
-    def _curve(self, found: Verdict, job: JobRecord, epochs: Sequence[int], where: str) -> None:
+    def _curve(self, found: Verdict, job: JobRecord, epochs: Sequence[int]) -> None:
         missing = set(range(1, job.epoch + 1)) - set(epochs)
         if missing:
-            found.gaps.append(f"{job.id}: {where} lacks {len(missing)} of {job.epoch} epochs, {min(missing)} first")
+            found.gaps.append(f"{job.id}: the record lacks {len(missing)} of {job.epoch} epochs, {min(missing)} first")
         if len(set(epochs)) < len(epochs) or max(epochs, default=0) > job.epoch:
-            found.duplicates.append(f"{job.id}: {where} has {len(epochs)} points of {job.epoch} epochs")
+            found.duplicates.append(f"{job.id}: the record has {len(epochs)} points of {job.epoch} epochs")
+
+    def _mirrored(self, found: Verdict, job_id: str, curve: Curve, run_id: str) -> None:
+        """Whether MLflow has each metric of the record's curve: every finite value of it, once and to the last bit."""
+        points = self._mlflow.points(run_id)
+        for name in sorted((curve.keys() | points.keys()) - {"epoch"}):
+            if name not in curve and name.startswith(OF_THE_MODEL):
+                continue
+            ours = {
+                int(epoch or 0): value
+                for epoch, value in zip(curve["epoch"], curve.get(name, []), strict=False)
+                if value is not None
+            }
+            theirs = points.get(name, [])
+            steps = [step for step, _ in theirs]
+            if missing := ours.keys() - set(steps):
+                found.gaps.append(f"{job_id}: MLflow lacks {len(missing)} points of {name}, {min(missing)} first")
+            if len(set(steps)) < len(steps) or set(steps) - ours.keys():
+                found.duplicates.append(f"{job_id}: MLflow has {len(steps)} points of {name}, the record {len(ours)}")
+            if any(value != ours[step] for step, value in theirs if step in ours):
+                found.others.append(f"{job_id}: MLflow has other values of {name} than the record")
 
     def _files(self, found: Verdict, job: JobRecord, reference: Reference) -> None:
         artifacts = self._store.artifacts(job.id)

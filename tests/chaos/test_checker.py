@@ -1,5 +1,7 @@
 """The checker sees what it is there to see."""
 
+import contextlib
+import sqlite3
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -7,6 +9,7 @@ import pytest
 from sqlalchemy import delete, insert, update
 
 from spec.states import JobStatus
+from spec.views import Curve
 from store import db
 from store.tables import CurveChunk, Job, JobEvent, Lease
 from tests.integration.tracking.conftest import Service, copied, curve
@@ -40,14 +43,21 @@ def service(tmp_path: Path, server: MlflowServer) -> Iterator[Service]:
     engine.dispose()
 
 
+def last() -> Curve:
+    """The last ten epochs, in one of which the validation loss is not finite."""
+    points = curve(21, 30)
+    points["val_loss"][7] = None
+    return points
+
+
 class Case:
-    """A job that has succeeded in two beats and is whole in MLflow."""
+    """A job that has succeeded in two beats and is whole in MLflow; one value of its curve is not finite."""
 
     def __init__(self, service: Service) -> None:
         self.service = service
         self.claim = service.run()
         service.beat(self.claim, 1, 20)
-        service.succeed(self.claim, points=curve(21, 30))
+        service.succeed(self.claim, points=last())
         copied(service.mirror())
         self.id = self.claim.job_id
         self.accepted = {self.id: KIND}
@@ -63,7 +73,7 @@ class Case:
         """What the checker says."""
         model = numbers(b"model of " + self.id.encode())
         checker = Checker(self.service.engine, self.service.folder / "files", self.service.server)
-        reference = {KIND: Reference(curve(1, 30), model)}
+        reference = {KIND: Reference({name: [*column, *last()[name]] for name, column in curve(1, 20).items()}, model)}
         return checker.check(self.accepted, reference, self.cancels, self.service.project)
 
 
@@ -84,9 +94,40 @@ def of_nobody(case: Case) -> None:
     case.service.submit()
 
 
-def told_twice(case: Case) -> None:
+def log(case: Case, metric: Metric) -> None:
     with Mlflow(case.service.server.url) as mlflow:
-        mlflow.log(case.service.run_of(case.claim), metrics=[Metric("train_loss", 0.5, 1, 7)])
+        mlflow.log(case.service.run_of(case.claim), metrics=[metric])
+
+
+def told_twice(case: Case) -> None:
+    log(case, Metric("train_loss", 0.5, 1, 7))
+
+
+def told_twice_of_validation(case: Case) -> None:
+    log(case, Metric("val_loss", 0.5, 1, 7))
+
+
+def told_after_the_end(case: Case) -> None:
+    log(case, Metric("val_accuracy", 0.5, 1, 31))
+
+
+def of_another_metric(case: Case) -> None:
+    log(case, Metric("val_auc", 0.5, 1, 7))
+
+
+def lost_on_the_way(case: Case) -> None:
+    sql(case, "DELETE FROM metrics WHERE key = 'val_loss' AND step = 7 AND run_uuid = ?")
+
+
+def changed_on_the_way(case: Case) -> None:
+    sql(case, "UPDATE metrics SET value = value + 1e-9 WHERE key = 'val_accuracy' AND step = 7 AND run_uuid = ?")
+
+
+def sql(case: Case, statement: str) -> None:
+    """Do to MLflow what it does not do by itself."""
+    with contextlib.closing(sqlite3.connect(case.service.server.home / "mlflow.db")) as database:
+        assert database.execute(statement, [case.service.run_of(case.claim)]).rowcount == 1
+        database.commit()
 
 
 def beyond(case: Case) -> None:
@@ -94,7 +135,7 @@ def beyond(case: Case) -> None:
 
 
 def other_numbers(case: Case) -> None:
-    points = curve(21, 30)
+    points = last()
     points["val_loss"][3] = 0.25
     case.change(update(CurveChunk).where(CurveChunk.first_epoch == 21).values(columns=points))
 
@@ -136,6 +177,11 @@ def test_what_is_whole_is_called_whole(service: Service) -> None:
         (second_run, "doubled"),
         (forgotten, "gaps"),
         (told_twice, "duplicates"),
+        (told_twice_of_validation, "duplicates"),
+        (told_after_the_end, "duplicates"),
+        (of_another_metric, "duplicates"),
+        (lost_on_the_way, "gaps"),
+        (changed_on_the_way, "others"),
         (beyond, "duplicates"),
         (other_numbers, "others"),
         (other_file, "others"),

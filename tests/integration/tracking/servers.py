@@ -3,6 +3,7 @@
 import contextlib
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -94,6 +95,18 @@ class MlflowServer:
             if not answer.get("next_page_token"):
                 return sorted(points)
             query["page_token"] = answer["next_page_token"]
+
+    def points(self, run_id: str) -> dict[str, list[tuple[int, float | None]]]:
+        """Every point of every metric, as step and value, in order of the steps; the value of NaN is None.
+
+        Read from its database: over HTTP each metric would be a request.
+        """
+        query = "SELECT key, step, CASE WHEN is_nan THEN NULL ELSE value END FROM metrics WHERE run_uuid = ?"
+        found: dict[str, list[tuple[int, float | None]]] = {}
+        with contextlib.closing(sqlite3.connect(self.home / "mlflow.db")) as database:
+            for name, step, value in database.execute(f"{query} ORDER BY step, value", [run_id]):
+                found.setdefault(name, []).append((step, value))
+        return found
 
     def artifact(self, run_id: str, name: str) -> bytes:
         """An artifact's content."""
