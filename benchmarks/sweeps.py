@@ -233,13 +233,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
             runs: dict[str, list[Run]] = {name: [] for name in names}
             for seed in range(seeds):
                 for name in names:
-                    if (known := before.get((task.name, name, seed, task.trials))) is not None:
+                    if (known := before.get(key_of(task, name, seed, options.limit))) is not None:
                         runs[name].append(known)
                         continue
                     runs[name].append(found := run(task, name, seed, rows, steps, options.limit))
                     said = f"{found.seconds:.1f} s, {found.steps[-1]:,} steps, val loss {found.end.val_loss:.4f}"
                     print(f"  {task.name}, seed {seed}, {name}: {said}", file=sys.stderr, flush=True)
-                    keep(task, name, seed, found)
+                    keep(key_of(task, name, seed, options.limit), found)
             texts.append(report(task, runs))
     versions = f" Peers: {peers_versions()}." if set(names) & set(PEERS) else ""
     stopped = f" Ray and Optuna were stopped after {options.limit:.0f} s." if options.limit < 7200.0 else ""
@@ -250,22 +250,32 @@ def main(arguments: Sequence[str] | None = None) -> None:
         replace_section(PAGE, "sweeps", text)
 
 
-def keep(task: Task, name: str, seed: int, found: Run) -> None:
+Key = tuple[object, ...]
+"""What a run is of: the values of `KEY`."""
+KEY = ("task", "contestant", "seed", "trials", "epochs", "limit_s")
+
+
+def key_of(task: Task, name: str, seed: int, limit_s: float) -> Key:
+    """The key of a run. The limit stops peers only: ours are the same with each."""
+    return task.name, name, seed, task.trials, task.epochs, None if name in OURS else limit_s
+
+
+def keep(key: Key, found: Run) -> None:
     """Add a run to the raw results, a line each."""
     RAW.parent.mkdir(exist_ok=True)
     moments = [[one.at, one.epochs, one.val_loss, one.test_score] for one in found.moments]
-    fields = {"task": task.name, "contestant": name, "seed": seed, "trials": task.trials, "seconds": found.seconds}
+    fields = dict(zip(KEY, key, strict=True)) | {"seconds": found.seconds, "steps_per_epoch": found.steps_per_epoch}
     with RAW.open("a") as file:
-        file.write(json.dumps(fields | {"steps_per_epoch": found.steps_per_epoch, "moments": moments}) + "\n")
+        file.write(json.dumps(fields | {"moments": moments}) + "\n")
 
 
-def kept() -> Iterator[tuple[tuple[str, str, int, int], Run]]:
-    """The runs of the raw results by task, contestant, seed and number of configurations, the newest last."""
+def kept() -> Iterator[tuple[Key, Run]]:
+    """The runs of the raw results by their keys, the newest last; those from before the key was whole are left out."""
     for line in RAW.read_text().splitlines() if RAW.exists() else ():
         fields = json.loads(line)
-        moments = [Moment(*moment) for moment in fields["moments"]]
-        key = fields["task"], fields["contestant"], fields["seed"], fields["trials"]
-        yield key, Run(fields["seconds"], moments, fields["steps_per_epoch"])
+        if fields.keys() >= set(KEY):
+            moments = [Moment(*moment) for moment in fields["moments"]]
+            yield tuple(fields[name] for name in KEY), Run(fields["seconds"], moments, fields["steps_per_epoch"])
 
 
 if __name__ == "__main__":

@@ -1,7 +1,12 @@
+import json
 import math
+from pathlib import Path
 
+import pytest
+
+from benchmarks import sweeps
 from benchmarks.sweep_tasks import TASKS, Moment
-from benchmarks.sweeps import Run, report, to_target
+from benchmarks.sweeps import Run, keep, kept, key_of, report, to_target
 
 FAST = Run(4.0, [Moment(1.0, 3, 0.5, None), Moment(2.0, 3, 0.2, 0.9), Moment(3.0, 1, 0.3, 0.8)], 10)
 SLOW = Run(90.0, [Moment(10.0, 5, 0.6, 0.7), Moment(60.0, 5, 0.2, 0.9), Moment(80.0, 5, 0.4, 0.8)], 10)
@@ -30,3 +35,31 @@ def test_the_time_to_a_score_is_compared_with_the_time_when_the_other_first_had_
 def test_the_report_names_every_contestant() -> None:
     text = report(TASKS["digits"], {"hyperband": [FAST, FAST], "ray": [SLOW, SLOW]})
     assert "| **ours**, Hyperband | 0.2000 ± 0.0000 | 0.9000 ± 0.0000 | 70 | 4.0 | 2.0 | 30x |" in text
+
+
+def test_a_kept_run_is_taken_for_the_same_epochs_trials_and_limit_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sweeps, "RAW", tmp_path / "build" / "sweeps.json")
+    digits = TASKS["digits"]
+    keep(key_of(digits, "ray", 0, 90.0), SLOW)
+    keep(key_of(digits, "random", 0, 90.0), FAST)
+    known = dict(kept())
+    assert known[key_of(digits, "ray", 0, 90.0)] == SLOW
+    assert known[key_of(digits, "random", 0, 7200.0)] == FAST  # the limit stops peers only
+    others = [
+        key_of(digits, "ray", 0, 7200.0),
+        key_of(digits, "ray", 1, 90.0),
+        key_of(digits.smaller(epochs=3, trials=None), "ray", 0, 90.0),
+        key_of(digits.smaller(epochs=None, trials=10), "ray", 0, 90.0),
+    ]
+    assert not known.keys() & set(others)
+
+
+def test_a_run_that_was_kept_without_its_epochs_and_limit_is_measured_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sweeps, "RAW", tmp_path / "sweeps.json")
+    old = {"task": "digits", "contestant": "ray", "seed": 0, "trials": 256, "seconds": 90.0}
+    sweeps.RAW.write_text(json.dumps(old | {"steps_per_epoch": 10, "moments": [[1.0, 1, 0.5, None]]}))
+    assert not dict(kept())
