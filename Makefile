@@ -63,7 +63,7 @@ chaos: install  ## prove what is promised: every fault alone, then MINUTES=10 of
 	$(BIN)/pytest tests/chaos
 	$(BIN)/python -m tests.chaos --minutes $(MINUTES) --seed $(SEED)
 
-bench: install  ## measure: every benchmark, a table each
+bench: install  ## measure: every benchmark, a table each; this takes hours
 	$(BIN)/python -m benchmarks
 
 screenshots: install  ## draw the documentation's pictures of the page with real data; ONLY="job sweep" draws these

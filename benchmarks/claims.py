@@ -18,7 +18,7 @@ from multiprocessing.synchronize import Barrier
 from typing import Any
 
 import psutil
-from sqlalchemy import Engine, create_engine, event, text
+from sqlalchemy import Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import OperationalError
 
 from spec.job import JobSpec
@@ -33,7 +33,7 @@ from store.records import JobFilter
 from store.workers import WorkerRecord, WorkerStore
 
 from .backlog import OWNERS, SHAPES, backlog
-from .machine import about
+from .machine import about, command
 from .tables import PAGE, replace_section, table
 
 SERVER = "postgresql+psycopg://postgres@127.0.0.1:5432/postgres"
@@ -240,19 +240,30 @@ def main(arguments: Sequence[str] | None = None) -> None:
         ]
         shared, used = running(engine), explain(engine)
         with engine.connect() as connection:
-            server = connection.execute(text("SHOW server_version")).scalar_one().split()[0]
+            version = connection.execute(text("SHOW server_version")).scalar_one().split()[0]
     header = ["", "per second", "jobs per second", "p50 ms", "p99 ms", "CPU ms, PostgreSQL", "CPU ms, ours"]
-    command = f"`python -m benchmarks.claims{' --quick' if options.quick else ''}`"
     waiting = f"{options.jobs:,} jobs of {OWNERS} owners wait, of {SHAPES} shapes, 3 priorities, 3 device requests"
-    place = f"PostgreSQL {server} as Debian sets it up, on the same machine, whose load was {busy:.1f} before"
     words = (
-        f"{command}: {waiting}; packs of at most {PACK}. {place}. {about('sqlalchemy', 'psycopg')}\n\n"
+        f"{made_by(options.server, arguments)}: {waiting}; packs of at most {PACK}. "
+        f"{place(options.server, version)}. This machine's load was {busy:.1f} before. {about('sqlalchemy', 'psycopg')}\n\n"
         f"No job was claimed twice. {shared}. No statement scans the jobs; they use {', '.join(sorted(used))}."
     )
     report = f"{words}\n\n{table(header, [row.cells() for row in rows])}"
     print(report)
     if options.write:
         replace_section(PAGE, "claims", report)
+
+
+def place(server: str, version: str) -> str:
+    """Which PostgreSQL answered, and where it runs."""
+    if server == SERVER:
+        return f"PostgreSQL {version} as Debian sets it up, on the same machine"
+    return f"PostgreSQL {version} at {make_url(server).render_as_string(hide_password=True)}"
+
+
+def made_by(server: str, arguments: Sequence[str] | None) -> str:
+    """The command, without the server's password."""
+    return command("claims", arguments).replace(server, make_url(server).render_as_string(hide_password=True))
 
 
 def _answers(server: str) -> bool:

@@ -37,7 +37,7 @@ from store.workers import WorkerRecord, WorkerStore
 from tests.services import OwnPostgres, eventually, free_port, own_postgres
 
 from .backlog import OWNERS, SHAPES, backlog
-from .machine import about
+from .machine import about, command
 from .tables import replace_section, table
 
 PAGE = Path("docs/scale.md")
@@ -253,19 +253,23 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 asked += Measured(timings, options.seconds / 2, spent).rows(f"{processes} processes")
         with engine.connect() as connection:
             version = connection.execute(text("SHOW server_version")).scalar_one().split()[0]
-    report = _report(options, version, rows, asked)
+    report = _report(command("cluster", arguments), options, version, rows, asked)
     print(report)
     if options.write:
         replace_section(PAGE, "cluster", report)
 
 
 def _report(
-    options: argparse.Namespace, version: str, rows: Sequence[Sequence[str]], asked: Sequence[Sequence[str]]
+    made_by: str,
+    options: argparse.Namespace,
+    version: str,
+    rows: Sequence[Sequence[str]],
+    asked: Sequence[Sequence[str]],
 ) -> str:
     header = ["", "per second", "p50 ms", "p99 ms", "cores of PostgreSQL, in all"]
     return "\n".join(
         [
-            f"`python -m benchmarks.cluster{' --quick' if options.quick else ''}`: {options.jobs:,} queued jobs of "
+            f"{made_by}: {options.jobs:,} queued jobs of "
             f"{OWNERS} owners and {SHAPES} shapes; {options.workers} workers, which claim packs of at most {PACK}, "
             f"renew {EPOCHS} times and end them. PostgreSQL {version}, the workers and the API share the "
             f"machine's cores: the rates are lower bounds. {about('sqlalchemy', 'psycopg')} No job was claimed twice.",

@@ -22,7 +22,7 @@ from trainer.graphs import Eager
 from . import ours
 from .clock import Spent
 from .loops import last, tight_fused
-from .machine import about
+from .machine import about, command
 from .rounds import interleaved
 from .tables import PAGE, replace_section, table, times
 from .work import configure_contestant
@@ -196,13 +196,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
         one_process(*options.one_process)
         return
     if not torch.cuda.is_available():
-        text = f"`python -m benchmarks.gpu`\n\n{NOT_RUN}"
+        text = f"{command('gpu', arguments)}\n\n{NOT_RUN}"
     else:
         workload = W1.shortened(epochs=2 if options.quick else EPOCHS)
         rounds = 1 if options.quick else options.rounds
         results = measure(workload, (1, 16) if options.quick else PACKS, rounds)
         text = (
-            f"`python -m benchmarks.gpu`: {torch.cuda.get_device_name()}, {W1.title}, {workload.epochs} epochs, "
+            f"{command('gpu', arguments)}: {torch.cuda.get_device_name()}, {W1.title}, {workload.epochs} epochs, "
             f"medians of {rounds} interleaved rounds. {about('torch')} {results}"
         )
     print(text)

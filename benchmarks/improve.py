@@ -20,7 +20,7 @@ from trainer.fit import Entry, Outcome, fit
 from trainer.runtime import configure_process
 
 from .clock import Stopwatch
-from .machine import about
+from .machine import about, command
 from .tables import replace_section, table
 
 PAGE = Path("docs/improve.md")
@@ -141,7 +141,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     bad, good = (dict(list(jobs.items())[-1:]) for jobs in (BAD, GOOD)) if options.quick else (BAD, GOOD)
     header = ["job", "score", "best change that helps", "its score", "p", "changes that help", "seconds"]
     text = (
-        f"`python -m benchmarks.improve{' --quick' if options.quick else ''}`: validation accuracy, or R² of diabetes, "
+        f"{command('improve', arguments)}: validation accuracy, or R² of diabetes, "
         f"mean of {seeds} seeds; p is corrected by Holm. {about('torch')}\n\n{table(header, rows(bad, seeds))}\n\n"
         f"Jobs without a fault:\n\n{table(header, rows(good, seeds))}"
     )

@@ -17,7 +17,7 @@ from trainer.pack import Pack
 from trainer.runtime import configure_process
 
 from .clock import Spent, Stopwatch
-from .machine import about
+from .machine import about, command
 from .ours import CheckingCallbacks, spec
 from .rounds import interleaved
 from .tables import PAGE, replace_section, table, times
@@ -129,7 +129,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     count, slots, longest, rounds = (4, 2, 3, 1) if options.quick else (JOBS, SLOTS, LONGEST, options.rounds)
     text = (
-        f"`python -m benchmarks.leaving{' --quick' if options.quick else ''}`: one process of one thread, medians of "
+        f"{command('leaving', arguments)}: one process of one thread, medians of "
         f"{rounds} interleaved rounds. {about('torch')} {measure(count, slots, longest, rounds)}"
     )
     print(text)

@@ -17,7 +17,7 @@ from typing import Any
 
 import httpx
 
-from .machine import about
+from .machine import about, command
 from .service import ServiceFailedError, running_stack, until
 from .sweep_service import finished, state
 from .tables import PAGE, replace_section, table
@@ -60,7 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print(" | ".join(rows[-1]), flush=True)
     header = ["", "trials", "seconds", "trials/s", "asking, s", "of the whole", *(f"{name}, ms" for name in PAGES)]
     load = f"Pages: median and slowest of {LOOKS} looks, over HTTP. Load after: {getloadavg()[0]:.1f}."
-    text = f"{table(header, rows)}\n\n{about('torch')} {load}"
+    text = f"{table(header, rows)}\n\n{command('long_sweep', arguments)}: {about('torch')} {load}"
     print(text)
     if options.write:
         replace_section(PAGE, "long sweep", text)

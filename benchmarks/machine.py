@@ -1,10 +1,20 @@
-"""The environment of a measurement: processor, versions, date."""
+"""The environment of a measurement: command, processor, versions, date."""
 
 import os
 import platform
+import shlex
+import sys
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
+
+
+def command(script: str, arguments: Sequence[str] | None) -> str:
+    """The command that made a table, for its caption: a script with its options, or those of this process."""
+    given = sys.argv[1:] if arguments is None else arguments
+    options = [option for option in given if option not in ("--write", "--go-on")]
+    return f"`{shlex.join(['python', '-m', f'benchmarks.{script}', *options])}`"
 
 
 def about(*distributions: str) -> str:

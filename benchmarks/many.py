@@ -1,4 +1,4 @@
-"""Many tiny jobs through the whole service: `python -m benchmarks.many [--jobs 250 1000] [--mlflow] [--write]`.
+"""Many tiny jobs through the whole service: `python -m benchmarks.many [--quick] [--jobs 250 1000] [--write]`.
 
 Each job trains for about two milliseconds (digits, hidden [32], 3 epochs, two CPU slots): what is measured is all that
 stands around training. The stack is warm. A row is the time from the POST of all jobs to the last `succeeded`; with
@@ -24,7 +24,7 @@ import httpx
 from tracking.datasets import Dataset
 from tracking.mlflow import Metric, Mlflow
 
-from .machine import about
+from .machine import about, command
 from .service import running_stack, until
 from .tables import PAGE, replace_section, table
 
@@ -42,16 +42,17 @@ SELECT count(*) FROM runs JOIN experiments USING (experiment_id) WHERE experimen
 def main(arguments: Sequence[str] | None = None) -> None:
     """Measure, and print the table; with --write put it into the page."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.many", description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="a smoke run of few jobs, no measurement")
     parser.add_argument("--jobs", type=int, nargs="+", default=COUNTS, help="how many jobs, a row each")
     parser.add_argument("--mlflow", action="store_true", help="wait until MLflow has every curve, too")
     parser.add_argument("--write", action="store_true", help="into docs/benchmarks.md")
     options = parser.parse_args(arguments)
     rows = []
-    for jobs in options.jobs:
+    for jobs in (25,) if options.quick else options.jobs:
         rows.append(measured(jobs, mirrored=options.mlflow))
         print(" | ".join(rows[-1]), flush=True)
     columns = ["jobs", "accepted", "succeeded", "jobs/s", "in MLflow", "runs/s", "MLflow alone, runs/s"]
-    text = table(columns, rows) + f"\n\n{about('torch', 'mlflow')}"
+    text = table(columns, rows) + f"\n\n{command('many', arguments)}: {about('torch', 'mlflow')}"
     print(text)
     if options.write:
         replace_section(PAGE, "many", text)

@@ -19,7 +19,7 @@ from pathlib import Path
 from .clock import Spent, family
 from .contestants import read
 from .environment import peers_python, peers_versions
-from .machine import about
+from .machine import about, command
 from .rounds import interleaved
 from .tables import PAGE, replace_section, table, times
 from .work import Swept
@@ -129,7 +129,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     contest = {name: partial(tally.run, name, pythons[name], trials[name], epochs) for name in names}
     costs = interleaved(contest, rounds)
     text = (
-        f"`python -m benchmarks.peers{' --quick' if options.quick else ''}`: {W1.title}, {epochs} epochs, medians of "
+        f"{command('peers', arguments)}: {W1.title}, {epochs} epochs, medians of "
         f"{rounds} interleaved rounds. {about('torch')}{f' Peers: {peers_versions()}.' if foreign else ''}\n\n"
         + report(costs, tally, trials, epochs)
     )

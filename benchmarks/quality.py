@@ -23,7 +23,7 @@ from trainer.fit import Entry, fit
 from trainer.runtime import configure_process
 
 from .clock import Stopwatch
-from .machine import about
+from .machine import about, command
 from .ours import CheckingCallbacks
 from .tables import replace_section, table
 
@@ -197,7 +197,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     few, more = measure(cases, seeds, epochs), measure(small, many, epochs)
     layers = "-".join(str(width) for width in HIDDEN)
     text = (
-        f"`python -m benchmarks.quality{' --quick' if options.quick else ''}`: MLP {layers} with ReLU, Adam {RATE:g}, "
+        f"{command('quality', arguments)}: MLP {layers} with ReLU, Adam {RATE:g}, "
         f"batch {BATCH}, {epochs} epochs; mean ± standard deviation over {seeds} seeds, each with a split of its own; "
         f"ours as packs of {seeds}. {about('torch', 'scikit-learn')}\n\n{_table(few)}\n\n"
         f"The small data sets again with {many} seeds, ours as packs of {many}; all in {watch.read().wall_s:.0f} s:\n\n"

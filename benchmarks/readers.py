@@ -33,7 +33,7 @@ import psutil
 from epochal.stack.home import Home
 
 from . import ours
-from .machine import about
+from .machine import about, command
 from .service import running_stack, until
 from .tables import PAGE, replace_section, table
 from .workloads import W1, trials
@@ -239,8 +239,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         *("readers", "epoch alone", "followed", "slower by", "cost, of the time of all cores"),
         *("events a second", "CPU of the readers"),
     ]
-    caption = f"Medians of {rounds} rounds of {epochs} epochs of W1. At most {100 * LIMIT:.0f} % are allowed. "
-    text = f"{table(header, [row])}\n\n{caption}{about('torch')}"
+    caption = f"medians of {rounds} rounds of {epochs} epochs of W1. At most {100 * LIMIT:.0f} % are allowed. "
+    text = f"{table(header, [row])}\n\n{command('readers', arguments)}: {caption}{about('torch')}"
     print(text)
     if asked.write:
         replace_section(PAGE, "readers", text)

@@ -27,7 +27,7 @@ from spec.sweep import SweepSpec
 from sweeps.history import Trial
 from sweeps.methods import METHODS
 
-from .machine import about
+from .machine import about, command
 from .surrogates import EPOCHS, Array, Surrogate, Values, surrogates
 from .tables import PAGE, replace_section, table
 
@@ -281,9 +281,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         texts.append(f"**{landscape.name}**, {landscape.epochs} epochs\n\n{report(ledgers, seconds, budgets)}")
         print(texts[-1], file=sys.stderr, flush=True)
     placed = sorted(ranks(found, lasts).items(), key=lambda item: item[1])
-    what = f" --trials {options.trials}`: whole sweeps" if long else "`"
+    what = "whole sweeps, " if long else ""
     head = (
-        f"`python -m benchmarks.regret{what}, {seeds} seeds; median regret after so many trainings to the end. "
+        f"{command('regret', arguments)}: {what}{seeds} seeds; median regret after so many trainings to the end. "
         f"{about('optuna', 'numpy')}"
     )
     order = "Mean rank over all of them at the end: " + ", ".join(f"{name} {rank:.1f}" for name, rank in placed)

@@ -26,7 +26,7 @@ from sweeps.statistics import band
 from . import sweep_service
 from .clock import family
 from .environment import peers_python, peers_versions
-from .machine import about
+from .machine import about, command
 from .peers import ONE_THREAD, ContestantFailedError
 from .sweep_tasks import TASKS, Journal, Moment, Task
 from .tables import PAGE, replace_section, table, times
@@ -243,7 +243,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             texts.append(report(task, runs))
     versions = f" Peers: {peers_versions()}." if set(names) & set(PEERS) else ""
     stopped = f" Ray and Optuna were stopped after {options.limit:.0f} s." if options.limit < 7200.0 else ""
-    head = f"`python -m benchmarks.sweeps`: {about('torch')}{versions}{stopped} Load before: {load:.1f}; after: "
+    head = f"{command('sweeps', arguments)}: {about('torch')}{versions}{stopped} Load before: {load:.1f}; after: "
     text = "\n\n".join([f"{head}{os.getloadavg()[0]:.1f}.", *texts])
     print(text)
     if options.write:

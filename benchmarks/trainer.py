@@ -15,7 +15,7 @@ from threadpoolctl import threadpool_limits
 from . import ours
 from .clock import Spent, Stopwatch
 from .loops import LOOPS, Loop, last
-from .machine import about
+from .machine import about, command
 from .rounds import interleaved
 from .tables import PAGE, replace_section, table, times
 from .workloads import ALL, Workload, data, trials
@@ -105,7 +105,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         results = [(each, measure(each, PACKS, options.rounds, LOOP_TRIALS)) for each in plan]
     text = "\n\n".join(
         [
-            f"`python -m benchmarks.trainer{' --quick' if options.quick else ''}`: one process of one thread, medians "
+            f"{command('trainer', arguments)}: one process of one thread, medians "
             f"of {1 if options.quick else options.rounds} interleaved rounds. {about('torch')}",
             *(report(workload, costs) for workload, costs in results),
         ]

@@ -23,7 +23,7 @@ from store import db
 from store.tokens import TokenStore
 from tests.services import free_port
 
-from .machine import about
+from .machine import about, command
 from .tables import PAGE, replace_section, table
 
 CHUNK_ROWS = 100_000
@@ -152,7 +152,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         made, cells = measure(rows, options.columns, Path(folder))
     assert made.rows == rows
     header = ["rows x columns", "CSV", "sent in", "read in", "API before", "API, at most", "reader, at most"]
-    text = f"`python -m benchmarks.upload`: {about('pyarrow', 'gunicorn')}\n\n{table(header, [cells])}"
+    text = f"{command('upload', arguments)}: {about('pyarrow', 'gunicorn')}\n\n{table(header, [cells])}"
     print(text)
     if options.write:
         replace_section(PAGE, "upload", text)

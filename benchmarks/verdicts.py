@@ -36,7 +36,7 @@ from trainer.fit import Entry, fit
 from trainer.runtime import configure_process
 
 from .clock import Stopwatch
-from .machine import about
+from .machine import about, command
 from .tables import replace_section, table
 
 PAGE = Path("docs/verdicts.md")
@@ -274,10 +274,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
             for trial, better in trials if options.worse else ():
                 if not better:
                     print(problem, _written(trial), trial.verdict.sentence, trial.run.loss, trial.suggested.loss)
-    command, jobs = "python -m benchmarks.verdicts", "the grid"
-    if every > 1:
-        command, jobs = f"{command} --every {every}", f"every {every}th job of the grid"
-    text = f"`{command}`: {jobs}, in {watch.read().wall_s:.0f} s. {about('torch')}\n\n{counts.text(list(PROBLEMS))}"
+    jobs = f"every {every}th job of the grid" if every > 1 else "the grid"
+    text = (
+        f"{command('verdicts', arguments)}: {jobs}, in {watch.read().wall_s:.0f} s. {about('torch')}\n\n"
+        f"{counts.text(list(PROBLEMS))}"
+    )
     print(text)
     if options.write:
         replace_section(PAGE, "verdicts", text)
