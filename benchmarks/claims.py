@@ -245,7 +245,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     waiting = f"{options.jobs:,} jobs of {OWNERS} owners wait, of {SHAPES} shapes, 3 priorities, 3 device requests"
     words = (
         f"{made_by(options.server, arguments)}: {waiting}; packs of at most {PACK}. "
-        f"{place(options.server, version)}. This machine's load was {busy:.1f} before. {about('sqlalchemy', 'psycopg')}\n\n"
+        f"{place(options.server, version)}. This machine's load was {busy:.1f} before. "
+        f"{about('sqlalchemy', 'psycopg')}\n\n"
         f"No job was claimed twice. {shared}. No statement scans the jobs; they use {', '.join(sorted(used))}."
     )
     report = f"{words}\n\n{table(header, [row.cells() for row in rows])}"

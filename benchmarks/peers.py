@@ -1,8 +1,8 @@
 """The same sweep by all contestants: Epochal in process and as a service, plain loops, Ray Tune, Optuna, scikit-learn.
 
 `python -m benchmarks.peers [--quick] [--write] [--rounds N] [--only NAME ...]`. W1 on two cores. Each contestant runs
-in its own processes. Their start, imports and warm-up are not timed, except for the contestant that starts a process
-per trial. Slow contestants run fewer trials; all figures are per trial.
+in its own processes. Their start, imports and warm-up are not timed, except for contestants that start a process per
+trial, which run fewer trials; all figures are per trial.
 """
 
 import argparse
@@ -48,9 +48,9 @@ RUNNERS: Mapping[str, Runner] = {
     "tight": Runner("PyTorch tight loop, 2 persistent processes"),
     "optuna": Runner("Optuna, 2 joblib processes, tight loop", foreign=True),
     "idiomatic": Runner("PyTorch with DataLoader, 2 persistent processes"),
-    "ray reuse": Runner("Ray Tune, `reuse_actors=True`, tight loop", SLOW, foreign=True),
+    "ray reuse": Runner("Ray Tune, `reuse_actors=True`, tight loop", foreign=True),
     "ray reuse idiomatic": Runner(
-        "Ray Tune, `reuse_actors=True`, PyTorch with DataLoader as its guides write it", SLOW, foreign=True
+        "Ray Tune, `reuse_actors=True`, PyTorch with DataLoader as its guides write it", foreign=True
     ),
     "process per trial": Runner("a fresh process per trial, 2 at a time, tight loop", SLOW),
     "ray": Runner("Ray Tune, default, tight loop", SLOW, foreign=True),
