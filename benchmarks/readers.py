@@ -219,7 +219,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--readers", type=int, default=READERS)
     asked = parser.parse_args(arguments)
-    epochs, rounds = (60, 1) if asked.quick else (EPOCHS, asked.rounds)
+    epochs, rounds = (200, 1) if asked.quick else (EPOCHS, asked.rounds)
     found = measured(epochs, rounds, asked.readers)
 
     def median(of: Callable[[Round], float]) -> float:
