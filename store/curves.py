@@ -1,7 +1,8 @@
 """The curves: points of jobs by epoch, stored in chunks as they arrive."""
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import groupby
+from itertools import chain, groupby
 from typing import Any
 
 from sqlalchemy import (
@@ -22,7 +23,7 @@ from sqlalchemy import (
     update,
 )
 
-from spec.views import Curve, Metrics
+from spec.views import Curve
 
 from .db import now, shared_alias, values_table
 from .records import Progress
@@ -30,7 +31,8 @@ from .tables import Checkpoint, CurveChunk, Job
 
 # SQLAlchemy takes longer to make an alias than to use it, so this is made once.
 _stored = shared_alias(CurveChunk)
-_Chunk = Row[int, dict[str, Any]] | tuple[int, dict[str, Any]]
+_Columns = dict[str, Any]
+_Chunk = Row[int, _Columns] | tuple[int, _Columns]
 _chunk = tuple_(CurveChunk.job_id, CurveChunk.attempt, CurveChunk.first_epoch)
 
 
@@ -41,7 +43,7 @@ def read_curve(connection: Connection, job_id: str, *, after_epoch: int = 0, upt
     )
     if upto is not None:
         query = query.where(CurveChunk.first_epoch <= upto)
-    chunks = connection.execute(query.order_by(CurveChunk.attempt, CurveChunk.first_epoch)).all()
+    chunks = connection.execute(query.order_by(CurveChunk.attempt, CurveChunk.first_epoch))
     return _joined(chunks, after_epoch, upto)
 
 
@@ -162,17 +164,42 @@ def rewind(connection: Connection, epochs: Mapping[str, int]) -> None:
 
 
 def _joined(chunks: Iterable[_Chunk], after_epoch: int, upto: int | None) -> Curve:
-    """Chunks in order of attempt and epoch as one curve, cut to the requested epochs."""
-    by_epoch: dict[int, Metrics] = {}
+    """Chunks in order of attempt and epoch as one curve, cut to the requested epochs.
+
+    Whole columns are joined: a row for each of a million epochs would take three times the memory.
+    """
+    parts: list[_Columns] = []  # in order of epochs; no two have the same
     newest = 0
     for attempt, columns in chunks:
         if attempt > newest:  # the job started again here: later epochs of older attempts are void
-            newest, by_epoch = attempt, {epoch: row for epoch, row in by_epoch.items() if epoch < columns["epoch"][0]}
-        names = [name for name in columns if name != "epoch"]
-        for position, epoch in enumerate(columns["epoch"]):
-            if epoch > after_epoch and (upto is None or epoch <= upto):
-                by_epoch[epoch] = {name: columns[name][position] for name in names}
-    epochs = sorted(by_epoch)
-    names = list(dict.fromkeys(name for epoch in epochs for name in by_epoch[epoch]))
-    curve: Curve = {"epoch": [*epochs]}
-    return curve | {name: [by_epoch[epoch].get(name) for epoch in epochs] for name in names}
+            newest, first = attempt, columns["epoch"][0]
+            parts = [_between(part, 0, first - 1) for part in parts if part["epoch"][0] < first]
+        part = _between(columns, after_epoch, upto)
+        if part["epoch"]:
+            after = bisect_left(parts, part["epoch"][0], key=lambda earlier: earlier["epoch"][-1])
+            parts[after:] = _over(parts[after:], part)
+    curve: Curve = {"epoch": list(chain.from_iterable(part["epoch"] for part in parts))}
+    for name in dict.fromkeys(name for part in parts for name in part if name != "epoch"):
+        curve[name] = list(chain.from_iterable(part.get(name) or [None] * len(part["epoch"]) for part in parts))
+    return curve
+
+
+def _between(columns: _Columns, after_epoch: int, upto: int | None) -> _Columns:
+    """The epochs of a chunk after `after_epoch`, up to `upto`."""
+    epochs = columns["epoch"]
+    end = len(epochs) if upto is None else bisect_right(epochs, upto)
+    return _slice(columns, bisect_right(epochs, after_epoch), end)
+
+
+def _over(older: Sequence[_Columns], part: _Columns) -> list[_Columns]:
+    """Parts and one that came later, in order of epochs: what both have is that of the later one."""
+    if not older:
+        return [part]
+    places = {epoch: (one, at) for one in (*older, part) for at, epoch in enumerate(one["epoch"])}
+    in_order = [place for _, place in sorted(places.items())]
+    runs = [list(run) for _, run in groupby(in_order, key=lambda place: id(place[0]))]
+    return [_slice(run[0][0], run[0][1], run[-1][1] + 1) for run in runs]
+
+
+def _slice(columns: _Columns, begin: int, end: int) -> _Columns:
+    return {name: column if end - begin == len(column) else column[begin:end] for name, column in columns.items()}
