@@ -123,7 +123,7 @@ class ForwardPass(ABC, Generic[Value]):
 def forward(spec: JobSpec, arrays: Arrays, x: Array, image: tuple[int, int, int] | None) -> Array:
     """The output layer's weighted sums, [rows, outputs], for features [rows, features]; in float64."""
     network = _NumPyForwardPass(spec, {name: array.astype(np.float64) for name, array in arrays.items()}, image)
-    parts = [network.run(x[first : first + CHUNK_ROWS]) for first in range(0, len(x), CHUNK_ROWS)]
+    parts = [network.run(x[first : first + CHUNK_ROWS]) for first in range(0, max(len(x), 1), CHUNK_ROWS)]
     return np.concatenate(parts)
 
 

@@ -43,7 +43,7 @@ def numbers_of(rows: Sequence[Any], prepared: Preprocessing) -> Array:
             break
     if faults:
         raise RowsError(faults[:MOST])
-    return np.array(found, dtype=np.float64).reshape(len(rows), -1)
+    return np.array(found, dtype=np.float64).reshape(len(rows), sum(column.size for column in used))
 
 
 def unknown_words(rows: Sequence[Any], prepared: Preprocessing, x: Array) -> dict[str, list[str]]:

@@ -23,17 +23,19 @@ class LoadedModel:
     def predict(self, data: Any) -> pd.DataFrame:
         """The model's predictions of raw rows, a frame of columns or an array of rows. Raises `RowsError`."""
         predicted = self._model.predict(self._rows(data))
-        columns = np.array(predicted.predictions, dtype=object).reshape(len(predicted.predictions), -1).T.tolist()
+        rows = [one if isinstance(one, list) else [one] for one in predicted.predictions]
         if predicted.probabilities is not None:
-            columns += np.array(predicted.probabilities).T.tolist()
+            rows = [[*row, *shares] for row, shares in zip(rows, predicted.probabilities, strict=True)]
         named = prediction_columns(self._model.spec, self._model.preprocessing.output)
-        return pd.DataFrame({name: column for (name, _), column in zip(named, columns, strict=True)})
+        return pd.DataFrame(rows, columns=[name for name, _ in named])
 
     def _rows(self, data: Any) -> list[Any]:
         if isinstance(data, pd.DataFrame):
             cells = data.astype(object)
             found: list[Any] = cells.where(cells.notna(), None).to_dict("records")
             return found
+        if len(data) == 0:
+            return []
         rows = np.asarray(data).reshape(len(data), -1).tolist()
         return rows if len(self._names) == 1 else [dict(zip(self._names, row, strict=True)) for row in rows]
 

@@ -18,6 +18,7 @@ from model.finished import Model
 from spec.dataset import Targets
 from spec.schema import Column, ColumnKind, Target
 from tests.pyfunc import load
+from tracking.loader import LoadedModel
 from tracking.package import FILES, HISTORY_TAG, history, package
 
 from ..model.test_finished import finished
@@ -93,6 +94,14 @@ def test_an_image_is_an_array(tmp_path: Path) -> None:
     assert predicted["prediction"].tolist() == ours.predictions
     assert shares(predicted) == ours.probabilities
     assert len(pyfunc.predict(pyfunc.input_example)) == 1
+
+
+@pytest.mark.parametrize("target", [PRICE, ILL])
+def test_no_rows_have_no_predictions(tmp_path: Path, target: Target) -> None:
+    model = LoadedModel(table(COLUMNS, X, target))
+    for rows in (pd.DataFrame(ROWS)[:0], np.empty((0, len(COLUMNS))), []):
+        predicted = model.predict(rows)
+        assert (len(predicted), *predicted.columns) == (0, *model.predict(pd.DataFrame(ROWS)).columns)
 
 
 def test_an_array_may_have_gaps(tmp_path: Path) -> None:
