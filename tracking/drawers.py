@@ -5,6 +5,7 @@ import io
 import os
 import subprocess
 import sys
+import threading
 import zipfile
 from collections.abc import Mapping
 
@@ -14,6 +15,8 @@ from trainer.plots import LENGTH_BYTES
 MOST = 8
 NICE = 15
 """Where all cores are busy, pictures come after what trains, and after the curves."""
+LONGEST_S = 120.0
+"""A process that has not drawn after so long never will."""
 
 
 class DrawingError(Exception):
@@ -23,7 +26,8 @@ class DrawingError(Exception):
 class Drawers:
     """Draws in child processes, one for each thread that asks. They end when this process does."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, longest_s: float = LONGEST_S) -> None:
+        self._longest_s = longest_s
         self._free: list[subprocess.Popen[bytes]] = []
 
     def draw(self, drawing: Drawing) -> Mapping[str, bytes]:
@@ -32,12 +36,16 @@ class Drawers:
             process = self._free.pop()
         except IndexError:
             process = _start()
+        watchdog = threading.Timer(self._longest_s, process.kill)
+        watchdog.start()
         try:
             drawn = _ask(process, drawing)
         except (OSError, DrawingError) as error:
             process.kill()
             _end(process)
             raise DrawingError(f"the pictures of {drawing.title} were not drawn: {error}") from error
+        finally:
+            watchdog.cancel()
         self._free.append(process)
         return drawn
 

@@ -26,6 +26,21 @@ def test_a_process_draws_what_is_drawn_here_and_another_follows_one_that_dies() 
     assert second.returncode == 0
 
 
+def test_a_process_that_hangs_is_ended_and_another_follows() -> None:
+    drawing = Drawing(title="one", curve=curve(1, 5), best_epoch=3)
+    drawers = Drawers(longest_s=20.0)
+    drawers.draw(drawing)
+    (process,) = drawers._free
+    process.send_signal(signal.SIGSTOP)
+    drawers._longest_s = 0.2
+    with pytest.raises(DrawingError):
+        drawers.draw(drawing)
+    assert process.returncode == -signal.SIGKILL
+    drawers._longest_s = 20.0
+    assert drawers.draw(drawing) == pictures(drawing)
+    drawers.close()
+
+
 def test_many_jobs_have_their_pictures_when_nothing_trains(service: Service) -> None:
     service.submit(MANY)
     claims = service.claim(MANY)
