@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from typing import Self
+from urllib.parse import urlsplit, urlunsplit
 
 _SOCKET = "unix://"
 
@@ -20,3 +21,11 @@ class MlflowAddress:
         if setting.startswith(_SOCKET):
             return cls("http://localhost", setting.removeprefix(_SOCKET))
         return cls(setting.rstrip("/"))
+
+    @property
+    def without_password(self) -> str:
+        """The address as a log may have it."""
+        if self.socket is not None:
+            return _SOCKET + self.socket
+        url = urlsplit(self.url)
+        return urlunsplit(url._replace(netloc=url.netloc.rpartition("@")[2]))

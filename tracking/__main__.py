@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
+from spec.mlflow_address import MlflowAddress
 from spec.settings import BadSettingsError, Settings
 
 log = logging.getLogger("tracking")
@@ -62,7 +63,7 @@ def load() -> Callable[[Settings, threading.Event], None]:
             links = Links(settings.public_url, settings.mlflow_public_url)
             parents = Parents(ParentStore(engine), SweepStore(engine), mlflow, links)
             mirror = Mirror(JobStore(engine), MirrorStore(engine), parents, mlflow, files_at(settings.files_url), links)
-            log.info("mirroring to %s", settings.mlflow_url)
+            log.info("mirroring to %s", MlflowAddress.of(settings.mlflow_url).without_password)
             in_rounds(mirror.round, stop, pause_s=ROUND_S, more_s=MORE_S, log=log)
             mirror.close()
 
