@@ -99,7 +99,8 @@ def test_an_image_is_an_array(tmp_path: Path) -> None:
 @pytest.mark.parametrize("target", [PRICE, ILL])
 def test_no_rows_have_no_predictions(tmp_path: Path, target: Target) -> None:
     model = LoadedModel(table(COLUMNS, X, target))
-    for rows in (pd.DataFrame(ROWS)[:0], np.empty((0, len(COLUMNS))), []):
+    without: list[Any] = [pd.DataFrame(ROWS)[:0], np.empty((0, len(COLUMNS))), []]
+    for rows in without:
         predicted = model.predict(rows)
         assert (len(predicted), *predicted.columns) == (0, *model.predict(pd.DataFrame(ROWS)).columns)
 
