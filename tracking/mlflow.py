@@ -4,10 +4,12 @@ Plain HTTP instead of MLflow's own client keeps the mirror's process small (impo
 processor time and 190 MB), and every timeout and retry is ours.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+import logging
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from itertools import zip_longest
+from itertools import chain, zip_longest
 from typing import Any, Self
+from urllib.parse import urlsplit
 
 import httpx
 
@@ -15,11 +17,21 @@ from spec.mlflow_address import MlflowAddress
 
 from .datasets import Dataset
 
+log = logging.getLogger(__name__)
+
 METRICS_PER_CALL = 1000
 PARAMS_PER_CALL = 100
 TAGS_PER_CALL = 100
 PROBE_S = 2.0
 """Longest that a server may take to answer a health check."""
+LEAST_BYTES_PER_S = 1_000_000
+"""MLflow answers an upload when the file is where it keeps files, such as in a bucket: so fast at least."""
+PACKET = 1 << 18
+"""Bytes that the HTTP client gets at a time: of what the network does not take at once, it makes another copy."""
+PROJECT_TAG = "epochal.project"
+"""An experiment with this tag is that of the project, also if a person has renamed it."""
+BEHIND_A_PROXY = (502, 503, 504)
+"""Answers of a proxy that does not reach the server."""
 
 
 class MlflowError(Exception):
@@ -60,8 +72,8 @@ class Run:
 
     id: str
     experiment_id: str
-    artifacts: str
-    """The folder of its artifacts, below the server's artifact root."""
+    artifacts: str | None
+    """The folder of its artifacts, below the server's artifact root; None where the server takes no artifacts."""
     last_step: int
     """The last epoch with a training loss in MLflow; 0 when there is none."""
     deleted: bool
@@ -77,10 +89,11 @@ class Mlflow:
         address = MlflowAddress.of(url)
         # A socket needs no certificates, which take 25 ms to load, and no proxy.
         transport = httpx.HTTPTransport(uds=address.socket, verify=False) if address.socket else None
-        timeout = httpx.Timeout(timeout_s, connect=2.0)
+        self._timeout_s = timeout_s
         self._http = httpx.Client(
-            base_url=address.url, transport=transport, timeout=timeout, trust_env=address.socket is None
+            base_url=address.url, transport=transport, timeout=_timeout(timeout_s), trust_env=address.socket is None
         )
+        self._has_warned = False
 
     def __enter__(self) -> Self:
         return self
@@ -96,7 +109,7 @@ class Mlflow:
             return False
 
     def experiment(self, name: str) -> Experiment:
-        """The experiment of this name. One that is missing is created, one that was deleted is restored."""
+        """The experiment of a project. One that is missing is created, one that was deleted is restored."""
         found = self._find_experiment(name) or self._create_experiment(name)
         if found["lifecycle_stage"] == "deleted":
             self._call("POST", "experiments/restore", {"experiment_id": found["experiment_id"]})
@@ -105,7 +118,7 @@ class Mlflow:
     def _create_experiment(self, name: str) -> Mapping[str, Any]:
         refusal: MlflowError | None = None
         try:
-            self._call("POST", "experiments/create", {"name": name})
+            self._call("POST", "experiments/create", {"name": name, "tags": _pairs({PROJECT_TAG: name})})
         except MlflowUnreachableError:
             raise
         except MlflowError as error:
@@ -121,8 +134,14 @@ class Mlflow:
         self._call("POST", "experiments/set-experiment-tag", body)
 
     def _find_experiment(self, name: str) -> Mapping[str, Any] | None:
+        """The oldest experiment with the project's tag, or the one of its name."""
+        which = f"tags.`{PROJECT_TAG}` = '{name}'"
+        body = {"filter": which, "view_type": "ALL", "max_results": 1, "order_by": ["creation_time ASC"]}
+        tagged: Sequence[Mapping[str, Any]] = self._call("POST", "experiments/search", body).get("experiments", [])
+        if tagged:
+            return tagged[0]
         answer = self._send("GET", "experiments/get-by-name", params={"experiment_name": name})
-        if answer.status_code == httpx.codes.NOT_FOUND:
+        if _is_missing(answer):
             return None
         experiment: Mapping[str, Any] = self._read(answer)["experiment"]
         return experiment
@@ -199,9 +218,9 @@ class Mlflow:
             self._call("POST", "runs/log-inputs", body)
 
     def update(self, run_id: str, name: str, status: str, ended_ms: int | None = None) -> None:
-        """Set the run's name and status: RUNNING, SCHEDULED, FINISHED, FAILED or KILLED."""
-        end = {} if ended_ms is None else {"end_time": ended_ms}
-        self._call("POST", "runs/update", {"run_id": run_id, "run_name": name, "status": status, **end})
+        """Set the run's name, its end if it has one, and its status: RUNNING, SCHEDULED, FINISHED, FAILED or KILLED."""
+        end = ended_ms or 0  # without a time, MLflow would keep the end of an earlier attempt
+        self._call("POST", "runs/update", {"run_id": run_id, "run_name": name, "status": status, "end_time": end})
 
     def untag(self, run_id: str, tag: str) -> None:
         """Delete a tag of the run."""
@@ -209,9 +228,22 @@ class Mlflow:
 
     def upload(self, run: Run, name: str, content: bytes) -> None:
         """Store an artifact of the run through the server."""
+        self.upload_pieces(run, name, [content], len(content))
+
+    def upload_pieces(self, run: Run, name: str, pieces: Iterable[bytes], size: int) -> None:
+        """Store an artifact of `size` bytes through the server; one piece of it is in memory at a time."""
+        if run.artifacts is None:
+            if not self._has_warned:
+                log.warning("MLflow takes no files of runs: start it with --artifacts-destination")
+            self._has_warned = True
+            return
         path = f"/api/2.0/mlflow-artifacts/artifacts/{run.artifacts}/{name}"
+        left = iter(pieces)
+        first = next(left, b"")  # before the request begins: a file that is gone concerns the server nothing
+        timeout = _timeout(self._timeout_s, stored_s=size / LEAST_BYTES_PER_S)
+        headers = {"Content-Length": str(size)}
         try:
-            answer = self._http.put(path, content=content)
+            answer = self._http.put(path, content=_packets(chain([first], left)), headers=headers, timeout=timeout)
         except httpx.HTTPError as error:
             raise MlflowUnreachableError(f"{name} could not be uploaded: {error!r}") from error
         self._read(answer)
@@ -226,14 +258,38 @@ class Mlflow:
             raise MlflowUnreachableError(f"MLflow does not answer: {error!r}") from error
 
     def _read(self, answer: httpx.Response) -> Mapping[str, Any]:
-        if answer.is_error:
-            kind = MlflowMissingError if answer.status_code == httpx.codes.NOT_FOUND else MlflowError
+        if not answer.is_success:  # nor is a redirection, such as to a page where people sign in
+            kind = MlflowMissingError if _is_missing(answer) else MlflowError
+            if answer.status_code in BEHIND_A_PROXY:
+                kind = MlflowUnreachableError
             raise kind(f"MLflow refused {answer.request.url.path}: {answer.status_code} {answer.text[:500]}")
         try:
             read: Mapping[str, Any] = answer.json() if answer.content else {}
         except ValueError as error:
             raise MlflowError(f"MLflow answered {answer.request.url.path} with something that is not JSON") from error
         return read
+
+
+def _timeout(timeout_s: float, *, stored_s: float = 0.0) -> httpx.Timeout:
+    """Of a request whose answer comes when something is stored, which may take so long."""
+    return httpx.Timeout(timeout_s, connect=2.0, read=timeout_s + stored_s)
+
+
+def _is_missing(answer: httpx.Response) -> bool:
+    """Whether MLflow says that it has no such thing; a proxy without a server behind it says 404, too."""
+    if answer.status_code != httpx.codes.NOT_FOUND:
+        return False
+    try:
+        said = answer.json()
+    except ValueError:
+        return False
+    return isinstance(said, Mapping) and said.get("error_code") == "RESOURCE_DOES_NOT_EXIST"
+
+
+def _packets(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    for piece in pieces:
+        for at in range(0, len(piece), PACKET):
+            yield piece[at : at + PACKET]
 
 
 def _batches(metrics: Sequence[Metric], most: int) -> Iterator[Sequence[Metric]]:
@@ -260,12 +316,18 @@ def _run(answer: Mapping[str, Any]) -> Run:
     return Run(
         id=info["run_id"],
         experiment_id=info["experiment_id"],
-        artifacts=info["artifact_uri"].split(":", 1)[1].strip("/"),
+        artifacts=_below_the_root(info["artifact_uri"]),
         last_step=max(steps, default=0),
         deleted=info.get("lifecycle_stage") == "deleted",
         name=info.get("run_name", ""),
         tags=_tags(data),
     )
+
+
+def _below_the_root(uri: str) -> str | None:
+    """The path of `mlflow-artifacts:/...`; None of another address, to which clients of MLflow write themselves."""
+    found = urlsplit(uri)
+    return found.path.strip("/") if found.scheme == "mlflow-artifacts" else None
 
 
 def _tags(answer: Mapping[str, Any]) -> Mapping[str, str]:

@@ -11,7 +11,7 @@ from typing import Any, get_args
 from spec.monitors import Monitor
 
 from .links import Links
-from .mlflow import Experiment
+from .mlflow import PROJECT_TAG, Experiment
 
 KEY = "epochal"
 """Of the view in its link."""
@@ -29,8 +29,8 @@ MONITORS: tuple[str, ...] = get_args(Monitor)
 
 
 def new_tags(experiment: Experiment, links: Links) -> Mapping[str, str]:
-    """The tags that an experiment lacks or has otherwise: the view, and a note with links unless a person wrote one."""
-    wanted = {VIEW_TAG: _view(experiment.created_ms)}
+    """The tags that an experiment lacks or has otherwise: its project, the view, a note if no person wrote one."""
+    wanted = {PROJECT_TAG: experiment.name, VIEW_TAG: _view(experiment.created_ms)}
     if experiment.tags.get(NOTE_TAG, NOTE).startswith(NOTE):
         wanted[NOTE_TAG] = _note(experiment, links)
     return {key: value for key, value in wanted.items() if experiment.tags.get(key) != value}

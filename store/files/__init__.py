@@ -1,6 +1,6 @@
 """Where models, checkpoints and data sets lie: a folder, or a bucket that speaks S3."""
 
-from .addresses import part, without_part
+from .addresses import part, pieces, without_part
 from .errors import BadFilesUrlError, FilesUnavailableError, WrongFilesError, may_pass
 from .marked import MARK, MarkedFiles, mark_in, put_mark
 from .protocol import Files
@@ -16,6 +16,7 @@ __all__ = [
     "mark_in",
     "may_pass",
     "part",
+    "pieces",
     "put_mark",
     "without_part",
 ]

@@ -1,16 +1,17 @@
 import json
 
 from tracking.links import Links
-from tracking.mlflow import Experiment
+from tracking.mlflow import PROJECT_TAG, Experiment
 from tracking.views import NOTE_TAG, VIEW_TAG, new_tags
 
 NEW = Experiment("7", "p", 1_000, {})
 LINKS = Links("http://page", "http://mlflow")
 
 
-def test_a_new_experiment_gets_a_view_and_a_note_with_links_and_then_nothing_more() -> None:
+def test_a_new_experiment_gets_its_project_a_view_and_a_note_and_then_nothing_more() -> None:
     made = new_tags(NEW, LINKS)
-    assert made.keys() == {VIEW_TAG, NOTE_TAG}
+    assert made.keys() == {PROJECT_TAG, VIEW_TAG, NOTE_TAG}
+    assert made[PROJECT_TAG] == "p"
     assert "(http://page/#/jobs)" in made[NOTE_TAG]
     view = "http://mlflow/#/experiments/7/runs?workflowType=machine_learning&viewStateShareKey=epochal"
     assert f"({view})" in made[NOTE_TAG]
