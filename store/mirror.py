@@ -149,6 +149,14 @@ class MirrorStore:
                 .values(run_id=None, experiment_id=None, epoch=0, attempt=0, whole=False, done=False)
             )
 
+    def deleted(self, ids: Collection[str]) -> set[str]:
+        """Those of these jobs that are no longer in the record."""
+        if not ids:
+            return set()
+        with reading(self._engine) as connection:
+            there = connection.execute(select(Job.id).where(in_values(connection, Job.id, ids)))
+            return set(ids) - set(there.scalars())
+
     def advanced(self, job_id: str, epoch: int, attempt: int) -> None:
         """Remember the last epoch MLflow has, and the attempt it came from."""
         with writing(self._engine) as connection:
@@ -191,9 +199,14 @@ _LACKS_FILES = text("NOT mirror.done")
 
 
 def _jobs_where(order: InstrumentedAttribute[Any], *conditions: TextClause | ColumnElement[bool]) -> Select[Any]:
-    """At most `most` jobs of these. An index gives the first ones by their ids; else all of them are read."""
+    """At most `most` jobs of these. An index gives the first ones by their ids; else all of them are read.
+
+    Jobs of a sweep without a parent run wait for it, and take no other's place.
+    """
     mirrored = Mirror.epoch.label("mirrored_epoch"), Mirror.attempt.label("mirrored_attempt")
-    return JOBS.add_columns(*mirrored).where(*conditions, readable()).order_by(order).limit(bindparam("most"))
+    has_parent = or_(Job.sweep_id.is_(None), exists().where(Sweep.id == Job.sweep_id, Sweep.run_id.is_not(None)))
+    which = JOBS.add_columns(*mirrored).where(*conditions, readable(), has_parent)
+    return which.order_by(order).limit(bindparam("most"))
 
 
 # Written once: the mirror asks four times a second, and SQLAlchemy takes longer to build a statement than to run it.

@@ -1,11 +1,15 @@
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, update
 
 from spec.job import JobSpec
 from spec.states import FailureReason
+from spec.sweep import SweepSpec
 from spec.views import Change, Curve
 from store.mirror import MirrorStore, Pending
+from store.parents import ParentStore
 from store.records import Claim, Progress
+from store.sweeps import SweepStore
+from store.tables import Job
 from tests.record import Record
 
 
@@ -71,6 +75,31 @@ def test_a_job_whose_curve_is_mirrored_lacks_files_only(store: Record, mirror: M
     store.retry(claimed.job_id, owner="ada", actor="ada")
     assert (mirror.without_files(), mirror.busy()) == ([], True)
     assert [one.job.id for one in mirror.running()] == [claimed.job_id]
+
+
+def test_jobs_that_wait_for_the_run_of_their_sweep_take_no_other_s_place(
+    store: Record, mirror: MirrorStore, engine: Engine
+) -> None:
+    claimed, lone = running(store, epochs=1), running(store, epochs=1)
+    sweep = SweepSpec.model_validate(
+        {"base": {"dataset": "digits"}, "space": {"learning_rate": [0.1]}, "method": "grid"}
+    )
+    sweep_id = SweepStore(engine).submit(sweep, owner="ada").id
+    with engine.begin() as connection:
+        of_sweep = {"sweep_id": sweep_id, "trial": 0, "replicate": 0}
+        connection.execute(update(Job).where(Job.id == claimed.job_id).values(**of_sweep))
+    assert [one.id for one in mirror.running(1)] == [lone.job_id]
+    for claim in (claimed, lone):
+        store.fail(claim.job_id, claim.attempt, reason=FailureReason.error, message="no")
+    assert [one.id for one in mirror.finished(1)] == [lone.job_id]
+    ParentStore(engine).started(sweep_id, "run")
+    assert [one.id for one in mirror.finished(1)] == [claimed.job_id]
+
+
+def test_jobs_that_were_deleted_are_known(store: Record, mirror: MirrorStore) -> None:
+    there = running(store)
+    assert mirror.deleted([there.job_id, "gone"]) == {"gone"}
+    assert mirror.deleted([]) == set()
 
 
 def test_a_job_that_is_retried_is_mirrored_again(store: Record, mirror: MirrorStore) -> None:
