@@ -12,7 +12,9 @@ good, it is made anew, with the whole curve.
 import itertools
 import logging
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Set as AbstractSet
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -30,25 +32,25 @@ from trainer.plots import pictures
 from .artifacts import Artifacts, Draw
 from .datasets import dataset_of
 from .drawers import Drawers, at_once
+from .experiments import Experiments
+from .failures import Failures
 from .links import Links
-from .mlflow import Experiment, Metric, Mlflow, MlflowError, MlflowMissingError, MlflowUnreachableError, Run
+from .mlflow import Metric, Mlflow, MlflowError, MlflowMissingError, MlflowUnreachableError, Run
 from .parents import Parents
 from .runs import (
-    BEST_TAG,
     JOB_TAG,
-    OUR_TAGS,
     STATUS,
     best_metrics,
     child_params,
     child_tags,
     metrics,
     milliseconds,
+    outdated,
     params,
     run_name,
     tags,
     verdict_tags,
 )
-from .views import new_tags
 
 log = logging.getLogger(__name__)
 
@@ -66,6 +68,9 @@ CHUNKS = 100
 
 ROUND_S = 2.0
 """Longest part of a round in which the next job is begun: the next round sees who was cancelled meanwhile."""
+
+SWEEPS = 100
+"""Sweeps that are read for a round."""
 
 ENDED = 128
 """Jobs that have ended and are read for a round: MLflow seldom takes more in its time."""
@@ -88,15 +93,30 @@ MANY = 16
 SMALL_SWEEP = 50
 """Jobs of a sweep of which each has its files and pictures in MLflow; of a larger one, the best have."""
 
-PATIENCE_S = (1.0, 2.0, 5.0, 10.0, 30.0)
-"""Waits after a job's first, second ... failure in a row."""
+DELETED_S = 60.0
+"""Seconds between two looks for jobs that were deleted."""
 
 WAITING = (JobStatus.queued, JobStatus.paused)
 
 Copied = TypeVar("Copied", Pending, SweepRecord)
 
-State = tuple[str, int, JobStatus]
-"""A job's id, attempt and status: what has been sent of a job counts for that attempt and status only."""
+State = tuple[int, JobStatus]
+"""A job's attempt and status: what has been sent of a job counts for that attempt and status only."""
+
+
+@dataclass
+class Memory:
+    """What the mirror remembers of a job, which saves requests: after a restart it asks MLflow again."""
+
+    run: Run | None = None
+    points_at: float | None = None
+    """When its points were sent while it trained, by the clock."""
+    end: tuple[State, str] | None = None
+    """The end that its run shows, and the name."""
+    files: State | None = None
+    """The state whose files were sent."""
+    twice_in: str | None = None
+    """The experiment that may get a second run of it: MLflow may be at work on a request that was given up."""
 
 
 @dataclass(frozen=True)
@@ -129,14 +149,11 @@ class Mirror:
         self._artifacts = Artifacts(jobs, mlflow, files)
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="mirror")
         self._drawers, self._drawing = Drawers(), ThreadPoolExecutor(at_once(), thread_name_prefix="drawing")
-        self._runs: dict[str, Run] = {}
-        self._sent: dict[str, float] = {}
-        self._end_sent: set[State] = set()
-        self._files_sent: dict[str, State] = {}
-        self._failures: dict[str, tuple[int, float]] = {}
-        self._experiments: dict[str, str] = {}
-        self._doubted: set[str] = set()
-        """Projects of jobs that failed: perhaps somebody deleted the experiment."""
+        self._memories: defaultdict[str, Memory] = defaultdict(Memory)
+        self._failures = Failures(clock)
+        self._experiments = Experiments(mlflow, links)
+        self._looks_at = 0.0
+        """When it looks for jobs that were deleted, by the clock."""
         self._away = False
 
     def round(self) -> bool:
@@ -147,18 +164,20 @@ class Mirror:
         """
         if not self._mlflow_answers():
             return False
-        sweeps = self._due(self._parents.pending())
-        self._name_experiments({sweep.project for sweep in sweeps})
-        self._each(self._send_sweep, sweeps)
+        sweeps = self._due(self._parents.pending(SWEEPS + len(self._failures)))
+        self._look_up_experiments({sweep.project for sweep in sweeps})
+        parents = self._each(self._send_sweep, sweeps, self._clock() + ROUND_S)
+        self._forget_deleted()
         finished = self._due(self._store.finished(ENDED + len(self._failures)))
-        live = self._store.running(LIVE_RUNS + len(self._failures) + len(self._sent))
+        sent = sum(memory.points_at is not None for memory in self._memories.values())
+        live = self._store.running(LIVE_RUNS + len(self._failures) + sent)
         running = [one for one in self._due(live) if self._is_time_for(one.job)][:LIVE_RUNS]
-        self._name_experiments({one.project for one in [*finished, *running]})
+        self._look_up_experiments({one.project for one in [*finished, *running]})
         stopped = [one for one in finished if one.job.status is not JobStatus.succeeded]
-        self._each(self._send_end, [one for one in stopped if _state(one) not in self._end_sent])
+        self._each(self._send_end, [one for one in stopped if self._memories[one.id].end != _end(one)])
         alternating = [one for pair in zip_longest(finished, running) for one in pair if one is not None]
         curves = self._each(self._send_curve, alternating, self._clock() + ROUND_S)
-        more = bool(finished) or not curves.complete
+        more = bool(finished) or not curves.complete or not parents.complete
         if curves.begun:
             more = self._send_some_files() or more
         return more and not self._away
@@ -168,20 +187,20 @@ class Mirror:
 
         Whether there were any.
         """
-        ahead = min(len(self._files_sent), WITHOUT_PICTURES)
+        ahead = min(sum(memory.files is not None for memory in self._memories.values()), WITHOUT_PICTURES)
         waiting = self._due(self._store.without_files(FILES + ahead + len(self._failures)))
         busy = bool(waiting) and self._store.busy()
         if busy:
             now = datetime.now(UTC)
             waiting = [one for one in waiting if _has_waited(one, now)]
-        without_files = [one for one in waiting if self._files_sent.get(one.id) != _state(one)]
+        without_files = [one for one in waiting if self._memories[one.id].files != _state(one)]
         if self._each(self._send_files, without_files, self._clock() + FILES_S).begun:
             self._send_some_pictures(waiting, busy=busy)
         return bool(waiting)
 
     def _send_some_pictures(self, waiting: Sequence[Pending], *, busy: bool) -> None:
         """Draw for a moment the pictures of jobs whose files MLflow has."""
-        with_files = [one for one in waiting if self._files_sent.get(one.id) == _state(one)]
+        with_files = [one for one in waiting if self._memories[one.id].files == _state(one)]
         many = len(with_files) >= MANY and not busy
         if not many:
             self._drawers.close()
@@ -201,11 +220,17 @@ class Mirror:
             self._away = False
         return not self._away
 
-    def _mark_unreachable(self, error: MlflowError) -> None:
-        """Note that MLflow does not answer."""
+    def _is_away(self, error: Exception) -> bool:
+        """Whether the error is of a server that does not answer at all. If so, it is noted.
+
+        One that is well may answer a request late or never, such as an upload of a file that is too large for it.
+        """
+        if not isinstance(error, MlflowUnreachableError) or (not self._away and self._mlflow.alive()):
+            return False
         if not self._away:  # several threads may notice it at the same time
             self._away = True
             log.warning("Curves wait in the record until MLflow is back: %s", error)
+        return True
 
     def _each(
         self,
@@ -223,86 +248,58 @@ class Mirror:
                 complete = copy(one)
             except Exception as error:
                 # One job's fault, such as a file that is gone or an unforeseen name, concerns no other job.
-                self._runs.pop(one.id, None)  # what MLflow has of it is uncertain: ask before sending more
-                self._files_sent.pop(one.id, None)
-                self._doubted.add(one.project)
-                if isinstance(error, MlflowUnreachableError):
-                    self._mark_unreachable(error)
+                if one.id in self._memories:
+                    self._memories[one.id].run = None  # what MLflow has of it is uncertain: ask before sending more
+                self._experiments.doubt(one.project)
+                if self._is_away(error):
                     return Copying(begun=False, complete=False)
-                failures = self._failures.get(one.id, (0, 0.0))[0]
-                wait = PATIENCE_S[min(failures, len(PATIENCE_S) - 1)]
-                self._failures[one.id] = (failures + 1, self._clock() + wait)
-                level = logging.DEBUG if failures else logging.WARNING
+                failure = self._failures.add(one.id)
+                level = logging.WARNING if failure.in_a_row == 1 else logging.DEBUG
                 what = "job" if isinstance(one, Pending) else "sweep"
-                log.log(level, "%s %s could not be copied to MLflow; next try in %.0f s: %s", what, one.id, wait, error)
+                told = "%s %s could not be copied to MLflow; next try in %.0f s: %s"
+                log.log(level, told, what, one.id, failure.wait_s, error)
                 return Copying(begun=True, complete=True)
-            self._failures.pop(one.id, None)
+            self._failures.end(one.id)
             return Copying(begun=True, complete=complete)
 
         each = list((threads or self._threads).map(guarded, pending))
         return Copying(begun=all(one.begun for one in each), complete=all(one.complete for one in each))
 
     def _due(self, pending: Iterable[Copied]) -> list[Copied]:
-        """Those that wait neither after a failure nor for their parent run."""
-        now = self._clock()
-        return [one for one in pending if self._failures.get(one.id, (0, 0.0))[1] <= now and _has_parent(one)]
+        """Those that do not wait after a failure."""
+        return [one for one in pending if self._failures.is_due(one.id)]
 
     def _is_time_for(self, job: JobRecord) -> bool:
         """Whether to send what is new of an unfinished job now: at once if it waits, seldom if it trains."""
-        return job.status in WAITING or self._clock() - self._sent.get(job.id, -LIVE_S) >= LIVE_S
+        sent_at = self._memories[job.id].points_at
+        return job.status in WAITING or sent_at is None or self._clock() - sent_at >= LIVE_S
 
-    def _name_experiments(self, projects: set[str]) -> None:
-        """Look up the experiment of each project that is not known or in doubt, or create it."""
-        for project in self._doubted:
-            self._experiments.pop(project, None)
-        self._doubted.clear()
-        for project in sorted(projects - self._experiments.keys()):
-            try:
-                experiment = self._mlflow.experiment(project)
-                self._tag(experiment)
-                self._experiments[project] = experiment.id
-            except MlflowUnreachableError as error:
-                self._mark_unreachable(error)
-                return
-            except MlflowError as error:
-                log.debug("no experiment %s: %s", project, error)  # a warning follows for each of its jobs
-
-    def _tag(self, experiment: Experiment) -> None:
-        """Give an experiment its saved view and its note, as far as it lacks them; runs do not wait for that."""
+    def _look_up_experiments(self, projects: AbstractSet[str]) -> None:
+        """Know the experiments of these projects, as far as MLflow answers."""
         try:
-            for key, value in new_tags(experiment, self._links).items():
-                self._mlflow.tag_experiment(experiment.id, key, value)
-        except MlflowUnreachableError:
-            raise
-        except MlflowError as error:
-            log.warning("the experiment %s has no saved view or no note: %s", experiment.name, error)
-
-    def _experiment(self, project: str) -> str:
-        """The experiment of a project, which was looked up."""
-        if (experiment_id := self._experiments.get(project)) is None:
-            raise MlflowError(f"there is no experiment for the project {project}, and none could be created")
-        return experiment_id
+            self._experiments.look_up(projects)
+        except MlflowUnreachableError as error:
+            self._is_away(error)  # else a warning follows for each of its jobs
 
     def _send_sweep(self, sweep: SweepRecord) -> bool:
         """Send what a sweep's run shows."""
-        self._parents.send(sweep, self._experiment(sweep.project))
+        self._parents.send(sweep, self._experiments.id_of(sweep.project))
         return True
 
     def _send_end(self, pending: Pending) -> bool:
         """Send the status of a job that has ended, before its last points."""
-        job, state = pending.job, _state(pending)
-        run = self._run(pending)
+        job, run = pending.job, self._run(pending)
         self._mlflow.update(run.id, run_name(job), STATUS[job.status], milliseconds(job.finished_at or job.updated_at))
-        self._end_sent.add(state)
+        self._memories[job.id].end = _end(pending)
         return True
 
     def _send_curve(self, pending: Pending) -> bool:
         """Send the job's next points, and what changed of its name, tags and status; whether the curve is complete."""
-        job, state = pending.job, _state(pending)
-        is_new = pending.run_id is None and job.id not in self._runs
+        job, memory = pending.job, self._memories[pending.id]
+        is_new = pending.run_id is None and memory.run is None
         run = self._run(pending)
         if is_new and job.status is JobStatus.running:
-            self._sent[job.id] = self._clock()
+            memory.points_at = self._clock()
             return True
         is_new_attempt = job.attempt != pending.attempt
         points, last, complete = self._points(job.id, max(pending.epoch, run.last_step))
@@ -316,14 +313,18 @@ class Mirror:
             self._mlflow.log_input(run.id, dataset_of(job.spec, self._links))
         if job.status not in FINISHED and (waits or (is_new_attempt and pending.attempt) or run.name != run_name(job)):
             self._mlflow.update(run.id, run_name(job), STATUS[job.status])
-        self._runs[job.id] = replace(run, last_step=last, name=run_name(job))
-        if has_ended and state not in self._end_sent:
+            memory.end = None
+        memory.run = replace(run, last_step=last, name=run_name(job))
+        if has_ended and memory.end != _end(pending):
             self._send_end(pending)
+        if has_ended and memory.twice_in is not None:
+            self._delete_doubles(pending.id, run, memory.twice_in)
+            memory.twice_in = None
         has_files = has_ended and _has_files(pending)
         if not (has_ended or waits) or not self._store.whole(pending, last, done=not has_files):
             self._store.advanced(job.id, last, job.attempt)
         if complete and not has_ended:
-            self._sent[job.id] = self._clock()
+            memory.points_at = self._clock()
         if waits or (has_ended and not has_files):
             self._forget(pending)
         return complete
@@ -332,15 +333,16 @@ class Mirror:
         self, run: Run, pending: Pending, points: list[Metric], wanted: dict[str, str], *, with_params: bool
     ) -> Run:
         """The run with these points and tags, those that it lost removed."""
+        empty, gone = outdated(run.tags, wanted)
+        wanted = wanted | empty
         changed = {key: value for key, value in wanted.items() if run.tags.get(key) != value}
         parameters = params(pending.job.spec) if with_params else {}
         if with_params and pending.sweep is not None:
             parameters |= child_params(pending.sweep.spec, pending.job)
         if points or changed or parameters:
             self._mlflow.log(run.id, metrics=points, params=parameters, tags=changed)
-        for key in run.tags.keys() - wanted.keys():
-            if key == BEST_TAG or not key.startswith(OUR_TAGS):
-                self._mlflow.untag(run.id, key)
+        for key in gone:
+            self._mlflow.untag(run.id, key)
         return replace(run, tags=wanted)
 
     def _points(self, job_id: str, sent: int) -> tuple[list[Metric], int, bool]:
@@ -359,14 +361,13 @@ class Mirror:
 
     def _run(self, pending: Pending) -> Run:
         """The job's run: remembered, looked up or created."""
-        job = pending.job
-        if (known := self._runs.get(job.id)) is not None:
+        if (known := self._memories[pending.id].run) is not None:
             return known
         if pending.run_id is not None:
             run = self._known_run(pending, pending.run_id)
         else:
-            run = self._create(pending, self._experiment(job.project))
-        self._runs[job.id] = run
+            run = self._create(pending, self._experiments.id_of(pending.project))
+        self._memories[pending.id].run = run
         return run
 
     def _known_run(self, pending: Pending, run_id: str) -> Run:
@@ -388,6 +389,8 @@ class Mirror:
         first = self._store.creating(job.id, experiment_id)
         made = None if first else self._mlflow.find_run(experiment_id, JOB_TAG, job.id)
         if made is None:
+            if not first:
+                self._memories[job.id].twice_in = experiment_id
             started = milliseconds(job.started_at or job.created_at)
             shown = tags(job, self._links) | child_tags(pending)
             made = self._mlflow.create_run(experiment_id, run_name(job), started, shown)
@@ -400,7 +403,7 @@ class Mirror:
     def _send_files(self, pending: Pending) -> bool:
         """Upload the files of a job that has ended."""
         self._artifacts.upload_files(self._run(pending), pending.job)
-        self._files_sent[pending.id] = _state(pending)
+        self._memories[pending.id].files = _state(pending)
         return True
 
     def _send_pictures(self, pending: Pending, draw: Draw) -> bool:
@@ -410,17 +413,35 @@ class Mirror:
         self._forget(pending)
         return True
 
+    def _delete_doubles(self, job_id: str, run: Run, experiment_id: str) -> None:
+        """Delete other runs of a job."""
+        for other in self._mlflow.runs_with(experiment_id, JOB_TAG, job_id):
+            if other.id != run.id:
+                log.info("the run %s of job %s is deleted: the record has %s", other.id, job_id, run.id)
+                self._mlflow.delete_run(other.id)
+
     def _forget(self, pending: Pending) -> None:
-        state = _state(pending)
-        self._runs.pop(pending.job.id, None)
-        self._sent.pop(pending.job.id, None)
-        self._files_sent.pop(pending.job.id, None)
-        self._end_sent.discard(state)
+        """Forget all but a second run, which is looked for when the job has ended."""
+        memory = self._memories.pop(pending.id)
+        if memory.twice_in is not None:
+            self._memories[pending.id] = Memory(twice_in=memory.twice_in)
 
-
-def _has_parent(one: Pending | SweepRecord) -> bool:
-    """Whether the run above it is there, if it needs one."""
-    return not isinstance(one, Pending) or one.sweep is None or one.sweep.run_id is not None
+    def _forget_deleted(self) -> None:
+        """Now and then, forget jobs that were deleted. The run of one whose end was not sent is killed."""
+        if self._clock() < self._looks_at:
+            return
+        self._looks_at = self._clock() + DELETED_S
+        self._failures.forget_old()
+        for job_id in self._store.deleted(self._memories):
+            memory = self._memories[job_id]
+            if memory.run is not None and memory.end is None:
+                try:
+                    self._mlflow.update(memory.run.id, memory.run.name, "KILLED", milliseconds(datetime.now(UTC)))
+                except MlflowError as error:
+                    if self._is_away(error):
+                        return
+                    log.warning("the run %s of a job that was deleted does not end: %s", memory.run.id, error)
+            del self._memories[job_id]
 
 
 def _has_files(pending: Pending) -> bool:
@@ -436,4 +457,8 @@ def _has_waited(pending: Pending, now: datetime) -> bool:
 
 
 def _state(pending: Pending) -> State:
-    return pending.job.id, pending.job.attempt, pending.job.status
+    return pending.job.attempt, pending.job.status
+
+
+def _end(pending: Pending) -> tuple[State, str]:
+    return _state(pending), run_name(pending.job)

@@ -38,9 +38,9 @@ class Parents:
     def __init__(self, store: ParentStore, sweeps: SweepStore, mlflow: Mlflow, links: Links) -> None:
         self._store, self._sweeps, self._mlflow, self._links = store, sweeps, mlflow, links
 
-    def pending(self) -> list[SweepRecord]:
+    def pending(self, limit: int) -> list[SweepRecord]:
         """Sweeps of which MLflow lacks the run, or the state."""
-        return self._store.pending()
+        return self._store.pending(limit)
 
     def send(self, sweep: SweepRecord, experiment_id: str) -> None:
         """Make MLflow show the sweep as it is; with its end, what it has found."""
@@ -56,9 +56,10 @@ class Parents:
         tags |= {**parent_tags(sweep), "mlflow.note.content": note + self._links.to_sweep(sweep.id)}
         self._mlflow.log(run.id, metrics=metrics, params=parent_params(sweep.spec), tags=tags)
         self._mlflow.log_input(run.id, dataset_of(sweep.spec.base, self._links))
-        self._mlflow.upload(run, SPEC_FILE, sweep.spec.model_dump_json(indent=2, exclude_unset=True).encode())
         ended = None if sweep.finished_at is None else milliseconds(sweep.finished_at)
         self._mlflow.update(run.id, parent_name(sweep), STATUS[sweep.state], ended)
+        # Last, because MLflow may refuse files and take the rest.
+        self._mlflow.upload(run, SPEC_FILE, sweep.spec.model_dump_json(indent=2, exclude_unset=True).encode())
         self._store.sent(sweep, best)
 
     def _findings(self, sweep: SweepRecord) -> tuple[str, int | None, list[Metric]]:

@@ -19,11 +19,15 @@ from .links import Links
 from .mlflow import Metric
 
 JOB_TAG = "epochal.job_id"
+NAMES_TAG = "epochal.tags"
+"""The names of the owner's tags: other tags of a run are of people who use MLflow, and stay."""
 BEST_TAG = "epochal.best"
 """Jobs of the best configuration of their sweep have it."""
 PARENT_TAG = "mlflow.parentRunId"
 """By which MLflow's page nests a run below another."""
-OUR_TAGS = ("epochal.", "mlflow.")
+STATE = "epochal."
+"""Prefix of the tags that say what the record knows of a job."""
+OUR_TAGS = (STATE, "mlflow.")
 """Prefixes of the tags that are not the user's: runs are found by ours, and MLflow acts by its own."""
 
 STATUS: Mapping[JobStatus, str] = {
@@ -152,6 +156,7 @@ def run_name(job: JobRecord) -> str:
 
 def tags(job: JobRecord, links: Links) -> dict[str, str]:
     """The run's tags: the state of its job, and the user's own tags."""
+    theirs = user_tags(job.tags)
     ours = {
         JOB_TAG: job.id,
         "epochal.project": job.project,
@@ -167,11 +172,20 @@ def tags(job: JobRecord, links: Links) -> dict[str, str]:
         "epochal.pack_size": str(job.pack_size or ""),
         "epochal.stop_reason": job.stop_reason or "",
         "epochal.failure_reason": job.failure_reason or "",
+        NAMES_TAG: " ".join(sorted(theirs)),
         "mlflow.note.content": note(job) + links.to_job(job.id),
     }
-    retried = job.attempt > 1  # an empty value replaces that of an earlier attempt
-    ours = {key: value for key, value in ours.items() if value or retried}
-    return user_tags(job.tags) | ours
+    return theirs | {key: value for key, value in ours.items() if value}
+
+
+def outdated(has: Mapping[str, str], wanted: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
+    """Of the tags that a run has and is not to have: values that replace those of its state, and names to be removed.
+
+    An earlier attempt may have left a state. It becomes empty, because that costs no request of its own.
+    """
+    gone = [key for key in has if key not in wanted]
+    given = {BEST_TAG, *has.get(NAMES_TAG, "").split()}
+    return {key: "" for key in gone if key.startswith(STATE) and key != BEST_TAG}, [key for key in gone if key in given]
 
 
 def note(job: JobRecord) -> str:

@@ -4,7 +4,7 @@ import subprocess
 import sys
 from typing import Any
 
-from tracking.mirror import Mirror
+from tracking.mirror import DELETED_S, LIVE_S, Mirror
 
 from .conftest import Service, copied, curve
 
@@ -95,6 +95,21 @@ def test_a_run_that_is_deleted_stops_no_other(service: Service) -> None:
     assert service.status_of(other) == "FINISHED"
     copied_after_failures(service, mirror)
     assert (service.status_of(deleted), lifecycles(service)) == ("FINISHED", ["active"] * 2)
+
+
+def test_the_run_of_a_job_that_is_deleted_before_its_end_was_sent_is_killed(service: Service) -> None:
+    claim, mirror = service.run(), service.mirror()
+    service.beat(claim, 1, 2)
+    copied_after_failures(service, mirror)
+    run_id = service.run_of(claim)
+    service.jobs.request_cancel(claim.job_id, owner="ada", actor="ada")
+    service.jobs.confirm_cancel(claim.job_id, claim.attempt)
+    service.jobs.delete(claim.job_id, owner="ada")
+    for _ in range(int(DELETED_S / LIVE_S) + 1):
+        service.later()
+    copied(mirror)
+    assert service.server.run(run_id)["info"]["status"] == "KILLED"
+    assert mirror._memories == {}
 
 
 def experiment_of(service: Service) -> str:

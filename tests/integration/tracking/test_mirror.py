@@ -272,6 +272,23 @@ def test_a_job_tried_again_goes_on_in_its_run(service: Service) -> None:
     assert service.epochs_of(claim) == list(range(1, 31))
 
 
+def test_a_job_tried_again_shows_no_end_and_no_verdict_of_before(service: Service) -> None:
+    claim, mirror = service.run(), service.mirror()
+    service.jobs.fail(claim.job_id, claim.attempt, reason=FailureReason.diverged, message="No.", points=curve(1, 3))
+    copied(mirror)
+    assert tags_of(service, claim)["epochal.verdict"] == "diverged"
+    service.jobs.retry(claim.job_id, owner="ada", actor="ada")
+    copied(service.mirror())  # another one, which knows nothing of before
+    info, tags = service.server.run(service.run_of(claim))["info"], tags_of(service, claim)
+    assert (info["status"], info.get("end_time", 0)) == ("SCHEDULED", 0)
+    assert (tags["epochal.status"], tags["epochal.verdict"], tags["epochal.failure_reason"]) == ("queued", "", "")
+    service.jobs.request_cancel(claim.job_id, owner="ada", actor="ada")
+    copied(mirror)
+    info, tags = service.server.run(service.run_of(claim))["info"], tags_of(service, claim)
+    assert (info["status"], tags["epochal.verdict"], tags["epochal.failure_reason"]) == ("KILLED", "underfit", "")
+    assert info["end_time"] > 0
+
+
 def test_a_job_that_goes_on_from_a_checkpoint_has_each_epoch_once(service: Service) -> None:
     claim = service.run()
     mirror = service.mirror()
@@ -442,3 +459,45 @@ def test_another_name_other_tags_and_another_priority_reach_the_run(service: Ser
     assert (info["run_name"], info["status"]) == ("third", "FINISHED")
     assert ("team" in tags, tags["epochal.status"], "epochal.verdict" in tags) == (False, "succeeded", True)
     assert service.epochs_of(claim) == list(range(1, 31))
+
+
+def test_a_name_given_after_the_end_reaches_a_run_that_waits_for_its_files(service: Service) -> None:
+    claim, other, mirror = service.run(name="first"), service.run(epochs=31), service.mirror()
+    service.succeed(claim, points=curve(1, 30))
+    copied(mirror)
+    assert service.status_of(claim) == "FINISHED"  # and another job trains, so that the files wait
+    service.jobs.change(claim.job_id, Change(name="second"), owner="ada", actor="ada")
+    copied(mirror)
+    info = service.server.run(service.run_of(claim))["info"]
+    assert (info["run_name"], info["status"]) == ("second", "FINISHED")
+    service.succeed(other, points=curve(1, 31))
+    copied(mirror)
+    assert mirror._memories == {}
+
+
+def test_tags_of_people_in_mlflow_stay_and_those_of_the_owner_go(service: Service) -> None:
+    claim = service.run(tags={"team": "blue", "old": "1"})
+    service.beat(claim, 1, 3)
+    mirror = service.mirror()
+    copied(mirror)
+    service.later()
+    copied(mirror)
+    service.server.post("runs/set-tag", {"run_id": service.run_of(claim), "key": "reviewed", "value": "by Bo"})
+    service.jobs.change(claim.job_id, Change(tags={"team": "red"}), owner="ada", actor="ada")
+    service.succeed(claim, points=curve(4, 30))
+    copied(service.mirror())  # another one, which finds the tag
+    tags = tags_of(service, claim)
+    assert (tags["team"], tags["reviewed"], "old" in tags) == ("red", "by Bo", False)
+
+
+def test_an_experiment_that_a_person_renamed_stays_the_project_s(service: Service) -> None:
+    first, second = service.run(), service.run(epochs=31)
+    service.succeed(first, points=curve(1, 30))
+    copied(service.mirror())
+    experiment_id = service.job(first.job_id).mlflow_experiment_id
+    assert experiment_id is not None
+    service.server.post("experiments/update", {"experiment_id": experiment_id, "new_name": f"{service.project} of A"})
+    service.succeed(second, points=curve(1, 31))
+    copied(service.mirror())
+    assert service.job(second.job_id).mlflow_experiment_id == experiment_id
+    assert service.server.runs(service.project) == []

@@ -5,6 +5,7 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import pytest
 
@@ -12,8 +13,10 @@ from store.records import Claim
 from tests.chaos.proxy import Proxy
 from tests.services import eventually
 from tracking.mirror import Mirror
+from tracking.mlflow import MlflowUnreachableError, Run
 
 from .conftest import Service, copied, curve
+from .test_deleted import copied_after_failures
 
 
 @contextmanager
@@ -48,9 +51,7 @@ def test_an_answer_that_is_lost_makes_nothing_twice(service: Service, word: str)
     claim = service.run()
     service.succeed(claim, points=curve(1, 30))
     mirror = service.mirror(f"http://127.0.0.1:{wire.port}")
-    mirror.round()
-    copied(mirror)
-    copied(mirror)
+    copied_after_failures(service, mirror)
     assert wire.lost == 1
     wire.close()
     assert len(service.server.runs(service.project)) == 1
@@ -70,6 +71,26 @@ def test_a_mirror_that_dies_while_it_makes_a_run_leaves_no_second(service: Servi
     copied(service.mirror())  # another process, which knows only what the record says
     (run,) = service.server.runs(service.project)
     assert run["info"]["run_id"] == service.run_of(claim)
+
+
+def test_a_run_that_mlflow_makes_late_is_deleted(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    claim, mirror = service.run(), service.mirror()
+    create, given = mirror._mlflow.create_run, []
+
+    def given_up(*what: Any) -> Run:
+        given.append(what)
+        monkeypatch.undo()
+        raise MlflowUnreachableError("no answer in time")
+
+    monkeypatch.setattr(mirror._mlflow, "create_run", given_up)
+    copied_after_failures(service, mirror)
+    create(*given[0])  # MLflow comes to the first request when the run of the second is known
+    assert len(service.server.runs(service.project)) == 2
+    service.succeed(claim, points=curve(1, 30))
+    copied(mirror)
+    runs = service.server.runs(service.project)
+    active = [run["info"]["run_id"] for run in runs if run["info"]["lifecycle_stage"] == "active"]
+    assert (len(runs), active) == (2, [service.run_of(claim)])
 
 
 def test_a_server_that_freezes_while_points_arrive_has_them_all_afterwards(

@@ -12,7 +12,8 @@ from store.sweeps import SweepRecord, SweepStore
 from store.trials import TrialStore
 from sweeps.controller import Controller
 from tests.chaos.proxy import Proxy
-from tracking.mlflow import Run
+from tracking.mlflow import MlflowError, Run
+from tracking.parents import SPEC_FILE
 
 from .conftest import Service, copied, curve
 from .test_deleted import copied_after_failures, delete, purge
@@ -194,6 +195,30 @@ def test_a_sweep_that_is_paused_and_cancelled_says_so(service: Service) -> None:
     parent, children = asked.runs()
     assert parent["info"]["status"] == "KILLED"
     assert sorted(run["info"]["status"] for run in children) == ["FINISHED"] * 2 + ["KILLED"] * 4
+
+
+def test_sweeps_whose_files_are_refused_hold_up_neither_other_sweeps_nor_their_own_jobs(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tracking.mirror.SWEEPS", 1)
+    mirror = service.mirror()
+    upload = mirror._mlflow.upload
+
+    def refuse(run: Run, name: str, content: bytes) -> None:
+        if name == SPEC_FILE:
+            raise MlflowError("413 Request Entity Too Large")
+        upload(run, name, content)
+
+    monkeypatch.setattr(mirror._mlflow, "upload", refuse)
+    sweeps = [Asked(service, name=f"sweep {number}") for number in range(3)]
+    for asked in sweeps:
+        asked.propose()
+    service.claim(18)
+    for _ in range(5):
+        mirror.round()
+    parents = {asked.record.run_id for asked in sweeps}
+    assert (len(parents), None in parents) == (3, False)
+    assert parents == {tags_of(run).get("mlflow.parentRunId") for run in service.server.runs(service.project)} - {None}
 
 
 @pytest.mark.parametrize("word", ["runs/create", "runs/log-batch", "runs/update", "mlflow-artifacts"])

@@ -12,7 +12,7 @@ from spec.views import Curve
 from store.records import JobRecord
 from tracking.links import Links
 from tracking.mlflow import Metric
-from tracking.runs import child_params, metrics, milliseconds, name_of, note, params, tags
+from tracking.runs import child_params, metrics, milliseconds, name_of, note, outdated, params, tags
 
 NOON = datetime(2026, 5, 1, 12, 0, 0, 250_000, tzinfo=UTC)
 
@@ -140,8 +140,18 @@ def test_tags_say_what_the_record_knows_and_nothing_else() -> None:
 
 
 def test_a_later_attempt_takes_back_what_an_earlier_one_said() -> None:
-    again = job(status=JobStatus.succeeded, attempt=2, stop_reason=StopReason.max_epochs)
-    assert tags(again, Links())["epochal.failure_reason"] == ""
+    failed = tags(job(status=JobStatus.failed, attempt=1, failure_reason=FailureReason.error), Links())
+    has = failed | {"epochal.verdict": "diverged", "mlflow.parentRunId": "p", "epochal.best": "true"}
+    again = tags(job(status=JobStatus.queued, attempt=1), Links())
+    empty = {"epochal.failure_reason": "", "epochal.verdict": ""}
+    assert outdated(has, again) == (empty, ["epochal.best"])
+    assert outdated(has | empty, again | empty) == ({}, ["epochal.best"])
+
+
+def test_tags_of_the_owner_go_and_those_of_a_person_in_mlflow_stay() -> None:
+    has = tags(job(tags={"team": "blue", "old/": "1"}), Links()) | {"reviewed": "by Bo"}
+    assert outdated(has, tags(job(tags={"team": "red"}), Links())) == ({}, ["old"])
+    assert outdated(has, tags(job(tags={}), Links())) == ({"epochal.tags": ""}, ["team", "old"])
 
 
 def test_a_user_s_tag_neither_renames_the_run_nor_lies_about_the_job() -> None:
