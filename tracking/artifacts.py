@@ -6,10 +6,12 @@ from model import PREPROCESSING, REPORT, SPEC
 from model.drawing import Drawing
 from model.preprocessing import Preprocessing
 from model.report import Report
+from spec.views import Curve
 from store.files import Files, pieces
 from store.jobs import JobStore
 from store.records import JobRecord
 
+from .curves import Curves
 from .mlflow import Mlflow, Run
 from .package import FILES, FOLDER, HISTORY_TAG, history, package
 from .runs import report_metrics
@@ -27,8 +29,8 @@ READ_HERE = (REPORT, PREPROCESSING)
 class Artifacts:
     """Uploads what a job left, once the job has ended. Uploading the same again changes nothing."""
 
-    def __init__(self, jobs: JobStore, mlflow: Mlflow, files: Files) -> None:
-        self._jobs, self._mlflow, self._files = jobs, mlflow, files
+    def __init__(self, jobs: JobStore, curves: Curves, mlflow: Mlflow, files: Files) -> None:
+        self._jobs, self._curves, self._mlflow, self._files = jobs, curves, mlflow, files
 
     def upload_files(self, run: Run, job: JobRecord) -> None:
         """Upload the spec, the files, the model and its metrics: all but pictures, which take far longer."""
@@ -52,14 +54,20 @@ class Artifacts:
         if run.artifacts is None:
             return
         uris = {artifact.name: artifact.uri for artifact in self._jobs.artifacts(job.id)}
-        drawing = Drawing(
-            title=job.name or job.id,
-            curve=self._jobs.curve(job.id),
-            best_epoch=job.best_epoch,
-            stop_reason=job.stop_reason,
-            report=Report.model_validate_json(self._files.get(uris[REPORT])) if REPORT in uris else None,
-        )
-        for name, picture in draw(drawing).items():
+        report = Report.model_validate_json(self._files.get(uris[REPORT])) if REPORT in uris else None
+
+        def drawn(curve: Curve) -> Mapping[str, bytes]:
+            return draw(
+                Drawing(
+                    title=job.name or job.id,
+                    curve=curve,
+                    best_epoch=job.best_epoch,
+                    stop_reason=job.stop_reason,
+                    report=report,
+                )
+            )
+
+        for name, picture in self._curves.use(job, drawn).items():
             self._mlflow.upload(run, f"{name}.png", picture)
 
     def _upload_package(self, run: Run, job: JobRecord, preprocessing: bytes) -> Mapping[str, str]:

@@ -30,6 +30,7 @@ from store.sweeps import SweepRecord
 from trainer.plots import pictures
 
 from .artifacts import Artifacts, Draw
+from .curves import Curves
 from .datasets import dataset_of
 from .drawers import Drawers, at_once
 from .experiments import Experiments
@@ -144,9 +145,10 @@ class Mirror:
         threads: int = 2,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._jobs, self._store, self._parents, self._mlflow = jobs, store, parents, mlflow
+        self._store, self._parents, self._mlflow = store, parents, mlflow
         self._links, self._clock = links, clock
-        self._artifacts = Artifacts(jobs, mlflow, files)
+        self._curves = Curves(jobs)
+        self._artifacts = Artifacts(jobs, self._curves, mlflow, files)
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="mirror")
         self._drawers, self._drawing = Drawers(), ThreadPoolExecutor(at_once(), thread_name_prefix="drawing")
         self._memories: defaultdict[str, Memory] = defaultdict(Memory)
@@ -306,7 +308,7 @@ class Mirror:
         has_ended, waits = complete and job.status in FINISHED, complete and job.status in WAITING
         wanted = tags(job, self._links) | child_tags(pending)
         if has_ended:
-            wanted |= verdict_tags(job, self._jobs.curve(job.id), self._links)
+            wanted |= self._curves.use(job, lambda curve: verdict_tags(job, curve, self._links))
             points += best_metrics(job)
         run = self._send_changes(run, pending, points, wanted, with_params=is_new_attempt or pending.epoch == 0)
         if pending.epoch == 0:
@@ -422,8 +424,8 @@ class Mirror:
 
     def _forget(self, pending: Pending) -> None:
         """Forget all but a second run, which is looked for when the job has ended."""
-        memory = self._memories.pop(pending.id)
-        if memory.twice_in is not None:
+        memory = self._memories.pop(pending.id, None)
+        if memory is not None and memory.twice_in is not None:
             self._memories[pending.id] = Memory(twice_in=memory.twice_in)
 
     def _forget_deleted(self) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import httpx
 import pytest
 
 from store.records import Claim
@@ -71,6 +72,24 @@ def test_a_mirror_that_dies_while_it_makes_a_run_leaves_no_second(service: Servi
     copied(service.mirror())  # another process, which knows only what the record says
     (run,) = service.server.runs(service.project)
     assert run["info"]["run_id"] == service.run_of(claim)
+
+
+def test_a_proxy_without_a_server_is_one_warning_and_no_job_waits_afterwards(
+    service: Service, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    service.submit(4)
+    claims, mirror = service.claim(4), service.mirror()
+    for claim in claims:
+        service.succeed(claim, points=curve(1, 3))
+    answers = httpx.MockTransport(lambda _: httpx.Response(503, text="<html>no server</html>"))
+    with httpx.Client(transport=answers, base_url="http://proxy") as proxy:
+        monkeypatch.setattr(mirror._mlflow, "_http", proxy)
+        for _ in range(3):
+            assert not mirror.round()
+        monkeypatch.undo()
+    copied(mirror)
+    assert [service.status_of(claim) for claim in claims] == ["FINISHED"] * 4
+    assert len([entry for entry in caplog.records if entry.levelno >= logging.WARNING]) == 1
 
 
 def test_a_run_that_mlflow_makes_late_is_deleted(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
