@@ -227,9 +227,12 @@ class Mirror:
 
         One that is well may answer a request late or never, such as an upload of a file that is too large for it.
         """
-        if not isinstance(error, MlflowUnreachableError) or (not self._away and self._mlflow.alive()):
+        if not isinstance(error, MlflowUnreachableError):
             return False
-        if not self._away:  # several threads may notice it at the same time
+        is_well = not self._away and self._mlflow.alive()
+        if is_well and not self._away:  # another thread may have noticed meanwhile that it was away
+            return False
+        if not self._away:
             self._away = True
             log.warning("Curves wait in the record until MLflow is back: %s", error)
         return True
