@@ -166,7 +166,7 @@ def rewind(connection: Connection, epochs: Mapping[str, int]) -> None:
 def _joined(chunks: Iterable[_Chunk], after_epoch: int, upto: int | None) -> Curve:
     """Chunks in order of attempt and epoch as one curve, cut to the requested epochs.
 
-    Whole columns are joined: a row for each of a million epochs would take three times the memory.
+    Whole columns are joined: rows of a million epochs would take nearly twice the memory.
     """
     parts: list[_Columns] = []  # in order of epochs; no two have the same
     newest = 0
