@@ -31,6 +31,8 @@ from .texts import as_text
 PREVIEWED = 10
 PREVIEWED_COLUMNS = 100
 SHOWN_CHARACTERS = 80
+REGIONS = frozenset({"EMEA", "MEA", "APAC", "LATAM", "EU"})
+"""Regions beside which NA is North America."""
 
 
 def read(source: Source, order: ReadingOrder, out: Path) -> Reading:
@@ -186,6 +188,7 @@ def _forms(found: Iterable[Found]) -> list[str]:
     by_form: dict[CellFormat, list[str]] = {}
     for one in found:
         is_separated = one.evidence is not None and one.evidence.separated is not None
+        is_separated |= one.kind is ColumnKind.number and one.decision.form.thousands in (" ", "'", "_")
         if one.kind is ColumnKind.number and one.role is not Role.unused and is_separated:
             form = CellFormat(decimal=one.decision.form.decimal, thousands=one.decision.form.thousands)
             by_form.setdefault(form, []).append(one.name)
@@ -208,7 +211,19 @@ def _gaps(found: Iterable[Found]) -> list[str]:
         words = [word for word in one.evidence.marks if word in gaps]
         if words:
             said.append(f"In column {shown(one.name)}, {some(words)} is read as a missing value.")
+        if none := [word for word in one.evidence.gaps if _may_be_a_word(word, one)]:
+            said.append(
+                f"In column {shown(one.name)}, {some(none)} is read as a missing value; keep_default_na=false reads it "
+                "as a word."
+            )
     return said
+
+
+def _may_be_a_word(gap: str, one: Found) -> bool:
+    """Whether a text for no value may be a word among those of a category: none at all, or North America."""
+    if one.kind is not ColumnKind.category or gap not in one.decision.form.gap_words(among_words=True):
+        return False
+    return gap in ("None", "none") or (gap == "NA" and not REGIONS.isdisjoint(one.decision.categories))
 
 
 def _unused(found: Sequence[Found]) -> list[str]:
@@ -227,11 +242,7 @@ def _unused(found: Sequence[Found]) -> list[str]:
 
 
 def _constant(found: Sequence[Found]) -> list[str]:
-    names = [
-        one.name
-        for one in found
-        if one.role is Role.feature and one.measure is not None and one.measure.spread.is_constant and not one.missing
-    ]
+    names = [one.name for one in found if one.role is Role.feature and not one.missing and _is_constant(one)]
     close = [
         one.name
         for one in found
@@ -241,6 +252,12 @@ def _constant(found: Sequence[Found]) -> list[str]:
     if close:
         notes.append(f"The values of {_columns(close)} differ in their last digits only: is it rounding?")
     return notes
+
+
+def _is_constant(one: Found) -> bool:
+    if one.measure is not None:
+        return one.measure.spread.is_constant
+    return one.kind in (ColumnKind.category, ColumnKind.boolean) and one.distinct == 1
 
 
 def _columns(names: Sequence[str]) -> str:

@@ -29,6 +29,8 @@ FAR_DAY, LAST_DAY = (date(year, month, day).toordinal() - EPOCH for year, month,
 """Days since 1970: from the first on, a date often stands for no end, as 9999-12-31 in databases."""
 FIRST_DAY = date.min.toordinal() - EPOCH
 """0001-01-01, which programs write where no date was set."""
+FAR_DAYS = 3653
+"""Ten years: a day so far from all others, and three times as far as those are from each other, may be none."""
 APART = 2.0
 """So many times as far from 0 as all others is a number that often stands for no value."""
 FAR_BELOW, FAR_ABOVE = 3.0, 10.0
@@ -85,9 +87,9 @@ class Measure:
                 self.first_infinite = self.rows + int(endless.argmax()) + 1
         finite = numbers[np.isfinite(numbers)]
         self.spread.take(finite)
+        self.high.take(finite)
+        self.low.take(-finite)
         if self.column.type is ColumnKind.number:
-            self.high.take(finite)
-            self.low.take(-finite)
             rows = np.arange(self.rows, self.rows + len(numbers))
             self._is_count &= self.spread.least in (0.0, 1.0) and bool((numbers == rows + self.spread.least).all())
         if self.beyond is None and finite.size and np.abs(finite).max() >= 2.0**53:
@@ -121,6 +123,8 @@ class Measure:
             return (f"Column {shown(name)} ends at {day}: if that stands for no value, na_values={day} says so.",)
         if self.column.type is ColumnKind.date and self.spread.count and least == FIRST_DAY < most:
             return (f"Column {shown(name)} begins at 0001-01-01: if that stands for no value, na_values says so.",)
+        if self.column.type is ColumnKind.date and self.spread.count and not self.forced:
+            return self._far_day
         if self.column.type is not ColumnKind.number or self.forced or not self.spread.count:
             return ()
         if (said := self._stand_in) is not None:
@@ -134,6 +138,26 @@ class Measure:
                 f"Column {shown(name)} has numbers such as {least:.0f}: if they are dates, types={name}=date and "
                 "date_format=%Y%m%d read them so.",
             )
+        if len(self.values) > 2 and all(map(_is_month, self.values)) and most - least > 12.0:
+            return (
+                f"Column {shown(name)} has numbers such as {least:.0f}: if they are months, types={name}=date and "
+                "date_format=%Y%m read them so.",
+            )
+        return ()
+
+    @property
+    def _far_day(self) -> tuple[str, ...]:
+        """What to say of the first or the last day, if it is far from all others, as 1900-01-01 of databases is."""
+        least, most = -self.low.value, self.high.value
+        for word, day, next_day in (("begins", least, -self.low.next), ("ends", most, self.high.next)):
+            gap = abs(day - next_day)
+            others = most - least - gap
+            if math.isfinite(gap) and others > 0.0 and gap > max(FAR_DAYS, FAR_BELOW * others):
+                said = date.fromordinal(min(max(math.floor(day), FIRST_DAY), LAST_DAY) + EPOCH)
+                return (
+                    f"Column {shown(self.column.name)} {word} at {said}, far from all other dates: if that stands for "
+                    f"no value, na_values={said} says so.",
+                )
         return ()
 
     @property
@@ -185,9 +209,16 @@ def check_range(spread: Spread, where: str, path: str = "file") -> None:
 def _is_day(number: float) -> bool:
     """Whether a number is a day from 1900 to 2100 as YYYYMMDD."""
     try:
-        return 1900 <= datetime.strptime(f"{number:.0f}", "%Y%m%d").year <= 2100 and number.is_integer()  # noqa: DTZ007
+        day = datetime.strptime(f"{number:.0f}", "%Y%m%d")  # noqa: DTZ007
     except ValueError:
         return False
+    # Also 2021086, a day of the year, is one to `strptime`.
+    return number.is_integer() and number >= 10_000_000 and 1900 <= day.year <= 2100
+
+
+def _is_month(number: float) -> bool:
+    """Whether a number is a month from 1900 to 2100 as YYYYMM."""
+    return 190_000.0 < number < 210_100.0 and number.is_integer() and 1 <= int(number) % 100 <= 12
 
 
 def _is_zero_led(texts: Texts | None) -> bool:

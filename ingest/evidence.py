@@ -3,7 +3,7 @@
 import math
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from functools import partial
@@ -42,6 +42,11 @@ ODD = 1000
 """Most words among numbers that are counted."""
 TRUTHS = 40
 DIGIT = re.compile(r"\d")
+FULL_YEAR = re.compile(r"\d{4}")
+LATE = date(2040, 1, 1)
+"""From then on, a year of two digits is likelier to be of the last century: of a birth, say."""
+SPREADSHEET = re.compile(r"\d{1,2}-[A-Z][a-z]{2}|[A-Z][a-z]{2}-\d{2}|\d{4}-\d{2}-\d{2}( 00:00:00)?", re.ASCII)
+"""How a spreadsheet writes what it took for a date: 9-May for 5-9, 1-Mar for the gene MARCH1."""
 Counts = npt.NDArray[np.int64]
 DATES = ("iso", "named", "period", "dayfirst", "monthfirst")
 TWO_WAYS = ("dayfirst", "monthfirst")
@@ -93,6 +98,8 @@ class Evidence:
     """Where those were first."""
     separated: str | None = None
     """A number with a point or a comma in it."""
+    whole: bool = False
+    """Whether a number has at most three digits, and no point nor comma."""
     zero_led: str | None = None
     """A whole number with a zero before it, or a long one with a plus, as of telephones."""
     dates: Counter[str] = field(default_factory=Counter)
@@ -255,6 +262,9 @@ class Evidence:
         if self.separated is None:
             apart = values.filter(pc.match_substring_regex(values, "[0-9][.,][0-9]"))
             self.separated = apart[0].as_py() if len(apart) else None
+        self.whole = self.whole or bool(
+            pc.any(pc.match_substring_regex(values, "^[^0-9]*[0-9]{1,3}[^0-9.,]*$")).as_py()
+        )
         if self.loss is None:
             losses = values.filter(pc.match_substring_regex(values, r"^[^0-9]*\(.*[0-9].*\)$"))
             self.loss = losses[0].as_py() if len(losses) else None
@@ -355,7 +365,9 @@ class Evidence:
                 f"The numbers of column {shown(self.name)} in brackets are below 0: {shown(self.loss)} is {loss:.12g}."
             )
         is_sure = len({other.decimal for other in survivors}) == 1
-        if self.separated and not is_sure and (form.thousands or form.decimal == "," or semicolons):
+        # 824 beside 35.038, and never 35.04: thousands of Germany, say
+        may_be_groups = self.whole and any(other.thousands == "." for other in survivors)
+        if self.separated and not is_sure and (form.thousands or form.decimal == "," or semicolons or may_be_groups):
             value = form.number(self.separated)
             other = "thousands" if form.thousands not in self.separated or not form.thousands else "decimal"
             mark = next(char for char in self.separated if char in ".,")
@@ -394,10 +406,18 @@ class Evidence:
             words = "day" if style == "dayfirst" else "month"
             other = f"dayfirst={'false' if style == 'dayfirst' else 'true'}"
             overrule = other if len(fits) > 1 else f"types={self.name}=category"
-            example = "".join(f": {shown(text)} is {_day(form, text)}" for text in [*self._short_years()][:1])
+            text = _latest(self._short_years(), form)
+            example = "" if text is None else f": {shown(text)} is {_day(form, text)}"
             note = (
                 f"Column {shown(self.name)} is read as dates, the {words} first{example}; {overrule} says otherwise.",
             )
+        if style == "named":
+            text = _latest((text for text in self.texts if not FULL_YEAR.search(text)), form)
+            if text is not None and _day(form, text) >= LATE:
+                note = (
+                    f"Column {shown(self.name)} has years of two digits, which are read as 1969 to 2068: {shown(text)} "
+                    f"is {_day(form, text)}; write years of four digits if it is of another century.",
+                )
         if style == "period":
             if all(map(_is_season, self.texts)):
                 return None
@@ -476,7 +496,8 @@ class Evidence:
                 f"Column {shown(self.name)} has numbers in several forms, such as "
                 f"{some(list(self.texts)[:3])}: decimal and thousands say which is meant."
             )
-        if (said := self._may_be_dates() or self._odd_dates()) is not None:
+        said = self._may_be_dates() or self._several_dates() or self._odd_dates() or self._dates_among_words()
+        if said is not None:
             notes.append(said)
         elif self._has_two_clocks:
             first = {clock_of(text): text for text in reversed(self.texts)}
@@ -496,7 +517,48 @@ class Evidence:
                 f"Column {shown(self.name)} has cells of several lines, such as {shown(broken)}: is a quote missing?"
             )
         found = self._words(None)
-        return Decision(found.kind, found.form, (*notes, *found.notes), found.categories, found.distinct, found.missing)
+        notes += (*self._typed_gaps(found.kind), *found.notes)
+        return Decision(found.kind, found.form, tuple(notes), found.categories, found.distinct, found.missing)
+
+    def _typed_gaps(self, kind: ColumnKind) -> list[str]:
+        """What is to be said of texts such as nan, which a file whose columns have types has as values."""
+        words = [word for word in self.texts if word and word in self.choices.missing]
+        if not self.typed or not words or kind is not ColumnKind.category or self.codes:  # NA among codes is Namibia
+            return []
+        count = sum(self.texts[word] for word in words)
+        return [
+            f"In column {shown(self.name)}, {some(words)} is read as a word ({count:,} of {self.rows:,} rows); "
+            f"na_values={','.join(words)} reads it as a missing value."
+        ]
+
+    def _dates_among_words(self) -> str | None:
+        """What is to be said of a few dates among words, which a spreadsheet may have made of them."""
+        words = [word for word in self.texts if word not in self.marks]
+        made = [word for word in words if SPREADSHEET.fullmatch(word)]
+        if self.typed or not made or 2 * len(made) > len(words):
+            return None
+        return (
+            f"Column {shown(self.name)} has dates among other words, such as {some(made, 3)}: if a spreadsheet made "
+            "them of words such as 5-9, 3/4 or MARCH1, write these words again."
+        )
+
+    def _several_dates(self) -> str | None:
+        """What is to be said where all are dates, and not all of one form."""
+        slashed = next((word for word in self.texts if day_month(word)), None)
+        other = next((word for word in self.texts if word not in self.marks and not day_month(word)), None)
+        dates = max(self.dates[style] for style in TWO_WAYS)
+        dates += sum(count for style, count in self.dates.items() if style not in TWO_WAYS)
+        if self.typed or slashed is None or other is None or dates < self.present - self.marked:
+            return None
+        words = [word for word in self.texts if word not in self.marks]
+        forms = {"dayfirst=true": CellFormat(date="dayfirst"), "dayfirst=false": CellFormat(date="monthfirst")}
+        ways = [way for way, form in forms.items() if all(form.days(word) is not None for word in words)]
+        cure = f"{' or '.join(ways)} reads them as dates" if ways else "write all of them as 2026-11-25"
+        return (
+            f"Column {shown(self.name)} has dates of several forms, {shown(slashed)} and {shown(other)}, and is read "
+            f"as texts: {cure}. If a spreadsheet took only some for dates, the day and the month of those may have "
+            "changed places."
+        )
 
     def _odd_dates(self) -> str | None:
         """What is to be said of words that keep a column from being dates, where nearly all are."""
@@ -568,7 +630,9 @@ class Evidence:
     def _numeric(self) -> str | None:
         """A text of a column whose texts nearly all begin with a digit, or signs and one: `~12`, `\u20b93.5 Cr`."""
         begin = [word for word in self.texts if next(filter(str.isalnum, word), "").isnumeric()]
-        return begin[0] if begin and len(begin) >= MOSTLY * len(self.texts) else None
+        if not begin or len(begin) < MOSTLY * len(self.texts):
+            return None
+        return next((word for word in begin if word in self.odd), begin[0])
 
     def _mistakes(self) -> RefusedError:
         words = self._common()
@@ -637,9 +701,15 @@ def _rank(
     return (decimal is not None and form.decimal != decimal), order
 
 
-def _day(form: CellFormat, text: str) -> str:
+def _day(form: CellFormat, text: str) -> date:
     """The day that a text is."""
-    return f"{date.fromordinal(EPOCH + math.floor(form.days(text) or 0.0))}"
+    return date.fromordinal(EPOCH + math.floor(form.days(text) or 0.0))
+
+
+def _latest(texts: Iterable[str], form: CellFormat) -> str | None:
+    """The text of the latest day, whose century is the likeliest to be meant otherwise."""
+    days = {text: day for text in texts if (day := form.days(text)) is not None}
+    return max(days, key=lambda text: days[text], default=None)
 
 
 def _period_of(text: str) -> str:

@@ -147,7 +147,8 @@ class Learning:
     def _pass(self, pending: set[str]) -> set[str]:
         """Read the file once for these columns; those that need another reading."""
         measures, evidence = dict[str, Measure](), dict[str, Evidence]()
-        for name in pending:
+        ordered = [name for name in self._source.names if name in pending]  # a refusal names the first column
+        for name in ordered:
             decision = self._decisions[name]
             if decision.kind in MEASURED:
                 measures[name] = Measure(Column(name=name, type=decision.kind, format=decision.form), decision.forced)
@@ -164,7 +165,7 @@ class Learning:
                 one.take(batch.column(name))
         self._evidence |= evidence
         self._measures |= measures
-        return {name for name in pending if not self._is_settled(name, seen=name in evidence)}
+        return {name for name in ordered if not self._is_settled(name, seen=name in evidence)}
 
     def _is_settled(self, name: str, *, seen: bool) -> bool:
         """Whether a column holds what it was decided to hold; `seen` when all its texts were looked at."""

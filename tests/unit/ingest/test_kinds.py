@@ -650,7 +650,7 @@ SAID: dict[str, tuple[list[str], str]] = {
     "years that may be first": (["24-01-15", "24-02-17", "25-03-20"], "date_format, such as %y-%m-%d, reads them"),
     "short years": (
         ["13/01/20", "14/02/20", "15/02/20"],
-        "the day first: '13/01/20' is 2020-01-13; types=a=category says",
+        "the day first: '15/02/20' is 2020-02-15; types=a=category says",
     ),
     "months": (["2020-01", "2020-02"], "the first day of each month: '2020-01' is 2020-01-01; types=a=category says"),
     "quarters": (["2020Q1", "2020Q4"], "the first day of each quarter: '2020Q1' is 2020-01-01"),

@@ -103,7 +103,7 @@ def test_a_typed_column_is_what_is_asked(tmp_path: Path) -> None:
 
 
 def test_dates_that_are_none_as_asked_are_told(tmp_path: Path) -> None:
-    found = reading(file(a=["12/31/2020"]), tmp_path, dayfirst=True)
+    found = reading(file(a=["12/31/2020", "11/30/2020"]), tmp_path, dayfirst=True)
     assert found.profile.notes == ["Column 'a' has values such as '12/31/2020', and is not one of dates as asked."]
 
 
