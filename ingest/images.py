@@ -30,9 +30,16 @@ FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF", "PPM")
 KEPT_SIDE = 64
 """Images of one size stay as they are up to so many pixels a side; others are scaled to a square of this side."""
 FILE_BYTES = 64 << 20
+SHALLOW = 1 << 14
+"""Images of 16 bits that end below it have fewer than 64 levels in their upper 8 bits."""
 PIXELS = 100_000_000
 """Of an image file: four bytes each while it is read."""
-GREY = frozenset({"1", "L", "LA", "La", "I;16", "I;16B", "I"})
+DEEP = frozenset({"I;16", "I;16B", "I;16L", "I;16N", "I", "F"})
+"""Modes of grey with more than 8 bits."""
+GREY = frozenset({"1", "L", "LA", "La"}) | DEEP
+MASKED = frozenset({"image", "images", "img", "imgs", "jpegimages", "original", "originals", "input", "inputs"})
+MASKS = frozenset({"mask", "masks", "annotation", "annotations", "groundtruth", "gt", "segmentation", "segmentations"})
+"""How the two folders of a segmentation are called, by the letters of their names."""
 _PARTS = ("train", "val", "test")
 _NUMBER = re.compile(r"[\W_]*\d+\W*$")
 """The number of an image, at the end of its name."""
@@ -144,6 +151,12 @@ def _labelled(archive: zipfile.ZipFile) -> tuple[list[_File], list[str]]:
     parts = parts if is_split else [None] * len(parts)
     labels: list[str | None] = [next(iter(folder[is_split:]), None) for folder in inner]
     notes = []
+    letters = {re.sub(r"[\W_\d]", "", one.lower()): one for one in labels if one is not None}
+    if letters.keys() & MASKED and (mask := next((one for word, one in letters.items() if word in MASKS), None)):
+        raise RefusedError(
+            f"has images and, in the folder {shown(mask)}, their masks: those of a segmentation are no class, and are "
+            "not trained. Send a folder of images for each class"
+        )
     if len({*labels} - {None}) < 2:
         labels = [*_by_name([one.filename for one in images], labels)]
         notes.append(f"The classes are how the names of files begin, such as {shown(labels[0] or '')}.")
@@ -206,23 +219,59 @@ def _shared(folders: Sequence[Sequence[str]]) -> int:
 
 def _form(archive: zipfile.ZipFile, files: Sequence[_File], side: int | None) -> tuple[_Form, list[str]]:
     """Size and channels of all images, by the heads of the files; and a note where they are changed."""
-    sizes, modes = Counter[Size](), set[str]()
+    sizes, modes, deepest = Counter[Size](), set[str](), 0
     for one in files:
         with _image(archive, one.member) as image:
             turned = image.getexif().get(0x0112, 1) >= 5  # EXIF: on its side
             sizes[(image.width, image.height) if turned else (image.height, image.width)] += 1
             modes.add("color" if image.mode == "P" else image.mode)
+            if image.mode in DEEP:
+                deepest = max(deepest, _checked_depth(image, one.member.filename))
     channels = 1 if modes <= GREY else 3
+    said = _of_depth(deepest)
     height, width = sizes.most_common(1)[0][0]
     if side is None and len(sizes) == 1 and max(height, width) <= KEPT_SIDE:
-        return _Form(channels, (height, width)), []
+        return _Form(channels, (height, width)), said
     wanted = (side or KEPT_SIDE, side or KEPT_SIDE)
     if list(sizes) == [wanted]:
-        return _Form(channels, wanted), []
+        return _Form(channels, wanted), said
     were = f"{height} x {width} pixels" if len(sizes) == 1 else f"{len(sizes):,} sizes"
     cure = "; image_size says another size" if side is None else ""
-    said = f"The images have {were}, and are scaled to {wanted[0]} x {wanted[1]} pixels{cure}."
-    return _Form(channels, wanted), [said]
+    said.append(f"The images have {were}, and are scaled to {wanted[0]} x {wanted[1]} pixels{cure}.")
+    return _Form(channels, wanted), said
+
+
+def _of_depth(most: int) -> list[str]:
+    """What to say of images of 16 bits that end at this number. Raises `RefusedError` where they would be black."""
+    if 0 < most < 256:
+        raise RefusedError(
+            f"has images of 16 bits that end at {most} of 65,535, and are black in their upper 8 bits, which are read: "
+            "save them as 8 bits"
+        )
+    if not 0 < most < SHALLOW:
+        return []
+    return [
+        f"Images of 16 bits end at {most:,} of 65,535, and their upper 8 bits are read: {(most >> 8) + 1} levels of "
+        "grey. Save them so that white is 65,535, or as 8 bits, to have 256."
+    ]
+
+
+def _checked_depth(image: Image.Image, name: str) -> int:
+    """The largest number of an image of more than 8 bits. Raises `RefusedError` where its upper 8 bits say nothing."""
+    if image.mode == "F":
+        raise _too_flat(name, "are fractions (32-bit floats)")
+    most = int(np.asarray(image).max(initial=0))
+    if most > 65_535:
+        raise _too_flat(name, f"go up to {most:,}, beyond 16 bits")
+    return most
+
+
+def _too_flat(name: str, are: str) -> RefusedError:
+    what = f"holds {shown(name)}, whose" if name else "is an image whose"
+    return RefusedError(
+        f"{what} pixels {are}: save the images as 8 or 16 bits of grey, as "
+        "Image.fromarray((255 * (pixels - low) / (high - low)).astype('uint8')) does with one low and high for all"
+    )
 
 
 def _of_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, form: _Form) -> Block:
@@ -268,7 +317,9 @@ def _pixels(stream: IO[bytes], name: str, form: _Form) -> Block:
 
 
 def _on_white(image: Image.Image) -> Image.Image:
-    if image.mode in ("I;16", "I;16B", "I"):  # 16 bits of grey
+    if image.mode == "F":
+        raise _too_flat("", "are fractions (32-bit floats)")
+    if image.mode in DEEP:  # 16 bits of grey
         return Image.fromarray((np.asarray(image).astype(np.int64) >> 8).clip(0, 255).astype(np.uint8))
     if not image.has_transparency_data:
         return image

@@ -8,7 +8,7 @@ import math
 import struct
 import zipfile
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Any, Self
@@ -26,7 +26,7 @@ from . import limits
 from . import target as targets
 from .columns import check_range
 from .copies import Copies
-from .errors import RefusedError, shown
+from .errors import RefusedError, shown, some
 from .leaks import Leaks
 from .npz_names import PARTS, Pair, features, pairs
 from .parquet import check_size
@@ -125,7 +125,7 @@ def read(file: Path, order: ReadingOrder, out: Path, *, form: str | None = None,
                 raise RefusedError(f"of this NPZ file is {found[0].y}: leave it out", path="target")
             x = _stacked([_array(archive, members[pair.x], "biuf") for pair in found])
             y = _stacked([_array(archive, members[pair.y], "biufU") for pair in found])
-            said = [*notes] if form is not None else [*_named(found)]
+            said = [*notes] if form is not None else [*_named(found), *_left_out(found, members)]
             return _read(x, y, found, order.task, out, form=form or "npz", notes=said)
     except BROKEN as error:
         raise RefusedError(f"is an NPZ archive that is broken or cut short ({error})") from error
@@ -319,6 +319,13 @@ def _named(found: Sequence[Pair]) -> Iterator[str]:
         if (pair.x, pair.y) != ("X", "y"):
             rows = "" if pair.part is None else f", rows of {PARTS[pair.part]}"
             yield f"{pair.x} is read as the features, and {pair.y} as the target{rows}."
+
+
+def _left_out(found: Sequence[Pair], names: Collection[str]) -> Iterator[str]:
+    """What to say of arrays that are not read, such as weights of the rows."""
+    others = sorted({*names} - {name for pair in found for name in (pair.x, pair.y)})
+    if others:
+        yield f"{'An array is' if len(others) == 1 else 'Arrays are'} not read: {some(others)}."
 
 
 def _check_shapes(x: Rows, y: Rows) -> int:

@@ -205,3 +205,26 @@ def test_folders_of_a_split_around_the_classes_are_no_classes(
     assert any("are not told apart" in note for note in found.profile.notes) == ("masks" in "".join(names))
     with np.load(tmp_path / "table.npz") as arrays:
         assert ("split" in arrays) == parts
+
+
+def of_depth(most: int, kind: type[np.generic] = np.uint16, form: str = "PNG", folders: str = "cat dog") -> bytes:
+    """A zip of grey images below `most` in two folders."""
+    numbers = (RANDOM.random((2, 8, 8)) * most).astype(kind)
+    return packed({f"{name}/1.png": file_of(one, form) for name, one in zip(folders.split(), numbers, strict=True)})
+
+
+def test_images_whose_upper_bits_say_little(tmp_path: Path) -> None:
+    how: dict[str, Any] = {"name": "f.zip", "target": None}
+    assert "'cat/1.png', whose pixels are fractions" in refusal(of_depth(1, np.float32, "TIFF"), tmp_path, **how)
+    assert "beyond 16 bits: save the images" in refusal(of_depth(1_000_000, np.int32, "TIFF"), tmp_path, **how)
+    assert "are black in their upper 8 bits" in refusal(of_depth(256), tmp_path, **how)
+    assert any("16 levels of grey" in note for note in reading(of_depth(4096), tmp_path, **how).profile.notes)
+    assert not any("16 bits" in note for note in reading(of_depth(65_536), tmp_path, **how).profile.notes)
+    assert table(tmp_path)[0].max() > 200
+
+
+def test_masks_are_no_class(tmp_path: Path) -> None:
+    pairs = of_depth(256, np.uint8, folders="images masks")
+    assert "in the folder 'masks', their masks" in refusal(pairs, tmp_path, name="f.zip", target=None)
+    faces = of_depth(256, np.uint8, folders="mask no_mask")
+    assert reading(faces, tmp_path, name="f.zip", target=None).rows == 2

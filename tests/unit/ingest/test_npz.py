@@ -275,3 +275,8 @@ def test_arrays_beyond_the_budget_are_refused(tmp_path: Path, monkeypatch: pytes
 
 def test_a_target_of_another_name_is_refused(tmp_path: Path) -> None:
     assert refusal(packed(X=X, y=Y), tmp_path, name="f.npz", target="z").startswith("target of this NPZ file is y")
+
+
+def test_arrays_that_are_not_read_are_said(tmp_path: Path) -> None:
+    found = reading(packed(X=X, y=Y, sample_weight=Y, groups=Y), tmp_path, name="f.npz", target=None)
+    assert "Arrays are not read: 'groups', 'sample_weight'." in found.profile.notes
