@@ -134,7 +134,7 @@ class CsvFile:
         if described:
             words = some([cell for row in records[1 : 1 + described] for cell in row if cell], 3)
             lines_are = "The line below the names is" if described == 1 else "The 2 lines below the names are"
-            self.notes.append(f"{lines_are} not read: words above numbers, such as units ({words}).")
+            self.notes.append(f"{lines_are} not read: words on the columns, such as units or questions ({words}).")
         before, records = rows[described].end, [records[0], *records[1 + described :]]
         self.names, self.index, notes = headers.names_of(records, has_header=self.header, named=named)
         self.notes += notes

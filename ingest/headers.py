@@ -23,6 +23,8 @@ _ATOM = (
 )
 UNIT = re.compile(rf"[\[(<{{].*[\])>}}]|{_ATOM}([/*\u00b7. ]{_ATOM})*")
 """A unit as it stands below a name: `m/s`, `EUR`, or anything in brackets."""
+MONKEY = re.compile("(Open-Ended )?Response")
+"""What SurveyMonkey writes below the name of a question that has one answer."""
 Record = Sequence[str]
 _FORMS = (
     CellFormat(),
@@ -118,6 +120,8 @@ def descriptions(records: Sequence[Record], options: ReadingOptions) -> int:
 
     They have words, and no number, above columns of nothing but numbers: such a row can be no other.
     """
+    if survey := _of_survey(records):
+        return survey
     said = options.na_values
     gaps = {clean(word) for words in (said.values() if isinstance(said, dict) else [said]) for word in words}
     of_words = {place for place, name in enumerate(records[0]) if options.types.get(name) is ColumnKind.category}
@@ -128,6 +132,17 @@ def descriptions(records: Sequence[Record], options: ReadingOptions) -> int:
             break
         count += 1
     return count
+
+
+def _of_survey(records: Sequence[Record]) -> int:
+    """How many records below the names Qualtrics or SurveyMonkey wrote there: questions and ids, or `Response`."""
+    for place in range(1, MOST_DESCRIPTIONS + 1):
+        filled = [cell for cell in records[place] if cell] if len(records) > place + 1 else []
+        if filled and all(cell.startswith('{"ImportId"') for cell in filled):
+            return place
+    first = [cell for cell in records[1] if cell] if len(records) > 2 else []
+    is_monkey = bool(first) and not records[1][0] and bool(records[2][0]) and any(map(MONKEY.fullmatch, first))
+    return int(is_monkey and not any(map(is_value, first)))
 
 
 def _describes(record: Record, below: Sequence[Record], of_words: Collection[int]) -> bool:

@@ -1,4 +1,4 @@
-"""Headers that are one cell short: as R writes them, and where each row ends with a delimiter."""
+"""Headers that are one cell short, as R writes them or before a delimiter at each end; what surveys have below them."""
 
 from pathlib import Path
 
@@ -34,3 +34,13 @@ def test_an_index_that_was_written_twice_is_no_feature(tmp_path: Path) -> None:
     rows = "".join(f"{row},{row},{row % 7},{row % 2}\n" for row in range(30))
     found = reading(f",Unnamed: 0,a,y\n{rows}", tmp_path)
     assert [column.name for column in found.table.columns if column.is_feature] == ["a"]
+
+
+def test_the_lines_of_qualtrics_and_surveymonkey_are_no_rows(tmp_path: Path) -> None:
+    ids = ",".join(f'"{{""ImportId"":""QID{place}""}}"' for place in range(3))
+    rows = "".join(f"{1000 + row},{['Agree', 'No'][row % 2]},{['Yes', 'No'][row // 2 % 2]}\n" for row in range(60))
+    for below in (f"Start,How?,Will you?\n{ids}\n", ",Response,Response\n", ",Response,Open-Ended Response\n"):
+        found = reading(f"id,q,y\n{below}{rows}", tmp_path)
+        assert found.rows == 60
+        assert any("words on the columns, such as units or questions" in note for note in found.profile.notes)
+        assert [one.value for one in found.profile.classes] == ["No", "Yes"]

@@ -33,7 +33,7 @@ READ: dict[str, tuple[str, str]] = {
         "The header comes once more among the rows",
     ),
     "joined files, the first short": (HEADER + rows(1) + HEADER + rows(59, 1), "The header comes once more"),
-    "units": (HEADER + "s,m/s,kg\n" + rows(), "The line below the names is not read: words above numbers"),
+    "units": (HEADER + "s,m/s,kg\n" + rows(), "The line below the names is not read: words on the columns"),
     "units in brackets": (HEADER + "[s],,[kg]\n" + rows(), "The line below the names is not read"),
     "a survey's questions": (
         HEADER + '"How old, in years?",How tall?,Rate us\n{Id:QID1},{Id:QID2},{Id:QID3}\n' + rows(),
