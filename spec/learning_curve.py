@@ -9,9 +9,9 @@ import math
 from collections.abc import Sequence
 from functools import cached_property
 from itertools import pairwise
-from statistics import fmean
+from statistics import fmean, pstdev
 
-from .dataset import Targets
+from .dataset import Inline, Linear, Targets
 from .job import JobSpec
 from .losses import Mse
 
@@ -51,6 +51,8 @@ MAJORITY = 0.3
 """A smaller skill is little more than that of a network that knows the largest class only."""
 WIDE = 10.0
 """Variances of the targets of training and validation rows that differ more than so many times come from outliers."""
+NATS = 0.5
+"""What the mean negative log likelihood of a perfect model varies by, about: half a deviance of 1 (Wilks 1938)."""
 LEAST_PATIENCE = 3
 STILL_FALLING = 0.05
 """The loss still falls: more than this share of its whole fall came in the last tenth of the epochs."""
@@ -110,14 +112,17 @@ class LearningCurve:
 
     @cached_property
     def baseline(self) -> float:
-        """The loss of an untrained network; the training loss after the first epoch where that is not known.
+        """The loss of an untrained network; where that is not known, the training loss after the first epoch.
 
-        Of a loss that does not end at zero, it is how far the training loss fell.
+        The first epoch may have learnt all there is: then it is the loss of the best constant, as far as that is known.
+        Of a loss that does not end at zero, it is how far the training loss fell, and at least NATS.
         """
         known = self._known_baseline
         if known is not None:
             return known
-        return max(self.train[0] if self.ends_at_zero else max(self.train) - min(self.train), 1e-12)
+        if not self.ends_at_zero:
+            return max(max(self.train) - min(self.train), NATS)
+        return max(self.train[0], self._loss_of_constant or 0.0, 1e-12)
 
     @property
     def ends_at_zero(self) -> bool:
@@ -135,6 +140,32 @@ class LearningCurve:
         if info is not None and info.targets is Targets.classes:
             return spec.loss.baseline(info.classes or 2)
         return spec.loss.baseline(None) if spec.standardizes_targets else None
+
+    @property
+    def fits_at_once(self) -> bool:
+        """Whether the baseline is the loss of the best constant, for the first epoch did better."""
+        return self.ends_at_zero and not self.is_baseline_known and self.train[0] < self.baseline
+
+    @property
+    def _loss_of_constant(self) -> float | None:
+        """The loss of the best constant, if numbers to predict are normal; None if unknown."""
+        deviation = self._deviation
+        return None if deviation is None else self._spec.loss.of_normal(deviation)
+
+    @property
+    def _deviation(self) -> float | None:
+        """Standard deviation of the numbers to predict, as far as the spec or R2 tells it."""
+        spec, info, variance = self._spec, self._spec.info, self._variance
+        if info is not None and info.targets is Targets.classes:
+            return None
+        if spec.standardizes_targets:
+            return 1.0
+        if isinstance(spec.dataset, Linear):
+            return math.sqrt(1.0 + spec.dataset.noise**2)
+        if isinstance(spec.dataset, Inline):
+            columns = zip(*(one if isinstance(one, tuple) else (one,) for one in spec.dataset.y), strict=True)
+            return fmean(pstdev(column) for column in columns)
+        return None if variance is None else math.sqrt(variance)
 
     # --- how well the network fits -----------------------------------------------------------------------------------
 
@@ -239,7 +270,7 @@ class LearningCurve:
     def wanders(self) -> bool:
         """Whether nothing was learnt that holds for validation rows, though the training loss stayed near a guess's."""
         is_guess = self.val_skill is not None and self.val_skill < LEAST_SKILL
-        return is_guess and max(self.train) < NEAR * self.baseline
+        return is_guess and self.ends_at_zero and max(self.train) < NEAR * self.baseline
 
     @property
     def is_learnt(self) -> bool:
@@ -274,6 +305,9 @@ class LearningCurve:
         """Whether the network has learnt nothing of training rows either; of one epoch, only a known baseline tells."""
         if self.is_one_epoch and not self.is_baseline_known:
             return False
+        if not self.ends_at_zero:
+            r2 = self.at_best("val_r2")
+            return r2 is not None and r2 < FLAT
         return 1.0 - min(self.train) / self._entropy < FLAT
 
     @property
@@ -373,7 +407,9 @@ class LearningCurve:
         before, after = self.monitored[:-tenth], self.monitored[-tenth:]
         if not before or min(after) >= min(before):
             return False
-        return min(before) - min(after) > STILL_FALLING * (min(self.monitored[0], 2 * self.baseline) - min(after))
+        floor = 0.0 if self.ends_at_zero else min(after)
+        whole_fall = min(self.monitored[0], floor + 2 * self.baseline) - min(after)
+        return min(before) - min(after) > STILL_FALLING * whole_fall
 
     @property
     def is_one_epoch(self) -> bool:

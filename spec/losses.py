@@ -4,6 +4,7 @@ Its traits say what it needs of targets and outputs; checks, trainer, finished m
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
@@ -64,6 +65,10 @@ class LossSpec(Named):
         """
         return None
 
+    def of_normal(self, deviation: float) -> float | None:
+        """The loss of the best constant, of normal targets with this standard deviation; None if unknown."""
+        return None
+
 
 class Mse(LossSpec):
     """Mean squared error (torch.nn.MSELoss)."""
@@ -75,12 +80,20 @@ class Mse(LossSpec):
         """The variance of standardised numbers is 1."""
         return 1.0 if classes is None else None
 
+    def of_normal(self, deviation: float) -> float | None:
+        """The variance."""
+        return deviation * deviation
+
 
 class Mae(LossSpec):
     """Mean absolute error (torch.nn.L1Loss)."""
 
     type: Literal["mae"] = "mae"
     traits = LossTraits()
+
+    def of_normal(self, deviation: float) -> float | None:
+        """E|e| = sigma sqrt(2 / pi)."""
+        return deviation * math.sqrt(2.0 / math.pi)
 
 
 class Huber(LossSpec):
@@ -89,6 +102,16 @@ class Huber(LossSpec):
     type: Literal["huber"] = "huber"
     delta: Annotated[Real, Field(gt=0.0, le=1e6, description="Error above which the loss is linear.")] = 1.0
     traits = LossTraits()
+
+    def of_normal(self, deviation: float) -> float | None:
+        """E[e^2 / 2; |e| < delta] + delta E[|e| - delta / 2; |e| > delta], moments of a truncated normal number."""
+        if self.delta >= 40.0 * deviation:
+            return deviation**2 / 2.0
+        bound = max(self.delta / deviation, 1e-9)
+        inside, outside = math.erf(bound / math.sqrt(2.0)), math.erfc(bound / math.sqrt(2.0))
+        density = math.sqrt(2.0 / math.pi) * math.exp(-(bound**2) / 2.0)
+        squared = (inside - bound * density) / (2.0 * bound)
+        return self.delta * deviation * (squared + density - bound / 2.0 * outside)
 
 
 class BinaryCrossEntropy(LossSpec):

@@ -158,7 +158,7 @@ def _explains_training_rather(shape: LearningCurve) -> bool:
 
 def _fits_poorly(shape: LearningCurve) -> bool:
     """Whether the network does not fit even the training data."""
-    unfinished = shape.still_falls and shape.train[-1] > UNFINISHED * shape.baseline
+    unfinished = shape.ends_at_zero and shape.still_falls and shape.train[-1] > UNFINISHED * shape.baseline
     if unfinished and (shape.is_baseline_known or shape.skill < 1.0 - UNFINISHED):
         return True
     if shape.has_classes:
@@ -216,7 +216,8 @@ def _poor(shape: LearningCurve) -> str:
         if shape.is_one_epoch and not shape.is_baseline_known:
             return f"training loss after one epoch is {shape.train[0]:.3g}" + (explained and f", and {explained}")
         left = _percent(shape.train[shape.best] / shape.baseline)
-        whose = "an untrained network's" if shape.is_baseline_known else "the first epoch's"
+        first = "that of the best constant" if shape.fits_at_once else "the first epoch's"
+        whose = "an untrained network's" if shape.is_baseline_known else first
         return f"training loss {shape.where} is {left} of {whose}" + (explained and f", and {explained}")
     if shape.is_imbalanced:
         part = "validation" if shape.is_validated else "training"

@@ -605,7 +605,8 @@ def test_a_loss_without_a_known_baseline_that_explains_most_is_no_underfitting()
     verdict = regression(falls, 0.92, loss="huber")
     assert verdict.kind is VerdictKind.good
     assert changed(verdict)["epochs"] == 300
-    assert regression(falls, 0.3, loss="huber").kind is VerdictKind.underfit
+    twice: Numbers = [2.0 * value for value in falls if value is not None]
+    assert regression(twice, 0.3, loss="huber").kind is VerdictKind.underfit
 
 
 def test_early_stopping_by_another_metric_hides_no_rise_of_the_loss() -> None:
@@ -655,3 +656,50 @@ def test_what_no_valid_job_does_is_not_told() -> None:
     assert changed(small)["batch_size"] == 32
     begun = numbers([1.0, 2.0] * 50, [[300.0]] * 100, init_from="0197aaaa-0000-7000-8000-000000000000")
     assert "standardize" not in begun.sentence
+
+
+def poisson(train: Numbers, r2: float, **fields: Any) -> Verdict:
+    """The verdict on counts, whose least loss is above 0."""
+    rows: dict[str, Any] = {"x": [[row / 200] for row in range(200)], "y": [row % 4 for row in range(200)]}
+    return regression(train, r2, dataset=rows, loss="poisson_nll", **fields)
+
+
+def test_a_poisson_loss_above_zero_is_judged_by_how_far_it_fell() -> None:
+    settled: Numbers = [0.85 + 0.35 * 0.5**epoch for epoch in range(60)]
+    verdict = poisson(settled, 0.6)
+    assert (verdict.kind, verdict.suggestion) == (VerdictKind.good, None)
+    deep: dict[str, Any] = {"architecture": {"type": "mlp", "hidden": [32] * 3}, "activation": "tanh"}
+    assert "vanish" not in poisson(settled, 0.3, **deep).sentence
+    assert "vanish" in poisson(settled, 0.01, **deep).sentence
+
+
+def test_a_poisson_loss_that_a_first_epoch_made_small_does_not_jump_or_rise() -> None:
+    at_once: Numbers = [0.85 + 0.0001 * (epoch % 2) for epoch in range(60)]
+    assert poisson(at_once, 0.6).kind is VerdictKind.good
+    falls: Numbers = [0.85 - 0.00001 * epoch for epoch in range(60)]
+    assert poisson(falls, 0.6, val=[0.85 + 0.00001 * epoch for epoch in range(60)]).kind is VerdictKind.good
+
+
+@pytest.mark.parametrize(
+    ("loss", "losses"),
+    [
+        ("mse", [0.0061, 0.0031, 0.0038, 0.003, 0.0037, 0.0031]),
+        ("mae", [0.06, 0.045, 0.052] * 2),
+        ("huber", [0.003, 0.0015, 0.0019, 0.0015, 0.0018, 0.0015]),
+    ],
+)
+def test_a_first_epoch_that_fits_is_no_baseline(loss: str, losses: Numbers) -> None:
+    linear: dict[str, Any] = {"dataset": {"name": "linear", "n": 3000, "noise": 0.05}, "loss": loss}
+    rows: dict[str, Any] = {"x": [[row / 200] for row in range(200)], "y": [row % 4 for row in range(200)]}
+    for fields in (linear, linear | {"dataset": rows}, {"loss": loss}):
+        assert regression(losses, 0.995, **fields).kind is VerdictKind.good
+        spec = JobSpec.model_validate({"dataset": "diabetes", **fields, "validation_fraction": 0.0})
+        verdict = judge(spec, {"epoch": [1.0, 2, 3, 4, 5, 6], "train_loss": losses})
+        assert verdict is not None
+        assert verdict.kind is VerdictKind.good
+
+
+def test_what_the_best_constant_leaves_is_said_where_the_first_epoch_did_better() -> None:
+    verdict = regression([0.75, 0.74, 0.745, 0.74], 0.1, loss="mae")
+    assert verdict.kind is VerdictKind.underfit
+    assert "training loss at the best epoch is 92.7 % of that of the best constant" in verdict.sentence
