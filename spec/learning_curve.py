@@ -286,11 +286,11 @@ class LearningCurve:
     def gain(self) -> float:
         """What the network has learnt of the target at the best epoch: 0 is what a guess knows, 1 is all.
 
-        For numbers it is the explained share of the variance of validation rows. For classes it is 1 - loss / entropy,
-        where the entropy is that of the classes, as far as accuracy tells their shares.
+        For numbers it is the explained share of the variance of validation rows. For classes it is 1 - loss / the
+        loss of a network that knows only their shares, as far as accuracy tells them.
         """
         r2 = self.at_best("val_r2")
-        return 1.0 - self.monitored[self.best] / self._entropy if r2 is None else r2
+        return 1.0 - self.monitored[self.best] / self._loss_of_shares if r2 is None else r2
 
     @property
     def is_guess(self) -> bool:
@@ -308,7 +308,7 @@ class LearningCurve:
         if not self.ends_at_zero:
             r2 = self.at_best("val_r2")
             return r2 is not None and r2 < FLAT
-        return 1.0 - min(self.train) / self._entropy < FLAT
+        return 1.0 - min(self.train) / self._loss_of_shares < FLAT
 
     @property
     def ranks(self) -> bool | None:
@@ -325,13 +325,16 @@ class LearningCurve:
         return area > 0.5 + LUCK * math.sqrt((rows + 1.0) / (12.0 * rarer * max(rows - rarer, 1.0)))
 
     @property
-    def _entropy(self) -> float:
-        """The baseline; for classes that are imbalanced, the entropy of one class with that share and equal others."""
+    def _loss_of_shares(self) -> float:
+        """The baseline; for imbalanced classes, the loss of a network that knows only their shares.
+
+        For cross-entropy it is the entropy. The shares are those of one class, by accuracy, and of equal others.
+        """
         share = self.at_best("val_accuracy" if self.is_validated else "train_accuracy")
         if share is None or not self.is_imbalanced or not 0.0 < share < 1.0 or self._spec.class_weight is not None:
             return self.baseline
         others = max(round(1.0 / self.chance) - 1, 1)
-        return -share * math.log(share) - (1.0 - share) * math.log((1.0 - share) / others)
+        return self._spec.loss.of_shares((share, *[(1.0 - share) / others] * others)) or self.baseline
 
     def _above_chance(self, accuracy: float) -> float:
         return (accuracy - self.chance) / (1.0 - self.chance)

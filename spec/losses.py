@@ -65,6 +65,10 @@ class LossSpec(Named):
         """
         return None
 
+    def of_shares(self, shares: Sequence[float]) -> float | None:
+        """The loss of a network that knows only the shares of the classes; None if unknown."""
+        return None
+
     def of_normal(self, deviation: float) -> float | None:
         """The loss of the best constant, of normal targets with this standard deviation; None if unknown."""
         return None
@@ -133,6 +137,10 @@ class BinaryCrossEntropy(LossSpec):
         """Ln 2: both classes are equally likely."""
         return None if classes is None else math.log(classes)
 
+    def of_shares(self, shares: Sequence[float]) -> float | None:
+        """The entropy, -sum s ln s."""
+        return -math.fsum(share * math.log(share) for share in shares)
+
 
 class CrossEntropy(LossSpec):
     """Cross-entropy of the softmax of logits (torch.nn.CrossEntropyLoss)."""
@@ -150,6 +158,10 @@ class CrossEntropy(LossSpec):
     def baseline(self, classes: int | None) -> float | None:
         """ln(classes): all classes are equally likely."""
         return None if classes is None else math.log(classes)
+
+    def of_shares(self, shares: Sequence[float]) -> float | None:
+        """The entropy, -sum s ln s."""
+        return -math.fsum(share * math.log(share) for share in shares)
 
 
 class Focal(LossSpec):
@@ -176,6 +188,16 @@ class Focal(LossSpec):
         """ln(classes) times (1 - 1 / classes) ** gamma: all classes are equally likely."""
         return None if classes is None else math.log(classes) * (1.0 - 1.0 / classes) ** self.gamma
 
+    def of_shares(self, shares: Sequence[float]) -> float | None:
+        """The least of -sum s (1 - p)^gamma ln p; p ~ s^power is less sure than s (Charoenphakdee et al. 2021)."""
+
+        def loss(power: float) -> float:
+            whole = math.fsum(share**power for share in shares)
+            p = [share**power / whole for share in shares]
+            return -math.fsum(s * (1.0 - q) ** self.gamma * math.log(q) for s, q in zip(shares, p, strict=True))
+
+        return min(loss(step / 50.0) for step in range(51))
+
 
 class Hinge(LossSpec):
     """Multi-class hinge loss with a margin of 1 (torch.nn.MultiMarginLoss)."""
@@ -187,6 +209,10 @@ class Hinge(LossSpec):
         takes_logits=True,
         takes_class_indices=True,
     )
+
+    def of_shares(self, shares: Sequence[float]) -> float | None:
+        """The largest class in every row, by the margin: a row of another one loses (2 + classes - 2) / classes."""
+        return 1.0 - max(shares)
 
 
 class PoissonNll(LossSpec):

@@ -703,3 +703,12 @@ def test_what_the_best_constant_leaves_is_said_where_the_first_epoch_did_better(
     verdict = regression([0.75, 0.74, 0.745, 0.74], 0.1, loss="mae")
     assert verdict.kind is VerdictKind.underfit
     assert "training loss at the best epoch is 92.7 % of that of the best constant" in verdict.sentence
+
+
+@pytest.mark.parametrize(("loss", "guess"), [("cross_entropy", 0.394), ("focal", 0.186), ("hinge", 0.1)])
+def test_a_guess_by_another_loss_than_cross_entropy_is_a_guess(loss: str, guess: float) -> None:
+    rows = {"x": [[row / 2000] for row in range(2000)], "y": [0] * 1800 + [1] * 100 + [2] * 100}
+    shares: dict[str, Any] = {f"{part}_accuracy": 0.9 for part in ("train", "val")}
+    shares |= {f"{part}_balanced_accuracy": 1 / 3 for part in ("train", "val")}
+    verdict = verdict_of([1.3 * guess, *[guess] * 20], [guess] * 21, dataset=rows, metrics=shares, loss=loss)
+    assert "no relation" in verdict.sentence

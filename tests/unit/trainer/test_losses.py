@@ -147,3 +147,21 @@ def test_a_row_that_is_certain_has_a_finite_focal_gradient() -> None:
     (gradient,) = torch.autograd.grad(loss.sum(), z)
     assert torch.isfinite(loss).all()
     assert torch.isfinite(gradient).all()
+
+
+@pytest.mark.parametrize("loss", [CrossEntropy(), Focal(), Focal(gamma=0.5), Hinge()], ids=str)
+@pytest.mark.parametrize("classes", [2, 3, 10])
+def test_the_loss_of_a_network_that_knows_only_shares_is_the_least_of_one_answer(loss: LossSpec, classes: int) -> None:
+    shares = torch.tensor([0.7, *[0.3 / (classes - 1)] * (classes - 1)], dtype=torch.float64)
+    z = torch.zeros(801, classes, classes, dtype=torch.float64)
+    z[:, 0] = torch.linspace(0.0, 8.0, 801, dtype=torch.float64).unsqueeze(1)
+    losses = CRITERIA[type(loss)](z, torch.arange(classes).expand(801, classes), None, loss) @ shares
+    assert loss.of_shares(shares.tolist()) == pytest.approx(losses.min().item(), rel=1e-3)
+
+
+@pytest.mark.parametrize("loss", [Mse(), Mae(), Huber(), Huber(delta=0.1), Huber(delta=10.0)], ids=str)
+def test_the_loss_of_the_best_constant_is_that_of_normal_targets(loss: LossSpec) -> None:
+    quantiles = (torch.arange(100_000, dtype=torch.float64) + 0.5) / 100_000
+    y = 2.0 * torch.special.ndtri(quantiles).reshape(1, 1, -1)
+    mean = CRITERIA[type(loss)](torch.zeros_like(y), y, None, loss).mean().item()
+    assert loss.of_normal(2.0) == pytest.approx(mean, rel=1e-3)
