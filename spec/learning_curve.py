@@ -226,6 +226,18 @@ class LearningCurve:
         return LUCK * math.sqrt(share * (1.0 - share) / rows)
 
     @property
+    def balanced_luck(self) -> float:
+        """What validation balanced accuracy may be off by chance: two deviations of the recall of one rare class.
+
+        A recall deviates by at most 0.5 / sqrt(rows of the class), and counts as 1 / classes. The rows that are missed
+        stand for those of the rare class.
+        """
+        accuracy, rows = self.at_best("val_accuracy"), self.validation_rows
+        if accuracy is None or not rows:
+            return 0.0
+        return LUCK * self.chance * 0.5 / math.sqrt(max((1.0 - accuracy) * rows, 1.0))
+
+    @property
     def val_skill(self) -> float | None:
         """Skill on validation rows at the best epoch; None where it is not measured."""
         accuracy = self.val_accuracy
@@ -293,12 +305,19 @@ class LearningCurve:
         return 1.0 - self.monitored[self.best] / self._loss_of_shares if r2 is None else r2
 
     @property
+    def train_gain(self) -> float:
+        """The same of training rows at the best epoch, by the loss."""
+        return 1.0 - self.train[self.best] / self._loss_of_shares
+
+    @property
     def is_guess(self) -> bool:
         """Whether what was learnt does not hold for validation rows, by its loss and by its skill.
 
-        A loss is large, too, where most rows are predicted well, and the others wrongly with great certainty.
+        A loss is large, too, where most rows are predicted well, and the others wrongly with great certainty. A rare
+        class that is never predicted may still have the higher scores.
         """
-        return self.gain < LEAST_GAIN and (self.val_skill or 0.0) < KNOWN
+        ranks_rare = self.is_imbalanced and self.ranks
+        return self.gain < LEAST_GAIN and (self.val_skill or 0.0) < KNOWN and not ranks_rare
 
     @property
     def is_flat(self) -> bool:

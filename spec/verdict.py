@@ -99,7 +99,7 @@ def judge(
     if shape.validated_classes == 1:
         kind = VerdictKind.underfit if (shape.train_accuracy or 0.0) < LEAST_ACCURACY else VerdictKind.good
         return _verdict(kind, _one_sided(shape), for_one_class(spec), shape)
-    if shape.rises or _accuracy_gap(shape) > max(ACCURACY_GAP, shape.luck) or _explains_training_rather(shape):
+    if shape.rises or _predicts_training_rather(shape) or _explains_training_rather(shape):
         suggestion = against_overfitting(spec, shape, cut_short=cut_short)
         return _verdict(VerdictKind.overfit, _memorising(shape), suggestion, shape)
     if _fits_poorly(shape):
@@ -141,10 +141,32 @@ def _explodes(spec: JobSpec, shape: LearningCurve) -> bool:
     return shape.explodes and spec.learning_rate > spec.optimizer.usual_rate
 
 
-def _accuracy_gap(shape: LearningCurve) -> float:
-    """Training accuracy minus validation accuracy at the best epoch; 0 if one is not measured."""
+def _has_accuracy_gap(shape: LearningCurve) -> bool:
+    """Whether training accuracy exceeds validation accuracy by far, and by more than luck, at the best epoch."""
     train, validation = shape.at_best("train_accuracy"), shape.at_best("val_accuracy")
-    return 0.0 if train is None or validation is None else train - validation
+    return None not in (train, validation) and (train or 0.0) - (validation or 0.0) > max(ACCURACY_GAP, shape.luck)
+
+
+def _predicts_training_rather(shape: LearningCurve) -> bool:
+    """Whether classes of training rows are predicted far better than those of validation rows.
+
+    By accuracy, or by balanced accuracy, which tells of rare classes; where the curve has no training accuracy, by the
+    loss.
+    """
+    if _has_accuracy_gap(shape):
+        return True
+    train, validation = shape.train_accuracy, shape.val_accuracy
+    if validation is None or not _is_far(shape):
+        return False
+    if train is not None:
+        return train - validation > max(ACCURACY_GAP, shape.balanced_luck)
+    fits = shape.is_baseline_known and shape.train_gain - max(shape.gain, 0.0) > LEAST_EXPLAINED
+    return fits and 1.0 - validation > max(ACCURACY_GAP, shape.luck)
+
+
+def _is_far(shape: LearningCurve) -> bool:
+    """Whether validation loss is far above training loss at the best epoch."""
+    return (shape.gap or 0.0) > (TIMES_THE_LOSS - 1.0) * shape.train[shape.best]
 
 
 def _explains_training_rather(shape: LearningCurve) -> bool:
@@ -152,8 +174,7 @@ def _explains_training_rather(shape: LearningCurve) -> bool:
     r2, skill = shape.at_best("val_r2"), shape.train_skill
     if r2 is None or skill < LEAST_EXPLAINED:
         return False
-    far = (shape.gap or 0.0) > (TIMES_THE_LOSS - 1.0) * shape.train[shape.best]
-    return r2 < LEAST_SKILL or (shape.is_baseline_known and far and skill - r2 > ACCURACY_GAP)
+    return r2 < LEAST_SKILL or (shape.is_baseline_known and _is_far(shape) and skill - r2 > ACCURACY_GAP)
 
 
 def _fits_poorly(shape: LearningCurve) -> bool:
@@ -187,6 +208,13 @@ def _memorising(shape: LearningCurve) -> str:
             f"validation loss rose from {least:.3g} at epoch {shape.best_epoch} to {shape.late:.3g} at the end, while "
             f"training loss kept falling, to {shape.train[-1]:.3g}: the network memorises the training data"
         )
+    accuracy = shape.at_best("val_accuracy")
+    if not shape.has_classes and accuracy is not None:
+        return (
+            f"{shape.where}, training loss is {shape.train[shape.best]:.3g}, validation loss "
+            f"{shape.monitored[shape.best]:.3g} and validation accuracy {_percent(accuracy)}"
+            f"{_beside(accuracy, shape.val_accuracy)}: the network memorises the training data"
+        )
     if not shape.has_classes:
         r2 = shape.at_best("val_r2") or 0.0
         share = f"only {_percent(r2)}" if r2 >= LEAST_SKILL else f"nothing (R2 {_number(r2)})"
@@ -194,10 +222,12 @@ def _memorising(shape: LearningCurve) -> str:
             f"{shape.where}, the network explains {_percent(shape.train_skill)} of the variance of training rows, "
             f"and {share} of that of validation rows: it memorises the training data"
         )
-    train, validation = shape.at_best("train_accuracy") or 0.0, shape.at_best("val_accuracy") or 0.0
+    name, train, validation = "accuracy", shape.at_best("train_accuracy"), accuracy
+    if not _has_accuracy_gap(shape):
+        name, train, validation = "balanced accuracy", shape.train_accuracy, shape.val_accuracy
     return (
-        f"{shape.where}, training accuracy is {_percent(train)} and validation accuracy only "
-        f"{_percent(validation)}: the network memorises the training data"
+        f"{shape.where}, training {name} is {_percent(train or 0.0)} and validation {name} only "
+        f"{_percent(validation or 0.0)}: the network memorises the training data"
     )
 
 

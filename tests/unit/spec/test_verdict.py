@@ -712,3 +712,47 @@ def test_a_guess_by_another_loss_than_cross_entropy_is_a_guess(loss: str, guess:
     shares |= {f"{part}_balanced_accuracy": 1 / 3 for part in ("train", "val")}
     verdict = verdict_of([1.3 * guess, *[guess] * 20], [guess] * 21, dataset=rows, metrics=shares, loss=loss)
     assert "no relation" in verdict.sentence
+
+
+def test_rare_classes_that_are_memorised_are_overfitting() -> None:
+    train, val = [0.7, 0.3, 0.1, 0.05, 0.02], [0.7, 0.4, 0.25, 0.21, 0.2]
+    rows = {"x": [[row / 2000] for row in range(2000)], "y": [int(row % 20 == 0) for row in range(2000)]}
+    metrics = {
+        **{"train_accuracy": 0.999, "train_balanced_accuracy": 0.99, "val_accuracy": 0.955},
+        **{"val_balanced_accuracy": 0.56, "val_macro_f1": 0.6, "val_roc_auc": 0.7},
+    }
+    verdict = verdict_of(train, val, dataset=rows, metrics=metrics)
+    assert verdict.kind is VerdictKind.overfit
+    assert "training balanced accuracy is 99.0 % and validation balanced accuracy only 56.0 %" in verdict.sentence
+    assert "no relation" not in verdict.sentence  # the area under the ROC says that there is one
+    unrelated = verdict_of(train, val, dataset=rows, metrics=metrics | {"val_roc_auc": 0.5})
+    assert "no relation" in unrelated.sentence
+
+
+def test_a_rare_class_of_few_rows_may_be_missed_by_chance() -> None:
+    rows = {"x": [[row / 200] for row in range(200)], "y": [int(row % 20 == 0) for row in range(200)]}
+    metrics = {
+        **{"train_accuracy": 1.0, "train_balanced_accuracy": 1.0, "val_accuracy": 0.975},
+        **{"val_balanced_accuracy": 0.75, "val_macro_f1": 0.8, "val_roc_auc": 0.9},
+    }
+    assert verdict_of([0.3, 0.02, 0.01], [0.3, 0.1, 0.08], dataset=rows, metrics=metrics).kind is VerdictKind.good
+
+
+@pytest.mark.parametrize(
+    ("loss", "accuracy", "kind"),
+    [
+        (0.55, 0.75, VerdictKind.overfit),
+        (0.4, 0.93, VerdictKind.good),  # it is too sure of the few rows that it predicts wrongly
+        (0.1, 0.8, VerdictKind.good),
+    ],
+)
+def test_running_metrics_show_overfitting_by_the_loss(loss: float, accuracy: float, kind: VerdictKind) -> None:
+    rows = {"x": [[row / 2000] for row in range(2000)], "y": [row % 2 for row in range(2000)]}
+    curve: dict[str, Numbers] = {"epoch": [1.0, 2, 3, 4, 5], "train_loss": [0.69, 0.3, 0.1, 0.06, 0.06]}
+    curve |= {"val_loss": [0.69, loss + 0.05, loss + 0.01, loss, loss]}
+    curve |= {f"val_{name}": [accuracy] * 5 for name in ("accuracy", "balanced_accuracy")}
+    verdict = judge(JobSpec.model_validate({"dataset": rows, "train_metrics": "running"}), curve)
+    assert verdict is not None
+    assert verdict.kind is kind
+    if kind is VerdictKind.overfit:
+        assert "training loss is 0.06, validation loss 0.55 and validation accuracy 75.0 %: the" in verdict.sentence
