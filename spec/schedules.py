@@ -26,6 +26,10 @@ class ScheduleSpec(Named):
         """What `learning_rate` is multiplied by at most in so many epochs; about 1, if they suffice."""
         return 1.0
 
+    def left(self, epochs: int) -> float:
+        """What is left of `learning_rate` after so many epochs, where neither their number nor a metric decides."""
+        return 1.0
+
 
 class Constant(ScheduleSpec):
     """The same learning rate in every epoch."""
@@ -47,12 +51,20 @@ class Step(ScheduleSpec):
     every: Annotated[Count, Field(ge=1, le=1_000_000, description="Epochs between two changes.")] = 30
     factor: Annotated[Real, Field(gt=0.0, le=1.0, description="What the rate is multiplied by.")] = 0.1
 
+    def left(self, epochs: int) -> float:
+        """A power of the factor for each `every` epochs."""
+        return float(self.factor ** (epochs // self.every))
+
 
 class Exponential(ScheduleSpec):
     """Times `factor` every epoch (ExponentialLR)."""
 
     type: Literal["exponential"] = "exponential"
     factor: Annotated[Real, Field(gt=0.0, le=1.0, description="What the rate is multiplied by.")] = 0.95
+
+    def left(self, epochs: int) -> float:
+        """A power of the factor for each epoch."""
+        return float(self.factor**epochs)
 
 
 class WarmupCosine(ScheduleSpec):

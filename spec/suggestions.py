@@ -9,7 +9,7 @@ from statistics import fmean, median
 from typing import Any
 
 from .activations import Activation
-from .architectures import Architecture, Cnn, Mlp, Perceptron, ResMlp, hidden_layers, parameter_count
+from .architectures import Architecture, Cnn, Initializer, Mlp, Perceptron, ResMlp, hidden_layers, parameter_count
 from .dataset import Inline, Targets
 from .job import JobSpec
 from .learning_curve import LEAST_GAIN, LearningCurve
@@ -32,6 +32,10 @@ HIGH_DECAY, HIGH_L1 = 0.1, 0.01
 """From here on, a penalty may leave little of the weights; decays that are multiplied by the rate may be larger."""
 LOW_CLIP = 0.01
 """A gradient clipped to a norm below it hardly moves the weights of sgd."""
+VANISHED = 0.001
+"""Of a learning rate of which this share is left, nothing is learnt any more."""
+TINY = 100.0
+"""A learning rate is tiny if the optimizer's usual one is more than so many times that."""
 LARGE = 30.0
 """Numbers of a column whose mean size is above it want to be standardised."""
 OUTLYING = 1_000.0
@@ -128,7 +132,9 @@ def against_underfitting(spec: JobSpec, shape: LearningCurve) -> Suggestion:
     return (
         _for_targets(spec)
         or _for_large_numbers(spec)
+        or _for_zeros(spec)
         or _for_penalties(spec)
+        or _for_vanished_rate(spec, shape)
         or _for_unlike_numbers(spec, shape)
         or _for_network(spec, shape)
     )
@@ -161,7 +167,7 @@ def _for_network(spec: JobSpec, shape: LearningCurve) -> Suggestion:
     if _is_large(spec) and (shape.is_flat or shape.is_best_at_first):
         rate = min(spec.learning_rate / 10, spec.optimizer.usual_rate) if shape.is_flat else _smaller_rate(spec)
         return _slower(spec, "The learning rate is too large, or hidden neurons have died.", rate, **no_dropout)
-    if _is_small(spec) and (shape.still_falls or shape.is_best_at_last or shape.is_one_epoch):
+    if _is_too_small(spec, shape) or (_is_small(spec) and (shape.is_best_at_last or shape.is_one_epoch)):
         return _faster(spec)
     if shape.is_one_epoch:
         return longer(spec, shape)
@@ -293,6 +299,29 @@ def _for_penalties(spec: JobSpec) -> Suggestion | None:
     return None
 
 
+def _for_zeros(spec: JobSpec) -> Suggestion | None:
+    """After weights that all began at 0: a layer's neurons get the same gradients (Goodfellow et al. 2016, 8.4)."""
+    is_symmetric = spec.initial_weights is Initializer.zeros and spec.initial_biases is None
+    if not is_symmetric or spec.init_from is not None or hidden_layers(spec.architecture) == 0:
+        return None
+    return Suggestion(
+        "All weights began at 0, so all neurons of a layer learn the same. Try initial_weights kaiming_uniform"
+        f"{_named(spec)}.",
+        _with(spec, initial_weights="kaiming_uniform", **_better_rate(spec)),
+    )
+
+
+def _for_vanished_rate(spec: JobSpec, shape: LearningCurve) -> Suggestion | None:
+    """After a schedule that left nothing of the learning rate for half of the epochs."""
+    if spec.schedule.left(len(shape.train) // 2) > VANISHED:
+        return None
+    return Suggestion(
+        f"The schedule, {spec.schedule.type}, left less than a thousandth of the learning rate for half of the epochs. "
+        f"Try schedule cosine{_named(spec)}.",
+        _with(spec, schedule="cosine", **_better_rate(spec)),
+    )
+
+
 def _for_rare_classes(spec: JobSpec, shape: LearningCurve) -> Suggestion:
     """After a network that predicts the largest class."""
     if shape.gain >= LEAST_GAIN if shape.ranks is None else shape.ranks:
@@ -302,7 +331,7 @@ def _for_rare_classes(spec: JobSpec, shape: LearningCurve) -> Suggestion:
             f"Try class_weight balanced{more}, so that rare classes count as much as others.",
             _with(spec, class_weight="balanced", **larger),
         )
-    if _is_small(spec) and shape.still_falls:
+    if _is_too_small(spec, shape):
         return _faster(spec)
     return _no_relation(spec)
 
@@ -355,6 +384,12 @@ def _is_large(spec: JobSpec) -> bool:
 
 def _is_small(spec: JobSpec) -> bool:
     return spec.learning_rate * FAR < spec.optimizer.usual_rate
+
+
+def _is_too_small(spec: JobSpec, shape: LearningCurve) -> bool:
+    """Whether the rate is small and the loss still falls, or so tiny that the loss is flat."""
+    is_flat = shape.is_flat and spec.learning_rate * TINY < spec.optimizer.usual_rate
+    return is_flat or (_is_small(spec) and shape.still_falls)
 
 
 def _smaller_rate(spec: JobSpec) -> float:

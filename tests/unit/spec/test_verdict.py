@@ -756,3 +756,31 @@ def test_running_metrics_show_overfitting_by_the_loss(loss: float, accuracy: flo
     assert verdict.kind is kind
     if kind is VerdictKind.overfit:
         assert "training loss is 0.06, validation loss 0.55 and validation accuracy 75.0 %: the" in verdict.sentence
+
+
+def test_weights_of_zeros_are_named() -> None:
+    verdict = verdict_of([1.0986] * 40, [1.0986] * 40, accuracies=(1 / 3, 1 / 3), initial_weights="zeros")
+    assert "All weights began at 0" in verdict.sentence
+    assert changed(verdict)["initial_weights"] == "kaiming_uniform"
+    single = verdict_of(STUCK, STUCK, **POOR, initial_weights="zeros", architecture={"type": "perceptron"})
+    assert "began at 0" not in single.sentence
+
+
+@pytest.mark.parametrize("schedule", [{"type": "exponential", "factor": 0.5}, {"type": "step", "every": 1}], ids=str)
+def test_a_schedule_that_left_no_learning_rate_is_named(schedule: dict[str, Any]) -> None:
+    verdict = verdict_of([1.0, *[0.8] * 99], [1.0, *[0.8] * 99], accuracies=(0.7, 0.7), schedule=schedule)
+    assert f"The schedule, {schedule['type']}, left less than a thousandth of the learning rate" in verdict.sentence
+    assert changed(verdict)["schedule"] == {"type": "cosine"}
+
+
+@pytest.mark.parametrize("schedule", ["constant", "cosine", "exponential", "step", "one_cycle"])
+def test_a_usual_schedule_is_not_blamed(schedule: str) -> None:
+    verdict = verdict_of([1.0, *[0.8] * 99], [1.0, *[0.8] * 99], accuracies=(0.7, 0.7), schedule=schedule)
+    assert "The schedule" not in verdict.sentence
+
+
+def test_a_tiny_rate_is_named_before_the_data_where_the_loss_is_flat() -> None:
+    train: Numbers = [1.0986, 1.0985, 1.0984, 1.0983]
+    val: Numbers = [1.0986, 1.0987, 1.0987, 1.0988]
+    assert changed(verdict_of(train, val, **POOR, learning_rate=1e-7))["learning_rate"] == 0.01
+    assert "no relation" in verdict_of(train, val, **POOR).sentence
