@@ -423,6 +423,12 @@ class LearningCurve:
         return rose and self.train[-1] <= self.train[self.best]
 
     @property
+    def grows_more_accurate(self) -> bool:
+        """Whether validation accuracy ended above that of the best epoch, by more than luck."""
+        accuracies = _numbers(self._curve.get("val_accuracy", []))
+        return bool(accuracies) and _late(accuracies) - (self.at_best("val_accuracy") or 0.0) > self.luck
+
+    @property
     def still_falls(self) -> bool:
         """Whether the monitored loss reached new bests to the end."""
         tenth = max(len(self.monitored) // 10, 1)

@@ -103,6 +103,8 @@ def against_instability(spec: JobSpec, shape: LearningCurve) -> Suggestion:
 def against_overfitting(spec: JobSpec, shape: LearningCurve, *, cut_short: bool = False) -> Suggestion:
     """After a validation loss that rises: early stopping, which has the same best epoch and ends soon after it.
 
+    Not where validation accuracy rises meanwhile: the network is over-confident (Guo et al. 2017, section 3).
+
     Of curves that rise, weight decay and dropout lower the least validation loss about as often as they raise it, so no
     spec has them. Where validation loss only stays far above training loss, it is more epochs while it falls, and then
     weight decay.
@@ -118,6 +120,16 @@ def against_overfitting(spec: JobSpec, shape: LearningCurve, *, cut_short: bool 
         )
     if not shape.rises or patience is None:
         return Suggestion("More rows, dropout or weight_decay may help. No spec is suggested.")
+    if shape.grows_more_accurate:
+        return Suggestion(
+            "Validation accuracy kept rising: the network is not wrong more often, but too sure of it, and early "
+            "stopping by the loss would give accuracy away. More rows or dropout may help. No spec is suggested."
+        )
+    if spec.monitored != "val_loss" and spec.monitored.startswith("val_"):
+        return Suggestion(
+            f"The job monitors {spec.monitored}, so early stopping by the loss is not suggested. More rows, fewer "
+            "neurons, dropout or weight_decay may lower the validation loss itself. No spec is suggested."
+        )
     more: dict[str, Any] = {} if spec.monitored == "val_loss" else {"monitor": "val_loss"}
     more |= {} if spec.restore_best else {"restore_best": True}
     return Suggestion(

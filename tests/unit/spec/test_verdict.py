@@ -204,9 +204,15 @@ def test_a_job_that_stopped_early_is_judged_by_its_best_epoch() -> None:
     assert changed(kept).items() >= {"patience": 3, "restore_best": True}.items()
 
 
-def test_early_stopping_is_suggested_on_the_loss_where_another_metric_is_monitored() -> None:
-    body = changed(verdict_of(FALLING, RISING, monitor="val_accuracy"))
+def test_early_stopping_is_suggested_on_the_validation_loss_where_that_of_training_is_monitored() -> None:
+    body = changed(verdict_of(FALLING, RISING, monitor="train_loss"))
     assert (body["patience"], body["monitor"]) == (3, "val_loss")
+
+
+def test_a_metric_that_a_job_monitors_is_not_overridden() -> None:
+    verdict = verdict_of(FALLING, RISING, monitor="val_accuracy")
+    assert (verdict.kind, verdict.suggestion) == (VerdictKind.overfit, None)
+    assert "The job monitors val_accuracy, so early stopping by the loss is not suggested." in verdict.sentence
 
 
 def test_of_a_job_that_was_stopped_too_early_nothing_is_suggested() -> None:
@@ -784,3 +790,17 @@ def test_a_tiny_rate_is_named_before_the_data_where_the_loss_is_flat() -> None:
     val: Numbers = [1.0986, 1.0987, 1.0987, 1.0988]
     assert changed(verdict_of(train, val, **POOR, learning_rate=1e-7))["learning_rate"] == 0.01
     assert "no relation" in verdict_of(train, val, **POOR).sentence
+
+
+def test_a_loss_that_rises_while_accuracy_rises_is_no_reason_to_stop() -> None:
+    train: Numbers = [0.69 * 0.9**epoch for epoch in range(60)]
+    val: Numbers = [max(0.69 - 0.03 * epoch, 0.42) + 0.006 * max(epoch - 9, 0) for epoch in range(60)]
+    found: Numbers = [0.5 + 0.035 * min(epoch, 10) + 0.0015 * epoch for epoch in range(60)]
+    curve: dict[str, Numbers] = {"epoch": [float(n) for n in range(1, 61)], "train_loss": train, "val_loss": val}
+    names = ("train_accuracy", "train_balanced_accuracy", "val_accuracy", "val_balanced_accuracy", "val_roc_auc")
+    for fields in ({}, {"monitor": "val_accuracy", "patience": 20}):
+        spec = JobSpec.model_validate({"dataset": {"name": "moons", "n": 2000}, **fields})
+        verdict = judge(spec, curve | dict.fromkeys(names, found))
+        assert verdict is not None
+        assert (verdict.kind, verdict.suggestion) == (VerdictKind.overfit, None)
+        assert "Validation accuracy kept rising" in verdict.sentence
