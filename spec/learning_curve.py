@@ -121,8 +121,13 @@ class LearningCurve:
         if known is not None:
             return known
         if not self.ends_at_zero:
-            return max(max(self.train) - min(self.train), NATS)
+            return max(self._fall, NATS)
         return max(self.train[0], self._loss_of_constant or 0.0, 1e-12)
+
+    @property
+    def _fall(self) -> float:
+        """How far the training loss fell."""
+        return max(self.train) - min(self.train)
 
     @property
     def ends_at_zero(self) -> bool:
@@ -418,7 +423,7 @@ class LearningCurve:
         if not self.is_validated or self.stopped_early:
             return False
         least = min(_means(self.monitored))
-        share = RISE_OF_BEST * (least if self.ends_at_zero else self.baseline)
+        share = RISE_OF_BEST * (least if self.ends_at_zero else self._fall)
         rose = self.late - least > max(share, RISE_OF_BASELINE * self.baseline)
         return rose and self.train[-1] <= self.train[self.best]
 

@@ -686,6 +686,12 @@ def test_a_poisson_loss_that_a_first_epoch_made_small_does_not_jump_or_rise() ->
     assert poisson(falls, 0.6, val=[0.85 + 0.00001 * epoch for epoch in range(60)]).kind is VerdictKind.good
 
 
+def test_a_poisson_loss_that_fell_little_may_rise() -> None:
+    falls: Numbers = [0.96 - 0.0025 * epoch for epoch in range(40)]
+    rises: Numbers = [0.96 + 0.001 * abs(epoch - 7) for epoch in range(40)]
+    assert poisson(falls, 0.1, val=rises).kind is VerdictKind.overfit
+
+
 @pytest.mark.parametrize(
     ("loss", "losses"),
     [
@@ -721,7 +727,8 @@ def test_a_guess_by_another_loss_than_cross_entropy_is_a_guess(loss: str, guess:
 
 
 def test_rare_classes_that_are_memorised_are_overfitting() -> None:
-    train, val = [0.7, 0.3, 0.1, 0.05, 0.02], [0.7, 0.4, 0.25, 0.21, 0.2]
+    train: Numbers = [0.7, 0.3, 0.1, 0.05, 0.02]
+    val: Numbers = [0.7, 0.4, 0.25, 0.21, 0.2]
     rows = {"x": [[row / 2000] for row in range(2000)], "y": [int(row % 20 == 0) for row in range(2000)]}
     metrics = {
         **{"train_accuracy": 0.999, "train_balanced_accuracy": 0.99, "val_accuracy": 0.955},
