@@ -697,7 +697,7 @@ def test_a_poisson_loss_that_fell_little_may_rise() -> None:
     [
         ("mse", [0.0061, 0.0031, 0.0038, 0.003, 0.0037, 0.0031]),
         ("mae", [0.06, 0.045, 0.052] * 2),
-        ("huber", [0.003, 0.0015, 0.0019, 0.0015, 0.0018, 0.0015]),
+        ("huber", [0.003, 0.0015, 0.0021, 0.0015, 0.0021, 0.0015]),
     ],
 )
 def test_a_first_epoch_that_fits_is_no_baseline(loss: str, losses: Numbers) -> None:
