@@ -3,6 +3,7 @@ import { axisOf } from "../../lib/axes";
 import { keptBy, read, written } from "./brushes";
 import { fieldLabel } from "../../lib/spec";
 import { changed, errorsAt, inWay, textOf, usual, valuesOf, variable } from "./draft";
+import { secondsLeft } from "./left";
 import { fate, lanes } from "./survivors";
 
 test("values of a choice are numbers, words or JSON; lists have semicolons between", () => {
@@ -78,4 +79,15 @@ test("survivors stand above those that were pruned, in columns at the rungs", ()
     { epoch: 9, alive: 1, after: 1 },
   ]);
   expect(rows.map((row) => [row.number, row.passed])).toEqual([[1, 3], [2, 2], [3, 1], [0, 1]]);
+});
+
+test("what is left of a sweep counts what the open configurations have trained, and is never negative", () => {
+  const table = (over: number, open: number): { state: string[]; epochs: number[] } => ({
+    state: [...Array<string>(over).fill("finished"), ...Array<string>(open).fill("open")],
+    epochs: Array<number>(over + open).fill(60),
+  });
+  expect(secondsLeft(table(8, 16), 24, 1422, 22.7)).toBeCloseTo(0.8, 1);
+  expect(secondsLeft(table(2, 22), 24, 120, 60)).toBe(22);
+  expect(secondsLeft(table(8, 16), 24, 1500, 22.7)).toBe(0);
+  expect(secondsLeft(table(0, 24), 24, 700, 22.7)).toBeNull();
 });
