@@ -30,16 +30,22 @@ export function isDeleted(dataset: unknown): boolean {
   return known.get(datasetName(dataset))?.deleted === true;
 }
 
-/** Ask what a data set is called, once. */
+/** It was deleted here, just now. */
+export function forget(id: string, name: string | null): void {
+  known.set(id, { name, deleted: true });
+  newest = null; // it was listed there
+}
+
+/** Ask what a data set is called, once it is answered; a question that failed is asked again. */
 export function learn(id: string): Promise<void> {
-  const asked = wanted.get(id) ?? find(id);
+  const asked = wanted.get(id) ?? find(id).finally(() => known.has(id) || wanted.delete(id));
   wanted.set(id, asked);
   return asked;
 }
 
 /** One request names the newest data sets and those that were deleted; another one what is older. */
 async function find(id: string): Promise<void> {
-  newest ??= ask(api.GET("/api/v1/datasets")).catch(() => ({ datasets: [] }));
+  newest ??= ask(api.GET("/api/v1/datasets")).catch(() => ((newest = null), { datasets: [] }));
   const page = await newest;
   for (const one of page.deleted ?? []) known.set(one.id, { name: one.name, deleted: true });
   for (const one of page.datasets) known.set(one.id, { name: one.name, deleted: false });
