@@ -43,8 +43,12 @@ def test_a_user_is_made_shares_a_project_and_has_a_token_until_it_is_revoked(
         do.press(seen.get_by_role("article", name=f"Project {project}").get_by_role("button", name="Add member"))
         do.choose(field(f"Role of {user} in {project}"), "viewer")
         expect(seen.get_by_text(f"{user} is viewer in {project}.")).to_be_visible()
+        users = seen.get_by_role("region", name="Users")
+        expect(users.get_by_role("row", name=user)).to_contain_text(f"{project} (viewer)")
+        expect(button(name="Lock out admin")).to_be_disabled()
 
         do.press(button(name="New token"))
+        expect(field("What it is for")).to_be_focused()
         do.write(field("What it is for"), purpose)
         do.write(field("User", exact=True), user)
         do.press(button(name="Make it"))
@@ -53,8 +57,9 @@ def test_a_user_is_made_shares_a_project_and_has_a_token_until_it_is_revoked(
         assert status(token) == 200
         seen.keyboard.press("Escape")
         look(seen)
-        do.press(button(name=f"Revoke {purpose}"))
+        button(name=f"Revoke {purpose}").dblclick()
         expect(button(name=f"Revoke {purpose}")).to_have_count(0)
+        expect(seen.get_by_text("Revoked: nobody gets in with it any more.")).to_be_visible()
         assert status(token) == 401
         do.write(field("Only this action"), "tokens.revoke")
         seen.keyboard.press("Enter")

@@ -36,21 +36,29 @@ export function cancelMany(ids: readonly string[]): Promise<void> {
   }) as Promise<void>;
 }
 
-let submitting = false;
+/** An action that a second click does not begin again while the first is on its way; its answer is undefined then. */
+export function once<A extends readonly unknown[], T>(run: (...given: A) => Promise<T>): (...given: A) => Promise<T | undefined> {
+  let busy = false;
+  return async (...given) => {
+    if (busy) return undefined;
+    busy = true;
+    try {
+      return await run(...given);
+    } finally {
+      busy = false;
+    }
+  };
+}
 
-/** Submit a spec and open the new job; `before` is the job that it is to be better than. A second click is no second job. */
-export async function submit(spec: Spec | Record<string, unknown>, before?: string): Promise<Job | undefined> {
-  if (submitting) return undefined;
-  submitting = true;
-  const made = await toasts.guard(async () => {
+/** Submit a spec and open the new job; `before` is the job that it is to be better than. */
+export const submit = once((spec: Spec | Record<string, unknown>, before?: string) =>
+  toasts.guard(async () => {
     const job = await ask(api.POST("/api/v1/jobs", { body: spec as never }));
     for (const warning of job.warnings ?? []) toasts.say(warning);
     address.go(`/jobs/${job.id}`, { before });
     return job;
-  });
-  submitting = false;
-  return made;
-}
+  }),
+);
 
 /** Save text as a file. */
 export function download(name: string, text: string, type = "text/plain"): void {
