@@ -1,7 +1,7 @@
 /** What follows the stream: asked again after changes, one question at a time, and not so often that asking is a load. */
 
 import type { ApiError } from "./api";
-import { asApiError } from "./resource.svelte";
+import { asApiError, whenBack } from "./resource.svelte";
 
 /** A pause is so many times as long as the question. */
 const SHARE = 5;
@@ -28,6 +28,7 @@ export class Fresh<T> {
         clearTimeout(this.#timer);
       };
     });
+    whenBack(() => this.error, () => this.now());
   }
 
   /** Something has changed: ask again, after a pause. */

@@ -1,6 +1,8 @@
 /** What a view asks the API for, with its error, asked again when what it depends on changes. */
 
+import { untrack } from "svelte";
 import { ApiError } from "./api";
+import { live } from "./live.svelte";
 
 export class Resource<T> {
   /** The last answer; stays while a newer one is awaited. */
@@ -29,6 +31,7 @@ export class Resource<T> {
       );
       return () => aborted.abort();
     });
+    whenBack(() => this.error, () => this.reload());
   }
 
   /** Ask again. */
@@ -40,6 +43,13 @@ export class Resource<T> {
 /** In a component: `const job = resource((signal) => ask(api.GET(..., {signal})))`; what `load` reads before its first await, it follows. */
 export function resource<T>(load: (signal: AbortSignal) => Promise<T>): Resource<T> {
   return new Resource(load);
+}
+
+/** In a component: what the API did not answer is asked again as soon as the page has its connection back. */
+export function whenBack(failed: () => ApiError | null, again: () => void): void {
+  $effect(() => {
+    if (live.state === "open" && untrack(failed)?.status === 0) untrack(again);
+  });
 }
 
 /** Any fault as one that can be shown. */
