@@ -36,6 +36,8 @@ const ENDED: ReadonlySet<string> = new Set(["succeeded", "failed", "cancelled"])
 
 export class Training {
   id = $state<string | null>(null);
+  /** It was submitted before, and nobody has let it go on since. */
+  adopted = false;
   /** The job's state; null: nothing was submitted. */
   status = $state<JobStatus | "sending" | null>(null);
   /** Why it waits, failed or cannot begin. */
@@ -91,6 +93,7 @@ export class Training {
 
   /** Follow a job that was submitted before. */
   async adopt(id: string): Promise<void> {
+    this.adopted = true;
     try {
       const job = await ask(api.GET("/api/v1/jobs/{job_id}", { params: { path: { job_id: id } } }));
       this.id = id;
@@ -129,6 +132,7 @@ export class Training {
   }
 
   async resume(): Promise<void> {
+    this.adopted = false;
     if (this.id !== null && this.status === "paused") await this.#control(this.id, "resume");
   }
 
