@@ -69,9 +69,7 @@ def test_from_a_file_to_a_model(stack: Embedded, browser: Browser, tmp_path: Pat
         expect(verdict).to_be_visible(timeout=SLOW_MS)
         expect(seen.get_by_text("succeeded").first).to_be_visible()
 
-        do.write(field("Alter"), "25,5")
-        do.press(button(name="Predict"))
-        expect(seen.get_by_text(re.compile("^(hoch|tief)$")).first).to_be_visible(timeout=SLOW_MS)
+        predict(seen, do)
         with seen.expect_download() as download:
             do.press(link(name="ONNX"))
         assert download.value.suggested_filename.endswith(".onnx")
@@ -85,6 +83,7 @@ def test_from_a_file_to_a_model(stack: Embedded, browser: Browser, tmp_path: Pat
         look(seen)
         jump(seen, "Jobs")
         expect(link(name=f"kredit {width}").first).to_be_visible()
+        lose_the_connection(seen)
 
 
 @pytest.mark.parametrize(("width", "theme"), SCREENS)
@@ -113,6 +112,27 @@ def test_from_images_to_a_prediction(stack: Embedded, browser: Browser, width: i
         do.press(button(name=re.compile("^red, row")).first)
         expect(seen.get_by_text(re.compile("^In the data set it is red"))).to_be_visible(timeout=SLOW_MS)
         look(seen)
+
+
+def predict(seen: Page, do: Keyboard) -> None:
+    """The answer for a row is there until that is another row."""
+    answer = seen.get_by_role("region", name="Predict a row").get_by_text(re.compile("^(hoch|tief)$"))
+    do.write(seen.get_by_label("Alter"), "25,5")
+    do.press(seen.get_by_role("button", name="Predict"))
+    expect(answer.first).to_be_visible(timeout=SLOW_MS)
+    do.write(seen.get_by_label("Alter"), "60")
+    expect(answer).to_have_count(0)
+
+
+def lose_the_connection(seen: Page) -> None:
+    """What did not come while it was away comes by itself: what a view asks for, and the file of one."""
+    for view, said in (("Cluster", "The API does not answer"), ("Playground", "This view could not be loaded")):
+        seen.context.set_offline(True)
+        seen.evaluate("hash => { location.hash = hash; }", f"/{view.lower()}")
+        expect(seen.get_by_text(said)).to_be_visible()
+        seen.context.set_offline(False)
+        expect(seen.get_by_text(said)).to_have_count(0)
+        expect(seen.get_by_role("heading", level=1)).to_have_text(view)
 
 
 def jump(seen: Page, view: str) -> None:

@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from playwright.sync_api import Browser, Route, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from epochal.cli.stack import sign_in_link
 
@@ -32,9 +32,8 @@ def test_a_network_is_seen_while_it_trains_and_a_lesson_is_run(stack: Embedded, 
         seen.get_by_role("button", name="Pause").click()
         stack.slow_motion.end()
         expect(seen.get_by_text(re.compile("^(Paused|Trained)"))).to_be_visible(timeout=SLOW_MS)
-        seen.get_by_role("button", name="Play").click()
-        expect(seen.get_by_text("Trained", exact=True)).to_be_visible(timeout=SLOW_MS)
         expect(seen.get_by_text("First picture after")).to_be_visible()
+        come_back(seen)
         seen.get_by_role("button", name="Reset").click()
         expect(seen).to_have_url(re.compile(r"playground\?(?!.*job=)"))
 
@@ -85,6 +84,21 @@ def test_who_signs_in_next_at_the_computer_has_lessons_of_their_own(stack: Embed
         seen.goto(f"{stack.endpoints.api}/#/lessons")
         expect(seen.get_by_role("listitem")).to_have_count(12)
         expect(seen.get_by_role("link", name="predicted")).to_have_count(0)
+
+
+def come_back(seen: Page) -> None:
+    """A training goes on where it was after it was opened as a job, and is trained once more after a reload."""
+    play, trained = seen.get_by_role("button", name="Play"), seen.get_by_text("Trained", exact=True)
+    seen.get_by_role("link", name="Open as a job").click()
+    expect(seen.get_by_text(re.compile("^(paused|succeeded)$")).first).to_be_visible()  # not cancelled
+    seen.go_back()
+    play.click()
+    expect(trained).to_be_visible(timeout=SLOW_MS)
+    seen.reload()
+    expect(trained).to_be_visible(timeout=SLOW_MS)
+    with seen.expect_request(lambda asked: asked.method == "POST" and asked.url.endswith("/jobs")):
+        play.click()  # of an earlier training only the last picture is there
+    expect(trained).to_be_visible(timeout=SLOW_MS)
 
 
 def _refused(route: Route) -> None:

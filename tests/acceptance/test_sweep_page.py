@@ -37,6 +37,14 @@ def expect_jobs_of_sweeps_when_asked(seen: Page, do: Keyboard, name: str) -> Non
     look(seen)
 
 
+def remove_a_job(seen: Page, do: Keyboard) -> None:
+    """The focus stays beside the others."""
+    remove = seen.get_by_role("button", name=re.compile("^Remove"))
+    do.press(remove.first)
+    expect(remove).to_have_count(2)
+    expect(seen.get_by_role("list").filter(has=remove)).to_be_focused()
+
+
 @pytest.mark.parametrize(("width", "theme"), SCREENS)
 def test_a_sweep_is_written_trained_understood_and_its_jobs_compared(
     stack: Embedded, browser: Browser, width: int, theme: str
@@ -91,8 +99,7 @@ def test_a_sweep_is_written_trained_understood_and_its_jobs_compared(
         do.tick(seen.get_by_role("dialog").get_by_role("checkbox").first)
         do.press(seen.get_by_role("dialog").get_by_role("button", name="Add 1 job"))
         expect(seen.get_by_text("3 jobs", exact=True)).to_be_visible()
-        do.press(button(name=re.compile("^Remove")).first)
-        expect(seen.get_by_text("2 jobs", exact=True)).to_be_visible()
+        remove_a_job(seen, do)
         seen.reload()
         expect(seen.get_by_text("2 jobs", exact=True)).to_be_visible(timeout=SLOW_MS)
 
@@ -117,6 +124,7 @@ def test_a_sweep_is_extended_paused_resumed_and_replayed_while_its_view_follows(
         do.press(seen.get_by_role("dialog").get_by_role("button", name="Extend"))
         do.press(button(name="Pause"))
         expect(seen.get_by_text("paused", exact=True).first).to_be_visible()
+        expect(seen.get_by_text("of all jobs together")).to_be_visible()  # it trains nothing a second
         stack.slow_motion.end()
         do.press(button(name="Resume"))
         expect(seen.get_by_label("All configurations")).to_contain_text("4 with a score", timeout=SLOW_MS)
