@@ -65,6 +65,7 @@ def test_the_mirror_leaves_newer_jobs_and_jobs_of_newer_sweeps(house: House, of:
     house.controller().round()
     house.jobs.submit([sweep.spec.base], owner="eve")
     house.work()
+    ParentStore(house.sweeps._engine).started(sweep.id, "its run")  # before it, no run of a job is made
     mirror = MirrorStore(house.sweeps._engine)
     assert {one.job.owner for one in mirror.finished()} == {"ann", "eve"}
     if of == "sweep":
