@@ -34,6 +34,8 @@ JOB: dict[str, Any] = {"dataset": "digits", "architecture": {"type": "mlp", "hid
 POLL_S = 0.1
 THREADS = 2
 """Threads that send runs, as many as the mirror has."""
+LEAST_RUNS_PER_S = 10.0
+"""A mirror that is slower has failed."""
 FINISHED = """
 SELECT count(*) FROM runs JOIN experiments USING (experiment_id) WHERE experiments.name = 'many' AND status = 'FINISHED'
 """
@@ -71,7 +73,8 @@ def measured(jobs: int, *, mirrored: bool) -> list[str]:
         row = [f"{jobs:,}", f"{accepted - began:.1f} s", f"{ended - began:.1f} s", f"{jobs / (ended - began):.0f}"]
         if not mirrored:
             return [*row, "-", "-", "-"]
-        until("every curve is in MLflow", lambda: in_mlflow(Path(folder), jobs), every_s=POLL_S)
+        patience_s = max(300.0, jobs / LEAST_RUNS_PER_S)
+        until("every curve is in MLflow", lambda: in_mlflow(Path(folder), jobs), every_s=POLL_S, patience_s=patience_s)
         took_s = time.perf_counter() - began
         like = one_run(mlflow)
     return [*row, f"{took_s:.1f} s", f"{jobs / took_s:.0f}", f"{jobs / alone(like, jobs):.0f}"]
