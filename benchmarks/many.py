@@ -25,7 +25,7 @@ from tracking.datasets import Dataset
 from tracking.mlflow import Metric, Mlflow
 
 from .machine import about, command
-from .service import running_stack, until
+from .service import PATIENCE_S, running_stack, until
 from .tables import PAGE, replace_section, table
 
 COUNTS = (250, 1_000, 4_000, 16_000)
@@ -73,7 +73,7 @@ def measured(jobs: int, *, mirrored: bool) -> list[str]:
         row = [f"{jobs:,}", f"{accepted - began:.1f} s", f"{ended - began:.1f} s", f"{jobs / (ended - began):.0f}"]
         if not mirrored:
             return [*row, "-", "-", "-"]
-        patience_s = max(300.0, jobs / LEAST_RUNS_PER_S)
+        patience_s = max(PATIENCE_S, jobs / LEAST_RUNS_PER_S)
         until("every curve is in MLflow", lambda: in_mlflow(Path(folder), jobs), every_s=POLL_S, patience_s=patience_s)
         took_s = time.perf_counter() - began
         like = one_run(mlflow)

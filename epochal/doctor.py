@@ -2,7 +2,6 @@
 
 import os
 import subprocess
-import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from email.utils import parsedate_to_datetime
@@ -18,7 +17,7 @@ from spec.settings import PREFIX, BadSettingsError, Settings
 from .client.transport import is_here
 from .stack.file_system import network_warning
 from .stack.home import Home
-from .stack.services import broker_url
+from .stack.services import broker_url, python
 
 ANSWERS_S = 5.0
 """Longest that a service may take to answer."""
@@ -216,7 +215,7 @@ def _json(client: httpx.Client, path: str) -> Any:
 
 def _program(part: str, module: tuple[str, ...], environ: Mapping[str, str]) -> list[Finding]:
     """The findings of a program of the service: this package may not open the record, or import PyTorch."""
-    command = [sys.executable, "-P", "-m", *module]  # -P: nothing of the user's own that has the same name
+    command = python(*module)
     try:
         done = subprocess.run(command, env=dict(environ), capture_output=True, timeout=PROGRAM_S, check=False)
     except subprocess.TimeoutExpired:

@@ -1,7 +1,7 @@
-"""What steps of migrations are made of that go on beside those who write.
+"""Parts of migrations that run while services write.
 
-A step whose index is made beside writers commits what came before it. When it is stopped there, it is done again from
-its start: so it makes only new columns and tables before, and asks for each whether it is there.
+A step that makes an index beside writers commits what it did before. If it is stopped there, it is run again from its
+start. So it makes only new columns and tables before, and asks for each whether it is there.
 """
 
 from collections.abc import Iterator, Sequence

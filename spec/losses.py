@@ -138,8 +138,8 @@ class BinaryCrossEntropy(LossSpec):
         return None if classes is None else math.log(classes)
 
     def of_shares(self, shares: Sequence[float]) -> float | None:
-        """The entropy, -sum s ln s."""
-        return -math.fsum(share * math.log(share) for share in shares)
+        """The entropy."""
+        return _entropy(shares)
 
 
 class CrossEntropy(LossSpec):
@@ -160,8 +160,8 @@ class CrossEntropy(LossSpec):
         return None if classes is None else math.log(classes)
 
     def of_shares(self, shares: Sequence[float]) -> float | None:
-        """The entropy, -sum s ln s."""
-        return -math.fsum(share * math.log(share) for share in shares)
+        """The entropy."""
+        return _entropy(shares)
 
 
 class Focal(LossSpec):
@@ -239,6 +239,11 @@ if TYPE_CHECKING:
     Loss = LossSpec
 else:
     Loss = one_by_name(LOSSES)
+
+
+def _entropy(shares: Sequence[float]) -> float:
+    """-sum s ln s, in nats."""
+    return -math.fsum(share * math.log(share) for share in shares)
 
 
 def output_units(loss: LossSpec, info: DatasetInfo) -> int:

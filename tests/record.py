@@ -55,6 +55,18 @@ def migrate(url: str) -> None:
         db.migrate(url)
 
 
+@contextmanager
+def new_record(folder: Path) -> Iterator[Engine]:
+    """The engine of a new record in SQLite."""
+    url = f"sqlite:///{folder / 'record.db'}"
+    migrate(url)
+    engine = db.connect(url)
+    try:
+        yield engine
+    finally:
+        engine.dispose()
+
+
 def downgrade(engine: Engine, revision: str) -> None:
     """Bring a record down to an older schema."""
     config = Config()

@@ -29,7 +29,7 @@ LEAST_BYTES_PER_S = 1_000_000
 PACKET = 1 << 18
 """Bytes that the HTTP client gets at a time: of what the network does not take at once, it makes another copy."""
 PROJECT_TAG = "epochal.project"
-"""An experiment with this tag is that of the project, also if a person has renamed it."""
+"""The project of a run; an experiment with this tag is the project's, also if a person has renamed it."""
 BEHIND_A_PROXY = (502, 503, 504)
 """Answers of a proxy that does not reach the server."""
 

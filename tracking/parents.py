@@ -13,7 +13,7 @@ from sweeps.findings import compared, interval
 
 from .datasets import dataset_of
 from .links import Links
-from .mlflow import Metric, Mlflow, MlflowMissingError, Run
+from .mlflow import PROJECT_TAG, Metric, Mlflow, MlflowMissingError, Run
 from .runs import flat, milliseconds, user_tags
 
 log = logging.getLogger(__name__)
@@ -129,7 +129,7 @@ def parent_tags(sweep: SweepRecord) -> dict[str, str]:
     return {
         **user_tags(sweep.spec.base.tags),
         SWEEP_TAG: sweep.id,
-        "epochal.project": sweep.project,
+        PROJECT_TAG: sweep.project,
         "epochal.owner": sweep.owner,
         "mlflow.user": sweep.owner,
         "mlflow.source.name": "epochal",

@@ -16,7 +16,7 @@ from store.mirror import Pending
 from store.records import JobRecord
 
 from .links import Links
-from .mlflow import Metric
+from .mlflow import PROJECT_TAG, Metric
 
 JOB_TAG = "epochal.job_id"
 NAMES_TAG = "epochal.tags"
@@ -159,7 +159,7 @@ def tags(job: JobRecord, links: Links) -> dict[str, str]:
     theirs = user_tags(job.tags)
     ours = {
         JOB_TAG: job.id,
-        "epochal.project": job.project,
+        PROJECT_TAG: job.project,
         "epochal.owner": job.owner,
         "mlflow.user": job.owner,
         "mlflow.source.name": "epochal",

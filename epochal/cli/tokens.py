@@ -2,7 +2,6 @@
 
 import os
 import subprocess
-import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Annotated, Optional
@@ -14,6 +13,7 @@ from spec.access import TokenView
 from ..client import Api
 from ..client.words import DASH, short
 from ..errors import EpochalError, WrongUseError
+from ..stack.services import python
 from .console import Json, listed_ids, print_list, print_result
 from .help import add, group
 from .id_ends import by_end
@@ -119,8 +119,9 @@ def _state(token: TokenView) -> str:
 def _made(*arguments: str) -> str:
     """What `python -m store token create` prints: no client may open the record itself."""
     read_settings()
-    command = [sys.executable, "-P", "-m", "store", "token", "create", *arguments]  # -P: no store.py of the user's own
-    done = subprocess.run(command, check=False, stdout=subprocess.PIPE, text=True)
+    done = subprocess.run(
+        python("store", "token", "create", *arguments), check=False, stdout=subprocess.PIPE, text=True
+    )
     if done.returncode != 0:
         raise EpochalError(
             "No token was made; the lines above say why. --owner acts on the database that EPOCHAL_DATABASE_URL names: "

@@ -4,10 +4,10 @@ import argparse
 import os
 import shlex
 import subprocess
-import sys
 from collections.abc import Sequence
 
 from ..errors import SlurmError, WrongUseError
+from ..stack.services import python
 from .scaling import Fleet
 
 NAME = "epochal-pilot"
@@ -21,9 +21,9 @@ ENDING = frozenset({"COMPLETING", "STOPPED"})
 
 
 def script(idle_s: float, devices: str | None = None) -> str:
-    """The batch script of a pilot. `exec`: Slurm's signal goes to the worker itself. -P: the folder is a user's own."""
-    worker = [sys.executable, "-P", "-m", "epochal", "worker", "--leave-when-idle", f"{idle_s:g}"]
-    worker += ["--devices", devices] if devices else []
+    """The batch script of a pilot. `exec`: Slurm's signal goes to the worker itself."""
+    options = ["--devices", devices] if devices else []
+    worker = python("epochal", "worker", "--leave-when-idle", f"{idle_s:g}", *options)
     return f"#!/bin/bash\nexec {shlex.join(worker)}\n"
 
 
@@ -77,17 +77,10 @@ def _is_held(reason: str) -> bool:
 
 def _slurm(program: str, *arguments: str, script: str | None = None) -> str:
     """What a program of Slurm prints. Raises `WrongUseError` where there is none, `SlurmError` when it refuses."""
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("SQUEUE_")}  # they hide pilots
     try:
         done = subprocess.run(
-            [program, *arguments],
-            env={
-                name: value for name, value in os.environ.items() if not name.startswith("SQUEUE_")
-            },  # it hides pilots
-            input=script,
-            text=True,
-            capture_output=True,
-            check=False,
-            timeout=60,
+            [program, *arguments], env=environ, input=script, text=True, capture_output=True, check=False, timeout=60
         )
     except FileNotFoundError as error:
         raise WrongUseError(

@@ -11,8 +11,7 @@ import httpx
 import pytest
 from sqlalchemy import Engine
 
-from store import db
-from tests.record import migrate
+from tests.record import new_record
 from tests.services import eventually
 
 from . import load
@@ -86,11 +85,8 @@ def test_users_who_cease_to_submit_are_a_violation() -> None:
 
 @pytest.fixture
 def engine(tmp_path: Path) -> Iterator[Engine]:
-    url = f"sqlite:///{tmp_path}/record.db"
-    migrate(url)
-    engine = db.connect(url)
-    yield engine
-    engine.dispose()
+    with new_record(tmp_path) as engine:
+        yield engine
 
 
 def test_sweeps_that_are_submitted_no_more_are_a_violation(engine: Engine) -> None:

@@ -7,9 +7,8 @@ import pytest
 from sqlalchemy import Engine
 
 from spec.job import JobSpec
-from store import db
 from store.records import Claim, Progress
-from tests.record import Record, migrate
+from tests.record import Record, new_record
 from worker.outcomes import LATER
 
 from .__main__ import missed
@@ -38,11 +37,8 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 @pytest.fixture
 def engine(tmp_path: Path) -> Iterator[Engine]:
-    url = f"sqlite:///{tmp_path}/record.db"
-    migrate(url)
-    engine = db.connect(url)
-    yield engine
-    engine.dispose()
+    with new_record(tmp_path) as engine:
+        yield engine
 
 
 @pytest.fixture

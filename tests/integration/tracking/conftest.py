@@ -12,13 +12,12 @@ from model.report import Report
 from spec.job import JobSpec
 from spec.states import StopReason
 from spec.views import Curve, Metrics
-from store import db
 from store.files import files_at
 from store.mirror import MirrorStore
 from store.parents import ParentStore
 from store.records import ArtifactRecord, Claim, JobRecord, Progress, Success
 from store.sweeps import SweepStore
-from tests.record import Record, migrate
+from tests.record import Record, new_record
 from tracking.links import Links
 from tracking.mirror import LIVE_S, Mirror
 from tracking.mlflow import Mlflow
@@ -179,10 +178,7 @@ def mlflow_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MlflowSe
 
 @pytest.fixture
 def service(tmp_path: Path, mlflow_server: MlflowServer) -> Iterator[Service]:
-    url = f"sqlite:///{tmp_path / 'epochal.db'}"
-    migrate(url)
-    engine = db.connect(url)
-    service = Service(engine, tmp_path, mlflow_server)
-    yield service
-    service.close()
-    engine.dispose()
+    with new_record(tmp_path) as engine:
+        service = Service(engine, tmp_path, mlflow_server)
+        yield service
+        service.close()

@@ -6,10 +6,9 @@ import pytest
 
 from spec.job import JobSpec
 from spec.states import JobStatus
-from store import db
 from store.errors import DiskFullError
 from store.records import Progress, Reaped
-from tests.record import Record, migrate
+from tests.record import Record, new_record
 from worker.reaper import Reaper
 
 SPEC = JobSpec.model_validate({"dataset": "xor"})
@@ -29,11 +28,8 @@ class Bell:
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Record]:
-    url = f"sqlite:///{tmp_path / 'record.db'}"
-    migrate(url)
-    engine = db.connect(url)
-    yield Record(engine)
-    engine.dispose()
+    with new_record(tmp_path) as engine:
+        yield Record(engine)
 
 
 def test_what_a_dead_worker_held_is_queued_and_has_a_message_at_once(store: Record) -> None:

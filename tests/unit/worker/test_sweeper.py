@@ -12,7 +12,7 @@ from store.files import Files, files_at
 from store.records import ArtifactRecord, Claim, Progress, Success
 from store.tables import Checkpoint
 from store.uploads import UploadStore
-from tests.record import Record, migrate
+from tests.record import Record, new_record
 from worker.sweeper import Sweeper
 
 SPEC = JobSpec.model_validate({"dataset": "xor"})
@@ -20,11 +20,8 @@ SPEC = JobSpec.model_validate({"dataset": "xor"})
 
 @pytest.fixture
 def engine(tmp_path: Path) -> Iterator[Engine]:
-    url = f"sqlite:///{tmp_path / 'record.db'}"
-    migrate(url)
-    engine = db.connect(url)
-    yield engine
-    engine.dispose()
+    with new_record(tmp_path) as engine:
+        yield engine
 
 
 def sweeping(engine: Engine, store: Record, files: Files, *, upload_kept_s: float = 3600.0) -> Sweeper:
