@@ -27,7 +27,7 @@ help:  ## list the targets
 
 install: $(INSTALLED) $(PAGE)  ## make .venv with everything locked, and build the page
 
-demo: install  ## train digits and a small sweep on this machine, and show the curves
+demo: install  ## train digits and eight variations on this machine, and show the curves
 	@$(BIN)/python -m epochal.demo
 
 up: install  ## run everything in the foreground: API, page, MLflow, worker; Ctrl-C ends it
@@ -69,7 +69,13 @@ bench: install  ## measure: every benchmark, a table each; this takes hours
 screenshots: install  ## draw the documentation's pictures of the page with real data; ONLY="job sweep" draws these
 	$(BIN)/python -m docs.screenshots $(ONLY)
 
-secrets: .env  ## write .env with new random passwords and a token for docker compose
+secrets:  ## add to .env the random passwords and the token for docker compose that are not there
+	@umask 077 && touch .env && chmod 600 .env && $(PYTHON) -c 'import re, secrets; \
+		env = open(".env", "r+"); had = env.read(); \
+		wanted = (("POSTGRES_PASSWORD", ""), ("MLFLOW_DB_PASSWORD", ""), ("REDIS_PASSWORD", ""), ("EPOCHAL_TOKEN", "epo_")); \
+		new = [f"{name}={kind}{secrets.token_hex(32)}\n" for name, kind in wanted if not re.search(f"^{name}=.", had, re.M)]; \
+		env.write("\n" * (had[-1:] not in ("", "\n")) + "".join(new))'
+	@echo ".env has every password (mode 0600): keep it out of the repository, and in your backups."
 
 compose-test: install  ## build and start docker compose, send jobs through it, take it down
 	$(BIN)/pytest tests/compose
@@ -106,8 +112,3 @@ $(PAGE): $(MODULES) $(shell find web -path web/node_modules -prune -o -type f ! 
 $(TYPES): $(MODULES) $(shell find api spec -name '*.py')
 	@$(BIN)/python -m api > web/openapi.json
 	@$(NPM) run types --silent
-
-.env:
-	@umask 077 && $(PYTHON) -c 'import secrets; [print(f"{name}={kind}{secrets.token_hex(32)}") for name, kind in \
-		(("POSTGRES_PASSWORD", ""), ("MLFLOW_DB_PASSWORD", ""), ("REDIS_PASSWORD", ""), ("EPOCHAL_TOKEN", "epo_"))]' > $@
-	@echo "Wrote $@ (mode 0600): keep it out of the repository, and in your backups."

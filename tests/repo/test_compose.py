@@ -1,13 +1,17 @@
 """docker-compose.yml is closed where it should be. `make compose-test` runs it."""
 
 import re
+import subprocess
+import sys
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
 from deploy import healthy
+from spec.settings import PREFIX, Settings
 from store.doorbell import QUEUE, TASK
 from worker.app import create_app
 from worker.tasks import register
@@ -35,6 +39,32 @@ def test_no_secret_has_a_default(secret: str) -> None:
     assert used
     assert set(used) == {":?run make secrets"}
     assert f'"{secret}"' in (ROOT / "Makefile").read_text()
+
+
+@pytest.mark.parametrize("had", [None, "CLUSTER_ADDRESS=10.0.0.1\nREDIS_PASSWORD=mine"])
+def test_make_secrets_adds_the_passwords_that_are_missing(tmp_path: Path, had: str | None) -> None:
+    env = tmp_path / ".env"
+    if had is not None:
+        env.write_text(had)
+    make = ["make", f"--file={ROOT / 'Makefile'}", f"--directory={tmp_path}", f"PYTHON={sys.executable}", "secrets"]
+    subprocess.run(make, check=True, capture_output=True)
+    text = env.read_text()
+    values = dict(line.split("=") for line in text.splitlines())
+    assert text.startswith(had or "")
+    assert set(values) == {*SECRETS, *(["CLUSTER_ADDRESS"] if had else [])}
+    assert all(len(values[secret]) >= 64 for secret in SECRETS if secret not in (had or ""))
+    assert (values["REDIS_PASSWORD"] == "mine") == (had is not None)
+    assert env.stat().st_mode & 0o777 == 0o600
+    subprocess.run(make, check=True, capture_output=True)
+    assert env.read_text() == text
+
+
+def test_every_setting_can_be_set_in_compose() -> None:
+    parts = [*(ROOT / "deploy" / "compose").glob("*.yml"), ROOT / "docker-compose.yml"]
+    given = {name for path in parts for name in re.findall(rf"\b{PREFIX}[A-Z_]+(?=: )", path.read_text())}
+    embedded = {"home", "host", "port", "url", "mlflow_public_url"}  # of the embedded stack, and of clients
+    elsewhere = {"pod", "failpoints"}  # of Kubernetes, and of tests
+    assert given == {PREFIX + name.upper() for name in set(Settings.model_fields) - embedded - elsewhere}
 
 
 @pytest.mark.parametrize("name", SERVICES)
