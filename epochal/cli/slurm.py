@@ -11,7 +11,7 @@ from ..client import Api
 from ..errors import EpochalError, WrongUseError
 from ..slurm.pilots import Pilots, script
 from ..slurm.scaling import Change, Fleet, Load, Policy, decide
-from ..slurm.serving import served
+from ..slurm.serving import served, slots_of
 from .console import Json, print_result
 from .figures import duration
 from .help import add
@@ -55,7 +55,10 @@ def autoscale(
     least: Annotated[int, typer.Option("--min", min=0, help="Pilots that are always there.")] = 0,
     most: Annotated[int, typer.Option("--max", min=1, help="Most pilots.")] = 8,
     within: Annotated[float, typer.Option(min=0.1, help="Minutes in which what waits should have ended.")] = 10.0,
-    slots: Annotated[int, typer.Option(min=1, help="Slots of a pilot.")] = 1,
+    slots: Annotated[
+        Optional[int],  # noqa: UP045 - typer reads it
+        typer.Option(min=1, help="Slots of a pilot: one of two GPUs has 2. Default: as --devices says, else 1."),
+    ] = None,
     every: Annotated[float, typer.Option(min=0.5, help="Seconds between two looks at the queue.")] = 15.0,
     cool_down: Annotated[float, typer.Option(min=0.0, help="Seconds after a change without another.")] = 60.0,
     idle: Idle = 300.0,
@@ -66,8 +69,9 @@ def autoscale(
 
     It needs EPOCHAL_URL and EPOCHAL_TOKEN, and what a worker needs.
 
-    Example:
+    Examples:
       epochal autoscale --slurm --max 20 -- --partition=gpu --gpus=1
+      epochal autoscale --slurm --slots 2 -- --partition=gpu --gpus=2
 
     """
     if not on_slurm:
@@ -75,8 +79,9 @@ def autoscale(
     if least > most:
         raise WrongUseError(f"--min is {least}, and --max is {most}: --min must not be larger.")
     pilots = _pilots(sbatch, idle, devices)
-    policy = Policy(least, most, within, slots, cool_down)
-    requests = served(devices or os.environ.get("EPOCHAL_DEVICES") or "auto", sbatch or ())
+    offered = devices or os.environ.get("EPOCHAL_DEVICES") or "auto"
+    policy = Policy(least, most, within, slots or slots_of(offered), cool_down)
+    requests = served(offered, sbatch or ())
     changed_at, held = float("-inf"), 0
     with Api() as client:
         while True:

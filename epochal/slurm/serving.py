@@ -19,3 +19,9 @@ def served(devices: str, options: Sequence[str]) -> frozenset[str]:
             kinds = ["cuda"] if ASKS_FOR_GPUS.search(" ".join(options)) else ["cpu", "cuda"]
         found |= {f"{kind}*{1 + len(others)}" if others else kind for kind in ("auto", *kinds)}
     return frozenset(found)
+
+
+def slots_of(devices: str) -> int:
+    """The slots of a pilot with EPOCHAL_DEVICES; of `auto`, `cpu` and `cuda` the node decides, so each counts as 1."""
+    counted = [re.fullmatch(r"cpu:(\d+)", part.strip()) for part in devices.split(",")]
+    return sum(1 if found is None else int(found[1]) for found in counted)

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from epochal.slurm.scaling import Change, Fleet, Load, Policy, decide, desired
-from epochal.slurm.serving import served
+from epochal.slurm.serving import served, slots_of
 from spec.views import QueueView
 
 LONG_AGO = 1e9
@@ -111,6 +111,14 @@ def test_a_pilot_that_is_held_will_not_come_but_is_one_of_the_most() -> None:
 )
 def test_pilots_come_for_jobs_that_they_can_train_only(devices: str, options: list[str], requests: set[str]) -> None:
     assert served(devices, options) == requests
+
+
+@pytest.mark.parametrize(
+    ("devices", "slots"),
+    [("cpu:4", 4), ("auto", 1), ("cuda", 1), ("cuda:0, cuda:1", 2), ("cuda:0+cuda:1,cpu:3", 4), ("cpu+cpu", 1)],
+)
+def test_the_slots_of_a_pilot_are_those_that_its_devices_name(devices: str, slots: int) -> None:
+    assert slots_of(devices) == slots
 
 
 def test_the_load_of_a_fleet_is_what_it_can_train() -> None:
