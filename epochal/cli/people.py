@@ -1,7 +1,8 @@
 """Commands for people who work together: users and projects."""
 
+import math
 from collections.abc import Callable, Mapping
-from typing import Annotated, Optional
+from typing import Annotated, Any, Optional
 
 import typer
 
@@ -18,10 +19,27 @@ projects = group("Projects, in which users share jobs, sweeps and data sets.")
 UserName = Annotated[str, typer.Argument(metavar="USER", help="The user's name.", show_default=False)]
 ProjectName = Annotated[str, typer.Argument(metavar="PROJECT", help="The project's name.", show_default=False)]
 RoleOption = Annotated[Role, typer.Option(help="admin, member or viewer.")]
-Running = Annotated[Optional[int], typer.Option(min=0, help="Most running jobs.")]  # noqa: UP045 - typer reads it
-Queued = Annotated[Optional[int], typer.Option(min=0, help="Most queued jobs.")]  # noqa: UP045
-GpuHours = Annotated[Optional[float], typer.Option(min=0, help="GPU-hours in a month.")]  # noqa: UP045
-Bytes = Annotated[Optional[int], typer.Option("--bytes", min=0, help="Bytes of data sets.")]  # noqa: UP045
+
+
+def _most(text: str) -> float:
+    """A quota as it is written: a number, or `none`, which is infinite."""
+    try:
+        number = math.inf if text == "none" else float(text)
+    except ValueError:
+        number = -1.0
+    if not number >= 0.0:
+        raise typer.BadParameter("It must be a number, 0 or more, or none, which takes the quota away.")
+    return int(number) if number.is_integer() else number
+
+
+def _quota(about: str, *names: str) -> Any:
+    return typer.Option(*names, parser=_most, metavar="N|none", help=about)
+
+
+Running = Annotated[Optional[float], _quota("Most running jobs.")]  # noqa: UP045 - typer reads it
+Queued = Annotated[Optional[float], _quota("Most queued jobs.")]  # noqa: UP045
+GpuHours = Annotated[Optional[float], _quota("GPU-hours in a month.")]  # noqa: UP045
+Bytes = Annotated[Optional[float], _quota("Bytes of data sets.", "--bytes")]  # noqa: UP045
 
 
 def register(app: typer.Typer, *, panel: str) -> None:
@@ -86,15 +104,15 @@ def give_user_quota(
     most_bytes: Bytes = None,
     as_json: Json = False,
 ) -> None:
-    """Give a user these quotas. One that is left out is what the settings say.
+    """Give a user quotas; others stay, and `none` takes one away.
 
     Example:
-      epochal user quota ada --running 4 --gpu-hours 100
+      epochal user quota ada --running 4 --gpu-hours none
 
     """
-    quotas = Quotas(running=running, queued=queued, gpu_hours=gpu_hours, bytes=most_bytes)
     with Api() as client:
-        changed = client.change_user(user, quotas=quotas.model_dump())
+        quotas = _changed(client.user(user).quotas, running, queued, gpu_hours, most_bytes)
+        changed = client.change_user(user, quotas=quotas)
     print_answer(changed, f"{user}: {_quotas(changed.quotas)}", as_json)
 
 
@@ -193,15 +211,15 @@ def give_project_quota(
     most_bytes: Bytes = None,
     as_json: Json = False,
 ) -> None:
-    """Give a project these quotas. One that is left out is no limit.
+    """Give a project quotas; others stay, and `none` takes one away.
 
     Example:
       epochal project quota vision --running 8 --queued 1000
 
     """
-    quotas = Quotas(running=running, queued=queued, gpu_hours=gpu_hours, bytes=most_bytes)
     with Api() as client:
-        changed = client.change_project(project, quotas.model_dump())
+        quotas = _changed(client.project(project).quotas, running, queued, gpu_hours, most_bytes)
+        changed = client.change_project(project, quotas)
     print_answer(changed, f"{project}: {_quotas(changed.quotas)}", as_json)
 
 
@@ -241,3 +259,9 @@ def _user_row(user: UserView) -> tuple[str, ...]:
 def _quotas(quotas: Quotas) -> str:
     given = quotas.model_dump(exclude_none=True)
     return ", ".join(f"{name.replace('_', ' ')} {value:g}" for name, value in given.items()) or DASH
+
+
+def _changed(quotas: Quotas, *given: float | None) -> dict[str, Any]:
+    """All quotas, in which those that were `given`, in the order of the fields, take the place of the old ones."""
+    new = {name: most for name, most in zip(Quotas.model_fields, given, strict=True) if most is not None}
+    return {**quotas.model_dump(), **{name: None if most == math.inf else most for name, most in new.items()}}

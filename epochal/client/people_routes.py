@@ -36,6 +36,10 @@ class PeopleRoutes:
         """All users, for an administrator; for others their own entry."""
         return read(UserList, self._transport.request("GET", "/users")).users
 
+    def user(self, name: str) -> UserView:
+        """A user: yourself, or for an administrator anybody."""
+        return read(UserView, self._transport.request("GET", path_of("users", name)))
+
     def create_user(self, name: str, role: Role = Role.member) -> UserView:
         """Make a user, who has no token yet."""
         return read(UserView, self._transport.request("POST", "/users", body={"name": name, "role": role.value}))
@@ -50,6 +54,10 @@ class PeopleRoutes:
     def projects(self) -> list[ProjectView]:
         """The projects that you are a member of."""
         return read(ProjectList, self._transport.request("GET", "/projects")).projects
+
+    def project(self, name: str) -> ProjectView:
+        """A project that you are a member of, or for an administrator any."""
+        return read(ProjectView, self._transport.request("GET", path_of("projects", name)))
 
     def create_project(self, name: str) -> ProjectView:
         """Create a project, with you as its administrator."""

@@ -4,10 +4,12 @@ import json
 import re
 from pathlib import Path
 
+import httpx
 import pytest
 
 from epochal.cli import job_ids
 from epochal.cli import progress as cli_progress
+from epochal.client import Api
 from spec.access import Quotas
 from spec.states import FailureReason, StopReason
 from store.users import UserStore
@@ -259,3 +261,16 @@ def test_quotas_show_what_is_used_of_them(epochal: Commands) -> None:
     shown = epochal("quotas").out
     for cell in ("user", "ann", "1 of 5", "0.00 of 2.5", "0 B of 17.2 GB"):
         assert cell in shown
+
+
+def test_a_quota_that_is_not_named_stays(epochal: Commands, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = epochal.service.tokens.create(owner="root", scopes=["jobs:read", "jobs:write", "admin"])
+    transport = httpx.WSGITransport(app=epochal.service.app)
+    monkeypatch.setattr("epochal.cli.people.Api", lambda: Api("http://localhost", root, transport=transport))
+    assert epochal("project", "create", "vision").code == 0
+    for verb, name in (("user", "ann"), ("project", "vision")):
+        assert epochal(verb, "quota", name, "--running", "4", "--gpu-hours", "2.5").code == 0
+        assert epochal(verb, "quota", name, "--bytes", "1000").out == f"{name}: running 4, gpu hours 2.5, bytes 1000\n"
+        assert epochal(verb, "quota", name, "--running", "none").out == f"{name}: gpu hours 2.5, bytes 1000\n"
+        ran = epochal(verb, "quota", name, "--queued=-1")
+        assert (ran.code, "or none" in ran.err) == (2, True)
