@@ -186,7 +186,10 @@ _RETRY_AFTER_S: Mapping[HTTPStatus, int] = {HTTPStatus.TOO_MANY_REQUESTS: 30, HT
 _SENTENCES: Mapping[HTTPStatus, str] = {
     HTTPStatus.NOT_FOUND: "Nothing is at this address: /docs lists the routes, and the id of a job or sweep is a UUID.",
     HTTPStatus.METHOD_NOT_ALLOWED: "This address takes other methods: the header Allow lists them.",
-    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "The body is too large: at most 1 MiB, or 32 MiB for /api/v1/jobs/bulk.",
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: (
+        "The body is too large: at most 1 MiB, or 32 MiB for jobs/bulk, jobs/cancel and predict. "
+        "Upload many rows as a data set."
+    ),
 }
 """Werkzeug's errors as sentences that say what to do next."""
 

@@ -161,6 +161,15 @@ def test_a_large_model_is_to_be_fetched(api: Service, monkeypatch: pytest.Monkey
     is_problem(api.ask("GET", f"{JOBS}/{job_id}/model?format=onnx"), 413)
 
 
+def test_a_body_of_rows_that_is_too_large_is_to_be_uploaded(api: Service) -> None:
+    job_id = succeeded(api)
+    rows = b'{"rows": [[1, 2]]}'.ljust(33 << 20)
+    answer = api.ask("POST", f"{JOBS}/{job_id}/predict", data=rows, headers={"Content-Type": "application/json"})
+    detail = is_problem(answer, 413)["detail"]
+    assert "32 MiB for jobs/bulk, jobs/cancel and predict" in detail
+    assert "Upload many rows" in detail
+
+
 def test_the_models_used_last_stay_loaded(api: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("api.models.HELD", 1)
     one, other = succeeded(api), succeeded(api)
