@@ -16,7 +16,7 @@ class JobStatus(StrEnum):
 
 
 TRANSITIONS: Mapping[JobStatus, frozenset[JobStatus]] = {
-    JobStatus.queued: frozenset({JobStatus.running, JobStatus.paused, JobStatus.cancelled, JobStatus.failed}),
+    JobStatus.queued: frozenset({JobStatus.running, JobStatus.paused, JobStatus.cancelled}),
     JobStatus.running: frozenset(
         {JobStatus.queued, JobStatus.paused, JobStatus.succeeded, JobStatus.failed, JobStatus.cancelled}
     ),
