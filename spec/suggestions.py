@@ -63,8 +63,8 @@ NOTHING = Suggestion("")
 TOO_EARLY = Suggestion("It was stopped before its last epoch: that is too early to say what would help.")
 
 NOT_SMALL = Suggestion(
-    "The network is not small for so few rows, and its learning rate is usual: the features may tell no more of the "
-    "target. No other settings are suggested."
+    "The network is not small for so few rows, and its learning rate is not too large: the features may tell no "
+    "more of the target. No other settings are suggested."
 )
 
 

@@ -337,6 +337,15 @@ def test_accuracy_at_chance_with_a_usual_learning_rate_blames_the_data_and_sugge
     assert "No other settings are suggested" in verdict.sentence
 
 
+def test_a_small_learning_rate_of_a_loss_that_stays_is_not_called_usual() -> None:
+    stays: Numbers = [0.9, 0.8, *[0.82] * 10]
+    verdict = verdict_of(
+        stays, stays, accuracies=(0.6, 0.6), architecture={"type": "mlp", "hidden": [64]}, learning_rate=1e-5
+    )
+    assert (verdict.kind, verdict.suggestion) == (VerdictKind.underfit, None)
+    assert "learning rate is not too large" in verdict.sentence
+
+
 @pytest.mark.parametrize(
     ("fields", "suggests", "says"),
     [
