@@ -113,7 +113,7 @@ class NumberReport(Frozen):
 
 
 class Landscape(Frozen):
-    """The loss landscape: the loss on a square around the final weights, in two random directions."""
+    """The loss landscape: the loss on a square around the weights of the model, in two random directions."""
 
     span: float
     """Distance from the middle to an edge; 1 is the norm of each neuron's weights."""
@@ -121,7 +121,7 @@ class Landscape(Frozen):
     """The split of the loss: validation or train."""
     rows: int
     losses: tuple[tuple[float | None, ...], ...]
-    """Losses down the first direction and across the second, final weights in the middle. Null: not finite."""
+    """Losses down the first direction and across the second, the model in the middle. Null: not finite."""
 
 
 class Report(Frozen):

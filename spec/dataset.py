@@ -145,7 +145,10 @@ _NO_TEXT = re.compile("[\0\ud800-\udfff]")
 
 
 class Inline(Frozen):
-    """A small data set in the spec itself: rows of features, and a target (or a row of targets) for each."""
+    """A small data set in the spec itself: rows of features, and a target (or a row of targets) for each.
+
+    A job has at most 1 MiB as JSON, and jobs that are submitted together 32 MiB: upload larger data sets.
+    """
 
     x: Annotated[
         tuple[Row, ...], Field(min_length=1, max_length=10_000, fail_fast=True, description="Rows of features.")

@@ -103,15 +103,15 @@ class JobSpec(Frozen):
     activation: Annotated[
         Activation | tuple[Activation, ...],
         Field(
-            description="Function that a hidden neuron applies to the sum of its inputs. "
+            description="Function that a hidden neuron applies to the weighted sum of its inputs. "
             "One name, or one per hidden layer."
         ),
     ] = Activation.relu
     output_activation: Annotated[
         Activation | None,
         Field(
-            description="Function that an output neuron applies to the sum of its inputs. null: none; cross-entropies "
-            "take logits. It acts in the target's own units, so targets are not scaled with one."
+            description="Function that an output neuron applies to the weighted sum of its inputs. null: none; "
+            "cross-entropies take logits. It acts in the target's own units, so targets are not scaled with one."
         ),
     ] = None
     initial_weights: Annotated[
@@ -250,7 +250,7 @@ class JobSpec(Frozen):
         bool,
         Field(
             strict=True,
-            description="Whether the loss around the final weights is measured and drawn, in two random directions.",
+            description="Whether the loss around the model's weights is measured and drawn, in two random directions.",
         ),
     ] = False
 
@@ -267,7 +267,10 @@ class JobSpec(Frozen):
     seed: Annotated[
         Count,
         Field(
-            ge=0, le=MOST_SEED, description="The same seed, the same chance: weights, dropout, augmentation, batches."
+            ge=0,
+            le=MOST_SEED,
+            description="Jobs with the same seed draw the same random numbers: weights, dropout, augmentation, "
+            "batches.",
         ),
     ] = 0
 

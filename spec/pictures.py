@@ -118,7 +118,7 @@ class BoundaryFrame(Frozen):
 
 
 class LandscapeNumbers(Frozen):
-    """A loss landscape: the loss on a square around the final weights, in two random directions."""
+    """A loss landscape: the loss on a square around the weights of the model, in two random directions."""
 
     picture: Literal["landscape"] = "landscape"
     span: float
