@@ -75,7 +75,7 @@ app = _Commands(
         "  epochal submit --dataset digits --hidden 64,32 --watch\n"
         "  epochal jobs\n\n"
         "\b\nExit codes: 0 succeeded, 1 a job failed or the service refused,\n"
-        "2 wrong use, 3 no server answers.\n\n"
+        "2 wrong use, 3 no server answers, 130 Ctrl-C.\n\n"
         "`epochal COMMAND --help` explains a command, with examples."
     ),
     no_args_is_help=True,

@@ -91,7 +91,7 @@ def upload(
     ] = None,
     delimiter: Annotated[
         Optional[str],  # noqa: UP045
-        typer.Option(help="Between cells: , ; | tab or space.", rich_help_panel=PANEL),
+        typer.Option(help="Between cells: , ; | tab, space (any) or spaces (two).", rich_help_panel=PANEL),
     ] = None,
     weight: Annotated[Optional[str], typer.Option(help="Column of weights.", rich_help_panel=ROLES)] = None,  # noqa: UP045
     group: Annotated[

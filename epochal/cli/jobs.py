@@ -112,7 +112,8 @@ def watch(job_ids: JobIds, as_json: Json = False) -> None:
 def compare(job_ids: JobIds, as_json: Json = False) -> None:
     """Compare jobs: the fields that differ, the best metrics, the curves.
 
-    Curves are of the loss that the jobs monitor, drawn to one scale.
+    Curves are of the validation loss, or of the training loss where a job has
+    no validation, drawn to one scale.
 
     Examples:
       epochal compare @last @last~1

@@ -50,7 +50,7 @@ def predict(
     encoding: Annotated[Optional[str], typer.Option(help="Of text, if it is not found.")] = None,  # noqa: UP045
     delimiter: Annotated[
         Optional[str],  # noqa: UP045
-        typer.Option(help="Between cells, if it is not found."),
+        typer.Option(help="Between cells, if it is not found: , ; | tab, space (any) or spaces (two)."),
     ] = None,
     sheet: Annotated[
         Optional[str],  # noqa: UP045
