@@ -111,8 +111,8 @@ class Preprocessing(Frozen):
         """What a reader of files has to know of the columns."""
         columns = (Column(**{name: getattr(one, name) for name in Column.model_fields}) for one in self.inputs)
         known = KnownColumns(columns=tuple(columns), target=self.output.sources, image=self.image)
-        span = self.inputs[0].range if self.image is not None else None
-        return known if span is None else known.model_copy(update={"most": span[1]})
+        ends = [column.range[1] for column in self.used if self.image is not None and column.range is not None]
+        return known.model_copy(update={"most": max(ends)}) if ends else known
 
     @property
     def shape(self) -> tuple[int, ...] | None:

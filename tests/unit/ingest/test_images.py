@@ -13,7 +13,11 @@ from PIL import Image
 from ingest import images
 from ingest.errors import RefusedError
 from ingest.known import read_known_images
+from model.preprocessing import Preprocessing
+from spec.dataset import Shipped
 from spec.known import KnownColumns
+from spec.schema import Schema
+from trainer.rows import load
 
 from .reading import reading, refusal, table
 
@@ -172,6 +176,17 @@ def test_image_files_are_predicted_in_the_numbers_of_the_training_rows(tmp_path:
         assert np.load(tmp_path / "out") == pytest.approx(np.array(expected) * (most / 255.0))
     with pytest.raises(RefusedError, match="is one of images, and the model takes other rows"):
         read_known_images(tmp_path / "f", "f", KnownColumns(columns=(), target=()), tmp_path / "out", with_cells=False)
+
+
+def test_a_picture_of_a_row_of_digits_is_that_row(tmp_path: Path) -> None:
+    digits = load(Shipped(name="digits"))
+    assert digits.target is not None
+    schema = Schema(columns=digits.columns, target=digits.target, image=(1, 8, 8))
+    prepared = Preprocessing.fit(schema, digits.x, digits.y, standardize=True)
+    row = digits.x[0].astype(np.float64)
+    (tmp_path / "f").write_bytes(file_of(np.rint(row.reshape(8, 8) * 255 / 16).astype(np.uint8)))
+    read_known_images(tmp_path / "f", "f.png", prepared.known, tmp_path / "out", with_cells=False)
+    assert np.load(tmp_path / "out")[0] == pytest.approx(row, abs=0.5 / 15)
 
 
 @pytest.mark.parametrize(
