@@ -59,8 +59,7 @@ class _Numbers:
     def __init__(self, column: Column) -> None:
         self._column, self._form = column, column.format
         self._is_plain = self._form.model_copy(update={"gaps": None}) == PLAIN
-        said = (self._form.number(word) for word in self._form.gaps or ())
-        self._gaps = np.array([number for number in said if number is not None], dtype=np.float64)
+        self._gaps = _gap_numbers(column)
 
     def __call__(self, chunk: pa.Array) -> Cells:
         kind = chunk.type
@@ -104,12 +103,15 @@ def _is_number(kind: pa.DataType) -> bool:
 
 
 def _days(chunk: pa.Array, column: Column) -> Cells:
-    said = (column.format.days_given(word) for word in column.format.gaps or ())
-    gaps = np.array([day for day in said if day is not None], dtype=np.float64)
+    gaps = _gap_numbers(column)
     if pa.types.is_date(chunk.type) or pa.types.is_timestamp(chunk.type):
         found = days(chunk)
         return _without(Cells(found, np.isnan(found)), gaps)
     return _without(_through(chunk, column, lambda values: days_in(values, column.format)), gaps)
+
+
+def _gap_numbers(column: Column) -> Floats:
+    return np.array(sorted(column.gap_numbers), dtype=np.float64)
 
 
 def _without(cells: Cells, gaps: Floats) -> Cells:

@@ -1,6 +1,7 @@
 """Raw rows, as people have them, as the numbers that a table holds of them."""
 
 import math
+import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -16,6 +17,7 @@ from .preprocessing import Array, Input, Preprocessing
 MOST = 100
 """Most faults that are told at once."""
 SHOWN = 50
+LARGEST = sys.float_info.max
 
 
 class _CellError(ValueError):
@@ -110,29 +112,51 @@ def _cell(column: Input, value: Any, image: tuple[int, int, int] | None) -> list
     if column.size > 1:
         return _many(column, value, image)
     value = clean(value) if isinstance(value, str) else value
-    if value is None or value == "" or (isinstance(value, str) and value in column.gap_words):
-        if not column.gaps:
-            raise _CellError("has no value, and in training every row had one")
-        return [math.nan]
+    number = math.nan if _is_gap(column, value) else _meaning(column, value)
+    if column.format.gaps and number in column.gap_numbers:
+        number = math.nan
+    if math.isnan(number) and not column.gaps:
+        raise _CellError("has no value, and in training every row had one")
+    return [number]
+
+
+def _is_gap(column: Input, value: Any) -> bool:
+    """Whether a cell is a missing value by its text, which a number has too."""
+    if value is None or value == "":
+        return True
+    if isinstance(value, str):
+        return value in column.gap_words
+    return bool(column.format.gaps) and not column.gap_words.isdisjoint(_words(value))
+
+
+def _meaning(column: Input, value: Any) -> float:
+    """The number of a cell that has a value."""
     match column.type:
         case ColumnKind.number:
-            return [_number(column, value)]
+            return _number(column, value)
         case ColumnKind.boolean:
-            return [_truth(value)]
+            return _truth(value)
         case ColumnKind.date:
-            return [_days(column, value)]
-    return [float(category_of(column, value))]
+            return _days(column, value)
+    return float(category_of(column, value))
 
 
 def category_of(column: Input, value: Any) -> int:
     """The place of a value among the categories of its column; their number for one that nobody knows."""
-    words = [str(value).lower() if isinstance(value, bool) else clean(str(value))]
-    if isinstance(value, float) and value.is_integer():  # 1.0 of a program may be 1 of a file
-        words.append(str(int(value)))
-    elif isinstance(value, int) and not isinstance(value, bool):
-        words.append(f"{value}.0")
-    places = (column.categories.index(word) for word in words if word in column.categories)
+    places = (column.categories.index(word) for word in _words(value) if word in column.categories)
     return next(places, len(column.categories))
+
+
+def _words(value: Any) -> list[str]:
+    """The texts that a value may have in a file: 1.0 of a program may be 1 there, and 1 may be 1.0."""
+    if isinstance(value, bool):
+        return [str(value).lower()]
+    words = [clean(str(value))]
+    if isinstance(value, float) and value.is_integer():
+        words.append(str(int(value)))
+    elif isinstance(value, int):
+        words.append(f"{value}.0")
+    return words
 
 
 def _many(column: Input, value: Any, image: tuple[int, int, int] | None) -> list[float]:
@@ -140,6 +164,8 @@ def _many(column: Input, value: Any, image: tuple[int, int, int] | None) -> list
         given = np.asarray(value, dtype=np.float64)
     except (TypeError, ValueError) as error:
         raise _CellError(f"must be {column.size} numbers") from error
+    except OverflowError as error:  # an integer that no float holds
+        raise _CellError("must be finite numbers") from error
     if given.size != column.size:
         raise _CellError(f"must be {column.size} numbers; it has {given.size}")
     if image is not None and column.channels_last:
@@ -155,6 +181,8 @@ def _many(column: Input, value: Any, image: tuple[int, int, int] | None) -> list
 
 def _number(column: Input, value: Any) -> float:
     number = column.format.number_given(value) if isinstance(value, str) else value
+    if isinstance(number, int) and abs(number) > LARGEST:
+        raise _CellError("must be a number up to 1.8e308")
     if isinstance(number, bool) or not isinstance(number, int | float) or not math.isfinite(number):
         raise _CellError(f"{column.format.number_wanted(str(value))}; it is {_short(value)}")
     return float(number)

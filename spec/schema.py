@@ -86,6 +86,13 @@ class Column(Frozen):
         return self.format.gap_words(among_words=self.type in (ColumnKind.category, ColumnKind.text))
 
     @property
+    def gap_numbers(self) -> frozenset[float]:
+        """Numbers, or days of dates, that mean a missing value however they are written."""
+        meanings = {ColumnKind.number: self.format.number, ColumnKind.date: self.format.days_given}
+        meaning = meanings.get(self.type, lambda _: None)
+        return frozenset(found for word in self.format.gaps or () if (found := meaning(word)) is not None)
+
+    @property
     def width(self) -> int:
         """Features that the column becomes."""
         if not self.is_feature:

@@ -9,6 +9,7 @@ import pytest
 from model.errors import RowsError
 from model.preprocessing import Preprocessing
 from model.rows import numbers_of, unknown_words
+from spec.cells import CellFormat
 from spec.dataset import Targets
 from spec.schema import Column, ColumnKind, Schema, Target
 
@@ -46,6 +47,8 @@ def test_cells_are_read_as_in_a_file(changed: dict[str, Any], numbers: list[floa
         ({"age": "old"}, "rows.1.age", "must be a number; it is 'old'"),
         ({"age": True}, "rows.1.age", "must be a number; it is True"),
         ({"age": 1e999}, "rows.1.age", "must be a number; it is inf"),
+        ({"age": 10**308 * 10}, "rows.1.age", "must be a number up to 1.8e308"),
+        ({"age": -(10**400)}, "rows.1.age", "must be a number up to 1.8e308"),
         ({"age": [1]}, "rows.1.age", "must be a number; it is [1]"),
         ({"city": None}, "rows.1.city", "has no value, and in training every row had one"),
         ({"member": "maybe"}, "rows.1.member", "must be true or false; it is 'maybe'"),
@@ -57,6 +60,26 @@ def test_a_cell_that_cannot_be_is_named(changed: dict[str, Any], path: str, said
     with pytest.raises(RowsError) as refused:
         numbers_of([GOOD, GOOD | changed], PREPARED)
     assert [(fault.path, fault.message) for fault in refused.value.errors] == [(path, said)]
+
+
+GAPS: dict[ColumnKind, tuple[tuple[str, ...], list[Any], list[Any]]] = {
+    ColumnKind.number: (("-999", "n/v"), [-999, -999.0, "-999", "-999.0", "n/v"], [0, "-998", 999.0]),
+    ColumnKind.category: (("9", "7.0", "true"), [9, 9.0, "9", 7, 7.0, "7.0", True], [8, "8", "9.1", False]),
+    ColumnKind.boolean: (("9", "false"), [9, 9.0, "9", False, "false"], [1, True, "yes"]),
+    ColumnKind.date: (("1900-01-01", "0"), ["1900-01-01", "1900-01-01 00:00", 0], ["1900-01-02"]),
+}
+
+
+@pytest.mark.parametrize("kind", GAPS)
+def test_a_text_for_a_missing_value_is_one_as_a_number_too(kind: ColumnKind) -> None:
+    words, gaps, values = GAPS[kind]
+    column = Column(name="a", type=kind, gaps=True, categories=("1",), format=CellFormat(gaps=words))
+    prepared = Preprocessing.fit(
+        Schema(columns=(column,), target=SCHEMA.target), np.zeros((2, 1)), np.zeros((2, 1)), standardize=True
+    )
+    for cells, are_gaps in ((gaps, True), (values, False)):
+        found = numbers_of([{"a": cell} for cell in cells], prepared)
+        assert np.isnan(found[:, 0]).tolist() == [are_gaps] * len(cells)
 
 
 def test_missing_columns_and_rows_that_are_none_are_named() -> None:
@@ -115,6 +138,7 @@ def test_rows_without_names_are_lists() -> None:
         ([1, 2, [3], 4], "must be 4 numbers"),
         ([1, 2, 3, None], "must be finite numbers"),
         ([1, 2, 3, 1e999], "must be finite numbers"),
+        ([1, 2, 3, 10**400], "must be finite numbers"),
     ],
 )
 def test_an_array_that_cannot_be_is_named(value: Any, said: str) -> None:
