@@ -80,9 +80,9 @@ class Ensembles:
 
         jobs, parts = self._candidates(sweep)
         models = [self._models.read(job, parts[job.id]) for job in jobs]
-        rows = self._rows.read(jobs[0].spec)
-        outputs = len(jobs) * max(len(models[0].preprocessing.output.labels), 1)
-        x, y = _some(rows["validation_x"], rows["validation_y"], outputs)
+        rows, output = self._rows.read(jobs[0].spec), models[0].preprocessing.output
+        numbers = len(jobs) * max(len(output.labels), output.outputs)
+        x, y = _some(rows["validation_x"], rows["validation_y"], numbers)
         chosen = choose(models, x, y)
 
         def beside(x: "Array", y: "Array") -> EnsembleScores:

@@ -2,10 +2,10 @@
 
 Members are chosen greedily, with replacement, by their mean answer for validation rows (Caruana et al. 2004, "Ensemble
 selection from libraries of models"): a member that is chosen n times has n times the weight. The measure is the log
-loss of classes, the share of wrong classes where a member gives no probabilities, and the squared error of numbers.
+loss of classes, the share of wrong classes where a member gives no probabilities, and the RMSE of numbers.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +17,7 @@ from spec.views import Predictions
 from .finished import Model, check_finite
 from .network import Array
 from .preprocessing import Preprocessing
-from .report import of_classes, of_numbers
+from .report import of_classes, of_numbers, rmse
 from .rows import numbers_of, unknown_words
 from .unseen import warnings_of
 
@@ -72,7 +72,7 @@ class Ensemble:
 
     def answers(self, x: Array) -> Array:
         """The mean answer for rows, [rows, numbers] as in a table: as `answers` of one model."""
-        return mean_answer([answers(member, x) for member in self.members], self.weights)
+        return mean_answer((answers(member, x) for member in self.members), self.weights)
 
 
 def gives_probabilities(model: Model) -> bool:
@@ -86,7 +86,7 @@ def answers(model: Model, x: Array) -> Array:
     Of classes their probabilities, or 1 for the predicted one where there are none, [rows, classes]; else the numbers
     in their own units, [rows, outputs].
     """
-    outputs = model.outputs(model.preprocessing.features(x))
+    outputs = model.outputs_of(x)
     if model.preprocessing.output.type is Targets.numbers:
         return model.preprocessing.answers(outputs).astype(np.float64)
     probabilities = model.probabilities(outputs)
@@ -96,11 +96,12 @@ def answers(model: Model, x: Array) -> Array:
     return predicted
 
 
-def mean_answer(each: Sequence[Array], weights: Sequence[float]) -> Array:
-    """The weighted mean of answers."""
-    total = np.zeros_like(each[0])
-    for one, weight in zip(each, weights, strict=True):
-        total += weight * one
+def mean_answer(each: Iterable[Array], weights: Sequence[float]) -> Array:
+    """The weighted mean of answers; of an iterator, one of them is held at a time."""
+    parts = (weight * one for one, weight in zip(each, weights, strict=True))
+    total = next(parts)
+    for part in parts:
+        total += part
     return total
 
 
@@ -135,7 +136,7 @@ def choose(candidates: Sequence[Model], x: Array, true: Array) -> Selection:
 def _measure(candidates: Sequence[Model]) -> tuple[str, Measure]:
     """The metric by which members are chosen, and the measure that stands for it."""
     if candidates[0].preprocessing.output.type is Targets.numbers:
-        return "rmse", _squared_error
+        return "rmse", rmse
     if all(map(gives_probabilities, candidates)):
         return "log_loss", _log_loss
     return "accuracy", _wrong
@@ -180,7 +181,3 @@ def _log_loss(probabilities: Array, true: Array) -> float:
 
 def _wrong(shares: Array, true: Array) -> float:
     return float((shares.argmax(axis=1) != true).mean())
-
-
-def _squared_error(predicted: Array, true: Array) -> float:
-    return float(np.square(predicted - true).mean())

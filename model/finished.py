@@ -16,11 +16,13 @@ from spec.views import Predictions
 
 from .errors import RowsError
 from .formula import NumPyFormulas
-from .network import Array, Arrays, activate, forward
+from .network import CHUNK_ROWS, Array, Arrays, activate, forward
 from .preprocessing import Preprocessing
 from .rows import MOST, numbers_of, unknown_words
 from .unseen import warnings_of
 
+FEATURES = 1 << 22
+"""Most features that are made at a time: those of categories may be far more than the numbers of their rows."""
 LINKS: Mapping[Link, str] = {Link.identity: "x", Link.sigmoid: "sigmoid(x)", Link.exp: "exp(x)"}
 """Link functions as formulas, from outputs to numbers; softmax is for classes only."""
 
@@ -50,7 +52,7 @@ class Model:
         """
         prepared = self.preprocessing
         with np.errstate(over="ignore", invalid="ignore"):  # reported below, by row
-            outputs = self.outputs(prepared.features(x))
+            outputs = self.outputs_of(x)
             values = prepared.answers(outputs)
         check_finite(values)
         warnings = warnings_of(prepared, x, words)
@@ -64,6 +66,13 @@ class Model:
             probabilities=None if probabilities is None else probabilities.tolist(),
             warnings=warnings,
         )
+
+    def outputs_of(self, x: Array) -> Array:
+        """The outputs for rows, [rows, numbers] as in a table: [rows, outputs] as of `outputs`, some rows at a time."""
+        at_a_time = max(FEATURES // sum(column.width for column in self.preprocessing.used), CHUNK_ROWS)
+        firsts = range(0, max(len(x), 1), at_a_time)
+        parts = [self.outputs(self.preprocessing.features(x[first : first + at_a_time])) for first in firsts]
+        return np.concatenate(parts)
 
     def outputs(self, features: Array) -> Array:
         """The outputs for features, [rows, outputs]: logits of classes if the loss takes them, else numbers."""

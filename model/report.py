@@ -168,7 +168,7 @@ def of_numbers(predicted: Array, true: Array, names: Sequence[str] = ()) -> Numb
     return NumberReport(
         rows=len(true),
         mae=float(np.abs(errors).mean()),
-        rmse=float(np.sqrt(np.square(errors).mean(axis=0)).mean()),
+        rmse=rmse(predicted, true),
         r2=float((1.0 - residual / total).mean()) if varies.all() and (total > 0.0).all() else None,
         residuals=_residuals(predicted.reshape(-1), true.reshape(-1)),
         targets=tuple(
@@ -178,6 +178,11 @@ def of_numbers(predicted: Array, true: Array, names: Sequence[str] = ()) -> Numb
         if 1 < len(names) <= DRAWN_TARGETS
         else (),
     )
+
+
+def rmse(predicted: Array, true: Array) -> float:
+    """The RMSE of predicted numbers beside the true ones, [rows, outputs] each; of several outputs their mean."""
+    return float(np.sqrt(np.square(predicted - true).mean(axis=0)).mean())
 
 
 def _of_target(name: str, predicted: Array, true: Array, most: int) -> TargetReport:

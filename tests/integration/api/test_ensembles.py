@@ -14,6 +14,7 @@ import torch
 from onnxruntime import InferenceSession
 from sklearn.datasets import load_iris
 
+from api import ensemble_services
 from spec.states import StopReason
 from spec.views import Metrics
 from store.files import files_at
@@ -96,6 +97,17 @@ def test_the_models_of_a_sweep_answer_together(both: Service, tmp_path: Path) ->
         for number in range(len(weights)):
             assert archive.read(f"members/{number}/model.safetensors")
             assert b"load_file" in archive.read(f"members/{number}/README.md")
+
+
+def test_of_rows_with_several_targets_as_many_are_taken_as_answers_fit_in_memory(
+    api: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ensemble_services, "MOST_NUMBERS", 2 * 3 * 5)
+    rows = np.random.default_rng(0).normal(size=(60, 3)).tolist()
+    base = {**BASE, "dataset": {"x": rows, "y": rows}, "loss": "mse", "monitor": "val_rmse", "epochs": 1}
+    sweep_id = trained(api, tmp_path, base=base, trials=2, generation=2, seeds=1)
+    found = shown(api, f"{SWEEPS}/{sweep_id}/ensemble")
+    assert (found["metric"], found["candidates"], found["validation"]["rows"]) == ("rmse", 2, 5)
 
 
 def test_a_sweep_without_an_ensemble_says_why(api: Service, tmp_path: Path) -> None:

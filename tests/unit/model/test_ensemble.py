@@ -1,5 +1,6 @@
 """Ensembles: chosen greedily by validation rows, answering as the weighted mean, in NumPy and in ONNX."""
 
+import tracemalloc
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -16,6 +17,7 @@ from model.errors import RowsError
 from model.finished import Model
 from model.graph import ensemble_graph
 from model.preprocessing import Preprocessing
+from model.report import rmse
 from spec.dataset import Targets
 from spec.job import JobSpec
 from spec.schema import Column, ColumnKind, Schema, Target
@@ -118,6 +120,31 @@ def test_members_are_added_as_long_as_the_mean_gets_better() -> None:
     assert select([far, low, high], true, squared) == [0, 2, 1]  # two of the low one and one of the high one: exact
     assert select([true, low, high], true, squared) == [1, 0, 0]
     assert select([low, low], true, squared) == [1, 0]
+
+
+def test_numbers_are_measured_by_the_mean_rmse_of_the_targets() -> None:
+    true = np.zeros((40, 2))
+    ones, uneven = true + 1.0, np.tile([1.5, 0.1], (40, 1))  # whose squared errors are 1.0 and 1.13
+    assert rmse(uneven, true) == pytest.approx(0.8)
+    assert select([ones, uneven], true, rmse) == [0, 1]
+
+
+@pytest.mark.parametrize("alone", [True, False])
+def test_features_of_many_rows_are_made_some_at_a_time(alone: bool) -> None:
+    words = 4096
+    column = Column(name="u", type=ColumnKind.category, categories=tuple(map(str, range(words))))
+    schema = Schema(columns=(column,), target=Target(name="y", type=Targets.numbers))
+    codes = np.arange(2 * words, dtype=np.float64)[:, None] % words
+    prepared = Preprocessing.fit(schema, codes, codes, standardize=False)
+    plain = model(1, **KINDS["numbers"])
+    weights = {"layers.0.weight": np.arange(words + 1.0)[None], "layers.0.bias": np.zeros(1)}
+    one = Model(plain.spec, prepared, weights)
+    tracemalloc.start()
+    values = (one if alone else Ensemble((one, one), (0.5, 0.5))).predict_numbers(codes, {}).predictions
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert values == codes[:, 0].tolist()
+    assert peak < 8 * len(codes) * words / 2  # of all features at once it is more
 
 
 def test_the_choice_is_at_least_as_good_as_the_best_candidate() -> None:
