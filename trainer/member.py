@@ -97,7 +97,7 @@ class Member(TrainingState):
         return spec.learning_rate * share(spec.schedule, self.epoch + 1, spec.epochs) * self.plateau
 
     def measure(self, metrics: Mapping[str, float]) -> bool:
-        """Take the metrics of an epoch; whether it is the best so far."""
+        """Take the metrics of an epoch; whether it is the best so far, as the first is in any case."""
         monitor = self.spec.monitored
         value = metrics[monitor] if monitor in LOWER_IS_BETTER else -metrics[monitor]
         self.score = score_of(metrics[monitor], monitor)
@@ -106,9 +106,9 @@ class Member(TrainingState):
         self.waited += 1
         if value < (self.best if self.improved_to is None else self.improved_to) - self.spec.min_delta:
             self.improved_to, self.waited = value, 0
-        if not value < self.best:
+        if self.best_epoch and not value < self.best:
             return False
-        self.best = value
+        self.best = math.inf if math.isnan(value) else value
         self.best_epoch, self.best_steps, self.best_metrics = self.epoch, self.steps, metrics
         return True
 

@@ -149,7 +149,7 @@ class RegressionMetrics:
         """The metrics, [members] each."""
         errors = kept["errors"]
         members = len(errors)
-        squares = errors.square().mean(dim=2).double()
+        squares = errors.to(torch.float64, copy=True).square_().mean(dim=2)  # in float32 those of 1e20 are infinite
         deviation = _of_members(self._deviation, which, members)
         of_each = {
             "mae": errors.abs().mean(dim=2).double() * deviation[..., 0],

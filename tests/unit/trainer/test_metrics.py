@@ -1,5 +1,6 @@
 """The metrics of every epoch against scikit-learn's own, and the test that is taken once."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from model.report import ClassReport, NumberReport, report
 from spec.dataset import DatasetInfo, Targets
 from trainer import data
 from trainer.losses import Objective
+from trainer.member import Entry, Member
 from trainer.metrics import ClassMetrics, Part, RegressionMetrics, measure
 from trainer.sharding import SINGLE_PROCESS
 
@@ -115,6 +117,19 @@ def test_numbers_are_measured_as_scikit_learn_measures_them_in_the_targets_units
             assert of_each == pytest.approx(measured_by(truth, predicted, multioutput="raw_values").tolist())
 
 
+@pytest.mark.parametrize("scale", [1e-25, 1e25])
+def test_numbers_whose_squares_no_float32_holds_are_measured(scale: float) -> None:
+    draw = np.random.default_rng(0)
+    y = (draw.normal(size=(ROWS, 1)) * scale).astype(np.float32)
+    z = (draw.normal(size=(MEMBERS, 1, ROWS)) * scale).astype(np.float32)
+    regression = RegressionMetrics(torch.from_numpy(y)[None], torch.ones(1, 1, dtype=torch.float64))
+    found = regression.measure({"errors": torch.from_numpy(z - y.T)}, torch.float32, None)
+    for member in range(MEMBERS):
+        truth, predicted = y.astype(np.float64), z[member].T.astype(np.float64)
+        assert found["rmse"][member].item() == pytest.approx(metrics.root_mean_squared_error(truth, predicted))
+        assert found["r2"][member].item() == pytest.approx(metrics.r2_score(truth, predicted))
+
+
 def test_targets_that_are_all_the_same_have_no_r2() -> None:
     assert RegressionMetrics(torch.ones(1, 5, 1), torch.ones(1, 1)).names == ("mae", "rmse")
 
@@ -206,6 +221,25 @@ def test_any_figure_can_say_which_epoch_is_best(fields: dict[str, Any], rises: b
     column = [point[fields["monitor"]] for point in trained.curves["0"]]
     best = max(column) if rises else min(column)
     assert trained.outcomes["0"].best_epoch == 1 + column.index(best)
+
+
+@pytest.mark.parametrize("monitor", ["val_rmse", "val_r2"])
+def test_of_epochs_without_a_figure_the_first_is_kept(monitor: str) -> None:
+    vast = {"x": [[float(row)] for row in range(40)], "y": [[(-1.0) ** row * 1e200] for row in range(40)]}
+    fields: dict[str, Any] = {"dataset": vast, "loss": "mae", "standardize": False, "precision": "float64"}
+    kept, first = train(job(**fields, monitor=monitor)), train(job(**fields, epochs=1, restore_best=False))
+    assert kept.outcomes["0"].best_epoch == 1
+    weights, wanted = kept.outcomes["0"].model, first.outcomes["0"].model
+    assert all(torch.equal(weights[name], wanted[name]) for name in wanted)
+
+
+def test_an_epoch_with_a_figure_is_better_than_those_without() -> None:
+    member = Member(Entry("0", job(dataset="diabetes", loss="mse", monitor="val_r2")))
+    found = []
+    for member.epoch, figure in enumerate([math.nan, -math.inf, -7.0, math.nan, -8.0, 0.5], start=1):
+        found.append(member.measure({"val_r2": figure}))
+    assert found == [True, False, True, False, False, True]
+    assert (member.best_epoch, member.best_metrics) == (6, {"val_r2": 0.5})
 
 
 def test_a_figure_that_cannot_be_measured_is_not_waited_for() -> None:
