@@ -26,6 +26,7 @@ from .fit import evaluate, join, train_epoch
 from .member import Entry, Member, Outcome, Point
 from .pack import Pack
 from .population import exploit, resumed
+from .results import Result, success
 
 PARKING = frozenset({"cuda"})
 """Devices whose memory may not hold the packs of a bracket that was split: there, those that wait are parked."""
@@ -205,23 +206,11 @@ class _Brackets:
         ends = {member.id for member in self._members_of(order) if member.trial not in keep}
         for pack in self._packs:
             weak = [member for member in pack.members if member.id in ends]
-            results = pack.results(weak) if order.keep_models else []
+            results: Sequence[Result | None] = pack.results(weak) if order.keep_models else [None] * len(weak)
             pack.leave({member.id for member in weak})
             self._park(pack)
-            for number, member in enumerate(weak):
-                result = results[number] if results else None
-                outcome = Outcome(
-                    member.id,
-                    "succeeded",
-                    stop_reason=StopReason.pruned,
-                    best_epoch=member.best_epoch,
-                    best_metrics={**member.best_metrics, **(result.test if result else {})},
-                    model=result.model if result else {},
-                    preprocessing=result.preprocessing if result else None,
-                    report=result.report if result else None,
-                    optimizer=result.optimizer if result else None,
-                )
-                self._callbacks.on_member_end(outcome)
+            for member, result in zip(weak, results, strict=True):
+                self._callbacks.on_member_end(success(member, StopReason.pruned, result))
 
     def _scores(self, order: BracketOrder, place: int, rung: Rung) -> Mapping[int, float]:
         """The score of each configuration of a bracket at a rung.

@@ -57,6 +57,8 @@ class TrainingState:
     best_epoch: int = 0
     best_steps: int = 0
     best_metrics: Mapping[str, float] = field(default_factory=dict)
+    last_metrics: Mapping[str, float] = field(default_factory=dict)
+    """The metrics of the newest epoch; empty in a checkpoint of an earlier release."""
     best: float = math.inf
     """The monitored value of the best epoch; less is better."""
     lowest: float = math.inf

@@ -14,7 +14,7 @@ from .callbacks import Callbacks, NullCallbacks
 from .errors import TrainerError
 from .member import Entry, Member, Outcome, Point
 from .pack import Measured, Pack
-from .results import Result
+from .results import success
 from .sharding import SINGLE_PROCESS, Sharding
 
 __all__ = ["Callbacks", "Entry", "Outcome", "Point", "fit", "warm_up"]
@@ -94,30 +94,15 @@ def evaluate(pack: Pack, callbacks: Callbacks) -> None:
 def _outcomes(pack: Pack, measured: Sequence[Measured]) -> list[Outcome]:
     """The outcomes of members that are done."""
     outcomes: list[Outcome] = []
-    done: list[tuple[Measured, StopReason]] = []
+    done: list[tuple[Member, StopReason]] = []
     for one in measured:
         reason = one.member.end_reason(one.metrics, one.gradient_norm)
         if isinstance(reason, Outcome):
             outcomes.append(reason)
         elif reason is not None:
-            done.append((one, reason))
-    results = pack.results([one.member for one, _ in done])
-    return outcomes + [_success(*each, result) for each, result in zip(done, results, strict=True)]
-
-
-def _success(measured: Measured, reason: StopReason, result: Result) -> Outcome:
-    member, restored = measured.member, measured.member.spec.restore_best
-    return Outcome(
-        member.id,
-        "succeeded",
-        stop_reason=reason,
-        best_epoch=member.best_epoch if restored else member.epoch,
-        best_metrics={**(member.best_metrics if restored else measured.metrics), **result.test},
-        model=result.model,
-        preprocessing=result.preprocessing,
-        report=result.report,
-        optimizer=result.optimizer,
-    )
+            done.append((one.member, reason))
+    results = pack.results([member for member, _ in done])
+    return outcomes + [success(*each, result) for each, result in zip(done, results, strict=True)]
 
 
 def _checkpoint(pack: Pack, callbacks: Callbacks) -> None:

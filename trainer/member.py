@@ -91,6 +91,11 @@ class Member(TrainingState):
         return TrainingState(**{field.name: getattr(self, field.name) for field in fields(TrainingState)})
 
     @property
+    def kept(self) -> tuple[int, Mapping[str, float]]:
+        """The epoch whose weights its model has, and the metrics of that epoch."""
+        return (self.best_epoch, self.best_metrics) if self.spec.restore_best else (self.epoch, self.last_metrics)
+
+    @property
     def rate(self) -> float:
         """The learning rate of the epoch that comes next."""
         spec = self.spec
@@ -98,7 +103,7 @@ class Member(TrainingState):
 
     def measure(self, metrics: Mapping[str, float]) -> bool:
         """Take the metrics of an epoch; whether it is the best so far, as the first is in any case."""
-        monitor = self.spec.monitored
+        self.last_metrics, monitor = metrics, self.spec.monitored
         value = metrics[monitor] if monitor in LOWER_IS_BETTER else -metrics[monitor]
         self.score = score_of(metrics[monitor], monitor)
         self.lowest = min(self.lowest, self.score)

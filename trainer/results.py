@@ -13,13 +13,14 @@ from model.finished import Model
 from model.preprocessing import Preprocessing
 from model.report import Landscape, Report, report
 from spec.dataset import Targets
+from spec.states import StopReason
 
 from .data import Split
 from .evaluation import evaluate, part_of, splits_of
 from .landscape import ROWS as LANDSCAPE_ROWS
 from .landscape import SPAN, landscape
 from .layout import Layout
-from .member import Member
+from .member import Member, Outcome
 from .metrics import Part, RawOutputs
 from .models import Weights
 from .optimizer_state import OptimizerState
@@ -88,6 +89,22 @@ def _results(setup: Setup, layout: Layout, padding: Padding, members: Sequence[M
             optimizer=_optimizer_state(setup, layout, member) if member.spec.keep_optimizer else None,
             test={name: values[place] for name, values in metrics.items() if name not in undefined[place]},
         )
+
+
+def success(member: Member, reason: StopReason, result: Result | None) -> Outcome:
+    """The outcome of a member that is done; without a result it leaves no model."""
+    epoch, metrics = member.kept
+    ended = Outcome(member.id, "succeeded", stop_reason=reason, best_epoch=epoch, best_metrics=metrics)
+    if result is None:
+        return ended
+    return replace(
+        ended,
+        best_metrics={**metrics, **result.test},
+        model=result.model,
+        preprocessing=result.preprocessing,
+        report=result.report,
+        optimizer=result.optimizer,
+    )
 
 
 def live_boundary(setup: Setup, layout: Layout, member: Member, side: int) -> Boundary | None:

@@ -73,6 +73,7 @@ SHAPES: dict[str, list[JobSpec]] = {
         for seed, rate in enumerate(RATES)
     ],
     "early stopping": candidates(patience=1, dropout=0.4),
+    "last epochs": candidates(restore_best=False),
     "one diverges": [
         *candidates(optimizer="sgd")[:-1],
         job(learning_rate=1000.0, epochs=7, optimizer="sgd", loss="mse"),
@@ -114,12 +115,24 @@ def test_seeds_of_a_configuration_are_pruned_together() -> None:
     assert {id_: len(curve) for id_, curve in train_bracket(specs, asked).curves.items()} == ends
 
 
-def test_pruned_members_keep_their_models_on_request() -> None:
-    found = train_bracket(candidates(), order(keep_models=True))
-    assert all(outcome.model for outcome in found.outcomes.values())
-    (first, *_) = (id_ for id_, one in found.outcomes.items() if one.stop_reason is StopReason.pruned)
-    alone = train(candidates()[int(first)].model_copy(update={"epochs": len(found.curves[first])}))
-    assert same_training(found, first, alone, "0")
+@pytest.mark.parametrize("keep_models", [True, False])
+@pytest.mark.parametrize("restore_best", [True, False])
+def test_pruned_members_end_as_if_that_were_their_last_epoch(restore_best: bool, keep_models: bool) -> None:
+    specs = candidates(restore_best=restore_best, test_fraction=0.2, dropout=0.6)
+    found = train_bracket(specs, order(keep_models=keep_models))
+    pruned = {id_: one for id_, one in found.outcomes.items() if one.stop_reason is StopReason.pruned}
+    worse = 0
+    for id_, outcome in pruned.items():
+        curve = found.curves[id_]
+        alone = train(specs[int(id_)].model_copy(update={"epochs": len(curve)}))
+        wanted = alone.outcomes["0"]
+        tested = {name: value for name, value in (wanted.best_metrics or {}).items() if name.startswith("test_")}
+        assert outcome.best_epoch == wanted.best_epoch
+        assert {**(outcome.best_metrics or {}), **tested} == wanted.best_metrics
+        assert bool(outcome.model) == keep_models == (tested.items() <= (outcome.best_metrics or {}).items())
+        assert not keep_models or same_training(found, id_, alone, "0")
+        worse += curve[-1]["val_loss"] > min(point["val_loss"] for point in curve)
+    assert worse
 
 
 def test_a_job_whose_data_cannot_be_used_fails_alone() -> None:
@@ -201,9 +214,11 @@ def test_an_interrupted_bracket_has_the_same_table(stops: list[int], save_every:
     assert {id_: repr(curve) for id_, curve in record.curves.items()} == {
         id_: repr(curve) for id_, curve in whole.curves.items()
     }
-    assert {id_: one.stop_reason for id_, one in record.ended.items()} == {
-        id_: one.stop_reason for id_, one in whole.outcomes.items()
-    }
+    assert _ends(record.ended) == _ends(whole.outcomes)
+
+
+def _ends(outcomes: Mapping[str, Outcome]) -> dict[str, tuple[object, ...]]:
+    return {id_: (one.stop_reason, one.best_epoch, repr(one.best_metrics)) for id_, one in outcomes.items()}
 
 
 BESIDE = (
