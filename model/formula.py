@@ -1,7 +1,6 @@
 """Formulas of one variable, as text: computed with NumPy here, translated to ONNX in `model/graph.py`."""
 
 import ast
-import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from functools import lru_cache
@@ -52,11 +51,11 @@ def _parsed(formula: str) -> ast.expr:
     return ast.parse(formula, mode="eval").body
 
 
-_erf = np.frompyfunc(math.erf, 1, 1)
+def _erf(x: Array) -> Array:
+    from scipy.special import erf  # a tenth of a second, which a network without it does not need
 
-
-def _erf_of(x: Array) -> Array:
-    return np.asarray(_erf(x), dtype=np.float64)
+    values: Array = erf(x)
+    return values
 
 
 def _sigmoid(x: Array) -> Array:
@@ -81,7 +80,7 @@ FUNCTIONS: Mapping[str, Callable[..., Array]] = {
     "min": np.minimum,
     "exp": np.exp,
     "tanh": np.tanh,
-    "erf": _erf_of,
+    "erf": _erf,
     "sigmoid": _sigmoid,
     "softplus": _softplus,
     "elu": _elu,

@@ -1,8 +1,11 @@
-"""The README of a model: code that loads it in plain PyTorch, for its own network."""
+"""The README of a model: code that loads it in plain PyTorch, for its own network, and how predictions are made."""
+
+from collections.abc import Mapping
 
 from spec.architectures import Cnn, Normalization, ResMlp, layer_shapes
-from spec.dataset import DatasetInfo
+from spec.dataset import DatasetInfo, Targets
 from spec.job import JobSpec
+from spec.losses import Link, output_units
 from spec.resources import Precision
 
 _CODE = """import torch
@@ -39,16 +42,40 @@ In plain PyTorch:
 net.eval()
 ```
 
-`net` takes features [rows, {features}], made of the columns of `preprocessing.json` in their order. A missing value is
-replaced by `fill`. A number becomes (value - mean) / deviation. A category is one-hot; one that is not `seen` is the
-last, `other`. A column with `gaps` is followed by a feature that is 1 where a value is missing. `net` returns {answer}.
+`net` takes features [rows, {features}], made of the `inputs` of `preprocessing.json` in their order, without those of
+type `text` and those whose `role` is not `feature`. A date is a number, its days since 1970 in UTC; a boolean is 1 or
+0. A missing value is replaced by `fill`. A number becomes (value - mean) / deviation. A category is one-hot; one that
+is not `seen` is the last, `other`. A column with `gaps` is followed by a feature that is 1 where a value is
+missing.{image}
+
+With `x = net(features)`, {answer} [rows, outputs]: {prediction}
 """
+
+_NUMBERS: Mapping[Link, str] = {
+    Link.identity: "x",
+    Link.sigmoid: "torch.sigmoid(x)",
+    Link.exp: "torch.exp(x)",
+}
+"""From what the network returns to scaled targets; softmax is for classes only."""
+_PROBABILITIES: Mapping[Link, str] = {
+    Link.softmax: " The probabilities of the classes are `torch.softmax(x, dim=1)`.",
+    Link.sigmoid: " The probability of the second class is `torch.sigmoid(x[:, 0])`.",
+}
 
 
 def readme(spec: JobSpec, info: DatasetInfo, title: str) -> str:
     """The README of a model."""
-    answer = "weighted sums" if _returns_sums(spec) else "the output activation's values"
-    return _PAGE.format(title=title, code=code(spec, info), features=info.features, answer=answer)
+    image = ""
+    if info.image is not None:
+        image = f" An image's pixels come channel by channel: {list(info.image)} (channels, height, width), flattened."
+    return _PAGE.format(
+        title=title,
+        code=code(spec, info),
+        features=info.features,
+        image=image,
+        answer="the weighted sums" if _returns_sums(spec) else "the output activation's values",
+        prediction=_prediction(spec, info),
+    )
 
 
 def code(spec: JobSpec, info: DatasetInfo) -> str:
@@ -64,6 +91,20 @@ def code(spec: JobSpec, info: DatasetInfo) -> str:
         forward="\n".join(f"        {line}" for line in _forward(spec, info, len(shapes), bool(norms))),
         double=".double()" if spec.precision is Precision.float64 else "",
     )
+
+
+def _prediction(spec: JobSpec, info: DatasetInfo) -> str:
+    """How predictions are made of x, what the network returns: [rows, outputs]."""
+    traits = spec.loss.traits
+    if info.targets is Targets.numbers:
+        return (
+            f"the predicted numbers are `{_NUMBERS[traits.link]} * deviation + mean`, with `deviation` and `mean` of "
+            "`output` in `preprocessing.json`."
+        )
+    is_single = output_units(spec.loss, info) == 1
+    place = f"(x[:, 0] > {traits.threshold}).long()" if is_single else "x.argmax(dim=1)"
+    said = f"the predicted class is number `{place}`, from 0, of `labels` of `output` in `preprocessing.json`."
+    return said + _PROBABILITIES.get(traits.link, "")
 
 
 def _returns_sums(spec: JobSpec) -> bool:

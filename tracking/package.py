@@ -33,7 +33,7 @@ HISTORY_TAG = "mlflow.log-model.history"
 EXAMPLE = "input_example.json"
 EXAMPLE_NUMBERS = 10_000
 """Most numbers of a row that serves as an example: nobody reads a longer one."""
-NEEDED = ("mlflow", "numpy", "pandas", "pydantic", "safetensors")
+NEEDED = ("mlflow", "numpy", "pandas", "pydantic", "safetensors", "scipy")
 
 
 def package(spec: JobSpec, preprocessing: Preprocessing, run_id: str, at: datetime) -> Mapping[str, bytes]:

@@ -145,6 +145,12 @@ def test_nothing_in_it_is_pickled_or_runs_code_of_its_own(tmp_path: Path) -> Non
     assert {path.name for path in tmp_path.iterdir()} == {*FILES, "MLmodel", "requirements.txt", "input_example.json"}
 
 
+def test_packages_that_predictions_import_are_required(tmp_path: Path) -> None:
+    packed(tmp_path, table(COLUMNS, X, ILL))
+    lines = (tmp_path / "requirements.txt").read_text(encoding="utf-8").splitlines()
+    assert {line.partition("==")[0] for line in lines} >= {"numpy", "pandas", "pydantic", "safetensors", "scipy"}
+
+
 def test_the_tag_says_where_the_model_lies() -> None:
     assert HISTORY_TAG.startswith("mlflow.")
     (one,) = json.loads(history("a" * 32, AT))
