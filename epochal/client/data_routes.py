@@ -45,7 +45,7 @@ class DataRoutes:
                     files={"file": (file.name, stream)},
                 )
         except httpx.TransportError as error:
-            raise self._transport.unreachable() from error
+            raise self._transport.unreachable(error) from error
         return read(Predictions, answer)
 
     def model(self, job_id: str, form: ModelFormat = ModelFormat.zip) -> bytes:

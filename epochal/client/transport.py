@@ -1,7 +1,9 @@
 """HTTP to one API: requests that are repeated where that is safe, answers as models, refusals as errors."""
 
+import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
 from urllib.parse import quote, urlsplit
@@ -23,6 +25,7 @@ from ..errors import (
     NotAllowedError,
     NotFoundError,
     ServerUnreachableError,
+    WrongUseError,
 )
 
 RETRY_WAITS_S = (0.2, 0.5, 1.0)
@@ -33,6 +36,11 @@ STREAM_PATIENCE_S = 30.0
 
 READ_PATIENCE_S = 1900.0
 """How long the answer to a finished upload may take: the server reads the file first, a large one for minutes."""
+
+CONNECTION_VARIABLES = frozenset(
+    ("ALL_PROXY", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR", "SSLKEYLOGFILE")
+)
+"""Variables that name proxies and certificates, of any program."""
 
 _BUSY = frozenset({408, 429, 502, 503, 504})
 _REFUSALS: Mapping[int, type[AnswerError]] = {
@@ -70,18 +78,27 @@ class Transport:
         timeout_s: float = 30.0,
         transport: httpx.BaseTransport | None = None,
         sleep: Callable[[float], None] = time.sleep,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.url = url
         self.sleep = sleep
+        self._clock = clock
         here = is_here(url)
-        self.http = httpx.Client(
-            base_url=f"{url}/api/v1",
-            headers={"Authorization": f"Bearer {token}"} if token else {},
-            timeout=httpx.Timeout(timeout_s, connect=5.0),
-            transport=transport,
-            trust_env=not here,  # no proxy to this machine
-            verify=not (here and url.startswith("http:")),  # certificates that nobody asks for take 25 ms to load
-        )
+        try:
+            self.http = httpx.Client(
+                base_url=f"{url}/api/v1",
+                headers={"Authorization": f"Bearer {token}"} if token else {},
+                timeout=httpx.Timeout(timeout_s, connect=5.0),
+                transport=transport,
+                trust_env=not here,  # no proxy to this machine
+                verify=not (here and url.startswith("http:")),  # certificates that nobody asks for take 25 ms to load
+            )
+        except (ImportError, OSError, ValueError, httpx.InvalidURL) as error:
+            given = sorted(name for name in os.environ if name.upper() in CONNECTION_VARIABLES)
+            raise WrongUseError(
+                f"No connection to {url} can be made: {error}. "
+                f"Look at what is set: {', '.join(given) or 'EPOCHAL_URL'}."
+            ) from error
 
     def request(
         self,
@@ -106,12 +123,12 @@ class Transport:
             again = repeatable and wait_s is not None
             try:
                 answer = self.http.send(request)
-            except httpx.ConnectError as error:  # it was never sent, so every request may be repeated
+            except (httpx.ConnectError, httpx.ConnectTimeout) as error:  # it was never sent: any may be repeated
                 if wait_s is None:
-                    raise self.unreachable() from error
+                    raise self.unreachable(error) from error
             except httpx.TransportError as error:
                 if not again:
-                    raise self.unreachable() from error
+                    raise self.unreachable(error) from error
             else:
                 if answer.status_code not in _BUSY or not again:
                     raise_for_status(answer)
@@ -155,37 +172,44 @@ class Transport:
     def stream(self, path: str) -> Iterator[Update]:
         """The updates of a live stream until its end. After a broken connection it resumes where it stopped."""
         last: str | None = None
-        patience_ends = time.monotonic() + STREAM_PATIENCE_S
+        failing_since: float | None = None
         while True:
             try:
-                for update in self._connected(path, last):
-                    last = update.id or last
-                    patience_ends = time.monotonic() + STREAM_PATIENCE_S
-                    yield update
-                    if update.kind == "end":
-                        return
+                with self._connected(path, last) as updates:
+                    failing_since = None
+                    for update in updates:
+                        last = update.id or last
+                        yield update
+                        if update.kind == "end":
+                            return
             except (httpx.TransportError, BusyError) as error:
-                if time.monotonic() > patience_ends:
-                    raise self.unreachable() from error
+                failing_since = self._clock() if failing_since is None else failing_since
+                if self._clock() > failing_since + STREAM_PATIENCE_S:
+                    raise self.unreachable(error) from error
             self.sleep(0.5)
 
-    def unreachable(self) -> ServerUnreachableError:
-        """The error for a server that does not answer."""
+    def unreachable(self, cause: Exception) -> ServerUnreachableError:
+        """The error for a server that does not answer, with what was seen of that."""
         return ServerUnreachableError(
-            f"No server answers at {self.url}. Start one on this machine with `epochal up`; `epochal status` shows "
-            f"whether one runs. EPOCHAL_URL and EPOCHAL_TOKEN name a server on another machine."
+            f"No server answers at {self.url} ({str(cause) or type(cause).__name__}). Start one on this machine with "
+            "`epochal up`; `epochal status` shows whether one runs. EPOCHAL_URL and EPOCHAL_TOKEN name a server on "
+            "another machine."
         )
 
-    def _connected(self, path: str, last: str | None) -> Iterator[Update]:
+    @contextmanager
+    def _connected(self, path: str, last: str | None) -> Iterator[Iterator[Update]]:
+        """The updates of a stream that the server has begun to send."""
         headers = {"Last-Event-ID": last} if last is not None else {}
         with connect_sse(self.http, "GET", path, headers=headers) as source:
             if not source.response.is_success:
                 source.response.read()
                 raise_for_status(source.response)
             try:
-                for event in source.iter_sse():
-                    if event.data:  # without data it only says when to reconnect
-                        yield Update(event.event, event.json(), event.id or None)
+                yield (
+                    Update(event.event, event.json(), event.id or None)
+                    for event in source.iter_sse()
+                    if event.data  # without data it only says when to reconnect
+                )
             except SSEError as error:
                 status = source.response.status_code
                 raise AnswerError(f"The server sent no event stream: {error}.", status=status) from error
@@ -224,6 +248,12 @@ def raise_for_status(answer: httpx.Response) -> None:
     try:
         problem = Problem.model_validate_json(answer.content, extra="ignore")
     except ValidationError:
+        if status in _BUSY:
+            raise BusyError(
+                f"{answer.url.host} answered {status} {answer.reason_phrase}: a proxy does not reach Epochal now, or "
+                "one of them has too much to do. Try again.",
+                status=status,
+            ) from None
         raise AnswerError(
             f"{answer.url.host} answered {status} {answer.reason_phrase}, and not as Epochal does: "
             "look whether EPOCHAL_URL names its API, or at its log.",

@@ -56,7 +56,7 @@ class _Upload:
             except (httpx.TransportError, BusyError, NotFoundError, ConflictError) as error:
                 wait_s = next(waits, None)
                 if wait_s is None and isinstance(error, httpx.TransportError):
-                    raise self._transport.unreachable() from error
+                    raise self._transport.unreachable(error) from error
                 if wait_s is None:
                     raise
                 self._transport.sleep(wait_s)
