@@ -1,6 +1,8 @@
 """What all commands share: standard output and error, and `--json`."""
 
 import json
+import os
+import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Annotated, Any, TypeVar
 
@@ -25,9 +27,16 @@ PIPE_WIDTH = 120
 
 def console_of(*, stderr: bool) -> Console:
     """The console of one of the two streams, as wide as its terminal is, or as a reader of a log needs it."""
+    stream = sys.stderr if stderr else sys.stdout
+    if stream is None or not stream.isatty():  # FORCE_COLOR makes no terminal of a pipe, but it may have colours
+        return Console(
+            stderr=stderr,
+            highlight=False,
+            width=PIPE_WIDTH,
+            force_terminal=False,
+            color_system="standard" if os.environ.get("FORCE_COLOR") else None,
+        )
     console = Console(stderr=stderr, highlight=False)
-    if not console.is_terminal:
-        return Console(stderr=stderr, highlight=False, width=PIPE_WIDTH)
     if not stderr and console.width < LEAST_WIDTH:
         return Console(highlight=False, width=LEAST_WIDTH)
     return console

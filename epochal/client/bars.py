@@ -1,5 +1,6 @@
 """Bars of jobs that are waited for: on a terminal, in a notebook, or nowhere."""
 
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from html import escape
@@ -20,6 +21,12 @@ WIDE = 104
 """Columns of a terminal from which on there is space for long names, long bars and the time."""
 
 Show = Callable[[JobView], None]
+
+
+def console(*, quiet: bool) -> Console:
+    """Standard error: a terminal where it is one, whatever FORCE_COLOR says of a log."""
+    is_terminal = sys.stderr is not None and sys.stderr.isatty()
+    return Console(stderr=True, quiet=quiet, force_terminal=None if is_terminal else False)
 
 
 @contextmanager

@@ -9,7 +9,6 @@ from types import TracebackType
 from typing import Any, Self, TypeVar, overload
 
 import httpx
-from rich.console import Console
 
 from spec import specfile
 from spec.counterfactuals import SEEDS
@@ -24,7 +23,7 @@ from spec.views import Check, QueueView, WorkerView
 
 from ..errors import BadFileError, WrongUseError
 from .api import Api
-from .bars import shown
+from .bars import console, shown
 from .dataset import Dataset
 from .fields import plain, space_paths, spec_with
 from .find import find_dataset, find_job
@@ -168,9 +167,8 @@ class Client:
         given: Iterable[Job | str] = [jobs] if isinstance(jobs, Job | str) else jobs
         handles = [job if isinstance(job, Job) else Job(self, find_job(self.api, job)) for job in given]
         ids = [job.id for job in handles]
-        console = Console(stderr=True, quiet=not progress)
         try:
-            with shown(ids, console) as show:
+            with shown(ids, console(quiet=not progress)) as show:
                 views = wait(self.api, ids, show, timeout_s=timeout, sleep=self._sleep)
         except KeyboardInterrupt:
             _say_that_they_go_on(ids)

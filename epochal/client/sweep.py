@@ -6,8 +6,6 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from rich.console import Console
-
 from spec.ensemble import EnsembleView
 from spec.monitors import LOWER_IS_BETTER
 from spec.replay import ReplayView
@@ -15,6 +13,7 @@ from spec.states import SweepState, TrialState
 from spec.sweep_views import Standing, SweepSummary, SweepView, TrialView
 
 from ..errors import WrongUseError
+from .bars import console
 from .curve import frame_of
 from .job import Job
 from .predictions import Predictions, predict
@@ -102,7 +101,7 @@ class Sweep:
 
     def wait(self, timeout: float | None = None, *, progress: bool = True) -> Self:
         """Wait for its end, `timeout` seconds at most. After Ctrl-C it goes on. Raises `NotEndedError`."""
-        with sweep_shown(Console(stderr=True, quiet=not progress)) as show:
+        with sweep_shown(console(quiet=not progress)) as show:
             return self.learn(wait_for_sweep(self._api, self.id, show, timeout_s=timeout, sleep=self._client.sleep))
 
     def cancel(self) -> Self:
