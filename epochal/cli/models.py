@@ -5,7 +5,7 @@ import io
 import json
 import re
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Optional
@@ -16,12 +16,12 @@ from spec.views import ModelFormat, Predictions
 
 from ..client import Api
 from ..client.find import find_job
+from ..client.predictions import in_parts, joined
 from ..errors import AnswerError, BadFileError
 from .console import Json, aside, print_result
 from .help import add
 from .job_ids import JobId
 
-ROWS_AT_A_TIME = 1000
 _NUMBER = re.compile(r"[-+]?[\d.,' ]*(e[-+]?\d+)?%?", re.IGNORECASE)
 
 
@@ -76,34 +76,34 @@ def predict(
     with Api() as client:
         job = find_job(client, job_id)
         ask, ask_file = partial(client.predict, job), partial(client.predict_file, job, **how)
-        parts = predicted(ask, ask_file, file, rows, with_input=with_input)
-    answer_predictions(parts, with_input=with_input, out=out, as_json=as_json)
+        found = predicted(ask, ask_file, file, rows, with_input=with_input)
+    answer_predictions(found, with_input=with_input, out=out, as_json=as_json)
 
 
 def predicted(
-    ask: Callable[[list[Any]], Predictions],
+    ask: Callable[[Sequence[Any]], Predictions],
     ask_file: Callable[..., Predictions],
     file: Path,
     rows: list[Any] | None,
     *,
     with_input: bool,
-) -> list[Predictions]:
+) -> Predictions:
     """The predictions of the rows of a JSON file by `ask`, or of another file as a whole by `ask_file`."""
     if rows is None:
-        return [ask_file(file, with_input=with_input)]
-    parts = [ask(rows[at : at + ROWS_AT_A_TIME]) for at in range(0, len(rows), ROWS_AT_A_TIME)]
-    return _beside(rows, parts) if with_input else parts
+        return ask_file(file, with_input=with_input)
+    beside = _input(rows) if with_input else {}
+    return joined(in_parts(ask, rows)).model_copy(update=beside)
 
 
-def answer_predictions(parts: list[Predictions], *, with_input: bool, out: Path | None, as_json: bool) -> None:
+def answer_predictions(found: Predictions, *, with_input: bool, out: Path | None, as_json: bool) -> None:
     """Write predictions as CSV or JSON to a file or to standard output, and warnings to standard error."""
-    for warning in dict.fromkeys(warning for part in parts for warning in part.warnings):
+    for warning in dict.fromkeys(found.warnings):
         aside.print(warning, markup=False, soft_wrap=True)
     if as_json:
-        listed = [part.model_dump(exclude=None if with_input else {"names", "input"}) for part in parts]
-        _deliver(json.dumps(listed if len(listed) > 1 else listed[0]) + "\n", out)
+        shown = found.model_dump(exclude=None if with_input else {"names", "input"})
+        _deliver(json.dumps(shown) + "\n", out)
     else:
-        _deliver(_table(parts), out)
+        _deliver(_table(found), out)
 
 
 def _deliver(text: str, out: Path | None) -> None:
@@ -182,34 +182,32 @@ def json_rows(file: Path) -> list[Any] | None:
     return None if any(isinstance(value, dict | list) for row in objects for value in row.values()) else rows
 
 
-def _beside(rows: list[Any], parts: list[Predictions]) -> list[Predictions]:
-    """The predictions with the rows that they are of."""
+def _input(rows: list[Any]) -> dict[str, Any]:
+    """The rows as the columns that stand before their predictions. Raises `BadFileError` without names of columns."""
     names = list(dict.fromkeys(name for row in rows if isinstance(row, dict) for name in row))
-    if not names:
-        raise BadFileError("The rows have no names of columns: predict them without --with-input.")
-    cells = [[None if row.get(name) is None else str(row[name]) for name in names] for row in rows]
-    places = range(0, len(rows), ROWS_AT_A_TIME)
-    return [
-        part.model_copy(update={"names": names, "input": cells[at : at + ROWS_AT_A_TIME]})
-        for at, part in zip(places, parts, strict=True)
-    ]
+    if not names or not all(isinstance(row, dict) for row in rows):
+        raise BadFileError("Not all rows have names of columns: predict them without --with-input.")
+    return {"names": names, "input": [[_text(row.get(name)) for name in names] for row in rows]}
 
 
-def _table(parts: list[Predictions]) -> str:
+def _text(value: Any) -> str | None:
+    return None if value is None else str(value)
+
+
+def _table(found: Predictions) -> str:
     """The predictions as CSV, after the columns of the rows where those were asked for."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    classes = parts[0].classes if parts[0].probabilities is not None else None
-    first = parts[0].predictions[0]
+    classes = found.classes if found.probabilities is not None else None
+    first = found.predictions[0]
     names = [f"prediction_{place}" for place in range(len(first))] if isinstance(first, list) else ["prediction"]
-    given = [_harmless(name) for name in parts[0].names or ()]
+    given = [_harmless(name) for name in found.names or ()]
     writer.writerow([*given, *names, *(_harmless(f"p_{label}") for label in classes or ())])
-    for part in parts:
-        shares = part.probabilities or [[]] * len(part.predictions)
-        before = part.input or [[]] * len(part.predictions)
-        for cells, predicted, likely in zip(before, part.predictions, shares, strict=True):
-            said = predicted if isinstance(predicted, list) else [_harmless(predicted)]
-            writer.writerow([*map(_harmless, cells), *said, *likely])
+    shares = found.probabilities or [[]] * len(found.predictions)
+    before = found.input or [[]] * len(found.predictions)
+    for cells, predicted, likely in zip(before, found.predictions, shares, strict=True):
+        said = predicted if isinstance(predicted, list) else [_harmless(predicted)]
+        writer.writerow([*map(_harmless, cells), *said, *likely])
     return out.getvalue()
 
 

@@ -65,10 +65,10 @@ def predict(
     """
     rows = json_rows(file)
     with Api() as client:
-        found = find_sweep(client, sweep_id)
-        ask, ask_file = partial(client.predict_by_sweep, found), partial(client.predict_file_by_sweep, found)
-        parts = predicted(ask, ask_file, file, rows, with_input=with_input)
-    answer_predictions(parts, with_input=with_input, out=out, as_json=as_json)
+        sweep = find_sweep(client, sweep_id)
+        ask, ask_file = partial(client.predict_by_sweep, sweep), partial(client.predict_file_by_sweep, sweep)
+        found = predicted(ask, ask_file, file, rows, with_input=with_input)
+    answer_predictions(found, with_input=with_input, out=out, as_json=as_json)
 
 
 def ensemble_table(found: EnsembleView) -> Table:

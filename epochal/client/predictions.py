@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from spec import views
@@ -26,13 +27,13 @@ class Predictions:
     """The predictions for some rows, in their order; `len`, `[]`, `for` and `numpy.asarray` see its values."""
 
     def __init__(self, parts: Sequence[views.Predictions], index: Any = None) -> None:
-        self._parts, self._index = parts, index
-        self.classes = parts[0].classes
+        self._view, self._index = joined(parts), index
+        self.classes = self._view.classes
         """The names of the classes, which are the columns of `probabilities`; None for numbers."""
-        self.warnings = list(dict.fromkeys(warning for part in parts for warning in part.warnings))
+        self.warnings = self._view.warnings
         """Values outside the training data: unknown categories, and numbers far out of range."""
 
-    @property
+    @cached_property
     def values(self) -> "npt.NDArray[Any]":
         """Class names [rows], or numbers in the target's units [rows] or [rows, outputs].
 
@@ -42,16 +43,16 @@ class Predictions:
         import numpy as np
 
         known = _meanings(self.classes or ())
-        found = [value for part in self._parts for value in part.predictions]
+        found = self._view.predictions
         return np.array([known[str(value)] for value in found] if known else found)
 
-    @property
+    @cached_property
     def probabilities(self) -> "npt.NDArray[np.float64] | None":
         """The probability of each class, [rows, classes]; None for numbers, and for losses that give none."""
         import numpy as np
 
-        found = [part.probabilities for part in self._parts if part.probabilities is not None]
-        return np.concatenate([np.array(part, dtype=np.float64) for part in found]) if found else None
+        found = self._view.probabilities
+        return None if found is None else np.array(found, dtype=np.float64)
 
     def to_frame(self) -> "pd.DataFrame":
         """A pandas DataFrame: `prediction` (or `prediction_0` ...) and `p_CLASS`. Raises `WrongUseError` without it.
@@ -67,16 +68,18 @@ class Predictions:
         return found if self._index is None else found.set_axis(self._index)
 
     def __len__(self) -> int:
-        return sum(len(part.predictions) for part in self._parts)
+        return len(self._view.predictions)
 
     def __iter__(self) -> Iterator[Any]:
         return iter(self.values.tolist())
 
     def __getitem__(self, place: int) -> Any:
-        return self.values.tolist()[place]
+        return self.values[place].tolist()
 
     def __array__(self, dtype: "npt.DTypeLike | None" = None, copy: bool | None = None) -> "npt.NDArray[Any]":
-        return self.values.astype(dtype) if dtype is not None else self.values
+        import numpy as np
+
+        return np.array(self.values, dtype, copy=copy)
 
     def __repr__(self) -> str:
         shown = ", ".join(map(_said, self.values[:SHOWN].tolist()))
@@ -114,14 +117,29 @@ def predict(ask: Callable[[Sequence[Any]], views.Predictions], data: Any) -> Pre
     Messages name a row by its place among all. `ask` is a request for some rows. Raises `WrongUseError` without rows,
     and what `ask` raises.
     """
-    return Predictions([_of_part(ask, at, part) for at, part in chunks(some_rows_of(data))], index_of(data))
+    return Predictions(in_parts(ask, some_rows_of(data)), index_of(data))
+
+
+def in_parts(ask: Callable[[Sequence[Any]], views.Predictions], rows: Sequence[Any]) -> list[views.Predictions]:
+    """The predictions of plain rows by as many requests as they need; messages name a row by its place among all."""
+    return [_of_part(ask, at, part) for at, part in chunks(rows)]
+
+
+def joined(parts: Sequence[views.Predictions]) -> views.Predictions:
+    """The predictions of the parts of some rows as those of all."""
+    first = parts[0]
+    whole: dict[str, Any] = {"warnings": list(dict.fromkeys(one for part in parts for one in part.warnings))}
+    for name in ("predictions", "probabilities", "input"):
+        if getattr(first, name) is not None:
+            whole[name] = [row for part in parts for row in getattr(part, name)]
+    return first.model_copy(update=whole)
 
 
 def _of_part(ask: Callable[[Sequence[Any]], views.Predictions], at: int, rows: Sequence[Any]) -> views.Predictions:
     try:
         predicted = ask(rows)
     except BadSpecError as error:
-        raise BadSpecError("The rows do not fit the model.", errors=shifted(error.errors, at)) from error
+        raise BadSpecError(error.args[0], errors=shifted(error.errors, at), status=error.status) from error
     where = f"Rows {at + 1} to {at + len(rows)}: " if at else ""
     return predicted.model_copy(update={"warnings": [f"{where}{warning}" for warning in predicted.warnings]})
 
