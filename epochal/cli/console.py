@@ -48,12 +48,19 @@ screen = console_of(stderr=False)
 aside = console_of(stderr=True)
 """Standard error: progress and remarks, so that a pipe gets answers only."""
 
+Ids = Annotated[bool, typer.Option("--ids", help="Print full ids only, for other commands.")]
 Json = Annotated[bool, typer.Option("--json", help="Answer in JSON, for programs.")]
 
 
 def remark(text: str) -> None:
     """A line on standard error."""
     aside.print(text, soft_wrap=True, markup=False)
+
+
+def remark_limit(found: Sequence[object], limit: int) -> None:
+    """Say on standard error that a list may go on."""
+    if len(found) == limit:
+        remark(f"The list ends after {limit:,}, and there may be more: raise --limit.")
 
 
 def remark_newer(newer: Sequence[NewerView]) -> None:
@@ -70,6 +77,14 @@ def print_model(model: BaseModel) -> None:
 def print_json(value: Any) -> None:
     """A value, as JSON; models in it too."""
     typer.echo(json.dumps(value, indent=2, default=lambda model: model.model_dump(mode="json")))
+
+
+def print_ids(ids: Sequence[str], *, as_json: bool) -> None:
+    """Full ids, one a line, which other commands take."""
+    if as_json:
+        print_json({"ids": list(ids)})
+    else:
+        typer.echo("\n".join(ids), nl=bool(ids))
 
 
 def print_answer(model: BaseModel, text: str, as_json: bool) -> None:

@@ -1,7 +1,8 @@
 """Commands that change jobs: cancel, pause, resume, retry, priority, delete."""
 
-from collections.abc import Sequence
-from typing import Annotated, Optional
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from typing import Annotated, Optional, TypeVar
 
 import typer
 
@@ -11,11 +12,13 @@ from spec.views import JobView
 from ..client import Api
 from ..client.find import find_job
 from ..client.words import label, short
-from ..errors import WrongUseError
-from .console import Json, pair, print_json, print_model
+from ..errors import AnswerError, WrongUseError
+from .console import Json, pair, print_json, print_model, remark
 from .help import add
 from .job_ids import ID_HELP, JobId, JobIds, complete, find_jobs
 from .render import control_requests
+
+Answer = TypeVar("Answer")
 
 
 def register(app: typer.Typer, *, panel: str) -> None:
@@ -52,7 +55,7 @@ def cancel(
         raise WrongUseError("Name the jobs to cancel: by ID, or by --project, --status and --tag, or with --all.")
     with Api() as client:
         if job_ids:
-            _answer_changes([client.cancel(job_id) for job_id in find_jobs(client, job_ids)], as_json=as_json)
+            _change_each(find_jobs(client, job_ids), client.cancel, as_json=as_json)
             return
         if not yes:
             asked = "Cancel all jobs that your token sees?" if everything else "Cancel all these jobs?"
@@ -74,8 +77,7 @@ def pause(job_ids: JobIds, as_json: Json = False) -> None:
 
     """
     with Api() as client:
-        views = [client.pause(job_id) for job_id in find_jobs(client, job_ids)]
-    _answer_changes(views, as_json=as_json)
+        _change_each(find_jobs(client, job_ids), client.pause, as_json=as_json)
 
 
 def resume(job_ids: JobIds, as_json: Json = False) -> None:
@@ -83,12 +85,11 @@ def resume(job_ids: JobIds, as_json: Json = False) -> None:
 
     Examples:
       epochal resume 4f2a91c7
-      epochal resume $(epochal jobs --status paused)
+      epochal resume $(epochal jobs --status paused --ids)
 
     """
     with Api() as client:
-        views = [client.resume(job_id) for job_id in find_jobs(client, job_ids)]
-    _answer_changes(views, as_json=as_json)
+        _change_each(find_jobs(client, job_ids), client.resume, as_json=as_json)
 
 
 def retry(job_id: JobId, as_json: Json = False) -> None:
@@ -99,8 +100,7 @@ def retry(job_id: JobId, as_json: Json = False) -> None:
 
     """
     with Api() as client:
-        view = client.retry(find_job(client, job_id))
-    _answer_changes([view], as_json=as_json)
+        _change_each([find_job(client, job_id)], client.retry, as_json=as_json)
 
 
 def priority(
@@ -119,8 +119,7 @@ def priority(
 
     """
     with Api() as client:
-        view = client.change(find_job(client, job_id), priority=value)
-    _answer_changes([view], as_json=as_json)
+        _change_each([find_job(client, job_id)], partial(client.change, priority=value), as_json=as_json)
 
 
 def delete(job_ids: JobIds, as_json: Json = False) -> None:
@@ -131,23 +130,44 @@ def delete(job_ids: JobIds, as_json: Json = False) -> None:
 
     Examples:
       epochal delete 4f2a91c7
-      epochal delete $(epochal jobs --status failed --project tries)
+      epochal delete $(epochal jobs --status failed --project tries --ids)
 
     """
     with Api() as client:
         ids = find_jobs(client, job_ids)
-        for job_id in ids:
-            client.delete(job_id)
+        gone = []
+        for job_id, _ in _asked(ids, client.delete):
+            gone.append(job_id)
             if not as_json:
                 typer.echo(f"{short(job_id)} deleted")
     if as_json:
-        print_json({"deleted": ids})
+        print_json({"deleted": gone})
+    _exit_as(ids, gone)
 
 
-def _answer_changes(views: Sequence[JobView], *, as_json: bool) -> None:
+def _change_each(ids: Sequence[str], change: Callable[[str], JobView], *, as_json: bool) -> None:
+    """Ask for the change of each job, and print what they are then; exit 1 if one was refused."""
+    views = []
+    for _, view in _asked(ids, change):
+        views.append(view)
+        if not as_json:
+            request = next((f" (will be {request})" for request in control_requests(view)), "")
+            typer.echo(f"{short(view.id)} {label(view)}: {view.status.value}{request}")
     if as_json:
         print_json(views)
-        return
-    for view in views:
-        request = next((f" (will be {request})" for request in control_requests(view)), "")
-        typer.echo(f"{short(view.id)} {label(view)}: {view.status.value}{request}")
+    _exit_as(ids, views)
+
+
+def _asked(ids: Sequence[str], ask: Callable[[str], Answer]) -> Iterator[tuple[str, Answer]]:
+    """Each job with the answer about it; one that was refused is named with the reason, and the others go on."""
+    for job_id in ids:
+        try:
+            yield job_id, ask(job_id)
+        except AnswerError as error:
+            remark(f"epochal: {short(job_id)}: {error}")
+
+
+def _exit_as(asked: Sequence[object], done: Sequence[object]) -> None:
+    """Exit 1 unless all was done that was asked for."""
+    if len(done) < len(asked):
+        raise typer.Exit(1)

@@ -15,13 +15,23 @@ from ..client import Api
 from ..client.find import find_job
 from ..client.words import label
 from ..errors import BadSpecError, WrongUseError
-from .console import Json, pair, print_json, print_model, remark_newer, screen, show_table
+from .console import (
+    Ids,
+    Json,
+    pair,
+    print_ids,
+    print_json,
+    print_model,
+    remark_limit,
+    remark_newer,
+    screen,
+    show_table,
+)
 from .help import add
 from .job_ids import JobId, JobIds, find_jobs
 from .progress import exit_as, finish, follow_to_end
 from .render import events_table, job_card, jobs_table
 from .render_compare import compare_table, comparison
-from .submit import print_ids
 
 HIGHER_IS_BETTER = ("accuracy", "f1", "auc", "r2")
 """Ends of the names of metrics whose best value is the highest."""
@@ -45,30 +55,33 @@ def jobs(
         ),
     ] = "created",
     limit: Annotated[int, typer.Option(min=1, help="Most jobs to show.")] = 50,
+    ids: Ids = False,
     as_json: Json = False,
 ) -> None:
     """List jobs, newest first, with the metrics of their best epochs.
 
     Loss and accuracy are of validation rows, or of training rows where a job
-    has no validation. In a pipe, only the full ids are printed.
+    has no validation. In a pipe: a line each, with tabs between the cells, and
+    the full ids.
 
     Examples:
       epochal jobs
       epochal jobs --sort val_accuracy --limit 10
       epochal jobs --status failed --project default
-      epochal cancel $(epochal jobs --status queued --tag sweep=first)
+      epochal cancel $(epochal jobs --status queued --tag sweep=first --ids)
 
     """
     with Api() as client:
         newer: list[NewerView] = []
         found = fetched(client, sort, status=status, project=project, tag=pair(tag), limit=limit, newer=newer)
     remark_newer(newer)
-    if as_json:
+    remark_limit(found, limit)
+    if ids:
+        print_ids([job.id for job in found], as_json=as_json)
+    elif as_json:
         print_json(found)
-    elif screen.is_terminal:
-        screen.print(jobs_table(found, now=datetime.now(UTC)))
     else:
-        print_ids([job.id for job in found], as_json=False)
+        show_table(jobs_table(found, now=datetime.now(UTC), whole_ids=not screen.is_terminal))
 
 
 def show(job_id: JobId, as_json: Json = False) -> None:

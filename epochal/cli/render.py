@@ -23,15 +23,16 @@ COLOURS: Mapping[str, str] = {
 }
 
 
-def jobs_table(jobs: Sequence[JobView], *, now: datetime) -> Table:
+def jobs_table(jobs: Sequence[JobView], *, now: datetime, whole_ids: bool = False) -> Table:
     """One line per job, with its metrics at the best epoch; of a job that runs, those of the last epoch."""
+    ids = [job.id for job in jobs]
     table = _with_names("status")
     for heading in ("epoch", "best loss", "accuracy", "age"):
         table.add_column(heading, justify="right", no_wrap=True)
-    for job, end in zip(jobs, short_ids([job.id for job in jobs]), strict=True):
+    for job, shown in zip(jobs, ids if whole_ids else short_ids(ids), strict=True):
         metrics = _best(job)
         table.add_row(
-            end,
+            shown,
             one_line(label(job)),
             _status_in_list(job),
             f"{job.progress.epoch}/{job.progress.epochs}",

@@ -24,16 +24,17 @@ COLOURS: Mapping[str, str] = {
 }
 
 
-def sweeps_table(sweeps: Sequence[SweepSummary], *, now: datetime) -> Table:
+def sweeps_table(sweeps: Sequence[SweepSummary], *, now: datetime, whole_ids: bool = False) -> Table:
     """One line per sweep."""
+    ids = [sweep.id for sweep in sweeps]
     table = Table("id", "name", "state", "method", box=None, header_style="bold", pad_edge=False)
     table.columns[0].no_wrap = True
     for heading in ("tried", "best", "age"):
         table.add_column(heading, justify="right", no_wrap=True)
-    for sweep, end in zip(sweeps, short_ids([sweep.id for sweep in sweeps]), strict=True):
+    for sweep, shown in zip(sweeps, ids if whole_ids else short_ids(ids), strict=True):
         best = DASH if sweep.best is None else f"{sweep.objective} {metric(sweep.objective, sweep.best)}"
         table.add_row(
-            end,
+            shown,
             one_line(sweep.name or DASH),
             Text(sweep.state.value, style=COLOURS[sweep.state]),
             sweep.method,

@@ -17,7 +17,7 @@ from ..client.find import find_job
 from ..client.sweep_routes import parse_sweep
 from ..client.words import label
 from ..errors import BadFileError, BadSpecError, WrongUseError
-from .console import Json, print_json, remark, screen
+from .console import Json, print_ids, print_json, remark, screen
 from .flags import Flag, flags, overlay, with_flags
 from .help import add
 from .improved import answer_improvements
@@ -129,14 +129,6 @@ def _submit(
         answer_improvements(client, ids, seeds=SEEDS, as_json=as_json)
     elif watch:
         finish(follow_to_end(client, ids), as_json=as_json)
-
-
-def print_ids(ids: Sequence[str], *, as_json: bool) -> None:
-    """Full ids, one a line, which other commands take."""
-    if as_json:
-        print_json({"ids": list(ids)})
-    else:
-        typer.echo("\n".join(ids), nl=bool(ids))
 
 
 def _submitted(client: Api, spec: JobSpec) -> str:

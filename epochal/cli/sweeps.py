@@ -21,7 +21,18 @@ from ..client.sweep_progress import out_of
 from ..client.sweep_routes import parse_sweep
 from ..client.words import short
 from ..errors import WrongUseError
-from .console import Json, print_json, print_model, remark, remark_newer, screen
+from .console import (
+    Ids,
+    Json,
+    print_ids,
+    print_json,
+    print_model,
+    remark,
+    remark_limit,
+    remark_newer,
+    screen,
+    show_table,
+)
 from .help import Group, add
 from .named_data import with_ids
 from .progress import follow_sweep
@@ -112,11 +123,12 @@ def list_sweeps(
     state: Annotated[Optional[SweepState], typer.Option(metavar="STATE", help="Only sweeps in this state.")] = None,  # noqa: UP045
     search: Annotated[Optional[str], typer.Option(metavar="TEXT", help="Only sweeps with this in their names.")] = None,  # noqa: UP045
     limit: Annotated[int, typer.Option(min=1, help="Most sweeps to show.")] = 50,
+    ids: Ids = False,
     as_json: Json = False,
 ) -> None:
     """List sweeps, newest first, with their best scores.
 
-    In a pipe, only the full ids are printed.
+    In a pipe: a line each, with tabs between the cells, and the full ids.
 
     Examples:
       epochal sweep list
@@ -127,12 +139,13 @@ def list_sweeps(
         newer: list[NewerView] = []
         found = list(client.sweeps(state=state, search=search, limit=limit, newer=newer))
     remark_newer(newer)
-    if as_json:
+    remark_limit(found, limit)
+    if ids:
+        print_ids([sweep.id for sweep in found], as_json=as_json)
+    elif as_json:
         print_json(found)
-    elif screen.is_terminal:
-        screen.print(sweeps_table(found, now=datetime.now(UTC)))
     else:
-        typer.echo("\n".join(sweep.id for sweep in found), nl=bool(found))
+        show_table(sweeps_table(found, now=datetime.now(UTC), whole_ids=not screen.is_terminal))
 
 
 def show(sweep_id: SweepId, as_json: Json = False) -> None:

@@ -1,11 +1,13 @@
 """Each command, as a user types it on a terminal of 80 columns, against the API."""
 
+import io
 import json
 import re
 from pathlib import Path
 
 import httpx
 import pytest
+from rich.console import Console
 
 from epochal.cli import job_ids
 from epochal.cli import progress as cli_progress
@@ -96,6 +98,22 @@ def test_a_key_that_no_job_has_is_refused_with_those_that_they_have(epochal: Com
     assert ran.code == 2
     assert "--sort val_r2" in ran.err
     assert "created, name, status, train_loss, val_accuracy, val_loss" in ran.err
+
+
+def test_a_list_that_ends_at_its_limit_says_that_there_may_be_more(epochal: Commands) -> None:
+    ids = [epochal.service.submit() for _ in range(2)][::-1]
+    ran = epochal("jobs", "--limit", "2", "--ids")
+    assert (ran.out.split(), "there may be more: raise --limit" in ran.err) == (ids, True)
+    assert epochal("jobs", "--limit", "3").err == ""
+
+
+def test_a_list_in_a_pipe_is_rows_and_with_ids_ids_only(epochal: Commands, monkeypatch: pytest.MonkeyPatch) -> None:
+    job_id = epochal.service.submit(name="mine")
+    for module in ("console", "jobs"):
+        monkeypatch.setattr(f"epochal.cli.{module}.screen", Console(file=io.StringIO()))
+    assert epochal("jobs").out.startswith(f"{job_id}\tmine\tqueued\t")
+    assert epochal("jobs", "--ids").out == f"{job_id}\n"
+    assert json.loads(epochal("jobs", "--ids", "--json").out) == {"ids": [job_id]}
 
 
 # --- submit, check, clone ---------------------------------------------------------------------------------------------
@@ -242,6 +260,19 @@ def test_jobs_that_have_ended_are_deleted(epochal: Commands) -> None:
     assert epochal.service.stored() == 1
     assert epochal("show", done).code == 1
     assert epochal("show", waits).code == 0
+
+
+def test_of_several_jobs_those_that_refuse_are_named_and_the_others_are_changed(epochal: Commands) -> None:
+    done, *waits = epochal.done(), epochal.service.submit(name="a"), epochal.service.submit(name="b")
+    for command, state in (("pause", "paused"), ("resume", "queued"), ("cancel", "cancelled")):
+        ran = epochal(command, waits[0], done, waits[1])
+        named = [f"{job_id[-SHORT:]} {name}: {state}" for job_id, name in zip(waits, "ab", strict=True)]
+        assert (ran.code, ran.out.splitlines()) == (1, named)
+        assert ran.err.startswith(f"epochal: {done[-SHORT:]}: ")
+    other = epochal.service.submit()
+    ran = epochal("delete", other, done, waits[0], "--json")
+    assert (ran.code, json.loads(ran.out)) == (1, {"deleted": [done, waits[0]]})
+    assert other[-SHORT:] in ran.err
 
 
 def test_changes_name_the_job_shortly(epochal: Commands) -> None:

@@ -81,6 +81,8 @@ def test_sweeps_are_listed_with_short_ids_and_best_scores(epochal: Commands) -> 
     assert shown.splitlines()[1].split()[:4] == [ended[-8:], "first", "finished", "random"]
     assert "val_accuracy" in shown
     assert max(map(len, shown.splitlines())) <= WIDTH
+    assert epochal("sweep", "list", "--ids").out == f"{ended}\n"
+    assert "there may be more" in epochal("sweep", "list", "--limit", "1").err
     for wanted, found in {("--state", "finished"): 1, ("--state", "paused"): 0, ("--search", "FIR"): 1}.items():
         assert len(json.loads(epochal("sweep", "list", *wanted, "--json").out)) == found
 
