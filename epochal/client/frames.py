@@ -3,6 +3,7 @@
 Frames are recognised by their methods, so that neither pandas nor polars is needed.
 """
 
+import math
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -79,16 +80,32 @@ def _write(frame: Any, file: Path) -> None:
 def _save(features: Any, targets: Any, file: Path) -> None:
     import numpy  # only who has arrays needs it
 
-    arrays = {}
-    for name, given in (("X", features), ("y", targets)):
-        try:
-            arrays[name] = numpy.asarray(given)
-        except ValueError as error:  # rows of different lengths
-            raise BadFileError(f"{name} is no array: {error}") from error
-        if arrays[name].dtype == object:
-            raise BadFileError(f"{name} is no array of numbers or texts: give each column values of one kind.")
+    arrays = _array("X", features), _array("y", targets)
     with file.open("wb") as saved:
-        numpy.savez(saved, X=arrays["X"], y=arrays["y"])
+        numpy.savez(saved, X=arrays[0], y=arrays[1])
+
+
+def _array(name: str, given: Any) -> Any:
+    """The values as an array of numbers or texts; pandas has both as objects. Raises `BadFileError`."""
+    import numpy
+
+    try:
+        array = numpy.asarray(given)
+    except ValueError as error:  # rows of different lengths
+        raise BadFileError(f"{name} is no array: {error}") from error
+    if array.dtype.kind not in "OT":
+        return array
+    values = [math.nan if _is_gap(value) else value for value in array.ravel().tolist()]
+    kinds = {numpy.dtype(kind).kind for kind in {type(value) for value in values}}
+    if kinds == {"U"} or kinds <= set("biuf"):
+        array = numpy.array(values).reshape(array.shape)
+    if array.dtype.kind not in "biufU":
+        raise BadFileError(f"{name} is no array of numbers, nor one of texts without gaps: send a frame with `target`.")
+    return array
+
+
+def _is_gap(value: Any) -> bool:
+    return value is None or type(value).__name__ in ("NAType", "NaTType")
 
 
 def _name(stream: Any) -> str:

@@ -13,7 +13,7 @@ from spec.listed import ListedSpec
 from spec.replay import ReplayView
 from spec.states import FINISHED, JobStatus
 from spec.verdict import Verdict
-from spec.views import Best, EventView, Failure, JobView, Metrics, ModelFormat, Progress
+from spec.views import Best, EventView, Failure, JobView, ListedJob, Metrics, ModelFormat, Progress
 
 from ..errors import BadFileError, EpochalError, WrongUseError
 from .curve import Curve
@@ -51,33 +51,29 @@ class Job:
     @property
     def view(self) -> JobView:
         """All that the service says of it."""
-        if self._view is not None and self._is_fresh(self._view):
-            return self._view
-        view = self._api.job(self.id)
-        self.learn(view)
-        return view
+        known = self._known
+        return known if _is_whole(known) else self._ask()
 
     def refresh(self) -> Self:
         """Ask the service for its state."""
-        return self.learn(self._api.job(self.id))
+        self._ask()
+        return self
 
     @property
     def name(self) -> str | None:
         """The name it was given."""
-        return self.view.name
+        return self._known.name
 
     @property
     def spec(self) -> JobSpec:
         """What it trains, with all defaults."""
-        spec = self.view.spec
-        if isinstance(spec, ListedSpec) and not spec.is_whole:
-            return self.refresh().view.spec
-        return spec
+        spec = self._known.spec
+        return self.view.spec if isinstance(spec, ListedSpec) and not spec.is_whole else spec
 
     @property
     def status(self) -> JobStatus:
         """queued, running, paused, succeeded, failed or cancelled."""
-        return self.view.status
+        return self._known.status
 
     @property
     def ended(self) -> bool:
@@ -87,22 +83,22 @@ class Job:
     @property
     def progress(self) -> Progress:
         """Its epochs, and how fast they pass."""
-        return self.view.progress
+        return self._known.progress
 
     @property
     def metrics(self) -> Metrics:
         """The metrics of the last epoch; empty before the first."""
-        return self.view.metrics or {}
+        return self._known.metrics or {}
 
     @property
     def best(self) -> Best | None:
         """The epoch whose weights the model has, and its metrics."""
-        return self.view.best
+        return self._known.best
 
     @property
     def failure(self) -> Failure | None:
         """Why it failed."""
-        return self.view.failure
+        return self._known.failure
 
     @property
     def verdict(self) -> Verdict | None:
@@ -121,7 +117,7 @@ class Job:
 
     def curve(self) -> Curve:
         """Its curve so far."""
-        view = self.view
+        view = self._known
         best = None if view.best is None else view.best.epoch
         return Curve(self._api.curve(self.id), title=label(view), best_epoch=best)
 
@@ -177,7 +173,7 @@ class Job:
 
     def clone(self, **changes: Any) -> "Job":
         """Submit a copy of it with other values, given as to `client.submit`. By default they are in its name."""
-        view = self.view
+        view = self._known
         name = name_of_copy(label(view), changes)
         kept = {"name": name, "project": view.project, "tags": view.tags, "priority": view.priority}
         return self._client.submit(spec_with(self.spec.model_dump(mode="json", exclude_unset=True), kept), **changes)
@@ -240,7 +236,7 @@ class Job:
 
     def __repr__(self) -> str:
         try:
-            view = self.view
+            view = self._known
         except EpochalError:
             return f"<Job {short(self.id)}>"
         best = {} if view.best is None else view.best.metrics
@@ -251,12 +247,26 @@ class Job:
     def _repr_html_(self) -> str:
         return html_table((), [*job_facts(self.view)])
 
-    def _is_fresh(self, view: JobView) -> bool:
-        if view.status in FINISHED:
-            return view.verdict is not None or view.best is None  # in lists a job has no verdict
-        return time.monotonic() - self._seen_at < FRESH_S
+    @property
+    def _known(self) -> JobView:
+        """What is known of it, perhaps from a list; asked for anew when it may have changed."""
+        view = self._view
+        if view is None or not (view.status in FINISHED or time.monotonic() - self._seen_at < FRESH_S):
+            return self._ask()
+        return view
+
+    def _ask(self) -> JobView:
+        view = self._api.job(self.id)
+        self.learn(view)
+        return view
 
     def learn(self, view: JobView) -> Self:
         """Take what the service has just said of it."""
         self._view, self._seen_at = view, time.monotonic()
         return self
+
+
+def _is_whole(view: JobView) -> bool:
+    """Whether it is all that there is: a list has no verdicts, and nor has the answer to a request for a change."""
+    is_judged = view.status not in FINISHED or view.verdict is not None or view.best is None
+    return is_judged and not isinstance(view, ListedJob)
