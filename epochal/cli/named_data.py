@@ -2,7 +2,9 @@
 
 import re
 import shlex
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -13,22 +15,32 @@ from ..client.find import find_dataset, find_job
 from ..client.frames import looks_like_file
 from ..errors import BadFileError, NotFoundError, ServerUnreachableError
 
-
-def with_ids(spec: dict[str, Any]) -> dict[str, Any]:
-    """The spec with the ids of the data set and of the job that it names. Raises `BadFileError` if it names a file."""
-    return _with_start(_with_dataset(spec))
+IdOf = Callable[[str], str | None]
 
 
-def _with_start(spec: dict[str, Any]) -> dict[str, Any]:
+def with_ids(specs: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The specs with the ids of the data sets and jobs that they name, each looked up once.
+
+    Raises `BadFileError` if one names a file.
+    """
+    dataset_id, job_id = cache(partial(_id, find_dataset)), cache(partial(_id, find_job))
+    return [_with_start(_with_dataset(spec, dataset_id), job_id) for spec in specs]
+
+
+def _id(find: Callable[[Api, str], str], name: str) -> str | None:
+    """The id that is meant; None where nothing has the name, which the error of the spec then says."""
+    with suppress(NotFoundError, ServerUnreachableError), Api() as client:
+        return find(client, name)
+    return None
+
+
+def _with_start(spec: dict[str, Any], id_of: IdOf) -> dict[str, Any]:
     """The spec with the id of the job that it begins from."""
     name = spec.get("init_from")
-    if isinstance(name, str):
-        with suppress(NotFoundError, ServerUnreachableError), Api() as client:  # then the spec's own error says it
-            return {**spec, "init_from": find_job(client, name)}
-    return spec
+    return {**spec, "init_from": id_of(name) or name} if isinstance(name, str) else spec
 
 
-def _with_dataset(spec: dict[str, Any]) -> dict[str, Any]:
+def _with_dataset(spec: dict[str, Any], id_of: IdOf) -> dict[str, Any]:
     """The spec with the id of the uploaded data set that it names. Raises `BadFileError` if it names a file."""
     name = spec.get("dataset")
     if not isinstance(name, str) or name in BUILTIN or re.fullmatch(DATASET_ID, name):
@@ -41,9 +53,7 @@ def _with_dataset(spec: dict[str, Any]) -> dict[str, Any]:
             f"  epochal submit --dataset ds_...\n"
             f"COLUMN is the column to predict{_columns_of(Path(name))}."
         )
-    with suppress(NotFoundError, ServerUnreachableError), Api() as client:  # then the spec's own error says it
-        return {**spec, "dataset": find_dataset(client, name)}
-    return spec
+    return {**spec, "dataset": id_of(name) or name}
 
 
 def _columns_of(file: Path) -> str:

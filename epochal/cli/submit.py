@@ -111,7 +111,7 @@ def clone(job_id: JobId, watch: Watch = False, as_json: Json = False, **given: A
         changes = {flag.variable: value for flag, value in chosen.items()}
         changed = {"name": name_of_copy(label(job), changes), "priority": job.priority, "tags": job.tags}
         spec = overlay({**job.spec.model_dump(mode="json"), **changed, "project": job.project}, chosen)
-        _submit(client, _valid([with_ids(spec)], several=False), several=False, watch=watch, as_json=as_json)
+        _submit(client, _valid(with_ids([spec]), several=False), several=False, watch=watch, as_json=as_json)
 
 
 def _submit(
@@ -155,7 +155,7 @@ def _specs(file: str | None, given: Mapping[str, Any]) -> tuple[list[JobSpec], b
         raise WrongUseError(
             f"{file} holds a sweep: `epochal sweep {file}` submits it, with --check it is checked only."
         )
-    return _valid([with_ids(overlay(spec, chosen)) for spec in specs], several=several), several
+    return _valid(with_ids([overlay(spec, chosen) for spec in specs]), several=several), several
 
 
 def _grid(file: str | None, given: Mapping[str, Any]) -> SweepSpec | None:
@@ -168,7 +168,8 @@ def _grid(file: str | None, given: Mapping[str, Any]) -> SweepSpec | None:
     if len(specs) > 1:
         names = ", ".join(f"--{flag.name}" for flag in varied)
         raise WrongUseError(f"{names} has several values, which makes a sweep of one job; {file} holds {len(specs)}.")
-    base = with_ids(overlay(specs[0], {flag: value for flag, value in chosen.items() if flag not in varied}))
+    fixed = {flag: value for flag, value in chosen.items() if flag not in varied}
+    [base] = with_ids([overlay(specs[0], fixed)])
     space = {".".join(flag.path): value for flag, value in varied.items()}
     name = {"name": base.pop("name")} if "name" in base else {}
     return parse_sweep({**name, "base": base, "space": space, "method": "grid"})

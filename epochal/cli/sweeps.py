@@ -236,7 +236,7 @@ def _read(file: str, given: Mapping[str, Any]) -> dict[str, Any]:
         )
     sweep = {**documents[0], **given}
     base = sweep.get("base")
-    return {**sweep, "base": with_ids(base)} if isinstance(base, dict) else sweep
+    return {**sweep, "base": with_ids([base])[0]} if isinstance(base, dict) else sweep
 
 
 def _answer(sweep: SweepView, *, as_json: bool) -> None:

@@ -4,6 +4,7 @@ import sys
 import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import cache, partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar, overload
@@ -244,12 +245,8 @@ class Client:
             fields = {**fields, "dataset": self._dataset(fields["dataset"], target)}
         elif target is not None:
             raise WrongUseError("`target` is for a data set that is uploaded: give it with `dataset=`.")
-        return [self._begun(spec_with(self._body(spec), fields)) for spec in specs]
-
-    def _begun(self, body: dict[str, Any]) -> dict[str, Any]:
-        """The spec with the id of the job that it begins from."""
-        start = body.get("init_from")
-        return {**body, "init_from": find_job(self.api, start)} if isinstance(start, str) else body
+        dataset, start = cache(self._dataset), cache(partial(find_job, self.api))  # each name is looked up once
+        return [_begun(spec_with(self._body(spec, dataset), fields), start) for spec in specs]
 
     def _sweep_body(
         self, base: Spec | SweepSpec, space: Mapping[str, Any] | None, target: Any, options: Mapping[str, Any]
@@ -269,20 +266,23 @@ class Client:
         (body,) = self._bodies([whole.get("base", {})], target, {})
         return {**whole, "base": body, **plain(options)}
 
-    def _body(self, spec: Spec) -> dict[str, Any]:
+    def _body(self, spec: Spec, dataset: Callable[[str | Path], Any]) -> dict[str, Any]:
         if isinstance(spec, JobSpec):
             return body_of(spec)
         if isinstance(spec, str | Path):
             several = _read(spec)
             if len(several) > 1:
                 raise WrongUseError(f"{spec} holds {len(several)} jobs: submit them with submit_many.")
-            return self._body(several[0])
+            return self._body(several[0], dataset)
         if not isinstance(spec, Mapping):
             raise WrongUseError(f"A spec is its fields, a JobSpec or a file, not {type(spec).__name__}.")
-        data = {"dataset": self._dataset(spec["dataset"], None)} if "dataset" in spec else {}
-        return {name: plain(value) for name, value in {**spec, **data}.items()}
+        body = {**spec}
+        if "dataset" in body:
+            given = body["dataset"]
+            body["dataset"] = dataset(given) if isinstance(given, str | Path) else self._dataset(given)
+        return {name: plain(value) for name, value in body.items()}
 
-    def _dataset(self, given: Any, target: Any) -> Any:
+    def _dataset(self, given: Any, target: Any = None) -> Any:
         """The data set as a spec has it."""
         if is_frame(given) or is_pair(given) or hasattr(given, "read") or looks_like_file(given):
             return {"id": self.upload(given, target=target).id}
@@ -293,6 +293,12 @@ class Client:
         if isinstance(given, str) and given not in BUILTIN:
             return {"id": find_dataset(self.api, given)}
         return given
+
+
+def _begun(body: dict[str, Any], job_id: Callable[[str], str]) -> dict[str, Any]:
+    """The spec with the id of the job that it begins from."""
+    start = body.get("init_from")
+    return {**body, "init_from": job_id(start)} if isinstance(start, str) else body
 
 
 def _read(file: str | Path) -> list[dict[str, Any]]:
