@@ -8,10 +8,10 @@ from spec.replay import ReplayView
 
 from ..client import Api
 from ..client.find import find_job
-from .console import Json, aside, print_model, screen
+from .console import Json, print_model, screen
 from .help import add
 from .job_ids import JobId
-from .progress import follow
+from .progress import follow_to_end
 
 Wait = Annotated[
     bool, typer.Option("--wait", "-w", help="Wait for its end and compare; exit 1 unless all is the same.")
@@ -38,11 +38,9 @@ def replay(job_id: JobId, wait: Wait = False, as_json: Json = False) -> None:
         if not wait:
             typer.echo(made.model_dump_json(indent=2) if as_json else made.id)
             return
-        if as_json:
-            client.wait(made.id)
-        else:
+        if not as_json:
             typer.echo(made.id)
-            follow(client, [made.id], aside)
+        follow_to_end(client, [made.id])
         compared = client.compare(made.id)
     answer_comparison(compared, as_json=as_json)
 

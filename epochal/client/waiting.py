@@ -1,7 +1,9 @@
-"""Waiting for jobs: they are polled, some at once, until all have ended."""
+"""Waiting for jobs and sweeps: they are polled, of many jobs some at once, until all have ended."""
 
+import math
 import time
 from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 from spec.improvement import ImprovementView
 from spec.states import FINISHED, SweepState
@@ -16,6 +18,10 @@ from .words import short
 POLL_EVERY_S = 0.3
 POLLED_AT_ONCE = 50
 """Most jobs polled in one round: thousands of jobs must not cause a flood of requests."""
+SWEEP_REST = 5.0
+"""A sweep is left alone so many times as long as its answer took: that of a large one is long."""
+
+Answer = TypeVar("Answer")
 
 
 def wait(
@@ -31,29 +37,27 @@ def wait(
 
     A server that does not answer is asked again for half a minute.
     """
-    ends_at = None if timeout_s is None else clock() + timeout_s
-    patience_ends = clock() + STREAM_PATIENCE_S
     ended: dict[str, JobView] = {}
     waiting = list(dict.fromkeys(ids))
-    while waiting:
-        polled, later = waiting[:POLLED_AT_ONCE], waiting[POLLED_AT_ONCE:]
-        try:
-            views = [api.job(job_id) for job_id in polled]
-            patience_ends = clock() + STREAM_PATIENCE_S
-        except (ServerUnreachableError, BusyError):
-            if clock() > patience_ends:
-                raise
-            views = []
-        for view in views:
-            show(view)
-        ended |= {view.id: view for view in views if view.status in FINISHED}
-        # The oldest jobs run first: those that have ended leave the list, the others go to its end.
-        waiting = [*later, *(job_id for job_id in polled if job_id not in ended)]
-        if waiting and ends_at is not None and clock() >= ends_at:
-            raise NotEndedError(_not_ended(waiting, timeout_s or 0.0))
-        if waiting:
-            sleep(POLL_EVERY_S)
-    return [ended[job_id] for job_id in ids]
+
+    def ask() -> list[JobView] | None:
+        goes_on = False
+        while waiting and not goes_on:
+            polled = waiting[:POLLED_AT_ONCE]
+            for view in [api.job(job_id) for job_id in polled]:
+                show(view)
+                if view.status in FINISHED:
+                    ended[view.id] = view
+            # The oldest jobs run first: those that have ended leave the list, the others go to its end.
+            left = [job_id for job_id in polled if job_id not in ended]
+            waiting[:] = [*waiting[POLLED_AT_ONCE:], *left]
+            goes_on = bool(left)
+        return None if waiting else [ended[job_id] for job_id in ids]
+
+    def late() -> str:
+        return _not_ended(waiting, timeout_s or 0.0)
+
+    return _until_final(ask, late, rest=0.0, timeout_s=timeout_s, sleep=sleep, clock=clock)
 
 
 def wait_for_sweep(
@@ -65,24 +69,17 @@ def wait_for_sweep(
     sleep: Callable[[float], None] = time.sleep,
     clock: Callable[[], float] = time.monotonic,
 ) -> SweepView:
-    """The sweep, when it has ended; as `wait` otherwise. A large sweep is asked for less often."""
-    began = seen_at = clock()
-    while True:
-        asked_at = clock()
-        try:
-            view = api.sweep(sweep_id)
-            seen_at = clock()
-            show(view)
-            if view.state not in (SweepState.running, SweepState.paused):
-                return view
-        except (ServerUnreachableError, BusyError):
-            if clock() > seen_at + STREAM_PATIENCE_S:
-                raise
-        if timeout_s is not None and clock() >= began + timeout_s:
-            raise NotEndedError(
-                f"Sweep {short(sweep_id)} has not ended within {timeout_s:g} s. It goes on: wait again, or cancel it."
-            )
-        sleep(max(POLL_EVERY_S, 5.0 * (clock() - asked_at)))
+    """The sweep, when it has ended; as `wait` otherwise."""
+
+    def ask() -> SweepView | None:
+        view = api.sweep(sweep_id)
+        show(view)
+        return None if view.state in (SweepState.running, SweepState.paused) else view
+
+    def late() -> str:
+        return f"Sweep {short(sweep_id)} has not ended within {timeout_s:g} s. It goes on: wait again, or cancel it."
+
+    return _until_final(ask, late, rest=SWEEP_REST, timeout_s=timeout_s, sleep=sleep, clock=clock)
 
 
 def wait_for_improvement(
@@ -93,13 +90,55 @@ def wait_for_improvement(
     sleep: Callable[[float], None] = time.sleep,
     clock: Callable[[], float] = time.monotonic,
 ) -> ImprovementView:
-    """What the counterfactuals of a job show, when all have ended. Raises `NotEndedError`."""
-    ends_at = None if timeout_s is None else clock() + timeout_s
-    while not (view := api.improvement(job_id)).state.is_final:
-        if ends_at is not None and clock() >= ends_at:
-            raise NotEndedError(f"{view.sentence} They go on: wait again, or cancel sweep {short(view.sweep)}.")
-        sleep(POLL_EVERY_S)
-    return view
+    """What the counterfactuals of a job show, when all have ended; as `wait` otherwise."""
+    seen = list[ImprovementView]()
+
+    def ask() -> ImprovementView | None:
+        view = api.improvement(job_id)
+        seen[:] = [view]
+        return view if view.state.is_final else None
+
+    def late() -> str:
+        if not seen:
+            return f"The server did not answer within {timeout_s:g} s. The counterfactuals go on: wait again."
+        return f"{seen[0].sentence} They go on: wait again, or cancel sweep {short(seen[0].sweep)}."
+
+    return _until_final(ask, late, rest=SWEEP_REST, timeout_s=timeout_s, sleep=sleep, clock=clock)
+
+
+def _until_final(
+    ask: Callable[[], Answer | None],
+    late: Callable[[], str],
+    *,
+    rest: float,
+    timeout_s: float | None,
+    sleep: Callable[[float], None],
+    clock: Callable[[], float],
+) -> Answer:
+    """The answer, once there is one. It is asked for again after `rest` times as long as it took.
+
+    Raises `NotEndedError`, which says what is `late`, after `timeout_s`, and what `ask` raises, of a server that does
+    not answer after half a minute.
+    """
+    ends_at = math.inf if timeout_s is None else clock() + timeout_s
+    failing_since: float | None = None
+    while True:
+        began, wait_s = clock(), POLL_EVERY_S
+        try:
+            answer = ask()
+        except (ServerUnreachableError, BusyError):
+            failing_since = began if failing_since is None else failing_since
+            if clock() > failing_since + STREAM_PATIENCE_S:
+                raise
+        else:
+            if answer is not None:
+                return answer
+            failing_since = None
+            wait_s = max(POLL_EVERY_S, rest * (clock() - began))
+        left_s = ends_at - clock()
+        if left_s <= 0.0:
+            raise NotEndedError(late())
+        sleep(min(wait_s, left_s))
 
 
 def _not_ended(ids: Sequence[str], timeout_s: float) -> str:
