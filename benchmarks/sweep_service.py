@@ -14,6 +14,7 @@ import torch
 from sqlalchemy import select
 
 from spec.job import JobSpec
+from spec.settings import Settings
 from store.db import connect, reading
 from store.tables import CurveChunk, Job
 from trainer.data import split
@@ -120,7 +121,7 @@ def jobs_of(api: httpx.Client, sweep_id: str) -> Iterator[dict[str, Any]]:
 def _epochs(home: Path, sweep_id: str) -> Iterator[Moment]:
     """When the record of the stack in this folder knew of epochs, some at once, and the least loss of those."""
     chunks = select(CurveChunk.at, CurveChunk.columns["val_loss"].label("losses"))
-    with reading(connect(f"sqlite:///{home / 'epochal.db'}")) as record:
+    with reading(connect(Settings.read({"EPOCHAL_HOME": str(home)}).database_url)) as record:
         for chunk in record.execute(chunks.join(Job, Job.id == CurveChunk.job_id).where(Job.sweep_id == sweep_id)):
             finite = (loss for loss in chunk.losses if loss is not None and math.isfinite(loss))
             yield Moment(chunk.at.timestamp(), len(chunk.losses), min(finite, default=math.inf), None)

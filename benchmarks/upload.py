@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.csv
 
 from epochal.client import Api
+from spec.settings import Settings
 from spec.views import DatasetView
 from store import db
 from store.tokens import TokenStore
@@ -82,7 +83,7 @@ def make(file: Path, rows: int, columns: int) -> None:
 @contextmanager
 def serving(home: Path) -> Iterator[tuple[psutil.Process, str, str]]:
     """Gunicorn with the API and a new database; its process, address and token."""
-    url = f"sqlite:///{home}/epochal.db"
+    url = Settings.read({"EPOCHAL_HOME": str(home)}).database_url
     db.migrate(url)
     engine = db.connect(url)
     token = TokenStore(engine).create(owner="bench")

@@ -60,7 +60,11 @@ class _Commands(typer.Typer):
         except OSError as error:
             if error.strerror is None or error.errno == errno.EPIPE:
                 raise
-            what = "Cannot write the answer" if error.filename is None else f"Cannot use {error.filename}"
+            what = "The system refused an operation"
+            if error.filename is not None:
+                what = f"Cannot use {error.filename}"
+            elif error.errno in (errno.ENOSPC, errno.EDQUOT):
+                what = "Cannot write the answer"
             typer.echo(f"epochal: {what}: {error.strerror}.", err=True)
             sys.exit(1)
 

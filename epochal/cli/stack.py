@@ -179,7 +179,8 @@ def worker(
     """
     settings = read_settings()
     missing = [name for name in OF_A_CLUSTER if not os.environ.get(name)]
-    if missing and not (settings.broker_url and Path(settings.home, "epochal.db").exists()):
+    record = settings.database_file
+    if missing and not (settings.broker_url and record is not None and record.exists()):
         raise WrongUseError(
             f"{', '.join(missing)}: not set. A worker needs the database, the broker and the files of its cluster: see "
             "docs/operations.md. On one machine, `epochal up --workers N` starts workers of its own."
@@ -203,8 +204,9 @@ def _demand_home(home: Path) -> None:
     """Make the folder of the stack. Raises `WrongUseError` when nothing can be written there."""
     try:
         Home(home).create()
-        with tempfile.TemporaryFile(dir=home):
-            pass
+        with tempfile.TemporaryFile(dir=home) as file:
+            file.write(b"x")  # a full disk takes a file, and no byte of it
+            file.flush()
     except OSError as error:
         raise WrongUseError(
             f"Cannot write to {home}: {error.strerror}. EPOCHAL_HOME names another folder for the stack."

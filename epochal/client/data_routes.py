@@ -10,7 +10,7 @@ from spec.ensemble import EnsembleView
 from spec.schema import Task
 from spec.views import DatasetPage, DatasetRows, DatasetSummary, DatasetView, ModelFormat, Predictions
 
-from .own_files import opened
+from .own_files import name_of, opened
 from .transport import Body, Transport, path_of, read
 from .uploads import OnProgress, upload
 
@@ -42,7 +42,7 @@ class DataRoutes:
                     "POST",
                     path,
                     data={**fields, "with_input": _field(with_input)},
-                    files={"file": (file.name, stream)},
+                    files={"file": (name_of(file), stream)},
                 )
         except httpx.TransportError as error:
             raise self._transport.unreachable(error) from error

@@ -11,7 +11,7 @@ import httpx
 from spec.views import DatasetView, UploadView
 
 from ..errors import BadFileError, BusyError, ConflictError, NotFoundError
-from .own_files import opened
+from .own_files import name_of, opened
 from .transport import RETRY_WAITS_S, Body, Transport, path_of, raise_for_status, read
 
 RESUME_WAITS_S = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0)
@@ -30,7 +30,7 @@ def upload(transport: Transport, file: Path, purpose: Body, on_progress: OnProgr
     """The data set that the file becomes. Raises `BadFileError`, and what `Transport.request` raises."""
     with opened(file) as stream:
         sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
-        return _Upload(transport, stream, sha256, file.name, on_progress).run(purpose)
+        return _Upload(transport, stream, sha256, name_of(file), on_progress).run(purpose)
 
 
 class _Upload:

@@ -1,5 +1,6 @@
 """The folder of an embedded stack: its lock, token, addresses and logs."""
 
+import errno
 import fcntl
 import json
 import os
@@ -13,7 +14,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from html import escape
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from ..errors import AlreadyUpError, StackError
 
@@ -69,7 +70,7 @@ class Home:
         self.logs.mkdir(exist_ok=True)
         with self._lock_file.open("a+") as file:
             patience_ends = time.monotonic() + LOCK_PATIENCE_S
-            while not _try_lock(file.fileno(), fcntl.LOCK_EX):
+            while not _try_lock(file, fcntl.LOCK_EX):
                 if time.monotonic() > patience_ends:
                     self.refuse_if_up()
                 time.sleep(0.05)
@@ -83,7 +84,7 @@ class Home:
         """The process id of the stack that is up here; None when there is none, or when it has just begun to start."""
         try:
             with self._lock_file.open() as file:
-                if _try_lock(file.fileno(), fcntl.LOCK_SH):
+                if _try_lock(file, fcntl.LOCK_SH):
                     return None
                 return int(file.read().partition(" ")[0] or 0) or None
         except FileNotFoundError:
@@ -188,11 +189,19 @@ def _fits_a_socket(path: Path) -> bool:
     return len(os.fsencode(path)) < SOCKET_PATH_LIMIT
 
 
-def _try_lock(descriptor: int, kind: int) -> bool:
+def _try_lock(file: IO[str], kind: int) -> bool:
+    """Whether the lock is ours now. Raises `StackError` where the file system has no locks."""
     try:
-        fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
+        fcntl.flock(file, kind | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
+    except OSError as error:
+        if error.errno not in (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP):
+            raise
+        raise StackError(
+            f"The file system of {file.name} has no locks ({error.strerror}), and a stack needs one: "
+            "set EPOCHAL_HOME to a folder on a disk of this machine."
+        ) from error
     return True
 
 

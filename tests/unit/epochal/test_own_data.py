@@ -3,6 +3,7 @@
 import hashlib
 import io
 import json
+import os
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -159,9 +160,15 @@ def test_a_file_that_is_there_is_not_sent_again(people: Path) -> None:
 
 @pytest.mark.parametrize(
     "faults",
-    [[httpx.WriteError("cut")] * 6, [httpx.ReadError("cut"), httpx.ConnectError("away")], [503, 502, 408], [409, 404]],
+    [
+        [httpx.WriteError("cut")] * 6,
+        [httpx.ReadError("cut"), httpx.ConnectError("away")],
+        [503, 502, 408],
+        [409, 404],
+        [httpx.Response(504, text="<html>")],
+    ],
 )
-def test_a_line_that_breaks_is_taken_up_again(people: Path, faults: list[Exception | int]) -> None:
+def test_a_line_that_breaks_is_taken_up_again(people: Path, faults: list[Exception | int | httpx.Response]) -> None:
     server = Taking(*(problem(fault) if isinstance(fault, int) else fault for fault in faults))
     with api_of(server) as client:
         assert client.upload(people).id == DATASET
@@ -197,6 +204,33 @@ def test_an_upload_that_cannot_be_says_why(tmp_path: Path) -> None:
 
     with api_of(gone) as client, pytest.raises(ServerUnreachableError):
         client.upload(tmp_path / "f.csv")
+
+
+def test_a_pipe_or_a_device_is_refused_before_it_is_read(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.csv")
+    with api_of(lambda _: answer(dataset())) as client:
+        for file in (tmp_path / "pipe.csv", Path(os.devnull)):
+            with pytest.raises(BadFileError, match=rf"{file} is a pipe or a device.*save"):
+                client.upload(file)
+            with pytest.raises(BadFileError, match="pipe or a device"):
+                client.predict_file(ID, file)
+
+
+def test_a_file_whose_name_is_no_utf_8_is_sent_with_characters_in_place_of_bytes(people: Path) -> None:
+    odd = people.rename(people.with_name(os.fsdecode(b"caf\xe9.csv")))
+    server = Taking()
+    with api_of(server) as client:
+        assert client.upload(odd).id == DATASET
+    assert json.loads(server.asked[1].content)["file"] == "caf\ufffd.csv"
+    sent = list[bytes]()
+
+    def predicted(request: httpx.Request) -> httpx.Response:
+        sent.append(request.read())
+        return answer({"predictions": ["a"]})
+
+    with api_of(predicted) as client:
+        client.predict_file(ID, odd)
+    assert "caf\ufffd.csv".encode() in sent[0]
 
 
 def test_the_upload_command_prints_the_id_and_what_to_know(
@@ -285,13 +319,36 @@ def test_the_columns_of_a_file_stand_before_its_predictions(
 def test_rows_in_json_are_predicted_in_pieces(
     tmp_path: Path, served: Callable[..., list[httpx.Request]], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    rows = [{"age": 1, "city": "Oslo"}] * 1000 + [{"age": 2, "city": None}]
+    rows = [{"age": 1, "city": "Oslo"}] * 10_000 + [{"age": 2, "city": None}]
     (tmp_path / "new.json").write_text(json.dumps(rows))
-    asked = served(answer({"predictions": ["a"] * 1000}), answer({"predictions": ["b"]}))
+    asked = served(answer({"predictions": ["a"] * 10_000}), answer({"predictions": ["b"]}))
     cli_models.predict(ID, tmp_path / "new.json", with_input=True)
-    assert [len(json.loads(request.content)["rows"]) for request in asked] == [1000, 1]
+    assert [len(json.loads(request.content)["rows"]) for request in asked] == [10_000, 1]
     lines = capsys.readouterr().out.splitlines()
     assert (lines[0], lines[1], lines[-1]) == ("age,city,prediction", "1,Oslo,a", "2,,b")
+
+
+def test_rows_in_json_of_two_requests_are_one_answer_whose_messages_name_the_right_row(
+    tmp_path: Path, served: Callable[..., list[httpx.Request]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "new.json").write_text(json.dumps([[1.0]] * 10_002))
+    first, rest = {"predictions": [1.0] * 10_000}, {"predictions": [2.0] * 2, "warnings": ["Far off."]}
+    served(answer(first), answer(rest))
+    cli_models.predict(ID, tmp_path / "new.json", as_json=True)
+    printed = capsys.readouterr()
+    assert (len(json.loads(printed.out)["predictions"]), printed.err) == (10_002, "Rows 10001 to 10002: Far off.\n")
+    served(answer(first), problem(422, errors=[{"path": "rows.1.age", "message": "is missing"}]))
+    with pytest.raises(BadSpecError, match=r"rows\.10001\.age: is missing"):
+        cli_models.predict(ID, tmp_path / "new.json")
+
+
+def test_rows_without_names_have_no_columns_to_write_before_predictions(
+    tmp_path: Path, served: Callable[..., list[httpx.Request]]
+) -> None:
+    served()
+    (tmp_path / "mixed.json").write_text(json.dumps([{"age": 1}, [2]]))
+    with pytest.raises(BadFileError, match="without --with-input"):
+        cli_models.predict(ID, tmp_path / "mixed.json", with_input=True)
 
 
 @pytest.mark.parametrize(

@@ -315,17 +315,32 @@ def test_a_home_that_cannot_be_written_to_is_named(
     assert "Cannot write to /dev/null/home: Not a directory. EPOCHAL_HOME names" in capsys.readouterr().err
 
 
-def test_an_answer_that_cannot_be_written_is_a_sentence(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+def test_a_home_on_a_full_disk_is_named(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    full = os.open("/dev/full", os.O_WRONLY)
+    monkeypatch.setattr("tempfile.TemporaryFile", lambda **_: os.fdopen(full, "wb"))
+    monkeypatch.setattr(os, "umask", lambda _: 0)
+    assert run("up", "--detach") == 2
+    assert "home: No space left on device. EPOCHAL_HOME names" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("number", "said"),
+    [
+        (errno.ENOSPC, "Cannot write the answer: No space left on device."),
+        (errno.EMFILE, "The system refused an operation: Too many open files."),
+    ],
+)
+def test_what_the_system_refuses_is_a_sentence(
+    number: int, said: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def echo(*_: object, **how: object) -> None:
         if not how.get("err"):
-            raise OSError(errno.ENOSPC, "No space left on device")
+            raise OSError(number, os.strerror(number))
         sys.stderr.write(str(_[0]))
 
     monkeypatch.setattr(typer, "echo", echo)
     assert run("--version") == 1
-    assert capsys.readouterr().err == "epochal: Cannot write the answer: No space left on device."
+    assert capsys.readouterr().err == f"epochal: {said}"
 
 
 def test_one_fault_is_said_once() -> None:
@@ -344,6 +359,19 @@ def test_a_worker_needs_the_record_the_broker_and_the_files_of_its_cluster(
     monkeypatch.delenv(missing)
     assert run("worker") == 2
     assert f"{missing}: not set" in capsys.readouterr().err
+
+
+def test_a_worker_of_a_cluster_is_not_joined_with_the_files_of_an_old_stack(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.setenv("EPOCHAL_HOME", str(tmp_path))
+    (tmp_path / "epochal.db").touch()
+    monkeypatch.setenv("EPOCHAL_DATABASE_URL", "postgresql+psycopg://lab/epochal")
+    monkeypatch.setenv("EPOCHAL_BROKER_URL", "redis://lab")
+    monkeypatch.delenv("EPOCHAL_FILES_URL", raising=False)
+    monkeypatch.setattr(os, "execve", lambda *_: None)
+    assert run("worker") == 2
+    assert "EPOCHAL_FILES_URL: not set" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("arguments", [(), ("x", "--project", "p"), ("--project", "p", "--all")])

@@ -1,3 +1,6 @@
+import errno
+import fcntl
+import os
 import platform
 import stat
 import tempfile
@@ -141,3 +144,17 @@ def test_where_no_folder_can_take_a_socket_the_ways_out_are_named(
     monkeypatch.setattr(tempfile, "mkdtemp", refuse)
     with pytest.raises(StackError, match=r"EPOCHAL_HOME.*TMPDIR"), Home(tmp_path / ("d" * 120)).socket("valkey.sock"):
         pass
+
+
+@pytest.mark.parametrize("number", [errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP])
+def test_a_file_system_without_locks_is_said_with_the_cure(
+    number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    with pytest.raises(StackError, match=rf"{tmp_path}.* has no locks.*EPOCHAL_HOME"), Home(tmp_path).lock():
+        pass
+    with pytest.raises(StackError, match="has no locks"):
+        Home(tmp_path).up()
