@@ -14,6 +14,12 @@ MOST_ROWS = 10_000
 MOST_CELLS = 500_000
 """Most values in one request, which holds 32 MiB."""
 
+_NARROWER: Mapping[str, str] = {
+    **{"datetime64[ns]": "datetime64[us]", "timedelta64[ns]": "timedelta64[us]"},
+    **dict.fromkeys(("float128", "float96", "longdouble"), "float64"),
+}
+"""Types of NumPy that Python does not have, and what they become."""
+
 
 def rows_of(data: Any) -> list[Any]:
     """The rows of a frame, an array [rows, columns], or a sequence of rows; one object is one row.
@@ -27,7 +33,7 @@ def rows_of(data: Any) -> list[Any]:
     if hasattr(data, "tolist"):
         if data.ndim < 2:
             raise WrongUseError(f"An array of rows has two axes or more, [rows, columns]; this one has {data.ndim}.")
-        return [_plain(row) for row in data.tolist()]
+        return [_plain(row) for row in _listed(data)]
     if isinstance(data, Sequence) and not isinstance(data, str | bytes):
         return [_plain(row) for row in data]
     raise WrongUseError(f"Rows are a list of rows, an array or a frame, not {type(data).__name__}.")
@@ -78,13 +84,21 @@ def _plain(value: Any) -> Any:
         return value
     if isinstance(value, Mapping):
         return {str(name): _plain(one) for name, one in value.items()}
+    if isinstance(value, bytes):
+        return value.decode(errors="replace")
     if hasattr(value, "tolist"):  # NumPy
-        return _plain(value.tolist())
+        return _plain(_listed(value))
     if hasattr(value, "total_seconds"):
         return _plain(value.total_seconds())
     if hasattr(value, "isoformat"):
         return value.isoformat()
     return [_plain(one) for one in value] if isinstance(value, list | tuple) else str(value)
+
+
+def _listed(value: Any) -> Any:
+    """A scalar or an array of NumPy as Python has it, which has neither nanoseconds nor longer doubles."""
+    narrower = _NARROWER.get(str(getattr(value, "dtype", "")))
+    return (value if narrower is None else value.astype(narrower)).tolist()
 
 
 def _cells(row: Any) -> int:

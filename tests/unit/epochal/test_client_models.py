@@ -2,6 +2,7 @@
 
 import io
 import json
+import math
 import sys
 import types
 from datetime import UTC, datetime
@@ -78,6 +79,14 @@ def test_a_curve_is_shown_as_a_picture_and_a_table() -> None:
         (np.array([[1.0, np.nan]]), [[1.0, None]]),
         (np.zeros((1, 1, 2, 1)), [[[[0.0], [0.0]]]]),
         ([[datetime(2026, 1, 2, tzinfo=UTC), float("inf")]], [["2026-01-02T00:00:00+00:00", "inf"]]),
+        (
+            [[np.datetime64("2026-01-02T03:04:05.5", "ns"), np.datetime64("NaT", "ns")]],
+            [["2026-01-02T03:04:05.500000", None]],
+        ),
+        ([[np.timedelta64(90, "s").astype("m8[ns]"), np.longdouble("0.5")]], [[90.0, 0.5]]),
+        (np.array([["2026-01-02"]], dtype="M8[ns]"), [["2026-01-02T00:00:00"]]),
+        (np.array([[0.5, np.nan]], dtype=np.longdouble), [[0.5, None]]),
+        ([[b"x", np.bytes_(b"y"), b"\xff"]], [["x", "y", "\ufffd"]]),
         (pd.DataFrame({"d": pd.to_timedelta([90, None], unit="s")}), [{"d": 90.0}, {"d": None}]),
         (
             pd.DataFrame(
@@ -116,6 +125,34 @@ def test_a_frame_is_known_by_its_methods() -> None:
 def test_features_and_targets_are_sent_as_arrays() -> None:
     with as_file(([[1.0, 2.0], [3.0, 4.0]], ["a", "b"])) as file, np.load(file, allow_pickle=False) as arrays:
         assert (arrays["X"].tolist(), arrays["y"].tolist()) == ([[1.0, 2.0], [3.0, 4.0]], ["a", "b"])
+
+
+@pytest.mark.parametrize(
+    ("given", "sent"),
+    [
+        (pd.Series(["a", "b"]), ["a", "b"]),
+        (pd.Series(["a", "b"], dtype=object), ["a", "b"]),
+        (pd.Series([1, 2], dtype="Int64"), [1, 2]),
+        (pd.Series([True, False], dtype="boolean"), [True, False]),
+        (pd.Series([1, None], dtype="Int64"), [1.0, math.nan]),
+        (pd.Series([np.int8(1), 0.5, None], dtype=object), [1.0, 0.5, math.nan]),
+        (pd.DataFrame({"a": [1.5, 2.0], "b": [True, False]}), [[1.5, 1.0], [2.0, 0.0]]),
+    ],
+)
+def test_texts_and_numbers_of_pandas_are_sent_as_arrays(given: Any, sent: list[Any]) -> None:
+    with as_file(([[1.0]] * len(sent), given)) as file, np.load(file, allow_pickle=False) as arrays:
+        np.testing.assert_equal(arrays["y"].tolist(), sent)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [["a", None], [1, "a"], [b"a", b"b"], [2**70, 1], [[1.0], [2.0]]],
+    ids=["a gap", "two kinds", "bytes", "too large", "lists"],
+)
+def test_what_is_neither_numbers_nor_texts_is_refused_with_the_cure(given: list[Any]) -> None:
+    said = "y is no array of numbers, nor one of texts without gaps: send a frame"
+    with pytest.raises(BadFileError, match=said), as_file(([[1.0], [2.0]], pd.Series(given, dtype=object))):
+        pass
 
 
 @pytest.mark.parametrize("x", [[[1.0], [1.0, 2.0]], [[{}], [{}]]], ids=["ragged", "objects"])
@@ -205,6 +242,10 @@ def test_predictions_are_arrays_and_a_frame() -> None:
     assert numbers.to_frame().columns.tolist() == ["prediction_0", "prediction_1"]
     assert numbers.probabilities is None
     assert numbers[11] == [1.0, 2.0]
+    assert numbers.values is numbers.values
+    copied = np.array(numbers)
+    copied[0] = 9.0
+    assert numbers[0] == [1.0, 2.0]
     assert "and 2 more" in repr(numbers)
     assert "2 more rows" in numbers._repr_html_()
 
