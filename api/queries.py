@@ -67,6 +67,11 @@ _IS_BOUND = "must be metric:number, such as val_accuracy:0.9"
 
 
 Bound = Annotated[str, Field(json_schema_extra={"pattern": _BOUND})]
+IdPart = Annotated[
+    str,
+    AfterValidator(partial(_like, "id", _ID_PART, "must be 4 or more of the digits 0 to 9, a to f and - of an id")),
+    Field(json_schema_extra={"pattern": _ID_PART}),
+]
 
 
 class JobsQuery(JobsMeant):
@@ -105,17 +110,7 @@ class JobsQuery(JobsMeant):
     sweep: Annotated[
         UUID | Literal["none"] | None, Field(description="Only jobs of this sweep; none: only jobs of no sweep.")
     ] = None
-    id: Annotated[
-        Annotated[
-            str,
-            AfterValidator(
-                partial(_like, "id", _ID_PART, "must be 4 or more of the digits 0 to 9, a to f and - of an id")
-            ),
-            Field(json_schema_extra={"pattern": _ID_PART}),
-        ]
-        | None,
-        Field(description="Only jobs whose id begins or ends so."),
-    ] = None
+    id: Annotated[IdPart | None, Field(description="Only jobs whose id begins or ends so.")] = None
     cursor: Annotated[
         Annotated[
             str,
@@ -239,13 +234,14 @@ class SweepsQuery(Frozen):
     ] = ()
     name: Annotated[Label | None, Field(description="Only sweeps of this name.")] = None
     search: Annotated[Label | None, Field(description="Only sweeps with this in their names, in any case.")] = None
+    id: Annotated[IdPart | None, Field(description="Only sweeps whose id begins or ends so.")] = None
     cursor: Annotated[UUID | None, Field(description="The `next` of the page before.")] = None
     limit: Annotated[int, Field(ge=1, le=200, description="Most sweeps on a page.")] = 50
 
     @property
     def filter(self) -> SweepFilter:
         """The same for the record."""
-        return SweepFilter(state=self.state, name=self.name, name_part=self.search)
+        return SweepFilter(state=self.state, name=self.name, name_part=self.search, id_part=self.id)
 
     @property
     def after(self) -> str | None:

@@ -117,6 +117,8 @@ class SweepFilter:
     name: str | None = None
     name_part: str | None = None
     """A part of the name, in small or capital letters."""
+    id_part: str | None = None
+    """The beginning or the end of the id: hexadecimal digits and dashes."""
 
 
 @dataclass(frozen=True)

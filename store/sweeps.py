@@ -15,6 +15,7 @@ from sqlalchemy import (
     func,
     insert,
     literal,
+    or_,
     select,
     tuple_,
     union_all,
@@ -443,10 +444,12 @@ _CURES: Mapping[SweepState, str] = {
 
 def _meant(wanted: SweepFilter) -> list[ColumnElement[bool]]:
     """The conditions of a filter."""
+    part = wanted.id_part
     return [
         *([Sweep.state.in_([state.value for state in wanted.state])] if wanted.state else []),
         *([] if wanted.name is None else [Sweep.name == wanted.name]),
         *([] if wanted.name_part is None else [Sweep.name.icontains(wanted.name_part, autoescape=True)]),
+        *([] if part is None else [or_(Sweep.id.startswith(part), Sweep.id.endswith(part))]),
     ]
 
 

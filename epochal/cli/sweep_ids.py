@@ -5,5 +5,6 @@ from typing import Annotated
 import typer
 
 SweepId = Annotated[
-    str, typer.Argument(metavar="ID", help="The sweep's id or its end, its name, or @last.", show_default=False)
+    str,
+    typer.Argument(metavar="ID", help="The sweep's id or its end, its name, @last, or @last~1.", show_default=False),
 ]

@@ -8,7 +8,7 @@ from rich.table import Table
 from spec.ensemble import EnsembleView
 
 from ..client import Api
-from ..client.find_sweeps import find_sweep
+from ..client.find import find_sweep
 from ..client.sweep_progress import value_text
 from ..client.words import DASH, number, short
 from .console import Json, print_json, print_model, screen

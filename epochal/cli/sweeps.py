@@ -16,7 +16,7 @@ from spec.sweep import SweepSpec
 from spec.sweep_views import SweepCheck, SweepView
 
 from ..client import Api
-from ..client.find_sweeps import find_sweep
+from ..client.find import find_sweep
 from ..client.sweep_progress import out_of
 from ..client.sweep_routes import parse_sweep
 from ..client.words import short

@@ -27,8 +27,7 @@ from .api import Api
 from .bars import console, shown
 from .dataset import Dataset
 from .fields import plain, space_paths, spec_with
-from .find import find_dataset, find_job
-from .find_sweeps import find_sweep
+from .find import find_dataset, find_job, find_sweep
 from .frames import as_file, is_frame, is_pair, looks_like_file
 from .job import Job
 from .specs import body_of

@@ -1,13 +1,14 @@
-"""What a user means: a job or a data set by its id, the beginning or the end of it, or its name; or `@last`, a job."""
+"""What a user means: a job, a sweep or a data set by an id, an end of it, or a name; or `@last`, a job or a sweep."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence, Sized
 from datetime import UTC
 from itertools import chain, islice
 
 from spec.dataset import BUILTIN, DATASET_ID
 from spec.meant import did_you_mean
 from spec.newer import NewerView
+from spec.sweep_views import SweepSummary
 from spec.views import JobView
 
 from ..errors import AmbiguousError, NotFoundError
@@ -15,7 +16,7 @@ from .api import Api
 from .words import label, short_ids
 
 CANDIDATES = 10
-"""Most jobs that are listed when several fit."""
+"""Most jobs or sweeps that are listed when several fit."""
 
 _FULL = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _PART = re.compile(r"[0-9a-f-]{4,36}", re.IGNORECASE)
@@ -30,7 +31,7 @@ def find_job(api: Api, given: str) -> str:
     if _FULL.fullmatch(given):
         return given.lower()
     if (last := _LAST.fullmatch(given)) is not None:
-        return _last(api, int(last[1] or 0), given)
+        return _last(api.jobs, int(last[1] or 0), given, "job")
     newer: list[NewerView] = []
     most = CANDIDATES + 1
     by_id = api.jobs(id_part=given.lower(), limit=most, newer=newer) if _PART.fullmatch(given) else ()
@@ -42,12 +43,36 @@ def find_job(api: Api, given: str) -> str:
             f"No job has the name {given}, or an id that begins or ends so: `epochal jobs` lists those there are."
         )
     if len(found) > 1:
-        many = f"more than {CANDIDATES}" if len(found) > CANDIDATES else str(len(found))
         raise AmbiguousError(
-            f"{given} fits {many} jobs; give the id of one, or @last for the newest of all:\n"
+            f"{given} fits {_many(found)} jobs; give the id of one, or @last for the newest of all:\n"
             + _candidates([*found.values()][:CANDIDATES])
         )
     return next(iter(found))
+
+
+def find_sweep(api: Api, given: str) -> str:
+    """The id of the sweep that `given` means; of a name it is the newest.
+
+    Raises `NotFoundError`, and `AmbiguousError` with the sweeps that fit.
+    """
+    if _FULL.fullmatch(given):
+        return given.lower()
+    if (last := _LAST.fullmatch(given)) is not None:
+        return _last(api.sweeps, int(last[1] or 0), given, "sweep")
+    newer: list[NewerView] = []
+    found = list(api.sweeps(name=given, limit=1, newer=newer))
+    if not found and _PART.fullmatch(given):
+        found = list(api.sweeps(id_part=given.lower(), limit=CANDIDATES + 1, newer=newer))
+    if newer:
+        raise NotFoundError(f"{given} fits {newer[0].id}. {newer[0].why}")
+    if not found:
+        raise NotFoundError(
+            f"No sweep has the name {given}, or an id that begins or ends so: `epochal sweep list` lists yours."
+        )
+    if len(found) > 1:
+        fits = "\n".join(f"  {one.id}  {one.name or ''}  {one.state.value}" for one in found[:CANDIDATES])
+        raise AmbiguousError(f"{given} fits {_many(found)} sweeps; give the id of one:\n{fits}")
+    return found[0].id
 
 
 def find_dataset(api: Api, given: str) -> str:
@@ -73,13 +98,17 @@ def find_dataset(api: Api, given: str) -> str:
     return found[0].id
 
 
-def _last(api: Api, back: int, given: str) -> str:
+def _many(found: Sized) -> str:
+    return f"more than {CANDIDATES}" if len(found) > CANDIDATES else str(len(found))
+
+
+def _last(listed: Callable[..., Iterator[JobView | SweepSummary]], back: int, given: str, what: str) -> str:
     newer: list[NewerView] = []
-    newest = next(islice(api.jobs(limit=back + 1, newer=newer), back, None), None)
+    newest = next(islice(listed(limit=back + 1, newer=newer), back, None), None)
     if newer:  # what is next in the list is not what is meant
         raise NotFoundError(f"{given} may be {newer[0].id}. {newer[0].why}")
     if newest is None:
-        raise NotFoundError(f"{given}: you have {'no job' if back == 0 else 'fewer jobs'}.")
+        raise NotFoundError(f"{given}: you have {f'no {what}' if back == 0 else f'fewer {what}s'}.")
     return newest.id
 
 

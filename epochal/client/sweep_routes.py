@@ -39,12 +39,17 @@ class SweepRoutes:
         self,
         *,
         state: SweepState | None = None,
+        name: str | None = None,
         search: str | None = None,
+        id_part: str | None = None,
         limit: int | None = None,
         newer: list[NewerView] | None = None,
     ) -> Iterator[SweepSummary]:
-        """Sweeps, newest first, page after page; `limit` in all. `search`: part of the name. `newer` as for jobs."""
-        query = {"state": state, "search": search}
+        """Sweeps, newest first, page after page; `limit` in all.
+
+        `search` is a part of the name, `id_part` the beginning or the end of an id. `newer` as for jobs.
+        """
+        query = {"state": state, "name": name, "search": search, "id": id_part}
         return self._transport.pages(
             SweepPage, "/sweeps", lambda page: page.sweeps, query=query, limit=limit, newer=newer
         )

@@ -61,9 +61,13 @@ def test_sweeps_are_filtered_by_state_and_name(both: Service) -> None:
         "search=width": [widths],
         "search=%25": [rates],
         "name=widths": [],
+        f"id={widths[-8:]}": [widths],
+        f"id={rates[:30]}&name=rates%20100%20%25": [rates],
+        f"id={widths}&state=cancelled": [],
     }.items():
         assert [one["id"] for one in shown(both, f"{SWEEPS}?{query}")["sweeps"]] == ids, query
     assert is_problem(both.ask("GET", f"{SWEEPS}?state=ended"), 422)["errors"][0]["path"] == "state.0"
+    assert is_problem(both.ask("GET", f"{SWEEPS}?id=%25%25%25%25"), 422)["errors"][0]["path"] == "id"
 
 
 @pytest.mark.parametrize(

@@ -41,3 +41,17 @@ def api_of(handle: Callable[[httpx.Request], httpx.Response]) -> Api:
 def client_of(handle: Callable[[httpx.Request], httpx.Response]) -> Client:
     """The same for handles."""
     return Client("http://api", "epo_x", transport=httpx.MockTransport(handle), sleep=lambda _: None)
+
+
+class Clock:
+    """Time that passes when somebody sleeps."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        """Let so many seconds pass."""
+        self.now += seconds

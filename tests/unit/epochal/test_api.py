@@ -1,4 +1,5 @@
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -7,8 +8,10 @@ import httpx
 import pytest
 
 from epochal.client import Api, Update
-from epochal.client.find import find_job
+from epochal.client.find import find_job, find_sweep
+from epochal.client.transport import Transport
 from epochal.errors import (
+    AmbiguousError,
     AnswerError,
     BadSpecError,
     BusyError,
@@ -25,7 +28,7 @@ from spec.newer import NewerView
 from spec.states import JobStatus
 from spec.views import JobView
 
-from .jobs import ID, api_of, view
+from .jobs import ID, Clock, api_of, view
 
 
 def client(*answers: httpx.Response | Exception, seen: list[httpx.Request] | None = None) -> Api:
@@ -108,6 +111,19 @@ def test_a_cancel_that_never_left_is_repeated() -> None:
     assert job.status is JobStatus.cancelled
 
 
+def test_a_request_that_found_no_connection_in_time_is_repeated_whatever_it_asks() -> None:
+    job = client(httpx.ConnectTimeout("timed out"), httpx.Response(202, json=view(status="cancelled"))).cancel("x")
+    assert job.status is JobStatus.cancelled
+
+
+def test_why_no_server_answers_is_said() -> None:
+    causes = [httpx.ConnectError("certificate has expired")] * 4
+    with pytest.raises(ServerUnreachableError, match=r"No server answers at http://api \(certificate has expired\)"):
+        client(*causes).job("x")
+    with pytest.raises(ServerUnreachableError, match=r"\(ReadTimeout\)"):
+        client(httpx.ReadTimeout("")).cancel("x")
+
+
 def test_a_server_that_stays_away_is_unreachable_with_exit_code_3() -> None:
     with pytest.raises(ServerUnreachableError, match="No server answers at http://api") as caught:
         client(*[httpx.ConnectError("no")] * 4).job("x")
@@ -135,6 +151,13 @@ def test_each_refusal_has_its_error(status: int, kind: type[AnswerError]) -> Non
 def test_a_busy_server_is_said_to_be_busy_after_the_last_try() -> None:
     with pytest.raises(BusyError):
         client(*[problem(503)] * 4).job("x")
+
+
+def test_a_page_of_a_proxy_that_does_not_reach_the_server_is_repeated_and_then_busy() -> None:
+    page = httpx.Response(502, text="<html>Bad Gateway</html>")
+    assert client(page, httpx.Response(200, json=view())).job("x").id == ID
+    with pytest.raises(BusyError, match=r"^api answered 502 Bad Gateway: .*Try again\.$"):
+        client(*[page] * 4).job("x")
 
 
 def test_an_answer_that_is_no_problem_document_is_still_an_error() -> None:
@@ -223,6 +246,43 @@ def test_a_broken_stream_is_taken_up_where_it_broke() -> None:
     assert [request.headers.get("Last-Event-ID") for request in seen] == [None, "7", "7"]
 
 
+def followed(clock: Clock, *answers: httpx.Response | Exception) -> list[Update]:
+    """The updates of a stream of a server that gives these answers, the last for ever."""
+    left = list(answers)
+
+    def handle(_: httpx.Request) -> httpx.Response:
+        answer = left.pop(0) if len(left) > 1 else left[0]
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    made = Transport("http://api", "", transport=httpx.MockTransport(handle), sleep=clock.sleep, clock=clock)
+    return list(made.stream("/jobs/x/stream"))
+
+
+def test_a_stream_that_was_quiet_for_an_hour_outlives_a_restart_of_the_server() -> None:
+    clock = Clock()
+
+    class Quiet(httpx.SyncByteStream):
+        def __iter__(self) -> Iterator[bytes]:
+            yield b": nothing new\n\n"
+            clock.sleep(3600.0)
+            raise httpx.ReadError("restarting")
+
+    away = (httpx.ConnectError("refused"), httpx.Response(503, text="<html>"))
+    ends = streamed("event: end\ndata: {}\n\n")
+    assert [update.kind for update in followed(clock, streamed(Quiet()), *away, streamed(Quiet()), *away, ends)] == [
+        "end"
+    ]
+
+
+def test_a_stream_of_a_server_that_stays_away_is_given_up_after_half_a_minute() -> None:
+    clock = Clock()
+    with pytest.raises(ServerUnreachableError, match="refused"):
+        followed(clock, httpx.ConnectError("refused"))
+    assert clock.now == pytest.approx(30.5)
+
+
 def test_a_job_id_cannot_leave_its_path() -> None:
     seen: list[httpx.Request] = []
     client(httpx.Response(200, json=view()), seen=seen).job("../../healthz?x")
@@ -243,10 +303,28 @@ def test_the_embedded_stack_is_found_by_itself(tmp_path: Path, monkeypatch: pyte
         Api()
 
 
-def test_an_address_that_is_no_url_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("EPOCHAL_URL", "http://[::")
+@pytest.mark.parametrize("url", ["http://[::", "http://here:port", "http://here:99999", "http://here:0", "http://:80"])
+def test_an_address_that_is_no_url_is_named(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EPOCHAL_URL", url)
     with pytest.raises(WrongUseError, match="EPOCHAL_URL, is not valid"):
         Api()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("ALL_PROXY", "socks5://127.0.0.1:1"),
+        ("https_proxy", "nonsense://here"),
+        ("SSL_CERT_FILE", "/nowhere/ca.pem"),
+        ("SSL_CERT_FILE", os.devnull),
+    ],
+)
+def test_a_proxy_or_a_certificate_that_cannot_be_used_is_named(
+    name: str, value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(WrongUseError, match=rf"No connection to https://api can be made: .*Look at .*\b{name}"):
+        Api("https://api", "epo_x")
 
 
 def test_the_embedded_stack_s_token_goes_to_no_other_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -304,3 +382,36 @@ def test_a_job_that_a_newer_release_wrote_is_named_and_another_is_not_taken_for_
     for given in ("@last", "theirs"):
         with pytest.raises(NotFoundError, match=r"2a91c8\. A newer release"):
             find_job(client(*(httpx.Response(200, json=page) for page in pages)), given)
+
+
+def summary(sweep_id: str, **changed: Any) -> dict[str, Any]:
+    """A sweep in a list, as the API answers it."""
+    return {
+        **{"id": sweep_id, "name": "rates", "state": "running", "message": None, "method": "random", "links": {}},
+        **{"objective": "val_loss", "most_trials": 8, "proposed": 8, "best": None, "finished_at": None},
+        **{"created_at": "2026-01-01T00:00:00Z", **changed},
+    }
+
+
+def test_a_sweep_is_asked_for_by_its_name_and_by_an_end_of_its_id() -> None:
+    older = ID[:-1] + "0"
+    sweeps = [summary(ID), summary(older)]
+    asked: list[dict[str, str]] = []
+
+    def handle(request: httpx.Request) -> httpx.Response:
+        query = dict(request.url.params)
+        asked.append(query)
+        named = [one for one in sweeps if query.get("name") in (None, one["name"])]
+        fits = [one for one in named if one["id"].startswith(part := query.get("id", "")) or one["id"].endswith(part)]
+        return httpx.Response(200, json={"sweeps": fits[: int(query["limit"])], "next": None})
+
+    with api_of(handle) as api:
+        assert (find_sweep(api, "rates"), find_sweep(api, "@last"), find_sweep(api, "@last~1")) == (ID, ID, older)
+        assert find_sweep(api, older[-8:].upper()) == older
+        assert asked[-1] == {"id": older[-8:], "limit": "11"}
+        with pytest.raises(AmbiguousError, match=rf"fits 2 sweeps; give the id of one:\n  {ID}  rates  running"):
+            find_sweep(api, ID[:8])
+        with pytest.raises(NotFoundError, match="fewer sweeps"):
+            find_sweep(api, "@last~2")
+        with pytest.raises(NotFoundError, match="No sweep has the name losses"):
+            find_sweep(api, "losses")
