@@ -199,8 +199,9 @@ class Client:
 
         `base` is a spec as `submit` takes it, and `space` the fields that vary: lists of values, `{"uniform": [a, b]}`,
         `{"log_uniform": [a, b]}`, `{"integers": [a, b]}`; a field of a part may stand alone (`hidden`). Without a
-        space, `base` is a whole sweep or the path of its file. `options` are the other fields (docs/sweeps.md).
-        Raises `BadSpecError`, which names every field at fault.
+        space, `base` is a whole sweep or the path of its file. `options` are the other fields (docs/sweeps.md); in
+        place of a space also `method="given", configurations=[{"learning_rate": 0.1}]`. Raises `BadSpecError`, which
+        names every field at fault.
         """
         return Sweep(self, self.api.submit_sweep(self._sweep_body(base, space, target, options), key=key))
 
@@ -253,17 +254,23 @@ class Client:
         """The fields of a sweep, from its parts or as a whole."""
         if isinstance(base, SweepSpec):
             return {**sweep_body(base), **plain(options)}
-        if space is not None:
+        others: dict[str, Any] = plain(options)
+        if space is not None or "configurations" in others:
             if isinstance(base, Mapping):
                 (body,) = self._bodies([{}], target, base)
             else:
                 (body,) = self._bodies([base], target, {})
-            return {"base": body, "space": space_paths(plain(space)), **plain(options)}
+            if isinstance(given := others.get("configurations"), list):
+                others["configurations"] = [space_paths(one) if isinstance(one, Mapping) else one for one in given]
+            return {"base": body, "space": space_paths(plain(space or {})), **others}
         whole = _read(base)[0] if isinstance(base, str | Path) else base
-        if isinstance(whole, JobSpec) or "space" not in whole:
-            raise WrongUseError("A sweep needs a space: the fields that vary, such as {'learning_rate': [0.1, 0.01]}.")
+        if isinstance(whole, JobSpec) or not {"space", "configurations"} & whole.keys():
+            raise WrongUseError(
+                "A sweep needs a space: the fields that vary, such as {'learning_rate': [0.1, 0.01]}; "
+                "or with method='given' configurations=[{'learning_rate': 0.1}, ...]."
+            )
         (body,) = self._bodies([whole.get("base", {})], target, {})
-        return {**whole, "base": body, **plain(options)}
+        return {**whole, "base": body, **others}
 
     def _body(self, spec: Spec, dataset: Callable[[str | Path], Any]) -> dict[str, Any]:
         if isinstance(spec, JobSpec):

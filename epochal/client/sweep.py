@@ -1,7 +1,7 @@
 """A sweep as a handle: how far it is, its best configuration, its table, and what can be asked of it."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -144,24 +144,26 @@ class Sweep:
     def to_frame(self) -> "pd.DataFrame":
         """A pandas DataFrame, a row per configuration by its number. Raises `WrongUseError` without pandas."""
         rows = self.trials()
-        names = dict.fromkeys(name for row in rows for name in (*self.view.spec.space, *row.configuration))
+        names = self._parameters(rows)
         columns: dict[str, list[Any]] = {"trial": [row.number for row in rows]}
         columns |= {name: [row.configuration.get(name) for row in rows] for name in names}
         columns |= {
             "score": [row.score for row in rows],
             "deviation": [row.deviation for row in rows],
             "state": [row.state.value for row in rows],
-            "epochs": [row.epochs for row in rows],
+            "epochs trained" if "epochs" in names else "epochs": [row.epochs for row in rows],
         }
         measured = dict.fromkeys(name for row in rows for name in row.metrics or ())
-        columns |= {name: [(row.metrics or {}).get(name) for row in rows] for name in measured}
+        columns |= {name: [(row.metrics or {}).get(name) for row in rows] for name in measured if name not in columns}
         return frame_of(columns).set_index("trial")
 
     def plot(self, *, axes: "Mapping[str, Axes] | None" = None) -> "Mapping[str, Axes]":
         """Draw the score against each parameter that is a number; `axes` by parameter, by default new ones."""
         space = self.view.spec.space
         rows = [row for row in self.trials() if row.score is not None]
-        numbers = [name for name in space if all(_is_number(row.configuration.get(name)) for row in rows)]
+        numbers = [
+            name for name in self._parameters(rows) if all(_is_number(row.configuration.get(name)) for row in rows)
+        ]
         if not (rows and numbers):
             raise WrongUseError("There is nothing to draw: no parameter is a number, or no configuration has a score.")
         if axes is None:
@@ -173,10 +175,14 @@ class Sweep:
         for name, ax in axes.items():
             places = [row.configuration.get(name, float("nan")) for row in rows]
             ax.scatter(places, [row.score or 0.0 for row in rows], s=12, alpha=0.7)
-            ax.set_xscale("log" if hasattr(space[name], "log_uniform") else "linear")
+            ax.set_xscale("log" if hasattr(space.get(name), "log_uniform") else "linear")
             ax.set_xlabel(name)
             ax.set_ylabel(self.view.objective.replace("_", " "))
         return axes
+
+    def _parameters(self, rows: Sequence[TrialView]) -> list[str]:
+        """The fields that vary, by the space or by the configurations that were given."""
+        return list(dict.fromkeys([*self.view.spec.space, *(name for row in rows for name in row.configuration)]))
 
     def learn(self, view: SweepView) -> Self:
         """Take what the service has just said of it."""
@@ -196,7 +202,7 @@ class Sweep:
 
     def _repr_html_(self) -> str:
         view = self.view
-        names = [*view.spec.space]
+        names = self._parameters(view.leaderboard)
         rows = [
             (
                 f"#{one.number}",

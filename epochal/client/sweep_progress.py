@@ -14,6 +14,7 @@ from rich.text import Text
 from spec.states import JobStatus, TrialState
 from spec.sweep_views import SweepSummary, SweepView
 
+from .fields import KINDS
 from .words import html_table, metric
 
 Show = Callable[[SweepView], None]
@@ -86,11 +87,13 @@ def leaders(sweep: SweepView) -> list[tuple[str, ...]]:
 
 
 def value_text(value: Any) -> str:
-    """A value of a configuration."""
+    """A value of a configuration, such as `sgd (momentum 0.9)`."""
     if isinstance(value, float):
         return f"{value:.4g}"
     if isinstance(value, dict):
-        return str(value.get("type") or value.get("name") or value)
+        kind = next((str(value[name]) for name in KINDS if name in value), "")
+        rest = ", ".join(f"{name} {value_text(one)}" for name, one in value.items() if name not in KINDS)
+        return f"{kind} ({rest})" if kind and rest else kind or rest or "{}"
     return str(value)
 
 

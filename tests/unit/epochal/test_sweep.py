@@ -5,16 +5,19 @@ import json
 from typing import Any
 
 import httpx
+import numpy as np
 import pytest
+from matplotlib.figure import Figure
 from rich.console import Console
 
-from epochal.client.sweep_progress import Pace, drawn, facts
+from epochal.client.sweep_progress import Pace, drawn, facts, value_text
+from epochal.client.waiting import wait_for_sweep
 from epochal.errors import BadSpecError, NotEndedError, NotFoundError, WrongUseError
 from spec.states import JobStatus, SweepState, TrialState
 from spec.sweep import SweepSpec
 from spec.sweep_views import SweepView
 
-from .jobs import client_of
+from .jobs import Clock, api_of, client_of
 
 ID = "0193a5b2-7c1e-7d31-a7b4-5d0c4f2a91c7"
 SPEC = {"base": {"dataset": "iris"}, "space": {"learning_rate": {"log_uniform": [0.01, 0.1]}}, "trials": 8}
@@ -75,6 +78,60 @@ def test_a_base_and_a_space_are_a_sweep_and_fields_of_parts_stand_alone() -> Non
     assert server.bodies[-1]["trials"] == 9
 
 
+def given(**changed: Any) -> dict[str, Any]:
+    """A sweep of three configurations, as the API answers it."""
+    listed = [{"learning_rate": 0.1, "epochs": 7}, {"learning_rate": 0.01}, {}]
+    spec = {"base": {"dataset": "iris"}, "method": "given", "configurations": listed}
+    return sweep(spec=SweepSpec.model_validate(spec).model_dump(mode="json"), method="given", **changed)
+
+
+def test_given_configurations_are_a_sweep_as_a_whole_or_beside_a_base() -> None:
+    server = Server(given())
+    client = client_of(server)
+    client.sweep({"base": {"dataset": "iris"}, "method": "given", "configurations": [{"learning_rate": 0.1}, {}]})
+    assert server.bodies[-1]["configurations"] == [{"learning_rate": 0.1}, {}]
+    client.sweep({"dataset": "iris"}, method="given", configurations=[{"hidden": [4]}, {"lr": np.float64(0.5)}])
+    assert server.bodies[-1]["configurations"] == [{"architecture.hidden": [4]}, {"learning_rate": 0.5}]
+    assert server.bodies[-1]["base"]["dataset"] == {"name": "iris"}
+
+
+def test_given_configurations_are_drawn_and_tabled_with_what_they_vary() -> None:
+    trial = {name: value for name, value in standing(0, 0.5).items() if name not in ("low", "high", "scores")}
+    metrics = {"val_loss": 0.5, "learning_rate": 0.09}
+    trials = [
+        {**trial, "number": number, "configuration": one, "metrics": metrics, "epochs": 3}
+        for number, one in enumerate(given()["spec"]["configurations"])
+    ]
+
+    def handle(request: httpx.Request) -> httpx.Response:
+        is_list = request.url.path.endswith("/trials")
+        return httpx.Response(200, json={"trials": trials, "next": None} if is_list else given(state="finished"))
+
+    found = client_of(handle).find_sweep(ID)
+    frame = found.to_frame()
+    assert frame["learning_rate"].tolist()[:2] == [0.1, 0.01]  # and not what the scheduler made of it
+    assert (frame["epochs"][0], frame["epochs trained"].tolist()) == (7, [3, 3, 3])
+    axes = {name: Figure().add_subplot() for name in ("learning_rate", "epochs")}
+    found.plot(axes=axes)
+    drawn_at = np.asarray(axes["learning_rate"].collections[0].get_offsets())
+    assert drawn_at[:2].tolist() == [[0.1, 0.5], [0.01, 0.5]]
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0.123456, "0.1235"),
+        ({"type": "sgd", "momentum": 0.9}, "sgd (momentum 0.9)"),
+        ({"type": "sgd"}, "sgd"),
+        ({"name": "xor", "noise": 0.25, "rows": 9}, "xor (noise 0.25, rows 9)"),
+        ({"a": 1}, "a 1"),
+        ([8, 4], "[8, 4]"),
+    ],
+)
+def test_values_of_a_configuration_are_told_apart(value: Any, text: str) -> None:
+    assert value_text(value) == text
+
+
 def test_what_is_no_sweep_is_refused_without_a_server() -> None:
     client = client_of(Server(sweep()))
     with pytest.raises(WrongUseError, match="space"):
@@ -101,6 +158,26 @@ def test_the_best_job_is_that_of_the_best_seed(objective: str, best: str) -> Non
     job = client_of(Server(sweep(objective=objective))).sweep(SPEC).best_job
     assert job is not None
     assert job.id == best
+
+
+def test_a_slow_server_that_fails_is_asked_again_soon_and_no_sleep_goes_past_the_timeout() -> None:
+    clock, slept = Clock(), list[float]()
+    answers = iter([httpx.ConnectError("restarting")] * 4 + [httpx.Response(200, json=sweep())] * 9)
+
+    def handle(_: httpx.Request) -> httpx.Response:
+        clock.sleep(2.0)
+        if isinstance(answer := next(answers), Exception):
+            raise answer
+        return answer
+
+    def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        clock.sleep(seconds)
+
+    with pytest.raises(NotEndedError, match="within 30 s"):
+        wait_for_sweep(api_of(handle), ID, lambda _: None, timeout_s=30.0, sleep=sleep, clock=clock)
+    assert slept == pytest.approx([0.3, 10.0, 7.7])
+    assert clock.now == pytest.approx(32.0)
 
 
 def test_the_pace_is_that_since_the_first_look() -> None:
