@@ -21,6 +21,11 @@ def batch_rows(spec: JobSpec, info: DatasetInfo) -> int:
 def epoch_steps(spec: JobSpec, info: DatasetInfo) -> int:
     """Optimizer steps of an epoch."""
     train, *_ = spec.split_rows(info)
+    return steps_of(spec, train)
+
+
+def steps_of(spec: JobSpec, train: int) -> int:
+    """Optimizer steps of an epoch of so many training rows."""
     return math.ceil(math.ceil(train / max(full_batch(spec, train), 1)) / spec.gradient_accumulation)
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from rich.console import RenderableType
 from rich.table import Table
 
+from spec.batch import steps_of
 from spec.views import Check
 
 from ..client.words import DASH
@@ -20,7 +21,9 @@ def check_card(check: Check) -> RenderableType:
     facts.add_row("rows", f"{check.train_rows:,} training, {check.validation_rows:,} validation{test}")
     facts.add_row("parameters", f"{check.parameters:,}")
     facts.add_row("memory", f"about {size(check.memory_bytes)}")
-    facts.add_row("training", f"at most {check.spec.epochs:,} epochs of {_steps(check):,} steps")
+    facts.add_row(
+        "training", f"at most {check.spec.epochs:,} epochs of {steps_of(check.spec, check.train_rows):,} steps"
+    )
     facts.add_row("result", "The job is valid; nothing was submitted.")
     return facts
 
@@ -36,9 +39,3 @@ def checks_table(checks: Iterable[Check]) -> Table:
         figures = (f"{rows:,}", f"{check.parameters:,}", size(check.memory_bytes), f"{check.spec.epochs:,}")
         table.add_row(str(place), one_line(check.spec.name or DASH), *figures)
     return table
-
-
-def _steps(check: Check) -> int:
-    """Updates of an epoch."""
-    batch = check.spec.batch_size
-    return 1 if isinstance(batch, str) else -(-check.train_rows // batch)

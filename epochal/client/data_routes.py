@@ -8,7 +8,7 @@ import httpx
 
 from spec.ensemble import EnsembleView
 from spec.schema import Task
-from spec.views import DatasetPage, DatasetRows, DatasetSummary, DatasetView, ModelFormat, Predictions
+from spec.views import DatasetImages, DatasetPage, DatasetRows, DatasetSummary, DatasetView, ModelFormat, Predictions
 
 from .own_files import name_of, opened
 from .transport import Body, Transport, path_of, read
@@ -110,6 +110,15 @@ class DataRoutes:
         """The first rows of a data set as they were read, at most 100."""
         path = path_of("datasets", dataset_id, "rows")
         return read(DatasetRows, self._transport.request("GET", path, query={"limit": str(limit)}))
+
+    def dataset_images(self, dataset_id: str, *, per_class: int = 4, limit: int = 20) -> DatasetImages:
+        """Some images of a data set: the first `per_class` of each class, `limit` in all, at most 500."""
+        path, query = path_of("datasets", dataset_id, "images"), {"per_class": per_class, "limit": limit}
+        return read(DatasetImages, self._transport.request("GET", path, query=query))
+
+    def dataset_image(self, dataset_id: str, row: int) -> bytes:
+        """One image of a data set as a PNG; rows count from 0."""
+        return self._transport.request("GET", path_of("datasets", dataset_id, "images", f"{row}.png")).content
 
     def delete_dataset(self, dataset_id: str) -> None:
         """Delete a data set that no job needs."""

@@ -4,7 +4,7 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from spec.schema import ColumnKind, Role, Task
-from spec.views import DatasetSummary, DatasetView
+from spec.views import DatasetImage, DatasetSummary, DatasetView
 
 from .curve import frame_of
 from .words import html_table, number
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 SHOWN = 3
 """Values of a category that are shown, the most frequent."""
+
+MOST_IMAGES = 500
+"""Most images that the service lists."""
 
 
 class Dataset:
@@ -85,6 +88,17 @@ class Dataset:
         first = self._api.dataset_rows(self.id, limit=rows)
         names = (*first.columns, *first.targets)
         return frame_of({name: [row[place] for row in first.rows] for place, name in enumerate(names)})
+
+    def images(self, per_class: int = 4) -> list[DatasetImage]:
+        """The first images of each class, 500 in all at most, each with its `row` and `label`.
+
+        Raises `NotFoundError` where rows are no images.
+        """
+        return self._api.dataset_images(self.id, per_class=per_class, limit=MOST_IMAGES).images
+
+    def image(self, row: int) -> bytes:
+        """One image as PNG; rows count from 0. Raises `NotFoundError` where there is none."""
+        return self._api.dataset_image(self.id, row)
 
     def delete(self) -> None:
         """Delete it. Raises `ConflictError` while a job that has not ended needs it."""

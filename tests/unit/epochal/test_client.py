@@ -13,7 +13,7 @@ import pytest
 from epochal.client import Api, Job
 from epochal.client import job as job_module
 from epochal.client.fields import fields, plain, spec_with
-from epochal.client.waiting import wait, wait_for_improvement
+from epochal.client.waiting import POLLED_AT_ONCE, wait, wait_for_improvement
 from epochal.errors import (
     BadFileError,
     BadSpecError,
@@ -26,7 +26,7 @@ from spec.job import JobSpec
 from spec.states import JobStatus
 from spec.views import JobView
 
-from .jobs import ID, api_of, client_of, view
+from .jobs import ID, Clock, api_of, client_of, view
 
 DATASET = f"ds_{'4' * 32}"
 SUMMARY = {
@@ -165,6 +165,14 @@ def test_many_jobs_are_lists_or_a_file_and_arguments_are_for_all(tmp_path: Path)
         client.submit([{"seed": 1}])  # type: ignore[arg-type]
 
 
+def test_a_name_in_many_specs_is_looked_up_once() -> None:
+    server = Server(listed=[view()])
+    client_of(server).submit_many([{"dataset": "people", "init_from": "4f2a91c7", "seed": seed} for seed in range(3)])
+    assert {(spec["dataset"]["id"], spec["init_from"]) for spec in server.sent["jobs"]} == {(DATASET, ID)}
+    last = [request.url.path.rsplit("/", 1)[-1] for request in server.asked]
+    assert (last.count("datasets"), last.count("bulk"), len(last)) == (1, 1, 4)  # a job by its id, and by its name
+
+
 def test_a_job_that_would_wait_for_ever_warns() -> None:
     client = client_of(lambda _: httpx.Response(201, json=view(warnings=["No worker has a GPU."])))
     with pytest.warns(UserWarning, match="No worker has a GPU"):
@@ -200,6 +208,20 @@ def test_a_job_of_a_list_gets_its_verdict_when_that_is_asked_for() -> None:
     assert [request.url.path for request in server.asked] == ["/api/v1/jobs", f"/api/v1/jobs/{ID}"]
     with pytest.raises(WrongUseError, match="not done"):
         list(client_of(server).jobs(status="done"))
+
+
+def test_jobs_of_a_list_are_asked_for_once_where_the_list_does_not_say_it() -> None:
+    diverged = view(status="failed", metrics={"train_loss": 0.5})
+    server = Server(listed=[view(status="succeeded", best=BEST), diverged], job={**diverged, "verdict": VERDICT})
+    jobs = list(client_of(server).jobs())
+    assert [(job.ended, job.best is None, job.metrics, job.name) for job in jobs] == [
+        (True, False, {}, None),
+        (True, True, {"train_loss": 0.5}, None),
+    ]
+    assert len(server.asked) == 1
+    assert jobs[1].verdict is not None
+    assert jobs[1].suggestion is not None
+    assert [request.url.path for request in server.asked] == ["/api/v1/jobs", f"/api/v1/jobs/{ID}"]
 
 
 def test_the_spec_of_a_job_of_a_list_has_its_rows_when_that_is_asked_for() -> None:
@@ -253,19 +275,6 @@ def test_a_job_is_found_by_its_name_or_the_end_of_its_id() -> None:
 # --- wait -------------------------------------------------------------------------------------------------------------
 
 
-class Clock:
-    """Time that passes when somebody sleeps."""
-
-    def __init__(self) -> None:
-        self.now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
-
-    def sleep(self, seconds: float) -> None:
-        self.now += seconds
-
-
 def waited(api: Api, ids: list[str], *, timeout_s: float | None = None) -> tuple[list[JobView], float]:
     clock = Clock()
     found = wait(api, ids, lambda _: None, timeout_s=timeout_s, sleep=clock.sleep, clock=clock)
@@ -299,6 +308,14 @@ def test_waiting_ends_after_the_timeout() -> None:
     with pytest.raises(NotEndedError, match=r"Job 4f2a91c7 has not ended within 2 s\. It goes on") as caught:
         waited(running, [ID], timeout_s=2.0)
     assert isinstance(caught.value, TimeoutError)
+
+
+def test_jobs_that_have_ended_are_not_waited_for() -> None:
+    def handle(request: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, json=view(id=request.url.path.rsplit("/", 1)[-1], status="succeeded"))
+
+    jobs, passed = waited(api_of(handle), [f"job-{place}" for place in range(2 * POLLED_AT_ONCE + 1)])
+    assert (len(jobs), passed) == (2 * POLLED_AT_ONCE + 1, 0.0)
 
 
 def test_ctrl_c_leaves_the_jobs_and_says_so(capsys: pytest.CaptureFixture[str]) -> None:
@@ -353,6 +370,18 @@ def test_a_data_set_shows_columns_gaps_classes_and_notes() -> None:
     assert (found.gaps, found.classes, found.target) == ({"age": 2}, {"a": 5}, "kind")
 
 
+def test_a_data_set_of_images_shows_them() -> None:
+    listed = [{"row": 7, "label": "cat", "href": "/x/7.png"}]
+    images = {"image": [1, 2, 2], "rows": 9, "classes": [], "black": 0.0, "white": 1.0, "images": listed}
+    server = Server(**{"images": images, "7.png": "PNG"})
+    (found,) = client_of(server).datasets()
+    (image,) = found.images(per_class=1)
+    assert (image.row, image.label) == (7, "cat")
+    assert dict(server.asked[-1].url.params) == {"per_class": "1", "limit": "500"}
+    assert json.loads(found.image(image.row)) == "PNG"
+    assert server.asked[-1].url.path == f"/api/v1/datasets/{DATASET}/images/7.png"
+
+
 def test_what_cannot_be_uploaded_is_named() -> None:
     client = client_of(Server())
     with pytest.raises(WrongUseError, match=r"a pair of arrays \(X, y\), not int"):
@@ -386,6 +415,18 @@ def test_a_job_is_improved_and_replayed_by_its_handle() -> None:
     assert json.loads(posted.content) == {"seeds": 3}
     assert job.replay().id == ID
     assert seen[-1].url.path == f"/api/v1/jobs/{ID}/replay"
+
+
+def test_waiting_for_an_improvement_outlives_a_server_that_is_away_for_a_while() -> None:
+    clock, asked = Clock(), iter(range(100))
+
+    def handle(_: httpx.Request) -> httpx.Response:
+        if next(asked) < 20:
+            raise httpx.ConnectError("restarting")
+        return httpx.Response(200, json=improvement("finished"))
+
+    assert wait_for_improvement(api_of(handle), ID, sleep=clock.sleep, clock=clock).state == "finished"
+    assert clock.now == pytest.approx(5 * 0.3)  # each time a request was repeated thrice
 
 
 def test_waiting_for_an_improvement_ends_after_the_timeout() -> None:

@@ -1,4 +1,5 @@
 import io
+import sys
 from datetime import UTC, datetime
 from typing import Any
 
@@ -8,11 +9,13 @@ from rich.console import Console, RenderableType
 from epochal.cli.console import LEAST_WIDTH, console_of, listed_ids, show_table
 from epochal.cli.figures import duration, sparkline
 from epochal.cli.render import events_table, job_card, jobs_table, outcome, results_table, status_text, summary
+from epochal.cli.render_check import check_card
 from epochal.cli.render_service import queue_table, services_table, workers_table
+from epochal.client import bars
 from epochal.client.words import number, percent
 from epochal.stack.home import ServiceState
 from spec.states import JobStatus
-from spec.views import EventView, QueueView, Training, WorkerView
+from spec.views import Check, EventView, QueueView, Training, WorkerView
 
 from ..jobs import ID, job
 
@@ -196,11 +199,41 @@ def test_a_number_that_is_missing_is_a_dash() -> None:
     assert number(0.123456) == "0.1235"
 
 
+class Terminal(io.StringIO):
+    """A stream that says that it is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
 def test_a_narrow_terminal_breaks_lines_and_cuts_no_id(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("FORCE_COLOR", "1")  # as a terminal
+    for stream in ("stdout", "stderr"):
+        monkeypatch.setattr(sys, stream, Terminal())
     monkeypatch.setenv("COLUMNS", "40")
     assert console_of(stderr=False).width == LEAST_WIDTH
     assert console_of(stderr=True).width == 40
+
+
+@pytest.mark.parametrize("name", ["FORCE_COLOR", "TTY_COMPATIBLE"])
+def test_a_pipe_is_no_terminal_whatever_the_environment_says(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(name, "1")
+    consoles = [console_of(stderr=False), console_of(stderr=True), bars.console(quiet=False)]
+    assert not any(console.is_terminal for console in consoles)
+    assert consoles[0].color_system == ("standard" if name == "FORCE_COLOR" else None)
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    assert bars.console(quiet=False).is_terminal
+
+
+def test_a_list_in_a_pipe_has_the_whole_ids_first(capsys: pytest.CaptureFixture[str]) -> None:
+    show_table(jobs_table([job(name="a\tb")], now=NOW, whole_ids=True))
+    assert capsys.readouterr().out == f"{ID}\ta b\tqueued\t0/100\t-\t-\t2 min\n"
+
+
+def test_a_check_counts_the_steps_that_gradient_accumulation_leaves() -> None:
+    spec = {"dataset": "digits", "batch_size": 32, "gradient_accumulation": 4, "epochs": 9}
+    rows = {"train_rows": 1438, "validation_rows": 359, "test_rows": 0}
+    checked = {"spec": spec, "parameters": 1, "memory_bytes": 1, "pack_key": "", "features": 64, "outputs": 10, **rows}
+    assert "at most 9 epochs of 12 steps" in shown(check_card(Check.model_validate(checked)))
 
 
 def test_a_table_in_a_pipe_is_a_line_per_row_with_tabs_and_whole_ids(capsys: pytest.CaptureFixture[str]) -> None:
