@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from typing import Annotated, Optional, TypeVar
+from typing import Annotated, TypeVar
 
 import typer
 
@@ -29,12 +29,12 @@ def register(app: typer.Typer, *, panel: str) -> None:
 
 def cancel(
     job_ids: Annotated[
-        Optional[list[str]],  # noqa: UP045 - typer reads it
+        list[str] | None,
         typer.Argument(metavar="ID", help=ID_HELP, show_default=False, autocompletion=complete),
     ] = None,
-    status: Annotated[Optional[JobStatus], typer.Option(metavar="STATE", help="All jobs in this state.")] = None,  # noqa: UP045
-    project: Annotated[Optional[str], typer.Option(help="All jobs of this project.")] = None,  # noqa: UP045
-    tag: Annotated[Optional[str], typer.Option(metavar="KEY=VALUE", help="All jobs with this tag.")] = None,  # noqa: UP045
+    status: Annotated[JobStatus | None, typer.Option(metavar="STATE", help="All jobs in this state.")] = None,
+    project: Annotated[str | None, typer.Option(help="All jobs of this project.")] = None,
+    tag: Annotated[str | None, typer.Option(metavar="KEY=VALUE", help="All jobs with this tag.")] = None,
     everything: Annotated[bool, typer.Option("--all", help="All jobs that your token sees.")] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask first.")] = False,
     as_json: Json = False,

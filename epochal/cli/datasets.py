@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated
 
 import typer
 from rich.progress import BarColumn, DownloadColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
@@ -41,68 +41,68 @@ def upload(
         ),
     ],
     target: Annotated[
-        Optional[list[str]],  # noqa: UP045 - typer reads it
+        list[str] | None,
         typer.Option(metavar="COLUMN", help="The column to predict from the others; repeat it for several; NPZ: y."),
     ] = None,
-    name: Annotated[Optional[str], typer.Option(help="A name. Default: the file's name.")] = None,  # noqa: UP045
-    task: Annotated[Optional[Task], typer.Option(help="Default: guessed from the target.")] = None,  # noqa: UP045
-    decimal: Annotated[Optional[str], typer.Option(help="Decimal mark: . or ,", rich_help_panel=PANEL)] = None,  # noqa: UP045
+    name: Annotated[str | None, typer.Option(help="A name. Default: the file's name.")] = None,
+    task: Annotated[Task | None, typer.Option(help="Default: guessed from the target.")] = None,
+    decimal: Annotated[str | None, typer.Option(help="Decimal mark: . or ,", rich_help_panel=PANEL)] = None,
     thousands: Annotated[
-        Optional[str],  # noqa: UP045
+        str | None,
         typer.Option(help="Mark between groups of three digits: , . ' _ space or none.", rich_help_panel=PANEL),
     ] = None,
     na_values: Annotated[
-        Optional[list[str]],  # noqa: UP045
+        list[str] | None,
         typer.Option(help="More words for a missing value; repeat, or a,b.", rich_help_panel=PANEL),
     ] = None,
     keep_default_na: Annotated[
-        Optional[bool],  # noqa: UP045
+        bool | None,
         typer.Option(help="Whether NA, NaN, null, ? and the like are missing values.", rich_help_panel=PANEL),
     ] = None,
     date_format: Annotated[
-        Optional[str],  # noqa: UP045
+        str | None,
         typer.Option(help="Of dates, as strptime has it: %d.%m.%Y", rich_help_panel=PANEL),
     ] = None,
     dayfirst: Annotated[
-        Optional[bool],  # noqa: UP045
+        bool | None,
         typer.Option("--dayfirst/--monthfirst", help="How 03/04/2026 is read.", rich_help_panel=PANEL),
     ] = None,
     header: Annotated[
-        Optional[bool],  # noqa: UP045
+        bool | None,
         typer.Option(help="Whether the first row has the names of the columns.", rich_help_panel=PANEL),
     ] = None,
     columns: Annotated[
-        Optional[list[str]],  # noqa: UP045
+        list[str] | None,
         typer.Option(
             help="Columns to use, a,b; or, with a minus, to leave out, =-a,-b; or repeat.", rich_help_panel=PANEL
         ),
     ] = None,
     types: Annotated[
-        Optional[list[str]],  # noqa: UP045
+        list[str] | None,
         typer.Option(
             help="zip=category; of number, category, boolean, date, text (not used); repeat.", rich_help_panel=PANEL
         ),
     ] = None,
-    encoding: Annotated[Optional[str], typer.Option(help="Of text: cp1250.", rich_help_panel=PANEL)] = None,  # noqa: UP045
-    sheet: Annotated[Optional[str], typer.Option(help="Of a workbook, by its name.", rich_help_panel=PANEL)] = None,  # noqa: UP045
+    encoding: Annotated[str | None, typer.Option(help="Of text: cp1250.", rich_help_panel=PANEL)] = None,
+    sheet: Annotated[str | None, typer.Option(help="Of a workbook, by its name.", rich_help_panel=PANEL)] = None,
     image_size: Annotated[
-        Optional[int],  # noqa: UP045
+        int | None,
         typer.Option(help="Side to which a zip of images is scaled, in pixels.", rich_help_panel=PANEL),
     ] = None,
     delimiter: Annotated[
-        Optional[str],  # noqa: UP045
+        str | None,
         typer.Option(help="Between cells: , ; | tab, space (any) or spaces (two).", rich_help_panel=PANEL),
     ] = None,
-    weight: Annotated[Optional[str], typer.Option(help="Column of weights.", rich_help_panel=ROLES)] = None,  # noqa: UP045
+    weight: Annotated[str | None, typer.Option(help="Column of weights.", rich_help_panel=ROLES)] = None,
     group: Annotated[
-        Optional[str],  # noqa: UP045
+        str | None,
         typer.Option(help="Column whose equal values belong together.", rich_help_panel=ROLES),
     ] = None,
     split: Annotated[
-        Optional[str],  # noqa: UP045
+        str | None,
         typer.Option(help="Column that says train, validation or test.", rich_help_panel=ROLES),
     ] = None,
-    time: Annotated[Optional[str], typer.Option(help="Column of times.", rich_help_panel=ROLES)] = None,  # noqa: UP045
+    time: Annotated[str | None, typer.Option(help="Column of times.", rich_help_panel=ROLES)] = None,
     as_json: Json = False,
 ) -> None:
     """Upload a data set, print its id, and show how the file was read.
@@ -153,7 +153,7 @@ def _split(given: list[str] | None) -> list[str] | None:
 
 
 def list_datasets(
-    name: Annotated[Optional[str], typer.Option(help="Only data sets of this name.")] = None,  # noqa: UP045
+    name: Annotated[str | None, typer.Option(help="Only data sets of this name.")] = None,
     as_json: Json = False,
 ) -> None:
     """List data sets, newest first.

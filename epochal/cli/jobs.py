@@ -3,7 +3,7 @@
 import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Annotated, Any, Optional
+from typing import Annotated, Any
 
 import typer
 
@@ -44,9 +44,9 @@ def register(app: typer.Typer, *, panel: str) -> None:
 
 
 def jobs(
-    status: Annotated[Optional[JobStatus], typer.Option(metavar="STATE", help="Only jobs in this state.")] = None,  # noqa: UP045
-    project: Annotated[Optional[str], typer.Option(help="Only jobs of this project.")] = None,  # noqa: UP045
-    tag: Annotated[Optional[str], typer.Option(metavar="KEY=VALUE", help="Only jobs with this tag.")] = None,  # noqa: UP045
+    status: Annotated[JobStatus | None, typer.Option(metavar="STATE", help="Only jobs in this state.")] = None,
+    project: Annotated[str | None, typer.Option(help="Only jobs of this project.")] = None,
+    tag: Annotated[str | None, typer.Option(metavar="KEY=VALUE", help="Only jobs with this tag.")] = None,
     sort: Annotated[
         str,
         typer.Option(

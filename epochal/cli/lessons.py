@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated
 
 import typer
 from rich.box import SIMPLE
@@ -26,11 +26,11 @@ CURVE = 24
 """Characters of a curve."""
 
 Name = Annotated[
-    Optional[str],  # noqa: UP045 - typer reads it
+    str | None,
     typer.Argument(metavar="[NAME|FILE]", help="A lesson, or a YAML file of your own.", show_default=False),
 ]
 Notebook = Annotated[
-    Optional[Path],  # noqa: UP045 - typer reads it
+    Path | None,
     typer.Option(help="Write the lesson as a notebook to this file; run nothing.", show_default=False),
 ]
 

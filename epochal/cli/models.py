@@ -8,7 +8,7 @@ import zipfile
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, Optional
+from typing import Annotated, Any
 
 import typer
 
@@ -37,7 +37,7 @@ RowsFile = Annotated[
 ]
 WithInput = Annotated[bool, typer.Option(help="Write the file's columns before the predictions.")]
 Output = Annotated[
-    Optional[Path],  # noqa: UP045 - typer reads it
+    Path | None,
     typer.Option("--output", "-o", metavar="FILE", help="The file to write. Default: standard output."),
 ]
 
@@ -47,16 +47,16 @@ def predict(
     file: RowsFile,
     with_input: WithInput = False,
     out: Output = None,
-    encoding: Annotated[Optional[str], typer.Option(help="Of text, if it is not found.")] = None,  # noqa: UP045
+    encoding: Annotated[str | None, typer.Option(help="Of text, if it is not found.")] = None,
     delimiter: Annotated[
-        Optional[str],  # noqa: UP045
+        str | None,
         typer.Option(help="Between cells, if it is not found: , ; | tab, space (any) or spaces (two)."),
     ] = None,
     sheet: Annotated[
-        Optional[str],  # noqa: UP045
+        str | None,
         typer.Option(help="Of a workbook, by its name. Default: the first with the model's columns."),
     ] = None,
-    header: Annotated[Optional[bool], typer.Option(help="Whether there is one, if it is not found.")] = None,  # noqa: UP045
+    header: Annotated[bool | None, typer.Option(help="Whether there is one, if it is not found.")] = None,
     as_json: Json = False,
 ) -> None:
     """Predict the rows of a file with a job's model; print them as CSV.

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping
-from typing import Annotated, Any, Optional
+from typing import Annotated, Any
 
 import typer
 
@@ -36,10 +36,10 @@ def _quota(about: str, *names: str) -> Any:
     return typer.Option(*names, parser=_most, metavar="N|none", help=about)
 
 
-Running = Annotated[Optional[float], _quota("Most running jobs.")]  # noqa: UP045 - typer reads it
-Queued = Annotated[Optional[float], _quota("Most queued jobs.")]  # noqa: UP045
-GpuHours = Annotated[Optional[float], _quota("GPU-hours in a month.")]  # noqa: UP045
-Bytes = Annotated[Optional[float], _quota("Bytes of data sets.", "--bytes")]  # noqa: UP045
+Running = Annotated[float | None, _quota("Most running jobs.")]
+Queued = Annotated[float | None, _quota("Most queued jobs.")]
+GpuHours = Annotated[float | None, _quota("GPU-hours in a month.")]
+Bytes = Annotated[float | None, _quota("Bytes of data sets.", "--bytes")]
 
 
 def register(app: typer.Typer, *, panel: str) -> None:

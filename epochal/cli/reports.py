@@ -1,7 +1,7 @@
 """Reports: device time, and the audit log."""
 
 from datetime import UTC, datetime
-from typing import Annotated, Optional
+from typing import Annotated
 
 import typer
 
@@ -24,8 +24,8 @@ def register(app: typer.Typer, *, panel: str) -> None:
 
 def usage(
     by: Annotated[str, typer.Option(help="user, project or tag:KEY.")] = "user",
-    since: Annotated[Optional[str], typer.Option(help="From this day, 2026-11-01. Default: 30 days.")] = None,  # noqa: UP045
-    until: Annotated[Optional[str], typer.Option(help="To the start of this day. Default: now.")] = None,  # noqa: UP045
+    since: Annotated[str | None, typer.Option(help="From this day, 2026-11-01. Default: 30 days.")] = None,
+    until: Annotated[str | None, typer.Option(help="To the start of this day. Default: now.")] = None,
     as_json: Json = False,
 ) -> None:
     """Report GPU-hours and CPU-hours of what you see, the most first.
@@ -63,8 +63,8 @@ def quotas(as_json: Json = False) -> None:
 
 
 def audit(
-    actor: Annotated[Optional[str], typer.Option(help="Only changes by this user.")] = None,  # noqa: UP045
-    action: Annotated[Optional[str], typer.Option(help="Only this action, control.cancel, or tokens.")] = None,  # noqa: UP045
+    actor: Annotated[str | None, typer.Option(help="Only changes by this user.")] = None,
+    action: Annotated[str | None, typer.Option(help="Only this action, control.cancel, or tokens.")] = None,
     limit: Annotated[int, typer.Option(min=1, max=1000, help="Most entries.")] = 50,
     as_json: Json = False,
 ) -> None:

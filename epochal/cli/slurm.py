@@ -3,7 +3,7 @@
 import json
 import os
 import time
-from typing import Annotated, Optional
+from typing import Annotated
 
 import typer
 
@@ -18,8 +18,8 @@ from .help import add
 from .stack import OF_A_CLUSTER
 
 Idle = Annotated[float, typer.Option("--idle", min=1.0, help="Seconds without a job after which a pilot leaves.")]
-Devices = Annotated[Optional[str], typer.Option(help="As of `epochal worker`.")]  # noqa: UP045 - typer reads it
-Options = Annotated[Optional[list[str]], typer.Argument(help="Options for sbatch, after --.")]  # noqa: UP045
+Devices = Annotated[str | None, typer.Option(help="As of `epochal worker`.")]
+Options = Annotated[list[str] | None, typer.Argument(help="Options for sbatch, after --.")]
 
 
 def register(app: typer.Typer, *, panel: str) -> None:
@@ -56,7 +56,7 @@ def autoscale(
     most: Annotated[int, typer.Option("--max", min=1, help="Most pilots.")] = 8,
     within: Annotated[float, typer.Option(min=0.1, help="Minutes in which what waits should have ended.")] = 10.0,
     slots: Annotated[
-        Optional[int],  # noqa: UP045 - typer reads it
+        int | None,
         typer.Option(min=1, help="Slots of a pilot: one of two GPUs has 2. Default: as --devices says, else 1."),
     ] = None,
     every: Annotated[float, typer.Option(min=0.5, help="Seconds between two looks at the queue.")] = 15.0,

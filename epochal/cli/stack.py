@@ -8,7 +8,7 @@ import tempfile
 import time
 import webbrowser
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated
 from urllib.parse import quote
 
 import typer
@@ -157,11 +157,11 @@ def open_page(as_json: Json = False) -> None:
 
 def worker(
     devices: Annotated[
-        Optional[str],  # noqa: UP045 - typer reads it
+        str | None,
         typer.Option(help="auto, cpu, cpu:4 (four slots), cuda, or cuda:0,cuda:1. Default: EPOCHAL_DEVICES."),
     ] = None,
     leave_when_idle: Annotated[
-        Optional[float],  # noqa: UP045 - typer reads it
+        float | None,
         typer.Option(min=1.0, metavar="SECONDS", help="End after so long without a job. Default: never."),
     ] = None,
 ) -> None:

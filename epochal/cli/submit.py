@@ -2,7 +2,7 @@
 
 import inspect
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, Optional
+from typing import Annotated, Any
 
 import typer
 
@@ -28,7 +28,7 @@ from .render_check import check_card, checks_table
 from .sweeps import answer_sweep_check, submit_sweep
 
 File = Annotated[
-    Optional[str],  # noqa: UP045 - typer reads it
+    str | None,
     typer.Argument(metavar="[FILE|-]", help="YAML or JSON: one spec, a list, or jobs: [...].", show_default=False),
 ]
 Improve = Annotated[bool, typer.Option("--improve", help="Wait for its end, then try changes and say which helps.")]
@@ -203,10 +203,10 @@ def _with_spec_flags(command: Any) -> Any:
 def _annotation(flag: Flag) -> Any:
     panel = {1: "The job"}.get(len(flag.path), f"Fields of {flag.path[0]}")
     if flag.form == "switch":
-        return Annotated[Optional[bool], typer.Option(*flag.names, help=flag.help, rich_help_panel=panel)]  # noqa: UP045
+        return Annotated[bool | None, typer.Option(*flag.names, help=flag.help, rich_help_panel=panel)]
     metavar = {"pairs": "KEY=VALUE", "list": "VALUES"}.get(flag.form, "VALUE")
     option = typer.Option(*flag.names, help=flag.help, metavar=metavar, rich_help_panel=panel)
-    return Annotated[Optional[list[str]], option]  # noqa: UP045
+    return Annotated[list[str] | None, option]
 
 
 def _chosen(given: Mapping[str, Any]) -> dict[Flag, Any]:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Any, Optional
+from typing import Annotated, Any
 
 import typer
 
@@ -84,18 +84,18 @@ def register(app: typer.Typer, *, panel: str) -> None:
 
 def start(
     file: Annotated[str, typer.Argument(metavar="FILE|-", help="YAML or JSON: base, space, method ...")],
-    trials: Annotated[Optional[int], typer.Option(help="Configurations, in place of the file's.")] = None,  # noqa: UP045
+    trials: Annotated[int | None, typer.Option(help="Configurations, in place of the file's.")] = None,
     method: Annotated[
-        Optional[str],  # noqa: UP045 - typer reads it
+        str | None,
         typer.Option(metavar="METHOD", help="grid, random, sobol, tpe or given."),
     ] = None,
     halving: Annotated[
-        Optional[str],  # noqa: UP045
+        str | None,
         typer.Option(metavar="KIND", help="none, successive, hyperband, first_epoch or population."),
     ] = None,
-    seeds: Annotated[Optional[int], typer.Option(help="Jobs of each configuration, each with its seed.")] = None,  # noqa: UP045
-    folds: Annotated[Optional[int], typer.Option(help="Cross-validation in place of seeds.")] = None,  # noqa: UP045
-    name: Annotated[Optional[str], typer.Option(help="A name for people.")] = None,  # noqa: UP045
+    seeds: Annotated[int | None, typer.Option(help="Jobs of each configuration, each with its seed.")] = None,
+    folds: Annotated[int | None, typer.Option(help="Cross-validation in place of seeds.")] = None,
+    name: Annotated[str | None, typer.Option(help="A name for people.")] = None,
     check: Annotated[bool, typer.Option("--check", help="Say what the sweep would be; submit nothing.")] = False,
     watch: Watch = False,
     as_json: Json = False,
@@ -120,8 +120,8 @@ def start(
 
 
 def list_sweeps(
-    state: Annotated[Optional[SweepState], typer.Option(metavar="STATE", help="Only sweeps in this state.")] = None,  # noqa: UP045
-    search: Annotated[Optional[str], typer.Option(metavar="TEXT", help="Only sweeps with this in their names.")] = None,  # noqa: UP045
+    state: Annotated[SweepState | None, typer.Option(metavar="STATE", help="Only sweeps in this state.")] = None,
+    search: Annotated[str | None, typer.Option(metavar="TEXT", help="Only sweeps with this in their names.")] = None,
     limit: Annotated[int, typer.Option(min=1, help="Most sweeps to show.")] = 50,
     ids: Ids = False,
     as_json: Json = False,

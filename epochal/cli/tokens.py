@@ -4,7 +4,7 @@ import os
 import subprocess
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import Annotated, Optional
+from typing import Annotated
 
 import typer
 
@@ -33,11 +33,11 @@ def register(app: typer.Typer, *, panel: str) -> None:
 
 def create(
     owner: Annotated[
-        Optional[str],  # noqa: UP045 - typer reads it
+        str | None,
         typer.Option(metavar="USER", help="The user whose token it is. Default: yourself."),
     ] = None,
-    name: Annotated[Optional[str], typer.Option(help="What the token is for.")] = None,  # noqa: UP045 - typer reads it
-    days: Annotated[Optional[int], typer.Option(min=1, help="Days until it expires. Default: never.")] = None,  # noqa: UP045
+    name: Annotated[str | None, typer.Option(help="What the token is for.")] = None,
+    days: Annotated[int | None, typer.Option(min=1, help="Days until it expires. Default: never.")] = None,
     admin: Annotated[bool, typer.Option("--admin", help="With --owner: an administrator's token.")] = False,
     as_json: Json = False,
 ) -> None:

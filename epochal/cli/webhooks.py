@@ -1,6 +1,6 @@
 """Commands for webhooks: add, list, remove, test."""
 
-from typing import Annotated, Optional
+from typing import Annotated
 
 import typer
 
@@ -29,7 +29,7 @@ def register(app: typer.Typer, *, panel: str) -> None:
 def add_webhook(
     url: Annotated[str, typer.Argument(metavar="URL", help="Where each end is sent.", show_default=False)],
     project: Annotated[
-        Optional[str],  # noqa: UP045 - typer reads it
+        str | None,
         typer.Option(help="A project that you administer. Default: your own jobs."),
     ] = None,
     as_json: Json = False,
