@@ -10,7 +10,6 @@ export interface Run {
   readonly curve: Columns;
 }
 
-const ENDED: ReadonlySet<string> = new Set(["succeeded", "failed", "cancelled"]);
 /** About so many epochs of a curve are drawn. */
 const POINTS = 400;
 
@@ -46,10 +45,6 @@ export class Runs {
     );
   }
 
-  get ended(): boolean {
-    return this.list.every(({ job }) => ENDED.has(job.status));
-  }
-
   async #load(id: string, ids: () => readonly string[]): Promise<void> {
     if (this.#asked.has(id)) {
       this.#again.add(id); // it changed while it was asked for
@@ -69,6 +64,7 @@ export class Runs {
       } while (this.#again.has(id));
     } catch (error) {
       this.error = asApiError(error);
+      if (this.error.againMs !== null) setTimeout(() => !this.#gone && ids().includes(id) && void this.#load(id, ids), this.error.againMs);
     } finally {
       this.#asked.delete(id);
     }

@@ -1,6 +1,6 @@
 /** Who is signed in. The browser holds a cookie that no script can read; a token is sent once, to get it. */
 
-import { onSignedOut, PREFIX, request } from "./api";
+import { ApiError, onSignedOut, PREFIX, request } from "./api";
 
 export interface Person {
   readonly owner: string;
@@ -22,19 +22,26 @@ export function classroomOf(hash: string): { token: string; to: string } | null 
 
 /** The address keeps the view, so that it comes back. */
 const ENDED = "You were signed out: the session has ended, or its token was revoked. Sign in to go on where you were.";
+const OVER = "The class is over, or its link was withdrawn. Ask your teacher for a new link.";
+
+/** So long a page may take to begin anew. */
+const RELOAD_MS = 3000;
 
 class Account {
   /** undefined: not known yet; null: nobody. */
   person = $state<Person | null | undefined>(undefined);
   /** Why nobody is signed in: a token that did not work, or a session that ended. */
   error = $state("");
+  /** Somebody came by a classroom's link, and has no token. */
+  isGuest = $state(false);
+  #owner = "";
   /** The other tabs of this browser, which share the cookie: each tells them when somebody else has it. */
   readonly #tabs = new BroadcastChannel("account");
 
   constructor() {
     this.#tabs.onmessage = () => void this.begin();
     onSignedOut(() => {
-      if (this.person) this.error = ENDED;
+      if (this.person) this.error = this.isGuest ? OVER : ENDED;
       this.person = null;
     });
     window.addEventListener("hashchange", () => {
@@ -56,12 +63,26 @@ class Account {
       window.dispatchEvent(new HashChangeEvent("hashchange"));
     }
     try {
-      this.person = await (await request(`${PREFIX}/session`)).json();
+      this.#become(await (await request(`${PREFIX}/session`)).json());
     } catch (error) {
-      if (classroom !== null) return this.enter(classroom.token);
-      this.person = null;
-      if (error instanceof Error && !("status" in error && error.status === 401)) this.error = error.message;
+      const status = error instanceof ApiError ? error.status : 0;
+      if (classroom !== null && (status === 401 || status === 429)) return this.enter(classroom.token); // nobody, as far as is known
+      this.person ??= null; // an outage signs nobody out
+      if (status !== 401 && error instanceof Error) this.error = classroom === null ? error.message : `${error.message} Then open the link again.`;
     }
+  }
+
+  /** What this page knows is not told to whoever signs in next: for another owner it begins anew. */
+  #become(person: Person): void {
+    if (this.#owner !== "" && this.#owner !== person.owner) {
+      this.person = undefined;
+      location.reload();
+      setTimeout(() => (this.person = person), RELOAD_MS); // a link that is followed meanwhile ends the reload
+      return;
+    }
+    this.#owner = person.owner;
+    this.isGuest = person.owner.startsWith("guest-");
+    this.person = person;
   }
 
   /** Exchange a token for the cookie. */
@@ -71,24 +92,28 @@ class Account {
 
   /** Become a guest of a classroom; whoever is signed in stays who they are. */
   enter(classroom: string): Promise<void> {
-    return this.#exchange(`${PREFIX}/guests`, classroom);
+    this.isGuest = true;
+    return this.#exchange(`${PREFIX}/guests`, classroom, OVER);
   }
 
-  async #exchange(path: string, token: string): Promise<void> {
+  /** `refused`: what is said of a token that is not known, instead of the API's sentence. */
+  async #exchange(path: string, token: string, refused?: string): Promise<void> {
     this.error = "";
     try {
       const headers = { Authorization: `Bearer ${token.trim()}` };
-      this.person = await (await request(path, { method: "POST", headers })).json();
+      this.#become(await (await request(path, { method: "POST", headers })).json());
       this.#tabs.postMessage("");
     } catch (error) {
       this.person = null;
-      this.error = error instanceof Error ? error.message : String(error);
+      const isRefused = error instanceof ApiError && error.status === 401;
+      this.error = (isRefused ? refused : undefined) ?? (error instanceof Error ? error.message : String(error));
     }
   }
 
   /** Make the cookie worthless, here and on the server. */
   async signOut(): Promise<void> {
     await request(`${PREFIX}/session`, { method: "DELETE" });
+    this.isGuest = false;
     this.person = null;
     this.#tabs.postMessage("");
   }

@@ -41,6 +41,12 @@ export class ApiError extends Error {
   at(path: string): string | undefined {
     return this.fields.find((field) => field.path === path)?.message;
   }
+
+  /** ms after which it may answer; null where it refused, and would again. */
+  get againMs(): number | null {
+    const isPassing = this.status === 0 || this.status === 429 || this.status >= 500;
+    return isPassing ? 1000 * (this.retryAfterS ?? 5) : null;
+  }
 }
 
 /** Where the page came from. */

@@ -3,6 +3,7 @@
 import { untrack } from "svelte";
 import { api, ask } from "./api";
 import type { Columns } from "./groups";
+import { asApiError } from "./resource.svelte";
 
 const AT_ONCE = 6;
 /** Epochs of a curve: more than a chart has room for. */
@@ -15,6 +16,8 @@ export class Curves {
   waiting = $state(0);
   readonly #wanted = new Set<string>();
   #running = 0;
+  /** Questions that failed, and are asked again after a while. */
+  #failed = 0;
   #gone = false;
 
   constructor() {
@@ -49,18 +52,28 @@ export class Curves {
       this.#running += 1;
       void this.#ask(id);
     }
-    this.waiting = this.#running + this.#wanted.size;
+    this.waiting = this.#running + this.#wanted.size + this.#failed;
   }
 
   async #ask(id: string): Promise<void> {
     try {
       const curve = await ask(api.GET("/api/v1/jobs/{job_id}/curve", { params: { path: { job_id: id }, query: { points: POINTS } } }));
       if (!this.#gone) this.all = new Map(this.all).set(id, curve as Columns);
-    } catch {
-      if (!this.#gone) this.all = new Map(this.all).set(id, {}); // a job that is gone has no curve; the view says which
+    } catch (error) {
+      const wait = asApiError(error).againMs;
+      if (wait !== null) this.#later(id, wait);
+      else if (!this.#gone) this.all = new Map(this.all).set(id, {}); // a job that is gone has no curve; the view says which
     }
     this.#running -= 1;
     if (!this.#gone) this.#go();
+  }
+
+  #later(id: string, ms: number): void {
+    this.#failed += 1;
+    setTimeout(() => {
+      this.#failed -= 1;
+      if (!this.#gone) this.again([id]);
+    }, ms);
   }
 }
 

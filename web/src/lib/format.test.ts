@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { bytes, count, day, duration, exact, higherIsBetter, imageSize, metric, metricName, number, relative, shortId } from "./format";
+import { aheadBy, bytes, count, day, duration, exact, higherIsBetter, imageSize, metric, metricName, number, relative, shortId } from "./format";
 
 test("numbers have four significant digits, and a dash stands for what is not known", () => {
   expect([0.123456, 12345, 0, 1e-7, 2.5e6, null, Number.NaN].map(number)).toEqual(["0.1235", "12\u202f345", "0", "1e-7", "2.5e6", "–", "–"]);
@@ -31,4 +31,10 @@ test("ids, sizes and bytes have one short form", () => {
   expect([20_782, 20_782.5, -1, 1e12, null].map(day)).toEqual(["2026-11-25", "2026-11-25", "1969-12-31", "1e12", "–"]);
   expect(imageSize([3, 12, 10])).toBe("12 × 10 × 3");
   expect([512, 2048, 5_500_000].map(bytes)).toEqual(["512 B", "2 KiB", "5.2 MiB"]);
+});
+
+test("a clock that differs from the server's is corrected, but not by what an answer takes", () => {
+  const now = Date.UTC(2026, 0, 1);
+  const dates = ["Thu, 01 Jan 2026 00:05:00 GMT", "Wed, 31 Dec 2025 23:59:59 GMT", "soon", null];
+  expect(dates.map((date) => aheadBy(date, now))).toEqual([300_000, 0, 0, 0]);
 });

@@ -108,6 +108,12 @@ export function relative(at: number, now: number): string {
   return seconds > 0 ? `${text} ago` : `in ${text}`;
 }
 
+/** ms that a `Date` of HTTP is ahead of `now`; 0 within two seconds, for it has whole ones and was some time on its way. */
+export function aheadBy(date: string | null, now: number): number {
+  const ahead = Date.parse(date ?? "") - now;
+  return Math.abs(ahead) > 2000 ? ahead : 0; // also where there is none
+}
+
 /** A moment in the reader's zone, which is named, and in UTC where that is another. */
 export function exact(when: Date, zone?: string): string {
   const said = (of?: string): string => when.toLocaleString(undefined, { dateStyle: "full", timeStyle: "long", timeZone: of });

@@ -6,6 +6,7 @@
  */
 
 import { PREFIX, type Job, type Schemas } from "./api";
+import { clock } from "./clock.svelte";
 import { follow } from "./sse";
 
 export type Sweep = Schemas["SweepSummary"];
@@ -31,6 +32,7 @@ class Live {
         if (event === "sweep") tell(this.#sweeps, JSON.parse(data) as Sweep);
       },
       onState: (open) => (this.state = open ? "open" : "lost"),
+      onDate: (date) => clock.follow(date),
       onRefused: () => (this.state = "idle"),
     });
   }

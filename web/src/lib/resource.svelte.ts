@@ -45,10 +45,16 @@ export function resource<T>(load: (signal: AbortSignal) => Promise<T>): Resource
   return new Resource(load);
 }
 
-/** In a component: what the API did not answer is asked again as soon as the page has its connection back. */
+/** In a component: what the API did not answer is asked again after a while, and as soon as the page has its connection back. */
 export function whenBack(failed: () => ApiError | null, again: () => void): void {
   $effect(() => {
     if (live.state === "open" && untrack(failed)?.status === 0) untrack(again);
+  });
+  $effect(() => {
+    const wait = failed()?.againMs ?? null;
+    if (wait === null) return;
+    const timer = setTimeout(again, wait);
+    return () => clearTimeout(timer);
   });
 }
 

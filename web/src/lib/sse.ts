@@ -48,6 +48,8 @@ export interface Follow {
   readonly onEvent: (event: ServerEvent) => void;
   /** Whether the connection is there. */
   readonly onState?: (open: boolean) => void;
+  /** The server's time, each time that the connection begins: the header `Date`. */
+  readonly onDate?: (date: string | null) => void;
   /** The stream is not there at all (404, 401): nothing is tried again. */
   readonly onRefused?: (error: ApiError) => void;
   /** True once nothing more will come, such as after `end`. */
@@ -73,7 +75,7 @@ function seen(signal: AbortSignal): Promise<void> {
  * A browser opens six connections to a server for all its tabs together: a tab that nobody sees holds none of them, and
  * goes on where it was when it is seen again.
  */
-export function follow(path: string, { last = "", onEvent, onState, onRefused, isOver }: Follow): () => void {
+export function follow(path: string, { last = "", onEvent, onState, onDate, onRefused, isOver }: Follow): () => void {
   const stopped = new AbortController();
   let failures = 0;
 
@@ -88,6 +90,7 @@ export function follow(path: string, { last = "", onEvent, onState, onRefused, i
     try {
       const answer = await request(path, { headers, signal, cache: "no-store" });
       if (answer.body === null) throw new Error("an answer without a body");
+      onDate?.(answer.headers.get("Date"));
       const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
       const parser = new EventParser();
       onState?.(true);
