@@ -356,7 +356,8 @@ class SweepSpec(Frozen):
         Field(
             description="How configurations are proposed. grid: all combinations, once. random, sobol: independent of "
             "results. tpe: Tree-structured Parzen Estimator (Bergstra et al. 2011), from earlier generations. given: "
-            "those of `configurations`, in their order; each job keeps its own `monitor`."
+            "those of `configurations`, in their order; each job keeps its own `monitor`.",
+            json_schema_extra={"x-lists": sorted(LISTED)},
         ),
     ] = "tpe"
 

@@ -29,6 +29,9 @@ def test_a_network_is_seen_while_it_trains_and_a_lesson_is_run(stack: Embedded, 
         stack.slow_motion.begin()
         seen.get_by_role("button", name="Play").press("Enter")
         expect(seen.get_by_label(re.compile("What the network answers after epoch"))).to_be_visible(timeout=SLOW_MS)
+        with seen.expect_request("**/resume"):  # it does not end paused
+            seen.get_by_role("button", name="Pause").click()
+            seen.get_by_role("button", name="Play").click()
         seen.get_by_role("button", name="Pause").click()
         stack.slow_motion.end()
         expect(seen.get_by_text(re.compile("^(Paused|Trained)"))).to_be_visible(timeout=SLOW_MS)
@@ -42,6 +45,8 @@ def test_a_network_is_seen_while_it_trains_and_a_lesson_is_run(stack: Embedded, 
         expect(seen.get_by_text("You have enough jobs.")).to_be_visible()
         seen.get_by_role("button", name="Play").click()
         expect(seen.get_by_text("Trained", exact=True)).to_be_visible(timeout=SLOW_MS)  # not paused by the step
+        seen.get_by_text("Data as a table").press("Space")  # whose key it is
+        expect(seen.get_by_role("group", name="Loss of training and validation by epoch: data")).to_be_visible()
 
         seen.goto(f"{stack.endpoints.api}/#/lessons")
         expect(seen.get_by_role("listitem")).to_have_count(12)
@@ -51,7 +56,7 @@ def test_a_network_is_seen_while_it_trains_and_a_lesson_is_run(stack: Embedded, 
         seen.get_by_label("about what one straight line reaches").check()
         with seen.expect_request("**/jobs/bulk"):  # all or none
             seen.get_by_role("button", name="Run it").click()
-        expect(seen.get_by_text("You predicted it.")).to_be_visible(timeout=SLOW_MS)
+        expect(seen.get_by_text("Your prediction was right.")).to_be_visible(timeout=SLOW_MS)
         expect(seen.get_by_role("img", name="What deep tanh answers")).to_be_visible()
         expect(seen.get_by_label("What is seen, and why").get_by_label("not so")).to_have_count(0)
         seen.get_by_label("Activation").select_option("relu")
@@ -80,6 +85,7 @@ def test_who_signs_in_next_at_the_computer_has_lessons_of_their_own(stack: Embed
         seen.goto(f"{stack.endpoints.api}/#/lessons")
         expect(seen.get_by_role("link", name="predicted")).to_have_count(1)
         seen.goto(sign_in_link(stack.endpoints.api, token))
+        expect(seen.get_by_text("pupil", exact=True)).to_be_visible()
         expect(seen.get_by_role("heading", name="Jobs")).to_be_visible()
         seen.goto(f"{stack.endpoints.api}/#/lessons")
         expect(seen.get_by_role("listitem")).to_have_count(12)

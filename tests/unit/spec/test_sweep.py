@@ -13,6 +13,8 @@ from spec.halving import best_so_far, bracket, mean_score, survivors
 from spec.job import JobSpec
 from spec.optimizers import Sgd
 from spec.sweep import (
+    LISTED,
+    MOST_TRIALS,
     RULES_VERSION,
     Integers,
     LogUniform,
@@ -43,6 +45,12 @@ def broken(space: dict[str, Any] | None = None, **fields: Any) -> tuple[str, str
 def test_a_sweep_survives_json_and_back() -> None:
     first = sweep({"optimizer": ["adam", {"type": "sgd", "momentum": 0.9}], "dropout": {"uniform": [0, 0.5]}})
     assert SweepSpec.model_validate_json(first.model_dump_json(exclude_unset=True)) == first
+
+
+def test_the_schema_says_which_methods_list_all_configurations_and_how_many_a_sweep_has_at_most() -> None:
+    properties = SweepSpec.model_json_schema()["properties"]
+    assert properties["method"]["x-lists"] == sorted(LISTED)
+    assert [part.get("maximum") for part in properties["trials"]["anyOf"]] == [MOST_TRIALS, None]
 
 
 @pytest.mark.parametrize(

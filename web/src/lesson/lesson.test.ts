@@ -29,6 +29,7 @@ test("a control changes one field of a job", () => {
   expect(valueAt({ optimizer: { type: "sgd", momentum: 0.5 } }, "optimizer.momentum")).toBe(0.5);
   expect(valueAt({ optimizer: { type: "sgd" } }, "optimizer")).toBe("sgd");
   expect(valueAt(body, "architecture.hidden")).toBeUndefined();
+  expect(["0,01", ".5", "1,000", "16-16"].map(parsed)).toEqual([0.01, 0.5, "1,000", "16-16"]);
   expect([parsed("0.1"), parsed("full"), parsed("true"), layers("16-8"), layers("16, 8"), layers("a"), written([16, 8])]).toEqual([
     0.1, "full", true, [16, 8], [16, 8], null, "16-8",
   ]);

@@ -1,6 +1,7 @@
 /** A lesson's claims against what its runs showed, its controls, and its jobs. */
 
 import type { Job, Schemas } from "../lib/api";
+import { decimal } from "../lib/fields";
 import { metric as shown, metricName } from "../lib/format";
 
 export type Lesson = Schemas["LessonView"];
@@ -94,8 +95,8 @@ export function withValue(body: Body, path: string, value: unknown): Record<stri
 export function parsed(text: string): unknown {
   const plain = text.trim();
   if (plain === "true" || plain === "false") return plain === "true";
-  if (plain !== "" && Number.isFinite(Number(plain))) return Number(plain);
-  return plain;
+  if (/^[1-9]\d{0,2}(,\d{3})+$/.test(plain)) return plain; // of whole numbers, "1,000" may be a thousand
+  return decimal(plain) ?? plain;
 }
 
 /** Layers as people write them: `16-16`, `16, 16` or `16`; null when they are not. */

@@ -40,6 +40,11 @@ export function kindOf(schema: Schema, all: Schemas): Kind & { readonly nullable
   return { kind: "loose", nullable };
 }
 
+/** The number of what somebody wrote, with a decimal point or comma: `.5`, `1.`, `0,01`; null of what is none. */
+export function decimal(text: string): number | null {
+  return /^\s*[-+]?(\d+[.,]?\d*|[.,]\d+)(e[-+]?\d+)?\s*$/i.test(text) ? Number(text.replace(",", ".")) : null;
+}
+
 /** The value of what somebody typed: JSON where it is some, a list where commas are, else the text; "" is null. */
 export function parseLoose(text: string): unknown {
   const trimmed = text.trim();
@@ -47,8 +52,9 @@ export function parseLoose(text: string): unknown {
   try {
     return JSON.parse(trimmed);
   } catch {
-    const parts = trimmed.split(/[,\s]+/);
-    return parts.length > 1 && parts.every((part) => part !== "" && Number.isFinite(Number(part))) ? parts.map(Number) : trimmed;
+    const numbers = trimmed.split(/[,\s]+/).map(decimal);
+    if (numbers.includes(null)) return trimmed;
+    return numbers.length > 1 ? numbers : numbers[0];
   }
 }
 
@@ -56,7 +62,15 @@ export function parseLoose(text: string): unknown {
 export function parsed(text: string, kind: Kind): unknown {
   if (kind.kind === "text") return text.trim() || null;
   const isDecimal = kind.kind === "number" && !kind.integer; // of whole numbers, "1,000" may be a thousand
-  return parseLoose(isDecimal ? text.replace(/^(\s*[-+]?\d+),(\d+(?:e[-+]?\d+)?\s*)$/i, "$1.$2") : text);
+  return (isDecimal ? decimal(text) : null) ?? parseLoose(text);
+}
+
+/** The values of a row in one text: with semicolons, tabs or lines between, else with spaces, else with commas. They stay texts. */
+export function cells(text: string): string[] {
+  const trimmed = text.trim();
+  if (trimmed === "") return [];
+  if (/[;\t]/.test(trimmed)) return trimmed.split(/[ \r\n]*[;\t\n][ \r\n]*/);
+  return trimmed.split(/\s/.test(trimmed) ? /,?\s+/ : ",");
 }
 
 /** The text of a value, as `parseLoose` reads it. */

@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
-import { band, best, differing, grouped } from "./groups";
+import { band, best, differing, distinct, grouped } from "./groups";
 import { without } from "./lean";
+import { said, show } from "./spec";
 
 test("only the fields that differ are listed, by their paths", () => {
   const base = { name: "a", seed: 0, optimizer: { type: "adam", betas: [0.9, 0.999] }, architecture: { hidden: [16] } };
@@ -48,4 +49,10 @@ test("the best is marked by the metric's direction, ties too, and never among eq
 
 test("a spec to copy leaves out what is default anyway", () => {
   expect(without({ dataset: "iris", epochs: 100, dropout: 0.2, loss: null }, { epochs: 100, dropout: 0 })).toEqual({ dataset: "iris", dropout: 0.2 });
+});
+
+test("values that differ have texts that differ, short ones where they can be", () => {
+  expect(distinct([0.123456, 0.2, null], said, show)).toEqual(["0.1235", "0.2", "none"]);
+  expect(distinct([0.123456, 0.123457], said, show)).toEqual(["0.123456", "0.123457"]);
+  expect(distinct([20260101, 20260102, 20260101], said, show)).toEqual(["20\u202f260\u202f101", "20\u202f260\u202f102", "20\u202f260\u202f101"]);
 });

@@ -41,6 +41,12 @@ export function differing(specs: readonly unknown[]): Row[] {
     .filter(({ values }) => new Set(values.map((value) => JSON.stringify(value ?? null))).size > 1);
 }
 
+/** The texts of values by `short`, or all by `exact` where that makes two alike that are not the same. */
+export function distinct(values: readonly unknown[], short: (value: unknown) => string, exact: (value: unknown) => string): string[] {
+  const texts = values.map(short);
+  return new Set(texts).size < new Set(values.map((value) => JSON.stringify(value) ?? "")).size ? values.map(exact) : texts;
+}
+
 /** Places of rows by the text of each, in the order in which texts first come. */
 export function grouped(texts: readonly string[]): Map<string, number[]> {
   const found = new Map<string, number[]>();

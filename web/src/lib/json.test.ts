@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { yaml } from "./json";
-import { datasetName, differences, fieldName, networkName, show } from "./spec";
+import { datasetName, differences, fieldName, networkName, roundedSeed, show } from "./spec";
 
 test("YAML says the same as JSON", () => {
   const spec = { dataset: "digits", name: "yes", architecture: { type: "mlp", hidden: [64, 32] }, tags: {}, lr: 1e-3 };
@@ -24,4 +24,10 @@ test("data and networks have short names", () => {
   expect(show([200000, 0.5, -1])).toBe("200\u202f000, 0.5, -1");
   expect(["dataset.n", "resources.device"].map(fieldName)).toEqual(["data set rows", "device"]);
   expect(show({ type: "sgd", momentum: 0.9, nesterov: null })).toBe("sgd (momentum 0.9)");
+});
+
+test("a seed that a browser rounds is said to be so", () => {
+  expect(roundedSeed(JSON.parse('{"seed": 9007199254740993}') as Record<string, unknown>)).toContain("`epochal clone JOB`");
+  expect(roundedSeed(JSON.parse('{"split_seed": 9223372036854775807}') as Record<string, unknown>)).not.toBe("");
+  for (const spec of [{ seed: 2 ** 53 - 1, split_seed: 0 }, { seed: "x" }, {}]) expect(roundedSeed(spec)).toBe("");
 });

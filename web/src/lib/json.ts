@@ -25,6 +25,8 @@ export interface Schema {
   readonly maximum?: number;
   readonly exclusiveMinimum?: number;
   readonly exclusiveMaximum?: number;
+  /** Of the method of a sweep: those that list all configurations there are. */
+  readonly "x-lists"?: readonly string[];
 }
 
 export type Schemas = Readonly<Record<string, Schema>>;

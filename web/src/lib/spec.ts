@@ -1,6 +1,6 @@
 /** A job's spec in words: its data, its network, and what differs from the defaults. */
 
-import { count } from "./format";
+import { count, number } from "./format";
 import { isRecord } from "./json";
 
 /** Names of the shipped data sets whose rows are images. */
@@ -58,6 +58,14 @@ function same(a: unknown, b: unknown): boolean {
   return JSON.stringify(a ?? null) === JSON.stringify(b ?? null);
 }
 
+/** A sentence on a seed that this page can only have rounded; "" where every one is exact. */
+export function roundedSeed(spec: Readonly<Record<string, unknown>>): string {
+  const isExact = [spec["seed"], spec["split_seed"]].every((seed) => !Number.isInteger(seed) || Number.isSafeInteger(seed));
+  if (isExact) return "";
+  const limit = count(Number.MAX_SAFE_INTEGER);
+  return `A browser rounds whole numbers above ${limit}: this page shows and submits another seed. To keep it, use the command: \`epochal clone JOB\` or \`epochal submit FILE\`.`;
+}
+
 /** A value of a spec as text: `64, 32`; `adam`; `true`. */
 export function show(value: unknown): string {
   if (value === null || value === undefined) return "none";
@@ -69,6 +77,11 @@ export function show(value: unknown): string {
     return type === undefined ? inside : `${String(type)}${inside === "" ? "" : ` (${inside})`}`;
   }
   return Number.isInteger(value) ? count(value as number) : String(value);
+}
+
+/** The same, shorter: four digits of a number that is not whole. */
+export function said(value: unknown): string {
+  return typeof value === "number" && !Number.isInteger(value) ? number(value) : show(value);
 }
 
 /** A field's name in words: `learning_rate` as "learning rate", `optimizer.momentum` as "optimizer momentum". */

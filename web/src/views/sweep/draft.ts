@@ -184,3 +184,13 @@ function rounded(value: number): number {
 export function errorsAt(errors: readonly { path: string; message: string }[], field: string): string[] {
   return errors.filter((error) => error.path === field || error.path.startsWith(`${field}.`)).map(({ message }) => message);
 }
+
+/** Methods that train all configurations they have, unless the sweep says how many. */
+export function listing(all: Schemas): readonly string[] {
+  return all["SweepSpec-Input"]?.properties?.["method"]?.["x-lists"] ?? [];
+}
+
+/** The most configurations of a sweep; what the API says of one that trains all it has. */
+export function mostTrials(all: Schemas): number | undefined {
+  return all["SweepSpec-Input"]?.properties?.["trials"]?.anyOf?.find((part) => part.maximum !== undefined)?.maximum;
+}

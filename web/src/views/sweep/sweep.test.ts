@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { axisOf } from "../../lib/axes";
 import { keptBy, read, written } from "./brushes";
 import { fieldLabel } from "../../lib/spec";
-import { changed, errorsAt, inWay, textOf, usual, valuesOf, variable } from "./draft";
+import { changed, errorsAt, inWay, listing, mostTrials, textOf, usual, valuesOf, variable } from "./draft";
 import { secondsLeft } from "./left";
 import { fate, lanes } from "./survivors";
 
@@ -90,4 +90,11 @@ test("what is left of a sweep counts what the open configurations have trained, 
   expect(secondsLeft(table(2, 22), 24, 120, 60)).toBe(22);
   expect(secondsLeft(table(8, 16), 24, 1500, 22.7)).toBe(0);
   expect(secondsLeft(table(0, 24), 24, 700, 22.7)).toBeNull();
+});
+
+test("which methods train all they have, and how many that is at most, is what the API says", () => {
+  const trials = { anyOf: [{ type: "integer", minimum: 1, maximum: 5000 }, { type: "object" }] };
+  const all = { "SweepSpec-Input": { properties: { method: { enum: ["grid", "tpe"], "x-lists": ["grid"] }, trials } } };
+  expect([listing(all), mostTrials(all)]).toEqual([["grid"], 5000]);
+  expect([listing({}), mostTrials({})]).toEqual([[], undefined]);
 });
