@@ -2,9 +2,13 @@
 
 import type { Component } from "svelte";
 import { routes } from "../routes";
+import { Throttle } from "./throttle";
 
 /** What may be set in the query; null, undefined, "", false and [] remove the name. */
 export type Value = string | number | boolean | readonly string[] | null | undefined;
+
+/** Safari refuses more than 100 changes of the address in 10 s; a slider that is dragged makes 60 a second. */
+const WRITE_MS = 200;
 
 /** A view: the file that shows it is loaded when it is first opened. */
 export interface Route {
@@ -79,8 +83,12 @@ class Address {
   title = $state<string | null>(null);
   /** Grows with each link, Back or typed address that stays at the path. */
   visits = $state(0);
+  /** What the browser's address was when this class wrote or read it. */
+  #known = location.hash;
+  readonly #write = new Throttle(() => this.#put(), WRITE_MS);
 
   constructor() {
+    window.addEventListener("pagehide", () => this.#write.flush());
     window.addEventListener("hashchange", () => {
       const before = this.path;
       this.#follow();
@@ -123,18 +131,25 @@ class Address {
   /** Change the view's state in place: Back leaves the view, not the last key stroke. */
   set(changes: Readonly<Record<string, Value>>): void {
     const text = merged(this.query, changes).toString();
-    history.replaceState(history.state, "", `#${this.path}${text === "" ? "" : `?${text}`}`);
-    this.#follow();
+    this.#hash = `#${this.path}${text === "" ? "" : `?${text}`}`;
+    this.#write.call();
   }
 
   /** Open another view. */
   go(path: string, query: Readonly<Record<string, Value>> = {}): void {
+    this.#write.flush();
     location.hash = href(path, query);
+  }
+
+  #put(): void {
+    if (location.hash !== this.#known) return; // somebody has left already
+    history.replaceState(history.state, "", this.#hash);
+    this.#known = location.hash;
   }
 
   #follow(): void {
     const before = this.path;
-    this.#hash = location.hash;
+    this.#hash = this.#known = location.hash;
     if (this.path !== before) this.title = null;
   }
 }

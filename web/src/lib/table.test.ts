@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { nextSort, squeezed, visible, type Column } from "./table";
+import { nextSort, range, squeezed, visible, type Column } from "./table";
 
 test("the rows that are drawn are those that are seen, and some more", () => {
   expect(visible(0, 400, 40, 10_000, 8)).toEqual({ first: 0, last: 18 });
@@ -21,4 +21,12 @@ test("columns with a width give way to one that needs some", () => {
   expect(squeezed(columns, 1150)).toBeCloseTo(0.95);
   expect(squeezed(columns, 300)).toBe(0.92);
   expect(squeezed(columns.slice(1), 300)).toBe(1);
+});
+
+test("a choice of many goes from the row that was chosen last, wherever that is now", () => {
+  const keys = ["new", "a", "b", "c", "d"];
+  expect(range(keys, "a", 3)).toEqual(["a", "b", "c"]);
+  expect(range(keys, "d", 3)).toEqual(["c", "d"]);
+  expect(range(keys, "gone", 3)).toEqual(["c"]);
+  expect(range(keys, null, 3)).toEqual(["c"]);
 });

@@ -47,3 +47,9 @@ export function nextSort(now: string, field: string, descending: boolean): strin
   const [first, second] = descending ? [`-${field}`, field] : [field, `-${field}`];
   return now === first ? second : now === second ? "" : first;
 }
+
+/** The keys from the last one that was chosen to this one; this one alone where that is not in the table any more. */
+export function range(keys: readonly string[], last: string | null, index: number): readonly string[] {
+  const from = last === null ? -1 : keys.indexOf(last);
+  return from < 0 ? keys.slice(index, index + 1) : keys.slice(Math.min(from, index), Math.max(from, index) + 1);
+}

@@ -1,6 +1,7 @@
 /** A job of the playground while it trains: its state, its curve, and the film of its boundary. */
 
 import { api, ask, PREFIX, type ApiError, type JobStatus } from "../lib/api";
+import { Latest } from "../lib/latest";
 import { asApiError } from "../lib/resource.svelte";
 import { follow, type ServerEvent } from "../lib/sse";
 import { Film, type Picture } from "./film";
@@ -53,6 +54,11 @@ export class Training {
   #stop: () => void = () => undefined;
   #painted = 0;
   #left = false;
+  /** Pause and Play: before the job is known, too. */
+  readonly #wish = new Latest<"pause" | "resume">(
+    (what) => this.#control(this.id ?? "", what),
+    () => this.id !== null && this.active,
+  );
   /** The stream has sent all: also of a job that has ended, it sends the curve first. */
   over = $state(false);
 
@@ -73,6 +79,7 @@ export class Training {
   async start(body: Record<string, unknown>): Promise<string | null> {
     this.#clickedAt = performance.now();
     this.status = "sending";
+    this.#wish.drop();
     this.error = null;
     try {
       const job = await ask(api.POST("/api/v1/jobs", { body: body as never }));
@@ -83,6 +90,7 @@ export class Training {
       this.id = job.id;
       this.status = job.status;
       this.#follow(job.id);
+      void this.#wish.go();
       return job.id;
     } catch (error) {
       this.status = null;
@@ -99,8 +107,11 @@ export class Training {
       this.id = id;
       this.status = job.status;
       if (job.status === "succeeded") await this.#last(id, job.progress.epoch);
-      if (!this.#left) this.#follow(id);
+      if (this.#left) return;
+      this.#follow(id);
+      void this.#wish.go();
     } catch (error) {
+      this.adopted = false;
       this.error = asApiError(error);
     }
   }
@@ -127,13 +138,13 @@ export class Training {
     this.status = null;
   }
 
-  async pause(): Promise<void> {
-    if (this.id !== null && this.active && this.status !== "paused") await this.#control(this.id, "pause");
+  pause(): Promise<void> {
+    return this.#wish.want("pause");
   }
 
-  async resume(): Promise<void> {
+  resume(): Promise<void> {
     this.adopted = false;
-    if (this.id !== null && this.status === "paused") await this.#control(this.id, "resume");
+    return this.#wish.want("resume"); // of a job that still runs, it withdraws the request to pause
   }
 
   async #control(id: string, what: "cancel" | "pause" | "resume"): Promise<void> {
