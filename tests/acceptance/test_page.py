@@ -18,7 +18,7 @@ pytestmark = pytest.mark.browser
 
 def written(folder: Path, width: int) -> Path:
     """A file as a German spreadsheet writes it; 60 rows are too few for 256 neurons. `code` looks like a number."""
-    lines = ["Alter;Einkommen;code;Risiko"]
+    lines = ["Alter;Einkommen.brutto;code;Risiko"]
     for i in range(60):
         age, income = 20 + (i * 7) % 50, 1000 + (i * 379) % 4000
         high = (age < 40) != (i % 5 == 0)
@@ -40,7 +40,7 @@ def test_from_a_file_to_a_model(stack: Embedded, browser: Browser, tmp_path: Pat
         look(seen)
         do.press(button(name="Upload", exact=True))
 
-        expect(field("Type of Einkommen")).to_have_value("number", timeout=SLOW_MS)
+        expect(field("Type of Einkommen.brutto")).to_have_value("number", timeout=SLOW_MS)
         expect(field("First rows, as they were read").get_by_role("cell", name="20.5", exact=True)).to_be_visible()
         look(seen)
         do.choose(field("Type of code"), "category")
@@ -118,6 +118,12 @@ def predict(seen: Page, do: Keyboard) -> None:
     """The answer for a row is there until that is another row."""
     answer = seen.get_by_role("region", name="Predict a row").get_by_text(re.compile("^(hoch|tief)$"))
     do.write(seen.get_by_label("Alter"), "25,5")
+    do.press(seen.get_by_role("button", name="Predict"))
+    expect(answer.first).to_be_visible(timeout=SLOW_MS)
+    do.write(seen.get_by_label("Einkommen.brutto"), "viel")
+    do.press(seen.get_by_role("button", name="Predict"))
+    expect(seen.get_by_text("Einkommen.brutto must be a number; it is 'viel'")).to_be_visible(timeout=SLOW_MS)
+    do.write(seen.get_by_label("Einkommen.brutto"), "2000")
     do.press(seen.get_by_role("button", name="Predict"))
     expect(answer.first).to_be_visible(timeout=SLOW_MS)
     do.write(seen.get_by_label("Alter"), "60")

@@ -27,6 +27,14 @@ test("a compressed file shows its columns too", async () => {
   expect(await headOf(new Blob([new Uint8Array([0x1f, 0x8b, ...new Array<number>(40).fill(0)])]))).toBe("");
 });
 
+test("columns of an old Western file, and of one in UTF-16, have their letters", async () => {
+  const western = Uint8Array.from([..."Größe;Café\n1;2\n"], (letter) => letter.charCodeAt(0));
+  const wide = new Uint8Array(Uint16Array.from([..."\ufeffGröße;Café\n1;2\n"], (letter) => letter.charCodeAt(0)).buffer);
+  const packed = new Response(new Blob([western]).stream().pipeThrough(new CompressionStream("gzip"))).blob();
+  const cut = new Blob(["Größe;Café\n1;2\nx", "ä".repeat(40_000)]); // after 64 KiB, within a letter
+  for (const file of [new Blob([western]), new Blob([wide]), await packed, cut]) expect(headerOf(await headOf(file))).toEqual(["Größe", "Café"]);
+});
+
 test("a zip is one of images if most of its files are", async () => {
   const zip = (...names: string[]): File => new File(["PK\u0003\u0004...", ...names.map((one) => `PK\u0001\u0002....${one}`)], "f.zip");
   expect(await areImages(zip("cat/1.jpg", "dog/2.PNG", "README"))).toBe(true);

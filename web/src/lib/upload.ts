@@ -16,6 +16,9 @@ export interface Sent {
   readonly purpose: Purpose;
 }
 
+/** Whether the share that has arrived is known: a page that did not come by https has no digests, and sends a file whole. */
+export const hasProgress = crypto.subtle !== undefined;
+
 /** Files of this visit by the data set they became, to be read again with corrections. */
 export const sentFiles = new Map<string, Sent>();
 
@@ -24,7 +27,7 @@ const sleep: Pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 /** Send a file and make it a data set; `onprogress` gets the share that has arrived. */
 export async function upload(file: File, purpose: Purpose, onprogress: (share: number) => void, signal: AbortSignal, pause = sleep): Promise<Dataset> {
-  const dataset = crypto.subtle === undefined ? await whole(file, purpose, signal) : await pieces(file, purpose, onprogress, signal, pause);
+  const dataset = hasProgress ? await pieces(file, purpose, onprogress, signal, pause) : await whole(file, purpose, signal);
   sentFiles.set(dataset.id, { file, purpose });
   return dataset;
 }
@@ -54,7 +57,7 @@ async function pieces(file: File, purpose: Purpose, onprogress: (share: number) 
   return ask(api.POST("/api/v1/uploads/{sha256}/finish", { params: { path: { sha256 } }, body: purpose as never, signal }));
 }
 
-/** As a form: a page that did not come by https has no digests. */
+/** As a form. */
 async function whole(file: File, purpose: Purpose, signal: AbortSignal): Promise<Dataset> {
   const form = new FormData();
   for (const [name, value] of Object.entries(purpose)) {
@@ -72,10 +75,22 @@ function hex(digest: ArrayBuffer): string {
 export async function headOf(file: Blob): Promise<string> {
   const head = await file.slice(0, HEAD).arrayBuffer();
   const view = new DataView(head);
-  if (head.byteLength >= 2 && view.getUint16(0) === 0x1f8b) return inflated(head, "gzip");
-  if (head.byteLength < 30 || view.getUint32(0) !== 0x504b0304) return new Blob([head]).text();
+  if (head.byteLength >= 2 && view.getUint16(0) === 0x1f8b) return decoded(await inflated(head, "gzip"));
+  if (head.byteLength < 30 || view.getUint32(0) !== 0x504b0304) return decoded(head);
   const data = head.slice(30 + view.getUint16(26, true) + view.getUint16(28, true));
-  return view.getUint16(8, true) === 8 ? inflated(data, "deflate-raw") : "";
+  return view.getUint16(8, true) === 8 ? decoded(await inflated(data, "deflate-raw")) : "";
+}
+
+/** Text as the server reads it: by its mark, else as UTF-8, else as the old Western encoding. The last character may be cut. */
+function decoded(bytes: ArrayBuffer): string {
+  const [first = 0, second = 0] = new Uint8Array(bytes.slice(0, 2));
+  const mark = 256 * first + second;
+  const encoding = mark === 0xfffe ? "utf-16le" : mark === 0xfeff ? "utf-16be" : "utf-8";
+  try {
+    return new TextDecoder(encoding, { fatal: true }).decode(bytes, { stream: true });
+  } catch {
+    return new TextDecoder("windows-1252").decode(bytes);
+  }
 }
 
 /** Whether most files of a zip are images, by the names at its end. */
@@ -85,21 +100,21 @@ export async function areImages(file: File): Promise<boolean> {
   return names.filter((one) => /\.(png|jpe?g|bmp|gif|webp|tiff?|p[gp]m)/i.test(one)).length > names.length / 2;
 }
 
-/** The text at the beginning of compressed bytes, which end anywhere. */
-async function inflated(data: ArrayBuffer, format: CompressionFormat): Promise<string> {
-  const reader = new Blob([data]).stream().pipeThrough(new DecompressionStream(format)).pipeThrough(new TextDecoderStream()).getReader();
-  let text = "";
+/** The beginning of compressed bytes, which end anywhere. */
+async function inflated(data: ArrayBuffer, format: CompressionFormat): Promise<ArrayBuffer> {
+  const reader = new Blob([data]).stream().pipeThrough(new DecompressionStream(format)).getReader();
+  const parts: Uint8Array<ArrayBuffer>[] = [];
   try {
-    while (text.length < HEAD) {
+    for (let size = 0; size < HEAD; size += parts.at(-1)?.length ?? 0) {
       const { done, value } = await reader.read();
-      if (done) return text;
-      text += value;
+      if (done) break;
+      parts.push(value);
     }
     await reader.cancel();
   } catch {
     // the rest of the file is missing
   }
-  return text;
+  return new Blob(parts).arrayBuffer();
 }
 
 /** Names of the columns by the first lines of a text file, to choose a target from; the server reads it with more care. */
