@@ -1,28 +1,13 @@
 /** The parts of ECharts that the page uses; loaded with the first chart. A new kind of chart is registered here. */
 
-import { BarChart, CustomChart, HeatmapChart, LineChart, ParallelChart, ScatterChart } from "echarts/charts";
-import {
-  AxisPointerComponent,
-  BrushComponent,
-  DataZoomComponent,
-  GridComponent,
-  LegendComponent,
-  MarkAreaComponent,
-  MarkLineComponent,
-  MarkPointComponent,
-  ParallelComponent,
-  ToolboxComponent,
-  TooltipComponent,
-  VisualMapComponent,
-} from "echarts/components";
+import { CustomChart, HeatmapChart, LineChart, ScatterChart } from "echarts/charts";
+import { AxisPointerComponent, DataZoomComponent, GridComponent, LegendComponent, MarkLineComponent, TooltipComponent, VisualMapComponent } from "echarts/components";
 import { init, use } from "echarts/core";
 import { CanvasRenderer } from "echarts/renderers";
 
 use([
-  ...[BarChart, CustomChart, HeatmapChart, LineChart, ParallelChart, ScatterChart],
-  ...[AxisPointerComponent, BrushComponent, DataZoomComponent, GridComponent, LegendComponent],
-  ...[MarkAreaComponent, MarkLineComponent, MarkPointComponent, ParallelComponent],
-  ...[ToolboxComponent, TooltipComponent, VisualMapComponent, CanvasRenderer],
+  ...[CustomChart, HeatmapChart, LineChart, ScatterChart, CanvasRenderer],
+  ...[AxisPointerComponent, DataZoomComponent, GridComponent, LegendComponent, MarkLineComponent, TooltipComponent, VisualMapComponent],
 ]);
 
 export { init };
