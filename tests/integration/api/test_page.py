@@ -39,6 +39,15 @@ UNSEEN = """
 """
 """`look(false)` in a tab is another tab in front of it."""
 
+DROP_A_FOLDER = """box => {
+    const folder = new File([], 'photos');
+    folder.slice = () => ({arrayBuffer: () => Promise.reject(new DOMException('', 'NotFoundError'))});
+    const event = new Event('drop', {bubbles: true, cancelable: true});
+    event.dataTransfer = {files: [folder]};
+    box.dispatchEvent(event);
+}"""
+"""What a browser tells a page of a folder: a file that cannot be read."""
+
 
 def train(api: Running, epochs: int) -> str:
     """The id of the job that waits longest, after it has trained."""
@@ -134,25 +143,61 @@ def test_tabs_that_nobody_sees_leave_the_connections_of_the_browser_to_the_one_t
 
 
 def test_of_jobs_with_different_losses_none_is_the_best_by_its_loss(api: Running, browser: Browser) -> None:
-    api.store.submit([spec("one"), spec("two"), spec("other", loss="focal")], owner="ann")
+    specs = [spec("one", seed=20260101), spec("two", seed=20260102), spec("other", seed=0, loss="focal")]
+    api.store.submit(specs, owner="ann")
     one, two, other = (train(api, epochs) for epochs in (30, 25, 24))
     with signed_in(browser, api) as seen:
         card = seen.get_by_role("region", name="Best metrics")
         best = card.get_by_role("row", name="one").get_by_role("cell").filter(has_text="best")
-        seen.goto(f"{address(api)}/#/compare?ids={one},{two}")
+        seen.route(f"**/jobs/{one}/curve?*", _away, times=1)
+        with seen.expect_response(lambda answer: f"{one}/curve?" in answer.url and answer.ok):  # it is asked again
+            seen.goto(f"{address(api)}/#/compare?ids={one},{two}")
         expect(best).to_have_count(4)  # the losses and the accuracies
+        seen.get_by_role("button", name="seed", exact=True).click()
+        expect(seen.get_by_role("region", name="Groups").get_by_role("row")).to_have_count(3)  # their numbers are long
         seen.goto(f"{address(api)}/#/compare?ids={one},{two},{other}")
         expect(card).to_contain_text("but not of losses: these jobs have different ones")
         expect(best).to_have_count(2)
+        seen.route(f"**/jobs/{one}", _away, times=1)
+        seen.goto(f"{address(api)}/#/jobs/{one}")
+        expect(seen.get_by_text("away for a moment")).to_be_visible()
+        expect(seen.get_by_role("heading", level=1)).to_have_text("one")
+
+
+def _away(route: Route) -> None:
+    """The answer of a service that is busy."""
+    route.fulfill(status=503, headers={"Retry-After": "1"}, json={"detail": "It is away for a moment."})
 
 
 def test_a_wrong_token_is_a_sentence_on_the_page(api: Running, browser: Browser) -> None:
     with page_of(browser) as seen:
         seen.goto(address(api))
-        seen.get_by_label("Token").fill("epo_wrong")
-        seen.get_by_label("Token").press("Enter")
-        expect(seen.get_by_role("alert")).to_contain_text("token", ignore_case=True)
+        alert, token = seen.get_by_role("alert"), seen.get_by_label("Token")
+        token.fill("epo_wrong")
+        token.press("Enter")
+        expect(alert).to_contain_text("token", ignore_case=True)
         expect(seen.get_by_role("table")).to_have_count(0)
+        seen.route("**/api/v1/session", _away, times=1)
+        seen.goto(f"{address(api)}/#classroom=epo_over")
+        expect(alert).to_have_text("It is away for a moment. Then open the link again.")  # an outage makes no guests
+        seen.goto(f"{address(api)}/#classroom=epo_over")
+        expect(alert).to_contain_text("Ask your teacher for a new link.")
+        expect(token).to_have_count(0)  # a guest has none
+        seen.get_by_role("button", name="Sign in with a token").click()
+        expect(token).to_be_visible()
+
+
+def test_whoever_signs_in_after_somebody_else_begins_with_a_fresh_page(api: Running, browser: Browser) -> None:
+    with signed_in(browser, api) as seen:
+        seen.evaluate("window.known = 'names of her data sets'")
+        seen.get_by_role("button", name="Sign out").click()
+        seen.get_by_label("Token").fill(api.tokens.create(owner="ben"))
+        seen.get_by_label("Token").press("Enter")
+        expect(seen.get_by_text("ben", exact=True)).to_be_visible()
+        assert seen.evaluate("typeof known") == "undefined"
+        seen.goto(f"{address(api)}/#/playground?job=00000000-0000-7000-8000-000000000000")
+        expect(seen.get_by_role("alert")).to_be_visible()
+        expect(seen.get_by_role("button", name="Play", exact=True)).to_be_visible()  # it trains nothing
 
 
 def test_a_sweep_from_a_finished_job_is_made_with_controls_or_as_text(api: Running, browser: Browser) -> None:
@@ -178,8 +223,18 @@ def test_a_sweep_from_a_finished_job_is_made_with_controls_or_as_text(api: Runni
         expect(text).to_have_value(re.compile('name: "2026"'))
         rate.get_by_label("From").fill("1")
         expect(rate.get_by_role("alert")).to_contain_text("Learning rate must have limits above 0 that rise")
+        for limit in ("From", "To"):
+            rate.get_by_label(limit).fill("")
+        expect(rate.get_by_role("alert")).to_contain_text(re.compile(r"(Learning rate must be .*){2}"))
 
-        text.fill("base: {dataset: wine, learning_rate: 5e+9}\nspace:\n  dropout: [0, 0.5]\nmethod: grid\n")
+        held: list[Route] = []
+        seen.route("**/js-yaml*.js", lambda route: held.append(route))  # noqa: PLW0108 (it marks what it calls)
+        with seen.expect_request("**/js-yaml*.js"):
+            text.fill("base: {dataset: wine, learning_rate: 5e+9}\nspace:\n  dropout: [0, 0.5]\nmethod: grid\n")
+        text.blur()
+        expect(text).to_have_value(re.compile("5e\\+9"))
+        assert not text.evaluate("field => field.checkValidity()"), "the job before would be sent"
+        held[0].continue_()
         expect(seen.get_by_label("Learning rate", exact=True)).to_have_value("5000000000")
         expect(seen.get_by_text(re.compile("^Learning rate must be"))).to_have_count(
             2
@@ -200,7 +255,7 @@ def test_a_deleted_data_set_is_said_to_be_so_wherever_a_job_names_it(api: Runnin
         dataset = http.post("/datasets", data={"target": "y"}, files={"file": ("left.csv", f"x,y\n{rows}")}).json()[
             "id"
         ]
-        job = http.post("/jobs", json={"dataset": dataset, "name": "orphan"}).json()["id"]
+        job = http.post("/jobs", json={"dataset": dataset, "name": "orphan", "seed": 2**53 + 1}).json()["id"]
         http.post(f"/jobs/{job}/cancel")
         assert http.delete(f"/datasets/{dataset}").is_success
     deleted = "left (deleted)"
@@ -209,11 +264,40 @@ def test_a_deleted_data_set_is_said_to_be_so_wherever_a_job_names_it(api: Runnin
         seen.goto(f"{address(api)}/#/jobs/{job}")
         expect(seen.get_by_text(deleted, exact=True)).to_be_visible()
         seen.get_by_role("link", name="Clone and edit").click()
+        expect(seen.get_by_text("A browser rounds whole numbers above")).to_be_visible()
         chosen = seen.get_by_label("Data set", exact=True).locator("option:checked")
         expect(chosen).to_have_text(deleted)
         expect(seen.get_by_text(re.compile("^Data set was deleted, or is not shared with you"))).to_be_visible()
         seen.get_by_role("navigation", name="Views").get_by_role("link", name="New job").click()
         expect(chosen).to_have_text("moons")
+        seen.goto(f"{address(api)}/#/jobs/{job}")
+        expect(seen.get_by_text("A browser rounds whole numbers above")).to_be_visible()
+        for answer, said in (("Keep it", "orphan"), ("Delete", "Jobs")):
+            seen.get_by_role("button", name="More").click()
+            seen.get_by_role("menuitem", name="Delete").click()
+            seen.get_by_role("dialog", name="Delete orphan?").get_by_role("button", name=answer).click()
+            expect(seen.get_by_role("heading", level=1)).to_have_text(said)
+
+
+def test_an_upload_is_sent_once_and_a_folder_is_a_sentence(api: Running, browser: Browser) -> None:
+    with signed_in(browser, api) as seen:
+        seen.goto(f"{address(api)}/#/datasets")
+        seen.get_by_role("region", name="Upload a file").evaluate(DROP_A_FOLDER)
+        expect(seen.get_by_text("photos cannot be read. Of a folder, choose a ZIP.")).to_be_visible()
+        rows = "\n".join(f"{n},{n % 3}" for n in range(30))
+        file = {"name": "once.csv", "mimeType": "text/csv", "buffer": f"x,y\n{rows}".encode()}
+        seen.get_by_label("Choose a file").set_input_files(file)  # type: ignore[arg-type]
+        begun: list[Route] = []
+        seen.route("**/api/v1/uploads", lambda route: begun.append(route))  # noqa: PLW0108 (it marks what it calls)
+        with seen.expect_request("**/api/v1/uploads"):
+            for _ in range(2):
+                seen.get_by_label("Name").press("Enter")
+        seen.get_by_role("button", name="Stop").click()
+        seen.unroute("**/api/v1/uploads")
+        with seen.expect_request("**/api/v1/uploads"):
+            seen.get_by_role("button", name="Upload", exact=True).click()
+        expect(seen.get_by_role("heading", level=1)).to_have_text("once")
+        assert len(begun) == 1
 
 
 def test_hostile_texts_are_shown_as_text(api: Running, browser: Browser) -> None:
