@@ -60,7 +60,7 @@ def test_a_sweep_is_written_trained_understood_and_its_jobs_compared(
         expect(rate.get_by_role("alert")).to_contain_text("Learning rate must have limits above 0", timeout=SLOW_MS)
         look(seen)
         do.write(rate.get_by_label("From"), "0.001")
-        do.write(field("Configurations"), "4")
+        do.write(field("Configurations", exact=True), "4")
         do.write(field("Seeds", exact=True), "2")
         do.choose(field("Data set"), "iris")
         expect(seen.get_by_role("complementary", name="Check")).to_contain_text("4 configurations", timeout=SLOW_MS)
