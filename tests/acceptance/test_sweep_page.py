@@ -37,6 +37,25 @@ def expect_jobs_of_sweeps_when_asked(seen: Page, do: Keyboard, name: str) -> Non
     look(seen)
 
 
+def read_the_configurations(seen: Page, do: Keyboard) -> None:
+    """In the order of their numbers, as a chart, and two of their parameters as a table."""
+    expect(seen.get_by_role("img", name="of 4 configurations in the order of their numbers")).to_be_visible()
+    do.press(seen.get_by_role("region", name="Contour").get_by_text("Data as a table"))
+    expect(seen.get_by_label("Contour").get_by_role("columnheader", name="validation loss")).to_be_visible()
+    do.press(seen.get_by_role("group", name="Configurations").get_by_role("button", name="#"))
+    expect(seen.get_by_role("columnheader", name="#").last).to_have_attribute("aria-sort", "ascending")
+
+
+def smooth_and_hide_the_line(seen: Page, do: Keyboard) -> None:
+    """Of the only group."""
+    do.reach(seen.get_by_label("Smoothing", exact=True))
+    seen.keyboard.press("End")
+    look(seen)
+    do.press(seen.get_by_title("Hide this line"))
+    expect(seen.get_by_text("The lines with values are hidden.")).to_be_visible()
+    look(seen)
+
+
 def remove_a_job(seen: Page, do: Keyboard) -> None:
     """The focus stays beside the others."""
     remove = seen.get_by_role("button", name=re.compile("^Remove"))
@@ -74,6 +93,7 @@ def test_a_sweep_is_written_trained_understood_and_its_jobs_compared(
         expect(seen.get_by_role("table").first).to_contain_text("best")
         expect(field("All configurations")).to_contain_text("4 with a score")
         expect(seen.get_by_role("img", name=re.compile("^validation loss by epoch: 4 lines"))).to_be_visible()
+        read_the_configurations(seen, do)
         look(seen)
 
         do.press(button(name="optimizer: limits and scale"))
@@ -93,7 +113,7 @@ def test_a_sweep_is_written_trained_understood_and_its_jobs_compared(
         assert width < 1440 or fits(seen, "Table of best metrics", 1280)
         do.choose(field("Group by"), "learning rate")
         expect(field("Groups")).to_contain_text("Deviation")
-        look(seen)
+        smooth_and_hide_the_line(seen, do)
         do.choose(field("Group by"), "each job by itself")
         do.press(button(name="Add jobs"))
         do.tick(seen.get_by_role("dialog").get_by_role("checkbox").first)

@@ -216,6 +216,17 @@ def test_a_sweep_of_ten_thousand_configurations_opens_at_once(
         expect(slice_.locator("canvas").first).to_be_visible()
         yardstick_s = clock.yardstick_s()
         assert work_s < 5 * yardstick_s
+        expect(
+            seen.get_by_role("img", name="of 10\u202f000 configurations in the order of their numbers")
+        ).to_be_visible()
+        table = seen.get_by_role("group", name="Configurations")
+        first = table.locator('tr[data-index="0"]').get_by_role("link")
+        for title, number in (("#", "0"), ("#", str(MANY - 1)), ("Dropout", "0")):
+            table.get_by_role("button", name=title).click()
+            expect(first).to_have_text(number)
+        seen.reload()
+        expect(table.get_by_role("columnheader", name="Dropout")).to_have_attribute("aria-sort", "ascending")
+        expect(first).to_have_text("0")
         say(
             capsys,
             f"a sweep of {MANY}: its answer after {answer_s:.2f} s, its lines after {lines_s:.2f} s, all "

@@ -4,6 +4,7 @@ import { keptBy, read, written } from "./brushes";
 import { fieldLabel } from "../../lib/spec";
 import { changed, errorsAt, inWay, listing, mostTrials, textOf, usual, valuesOf, variable } from "./draft";
 import { secondsLeft } from "./left";
+import { improvements, ordered } from "./order";
 import { fate, lanes } from "./survivors";
 
 test("values of a choice are numbers, words or JSON; lists have semicolons between", () => {
@@ -97,4 +98,21 @@ test("which methods train all they have, and how many that is at most, is what t
   const all = { "SweepSpec-Input": { properties: { method: { enum: ["grid", "tpe"], "x-lists": ["grid"] }, trials } } };
   expect([listing(all), mostTrials(all)]).toEqual([["grid"], 5000]);
   expect([listing({}), mostTrials({})]).toEqual([[], undefined]);
+});
+
+test("configurations are sorted by any column, those without a value last in both directions, and equal ones stay in order", () => {
+  const rows = [3, 0, 1, 2];
+  expect(ordered(rows, [0.5, null, 0.1, 0.5], false)).toEqual([2, 3, 0, 1]);
+  expect(ordered(rows, [0.5, null, 0.1, 0.5], true)).toEqual([3, 0, 2, 1]);
+  expect(ordered([0, 1, 2, 3], ["sgd", 2, "adam", 10], false)).toEqual([1, 3, 2, 0]);
+  expect(ordered([0, 1, 2], [[16, 16], [8], "full"], false)).toEqual([1, 0, 2]);
+});
+
+test("the best so far is that of configurations which were trained to their end", () => {
+  const table = {
+    number: [0, 1, 2, 3, 4, 5], generation: [0, 0, 0, 0, 0, 0], epochs: [9, 1, 9, 9, 9, 0],
+    state: ["finished", "pruned", "finished", "finished", "finished", "open"], score: [0.5, 0.1, 0.6, 0.4, 0.4, null],
+  };
+  expect(improvements(table, false)).toEqual([[0, 0.5], [3, 0.4]]);
+  expect(improvements(table, true)).toEqual([[0, 0.5], [2, 0.6]]);
 });
