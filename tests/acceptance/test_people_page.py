@@ -5,7 +5,7 @@ from functools import partial
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Page, expect
 
 from tests.hands import Keyboard
 
@@ -13,6 +13,28 @@ from .embedded import Embedded
 from .walking import SCREENS, go, look, signed_in
 
 pytestmark = pytest.mark.browser
+
+
+def make_and_remove_a_webhook(seen: Page, do: Keyboard, project: str) -> None:
+    """One that tells of a project."""
+    button, field = partial(seen.get_by_role, "button"), seen.get_by_label
+    do.press(button(name="New webhook"))
+    do.write(field("Address"), "ftp://example.org/")
+    do.choose(field("Whose jobs and sweeps"), f"those of {project}")
+    do.press(button(name="Make it"))
+    expect(seen.get_by_role("dialog")).to_contain_text("Address must")
+    look(seen)
+    address = f"http://1.1.1.1/{project}"
+    do.write(field("Address"), address)
+    do.press(button(name="Make it"))
+    expect(field("The secret")).to_have_value(re.compile("^whsec_"))
+    look(seen)
+    seen.keyboard.press("Escape")
+    row = seen.get_by_role("row").filter(has_text=address)
+    expect(row).to_contain_text(f"project {project}")
+    look(seen)
+    do.press(button(name=f"Remove {address}"))
+    expect(row).to_have_count(0)
 
 
 @pytest.mark.parametrize(("width", "theme"), SCREENS)
@@ -62,6 +84,7 @@ def test_a_user_is_made_shares_a_project_and_has_a_token_until_it_is_revoked(
         expect(button(name=f"Revoke {purpose}")).to_have_count(0)
         expect(seen.get_by_text("Revoked: nobody gets in with it any more.")).to_be_visible()
         assert status(token) == 401
+        make_and_remove_a_webhook(seen, do, project)
         do.write(field("Only this action"), "tokens.revoke")
         seen.keyboard.press("Enter")
         do.press(button(name="Refresh"))

@@ -25,5 +25,5 @@ export const routes: readonly Route[] = [
   { path: "/datasets", title: "Data sets", icon: Database, hint: "upload a file", view: () => import("./views/Datasets.svelte") },
   { path: "/datasets/:id", title: "Data set", view: () => import("./views/Dataset.svelte") },
   { path: "/cluster", title: "Cluster", icon: Server, hint: "queue, workers, throughput", view: () => import("./views/Cluster.svelte") },
-  { path: "/people", title: "People", icon: Users, hint: "users, projects, tokens, quotas", view: () => import("./views/People.svelte") },
+  { path: "/people", title: "People", icon: Users, hint: "users, projects, tokens, webhooks, quotas", view: () => import("./views/People.svelte") },
 ];
