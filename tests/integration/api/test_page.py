@@ -1,8 +1,11 @@
 """Our own page over a record without workers: who signs in, hostile texts, an API that ends."""
 
 import csv
+import http.server
 import io
 import re
+import threading
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -69,8 +72,19 @@ def train(api: Running, epochs: int) -> str:
 
 @pytest.fixture(scope="module")
 def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    with running(tmp_path_factory.mktemp("page"), NOBODY) as made:
+    with running(tmp_path_factory.mktemp("page"), NOBODY, EPOCHAL_WEBHOOK_PRIVATE="1") as made:
         yield made
+
+
+class Receiver(http.server.BaseHTTPRequestHandler):
+    """It takes every message."""
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.send_response(204)
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None: ...
 
 
 def test_a_link_with_the_token_in_its_fragment_signs_in_and_leaves_the_address(api: Running, browser: Browser) -> None:
@@ -167,6 +181,112 @@ def test_of_jobs_with_different_losses_none_is_the_best_by_its_loss(api: Running
 def _away(route: Route) -> None:
     """The answer of a service that is busy."""
     route.fulfill(status=503, headers={"Retry-After": "1"}, json={"detail": "It is away for a moment."})
+
+
+def test_compared_lines_are_smoothed_and_hidden_and_jobs_above_the_limit_are_not_silently_left_out(
+    api: Running, browser: Browser
+) -> None:
+    api.store.submit([spec("even"), spec("odd")], owner="ann")
+    even, odd = train(api, 30), train(api, 30)
+    with signed_in(browser, api) as seen:
+        seen.goto(f"{address(api)}/#/compare?ids={even},{odd}")
+        chart = seen.get_by_role("img", name="validation loss by epoch")
+        expect(chart).to_have_accessible_name("validation loss by epoch: 2 lines")
+        line = seen.get_by_role("button", name="odd", exact=True)
+        line.press("Enter")
+        expect(chart).to_have_accessible_name("validation loss by epoch: one line")
+        seen.get_by_label("Smoothing", exact=True).press("End")
+        seen.reload()
+        expect(chart).to_have_accessible_name("validation loss by epoch, smoothed: one line")
+        expect(line).to_have_attribute("aria-pressed", "false")
+        expect(seen.get_by_label("Smoothing", exact=True)).to_have_value("0.99")
+        seen.get_by_text("Data as a table").click()
+        expect(seen.get_by_role("columnheader", name="smoothed")).to_be_visible()
+        seen.get_by_role("button", name="even", exact=True).click()
+        expect(seen.get_by_text("The lines with values are hidden.")).to_be_visible()
+        line.click()
+        expect(chart).to_have_accessible_name("validation loss by epoch, smoothed: one line")
+        strangers = ",".join(str(uuid.uuid4()) for _ in range(60))
+        seen.goto(f"{address(api)}/#/compare?ids={even},{odd},{strangers}")
+        expect(seen.get_by_text("62 jobs are chosen, and the first 50 are shown")).to_be_visible()
+        seen.get_by_role("button", name="Remove odd").click()
+        expect(seen.get_by_text("61 jobs are chosen, and the first 50 are shown")).to_be_visible()
+
+
+def test_the_list_of_jobs_is_saved_as_csv_and_chosen_jobs_are_deleted_after_a_question(
+    api: Running, browser: Browser
+) -> None:
+    api.store.submit([spec(name, project="short-lived") for name in ("=1+1", "stays", "waits")], owner="ann")
+    for _ in range(2):
+        train(api, 30)
+    with signed_in(browser, api) as seen:
+        seen.goto(f"{address(api)}/#/jobs?project=short-lived")
+        with seen.expect_download() as download:
+            seen.get_by_role("button", name="Download CSV").click()
+        assert download.value.suggested_filename == "jobs.csv"
+        rows = list(csv.DictReader(io.StringIO(Path(download.value.path()).read_text(encoding="utf-8"))))
+        assert [(row["name"], row["state"]) for row in rows] == [
+            ("waits", "queued"),
+            ("stays", "succeeded"),
+            ("'=1+1", "succeeded"),
+        ]
+        assert {row["dataset"] for row in rows} == {"digits"}
+        assert float(rows[1]["best_val_loss"]) > 0
+        names = seen.get_by_role("table", name="Jobs").get_by_role("link")
+        chosen, dialog = seen.get_by_role("region", name="Chosen jobs"), seen.get_by_role("dialog")
+        seen.get_by_role("checkbox", name="Choose stays").check()
+        chosen.get_by_role("button", name="Delete").click()
+        dialog.get_by_role("button", name="Keep them").click()
+        expect(names).to_have_count(3)
+        seen.get_by_label("Choose all that are loaded").check()
+        chosen.get_by_role("button", name="Delete").click()
+        expect(dialog).to_contain_text("Delete 2 jobs?")
+        expect(dialog).to_contain_text("models and other files are lost for good")
+        expect(dialog).to_contain_text("1 chosen job has not ended")
+        dialog.get_by_role("button", name="Delete 2 jobs").click()
+        expect(seen.get_by_text("2 jobs deleted.")).to_be_visible()
+        expect(names).to_have_text(["waits"])
+        expect(chosen).to_contain_text("1 job chosen")
+        chosen.get_by_role("button", name="Cancel").click()
+        expect(seen.get_by_role("table", name="Jobs")).to_contain_text("cancelled")
+        chosen.get_by_role("button", name="Delete").click()
+        dialog.get_by_role("button", name="Delete 1 job").press("Enter")
+        expect(seen.get_by_role("heading", name="No job fits")).to_be_visible()
+        assert not seen.evaluate("document.activeElement === document.body"), "whoever has no mouse begins anew"
+
+
+def test_a_webhook_is_made_tried_and_removed_on_the_page(api: Running, browser: Browser) -> None:
+    with (
+        http.server.ThreadingHTTPServer(("127.0.0.1", 0), Receiver) as server,
+        signed_in(browser, api) as seen,
+    ):
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_address[1]}/hook"
+        seen.goto(f"{address(api)}/#/people")
+        card = seen.get_by_role("region", name="Webhooks")
+        row = card.get_by_role("row").filter(has_text=url)
+        card.get_by_role("button", name="New webhook").click()
+        seen.get_by_label("Address").fill("ftp://example.org/")
+        seen.get_by_role("button", name="Make it").click()
+        expect(seen.get_by_role("dialog")).to_contain_text("Address must")
+        seen.get_by_label("Address").fill(url)
+        seen.get_by_role("button", name="Make it").click()
+        expect(seen.get_by_label("The secret")).to_have_value(re.compile("^whsec_"))
+        secret = seen.get_by_label("The secret").input_value()
+        seen.keyboard.press("Escape")
+        expect(row).to_contain_text("own jobs and sweeps")
+        expect(row).to_contain_text("no failure")
+        row.get_by_role("button", name="Send a test").click()
+        expect(seen.get_by_text("The test arrived: HTTP 204")).to_be_visible()
+        server.shutdown()
+        server.server_close()
+        row.get_by_role("button", name="Send a test").click()
+        expect(seen.get_by_text("The test did not arrive")).to_be_visible()
+        seen.reload()
+        expect(row).to_be_visible()
+        assert secret not in seen.content()
+        row.get_by_role("button", name="Remove").click()
+        expect(row).to_have_count(0)
 
 
 def test_a_wrong_token_is_a_sentence_on_the_page(api: Running, browser: Browser) -> None:
