@@ -32,4 +32,5 @@ def signed_in(browser: Browser, api: Running) -> Iterator[Page]:
         seen.goto(sign_in_link(address(api), api.token))
         expect(seen.get_by_role("heading", name="Jobs")).to_be_visible()
         yield seen
-        assert [line for line in complaints if "Failed to load resource" not in line] == []
+        unexpected = [line for line in complaints if "Failed to load resource" not in line]
+        assert not unexpected, unexpected
