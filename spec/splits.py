@@ -122,7 +122,7 @@ def check_split(spec: "JobSpec", info: "DatasetInfo") -> int:
         _check_groups(spec, info.groups)
     train, validation, test = spec.split_rows(info)
     if spec.folds is not None:
-        _check_most_folds(spec, info, train + validation)
+        _check_most_folds(spec, info.rows - test)
     for part, share, left in (
         ("validation", spec.validation_fraction, validation),
         ("test", spec.test_fraction, test),
@@ -173,7 +173,7 @@ def _check_groups(spec: "JobSpec", groups: int) -> None:
         raise fault("folds", f"must be at most {train}, the groups that are not test")
 
 
-def _check_most_folds(spec: "JobSpec", info: "DatasetInfo", rows: int) -> None:
+def _check_most_folds(spec: "JobSpec", rows: int) -> None:
     by_time = spec.split_by is SplitBy.time
     most = rows - 1 if by_time else rows
     if spec.folds is not None and spec.folds > most:

@@ -63,6 +63,8 @@ TRAIN_AND_TEST = {"split": ["train"] * 15 + ["test"] * 5}
         (TIMES, {"test_fraction": 0.1}, (14, 4, 2)),
         (TIMES, {"folds": 3, "fold": 0}, (5, 5, 0)),
         (TIMES, {"folds": 3, "fold": 2}, (15, 5, 0)),
+        (TIMES, {"folds": 9, "fold": 0}, (2, 2, 0)),
+        (TIMES, {"folds": 19}, (1, 1, 0)),
         ({}, {"folds": 3, "fold": 1, "test_fraction": 0.05}, (13, 6, 1)),
         ({}, {"folds": 3, "fold": 0, "test_fraction": 0.05}, (12, 7, 1)),
     ],
