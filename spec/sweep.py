@@ -72,7 +72,8 @@ When = Annotated[
     Field(description="The parameter exists only where these fields have these values: {optimizer.type: sgd}."),
 ]
 Limits = Annotated[tuple[Real, Real], Field(description="The least and the largest value.")]
-WholeLimits = Annotated[tuple[Count, Count], Field(description="The least and the largest value.")]
+_Whole = Annotated[Count, Field(ge=-MOST_SEED, le=MOST_SEED)]
+WholeLimits = Annotated[tuple[_Whole, _Whole], Field(description="The least and the largest value.")]
 
 
 class Parameter(Frozen):
@@ -159,7 +160,7 @@ class Integers(Parameter):
     """A whole number between two limits, both included."""
 
     integers: WholeLimits
-    step: Annotated[Count, Field(ge=1, description="Distance between two values.")] = 1
+    step: Annotated[Count, Field(ge=1, le=MOST_SEED, description="Distance between two values.")] = 1
     log: Annotated[bool, Field(strict=True, description="Whether its logarithm is uniform; then without steps.")] = (
         False
     )
@@ -177,8 +178,7 @@ class Integers(Parameter):
     def values(self) -> tuple[int, ...] | None:
         """All of them, if they are not too many."""
         least, most = self.integers
-        numbers = range(least, most + 1, self.step)
-        return tuple(numbers) if len(numbers) <= MOST_CHOICES else None
+        return tuple(range(least, most + 1, self.step)) if self.count <= MOST_CHOICES else None
 
     def at(self, place: float) -> int:
         """Linear in `place`, or in the logarithm: a number has the interval that rounds to it."""
@@ -186,7 +186,13 @@ class Integers(Parameter):
         if self.log:
             low, high = math.log(least - 0.5), math.log(most + 0.5)
             return min(max(round(math.exp(low + place * (high - low))), least), most)
-        return least + self.step * int(place * len(range(least, most + 1, self.step)))
+        return least + self.step * int(place * self.count)
+
+    @property
+    def count(self) -> int:
+        """How many there are; `len` of a range refuses more than a word of the machine holds."""
+        least, most = self.integers
+        return (most - least) // self.step + 1
 
 
 _KINDS: Mapping[str, type[Parameter]] = {
@@ -306,7 +312,7 @@ else:
 class Budget(Frozen):
     """A limit of a sweep besides its configurations; the sweep asks for no more once it is spent."""
 
-    epochs: Annotated[Count, Field(ge=1, description="Epochs of all jobs together.")] | None = None
+    epochs: Annotated[Count, Field(ge=1, le=10**12, description="Epochs of all jobs together.")] | None = None
     seconds: Annotated[Real, Field(gt=0.0, description="Seconds since the sweep began; not repeatable.")] | None = None
 
     @model_validator(mode="after")

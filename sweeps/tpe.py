@@ -264,8 +264,8 @@ def _cells(side: Parameter, places: Array) -> tuple[Array, Array]:
             low, high = math.log(least - 0.5), math.log(most + 0.5)
             whole = np.clip(np.rint(np.exp(low + places * (high - low))), least, most)
             return (np.log(whole - 0.5) - low) / (high - low), (np.log(whole + 0.5) - low) / (high - low)
-        case Integers(integers=(least, most), step=step):
-            count = len(range(least, most + 1, step))
+        case Integers():
+            count = side.count
         case Uniform(step=float()):
             count = len(side.values or ())
         case _:
@@ -284,8 +284,8 @@ def place_of(parameter: Parameter, value: Any) -> float:
         case Integers(integers=(least, most), log=True):
             low, high = math.log(least - 0.5), math.log(most + 0.5)
             place = (math.log(value) - low) / (high - low)
-        case Integers(integers=(least, most), step=step):
-            place = ((value - least) / step + 0.5) / len(range(least, most + 1, step))
+        case Integers(integers=(least, _), step=step):
+            place = ((value - least) / step + 0.5) / parameter.count
         case _:
             values = parameter.values or ()
             place = (values.index(value) + 0.5) / len(values)

@@ -62,6 +62,8 @@ def test_the_schema_says_which_methods_list_all_configurations_and_how_many_a_sw
         (Integers(integers=(1, 6)), (1, 6)),
         (Integers(integers=(2, 512), log=True), (2, 512)),
         (Integers(integers=(8, 64), step=8), (8, 64)),
+        (Integers(integers=(1 - 2**63, 2**63 - 1)), (1 - 2**63, 2**63 - 1)),
+        (Integers(integers=(0, 2**63 - 1)), (0, 2**63 - 1)),
     ],
 )
 @settings(max_examples=30, deadline=None, derandomize=True)
@@ -161,6 +163,8 @@ MOMENTUM: dict[str, Any] = {"optimizer.momentum": {"uniform": [0.0, 0.9], "when"
         (None, {"method": "grid"}, "space.learning_rate", "endless values, and a grid needs a list"),
         ({"epochs": {"integers": [1, 1_001]}}, {"method": "grid"}, "space.epochs", "more than 1,000 values"),
         (None, {"seeds": 2, "folds": 5}, "folds", "cannot be combined"),
+        ({"seed": {"integers": [0, 10**400]}}, {}, "integers.1", "less than or equal to 9223372036854775807"),
+        (None, {"trials": {"epochs": 10**400}}, "epochs", "less than or equal to 1000000000000"),
         (None, {"objective": "val_r2"}, "objective", "needs numbers"),
         ({"epochs": [1, 2]}, {"halving": "hyperband"}, "space.epochs", "cannot vary"),
         (None, {"halving": {"type": "hyperband", "min_epochs": 100}}, "halving.min_epochs", "less than the epochs"),
