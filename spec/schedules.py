@@ -96,8 +96,10 @@ class OneCycle(ScheduleSpec):
     end_divisor: Annotated[Real, Field(ge=1.0, le=1e9, description="Last rate is the first rate / this.")] = 1e4
 
     def most(self, epochs: int) -> float:
-        """Of a single epoch, which is the last one, nearly nothing."""
-        return 1.0 if epochs > 1 else 1.0 / (self.start_divisor * self.end_divisor)
+        """Little, where the first and the last epoch are all there are: two, of which the first rises, or one."""
+        if epochs == 1:
+            return 1.0 / (self.start_divisor * self.end_divisor)
+        return 1.0 / self.start_divisor if epochs == 2 and self.rise > 0.5 else 1.0
 
 
 SCHEDULES = (Constant, Cosine, Step, Exponential, WarmupCosine, Plateau, OneCycle)

@@ -53,13 +53,15 @@ def test_a_cosine_is_pytorchs() -> None:
     ("schedule", "epochs", "most"),
     [
         ("one_cycle", 1, 4e-6),
+        ({"type": "one_cycle", "rise": 0.6}, 2, 0.04),
+        ({"type": "one_cycle", "rise": 0.5}, 2, 1.0),
         ("warmup_cosine", 3, 0.6),
         ("warmup_cosine", 5, 1.0),
         ("step", 1, 1.0),
         ("plateau", 9, 1.0),
     ],
 )
-def test_the_largest_rate_is_known_before_training(schedule: str, epochs: int, most: float) -> None:
+def test_the_largest_rate_is_known_before_training(schedule: Any, epochs: int, most: float) -> None:
     spec = job(schedule=schedule, epochs=epochs).schedule
     assert spec.most(epochs) == pytest.approx(most)
     assert max(share(spec, epoch, epochs) for epoch in range(1, epochs + 1)) == pytest.approx(most)
