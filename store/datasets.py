@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Row, and_, delete, func, insert, select, update
+from sqlalchemy import Connection, Engine, Row, and_, delete, func, insert, select, union_all, update
 from sqlalchemy.exc import IntegrityError
 
 from spec.dataset import Uploaded
@@ -86,8 +86,15 @@ class DatasetStore:
         table: Schema,
         profile: Profile,
     ) -> DatasetRecord:
-        """Record a data set that has its files in the file store, as the next version of its name; or find it."""
-        newest = select(func.coalesce(func.max(Dataset.version), 0)).where(Dataset.owner == owner, Dataset.name == name)
+        """Record a data set that has its files in the file store, as the next version of its name; or find it.
+
+        The number of one that was deleted is not given again: jobs name it.
+        """
+        kinds = Dataset, DeletedDataset
+        versions = union_all(
+            *(select(kind.version).where(kind.owner == owner, kind.name == name) for kind in kinds)
+        ).subquery()
+        newest = select(func.coalesce(func.max(versions.c.version), 0))
         values = {
             "id": dataset_id,
             "owner": owner,

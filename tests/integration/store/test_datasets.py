@@ -69,6 +69,13 @@ def test_versions_are_counted_by_owner_and_name(datasets: DatasetStore) -> None:
     assert (datasets.used(owner="ann"), datasets.used(owner="eve")) == (300, 0)
 
 
+def test_the_version_of_a_deleted_data_set_is_not_given_again(datasets: DatasetStore) -> None:
+    add(datasets, 1)
+    datasets.delete(add(datasets, 2).id, owner="ann")
+    assert add(datasets, 3).version == 3
+    assert add(datasets, 2).version == 4
+
+
 def test_uploads_at_the_same_time_get_versions_of_their_own(datasets: DatasetStore) -> None:
     with ThreadPoolExecutor(8) as threads:
         made = list(threads.map(lambda number: add(datasets, number % 6), range(12)))
