@@ -4,7 +4,7 @@ A change of state leaves an event with a time. What runs is known by its lease, 
 poll reads two indexes, and of the jobs only those that may have changed.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -21,7 +21,7 @@ LONGEST_ABSENCE = timedelta(minutes=10)
 """Who has known nothing for longer loads its lists again: its changes are not read."""
 
 MOST = 2000
-"""Most jobs whose changes are read at once."""
+"""Most jobs that changed state, and most running ones, that are read at once."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,9 @@ class Seen:
     events: Mapping[str, int] = field(default_factory=dict)
     """The newest event of the jobs that have changed state of late."""
     updated: Mapping[str, datetime] = field(default_factory=dict)
-    """When the running jobs were last updated."""
+    """When the running jobs that it read were last updated."""
+    running_after: str | None = None
+    """Where more run than are read at once: the job after which the next ones are read."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,7 @@ class Changes:
     sweeps: tuple[SweepRecord, ...] = ()
     """Sweeps that go on, and those that have just ended."""
     too_many: bool = False
-    """More jobs than `MOST` may have changed, and none is here."""
+    """More jobs than `MOST` have changed state, and none is here."""
 
 
 class ChangeStore:
@@ -56,23 +58,39 @@ class ChangeStore:
         self._engine = engine
 
     def poll(self, seen: Seen, ids: Collection[str] | None = None) -> Changes:
-        """What has changed since, of these jobs only if `ids` are given. Raises `StoreUnavailableError`."""
+        """What has changed since, of these jobs only if `ids` are given. Raises `StoreUnavailableError`.
+
+        Where more than `MOST` jobs run, each poll reads the next ones of them.
+        """
         with reading(self._engine) as connection:
             at: datetime = connection.execute(select(now())).scalar_one()
             if seen.since is not None and at - seen.since > LONGEST_ABSENCE:
                 return Changes(Seen(at), too_many=True)
             since = (seen.since or at) - OVERLAP
             events = self._events(connection, since)
-            running = set(connection.execute(select(Lease.job_id).limit(MOST + 1)).scalars())
             moved = {job_id for job_id, seq in events.items() if seen.events.get(job_id) != seq}
-            asked = moved | running if ids is None else (moved | running) & set(ids)
-            too_many = len(asked) > MOST
-            rows = [] if too_many else connection.execute(JOB_NEWS.where(in_values(connection, Job.id, asked))).all()
+            if ids is not None:
+                moved &= set(ids)
+            too_many = len(moved) > MOST
+            running = [] if too_many else self._running(connection, seen.running_after, ids)
+            asked = () if too_many else moved.union(running)
+            rows = connection.execute(JOB_NEWS.where(in_values(connection, Job.id, asked))).all()
             live = or_(Sweep.finished_at.is_(None), Sweep.finished_at > since)
             sweeps = connection.execute(select(Sweep.__table__).where(live, supported_rules())).all()
         updated = {row.id: row.updated_at for row in rows}
         changed = [row for row in rows if row.id in moved or seen.updated.get(row.id) != row.updated_at]
-        return Changes(Seen(at, events, updated), tuple(changed), tuple(sweep_record(row) for row in sweeps), too_many)
+        known = Seen(at, events, updated, running[-1] if len(running) == MOST else None)
+        return Changes(known, tuple(changed), tuple(sweep_record(row) for row in sweeps), too_many)
+
+    @staticmethod
+    def _running(connection: Connection, after: str | None, ids: Collection[str] | None) -> Sequence[str]:
+        """The jobs that run, in the order of their ids, `MOST` of them."""
+        query = select(Lease.job_id).order_by(Lease.job_id).limit(MOST)
+        if after is not None:
+            query = query.where(Lease.job_id > after)
+        if ids is not None:
+            query = query.where(in_values(connection, Lease.job_id, ids))
+        return connection.execute(query).scalars().all()
 
     @staticmethod
     def _events(connection: Connection, since: datetime) -> dict[str, int]:
