@@ -93,27 +93,31 @@ class Targets(StrEnum):
     numbers = "numbers"
 
 
+_Counted = Annotated[Count, Field(ge=0, le=2**53)]
+_Size = Annotated[Count, Field(ge=1, le=2**53)]
+
+
 class DatasetInfo(Frozen):
     """Size and kind of a data set, known before its rows are read."""
 
-    rows: Annotated[Count, Field(ge=1, description="Number of rows.")]
-    features: Annotated[Count, Field(ge=0, description="Features of a row after preprocessing.")]
+    rows: Annotated[_Size, Field(description="Number of rows.")]
+    features: Annotated[_Counted, Field(description="Features of a row after preprocessing.")]
     targets: Annotated[Targets, Field(description="Kind of the targets.")]
-    classes: Annotated[Count | None, Field(description="Number of classes, for class labels.")] = None
-    outputs: Annotated[Count, Field(ge=1, description="Targets of a row, for numbers.")] = 1
+    classes: Annotated[_Size | None, Field(description="Number of classes, for class labels.")] = None
+    outputs: Annotated[_Size, Field(description="Targets of a row, for numbers.")] = 1
     target_range: Annotated[
         tuple[Real, Real] | None,
         Field(description="The least and the largest target, for numbers; null if they are not known yet."),
     ] = None
     image: Annotated[
-        tuple[Count, Count, Count] | None, Field(description="Channels, height and width, for images.")
+        tuple[_Size, _Size, _Size] | None, Field(description="Channels, height and width, for images.")
     ] = None
     weighted: Annotated[bool, Field(description="Whether each row has a weight in the loss.")] = False
     split_rows: Annotated[
-        tuple[Count, Count, Count] | None,
+        tuple[_Counted, _Counted, _Counted] | None,
         Field(description="Training, validation and test rows by the split column, if there is one."),
     ] = None
-    groups: Annotated[Count | None, Field(description="Number of groups, if there is a group column.")] = None
+    groups: Annotated[_Size | None, Field(description="Number of groups, if there is a group column.")] = None
     timed: Annotated[bool, Field(description="Whether there is a time column.")] = False
 
     @property

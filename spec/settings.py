@@ -10,6 +10,8 @@ from urllib.parse import quote, unquote
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from .access import MOST_JOBS
+
 PREFIX = "EPOCHAL_"
 
 
@@ -136,8 +138,12 @@ class Settings(BaseSettings):
             description="What an hour of a GPU counts in fair share, in hours of a CPU slot.",
         ),
     ] = 1.0
-    owner_queued_limit: Annotated[int, Field(ge=0, description="Maximum queued jobs per owner; 0: any.")] = 0
-    queue_limit: Annotated[int, Field(ge=0, description="Maximum queued jobs of all owners; 0: any.")] = 1_000_000
+    owner_queued_limit: Annotated[
+        int, Field(ge=0, le=MOST_JOBS, description="Maximum queued jobs per owner; 0: any.")
+    ] = 0
+    queue_limit: Annotated[int, Field(ge=0, le=MOST_JOBS, description="Maximum queued jobs of all owners; 0: any.")] = (
+        1_000_000
+    )
     checkpoint_s: Annotated[
         float,
         Field(gt=0, description="Seconds between checkpoints of a job; after each epoch if one takes longer."),

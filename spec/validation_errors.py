@@ -30,6 +30,7 @@ _POWER = re.compile(r"[-+]?\d+e[-+]?\d+", re.IGNORECASE)
 """A number that YAML 1.1 reads as text."""
 
 _CHARACTERS = "has characters that are not allowed here"
+_MOMENT = "must be a moment with its zone, such as 2026-01-31T08:30:00Z (in an address, + is written %2B)"
 _ALLOWED: Mapping[str, str] = {
     "missing": "is missing",
     "extra_forbidden": "is not a field here",
@@ -59,6 +60,11 @@ _ALLOWED: Mapping[str, str] = {
     "dict_type": "must be an object",
     "too_short": "must have at least {min_length} entries, not {actual_length}",
     "too_long": "must have at most {max_length} entries",
+    "timezone_aware": _MOMENT,
+    "datetime_type": _MOMENT,
+    "datetime_parsing": _MOMENT,
+    "datetime_from_date_parsing": _MOMENT,
+    "datetime_object_invalid": _MOMENT,
 }
 """The rule that was broken, by pydantic's type of error; formatted with the error's context."""
 

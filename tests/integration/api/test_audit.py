@@ -92,6 +92,26 @@ def test_device_time_by_user_project_and_tag(both: Service) -> None:
         is_problem(both.ask("GET", f"{USAGE}?{wrong}"), 422)
 
 
+@pytest.mark.parametrize("moment", ["2026-01-01", "2026-01-01T00:00:00+01:00", "yesterday", "2026-02-30T00:00:00Z"])
+def test_what_is_no_moment_is_refused_with_one_that_is(api: Service, moment: str) -> None:
+    (error,) = is_problem(api.ask("GET", f"{USAGE}?since={moment}"), 422)["errors"]
+    assert error["path"] == "since"
+    assert error["message"].startswith(
+        "must be a moment with its zone, such as 2026-01-31T08:30:00Z (in an address, + is"
+    )
+
+
+@pytest.mark.both_databases
+def test_a_quota_is_no_larger_than_the_record_can_keep(both: Service) -> None:
+    admin = both.tokens.create(owner="root", scopes=["admin"])
+    both.ask("POST", "/api/v1/users", json={"name": "ann"}, token=admin)
+    for name in ("running", "queued"):
+        for most, status in ((2**31 - 1, 200), (2**31, 422)):
+            answer = both.ask("PATCH", "/api/v1/users/ann", json={"quotas": {name: most}}, token=admin)
+            assert answer.status_code == status
+    assert both.ask("POST", JOBS, json=XOR).status_code == 201
+
+
 def test_what_is_used_of_quotas_by_user_and_project(both: Service) -> None:
     admin = both.tokens.create(owner="root", scopes=["admin"])
     for user in ("ann", "eve"):

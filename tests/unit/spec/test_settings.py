@@ -34,6 +34,8 @@ def test_an_unknown_name_is_an_error_that_lists_the_known_ones() -> None:
 def test_a_bad_value_names_its_variable() -> None:
     with pytest.raises(BadSettingsError, match="EPOCHAL_PORT"):
         Settings.read({"EPOCHAL_PORT": "http"})
+    with pytest.raises(BadSettingsError, match="EPOCHAL_OWNER_QUEUED_LIMIT must be at most 2147483647"):
+        Settings.read({"EPOCHAL_OWNER_QUEUED_LIMIT": str(2**31)})
 
 
 def test_networks_of_proxies_are_checked() -> None:
