@@ -14,7 +14,7 @@ from spec.halving import Bracket, bracket
 from spec.job import JobSpec
 from spec.row_counts import rows_fault
 from spec.states import JobStatus
-from spec.sweep import MOST_TRIALS, SET_BY_SWEEP, Configuration, Population, SweepSpec, body_with, value_at
+from spec.sweep import MOST_TRIALS, SET_BY_SWEEP, Budget, Configuration, Population, SweepSpec, body_with, value_at
 from spec.sweep_views import BracketView, SweepCheck, SweepProgress, SweepSummary, SweepView, TrialDetail, TrialView
 from spec.validation_errors import sentences
 from store.access import Asker
@@ -89,14 +89,16 @@ class SweepServices:
         """What a resolved sweep would be. Raises `BadFieldsError` when no combination that was looked at is a job."""
         whole = spec.is_finite and spec.combinations <= LISTED_WHOLE
         sample = _sampled(spec, LISTED_WHOLE if whole else SAMPLED)
-        configurations = min(spec.most_trials, len(sample.proposals)) if whole else spec.most_trials
+        most = min(spec.most_trials, len(sample.proposals)) if whole else spec.most_trials
+        configurations = None if isinstance(spec.trials, Budget) else most
         jobs = [spec.job(one.configuration, 0) for one in sample.proposals]
-        brackets, data = _brackets(spec, configurations), jobs[0].info
+        brackets, data = _brackets(spec, configurations or 0), jobs[0].info
+        epochs = sum(_epochs(one, spec.base.epochs) * count for one, count in brackets.items()) * spec.replicates
         return SweepCheck(
             spec=spec,
             configurations=configurations,
-            jobs=configurations * spec.replicates,
-            epochs=sum(_epochs(one, spec.base.epochs) * count for one, count in brackets.items()) * spec.replicates,
+            jobs=None if configurations is None else configurations * spec.replicates,
+            epochs=None if configurations is None else epochs,
             brackets=[BracketView(bracket=one, count=count) for one, count in brackets.items()],
             sampled=len(sample.proposals),
             packs=len({job.pack_key for job in jobs}),

@@ -225,14 +225,14 @@ class SweepCheck(Frozen):
     """What a sweep would be, found by its first proposals; nothing is stored."""
 
     spec: SweepSpec
-    configurations: int
-    """The most there can be; exact for a space that was looked at as a whole."""
-    jobs: int
+    configurations: int | None
+    """The most there can be; exact for a space that was looked at as a whole. Null where a budget ends the sweep."""
+    jobs: int | None
     """Configurations times seeds or folds."""
-    epochs: int
+    epochs: int | None
     """The most epochs of all jobs together: early stopping saves some."""
     brackets: list[BracketView]
-    """The generations, by kind: with halving, how many configurations go on after which epoch."""
+    """The generations, by kind: with halving, how many go on after which epoch. Empty with a budget."""
     sampled: int
     """Configurations that were looked at."""
     packs: int

@@ -168,6 +168,12 @@ def test_a_check_counts_brackets_and_epochs(api: Service) -> None:
     assert found["epochs"] < 22 * 9
 
 
+def test_a_check_does_not_know_how_many_a_budget_suffices_for(api: Service) -> None:
+    found = api.ask("POST", f"{SWEEPS}/check", json=asked(trials={"epochs": 900})).get_json()
+    assert [found[name] for name in ("configurations", "jobs", "epochs", "brackets")] == [None, None, None, []]
+    assert found["sampled"] > 0
+
+
 def test_a_finished_sweep_says_what_it_found(both: Service) -> None:
     sweep = shown(both, f"{SWEEPS}/{finished(both, trials=12, generation=12, seeds=3)}")
     assert (sweep["state"], sweep["trials"]["finished"], sweep["jobs"]["succeeded"]) == ("finished", 12, 36)
