@@ -17,10 +17,13 @@ from .errors import BadBodyError, BadFieldsError, SlowBodyError, UnsupportedBody
 MIB = 1 << 20
 
 MOST_FIELDS = 10_000
+DEEPEST = 50
+"""Most objects and lists inside one another: what reads and writes values calls itself for each."""
 EXACT = 2**53
 """Up to here, every whole number is a float."""
 
 CUT_OFF = "The body ended before its Content-Length: send all of it."
+TOO_DEEP = f"The body is nested too deeply: at most {DEEPEST} objects and lists may stand inside one another."
 
 
 def read_json(request: Request, *, limit: int = MIB) -> Any:
@@ -42,15 +45,23 @@ def read_json(request: Request, *, limit: int = MIB) -> Any:
     except UnicodeDecodeError as error:
         raise BadBodyError(f"The body is not valid UTF-8, at byte {error.start}.") from error
     try:
-        return json.loads(text, object_pairs_hook=_no_duplicates, parse_float=_number)
+        found = json.loads(text, object_pairs_hook=_no_duplicates, parse_float=_number)
     except json.JSONDecodeError as error:
         raise BadBodyError(
             f"The body is not valid JSON: {error.msg}, line {error.lineno}, column {error.colno}."
         ) from error
     except RecursionError as error:
-        raise BadBodyError("The body is nested too deeply.") from error
+        raise BadBodyError(TOO_DEEP) from error
     except ValueError as error:  # Python refuses to read whole numbers of thousands of digits
         raise BadBodyError("The body holds a number with too many digits.") from error
+    if _is_deeper(found, DEEPEST):
+        raise BadBodyError(TOO_DEEP)
+    return found
+
+
+def has_body(request: Request) -> bool:
+    """Whether a body comes with the request, of a length that its head says or in chunks."""
+    return bool(request.content_length) or "Transfer-Encoding" in request.headers
 
 
 def _received(request: Request, within_s: float) -> bytes:
@@ -90,6 +101,15 @@ def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
             raise BadFieldsError.of(key.encode(errors="backslashreplace").decode(), "is given twice")
         found[key] = value
     return found
+
+
+def _is_deeper(value: Any, most: int) -> bool:
+    """Whether more than `most` objects and lists stand inside one another."""
+    level = [value] if type(value) in (dict, list) else []
+    for _ in range(most):
+        parts = (one.values() if type(one) is dict else one for one in level)
+        level = [part for some in parts for part in some if type(part) in (dict, list)]
+    return bool(level)
 
 
 def _number(text: str) -> float:

@@ -28,7 +28,7 @@ def change(job_id: UUID) -> Response:
 
 
 @control.post("/cancel")
-@documented("Cancel a job", answer=JobView, status=202)
+@documented("Cancel a job", answer=JobView, status=202, already=True)
 def cancel(job_id: UUID) -> Response:
     """Cancel a job that waits; ask the worker of a running one to stop it, and answer 202."""
     services, who = service(JobServices), principal()
@@ -37,7 +37,7 @@ def cancel(job_id: UUID) -> Response:
 
 
 @control.post("/pause")
-@documented("Set a job aside", answer=JobView, status=202)
+@documented("Set a job aside", answer=JobView, status=202, already=True)
 def pause(job_id: UUID) -> Response:
     """Pause a job that waits; ask the worker of a running one to give it back, and answer 202."""
     services, who = service(JobServices), principal()

@@ -35,7 +35,7 @@ class UploadForm(Purpose):
 
 
 @datasets.post("")
-@documented("Upload a data set", form=UploadForm, answer=DatasetView, status=201)
+@documented("Upload a data set", form=UploadForm, answer=DatasetView, status=201, already=True)
 def upload() -> Response:
     """Make a file a data set. The same file again is the same data set."""
     services, owner = service(DatasetServices), principal().owner

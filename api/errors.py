@@ -12,6 +12,7 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from spec.disk import is_full
 from spec.field_error import FieldError
 from spec.newer import NewerReleaseError, NewerView
+from spec.validation_errors import MOST
 from spec.views import Problem
 from store.errors import (
     BytesQuotaError,
@@ -134,7 +135,7 @@ class ConflictError(ApiError):
 
 
 class BadFieldsError(ApiError):
-    """Fields of the request are not valid."""
+    """Fields of the request are not valid; an answer names `MOST` of them at most."""
 
     status = HTTPStatus.UNPROCESSABLE_ENTITY
 
@@ -143,7 +144,7 @@ class BadFieldsError(ApiError):
         more = f" ({len(errors) - 1} more)" if len(errors) > 1 else ""
         sentence = f"{first.path or 'The body'} {first.message}{more}"
         super().__init__(sentence if sentence.endswith("?") else f"{sentence}.")
-        self.errors = errors
+        self.errors = errors[:MOST]
 
     @classmethod
     def of(cls, path: str, message: str) -> "BadFieldsError":

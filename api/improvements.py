@@ -7,7 +7,7 @@ from flask import Blueprint, Response, request
 from spec.improvement import Improve, ImprovementView
 
 from .answers import PREFIX
-from .body import read_json
+from .body import has_body, read_json
 from .improvement_services import Improvements
 from .openapi import documented
 from .parsing import changeable_job, json_response, parse, visible_job
@@ -17,10 +17,12 @@ improvements = Blueprint("improvements", __name__, url_prefix=f"{PREFIX}/jobs/<u
 
 
 @improvements.post("")
-@documented("Train counterfactuals of a job that has ended", body=Improve, answer=ImprovementView, status=201)
+@documented(
+    "Train counterfactuals of a job that has ended", body=Improve, answer=ImprovementView, status=201, already=True
+)
 def improve(job_id: UUID) -> Response:
     """Submit the sweep of counterfactuals; 200 when there is one with as many seeds."""
-    body = read_json(request) if request.content_length else {}
+    body = read_json(request) if has_body(request) else {}
     job, wanted, services = changeable_job(job_id), parse(Improve, body), service(Improvements)
     sweep, is_new = services.improve(job, wanted)
     answer = json_response(services.view(job, sweep), 201 if is_new else 200)

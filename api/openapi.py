@@ -57,6 +57,7 @@ class Operation:
     query: type[BaseModel] | None
     answer: Any
     status: int
+    already: bool
     headers: tuple[str, ...]
     examples: Mapping[str, Any]
     answers: Mapping[str, Any]
@@ -72,20 +73,22 @@ def documented(
     query: type[BaseModel] | None = None,
     answer: Any = None,
     status: int = 200,
+    already: bool = False,
     headers: tuple[str, ...] = (),
     examples: Mapping[str, Any] = NONE,
     answers: Mapping[str, Any] = NONE,
 ) -> Callable[[_View], _View]:
     """Declare what a view takes and answers, for the description.
 
-    `media` are the types of an answer of bytes, or those that there are beside JSON.
+    `media` are the types of an answer of bytes, or those that there are beside JSON. `already` says whether the answer
+    is 200 where what is asked was done before.
 
     `examples` are bodies and `answers` answers by name.
     """
 
     def remember(view: _View) -> _View:
         view.operation = Operation(  # type: ignore[attr-defined]
-            summary, body, form, raw, media, query, answer, status, headers, examples, answers
+            summary, body, form, raw, media, query, answer, status, already, headers, examples, answers
         )
         return view
 
@@ -168,7 +171,7 @@ def _operation(arguments: set[str], path: str, operation: Operation, names: Sche
             },
         },
     }
-    if operation.status in (201, 202):
+    if operation.already:
         described["responses"]["200"] = {**described["responses"][str(operation.status)], "description": "Already done"}
     if operation.body:
         content = {"schema": names[operation.body, "validation"], **_examples(operation.examples)}

@@ -76,7 +76,7 @@ def _say_version(answer: Response) -> Response:
 
 
 @uploads.post("")
-@documented("Begin an upload, or find it", body=NewUpload, answer=UploadView, status=201)
+@documented("Begin an upload, or find it", body=NewUpload, answer=UploadView, status=201, already=True)
 def begin() -> Response:
     """Begin an upload; one of the same file that is under way is found again, and begins anew with another size."""
     services, owner = service(UploadServices), principal().owner
@@ -112,7 +112,7 @@ def send(sha256: str) -> Response:
 
 
 @uploads.post("/<sha256>/finish")
-@documented("Make an upload a data set", body=Purpose, answer=DatasetView, status=201)
+@documented("Make an upload a data set", body=Purpose, answer=DatasetView, status=201, already=True)
 def finish(sha256: str) -> Response:
     """Read the whole file and make it a data set."""
     services, datasets = service(UploadServices), service(DatasetServices)

@@ -51,7 +51,7 @@ def _map(value: Any) -> Any:
 def _json(value: str) -> Any:
     try:
         return json.loads(value)
-    except ValueError:
+    except (ValueError, RecursionError):
         return value
 
 

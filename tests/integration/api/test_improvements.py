@@ -1,6 +1,7 @@
 """Improvements over HTTP: counterfactuals are trained as one sweep, and the verdict says which helped."""
 
 from collections.abc import Callable
+from io import BytesIO
 from typing import Any
 
 from spec.job import JobSpec
@@ -134,3 +135,12 @@ def test_what_cannot_be_improved_is_refused(api: Service) -> None:
     assert problem["errors"][0]["path"] == "seeds"
     eve = api.tokens.create(owner="eve")
     is_problem(api.ask("POST", f"{JOBS}/{waiting}/improve", token=eve), 404)
+
+
+def test_a_body_in_chunks_is_read(api: Service) -> None:
+    headers = {"Content-Type": "application/json", "Transfer-Encoding": "chunked"}
+    ends = {"wsgi.input_terminated": True}
+    body = BytesIO(b'{"seeds": 1}')
+    path = f"{JOBS}/{trained(api)}/improve"
+    problem = is_problem(api.ask("POST", path, input_stream=body, headers=headers, environ_overrides=ends), 422)
+    assert problem["errors"][0]["path"] == "seeds"
