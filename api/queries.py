@@ -1,7 +1,7 @@
 """The query strings that routes take, as models."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Annotated, Literal, Self
 from uuid import UUID
@@ -13,6 +13,7 @@ from spec.labels import Label, Project
 from spec.states import JobStatus, SweepState, TrialState
 from spec.views import ModelFormat
 from store.best_metrics import ByMetric, Position
+from store.orders import Order
 from store.records import JobFilter, SweepFilter
 
 from .errors import BadFieldsError
@@ -53,8 +54,9 @@ _BOUND = rf"^{_METRIC}:-?[0-9]{{1,20}}(\.[0-9]{{1,20}})?(e[+-]?[0-9]{{1,2}})?$"
 _CURSOR = r"^[0-9a-f-]{36}(~[0-9a-z.+-]{1,30})?$"
 
 
-_SORT = rf"^-?(created|best_{_METRIC})$"
+_SORT = rf"^(-?(created|best_{_METRIC})|queue)$"
 _ID_PART = r"^[0-9a-f-]{4,36}$"
+_PRIORITY = re.compile("-?[0-9]{1,3}")
 
 
 def _like(field: str, pattern: str, rule: str, text: str) -> str:
@@ -99,12 +101,13 @@ class JobsQuery(JobsMeant):
     sort: Annotated[
         str,
         AfterValidator(
-            partial(_like, "sort", _SORT, "must be created, or best_METRIC such as best_val_loss; or with -")
+            partial(_like, "sort", _SORT, "must be created, or best_METRIC such as best_val_loss; or with -; or queue")
         ),
         Field(
             json_schema_extra={"pattern": _SORT},
             description="created or best_METRIC, such as best_val_accuracy: the smallest first, or with - the largest. "
-            "Jobs without the metric come last.",
+            "Jobs without the metric come last. queue: only jobs that wait, in the order in which those of one owner "
+            "start: a higher priority first, then the older one; between owners, fair share decides.",
         ),
     ] = "-created"
     sweep: Annotated[
@@ -122,11 +125,17 @@ class JobsQuery(JobsMeant):
     ] = None
     limit: Annotated[int, Field(ge=1, le=1000, description="Most jobs on a page.")] = 50
 
+    @model_validator(mode="after")
+    def _waits(self) -> Self:
+        if self.sort == "queue" and set(self.status) - {JobStatus.queued}:
+            raise fault("status", "must be queued, or left out, with sort=queue, which lists the jobs that wait")
+        return self
+
     @property
     def filter(self) -> JobFilter:
         """The same for the record."""
         return JobFilter(
-            status=self.status,
+            status=(JobStatus.queued,) if self.sort == "queue" else self.status,
             project=self.project,
             name=self.name,
             name_part=self.search,
@@ -135,13 +144,15 @@ class JobsQuery(JobsMeant):
             dataset=self.dataset,
             sweep_id=None if self.sweep in (None, "none") else str(self.sweep),
             outside_sweeps=self.sweep == "none",
-            least=_numbers(self.min),
-            most=_numbers(self.max),
+            least=_strictest(self.min, max),
+            most=_strictest(self.max, min),
         )
 
     @property
-    def order(self) -> ByMetric | Literal["newest", "oldest"]:
+    def order(self) -> Order:
         """The same for the record."""
+        if self.sort == "queue":
+            return "queue"
         field = self.sort.removeprefix("-")
         if field != "created":
             return ByMetric(field.removeprefix("best_"), descending=field != self.sort)
@@ -154,15 +165,20 @@ class JobsQuery(JobsMeant):
             return None
         job_id, _, value = self.cursor.partition("~")
         try:
+            if self.sort == "queue" and not _PRIORITY.fullmatch(value):
+                raise ValueError("it is of another order")
             return Position(str(UUID(job_id)), float(value) if value else None)
         except ValueError as error:
             raise BadFieldsError.of("cursor", "must be the `next` of the page before") from error
 
 
-def _numbers(bounds: Sequence[str]) -> dict[str, float]:
-    """The bounds by metric."""
-    pairs = (bound.split(":", 1) for bound in bounds)
-    return {name: float(value) for name, value in pairs}
+def _strictest(bounds: Sequence[str], of: Callable[[float, float], float]) -> dict[str, float]:
+    """The bounds by metric, and of two for one metric the greater one or the lesser one, which `of` says."""
+    found = dict[str, float]()
+    for bound in bounds:
+        name, value = bound.split(":", 1)
+        found[name] = of(found.get(name, float(value)), float(value))
+    return found
 
 
 class CancelMany(JobsMeant):

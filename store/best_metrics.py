@@ -41,7 +41,10 @@ class ByMetric:
 
 @dataclass(frozen=True)
 class Position:
-    """A place in a list of jobs: a job, and its metric if the list is sorted by one and the job has it."""
+    """A place in a list of jobs: a job, and its metric if the list is sorted by one and the job has it.
+
+    In the order of the queue, the value is the job's priority.
+    """
 
     job_id: str
     value: float | None = None

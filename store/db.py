@@ -196,6 +196,7 @@ def _connect_sqlite(url: str) -> Engine:
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=NORMAL")
         connection.execute("PRAGMA foreign_keys=ON")
+        connection.create_function("lower", 1, _lower, deterministic=True)
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
@@ -204,6 +205,11 @@ def _connect_sqlite(url: str) -> Engine:
         connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
 
     return engine
+
+
+def _lower(value: object) -> str | None:
+    """The text in small letters; SQLite's own function knows those of ASCII only."""
+    return None if value is None else str(value).lower()
 
 
 def _json(value: Any) -> str:

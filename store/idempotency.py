@@ -5,9 +5,10 @@ from collections.abc import Sequence
 from sqlalchemy import Connection, delete, insert, select
 
 from .db import now
-from .errors import IdempotencyMismatchError
-from .records import Idempotency
+from .errors import IdempotencyMismatchError, JobNotFoundError
+from .records import JOBS, Idempotency, JobRecord, Submitted, record
 from .tables import Idempotency as IdempotencyRow
+from .tables import Job
 
 KEPT_S = 7 * 86_400.0
 """So long a key is known."""
@@ -25,6 +26,23 @@ def answered(connection: Connection, owner: str, idempotency: Idempotency) -> li
     if row.body_sha256 != idempotency.body_sha256:
         raise IdempotencyMismatchError
     return list(row.job_ids)
+
+
+def answered_jobs(connection: Connection, owner: str, idempotency: Idempotency) -> Submitted | None:
+    """The jobs that a request with this key made; None: there was none.
+
+    Raises `IdempotencyMismatchError`, and `JobNotFoundError` when one of them was deleted.
+    """
+    ids = answered(connection, owner, idempotency)
+    if ids is None:
+        return None
+    found: dict[str, JobRecord] = {}
+    for start in range(0, len(ids), 1000):
+        rows = connection.execute(JOBS.where(Job.id.in_(ids[start : start + 1000])))
+        found.update((job.id, record(job)) for job in rows)
+    if missing := next((job_id for job_id in ids if job_id not in found), None):
+        raise JobNotFoundError(f"Job {missing} of this Idempotency-Key was deleted: submit it with another key.")
+    return Submitted([found[job_id] for job_id in ids], replayed=True)
 
 
 def remember(connection: Connection, owner: str, idempotency: Idempotency, ids: Sequence[str]) -> None:

@@ -3,9 +3,8 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Literal
 
-from sqlalchemy import Engine, func, null, select
+from sqlalchemy import Engine, func, select
 from sqlalchemy.exc import IntegrityError
 
 from spec.job import JobSpec
@@ -14,18 +13,18 @@ from spec.states import JobStatus
 from spec.views import Curve
 
 from .access import Asker, visible_to
-from .best_metrics import ByMetric, Position, in_order, with_metrics
+from .best_metrics import Position, with_metrics
 from .curves import read_curve
 from .datasets import lock_datasets
 from .db import in_values, now, reading, writing
 from .errors import JobNotFoundError
 from .filters import conditions
-from .idempotency import answered, remember
+from .idempotency import answered_jobs, remember
 from .limits import NONE, Limits, QueueCapacity
+from .orders import Order, rows_in
 from .projects import project_ids
 from .records import (
     JOBS,
-    LISTED,
     ArtifactRecord,
     EventRecord,
     Idempotency,
@@ -78,8 +77,8 @@ class JobStore:
         so many may not wait or be under way, `NotAMemberError` when a project is shared by others, and
         `DatasetNotFoundError` when an uploaded data set is gone: it cannot go while the job waits.
         """
-        if idempotency is not None and (known := self._replay(owner, idempotency)) is not None:
-            return Submitted(known, replayed=True)
+        if idempotency is not None and (known := self.replay(idempotency, owner=owner)) is not None:
+            return known
         with reading(self._engine) as connection:
             at = connection.execute(select(now())).scalar_one()
             shared = project_ids(connection, {spec.project for spec in specs}, owner=owner)
@@ -96,27 +95,17 @@ class JobStore:
                     remember(connection, owner, idempotency, [job.id for job in jobs])
                 enter(connection, rows, actor=owner)
         except IntegrityError:
-            if idempotency is None:
-                raise
-            known = self._replay(owner, idempotency)  # another request with this key was a moment faster
+            known = None if idempotency is None else self.replay(idempotency, owner=owner)
             if known is None:
                 raise
-            return Submitted(known, replayed=True)
+            return known  # another request with this key was a moment faster
         self._capacity.taken(len(jobs))
         return Submitted(jobs, replayed=False)
 
-    def _replay(self, owner: str, idempotency: Idempotency) -> list[JobRecord] | None:
+    def replay(self, idempotency: Idempotency, *, owner: str) -> Submitted | None:
+        """The jobs that a request with this key made before. Raises as `answered_jobs` does."""
         with reading(self._engine) as connection:
-            ids = answered(connection, owner, idempotency)
-            if ids is None:
-                return None
-            found: dict[str, JobRecord] = {}
-            for start in range(0, len(ids), 1000):
-                rows = connection.execute(JOBS.where(Job.id.in_(ids[start : start + 1000])))
-                found.update((job.id, record(job)) for job in rows)
-        if missing := next((job_id for job_id in ids if job_id not in found), None):
-            raise JobNotFoundError(f"Job {missing} of this Idempotency-Key was deleted: submit it with another key.")
-        return [found[job_id] for job_id in ids]
+            return answered_jobs(connection, owner, idempotency)
 
     # --- reading --------------------------------------------------------------------------------------------------
 
@@ -133,7 +122,7 @@ class JobStore:
         wanted: JobFilter,
         *,
         owner: Asker,
-        order: ByMetric | Literal["newest", "oldest"] = "newest",
+        order: Order = "newest",
         after: Position | None = None,
         limit: int = 50,
     ) -> tuple[list[JobRecord], list[NewerView], Position | None]:
@@ -141,17 +130,8 @@ class JobStore:
 
         Their specs are `ListedSpec`s. `after` is the last page's.
         """
-        meant = conditions(wanted)
         with reading(self._engine) as connection:
-            if isinstance(order, ByMetric):
-                rows = in_order(connection, order, meant, owner=owner, after=after, limit=limit + 1)
-            else:
-                newest = order == "newest"
-                query = LISTED.add_columns(null().label("best")).where(*meant, visible_to(owner, Job)).limit(limit + 1)
-                query = query.order_by(Job.id.desc() if newest else Job.id)
-                if after is not None:
-                    query = query.where(Job.id < after.job_id if newest else Job.id > after.job_id)
-                rows = list(connection.execute(query))
+            rows = rows_in(connection, order, wanted, owner=owner, after=after, limit=limit + 1)
         jobs, newer = read_rows(rows[:limit], listed)
         last = rows[limit - 1] if len(rows) > limit else None
         return jobs, newer, None if last is None else Position(last.id, last.best)

@@ -51,7 +51,8 @@ def jobs(
         str,
         typer.Option(
             metavar="KEY",
-            help="created, name, status, or a metric of the best epoch, such as val_loss: the best of all jobs first.",
+            help="created, name, status; queue: jobs that wait, the next one first; or a metric of the best epoch, "
+            "such as val_loss: the best of all jobs first.",
         ),
     ] = "created",
     limit: Annotated[int, typer.Option(min=1, help="Most jobs to show.")] = 50,
@@ -187,6 +188,8 @@ def fetched(client: Api, key: str, **wanted: Any) -> Sequence[JobView]:
     match key:
         case "created":
             return list(client.jobs(**wanted))
+        case "queue":
+            return list(client.jobs(sort="queue", **wanted))
         case "name":
             return sorted(client.jobs(**wanted), key=label)
         case "status":
@@ -199,6 +202,6 @@ def fetched(client: Api, key: str, **wanted: Any) -> Sequence[JobView]:
         found = list(client.jobs(**wanted))  # no metric has such a name: say which there are
     known = sorted({metric for job in found if job.best is not None for metric in job.best.metrics})
     if found and name not in known:
-        allowed = ", ".join(("created", "name", "status", *known))
+        allowed = ", ".join(("created", "name", "status", "queue", *known))
         raise WrongUseError(f"--sort {key}: no job of this list has it. It must be one of {allowed}.")
     return found

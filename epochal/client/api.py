@@ -111,7 +111,7 @@ class Api(DataRoutes, SweepRoutes, PeopleRoutes):
         the service cannot read, are added to `newer`.
 
         `sort` is another order: `created`, or a best metric, `best_val_loss` or with the largest first
-        `-best_val_accuracy`.
+        `-best_val_accuracy`; or `queue`: only jobs that wait, in the order in which those of one owner start.
         """
         named = {"tag": tag and ":".join(tag), "name": name, "id": id_part, "sweep": sweep, "sort": sort}
         query = {"status": status, "project": project, **named}

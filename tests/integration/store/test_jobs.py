@@ -14,6 +14,7 @@ from spec.job import JobSpec
 from spec.states import FINISHED, FailureReason, JobStatus, StopReason
 from spec.views import Curve
 from store import db
+from store.best_metrics import Position
 from store.checkpoints import CheckpointRecord
 from store.errors import IdempotencyMismatchError, IllegalTransitionError, JobNotFoundError
 from store.records import ArtifactRecord, Claim, Idempotency, JobFilter, JobRecord, Progress, Success
@@ -676,6 +677,7 @@ def test_counts_name_every_state(store: Record) -> None:
 
 FREQUENT: list[tuple[str, Callable[[Record], object]]] = [
     ("ix_job_claim", lambda store: store.unnotified(older_than_s=-1.0)),
+    ("ix_job_claim", lambda store: store.list_jobs(JobFilter(), owner=None, order="queue", after=Position("0", 0))),
     ("ix_job_owner_id", lambda store: store.list_jobs(JobFilter(), owner="ada")),
     ("ix_job_owner_status_id", lambda store: store.list_jobs(JobFilter(status=(JobStatus.failed,)), owner="ada")),
     ("ix_job_owner_project_id", lambda store: store.list_jobs(JobFilter(project="b"), owner="ada")),

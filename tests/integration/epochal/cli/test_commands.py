@@ -81,6 +81,7 @@ def test_lists_have_short_ids_and_names_first_and_the_best_metrics_in_80_columns
         ("val_loss", ["good", "fair", "poor", "waits"]),
         ("val_accuracy", ["good", "fair", "poor", "waits"]),
         ("status", ["waits", "poor", "good", "fair"]),
+        ("queue", ["waits"]),
     ],
 )
 def test_jobs_are_sorted_by_a_metric_the_best_first(epochal: Commands, key: str, order: list[str]) -> None:
@@ -97,7 +98,7 @@ def test_a_key_that_no_job_has_is_refused_with_those_that_they_have(epochal: Com
     ran = epochal("jobs", "--sort", "val_r2")
     assert ran.code == 2
     assert "--sort val_r2" in ran.err
-    assert "created, name, status, train_loss, val_accuracy, val_loss" in ran.err
+    assert "created, name, status, queue, train_loss, val_accuracy, val_loss" in ran.err
 
 
 def test_a_list_that_ends_at_its_limit_says_that_there_may_be_more(epochal: Commands) -> None:
