@@ -11,11 +11,13 @@ from store.records import Idempotency
 
 from .errors import BadKeyError
 
+KEYED = ("Idempotency-Key",)
+"""The headers of a route that recognises repeated requests."""
 _KEY = re.compile(r"[\x21-\x2b\x2d-\x7e]{1,255}")
 
 
 def idempotency(specs: Sequence[BaseModel]) -> Idempotency | None:
-    """The request's key, with a digest of what is asked."""
+    """The request's key, with a digest of what its sender wrote: defaults of another release are no part of it."""
     key = request.headers.get("Idempotency-Key")
     if key is None:
         return None
@@ -23,5 +25,5 @@ def idempotency(specs: Sequence[BaseModel]) -> Idempotency | None:
         raise BadKeyError("Idempotency-Key must be one key of 1 to 255 visible characters, without commas.")
     digest = hashlib.sha256(request.path.encode())
     for spec in specs:
-        digest.update(spec.model_dump_json().encode())
+        digest.update(spec.model_dump_json(exclude_unset=True).encode())
     return Idempotency(key, digest.hexdigest())

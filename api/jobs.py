@@ -19,7 +19,7 @@ from .dataset_services import DatasetServices
 from .errors import BadFieldsError
 from .examples import CURVE, JOBS, LISTED, SUBMITTED
 from .guests import MOST_JOBS, for_guest
-from .idempotency import idempotency
+from .idempotency import KEYED, idempotency
 from .job_services import JobServices
 from .openapi import documented
 from .parsing import json_response, parse, parse_query, visible_job
@@ -39,13 +39,14 @@ jobs = Blueprint("jobs", __name__, url_prefix=f"{PREFIX}/jobs")
     body=JobSpec,
     answer=JobView,
     status=201,
-    headers=("Idempotency-Key",),
+    already=True,
+    headers=KEYED,
     examples=JOBS,
     answers=SUBMITTED,
 )
 def submit() -> Response:
     """Store a job and wake a worker."""
-    services, submitted = service(JobServices), _submitted([_spec()], [""])
+    services, submitted = service(JobServices), _submitted([_asked()], [""])
     view = services.brief(submitted.jobs[0], services.warnings(submitted.jobs))
     answer = json_response(view, 200 if submitted.replayed else 201)
     answer.headers["Location"] = f"{PREFIX}/jobs/{view.id}"
@@ -53,12 +54,12 @@ def submit() -> Response:
 
 
 @jobs.post("/bulk")
-@documented("Submit many jobs, all or none", body=Bulk, answer=BulkIds, status=201, headers=("Idempotency-Key",))
+@documented("Submit many jobs, all or none", body=Bulk, answer=BulkIds, status=201, already=True, headers=KEYED)
 def submit_many() -> Response:
     """Store up to 10,000 jobs in one transaction."""
     bulk, services = parse(Bulk, read_json(request, limit=BULK_LIMIT)), service(JobServices)
     paths = [f"jobs.{index}." for index in range(len(bulk.jobs))]
-    submitted = _submitted(_resolved(bulk.jobs, paths), paths)
+    submitted = _submitted(bulk.jobs, paths)
     ids = BulkIds(ids=[job.id for job in submitted.jobs], warnings=services.warnings(submitted.jobs))
     return json_response(ids, 200 if submitted.replayed else 201)
 
@@ -76,7 +77,7 @@ def cancel_many() -> Response:
 @documented("See what a job would be, without submitting it", body=JobSpec, answer=Check, examples=JOBS)
 def check() -> Response:
     """Validate a spec and estimate its parameters and memory; nothing is stored."""
-    spec = _spec()
+    [spec] = _resolved([_asked()], [""])
     if spec.info is None:
         raise BadFieldsError.of("dataset", "is not known")
     needed = estimate(spec, spec.info)
@@ -157,17 +158,20 @@ def fetch_file(job_id: UUID, name: str) -> Response:
 
 
 def _submitted(specs: Sequence[JobSpec], paths: Sequence[str]) -> Submitted:
-    """Store the jobs, all or none; a guest has a few small ones."""
-    who = principal()
+    """Store the jobs, all or none; a guest has a few small ones. Those of a repeated request are not checked again."""
+    who, services, key = principal(), service(JobServices), idempotency(specs)
+    if key is not None and (known := services.store.replay(key, owner=who.owner)) is not None:
+        return known
+    specs = _resolved(specs, paths)
     if who.is_guest:
         specs = list(map(for_guest, specs, paths))
     most = MOST_JOBS if who.is_guest else None
-    return service(JobServices).submit(specs, owner=who.owner, idempotency=idempotency(specs), most=most)
+    return services.submit(specs, owner=who.owner, idempotency=key, most=most)
 
 
-def _spec() -> JobSpec:
-    """The body as a spec, with what the record knows of its data set."""
-    return _resolved([parse(JobSpec, read_json(request))], [""])[0]
+def _asked() -> JobSpec:
+    """The body as a spec."""
+    return parse(JobSpec, read_json(request))
 
 
 def _resolved(specs: Sequence[JobSpec], paths: Sequence[str]) -> list[JobSpec]:

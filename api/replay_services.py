@@ -25,6 +25,8 @@ class ReplayServices:
 
     def job(self, job: JobRecord, idempotency: Idempotency | None) -> Submitted:
         """A new job of its owner with the same spec. Raises `IllegalTransitionError` when nothing can be compared."""
+        if idempotency is not None and (known := self.jobs.store.replay(idempotency, owner=job.owner)) is not None:
+            return known
         if job.status not in FINISHED:
             raise IllegalTransitionError(job.status.value, "replayed", "wait until it has ended")
         if job.sweep_id is not None:
@@ -50,8 +52,13 @@ class ReplayServices:
             return unfinished(ids, replay.status, f"The original was retried, and is {original.status} now.")
         return job_replay(self._trained(original), self._trained(replay), ids=ids)
 
-    def sweep(self, sweep: SweepRecord, idempotency: Idempotency | None) -> SweepRecord:
-        """A new sweep of its owner with the same spec. Raises `IllegalSweepStateError` unless it has finished."""
+    def sweep(self, sweep: SweepRecord, idempotency: Idempotency | None) -> tuple[SweepRecord, bool]:
+        """A new sweep of its owner with the same spec, and whether the same request had stored it before.
+
+        Raises `IllegalSweepStateError` unless it has finished.
+        """
+        if idempotency is not None and (known := self.sweeps.replay(idempotency, owner=sweep.owner)) is not None:
+            return known, True
         if sweep.state is not SweepState.finished:
             raise IllegalSweepStateError(sweep.state.value, "replayed", "only those that have finished are")
         if isinstance(sweep.spec.trials, Budget) and sweep.spec.trials.seconds is not None:
@@ -60,7 +67,8 @@ class ReplayServices:
             )
         demand_quota_again(self.sweeps, sweep)
         self.jobs.space.demand()
-        return self.sweeps.submit(sweep.spec, owner=sweep.owner, idempotency=idempotency, replays=sweep.id)
+        made = self.sweeps.submit(sweep.spec, owner=sweep.owner, idempotency=idempotency, replays=sweep.id)
+        return made, False
 
     def of_sweep(self, replay: SweepRecord) -> ReplayView:
         """A replay beside its original. Raises `NotFoundError` for a sweep that replays none."""

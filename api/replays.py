@@ -9,7 +9,7 @@ from spec.sweep_views import SweepView
 from spec.views import JobView
 
 from .answers import PREFIX
-from .idempotency import idempotency
+from .idempotency import KEYED, idempotency
 from .job_services import JobServices
 from .openapi import documented
 from .parsing import changeable_job, json_response, visible_job
@@ -22,11 +22,11 @@ replays = Blueprint("replays", __name__, url_prefix=PREFIX)
 
 
 @replays.post("/jobs/<uuid:job_id>/replay")
-@documented("Train a job that has ended again", answer=JobView, status=201, headers=("Idempotency-Key",))
+@documented("Train a job that has ended again", answer=JobView, status=201, already=True, headers=KEYED)
 def replay_job(job_id: UUID) -> Response:
     """Submit a job with the same spec, which knows what it replays."""
     job = changeable_job(job_id)
-    submitted = service(ReplayServices).job(job, idempotency([job.spec]))
+    submitted = service(ReplayServices).job(job, idempotency([]))
     [made] = submitted.jobs
     answer = json_response(service(JobServices).brief(made), 200 if submitted.replayed else 201)
     answer.headers["Location"] = f"{PREFIX}/jobs/{made.id}"
@@ -41,12 +41,12 @@ def compared_job(job_id: UUID) -> Response:
 
 
 @replays.post("/sweeps/<uuid:sweep_id>/replay")
-@documented("Make a sweep that has finished again", answer=SweepView, status=201, headers=("Idempotency-Key",))
+@documented("Make a sweep that has finished again", answer=SweepView, status=201, already=True, headers=KEYED)
 def replay_sweep(sweep_id: UUID) -> Response:
     """Submit a sweep with the same spec, which knows what it replays."""
     sweep = changeable_sweep(sweep_id)
-    made = service(ReplayServices).sweep(sweep, idempotency([sweep.spec]))
-    answer = json_response(service(SweepServices).full(made), 201)
+    made, replayed = service(ReplayServices).sweep(sweep, idempotency([]))
+    answer = json_response(service(SweepServices).full(made), 200 if replayed else 201)
     answer.headers["Location"] = f"{PREFIX}/sweeps/{made.id}"
     return answer
 

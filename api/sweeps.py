@@ -13,7 +13,7 @@ from .answers import PREFIX
 from .auth import principal
 from .body import read_json
 from .examples import SWEEPS
-from .idempotency import idempotency
+from .idempotency import KEYED, idempotency
 from .openapi import documented
 from .parsing import json_response, parse, parse_query
 from .queries import SweepsQuery, TrialsQuery
@@ -33,7 +33,8 @@ sweeps = Blueprint("sweeps", __name__, url_prefix=f"{PREFIX}/sweeps")
     body=SweepSpec,
     answer=SweepView,
     status=201,
-    headers=("Idempotency-Key",),
+    already=True,
+    headers=KEYED,
     examples=SWEEPS,
 )
 def submit() -> Response:

@@ -164,6 +164,35 @@ def test_what_a_client_says_of_a_data_set_is_not_believed(api: Service) -> None:
     assert job["spec"]["dataset"]["info"]["rows"] == 40
 
 
+def test_of_many_wrong_jobs_an_answer_names_some(api: Service) -> None:
+    jobs = [{"dataset": {"id": "ds_" + "0" * 32}}] * 101
+    problem = is_problem(api.ask("POST", f"{JOBS}/bulk", json={"jobs": jobs}), 422)
+    assert (len(problem["errors"]), "(100 more)" in problem["detail"]) == (100, True)
+
+
+@pytest.mark.parametrize("lie", [{"groups": 0}, {"rows": 10**400}, {"image": [1, -8, 8]}], ids=str)
+def test_sizes_that_no_data_set_has_are_refused(api: Service, lie: dict[str, Any]) -> None:
+    info = {"rows": 9, "features": 9, "targets": "classes", "classes": 9, **lie}
+    problem = is_problem(api.ask("POST", JOBS, json={"dataset": {"id": "ds_" + "0" * 32, "info": info}}), 422)
+    assert problem["errors"][0]["path"].startswith(f"dataset.info.{next(iter(lie))}")
+
+
+def test_a_repeated_request_finds_its_jobs_though_their_data_set_is_gone(api: Service) -> None:
+    dataset, keys = noted(api), {"Idempotency-Key": "k"}
+    body = {"dataset": {"id": dataset["id"]}, "batch_size": 8}
+    first = api.ask("POST", JOBS, json=body, headers=keys)
+    many = api.ask("POST", f"{JOBS}/bulk", json={"jobs": [body]}, headers={"Idempotency-Key": "many"})
+    assert (first.status_code, many.status_code) == (201, 201)
+    for job_id in (first.get_json()["id"], *many.get_json()["ids"]):
+        api.ask("POST", f"{JOBS}/{job_id}/cancel")
+    assert api.ask("DELETE", dataset["links"]["self"]).status_code == 204
+    again = api.ask("POST", JOBS, json=body, headers=keys)
+    assert (again.status_code, again.get_json()["id"]) == (200, first.get_json()["id"])
+    again = api.ask("POST", f"{JOBS}/bulk", json={"jobs": [body]}, headers={"Idempotency-Key": "many"})
+    assert (again.status_code, again.get_json()["ids"]) == (200, many.get_json()["ids"])
+    is_problem(api.ask("POST", JOBS, json=body | {"batch_size": 9}, headers=keys), 422)
+
+
 @pytest.mark.parametrize(
     ("fields", "path", "message"),
     [
@@ -346,6 +375,7 @@ def test_several_targets_come_as_several_fields(api: Service) -> None:
         ({"types": "plz=date"}, "types", "says date of column 'plz', which has '01000'"),
         ({"weight": "nix"}, "weight", "is no column of the file: 'nix'; it has preis, plz, datum, menge"),
         ({"columns": "preis,-plz"}, "columns", "do one of both"),
+        ({"columns": "[" * 100_000}, "columns", "must be a list"),
         ({"date_format": "dd"}, "date_format", "must say where day, month and year are, such as %d.%m.%Y"),
         ({"header": "maybe"}, "header", "must be true or false"),
         ({"group": "datum", "weight": "datum"}, "group", "is the column of weight already"),

@@ -46,6 +46,15 @@ def test_every_route_is_versioned_secured_and_says_what_errors_are(description: 
     assert len(names) == len(set(names))
 
 
+def test_an_answer_of_what_was_done_before_is_described_only_where_it_is_sent(description: dict[str, Any]) -> None:
+    def done(path: str) -> bool:
+        return "200" in description["paths"][f"/api/v1/{path}"]["post"]["responses"]
+
+    sent = "jobs", "jobs/bulk", "sweeps", "datasets", "jobs/{job_id}/cancel", "sweeps/{sweep_id}/replay"
+    assert all(map(done, sent))
+    assert not any(map(done, ("users", "projects", "tokens", "webhooks", "guests", "jobs/{job_id}/retry")))
+
+
 def test_files_have_their_own_types(description: dict[str, Any]) -> None:
     def types(path: str) -> list[str]:
         return list(description["paths"][f"/api/v1/jobs/{{job_id}}/{path}"]["get"]["responses"]["200"]["content"])

@@ -119,6 +119,15 @@ def test_list(both: Service) -> None:
     assert listed("status=running") == []
 
 
+@pytest.mark.both_databases
+def test_a_search_is_in_any_case_of_any_letters(both: Service) -> None:
+    wanted, _ = both.submit(name="Große ÄPFEL"), both.submit()
+    sweep = both.ask("POST", SWEEPS, json=asked(name="ÉTUDE")).get_json()["id"]
+    jobs = both.ask("GET", JOBS, query_string={"search": "GROßE äpfel"}).get_json()["jobs"]
+    sweeps = both.ask("GET", SWEEPS, query_string={"search": "étude"}).get_json()["sweeps"]
+    assert ([one["id"] for one in jobs], [one["id"] for one in sweeps]) == ([wanted], [sweep])
+
+
 INLINE = {"x": [[0, 1, 2], [1, 0, 2], [1, 1, 2], [0, 0, 2]] * 50, "y": [1, 1, 0, 0] * 50}
 
 
@@ -157,6 +166,22 @@ def test_pages(both: Service) -> None:
         query = f"limit=2&cursor={page['next']}"
     assert seen == ids[::-1]
     assert page["next"] is None
+
+
+@pytest.mark.both_databases
+def test_jobs_that_wait_in_the_order_in_which_they_start(both: Service) -> None:
+    low, first, second = both.submit(priority=-3), both.submit(), both.submit()
+    high, gone = both.submit(priority=100), both.submit()
+    both.ask("POST", f"{JOBS}/{gone}/cancel")
+    page = both.ask("GET", f"{JOBS}?sort=queue&limit=3&status=queued").get_json()
+    rest = both.ask("GET", f"{JOBS}?sort=queue&limit=3&cursor={page['next']}").get_json()
+    assert ([job["id"] for job in page["jobs"]], page["total"]) == ([high, first, second], 4)
+    assert ([job["id"] for job in rest["jobs"]], rest["next"]) == ([low], None)
+    claims = both.store.claim(worker="w", device="cpu", limit=1, lease_s=60)
+    assert [claim.job_id for claim in claims] == [high]
+    for wrong in ("status=running", "status=queued&status=failed", f"cursor={low}", f"cursor={low}~0.5"):
+        (error,) = is_problem(both.ask("GET", f"{JOBS}?sort=queue&{wrong}"), 422)["errors"]
+        assert error["path"] == wrong.partition("=")[0]
 
 
 def test_curve(both: Service) -> None:
@@ -332,6 +357,11 @@ def test_a_list_by_a_best_metric_has_pages_and_says_how_many_jobs_there_are(both
     assert ([job["id"] for job in page["jobs"]], page["total"]) == ([ids[2]], 2)
     rest = both.ask("GET", f"{JOBS}?{query}&cursor={page['next']}").get_json()
     assert ([job["id"] for job in rest["jobs"]], rest["next"], rest["total"]) == ([ids[1]], None, None)
+    for query, found in {
+        "min=val_accuracy:0.15&min=val_accuracy:0.05": [ids[2]],
+        "max=val_accuracy:0.05&max=val_accuracy:0.15": [ids[0]],
+    }.items():
+        assert [job["id"] for job in both.ask("GET", f"{JOBS}?{query}").get_json()["jobs"]] == found, query
     for wrong in ("sort=loss", "min=val_accuracy", "max=a:nan", "cursor=" + "-" * 36, f"cursor={ids[0]}~x", "dataset="):
         assert is_problem(both.ask("GET", f"{JOBS}?{wrong}"), 422)["errors"][0]["path"] == wrong.partition("=")[0]
 

@@ -88,6 +88,16 @@ def test_an_original_that_is_retried_is_compared_later(api: Service) -> None:
     assert (found["same"], found["sentence"]) == (None, "The original was retried, and is queued now.")
 
 
+def test_a_repeated_request_is_one_replay_though_the_original_runs_again(api: Service) -> None:
+    job_id, keys = api.run(), {"Idempotency-Key": "k"}
+    api.store.fail(job_id, 1, reason=FailureReason.diverged, message="")
+    first = api.ask("POST", f"{JOBS}/{job_id}/replay", headers=keys)
+    assert api.ask("POST", f"{JOBS}/{job_id}/retry").status_code == 202
+    again = api.ask("POST", f"{JOBS}/{job_id}/replay", headers=keys)
+    assert (first.status_code, again.status_code) == (201, 200)
+    assert again.get_json()["id"] == first.get_json()["id"]
+
+
 def test_a_foreign_job_is_not_there_and_a_replay_belongs_to_the_owner(api: Service) -> None:
     job_id = api.submit(epochs=2)
     train(api, job_id)
@@ -115,6 +125,17 @@ def test_a_sweep_is_made_again_and_its_table_compared(both: Service) -> None:
     run(both, lambda spec: accuracy(spec) / 2)
     difference = shown(both, other["links"]["replay"])["first_difference"]
     assert (difference["configuration"], difference["name"]) == (0, "score")
+
+
+def test_a_repeated_request_is_one_replay_of_a_sweep(api: Service) -> None:
+    original = submitted(api, trials=4, generation=4)
+    run(api)
+    keys = {"Idempotency-Key": "k"}
+    first = api.ask("POST", f"{SWEEPS}/{original}/replay", headers=keys)
+    api.ask("PATCH", f"{SWEEPS}/{original}", json={"trials": 9})
+    again = api.ask("POST", f"{SWEEPS}/{original}/replay", headers=keys)
+    assert (first.status_code, again.status_code) == (201, 200)
+    assert again.get_json()["id"] == first.get_json()["id"]
 
 
 def test_a_sweep_that_cannot_be_repeated_is_refused(api: Service) -> None:
