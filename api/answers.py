@@ -117,15 +117,7 @@ def _summary(dataset: DatasetRecord) -> dict[str, Any]:
 
 def event_view(event: EventRecord) -> EventView:
     """One change as users see it."""
-    return EventView(
-        seq=event.seq,
-        at=event.at,
-        from_status=event.from_status,
-        to_status=event.to_status,
-        attempt=event.attempt,
-        actor=event.actor,
-        reason=event.reason,
-    )
+    return EventView(**asdict(event))
 
 
 def _news(job: Any) -> dict[str, Any]:

@@ -3,8 +3,10 @@
 import logging
 import time
 import uuid
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from flask import Flask, Response, g, request
 from werkzeug.exceptions import NotFound
@@ -83,6 +85,9 @@ from .warm_starts import WarmStarts
 from .webhooks import webhooks
 from .workers import workers
 
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
     "frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
@@ -91,12 +96,18 @@ _POLICY = (
 log = logging.getLogger(__name__)
 
 
+VIEWS = (
+    *(jobs, control, models, pictures, replays, improvements, feed, stream),
+    *(sweeps, ensembles, sweep_stream),
+    *(datasets, dataset_contents, uploads),
+    *(users, projects, token_views, webhooks, audit_log.audit, usage, quotas),
+    *(lessons, workers, sessions, guests, health, metrics, mlflow, pages),
+)
+
+
 def create_app(settings: Settings) -> Flask:
     """The API over the database that `settings` name."""
-    engine = connect(settings.database_url)
-    limits = Limits.of(settings)
-    store, queue = JobControl(engine, limits), Queue(engine, limits)
-    app = Flask(__name__, static_folder=None)
+    app, engine = Flask(__name__, static_folder=None), connect(settings.database_url)
     app.wsgi_app = BehindProxies(  # type: ignore[method-assign]
         app.wsgi_app, settings.trusted_proxies, settings.public_url
     )
@@ -107,100 +118,83 @@ def create_app(settings: Settings) -> Flask:
         ),
     )
     app.extensions["epochal.engine"] = engine
-    unmarked, uploading = files_at(settings.files_url), UploadStore(engine)
-    files = MarkedFiles(unmarked, partial(MarkStore(engine).settled, unmarked))
-    space = DiskSpace(engine, files, settings.disk_reserve_mib)
-    loaded, sets = LoadedModels(store, files), DatasetStore(engine)
-    starts = WarmStarts(store, sets, loaded, files)
-    doorbell, failpoints = Doorbell(settings.broker_url), Failpoints(settings.failpoints)
-    sweep_store, tokens = SweepStore(engine, limits), TokenStore(engine)
-    improving = Improvements(store, sweep_store, space)
-    job_services = JobServices(
-        store, queue, starts, improving, doorbell, files, space, settings.mlflow_public_url or auth.MLFLOW, failpoints
-    )
-    quota = settings.data_quota_mib * MIB
-    dataset_services = DatasetServices(sets, uploading, files, Reader(), quota, space)
-    sweep_services = SweepServices(sweep_store, store, doorbell, dataset_services, starts, space)
-    exposition = Exposition(Metrics(engine), space, settings.queue_limit)
-    entries = AuditStore(engine)
-    provide(
-        app,
-        exposition,
-        MlflowServer.at(settings.mlflow_url),
-        store,
-        queue,
-        WorkerStore(engine),
-        tokens,
-        UserStore(engine),
-        ProjectStore(engine),
-        UsageStore(engine),
-        QuotaUseStore(engine),
-        limits,
-        WebhookStore(engine),
-        Poster(private=settings.webhook_private),
-        entries,
-        space,
-        FileStoreHealth(files),
-        job_services,
-        ReplayServices(job_services, sweep_store),
-        improving,
-        dataset_services,
-        UploadServices(uploading, files, space),
-        loaded,
-        starts,
-        sweep_store,
-        Ensembles(sweep_store, store, loaded, HeldOutRows(files)),
-        sweep_services,
-        Gallery(store, files),
-        Lessons(LESSONS, *map(Path, filter(None, [settings.lessons]))),
-        SharedReads(store),
-        SharedProgress(sweep_services),
-        OpenStreams(),
-        LivePictures(settings.broker_url),
-        Feed(ChangeStore(engine), sweep_services),
-        Assets(Description(app, VERSION)),
-    )
-
-    @app.before_request
-    def _assign_request_id() -> None:
-        g.request_id, g.began = str(uuid.uuid4()), time.monotonic()
-
-    @app.before_request
-    def _refuse_null_characters() -> None:
-        if "\0" in request.path:  # no name contains it, and PostgreSQL refuses it
-            raise NotFound
-
+    provide(app, *_services(settings, engine), Assets(Description(app, VERSION)))
+    app.before_request(_assign_request_id)
+    app.before_request(_refuse_null_characters)
     errors.install(app)
     compression.install(app)
-    figures.install(app, exposition)
-    audit_log.install(app, entries)
-    auth.install(app, tokens, auth.FailedLogins())
-    of_jobs = jobs, control, models, pictures, replays, improvements, feed, stream
-    of_data = datasets, dataset_contents, uploads
-    of_sweeps, of_service = (
-        (sweeps, ensembles, sweep_stream),
-        (lessons, workers, sessions, guests, health, metrics, mlflow, pages),
-    )
-    of_people = (users, projects, token_views, webhooks, audit_log.audit, usage, quotas)
-    for blueprint in (*of_people, *of_jobs, *of_sweeps, *of_data, *of_service):
+    with app.app_context():
+        figures.install(app, service(Exposition))
+        audit_log.install(app, service(AuditStore))
+        auth.install(app, service(TokenStore), auth.FailedLogins())
+    for blueprint in VIEWS:
         app.register_blueprint(blueprint)
-
-    @app.after_request
-    def _add_security_headers(response: Response) -> Response:
-        response.headers["X-Request-Id"] = g.get("request_id", "")
-        response.headers["X-Content-Type-Options"] = "nosniff"
-        response.headers.setdefault("Content-Security-Policy", _POLICY)
-        return response
-
-    @app.after_request
-    def _log(response: Response) -> Response:
-        if response.status_code >= 400 or request.method not in ("GET", "HEAD", "OPTIONS"):
-            took_ms = 1000.0 * (time.monotonic() - g.began)
-            fields = (g.request_id, request.method, request.path[:200], response.status_code, took_ms)
-            log.info("request %s: %s %r: %d in %.0f ms", *fields)
-        return response
-
+    app.after_request(_add_security_headers)
+    app.after_request(_log)
     return app
+
+
+def _services(settings: Settings, engine: "Engine") -> Iterator[object]:
+    """What views work with, each made once."""
+    limits = Limits.of(settings)
+    store, queue, sweep_store = JobControl(engine, limits), Queue(engine, limits), SweepStore(engine, limits)
+    sets, uploading, unmarked = DatasetStore(engine), UploadStore(engine), files_at(settings.files_url)
+    files = MarkedFiles(unmarked, partial(MarkStore(engine).settled, unmarked))
+    space, doorbell = DiskSpace(engine, files, settings.disk_reserve_mib), Doorbell(settings.broker_url)
+    loaded = LoadedModels(store, files)
+    starts, improving = WarmStarts(store, sets, loaded, files), Improvements(store, sweep_store, space)
+    job_services = JobServices(
+        store=store,
+        queue=queue,
+        starts=starts,
+        improvements=improving,
+        doorbell=doorbell,
+        files=files,
+        space=space,
+        mlflow_url=settings.mlflow_public_url or auth.MLFLOW,
+        failpoints=Failpoints(settings.failpoints),
+    )
+    dataset_services = DatasetServices(sets, uploading, files, Reader(), settings.data_quota_mib * MIB, space)
+    sweep_services = SweepServices(sweep_store, store, doorbell, dataset_services, starts, space)
+    yield from (limits, store, queue, sweep_store, space, loaded, starts, improving)
+    yield from (job_services, dataset_services, sweep_services)
+    yield from (WorkerStore(engine), TokenStore(engine), UserStore(engine), ProjectStore(engine))
+    yield from (UsageStore(engine), QuotaUseStore(engine), WebhookStore(engine), AuditStore(engine))
+    yield Exposition(Metrics(engine), space, settings.queue_limit)
+    yield MlflowServer.at(settings.mlflow_url)
+    yield Poster(private=settings.webhook_private)
+    yield FileStoreHealth(files)
+    yield ReplayServices(job_services, sweep_store)
+    yield UploadServices(uploading, files, space)
+    yield Ensembles(sweep_store, store, loaded, HeldOutRows(files))
+    yield Gallery(store, files)
+    yield Lessons(LESSONS, *map(Path, filter(None, [settings.lessons])))
+    yield from (SharedReads(store), SharedProgress(sweep_services), OpenStreams(), LivePictures(settings.broker_url))
+    yield Feed(ChangeStore(engine), sweep_services)
+
+
+def _assign_request_id() -> None:
+    g.request_id, g.began = str(uuid.uuid4()), time.monotonic()
+
+
+def _refuse_null_characters() -> None:
+    if "\0" in request.path:  # no name contains it, and PostgreSQL refuses it
+        raise NotFound
+
+
+def _add_security_headers(response: Response) -> Response:
+    response.headers["X-Request-Id"] = g.get("request_id", "")
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    response.headers.setdefault("Content-Security-Policy", _POLICY)
+    return response
+
+
+def _log(response: Response) -> Response:
+    if response.status_code >= 400 or request.method not in ("GET", "HEAD", "OPTIONS"):
+        took_ms = 1000.0 * (time.monotonic() - g.began)
+        fields = (g.request_id, request.method, request.path[:200], response.status_code, took_ms)
+        log.info("request %s: %s %r: %d in %.0f ms", *fields)
+    return response
 
 
 def look_at_files(app: Flask) -> None:

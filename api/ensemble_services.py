@@ -3,8 +3,6 @@
 `model` is imported where it is used: NumPy takes memory and time that an API without ensembles does not need.
 """
 
-import threading
-from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,8 +19,10 @@ from store.records import ArtifactRecord, JobRecord
 from store.sweeps import SweepRecord, SweepStore
 
 from .answers import PREFIX
+from .children import ProcessSlots
 from .errors import ConflictError, NotFoundError
 from .held_out import HeldOutRows
+from .kept import Kept
 from .models import LoadedModels
 
 if TYPE_CHECKING:
@@ -37,6 +37,8 @@ MOST_NUMBERS = 1 << 24
 """Most answers of all candidates for validation rows; of more rows some are taken, evenly spaced."""
 HELD = 4
 """Most ensembles that stay loaded, those used last."""
+SLOT_WAIT_S = 60.0
+"""How long a request waits while others' ensembles are chosen, one at a time: each reads up to 50 models."""
 _SAME = ("dataset", "validation_fraction", "test_fraction", "split", "split_seed")
 """What members must share, so that they were measured on the same rows."""
 
@@ -55,25 +57,23 @@ class Ensembles:
 
     def __init__(self, sweeps: SweepStore, jobs: JobStore, models: LoadedModels, rows: HeldOutRows) -> None:
         self._sweeps, self._jobs, self._models, self._rows = sweeps, jobs, models, rows
-        self._lock = threading.Lock()
-        self._held: OrderedDict[tuple[str, datetime | None], Selected] = OrderedDict()
+        self._held = Kept[tuple[str, datetime | None], Selected](HELD)
+        self._slots = ProcessSlots(1, SLOT_WAIT_S, "The ensembles of other sweeps are being chosen: try again.")
 
     def of(self, sweep: SweepRecord) -> Selected:
-        """The ensemble of a sweep that has ended. Raises `IllegalSweepStateError`, `ConflictError`, `NotFoundError`."""
+        """The ensemble of a sweep that has ended.
+
+        Raises `IllegalSweepStateError`, `ConflictError`, `NotFoundError`, and `BusyError` while others are chosen.
+        """
         if not sweep.state.is_final:
             raise IllegalSweepStateError(sweep.state.value, "asked for its ensemble", "wait until it has ended")
         _check(sweep)
         key = sweep.id, sweep.finished_at
-        with self._lock:
-            if key in self._held:
-                self._held.move_to_end(key)
-                return self._held[key]
-        selected = self._select(sweep)
-        with self._lock:
-            self._held[key] = selected
-            while len(self._held) > HELD:
-                self._held.popitem(last=False)
-        return selected
+        if (held := self._held.find(key)) is not None:
+            return held
+        with self._slots.slot():
+            held = self._held.find(key)  # another request may have chosen it meanwhile
+            return self._held.keep(key, self._select(sweep)) if held is None else held
 
     def _select(self, sweep: SweepRecord) -> Selected:
         from model.ensemble import choose, evaluate

@@ -42,10 +42,10 @@ class HeldOutRows:
         copy = self._files.staging_folder() / uuid.uuid4().hex
         table = None
         try:
-            if isinstance(spec.dataset, Uploaded):
-                uri = self._files.uri(table_path(spec.dataset.id))
-                table = str(self._files.fetch(uri, copy))
             with self._slots.slot():
+                if isinstance(spec.dataset, Uploaded):
+                    uri = self._files.uri(table_path(spec.dataset.id))
+                    table = str(self._files.fetch(uri, copy))
                 content = self._ask({"spec": spec.model_dump(mode="json"), "table": table})
         except FileNotFoundError as error:
             raise NotFoundError("The data set is no longer in the file store.") from error

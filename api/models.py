@@ -1,9 +1,7 @@
 """Finished models over HTTP: predictions of raw rows, and the model itself as a zip or as an ONNX graph."""
 
-import threading
 import uuid
 import zipfile
-from collections import OrderedDict
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -32,6 +30,7 @@ from .body import MIB, read_json
 from .dataset_services import DatasetServices
 from .errors import BadFieldsError, NotFoundError, TooLargeError
 from .form import received
+from .kept import Kept
 from .openapi import documented
 from .parsing import json_response, parse, parse_query, visible_job
 from .queries import ModelQuery
@@ -57,8 +56,7 @@ class LoadedModels:
 
     def __init__(self, store: JobStore, files: Files) -> None:
         self._store, self._files = store, files
-        self._lock = threading.Lock()
-        self._held: OrderedDict[str, Model] = OrderedDict()
+        self._held = Kept[str, "Model"](HELD)
 
     def parts(self, job: JobRecord) -> Mapping[str, ArtifactRecord]:
         """The files of a job's model. Raises `IllegalTransitionError` when it has none yet, or `NotFoundError`."""
@@ -85,16 +83,9 @@ class LoadedModels:
                 f"The model has {weights.size:,} bytes of weights, and this service loads at most {LARGEST:,}: "
                 f"fetch it from {PREFIX}/jobs/{job.id}/model."
             )
-        with self._lock:
-            if weights.uri in self._held:
-                self._held.move_to_end(weights.uri)
-                return self._held[weights.uri]
-        model = self.read(job, parts)
-        with self._lock:
-            self._held[weights.uri] = model
-            while len(self._held) > HELD:
-                self._held.popitem(last=False)
-        return model
+        if (held := self._held.find(weights.uri)) is not None:
+            return held
+        return self._held.keep(weights.uri, self.read(job, parts))
 
     def read(self, job: JobRecord, parts: Mapping[str, ArtifactRecord]) -> "Model":
         """The model in these files, which is not kept. Raises `NotFoundError`."""

@@ -8,9 +8,7 @@ import io
 import logging
 import subprocess
 import sys
-import threading
 import zipfile
-from collections import OrderedDict
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -28,6 +26,7 @@ from store.records import ArtifactRecord, JobRecord
 from .answers import PREFIX
 from .children import ProcessSlots, child_environment
 from .errors import BusyError, NotFoundError
+from .kept import Kept
 from .openapi import documented
 from .parsing import json_response, visible_job
 from .picture_numbers import numbers_of
@@ -54,9 +53,8 @@ class Gallery:
 
     def __init__(self, store: JobStore, files: Files, *, at_once: int = AT_ONCE) -> None:
         self._store, self._files = store, files
-        self._lock = threading.Lock()
         self._slots = ProcessSlots(at_once, SLOT_WAIT_S, "Pictures of other jobs are being drawn: try again.")
-        self._held: OrderedDict[Key, Mapping[str, bytes]] = OrderedDict()
+        self._held = Kept[Key, Mapping[str, bytes]](HELD)
 
     def listed(self, job: JobRecord) -> PictureList:
         """The pictures that there are of a job, or why there are none."""
@@ -75,8 +73,7 @@ class Gallery:
     def picture(self, job: JobRecord, name: str) -> bytes:
         """One picture as a PNG. Raises `NotFoundError` or `BusyError`."""
         key = job.id, job.attempt, job.status, job.name
-        held = self._find(key)
-        if name in held:
+        if (held := self._held.find(key)) is not None and name in held:
             return held[name]
         report = self._report(job)
         listed = _listed(job, report)
@@ -84,19 +81,10 @@ class Gallery:
             names = ", ".join(picture.name for picture in listed.pictures)
             raise NotFoundError(listed.why or f"The job has no picture {name[:100]}: there are {names}.")
         with self._slots.slot():
-            drawn = self._find(key) or self._draw(job, report)  # another request may have drawn it meanwhile
-        with self._lock:
-            self._held[key] = drawn
-            while len(self._held) > HELD:
-                self._held.popitem(last=False)
+            drawn = self._held.find(key)  # another request may have drawn it meanwhile
+            if drawn is None:
+                drawn = self._held.keep(key, self._draw(job, report))
         return drawn[name]
-
-    def _find(self, key: Key) -> Mapping[str, bytes]:
-        """The pictures kept under this key."""
-        with self._lock:
-            if key in self._held:
-                self._held.move_to_end(key)
-            return self._held.get(key, {})
 
     def _report(self, job: JobRecord) -> "Report | None":
         """The report of a finished job's model, if there is one."""

@@ -5,6 +5,7 @@ import io
 import json
 import zipfile
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +16,16 @@ from onnxruntime import InferenceSession
 from sklearn.datasets import load_iris
 
 from api import ensemble_services
+from api.ensemble_services import Ensembles
+from api.held_out import HeldOutRows
+from api.models import LoadedModels
+from spec.job import JobSpec
 from spec.states import StopReason
 from spec.views import Metrics
+from store.control import JobControl
 from store.files import files_at
 from store.records import ArtifactRecord, Success
+from store.sweeps import SweepStore
 from trainer.export import save
 from trainer.fit import Entry, fit
 
@@ -108,6 +115,27 @@ def test_of_rows_with_several_targets_as_many_are_taken_as_answers_fit_in_memory
     sweep_id = trained(api, tmp_path, base=base, trials=2, generation=2, seeds=1)
     found = shown(api, f"{SWEEPS}/{sweep_id}/ensemble")
     assert (found["metric"], found["candidates"], found["validation"]["rows"]) == ("rmse", 2, 5)
+
+
+class Counted(HeldOutRows):
+    """Counts how often rows are read."""
+
+    asked = 0
+
+    def read(self, spec: JobSpec) -> Any:
+        self.asked += 1
+        return super().read(spec)
+
+
+def test_an_ensemble_that_many_ask_for_at_once_is_chosen_once(api: Service, tmp_path: Path) -> None:
+    services, rows = api.app.extensions["epochal.services"], Counted(files_at(f"{api.home.as_uri()}/files"))
+    sweeps = services[SweepStore]
+    ensembles = Ensembles(sweeps, services[JobControl], services[LoadedModels], rows)
+    sweep = sweeps.get(trained(api, tmp_path, trials=2, generation=2, seeds=1), owner=None)
+    with ThreadPoolExecutor(3) as threads:
+        first, *others = threads.map(ensembles.of, [sweep] * 3)
+    assert all(one is first for one in others)
+    assert rows.asked == 1
 
 
 def test_a_sweep_without_an_ensemble_says_why(api: Service, tmp_path: Path) -> None:

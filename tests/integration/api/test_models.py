@@ -11,6 +11,8 @@ from onnxruntime import InferenceSession
 from safetensors.numpy import save
 from werkzeug.test import TestResponse
 
+from api.kept import Kept
+from api.models import LoadedModels
 from model.preprocessing import Preprocessing
 from spec.cells import CellFormat
 from spec.dataset import Targets
@@ -171,7 +173,7 @@ def test_a_body_of_rows_that_is_too_large_is_to_be_uploaded(api: Service) -> Non
 
 
 def test_the_models_used_last_stay_loaded(api: Service, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("api.models.HELD", 1)
+    monkeypatch.setattr(api.app.extensions["epochal.services"][LoadedModels], "_held", Kept[str, Any](1))
     one, other = succeeded(api), succeeded(api)
     for job_id in (one, one, other):
         assert api.ask("POST", f"{JOBS}/{job_id}/predict", json={"rows": [[2, 1]]}).status_code == 200
