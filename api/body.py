@@ -2,13 +2,15 @@
 
 import contextlib
 import json
+import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from flask import Request
 from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
 
+from spec.dataset import NO_TEXT
 from spec.disk import is_full
 
 from .connection import PATIENCE_S, ClientSocket
@@ -24,6 +26,9 @@ EXACT = 2**53
 
 CUT_OFF = "The body ended before its Content-Length: send all of it."
 TOO_DEEP = f"The body is nested too deeply: at most {DEEPEST} objects and lists may stand inside one another."
+
+_ESCAPED = re.compile(r"\\u(?:0000|[dD][89a-fA-F])")
+"""How JSON writes what `NO_TEXT` finds, and characters that it writes as a pair."""
 
 
 def read_json(request: Request, *, limit: int = MIB) -> Any:
@@ -56,12 +61,29 @@ def read_json(request: Request, *, limit: int = MIB) -> Any:
         raise BadBodyError("The body holds a number with too many digits.") from error
     if _is_deeper(found, DEEPEST):
         raise BadBodyError(TOO_DEEP)
+    if _ESCAPED.search(text):
+        check_text(found)
     return found
 
 
 def has_body(request: Request) -> bool:
     """Whether a body comes with the request, of a length that its head says or in chunks."""
     return bool(request.content_length) or "Transfer-Encoding" in request.headers
+
+
+def check_text(value: Any, *path: object) -> None:
+    """Raise `BadFieldsError` for a text with NUL or half a character, at any depth: no field takes one."""
+    match value:
+        case str() if NO_TEXT.search(value):
+            at = ".".join(map(str, path)).encode(errors="backslashreplace").decode()
+            raise BadFieldsError.of(at, "has NUL or half a character, which are not allowed: send Unicode text")
+        case Mapping():
+            for name, part in value.items():
+                check_text(name, *path, name)
+                check_text(part, *path, name)
+        case list():
+            for place, part in enumerate(value):
+                check_text(part, *path, place)
 
 
 def _received(request: Request, within_s: float) -> bytes:

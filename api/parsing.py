@@ -14,6 +14,7 @@ from store.control import JobControl
 from store.records import JobRecord
 
 from .auth import principal
+from .body import check_text
 from .errors import BadFieldsError
 from .services import service
 
@@ -36,6 +37,8 @@ def parse_query(model: type[_Model]) -> _Model:
         many = field is not None and isinstance(field.default, tuple)
         if len(values) > 1 and not many:
             raise BadFieldsError.of(name, "is given twice")
+        for value in values:
+            check_text(value, name)
         given[name] = tuple(values) if many else values[0]
     return parse(model, given)
 

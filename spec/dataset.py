@@ -144,7 +144,7 @@ class Uploaded(Frozen):
 Row = Annotated[tuple[Real, ...], Field(min_length=1, max_length=10_000, fail_fast=True)]
 
 
-_NO_TEXT = re.compile("[\0\ud800-\udfff]")
+NO_TEXT = re.compile("[\0\ud800-\udfff]")
 """A character that PostgreSQL does not keep, or that UTF-8 cannot write."""
 
 
@@ -205,7 +205,7 @@ class Inline(Frozen):
         for word in self.split or ():
             if word.lower() not in SPLIT_WORDS:
                 raise fault("dataset.split", f"must be train, validation or test; it has {word[:50]!r}")
-        if any(isinstance(group, str) and _NO_TEXT.search(group) for group in self.group or ()):
+        if any(isinstance(group, str) and NO_TEXT.search(group) for group in self.group or ()):
             raise fault("dataset.group", "must be numbers, or texts without NUL and without halves of characters")
         if self.weight is not None and not any(self.weight):
             raise fault("dataset.weight", "must be above 0 for at least one row")

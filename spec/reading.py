@@ -16,7 +16,7 @@ NO_ZERO = r"^[^\u0000]*$"
 """Text without NUL, which databases and command lines do not accept."""
 
 Name = Annotated[str, Field(min_length=1, max_length=200, pattern=NO_ZERO)]
-Word = Annotated[str, Field(max_length=200)]
+Word = Annotated[str, Field(max_length=200, pattern=NO_ZERO)]
 
 
 _SOME_DAY = datetime(2026, 11, 25, 8, 30, tzinfo=UTC)

@@ -46,6 +46,14 @@ def test_every_change_leaves_an_entry_and_reading_leaves_none(both: Service) -> 
     is_problem(both.ask("GET", AUDIT), 403)
 
 
+@pytest.mark.both_databases
+@pytest.mark.parametrize("field", ["actor", "action", "cursor"])
+def test_a_question_with_nul_is_refused(both: Service, field: str) -> None:
+    admin = both.tokens.create(owner="root", scopes=["admin"])
+    refused = is_problem(both.ask("GET", f"{AUDIT}?{field}=a%00b", token=admin), 422)
+    assert refused["errors"][0]["path"] == field
+
+
 def test_addresses_behind_a_proxy_are_those_of_its_clients_and_cannot_be_forged(tmp_path: Path) -> None:
     api = service(tmp_path, EPOCHAL_TRUSTED_PROXIES="127.0.0.0/8, fd00::/8")
     admin = api.tokens.create(owner="root", scopes=["admin"])

@@ -206,6 +206,8 @@ QUERIES = (
     ("tag=team", "tag"),
     ("tag=%22%5B:x", "tag"),
     ("tag=a:%00", "tag"),
+    ("dataset=%00", "dataset"),
+    ("nothing=%00", "nothing"),
     ("tag=a:1&tag=a:2", "tag"),
     ("&".join(f"tag=a{i}:1" for i in range(11)), "tag"),
 )

@@ -7,7 +7,7 @@ import pytest
 from api.sweep_stream import SharedProgress, SweepStream
 
 from .conftest import JOBS, Service, is_problem
-from .sweeping import BASE, SWEEPS, asked, controller, finished, proposed, submitted
+from .sweeping import BASE, SPACE, SWEEPS, asked, controller, finished, proposed, submitted
 
 ANOTHER_JOB = "00000000-0000-7000-8000-000000000000"
 
@@ -41,6 +41,29 @@ def test_a_repeated_request_makes_one_sweep(both: Service) -> None:
     assert first.get_json()["id"] == again.get_json()["id"]
     is_problem(both.ask("POST", SWEEPS, json=asked(trials=7), headers={"Idempotency-Key": "k"}), 422)
     assert len(shown(both, SWEEPS)["sweeps"]) == 1
+
+
+NO_TEXTS: list[tuple[dict[str, Any], str]] = [
+    ({"space": {"optimizer.type": ["adam", "\0"]}}, "space.optimizer.type.1"),
+    ({"space": {"optimizer.type": ["adam", "\ud800"]}}, "space.optimizer.type.1"),
+    (
+        {"space": {"learning_rate": {"uniform": [0.1, 0.2], "when": {"loss.type": ["cross_entropy", "a\0"]}}}},
+        "space.learning_rate.when.loss.type.1",
+    ),
+    ({"space": {"optimizer.\0": {"choice": [1], "when": {"loss.type": "mse"}}, **SPACE}}, "space.optimizer.\0"),
+    (given({"tags": {"\udfff": "v"}}), "configurations.1.tags.\\udfff"),
+]
+
+
+@pytest.mark.both_databases
+@pytest.mark.parametrize(("fields", "path"), NO_TEXTS, ids=["NUL", "half", "when", "name", "given"])
+def test_a_text_that_no_record_keeps_is_refused_and_stops_no_other_sweep(
+    both: Service, fields: dict[str, Any], path: str
+) -> None:
+    problem = is_problem(both.ask("POST", SWEEPS, json=asked(**fields)), 422)
+    assert [error["path"] for error in problem["errors"]] == [path]
+    assert "NUL or half a character" in problem["detail"]
+    assert shown(both, f"{SWEEPS}/{proposed(both)}")["proposed"] == 6
 
 
 def test_sweeps_are_listed_in_pages(api: Service) -> None:
