@@ -28,6 +28,8 @@ KEPT_S = 5.0
 SHARED_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 """prometheus-client's own variable: where the processes of one API keep their counters."""
 BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+"""A client may send any word as its method, and each label that was counted stays: others are counted as one."""
 
 metrics = Blueprint("metrics", __name__, static_folder=None)
 
@@ -150,7 +152,8 @@ def install(app: Flask, exposition: Exposition) -> None:
     @app.after_request
     def _count(response: Response) -> Response:
         route = request.url_rule.rule if request.url_rule else "none"
-        exposition.count(route, request.method, response.status_code, time.monotonic() - g.began)
+        method = request.method if request.method in METHODS else "other"
+        exposition.count(route, method, response.status_code, time.monotonic() - g.began)
         return response
 
 

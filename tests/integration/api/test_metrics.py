@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from api.metrics import KEPT_S, Exposition
+from api.metrics import KEPT_S, METHODS, Exposition
 from spec.states import FailureReason
 from spec.views import Curve
 from store import db
@@ -115,9 +115,13 @@ def test_requests_are_counted_by_route_and_not_by_job(api: Service) -> None:
     for number in range(3):
         api.ask("GET", f"{JOBS}/0197f2c0-0000-7000-8000-00000000000{number}")
     api.ask("GET", "/no/such/page")
+    for number in range(3):
+        api.ask(f"WORD{number}", "/no/such/page", token=None)
     found = read(api.ask("GET", "/metrics", token=token).text)
     assert one(found, name, **route) == before + 3
     assert one(found, name, route="none", method="GET", status="4xx") >= 1
+    assert one(found, name, route="none", method="other", status="4xx") >= 3
+    assert {dict(labels).get("method") for _, labels in found} <= {None, "other", *METHODS}
 
 
 def test_figures_are_read_once_in_a_few_seconds_and_a_record_that_is_away_is_said(tmp_path: Path) -> None:
