@@ -7,15 +7,16 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Insert, delete, func, insert, or_, select, true, update
+from sqlalchemy import Connection, Engine, Insert, delete, exists, func, insert, or_, select, true, update
 from sqlalchemy.exc import IntegrityError
 from uuid_utils import uuid7
 
 from spec.access import Role, TokenView
+from spec.states import FINISHED
 
 from .db import lock, now, reading, shared_alias, writing
 from .errors import ClassroomFullError
-from .tables import Membership, Token, User
+from .tables import Job, Membership, Token, User
 from .users import ensure_user
 
 PREFIX = "epo_"
@@ -31,7 +32,7 @@ GUEST = "guest"
 """The scope of a guest's session: to train and steer jobs, and nothing else that changes something."""
 CLASSROOM_PREFIX = "epc_"
 
-_opener = shared_alias(Token)
+_opener, _opened_by = shared_alias(Token), shared_alias(User)
 
 
 @dataclass(frozen=True)
@@ -95,6 +96,7 @@ class TokenStore:
     def open_guest(self, classroom: TokenRecord, *, most: int) -> tuple[str, TokenRecord]:
         """Make a session for a new owner, which ends with the classroom. Raises `ClassroomFullError` at `most` guests.
 
+        A guest who signed out has a place until its jobs have ended: whoever enters again has no more than others.
         A session of a guest is one of the classroom's token: whoever revokes the classroom ends all of them.
         """
         plaintext, owner = SESSION_PREFIX + secrets.token_urlsafe(32), f"guest-{secrets.token_hex(4)}"
@@ -102,13 +104,16 @@ class TokenStore:
         with writing(self._engine) as connection:
             _drop_expired(connection)
             lock(connection, f"guests of {classroom.id}")
+            trains = exists().where(Job.owner == Token.owner, Job.status.not_in([one.value for one in FINISHED]))
             inside = (
                 select(func.count())
                 .select_from(Token)
-                .where(Token.session_of == classroom.id, Token.revoked_at.is_(None))
+                .where(Token.session_of == classroom.id, or_(Token.revoked_at.is_(None), trains))
             )
             if connection.execute(inside).scalar_one() >= most:
-                raise ClassroomFullError(f"This classroom is full: it has places for {most} guests.")
+                raise ClassroomFullError(
+                    f"This classroom is full: it has places for {most} guests. Who signs out leaves when its jobs end."
+                )
             ends = {"expires_at": classroom.expires_at, "session_of": classroom.id}
             connection.execute(_new(plaintext, owner, scopes, id=token_id, **ends))
         return plaintext, TokenRecord(token_id, owner, frozenset(scopes), classroom.expires_at)
@@ -123,19 +128,22 @@ class TokenStore:
     def find(self, plaintext: str) -> TokenRecord | None:
         """The owner of this token; None when it is unknown, revoked or expired, or its owner is not active.
 
-        A session is revoked with the token that opened it, also when it was opened while that was being revoked.
+        A session is revoked with the token that opened it, also when it was opened while that was being revoked; a
+        guest is locked out with the teacher whose classroom it entered.
         """
         with reading(self._engine) as connection:
             row = connection.execute(
                 select(Token.id, Token.owner, Token.scopes, Token.expires_at, User.role)
                 .outerjoin(User, User.name == Token.owner)
                 .outerjoin(_opener, _opener.id == Token.session_of)
+                .outerjoin(_opened_by, _opened_by.name == _opener.owner)
                 .where(
                     Token.sha256 == _digest(plaintext),
                     Token.revoked_at.is_(None),
                     _opener.revoked_at.is_(None),
                     or_(Token.expires_at.is_(None), Token.expires_at > now()),
                     func.coalesce(User.active, true()),
+                    func.coalesce(_opened_by.active, true()),
                 )
             ).first()
             if row is None:

@@ -14,6 +14,7 @@ from spec.states import JobStatus
 from store import db
 from store.errors import ClassroomFullError
 from store.tables import Token
+from store.users import UserStore
 
 from .conftest import JOBS, XOR, Service, is_problem
 
@@ -120,6 +121,28 @@ def test_only_an_administrator_makes_a_classroom_and_not_for_days(api: Service) 
     assert refused["errors"][0]["path"] == "hours"
 
 
+@pytest.mark.both_databases
+def test_who_signs_out_and_enters_again_has_no_more_jobs_than_others(both: Service) -> None:
+    token = classroom(both)["token"]
+    room = both.tokens.find(token)
+    assert room is not None
+    guest = enter(both, token)
+    job_id = both.ask("POST", JOBS, json=XOR, token=None, headers=guest).get_json()["id"]
+    assert both.ask("DELETE", "/api/v1/session", token=None, headers=guest).status_code == 204
+    with pytest.raises(ClassroomFullError, match="when its jobs end"):
+        both.tokens.open_guest(room, most=1)
+    both.store.request_cancel(job_id, owner=None, actor="test")
+    both.tokens.open_guest(room, most=1)
+
+
+def test_guests_are_locked_out_with_their_teacher(both: Service) -> None:
+    both.tokens.create(owner="root", scopes=["admin"])  # or nobody would administer the service
+    guest = enter(both, classroom(both)["token"])
+    for active, status in ((False, 401), (True, 200)):
+        UserStore(both.engine).change("teacher", active=active)
+        assert both.ask("GET", JOBS, token=None, headers=guest).status_code == status
+
+
 def test_a_classroom_has_so_many_places_and_those_who_left_make_room(both: Service) -> None:
     room = both.tokens.find(classroom(both)["token"])
     assert room is not None
@@ -129,6 +152,8 @@ def test_a_classroom_has_so_many_places_and_those_who_left_make_room(both: Servi
         both.tokens.open_guest(room, most=2)
     both.tokens.revoke(guest.id)  # signed out
     both.tokens.open_guest(room, most=2)
+    with pytest.raises(ClassroomFullError):
+        both.tokens.open_guest(room, most=2)
     with db.writing(both.engine) as connection:
         gone = datetime.now(UTC) - timedelta(seconds=2)
         connection.execute(update(Token).where(Token.session_of == room.id).values(expires_at=gone))
