@@ -1,8 +1,10 @@
 """What the views of jobs call: submission with its doorbell, a job as users see it, the files of a job."""
 
 import logging
+import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import BinaryIO
 
 from spec.job import JobSpec
 from spec.states import FINISHED, JobStatus
@@ -108,21 +110,24 @@ class JobServices:
             # The jobs are stored, and after an error they would be sent again. What they begin from may be deleted.
             return []
 
-    def file(self, job: JobRecord, name: str) -> tuple[ArtifactRecord, bytes]:
-        """A file that the job left, and its content. Raises `NotFoundError`."""
+    def file(self, job: JobRecord, name: str) -> tuple[ArtifactRecord, BinaryIO]:
+        """A file that the job left, and what it holds, for the caller to close. Raises `NotFoundError`."""
         for artifact in self.store.artifacts(job.id):
             if artifact.name == name:
-                return artifact, self._content(artifact)
+                return artifact, self._opened(artifact)
         raise NotFoundError(f"The job has no file {name[:100]}: list its files to see which there are.")
 
-    def _content(self, artifact: ArtifactRecord) -> bytes:
+    def _opened(self, artifact: ArtifactRecord) -> BinaryIO:
+        copy = self.files.staging_folder() / uuid.uuid4().hex
         try:
-            return self.files.get(artifact.uri)
+            return self.files.fetch(artifact.uri, copy).open("rb")
         except FileNotFoundError as error:
             log.error("%s is in the record and not in the file store", artifact.uri)
             raise NotFoundError(
                 f"The file {artifact.name} is no longer in the file store: train the job again."
             ) from error
+        finally:
+            copy.unlink(missing_ok=True)  # its content lasts while it is open
 
 
 def _too_short(specs: Sequence[JobSpec]) -> list[str]:

@@ -25,6 +25,7 @@ from .openapi import documented
 from .parsing import json_response, parse, parse_query, visible_job
 from .queries import CancelMany, CurveQuery, JobsQuery
 from .services import service
+from .streamed import streamed
 from .thinning import thinned
 from .warm_starts import WarmStarts
 
@@ -152,9 +153,9 @@ def list_files(job_id: UUID) -> Response:
 @documented("Fetch a file a job left", answer=bytes)
 def fetch_file(job_id: UUID, name: str) -> Response:
     """One file of a job; its ETag is its digest."""
-    artifact, content = service(JobServices).file(visible_job(job_id), name)
+    artifact, file = service(JobServices).file(visible_job(job_id), name)
     headers = {"Content-Disposition": f'attachment; filename="{name}"', "ETag": f'"{artifact.sha256}"'}
-    return Response(content, headers=headers, content_type="application/octet-stream")
+    return streamed(file, headers, "application/octet-stream")
 
 
 def _submitted(specs: Sequence[JobSpec], paths: Sequence[str]) -> Submitted:

@@ -2,7 +2,7 @@
 
 import uuid
 import zipfile
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 from uuid import UUID
@@ -35,6 +35,7 @@ from .openapi import documented
 from .parsing import json_response, parse, parse_query, visible_job
 from .queries import ModelQuery
 from .services import service
+from .streamed import streamed
 
 if TYPE_CHECKING:
     from model.ensemble import Ensemble
@@ -46,7 +47,6 @@ HELD = 8
 """Most models that stay loaded, those used last."""
 LARGEST = 64 * MIB
 """Most bytes of weights of a model that is loaded here; a larger one is for its user to fetch."""
-CHUNK = MIB
 _GONE = "The model is no longer in the file store: train the job again."
 ZIP, GRAPH = "application/zip", "application/octet-stream"
 
@@ -211,16 +211,8 @@ def fetch(job_id: UUID) -> Response:
     return sent(loaded.as_zip({"": job}), headers)
 
 
-def sent(archive: Path, headers: dict[str, str]) -> Response:
-    """The archive, sent in chunks; the file is deleted."""
-    headers["Content-Length"] = str(archive.stat().st_size)
-    stream = archive.open("rb")
+def sent(archive: Path, headers: Mapping[str, str]) -> Response:
+    """The archive, sent in pieces; the file is deleted."""
+    file = archive.open("rb")
     archive.unlink()  # its content lasts while it is open
-
-    def chunks() -> Iterator[bytes]:
-        while chunk := stream.read(CHUNK):
-            yield chunk
-
-    response = Response(chunks(), headers=headers, content_type=ZIP)
-    response.call_on_close(stream.close)
-    return response
+    return streamed(file, headers, ZIP)

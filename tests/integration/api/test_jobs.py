@@ -11,6 +11,7 @@ from sqlalchemy import update
 
 from api.answers import job_news
 from api.app import create_app
+from api.streamed import PIECE
 from spec.settings import Settings
 from spec.states import FailureReason, StopReason
 from store import db
@@ -287,6 +288,17 @@ def test_files(left: tuple[Service, str]) -> None:
     assert answer.headers["Content-Disposition"] == 'attachment; filename="model.safetensors"'
     assert answer.headers["ETag"] == f'"{"ab" * 32}"'
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
+
+
+def test_a_large_file_is_sent_in_pieces(left: tuple[Service, str], tmp_path: Path) -> None:
+    api, job_id = left
+    whole = bytes(range(256)) * 4096 * 2 + b"end"
+    (tmp_path / "files" / "jobs" / job_id / "a1" / "model.safetensors").write_bytes(whole)
+    with api.ask("GET", f"{JOBS}/{job_id}/files/model.safetensors") as answer:
+        pieces = list(answer.iter_encoded())
+    assert answer.headers["Content-Length"] == str(len(whole))
+    assert [len(piece) for piece in pieces] == [PIECE, PIECE, 3]
+    assert b"".join(pieces) == whole
 
 
 NAMES = ("spec.json", "..", "%2e%2e%2f%2e%2e%2fetc%2fpasswd", "MODEL.safetensors", "a" * 5000, "%00", "%ff")
