@@ -3,7 +3,7 @@
 from flask import Blueprint, Response, request
 
 from spec.views import SessionView
-from store.tokens import SESSION_S, TokenStore
+from store.tokens import SESSION_PREFIX, SESSION_S, TokenStore
 
 from .auth import COOKIE, SESSION, Principal, bearer, principal
 from .errors import UnauthorizedError
@@ -18,10 +18,10 @@ sessions = Blueprint("sessions", __name__, url_prefix=SESSION)
 @documented("Sign in: exchange a token for a session cookie", answer=SessionView)
 def sign_in() -> Response:
     """Open a session of the token in the header."""
-    tokens = service(TokenStore)
-    token = tokens.find(bearer())
-    if token is None:  # a cookie opens no session, or it would never end
-        raise UnauthorizedError("To sign in, send the header Authorization: Bearer TOKEN.")
+    tokens, shown = service(TokenStore), bearer()
+    token = None if shown.startswith(SESSION_PREFIX) else tokens.find(shown)
+    if token is None:  # a session opens no session, or it would never end
+        raise UnauthorizedError("To sign in, send the header Authorization: Bearer TOKEN, with a token, not a session.")
     opened = tokens.open_session(token)
     session = tokens.find(opened)
     if session is None:

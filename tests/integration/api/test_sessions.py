@@ -91,6 +91,8 @@ def test_a_session_allows_what_its_token_allows_and_ends_with_it(both: Service) 
     cookie = sign_in(both, token)
     is_problem(both.ask("POST", JOBS, json=XOR, token=None, headers=cookie | OURS), 403)
     is_problem(both.ask("POST", SESSION, token=None, headers=cookie | OURS), 401)  # or it would never end
+    shown = cookie["Cookie"].partition("=")[2]
+    assert "not a session" in is_problem(both.ask("POST", SESSION, token=shown), 401)["detail"]
     found = both.tokens.find(token)
     assert found is not None
     both.tokens.revoke(found.id)
