@@ -15,6 +15,7 @@ from .errors import IllegalTransitionError, JobOfSweepError
 from .filters import conditions
 from .jobs import JobStore
 from .mirror import mark_for_mirror, mark_for_mirror_again
+from .projects import demand_member
 from .records import Cancelled, JobFilter, JobRecord
 from .tables import Artifact, Job
 from .transitions import Transition, log_event, move
@@ -88,9 +89,14 @@ class JobControl(JobStore):
         return self._controlled(job_id, owner, "paused")
 
     def resume(self, job_id: str, *, owner: Asker, actor: str) -> JobRecord:
-        """Queue a paused job again, or withdraw the pause request of a running one. Raises as `request_pause` does."""
+        """Queue a paused job again, or withdraw the pause request of a running one.
+
+        Raises as `request_pause` does, and `NotAMemberError`.
+        """
         ours = and_(_ours(job_id, owner), Job.sweep_id.is_(None))
+        known = self._changeable(job_id, owner)
         with writing(self._engine) as connection:
+            demand_member(connection, owner, known)
             resume_jobs(connection, ours, actor=actor, reason="resumed")
         return self._controlled(job_id, owner, "resumed")
 
@@ -138,9 +144,10 @@ class JobControl(JobStore):
         return job
 
     def retry(self, job_id: str, *, owner: Asker, actor: str) -> JobRecord:
-        """Queue a failed job again, from its first epoch and with all its attempts. Raises as `request_cancel` does."""
-        cleared = dict.fromkeys(_OF_THE_FAILURE)
+        """Queue a failed job again, from its first epoch and with all its attempts. Raises as `resume` does."""
+        cleared, known = dict.fromkeys(_OF_THE_FAILURE), self._changeable(job_id, owner)
         with writing(self._engine) as connection:
+            demand_member(connection, owner, known)
             moved = move(
                 connection,
                 _ours(job_id, owner),

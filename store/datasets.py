@@ -13,9 +13,9 @@ from spec.profile import Profile
 from spec.schema import Schema
 from spec.states import FINISHED, SweepState
 
-from .access import Asker, changeable_by, demand_change, visible_to
+from .access import Access, Asker, changeable_by, demand_change, visible_to
 from .db import lock, now, reading, writing
-from .errors import BytesQuotaError, DatasetInUseError, DatasetNotFoundError, ProjectNotFoundError
+from .errors import BytesQuotaError, DatasetInUseError, DatasetNotFoundError, NotYoursError, ProjectNotFoundError
 from .projects import in_projects_of, project_ids
 from .tables import Dataset, DeletedDataset, Job, Project, Sweep, User
 
@@ -163,13 +163,17 @@ class DatasetStore:
             return int(connection.execute(total).scalar_one())
 
     def share(self, dataset_id: str, project: str | None, *, owner: Asker) -> DatasetRecord:
-        """Share a data set in the project of this name; None: with nobody.
+        """Share a data set in the project of this name, which its owner may; None: with nobody.
 
         Raises `DatasetNotFoundError`, `NotYoursError`, `ProjectNotFoundError`, `NotAMemberError`, and `BytesQuotaError`
         when the project has no bytes left.
         """
         found = self.get(dataset_id, owner=owner)
         demand_change(owner, found)
+        if project is not None and isinstance(owner, Access) and found.owner != owner.user:
+            raise NotYoursError(
+                f"This data set belongs to {found.owner}, who alone shares it: you may end that, with project null."
+            )
         with writing(self._engine) as connection:
             ids = {} if project is None else project_ids(connection, [project], owner=found.owner)
             if project is not None and project not in ids:
@@ -178,7 +182,7 @@ class DatasetStore:
                 _demand_bytes(connection, ids[project], found)
             shared = update(Dataset).where(Dataset.id == dataset_id).values(project_id=ids.get(project or ""))
             connection.execute(shared)
-        return self.get(dataset_id, owner=owner)
+        return self.get(dataset_id, owner=None)
 
     def quota(self, owner: str, default: int) -> int:
         """The bytes that an owner's data sets and uploads may take."""

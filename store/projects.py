@@ -14,6 +14,7 @@ from uuid_utils import uuid7
 from spec.access import Member, ProjectView, Quotas, Role
 from spec.states import FINISHED
 
+from .access import Access, Asker
 from .db import lock, reading, writing
 from .errors import (
     MemberNotFoundError,
@@ -152,6 +153,13 @@ def project_ids(connection: Connection, names: Collection[str], *, owner: str) -
                 "ask one of its administrators, or name another project."
             )
     return {row.name: row.id for row in rows}
+
+
+def demand_member(connection: Connection, asker: Asker, record: Any) -> None:
+    """Raise `NotAMemberError` unless the asker may still submit where a job or sweep is shared that it sets going."""
+    user = asker.user if isinstance(asker, Access) else asker
+    if user is not None and record.project_id is not None:
+        project_ids(connection, [record.project], owner=user)
 
 
 def in_projects_of(owner: str, table: Any) -> Any:

@@ -41,7 +41,7 @@ from .errors import IllegalSweepStateError, SweepNotFoundError
 from .idempotency import answered, remember
 from .limits import NONE, Limits, QueueCapacity
 from .mirror import mark_for_mirror
-from .projects import project_ids
+from .projects import demand_member, project_ids
 from .quotas import MostQueued
 from .records import Idempotency, SweepFilter
 from .tables import Generation, Job, Sweep, Trial
@@ -380,21 +380,24 @@ class SweepStore:
 
     @again_if_deadlocked
     def resume(self, sweep_id: str, *, owner: Asker, actor: str) -> SweepRecord:
-        """Let a paused sweep and its jobs go on; raises as `cancel` does."""
+        """Let a paused sweep and its jobs go on. Raises as `cancel` does, and `NotAMemberError`."""
+        known = self._changeable(sweep_id, owner)
         with writing(self._engine) as connection:
+            demand_member(connection, owner, known)
             if self._change(connection, sweep_id, owner, (SweepState.paused,), SweepState.running):
                 resume_jobs(connection, Job.sweep_id == sweep_id, actor=actor, reason="its sweep was resumed")
         return self._changed(sweep_id, owner, (SweepState.running,), "resumed")
 
     def extend(self, sweep_id: str, trials: int, *, owner: Asker) -> SweepRecord:
-        """Give a sweep more configurations; one that has finished goes on. Raises as `cancel` does."""
-        known = self.get(sweep_id, owner=owner)
+        """Give a sweep more configurations; one that has finished goes on. Raises as `resume` does."""
+        known = self._changeable(sweep_id, owner)
         body = known.spec.model_dump(mode="json", exclude_unset=True) | {"trials": trials}
         spec = SweepSpec.stored(body)
         open_ = (SweepState.running, SweepState.paused, SweepState.finished)
         # One that was paused since it was read stays paused, as its jobs do.
         state = case((Sweep.state == SweepState.paused.value, Sweep.state), else_=SweepState.running.value)
         with writing(self._engine) as connection:
+            demand_member(connection, owner, known)
             values = {"spec": spec.model_dump(mode="json", exclude_unset=True), "exhausted": False, "finished_at": None}
             self._change(connection, sweep_id, owner, open_, state, **values)
         return self._changed(sweep_id, owner, (SweepState.running, SweepState.paused), "extended")
@@ -424,9 +427,13 @@ class SweepStore:
         )
         return connection.execute(changed).first() is not None
 
-    def _changed(self, sweep_id: str, owner: Asker, wanted: Sequence[SweepState], request: str) -> SweepRecord:
+    def _changeable(self, sweep_id: str, owner: Asker) -> SweepRecord:
         sweep = self.get(sweep_id, owner=owner)
         demand_change(owner, sweep)
+        return sweep
+
+    def _changed(self, sweep_id: str, owner: Asker, wanted: Sequence[SweepState], request: str) -> SweepRecord:
+        sweep = self._changeable(sweep_id, owner)
         if sweep.state not in wanted:
             raise IllegalSweepStateError(sweep.state.value, request, _CURES[sweep.state])
         return sweep

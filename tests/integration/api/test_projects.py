@@ -5,8 +5,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import update
+
+from store import db
+from store.tables import Job
 
 from .conftest import JOBS, XOR, Service, is_problem, service
+from .test_datasets import noted
 
 V1 = "/api/v1"
 
@@ -149,3 +154,41 @@ def test_members_train_on_a_data_set_that_is_shared(lab: Lab, tmp_path: Path) ->
     lab.ask("eve", "GET", path, 404)
     assert not lab.ask("ada", "PATCH", path, project=None)["shared"]
     lab.ask("bob", "GET", path, 404)
+
+
+def test_who_left_a_project_sets_nothing_going_there(lab: Lab) -> None:
+    lab.ask("ada", "POST", "/projects", 201, name="radar")
+    lab.ask("ada", "PUT", "/projects/radar/members/bob", role="member")
+    base = {**XOR, "project": "radar"}
+    grid = {"base": base, "space": {"learning_rate": [0.1, 0.2, 0.3]}, "method": "grid", "trials": 2}
+    going, paused = (lab.ask("bob", "POST", "/sweeps", 201, **grid)["id"] for _ in range(2))
+    failed, waiting = (lab.ask("bob", "POST", "/jobs", 201, **base)["id"] for _ in range(2))
+    lab.ask("bob", "POST", f"/sweeps/{paused}/pause")
+    lab.ask("bob", "POST", f"/jobs/{waiting}/pause")
+    with db.writing(lab.api.engine) as connection:
+        connection.execute(update(Job).where(Job.id == failed).values(status="failed", finished_at=db.now()))
+    posts = (f"/sweeps/{paused}/resume", f"/jobs/{failed}/retry", f"/jobs/{waiting}/resume")
+    extension: dict[str, Any] = {"trials": 3}
+    asked = [("PATCH", f"/sweeps/{going}", extension), *(("POST", path, dict[str, Any]()) for path in posts)]
+    lab.ask("ada", "PUT", "/projects/radar/members/bob", role="viewer")
+    for verb, path, body in asked:
+        assert "only read in the project radar" in lab.ask("bob", verb, path, 403, **body)["detail"]
+    lab.ask("bob", "DELETE", "/projects/radar/members/bob", 204)
+    for verb, path, body in asked:
+        assert "no member of the project radar" in lab.ask("bob", verb, path, 403, **body)["detail"]
+    assert lab.ask("ada", "PATCH", f"/sweeps/{going}", **extension)["most_trials"] == 3  # she administers the project
+    lab.ask("root", "POST", f"/sweeps/{paused}/resume")
+    lab.ask("bob", "POST", f"/sweeps/{going}/cancel")
+
+
+def test_only_its_owner_shares_a_data_set_anew(lab: Lab) -> None:
+    data = noted(lab.api)["id"]
+    lab.tokens["ann"] = lab.api.token
+    for project in ("own", "other"):
+        lab.ask("ada", "POST", "/projects", 201, name=project)
+        lab.ask("ada", "PUT", f"/projects/{project}/members/ann", role="member")
+    path = f"/datasets/{data}"
+    lab.ask("ann", "PATCH", path, project="own")
+    assert "belongs to ann" in lab.ask("ada", "PATCH", path, 403, project="other")["detail"]
+    assert not lab.ask("ada", "PATCH", path, project=None)["shared"]
+    assert lab.ask("ann", "PATCH", path, project="other")["shared"]
