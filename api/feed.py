@@ -190,8 +190,8 @@ feed = Blueprint("feed", __name__, url_prefix=f"{PREFIX}/jobs")
 @documented("Follow all jobs and sweeps as server-sent events", query=FeedQuery, answer=str)
 def follow() -> Response:
     """The news of all that the asker sees; the client's Last-Event-ID says where to go on."""
-    asked, streams = parse_query(FeedQuery), service(OpenStreams)
-    reader, last = Reader(principal().sees, asked.jobs), request.headers.get("Last-Event-ID", "")
+    asked, who, streams = parse_query(FeedQuery), principal(), service(OpenStreams)
+    reader, last = Reader(who.sees, asked.jobs), request.headers.get("Last-Event-ID", "")
     check = ReaderCheck(still_let_in())
-    streams.enter()
-    return streams.answer(service(Feed).follow(reader, last, check))
+    streams.enter(who.owner)
+    return streams.answer(who.owner, service(Feed).follow(reader, last, check))

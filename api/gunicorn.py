@@ -16,7 +16,7 @@ SHARED_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 
 worker_class = "api.server.Worker"  # gthread, in which no client holds a thread by being slow
 workers = 1
-threads = 268  # streams hold one each, and so do clients that are waited for: others need some beside them
+threads = 340  # a stream, a request for MLflow, a client that is waited for hold one each: others need some beside them
 worker_connections = 512  # beyond them, the oldest that wait are closed; a process may often have 1,024 files
 keepalive = 5
 timeout = 60

@@ -3,9 +3,11 @@
 import json
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from uuid import UUID
 
 from flask import Blueprint, Response, request
@@ -18,7 +20,7 @@ from store.live import LivePictures, Watch
 from store.records import EventRecord, JobRecord
 
 from .answers import PREFIX, event_view
-from .auth import still_let_in
+from .auth import principal, still_let_in
 from .errors import BusyError
 from .openapi import documented
 from .parsing import visible_job
@@ -27,6 +29,9 @@ from .shared import Shared
 
 STREAMS = 240
 """Most streams that a process serves at once."""
+KEPT = 40
+"""The last places are for owners who have fewer than `FEW` streams: nobody takes all of them."""
+FEW = 8
 
 POLL_S = 0.5
 CROWD = 100
@@ -174,29 +179,35 @@ class JobStream:
 
 
 class OpenStreams:
-    """The streams that this process serves now, up to a limit: each holds one of its threads."""
+    """The streams that this process serves now, by owner, up to a limit: each holds one of its threads."""
 
     def __init__(self, most: int = STREAMS) -> None:
-        self._most, self._open, self._lock = most, 0, threading.Lock()
+        self._most, self._open, self._lock = most, Counter[str](), threading.Lock()
         self._ending = threading.Event()
 
-    def enter(self) -> None:
-        """Take a place. Raises `BusyError` when all are taken."""
+    def enter(self, owner: str) -> None:
+        """Take a place. Raises `BusyError` when none is left for this owner."""
         with self._lock:
-            if self._open >= self._most:
+            left, own = self._most - self._open.total(), self._open[owner]
+            if left <= 0:
                 raise BusyError("Too many streams are open: try again, or poll the curve.")
-            self._open += 1
+            if left <= KEPT and own >= FEW:
+                raise BusyError(
+                    f"Too many streams are open, and {own} of them are yours: close some, or poll the curve."
+                )
+            self._open[owner] += 1
 
-    def leave(self) -> None:
+    def leave(self, owner: str) -> None:
         """Give the place back."""
         with self._lock:
-            self._open -= 1
+            self._open[owner] -= 1
+            self._open += Counter()  # without those who have none
 
-    def answer(self, events: Iterable[str]) -> Response:
-        """An answer with these events; the place that was taken for it is given back when it is closed."""
+    def answer(self, owner: str, events: Iterable[str]) -> Response:
+        """An answer with these events; the place that its owner took is given back when it is closed."""
         headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
         answer = Response(self._until_end(events), headers=headers, content_type="text/event-stream")
-        answer.call_on_close(self.leave)
+        answer.call_on_close(partial(self.leave, owner))
         return answer
 
     def _until_end(self, events: Iterable[str]) -> Iterator[str]:
@@ -214,7 +225,8 @@ class OpenStreams:
 
     def pause(self) -> float:
         """The seconds between two questions of a stream."""
-        return POLL_S * (1 + self._open / CROWD)
+        with self._lock:
+            return POLL_S * (1 + self._open.total() / CROWD)
 
 
 stream = Blueprint("stream", __name__, url_prefix=f"{PREFIX}/jobs")
@@ -225,11 +237,12 @@ stream = Blueprint("stream", __name__, url_prefix=f"{PREFIX}/jobs")
 def follow(job_id: UUID) -> Response:
     """A job's events until its end; the client's Last-Event-ID says where to go on."""
     job, last, streams = visible_job(job_id), request.headers.get("Last-Event-ID", ""), service(OpenStreams)
-    streams.enter()
+    owner = principal().owner
+    streams.enter(owner)
     watch = service(LivePictures).watch(job.id) if job.spec.live_boundary is not None else None
     check = ReaderCheck(still_let_in())
     events = JobStream(service(SharedReads), job.id, last, streams.sleep, time.monotonic, watch, streams.pause, check)
-    answer = streams.answer(events)
+    answer = streams.answer(owner, events)
     if watch is not None:
         answer.call_on_close(watch.close)
     return answer

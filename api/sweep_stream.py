@@ -11,7 +11,7 @@ from spec.sweep_views import SweepProgress
 from store.errors import StoreUnavailableError
 
 from .answers import PREFIX
-from .auth import still_let_in
+from .auth import principal, still_let_in
 from .openapi import documented
 from .services import service
 from .shared import Shared
@@ -85,8 +85,8 @@ sweep_stream = Blueprint("sweep_stream", __name__, url_prefix=f"{PREFIX}/sweeps"
 @documented("Follow a sweep as server-sent events", answer=str)
 def follow(sweep_id: UUID) -> Response:
     """A sweep's progress until its end."""
-    sweep, streams = visible_sweep(sweep_id), service(OpenStreams)
-    streams.enter()
+    sweep, owner, streams = visible_sweep(sweep_id), principal().owner, service(OpenStreams)
+    streams.enter(owner)
     check = ReaderCheck(still_let_in())
     events = SweepStream(service(SharedProgress), sweep.id, streams.sleep, time.monotonic, streams.pause, check)
-    return streams.answer(events)
+    return streams.answer(owner, events)

@@ -13,6 +13,7 @@ from store.webhooks import WebhookRecord, WebhookStore
 from .answers import PREFIX
 from .auth import principal
 from .body import read_json
+from .children import ProcessSlots
 from .errors import BadFieldsError, ForbiddenError, NotFoundError
 from .openapi import documented
 from .parsing import json_response, parse
@@ -21,6 +22,9 @@ from .services import service
 
 MOST = 20
 """Most webhooks of a user."""
+AT_ONCE = 4
+TRIES = ProcessSlots(AT_ONCE, 0.0, "Other webhooks are being tried: try again in a moment.")
+"""A try holds a thread as long as a name server and a receiver take."""
 
 webhooks = Blueprint("webhooks", __name__, url_prefix=f"{PREFIX}/webhooks")
 
@@ -41,7 +45,8 @@ def make() -> Response:
     if sum(one.owner == who.owner for one in _mine()) >= MOST:
         raise ForbiddenError(f"You have {MOST} webhooks: remove one first.")
     try:
-        service(Poster).address(new.url)
+        with TRIES.slot():
+            service(Poster).address(new.url)
     except BadAddressError as error:
         raise BadFieldsError.of("url", f"cannot be used: {error}") from error
     made = service(WebhookStore).add(owner=who.owner, url=new.url, project_id=project_id)
@@ -63,7 +68,8 @@ def test(webhook_id: UUID) -> Response:
     """Send a message of the type webhook.test now, once, and say what came back."""
     found = _one(webhook_id)
     message = Message(type="webhook.test", timestamp=datetime.now(UTC), data={"id": found.id})
-    answer = service(Poster).post(found.url, found.secret, str(uuid4()), message.model_dump_json())
+    with TRIES.slot():
+        answer = service(Poster).post(found.url, found.secret, str(uuid4()), message.model_dump_json())
     return json_response(WebhookTest(arrived=answer.arrived, detail=answer.detail))
 
 

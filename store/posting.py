@@ -6,6 +6,7 @@ import hashlib
 import hmac
 import http.client
 import ipaddress
+import re
 import secrets
 import socket
 import ssl
@@ -24,6 +25,7 @@ _NAT64_LOCAL = ipaddress.IPv6Network("64:ff9b:1::/48")
 """NAT64 of a network of one's own (RFC 8215)."""
 _ISATAP = 0x0000_5EFE
 """What stands before the IPv4 address in RFC 5214; the bit for a global address may be set."""
+_VISIBLE = re.compile(r"[!-~]+")
 LIMIT_S = 10.0
 """Seconds after which a try has failed, however slowly the receiver answers."""
 
@@ -72,6 +74,10 @@ class Poster:
             raise BadAddressError(f"{url[:200]} is no URL: {error}") from error
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise BadAddressError("A webhook's URL begins with http:// or https:// and a host.")
+        if not _VISIBLE.fullmatch(url):
+            raise BadAddressError(
+                "A URL is of visible ASCII characters: write others in its path as %C3%A4, and its host as xn--."
+            )
         try:
             found = socket.getaddrinfo(parts.hostname, port, type=socket.SOCK_STREAM)
         except (OSError, UnicodeError) as error:
@@ -129,7 +135,7 @@ class Poster:
 
 def _is_public(address: str) -> bool:
     found = ipaddress.ip_address(address.partition("%")[0])
-    if isinstance(found, ipaddress.IPv6Address) and found in _NAT64_LOCAL:
+    if isinstance(found, ipaddress.IPv6Address) and (found.is_site_local or found in _NAT64_LOCAL):
         return False
     return all(one.is_global and not one.is_multicast for one in (found, *_inside(found)))
 

@@ -11,7 +11,7 @@ from socket import socket
 
 import pytest
 
-from api.stream import STREAMS
+from api.stream import FEW, KEPT, STREAMS
 from tests.services import takes_at_most
 
 from ...services import eventually
@@ -25,8 +25,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
         yield made
 
 
-def get(server: Running, path: str) -> bytes:
-    return f"GET {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {server.token}\r\n\r\n".encode()
+def get(server: Running, path: str, token: str = "") -> bytes:
+    return f"GET {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {token or server.token}\r\n\r\n".encode()
 
 
 def submitted(server: Running) -> str:
@@ -55,10 +55,10 @@ def test_the_log_names_what_was_refused_and_no_token(server: Running) -> None:
 
 
 @contextmanager
-def stream(server: Running, job_id: str) -> Iterator[int]:
+def stream(server: Running, job_id: str, token: str = "") -> Iterator[int]:
     """An open stream; the status it began with."""
     with server.connect() as line:
-        line.sendall(get(server, f"{JOBS}/{job_id}/stream"))
+        line.sendall(get(server, f"{JOBS}/{job_id}/stream", token))
         yield int(first_line(line).split()[1])
 
 
@@ -71,8 +71,10 @@ def first_line(line: socket) -> bytes:
 
 def test_streams_leave_threads_for_other_requests_and_free_their_own(server: Running) -> None:
     job_id = submitted(server)
+    others = [server.tokens.create(owner=f"root-{number}", scopes=["admin"]) for number in range(KEPT // FEW)]
+    shown = [server.token] * (STREAMS - KEPT) + others * FEW
     with ExitStack() as streams:
-        assert {streams.enter_context(stream(server, job_id)) for _ in range(STREAMS)} == {200}
+        assert {streams.enter_context(stream(server, job_id, token)) for token in shown} == {200}
         with stream(server, job_id) as status:
             assert status == 503
         with takes_at_most(2.0):

@@ -12,9 +12,12 @@ from sqlalchemy import Engine
 from werkzeug import Response
 
 from api import auth, errors
+from api.errors import BusyError
 from api.services import provide
 from api.stream import (
+    FEW,
     HEARTBEAT_S,
+    KEPT,
     POLL_S,
     READER_S,
     SHARED_S,
@@ -274,11 +277,29 @@ def test_of_many_streams_each_asks_less_often() -> None:
     streams = OpenStreams()
     assert streams.pause() == POLL_S
     for _ in range(200):
-        streams.enter()
+        streams.enter("ann")
     assert streams.pause() == 3 * POLL_S
     for _ in range(200):
-        streams.leave()
+        streams.leave("ann")
     assert streams.pause() == POLL_S
+
+
+def test_the_last_places_are_for_owners_who_have_few_streams() -> None:
+    streams = OpenStreams()
+    for _ in range(STREAMS - KEPT):
+        streams.enter("ann")
+    with pytest.raises(BusyError, match=f"{STREAMS - KEPT} of them are yours: close some, or poll the curve"):
+        streams.enter("ann")
+    for _ in range(FEW):
+        streams.enter("bob")
+    with pytest.raises(BusyError, match=f"{FEW} of them are yours"):
+        streams.enter("bob")
+    for number in range(KEPT - FEW):
+        streams.enter(f"guest-{number}")
+    with pytest.raises(BusyError, match="try again"):
+        streams.enter("late")
+    streams.leave("bob")
+    streams.enter("late")
 
 
 def test_readers_at_one_place_share_what_was_read(api: Service) -> None:

@@ -5,12 +5,14 @@ import json
 import re
 import threading
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import update
 
+from api.webhooks import AT_ONCE, TRIES
 from spec.access import Quotas, Role
 from store import db
 from store.posting import Answer, BadAddressError, Poster
@@ -194,7 +196,7 @@ def test_private_addresses_are_refused_when_registered_and_when_sent_to(api: Ser
     "host",
     [
         *("::ffff:127.0.0.1", "::127.0.0.1", "64:ff9b::10.0.0.1", "64:ff9b::a9fe:a9fe", "64:ff9b:1::808:808"),
-        *("2002:7f00:1::1", "2002:a01:203::", "2001:0:808:808::1", "fe80::1%lo", "ff0e::1"),
+        *("2002:7f00:1::1", "2002:a01:203::", "2001:0:808:808::1", "fe80::1%lo", "ff0e::1", "fec0::1"),
         *("2a00:1450::5efe:10.0.0.1", "2a00:1450::200:5efe:192.168.0.1"),
     ],
 )
@@ -211,6 +213,25 @@ def test_a_public_address_is_not_refused(host: str) -> None:
 def test_other_urls_are_refused(api: Service) -> None:
     for url in ("ftp://example.org", "http://me:pw@example.org/", "http://:1", "http://1.1.1.1:99999/", "x"):
         assert is_problem(api.ask("POST", HOOKS, json={"url": url}), 422)["errors"][0]["path"] == "url"
+
+
+@pytest.mark.parametrize(
+    "url", ["http://1.1.1.1/größe", "http://1.1.1.1/?a=ä", "http://bücher.example/", "http://1.1.1.1/\x07"]
+)
+def test_a_url_to_which_nothing_could_be_sent_is_refused_with_the_cure(api: Service, url: str) -> None:
+    refused = is_problem(api.ask("POST", HOOKS, json={"url": url}), 422)
+    assert refused["errors"][0]["path"] == "url"
+    assert "write others in its path as %C3%A4" in refused["detail"]
+
+
+def test_a_few_webhooks_are_tried_at_once_and_others_are_asked_to_come_back(api: Service, receiver: Receiver) -> None:
+    hook = receiver.of(api)
+    with ExitStack() as tried:
+        for _ in range(AT_ONCE):
+            tried.enter_context(TRIES.slot())
+        is_problem(api.ask("POST", f"{HOOKS}/{hook.id}/test"), 503)
+        is_problem(api.ask("POST", HOOKS, json={"url": "http://1.1.1.1/"}), 503)
+    assert api.ask("POST", f"{HOOKS}/{hook.id}/test").status_code == 200
 
 
 def test_a_webhook_is_made_tried_and_removed_over_http(tmp_path: Path, receiver: Receiver) -> None:
