@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import Browser, Route, expect
 
+from epochal.cli.stack import sign_in_link
 from spec.states import FailureReason, StopReason
 from store.records import Success
 from tests.browser import page_of
@@ -287,6 +288,24 @@ def test_a_webhook_is_made_tried_and_removed_on_the_page(api: Running, browser: 
         assert secret not in seen.content()
         row.get_by_role("button", name="Remove").click()
         expect(row).to_have_count(0)
+
+
+def test_a_link_of_somebody_else_asks_before_it_signs_in(api: Running, browser: Browser) -> None:
+    other = api.tokens.create(owner="mallory")
+    with signed_in(browser, api) as seen:
+        question = seen.get_by_role("dialog", name="Sign in as mallory?")
+        seen.goto(sign_in_link(address(api), other))
+        expect(question).to_contain_text("You are signed in as ann")
+        question.get_by_role("button", name="Stay ann").click()
+        expect(question).to_have_count(0)
+        expect(seen.get_by_title("Signed in as ann")).to_be_visible()
+        with seen.expect_response("**/api/v1/session") as exchanged:
+            seen.goto(sign_in_link(address(api), api.tokens.create(owner="ann")))
+        assert exchanged.value.ok
+        expect(seen.get_by_role("dialog")).to_have_count(0)
+        seen.goto(sign_in_link(address(api), other))
+        question.get_by_role("button", name="Sign in as mallory").click()
+        expect(seen.get_by_title("Signed in as mallory")).to_be_visible()
 
 
 def test_a_wrong_token_is_a_sentence_on_the_page(api: Running, browser: Browser) -> None:

@@ -27,9 +27,22 @@ const OVER = "The class is over, or its link was withdrawn. Ask your teacher for
 /** So long a page may take to begin anew. */
 const RELOAD_MS = 3000;
 
+/** Who the cookie, or this token, stands for; null: nobody, or it cannot be known. */
+async function whoIs(token?: string): Promise<Person | null> {
+  const how: RequestInit = token === undefined ? {} : { credentials: "omit", headers: { Authorization: `Bearer ${token.trim()}` } };
+  try {
+    const answer = await fetch(`${PREFIX}/session`, how);
+    return answer.ok ? ((await answer.json()) as Person) : null;
+  } catch {
+    return null;
+  }
+}
+
 class Account {
   /** undefined: not known yet; null: nobody. */
   person = $state<Person | null | undefined>(undefined);
+  /** Whom a link would sign in, in place of the person who is here. */
+  offered = $state<{ owner: string; token: string } | null>(null);
   /** Why nobody is signed in: a token that did not work, or a session that ended. */
   error = $state("");
   /** Somebody came by a classroom's link, and has no token. */
@@ -55,7 +68,7 @@ class Account {
     if (token !== null) {
       history.replaceState(null, "", location.pathname); // out of the address and of the history at once
       window.dispatchEvent(new HashChangeEvent("hashchange"));
-      return this.signIn(token);
+      return this.#arrive(token);
     }
     const classroom = classroomOf(location.hash);
     if (classroom !== null) {
@@ -83,6 +96,21 @@ class Account {
     this.#owner = person.owner;
     this.isGuest = person.owner.startsWith("guest-");
     this.person = person;
+  }
+
+  /** Sign in by a link. Anybody may have sent it: who is here as somebody else is asked first. */
+  async #arrive(token: string): Promise<void> {
+    const [here, meant] = await Promise.all([whoIs(), whoIs(token)]);
+    if (here === null || meant === null || here.owner === meant.owner) return this.signIn(token);
+    this.#become(here);
+    this.offered = { owner: meant.owner, token };
+  }
+
+  /** Answer what a link offers. */
+  async decide(accepted: boolean): Promise<void> {
+    const token = this.offered?.token;
+    this.offered = null;
+    if (accepted && token !== undefined) await this.signIn(token);
   }
 
   /** Exchange a token for the cookie. */
