@@ -80,7 +80,7 @@ def _answer(options: argparse.Namespace, order: ReadingOrder) -> Reading | Known
         # They tell the sheet, or the array, as the target does.
         order = order.model_copy(update={"target": tuple(one.name for one in known.columns if one.is_feature)})
     with unpacked(options.file, order.name, options.out.parent, most) as (plain, name):
-        limits.apply_time(unpacked_bytes(plain))
+        limits.apply_time(unpacked_bytes(plain, most))
         if known is not None and is_of_images(plain):
             from .known import read_known_images
 

@@ -85,21 +85,28 @@ def unpacked(file: Path, name: str, folder: Path, most: int = limits.UNPACKED_BY
         yield file, name
 
 
-def unpacked_bytes(file: Path) -> int:
-    """The size of a file; of what it holds, if it is an archive that is read as such."""
+def unpacked_bytes(file: Path, most: int = limits.UNPACKED_BYTES) -> int:
+    """The size of a file; of what it holds, if it is an archive that is read as such, and no more than is unpacked."""
     size = file.stat().st_size
     try:
         with zipfile.ZipFile(file) as archive:
-            return max(size, min(limits.UNPACKED_BYTES, sum(member.file_size for member in archive.infolist())))
+            files = set(files_of(archive.namelist()))
+            said = sum(member.file_size for member in archive.infolist() if member.filename in files)
     except (*BROKEN, ValueError):
         return size
+    return max(size, min(said, _most(size, most)))
+
+
+def _most(size: int, most: int) -> int:
+    """Bytes that a file of this size may unpack to."""
+    return min(most, max(limits.RATIO * size, limits.UNPACKED_SMALL))
 
 
 @contextmanager
 def _copy(stream: IO[bytes] | gzip.GzipFile, file: Path, folder: Path, most: int) -> Iterator[Path]:
     """All that a compressed stream holds, in a file without a name, which no end of the process leaves behind."""
     size = file.stat().st_size
-    most = min(most, max(limits.RATIO * size, limits.UNPACKED_SMALL), shutil.disk_usage(folder).free // 2)
+    most = min(_most(size, most), shutil.disk_usage(folder).free // 2)
     with tempfile.TemporaryFile(dir=folder) as copy:
         try:
             while block := stream.read(BLOCK):

@@ -9,6 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from ingest.unpacking import unpacked_bytes
+
 from .reading import reading, refusal, table
 
 TEXT = b"a;b;y\n" + b"".join(b"%d;%d,5;%d\n" % (row, row * row, row % 2) for row in range(40))
@@ -102,3 +104,14 @@ def test_a_compressed_file_that_cannot_be_read_is_refused_with_its_reason(tmp_pa
     content, said = BAD[kind]
     assert refusal(content, tmp_path, name="f").removeprefix("file ").startswith(said)
     assert [one.name for one in tmp_path.iterdir()] == ["upload"]
+
+
+def test_an_archive_claims_no_more_bytes_than_are_unpacked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are what gives a file its time."""
+    file = tmp_path / "f.npz"
+    file.write_bytes(zipped(("a.npy", b"0" * 5000), ("b.npy", b"0" * 5000), ("__MACOSX/c", b"0" * 100_000)))
+    assert unpacked_bytes(file) == 10_000
+    assert unpacked_bytes(file, most=3000) == 3000
+    monkeypatch.setattr("ingest.limits.UNPACKED_SMALL", 0)
+    monkeypatch.setattr("ingest.limits.RATIO", 2)
+    assert unpacked_bytes(file) == 2 * file.stat().st_size < 10_000
