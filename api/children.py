@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from .errors import BusyError
 
 # Not one secret of the service: a child may read what a stranger sent.
-_PASSED_ON = ("PATH", "PYTHONPATH", "LANG", "LC_ALL", "TZ", "LD_LIBRARY_PATH")
+_PASSED_ON = ("PATH", "PYTHONPATH", "PYTHONSAFEPATH", "LANG", "LC_ALL", "TZ", "LD_LIBRARY_PATH")
 
 
 def child_environment(*more: str, **own: str) -> Mapping[str, str]:

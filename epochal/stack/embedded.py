@@ -196,6 +196,7 @@ class Stack:
             "EPOCHAL_PUBLIC_URL": settings.public_url or addresses.api,
             "EPOCHAL_WEBHOOK_PRIVATE": "1",  # it is its user's own machine
             "EPOCHAL_TOKEN": "",  # only the migration stores it; no other service needs it
+            "PYTHONSAFEPATH": "1",  # nor do processes that a service starts import a file of the folder they are in
         }
 
     @contextlib.contextmanager

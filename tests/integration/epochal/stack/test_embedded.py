@@ -95,3 +95,11 @@ def test_a_folder_of_lessons_is_the_one_that_its_user_sees(tmp_path: Path, given
     home = Home(tmp_path)
     with sleeping(home, subprocess.DEVNULL, lessons=given):
         assert psutil.Process(home.services()[0].pid).environ()["EPOCHAL_LESSONS"] == passed
+
+
+def test_processes_that_a_service_starts_import_no_file_of_the_home(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    with sleeping(home, subprocess.DEVNULL):
+        environ = psutil.Process(home.services()[0].pid).environ()
+    (tmp_path / "spec.py").write_text("raise SystemExit('this is not the spec of Epochal')")
+    subprocess.run([sys.executable, "-c", "import spec.settings"], env=environ, cwd=tmp_path, check=True, timeout=30)
