@@ -11,7 +11,7 @@ from typing import Literal
 from .base import Frozen
 from .monitors import LOWER_IS_BETTER, Monitor
 from .population import PopulationOrder
-from .sweep import FirstEpoch, Hyperband, NoHalving, Population, Successive, SweepSpec
+from .sweep import MOST_TRIALS, Budget, FirstEpoch, Hyperband, NoHalving, Population, Successive, SweepSpec
 
 MOST_RUNGS = 20
 """Twenty rungs of factor 2 are the million epochs that a job may have."""
@@ -74,10 +74,10 @@ def bracket(sweep: SweepSpec, generation: int, left: int) -> Bracket:
             if sweep.version == 1:
                 epochs = [max(most // factor**step, 1) for step in range(steps, 0, -1)]
             else:
-                epochs = _epochs(least * factor ** (highest - steps), factor, most)
+                epochs = rung_epochs(least * factor ** (highest - steps), factor, most)
         case Successive(factor=factor, min_epochs=least):
             size = sweep.generation
-            epochs = _epochs(least, factor, most)
+            epochs = rung_epochs(least, factor, most)
         case FirstEpoch(keep=keep):
             size = min(sweep.generation, left)
             first = [Rung(epoch=1, keep=min(keep, size))] if most > 1 else []
@@ -92,6 +92,17 @@ def bracket(sweep: SweepSpec, generation: int, left: int) -> Bracket:
     size = min(size, left)
     rungs = tuple(Rung(epoch=epoch, keep=max(size // factor ** (step + 1), 1)) for step, epoch in enumerate(epochs))
     return Bracket(size=size, rungs=rungs, objective=sweep.monitored)
+
+
+def most_together(sweep: SweepSpec) -> int:
+    """The most configurations of a generation: a tenth of a budget of epochs, which those that train may exceed.
+
+    With halving nobody knows what a bracket will take.
+    """
+    if sweep.version < 4 or not isinstance(sweep.halving, NoHalving) or not isinstance(sweep.trials, Budget):
+        return MOST_TRIALS
+    tenth = (sweep.trials.epochs or math.inf) / (10 * sweep.base.epochs * sweep.replicates)
+    return max(int(min(tenth, MOST_TRIALS)), 1)
 
 
 def _size(highest: int, steps: int, factor: int) -> int:
@@ -111,7 +122,7 @@ def _multiple(sweep: SweepSpec, highest: int, factor: int) -> int:
     return max(min(sweep.generation // max(sizes), sweep.most_trials // (ROUNDS * sum(sizes))), 1)
 
 
-def _epochs(first: int, factor: int, most: int) -> list[int]:
+def rung_epochs(first: int, factor: int, most: int) -> list[int]:
     """The epochs of the rungs, from the first one; all brackets of a sweep share them."""
     return [epoch for step in range(MOST_RUNGS) if (epoch := first * factor**step) < most]
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 
 from .base import Frozen
 from .job import JobSpec
-from .sweep import AnyParameter, Integers, LogUniform, Parameter, Population, Uniform
+from .sweep import AnyParameter, Population
 
 PREFIX = "population."
 """What the names of these columns of a curve begin with; the value that a job trained with is at its field path."""
@@ -92,24 +92,8 @@ def explored(values: Mapping[str, float], order: PopulationOrder, epoch: int, tr
         else:
             place = _draw(order, epoch, trial, f"factor {name}")
             factor = order.rule.factors[int(place * len(order.rule.factors))]
-            found[name] = changed(values[name], factor, parameter)
+            found[name] = parameter.changed(values[name], factor)
     return found
-
-
-def changed(value: float, factor: float, parameter: Parameter) -> float:
-    """The value times the factor, within the parameter's limits; of a list, the next value in that direction."""
-    by_logarithm = isinstance(parameter, Integers) and parameter.log
-    if parameter.values is not None and not by_logarithm:
-        ranked = sorted({float(one) for one in parameter.values})
-        nearest = min(range(len(ranked)), key=lambda place: abs(ranked[place] - value))
-        step = (factor > 1.0) - (factor < 1.0)
-        return ranked[min(max(nearest + step, 0), len(ranked) - 1)]
-    match parameter:
-        case Uniform(uniform=limits) | LogUniform(log_uniform=limits):
-            return min(max(value * factor, limits[0]), limits[1])
-        case Integers(integers=(least, most)):
-            return float(min(max(round(value * factor), least), most))
-    raise TypeError(f"{type(parameter).__name__} has no values that change while a job trains.")
 
 
 def values_of(spec: JobSpec, order: PopulationOrder) -> dict[str, float]:

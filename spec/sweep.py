@@ -33,16 +33,20 @@ from .optimizers import OPTIMIZERS
 from .schedules import SCHEDULES
 from .validation_errors import sentences
 
-RULES_VERSION = 4
+RULES_VERSION = 5
 """Version of the rules that propose and prune.
 
 2: rungs of Hyperband from `min_epochs` on; fewer good trials of TPE. 3: larger brackets of Hyperband in long sweeps.
 4: Sobol goes on behind places that are no job; all whole numbers by logarithm are listed; conditions on parameters that
-are left out are those on the base; generations are a tenth of a budget of epochs at most.
+are left out are those on the base; generations are a tenth of a budget of epochs at most. 5: a sweep by TPE that names
+no generation has small ones; with halving, jobs of given configurations monitor the objective; an endless space with
+few combinations that are jobs does not end early; a budget ends where jobs would keep too many rows of the spec.
 """
 
 MOST_TRIALS = 100_000
 """Maximum number of configurations of a sweep."""
+
+DEFAULT_TRIALS = 64
 
 MOST_JOBS = 200_000
 """Maximum number of jobs: configurations times seeds or folds."""
@@ -89,6 +93,18 @@ class Parameter(Frozen):
     def at(self, place: float) -> Any:
         """The value at a place in [0, 1), such as a random number gives it."""
         raise NotImplementedError
+
+    def place_of(self, value: Any) -> float:
+        """A place in [0, 1) for which `at` gives this value."""
+        values = self.values or ()
+        return (values.index(value) + 0.5) / len(values)
+
+    def changed(self, value: float, factor: float) -> float:
+        """The value times the factor, within the limits; of a list, the next value in that direction."""
+        ranked = sorted({float(one) for one in self.values or ()})
+        nearest = min(range(len(ranked)), key=lambda place: abs(ranked[place] - value))
+        step = (factor > 1.0) - (factor < 1.0)
+        return ranked[min(max(nearest + step, 0), len(ranked) - 1)]
 
 
 class Choice(Parameter):
@@ -137,6 +153,19 @@ class Uniform(Parameter):
         least, most = self.uniform
         return least + place * (most - least)
 
+    def place_of(self, value: Any) -> float:
+        """Linear in the value, unless there are steps."""
+        if self.step is not None:
+            return super().place_of(value)
+        least, most = self.uniform
+        return _place((value - least) / (most - least))
+
+    def changed(self, value: float, factor: float) -> float:
+        """The product, unless there are steps."""
+        if self.step is not None:
+            return super().changed(value, factor)
+        return min(max(value * factor, self.uniform[0]), self.uniform[1])
+
 
 class LogUniform(Parameter):
     """A number above 0 whose logarithm is uniform: each power of ten is equally likely."""
@@ -154,6 +183,15 @@ class LogUniform(Parameter):
         """Linear in the logarithm."""
         least, most = (math.log(limit) for limit in self.log_uniform)
         return min(max(math.exp(least + place * (most - least)), self.log_uniform[0]), self.log_uniform[1])
+
+    def place_of(self, value: Any) -> float:
+        """Linear in the logarithm."""
+        least, most = self.log_uniform
+        return _place((math.log(value) - math.log(least)) / (math.log(most) - math.log(least)))
+
+    def changed(self, value: float, factor: float) -> float:
+        """The product."""
+        return min(max(value * factor, self.log_uniform[0]), self.log_uniform[1])
 
 
 class Integers(Parameter):
@@ -193,6 +231,26 @@ class Integers(Parameter):
         """How many there are; `len` of a range refuses more than a word of the machine holds."""
         least, most = self.integers
         return (most - least) // self.step + 1
+
+    def place_of(self, value: Any) -> float:
+        """Linear in the value, or in its logarithm."""
+        least, most = self.integers
+        if self.log:
+            low, high = math.log(least - 0.5), math.log(most + 0.5)
+            return _place((math.log(value) - low) / (high - low))
+        return _place(((value - least) / self.step + 0.5) / self.count)
+
+    def changed(self, value: float, factor: float) -> float:
+        """The product, rounded, by logarithm and where the numbers are too many to list."""
+        if self.values is not None and not self.log:
+            return super().changed(value, factor)
+        least, most = self.integers
+        return float(min(max(round(value * factor), least), most))
+
+
+def _place(place: float) -> float:
+    """The place in [0, 1) that is nearest."""
+    return min(max(place, 0.0), math.nextafter(1.0, 0.0))
 
 
 _KINDS: Mapping[str, type[Parameter]] = {
@@ -362,7 +420,8 @@ class SweepSpec(Frozen):
         Field(
             description="How configurations are proposed. grid: all combinations, once. random, sobol: independent of "
             "results. tpe: Tree-structured Parzen Estimator (Bergstra et al. 2011), from earlier generations. given: "
-            "those of `configurations`, in their order; each job keeps its own `monitor`.",
+            "those of `configurations`, in their order; each job keeps its own `monitor`, unless halving compares "
+            "them.",
             json_schema_extra={"x-lists": sorted(LISTED)},
         ),
     ] = "tpe"
@@ -387,7 +446,7 @@ class SweepSpec(Frozen):
             description="Configurations; or {epochs: N} or {seconds: S}, a budget. Without it, a grid and given "
             "configurations are trained whole; with it, the first of them."
         ),
-    ] = 64
+    ] = DEFAULT_TRIALS
     seeds: Annotated[
         Count, Field(ge=1, le=100, description="Jobs of a configuration, each with a seed of its own, for bands.")
     ] = 1
@@ -401,8 +460,9 @@ class SweepSpec(Frozen):
         Field(
             ge=1,
             le=10_000,
-            description="Configurations that are proposed at a time. Hyperband has its own, and in a long sweep "
-            "multiples of them that are at most these.",
+            description="Configurations that are proposed at a time. tpe without halving has a sixteenth of `trials`, "
+            "from 4 to 64, unless it is given. Hyperband has its own, and in a long sweep multiples of them that are "
+            "at most these.",
         ),
     ] = 64
     parallel: Annotated[
@@ -422,11 +482,21 @@ class SweepSpec(Frozen):
 
     @model_validator(mode="before")
     @classmethod
-    def _lists_all(cls, body: Any, info: ValidationInfo) -> Any:
-        """A grid and a list are trained whole, unless `trials` says how far; one on record is as it was."""
-        if info.context is STORED or not isinstance(body, Mapping) or "trials" in body:
+    def _suits_its_method(cls, body: Any, info: ValidationInfo) -> Any:
+        """What the method decides is written into the spec; one on record is as it was.
+
+        A grid and a list are trained whole, unless `trials` says how far. TPE learns from early generations, unless
+        `generation` says how large they are.
+        """
+        if info.context is STORED or not isinstance(body, Mapping):
             return body
-        return {**body, "trials": MOST_TRIALS} if body.get("method") in LISTED else body
+        method, trials = str(body.get("method", "tpe")), body.get("trials", DEFAULT_TRIALS)
+        if method in LISTED and "trials" not in body:
+            return {**body, "trials": MOST_TRIALS}
+        is_older = body.get("version", RULES_VERSION) in range(1, 5)
+        if method == "tpe" and "generation" not in body and _is_none(body.get("halving")) and not is_older:
+            return {**body, "generation": min(max(trials // 16, 4), 64)} if isinstance(trials, int) else body
+        return body
 
     @model_validator(mode="after")
     def _agrees(self, info: ValidationInfo) -> Self:
@@ -457,7 +527,7 @@ class SweepSpec(Frozen):
             self._check_devices()
         if isinstance(self.halving, Population):
             self._check_population(self.halving)
-        if self.objective is not None:
+        if self.objective is not None and info.context is not STORED:
             try:
                 with_fields(self.base, {"monitor": self.objective})
             except ValidationError as error:
@@ -471,7 +541,10 @@ class SweepSpec(Frozen):
         yield from (f"configurations.{at}.{name}" for at, one in enumerate(self.configurations) for name in one)
 
     def _check_given(self, *, is_stored: bool) -> None:
-        """Check that a sweep has a space or configurations, and that each of these is a job."""
+        """Check that a sweep has a space or configurations, and that each of these is a job.
+
+        Those on record were tried when they were stored, and a controller reads them ten times a second.
+        """
         if self.method == "given":
             if self.space:
                 raise fault("space", "must be left out with method given, which has configurations")
@@ -481,12 +554,12 @@ class SweepSpec(Frozen):
             raise fault("configurations", "needs method given")
         elif not self.space:
             raise fault("space", "must name the fields that vary: {learning_rate: [0.1, 0.01]}")
-        for at, configuration in enumerate(self.configurations):
+        for at, configuration in enumerate(() if is_stored else self.configurations):
             for name in configuration:
                 _check_field(f"configurations.{at}.{name}", name)
                 _check_whole(f"configurations.{at}.{name}", name)
             try:
-                self.job(configuration, 0) if is_stored else self.first_job(configuration)
+                self.first_job(configuration)
             except ValidationError as error:
                 first = sentences(error, body_with(self.base, configuration))[0]
                 raise fault(f"configurations.{at}.{first.path}", first.message) from error
@@ -499,8 +572,9 @@ class SweepSpec(Frozen):
 
     def _check_rows(self) -> None:
         """Check that rows in the spec, which each job keeps, are few enough for so many jobs."""
-        jobs = self.replicates * (self.most_trials if isinstance(self.trials, int) else 1)
-        if isinstance(data := self.base.dataset, Inline) and data.numbers * jobs > MOST_NUMBERS:
+        trials = self.most_trials if isinstance(self.trials, int) else 1
+        if isinstance(data := self.base.dataset, Inline) and trials > self.most_with_rows:
+            jobs = self.replicates * trials
             raise fault(
                 "base.dataset",
                 f"has {data.numbers:,} numbers, and each of {jobs:,} jobs would keep them, {MOST_NUMBERS:,} in all at "
@@ -610,9 +684,18 @@ class SweepSpec(Frozen):
 
     @property
     def most_trials(self) -> int:
-        """The most configurations there can be."""
-        most = self.trials if isinstance(self.trials, int) else MOST_TRIALS // self.replicates
+        """The most configurations there can be; before version 5, rows in the spec did not limit a budget."""
+        if isinstance(self.trials, int):
+            most = self.trials
+        else:
+            most = min(MOST_TRIALS // self.replicates, self.most_with_rows if self.version > 4 else MOST_TRIALS)
         return min(most, self.combinations) if self.is_finite else most
+
+    @property
+    def most_with_rows(self) -> int:
+        """The most configurations whose jobs may keep the rows in the spec; without such rows, any number."""
+        data = self.base.dataset
+        return MOST_NUMBERS // (data.numbers * self.replicates) if isinstance(data, Inline) else MOST_TRIALS
 
     @classmethod
     def stored(cls, body: Mapping[str, Any]) -> Self:
@@ -636,8 +719,12 @@ class SweepSpec(Frozen):
         return self.job(configuration, 0)
 
     def job(self, configuration: Configuration, replicate: int) -> JobSpec:
-        """The job of a configuration with one of its seeds or folds. Raises `ValidationError` if there is none."""
-        own: Configuration = {} if self.method == "given" else {"monitor": self.monitored}
+        """The job of a configuration with one of its seeds or folds. Raises `ValidationError` if there is none.
+
+        Given configurations keep their monitor, but for halving, which compares them; before version 5, always.
+        """
+        keeps = self.method == "given" and (self.version < 5 or isinstance(self.halving, NoHalving))
+        own: Configuration = {} if keeps else {"monitor": self.monitored}
         if self.folds is not None:
             own |= {"folds": self.folds, "fold": replicate}
         else:
@@ -715,7 +802,7 @@ def value_at(configuration: Mapping[str, Any], base: JobSpec, path: str) -> Any:
         head = ".".join(parts[:length])
         if head in configuration:
             return _inner(configuration[head], parts[length:])
-    return _inner(base.model_dump(mode="json").get(parts[0]), parts[1:])
+    return _inner(base.model_dump(mode="json", include={parts[0]}).get(parts[0]), parts[1:])
 
 
 def _inner(value: Any, path: list[str]) -> Any:
@@ -724,6 +811,11 @@ def _inner(value: Any, path: list[str]) -> Any:
             continue
         value = value.get(name) if isinstance(value, Mapping) else None
     return value
+
+
+def _is_none(halving: Any) -> bool:
+    """Whether this is no halving, as a body or a program says it."""
+    return isinstance(halving, NoHalving) or halving in (None, "none", {"type": "none"})
 
 
 def _check_parameter(name: str, parameter: Parameter) -> None:

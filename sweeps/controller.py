@@ -6,7 +6,6 @@ A sweep that was cancelled or failed proposes nothing more, and is looked after 
 """
 
 import logging
-import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -15,10 +14,10 @@ from itertools import takewhile
 
 from pydantic import ValidationError
 
-from spec.halving import bracket
+from spec.halving import bracket, most_together
 from spec.job import JobSpec
 from spec.states import SweepState, TrialState
-from spec.sweep import MOST_TRIALS, Budget, FirstEpoch, Hyperband, NoHalving, Successive, SweepSpec
+from spec.sweep import MOST_TRIALS, Budget, FirstEpoch, Hyperband, Successive, SweepSpec
 from spec.validation_errors import sentences
 from store.doorbell import Doorbell
 from store.errors import DatasetNotFoundError, QueueFullError, StoreUnavailableError
@@ -56,6 +55,8 @@ class Controller:
         self._lease_s, self._now = lease_s, now
         self._settled: dict[str, list[Trial]] = {}
         """By sweep, its first configurations, as far as nothing changes them any more."""
+        self._passed: dict[str, tuple[int, int]] = {}
+        """By sweep, how many configurations it had, and what its proposals had passed by then."""
         self._failed: dict[str, str] = {}
         """Of sweeps that were passed over, the error that the log has."""
 
@@ -63,6 +64,7 @@ class Controller:
         """Look after every sweep that is ours once; whether one of them has moved."""
         sweeps = self._store.lease(self._name, self._lease_s)
         self._settled = {sweep.id: self._settled.get(sweep.id, []) for sweep in sweeps}
+        self._passed = {sweep.id: self._passed[sweep.id] for sweep in sweeps if sweep.id in self._passed}
         self._failed = {sweep.id: self._failed[sweep.id] for sweep in sweeps if sweep.id in self._failed}
         moved = [self._moved(sweep) for sweep in sweeps]
         return any(moved)
@@ -133,7 +135,7 @@ class Controller:
         left = self._left(sweep, history)
         most = self._store.most_jobs(sweep)
         together = MOST_TRIALS if most is None else max(most.jobs // spec.replicates, 1)
-        together = min(together, _within_budget(spec))
+        together = min(together, most_together(spec))
         planned = bracket(spec, generation, min(left, together))
         if sweep.replays is not None:
             planned = self._store.replayed(sweep, generation) or planned
@@ -143,7 +145,9 @@ class Controller:
                 f"Its next {count * spec.replicates:,} jobs wait together, and {most.sentence}: "
                 "it goes on when an administrator gives a larger one."
             )
-        proposed = propose(spec, history, generation=generation, count=count)
+        had, passed = self._passed.get(sweep.id, (0, 0))
+        passed = passed if had == len(history) else 0
+        proposed = propose(spec, history, generation=generation, count=count, passed=passed)
         trials = [
             NewTrial(one.configuration, one.digest, _jobs(spec, one, len(history) + place))
             for place, one in enumerate(proposed.proposals)
@@ -156,6 +160,7 @@ class Controller:
         if ids:
             log.info("sweep %s: generation %d has %d jobs, asked in %.3f s", sweep.id, generation, len(ids), asked_s)
         total = sweep.trials + len(trials)
+        self._passed[sweep.id] = total, proposed.passed
         return replace(sweep, generations=generation + 1, trials=total, exhausted=exhausted), ids
 
     def _history(self, sweep: SweepRecord) -> Sequence[Trial]:
@@ -182,17 +187,6 @@ class Controller:
 
     def _age_s(self, since: datetime) -> float:
         return self._now() - since.timestamp()
-
-
-def _within_budget(spec: SweepSpec) -> int:
-    """The most configurations of a generation: a tenth of a budget of epochs, which those that train may exceed.
-
-    With halving nobody knows what a bracket will take.
-    """
-    if spec.version < 4 or not isinstance(spec.halving, NoHalving) or not isinstance(spec.trials, Budget):
-        return MOST_TRIALS
-    tenth = (spec.trials.epochs or math.inf) / (10 * spec.base.epochs * spec.replicates)
-    return max(int(min(tenth, MOST_TRIALS)), 1)
 
 
 def _open_at_once(spec: SweepSpec) -> int:

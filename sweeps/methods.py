@@ -17,9 +17,6 @@ from .history import Trial
 Method = Callable[[SweepSpec, Sequence[Trial], int], Iterator[Configuration]]
 """(sweep, all trials that were proposed, generation) -> candidates, endless unless there are no others."""
 
-STARTUP_TRIALS = 10
-"""Random configurations before the first estimate of tpe (Optuna's default)."""
-
 
 def grid(sweep: SweepSpec, history: Sequence[Trial], generation: int) -> Iterator[Configuration]:
     """All combinations, the last parameter fastest."""

@@ -9,7 +9,7 @@ that are not good the newest are enough: a proposal takes less than a millisecon
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from heapq import nsmallest
 from operator import attrgetter
@@ -26,7 +26,7 @@ from .history import Trial
 Array = npt.NDArray[np.float64]
 
 STARTUP_TRIALS = 10
-"""Fewer trials than this say nothing."""
+"""Fewer trials than this say nothing (Optuna's default)."""
 CANDIDATES = 24
 AT_ONCE = 8
 MOST_GOOD = 25
@@ -51,6 +51,16 @@ def proposed(sweep: SweepSpec, history: Sequence[Trial], random: np.random.Gener
     better = Mixture(sides, [_places(sweep, trial) for trial in good], random)
     worse = Mixture(sides, [_places(sweep, trial) for trial in others], random)
     yield from _generation(better, worse)
+
+
+def drawn_at_random(sweep: SweepSpec, sizes: Iterable[int]) -> int:
+    """How many configurations are proposed before the first estimate; `sizes` are those of the generations."""
+    before = [0]
+    for size in sizes:
+        if before[max(len(before) - sweep.parallel, 0)] >= STARTUP_TRIALS:
+            break
+        before.append(before[-1] + size)
+    return before[-1]
 
 
 def divided(sweep: SweepSpec, history: Sequence[Trial]) -> tuple[list[Trial], list[Trial]]:
@@ -254,7 +264,7 @@ def _weights(count: int) -> Array:
 def _places(sweep: SweepSpec, trial: Trial) -> list[float]:
     """Where a configuration lies in the unit cube; NaN for a parameter that it does not have."""
     own = trial.configuration
-    return [place_of(side, own[name]) if name in own else math.nan for name, side in sweep.space.items()]
+    return [side.place_of(own[name]) if name in own else math.nan for name, side in sweep.space.items()]
 
 
 def _cells(side: Parameter, places: Array) -> tuple[Array, Array]:
@@ -272,21 +282,3 @@ def _cells(side: Parameter, places: Array) -> tuple[Array, Array]:
             raise TypeError(f"{side} has no cells")
     whole = np.floor(places * count)
     return whole / count, (whole + 1.0) / count
-
-
-def place_of(parameter: Parameter, value: Any) -> float:
-    """A place in [0, 1) for which `parameter.at` gives this value."""
-    match parameter:
-        case LogUniform(log_uniform=(least, most)):
-            place = (math.log(value) - math.log(least)) / (math.log(most) - math.log(least))
-        case Uniform(uniform=(least, most), step=None):
-            place = (value - least) / (most - least)
-        case Integers(integers=(least, most), log=True):
-            low, high = math.log(least - 0.5), math.log(most + 0.5)
-            place = (math.log(value) - low) / (high - low)
-        case Integers(integers=(least, _), step=step):
-            place = ((value - least) / step + 0.5) / parameter.count
-        case _:
-            values = parameter.values or ()
-            place = (values.index(value) + 0.5) / len(values)
-    return min(max(place, 0.0), math.nextafter(1.0, 0.0))

@@ -15,7 +15,6 @@ from spec.population import (
     Copy,
     PopulationOrder,
     Stretch,
-    changed,
     copies,
     exploits,
     explored,
@@ -85,7 +84,7 @@ def test_explored_values_stay_in_the_space(places: tuple[float, ...], resample: 
 def test_a_value_is_multiplied_or_becomes_the_next_one(
     value: float, factor: float, parameter: Parameter, expected: float
 ) -> None:
-    assert changed(value, factor, parameter) == expected
+    assert parameter.changed(value, factor) == expected
 
 
 def test_a_schedule_follows_copies_to_their_sources() -> None:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import tracemalloc
 from typing import Any
 
 import pytest
@@ -23,6 +24,7 @@ from spec.sweep import (
     Uniform,
     active,
     digest_of,
+    value_at,
     with_fields,
 )
 
@@ -147,6 +149,24 @@ def test_rows_in_the_spec_that_many_jobs_would_keep_are_refused_with_the_cure() 
             sweep(base={"dataset": rows}, trials=trials, seeds=seeds)
 
 
+@pytest.mark.parametrize(("version", "most"), [(4, 100_000), (5, 500)])
+def test_a_budget_ends_where_jobs_would_keep_too_many_rows_of_the_spec(version: int, most: int) -> None:
+    rows = {"x": [[float(row)] * 10 for row in range(1_000)], "y": [0, 1] * 500}
+    asked = sweep(base={"dataset": rows}, trials={"epochs": 10**9}, version=version)
+    assert (asked.most_trials, asked.most_with_rows) == (most, 500)
+
+
+def test_a_condition_is_looked_up_without_the_rows_of_the_spec() -> None:
+    rows = {"x": [[float(row)] * 10 for row in range(2_000)], "y": [0, 1] * 1_000}
+    base = sweep(base={"dataset": rows}).base
+    tracemalloc.start()
+    try:
+        assert value_at({}, base, "optimizer.type") == "adam"
+        assert tracemalloc.get_traced_memory()[1] < 100_000
+    finally:
+        tracemalloc.stop()
+
+
 MOMENTUM: dict[str, Any] = {"optimizer.momentum": {"uniform": [0.0, 0.9], "when": {"optimizer.type": "sgd"}}}
 
 
@@ -218,6 +238,34 @@ def test_a_grid_and_a_list_are_trained_whole_unless_trials_says_how_far() -> Non
     assert sweep(space, method="random").most_trials == 64
     listed = [{"learning_rate": 0.001 * rate} for rate in range(1, 101)]
     assert SweepSpec.model_validate(given_ones(*listed)).most_trials == 100
+
+
+@pytest.mark.parametrize(
+    ("fields", "generation"),
+    [
+        ({}, 4),
+        ({"trials": 640}, 40),
+        ({"trials": 10_000}, 64),
+        ({"halving": "none"}, 4),
+        ({"generation": 64}, 64),
+        ({"halving": "hyperband"}, 64),
+        ({"trials": {"epochs": 1_000}}, 64),
+        ({"method": "random"}, 64),
+        ({"version": 4}, 64),
+    ],
+)
+def test_tpe_learns_from_small_generations_unless_it_is_told_how_large_they_are(
+    fields: dict[str, Any], generation: int
+) -> None:
+    asked = sweep(**fields)
+    assert asked.generation == generation
+    stored = asked.model_dump(mode="json", exclude_unset=True) | {"version": asked.version}
+    assert SweepSpec.stored(stored).generation == generation
+
+
+def test_tpe_on_record_has_the_generations_that_it_had() -> None:
+    body = {"version": RULES_VERSION, "base": {"dataset": "iris"}, "space": {"epochs": {"integers": [1, 100]}}}
+    assert SweepSpec.stored(body).generation == 64
 
 
 def test_a_grid_on_record_has_the_trials_that_it_had() -> None:
@@ -315,6 +363,13 @@ def test_given_configurations_are_jobs_that_keep_their_monitor() -> None:
     assert asked.job(asked.configurations[1], 1).seed == 1
 
 
+@pytest.mark.parametrize(("version", "monitored"), [(4, "val_loss"), (5, "val_accuracy")])
+def test_given_configurations_that_halving_compares_monitor_the_objective(version: int, monitored: str) -> None:
+    fields = {"objective": "val_accuracy", "halving": "successive", "version": version}
+    asked = SweepSpec.model_validate(given_ones({}, {"dropout": 0.5}, **fields))
+    assert asked.job({}, 0).monitored == monitored
+
+
 @pytest.mark.parametrize(
     ("fields", "path", "words"),
     [
@@ -349,6 +404,11 @@ def test_given_configurations_that_cannot_be(fields: dict[str, Any], path: str, 
 def test_a_sweep_on_record_is_read_though_its_last_fold_is_no_job() -> None:
     wine = {"base": {"dataset": "wine"}, "folds": 10, "configurations": [{"architecture.normalization": "batch"}]}
     assert SweepSpec.stored(given_ones() | wine).configurations == ({"architecture.normalization": "batch"},)
+
+
+def test_given_configurations_on_record_are_not_tried_again() -> None:
+    refused = [{"dropout": 2.0}]
+    assert list(SweepSpec.stored(given_ones(*refused, objective="val_r2")).configurations) == refused
 
 
 def test_a_sweep_without_a_space_says_what_is_missing() -> None:

@@ -70,6 +70,45 @@ def test_a_sobol_sequence_goes_on_behind_places_that_are_no_job(version: int, ev
     assert generation.exhausted is not every
 
 
+FEW = {"dropout": [*([0.01 * rate] for rate in range(1, 30)), [0.1, 0.1]], "learning_rate": {"uniform": [0.1, 0.5]}}
+"""One in thirty is a job: the network has two hidden layers."""
+
+
+@pytest.mark.parametrize("method", ["random", "tpe"])
+def test_methods_that_begin_anew_pass_nothing(method: str) -> None:
+    asked = sweep(FEW | {"dropout": [[0.1], [0.1, 0.1]]}, method=method)
+    first, again = (propose(asked, [], generation=1, count=4, passed=passed) for passed in (0, 9))
+    assert first.proposals == again.proposals
+
+
+@pytest.mark.parametrize("method", ["random", "sobol", "tpe"])
+def test_an_endless_space_with_few_jobs_does_not_end(method: str) -> None:
+    asked = sweep(FEW, method=method, generation=64)
+    generation = propose(asked, [], generation=0, count=64)
+    found = len(generation.proposals)
+    assert 0 < found < 64
+    assert not generation.exhausted
+    assert propose(sweep(FEW, method=method, version=4), [], generation=0, count=64).exhausted
+    # A replay asks for as many as were found.
+    assert propose(asked, [], generation=0, count=found).proposals == generation.proposals
+    history = trials(asked, 1, 64)
+    assert propose(asked, history, generation=1, count=64).proposals
+
+
+def test_an_endless_space_without_jobs_ends() -> None:
+    asked = sweep(FEW | {"dropout": [[0.1], [0.2]]}, method="random")
+    assert propose(asked, [], generation=0, count=4).exhausted
+
+
+def test_what_a_sobol_sequence_has_passed_changes_no_proposal_and_saves_a_look_at_it() -> None:
+    asked = sweep(FEW | {"dropout": [[0.1], [0.2], [0.1, 0.1]]}, method="sobol")
+    first = propose(asked, [], generation=0, count=20)
+    history = trials(asked, 1, 20)
+    anew, saved = (propose(asked, history, generation=1, count=20, passed=passed) for passed in (0, first.passed))
+    assert (saved.proposals, saved.passed) == (anew.proposals, anew.passed)
+    assert saved.refused < anew.refused
+
+
 MOMENTUM = {"choice": [0.0, 0.9], "when": {"optimizer.type": "sgd"}}
 DECAY = {"choice": [0.0, 0.1], "when": {"optimizer.momentum": 0.9}}
 

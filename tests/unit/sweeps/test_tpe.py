@@ -14,7 +14,7 @@ from optuna.samplers._tpe.sampler import default_weights
 
 from spec.sweep import Parameter, SweepSpec
 from sweeps.history import Trial
-from sweeps.tpe import AT_ONCE, CANDIDATES, MOST_GOOD, MOST_OTHERS, Mixture, divided, place_of, proposed
+from sweeps.tpe import AT_ONCE, CANDIDATES, MOST_GOOD, MOST_OTHERS, Mixture, divided, drawn_at_random, proposed
 
 PARAMETERS: dict[str, tuple[dict[str, Any], BaseDistribution]] = {
     "number": ({"uniform": [-1.0, 3.0]}, FloatDistribution(-1.0, 3.0)),
@@ -45,8 +45,8 @@ def test_densities_differ_from_those_of_optuna_by_a_constant(name: str, count: i
     parameters = _ParzenEstimatorParameters(1.0, True, False, default_weights, True)
     estimator = _ParzenEstimator({"x": np.array(values)}, {"x": theirs}, parameters)
     expected = estimator.log_pdf({"x": np.array(asked)})
-    mine = Mixture([own], [[place_of(own, value)] for value in values], random)
-    found = mine.log_density(np.array([[place_of(own, value)] for value in asked]))
+    mine = Mixture([own], [[own.place_of(value)] for value in values], random)
+    found = mine.log_density(np.array([[own.place_of(value)] for value in asked]))
     assert np.ptp(found - expected) == pytest.approx(0.0, abs=1e-6)  # the unit cube has another volume
 
 
@@ -54,12 +54,27 @@ def test_densities_differ_from_those_of_optuna_by_a_constant(name: str, count: i
 def test_a_value_has_a_place(name: str) -> None:
     own = side(name)
     for place in np.linspace(0.0, 0.999, 50):
-        assert own.at(place_of(own, own.at(place))) == pytest.approx(own.at(place))
+        assert own.at(own.place_of(own.at(place))) == pytest.approx(own.at(place))
 
 
 def sweep(**fields: Any) -> SweepSpec:
     space = {"learning_rate": {"log_uniform": [1e-5, 1.0]}}
     return SweepSpec.model_validate({"base": {"dataset": "iris"}, "space": space, **fields})
+
+
+@pytest.mark.parametrize(
+    ("fields", "sizes", "drawn"),
+    [
+        ({}, [4] * 16, 16),  # the fifth generation knows of the first three
+        ({"parallel": 1}, [4] * 16, 12),
+        ({}, [64], 64),
+        ({}, [64, 64, 64], 128),
+    ],
+)
+def test_configurations_are_drawn_at_random_until_ten_others_are_known(
+    fields: dict[str, int], sizes: list[int], drawn: int
+) -> None:
+    assert drawn_at_random(sweep(**fields), sizes) == drawn
 
 
 def test_with_halving_a_score_ranks_pruned_trials_too_and_few_are_good() -> None:
@@ -126,7 +141,7 @@ def test_a_generation_is_that_of_its_definition(sides: int) -> None:
     better, worse = (
         Mixture(
             list(asked.space.values()),
-            [[place_of(own, trial.configuration[name]) for name, own in asked.space.items()] for trial in trials],
+            [[own.place_of(trial.configuration[name]) for name, own in asked.space.items()] for trial in trials],
             random,
         )
         for trials in divided(asked, history)
