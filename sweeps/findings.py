@@ -7,11 +7,9 @@ from spec.halving import metric_of
 from spec.splits import SplitBy
 from spec.sweep import SweepSpec
 
-from .improvement import LEAST_ROWS
+from .counted import LEAST_ROWS, counted_rows
 from .statistics import Band, Comparison, band, compare, sentence
 
-SPLITTING = ("dataset", "validation_fraction", "test_fraction", "split")
-"""Fields that decide how many rows there are."""
 GUESS = 0.05
 """A balanced accuracy that is so little above a guess's is one."""
 UNBALANCED = 0.1
@@ -32,7 +30,7 @@ def compared(
     the best one's.
     """
     (best, of_best), *others = scores.items()
-    rows = _counted_rows(spec)
+    rows = counted_rows(spec)
     step = 0.0 if rows is None else (spec.folds or 1) / rows
     found = compare(of_best, [theirs for _, theirs in others], test_share=test_share(spec), step=step)
     by_number = {number: one for (number, _), one in zip(others, found, strict=True)}
@@ -65,22 +63,6 @@ def _classes_missed(spec: SweepSpec, best: int, metrics: Mapping[str, float | No
     share = f"{100.0 * balanced:.1f} %"
     guess = f"The balanced accuracy of #{best} is {share}, as a guess has"
     return f" {guess}: it misses rare classes. Try objective {other}."
-
-
-def _counted_rows(spec: SweepSpec) -> int | None:
-    """The rows of which the objective is a share that is correct; None of other metrics, or where they vary.
-
-    Of folds, those of all together.
-    """
-    info = spec.base.info
-    varies = any(name.split(".")[0] in SPLITTING for name in spec.space)
-    if info is None or varies or spec.monitored not in ("val_accuracy", "train_accuracy"):
-        return None
-    part = 0 if spec.monitored == "train_accuracy" else 1
-    if spec.folds is None:
-        return spec.base.split_rows(info)[part]
-    folds = ({"folds": spec.folds, "fold": fold, "validation_fraction": 0.0} for fold in range(spec.folds))
-    return sum(spec.base.model_copy(update=fold).split_rows(info)[part] for fold in folds)
 
 
 def test_share(spec: SweepSpec) -> float | None:

@@ -2,8 +2,9 @@
 
 The measure is epsilon squared (Kelley 1935; for ranks Tomczak and Tomczak 2014): the share of the variance of the
 scores' ranks that lies between the groups of a parameter's values, less what chance puts there. Ranks, because one
-configuration that diverged would otherwise be all of the variance. A parameter that matters only together with another
-is not seen: this looks at one at a time.
+configuration that diverged would otherwise be all of the variance. A parameter with a condition is measured among the
+configurations that have it: beside the others it would explain what its condition does. A parameter that matters only
+together with another is not seen: this looks at one at a time.
 """
 
 import json
@@ -28,14 +29,18 @@ _ABSENT = "null"
 def importances(
     space: Mapping[str, Parameter], configurations: Sequence[Configuration], scores: Sequence[float]
 ) -> dict[str, float] | None:
-    """By parameter, the most important first: 0 explains nothing, 1 everything. None of too few configurations."""
+    """By parameter, the most important first: 0 explains nothing, 1 everything. None of too few configurations.
+
+    A parameter that too few of them have is left out.
+    """
     if len(scores) < LEAST:
         return None
-    ranked = ranks(scores)
-    shares = {
-        name: _epsilon_squared(ranked, _groups([one.get(name) for one in configurations], len(scores)))
-        for name in space
-    }
+    shares = {}
+    for name in space:
+        having = [(one[name], score) for one, score in zip(configurations, scores, strict=True) if name in one]
+        if len(having) >= LEAST:
+            values, theirs = zip(*having, strict=True)
+            shares[name] = _epsilon_squared(ranks(theirs), _groups(values, len(theirs)))
     return dict(sorted(shares.items(), key=lambda item: -item[1]))
 
 

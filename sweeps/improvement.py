@@ -11,7 +11,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from spec.counterfactuals import words
-from spec.dataset import Targets
 from spec.halving import score_of
 from spec.improvement import MOST_SEEDS, ChangeView
 from spec.job import JobSpec
@@ -19,11 +18,10 @@ from spec.learning_curve import LEAST_SKILL
 from spec.monitors import LOWER_IS_BETTER, Monitor
 from spec.sweep import Configuration, with_fields
 
+from .counted import LEAST_ROWS, rows_of
 from .statistics import CONFIDENCE, Comparison, band, compare
 
 MATTERS = 0.01
-LEAST_ROWS = 6
-"""2 x 0.5 ** 6 = 0.03 is the least p of a sign test of so many rows (McNemar 1947)."""
 
 _WORDS: Mapping[str, str] = {
     **{"loss": "loss", "accuracy": "accuracy", "balanced_accuracy": "balanced accuracy", "macro_f1": "macro F1"},
@@ -118,11 +116,8 @@ class _Comparison:
     @property
     def _step(self) -> float:
         """The share of one row in a metric of classes; 0.0 of others."""
-        info = self._spec.info
-        if self._objective in LOWER_IS_BETTER or info is None or info.targets is Targets.numbers:
-            return 0.0
-        train, validation, _ = self._spec.split_rows(info)
-        return 1.0 / max(validation if self._objective.startswith("val_") else train, 1)
+        rows = rows_of(self._spec, self._objective)
+        return 0.0 if rows is None else 1.0 / max(rows, 1)
 
     # --- sentences ---------------------------------------------------------------------------------------------------
 

@@ -119,12 +119,14 @@ def test_a_replay_that_was_ended_decides_nothing() -> None:
 
 
 def row(number: int, **fields: Any) -> dict[str, Any]:
-    return {"number": number, "configuration": {"dropout": 0.5}, "state": "finished", "score": 0.25} | fields
+    found = {"number": number, "configuration": {"dropout": 0.5}, "digest": "old", "state": "finished", "score": 0.25}
+    return found | fields
 
 
 def test_sweeps_are_compared_by_their_tables() -> None:
     table = [row(0), row(1, score=None, state="failed")]
-    same = sweep_replay(table, [dict(one) for one in table], ids=("one", "two"), status="finished")
+    # Another release makes other digests of the same configuration.
+    same = sweep_replay(table, [{**one, "digest": "new"} for one in table], ids=("one", "two"), status="finished")
     assert (same.same, same.compared) == (True, 6)
     other = sweep_replay(table, [row(0), row(1)], ids=("one", "two"), status="finished")
     assert other.first_difference == Difference(configuration=1, name="state", original="failed", replay="finished")

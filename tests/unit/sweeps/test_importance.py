@@ -54,6 +54,19 @@ def test_of_a_choice_it_is_epsilon_squared_of_kruskal_and_wallis() -> None:
     assert found["optimizer"] == pytest.approx(expected)
 
 
+def test_a_parameter_has_no_share_in_what_its_condition_does() -> None:
+    configurations = drawn(200)
+    found = importances(SPACE, configurations, [float(one["optimizer"] == "sgd") for one in configurations])
+    assert found is not None
+    assert found["optimizer"] == pytest.approx(1.0)
+    assert found["optimizer.momentum"] == 0.0
+    of_sgd = [one for one in configurations if one["optimizer"] == "sgd"]
+    adams = [one for one in configurations if one["optimizer"] == "adam"]
+    few = importances(SPACE, [*of_sgd[:7], *adams], [float(at) for at in range(7 + len(adams))])
+    assert few is not None
+    assert "optimizer.momentum" not in few
+
+
 def test_few_configurations_and_equal_scores_say_nothing() -> None:
     assert importances(SPACE, drawn(7), [0.1] * 7) is None
     assert importances(SPACE, drawn(20), [0.5] * 20) == dict.fromkeys(SPACE, 0.0)

@@ -1,0 +1,35 @@
+"""The rows that a metric of classes counts: one of them changes it by a step, and few may be chance."""
+
+from spec.dataset import Targets
+from spec.job import JobSpec
+from spec.monitors import LOWER_IS_BETTER, Monitor
+from spec.sweep import SweepSpec
+
+LEAST_ROWS = 6
+"""2 x 0.5 ** 6 = 0.03 is the least p of a sign test of so many rows (McNemar 1947)."""
+SPLITTING = ("dataset", "validation_fraction", "test_fraction", "split")
+"""Fields that decide how many rows there are."""
+
+
+def counted_rows(spec: SweepSpec) -> int | None:
+    """The rows of which a sweep's objective counts some; None of losses, of numbers, or where the rows vary.
+
+    Of folds, those of all together.
+    """
+    names = [*spec.space, *(name for one in spec.configurations for name in one)]
+    if any(name.split(".")[0] in SPLITTING for name in names):
+        return None
+    if spec.folds is None:
+        return rows_of(spec.base, spec.monitored)
+    folds = ({"folds": spec.folds, "fold": fold, "validation_fraction": 0.0} for fold in range(spec.folds))
+    rows = [rows_of(spec.base.model_copy(update=fold), spec.monitored) for fold in folds]
+    return None if None in rows else sum(of_fold or 0 for of_fold in rows)
+
+
+def rows_of(spec: JobSpec, objective: Monitor) -> int | None:
+    """The rows of which this metric of a job counts some; None of losses and of numbers."""
+    info = spec.info
+    if objective in LOWER_IS_BETTER or info is None or info.targets is Targets.numbers:
+        return None
+    train, validation, _ = spec.split_rows(info)
+    return validation if objective.startswith("val_") else train
