@@ -26,8 +26,6 @@ from .answers import PREFIX
 from .errors import BadFieldsError, NotFoundError
 from .sweep_quotas import demand_quota
 
-_LIVE = (SweepState.running, SweepState.paused, SweepState.finished)
-
 
 @dataclass(frozen=True)
 class Improvements:
@@ -47,7 +45,7 @@ class Improvements:
         if not job.epoch and job.failure_reason is not FailureReason.diverged:
             raise IllegalTransitionError(job.status.value, "improved", "it was not trained; improve a job that was")
         known = self.sweeps.improving(job.id)
-        if known is not None and known.state in _LIVE and known.spec.seeds >= wanted.seeds:
+        if known is not None and known.improves_with(wanted.seeds):
             return known, False
         verdict = judge(job.spec, self.jobs.curve(job.id), job.failure_reason, cut_short=job.cut_short)
         spec = _sweep_of(job.spec, None if verdict is None else verdict.suggestion, wanted.seeds)
@@ -99,7 +97,7 @@ class Improvements:
 
     def _why_none(self, sweep: SweepRecord) -> str:
         """Why there is no result."""
-        if sweep.state in (SweepState.running, SweepState.paused):
+        if not sweep.state.is_final:
             counts = self.sweeps.counts(sweep).jobs
             ended = sum(counts[status] for status in FINISHED)
             total = sweep.spec.most_trials * sweep.spec.replicates

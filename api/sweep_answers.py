@@ -3,8 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from spec.halving import metric_of, score_of
-from spec.monitors import Monitor
+from spec.halving import metric_of
 from spec.population import Stretch
 from spec.states import JobStatus, StopReason, SweepState
 from spec.sweep import Budget
@@ -23,7 +22,7 @@ def summary_fields(sweep: SweepRecord, best: float | None) -> Mapping[str, Any]:
     """What a list and a single sweep show both."""
     at = f"{PREFIX}/sweeps/{sweep.id}"
     links = {"self": at, "trials": f"{at}/trials", "stream": f"{at}/stream", "jobs": f"{PREFIX}/jobs?sweep={sweep.id}"}
-    if sweep.state in (SweepState.running, SweepState.paused):
+    if not sweep.state.is_final:
         links["cancel"] = f"{at}/cancel"
     if sweep.state is SweepState.running:
         links["pause"] = f"{at}/pause"
@@ -101,8 +100,3 @@ def trial_fields(sweep: SweepRecord, trial: TrialRecord, jobs: Sequence[Any]) ->
         "jobs": [job.id for job in jobs],
         "links": {"self": f"{at}/trials/{trial.number}", "sweep": at},
     }
-
-
-def scores(jobs: Sequence[Any], objective: Monitor) -> list[float]:
-    """The score of each job of a configuration; less is better."""
-    return [score_of((job.best_metrics or {}).get(objective), objective) for job in jobs]

@@ -7,17 +7,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from spec.halving import MOST_RUNGS, best_so_far, bracket, mean_score, metric_of
+from spec.halving import MOST_RUNGS, best_so_far, bracket, mean_score, metric_of, rung_epochs
 from spec.population import Columns, Stretch, copies, schedule
 from spec.sweep import Population, SweepSpec
 from spec.sweep_views import ComparisonView, Importances, PairView, PopulationView, RungView, Standing
-from store.sweeps import SweepRecord, SweepStore, TrialRecord
+from store.sweeps import SweepRecord, SweepStore, TrialRecord, scores_of
 
-from .sweep_answers import scores, trial_fields
+from .sweep_answers import trial_fields
 
-LEADERS = 10
 MOST_CURVES = 300
 """Curves that are read for the correlation of rungs; those of a hundred configurations at most."""
+MOST_POINTS = 300_000
+"""Epochs of all curves that are read for an answer, of the correlation of rungs and of a population."""
 MOST_SCORES = 1_000
 """Configurations whose scores say which parameters are important."""
 _RATIO = 3
@@ -35,7 +36,7 @@ class Leaders:
     @classmethod
     def of(cls, store: SweepStore, sweep: SweepRecord) -> "Leaders":
         """Read them from the record."""
-        trials = store.best(sweep.id, LEADERS)
+        trials = store.best(sweep.id)
         return cls(sweep, trials, store.jobs_of(sweep.id, [trial.number for trial in trials]))
 
     def standings(self) -> list[Standing]:
@@ -47,7 +48,7 @@ class Leaders:
         spec, found = self.sweep.spec, []
         for trial in self.trials:
             jobs = self.jobs[trial.number]
-            theirs = scores(jobs, spec.monitored)
+            theirs = scores_of(jobs, spec.monitored)
             band, metrics = interval(spec, theirs), [metric_of(score, spec.monitored) or 0.0 for score in theirs]
             fields = trial_fields(self.sweep, trial, jobs)
             found.append(Standing(**fields, low=band.low, high=band.high, scores=metrics))
@@ -60,7 +61,7 @@ class Leaders:
         from sweeps.findings import compared
 
         spec = self.sweep.spec
-        theirs = {trial.number: scores(self.jobs[trial.number], spec.monitored) for trial in self.trials}
+        theirs = {trial.number: scores_of(self.jobs[trial.number], spec.monitored) for trial in self.trials}
         said, others = compared(spec, theirs, self.trials[0].metrics or {})
         pairs = [
             PairView(number=number, difference=one.difference, p=one.p, more_needed=one.needed)
@@ -70,9 +71,12 @@ class Leaders:
 
 
 def population(store: SweepStore, leaders: Leaders) -> PopulationView | None:
-    """Who copied whom, and what the best configuration trained with; None of a sweep without populations."""
+    """Who copied whom, and what the best configuration trained with.
+
+    None of a sweep without populations, and of one whose curves are too long to be read for an answer.
+    """
     sweep = leaders.sweep
-    if not isinstance(sweep.spec.halving, Population) or not sweep.generations:
+    if not sweep.generations or not _has_short_populations(sweep.spec):
         return None
     best = leaders.trials[0] if leaders.trials else None
     generation = sweep.generations - 1 if best is None else best.generation
@@ -81,17 +85,27 @@ def population(store: SweepStore, leaders: Leaders) -> PopulationView | None:
         generation=generation,
         copies=copies(columns),
         best=None if best is None else best.number,
-        schedule=[] if best is None else schedule_of(sweep, best, leaders.jobs[best.number], columns) or [],
+        schedule=[] if best is None else _schedule(columns, best, leaders.jobs[best.number]) or [],
     )
 
 
-def schedule_of(
-    sweep: SweepRecord, trial: TrialRecord, jobs: Sequence[Any], columns: Mapping[int, Columns]
-) -> list[Stretch] | None:
-    """What the network that a configuration's first job left was trained with; None if it left none."""
+def schedule_of(store: SweepStore, sweep: SweepRecord, trial: TrialRecord, jobs: Sequence[Any]) -> list[Stretch] | None:
+    """What the network that a configuration's first job left was trained with; None as of `population`, or of none."""
+    if not _has_short_populations(sweep.spec):
+        return None
+    return _schedule(store.population(sweep, trial.generation), trial, jobs)
+
+
+def _schedule(columns: Mapping[int, Columns], trial: TrialRecord, jobs: Sequence[Any]) -> list[Stretch] | None:
     if not jobs or jobs[0].best_epoch is None:
         return None
     return schedule(columns, trial.number, jobs[0].best_epoch)
+
+
+def _has_short_populations(spec: SweepSpec) -> bool:
+    """Whether the curves of a population are few and short enough to be read for an answer."""
+    size = min(spec.generation, spec.most_trials)
+    return isinstance(spec.halving, Population) and size * spec.base.epochs <= MOST_POINTS
 
 
 def rungs(store: SweepStore, sweep: SweepRecord) -> list[RungView]:
@@ -102,13 +116,13 @@ def rungs(store: SweepStore, sweep: SweepRecord) -> list[RungView]:
     kinds = min(sweep.generations, MOST_RUNGS + 1)  # then they are the first ones again
     used = {rung.epoch for number in range(kinds) for rung in bracket(spec, number, spec.most_trials).rungs}
     pruned = bool(used)
-    epochs = sorted(used) or _would_be_rungs(spec.base.epochs)
+    epochs = sorted(used) or rung_epochs(1, _RATIO, spec.base.epochs)
     if not epochs:
         return []
     from sweeps.statistics import spearman
 
-    most = max(MOST_CURVES // spec.replicates, 3)
-    curves = store.curves(sweep.id, spec.monitored, min(most, 100))
+    most = min(max(MOST_CURVES // spec.replicates, 3), 100, MOST_POINTS // (epochs[-1] * spec.replicates))
+    curves = store.curves(sweep.id, spec.monitored, most, upto=epochs[-1])
     final = [score for score, _ in curves]
     return [
         RungView(
@@ -122,8 +136,11 @@ def rungs(store: SweepStore, sweep: SweepRecord) -> list[RungView]:
 
 
 def importances(store: SweepStore, sweep: SweepRecord) -> Importances | None:
-    """The share of each parameter in the differences; None of too few, and of populations, whose values change."""
-    if isinstance(sweep.spec.halving, Population):
+    """The share of each parameter in the differences.
+
+    None of too few configurations, of given ones, and of populations, whose values change.
+    """
+    if isinstance(sweep.spec.halving, Population) or not sweep.spec.space:
         return None
     scored = store.scored(sweep.id, MOST_SCORES)
     if not scored:
@@ -138,8 +155,3 @@ def importances(store: SweepStore, sweep: SweepRecord) -> Importances | None:
 def _score_at(epoch: int, columns: Sequence[Sequence[float | None]], spec: SweepSpec) -> float:
     """The mean over seeds or folds of the best score up to this epoch."""
     return mean_score(best_so_far(column[:epoch], spec.monitored) for column in columns)
-
-
-def _would_be_rungs(epochs: int) -> list[int]:
-    powers = (_RATIO**power for power in range(20))
-    return [power for power in powers if power < epochs]

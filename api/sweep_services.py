@@ -1,7 +1,7 @@
 """What the views of sweeps call: checks by sampling, submission, what a sweep has found, more configurations."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -10,11 +10,11 @@ from pydantic import ValidationError
 from spec.architectures import feature_maps
 from spec.dataset import Uploaded
 from spec.field_error import FieldError
-from spec.halving import Bracket, bracket
+from spec.halving import Bracket, bracket, most_together
 from spec.job import JobSpec
 from spec.row_counts import rows_fault
 from spec.states import JobStatus
-from spec.sweep import MOST_TRIALS, SET_BY_SWEEP, Budget, Configuration, Population, SweepSpec, body_with, value_at
+from spec.sweep import LISTED, MOST_TRIALS, SET_BY_SWEEP, Budget, Configuration, SweepSpec, body_with, value_at
 from spec.sweep_views import BracketView, SweepCheck, SweepProgress, SweepSummary, SweepView, TrialDetail, TrialView
 from spec.validation_errors import sentences
 from store.access import Asker
@@ -87,12 +87,12 @@ class SweepServices:
 
     def check(self, spec: SweepSpec) -> SweepCheck:
         """What a resolved sweep would be. Raises `BadFieldsError` when no combination that was looked at is a job."""
-        whole = spec.is_finite and spec.combinations <= LISTED_WHOLE
+        whole = _is_listed_whole(spec)
         sample = _sampled(spec, LISTED_WHOLE if whole else SAMPLED)
         most = min(spec.most_trials, len(sample.proposals)) if whole else spec.most_trials
         configurations = None if isinstance(spec.trials, Budget) else most
         jobs = [spec.job(one.configuration, 0) for one in sample.proposals]
-        brackets, data = _brackets(spec, configurations or 0), jobs[0].info
+        brackets, data = Counter(_planned(spec, configurations or 0)), jobs[0].info
         epochs = sum(_epochs(one, spec.base.epochs) * count for one, count in brackets.items()) * spec.replicates
         return SweepCheck(
             spec=spec,
@@ -100,6 +100,7 @@ class SweepServices:
             jobs=None if configurations is None else configurations * spec.replicates,
             epochs=None if configurations is None else epochs,
             brackets=[BracketView(bracket=one, count=count) for one, count in brackets.items()],
+            drawn=_drawn(spec, most),
             sampled=len(sample.proposals),
             packs=len({job.pack_key for job in jobs}),
             refused=sample.refused,
@@ -154,10 +155,7 @@ class SweepServices:
     def trial(self, sweep: SweepRecord, number: int) -> TrialDetail:
         """A configuration with its jobs. Raises `SweepNotFoundError`."""
         trial, jobs = self.store.trial(sweep.id, number), self.store.jobs_of(sweep.id, [number])[number]
-        schedule = None
-        if isinstance(sweep.spec.halving, Population):
-            schedule = schedule_of(sweep, trial, jobs, self.store.population(sweep, trial.generation))
-        return trial_detail(sweep, trial, jobs, schedule)
+        return trial_detail(sweep, trial, jobs, schedule_of(self.store, sweep, trial, jobs))
 
     def resume(self, sweep_id: str, *, owner: Asker, actor: str) -> SweepRecord:
         """Let a paused sweep go on, and wake workers. Raises `SweepNotFoundError` and `IllegalSweepStateError`."""
@@ -174,6 +172,12 @@ class SweepServices:
         if sweep.spec.is_finite and sweep.spec.combinations <= sweep.trials:
             raise BadFieldsError.of(
                 "trials", f"cannot be more: the sweep has all {sweep.trials} combinations of its space"
+            )
+        if min(trials, sweep.spec.combinations if sweep.spec.is_finite else trials) > sweep.spec.most_with_rows:
+            raise BadFieldsError.of(
+                "trials",
+                f"must be at most {sweep.spec.most_with_rows:,}: each job keeps the rows in the spec; upload them as a "
+                "file, and submit the sweep with its id, {id: ds_...}",
             )
         try:
             return self.store.extend(sweep.id, trials, owner=owner)
@@ -211,15 +215,21 @@ def _check_folds(spec: SweepSpec) -> None:
 def _sampled(spec: SweepSpec, count: int) -> "Generation":
     """Some configurations of a sweep. Raises `BadFieldsError` when there is none that a job could have.
 
-    Of the methods that learn, random places stand for the first proposals: nothing is known before them.
+    A small space is looked at as a grid, whatever the method. In a large one, random places stand for the first
+    proposals of methods that learn: nothing is known before them.
     """
     from sweeps.proposals import propose
 
-    asked = spec if spec.method in ("grid", "given") else spec.model_copy(update={"method": "random"})
-    sample = propose(asked, (), generation=0, count=count)
+    method = spec.method if spec.method in LISTED else "grid" if _is_listed_whole(spec) else "random"
+    sample = propose(spec.model_copy(update={"method": method}), (), generation=0, count=count)
     if not sample.proposals:
         raise BadFieldsError(_reasons(spec, sample.refusals))
     return sample
+
+
+def _is_listed_whole(spec: SweepSpec) -> bool:
+    """Whether the space is so small that a check looks at all of it."""
+    return spec.is_finite and spec.combinations <= LISTED_WHOLE
 
 
 def _reasons(spec: SweepSpec, refusals: "Sequence[Refusal]") -> list[FieldError]:
@@ -264,16 +274,24 @@ def _names_uploads(values: Sequence[object] | None) -> bool:
     return any(isinstance(name, str) and name.startswith("ds_") for name in names)
 
 
-def _brackets(spec: SweepSpec, configurations: int) -> Counter[Bracket]:
-    """How many generations there are of each kind."""
-    found, left = Counter[Bracket](), configurations
+def _planned(spec: SweepSpec, configurations: int, together: int = MOST_TRIALS) -> Iterator[Bracket]:
+    """The generations of so many configurations, `together` of them at most."""
+    left = configurations
     for generation in range(MOST_TRIALS):
         if left <= 0:
             break
-        one = bracket(spec, generation, left)
-        found[one] += 1
+        one = bracket(spec, generation, min(left, together))
+        yield one
         left -= one.size
-    return found
+
+
+def _drawn(spec: SweepSpec, configurations: int) -> int | None:
+    """How many of them tpe draws at random before it learns; None of other methods."""
+    if spec.method != "tpe":
+        return None
+    from sweeps.tpe import drawn_at_random
+
+    return drawn_at_random(spec, (one.size for one in _planned(spec, configurations, most_together(spec))))
 
 
 def _epochs(one: Bracket, epochs: int) -> int:

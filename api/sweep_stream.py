@@ -6,7 +6,6 @@ from uuid import UUID
 
 from flask import Blueprint, Response
 
-from spec.states import SweepState
 from spec.sweep_views import SweepProgress
 from store.errors import StoreUnavailableError
 
@@ -69,7 +68,7 @@ class SweepStream:
             if (data := progress.model_dump_json()) != sent:
                 sent_at, sent = self._clock(), data
                 yield f"event: progress\ndata: {data}\n\n"
-            if progress.state not in (SweepState.running, SweepState.paused):
+            if progress.state.is_final:
                 yield f"event: end\ndata: {data}\n\n"
                 return
             if self._clock() - sent_at >= HEARTBEAT_S:

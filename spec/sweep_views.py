@@ -128,7 +128,7 @@ class RungView(Frozen):
     correlation: float | None
     """Spearman's, between the score at this epoch and the final one, of those that were trained to the end."""
     configurations: int
-    """How many those are; the first hundred."""
+    """How many those are: the first hundred, of long curves fewer."""
 
 
 class Importances(Frozen):
@@ -138,7 +138,8 @@ class Importances(Frozen):
     """Epsilon squared of Kruskal and Wallis: the share of the variance of the scores' ranks between the values of a
     parameter, corrected for chance; numbers are cut into groups of equal size. Interactions are not seen."""
     shares: dict[str, float]
-    """By parameter, the most important first: 0 explains nothing, 1 everything."""
+    """By parameter, the most important first: 0 explains nothing, 1 everything. One with a condition is measured among
+    the configurations that have it, and left out where fewer than eight have."""
     configurations: int
     """How many have a score."""
 
@@ -233,6 +234,8 @@ class SweepCheck(Frozen):
     """The most epochs of all jobs together: early stopping saves some."""
     brackets: list[BracketView]
     """The generations, by kind: with halving, how many go on after which epoch. Empty with a budget."""
+    drawn: int | None = None
+    """Configurations that tpe draws at random before enough others have ended to learn from; null of other methods."""
     sampled: int
     """Configurations that were looked at."""
     packs: int

@@ -48,9 +48,18 @@ def read_curve(connection: Connection, job_id: str, *, after_epoch: int = 0, upt
 
 
 def read_columns(
-    connection: Connection, sweep_id: str, trials: Sequence[int], metric: str
+    connection: Connection,
+    sweep_id: str,
+    trials: Sequence[int],
+    metric: str,
+    *,
+    replicates: int | None = None,
+    upto: int | None = None,
 ) -> dict[int, list[list[float | None]]]:
-    """One metric of the jobs of these configurations, epoch by epoch, in order of their seeds or folds."""
+    """One metric of the jobs of these configurations, epoch by epoch, in order of their seeds or folds.
+
+    So many jobs of each are read, and their epochs up to `upto`.
+    """
     query = (
         select(
             Job.trial,
@@ -63,10 +72,14 @@ def read_columns(
         .where(Job.sweep_id == sweep_id, Job.trial.in_(trials))
         .order_by(Job.trial, Job.replicate, CurveChunk.attempt, CurveChunk.first_epoch)
     )
+    if upto is not None:
+        query = query.where(CurveChunk.first_epoch <= upto)
+    if replicates is not None:
+        query = query.where(Job.replicate < replicates)
     found: dict[int, list[list[float | None]]] = {trial: [] for trial in trials}
     for (trial, _), rows in groupby(connection.execute(query), key=lambda row: (row.trial, row.replicate)):
         chunks = [(row.attempt, {"epoch": row.epoch, metric: row.metric or [None] * len(row.epoch)}) for row in rows]
-        found[trial].append(_joined(chunks, 0, None).get(metric, []))
+        found[trial].append(_joined(chunks, 0, upto).get(metric, []))
     return found
 
 

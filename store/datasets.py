@@ -208,7 +208,7 @@ class DatasetStore:
             if needing:
                 jobs = "1 job needs" if needing == 1 else f"{needing} jobs need"
                 raise DatasetInUseError(f"{jobs} this data set: wait for the end, or cancel.")
-            live = [state.value for state in (SweepState.running, SweepState.paused)]
+            live = [state.value for state in SweepState if not state.is_final]
             named = Sweep.spec["base"]["dataset"]["id"].as_string() == dataset_id
             asking = select(Sweep.id).where(Sweep.state.in_(live), named).order_by(Sweep.id).limit(1)
             if (sweep_id := connection.execute(asking).scalar()) is not None:

@@ -2,15 +2,11 @@
 
 from sqlalchemy import Engine, and_, select, text, update
 
-from spec.states import SweepState
-
 from .db import reading, writing
 from .mirror import mark_best
 from .sweeps import SweepRecord, sweep_record
 from .tables import Job, Mirror, Sweep
 from .versions import supported_rules
-
-ENDED = (SweepState.finished, SweepState.cancelled, SweepState.failed)
 
 
 class ParentStore:
@@ -48,7 +44,7 @@ class ParentStore:
         When the sweep has ended, the runs of its `best` configuration, and of the one that was best before, are sent
         again.
         """
-        ended = sweep.state in ENDED
+        ended = sweep.state.is_final
         same = Sweep.state == sweep.state.value, Sweep.finished_at.is_not_distinct_from(sweep.finished_at)
         with writing(self._engine) as connection:
             locked = select(Sweep.best).where(Sweep.id == sweep.id, *same).with_for_update()

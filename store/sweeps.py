@@ -25,6 +25,7 @@ from sqlalchemy.exc import IntegrityError
 from uuid_utils import uuid7
 
 from spec.dataset import Uploaded
+from spec.halving import score_of
 from spec.monitors import Monitor
 from spec.newer import NewerView
 from spec.population import PARENT, PREFIX, Columns
@@ -36,7 +37,7 @@ from .access import Asker, changeable_by, demand_change, visible_to
 from .control import cancel_jobs, pause_jobs, resume_jobs
 from .curves import read_columns
 from .datasets import lock_datasets
-from .db import again_if_deadlocked, now, reading, writing
+from .db import again_if_deadlocked, lock, now, reading, writing
 from .errors import IllegalSweepStateError, SweepNotFoundError
 from .idempotency import answered, remember
 from .limits import NONE, Limits, QueueCapacity
@@ -48,6 +49,11 @@ from .tables import Generation, Job, Sweep, Trial
 from .versions import read_row, read_rows, supported_rules
 
 LISTED = 50
+LEADERS = 10
+"""The best configurations, which are compared with each other."""
+NOTHING_FOUND = "No configuration was trained to its end."
+LOST = (SweepState.cancelled, SweepState.failed)
+"""The states of sweeps that ended before all was trained."""
 ANY = SweepFilter()
 MOST_NUMBER = 2**31 - 1
 """The greatest number that a column of integers holds: databases refuse to compare it with more."""
@@ -81,6 +87,10 @@ class SweepRecord:
     def project(self) -> str:
         """The project of its jobs."""
         return self.spec.base.project
+
+    def improves_with(self, seeds: int) -> bool:
+        """Whether it shows what improves a job with so many seeds or more, now or when it has ended."""
+        return self.state not in LOST and self.spec.seeds >= seeds
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,15 +140,20 @@ class SweepStore:
     ) -> SweepRecord:
         """Store a sweep; the controller proposes its first configurations. The same key again gives the same sweep.
 
-        `replays` is the sweep that it makes again, `improves` the job whose counterfactuals it trains. Raises
-        `DatasetNotFoundError`, `NotAMemberError` and `IdempotencyMismatchError`.
+        `replays` is the sweep that it makes again, `improves` the job whose counterfactuals it trains: of requests at
+        the same moment one makes a sweep, and the others get it. Raises `DatasetNotFoundError`, `NotAMemberError` and
+        `IdempotencyMismatchError`.
         """
         sweep_id = str(uuid7())
         try:
             with writing(self._engine) as connection:
-                dataset = spec.base.dataset
+                if improves is not None:
+                    lock(connection, f"improvement of job {improves}")
+                    other = _improving(connection, improves)
+                    if other is not None and other.improves_with(spec.seeds):
+                        return other
                 shared = project_ids(connection, [spec.base.project], owner=owner)
-                lock_datasets(connection, {dataset.id} if isinstance(dataset, Uploaded) else set(), owner=owner)
+                _keep_dataset(connection, spec, owner=owner)
                 if idempotency is not None:
                     remember(connection, owner, idempotency, [sweep_id])
                 connection.execute(
@@ -231,7 +246,7 @@ class SweepStore:
         with reading(self._engine) as connection:
             return {row.number: row.split for row in connection.execute(query.order_by(Generation.number))}
 
-    def best(self, sweep_id: str, limit: int = 10) -> list[TrialRecord]:
+    def best(self, sweep_id: str, limit: int = LEADERS) -> list[TrialRecord]:
         """The best configurations that were not pruned, best first."""
         with reading(self._engine) as connection:
             return [trial_record(row) for row in connection.execute(_finished(sweep_id).limit(limit))]
@@ -253,14 +268,19 @@ class SweepStore:
             rows = connection.execute(query.order_by(Trial.number).limit(limit)).all()
         return [(configuration, score) for configuration, score in rows]
 
-    def curves(self, sweep_id: str, metric: Monitor, limit: int) -> list[tuple[float, list[list[float | None]]]]:
-        """Of the first configurations that were trained to their end: the score, and the metric of each of its jobs."""
+    def curves(
+        self, sweep_id: str, metric: Monitor, limit: int, *, upto: int
+    ) -> list[tuple[float, list[list[float | None]]]]:
+        """Of the first configurations that were trained to their end: the score, and the metric of each of its jobs.
+
+        The metric is that of the epochs up to `upto`.
+        """
         with reading(self._engine) as connection:
             first = (
                 select(Trial.number, Trial.score).where(*_trained_to_end(sweep_id)).order_by(Trial.number).limit(limit)
             )
             scores = {row.number: row.score for row in connection.execute(first)}
-            columns = read_columns(connection, sweep_id, list(scores), metric)
+            columns = read_columns(connection, sweep_id, list(scores), metric, upto=upto)
         return [(score, columns[number]) for number, score in scores.items()]
 
     def population(self, sweep: SweepRecord, generation: int) -> Mapping[int, Columns]:
@@ -271,7 +291,10 @@ class SweepStore:
                 connection.execute(select(Trial.number).where(*of_generation).order_by(Trial.number)).scalars()
             )
             named = {PARENT: PARENT, **{name: f"{PREFIX}{name}" for name in sweep.spec.space}}
-            read = {name: read_columns(connection, sweep.id, numbers, column) for name, column in named.items()}
+            read = {
+                name: read_columns(connection, sweep.id, numbers, column, replicates=1)
+                for name, column in named.items()
+            }
         return {
             number: {name: columns[number][0] if columns[number] else [] for name, columns in read.items()}
             for number in numbers
@@ -333,11 +356,9 @@ class SweepStore:
         return {name: [row[place] for row in rows] for place, name in enumerate(names)}
 
     def improving(self, job_id: str) -> SweepRecord | None:
-        """The newest sweep that trains the counterfactuals of a job."""
-        query = select(Sweep.__table__).where(Sweep.improves == job_id).order_by(Sweep.id.desc()).limit(1)
+        """The newest sweep that trains the counterfactuals of a job; one that was cancelled or failed, if all were."""
         with reading(self._engine) as connection:
-            row = connection.execute(query).first()
-        return None if row is None else sweep_record(row)
+            return _improving(connection, job_id)
 
     def jobs_of(self, sweep_id: str, numbers: Sequence[int]) -> Mapping[int, list[Any]]:
         """The jobs of these configurations, in order of their seeds or folds.
@@ -389,7 +410,10 @@ class SweepStore:
         return self._changed(sweep_id, owner, (SweepState.running,), "resumed")
 
     def extend(self, sweep_id: str, trials: int, *, owner: Asker) -> SweepRecord:
-        """Give a sweep more configurations; one that has finished goes on. Raises as `resume` does."""
+        """Give a sweep more configurations; one that has finished goes on.
+
+        Raises as `resume` does, and `DatasetNotFoundError`: its data set may have been deleted after its end.
+        """
         known = self._changeable(sweep_id, owner)
         body = known.spec.model_dump(mode="json", exclude_unset=True) | {"trials": trials}
         spec = SweepSpec.stored(body)
@@ -399,7 +423,8 @@ class SweepStore:
         with writing(self._engine) as connection:
             demand_member(connection, owner, known)
             values = {"spec": spec.model_dump(mode="json", exclude_unset=True), "exhausted": False, "finished_at": None}
-            self._change(connection, sweep_id, owner, open_, state, **values)
+            if self._change(connection, sweep_id, owner, open_, state, **values):
+                _keep_dataset(connection, spec, owner=known.owner)
         return self._changed(sweep_id, owner, (SweepState.running, SweepState.paused), "extended")
 
     def _change(
@@ -447,6 +472,24 @@ _CURES: Mapping[SweepState, str] = {
     SweepState.failed: "it has ended; submit its spec again",
 }
 """What can be done with a sweep in this state."""
+
+
+def _keep_dataset(connection: Connection, spec: SweepSpec, *, owner: str) -> None:
+    """Keep the data set of a sweep until the transaction ends. Raises `DatasetNotFoundError`."""
+    dataset = spec.base.dataset
+    lock_datasets(connection, {dataset.id} if isinstance(dataset, Uploaded) else set(), owner=owner)
+
+
+def _improving(connection: Connection, job_id: str) -> SweepRecord | None:
+    lost = Sweep.state.in_([state.value for state in LOST])
+    of_job = select(Sweep.__table__).where(Sweep.improves == job_id)
+    row = connection.execute(of_job.order_by(case((lost, 1), else_=0), Sweep.id.desc()).limit(1)).first()
+    return None if row is None else sweep_record(row)
+
+
+def scores_of(jobs: Sequence[Row[Any]], objective: Monitor) -> list[float]:
+    """The score of each job of a configuration, by its row; less is better."""
+    return [score_of((job.best_metrics or {}).get(objective), objective) for job in jobs]
 
 
 def _meant(wanted: SweepFilter) -> list[ColumnElement[bool]]:

@@ -11,7 +11,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import aliased
 
 from spec.dataset import Uploaded
-from spec.halving import Bracket, mean_score, score_of
+from spec.halving import Bracket, mean_score
 from spec.job import JobSpec
 from spec.states import FINISHED, JobStatus, StopReason, SweepState, TrialState
 from spec.sweep import Configuration, Hyperband, SweepSpec
@@ -22,7 +22,7 @@ from .db import now, reading, writing
 from .limits import NONE, Limits, QueueCapacity
 from .quotas import MostQueued
 from .records import columns, new_job
-from .sweeps import SweepRecord, TrialRecord, sweep_record, trial_record
+from .sweeps import LOST, NOTHING_FOUND, SweepRecord, TrialRecord, scores_of, sweep_record, trial_record
 from .tables import Generation, Job, Sweep, Trial
 from .transitions import enter
 from .versions import supported_rules
@@ -30,7 +30,7 @@ from .versions import supported_rules
 _ENDED = [status.value for status in FINISHED]
 
 # Written once: a controller looks ten times a second, and SQLAlchemy takes longer to build a statement than to run it.
-_ended_early = Sweep.state.in_([SweepState.cancelled.value, SweepState.failed.value])
+_ended_early = Sweep.state.in_([state.value for state in LOST])
 _is_looked_after = and_(
     or_(Sweep.state == SweepState.running.value, and_(_ended_early, Sweep.controller.is_not(None))), supported_rules()
 )
@@ -54,7 +54,6 @@ _DONE = (
     .limit(bindparam("limit"))
 )
 """Open configurations whose jobs have all ended."""
-_NOTHING = "No configuration was trained to its end."
 
 
 @dataclass(frozen=True)
@@ -271,7 +270,7 @@ class TrialStore:
             if connection.execute(scored).first() is not None:
                 return None
             first = connection.execute(failed).first()
-        return _NOTHING if first is None else f"{_NOTHING} #{first.trial} failed: {first.failure_message}"
+        return NOTHING_FOUND if first is None else f"{NOTHING_FOUND} #{first.trial} failed: {first.failure_message}"
 
     def wait(self, sweep: SweepRecord, why: str) -> None:
         """Say why a sweep cannot go on now, until its next generation begins."""
@@ -285,10 +284,14 @@ class TrialStore:
         return self._end(running, SweepState.failed, message)
 
     def release(self, sweep: SweepRecord) -> bool:
-        """Leave a sweep that was cancelled or failed, unless one of its configurations has not ended."""
+        """Leave a sweep that was cancelled or failed, unless one of its configurations has not ended.
+
+        It has ended now, not when its jobs were asked to: what was read of it before is told by its time from what is
+        read now.
+        """
         ready = and_(Sweep.id == sweep.id, _ended_early, ~_has_open_trials)
         with writing(self._engine) as connection:
-            left = update(Sweep).where(ready).values(controller=None, mirrored=False)
+            left = update(Sweep).where(ready).values(controller=None, mirrored=False, finished_at=now())
             return connection.execute(left.returning(Sweep.id)).first() is not None
 
     def _end(self, which: Any, state: SweepState, message: str | None) -> bool:
@@ -303,7 +306,7 @@ def ended_as(sweep: SweepSpec, jobs: Sequence[Row[Any]]) -> Mapping[str, Any]:
     """How a configuration ended, by the rows of its jobs."""
     objective = sweep.monitored
     metrics = [row.best_metrics or {} for row in jobs]
-    scores = [score_of(one.get(objective), objective) for one in metrics]
+    scores = scores_of(jobs, objective)
     score = mean_score(scores)
     known = math.isfinite(score)
     return {

@@ -4,11 +4,10 @@ import json
 import logging
 from collections.abc import Mapping
 
-from spec.halving import score_of
 from spec.states import SweepState
 from spec.sweep import SweepSpec
-from store.parents import ENDED, ParentStore
-from store.sweeps import SweepRecord, SweepStore
+from store.parents import ParentStore
+from store.sweeps import NOTHING_FOUND, SweepRecord, SweepStore, scores_of
 from sweeps.findings import compared, interval
 
 from .datasets import dataset_of
@@ -20,8 +19,6 @@ log = logging.getLogger(__name__)
 
 SWEEP_TAG = "epochal.sweep"
 SPEC_FILE = "sweep.json"
-LEADERS = 10
-"""Configurations that are compared in the note."""
 
 STATUS: Mapping[SweepState, str] = {
     SweepState.running: "RUNNING",
@@ -45,12 +42,12 @@ class Parents:
     def send(self, sweep: SweepRecord, experiment_id: str) -> None:
         """Make MLflow show the sweep as it is; with its end, what it has found."""
         run = self._run(sweep, experiment_id)
-        if sweep.run_id is None or sweep.state in ENDED:
+        if sweep.run_id is None or sweep.state.is_final:
             self._delete_doubles(sweep, run)
         note, best = f"Sweep {sweep.id}.", None
         tags: dict[str, str] = {}
         metrics: list[Metric] = []
-        if sweep.state in ENDED:
+        if sweep.state.is_final:
             note, best, metrics = self._findings(sweep)
             tags = {} if best is None else {"epochal.best_trial": str(best)}
         tags |= {**parent_tags(sweep), "mlflow.note.content": note + self._links.to_sweep(sweep.id)}
@@ -64,16 +61,13 @@ class Parents:
 
     def _findings(self, sweep: SweepRecord) -> tuple[str, int | None, list[Metric]]:
         """The note of a sweep that has ended, the number of its best configuration, and its metrics."""
-        spec, objective, leaders = sweep.spec, sweep.spec.monitored, self._sweeps.best(sweep.id, LEADERS)
+        spec, objective, leaders = sweep.spec, sweep.spec.monitored, self._sweeps.best(sweep.id)
         at = milliseconds(sweep.finished_at or sweep.created_at)
         numbers = {"trials": float(sweep.trials)}
         notes = [sweep.message] if sweep.message else []
         if leaders:
             jobs = self._sweeps.jobs_of(sweep.id, [trial.number for trial in leaders])
-            scores = {
-                number: [score_of((row.best_metrics or {}).get(objective), objective) for row in rows]
-                for number, rows in jobs.items()
-            }
+            scores = {number: scores_of(rows, objective) for number, rows in jobs.items()}
             best = leaders[0]
             band = interval(spec, scores[best.number])
             measured = {"": band.mean, "_deviation": band.deviation, "_low": band.low, "_high": band.high}
@@ -85,7 +79,7 @@ class Parents:
             ]
         # A sweep that was extended has its later findings at a later step.
         metrics = [Metric(name, value, at, sweep.trials) for name, value in numbers.items()]
-        note = "\n\n".join(notes) or "No configuration was trained to its end."
+        note = "\n\n".join(notes) or NOTHING_FOUND
         return note, leaders[0].number if leaders else None, metrics
 
     def _run(self, sweep: SweepRecord, experiment_id: str) -> Run:

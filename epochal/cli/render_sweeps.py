@@ -107,6 +107,12 @@ def _checked(check: SweepCheck) -> Iterable[tuple[str, str]]:
         if isinstance(check.spec.halving, Population):
             kept = f", which copy each other every {check.spec.halving.interval} epochs"
         yield "generations", f"{one.count} of {one.bracket.size} configurations{kept}"
+    if check.drawn is not None:
+        learns = check.configurations is None or check.drawn < check.configurations
+        yield (
+            "tpe",
+            f"draws {check.drawn:,} at random, then learns" if learns else "draws all at random: too few to learn",
+        )
     yield "packs", f"{check.packs} shape{'' if check.packs == 1 else 's'} among {check.sampled} configurations"
     if check.refused:
         yield "refused", f"{check.refused} combinations, which are not proposed"

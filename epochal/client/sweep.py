@@ -192,7 +192,7 @@ class Sweep:
     @staticmethod
     def ended_as(view: SweepSummary) -> bool:
         """Whether a sweep in this state trains nothing more."""
-        return view.state not in (SweepState.running, SweepState.paused)
+        return view.state.is_final
 
     def __repr__(self) -> str:
         view = self._view

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from spec.improvement import ImprovementView
-from spec.states import FINISHED, SweepState
+from spec.states import FINISHED
 from spec.sweep_views import SweepView
 from spec.views import JobView
 
@@ -74,7 +74,7 @@ def wait_for_sweep(
     def ask() -> SweepView | None:
         view = api.sweep(sweep_id)
         show(view)
-        return None if view.state in (SweepState.running, SweepState.paused) else view
+        return view if view.state.is_final else None
 
     def late() -> str:
         return f"Sweep {short(sweep_id)} has not ended within {timeout_s:g} s. It goes on: wait again, or cancel it."

@@ -4,10 +4,12 @@ from collections.abc import Callable
 from io import BytesIO
 from typing import Any
 
+from spec.counterfactuals import improvement_sweep
 from spec.job import JobSpec
 from spec.states import FailureReason, StopReason
 from spec.views import Curve, Metrics
 from store.records import Success
+from store.sweeps import SweepStore
 
 from .conftest import JOBS, Service, is_problem
 from .sweeping import SWEEPS, controller
@@ -88,6 +90,28 @@ def test_it_is_done_once_unless_more_seeds_are_asked_for(api: Service) -> None:
     assert ended["sentence"] == "The sweep of the counterfactuals was cancelled: improve the job again."
     more = api.ask("POST", f"{JOBS}/{job_id}/improve", json={"seeds": 4})
     assert (more.status_code, more.get_json()["seeds"]) == (201, 4)
+
+
+def test_an_improvement_that_was_cancelled_hides_no_other(both: Service) -> None:
+    job_id = trained(both)
+    first = both.ask("POST", f"{JOBS}/{job_id}/improve", json={"seeds": 2}).get_json()
+    run(both)
+    found = shown(both, f"{JOBS}/{job_id}/improve")
+    more = both.ask("POST", f"{JOBS}/{job_id}/improve", json={"seeds": 3}).get_json()
+    assert more["sweep"] != first["sweep"]
+    both.ask("POST", f"{SWEEPS}/{more['sweep']}/cancel")
+    assert shown(both, f"{JOBS}/{job_id}/improve") == found
+    assert "Tried: " in shown(both, f"{JOBS}/{job_id}")["verdict"]["sentence"]
+
+
+def test_requests_at_the_same_moment_make_one_sweep(both: Service) -> None:
+    job_id = trained(both)
+    sweeps = SweepStore(both.engine)
+    spec = improvement_sweep(both.store.get(job_id, owner="ann").spec, seeds=2)
+    first, again = (sweeps.submit(spec, owner="ann", improves=job_id) for _ in range(2))
+    assert first.id == again.id
+    sweeps.cancel(first.id, owner="ann", actor="ann")
+    assert sweeps.submit(spec, owner="ann", improves=job_id).id != first.id
 
 
 def test_nothing_helped_is_said(api: Service) -> None:

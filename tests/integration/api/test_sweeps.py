@@ -8,6 +8,7 @@ from api.sweep_stream import SharedProgress, SweepStream
 
 from .conftest import JOBS, Service, is_problem
 from .sweeping import BASE, SPACE, SWEEPS, asked, controller, finished, proposed, submitted
+from .test_datasets import uploaded
 
 ANOTHER_JOB = "00000000-0000-7000-8000-000000000000"
 
@@ -140,9 +141,10 @@ def test_a_wrong_field_is_named(api: Service, fields: dict[str, Any], path: str)
     assert shown(api, SWEEPS)["sweeps"] == []
 
 
-def test_a_check_says_what_a_sweep_would_be(api: Service) -> None:
+@pytest.mark.parametrize("method", ["grid", "random", "sobol", "tpe"])
+def test_a_check_says_what_a_sweep_would_be(api: Service, method: str) -> None:
     space = {"learning_rate": [0.1, 0.01], "architecture.hidden": [[4], [8], [0]]}
-    found = api.ask("POST", f"{SWEEPS}/check", json=asked(method="grid", space=space, seeds=3)).get_json()
+    found = api.ask("POST", f"{SWEEPS}/check", json=asked(method=method, space=space, seeds=3)).get_json()
     assert (found["configurations"], found["jobs"], found["epochs"]) == (4, 12, 12 * 9)
     assert (found["packs"], found["refused"]) == (2, 2)
     assert (found["features"], found["outputs"]) == (4, 3)
@@ -179,6 +181,49 @@ def test_a_grid_that_has_all_its_combinations_is_not_extended(api: Service) -> N
     sweep_id = finished(api, method="grid", space={"learning_rate": [0.1, 0.01]})
     (error,) = is_problem(api.ask("PATCH", f"{SWEEPS}/{sweep_id}", json={"trials": 9}), 422)["errors"]
     assert error == {"path": "trials", "message": "cannot be more: the sweep has all 2 combinations of its space"}
+
+
+def test_a_check_says_how_many_configurations_are_drawn_at_random(api: Service) -> None:
+    def drawn(**fields: Any) -> Any:
+        body = {"base": BASE, "space": asked()["space"], **fields}
+        return api.ask("POST", f"{SWEEPS}/check", json=body).get_json()["drawn"]
+
+    assert [drawn(), drawn(generation=64), drawn(method="random")] == [16, 64, None]
+    assert drawn(trials={"epochs": 10 * 9 * 20}) == 40  # two generations of a tenth of the budget
+
+
+def test_a_sweep_gets_no_more_configurations_than_may_keep_the_rows_of_its_spec(api: Service) -> None:
+    rows = {"x": [[float(row)] * 100 for row in range(1_000)], "y": [0, 1] * 500}
+    sweep_id = finished(api, base={**BASE, "dataset": rows})
+    (error,) = is_problem(api.ask("PATCH", f"{SWEEPS}/{sweep_id}", json={"trials": 51}), 422)["errors"]
+    assert error["path"] == "trials"
+    assert error["message"].startswith("must be at most 50: each job keeps the rows in the spec; upload them as a file")
+    assert api.ask("PATCH", f"{SWEEPS}/{sweep_id}", json={"trials": 50}).status_code == 200
+
+
+def test_a_finished_sweep_whose_data_set_was_deleted_is_not_extended_and_stays(both: Service) -> None:
+    dataset = uploaded(both)["id"]
+    sweep_id = finished(both, base={**BASE, "dataset": {"id": dataset}})
+    assert both.ask("DELETE", f"/api/v1/datasets/{dataset}").status_code == 204
+    problem = is_problem(both.ask("PATCH", f"{SWEEPS}/{sweep_id}", json={"trials": 9}), 404)
+    assert dataset in problem["detail"]
+    sweep = shown(both, f"{SWEEPS}/{sweep_id}")
+    assert (sweep["state"], sweep["most_trials"]) == ("finished", 6)
+
+
+def test_what_is_read_of_curves_for_an_answer_is_bounded(api: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    sweep_id = finished(api, seeds=2)
+    population = finished(api, halving={"type": "population", "interval": 3})
+    monkeypatch.setattr("api.sweep_findings.MOST_POINTS", 25)  # up to epoch 3, two curves of four configurations
+    rungs = shown(api, f"{SWEEPS}/{sweep_id}")["rungs"]
+    assert [(rung["epoch"], rung["configurations"]) for rung in rungs] == [(1, 4), (3, 4)]
+    assert shown(api, f"{SWEEPS}/{population}")["population"] is None
+    assert shown(api, f"{SWEEPS}/{population}/trials/0")["schedule"] is None
+
+
+def test_given_configurations_have_no_importances(api: Service) -> None:
+    sweep_id = finished(api, **given(*({"learning_rate": 0.01 * rate} for rate in range(1, 10))))
+    assert shown(api, f"{SWEEPS}/{sweep_id}")["importances"] is None
 
 
 def test_a_check_counts_brackets_and_epochs(api: Service) -> None:

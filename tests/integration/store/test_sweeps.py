@@ -18,6 +18,7 @@ from spec.views import Curve
 from store.db import connect, now, reading, writing
 from store.errors import IllegalSweepStateError, StoreUnavailableError, SweepNotFoundError
 from store.limits import NONE, Limits
+from store.parents import ParentStore
 from store.records import Success
 from store.sweeps import SweepRecord, SweepStore
 from store.tables import Job, Lease, Sweep
@@ -397,6 +398,34 @@ def test_cancelling_ends_all_its_jobs(house: House) -> None:
     assert house.sweeps.counts(sweep).trials[TrialState.cancelled] == 6
     assert not house.controller().round()
     assert house.sweeps.cancel(sweep.id, owner="ann", actor="ann").state is SweepState.cancelled
+
+
+def test_what_was_read_of_a_cancelled_sweep_before_its_jobs_ended_is_not_the_last_of_it(house: House) -> None:
+    sweep = house.sweeps.submit(asked(), owner="ann")
+    house.controller().round()
+    (running,) = house.jobs.claim(worker="w", device="cpu", limit=1, lease_s=60)
+    read = house.sweeps.cancel(sweep.id, owner="ann", actor="ann")
+    assert house.jobs.confirm_cancel(running.job_id, running.attempt)
+    while house.controller().round():
+        pass
+    ended, parents = house.sweeps.get(sweep.id, owner="ann"), ParentStore(house.sweeps._engine)
+    assert ended.state is SweepState.cancelled
+    assert ended.finished_at != read.finished_at
+    assert not parents.sent(read, None)
+    assert [one.id for one in parents.pending()] == [sweep.id]
+    assert parents.sent(ended, None)
+
+
+def test_curves_are_read_as_far_as_they_are_asked_for(house: House) -> None:
+    sweep = house.sweeps.submit(asked(trials=1, seeds=2), owner="ann")
+    house.controller().round()
+    for claim in house.jobs.claim(worker="w", device="cpu", limit=2, lease_s=60):
+        points: Curve = {"epoch": [1, 2, 3], "val_loss": [0.3, 0.2, 0.1]}
+        house.jobs.succeed(
+            Success(claim.job_id, claim.attempt, StopReason.max_epochs, 3, {"val_loss": 0.1}, points=points)
+        )
+    house.run(sweep)
+    assert house.sweeps.curves(sweep.id, "val_loss", 10, upto=2) == [(0.1, [[0.3, 0.2]] * 2)]
 
 
 def test_a_paused_sweep_goes_on_where_it_was(house: House) -> None:

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -37,6 +38,17 @@ def test_a_check_says_what_would_be_and_submits_nothing(epochal: Commands, file:
     assert "jobs            2 (1 for each configuration)" in shown
     assert json.loads(epochal("sweep", file, "--check", "--json").out)["jobs"] == 2
     assert json.loads(epochal("sweep", "list", "--json").out) == []
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [({}, "draws 16 at random, then learns"), ({"halving": "hyperband", "trials": 9}, "draws all at random: too few")],
+)
+def test_a_check_says_when_tpe_learns(epochal: Commands, tmp_path: Path, fields: dict[str, Any], said: str) -> None:
+    path = tmp_path / "tpe.yaml"
+    body = asked(**{"method": "tpe", "trials": 64, **fields})
+    path.write_text(yaml.safe_dump({name: value for name, value in body.items() if name != "generation"}))
+    assert f"tpe             {said}" in epochal("sweep", str(path), "--check").out
 
 
 def test_a_budget_is_said_in_place_of_a_number_of_configurations(epochal: Commands, tmp_path: Path) -> None:
