@@ -6,6 +6,7 @@ import io
 import re
 import threading
 import uuid
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -51,6 +52,25 @@ DROP_A_FOLDER = """box => {
     box.dispatchEvent(event);
 }"""
 """What a browser tells a page of a folder: a file that cannot be read."""
+
+DROP_A_SLOW_AND_A_QUICK_FILE = """async box => {
+    const bytes = new TextEncoder().encode('a,y').buffer;
+    const drop = (name, reads) => {
+        const file = new File([], name);
+        file.slice = () => ({arrayBuffer: () => reads});
+        const event = new Event('drop', {bubbles: true, cancelable: true});
+        event.dataTransfer = {files: [file]};
+        box.dispatchEvent(event);
+        return new Promise(resolve => setTimeout(resolve));
+    };
+    let read;
+    await drop('slow.csv', new Promise(resolve => (read = resolve)));
+    await drop('quick.csv', Promise.resolve(bytes));
+    read(bytes);
+    await new Promise(resolve => setTimeout(resolve));
+}"""
+
+UNKNOWN = "The API does not say who is signed in here. Open the link again."
 
 
 def train(api: Running, epochs: int) -> str:
@@ -177,6 +197,11 @@ def test_of_jobs_with_different_losses_none_is_the_best_by_its_loss(api: Running
         seen.goto(f"{address(api)}/#/jobs/{one}")
         expect(seen.get_by_text("away for a moment")).to_be_visible()
         expect(seen.get_by_role("heading", level=1)).to_have_text("one")
+        for kind, then in (("jobs", seen.get_by_role("row", name="one")), ("sweeps", seen.get_by_text("No sweep yet"))):
+            seen.route(f"**/api/v1/{kind}?*", _away, times=1)
+            seen.goto(f"{address(api)}/#/{kind}")
+            expect(seen.get_by_text("away for a moment")).to_be_visible()
+            expect(then).to_be_visible()
 
 
 def _away(route: Route) -> None:
@@ -197,6 +222,7 @@ def test_compared_lines_are_smoothed_and_hidden_and_jobs_above_the_limit_are_not
         line.press("Enter")
         expect(chart).to_have_accessible_name("validation loss by epoch: one line")
         seen.get_by_label("Smoothing", exact=True).press("End")
+        seen.wait_for_function("location.hash.includes('smooth=')")
         seen.reload()
         expect(chart).to_have_accessible_name("validation loss by epoch, smoothed: one line")
         expect(line).to_have_attribute("aria-pressed", "false")
@@ -239,6 +265,19 @@ def test_the_list_of_jobs_is_saved_as_csv_and_chosen_jobs_are_deleted_after_a_qu
         chosen.get_by_role("button", name="Delete").click()
         dialog.get_by_role("button", name="Keep them").click()
         expect(names).to_have_count(3)
+        held: list[Route] = []
+        seen.route("**/api/v1/jobs/*", lambda route: held.append(route))  # noqa: PLW0108 (it marks what it calls)
+        seen.get_by_label("Choose all that are loaded").check()
+        chosen.get_by_role("button", name="Delete").click()
+        with seen.expect_request("**/api/v1/jobs/*"):
+            dialog.get_by_role("button", name="Delete 2 jobs").click()
+        seen.goto(f"{address(api)}/#/lessons")
+        expect(seen.get_by_role("heading", name="Lessons", level=1)).to_be_visible()
+        held[0].fulfill(status=404, json={"detail": "It is gone."})
+        expect(seen.get_by_text("0 jobs deleted.")).to_be_visible()
+        assert len(held) == 1, "whoever left sees no more of it"
+        seen.unroute("**/api/v1/jobs/*")
+        seen.goto(f"{address(api)}/#/jobs?project=short-lived")
         seen.get_by_label("Choose all that are loaded").check()
         chosen.get_by_role("button", name="Delete").click()
         expect(dialog).to_contain_text("Delete 2 jobs?")
@@ -292,6 +331,12 @@ def test_a_webhook_is_made_tried_and_removed_on_the_page(api: Running, browser: 
 
 def test_a_link_of_somebody_else_asks_before_it_signs_in(api: Running, browser: Browser) -> None:
     other = api.tokens.create(owner="mallory")
+    with page_of(browser) as seen:
+        seen.route("**/api/v1/session", _away, times=1)
+        seen.goto(sign_in_link(address(api), other))  # whom it would replace is not known
+        expect(seen.get_by_role("alert")).to_have_text(UNKNOWN)
+        seen.goto(sign_in_link(address(api), other))
+        expect(seen.get_by_title("Signed in as mallory")).to_be_visible()
     with signed_in(browser, api) as seen:
         question = seen.get_by_role("dialog", name="Sign in as mallory?")
         seen.goto(sign_in_link(address(api), other))
@@ -381,6 +426,12 @@ def test_a_sweep_from_a_finished_job_is_made_with_controls_or_as_text(api: Runni
         text.fill("base: [")
         expect(seen.get_by_role("alert").filter(has_text="unexpected end")).to_be_visible()
         assert not text.evaluate("field => field.checkValidity()"), "the job before would be sent"
+        seen.get_by_text("More about the sweep").click()
+        text.fill('{"base": {"dataset": "wine"}, "space": {"dropout": {"uniform": [0, 0.5]}}, "trials": 32}')
+        generation = seen.get_by_label("Generation", exact=True)
+        expect(generation).to_have_value("4")
+        generation.fill("64")
+        expect(text).to_have_value(re.compile("generation: 64"))
         text.fill('{"base": {"dataset": "wine"}, "space": {"dropout": [0, 0.5]}, "method": "grid", "trials": 8}')
         expect(seen.get_by_label("Method")).to_have_value("grid")
         seen.get_by_role("button", name="Start the sweep").click()
@@ -423,6 +474,18 @@ def test_an_upload_is_sent_once_and_a_folder_is_a_sentence(api: Running, browser
         seen.goto(f"{address(api)}/#/datasets")
         seen.get_by_role("region", name="Upload a file").evaluate(DROP_A_FOLDER)
         expect(seen.get_by_text("photos cannot be read. Of a folder, choose a ZIP.")).to_be_visible()
+        card, images = seen.get_by_role("region", name="Upload a file"), io.BytesIO()
+        with zipfile.ZipFile(images, "w") as archive:
+            archive.writestr("cat/1.png", b"")
+        pictures = {"name": "pictures.zip", "mimeType": "application/zip", "buffer": images.getvalue()}
+        seen.get_by_label("Choose a file").set_input_files(pictures)  # type: ignore[arg-type]
+        expect(seen.get_by_label("Size in pixels")).to_be_visible()
+        card.evaluate(DROP_A_FOLDER)
+        expect(seen.get_by_text("photos cannot be read.")).to_have_count(2)
+        expect(seen.get_by_label("Size in pixels")).to_be_visible()
+        card.evaluate(DROP_A_SLOW_AND_A_QUICK_FILE)
+        expect(card.get_by_text("quick.csv")).to_be_visible()
+        seen.get_by_role("button", name="Another file").click()
         rows = "\n".join(f"{n},{n % 3}" for n in range(30))
         file = {"name": "once.csv", "mimeType": "text/csv", "buffer": f"x,y\n{rows}".encode()}
         seen.get_by_label("Choose a file").set_input_files(file)  # type: ignore[arg-type]

@@ -20,6 +20,8 @@ export class Runs {
   #found = new Map<string, Run>();
   #asked = new Set<string>();
   #again = new Set<string>();
+  /** Jobs whose question failed, and is asked again after a while. */
+  #later = new Set<string>();
   #gone = false;
 
   /** In a component: follow the jobs that `ids` names, and what is added to them. */
@@ -46,6 +48,7 @@ export class Runs {
   }
 
   async #load(id: string, ids: () => readonly string[]): Promise<void> {
+    if (this.#later.has(id)) return;
     if (this.#asked.has(id)) {
       this.#again.add(id); // it changed while it was asked for
       return;
@@ -64,7 +67,12 @@ export class Runs {
       } while (this.#again.has(id));
     } catch (error) {
       this.error = asApiError(error);
-      if (this.error.againMs !== null) setTimeout(() => !this.#gone && ids().includes(id) && void this.#load(id, ids), this.error.againMs);
+      if (this.error.againMs === null) return;
+      this.#later.add(id);
+      setTimeout(() => {
+        this.#later.delete(id);
+        if (!this.#gone && ids().includes(id)) void this.#load(id, ids);
+      }, this.error.againMs);
     } finally {
       this.#asked.delete(id);
     }

@@ -1,6 +1,7 @@
 /** Who is signed in. The browser holds a cookie that no script can read; a token is sent once, to get it. */
 
 import { ApiError, onSignedOut, PREFIX, request } from "./api";
+import { toasts } from "./toasts.svelte";
 
 export interface Person {
   readonly owner: string;
@@ -23,18 +24,20 @@ export function classroomOf(hash: string): { token: string; to: string } | null 
 /** The address keeps the view, so that it comes back. */
 const ENDED = "You were signed out: the session has ended, or its token was revoked. Sign in to go on where you were.";
 const OVER = "The class is over, or its link was withdrawn. Ask your teacher for a new link.";
+const UNKNOWN = "The API does not say who is signed in here. Open the link again.";
 
 /** So long a page may take to begin anew. */
 const RELOAD_MS = 3000;
 
-/** Who the cookie, or this token, stands for; null: nobody, or it cannot be known. */
-async function whoIs(token?: string): Promise<Person | null> {
+/** Who the cookie, or this token, stands for; null: nobody; undefined: it cannot be known. */
+async function whoIs(token?: string): Promise<Person | null | undefined> {
   const how: RequestInit = token === undefined ? {} : { credentials: "omit", headers: { Authorization: `Bearer ${token.trim()}` } };
   try {
     const answer = await fetch(`${PREFIX}/session`, how);
-    return answer.ok ? ((await answer.json()) as Person) : null;
+    if (answer.ok) return (await answer.json()) as Person;
+    return answer.status === 401 ? null : undefined;
   } catch {
-    return null;
+    return undefined;
   }
 }
 
@@ -101,9 +104,12 @@ class Account {
   /** Sign in by a link. Anybody may have sent it: who is here as somebody else is asked first. */
   async #arrive(token: string): Promise<void> {
     const [here, meant] = await Promise.all([whoIs(), whoIs(token)]);
-    if (here === null || meant === null || here.owner === meant.owner) return this.signIn(token);
-    this.#become(here);
-    this.offered = { owner: meant.owner, token };
+    if (here === null || (here && (meant === null || here.owner === meant?.owner))) return this.signIn(token);
+    if (here) this.#become(here);
+    else this.person ??= null;
+    if (here && meant) this.offered = { owner: meant.owner, token };
+    else if (this.person === null) this.error = UNKNOWN;
+    else toasts.fail(new Error(UNKNOWN));
   }
 
   /** Answer what a link offers. */

@@ -42,9 +42,9 @@ export class ApiError extends Error {
     return this.fields.find((field) => field.path === path)?.message;
   }
 
-  /** ms after which it may answer; null where it refused, and would again. */
+  /** ms after which it may answer; null where it refused, and would again, or does not know (501) what a newer release wrote. */
   get againMs(): number | null {
-    const isPassing = this.status === 0 || this.status === 429 || this.status >= 500;
+    const isPassing = this.status === 0 || this.status === 429 || (this.status >= 500 && this.status !== 501);
     return isPassing ? 1000 * (this.retryAfterS ?? 5) : null;
   }
 }

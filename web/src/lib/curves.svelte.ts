@@ -16,8 +16,8 @@ export class Curves {
   waiting = $state(0);
   readonly #wanted = new Set<string>();
   #running = 0;
-  /** Questions that failed, and are asked again after a while. */
-  #failed = 0;
+  /** Jobs whose question failed, and is asked again after a while. */
+  readonly #failed = new Set<string>();
   #gone = false;
 
   constructor() {
@@ -35,13 +35,12 @@ export class Curves {
   /** Ask for those that are not known. */
   want(ids: readonly string[]): void {
     const known = untrack(() => this.all);
-    for (const id of ids) if (!known.has(id)) this.#wanted.add(id);
-    this.#go();
+    this.again(ids.filter((id) => !known.has(id)));
   }
 
-  /** Ask again, because the job has more epochs. */
+  /** Ask again, because the job has more epochs; one that failed waits for its time. */
   again(ids: Iterable<string>): void {
-    for (const id of ids) this.#wanted.add(id);
+    for (const id of ids) if (!this.#failed.has(id)) this.#wanted.add(id);
     this.#go();
   }
 
@@ -52,7 +51,7 @@ export class Curves {
       this.#running += 1;
       void this.#ask(id);
     }
-    this.waiting = this.#running + this.#wanted.size + this.#failed;
+    this.waiting = this.#running + this.#wanted.size + this.#failed.size;
   }
 
   async #ask(id: string): Promise<void> {
@@ -69,9 +68,10 @@ export class Curves {
   }
 
   #later(id: string, ms: number): void {
-    this.#failed += 1;
+    if (this.#failed.has(id)) return;
+    this.#failed.add(id);
     setTimeout(() => {
-      this.#failed -= 1;
+      this.#failed.delete(id);
       if (!this.#gone) this.again([id]);
     }, ms);
   }

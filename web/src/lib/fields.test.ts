@@ -38,6 +38,11 @@ test("a row that is written as one text keeps its cells as they are", () => {
   expect(cells(" 01067  3,5 low ")).toEqual(["01067", "3,5", "low"]);
   expect(cells("1, 2, 3")).toEqual(["1", "2", "3"]);
   expect(cells("1,2,3")).toEqual(["1", "2", "3"]);
+  expect(cells("1, 2, 3,")).toEqual(["1", "2", "3"]);
+  expect(cells("0,0,5\n13,9,1")).toEqual(["0", "0", "5", "13", "9", "1"]);
+  expect(cells("0,0,5,\n13,9")).toEqual(["0", "0", "5", "13", "9"]);
+  expect(cells("5.1,3.5, 1.4")).toEqual(["5.1", "3.5", "1.4"]);
+  expect(cells("5,1 3,5")).toEqual(["5,1", "3,5"]);
   expect(cells("Neu Ulm; 3,5;;\nlow")).toEqual(["Neu Ulm", "3,5", "", "low"]);
   expect(cells(" ")).toEqual([]);
 });

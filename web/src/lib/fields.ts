@@ -65,12 +65,16 @@ export function parsed(text: string, kind: Kind): unknown {
   return (isDecimal ? decimal(text) : null) ?? parseLoose(text);
 }
 
-/** The values of a row in one text: with semicolons, tabs or lines between, else with spaces, else with commas. They stay texts. */
+/** The values of a row in one text: with semicolons or tabs between, else with spaces where commas are decimal ones, else with commas. They stay texts. */
 export function cells(text: string): string[] {
   const trimmed = text.trim();
   if (trimmed === "") return [];
   if (/[;\t]/.test(trimmed)) return trimmed.split(/[ \r\n]*[;\t\n][ \r\n]*/);
-  return trimmed.split(/\s/.test(trimmed) ? /,?\s+/ : ",");
+  if (!/\s/.test(trimmed)) return trimmed.split(",");
+  const whole = trimmed.replace(/,$/, "");
+  const parts = whole.split(/,?\s+/);
+  const areDecimal = parts.every((part) => !part.includes(",") || decimal(part) !== null);
+  return areDecimal ? parts : whole.split(/\s*,\s*|\s+/);
 }
 
 /** The text of a value, as `parseLoose` reads it. */

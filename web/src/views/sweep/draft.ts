@@ -1,7 +1,7 @@
 /** What varies in a sweep, as its form has it: which fields can, with which control, and as the API takes it. Every function is pure. */
 
 import { kindOf, looseText, parseLoose } from "../../lib/fields";
-import { isRecord, resolve, type Schema, type Schemas } from "../../lib/json";
+import { defaults, isRecord, resolve, type Schema, type Schemas } from "../../lib/json";
 import { fieldLabel } from "../../lib/spec";
 
 export type Way = "choice" | "uniform" | "log_uniform" | "integers";
@@ -183,6 +183,12 @@ function rounded(value: number): number {
 /** What the API says of a field and of all that is in it. */
 export function errorsAt(errors: readonly { path: string; message: string }[], field: string): string[] {
   return errors.filter((error) => error.path === field || error.path.startsWith(`${field}.`)).map(({ message }) => message);
+}
+
+/** The values of fields that a sweep does not give; null: TPE without one has a generation of its own. */
+export function notGiven(all: Schemas, method: unknown): Body {
+  const usual = defaults("SweepSpec-Input", all);
+  return (method ?? usual["method"]) === "tpe" ? { ...usual, generation: null } : usual;
 }
 
 /** Methods that train all configurations they have, unless the sweep says how many. */

@@ -1,8 +1,9 @@
 import { expect, test } from "vitest";
 import { axisOf } from "../../lib/axes";
 import { keptBy, read, written } from "./brushes";
+import { without } from "../../lib/lean";
 import { fieldLabel } from "../../lib/spec";
-import { changed, errorsAt, inWay, listing, mostTrials, textOf, usual, valuesOf, variable } from "./draft";
+import { changed, errorsAt, inWay, listing, mostTrials, notGiven, textOf, usual, valuesOf, variable } from "./draft";
 import { secondsLeft } from "./left";
 import { improvements, ordered } from "./order";
 import { fate, lanes } from "./survivors";
@@ -98,6 +99,12 @@ test("which methods train all they have, and how many that is at most, is what t
   const all = { "SweepSpec-Input": { properties: { method: { enum: ["grid", "tpe"], "x-lists": ["grid"] }, trials } } };
   expect([listing(all), mostTrials(all)]).toEqual([["grid"], 5000]);
   expect([listing({}), mostTrials({})]).toEqual([[], undefined]);
+});
+
+test("of TPE, no generation is the usual one: what is not given follows from the configurations", () => {
+  const all = { "SweepSpec-Input": { properties: { method: { type: "string", default: "tpe" }, generation: { type: "integer", default: 64 } } } };
+  expect(["random", "tpe", undefined].map((method) => notGiven(all, method)["generation"])).toEqual([64, null, null]);
+  expect(without({ generation: 64, method: "tpe" }, notGiven(all, "tpe"))).toEqual({ generation: 64 });
 });
 
 test("configurations are sorted by any column, those without a value last in both directions, and equal ones stay in order", () => {
