@@ -252,18 +252,19 @@ class Client:
         self, base: Spec | SweepSpec, space: Mapping[str, Any] | None, target: Any, options: Mapping[str, Any]
     ) -> Body:
         """The fields of a sweep, from its parts or as a whole."""
-        if isinstance(base, SweepSpec):
-            return {**sweep_body(base), **plain(options)}
         others: dict[str, Any] = plain(options)
-        if space is not None or "configurations" in others:
+        if isinstance(given := others.get("configurations"), list):
+            others["configurations"] = [space_paths(one) if isinstance(one, Mapping) else one for one in given]
+        if isinstance(base, SweepSpec):
+            return {**sweep_body(base), **others}
+        whole = _read(base)[0] if isinstance(base, str | Path) else base
+        is_whole = isinstance(whole, Mapping) and "base" in whole
+        if space is not None or ("configurations" in others and not is_whole):
             if isinstance(base, Mapping):
                 (body,) = self._bodies([{}], target, base)
             else:
                 (body,) = self._bodies([base], target, {})
-            if isinstance(given := others.get("configurations"), list):
-                others["configurations"] = [space_paths(one) if isinstance(one, Mapping) else one for one in given]
             return {"base": body, "space": space_paths(plain(space or {})), **others}
-        whole = _read(base)[0] if isinstance(base, str | Path) else base
         if isinstance(whole, JobSpec) or not {"space", "configurations"} & whole.keys():
             raise WrongUseError(
                 "A sweep needs a space: the fields that vary, such as {'learning_rate': [0.1, 0.01]}; "

@@ -74,12 +74,13 @@ class Predictions:
         return iter(self.values.tolist())
 
     def __getitem__(self, place: int) -> Any:
-        return self.values[place].tolist()
+        found = self.values[place]
+        return found.tolist() if hasattr(found, "tolist") else found  # Python's integers of any size
 
     def __array__(self, dtype: "npt.DTypeLike | None" = None, copy: bool | None = None) -> "npt.NDArray[Any]":
         import numpy as np
 
-        return np.array(self.values, dtype, copy=copy)
+        return np.array(self.values, dtype, copy=copy is not False)
 
     def __repr__(self) -> str:
         shown = ", ".join(map(_said, self.values[:SHOWN].tolist()))
@@ -139,7 +140,8 @@ def _of_part(ask: Callable[[Sequence[Any]], views.Predictions], at: int, rows: S
     try:
         predicted = ask(rows)
     except BadSpecError as error:
-        raise BadSpecError(error.args[0], errors=shifted(error.errors, at), status=error.status) from error
+        detail = "The rows do not fit the model." if error.errors else error.args[0]  # it names a row of the part
+        raise BadSpecError(detail, errors=shifted(error.errors, at), status=error.status) from error
     where = f"Rows {at + 1} to {at + len(rows)}: " if at else ""
     return predicted.model_copy(update={"warnings": [f"{where}{warning}" for warning in predicted.warnings]})
 

@@ -23,5 +23,5 @@ def served(devices: str, options: Sequence[str]) -> frozenset[str]:
 
 def slots_of(devices: str) -> int:
     """The slots of a pilot with EPOCHAL_DEVICES; of `auto`, `cpu` and `cuda` the node decides, so each counts as 1."""
-    counted = [re.fullmatch(r"cpu:(\d+)", part.strip()) for part in devices.split(",")]
+    counted = [re.fullmatch(r"cpu:([1-9]\d{0,3})", part.strip()) for part in devices.split(",")]
     return sum(1 if found is None else int(found[1]) for found in counted)

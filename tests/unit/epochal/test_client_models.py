@@ -183,7 +183,8 @@ def test_messages_name_a_row_among_all() -> None:
         rows = json.loads(request.content)["rows"]
         if rows[0] == [9]:
             errors = [{"path": "rows.3.age", "message": "is missing"}, {"path": "rows", "message": "x"}]
-            body = {"type": "", "title": "", "status": 422, "detail": "d", "errors": errors, "request_id": "r"}
+            detail = "rows.3.age is missing (1 more)."
+            body = {"type": "", "title": "", "status": 422, "detail": detail, "errors": errors, "request_id": "r"}
             return httpx.Response(422, json=body)
         return httpx.Response(200, json={"predictions": [1.0] * len(rows), "warnings": ["Column 'a' is far off."]})
 
@@ -197,6 +198,8 @@ def test_messages_name_a_row_among_all() -> None:
     with pytest.raises(BadSpecError) as refused:
         Job(client, ID).predict([[1]] * 10_000 + [[9]] * 5)
     assert [error.path for error in refused.value.errors] == ["rows.10003.age", "rows"]
+    assert "rows.10003.age: is missing" in str(refused.value)
+    assert "rows.3." not in str(refused.value)
     with pytest.raises(WrongUseError, match="no rows"):
         Job(client, ID).predict([])
 
@@ -214,6 +217,7 @@ def test_messages_name_a_row_among_all() -> None:
         (["00", "01", "10"], ["10", "00"]),
         (["nan", "1.0", "10.0"], ["10.0", "nan"]),
         (["no", "1", "10"], ["10", "no"]),
+        (["1", str(2**70)], [2**70, 1]),
     ],
 )
 def test_classes_that_are_numbers_or_truths_are_predicted_as_these(classes: list[str], values: list[object]) -> None:
@@ -243,8 +247,8 @@ def test_predictions_are_arrays_and_a_frame() -> None:
     assert numbers.probabilities is None
     assert numbers[11] == [1.0, 2.0]
     assert numbers.values is numbers.values
-    copied = np.array(numbers)
-    copied[0] = 9.0
+    for copied in (np.array(numbers), np.asarray(numbers)):
+        copied[0] = 9.0
     assert numbers[0] == [1.0, 2.0]
     assert "and 2 more" in repr(numbers)
     assert "2 more rows" in numbers._repr_html_()

@@ -2,6 +2,7 @@
 
 import io
 import json
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -93,6 +94,19 @@ def test_given_configurations_are_a_sweep_as_a_whole_or_beside_a_base() -> None:
     client.sweep({"dataset": "iris"}, method="given", configurations=[{"hidden": [4]}, {"lr": np.float64(0.5)}])
     assert server.bodies[-1]["configurations"] == [{"architecture.hidden": [4]}, {"learning_rate": 0.5}]
     assert server.bodies[-1]["base"]["dataset"] == {"name": "iris"}
+
+
+def test_given_configurations_are_replaced_in_a_whole_sweep(tmp_path: Path) -> None:
+    server = Server(given())
+    client = client_of(server)
+    whole = {"base": {"dataset": "iris"}, "method": "given", "configurations": [{}], "seeds": 2}
+    file = tmp_path / "sweep.json"
+    file.write_text(json.dumps(whole), encoding="utf-8")
+    for form in (whole, file, SweepSpec.model_validate(whole)):
+        client.sweep(form, configurations=[{"lr": 0.5}])
+        assert server.bodies[-1]["configurations"] == [{"learning_rate": 0.5}]
+        assert (server.bodies[-1]["method"], server.bodies[-1]["seeds"]) == ("given", 2)
+        assert server.bodies[-1]["base"]["dataset"] == {"name": "iris"}
 
 
 def test_given_configurations_are_drawn_and_tabled_with_what_they_vary() -> None:

@@ -115,7 +115,15 @@ def test_pilots_come_for_jobs_that_they_can_train_only(devices: str, options: li
 
 @pytest.mark.parametrize(
     ("devices", "slots"),
-    [("cpu:4", 4), ("auto", 1), ("cuda", 1), ("cuda:0, cuda:1", 2), ("cuda:0+cuda:1,cpu:3", 4), ("cpu+cpu", 1)],
+    [
+        ("cpu:4", 4),
+        ("auto", 1),
+        ("cuda", 1),
+        ("cuda:0, cuda:1", 2),
+        ("cuda:0+cuda:1,cpu:3", 4),
+        ("cpu+cpu", 1),
+        ("cpu:0", 1),
+    ],
 )
 def test_the_slots_of_a_pilot_are_those_that_its_devices_name(devices: str, slots: int) -> None:
     assert slots_of(devices) == slots
