@@ -52,7 +52,8 @@ def _kind(schema: Schema) -> str:
         case {"enum": values}:
             return _listed(values)
         case {"type": "array", "prefixItems": [first, *more]}:
-            return f"list of {1 + len(more)} {_kind(first)}s"
+            one, bracket, bounds = _kind(first).partition(" (")
+            return f"list of {1 + len(more)} {one}s{bracket}{bounds}"
         case {"type": "array"}:
             return f"list of {_kind(schema['items'])}" + _bounds(schema, "minItems", "maxItems", " values")
         case {"patternProperties": kinds}:

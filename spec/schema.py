@@ -1,6 +1,7 @@
 """The columns of a table, and their widths as features."""
 
 from enum import Enum, StrEnum
+from functools import lru_cache
 from typing import Annotated
 
 from pydantic import Field
@@ -88,9 +89,7 @@ class Column(Frozen):
     @property
     def gap_numbers(self) -> frozenset[float]:
         """Numbers, or days of dates, that mean a missing value however they are written."""
-        meanings = {ColumnKind.number: self.format.number, ColumnKind.date: self.format.days_given}
-        meaning = meanings.get(self.type, lambda _: None)
-        return frozenset(found for word in self.format.gaps or () if (found := meaning(word)) is not None)
+        return _gap_numbers(self.type, self.format)
 
     @property
     def width(self) -> int:
@@ -100,6 +99,13 @@ class Column(Frozen):
         if self.type is ColumnKind.category:
             return len(self.categories) + 1 + self.gaps
         return self.size + self.gaps
+
+
+@lru_cache(maxsize=1024)
+def _gap_numbers(kind: ColumnKind, form: CellFormat) -> frozenset[float]:
+    meanings = {ColumnKind.number: form.number, ColumnKind.date: form.days_given}
+    meaning = meanings.get(kind, lambda _: None)
+    return frozenset(found for word in form.gaps or () if (found := meaning(word)) is not None)
 
 
 class Target(Frozen):

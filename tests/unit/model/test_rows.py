@@ -82,6 +82,25 @@ def test_a_text_for_a_missing_value_is_one_as_a_number_too(kind: ColumnKind) -> 
         assert np.isnan(found[:, 0]).tolist() == [are_gaps] * len(cells)
 
 
+def test_texts_for_missing_values_are_read_once_for_all_cells(monkeypatch: pytest.MonkeyPatch) -> None:
+    parse, parsed = CellFormat.number, list[str]()
+
+    def number(form: CellFormat, text: str) -> float | None:
+        parsed.append(text)
+        return parse(form, text)
+
+    monkeypatch.setattr(CellFormat, "number", number)
+    columns = tuple(
+        Column(name=name, type=ColumnKind.number, gaps=True, format=CellFormat(gaps=("-12345", "once")))
+        for name in ("a", "b")
+    )
+    prepared = Preprocessing.fit(
+        Schema(columns=columns, target=SCHEMA.target), np.zeros((2, 2)), np.zeros((2, 1)), standardize=True
+    )
+    numbers_of([[1, -12345]] * 100, prepared)
+    assert parsed == ["-12345", "once"]
+
+
 def test_missing_columns_and_rows_that_are_none_are_named() -> None:
     with pytest.raises(RowsError) as refused:
         numbers_of([{"age": 1, "city": "Oslo"}, [1, 2, 3], "row"], PREPARED)
