@@ -14,7 +14,17 @@ from spec.halving import Bracket, bracket, most_together
 from spec.job import JobSpec
 from spec.row_counts import rows_fault
 from spec.states import JobStatus
-from spec.sweep import LISTED, MOST_TRIALS, SET_BY_SWEEP, Budget, Configuration, SweepSpec, body_with, value_at
+from spec.sweep import (
+    LISTED,
+    MOST_TRIALS,
+    SET_BY_SWEEP,
+    Budget,
+    Configuration,
+    NoHalving,
+    SweepSpec,
+    body_with,
+    value_at,
+)
 from spec.sweep_views import BracketView, SweepCheck, SweepProgress, SweepSummary, SweepView, TrialDetail, TrialView
 from spec.validation_errors import sentences
 from store.access import Asker
@@ -216,12 +226,15 @@ def _sampled(spec: SweepSpec, count: int) -> "Generation":
     """Some configurations of a sweep. Raises `BadFieldsError` when there is none that a job could have.
 
     A small space is looked at as a grid, whatever the method. In a large one, random places stand for the first
-    proposals of methods that learn: nothing is known before them.
+    proposals of methods that learn: nothing is known before them. As many are tried as a sample needs, and not as many
+    as a bracket would.
     """
     from sweeps.proposals import propose
 
-    method = spec.method if spec.method in LISTED else "grid" if _is_listed_whole(spec) else "random"
-    sample = propose(spec.model_copy(update={"method": method}), (), generation=0, count=count)
+    if spec.method not in LISTED:
+        method = "grid" if _is_listed_whole(spec) else "random"
+        spec = spec.model_copy(update={"method": method, "generation": count, "halving": NoHalving()})
+    sample = propose(spec, (), generation=0, count=count)
     if not sample.proposals:
         raise BadFieldsError(_reasons(spec, sample.refusals))
     return sample

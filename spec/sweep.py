@@ -51,6 +51,9 @@ DEFAULT_TRIALS = 64
 MOST_JOBS = 200_000
 """Maximum number of jobs: configurations times seeds or folds."""
 
+MOST_EPOCHS = 10**12
+"""Most epochs of a new sweep's budget."""
+
 MOST_NUMBERS = 5_000_000
 """Maximum number of features times rows in the specs of all jobs together: some 130 MB of the record."""
 
@@ -370,7 +373,7 @@ else:
 class Budget(Frozen):
     """A limit of a sweep besides its configurations; the sweep asks for no more once it is spent."""
 
-    epochs: Annotated[Count, Field(ge=1, le=10**12, description="Epochs of all jobs together.")] | None = None
+    epochs: Annotated[Count, Field(ge=1, description="Epochs of all jobs together.")] | None = None
     seconds: Annotated[Real, Field(gt=0.0, description="Seconds since the sweep began; not repeatable.")] | None = None
 
     @model_validator(mode="after")
@@ -517,6 +520,7 @@ class SweepSpec(Frozen):
         if (jobs := self.most_trials * self.replicates) > MOST_JOBS:
             raise fault("trials", f"times seeds or folds must be at most {MOST_JOBS:,} jobs; it is {jobs:,}")
         if info.context is not STORED:
+            self._check_budget()
             self._check_seeds()
             self._check_rows()
             self._check_first_rung()
@@ -563,6 +567,10 @@ class SweepSpec(Frozen):
             except ValidationError as error:
                 first = sentences(error, body_with(self.base, configuration))[0]
                 raise fault(f"configurations.{at}.{first.path}", first.message) from error
+
+    def _check_budget(self) -> None:
+        if isinstance(self.trials, Budget) and (self.trials.epochs or 0) > MOST_EPOCHS:
+            raise fault("trials.epochs", f"must be at most {MOST_EPOCHS:,}")
 
     def _check_seeds(self) -> None:
         """Check that each seed is one of a job."""

@@ -87,8 +87,8 @@ def ensure_user(connection: Connection, name: str, role: Role) -> None:
 
 
 def quotas_of(row: Any) -> Quotas:
-    """The quotas in a row of a user or a project."""
-    return Quotas(
+    """The quotas in a row of a user or a project, which were checked when they were set, maybe by other limits."""
+    return Quotas.model_construct(
         running=row.running_quota, queued=row.queued_quota, gpu_hours=row.gpu_hours_quota, bytes=row.bytes_quota
     )
 

@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, Connection, Engine, Select, and_, case, de
 from sqlalchemy.dialects import postgresql, sqlite
 from uuid_utils import uuid7
 
+from spec.states import SweepState
 from spec.webhooks import Message
 
 from .db import OVERLAP, lock, now, reading, writing
@@ -198,7 +199,10 @@ class Outbox:
         """The messages about what has ended since this webhook was looked at; a sweep's jobs are told as the sweep."""
         jobs = _ended(Job, hook).where(Job.sweep_id.is_(None))
         rows = [("job.ended", row, self._job(row)) for row in connection.execute(jobs)]
-        rows += [("sweep.ended", row, self._sweep(row)) for row in connection.execute(_ended(Sweep, hook))]
+        # One that was cancelled or failed ends when its controller leaves it, which says when that was.
+        left = or_(Sweep.state == SweepState.finished.value, Sweep.controller.is_(None))
+        sweeps = _ended(Sweep, hook).where(left)
+        rows += [("sweep.ended", row, self._sweep(row)) for row in connection.execute(sweeps)]
         return [
             {
                 "id": str(uuid7()),

@@ -14,10 +14,10 @@ SPLITTING = ("dataset", "validation_fraction", "test_fraction", "split")
 def counted_rows(spec: SweepSpec) -> int | None:
     """The rows of which a sweep's objective counts some; None of losses, of numbers, or where the rows vary.
 
-    Of folds, those of all together.
+    Of folds, those of all together. A ROC AUC counts pairs of rows: None.
     """
     names = [*spec.space, *(name for one in spec.configurations for name in one)]
-    if any(name.split(".")[0] in SPLITTING for name in names):
+    if spec.monitored.endswith("_roc_auc") or any(name.split(".")[0] in SPLITTING for name in names):
         return None
     if spec.folds is None:
         return rows_of(spec.base, spec.monitored)

@@ -93,7 +93,9 @@ class Member(TrainingState):
     @property
     def kept(self) -> tuple[int, Mapping[str, float]]:
         """The epoch whose weights its model has, and the metrics of that epoch."""
-        return (self.best_epoch, self.best_metrics) if self.spec.restore_best else (self.epoch, self.last_metrics)
+        if self.spec.restore_best:
+            return self.best_epoch, self.best_metrics
+        return self.epoch, self.last_metrics or self.best_metrics  # checkpoints of earlier releases have no last ones
 
     @property
     def rate(self) -> float:

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from api.sweep_stream import SharedProgress, SweepStream
+from spec.sweep import SweepSpec
 
 from .conftest import JOBS, Service, is_problem
 from .sweeping import BASE, SPACE, SWEEPS, asked, controller, finished, proposed, submitted
@@ -181,6 +182,20 @@ def test_a_grid_that_has_all_its_combinations_is_not_extended(api: Service) -> N
     sweep_id = finished(api, method="grid", space={"learning_rate": [0.1, 0.01]})
     (error,) = is_problem(api.ask("PATCH", f"{SWEEPS}/{sweep_id}", json={"trials": 9}), 422)["errors"]
     assert error == {"path": "trials", "message": "cannot be more: the sweep has all 2 combinations of its space"}
+
+
+def test_a_check_looks_at_few_combinations_where_none_is_a_job(api: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    looked, first_job = list[None](), SweepSpec.first_job
+
+    def counted(sweep: SweepSpec, configuration: dict[str, Any]) -> Any:
+        looked.append(None)
+        return first_job(sweep, configuration)
+
+    monkeypatch.setattr(SweepSpec, "first_job", counted)
+    base, space = {**BASE, "epochs": 100_000}, {"optimizer.momentum": {"uniform": [0.0, 0.9]}}
+    body = asked(method="random", base=base, space=space, halving="hyperband")
+    is_problem(api.ask("POST", f"{SWEEPS}/check", json=body), 422)
+    assert 0 < len(looked) < 1_000
 
 
 def test_a_check_says_how_many_configurations_are_drawn_at_random(api: Service) -> None:

@@ -17,6 +17,7 @@ from spec.access import Quotas, Role
 from store import db
 from store.posting import Answer, BadAddressError, Poster
 from store.tables import Delivery, Webhook
+from store.trials import TrialStore
 from store.users import UserStore
 from store.webhooks import RETRIES_S, Outbox, WebhookRecord, WebhookStore
 from sweeps.deliveries import Deliveries
@@ -104,6 +105,21 @@ def test_the_end_of_a_job_and_of_a_sweep_arrives_once_and_signed(both: Service, 
     assert job["data"]["url"] == f"https://e.example/#/jobs/{job_id}"
     assert (sweep["data"]["id"], sweep["data"]["status"]) == (sweep_id, "cancelled")
     assert (listed(both)["waiting"], listed(both)["last_error"]) == (0, None)
+
+
+@pytest.mark.both_databases
+def test_a_sweep_that_is_cancelled_while_it_trains_is_told_once_when_it_has_ended(
+    both: Service, receiver: Receiver
+) -> None:
+    receiver.of(both)
+    deliveries, trials = Deliveries(Outbox(both.engine), POSTER), TrialStore(both.engine)
+    space = {"base": XOR, "space": {"epochs": [3, 4]}, "method": "grid"}
+    sweep_id = both.ask("POST", "/api/v1/sweeps", json=space).get_json()["id"]
+    (sweep,) = trials.lease("controller", 10.0)
+    both.ask("POST", f"/api/v1/sweeps/{sweep_id}/cancel")
+    assert deliveries.round() == 0
+    assert trials.release(sweep)
+    assert [deliveries.round() for _ in range(3)] == [1, 0, 0]
 
 
 @pytest.mark.both_databases

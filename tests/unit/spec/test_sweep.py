@@ -17,6 +17,7 @@ from spec.sweep import (
     LISTED,
     MOST_TRIALS,
     RULES_VERSION,
+    Budget,
     Integers,
     LogUniform,
     Parameter,
@@ -184,7 +185,7 @@ MOMENTUM: dict[str, Any] = {"optimizer.momentum": {"uniform": [0.0, 0.9], "when"
         ({"epochs": {"integers": [1, 1_001]}}, {"method": "grid"}, "space.epochs", "more than 1,000 values"),
         (None, {"seeds": 2, "folds": 5}, "folds", "cannot be combined"),
         ({"seed": {"integers": [0, 10**400]}}, {}, "integers.1", "less than or equal to 9223372036854775807"),
-        (None, {"trials": {"epochs": 10**400}}, "epochs", "less than or equal to 1000000000000"),
+        (None, {"trials": {"epochs": 10**400}}, "trials.epochs", "must be at most 1,000,000,000,000"),
         (None, {"objective": "val_r2"}, "objective", "needs numbers"),
         ({"epochs": [1, 2]}, {"halving": "hyperband"}, "space.epochs", "cannot vary"),
         (None, {"halving": {"type": "hyperband", "min_epochs": 100}}, "halving.min_epochs", "less than the epochs"),
@@ -413,3 +414,8 @@ def test_given_configurations_on_record_are_not_tried_again() -> None:
 
 def test_a_sweep_without_a_space_says_what_is_missing() -> None:
     assert broken({}) == ("space", "must name the fields that vary: {learning_rate: [0.1, 0.01]}")
+
+
+def test_a_budget_on_record_is_read_though_a_new_one_may_not_be_so_large() -> None:
+    body = {"base": BASE, "space": {"learning_rate": [0.1, 0.2]}, "method": "random", "trials": {"epochs": 10**15}}
+    assert SweepSpec.stored(body | {"version": 4}).trials == Budget(epochs=10**15)

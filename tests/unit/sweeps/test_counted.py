@@ -22,6 +22,7 @@ def given(*configurations: dict[str, Any]) -> dict[str, Any]:
         (IRIS | {"objective": "train_accuracy"}, 120),
         (ACCURACY | {"folds": 3}, 150),
         (IRIS | {"objective": "val_loss"}, None),
+        (IRIS | {"base": {"dataset": "breast_cancer"}, "objective": "val_roc_auc"}, None),
         (IRIS | {"base": {"dataset": "diabetes"}, "objective": "val_r2"}, None),
         (ACCURACY | {"space": {"validation_fraction": [0.1, 0.5]}}, None),
         (given({"dropout": 0.5}), 30),
