@@ -26,6 +26,9 @@ const ENDED = "You were signed out: the session has ended, or its token was revo
 const OVER = "The class is over, or its link was withdrawn. Ask your teacher for a new link.";
 const UNKNOWN = "The API does not say who is signed in here. Open the link again.";
 
+/** Set while somebody is signed in, as far as this browser knows: the cookie itself is hidden from scripts. */
+const KEY = "epochal.signed-in";
+
 /** So long a page may take to begin anew. */
 const RELOAD_MS = 3000;
 
@@ -58,7 +61,7 @@ class Account {
     this.#tabs.onmessage = () => void this.begin();
     onSignedOut(() => {
       if (this.person) this.error = this.isGuest ? OVER : ENDED;
-      this.person = null;
+      this.#leave();
     });
     window.addEventListener("hashchange", () => {
       if (tokenOf(location.hash) !== null || classroomOf(location.hash) !== null) void this.begin();
@@ -97,14 +100,22 @@ class Account {
       return;
     }
     this.#owner = person.owner;
+    localStorage.setItem(KEY, "1");
     this.isGuest = person.owner.startsWith("guest-");
     this.person = person;
   }
 
+  #leave(): void {
+    localStorage.removeItem(KEY);
+    this.person = null;
+  }
+
   /** Sign in by a link. Anybody may have sent it: who is here as somebody else is asked first. */
   async #arrive(token: string): Promise<void> {
-    const [here, meant] = await Promise.all([whoIs(), whoIs(token)]);
-    if (here === null || (here && (meant === null || here.owner === meant?.owner))) return this.signIn(token);
+    const here = localStorage.getItem(KEY) === null ? null : await whoIs();
+    if (here === null) return this.signIn(token);
+    const meant = await whoIs(token);
+    if (here && (meant === null || here.owner === meant?.owner)) return this.signIn(token);
     if (here) this.#become(here);
     else this.person ??= null;
     if (here && meant) this.offered = { owner: meant.owner, token };
@@ -148,7 +159,7 @@ class Account {
   async signOut(): Promise<void> {
     await request(`${PREFIX}/session`, { method: "DELETE" });
     this.isGuest = false;
-    this.person = null;
+    this.#leave();
     this.#tabs.postMessage("");
   }
 }
