@@ -85,6 +85,7 @@ def test_who_signs_in_next_at_the_computer_has_lessons_of_their_own(stack: Embed
         seen.goto(f"{stack.endpoints.api}/#/lessons")
         expect(seen.get_by_role("link", name="predicted")).to_have_count(1)
         seen.goto(sign_in_link(stack.endpoints.api, token))
+        seen.get_by_role("button", name="Sign in as pupil").click()
         expect(seen.get_by_text("pupil", exact=True)).to_be_visible()
         expect(seen.get_by_role("heading", name="Jobs")).to_be_visible()
         seen.goto(f"{stack.endpoints.api}/#/lessons")
