@@ -19,11 +19,11 @@ from store.records import ArtifactRecord, JobRecord
 from store.sweeps import SweepRecord, SweepStore
 
 from .answers import PREFIX
-from .children import ProcessSlots
 from .errors import ConflictError, NotFoundError
 from .held_out import HeldOutRows
 from .kept import Kept
 from .models import LoadedModels
+from .slots import Slots
 
 if TYPE_CHECKING:
     from model.ensemble import Ensemble
@@ -58,7 +58,7 @@ class Ensembles:
     def __init__(self, sweeps: SweepStore, jobs: JobStore, models: LoadedModels, rows: HeldOutRows) -> None:
         self._sweeps, self._jobs, self._models, self._rows = sweeps, jobs, models, rows
         self._held = Kept[tuple[str, datetime | None], Selected](HELD)
-        self._slots = ProcessSlots(1, SLOT_WAIT_S, "The ensembles of other sweeps are being chosen: try again.")
+        self._slots = Slots(1, SLOT_WAIT_S, "The ensembles of other sweeps are being chosen: try again.")
 
     def of(self, sweep: SweepRecord) -> Selected:
         """The ensemble of a sweep that has ended.

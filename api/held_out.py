@@ -13,8 +13,9 @@ from spec.job import JobSpec
 from store.datasets import table_path
 from store.files import Files
 
-from .children import ProcessSlots, child_environment
+from .children import child_environment
 from .errors import BusyError, ConflictError, NotFoundError
+from .slots import Slots
 
 if TYPE_CHECKING:
     from model.network import Array
@@ -32,7 +33,7 @@ class HeldOutRows:
 
     def __init__(self, files: Files) -> None:
         self._files = files
-        self._slots = ProcessSlots(AT_ONCE, SLOT_WAIT_S, "The rows of other sweeps are being read: try again.")
+        self._slots = Slots(AT_ONCE, SLOT_WAIT_S, "The rows of other sweeps are being read: try again.")
 
     def read(self, spec: JobSpec) -> "dict[str, Array]":
         """`validation_x`, `validation_y`, `test_x` and `test_y`, as the data set has them.

@@ -24,13 +24,14 @@ from store.jobs import JobStore
 from store.records import ArtifactRecord, JobRecord
 
 from .answers import PREFIX
-from .children import ProcessSlots, child_environment
+from .children import child_environment
 from .errors import BusyError, NotFoundError
 from .kept import Kept
 from .openapi import documented
 from .parsing import json_response, visible_job
 from .picture_numbers import numbers_of
 from .services import service
+from .slots import Slots
 
 if TYPE_CHECKING:
     from model.report import Report
@@ -53,7 +54,7 @@ class Gallery:
 
     def __init__(self, store: JobStore, files: Files, *, at_once: int = AT_ONCE) -> None:
         self._store, self._files = store, files
-        self._slots = ProcessSlots(at_once, SLOT_WAIT_S, "Pictures of other jobs are being drawn: try again.")
+        self._slots = Slots(at_once, SLOT_WAIT_S, "Pictures of other jobs are being drawn: try again.")
         self._held = Kept[Key, Mapping[str, bytes]](HELD)
 
     def listed(self, job: JobRecord) -> PictureList:

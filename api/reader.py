@@ -14,8 +14,9 @@ from spec.known import KnownReading
 from spec.profile import Reading, Refusal
 from spec.reading import ReadingOrder
 
-from .children import ProcessSlots, child_environment
+from .children import child_environment
 from .errors import BadFieldsError
+from .slots import Slots
 
 _Answer = TypeVar("_Answer", Reading, KnownReading)
 
@@ -34,7 +35,7 @@ class Reader:
     """Reads uploaded files, a few at a time."""
 
     def __init__(self, *, at_once: int = AT_ONCE, slot_wait_s: float = SLOT_WAIT_S, wall_s: float = WALL_S) -> None:
-        self._slots = ProcessSlots(at_once, slot_wait_s, "Other uploads are being read: try again.")
+        self._slots = Slots(at_once, slot_wait_s, "Other uploads are being read: try again.")
         self._wall_s = wall_s
 
     def read(self, file: Path, order: ReadingOrder, out: Path) -> Reading:

@@ -13,17 +13,17 @@ from store.webhooks import WebhookRecord, WebhookStore
 from .answers import PREFIX
 from .auth import principal
 from .body import read_json
-from .children import ProcessSlots
 from .errors import BadFieldsError, ForbiddenError, NotFoundError
 from .openapi import documented
 from .parsing import json_response, parse
 from .projects import managed
 from .services import service
+from .slots import Slots
 
 MOST = 20
 """Most webhooks of a user."""
 AT_ONCE = 4
-TRIES = ProcessSlots(AT_ONCE, 0.0, "Other webhooks are being tried: try again in a moment.")
+TRIES = Slots(AT_ONCE, 0.0, "Other webhooks are being tried: try again in a moment.")
 """A try holds a thread as long as a name server and a receiver take."""
 
 webhooks = Blueprint("webhooks", __name__, url_prefix=f"{PREFIX}/webhooks")

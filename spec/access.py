@@ -26,15 +26,17 @@ UserName = Annotated[str, StringConstraints(pattern=USER_NAME)]
 Scope = Literal["jobs:read", "jobs:write", "admin"]
 
 MOST_TOKEN_DAYS = 3_650
-MOST_JOBS = 2**31 - 1
-"""Of a quota: what a column of integers holds."""
+LARGEST_QUOTA = 2**31 - 1
+"""The largest quota of jobs: what a column of integers holds."""
 
 
 class Quotas(Frozen):
     """The most that a user or a project may have; null: no quota of its own."""
 
-    running: Annotated[Count | None, Field(ge=0, le=MOST_JOBS, description="Jobs that run at the same time.")] = None
-    queued: Annotated[Count | None, Field(ge=0, le=MOST_JOBS, description="Jobs that wait.")] = None
+    running: Annotated[Count | None, Field(ge=0, le=LARGEST_QUOTA, description="Jobs that run at the same time.")] = (
+        None
+    )
+    queued: Annotated[Count | None, Field(ge=0, le=LARGEST_QUOTA, description="Jobs that wait.")] = None
     gpu_hours: Annotated[Real | None, Field(ge=0, description="GPU-hours in a calendar month (UTC).")] = None
     bytes: Annotated[Count | None, Field(ge=0, le=2**60, description="Bytes of data sets and unfinished uploads.")] = (
         None

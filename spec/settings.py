@@ -10,7 +10,7 @@ from urllib.parse import quote, unquote
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from .access import MOST_JOBS
+from .access import LARGEST_QUOTA
 
 PREFIX = "EPOCHAL_"
 
@@ -139,11 +139,11 @@ class Settings(BaseSettings):
         ),
     ] = 1.0
     owner_queued_limit: Annotated[
-        int, Field(ge=0, le=MOST_JOBS, description="Maximum queued jobs per owner; 0: any.")
+        int, Field(ge=0, le=LARGEST_QUOTA, description="Maximum queued jobs per owner; 0: any.")
     ] = 0
-    queue_limit: Annotated[int, Field(ge=0, le=MOST_JOBS, description="Maximum queued jobs of all owners; 0: any.")] = (
-        1_000_000
-    )
+    queue_limit: Annotated[
+        int, Field(ge=0, le=LARGEST_QUOTA, description="Maximum queued jobs of all owners; 0: any.")
+    ] = 1_000_000
     checkpoint_s: Annotated[
         float,
         Field(gt=0, description="Seconds between checkpoints of a job; after each epoch if one takes longer."),

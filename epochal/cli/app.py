@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 from typer.main import get_command
 
+from spec.disk import is_full
 from spec.specfile import BadSpecFileError
 
 from ..errors import EpochalError
@@ -63,7 +64,7 @@ class _Commands(typer.Typer):
             what = "The system refused an operation"
             if error.filename is not None:
                 what = f"Cannot use {error.filename}"
-            elif error.errno in (errno.ENOSPC, errno.EDQUOT):
+            elif is_full(error):
                 what = "Cannot write the answer"
             typer.echo(f"epochal: {what}: {error.strerror}.", err=True)
             sys.exit(1)

@@ -28,10 +28,8 @@ def find_job(api: Api, given: str) -> str:
 
     Raises `NotFoundError`, and `AmbiguousError` with the jobs that fit.
     """
-    if _FULL.fullmatch(given):
-        return given.lower()
-    if (last := _LAST.fullmatch(given)) is not None:
-        return _last(api.jobs, int(last[1] or 0), given, "job")
+    if (known := _known(api.jobs, given, "job")) is not None:
+        return known
     newer: list[NewerView] = []
     most = CANDIDATES + 1
     by_id = api.jobs(id_part=given.lower(), limit=most, newer=newer) if _PART.fullmatch(given) else ()
@@ -55,10 +53,8 @@ def find_sweep(api: Api, given: str) -> str:
 
     Raises `NotFoundError`, and `AmbiguousError` with the sweeps that fit.
     """
-    if _FULL.fullmatch(given):
-        return given.lower()
-    if (last := _LAST.fullmatch(given)) is not None:
-        return _last(api.sweeps, int(last[1] or 0), given, "sweep")
+    if (known := _known(api.sweeps, given, "sweep")) is not None:
+        return known
     newer: list[NewerView] = []
     found = list(api.sweeps(name=given, limit=1, newer=newer))
     if not found and _PART.fullmatch(given):
@@ -102,8 +98,13 @@ def _many(found: Sized) -> str:
     return f"more than {CANDIDATES}" if len(found) > CANDIDATES else str(len(found))
 
 
-def _last(listed: Callable[..., Iterator[JobView | SweepSummary]], back: int, given: str, what: str) -> str:
-    newer: list[NewerView] = []
+def _known(listed: Callable[..., Iterator[JobView | SweepSummary]], given: str, what: str) -> str | None:
+    """The id where `given` is a whole one, or `@last` or `@last~1`; None where it must be looked for."""
+    if _FULL.fullmatch(given):
+        return given.lower()
+    if (last := _LAST.fullmatch(given)) is None:
+        return None
+    back, newer = int(last[1] or 0), list[NewerView]()
     newest = next(islice(listed(limit=back + 1, newer=newer), back, None), None)
     if newer:  # what is next in the list is not what is meant
         raise NotFoundError(f"{given} may be {newer[0].id}. {newer[0].why}")
