@@ -46,6 +46,17 @@ def read_the_configurations(seen: Page, do: Keyboard) -> None:
     expect(seen.get_by_role("columnheader", name="#").last).to_have_attribute("aria-sort", "ascending")
 
 
+def keep_those_with_sgd(seen: Page, do: Keyboard) -> None:
+    """By the buttons above the axes; a reload shows the same."""
+    kept = seen.get_by_text(re.compile("^[0-3] kept$"))
+    do.press(seen.get_by_role("button", name="optimizer: limits and scale"))
+    do.tick(seen.get_by_role("radio", name="sgd"))
+    expect(kept).to_be_visible()
+    expect(seen).to_have_url(re.compile("brush="))  # a moment later: a slider that is dragged writes seldom
+    seen.reload()
+    expect(kept).to_be_visible(timeout=SLOW_MS)
+
+
 def smooth_and_hide_the_line(seen: Page, do: Keyboard) -> None:
     """Of the only group."""
     do.reach(seen.get_by_label("Smoothing", exact=True))
@@ -96,11 +107,7 @@ def test_a_sweep_is_written_trained_understood_and_its_jobs_compared(
         read_the_configurations(seen, do)
         look(seen)
 
-        do.press(button(name="optimizer: limits and scale"))
-        do.tick(seen.get_by_role("radio", name="sgd"))
-        expect(seen.get_by_text(re.compile("^[0-3] kept$"))).to_be_visible()
-        seen.reload()
-        expect(seen.get_by_text(re.compile("^[0-3] kept$"))).to_be_visible(timeout=SLOW_MS)
+        keep_those_with_sgd(seen, do)
         do.press(button(name="Best spec"))
         expect(seen.get_by_role("dialog")).to_contain_text("name: iris")
         look(seen)
@@ -120,6 +127,7 @@ def test_a_sweep_is_written_trained_understood_and_its_jobs_compared(
         do.press(seen.get_by_role("dialog").get_by_role("button", name="Add 1 job"))
         expect(seen.get_by_text("3 jobs", exact=True)).to_be_visible()
         remove_a_job(seen, do)
+        expect(seen).to_have_url(re.compile("ids=[^&,%]+(,|%2C)[^&,%]+(&|$)"))
         seen.reload()
         expect(seen.get_by_text("2 jobs", exact=True)).to_be_visible(timeout=SLOW_MS)
 

@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -224,6 +225,7 @@ def test_a_sweep_of_ten_thousand_configurations_opens_at_once(
         for title, number in (("#", "0"), ("#", str(MANY - 1)), ("Dropout", "0")):
             table.get_by_role("button", name=title).click()
             expect(first).to_have_text(number)
+        expect(seen).to_have_url(re.compile("sort=configuration.dropout"))
         seen.reload()
         expect(table.get_by_role("columnheader", name="Dropout")).to_have_attribute("aria-sort", "ascending")
         expect(first).to_have_text("0")

@@ -204,6 +204,20 @@ def test_of_jobs_with_different_losses_none_is_the_best_by_its_loss(api: Running
             expect(then).to_be_visible()
 
 
+HIDE_UNDER_THE_POINTER = """async (line) => {
+    const canvas = document.querySelector("canvas");
+    const box = canvas.getBoundingClientRect();
+    const move = (x) => canvas.dispatchEvent(new MouseEvent("mousemove", {
+        bubbles: true, clientX: box.left + box.width * x, clientY: box.top + box.height / 2,
+    }));
+    line.click();
+    for (let turn = 0; turn < 10; turn += 1) await Promise.resolve();
+    move(0.3);
+    move(0.6);
+}"""
+"""Hide a line and move the pointer in one turn, before the next frame is drawn."""
+
+
 def _away(route: Route) -> None:
     """The answer of a service that is busy."""
     route.fulfill(status=503, headers={"Retry-After": "1"}, json={"detail": "It is away for a moment."})
@@ -238,6 +252,18 @@ def test_compared_lines_are_smoothed_and_hidden_and_jobs_above_the_limit_are_not
         expect(seen.get_by_text("62 jobs are chosen, and the first 50 are shown")).to_be_visible()
         seen.get_by_role("button", name="Remove odd").click()
         expect(seen.get_by_text("61 jobs are chosen, and the first 50 are shown")).to_be_visible()
+
+
+def test_a_pointer_that_meets_a_chart_as_it_changes_is_answered(api: Running, browser: Browser) -> None:
+    api.store.submit([spec("even"), spec("odd")], owner="ann")
+    even, odd = train(api, 30), train(api, 30)
+    with signed_in(browser, api) as seen:
+        seen.goto(f"{address(api)}/#/compare?ids={even},{odd}")
+        chart = seen.get_by_role("img", name="validation loss by epoch: 2 lines")
+        chart.locator("canvas").hover()
+        expect(chart.get_by_text("Epoch")).to_be_visible()
+        seen.get_by_role("button", name="odd", exact=True).evaluate(HIDE_UNDER_THE_POINTER)
+        expect(seen.get_by_role("img", name="validation loss by epoch: one line")).to_be_visible()
 
 
 def test_the_list_of_jobs_is_saved_as_csv_and_chosen_jobs_are_deleted_after_a_question(

@@ -4,7 +4,7 @@ import signal
 import pytest
 
 from model.drawing import Drawing
-from tracking.drawers import Drawers, DrawingError
+from tracking.drawers import LONGEST_S, Drawers, DrawingError
 from tracking.mirror import MANY
 from trainer.plots import pictures
 
@@ -28,7 +28,7 @@ def test_a_process_draws_what_is_drawn_here_and_another_follows_one_that_dies() 
 
 def test_a_process_that_hangs_is_ended_and_another_follows() -> None:
     drawing = Drawing(title="one", curve=curve(1, 5), best_epoch=3)
-    drawers = Drawers(longest_s=20.0)
+    drawers = Drawers()
     drawers.draw(drawing)
     (process,) = drawers._free
     process.send_signal(signal.SIGSTOP)
@@ -36,7 +36,7 @@ def test_a_process_that_hangs_is_ended_and_another_follows() -> None:
     with pytest.raises(DrawingError):
         drawers.draw(drawing)
     assert process.returncode == -signal.SIGKILL
-    drawers._longest_s = 20.0
+    drawers._longest_s = LONGEST_S
     assert drawers.draw(drawing) == pictures(drawing)
     drawers.close()
 

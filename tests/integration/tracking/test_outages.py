@@ -139,8 +139,10 @@ def test_a_server_that_freezes_while_points_arrive_has_them_all_afterwards(
     assert len(service.server.runs(service.project)) == 8
     for claim in claims:
         assert service.epochs_of(claim) == list(range(1, 61))
-    warnings = [entry for entry in caplog.records if entry.levelno >= logging.WARNING]
-    assert len(warnings) == 1, [entry.getMessage() for entry in warnings]
+    # The outage is told once, not for eight jobs; one with a late answer of a server that catches up is told, too.
+    told = [entry.getMessage() for entry in caplog.records if entry.levelno >= logging.WARNING]
+    assert len([one for one in told if one.startswith("Curves wait")]) == 1, told
+    assert told[0].startswith("Curves wait"), told
 
 
 def test_a_server_that_is_killed_and_comes_back_has_all_at_once(
