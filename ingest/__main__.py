@@ -14,6 +14,7 @@ from pathlib import Path
 from spec.known import PREDICTED_BYTES, KnownColumns, KnownReading
 from spec.profile import Reading, Refusal
 from spec.reading import ReadingOrder
+from spec.schema import ColumnKind
 
 from . import limits
 from .conversion import Converted, converted
@@ -77,8 +78,7 @@ def _answer(options: argparse.Namespace, order: ReadingOrder) -> Reading | Known
     known = None
     if options.known is not None:
         known = KnownColumns.model_validate_json(options.known.read_bytes())
-        # They tell the sheet, or the array, as the target does.
-        order = order.model_copy(update={"target": tuple(one.name for one in known.columns if one.is_feature)})
+        order = _as_known(order, known)
     with unpacked(options.file, order.name, options.out.parent, most) as (plain, name):
         limits.apply_time(unpacked_bytes(plain, most))
         if known is not None and is_of_images(plain):
@@ -91,6 +91,19 @@ def _answer(options: argparse.Namespace, order: ReadingOrder) -> Reading | Known
             from .known import read_known
 
             return read_known(made.file, made.order, known, options.out, with_cells=options.cells, notes=made.notes)
+
+
+def _as_known(order: ReadingOrder, known: KnownColumns) -> ReadingOrder:
+    """The order, with what a model's columns say: they tell the sheet, or the array, as the target does.
+
+    The numbers of a sheet and of JSON are written with their decimal mark, as they are read with it.
+    """
+    used = [one for one in known.columns if one.is_feature]
+    numbers = [one.format for one in used if one.type is ColumnKind.number]
+    marks = {form.decimal for form in numbers if not form.is_clock}
+    said = {"decimal": marks.pop()} if len(marks) == 1 else {}
+    options = order.options.model_copy(update=said)
+    return order.model_copy(update={"target": tuple(one.name for one in used), "options": options})
 
 
 if __name__ == "__main__":
