@@ -113,6 +113,8 @@ def _is_image(name: str) -> bool:
 def _opened(file: Path) -> Iterator[zipfile.ZipFile]:
     try:
         with zipfile.ZipFile(file) as archive:
+            for one in archive.infolist():  # Windows PowerShell 5.1 writes backslashes
+                one.filename = one.filename.replace("\\", "/")
             yield archive
     except BROKEN as error:
         raise RefusedError(f"is a zip archive that is broken or cut short ({error})") from error
@@ -158,8 +160,8 @@ def _labelled(archive: zipfile.ZipFile) -> tuple[list[_File], list[str]]:
             "not trained. Send a folder of images for each class"
         )
     if len({*labels} - {None}) < 2:
-        labels = [*_by_name([one.filename for one in images], labels)]
-        notes.append(f"The classes are how the names of files begin, such as {shown(labels[0] or '')}.")
+        labels = _by_name([one.filename for one in images], labels)
+        notes.append(f"The classes are how the names of files begin, such as {shown(next(filter(None, labels)))}.")
     found = [
         _File(one, label, part) for one, label, part in zip(images, labels, parts, strict=True) if label is not None
     ]
@@ -183,13 +185,13 @@ def _part(folder: Sequence[str]) -> int | None:
     return next((SPLIT_WORDS[word] for word in words if word in SPLIT_WORDS), None)
 
 
-def _by_name(names: Sequence[str], folders: Sequence[str | None]) -> list[str]:
-    """The classes by the beginnings of names, `cat` of `cat.0.jpg`, where two images or more share each.
+def _by_name(names: Sequence[str], folders: Sequence[str | None]) -> list[str | None]:
+    """The classes by the beginnings of names, `cat` of `cat.0.jpg`, where two images or more share each; none of `1.jpg`.
 
     Raises `RefusedError` where they are no classes, with what the folders have.
     """
-    labels = [_NUMBER.sub("", Path(name).stem) for name in names]
-    counts = Counter(labels)
+    labels = [_NUMBER.sub("", Path(name).stem) or None for name in names]
+    counts = Counter(label for label in labels if label is not None)
     if len(counts) > 1 and min(counts.values()) > 1:
         return labels
     folder = next(filter(None, folders), None)

@@ -21,12 +21,16 @@ BROKEN = (zipfile.BadZipFile, OSError, EOFError, struct.error, NotImplementedErr
 BLOCK = 1 << 20
 _GZIP = b"\x1f\x8b"
 _ZIP = b"PK\x03\x04"
-_LITTER = re.compile(r"^__MACOSX/|(^|/)(\.DS_Store|Thumbs\.db)$")
+_LITTER = re.compile(
+    r"(^|[/\\])((__MACOSX|\.ipynb_checkpoints)[/\\]|(\._[^/\\]*|\.DS_Store|Thumbs\.db|desktop\.ini)$)", re.IGNORECASE
+)
 """What file managers add to a zip."""
 IMAGES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".pgm", ".ppm")
 """How names of image files end, in lower case: a zip of them is one data set."""
 IMAGE_HEADS = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"II*\0", b"MM\0*")
 """How an image file begins that comes alone; not `BM`, as the name of a column may."""
+LEAST_BYTES = 4096
+"""The time of a smaller file of an archive goes into opening it, and is that of so many bytes."""
 
 
 def are_images(names: Iterable[str]) -> bool:
@@ -37,7 +41,7 @@ def are_images(names: Iterable[str]) -> bool:
 
 def files_of(names: Iterable[str]) -> list[str]:
     """The names in a zip that are files, and not what file managers add."""
-    return [name for name in names if not name.endswith("/") and not _LITTER.search(name)]
+    return [name for name in names if not name.endswith(("/", "\\")) and not _LITTER.search(name)]
 
 
 def names_in(file: Path) -> list[str]:
@@ -86,12 +90,15 @@ def unpacked(file: Path, name: str, folder: Path, most: int = limits.UNPACKED_BY
 
 
 def unpacked_bytes(file: Path, most: int = limits.UNPACKED_BYTES) -> int:
-    """The size of a file; of what it holds, if it is an archive that is read as such, and no more than is unpacked."""
+    """The size of a file by which it is given its time; of what it holds, if it is an archive that is read as such.
+
+    That is no more than is unpacked of it.
+    """
     size = file.stat().st_size
     try:
         with zipfile.ZipFile(file) as archive:
             files = set(files_of(archive.namelist()))
-            said = sum(member.file_size for member in archive.infolist() if member.filename in files)
+            said = sum(max(one.file_size, LEAST_BYTES) for one in archive.infolist() if one.filename in files)
     except (*BROKEN, ValueError):
         return size
     return max(size, min(said, _most(size, most)))

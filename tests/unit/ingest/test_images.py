@@ -62,7 +62,14 @@ def test_folders_are_classes_and_what_is_no_image_is_said(tmp_path: Path) -> Non
         "pets/x.png",
     ]
     files = {name: file_of(one) for name, one in zip(names, pixels, strict=True)}
-    litter = {"__MACOSX/pets/dog/._2.png": b"-", "pets/.DS_Store": b"-", "pets/READ.ME": b"-"}
+    litter = {
+        "__MACOSX/pets/dog/._2.png": b"-",
+        "pets/__MACOSX/pets/dog/2.png": b"-",
+        "pets/cat/._a.png": b"-",
+        "pets/.ipynb_checkpoints/a-checkpoint.png": b"-",
+        **dict.fromkeys(("pets/.DS_Store", "pets/dog/desktop.ini"), b"-"),
+        "pets/READ.ME": b"-",
+    }
     found = reading(packed(files | litter), tmp_path, name="pets.zip", target=None)
     assert (found.rows, found.profile.format, found.table.image) == (5, "images", (3, 4, 5))
     assert found.table.target.labels == ("cat", "dog")
@@ -82,6 +89,25 @@ def test_classes_are_in_names_too(tmp_path: Path, folder: str) -> None:
     assert found.table.target.labels == ("cat", "dog")
     assert table(tmp_path)[1].tolist() == [0, 0, 1, 1]
     assert found.profile.notes[0] == "The classes are how the names of files begin, such as 'cat'."
+
+
+def test_images_that_are_only_numbered_are_of_no_class(tmp_path: Path) -> None:
+    """As those of the test set in the zip of Kaggle's dogs and cats."""
+    names = [f"train/{animal}.{place}.jpg" for animal in ("cat", "dog") for place in range(2)]
+    content = packed({name: file_of(drawn(), "JPEG") for name in [*names, "test1/1.jpg", "test1/2.jpg"]})
+    found = reading(content, tmp_path, name="f.zip", target=None)
+    assert (found.rows, found.table.target.labels) == (4, ("cat", "dog"))
+    assert found.profile.notes[:2] == [
+        "The classes are how the names of files begin, such as 'cat'.",
+        "2 images are in no folder of a class, and not read: 'test1/1.jpg', 'test1/2.jpg'.",
+    ]
+
+
+def test_folders_between_backslashes_are_folders(tmp_path: Path) -> None:
+    names = [r"p\train\cat\1.png", r"p\train\dog\1.png", r"p\test\cat\1.png"]
+    found = reading(packed({name: file_of(drawn()) for name in names}), tmp_path, name="f.zip", target=None)
+    assert found.table.target.labels == ("cat", "dog")
+    assert found.table.info(3).split_rows == (2, 0, 1)
 
 
 def test_folders_around_the_classes_are_the_split(tmp_path: Path) -> None:

@@ -115,3 +115,9 @@ def test_an_archive_claims_no_more_bytes_than_are_unpacked(tmp_path: Path, monke
     monkeypatch.setattr("ingest.limits.UNPACKED_SMALL", 0)
     monkeypatch.setattr("ingest.limits.RATIO", 2)
     assert unpacked_bytes(file) == 2 * file.stat().st_size < 10_000
+
+
+def test_many_small_files_have_the_time_that_opening_them_takes(tmp_path: Path) -> None:
+    file = tmp_path / "f.zip"
+    file.write_bytes(zipped(*((f"{place % 10}/{place}.png", b"0" * 10) for place in range(1000))))
+    assert unpacked_bytes(file) == 4_096_000
