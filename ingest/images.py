@@ -186,7 +186,7 @@ def _part(folder: Sequence[str]) -> int | None:
 
 
 def _by_name(names: Sequence[str], folders: Sequence[str | None]) -> list[str | None]:
-    """The classes by the beginnings of names, `cat` of `cat.0.jpg`, where two images or more share each; none of `1.jpg`.
+    """The classes by how names begin, `cat` of `cat.0.jpg`, where two images or more share each; `1.jpg` has none.
 
     Raises `RefusedError` where they are no classes, with what the folders have.
     """

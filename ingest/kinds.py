@@ -11,6 +11,8 @@ from .unpacking import IMAGE_HEADS
 Kind = Literal["csv", "parquet", "npz"]
 
 _BY_PANDAS = "write it as CSV, as pandas.read_{}(file).to_csv(file, index=False) does"
+_TABLE = re.compile(rb"(?=[^\n]*[,;\t| ])[^\0-\x08\x0e-\x1f]*")
+"""Text whose first line may name columns, whatever it begins with: files of programs have control characters."""
 _MAGIC: dict[bytes, str] = {
     **dict.fromkeys(IMAGE_HEADS, "one image: send a zip with a folder of images for each class"),
     b"%PDF": "a PDF document",
@@ -53,8 +55,8 @@ _TEXTS: dict[bytes, str] = {
 _SQL = re.compile(
     rb"(--[^\n]*\n|/\*.*?\*/;?|\s)*"
     rb"(create (table|database|schema|temporary)\b|insert into\s|drop (table|database)\b|set [\w@.]+ ?(=|to )"
-    rb"|pragma \w+ ?=|begin( transaction)?;|start transaction|lock tables|use [`\[]?\w+[`\]]?;|copy [^\n]* from stdin"
-    rb"|select pg_catalog)",
+    rb"|pragma \w+ ?=|begin( transaction)?;[ \t\r]*\n|start transaction|lock tables|use [`\[]?\w+[`\]]?;[ \t\r]*\n"
+    rb"|copy [^\n]* from stdin|select pg_catalog)",
     re.IGNORECASE | re.DOTALL,
 )
 """How programs write a database as text."""
@@ -83,8 +85,9 @@ def kind_of(file: Path, name: str) -> Kind:
         head = stream.read(HEAD)
     if not head:
         raise RefusedError("is empty")
-    known = next((words for magic, words in _MAGIC.items() if head.startswith(magic)), None)
-    if known is None and head[257:262] == b"ustar":
+    binary = b"" if _TABLE.fullmatch(head) else head
+    known = next((words for magic, words in _MAGIC.items() if binary.startswith(magic)), None)
+    if known is None and binary[257:262] == b"ustar":
         known = "a tar archive"
     if known is not None:
         raise RefusedError(
@@ -100,9 +103,9 @@ def kind_of(file: Path, name: str) -> Kind:
     if words is not None:
         raise RefusedError(f"is {words}; CSV, Excel, JSON, Parquet, NPZ and ARFF are read")
     found: Kind = "csv"
-    if head.startswith((b"PAR1", b"PARE")):
+    if binary.startswith((b"PAR1", b"PARE")):
         found = "parquet"
-    elif head.startswith(b"PK"):
+    elif binary.startswith(b"PK"):
         found = _zipped(file)
     named = _NAMED.get(Path(name).suffix.lower().removeprefix("."))
     if named is not None and named != found:

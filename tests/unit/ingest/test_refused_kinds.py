@@ -52,3 +52,11 @@ def test_files_of_other_programs_are_refused_with_what_writes_one_that_is_read(t
 @pytest.mark.parametrize("name", ["create", "use", "set", "insert into", "-- remark", "copy", "begin", "pragma"])
 def test_a_table_with_a_word_of_sql_for_a_name_is_read(tmp_path: Path, name: str) -> None:
     assert reading(f"{name},y\n{ROWS}", tmp_path).rows == 30
+
+
+@pytest.mark.parametrize(
+    "header", ["PARENT_ID,y", "PAR1,y", "PK,y", "PKID;y", "begin;y", "Use type;y", "BZh,y", "RDX;y", "GIF8,y"]
+)
+def test_a_table_is_read_whatever_its_first_name_begins_with(tmp_path: Path, header: str) -> None:
+    rows = ROWS.replace(",", ";") if ";" in header else ROWS
+    assert reading(f"{header}\n{rows}", tmp_path).rows == 30
