@@ -53,7 +53,7 @@ def upload(
     ] = None,
     na_values: Annotated[
         list[str] | None,
-        typer.Option(help="More words for a missing value; repeat, or a,b.", rich_help_panel=PANEL),
+        typer.Option(help="More words for a missing value: a,b, or JSON of columns; repeat.", rich_help_panel=PANEL),
     ] = None,
     keep_default_na: Annotated[
         bool | None,
@@ -124,7 +124,7 @@ def upload(
         **{"dayfirst": dayfirst, "header": header, "encoding": encoding, "delimiter": delimiter},
         **{"sheet": sheet, "image_size": image_size},
         **{"weight": weight, "group": group, "split": split, "time": time},
-        **{"columns": _one_or_many(columns), "types": types and ",".join(types), "na_values": _split(na_values)},
+        **{"columns": _one_or_many(columns), "types": types and ",".join(types), "na_values": _words(na_values)},
     }
     with Api() as client, _progress() as progress:
         bar = progress.add_task(file.name, total=None)
@@ -148,8 +148,10 @@ def _one_or_many(given: list[str] | None) -> str | list[str] | None:
     return given[0] if given and len(given) == 1 else given or None
 
 
-def _split(given: list[str] | None) -> list[str] | None:
-    return [word for text in given for word in text.split(",")] if given else None
+def _words(given: list[str] | None) -> str | list[str] | None:
+    """One text, a list or JSON, which the server looks at, or the words of several."""
+    one = _one_or_many(given)
+    return [word for text in one for word in text.split(",")] if isinstance(one, list) else one
 
 
 def list_datasets(

@@ -190,6 +190,25 @@ def test_a_data_set_may_be_named_in_a_job(epochal: Commands, tmp_path: Path) -> 
     assert "dataset (--dataset): must be one of xor" in wrong.err
 
 
+@pytest.mark.parametrize(
+    ("given", "missing"),
+    [
+        (['{"age": ["-999", "-9"]}'], [20, 0]),
+        (["-999,-9"], [20, 20]),
+        (["-999", "-9,-7"], [20, 20]),
+    ],
+)
+def test_words_for_a_missing_value_are_a_list_or_of_one_column(
+    epochal: Commands, tmp_path: Path, given: list[str], missing: list[int]
+) -> None:
+    rows = (f"{[age, -999, age, -9][age % 4]},{[age, -9][age % 2]},{'ab'[age // 2 % 2]}\n" for age in range(40))
+    (tmp_path / "people.csv").write_text("age,size,kind\n" + "".join(rows))
+    words = [f"--na-values={text}" for text in given]
+    ran = epochal("datasets", "upload", str(tmp_path / "people.csv"), "--target", "kind", *words, "--json")
+    assert ran.code == 0, ran.err
+    assert [column["missing"] for column in json.loads(ran.out)["columns"]] == missing
+
+
 # --- results ----------------------------------------------------------------------------------------------------------
 
 
