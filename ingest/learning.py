@@ -114,14 +114,22 @@ class Learning:
             if kind in MEASURED and asked.type in (None, kind):
                 self._decisions[name] = Decision(kind, self._gaps(asked), forced=asked.type is not None)
             else:
-                self._evidence[name] = Evidence(name, asked, typed=self._source.is_typed)
-                self._evidence[name].take(cells)
+                self._evidence[name] = self._first_evidence(name, asked, cells)
         self._decimal = self._mark()
         for name in self._evidence:
             try:
                 self._decisions[name] = self._decide(name)
             except RefusedError:  # all rows are to say so, and only those of a column that is used
                 self._decisions[name] = Decision(ColumnKind.text, CellFormat())
+
+    def _first_evidence(self, name: str, asked: ColumnChoices, cells: pa.Array) -> Evidence:
+        evidence = Evidence(name, asked, typed=self._source.is_typed)
+        try:
+            evidence.take(cells)
+        except RefusedError:  # by a cell that is a document
+            if self._choices.role(name) is not Role.unused:
+                raise
+        return evidence
 
     def _asked(self, name: str) -> ColumnChoices:
         choices, role = self._choices.column(name), self._choices.role(name)

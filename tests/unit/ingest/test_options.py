@@ -132,6 +132,14 @@ def test_a_column_that_is_left_out_may_hold_anything(tmp_path: Path) -> None:
     assert reading(content, tmp_path, columns="-b,-c").table.columns[1].role is Role.unused
 
 
+def test_a_column_with_a_document_in_a_cell_may_be_left_out(tmp_path: Path) -> None:
+    content = file(a=["1", "2"], geo=["x" * 70_000, *["p"] * (ROWS - 1)])
+    assert refusal(content, tmp_path) == (
+        "file has a value of 70,000 bytes in column 'geo'; at most 65,536 are read: columns=-geo leaves the column out"
+    )
+    assert reading(content, tmp_path, columns="-geo").table.columns[1].role is Role.unused
+
+
 def test_columns_with_a_role_are_no_features(tmp_path: Path) -> None:
     content = file(
         a=["1", "2"],
