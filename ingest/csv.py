@@ -474,8 +474,11 @@ def check_names(names: list[str]) -> None:
     for number, name in enumerate(names, 1):
         if not name:
             raise RefusedError(f"has no name for its column {number}")
-        if len(name) > limits.NAME or not name.isprintable():
-            raise RefusedError(f"has a column whose name is no name: {shown(name)}")
+        if not name.isprintable():
+            raise RefusedError(f"has a name with characters that cannot be shown, {shown(name)}: write it anew")
+        if len(name) > limits.NAME:
+            most = f"at most {limits.NAME} are read: shorten it"
+            raise RefusedError(f"has a name of {len(name):,} characters, {shown(name)}; {most}")
     seen: set[str] = set()
     for name in names:
         if name in seen:

@@ -8,6 +8,7 @@ from spec.cells import MISSING, PLACEHOLDERS, CellFormat, clean, clock_of, curre
 from spec.reading import ReadingOptions
 from spec.schema import ColumnKind
 
+from . import limits
 from .errors import shown, some
 
 UNNAMED = re.compile(r"(Unnamed: \d+|__index_level_\d+__|index|)")
@@ -173,6 +174,9 @@ def names_of(
     index, notes = list[str](), list[str]()
     if broken := [name for name, raw in zip(names, records[0], strict=True) if name != raw]:
         notes.append(f"Line breaks and tabs in names are read as spaces: {some(broken)}.")
+    if long := [name for name in names if len(name) > limits.NAME]:
+        notes.append(f"Names of more than {limits.NAME} characters are cut: {some(long)}.")
+        names = [name[: limits.NAME].rstrip() for name in names]
     if is_short(records):
         trails = not any(record[-1] for record in records[1:])
         names = [*names, ""] if trails else ["", *names]
@@ -201,7 +205,7 @@ def names_of(
             if not name:
                 index.append(names[place])
                 notes.append(f"Column {place + 1} has no name and no values, and is not used.")
-        elif place == len(index) and ((not name and place == 0) or counts_rows(below)):
+        elif place == len(index) and ((not name and place == 0) or counts_rows(below) or _numbers_rows(name, below)):
             index.append(names[place])
             whose = "has the names of the rows" if is_short(records) else "is pandas' index"
             notes.append(f"Column {shown(names[place])} {whose}, and is not used, unless it is named in columns.")
@@ -211,8 +215,9 @@ def names_of(
 
 
 def _another(name: str, seen: Collection[str]) -> str:
-    """The name with a number that no other column has, as pandas gives it."""
-    return next(one for at in count(1) if (one := f"{name}.{at}") not in seen)
+    """The name with a number that no other column has, as pandas gives it; a long one makes room for that."""
+    ends = (f".{at}" for at in count(1))
+    return next(one for end in ends if (one := name[: limits.NAME - len(end)] + end) not in seen)
 
 
 def counts_rows(cells: Sequence[str]) -> bool:
@@ -222,3 +227,8 @@ def counts_rows(cells: Sequence[str]) -> bool:
     except ValueError:
         return False
     return numbers == list(range(numbers[0], numbers[0] + len(numbers))) and numbers[0] in (0, 1)
+
+
+def _numbers_rows(name: str, cells: Sequence[str]) -> bool:
+    """Whether cells are whole numbers, each once, as in the index of a frame whose rows were mixed or left out."""
+    return name.startswith("Unnamed") and all(map(str.isdecimal, cells)) and len(set(cells)) == len(cells)

@@ -14,9 +14,9 @@ from .spread import BINS, Bins
 from .texts import as_text
 
 ID = re.compile(
-    r"(.*[\W_])?(id|nr|no|code|zip|zipcode|postcode|plz|ssn|isbn(1[03])?|ean|gtin|imei|(tele)?phone"
+    r"(index|unnamed: \d+|(.*[\W_])?(id|nr|no|code|zip|zipcode|postcode|plz|ssn|isbn(1[03])?|ean|gtin|imei|(tele)?phone"
     r"|(user|customer|client|member|person|patient|student|employee|order|item|product|movie|store|account|session)id"
-    r"|(row|serial|account|(tele)?phone|employee|customer|order|invoice|policy|ticket|roll|patient)[\W_]?number)\W*",
+    r"|(row|serial|account|(tele)?phone|employee|customer|order|invoice|policy|ticket|roll|patient)[\W_]?number))\W*",
     re.IGNORECASE,
 )
 """How columns are called whose numbers are names."""

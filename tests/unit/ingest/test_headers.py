@@ -4,6 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from ingest.known import read_known
+from spec.known import KnownColumns
+from spec.reading import ReadingOrder
+
 from .reading import reading, refusal
 
 CARS = ["Mazda RX4", "Datsun 710", "Hornet 4", "Valiant", "Duster 360", "Merc 240"]
@@ -44,3 +48,31 @@ def test_the_lines_of_qualtrics_and_surveymonkey_are_no_rows(tmp_path: Path) -> 
         assert found.rows == 60
         assert any("words on the columns, such as units or questions" in note for note in found.profile.notes)
         assert [one.value for one in found.profile.classes] == ["No", "Yes"]
+
+
+@pytest.mark.parametrize("first", [0, 1000])
+def test_the_index_of_a_frame_whose_rows_were_mixed_or_left_out_is_no_feature(tmp_path: Path, first: int) -> None:
+    rows = "".join(f"{first + row * 37 % 101},{row % 7},{row % 2}\n" for row in range(30))
+    found = reading(f"Unnamed: 0,a,y\n{rows}", tmp_path)
+    assert [column.name for column in found.table.columns if column.is_feature] == ["a"]
+    assert found.profile.notes[0].startswith("Column 'Unnamed: 0' is pandas' index, and is not used")
+
+
+def test_names_as_long_as_a_survey_has_them_are_cut(tmp_path: Path) -> None:
+    question = "Which of these? " * 15
+    rows = "".join(f"{row * 5 % 7},{row % 5},{row % 2}\n" for row in range(30))
+    content = f"{question}One,{question}Two,y\n{rows}"
+    found = reading(content, tmp_path)
+    names = [question[:200].rstrip(), question[:198] + ".1"]
+    assert [column.name for column in found.table.columns] == names
+    assert found.profile.notes[0].startswith("Names of more than 200 characters are cut: 'Which of these? Which")
+    (tmp_path / "new").write_text(content)
+    known = KnownColumns(columns=found.table.columns, target=("y",))
+    answer = read_known(tmp_path / "new", ReadingOrder(name="new.csv"), known, tmp_path / "numbers", with_cells=False)
+    assert (answer.rows, answer.warnings) == (30, [])
+
+
+def test_a_name_that_cannot_be_shown_is_refused(tmp_path: Path) -> None:
+    assert "has a name with characters that cannot be shown, 'a\\x1b[0m': write it anew" in refusal(
+        "a\x1b[0m,y\n1,2\n3,4\n", tmp_path
+    )

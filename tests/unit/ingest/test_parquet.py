@@ -104,6 +104,7 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
         "file has the column 'y' only, and nothing to tell it from. Column 'a' is of type binary",
     ),
     "no rows": ({"a": pa.array([], pa.int64()), "y": pa.array([], pa.int64())}, "file has a header and no rows"),
+    "a long name": ({"q" * 230: [1, 2], "y": [0, 1]}, "file has a name of 230 characters, 'qqqqq"),
     "infinite": (
         {"a": [1.0, float("inf")], "y": [0, 1]},
         "file has 1 infinite numbers in column 'a', the first in row 2",

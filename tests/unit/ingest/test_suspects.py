@@ -19,7 +19,7 @@ def notes(folder: Path, columns: dict[str, list[object]], target: str = "y") -> 
     return reading(pd.DataFrame(columns).to_csv(index=False), folder, target=target).profile.notes
 
 
-@pytest.mark.parametrize("name", ["id", "ID", "CustomerId", "passenger_id", "RowNumber", "Serial No.", "zip", "PLZ"])
+@pytest.mark.parametrize("name", ["id", "ID", "CustomerId", "passenger_id", "RowNumber", "Serial No.", "zip", "PLZ", "index"])
 def test_numbers_in_a_column_that_is_called_like_ids_are_a_note(tmp_path: Path, name: str) -> None:
     (note,) = notes(tmp_path, {name: [row * 37 % 101 + 10_000 for row in ROWS]})
     assert note == (
@@ -28,7 +28,7 @@ def test_numbers_in_a_column_that_is_called_like_ids_are_a_note(tmp_path: Path, 
     )
 
 
-@pytest.mark.parametrize("name", ["paid", "humid", "zone", "number of rooms", "Piano"])
+@pytest.mark.parametrize("name", ["paid", "humid", "zone", "number of rooms", "Piano", "heat index"])
 def test_other_columns_of_whole_numbers_are_numbers(tmp_path: Path, name: str) -> None:
     assert notes(tmp_path, {name: [row * 37 % 101 for row in ROWS]}) == []
     assert notes(tmp_path, {"id": [row * 37 % 101 + 0.5 for row in ROWS]}) == []
