@@ -112,6 +112,7 @@ def _read(source: Source, choices: Choices, found: Mapping[str, Found], order: R
             *_constant(others),
             *suspects.ids(others),
             *suspects.of_rows(others, len(used)),
+            *suspects.parts(others),
             *suspects.alike(others),
             *suspects.misread(list(found.values()), is_asked=order.options.encoding is not None),
             *(

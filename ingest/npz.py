@@ -261,6 +261,11 @@ def _read(
         notes.append(
             f"X is read as images of {x.shape[1]} x {x.shape[2]} with {x.shape[3]} channels, which stand last."
         )
+    elif image is not None and x.shape[1] not in CHANNELS and x.shape[1] == x.shape[2] != x.shape[3]:
+        notes.append(
+            f"X is read as images of {x.shape[2]} x {x.shape[3]} with {x.shape[1]} channels: if the channels stand "
+            "last, write X.transpose(0, 3, 1, 2)."
+        )
 
     copies = Copies()
     leaks = Leaks.of_array(size if image is None else 0, target, gaps=missing > 0)

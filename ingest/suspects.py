@@ -7,6 +7,7 @@ from itertools import pairwise
 import pyarrow as pa
 
 from spec.schema import ColumnKind, Role
+from spec.splits import SPLIT_WORDS
 
 from .columns import Found, Measure
 from .errors import shown, some
@@ -63,6 +64,23 @@ def of_rows(found: Sequence[Found], names: int) -> list[str]:
                 "write the word in each row."
             )
     return said
+
+
+def parts(found: Sequence[Found]) -> list[str]:
+    """What to say of columns whose words are the parts of a split, training among them, where no column is its."""
+    if any(one.role is Role.split for one in found):
+        return []
+    return [
+        f"Column {shown(one.name)} has {some(one.decision.categories)}, the parts of a split, and is read as a "
+        f"feature: split={one.name} keeps each row in its part."
+        for one in found
+        if one.role is Role.feature and _are_parts(one.decision.categories)
+    ]
+
+
+def _are_parts(words: Iterable[str]) -> bool:
+    named = {SPLIT_WORDS.get(word.lower()) for word in words}
+    return 0 in named and None not in named and len(named) > 1
 
 
 def _is_merged(found: Found) -> bool:

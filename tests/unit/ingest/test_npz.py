@@ -77,6 +77,16 @@ def test_pictures(tmp_path: Path) -> None:
     assert schema.info(found.rows).image == (3, 4, 5)
 
 
+def test_pictures_whose_channels_may_stand_last_are_a_note(tmp_path: Path) -> None:
+    for shape, is_said in (((6, 8, 8, 13), True), ((6, 13, 8, 8), False), ((6, 3, 3, 5), False)):
+        x = RANDOM.integers(0, 255, size=shape).astype(np.uint8)
+        found = reading(packed(X=x, y=np.arange(6) % 2), tmp_path, name="f.npz", target=None)
+        said = (
+            "X is read as images of 8 x 13 with 8 channels: if the channels stand last, write X.transpose(0, 3, 1, 2)."
+        )
+        assert (said in found.profile.notes) == is_said
+
+
 NAMES: list[tuple[dict[str, int], list[int] | None]] = [
     ({"x": 20, "y": 20}, None),
     ({"data": 20, "target": 20, "target_names": 3}, None),

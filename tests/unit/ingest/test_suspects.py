@@ -19,7 +19,9 @@ def notes(folder: Path, columns: dict[str, list[object]], target: str = "y") -> 
     return reading(pd.DataFrame(columns).to_csv(index=False), folder, target=target).profile.notes
 
 
-@pytest.mark.parametrize("name", ["id", "ID", "CustomerId", "passenger_id", "RowNumber", "Serial No.", "zip", "PLZ", "index"])
+@pytest.mark.parametrize(
+    "name", ["id", "ID", "CustomerId", "passenger_id", "RowNumber", "Serial No.", "zip", "PLZ", "index"]
+)
 def test_numbers_in_a_column_that_is_called_like_ids_are_a_note(tmp_path: Path, name: str) -> None:
     (note,) = notes(tmp_path, {name: [row * 37 % 101 + 10_000 for row in ROWS]})
     assert note == (
@@ -112,6 +114,32 @@ def test_merged_cells_are_a_note(tmp_path: Path) -> None:
         "Column 'a' has each of its words in one row, and none below: if cells were merged, write the word in each row."
     )
     assert said in notes(tmp_path, {"a": cells, "b": [row * row % 7 for row in ROWS]})
+
+
+@pytest.mark.parametrize(
+    ("words", "is_said"),
+    [
+        (["train", "train", "test"], True),
+        (["Val", "Training", "TEST"], True),
+        (["dev", "test"], False),
+        (["train", "bus", "test"], False),
+    ],
+)
+def test_the_parts_of_a_split_are_a_note(tmp_path: Path, words: list[str], is_said: bool) -> None:
+    cells: dict[str, list[object]] = {
+        "set": [words[row % len(words)] for row in ROWS],
+        "b": [row * 37 % 101 for row in ROWS],
+    }
+    said = (
+        f"Column 'set' has {', '.join(map(repr, sorted(set(words))))}, the parts of a split, and is read as a feature: "
+        "split=set keeps each row in its part."
+    )
+    assert (said in notes(tmp_path, cells)) == is_said
+
+
+def test_the_parts_of_a_split_that_is_named_are_no_note(tmp_path: Path) -> None:
+    text = "set,b,y\n" + "".join(f"{['train', 'test'][row % 2]},{row * 37 % 101},{row * row % 7 % 2}\n" for row in ROWS)
+    assert reading(text, tmp_path, split="set").profile.notes == []
 
 
 def test_a_date_that_may_stand_for_no_end_is_a_note(tmp_path: Path) -> None:
