@@ -139,7 +139,7 @@ def test_the_parts_of_a_split_are_a_note(tmp_path: Path, words: list[str], is_sa
 
 def test_the_parts_of_a_split_that_is_named_are_no_note(tmp_path: Path) -> None:
     text = "set,b,y\n" + "".join(f"{['train', 'test'][row % 2]},{row * 37 % 101},{row * row % 7 % 2}\n" for row in ROWS)
-    assert reading(text, tmp_path, split="set").profile.notes == []
+    assert not any("parts of a split" in note for note in reading(text, tmp_path, split="set").profile.notes)
 
 
 def test_a_date_that_may_stand_for_no_end_is_a_note(tmp_path: Path) -> None:
