@@ -279,10 +279,11 @@ class CsvFile:
             raise
         except (pa.ArrowException, OSError) as error:
             raise uneven.fault or RefusedError(_sentence(str(error))) from error
-        yield from uneven.rest()
+        rest = list(uneven.rest())
+        yield from rest
         for said in uneven.notes:
             self._remark(said)
-        if last is not None and self._quote:
+        if last is not None and self._quote and not rest:
             self._check_end(last)
 
     def _check_end(self, last: pa.RecordBatch) -> None:
@@ -296,7 +297,8 @@ class CsvFile:
             stream.seek(begin)
             tail = stream.read(end - begin).rstrip(b"\r\n\0")
         if tail.endswith(quote + raw) and (raw or not tail.endswith(2 * quote)):
-            raise RefusedError(f"has a quote that is never closed, before {shown(value.splitlines()[0])}")
+            first = next(iter(value.splitlines()), "")
+            raise RefusedError(f"has a quote that is never closed, before {shown(first)}")
 
 
 def encoding_of(file: Path, usual: str | None) -> str:

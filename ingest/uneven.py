@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from typing import Literal
 
 import numpy as np
@@ -51,6 +52,8 @@ class Uneven:
     _pending: list[_Odd] = field(default_factory=list)
     _first_short: _Odd | None = None
     _short_count: int = 0
+    _trailing: int = 0
+    """Rows that end with delimiters that the header has not."""
     _headers: int = 0
     _left_out: list[str] = field(default_factory=list)
 
@@ -100,7 +103,7 @@ class Uneven:
         return RefusedError(said)
 
     def woven(self, batch: pa.RecordBatch) -> pa.RecordBatch:
-        """A batch with the short rows among it, and without headers that come again. Raises `RefusedError`."""
+        """A batch with the other rows among it, and without headers that come again. Raises `RefusedError`."""
         repeated = self._repeated(batch)
         first, self._even = self._even, self._even + batch.num_rows
         if not len(repeated) and not self._pending:
@@ -119,10 +122,10 @@ class Uneven:
         return next(iter(taken.to_batches()), batch.slice(0, 0))
 
     def rest(self) -> Iterator[pa.RecordBatch]:
-        """The short rows after the last even one. Raises `RefusedError`."""
+        """The other rows after the last even one. Raises `RefusedError`."""
         if self._pending:
-            if not self._even:
-                odd = self._pending[0]
+            odd = self._pending[0]
+            if not self._even and len(odd.cells) < self.shape.width:
                 raise self._refused(odd.number, len(odd.cells), odd.text)
             self._check(self._pending)
             yield self._filled(self._pending)
@@ -139,6 +142,9 @@ class Uneven:
             count, word = len(self._left_out), shown(self._left_out[0])
             lines = f"A line, {word}, is" if count == 1 else f"{count:,} lines, such as {word}, are"
             said.append(f"{lines} among the rows, and not read.")
+        if self._trailing:
+            rows = "1 row ends" if self._trailing == 1 else f"{self._trailing:,} rows end"
+            said.append(f"{rows} with delimiters that the header has not, which are left out.")
         if (first := self._first_short) is not None:
             rows = "1 row has" if self._short_count == 1 else f"{self._short_count:,} rows have"
             said.append(
@@ -170,13 +176,14 @@ class Uneven:
         return True
 
     def _check(self, rows: list[_Odd]) -> None:
-        """Raise `RefusedError` for a row that is not one with its last cells left out."""
-        for place, odd in enumerate(rows):
-            after = rows[place + 1] if place + 1 < len(rows) else None
+        """Raise `RefusedError` for a short row that is not one with its last cells left out."""
+        short = [odd for odd in rows if len(odd.cells) < self.shape.width]
+        for odd, after in zip_longest(short, short[1:]):
             if not self.shape.fits(odd.cells) or not self._is_whole(odd, after):
                 raise self._refused(odd.number, len(odd.cells), odd.text)
-        self._first_short = self._first_short or next(iter(rows), None)
-        self._short_count += len(rows)
+        self._first_short = self._first_short or next(iter(short), None)
+        self._short_count += len(short)
+        self._trailing += len(rows) - len(short)
 
     def _is_whole(self, odd: _Odd, after: _Odd | None) -> bool:
         """Whether a row is no half of one that a line break divides."""

@@ -99,6 +99,8 @@ def _texts() -> Iterator[Hostile]:
     yield "mac newlines", "f.csv", GOOD.replace("\n", "\r").encode()
     yield "mixed newlines", "f.csv", GOOD.replace("\n", "\r\n", 9).encode()
     yield "ragged", "f.csv", GOOD.encode() + b"1\n1,2\n1,2,3,4,5,6\n"
+    quoted = b'"a","b","y"\n' + b'"1","w0","0"\n"2","w1","1"\n' * 20
+    yield "quoted, and short at the end", "f.csv", quoted + b'"3","0",""\n"4","1"'
     yield "html", "f.csv", b"<!DOCTYPE html><html><body>404</body></html>"
     yield "json", "f.csv", b'{"a": [1, 2], "y": [0, 1]}'
     yield "json lines", "f.csv", b'{"a": 1, "y": 0}\n{"a": 2, "y": 1}\n' * 20

@@ -71,6 +71,10 @@ READ: dict[str, tuple[str, str]] = {
         "Each line is in quotes as a whole",
     ),
     "a delimiter that only the header has": ("a,b,y,\n" + rows(), "The header ends with a delimiter that no row has"),
+    "delimiters that only some rows have": (
+        HEADER + rows(30) + rows(29, 30).replace("\n", ",,\n") + rows(1, 59),
+        "29 rows end with delimiters that the header has not, which are left out.",
+    ),
 }
 
 
@@ -101,12 +105,23 @@ def test_cells_left_out_at_the_end_of_rows_are_gaps(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize("end", ["", "\n"])
+def test_a_short_row_between_quotes_may_be_the_last(tmp_path: Path, end: str) -> None:
+    words = "".join(f'"w{row % 3}","{row}","{"xz"[row % 2]}"\n' for row in range(COUNT - 2))
+    found = reading(f'"a","y","b"\n{words}"w1","{COUNT - 2}",""\n"w2","{COUNT - 1}"{end}', tmp_path)
+    assert table(tmp_path)[1][:, 0].tolist() == [*range(COUNT)]
+    assert found.profile.notes[0].startswith(
+        f"1 row has fewer cells than the header has names, the first in line {COUNT + 1}"
+    )
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
         ("id,w,b,y\n" + "1,n,3,4\n\n" * 9 + "31,New\nYork,5,62\n" + "1,n,3,4\n" * 9, "has 2 values in line 20, where"),
         ("a,b,y\nNorth\n" + rows() + "South\n" + rows(), "has 1 value in line 2, where the header has 3: 'North'"),
         ("a,b,y\n" + rows(9) + "1,2,3,4\n" + rows(9), "has 4 values in line 11, where the header has 3: a cell that"),
+        (HEADER + rows(10) + "1,low,3,\n" + rows(10), "has 'low' in row 11 of column 'b', which is"),
     ],
 )
 def test_a_line_that_may_be_anything_is_refused_with_its_number(tmp_path: Path, text: str, said: str) -> None:
