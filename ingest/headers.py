@@ -170,13 +170,7 @@ def names_of(
     """The names of the columns, those that only number the rows or are empty, and what is to be said of them."""
     if not has_header:
         return [str(place) for place in range(len(records[0]))], [], []
-    names = [name if name.isprintable() else " ".join(name.split()) for name in records[0]]
-    index, notes = list[str](), list[str]()
-    if broken := [name for name, raw in zip(names, records[0], strict=True) if name != raw]:
-        notes.append(f"Line breaks and tabs in names are read as spaces: {some(broken)}.")
-    if long := [name for name in names if len(name) > limits.NAME]:
-        notes.append(f"Names of more than {limits.NAME} characters are cut: {some(long)}.")
-        names = [name[: limits.NAME].rstrip() for name in names]
+    (names, notes), index = _written(records[0]), list[str]()
     if is_short(records):
         trails = not any(record[-1] for record in records[1:])
         names = [*names, ""] if trails else ["", *names]
@@ -212,6 +206,17 @@ def names_of(
         elif not name:
             notes.append(f"Column {place + 1} has no name, and is called {shown(names[place])}.")
     return names, index, notes
+
+
+def _written(record: Record) -> tuple[list[str], list[str]]:
+    """Names on one line each, and no longer than they may be; and what is to be said of that."""
+    names = [name if name.isprintable() else " ".join(name.split()) for name in record]
+    notes = list[str]()
+    if broken := [name for name, raw in zip(names, record, strict=True) if name != raw]:
+        notes.append(f"Line breaks and tabs in names are read as spaces: {some(broken)}.")
+    if long := [name for name in names if len(name) > limits.NAME]:
+        notes.append(f"Names of more than {limits.NAME} characters are cut: {some(long)}.")
+    return [name[: limits.NAME].rstrip() for name in names], notes
 
 
 def _another(name: str, seen: Collection[str]) -> str:
