@@ -39,14 +39,22 @@ class Doorbell:
         )
         # Loaded now: the first request would wait a second for it.
         self._app.amqp.send_task_message  # noqa: B018
-        self._app.connection_for_write().transport  # noqa: B018
+        broker = self._app.connection_for_write()
+        broker.transport  # noqa: B018
+        # Each transport has errors of its own: RabbitMQ refuses a user or a queue with some that are no error of kombu.
+        self._errors: tuple[type[Exception], ...] = (
+            KombuError,
+            OSError,
+            *broker.connection_errors,
+            *broker.channel_errors,
+        )
 
     def ring(self, *job_ids: str) -> bool:
-        """Send a message for these jobs, a few at most; False when the broker is down."""
+        """Send a message for these jobs, a few at most; False when the broker is down or refuses it."""
         try:
             for job_id in job_ids[:MESSAGES]:
                 self._app.send_task(TASK, kwargs={"job_id": job_id}, ignore_result=True, retry=False)
-        except (KombuError, OSError) as error:
+        except self._errors as error:
             log.warning("the broker did not take a message (the reaper sends it again): %s", error)
             return False
         return True

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from kombu.exceptions import ChannelError
 from sqlalchemy import text, update
 
 from spec.findings import Finding, Health
@@ -87,6 +88,17 @@ def test_a_database_that_is_away_hides_no_other_fault(tmp_path: Path) -> None:
     )
     assert {part for part, one in away.items() if one.health is Health.wrong} == {"record", "broker"}
     assert "secret" not in str(away)
+
+
+def test_a_broker_that_refuses_us_hides_no_other_finding(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*_: object, **__: object) -> None:
+        raise ChannelError("ACCESS_REFUSED - operation not permitted")
+
+    monkeypatch.setattr("store.doctor.BrokerConnection.SimpleQueue", refused)
+    said = found(home, broker_url="amqp://127.0.0.1:1//")
+    assert said["broker"].health is Health.wrong
+    assert "ACCESS_REFUSED" in said["broker"].says
+    assert "queue" in said
 
 
 def test_a_file_store_of_no_known_kind_is_said(home: Path) -> None:

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import redis
-from kombu import pools
+from kombu import exceptions, pools
 
 from store.doorbell import KEY_PREFIX, MESSAGES, QUEUE, TASK, Doorbell
 from tests.services import takes_at_most
@@ -55,6 +55,19 @@ def test_a_broker_that_accepts_and_never_answers_delays_no_request(kind: str) ->
 def test_an_absent_broker_is_an_error_at_once(url: str) -> None:
     with takes_at_most(1.0):
         assert not Doorbell(url.format(free_port())).ring("a")
+
+
+@pytest.mark.parametrize(
+    "refusal", [exceptions.ChannelError("ACCESS_REFUSED"), exceptions.ConnectionError("NOT_ALLOWED")], ids=str
+)
+def test_a_broker_that_refuses_a_message_is_no_error_of_a_request(
+    refusal: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: object, **__: object) -> None:
+        raise refusal
+
+    monkeypatch.setattr("store.doorbell.Celery.send_task", refused)
+    assert not Doorbell("amqp://127.0.0.1:1//").ring("a")
 
 
 def test_requests_that_outnumber_the_connections_of_a_frozen_broker_wait_no_longer() -> None:
