@@ -1,4 +1,4 @@
-"""Care of the record: `python -m store migrate`, `check`, `mark`, `token create --owner NAME`, `list`, `revoke ID`."""
+"""Care of the record: `python -m store migrate`, `check`, `mark`, `mirror`, `token create`, `list`, `revoke ID`."""
 
 import argparse
 import json
@@ -13,6 +13,7 @@ from .doctor import examine
 from .errors import StoreError
 from .files import BadFilesUrlError, files_at
 from .mark import MarkStore
+from .mirror import MirrorStore
 from .schema import await_schema
 from .tokens import METRICS_READ, SCOPES, TokenStore
 
@@ -28,6 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     check.add_argument("--wait", type=float, default=0.0, metavar="SECONDS", help="how long to wait for it")
     verbs.add_parser("doctor", help="print what is wrong with record, broker and files, as JSON")
     verbs.add_parser("mark", help="make the files at EPOCHAL_FILES_URL the ones of this record, after they were moved")
+    verbs.add_parser("mirror", help="send all runs to MLflow again: it was lost, restored or replaced")
     token = verbs.add_parser("token", help="bearer tokens").add_subparsers(dest="action", required=True)
     create = token.add_parser("create", help="make a token and print it, this once")
     create.add_argument("--owner", required=True, help="the owner of the jobs that it may see")
@@ -63,6 +65,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     if asked.verb == "mark":
         return _mark(settings)
+    if asked.verb == "mirror":
+        return _mirror(settings)
     if asked.verb == "check":
         if wrong := await_schema(connect(settings.database_url), asked.wait):
             print(wrong, file=sys.stderr)
@@ -90,6 +94,17 @@ def _mark(settings: Settings) -> int:
         print(error, file=sys.stderr)
         return 1
     print(f"{files.uri('').rstrip('/')} is the file store of this record. Workers with other files claim nothing.")
+    return 0
+
+
+def _mirror(settings: Settings) -> int:
+    """Have all runs sent to MLflow again; the exit status."""
+    try:
+        jobs = MirrorStore(connect(settings.database_url)).again()
+    except StoreError as error:
+        print(error, file=sys.stderr)
+        return 1
+    print(f"The mirror sends the runs of {jobs:,} jobs again.")
     return 0
 
 

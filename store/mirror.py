@@ -149,6 +149,13 @@ class MirrorStore:
                 .values(run_id=None, experiment_id=None, epoch=0, attempt=0, whole=False, done=False)
             )
 
+    def again(self) -> int:
+        """Have the runs of all jobs and sweeps sent again, as MLflow may have lost some; how many jobs have one."""
+        with writing(self._engine) as connection:
+            connection.execute(update(Sweep).where(Sweep.run_id.is_not(None)).values(mirrored=False))
+            sent = update(Mirror).where(Mirror.run_id.is_not(None))
+            return connection.execute(sent.values(epoch=0, attempt=0, whole=False, done=False)).rowcount
+
     def deleted(self, ids: Collection[str]) -> set[str]:
         """Those of these jobs that are no longer in the record."""
         if not ids:

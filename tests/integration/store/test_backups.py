@@ -24,6 +24,13 @@ def told(program: str) -> list[str]:
     return found.pop().split()
 
 
+def test_files_come_back_before_the_api_starts_which_is_not_ready_without_their_mark() -> None:
+    page = (DOCS / "operations.md").read_text()
+    restored = page[page.index("pg_restore --username") :]
+    steps = ["tar --extract --directory=/files", "tar --extract --directory=/artifacts", "docker compose up"]
+    assert sorted(steps, key=restored.index) == steps
+
+
 def test_a_dump_comes_back_whole_and_leaves_nothing_of_a_newer_release(tmp_path: Path) -> None:
     dump = tmp_path / "epochal.dump"
     with own_postgres() as server:

@@ -5,6 +5,7 @@ from spec.job import JobSpec
 from spec.states import FailureReason
 from spec.sweep import SweepSpec
 from spec.views import Change, Curve
+from store.__main__ import main
 from store.mirror import MirrorStore, Pending
 from store.parents import ParentStore
 from store.records import Claim, Progress
@@ -100,6 +101,26 @@ def test_jobs_that_were_deleted_are_known(store: Record, mirror: MirrorStore) ->
     there = running(store)
     assert mirror.deleted([there.job_id, "gone"]) == {"gone"}
     assert mirror.deleted([]) == set()
+
+
+def test_all_runs_are_sent_again_on_request(
+    store: Record,
+    mirror: MirrorStore,
+    engine: Engine,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    claimed, _ = running(store, epochs=3), running(store)
+    store.fail(claimed.job_id, claimed.attempt, reason=FailureReason.error, message="no")
+    mirror.started(claimed.job_id, "run", "1")
+    mirror.advanced(claimed.job_id, 3, claimed.attempt)
+    mirror.done(as_is(store, claimed.job_id))
+    assert mirror.finished() == mirror.without_files() == []
+    monkeypatch.setenv("EPOCHAL_DATABASE_URL", engine.url.render_as_string(hide_password=False))
+    assert main(["mirror"]) == 0
+    assert "1 jobs" in capsys.readouterr().out
+    (pending,) = mirror.finished()
+    assert (pending.id, pending.run_id, pending.epoch) == (claimed.job_id, "run", 0)
 
 
 def test_a_job_that_is_retried_is_mirrored_again(store: Record, mirror: MirrorStore) -> None:

@@ -4,6 +4,7 @@ import subprocess
 import sys
 from typing import Any
 
+from store.mirror import MirrorStore
 from tracking.mirror import DELETED_S, LIVE_S, Mirror
 
 from .conftest import Service, copied, curve
@@ -82,6 +83,25 @@ def test_what_is_deleted_for_good_is_made_anew_with_the_whole_curve(service: Ser
     copied_after_failures(service, mirror)
     assert service.server.artifact(service.run_of(ended), "curves.png").startswith(b"\x89PNG")
     assert len(service.server.runs(service.project)) == 2
+
+
+def test_what_mlflow_lost_is_made_anew_when_all_runs_are_sent_again(service: Service) -> None:
+    mirror = service.mirror()
+    lost, kept = service.run(), service.run(epochs=31)
+    service.succeed(lost, points=curve(1, 30))
+    service.succeed(kept, points=curve(1, 31))
+    copied(mirror)
+    before = {claim.job_id: service.run_of(claim) for claim in (lost, kept)}
+    delete(service, "runs", run_id=before[lost.job_id])
+    purge(service, "--run-ids", before[lost.job_id])
+    assert MirrorStore(service.engine).again() == 2
+    copied_after_failures(service, mirror)
+    assert service.run_of(lost) != before[lost.job_id]
+    assert service.run_of(kept) == before[kept.job_id]
+    assert service.epochs_of(lost) == list(range(1, 31))
+    assert service.epochs_of(kept) == list(range(1, 32))
+    assert service.status_of(lost) == service.status_of(kept) == "FINISHED"
+    assert service.server.artifact(service.run_of(lost), "curves.png").startswith(b"\x89PNG")
 
 
 def test_a_run_that_is_deleted_stops_no_other(service: Service) -> None:
