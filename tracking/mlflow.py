@@ -115,36 +115,36 @@ class Mlflow:
             self._call("POST", "experiments/restore", {"experiment_id": found["experiment_id"]})
         return Experiment(str(found["experiment_id"]), name, int(found.get("creation_time", 0)), _tags(found))
 
-    def _create_experiment(self, name: str) -> Mapping[str, Any]:
+    def _create_experiment(self, project: str) -> Mapping[str, Any]:
         refusal: MlflowError | None = None
-        try:
-            self._call("POST", "experiments/create", {"name": name, "tags": _pairs({PROJECT_TAG: name})})
-        except MlflowUnreachableError:
-            raise
-        except MlflowError as error:
-            refusal = error  # perhaps because another mirror created it a moment before
-        found = self._find_experiment(name)
-        if found is None:
-            raise refusal or MlflowMissingError(f"the experiment {name} was created, and is not there")
-        return found
+        for name in (project, f"{project} (project)"):  # a person may have given the first to another project's
+            try:
+                self._call("POST", "experiments/create", {"name": name, "tags": _pairs({PROJECT_TAG: project})})
+            except MlflowUnreachableError:
+                raise
+            except MlflowError as error:
+                refusal = error  # perhaps because another mirror created it a moment before
+            if (found := self._find_experiment(project)) is not None:
+                return found
+        raise refusal or MlflowMissingError(f"the experiment {project} was created, and is not there")
 
     def tag_experiment(self, experiment_id: str, key: str, value: str) -> None:
         """Set a tag of the experiment."""
         body = {"experiment_id": experiment_id, "key": key, "value": value}
         self._call("POST", "experiments/set-experiment-tag", body)
 
-    def _find_experiment(self, name: str) -> Mapping[str, Any] | None:
-        """The oldest experiment with the project's tag, or the one of its name."""
-        which = f"tags.`{PROJECT_TAG}` = '{name}'"
+    def _find_experiment(self, project: str) -> Mapping[str, Any] | None:
+        """The oldest experiment with the project's tag, or the one of its name, unless that is another project's."""
+        which = f"tags.`{PROJECT_TAG}` = '{project}'"
         body = {"filter": which, "view_type": "ALL", "max_results": 1, "order_by": ["creation_time ASC"]}
         tagged: Sequence[Mapping[str, Any]] = self._call("POST", "experiments/search", body).get("experiments", [])
         if tagged:
             return tagged[0]
-        answer = self._send("GET", "experiments/get-by-name", params={"experiment_name": name})
+        answer = self._send("GET", "experiments/get-by-name", params={"experiment_name": project})
         if _is_missing(answer):
             return None
         experiment: Mapping[str, Any] = self._read(answer)["experiment"]
-        return experiment
+        return experiment if _tags(experiment).get(PROJECT_TAG, project) == project else None
 
     def find_run(self, experiment_id: str, tag: str, value: str) -> Run | None:
         """The oldest run with this tag that is not deleted, if there is one."""

@@ -502,3 +502,21 @@ def test_an_experiment_that_a_person_renamed_stays_the_project_s(service: Servic
     copied(service.mirror())
     assert service.job(second.job_id).mlflow_experiment_id == experiment_id
     assert service.server.runs(service.project) == []
+
+
+def test_an_experiment_that_has_the_name_of_another_project_now_is_not_taken_by_that_one(service: Service) -> None:
+    first, other = service.run(), f"{service.project}-b"
+    copied(service.mirror())
+    theirs = service.job(first.job_id).mlflow_experiment_id
+    assert theirs is not None
+    service.server.post("experiments/update", {"experiment_id": theirs, "new_name": other})
+    second = service.run(project=other)
+    copied(service.mirror())
+    own = service.job(second.job_id).mlflow_experiment_id
+    assert own is not None
+    assert service.server.ask("experiments/get", experiment_id=own)["experiment"]["name"] == f"{other} (project)"
+    third = service.run(epochs=31)
+    fourth = service.run(project=other, epochs=31)
+    copied(service.mirror())
+    assert service.job(third.job_id).mlflow_experiment_id == theirs
+    assert service.job(fourth.job_id).mlflow_experiment_id == own
