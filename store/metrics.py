@@ -13,7 +13,7 @@ from .backlog import WORK, Work, backlog_s, steps_per_s
 from .db import now, reading
 from .device_requests import kind_of
 from .scheduler import queued
-from .tables import CurveChunk, Job, Lease, Mirror
+from .tables import CurveChunk, Job, JobEvent, Lease, Mirror
 from .tally import ENDED, LEASE_LOST, totals
 from .workers import live_workers
 
@@ -29,7 +29,7 @@ class Waiting:
     device: str
     work: Work
     oldest_s: float
-    """Seconds since the first of them was submitted."""
+    """Seconds since the one that was submitted first was queued, or queued again."""
 
 
 @dataclass(frozen=True)
@@ -88,6 +88,14 @@ class Metrics:
             )
 
 
+_changed_at = (
+    select(func.max(JobEvent.at))
+    .where(JobEvent.job_id == Job.id, JobEvent.from_status != JobEvent.to_status)
+    .scalar_subquery()
+)
+"""When the state of a job last changed; NULL while it is as it was submitted. Another name is an event, too."""
+
+
 def _waiting(connection: Connection, at: datetime) -> list[Waiting]:
     groups = (
         select(Job.owner, Job.device_request.label("device"), func.min(Job.id).label("id"), *WORK)
@@ -96,12 +104,12 @@ def _waiting(connection: Connection, at: datetime) -> list[Waiting]:
         .subquery()
     )
     rows = connection.execute(
-        select(groups, Job.created_at)
+        select(groups, func.coalesce(_changed_at, Job.created_at).label("since"))
         .join(Job, Job.id == groups.c.id)  # ids begin with their time
         .order_by(groups.c.owner, groups.c.device)
     )
     return [
-        Waiting(row.owner, row.device, Work(row.jobs, row.known, row.steps), (at - row.created_at).total_seconds())
+        Waiting(row.owner, row.device, Work(row.jobs, row.known, row.steps), (at - row.since).total_seconds())
         for row in rows
     ]
 

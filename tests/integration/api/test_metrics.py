@@ -4,15 +4,17 @@ from pathlib import Path
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
+from sqlalchemy import update
 
 from api.metrics import KEPT_S, METHODS, Exposition
 from spec.states import FailureReason
-from spec.views import Curve
+from spec.views import Change, Curve
 from store import db
 from store.files import files_at
 from store.metrics import Metrics
 from store.records import Progress
 from store.space import DiskSpace
+from store.tables import Job
 from store.tally import FOLDED_FROM, LEASE_LOST, count_lost_leases, fold, totals
 from store.tokens import METRICS_READ
 from store.workers import WorkerRecord, WorkerStore
@@ -66,6 +68,21 @@ def test_the_figures_count_what_waits_runs_and_works(both: Service) -> None:
     assert 0 <= one(found, "epochal_mirror_lag_seconds") < 60
     assert one(found, "epochal_queue_limit") == 7
     assert one(found, "epochal_disk_free_bytes", of="files") <= one(found, "epochal_disk_size_bytes", of="files")
+
+
+def test_a_job_that_came_back_to_the_queue_has_waited_since_then(both: Service) -> None:
+    job_id = both.submit()
+
+    def oldest_s() -> float:
+        return one(figures(both), "epochal_queue_oldest_seconds", owner="ann", device="auto")
+
+    with db.writing(both.engine) as connection:
+        connection.execute(update(Job).where(Job.id == job_id).values(created_at=db.now(-7200)))
+    both.store.change(job_id, Change(name="another"), owner="ann", actor="ann")
+    assert oldest_s() > 7000
+    both.store.request_pause(job_id, owner="ann", actor="ann")
+    both.store.resume(job_id, owner="ann", actor="ann")
+    assert 0 <= oldest_s() < 60
 
 
 def test_what_ended_stays_counted_when_jobs_are_deleted_and_counters_are_added_up(both: Service) -> None:
