@@ -325,6 +325,23 @@ def test_a_bad_value_is_refused_by_its_name(chart: helm.Chart, bad: dict[str, An
         chart.validate_schema(bad)
 
 
+def test_a_setting_that_the_chart_makes_of_another_value_is_refused(chart: helm.Chart) -> None:
+    made = pods(render(chart, values("keda"))).values()
+    variables = [one for pod in made for container in pod["spec"]["containers"] for one in container.get("env", [])]
+    names = {one["name"] for one in variables if one["name"].startswith(PREFIX)}
+    assert {"EPOCHAL_POD", "EPOCHAL_STOP_S", "EPOCHAL_TOKEN", "EPOCHAL_TRUSTED_HOSTS"} <= names
+    for name in names:
+        with pytest.raises(helm.HelmError, match=name):
+            chart.validate_schema({"settings": {name: "1"}})
+
+
+def test_the_api_answers_to_more_names_on_request(chart: helm.Chart) -> None:
+    given = render(chart, {"publicUrl": "https://lab.example.org", "trustedHosts": ["lab7", "lab7.example.org"]})
+    (container,) = of_kind(given, "Deployment")["epochal-api"]["spec"]["template"]["spec"]["containers"]
+    (hosts,) = (one["value"] for one in container["env"] if one["name"] == "EPOCHAL_TRUSTED_HOSTS")
+    assert hosts.endswith(",lab.example.org,lab7,lab7.example.org")
+
+
 def test_a_class_of_ones_own_needs_no_more_than_it_must_say(chart: helm.Chart) -> None:
     chart.validate_schema({"workers": {"own": OWN, "off": {"enabled": False, "devices": "cpu:1", "keda": OWN["keda"]}}})
     for name, one in of_kind(render(chart, {"workers": {"own": OWN}}), "Deployment").items():
