@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Annotated, Self
 from urllib.parse import quote, unquote
 
-from pydantic import AfterValidator, Field, ValidationError, model_validator
+from pydantic import AfterValidator, Field, ValidationError, ValidationInfo, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from .access import LARGEST_QUOTA
+from .base import fault
 
 PREFIX = "EPOCHAL_"
 
@@ -32,6 +33,17 @@ def _certificate_checked(url: str) -> str:
     return f"{url}{'&' if '?' in url else '?'}ssl_cert_reqs=required"
 
 
+def _begins_with(*schemes: str) -> AfterValidator:
+    """An address that begins with one of these, or none. The error does not repeat it: it may have a password."""
+
+    def checked(url: str, info: ValidationInfo) -> str:
+        if url and not url.startswith(schemes):
+            raise fault(info.field_name or "", f"must begin with {', '.join(schemes[:-1])} or {schemes[-1]}")
+        return url
+
+    return AfterValidator(checked)
+
+
 Port = Annotated[int, Field(ge=0, le=65_535)]
 
 
@@ -44,10 +56,13 @@ class Settings(BaseSettings):
         ".epochal"
     )
     database_url: Annotated[
-        str, Field(description="The record: sqlite:///... or postgresql+psycopg://... Default: SQLite in home.")
+        str,
+        _begins_with("postgresql+psycopg://", "postgresql://", "sqlite:"),
+        Field(description="The record: sqlite:///... or postgresql+psycopg://... Default: SQLite in home."),
     ] = ""
     broker_url: Annotated[
         str,
+        _begins_with("redis://", "rediss://", "redis+socket://", "amqp://", "amqps://"),
         AfterValidator(_certificate_checked),
         Field(description="The doorbell: redis://..., redis+socket://... or amqp://... Default: embedded Valkey."),
     ] = ""
@@ -56,6 +71,7 @@ class Settings(BaseSettings):
     ] = ""
     mlflow_url: Annotated[
         str,
+        _begins_with("http://", "https://", "unix:///"),
         Field(description="The MLflow server that curves are mirrored to: http://..., or unix:///... for a socket."),
     ] = ""
     mlflow_public_url: Annotated[

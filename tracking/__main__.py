@@ -40,7 +40,7 @@ def main() -> int:
 def load() -> Callable[[Settings, threading.Event], None]:
     """Import what mirrors."""
     from store.db import connect
-    from store.files import files_at
+    from store.files import BadFilesUrlError, files_at
     from store.jobs import JobStore
     from store.mirror import MirrorStore
     from store.parents import ParentStore
@@ -54,15 +54,19 @@ def load() -> Callable[[Settings, threading.Event], None]:
     from .serve import NICE
 
     def run(settings: Settings, stop: threading.Event) -> None:
-        """Mirror in rounds until `stop`. Raises `BadSettingsError` when there is no MLflow server to mirror to."""
+        """Mirror in rounds until `stop`. Raises `BadSettingsError` without an MLflow server or a file store."""
         if not settings.mlflow_url:
             raise BadSettingsError("EPOCHAL_MLFLOW_URL is not set: there is no MLflow server to mirror to.")
+        try:
+            files = files_at(settings.files_url)
+        except BadFilesUrlError as error:
+            raise BadSettingsError(str(error)) from error
         os.nice(NICE)
         engine = connect(settings.database_url)
         with Mlflow(settings.mlflow_url) as mlflow:
             links = Links(settings.public_url, settings.mlflow_public_url)
             parents = Parents(ParentStore(engine), SweepStore(engine), mlflow, links)
-            mirror = Mirror(JobStore(engine), MirrorStore(engine), parents, mlflow, files_at(settings.files_url), links)
+            mirror = Mirror(JobStore(engine), MirrorStore(engine), parents, mlflow, files, links)
             log.info("mirroring to %s", MlflowAddress.of(settings.mlflow_url).without_password)
             in_rounds(mirror.round, stop, pause_s=ROUND_S, more_s=MORE_S, log=log)
             mirror.close()

@@ -76,6 +76,21 @@ def test_the_certificate_of_a_broker_is_checked_unless_its_address_says_not_to(u
     assert Settings.read({"EPOCHAL_BROKER_URL": url}).broker_url == read
 
 
+@pytest.mark.parametrize(
+    ("name", "url"),
+    [
+        ("DATABASE_URL", "postgres://lab:secret@lab/epochal"),
+        ("DATABASE_URL", "postgresql+psycopg2://lab:secret@lab/epochal"),
+        ("BROKER_URL", "valkey://:secret@lab:6379/0"),
+        ("MLFLOW_URL", "mlflow:5000/secret"),
+    ],
+)
+def test_an_address_of_another_kind_is_refused_and_not_repeated(name: str, url: str) -> None:
+    with pytest.raises(BadSettingsError, match=f"EPOCHAL_{name} must begin with ") as refused:
+        Settings.read({f"EPOCHAL_{name}": url})
+    assert "secret" not in str(refused.value)
+
+
 def test_only_what_is_handed_in_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("EPOCHAL_DATABASE_URL", "sqlite:///elsewhere.db")
     assert "elsewhere" not in Settings.read({}).database_url

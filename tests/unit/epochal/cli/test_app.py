@@ -354,8 +354,9 @@ def test_a_worker_needs_the_record_the_broker_and_the_files_of_its_cluster(
     missing: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     monkeypatch.setenv("EPOCHAL_HOME", str(tmp_path))
-    for name in ("EPOCHAL_DATABASE_URL", "EPOCHAL_BROKER_URL", "EPOCHAL_FILES_URL"):
-        monkeypatch.setenv(name, "x")
+    monkeypatch.setenv("EPOCHAL_DATABASE_URL", "postgresql+psycopg://lab/epochal")
+    monkeypatch.setenv("EPOCHAL_BROKER_URL", "redis://lab")
+    monkeypatch.setenv("EPOCHAL_FILES_URL", "s3://lab")
     monkeypatch.delenv(missing)
     assert run("worker") == 2
     assert f"{missing}: not set" in capsys.readouterr().err
