@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from itertools import count
+from itertools import count, takewhile
 from pathlib import Path
 from typing import Literal
 
@@ -174,10 +174,18 @@ def trainer_memory(device: Device, root: Path = CGROUP) -> int | None:
 
 
 def _visible(gpus: int, chosen: str | None) -> tuple[str, ...]:
-    """Entries for CUDA_VISIBLE_DEVICES: what the worker's own variable leaves of the driver's GPUs."""
+    """Entries for CUDA_VISIBLE_DEVICES: what the worker's own variable leaves of the driver's GPUs.
+
+    CUDA reads it up to the first entry that names none, such as -1 or NoDevFiles.
+    """
     if gpus == 0 or chosen is None:
         return tuple(str(index) for index in range(gpus))
-    return tuple(entry.strip() for entry in chosen.split(",") if entry.strip() not in ("", "-1"))
+    entries = (entry.strip() for entry in chosen.split(","))
+    return tuple(takewhile(lambda entry: entry.startswith(("GPU-", "MIG-")) or _is_index(entry, gpus), entries))
+
+
+def _is_index(entry: str, gpus: int) -> bool:
+    return entry.isdecimal() and int(entry) < gpus
 
 
 def _driver_gpus() -> int:

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 
 from spec.findings import FINDINGS, Finding, ok, warning, wrong
 from spec.settings import Settings
@@ -31,10 +32,16 @@ def asked(request: str) -> Iterator[Finding]:
 
 
 def _pytorch() -> Iterator[Finding]:
+    import pynvml
     import torch
 
-    driver, names = _driver()
     says = f"PyTorch {torch.__version__}, built for {f'CUDA {torch.version.cuda}' if torch.version.cuda else 'CPU'}"
+    try:
+        driver, names = _driver()
+    except pynvml.NVMLError as error:
+        fix = "Look at `nvidia-smi` and `dmesg`: a GPU that is lost needs a restart of its machine."
+        yield wrong("gpu", f"The driver does not tell of each GPU: {error}.", fix)
+        return
     if not names:
         yield ok("torch", f"{says}; no GPU.")
         return
@@ -60,7 +67,7 @@ def _pytorch() -> Iterator[Finding]:
 
 
 def _driver() -> tuple[str, list[str]]:
-    """The version of NVIDIA's driver, and the names of the GPUs that it shows."""
+    """The version of NVIDIA's driver, and the names of the GPUs that this user may use. Raises `NVMLError`."""
     import pynvml
 
     try:
@@ -68,8 +75,11 @@ def _driver() -> tuple[str, list[str]]:
     except pynvml.NVMLError:
         return "", []
     try:
-        handles = [pynvml.nvmlDeviceGetHandleByIndex(index) for index in range(pynvml.nvmlDeviceGetCount())]
-        return str(pynvml.nvmlSystemGetDriverVersion()), [str(pynvml.nvmlDeviceGetName(handle)) for handle in handles]
+        names = list[str]()
+        for index in range(pynvml.nvmlDeviceGetCount()):
+            with suppress(pynvml.NVMLError_NoPermission):  # Slurm gave it to another job
+                names.append(str(pynvml.nvmlDeviceGetName(pynvml.nvmlDeviceGetHandleByIndex(index))))
+        return str(pynvml.nvmlSystemGetDriverVersion()), names
     finally:
         pynvml.nvmlShutdown()
 

@@ -136,6 +136,25 @@ def test_a_trainer_starts_in_the_smallest_container(tmp_path: Path) -> None:
     assert trainer_memory(CPU, tmp_path) == LEAST_MEMORY
 
 
+@pytest.mark.parametrize(
+    ("chosen", "gpus"),
+    [
+        (None, ("0", "1")),
+        ("", ()),
+        ("NoDevFiles", ()),
+        ("1,0", ("1", "0")),
+        ("0,-1,1", ("0",)),
+        ("7", ()),
+        ("MIG-5f0e, GPU-8932", ("MIG-5f0e", "GPU-8932")),
+    ],
+)
+def test_visible_devices_are_read_as_cuda_reads_them(
+    monkeypatch: pytest.MonkeyPatch, chosen: str | None, gpus: tuple[str, ...]
+) -> None:
+    monkeypatch.setattr("worker.devices._driver_gpus", lambda: 2)
+    assert this_machine({} if chosen is None else {"CUDA_VISIBLE_DEVICES": chosen}).gpus == gpus
+
+
 def test_this_machine_has_a_core_and_counts_without_cuda() -> None:
     assert this_machine({}).cores >= 1
     assert this_machine({"CUDA_VISIBLE_DEVICES": ""}).gpus == ()
