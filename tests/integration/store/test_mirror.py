@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 from sqlalchemy import Engine, update
 
@@ -11,7 +13,7 @@ from store.parents import ParentStore
 from store.records import Claim, Progress
 from store.sweeps import SweepStore
 from store.tables import Job
-from tests.record import Record
+from tests.record import Record, migrate
 
 
 @pytest.fixture
@@ -103,24 +105,25 @@ def test_jobs_that_were_deleted_are_known(store: Record, mirror: MirrorStore) ->
     assert mirror.deleted([]) == set()
 
 
-def test_all_runs_are_sent_again_on_request(
-    store: Record,
-    mirror: MirrorStore,
-    engine: Engine,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
+def test_all_runs_are_sent_again_on_request(store: Record, mirror: MirrorStore) -> None:
     claimed, _ = running(store, epochs=3), running(store)
     store.fail(claimed.job_id, claimed.attempt, reason=FailureReason.error, message="no")
     mirror.started(claimed.job_id, "run", "1")
     mirror.advanced(claimed.job_id, 3, claimed.attempt)
     mirror.done(as_is(store, claimed.job_id))
     assert mirror.finished() == mirror.without_files() == []
-    monkeypatch.setenv("EPOCHAL_DATABASE_URL", engine.url.render_as_string(hide_password=False))
-    assert main(["mirror"]) == 0
-    assert "1 jobs" in capsys.readouterr().out
+    assert mirror.again() == 1
     (pending,) = mirror.finished()
     assert (pending.id, pending.run_id, pending.epoch) == (claimed.job_id, "run", 0)
+
+
+def test_the_command_says_how_many_runs_are_sent_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("EPOCHAL_HOME", str(tmp_path))
+    migrate(f"sqlite:///{tmp_path}/epochal.db")
+    assert main(["mirror"]) == 0
+    assert "0 jobs" in capsys.readouterr().out
 
 
 def test_a_job_that_is_retried_is_mirrored_again(store: Record, mirror: MirrorStore) -> None:
