@@ -211,6 +211,11 @@ class LearningCurve:
         return accuracy is not None and balanced is not None and accuracy - balanced > IMBALANCE
 
     @property
+    def knows_shares_only(self) -> bool:
+        """Whether a network that knows only the shares of the classes may predict as well: by balanced accuracy."""
+        return self.is_imbalanced or self.skill_of_classes < LEAST_SKILL
+
+    @property
     def knows_largest_only(self) -> bool:
         """Whether the classes are imbalanced, and little more is predicted correctly than the largest of them."""
         return self.is_imbalanced and (self.skill_of_classes < MAJORITY or self.chance == 0.5)
@@ -318,10 +323,10 @@ class LearningCurve:
     def is_guess(self) -> bool:
         """Whether what was learnt does not hold for validation rows, by its loss and by its skill.
 
-        A loss is large, too, where most rows are predicted well, and the others wrongly with great certainty. A rare
+        A loss is large, too, where most rows are predicted well, and the others wrongly with great certainty. A
         class that is never predicted may still have the higher scores.
         """
-        ranks_rare = self.is_imbalanced and self.ranks
+        ranks_rare = self.knows_shares_only and self.ranks
         return self.gain < LEAST_GAIN and (self.val_skill or 0.0) < KNOWN and not ranks_rare
 
     @property
@@ -350,13 +355,15 @@ class LearningCurve:
 
     @property
     def _loss_of_shares(self) -> float:
-        """The baseline; for imbalanced classes, the loss of a network that knows only their shares.
+        """The baseline; where no more may be known than the classes' shares, the loss of a network that knows them.
 
         For cross-entropy it is the entropy. The shares are those of one class, by accuracy, and of equal others.
         """
         share = self.at_best("val_accuracy" if self.is_validated else "train_accuracy")
-        if share is None or not self.is_imbalanced or not 0.0 < share < 1.0 or self._spec.class_weight is not None:
+        is_weighted = self._spec.class_weight is not None
+        if share is None or not self.knows_shares_only or not 0.0 < share < 1.0 or is_weighted:
             return self.baseline
+        share = max(share, self.chance)
         others = max(round(1.0 / self.chance) - 1, 1)
         return self._spec.loss.of_shares((share, *[(1.0 - share) / others] * others)) or self.baseline
 

@@ -820,3 +820,28 @@ def test_a_loss_that_rises_while_accuracy_rises_is_no_reason_to_stop() -> None:
         assert verdict is not None
         assert (verdict.kind, verdict.suggestion) == (VerdictKind.overfit, None)
         assert "Validation accuracy kept rising" in verdict.sentence
+
+
+LARGEST: dict[str, Any] = {
+    f"{part}_{name}": value
+    for part in ("train", "val")
+    for name, value in (("accuracy", 0.627), ("balanced_accuracy", 0.5))
+}
+"""A network that predicts the larger of two classes of 63 and 37 % of the rows, and nothing else."""
+
+
+@pytest.mark.parametrize(
+    ("fields", "says"),
+    [
+        ({"learning_rate": 1.0}, "hidden neurons have died"),
+        ({"architecture": {"type": "mlp", "hidden": [32] * 6}, "activation": "sigmoid"}, "Gradients vanish"),
+    ],
+)
+def test_a_network_that_knows_the_shares_of_the_classes_only_has_learnt_nothing(
+    fields: dict[str, Any], says: str
+) -> None:
+    stuck: Numbers = [0.70, *[0.6604] * 19]
+    assert says in verdict_of(stuck, stuck, dataset="breast_cancer", metrics=LARGEST, **fields).sentence
+    ranked: Numbers = [0.65, *[0.62] * 19]
+    verdict = verdict_of(ranked, ranked, dataset="breast_cancer", metrics=LARGEST | {"val_roc_auc": 0.9}, **fields)
+    assert "no relation" not in verdict.sentence
