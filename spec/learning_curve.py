@@ -248,6 +248,14 @@ class LearningCurve:
         return LUCK * self.chance * 0.5 / math.sqrt(max((1.0 - accuracy) * rows, 1.0))
 
     @property
+    def beats_luck(self) -> bool:
+        """Whether balanced accuracy of validation rows is above chance by more than luck."""
+        accuracy = self.val_accuracy
+        if accuracy is None or not self.validation_rows:
+            return False
+        return accuracy - self.chance > max(self.luck, self.balanced_luck)
+
+    @property
     def val_skill(self) -> float | None:
         """Skill on validation rows at the best epoch; None where it is not measured."""
         accuracy = self.val_accuracy
@@ -321,13 +329,14 @@ class LearningCurve:
 
     @property
     def is_guess(self) -> bool:
-        """Whether what was learnt does not hold for validation rows, by its loss and by its skill.
+        """Whether what was learnt does not hold for validation rows: its loss is a guess's, and its skill may be luck.
 
         A loss is large, too, where most rows are predicted well, and the others wrongly with great certainty. A
         class that is never predicted may still have the higher scores.
         """
-        ranks_rare = self.knows_shares_only and self.ranks
-        return self.gain < LEAST_GAIN and (self.val_skill or 0.0) < KNOWN and not ranks_rare
+        is_weak = self.gain < LEAST_GAIN and (self.val_skill or 0.0) < KNOWN
+        ranks_missed = self.knows_shares_only and self.ranks
+        return is_weak and not self.beats_luck and not ranks_missed
 
     @property
     def is_flat(self) -> bool:

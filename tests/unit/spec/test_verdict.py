@@ -845,3 +845,12 @@ def test_a_network_that_knows_the_shares_of_the_classes_only_has_learnt_nothing(
     ranked: Numbers = [0.65, *[0.62] * 19]
     verdict = verdict_of(ranked, ranked, dataset="breast_cancer", metrics=LARGEST | {"val_roc_auc": 0.9}, **fields)
     assert "no relation" not in verdict.sentence
+
+
+def test_a_weak_relation_that_is_more_than_luck_is_told_from_none() -> None:
+    flat: Numbers = [0.66, 0.64, *[0.63] * 18]
+    rising: Numbers = [0.66, 0.64, 0.63, 0.65, 0.7, 0.8, 0.9, 1.0, 1.1, 1.2, 1.3]
+    many, few = ({"x": [[row / 2000] for row in range(n)], "y": [row % 2 for row in range(n)]} for n in (2000, 100))
+    assert "no relation" not in verdict_of(flat, flat, dataset=many, accuracies=(0.66, 0.65)).sentence
+    assert changed(verdict_of(FALLING, rising, dataset=many, accuracies=(0.66, 0.65)))["patience"] == 3
+    assert "no relation" in verdict_of(flat, flat, dataset=few, accuracies=(0.66, 0.65)).sentence
