@@ -53,6 +53,8 @@ WIDE = 10.0
 """Variances of the targets of training and validation rows that differ more than so many times come from outliers."""
 NATS = 0.5
 """What the mean negative log likelihood of a perfect model varies by, about: half a deviance of 1 (Wilks 1938)."""
+FEW_ROWS = 10
+"""Fewer validation rows say little."""
 LEAST_PATIENCE = 3
 STILL_FALLING = 0.05
 """The loss still falls: more than this share of its whole fall came in the last tenth of the epochs."""
@@ -284,9 +286,9 @@ class LearningCurve:
         """How many times as wide the targets of training rows are spread as those of validation rows.
 
         It is a ratio of standard deviations. None unless it is far from 1 and known: by squared errors of standardised
-        targets.
+        targets. A few rows may be near each other by chance.
         """
-        variance = self._variance if self.is_baseline_known else None
+        variance = self._variance if self.is_baseline_known and not self.has_few_rows else None
         if variance is None or not variance > 0.0 or 1.0 / WIDE <= variance <= WIDE:
             return None
         return math.sqrt(1.0 / variance)
@@ -384,6 +386,12 @@ class LearningCurve:
         """Rows of the validation split, where they are known."""
         info = self._spec.info
         return None if info is None else self._spec.split_rows(info)[1]
+
+    @property
+    def has_few_rows(self) -> bool:
+        """Whether there are so few validation rows that they say little."""
+        rows = self.validation_rows
+        return self.is_validated and rows is not None and rows < FEW_ROWS
 
     # --- how the losses moved ----------------------------------------------------------------------------------------
 

@@ -234,7 +234,7 @@ def _for_large_numbers(spec: JobSpec) -> Suggestion | None:
 def _for_unlike_numbers(spec: JobSpec, shape: LearningCurve) -> Suggestion | None:
     """After a loss that says that numbers are not scaled, are outliers, or are other ones in newer rows."""
     r2 = shape.at_best("val_r2")
-    is_unlike = r2 is not None and r2 < UNLIKE
+    is_unlike = r2 is not None and r2 < UNLIKE and not shape.has_few_rows
     if _may_be_scaled(spec):
         starts_high = shape.is_baseline_known and shape.train[0] > FAR_ABOVE * shape.baseline
         if is_unlike or (starts_high and spec.learning_rate <= spec.optimizer.usual_rate):

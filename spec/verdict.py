@@ -34,8 +34,6 @@ LEAST_ACCURACY = 0.85
 """Underfit: balanced accuracy at the best epoch is below this ..."""
 LEAST_EXPLAINED = 0.4
 """... or, for numbers, less than this share of the variance is explained ..."""
-FEW_ROWS = 10
-"""Fewer validation rows say little."""
 RARE_MISSED = 0.05
 """Balanced accuracy is named beside accuracy if it is so far below."""
 UNFINISHED = 0.5
@@ -131,9 +129,8 @@ def _told(suggestion: Suggestion) -> str:
 
 def _few(shape: LearningCurve) -> str:
     """A clause where validation rows are few; empty else."""
-    rows = shape.validation_rows
-    is_few = shape.is_validated and rows is not None and rows < FEW_ROWS
-    return f"; validation has {rows} of the rows only, which says little: try folds" if is_few else ""
+    said = f"; validation has {shape.validation_rows} of the rows only, which says little: try folds"
+    return said if shape.has_few_rows else ""
 
 
 def _explodes(spec: JobSpec, shape: LearningCurve) -> bool:

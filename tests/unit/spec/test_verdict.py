@@ -854,3 +854,11 @@ def test_a_weak_relation_that_is_more_than_luck_is_told_from_none() -> None:
     assert "no relation" not in verdict_of(flat, flat, dataset=many, accuracies=(0.66, 0.65)).sentence
     assert changed(verdict_of(FALLING, rising, dataset=many, accuracies=(0.66, 0.65)))["patience"] == 3
     assert "no relation" in verdict_of(flat, flat, dataset=few, accuracies=(0.66, 0.65)).sentence
+
+
+@pytest.mark.parametrize("timed", [{}, {"time": list(range(12))}], ids=["by chance", "by time"])
+def test_a_few_validation_rows_near_each_other_show_neither_outliers_nor_drift(timed: dict[str, Any]) -> None:
+    rows = {"x": [[float(row)] for row in range(12)], "y": [row * 1.5 for row in range(12)], **timed}
+    verdict = regression([0.5, 0.1, 0.05], -1.5, val=[0.06, 0.05, 0.05], dataset=rows, standardize=True)
+    assert "spread" not in verdict.sentence
+    assert "unlike" not in verdict.sentence
