@@ -14,6 +14,7 @@ from statistics import fmean, pstdev
 from .dataset import Inline, Linear, Targets
 from .job import JobSpec
 from .losses import Mse
+from .monitors import LOWER_IS_BETTER
 
 Column = Sequence[float | None]
 
@@ -427,6 +428,22 @@ class LearningCurve:
     def ran_out_of_patience(self) -> bool:
         """Whether early stopping ended training before its last epoch."""
         return self._spec.patience is not None and len(self.train) < self._spec.epochs
+
+    @property
+    def met_tolerance(self) -> bool:
+        """Whether the gradient's norm fell below `tolerance`, which ended training before its last epoch."""
+        return self._spec.tolerance is not None and len(self.train) < self._spec.epochs and not self._waited
+
+    @property
+    def _waited(self) -> bool:
+        """Whether the monitored metric has not improved for as many epochs as early stopping waits."""
+        spec = self._spec
+        if spec.patience is None:
+            return False
+        sign = 1.0 if spec.monitored in LOWER_IS_BETTER else -1.0
+        values = [sign * value for value in _numbers(self._curve.get(spec.monitored, []))]
+        before, since = values[: -spec.patience], values[-spec.patience :]
+        return bool(before) and min(since) >= min(before) - spec.min_delta
 
     @property
     def improves(self) -> bool:

@@ -369,7 +369,13 @@ def _for_deep_networks(spec: JobSpec) -> Suggestion | None:
 
 
 def longer(spec: JobSpec, shape: LearningCurve) -> Suggestion:
-    """After a loss that still falls, or that had one epoch to fall: more epochs, or the patience to train them."""
+    """After a loss that still falls, or that had one epoch to fall: more epochs, or what lets them be trained."""
+    if shape.met_tolerance and spec.tolerance is not None:
+        tolerance = spec.tolerance / 10
+        return Suggestion(
+            f"The gradient's norm fell below tolerance, which ended training. Try tolerance {tolerance:.3g}.",
+            _with(spec, tolerance=tolerance),
+        )
     if shape.ran_out_of_patience and spec.patience is not None:
         patience = max(PATIENCE, 3 * spec.patience)
         return Suggestion(

@@ -862,3 +862,13 @@ def test_a_few_validation_rows_near_each_other_show_neither_outliers_nor_drift(t
     verdict = regression([0.5, 0.1, 0.05], -1.5, val=[0.06, 0.05, 0.05], dataset=rows, standardize=True)
     assert "spread" not in verdict.sentence
     assert "unlike" not in verdict.sentence
+
+
+def test_a_job_that_tolerance_ended_gets_a_smaller_one_and_not_more_epochs() -> None:
+    ended = changed(verdict_of(STRAIGHT, STRAIGHT, epochs=100, tolerance=0.05))
+    assert (ended["tolerance"], ended["epochs"]) == (pytest.approx(0.005), 100)
+    assert "tolerance" in verdict_of(STRAIGHT, STRAIGHT, epochs=100, tolerance=0.05, patience=5).sentence
+    impatient = verdict_of([*IMPROVING, 0.26], [*IMPROVING, 0.27], epochs=100, tolerance=0.05, patience=1)
+    assert changed(impatient)["patience"] == 10
+    by_accuracy = verdict_of(STRAIGHT, STRAIGHT, epochs=100, tolerance=0.05, patience=5, monitor="val_accuracy")
+    assert changed(by_accuracy)["patience"] == 15
