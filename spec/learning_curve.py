@@ -15,6 +15,7 @@ from .dataset import Inline, Linear, Targets
 from .job import JobSpec
 from .losses import Mse
 from .monitors import LOWER_IS_BETTER
+from .schedules import Plateau
 
 Column = Sequence[float | None]
 
@@ -395,6 +396,13 @@ class LearningCurve:
         return self.is_validated and rows is not None and rows < FEW_ROWS
 
     # --- how the losses moved ----------------------------------------------------------------------------------------
+
+    @property
+    def rate_left(self) -> float:
+        """What share of the learning rate was left after half of the epochs; that of a plateau is in the curve."""
+        half, rates = len(self.train) // 2, _numbers(self._curve.get("learning_rate", []))
+        is_plateau = isinstance(self._spec.schedule, Plateau) and len(rates) > half
+        return rates[half] / rates[0] if is_plateau else self._spec.schedule.left(half)
 
     @property
     def jumps(self) -> bool:

@@ -13,7 +13,7 @@ from .architectures import Architecture, Cnn, Initializer, Mlp, Perceptron, ResM
 from .dataset import Inline, Targets
 from .job import JobSpec
 from .learning_curve import LEAST_GAIN, LearningCurve
-from .schedules import Constant
+from .schedules import Constant, Plateau
 from .splits import SplitBy
 
 FAR = 3.0
@@ -324,8 +324,12 @@ def _for_zeros(spec: JobSpec) -> Suggestion | None:
 
 
 def _for_vanished_rate(spec: JobSpec, shape: LearningCurve) -> Suggestion | None:
-    """After a schedule that left nothing of the learning rate for half of the epochs."""
-    if spec.schedule.left(len(shape.train) // 2) > VANISHED:
+    """After a schedule that left nothing of the learning rate for half of the epochs.
+
+    A plateau lowers the rate because the loss stays, so it is blamed only where nothing was learnt before.
+    """
+    may_be_why = shape.is_flat or not isinstance(spec.schedule, Plateau)
+    if shape.rate_left > VANISHED or not may_be_why:
         return None
     return Suggestion(
         f"The schedule, {spec.schedule.type}, left less than a thousandth of the learning rate for half of the epochs. "

@@ -26,7 +26,8 @@ def verdict_of(train: Numbers, val: Numbers | None = None, **fields: Any) -> Ver
     if val is not None:
         parts["val"], curve["val_loss"] = accuracies[1], val
     for part, accuracy in parts.items():
-        curve |= {f"{part}_{name}": [accuracy] * len(train) for name in ("accuracy", "balanced_accuracy")}
+        names = ("train_accuracy", "train_balanced_accuracy", "val_accuracy", "val_balanced_accuracy")
+|= {f"{part}_{name}": [accuracy] * len(train) for name in ("accuracy", "balanced_accuracy")}
     verdict = judge(spec, curve | {name: [value] * len(train) for name, value in more.items()}, failure)
     assert verdict is not None
     assert verdict.sentence.startswith(verdict.kind.value.capitalize())
@@ -872,3 +873,28 @@ def test_a_job_that_tolerance_ended_gets_a_smaller_one_and_not_more_epochs() -> 
     assert changed(impatient)["patience"] == 10
     by_accuracy = verdict_of(STRAIGHT, STRAIGHT, epochs=100, tolerance=0.05, patience=5, monitor="val_accuracy")
     assert changed(by_accuracy)["patience"] == 15
+
+
+@pytest.mark.parametrize(
+    ("loss", "decay", "is_named"),
+    [
+        (1.0986, 0.1, True),
+        (1.0986, 1.0, False),
+        (0.8, 0.1, False),  # it had learnt what it could
+    ],
+)
+def test_a_plateau_that_left_no_learning_rate_before_anything_was_learnt_is_named(
+    loss: float, decay: float, is_named: bool
+) -> None:
+    accuracy = 1 / 3 if loss > 1.0 else 0.6
+    curve: dict[str, Numbers] = {
+        "epoch": [float(epoch) for epoch in range(1, 41)],
+        "train_loss": [loss] * 40,
+        "val_loss": [loss] * 40,
+        "learning_rate": [0.01 * decay ** (epoch // 4) for epoch in range(40)],
+    }
+    curve |= {f"{part}_{name}": [accuracy] * 40 for part in ("train", "val") for name in ("accuracy", "balanced_accuracy")}
+    spec = JobSpec.model_validate({"dataset": "iris", "schedule": "plateau", "learning_rate": 0.01})
+    verdict = judge(spec, curve | dict.fromkeys(names, [accuracy] * 40))
+    assert verdict is not None
+    assert ("The schedule, plateau, left" in verdict.sentence) is is_named
