@@ -886,15 +886,15 @@ def test_a_job_that_tolerance_ended_gets_a_smaller_one_and_not_more_epochs() -> 
 def test_a_plateau_that_left_no_learning_rate_before_anything_was_learnt_is_named(
     loss: float, decay: float, is_named: bool
 ) -> None:
-    accuracy = 1 / 3 if loss > 1.0 else 0.6
+    found: Numbers = [1 / 3 if loss > 1.0 else 0.6] * 40
     curve: dict[str, Numbers] = {
         "epoch": [float(epoch) for epoch in range(1, 41)],
         "train_loss": [loss] * 40,
         "val_loss": [loss] * 40,
         "learning_rate": [0.01 * decay ** (epoch // 4) for epoch in range(40)],
     }
-    curve |= {f"{part}_{name}": [accuracy] * 40 for part in ("train", "val") for name in ("accuracy", "balanced_accuracy")}
+    names = ("train_accuracy", "train_balanced_accuracy", "val_accuracy", "val_balanced_accuracy")
     spec = JobSpec.model_validate({"dataset": "iris", "schedule": "plateau", "learning_rate": 0.01})
-    verdict = judge(spec, curve | dict.fromkeys(names, [accuracy] * 40))
+    verdict = judge(spec, curve | dict.fromkeys(names, found))
     assert verdict is not None
     assert ("The schedule, plateau, left" in verdict.sentence) is is_named
