@@ -186,8 +186,8 @@ class LearningCurve:
 
     @cached_property
     def has_classes(self) -> bool:
-        """Whether the curve has accuracies."""
-        return "train_accuracy" in self._curve
+        """Whether the curve has accuracies; with `train_metrics: running`, those of validation rows only."""
+        return not self._curve.keys().isdisjoint({"train_accuracy", "val_accuracy"})
 
     @property
     def val_accuracy(self) -> float | None:

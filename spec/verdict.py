@@ -206,7 +206,7 @@ def _memorising(shape: LearningCurve) -> str:
             f"training loss kept falling, to {shape.train[-1]:.3g}: the network memorises the training data"
         )
     accuracy = shape.at_best("val_accuracy")
-    if not shape.has_classes and accuracy is not None:
+    if accuracy is not None and shape.train_accuracy is None:
         return (
             f"{shape.where}, training loss is {shape.train[shape.best]:.3g}, validation loss "
             f"{shape.monitored[shape.best]:.3g} and validation accuracy {_percent(accuracy)}"
@@ -246,17 +246,16 @@ def _poor(shape: LearningCurve) -> str:
         first = "that of the best constant" if shape.fits_at_once else "the first epoch's"
         whose = "an untrained network's" if shape.is_baseline_known else first
         return f"training loss {shape.where} is {left} of {whose}" + (explained and f", and {explained}")
+    part, accuracy, balanced = "training", shape.at_best("train_accuracy") or 0.0, shape.train_accuracy or 0.0
+    if shape.train_accuracy is None or (shape.is_imbalanced and shape.is_validated):
+        part, accuracy, balanced = "validation", shape.at_best("val_accuracy") or 0.0, shape.val_accuracy or 0.0
     if shape.is_imbalanced:
-        part = "validation" if shape.is_validated else "training"
-        accuracy = shape.at_best("val_accuracy" if shape.is_validated else "train_accuracy") or 0.0
-        balanced = (shape.val_accuracy if shape.is_validated else shape.train_accuracy) or 0.0
         why = "only because of the largest class" if shape.knows_largest_only else "but rare classes are missed"
         return (
             f"{part} accuracy is {_percent(accuracy)} {why}: balanced accuracy, the mean over the classes, is "
             f"{_percent(balanced)}, and a guess has {_percent(shape.chance)}"
         )
-    accuracy = shape.at_best("train_accuracy") or 0.0
-    fitted = f"training accuracy {shape.where} is {_percent(accuracy)}{_beside(accuracy, shape.train_accuracy)}"
+    fitted = f"{part} accuracy {shape.where} is {_percent(accuracy)}{_beside(accuracy, balanced)}"
     return f"{fitted}, and a guess has {_percent(shape.chance)}" if shape.gain < LEAST_GAIN else fitted
 
 

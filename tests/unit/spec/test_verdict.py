@@ -898,3 +898,12 @@ def test_a_plateau_that_left_no_learning_rate_before_anything_was_learnt_is_name
     verdict = judge(spec, curve | dict.fromkeys(names, found))
     assert verdict is not None
     assert ("The schedule, plateau, left" in verdict.sentence) is is_named
+
+
+def test_running_metrics_show_underfitting_by_validation_accuracy() -> None:
+    curve: dict[str, Numbers] = {"epoch": [1.0, 2.0, 3.0, 4.0], "train_loss": [1.6, 1.3, 1.25, 1.25]}
+    curve |= {"val_loss": [1.5, 1.2, 1.2, 1.2], "val_accuracy": [0.6] * 4, "val_balanced_accuracy": [0.6] * 4}
+    verdict = judge(JobSpec.model_validate({"dataset": "digits", "train_metrics": "running"}), curve)
+    assert verdict is not None
+    assert verdict.kind is VerdictKind.underfit
+    assert "validation accuracy at the best epoch is 60.0 %" in verdict.sentence
