@@ -157,24 +157,13 @@ def _for_network(spec: JobSpec, shape: LearningCurve) -> Suggestion:
     grows = (shape.still_falls or shape.improves) and not shape.knows_largest_only
     if shape.is_imbalanced and spec.class_weight is None and not grows:
         return _for_rare_classes(spec, shape)
-    if isinstance(spec.architecture, Perceptron):
-        hidden = {"type": "mlp", "hidden": [32], "bias": spec.architecture.bias}
-        return Suggestion(
-            f"A single layer is a linear model. Try a hidden layer: mlp, hidden [32]{_named(spec)}.",
-            _resized(spec, hidden, **_better_rate(spec)),
-        )
+    may_learn = shape.is_one_epoch or _is_too_small(spec, shape) or (shape.still_falls and not shape.is_flat)
+    if not may_learn and (suggestion := _for_linear_model(spec)):
+        return suggestion
     learnt, wider = shape.gain >= LEAST_GAIN, _wider(spec)
-    if _activations(spec) == {Activation.identity}:
-        # A linear model hardly needs its neurons; one that is not loses too many of them to a high dropout.
-        dropout = {"dropout": 0.0} if max(_dropouts(spec)) > HIGH_DROPOUT else {}
-        return Suggestion(
-            "With identity activations the network is a linear model, however many layers it has. "
-            f"Try a non-linear activation: tanh{', without dropout' if dropout else ''}{_named(spec)}.",
-            _with(spec, activation="tanh", **dropout, **_better_rate(spec)),
-        )
     if shape.is_flat and hidden_layers(spec.architecture) > 2 and (suggestion := _for_deep_networks(spec)):
         return suggestion
-    hinders = learnt and max(_dropouts(spec)) > (HIGH_DROPOUT if wider is None else 0.0)
+    hinders = learnt and _highest_dropout(spec) > (HIGH_DROPOUT if wider is None else 0.0)
     no_dropout = {"dropout": 0.0} if hinders else {}
     if _is_large(spec) and (shape.is_flat or shape.is_best_at_first):
         rate = min(spec.learning_rate / 10, spec.optimizer.usual_rate) if shape.is_flat else _smaller_rate(spec)
@@ -352,6 +341,28 @@ def _for_rare_classes(spec: JobSpec, shape: LearningCurve) -> Suggestion:
     return _no_relation(spec)
 
 
+def _for_linear_model(spec: JobSpec) -> Suggestion | None:
+    """After a network that is a linear model: a hidden layer, or an activation that is not linear."""
+    is_linear = _activations(spec) <= {Activation.identity}
+    if isinstance(spec.architecture, Perceptron):
+        hidden = {"type": "mlp", "hidden": [32], "bias": spec.architecture.bias}
+        tanh = {"activation": "tanh"} if is_linear else {}
+        return Suggestion(
+            "A single layer is a linear model. Try a hidden layer: mlp, hidden [32]"
+            f"{', activation tanh' if tanh else ''}{_named(spec)}.",
+            _resized(spec, hidden, **tanh, **_better_rate(spec)),
+        )
+    if not is_linear:
+        return None
+    # A linear model hardly needs its neurons; one that is not loses too many of them to a high dropout.
+    dropout = {"dropout": 0.0} if _highest_dropout(spec) > HIGH_DROPOUT else {}
+    return Suggestion(
+        "With identity activations the network is a linear model, however many layers it has. "
+        f"Try a non-linear activation: tanh{', without dropout' if dropout else ''}{_named(spec)}.",
+        _with(spec, activation="tanh", **dropout, **_better_rate(spec)),
+    )
+
+
 def _for_deep_networks(spec: JobSpec) -> Suggestion | None:
     """After a deep network that has learnt nothing."""
     dropout = _without_high_dropout(spec)
@@ -456,8 +467,10 @@ def _activations(spec: JobSpec) -> set[Activation]:
     return set(spec.activation) if isinstance(spec.activation, tuple) else {spec.activation}
 
 
-def _dropouts(spec: JobSpec) -> tuple[float, ...]:
-    return spec.dropout if isinstance(spec.dropout, tuple) else (spec.dropout,)
+def _highest_dropout(spec: JobSpec) -> float:
+    """Of all hidden layers; 0 where there are none."""
+    rates = spec.dropout if isinstance(spec.dropout, tuple) else (spec.dropout,)
+    return max(rates) if hidden_layers(spec.architecture) else 0.0
 
 
 def _narrowest(architecture: Architecture) -> int:
@@ -472,7 +485,7 @@ def _narrowest(architecture: Architecture) -> int:
 
 def _without_high_dropout(spec: JobSpec) -> dict[str, float]:
     """No dropout, where it is high and in so many layers that little of the signal is left."""
-    return {"dropout": 0.0} if hidden_layers(spec.architecture) > 2 and max(_dropouts(spec)) > HIGH_DROPOUT else {}
+    return {"dropout": 0.0} if hidden_layers(spec.architecture) > 2 and _highest_dropout(spec) > HIGH_DROPOUT else {}
 
 
 def _wider(spec: JobSpec) -> dict[str, Any] | None:

@@ -907,3 +907,24 @@ def test_running_metrics_show_underfitting_by_validation_accuracy() -> None:
     assert verdict is not None
     assert verdict.kind is VerdictKind.underfit
     assert "validation accuracy at the best epoch is 60.0 %" in verdict.sentence
+
+
+def test_a_perceptron_with_identity_activations_does_not_become_another_linear_model() -> None:
+    verdict = verdict_of(STUCK, STUCK, accuracies=(0.5, 0.5), architecture="perceptron", activation="identity")
+    assert "mlp, hidden [32], activation tanh." in verdict.sentence
+    assert (changed(verdict)["architecture"]["type"], changed(verdict)["activation"]) == ("mlp", "tanh")
+
+
+@pytest.mark.parametrize("fields", [{"architecture": "perceptron"}, {"activation": "identity"}], ids=str)
+def test_a_linear_model_that_still_learns_is_first_trained_further(fields: dict[str, Any]) -> None:
+    once = verdict_of([0.9], [0.9], epochs=1, accuracies=(0.7, 0.7), **fields)
+    falls = verdict_of(SLOW, SLOW, epochs=10, accuracies=(0.7, 0.7), **fields)
+    slow = verdict_of(SLOW, SLOW, epochs=10, accuracies=(0.7, 0.7), learning_rate=0.0001, **fields)
+    assert (changed(once)["epochs"], changed(falls)["epochs"], changed(slow)["learning_rate"]) == (10, 30, 0.01)
+    for verdict in (once, falls, slow):
+        assert "linear model" not in verdict.sentence
+
+
+def test_dropout_of_a_network_without_hidden_layers_is_not_blamed() -> None:
+    verdict = verdict_of(SLOW, SLOW, epochs=10, accuracies=(0.7, 0.7), architecture="perceptron", dropout=0.5)
+    assert changed(verdict)["epochs"] == 30
