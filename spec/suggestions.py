@@ -10,7 +10,7 @@ from typing import Any
 
 from .activations import Activation
 from .architectures import Architecture, Cnn, Initializer, Mlp, Perceptron, ResMlp, hidden_layers, parameter_count
-from .dataset import Inline, Targets
+from .dataset import Blobs, Inline, Shipped, Targets, Uploaded
 from .job import JobSpec
 from .learning_curve import LEAST_GAIN, LearningCurve
 from .schedules import Constant, Plateau
@@ -249,8 +249,12 @@ def _for_diverged_numbers(spec: JobSpec) -> Suggestion | None:
 
 
 def _may_be_scaled(spec: JobSpec) -> bool:
-    """Whether features or targets are not scaled, and may be; numbers of the spec itself are looked at instead."""
-    return not spec.standardizes and spec.init_from is None and not isinstance(spec.dataset, Inline)
+    """Whether features or targets may be far from 0 and 1; numbers of the spec itself are looked at instead.
+
+    Of generated data, only those of `blobs` are.
+    """
+    may_be_far = isinstance(spec.dataset, Uploaded | Shipped | Blobs)
+    return may_be_far and not spec.standardizes and spec.init_from is None
 
 
 def _scaled(spec: JobSpec) -> Suggestion:

@@ -928,3 +928,11 @@ def test_a_linear_model_that_still_learns_is_first_trained_further(fields: dict[
 def test_dropout_of_a_network_without_hidden_layers_is_not_blamed() -> None:
     verdict = verdict_of(SLOW, SLOW, epochs=10, accuracies=(0.7, 0.7), architecture="perceptron", dropout=0.5)
     assert changed(verdict)["epochs"] == 30
+
+
+def test_generated_data_whose_numbers_are_small_are_not_to_be_standardised() -> None:
+    diverged: dict[str, Any] = {"failure": FailureReason.diverged, "optimizer": "sgd", "learning_rate": 0.1}
+    small = changed(verdict_of([1.0], dataset="linear", loss="mse", **diverged))
+    assert "standardize" not in small
+    assert small["learning_rate"] == pytest.approx(0.01)
+    assert changed(verdict_of([1.0], dataset="blobs", **diverged))["standardize"] is True
