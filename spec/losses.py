@@ -7,6 +7,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from statistics import fmean
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Field
@@ -63,7 +64,7 @@ class LossSpec(Named):
 
         It predicts equal probabilities of `classes` classes, or 0 for standardised numbers (`classes` None).
         """
-        return None
+        return None if classes is None else self.of_shares([1.0 / classes] * classes)
 
     def of_shares(self, shares: Sequence[float]) -> float | None:
         """The loss of a network that knows only the shares of the classes; None if unknown."""
@@ -82,7 +83,11 @@ class Mse(LossSpec):
 
     def baseline(self, classes: int | None) -> float | None:
         """The variance of standardised numbers is 1."""
-        return 1.0 if classes is None else None
+        return 1.0 if classes is None else super().baseline(classes)
+
+    def of_shares(self, shares: Sequence[float]) -> float | None:
+        """Each output is the share of its class: the variance of 0 and 1."""
+        return fmean(share * (1.0 - share) for share in shares)
 
     def of_normal(self, deviation: float) -> float | None:
         """The variance."""
@@ -95,6 +100,10 @@ class Mae(LossSpec):
     type: Literal["mae"] = "mae"
     traits = LossTraits()
 
+    def of_shares(self, shares: Sequence[float]) -> float | None:
+        """Each output is 0 or 1, whichever is more frequent."""
+        return fmean(min(share, 1.0 - share) for share in shares)
+
     def of_normal(self, deviation: float) -> float | None:
         """E|e| = sigma sqrt(2 / pi)."""
         return deviation * math.sqrt(2.0 / math.pi)
@@ -106,6 +115,15 @@ class Huber(LossSpec):
     type: Literal["huber"] = "huber"
     delta: Annotated[Real, Field(gt=0.0, le=1e6, description="Error above which the loss is linear.")] = 1.0
     traits = LossTraits()
+
+    def of_shares(self, shares: Sequence[float]) -> float | None:
+        """Each output is the constant that loses least: the share, or nearer to the more frequent of 0 and 1."""
+
+        def loss(rarer: float) -> float:
+            bound = min(self.delta, 1.0 - rarer)
+            return rarer * bound * (1.0 - bound / (2.0 * (1.0 - rarer)))
+
+        return fmean(loss(min(share, 1.0 - share)) for share in shares)
 
     def of_normal(self, deviation: float) -> float | None:
         """E[e^2 / 2; |e| < delta] + delta E[|e| - delta / 2; |e| > delta], moments of a truncated normal number."""
@@ -133,10 +151,6 @@ class BinaryCrossEntropy(LossSpec):
         label_smoothing=True,
     )
 
-    def baseline(self, classes: int | None) -> float | None:
-        """Ln 2: both classes are equally likely."""
-        return None if classes is None else math.log(classes)
-
     def of_shares(self, shares: Sequence[float]) -> float | None:
         """The entropy."""
         return _entropy(shares)
@@ -154,10 +168,6 @@ class CrossEntropy(LossSpec):
         link=Link.softmax,
         label_smoothing=True,
     )
-
-    def baseline(self, classes: int | None) -> float | None:
-        """ln(classes): all classes are equally likely."""
-        return None if classes is None else math.log(classes)
 
     def of_shares(self, shares: Sequence[float]) -> float | None:
         """The entropy."""
@@ -183,10 +193,6 @@ class Focal(LossSpec):
         takes_class_indices=True,
         link=Link.softmax,
     )
-
-    def baseline(self, classes: int | None) -> float | None:
-        """ln(classes) times (1 - 1 / classes) ** gamma: all classes are equally likely."""
-        return None if classes is None else math.log(classes) * (1.0 - 1.0 / classes) ** self.gamma
 
     def of_shares(self, shares: Sequence[float]) -> float | None:
         """The least of -sum s (1 - p)^gamma ln p; p ~ s^power is less sure than s (Charoenphakdee et al. 2021)."""

@@ -936,3 +936,9 @@ def test_generated_data_whose_numbers_are_small_are_not_to_be_standardised() -> 
     assert "standardize" not in small
     assert small["learning_rate"] == pytest.approx(0.01)
     assert changed(verdict_of([1.0], dataset="blobs", **diverged))["standardize"] is True
+
+
+@pytest.mark.parametrize(("loss", "first"), [("hinge", 0.03), ("mse", 0.012), ("mae", 0.02), ("huber", 0.006)])
+def test_a_first_epoch_that_fits_classes_is_no_baseline(loss: str, first: float) -> None:
+    losses: Numbers = [first * share for share in (1.0, 0.33, 0.47, 0.3, 0.43, 0.27, 0.4)]
+    assert verdict_of(losses, losses, dataset="digits", loss=loss, accuracies=(0.99, 0.98)).kind is VerdictKind.good

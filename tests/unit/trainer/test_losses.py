@@ -1,5 +1,6 @@
 """Every loss and activation equals PyTorch's own class, value and gradient."""
 
+import math
 from collections.abc import Callable
 
 import pytest
@@ -157,6 +158,32 @@ def test_the_loss_of_a_network_that_knows_only_shares_is_the_least_of_one_answer
     z[:, 0] = torch.linspace(0.0, 8.0, 801, dtype=torch.float64).unsqueeze(1)
     losses = CRITERIA[type(loss)](z, torch.arange(classes).expand(801, classes), None, loss) @ shares
     assert loss.of_shares(shares.tolist()) == pytest.approx(losses.min().item(), rel=1e-3)
+
+
+@pytest.mark.parametrize("loss", [Mse(), Mae(), Huber(), Huber(delta=0.1), Huber(delta=0.8)], ids=str)
+@pytest.mark.parametrize("shares", [(0.7, 0.2, 0.1), (0.5, 0.5), (0.1,) * 10], ids=str)
+def test_the_loss_of_a_network_that_knows_only_shares_is_the_least_of_one_constant_for_each_output(
+    loss: LossSpec, shares: tuple[float, ...]
+) -> None:
+    z = torch.linspace(0.0, 1.0, 10_001, dtype=torch.float64).reshape(-1, 1, 1)
+    zero, one = (CRITERIA[type(loss)](z, torch.full_like(z, target), None, loss) for target in (0.0, 1.0))
+    least = [((1.0 - share) * zero + share * one).min().item() for share in shares]
+    assert loss.of_shares(shares) == pytest.approx(sum(least) / len(least), rel=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("loss", "classes", "known"),
+    [
+        *((Mse(), 10, 0.09), (Mse(), 2, 0.25), (Mae(), 10, 0.1), (Huber(), 10, 0.045), (Hinge(), 10, 0.9)),
+        *((BinaryCrossEntropy(), 2, math.log(2)), (CrossEntropy(), 10, math.log(10))),
+        (Focal(), 10, 0.81 * math.log(10)),
+    ],
+    ids=str,
+)
+def test_an_untrained_network_knows_no_more_than_how_many_classes_there_are(
+    loss: LossSpec, classes: int, known: float
+) -> None:
+    assert loss.baseline(classes) == pytest.approx(known)
 
 
 @pytest.mark.parametrize("loss", [Mse(), Mae(), Huber(), Huber(delta=0.1), Huber(delta=10.0)], ids=str)
