@@ -148,7 +148,8 @@ class LearningCurve:
         spec, info = self._spec, self._spec.info
         if info is not None and info.targets is Targets.classes:
             return spec.loss.baseline(info.classes or 2)
-        return spec.loss.baseline(None) if spec.standardizes_targets else None
+        is_standard = spec.standardizes_targets and spec.init_from is None
+        return spec.loss.baseline(None) if is_standard else None
 
     @property
     def fits_at_once(self) -> bool:
@@ -163,10 +164,16 @@ class LearningCurve:
 
     @property
     def _deviation(self) -> float | None:
-        """Standard deviation of the numbers to predict, as far as the spec or R2 tells it."""
+        """Standard deviation of the numbers to predict, as far as the spec or R2 tells it.
+
+        A job that begins with the network of another one has targets that are scaled as in that job.
+        """
         spec, info, variance = self._spec, self._spec.info, self._variance
+        measured = None if variance is None else math.sqrt(variance)
         if info is not None and info.targets is Targets.classes:
             return None
+        if spec.init_from is not None:
+            return measured
         if spec.standardizes_targets:
             return 1.0
         if isinstance(spec.dataset, Linear):
@@ -174,7 +181,7 @@ class LearningCurve:
         if isinstance(spec.dataset, Inline):
             columns = zip(*(one if isinstance(one, tuple) else (one,) for one in spec.dataset.y), strict=True)
             return fmean(pstdev(column) for column in columns)
-        return None if variance is None else math.sqrt(variance)
+        return measured
 
     # --- how well the network fits -----------------------------------------------------------------------------------
 

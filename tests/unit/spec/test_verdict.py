@@ -942,3 +942,13 @@ def test_generated_data_whose_numbers_are_small_are_not_to_be_standardised() -> 
 def test_a_first_epoch_that_fits_classes_is_no_baseline(loss: str, first: float) -> None:
     losses: Numbers = [first * share for share in (1.0, 0.33, 0.47, 0.3, 0.43, 0.27, 0.4)]
     assert verdict_of(losses, losses, dataset="digits", loss=loss, accuracies=(0.99, 0.98)).kind is VerdictKind.good
+
+
+def test_a_regression_that_begins_with_another_jobs_network_is_judged_in_the_units_of_that_job() -> None:
+    begun = {"init_from": "0197aaaa-0000-7000-8000-000000000000"}
+    large = regression([3000.0, 2950.0, 2900.0, 2900.0], 0.45, learning_rate=0.03, **begun)
+    assert large.kind is VerdictKind.good
+    rows = {"x": [[float(row)] for row in range(60)], "y": [100.0 * (row % 5) + 0.5 for row in range(60)]}
+    small = regression([0.97, 0.96, 0.96, 0.96], 0.05, dataset=rows, **begun)
+    assert small.kind is VerdictKind.underfit
+    assert "training loss at the best epoch is 95.0 % of that of the best constant" in small.sentence
