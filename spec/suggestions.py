@@ -82,6 +82,13 @@ def for_one_class(spec: JobSpec) -> Suggestion:
     return Suggestion(sentence, _with(spec, split=SplitBy.random, **drawn))
 
 
+def for_constant_target(spec: JobSpec) -> Suggestion | None:
+    """Where the targets of the spec itself are the same in all rows."""
+    if len(set(_numbers_to_predict(spec))) != 1:
+        return None
+    return Suggestion("The target is the same in every row: there is nothing to learn. No spec is suggested.")
+
+
 def against_divergence(spec: JobSpec) -> Suggestion:
     """After a loss that is not finite: a far smaller learning rate; standardised data, where they are large."""
     if (scaled := _for_large_numbers(spec) or _for_diverged_numbers(spec)) is not None:
@@ -191,11 +198,11 @@ def _for_network(spec: JobSpec, shape: LearningCurve) -> Suggestion:
 
 def _for_targets(spec: JobSpec) -> Suggestion | None:
     """After targets of the spec itself from which nothing is learnt: the same in all rows, or outweighed by a few."""
+    if (constant := for_constant_target(spec)) is not None:
+        return constant
     numbers = _numbers_to_predict(spec)
     middle = median(numbers) if numbers else 0.0
     far = [abs(number - middle) for number in numbers]
-    if numbers and max(far) == 0.0:
-        return Suggestion("The target is the same in every row: there is nothing to learn. No spec is suggested.")
     usual = median(far) if far else 0.0
     outliers = sum(one > OUTLYING * usual for one in far)
     if usual == 0.0 or not outliers:

@@ -21,6 +21,7 @@ from .suggestions import (
     against_instability,
     against_overfitting,
     against_underfitting,
+    for_constant_target,
     for_one_class,
     longer,
 )
@@ -104,7 +105,8 @@ def judge(
         suggestion = TOO_EARLY if cut_short else against_underfitting(spec, shape)
         return _verdict(VerdictKind.underfit, _poor(shape), suggestion, shape)
     goes_on = not cut_short and (shape.still_falls or shape.is_one_epoch or shape.improves)
-    return _verdict(VerdictKind.good, _fine(shape), longer(spec, shape) if goes_on else NOTHING, shape)
+    suggestion = for_constant_target(spec) or (longer(spec, shape) if goes_on else NOTHING)
+    return _verdict(VerdictKind.good, _fine(shape), suggestion, shape)
 
 
 def _verdict(kind: VerdictKind, shown: str, suggestion: Suggestion, shape: LearningCurve | None) -> Verdict:

@@ -952,3 +952,13 @@ def test_a_regression_that_begins_with_another_jobs_network_is_judged_in_the_uni
     small = regression([0.97, 0.96, 0.96, 0.96], 0.05, dataset=rows, **begun)
     assert small.kind is VerdictKind.underfit
     assert "training loss at the best epoch is 95.0 % of that of the best constant" in small.sentence
+
+
+def test_a_constant_target_that_was_learnt_is_named() -> None:
+    rows = {"x": [[float(row % 7)] for row in range(60)], "y": [3.5] * 60}
+    losses: Numbers = [12.0, 3.0, 0.1, 0.001, 0.0001, 0.0001]
+    spec = JobSpec.model_validate({"dataset": rows, "loss": "mse"})
+    verdict = judge(spec, {"epoch": [1.0, 2, 3, 4, 5, 6], "train_loss": losses, "val_loss": losses})
+    assert verdict is not None
+    assert (verdict.kind, verdict.suggestion) == (VerdictKind.good, None)
+    assert "The target is the same in every row" in verdict.sentence
