@@ -945,7 +945,7 @@ def test_a_first_epoch_that_fits_classes_is_no_baseline(loss: str, first: float)
 
 
 def test_a_regression_that_begins_with_another_jobs_network_is_judged_in_the_units_of_that_job() -> None:
-    begun = {"init_from": "0197aaaa-0000-7000-8000-000000000000"}
+    begun: dict[str, Any] = {"init_from": "0197aaaa-0000-7000-8000-000000000000"}
     large = regression([3000.0, 2950.0, 2900.0, 2900.0], 0.45, learning_rate=0.03, **begun)
     assert large.kind is VerdictKind.good
     rows = {"x": [[float(row)] for row in range(60)], "y": [100.0 * (row % 5) + 0.5 for row in range(60)]}
