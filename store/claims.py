@@ -1,11 +1,11 @@
 """The claims: a worker takes the job that is next, and with it the jobs that train beside it."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from functools import partial
 
-from sqlalchemy import ColumnElement, Connection, Engine, and_, func, insert, literal, select, update
+from sqlalchemy import ColumnElement, Connection, Engine, and_, func, insert, literal, not_, select, update
 from sqlalchemy.orm import aliased
 
 from spec.halving import BracketOrder
@@ -128,9 +128,12 @@ class ClaimStore:
                 return taken
         return []
 
-    def claim_into_pack(self, *, worker: str, device: str, beside: str, limit: int, lease_s: float) -> list[Claim]:
+    def claim_into_pack(
+        self, *, worker: str, device: str, beside: str, limit: int, lease_s: float, held: Collection[str] = ()
+    ) -> list[Claim]:
         """Take queued jobs into the pack of the running job `beside`.
 
+        Those that are `held` are in it already: their leases have ended, which it has yet to learn.
         [] while the next job is one of another pack that has waited for long: this pack then ends, and frees its slot.
         """
         waiting = aliased(Job)
@@ -162,7 +165,10 @@ class ClaimStore:
                 reached,
                 pack.owner,
                 pack.project_id,
-                _same_pack(pack.owner, pack.pack_key, reached.may_join(pack.project_id)),
+                _same_pack(
+                    *(pack.owner, pack.pack_key, reached.may_join(pack.project_id)),
+                    not_(in_values(connection, Job.id, held)),
+                ),
                 limit=limit,
                 worker=worker,
                 device=device,

@@ -1,6 +1,7 @@
 """The leases: what a worker does with jobs that it has claimed. It renews a lease, and ends it or gives it back."""
 
 from collections.abc import Collection, Sequence
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Engine, Integer, String, or_, select, tuple_, update
@@ -11,7 +12,7 @@ from spec.views import Curve
 from .artifacts import record_artifacts
 from .best_metrics import store_best_metrics
 from .checkpoints import CheckpointRecord, void_checkpoints
-from .db import in_values, now, values_table, writing
+from .db import in_values, now, reading, values_table, writing
 from .ends import RUNNING, end_leases, end_well, release, store_progress
 from .recent_use import count_recent_use
 from .records import Progress, Reaped, Renewal, Success
@@ -44,24 +45,23 @@ class LeaseStore:
                 job_id=String(),
                 attempt=Integer(),
             )
-            kept = set(
-                connection.execute(
-                    update(Lease)
-                    .where(Lease.job_id == held.c.job_id, Lease.attempt == held.c.attempt, Lease.worker == worker)
-                    .values(until=now(lease_s))
-                    .returning(Lease.job_id)
-                ).scalars()
+            renewed = connection.execute(
+                update(Lease)
+                .where(Lease.job_id == held.c.job_id, Lease.attempt == held.c.attempt, Lease.worker == worker)
+                .values(until=now(lease_s))
+                .returning(Lease.job_id, Lease.attempt)
             )
-            store_progress(connection, [one for one in progress if one.job_id in kept])
+            kept = {(row.job_id, row.attempt) for row in renewed}
+            store_progress(connection, [one for one in progress if (one.job_id, one.attempt) in kept])
             requested = connection.execute(
                 select(Job.id, Job.cancel_requested_at, Job.pause_requested_at).where(
-                    in_values(connection, Job.id, kept),
+                    in_values(connection, Job.id, [job_id for job_id, _ in kept]),
                     or_(Job.cancel_requested_at.is_not(None), Job.pause_requested_at.is_not(None)),
                 )
             ).all()
         cancel = frozenset(job.id for job in requested if job.cancel_requested_at is not None)
         return Renewal(
-            lost=frozenset(one.job_id for one in progress) - kept,
+            lost=frozenset((one.job_id, one.attempt) for one in progress) - kept,
             cancel=cancel,
             pause=frozenset(job.id for job in requested) - cancel,
         )
@@ -165,8 +165,13 @@ class LeaseStore:
             freed = end_leases(connection, Lease.worker == worker)
             return len(release(connection, freed, actor="worker", reason=WORKER_STOPPED, charge=False))
 
+    def clock(self) -> datetime:
+        """What the database's clock says."""
+        with reading(self._engine) as connection:
+            return connection.execute(select(now())).scalar_one()
+
     def extend(self, seconds: float) -> None:
-        """Let no lease end within so many seconds: workers could not reach the record."""
+        """Let no lease end within so many seconds: workers could not renew theirs."""
         with writing(self._engine) as connection:
             ending = select(Lease.job_id).where(Lease.until < now(seconds)).with_for_update(skip_locked=True)
             connection.execute(

@@ -167,7 +167,8 @@ class Progress:
 class Renewal:
     """What a worker learns from a heartbeat: leases that it has lost, and control requests."""
 
-    lost: frozenset[str]
+    lost: frozenset[tuple[str, int]]
+    """Jobs and their attempts: another slot of the worker may have claimed the job since."""
     cancel: frozenset[str]
     pause: frozenset[str] = frozenset()
 

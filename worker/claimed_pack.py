@@ -197,7 +197,7 @@ class ClaimedPack:
         self,
         sent: Sequence[Progress],
         *,
-        lost: Collection[str],
+        lost: Collection[tuple[str, int]],
         cancel: Collection[str],
         pause: Collection[str] = (),
         asked_at: float,
@@ -212,7 +212,7 @@ class ClaimedPack:
                 stored = max((int(epoch) for epoch in progress.points.get("epoch", []) if epoch is not None), default=0)
                 member.unsent = [point for point in member.unsent if point[0] > stored]
                 member.unrecorded = [one for one in member.unrecorded if one not in progress.checkpoints]
-                if progress.job_id in lost:
+                if (progress.job_id, progress.attempt) in lost:
                     member.leave_reason, member.cancel_sent_at = LeaveReason.lost, None
                 elif progress.job_id in cancel and member.stays:
                     member.leave_reason = LeaveReason.cancel

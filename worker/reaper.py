@@ -5,6 +5,7 @@ Every worker runs one. The record decides by its own clock, so that any number o
 
 import logging
 import threading
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from store.errors import StoreError
@@ -16,7 +17,7 @@ log = logging.getLogger(__name__)
 EVERY_S = 5.0
 """Between two looks at the leases; a quarter of a lease where leases are short."""
 GRACE_S = 5.0
-"""How long no lease ends once the record is back: a worker has to reach it first, however short its leases are."""
+"""So long no lease ends once the record or a machine is back: a worker has to renew it first, however short it is."""
 UNNOTIFIED_S = 10.0
 """A job queued for so long without a bell has lost its own: the broker was down, or forgot."""
 
@@ -31,8 +32,9 @@ class Bell(Protocol):
 class Reaper:
     """Requeues jobs whose leases have ended.
 
-    While the record was away, or its disk was full, no worker could renew its leases. When it is back, workers that
-    live have a moment to renew them, or to give their jobs back uncharged, before leases are reaped.
+    While the record was away, its disk was full, or this machine slept, no worker could renew its leases; nor could one
+    before the record's clock was put forward. Then workers that live have a moment to renew them, or to give their jobs
+    back uncharged, before leases are reaped.
     """
 
     def __init__(self, store: LeaseStore, notifications: NotificationStore, doorbell: Bell, *, lease_s: float) -> None:
@@ -40,12 +42,13 @@ class Reaper:
         self._doorbell = doorbell
         self.every_s = min(EVERY_S, lease_s / 4)
         self._record_was_away = False
+        self._looked_at: datetime | None = None
 
     def once(self) -> None:
         """Reap expired leases, then ring for jobs whose bell was lost. Raises `StoreError`."""
-        if self._record_was_away:
+        was_away, self._record_was_away = self._record_was_away, True  # until the record has answered
+        if was_away or self._time_has_jumped():
             self._store.extend(GRACE_S)
-        self._record_was_away = True  # until the record has answered
         reaped = self._store.reap()
         if reaped.requeued or reaped.failed or reaped.cancelled:
             log.warning("workers were lost: %s", reaped)
@@ -57,7 +60,14 @@ class Reaper:
             rung.append(job_id)
         if rung:
             self._notifications.mark_notified(rung)
+        self._looked_at = self._store.clock()
         self._record_was_away = False
+
+    def _time_has_jumped(self) -> bool:
+        """Whether the last look is longer ago, by the record's clock, than this reaper waits between two."""
+        if self._looked_at is None:
+            return False
+        return self._store.clock() - self._looked_at > timedelta(seconds=2 * self.every_s)
 
     def run(self, stop: threading.Event) -> None:
         """Reap until `stop`."""

@@ -132,6 +132,7 @@ class Supervisor:
                 beside=head.id,
                 limit=free,
                 lease_s=context.heartbeat.lease_s,
+                held=[member.id for member in pack.members()],
             )
         except (StoreError, FilesUnavailableError) as error:
             log.warning("no job joins the pack: %s", error)

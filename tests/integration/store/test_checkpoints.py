@@ -89,7 +89,7 @@ def test_a_stale_attempt_records_no_checkpoint(store: Record) -> None:
     give_back(store, old)
     new = claim(store)
     late = Progress(job_id, old.attempt, points(1, 3), checkpoints=(checkpoint(3),))
-    assert store.renew(worker="w1", progress=[late], lease_s=30.0).lost == {job_id}
+    assert store.renew(worker="w1", progress=[late], lease_s=30.0).lost == {(job_id, 1)}
     assert not give_back(store, old, checkpoints=(checkpoint(3),))
     give_back(store, new)
     assert claim(store).checkpoints == ()

@@ -397,7 +397,18 @@ def test_a_heartbeat_for_a_job_that_passed_on_is_lost_and_stores_nothing(store: 
     store.requeue(mine, old.attempt, reason="lost", charge=True)
     claim(store, worker="w2")
     renewal = store.renew(worker="w1", progress=[Progress(mine, old.attempt, points(1, 1))], lease_s=30)
-    assert renewal.lost == {mine}
+    assert renewal.lost == {(mine, 1)}
+    assert store.curve(mine) == {"epoch": []}
+
+
+def test_a_worker_that_claims_its_own_lost_job_again_keeps_the_new_attempt_only(store: Record) -> None:
+    (mine,) = submit(store)
+    claim(store, lease_s=-1.0)
+    store.reap()
+    (again,) = claim(store)
+    late = Progress(mine, 1, points(4, 5))
+    renewal = store.renew(worker="w1", progress=[late, Progress(mine, again.attempt)], lease_s=30)
+    assert renewal.lost == {(mine, 1)}
     assert store.curve(mine) == {"epoch": []}
 
 

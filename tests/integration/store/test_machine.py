@@ -328,16 +328,16 @@ class Machine(RuleBasedStateMachine):
     @rule(held=st.lists(claims, min_size=1, max_size=4), lease_s=LEASES, data=st.data())
     def renew(self, held: list[tuple[str, Claim]], lease_s: float, data: st.DataObject) -> None:
         worker = held[0][0]
-        mine = {claim.job_id: claim for name, claim in held if name == worker}
+        mine = {(claim.job_id, claim.attempt): claim for name, claim in held if name == worker}
         beats, lost, cancel, pause = [], set(), set(), set()
-        for job_id, claim in mine.items():
+        for (job_id, attempt), claim in mine.items():
             if not self.holds(worker, claim):
-                lost.add(job_id)
-                beats.append(Progress(job_id, claim.attempt, STALE))
+                lost.add((job_id, attempt))
+                beats.append(Progress(job_id, attempt, STALE))
                 continue
             self.known[job_id].expired = lease_s < 0
             sent = self.points(claim, data)
-            beats.append(Progress(job_id, claim.attempt, sent, checkpoints=self.saved(claim, sent, data)))
+            beats.append(Progress(job_id, attempt, sent, checkpoints=self.saved(claim, sent, data)))
             if self.known[job_id].cancel:
                 cancel.add(job_id)
             elif self.known[job_id].pause:

@@ -106,6 +106,15 @@ def test_a_pack_takes_no_job_while_another_owners_is_next_and_has_waited_long(st
     assert len(store.claim_into_pack(beside=first.job_id, limit=1, **WORKER)) == 1
 
 
+def test_a_pack_takes_no_job_that_it_still_has(store: Record) -> None:
+    lost, mate = of(store, "ada", 2)
+    claim(store, 1, lease_s=-1.0)
+    claim(store, 1)
+    store.reap()
+    assert store.claim_into_pack(beside=mate, limit=8, held=[lost, mate], **WORKER) == []
+    assert [one.job_id for one in store.claim_into_pack(beside=mate, limit=8, held=[mate], **WORKER)] == [lost]
+
+
 def test_claims_at_the_same_moment_go_to_different_owners(store: Record) -> None:
     for owner in ("ada", "bob", "cyd"):
         of(store, owner, 20)

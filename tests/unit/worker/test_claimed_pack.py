@@ -50,7 +50,7 @@ def test_the_rate_is_epochs_by_seconds_trained() -> None:
 
 def test_a_lost_member_sends_no_more_progress() -> None:
     pack = ClaimedPack([claim("a"), claim("b")], now=0.0)
-    pack.renewed(pack.progress(now=1.0), lost={"a"}, cancel=(), asked_at=1.0)
+    pack.renewed(pack.progress(now=1.0), lost={("a", 1)}, cancel=(), asked_at=1.0)
     assert [progress.job_id for progress in pack.progress(now=2.0)] == ["b"]
     assert [member.leave_reason for member in pack.members({"a"})] == [LeaveReason.lost]
 

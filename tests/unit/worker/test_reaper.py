@@ -1,5 +1,6 @@
 import time
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -59,6 +60,21 @@ def test_a_worker_may_renew_its_leases_first_when_the_record_was_away(
     monkeypatch.setattr(store, "reap", reap)
     reaper.once()
     time.sleep(max(left_s, 0.0))
+    reaper.once()
+    assert store.get(job.id, owner=None).status is JobStatus.running
+    assert store.renew(worker="alive", progress=[Progress(job.id, 1)], lease_s=-1.0).lost == frozenset()
+    reaper.once()
+    assert store.get(job.id, owner=None).status is JobStatus.queued
+
+
+def test_a_worker_may_renew_its_leases_first_when_its_machine_slept(
+    store: Record, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (job,) = store.submit([SPEC], owner="ada").jobs
+    reaper, clock = Reaper(store, store, Bell(), lease_s=30.0), store.clock
+    reaper.once()
+    store.claim(worker="alive", device="cpu", limit=1, lease_s=-1.0)
+    monkeypatch.setattr(store, "clock", lambda: clock() + timedelta(hours=1))
     reaper.once()
     assert store.get(job.id, owner=None).status is JobStatus.running
     assert store.renew(worker="alive", progress=[Progress(job.id, 1)], lease_s=-1.0).lost == frozenset()
