@@ -194,7 +194,7 @@ def _connect_sqlite(url: str) -> Engine:
     def _configure(connection: sqlite3.Connection, record: object) -> None:
         connection.isolation_level = None  # we say BEGIN ourselves, below
         connection.execute("PRAGMA journal_mode=WAL")
-        connection.execute("PRAGMA synchronous=NORMAL")
+        connection.execute("PRAGMA synchronous=FULL")  # a power cut takes back no commit that was answered
         connection.execute("PRAGMA foreign_keys=ON")
         connection.create_function("lower", 1, _lower, deterministic=True)
 

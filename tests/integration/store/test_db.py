@@ -62,6 +62,13 @@ def test_a_process_that_freezes_in_a_transaction_loses_it(postgres_url: str) -> 
     engine.dispose()
 
 
+def test_a_power_cut_takes_no_commit_back(sqlite_url: str) -> None:
+    engine = db.connect(sqlite_url)
+    with db.reading(engine) as connection:
+        assert connection.execute(text("PRAGMA synchronous")).scalar_one() == 2  # FULL
+    engine.dispose()
+
+
 def test_the_clock_is_the_databases_and_has_a_zone(engine: Engine) -> None:
     with db.reading(engine) as connection:
         now, soon = connection.execute(select(db.now().label("a"), db.now(60.0).label("b"))).one()
