@@ -22,6 +22,9 @@ log = logging.getLogger(__name__)
 START_S = 120.0
 """Importing PyTorch and initialising a GPU may take so long; a slot whose trainer is not ready then takes no jobs."""
 
+END_S = 10.0
+"""So long a trainer that was killed may take to end; one that hangs in the driver of its device never does."""
+
 
 class Trainer(Protocol):
     """A trainer that a slot can give packs to. `send` and `receive` raise `TrainerDied` once it is gone."""
@@ -76,7 +79,7 @@ class TrainerProcess:
     def __init__(
         self, process: subprocess.Popen[bytes] | ForkedProcess, scratch: TemporaryDirectory[str], name: str
     ) -> None:
-        self._process, self._scratch = process, scratch
+        self._process, self._scratch, self._name = process, scratch, name
         self.folder = Path(scratch.name)
         self._orders = cast("IO[bytes]", process.stdin)
         self._reports: queue.SimpleQueue[Report | None] = queue.SimpleQueue()
@@ -136,7 +139,10 @@ class TrainerProcess:
     def close(self) -> None:
         """End it and delete its folder."""
         self._process.kill()
-        self._process.wait()
+        try:
+            self._process.wait(END_S)
+        except subprocess.TimeoutExpired:
+            log.error("the trainer of %s was killed and does not end: its device may be broken", self._name)
         with suppress(OSError):  # an order that it did not read
             self._orders.close()
         self._scratch.cleanup()
