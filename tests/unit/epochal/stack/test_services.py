@@ -58,10 +58,10 @@ def test_a_broker_on_path_is_taken_when_the_wheel_has_none(tmp_path: Path, monke
     assert broker_program() == program
 
 
-def test_the_broker_keeps_what_it_was_given_and_opens_no_port(tmp_path: Path) -> None:
+def test_the_broker_keeps_no_file_and_opens_no_port(tmp_path: Path) -> None:
     command = " ".join(broker(Home(tmp_path), tmp_path / "it.sock").command)
     assert "--port 0" in command
-    assert "--appendonly yes" in command
+    assert "--appendonly no" in command
     assert "--maxmemory-policy noeviction" in command
 
 
