@@ -27,8 +27,8 @@ from .console import Json, print_result, remark, screen
 from .help import add
 from .render_service import services_table
 
-DOWN_WITHIN_S = 45.0
-"""Seconds until `down` repeats its signal, which makes the stack end at once."""
+DOWN_WITHIN_S = 25.0
+"""Seconds, beyond those that its workers may take, until `down` repeats its signal: the stack then ends at once."""
 
 WORKERS_WITHIN_S = 30.0
 """Seconds that `up --detach` waits for the workers, once the API is ready."""
@@ -84,7 +84,8 @@ def down(as_json: Json = False) -> None:
       epochal down
 
     """
-    home = Home(read_settings().home)
+    settings = read_settings()
+    home = Home(settings.home)
     pid = home.owner()
     if pid is None:
         raise NotUpError(f"No stack is up on {home.path}.")
@@ -94,7 +95,7 @@ def down(as_json: Json = False) -> None:
         )
     os.kill(pid, signal.SIGTERM)
     for hurry in (False, True):
-        patience_ends = time.monotonic() + DOWN_WITHIN_S
+        patience_ends = time.monotonic() + settings.stop_s + DOWN_WITHIN_S
         while time.monotonic() < patience_ends:
             if home.owner() != pid:
                 print_result({"stopped": True}, "Stopped.", as_json)

@@ -6,6 +6,7 @@ need others are told first, all at once; then the others. None outlives this pro
 """
 
 import contextlib
+import os
 import signal
 import socket
 import time
@@ -94,7 +95,7 @@ class Stack:
         self._report(f"API      {addresses.api}  (ready; token in {home.endpoints_file})")
         self._on_ready(endpoints)
         for number in range(1, self._workers + 1):
-            self._launch(services.worker(home, environ, number))
+            self._launch(services.worker(home, environ, number, stop_s=settings.stop_s))
         if not settings.mlflow_url:
             self._launch(services.mlflow(home, environ, addresses.mlflow_socket))
             self._report(f"MLflow   {page}  (starts in the background, some 10 seconds; sign in on the page first)")
@@ -258,7 +259,8 @@ def as_service(home: Home, *, workers: int, environ: Mapping[str, str], outlives
     command = services.python("epochal", "up", "--workers", str(workers))
     log = home.logs / "stack.log"
     environ = {**environ, "EPOCHAL_HOME": str(home.path), "PYTHONUNBUFFERED": "1"}
-    return Service("stack", command, log, environ, start_s=90.0, grace_s=60.0, outlives=outlives)
+    grace_s = Settings.read({**os.environ, **environ}).stop_s + 40.0  # its workers end first, then the others
+    return Service("stack", command, log, environ, start_s=90.0, grace_s=grace_s, outlives=outlives)
 
 
 def await_ready(home: Home, stack: Child) -> Endpoints:

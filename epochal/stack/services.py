@@ -75,12 +75,10 @@ def api(home: Home, environ: Mapping[str, str], listener: socket.socket, url: st
     )
 
 
-def worker(home: Home, environ: Mapping[str, str], number: int) -> Service:
-    """A worker with the devices of this machine."""
+def worker(home: Home, environ: Mapping[str, str], number: int, *, stop_s: float) -> Service:
+    """A worker with the devices of this machine, which gives its jobs back within `stop_s` and ends."""
     name = f"worker-{number}"
-    return Service(
-        name, python("worker"), home.logs / f"{name}.log", environ, home.path, grace_s=25.0
-    )  # a worker first gives its jobs back
+    return Service(name, python("worker"), home.logs / f"{name}.log", environ, home.path, grace_s=stop_s + 5.0)
 
 
 def mlflow(home: Home, environ: Mapping[str, str], socket_path: Path) -> Service:

@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from epochal.errors import BrokerMissingError, PortTakenError
+from epochal.stack.embedded import as_service
 from epochal.stack.home import Home
-from epochal.stack.services import api, broker, broker_program, listen, reachable
+from epochal.stack.services import api, broker, broker_program, listen, reachable, worker
 
 
 def test_port_0_is_any_free_port() -> None:
@@ -70,3 +71,10 @@ def test_the_api_inherits_its_socket(tmp_path: Path) -> None:
         service = api(Home(tmp_path), {}, listener, "http://127.0.0.1")
         assert service.descriptors == (listener.fileno(),)
         assert f"fd://{listener.fileno()}" in service.command
+
+def test_a_worker_is_given_the_time_that_it_may_take_to_end(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    one = worker(home, {}, 1, stop_s=120.0)
+    stack = as_service(home, workers=1, environ={"EPOCHAL_STOP_S": "120"}, outlives=True)
+    assert 120.0 < one.grace_s < stack.grace_s
+
