@@ -72,9 +72,9 @@ def test_the_api_inherits_its_socket(tmp_path: Path) -> None:
         assert service.descriptors == (listener.fileno(),)
         assert f"fd://{listener.fileno()}" in service.command
 
+
 def test_a_worker_is_given_the_time_that_it_may_take_to_end(tmp_path: Path) -> None:
     home = Home(tmp_path)
     one = worker(home, {}, 1, stop_s=120.0)
     stack = as_service(home, workers=1, environ={"EPOCHAL_STOP_S": "120"}, outlives=True)
     assert 120.0 < one.grace_s < stack.grace_s
-
