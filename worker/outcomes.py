@@ -289,12 +289,12 @@ class OutcomeWriter:
         write: Callable[[Sequence[ClaimedJob]], Collection[str]],
     ) -> None:
         """Write outcomes until the record has them; it refuses those of jobs whose lease is not ours any more."""
-        report = log.warning
+        report, written = log.warning, set[str]()
         while True:
             try:
                 with self._context.heartbeat.recording:
                     ours = [job for job in jobs if job.leave_reason is not LeaveReason.lost]
-                    written = write(ours) if ours else set()
+                    written = set(write(ours)) if ours else set()
                     for job in ours:
                         if job.id not in written:
                             log.warning("the lease of %s had passed to another worker", job.id)
@@ -307,7 +307,8 @@ class OutcomeWriter:
                     _forget(pack, jobs)
                     break
         for job in jobs:
-            self._checkpoints.discard(job.unrecorded)
+            if job.id in written:  # it may have written others, too, and its answer was lost: it knows their checkpoints
+                self._checkpoints.discard(job.unrecorded)
 
 
 def _folder(job: ClaimedJob) -> str:

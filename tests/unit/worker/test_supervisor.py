@@ -556,7 +556,36 @@ def test_a_stop_lets_epochs_end_and_gives_the_jobs_back_with_their_checkpoints(b
     assert bench.checkpoints() == ["a1-e2.safetensors"]
 
 
-@pytest.mark.parametrize("deaf", [False, True])
+@pytestdef test_a_checkpoint_that_the_record_took_stays_when_its_answer_is_lost(bench: Bench) -> None:
+    (job_id,) = bench.submit(SMALL)
+    requeue, answers = bench.store.requeue, list[bool]()
+
+    def loses_the_first_answer(*given: Any, **named: Any) -> bool:
+        answers.append(requeue(*given, **named))
+        if len(answers) == 1:
+            raise StoreUnavailableError
+        return answers[-1]
+
+    def script(trainer: Scripted, order: Order) -> list[Report | Exception]:
+        if isinstance(order, Leave):
+            return [points(job_id, 2), saved(trainer, job_id, 2), Ended(id=job_id, end="cancelled")]
+        return [points(job_id, 1)]
+
+    def pause() -> None:
+        bench.store.request_pause(job_id, owner="ada", actor="ada")
+        bench.heartbeat.beat()
+
+    bench.store.requeue = loses_the_first_answer  # type: ignore[method-assign]
+    supervisor = bench.supervisor(script)
+    supervisor._trainer.get()
+    bench.trainers[0].while_waiting = pause
+    supervisor.drain()
+    assert answers == [True, False]
+    assert bench.status(job_id) is JobStatus.paused
+    assert bench.checkpoints() == ["a1-e2.safetensors"]
+
+
+.mark.parametrize("deaf", [False, True])
 def test_a_stop_waits_for_no_long_epoch(bench: Bench, *, deaf: bool) -> None:
     (job_id,) = bench.submit(SMALL | {"max_attempts": 1})
 
