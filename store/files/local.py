@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import time
 import uuid
 from collections.abc import Iterable
 from contextlib import suppress
@@ -12,7 +11,7 @@ from urllib.request import url2pathname
 
 from .addresses import split
 from .errors import BadFilesUrlError
-from .protocol import LEFT_AFTER_S, without_old_files
+from .protocol import LEFT_AFTER_S, now_in, without_old_files
 
 STAGING = ".making"
 
@@ -114,13 +113,12 @@ class LocalFiles:
 
     def older(self, uris: Iterable[str], than_s: float) -> list[str]:
         """The addresses among these of files that have not been written to for so long."""
-        before = time.time() - than_s
-        found = []
+        written_at = dict[str, float]()
         for uri in uris:
             with suppress(FileNotFoundError):  # another process has deleted it
-                if self._at(uri).stat().st_mtime <= before:
-                    found.append(uri)
-        return found
+                written_at[uri] = self._at(uri).stat().st_mtime
+        before = now_in(self._root) - than_s if written_at else 0.0
+        return [uri for uri, at in written_at.items() if at <= before]
 
     def _at(self, path: str) -> Path:
         return _path(path) if "://" in path else self._root / path

@@ -1,6 +1,7 @@
 """What every file store does. A `path` is relative to its root, or an address that `uri` or `part` gave."""
 
-import time
+import os
+import tempfile
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
@@ -57,10 +58,17 @@ class Files(Protocol):
         """The addresses among these of files that have not been written to for so long."""
 
 
+def now_in(folder: Path) -> float:
+    """The time by which files of this folder are dated: where machines share it, no clock of theirs."""
+    with tempfile.TemporaryFile(dir=folder) as file:
+        return os.fstat(file.fileno()).st_mtime
+
+
 def without_old_files(folder: Path, after_s: float = LEFT_AFTER_S) -> Path:
     """The folder, without the files that nobody has written to for so long."""
+    now = now_in(folder)
     for left in folder.iterdir():
         with suppress(OSError):  # another process was faster
-            if time.time() - left.stat().st_mtime > after_s:
+            if now - left.stat().st_mtime > after_s:
                 left.unlink()
     return folder

@@ -134,6 +134,20 @@ def test_a_folder_is_deleted_with_its_last_file(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.rglob("*")] == ["a"]
 
 
+def test_a_machine_whose_clock_is_ahead_deletes_no_file_that_is_being_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = files_at(tmp_path.as_uri())
+    files.put("a", b"one")
+    making = files.staging_folder() / "made"
+    making.touch()
+    ahead = time.time() + 2 * LEFT_AFTER_S
+    monkeypatch.setattr(time, "time", lambda: ahead)
+    assert files.older([files.uri("a")], LEFT_AFTER_S) == []
+    files.delete_unfinished(LEFT_AFTER_S)
+    assert making.exists()
+
+
 def test_a_full_disk_may_pass() -> None:
     assert may_pass(OSError(errno.ENOSPC, "full"))
     assert not may_pass(OSError(errno.EIO, "broken"))
