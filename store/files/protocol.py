@@ -66,8 +66,9 @@ def now_in(folder: Path) -> float:
 
 def without_old_files(folder: Path, after_s: float = LEFT_AFTER_S) -> Path:
     """The folder, without the files that nobody has written to for so long."""
-    now = now_in(folder)
-    for left in folder.iterdir():
+    there = list(folder.iterdir())
+    now = now_in(folder) if there else 0.0
+    for left in there:
         with suppress(OSError):  # another process was faster
             if now - left.stat().st_mtime > after_s:
                 left.unlink()
