@@ -108,12 +108,14 @@ class Home:
             )
 
     def token(self, given: str = "") -> str:
-        """The API's token: `given`, else the one in this folder, which is created when it is missing."""
+        """The API's token: `given`, else the one in this folder, which is made when there is none."""
         if given:
             return given
-        if not self._token_file.exists():
-            _write_private(self._token_file, f"epo_{secrets.token_urlsafe(32)}")
-        return self._token_file.read_text().strip()
+        token = self._token_file.read_text().strip() if self._token_file.exists() else ""
+        if not token:  # a power cut may leave an empty file
+            token = f"epo_{secrets.token_urlsafe(32)}"
+            _write_private(self._token_file, token)
+        return token
 
     def endpoints(self) -> Endpoints | None:
         """The addresses that a stack has published, also one that was killed since; None when there are none."""
@@ -206,9 +208,11 @@ def _try_lock(file: IO[str], kind: int) -> bool:
 
 
 def _write_private(path: Path, text: str) -> None:
-    """Write a temporary file and rename it, so that no reader sees half of it; only the owner may read it."""
+    """Write a temporary file and rename it, so that nobody reads half of it, not after a power cut; for its owner only."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     temporary.unlink(missing_ok=True)
     with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:  # noqa: PTH123 - a descriptor
         file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
     temporary.replace(path)

@@ -100,6 +100,13 @@ def test_a_token_is_made_once_and_kept_private(tmp_path: Path) -> None:
     assert stat.S_IMODE((tmp_path / "token").stat().st_mode) == 0o600
 
 
+def test_a_token_that_a_power_cut_tore_is_made_anew(tmp_path: Path) -> None:
+    (tmp_path / "token").touch(0o600)
+    token = Home(tmp_path).token()
+    assert token.startswith("epo_")
+    assert Home(tmp_path).token() == token
+
+
 def test_a_given_token_goes_first(tmp_path: Path) -> None:
     assert Home(tmp_path).token("epo_mine") == "epo_mine"
 
