@@ -1,4 +1,4 @@
-"""Signals that tell a process to stop, heard by a thread.
+"""Signals that tell a process to stop, heard by a thread, or left to the parent.
 
 A handler of Python runs in the main thread, between two of its steps. That is not good enough here. The kernel may give
 a signal to another thread, and then a main thread that waits for a lock or an event goes on waiting: on a busy machine
@@ -42,3 +42,9 @@ def heard(numbers: Sequence[signal.Signals], then: Callable[[int], None]) -> Ite
                     signal.signal(number, handler)
                 signal.set_wakeup_fd(fd_before)
         thread.join()
+
+
+def leave_to_parent() -> None:
+    """Ignore what a machine, a session or a job of Slurm that ends tells each of its processes: the parent heeds it."""
+    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1):
+        signal.signal(number, signal.SIG_IGN)

@@ -1,8 +1,8 @@
 """A worker: `python -m worker [--devices ...]` trains queued jobs on this machine until it is told to stop.
 
-SIGTERM, SIGINT or SIGUSR1 (which Slurm sends before it ends a job) stops the trainers, gives their jobs back uncharged
-and ends within EPOCHAL_STOP_S seconds; a second SIGTERM or SIGINT ends it now, and the jobs come back when their leases
-expire.
+SIGTERM, SIGINT, SIGHUP (its terminal is closed) or SIGUSR1 (which Slurm sends before it ends a job) stops the trainers,
+gives their jobs back uncharged and ends within EPOCHAL_STOP_S seconds. Another of the first three, `AGAIN_S` later or
+more, ends it now, and the jobs come back when their leases expire.
 """
 
 import argparse
@@ -13,8 +13,10 @@ import socket
 import sys
 import tempfile
 import threading
+import time
 import uuid
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -63,6 +65,9 @@ END_SHARE = 0.95
 """Of the same: then it ends, whatever it still waits for."""
 
 REGISTER_EVERY_S = 5.0
+
+AGAIN_S = 3.0
+"""A signal so soon after the first says the same: systemd tells each process, and the stack then tells its workers."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -130,13 +135,16 @@ class Worker:
         self._stop_s = settings.stop_s
         self._leave_when_idle_s = leave_when_idle_s
         self._stop_requested = threading.Event()
-        self._told: set[int] = set()
+        self._told_at: float | None = None
         self._unregistered: str | None = None
         self._stopped = threading.Event()
 
     def run(self) -> int:
         """Work until a signal; 0 when every job was given back."""
-        with heard((signal.SIGTERM, signal.SIGINT, signal.SIGUSR1), self._told_to_stop):
+        numbers = [signal.SIGTERM, signal.SIGINT, signal.SIGUSR1]
+        if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup: it stays up after its user has gone
+            numbers.append(signal.SIGHUP)
+        with heard(numbers, self._told_to_stop):
             self._start()
             self._stop_requested.wait()
             return self._stop()
@@ -186,9 +194,11 @@ class Worker:
         os._exit(1)
 
     def _told_to_stop(self, number: int) -> None:
-        if self._told & {signal.SIGTERM, signal.SIGINT} and number != signal.SIGUSR1:
-            os._exit(128 + number)  # trainers end when their input ends
-        self._told.add(number)  # SIGTERM may follow SIGUSR1: Slurm sends it where somebody cancels a pilot that ends
+        if number != signal.SIGUSR1:  # SIGTERM may follow it: Slurm sends it where somebody cancels a pilot that ends
+            now = time.monotonic()
+            self._told_at = self._told_at or now
+            if now - self._told_at > AGAIN_S:
+                os._exit(128 + number)  # trainers end when their input ends
         self._stop_requested.set()
 
     def _register(self) -> None:
@@ -271,5 +281,6 @@ def end_bells(stop: threading.Event) -> None:
 if __name__ == "__main__":
     code = main()
     logging.shutdown()
-    sys.stderr.flush()
+    with suppress(OSError):  # its terminal may be closed
+        sys.stderr.flush()
     os._exit(code)  # Celery's pool threads are not daemons: one that hangs on the broker would keep us for ever

@@ -23,6 +23,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
+from store.signals import leave_to_parent
+
 from . import messages
 from .inbox import Inbox
 from .messages import Ready
@@ -134,7 +136,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     reports, inbox = protect_stdout(), Inbox()
     launched = "RANK" in os.environ
     if launched:
-        _end_with_launcher()
+        _end_with_launcher()  # which also ends it by SIGTERM
+    else:
+        leave_to_parent()  # the worker, which is told too, saves its jobs first
     if not launched or os.environ["RANK"] == "0":
         threading.Thread(target=listen, args=(os.fdopen(0, "rb"), inbox, options.folder), daemon=True).start()
 

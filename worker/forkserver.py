@@ -8,6 +8,7 @@ process for ended as soon as its fork server ends, and then kills nothing. And o
 statuses: two that read the same pipe would take a crash for an unknown end.
 """
 
+import atexit
 import multiprocessing
 import os
 import select
@@ -37,6 +38,14 @@ _GO = b"\n"
 
 _processes = threading.Lock()
 """Held while a process starts, which reads the exit statuses of all others, and while one is read."""
+
+
+@atexit.register
+def _kill_trainers() -> None:
+    """End those that are left, before the standard library tells them to by SIGTERM, which they ignore, and waits."""
+    for process in multiprocessing.active_children():
+        if process.daemon:
+            process.kill()
 
 
 class ForkedProcess:

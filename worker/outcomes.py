@@ -307,7 +307,7 @@ class OutcomeWriter:
                     _forget(pack, jobs)
                     break
         for job in jobs:
-            if job.id in written:  # it may have written others, too, and its answer was lost: it knows their checkpoints
+            if job.id in written:  # else it may know them: it wrote the outcome, and its answer was lost
                 self._checkpoints.discard(job.unrecorded)
 
 

@@ -8,6 +8,8 @@ import shutil
 from multiprocessing import forkserver
 from pathlib import Path
 
+from store.signals import leave_to_parent
+
 from .devices import ONE_THREAD
 
 ENVIRONMENT = ONE_THREAD
@@ -29,6 +31,7 @@ def _remove_socket() -> None:
 
 gc.disable()  # it would look through what is imported again and again, for a seventh of the time
 os.setpgrp()  # Ctrl-C in a terminal is for the worker, which then ends its trainers in order
+leave_to_parent()
 os.environ.update(ENVIRONMENT)
 try:
     for module in MODULES:

@@ -27,6 +27,9 @@ from .process import Child, Service, end_together
 Shown = TypeVar("Shown")
 
 PROBE_EVERY_S = 0.1
+AGAIN_S = 1.0
+"""A signal so soon after the first says the same: a session that ends sends SIGTERM and SIGHUP."""
+
 TAIL_LINES = 15
 """Lines of a service's log that the message about its failure shows."""
 
@@ -65,11 +68,15 @@ class Stack:
         self._home = Home(settings.home)
         self._children: list[Child] = []
         self._noted: list[ServiceState] = []
-        self._told_to_stop = 0  # times; an event has a lock, on which a signal's handler could wait for ever
+        # No event: it has a lock, on which a signal's handler could wait for ever.
+        self._told_at: float | None = None
+        self._hurries = False
 
     def stop(self) -> None:
-        """End all services in order; a second call ends them at once."""
-        self._told_to_stop += 1
+        """End all services in order; another call, `AGAIN_S` after the first or later, ends them at once."""
+        now = time.monotonic()
+        self._told_at = self._told_at or now
+        self._hurries = now - self._told_at > AGAIN_S
 
     def run(self) -> None:
         """Start all services, keep them up, and end them after `stop`."""
@@ -104,7 +111,7 @@ class Stack:
 
     def _supervise(self) -> None:
         """Restart children that crash, until `stop`."""
-        while not self._told_to_stop:
+        while self._told_at is None:
             time.sleep(PROBE_EVERY_S)
             for child in self._children:
                 with _despite_a_full_disk():
@@ -134,7 +141,7 @@ class Stack:
             self._report("Stopping ...")
         for serves in (False, True):
             children = [child for child in self._children if child.service.serves is serves]
-            end_together(children, hurry=lambda: self._told_to_stop > 1)
+            end_together(children, hurry=lambda: self._hurries)
         self._home.withdraw()
 
     # --- single services -----------------------------------------------------------------------------------------
@@ -168,7 +175,7 @@ class Stack:
 
     def _pause(self) -> None:
         time.sleep(PROBE_EVERY_S / 2)
-        if self._told_to_stop:
+        if self._told_at is not None:
             raise _StoppedError
 
     def _note(self) -> None:

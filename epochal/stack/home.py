@@ -208,7 +208,7 @@ def _try_lock(file: IO[str], kind: int) -> bool:
 
 
 def _write_private(path: Path, text: str) -> None:
-    """Write a temporary file and rename it, so that nobody reads half of it, not after a power cut; for its owner only."""
+    """Write a temporary file and rename it: nobody reads half of it, not after a power cut; others may not read it."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     temporary.unlink(missing_ok=True)
     with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:  # noqa: PTH123 - a descriptor

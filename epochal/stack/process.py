@@ -143,7 +143,7 @@ class Child:
         end_together([self], hurry)
 
     def terminate(self) -> None:
-        """Send SIGTERM. Once only: a second one tells a worker to leave without giving its jobs back."""
+        """Send SIGTERM. Once only: a later one tells a worker to leave without giving its jobs back."""
         if self._process is not None:
             self._process.terminate()
 

@@ -52,7 +52,12 @@ def forked() -> list[psutil.Process]:
 def run(script: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """A worker of its own, which has its own fork server."""
     return subprocess.run(
-        [sys.executable, "-c", script], env={**os.environ, **environment}, capture_output=True, text=True, check=False
+        [sys.executable, "-c", script],
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60.0 * PATIENCE,
     )
 
 
@@ -76,6 +81,16 @@ def test_the_exit_status_of_a_trainer_is_known(trainer: TrainerProcess) -> None:
         trainer.receive(10.0)
     assert not trainer.alive()
     trainer.kill()
+
+
+def test_a_trainer_and_the_fork_server_leave_it_to_the_worker_to_end_them(trainer: TrainerProcess) -> None:
+    processes = [server(), *forked()]
+    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1):
+        for process in processes:
+            process.send_signal(number)
+    assert trainer.receive(0.5) is None
+    assert trainer.alive()
+    assert [server(), *forked()] == processes
 
 
 def test_exit_statuses_are_known_while_other_threads_start_trainers() -> None:
@@ -160,6 +175,18 @@ os.kill(os.getpid(), signal.SIGKILL)
     assert len(pids) >= 2
     eventually(lambda: not any(map(psutil.pid_exists, pids)), 10.0, "server and trainer end")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_process_that_ends_by_itself_ends_its_trainers(tmp_path: Path) -> None:
+    script = """
+import os
+from worker import forkserver
+from worker.devices import Device
+trainer = ("--device", "cpu", "--folder", os.environ["FOLDER"], "--checkpoint-s", "60")
+process = forkserver.fork(trainer, Device("cpu", "cpu").environment)
+print(process.stdout.readline())  # it is ready
+"""
+    assert "pid" in run(script, FOLDER=str(tmp_path / "models")).stdout
 
 
 def test_what_is_imported_starts_no_thread_and_no_cuda_and_leaves_training_nothing_to_import() -> None:

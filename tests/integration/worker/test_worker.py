@@ -2,6 +2,7 @@
 
 import signal
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import psutil
 import pytest
 
 from spec.states import FailureReason, JobStatus
+from store.leases import WORKER_STOPPED
 from store.workers import WorkerStore
 from tests.services import PATIENCE, eventually, trainers
 
@@ -134,6 +136,25 @@ def test_sigterm_gives_the_job_back_and_leaves_nothing(site: Site) -> None:
     assert not trainer.is_running()
     assert site.job(job_id).status is JobStatus.queued
     assert WorkerStore(site.engine).live() == []
+
+
+def test_a_machine_that_shuts_down_tells_every_process_and_the_job_is_saved(site: Site) -> None:
+    """So does systemd; and a stack then tells its worker again."""
+    worker = site.start_worker(stop_s=60.0)
+    (job_id,) = site.submit(LONG | {"max_attempts": 1})
+    site.wait_for_an_epoch(job_id)
+    process = psutil.Process(worker.pid)
+    told = [*reversed(process.children(recursive=True)), process]
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        for one in told:
+            one.send_signal(number)
+    time.sleep(0.1)
+    worker.terminate()
+    assert worker.wait(20 * PATIENCE) == 0
+    assert site.job(job_id).status is JobStatus.queued
+    assert site.store.events(job_id)[-1].reason == WORKER_STOPPED
+    (claim,) = site.store.claim(worker="another", device="cpu", limit=1, lease_s=30.0)
+    assert claim.checkpoints != ()
 
 
 def test_a_worker_that_leaves_when_idle_trains_first_however_slowly_its_trainer_starts(site: Site) -> None:

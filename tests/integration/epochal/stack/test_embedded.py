@@ -35,14 +35,30 @@ class Sleeping(Stack):
 Sleeping(Settings.read(), workers=0, report=lambda line: print(line, flush=True)).run()
 """
 
+SAVES = """
+import signal, sys, time
+from pathlib import Path
+
+def save(*_):
+    time.sleep(0.5)
+    Path("saved").touch()
+    sys.exit(0)
+
+signal.signal(signal.SIGTERM, save)
+Path("sleeps").touch()
+time.sleep(600)
+"""
+
 
 @contextmanager
-def sleeping(home: Home, output: int, *, nohup: bool = False, lessons: str = "") -> Iterator[subprocess.Popen[bytes]]:
+def sleeping(
+    home: Home, output: int, *, nohup: bool = False, lessons: str = "", stack: str = STACK
+) -> Iterator[subprocess.Popen[bytes]]:
     """A stack that writes to `output`, once it is up."""
     environ = {**os.environ, "EPOCHAL_HOME": str(home.path), "EPOCHAL_PORT": "0", "EPOCHAL_LESSONS": lessons}
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN) if nohup else None
     try:
-        process = subprocess.Popen([sys.executable, "-c", STACK], stdout=output, env=environ, start_new_session=True)
+        process = subprocess.Popen([sys.executable, "-c", stack], stdout=output, env=environ, start_new_session=True)
     finally:
         if nohup:
             signal.signal(signal.SIGHUP, before)
@@ -67,6 +83,17 @@ def test_a_stack_whose_terminal_is_closed_ends_in_order(tmp_path: Path, kind: si
         assert home.endpoints() is None
         assert home.services() == []
         assert not Path(f"/proc/{sleeper.pid}").exists()
+
+
+def test_a_stack_that_is_told_twice_at_once_ends_in_order(tmp_path: Path) -> None:
+    """As systemd tells each process of a session: SIGTERM, then SIGHUP."""
+    stack = STACK.replace('("sleep", "600")', f"(sys.executable, '-c', {SAVES!r})")
+    with sleeping(Home(tmp_path), subprocess.DEVNULL, stack=stack) as process:
+        eventually((tmp_path / "sleeps").exists, 20.0, "its service is up")
+        process.send_signal(signal.SIGTERM)
+        process.send_signal(signal.SIGHUP)
+        assert process.wait(30.0) == 0
+    assert (tmp_path / "saved").exists()
 
 
 def test_a_stack_whose_reader_has_ended_ends_in_order(tmp_path: Path) -> None:
