@@ -12,12 +12,12 @@ SPLITTING = ("dataset", "validation_fraction", "test_fraction", "split")
 
 
 def counted_rows(spec: SweepSpec) -> int | None:
-    """The rows of which a sweep's objective counts some; None of losses, of numbers, or where the rows vary.
+    """The rows of which a sweep's objective counts some; None where a job counts none, or where the rows vary.
 
-    Of folds, those of all together. A ROC AUC counts pairs of rows: None.
+    Of folds, those of all together.
     """
     names = [*spec.space, *(name for one in spec.configurations for name in one)]
-    if spec.monitored.endswith("_roc_auc") or any(name.split(".")[0] in SPLITTING for name in names):
+    if any(name.split(".")[0] in SPLITTING for name in names):
         return None
     if spec.folds is None:
         return rows_of(spec.base, spec.monitored)
@@ -27,9 +27,13 @@ def counted_rows(spec: SweepSpec) -> int | None:
 
 
 def rows_of(spec: JobSpec, objective: Monitor) -> int | None:
-    """The rows of which this metric of a job counts some; None of losses and of numbers."""
+    """The rows of which this metric of a job counts some; None of losses, of numbers, and of ROC AUC.
+
+    A ROC AUC counts pairs of rows.
+    """
     info = spec.info
-    if objective in LOWER_IS_BETTER or info is None or info.targets is Targets.numbers:
+    counts_none = objective in LOWER_IS_BETTER or objective.endswith("_roc_auc")
+    if counts_none or info is None or info.targets is Targets.numbers:
         return None
     train, validation, _ = spec.split_rows(info)
     return validation if objective.startswith("val_") else train

@@ -20,9 +20,10 @@ def seen(
     *changes: tuple[dict[str, Any], Sequence[float | None]],
     job: Sequence[float | None] = JOB,
     objective: Monitor = "val_accuracy",
+    spec: JobSpec = SPEC,
 ) -> Improvement:
     tried = [Tried(0, {}, job), *(Tried(number, *change) for number, change in enumerate(changes, start=1))]
-    return improvement(SPEC, objective, tried)
+    return improvement(spec, objective, tried)
 
 
 def test_the_best_change_that_helps_is_told_and_suggested() -> None:
@@ -72,6 +73,13 @@ def test_a_difference_of_fewer_than_six_rows_does_not_help() -> None:
     rows = [330 / 360] * 5
     assert seen((SLOWER, [335 / 360] * 5), job=rows).suggestion is None
     assert seen((SLOWER, [337 / 360] * 5), job=rows).suggestion is not None
+
+
+def test_a_roc_auc_counts_no_rows() -> None:
+    cancer = JobSpec.model_validate({"dataset": "breast_cancer", "learning_rate": 0.1})
+    better = (SLOWER, [0.96, 0.961, 0.962, 0.96, 0.961])  # of 114 rows, six are 0.05
+    found = seen(better, job=[0.93, 0.931, 0.929, 0.93, 0.932], objective="val_roc_auc", spec=cancer)
+    assert found.suggestion is not None
 
 
 def test_more_seeds_are_asked_for_when_they_would_decide() -> None:
