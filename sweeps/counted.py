@@ -1,8 +1,10 @@
 """The rows that a metric of classes counts: one of them changes it by a step, and few may be chance."""
 
-from spec.dataset import Targets
+from spec.dataset import Inline, Targets
 from spec.job import JobSpec
 from spec.monitors import LOWER_IS_BETTER, Monitor
+from spec.row_counts import Counts, counts_by_class
+from spec.splits import SplitBy
 from spec.sweep import SweepSpec
 
 LEAST_ROWS = 6
@@ -29,11 +31,26 @@ def counted_rows(spec: SweepSpec) -> int | None:
 def rows_of(spec: JobSpec, objective: Monitor) -> int | None:
     """The rows of which this metric of a job counts some; None of losses, of numbers, and of ROC AUC.
 
-    A ROC AUC counts pairs of rows.
+    A ROC AUC counts pairs of rows. Balanced accuracy and macro F1 count each class by itself: as if all classes had as
+    few rows as the rarest one, where that is known, which it is of inline data.
     """
     info = spec.info
     counts_none = objective in LOWER_IS_BETTER or objective.endswith("_roc_auc")
     if counts_none or info is None or info.targets is Targets.numbers:
         return None
+    part, _, name = objective.partition("_")
     train, validation, _ = spec.split_rows(info)
-    return validation if objective.startswith("val_") else train
+    if name == "accuracy" or not isinstance(spec.dataset, Inline) or spec.split_by is SplitBy.group:
+        return validation if part == "val" else train
+    by_class = _rows_by_class(spec, spec.dataset)[part == "val"]
+    present = [count for count in by_class.values() if count]
+    return len(present) * min(present, default=0)
+
+
+def _rows_by_class(spec: JobSpec, data: Inline) -> tuple[Counts, Counts]:
+    """The training and validation rows of each class; of a fold by chance, the fewest of a class that it may have."""
+    train, validation, _ = counts_by_class(spec, data)
+    if spec.folds is None or spec.split_by is SplitBy.time:
+        return train, validation
+    fold = {name: min(count, max(count // spec.folds, 1)) for name, count in train.items()}
+    return {name: count - fold[name] for name, count in train.items()}, fold

@@ -36,10 +36,10 @@ def compared(
     by_number = {number: one for (number, _), one in zip(others, found, strict=True)}
     named = {f"#{number}": one for number, one in by_number.items()}
     said = sentence(f"#{best}", named, unit="folds" if spec.folds else "seeds")
-    return said + _few_rows(rows, named) + _classes_missed(spec, best, metrics), by_number
+    return said + _few_rows(spec, rows, named) + _classes_missed(spec, best, metrics), by_number
 
 
-def _few_rows(rows: int | None, others: Mapping[str, Comparison]) -> str:
+def _few_rows(spec: SweepSpec, rows: int | None, others: Mapping[str, Comparison]) -> str:
     """A sentence where the nearest of those that are surely worse differs by few rows only, which all seeds share."""
     name, nearest = min(
         ((name, one) for name, one in others.items() if one.decided),
@@ -48,7 +48,8 @@ def _few_rows(rows: int | None, others: Mapping[str, Comparison]) -> str:
     )
     if rows is None or nearest is None or nearest.difference * rows >= LEAST_ROWS:
         return ""
-    return f" From {name} it differs by fewer than {LEAST_ROWS} rows, which other rows may not show."
+    of_class = "" if spec.monitored.partition("_")[2] == "accuracy" else " of the rarest class"
+    return f" From {name} it differs by fewer than {LEAST_ROWS} rows{of_class}, which other rows may not show."
 
 
 def _classes_missed(spec: SweepSpec, best: int, metrics: Mapping[str, float | None]) -> str:

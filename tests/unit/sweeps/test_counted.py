@@ -33,3 +33,23 @@ def test_rows_are_counted_by_metrics_of_classes_where_all_jobs_have_the_same(
     body: dict[str, Any], rows: int | None
 ) -> None:
     assert counted_rows(SweepSpec.model_validate(body)) == rows
+
+
+RARE: dict[str, Any] = {"dataset": {"x": [[float(row)] for row in range(100)], "y": [0] * 95 + [1] * 5}}
+"""One row in twenty is of the second class."""
+SPLIT = RARE | {"validation_fraction": 0.4}
+
+
+@pytest.mark.parametrize(
+    ("name", "body", "rows"),
+    [
+        ("accuracy", {"base": SPLIT}, 40),
+        ("balanced_accuracy", {"base": SPLIT}, 4),  # 38 and 2
+        ("macro_f1", {"base": SPLIT}, 4),
+        ("balanced_accuracy", {"base": RARE, "folds": 5}, 10),  # 19 and 1 in each fold
+    ],
+)
+def test_a_metric_of_each_class_counts_as_if_all_classes_were_as_rare_as_the_rarest(
+    name: str, body: dict[str, Any], rows: int
+) -> None:
+    assert counted_rows(SweepSpec.model_validate(IRIS | body | {"objective": f"val_{name}"})) == rows
