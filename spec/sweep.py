@@ -48,6 +48,9 @@ MOST_TRIALS = 100_000
 
 DEFAULT_TRIALS = 64
 
+SMALL = 8
+"""The generation of TPE with a budget of seconds, in which nobody knows how many configurations are trained."""
+
 MOST_JOBS = 200_000
 """Maximum number of jobs: configurations times seeds or folds."""
 
@@ -464,8 +467,8 @@ class SweepSpec(Frozen):
             ge=1,
             le=10_000,
             description="Configurations that are proposed at a time. tpe without halving has a sixteenth of `trials`, "
-            "from 4 to 64, unless it is given. Hyperband has its own, and in a long sweep multiples of them that are "
-            "at most these.",
+            "from 4 to 64, and 8 with a budget of seconds, unless it is given. Hyperband has its own, and in a long "
+            "sweep multiples of them that are at most these.",
         ),
     ] = 64
     parallel: Annotated[
@@ -498,7 +501,10 @@ class SweepSpec(Frozen):
             return {**body, "trials": MOST_TRIALS}
         is_older = body.get("version", RULES_VERSION) in range(1, 5)
         if method == "tpe" and "generation" not in body and _is_none(body.get("halving")) and not is_older:
-            return {**body, "generation": min(max(trials // 16, 4), 64)} if isinstance(trials, int) else body
+            if isinstance(trials, int):
+                return {**body, "generation": min(max(trials // 16, 4), 64)}
+            if _has_seconds(trials):
+                return {**body, "generation": SMALL}
         return body
 
     @model_validator(mode="after")
@@ -824,6 +830,12 @@ def _inner(value: Any, path: list[str]) -> Any:
 def _is_none(halving: Any) -> bool:
     """Whether this is no halving, as a body or a program says it."""
     return isinstance(halving, NoHalving) or halving in (None, "none", {"type": "none"})
+
+
+def _has_seconds(trials: Any) -> bool:
+    """Whether this is a budget of seconds, as a body or a program says it."""
+    fields = trials if isinstance(trials, Mapping) else vars(trials) if isinstance(trials, Budget) else {}
+    return fields.get("seconds") is not None
 
 
 def _check_parameter(name: str, parameter: Parameter) -> None:

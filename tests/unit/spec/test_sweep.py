@@ -251,6 +251,8 @@ def test_a_grid_and_a_list_are_trained_whole_unless_trials_says_how_far() -> Non
         ({"generation": 64}, 64),
         ({"halving": "hyperband"}, 64),
         ({"trials": {"epochs": 1_000}}, 64),
+        ({"trials": {"seconds": 60}}, 8),
+        ({"trials": Budget(epochs=1_000, seconds=60.0)}, 8),
         ({"method": "random"}, 64),
         ({"version": 4}, 64),
     ],
