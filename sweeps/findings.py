@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from spec.halving import metric_of
 from spec.splits import SplitBy
 from spec.sweep import SweepSpec
+from store.sweeps import LEADERS
 
 from .counted import LEAST_ROWS, counted_rows
 from .statistics import Band, Comparison, band, compare, sentence
@@ -26,8 +27,8 @@ def compared(
 ) -> tuple[str, Mapping[int, Comparison]]:
     """The best configuration beside each of the others, and a sentence.
 
-    `scores` are those of the seeds or folds by the configuration's number, the best first; at least one. `metrics` are
-    the best one's.
+    `scores` are those of the seeds or folds by the leader's number, the best first; at least one. `metrics` are the best
+    one's.
     """
     (best, of_best), *others = scores.items()
     rows = counted_rows(spec)
@@ -35,7 +36,8 @@ def compared(
     found = compare(of_best, [theirs for _, theirs in others], test_share=test_share(spec), step=step)
     by_number = {number: one for (number, _), one in zip(others, found, strict=True)}
     named = {f"#{number}": one for number, one in by_number.items()}
-    said = sentence(f"#{best}", named, unit="folds" if spec.folds else "seeds")
+    whom = "all others" if len(scores) < LEADERS else f"the next {len(others)}"
+    said = sentence(f"#{best}", named, unit="folds" if spec.folds else "seeds", whom=whom)
     return said + _few_rows(spec, rows, named) + _classes_missed(spec, best, metrics), by_number
 
 

@@ -168,15 +168,15 @@ class _Differences:
         return None
 
 
-def sentence(best: str, comparisons: dict[str, Comparison], *, unit: str = "seeds") -> str:
-    """What the comparison says, for a student; those that have no number with one of the seeds are left out."""
+def sentence(best: str, comparisons: dict[str, Comparison], *, unit: str = "seeds", whom: str = "all others") -> str:
+    """What the comparison with `whom` says, for a student; those without a number for one of the seeds are left out."""
     comparisons = {name: one for name, one in comparisons.items() if math.isfinite(one.difference)}
     if not comparisons:
         return f"{best} is the only configuration that was trained to its end."
     decided = sum(one.decided for one in comparisons.values())
     open_ones = {name: one for name, one in comparisons.items() if not one.decided}
     if not open_ones:
-        return f"{best} is better than all others by more than what {unit} do (paired t-test, Holm, p < 0.05)."
+        return f"{best} is better than {whom} by more than what {unit} do (paired t-test, Holm, p < 0.05)."
     beaten = f" It is better than {decided} other{'s' * (decided > 1)}." if decided else ""
     name, nearest = min(open_ones.items(), key=lambda item: item[1].difference)
     if abs(nearest.difference) < EQUAL:

@@ -77,3 +77,10 @@ def test_the_best_by_accuracy_that_misses_rare_classes_is_said_to(
     metrics = {"val_accuracy": accuracy, "val_balanced_accuracy": balanced}
     sentence, _ = compared(sweep(objective=objective), TWO_ROWS, metrics)
     assert sentence.endswith("as a guess has: it misses rare classes. Try objective val_balanced_accuracy.") is said
+
+
+@pytest.mark.parametrize(("others", "whom"), [(8, "all others"), (9, "the next 9")])
+def test_of_many_others_the_best_is_better_than_those_that_were_looked_at(others: int, whom: str) -> None:
+    worse = {number: [0.8, 0.81, 0.79] for number in range(1, others + 1)}
+    said, _ = compared(sweep(objective="val_loss"), {0: [0.1, 0.12, 0.1], **worse}, {})
+    assert said == f"#0 is better than {whom} by more than what seeds do (paired t-test, Holm, p < 0.05)."
