@@ -97,7 +97,7 @@ class PairView(Frozen):
     p: float | None
     """Of the paired t-test, with Holm's correction; null of one seed."""
     more_needed: int | None
-    """How many more seeds would decide it; null if it is decided, or none would."""
+    """How many more seeds would decide it, four times of five; null if it is decided, or none would."""
 
 
 class ComparisonView(Frozen):

@@ -27,8 +27,8 @@ def compared(
 ) -> tuple[str, Mapping[int, Comparison]]:
     """The best configuration beside each of the others, and a sentence.
 
-    `scores` are those of the seeds or folds by the leader's number, the best first; at least one. `metrics` are the best
-    one's.
+    `scores` are those of the seeds or folds by the leader's number, the best first; at least one. `metrics` are the
+    best one's.
     """
     (best, of_best), *others = scores.items()
     rows = counted_rows(spec)

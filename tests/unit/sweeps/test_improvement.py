@@ -87,7 +87,7 @@ def test_more_seeds_are_asked_for_when_they_would_decide() -> None:
     assert found.suggestion is None
     assert found.sentence == (
         "Not decided: learning_rate 0.01 instead of 0.1 raises validation accuracy from 31.0 % to 45.0 %, but with 5 "
-        "seeds the difference is not larger than what seeds do. Improve it with 6 seeds to decide."
+        "seeds the difference is not larger than what seeds do. Improve it with 8 seeds to decide."
     )
 
 

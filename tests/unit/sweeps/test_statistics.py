@@ -62,6 +62,14 @@ def test_the_seeds_that_are_needed_are_those_of_holms_step_down() -> None:
     assert alone < first.needed <= second.needed  # two tests are left, and the larger difference comes first
 
 
+def test_with_the_seeds_that_are_needed_four_of_five_samples_decide() -> None:
+    differences = 1.0 + np.array([-2.0, -1.0, 0.0, 1.0, 2.0]) / np.sqrt(2.5)  # their deviation is their mean
+    (one,) = compare([0.0] * 5, [differences.tolist()])
+    assert one.needed is not None
+    samples = np.random.default_rng(0).normal(1.0, 1.0, (2_000, 5 + one.needed))
+    assert 0.75 < np.mean(stats.ttest_1samp(samples, 0.0, axis=1).pvalue < 0.05) < 0.85
+
+
 def test_a_clear_difference_is_said_so() -> None:
     (one,) = compare([0.1, 0.11, 0.12], [[0.9, 0.93, 0.95]])
     assert one.decided
@@ -114,5 +122,5 @@ def test_a_configuration_without_a_number_is_left_out() -> None:
 def test_folds_are_not_asked_for_and_one_seed_is_one() -> None:
     folds = said([0.1, 0.2, 0.3, 0.2, 0.1], [0.12, 0.22, 0.4, 0.2, 0.1], unit="folds")
     assert folds == "The difference between #0 and #1 is not larger than what folds do."
-    near = said([0.1, 0.2, 0.3], [0.2, 0.22, 0.38])
+    near = said([0.1, 0.2, 0.3], [0.2, 0.24, 0.38])
     assert near.endswith("; about 1 more seed would decide it.")
