@@ -84,7 +84,8 @@ class _Comparison:
 
     def _view(self, tried: Tried, compared: Comparison | None) -> ChangeView:
         known = all(map(math.isfinite, self._scores(tried)))
-        interval = band([value for value in tried.values if value is not None]) if known else None
+        values = [value for value in tried.values if value is not None]
+        interval = band(values, step=self._step) if known else None
         p = None if compared is None else compared.p
         return ChangeView(
             number=tried.number,

@@ -48,17 +48,20 @@ class Comparison:
         return self.p is not None and self.p < 1.0 - CONFIDENCE
 
 
-def band(values: Sequence[float], *, test_share: float | None = None) -> Band:
+def band(values: Sequence[float], *, test_share: float | None = None, step: float = 0.0) -> Band:
     """Mean and interval by Student's t.
 
     Folds share training rows, so their deviation says too little: with `test_share`, test rows / training rows of a
     fold, the variance of the mean is s^2 (1 / n + test_share), as Nadeau and Bengio (2003) correct it.
+
+    Of scores that change in steps, the interval's deviation is at least that of one rounded number: see `compare`.
     """
     count, mean = len(values), math.fsum(values) / len(values)
     if count < 2:
         return Band(mean, None, None, None, count)
     deviation = float(np.std(values, ddof=1))
-    half = _quantile(0.5 + CONFIDENCE / 2.0, count - 1) * _error(deviation, count, test_share)
+    error = _error(max(deviation, step / math.sqrt(12.0)), count, test_share)
+    half = _quantile(0.5 + CONFIDENCE / 2.0, count - 1) * error
     return Band(mean, deviation, mean - half, mean + half, count)
 
 

@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from spec.sweep import SweepSpec
-from sweeps.findings import compared
+from sweeps.findings import compared, interval
 from sweeps.findings import test_share as share_of
 
 
@@ -84,3 +84,11 @@ def test_of_many_others_the_best_is_better_than_those_that_were_looked_at(others
     worse = {number: [0.8, 0.81, 0.79] for number in range(1, others + 1)}
     said, _ = compared(sweep(objective="val_loss"), {0: [0.1, 0.12, 0.1], **worse}, {})
     assert said == f"#0 is better than {whom} by more than what seeds do (paired t-test, Holm, p < 0.05)."
+
+
+def test_equal_accuracies_have_an_interval_of_rounding_to_rows() -> None:
+    found = interval(sweep(), [-29 / 30] * 3)
+    half = stats.t.ppf(0.975, 2) / 30 / math.sqrt(12.0 * 3.0)
+    assert (found.low, found.high) == pytest.approx((29 / 30 - half, 29 / 30 + half))
+    loss = interval(sweep(objective="val_loss"), [0.5] * 3)
+    assert (loss.low, loss.high) == (0.5, 0.5)

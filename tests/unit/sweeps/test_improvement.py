@@ -75,6 +75,13 @@ def test_a_difference_of_fewer_than_six_rows_does_not_help() -> None:
     assert seen((SLOWER, [337 / 360] * 5), job=rows).suggestion is not None
 
 
+def test_equal_accuracies_have_an_interval() -> None:
+    original, _ = seen((SLOWER, [337 / 360] * 5), job=[330 / 360] * 5).changes
+    assert original.low is not None
+    assert original.high is not None
+    assert original.low < 330 / 360 < original.high
+
+
 def test_a_roc_auc_counts_no_rows() -> None:
     cancer = JobSpec.model_validate({"dataset": "breast_cancer", "learning_rate": 0.1})
     better = (SLOWER, [0.96, 0.961, 0.962, 0.96, 0.961])  # of 114 rows, six are 0.05
