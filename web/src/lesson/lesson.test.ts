@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { check, isPlane, layers, parsed, runName, valueAt, withValue, written, type Claim, type Seen } from "./lesson";
+import { check, isPlane, layers, parsed, pointsOf, runName, valueAt, withValue, written, type Claim, type Seen } from "./lesson";
 
 const seen = new Map<string, Seen>([
   ["slow", { curve: { epoch: [1, 2, 3], train_loss: [2, 1.5, 1.25] }, stopReason: "max_epochs", verdict: "underfit" }],
@@ -19,6 +19,15 @@ test("a claim is checked with the numbers of its runs", () => {
   expect(check(claim({ below: 3, at: 9 }), seen)).toEqual({ sentence: "slow: train loss at epoch 9 was not measured", holds: false });
   expect(check({ run: "slow", verdict: "overfit" } as Claim, seen)).toEqual({ sentence: "slow: its verdict is overfit", holds: false });
   expect(check({ run: "slow", stopped_by: "max_epochs" } as Claim, seen).holds).toBe(true);
+});
+
+test("claims are checked by all epochs of a job that has ended", () => {
+  const statuses = ["queued", "running", "succeeded", "failed", "cancelled"] as const;
+  expect(statuses.map((status) => pointsOf({ status }).points)).toEqual([400, 400, undefined, undefined, undefined]);
+  const epochs = Array.from({ length: 300_000 }, (_, at) => at);
+  const long = new Map<string, Seen>([["slow", { curve: { epoch: epochs, train_loss: epochs }, stopReason: null, verdict: null }]]);
+  const claim = (more: object): Claim => ({ run: "slow", metric: "train_loss", ...more }) as Claim;
+  expect([check(claim({ at: "lowest", below: 1 }), long).holds, check(claim({ at: "highest", above: 299_998 }), long).holds]).toEqual([true, true]);
 });
 
 test("a control changes one field of a job", () => {

@@ -3,6 +3,7 @@
 import type { Job, Schemas } from "../lib/api";
 import { decimal } from "../lib/fields";
 import { metric as shown, metricName } from "../lib/format";
+import { hasEnded } from "../lib/states";
 
 export type Lesson = Schemas["LessonView"];
 export type Claim = Lesson["claims"][number];
@@ -49,8 +50,8 @@ function valueOf({ metric, at = "last" }: Figure, seen: Seen | undefined): numbe
   const column = seen?.curve[metric]?.map((value) => value ?? Infinity);
   if (column === undefined || column.length === 0) return null;
   if (at === "last") return column.at(-1) ?? null;
-  if (at === "lowest") return Math.min(...column);
-  if (at === "highest") return Math.max(...column);
+  if (at === "lowest") return column.reduce((least, value) => Math.min(least, value));
+  if (at === "highest") return column.reduce((most, value) => Math.max(most, value));
   const epochs = seen?.curve["epoch"] ?? [];
   const place = epochs.indexOf(at);
   return place < 0 ? null : (column[place] ?? null);
@@ -66,6 +67,14 @@ function ending(claim: Schemas["Ending"], seen: ReadonlyMap<string, Seen>): Chec
     sentence: `${claim.run}: ${parts.join(", and ")}`,
     holds: run === undefined ? null : (claim.stopped_by ?? run.stopReason) === run.stopReason && (claim.verdict ?? run.verdict) === run.verdict,
   };
+}
+
+/** About so many epochs of a curve that grows are drawn. */
+const POINTS = 400;
+
+/** How many epochs of a job's curve are asked for; all of one that has ended, for claims are checked by each of them. */
+export function pointsOf({ status }: Pick<Job, "status">): { points?: number } {
+  return hasEnded(status) ? {} : { points: POINTS };
 }
 
 type Body = Readonly<Record<string, unknown>>;

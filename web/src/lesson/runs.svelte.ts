@@ -3,15 +3,12 @@
 import { api, ask, type ApiError, type Job } from "../lib/api";
 import { live } from "../lib/live.svelte";
 import { asApiError } from "../lib/resource.svelte";
-import type { Columns } from "./lesson";
+import { pointsOf, type Columns } from "./lesson";
 
 export interface Run {
   readonly job: Job;
   readonly curve: Columns;
 }
-
-/** About so many epochs of a curve are drawn. */
-const POINTS = 400;
 
 export class Runs {
   /** In the order of `ids`; a job that is not known yet is left out. */
@@ -59,7 +56,7 @@ export class Runs {
         this.#again.delete(id);
         const path = { job_id: id };
         const job = await ask(api.GET("/api/v1/jobs/{job_id}", { params: { path } })); // before its curve: none is missed
-        const curve = await ask(api.GET("/api/v1/jobs/{job_id}/curve", { params: { path, query: { points: POINTS } } }));
+        const curve = await ask(api.GET("/api/v1/jobs/{job_id}/curve", { params: { path, query: pointsOf(job) } }));
         if (this.#gone) return;
         this.#found.set(id, { job, curve: curve as Columns });
         this.#publish(ids());

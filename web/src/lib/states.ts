@@ -7,6 +7,11 @@ export function stateOf(job: Pick<Job, "status" | "stop_reason">): string {
   return job.status === "succeeded" && job.stop_reason === "pruned" ? "pruned" : job.status;
 }
 
+/** Whether a job of this status has ended. */
+export function hasEnded(status: string): boolean {
+  return ["succeeded", "failed", "cancelled"].includes(status);
+}
+
 /** Whether the same job may succeed when it is tried again; a sweep tries its own. */
 export function retriable(job: Pick<Job, "failure" | "sweep">): boolean {
   return job.failure?.retryable === true && !job.sweep;

@@ -4,6 +4,7 @@ import { api, ask, PREFIX, type ApiError, type JobStatus } from "../lib/api";
 import { Latest } from "../lib/latest";
 import { asApiError } from "../lib/resource.svelte";
 import { follow, type ServerEvent } from "../lib/sse";
+import { hasEnded } from "../lib/states";
 import { Film, type Picture } from "./film";
 import { bytesOf } from "./network";
 import type { Frame } from "./points";
@@ -33,8 +34,6 @@ interface BoundaryFrame {
 
 type Row = Readonly<Record<string, number | null>>;
 
-const ENDED: ReadonlySet<string> = new Set(["succeeded", "failed", "cancelled"]);
-
 export class Training {
   id = $state<string | null>(null);
   /** It was submitted before, and nobody has let it go on since. */
@@ -63,7 +62,7 @@ export class Training {
   over = $state(false);
 
   get ended(): boolean {
-    return this.status !== null && ENDED.has(this.status);
+    return this.status !== null && hasEnded(this.status);
   }
 
   /** The last epoch that is known at this moment; `version` says when to ask again. */
