@@ -33,7 +33,7 @@ from .optimizers import OPTIMIZERS
 from .schedules import SCHEDULES
 from .validation_errors import sentences
 
-RULES_VERSION = 5
+RULES_VERSION = 6
 """Version of the rules that propose and prune.
 
 2: rungs of Hyperband from `min_epochs` on; fewer good trials of TPE. 3: larger brackets of Hyperband in long sweeps.
@@ -41,6 +41,7 @@ RULES_VERSION = 5
 are left out are those on the base; generations are a tenth of a budget of epochs at most. 5: a sweep by TPE that names
 no generation has small ones; with halving, jobs of given configurations monitor the objective; an endless space with
 few combinations that are jobs does not end early; a budget ends where jobs would keep too many rows of the spec.
+6: the type of an optimizer, a loss or a schedule is set before its other fields, in whatever order a space has them.
 """
 
 MOST_TRIALS = 100_000
@@ -743,22 +744,24 @@ class SweepSpec(Frozen):
             own |= {"folds": self.folds, "fold": replicate}
         else:
             own["seed"] = self.base.seed + replicate
-        return with_fields(self.base, {**configuration, **own})
+        return with_fields(self.base, {**configuration, **own}, types_first=self.version > 5)
 
 
-def with_fields(base: JobSpec, values: Mapping[str, Any]) -> JobSpec:
+def with_fields(base: JobSpec, values: Mapping[str, Any], *, types_first: bool = True) -> JobSpec:
     """The job with other values at these field paths. Raises `ValidationError`."""
-    return JobSpec.model_validate(body_with(base, values))
+    return JobSpec.model_validate(body_with(base, values, types_first=types_first))
 
 
-def body_with(base: JobSpec, values: Mapping[str, Any]) -> dict[str, Any]:
+def body_with(base: JobSpec, values: Mapping[str, Any], *, types_first: bool = True) -> dict[str, Any]:
     """The body of `with_fields`, which may be no job's.
 
-    Of two paths, the shorter is set first: {"optimizer": "sgd", "optimizer.momentum": 0.9}.
+    Of two paths, the shorter is set first: {"optimizer": "sgd", "optimizer.momentum": 0.9}. Of the fields of an object,
+    its type is: what the base has of another type goes, and what `values` have of one is wrong. Before version 6 of the
+    rules, they were set in their order.
     """
     # Of a data set the object is kept: it is checked already, and many jobs share its rows.
     body = base.model_dump(mode="json", exclude_unset=True, exclude={"dataset"}) | {"dataset": base.dataset}
-    for path in sorted(values, key=lambda path: path.count(".")):
+    for path in sorted(values, key=lambda path: (path.count("."), types_first and not path.endswith(".type"))):
         _set(body, base, path.split("."), values[path])
     return body
 

@@ -61,6 +61,24 @@ def test_a_combination_whose_last_fold_is_no_job_is_left_out() -> None:
     assert generation.refused == 1
 
 
+@pytest.mark.parametrize("names", [("optimizer.momentum", "optimizer.type"), ("optimizer.type", "optimizer.momentum")])
+def test_a_value_that_an_optimizer_does_not_have_is_no_job_in_whatever_order_a_space_names_them(
+    names: tuple[str, str],
+) -> None:
+    values: dict[str, Any] = {"optimizer.momentum": [0.0, 0.9], "optimizer.type": ["adam", "sgd"]}
+    asked = sweep({name: values[name] for name in names}, method="grid")
+    proposals = propose(asked, [], generation=0, count=100).proposals
+    assert [one.configuration for one in proposals] == [
+        {"optimizer.type": "sgd", "optimizer.momentum": momentum} for momentum in (0.0, 0.9)
+    ]
+
+
+def test_a_sweep_by_older_rules_keeps_such_values() -> None:
+    space = {"optimizer.momentum": [0.0, 0.9], "optimizer.type": ["adam", "sgd"]}
+    proposals = propose(sweep(space, method="grid", version=5), [], generation=0, count=100).proposals
+    assert [one.configuration["optimizer.type"] for one in proposals] == ["adam", "sgd", "sgd"]
+
+
 @pytest.mark.parametrize(("version", "every"), [(3, False), (4, True)])
 def test_a_sobol_sequence_goes_on_behind_places_that_are_no_job(version: int, every: bool) -> None:
     rates = [[0.1], [0.2], [0.1, 0.1]]  # the network has two hidden layers
