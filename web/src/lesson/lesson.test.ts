@@ -34,6 +34,8 @@ test("a control changes one field of a job", () => {
   const body = { optimizer: "sgd", architecture: "perceptron", dataset: "moons" };
   expect(withValue(body, "optimizer.momentum", 0.9)["optimizer"]).toEqual({ type: "sgd", momentum: 0.9 });
   expect(withValue(body, "architecture.hidden", [4])["architecture"]).toEqual({ type: "mlp", hidden: [4] });
+  const images = { architecture: { type: "cnn", channels: [8] } };
+  expect(withValue(images, "architecture.hidden", [4])["architecture"]).toEqual({ type: "cnn", channels: [8], hidden: [4] });
   expect(withValue(body, "learning_rate", 1)).toEqual({ ...body, learning_rate: 1 });
   expect(valueAt({ optimizer: { type: "sgd", momentum: 0.5 } }, "optimizer.momentum")).toBe(0.5);
   expect(valueAt({ optimizer: { type: "sgd" } }, "optimizer")).toBe("sgd");

@@ -97,7 +97,8 @@ export function withValue(body: Body, path: string, value: unknown): Record<stri
   const part = body[name];
   const inside = typeof part === "string" ? { type: part } : ((part ?? {}) as Record<string, unknown>);
   const made = withValue(inside, rest.join("."), value);
-  return { ...body, [name]: path === "architecture.hidden" ? { ...made, type: "mlp" } : made };
+  const type = made["type"] === "cnn" ? "cnn" : "mlp"; // of all networks, these two have hidden layers
+  return { ...body, [name]: path === "architecture.hidden" ? { ...made, type } : made };
 }
 
 /** A control's text as a value: a number, true or false, a list such as 16-16, or a word. */
