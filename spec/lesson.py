@@ -154,8 +154,12 @@ class Ending(Frozen):
     def sentence(self, seen: Mapping[str, Seen]) -> str:
         """What the run showed."""
         shown = seen[self.run]
-        parts = {"stopped by": self.stopped_by and shown.stop_reason, "verdict": self.verdict and shown.verdict}
-        return f"{self.run}: " + ", ".join(f"{name} {str(of).replace('_', ' ')}" for name, of in parts.items() if of)
+        parts = (
+            ("stopped by", self.stopped_by, shown.stop_reason or "nothing"),
+            ("verdict", self.verdict, shown.verdict or "none"),
+        )
+        said = (f"{name} {of.replace('_', ' ')}" for name, claimed, of in parts if claimed)
+        return f"{self.run}: " + ", ".join(said)
 
 
 class Lesson(Frozen):

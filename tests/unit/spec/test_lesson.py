@@ -4,8 +4,10 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from spec.lesson import Figure, Lesson, LessonView, Seen, lessons_in, read
+from spec.lesson import Ending, Figure, Lesson, LessonView, Seen, lessons_in, read
 from spec.specfile import BadSpecFileError
+from spec.states import StopReason
+from spec.verdict import VerdictKind
 
 LESSON: dict[str, Any] = {
     "title": "A title",
@@ -87,6 +89,15 @@ def test_a_claim_of_what_was_not_measured_does_not_hold_and_says_so() -> None:
     ):
         assert not claim.holds(runs)
         assert claim.sentence(runs) == words
+
+
+def test_a_claim_of_an_ending_says_how_the_run_ended() -> None:
+    claim = Ending(run="fast", stopped_by=StopReason.early_stopping, verdict=VerdictKind.good)
+    assert not claim.holds({"fast": Seen({}, StopReason.max_epochs, VerdictKind.overfit)})
+    assert claim.sentence({"fast": Seen({}, StopReason.max_epochs, VerdictKind.overfit)}) == (
+        "fast: stopped by max epochs, verdict overfit"
+    )
+    assert claim.sentence({"fast": Seen({}, None, None)}) == "fast: stopped by nothing, verdict none"
 
 
 def test_a_loss_that_is_no_number_is_above_all_others() -> None:
