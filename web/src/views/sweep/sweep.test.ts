@@ -7,6 +7,7 @@ import { changed, errorsAt, inWay, listing, mostTrials, notGiven, textOf, usual,
 import { secondsLeft } from "./left";
 import { improvements, ordered } from "./order";
 import { fate, lanes } from "./survivors";
+import { verdictOf } from "./verdict";
 
 test("values of a choice are numbers, words or JSON; lists have semicolons between", () => {
   expect(valuesOf("0.001, 0.01")).toEqual([0.001, 0.01]);
@@ -122,4 +123,11 @@ test("the best so far is that of configurations which were trained to their end"
   };
   expect(improvements(table, false)).toEqual([[0, 0.5], [3, 0.4]]);
   expect(improvements(table, true)).toEqual([[0, 0.5], [2, 0.6]]);
+});
+
+test("a configuration is worse, equal or not decided", () => {
+  const text = (p: number | null, difference = 0.1, more_needed: number | null = null): string => verdictOf({ number: 1, difference, p, more_needed }).text;
+  expect([text(null), text(0.01), text(0.06), text(1, 0), text(0.06, 0.1, 1), text(0.06, 0.1, 3)]).toEqual([
+    "–", "worse", "not decided", "equal", "1 more seed", "3 more seeds",
+  ]);
 });
