@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from spec.halving import best_so_far, bracket, mean_score, survivors
+from spec.halving import Rung, best_so_far, bracket, mean_score, survivors
 from spec.job import JobSpec
 from spec.optimizers import Sgd
 from spec.sweep import (
@@ -309,6 +309,14 @@ def test_hyperband_has_the_brackets_of_its_paper() -> None:
         [],
     ]
     assert [[rung.keep for rung in one.rungs] for one in brackets[:3]] == [[27, 9, 3, 1], [11, 3, 1], [5, 1]]
+
+
+@pytest.mark.parametrize(("epochs", "rungs"), [(81, ()), (100, (Rung(epoch=81, keep=1),))])
+def test_the_last_bracket_of_hyperband_prunes_nothing_only_where_epochs_are_a_power(
+    epochs: int, rungs: tuple[Rung, ...]
+) -> None:
+    last = bracket(sweep(halving="hyperband", base={**BASE, "epochs": epochs}), 4, 10_000)
+    assert (last.size, last.rungs) == (5, rungs)
 
 
 def test_a_long_sweep_has_larger_brackets_of_hyperband_and_each_kind_often() -> None:
