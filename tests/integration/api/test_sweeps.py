@@ -268,7 +268,7 @@ def test_a_finished_sweep_says_what_it_found(both: Service) -> None:
     assert first["low"] < first["score"] < first["high"]
     assert len(first["scores"]) == len(first["jobs"]) == 3
     assert first["deviation"] == pytest.approx(0.001)
-    assert sweep["comparison"]["sentence"].startswith(f"#{first['number']} is better than all others")
+    assert sweep["comparison"]["sentence"].startswith(f"#{first['number']} is better than the next 9")
     assert all(other["difference"] > 0 and other["p"] < 0.05 for other in sweep["comparison"]["others"])
     assert [(rung["epoch"], rung["pruned"], rung["correlation"]) for rung in sweep["rungs"]] == [
         (1, False, pytest.approx(1.0)),
