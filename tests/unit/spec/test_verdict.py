@@ -26,8 +26,7 @@ def verdict_of(train: Numbers, val: Numbers | None = None, **fields: Any) -> Ver
     if val is not None:
         parts["val"], curve["val_loss"] = accuracies[1], val
     for part, accuracy in parts.items():
-        names = ("train_accuracy", "train_balanced_accuracy", "val_accuracy", "val_balanced_accuracy")
-|= {f"{part}_{name}": [accuracy] * len(train) for name in ("accuracy", "balanced_accuracy")}
+        curve |= {f"{part}_{name}": [accuracy] * len(train) for name in ("accuracy", "balanced_accuracy")}
     verdict = judge(spec, curve | {name: [value] * len(train) for name, value in more.items()}, failure)
     assert verdict is not None
     assert verdict.sentence.startswith(verdict.kind.value.capitalize())

@@ -556,7 +556,7 @@ def test_a_stop_lets_epochs_end_and_gives_the_jobs_back_with_their_checkpoints(b
     assert bench.checkpoints() == ["a1-e2.safetensors"]
 
 
-@pytestdef test_a_checkpoint_that_the_record_took_stays_when_its_answer_is_lost(bench: Bench) -> None:
+def test_a_checkpoint_that_the_record_took_stays_when_its_answer_is_lost(bench: Bench) -> None:
     (job_id,) = bench.submit(SMALL)
     requeue, answers = bench.store.requeue, list[bool]()
 
@@ -585,7 +585,7 @@ def test_a_stop_lets_epochs_end_and_gives_the_jobs_back_with_their_checkpoints(b
     assert bench.checkpoints() == ["a1-e2.safetensors"]
 
 
-.mark.parametrize("deaf", [False, True])
+@pytest.mark.parametrize("deaf", [False, True])
 def test_a_stop_waits_for_no_long_epoch(bench: Bench, *, deaf: bool) -> None:
     (job_id,) = bench.submit(SMALL | {"max_attempts": 1})
 
