@@ -70,7 +70,12 @@ class IdempotencyMismatchError(StoreError):
 
 
 class QueueFullError(StoreError):
-    """So many jobs may not wait."""
+    """So many jobs may not wait: why, a colon, and what to do."""
+
+    @property
+    def why(self) -> str:
+        """The reason alone."""
+        return str(self).rpartition(": ")[0]
 
 
 class ClassroomFullError(StoreError):

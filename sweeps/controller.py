@@ -32,6 +32,12 @@ log = logging.getLogger(__name__)
 BRACKETS_AHEAD = 8
 """So many brackets are open where nothing is learned from those that train."""
 
+FULL_S = 1.0
+"""After so long a sweep that found the queue full asks again: a proposal takes processor time."""
+
+_FOLLOWS = ": its next jobs follow by themselves when some have started."
+"""The end of what a sweep says before a full queue."""
+
 
 class _NeverFitsError(Exception):
     """So many jobs may never wait together, as long as nobody changes a quota."""
@@ -57,6 +63,8 @@ class Controller:
         """By sweep, its first configurations, as far as nothing changes them any more."""
         self._passed: dict[str, tuple[int, int]] = {}
         """By sweep, how many configurations it had, and what its proposals had passed by then."""
+        self._full_at: dict[str, float] = {}
+        """By sweep, when it last found the queue full."""
         self._failed: dict[str, str] = {}
         """Of sweeps that were passed over, the error that the log has."""
 
@@ -65,6 +73,7 @@ class Controller:
         sweeps = self._store.lease(self._name, self._lease_s)
         self._settled = {sweep.id: self._settled.get(sweep.id, []) for sweep in sweeps}
         self._passed = {sweep.id: self._passed[sweep.id] for sweep in sweeps if sweep.id in self._passed}
+        self._full_at = {sweep.id: self._full_at[sweep.id] for sweep in sweeps if sweep.id in self._full_at}
         self._failed = {sweep.id: self._failed[sweep.id] for sweep in sweeps if sweep.id in self._failed}
         moved = [self._moved(sweep) for sweep in sweeps]
         return any(moved)
@@ -85,11 +94,11 @@ class Controller:
         settled = self._store.settle(sweep)
         if sweep.state is not SweepState.running:
             return (not self._store.open_generations(sweep.id) and self._store.release(sweep)) or bool(settled)
-        if self._may_propose(sweep):
+        if (settled or not self._was_full(sweep)) and self._may_propose(sweep):
             try:
                 self._propose_all(sweep)
             except QueueFullError as error:
-                log.info("sweep %s waits: %s", sweep.id, error)
+                self._wait(sweep, error)
                 return bool(settled)
             except _NeverFitsError as error:
                 if sweep.message != str(error):
@@ -113,6 +122,19 @@ class Controller:
             return False
         needed = sweep.generations - _open_at_once(sweep.spec)
         return not any(number <= needed for number in self._store.open_generations(sweep.id))
+
+    def _was_full(self, sweep: SweepRecord) -> bool:
+        """Whether the queue was full for the sweep a moment ago."""
+        full_at = self._full_at.get(sweep.id)
+        return full_at is not None and 0.0 <= self._now() - full_at < FULL_S
+
+    def _wait(self, sweep: SweepRecord, full: QueueFullError) -> None:
+        """Ask later; a sweep of which nothing waits or trains says why, once."""
+        self._full_at[sweep.id] = self._now()
+        if (sweep.message or "").endswith(_FOLLOWS) or self._store.open_generations(sweep.id):
+            return
+        log.info("sweep %s waits: %s", sweep.id, full)
+        self._store.wait(sweep, full.why + _FOLLOWS)
 
     def _propose_all(self, sweep: SweepRecord) -> None:
         """Propose all generations that may be open, and then ring for them: a slot trains several together."""

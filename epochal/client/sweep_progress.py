@@ -61,6 +61,7 @@ def facts(sweep: SweepView, pace: tuple[float | None, float | None]) -> list[tup
     """The sweep's progress in words."""
     speed, left = pace
     found: list[tuple[str, ...]] = [
+        *([("message", sweep.message)] if sweep.message else []),
         ("configurations", _counts(sweep.trials, out_of(ended_trials(sweep), sweep))),
         ("jobs", _counts(sweep.jobs, str(sum(sweep.jobs.values())))),
     ]

@@ -25,7 +25,7 @@ from store.tables import Job, Lease, Sweep
 from store.trials import NewTrial, TrialStore
 from store.users import UserStore
 from store.workers import WorkerRecord, WorkerStore
-from sweeps.controller import Controller
+from sweeps.controller import FULL_S, Controller
 from sweeps.proposals import propose
 from tests.record import Record, listening
 
@@ -240,6 +240,31 @@ def test_a_sweep_whose_quota_became_too_small_says_why_it_waits_and_goes_on_with
     users.change("ann", quotas=Quotas(queued=3))
     ended = house.run(sweep)
     assert (ended.state, ended.trials, ended.message) == (SweepState.finished, 2, None)
+
+
+def test_a_sweep_before_a_full_queue_says_why_asks_again_in_a_while_and_goes_on(house: House, engine: Engine) -> None:
+    UserStore(engine).create("ann", Role.member, Quotas(queued=3))
+    at = [time.time()]
+    controller = Controller(house.trials, SilentDoorbell(), "one", now=lambda: at[0])  # type: ignore[arg-type]
+    house.sweeps.submit(asked(trials=2), owner="ann")
+    assert controller.round()
+    second = house.sweeps.submit(asked(trials=2), owner="ann")
+    assert not controller.round()
+    waiting = house.sweeps.get(second.id, owner="ann")
+    assert (waiting.state, waiting.trials) == (SweepState.running, 0)
+    assert waiting.message == (
+        "The quota of queued jobs of ann is 3, and 2 wait: its next jobs follow by themselves when some have started."
+    )
+    with listening(engine) as statements:
+        assert not controller.round()
+    assert not [text for text, _ in statements if text.startswith(("UPDATE", "INSERT", "BEGIN IMMEDIATE"))]
+    assert house.work() == 2
+    controller.round()
+    assert house.sweeps.get(second.id, owner="ann").trials == 0
+    at[0] += FULL_S
+    assert controller.round()
+    begun = house.sweeps.get(second.id, owner="ann")
+    assert (begun.trials, begun.message) == (2, None)
 
 
 BRACKETS = {"halving": "successive", "generation": 2, "trials": 8}

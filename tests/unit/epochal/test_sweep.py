@@ -214,6 +214,7 @@ def test_progress_says_states_speed_rungs_and_the_best() -> None:
     terminal = io.StringIO()
     Console(file=terminal, width=80).print(drawn(running, (None, None)))
     assert "learning_rate 0.05" in terminal.getvalue()
+    assert facts(view(message="The queue is full."), (None, None))[0] == ("message", "The queue is full.")
 
 
 def test_a_budget_is_no_number_of_configurations() -> None:
