@@ -6,7 +6,7 @@ from typing import Annotated, TypeVar
 
 import typer
 
-from spec.states import JobStatus
+from spec.states import JobStatus, SweepState
 from spec.views import JobView
 
 from ..client import Api
@@ -19,6 +19,9 @@ from .job_ids import ID_HELP, JobId, JobIds, complete, find_jobs
 from .render import control_requests
 
 Answer = TypeVar("Answer")
+
+REMARKED = 10
+"""Most running sweeps that a command looks at to name those that go on."""
 
 
 def register(app: typer.Typer, *, panel: str) -> None:
@@ -35,7 +38,9 @@ def cancel(
     status: Annotated[JobStatus | None, typer.Option(metavar="STATE", help="All jobs in this state.")] = None,
     project: Annotated[str | None, typer.Option(help="All jobs of this project.")] = None,
     tag: Annotated[str | None, typer.Option(metavar="KEY=VALUE", help="All jobs with this tag.")] = None,
-    everything: Annotated[bool, typer.Option("--all", help="All jobs that your token sees.")] = False,
+    everything: Annotated[
+        bool, typer.Option("--all", help="All jobs that your token sees; sweeps that run submit new ones.")
+    ] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask first.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -61,10 +66,15 @@ def cancel(
             asked = "Cancel all jobs that your token sees?" if everything else "Cancel all these jobs?"
             typer.confirm(asked, abort=True, err=True)
         done = client.cancel_many(status=status, project=project, tag=pair(tag), everything=everything)
+        running = list(client.sweeps(state=SweepState.running, limit=REMARKED)) if everything else []
     if as_json:
         print_model(done)
     else:
         typer.echo(f"{done.cancelled:,} jobs are cancelled; {done.stopping:,} that run are stopped within seconds.")
+    for sweep in running:
+        if sweep.proposed < sweep.most_trials:
+            end = short(sweep.id)
+            remark(f"Sweep {end} is running, and submits new jobs: `epochal sweep cancel {end}` ends it.")
 
 
 def pause(job_ids: JobIds, as_json: Json = False) -> None:

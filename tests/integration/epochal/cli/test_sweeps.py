@@ -109,6 +109,14 @@ def test_a_sweep_is_paused_resumed_extended_and_cancelled_by_its_name(epochal: C
     assert epochal("sweep", "show", "nothing").code == 1
 
 
+def test_who_cancels_all_jobs_hears_which_sweeps_go_on(epochal: Commands) -> None:
+    proposed(epochal.service)  # all of its jobs
+    sweep = proposed(epochal.service, trials=60)[-8:]
+    said = epochal("cancel", "--all", "--yes").err
+    assert said.strip() == f"Sweep {sweep} is running, and submits new jobs: `epochal sweep cancel {sweep}` ends it."
+    assert epochal("cancel", "--status", "queued", "--yes").err == ""
+
+
 def test_several_values_of_a_flag_make_a_grid(epochal: Commands) -> None:
     ran = epochal("submit", "--dataset", "iris", "--lr", "0.1,0.01", "--optimizer", "sgd", "--optimizer", "adam")
     shown = json.loads(epochal("sweep", "show", ran.out.strip(), "--json").out)
