@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from ..client import Api
-from ..client.find import find_job
+from ..client.find import OF_NONE, find_job
 from ..client.words import label, short_ids
 from ..errors import EpochalError
 
@@ -15,10 +15,10 @@ COMPLETED = 50
 
 
 def complete(incomplete: str) -> Iterable[tuple[str, str]]:
-    """The newest jobs whose short id or name begins with `incomplete`, for the shell."""
+    """The newest jobs, those of sweeps apart, whose short id or name begins with `incomplete`, for the shell."""
     try:
         with Api() as client:
-            newest = list(client.jobs(limit=COMPLETED))
+            newest = list(client.jobs(sweep=OF_NONE, limit=COMPLETED))
     except EpochalError:
         return
     for job, short in zip(newest, short_ids([job.id for job in newest]), strict=True):

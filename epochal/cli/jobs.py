@@ -12,7 +12,7 @@ from spec.states import JobStatus
 from spec.views import JobView
 
 from ..client import Api
-from ..client.find import find_job
+from ..client.find import OF_NONE, find_job, find_sweep
 from ..client.words import label
 from ..errors import BadSpecError, WrongUseError
 from .console import (
@@ -22,6 +22,7 @@ from .console import (
     print_ids,
     print_json,
     print_model,
+    remark,
     remark_limit,
     remark_newer,
     screen,
@@ -47,6 +48,9 @@ def jobs(
     status: Annotated[JobStatus | None, typer.Option(metavar="STATE", help="Only jobs in this state.")] = None,
     project: Annotated[str | None, typer.Option(help="Only jobs of this project.")] = None,
     tag: Annotated[str | None, typer.Option(metavar="KEY=VALUE", help="Only jobs with this tag.")] = None,
+    sweep: Annotated[
+        str | None, typer.Option(metavar="ID|all", help="Only jobs of this sweep; all: also those of sweeps.")
+    ] = None,
     sort: Annotated[
         str,
         typer.Option(
@@ -61,6 +65,7 @@ def jobs(
 ) -> None:
     """List jobs, newest first, with the metrics of their best epochs.
 
+    Jobs of sweeps are apart, unless --sweep or --sort queue asks for them.
     Loss and accuracy are of validation rows, or of training rows where a job
     has no validation. In a pipe: a line each, with tabs between the cells, and
     the full ids.
@@ -68,13 +73,17 @@ def jobs(
     Examples:
       epochal jobs
       epochal jobs --sort val_accuracy --limit 10
-      epochal jobs --status failed --project default
+      epochal jobs --status failed --sweep all
+      epochal jobs --sweep @last
       epochal cancel $(epochal jobs --status queued --tag sweep=first --ids)
 
     """
     with Api() as client:
         newer: list[NewerView] = []
-        found = fetched(client, sort, status=status, project=project, tag=pair(tag), limit=limit, newer=newer)
+        of = _sweep(client, sweep, sort)
+        found = fetched(client, sort, status=status, project=project, tag=pair(tag), sweep=of, limit=limit, newer=newer)
+    if not found and of == OF_NONE:
+        remark("There is no such job, those of sweeps apart: --sweep all lists them, too.")
     remark_newer(newer)
     remark_limit(found, limit)
     if ids:
@@ -178,6 +187,13 @@ def logs(job_id: JobId, as_json: Json = False) -> None:
         print_json(events)
     else:
         show_table(events_table(events))
+
+
+def _sweep(client: Api, given: str | None, sort: str) -> str | None:
+    """Whose jobs are listed: those of a sweep, of none, or all that there are, as in the queue."""
+    if given is None:
+        return None if sort == "queue" else OF_NONE
+    return None if given == "all" else find_sweep(client, given)
 
 
 def fetched(client: Api, key: str, **wanted: Any) -> Sequence[JobView]:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterator, Sequence, Sized
 from datetime import UTC
+from functools import partial
 from itertools import chain, islice
 
 from spec.dataset import BUILTIN, DATASET_ID
@@ -18,17 +19,20 @@ from .words import label, short_ids
 CANDIDATES = 10
 """Most jobs or sweeps that are listed when several fit."""
 
+OF_NONE = "none"
+"""The sweep of jobs that are of no sweep."""
+
 _FULL = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _PART = re.compile(r"[0-9a-f-]{4,36}", re.IGNORECASE)
 _LAST = re.compile(r"@last(?:~(\d{1,4}))?")
 
 
 def find_job(api: Api, given: str) -> str:
-    """The id of the job that `given` means; `@last~1` is the newest but one.
+    """The id of the job that `given` means; `@last~1` is the newest but one, those of sweeps apart.
 
     Raises `NotFoundError`, and `AmbiguousError` with the jobs that fit.
     """
-    if (known := _known(api.jobs, given, "job")) is not None:
+    if (known := _known(partial(api.jobs, sweep=OF_NONE), given, "job", ", those of sweeps apart")) is not None:
         return known
     newer: list[NewerView] = []
     most = CANDIDATES + 1
@@ -42,7 +46,7 @@ def find_job(api: Api, given: str) -> str:
         )
     if len(found) > 1:
         raise AmbiguousError(
-            f"{given} fits {_many(found)} jobs; give the id of one, or @last for the newest of all:\n"
+            f"{given} fits {_many(found)} jobs; give the id of one, or @last for the newest, those of sweeps apart:\n"
             + _candidates([*found.values()][:CANDIDATES])
         )
     return next(iter(found))
@@ -98,7 +102,9 @@ def _many(found: Sized) -> str:
     return f"more than {CANDIDATES}" if len(found) > CANDIDATES else str(len(found))
 
 
-def _known(listed: Callable[..., Iterator[JobView | SweepSummary]], given: str, what: str) -> str | None:
+def _known(
+    listed: Callable[..., Iterator[JobView | SweepSummary]], given: str, what: str, apart: str = ""
+) -> str | None:
     """The id where `given` is a whole one, or `@last` or `@last~1`; None where it must be looked for."""
     if _FULL.fullmatch(given):
         return given.lower()
@@ -109,7 +115,7 @@ def _known(listed: Callable[..., Iterator[JobView | SweepSummary]], given: str, 
     if newer:  # what is next in the list is not what is meant
         raise NotFoundError(f"{given} may be {newer[0].id}. {newer[0].why}")
     if newest is None:
-        raise NotFoundError(f"{given}: you have {f'no {what}' if back == 0 else f'fewer {what}s'}.")
+        raise NotFoundError(f"{given}: you have {f'no {what}' if back == 0 else f'fewer {what}s'}{apart}.")
     return newest.id
 
 

@@ -9,8 +9,10 @@ import pytest
 import yaml
 
 from epochal.cli import progress
+from epochal.cli.job_ids import complete
 from epochal.client import Api
 from epochal.client.waiting import wait_for_sweep
+from epochal.client.words import SHORT
 from spec.sweep_views import SweepView
 from tests.integration.api.sweeping import asked, finished, proposed, train
 
@@ -107,6 +109,21 @@ def test_a_sweep_is_paused_resumed_extended_and_cancelled_by_its_name(epochal: C
     other = finished(epochal.service)
     assert "is running: 6 of 9" in epochal("sweep", "extend", other, "--trials", "9").err
     assert epochal("sweep", "show", "nothing").code == 1
+
+
+def test_jobs_of_sweeps_are_listed_where_they_are_asked_for_and_are_not_the_last_job(epochal: Commands) -> None:
+    assert "you have no job, those of sweeps apart." in epochal("show", "@last").err
+    job = epochal.service.submit(name="mine")
+    sweep = proposed(epochal.service)
+    assert json.loads(epochal("show", "@last", "--json").out)["id"] == job
+    assert [found for found, _ in complete("")] == [job[-SHORT:]]
+    assert epochal("jobs", "--ids").out.split() == [job]
+    listed = {of: epochal("jobs", "--sweep", of, "--ids").out.split() for of in ("all", sweep, "@last")}
+    assert len(listed["all"]) == 7
+    assert listed["@last"] == listed[sweep]
+    assert {*listed["all"]} == {job, *listed[sweep]}
+    assert len(epochal("jobs", "--sort", "queue", "--ids").out.split()) == 7
+    assert "--sweep all lists them, too" in epochal("jobs", "--status", "failed").err
 
 
 def test_who_cancels_all_jobs_hears_which_sweeps_go_on(epochal: Commands) -> None:
