@@ -437,8 +437,8 @@ def test_a_sweep_from_a_finished_job_is_made_with_controls_or_as_text(api: Runni
         expect(rate.get_by_role("alert")).to_contain_text(re.compile(r"(Learning rate must be .*){2}"))
 
         held: list[Route] = []
-        seen.route("**/js-yaml*.js", lambda route: held.append(route))  # noqa: PLW0108 (it marks what it calls)
-        with seen.expect_request("**/js-yaml*.js"):
+        seen.route("**/yaml*.js", lambda route: held.append(route))  # noqa: PLW0108 (it marks what it calls)
+        with seen.expect_request("**/yaml*.js"):
             text.fill("base: {dataset: wine, learning_rate: 5e+9}\nspace:\n  dropout: [0, 0.5]\nmethod: grid\n")
         text.blur()
         expect(text).to_have_value(re.compile("5e\\+9"))
