@@ -67,7 +67,7 @@ def _facts(job: JobRecord, mlflow_url: str) -> dict[str, Any]:
         links["pictures"] = f"{at}/pictures"
     else:
         links["cancel"] = f"{at}/cancel"
-    if job.sweep_id is not None:  # it is paused, resumed and retried with its sweep only
+    if job.sweep_id is not None:  # it is paused and resumed with its sweep only, and not retried
         links["sweep"] = f"{PREFIX}/sweeps/{job.sweep_id}"
     elif job.status in (JobStatus.queued, JobStatus.running):
         links["pause"] = f"{at}/pause"

@@ -115,8 +115,15 @@ def summary(job: JobView) -> list[str]:
     if job.best is not None:
         lines.append(f"Best epoch {job.best.epoch}: {metrics_text(job.best.metrics)}.")
     if job.failure is not None:
-        return [*lines, f"`epochal retry {short(job.id)}` tries again."] if job.failure.retryable else lines
+        return [*lines, _next(job)] if job.failure.retryable else lines
     return lines if job.verdict is None else [*lines, job.verdict.sentence]
+
+
+def _next(job: JobView) -> str:
+    """What may be done about a job that failed, where the same may succeed."""
+    if job.sweep is None:
+        return f"`epochal retry {short(job.id)}` tries again."
+    return f"Jobs of a sweep are not retried: `epochal clone {short(job.id)}` trains it again by itself."
 
 
 def status_text(job: JobView) -> Text:
@@ -192,6 +199,6 @@ def _facts(job: JobView, now: datetime) -> Iterable[tuple[str, str]]:
         if job.verdict is not None and job.failure is None:
             yield "verdict", job.verdict.sentence
         if job.failure is not None and job.failure.retryable:
-            yield "next", f"`epochal retry {short(job.id)}` tries again."
+            yield "next", _next(job)
     if job.mlflow is not None:
         yield "MLflow", job.mlflow.url

@@ -12,7 +12,7 @@ export function hasEnded(status: string): boolean {
   return ["succeeded", "failed", "cancelled"].includes(status);
 }
 
-/** Whether the same job may succeed when it is tried again; a sweep tries its own. */
+/** Whether the same job may succeed when it is tried again; jobs of a sweep are not. */
 export function retriable(job: Pick<Job, "failure" | "sweep">): boolean {
   return job.failure?.retryable === true && !job.sweep;
 }

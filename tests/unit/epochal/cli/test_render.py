@@ -128,6 +128,11 @@ def test_a_failure_says_what_to_do() -> None:
         "Failed after 0 epochs: Its worker was lost.",
         f"`epochal retry {ID[-8:]}` tries again.",
     ]
+    place = {"id": ID, "trial": 3, "replicate": 0}
+    of_sweep = job(status="failed", failure=failure, sweep=place)
+    advice = f"Jobs of a sweep are not retried: `epochal clone {ID[-8:]}` trains it again by itself."
+    assert summary(of_sweep)[-1] == advice
+    assert advice in shown(job_card(of_sweep, now=NOW))
     final = {"reason": "diverged", "message": "Try a smaller learning_rate.", "retryable": False}
     assert summary(job(status="failed", failure=final)) == ["Failed after 0 epochs: Try a smaller learning_rate."]
 
