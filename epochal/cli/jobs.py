@@ -136,7 +136,7 @@ def compare(job_ids: JobIds, as_json: Json = False) -> None:
     """Compare jobs: the fields that differ, the best metrics, the curves.
 
     Curves are of the validation loss, or of the training loss where a job has
-    no validation, drawn to one scale.
+    no validation, drawn to one scale, also of epochs.
 
     Examples:
       epochal compare @last @last~1

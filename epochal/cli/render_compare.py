@@ -58,12 +58,17 @@ def _rows(jobs: Sequence[JobView]) -> Iterator[tuple[str, list[Text]]]:
 
 
 def _curve_row(jobs: Sequence[JobView], curves: Sequence[Curve]) -> tuple[str, list[Text]]:
-    """A curve of each job's validation loss, or training loss if a job has no validation."""
+    """A curve of each job's validation loss, or training loss if a job has no validation, to one scale."""
     name = "val_loss" if all("val_loss" in curve for curve in curves if curve.get("epoch")) else "train_loss"
     columns = [curve.get(name, []) for curve in curves]
     known = [value for column in columns for value in column if value is not None]
     low, high = (min(known), max(known)) if known else (0.0, 0.0)
-    drawn = [Text(sparkline(column, low=low, high=high, width=COLUMN) or DASH) for column in columns]
+    epochs = max([COLUMN, *map(len, columns)])
+    widths = [max(round(COLUMN * len(column) / epochs), 1) for column in columns]
+    drawn = [
+        Text(sparkline(column, low=low, high=high, width=width) or DASH)
+        for column, width in zip(columns, widths, strict=True)
+    ]
     return f"{name} by epoch", drawn[: len(jobs)]
 
 

@@ -6,6 +6,7 @@ from rich.console import Console
 
 from epochal.cli.render_compare import compare_table
 from spec.job import JobSpec
+from spec.views import Curve
 
 from ..jobs import ID, job
 
@@ -21,3 +22,12 @@ def test_rows_of_inline_data_that_differ_take_a_few_lines() -> None:
         Console(file=out, width=100).print(table)
     assert "40 rows" in out.getvalue()
     assert len(out.getvalue().splitlines()) < 20
+
+
+def test_curves_have_one_scale_of_epochs() -> None:
+    jobs = [job(id=f"{ID[:-1]}{place}") for place in range(4)]
+    for lengths, bars in (((1000, 250, 1, 0), (16, 4, 1, 0)), ((12, 3, 1, 0), (12, 3, 1, 0))):
+        curves: list[Curve] = [{"epoch": [*range(length)], "val_loss": [0.5] * length} for length in lengths]
+        (table,) = compare_table(jobs, curves, width=100)
+        drawn = [[str(cell) for cell in column.cells][-1] for column in table.columns[1:]]
+        assert [cell.count("▁") for cell in drawn] == [*bars]
