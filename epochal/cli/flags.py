@@ -5,6 +5,7 @@ architecture: `--hidden`): under its own name where only one part has it, else w
 (`--schedule-patience`). Commas or a repeated flag make a list (`--hidden 64,32`, `--hidden 64 --hidden 32`).
 """
 
+import re
 import types
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,6 +22,9 @@ from ..errors import BadFileError, BadSpecError
 
 OTHER_NAMES = {"version": "spec_version"}
 """Fields whose flag has another name: `--version` is asked of every program."""
+
+_MARKED = re.compile(r"-?\d+,0\d+")
+"""A number with a decimal comma or a mark of thousands: of several values none is written as `01`."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +68,16 @@ class Flag:
                 return values[0] if len(values) == 1 else values
 
     def _values(self, given: Sequence[str]) -> list[Any]:
-        """The values of the texts; a text with commas is several, unless it is a YAML list or mapping."""
+        """The values of the texts; a text with commas is several, unless it is a YAML list or mapping.
+
+        Raises `BadFileError` for a number with a comma of its own.
+        """
+        for text in filter(_MARKED.fullmatch, given):
+            before, after = text.split(",")
+            mark = "" if len(after) == 3 and int(before) else "."
+            raise BadFileError(
+                f"--{self.name} {text}: write it as {before}{mark}{after}; commas stand between several values."
+            )
         texts = [part for text in given for part in ([text] if text.lstrip()[:1] in "[{\"'" else text.split(","))]
         return [specfile.value(text, f"--{self.name}") for text in texts]
 

@@ -1,3 +1,4 @@
+import re
 from typing import Any
 
 import pytest
@@ -60,6 +61,17 @@ def test_a_field_that_takes_one_or_several_values_takes_commas_too() -> None:
         "activation": ["relu", "tanh"],
     }
     assert spec_of(dataset=["{name: xor, n: 8}"]) == {"dataset": {"name": "xor", "n": 8}}
+
+
+@pytest.mark.parametrize(("given", "meant"), [("0,01", "0.01"), ("1,05", "1.05"), ("1,000", "1000")])
+def test_a_number_with_a_comma_of_its_own_is_not_several(given: str, meant: str) -> None:
+    with pytest.raises(BadFileError, match=f"^--weight-decay {given}: write it as {re.escape(meant)}; commas"):
+        spec_of(weight_decay=[given])
+
+
+@pytest.mark.parametrize("given", ["0,1", "64,32", "5,0", "0.1,0.01", "[0, 01]"])
+def test_commas_between_values_are_read_as_before(given: str) -> None:
+    assert len(spec_of(weight_decay=[given])["weight_decay"]) == 2
 
 
 def test_a_name_may_have_commas() -> None:
