@@ -1,11 +1,17 @@
-"""Commands below `sweep` that use what a sweep has found: replay, ensemble, predict."""
+"""Commands below `sweep` that use what a sweep has found: table, replay, ensemble, predict."""
 
+import csv
+import io
+import json
+from collections.abc import Sequence
 from functools import partial
+from typing import Any
 
 import typer
 from rich.table import Table
 
 from spec.ensemble import EnsembleView
+from spec.sweep_views import TrialView
 
 from ..client import Api
 from ..client.find import find_sweep
@@ -16,6 +22,22 @@ from .models import Output, RowsFile, WithInput, answer_predictions, json_rows, 
 from .progress import follow_sweep
 from .replays import Wait, answer_comparison
 from .sweep_ids import SweepId
+
+
+def table(sweep_id: SweepId, as_json: Json = False) -> None:
+    """Print all configurations of a sweep, by number, as comma-separated values.
+
+    A line has the state, the score, the fields that vary and the metrics.
+    Lists, objects and booleans are JSON.
+
+    Examples:
+      epochal sweep table @last > sweep.csv
+      epochal sweep table 4f2a91c7 --json
+
+    """
+    with Api() as client:
+        found = list(client.trials(find_sweep(client, sweep_id)))
+    print_json(found) if as_json else typer.echo(_csv(found), nl=False)
 
 
 def replay(sweep_id: SweepId, wait: Wait = False, as_json: Json = False) -> None:
@@ -82,3 +104,22 @@ def ensemble_table(found: EnsembleView) -> Table:
         score = DASH if member.score is None else number(member.score)
         table.add_row(short(member.job), f"{100 * member.weight:.0f} %", score, values)
     return table
+
+
+def _csv(trials: Sequence[TrialView]) -> str:
+    """A line for each configuration; the cell of a field or a metric that it has not is empty."""
+    fields = dict.fromkeys(name for trial in trials for name in trial.configuration)
+    metrics = dict.fromkeys(name for trial in trials for name in trial.metrics or ())
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(["number", "state", "score", "deviation", "epochs_trained", *fields, *metrics])
+    for trial in trials:
+        values = [_cell(trial.configuration[name]) if name in trial.configuration else "" for name in fields]
+        measured = [(trial.metrics or {}).get(name) for name in metrics]
+        how = [trial.number, trial.state.value, trial.score, trial.deviation, trial.epochs]
+        writer.writerow([*how, *values, *measured])
+    return out.getvalue()
+
+
+def _cell(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)

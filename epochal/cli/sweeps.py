@@ -1,4 +1,4 @@
-"""Commands for sweeps: `epochal sweep FILE`, and list, show, cancel, pause, resume and extend below `sweep`."""
+"""Commands for sweeps: `epochal sweep FILE`, and list, show, table, cancel, pause, resume and extend below `sweep`."""
 
 import os
 from collections.abc import Mapping
@@ -38,7 +38,7 @@ from .named_data import with_ids
 from .progress import follow_sweep
 from .render_sweeps import sweep_card, sweep_check_card, sweeps_table
 from .sweep_ids import SweepId
-from .sweep_results import ensemble, predict, replay
+from .sweep_results import ensemble, predict, replay, table
 
 START = "start"
 
@@ -77,7 +77,7 @@ def register(app: typer.Typer, *, panel: str) -> None:
     sweep = typer.Typer(cls=_Sweeps, help=about, no_args_is_help=True, rich_markup_mode=None)
     add(sweep, start, name=START)
     add(sweep, list_sweeps, name="list")
-    for command in (show, cancel, pause, resume, extend, replay, ensemble, predict):
+    for command in (show, table, cancel, pause, resume, extend, replay, ensemble, predict):
         add(sweep, command)
     app.add_typer(sweep, name="sweep", rich_help_panel=panel)
 

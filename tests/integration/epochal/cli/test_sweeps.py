@@ -1,5 +1,7 @@
 """Commands for sweeps, as a user types them, against the API."""
 
+import csv
+import io
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -73,6 +75,18 @@ def test_a_sweep_is_shown_with_its_leaderboard_and_its_sentence(epochal: Command
     assert "95 % interval" in shown
     assert "is better than all others" in shown
     assert max(map(len, shown.splitlines())) <= WIDTH
+
+
+def test_all_configurations_are_a_table_of_comma_separated_values(epochal: Commands) -> None:
+    space = {"learning_rate": [0.1], "architecture.hidden": [[4], [8, 4]], "restore_best": [True]}
+    sweep_id = finished(epochal.service, space=space, method="grid", seeds=2)
+    first, second = csv.DictReader(io.StringIO(epochal("sweep", "table", sweep_id).out))
+    assert list(first)[:5] == ["number", "state", "score", "deviation", "epochs_trained"]
+    assert (first["number"], first["state"], first["epochs_trained"]) == ("0", "finished", "18")
+    assert (first["learning_rate"], first["restore_best"]) == ("0.1", "true")
+    assert sorted(json.loads(row["architecture.hidden"]) for row in (first, second)) == [[4], [8, 4]]
+    assert float(first["score"]) == pytest.approx(float(first["val_accuracy"]))
+    assert [one["number"] for one in json.loads(epochal("sweep", "table", "@last", "--json").out)] == [0, 1]
 
 
 def test_a_sweep_is_watched_to_its_end(epochal: Commands, file: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -43,7 +43,7 @@ COMMANDS = (
     *("replay", "improve", "pause", "resume", "priority", "workers", "queue", "check", "clone", "compare", "delete"),
     *("datasets upload", "datasets list", "datasets show", "datasets delete", "predict", "download"),
     *("sweep start", "sweep list", "sweep show", "sweep cancel", "sweep pause", "sweep resume", "sweep extend"),
-    *("sweep replay", "sweep ensemble", "sweep predict"),
+    *("sweep table", "sweep replay", "sweep ensemble", "sweep predict"),
     *("user list", "user add", "user role", "user quota", "user lock", "user unlock", "usage", "quotas", "audit"),
     *("project list", "project create", "project delete", "project members", "project add", "project remove"),
     *("project quota", "project share"),
