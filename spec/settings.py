@@ -77,7 +77,9 @@ class Settings(BaseSettings):
     mlflow_public_url: Annotated[
         str, Field(description="MLflow as a browser reaches it. Default: /mlflow of public_url.")
     ] = ""
-    public_url: Annotated[str, Field(description="The API and its page as a browser reaches them, for links.")] = ""
+    public_url: Annotated[
+        str, Field(description="The API and its page as a browser reaches them, for links; without a path.")
+    ] = ""
 
     host: Annotated[str, Field(description="Address that the API listens on (embedded stack).")] = "127.0.0.1"
     port: Annotated[Port, Field(description="Port of the API; 0: any free one.")] = 8000
@@ -188,6 +190,12 @@ class Settings(BaseSettings):
     log_level: Annotated[str, Field(pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="Lowest level logged.")] = (
         "INFO"
     )
+
+    @model_validator(mode="after")
+    def _page_is_at_a_root(self) -> Self:
+        if "/" in self.public_url.partition("://")[2].rstrip("/"):
+            raise fault("public_url", "must have no path: the page works at the root of a host name only")
+        return self
 
     @model_validator(mode="after")
     def _defaults_in_home(self) -> Self:

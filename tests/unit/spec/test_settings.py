@@ -52,6 +52,11 @@ def test_links_lead_to_mlflow_behind_our_page_unless_it_has_an_address_of_its_ow
     assert Settings.read(outside).mlflow_public_url == "https://curves.example.org"
 
 
+def test_the_page_is_not_below_a_path() -> None:
+    with pytest.raises(BadSettingsError, match="^EPOCHAL_PUBLIC_URL must have no path: the page works at the root"):
+        Settings.read({"EPOCHAL_PUBLIC_URL": "https://lab.example.org/epochal"})
+
+
 @pytest.mark.parametrize(
     ("setting", "url", "socket"),
     [
