@@ -22,12 +22,12 @@ const COLUMNS: Readonly<Record<string, (job: ListedJob) => Cell>> = {
   finished_at: (job) => job.finished_at,
 };
 
-/** The jobs as CSV, a line each; a column for each metric and each field of a spec that one of them has. */
+/** The jobs as CSV, a line each; a column for each metric and each field of a spec that one of them has. Excel knows UTF-8 by the mark before it. */
 export function jobsFile(jobs: readonly ListedJob[]): string {
   const metrics = [...new Set(jobs.flatMap((job) => Object.keys(job.best?.metrics ?? {})))].sort();
   const specs = jobs.map((job) => leaves(job.spec));
   const fields = [...new Set(specs.flatMap((spec) => [...spec.keys()]))];
-  return csvOf([
+  const table = csvOf([
     [...Object.keys(COLUMNS), ...metrics.map((name) => `best_${name}`), ...fields],
     ...jobs.map((job, i) => [
       ...Object.values(COLUMNS).map((cell) => cell(job)),
@@ -35,6 +35,7 @@ export function jobsFile(jobs: readonly ListedJob[]): string {
       ...fields.map((field) => plain(specs[i]?.get(field))),
     ]),
   ]);
+  return `\ufeff${table}`;
 }
 
 function plain(value: unknown): Cell {
