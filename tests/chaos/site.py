@@ -171,7 +171,9 @@ class Site:
     def worker(self, **environ: str) -> Worker:
         """One more worker, which is started."""
         record, broker, over = self._wires()
-        made = Worker(programs.worker(self.home, {**over, **environ}, len(self.workers) + 1), record, broker)
+        made = Worker(
+            programs.worker(self.home, {**over, **environ}, len(self.workers) + 1, stop_s=25.0), record, broker
+        )
         self.workers.append(made)
         self._run(made)
         return made

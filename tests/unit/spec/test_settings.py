@@ -53,7 +53,7 @@ def test_links_lead_to_mlflow_behind_our_page_unless_it_has_an_address_of_its_ow
 
 
 def test_the_page_is_not_below_a_path() -> None:
-    with pytest.raises(BadSettingsError, match="^EPOCHAL_PUBLIC_URL must have no path: the page works at the root"):
+    with pytest.raises(BadSettingsError, match=r"^EPOCHAL_PUBLIC_URL must have no path: the page works at the root"):
         Settings.read({"EPOCHAL_PUBLIC_URL": "https://lab.example.org/epochal"})
 
 
