@@ -168,15 +168,29 @@ def _many(column: Input, value: Any, image: tuple[int, int, int] | None) -> list
         raise _CellError("must be finite numbers") from error
     if given.size != column.size:
         raise _CellError(f"must be {column.size} numbers; it has {given.size}")
-    if image is not None and column.channels_last:
-        channels, height, width = image
-        if given.shape != image or image == (height, width, channels):
-            given = given.reshape(height, width, channels).transpose(2, 0, 1)
+    if image is not None:
+        given = _planes(column, given, image)
     numbers = given.reshape(-1)
-    if np.isinf(numbers).any() or (np.isnan(numbers).any() and not column.gaps):
+    if np.isinf(numbers).any() or (np.isnan(numbers).any() and not column.gaps and image is None):
         raise _CellError("must be finite numbers")
     listed: list[float] = numbers.tolist()
     return listed
+
+
+def _planes(column: Input, given: Array, image: tuple[int, int, int]) -> Array:
+    """An image channel by channel: its shape tells where its channels are; flat numbers have the file's order."""
+    channels, height, width = image
+    shapes = {False: image, True: (height, width, channels)}
+    axes = _axes(given.shape)
+    for last in (column.channels_last, not column.channels_last):  # the file's order first: both may fit
+        if len(axes) < 2 or axes == _axes(shapes[last]):
+            return given.reshape(shapes[True]).transpose(2, 0, 1) if last else given
+    raise _CellError(f"must be an image of shape {shapes[False]} or {shapes[True]}; its shape is {given.shape}")
+
+
+def _axes(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """The lengths of axes that are more than one."""
+    return tuple(length for length in shape if length > 1)
 
 
 def _number(column: Input, value: Any) -> float:

@@ -164,3 +164,34 @@ def test_an_array_that_cannot_be_is_named(value: Any, said: str) -> None:
     with pytest.raises(RowsError) as refused:
         numbers_of([{"x": value}], ARRAY)
     assert [fault.message for fault in refused.value.errors] == [said]
+
+
+@pytest.mark.parametrize("last", [False, True])
+def test_the_shape_of_an_image_tells_where_its_channels_are(last: bool) -> None:
+    column = Column(name="x", type=ColumnKind.number, size=24, channels_last=last)
+    schema = Schema(columns=(column,), target=SCHEMA.target, image=(3, 2, 4))
+    prepared = Preprocessing.fit(schema, np.zeros((2, 24)), np.zeros((2, 1)), standardize=False)
+    planes = np.arange(24.0).reshape(3, 2, 4)
+    pixels = np.moveaxis(planes, 0, -1)
+    flat = (pixels if last else planes).ravel()
+    rows = [image.tolist() for image in (planes, pixels, pixels[None], flat)]
+    np.testing.assert_array_equal(numbers_of(rows, prepared), [planes.ravel()] * 4)
+    with pytest.raises(RowsError, match=r"shape \(3, 2, 4\) or \(2, 4, 3\); its shape is \(3, 4, 2\)"):
+        numbers_of([planes.swapaxes(1, 2).tolist()], prepared)
+
+
+def test_of_an_image_as_wide_as_it_has_channels_the_file_tells_where_they_are() -> None:
+    column = Column(name="x", type=ColumnKind.number, size=8, channels_last=True)
+    schema = Schema(columns=(column,), target=SCHEMA.target, image=(2, 2, 2))
+    prepared = Preprocessing.fit(schema, np.zeros((2, 8)), np.zeros((2, 1)), standardize=False)
+    pixels = np.arange(8.0).reshape(2, 2, 2)
+    np.testing.assert_array_equal(numbers_of([pixels.tolist()], prepared), [np.moveaxis(pixels, -1, 0).ravel()])
+
+
+def test_a_gap_of_an_image_is_filled() -> None:
+    column = Column(name="x", type=ColumnKind.number, size=4)
+    schema = Schema(columns=(column,), target=SCHEMA.target, image=(1, 2, 2))
+    prepared = Preprocessing.fit(schema, np.ones((2, 4)), np.zeros((2, 1)), standardize=False)
+    x = numbers_of([[[1, None], [3, 4]]], prepared)
+    np.testing.assert_array_equal(x, [[1.0, math.nan, 3.0, 4.0]])
+    np.testing.assert_array_equal(prepared.features(x), [[1.0, 1.0, 3.0, 4.0]])
