@@ -170,7 +170,7 @@ def _scaled(builder: GraphBuilder, column: Input, *, is_image: bool) -> list[str
         x = builder.node("Transpose", x, perm=[0, 3, 1, 2])
     if is_image:
         x = builder.node("Reshape", x, builder.constant([0, column.size], np.int64))
-    gaps = builder.node("IsNaN", x) if column.gaps or is_image else None
+    gaps = _gaps(builder, x, column) if column.gaps or is_image else None
     if gaps is not None:
         x = builder.node("Where", gaps, builder.constant([column.fill], np.float64), x)
     if any(column.mean):
@@ -181,6 +181,14 @@ def _scaled(builder: GraphBuilder, column: Input, *, is_image: bool) -> list[str
         return [x]
     noted = builder.node("Cast", gaps, to=TensorProto.DOUBLE)
     return [x, noted if column.size == 1 else builder.node("ReduceMax", noted, builder.constant([1], np.int64))]
+
+
+def _gaps(builder: GraphBuilder, x: str, column: Input) -> str:
+    """Where values are missing: NaN, and in a column of numbers or dates what stands for none."""
+    gaps = builder.node("IsNaN", x)
+    for number in sorted(column.gap_numbers) if column.size == 1 else ():
+        gaps = builder.node("Or", gaps, builder.node("Equal", x, builder.constant(number, np.float64)))
+    return gaps
 
 
 # --- layers -----------------------------------------------------------------------------------------------------------

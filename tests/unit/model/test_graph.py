@@ -18,6 +18,7 @@ from model.graph import FUNCTIONS as IN_ONNX
 from model.graph import graph
 from model.preprocessing import Preprocessing
 from spec.activations import Activation
+from spec.cells import CellFormat
 from spec.dataset import Targets
 from spec.job import JobSpec
 from spec.schema import Column, ColumnKind, Schema, Target
@@ -167,6 +168,13 @@ def test_every_kind_of_column_goes_in_by_its_name(target: Target) -> None:
     theirs = onnx_predictions(model, feed)
     assert next(iter(theirs)) == "prediction_1"  # a column has that name
     alike(model.predict(rows), {name.removesuffix("_1"): value for name, value in theirs.items()})
+
+
+def test_a_number_that_stands_for_a_missing_value_is_one() -> None:
+    column = Column(name="age", type=ColumnKind.number, gaps=True, format=CellFormat(gaps=("-999",)))
+    model = table([column], X[:, :1], Target(name="price", type=Targets.numbers))
+    rows = [{"age": -999}, {"age": None}, {"age": 12.5}]
+    alike(model.predict(rows), onnx_predictions(model, {"age": np.array([[-999.0], [GAP], [12.5]])}))
 
 
 def test_a_missing_value_that_training_did_not_have_gives_nan() -> None:
