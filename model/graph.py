@@ -128,7 +128,7 @@ _MEANINGS = {
 def _input(column: Input, array: tuple[int, ...] | None) -> ValueInfoProto:
     word = column.type is ColumnKind.category
     kind = TensorProto.STRING if word else TensorProto.DOUBLE
-    gap = "" if not column.gaps else '; "" where there is none' if word else "; NaN where there is none"
+    gap = "" if not column.takes_gaps else '; "" where there is none' if word else "; NaN where there is none"
     shape: list[str | int | None] = [ROWS, *(array or (column.size,))]
     return helper.make_tensor_value_info(column.name, kind, shape, doc_string=_MEANINGS[column.type] + gap)
 
@@ -147,10 +147,12 @@ def _features(builder: GraphBuilder, prepared: Preprocessing) -> str:
 def _one_hot(builder: GraphBuilder, column: Input) -> str:
     """The one-hot encoding of a category."""
     other = len(column.categories)
-    places = dict.fromkeys(sorted({*column.gap_words, ""}), other + 1) if column.gaps else {}
+    places = dict[str, int]()
     for number, (word, is_seen) in enumerate(zip(column.categories, column.seen, strict=True)):
         for written in (word, unicodedata.normalize("NFD", word)):  # runtimes do not normalise Unicode
             places[written] = number if is_seen else other
+    if column.takes_gaps:
+        places |= dict.fromkeys(sorted({*column.gap_words, ""}), other + column.gaps)
     place = builder.node(
         "LabelEncoder",
         column.name,
@@ -170,7 +172,7 @@ def _scaled(builder: GraphBuilder, column: Input, *, is_image: bool) -> list[str
         x = builder.node("Transpose", x, perm=[0, 3, 1, 2])
     if is_image:
         x = builder.node("Reshape", x, builder.constant([0, column.size], np.int64))
-    gaps = _gaps(builder, x, column) if column.gaps or is_image else None
+    gaps = _gaps(builder, x, column) if column.takes_gaps or is_image else None
     if gaps is not None:
         x = builder.node("Where", gaps, builder.constant([column.fill], np.float64), x)
     if any(column.mean):

@@ -35,6 +35,13 @@ class Input(Column):
     """Which categories the training rows have; one that they have not is `other`, as an unknown one is."""
     range: tuple[float, float] | None = None
     """The least and the most of the training rows; of an array, of all its numbers."""
+    filled: bool = False
+    """Whether gaps are only filled: a network that another job began has no feature for them."""
+
+    @property
+    def takes_gaps(self) -> bool:
+        """Whether a value may be missing."""
+        return self.gaps or self.filled
 
 
 class Output(Target):
@@ -109,7 +116,8 @@ class Preprocessing(Frozen):
     @property
     def known(self) -> KnownColumns:
         """What a reader of files has to know of the columns."""
-        columns = (Column(**{name: getattr(one, name) for name in Column.model_fields}) for one in self.inputs)
+        names = Column.model_fields.keys() - {"gaps"}
+        columns = (Column(gaps=one.takes_gaps, **{name: getattr(one, name) for name in names}) for one in self.inputs)
         known = KnownColumns(columns=tuple(columns), target=self.output.sources, image=self.image)
         ends = [column.range[1] for column in self.used if self.image is not None and column.range is not None]
         return known.model_copy(update={"most": max(ends)}) if ends else known

@@ -115,7 +115,7 @@ def _cell(column: Input, value: Any, image: tuple[int, int, int] | None) -> list
     number = math.nan if _is_gap(column, value) else _meaning(column, value)
     if column.format.gaps and number in column.gap_numbers:
         number = math.nan
-    if math.isnan(number) and not column.gaps:
+    if math.isnan(number) and not column.takes_gaps:
         raise _CellError("has no value, and in training every row had one")
     return [number]
 
@@ -171,7 +171,7 @@ def _many(column: Input, value: Any, image: tuple[int, int, int] | None) -> list
     if image is not None:
         given = _planes(column, given, image)
     numbers = given.reshape(-1)
-    if np.isinf(numbers).any() or (np.isnan(numbers).any() and not column.gaps and image is None):
+    if np.isinf(numbers).any() or (np.isnan(numbers).any() and not column.takes_gaps and image is None):
         raise _CellError("must be finite numbers")
     listed: list[float] = numbers.tolist()
     return listed

@@ -54,6 +54,17 @@ def recoded(prepared: Preprocessing, schema: Schema, x: npt.NDArray[Any]) -> npt
     return np.concatenate(parts, axis=1)
 
 
+def rewritten(prepared: Preprocessing, schema: Schema) -> Preprocessing:
+    """The network's preprocessing for rows that are written as those of a table like `schema`."""
+    columns = {column.name: column for column in schema.columns}
+    known = tuple(_rewritten(one, columns[one.name]) if one.is_feature else one for one in prepared.inputs)
+    names = {one.name for one in known}
+    inputs = (*known, *(Input(**dict(column)) for name, column in columns.items() if name not in names))
+    if inputs == prepared.inputs:
+        return prepared
+    return Preprocessing(inputs=inputs, output=prepared.output, image=prepared.image)
+
+
 def reclassed(prepared: Preprocessing, schema: Schema, y: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """Targets of a table like `schema`, with the network's class indices."""
     theirs = prepared.output.labels
@@ -76,6 +87,14 @@ def _recoded(wanted: Input, column: Column, x: Array) -> Array:
     places = np.array([known.get(word, other) for word in column.categories] + [other], dtype=np.float64)
     gaps = np.isnan(x)
     return np.where(gaps, np.nan, places[np.where(gaps, 0, x).astype(np.int64)])
+
+
+def _rewritten(one: Input, column: Column) -> Input:
+    """The network's column, whose cells are written as those of `column`."""
+    form, filled = column.format, one.filled or (column.gaps and not one.gaps)
+    if not form.unit and _unit(one.format):
+        form = form.model_copy(update={"unit": one.format.unit})
+    return one.model_copy(update={"format": form, "channels_last": column.channels_last, "filled": filled})
 
 
 def _column_difference(wanted: Input, found: Column) -> str | None:

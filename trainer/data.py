@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from model.preprocessing import Preprocessing
-from model.warm_start import difference, reclassed, recoded
+from model.warm_start import difference, reclassed, recoded, rewritten
 from spec.checks import batch_norm_fault
 from spec.classes import label_of
 from spec.dataset import DatasetInfo, Targets
@@ -88,7 +88,8 @@ def split(
     else:
         if (reason := difference(learned, schema, by_channel=by_channel)) is not None:
             raise BadDataError(f"init_from: {reason}.")
-        preprocessing, numbers, y = learned, recoded(learned, schema, numbers), reclassed(learned, schema, y)
+        numbers, y = recoded(learned, schema, numbers), reclassed(learned, schema, y)
+        preprocessing = rewritten(learned, schema)
     x, y = preprocessing.features(numbers), preprocessing.targets(y)
     number = torch.int64 if info.targets is Targets.classes else dtype
     weights = _weights(rows.roles.weight, info)

@@ -63,3 +63,14 @@ def test_a_network_goes_on_with_another_file_of_its_columns(stack: Embedded) -> 
     flags = ("--hidden", "8", "--init-from", base, "--epochs", "1")
     submitted = stack.epochal("submit", "--dataset", other, *flags, "--watch")
     assert submitted.returncode == 0, submitted.stderr
+
+
+def test_a_file_with_gaps_can_be_predicted_where_the_first_one_had_none(stack: Embedded) -> None:
+    old, new = (people(rows, 3, ["Oslo", "Rome"], gaps=gaps) for rows, gaps in ((300, False), (200, True)))
+    with stack.http() as http:
+        assert await_value(lambda: http.get("/workers").json()["workers"])  # else a job is told that none is up
+        base = trained(http, uploaded(http, old), keep_optimizer=True).rpartition("/")[2]
+        path = trained(http, uploaded(http, new), init_from=base)
+        answer = http.post(f"{path}/predict", files={"file": ("people.csv", new.to_csv(index=False).encode())})
+        assert answer.status_code == 200, answer.text
+        assert len(answer.json()["predictions"]) == 200

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -175,6 +176,16 @@ def test_a_number_that_stands_for_a_missing_value_is_one() -> None:
     model = table([column], X[:, :1], Target(name="price", type=Targets.numbers))
     rows = [{"age": -999}, {"age": None}, {"age": 12.5}]
     alike(model.predict(rows), onnx_predictions(model, {"age": np.array([[-999.0], [GAP], [12.5]])}))
+
+
+def test_gaps_that_are_only_filled_are_taken_too() -> None:
+    columns = [one.model_copy(update={"gaps": False}) for one in (COLUMNS[0], COLUMNS[2])]
+    model = table(columns, X[:2, :2].repeat(2, axis=0), Target(name="price", type=Targets.numbers))
+    inputs = tuple(one.model_copy(update={"filled": True}) for one in model.preprocessing.inputs)
+    model = replace(model, preprocessing=Preprocessing(inputs=inputs, output=model.preprocessing.output))
+    rows = [{"age": None, "city": "NA"}, {"age": 12.5, "city": None}]
+    feed: dict[str, Array] = {"age": np.array([[GAP], [12.5]]), "city": np.array([["NA"], [""]], dtype=object)}
+    alike(model.predict(rows), onnx_predictions(model, feed))
 
 
 def test_a_missing_value_that_training_did_not_have_gives_nan() -> None:

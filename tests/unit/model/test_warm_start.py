@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from model.preprocessing import Preprocessing
-from model.warm_start import difference, reclassed, recoded
+from model.rows import numbers_of
+from model.warm_start import difference, reclassed, recoded, rewritten
 from spec.cells import CellFormat
 from spec.dataset import Targets
 from spec.schema import Column, ColumnKind, Role, Schema, Target
@@ -112,6 +113,31 @@ AGED = Schema(columns=(changed(AGE, format=CellFormat(unit="days")),), target=TA
 def test_numbers_of_another_unit_are_named(form: CellFormat, said: str | None) -> None:
     prepared = Preprocessing.fit(AGED, np.array([[1.0], [2.0]]), np.array([0, 1]), standardize=True)
     assert difference(prepared, schema(changed(AGE, format=form))) == said
+
+
+def test_rows_are_read_as_those_of_the_other_file_are_written() -> None:
+    age = changed(AGE, gaps=False, format=CellFormat(decimal=",", thousands=".", gaps=("-999",)))
+    other = schema(age, CITY, changed(SHARE, gaps=True), NOTE, Column(name="id", type=ColumnKind.text))
+    assert rewritten(PREPARED, SCHEMA) is PREPARED
+    found = rewritten(PREPARED, other)
+    assert [column.gaps for column in found.known.columns] == [True, False, True, False, False]
+    assert Preprocessing.model_validate_json(found.as_json) == found
+    rows = [
+        {"age": "1.234,5", "city": "Rome", "share": None, "id": "7"},
+        {"age": -999, "city": "Oslo", "share": "10%", "note": "n"},
+    ]
+    x = numbers_of(rows, found)
+    np.testing.assert_array_equal(x, [[1234.5, 1, np.nan], [np.nan, 0, 0.1]])
+    features = found.features(x)
+    assert features.shape[1] == PREPARED.features(X).shape[1]
+    assert features[0, -1] == 0.0  # the mean
+    assert rewritten(found, schema(AGE, CITY, SHARE)).used[2].takes_gaps
+
+
+def test_a_unit_that_the_other_file_leaves_out_may_be_given() -> None:
+    prepared = Preprocessing.fit(AGED, np.array([[1.0], [2.0]]), np.array([0, 1]), standardize=True)
+    found = rewritten(prepared, schema(changed(AGE, format=CellFormat(decimal=","))))
+    np.testing.assert_array_equal(numbers_of([{"age": "1,5"}, {"age": "1,5 days"}], found), [[1.5], [1.5]])
 
 
 def test_augmentation_needs_a_mean_for_each_channel() -> None:

@@ -271,6 +271,17 @@ def test_what_was_learned_is_kept_with_the_model(tmp_path: Path) -> None:
     assert outcome.model["layers.0.weight"].shape[1] == read.features(x).shape[1]
 
 
+def test_a_network_that_goes_on_reads_rows_as_those_of_its_new_file(tmp_path: Path) -> None:
+    x, y = made()
+    spec, table = uploaded(tmp_path, x, y)
+    own = prepared(spec, table).preprocessing
+    number, category = own.inputs
+    old = number.model_copy(update={"format": CellFormat(decimal=",")})
+    learned = Preprocessing(inputs=(old, category), output=own.output)
+    assert spec.info is not None
+    assert split(spec, spec.info, CPU, torch.float64, table, learned).preprocessing == own
+
+
 def test_built_in_data_keep_their_names() -> None:
     iris, xor = divided(dataset="iris").preprocessing, divided(dataset="xor").preprocessing
     assert iris.inputs[0].name == "sepal length (cm)"
