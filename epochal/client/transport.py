@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeVar
 from urllib.parse import quote, urlsplit
 
@@ -68,7 +69,7 @@ class Update:
 
 
 class Transport:
-    """Connections to one API. Thread-safe."""
+    """Connections to one API. Thread-safe; a forked process has its own."""
 
     def __init__(
         self,
@@ -84,21 +85,30 @@ class Transport:
         self.sleep = sleep
         self._clock = clock
         here = is_here(url)
+        self._open = partial(
+            httpx.Client,
+            base_url=f"{url}/api/v1",
+            headers={"Authorization": f"Bearer {token}"} if token else {},
+            timeout=httpx.Timeout(timeout_s, connect=5.0),
+            transport=transport,
+            trust_env=not here,  # no proxy to this machine
+            verify=not (here and url.startswith("http:")),  # certificates that nobody asks for take 25 ms to load
+        )
         try:
-            self.http = httpx.Client(
-                base_url=f"{url}/api/v1",
-                headers={"Authorization": f"Bearer {token}"} if token else {},
-                timeout=httpx.Timeout(timeout_s, connect=5.0),
-                transport=transport,
-                trust_env=not here,  # no proxy to this machine
-                verify=not (here and url.startswith("http:")),  # certificates that nobody asks for take 25 ms to load
-            )
+            self._http, self._process = self._open(), os.getpid()
         except (ImportError, OSError, ValueError, httpx.InvalidURL) as error:
             given = sorted(name for name in os.environ if name.upper() in CONNECTION_VARIABLES)
             raise WrongUseError(
                 f"No connection to {url} can be made: {error}. "
                 f"Look at what is set: {', '.join(given) or 'EPOCHAL_URL'}."
             ) from error
+
+    @property
+    def http(self) -> httpx.Client:
+        """The connections of this process: those from before a fork are its parent's, who would get its answers."""
+        if self._process != os.getpid():
+            self._http, self._process = self._open(), os.getpid()
+        return self._http
 
     def request(
         self,

@@ -116,6 +116,17 @@ def test_a_request_that_found_no_connection_in_time_is_repeated_whatever_it_asks
     assert job.status is JobStatus.cancelled
 
 
+def test_a_forked_process_has_connections_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = Transport("http://127.0.0.1:1", "epo_x")
+    parents = made.http
+    assert made.http is parents
+    monkeypatch.setattr(os, "getpid", lambda: -1)
+    own = made.http
+    assert own is not parents
+    assert made.http is own
+    assert own.headers["Authorization"] == "Bearer epo_x"
+
+
 def test_why_no_server_answers_is_said() -> None:
     causes = [httpx.ConnectError("certificate has expired")] * 4
     with pytest.raises(ServerUnreachableError, match=r"No server answers at http://api \(certificate has expired\)"):
