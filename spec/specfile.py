@@ -1,5 +1,7 @@
 """Spec files: one spec, a list of them, or {jobs: [...]}, as YAML or JSON."""
 
+import contextlib
+import json
 import re
 import sys
 from pathlib import Path
@@ -13,21 +15,45 @@ class BadSpecFileError(Exception):
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML 1.2's numbers and booleans: `1e-3` is a number, and `no`, `off` and `2026-11-29` are strings."""
+    """YAML 1.2's numbers and booleans: `1e-3` and `010` are numbers; `no`, `off`, `12:30` and `2026-11-29` are strings.
+
+    A key that stands twice in a mapping is an error.
+    """
+
+    def compose_mapping_node(self, anchor: dict[Any, yaml.Node]) -> yaml.MappingNode:
+        node = super().compose_mapping_node(anchor)
+        seen = set[tuple[str, str]]()
+        for key, _ in node.value:
+            if (name := (key.tag, str(key.value))) in seen:
+                raise yaml.MarkedYAMLError(problem=f"{key.value} is given twice", problem_mark=key.start_mark)
+            seen.add(name)
+        return node
 
 
+def _integer(loader: _Loader, node: yaml.ScalarNode) -> int:
+    text = loader.construct_scalar(node).replace("_", "")
+    return int(text, 0 if text.lstrip("+-")[1:2] in ("x", "o") else 10)
+
+
+_TAG = "tag:yaml.org,2002:"
+_DIGITS = "-+0123456789"
 _Loader.yaml_implicit_resolvers = {
-    letter: [
-        (tag, pattern)
-        for tag, pattern in resolvers
-        if tag not in ("tag:yaml.org,2002:bool", "tag:yaml.org,2002:timestamp", _Loader.DEFAULT_SCALAR_TAG)
-    ]
+    letter: [(tag, pattern) for tag, pattern in resolvers if tag in (f"{_TAG}null", f"{_TAG}merge")]
     for letter, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }
-_Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"^(?:true|false)$"), list("tf"))
+_Loader.add_implicit_resolver(f"{_TAG}bool", re.compile(r"^(?:true|false)$"), list("tf"))
 _Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float", re.compile(r"^[-+]?(?:\d+\.?\d*|\.\d+)[eE][-+]?\d+$"), list("-+.0123456789")
+    f"{_TAG}int", re.compile(r"^[-+]?(?:[0-9][0-9_]*|0x[0-9a-fA-F]+|0o[0-7]+)$"), list(_DIGITS)
 )
+_Loader.add_implicit_resolver(  # what is no integer
+    f"{_TAG}float",
+    re.compile(
+        r"^(?:[-+]?(?:[0-9][0-9_]*\.?[0-9_]*|\.[0-9][0-9_]*)(?:[eE][-+]?[0-9]+)?"
+        r"|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))$"
+    ),
+    list(f"{_DIGITS}."),
+)
+_Loader.add_constructor(f"{_TAG}int", _integer)
 
 
 def read(path: str) -> tuple[list[dict[str, Any]], bool]:
@@ -55,10 +81,24 @@ def content(path: str) -> Any:
 
 def value(text: str, path: str) -> Any:
     """The value of the YAML or JSON in `text`; errors name `path`."""
+
+    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        for name, one in pairs:
+            if name in found:
+                raise BadSpecFileError(f"{path} cannot be read as YAML or JSON: {name} is given twice.")
+            found[name] = one
+        return found
+
+    with contextlib.suppress(ValueError):  # as YAML, JSON has no tabs before its lines, and no pairs of surrogates
+        return json.loads(text, object_pairs_hook=once, parse_constant=str)
     try:
-        return yaml.load(text, _Loader)  # noqa: S506 - a SafeLoader by another name
-    except yaml.YAMLError as error:
+        documents = list(yaml.load_all(text, _Loader))
+    except (yaml.YAMLError, ValueError) as error:  # a number may be too long
         mark = getattr(error, "problem_mark", None)
         where = f" in line {mark.line + 1}" if mark is not None else ""
         problem = getattr(error, "problem", error)
-        raise BadSpecFileError(f"{path} is neither YAML nor JSON: {problem}{where}.") from error
+        raise BadSpecFileError(f"{path} cannot be read as YAML or JSON: {problem}{where}.") from error
+    if len(documents) > 1:
+        raise BadSpecFileError(f"{path} has {len(documents)} documents (---): write a list of specs, or jobs: [...].")
+    return documents[0] if documents else None

@@ -1,4 +1,6 @@
 import io
+import math
+import re
 from pathlib import Path
 
 import pytest
@@ -24,6 +26,19 @@ from spec.specfile import BadSpecFileError
         ("full", "full"),
         ("2026-11-29", "2026-11-29"),
         ("[64, 32]", [64, 32]),
+        ("010", 10),
+        ("1_000", 1000),
+        ("-0x1F", -31),
+        ("0o17", 15),
+        ("-.5", -0.5),
+        (".inf", math.inf),
+        ("12:30", "12:30"),
+        ("1:12:30.5", "1:12:30.5"),
+        ("[064, 032]", [64, 32]),
+        ("[NaN, 1]", ["NaN", 1]),
+        ('{\n\t"seed": 1\n}', {"seed": 1}),
+        (r'{"name": "\ud83d\ude80"}', {"name": "\U0001f680"}),
+        ("a: &a {seed: 1}\nb: {<<: *a, seed: 2}", {"a": {"seed": 1}, "b": {"seed": 2}}),
         ('{"type": "sgd", "momentum": 9e-1}', {"type": "sgd", "momentum": 0.9}),
     ],
 )
@@ -60,6 +75,21 @@ def test_what_is_no_spec_is_refused_by_name(tmp_path: Path, text: str) -> None:
     file.write_text(text)
     with pytest.raises(BadSpecFileError, match=r"wrong\.yaml"):
         specfile.read(str(file))
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("epochs: 3\ndataset: xor\nepochs: 4", "epochs is given twice in line 3."),
+        ("jobs:\n- {seed: 1, seed: 2}", "seed is given twice in line 2."),
+        ('{"epochs": 3,\n\t"epochs": 4}', "epochs is given twice."),
+        ("dataset: xor\n---\ndataset: iris", "has 2 documents (---): write a list of specs, or jobs: [...]."),
+        ("epochs: " + "1" * 5000, "Exceeds the limit"),
+    ],
+)
+def test_what_cannot_be_told_apart_is_refused(text: str, said: str) -> None:
+    with pytest.raises(BadSpecFileError, match=rf"^x\.yaml .*{re.escape(said)}"):
+        specfile.value(text, "x.yaml")
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
