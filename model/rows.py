@@ -63,9 +63,9 @@ def unknown_words(rows: Sequence[Any], prepared: Preprocessing, x: Array) -> dic
 
 
 def _named(row: Any, prepared: Preprocessing) -> Mapping[str, Any] | None:
-    """The row's values by column; None of what is no row."""
+    """The row's values by column, whose names are read as in a file; None of what is no row."""
     if not isinstance(row, list):
-        return _composed(row) if isinstance(row, Mapping) else None
+        return {clean(str(name)): cell for name, cell in row.items()} if isinstance(row, Mapping) else None
     used = prepared.used
     if len(used) == 1:
         return {used[0].name: row if len(row) != 1 else row[0]}
@@ -73,13 +73,6 @@ def _named(row: Any, prepared: Preprocessing) -> Mapping[str, Any] | None:
     return (
         {column.name: value for column, value in zip(used, values, strict=True)} if len(values) == len(used) else None
     )
-
-
-def _composed(row: Mapping[Any, Any]) -> Mapping[str, Any]:
-    """The row, with the names of its columns as a file's are read."""
-    if all(isinstance(name, str) and name.isascii() for name in row):
-        return row
-    return {clean(str(name)): value for name, value in row.items()}
 
 
 def _numbers(

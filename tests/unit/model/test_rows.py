@@ -62,6 +62,11 @@ def test_a_cell_that_cannot_be_is_named(changed: dict[str, Any], path: str, said
     assert [(fault.path, fault.message) for fault in refused.value.errors] == [(path, said)]
 
 
+def test_names_of_columns_are_read_as_in_a_file() -> None:
+    row = {f" {name} ": cell for name, cell in GOOD.items()}
+    np.testing.assert_array_equal(numbers_of([row], PREPARED), numbers_of([GOOD], PREPARED))
+
+
 GAPS: dict[ColumnKind, tuple[tuple[str, ...], list[Any], list[Any]]] = {
     ColumnKind.number: (("-999", "n/v"), [-999, -999.0, "-999", "-999.0", "n/v"], [0, "-998", 999.0]),
     ColumnKind.category: (("9", "7.0", "true"), [9, 9.0, "9", 7, 7.0, "7.0", True], [8, "8", "9.1", False]),
