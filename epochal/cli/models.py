@@ -162,7 +162,8 @@ def _parts(content: bytes, form: ModelFormat) -> dict[str, bytes]:
 def json_rows(file: Path) -> list[Any] | None:
     """The rows of a JSON file: objects by column, or lists. None for a file that is sent. Raises `BadFileError`.
 
-    `NaN`, as Python writes it, is a gap. Objects with parts are sent: the service makes columns of them.
+    `NaN`, as Python writes it, is a gap. Objects with parts, or of different fields, are sent: the service makes
+    columns of them.
     """
     if file.suffix.lower() != ".json":
         return None
@@ -179,7 +180,9 @@ def json_rows(file: Path) -> list[Any] | None:
     if not isinstance(rows, list) or not rows:
         raise BadFileError(f'{file} holds no rows: a list of them, or {{"rows": [...]}}.')
     objects = [row for row in rows if isinstance(row, dict)]
-    return None if any(isinstance(value, dict | list) for row in objects for value in row.values()) else rows
+    are_uneven = any(row.keys() != objects[0].keys() for row in objects)
+    have_parts = any(isinstance(value, dict | list) for row in objects for value in row.values())
+    return None if are_uneven or have_parts else rows
 
 
 def _input(rows: list[Any]) -> dict[str, Any]:
