@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from decimal import Decimal
 from typing import Any
 
 from spec.field_error import FieldError
@@ -80,6 +81,8 @@ def _plain(value: Any) -> Any:
     """A value as JSON has it: a gap as null, a date as text, a duration in seconds."""
     if isinstance(value, float):
         return None if math.isnan(value) else str(value) if math.isinf(value) else float(value)
+    if isinstance(value, Decimal):  # as a text it would be read by the marks of the uploaded file
+        return _plain(float(value))
     if value is None or isinstance(value, str | bool | int):
         return value
     if isinstance(value, Mapping):

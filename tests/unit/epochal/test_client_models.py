@@ -6,6 +6,7 @@ import math
 import sys
 import types
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -87,6 +88,7 @@ def test_a_curve_is_shown_as_a_picture_and_a_table() -> None:
         (np.array([["2026-01-02"]], dtype="M8[ns]"), [["2026-01-02T00:00:00"]]),
         (np.array([[0.5, np.nan]], dtype=np.longdouble), [[0.5, None]]),
         ([[b"x", np.bytes_(b"y"), b"\xff"]], [["x", "y", "\ufffd"]]),
+        ([[Decimal("1.234"), Decimal("NaN"), Decimal("Infinity")]], [[1.234, None, "inf"]]),
         (pd.DataFrame({"d": pd.to_timedelta([90, None], unit="s")}), [{"d": 90.0}, {"d": None}]),
         (
             pd.DataFrame(
