@@ -41,7 +41,8 @@ RULES_VERSION = 6
 are left out are those on the base; generations are a tenth of a budget of epochs at most. 5: a sweep by TPE that names
 no generation has small ones; with halving, jobs of given configurations monitor the objective; an endless space with
 few combinations that are jobs does not end early; a budget ends where jobs would keep too many rows of the spec.
-6: the type of an optimizer, a loss or a schedule is set before its other fields, in whatever order a space has them.
+6: the type of an optimizer, a loss or a schedule is set before its other fields, in whatever order a space has them;
+TPE takes no configuration that failed as good.
 """
 
 MOST_TRIALS = 100_000

@@ -68,9 +68,10 @@ def divided(sweep: SweepSpec, history: Sequence[Trial]) -> tuple[list[Trial], li
 
     A score is that of the best epoch, so it ranks pruned trials too: one that did better in few epochs is better than
     one that did worse in many. With halving, few trials are trained long enough to be good: 0.25 sqrt(n) as in
-    hyperopt (Bergstra et al. 2013), not a tenth. Version 1 took a tenth, and first those trained to their end.
+    hyperopt (Bergstra et al. 2013), not a tenth. Version 1 took a tenth, and first those trained to their end. Before
+    version 6, failed trials were good where few others were known.
     """
-    known = [trial for trial in history if trial.score is not None]
+    known = [one for one in history if one.score is not None and (one.score < math.inf or sweep.version < 6)]
     if sweep.version == 1 or isinstance(sweep.halving, NoHalving):
         count = min(math.ceil(0.1 * len(known)), MOST_GOOD)
     else:

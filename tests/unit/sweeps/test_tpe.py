@@ -1,5 +1,6 @@
 """The estimator of tpe: the densities of Optuna's, places of values, and which trials are good."""
 
+import math
 import sys
 from collections.abc import Iterator
 from itertools import islice
@@ -177,3 +178,12 @@ def _calls(places: Iterator[list[float]]) -> int:
     finally:
         sys.setprofile(before)
     return count
+
+
+def test_a_configuration_that_failed_is_never_good() -> None:
+    history = [*(trial(number, math.inf) for number in range(19)), trial(19, 0.5)]
+    good, others = divided(sweep(), history)
+    assert ([one.number for one in good], len(others)) == ([19], 19)
+    assert divided(sweep(), history[:19])[0] == []
+    older = SweepSpec.stored(sweep().model_dump(exclude_unset=True) | {"version": 5})
+    assert [one.number for one in divided(older, history)[0]] == [0, 19]
