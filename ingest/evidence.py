@@ -129,7 +129,10 @@ class Evidence:
 
     def take(self, chunk: pa.Array) -> None:
         """Learn from the next rows."""
-        texts = Texts.of(chunk, self.name)
+        try:
+            texts = Texts.of(chunk, self.name)
+        except RefusedError as error:
+            raise RefusedError(f"{error}: columns=-{self.name} leaves the column out") from error
         self.forced |= texts.forced
         weights = texts.weights()
         empty = int((texts.codes < 0).sum())

@@ -113,8 +113,9 @@ def _is_image(name: str) -> bool:
 def _opened(file: Path) -> Iterator[zipfile.ZipFile]:
     try:
         with zipfile.ZipFile(file) as archive:
-            for one in archive.infolist():  # Windows PowerShell 5.1 writes backslashes
-                one.filename = one.filename.replace("\\", "/")
+            for one in archive.infolist():
+                if "/" not in one.filename:  # Windows PowerShell 5.1 writes backslashes; else it is half of a letter
+                    one.filename = one.filename.replace("\\", "/")
             yield archive
     except BROKEN as error:
         raise RefusedError(f"is a zip archive that is broken or cut short ({error})") from error

@@ -43,8 +43,7 @@ class Texts:
         longest = pc.max(pc.binary_length(raw)).as_py() or 0
         if longest > limits.CELL_BYTES:
             raise RefusedError(
-                f"has a value of {longest:,} bytes in column {shown(name)}; at most {limits.CELL_BYTES:,} are read: "
-                f"columns=-{name} leaves the column out"
+                f"has a value of {longest:,} bytes in column {shown(name)}; at most {limits.CELL_BYTES:,} are read"
             )
         codes = pc.fill_null(coded.indices.cast(pa.int64()), -1).to_numpy(zero_copy_only=False)
         raw = raw.cast(pa.string())

@@ -5,10 +5,12 @@ and their categories are those of the whole table; every number that describes v
 """
 
 from functools import cached_property
-from typing import Any, Literal
+from operator import not_
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
+from pydantic import Field
 
 from spec.base import Frozen
 from spec.dataset import Targets
@@ -35,7 +37,7 @@ class Input(Column):
     """Which categories the training rows have; one that they have not is `other`, as an unknown one is."""
     range: tuple[float, float] | None = None
     """The least and the most of the training rows; of an array, of all its numbers."""
-    filled: bool = False
+    filled: Annotated[bool, Field(exclude_if=not_)] = False  # earlier releases know no such field
     """Whether gaps are only filled: a network that another job began has no feature for them."""
 
     @property

@@ -64,8 +64,11 @@ def unknown_words(rows: Sequence[Any], prepared: Preprocessing, x: Array) -> dic
 
 def _named(row: Any, prepared: Preprocessing) -> Mapping[str, Any] | None:
     """The row's values by column, whose names are read as in a file; None of what is no row."""
+    if isinstance(row, Mapping):
+        named = {clean(str(name)): cell for name, cell in row.items()}
+        return named if len(named) == len(row) else row  # two that would be one are told
     if not isinstance(row, list):
-        return {clean(str(name)): cell for name, cell in row.items()} if isinstance(row, Mapping) else None
+        return None
     used = prepared.used
     if len(used) == 1:
         return {used[0].name: row if len(row) != 1 else row[0]}

@@ -147,7 +147,8 @@ class LearningCurve:
     def _known_baseline(self) -> float | None:
         spec, info = self._spec, self._spec.info
         if info is not None and info.targets is Targets.classes:
-            return spec.loss.baseline(info.classes or 2)
+            # Of linear outputs, an untrained network's loss is larger than that of one answer for all rows.
+            return spec.loss.baseline(info.classes or 2) if spec.loss.traits.takes_logits else None
         is_standard = spec.standardizes_targets and spec.init_from is None
         return spec.loss.baseline(None) if is_standard else None
 
@@ -158,7 +159,10 @@ class LearningCurve:
 
     @property
     def _loss_of_constant(self) -> float | None:
-        """The loss of the best constant, if numbers to predict are normal; None if unknown."""
+        """The loss of the best constant, of classes of one size or of normal numbers; None if unknown."""
+        info = self._spec.info
+        if info is not None and info.targets is Targets.classes:
+            return self._spec.loss.baseline(info.classes or 2)
         deviation = self._deviation
         return None if deviation is None else self._spec.loss.of_normal(deviation)
 
@@ -173,7 +177,7 @@ class LearningCurve:
         if info is not None and info.targets is Targets.classes:
             return None
         if spec.init_from is not None:
-            return measured
+            return 1.0 if measured is None and spec.standardizes_targets else measured
         if spec.standardizes_targets:
             return 1.0
         if isinstance(spec.dataset, Linear):
@@ -261,10 +265,11 @@ class LearningCurve:
     @property
     def beats_luck(self) -> bool:
         """Whether balanced accuracy of validation rows is above chance by more than luck."""
-        accuracy = self.val_accuracy
-        if accuracy is None or not self.validation_rows:
+        balanced, accuracy = self.val_accuracy, self.at_best("val_accuracy")
+        if balanced is None or accuracy is None or not self.validation_rows:
             return False
-        return accuracy - self.chance > max(self.luck, self.balanced_luck)
+        # A rare class that is answered often is hit by chance, and raises balanced accuracy alone.
+        return min(balanced, accuracy) - self.chance > max(self.luck, self.balanced_luck)
 
     @property
     def val_skill(self) -> float | None:
@@ -357,7 +362,8 @@ class LearningCurve:
         if not self.ends_at_zero:
             r2 = self.at_best("val_r2")
             return r2 is not None and r2 < FLAT
-        return 1.0 - min(self.train) / self._loss_of_shares < FLAT
+        least, guess = min(self.train), self._loss_of_shares
+        return 1.0 - least / guess < FLAT and not (self.still_falls and least > ABOVE * guess)
 
     @property
     def ranks(self) -> bool | None:

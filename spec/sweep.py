@@ -42,7 +42,7 @@ are left out are those on the base; generations are a tenth of a budget of epoch
 no generation has small ones; with halving, jobs of given configurations monitor the objective; an endless space with
 few combinations that are jobs does not end early; a budget ends where jobs would keep too many rows of the spec.
 6: the type of an optimizer, a loss or a schedule is set before its other fields, in whatever order a space has them;
-TPE takes no configuration that failed as good.
+TPE takes no configuration that failed as good, and has small generations with a budget of seconds, too.
 """
 
 MOST_TRIALS = 100_000
@@ -505,7 +505,7 @@ class SweepSpec(Frozen):
         if method == "tpe" and "generation" not in body and _is_none(body.get("halving")) and not is_older:
             if isinstance(trials, int):
                 return {**body, "generation": min(max(trials // 16, 4), 64)}
-            if _has_seconds(trials):
+            if _has_seconds(trials) and body.get("version") != 5:
                 return {**body, "generation": SMALL}
         return body
 

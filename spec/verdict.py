@@ -237,7 +237,7 @@ def _one_sided(shape: LearningCurve) -> str:
 
 
 def _poor(shape: LearningCurve) -> str:
-    if not shape.has_classes:
+    if not shape.has_classes or (shape.train_accuracy is None and shape.fitted_accuracy >= LEAST_ACCURACY):
         r2 = shape.at_best("val_r2")
         explained = "" if r2 is None else f"validation R2 is {_number(r2)}"
         if not shape.ends_at_zero:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
 
-from sqlalchemy import Connection, Engine, and_, func, not_, or_, select
+from sqlalchemy import Connection, Engine, and_, case, func, not_, or_, select
 
 from spec.states import FINISHED
 
@@ -29,7 +29,7 @@ class Waiting:
     device: str
     work: Work
     oldest_s: float
-    """Seconds since the one that was submitted first was queued, or queued again."""
+    """Seconds since the one that waits longest was queued, or queued again."""
 
 
 @dataclass(frozen=True)
@@ -97,16 +97,13 @@ _changed_at = (
 
 
 def _waiting(connection: Connection, at: datetime) -> list[Waiting]:
-    groups = (
-        select(Job.owner, Job.device_request.label("device"), func.min(Job.id).label("id"), *WORK)
+    # Nobody has touched most jobs since they were submitted: only of others the events are read.
+    came = case((Job.updated_at == Job.created_at, Job.created_at), else_=func.coalesce(_changed_at, Job.created_at))
+    rows = connection.execute(
+        select(Job.owner, Job.device_request.label("device"), func.min(came).label("since"), *WORK)
         .where(queued())
         .group_by(Job.owner, Job.device_request)
-        .subquery()
-    )
-    rows = connection.execute(
-        select(groups, func.coalesce(_changed_at, Job.created_at).label("since"))
-        .join(Job, Job.id == groups.c.id)  # ids begin with their time
-        .order_by(groups.c.owner, groups.c.device)
+        .order_by(Job.owner, Job.device_request)
     )
     return [
         Waiting(row.owner, row.device, Work(row.jobs, row.known, row.steps), (at - row.since).total_seconds())

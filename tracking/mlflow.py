@@ -126,6 +126,8 @@ class Mlflow:
                 refusal = error  # perhaps because another mirror created it a moment before
             if (found := self._find_experiment(project)) is not None:
                 return found
+            if "RESOURCE_ALREADY_EXISTS" not in str(refusal):  # the name is free: another one is no remedy
+                break
         raise refusal or MlflowMissingError(f"the experiment {project} was created, and is not there")
 
     def tag_experiment(self, experiment_id: str, key: str, value: str) -> None:

@@ -17,6 +17,8 @@ class WarmTrainer:
     def __init__(self, device: Device, start: Callable[[Device], Trainer], stopping: threading.Event) -> None:
         self._device, self._start, self._stopping = device, start, stopping
         self._trainer: Trainer | None = None
+        self._left: Trainer | None = None
+        """One that was killed, and perhaps never ends: then another would share its device with it."""
 
     def get(self) -> Trainer | None:
         """The trainer, started if need be; None when this worker stops or cannot train."""
@@ -24,6 +26,8 @@ class WarmTrainer:
             return None
         if self._trainer is None or not self._trainer.alive():
             self.close()
+            if self._left is not None and self._left.alive():
+                return None
             try:
                 self._trainer = self._start(self._device)
             except TrainerDied as death:
@@ -34,7 +38,7 @@ class WarmTrainer:
         """End it, and delete its folder."""
         if self._trainer is not None:
             self._trainer.close()
-            self._trainer = None
+            self._left, self._trainer = self._trainer, None
 
     def kill(self) -> bool:
         """End it now, from any thread; whether there was one to end."""

@@ -1,18 +1,20 @@
 """Commands that change jobs: cancel, pause, resume, retry, priority, delete."""
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Annotated, TypeVar
 
 import typer
 
 from spec.states import JobStatus, SweepState
+from spec.sweep_views import SweepSummary
 from spec.views import JobView
 
 from ..client import Api
 from ..client.find import find_job
 from ..client.words import label, short
-from ..errors import AnswerError, WrongUseError
+from ..errors import AnswerError, EpochalError, WrongUseError
 from .console import Json, pair, print_json, print_model, remark
 from .help import add
 from .job_ids import ID_HELP, JobId, JobIds, complete, find_jobs
@@ -66,7 +68,9 @@ def cancel(
             asked = "Cancel all jobs that your token sees?" if everything else "Cancel all these jobs?"
             typer.confirm(asked, abort=True, err=True)
         done = client.cancel_many(status=status, project=project, tag=pair(tag), everything=everything)
-        running = list(client.sweeps(state=SweepState.running, limit=REMARKED)) if everything else []
+        running = list[SweepSummary]()
+        with suppress(EpochalError):  # the jobs are cancelled, whatever is known of sweeps
+            running += client.sweeps(state=SweepState.running, limit=REMARKED) if everything else ()
     if as_json:
         print_model(done)
     else:

@@ -53,7 +53,9 @@ def upload(
     ] = None,
     na_values: Annotated[
         list[str] | None,
-        typer.Option(help="More words for a missing value: a,b, or JSON of columns; repeat.", rich_help_panel=PANEL),
+        typer.Option(
+            help="More words for a missing value: a,b; repeat. Or once, JSON of columns.", rich_help_panel=PANEL
+        ),
     ] = None,
     keep_default_na: Annotated[
         bool | None,
@@ -149,9 +151,10 @@ def _one_or_many(given: list[str] | None) -> str | list[str] | None:
 
 
 def _words(given: list[str] | None) -> str | list[str] | None:
-    """One text, a list or JSON, which the server looks at, or the words of several."""
-    one = _one_or_many(given)
-    return [word for text in one for word in text.split(",")] if isinstance(one, list) else one
+    """JSON of columns, which the server looks at, or words."""
+    if given and len(given) == 1 and given[0].lstrip().startswith("{"):
+        return given[0]
+    return [word for text in given for word in text.split(",")] if given else None
 
 
 def list_datasets(

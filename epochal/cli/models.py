@@ -180,9 +180,10 @@ def json_rows(file: Path) -> list[Any] | None:
     if not isinstance(rows, list) or not rows:
         raise BadFileError(f'{file} holds no rows: a list of them, or {{"rows": [...]}}.')
     objects = [row for row in rows if isinstance(row, dict)]
-    are_uneven = any(row.keys() != objects[0].keys() for row in objects)
-    have_parts = any(isinstance(value, dict | list) for row in objects for value in row.values())
-    return None if are_uneven or have_parts else rows
+    if any(isinstance(value, dict | list) for row in objects for value in row.values()):
+        return None
+    gaps = dict.fromkeys(name for row in objects for name in row)
+    return [gaps | row if isinstance(row, dict) else row for row in rows]
 
 
 def _input(rows: list[Any]) -> dict[str, Any]:

@@ -64,7 +64,7 @@ def _curve_row(jobs: Sequence[JobView], curves: Sequence[Curve]) -> tuple[str, l
     known = [value for column in columns for value in column if value is not None]
     low, high = (min(known), max(known)) if known else (0.0, 0.0)
     epochs = max([COLUMN, *map(len, columns)])
-    widths = [max(round(COLUMN * len(column) / epochs), 1) for column in columns]
+    widths = [max(round(COLUMN * len(column) / epochs), 2) for column in columns]
     drawn = [
         Text(sparkline(column, low=low, high=high, width=width) or DASH)
         for column, width in zip(columns, widths, strict=True)

@@ -42,7 +42,7 @@ def find_job(api: Api, given: str) -> str:
         raise NotFoundError(f"{given} fits {newer[0].id}. {newer[0].why}")
     if not found:
         raise NotFoundError(
-            f"No job has the name {given}, or an id that begins or ends so: `epochal jobs` lists those there are."
+            f"No job has the name {given}, or an id that begins or ends so: `epochal jobs --sweep all` lists all."
         )
     if len(found) > 1:
         raise AmbiguousError(

@@ -2,6 +2,7 @@
 
 import os
 import tempfile
+import time
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
@@ -60,8 +61,11 @@ class Files(Protocol):
 
 def now_in(folder: Path) -> float:
     """The time by which files of this folder are dated: where machines share it, no clock of theirs."""
-    with tempfile.TemporaryFile(dir=folder) as file:
-        return os.fstat(file.fileno()).st_mtime
+    try:
+        with tempfile.TemporaryFile(dir=folder) as file:
+            return os.fstat(file.fileno()).st_mtime
+    except OSError:  # the disk is full, or the folder another user's
+        return time.time()
 
 
 def without_old_files(folder: Path, after_s: float = LEFT_AFTER_S) -> Path:

@@ -83,6 +83,11 @@ def test_a_job_that_came_back_to_the_queue_has_waited_since_then(both: Service) 
     both.store.request_pause(job_id, owner="ann", actor="ann")
     both.store.resume(job_id, owner="ann", actor="ann")
     assert 0 <= oldest_s() < 60
+    waits = both.submit()
+    with db.writing(both.engine) as connection:
+        at = db.now(-7200)
+        connection.execute(update(Job).where(Job.id == waits).values(created_at=at, updated_at=at))
+    assert oldest_s() > 7000
 
 
 def test_what_ended_stays_counted_when_jobs_are_deleted_and_counters_are_added_up(both: Service) -> None:

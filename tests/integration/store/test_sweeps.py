@@ -245,7 +245,7 @@ def test_a_sweep_whose_quota_became_too_small_says_why_it_waits_and_goes_on_with
 def test_a_sweep_before_a_full_queue_says_why_asks_again_in_a_while_and_goes_on(house: House, engine: Engine) -> None:
     UserStore(engine).create("ann", Role.member, Quotas(queued=3))
     at = [time.time()]
-    controller = Controller(house.trials, SilentDoorbell(), "one", now=lambda: at[0])  # type: ignore[arg-type]
+    controller = Controller(house.trials, SilentDoorbell(), "one", lease_s=600.0, now=lambda: at[0])  # type: ignore[arg-type]
     house.sweeps.submit(asked(trials=2), owner="ann")
     assert controller.round()
     second = house.sweeps.submit(asked(trials=2), owner="ann")

@@ -145,8 +145,8 @@ def test_a_machine_that_shuts_down_tells_every_process_and_the_job_is_saved(site
     site.wait_for_an_epoch(job_id)
     process = psutil.Process(worker.pid)
     told = [*reversed(process.children(recursive=True)), process]
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        for one in told:
+    for one in told:
+        for number in (signal.SIGTERM, signal.SIGHUP):
             one.send_signal(number)
     time.sleep(0.1)
     worker.terminate()

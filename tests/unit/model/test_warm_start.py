@@ -122,6 +122,7 @@ def test_rows_are_read_as_those_of_the_other_file_are_written() -> None:
     found = rewritten(PREPARED, other)
     assert [column.gaps for column in found.known.columns] == [True, False, True, False, False]
     assert Preprocessing.model_validate_json(found.as_json) == found
+    assert ("filled" in PREPARED.as_json, "filled" in found.as_json) == (False, True)  # an earlier release reads it
     rows = [
         {"age": "1.234,5", "city": "Rome", "share": None, "id": "7"},
         {"age": -999, "city": "Oslo", "share": "10%", "note": "n"},

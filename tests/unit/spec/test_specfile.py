@@ -102,3 +102,8 @@ def test_a_python_object_in_a_file_is_refused(tmp_path: Path) -> None:
     file.write_text("dataset: !!python/object/apply:os.getcwd []")
     with pytest.raises(BadSpecFileError):
         specfile.read(str(file))
+
+
+def test_mappings_may_be_merged_more_than_once() -> None:
+    text = "a: &a {seed: 1}\nb: &b {epochs: 2}\nc:\n  <<: *a\n  <<: *b"
+    assert specfile.value(text, "x.yaml")["c"] == {"seed": 1, "epochs": 2}

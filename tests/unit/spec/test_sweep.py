@@ -252,6 +252,7 @@ def test_a_grid_and_a_list_are_trained_whole_unless_trials_says_how_far() -> Non
         ({"halving": "hyperband"}, 64),
         ({"trials": {"epochs": 1_000}}, 64),
         ({"trials": {"seconds": 60}}, 8),
+        ({"trials": {"seconds": 60}, "version": 5}, 64),
         ({"trials": Budget(epochs=1_000, seconds=60.0)}, 8),
         ({"method": "random"}, 64),
         ({"version": 4}, 64),

@@ -953,6 +953,50 @@ def test_a_regression_that_begins_with_another_jobs_network_is_judged_in_the_uni
     assert "training loss at the best epoch is 95.0 % of that of the best constant" in small.sentence
 
 
+def test_a_regression_that_begins_with_another_jobs_network_and_measures_no_r2_is_standardised() -> None:
+    begun: dict[str, Any] = {"dataset": "diabetes", "init_from": "0197aaaa-0000-7000-8000-000000000000"}
+    spec = JobSpec.model_validate({**begun, "loss": "mse", "validation_fraction": 0.0, "learning_rate": 0.01})
+    verdict = judge(spec, {"epoch": [1.0, 2.0, 3.0, 4.0], "train_loss": [0.05, 0.049, 0.0478, 0.0478]})
+    assert verdict is not None
+    assert verdict.kind is VerdictKind.good
+    waves: Numbers = [0.05, 0.056, 0.049, 0.056, 0.049, 0.056]
+    assert regression(waves, 0.93, **begun, loss="mae").kind is VerdictKind.good
+
+
+def test_an_untrained_network_loses_more_by_mse_than_one_answer_for_all_rows() -> None:
+    falls: Numbers = [1.6, 1.1, 0.8, 0.5, 0.3, 0.15, 0.08, 0.05, 0.03, 0.02]
+    fitted = verdict_of(falls, falls, dataset="digits", loss="mse", accuracies=(0.98, 0.98))
+    assert fitted.kind is VerdictKind.good
+    slow: Numbers = [1.9, 1.5, 1.2, 1.0, 0.85]
+    early = verdict_of(slow, slow, dataset="digits", loss="mse", optimizer="sgd", epochs=5, accuracies=(0.5, 0.5))
+    assert early.kind is VerdictKind.underfit
+
+
+def test_a_loss_above_that_of_a_guess_that_still_falls_is_not_flat() -> None:
+    falls: Numbers = [6.0, 4.5, 3.4, 2.6, 2.0]
+    verdict = verdict_of(falls, falls, architecture="perceptron", epochs=5, accuracies=(0.36, 0.36))
+    assert "linear model" not in verdict.sentence
+
+
+def test_a_few_rows_of_a_rare_class_that_are_hit_by_chance_are_luck() -> None:
+    rows = {"x": [[row / 4000] for row in range(4000)], "y": [int(row % 250 == 0) for row in range(4000)]}
+    shares = {f"{part}_accuracy": 0.5 for part in ("train", "val")}
+    shares |= {f"{part}_balanced_accuracy": 0.625 for part in ("train", "val")}
+    flat: Numbers = [0.7, 0.69, *[0.685] * 18]
+    verdict = verdict_of(flat, flat, dataset=rows, metrics=shares, class_weight="balanced")
+    assert "no relation" in verdict.sentence
+
+
+def test_a_loss_far_from_its_end_is_the_reason_where_validation_accuracy_is_high() -> None:
+    losses: Numbers = [2.2, 1.9, 1.6, 1.4, 1.25]
+    curve: dict[str, Numbers] = {"epoch": [1.0, 2.0, 3.0, 4.0, 5.0], "train_loss": losses, "val_loss": losses}
+    curve |= {"val_accuracy": [0.93] * 5, "val_balanced_accuracy": [0.93] * 5}
+    spec = JobSpec.model_validate({"dataset": "digits", "train_metrics": "running", "dropout": 0.5, "epochs": 5})
+    verdict = judge(spec, curve)
+    assert verdict is not None
+    assert "training loss at the best epoch is 54.3 % of an untrained network's" in verdict.sentence
+
+
 def test_a_constant_target_that_was_learnt_is_named() -> None:
     rows = {"x": [[float(row % 7)] for row in range(60)], "y": [3.5] * 60}
     losses: Numbers = [12.0, 3.0, 0.1, 0.001, 0.0001, 0.0001]
