@@ -17,6 +17,9 @@ MESSAGES = 8
 
 log = logging.getLogger(__name__)
 
+WAIT_S = 0.5
+"""How long a request waits for the broker, for a connection and for its answer each."""
+
 
 class Doorbell:
     """Sends a message for queued jobs. It never raises, and never waits longer than about a second.
@@ -33,9 +36,9 @@ class Doorbell:
             task_default_queue=QUEUE,
             task_publish_retry=False,  # the reaper sends it again; a request must not wait
             broker_pool_limit=connections,
-            broker_connection_timeout=0.5,
-            broker_pool_acquire_timeout=0.5,  # the default waits for ever on a dead broker
-            broker_transport_options=transport_options(broker_url, timeout_s=0.5),
+            broker_connection_timeout=WAIT_S,
+            broker_pool_acquire_timeout=WAIT_S,  # the default waits for ever on a dead broker
+            broker_transport_options=transport_options(broker_url, timeout_s=WAIT_S),
         )
         # Loaded now: the first request would wait a second for it.
         self._app.amqp.send_task_message  # noqa: B018

@@ -46,6 +46,7 @@ def page_of(browser: Browser) -> Iterator[Page]:
     """An empty page that knows nothing of the others, and reaches this machine and nothing else."""
     context = browser.new_context(viewport={"width": 1400, "height": 1000}, service_workers="block")
     try:
+        context.set_default_timeout(SLOW_MS)
         context.route("**/*", _only_here)
         yield context.new_page()
     finally:

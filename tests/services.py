@@ -1,5 +1,6 @@
 """Real servers for tests: the ones a URL names, the ones on their standard ports, or our own from wheels."""
 
+import itertools
 import os
 import pwd
 import shutil
@@ -25,11 +26,16 @@ PATIENCE = 4
 """How many times longer than on a quiet machine a test waits before it says that something hangs."""
 
 
+_PORTS = itertools.cycle(range(20_000 + 2_000 * (int(os.environ.get("PYTEST_XDIST_WORKER", "gw4")[2:]) % 6), 32_000))
+
+
 def free_port() -> int:
-    """A port of 127.0.0.1 that nobody listens on just now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
+    """A port of 127.0.0.1 that nobody listens on, and that the kernel gives to nobody: it begins at 32,768."""
+    for port in _PORTS:
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise AssertionError
         return port
 
 
@@ -322,7 +328,7 @@ def _wheel_broker() -> str:
 
 def _administrator(server: str) -> psycopg.Connection:
     url = make_url(server).set(drivername="postgresql").render_as_string(hide_password=False)
-    return psycopg.connect(url, autocommit=True, connect_timeout=3)
+    return psycopg.connect(url, autocommit=True, connect_timeout=3 * PATIENCE)
 
 
 def _lets_us_in(server: str) -> bool:

@@ -30,6 +30,9 @@ AVAILABLE = sys.platform == "linux"
 _REPORTED_WITHIN_S = 1.0
 """The fork server reports an exit status at about the moment at which the process ends."""
 
+_LOCK_S = 5.0
+"""How long a process that has ended waits for its turn to be told."""
+
 _UNKNOWN = 255
 """The standard library's exit status of a process whose fork server ended first."""
 
@@ -67,7 +70,7 @@ class ForkedProcess:
         """Its exit status, once it has ended: the negative number of a signal, -9 too when it is not known."""
         if not self._ended(timeout):
             raise subprocess.TimeoutExpired("trainer", timeout or 0.0)
-        return self._status(lock_s=5.0)
+        return self._status(lock_s=_LOCK_S)
 
     def kill(self) -> None:
         """End it now; harmless when it has ended."""

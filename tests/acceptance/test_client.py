@@ -175,6 +175,6 @@ def test_open_files_and_files_of_specs(people: Client, tmp_path: Path) -> None:
     assert german.types == {"a": ColumnKind.number, "b": ColumnKind.category}
     jobs: list[Job] = people.submit_many(ROOT / "examples" / "xor.yaml", epochs=2)
     jobs.append(people.submit(ROOT / "examples" / "diabetes.yaml", dataset=uploaded, epochs=2))
-    assert [job.status for job in people.wait(jobs, timeout=60)] == [JobStatus.succeeded] * 3
+    assert [job.status for job in people.wait(jobs, timeout=60 * PATIENCE)] == [JobStatus.succeeded] * 3
     for form in ("zip", "onnx"):
         assert jobs[0].download(form, tmp_path).stat().st_size > 100

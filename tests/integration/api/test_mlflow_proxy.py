@@ -51,7 +51,7 @@ class Site:
     def ask(self, method: str, path: str, token: str | None = None, **more: object) -> httpx.Response:
         """The answer of MLflow, by way of the API."""
         headers = {"Authorization": f"Bearer {token or self.api.token}"}
-        return httpx.request(method, f"{self.url}/mlflow/{path}", headers=headers, timeout=30.0, **more)  # type: ignore[arg-type]
+        return httpx.request(method, f"{self.url}/mlflow/{path}", headers=headers, timeout=60.0, **more)  # type: ignore[arg-type]
 
     def session(self) -> dict[str, str]:
         """The cookie of a browser that has signed in."""
@@ -196,8 +196,8 @@ def test_a_person_who_signed_in_sees_the_run_and_renames_it(site: Site) -> None:
         seen.on("console", lambda said: refused.append(said.text) if "Content Security Policy" in said.text else None)
         experiment = site.mlflow.run(site.run_id)["info"]["experiment_id"]
         seen.goto(f"{site.url}/mlflow/#/experiments/{experiment}/runs/{site.run_id}?workflowType=machine_learning")
-        expect(seen.get_by_text("by a client").first).to_be_visible(timeout=30_000)
-        expect(seen.get_by_text("0.25").first).to_be_visible(timeout=30_000)
+        expect(seen.get_by_text("by a client").first).to_be_visible()
+        expect(seen.get_by_text("0.25").first).to_be_visible()
         changed = seen.evaluate(
             """async (run) => (await fetch("ajax-api/2.0/mlflow/runs/update", {method: "POST",
             headers: {"Content-Type": "application/json"}, body: JSON.stringify(run)})).status""",

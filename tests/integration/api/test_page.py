@@ -404,7 +404,8 @@ def test_whoever_signs_in_after_somebody_else_begins_with_a_fresh_page(api: Runn
         seen.evaluate("window.known = 'names of her data sets'")
         seen.get_by_role("button", name="Sign out").click()
         seen.get_by_label("Token").fill(api.tokens.create(owner="ben"))
-        seen.get_by_label("Token").press("Enter")
+        with seen.expect_event("load"):  # the page begins anew
+            seen.get_by_label("Token").press("Enter")
         expect(seen.get_by_text("ben", exact=True)).to_be_visible()
         assert seen.evaluate("typeof known") == "undefined"
         seen.goto(f"{address(api)}/#/playground?job=00000000-0000-7000-8000-000000000000")

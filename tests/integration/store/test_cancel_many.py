@@ -14,6 +14,7 @@ from store.mirror import MirrorStore
 from store.records import Cancelled, JobFilter
 from store.tables import Job
 from tests.record import Record, listening
+from tests.services import PATIENCE
 
 ADA: dict[str, Any] = {"owner": "ada", "actor": "ada"}
 
@@ -77,7 +78,7 @@ def test_a_job_that_another_has_locked_is_cancelled_after_the_others(store: Reco
             while status(store, ids[2]) is JobStatus.queued:
                 time.sleep(0.01)
             assert status(store, ids[1]) is JobStatus.queued
-    cancelling.join(10.0)
+    cancelling.join(10.0 * PATIENCE)
     assert done == [Cancelled(cancelled=3, stopping=0, skipped=0)]
 
 

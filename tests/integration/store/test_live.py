@@ -2,11 +2,19 @@
 
 from pathlib import Path
 
+import pytest
+
 from epochal.stack.home import Home
 from epochal.stack.process import Child
 from epochal.stack.services import broker, broker_url
 from store.live import LivePictures
 from tests.services import eventually, own_broker
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """That the broker answers is tested here, not how fast."""
+    monkeypatch.setattr("store.live.TIMEOUT_S", 20.0)
 
 
 def test_a_reader_gets_the_last_picture_and_those_that_follow_of_its_job_only() -> None:

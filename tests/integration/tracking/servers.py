@@ -23,7 +23,7 @@ class MlflowServer:
         self.url = f"http://127.0.0.1:{self.port}"
         self.home = home
         self._process: subprocess.Popen[bytes] | None = None
-        self._http = httpx.Client(base_url=self.url, timeout=30.0, trust_env=False)
+        self._http = httpx.Client(base_url=self.url, timeout=60.0, trust_env=False)
 
     def start(self) -> None:
         """Start it and wait until it answers."""

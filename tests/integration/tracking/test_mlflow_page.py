@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser import page
+from tests.browser import SLOW_MS, page
 
 from .conftest import PAGE, Service, copied, curve
 from .test_sweeps import Asked
 
 SIDE = "workflowType=machine_learning"
-PATIENCE_MS = 30_000.0
+PATIENCE_MS = float(SLOW_MS)
 
 
 @pytest.mark.browser

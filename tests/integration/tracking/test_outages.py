@@ -117,10 +117,12 @@ def test_a_server_that_freezes_while_points_arrive_has_them_all_afterwards(
 ) -> None:
     service.submit(8, epochs=60)
     claims = service.claim(8)
-    with at_work(service.mirror(timeout_s=2.0)):
+    mirror = service.mirror()
+    with at_work(mirror):
         for claim in claims:
             service.beat(claim, 1, 10)
         eventually(lambda: len(service.server.runs(service.project)) == 8, within_s=20, what="the runs are made")
+        mirror._mlflow._http.timeout = httpx.Timeout(2.0)  # of what a frozen server is asked
         service.server.signal(signal.SIGSTOP)
         try:
             for first in range(11, 51, 10):
@@ -128,6 +130,7 @@ def test_a_server_that_freezes_while_points_arrive_has_them_all_afterwards(
                     service.beat(claim, first, first + 9)
             eventually(lambda: "does not answer" in caplog.text, within_s=20, what="the outage is noticed")
         finally:
+            mirror._mlflow._http.timeout = httpx.Timeout(20.0)
             service.server.signal(signal.SIGCONT)
         for claim in claims:
             service.succeed(claim, points=curve(51, 60))

@@ -66,7 +66,7 @@ def test_a_page_of_another_site_reaches_nothing(mlflow_server: MlflowServer, hea
 def test_nobody_finds_the_assistant_that_runs_commands(mlflow_server: MlflowServer) -> None:
     url = f"{mlflow_server.url}/ajax-api/3.0/mlflow/%61ssistant/config"
     assert httpx.get(url, timeout=60.0).status_code == httpx.codes.NOT_FOUND
-    assert httpx.put(url, json={"providers": {}}).status_code == httpx.codes.NOT_FOUND
+    assert httpx.put(url, json={"providers": {}}, timeout=60.0).status_code == httpx.codes.NOT_FOUND
 
 
 def test_it_ends_on_sigterm_though_a_client_stays_and_has_everything_when_it_is_back(

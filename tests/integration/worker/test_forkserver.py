@@ -74,11 +74,19 @@ def test_a_trainer_is_forked_and_ends_when_it_is_closed(trainer: TrainerProcess)
     assert forked() == []
 
 
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """That exit statuses are told is tested, not how fast."""
+    monkeypatch.setattr(forkserver, "_REPORTED_WITHIN_S", 60.0)
+    monkeypatch.setattr(forkserver, "_LOCK_S", 120.0)
+
+
+@pytest.mark.usefixtures("patient")
 def test_the_exit_status_of_a_trainer_is_known(trainer: TrainerProcess) -> None:
     (process,) = forked()
     process.send_signal(signal.SIGSEGV)
     with pytest.raises(TrainerDied, match="SIGSEGV"):
-        trainer.receive(10.0)
+        trainer.receive(10.0 * PATIENCE)
     assert not trainer.alive()
     trainer.kill()
 
@@ -93,6 +101,7 @@ def test_a_trainer_and_the_fork_server_leave_it_to_the_worker_to_end_them(traine
     assert [server(), *forked()] == processes
 
 
+@pytest.mark.usefixtures("patient")
 def test_exit_statuses_are_known_while_other_threads_start_trainers() -> None:
     codes: list[int] = []
 

@@ -14,7 +14,7 @@ from .site import LONG, QUICK, STRUCK, Site
 MANY = 2_000
 """Jobs of hours that one owner has queued, each a pack of its own and of a higher priority than those of others."""
 SLICE_S = 1.5
-LITTLE_S = 2.0 * PATIENCE
+LITTLE_S = 4.0 * PATIENCE
 """An epoch in slow motion, a checkpoint, a look at the record, and a busy machine."""
 
 

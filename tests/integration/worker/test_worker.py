@@ -2,7 +2,6 @@
 
 import signal
 import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -145,11 +144,12 @@ def test_a_machine_that_shuts_down_tells_every_process_and_the_job_is_saved(site
     site.wait_for_an_epoch(job_id)
     process = psutil.Process(worker.pid)
     told = [*reversed(process.children(recursive=True)), process]
+    process.suspend()  # it hears all of them at once
     for one in told:
         for number in (signal.SIGTERM, signal.SIGHUP):
             one.send_signal(number)
-    time.sleep(0.1)
     worker.terminate()
+    process.resume()
     assert worker.wait(20 * PATIENCE) == 0
     assert site.job(job_id).status is JobStatus.queued
     assert site.store.events(job_id)[-1].reason == WORKER_STOPPED

@@ -48,7 +48,9 @@ def test_a_worker_may_renew_its_leases_first_when_the_record_was_away(
 ) -> None:
     (job,) = store.submit([SPEC], owner="ada").jobs
     store.claim(worker="alive", device="cpu", limit=1, lease_s=left_s)
-    reaper, reap = Reaper(store, store, Bell(), lease_s=4.0), store.reap
+    reaper, reap, at = Reaper(store, store, Bell(), lease_s=4.0), store.reap, store.clock()
+    monkeypatch.setattr(store, "clock", lambda: at)
+    monkeypatch.setattr("worker.reaper.GRACE_S", 600.0)  # the machine may be slow
 
     def away() -> Reaped:
         raise DiskFullError
@@ -74,7 +76,9 @@ def test_a_worker_may_renew_its_leases_first_when_its_machine_slept(
     reaper, clock = Reaper(store, store, Bell(), lease_s=30.0), store.clock
     reaper.once()
     store.claim(worker="alive", device="cpu", limit=1, lease_s=-1.0)
-    monkeypatch.setattr(store, "clock", lambda: clock() + timedelta(hours=1))
+    later = clock() + timedelta(hours=1)
+    monkeypatch.setattr(store, "clock", lambda: later)
+    monkeypatch.setattr("worker.reaper.GRACE_S", 600.0)
     reaper.once()
     assert store.get(job.id, owner=None).status is JobStatus.running
     assert store.renew(worker="alive", progress=[Progress(job.id, 1)], lease_s=-1.0).lost == frozenset()

@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 from epochal.stack.home import Home
-from tests.services import eventually
+from tests.services import PATIENCE, eventually
 
 STACK = """
 import sys
@@ -79,7 +79,7 @@ def test_a_stack_whose_terminal_is_closed_ends_in_order(tmp_path: Path, kind: si
         os.close(slave)
         os.close(master)
         process.send_signal(kind)
-        process.wait(30.0)
+        process.wait(30.0 * PATIENCE)
         assert home.endpoints() is None
         assert home.services() == []
         assert not Path(f"/proc/{sleeper.pid}").exists()
@@ -88,11 +88,12 @@ def test_a_stack_whose_terminal_is_closed_ends_in_order(tmp_path: Path, kind: si
 def test_a_stack_that_is_told_twice_at_once_ends_in_order(tmp_path: Path) -> None:
     """As systemd tells each process of a session: SIGTERM, then SIGHUP."""
     stack = STACK.replace('("sleep", "600")', f"(sys.executable, '-c', {SAVES!r})")
+    stack = stack.replace("self._home.path))", "self._home.path, grace_s=60.0))")
     with sleeping(Home(tmp_path), subprocess.DEVNULL, stack=stack) as process:
         eventually((tmp_path / "sleeps").exists, 20.0, "its service is up")
-        process.send_signal(signal.SIGTERM)
-        process.send_signal(signal.SIGHUP)
-        assert process.wait(30.0) == 0
+        for number in (signal.SIGSTOP, signal.SIGTERM, signal.SIGHUP, signal.SIGCONT):  # it hears both at once
+            process.send_signal(number)
+        assert process.wait(30.0 * PATIENCE) == 0
     assert (tmp_path / "saved").exists()
 
 
@@ -103,7 +104,7 @@ def test_a_stack_whose_reader_has_ended_ends_in_order(tmp_path: Path) -> None:
         os.close(reader)
         os.close(writer)
         process.terminate()
-        process.wait(30.0)
+        process.wait(30.0 * PATIENCE)
         assert home.endpoints() is None
 
 
@@ -114,7 +115,7 @@ def test_a_stack_under_nohup_stays_up_when_its_user_leaves(tmp_path: Path) -> No
         assert ignored is not None
         assert int(ignored[1], 16) & 1 << (signal.SIGHUP - 1)
         process.terminate()
-        assert process.wait(30.0) == 0
+        assert process.wait(30.0 * PATIENCE) == 0
 
 
 @pytest.mark.parametrize(("given", "passed"), [("own", str(Path("own").absolute())), ("", "")])

@@ -2,13 +2,13 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from epochal.stack.process import Child, Service
+from tests.services import eventually
 
 
 def service(tmp_path: Path, *code: str, ready: Callable[[], bool] = lambda: True, grace_s: float = 5.0) -> Service:
@@ -17,11 +17,8 @@ def service(tmp_path: Path, *code: str, ready: Callable[[], bool] = lambda: True
     )
 
 
-def until(condition: Callable[[], bool], within_s: float = 10.0) -> None:
-    ends = time.monotonic() + within_s
-    while not condition():
-        assert time.monotonic() < ends, "it did not come about"
-        time.sleep(0.01)
+def until(condition: Callable[[], bool]) -> None:
+    eventually(condition, 10.0, "it comes about")
 
 
 def alive(pid: int) -> bool:
