@@ -36,7 +36,6 @@ def free_port() -> int:
             probe.bind(("127.0.0.1", port))
             return port
     raise AssertionError
-        return port
 
 
 def eventually(condition: Callable[[], bool], within_s: float, what: str) -> None:

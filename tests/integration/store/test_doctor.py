@@ -122,7 +122,9 @@ def test_files_that_are_not_the_ones_of_the_record_are_said(home: Path) -> None:
     right.delete_file(MARK)
 
 
-@pytest.mark.parametrize(("ahead_s", "said"), [(3600.0, r"3(599|60\d) s ahead of"), (-60.0, r"(59|6\d) s behind"), (1.0, None)])
+@pytest.mark.parametrize(
+    ("ahead_s", "said"), [(3600.0, r"3(599|60\d) s ahead of"), (-60.0, r"(59|6\d) s behind"), (1.0, None)]
+)
 def test_a_worker_whose_clock_is_wrong_is_named(home: Path, ahead_s: float, said: str | None) -> None:
     engine = db.connect(f"sqlite:///{home}/epochal.db")
     workers = WorkerStore(engine, clock=lambda: time.time() + ahead_s)
