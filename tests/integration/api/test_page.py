@@ -14,14 +14,14 @@ from pathlib import Path
 import httpx
 import numpy as np
 import pytest
-from playwright.sync_api import Browser, Route, expect
+from playwright.sync_api import APIResponse, Browser, Route, expect
 
 from epochal.cli.stack import sign_in_link
 from spec.states import FailureReason, StopReason
-from store.records import Success
+from store.records import Claim, Success
 from tests.browser import page_of
 from tests.integration.tracking.conftest import curve
-from tests.services import family
+from tests.services import eventually, family
 
 from .conftest import NOBODY
 from .seeing import address, signed_in, spec
@@ -77,6 +77,11 @@ UNKNOWN = "The API does not say who is signed in here. Open the link again."
 def train(api: Running, epochs: int) -> str:
     """The id of the job that waits longest, after it has trained."""
     (claim,) = api.store.claim(worker="w1", device="cpu", limit=1, lease_s=600)
+    return finish(api, claim, epochs)
+
+
+def finish(api: Running, claim: Claim, epochs: int) -> str:
+    """The id of the claimed job, after it has trained."""
     points = curve(1, epochs)
     last = {name: column[-1] for name, column in points.items() if name != "epoch"}
     end = Success(
@@ -203,6 +208,37 @@ def test_of_jobs_with_different_losses_none_is_the_best_by_its_loss(api: Running
             seen.goto(f"{address(api)}/#/{kind}")
             expect(seen.get_by_text("away for a moment")).to_be_visible()
             expect(then).to_be_visible()
+
+
+HEAR = """
+    const read = ReadableStreamDefaultReader.prototype.read;
+    window.heard = "";
+    ReadableStreamDefaultReader.prototype.read = async function (...given) {
+        const part = await read.apply(this, given);
+        if (typeof part.value === "string") window.heard += part.value;
+        return part;
+    };
+"""
+"""Keeps what the page was sent by streams."""
+
+
+def test_a_job_that_ends_while_its_view_is_opened_is_shown_as_ended(api: Running, browser: Browser) -> None:
+    (job,) = api.store.submit([spec("overtaken")], owner="ann").jobs
+    (claim,) = api.store.claim(worker="w1", device="cpu", limit=1, lease_s=600)
+    with signed_in(browser, api) as seen:
+        seen.add_init_script(HEAR)
+        seen.reload()
+        expect(seen.get_by_role("row", name="overtaken")).to_contain_text("running")
+
+        held: list[tuple[Route, APIResponse]] = []
+        seen.route(f"**/api/v1/jobs/{job.id}", lambda route: held.append((route, route.fetch())), times=1)
+        seen.goto(f"{address(api)}/#/jobs/{job.id}")
+        eventually(lambda: seen.evaluate("true") and held != [], 20.0, "the job is asked for")
+        finish(api, claim, 30)
+        eventually(lambda: "succeeded" in seen.evaluate("window.heard"), 20.0, "the news are there")
+        ((route, answer),) = held
+        route.fulfill(response=answer)
+        expect(seen.get_by_text("succeeded", exact=True).first).to_be_visible()
 
 
 HIDE_UNDER_THE_POINTER = """async (line) => {

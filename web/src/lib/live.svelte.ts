@@ -14,20 +14,25 @@ export type Sweep = Schemas["SweepSummary"];
 export type JobNews = Omit<Job, "spec" | "verdict" | "queue" | "replays" | "mlflow" | "links" | "warnings">;
 type Listener<T> = (value: T) => void;
 
+/** So many jobs' news are remembered: more than come while a question is on its way. */
+const RECENT = 1000;
+
 class Live {
   /** "lost" shows the banner; the stream comes back by itself. */
   state = $state<"idle" | "open" | "lost">("idle");
   #jobs = new Set<Listener<JobNews>>();
   #sweeps = new Set<Listener<Sweep>>();
   #reloads = new Set<Listener<undefined>>();
+  readonly #recent = new Map<string, JobNews>();
   #stop: (() => void) | null = null;
 
   /** Begin to follow; when somebody has signed in. */
   start(): void {
     this.stop();
+    this.#recent.clear();
     this.#stop = follow(`${PREFIX}/jobs/stream`, {
       onEvent: ({ event, data }) => {
-        if (event === "job") tell(this.#jobs, JSON.parse(data) as JobNews);
+        if (event === "job") this.#hear(JSON.parse(data) as JobNews);
         if (event === "reload") tell(this.#reloads, undefined);
         if (event === "sweep") tell(this.#sweeps, JSON.parse(data) as Sweep);
       },
@@ -41,6 +46,20 @@ class Live {
     this.#stop?.();
     this.#stop = null;
     this.state = "idle";
+  }
+
+  /** A job of an answer, with the news that overtook the answer on its way. */
+  newest<T extends Pick<Job, "id" | "updated_at">>(job: T): T {
+    const news = this.#recent.get(job.id);
+    return news !== undefined && Date.parse(news.updated_at) > Date.parse(job.updated_at) ? { ...job, ...news } : job;
+  }
+
+  #hear(news: JobNews): void {
+    this.#recent.delete(news.id); // the newest are last
+    this.#recent.set(news.id, news);
+    const [oldest = ""] = this.#recent.keys();
+    if (this.#recent.size > RECENT) this.#recent.delete(oldest);
+    tell(this.#jobs, news);
   }
 
   /** Each job that changes, at most once a second each. The answer ends it, as `$effect` wants it. */
