@@ -107,9 +107,12 @@ def ensemble_table(found: EnsembleView) -> Table:
 
 
 def _csv(trials: Sequence[TrialView]) -> str:
-    """A line for each configuration; the cell of a field or a metric that it has not is empty."""
+    """A line for each configuration; the cell of a field or a metric that it has not is empty.
+
+    The learning rate at the end is a metric, too: where a field has its name, it is left out.
+    """
     fields = dict.fromkeys(name for trial in trials for name in trial.configuration)
-    metrics = dict.fromkeys(name for trial in trials for name in trial.metrics or ())
+    metrics = dict.fromkeys(name for trial in trials for name in trial.metrics or () if name not in fields)
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(["number", "state", "score", "deviation", "epochs_trained", *fields, *metrics])
