@@ -80,9 +80,7 @@ def test_a_sweep_is_shown_with_its_leaderboard_and_its_sentence(epochal: Command
 def test_all_configurations_are_a_table_of_comma_separated_values(epochal: Commands) -> None:
     space = {"learning_rate": [0.1], "architecture.hidden": [[4], [8, 4]], "restore_best": [True]}
     sweep_id = finished(epochal.service, space=space, method="grid", seeds=2)
-    reader = csv.DictReader(io.StringIO(epochal("sweep", "table", sweep_id).out))
-    first, second = reader
-    assert len(set(reader.fieldnames or ())) == len(reader.fieldnames or ())
+    first, second = csv.DictReader(io.StringIO(epochal("sweep", "table", sweep_id).out))
     assert list(first)[:5] == ["number", "state", "score", "deviation", "epochs_trained"]
     assert (first["number"], first["state"], first["epochs_trained"]) == ("0", "finished", "18")
     assert (first["learning_rate"], first["restore_best"]) == ("0.1", "true")
