@@ -43,14 +43,13 @@ class Leaders:
         """Each with its confidence interval and the scores of its seeds or folds."""
         if not self.trials:
             return []
-        from sweeps.findings import interval
+        from sweeps.findings import intervals
 
         spec, found = self.sweep.spec, []
-        for trial in self.trials:
-            jobs = self.jobs[trial.number]
-            theirs = scores_of(jobs, spec.monitored)
-            band, metrics = interval(spec, theirs), [metric_of(score, spec.monitored) or 0.0 for score in theirs]
-            fields = trial_fields(self.sweep, trial, jobs)
+        scores = [scores_of(self.jobs[trial.number], spec.monitored) for trial in self.trials]
+        for trial, theirs, band in zip(self.trials, scores, intervals(spec, scores), strict=True):
+            metrics = [metric_of(score, spec.monitored) or 0.0 for score in theirs]
+            fields = trial_fields(self.sweep, trial, self.jobs[trial.number])
             found.append(Standing(**fields, low=band.low, high=band.high, scores=metrics))
         return found
 

@@ -145,12 +145,18 @@ class LearningCurve:
 
     @property
     def _known_baseline(self) -> float | None:
-        spec, info = self._spec, self._spec.info
-        if info is not None and info.targets is Targets.classes:
+        spec = self._spec
+        if self._classes is not None:
             # Of linear outputs, an untrained network's loss is larger than that of one answer for all rows.
-            return spec.loss.baseline(info.classes or 2) if spec.loss.traits.takes_logits else None
+            return spec.loss.baseline(self._classes) if spec.loss.traits.takes_logits else None
         is_standard = spec.standardizes_targets and spec.init_from is None
         return spec.loss.baseline(None) if is_standard else None
+
+    @property
+    def _classes(self) -> int | None:
+        """How many classes there are to predict; None of numbers."""
+        info = self._spec.info
+        return (info.classes or 2) if info is not None and info.targets is Targets.classes else None
 
     @property
     def fits_at_once(self) -> bool:
@@ -160,9 +166,8 @@ class LearningCurve:
     @property
     def _loss_of_constant(self) -> float | None:
         """The loss of the best constant, of classes of one size or of normal numbers; None if unknown."""
-        info = self._spec.info
-        if info is not None and info.targets is Targets.classes:
-            return self._spec.loss.baseline(info.classes or 2)
+        if self._classes is not None:
+            return self._spec.loss.baseline(self._classes)
         deviation = self._deviation
         return None if deviation is None else self._spec.loss.of_normal(deviation)
 
@@ -172,10 +177,8 @@ class LearningCurve:
 
         A job that begins with the network of another one has targets that are scaled as in that job.
         """
-        spec, info, variance = self._spec, self._spec.info, self._variance
+        spec, variance = self._spec, self._variance
         measured = None if variance is None else math.sqrt(variance)
-        if info is not None and info.targets is Targets.classes:
-            return None
         if spec.init_from is not None:
             return 1.0 if measured is None and spec.standardizes_targets else measured
         if spec.standardizes_targets:

@@ -501,11 +501,12 @@ class SweepSpec(Frozen):
         method, trials = str(body.get("method", "tpe")), body.get("trials", DEFAULT_TRIALS)
         if method in LISTED and "trials" not in body:
             return {**body, "trials": MOST_TRIALS}
-        is_older = body.get("version", RULES_VERSION) in range(1, 5)
-        if method == "tpe" and "generation" not in body and _is_none(body.get("halving")) and not is_older:
+        version = body.get("version", RULES_VERSION)
+        learns = method == "tpe" and _is_none(body.get("halving")) and version not in range(1, 5)
+        if learns and "generation" not in body:
             if isinstance(trials, int):
                 return {**body, "generation": min(max(trials // 16, 4), 64)}
-            if _has_seconds(trials) and body.get("version") != 5:
+            if _has_seconds(trials) and version != 5:
                 return {**body, "generation": SMALL}
         return body
 

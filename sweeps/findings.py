@@ -19,8 +19,15 @@ UNBALANCED = 0.1
 
 def interval(spec: SweepSpec, scores: Sequence[float]) -> Band:
     """Mean and confidence interval of a configuration's objective, in its own units."""
-    values = [metric_of(score, spec.monitored) or 0.0 for score in scores]
-    return band(values, test_share=test_share(spec), step=_step(spec))
+    (only,) = intervals(spec, [scores])
+    return only
+
+
+def intervals(spec: SweepSpec, scores: Sequence[Sequence[float]]) -> list[Band]:
+    """The interval of each of several configurations."""
+    share, step = test_share(spec), _step(spec, counted_rows(spec))
+    values = ([metric_of(score, spec.monitored) or 0.0 for score in theirs] for theirs in scores)
+    return [band(theirs, test_share=share, step=step) for theirs in values]
 
 
 def compared(
@@ -32,28 +39,27 @@ def compared(
     best one's.
     """
     (best, of_best), *others = scores.items()
-    found = compare(of_best, [theirs for _, theirs in others], test_share=test_share(spec), step=_step(spec))
+    rows = counted_rows(spec)
+    found = compare(of_best, [theirs for _, theirs in others], test_share=test_share(spec), step=_step(spec, rows))
     by_number = {number: one for (number, _), one in zip(others, found, strict=True)}
     named = {f"#{number}": one for number, one in by_number.items()}
     whom = "all others" if len(scores) < LEADERS else f"the next {len(others)}"
     said = sentence(f"#{best}", named, unit="folds" if spec.folds else "seeds", whom=whom)
-    return said + _few_rows(spec, named) + _classes_missed(spec, best, metrics), by_number
+    return said + _few_rows(spec, rows, named) + _classes_missed(spec, best, metrics), by_number
 
 
-def _step(spec: SweepSpec) -> float:
+def _step(spec: SweepSpec, rows: int | None) -> float:
     """The share of one row of a seed or a fold in the objective; 0.0 where it counts no rows."""
-    rows = counted_rows(spec)
     return 0.0 if rows is None else (spec.folds or 1) / rows
 
 
-def _few_rows(spec: SweepSpec, others: Mapping[str, Comparison]) -> str:
+def _few_rows(spec: SweepSpec, rows: int | None, others: Mapping[str, Comparison]) -> str:
     """A sentence where the nearest of those that are surely worse differs by few rows only, which all seeds share."""
     name, nearest = min(
         ((name, one) for name, one in others.items() if one.decided),
         key=lambda item: item[1].difference,
         default=("", None),
     )
-    rows = counted_rows(spec)
     if rows is None or nearest is None or nearest.difference * rows >= LEAST_ROWS:
         return ""
     of_class = "" if spec.monitored.partition("_")[2] == "accuracy" else " of the rarest class"

@@ -38,6 +38,10 @@ class MlflowError(Exception):
     """MLflow does not answer, or refuses."""
 
 
+class MlflowTakenError(MlflowError):
+    """MLflow has another thing of this name."""
+
+
 class MlflowMissingError(MlflowError):
     """MLflow does not have it: nobody made it, or it was deleted for good."""
 
@@ -126,7 +130,7 @@ class Mlflow:
                 refusal = error  # perhaps because another mirror created it a moment before
             if (found := self._find_experiment(project)) is not None:
                 return found
-            if "RESOURCE_ALREADY_EXISTS" not in str(refusal):  # the name is free: another one is no remedy
+            if not isinstance(refusal, MlflowTakenError):  # another name is no remedy
                 break
         raise refusal or MlflowMissingError(f"the experiment {project} was created, and is not there")
 
@@ -262,6 +266,8 @@ class Mlflow:
     def _read(self, answer: httpx.Response) -> Mapping[str, Any]:
         if not answer.is_success:  # nor is a redirection, such as to a page where people sign in
             kind = MlflowMissingError if _is_missing(answer) else MlflowError
+            if _code(answer) == "RESOURCE_ALREADY_EXISTS":
+                kind = MlflowTakenError
             if answer.status_code in BEHIND_A_PROXY:
                 kind = MlflowUnreachableError
             raise kind(f"MLflow refused {answer.request.url.path}: {answer.status_code} {answer.text[:500]}")
@@ -279,13 +285,16 @@ def _timeout(timeout_s: float, *, stored_s: float = 0.0) -> httpx.Timeout:
 
 def _is_missing(answer: httpx.Response) -> bool:
     """Whether MLflow says that it has no such thing; a proxy without a server behind it says 404, too."""
-    if answer.status_code != httpx.codes.NOT_FOUND:
-        return False
+    return answer.status_code == httpx.codes.NOT_FOUND and _code(answer) == "RESOURCE_DOES_NOT_EXIST"
+
+
+def _code(answer: httpx.Response) -> str | None:
+    """The error code of MLflow's refusal; None of what others say."""
     try:
         said = answer.json()
     except ValueError:
-        return False
-    return isinstance(said, Mapping) and said.get("error_code") == "RESOURCE_DOES_NOT_EXIST"
+        return None
+    return said.get("error_code") if isinstance(said, Mapping) else None
 
 
 def _packets(pieces: Iterable[bytes]) -> Iterator[bytes]:

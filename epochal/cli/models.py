@@ -162,8 +162,8 @@ def _parts(content: bytes, form: ModelFormat) -> dict[str, bytes]:
 def json_rows(file: Path) -> list[Any] | None:
     """The rows of a JSON file: objects by column, or lists. None for a file that is sent. Raises `BadFileError`.
 
-    `NaN`, as Python writes it, is a gap. Objects with parts, or of different fields, are sent: the service makes
-    columns of them.
+    `NaN`, as Python writes it, and a field that an object lacks are gaps. Objects with parts are sent: the service
+    makes columns of them.
     """
     if file.suffix.lower() != ".json":
         return None

@@ -223,12 +223,14 @@ HEAR = """
 
 
 def test_a_job_that_ends_while_its_view_is_opened_is_shown_as_ended(api: Running, browser: Browser) -> None:
-    (job,) = api.store.submit([spec("overtaken")], owner="ann").jobs
+    (job,) = api.store.submit([spec("overtaken", priority=10)], owner="ann").jobs  # before those that other tests left
     (claim,) = api.store.claim(worker="w1", device="cpu", limit=1, lease_s=600)
+    assert claim.job_id == job.id
     with signed_in(browser, api) as seen:
         seen.add_init_script(HEAR)
         seen.reload()
         expect(seen.get_by_role("row", name="overtaken")).to_contain_text("running")
+        eventually(lambda: "ready" in seen.evaluate("window.heard"), 20.0, "the stream is there, or all is asked again")
 
         held: list[tuple[Route, APIResponse]] = []
         seen.route(f"**/api/v1/jobs/{job.id}", lambda route: held.append((route, route.fetch())), times=1)

@@ -5,8 +5,6 @@ import { plural } from "./format";
 import { address } from "./router.svelte";
 import { toasts } from "./toasts.svelte";
 
-export const ACTIVE: ReadonlySet<Job["status"]> = new Set(["queued", "running", "paused"]);
-
 /** The name of a job for a sentence. */
 export function called(job: Pick<Job, "name" | "id">): string {
   return job.name ?? `job ${job.id.slice(-8)}`;
