@@ -5,13 +5,17 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable
 
 from spec.settings import BadSettingsError, Settings
 
 from .errors import StoreError, in_full
 from .signals import heard
+from .writes import Writes
 
+REST_S = 0.5
+"""A round comes at least so often though nobody writes to the record: leases end, and what failed is due again."""
 AGAIN_S = 1.0
 """Pause before a thread that failed goes on."""
 
@@ -44,14 +48,25 @@ def serve(load: Callable[[], Callable[[Settings, threading.Event], None]]) -> in
 
 
 def in_rounds(
-    one_round: Callable[[], bool], stop: threading.Event, *, pause_s: float, more_s: float, log: logging.Logger
+    one_round: Callable[[], bool],
+    writes: Writes,
+    stop: threading.Event,
+    *,
+    pause_s: float,
+    more_s: float,
+    log: logging.Logger,
+    clock: Callable[[], float] = time.monotonic,
 ) -> None:
     """Do rounds until `stop`: the next one `more_s` after one that says that there is more to do, else `pause_s`.
 
-    While the record does not answer, the log says so once.
+    While nobody writes to the record, it rests for `REST_S`. While the record does not answer, the log says so once.
     """
     available = more = True
+    began = float("-inf")
     while not stop.wait(more_s if more else pause_s):
+        if not (more or writes.since_last_look() or clock() - began >= REST_S):
+            continue
+        began = clock()
         try:
             more = one_round()
             available = True

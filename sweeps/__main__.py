@@ -27,6 +27,7 @@ def load() -> Callable[[Settings, threading.Event], None]:
     from store.posting import Poster
     from store.trials import TrialStore
     from store.webhooks import Outbox
+    from store.writes import Writes
 
     from .controller import Controller
     from .deliveries import Deliveries
@@ -41,7 +42,7 @@ def load() -> Callable[[Settings, threading.Event], None]:
         send = partial(kept_up, partial(deliveries.run, stop), stop, name="the thread webhooks", log=log)
         threading.Thread(target=send, name="webhooks", daemon=True).start()
         log.info("looking after sweeps")
-        in_rounds(controller.round, stop, pause_s=ROUND_S, more_s=MORE_S, log=log)
+        in_rounds(controller.round, Writes(engine), stop, pause_s=ROUND_S, more_s=MORE_S, log=log)
 
     return run
 

@@ -46,6 +46,7 @@ def load() -> Callable[[Settings, threading.Event], None]:
     from store.parents import ParentStore
     from store.service import in_rounds
     from store.sweeps import SweepStore
+    from store.writes import Writes
 
     from .links import Links
     from .mirror import Mirror
@@ -68,7 +69,7 @@ def load() -> Callable[[Settings, threading.Event], None]:
             parents = Parents(ParentStore(engine), SweepStore(engine), mlflow, links)
             mirror = Mirror(JobStore(engine), MirrorStore(engine), parents, mlflow, files, links)
             log.info("mirroring to %s", MlflowAddress.of(settings.mlflow_url).without_password)
-            in_rounds(mirror.round, stop, pause_s=ROUND_S, more_s=MORE_S, log=log)
+            in_rounds(mirror.round, Writes(engine), stop, pause_s=ROUND_S, more_s=MORE_S, log=log)
             mirror.close()
 
     return run
