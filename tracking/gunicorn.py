@@ -30,11 +30,14 @@ control_socket_disable = True  # nobody manages it at run time, and two stacks o
 
 
 def on_starting(_: Arbiter) -> None:
-    """Create the database, or the first requests would all do so at once. Workers may not share connections to it."""
+    """Create or migrate the database, which the first requests would all do at once. Workers share no connections."""
     from mlflow.server import handlers
     from mlflow.server.constants import ARTIFACT_ROOT_ENV_VAR, BACKEND_STORE_URI_ENV_VAR
 
+    from .migration import migrate
+
     database, root = os.environ[BACKEND_STORE_URI_ENV_VAR], os.environ[ARTIFACT_ROOT_ENV_VAR]
+    migrate(database)
     handlers.initialize_backend_stores(database, database, root)
     stores: list[Any] = [handlers._get_tracking_store(), handlers._get_model_registry_store()]
     for store in stores:

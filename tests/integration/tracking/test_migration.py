@@ -1,0 +1,70 @@
+"""MLflow's own database of an earlier release: what it holds is there after an upgrade."""
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from alembic import command
+from alembic.script import ScriptDirectory
+from mlflow.store.tracking.dbmodels.initial_models import Base
+
+from tracking.migration import MlflowSchemaError, migrate, schemas
+
+pytestmark = pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy:DeprecationWarning")  # MLflow's own use
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Path:
+    """A database as the release before the last migration left it, with an experiment."""
+    path = tmp_path / "mlflow.db"
+    url = f"sqlite:///{path}"
+    engine = schemas.create_sqlalchemy_engine(url)
+    Base.metadata.create_all(engine)
+    config = schemas._get_alembic_config(url)
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+        (newest, before, *_) = ScriptDirectory.from_config(config).walk_revisions()
+        assert newest.down_revision == before.revision
+        command.downgrade(config, before.revision)
+    engine.dispose()
+    with closing(sqlite3.connect(path)) as made:
+        made.execute("INSERT INTO experiments (name, lifecycle_stage, workspace) VALUES ('ours', 'active', 'default')")
+        made.commit()
+    return path
+
+
+def asked(path: Path, query: str) -> list[tuple[str]]:
+    """What a database answers."""
+    with closing(sqlite3.connect(path)) as opened:
+        return opened.execute(query).fetchall()
+
+
+SCHEMA, EXPERIMENTS = "SELECT version_num FROM alembic_version", "SELECT name FROM experiments"
+
+
+def test_it_is_migrated_once_and_a_copy_stays(database: Path) -> None:
+    url, [(earlier,)] = f"sqlite:///{database}", asked(database, SCHEMA)
+    copy = migrate(url)
+    assert asked(database, SCHEMA) == [(schemas._get_latest_schema_revision(),)]
+    assert asked(database, EXPERIMENTS) == [("ours",)]
+    assert copy is not None
+    assert asked(copy, SCHEMA) == [(earlier,)]
+    assert asked(copy, EXPERIMENTS) == [("ours",)]
+    assert migrate(url) is None
+
+
+def test_one_of_a_newer_mlflow_stays_as_it_is_and_is_named(database: Path) -> None:
+    with closing(sqlite3.connect(database)) as changed:
+        changed.execute("UPDATE alembic_version SET version_num = 'from2030'")
+        changed.commit()
+    with pytest.raises(MlflowSchemaError, match=r"schema from2030.* the record fills a new one"):
+        migrate(f"sqlite:///{database}")
+    assert asked(database, SCHEMA) == [("from2030",)]
+    assert asked(database, EXPERIMENTS) == [("ours",)]
+
+
+def test_where_there_is_none_nothing_is_done(tmp_path: Path) -> None:
+    assert migrate(f"sqlite:///{tmp_path / 'mlflow.db'}") is None
+    assert list(tmp_path.iterdir()) == []
