@@ -188,9 +188,11 @@ def sentence(best: str, comparisons: dict[str, Comparison], *, unit: str = "seed
         return f"{best} is better than {whom} by more than what {unit} do (paired t-test, Holm, p < 0.05)."
     beaten = f" It is better than {decided} other{'s' * (decided > 1)}." if decided else ""
     name, nearest = min(open_ones.items(), key=lambda item: item[1].difference)
-    if abs(nearest.difference) < EQUAL:
+    equal = sum(abs(one.difference) < EQUAL for one in open_ones.values())
+    if equal:
         by = "by one run each" if nearest.p is None else f"in the mean of their {unit}"
-        return f"{best} and {name} are equally good, {by}.{beaten}"
+        those = name if equal == 1 else f"{equal} others"
+        return f"{best} and {those} are equally good, {by}.{beaten}"
     if nearest.p is None:
         return f"{best} is best, by one run each: more {unit} would say whether the difference is real."
     return f"The difference between {best} and {name} is not larger than what {unit} do{_more(nearest, unit)}.{beaten}"

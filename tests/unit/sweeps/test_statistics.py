@@ -109,6 +109,7 @@ def said(best: list[float], *others: list[float], unit: str = "seeds") -> str:
 
 def test_equal_configurations_are_called_equal() -> None:
     assert said([0.1], [0.1]) == "#0 and #1 are equally good, by one run each."
+    assert said([0.1], [0.1], [0.1], [0.2]) == "#0 and 2 others are equally good, by one run each."
     assert said([0.1, 0.2], [0.2, 0.1]) == "#0 and #1 are equally good, in the mean of their seeds."
     assert said([0.1, 0.2, 0.3], [0.1, 0.2, 0.3], [0.5, 0.7, 0.8]).endswith(" It is better than 1 other.")
 
