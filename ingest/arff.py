@@ -2,6 +2,7 @@
 
 import csv
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -11,6 +12,7 @@ from spec.reading import ReadingOrder
 from spec.schema import ColumnKind
 
 from .errors import RefusedError, shown
+from .headers import names_written
 
 BEGIN = re.compile(rb"(%[^\n]*\n|\s)*@relation\s", re.IGNORECASE)
 _QUOTED = r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\""
@@ -21,34 +23,39 @@ _TRUTHS = ("0", "1")
 
 
 def write(file: Path, order: ReadingOrder, copy: TextIO) -> tuple[dict[str, Any], list[str]]:
-    """Write the rows as CSV; the options by which that is read, and no notes. Raises `RefusedError`."""
+    """Write the rows as CSV; the options by which that is read, and notes. Raises `RefusedError`."""
     with file.open(encoding="utf-8", errors="surrogateescape") as lines:
-        words = _written(lines, copy)
-    named = order.target if order.task is Targets.numbers else ()
-    types = {name: ColumnKind.category for name, of in words.items() if name not in named and _are_words(of)}
-    return {"header": True, "types": types | order.options.types}, []
+        words, notes = _written(lines, copy, order.target)
+    numbers = order.target if order.task is Targets.numbers else ()
+    types = {name: ColumnKind.category for name, of in words.items() if name not in numbers and _are_words(of)}
+    return {"header": True, "types": types | order.options.types}, notes
 
 
-def _written(lines: TextIO, copy: TextIO) -> dict[str, list[str]]:
-    """Write the rows as CSV; the words that each attribute may have, if it names them."""
-    words, names, writer = dict[str, list[str]](), list[str](), csv.writer(copy, lineterminator="\n")
+def _written(lines: TextIO, copy: TextIO, target: Sequence[str]) -> tuple[dict[str, list[str]], list[str]]:
+    """Write the rows as CSV; the words that each attribute may have, if it names them, and notes."""
+    words, attributes, notes = dict[str, list[str]](), list[tuple[str, str]](), list[str]()
+    writer = csv.writer(copy, lineterminator="\n")
     is_data = False
     for number, raw in enumerate(lines, 1):
         line = raw.strip().removeprefix("\ufeff")
         if not line or line.startswith("%"):
             continue
         if is_data:
-            writer.writerow(_row(line, number, len(names)))
+            writer.writerow(_row(line, number, len(attributes)))
         elif (found := _ATTRIBUTE.match(line)) is not None:
-            names.append(clean(_plain(found[1])))
-            if found[2].startswith("{"):
-                words[names[-1]] = _cells(found[2].strip("{} "))
+            attributes.append((clean(_plain(found[1])), found[2]))
         elif line.lower().startswith("@data"):
             is_data = True
+            names, notes = names_written([name for name, _ in attributes], named=target)
+            words = {
+                name: _cells(kind.strip("{} "))
+                for name, (_, kind) in zip(names, attributes, strict=True)
+                if kind.startswith("{")
+            }
             writer.writerow(names)
-    if not is_data or not names:
+    if not is_data or not attributes:
         raise RefusedError("is an ARFF file without attributes, or without @data")
-    return words
+    return words, notes
 
 
 def _row(line: str, number: int, width: int) -> list[str]:

@@ -170,7 +170,7 @@ def names_of(
     """The names of the columns, those that only number the rows or are empty, and what is to be said of them."""
     if not has_header:
         return [str(place) for place in range(len(records[0]))], [], []
-    (names, notes), index = _written(records[0]), list[str]()
+    names, notes, index = list(records[0]), list[str](), list[str]()
     if is_short(records):
         trails = not any(record[-1] for record in records[1:])
         names = [*names, ""] if trails else ["", *names]
@@ -178,16 +178,11 @@ def names_of(
     if len(names) > widest and not any(names[widest:]):
         notes.append("The header ends with a delimiter that no row has: it begins no column.")
         names = names[:widest]
+    written, said = _written(names)
+    names, more = _apart(written, named)
+    notes += [*said, *more]
     seen = set(names)
-    known = set[str]()
-    for place, name in enumerate(names):
-        if name and name in known and (name not in named or _another(name, seen) in named):
-            names[place] = _another(name, seen)
-            seen.add(names[place])
-            notes.append(
-                f"Column {place + 1} has the name {shown(name)} of another, and is called {shown(names[place])}."
-            )
-        known.add(name)
+    for place, name in enumerate(written):
         if not UNNAMED.fullmatch(name):
             continue
         below = [record[place] for record in records[1:] if place < len(record)]
@@ -206,6 +201,27 @@ def names_of(
         elif not name:
             notes.append(f"Column {place + 1} has no name, and is called {shown(names[place])}.")
     return names, index, notes
+
+
+def names_written(record: Record, *, named: Collection[str] = ()) -> tuple[list[str], list[str]]:
+    """What columns with these names are called, each once; and what is to be said of that."""
+    written, notes = _written(record)
+    names, more = _apart(written, named)
+    return names, [*notes, *more]
+
+
+def _apart(written: Sequence[str], named: Collection[str]) -> tuple[list[str], list[str]]:
+    """Names that no two columns have, but one that is spoken of; and what is to be said of that."""
+    names, notes, seen, known = list(written), list[str](), set(written), set[str]()
+    for place, name in enumerate(written):
+        if name and name in known and (name not in named or _another(name, seen) in named):
+            names[place] = _another(name, seen)
+            seen.add(names[place])
+            notes.append(
+                f"Column {place + 1} has the name {shown(name)} of another, and is called {shown(names[place])}."
+            )
+        known.add(name)
+    return names, notes
 
 
 def _written(record: Record) -> tuple[list[str], list[str]]:

@@ -70,3 +70,18 @@ def test_other_rows_are_refused(tmp_path: Path, rows: str, said: str) -> None:
 
 def test_a_file_without_data_is_refused(tmp_path: Path) -> None:
     assert "without @data" in refusal(HEAD.replace("@DATA", ""), tmp_path)
+
+
+def test_attributes_are_called_as_the_columns_of_a_csv_are(tmp_path: Path) -> None:
+    question = "Which of these? " * 15
+    names = f"'{question}One'", f"'{question}Two'", "kind", "kind", "'a\tb'"
+    attributes = "".join(f"@attribute {name} {{u,v}}\n" for name in names)
+    rows = "".join(f"{'uv'[row % 2]},{'uv'[row // 2 % 2]},u,v,u,{row % 3}\n" for row in range(12))
+    found = reading(f"@relation r\n{attributes}@attribute y numeric\n@data\n{rows}", tmp_path)
+    cut = [question[:200].rstrip(), question[:198] + ".1"]
+    assert [column.name for column in found.table.columns] == [*cut, "kind", "kind.1", "a b"]
+    assert {column.type for column in found.table.columns} == {ColumnKind.category}
+    assert [note.split(":")[0] for note in found.profile.notes[:2]] == [
+        "Line breaks and tabs in names are read as spaces",
+        "Names of more than 200 characters are cut",
+    ]
