@@ -85,7 +85,8 @@ def _answer(options: argparse.Namespace, order: ReadingOrder) -> Reading | Known
             from .known import read_known_images
 
             return read_known_images(plain, name, known, options.out, with_cells=options.cells)
-        with converted(plain, order.model_copy(update={"name": name}), options.out.parent) as made:
+        columns = () if known is None else tuple(one for one in known.columns if one.is_feature)
+        with converted(plain, order.model_copy(update={"name": name}), options.out.parent, columns) as made:
             if known is None:
                 return read(made, options.out)
             from .known import read_known
@@ -96,7 +97,7 @@ def _answer(options: argparse.Namespace, order: ReadingOrder) -> Reading | Known
 def _as_known(order: ReadingOrder, known: KnownColumns) -> ReadingOrder:
     """The order, with what a model's columns say: they tell the sheet, or the array, as the target does.
 
-    The numbers of a sheet and of JSON are written with their decimal mark, as they are read with it.
+    Words of a sheet and of JSON that are numbers are written with the decimal mark of its numbers.
     """
     used = [one for one in known.columns if one.is_feature]
     numbers = [one.format for one in used if one.type is ColumnKind.number]

@@ -6,42 +6,56 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
-from spec.cells import clean, truth
+from spec.cells import clean, number_pattern, truth
 from spec.dataset import Targets
 from spec.reading import ReadingOrder
-from spec.schema import ColumnKind
+from spec.schema import Column, ColumnKind
 
 from .errors import RefusedError, shown
 from .headers import names_written
+from .typed import TypedNumbers
 
 BEGIN = re.compile(rb"(%[^\n]*\n|\s)*@relation\s", re.IGNORECASE)
 _QUOTED = r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\""
 _ATTRIBUTE = re.compile(rf"@attribute\s+({_QUOTED}|[^\s{{]+)\s*(.*)", re.IGNORECASE)
 _CELL = re.compile(rf"\s*({_QUOTED}|(?!['\"])[^,]*?)\s*(?:,|$)")
+_NUMERIC = re.compile("numeric|real|integer", re.IGNORECASE)
+_NUMBER = number_pattern(".", "")
 _TRUTHS = ("0", "1")
 """Numbers that may be truths, too: an attribute of them is of two words."""
 
 
-def write(file: Path, order: ReadingOrder, copy: TextIO) -> tuple[dict[str, Any], list[str]]:
-    """Write the rows as CSV; the options by which that is read, and notes. Raises `RefusedError`."""
+def write(
+    file: Path, order: ReadingOrder, copy: TextIO, columns: Sequence[Column] = ()
+) -> tuple[dict[str, Any], list[str]]:
+    """Write the rows as CSV; the options by which that is read, and notes. Raises `RefusedError`.
+
+    `columns` are those of the model that is to predict them.
+    """
     with file.open(encoding="utf-8", errors="surrogateescape") as lines:
-        words, notes = _written(lines, copy, order.target)
+        words, notes = _written(lines, copy, order.target, TypedNumbers(order.options, columns))
     numbers = order.target if order.task is Targets.numbers else ()
     types = {name: ColumnKind.category for name, of in words.items() if name not in numbers and _are_words(of)}
     return {"header": True, "types": types | order.options.types}, notes
 
 
-def _written(lines: TextIO, copy: TextIO, target: Sequence[str]) -> tuple[dict[str, list[str]], list[str]]:
+def _written(
+    lines: TextIO, copy: TextIO, target: Sequence[str], numbers: TypedNumbers
+) -> tuple[dict[str, list[str]], list[str]]:
     """Write the rows as CSV; the words that each attribute may have, if it names them, and notes."""
     words, attributes, notes = dict[str, list[str]](), list[tuple[str, str]](), list[str]()
-    writer = csv.writer(copy, lineterminator="\n")
+    are_numbers, writer = list[int](), csv.writer(copy, lineterminator="\n")
     is_data = False
     for number, raw in enumerate(lines, 1):
         line = raw.strip().removeprefix("\ufeff")
         if not line or line.startswith("%"):
             continue
         if is_data:
-            writer.writerow(_row(line, number, len(attributes)))
+            cells = _row(line, number, len(attributes))
+            for place in are_numbers:
+                if _NUMBER.fullmatch(cells[place]):
+                    cells[place] = numbers.text(cells[place], place)
+            writer.writerow(cells)
         elif (found := _ATTRIBUTE.match(line)) is not None:
             attributes.append((clean(_plain(found[1])), found[2]))
         elif line.lower().startswith("@data"):
@@ -52,6 +66,8 @@ def _written(lines: TextIO, copy: TextIO, target: Sequence[str]) -> tuple[dict[s
                 for name, (_, kind) in zip(names, attributes, strict=True)
                 if kind.startswith("{")
             }
+            are_numbers = [place for place, (_, kind) in enumerate(attributes) if _NUMERIC.match(kind)]
+            numbers.name_columns(names)
             writer.writerow(names)
     if not is_data or not attributes:
         raise RefusedError("is an ARFF file without attributes, or without @data")

@@ -1,13 +1,14 @@
 """Files in another form, as CSV, or images as NPZ: what is read after that is the same for all."""
 
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
 
 from spec.reading import ReadingOrder
+from spec.schema import Column
 
 from . import arff, json, sheets
 from .errors import RefusedError
@@ -27,15 +28,19 @@ class Converted:
     """What the file was, where it is not read as it is: xlsx, xls, ods, json or images; None of ARFF, which is text."""
 
 
-Converter = Callable[[Path, ReadingOrder, TextIO], tuple[dict[str, Any], list[str]]]
-"""Writes the rows of a file as CSV; the options by which that is read, and notes. Raises `RefusedError`."""
+Converter = Callable[[Path, ReadingOrder, TextIO, Sequence[Column]], tuple[dict[str, Any], list[str]]]
+"""Writes the rows of a file as CSV; the options by which that is read, and notes. Raises `RefusedError`.
+
+Numbers are written as the columns of a model read them, if it is to predict the rows.
+"""
 
 
 @contextmanager
-def converted(file: Path, order: ReadingOrder, folder: Path) -> Iterator[Converted]:
+def converted(file: Path, order: ReadingOrder, folder: Path, columns: Sequence[Column] = ()) -> Iterator[Converted]:
     """A file and its order, or its rows in another file and what its form says of them. Raises `RefusedError`.
 
-    That file lies in `folder` until the context ends, or the process does.
+    That file lies in `folder` until the context ends, or the process does. `columns` are those of the model that is to
+    predict the rows.
     """
     form, convert = _form(file)
     if order.options.sheet is not None and convert is not sheets.write:
@@ -50,7 +55,7 @@ def converted(file: Path, order: ReadingOrder, folder: Path) -> Iterator[Convert
         yield Converted(file, order)
         return
     with tempfile.TemporaryFile("w", encoding="utf-8", errors="surrogateescape", newline="", dir=folder) as copy:
-        said, notes = convert(file, order, copy)
+        said, notes = convert(file, order, copy, columns)
         copy.flush()
         said_of = order.model_copy(
             update={"name": "", "options": order.options.model_copy(update={"delimiter": ",", **said})}

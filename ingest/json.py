@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from spec.reading import ReadingOrder
+from spec.schema import Column
 
 from .csv import encoding_of
 from .errors import RefusedError, shown, some
+from .typed import TypedNumbers
 
 BEGIN = re.compile(rb'\s*(\{|\[\s*([\[\]{"\-0-9]|true|false|null|NaN))')
 """How JSON begins; a CSV may have a name such as `[age]`."""
@@ -28,8 +30,13 @@ class _Number(str):
     __slots__ = ()
 
 
-def write(file: Path, order: ReadingOrder, copy: TextIO) -> tuple[dict[str, Any], list[str]]:
-    """Write the rows as CSV; the options by which that is read, and notes. Raises `RefusedError`."""
+def write(
+    file: Path, order: ReadingOrder, copy: TextIO, columns: Sequence[Column] = ()
+) -> tuple[dict[str, Any], list[str]]:
+    """Write the rows as CSV; the options by which that is read, and notes. Raises `RefusedError`.
+
+    `columns` are those of the model that is to predict them.
+    """
     encoding = order.options.encoding or encoding_of(file, None)
     notes = [] if encoding.startswith("utf") else [f"The file is not UTF-8, as JSON is, and is read as {encoding}."]
     try:
@@ -39,7 +46,7 @@ def write(file: Path, order: ReadingOrder, copy: TextIO) -> tuple[dict[str, Any]
     try:
         table = _Table(order.target, notes)
         header, rows = table.of(_values(text))
-        notes += _write(header, rows, copy, order)
+        notes += _write(header, rows, copy, TypedNumbers(order.options, columns, are_seconds=True))
     except RecursionError as error:
         raise RefusedError(f"has arrays or objects within each other, too many: {FORMS}") from error
     return {"encoding": "utf-8"} | ({"header": True} if header is not None else {}), notes
@@ -230,34 +237,44 @@ def _tables(whole: Record, above: str = "") -> Iterator[tuple[str, list[Any]]]:
 # --- rows -------------------------------------------------------------------------------------------------------------
 
 
-def _write(header: list[str] | None, rows: Iterator[Sequence[Any]], copy: TextIO, order: ReadingOrder) -> list[str]:
+def _write(header: list[str] | None, rows: Iterator[Sequence[Any]], copy: TextIO, numbers: TypedNumbers) -> list[str]:
     """Write the rows; what is to be said of columns."""
-    mark = order.options.decimal or ("," if order.options.thousands == "." else ".")
     writer = csv.writer(copy, lineterminator="\n")
     if header is not None:
-        writer.writerow([_text(name, mark) for name in header])
+        names = [_letters(name) for name in header]
+        writer.writerow(names)
+        numbers.name_columns(names)
     maybe, moments = set(range(len(header or ()))), set[int]()
     for place, row in enumerate(rows):
-        cells = [_text(cell, mark) for cell in row]
-        if None in cells:
-            column = cells.index(None)
-            where = f"place {column}" if header is None else f"column {shown(header[column])}"
-            raise RefusedError(f"has an array or object in row {place}, {where}, where a single value is read")
+        cells = list[str]()
+        for column, cell in enumerate(row):
+            text = _text(cell, column, numbers)
+            if text is None:
+                where = f"place {column}" if header is None else f"column {shown(header[column])}"
+                raise RefusedError(f"has an array or object in row {place}, {where}, where a single value is read")
+            cells.append(text)
         writer.writerow(cells)
+        if header is None:
+            numbers.name_columns(cells)
         filled = {column for column in maybe if cells[column]}
-        matched = {column for column in filled if _MOMENT.fullmatch(cells[column] or "")}
+        matched = {column for column in filled if _MOMENT.fullmatch(cells[column])}
         maybe, moments = maybe - (filled - matched), moments | matched
     names = [] if header is None else [header[column] for column in sorted(moments & maybe)]
     cure = "pandas writes dates so, and with to_json(file, date_format='iso') as they are read"
     return [f"The numbers of {some(names)} may be milliseconds since 1970: {cure}."] if names else []
 
 
-def _text(cell: Any, mark: str) -> str | None:
+def _text(cell: Any, place: int, numbers: TypedNumbers) -> str | None:
     """A value as the CSV of the same table has it; None of what is no single value."""
     if isinstance(cell, _Number):
-        return cell if mark == "." else cell.replace(".", mark)
+        return numbers.text(cell, place)
     if isinstance(cell, str):
-        return cell.encode("utf-8", "replace").decode()  # half of a character, `\ud800`, is none
+        return _letters(cell)
     if cell is None:
         return ""
     return str(cell) if isinstance(cell, bool) else None
+
+
+def _letters(text: str) -> str:
+    """A text without half of a character, a surrogate alone, which is none."""
+    return text.encode("utf-8", "replace").decode()

@@ -3,7 +3,7 @@
 import csv
 import re
 import zipfile
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from mmap import ACCESS_READ, mmap
@@ -21,10 +21,12 @@ from python_calamine import (
 
 from spec.cells import clean
 from spec.reading import ReadingOptions, ReadingOrder
+from spec.schema import Column
 
 from . import limits
 from .errors import RefusedError, first_words, shown, some
 from .titles import MOST
+from .typed import TypedNumbers
 from .unpacking import BROKEN
 
 OLD = b"\xd0\xcf\x11\xe0"
@@ -57,14 +59,19 @@ def form_of(members: Collection[str]) -> str | None:
     return "ods" if "content.xml" in members else None
 
 
-def write(file: Path, order: ReadingOrder, copy: TextIO) -> tuple[dict[str, Any], list[str]]:
-    """Write a sheet's rows as CSV; the options by which that is read, and notes. Raises `RefusedError`."""
+def write(
+    file: Path, order: ReadingOrder, copy: TextIO, columns: Sequence[Column] = ()
+) -> tuple[dict[str, Any], list[str]]:
+    """Write a sheet's rows as CSV; the options by which that is read, and notes. Raises `RefusedError`.
+
+    `columns` are those of the model that is to predict them.
+    """
     parts = _Parts.of(file)
     try:
         with file.open("rb") as stream, CalamineWorkbook.from_filelike(stream) as book:
             sheet, notes = _chosen(book, parts, order)
             notes += _of_merged(sheet)
-            _write_rows(sheet, order.options, copy)
+            _write_rows(sheet, _Texts(order.options, columns), copy)
     except PasswordError as error:
         raise RefusedError(PROTECTED) from error
     except CalamineError as error:
@@ -293,16 +300,16 @@ def _number(letters: bytes) -> int:
 # --- rows -------------------------------------------------------------------------------------------------------------
 
 
-def _write_rows(sheet: CalamineSheet, options: ReadingOptions, copy: TextIO) -> None:
+def _write_rows(sheet: CalamineSheet, texts: "_Texts", copy: TextIO) -> None:
     """Write the rows from the first column with a value to the last; a row without one is an empty line."""
     empty = list(range(sheet.width))
     for row in sheet.iter_rows():
         empty = [place for place in empty if row[place] == ""]
     filled = set(range(sheet.width)).difference(empty)
     first, end = min(filled, default=0), max(filled, default=-1) + 1
-    as_text, writer = _Texts(options), csv.writer(copy, lineterminator="\n")
+    writer = csv.writer(copy, lineterminator="\n")
     for row in sheet.iter_rows():
-        cells = [as_text(cell) for cell in row[first:end]]
+        cells = texts.of(row[first:end])
         if any(cells):
             writer.writerow(cells)
         else:
@@ -310,19 +317,25 @@ def _write_rows(sheet: CalamineSheet, options: ReadingOptions, copy: TextIO) -> 
 
 
 class _Texts:
-    """Cells as the CSV of the same table has them, in the form that the options say of it."""
+    """Cells as the CSV of the same table has them, in the form that the options say of it, or a model's columns."""
 
-    def __init__(self, options: ReadingOptions) -> None:
-        self._mark = options.decimal or ("," if options.thousands == "." else ".")
+    def __init__(self, options: ReadingOptions, columns: Sequence[Column]) -> None:
+        self._numbers = TypedNumbers(options, columns)
         form = options.date_format
         self._date_format = form if form is not None and "%" in form else None
 
-    def __call__(self, cell: Cell) -> str:
+    def of(self, row: Sequence[Cell]) -> list[str]:
+        """The cells of a row."""
+        cells = [self._text(cell, place) for place, cell in enumerate(row)]
+        self._numbers.name_columns(cells)
+        return cells
+
+    def _text(self, cell: Cell, place: int) -> str:
         if isinstance(cell, str):
             return cell
         if isinstance(cell, float):
             whole = cell.is_integer() and abs(cell) < EXACT
-            return str(int(cell)) if whole else repr(cell).replace(".", self._mark)
+            return self._numbers.text(str(int(cell)) if whole else repr(cell), place)
         if isinstance(cell, date):
             return self._day(cell)
         if isinstance(cell, timedelta):

@@ -13,7 +13,7 @@ from spec.known import KnownColumns, KnownReading
 from spec.profile import Reading, Refusal
 from spec.reading import ReadingOrder
 
-from .workbooks import xlsx
+from .workbooks import ods, xlsx
 
 
 def run(file: Path, *, code: str = "", known: KnownColumns | None = None, **order: Any) -> tuple[int, str]:
@@ -59,20 +59,40 @@ def test_a_library_that_aborts_the_interpreters_end_takes_no_answer(tmp_path: Pa
     assert Reading.model_validate_json(said).rows == 3
 
 
-COMMAS = "a;b;y\n" + "1.234,5;0,5;0\n2.345,5;1,5;1\n" * 10
+WRITTEN = "comma;point;share;balance;gap;y\n" + "1.234,5;0.5;12%;12 CR;0;0\n2.345,5;1.5;3%;3 DR;-1;1\n" * 10
+NUMBERS = [1.234, 0.25, 0.125, -7.5]
+"""To be predicted, beside a gap."""
 TO_PREDICT: dict[str, bytes] = {
-    "new.xlsx": xlsx({"New": [["a", "b"], [1.234, 0.5]]}),
-    "new.json": b'[{"a": 1.234, "b": 0.5}]',
-    "new.csv": b"a;b\n1,234;0,5\n",
+    "new.xlsx": xlsx({"New": [["Of May"], [], ["comma", "point", "share", "balance", "gap"], [*NUMBERS, -1.0]]}),
+    "new.ods": ods([["comma", "point", "share", "balance", "gap"], [*NUMBERS, -1.0]]),
+    "new.json": b'[{"comma": 1.234, "point": 0.25, "share": 0.125, "balance": -7.5, "gap": -1}]',
+    "rows.json": b'[["comma", "point", "share", "balance", "gap"], [1.234, 0.25, 0.125, -7.5, -1]]',
+    "new.arff": b"@relation r\n@attribute comma numeric\n@attribute point real\n@attribute share REAL\n"
+    b"@attribute balance numeric\n@attribute gap integer\n@data\n1.234,0.25,0.125,-7.5,-1\n",
+    "new.csv": b"comma;point;share;balance;gap\n1,234;0.25;12.5%;7.5 DR;-1\n",
 }
 
 
 @pytest.mark.parametrize("name", TO_PREDICT)
-def test_numbers_of_a_model_of_decimal_commas_are_what_the_file_to_predict_says(tmp_path: Path, name: str) -> None:
-    (tmp_path / "f.csv").write_text(COMMAS)
-    uploaded = Reading.model_validate_json(run(tmp_path / "f.csv", target=["y"])[1])
+def test_a_number_to_predict_is_itself_however_its_column_was_written(tmp_path: Path, name: str) -> None:
+    (tmp_path / "f.csv").write_text(WRITTEN)
+    options = {"na_values": {"gap": ["-1"]}}
+    uploaded = Reading.model_validate_json(run(tmp_path / "f.csv", target=["y"], options=options)[1])
+    assert [column.format.decimal for column in uploaded.table.columns[:2]] == [",", "."]
     (tmp_path / name).write_bytes(TO_PREDICT[name])
     code, said = run(tmp_path / name, known=KnownColumns(columns=uploaded.table.columns, target=("y",)))
     assert code == 0
     assert KnownReading.model_validate_json(said).faults == []
-    assert np.load(tmp_path / "table.npz").tolist() == [[1.234, 0.5]]
+    np.testing.assert_array_equal(np.load(tmp_path / "table.npz"), [[*NUMBERS, np.nan]])
+
+
+def test_a_number_of_json_is_the_seconds_of_a_time(tmp_path: Path) -> None:
+    (tmp_path / "f.csv").write_text("at,lap,y\n" + "14:30,1:23.45,0\n8:15,2:03.5,1\n" * 10)
+    uploaded = Reading.model_validate_json(run(tmp_path / "f.csv", target=["y"])[1])
+    known = KnownColumns(columns=uploaded.table.columns, target=("y",))
+    (tmp_path / "f.json").write_text('[{"at": 52200, "lap": 83.0625}, {"at": 0, "lap": -1e-3}]')
+    assert run(tmp_path / "f.json", known=known)[0] == 0
+    assert np.load(tmp_path / "table.npz").tolist() == [[52_200.0, 83.0625], [0.0, -0.001]]
+    (tmp_path / "f.xlsx").write_bytes(xlsx({"New": [["at", "lap"], [0.604, 83.5]]}))
+    faults = KnownReading.model_validate_json(run(tmp_path / "f.xlsx", known=known)[1]).faults
+    assert [fault.path for fault in faults] == ["rows.0.at", "rows.0.lap"]
