@@ -96,7 +96,7 @@ def judge(
     if shape.jumps or _explodes(spec, shape):
         return _verdict(VerdictKind.unstable, _jumping(shape), against_instability(spec, shape), shape)
     if shape.validated_classes == 1:
-        kind = VerdictKind.underfit if (shape.train_accuracy or 0.0) < LEAST_ACCURACY else VerdictKind.good
+        kind = VerdictKind.underfit if _fits_training_poorly(shape) else VerdictKind.good
         return _verdict(kind, _one_sided(shape), for_one_class(spec), shape)
     if shape.rises or _predicts_training_rather(shape) or _explains_training_rather(shape):
         suggestion = against_overfitting(spec, shape, cut_short=cut_short)
@@ -187,6 +187,13 @@ def _fits_poorly(shape: LearningCurve) -> bool:
     return is_known and shape.skill < LEAST_EXPLAINED
 
 
+def _fits_training_poorly(shape: LearningCurve) -> bool:
+    """Whether the network does not fit the training rows, whatever it is of others: by the loss without accuracy."""
+    if shape.train_accuracy is None:
+        return shape.is_baseline_known and shape.train_gain < LEAST_EXPLAINED
+    return shape.train_accuracy < LEAST_ACCURACY
+
+
 # --- what the curve shows, as a sentence without its end ------------------------------------------------------------
 
 
@@ -231,9 +238,12 @@ def _memorising(shape: LearningCurve) -> str:
 
 
 def _one_sided(shape: LearningCurve) -> str:
-    accuracy = _percent(shape.train_accuracy or 0.0)
-    one_class = "all validation rows are of one class: they cannot show overfitting"
-    return f"training accuracy {shape.where} is {accuracy}, but {one_class}"
+    if shape.train_accuracy is None:
+        untrained = f" (an untrained network's: {shape.baseline:.3g})" if shape.is_baseline_known else ""
+        fitted = f"training loss {shape.where} is {shape.train[shape.best]:.3g}{untrained}"
+    else:
+        fitted = f"training accuracy {shape.where} is {_percent(shape.train_accuracy)}"
+    return f"{fitted}, but all validation rows are of one class: they cannot show overfitting"
 
 
 def _poor(shape: LearningCurve) -> str:

@@ -495,6 +495,26 @@ def test_validation_rows_of_one_class_show_no_overfitting() -> None:
     assert verdict_of(train, val, **ONE_CLASS | POOR, metrics={"val_macro_f1": 0.2}).kind == "underfit"
 
 
+@pytest.mark.parametrize(
+    ("loss", "train", "kind", "said"),
+    [
+        ("cross_entropy", 0.2, "good", "training loss at the best epoch is 0.2 (an untrained network's: 0.693)"),
+        ("cross_entropy", 0.6, "underfit", "training loss at the best epoch is 0.6 (an untrained network's: 0.693)"),
+        ("mse", 0.2, "good", "training loss at the best epoch is 0.2"),
+    ],
+)
+def test_validation_rows_of_one_class_leave_the_loss_where_training_accuracy_is_not_measured(
+    loss: str, train: float, kind: str, said: str
+) -> None:
+    spec = JobSpec.model_validate({"dataset": ONE_CLASS["dataset"], "loss": loss, "train_metrics": "running"})
+    losses: dict[str, Numbers] = {"train_loss": [0.69, train], "val_loss": [1.5, 0.9]}
+    columns: dict[str, Numbers] = {f"val_{name}": [0.2, 0.3] for name in ("accuracy", "balanced_accuracy", "macro_f1")}
+    verdict = judge(spec, {"epoch": [1.0, 2.0]} | losses | columns)
+    assert verdict is not None
+    assert verdict.kind == kind
+    assert verdict.sentence.partition(": ")[2].startswith(f"{said}, but all validation rows are of one class")
+
+
 def test_validation_rows_of_some_of_more_classes_are_said() -> None:
     train: Numbers = [0.6, 0.4, 0.3, 0.2, 0.1]
     times: dict[str, Any] = {
