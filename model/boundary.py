@@ -26,6 +26,9 @@ POINTS = 300
 MARGIN = 0.1
 """Margin around the rows, as a share of their range."""
 
+MOST_DECIMALS = 300
+"""NumPy rounds by a power of ten, and that of more decimals, of tiny or vast numbers, may be infinite."""
+
 
 class Boundary(Frozen):
     """Predictions on a grid over two inputs, and some of the rows."""
@@ -109,7 +112,8 @@ def frame(drawn: Boundary, epoch: int, metrics: Mapping[str, float | None]) -> B
 
 def rounded(values: Array, scale: float) -> tuple[float, ...]:
     """The values rounded to about five digits at this scale, enough to draw."""
-    return tuple(np.round(values, 5 - math.ceil(math.log10(scale)) if scale > 0.0 else 0).tolist())
+    decimals = 5 - math.ceil(math.log10(scale)) if scale > 0.0 else 0
+    return tuple((np.round(values, decimals) if abs(decimals) < MOST_DECIMALS else values).tolist())
 
 
 def _are_numbers(prepared: Preprocessing) -> bool:

@@ -26,6 +26,8 @@ ROC_POINTS = 100
 BINS = 10
 RESIDUALS = 1000
 RESIDUAL_BINS = 20
+LEAST_EXPONENT = -1000
+"""Powers of two below are no divisors: what is divided by them may be infinite."""
 DRAWN_TARGETS = 12
 """Maximum number of targets that are reported one by one."""
 
@@ -150,8 +152,8 @@ def report(model: Model, outputs: Array, y: npt.NDArray[np.generic]) -> ClassRep
         return None
     if model.preprocessing.output.type is Targets.numbers:
         predicted, true = (model.preprocessing.answers(values) for values in (outputs, np.asarray(y, float)))
-        with np.errstate(over="ignore"):  # of numbers near the largest there are, squares are none
-            if not np.isfinite(np.square(predicted).sum() + np.square(true).sum()):
+        with np.errstate(over="ignore", invalid="ignore"):  # numbers near the largest there are have no difference
+            if not np.isfinite(predicted - true).all():
                 return None
         return of_numbers(predicted, true, model.preprocessing.output.names)
     labels, probabilities = model.preprocessing.output.labels, model.probabilities(outputs)
@@ -163,13 +165,12 @@ def report(model: Model, outputs: Array, y: npt.NDArray[np.generic]) -> ClassRep
 def of_numbers(predicted: Array, true: Array, names: Sequence[str] = ()) -> NumberReport:
     """The metrics of predicted numbers beside the true ones, [rows, outputs] each; `names` of the outputs."""
     errors = predicted - true
-    residual, total = np.square(errors).sum(axis=0), np.square(true - true.mean(axis=0)).sum(axis=0)
-    varies = (true != true[0]).any(axis=0)  # the mean of equal numbers may differ from them in the last digit
+    unit = _unit(errors.reshape(-1))
     return NumberReport(
         rows=len(true),
-        mae=float(np.abs(errors).mean()),
+        mae=float(np.abs(errors / unit).mean() * unit),
         rmse=rmse(predicted, true),
-        r2=float((1.0 - residual / total).mean()) if varies.all() and (total > 0.0).all() else None,
+        r2=_r2(errors, true),
         residuals=_residuals(predicted.reshape(-1), true.reshape(-1)),
         targets=tuple(
             _of_target(name, predicted[:, [at]], true[:, [at]], RESIDUALS // len(names))
@@ -182,7 +183,32 @@ def of_numbers(predicted: Array, true: Array, names: Sequence[str] = ()) -> Numb
 
 def rmse(predicted: Array, true: Array) -> float:
     """The RMSE of predicted numbers beside the true ones, [rows, outputs] each; of several outputs their mean."""
-    return float(np.sqrt(np.square(predicted - true).mean(axis=0)).mean())
+    errors = predicted - true
+    unit = _unit(errors)
+    return float((np.sqrt(np.square(errors / unit).mean(axis=0)) * unit).mean())
+
+
+def _r2(errors: Array, true: Array) -> float | None:
+    """The coefficient of determination, the mean of the outputs; None where it is not defined, or no number."""
+    varies = (true != true[0]).any(axis=0)  # the mean of equal numbers may differ from them in the last digit
+    unit = _unit(true)
+    apart = true / unit - (true / unit).mean(axis=0)
+    unit, apart = unit * (closer := _unit(apart)), apart / closer
+    with np.errstate(over="ignore"):
+        residual, total = np.square(errors / unit).sum(axis=0), np.square(apart).sum(axis=0)
+    if not varies.all() or not (total > 0.0).all() or not np.isfinite(residual).all():
+        return None
+    return float((1.0 - residual / total).mean())
+
+
+def _unit(values: Array) -> Array:
+    """For each column, a power of two near its largest number: in it, squares and sums are neither infinite nor 0.
+
+    Powers of two change no digit.
+    """
+    exponents = np.frexp(np.abs(values).max(axis=0))[1]
+    unit: Array = np.ldexp(1.0, np.maximum(exponents - 1, LEAST_EXPONENT))
+    return unit
 
 
 def _of_target(name: str, predicted: Array, true: Array, most: int) -> TargetReport:

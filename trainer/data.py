@@ -91,6 +91,8 @@ def split(
         numbers, y = recoded(learned, schema, numbers), reclassed(learned, schema, y)
         preprocessing = rewritten(learned, schema)
     x, y = preprocessing.features(numbers), preprocessing.targets(y)
+    for what, values, scaled in (("features", x, spec.standardizes), ("targets", y, spec.standardizes_targets)):
+        _check_range(what, values, dtype, scaled=scaled)
     number = torch.int64 if info.targets is Targets.classes else dtype
     weights = _weights(rows.roles.weight, info)
 
@@ -110,6 +112,20 @@ def split(
             "val": placed(weights[validation], dtype),
             "test": placed(weights[test], dtype),
         },
+    )
+
+
+def _check_range(what: str, values: npt.NDArray[Any], dtype: torch.dtype, *, scaled: bool) -> None:
+    """Raise `BadDataError` for numbers that are infinite in the format that the network computes in."""
+    most = max(float(values.max()), -float(values.min()))
+    if most <= torch.finfo(dtype).max:
+        return
+    name, cure = str(dtype).removeprefix("torch."), "standardize true, or write them in a larger unit"
+    if scaled:
+        cure = "leave out the rows that are so far from the training rows"
+    raise BadDataError(
+        f"standardize: {what} go up to {most:.3g}{' deviations' if scaled else ''}, and {name} only to "
+        f"{torch.finfo(dtype).max:.3g}: {cure}."
     )
 
 

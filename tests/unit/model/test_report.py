@@ -137,6 +137,21 @@ def test_what_there_is_to_draw_is_named() -> None:
     assert Report().pictures == ()
 
 
+@pytest.mark.parametrize("exponent", [-1010, -700, 700, 1018])
+def test_numbers_are_measured_whatever_their_unit(exponent: int) -> None:
+    draw = np.random.default_rng(0)
+    true = draw.normal(size=(40, 2))
+    predicted = true + draw.normal(size=(40, 2)) / 4
+    unit, plain = 2.0**exponent, of_numbers(predicted, true)
+    found = of_numbers(predicted * unit, true * unit)
+    assert (found.mae / unit, found.rmse / unit) == pytest.approx((plain.mae, plain.rmse), rel=1e-8)
+    assert found.r2 == pytest.approx(plain.r2, rel=1e-8)
+    assert found.residuals is not None
+    assert plain.residuals is not None
+    drawn, usual = np.array(found.residuals.told) / unit, np.array(plain.residuals.told)
+    assert drawn == pytest.approx(usual, abs=2e-4)
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_numbers_are_measured_in_the_targets_own_units(seed: int) -> None:
     model, found = worth("diabetes", "mse", seed)

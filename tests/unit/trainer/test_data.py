@@ -114,6 +114,37 @@ def test_features_are_scaled_by_the_training_rows_alone() -> None:
     assert not torch.allclose(parts.val_x.mean(dim=0), torch.zeros(13, dtype=torch.float64), atol=1e-3)
 
 
+@pytest.mark.parametrize(
+    ("x", "y", "standardize", "said"),
+    [
+        (1e40, 1.0, False, "standardize: features go up to 1e.40, and float32 only to 3.4e.38: standardize true"),
+        (1.0, -1e40, False, "standardize: targets go up to 1e.40, and float32 only to 3.4e.38: standardize true"),
+        (
+            1e40,
+            1.0,
+            True,
+            r"standardize: features go up to .*e\+\d\d deviations, .*: leave out the rows that are so far",
+        ),
+    ],
+)
+def test_numbers_that_the_networks_format_does_not_hold_are_refused(
+    x: float, y: float, standardize: bool, said: str
+) -> None:
+    """They are infinite there, and no learning rate helps."""
+    rows = {
+        "x": [[row / 10.0] for row in range(9)] + [[x]],
+        "y": [row / 7.0 for row in range(9)] + [y],
+        "time": range(10),
+    }
+    fields = {"dataset": rows, "loss": "mse", "standardize": standardize, "validation_fraction": 0.2}
+    spec = JobSpec.model_validate(fields)
+    assert spec.info is not None
+    with pytest.raises(BadDataError, match=said):
+        split(spec, spec.info, CPU, torch.float32)
+    wide = split(spec, spec.info, CPU, torch.float64)
+    assert torch.isfinite(wide.x).all()
+
+
 def test_labels_of_inline_data_are_numbered_in_order() -> None:
     inline = {"x": [[0.0], [1.0], [2.0], [3.0]], "y": [9, 1, 5, 1]}
     parts = divided(dataset=inline, validation_fraction=0)
