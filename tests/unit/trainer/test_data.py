@@ -123,7 +123,7 @@ def test_features_are_scaled_by_the_training_rows_alone() -> None:
             1e40,
             1.0,
             True,
-            r"standardize: features go up to .*e\+\d\d deviations, .*: leave out the rows that are so far",
+            r"features go up to .*e\+\d\d deviations, .*: leave out the rows that are so far",
         ),
     ],
 )
