@@ -358,12 +358,19 @@ def _measure(x: Rows) -> tuple[Spread, int]:
             gaps = np.isnan(block)
             missing += int(gaps.reshape(len(block), -1).any(axis=1).sum())
             spread.take(block[~gaps])
-        elif block.dtype.itemsize == 8 and block.size and max(abs(int(block.min())), abs(int(block.max()))) > 2**53:
+        elif _loses_digits(block):
             raise RefusedError("has whole numbers beyond 2^53 in array X: as numbers they lose digits")
         else:
             spread.take(block)
         first += len(block)
     return spread, missing
+
+
+def _loses_digits(values: Block) -> bool:
+    """Whether some are whole numbers that a float64 does not keep."""
+    if values.dtype.kind not in "iu" or values.dtype.itemsize < 8 or not values.size:
+        return False
+    return max(abs(int(values.min())), abs(int(values.max()))) > 2**53
 
 
 def is_channels_last(shape: tuple[int, ...]) -> bool:
@@ -386,6 +393,13 @@ def _answers(y: Rows, task: Targets | None) -> _Answers:
         if values.ndim == 2:
             raise RefusedError(f"has y of shape {values.shape}: classes need one value per row")
         return _labels(values, task)
+    if _loses_digits(values):
+        most = limits.CLASSES if task is Targets.classes else targets.FEW
+        if values.ndim == 2 or task is Targets.numbers or len(np.unique(values)) > most:
+            raise RefusedError(
+                "has whole numbers beyond 2^53 in y: as numbers they lose digits. Of classes, write y.astype(str)"
+            )
+        return _labels(values.astype(str), task)
     if (told := _told(values)) is None:
         raise RefusedError("has numbers in y too large for their deviation to be a number: write them in a larger unit")
     if values.ndim == 2:

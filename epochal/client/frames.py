@@ -6,7 +6,7 @@ Frames are recognised by their methods, so that neither pandas nor polars is nee
 import math
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,9 @@ DATA_FILES = (
     *(".xlsx", ".xlsm", ".xlsb", ".xls", ".ods", ".json", ".jsonl", ".ndjson", ".geojson"),
 )
 """Endings of files with data."""
+LARGEST = 1 << 63
+_TOO_LARGE = "whole numbers beyond 2^63"
+_AS_TEXTS = "send them as texts, astype(str), if they name classes or categories, or as numbers, astype(float)."
 
 
 def is_frame(data: Any) -> bool:
@@ -71,6 +74,9 @@ def _write(frame: Any, file: Path) -> None:
             frame.write_parquet(file)
         else:
             frame.rename(columns=str).to_parquet(file, index=False)
+    except OverflowError as error:  # whole numbers of Python have any size
+        where = ", ".join(repr(str(name)) for name in frame.columns if _is_too_large(frame[name]))
+        raise BadFileError(f"The frame has {_TOO_LARGE} in {where or 'a column'}: {_AS_TEXTS}") from error
     except (TypeError, ValueError, ImportError) as error:
         raise BadFileError(
             f"The frame cannot be sent as Parquet: {error}. Give each column values of one type."
@@ -96,12 +102,19 @@ def _array(name: str, given: Any) -> Any:
     if array.dtype.kind not in "OT":
         return array
     values = [math.nan if _is_gap(value) else value for value in array.ravel().tolist()]
+    if _is_too_large(values):
+        raise BadFileError(f"{name} has {_TOO_LARGE}: {_AS_TEXTS}")
     kinds = {numpy.dtype(kind).kind for kind in {type(value) for value in values}}
     if kinds == {"U"} or kinds <= set("biuf"):
         array = numpy.array(values).reshape(array.shape)
     if array.dtype.kind not in "biufU":
         raise BadFileError(f"{name} is no array of numbers, nor one of texts without gaps: send a frame with `target`.")
     return array
+
+
+def _is_too_large(values: Iterable[Any]) -> bool:
+    """Whether some are whole numbers that no array of whole numbers holds beside negative ones."""
+    return any(isinstance(value, int) and not -LARGEST <= value < LARGEST for value in values)
 
 
 def _is_gap(value: Any) -> bool:

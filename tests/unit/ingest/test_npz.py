@@ -224,6 +224,10 @@ BAD: dict[str, tuple[bytes, str]] = {
     "constant": (packed(X=X, y=Y * 0), "is the same in every row"),
     "one class": (packed(X=X, y=np.array(["cat"] * 20)), "has one class only, 'cat'"),
     "ids": (packed(X=np.full((20, 1), 2**60), y=Y), "has whole numbers beyond 2^53 in array X"),
+    "ids to predict": (
+        packed(X=np.vstack([X, X]), y=2**60 + np.arange(40)),
+        "has whole numbers beyond 2^53 in y: as numbers they lose digits",
+    ),
     "other names": (packed(x_train=X, labels=Y), "it has 'labels', 'x_train'"),
     "a bomb": (zipped(("X.npy", npy(np.zeros((10_000, 100)))), ("y.npy", npy(Y))), "times its size; at most 200"),
     "a lie of 8 TB": (
@@ -249,6 +253,18 @@ BAD: dict[str, tuple[bytes, str]] = {
     "a sheet": (zipped(("xl/workbook.xml", b"<x/>")), "is a workbook that is broken or cut short"),
     "cut short": (packed(X=X, y=Y)[:-300], "broken or cut short"),
 }
+
+
+@pytest.mark.parametrize(
+    "classes",
+    [np.array([2**53, 2**53 + 1]), np.array([0, 2**64 - 1], np.uint64), np.array([-(2**63), 2**63 - 1])],
+    ids=["one apart", "unsigned", "signed"],
+)
+def test_classes_beyond_the_whole_numbers_of_a_double_keep_their_digits(tmp_path: Path, classes: Array) -> None:
+    which = np.arange(20) % 2
+    found = reading(packed(X=X, y=classes[which]), tmp_path, name="f.npz", target=None)
+    assert found.table.target.labels == tuple(map(str, classes.tolist()))
+    assert table(tmp_path)[1].tolist() == which.tolist()
 
 
 @pytest.mark.parametrize("name", BAD)
