@@ -236,7 +236,7 @@ class CellFormat(Frozen):
                 text = sign + bare.removesuffix(self.unit).rstrip()
             elif len(self.unit) > 2 and self.unit.endswith("s") and bare.endswith(self.unit[:-1]):  # 1 day of 3 days
                 text = sign + bare.removesuffix(self.unit[:-1]).rstrip()
-            else:
+            elif not is_currency(self.unit) or self._plain(text) != 0.0:  # nothing is nothing in any currency
                 return None
             if not is_loss:  # $(5) is as much as ($5)
                 text, is_loss = _unbracketed(text)

@@ -72,6 +72,8 @@ NUMBERS: dict[str, tuple[list[str], list[float], str]] = {
     "percent, thousands": (quoted(["1,200%", "50%"]), [12, 0.5], ","),
     "percent, gaps": (["12%", "", "-"], [0.12, np.nan, np.nan], ","),
     "percent, zero": (["0%", "100%"], [0, 1], ","),
+    "percent, bare zero": (["0", "12.5%"], [0, 0.125], ","),
+    "currency, bare zero": (["0", "$4.99"], [0, 4.99], ","),
     "percent, plus": (["+1.5%", "-2%"], [0.015, -0.02], ","),
     "currency before": (["$12", "$3.5"], [12, 3.5], ","),
     "currency after": (["12€", "3,5€"], [12, 3.5], ";"),
