@@ -3,6 +3,8 @@
 import csv
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -13,6 +15,7 @@ from spec.schema import Column, ColumnKind
 
 from .errors import RefusedError, shown
 from .headers import names_written
+from .parquet import check_size
 from .typed import TypedNumbers
 
 BEGIN = re.compile(rb"(%[^\n]*\n|\s)*@relation\s", re.IGNORECASE)
@@ -20,6 +23,9 @@ _QUOTED = r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\""
 _ATTRIBUTE = re.compile(rf"@attribute\s+({_QUOTED}|[^\s{{]+)\s*(.*)", re.IGNORECASE)
 _CELL = re.compile(rf"\s*({_QUOTED}|(?!['\"])[^,]*?)\s*(?:,|$)")
 _NUMERIC = re.compile("numeric|real|integer", re.IGNORECASE)
+_WORD = re.compile(rf"{_QUOTED}|\S+")
+_ENTRY = re.compile(rf"\s*(\d+)\s+({_QUOTED}|(?!['\"])[^,]*?)\s*(?:,|$)")
+_WEIGHT = re.compile(r"\{\s*[\d.eE+-]+\s*\}")
 _NUMBER = number_pattern(".", "")
 _TRUTHS = ("0", "1")
 """Numbers that may be truths, too: an attribute of them is of two words."""
@@ -43,47 +49,94 @@ def _written(
     lines: TextIO, copy: TextIO, target: Sequence[str], numbers: TypedNumbers
 ) -> tuple[dict[str, list[str]], list[str]]:
     """Write the rows as CSV; the words that each attribute may have, if it names them, and notes."""
-    words, attributes, notes = dict[str, list[str]](), list[tuple[str, str]](), list[str]()
-    are_numbers, writer = list[int](), csv.writer(copy, lineterminator="\n")
-    is_data = False
+    attributes, rows, header, notes = list[tuple[str, str]](), 0, None, list[str]()
+    writer = csv.writer(copy, lineterminator="\n")
     for number, raw in enumerate(lines, 1):
         line = raw.strip().removeprefix("\ufeff")
         if not line or line.startswith("%"):
             continue
-        if is_data:
-            cells = _row(line, number, len(attributes))
-            for place in are_numbers:
-                if _NUMBER.fullmatch(cells[place]):
-                    cells[place] = numbers.text(cells[place], place)
-            writer.writerow(cells)
+        if header is not None:
+            rows += 1
+            check_size(rows, len(header.names))  # a sparse file may be far shorter
+            writer.writerow(header.row(line, number, numbers))
         elif (found := _ATTRIBUTE.match(line)) is not None:
             attributes.append((clean(_plain(found[1])), found[2]))
         elif line.lower().startswith("@data"):
-            is_data = True
             names, notes = names_written([name for name, _ in attributes], named=target)
-            words = {
-                name: _cells(kind.strip("{} "))
-                for name, (_, kind) in zip(names, attributes, strict=True)
-                if kind.startswith("{")
-            }
-            are_numbers = [place for place, (_, kind) in enumerate(attributes) if _NUMERIC.match(kind)]
+            header = _Header(tuple(names), tuple(kind for _, kind in attributes))
             numbers.name_columns(names)
             writer.writerow(names)
-    if not is_data or not attributes:
+    if header is None or not attributes:
         raise RefusedError("is an ARFF file without attributes, or without @data")
-    return words, notes
+    return header.words, notes
 
 
-def _row(line: str, number: int, width: int) -> list[str]:
-    if line.startswith("{"):
-        raise RefusedError("is a sparse ARFF file: write it as CSV, as Weka's filter SparseToNonSparse and CSVSaver do")
-    cells = _cells(line)
-    if len(cells) != width:
-        raise RefusedError(
-            f"has {len(cells):,} values in line {number}, where the header has {width:,}: {shown(line)}; correct "
-            "the line"
-        )
-    return cells
+@dataclass(frozen=True)
+class _Header:
+    """The attributes of a file: what their columns are called, and what each has after its name."""
+
+    names: tuple[str, ...]
+    kinds: tuple[str, ...]
+
+    @cached_property
+    def words(self) -> dict[str, list[str]]:
+        """The words that attributes may have, by their names; numbers and texts have any."""
+        listed = zip(self.names, self.kinds, strict=True)
+        return {name: _cells(kind.strip("{} ")) for name, kind in listed if kind.startswith("{")}
+
+    @cached_property
+    def _numeric(self) -> list[int]:
+        return [place for place, kind in enumerate(self.kinds) if _NUMERIC.match(kind)]
+
+    @cached_property
+    def _left_out(self) -> list[str | None]:
+        """What a sparse row has where it says nothing: 0, or the first word; None where that is not known."""
+        found: list[str | None] = [self.words.get(name, [None])[0] for name in self.names]
+        for place in self._numeric:
+            found[place] = "0"
+        return found
+
+    def row(self, line: str, number: int, numbers: TypedNumbers) -> list[str]:
+        """The cells of a line. Raises `RefusedError`."""
+        cells = self._sparse(line, number) if line.startswith("{") else self._dense(line, number)
+        for place in self._numeric:
+            if _NUMBER.fullmatch(cells[place]):
+                cells[place] = numbers.text(cells[place], place)
+        return cells
+
+    def _dense(self, line: str, number: int) -> list[str]:
+        width = len(self.names)
+        if "," not in line and width > 1:  # blanks and tabs divide values, too
+            return self._checked([_plain(cell) if cell != "?" else "" for cell in _WORD.findall(line)], line, number)
+        cells = _cells(line)
+        if len(cells) == width + 1 and _WEIGHT.fullmatch(cells[-1]):
+            raise RefusedError(
+                f"has the weight of a row behind it in line {number}, {shown(cells[-1])}: write weights as an "
+                "attribute, and name it as the column of weights"
+            )
+        return self._checked(cells, line, number)
+
+    def _sparse(self, line: str, number: int) -> list[str]:
+        """The cells of `{1 x, 4 2.5}`, which says the values that are not 0 or the first word, by their places."""
+        cells, inner, at = list(self._left_out), line[1:].rstrip("}").strip(), 0
+        while at < len(inner):
+            found = _ENTRY.match(inner, at)
+            if found is None or int(found[1]) >= len(cells) or not line.endswith("}"):
+                raise RefusedError(f"has a sparse row in line {number} that is none: {shown(line)}; correct the line")
+            cells[int(found[1])] = "" if found[2] == "?" else _plain(found[2])
+            at = found.end()
+        if None in cells:
+            name = shown(self.names[cells.index(None)])
+            raise RefusedError(f"is a sparse ARFF file, and line {number} has no value of {name}, which is no number")
+        return [cell for cell in cells if cell is not None]
+
+    def _checked(self, cells: list[str], line: str, number: int) -> list[str]:
+        if len(cells) != len(self.names):
+            raise RefusedError(
+                f"has {len(cells):,} values in line {number}, where the header has {len(self.names):,}: "
+                f"{shown(line)}; correct the line"
+            )
+        return cells
 
 
 def _cells(line: str) -> list[str]:

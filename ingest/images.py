@@ -299,6 +299,9 @@ def _checked(stream: IO[bytes], name: str) -> Iterator[Image.Image]:
                     f"{of} an image of {image.width} x {image.height} pixels; at most {PIXELS:,} are read"
                 )
             yield image
+    except UnidentifiedImageError as error:  # which names an object of Python
+        cure = "it is empty, or of another form: leave it out, or save it as PNG"
+        raise RefusedError(f"{of} no image that can be read: {cure}") from error
     except BAD as error:
         raise RefusedError(f"{of} no image that can be read, or broken ({first_words(error)})") from error
 

@@ -25,8 +25,24 @@ _LITTER = re.compile(
     r"(^|[/\\])((__MACOSX|\.ipynb_checkpoints)[/\\]|(\._[^/\\]*|\.DS_Store|Thumbs\.db|desktop\.ini)$)", re.IGNORECASE
 )
 """What file managers add to a zip."""
-IMAGES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".pgm", ".ppm")
+IMAGES = (".png", ".jpg", ".jpeg", ".jfif", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".pgm", ".ppm")
 """How names of image files end, in lower case: a zip of them is one data set."""
+UNREAD_IMAGES = (
+    ".heic",
+    ".heif",
+    ".avif",
+    ".jp2",
+    ".svg",
+    ".dcm",
+    ".nii",
+    ".nii.gz",
+    ".psd",
+    ".raw",
+    ".cr2",
+    ".nef",
+    ".dng",
+)
+"""The same of images in forms that are not read: of telephones, cameras, drawings and hospitals."""
 IMAGE_HEADS = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"II*\0", b"MM\0*")
 """How an image file begins that comes alone; not `BM`, as the name of a column may."""
 LEAST_BYTES = 4096
@@ -138,6 +154,8 @@ def _only_member(file: Path) -> zipfile.ZipInfo | None:
     is_known = any(one.endswith(".npy") or one.startswith("xl/") or one == "content.xml" for one in names)
     if not members or is_known or are_images(names):
         return None
+    if unread := [name for name in names if name.lower().endswith(UNREAD_IMAGES)]:
+        raise RefusedError(f"holds images that are not read, {some(unread)}: save them as PNG or JPEG")
     if len(members) > 1:
         raise RefusedError(f"is a zip archive of {len(members):,} files, {some(names)}: send one of them")
     return members[0]

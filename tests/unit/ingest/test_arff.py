@@ -60,7 +60,10 @@ def test_letters_of_an_old_file_are_kept(tmp_path: Path) -> None:
     ("rows", "said"),
     [
         ("1,cat,1,yes\n", "has 4 values in line 11, where the header has 5"),
-        ("{0 1.5, 4 2}\n", "is a sparse ARFF file: write it as CSV"),
+        ("{0 1.5, 5 2}\n", "has a sparse row in line 11 that is none: '{0 1.5, 5 2}'; correct the line"),
+        ("{0 1.5, 4 2\n", "has a sparse row in line 11 that is none"),
+        ("1,cat,1,yes,2,{5}\n", "has the weight of a row behind it in line 11, '{5}': write weights as an attribute"),
+        ("1 cat 1 yes\n", "has 4 values in line 11, where the header has 5"),
         ("1,'cat,1,yes,2\n", "has a quote that is never closed"),
     ],
 )
@@ -85,3 +88,23 @@ def test_attributes_are_called_as_the_columns_of_a_csv_are(tmp_path: Path) -> No
         "Line breaks and tabs in names are read as spaces",
         "Names of more than 200 characters are cut",
     ]
+
+
+def test_a_sparse_file_leaves_out_zeros_and_first_words(tmp_path: Path) -> None:
+    dense = HEAD + "0,cat,1,yes,1.5\n0.5,'guinea pig',2,no,2.5\n?,big dog,1,no,0\n0,cat,1,yes,0\n" * 3
+    sparse = HEAD + "{4 1.5}\n{0 0.5, 1 'guinea pig',2 2, 3 no, 4 2.5}\n{0 ?,1 \"big dog\",3 no}\n{ }\n" * 3
+    tables = []
+    for content in (dense, sparse):
+        found = reading(content, tmp_path)
+        tables.append((found.table, *(values.tolist() for values in table(tmp_path)[:2])))
+    np.testing.assert_equal(tables[0], tables[1])
+
+
+def test_a_sparse_row_without_a_text_is_refused(tmp_path: Path) -> None:
+    head = "@relation r\n@attribute note string\n@attribute y numeric\n@data\n"
+    assert "line 5 has no value of 'note', which is no number" in refusal(head + "{1 2}\n", tmp_path)
+
+
+def test_blanks_may_divide_values(tmp_path: Path) -> None:
+    found = reading(HEAD + ROWS.replace("big dog", "bigdog").replace(",", "\t"), tmp_path)
+    assert found.table == reading(HEAD + ROWS.replace("big dog", "bigdog"), tmp_path).table

@@ -51,6 +51,11 @@ def shown(folder: Path) -> Pixels:
     return np.moveaxis(numbers.reshape(-1, *schema.image), 1, -1)
 
 
+def test_images_as_windows_saves_them_are_read(tmp_path: Path) -> None:
+    files = {f"{one}/{place}.jfif": file_of(drawn(), "JPEG") for one in "ab" for place in (1, 2)}
+    assert reading(packed(files), tmp_path, name="f.zip", target=None).rows == 4
+
+
 def test_folders_are_classes_and_what_is_no_image_is_said(tmp_path: Path) -> None:
     pixels = [drawn() for _ in range(6)]
     names = [
@@ -168,7 +173,11 @@ BAD: dict[str, tuple[dict[str, bytes], str]] = {
         {f"test/{name}": image for name, image in GOOD.items()} | {"val/a/1.png": GOOD["a/1.png"]},
         "has no images of training in folders of classes",
     ),
-    "a text": (GOOD | {"b/2.png": b"hello"}, "holds 'b/2.png', which is no image that can be read"),
+    "a text": (GOOD | {"b/2.png": b"hello"}, "holds 'b/2.png', which is no image that can be read: it is empty, or of"),
+    "of telephones": (
+        {f"{one}/{place}.HEIC": b"..." for one in "ab" for place in (1, 2)},
+        "holds images that are not read, 'a/1.HEIC', 'a/2.HEIC', 'b/1.HEIC', 'b/2.HEIC': save them as PNG or JPEG",
+    ),
     "cut short": (GOOD | {"b/2.png": GOOD["a/1.png"][:-30]}, "holds 'b/2.png', which is no image that can be read, or"),
     "too many pixels": (GOOD | {"b/2.png": file_of(drawn(40, 40, 1))}, "an image of 40 x 40 pixels; at most 1,000"),
 }
