@@ -154,7 +154,8 @@ def _only_member(file: Path) -> zipfile.ZipInfo | None:
     is_known = any(one.endswith(".npy") or one.startswith("xl/") or one == "content.xml" for one in names)
     if not members or is_known or are_images(names):
         return None
-    if unread := [name for name in names if name.lower().endswith(UNREAD_IMAGES)]:
+    unread = [name for name in names if name.lower().endswith(UNREAD_IMAGES)]
+    if len(unread) > len(names) / 2:
         raise RefusedError(f"holds images that are not read, {some(unread)}: save them as PNG or JPEG")
     if len(members) > 1:
         raise RefusedError(f"is a zip archive of {len(members):,} files, {some(names)}: send one of them")
