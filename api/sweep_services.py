@@ -135,6 +135,7 @@ class SweepServices:
             generations=sweep.generations,
             trials=dict(counts.trials),
             jobs=dict(counts.jobs),
+            retryable=self.store.retryable(sweep) if counts.jobs[JobStatus.failed] else 0,
             epochs=counts.epochs,
             split=dict(self.store.split(sweep.id)),
             leaderboard=leaders.standings(),
@@ -173,6 +174,12 @@ class SweepServices:
         queued = JobFilter(status=(JobStatus.queued,), sweep_id=sweep_id)
         waiting, *_ = self.jobs.list_jobs(queued, owner=owner, limit=WOKEN)
         self.doorbell.ring(*(job.id for job in waiting))
+        return sweep
+
+    def retry(self, sweep_id: str, *, owner: Asker, actor: str) -> SweepRecord:
+        """Queue the failed jobs of a sweep again, and wake workers. Raises as `SweepStore.retry` does."""
+        sweep, ids = self.store.retry(sweep_id, owner=owner, actor=actor)
+        self.doorbell.ring(*ids[:WOKEN])
         return sweep
 
     def extend(self, sweep: SweepRecord, trials: int, *, owner: Asker) -> SweepRecord:

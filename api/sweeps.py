@@ -130,6 +130,14 @@ def resume(sweep_id: UUID) -> Response:
     return json_response(services.full(services.resume(str(sweep_id), owner=who.sees, actor=who.owner)))
 
 
+@sweeps.post("/<uuid:sweep_id>/retry")
+@documented("Queue the failed jobs of a sweep again", answer=SweepView)
+def retry(sweep_id: UUID) -> Response:
+    """Queue the jobs again that failed in a way that another try may mend; a sweep that has finished goes on."""
+    services, who = service(SweepServices), principal()
+    return json_response(services.full(services.retry(str(sweep_id), owner=who.sees, actor=who.owner)))
+
+
 def visible_sweep(sweep_id: UUID) -> SweepRecord:
     """The sweep of this id. Raises `SweepNotFoundError` when there is none, or when the asker may not see it."""
     return service(SweepStore).get(str(sweep_id), owner=principal().sees)

@@ -111,6 +111,9 @@ class FailureReason(StrEnum):
         return _FAILED[self][1]
 
 
+REPEATED = frozenset({FailureReason.diverged, FailureReason.bad_data})
+"""The failures that every try of a job has, whatever its worker: its spec and its data decide them."""
+
 _FAILED: Mapping[FailureReason, tuple[str, bool]] = {
     FailureReason.diverged: ("The loss became infinite or not a number: try a smaller learning_rate.", False),
     FailureReason.out_of_memory: ("The device ran out of memory: try a smaller network or batch_size.", False),

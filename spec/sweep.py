@@ -685,6 +685,17 @@ class SweepSpec(Frozen):
         return self.folds or self.seeds
 
     @property
+    def why_no_retry(self) -> str | None:
+        """Why its failed jobs are not retried; None: nothing else depends on how they ended."""
+        if self.method == "tpe":
+            return "tpe proposes configurations from how the others ended"
+        if not isinstance(self.halving, NoHalving):
+            return "the others of a bracket went on without those that failed"
+        if isinstance(self.trials, Budget) and self.trials.epochs is not None:
+            return "the epochs of all its jobs decide how many configurations it has"
+        return None
+
+    @property
     def is_finite(self) -> bool:
         """Whether all values of all parameters can be listed; before version 4, no whole numbers by logarithm were."""
         parameters = self.space.values()

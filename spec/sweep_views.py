@@ -190,6 +190,8 @@ class SweepView(SweepSummary):
     """Configurations by state."""
     jobs: dict[JobStatus, int]
     """Jobs by state."""
+    retryable: int = 0
+    """Failed jobs that `POST /sweeps/{sweep_id}/retry` queues again."""
     epochs: int
     """Epochs of all jobs together."""
     split: dict[int, int] = {}

@@ -145,19 +145,11 @@ class JobControl(JobStore):
 
     def retry(self, job_id: str, *, owner: Asker, actor: str) -> JobRecord:
         """Queue a failed job again, from its first epoch and with all its attempts. Raises as `resume` does."""
-        cleared, known = dict.fromkeys(_OF_THE_FAILURE), self._changeable(job_id, owner)
+        ours = and_(_ours(job_id, owner), Job.sweep_id.is_(None))
+        known = self._changeable(job_id, owner)
         with writing(self._engine) as connection:
             demand_member(connection, owner, known)
-            moved = move(
-                connection,
-                _ours(job_id, owner),
-                Job.sweep_id.is_(None),
-                transitions=[Transition((JobStatus.failed,), JobStatus.queued)],
-                actor=actor,
-                reason="asked to try again",
-                values={**cleared, "spent_attempts": 0, "crash_count": 0},
-            )
-            mark_for_mirror_again(connection, [row.id for row in moved])
+            moved = retry_jobs(connection, ours, actor=actor, reason="asked to try again")
         job = self._on_its_own(job_id, owner, "retried")
         if not moved:
             raise IllegalTransitionError(job.status.value, "retried", "only failed jobs are; submit its spec again")
@@ -226,6 +218,21 @@ def resume_jobs(connection: Connection, which: ColumnElement[bool], *, actor: st
         values={"pause_requested_at": None, "notified_at": None},
     )
     mark_for_mirror_again(connection, [row.id for row in moved])
+
+
+def retry_jobs(connection: Connection, which: ColumnElement[bool], *, actor: str, reason: str) -> list[str]:
+    """Queue those of these jobs that have failed, from their first epochs and with all their attempts; their ids."""
+    moved = move(
+        connection,
+        which,
+        transitions=[Transition((JobStatus.failed,), JobStatus.queued)],
+        actor=actor,
+        reason=reason,
+        values={**dict.fromkeys(_OF_THE_FAILURE), "spent_attempts": 0, "crash_count": 0},
+    )
+    ids = [row.id for row in moved]
+    mark_for_mirror_again(connection, ids)
+    return ids
 
 
 def cancel_jobs(

@@ -25,7 +25,7 @@ class JobOfSweepError(StoreError):
 
     def __init__(self, sweep_id: str, request: str) -> None:
         instead = {
-            "retried": "submit its spec as a job of its own",
+            "retried": "retry the sweep, or submit its spec as a job of its own",
             "deleted": "the sweep compares its jobs",
         }.get(request, "pause or resume the sweep")
         super().__init__(f"This job belongs to the sweep {sweep_id}, and cannot be {request} alone: {instead}.")

@@ -1,4 +1,7 @@
-"""The sweeps, for users: submit, read, pause, resume, cancel, extend. What the controller does is in `store.trials`."""
+"""The sweeps, for users: submit, read, pause, resume, cancel, retry, extend.
+
+What the controller does is in `store.trials`.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +14,9 @@ from sqlalchemy import (
     Engine,
     Row,
     Select,
+    and_,
     case,
+    exists,
     func,
     insert,
     literal,
@@ -29,12 +34,12 @@ from spec.halving import score_of
 from spec.monitors import Monitor
 from spec.newer import NewerView
 from spec.population import PARENT, PREFIX, Columns
-from spec.states import JobStatus, SweepState, TrialState
+from spec.states import REPEATED, JobStatus, SweepState, TrialState
 from spec.sweep import SweepSpec
 from spec.views import Metrics
 
 from .access import Asker, changeable_by, demand_change, visible_to
-from .control import cancel_jobs, pause_jobs, resume_jobs
+from .control import cancel_jobs, pause_jobs, resume_jobs, retry_jobs
 from .curves import read_columns
 from .datasets import lock_datasets
 from .db import again_if_deadlocked, lock, now, reading, writing
@@ -409,6 +414,37 @@ class SweepStore:
                 resume_jobs(connection, Job.sweep_id == sweep_id, actor=actor, reason="its sweep was resumed")
         return self._changed(sweep_id, owner, (SweepState.running,), "resumed")
 
+    @again_if_deadlocked
+    def retry(self, sweep_id: str, *, owner: Asker, actor: str) -> tuple[SweepRecord, list[str]]:
+        """Queue its failed jobs that another try may mend, and their ids; a sweep that has finished goes on.
+
+        Their configurations are open until these jobs have ended. Raises as `extend` does, also when there are none.
+        """
+        known = self._changeable(sweep_id, owner)
+        if known.spec.why_no_retry is not None:
+            cure = f"{known.spec.why_no_retry}; submit the spec of a failed job as a job of its own"
+            raise IllegalSweepStateError(known.state.value, "retried", cure)
+        with writing(self._engine) as connection:
+            demand_member(connection, owner, known)
+            ids = list[str]()
+            if self._change(connection, sweep_id, owner, _RETRIED, SweepState.running, finished_at=None):
+                _keep_dataset(connection, known.spec, owner=known.owner)
+                ids = retry_jobs(
+                    connection, _retryable(sweep_id), actor=actor, reason="its sweep was asked to try again"
+                )
+                if not ids:
+                    cure = "none of its jobs has failed in a way that another try may mend"
+                    raise IllegalSweepStateError(known.state.value, "retried", cure)
+                _open_again(connection, sweep_id)
+        return self._changed(sweep_id, owner, (SweepState.running,), "retried"), ids
+
+    def retryable(self, sweep: SweepRecord) -> int:
+        """How many of its jobs `retry` would queue."""
+        if sweep.state not in _RETRIED or sweep.spec.why_no_retry is not None:
+            return 0
+        with reading(self._engine) as connection:
+            return int(connection.execute(select(func.count()).where(_retryable(sweep.id))).scalar_one())
+
     def extend(self, sweep_id: str, trials: int, *, owner: Asker) -> SweepRecord:
         """Give a sweep more configurations; one that has finished goes on.
 
@@ -472,6 +508,39 @@ _CURES: Mapping[SweepState, str] = {
     SweepState.failed: "it has ended; submit its spec again",
 }
 """What can be done with a sweep in this state."""
+
+
+_RETRIED = (SweepState.running, SweepState.finished)
+"""The states of sweeps whose failed jobs may be retried."""
+
+
+def _retryable(sweep_id: str) -> ColumnElement[bool]:
+    """The jobs of a sweep that have failed and that another try may mend."""
+    mendable = Job.failure_reason.not_in([reason.value for reason in REPEATED])
+    return and_(Job.sweep_id == sweep_id, Job.status == JobStatus.failed.value, mendable)
+
+
+def _open_again(connection: Connection, sweep_id: str) -> None:
+    """Open the configurations that have failed and have a job that waits again."""
+    waits = exists().where(Job.sweep_id == sweep_id, Job.trial == Trial.number, Job.status == JobStatus.queued.value)
+    failed = update(Trial).where(Trial.sweep_id == sweep_id, Trial.state == TrialState.failed.value, waits)
+    unknown = {"score": None, "deviation": None, "metrics": None, "epochs": 0}
+    connection.execute(failed.values(state=TrialState.open.value, **unknown))
+    count_open(connection, sweep_id)
+
+
+def count_open(connection: Connection, sweep_id: str, *which: ColumnElement[bool]) -> None:
+    """Write how many configurations of a sweep's generations are open."""
+    opened = (
+        select(func.count())
+        .where(
+            Trial.sweep_id == Generation.sweep_id,
+            Trial.generation == Generation.number,
+            Trial.state == TrialState.open.value,
+        )
+        .scalar_subquery()
+    )
+    connection.execute(update(Generation).where(Generation.sweep_id == sweep_id, *which).values(open_trials=opened))
 
 
 def _keep_dataset(connection: Connection, spec: SweepSpec, *, owner: str) -> None:

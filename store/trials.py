@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Engine, Float, Row, and_, bindparam, exists, func, insert, or_, select, update
+from sqlalchemy import Connection, Engine, Float, Row, and_, bindparam, exists, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import aliased
 
@@ -22,7 +22,7 @@ from .db import now, reading, writing
 from .limits import NONE, Limits, QueueCapacity
 from .quotas import MostQueued
 from .records import columns, new_job
-from .sweeps import LOST, NOTHING_FOUND, SweepRecord, TrialRecord, scores_of, sweep_record, trial_record
+from .sweeps import LOST, NOTHING_FOUND, SweepRecord, TrialRecord, count_open, scores_of, sweep_record, trial_record
 from .tables import Generation, Job, Sweep, Trial
 from .transitions import enter
 from .versions import supported_rules
@@ -218,11 +218,15 @@ class TrialStore:
 
     def settle(self, sweep: SweepRecord, limit: int = 1_000) -> int:
         """Write how configurations ended whose jobs have all ended; how many did."""
+        done = {"sweep": sweep.id, "limit": limit}
         with reading(self._engine) as connection:
-            numbers = list(connection.execute(_DONE, {"sweep": sweep.id, "limit": limit}).scalars())
-        if not numbers:
-            return 0
+            if connection.execute(_DONE, done).first() is None:
+                return 0
         with writing(self._engine) as connection:
+            _lock(connection, sweep)
+            numbers = list(connection.execute(_DONE, done).scalars())
+            if not numbers:
+                return 0  # another controller was a moment faster
             fields = (Job.trial, Job.replicate, Job.status, Job.stop_reason, Job.epoch, Job.best_metrics)
             jobs: dict[int, list[Row[Any]]] = {number: [] for number in numbers}
             rows = connection.execute(
@@ -234,20 +238,7 @@ class TrialStore:
             values: dict[str, Any] = {name: bindparam(name) for name in ended[0] if name != "ended"}
             mine = (Trial.sweep_id == sweep.id, Trial.number == bindparam("ended"))
             connection.execute(update(Trial.__table__).where(*mine).values(values), ended)  # type: ignore[arg-type]
-            left = (
-                select(func.count())
-                .where(
-                    Trial.sweep_id == Generation.sweep_id,
-                    Trial.generation == Generation.number,
-                    Trial.state == TrialState.open.value,
-                )
-                .scalar_subquery()
-            )
-            connection.execute(
-                update(Generation)
-                .where(Generation.sweep_id == sweep.id, Generation.open_trials > 0)
-                .values(open_trials=left)
-            )
+            count_open(connection, sweep.id, Generation.open_trials > 0)
         return len(numbers)
 
     def finish(self, sweep: SweepRecord) -> bool:
@@ -256,7 +247,7 @@ class TrialStore:
         One in which no configuration has a score says why the first one failed.
         """
         ready = and_(Sweep.id == sweep.id, Sweep.state == SweepState.running.value, Sweep.exhausted, ~_has_open_trials)
-        return self._end(ready, SweepState.finished, self._nothing_found(sweep.id))
+        return self._end(sweep, ready, SweepState.finished, self._nothing_found(sweep.id))
 
     def _nothing_found(self, sweep_id: str) -> str | None:
         scored = select(Trial.number).where(Trial.sweep_id == sweep_id, Trial.score.is_not(None)).limit(1)
@@ -281,7 +272,7 @@ class TrialStore:
     def fail(self, sweep: SweepRecord, message: str) -> bool:
         """End a sweep that cannot go on."""
         running = and_(Sweep.id == sweep.id, Sweep.state == SweepState.running.value)
-        return self._end(running, SweepState.failed, message)
+        return self._end(sweep, running, SweepState.failed, message)
 
     def release(self, sweep: SweepRecord) -> bool:
         """Leave a sweep that was cancelled or failed, unless one of its configurations has not ended.
@@ -294,12 +285,18 @@ class TrialStore:
             left = update(Sweep).where(ready).values(controller=None, mirrored=False, finished_at=now())
             return connection.execute(left.returning(Sweep.id)).first() is not None
 
-    def _end(self, which: Any, state: SweepState, message: str | None) -> bool:
+    def _end(self, sweep: SweepRecord, which: Any, state: SweepState, message: str | None) -> bool:
         with writing(self._engine) as connection:
+            _lock(connection, sweep)
             ended = (
                 update(Sweep).where(which).values(state=state.value, message=message, finished_at=now(), mirrored=False)
             )
             return connection.execute(ended.returning(Sweep.id)).first() is not None
+
+
+def _lock(connection: Connection, sweep: SweepRecord) -> None:
+    """Let nobody change the sweep until this transaction ends: a retry opens configurations again."""
+    connection.execute(select(Sweep.id).where(Sweep.id == sweep.id).with_for_update(key_share=True))
 
 
 def ended_as(sweep: SweepSpec, jobs: Sequence[Row[Any]]) -> Mapping[str, Any]:

@@ -12,7 +12,7 @@ from spec.sweep import Budget, Population
 from spec.sweep_views import PopulationView, SweepCheck, SweepSummary, SweepView
 
 from ..client.sweep_progress import ended_trials, out_of, value_text, whole
-from ..client.words import DASH, metric, number, short_ids
+from ..client.words import DASH, metric, number, short, short_ids
 from .figures import duration, one_line
 
 COLOURS: Mapping[str, str] = {
@@ -134,6 +134,8 @@ def _facts(sweep: SweepView, now: datetime) -> Iterable[tuple[str, str]]:
     counts = ", ".join(f"{count} {state.value}" for state, count in sweep.trials.items() if count)
     yield "configurations", f"{out_of(ended_trials(sweep), sweep)} ended" + (f": {counts}" if counts else "")
     yield "jobs", ", ".join(f"{count} {state.value}" for state, count in sweep.jobs.items() if count) or "none yet"
+    if sweep.retryable:
+        yield "retry", f"epochal sweep retry {short(sweep.id)} trains {sweep.retryable:,} of the failed jobs again"
     yield "epochs", f"{sweep.epochs:,}"
     if sweep.split:
         packs = max(sweep.split.values())

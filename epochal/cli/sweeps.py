@@ -1,4 +1,4 @@
-"""Commands for sweeps: `epochal sweep FILE`, and list, show, table, cancel, pause, resume and extend below `sweep`."""
+"""Commands for sweeps: `epochal sweep FILE`, and list, show, table, cancel, pause, resume, retry and extend below."""
 
 import os
 from collections.abc import Mapping
@@ -77,7 +77,7 @@ def register(app: typer.Typer, *, panel: str) -> None:
     sweep = typer.Typer(cls=_Sweeps, help=about, no_args_is_help=True, rich_markup_mode=None)
     add(sweep, start, name=START)
     add(sweep, list_sweeps, name="list")
-    for command in (show, table, cancel, pause, resume, extend, replay, ensemble, predict):
+    for command in (show, table, cancel, pause, resume, retry, extend, replay, ensemble, predict):
         add(sweep, command)
     app.add_typer(sweep, name="sweep", rich_help_panel=panel)
 
@@ -191,6 +191,20 @@ def resume(sweep_id: SweepId, as_json: Json = False) -> None:
     """
     with Api() as client:
         _say(client.resume_sweep(find_sweep(client, sweep_id)), as_json=as_json)
+
+
+def retry(sweep_id: SweepId, as_json: Json = False) -> None:
+    """Train a sweep's failed jobs again that another try may mend.
+
+    Not those that diverged, or whose data cannot be used. A sweep that has
+    finished goes on.
+
+    Examples:
+      epochal sweep retry @last
+
+    """
+    with Api() as client:
+        _say(client.retry_sweep(find_sweep(client, sweep_id)), as_json=as_json)
 
 
 def extend(

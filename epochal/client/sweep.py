@@ -116,6 +116,10 @@ class Sweep:
         """Let it go on after a pause."""
         return self.learn(self._api.resume_sweep(self.id))
 
+    def retry(self) -> Self:
+        """Train its failed jobs again that another try may mend. Raises `ConflictError` when there are none."""
+        return self.learn(self._api.retry_sweep(self.id))
+
     def extend(self, trials: int) -> Self:
         """Give it more configurations: `trials` in all."""
         return self.learn(self._api.extend_sweep(self.id, trials))

@@ -78,6 +78,10 @@ class SweepRoutes:
         """Let a paused sweep go on."""
         return self._ask(sweep_id, "resume")
 
+    def retry_sweep(self, sweep_id: str) -> SweepView:
+        """Queue the sweep's failed jobs again that another try may mend; one that has finished goes on."""
+        return self._ask(sweep_id, "retry")
+
     def extend_sweep(self, sweep_id: str, trials: int) -> SweepView:
         """Give the sweep more configurations: `trials` in all."""
         path, body = path_of("sweeps", sweep_id), {"trials": trials}

@@ -60,9 +60,17 @@ TABLE: Mapping[str, tuple[int, ...]] = {
     **dict.fromkeys(["projects.show", "projects.list_members"], SHARED),
     **dict.fromkeys(["control.change", "control.cancel", "control.pause", "control.resume", "control.retry"], CHANGE),
     **dict.fromkeys(["control.delete", "improvements.improve", "replays.replay_job", "replays.replay_sweep"], CHANGE),
-    **dict.fromkeys(["sweeps.extend", "sweeps.cancel", "sweeps.pause", "sweeps.resume", "datasets.share"], CHANGE),
+    **dict.fromkeys(["sweeps.extend", "sweeps.cancel", "sweeps.pause", "sweeps.resume", "sweeps.retry"], CHANGE),
     **dict.fromkeys(
-        ["datasets.delete", "tokens.revoke", "projects.delete", "webhooks.test", "webhooks.remove"], CHANGE
+        [
+            "datasets.share",
+            "datasets.delete",
+            "tokens.revoke",
+            "projects.delete",
+            "webhooks.test",
+            "webhooks.remove",
+        ],
+        CHANGE,
     ),
     **dict.fromkeys(["projects.set_member", "projects.remove_member"], CHANGE),
     **dict.fromkeys(["usage.show", "quotas.show"], ANY),

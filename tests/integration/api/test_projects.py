@@ -167,7 +167,7 @@ def test_who_left_a_project_sets_nothing_going_there(lab: Lab) -> None:
     lab.ask("bob", "POST", f"/jobs/{waiting}/pause")
     with db.writing(lab.api.engine) as connection:
         connection.execute(update(Job).where(Job.id == failed).values(status="failed", finished_at=db.now()))
-    posts = (f"/sweeps/{paused}/resume", f"/jobs/{failed}/retry", f"/jobs/{waiting}/resume")
+    posts = (f"/sweeps/{paused}/resume", f"/sweeps/{going}/retry", f"/jobs/{failed}/retry", f"/jobs/{waiting}/resume")
     extension: dict[str, Any] = {"trials": 3}
     asked = [("PATCH", f"/sweeps/{going}", extension), *(("POST", path, dict[str, Any]()) for path in posts)]
     lab.ask("ada", "PUT", "/projects/radar/members/bob", role="viewer")

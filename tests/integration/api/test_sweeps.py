@@ -5,10 +5,11 @@ from typing import Any
 import pytest
 
 from api.sweep_stream import SharedProgress, SweepStream
+from spec.states import FailureReason
 from spec.sweep import SweepSpec
 
 from .conftest import JOBS, Service, is_problem
-from .sweeping import BASE, SPACE, SWEEPS, asked, controller, finished, proposed, submitted
+from .sweeping import BASE, SPACE, SWEEPS, asked, controller, finished, proposed, submitted, train
 from .test_datasets import uploaded
 
 ANOTHER_JOB = "00000000-0000-7000-8000-000000000000"
@@ -338,6 +339,56 @@ def test_a_finished_sweep_gets_more_configurations(api: Service) -> None:
     assert (extended["state"], extended["most_trials"]) == ("running", 9)
     controller(api).round()
     assert shown(api, f"{SWEEPS}/{sweep_id}")["proposed"] == 9
+
+
+def finished_with_lost_jobs(api: Service, **fields: Any) -> str:
+    """The id of a sweep that has finished, and of which the first two jobs lost their worker."""
+    sweep_id = proposed(api, **fields)
+    for claim in api.store.claim(worker="w", device="cpu", limit=2, lease_s=60)[:2]:
+        assert api.store.fail(claim.job_id, claim.attempt, reason=FailureReason.worker_lost, message="It was lost.")
+    while train(api):
+        pass
+    return sweep_id
+
+
+def test_the_failed_jobs_of_a_sweep_are_retried(both: Service) -> None:
+    sweep_id = finished_with_lost_jobs(both)
+    before = shown(both, f"{SWEEPS}/{sweep_id}")
+    assert (before["state"], before["retryable"], before["trials"]["failed"]) == ("finished", 2, 2)
+    answer = both.ask("POST", f"{SWEEPS}/{sweep_id}/retry")
+    assert answer.status_code == 200, answer.text
+    retried = answer.get_json()
+    assert (retried["state"], retried["retryable"], retried["finished_at"]) == ("running", 0, None)
+    assert (retried["jobs"]["queued"], retried["trials"]["open"]) == (2, 2)
+    train(both)
+    while train(both):
+        pass
+    ended = shown(both, f"{SWEEPS}/{sweep_id}")
+    assert (ended["state"], ended["trials"]["finished"], ended["jobs"]["succeeded"]) == ("finished", 6, 6)
+    replayed = both.ask("POST", f"{SWEEPS}/{sweep_id}/replay").get_json()["id"]
+    while train(both):
+        pass
+    assert shown(both, f"{SWEEPS}/{replayed}/replay")["same"]
+    problem = is_problem(both.ask("POST", f"{SWEEPS}/{sweep_id}/retry"), 409)
+    assert problem["detail"].endswith("none of its jobs has failed in a way that another try may mend.")
+
+
+def test_a_sweep_that_learns_from_its_jobs_says_why_they_are_not_retried(api: Service) -> None:
+    sweep_id = finished_with_lost_jobs(api, method="tpe")
+    assert shown(api, f"{SWEEPS}/{sweep_id}")["retryable"] == 0
+    problem = is_problem(api.ask("POST", f"{SWEEPS}/{sweep_id}/retry"), 409)
+    assert problem["detail"] == (
+        "A sweep that has finished cannot be retried: tpe proposes configurations from how the others ended; "
+        "submit the spec of a failed job as a job of its own."
+    )
+
+
+def test_no_job_is_retried_whose_data_set_was_deleted(both: Service) -> None:
+    dataset = uploaded(both)["id"]
+    sweep_id = finished_with_lost_jobs(both, base={**BASE, "dataset": {"id": dataset}})
+    assert both.ask("DELETE", f"/api/v1/datasets/{dataset}").status_code == 204
+    assert dataset in is_problem(both.ask("POST", f"{SWEEPS}/{sweep_id}/retry"), 404)["detail"]
+    assert shown(both, f"{SWEEPS}/{sweep_id}")["state"] == "finished"
 
 
 def test_a_sweep_of_another_owner_is_not_there(api: Service) -> None:

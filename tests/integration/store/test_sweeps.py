@@ -21,7 +21,7 @@ from store.limits import NONE, Limits
 from store.parents import ParentStore
 from store.records import Success
 from store.sweeps import SweepRecord, SweepStore
-from store.tables import Job, Lease, Sweep
+from store.tables import Job, Lease, Sweep, Trial
 from store.trials import NewTrial, TrialStore
 from store.users import UserStore
 from store.workers import WorkerRecord, WorkerStore
@@ -360,6 +360,151 @@ def test_a_failed_job_fails_its_configuration_only(house: House) -> None:
     assert (counts[TrialState.failed], counts[TrialState.finished]) == (1, 1)
     assert len(house.sweeps.best(sweep.id)) == 1
     assert done.message is None
+
+
+def lose(house: House, *, jobs: int, reason: FailureReason = FailureReason.worker_lost) -> None:
+    """Let the next jobs fail; others of their bracket wait again."""
+    for place, claim in enumerate(house.jobs.claim(worker="w", device="cpu", limit=jobs, lease_s=60)):
+        if place < jobs:
+            assert house.jobs.fail(claim.job_id, claim.attempt, reason=reason, message="It failed.")
+        else:
+            assert house.jobs.requeue(claim.job_id, claim.attempt, reason="its worker stops", charge=False)
+
+
+def finished_with(house: House, reason: FailureReason, **fields: Any) -> SweepRecord:
+    """A sweep that has finished, and two jobs of which failed."""
+    sweep = house.sweeps.submit(asked(**fields), owner="ann")
+    house.controller().round()
+    lose(house, jobs=2, reason=reason)
+    return house.run(sweep)
+
+
+def table_of(house: House, sweep: SweepRecord) -> list[tuple[Any, ...]]:
+    rows = house.sweeps.table(sweep.id)
+    return [(row.number, row.state, row.configuration, row.score, row.deviation, row.metrics) for row in rows]
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {},
+        {"seeds": 3},
+        {"folds": 3},
+        {"method": "sobol"},
+        {"trials": {"seconds": 3600}, "space": {"epochs": [3, 4, 5]}},
+    ],
+    ids=["random", "seeds", "folds", "sobol", "seconds"],
+)
+def test_a_sweep_whose_failed_jobs_are_retried_has_the_table_of_one_in_which_none_failed(
+    house: House, fields: dict[str, Any]
+) -> None:
+    whole = house.run(house.sweeps.submit(asked(**fields), owner="ann"))
+    sweep = finished_with(house, FailureReason.worker_lost, **fields)
+    assert table_of(house, sweep) != table_of(house, whole)
+    assert house.sweeps.retryable(sweep) == 2
+    retried, ids = house.sweeps.retry(sweep.id, owner="ann", actor="ann")
+    assert (retried.state, retried.finished_at, len(ids)) == (SweepState.running, None, 2)
+    counts = house.sweeps.counts(retried)
+    assert counts.jobs[JobStatus.queued] == 2
+    assert counts.trials[TrialState.failed] == 0
+    with pytest.raises(IllegalSweepStateError, match="running cannot be retried: none of its jobs has failed"):
+        house.sweeps.retry(sweep.id, owner="ann", actor="ann")
+    ended = house.run(sweep)
+    assert (ended.state, house.sweeps.retryable(ended)) == (SweepState.finished, 0)
+    assert table_of(house, ended) == table_of(house, whole)
+    assert house.trials.open_generations(sweep.id) == set()
+
+
+def test_failed_jobs_are_retried_while_their_sweep_goes_on(house: House) -> None:
+    whole = house.run(house.sweeps.submit(asked(trials=12), owner="ann"))
+    sweep = house.sweeps.submit(asked(trials=12), owner="ann")
+    controller = house.controller()
+    controller.round()
+    lose(house, jobs=2)
+    controller.round()
+    assert house.sweeps.counts(sweep).trials[TrialState.failed] == 2
+    assert len(house.sweeps.retry(sweep.id, owner="ann", actor="ann")[1]) == 2
+    ended = house.run(sweep)
+    assert (ended.state, table_of(house, ended)) == (SweepState.finished, table_of(house, whole))
+
+
+@pytest.mark.parametrize("reason", [FailureReason.diverged, FailureReason.bad_data])
+def test_a_job_that_fails_on_every_try_is_not_retried(house: House, reason: FailureReason) -> None:
+    sweep = finished_with(house, reason)
+    assert house.sweeps.retryable(sweep) == 0
+    with pytest.raises(IllegalSweepStateError, match="none of its jobs has failed in a way that another try may mend"):
+        house.sweeps.retry(sweep.id, owner="ann", actor="ann")
+    assert house.sweeps.get(sweep.id, owner="ann") == sweep
+
+
+@pytest.mark.parametrize(
+    ("fields", "why"),
+    [
+        ({"method": "tpe"}, "tpe proposes configurations from how the others ended"),
+        ({"halving": "successive"}, "the others of a bracket went on without those that failed"),
+        ({"trials": {"epochs": 40}}, "the epochs of all its jobs decide how many configurations it has"),
+    ],
+    ids=["tpe", "halving", "a budget of epochs"],
+)
+def test_no_job_is_retried_where_others_depend_on_how_it_ended(house: House, fields: dict[str, Any], why: str) -> None:
+    sweep = finished_with(house, FailureReason.worker_lost, **fields)
+    assert house.sweeps.retryable(sweep) == 0
+    with pytest.raises(IllegalSweepStateError, match=f"finished cannot be retried: {why}; submit the spec of a failed"):
+        house.sweeps.retry(sweep.id, owner="ann", actor="ann")
+    assert house.sweeps.get(sweep.id, owner="ann") == sweep
+
+
+def test_a_sweep_that_is_paused_or_cancelled_is_not_retried(house: House) -> None:
+    sweep = house.sweeps.submit(asked(), owner="ann")
+    house.controller().round()
+    lose(house, jobs=2)
+    for control, cure in ((house.sweeps.pause, "resume or cancel it"), (house.sweeps.cancel, "that is for good")):
+        stopped = control(sweep.id, owner="ann", actor="ann")
+        assert house.sweeps.retryable(stopped) == 0
+        with pytest.raises(IllegalSweepStateError, match=f"cannot be retried: {cure}"):
+            house.sweeps.retry(sweep.id, owner="ann", actor="ann")
+        assert house.sweeps.counts(stopped).jobs[JobStatus.failed] == 2
+
+
+def test_a_configuration_that_a_retry_opens_between_two_looks_is_not_settled_by_the_older_one(
+    house: House, engine: Engine
+) -> None:
+    sweep = house.sweeps.submit(asked(trials=2), owner="ann")
+    house.controller().round()
+    lose(house, jobs=1)
+    meanwhile = iter(
+        [lambda: TrialStore(engine).settle(sweep), lambda: house.sweeps.retry(sweep.id, owner="ann", actor="ann")]
+    )
+
+    def look(*_: Any) -> None:
+        for act in meanwhile:  # once, and while the older look goes on
+            act()
+
+    event.listen(engine, "after_cursor_execute", look)
+    try:
+        assert house.trials.settle(sweep) == 0
+    finally:
+        event.remove(engine, "after_cursor_execute", look)
+    assert house.sweeps.counts(sweep).trials[TrialState.open] == 2
+    assert house.run(sweep).state is SweepState.finished
+    assert house.sweeps.counts(sweep).trials[TrialState.finished] == 2
+
+
+def test_a_sweep_does_not_finish_while_a_retry_opens_its_configurations(house: House, engine: Engine) -> None:
+    if engine.dialect.name == "sqlite":  # which has one writer
+        return
+    sweep = finished_with(house, FailureReason.worker_lost)
+    with ThreadPoolExecutor(1) as pool:
+        with writing(engine) as retry:  # as `SweepStore.retry` does, of a sweep that is about to finish
+            retry.execute(update(Sweep).where(Sweep.id == sweep.id).values(state="running", mirrored=False))
+        with writing(engine) as retry:
+            retry.execute(update(Sweep).where(Sweep.id == sweep.id).values(mirrored=False))
+            retry.execute(update(Trial).where(Trial.sweep_id == sweep.id, Trial.number == 0).values(state="open"))
+            ending = pool.submit(house.trials.finish, sweep)
+            while not (one_waits(engine) or ending.done()):
+                time.sleep(0.01)
+        assert not ending.result(timeout=30)
+    assert house.sweeps.get(sweep.id, owner="ann").state is SweepState.running
 
 
 def test_a_sweep_whose_configurations_all_failed_says_why(house: House) -> None:

@@ -17,6 +17,7 @@ from epochal.client.waiting import wait_for_sweep
 from epochal.client.words import SHORT
 from spec.sweep_views import SweepView
 from tests.integration.api.sweeping import asked, finished, proposed, train
+from tests.integration.api.test_sweeps import finished_with_lost_jobs
 
 from .conftest import WIDTH, Commands
 
@@ -123,6 +124,19 @@ def test_a_sweep_is_paused_resumed_extended_and_cancelled_by_its_name(epochal: C
     other = finished(epochal.service)
     assert "is running: 6 of 9" in epochal("sweep", "extend", other, "--trials", "9").err
     assert epochal("sweep", "show", "nothing").code == 1
+
+
+def test_the_failed_jobs_of_a_sweep_are_trained_again(epochal: Commands) -> None:
+    sweep = finished_with_lost_jobs(epochal.service)
+    said = f"retry           epochal sweep retry {sweep[-SHORT:]} trains 2 of the failed jobs again"
+    assert said in epochal("sweep", "show", sweep).out
+    assert "is running: 6 of 6" in epochal("sweep", "retry", "@last").err
+    train(epochal.service)
+    while train(epochal.service):
+        pass
+    assert "retry" not in epochal("sweep", "show", sweep).out
+    again = epochal("sweep", "retry", sweep)
+    assert (again.code, "none of its jobs has failed in a way" in again.err) == (1, True)
 
 
 def test_jobs_of_sweeps_are_listed_where_they_are_asked_for_and_are_not_the_last_job(epochal: Commands) -> None:
