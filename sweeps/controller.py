@@ -33,7 +33,7 @@ BRACKETS_AHEAD = 8
 """So many brackets are open where nothing is learned from those that train."""
 
 FULL_S = 1.0
-"""After so long a sweep that found the queue full asks again: a proposal takes processor time."""
+"""After so long a sweep that found the queue full, or too small, asks again: a proposal takes processor time."""
 
 _FOLLOWS = ": its next jobs follow by themselves when some have started."
 """The end of what a sweep says before a full queue."""
@@ -64,7 +64,7 @@ class Controller:
         self._passed: dict[str, tuple[int, int]] = {}
         """By sweep, how many configurations it had, and what its proposals had passed by then."""
         self._full_at: dict[str, float] = {}
-        """By sweep, when it last found the queue full."""
+        """By sweep, when it last found the queue full, or too small."""
         self._failed: dict[str, str] = {}
         """Of sweeps that were passed over, the error that the log has."""
 
@@ -101,6 +101,7 @@ class Controller:
                 self._wait(sweep, error)
                 return bool(settled)
             except _NeverFitsError as error:
+                self._full_at[sweep.id] = self._now()
                 if sweep.message != str(error):
                     log.warning("sweep %s waits: %s", sweep.id, error)
                     self._store.wait(sweep, str(error))
@@ -124,7 +125,7 @@ class Controller:
         return not any(number <= needed for number in self._store.open_generations(sweep.id))
 
     def _was_full(self, sweep: SweepRecord) -> bool:
-        """Whether the queue was full for the sweep a moment ago."""
+        """Whether the queue was full, or too small, for the sweep a moment ago."""
         full_at = self._full_at.get(sweep.id)
         return full_at is not None and 0.0 <= self._now() - full_at < FULL_S
 

@@ -242,6 +242,24 @@ def test_a_sweep_whose_quota_became_too_small_says_why_it_waits_and_goes_on_with
     assert (ended.state, ended.trials, ended.message) == (SweepState.finished, 2, None)
 
 
+def test_a_sweep_whose_next_jobs_never_fit_a_quota_asks_again_in_a_while(house: House, engine: Engine) -> None:
+    users = UserStore(engine)
+    users.create("ann", Role.member, Quotas(queued=2))
+    at = [time.time()]
+    controller = Controller(house.trials, SilentDoorbell(), "one", lease_s=600.0, now=lambda: at[0])  # type: ignore[arg-type]
+    sweep = house.sweeps.submit(asked(seeds=3, trials=2), owner="ann")
+    assert not controller.round()
+    with listening(engine) as statements:
+        assert not controller.round()
+    assert sum(text.startswith("SELECT") for text, _ in statements) == 2  # its lease, and what has ended
+    users.change("ann", quotas=Quotas(queued=3))
+    controller.round()
+    assert house.sweeps.get(sweep.id, owner="ann").trials == 0
+    at[0] += FULL_S
+    controller.round()
+    assert house.sweeps.get(sweep.id, owner="ann").trials == 1
+
+
 def test_a_sweep_before_a_full_queue_says_why_asks_again_in_a_while_and_goes_on(house: House, engine: Engine) -> None:
     UserStore(engine).create("ann", Role.member, Quotas(queued=3))
     at = [time.time()]
