@@ -51,7 +51,7 @@ class Improvements:
         spec = _sweep_of(job.spec, None if verdict is None else verdict.suggestion, wanted.seeds)
         demand_quota(self.sweeps, spec, job.owner)
         self.space.demand()
-        return self.sweeps.submit(spec, owner=job.owner, improves=job.id), True
+        return self.sweeps.improve(spec, job.id, owner=job.owner)
 
     def newest(self, job: JobRecord) -> SweepRecord:
         """The newest sweep of a job's counterfactuals. Raises `NotFoundError`."""
@@ -62,6 +62,9 @@ class Improvements:
 
     def view(self, job: JobRecord, sweep: SweepRecord) -> ImprovementView:
         """What was tried, and what it shows once all of it has ended."""
+        from sweeps.improvement import too_few_rows
+
+        objective = sweep.spec.monitored
         if sweep.state is SweepState.finished:
             found = self._found(job, sweep)
         else:
@@ -72,7 +75,8 @@ class Improvements:
             job=job.id,
             sweep=sweep.id,
             state=sweep.state,
-            objective=sweep.spec.monitored,
+            objective=objective,
+            warning=too_few_rows(job.spec, objective, (job.best_metrics or {}).get(objective)),
             seeds=sweep.spec.seeds,
             links=links,
             **found,

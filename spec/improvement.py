@@ -58,6 +58,8 @@ class ImprovementView(Frozen):
     changes: list[ChangeView]
     """The job as it is, then its counterfactuals, the best first; only those that have ended."""
     sentence: str
+    warning: str | None = None
+    """Why hardly any change can be seen to help, known before one is trained; null: there is no such reason."""
     suggestion: JobSpec | None
     """The best change that helps, as a job; null if none does, or while the counterfactuals train."""
     links: dict[str, str]

@@ -141,44 +141,36 @@ class SweepStore:
         owner: str,
         idempotency: Idempotency | None = None,
         replays: str | None = None,
-        improves: str | None = None,
     ) -> SweepRecord:
         """Store a sweep; the controller proposes its first configurations. The same key again gives the same sweep.
 
-        `replays` is the sweep that it makes again, `improves` the job whose counterfactuals it trains: of requests at
-        the same moment one makes a sweep, and the others get it. Raises `DatasetNotFoundError`, `NotAMemberError` and
+        `replays` is the sweep that it makes again. Raises `DatasetNotFoundError`, `NotAMemberError` and
         `IdempotencyMismatchError`.
         """
-        sweep_id = str(uuid7())
         try:
             with writing(self._engine) as connection:
-                if improves is not None:
-                    lock(connection, f"improvement of job {improves}")
-                    other = _improving(connection, improves)
-                    if other is not None and other.improves_with(spec.seeds):
-                        return other
-                shared = project_ids(connection, [spec.base.project], owner=owner)
-                _keep_dataset(connection, spec, owner=owner)
+                sweep_id = _insert(connection, spec, owner=owner, replays=replays)
                 if idempotency is not None:
                     remember(connection, owner, idempotency, [sweep_id])
-                connection.execute(
-                    insert(Sweep).values(
-                        id=sweep_id,
-                        owner=owner,
-                        project_id=shared.get(spec.base.project),
-                        name=spec.name,
-                        spec=spec.model_dump(mode="json", exclude_unset=True) | {"version": spec.version},
-                        state=SweepState.running.value,
-                        replays=replays,
-                        improves=improves,
-                    )
-                )
         except IntegrityError:
             known = None if idempotency is None else self.replay(idempotency, owner=owner)
             if known is None:
                 raise
             return known  # another request with this key was a moment faster
         return self.get(sweep_id, owner=owner)
+
+    def improve(self, spec: SweepSpec, job_id: str, *, owner: str) -> tuple[SweepRecord, bool]:
+        """The sweep that trains the counterfactuals of a job with as many seeds as `spec`, and whether it is new.
+
+        Of requests at the same moment one makes it. Raises as `submit` does.
+        """
+        with writing(self._engine) as connection:
+            lock(connection, f"improvement of job {job_id}")
+            other = _improving(connection, job_id)
+            if other is not None and other.improves_with(spec.seeds):
+                return other, False
+            sweep_id = _insert(connection, spec, owner=owner, improves=job_id)
+        return self.get(sweep_id, owner=owner), True
 
     def replay(self, idempotency: Idempotency, *, owner: str) -> SweepRecord | None:
         """The sweep that a request with this key made before. Raises `IdempotencyMismatchError`."""
@@ -508,6 +500,24 @@ _CURES: Mapping[SweepState, str] = {
     SweepState.failed: "it has ended; submit its spec again",
 }
 """What can be done with a sweep in this state."""
+
+
+def _insert(connection: Connection, spec: SweepSpec, *, owner: str, **of: str | None) -> str:
+    """Write a new sweep, `of` the sweep or the job that it names; its id."""
+    shared = project_ids(connection, [spec.base.project], owner=owner)
+    _keep_dataset(connection, spec, owner=owner)
+    sweep_id = str(uuid7())
+    new = insert(Sweep).values(
+        id=sweep_id,
+        owner=owner,
+        project_id=shared.get(spec.base.project),
+        name=spec.name,
+        spec=spec.model_dump(mode="json", exclude_unset=True) | {"version": spec.version},
+        state=SweepState.running.value,
+        **of,
+    )
+    connection.execute(new)
+    return sweep_id
 
 
 _RETRIED = (SweepState.running, SweepState.finished)

@@ -55,6 +55,20 @@ def improvement(spec: JobSpec, objective: Monitor, tried: Sequence[Tried]) -> Im
     return _Comparison(spec, objective, original).with_all([one for one in tried if one.configuration])
 
 
+def too_few_rows(spec: JobSpec, objective: Monitor, value: float | None) -> str | None:
+    """Why hardly any change can help a job that has this `value` already; None: enough rows are counted."""
+    rows = rows_of(spec, objective)
+    if rows is None or value is None or (1.0 - value) * rows + 1e-9 >= LEAST_ROWS:
+        return None
+    part, _, metric = objective.partition("_")
+    counted = f"six {_PARTS[part]} rows" + ("" if metric == "accuracy" else " of the rarest class")
+    fewer = "there are fewer" if rows < LEAST_ROWS else f"with {shown(value, objective)} the job leaves less"
+    return (
+        f"A change helps only if its {name_of(objective)} is better by {counted}, and {fewer}: "
+        "hardly any change can be seen to help. Train on more rows, or with a larger validation_fraction."
+    )
+
+
 class _Comparison:
     """A job, trained with several seeds, beside its counterfactuals."""
 

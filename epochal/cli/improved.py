@@ -10,7 +10,7 @@ from spec.states import SweepState
 
 from ..client import Api
 from ..client.waiting import wait_for_improvement
-from .console import aside, print_json, screen
+from .console import aside, print_json, remark, screen
 
 SHOWN = 12
 """Changes in a table: the job as it is, then the best."""
@@ -18,8 +18,9 @@ SHOWN = 12
 
 def answer_improvements(client: Api, ids: Sequence[str], *, seeds: int, as_json: bool) -> None:
     """Train the counterfactuals of these jobs, wait, and print what helped. Exits 1 unless all were trained."""
-    for job_id in ids:
-        client.improve(job_id, seeds=seeds)
+    begun = [client.improve(job_id, seeds=seeds) for job_id in ids]
+    for warning in dict.fromkeys(view.warning for view in begun if view.warning is not None):
+        remark(warning)
     with aside.status("training counterfactuals"):
         views = [wait_for_improvement(client, job_id) for job_id in ids]
     print_improvements(views, as_json=as_json)
@@ -36,6 +37,8 @@ def print_improvements(views: Sequence[ImprovementView], *, as_json: bool) -> No
         if view.changes:
             screen.print(changes_table(view))
         screen.print(view.sentence, soft_wrap=True, markup=False)
+        if view.warning is not None and not view.state.is_final:
+            remark(view.warning)
 
 
 def changes_table(view: ImprovementView) -> Table:

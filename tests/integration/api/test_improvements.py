@@ -1,15 +1,18 @@
 """Improvements over HTTP: counterfactuals are trained as one sweep, and the verdict says which helped."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
+from threading import Barrier
 from typing import Any
 
-from spec.counterfactuals import improvement_sweep
+import pytest
+
 from spec.job import JobSpec
 from spec.states import FailureReason, StopReason
 from spec.views import Curve, Metrics
 from store.records import Success
-from store.sweeps import SweepStore
+from store.sweeps import SweepRecord, SweepStore
 
 from .conftest import JOBS, Service, is_problem
 from .sweeping import SWEEPS, controller
@@ -104,14 +107,34 @@ def test_an_improvement_that_was_cancelled_hides_no_other(both: Service) -> None
     assert "Tried: " in shown(both, f"{JOBS}/{job_id}")["verdict"]["sentence"]
 
 
-def test_requests_at_the_same_moment_make_one_sweep(both: Service) -> None:
-    job_id = trained(both)
-    sweeps = SweepStore(both.engine)
-    spec = improvement_sweep(both.store.get(job_id, owner="ann").spec, seeds=2)
-    first, again = (sweeps.submit(spec, owner="ann", improves=job_id) for _ in range(2))
-    assert first.id == again.id
-    sweeps.cancel(first.id, owner="ann", actor="ann")
-    assert sweeps.submit(spec, owner="ann", improves=job_id).id != first.id
+def test_of_requests_at_the_same_moment_one_makes_a_sweep_and_the_other_gets_it(
+    both: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job_id, look, looked = trained(both), SweepStore.improving, Barrier(2)
+
+    def look_together(sweeps: SweepStore, job_id: str) -> SweepRecord | None:
+        found = look(sweeps, job_id)
+        looked.wait(timeout=30)
+        return found
+
+    monkeypatch.setattr(SweepStore, "improving", look_together)
+    with ThreadPoolExecutor(2) as pool:
+        answers = list(pool.map(lambda _: both.ask("POST", f"{JOBS}/{job_id}/improve"), range(2)))
+    assert sorted(answer.status_code for answer in answers) == [200, 201]
+    assert len({answer.get_json()["sweep"] for answer in answers}) == 1
+    assert len(shown(both, SWEEPS)["sweeps"]) == 1
+
+
+def test_a_job_that_few_rows_could_be_better_on_is_improved_with_a_warning(api: Service) -> None:
+    good, bad = trained(api), api.submit(**JOB)
+    work(api, lambda _: 0.98)
+    warnings = [
+        api.ask("POST", f"{JOBS}/{job}/improve", json={"seeds": 2}).get_json()["warning"] for job in (good, bad)
+    ]
+    assert warnings[0] is None
+    assert warnings[1].startswith(
+        "A change helps only if its validation accuracy is better by six validation rows, and"
+    )
 
 
 def test_nothing_helped_is_said(api: Service) -> None:

@@ -9,7 +9,7 @@ from scipy import stats
 
 from spec.job import JobSpec
 from spec.monitors import Monitor
-from sweeps.improvement import Improvement, Tried, improvement, shown
+from sweeps.improvement import Improvement, Tried, improvement, shown, too_few_rows
 
 SPEC = JobSpec.model_validate({"dataset": "digits", "learning_rate": 0.1, "seed": 4})
 JOB = [0.30, 0.31, 0.33, 0.29, 0.32]
@@ -143,3 +143,33 @@ def test_what_is_still_a_guess_is_called_so() -> None:
 )
 def test_values_are_shown_as_people_read_them(value: float, objective: Monitor, text: str) -> None:
     assert shown(value, objective) == text
+
+
+def labelled(rare: int, others: int, **fields: Any) -> JobSpec:
+    """A job of rows in the spec, half of which are validated: `rare` of one class, and `others`."""
+    rows = {"x": [[float(row)] for row in range(rare + others)], "y": [1] * rare + [0] * others}
+    return JobSpec.model_validate({"dataset": rows, "validation_fraction": 0.5, **fields})
+
+
+@pytest.mark.parametrize(
+    ("spec", "objective", "value", "fewer"),
+    [
+        (labelled(4, 40), "val_balanced_accuracy", 0.5, "there are fewer"),
+        (labelled(8, 40), "val_macro_f1", 0.5, "with 50.0 % the job leaves less"),
+        (labelled(24, 40), "val_balanced_accuracy", 0.5, None),
+        (labelled(24, 40), "val_balanced_accuracy", 0.9, "with 90.0 % the job leaves less"),
+        (labelled(4, 40), "val_accuracy", 0.5, None),
+        (JobSpec.model_validate({"dataset": "iris"}), "val_accuracy", 29 / 30, "with 96.7 % the job leaves less"),
+        (JobSpec.model_validate({"dataset": "iris"}), "val_accuracy", 24 / 30, None),
+        (JobSpec.model_validate({"dataset": "iris"}), "val_accuracy", None, None),
+        (JobSpec.model_validate({"dataset": "diabetes"}), "val_r2", 0.99, None),
+    ],
+)
+def test_it_is_said_before_training_that_too_few_rows_are_left_to_be_better_on(
+    spec: JobSpec, objective: Monitor, value: float | None, fewer: str | None
+) -> None:
+    said = too_few_rows(spec, objective, value)
+    assert (said is None) == (fewer is None)
+    if fewer is not None:
+        rarest = "" if objective == "val_accuracy" else " of the rarest class"
+        assert f"is better by six validation rows{rarest}, and {fewer}: hardly any change can" in (said or "")
