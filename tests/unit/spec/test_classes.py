@@ -1,5 +1,6 @@
 """Class labels that are known before data are read, and the weights that a job gives them."""
 
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -25,11 +26,17 @@ def refusal(**fields: Any) -> list[tuple[str, str]]:
     return [(fault.path, fault.message) for fault in sentences(refused.value, body)]
 
 
-@pytest.mark.parametrize("name", ["iris", "wine", "breast_cancer", "digits", "diabetes"])
-def test_labels_of_real_data_are_scikit_learns(name: Any) -> None:
+@pytest.fixture
+def scikit_learns() -> ModuleType:
+    """The data sets of scikit-learn, whose import takes seconds where this test is the first to need it."""
     from sklearn import datasets
 
-    shipped = getattr(datasets, f"load_{name}")()
+    return datasets  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize("name", ["iris", "wine", "breast_cancer", "digits", "diabetes"])
+def test_labels_of_real_data_are_scikit_learns(name: Any, scikit_learns: ModuleType) -> None:
+    shipped = getattr(scikit_learns, f"load_{name}")()
     assert class_labels(Shipped(name=name)) == tuple(map(str, getattr(shipped, "target_names", ())))
 
 
