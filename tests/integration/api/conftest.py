@@ -12,11 +12,9 @@ from werkzeug.test import TestResponse
 
 from api.app import create_app
 from spec.settings import Settings
-from store import db
-from store.tables import Base
 from store.tokens import TokenStore
 from tests.browser import launched
-from tests.record import Record, migrate
+from tests.record import Record, empty, migrate
 from tests.services import fresh_database
 
 JOBS = "/api/v1/jobs"
@@ -92,10 +90,7 @@ def on_postgresql(tmp_path_factory: pytest.TempPathFactory, postgres_url: str) -
 
 def emptied(made: Service) -> Service:
     """The service without a job."""
-    with db.writing(made.engine) as connection:
-        for table in reversed(Base.metadata.sorted_tables):
-            if table.name != "token":
-                connection.execute(table.delete())
+    empty(made.engine, but=frozenset({"token"}))
     return made
 
 

@@ -5,8 +5,7 @@ import pytest
 from sqlalchemy import Engine
 
 from store import db
-from store.tables import Base
-from tests.record import Record
+from tests.record import Record, empty
 
 from .status_writes import only_transitions_write
 
@@ -35,9 +34,7 @@ def engines(tmp_path_factory: pytest.TempPathFactory, postgres_url: str) -> Iter
 def engine(request: pytest.FixtureRequest, engines: dict[str, Engine]) -> Engine:
     """An empty record: every test that takes it runs on both databases."""
     chosen = engines[request.param]
-    with db.writing(chosen) as connection:
-        for table in reversed(Base.metadata.sorted_tables):
-            connection.execute(table.delete())
+    empty(chosen)
     return chosen
 
 

@@ -32,8 +32,8 @@ from store import db
 from store.checkpoints import KEPT, CheckpointRecord
 from store.errors import IllegalTransitionError
 from store.records import Claim, Idempotency, Progress, Success
-from store.tables import Base, Checkpoint, Job, Lease
-from tests.record import Record
+from store.tables import Checkpoint, Job, Lease
+from tests.record import Record, empty
 
 HELD_S, EXPIRED_S = 600.0, -1.0
 SHAPES: dict[str, dict[str, Any]] = {"iris": {"dataset": "iris"}, "wine": {"dataset": "wine"}}
@@ -124,9 +124,7 @@ class Machine(RuleBasedStateMachine):
 
     def __init__(self, engines: tuple[Engine, Engine]) -> None:
         super().__init__()
-        with db.writing(engines[0]) as connection:
-            for table in reversed(Base.metadata.sorted_tables):
-                connection.execute(table.delete())
+        empty(engines[0])
         self.engine = engines[0]
         self.stores = {"w1": Record(engines[0]), "w2": Record(engines[1])}
         self.user = self.stores["w1"]
