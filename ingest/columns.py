@@ -31,6 +31,8 @@ FIRST_DAY = date.min.toordinal() - EPOCH
 """0001-01-01, which programs write where no date was set."""
 FAR_DAYS = 3653
 """Ten years: a day so far from all others, and three times as far as those are from each other, may be none."""
+FORMS_OF_DAYS = {8: "%Y%m%d", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}
+"""By the digits of a number that is a day, or a moment; shorter texts would be read by `strptime`, too."""
 APART = 2.0
 """So many times as far from 0 as all others is a number that often stands for no value."""
 FAR_BELOW, FAR_ABOVE = 3.0, 10.0
@@ -133,10 +135,10 @@ class Measure:
                 f"Column {shown(name)} {end} at {said:.12g}: if that stands for no value, na_values={said:.12g} says "
                 "so.",
             )
-        if _is_day(least) and _is_day(most):
+        if (form := _form_of_days(least)) is not None and form == _form_of_days(most):
             return (
                 f"Column {shown(name)} has numbers such as {least:.0f}: if they are dates, types={name}=date and "
-                "date_format=%Y%m%d read them so.",
+                f"date_format={form} read them so.",
             )
         if len(self.values) > 2 and all(map(_is_month, self.values)) and most - least > 12.0:
             return (
@@ -206,14 +208,16 @@ def check_range(spread: Spread, where: str, path: str = "file") -> None:
         )
 
 
-def _is_day(number: float) -> bool:
-    """Whether a number is a day from 1900 to 2100 as YYYYMMDD."""
+def _form_of_days(number: float) -> str | None:
+    """The format by which a number is a day from 1900 to 2100, YYYYMMDD, or a moment of one; None if it is none."""
+    form = FORMS_OF_DAYS.get(len(text := f"{number:.0f}")) if number.is_integer() else None
+    if form is None:
+        return None
     try:
-        day = datetime.strptime(f"{number:.0f}", "%Y%m%d")  # noqa: DTZ007
+        day = datetime.strptime(text, form)  # noqa: DTZ007
     except ValueError:
-        return False
-    # Also 2021086, a day of the year, is one to `strptime`.
-    return number.is_integer() and number >= 10_000_000 and 1900 <= day.year <= 2100
+        return None
+    return form if 1900 <= day.year <= 2100 else None
 
 
 def _is_month(number: float) -> bool:

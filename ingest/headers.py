@@ -54,7 +54,7 @@ def has_header(records: Sequence[Record], named: Collection[str]) -> bool:
     filled = [cell for cell in first if cell]
     numbers = [cell for cell in filled if is_value(cell)]
     if _are_consecutive(filled) or (
-        len(numbers) < len(filled) and _is_above_numbers(first, rest if numbers else others)
+        len(numbers) < len(filled) and is_above_numbers(first, rest if numbers else others)
     ):
         return True
     if not numbers:
@@ -63,7 +63,7 @@ def has_header(records: Sequence[Record], named: Collection[str]) -> bool:
     return len(numbers) < len(filled) and not is_data
 
 
-def _is_above_numbers(first: Record, rest: Sequence[Record]) -> bool:
+def is_above_numbers(first: Record, rest: Sequence[Record]) -> bool:
     """Whether a word stands above nothing but numbers."""
     for place, cell in enumerate(first):
         below = [record[place] for record in rest if place < len(record) and not is_gap(record[place])]

@@ -148,7 +148,7 @@ class _Table:
             return self._records([whole])
         name, values = found[0]
         others = [one for one in whole if not (name == one or name.startswith(f"{one}."))]
-        beside = f"; beside it, {some(others)} is not" if others else ""
+        beside = f"; beside it, {some(others)} {'is' if len(others) == 1 else 'are'} not" if others else ""
         self._notes.append(f"The array {shown(name)} is read as the table{beside}.")
         return self._array(values)
 

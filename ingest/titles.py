@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Collection, Sequence
 
 from .below import COMMENTS, RULE
-from .headers import Record, is_value
+from .headers import Record, is_above_numbers, is_value
 
 MOST = 30
 """So many lines may stand above a table."""
@@ -22,7 +22,10 @@ def lines_above(records: Sequence[Record], named: Collection[str] = ()) -> int:
     """
     width = Counter(len(record) for record in records).most_common(1)[0][0] if records else 0
     above, sure = 0, any(name in record for record in records[1 : MOST + 1] for name in named)
-    while above < min(MOST, len(records) - 2) and _is_above(records[above], width, sure=sure, first=above == 0):
+    while above < min(MOST, len(records) - 2) and (
+        _is_above(records[above], width, sure=sure, first=above == 0)
+        or _groups_columns(records[above : above + 2], records[above + 2 :], named)
+    ):
         if sure and any(name in records[above] for name in named):
             break
         above += 1
@@ -47,6 +50,16 @@ def _is_above(record: Record, width: int, *, sure: bool, first: bool) -> bool:
     if len(filled) == 1:
         return width > 2 or (len(record) == 1 and " " in filled[0])
     return len(record) < (width - 1 if first else width)
+
+
+def _groups_columns(first: Sequence[Record], below: Sequence[Record], named: Collection[str]) -> bool:
+    """Whether the first of two records names groups of the columns, as frames do, and the next one the columns.
+
+    Somebody spoke of the names of the next one, and they stand above numbers.
+    """
+    is_spoken_of = [any(name in record for name in named) for record in first]
+    is_of_words = not any(is_value(cell) for record in first for cell in record if cell)
+    return is_spoken_of == [False, True] and is_of_words and is_above_numbers(first[1], below)
 
 
 def _names_columns(record: Record, width: int) -> bool:

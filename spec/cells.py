@@ -82,6 +82,14 @@ _HALVED = re.compile(
     rf"(?P<year>\d{{4}})([-/])(?P<month>\d{{1,2}})\2(?P<day>\d{{1,2}})[ T]{_TIME}{_ZONE}", re.ASCII | re.IGNORECASE
 )
 """Year first, and a time of twelve hours: 2026-11-25 08:30 PM."""
+_EASTERN = re.compile(
+    r"(?P<year>\d{4})(?:\u5e74|\ub144 ?)(?P<month>\d{1,2})(?:\u6708|\uc6d4 ?)(?P<day>\d{1,2})[\u65e5\uc77c]"
+    r"(?: ?(?P<hour>\d{1,2})(?:[:\u65f6\u6642]|\uc2dc ?)(?P<minute>\d{2})(?:\u5206|\ubd84 ?)?"
+    r"(?::?(?P<second>\d{2})[\u79d2\ucd08]?)?)?"
+    r"|(?P<dotted>\d{4}\. \d{1,2}\. \d{1,2}\.)",
+    re.ASCII,
+)
+"""Dates of China, Japan and Korea, with their words for year, month and day; and Korea's `2026. 11. 25.`."""
 _COMPACT = re.compile(r"\d{8}T\d{4}(\d{2}([.,]\d{1,9})?)?(Z|[+-]\d{2}(:?\d{2})?)?", re.ASCII)
 _PERIODS = tuple(
     re.compile(form, re.ASCII)
@@ -453,6 +461,8 @@ def _iso_days(text: str) -> float | None:
     if found is None:
         if _COMPACT.fullmatch(text):
             return _days(datetime.fromisoformat(text))
+        if (eastern := _EASTERN.fullmatch(text)) is not None:
+            return _eastern_days(eastern)
         found = _HALVED.fullmatch(text)
         return None if found is None else _moment(found, found["year"], found["month"], found["day"])
     if found[1] != "-" or found[0][7:8] != "-" or not found[0][8:10].isdigit():
@@ -460,6 +470,15 @@ def _iso_days(text: str) -> float | None:
         rest = text[len(year) + len(month) + len(day) + 2 :]
         text = f"{year}-{int(month):02}-{int(day):02}{rest}"
     return _days(datetime.fromisoformat(re.sub(r" ?(UTC|GMT)$", "Z", text)))
+
+
+def _eastern_days(found: "re.Match[str]") -> float:
+    if found["dotted"]:
+        year, month, day = map(int, found["dotted"].rstrip(".").split(". "))
+        return _days(datetime(year, month, day, tzinfo=UTC))
+    named = ("year", "month", "day", "hour", "minute", "second")
+    year, month, day, hour, minute, second = (int(found[part] or 0) for part in named)
+    return _days(datetime(year, month, day, hour, minute, second, tzinfo=UTC))
 
 
 def _named_days(text: str) -> float | None:

@@ -156,6 +156,18 @@ NUMBERS: dict[str, tuple[list[str], list[float], str]] = {
     "dates, compact": (["20200101T120000Z", "20200102T000000Z"], [DAY0 + 0.5, DAY0 + 1], ","),
     "dates in German": (["1. Januar 2020", "1. März 2020"], [DAY0, DAY0 + 60], ","),
     "dates in French": (["1er janv. 2020", "12 févr. 2020"], [DAY0, DAY0 + 42], ","),
+    "dates in Chinese": (["2020\u5e741\u67081\u65e5", "2020\u5e742\u67081\u65e5 06:00"], [DAY0, DAY0 + 31.25], ","),
+    "dates in Japanese": (
+        ["2020\u5e7401\u670802\u65e5 06\u664200\u5206", "2020\u5e741\u67081\u65e512:00:00"],
+        [DAY0 + 1.25, DAY0 + 0.5],
+        ",",
+    ),
+    "dates in Korean": (
+        ["2020\ub144 1\uc6d4 1\uc77c", "2020\ub144 1\uc6d4 2\uc77c 6\uc2dc 00\ubd84"],
+        [DAY0, DAY0 + 1.25],
+        ",",
+    ),
+    "dates of Korea": (["2020. 1. 1.", "2020. 12. 31."], [DAY0, DAY0 + 365], ","),
     "dates in two languages": (["1 Jan 2020", "1 Dez 2020"], [DAY0, DAY0 + 335], ","),
     "months": (["2020-01", "2020-02", "?"], [DAY0, DAY0 + 31, np.nan], ","),
     "months, year last": (["1/2020", "02/2020"], [DAY0, DAY0 + 31], ","),
@@ -662,6 +674,11 @@ SAID: dict[str, tuple[list[str], str]] = {
     "a quote that swallows rows": (['"0\n1,2"', "1"], "cells of several lines"),
     "a number for no value": (["-999", "1.5", "2.5"], "na_values=-999 says so"),
     "days as numbers": (["20200101", "20201231"], "types=a=date and date_format=%Y%m%d read them so"),
+    "moments as numbers": (
+        ["20200101083000", "20201231120000"],
+        "types=a=date and date_format=%Y%m%d%H%M%S read them so",
+    ),
+    "minutes as numbers": (["202001010830", "202012311200"], "types=a=date and date_format=%Y%m%d%H%M read them so"),
 }
 
 
@@ -673,6 +690,8 @@ def test_what_may_be_meant_otherwise_is_said(cells: list[str], said: str, tmp_pa
 def test_days_as_numbers_are_read_as_the_note_says(tmp_path: Path) -> None:
     found = values(column(["20200101", "20200103"]), tmp_path, 2, types={"a": ColumnKind.date}, date_format="%Y%m%d")
     assert found == [DAY0, DAY0 + 2]
+    moments = {"types": {"a": ColumnKind.date}, "date_format": "%Y%m%d%H%M%S"}
+    assert values(column(["20200101060000", "20200103120000"]), tmp_path, 2, **moments) == [DAY0 + 0.25, DAY0 + 2.5]
 
 
 @pytest.mark.parametrize("encoding", ["latin-1", "cp1252", "shift_jis", "gbk"])

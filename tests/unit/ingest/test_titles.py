@@ -76,3 +76,17 @@ def test_a_table_that_a_database_draws_is_read(tmp_path: Path) -> None:
     found = reading(f"{rule}| a | b | y |\n{rule}{rows}{rule}", tmp_path)
     assert found.rows == 30
     assert [column.name for column in found.table.columns if column.is_feature] == ["a", "b"]
+
+
+@pytest.mark.parametrize("groups", ["wheel,wheel,car\n", "wheel,,car\n"])
+def test_a_row_that_groups_the_columns_is_none_of_names(tmp_path: Path, groups: str) -> None:
+    """As pandas writes a frame whose columns have two levels."""
+    found = reading(f"{groups}a,b,y\n{ROWS}", tmp_path)
+    assert (found.rows, found.profile.names) == (30, ["a", "b", "y"])
+    assert found.profile.notes[0] == "The first line, 'wheel', is above the table, and not read."
+
+
+def test_a_first_row_of_names_groups_no_columns(tmp_path: Path) -> None:
+    rows = "a,b,y\n" + "".join(f"{'pq'[row % 2]},y,{'uv'[row // 2 % 2]}\n" for row in range(30))
+    assert reading(rows, tmp_path).profile.names == ["a", "b", "y"]
+    assert "is no column of the file: 'p'" in refusal(rows.replace("\np,y,v", "\n1,y,v"), tmp_path, target="p")
