@@ -133,8 +133,11 @@ class CsvFile:
                 "header=true reads it as names."
             )
         self._header = records[0] if self.header else None
-        described = headers.descriptions(records, options) if self.header else 0
-        if described:
+        is_ruled = self.header and headers.is_ruled(records)
+        described = 1 if is_ruled else headers.descriptions(records, options) if self.header else 0
+        if is_ruled:
+            self.notes.append("The line of dashes below the names is not read.")
+        elif described:
             words = some([cell for row in records[1 : 1 + described] for cell in row if cell], 3)
             lines_are = "The line below the names is" if described == 1 else "The 2 lines below the names are"
             self.notes.append(f"{lines_are} not read: words on the columns, such as units or questions ({words}).")

@@ -24,6 +24,8 @@ _ATOM = (
 )
 UNIT = re.compile(rf"[\[(<{{].*[\])>}}]|{_ATOM}([/*\u00b7. ]{_ATOM})*")
 """A unit as it stands below a name: `m/s`, `EUR`, or anything in brackets."""
+DASHES = re.compile(":?-+:?")
+"""What is below a name in such a line; Markdown's colons say which way a column is aligned."""
 MONKEY = re.compile("(Open-Ended )?Response")
 """What SurveyMonkey writes below the name of a question that has one answer."""
 Record = Sequence[str]
@@ -114,6 +116,12 @@ def without_comment_mark(records: Sequence[Record], named: Collection[str]) -> S
     if bare in named or all(re.fullmatch(r"-?\d\.\d{18}e[+-]\d\d|nan", cell) for cell in records[1]):
         return [[bare, *records[0][1:]], *records[1:]]
     return records
+
+
+def is_ruled(records: Sequence[Record]) -> bool:
+    """Whether a line of dashes is below the names, as in Markdown and as `sqlcmd` writes it."""
+    cells = [cell for cell in records[1] if cell] if len(records) > 2 else []
+    return any(len(cell) > 1 for cell in cells) and all(map(DASHES.fullmatch, cells))
 
 
 def descriptions(records: Sequence[Record], options: ReadingOptions) -> int:

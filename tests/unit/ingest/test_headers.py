@@ -76,3 +76,29 @@ def test_a_name_that_cannot_be_shown_is_refused(tmp_path: Path) -> None:
     assert "has a name with characters that cannot be shown, 'a\\x1b[0m': write it anew" in refusal(
         "a\x1b[0m,y\n1,2\n3,4\n", tmp_path
     )
+
+
+@pytest.mark.parametrize(
+    ("names", "rule", "delimiter"),
+    [
+        ("| a | b | y |", "|---|:--|--:|", "|"),
+        ("a,b,y", "--,---,-", ","),
+        ("a\tb\ty", "----\t----\t----", "\t"),
+        ("a    b    y", "---- ---- ----", " "),
+    ],
+    ids=["markdown", "sqlcmd", "tabs", "blanks"],
+)
+def test_a_line_of_dashes_below_the_names_is_no_row(tmp_path: Path, names: str, rule: str, delimiter: str) -> None:
+    edge = "|" if names.startswith("|") else ""
+    rows = "".join(
+        f"{edge}{delimiter.join((str(row), 'pq'[row % 2], 'uv'[row // 2 % 2]))}{edge}\n" for row in range(30)
+    )
+    found = reading(f"{names}\n{rule}\n{rows}", tmp_path)
+    assert found.rows == 30
+    assert "The line of dashes below the names is not read." in found.profile.notes
+    (column,) = (column for column in found.table.columns if column.name == "b")
+    assert (column.categories, found.table.target.labels) == (("p", "q"), ("u", "v"))
+    (tmp_path / "new").write_text(f"{names}\n{rule}\n{rows}")
+    known = KnownColumns(columns=found.table.columns, target=("y",))
+    order = ReadingOrder(name="new.csv")
+    assert read_known(tmp_path / "new", order, known, tmp_path / "numbers", with_cells=False).rows == 30

@@ -721,7 +721,7 @@ def test_text_that_is_no_table_is_told_what_it_is(content: str, said: str, tmp_p
     ("content", "said"),
     [
         ("+1 1:0.5 3:-2e-1\n-1 2:1\n", "is in the format of LIBSVM: write X.toarray() and y as NPZ"),
-        ("<table><tr><td>1</td></tr></table>", "is a page or XML, and no table: pandas.read_html(file)"),
+        ("<table><tr><td>1</td></tr></table>", "is a page or XML, and no table: open it in Excel"),
     ],
 )
 def test_texts_of_other_programs_are_told_what_they_are(tmp_path: Path, content: str, said: str) -> None:
