@@ -282,6 +282,9 @@ class CellFormat(Frozen):
         if self.is_clock:
             time = dict(zip(CLOCKS, _TIMES, strict=True))[self.date or ""]
             return f"must be a time such as {time}, or in JSON the number of its seconds"
+        other = "," if self.decimal == "." else "."
+        if other in text and self.model_copy(update={"decimal": other, "thousands": ""}).number_given(text) is not None:
+            return f"must have '{self.decimal}' as the decimal mark"
         if self.unit == "%":
             return "must be a percentage such as 12%, or in JSON the number 0.12"
         if clock_of(text) not in (None, "s"):
