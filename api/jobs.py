@@ -126,11 +126,14 @@ def show(job_id: UUID) -> Response:
 def curve(job_id: UUID) -> Response:
     """A job's metrics, epoch by epoch, from the record."""
     job, part = visible_job(job_id), parse_query(CurveQuery)
-    whole = service(JobServices).store.curve(job.id, after_epoch=part.from_ - 1)
-    if part.points is None:
-        return json_response(whole)
-    best = set() if job.best_epoch is None else {job.best_epoch}
-    return json_response(thinned(whole, part.points, by=job.spec.monitored, keep=best))
+    store = service(JobServices).store
+    shown = store.curve(job.id, after_epoch=part.from_ - 1)
+    if part.points is not None:
+        best = set() if job.best_epoch is None else {job.best_epoch}
+        shown = thinned(shown, part.points, by=job.spec.monitored, keep=best)
+    if part.seconds:
+        shown = {**shown, "seconds": store.seconds(job.id, shown["epoch"])}
+    return json_response(shown)
 
 
 @jobs.get("/<uuid:job_id>/events")

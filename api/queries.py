@@ -223,6 +223,10 @@ class CurveQuery(Frozen):
             "first, the last and the best are among them.",
         ),
     ] = None
+    seconds: Annotated[
+        bool,
+        Field(description="Whether there is a column `seconds`: since the job first started, to about a second."),
+    ] = False
 
 
 class FeedQuery(Frozen):

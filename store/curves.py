@@ -29,6 +29,9 @@ from .db import now, shared_alias, values_table
 from .records import Progress
 from .tables import Checkpoint, CurveChunk, Job
 
+RENEWED_S = 1.0
+"""Between two renewals of a lease, each of which brings the points since the one before."""
+
 # SQLAlchemy takes longer to make an alias than to use it, so this is made once.
 _stored = shared_alias(CurveChunk)
 _Columns = dict[str, Any]
@@ -45,6 +48,34 @@ def read_curve(connection: Connection, job_id: str, *, after_epoch: int = 0, upt
         query = query.where(CurveChunk.first_epoch <= upto)
     chunks = connection.execute(query.order_by(CurveChunk.attempt, CurveChunk.first_epoch))
     return _joined(chunks, after_epoch, upto)
+
+
+def read_seconds(connection: Connection, job_id: str, epochs: Sequence[float | None]) -> list[float | None]:
+    """When the record got these epochs of a job, in seconds since it first started.
+
+    Points come with a renewal of the lease, once a second: those that came together are spread over that second.
+    """
+    chunks = connection.execute(
+        select(CurveChunk.first_epoch, CurveChunk.last_epoch, CurveChunk.at, Job.started_at)
+        .join(Job, Job.id == CurveChunk.job_id)
+        .where(CurveChunk.job_id == job_id, Job.started_at.is_not(None))
+        .order_by(CurveChunk.at, CurveChunk.first_epoch)
+    )
+    parts: list[tuple[int, int, float, float]] = []  # first and last epoch, begin and end
+    for first, last, at, started_at in chunks:
+        while parts and parts[-1][0] >= first:
+            parts.pop()
+        end = (at - started_at).total_seconds()
+        parts.append((first, last, max(parts[-1][3] if parts else 0.0, end - RENEWED_S), end))
+    return [None if epoch is None else _second_of(epoch, parts) for epoch in epochs]
+
+
+def _second_of(epoch: float, parts: Sequence[tuple[int, int, float, float]]) -> float | None:
+    place = bisect_right(parts, epoch, key=lambda part: part[0]) - 1
+    if place < 0:
+        return None
+    first, last, begin, end = parts[place]
+    return round(begin + (end - begin) * min((epoch - first + 1) / (last - first + 1), 1.0), 3)
 
 
 def read_columns(

@@ -14,7 +14,7 @@ from spec.views import Curve
 
 from .access import Asker, visible_to
 from .best_metrics import Position, with_metrics
-from .curves import read_curve
+from .curves import read_curve, read_seconds
 from .datasets import lock_datasets
 from .db import in_values, now, reading, writing
 from .errors import JobNotFoundError
@@ -151,6 +151,11 @@ class JobStore:
         """The curve's columns from the epoch after `after_epoch`, each epoch once and in order."""
         with reading(self._engine) as connection:
             return read_curve(connection, job_id, after_epoch=after_epoch, upto=upto)
+
+    def seconds(self, job_id: str, epochs: Sequence[float | None]) -> list[float | None]:
+        """When the record got these epochs, to about a second, in seconds since the job first started."""
+        with reading(self._engine) as connection:
+            return read_seconds(connection, job_id, epochs)
 
     def events(self, job_id: str, *, after_seq: int = 0) -> list[EventRecord]:
         """The job's changes after `after_seq`, oldest first."""

@@ -3,11 +3,12 @@
 import gzip
 import json
 import uuid
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from api.answers import job_news
 from api.app import create_app
@@ -18,7 +19,7 @@ from store import db
 from store.db import now
 from store.files import files_at
 from store.records import JOB_NEWS, ArtifactRecord, Progress, Success
-from store.tables import Job
+from store.tables import CurveChunk, Job
 from tests.record import listening
 
 from .conftest import JOBS, XOR, Service, is_problem, service
@@ -197,8 +198,32 @@ def test_curve(both: Service) -> None:
     assert (shown["status"], shown["worker"], shown["queue"]) == ("running", "w", None)
 
 
+def test_a_curve_says_when_its_epochs_came(both: Service) -> None:
+    job_id = both.run()
+    for part in (curve(1, 4), curve(5, 5), curve(6, 7)):
+        both.store.renew(worker="w", progress=[Progress(job_id, 1, part)], lease_s=60)
+    with db.writing(both.engine) as connection:
+        began = connection.execute(select(Job.started_at)).scalar_one()
+        for first, seconds in {1: 0.8, 5: 3.0, 6: 10.0}.items():
+            at = began + timedelta(seconds=seconds)
+            connection.execute(update(CurveChunk).where(CurveChunk.first_epoch == first).values(at=at))
+    shown = both.ask("GET", f"{JOBS}/{job_id}/curve?seconds=true").get_json()
+    assert shown == {**curve(1, 7), "seconds": [0.2, 0.4, 0.6, 0.8, 3.0, 9.5, 10.0]}
+    assert both.ask("GET", f"{JOBS}/{job_id}/curve?seconds=true&from=7").get_json()["seconds"] == [10.0]
+    both.store.requeue(job_id, 1, reason="its worker stopped", charge=False)
+    (claim,) = both.store.claim(worker="w", device="cpu", limit=1, lease_s=60)
+    both.store.renew(worker="w", progress=[Progress(job_id, claim.attempt, curve(1, 2))], lease_s=60)
+    with db.writing(both.engine) as connection:
+        later = update(CurveChunk).where(CurveChunk.attempt == claim.attempt)
+        connection.execute(later.values(at=began + timedelta(seconds=60.0)))
+    shown = both.ask("GET", f"{JOBS}/{job_id}/curve?seconds=true").get_json()
+    assert shown == {**curve(1, 2), "seconds": [59.5, 60.0]}
+
+
 def test_a_job_without_a_curve_yet(api: Service) -> None:
     assert api.ask("GET", f"{JOBS}/{api.submit()}/curve").get_json() == {"epoch": []}
+    path = f"{JOBS}/{api.submit()}/curve?seconds=true"
+    assert api.ask("GET", path).get_json() == {"epoch": [], "seconds": []}
 
 
 def test_events(both: Service) -> None:

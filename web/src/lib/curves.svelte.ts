@@ -20,7 +20,8 @@ export class Curves {
   readonly #failed = new Set<string>();
   #gone = false;
 
-  constructor() {
+  /** With a column `seconds`, if they are drawn along time. */
+  constructor(readonly seconds = false) {
     $effect(() => {
       this.#gone = false; // an effect may run again
       return () => (this.#gone = true);
@@ -56,7 +57,7 @@ export class Curves {
 
   async #ask(id: string): Promise<void> {
     try {
-      const curve = await ask(api.GET("/api/v1/jobs/{job_id}/curve", { params: { path: { job_id: id }, query: { points: POINTS } } }));
+      const curve = await ask(api.GET("/api/v1/jobs/{job_id}/curve", { params: { path: { job_id: id }, query: { points: POINTS, seconds: this.seconds } } }));
       if (!this.#gone) this.all = new Map(this.all).set(id, curve as Columns);
     } catch (error) {
       const wait = asApiError(error).againMs;
@@ -82,7 +83,7 @@ export function metricsOf(curves: Iterable<Columns>): string[] {
   const names = new Set<string>();
   for (const curve of curves) {
     for (const [name, values] of Object.entries(curve)) {
-      if (name !== "epoch" && values.some((value) => value !== null)) names.add(name);
+      if (name !== "epoch" && name !== "seconds" && values.some((value) => value !== null)) names.add(name);
     }
   }
   const order = (name: string): number => (name === "val_loss" ? 0 : name.startsWith("val_") ? 1 : name.startsWith("train_") ? 2 : 3);

@@ -24,21 +24,29 @@ test("jobs are grouped in the order in which their texts come", () => {
   expect([...grouped(["sgd", "adam", "sgd"])]).toEqual([["sgd", [0, 2]], ["adam", [1]]]);
 });
 
+test("along seconds, curves that trained at different speeds are met between their epochs", () => {
+  const curves = [
+    { epoch: [1, 2], seconds: [1, 3], val_loss: [4, 2] },
+    { epoch: [1, 2, 3], seconds: [1, 2, 3], val_loss: [8, 7, 6] },
+  ];
+  expect(band(curves, "val_loss", "seconds")).toMatchObject({ at: [1, 2, 3], mean: [6, 5, 4], of: [2, 2, 2] });
+});
+
 test("a band is the mean and a standard deviation, while half of the curves have the epoch", () => {
   const curves = [
     { epoch: [1, 2, 3], val_loss: [1, 0.5, 0.1] },
     { epoch: [1, 2], val_loss: [3, null] },
     { epoch: [1], val_loss: [2] },
   ];
-  const { epoch, mean, low, high, of } = band(curves, "val_loss");
-  expect({ epoch, mean, low, high, of }).toEqual({ epoch: [1], mean: [2], low: [1], high: [3], of: [3] });
+  const { at, mean, low, high, of } = band(curves, "val_loss");
+  expect({ at, mean, low, high, of }).toEqual({ at: [1], mean: [2], low: [1], high: [3], of: [3] });
   expect(band(curves.slice(0, 2), "val_loss").mean).toEqual([2, 0.5, 0.1]);
-  expect(band([], "val_loss").epoch).toEqual([]);
+  expect(band([], "val_loss").at).toEqual([]);
 });
 
 test("curves that were thinned at different epochs are averaged on the lines between their points", () => {
   const curves = [{ epoch: [1, 5, 9], val_loss: [9, 5, 1] }, { epoch: [1, 3, 9], val_loss: [9, 7, 1] }];
-  expect(band(curves, "val_loss")).toMatchObject({ epoch: [1, 3, 5, 9], mean: [9, 7, 5, 1], low: [9, 7, 5, 1] });
+  expect(band(curves, "val_loss")).toMatchObject({ at: [1, 3, 5, 9], mean: [9, 7, 5, 1], low: [9, 7, 5, 1] });
 });
 
 test("the best is marked by the metric's direction, ties too, and never among equals only", () => {

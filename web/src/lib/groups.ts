@@ -54,8 +54,12 @@ export function grouped(texts: readonly string[]): Map<string, number[]> {
   return found;
 }
 
+/** What a curve is drawn along: its epochs, or the seconds since its job started. */
+export type Along = "epoch" | "seconds";
+
 export interface Band {
-  readonly epoch: readonly number[];
+  /** Epochs or seconds. */
+  readonly at: readonly number[];
   readonly mean: readonly (number | null)[];
   /** One standard deviation below and above. */
   readonly low: readonly (number | null)[];
@@ -64,16 +68,16 @@ export interface Band {
   readonly of: readonly number[];
 }
 
-/** The mean of a metric over curves, epoch by epoch, while at least half of them have a value. */
-export function band(curves: readonly Columns[], name: string): Band {
-  const epochs = [...new Set(curves.flatMap((curve) => curve["epoch"] ?? []))].filter((epoch) => epoch !== null).sort((a, b) => a - b);
-  const columns = curves.map((curve) => along(epochs, curve, name));
-  const rows = epochs
-    .map((epoch, i) => ({ epoch, values: columns.map((column) => column[i]).filter((value) => typeof value === "number") }))
+/** The mean of a metric over curves, epoch by epoch or by seconds, while at least half of them have a value. */
+export function band(curves: readonly Columns[], name: string, by: Along = "epoch"): Band {
+  const places = [...new Set(curves.flatMap((curve) => curve[by] ?? []))].filter((place) => place !== null).sort((a, b) => a - b);
+  const columns = curves.map((curve) => along(places, curve, name, by));
+  const rows = places
+    .map((at, i) => ({ at, values: columns.map((column) => column[i]).filter((value) => typeof value === "number") }))
     .filter(({ values }) => values.length > 0 && 2 * values.length >= curves.length);
   const moments = rows.map(({ values }) => spread(values));
   return {
-    epoch: rows.map(({ epoch }) => epoch),
+    at: rows.map(({ at }) => at),
     mean: moments.map(({ mean }) => mean),
     low: moments.map(({ mean, deviation }) => mean - deviation),
     high: moments.map(({ mean, deviation }) => mean + deviation),
@@ -81,17 +85,17 @@ export function band(curves: readonly Columns[], name: string): Band {
   };
 }
 
-/** A curve's values at these epochs, which rise; between two epochs that it has, on the line between them. */
-function along(epochs: readonly number[], curve: Columns, name: string): (number | null)[] {
-  const [own, values] = [curve["epoch"] ?? [], curve[name] ?? []];
+/** A curve's values at these places, which rise; between two places that it has, on the line between them. */
+function along(places: readonly number[], curve: Columns, name: string, by: Along): (number | null)[] {
+  const [own, values] = [curve[by] ?? [], curve[name] ?? []];
   let next = 0;
-  return epochs.map((epoch) => {
-    while (next < own.length && (own[next] ?? 0) < epoch) next += 1;
+  return places.map((place) => {
+    while (next < own.length && (own[next] ?? 0) < place) next += 1;
     const after = values[next] ?? null;
-    if (own[next] === epoch) return after;
+    if (own[next] === place) return after;
     const [left, right, before] = [own[next - 1], own[next], values[next - 1] ?? null];
     if (typeof left !== "number" || typeof right !== "number" || before === null || after === null) return null;
-    return before + ((after - before) * (epoch - left)) / (right - left);
+    return before + ((after - before) * (place - left)) / (right - left);
   });
 }
 
