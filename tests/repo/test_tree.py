@@ -6,6 +6,7 @@ import re
 import sys
 import tomllib
 from collections.abc import Iterator
+from functools import cache
 from importlib.metadata import packages_distributions, version
 from pathlib import Path
 
@@ -107,15 +108,23 @@ WITHOUT_IMPORT = {
 
 def imported(*packages: str) -> set[str]:
     """The distributions that modules of these packages import; those of the benchmarks' peers live elsewhere."""
-    where = packages_distributions()
+    where = _distributions()
     names = {name for path in files(*(f"{package}/**.py" for package in packages)) for name in _imports(path)}
     known = {canonicalize_name(where[name][0]) for name in names if name in where} - {"epochal"}
     return {PART_OF.get(name, name) for name in known}
 
 
-def _imports(path: Path) -> Iterator[str]:
+_distributions = cache(packages_distributions)  # it looks at each file that is installed
+
+
+@cache
+def _imports(path: Path) -> frozenset[str]:
     """The top names of what a module imports from outside of the standard library."""
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    return frozenset(_imported(ast.parse(path.read_text(encoding="utf-8"))))
+
+
+def _imported(module: ast.Module) -> Iterator[str]:
+    for node in ast.walk(module):
         names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
         if isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
             names = [node.module]
