@@ -31,7 +31,7 @@ FIRST_DAY = date.min.toordinal() - EPOCH
 """0001-01-01, which programs write where no date was set."""
 FAR_DAYS = 3653
 """Ten years: a day so far from all others, and three times as far as those are from each other, may be none."""
-FORMS_OF_DAYS = {8: "%Y%m%d", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}
+FORMS_OF_DAYS = {8: "%Y%m%d", 10: "%Y%m%d%H", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}
 """By the digits of a number that is a day, or a moment; shorter texts would be read by `strptime`, too."""
 APART = 2.0
 """So many times as far from 0 as all others is a number that often stands for no value."""

@@ -678,6 +678,7 @@ SAID: dict[str, tuple[list[str], str]] = {
         ["20200101083000", "20201231120000"],
         "types=a=date and date_format=%Y%m%d%H%M%S read them so",
     ),
+    "hours as numbers": (["2020010108", "2020123112"], "date_format=%Y%m%d%H read them so"),
     "minutes as numbers": (["202001010830", "202012311200"], "types=a=date and date_format=%Y%m%d%H%M read them so"),
 }
 

@@ -509,7 +509,8 @@ def test_validation_rows_of_one_class_leave_the_loss_where_training_accuracy_is_
     spec = JobSpec.model_validate({"dataset": ONE_CLASS["dataset"], "loss": loss, "train_metrics": "running"})
     losses: dict[str, Numbers] = {"train_loss": [0.69, train], "val_loss": [1.5, 0.9]}
     columns: dict[str, Numbers] = {f"val_{name}": [0.2, 0.3] for name in ("accuracy", "balanced_accuracy", "macro_f1")}
-    verdict = judge(spec, {"epoch": [1.0, 2.0]} | losses | columns)
+    epochs: dict[str, Numbers] = {"epoch": [1.0, 2.0]}
+    verdict = judge(spec, epochs | losses | columns)
     assert verdict is not None
     assert verdict.kind == kind
     assert verdict.sentence.partition(": ")[2].startswith(f"{said}, but all validation rows are of one class")
