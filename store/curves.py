@@ -58,14 +58,14 @@ def read_seconds(connection: Connection, job_id: str, epochs: Sequence[float | N
     chunks = connection.execute(
         select(CurveChunk.first_epoch, CurveChunk.last_epoch, CurveChunk.at, Job.started_at)
         .join(Job, Job.id == CurveChunk.job_id)
-        .where(CurveChunk.job_id == job_id, Job.started_at.is_not(None))
+        .where(CurveChunk.job_id == job_id)
         .order_by(CurveChunk.at, CurveChunk.first_epoch)
     )
     parts: list[tuple[int, int, float, float]] = []  # first and last epoch, begin and end
     for first, last, at, started_at in chunks:
         while parts and parts[-1][0] >= first:
             parts.pop()
-        end = (at - started_at).total_seconds()
+        end = (at - (started_at or at)).total_seconds()
         parts.append((first, last, max(parts[-1][3] if parts else 0.0, end - RENEWED_S), end))
     return [None if epoch is None else _second_of(epoch, parts) for epoch in epochs]
 

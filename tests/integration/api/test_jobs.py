@@ -204,6 +204,7 @@ def test_a_curve_says_when_its_epochs_came(both: Service) -> None:
         both.store.renew(worker="w", progress=[Progress(job_id, 1, part)], lease_s=60)
     with db.writing(both.engine) as connection:
         began = connection.execute(select(Job.started_at)).scalar_one()
+        assert began is not None
         for first, seconds in {1: 0.8, 5: 3.0, 6: 10.0}.items():
             at = began + timedelta(seconds=seconds)
             connection.execute(update(CurveChunk).where(CurveChunk.first_epoch == first).values(at=at))
