@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from spec.states import StopReason, SweepState
+from spec.states import FailureReason, StopReason, SweepState
 from spec.sweep import SweepSpec
 from spec.views import Metrics
 from store.records import Success
@@ -180,6 +180,27 @@ def test_a_sweep_that_is_extended_has_another_best(service: Service) -> None:
     assert (parent["info"]["status"], len(children)) == ("FINISHED", trials)
     assert metrics_of(parent)["best_val_loss"] == pytest.approx(best.score)
     assert metrics_of(parent)["trials"] == trials
+
+
+def test_a_sweep_whose_failed_jobs_are_retried_has_them_and_the_best_of_all(service: Service) -> None:
+    asked, mirror = Asked(service, space={"learning_rate": [0.01, 0.02, 0.03]}), service.mirror()
+    asked.propose()
+    (claim,) = service.claim(1)
+    assert service.jobs.fail(claim.job_id, claim.attempt, reason=FailureReason.worker_lost, message="It was lost.")
+    asked.finish()
+    copied(mirror)
+    parent, children = asked.runs()
+    assert (best_of(children), metrics_of(parent)["best_val_loss"]) == ({"1"}, pytest.approx(0.02))
+    assert sorted(run["info"]["status"] for run in children) == ["FAILED", "FINISHED", "FINISHED"]
+    asked.store.retry(asked.id, owner="ada", actor="ada")
+    copied(mirror)
+    assert asked.runs()[0]["info"]["status"] == "RUNNING"
+    asked.finish()
+    copied(service.mirror())  # another process
+    parent, children = asked.runs()
+    assert (parent["info"]["status"], best_of(children)) == ("FINISHED", {"0"})
+    assert metrics_of(parent)["best_val_loss"] == pytest.approx(0.01)
+    assert [run["info"]["status"] for run in children] == ["FINISHED"] * 3
 
 
 def test_a_sweep_that_is_paused_and_cancelled_says_so(service: Service) -> None:

@@ -131,6 +131,18 @@ def test_given_configurations_are_drawn_and_tabled_with_what_they_vary() -> None
     assert drawn_at[:2].tolist() == [[0.1, 0.5], [0.01, 0.5]]
 
 
+def test_what_is_asked_of_a_sweep_is_a_request_and_its_answer_is_known() -> None:
+    asked = list[tuple[str, str]]()
+
+    def handle(request: httpx.Request) -> httpx.Response:
+        asked.append((request.method, request.url.path.partition(ID)[2]))
+        return httpx.Response(200, json=sweep(state="finished" if request.method == "GET" else "running"))
+
+    found = client_of(handle).find_sweep(ID)
+    assert [ask().state for ask in (found.pause, found.resume, found.retry, found.cancel)] == [SweepState.running] * 4
+    assert asked == [("GET", ""), *(("POST", f"/{verb}") for verb in ("pause", "resume", "retry", "cancel"))]
+
+
 @pytest.mark.parametrize(
     ("value", "text"),
     [
