@@ -38,13 +38,19 @@ def rows_of(spec: JobSpec, objective: Monitor) -> int | None:
     counts_none = objective in LOWER_IS_BETTER or objective.endswith("_roc_auc")
     if counts_none or info is None or info.targets is Targets.numbers:
         return None
-    part, _, name = objective.partition("_")
-    train, validation, _ = spec.split_rows(info)
-    if name == "accuracy" or not isinstance(spec.dataset, Inline) or spec.split_by is SplitBy.group:
-        return validation if part == "val" else train
-    by_class = _rows_by_class(spec, spec.dataset)[part == "val"]
+    validates = objective.startswith("val_")
+    if (data := counted_by_class(spec, objective)) is None:
+        train, validation, _ = spec.split_rows(info)
+        return validation if validates else train
+    by_class = _rows_by_class(spec, data)[validates]
     present = [count for count in by_class.values() if count]
     return len(present) * min(present, default=0)
+
+
+def counted_by_class(spec: JobSpec, objective: Monitor) -> Inline | None:
+    """The data of which a metric of classes counts each class by itself; None where that is not so, or not known."""
+    counts_any = objective.partition("_")[2] == "accuracy" or spec.split_by is SplitBy.group
+    return None if counts_any or not isinstance(spec.dataset, Inline) else spec.dataset
 
 
 def _rows_by_class(spec: JobSpec, data: Inline) -> tuple[Counts, Counts]:

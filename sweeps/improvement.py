@@ -19,7 +19,7 @@ from spec.learning_curve import LEAST_SKILL
 from spec.monitors import LOWER_IS_BETTER, Monitor
 from spec.sweep import Configuration, with_fields
 
-from .counted import LEAST_ROWS, rows_of
+from .counted import LEAST_ROWS, counted_by_class, rows_of
 from .statistics import CONFIDENCE, Comparison, band, compare
 
 MATTERS = 0.01
@@ -60,8 +60,8 @@ def too_few_rows(spec: JobSpec, objective: Monitor, value: float | None) -> str 
     rows = rows_of(spec, objective)
     if rows is None or value is None or (1.0 - value) * rows + 1e-9 >= LEAST_ROWS:
         return None
-    part, _, metric = objective.partition("_")
-    counted = f"six {_PARTS[part]} rows" + ("" if metric == "accuracy" else " of the rarest class")
+    rarest = "" if counted_by_class(spec, objective) is None else " of the rarest class"
+    counted = f"six {_PARTS[objective.partition('_')[0]]} rows{rarest}"
     fewer = "there are fewer" if rows < LEAST_ROWS else f"with {shown(value, objective)} the job leaves less"
     return (
         f"A change helps only if its {name_of(objective)} is better by {counted}, and {fewer}: "

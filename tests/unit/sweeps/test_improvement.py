@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from spec.dataset import Inline
 from spec.job import JobSpec
 from spec.monitors import Monitor
 from sweeps.improvement import Improvement, Tried, improvement, shown, too_few_rows
@@ -161,6 +162,12 @@ def labelled(rare: int, others: int, **fields: Any) -> JobSpec:
         (labelled(4, 40), "val_accuracy", 0.5, None),
         (JobSpec.model_validate({"dataset": "iris"}), "val_accuracy", 29 / 30, "with 96.7 % the job leaves less"),
         (JobSpec.model_validate({"dataset": "iris"}), "val_accuracy", 24 / 30, None),
+        (
+            JobSpec.model_validate({"dataset": "iris"}),
+            "val_balanced_accuracy",
+            29 / 30,
+            "with 96.7 % the job leaves less",
+        ),
         (JobSpec.model_validate({"dataset": "iris"}), "val_accuracy", None, None),
         (JobSpec.model_validate({"dataset": "diabetes"}), "val_r2", 0.99, None),
     ],
@@ -171,5 +178,6 @@ def test_it_is_said_before_training_that_too_few_rows_are_left_to_be_better_on(
     said = too_few_rows(spec, objective, value)
     assert (said is None) == (fewer is None)
     if fewer is not None:
-        rarest = "" if objective == "val_accuracy" else " of the rarest class"
+        by_class = isinstance(spec.dataset, Inline) and objective != "val_accuracy"
+        rarest = " of the rarest class" if by_class else ""
         assert f"is better by six validation rows{rarest}, and {fewer}: hardly any change can" in (said or "")
