@@ -160,22 +160,3 @@ def test_a_sweep_is_extended_paused_resumed_and_replayed_while_its_view_follows(
         do.press(button(name="More"), seen.get_by_role("menuitem", name="Replay"))
         expect(seen.get_by_role("link", name=re.compile("^replay of"))).to_be_visible()
         expect(seen.get_by_text(re.compile("bit for bit"))).to_be_visible(timeout=SLOW_MS)
-
-
-@pytest.mark.usefixtures("client")  # which ends slow motion
-def test_the_failed_jobs_of_a_sweep_are_retried_from_its_view(stack: Embedded, browser: Browser) -> None:
-    base = {"dataset": "iris", "architecture": {"type": "mlp", "hidden": [4]}, "epochs": 65, "timeout_s": 12.0}
-    space = {"learning_rate": [0.01, 0.1]}
-    stack.slow_motion.begin()
-    with stack.http() as http:
-        sweep = http.post("/sweeps", json={"base": base, "space": space, "method": "grid"}).json()
-    with signed_in(browser, stack) as seen:
-        do, retry = Keyboard(seen), seen.get_by_role("button", name="Retry 2 failed jobs")
-        seen.goto(f"{stack.endpoints.api}/#/sweeps/{sweep['id']}")
-        expect(retry).to_be_visible(timeout=SLOW_MS)
-        look(seen)
-        stack.slow_motion.end()
-        do.press(retry)
-        expect(retry).to_have_count(0)
-        expect(seen.get_by_label("All configurations")).to_contain_text("2 with a score", timeout=SLOW_MS)
-        expect(seen.get_by_text("finished", exact=True).first).to_be_visible(timeout=SLOW_MS)

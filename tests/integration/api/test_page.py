@@ -23,9 +23,12 @@ from tests.browser import page_of
 from tests.integration.tracking.conftest import curve
 from tests.services import eventually, family
 
-from .conftest import NOBODY
+from .conftest import NOBODY, service
 from .seeing import address, signed_in, spec
+from .sweeping import BASE
+from .sweeping import train as train_sweeps
 from .test_process import Running, running
+from .test_sweeps import finished_with_lost_jobs
 
 pytestmark = pytest.mark.browser
 
@@ -508,6 +511,24 @@ def test_a_sweep_from_a_finished_job_is_made_with_controls_or_as_text(api: Runni
         expect(seen.get_by_label("Method")).to_have_value("grid")
         seen.get_by_role("button", name="Start the sweep").click()
         expect(seen.get_by_text("grid search")).to_be_visible()
+
+
+def test_the_failed_jobs_of_a_sweep_are_retried_from_its_view(api: Running, browser: Browser) -> None:
+    beside = service(api.log.parent)  # over the same record
+    sweep_id = finished_with_lost_jobs(beside, base={**BASE, "priority": 10})
+    with signed_in(browser, api) as seen:
+        seen.goto(f"{address(api)}/#/sweeps/{sweep_id}")
+        retry = seen.get_by_role("button", name="Retry 2 failed jobs")
+        retry.click()
+        expect(retry).to_have_count(0)
+        expect(seen.get_by_text("running", exact=True).first).to_be_visible()
+        train_sweeps(beside)
+        while train_sweeps(beside):
+            pass
+        expect(seen.get_by_text("finished", exact=True).first).to_be_visible()
+        expect(seen.get_by_label("All configurations")).to_contain_text("6 with a score")
+        expect(retry).to_have_count(0)
+    beside.engine.dispose()
 
 
 def test_a_deleted_data_set_is_said_to_be_so_wherever_a_job_names_it(api: Running, browser: Browser) -> None:
