@@ -26,7 +26,7 @@ def site(tmp_path: Path, database_url: str, redis_url: str) -> Iterator[Site]:
 
 @pytest.fixture(scope="module")
 def shared_site(tmp_path_factory: pytest.TempPathFactory, postgres_url: str, redis_url: str) -> Iterator[Site]:
-    """A site for the tests of a module that leave its worker alive."""
+    """A site for the tests of a module, which share its workers: a new one takes seconds of a core to start."""
     with fresh_database(postgres_url) as url:
         site = Site(tmp_path_factory.mktemp("site"), url, redis_url)
         yield site

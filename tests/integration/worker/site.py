@@ -22,7 +22,7 @@ from tests.slow_motion import SlowMotion
 
 QUICK = {"dataset": "xor", "epochs": 5}
 LONG = {"dataset": "digits", "epochs": 100_000, "architecture": {"type": "mlp", "hidden": [32]}}
-STRUCK = {"dataset": "digits", "epochs": 150, "batch_size": 256, "architecture": {"type": "mlp", "hidden": [32]}}
+STRUCK = {"dataset": "iris", "epochs": 150, "batch_size": 60, "architecture": {"type": "mlp", "hidden": [32]}}
 """In slow motion it trains for half a minute, and ends soon after that."""
 
 LEASE_S = 12.0
@@ -59,6 +59,11 @@ class Site:
         self.workers.append(worker)
         return worker
 
+    def worker(self, devices: str = "cpu:1", **settings: float) -> subprocess.Popen[bytes]:
+        """The worker that lives, which another test has left; else a new one."""
+        living = [worker for worker in self.workers if worker.poll() is None]
+        return living[-1] if living else self.start_worker(devices, **settings)
+
     def kill(self, worker: subprocess.Popen[bytes]) -> None:
         """Kill a worker, and let its leases be over, for which others would wait."""
         worker.kill()
@@ -82,11 +87,15 @@ class Site:
     def wait_for_an_epoch(self, job_id: str) -> None:
         eventually(lambda: self.job(job_id).epoch > 0, 40.0, f"{job_id} trains")
 
-    def close(self) -> None:
+    def stop_workers(self) -> None:
+        """Stop the workers that live."""
         for worker in self.workers:
             worker.terminate()
         for worker in self.workers:
             worker.wait(25 * PATIENCE)
+
+    def close(self) -> None:
+        self.stop_workers()
         self.engine.dispose()
 
 

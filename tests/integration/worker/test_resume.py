@@ -20,6 +20,7 @@ from tests.services import PATIENCE, eventually, fresh_database, trainers
 from .site import STRUCK, Site
 
 OFTEN_S = 0.2
+LEASE_S = 60.0
 
 
 @pytest.fixture
@@ -76,10 +77,10 @@ def goes_on_after(site: Site, job_id: str) -> list[int]:
     return [int(line.partition(said)[2]) for line in lines if said in line]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def warm(shared_site: Site) -> Site:
     """A site with a worker that saves often and outlives each test."""
-    shared_site.start_worker(checkpoint_s=OFTEN_S)
+    shared_site.worker(lease_s=LEASE_S, checkpoint_s=OFTEN_S)
     return shared_site
 
 
@@ -91,8 +92,32 @@ def kill_a_trainer(site: Site, worker: subprocess.Popen[bytes], job_id: str) -> 
     trainer.wait()
 
 
+def test_a_pack_goes_on_elsewhere_from_where_it_was_when_its_worker_is_told_to_end(shared_site: Site) -> None:
+    site = shared_site
+    site.stop_workers()
+    site.slow_motion.begin()
+    ids = site.submit(*(STRUCK | {"max_attempts": 1, "seed": seed} for seed in range(12)))
+    first = site.start_worker(lease_s=LEASE_S, stop_s=60.0)
+    eventually(lambda: all(site.job(job_id).epoch for job_id in ids), 40.0, "all train")
+    assert {site.job(job_id).pack_size for job_id in ids} == {12}
+    first.send_signal(signal.SIGUSR1)  # as Slurm does
+    first.send_signal(signal.SIGTERM)  # as Kubernetes does, and Slurm when somebody then cancels it
+    assert first.wait(20 * PATIENCE) == 0
+    jobs = [site.job(job_id) for job_id in ids]
+    assert {job.status for job in jobs} == {JobStatus.queued}
+    assert [checkpoints(site, job.id) for job in jobs] == [[job.epoch] for job in jobs]
+    assert all("its worker was stopped" in reasons(site, job_id) for job_id in ids)
+    site.slow_motion.end()
+
+    site.start_worker(lease_s=LEASE_S, checkpoint_s=OFTEN_S)
+    for job in jobs:
+        site.wait(job.id, JobStatus.succeeded, within_s=60.0)
+        assert goes_on_after(site, job.id) == [job.epoch]
+        assert site.store.curve(job.id)["epoch"] == list(range(1, 151))
+
+
 def test_a_killed_trainers_job_goes_on_and_ends_as_if_nothing_had_happened(warm: Site) -> None:
-    (worker,) = warm.workers
+    worker = warm.worker()
     spec = STRUCK | {"dropout": 0.2, "schedule": "cosine"}
     (whole,) = warm.submit(spec)
     warm.wait(whole, JobStatus.succeeded, within_s=60.0)
@@ -111,30 +136,8 @@ def test_a_killed_trainers_job_goes_on_and_ends_as_if_nothing_had_happened(warm:
     eventually(lambda: files(warm) == [], 20.0, "no checkpoint is left")
 
 
-def test_a_pack_goes_on_elsewhere_from_where_it_was_when_its_worker_is_told_to_end(site: Site) -> None:
-    site.slow_motion.begin()
-    ids = site.submit(*(STRUCK | {"max_attempts": 1, "seed": seed} for seed in range(12)))
-    first = site.start_worker(lease_s=60.0, stop_s=60.0)
-    eventually(lambda: all(site.job(job_id).epoch for job_id in ids), 40.0, "all train")
-    assert {site.job(job_id).pack_size for job_id in ids} == {12}
-    first.send_signal(signal.SIGUSR1)  # as Slurm does
-    first.send_signal(signal.SIGTERM)  # as Kubernetes does, and Slurm when somebody then cancels it
-    assert first.wait(20 * PATIENCE) == 0
-    jobs = [site.job(job_id) for job_id in ids]
-    assert {job.status for job in jobs} == {JobStatus.queued}
-    assert [checkpoints(site, job.id) for job in jobs] == [[job.epoch] for job in jobs]
-    assert all("its worker was stopped" in reasons(site, job_id) for job_id in ids)
-    site.slow_motion.end()
-
-    site.start_worker(lease_s=60.0)
-    for job in jobs:
-        site.wait(job.id, JobStatus.succeeded, within_s=60.0)
-        assert goes_on_after(site, job.id) == [job.epoch]
-        assert site.store.curve(job.id)["epoch"] == list(range(1, 151))
-
-
 def test_a_job_whose_checkpoints_are_all_broken_starts_over_and_its_history_says_so(warm: Site) -> None:
-    (worker,) = warm.workers
+    worker = warm.worker()
     warm.slow_motion.begin()
     (job_id,) = warm.submit(STRUCK)
     eventually(lambda: len(checkpoints(warm, job_id)) == 2, 40.0, "two checkpoints are recorded")

@@ -11,9 +11,11 @@ from spec.population import Copy, copies
 from spec.states import StopReason, SweepState, TrialState
 from spec.sweep import SweepSpec
 from store.sweeps import SweepCounts, SweepStore
-from tests.services import PATIENCE, eventually, fresh_database
+from tests.services import PATIENCE, eventually
 
 from .site import Site
+
+CHECKPOINT_S = 0.3
 
 HYPERBAND: dict[str, Any] = {
     "base": {"dataset": "digits", "epochs": 9, "architecture": {"type": "mlp", "hidden": [16]}},
@@ -29,13 +31,6 @@ HYPERBAND: dict[str, Any] = {
 }
 
 
-@pytest.fixture
-def database_url(postgres_url: str) -> Iterator[str]:
-    """One database is enough: what the record does, its own tests check on both."""
-    with fresh_database(postgres_url) as url:
-        yield url
-
-
 Table = list[tuple[int, dict[str, Any], TrialState, float | None, int]]
 
 
@@ -45,6 +40,11 @@ class Sweeps:
     def __init__(self, site: Site) -> None:
         self._site, self.store = site, SweepStore(site.engine)
         self._controllers: list[subprocess.Popen[bytes]] = []
+
+    def controller(self) -> subprocess.Popen[bytes]:
+        """The controller that lives, which another test has left; else a new one."""
+        living = [controller for controller in self._controllers if controller.poll() is None]
+        return living[-1] if living else self.start_controller()
 
     def start_controller(self) -> subprocess.Popen[bytes]:
         with (self._site.home / f"sweeps-{len(self._controllers)}.log").open("wb") as log:
@@ -84,16 +84,16 @@ class Sweeps:
             controller.wait(10 * PATIENCE)
 
 
-@pytest.fixture
-def sweeps(site: Site) -> Iterator[Sweeps]:
-    made = Sweeps(site)
+@pytest.fixture(scope="module")
+def sweeps(shared_site: Site) -> Iterator[Sweeps]:
+    made = Sweeps(shared_site)
     yield made
     made.close()
 
 
-def test_a_sweep_has_one_table_whoever_trains_it_and_whoever_is_killed(site: Site, sweeps: Sweeps) -> None:
-    controller = sweeps.start_controller()
-    first = site.start_worker("cpu:2", checkpoint_s=0.1)
+def test_a_sweep_has_one_table_whoever_trains_it_and_whoever_is_killed(shared_site: Site, sweeps: Sweeps) -> None:
+    site, controller = shared_site, sweeps.controller()
+    first = site.worker("cpu:2", checkpoint_s=CHECKPOINT_S)
     calm = sweeps.submit()
     table = sweeps.wait(calm)
     assert len(table) == 12
@@ -110,12 +110,12 @@ def test_a_sweep_has_one_table_whoever_trains_it_and_whoever_is_killed(site: Sit
     controller.kill()
     site.kill(first)
     sweeps.start_controller()
-    site.start_worker("cpu:1")
+    site.start_worker("cpu:1", checkpoint_s=CHECKPOINT_S)
     assert sweeps.wait(struck, within_s=90.0) == table
 
 
 POPULATION: dict[str, Any] = {
-    "base": {"dataset": "digits", "epochs": 40, "architecture": {"type": "mlp", "hidden": [16]}, "batch_size": 16},
+    "base": {"dataset": "digits", "epochs": 40, "architecture": {"type": "mlp", "hidden": [16]}, "batch_size": 64},
     "space": {"learning_rate": {"log_uniform": [1e-4, 0.3]}, "dropout": {"uniform": [0.0, 0.5]}},
     "method": "random",
     "halving": {"type": "population", "interval": 3},
@@ -125,9 +125,11 @@ POPULATION: dict[str, Any] = {
 }
 
 
-def test_a_population_has_one_table_and_one_lineage_though_its_worker_is_killed(site: Site, sweeps: Sweeps) -> None:
-    sweeps.start_controller()
-    first = site.start_worker("cpu:2", checkpoint_s=0.1)
+def test_a_population_has_one_table_and_one_lineage_though_its_worker_is_killed(
+    shared_site: Site, sweeps: Sweeps
+) -> None:
+    site, _ = shared_site, sweeps.controller()
+    first = site.worker("cpu:1", checkpoint_s=CHECKPOINT_S)
     calm = sweeps.submit(**POPULATION)
     table, lineage = sweeps.wait(calm), sweeps.lineage(calm)
     assert [state for _, _, state, _, _ in table] == [TrialState.finished] * 10
@@ -139,6 +141,6 @@ def test_a_population_has_one_table_and_one_lineage_though_its_worker_is_killed(
     site.kill(first)
     site.slow_motion.end()
     assert sweeps.store.get(struck, owner=None).state is SweepState.running
-    site.start_worker("cpu:1")
+    site.start_worker("cpu:2")
     assert sweeps.wait(struck, within_s=90.0) == table
     assert sweeps.lineage(struck) == lineage

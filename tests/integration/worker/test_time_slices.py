@@ -11,7 +11,7 @@ from tests.services import PATIENCE
 
 from .site import LONG, QUICK, STRUCK, Site
 
-MANY = 2_000
+MANY = 200
 """Jobs of hours that one owner has queued, each a pack of its own and of a higher priority than those of others."""
 SLICE_S = 1.5
 LITTLE_S = 4.0 * PATIENCE
