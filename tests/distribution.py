@@ -12,7 +12,7 @@ from . import services
 TOGETHER = ("tests/acceptance/", "tests/integration/tracking/")
 """The tests of these folders share a server that takes seconds to start: one process runs them all."""
 
-APART = ("tests/acceptance/test_stack.py", "tests/integration/tracking/test_serve.py")
+APART = ("tests/acceptance/test_stack.py",)
 """But for these, which start servers of their own."""
 
 FIRST = (*TOGETHER, "tests/integration/worker/", "tests/integration/")

@@ -1,8 +1,12 @@
 """Experiments and runs that somebody deletes in MLflow, on its page or for good: the mirror goes on."""
 
-import subprocess
-import sys
+import gc
+import warnings
+from collections.abc import Callable
+from functools import cache
 from typing import Any
+
+import pytest
 
 from store.mirror import MirrorStore
 from tracking.mirror import DELETED_S, LIVE_S, Mirror
@@ -16,11 +20,24 @@ def delete(service: Service, kind: str, **which: str) -> None:
 
 
 def purge(service: Service, *what: str) -> None:
-    """Delete for good what was deleted on the page."""
+    """Delete for good what was deleted on the page, as `mlflow gc` does; here, for it takes seconds to import."""
     database = f"sqlite:///{service.server.home / 'mlflow.db'}"
-    command = ["gc", "--backend-store-uri", database, "--tracking-uri", service.server.url, *what]
-    environment = {"MLFLOW_DISABLE_TELEMETRY": "true", "PATH": "/usr/bin:/bin"}
-    subprocess.run([sys.executable, "-m", "mlflow", *command], check=True, capture_output=True, env=environment)
+    _mlflow_gc()(["--backend-store-uri", database, "--tracking-uri", service.server.url, *what], standalone_mode=False)
+
+
+@cache
+def _mlflow_gc() -> Callable[..., None]:
+    """MLflow's command, imported without its telemetry; the garbage collector would take a third of the time."""
+    with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
+        patch.setenv("MLFLOW_DISABLE_TELEMETRY", "true")
+        warnings.simplefilter("ignore")
+        gc.disable()
+        try:
+            from mlflow.cli import gc as command
+        finally:
+            gc.enable()
+        gc.freeze()
+    return command.main  # type: ignore[no-any-return]
 
 
 def copied_after_failures(service: Service, mirror: Mirror) -> None:

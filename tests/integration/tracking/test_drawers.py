@@ -5,13 +5,14 @@ import pytest
 
 from model.drawing import Drawing
 from tracking.drawers import LONGEST_S, Drawers, DrawingError
-from tracking.mirror import MANY
 from trainer.plots import pictures
 
 from .conftest import Service, copied, curve
 
+MANY = 4
 
-def test_a_process_draws_what_is_drawn_here_and_another_follows_one_that_dies() -> None:
+
+def test_a_process_draws_what_is_drawn_here_and_another_follows_one_that_dies_or_hangs() -> None:
     drawing = Drawing(title="one\ntwo", curve=curve(1, 5), best_epoch=3)
     drawers = Drawers()
     assert drawers.draw(drawing) == pictures(drawing)
@@ -22,26 +23,20 @@ def test_a_process_draws_what_is_drawn_here_and_another_follows_one_that_dies() 
         drawers.draw(drawing)
     assert drawers.draw(drawing) == pictures(drawing)
     (second,) = drawers._free
-    drawers.close()
-    assert second.returncode == 0
-
-
-def test_a_process_that_hangs_is_ended_and_another_follows() -> None:
-    drawing = Drawing(title="one", curve=curve(1, 5), best_epoch=3)
-    drawers = Drawers()
-    drawers.draw(drawing)
-    (process,) = drawers._free
-    process.send_signal(signal.SIGSTOP)
+    second.send_signal(signal.SIGSTOP)
     drawers._longest_s = 0.2
     with pytest.raises(DrawingError):
         drawers.draw(drawing)
-    assert process.returncode == -signal.SIGKILL
+    assert second.returncode == -signal.SIGKILL
     drawers._longest_s = LONGEST_S
     assert drawers.draw(drawing) == pictures(drawing)
+    (third,) = drawers._free
     drawers.close()
+    assert third.returncode == 0
 
 
 def test_many_jobs_have_their_pictures_when_nothing_trains(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tracking.mirror.MANY", MANY)
     monkeypatch.setattr("tracking.mirror.FILES_WAIT_S", 3600.0)  # all curves of a busy machine take longer than it
     service.submit(MANY)
     claims = service.claim(MANY)

@@ -18,6 +18,9 @@ from tracking.parents import SPEC_FILE
 from .conftest import Service, copied, curve
 from .test_deleted import copied_after_failures, delete, purge
 
+TWO = {"learning_rate": [0.03, 0.01]}
+"""A space of two configurations."""
+
 
 class Silent:
     """Rings nowhere: no worker listens in these tests."""
@@ -147,18 +150,19 @@ def test_a_sweep_may_have_runs_of_its_best_configuration_only(service: Service) 
         assert service.server.artifact(run["info"]["run_id"], "curves.png").startswith(b"\x89PNG")
 
 
-def test_of_a_large_sweep_only_the_best_have_files(service: Service) -> None:
-    rates = [round(0.001 * place, 3) for place in range(1, 52)]
+def test_of_a_large_sweep_only_the_best_have_files(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tracking.mirror.SMALL_SWEEP", 8)
+    rates = [round(0.001 * place, 3) for place in range(1, 10)]
     asked = Asked(service, space={"learning_rate": rates})
     asked.finish()
     copied(service.mirror())
     _, children = asked.runs()
-    assert len(children) == 51
+    assert len(children) == 9
     assert all(run["info"]["status"] == "FINISHED" for run in children)
     (best,) = [run for run in children if "epochal.best" in tags_of(run)]
     assert service.server.artifact(best["info"]["run_id"], "notes.txt") == b"n"
     files = [service.server.ask("artifacts/list", run_id=run["info"]["run_id"]).get("files", []) for run in children]
-    assert sorted(map(len, files))[:-1] == [0] * 50
+    assert sorted(map(len, files))[:-1] == [0] * 8
 
 
 def test_a_sweep_that_is_extended_has_another_best(service: Service) -> None:
@@ -232,10 +236,10 @@ def test_sweeps_whose_files_are_refused_hold_up_neither_other_sweeps_nor_their_o
         upload(run, name, content)
 
     monkeypatch.setattr(mirror._mlflow, "upload", refuse)
-    sweeps = [Asked(service, name=f"sweep {number}") for number in range(3)]
+    sweeps = [Asked(service, name=f"sweep {number}", space=TWO) for number in range(3)]
     for asked in sweeps:
         asked.propose()
-    service.claim(18)
+    service.claim(6)
     for _ in range(5):
         mirror.round()
     parents = {asked.record.run_id for asked in sweeps}
@@ -246,7 +250,7 @@ def test_sweeps_whose_files_are_refused_hold_up_neither_other_sweeps_nor_their_o
 @pytest.mark.parametrize("word", ["runs/create", "runs/log-batch", "runs/update", "mlflow-artifacts"])
 def test_a_mirror_that_dies_while_it_makes_a_parent_leaves_no_second(service: Service, word: str) -> None:
     wire = Proxy(service.server.port)
-    asked = Asked(service)
+    asked = Asked(service, space=TWO)
     asked.propose()
     wire.lose_answer(word.encode())
     service.mirror(f"http://127.0.0.1:{wire.port}").round()
@@ -257,8 +261,8 @@ def test_a_mirror_that_dies_while_it_makes_a_parent_leaves_no_second(service: Se
     copied(service.mirror())  # another process, which knows only what the record says
     parent, children = asked.runs()
     assert parent["info"]["run_id"] == asked.record.run_id
-    assert len(children) == 6
-    assert len(service.server.runs(service.project)) == 7
+    assert len(children) == 2
+    assert len(service.server.runs(service.project)) == 3
 
 
 @pytest.mark.parametrize("dying", ["first", "second"])
@@ -266,7 +270,7 @@ def test_of_two_mirrors_that_make_a_parent_one_that_dies_leaves_no_second(
     service: Service, monkeypatch: pytest.MonkeyPatch, dying: str
 ) -> None:
     wire = Proxy(service.server.port)
-    asked = Asked(service)
+    asked = Asked(service, space=TWO)
     asked.propose()
     dies, lives = service.mirror(f"http://127.0.0.1:{wire.port}"), service.mirror()
     wire.lose_answer(b"runs/create")
@@ -288,11 +292,11 @@ def test_of_two_mirrors_that_make_a_parent_one_that_dies_leaves_no_second(
     asked.finish()
     copied(service.mirror())
     parent, children = asked.runs()  # which demands that it is the only one
-    assert (parent["info"]["run_id"], len(children)) == (asked.record.run_id, 6)
+    assert (parent["info"]["run_id"], len(children)) == (asked.record.run_id, 2)
 
 
 def test_a_parent_that_is_deleted_is_restored_and_one_that_is_gone_is_made_anew(service: Service) -> None:
-    asked, mirror = Asked(service), service.mirror()
+    asked, mirror = Asked(service, space={"learning_rate": [0.03, 0.01, 0.02]}), service.mirror()
     asked.propose()
     asked.train(2)
     copied(mirror)
@@ -310,4 +314,4 @@ def test_a_parent_that_is_deleted_is_restored_and_one_that_is_gone_is_made_anew(
     copied_after_failures(service, mirror)
     parent, children = asked.runs()
     assert parent["info"]["run_id"] == asked.record.run_id != first
-    assert len(children) == 6
+    assert len(children) == 3

@@ -87,7 +87,7 @@ def test_a_picture_that_cannot_be_made_sends_no_file_again(service: Service, mon
         raise ValueError("no such font")
 
     monkeypatch.setattr(mirror._mlflow, "upload_pieces", counted)
-    monkeypatch.setattr("tracking.mirror.pictures", draw)
+    monkeypatch.setattr("tracking.mirror.drawn_here", draw)
     copied_after_failures(service, mirror)
     assert (sent.count(MODEL), len(drawn) > 2) == (1, True)
     assert mirror._failures.add(claim.job_id).in_a_row == len(drawn) + 1  # it waits longer each time
