@@ -6,6 +6,9 @@ from spec.views import Curve
 
 from .report import Report
 
+LENGTH_BYTES = 8
+"""Of the length before each zip that `trainer.plots --many` writes, most significant byte first."""
+
 
 class Drawing(Frozen):
     """The data of a finished job that its pictures show."""

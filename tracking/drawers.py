@@ -9,8 +9,7 @@ import threading
 import zipfile
 from collections.abc import Mapping
 
-from model.drawing import Drawing
-from trainer.plots import LENGTH_BYTES
+from model.drawing import LENGTH_BYTES, Drawing
 
 MOST = 8
 NICE = 15
@@ -53,6 +52,13 @@ class Drawers:
         """End the processes; the next picture starts another. No thread may draw meanwhile."""
         while self._free:
             _end(self._free.pop())
+
+
+def drawn_here(drawing: Drawing) -> Mapping[str, bytes]:
+    """The same, drawn in this process: the first time it imports matplotlib, which a mirror needs at no start."""
+    from trainer.plots import pictures
+
+    return pictures(drawing)
 
 
 def at_once() -> int:

@@ -27,12 +27,11 @@ from store.jobs import JobStore
 from store.mirror import MirrorStore, Pending
 from store.records import JobRecord
 from store.sweeps import SweepRecord
-from trainer.plots import pictures
 
 from .artifacts import Artifacts, Draw
 from .curves import Curves
 from .datasets import dataset_of
-from .drawers import Drawers, at_once
+from .drawers import Drawers, at_once, drawn_here
 from .experiments import Experiments
 from .failures import Failures
 from .links import Links
@@ -206,7 +205,7 @@ class Mirror:
         many = len(with_files) >= MANY and not busy
         if not many:
             self._drawers.close()
-        draw, threads = (self._drawers.draw, self._drawing) if many else (pictures, self._threads)
+        draw, threads = (self._drawers.draw, self._drawing) if many else (drawn_here, self._threads)
         self._each(lambda one: self._send_pictures(one, draw), with_files, self._clock() + FILES_S, threads)
 
     def close(self) -> None:

@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 from matplotlib.font_manager import findfont, get_font
 
 from model.boundary import Boundary
-from model.drawing import Drawing
+from model.drawing import LENGTH_BYTES, Drawing
 from model.report import Calibration, ClassReport, Landscape, NumberReport, Residuals, Roc
 from spec.views import Curve
 
@@ -24,8 +24,6 @@ from spec.views import Curve
 BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "#555555"
 LABEL_LETTERS = 20
 """Longer labels are cut off after so many letters."""
-LENGTH_BYTES = 8
-"""Of the length before each zip, most significant byte first."""
 LOG_ABOVE = 100.0
 """Losses whose largest is so many times their smallest are drawn on a logarithmic axis."""
 
