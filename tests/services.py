@@ -38,9 +38,9 @@ def free_port() -> int:
     raise AssertionError
 
 
-def eventually(condition: Callable[[], bool], within_s: float, what: str) -> None:
+def eventually(condition: Callable[[], bool], within_s: float, what: str, *, every_s: float = 0.05) -> None:
     """Wait for a condition; the deadline ends a test that hangs, and is no promise: see `promised`."""
-    promised(condition, within_s * PATIENCE, what)
+    promised(condition, within_s * PATIENCE, what, every_s=every_s)
 
 
 @contextmanager
@@ -52,12 +52,12 @@ def takes_at_most(seconds: float) -> Iterator[None]:
     assert took < seconds * PATIENCE, f"it took {took:.1f} s"
 
 
-def promised(condition: Callable[[], bool], within_s: float, what: str) -> None:
-    """Wait for a condition that somebody is promised within this time."""
+def promised(condition: Callable[[], bool], within_s: float, what: str, *, every_s: float = 0.05) -> None:
+    """Wait for a condition that somebody is promised within this time, and look for it so often."""
     deadline = time.monotonic() + within_s
     while not condition():
         assert time.monotonic() < deadline, f"not within {within_s} s: {what}"
-        time.sleep(0.05)
+        time.sleep(every_s)
 
 
 @contextmanager

@@ -37,7 +37,7 @@ def _mlflow_gc() -> Callable[..., None]:
         finally:
             gc.enable()
         gc.freeze()
-    return command.main  # type: ignore[no-any-return]
+    return command.main
 
 
 def copied_after_failures(service: Service, mirror: Mirror) -> None:

@@ -15,7 +15,7 @@ from tests.unit.trainer.recording import job, train
 SPEC: dict[str, Any] = {
     "dataset": "digits",
     "architecture": {"type": "mlp", "hidden": [32]},
-    "batch_size": 33,
+    "batch_size": 133,
     "gradient_accumulation": 4,
     "dropout": 0.2,
     "epochs": 4,

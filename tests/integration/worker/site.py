@@ -28,6 +28,9 @@ STRUCK = {"dataset": "iris", "epochs": 150, "batch_size": 60, "architecture": {"
 LEASE_S = 12.0
 """A worker on a busy machine renews it in time; that of a killed one is over at once: see `Site.kill`."""
 
+LOOK_S = 0.2
+"""Between two looks at a job that takes seconds: each costs the test some milliseconds of a core."""
+
 
 class Site:
     """A record, a broker, and the workers started on them."""
@@ -81,11 +84,12 @@ class Site:
         return self.store.get(job_id, owner=None)
 
     def wait(self, job_id: str, status: JobStatus, within_s: float = 40.0) -> JobRecord:
-        eventually(lambda: self.job(job_id).status is status, within_s, f"{job_id} {status}: {self.job(job_id)}")
+        said = f"{job_id} {status}: {self.job(job_id)}"
+        eventually(lambda: self.job(job_id).status is status, within_s, said, every_s=LOOK_S)
         return self.job(job_id)
 
     def wait_for_an_epoch(self, job_id: str) -> None:
-        eventually(lambda: self.job(job_id).epoch > 0, 40.0, f"{job_id} trains")
+        eventually(lambda: self.job(job_id).epoch > 0, 40.0, f"{job_id} trains", every_s=LOOK_S)
 
     def stop_workers(self) -> None:
         """Stop the workers that live."""

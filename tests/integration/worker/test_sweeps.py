@@ -13,7 +13,7 @@ from spec.sweep import SweepSpec
 from store.sweeps import SweepCounts, SweepStore
 from tests.services import PATIENCE, eventually
 
-from .site import Site
+from .site import LOOK_S, Site
 
 CHECKPOINT_S = 0.3
 
@@ -62,7 +62,7 @@ class Sweeps:
         def ended() -> bool:
             return self.store.get(sweep_id, owner=None).state is not SweepState.running
 
-        eventually(ended, within_s, f"the sweep ends: {self.counts(sweep_id)}")
+        eventually(ended, within_s, f"the sweep ends: {self.counts(sweep_id)}", every_s=LOOK_S)
         assert self.store.get(sweep_id, owner=None).state is SweepState.finished
         trials, _ = self.store.trials(sweep_id, limit=1000)
         return [(one.number, one.configuration, one.state, one.score, one.epochs) for one in trials]
