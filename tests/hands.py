@@ -12,10 +12,16 @@ PASTED = 30
 """Nobody types a longer text letter by letter."""
 
 FOCUSED = "wanted => wanted === document.activeElement"
-IS_BEFORE = """wanted => {
-    const place = document.activeElement.compareDocumentPosition(wanted);
-    return document.activeElement !== document.body && Boolean(place & Node.DOCUMENT_POSITION_PRECEDING);
+AT = """wanted => {
+    const at = document.activeElement;
+    const place = at.compareDocumentPosition(wanted);
+    return {
+        there: wanted === at,
+        before: at !== document.body && Boolean(place & Node.DOCUMENT_POSITION_PRECEDING),
+        said: at.outerHTML.slice(0, 90),
+    };
 }"""
+"""What has the focus, and whether what is wanted lies before it."""
 RING = """wanted => [wanted, wanted.parentElement, wanted.parentElement?.parentElement].some(one => {
     const style = one && getComputedStyle(one);
     return style && style.outlineStyle !== 'none' && parseFloat(style.outlineWidth) > 0;
@@ -43,10 +49,10 @@ class Keyboard:
         """Press Tab until this has the focus, and is seen to have it."""
         expect(wanted).to_be_enabled()
         passed: list[str] = []
-        while not wanted.evaluate(FOCUSED):
-            assert len(passed) < MOST_TABS, f"Tab does not reach {wanted}; it went over {_said(passed)}"
-            self._page.keyboard.press("Shift+Tab" if wanted.evaluate(IS_BEFORE) else "Tab")
-            passed.append(self._page.evaluate("document.activeElement.outerHTML.slice(0, 90)"))
+        while not (at := wanted.evaluate(AT))["there"]:
+            passed.append(at["said"])
+            assert len(passed) <= MOST_TABS, f"Tab does not reach {wanted}; it went over {_said(passed)}"
+            self._page.keyboard.press("Shift+Tab" if at["before"] else "Tab")
         assert wanted.evaluate(RING), f"nobody sees that {wanted} has the focus"
         assert not wanted.evaluate(COVERED), f"{wanted} has the focus, and nothing of it is seen"
 

@@ -20,9 +20,9 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Embedded]:
         embedded.stop()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
-    """One browser for the walks of a file."""
+    """One browser for all walks."""
     with launched() as made:
         yield made
 

@@ -1,4 +1,4 @@
-"""Our own page over a record without workers: who signs in, hostile texts, an API that ends."""
+"""What the API shows in a browser, without workers: the page to whoever signs in, hostile texts, its documents."""
 
 import codecs
 import csv
@@ -9,6 +9,7 @@ import threading
 import uuid
 import zipfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
@@ -640,8 +641,25 @@ def test_hostile_texts_are_shown_as_text(api: Running, browser: Browser) -> None
         assert seen.locator("img[src=x], svg[onload], [onmouseover], main script").count() == 0
 
 
-def test_where_nothing_is_yet_each_view_says_what_to_do_next(tmp_path: Path, browser: Browser) -> None:
-    with running(tmp_path, NOBODY) as api, signed_in(browser, api) as seen:
+def test_the_documents_show_every_operation_and_try_one(api: Running, browser: Browser) -> None:
+    with page_of(browser) as seen:
+        complaints: list[str] = []
+        seen.on("pageerror", lambda error: complaints.append(str(error)))
+        seen.on("console", lambda message: complaints.append(message.text))
+        seen.goto(f"{address(api)}/docs/")
+        shown = seen.locator(".opblock", has_text="/readyz")
+        expect(shown).to_be_visible()
+        expect(seen.locator(".opblock", has_text="/api/v1/uploads/{sha256}").first).to_be_visible()
+        shown.locator(".opblock-summary-control").click()
+        shown.get_by_role("button", name="Try it out").click()
+        shown.get_by_role("button", name="Execute").click()
+        expect(shown.locator(".live-responses-table")).to_contain_text('"status": "ok"')
+        assert complaints == []
+
+
+def test_where_nothing_is_yet_each_view_says_what_to_do_next(api: Running, browser: Browser) -> None:
+    newcomer = replace(api, token=api.tokens.create(owner="newcomer"))
+    with signed_in(browser, newcomer) as seen:
         for view, title, nexts in (
             ("jobs", "No job yet", ["New job", "Lessons", "Playground"]),
             ("sweeps", "No sweep yet", ["New sweep"]),
