@@ -14,6 +14,9 @@ from . import browser, disks, machines, slurm
 DATABASES = ("both", "database_url")
 """Parameters whose values are databases. Of two cases that differ in nothing else, one runs unless it is marked."""
 
+OF_THE_STORE = "engine"
+"""The parameter of the tests of the store: both cases run unless the test is marked that either will do."""
+
 LEFT_OUT = pytest.StashKey[dict[str, list[str]]]()
 
 
@@ -73,7 +76,8 @@ def _reason(item: pytest.Item) -> str | None:
 def _is_repeated(item: pytest.Item) -> bool:
     """Whether a test runs on the other database, which is an even choice that stays the same."""
     parameters: Mapping[str, object] = item.callspec.params if hasattr(item, "callspec") else {}
-    database = next((str(parameters[name]) for name in DATABASES if name in parameters), None)
+    names = (*DATABASES, OF_THE_STORE) if item.get_closest_marker("either_database") else DATABASES
+    database = next((str(parameters[name]) for name in names if name in parameters), None)
     if database is None or item.get_closest_marker("both_databases"):
         return False
     case = f"{item.location[0]}::{item.location[2].replace(database, '')}"

@@ -248,6 +248,7 @@ def test_claims_at_the_same_moment_share_no_job(store: Record) -> None:
     assert sorted(taken) == ids
 
 
+@pytest.mark.either_database
 @pytest.mark.parametrize(
     ("requested", "device", "taken"),
     [
@@ -265,6 +266,7 @@ def test_a_device_takes_only_jobs_that_may_run_on_it(store: Record, requested: s
     assert bool(claim(store, device=device)) is taken
 
 
+@pytest.mark.either_database
 @pytest.mark.parametrize(("gpus", "device", "taken"), [(2, "cpu+cpu", True), (2, "cpu", False), (3, "cpu+cpu", False)])
 def test_a_job_for_several_devices_waits_for_just_so_many(store: Record, gpus: int, device: str, taken: bool) -> None:
     submit(store, spec(resources={"gpus": gpus}))

@@ -29,8 +29,6 @@ from sweeps.controller import FULL_S, Controller
 from sweeps.proposals import propose
 from tests.record import Record, listening
 
-pytestmark = pytest.mark.both_databases
-
 
 def asked(**fields: Any) -> SweepSpec:
     base = {"dataset": "iris", "epochs": 9, "architecture": {"type": "mlp", "hidden": [4]}}
@@ -134,6 +132,7 @@ def test_a_sweep_ends_with_all_its_configurations(house: House) -> None:
     assert house.sweeps.counts(sweep).jobs[JobStatus.succeeded] == 6
 
 
+@pytest.mark.either_database
 @pytest.mark.parametrize(("given", "kept"), [({}, RULES_VERSION), ({"version": 1}, 1)])
 def test_a_sweep_keeps_the_version_of_its_rules(house: House, given: dict[str, int], kept: int) -> None:
     sweep = house.sweeps.submit(asked(**given), owner="ann")
@@ -163,6 +162,7 @@ def test_the_same_sweep_has_the_same_table_whoever_proposes(house: House, method
     assert len(tables[0]) == 6
 
 
+@pytest.mark.either_database
 @pytest.mark.parametrize(
     ("fields", "opened"),
     [
@@ -212,15 +212,16 @@ def test_a_bracket_is_claimed_as_a_whole_and_split_where_it_is_too_large(house: 
     assert house.sweeps.split(sweep.id) == {0: 3}
 
 
+@pytest.mark.either_database
 def test_a_sweep_whose_brackets_are_larger_than_the_quota_goes_on_in_smaller_ones(house: House, engine: Engine) -> None:
-    UserStore(engine).create("ann", Role.member, Quotas(queued=20))
+    UserStore(engine).create("ann", Role.member, Quotas(queued=10))
     base = {"dataset": "iris", "epochs": 81}
-    sweep = house.sweeps.submit(asked(base=base, halving="hyperband", trials=100), owner="ann")
+    sweep = house.sweeps.submit(asked(base=base, halving="hyperband", trials=40), owner="ann")
     house.controller().round()
     waiting = house.sweeps.counts(sweep).jobs[JobStatus.queued]
-    assert 0 < waiting <= 20
+    assert 0 < waiting <= 10
     ended = house.run(sweep, rounds=80)
-    assert (ended.state, ended.trials) == (SweepState.finished, 100)
+    assert (ended.state, ended.trials) == (SweepState.finished, 40)
 
 
 def test_a_sweep_whose_quota_became_too_small_says_why_it_waits_and_goes_on_with_a_larger_one(
@@ -309,6 +310,7 @@ def test_hyperbands_bracket_without_rungs_is_claimed_beside_the_others(house: Ho
     assert rungs == {2: 9, 1: 5, 0: 3}
 
 
+@pytest.mark.either_database
 @pytest.mark.parametrize(
     ("limit", "slots", "fields", "taken"),
     [
@@ -694,6 +696,7 @@ def test_a_budget_of_epochs_ends_a_sweep(house: House) -> None:
     assert 4 <= sweep.trials <= 8
 
 
+@pytest.mark.either_database
 @pytest.mark.parametrize(
     ("fields", "generation"),
     [({}, 10), ({"seeds": 2}, 5), ({"version": 3}, 64), ({"halving": "first_epoch"}, 64)],
