@@ -6,12 +6,13 @@ import pytest
 from hypothesis import settings
 
 from . import services
-
-# The same examples each time, and no deadline: a test that is right does not fail on a busy machine.
-settings.register_profile("tests", deadline=None, derandomize=True)
-settings.load_profile("tests")
+from .examples import FEW, MANY
 
 pytest_plugins = ("tests.selection", "tests.distribution")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    settings.load_profile(MANY if config.getoption("--all-databases") else FEW)
 
 
 @pytest.hookimpl(wrapper=True)

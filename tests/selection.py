@@ -21,7 +21,7 @@ LEFT_OUT = pytest.StashKey[dict[str, list[str]]]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    usage = "run every case on both databases, not only those whose SQL or locks differ, and draw more requests"
+    usage = "run every case on both databases, not only those whose SQL or locks differ, and draw more examples"
     parser.addoption("--all-databases", action="store_true", help=usage)
 
 

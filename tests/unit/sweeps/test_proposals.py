@@ -4,13 +4,14 @@ import math
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from spec.sweep import SweepSpec, active
 from sweeps.history import Trial
 from sweeps.methods import METHODS
 from sweeps.proposals import Generation, propose
+from tests.examples import examples
 
 
 def sweep(space: dict[str, Any], **fields: Any) -> SweepSpec:
@@ -168,7 +169,7 @@ PARAMETERS: dict[str, st.SearchStrategy[dict[str, Any]]] = {
 }
 
 
-@settings(max_examples=25, deadline=None, derandomize=True)
+@examples(12, many=25)
 @given(
     data=st.data(),
     names=st.lists(st.sampled_from(sorted(PARAMETERS)), min_size=1, max_size=4, unique=True),

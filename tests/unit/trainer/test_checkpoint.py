@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from spec.job import JobSpec
 from spec.states import StopReason
+from tests.examples import examples
 from trainer.checkpoint import FORMAT, NOTE, dump, load
 from trainer.errors import BadCheckpointError
 from trainer.fit import Entry, fit
@@ -108,7 +109,7 @@ def stories(draw: st.DrawFn, normalization: str) -> tuple[JobSpec, JobSpec, int]
 
 
 @pytest.mark.parametrize("normalization", ["none", "batch", "layer"])
-@settings(max_examples=14, deadline=None, derandomize=True)
+@examples(6, many=14)
 @given(data=st.data())
 def test_any_member_of_any_pack_goes_on_as_if_it_had_never_stopped(normalization: str, data: st.DataObject) -> None:
     spec, other, broken_off = data.draw(stories(normalization))

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from model.preprocessing import Preprocessing
@@ -16,6 +16,7 @@ from spec.dataset import BUILTIN, REAL, DatasetInfo, Targets, Uploaded
 from spec.job import JobSpec
 from spec.schema import Column, ColumnKind, Schema, Target
 from spec.splits import split_sizes
+from tests.examples import examples
 from trainer.data import Split, split
 from trainer.errors import BadDataError
 from trainer.evaluation import rows_on_gpu
@@ -61,7 +62,7 @@ def test_a_real_data_set_is_scikit_learns(name: str) -> None:
 
 
 @given(rows=st.integers(4, 300), noise=st.sampled_from([0.0, 0.1, 2.0]), seed=st.integers(0, 2**32 - 1))
-@settings(max_examples=20)
+@examples(8, many=20)
 def test_moons_circles_and_blobs_are_scikit_learns(rows: int, noise: float, seed: int) -> None:
     from sklearn.datasets import make_blobs, make_circles, make_moons
 
@@ -216,7 +217,7 @@ def test_nothing_of_the_validation_rows_reaches_training(tmp_path: Path, by_clas
     assert changed.preprocessing == honest.preprocessing
 
 
-@settings(deadline=None)
+@examples(30, many=100)
 @given(
     classes=st.lists(st.integers(0, 3), min_size=4, max_size=60),
     percents=st.tuples(st.integers(0, 37), st.integers(0, 37)),

@@ -3,12 +3,13 @@
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from spec.activations import Activation
 from spec.architectures import Initializer, hidden_layers
 from spec.job import JobSpec
+from tests.examples import examples
 from trainer.fit import Entry
 
 from .recording import Recorder, job, same, train
@@ -217,7 +218,7 @@ def packs(draw: st.DrawFn) -> list[JobSpec]:
     return [job(**{**common, **draw(own)}) for _ in range(draw(st.integers(2, 5)))]
 
 
-@settings(max_examples=18, deadline=None, derandomize=True)
+@examples(8, many=18)
 @given(specs=packs(), data=st.data())
 def test_any_member_of_any_pack_is_the_same_alone(specs: list[JobSpec], data: st.DataObject) -> None:
     cancelled = data.draw(st.sampled_from([None, *range(len(specs))]))

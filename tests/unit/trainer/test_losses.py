@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
@@ -22,6 +22,7 @@ from spec.losses import (
     Mse,
     PoissonNll,
 )
+from tests.examples import examples
 from trainer.layers import ACTIVATIONS
 from trainer.losses import CRITERIA
 
@@ -69,7 +70,7 @@ MODULES: dict[Activation, nn.Module] = {
     Activation.hard_tanh: nn.Hardtanh(),
 }
 
-DRAWN = settings(max_examples=20, deadline=None, derandomize=True)
+DRAWN = examples(10, many=20)
 
 
 def drawn(seed: int, dtype: torch.dtype, scale: float = 3.0) -> Tensor:

@@ -6,13 +6,14 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from sklearn import metrics
 
 from model.finished import Model
 from model.report import ClassReport, NumberReport, report
 from spec.dataset import DatasetInfo, Targets
+from tests.examples import examples
 from trainer import data
 from trainer.losses import Objective
 from trainer.member import Entry, Member
@@ -48,7 +49,7 @@ def measured(part: Part, z: torch.Tensor, objective: Objective, which: torch.Ten
 
 
 @pytest.mark.parametrize(("loss", "classes"), BY_CLASS)
-@settings(max_examples=30, deadline=None)
+@examples(10, many=30)
 @given(seed=st.integers(0, 10**6), ties=st.booleans(), least=st.integers(0, 1))
 def test_classes_are_measured_as_scikit_learn_measures_them(
     loss: str, classes: int, seed: int, ties: bool, least: int
@@ -90,7 +91,7 @@ def test_classes_are_measured_as_scikit_learn_measures_them(
 
 
 @pytest.mark.parametrize("outputs", [1, 3])
-@settings(max_examples=30, deadline=None)
+@examples(10, many=30)
 @given(seed=st.integers(0, 10**6))
 def test_numbers_are_measured_as_scikit_learn_measures_them_in_the_targets_units(outputs: int, seed: int) -> None:
     draw = np.random.default_rng(seed)
@@ -175,7 +176,7 @@ def test_a_curve_has_the_figures_of_validation_and_the_end_those_of_the_test(
     assert {name for name in best if name.startswith("test_")} == {f"test_{name}" for name in {"loss", *names}}
 
 
-@settings(max_examples=10, deadline=None)
+@examples(5, many=10)
 @given(seed=st.integers(0, 10**6), scale=st.sampled_from([1e-3, 1.0, 1e6]))
 def test_whatever_the_test_rows_hold_nothing_of_it_reaches_curve_or_weights(seed: int, scale: float) -> None:
     draw = np.random.default_rng(seed)

@@ -7,12 +7,13 @@ from typing import Any, Literal
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
 from spec import optimizers
 from spec.job import JobSpec
+from tests.examples import examples
 from trainer import optim
 from trainer.models import RowLayout
 from trainer.optim import RULES, Columns, Optimizer, Stacked, updates
@@ -135,7 +136,7 @@ OPTIMIZERS: list[dict[str, Any]] = [
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=str)
-@settings(max_examples=10, deadline=None, derandomize=True)
+@examples(4, many=10)
 @given(
     rate=st.floats(1e-4, 0.05),
     decay=st.sampled_from([0.0, 0.01, 0.1]),

@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 import pytest
 import torch
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from spec.halving import Bracket, BracketOrder, Rung
@@ -13,6 +13,7 @@ from spec.job import JobSpec
 from spec.population import PARENT, Columns, EndedMember, PopulationOrder, copies, schedule
 from spec.states import StopReason
 from spec.sweep import LogUniform, Population, Uniform, with_fields
+from tests.examples import examples
 from trainer.bracket import fit_brackets
 from trainer.checkpoint import Checkpoint
 from trainer.fit import fit
@@ -211,7 +212,7 @@ TABLES: dict[str, list[JobSpec]] = {
 }
 
 
-@settings(max_examples=6, deadline=None, derandomize=True)
+@examples(3, many=6)
 @example(stops=[14], save_every=5, lost=6, name="early stopping")  # jobs that have ended are needed again
 @given(
     stops=st.lists(st.integers(1, 30), max_size=3),

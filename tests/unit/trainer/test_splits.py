@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.model_selection import (
     GroupKFold,
@@ -24,6 +24,7 @@ from sklearn.model_selection import (
 from spec.dataset import Inline
 from spec.job import JobSpec
 from spec.row_counts import counts_by_class
+from tests.examples import examples
 from trainer.__main__ import main
 from trainer.errors import BadDataError
 from trainer.rows import load
@@ -156,7 +157,7 @@ def test_folds_are_scikit_learns_row_for_row(kind: str, tested: float) -> None:
         assert sorted(row for _, validation, _ in found for row in validation) == left.tolist()
 
 
-@settings(deadline=None, max_examples=50)
+@examples(20, many=50)
 @given(
     groups=st.lists(st.integers(0, 9), min_size=12, max_size=60),
     percents=st.tuples(st.integers(0, 40), st.integers(0, 40)),
@@ -181,7 +182,7 @@ def test_no_group_is_in_two_parts(
     assert sum(map(len, of_parts)) == len(set(groups))
 
 
-@settings(deadline=None, max_examples=50)
+@examples(20, many=50)
 @given(
     times=st.lists(st.integers(0, 30), min_size=10, max_size=60),
     percents=st.tuples(st.integers(0, 40), st.integers(0, 40)),
