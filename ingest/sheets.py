@@ -26,7 +26,7 @@ from spec.schema import Column
 from . import limits
 from .errors import RefusedError, first_words, shown, some
 from .titles import MOST
-from .typed import DecimalCommas, TypedNumbers
+from .typed import TypedNumbers
 from .unpacking import BROKEN
 
 OLD = b"\xd0\xcf\x11\xe0"
@@ -71,7 +71,7 @@ def write(
         with file.open("rb") as stream, CalamineWorkbook.from_filelike(stream) as book:
             sheet, notes = _chosen(book, parts, order)
             notes += _of_merged(sheet)
-            _write_rows(sheet, order.options, columns, copy)
+            _write_rows(sheet, _Texts(order.options, columns), copy)
     except PasswordError as error:
         raise RefusedError(PROTECTED) from error
     except CalamineError as error:
@@ -300,17 +300,13 @@ def _number(letters: bytes) -> int:
 # --- rows -------------------------------------------------------------------------------------------------------------
 
 
-def _write_rows(sheet: CalamineSheet, options: ReadingOptions, columns: Sequence[Column], copy: TextIO) -> None:
+def _write_rows(sheet: CalamineSheet, texts: "_Texts", copy: TextIO) -> None:
     """Write the rows from the first column with a value to the last; a row without one is an empty line."""
-    empty, commas = list(range(sheet.width)), DecimalCommas()
+    empty = list(range(sheet.width))
     for row in sheet.iter_rows():
         empty = [place for place in empty if row[place] == ""]
-        for place, cell in enumerate(row):
-            if isinstance(cell, str):
-                commas.take(cell, place)
     filled = set(range(sheet.width)).difference(empty)
     first, end = min(filled, default=0), max(filled, default=-1) + 1
-    texts = _Texts(options, columns, commas.places(first))
     writer = csv.writer(copy, lineterminator="\n")
     for row in sheet.iter_rows():
         cells = texts.of(row[first:end])
@@ -323,8 +319,8 @@ def _write_rows(sheet: CalamineSheet, options: ReadingOptions, columns: Sequence
 class _Texts:
     """Cells as the CSV of the same table has them, in the form that the options say of it, or a model's columns."""
 
-    def __init__(self, options: ReadingOptions, columns: Sequence[Column], commas: Collection[int]) -> None:
-        self._numbers = TypedNumbers(options, columns, commas=commas)
+    def __init__(self, options: ReadingOptions, columns: Sequence[Column]) -> None:
+        self._numbers = TypedNumbers(options, columns)
         form = options.date_format
         self._date_format = form if form is not None and "%" in form else None
 

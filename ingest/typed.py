@@ -1,8 +1,7 @@
 """Numbers that a workbook or JSON holds as numbers: written as text that their column reads, with its mark and unit."""
 
 import math
-import re
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from decimal import Decimal
 
 from spec.cells import CREDIT_DEBIT, CellFormat, clean
@@ -12,32 +11,8 @@ from spec.schema import Column, ColumnKind
 from .headers import names_of
 from .titles import MOST
 
-_COMMA = re.compile(r"[-+]?(?:0?,[0-9]+|[1-9][0-9.' ]*,(?:[0-9]{1,2}|[0-9]{4,}))")
-_POINT = re.compile(r"[-+]?(?:0?\.[0-9]+|[1-9][0-9,' ]*\.(?:[0-9]{1,2}|[0-9]{4,}))")
-"""Numbers whose decimal mark is certain: of three digits behind it, it may be that of thousands."""
 LONGEST_S = 9999 * 3600.0
 """So long may a duration be that is written as h:mm:ss."""
-
-
-class DecimalCommas:
-    """The columns with texts that are numbers with decimal commas, and no points: numbers beside them have them, too.
-
-    People paste some of a column as text.
-    """
-
-    def __init__(self) -> None:
-        self._commas, self._points = set[int](), set[int]()
-
-    def take(self, text: str, place: int) -> None:
-        """Learn from a text."""
-        if "," in text and _COMMA.fullmatch(clean(text)):
-            self._commas.add(place)
-        elif "." in text and _POINT.fullmatch(clean(text)):
-            self._points.add(place)
-
-    def places(self, first: int) -> frozenset[int]:
-        """The places of these columns, counted from `first` on."""
-        return frozenset(place - first for place in self._commas - self._points)
 
 
 class TypedNumbers:
@@ -47,20 +22,8 @@ class TypedNumbers:
     have any. Of an upload there are none, and the options say how all are written.
     """
 
-    def __init__(
-        self,
-        options: ReadingOptions,
-        columns: Sequence[Column] = (),
-        *,
-        commas: Collection[int] = (),
-        are_seconds: bool = False,
-    ) -> None:
-        """`commas` are the places of columns whose other numbers are texts with decimal commas.
-
-        `are_seconds` says whether a number in a column of times is its seconds.
-        """
-        is_said = columns or options.decimal is not None or options.thousands is not None
-        self._commas = () if is_said else commas
+    def __init__(self, options: ReadingOptions, columns: Sequence[Column] = (), *, are_seconds: bool = False) -> None:
+        """`are_seconds` says whether a number in a column of times is its seconds."""
         self._mark = options.decimal or ("," if options.thousands == "." else ".")
         self._are_seconds = are_seconds
         self._columns = {column.name: column for column in columns}
@@ -82,7 +45,7 @@ class TypedNumbers:
         """A number, as programs write it, as the text of the column at a place."""
         column = self._at.get(place)
         if column is None or column.type is not ColumnKind.number:
-            return number.replace(".", "," if place in self._commas else self._mark)
+            return number.replace(".", self._mark)
         if number in column.gap_words:
             return number
         return self._in_form(number, column.format)

@@ -154,24 +154,3 @@ def test_a_panic_of_the_library_is_a_refusal(tmp_path: Path, monkeypatch: pytest
 
     monkeypatch.setattr(sheets, "_chosen", panic)
     assert "is a workbook that is broken (range end index 4" in refusal(SAME["xlsx"], tmp_path)
-
-
-def test_numbers_beside_texts_with_decimal_commas_are_read_with_them(tmp_path: Path) -> None:
-    """Some were pasted as text."""
-    rows = [
-        [None, row * 0.5 if row % 3 else f"{row},5", row * 0.25 if row % 4 else f"1,{row:03}", row * 0.5, row % 2]
-        for row in range(24)
-    ]
-    found = reading(xlsx({"S": [[None, "a", "b", "c", "y"], *rows]}), tmp_path, name="f.xlsx")
-    assert [(column.type, column.format.decimal) for column in found.table.columns] == [
-        (ColumnKind.number, ","),
-        (ColumnKind.number, "."),
-        (ColumnKind.number, "."),
-    ]
-    assert table(tmp_path)[0][:5].tolist() == [
-        [0.5, 1000, 0],
-        [0.5, 0.25, 0.5],
-        [1, 0.5, 1],
-        [3.5, 0.75, 1.5],
-        [2, 1004, 2],
-    ]
