@@ -59,9 +59,6 @@ RARE = (DOUBLED, "^", "~")
 """Delimiters where none of the others divides the first records alike."""
 SINGLE = re.compile(r"\s*'[^'\n]*'([,;\t|] *'[^'\n]*')+ *\r?\n")
 """A first line whose cells are all in single quotes."""
-_CELL = r"(?: *'(?:[^'\n]|'')*' *|[^'\"\n,;\t|]*)"
-QUOTED_OR_BARE = re.compile(rf"{_CELL}([,;\t|]{_CELL})+")
-"""A line whose cells are in single quotes or have none, as Weka and SQL write them."""
 WESTERN = ("cp1252", "latin-1")
 """What text is read as that is no UTF: each byte is a character of both."""
 WIDE = ("utf-16", "utf-32")
@@ -390,20 +387,12 @@ def _separator_line(head: str) -> tuple[str | None, int]:
 
 def _quote(head: str, delimiter: str | None) -> str:
     """The quote around cells: double, or single; none where tabs divide cells, and quotes begin some and end none."""
-    if SINGLE.match(head) or _is_quoted_singly(head):
+    if SINGLE.match(head):
         return "'"
     if "\t" not in head.split("\n", 1)[0]:
         return '"'
     begins = delimiter in (None, "\t") and re.search(r'(^|\t)"', head, re.MULTILINE)
     return "" if begins and not re.search(r'"(?=[\t\r\n]|$)', head) else '"'
-
-
-def _is_quoted_singly(head: str) -> bool:
-    """Whether some cells of the first lines are in single quotes, and no other has a quote of any kind."""
-    if "'" not in head:
-        return False
-    lines = [line for line in head.splitlines()[:SNIFFED] if line.strip()]
-    return any("'" in line for line in lines) and all(map(QUOTED_OR_BARE.fullmatch, lines))
 
 
 def _of_lines_below(below: Below) -> str:
