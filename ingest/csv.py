@@ -15,6 +15,7 @@ import pyarrow.csv as arrow
 
 from spec.cells import clean
 from spec.reading import ReadingOptions
+from spec.schema import Column
 
 from . import headers, limits
 from .below import RULE, Below, Shape, lines_below
@@ -80,7 +81,7 @@ class CsvFile:
     """A CSV file that can be read more than once.
 
     `named` are columns that it is known to have: a first row with them is a header. `usual` is its encoding if it is
-    no UTF. `notes` are said of it already.
+    no UTF. `notes` are said of it already. `columns` are those of a model that is to predict its rows.
     """
 
     format = "csv"
@@ -94,6 +95,7 @@ class CsvFile:
         *,
         usual: str | None = None,
         notes: Sequence[str] = (),
+        columns: Sequence[Column] = (),
     ) -> None:
         self._file = file
         self.encoding = encoding_of(file, usual) if options.encoding is None else _known_encoding(options.encoding)
@@ -130,7 +132,7 @@ class CsvFile:
                 "header=true reads it as names."
             )
         self._header = records[0] if self.header else None
-        is_ruled = self.header and headers.is_ruled(records)
+        is_ruled = self.header and headers.is_ruled(records, options, columns)
         described = 1 if is_ruled else headers.descriptions(records, options) if self.header else 0
         if is_ruled:
             self.notes.append("The line of dashes below the names is not read.")

@@ -6,7 +6,7 @@ from itertools import count, pairwise
 
 from spec.cells import MISSING, PLACEHOLDERS, CellFormat, clean, clock_of, currency_of
 from spec.reading import ReadingOptions
-from spec.schema import ColumnKind
+from spec.schema import Column, ColumnKind
 
 from . import limits
 from .errors import shown, some
@@ -118,10 +118,29 @@ def without_comment_mark(records: Sequence[Record], named: Collection[str]) -> S
     return records
 
 
-def is_ruled(records: Sequence[Record]) -> bool:
-    """Whether a line of dashes is below the names, as in Markdown and as `sqlcmd` writes it."""
-    cells = [cell for cell in records[1] if cell] if len(records) > 2 else []
-    return any(len(cell) > 1 for cell in cells) and all(map(DASHES.fullmatch, cells))
+def is_ruled(records: Sequence[Record], options: ReadingOptions, columns: Sequence[Column]) -> bool:
+    """Whether a line of dashes is below all names, as in Markdown and as `sqlcmd` writes it.
+
+    It is a row where it stands again below, has said gaps, or where the `columns` of a model can read it.
+    """
+    if len(records) < 3 or len(records[1]) != len(records[0]) or list(records[1]) in map(list, records[2:]):
+        return False
+    cells = [cell for name, cell in zip(records[0], records[1], strict=True) if name or cell]
+    are_dashes = all(map(DASHES.fullmatch, cells)) and any(len(cell) > 2 for cell in cells)
+    if not are_dashes or _said_gaps(options).intersection(cells):
+        return False
+    below = dict(zip(records[0], records[1], strict=True))
+    return not columns or not all(_reads(column, below.get(column.name, "")) for column in columns)
+
+
+def _reads(column: Column, cell: str) -> bool:
+    """Whether a cell is a gap or a word that the column had in training."""
+    return cell in column.categories or (column.gaps and cell in column.gap_words)
+
+
+def _said_gaps(options: ReadingOptions) -> set[str]:
+    said = options.na_values
+    return {clean(word) for words in (said.values() if isinstance(said, dict) else [said]) for word in words}
 
 
 def descriptions(records: Sequence[Record], options: ReadingOptions) -> int:
@@ -131,8 +150,7 @@ def descriptions(records: Sequence[Record], options: ReadingOptions) -> int:
     """
     if survey := _of_survey(records):
         return survey
-    said = options.na_values
-    gaps = {clean(word) for words in (said.values() if isinstance(said, dict) else [said]) for word in words}
+    gaps = _said_gaps(options)
     of_words = {place for place, name in enumerate(records[0]) if options.types.get(name) is ColumnKind.category}
     count = 0
     while count < MOST_DESCRIPTIONS and len(records) > 2 + count:

@@ -70,11 +70,12 @@ def _text(
 ) -> CsvFile:
     """A text file: with a header, unless the model knows its columns by their places."""
     names = [column.name for column in used]
-    source = CsvFile(file, options, names, usual=usual, notes=notes)
+    source = CsvFile(file, options, names, usual=usual, notes=notes, columns=used)
     by_place = all(map(str.isdecimal, names))
     if options.header is not None or (source.header if not by_place else set(names) <= set(source.names)):
         return source
-    return CsvFile(file, options.model_copy(update={"header": not by_place}), names, usual=usual, notes=notes)
+    said = options.model_copy(update={"header": not by_place})
+    return CsvFile(file, said, names, usual=usual, notes=notes, columns=used)
 
 
 class _Rows:

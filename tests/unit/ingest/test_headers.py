@@ -1,7 +1,9 @@
 """Headers that are one cell short, as R writes them or before a delimiter at each end; what surveys have below them."""
 
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
 from ingest.known import read_known
@@ -102,3 +104,38 @@ def test_a_line_of_dashes_below_the_names_is_no_row(tmp_path: Path, names: str, 
     known = KnownColumns(columns=found.table.columns, target=("y",))
     order = ReadingOrder(name="new.csv")
     assert read_known(tmp_path / "new", order, known, tmp_path / "numbers", with_cells=False).rows == 30
+
+
+@pytest.mark.parametrize(
+    ("upload", "new", "expected"),
+    [
+        ("x,y\n?,0\n5,1\n6,0\n", "x\n--\n5\n6\n", [[np.nan], [5], [6]]),
+        ("x,y\n?,0\n5,1\n6,0\n", "x\n---\n5\n6\n", [[np.nan], [5], [6]]),
+        ("x,y\n4,0\n5,1\n6,0\n", "x\n---\n5\n6\n", [[5], [6]]),
+        ("taste,smell,y\n--,-,0\n++,+,1\n+,+,0\n", "taste,smell\n--,-\n++,+\n+,+\n", [[2, 1], [1, 0], [0, 0]]),
+        ("taste,smell,y\n---,-,0\n+,+,1\n", "taste,smell\n---,-\n+,+\n+,+\n", [[1, 1], [0, 0], [0, 0]]),
+        ("taste,y\n---,0\n+,1\n", "taste\n---\n", [[1]]),
+    ],
+    ids=["two dashes", "gap", "no gap", "signs", "category", "one row"],
+)
+def test_dashes_that_a_model_can_read_are_a_row(tmp_path: Path, upload: str, new: str, expected: list[Any]) -> None:
+    names, _, rows = upload.partition("\n")
+    columns = reading(f"{names}\n{rows * 9}", tmp_path).table.columns
+    (tmp_path / "new").write_text(new)
+    known = KnownColumns(columns=columns, target=("y",))
+    found = read_known(tmp_path / "new", ReadingOrder(name="new.csv"), known, tmp_path / "numbers", with_cells=False)
+    assert found.faults == []
+    np.testing.assert_array_equal(np.load(tmp_path / "numbers"), expected)
+
+
+@pytest.mark.parametrize(
+    ("rows", "options"),
+    [
+        ("--,-,0\n++,+,1\n", {}),
+        ("---,-,0\n++,+,1\n", {}),
+        ("---,---,---\n++,+,1\n-,+,0\n", {"na_values": ["---"]}),
+    ],
+)
+def test_dashes_that_come_again_or_are_said_to_be_gaps_are_rows(tmp_path: Path, rows: str, options: Any) -> None:
+    found = reading(f"taste,smell,y\n{rows}" + "++,+,1\n--,-,0\n" * 9, tmp_path, **options)
+    assert not any("line of dashes" in note for note in found.profile.notes)
