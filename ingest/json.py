@@ -248,14 +248,13 @@ def _write(header: list[str] | None, rows: Iterator[Sequence[Any]], copy: TextIO
     for place, row in enumerate(rows):
         cells = list[str]()
         for column, cell in enumerate(row):
-            text = _text(cell, column, numbers)
+            text = _text(cell)
             if text is None:
                 where = f"place {column}" if header is None else f"column {shown(header[column])}"
                 raise RefusedError(f"has an array or object in row {place}, {where}, where a single value is read")
             cells.append(text)
+        cells = numbers.row(cells, {column for column, cell in enumerate(row) if isinstance(cell, _Number)})
         writer.writerow(cells)
-        if header is None:
-            numbers.name_columns(cells)
         filled = {column for column in maybe if cells[column]}
         matched = {column for column in filled if _MOMENT.fullmatch(cells[column])}
         maybe, moments = maybe - (filled - matched), moments | matched
@@ -264,10 +263,8 @@ def _write(header: list[str] | None, rows: Iterator[Sequence[Any]], copy: TextIO
     return [f"The numbers of {some(names)} may be milliseconds since 1970: {cure}."] if names else []
 
 
-def _text(cell: Any, place: int, numbers: TypedNumbers) -> str | None:
+def _text(cell: Any) -> str | None:
     """A value as the CSV of the same table has it; None of what is no single value."""
-    if isinstance(cell, _Number):
-        return numbers.text(cell, place)
     if isinstance(cell, str):
         return _letters(cell)
     if cell is None:

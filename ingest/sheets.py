@@ -326,16 +326,15 @@ class _Texts:
 
     def of(self, row: Sequence[Cell]) -> list[str]:
         """The cells of a row."""
-        cells = [self._text(cell, place) for place, cell in enumerate(row)]
-        self._numbers.name_columns(cells)
-        return cells
+        numbers = {place for place, cell in enumerate(row) if isinstance(cell, float)}
+        return self._numbers.row([self._text(cell) for cell in row], numbers)
 
-    def _text(self, cell: Cell, place: int) -> str:
+    def _text(self, cell: Cell) -> str:
         if isinstance(cell, str):
             return cell
         if isinstance(cell, float):
             whole = cell.is_integer() and abs(cell) < EXACT
-            return self._numbers.text(str(int(cell)) if whole else repr(cell), place)
+            return str(int(cell)) if whole else repr(cell)
         if isinstance(cell, date):
             return self._day(cell)
         if isinstance(cell, timedelta):
