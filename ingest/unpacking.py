@@ -37,7 +37,6 @@ UNREAD_IMAGES = (
     ".nii",
     ".nii.gz",
     ".psd",
-    ".raw",
     ".cr2",
     ".nef",
     ".dng",
@@ -155,7 +154,7 @@ def _only_member(file: Path) -> zipfile.ZipInfo | None:
     if not members or is_known or are_images(names):
         return None
     unread = [name for name in names if name.lower().endswith(UNREAD_IMAGES)]
-    if len(unread) > len(names) / 2:
+    if len(names) > 1 and len(unread) > len(names) / 2:
         raise RefusedError(f"holds images that are not read, {some(unread)}: save them as PNG or JPEG")
     if len(members) > 1:
         raise RefusedError(f"is a zip archive of {len(members):,} files, {some(names)}: send one of them")

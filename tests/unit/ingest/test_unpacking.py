@@ -38,6 +38,7 @@ READ = {
     "gzip in two parts, as `cat a.gz b.gz` writes": ("f.csv.gz", gzip.compress(TEXT[:100]) + gzip.compress(TEXT[100:])),
     "gzip of UTF-16": ("f.csv.gz", gzip.compress(TEXT.decode().encode("utf-16"))),
     "a zip of one file": ("train.csv.zip", zipped(("train.csv", TEXT))),
+    "a zip of one file with the ending of a drawing": ("f.zip", zipped(("f.svg", TEXT))),
     "a zip by macOS": ("train.zip", zipped(("data/", b""), ("data/train.csv", TEXT), MAC, ("data/.DS_Store", b"\0"))),
     "a zip by bzip2": ("f.zip", zipped(("f.csv", TEXT), method=zipfile.ZIP_BZIP2)),
     "a zip by LZMA": ("f.zip", zipped(("f.csv", TEXT), method=zipfile.ZIP_LZMA)),
@@ -74,6 +75,7 @@ def secret() -> bytes:
 BOMB = gzip.compress(b"0" * (65 << 20), 1)
 BAD = {
     "several files": (zipped(("a.csv", TEXT), ("b/c.csv", TEXT)), "is a zip archive of 2 files, 'a.csv', 'b/c.csv'"),
+    "several raw files": (zipped(("a.raw", TEXT), ("b.raw", TEXT)), "is a zip archive of 2 files, 'a.raw', 'b.raw'"),
     "no file": (zipped(("a/", b"")), "is a zip archive without a file of data"),
     "a sheet of LibreOffice": (
         zipped(("mimetype", b""), ("content.xml", b"")),
