@@ -13,9 +13,9 @@ from spec.dataset import Targets
 from spec.reading import ReadingOrder
 from spec.schema import Column, ColumnKind
 
+from . import limits
 from .errors import RefusedError, shown
 from .headers import names_written
-from .parquet import check_size
 from .typed import TypedNumbers
 
 BEGIN = re.compile(rb"(%[^\n]*\n|\s)*@relation\s", re.IGNORECASE)
@@ -57,14 +57,13 @@ def _written(
             continue
         if header is not None:
             rows += 1
-            check_size(rows, len(header.names))  # a sparse file may be far shorter
-            writer.writerow(header.row(line, number, numbers))
+            writer.writerow(header.sparse(line, rows, number) if line.startswith("{") else header.dense(line, number))
         elif (found := _ATTRIBUTE.match(line)) is not None:
             attributes.append((clean(_plain(found[1])), found[2]))
         elif line.lower().startswith("@data"):
             names, notes = names_written([name for name, _ in attributes], named=target)
-            header = _Header(tuple(names), tuple(kind for _, kind in attributes))
             numbers.name_columns(names)
+            header = _Header(tuple(names), tuple(kind for _, kind in attributes), numbers)
             writer.writerow(names)
     if header is None or not attributes:
         raise RefusedError("is an ARFF file without attributes, or without @data")
@@ -77,6 +76,7 @@ class _Header:
 
     names: tuple[str, ...]
     kinds: tuple[str, ...]
+    numbers: TypedNumbers
 
     @cached_property
     def words(self) -> dict[str, list[str]]:
@@ -85,57 +85,65 @@ class _Header:
         return {name: _cells(kind.strip("{} ")) for name, kind in listed if kind.startswith("{")}
 
     @cached_property
-    def _numeric(self) -> list[int]:
-        return [place for place, kind in enumerate(self.kinds) if _NUMERIC.match(kind)]
+    def _numeric(self) -> set[int]:
+        return {place for place, kind in enumerate(self.kinds) if _NUMERIC.match(kind)}
 
     @cached_property
-    def _left_out(self) -> list[str | None]:
-        """What a sparse row has where it says nothing: 0, or the first word; None where that is not known."""
-        found: list[str | None] = [self.words.get(name, [None])[0] for name in self.names]
-        for place in self._numeric:
-            found[place] = "0"
-        return found
+    def _left_out(self) -> list[str]:
+        """What a sparse row has where it says nothing: 0, or the first word; nothing where that is not known."""
+        first = [self.words.get(name, [""])[0] for name in self.names]
+        return [self._text("0", place) if place in self._numeric else word for place, word in enumerate(first)]
 
-    def row(self, line: str, number: int, numbers: TypedNumbers) -> list[str]:
+    @cached_property
+    def _of_texts(self) -> set[int]:
+        """Where a sparse row must say a value."""
+        return {place for place, name in enumerate(self.names) if place not in self._numeric and name not in self.words}
+
+    def _text(self, cell: str, place: int) -> str:
+        """A cell as its column reads it."""
+        is_number = place in self._numeric and _NUMBER.fullmatch(cell)
+        return self.numbers.text(cell, place) if is_number else cell
+
+    def dense(self, line: str, number: int) -> list[str]:
         """The cells of a line. Raises `RefusedError`."""
-        cells = self._sparse(line, number) if line.startswith("{") else self._dense(line, number)
-        for place in self._numeric:
-            if _NUMBER.fullmatch(cells[place]):
-                cells[place] = numbers.text(cells[place], place)
-        return cells
-
-    def _dense(self, line: str, number: int) -> list[str]:
-        width = len(self.names)
-        if "," not in line and width > 1:  # blanks and tabs divide values, too
-            return self._checked([_plain(cell) if cell != "?" else "" for cell in _WORD.findall(line)], line, number)
-        cells = _cells(line)
-        if len(cells) == width + 1 and _WEIGHT.fullmatch(cells[-1]):
+        if "," not in line and len(self.names) > 1:  # blanks and tabs divide values, too
+            cells = [_plain(cell) if cell != "?" else "" for cell in _WORD.findall(line)]
+        else:
+            cells = _cells(line)
+        if len(cells) == len(self.names) + 1 and _WEIGHT.fullmatch(cells[-1]):
             raise RefusedError(
                 f"has the weight of a row behind it in line {number}, {shown(cells[-1])}: write weights as an "
                 "attribute, and name it as the column of weights"
             )
-        return self._checked(cells, line, number)
-
-    def _sparse(self, line: str, number: int) -> list[str]:
-        """The cells of `{1 x, 4 2.5}`, which says the values that are not 0 or the first word, by their places."""
-        cells, inner, at = list(self._left_out), line[1:].rstrip("}").strip(), 0
-        while at < len(inner):
-            found = _ENTRY.match(inner, at)
-            if found is None or int(found[1]) >= len(cells) or not line.endswith("}"):
-                raise RefusedError(f"has a sparse row in line {number} that is none: {shown(line)}; correct the line")
-            cells[int(found[1])] = "" if found[2] == "?" else _plain(found[2])
-            at = found.end()
-        if None in cells:
-            name = shown(self.names[cells.index(None)])
-            raise RefusedError(f"is a sparse ARFF file, and line {number} has no value of {name}, which is no number")
-        return [cell for cell in cells if cell is not None]
-
-    def _checked(self, cells: list[str], line: str, number: int) -> list[str]:
         if len(cells) != len(self.names):
             raise RefusedError(
                 f"has {len(cells):,} values in line {number}, where the header has {len(self.names):,}: "
                 f"{shown(line)}; correct the line"
             )
+        return [self._text(cell, place) for place, cell in enumerate(cells)]
+
+    def sparse(self, line: str, rows: int, number: int) -> list[str]:
+        """The cells of `{1 x, 4 2.5}`, which says the values that are not 0 or the first word, by their places.
+
+        It is one of so many `rows`, each of which is far shorter than its cells. Raises `RefusedError`.
+        """
+        if rows * len(self.names) > limits.SPARSE_CELLS:
+            raise RefusedError(
+                f"is a sparse ARFF file of more than {limits.SPARSE_CELLS:,} values with its zeros: write the table as "
+                "NPZ, or leave out attributes"
+            )
+        cells, unsaid, inner, at = list(self._left_out), set(self._of_texts), line[1:].rstrip("}").strip(), 0
+        while at < len(inner):
+            found = _ENTRY.match(inner, at)
+            if found is None or int(found[1]) >= len(cells) or not line.endswith("}"):
+                raise RefusedError(f"has a sparse row in line {number} that is none: {shown(line)}; correct the line")
+            place = int(found[1])
+            cells[place] = "" if found[2] == "?" else self._text(_plain(found[2]), place)
+            unsaid.discard(place)
+            at = found.end()
+        if unsaid:
+            name = shown(self.names[min(unsaid)])
+            raise RefusedError(f"is a sparse ARFF file, and line {number} has no value of {name}, which is no number")
         return cells
 
 

@@ -10,6 +10,8 @@ ROWS = 100_000_000
 COLUMNS = 10_000
 CELLS = 500_000_000
 """Rows times columns: a table of numbers has 8 bytes for each."""
+SPARSE_CELLS = 30_000_000
+"""The same of a sparse ARFF file, whose rows are written in full."""
 CELL_BYTES = 1 << 16
 CATEGORIES = 100
 """Most values of a column that have a place of their own; the rest share one."""

@@ -5,7 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from ingest import limits
+from ingest.arff import _Header
+from ingest.typed import TypedNumbers
 from spec.dataset import Targets
+from spec.reading import ReadingOptions
 from spec.schema import ColumnKind
 
 from .reading import reading, refusal, table
@@ -98,6 +102,24 @@ def test_a_sparse_file_leaves_out_zeros_and_first_words(tmp_path: Path) -> None:
         found = reading(content, tmp_path)
         tables.append((found.table, *(values.tolist() for values in table(tmp_path)[:2])))
     np.testing.assert_equal(tables[0], tables[1])
+
+
+def test_a_sparse_file_whose_table_is_large_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "SPARSE_CELLS", 5 * 11)
+    assert reading(HEAD + "{4 1.5}\n{4 2.5}\n" * 5, tmp_path).rows == 10
+    said = refusal(HEAD + "{4 1.5}\n{4 2.5}\n" * 6, tmp_path)
+    assert "is a sparse ARFF file of more than 55 values with its zeros: write the table as NPZ" in said
+    assert reading(HEAD + ROWS, tmp_path).rows == 12
+
+
+def test_zeros_of_a_sparse_row_are_written_once_for_all_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    header = _Header(tuple("abcdef"), ("numeric",) * 6, TypedNumbers(ReadingOptions()))
+    assert header.sparse("{1 2}", 1, 1) == ["0", "2", "0", "0", "0", "0"]
+    asked = list[int]()
+    monkeypatch.setattr(TypedNumbers, "text", lambda _, number, place: asked.append(place) or number)
+    for row in range(3):
+        assert header.sparse(f"{{{row} 0.5}}", 1, 1).count("0") == 5
+    assert asked == [0, 1, 2]
 
 
 def test_a_sparse_row_without_a_text_is_refused(tmp_path: Path) -> None:
