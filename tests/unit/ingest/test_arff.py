@@ -116,7 +116,12 @@ def test_zeros_of_a_sparse_row_are_written_once_for_all_rows(monkeypatch: pytest
     header = _Header(tuple("abcdef"), ("numeric",) * 6, TypedNumbers(ReadingOptions()))
     assert header.sparse("{1 2}", 1, 1) == ["0", "2", "0", "0", "0", "0"]
     asked = list[int]()
-    monkeypatch.setattr(TypedNumbers, "text", lambda _, number, place: asked.append(place) or number)
+
+    def text(_: TypedNumbers, number: str, place: int) -> str:
+        asked.append(place)
+        return number
+
+    monkeypatch.setattr(TypedNumbers, "text", text)
     for row in range(3):
         assert header.sparse(f"{{{row} 0.5}}", 1, 1).count("0") == 5
     assert asked == [0, 1, 2]
