@@ -53,20 +53,24 @@ def read_curve(connection: Connection, job_id: str, *, after_epoch: int = 0, upt
 def read_seconds(connection: Connection, job_id: str, epochs: Sequence[float | None]) -> list[float | None]:
     """When the record got these epochs of a job, in seconds since it first started.
 
-    Points come with a renewal of the lease, once a second: those that came together are spread over that second.
+    Points come with a renewal of the lease: those that came together are spread over the time since the one before, or
+    over the last second of it where the job did not train all that time.
     """
     chunks = connection.execute(
-        select(CurveChunk.first_epoch, CurveChunk.last_epoch, CurveChunk.at, Job.started_at)
+        select(CurveChunk.attempt, CurveChunk.first_epoch, CurveChunk.last_epoch, CurveChunk.at, Job.started_at)
         .join(Job, Job.id == CurveChunk.job_id)
         .where(CurveChunk.job_id == job_id)
-        .order_by(CurveChunk.at, CurveChunk.first_epoch)
+        .order_by(CurveChunk.attempt, CurveChunk.first_epoch)
     )
     parts: list[tuple[int, int, float, float]] = []  # first and last epoch, begin and end
-    for first, last, at, started_at in chunks:
+    newest = None
+    for attempt, first, last, at, started_at in chunks:
         while parts and parts[-1][0] >= first:
             parts.pop()
-        end = (at - (started_at or at)).total_seconds()
-        parts.append((first, last, max(parts[-1][3] if parts else 0.0, end - RENEWED_S), end))
+        before, end = parts[-1][3] if parts else 0.0, (at - (started_at or at)).total_seconds()
+        begin = before if attempt == newest else max(before, end - RENEWED_S)
+        parts.append((first, last, begin, max(begin, end)))
+        newest = attempt
     return [None if epoch is None else _second_of(epoch, parts) for epoch in epochs]
 
 

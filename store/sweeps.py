@@ -527,7 +527,9 @@ _RETRIED = (SweepState.running, SweepState.finished)
 def _retryable(sweep_id: str) -> ColumnElement[bool]:
     """The jobs of a sweep that have failed and that another try may mend."""
     mendable = Job.failure_reason.not_in([reason.value for reason in REPEATED])
-    return and_(Job.sweep_id == sweep_id, Job.status == JobStatus.failed.value, mendable)
+    unsettled = Trial.state.in_([TrialState.open.value, TrialState.failed.value])  # the rows of all jobs are large
+    where = Job.trial.in_(select(Trial.number).where(Trial.sweep_id == sweep_id, unsettled))
+    return and_(Job.sweep_id == sweep_id, Job.status == JobStatus.failed.value, mendable, where)
 
 
 def _open_again(connection: Connection, sweep_id: str) -> None:

@@ -43,8 +43,7 @@ def compared(
     found = compare(of_best, [theirs for _, theirs in others], test_share=test_share(spec), step=_step(spec, rows))
     by_number = {number: one for (number, _), one in zip(others, found, strict=True)}
     named = {f"#{number}": one for number, one in by_number.items()}
-    whom = "all others" if len(scores) < LEADERS else f"the next {len(others)}"
-    said = sentence(f"#{best}", named, unit="folds" if spec.folds else "seeds", whom=whom)
+    said = sentence(f"#{best}", named, unit="folds" if spec.folds else "seeds", more=len(scores) >= LEADERS)
     return said + _few_rows(spec, rows, named) + _classes_missed(spec, best, metrics), by_number
 
 

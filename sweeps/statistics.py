@@ -177,8 +177,12 @@ class _Differences:
         return None
 
 
-def sentence(best: str, comparisons: dict[str, Comparison], *, unit: str = "seeds", whom: str = "all others") -> str:
-    """What the comparison with `whom` says, for a student; those without a number for one of the seeds are left out."""
+def sentence(best: str, comparisons: dict[str, Comparison], *, unit: str = "seeds", more: bool = False) -> str:
+    """What the comparison says, for a student; those without a number for one of the seeds are left out.
+
+    `more` says whether there are configurations behind those that are compared.
+    """
+    whom = f"the next {len(comparisons)}" if more else "all others"
     comparisons = {name: one for name, one in comparisons.items() if math.isfinite(one.difference)}
     if not comparisons:
         return f"{best} is the only configuration that was trained to its end."
@@ -191,7 +195,8 @@ def sentence(best: str, comparisons: dict[str, Comparison], *, unit: str = "seed
     equal = sum(abs(one.difference) < EQUAL for one in open_ones.values())
     if equal:
         by = "by one run each" if nearest.p is None else f"in the mean of their {unit}"
-        those = name if equal == 1 else f"{equal} others"
+        others = f"{equal} other{'s' * (equal > 1)}"
+        those = f"at least {others}" if more and equal == len(comparisons) else name if equal == 1 else others
         return f"{best} and {those} are equally good, {by}.{beaten}"
     if nearest.p is None:
         return f"{best} is best, by one run each: more {unit} would say whether the difference is real."

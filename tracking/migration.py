@@ -24,24 +24,31 @@ class MlflowSchemaError(Exception):
 def migrate(url: str) -> Path | None:
     """Bring an SQLite database of an earlier MLflow up to date; where its copy is, None when nothing was to be done.
 
-    MLflow's migrations are not one transaction: one that fails is taken back with the copy. Raises
-    `MlflowSchemaError`.
+    MLflow's migrations are not one transaction: one that fails is taken back with the copy, and one that was stopped
+    half way begins again from it. Raises `MlflowSchemaError`.
     """
     engine = schemas.create_sqlalchemy_engine(url)
     try:
         path = Path(engine.url.database)
         if not path.is_file():
             return None
+        kept = path.with_name(f"{path.stem}-unfinished{path.suffix}")
+        if kept.is_file():  # a migration was stopped half way: it begins again from what there was before
+            _copied(kept, path)
         found, latest = schemas._get_schema_version(engine), schemas._get_latest_schema_revision()
         if found is None or found == latest:
+            kept.unlink(missing_ok=True)
             return None
-        copy = _copied(path, path.with_name(f"{path.stem}-{found}{path.suffix}"))
+        copy, part = (path.with_name(f"{path.stem}-{name}{path.suffix}") for name in (found, "part"))
+        part.unlink(missing_ok=True)
+        _copied(path, part).replace(kept)  # whole, or not there
         log.warning("MLflow's database is migrated from %s to %s; as it was, it is in %s", found, latest, copy)
         try:
             schemas._upgrade_db(engine)
         except Exception as error:
             engine.dispose()
-            _copied(copy, path)
+            _copied(kept, path)
+            kept.unlink()
             raise MlflowSchemaError(
                 f"MLflow's database {path} is of another MLflow (schema {found}), and this one cannot migrate it: "
                 f"{error}. It is as it was. Install the release that wrote it, or move it away: the record fills a "
@@ -49,7 +56,7 @@ def migrate(url: str) -> Path | None:
             ) from error
     finally:
         engine.dispose()
-    return copy
+    return kept.replace(copy)
 
 
 def _copied(source: Path, target: Path) -> Path:

@@ -93,11 +93,9 @@ def down(as_json: Json = False) -> None:
         raise StackError(
             f"The stack on {home.path} is up on the machine {machine} (process {pid}): run `epochal down` there."
         )
-    published = home.endpoints()
-    stop_s = settings.stop_s if published is None else published.stop_s
     os.kill(pid, signal.SIGTERM)
     for hurry in (False, True):
-        patience_ends = time.monotonic() + stop_s + DOWN_WITHIN_S
+        patience_ends = time.monotonic() + settings.stop_s + DOWN_WITHIN_S
         while time.monotonic() < patience_ends:
             if home.owner() != pid:
                 print_result({"stopped": True}, "Stopped.", as_json)

@@ -92,7 +92,7 @@ class Stack:
     def _start(self, addresses: Addresses) -> None:
         settings, home = self._settings, self._home
         page = settings.mlflow_public_url or f"{settings.public_url or addresses.api}/mlflow"
-        endpoints = Endpoints(addresses.api, page, home.token(settings.token), settings.stop_s)
+        endpoints = Endpoints(addresses.api, page, home.token(settings.token))
         environ = self._environ(addresses)
         if not settings.broker_url:
             self._start_and_wait(services.broker(home, addresses.broker_socket))

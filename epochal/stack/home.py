@@ -27,13 +27,11 @@ LOCK_PATIENCE_S = 0.5
 
 @dataclass(frozen=True)
 class Endpoints:
-    """The addresses and the token of a stack that is up, and how it is stopped."""
+    """The addresses and the token of a stack that is up."""
 
     api: str
     mlflow: str
     token: str
-    stop_s: float = 20.0
-    """Seconds that its workers may take to end."""
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """MLflow's own database of an earlier release: what it holds is there after an upgrade."""
 
+import os
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -53,6 +54,24 @@ def test_it_is_migrated_once_and_a_copy_stays(database: Path) -> None:
     assert asked(copy, SCHEMA) == [(earlier,)]
     assert asked(copy, EXPERIMENTS) == [("ours",)]
     assert migrate(url) is None
+
+
+def test_one_that_was_stopped_half_way_begins_again(database: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    [(earlier,)] = asked(database, SCHEMA)
+    with monkeypatch.context() as patched:
+        patched.setattr(schemas, "_upgrade_db", lambda _: os._exit(9))
+        child = os.fork()
+        if not child:
+            migrate(f"sqlite:///{database}")
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
+    with closing(sqlite3.connect(database)) as half:
+        half.execute("DROP TABLE experiments")
+    copy = migrate(f"sqlite:///{database}")
+    assert copy is not None
+    assert asked(copy, SCHEMA) == [(earlier,)]
+    assert asked(database, SCHEMA) == [(schemas._get_latest_schema_revision(),)]
+    assert asked(database, EXPERIMENTS) == [("ours",)]
+    assert {one.name for one in database.parent.glob("*.db")} == {database.name, copy.name}
 
 
 def test_one_of_a_newer_mlflow_stays_as_it_is_and_is_named(database: Path) -> None:

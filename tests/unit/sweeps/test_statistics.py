@@ -101,15 +101,16 @@ def test_the_correlation_of_ranks_is_scipys() -> None:
     assert spearman([1.0, 1.0, 1.0], [1.0, 2.0, 3.0]) is None
 
 
-def said(best: list[float], *others: list[float], unit: str = "seeds") -> str:
+def said(best: list[float], *others: list[float], unit: str = "seeds", more: bool = False) -> str:
     share = 0.25 if unit == "folds" else None
     found = compare(best, others, test_share=share)
-    return sentence("#0", {f"#{number}": one for number, one in enumerate(found, start=1)}, unit=unit)
+    return sentence("#0", {f"#{number}": one for number, one in enumerate(found, start=1)}, unit=unit, more=more)
 
 
 def test_equal_configurations_are_called_equal() -> None:
     assert said([0.1], [0.1]) == "#0 and #1 are equally good, by one run each."
     assert said([0.1], [0.1], [0.1], [0.2]) == "#0 and 2 others are equally good, by one run each."
+    assert said([0.1], [0.1], [0.1], more=True) == "#0 and at least 2 others are equally good, by one run each."
     assert said([0.1, 0.2], [0.2, 0.1]) == "#0 and #1 are equally good, in the mean of their seeds."
     assert said([0.1, 0.2, 0.3], [0.1, 0.2, 0.3], [0.5, 0.7, 0.8]).endswith(" It is better than 1 other.")
 

@@ -54,6 +54,9 @@ export function grouped(texts: readonly string[]): Map<string, number[]> {
   return found;
 }
 
+/** Along seconds, nearly every point of every curve is a place of its own: no chart draws so many. */
+const MOST_PLACES = 1000;
+
 /** What a curve is drawn along: its epochs, or the seconds since its job started. */
 export type Along = "epoch" | "seconds";
 
@@ -70,7 +73,8 @@ export interface Band {
 
 /** The mean of a metric over curves, epoch by epoch or by seconds, while at least half of them have a value. */
 export function band(curves: readonly Columns[], name: string, by: Along = "epoch"): Band {
-  const places = [...new Set(curves.flatMap((curve) => curve[by] ?? []))].filter((place) => place !== null).sort((a, b) => a - b);
+  const all = [...new Set(curves.flatMap((curve) => curve[by] ?? []))].filter((place) => place !== null).sort((a, b) => a - b);
+  const places = by === "epoch" ? all : thinned(all, MOST_PLACES);
   const columns = curves.map((curve) => along(places, curve, name, by));
   const rows = places
     .map((at, i) => ({ at, values: columns.map((column) => column[i]).filter((value) => typeof value === "number") }))

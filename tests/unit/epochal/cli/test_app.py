@@ -3,7 +3,6 @@ import io
 import os
 import platform
 import re
-import subprocess
 import sys
 from importlib.metadata import version
 from pathlib import Path
@@ -403,36 +402,6 @@ def test_down_signals_no_process_for_a_stack_of_another_machine(
         assert run("down") == 1
     assert f"on the machine {here}" in capsys.readouterr().err
     assert signalled == []
-
-
-_SLOW_STACK = """
-import signal, sys, time
-from pathlib import Path
-from epochal.stack.home import Endpoints, Home
-
-told = []
-signal.signal(signal.SIGTERM, lambda *_: told.append(1))
-home = Home(Path(sys.argv[1]))
-with home.lock():
-    home.publish(Endpoints("", "", "", stop_s=0.5))
-    print("up", flush=True)
-    while len(told) < 2:
-        time.sleep(0.01)
-"""
-"""Holds a home as a stack does whose workers have half a second, and ends when it is told twice."""
-
-
-def test_down_waits_as_long_as_the_workers_of_that_stack_may_take(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setenv("EPOCHAL_STOP_S", "3600")
-    monkeypatch.setattr(stack, "DOWN_WITHIN_S", 0.0)
-    command = [sys.executable, "-c", _SLOW_STACK, str(tmp_path / "home")]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as slow:
-        assert slow.stdout is not None
-        assert slow.stdout.readline() == "up\n"
-        assert run("down") == 0
-    assert "Stopped." in capsys.readouterr().out
 
 
 def test_ctrl_c_while_a_detached_stack_starts_ends_it(
