@@ -1,4 +1,5 @@
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -25,9 +26,16 @@ def site(tmp_path: Path, database_url: str, redis_url: str) -> Iterator[Site]:
 
 
 @pytest.fixture(scope="module")
-def shared_site(tmp_path_factory: pytest.TempPathFactory, postgres_url: str, redis_url: str) -> Iterator[Site]:
-    """A site for the tests of a module, which share its workers: a new one takes seconds of a core to start."""
-    with fresh_database(postgres_url) as url:
-        site = Site(tmp_path_factory.mktemp("site"), url, redis_url)
+def shared_site(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, postgres_url: str, redis_url: str
+) -> Iterator[Site]:
+    """A site for the tests of a module, which share its workers: a new one takes seconds of a core to start.
+
+    On PostgreSQL, unless the module asks for another database.
+    """
+    folder = tmp_path_factory.mktemp("site")
+    on_sqlite = getattr(request, "param", "postgres") == "sqlite"
+    with nullcontext(f"sqlite:///{folder / 'record.db'}") if on_sqlite else fresh_database(postgres_url) as url:
+        site = Site(folder, url, redis_url)
         yield site
         site.close()

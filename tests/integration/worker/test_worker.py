@@ -20,6 +20,13 @@ STOP_S = 60.0
 """A worker on a busy machine has given its jobs back by then."""
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """On PostgreSQL, and with `--all-databases` on SQLite too: tests that share a worker are on one database."""
+    if "shared_site" in metafunc.fixturenames:
+        databases = ["postgres", "sqlite"] if metafunc.config.getoption("--all-databases") else ["postgres"]
+        metafunc.parametrize("shared_site", databases, indirect=True, scope="module")
+
+
 @pytest.fixture
 def warm(shared_site: Site) -> Site:
     """A site with a worker, which outlives most tests."""
