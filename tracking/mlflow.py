@@ -5,6 +5,7 @@ processor time and 190 MB), and every timeout and retry is ours.
 """
 
 import logging
+import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import chain, zip_longest
@@ -97,7 +98,7 @@ class Mlflow:
         self._http = httpx.Client(
             base_url=address.url, transport=transport, timeout=_timeout(timeout_s), trust_env=address.socket is None
         )
-        self._has_warned = False
+        self._has_warned, self._warning = False, threading.Lock()
 
     def __enter__(self) -> Self:
         return self
@@ -239,9 +240,10 @@ class Mlflow:
     def upload_pieces(self, run: Run, name: str, pieces: Iterable[bytes], size: int) -> None:
         """Store an artifact of `size` bytes through the server; one piece of it is in memory at a time."""
         if run.artifacts is None:
-            if not self._has_warned:
-                log.warning("MLflow takes no files of runs: start it with --artifacts-destination")
-            self._has_warned = True
+            with self._warning:  # several threads upload
+                if not self._has_warned:
+                    log.warning("MLflow takes no files of runs: start it with --artifacts-destination")
+                self._has_warned = True
             return
         path = f"/api/2.0/mlflow-artifacts/artifacts/{run.artifacts}/{name}"
         left = iter(pieces)

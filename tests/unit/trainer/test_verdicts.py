@@ -81,7 +81,7 @@ def test_the_verdict_names_the_textbook_diagnosis(fields: dict[str, Any], kind: 
 
 
 def test_a_rate_that_is_too_large_is_not_called_too_few_neurons_and_the_suggested_job_learns() -> None:
-    spec = job(**RATE_TOO_HIGH)
+    spec = job(**RATE_TOO_HIGH | {"batch_size": 64})
     verdict = verdict_on(spec, train(spec))
     assert verdict.kind is VerdictKind.underfit
     assert "learning rate is too large" in verdict.sentence
