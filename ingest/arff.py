@@ -21,10 +21,11 @@ from .typed import TypedNumbers
 BEGIN = re.compile(rb"(%[^\n]*\n|\s)*@relation\s", re.IGNORECASE)
 _QUOTED = r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\""
 _ATTRIBUTE = re.compile(rf"@attribute\s+({_QUOTED}|[^\s{{]+)\s*(.*)", re.IGNORECASE)
-_CELL = re.compile(rf"\s*({_QUOTED}|(?!['\"])[^,]*?)\s*(?:,|$)")
+_VALUE = rf"({_QUOTED}|(?!['\"])[^,]*?)\s*(?:,|$)"
+_CELL = re.compile(rf"\s*{_VALUE}")
 _NUMERIC = re.compile("numeric|real|integer", re.IGNORECASE)
 _WORD = re.compile(rf"{_QUOTED}|\S+")
-_ENTRY = re.compile(rf"\s*(\d+)\s+({_QUOTED}|(?!['\"])[^,]*?)\s*(?:,|$)")
+_ENTRY = re.compile(rf"\s*(\d+)\s+{_VALUE}")
 _WEIGHT = re.compile(r"\{\s*[\d.eE+-]+\s*\}")
 _NUMBER = number_pattern(".", "")
 _TRUTHS = ("0", "1")

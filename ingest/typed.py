@@ -1,4 +1,4 @@
-"""Numbers that a workbook or JSON holds as numbers: written as text that their column reads, with its mark and unit."""
+"""Numbers that a workbook, JSON or ARFF holds as numbers: written as text that their column reads, mark and unit."""
 
 import math
 from collections.abc import Collection, Sequence

@@ -28,18 +28,8 @@ _LITTER = re.compile(
 IMAGES = (".png", ".jpg", ".jpeg", ".jfif", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".pgm", ".ppm")
 """How names of image files end, in lower case: a zip of them is one data set."""
 UNREAD_IMAGES = (
-    ".heic",
-    ".heif",
-    ".avif",
-    ".jp2",
-    ".svg",
-    ".dcm",
-    ".nii",
-    ".nii.gz",
-    ".psd",
-    ".cr2",
-    ".nef",
-    ".dng",
+    *(".heic", ".heif", ".avif", ".jp2", ".svg", ".psd"),
+    *(".cr2", ".nef", ".dng", ".dcm", ".nii", ".nii.gz"),
 )
 """The same of images in forms that are not read: of telephones, cameras, drawings and hospitals."""
 IMAGE_HEADS = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"II*\0", b"MM\0*")

@@ -191,11 +191,12 @@ def rmse(predicted: Array, true: Array) -> float:
 def _r2(errors: Array, true: Array) -> float | None:
     """The coefficient of determination, the mean of the outputs; None where it is not defined, or no number."""
     varies = (true != true[0]).any(axis=0)  # the mean of equal numbers may differ from them in the last digit
-    unit = _unit(true)
-    apart = true / unit - (true / unit).mean(axis=0)
-    unit, apart = unit * (closer := _unit(apart)), apart / closer
+    size = _unit(true)
+    apart = true / size - (true / size).mean(axis=0)
+    spread = _unit(apart)  # numbers that are large may differ by little
     with np.errstate(over="ignore"):
-        residual, total = np.square(errors / unit).sum(axis=0), np.square(apart).sum(axis=0)
+        residual = np.square(errors / (size * spread)).sum(axis=0)
+        total = np.square(apart / spread).sum(axis=0)
     if not varies.all() or not (total > 0.0).all() or not np.isfinite(residual).all():
         return None
     return float((1.0 - residual / total).mean())

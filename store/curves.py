@@ -29,8 +29,8 @@ from .db import now, shared_alias, values_table
 from .records import Progress
 from .tables import Checkpoint, CurveChunk, Job
 
-RENEWED_S = 1.0
-"""Between two renewals of a lease, each of which brings the points since the one before."""
+BEAT_S = 1.0
+"""Seconds between two heartbeats of a worker, each of which brings the points since the one before."""
 
 # SQLAlchemy takes longer to make an alias than to use it, so this is made once.
 _stored = shared_alias(CurveChunk)
@@ -53,8 +53,8 @@ def read_curve(connection: Connection, job_id: str, *, after_epoch: int = 0, upt
 def read_seconds(connection: Connection, job_id: str, epochs: Sequence[float | None]) -> list[float | None]:
     """When the record got these epochs of a job, in seconds since it first started.
 
-    Points come with a renewal of the lease: those that came together are spread over the time since the one before, or
-    over the last second of it where the job did not train all that time.
+    Points come with a heartbeat: those that came together are spread over the time since the one before, or over the
+    last second of it where the job did not train all that time.
     """
     chunks = connection.execute(
         select(CurveChunk.attempt, CurveChunk.first_epoch, CurveChunk.last_epoch, CurveChunk.at, Job.started_at)
@@ -68,7 +68,7 @@ def read_seconds(connection: Connection, job_id: str, epochs: Sequence[float | N
         while parts and parts[-1][0] >= first:
             parts.pop()
         before, end = parts[-1][3] if parts else 0.0, (at - (started_at or at)).total_seconds()
-        begin = before if attempt == newest else max(before, end - RENEWED_S)
+        begin = before if attempt == newest else max(before, end - BEAT_S)
         parts.append((first, last, begin, max(begin, end)))
         newest = attempt
     return [None if epoch is None else _second_of(epoch, parts) for epoch in epochs]

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
+from store.curves import BEAT_S
 from store.errors import DiskFullError, StoreError
 from store.leases import LeaseStore
 from store.records import Progress
@@ -21,7 +22,6 @@ from .claimed_pack import ClaimedPack
 
 log = logging.getLogger(__name__)
 
-BEAT_S = 1.0
 KILL_AT = 5 / 6
 DROP_AT = 2 / 3
 

@@ -196,8 +196,8 @@ def resume(sweep_id: SweepId, as_json: Json = False) -> None:
 def retry(sweep_id: SweepId, as_json: Json = False) -> None:
     """Train a sweep's failed jobs again that another try may mend.
 
-    Not those that diverged, or whose data cannot be used. A sweep that has
-    finished goes on.
+    Jobs that diverged, or whose data cannot be used, stay failed. A sweep
+    that has finished goes on.
 
     Examples:
       epochal sweep retry @last

@@ -18,7 +18,7 @@ DATA_FILES = (
     *(".xlsx", ".xlsm", ".xlsb", ".xls", ".ods", ".json", ".jsonl", ".ndjson", ".geojson"),
 )
 """Endings of files with data."""
-LARGEST = 1 << 63
+_LARGEST = 1 << 63
 _TOO_LARGE = "whole numbers beyond 2^63"
 _AS_TEXTS = "send them as texts, astype(str), if they name classes or categories, or as numbers, astype(float)."
 
@@ -114,7 +114,7 @@ def _array(name: str, given: Any) -> Any:
 
 def _is_too_large(values: Iterable[Any]) -> bool:
     """Whether some are whole numbers that no array of whole numbers holds beside negative ones."""
-    return any(isinstance(value, int) and not -LARGEST <= value < LARGEST for value in values)
+    return any(isinstance(value, int) and not -_LARGEST <= value < _LARGEST for value in values)
 
 
 def _is_gap(value: Any) -> bool:

@@ -12,8 +12,7 @@ import pytest
 from spec.known import KnownColumns, KnownReading
 from spec.profile import Reading, Refusal
 from spec.reading import ReadingOrder
-
-from .workbooks import ods, xlsx
+from tests.unit.ingest.workbooks import ods, xlsx
 
 
 def run(file: Path, *, code: str = "", known: KnownColumns | None = None, **order: Any) -> tuple[int, str]:
