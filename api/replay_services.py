@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from spec.halvings import Population
 from spec.replay import ReplayView, Trained, job_replay, sweep_replay, unfinished
 from spec.states import FINISHED, SweepState
-from spec.sweep import Budget, Population
+from spec.sweep import Budget
 from store.errors import IllegalSweepStateError, IllegalTransitionError
 from store.records import Idempotency, JobRecord, Submitted
 from store.sweeps import SweepRecord, SweepStore

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from spec.halving import MOST_RUNGS, best_so_far, bracket, mean_score, metric_of, rung_epochs
+from spec.halvings import Population
 from spec.population import Columns, Stretch, copies, schedule
-from spec.sweep import Population, SweepSpec
+from spec.sweep import SweepSpec
 from spec.sweep_views import ComparisonView, Importances, PairView, PopulationView, RungView, Standing
 from store.sweeps import SweepRecord, SweepStore, TrialRecord, scores_of
 

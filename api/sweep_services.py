@@ -8,23 +8,15 @@ from typing import TYPE_CHECKING
 from pydantic import ValidationError
 
 from spec.architectures import feature_maps
+from spec.configuration import Configuration, body_with, value_at
 from spec.dataset import Uploaded
 from spec.field_error import FieldError
 from spec.halving import Bracket, bracket, most_together
+from spec.halvings import NoHalving
 from spec.job import JobSpec
 from spec.row_counts import rows_fault
 from spec.states import JobStatus
-from spec.sweep import (
-    LISTED,
-    MOST_TRIALS,
-    SET_BY_SWEEP,
-    Budget,
-    Configuration,
-    NoHalving,
-    SweepSpec,
-    body_with,
-    value_at,
-)
+from spec.sweep import LISTED, MOST_TRIALS, SET_BY_SWEEP, Budget, SweepSpec
 from spec.sweep_views import BracketView, SweepCheck, SweepProgress, SweepSummary, SweepView, TrialDetail, TrialView
 from spec.validation_errors import sentences
 from store.access import Asker

@@ -12,12 +12,13 @@ from pydantic import ValidationError
 
 from .activations import Activation
 from .architectures import Cnn, Mlp, Perceptron, ResMlp
+from .configuration import Configuration, digest_of, with_fields
 from .dataset import Targets
 from .job import JobSpec
 from .losses import Link
 from .monitors import Monitor
 from .optimizers import Sgd
-from .sweep import Configuration, SweepSpec, digest_of, with_fields
+from .sweep import SweepSpec
 
 SEEDS = 5
 RATES = (0.1, 1.0 / 3.0, 3.0, 10.0)

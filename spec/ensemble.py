@@ -1,7 +1,7 @@
 """The ensemble of a sweep, as the API answers it."""
 
 from .base import Frozen
-from .sweep import Configuration
+from .configuration import Configuration
 from .views import Metrics
 
 

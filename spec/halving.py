@@ -9,9 +9,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal
 
 from .base import Frozen
+from .halvings import FirstEpoch, Hyperband, NoHalving, Population, Successive
 from .monitors import LOWER_IS_BETTER, Monitor
 from .population import PopulationOrder
-from .sweep import MOST_TRIALS, Budget, FirstEpoch, Hyperband, NoHalving, Population, Successive, SweepSpec
+from .sweep import MOST_TRIALS, Budget, SweepSpec
 
 MOST_RUNGS = 20
 """Twenty rungs of factor 2 are the million epochs that a job may have."""

@@ -5,11 +5,11 @@ from typing import Annotated
 from pydantic import Field
 
 from .base import Count, Frozen
+from .configuration import Configuration
 from .counterfactuals import SEEDS
 from .job import JobSpec
 from .monitors import Monitor
 from .states import SweepState
-from .sweep import Configuration
 
 MOST_SEEDS = 30
 

@@ -15,12 +15,12 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BeforeValidator, Field, StringConstraints, ValidationError, model_validator
 
 from .base import Count, Frozen, Real, fault
+from .configuration import with_fields
 from .job import JobSpec
 from .meant import did_you_mean
 from .monitors import METRICS, is_of_one_target
 from .specfile import BadSpecFileError, content
 from .states import StopReason
-from .sweep import with_fields
 from .validation_errors import sentences
 from .verdict import VerdictKind
 from .views import Curve, JobView

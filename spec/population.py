@@ -9,8 +9,9 @@ import math
 from collections.abc import Mapping, Sequence
 
 from .base import Frozen
+from .halvings import Population
 from .job import JobSpec
-from .sweep import AnyParameter, Population
+from .space import AnyParameter
 
 PREFIX = "population."
 """What the names of these columns of a curve begin with; the value that a job trained with is at its field path."""

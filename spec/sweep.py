@@ -4,33 +4,28 @@ A sweep trains *configurations*: values for some fields of one base job. Its met
 generation, and its halving stops the weak ones early. The same sweep gives the same table, bit for bit, on a CPU.
 """
 
-import hashlib
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from functools import cached_property
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
-    BeforeValidator,
-    Discriminator,
     Field,
-    Tag,
     ValidationError,
     ValidationInfo,
     field_validator,
     model_validator,
 )
 
-from .base import Count, Frozen, Named, Real, fault, one_of
-from .dataset import Inline, canonical_json
+from .base import Count, Frozen, Real, fault
+from .configuration import Configuration, body_with, inner_value, value_at, with_fields
+from .dataset import Inline
+from .halvings import HALVINGS, AnyHalving, Hyperband, NoHalving, Population, Successive
 from .job import CHANGEABLE, MOST_SEED, SPEC_VERSION, JobSpec
 from .labels import Name
-from .losses import LOSSES
 from .meant import did_you_mean, meant
 from .monitors import Monitor
 from .newer import NewerReleaseError
-from .optimizers import OPTIMIZERS
-from .schedules import SCHEDULES
+from .space import MOST_CHOICES, AnyParameter, Integers, Parameter
 from .validation_errors import sentences
 
 RULES_VERSION = 6
@@ -62,8 +57,6 @@ MOST_EPOCHS = 10**12
 MOST_NUMBERS = 5_000_000
 """Maximum number of features times rows in the specs of all jobs together: some 130 MB of the record."""
 
-MOST_CHOICES = 1_000
-
 MOST_CHECKED = 100
 """Maximum number of a parameter's values that are tried when a sweep is submitted."""
 
@@ -72,307 +65,6 @@ STORED = "stored"
 
 MOST_EXPLOITS = 1_000
 """Maximum number of rungs of a population."""
-
-Configuration = dict[str, Any]
-"""Values by field path, such as {"learning_rate": 0.1, "architecture.hidden": [64]}."""
-
-
-# --- the space --------------------------------------------------------------------------------------------------------
-
-When = Annotated[
-    dict[str, Any],
-    Field(description="The parameter exists only where these fields have these values: {optimizer.type: sgd}."),
-]
-Limits = Annotated[tuple[Real, Real], Field(description="The least and the largest value.")]
-_Whole = Annotated[Count, Field(ge=-MOST_SEED, le=MOST_SEED)]
-WholeLimits = Annotated[tuple[_Whole, _Whole], Field(description="The least and the largest value.")]
-
-
-class Parameter(Frozen):
-    """One field of the job that the sweep varies."""
-
-    when: When = {}
-
-    @property
-    def values(self) -> tuple[Any, ...] | None:
-        """All values, if they can be listed; a grid needs them."""
-        return None
-
-    def at(self, place: float) -> Any:
-        """The value at a place in [0, 1), such as a random number gives it."""
-        raise NotImplementedError
-
-    def place_of(self, value: Any) -> float:
-        """A place in [0, 1) for which `at` gives this value."""
-        values = self.values or ()
-        return (values.index(value) + 0.5) / len(values)
-
-    def changed(self, value: float, factor: float) -> float:
-        """The value times the factor, within the limits; of a list, the next value in that direction."""
-        ranked = sorted({float(one) for one in self.values or ()})
-        nearest = min(range(len(ranked)), key=lambda place: abs(ranked[place] - value))
-        step = (factor > 1.0) - (factor < 1.0)
-        return ranked[min(max(nearest + step, 0), len(ranked) - 1)]
-
-
-class Choice(Parameter):
-    """One of some values, of any kind: names, numbers, lists, objects."""
-
-    choice: Annotated[tuple[Any, ...], Field(min_length=1, max_length=MOST_CHOICES, description="The values.")]
-
-    @property
-    def values(self) -> tuple[Any, ...]:
-        """The choices."""
-        return self.choice
-
-    def at(self, place: float) -> Any:
-        """Each value has an equal share of [0, 1)."""
-        return self.choice[int(place * len(self.choice))]
-
-
-class Uniform(Parameter):
-    """A number between two limits; with `step`, one of a row of numbers that includes the least."""
-
-    uniform: Limits
-    step: Annotated[Real, Field(gt=0.0, description="Distance between two values.")] | None = None
-
-    @model_validator(mode="after")
-    def _agrees(self) -> Self:
-        least, most = self.uniform
-        if not least < most:
-            raise fault("uniform", f"must rise: {least:g} is not less than {most:g}")
-        if self.step is not None and (most - least) / self.step >= MOST_CHOICES:
-            raise fault("step", f"gives more than {MOST_CHOICES:,} values: make it larger")
-        return self
-
-    @cached_property
-    def values(self) -> tuple[float, ...] | None:
-        """The steps, if there are any."""
-        if self.step is None:
-            return None
-        least, most = self.uniform
-        steps = math.floor((most - least) / self.step + 1e-9)
-        return tuple(_rounded(least + step * self.step) for step in range(steps + 1))
-
-    def at(self, place: float) -> float:
-        """Linear in `place`."""
-        if (values := self.values) is not None:
-            return values[int(place * len(values))]
-        least, most = self.uniform
-        return least + place * (most - least)
-
-    def place_of(self, value: Any) -> float:
-        """Linear in the value, unless there are steps."""
-        if self.step is not None:
-            return super().place_of(value)
-        least, most = self.uniform
-        return _place((value - least) / (most - least))
-
-    def changed(self, value: float, factor: float) -> float:
-        """The product, unless there are steps."""
-        if self.step is not None:
-            return super().changed(value, factor)
-        return min(max(value * factor, self.uniform[0]), self.uniform[1])
-
-
-class LogUniform(Parameter):
-    """A number above 0 whose logarithm is uniform: each power of ten is equally likely."""
-
-    log_uniform: Limits
-
-    @model_validator(mode="after")
-    def _agrees(self) -> Self:
-        least, most = self.log_uniform
-        if not 0.0 < least < most:
-            raise fault("log_uniform", "must have limits above 0 that rise, such as [1.0e-5, 0.1]")
-        return self
-
-    def at(self, place: float) -> float:
-        """Linear in the logarithm."""
-        least, most = (math.log(limit) for limit in self.log_uniform)
-        return min(max(math.exp(least + place * (most - least)), self.log_uniform[0]), self.log_uniform[1])
-
-    def place_of(self, value: Any) -> float:
-        """Linear in the logarithm."""
-        least, most = self.log_uniform
-        return _place((math.log(value) - math.log(least)) / (math.log(most) - math.log(least)))
-
-    def changed(self, value: float, factor: float) -> float:
-        """The product."""
-        return min(max(value * factor, self.log_uniform[0]), self.log_uniform[1])
-
-
-class Integers(Parameter):
-    """A whole number between two limits, both included."""
-
-    integers: WholeLimits
-    step: Annotated[Count, Field(ge=1, le=MOST_SEED, description="Distance between two values.")] = 1
-    log: Annotated[bool, Field(strict=True, description="Whether its logarithm is uniform; then without steps.")] = (
-        False
-    )
-
-    @model_validator(mode="after")
-    def _agrees(self) -> Self:
-        least, most = self.integers
-        if not least < most:
-            raise fault("integers", f"must rise: {least} is not less than {most}")
-        if self.log and (least < 1 or self.step != 1):
-            raise fault("log", "needs limits of 1 or more, and no step")
-        return self
-
-    @cached_property
-    def values(self) -> tuple[int, ...] | None:
-        """All of them, if they are not too many."""
-        least, most = self.integers
-        return tuple(range(least, most + 1, self.step)) if self.count <= MOST_CHOICES else None
-
-    def at(self, place: float) -> int:
-        """Linear in `place`, or in the logarithm: a number has the interval that rounds to it."""
-        least, most = self.integers
-        if self.log:
-            low, high = math.log(least - 0.5), math.log(most + 0.5)
-            return min(max(round(math.exp(low + place * (high - low))), least), most)
-        return least + self.step * int(place * self.count)
-
-    @property
-    def count(self) -> int:
-        """How many there are; `len` of a range refuses more than a word of the machine holds."""
-        least, most = self.integers
-        return (most - least) // self.step + 1
-
-    def place_of(self, value: Any) -> float:
-        """Linear in the value, or in its logarithm."""
-        least, most = self.integers
-        if self.log:
-            low, high = math.log(least - 0.5), math.log(most + 0.5)
-            return _place((math.log(value) - low) / (high - low))
-        return _place(((value - least) / self.step + 0.5) / self.count)
-
-    def changed(self, value: float, factor: float) -> float:
-        """The product, rounded, by logarithm and where the numbers are too many to list."""
-        if self.values is not None and not self.log:
-            return super().changed(value, factor)
-        least, most = self.integers
-        return float(min(max(round(value * factor), least), most))
-
-
-def _place(place: float) -> float:
-    """The place in [0, 1) that is nearest."""
-    return min(max(place, 0.0), math.nextafter(1.0, 0.0))
-
-
-_KINDS: Mapping[str, type[Parameter]] = {
-    "choice": Choice,
-    "uniform": Uniform,
-    "log_uniform": LogUniform,
-    "integers": Integers,
-}
-
-
-def _kind(value: Any) -> str | None:
-    fields = value if isinstance(value, Mapping) else vars(value) if isinstance(value, Frozen) else {}
-    return next((kind for kind in _KINDS if kind in fields), None)
-
-
-def _by_list(value: Any) -> Any:
-    """A list of values is a choice."""
-    return {"choice": value} if isinstance(value, list | tuple) else value
-
-
-AnyParameter = Annotated[
-    Annotated[
-        Annotated[Choice, Tag("choice")]
-        | Annotated[Uniform, Tag("uniform")]
-        | Annotated[LogUniform, Tag("log_uniform")]
-        | Annotated[Integers, Tag("integers")],
-        Discriminator(
-            _kind,
-            custom_error_type="parameter",
-            custom_error_message="must be a list of values, or one of {choice: [...]}, {uniform: [a, b]}, "
-            "{log_uniform: [a, b]}, {integers: [a, b]}",
-        ),
-    ],
-    BeforeValidator(_by_list),
-]
-
-
-# --- halving ----------------------------------------------------------------------------------------------------------
-
-Factor = Annotated[Count, Field(ge=2, le=10, description="One configuration in so many goes on at each rung.")]
-LeastEpochs = Annotated[Count, Field(ge=1, le=1_000_000, description="Epochs before the first rung.")]
-
-
-class Halving(Named):
-    """A rule that stops weak configurations early.
-
-    At *rungs*, epochs of a bracket, the best configurations go on and the rest are pruned: see `spec.halving`.
-    """
-
-
-class NoHalving(Halving):
-    """Every configuration is trained to its end."""
-
-    type: Literal["none"] = "none"
-
-
-class Successive(Halving):
-    """Successive halving (Jamieson and Talwalkar 2016): at each rung the best 1 / `factor` go on."""
-
-    type: Literal["successive"] = "successive"
-    factor: Factor = 3
-    min_epochs: LeastEpochs = 1
-
-
-class Hyperband(Halving):
-    """Hyperband (Li et al. 2018): brackets of successive halving that begin with many and few epochs, in turn."""
-
-    type: Literal["hyperband"] = "hyperband"
-    factor: Factor = 3
-    min_epochs: LeastEpochs = 1
-
-
-class FirstEpoch(Halving):
-    """After one epoch the best `keep` of a generation go on to the end (arXiv 2307.15422)."""
-
-    type: Literal["first_epoch"] = "first_epoch"
-    keep: Annotated[Count, Field(ge=1, le=10_000, description="Configurations of a generation that go on.")] = 3
-
-
-class Population(Halving):
-    """Population based training (Jaderberg et al. 2017): nothing is stopped; the worst go on from copies of the best.
-
-    Every `interval` epochs each configuration of the worst quantile takes over weights and optimizer of one that is
-    drawn from the best quantile, and its values with changes: see `spec.population`.
-    """
-
-    type: Literal["population"] = "population"
-    interval: Annotated[Count, Field(ge=1, le=1_000_000, description="Epochs between two rungs.")] = 5
-    quantile: Annotated[
-        Real, Field(gt=0.0, le=0.5, description="Share of the population that copies, and that is copied.")
-    ] = 0.2
-    factors: Annotated[
-        tuple[Annotated[Real, Field(gt=0.0, le=100.0)], ...],
-        Field(
-            min_length=1,
-            max_length=20,
-            description="One of these multiplies a copied value. Of a list or steps, the next value is taken instead: "
-            "the larger one for a factor above 1.",
-        ),
-    ] = (0.8, 1.2)
-    resample: Annotated[
-        Real, Field(ge=0.0, le=1.0, description="Probability that a copied value is drawn anew from its space.")
-    ] = 0.25
-
-
-HALVINGS = (NoHalving, Successive, Hyperband, FirstEpoch, Population)
-
-if TYPE_CHECKING:
-    AnyHalving = Halving
-else:
-    AnyHalving = one_of(HALVINGS)
-
-
-# --- the sweep --------------------------------------------------------------------------------------------------------
 
 
 class Budget(Frozen):
@@ -390,7 +82,6 @@ class Budget(Frozen):
 
 SET_BY_SWEEP: Mapping[str, str] = {"seed": "seeds", "fold": "folds", "folds": "folds", "monitor": "objective"}
 """Fields of its jobs that a sweep sets, and its own field that says how."""
-
 
 LISTED = frozenset({"grid", "given"})
 """Methods that list all configurations there are, and end."""
@@ -625,7 +316,7 @@ class SweepSpec(Frozen):
         if any(one.values is None for one in varied.values()):
             return True
         inner = {name: path.removeprefix(name).split(".")[1:] for name in varied}
-        taken = [_inner(value, inner[name]) for name, one in varied.items() for value in one.values or ()]
+        taken = [inner_value(value, inner[name]) for name, one in varied.items() for value in one.values or ()]
         always = any(not one.when for one in varied.values())
         return any(value in allowed for value in (taken if always else [*taken, value_at({}, self.base, path)]))
 
@@ -760,89 +451,6 @@ class SweepSpec(Frozen):
         return with_fields(self.base, {**configuration, **own}, types_first=self.version > 5)
 
 
-def with_fields(base: JobSpec, values: Mapping[str, Any], *, types_first: bool = True) -> JobSpec:
-    """The job with other values at these field paths. Raises `ValidationError`."""
-    return JobSpec.model_validate(body_with(base, values, types_first=types_first))
-
-
-def body_with(base: JobSpec, values: Mapping[str, Any], *, types_first: bool = True) -> dict[str, Any]:
-    """The body of `with_fields`, which may be no job's.
-
-    Of two paths, the shorter is set first: {"optimizer": "sgd", "optimizer.momentum": 0.9}. Of the fields of an object,
-    its type is: what the base has of another type goes, and what `values` have of one is wrong. Before version 6 of the
-    rules, they were set in their order.
-    """
-    # Of a data set the object is kept: it is checked already, and many jobs share its rows.
-    body = base.model_dump(mode="json", exclude_unset=True, exclude={"dataset"}) | {"dataset": base.dataset}
-    for path in sorted(values, key=lambda path: (path.count("."), types_first and not path.endswith(".type"))):
-        _set(body, base, path.split("."), values[path])
-    return body
-
-
-def _set(body: dict[str, Any], base: JobSpec, path: list[str], value: Any) -> None:
-    """Set a value in a body; an object on the way that is a name, or a default, is written out first."""
-    first, *rest = path
-    if not rest:
-        body[first] = value
-        return
-    inner = body.get(first)
-    if inner is None and first in JobSpec.model_fields:
-        default = getattr(base, first)
-        inner = default.model_dump(mode="json") if isinstance(default, Frozen) else {}
-    if isinstance(inner, Frozen):
-        inner = inner.model_dump(mode="json", exclude_unset=True)
-    if isinstance(inner, str):
-        inner = {"name" if first == "dataset" else "type": inner}
-    inner = dict(inner) if isinstance(inner, dict) else {}
-    at = inner
-    for name in rest[:-1]:
-        at[name] = dict(own) if isinstance(own := at.get(name), dict) else {}
-        at = at[name]
-    at[rest[-1]] = value
-    kind = _KIND_OF.get((first, value)) if rest == ["type"] and isinstance(value, str) else None
-    if kind is not None:  # what the other kind does not have goes
-        inner = {name: own for name, own in inner.items() if name in kind.model_fields}
-    body[first] = inner
-
-
-_KIND_OF: Mapping[tuple[str, Any], type[Named]] = {
-    (field, kind.name()): kind
-    for field, kinds in (("optimizer", OPTIMIZERS), ("loss", LOSSES), ("schedule", SCHEDULES))
-    for kind in kinds
-}
-"""The kinds of the fields that are an object with a `type`."""
-
-
-def active(space: Mapping[str, Parameter], configuration: Mapping[str, Any], base: JobSpec) -> Iterator[str]:
-    """The parameters whose conditions hold among these values and the base job's."""
-    for name, parameter in space.items():
-        if all(_holds(configuration, base, path, wanted) for path, wanted in parameter.when.items()):
-            yield name
-
-
-def _holds(configuration: Mapping[str, Any], base: JobSpec, path: str, wanted: Any) -> bool:
-    allowed = wanted if isinstance(wanted, list) else [wanted]
-    return value_at(configuration, base, path) in allowed
-
-
-def value_at(configuration: Mapping[str, Any], base: JobSpec, path: str) -> Any:
-    """The value of a field: a configuration's, else the base job's. A bare name is the `type` of its object."""
-    parts = path.split(".")
-    for length in range(len(parts), 0, -1):
-        head = ".".join(parts[:length])
-        if head in configuration:
-            return _inner(configuration[head], parts[length:])
-    return _inner(base.model_dump(mode="json", include={parts[0]}).get(parts[0]), parts[1:])
-
-
-def _inner(value: Any, path: list[str]) -> Any:
-    for name in path:
-        if isinstance(value, str) and name in ("type", "name"):
-            continue
-        value = value.get(name) if isinstance(value, Mapping) else None
-    return value
-
-
 def _is_none(halving: Any) -> bool:
     """Whether this is no halving, as a body or a program says it."""
     return isinstance(halving, NoHalving) or halving in (None, "none", {"type": "none"})
@@ -879,14 +487,3 @@ def _check_whole(where: str, name: str) -> None:
 
 def _no_field(path: str) -> str:
     return f"{path} is no field of a job" + did_you_mean(path, JobSpec.model_fields)
-
-
-def digest_of(spec: JobSpec) -> str:
-    """SHA-256 of what two configurations share that are the same job, except for its seed, fold and labels."""
-    body = spec.model_dump(mode="json", exclude={"dataset", "seed", "fold", "name", "tags", "project", "priority"})
-    return hashlib.sha256(canonical_json(body, spec.dataset).encode()).hexdigest()
-
-
-def _rounded(value: float) -> float:
-    """Without the last digits that adding steps leaves: 0.1 x 3 is 0.3."""
-    return float(f"{value:.12g}")

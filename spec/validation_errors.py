@@ -14,6 +14,7 @@ from pydantic_core import ErrorDetails
 from .access import USER_NAME
 from .dataset import DATASET_ID
 from .field_error import FieldError
+from .halvings import HALVINGS
 from .job import JobSpec
 from .labels import CLEAN, PROJECT, SHARED_BY, TAG_KEY
 from .meant import did_you_mean, meant
@@ -191,7 +192,7 @@ def _fields() -> frozenset[str]:
 @cache
 def _fields_of_sweep() -> frozenset[str]:
     """Names of the fields of a sweep and of its halving."""
-    from .sweep import HALVINGS, SweepSpec  # which says its own faults with this module
+    from .sweep import SweepSpec  # which says its own faults with this module
 
     return frozenset(name for model in (SweepSpec, *HALVINGS) for name in model.model_fields)
 

@@ -7,10 +7,11 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Row, and_, exists, func, not_, or_, select, update
 
 from spec.halving import Bracket, BracketOrder, best_so_far
+from spec.halvings import Population
 from spec.job import JobSpec
 from spec.population import EndedMember, PopulationOrder
 from spec.states import FINISHED, FailureReason, JobStatus
-from spec.sweep import Population, SweepSpec
+from spec.sweep import SweepSpec
 
 from .curves import read_curve
 from .db import in_values, now

@@ -10,11 +10,13 @@ from sqlalchemy import Connection, Engine, Float, Row, and_, bindparam, exists, 
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import aliased
 
+from spec.configuration import Configuration
 from spec.dataset import Uploaded
 from spec.halving import Bracket, mean_score
+from spec.halvings import Hyperband
 from spec.job import JobSpec
 from spec.states import FINISHED, JobStatus, StopReason, SweepState, TrialState
-from spec.sweep import Configuration, Hyperband, SweepSpec
+from spec.sweep import SweepSpec
 
 from .brackets import bracket_key
 from .datasets import lock_datasets

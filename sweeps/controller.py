@@ -15,9 +15,10 @@ from itertools import takewhile
 from pydantic import ValidationError
 
 from spec.halving import bracket, most_together
+from spec.halvings import FirstEpoch, Hyperband, Successive
 from spec.job import JobSpec
 from spec.states import SweepState, TrialState
-from spec.sweep import MOST_TRIALS, Budget, FirstEpoch, Hyperband, Successive, SweepSpec
+from spec.sweep import MOST_TRIALS, Budget, SweepSpec
 from spec.validation_errors import sentences
 from store.doorbell import Doorbell
 from store.errors import DatasetNotFoundError, QueueFullError, StoreUnavailableError

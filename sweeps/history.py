@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from spec.sweep import Configuration
+from spec.configuration import Configuration
 
 
 @dataclass(frozen=True)
@@ -13,7 +13,7 @@ class Trial:
     generation: int
     configuration: Configuration
     digest: str
-    """`spec.sweep.digest_of` its job: no two trials share it."""
+    """`spec.configuration.digest_of` its job: no two trials share it."""
     score: float | None = None
     """The mean over seeds or folds of the best epoch; less is better. Infinite if a job failed.
 

@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from spec.sweep import Configuration, Parameter
+from spec.configuration import Configuration
+from spec.space import Parameter
 
 from .statistics import ranks
 

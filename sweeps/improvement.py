@@ -11,13 +11,13 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from spec.configuration import Configuration, with_fields
 from spec.counterfactuals import words
 from spec.halving import score_of
 from spec.improvement import MOST_SEEDS, ChangeView
 from spec.job import JobSpec
 from spec.learning_curve import LEAST_SKILL
 from spec.monitors import LOWER_IS_BETTER, Monitor
-from spec.sweep import Configuration, with_fields
 
 from .counted import LEAST_ROWS, counted_by_class, rows_of
 from .statistics import CONFIDENCE, Comparison, band, compare

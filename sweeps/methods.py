@@ -10,7 +10,9 @@ from itertools import product, takewhile
 
 import numpy as np
 
-from spec.sweep import Configuration, SweepSpec, active
+from spec.configuration import Configuration
+from spec.space import active
+from spec.sweep import SweepSpec
 
 from .history import Trial
 

@@ -6,9 +6,10 @@ from itertools import islice
 
 from pydantic import ValidationError
 
+from spec.configuration import Configuration, digest_of
 from spec.halving import bracket
 from spec.job import JobSpec
-from spec.sweep import LISTED, MOST_TRIALS, Configuration, SweepSpec, digest_of
+from spec.sweep import LISTED, MOST_TRIALS, SweepSpec
 
 from .history import Trial
 from .methods import METHODS, grid, random

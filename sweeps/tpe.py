@@ -19,7 +19,9 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import ndtr, ndtri
 
-from spec.sweep import Choice, Integers, LogUniform, NoHalving, Parameter, SweepSpec, Uniform
+from spec.halvings import NoHalving
+from spec.space import Choice, Integers, LogUniform, Parameter, Uniform
+from spec.sweep import SweepSpec
 
 from .history import Trial
 

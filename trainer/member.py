@@ -11,12 +11,12 @@ from torch import Tensor
 from model.boundary import Boundary
 from model.preprocessing import Preprocessing
 from model.report import Report
+from spec.configuration import with_fields
 from spec.halving import score_of
 from spec.job import JobSpec
 from spec.monitors import LOWER_IS_BETTER
 from spec.schedules import Plateau
 from spec.states import FailureReason, StopReason
-from spec.sweep import with_fields
 
 from .checkpoint import Checkpoint, TrainingState
 from .optimizer_state import OptimizerState

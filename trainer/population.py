@@ -6,9 +6,9 @@ from dataclasses import replace
 import torch
 from pydantic import ValidationError
 
+from spec.configuration import with_fields
 from spec.halving import mean_score
 from spec.population import PopulationOrder, exploits, explored, values_of
-from spec.sweep import with_fields
 
 from .checkpoint import Checkpoint
 from .layout import State

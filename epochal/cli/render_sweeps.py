@@ -7,8 +7,9 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from spec.halvings import Population
 from spec.states import SweepState, TrialState
-from spec.sweep import Budget, Population
+from spec.sweep import Budget
 from spec.sweep_views import PopulationView, SweepCheck, SweepSummary, SweepView
 
 from ..client.sweep_progress import ended_trials, out_of, value_text, whole

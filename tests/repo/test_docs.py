@@ -15,6 +15,7 @@ from api.mlflow_proxy import AT_ONCE
 from api.stream import STREAMS
 from epochal.cli import app as epochal
 from spec.activations import Activation
+from spec.halvings import HALVINGS, Population
 from spec.job import JobSpec
 from spec.losses import LOSSES
 from spec.optimizers import OPTIMIZERS
@@ -23,7 +24,7 @@ from spec.schedules import SCHEDULES
 from spec.settings import PREFIX, Settings
 from spec.specfile import read
 from spec.states import TRANSITIONS, FailureReason, StopReason
-from spec.sweep import HALVINGS, RULES_VERSION, Population, SweepSpec
+from spec.sweep import RULES_VERSION, SweepSpec
 
 from .pages import ROOT, codes, files, page, rows
 

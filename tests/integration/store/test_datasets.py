@@ -10,7 +10,8 @@ from spec.dataset import Targets
 from spec.job import JobSpec
 from spec.profile import ColumnProfile, Profile
 from spec.schema import Column, ColumnKind, Schema, Target
-from spec.sweep import Choice, SweepSpec
+from spec.space import Choice
+from spec.sweep import SweepSpec
 from store.datasets import DatasetRecord, DatasetStore
 from store.errors import DatasetInUseError, DatasetNotFoundError
 from store.sweeps import SweepStore

@@ -4,9 +4,10 @@ from typing import Any
 
 import pytest
 
+from spec.configuration import digest_of, with_fields
 from spec.counterfactuals import counterfactuals, improvement_sweep, objective_of, words
 from spec.job import JobSpec
-from spec.sweep import SweepSpec, digest_of, with_fields
+from spec.sweep import SweepSpec
 
 DIGITS: dict[str, Any] = {"dataset": "digits", "architecture": {"type": "mlp", "hidden": [32]}}
 JOBS: dict[str, dict[str, Any]] = {

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from spec.halving import bracket
+from spec.halvings import Population
 from spec.population import (
     PARENT,
     Columns,
@@ -20,7 +21,8 @@ from spec.population import (
     explored,
     schedule,
 )
-from spec.sweep import Choice, Integers, LogUniform, Parameter, Population, SweepSpec, Uniform
+from spec.space import Choice, Integers, LogUniform, Parameter, Uniform
+from spec.sweep import SweepSpec
 
 SPACE: dict[str, Parameter] = {
     "learning_rate": LogUniform(log_uniform=(1e-4, 1.0)),

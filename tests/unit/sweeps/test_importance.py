@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from spec.sweep import Choice, Configuration, LogUniform, Parameter, Uniform
+from spec.configuration import Configuration
+from spec.space import Choice, LogUniform, Parameter, Uniform
 from sweeps.importance import importances
 
 SPACE: dict[str, Parameter] = {

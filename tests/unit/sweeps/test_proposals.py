@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spec.sweep import SweepSpec, active
+from spec.space import active
+from spec.sweep import SweepSpec
 from sweeps.history import Trial
 from sweeps.methods import METHODS
 from sweeps.proposals import Generation, propose

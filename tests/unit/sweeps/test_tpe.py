@@ -13,7 +13,8 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, Floa
 from optuna.samplers._tpe.parzen_estimator import _ParzenEstimator, _ParzenEstimatorParameters
 from optuna.samplers._tpe.sampler import default_weights
 
-from spec.sweep import Parameter, SweepSpec
+from spec.space import Parameter
+from spec.sweep import SweepSpec
 from sweeps.history import Trial
 from sweeps.tpe import AT_ONCE, CANDIDATES, MOST_GOOD, MOST_OTHERS, Mixture, divided, drawn_at_random, proposed
 

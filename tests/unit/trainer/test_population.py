@@ -8,11 +8,13 @@ import torch
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from spec.configuration import with_fields
 from spec.halving import Bracket, BracketOrder, Rung
+from spec.halvings import Population
 from spec.job import JobSpec
 from spec.population import PARENT, Columns, EndedMember, PopulationOrder, copies, schedule
+from spec.space import LogUniform, Uniform
 from spec.states import StopReason
-from spec.sweep import LogUniform, Population, Uniform, with_fields
 from tests.examples import examples
 from trainer.bracket import fit_brackets
 from trainer.checkpoint import Checkpoint
