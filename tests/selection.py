@@ -87,7 +87,7 @@ def _is_repeated(item: pytest.Item) -> bool:
 
 @cache
 def _without_browser() -> str | None:
-    return None if browser.executable() else "there is no Chromium; apt-get install chromium"
+    return None if browser.executable() else "there is no Chromium; apt-get install chromium-headless-shell"
 
 
 @cache
