@@ -17,11 +17,12 @@ AT = """wanted => {
     const place = at.compareDocumentPosition(wanted);
     return {
         there: wanted === at,
+        gone: !wanted.isConnected,
         before: at !== document.body && Boolean(place & Node.DOCUMENT_POSITION_PRECEDING),
-        said: at.outerHTML.slice(0, 90),
+        said: at.cloneNode().outerHTML.slice(0, 90),
     };
 }"""
-"""What has the focus, and whether what is wanted lies before it."""
+"""What has the focus, and whether what is wanted lies before it, or was drawn anew."""
 RING = """wanted => [wanted, wanted.parentElement, wanted.parentElement?.parentElement].some(one => {
     const style = one && getComputedStyle(one);
     return style && style.outlineStyle !== 'none' && parseFloat(style.outlineWidth) > 0;
@@ -49,7 +50,11 @@ class Keyboard:
         """Press Tab until this has the focus, and is seen to have it."""
         expect(wanted).to_be_enabled()
         passed: list[str] = []
-        while not (at := wanted.evaluate(AT))["there"]:
+        found = wanted.element_handle()  # looked for by its role and name once: that takes longer than a key
+        while not (at := found.evaluate(AT))["there"]:
+            if at["gone"]:
+                found = wanted.element_handle()
+                continue
             passed.append(at["said"])
             assert len(passed) <= MOST_TABS, f"Tab does not reach {wanted}; it went over {_said(passed)}"
             self._page.keyboard.press("Shift+Tab" if at["before"] else "Tab")
