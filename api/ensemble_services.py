@@ -16,7 +16,8 @@ from spec.states import JobStatus
 from store.errors import IllegalSweepStateError
 from store.jobs import JobStore
 from store.records import ArtifactRecord, JobRecord
-from store.sweeps import SweepRecord, SweepStore
+from store.sweep_records import SweepRecord
+from store.sweeps import SweepStore
 
 from .answers import PREFIX
 from .errors import ConflictError, NotFoundError

@@ -20,7 +20,8 @@ from store.errors import IllegalTransitionError
 from store.jobs import JobStore
 from store.records import JobRecord
 from store.space import DiskSpace
-from store.sweeps import SweepRecord, SweepStore
+from store.sweep_records import SweepRecord
+from store.sweeps import SweepStore
 
 from .answers import PREFIX
 from .errors import BadFieldsError, NotFoundError

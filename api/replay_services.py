@@ -10,7 +10,8 @@ from spec.states import FINISHED, SweepState
 from spec.sweep import Budget
 from store.errors import IllegalSweepStateError, IllegalTransitionError
 from store.records import Idempotency, JobRecord, Submitted
-from store.sweeps import SweepRecord, SweepStore
+from store.sweep_records import SweepRecord
+from store.sweeps import SweepStore
 
 from .errors import NotFoundError
 from .job_services import JobServices

@@ -8,7 +8,7 @@ from spec.population import Stretch
 from spec.states import JobStatus, StopReason, SweepState
 from spec.sweep import Budget
 from spec.sweep_views import ReplicateView, SweepSummary, TrialColumns, TrialDetail, TrialView
-from store.sweeps import SweepRecord, TrialRecord
+from store.sweep_records import SweepRecord, TrialRecord
 
 from .answers import PREFIX
 

@@ -12,7 +12,8 @@ from spec.halvings import Population
 from spec.population import Columns, Stretch, copies, schedule
 from spec.sweep import SweepSpec
 from spec.sweep_views import ComparisonView, Importances, PairView, PopulationView, RungView, Standing
-from store.sweeps import SweepRecord, SweepStore, TrialRecord, scores_of
+from store.sweep_records import SweepRecord, TrialRecord, scores_of
+from store.sweeps import SweepStore
 
 from .sweep_answers import trial_fields
 

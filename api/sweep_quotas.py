@@ -2,7 +2,8 @@
 
 from spec.sweep import SweepSpec
 from store.errors import IllegalSweepStateError
-from store.sweeps import SweepRecord, SweepStore
+from store.sweep_records import SweepRecord
+from store.sweeps import SweepStore
 
 from .errors import BadFieldsError
 

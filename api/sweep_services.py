@@ -24,7 +24,8 @@ from store.doorbell import Doorbell
 from store.jobs import JobStore
 from store.records import Idempotency, JobFilter
 from store.space import DiskSpace
-from store.sweeps import SweepRecord, SweepStore, TrialRecord
+from store.sweep_records import SweepRecord, TrialRecord
+from store.sweeps import SweepStore
 
 from .auth import Principal
 from .dataset_services import DatasetServices

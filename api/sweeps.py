@@ -7,7 +7,8 @@ from flask import Blueprint, Response, request
 from spec.sweep import SweepSpec
 from spec.sweep_views import Extension, SweepCheck, SweepPage, SweepView, TrialColumns, TrialDetail, TrialPage
 from store.access import demand_change
-from store.sweeps import SweepRecord, SweepStore
+from store.sweep_records import SweepRecord
+from store.sweeps import SweepStore
 
 from .answers import PREFIX
 from .auth import principal

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Engine, or_, select
 
 from .db import OVERLAP, in_values, now, reading
 from .records import JOB_NEWS
-from .sweeps import SweepRecord, sweep_record
+from .sweep_records import SweepRecord, sweep_record
 from .tables import Job, JobEvent, Lease, Sweep
 from .versions import supported_rules
 

@@ -4,7 +4,7 @@ from sqlalchemy import Engine, and_, select, text, update
 
 from .db import reading, writing
 from .mirror import mark_best
-from .sweeps import SweepRecord, sweep_record
+from .sweep_records import SweepRecord, sweep_record
 from .tables import Job, Mirror, Sweep
 from .versions import supported_rules
 

@@ -4,8 +4,6 @@ What the controller does is in `store.trials`.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
@@ -30,13 +28,11 @@ from sqlalchemy.exc import IntegrityError
 from uuid_utils import uuid7
 
 from spec.dataset import Uploaded
-from spec.halving import score_of
 from spec.monitors import Monitor
 from spec.newer import NewerView
 from spec.population import PARENT, PREFIX, Columns
 from spec.states import REPEATED, JobStatus, SweepState, TrialState
 from spec.sweep import SweepSpec
-from spec.views import Metrics
 
 from .access import Asker, changeable_by, demand_change, visible_to
 from .control import cancel_jobs, pause_jobs, resume_jobs, retry_jobs
@@ -50,78 +46,19 @@ from .mirror import mark_for_mirror
 from .projects import demand_member, project_ids
 from .quotas import MostQueued
 from .records import Idempotency, SweepFilter
+from .sweep_records import LOST, SweepCounts, SweepRecord, TrialRecord, sweep_record, trial_record
 from .tables import Generation, Job, Sweep, Trial
 from .versions import read_row, read_rows, supported_rules
 
 LISTED = 50
 LEADERS = 10
 """The best configurations, which are compared with each other."""
-NOTHING_FOUND = "No configuration was trained to its end."
-LOST = (SweepState.cancelled, SweepState.failed)
-"""The states of sweeps that ended before all was trained."""
 ANY = SweepFilter()
 MOST_NUMBER = 2**31 - 1
 """The greatest number that a column of integers holds: databases refuse to compare it with more."""
 
 _ENDED_WELL = (TrialState.finished, TrialState.pruned)
 """The states of configurations whose jobs have all succeeded."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class SweepRecord:
-    """A sweep as the record has it."""
-
-    id: str
-    owner: str
-    project_id: str | None = None
-    """The project that it is shared in."""
-    name: str | None
-    spec: SweepSpec
-    state: SweepState
-    trials: int
-    generations: int
-    exhausted: bool
-    message: str | None
-    run_id: str | None
-    replays: str | None
-    improves: str | None
-    created_at: datetime
-    finished_at: datetime | None
-
-    @property
-    def project(self) -> str:
-        """The project of its jobs."""
-        return self.spec.base.project
-
-    def improves_with(self, seeds: int) -> bool:
-        """Whether it shows what improves a job with so many seeds or more, now or when it has ended."""
-        return self.state not in LOST and self.spec.seeds >= seeds
-
-
-@dataclass(frozen=True, kw_only=True)
-class TrialRecord:
-    """A configuration of a sweep, and how its jobs did."""
-
-    number: int
-    generation: int
-    configuration: dict[str, Any]
-    digest: str
-    state: TrialState
-    score: float | None
-    """The mean of the objective at the best epochs; less is better."""
-    deviation: float | None
-    metrics: Metrics | None
-    epochs: int
-
-
-@dataclass(frozen=True)
-class SweepCounts:
-    """The configurations and the jobs of a sweep, by state."""
-
-    trials: Mapping[TrialState, int]
-    jobs: Mapping[JobStatus, int]
-    epochs: int
-    """Epochs that all jobs were trained."""
 
 
 class SweepStore:
@@ -568,11 +505,6 @@ def _improving(connection: Connection, job_id: str) -> SweepRecord | None:
     return None if row is None else sweep_record(row)
 
 
-def scores_of(jobs: Sequence[Row[Any]], objective: Monitor) -> list[float]:
-    """The score of each job of a configuration, by its row; less is better."""
-    return [score_of((job.best_metrics or {}).get(objective), objective) for job in jobs]
-
-
 def _meant(wanted: SweepFilter) -> list[ColumnElement[bool]]:
     """The conditions of a filter."""
     part = wanted.id_part
@@ -582,42 +514,6 @@ def _meant(wanted: SweepFilter) -> list[ColumnElement[bool]]:
         *([] if wanted.name_part is None else [Sweep.name.icontains(wanted.name_part, autoescape=True)]),
         *([] if part is None else [or_(Sweep.id.startswith(part), Sweep.id.endswith(part))]),
     ]
-
-
-def sweep_record(row: Any) -> SweepRecord:
-    """The sweep in a row of its table."""
-    return SweepRecord(
-        id=row.id,
-        owner=row.owner,
-        project_id=row.project_id,
-        name=row.name,
-        spec=SweepSpec.stored(row.spec),
-        state=SweepState(row.state),
-        trials=row.trials,
-        generations=row.generations,
-        exhausted=row.exhausted,
-        message=row.message,
-        run_id=row.run_id,
-        replays=row.replays,
-        improves=row.improves,
-        created_at=row.created_at,
-        finished_at=row.finished_at,
-    )
-
-
-def trial_record(row: Any) -> TrialRecord:
-    """The configuration in a row of its table."""
-    return TrialRecord(
-        number=row.number,
-        generation=row.generation,
-        configuration=row.configuration,
-        digest=row.digest,
-        state=TrialState(row.state),
-        score=row.score,
-        deviation=row.deviation,
-        metrics=row.metrics,
-        epochs=row.epochs,
-    )
 
 
 def _trained_to_end(sweep_id: str) -> tuple[ColumnElement[bool], ...]:

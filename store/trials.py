@@ -24,7 +24,8 @@ from .db import now, reading, writing
 from .limits import NONE, Limits, QueueCapacity
 from .quotas import MostQueued
 from .records import columns, new_job
-from .sweeps import LOST, NOTHING_FOUND, SweepRecord, TrialRecord, count_open, scores_of, sweep_record, trial_record
+from .sweep_records import LOST, NOTHING_FOUND, SweepRecord, TrialRecord, scores_of, sweep_record, trial_record
+from .sweeps import count_open
 from .tables import Generation, Job, Sweep, Trial
 from .transitions import enter
 from .versions import supported_rules

@@ -22,7 +22,7 @@ from spec.sweep import MOST_TRIALS, Budget, SweepSpec
 from spec.validation_errors import sentences
 from store.doorbell import Doorbell
 from store.errors import DatasetNotFoundError, QueueFullError, StoreUnavailableError
-from store.sweeps import SweepRecord, TrialRecord
+from store.sweep_records import SweepRecord, TrialRecord
 from store.trials import NewTrial, TrialStore
 
 from .history import Trial

@@ -26,7 +26,7 @@ from store.files import Files
 from store.jobs import JobStore
 from store.mirror import MirrorStore, Pending
 from store.records import JobRecord
-from store.sweeps import SweepRecord
+from store.sweep_records import SweepRecord
 
 from .artifacts import Artifacts, Draw
 from .curves import Curves

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from spec.states import SweepState
 from spec.sweep import SweepSpec
 from store.parents import ParentStore
-from store.sweeps import NOTHING_FOUND, SweepRecord, SweepStore, scores_of
+from store.sweep_records import NOTHING_FOUND, SweepRecord, scores_of
+from store.sweeps import SweepStore
 from sweeps.findings import compared, interval
 
 from .datasets import dataset_of

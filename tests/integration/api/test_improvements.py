@@ -12,7 +12,8 @@ from spec.job import JobSpec
 from spec.states import FailureReason, StopReason
 from spec.views import Curve, Metrics
 from store.records import Success
-from store.sweeps import SweepRecord, SweepStore
+from store.sweep_records import SweepRecord
+from store.sweeps import SweepStore
 
 from .conftest import JOBS, Service, is_problem
 from .sweeping import SWEEPS, controller

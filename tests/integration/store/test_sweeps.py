@@ -20,7 +20,8 @@ from store.errors import IllegalSweepStateError, StoreUnavailableError, SweepNot
 from store.limits import NONE, Limits
 from store.parents import ParentStore
 from store.records import Success
-from store.sweeps import SweepRecord, SweepStore
+from store.sweep_records import SweepRecord
+from store.sweeps import SweepStore
 from store.tables import Job, Lease, Sweep, Trial
 from store.trials import NewTrial, TrialStore
 from store.users import UserStore

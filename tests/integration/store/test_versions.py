@@ -11,7 +11,7 @@ from store.changes import ChangeStore, Seen
 from store.db import writing
 from store.mirror import MirrorStore
 from store.parents import ParentStore
-from store.sweeps import SweepRecord
+from store.sweep_records import SweepRecord
 from store.tables import Job, Sweep
 
 from .test_sweeps import BRACKETS, House, asked

@@ -8,7 +8,8 @@ from spec.states import FailureReason, StopReason, SweepState
 from spec.sweep import SweepSpec
 from spec.views import Metrics
 from store.records import Success
-from store.sweeps import SweepRecord, SweepStore
+from store.sweep_records import SweepRecord
+from store.sweeps import SweepStore
 from store.trials import TrialStore
 from sweeps.controller import Controller
 from tests.chaos.proxy import Proxy

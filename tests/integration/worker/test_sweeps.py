@@ -10,7 +10,8 @@ import pytest
 from spec.population import Copy, copies
 from spec.states import StopReason, SweepState, TrialState
 from spec.sweep import SweepSpec
-from store.sweeps import SweepCounts, SweepStore
+from store.sweep_records import SweepCounts
+from store.sweeps import SweepStore
 from tests.services import PATIENCE, eventually
 
 from .site import LOOK_S, Site
