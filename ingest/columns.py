@@ -14,9 +14,10 @@ from spec.profile import ColumnProfile, ValueCount
 from spec.schema import Column, ColumnKind, Role
 
 from . import limits
+from .decision import Decision
 from .encoding import encoder
 from .errors import RefusedError, shown
-from .evidence import Decision, Evidence
+from .evidence import Evidence
 from .spread import Bins, End, Spread
 from .texts import LED, Floats, Texts
 

@@ -14,8 +14,9 @@ from spec.schema import Column, ColumnKind, Role
 
 from .choices import Choices, ColumnChoices
 from .columns import Found, Measure
+from .decision import Decision, decide
 from .errors import RefusedError, some
-from .evidence import Decision, Evidence
+from .evidence import Evidence
 from .parquet import check_size
 from .texts import is_text
 
@@ -145,7 +146,7 @@ class Learning:
 
     def _decide(self, name: str) -> Decision:
         try:
-            return self._evidence[name].decide(self._decimal, semicolons=self._source.delimiter == ";")
+            return decide(self._evidence[name], self._decimal, semicolons=self._source.delimiter == ";")
         except RefusedError as error:
             role = self._choices.role(name)
             raise RefusedError(str(error), path=role.value if role in _ROLE_TYPES else error.path) from error
