@@ -61,17 +61,17 @@ def _as_asked(asked: ColumnKind, evidence: Evidence, decimal: str | None, *, sem
         raise RefusedError(f"says {asked.value} of column {shown(evidence.name)}, which has no value", path="types")
     if asked is ColumnKind.boolean:
         if evidence.truths != evidence.real:
-            raise _unlike(asked, evidence, [word for word in evidence.texts if truth(word) is None])
+            raise _unlike(asked, evidence, [word for word in evidence.words if truth(word) is None])
         return _values(evidence, asked)
     if asked is ColumnKind.date:
         if (dates := _dates(evidence)) is None:
             form = CellFormat(date=evidence.choices.date)
-            raise _unlike(asked, evidence, [word for word in evidence.texts if form.days(word) is None])
+            raise _unlike(asked, evidence, [word for word in evidence.words if form.days(word) is None])
         return dates
     if evidence.survivors:
         return _numbers(evidence, decimal, semicolons=semicolons)
     if (times := _times(evidence)) is None:
-        raise _unlike(asked, evidence, evidence.not_numbers or list(evidence.texts))
+        raise _unlike(asked, evidence, evidence.not_numbers or evidence.words)
     return times
 
 
@@ -140,7 +140,7 @@ def _dates(evidence: Evidence) -> Decision | None:
     has_two_ways = len(styles) > 1 and not evidence.dotted
     if style in TWO_WAYS and asked is None and (has_two_ways or evidence.year_may_be_first):
         return None
-    if style == "period" and all(map(_is_season, evidence.texts)):
+    if style == "period" and all(map(_is_season, evidence.words)):
         return None
     form = CellFormat(date=None if style == "iso" else style)
     note = _of_dates(evidence, style, form)
@@ -164,7 +164,7 @@ def _of_dates(evidence: Evidence, style: str, form: CellFormat) -> str | None:
                 "write years of four digits if it is of another century."
             )
     if style == "period":
-        text = next(iter(evidence.texts), "")
+        text = next(iter(evidence.words), "")
         return (
             f"{such} is read as dates, the first day of each {_period_of(text)}: {shown(text)} is {_day(form, text)}; "
             f"types={evidence.name}=category says otherwise."

@@ -53,14 +53,14 @@ def _numbers(evidence: Evidence) -> str | None:
     if (several := _several_units(evidence)) is not None:
         cure = "write all in one unit to have numbers"
         return f"numbers with several units, such as {several}, and is read as texts: {cure}."
-    if best < NEARLY * real:
+    if not real or best < NEARLY * real:
         return None
     if evidence.odd:
         return (
             f"numbers in {best:,} of {real:,} rows; {some(evidence.not_numbers)} keep it from being a column of "
             "numbers: na_values makes them gaps."
         )
-    such = some(list(evidence.texts)[:3])
+    such = some(evidence.words[:3])
     return f"numbers in several forms, such as {such}: decimal and thousands say which is meant."
 
 
@@ -123,15 +123,16 @@ def _two_ways(evidence: Evidence, dated: str) -> str | None:
 
 def _months(evidence: Evidence) -> str | None:
     """Months with years of two digits, which may be days: Nov-26."""
-    texts = evidence.texts
+    words = evidence.words
     forms = [f"{name}{mark}%y" for name in ("%b", "%B") for mark in "- /"]
-    form = next((form for form in forms if texts and all(map(CellFormat(date=form).days, texts))), None)
+    form = next((form for form in forms if words and _are_dates(words, CellFormat(date=form))), None)
     if form is None:
         return None
-    return (
-        f"texts such as {shown(next(iter(texts)))}, a day or a year with a month: date_format={form} reads them as "
-        "months."
-    )
+    return f"texts such as {shown(words[0])}, a day or a year with a month: date_format={form} reads them as months."
+
+
+def _are_dates(words: list[str], form: CellFormat) -> bool:
+    return all(form.days(word) is not None for word in words)
 
 
 def _several_forms(evidence: Evidence, dated: str) -> str | None:
@@ -143,7 +144,7 @@ def _several_forms(evidence: Evidence, dated: str) -> str | None:
     if other is None or count < evidence.real:
         return None
     forms = {"dayfirst=true": CellFormat(date="dayfirst"), "dayfirst=false": CellFormat(date="monthfirst")}
-    ways = [way for way, form in forms.items() if all(form.days(word) is not None for word in words)]
+    ways = [way for way, form in forms.items() if _are_dates(words, form)]
     cure = f"{' or '.join(ways)} reads them as dates" if ways else "write all of them as 2026-11-25"
     return (
         f"dates of several forms, {shown(dated)} and {shown(other)}, and is read as texts: {cure}. If a spreadsheet "
