@@ -1,21 +1,12 @@
-"""The embedded stack begins once, ends as a whole, and leaves nobody behind."""
+"""How an embedded stack begins, and that it ends as a whole."""
 
-import json
 import os
 import signal
 import socket
-import stat
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import pytest
 
-from epochal.client import Api
-from spec.states import JobStatus
-from store.files import MARK
-from tests.slow_clients import FIRST_BYTES, attack, slowest_answer
-
-from ..services import PATIENCE
 from .embedded import Embedded, await_value
 
 
@@ -49,18 +40,6 @@ def test_no_child_outlives_the_stack(tmp_path: Path, kind: signal.Signals) -> No
         assert embedded.home.endpoints() is None
 
 
-def test_no_file_of_the_home_is_readable_by_others(stack: Embedded, client: Api) -> None:
-    job_id = client.submit({"dataset": "xor", "epochs": 5}).id
-    await_value(lambda: client.job(job_id).status is JobStatus.succeeded, within_s=60.0)
-    await_value((stack.home.path / "mlflow" / "mlflow.db").exists)
-    modes = {path: path.lstat().st_mode for path in (stack.home.path, *stack.home.path.rglob("*"))}
-    names = {path.name for path in modes}
-    assert {"epochal.db", "mlflow.db", "api.log", "token", MARK} <= names
-    assert any(path.parent.parent.name == job_id for path in modes)  # the file with its model
-    open_to_others = [path for path, mode in modes.items() if not stat.S_ISSOCK(mode) and mode & 0o077]
-    assert open_to_others == []
-
-
 def test_a_detached_stack_is_up_until_it_is_told_to_go_down(tmp_path: Path) -> None:
     embedded = Embedded(tmp_path, environ={"EPOCHAL_MLFLOW_URL": "http://127.0.0.1:9"})
     up = embedded.epochal("up", "--detach", "--workers", "0")
@@ -78,21 +57,3 @@ def test_a_detached_stack_is_up_until_it_is_told_to_go_down(tmp_path: Path) -> N
     await_value(lambda: not embedded.processes(), 5.0)
     assert embedded.epochal("status").returncode == 3
     assert embedded.epochal("submit", "--dataset", "xor").returncode == 3
-
-
-def test_clients_that_never_send_their_bodies_stop_no_stack(stack: Embedded) -> None:
-    port = urlsplit(stack.endpoints.api).port
-    assert port is not None
-    await_value(lambda: all(service.state == "running" for service in stack.home.services()), 120.0)
-    with attack(port, FIRST_BYTES["half a body"]):
-        assert slowest_answer(port, stack.endpoints.token, for_s=2.0) < 3.0 * PATIENCE  # 15 s and more without a limit
-
-
-def test_the_doctor_finds_nothing_wrong_with_it(stack: Embedded) -> None:
-    await_value(lambda: all(one.state == "running" for one in stack.home.services()), 120.0)
-    ran = stack.epochal("doctor", "--json")
-    found = json.loads(ran.stdout)
-    assert [one for one in found if one["health"] == "wrong"] == []
-    assert ran.returncode == 0
-    parts = {"stack", "API", "token", "MLflow", "record", "schema", "files", "broker", "workers", "devices"}
-    assert parts <= {one["part"] for one in found}

@@ -47,9 +47,8 @@ def test_a_job_goes_from_submit_to_a_finished_curve_on_the_command_line(stack: E
     assert len(job_id) == 36
     assert "Best epoch" in done.stderr
 
-    shown = json.loads(stack.epochal("show", job_id, "--json").stdout)
-    assert shown["status"] == "succeeded"
-    assert json.loads(stack.epochal("show", job_id[-12:], "--json").stdout)["id"] == job_id
+    shown = json.loads(stack.epochal("show", job_id[-12:], "--json").stdout)
+    assert (shown["id"], shown["status"]) == (job_id, "succeeded")
     assert stack.epochal("jobs", "--tag", "by=cli", "--ids").stdout.split() == [job_id]
     assert stack.epochal("curve", job_id).stdout.count("\n") == 21
     assert "succeeded" in stack.epochal("logs", job_id).stdout
