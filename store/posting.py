@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from urllib.parse import urlsplit
 
 from spec import VERSION
@@ -63,7 +64,11 @@ class Poster:
 
     def __init__(self, *, private: bool, clock: Callable[[], float] = time.time, limit_s: float = LIMIT_S) -> None:
         self._private, self._clock, self._limit_s = private, clock, limit_s
-        self._tls = ssl.create_default_context()
+
+    @cached_property
+    def _tls(self) -> ssl.SSLContext:
+        """What https needs, read with the first message: all authorities that this machine trusts."""
+        return ssl.create_default_context()
 
     def address(self, url: str) -> tuple[str, int]:
         """The address and port behind a URL. Raises `BadAddressError` when nothing may be sent there."""
