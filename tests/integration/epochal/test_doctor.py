@@ -119,8 +119,19 @@ def test_an_api_of_this_machine_is_asked_by_no_proxy(tmp_path: Path, monkeypatch
     assert any(one.says.startswith(f"{url} answers within") for one in found), found
 
 
-def test_where_nothing_is_known_it_says_how_to_begin(tmp_path: Path) -> None:
-    said = doctor(home=str(tmp_path / "none"))
-    assert said.returncode == 1
-    assert "epochal up" in said.stdout
-    assert "wrong     API" in said.stdout
+def test_where_nothing_is_known_it_says_how_to_begin(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from epochal import cli
+    from epochal import doctor as examined
+
+    monkeypatch.setattr(examined, "_program", lambda *_: [])
+    for name in [name for name in os.environ if name.startswith("EPOCHAL_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("EPOCHAL_HOME", str(tmp_path / "none"))
+    with pytest.raises(SystemExit) as ended:
+        cli.app(["doctor"], prog_name="epochal")
+    assert ended.value.code == 1
+    said = capsys.readouterr().out
+    assert "epochal up" in said
+    assert "wrong     API" in said
