@@ -3,8 +3,7 @@
 import io
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, replace
 from typing import Any
 
 import httpx
@@ -17,6 +16,7 @@ from spec.states import StopReason
 from spec.views import Curve, Metrics
 from store.records import Success
 from tests.integration.api.conftest import Service, service
+from tests.record import empty
 
 WIDTH = 80
 
@@ -61,9 +61,19 @@ class Commands:
         return job_id
 
 
+@pytest.fixture(scope="package")
+def asked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """The service that all commands ask: it takes longer to make than to empty."""
+    made = service(tmp_path_factory.mktemp("home"))
+    yield made
+    made.engine.dispose()
+
+
 @pytest.fixture
-def epochal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Commands]:
-    made = service(tmp_path)
+def epochal(asked: Service, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Commands:
+    """The command line of a user, whose token is all that the record holds."""
+    empty(asked.engine)
+    made = replace(asked, token=asked.tokens.create(owner="ann"))
 
     def client() -> Api:
         return Api("http://localhost", made.token, transport=httpx.WSGITransport(app=made.app), sleep=lambda _: None)
@@ -75,5 +85,4 @@ def epochal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
             if hasattr(module, name):
                 monkeypatch.setattr(module, name, of_test)
     monkeypatch.setenv("COLUMNS", str(WIDTH))
-    yield Commands(made, capsys, terminals)
-    made.engine.dispose()
+    return Commands(made, capsys, terminals)

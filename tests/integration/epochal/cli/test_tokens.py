@@ -14,8 +14,8 @@ from .conftest import Commands
 
 
 @pytest.fixture
-def tokens(epochal: Commands, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> TokenStore:
-    monkeypatch.setenv("EPOCHAL_HOME", str(tmp_path))
+def tokens(epochal: Commands, monkeypatch: pytest.MonkeyPatch) -> TokenStore:
+    monkeypatch.setenv("EPOCHAL_HOME", str(epochal.service.home))
     monkeypatch.delenv("EPOCHAL_DATABASE_URL", raising=False)
     return epochal.service.tokens
 
