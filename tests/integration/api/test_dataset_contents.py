@@ -2,6 +2,7 @@
 
 import io
 import shutil
+import uuid
 import zipfile
 from typing import Any
 
@@ -10,12 +11,14 @@ import numpy.typing as npt
 import pytest
 from PIL import Image
 
-from spec.dataset import Shipped
-from store.datasets import table_path
+from spec.dataset import Shipped, Targets
+from store.datasets import DatasetStore, table_path
+from store.files import files_at
+from tests.unit.ingest.reading import reading
 from trainer.rows import load
 
 from .conftest import JOBS, Service, is_problem
-from .test_datasets import IRIS, uploaded
+from .test_datasets import DATASETS, IRIS, uploaded
 
 HTML = "<img src=x onerror=hacked=1>"
 
@@ -84,10 +87,31 @@ def test_rows_of_shipped_data_have_its_name_for_an_id(api: Service) -> None:
     is_problem(api.ask("GET", "/api/v1/datasets/moons/rows"), 404)
 
 
-def of_images(api: Service, x: npt.ArrayLike, y: npt.ArrayLike, **fields: str) -> dict[str, Any]:
+def npz(x: npt.ArrayLike, y: npt.ArrayLike) -> bytes:
     file = io.BytesIO()
     np.savez(file, X=x, y=y)
-    return uploaded(api, content=file.getvalue(), file="f.npz", target="", **fields)
+    return file.getvalue()
+
+
+def of_images(api: Service, x: npt.ArrayLike, y: npt.ArrayLike, task: Targets | None = None) -> dict[str, Any]:
+    """A data set of images, as one that was uploaded: this process has read them, and not one of its own."""
+    dataset_id, files = f"ds_{uuid.uuid4().hex}", files_at((api.home / "files").as_uri())
+    making = files.staging_folder()
+    found = reading(npz(x, y), making, name="f.npz", target=None, task=task)
+    files.adopt(table_path(dataset_id), making / "table.npz")
+    DatasetStore(api.engine).add(
+        dataset_id,
+        owner="ann",
+        name="f",
+        sha256="0" * 64,
+        table_sha256=found.sha256,
+        size=1000,
+        rows=found.rows,
+        table=found.table,
+        profile=found.profile,
+    )
+    dataset: dict[str, Any] = api.ask("GET", f"{DATASETS}/{dataset_id}").get_json()
+    return dataset
 
 
 def listed(api: Service, dataset: dict[str, Any], query: str = "") -> list[dict[str, Any]]:
@@ -110,7 +134,7 @@ def colours(rows: int) -> npt.NDArray[np.uint8]:
 
 def test_the_first_images_of_each_class_are_named_by_it(api: Service) -> None:
     x, y = colours(40), np.array(["dog", HTML, "dog", "7"])[np.arange(40) % 4]
-    found = listed(api, of_images(api, x, y), "?per_class=2")
+    found = listed(api, uploaded(api, content=npz(x, y), file="f.npz", target=""), "?per_class=2")
     assert [(one["row"], one["label"]) for one in found] == [
         (3, "7"),
         (7, "7"),
@@ -170,7 +194,7 @@ def test_of_other_channels_as_many_are_shown_as_a_picture_has(api: Service, chan
 
 
 def test_images_with_numbers_to_predict_are_named_by_these(api: Service) -> None:
-    dataset = of_images(api, np.zeros((30, 4, 4)), np.arange(30) / 4, task="regression")
+    dataset = of_images(api, np.zeros((30, 4, 4)), np.arange(30) / 4, task=Targets.numbers)
     assert [(one["row"], one["label"]) for one in listed(api, dataset, "?limit=3&per_class=1")] == [
         (0, "0"),
         (1, "0.25"),
