@@ -22,7 +22,6 @@ from spec.splits import SPLIT_WORDS
 
 from . import limits
 from .errors import RefusedError, first_words, shown, some
-from .parquet import check_size
 from .table import Block, npy
 from .unpacking import BROKEN, IMAGES, files_of, refuse_encrypted
 
@@ -71,7 +70,7 @@ def write(file: Path, side: int | None, out: IO[bytes]) -> list[str]:
     with _opened(file) as archive:
         found, notes = _labelled(archive)
         form, more = _form(archive, found, side)
-        check_size(len(found), form.channels * form.size[0] * form.size[1])
+        limits.check_size(len(found), form.channels * form.size[0] * form.size[1])
         with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as made:
             for part, group in groupby(found, key=lambda one: one.part):
                 files = list(group)
@@ -94,7 +93,7 @@ def read(file: Path, name: str, image: tuple[int, int, int], most: float) -> tup
     else:
         with _opened(file) as archive:
             members = [one for one in _members(archive) if _is_image(one.filename)]
-            check_size(len(members), form.channels * form.size[0] * form.size[1])
+            limits.check_size(len(members), form.channels * form.size[0] * form.size[1])
             names, rows = (
                 [one.filename for one in members],
                 [_of_member(archive, one, form).reshape(-1) for one in members],

@@ -22,7 +22,6 @@ from .encoding import Cells, encoder
 from .errors import RefusedError, listed, shown, some
 from .kinds import kind_of
 from .learning import Source
-from .parquet import ParquetFile, check_size
 from .texts import each
 from .unpacking import BROKEN
 
@@ -50,7 +49,13 @@ def read_known(
     used = [column for column in known.columns if column.is_feature]
     if len(used) == 1 and used[0].size > 1:
         raise RefusedError("has columns, and the model takes an array: send an NPZ file with X")
-    source: Source = ParquetFile(file) if kind == "parquet" else _text(file, order.options, used, known.encoding, notes)
+    source: Source
+    if kind == "parquet":
+        from .parquet import ParquetFile
+
+        source = ParquetFile(file)
+    else:
+        source = _text(file, order.options, used, known.encoding, notes)
     return _Rows(source, known, used, with_cells=with_cells).read(out)
 
 
@@ -105,7 +110,7 @@ class _Rows:
                 numbers.append(found.numbers)
             blocks.append(np.stack(numbers, axis=1))
             self._rows += batch.num_rows
-            check_size(self._rows, len(self._source.names))
+            limits.check_size(self._rows, len(self._source.names))
             if self._with_cells:
                 columns = [previewed(batch.column(name)) for name in self._source.names]
                 cells += [list(row) for row in zip(*columns, strict=True)]

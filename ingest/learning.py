@@ -12,12 +12,12 @@ import pyarrow as pa
 from spec.cells import CellFormat
 from spec.schema import Column, ColumnKind, Role
 
+from . import limits
 from .choices import Choices, ColumnChoices
 from .columns import Found, Measure
 from .decision import Decision, decide
 from .errors import RefusedError, some
 from .evidence import Evidence
-from .parquet import check_size
 from .texts import is_text
 
 HEAD_ROWS = 2_000
@@ -167,7 +167,7 @@ class Learning:
         self._rows = 0
         for batch in self._source.batches():
             self._rows += batch.num_rows
-            check_size(self._rows, len(self._source.names))
+            limits.check_size(self._rows, len(self._source.names))
             for name, measure in measures.items():
                 measure.take(batch.column(name))
             for name, one in evidence.items():

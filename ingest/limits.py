@@ -2,6 +2,8 @@
 
 import resource
 
+from .errors import RefusedError
+
 GIB = 1 << 30
 
 MEMORY = 3 * GIB
@@ -35,6 +37,14 @@ UNPACKED_BYTES = 4 * GIB
 """Of what a compressed file holds."""
 UNPACKED_SMALL = 64 << 20
 """So much may be unpacked of any file, however small."""
+
+
+def check_size(rows: int, columns: int) -> None:
+    """Raise `RefusedError` for more than is read."""
+    if rows > ROWS:
+        raise RefusedError(f"has {rows:,} rows; at most {ROWS:,} are read")
+    if rows * columns > CELLS:
+        raise RefusedError(f"has {rows * columns:,} values; at most {CELLS:,} are read")
 
 
 def apply_memory() -> None:

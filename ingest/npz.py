@@ -29,7 +29,6 @@ from .copies import Copies
 from .errors import RefusedError, shown, some
 from .leaks import Leaks
 from .npz_names import PARTS, Pair, features, pairs
-from .parquet import check_size
 from .spread import Bins, Spread
 from .table import Block, write
 from .unpacking import BROKEN, refuse_encrypted
@@ -246,7 +245,7 @@ def _read(
     if len(x.shape) == 4:
         image = (x.shape[3], x.shape[1], x.shape[2]) if last else (x.shape[1], x.shape[2], x.shape[3])
     size = math.prod(x.shape[1:])
-    check_size(rows, size)
+    limits.check_size(rows, size)
     spread, missing = _measure(x)
     check_range(spread, "array X")
     bins = Bins.over(spread)

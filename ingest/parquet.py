@@ -75,7 +75,7 @@ class ParquetFile:
     def _check(self, schema: pa.Schema, columns: int) -> None:
         rows, groups = self._metadata.num_rows, self._metadata.num_row_groups
         check_names(self.names)
-        check_size(rows, columns)
+        limits.check_size(rows, columns)
         if groups > limits.ROW_GROUPS:
             raise RefusedError(
                 f"has {groups:,} row groups; at most {limits.ROW_GROUPS:,} are read: write it with larger ones"
@@ -93,14 +93,6 @@ def _index(schema: pa.Schema) -> list[str]:
     except (ValueError, AttributeError, TypeError):
         found = []
     return found or [name for name in schema.names if re.fullmatch(r"__index_level_\d+__", name)]
-
-
-def check_size(rows: int, columns: int) -> None:
-    """Raise `RefusedError` for more than is read."""
-    if rows > limits.ROWS:
-        raise RefusedError(f"has {rows:,} rows; at most {limits.ROWS:,} are read")
-    if rows * columns > limits.CELLS:
-        raise RefusedError(f"has {rows * columns:,} values; at most {limits.CELLS:,} are read")
 
 
 def _is_known(kind: pa.DataType) -> bool:
