@@ -332,13 +332,19 @@ GERMAN = "preis;plz;datum;menge\n" + "".join(
 )
 
 
-def test_a_file_is_read_as_people_write_it_and_says_how(api: Service) -> None:
+def test_a_file_is_read_as_people_write_it_and_says_how_and_in_another_way_is_another_data_set(api: Service) -> None:
     found = uploaded(api, content=GERMAN, target="menge", dayfirst="true")
     kinds = {column["name"]: column["type"] for column in found["columns"]}
     assert kinds == {"preis": "number", "plz": "category", "datum": "date"}
     assert (found["columns"][0]["min"], found["columns"][0]["format"]["thousands"]) == (1000.5, ".")
     assert (found["header"], found["delimiter"], found["task"]) == (True, ";", "regression")
     assert any("'01000'" in note and "types=plz=number" in note for note in found["notes"])
+    other = uploaded(api, content=GERMAN, target="menge", types="plz=number", columns="-datum", weight="preis")
+    assert found["id"] != other["id"]
+    roles = {column["name"]: (column["type"], column["role"]) for column in other["columns"]}
+    assert roles == {"preis": ("number", "weight"), "plz": ("number", "feature"), "datum": ("date", "unused")}
+    same = send(api, content=GERMAN, target="menge", columns="-datum", weight="preis", types="plz=number")
+    assert same.status_code == 200
 
 
 @pytest.mark.parametrize("file", ["flowers.csv.gz", "flowers.gz", "a/flowers.CSV.GZ"])
@@ -346,18 +352,6 @@ def test_a_compressed_file_is_read_and_named_as_what_it_holds(api: Service, file
     found = uploaded(api, content=gzip.compress(IRIS.encode()), file=file)
     assert (found["name"], found["rows"], found["format"]) == ("flowers", 40, "csv")
     assert sorted(path.name for path in files(api)) == ["table.npz", "upload.csv"]
-
-
-def test_the_same_file_read_in_another_way_is_another_data_set(api: Service) -> None:
-    plain = uploaded(api, content=GERMAN, target="menge")
-    other = uploaded(api, content=GERMAN, target="menge", types="plz=number", columns="-datum", weight="preis")
-    assert plain["id"] != other["id"]
-    roles = {column["name"]: (column["type"], column["role"]) for column in other["columns"]}
-    assert roles == {"preis": ("number", "weight"), "plz": ("number", "feature"), "datum": ("date", "unused")}
-    assert (
-        send(api, content=GERMAN, target="menge", columns="-datum", weight="preis", types="plz=number").status_code
-        == 200
-    )
 
 
 def test_several_targets_come_as_several_fields(api: Service) -> None:
@@ -405,33 +399,43 @@ DATED = "length,part,who,day,kind\n" + "".join(
     f"{['setosa', 'virginica'][row * 3 % 5 % 2]}\n"
     for row in range(40)
 )
-DIVIDED: dict[str, tuple[dict[str, str], dict[str, Any], tuple[int, int, int]]] = {
-    "by column": ({"split": "part"}, {"split": "column"}, (20, 10, 10)),
-    "by group": ({"group": "who"}, {"split": "group"}, (30, 10, 0)),
-    "by time": ({"time": "day"}, {"split": "time", "test_fraction": 0.1}, (28, 8, 4)),
-    "folds by group": ({"group": "who"}, {"split": "group", "folds": 4}, (30, 10, 0)),
-    "folds by time": ({"time": "day"}, {"split": "time", "folds": 3, "fold": 1}, (20, 10, 0)),
+DIVIDED: dict[str, tuple[dict[str, str], list[tuple[dict[str, Any], tuple[int, int, int]]]]] = {
+    "by column": ({"split": "part"}, [({"split": "column"}, (20, 10, 10))]),
+    "by group": (
+        {"group": "who"},
+        [({"split": "group"}, (30, 10, 0)), ({"split": "group", "folds": 4}, (30, 10, 0))],
+    ),
+    "by time": (
+        {"time": "day"},
+        [
+            ({"split": "time", "test_fraction": 0.1}, (28, 8, 4)),
+            ({"split": "time", "folds": 3, "fold": 1}, (20, 10, 0)),
+        ],
+    ),
 }
+"""Columns of an upload; jobs on it, the last in folds, and the rows that each trains, checks and tests with."""
 
 
 @pytest.mark.parametrize("kind", DIVIDED)
 def test_an_upload_is_divided_by_its_columns(api: Service, kind: str) -> None:
-    columns, fields, rows = DIVIDED[kind]
+    columns, jobs = DIVIDED[kind]
     dataset = uploaded(api, content=DATED, **columns)
-    asked = {"dataset": dataset["id"], "batch_size": 8, "epochs": 1, **fields}
-    declared = api.ask("POST", f"{JOBS}/check", json={**asked, "split": None})
-    checked = api.ask("POST", f"{JOBS}/check", json=asked).get_json()
-    assert declared.get_json()["pack_key"] == checked["pack_key"]
-    assert tuple(checked[f"{part}_rows"] for part in ("train", "validation", "test")) == rows
-    spec = JobSpec.model_validate(checked["spec"])
-    assert spec.info is not None
-    divided = split(spec, spec.info, torch.device("cpu"), torch.float64, api.home / "files" / table_path(dataset["id"]))
-    assert (len(divided.x), len(divided.val_x), len(divided.test_x)) == rows
+    for fields, rows in jobs:
+        asked = {"dataset": dataset["id"], "batch_size": 8, "epochs": 1, **fields}
+        declared = api.ask("POST", f"{JOBS}/check", json={**asked, "split": None})
+        checked = api.ask("POST", f"{JOBS}/check", json=asked).get_json()
+        assert declared.get_json()["pack_key"] == checked["pack_key"]
+        assert tuple(checked[f"{part}_rows"] for part in ("train", "validation", "test")) == rows
+        spec = JobSpec.model_validate(checked["spec"])
+        assert spec.info is not None
+        table = api.home / "files" / table_path(dataset["id"])
+        divided = split(spec, spec.info, torch.device("cpu"), torch.float64, table)
+        assert (len(divided.x), len(divided.val_x), len(divided.test_x)) == rows
 
 
 @pytest.mark.parametrize("wanted", ["column", "group", "time"])
 def test_a_split_that_an_upload_has_no_column_for_is_refused(api: Service, wanted: str) -> None:
-    dataset = uploaded(api, content=DATED)
+    dataset = noted(api)
     problem = is_problem(api.ask("POST", JOBS, json={"dataset": dataset["id"], "split": wanted}), 422)
     (fault,) = problem["errors"]
     assert fault["path"] == "split"

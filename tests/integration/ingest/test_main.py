@@ -72,11 +72,18 @@ TO_PREDICT: dict[str, bytes] = {
 }
 
 
-@pytest.mark.parametrize("name", TO_PREDICT)
-def test_a_number_to_predict_is_itself_however_its_column_was_written(tmp_path: Path, name: str) -> None:
-    (tmp_path / "f.csv").write_text(WRITTEN)
+@pytest.fixture(scope="module")
+def uploaded(tmp_path_factory: pytest.TempPathFactory) -> Reading:
+    file = tmp_path_factory.mktemp("uploaded") / "f.csv"
+    file.write_text(WRITTEN)
     options = {"na_values": {"gap": ["-1"]}}
-    uploaded = Reading.model_validate_json(run(tmp_path / "f.csv", target=["y"], options=options)[1])
+    return Reading.model_validate_json(run(file, target=["y"], options=options)[1])
+
+
+@pytest.mark.parametrize("name", TO_PREDICT)
+def test_a_number_to_predict_is_itself_however_its_column_was_written(
+    tmp_path: Path, uploaded: Reading, name: str
+) -> None:
     assert [column.format.decimal for column in uploaded.table.columns[:2]] == [",", "."]
     (tmp_path / name).write_bytes(TO_PREDICT[name])
     code, said = run(tmp_path / name, known=KnownColumns(columns=uploaded.table.columns, target=("y",)))
