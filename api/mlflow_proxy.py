@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from threading import BoundedSemaphore
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-import httpx
 from flask import Blueprint, Response, redirect, request
 from werkzeug import Response as AnyResponse
 from werkzeug.datastructures import Headers
@@ -21,6 +21,9 @@ from .body import body_timeout
 from .connection import PATIENCE_S, SLOWEST
 from .errors import BusyError, MlflowDownError, NotFoundError
 from .services import service
+
+if TYPE_CHECKING:
+    import httpx
 
 AT_ONCE = 64
 """Most requests that wait for MLflow at once: an MLflow that hangs must leave threads for everybody else."""
@@ -62,7 +65,7 @@ mlflow = Blueprint("mlflow", __name__, static_folder=None)
 class MlflowServer:
     """The MLflow that requests are passed on to."""
 
-    client: httpx.Client | None
+    client: "httpx.Client | None"
     """None: there is no MLflow."""
     free: BoundedSemaphore = field(default_factory=lambda: BoundedSemaphore(AT_ONCE))
 
@@ -71,6 +74,8 @@ class MlflowServer:
         """The server that `EPOCHAL_MLFLOW_URL` names; there may be none."""
         if not setting:
             return cls(None)
+        import httpx  # here: it takes a tenth of an API's start
+
         address = MlflowAddress.of(setting)
         limits = httpx.Limits(max_connections=AT_ONCE, max_keepalive_connections=0)  # MLflow may close one as we use it
         secure = address.url.startswith("https:")  # certificates that nobody asks for take 25 ms to load
@@ -79,15 +84,18 @@ class MlflowServer:
         return cls(httpx.Client(base_url=address.url, transport=transport, timeout=timeout, trust_env=False))
 
     def ask(
-        self, method: str, path: httpx.URL, headers: list[tuple[str, str]], body: Iterator[bytes] | None
-    ) -> httpx.Response:
+        self, method: str, path: str, query: bytes, headers: list[tuple[str, str]], body: Iterator[bytes] | None
+    ) -> "httpx.Response":
         """MLflow's answer, whose body has not been read. Raises `BusyError`, `NotFoundError` and `MlflowDownError`."""
         if self.client is None:
             raise NotFoundError("This service has no MLflow: EPOCHAL_MLFLOW_URL is not set for the API.")
         if not self.free.acquire(blocking=False):
             raise BusyError("Too many requests wait for MLflow: try again in a moment.")
+        import httpx
+
         try:
-            return self.client.send(self.client.build_request(method, path, headers=headers, content=body), stream=True)
+            url = httpx.URL(path=path, query=query)
+            return self.client.send(self.client.build_request(method, url, headers=headers, content=body), stream=True)
         except httpx.TransportError as error:
             self.free.release()
             raise MlflowDownError(
@@ -97,7 +105,7 @@ class MlflowServer:
             self.free.release()
             raise
 
-    def release(self, answer: httpx.Response) -> None:
+    def release(self, answer: "httpx.Response") -> None:
         """Give the place of this answer back."""
         answer.close()
         self.free.release()
@@ -117,13 +125,13 @@ def pass_on(path: str) -> Response:
     if CLOSED.intersection(parts) or ".." in parts:
         raise NotFoundError("This part of MLflow is closed here.")
     server = service(MlflowServer)
-    target = httpx.URL(path="/" + quote(path, safe="/:@!$&'()*+,;=~"), query=request.query_string)
+    target, query = "/" + quote(path, safe="/:@!$&'()*+,;=~"), request.query_string
     length = request.content_length
     has_body = bool(length) or request.headers.get("Transfer-Encoding") is not None
     within_s = PATIENCE_S + (length or MOST_UNANNOUNCED) / SLOWEST
     request.max_content_length = (MOST_UNANNOUNCED if length is None else length) + 1
     with body_timeout(request, within_s):
-        answer = server.ask(request.method, target, _asked(request.headers), _body() if has_body else None)
+        answer = server.ask(request.method, target, query, _asked(request.headers), _body() if has_body else None)
     passed = Response(status=answer.status_code, headers=Headers(_answered(answer.headers)))
     passed.headers["Content-Security-Policy"] = FILE_POLICY if path else PAGE_POLICY
     if request.method != "HEAD":
@@ -145,7 +153,7 @@ def _asked(headers: Headers) -> list[tuple[str, str]]:
     return kept
 
 
-def _answered(headers: httpx.Headers) -> list[tuple[str, str]]:
+def _answered(headers: "httpx.Headers") -> list[tuple[str, str]]:
     """The headers of an answer that are the client's."""
     return [
         (name, value)
