@@ -4,6 +4,7 @@ import inspect
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 from sqlalchemy import Engine, event
@@ -26,6 +27,7 @@ class StatusWriteError(AssertionError):
     """Another module than the writer of states writes one."""
 
 
+@cache
 def writes_status(statement: str) -> bool:
     """Whether an SQL statement writes the state of jobs."""
     plain = re.sub(r'["`\[\]]', "", statement)
@@ -54,8 +56,17 @@ def _executing() -> Path:
     """The module of ours that executes the statement."""
     frame = inspect.currentframe()
     while frame is not None:
-        path = Path(frame.f_code.co_filename)
-        if path != Path(__file__) and path.is_relative_to(ROOT) and path.relative_to(ROOT).parts[0] in PACKAGES:
-            return path.relative_to(ROOT)
+        if module := _ours(frame.f_code.co_filename):
+            return module
         frame = frame.f_back
     raise AssertionError("a statement that nobody executes")
+
+
+@cache
+def _ours(file: str) -> Path | None:
+    """The module of this project in a file, from the project's root; None for any other, and for this one."""
+    path = Path(file)
+    if path == Path(__file__) or not path.is_relative_to(ROOT):
+        return None
+    module = path.relative_to(ROOT)
+    return module if module.parts[0] in PACKAGES else None

@@ -185,6 +185,7 @@ def test_claims_at_the_same_moment_are_shared_between_projects(store: Record, en
 TEAMS = {"vision": ["ada", "bob", "cyd"], "speech": ["ada", "dan"], "default": ["ada", "bob", "eve"]}
 
 
+@pytest.mark.either_database
 @pytest.mark.parametrize("seed", range(4))
 def test_the_places_are_the_order_in_which_jobs_of_projects_start(store: Record, engine: Engine, seed: int) -> None:
     """Claimed one at a time, the n-th job to start is the one at the n-th place."""
