@@ -41,7 +41,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def _place(item: pytest.Item) -> int:
-    return next((place for place, folder in enumerate(FIRST) if item.location[0].startswith(folder)), len(FIRST))
+    return next((place for place, folder in enumerate(FIRST) if item.nodeid.startswith(folder)), len(FIRST))
 
 
 @pytest.hookimpl(optionalhook=True)

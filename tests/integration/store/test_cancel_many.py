@@ -4,12 +4,12 @@ import threading
 import time
 from typing import Any
 
+import pytest
 from sqlalchemy import Engine, select
 
 from spec.job import JobSpec
 from spec.states import FailureReason, JobStatus
-from store import db
-from store.control import TOGETHER
+from store import control, db
 from store.mirror import MirrorStore
 from store.records import Cancelled, JobFilter
 from store.tables import Job
@@ -82,9 +82,12 @@ def test_a_job_that_another_has_locked_is_cancelled_after_the_others(store: Reco
     assert done == [Cancelled(cancelled=3, stopping=0, skipped=0)]
 
 
-def test_many_jobs_take_as_many_statements_as_two(store: Record, engine: Engine) -> None:
+def test_many_jobs_take_as_many_statements_as_two(
+    store: Record, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(control, "TOGETHER", 50)
     statements: list[list[int]] = []
-    for count in (2, TOGETHER, TOGETHER + 2):
+    for count in (2, 50, 52):
         ids = submit(store, count, project="named")
         submit(store, count, project="filtered")
         with listening(engine) as named:
