@@ -1,11 +1,15 @@
 import { expect, test } from "vitest";
-import { axisOf } from "../../lib/axes";
-import { keptBy, read, written } from "./brushes";
+import { axisOf, ranks } from "../../lib/axes";
 import { without } from "../../lib/lean";
 import { fieldLabel } from "../../lib/spec";
+import { keptBy, read, written } from "./brushes";
+import { inWords } from "./configuration";
 import { changed, errorsAt, inWay, listing, mostTrials, notGiven, textOf, usual, valuesOf, variable } from "./draft";
-import { secondsLeft } from "./left";
-import { improvements, ordered } from "./order";
+import { saysOf } from "./early";
+import { arranged, improvements, ordered } from "./order";
+import { rateOf, sampled, secondsLeft, wholeOf, type Sample } from "./pace";
+import { pairOf, parametersOf } from "./parameters";
+import { isLog, turned } from "./scales";
 import { fate, lanes } from "./survivors";
 import { verdictOf } from "./verdict";
 
@@ -95,6 +99,60 @@ test("what is left of a sweep counts what the open configurations have trained, 
   expect(secondsLeft(table(0, 24), 24, 700, 22.7)).toBeNull();
 });
 
+test("a sweep is as fast as it was in the last half minute, and not slower than nothing", () => {
+  const after = (...samples: readonly Sample[]): number | null => rateOf(samples.reduce<readonly Sample[]>(sampled, []));
+  expect([after(), after({ at: 0, epochs: 7 }), after({ at: 0, epochs: 7 }, { at: 999, epochs: 70 })]).toEqual([null, null, null]);
+  expect(after({ at: 0, epochs: 0 }, { at: 30_000, epochs: 900 }, { at: 32_000, epochs: 920 })).toBe(10);
+  expect(after({ at: 0, epochs: 50 }, { at: 2000, epochs: 40 })).toBe(0);
+});
+
+test("where a budget decides, nobody knows how many configurations there will be", () => {
+  const spec = { base: { dataset: "iris" } } as unknown as Parameters<typeof wholeOf>[0]["spec"];
+  expect([wholeOf({ spec: { ...spec, trials: { epochs: 40 } }, most_trials: 5000 }), wholeOf({ spec, most_trials: 64 })]).toEqual([null, 64]);
+});
+
+test("an axis is log or linear when a reader says so, and a second click takes it back", () => {
+  const axis = axisOf("dropout", [0.1, 0.2]);
+  const log = turned({ log: [], linear: ["epochs"] }, axis);
+  expect(log).toEqual({ log: ["dropout"], linear: ["epochs"] });
+  expect(["dropout", "epochs", "score"].map((path) => isLog(log, path))).toEqual([true, false, undefined]);
+  expect(turned(log, { ...axis, scale: "log" })).toEqual({ log: [], linear: ["epochs", "dropout"] });
+});
+
+test("what does not differ is no axis, unless there is hardly anything else", () => {
+  const paths = (configuration: Record<string, readonly unknown[]>): string[] => parametersOf(configuration, {}, { log: [], linear: [] }).map(({ path }) => path);
+  expect(paths({ dropout: [0, 0.1], optimizer: ["sgd", "sgd"], batch_size: [8, 16] })).toEqual(["dropout", "batch_size"]);
+  expect(paths({ dropout: [0.1], optimizer: ["sgd"] })).toEqual(["dropout", "optimizer"]);
+  const [rate] = parametersOf({ learning_rate: [0.1, 0.2] }, { learning_rate: { log_uniform: [0.01, 1] } }, { log: [], linear: [] });
+  expect(rate).toMatchObject({ scale: "log", low: 0.01, high: 1 });
+});
+
+test("the two parameters that are looked at are those that were chosen, then those that matter most", () => {
+  const parameters = ["a", "b", "c"].map((path) => axisOf(path, [1, 2]));
+  const pair = (shares: Record<string, number>, x = "", y = "", of = parameters): (string | undefined)[] => {
+    const found = pairOf(of, shares, { x, y });
+    return [found.x?.path, found.y?.path];
+  };
+  expect(pair({})).toEqual(["a", "b"]);
+  expect(pair({ gone: 0.9, c: 0.5, b: 0.1, a: 0 })).toEqual(["c", "b"]);
+  expect(pair({ c: 0.5, b: 0.1 }, "b")).toEqual(["b", "c"]);
+  expect(pair({ c: 0.5, b: 0.1 }, "b", "a")).toEqual(["b", "a"]);
+  expect(pair({}, "b", "b")).toEqual(["b", "a"]);
+  expect(pair({}, "", "", parameters.slice(0, 1))).toEqual(["a", undefined]);
+  expect(pair({}, "", "", [])).toEqual([undefined, undefined]);
+});
+
+test("a configuration in words has the names of its parameters; one without any is the base", () => {
+  expect(inWords({ learning_rate: 0.1, "architecture.hidden": [8, 4] })).toBe("learning rate 0.1, hidden 8, 4");
+  expect(inWords({})).toBe("the base itself");
+});
+
+test("the nearer early order is to the final one, the safer it is to stop early", () => {
+  expect([null, 0.4, 0.41, 0.8, 0.81].map(saysOf)).toEqual([
+    "too few to say", "too early to stop any", "some of the order is there", "some of the order is there", "early order is nearly the final one",
+  ]);
+});
+
 test("which methods train all they have, and how many that is at most, is what the API says", () => {
   const trials = { anyOf: [{ type: "integer", minimum: 1, maximum: 5000 }, { type: "object" }] };
   const all = { "SweepSpec-Input": { properties: { method: { enum: ["grid", "tpe"], "x-lists": ["grid"] }, trials } } };
@@ -114,6 +172,21 @@ test("configurations are sorted by any column, those without a value last in bot
   expect(ordered(rows, [0.5, null, 0.1, 0.5], true)).toEqual([3, 0, 2, 1]);
   expect(ordered([0, 1, 2, 3], ["sgd", 2, "adam", 10], false)).toEqual([1, 3, 2, 0]);
   expect(ordered([0, 1, 2], [[16, 16], [8], "full"], false)).toEqual([1, 0, 2]);
+});
+
+test("the rows that are kept stand best first, until a column is named", () => {
+  const table = {
+    number: [0, 1, 2, 3], generation: [0, 0, 0, 0], deviation: [null, null, null, null], epochs: [9, 3, 9, 9],
+    state: ["finished", "open", "finished", "finished"] as ("finished" | "open")[], score: [0.5, null, 0.1, 0.3],
+    configuration: { optimizer: ["sgd", "adam", "sgd", "adam"] },
+  };
+  const rows = (sort: string, kept = [true, true, true, true]): number[] => arranged(table, kept, ranks(table.score, false), sort);
+  expect(rows("")).toEqual([2, 3, 0, 1]);
+  expect(rows("", [true, false, true, false])).toEqual([2, 0]);
+  expect(rows("-score")).toEqual([0, 3, 2, 1]);
+  expect(rows("epochs")).toEqual([1, 2, 3, 0]);
+  expect(rows("configuration.optimizer")).toEqual([3, 1, 2, 0]);
+  expect([rows("configuration.gone"), rows("-nonsense")]).toEqual([rows(""), rows("")]);
 });
 
 test("the best so far is that of configurations which were trained to their end", () => {
