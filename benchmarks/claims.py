@@ -225,7 +225,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--server", default=SERVER, help="PostgreSQL server for a temporary database")
     options = parser.parse_args(arguments)
     if options.quick:
-        options.jobs, options.claimers, options.seconds = 20_000, 2, 1.0
+        options.jobs, options.claimers, options.seconds = 20_000, 2, 0.3
     if not _answers(options.server):
         print(f"claims: not run, because no PostgreSQL answers at {options.server}: give one with --server")
         return

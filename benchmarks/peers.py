@@ -37,6 +37,11 @@ class Runner:
     trials: int = SWEEP
     foreign: bool = False
 
+    @property
+    def quick_trials(self) -> int:
+        """Its trials in a smoke run: one for each of two persistent processes, else one."""
+        return 2 if self.trials == SWEEP else 1
+
 
 RUNNERS: Mapping[str, Runner] = {
     "ours": Runner("**ours, in process**: 2 processes, a pack of 32 each"),
@@ -57,7 +62,7 @@ RUNNERS: Mapping[str, Runner] = {
     "ray idiomatic": Runner("Ray Tune, default, PyTorch with DataLoader", SLOW, foreign=True),
 }
 QUICK = ("ours", "process per trial")
-"""Contestants of a smoke run, with two trials of one epoch each: they need no installation."""
+"""Contestants of a smoke run: they need no installation."""
 
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
 
@@ -120,7 +125,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
 
     names = options.only or (QUICK if options.quick else list(RUNNERS))
-    trials = {name: 2 if options.quick else RUNNERS[name].trials for name in names}
+    trials = {name: RUNNERS[name].quick_trials if options.quick else RUNNERS[name].trials for name in names}
     epochs = 1 if options.quick else W1.epochs
     rounds = 1 if options.quick else options.rounds
     foreign = any(RUNNERS[name].foreign for name in names)
