@@ -297,7 +297,8 @@ class OwnBucket:
         """Start it, and wait until the bucket is there."""
         command = [sys.executable, "-m", "moto.server", "-H", self.host, "-p", str(self.port)]
         self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        eventually(self._has_bucket, within_s=20, what="the server that speaks S3 answers")
+        with httpx.Client(base_url=f"http://{self.host}:{self.port}", trust_env=False) as client:  # dear to make
+            eventually(lambda: _makes_bucket(client), within_s=20, what="the server that speaks S3 answers")
 
     def stop(self) -> None:
         """Stop it; what it held is gone."""
@@ -305,11 +306,6 @@ class OwnBucket:
             self.process.kill()
             self.process.wait(timeout=10 * PATIENCE)
             self.process = None
-
-    def _has_bucket(self) -> bool:
-        with suppress(httpx.TransportError):
-            return httpx.put(f"http://{self.host}:{self.port}/epochal", trust_env=False).is_success
-        return False
 
 
 @contextmanager
@@ -321,6 +317,12 @@ def own_bucket(host: str = "127.0.0.1") -> Iterator[OwnBucket]:
         yield server
     finally:
         server.stop()
+
+
+def _makes_bucket(client: httpx.Client) -> bool:
+    with suppress(httpx.TransportError):
+        return client.put("/epochal").is_success
+    return False
 
 
 def _wheel_broker() -> str:

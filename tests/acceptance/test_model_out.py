@@ -135,11 +135,10 @@ def test_plain_pytorch(stack: Embedded, trained: Trained, tmp_path: Path, monkey
         trained.agrees([prepared.output.labels[place] for place in z.argmax(dim=1)], z.softmax(dim=1).numpy())
 
 
-def test_onnx(stack: Embedded, trained: Trained, tmp_path: Path) -> None:
-    downloaded = stack.epochal("download", trained.path.rpartition("/")[2], str(tmp_path), "--format", "onnx")
-    assert downloaded.returncode == 0, downloaded.stderr
-    assert downloaded.stdout.strip() == str(tmp_path / "model.onnx")
-    session = InferenceSession(tmp_path / "model.onnx", providers=["CPUExecutionProvider"])
+def test_onnx(stack: Embedded, trained: Trained) -> None:
+    with stack.http() as http:
+        content = http.get(f"{trained.path}/model", params={"format": "onnx"}).raise_for_status().content
+    session = InferenceSession(content, providers=["CPUExecutionProvider"])
     frame = trained.frame()
     feed = {
         "age": frame["age"],
@@ -171,18 +170,15 @@ def test_mlflow_registers_it(trained: Trained) -> None:
 
 @pytest.mark.parametrize("trained", ["classification"], indirect=True)  # the server loads it as MLflow's client does
 def test_mlflow_serves_it(trained: Trained, tracked: str, tmp_path: Path) -> None:
-    with served(f"runs:/{trained.run_id}/model", tracked, tmp_path / "log") as url:
+    with served(f"runs:/{trained.run_id}/model", tracked, tmp_path / "log") as server:
         frame = trained.frame()
         records = frame.astype(object).where(frame.notna(), None).to_dict("records")
-        answer = httpx.post(f"{url}/invocations", json={"dataframe_records": records}, timeout=60.0, trust_env=False)
+        answer = server.post("/invocations", json={"dataframe_records": records})
         assert answer.status_code == 200, answer.text
         predicted = pd.DataFrame(answer.json()["predictions"])
         trained.agrees(predicted.pop("prediction"), predicted.to_numpy() if len(predicted.columns) else None)
 
-        head = {"Content-Type": "text/csv"}
-        answer = httpx.post(
-            f"{url}/invocations", content=trained.csv.encode(), headers=head, timeout=60.0, trust_env=False
-        )
+        answer = server.post("/invocations", content=trained.csv.encode(), headers={"Content-Type": "text/csv"})
         assert answer.status_code == 200, answer.text
         assert pd.DataFrame(answer.json()["predictions"]).shape[0] == ROWS
 
@@ -196,7 +192,9 @@ def test_the_lines_of_the_page(
     ).stdout.strip()
     predicted = stack.epochal("predict", job, "examples/new-patients.csv").stdout.split()[1:]
     (tmp_path / "examples").symlink_to(ROOT / "examples")
-    assert stack.epochal("download", job, str(tmp_path / "my-model"), "--format", "onnx").returncode == 0
+    downloaded = stack.epochal("download", job, str(tmp_path / "my-model"), "--format", "onnx")
+    assert downloaded.returncode == 0, downloaded.stderr
+    assert downloaded.stdout.strip() == str(tmp_path / "my-model" / "model.onnx")
     with stack.http() as http:
         run_id = await_mirrored(stack, http, f"/jobs/{job}")
     monkeypatch.chdir(tmp_path)
@@ -217,8 +215,8 @@ def await_mirrored(stack: Embedded, http: httpx.Client, path: str) -> str:
 
 
 @contextmanager
-def served(uri: str, tracking: str, log: Path) -> Iterator[str]:
-    """`mlflow models serve`, as a user starts it; where it answers."""
+def served(uri: str, tracking: str, log: Path) -> Iterator[httpx.Client]:
+    """A client of `mlflow models serve`, which is started as a user does."""
     port = free_port()
     where = ["--model-uri", uri, "--env-manager", "local", "--host", "127.0.0.1", "--port", str(port)]
     environ = {**os.environ, "MLFLOW_TRACKING_URI": tracking, "PYTHONPATH": str(ROOT)}
@@ -228,17 +226,17 @@ def served(uri: str, tracking: str, log: Path) -> Iterator[str]:
             [sys.executable, "-m", "mlflow", "models", "serve", *where],
             stdout=written, stderr=written, env=environ, start_new_session=True, cwd=log.parent,
         )  # fmt: skip
-        url = f"http://127.0.0.1:{port}"
         try:
-            eventually(lambda: _answers(url), within_s=120.0, what=f"the model is served; see {log}")
-            yield url
+            with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60.0, trust_env=False) as client:
+                eventually(lambda: _answers(client), within_s=120.0, what=f"the model is served; see {log}")
+                yield client
         finally:
             os.killpg(server.pid, signal.SIGKILL)
             server.wait(10)
 
 
-def _answers(url: str) -> bool:
+def _answers(client: httpx.Client) -> bool:
     try:
-        return httpx.get(f"{url}/ping", trust_env=False).is_success
+        return client.get("/ping").is_success
     except httpx.HTTPError:
         return False
