@@ -433,10 +433,10 @@ def test_an_upload_is_divided_by_its_columns(api: Service, kind: str) -> None:
         assert (len(divided.x), len(divided.val_x), len(divided.test_x)) == rows
 
 
-@pytest.mark.parametrize("wanted", ["column", "group", "time"])
-def test_a_split_that_an_upload_has_no_column_for_is_refused(api: Service, wanted: str) -> None:
-    dataset = noted(api)
-    problem = is_problem(api.ask("POST", JOBS, json={"dataset": dataset["id"], "split": wanted}), 422)
-    (fault,) = problem["errors"]
-    assert fault["path"] == "split"
-    assert "upload the file with" in fault["message"]
+def test_a_split_that_an_upload_has_no_column_for_is_refused(api: Service) -> None:
+    dataset = uploaded(api, content=DATED)
+    for wanted in ("column", "group", "time"):
+        problem = is_problem(api.ask("POST", JOBS, json={"dataset": dataset["id"], "split": wanted}), 422)
+        (fault,) = problem["errors"]
+        assert fault["path"] == "split", wanted
+        assert "upload the file with" in fault["message"], wanted

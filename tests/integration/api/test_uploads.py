@@ -406,8 +406,9 @@ def serving(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 
 @pytest.fixture
 def server(serving: Running) -> Iterator[Running]:
-    """The API, in which a test leaves no data set."""
+    """The API, in which a test leaves no upload and no data set."""
     yield serving
+    serving.send(serving.head(path=path(LARGE)).replace(b"POST", b"DELETE", 1))
     with client(serving) as sending:
         for dataset in sending.datasets():
             dataset.delete()

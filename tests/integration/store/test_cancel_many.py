@@ -82,20 +82,22 @@ def test_a_job_that_another_has_locked_is_cancelled_after_the_others(store: Reco
     assert done == [Cancelled(cancelled=3, stopping=0, skipped=0)]
 
 
+def statements(store: Record, engine: Engine, count: int) -> list[int]:
+    """How many statements cancel so many jobs by their ids, and by a filter."""
+    ids = submit(store, count, project="named")
+    submit(store, count, project="filtered")
+    with listening(engine) as named:
+        assert store.cancel_many(JobFilter(), ids=ids, **ADA) == Cancelled(cancelled=count, stopping=0, skipped=0)
+    with listening(engine) as filtered:
+        wanted = JobFilter(project="filtered")
+        assert store.cancel_many(wanted, **ADA) == Cancelled(cancelled=count, stopping=0, skipped=0)
+    return [len(named), len(filtered)]
+
+
 def test_many_jobs_take_as_many_statements_as_two(
     store: Record, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    two = statements(store, engine, 2)
+    assert statements(store, engine, control.TOGETHER) == two
     monkeypatch.setattr(control, "TOGETHER", 50)
-    statements: list[list[int]] = []
-    for count in (2, 50, 52):
-        ids = submit(store, count, project="named")
-        submit(store, count, project="filtered")
-        with listening(engine) as named:
-            assert store.cancel_many(JobFilter(), ids=ids, **ADA) == Cancelled(cancelled=count, stopping=0, skipped=0)
-        with listening(engine) as filtered:
-            wanted = JobFilter(project="filtered")
-            assert store.cancel_many(wanted, **ADA) == Cancelled(cancelled=count, stopping=0, skipped=0)
-        statements.append([len(named), len(filtered)])
-    two, together, twice = statements
-    assert together == two
-    assert twice == [2 * count - 1 for count in two]  # the jobs are looked for once
+    assert statements(store, engine, 52) == [2 * count - 1 for count in two]  # the jobs are looked for once

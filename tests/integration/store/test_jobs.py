@@ -554,7 +554,7 @@ def test_cancel_and_finish_at_the_same_moment_end_in_one_state(store: Record) ->
 
 
 def test_a_cancel_is_never_lost_while_the_job_changes_hands(store: Record) -> None:
-    for seed in range(15):
+    for seed in range(30):
         (mine,) = submit(store, spec(seed=seed))
         (claimed,) = claim(store)
         side_by_side(

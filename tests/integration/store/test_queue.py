@@ -611,7 +611,7 @@ def test_a_job_that_has_ended_is_neither_paused_nor_resumed(store: Record, contr
 
 
 def test_control_requests_and_ends_at_the_same_moment_leave_a_history_without_a_gap(store: Record) -> None:
-    for seed in range(12):
+    for seed in range(25):
         (mine,) = submit(store, spec(seed=seed))
         calls: list[Callable[[], Any]] = [
             lambda m=mine: store.request_pause(m, **ASKED),  # type: ignore[misc]

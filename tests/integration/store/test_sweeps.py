@@ -152,7 +152,6 @@ def test_seeds_are_jobs_of_one_configuration(house: House) -> None:
     assert [spec.seed for spec in specs] == [0, 1, 2]
 
 
-@pytest.mark.either_database
 @pytest.mark.parametrize("method", ["random", "sobol", "tpe", "grid"])
 def test_the_same_sweep_has_the_same_table_whoever_proposes(house: House, method: str) -> None:
     space = {"learning_rate": {"uniform": [0.01, 0.1], "step": 0.01}}
@@ -462,7 +461,6 @@ def test_a_job_that_fails_on_every_try_is_not_retried(house: House, reason: Fail
     assert house.sweeps.get(sweep.id, owner="ann") == sweep
 
 
-@pytest.mark.either_database
 @pytest.mark.parametrize(
     ("fields", "why"),
     [
