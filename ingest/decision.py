@@ -140,7 +140,7 @@ def _dates(evidence: Evidence) -> Decision | None:
     has_two_ways = len(styles) > 1 and not evidence.dotted
     if style in TWO_WAYS and asked is None and (has_two_ways or evidence.year_may_be_first):
         return None
-    if style == "period" and all(map(_is_season, evidence.words)):
+    if style == "period" and not evidence.is_asked and all(map(_is_season, evidence.words)):
         return None
     form = CellFormat(date=None if style == "iso" else style)
     note = _of_dates(evidence, style, form)

@@ -41,6 +41,11 @@ def test_seasons_with_gaps_are_words_as_those_without(tmp_path: Path) -> None:
     assert (found.type, found.categories) == (ColumnKind.category, ("2010-11", "2011-12"))
 
 
+def test_seasons_are_months_where_dates_are_asked_for(tmp_path: Path) -> None:
+    found = reading(file_of("2010-11", "2011-12"), tmp_path, types={"c": "date"}).table.columns[0]
+    assert found.type is ColumnKind.date
+
+
 @pytest.mark.parametrize(("asked", "value"), [("boolean", "yes"), ("number", "3"), ("date", "2026-11-30")])
 def test_a_refusal_names_no_gap(tmp_path: Path, asked: str, value: str) -> None:
     said = refusal(file_of("?", value, "maybe"), tmp_path, types={"c": asked})
