@@ -79,7 +79,7 @@ def value_at(configuration: Mapping[str, Any], base: JobSpec, path: str) -> Any:
 
 
 def inner_value(value: Any, path: list[str]) -> Any:
-    """What is at a path inside a value; the `type` of a bare name is itself. None: nothing is."""
+    """The value of a field inside a value; a bare name is its own `type`. None: there is no such field."""
     for name in path:
         if isinstance(value, str) and name in ("type", "name"):
             continue

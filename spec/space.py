@@ -1,7 +1,7 @@
 """The space of a sweep: the fields of a job that vary, and which values they may have."""
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Annotated, Any, Self
 
@@ -27,6 +27,11 @@ class Parameter(Frozen):
     """One field of the job that the sweep varies."""
 
     when: When = {}
+
+    @property
+    def conditions(self) -> Mapping[str, Sequence[Any]]:
+        """By field, the values that it may have where the parameter exists."""
+        return {path: wanted if isinstance(wanted, list) else [wanted] for path, wanted in self.when.items()}
 
     @property
     def values(self) -> tuple[Any, ...] | None:
@@ -234,13 +239,8 @@ AnyParameter = Annotated[
 def active(space: Mapping[str, Parameter], configuration: Mapping[str, Any], base: JobSpec) -> Iterator[str]:
     """The parameters whose conditions hold among these values and the base job's."""
     for name, parameter in space.items():
-        if all(_holds(configuration, base, path, wanted) for path, wanted in parameter.when.items()):
+        if all(value_at(configuration, base, path) in allowed for path, allowed in parameter.conditions.items()):
             yield name
-
-
-def _holds(configuration: Mapping[str, Any], base: JobSpec, path: str, wanted: Any) -> bool:
-    allowed = wanted if isinstance(wanted, list) else [wanted]
-    return value_at(configuration, base, path) in allowed
 
 
 def _rounded(value: float) -> float:

@@ -302,8 +302,7 @@ class SweepSpec(Frozen):
 
     def _check_conditions(self, name: str, parameter: Parameter) -> None:
         """Refuse a condition that holds in no combination: the parameter would never be there."""
-        for path, wanted in parameter.when.items():
-            allowed = wanted if isinstance(wanted, list) else [wanted]
+        for path, allowed in parameter.conditions.items():
             if self._may_be(path, allowed):
                 continue
             wants = f"is a condition that never holds: no combination has the {path} {' or '.join(map(str, allowed))}"

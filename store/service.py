@@ -1,6 +1,5 @@
 """How a process works over the record until it is told to stop: in rounds, and in threads that do not end unseen."""
 
-import gc
 import logging
 import os
 import signal
@@ -9,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable
 
+from spec.importing import importing
 from spec.settings import BadSettingsError, Settings
 
 from .errors import StoreError, in_full
@@ -35,10 +35,8 @@ def serve(load: Callable[[], Callable[[Settings, threading.Event], None]]) -> in
             os._exit(0)
 
     with heard((signal.SIGTERM, signal.SIGINT), told_to_stop):
-        gc.disable()  # it would look through what is imported again and again, for a seventh of the time
-        run = load()
-        gc.freeze()  # imported modules stay: nobody need search them for garbage
-        gc.enable()
+        with importing():
+            run = load()
         loaded.set()
         try:
             settings = Settings.read()

@@ -20,6 +20,7 @@ def pytest_collection() -> Generator[None, object, object]:
     """Keep the garbage collector from all that is imported: it would look through it again and again."""
     gc.disable()
     found = yield
+    gc.collect()
     gc.freeze()
     gc.enable()
     return found

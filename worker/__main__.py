@@ -1,15 +1,15 @@
 """A worker: `python -m worker [--devices ...]` trains queued jobs on this machine until it is told to stop."""
 
-import gc
 import logging
 import os
 import sys
 from contextlib import suppress
 
-if __name__ == "__main__":
-    gc.disable()  # it would look through what is imported again and again, for a sixth of the time
-    from .process import main
+from spec.importing import importing
 
+if __name__ == "__main__":
+    with importing():
+        from .process import main
     code = main()
     logging.shutdown()
     with suppress(OSError):  # its terminal may be closed

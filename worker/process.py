@@ -6,7 +6,6 @@ more, ends it now, and the jobs come back when their leases expire.
 """
 
 import argparse
-import gc
 import logging
 import os
 import signal
@@ -71,8 +70,6 @@ AGAIN_S = 3.0
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a worker until a signal ends it; its exit code."""
-    gc.freeze()  # imported modules stay: nobody need search them for garbage
-    gc.enable()
     parser = argparse.ArgumentParser(prog="python -m worker", description="Trains queued jobs on this machine.")
     parser.add_argument("--devices", help="auto, cpu, cpu:4 (four slots), cuda, or cuda:0,cuda:1")
     parser.add_argument("--leave-when-idle", type=float, metavar="SECONDS", help="end after so long without a job")

@@ -379,11 +379,9 @@ def test_a_class_grows_by_what_its_own_workers_train(chart: helm.Chart, engine: 
         store.submit([JobSpec.model_validate({"dataset": "digits"})], owner="ann")
         assert store.claim(worker=f"{worker}-7-0123abcd", device="cuda:0", limit=1, lease_s=60)
         with db.reading(engine) as connection:
-            before, slots = (
-                slots,
-                connection.execute(text(scaled["spec"]["triggers"][0]["metadata"]["query"])).scalar_one(),
-            )
-        assert slots - before == (1 if counted else 0), worker
+            now = connection.execute(text(scaled["spec"]["triggers"][0]["metadata"]["query"])).scalar_one()
+        assert now - slots == (1 if counted else 0), worker
+        slots = now
 
 
 def test_the_query_counts_slots_that_are_needed_and_not_jobs(chart: helm.Chart, engine: Engine) -> None:

@@ -1,6 +1,5 @@
 """Experiments and runs that somebody deletes in MLflow, on its page or for good: the mirror goes on."""
 
-import gc
 import warnings
 from collections.abc import Callable
 from functools import cache
@@ -8,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from spec.importing import importing
 from store.mirror import MirrorStore
 from tracking.mirror import DELETED_S, LIVE_S, Mirror
 
@@ -27,16 +27,12 @@ def purge(service: Service, *what: str) -> None:
 
 @cache
 def _mlflow_gc() -> Callable[..., None]:
-    """MLflow's command, imported without its telemetry; the garbage collector would take a third of the time."""
+    """MLflow's command, imported without its telemetry."""
     with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
         patch.setenv("MLFLOW_DISABLE_TELEMETRY", "true")
         warnings.simplefilter("ignore")
-        gc.disable()
-        try:
+        with importing():
             from mlflow.cli import gc as command
-        finally:
-            gc.enable()
-        gc.freeze()
     return command.main
 
 
