@@ -172,8 +172,9 @@ def _for_network(spec: JobSpec, shape: LearningCurve) -> Suggestion:
         return suggestion
     hinders = learnt and _highest_dropout(spec) > (HIGH_DROPOUT if wider is None else 0.0)
     no_dropout = {"dropout": 0.0} if hinders else {}
-    if _is_large(spec) and (shape.is_flat or shape.is_best_at_first):
-        rate = min(spec.learning_rate / 10, spec.optimizer.usual_rate) if shape.is_flat else _smaller_rate(spec)
+    has_learnt_nothing = shape.is_flat or (shape.is_guess and not shape.is_one_epoch)
+    if _is_large(spec) and (has_learnt_nothing or shape.is_best_at_first):
+        rate = min(spec.learning_rate / 10, spec.optimizer.usual_rate) if has_learnt_nothing else _smaller_rate(spec)
         return _slower(spec, "The learning rate is too large, or hidden neurons have died.", rate, **no_dropout)
     if _is_too_small(spec, shape) or (_is_small(spec) and (shape.is_best_at_last or shape.is_one_epoch)):
         return _faster(spec)

@@ -4,6 +4,8 @@ import io
 import shutil
 import uuid
 import zipfile
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -96,9 +98,9 @@ def npz(x: npt.ArrayLike, y: npt.ArrayLike) -> bytes:
 def of_images(api: Service, x: npt.ArrayLike, y: npt.ArrayLike, task: Targets | None = None) -> dict[str, Any]:
     """A data set of images, as one that was uploaded: this process has read them, and not one of its own."""
     dataset_id, files = f"ds_{uuid.uuid4().hex}", files_at((api.home / "files").as_uri())
-    making = files.staging_folder()
-    found = reading(npz(x, y), making, name="f.npz", target=None, task=task)
-    files.adopt(table_path(dataset_id), making / "table.npz")
+    with TemporaryDirectory(dir=files.staging_folder()) as made:
+        found = reading(npz(x, y), Path(made), name="f.npz", target=None, task=task)
+        files.adopt(table_path(dataset_id), Path(made) / "table.npz")
     DatasetStore(api.engine).add(
         dataset_id,
         owner="ann",

@@ -58,6 +58,12 @@ def test_a_library_that_aborts_the_interpreters_end_takes_no_answer(tmp_path: Pa
     assert Reading.model_validate_json(said).rows == 3
 
 
+def test_pandas_is_not_imported_where_it_is_installed(tmp_path: Path) -> None:
+    (tmp_path / "pandas.py").write_text("import os; os._exit(9)")
+    (tmp_path / "f.csv").write_text("a,y\n1,0\n2,1\n3,0\n")
+    assert run(tmp_path / "f.csv", target=["y"], code=f"import sys; sys.path.insert(0, {str(tmp_path)!r})")[0] == 0
+
+
 WRITTEN = "comma;point;share;balance;gap;y\n" + "1.234,5;0.5;12%;12 CR;0;0\n2.345,5;1.5;3%;3 DR;-1;1\n" * 10
 NUMBERS = [1.234, 0.25, 0.125, -7.5]
 """To be predicted, beside a gap."""

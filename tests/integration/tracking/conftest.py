@@ -177,7 +177,8 @@ def mlflow_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MlflowSe
 
 
 @pytest.fixture
-def service(tmp_path: Path, mlflow_server: MlflowServer) -> Iterator[Service]:
+def service(tmp_path: Path, mlflow_server: MlflowServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
+    monkeypatch.setattr("tracking.mirror.MANY", 10_000)  # pictures are drawn here: a process for them takes seconds
     with new_record(tmp_path) as engine:
         service = Service(engine, tmp_path, mlflow_server)
         yield service

@@ -1,5 +1,6 @@
 import os
 import signal
+import subprocess
 
 import pytest
 
@@ -14,25 +15,24 @@ MANY = 4
 
 def test_a_process_draws_what_is_drawn_here_and_another_follows_one_that_dies_or_hangs() -> None:
     drawing = Drawing(title="one\ntwo", curve=curve(1, 5), best_epoch=3)
-    drawers = Drawers()
-    assert drawers.draw(drawing) == pictures(drawing)
-    (process,) = drawers._free
-    os.kill(process.pid, signal.SIGKILL)
-    process.wait()
-    with pytest.raises(DrawingError):
-        drawers.draw(drawing)
-    assert drawers.draw(drawing) == pictures(drawing)
-    (second,) = drawers._free
-    second.send_signal(signal.SIGSTOP)
-    drawers._longest_s = 0.2
-    with pytest.raises(DrawingError):
-        drawers.draw(drawing)
-    assert second.returncode == -signal.SIGKILL
+    drawers, here = Drawers(), pictures(drawing)
+    with subprocess.Popen(["sleep", "600"], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as hung:
+        drawers._free.append(hung)
+        drawers._longest_s = 0.2
+        with pytest.raises(DrawingError):
+            drawers.draw(drawing)
+        assert hung.returncode == -signal.SIGKILL
     drawers._longest_s = LONGEST_S
-    assert drawers.draw(drawing) == pictures(drawing)
-    (third,) = drawers._free
+    assert drawers.draw(drawing) == here
+    (first,) = drawers._free
+    os.kill(first.pid, signal.SIGKILL)
+    first.wait()
+    with pytest.raises(DrawingError):
+        drawers.draw(drawing)
+    assert drawers.draw(drawing) == here
+    (second,) = drawers._free
     drawers.close()
-    assert third.returncode == 0
+    assert second.returncode == 0
 
 
 def test_many_jobs_have_their_pictures_when_nothing_trains(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:

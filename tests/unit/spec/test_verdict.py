@@ -324,6 +324,15 @@ def test_accuracy_at_chance_with_a_large_learning_rate_blames_the_rate_and_not_t
     assert "training accuracy at the best epoch is 33.3 %, and a guess has 33.3 %" in verdict.sentence
 
 
+def test_a_guess_with_a_large_learning_rate_says_nothing_of_the_data() -> None:
+    wandering: Numbers = [1.09, 1.10, 1.10, 1.04, 1.11, 1.10, 1.10, 1.09, 1.10, 1.10]
+    verdict = verdict_of(wandering, wandering, accuracies=(0.34, 0.34), learning_rate=0.1)
+    assert (verdict.kind, verdict.best_epoch) == (VerdictKind.underfit, 4)
+    assert changed(verdict)["learning_rate"] == 0.01
+    usual = verdict_of(wandering, wandering, accuracies=(0.34, 0.34), learning_rate=0.01)
+    assert "no relation between features and target" in usual.sentence
+
+
 def test_a_best_epoch_of_1_blames_a_large_rate() -> None:
     train: Numbers = [0.9, *[1.0] * 12]
     verdict = verdict_of(train, train, accuracies=(0.6, 0.6), learning_rate=0.3)

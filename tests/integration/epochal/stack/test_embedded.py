@@ -56,12 +56,11 @@ def sleeping(
 ) -> Iterator[subprocess.Popen[bytes]]:
     """A stack that writes to `output`, once it is up."""
     environ = {**os.environ, "EPOCHAL_HOME": str(home.path), "EPOCHAL_PORT": "0", "EPOCHAL_LESSONS": lessons}
-    before = signal.signal(signal.SIGHUP, signal.SIG_IGN) if nohup else None
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN if nohup else signal.SIG_DFL)  # which a process inherits
     try:
         process = subprocess.Popen([sys.executable, "-c", stack], stdout=output, env=environ, start_new_session=True)
     finally:
-        if nohup:
-            signal.signal(signal.SIGHUP, before)
+        signal.signal(signal.SIGHUP, before)
     try:
         eventually(lambda: home.endpoints() is not None, 20.0, "the stack is up")
         yield process
