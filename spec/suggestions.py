@@ -100,7 +100,7 @@ def against_instability(spec: JobSpec, shape: LearningCurve) -> Suggestion:
     """After a loss that jumps: a smaller learning rate; standardised data, where they are large."""
     if (scaled := _for_large_numbers(spec) or _for_unlike_numbers(spec, shape)) is not None:
         return scaled
-    if shape.wanders:
+    if shape.wanders and not _is_large(spec):
         return _no_relation(spec)
     if shape.is_learnt and spec.restore_best:
         return Suggestion("The model has the weights of the best epoch, which is good. No spec is suggested.")
@@ -123,27 +123,40 @@ def against_overfitting(spec: JobSpec, shape: LearningCurve, *, cut_short: bool 
         return longer(spec, shape)
     if not shape.rises and spec.optimizer.type == "adam" and spec.weight_decay < DECAY:
         return Suggestion(
-            f"Try weight_decay {DECAY:g}. More rows or dropout may help, too.", _with(spec, weight_decay=DECAY)
+            f"Try weight_decay {DECAY:g}. {_others(spec)} may help, too.", _with(spec, weight_decay=DECAY)
         )
     if not shape.rises or patience is None:
-        return Suggestion("More rows, dropout or weight_decay may help. No spec is suggested.")
+        return Suggestion(f"{_others(spec, decay=True)} may help. No spec is suggested.")
     if shape.grows_more_accurate:
         return Suggestion(
             "Validation accuracy kept rising: the network is not wrong more often, but too sure of it, and early "
-            "stopping by the loss would give accuracy away. More rows or dropout may help. No spec is suggested."
+            f"stopping by the loss would give accuracy away. {_others(spec)} may help. No spec is suggested."
         )
     if spec.monitored != "val_loss" and spec.monitored.startswith("val_"):
         return Suggestion(
-            f"The job monitors {spec.monitored}, so early stopping by the loss is not suggested. More rows, fewer "
-            "neurons, dropout or weight_decay may lower the validation loss itself. No spec is suggested."
+            f"The job monitors {spec.monitored}, so early stopping by the loss is not suggested. "
+            f"{_others(spec, neurons=True, decay=True)} may lower the validation loss itself. No spec is suggested."
         )
     more: dict[str, Any] = {} if spec.monitored == "val_loss" else {"monitor": "val_loss"}
     more |= {} if spec.restore_best else {"restore_best": True}
     return Suggestion(
-        f"Try early stopping, patience {patience}. More rows, fewer neurons, dropout or weight_decay may lower the "
+        f"Try early stopping, patience {patience}. {_others(spec, neurons=True, decay=True)} may lower the "
         "validation loss itself.",
         _with(spec, patience=patience, **more),
     )
+
+
+def _others(spec: JobSpec, *, neurons: bool = False, decay: bool = False) -> str:
+    """What may help against overfitting beside what is suggested, as far as the spec leaves room for it."""
+    has_hidden_layers = hidden_layers(spec.architecture) > 0
+    ways = {
+        "More rows": True,
+        "fewer neurons": neurons and has_hidden_layers,
+        "dropout": has_hidden_layers and _highest_dropout(spec) <= HIGH_DROPOUT,
+        "weight_decay": decay and spec.weight_decay < HIGH_DECAY,
+    }
+    *first, last = (way for way, helps in ways.items() if helps)
+    return f"{', '.join(first)} or {last}" if first else last
 
 
 def against_underfitting(spec: JobSpec, shape: LearningCurve) -> Suggestion:

@@ -10,10 +10,8 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import wraps
 from pathlib import Path
-from typing import Any, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
-import psycopg
-from psycopg.errors import DeadlockDetected, LockNotAvailable
 from sqlalchemy import (
     JSON,
     BindParameter,
@@ -43,6 +41,9 @@ from sqlalchemy.types import DateTime, String, TypeDecorator, TypeEngine
 
 from .errors import DiskFullError, NotMigratedError, StoreUnavailableError
 
+if TYPE_CHECKING:
+    import psycopg
+
 Entity = TypeVar("Entity")
 Answer = TypeVar("Answer")
 P = ParamSpec("P")
@@ -62,6 +63,9 @@ STEP_LOCK_TIMEOUT = "2s"
 """How long a step of a migration waits for a lock: all who want one after it wait with it."""
 STEP_TRIES = 60
 """How often the steps of a migration are begun again, in all."""
+DEADLOCK_DETECTED, LOCK_NOT_AVAILABLE, DISK_FULL = "40P01", "55P03", "53100"
+UNDEFINED_TABLE, UNDEFINED_COLUMN = "42P01", "42703"
+"""Codes of PostgreSQL's errors (its documentation, appendix A)."""
 _NAMED = 0x45504F44
 """What the names of locks are hashed with, so that they are no other program's."""
 
@@ -177,7 +181,7 @@ def _connect_postgresql(url: str) -> Engine:
     )
 
     @event.listens_for(engine, "connect")
-    def _configure(connection: psycopg.Connection, record: object) -> None:
+    def _configure(connection: "psycopg.Connection", record: object) -> None:
         connection.execute(f"SET idle_in_transaction_session_timeout = '{IDLE_S}s'")
         connection.execute(f"SET lock_timeout = '{LOCK_S}s'")
         connection.commit()
@@ -305,7 +309,7 @@ def again_if_deadlocked(method: Callable[P, Answer]) -> Callable[P, Answer]:
             try:
                 return method(*args, **kwargs)
             except StoreUnavailableError as error:
-                if not isinstance(getattr(error.__cause__, "orig", None), DeadlockDetected):
+                if _said_by_postgresql(error.__cause__) != DEADLOCK_DETECTED:
                     raise
         return method(*args, **kwargs)
 
@@ -326,18 +330,23 @@ _SQLITE_UNAVAILABLE = frozenset(
 )
 
 
+def _said_by_postgresql(error: BaseException | None) -> str | None:
+    """The code of PostgreSQL's error; its driver, which takes a tenth of a start, is not imported to know it."""
+    return getattr(getattr(error, "orig", None), "sqlstate", None)
+
+
 def _disk_full(error: DBAPIError) -> bool:
     if isinstance(error.orig, sqlite3.Error):
         code = getattr(error.orig, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
         return code in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_SHMSIZE)
-    return isinstance(error.orig, psycopg.errors.DiskFull)
+    return _said_by_postgresql(error) == DISK_FULL
 
 
 def _undefined(error: DBAPIError) -> bool:
     """Whether there is no such table or column: the statement is wrong, or the record is not migrated yet."""
     if isinstance(error.orig, sqlite3.Error):
         return str(error.orig).startswith(("no such table", "no such column")) or "has no column" in str(error.orig)
-    return isinstance(error.orig, psycopg.errors.UndefinedTable | psycopg.errors.UndefinedColumn)
+    return _said_by_postgresql(error) in (UNDEFINED_TABLE, UNDEFINED_COLUMN)
 
 
 def _unavailable(error: DBAPIError) -> bool:
@@ -374,7 +383,7 @@ def migrate(url: str) -> None:
                         command.upgrade(config, "head")
                     return
                 except OperationalError as error:
-                    if not left or not isinstance(error.orig, DeadlockDetected | LockNotAvailable):
+                    if not left or _said_by_postgresql(error) not in (DEADLOCK_DETECTED, LOCK_NOT_AVAILABLE):
                         raise
                     time.sleep(random.uniform(0.2, 1.0))  # noqa: S311 - the others go first
     finally:

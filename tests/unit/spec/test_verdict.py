@@ -115,6 +115,27 @@ def test_numbers_of_training_rows_that_are_explained_far_better_are_memorised() 
 
 
 @pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"dropout": 0.2}, "More rows, fewer neurons, dropout or weight_decay may lower"),
+        ({"dropout": 0.6}, "More rows, fewer neurons or weight_decay may lower"),
+        ({"dropout": 0.6, "weight_decay": 0.1}, "More rows or fewer neurons may lower"),
+        ({"architecture": "perceptron"}, "More rows or weight_decay may lower"),
+        ({"architecture": "perceptron", "weight_decay": 0.5}, "More rows may lower"),
+    ],
+    ids=str,
+)
+def test_nothing_is_named_against_overfitting_that_the_job_has_much_of_or_no_place_for(
+    fields: dict[str, Any], said: str
+) -> None:
+    falls: Numbers = [1.0 / (epoch + 1) for epoch in range(30)]
+    rises: Numbers = [0.5 + 0.02 * abs(epoch - 5) for epoch in range(30)]
+    verdict = verdict_of(falls, rises, **fields)
+    assert verdict.kind is VerdictKind.overfit
+    assert said in verdict.sentence
+
+
+@pytest.mark.parametrize(
     ("train", "val", "r2"),
     [
         (0.38, 0.66, 0.34),  # a steady gap where little is explained
@@ -434,6 +455,8 @@ def test_a_loss_that_jumps_about_a_guess_learns_nothing() -> None:
     verdict = verdict_of(jumping, jumping, accuracies=(0.6, 0.33))
     assert (verdict.kind, verdict.suggestion) == (VerdictKind.unstable, None)
     assert "no relation between features and target" in verdict.sentence
+    fast = verdict_of(jumping, jumping, accuracies=(0.6, 0.33), learning_rate=0.3)
+    assert changed(fast)["learning_rate"] == pytest.approx(0.03)  # whether there is one shows with a usual rate
 
 
 def test_a_loss_far_above_an_untrained_network_is_unstable_if_the_rate_is_large() -> None:
