@@ -46,6 +46,8 @@ UNLIKE = -1.0
 """A smaller R2 says that the errors are far larger than the targets' own spread."""
 FAR_ABOVE = 10.0
 """The loss of the first epoch is far above an untrained network's if it is so many times that."""
+FEW_EPOCHS = 5
+"""After fewer epochs, a network that has learnt nothing may only not have begun to."""
 PATIENCE = 10
 """Early stopping with less patience may end at the first bad epochs."""
 MOST_EPOCHS = 1_000_000
@@ -66,6 +68,8 @@ NOT_SMALL = Suggestion(
     "The network is not small for so few rows, and its learning rate is not too large: the features may tell no "
     "more of the target. No other settings are suggested."
 )
+
+TOO_LARGE = "The learning rate is too large, or hidden neurons have died."
 
 
 def for_one_class(spec: JobSpec) -> Suggestion:
@@ -93,7 +97,7 @@ def against_divergence(spec: JobSpec) -> Suggestion:
     """After a loss that is not finite: a far smaller learning rate; standardised data, where they are large."""
     if (scaled := _for_large_numbers(spec) or _for_diverged_numbers(spec)) is not None:
         return scaled
-    return _slower(spec, "The updates were too large.", min(spec.learning_rate / 10, spec.optimizer.usual_rate))
+    return _slower(spec, "The updates were too large.", _far_smaller_rate(spec))
 
 
 def against_instability(spec: JobSpec, shape: LearningCurve) -> Suggestion:
@@ -187,8 +191,8 @@ def _for_network(spec: JobSpec, shape: LearningCurve) -> Suggestion:
     no_dropout = {"dropout": 0.0} if hinders else {}
     has_learnt_nothing = shape.is_flat or (shape.is_guess and not shape.is_one_epoch)
     if _is_large(spec) and (has_learnt_nothing or shape.is_best_at_first):
-        rate = min(spec.learning_rate / 10, spec.optimizer.usual_rate) if has_learnt_nothing else _smaller_rate(spec)
-        return _slower(spec, "The learning rate is too large, or hidden neurons have died.", rate, **no_dropout)
+        rate = _far_smaller_rate(spec) if has_learnt_nothing else _smaller_rate(spec)
+        return _slower(spec, TOO_LARGE, rate, **no_dropout)
     if _is_too_small(spec, shape) or (_is_small(spec) and (shape.is_best_at_last or shape.is_one_epoch)):
         return _faster(spec)
     if shape.is_one_epoch:
@@ -201,7 +205,7 @@ def _for_network(spec: JobSpec, shape: LearningCurve) -> Suggestion:
     if shape.still_falls or (not learnt and shape.is_best_at_last):
         return longer(spec, shape)
     if shape.is_guess:
-        return _no_relation(spec)
+        return _after_few_epochs(spec, shape) or _no_relation(spec)
     if wider is None:
         return _slower(spec, "The learning rate is large.", _smaller_rate(spec)) if _is_large(spec) else NOT_SMALL
     return Suggestion(
@@ -235,8 +239,9 @@ def _for_large_numbers(spec: JobSpec) -> Suggestion | None:
     for name, numbers in columns.items():
         if (largest := max(fmean(map(abs, column)) for column in numbers)) > LARGE:
             return Suggestion(
-                f"{name} are large, {largest:.3g} in the mean, and are not standardised. Try standardize true.",
-                _with(spec, standardize=True),
+                f"{name} are large, {largest:.3g} in the mean, and are not standardised. Try standardize true"
+                f"{_named(spec)}.",
+                _with(spec, standardize=True, **_better_rate(spec)),
             )
     return None
 
@@ -281,8 +286,8 @@ def _may_be_scaled(spec: JobSpec) -> bool:
 def _scaled(spec: JobSpec) -> Suggestion:
     return Suggestion(
         "Features or targets are far from the sizes with which networks learn well, and are not standardised. Try "
-        "standardize true.",
-        _with(spec, standardize=True),
+        f"standardize true{_named(spec)}.",
+        _with(spec, standardize=True, **_better_rate(spec)),
     )
 
 
@@ -352,6 +357,19 @@ def _for_vanished_rate(spec: JobSpec, shape: LearningCurve) -> Suggestion | None
     )
 
 
+def _after_few_epochs(spec: JobSpec, shape: LearningCurve) -> Suggestion | None:
+    """After a guess of few epochs: more of them."""
+    epochs = len(shape.train)
+    if epochs >= FEW_EPOCHS or shape.met_tolerance:
+        return None
+    if shape.ran_out_of_patience:
+        return Suggestion(
+            f"Early stopping ended training after {epochs} epochs, which show little. Try patience {PATIENCE}.",
+            _with(spec, patience=PATIENCE),
+        )
+    return Suggestion(f"{epochs} epochs show little. Try more epochs: 10.", _with(spec, epochs=10))
+
+
 def _for_rare_classes(spec: JobSpec, shape: LearningCurve) -> Suggestion:
     """After a network that predicts the largest class."""
     if shape.gain >= LEAST_GAIN if shape.ranks is None else shape.ranks:
@@ -363,7 +381,9 @@ def _for_rare_classes(spec: JobSpec, shape: LearningCurve) -> Suggestion:
         )
     if _is_too_small(spec, shape):
         return _faster(spec)
-    return _no_relation(spec)
+    if _is_large(spec):
+        return _slower(spec, TOO_LARGE, _far_smaller_rate(spec))
+    return _after_few_epochs(spec, shape) or _no_relation(spec)
 
 
 def _for_linear_model(spec: JobSpec) -> Suggestion | None:
@@ -454,6 +474,11 @@ def _smaller_rate(spec: JobSpec) -> float:
     """A third, and not far above the usual rate; narrow networks learn with larger ones (Yang et al. 2021)."""
     narrow = max(NARROW / _narrowest(spec.architecture), 1.0)
     return min(spec.learning_rate / 3, FAR * spec.optimizer.usual_rate * narrow)
+
+
+def _far_smaller_rate(spec: JobSpec) -> float:
+    """A tenth, and not above the usual rate."""
+    return min(spec.learning_rate / 10, spec.optimizer.usual_rate)
 
 
 def _better_rate(spec: JobSpec) -> dict[str, float]:

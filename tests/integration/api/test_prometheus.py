@@ -78,9 +78,9 @@ def prometheus(folder: Path, api_port: int, token: str) -> Iterator[str]:
         process.wait(30)
 
 
-def found(url: str, query: str) -> list[tuple[dict[str, str], float]]:
+def found(server: httpx.Client, query: str) -> list[tuple[dict[str, str], float]]:
     try:
-        answer = httpx.get(f"{url}/api/v1/query", params={"query": query}, timeout=60.0)
+        answer = server.get("/api/v1/query", params={"query": query})
     except httpx.TransportError:  # it is not up yet
         return []
     if not answer.is_success:
@@ -105,17 +105,17 @@ def test_it_scrapes_an_api_of_two_processes_draws_the_dashboard_and_fires(tmp_pa
             for answer in (httpx.get(f"{address}/metrics", headers=bearer, timeout=60.0) for _ in range(8))
         }
         assert counts == {"20.0"}  # whichever process is asked
-        with prometheus(folder, api.port, token) as url:
-            eventually(lambda: found(url, "up") != [], within_s=30, what="Prometheus asks the API")
+        with prometheus(folder, api.port, token) as url, httpx.Client(base_url=url, timeout=60.0) as server:
+            eventually(lambda: found(server, "up") != [], within_s=30, what="Prometheus asks the API")
             alerting = 'ALERTS{alertname="EpochalNoWorker", alertstate="firing"}'
-            eventually(lambda: found(url, alerting) != [], within_s=30, what="jobs wait, and no worker is up")
-            assert {value for _, value in found(url, "up")} == {1.0}
-            ((labels, jobs),) = found(url, "epochal_jobs_queued")
+            eventually(lambda: found(server, alerting) != [], within_s=30, what="jobs wait, and no worker is up")
+            assert {value for _, value in found(server, "up")} == {1.0}
+            ((labels, jobs),) = found(server, "epochal_jobs_queued")
             assert (labels["owner"], labels["device"], jobs) == ("ann", "auto", 20.0)
             board = json.loads((FILES / "grafana.json").read_text())
             for panel in board["panels"]:
                 for target in panel["targets"]:
-                    answer = httpx.get(f"{url}/api/v1/query", params={"query": target["expr"]}, timeout=60.0)
+                    answer = server.get("/api/v1/query", params={"query": target["expr"]})
                     assert answer.json()["status"] == "success", target["expr"]
 
 

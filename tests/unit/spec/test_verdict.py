@@ -619,7 +619,8 @@ def test_newer_targets_that_are_unlike_older_ones_are_told() -> None:
     rows = {"x": x, "y": y, "time": list(range(50))}
     drifting = regression([0.9, 0.85, 0.84], -16.3, val=[3.7, 3.6, 3.6], dataset=rows, standardize=True)
     assert "Validation rows are the newest, and their targets are unlike those of older rows" in drifting.sentence
-    unrelated = regression([0.9, 0.95, 0.94], -0.2, val=[1.3, 1.2, 1.3], dataset=rows, standardize=True)
+    losses: tuple[Numbers, Numbers] = [0.9, *[0.95] * 4], [1.3, 1.2, *[1.3] * 3]
+    unrelated = regression(losses[0], -0.2, val=losses[1], dataset=rows, standardize=True)
     assert "that holds for newer rows" in unrelated.sentence
 
 
@@ -640,6 +641,9 @@ def test_a_loss_that_starts_far_above_a_guess_at_a_usual_rate_wants_standardised
     losses: Numbers = [100.0, 90.0, 95.0, 80.0, 85.0, 70.0, 75.0, 60.0]
     assert changed(verdict_of(losses, losses, **POOR, standardize=False))["standardize"] is True
     assert changed(verdict_of(losses, losses, **POOR, standardize=False, learning_rate=1.0))["learning_rate"] < 1.0
+    slow = verdict_of(losses, losses, **POOR, standardize=False, learning_rate=1e-4)  # too slow for scaled features
+    assert "Try standardize true, and learning_rate 0.01." in slow.sentence
+    assert changed(slow)["learning_rate"] == 0.01
     diverged = verdict_of([1.0], failure=FailureReason.diverged, standardize=False)
     assert changed(diverged)["standardize"] is True
 
@@ -855,10 +859,20 @@ def test_a_usual_schedule_is_not_blamed(schedule: str) -> None:
 
 
 def test_a_tiny_rate_is_named_before_the_data_where_the_loss_is_flat() -> None:
-    train: Numbers = [1.0986, 1.0985, 1.0984, 1.0983]
-    val: Numbers = [1.0986, 1.0987, 1.0987, 1.0988]
+    train: Numbers = [1.0986, 1.0985, 1.0984, 1.0983, 1.0982]
+    val: Numbers = [1.0986, 1.0987, 1.0987, 1.0988, 1.0988]
     assert changed(verdict_of(train, val, **POOR, learning_rate=1e-7))["learning_rate"] == 0.01
     assert "no relation" in verdict_of(train, val, **POOR).sentence
+
+
+def test_a_guess_of_few_epochs_says_nothing_of_the_data() -> None:
+    guess: Numbers = [1.0986, 1.0985, 1.0987]
+    short = verdict_of(guess, guess, **POOR, epochs=3)
+    assert "3 epochs show little. Try more epochs: 10." in short.sentence
+    assert changed(short)["epochs"] == 10
+    impatient = verdict_of(guess, guess, **POOR, epochs=50, patience=1)
+    assert "Early stopping ended training after 3 epochs, which show little. Try patience 10." in impatient.sentence
+    assert changed(impatient)["patience"] == 10
 
 
 def test_a_loss_that_rises_while_accuracy_rises_is_no_reason_to_stop() -> None:
