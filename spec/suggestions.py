@@ -225,10 +225,12 @@ def _for_targets(spec: JobSpec) -> Suggestion | None:
     outliers = sum(one > OUTLYING * usual for one in far)
     if usual == 0.0 or not outliers:
         return None
-    return Suggestion(
-        f"Targets of {outliers} rows are more than {OUTLYING:,.0f} times as far from the median as most are, and "
-        "decide the loss: correct them, or leave these rows out. No spec is suggested."
-    )
+    far_off = f"more than {OUTLYING:,.0f} times as far from the median as most are"
+    if outliers == 1:
+        told = f"The target of one row is {far_off}, and decides the loss: correct it, or leave this row out."
+    else:
+        told = f"Targets of {outliers} rows are {far_off}, and decide the loss: correct them, or leave these rows out."
+    return Suggestion(f"{told} No spec is suggested.")
 
 
 def _for_large_numbers(spec: JobSpec) -> Suggestion | None:

@@ -93,7 +93,7 @@ def test_large_numbers_are_to_be_standardised() -> None:
 def test_targets_of_which_nothing_can_be_learnt_are_named() -> None:
     assert "the same in every row" in numbers([3.5] * 20).sentence
     outlying = numbers([float(row % 5) for row in range(20)] + [1e7])
-    assert "Targets of 1 rows are more than 1,000 times as far" in outlying.sentence
+    assert "The target of one row is more than 1,000 times as far" in outlying.sentence
     assert outlying.suggestion is None
 
 
