@@ -76,6 +76,8 @@ PROBLEMS: dict[str, dict[str, Any]] = {
     "noise, two classes": {"dataset": _classes(300, 2, features=5), "epochs": 30},
     "noise, numbers": {"dataset": _noise_numbers(200, 5), "loss": "mse", "epochs": 30},
 }
+NOISE = ("a rare class of noise", "noise, two classes", "noise, numbers")
+"""Of these, no features tell anything of the target: no other job can be better but by luck."""
 
 
 def grid(problem: str) -> Iterator[JobSpec]:
@@ -228,32 +230,41 @@ class Counts:
         self._found.update((problem, trial.verdict.kind, better) for trial, better in trials)
         self._found.update((problem, verdict.kind, None) for verdict in silent)
 
-    def of(self, result: bool | None, kinds: Sequence[VerdictKind] = KINDS, problem: str | None = None) -> int:
-        """How many, of these kinds, on one problem or on all."""
+    def of(self, result: bool | None, problems: Sequence[str], kinds: Sequence[VerdictKind] = KINDS) -> int:
+        """How many, of these kinds, on these problems."""
         return sum(
             number
             for (name, kind, one), number in self._found.items()
-            if one is result and kind in kinds and problem in (None, name)
+            if one is result and kind in kinds and name in problems
         )
 
-    def cells(self, kinds: Sequence[VerdictKind], problem: str | None = None) -> str:
+    def cells(self, kinds: Sequence[VerdictKind], problems: Sequence[str]) -> str:
         """Better of suggested, and how often nothing was suggested."""
-        better, worse, silent = (self.of(result, kinds, problem) for result in (True, False, None))
+        better, worse, silent = (self.of(result, problems, kinds) for result in (True, False, None))
         return f"{better} of {better + worse}; {silent}" if better + worse + silent else "-"
 
     def text(self, problems: Sequence[str]) -> str:
         """The table and what it says."""
         header = ["data set", *KINDS, "good"]
         kinds: list[Sequence[VerdictKind]] = [*((kind,) for kind in KINDS), (VerdictKind.good,)]
-        rows = [[problem, *(self.cells(kind, problem) for kind in kinds)] for problem in problems]
-        rows.append(["all", *(self.cells(kind) for kind in kinds)])
-        better, worse, silent = (self.of(result) for result in (True, False, None))
+        rows = [[problem, *(self.cells(kind, [problem]) for kind in kinds)] for problem in problems]
+        rows.append(["all", *(self.cells(kind, problems) for kind in kinds)])
+        related = self._told([problem for problem in problems if problem not in NOISE])
+        noise = self._told([problem for problem in problems if problem in NOISE])
+        return (
+            f"Where features tell of the target: {related} Where they tell nothing: {noise}\n\n"
+            "Each cell: suggestions that are better, of all; jobs for which nothing is suggested.\n\n"
+            f"{table(header, rows)}"
+        )
+
+    def _told(self, problems: Sequence[str]) -> str:
+        """How often something is suggested on these problems, and how often that is better."""
+        better, worse, silent = (self.of(result, problems) for result in (True, False, None))
         share = 100 * better / max(better + worse, 1)
         return (
-            f"Of {better + worse + silent} jobs that are not called good, {better + worse} have a suggestion, and "
+            f"of {better + worse + silent} jobs that are not called good, {better + worse} have a suggestion, and "
             f"{better} of these suggestions are better than their job: **{share:.1f} %**. For {silent} jobs nothing is "
-            f"suggested.\n\nEach cell: suggestions that are better, of all; jobs for which nothing is suggested.\n\n"
-            f"{table(header, rows)}"
+            "suggested."
         )
 
 

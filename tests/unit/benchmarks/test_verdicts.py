@@ -51,9 +51,12 @@ def test_the_text_counts_suggestions_of_jobs_that_are_not_good() -> None:
     pair = trial("underfit", {"val_loss": [1.0]}, {"val_loss": [0.5]})
     good = trial("good", {"val_loss": [1.0]}, {"val_loss": [0.5]})
     counts.add("xor", [(pair, True), (pair, True), (pair, True), (pair, False), (good, False)], [pair.verdict])
-    text = counts.text(["xor"])
-    assert "Of 5 jobs that are not called good, 4 have a suggestion, and 3 of these" in text
+    counts.add("noise, numbers", [(pair, False)], [pair.verdict, pair.verdict])
+    text = counts.text(["xor", "noise, numbers"])
+    assert "of 5 jobs that are not called good, 4 have a suggestion, and 3 of these" in text
     assert "**75.0 %**. For 1 jobs" in text
+    assert "Where they tell nothing: of 3 jobs that are not called good, 1 have a suggestion, and 0 of these" in text
+    assert "| all | - | - | - | 3 of 5; 3 | 0 of 1; 0 |" in text
     assert "| xor | - | - | - | 3 of 4; 1 | 0 of 1; 0 |" in text
 
 
