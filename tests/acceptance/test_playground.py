@@ -103,6 +103,8 @@ def come_back(seen: Page) -> None:
     expect(trained).to_be_visible(timeout=SLOW_MS)
     seen.reload()
     expect(trained).to_be_visible(timeout=SLOW_MS)
+    seen.get_by_label("Epoch that is shown").fill("5")
+    expect(seen.get_by_text("005", exact=True)).to_be_visible()  # along the curve, for there is one picture
     with seen.expect_request(lambda asked: asked.method == "POST" and asked.url.endswith("/jobs")):
         play.click()  # of an earlier training only the last picture is there
     expect(trained).to_be_visible(timeout=SLOW_MS)
