@@ -291,7 +291,7 @@ def _beside(accuracy: float, balanced: float | None) -> str:
 
 def _number(value: float) -> str:
     """R2: with two decimals, unless it is far below 0."""
-    return f"{value:.2f}" if value > -100.0 else f"{value:.2g}"
+    return f"{value:z.2f}" if value > -100.0 else f"{value:.2g}"
 
 
 def _percent(share: float) -> str:

@@ -104,6 +104,10 @@ def test_numbers_of_training_rows_alone_are_memorised() -> None:
     assert verdict.suggestion is None
 
 
+def test_an_r2_just_below_zero_is_written_without_a_sign() -> None:
+    assert "nothing (R2 0.00) of that of" in regression([1.0, 0.7, 0.5], -0.001).sentence
+
+
 def test_numbers_of_training_rows_that_are_explained_far_better_are_memorised() -> None:
     verdict = regression([0.4, 0.2, 0.1], 0.58, val=[0.5, 0.42, 0.43])
     assert verdict.kind is VerdictKind.overfit
