@@ -46,7 +46,7 @@ UNLIKE = -1.0
 """A smaller R2 says that the errors are far larger than the targets' own spread."""
 FAR_ABOVE = 10.0
 """The loss of the first epoch is far above an untrained network's if it is so many times that."""
-FEW_EPOCHS = 5
+FEW_EPOCHS = 10
 """After fewer epochs, a network that has learnt nothing may only not have begun to."""
 PATIENCE = 10
 """Early stopping with less patience may end at the first bad epochs."""
@@ -249,12 +249,16 @@ def _for_large_numbers(spec: JobSpec) -> Suggestion | None:
 
 
 def _for_unlike_numbers(spec: JobSpec, shape: LearningCurve) -> Suggestion | None:
-    """After a loss that says that numbers are not scaled, are outliers, or are other ones in newer rows."""
+    """After a loss that says that numbers are not scaled, are outliers, or are other ones in newer rows.
+
+    Of numbers that may not be scaled, nothing is said of the data before they are.
+    """
     r2 = shape.at_best("val_r2")
     is_unlike = r2 is not None and r2 < UNLIKE and not shape.has_few_rows
     if _may_be_scaled(spec):
         starts_high = shape.is_baseline_known and shape.train[0] > FAR_ABOVE * shape.baseline
-        if is_unlike or (starts_high and spec.learning_rate <= spec.optimizer.usual_rate):
+        is_guess = shape.is_guess and not shape.is_one_epoch
+        if is_unlike or is_guess or (starts_high and spec.learning_rate <= spec.optimizer.usual_rate):
             return _scaled(spec)
     if is_unlike and spec.split_by is SplitBy.time:
         return Suggestion(
@@ -287,7 +291,7 @@ def _may_be_scaled(spec: JobSpec) -> bool:
 
 def _scaled(spec: JobSpec) -> Suggestion:
     return Suggestion(
-        "Features or targets are far from the sizes with which networks learn well, and are not standardised. Try "
+        "Features or targets are not standardised, and seem far from the sizes with which networks learn well. Try "
         f"standardize true{_named(spec)}.",
         _with(spec, standardize=True, **_better_rate(spec)),
     )
@@ -369,7 +373,8 @@ def _after_few_epochs(spec: JobSpec, shape: LearningCurve) -> Suggestion | None:
             f"Early stopping ended training after {epochs} epochs, which show little. Try patience {PATIENCE}.",
             _with(spec, patience=PATIENCE),
         )
-    return Suggestion(f"{epochs} epochs show little. Try more epochs: 10.", _with(spec, epochs=10))
+    more = max(FEW_EPOCHS, 3 * epochs)
+    return Suggestion(f"{epochs} epochs show little. Try more epochs: {more}.", _with(spec, epochs=more))
 
 
 def _for_rare_classes(spec: JobSpec, shape: LearningCurve) -> Suggestion:

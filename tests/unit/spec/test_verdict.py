@@ -623,7 +623,7 @@ def test_newer_targets_that_are_unlike_older_ones_are_told() -> None:
     rows = {"x": x, "y": y, "time": list(range(50))}
     drifting = regression([0.9, 0.85, 0.84], -16.3, val=[3.7, 3.6, 3.6], dataset=rows, standardize=True)
     assert "Validation rows are the newest, and their targets are unlike those of older rows" in drifting.sentence
-    losses: tuple[Numbers, Numbers] = [0.9, *[0.95] * 4], [1.3, 1.2, *[1.3] * 3]
+    losses: tuple[Numbers, Numbers] = [0.9, *[0.95] * 9], [1.3, 1.2, *[1.3] * 8]
     unrelated = regression(losses[0], -0.2, val=losses[1], dataset=rows, standardize=True)
     assert "that holds for newer rows" in unrelated.sentence
 
@@ -863,10 +863,16 @@ def test_a_usual_schedule_is_not_blamed(schedule: str) -> None:
 
 
 def test_a_tiny_rate_is_named_before_the_data_where_the_loss_is_flat() -> None:
-    train: Numbers = [1.0986, 1.0985, 1.0984, 1.0983, 1.0982]
-    val: Numbers = [1.0986, 1.0987, 1.0987, 1.0988, 1.0988]
+    train: Numbers = [1.0986 - 0.0001 * epoch for epoch in range(10)]
+    val: Numbers = [1.0986, *[1.0987] * 9]
     assert changed(verdict_of(train, val, **POOR, learning_rate=1e-7))["learning_rate"] == 0.01
     assert "no relation" in verdict_of(train, val, **POOR).sentence
+
+
+def test_a_guess_of_features_that_are_not_standardised_says_nothing_of_the_data() -> None:
+    verdict = verdict_of([1.0986] * 20, [1.0986] * 20, **POOR, standardize=False)
+    assert "not standardised, and seem far from the sizes with which networks learn well" in verdict.sentence
+    assert changed(verdict)["standardize"] is True
 
 
 def test_a_guess_of_few_epochs_says_nothing_of_the_data() -> None:
@@ -874,6 +880,7 @@ def test_a_guess_of_few_epochs_says_nothing_of_the_data() -> None:
     short = verdict_of(guess, guess, **POOR, epochs=3)
     assert "3 epochs show little. Try more epochs: 10." in short.sentence
     assert changed(short)["epochs"] == 10
+    assert changed(verdict_of(guess * 3, guess * 3, **POOR, epochs=9))["epochs"] == 27
     impatient = verdict_of(guess, guess, **POOR, epochs=50, patience=1)
     assert "Early stopping ended training after 3 epochs, which show little. Try patience 10." in impatient.sentence
     assert changed(impatient)["patience"] == 10
