@@ -249,15 +249,15 @@ class Counts:
         kinds: list[Sequence[VerdictKind]] = [*((kind,) for kind in KINDS), (VerdictKind.good,)]
         rows = [[problem, *(self.cells(kind, [problem]) for kind in kinds)] for problem in problems]
         rows.append(["all", *(self.cells(kind, problems) for kind in kinds)])
-        related = self._told([problem for problem in problems if problem not in NOISE])
-        noise = self._told([problem for problem in problems if problem in NOISE])
+        related = self._summary([problem for problem in problems if problem not in NOISE])
+        noise = self._summary([problem for problem in problems if problem in NOISE])
         return (
             f"Where features tell of the target: {related} Where they tell nothing: {noise}\n\n"
             "Each cell: suggestions that are better, of all; jobs for which nothing is suggested.\n\n"
             f"{table(header, rows)}"
         )
 
-    def _told(self, problems: Sequence[str]) -> str:
+    def _summary(self, problems: Sequence[str]) -> str:
         """How often something is suggested on these problems, and how often that is better."""
         better, worse, silent = (self.of(result, problems) for result in (True, False, None))
         share = 100 * better / max(better + worse, 1)

@@ -53,7 +53,7 @@ def read(made: Converted, out: Path) -> Reading:
 
 
 class WithoutPandas(MetaPathFinder):
-    """Finds no pandas: pyarrow would import it, for a third of the time, to ask whether what it is given is its."""
+    """Finds no pandas: pyarrow imports it where it is installed, to recognise its arrays, for a third of the time."""
 
     def find_spec(self, name: str, *_: object) -> None:
         """Raises `ModuleNotFoundError` for pandas, and leaves all else to others."""

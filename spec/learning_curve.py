@@ -358,6 +358,11 @@ class LearningCurve:
         return is_weak and not self.beats_luck and not ranks_missed
 
     @property
+    def stays_a_guess(self) -> bool:
+        """Whether it is a guess after several epochs."""
+        return self.is_guess and not self.is_one_epoch
+
+    @property
     def is_flat(self) -> bool:
         """Whether the network has learnt nothing of training rows either; of one epoch, only a known baseline tells."""
         if self.is_one_epoch and not self.is_baseline_known:

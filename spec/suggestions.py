@@ -127,31 +127,32 @@ def against_overfitting(spec: JobSpec, shape: LearningCurve, *, cut_short: bool 
         return longer(spec, shape)
     if not shape.rises and spec.optimizer.type == "adam" and spec.weight_decay < DECAY:
         return Suggestion(
-            f"Try weight_decay {DECAY:g}. {_others(spec)} may help, too.", _with(spec, weight_decay=DECAY)
+            f"Try weight_decay {DECAY:g}. {_other_remedies(spec)} may help, too.", _with(spec, weight_decay=DECAY)
         )
     if not shape.rises or patience is None:
-        return Suggestion(f"{_others(spec, decay=True)} may help. No spec is suggested.")
+        return Suggestion(f"{_other_remedies(spec, decay=True)} may help. No spec is suggested.")
     if shape.grows_more_accurate:
         return Suggestion(
             "Validation accuracy kept rising: the network is not wrong more often, but too sure of it, and early "
-            f"stopping by the loss would give accuracy away. {_others(spec)} may help. No spec is suggested."
+            f"stopping by the loss would give accuracy away. {_other_remedies(spec)} may help. No spec is suggested."
         )
     if spec.monitored != "val_loss" and spec.monitored.startswith("val_"):
         return Suggestion(
             f"The job monitors {spec.monitored}, so early stopping by the loss is not suggested. "
-            f"{_others(spec, neurons=True, decay=True)} may lower the validation loss itself. No spec is suggested."
+            f"{_other_remedies(spec, neurons=True, decay=True)} may lower the validation loss itself. No spec is "
+            "suggested."
         )
     more: dict[str, Any] = {} if spec.monitored == "val_loss" else {"monitor": "val_loss"}
     more |= {} if spec.restore_best else {"restore_best": True}
     return Suggestion(
-        f"Try early stopping, patience {patience}. {_others(spec, neurons=True, decay=True)} may lower the "
+        f"Try early stopping, patience {patience}. {_other_remedies(spec, neurons=True, decay=True)} may lower the "
         "validation loss itself.",
         _with(spec, patience=patience, **more),
     )
 
 
-def _others(spec: JobSpec, *, neurons: bool = False, decay: bool = False) -> str:
-    """What may help against overfitting beside what is suggested, as far as the spec leaves room for it."""
+def _other_remedies(spec: JobSpec, *, neurons: bool = False, decay: bool = False) -> str:
+    """What else may help against overfitting; nothing that the job has much of already, or has no layer for."""
     has_hidden_layers = hidden_layers(spec.architecture) > 0
     ways = {
         "More rows": True,
@@ -189,7 +190,7 @@ def _for_network(spec: JobSpec, shape: LearningCurve) -> Suggestion:
         return suggestion
     hinders = learnt and _highest_dropout(spec) > (HIGH_DROPOUT if wider is None else 0.0)
     no_dropout = {"dropout": 0.0} if hinders else {}
-    has_learnt_nothing = shape.is_flat or (shape.is_guess and not shape.is_one_epoch)
+    has_learnt_nothing = shape.is_flat or shape.stays_a_guess
     if _is_large(spec) and (has_learnt_nothing or shape.is_best_at_first):
         rate = _far_smaller_rate(spec) if has_learnt_nothing else _smaller_rate(spec)
         return _slower(spec, TOO_LARGE, rate, **no_dropout)
@@ -205,7 +206,7 @@ def _for_network(spec: JobSpec, shape: LearningCurve) -> Suggestion:
     if shape.still_falls or (not learnt and shape.is_best_at_last):
         return longer(spec, shape)
     if shape.is_guess:
-        return _after_few_epochs(spec, shape) or _no_relation(spec)
+        return _for_a_guess(spec, shape)
     if wider is None:
         return _slower(spec, "The learning rate is large.", _smaller_rate(spec)) if _is_large(spec) else NOT_SMALL
     return Suggestion(
@@ -257,8 +258,7 @@ def _for_unlike_numbers(spec: JobSpec, shape: LearningCurve) -> Suggestion | Non
     is_unlike = r2 is not None and r2 < UNLIKE and not shape.has_few_rows
     if _may_be_scaled(spec):
         starts_high = shape.is_baseline_known and shape.train[0] > FAR_ABOVE * shape.baseline
-        is_guess = shape.is_guess and not shape.is_one_epoch
-        if is_unlike or is_guess or (starts_high and spec.learning_rate <= spec.optimizer.usual_rate):
+        if is_unlike or shape.stays_a_guess or (starts_high and spec.learning_rate <= spec.optimizer.usual_rate):
             return _scaled(spec)
     if is_unlike and spec.split_by is SplitBy.time:
         return Suggestion(
@@ -363,6 +363,13 @@ def _for_vanished_rate(spec: JobSpec, shape: LearningCurve) -> Suggestion | None
     )
 
 
+def _for_a_guess(spec: JobSpec, shape: LearningCurve) -> Suggestion:
+    """After a network that has learnt nothing that holds for other rows: rate and epochs come before the data."""
+    if _is_large(spec):
+        return _slower(spec, TOO_LARGE, _far_smaller_rate(spec))
+    return _after_few_epochs(spec, shape) or _no_relation(spec)
+
+
 def _after_few_epochs(spec: JobSpec, shape: LearningCurve) -> Suggestion | None:
     """After a guess of few epochs: more of them."""
     epochs = len(shape.train)
@@ -388,9 +395,7 @@ def _for_rare_classes(spec: JobSpec, shape: LearningCurve) -> Suggestion:
         )
     if _is_too_small(spec, shape):
         return _faster(spec)
-    if _is_large(spec):
-        return _slower(spec, TOO_LARGE, _far_smaller_rate(spec))
-    return _after_few_epochs(spec, shape) or _no_relation(spec)
+    return _for_a_guess(spec, shape)
 
 
 def _for_linear_model(spec: JobSpec) -> Suggestion | None:

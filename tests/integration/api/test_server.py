@@ -102,8 +102,8 @@ def test_a_stop_waits_for_no_stream(tmp_path: Path) -> None:
         assert server.process.wait(timeout=30) == 0
 
 
-def test_the_api_loads_nothing_that_trains_and_no_client_of_an_mlflow_that_is_not_there() -> None:
-    heavy = ("torch", "mlflow", "sklearn", "numpy", "trainer", "worker", "tracking", "matplotlib", "httpx")
+def test_the_api_loads_nothing_that_trains_and_no_client_of_a_server_that_is_not_there() -> None:
+    heavy = ("torch", "mlflow", "sklearn", "numpy", "trainer", "worker", "tracking", "matplotlib", "httpx", "psycopg")
     program = f"import sys, api.app, api.server; print([name for name in {heavy} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
     assert done.stdout.strip() == "[]"

@@ -875,6 +875,22 @@ def test_a_guess_of_features_that_are_not_standardised_says_nothing_of_the_data(
     assert changed(verdict)["standardize"] is True
 
 
+def test_a_rare_class_that_is_missed_says_nothing_of_the_data_before_rate_and_epochs_are_usual() -> None:
+    rows = {"x": [[float(row * 7 % 11)] for row in range(100)], "y": [int(row % 10 == 0) for row in range(100)]}
+    shares = {"val_accuracy": 0.9, "val_balanced_accuracy": 0.5, "train_accuracy": 0.9, "train_balanced_accuracy": 0.5}
+    guess: Numbers = [0.326, 0.325]
+
+    def missed(epochs: int, **fields: Any) -> Verdict:
+        return verdict_of(guess * epochs, guess * epochs, dataset=rows, metrics=shares, **fields)
+
+    fast = missed(8, learning_rate=0.5)
+    assert "only because of the largest class" in fast.sentence
+    assert "The learning rate is too large" in fast.sentence
+    assert changed(fast)["learning_rate"] == 0.01
+    assert changed(missed(2))["epochs"] == 12
+    assert "no relation between features and target" in missed(8).sentence
+
+
 def test_a_guess_of_few_epochs_says_nothing_of_the_data() -> None:
     guess: Numbers = [1.0986, 1.0985, 1.0987]
     short = verdict_of(guess, guess, **POOR, epochs=3)
