@@ -281,7 +281,8 @@ class Evidence:
     def not_numbers(self) -> list[str]:
         """Words that keep it from being a column of numbers, the most frequent first."""
         best = max(self.parsed, key=lambda form: self.parsed[form], default=CellFormat())
-        return [word for word, _ in self.odd.most_common() if best.number(word) is None]
+        odd = [word for word, _ in self.odd.most_common()]
+        return [word for word in odd if best.number(word) is None] or odd  # of several forms none has all
 
     @property
     def styles(self) -> list[str]:

@@ -421,6 +421,8 @@ def test_words_that_keep_a_column_from_being_numbers_are_named(tmp_path: Path) -
     assert "'oops' in row 11 of column 'a', which is a column of numbers" in said
     said = refusal(column([*map(str, range(19)), "12 kg"]), tmp_path)
     assert "'12 kg' in row 20 of column 'a', which is a column of numbers" in said
+    said = refusal(column([*["1 234"] * 18, "2-", "1'234"]), tmp_path)  # in no form are all of them numbers
+    assert "'2-' in row 19 of column 'a', which is a column of numbers" in said
     found = reading(column(["1.5", "2.5", "low", "3.5", "high"]), tmp_path)
     assert found.table.columns[0].type is ColumnKind.category
     assert "numbers in 24 of 40 rows; 'low', 'high' keep it from being a column of numbers" in found.profile.notes[0]
