@@ -1,4 +1,4 @@
-"""Webhooks: addresses that are told when a job or a sweep ends."""
+"""Webhooks: addresses that get a message when a job or a sweep ends."""
 
 from datetime import datetime
 from typing import Annotated, Any

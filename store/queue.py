@@ -110,7 +110,7 @@ class Queue:
         if used_s >= UNIT_S:
             whose = "owner" if job.project_id is None else "project"
             why += (
-                f" Its {whose} has used {used_s / 3600.0:,.1f} hours of device time lately: who has used less is first."
+                f" Its {whose} has used {used_s / 3600.0:,.1f} hours of device time lately: whoever has used less is first."
             )
         most = self._limits.owner_running
         if most and job.running >= most:

@@ -12,7 +12,7 @@ from .console import Json, listed_ids, print_answer, print_list, print_result
 from .help import add, group
 from .id_ends import by_end
 
-webhooks = group("Webhooks: addresses that are told when jobs and sweeps end.")
+webhooks = group("Webhooks: addresses that get a message when jobs and sweeps end.")
 
 WebhookId = Annotated[
     str, typer.Argument(metavar="ID", help="The webhook's id or its end: `epochal webhook list`.", show_default=False)
@@ -34,7 +34,7 @@ def add_webhook(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Have a URL told when your jobs and sweeps end. The secret is shown only once.
+    """Send a URL a message when your jobs and sweeps end. The secret is shown only once.
 
     Example:
       epochal webhook add https://example.org/hook --project vision

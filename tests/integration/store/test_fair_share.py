@@ -213,7 +213,7 @@ def test_a_job_that_waits_for_others_share_says_what_its_project_has_used(store:
     alone = Queue(engine).place(mine)
     of(store, "eve", count=1)
     behind = Queue(engine).place(mine)
-    used_s = "Its project has used 2.5 hours of device time lately: who has used less is first."
+    used_s = "Its project has used 2.5 hours of device time lately: whoever has used less is first."
     assert alone is not None
     assert behind is not None
     assert "it is next. No job" in alone.why
