@@ -31,6 +31,7 @@ from store.projects import ProjectStore
 from store.queue import Queue
 from store.quota_use import QuotaUseStore
 from store.space import DiskSpace
+from store.sweep_results import SweepResults
 from store.sweeps import SweepStore
 from store.tokens import TokenStore
 from store.uploads import UploadStore
@@ -137,12 +138,13 @@ def create_app(settings: Settings) -> Flask:
 def _services(settings: Settings, engine: "Engine") -> Iterator[object]:
     """What views work with, each made once."""
     limits = Limits.of(settings)
-    store, queue, sweep_store = JobControl(engine, limits), Queue(engine, limits), SweepStore(engine, limits)
+    store, queue = JobControl(engine, limits), Queue(engine, limits)
+    sweep_store, results = SweepStore(engine, limits), SweepResults(engine)
     sets, uploading, unmarked = DatasetStore(engine), UploadStore(engine), files_at(settings.files_url)
     files = MarkedFiles(unmarked, partial(MarkStore(engine).settled, unmarked))
     space, doorbell = DiskSpace(engine, files, settings.disk_reserve_mib), Doorbell(settings.broker_url)
     loaded = LoadedModels(store, files)
-    starts, improving = WarmStarts(store, sets, loaded, files), Improvements(store, sweep_store, space)
+    starts, improving = WarmStarts(store, sets, loaded, files), Improvements(store, sweep_store, results, space)
     job_services = JobServices(
         store=store,
         queue=queue,
@@ -155,8 +157,8 @@ def _services(settings: Settings, engine: "Engine") -> Iterator[object]:
         failpoints=Failpoints(settings.failpoints),
     )
     dataset_services = DatasetServices(sets, uploading, files, Reader(), settings.data_quota_mib * MIB, space)
-    sweep_services = SweepServices(sweep_store, store, doorbell, dataset_services, starts, space)
-    yield from (limits, store, queue, sweep_store, space, loaded, starts, improving)
+    sweep_services = SweepServices(sweep_store, results, store, doorbell, dataset_services, starts, space)
+    yield from (limits, store, queue, sweep_store, results, space, loaded, starts, improving)
     yield from (job_services, dataset_services, sweep_services)
     yield from (WorkerStore(engine), TokenStore(engine), UserStore(engine), ProjectStore(engine))
     yield from (UsageStore(engine), QuotaUseStore(engine), WebhookStore(engine), AuditStore(engine))
@@ -164,9 +166,9 @@ def _services(settings: Settings, engine: "Engine") -> Iterator[object]:
     yield MlflowServer.at(settings.mlflow_url)
     yield Poster(private=settings.webhook_private)
     yield FileStoreHealth(files)
-    yield ReplayServices(job_services, sweep_store)
+    yield ReplayServices(job_services, sweep_store, results)
     yield UploadServices(uploading, files, space)
-    yield Ensembles(sweep_store, store, loaded, HeldOutRows(files))
+    yield Ensembles(results, store, loaded, HeldOutRows(files))
     yield Gallery(store, files)
     yield Lessons(LESSONS, *map(Path, filter(None, [settings.lessons])))
     yield from (SharedReads(store), SharedProgress(sweep_services), OpenStreams(), LivePictures(settings.broker_url))

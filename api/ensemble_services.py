@@ -17,7 +17,7 @@ from store.errors import IllegalSweepStateError
 from store.jobs import JobStore
 from store.records import ArtifactRecord, JobRecord
 from store.sweep_records import SweepRecord
-from store.sweeps import SweepStore
+from store.sweep_results import SweepResults
 
 from .answers import PREFIX
 from .errors import ConflictError, NotFoundError
@@ -56,8 +56,8 @@ class Selected:
 class Ensembles:
     """Chooses the ensembles of sweeps, and keeps those of a few."""
 
-    def __init__(self, sweeps: SweepStore, jobs: JobStore, models: LoadedModels, rows: HeldOutRows) -> None:
-        self._sweeps, self._jobs, self._models, self._rows = sweeps, jobs, models, rows
+    def __init__(self, results: SweepResults, jobs: JobStore, models: LoadedModels, rows: HeldOutRows) -> None:
+        self._results, self._jobs, self._models, self._rows = results, jobs, models, rows
         self._held = Kept[tuple[str, datetime | None], Selected](HELD)
         self._slots = Slots(1, SLOT_WAIT_S, "The ensembles of other sweeps are being chosen: try again.")
 
@@ -92,7 +92,7 @@ class Ensembles:
             )
 
         validation, test = beside(x, y), beside(rows["test_x"], rows["test_y"]) if len(rows["test_x"]) else None
-        configurations = {trial.number: trial.configuration for trial in self._sweeps.best(sweep.id, CANDIDATES)}
+        configurations = {trial.number: trial.configuration for trial in self._results.best(sweep.id, CANDIDATES)}
         members = [
             EnsembleMember(
                 job=jobs[place].id,
@@ -119,8 +119,8 @@ class Ensembles:
 
     def _candidates(self, sweep: SweepRecord) -> tuple[list[JobRecord], Mapping[str, Mapping[str, ArtifactRecord]]]:
         """Jobs, of the best configurations first, that were measured on the same rows; the files of their models."""
-        trials = self._sweeps.best(sweep.id, CANDIDATES)
-        rows = self._sweeps.jobs_of(sweep.id, [trial.number for trial in trials])
+        trials = self._results.best(sweep.id, CANDIDATES)
+        rows = self._results.jobs_of(sweep.id, [trial.number for trial in trials])
         ids = [row.id for trial in trials for row in rows[trial.number] if row.status == JobStatus.succeeded]
         jobs = self._jobs.of(ids[:CANDIDATES])
         parts = self._models.parts_of(jobs)

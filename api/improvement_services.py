@@ -21,6 +21,7 @@ from store.jobs import JobStore
 from store.records import JobRecord
 from store.space import DiskSpace
 from store.sweep_records import SweepRecord
+from store.sweep_results import SweepResults
 from store.sweeps import SweepStore
 
 from .answers import PREFIX
@@ -34,6 +35,7 @@ class Improvements:
 
     jobs: JobStore
     sweeps: SweepStore
+    results: SweepResults
     space: DiskSpace
 
     def improve(self, job: JobRecord, wanted: Improve) -> tuple[SweepRecord, bool]:
@@ -95,15 +97,15 @@ class Improvements:
         """What the counterfactuals of a sweep that has finished show."""
         from sweeps.improvement import Tried, improvement
 
-        objective, trials = sweep.spec.monitored, self.sweeps.table(sweep.id)
-        rows = self.sweeps.jobs_of(sweep.id, [trial.number for trial in trials])
+        objective, trials = sweep.spec.monitored, self.results.table(sweep.id)
+        rows = self.results.jobs_of(sweep.id, [trial.number for trial in trials])
         tried = [Tried(trial.number, trial.configuration, _values(rows[trial.number], objective)) for trial in trials]
         return vars(improvement(job.spec, objective, tried))
 
     def _why_none(self, sweep: SweepRecord) -> str:
         """Why there is no result."""
         if not sweep.state.is_final:
-            counts = self.sweeps.counts(sweep).jobs
+            counts = self.results.counts(sweep).jobs
             ended = sum(counts[status] for status in FINISHED)
             total = sweep.spec.most_trials * sweep.spec.replicates
             return f"The counterfactuals are {sweep.state}: {ended} of {total} trainings have ended."

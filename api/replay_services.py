@@ -11,6 +11,7 @@ from spec.sweep import Budget
 from store.errors import IllegalSweepStateError, IllegalTransitionError
 from store.records import Idempotency, JobRecord, Submitted
 from store.sweep_records import SweepRecord
+from store.sweep_results import SweepResults
 from store.sweeps import SweepStore
 
 from .errors import NotFoundError
@@ -24,6 +25,7 @@ class ReplayServices:
 
     jobs: JobServices
     sweeps: SweepStore
+    results: SweepResults
 
     def job(self, job: JobRecord, idempotency: Idempotency | None) -> Submitted:
         """A new job of its owner with the same spec. Raises `IllegalTransitionError` when nothing can be compared."""
@@ -67,7 +69,7 @@ class ReplayServices:
             raise IllegalSweepStateError(
                 sweep.state.value, "replayed", "its budget is in seconds, so a clock ended it; submit its spec again"
             )
-        demand_quota_again(self.sweeps, sweep)
+        demand_quota_again(self.sweeps, self.results, sweep)
         self.jobs.space.demand()
         made = self.sweeps.submit(sweep.spec, owner=sweep.owner, idempotency=idempotency, replays=sweep.id)
         return made, False
@@ -84,7 +86,7 @@ class ReplayServices:
         return sweep_replay(self._table(original), self._table(replay), ids=ids, status=replay.state)
 
     def _table(self, sweep: SweepRecord) -> list[Mapping[str, Any]]:
-        return [asdict(trial) for trial in self.sweeps.table(sweep.id)]
+        return [asdict(trial) for trial in self.results.table(sweep.id)]
 
     def _trained(self, job: JobRecord) -> Trained:
         return Trained(

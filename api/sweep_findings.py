@@ -13,7 +13,7 @@ from spec.population import Columns, Stretch, copies, schedule
 from spec.sweep import SweepSpec
 from spec.sweep_views import ComparisonView, Importances, PairView, PopulationView, RungView, Standing
 from store.sweep_records import SweepRecord, TrialRecord, scores_of
-from store.sweeps import SweepStore
+from store.sweep_results import SweepResults
 
 from .sweep_answers import trial_fields
 
@@ -36,10 +36,10 @@ class Leaders:
     jobs: Mapping[int, Sequence[Any]]
 
     @classmethod
-    def of(cls, store: SweepStore, sweep: SweepRecord) -> "Leaders":
+    def of(cls, results: SweepResults, sweep: SweepRecord) -> "Leaders":
         """Read them from the record."""
-        trials = store.best(sweep.id)
-        return cls(sweep, trials, store.jobs_of(sweep.id, [trial.number for trial in trials]))
+        trials = results.best(sweep.id)
+        return cls(sweep, trials, results.jobs_of(sweep.id, [trial.number for trial in trials]))
 
     def standings(self) -> list[Standing]:
         """Each with its confidence interval and the scores of its seeds or folds."""
@@ -71,7 +71,7 @@ class Leaders:
         return ComparisonView(sentence=said, others=pairs)
 
 
-def population(store: SweepStore, leaders: Leaders) -> PopulationView | None:
+def population(results: SweepResults, leaders: Leaders) -> PopulationView | None:
     """Who copied whom, and what the best configuration trained with.
 
     None of a sweep without populations, and of one whose curves are too long to be read for an answer.
@@ -81,7 +81,7 @@ def population(store: SweepStore, leaders: Leaders) -> PopulationView | None:
         return None
     best = leaders.trials[0] if leaders.trials else None
     generation = sweep.generations - 1 if best is None else best.generation
-    columns = store.population(sweep, generation)
+    columns = results.population(sweep, generation)
     return PopulationView(
         generation=generation,
         copies=copies(columns),
@@ -90,11 +90,13 @@ def population(store: SweepStore, leaders: Leaders) -> PopulationView | None:
     )
 
 
-def schedule_of(store: SweepStore, sweep: SweepRecord, trial: TrialRecord, jobs: Sequence[Any]) -> list[Stretch] | None:
+def schedule_of(
+    results: SweepResults, sweep: SweepRecord, trial: TrialRecord, jobs: Sequence[Any]
+) -> list[Stretch] | None:
     """What the network that a configuration's first job left was trained with; None as of `population`, or of none."""
     if not _has_short_populations(sweep.spec):
         return None
-    return _schedule(store.population(sweep, trial.generation), trial, jobs)
+    return _schedule(results.population(sweep, trial.generation), trial, jobs)
 
 
 def _schedule(columns: Mapping[int, Columns], trial: TrialRecord, jobs: Sequence[Any]) -> list[Stretch] | None:
@@ -109,7 +111,7 @@ def _has_short_populations(spec: SweepSpec) -> bool:
     return isinstance(spec.halving, Population) and size * spec.base.epochs <= MOST_POINTS
 
 
-def rungs(store: SweepStore, sweep: SweepRecord) -> list[RungView]:
+def rungs(results: SweepResults, sweep: SweepRecord) -> list[RungView]:
     """How well the score at each rung foretells the final one; a population's do not, for its members are replaced."""
     spec = sweep.spec
     if isinstance(spec.halving, Population):
@@ -123,7 +125,7 @@ def rungs(store: SweepStore, sweep: SweepRecord) -> list[RungView]:
     from sweeps.statistics import spearman
 
     most = min(max(MOST_CURVES // spec.replicates, 3), 100, MOST_POINTS // (epochs[-1] * spec.replicates))
-    curves = store.curves(sweep.id, spec.monitored, most, upto=epochs[-1])
+    curves = results.curves(sweep.id, spec.monitored, most, upto=epochs[-1])
     final = [score for score, _ in curves]
     return [
         RungView(
@@ -136,14 +138,14 @@ def rungs(store: SweepStore, sweep: SweepRecord) -> list[RungView]:
     ]
 
 
-def importances(store: SweepStore, sweep: SweepRecord) -> Importances | None:
+def importances(results: SweepResults, sweep: SweepRecord) -> Importances | None:
     """The share of each parameter in the differences.
 
     None of too few configurations, of given ones, and of populations, whose values change.
     """
     if isinstance(sweep.spec.halving, Population) or not sweep.spec.space:
         return None
-    scored = store.scored(sweep.id, MOST_SCORES)
+    scored = results.scored(sweep.id, MOST_SCORES)
     if not scored:
         return None
     from sweeps.importance import importances as shares_of

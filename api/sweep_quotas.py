@@ -3,6 +3,7 @@
 from spec.sweep import SweepSpec
 from store.errors import IllegalSweepStateError
 from store.sweep_records import SweepRecord
+from store.sweep_results import SweepResults
 from store.sweeps import SweepStore
 
 from .errors import BadFieldsError
@@ -22,9 +23,9 @@ def demand_quota(store: SweepStore, spec: SweepSpec, owner: str) -> None:
         )
 
 
-def demand_quota_again(store: SweepStore, sweep: SweepRecord) -> None:
+def demand_quota_again(store: SweepStore, results: SweepResults, sweep: SweepRecord) -> None:
     """Raise `IllegalSweepStateError` if a generation of a sweep is larger than what may wait now."""
-    jobs = store.largest_generation(sweep.id) * sweep.spec.replicates
+    jobs = results.largest_generation(sweep.id) * sweep.spec.replicates
     most = store.most_jobs(sweep.project, owner=sweep.owner)
     if most is not None and jobs > most.jobs:
         cure = f"{jobs:,} of its jobs wait together, and {most.sentence}: {CURE}"

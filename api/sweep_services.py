@@ -25,6 +25,7 @@ from store.jobs import JobStore
 from store.records import Idempotency, JobFilter
 from store.space import DiskSpace
 from store.sweep_records import SweepRecord, TrialRecord
+from store.sweep_results import SweepResults
 from store.sweeps import SweepStore
 
 from .auth import Principal
@@ -52,9 +53,10 @@ WOKEN = 64
 
 @dataclass(frozen=True)
 class SweepServices:
-    """The record of sweeps and of their jobs, the doorbell, the data sets that sweeps name, and the disk."""
+    """The record of sweeps, of what they have found and of their jobs, the doorbell, their data sets, and the disk."""
 
     store: SweepStore
+    results: SweepResults
     jobs: JobStore
     doorbell: Doorbell
     datasets: DatasetServices
@@ -116,12 +118,12 @@ class SweepServices:
 
     def summaries(self, sweeps: Sequence[SweepRecord]) -> list[SweepSummary]:
         """Sweeps as a list shows them."""
-        best = self.store.best_scores([sweep.id for sweep in sweeps])
+        best = self.results.best_scores([sweep.id for sweep in sweeps])
         return [sweep_summary(sweep, best.get(sweep.id)) for sweep in sweeps]
 
     def full(self, sweep: SweepRecord) -> SweepView:
         """The sweep with all that it has found."""
-        counts, leaders = self.store.counts(sweep), Leaders.of(self.store, sweep)
+        counts, leaders = self.results.counts(sweep), Leaders.of(self.results, sweep)
         return SweepView(
             **summary_fields(sweep, leaders.trials[0].score if leaders.trials else None),
             spec=sweep.spec,
@@ -130,17 +132,17 @@ class SweepServices:
             jobs=dict(counts.jobs),
             retryable=self.store.retryable(sweep) if counts.jobs[JobStatus.failed] else 0,
             epochs=counts.epochs,
-            split=dict(self.store.split(sweep.id)),
+            split=dict(self.results.split(sweep.id)),
             leaderboard=leaders.standings(),
             comparison=leaders.comparison(),
-            rungs=rungs(self.store, sweep),
-            population=population(self.store, leaders),
-            importances=importances(self.store, sweep),
+            rungs=rungs(self.results, sweep),
+            population=population(self.results, leaders),
+            importances=importances(self.results, sweep),
         )
 
     def progress(self, sweep: SweepRecord) -> SweepProgress:
         """How far the sweep is."""
-        counts, best = self.store.counts(sweep), self.store.best(sweep.id, 1)
+        counts, best = self.results.counts(sweep), self.results.best(sweep.id, 1)
         return SweepProgress(
             state=sweep.state,
             most_trials=sweep.spec.most_trials,
@@ -153,13 +155,13 @@ class SweepServices:
 
     def trials(self, sweep: SweepRecord, trials: Sequence[TrialRecord]) -> list[TrialView]:
         """Configurations with the ids of their jobs."""
-        jobs = self.store.jobs_of(sweep.id, [trial.number for trial in trials])
+        jobs = self.results.jobs_of(sweep.id, [trial.number for trial in trials])
         return [trial_view(sweep, trial, jobs[trial.number]) for trial in trials]
 
     def trial(self, sweep: SweepRecord, number: int) -> TrialDetail:
         """A configuration with its jobs. Raises `SweepNotFoundError`."""
-        trial, jobs = self.store.trial(sweep.id, number), self.store.jobs_of(sweep.id, [number])[number]
-        return trial_detail(sweep, trial, jobs, schedule_of(self.store, sweep, trial, jobs))
+        trial, jobs = self.results.trial(sweep.id, number), self.results.jobs_of(sweep.id, [number])[number]
+        return trial_detail(sweep, trial, jobs, schedule_of(self.results, sweep, trial, jobs))
 
     def resume(self, sweep_id: str, *, owner: Asker, actor: str) -> SweepRecord:
         """Let a paused sweep go on, and wake workers. Raises `SweepNotFoundError` and `IllegalSweepStateError`."""

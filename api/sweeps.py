@@ -8,6 +8,7 @@ from spec.sweep import SweepSpec
 from spec.sweep_views import Extension, SweepCheck, SweepPage, SweepView, TrialColumns, TrialDetail, TrialPage
 from store.access import demand_change
 from store.sweep_records import SweepRecord
+from store.sweep_results import SweepResults
 from store.sweeps import SweepStore
 
 from .answers import PREFIX
@@ -86,7 +87,7 @@ def extend(sweep_id: UUID) -> Response:
 def list_trials(sweep_id: UUID) -> Response:
     """One page of configurations, in order of their numbers or best first."""
     sweep, asked, services = visible_sweep(sweep_id), parse_query(TrialsQuery), service(SweepServices)
-    found, following = services.store.trials(
+    found, following = services.results.trials(
         sweep.id, after=asked.cursor, limit=asked.limit, by_score=asked.sort == "score", state=asked.state
     )
     return json_response(TrialPage(trials=services.trials(sweep, found), next=following))
@@ -104,7 +105,7 @@ def show_trial(sweep_id: UUID, number: int) -> Response:
 def table(sweep_id: UUID) -> Response:
     """What charts need of all configurations, the first 20,000 of them, in one answer."""
     sweep = visible_sweep(sweep_id)
-    return json_response(trial_columns(sweep, service(SweepStore).columns(sweep.id, MOST_ROWS)))
+    return json_response(trial_columns(sweep, service(SweepResults).columns(sweep.id, MOST_ROWS)))
 
 
 @sweeps.post("/<uuid:sweep_id>/cancel")

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from spec.halving import metric_of
 from spec.splits import SplitBy
 from spec.sweep import SweepSpec
-from store.sweeps import LEADERS
+from store.sweep_results import LEADERS
 
 from .counted import LEAST_ROWS, counted_rows
 from .statistics import Band, Comparison, band, compare, sentence

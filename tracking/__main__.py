@@ -45,7 +45,7 @@ def load() -> Callable[[Settings, threading.Event], None]:
     from store.mirror import MirrorStore
     from store.parents import ParentStore
     from store.service import in_rounds
-    from store.sweeps import SweepStore
+    from store.sweep_results import SweepResults
     from store.writes import Writes
 
     from .links import Links
@@ -66,7 +66,7 @@ def load() -> Callable[[Settings, threading.Event], None]:
         engine = connect(settings.database_url)
         with Mlflow(settings.mlflow_url) as mlflow:
             links = Links(settings.public_url, settings.mlflow_public_url)
-            parents = Parents(ParentStore(engine), SweepStore(engine), mlflow, links)
+            parents = Parents(ParentStore(engine), SweepResults(engine), mlflow, links)
             mirror = Mirror(JobStore(engine), MirrorStore(engine), parents, mlflow, files, links)
             log.info("mirroring to %s", MlflowAddress.of(settings.mlflow_url).without_password)
             in_rounds(mirror.round, Writes(engine), stop, pause_s=ROUND_S, more_s=MORE_S, log=log)

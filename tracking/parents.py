@@ -8,7 +8,7 @@ from spec.states import SweepState
 from spec.sweep import SweepSpec
 from store.parents import ParentStore
 from store.sweep_records import NOTHING_FOUND, SweepRecord, scores_of
-from store.sweeps import SweepStore
+from store.sweep_results import SweepResults
 from sweeps.findings import compared, interval
 
 from .datasets import dataset_of
@@ -33,8 +33,8 @@ STATUS: Mapping[SweepState, str] = {
 class Parents:
     """Sends sweeps to MLflow. Sending the same again changes nothing."""
 
-    def __init__(self, store: ParentStore, sweeps: SweepStore, mlflow: Mlflow, links: Links) -> None:
-        self._store, self._sweeps, self._mlflow, self._links = store, sweeps, mlflow, links
+    def __init__(self, store: ParentStore, results: SweepResults, mlflow: Mlflow, links: Links) -> None:
+        self._store, self._results, self._mlflow, self._links = store, results, mlflow, links
 
     def pending(self, limit: int) -> list[SweepRecord]:
         """Sweeps of which MLflow lacks the run, or the state."""
@@ -62,12 +62,12 @@ class Parents:
 
     def _findings(self, sweep: SweepRecord) -> tuple[str, int | None, list[Metric]]:
         """The note of a sweep that has ended, the number of its best configuration, and its metrics."""
-        spec, objective, leaders = sweep.spec, sweep.spec.monitored, self._sweeps.best(sweep.id)
+        spec, objective, leaders = sweep.spec, sweep.spec.monitored, self._results.best(sweep.id)
         at = milliseconds(sweep.finished_at or sweep.created_at)
         numbers = {"trials": float(sweep.trials)}
         notes = [sweep.message] if sweep.message else []
         if leaders:
-            jobs = self._sweeps.jobs_of(sweep.id, [trial.number for trial in leaders])
+            jobs = self._results.jobs_of(sweep.id, [trial.number for trial in leaders])
             scores = {number: scores_of(rows, objective) for number, rows in jobs.items()}
             best = leaders[0]
             band = interval(spec, scores[best.number])

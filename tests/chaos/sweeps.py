@@ -9,6 +9,7 @@ import httpx
 from sqlalchemy import Engine
 
 from spec.states import JobStatus, SweepState, TrialState
+from store.sweep_results import SweepResults
 from store.sweeps import SweepStore
 
 from .background import Background
@@ -44,7 +45,7 @@ class Sweeps:
     """Submits a sweep every `every_s` seconds, and knows what each must become."""
 
     def __init__(self, engine: Engine, http: httpx.Client, *, every_s: float) -> None:
-        self._store, self._http, self._every_s = SweepStore(engine), http, every_s
+        self._store, self._results, self._http, self._every_s = SweepStore(engine), SweepResults(engine), http, every_s
         self._calm: dict[str, Table] = {}
         self.submitted: dict[str, str] = {}
         """The sweeps of the storm, by id, and which each is."""
@@ -79,12 +80,12 @@ class Sweeps:
                 found.append(
                     f"sweep {sweep_id} ({name}) has another table than in the calm: {_first(table, self._calm[name])}"
                 )
-            jobs = self._store.jobs_of(sweep_id, [number for number, *_ in table])
+            jobs = self._results.jobs_of(sweep_id, [number for number, *_ in table])
             for number, theirs in jobs.items():
                 replicates = Counter(job.replicate for job in theirs)
                 if set(replicates.values()) != {1}:
                     found.append(f"sweep {sweep_id}: configuration {number} has the jobs {dict(replicates)}")
-            left = self._store.counts(sweep).jobs
+            left = self._results.counts(sweep).jobs
             if left[JobStatus.queued] or left[JobStatus.running]:
                 found.append(f"sweep {sweep_id} has ended and has jobs that have not")
         return found
@@ -108,12 +109,12 @@ class Sweeps:
         def look() -> tuple[int, int]:
             sweeps = [self._store.get(sweep_id, owner=None) for sweep_id in ids]
             running = [sweep for sweep in sweeps if sweep.state is SweepState.running]
-            return len(running), sum(self._store.counts(sweep).epochs for sweep in sweeps)
+            return len(running), sum(self._results.counts(sweep).epochs for sweep in sweeps)
 
         return settle(look, stuck_s)
 
     def _table(self, sweep_id: str) -> Table:
-        trials, _ = self._store.trials(sweep_id, limit=1000)
+        trials, _ = self._results.trials(sweep_id, limit=1000)
         return [(one.number, one.configuration, one.state, one.score, one.epochs) for one in trials]
 
 

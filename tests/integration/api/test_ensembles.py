@@ -25,6 +25,7 @@ from spec.views import Metrics
 from store.control import JobControl
 from store.files import files_at
 from store.records import ArtifactRecord, Success
+from store.sweep_results import SweepResults
 from store.sweeps import SweepStore
 from trainer.export import save
 from trainer.fit import Entry, fit
@@ -129,9 +130,8 @@ class Counted(HeldOutRows):
 
 def test_an_ensemble_that_many_ask_for_at_once_is_chosen_once(api: Service, tmp_path: Path) -> None:
     services, rows = api.app.extensions["epochal.services"], Counted(files_at(f"{api.home.as_uri()}/files"))
-    sweeps = services[SweepStore]
-    ensembles = Ensembles(sweeps, services[JobControl], services[LoadedModels], rows)
-    sweep = sweeps.get(trained(api, tmp_path, trials=2, generation=2, seeds=1), owner=None)
+    ensembles = Ensembles(services[SweepResults], services[JobControl], services[LoadedModels], rows)
+    sweep = services[SweepStore].get(trained(api, tmp_path, trials=2, generation=2, seeds=1), owner=None)
     with ThreadPoolExecutor(3) as threads:
         first, *others = threads.map(ensembles.of, [sweep] * 3)
     assert all(one is first for one in others)

@@ -15,6 +15,7 @@ from store.failpoints import Failpoints
 from store.files import files_at
 from store.queue import Queue
 from store.space import DiskSpace
+from store.sweep_results import SweepResults
 from store.sweeps import SweepStore
 from store.workers import WorkerRecord, WorkerStore
 
@@ -83,7 +84,7 @@ def test_a_warning_that_cannot_be_read_refuses_nobody(api: Service, tmp_path: Pa
     files = files_at(tmp_path.as_uri())
     starts = WarmStarts(api.store, DatasetStore(gone), LoadedModels(api.store, files), files)
     space, failpoints = DiskSpace(gone, files, 0), Failpoints("")
-    improving = Improvements(api.store, SweepStore(gone), space)
+    improving = Improvements(api.store, SweepStore(gone), SweepResults(gone), space)
     services = JobServices(api.store, Queue(gone), starts, improving, Doorbell(NOBODY), files, space, "", failpoints)
     assert services.warnings([api.store.get(api.submit(), owner=None)]) == []
     gone.dispose()

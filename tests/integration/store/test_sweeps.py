@@ -21,6 +21,7 @@ from store.limits import NONE, Limits
 from store.parents import ParentStore
 from store.records import Claim, Success
 from store.sweep_records import SweepRecord
+from store.sweep_results import SweepResults
 from store.sweeps import SweepStore
 from store.tables import Job, Lease, Sweep, Trial
 from store.trials import NewTrial, TrialStore
@@ -50,7 +51,8 @@ class House:
     """A sweep's record with a controller, and a worker that ends jobs by a rule."""
 
     def __init__(self, engine: Engine, limits: Limits = NONE) -> None:
-        self.sweeps, self.trials, self.jobs = SweepStore(engine), TrialStore(engine), Record(engine, limits)
+        self.sweeps, self.results, self.trials = SweepStore(engine), SweepResults(engine), TrialStore(engine)
+        self.jobs = Record(engine, limits)
 
     def controller(self, name: str = "one") -> Controller:
         return Controller(self.trials, SilentDoorbell(), name)  # type: ignore[arg-type]
@@ -125,13 +127,13 @@ def test_a_sweep_at_which_the_controller_fails_stops_no_other(engine: Engine, ca
 def test_a_sweep_ends_with_all_its_configurations(house: House) -> None:
     sweep = house.run(house.sweeps.submit(asked(), owner="ann"))
     assert (sweep.state, sweep.trials, sweep.generations) == (SweepState.finished, 6, 3)
-    found, following = house.sweeps.trials(sweep.id)
+    found, following = house.results.trials(sweep.id)
     assert [trial.number for trial in found] == list(range(6))
     assert following is None
     assert {trial.state for trial in found} == {TrialState.finished}
-    best = house.sweeps.best(sweep.id)
+    best = house.results.best(sweep.id)
     assert [trial.score for trial in best] == sorted(trial.configuration["learning_rate"] for trial in found)
-    assert house.sweeps.counts(sweep).jobs[JobStatus.succeeded] == 6
+    assert house.results.counts(sweep).jobs[JobStatus.succeeded] == 6
 
 
 @pytest.mark.either_database
@@ -145,9 +147,9 @@ def test_a_sweep_keeps_the_version_of_its_rules(house: House, given: dict[str, i
 
 def test_seeds_are_jobs_of_one_configuration(house: House) -> None:
     sweep = house.run(house.sweeps.submit(asked(seeds=3, trials=2), owner="ann"))
-    jobs = house.sweeps.jobs_of(sweep.id, [0, 1])
+    jobs = house.results.jobs_of(sweep.id, [0, 1])
     assert [len(theirs) for theirs in jobs.values()] == [3, 3]
-    assert all(trial.deviation == 0.0 for trial in house.sweeps.best(sweep.id))
+    assert all(trial.deviation == 0.0 for trial in house.results.best(sweep.id))
     specs = [house.jobs.get(row.id, owner="ann").spec for row in jobs[0]]
     assert [spec.seed for spec in specs] == [0, 1, 2]
 
@@ -158,7 +160,7 @@ def test_the_same_sweep_has_the_same_table_whoever_proposes(house: House, method
     tables = []
     for _ in range(2):
         sweep = house.run(house.sweeps.submit(asked(method=method, space=space), owner="ann"))
-        found, _next = house.sweeps.trials(sweep.id)
+        found, _next = house.results.trials(sweep.id)
         tables.append([(trial.number, trial.configuration, trial.score) for trial in found])
     assert tables[0] == tables[1]
     assert len(tables[0]) == 6
@@ -211,7 +213,7 @@ def test_a_bracket_is_claimed_as_a_whole_and_split_where_it_is_too_large(house: 
     assert len(claims) == 5
     assert house.jobs.claim(worker="v", device="cpu", limit=2, lease_s=60) == []
     assert {house.jobs.get(claim.job_id, owner=None).pack_size for claim in claims} == {2}
-    assert house.sweeps.split(sweep.id) == {0: 3}
+    assert house.results.split(sweep.id) == {0: 3}
 
 
 @pytest.mark.either_database
@@ -220,7 +222,7 @@ def test_a_sweep_whose_brackets_are_larger_than_the_quota_goes_on_in_smaller_one
     base = {"dataset": "iris", "epochs": 81}
     sweep = house.sweeps.submit(asked(base=base, halving="hyperband", trials=40), owner="ann")
     house.controller().round()
-    waiting = house.sweeps.counts(sweep).jobs[JobStatus.queued]
+    waiting = house.results.counts(sweep).jobs[JobStatus.queued]
     assert 0 < waiting <= 10
     ended = house.run(sweep, rounds=80)
     assert (ended.state, ended.trials) == (SweepState.finished, 40)
@@ -378,9 +380,9 @@ def test_a_failed_job_fails_its_configuration_only(house: House) -> None:
     house.jobs.fail(first.job_id, first.attempt, reason=FailureReason.diverged, message="it diverged")
     done = house.run(sweep)
     assert done.state is SweepState.finished
-    counts = house.sweeps.counts(sweep).trials
+    counts = house.results.counts(sweep).trials
     assert (counts[TrialState.failed], counts[TrialState.finished]) == (1, 1)
-    assert len(house.sweeps.best(sweep.id)) == 1
+    assert len(house.results.best(sweep.id)) == 1
     assert done.message is None
 
 
@@ -402,7 +404,7 @@ def finished_with(house: House, reason: FailureReason, **fields: Any) -> SweepRe
 
 
 def table_of(house: House, sweep: SweepRecord) -> list[tuple[Any, ...]]:
-    rows = house.sweeps.table(sweep.id)
+    rows = house.results.table(sweep.id)
     return [(row.number, row.state, row.configuration, row.score, row.deviation, row.metrics) for row in rows]
 
 
@@ -427,7 +429,7 @@ def test_a_sweep_whose_failed_jobs_are_retried_has_the_table_of_one_in_which_non
     assert house.sweeps.retryable(sweep) == 2
     retried, ids = house.sweeps.retry(sweep.id, owner="ann", actor="ann")
     assert (retried.state, retried.finished_at, len(ids)) == (SweepState.running, None, 2)
-    counts = house.sweeps.counts(retried)
+    counts = house.results.counts(retried)
     assert counts.jobs[JobStatus.queued] == 2
     assert counts.trials[TrialState.failed] == 0
     with pytest.raises(IllegalSweepStateError, match="running cannot be retried: none of its jobs has failed"):
@@ -445,7 +447,7 @@ def test_failed_jobs_are_retried_while_their_sweep_goes_on(house: House) -> None
     controller.round()
     lose(house, jobs=2)
     controller.round()
-    assert house.sweeps.counts(sweep).trials[TrialState.failed] == 2
+    assert house.results.counts(sweep).trials[TrialState.failed] == 2
     assert len(house.sweeps.retry(sweep.id, owner="ann", actor="ann")[1]) == 2
     ended = house.run(sweep)
     assert (ended.state, table_of(house, ended)) == (SweepState.finished, table_of(house, whole))
@@ -487,7 +489,7 @@ def test_a_sweep_that_is_paused_or_cancelled_is_not_retried(house: House) -> Non
         assert house.sweeps.retryable(stopped) == 0
         with pytest.raises(IllegalSweepStateError, match=f"cannot be retried: {cure}"):
             house.sweeps.retry(sweep.id, owner="ann", actor="ann")
-        assert house.sweeps.counts(stopped).jobs[JobStatus.failed] == 2
+        assert house.results.counts(stopped).jobs[JobStatus.failed] == 2
 
 
 def test_a_configuration_that_a_retry_opens_between_two_looks_is_not_settled_by_the_older_one(
@@ -508,9 +510,9 @@ def test_a_configuration_that_a_retry_opens_between_two_looks_is_not_settled_by_
         assert house.trials.settle(sweep) == 0
     finally:
         event.remove(engine, "after_cursor_execute", look)
-    assert house.sweeps.counts(sweep).trials[TrialState.open] == 2
+    assert house.results.counts(sweep).trials[TrialState.open] == 2
     assert house.run(sweep).state is SweepState.finished
-    assert house.sweeps.counts(sweep).trials[TrialState.finished] == 2
+    assert house.results.counts(sweep).trials[TrialState.finished] == 2
 
 
 def test_a_sweep_does_not_finish_while_a_retry_opens_its_configurations(house: House, engine: Engine) -> None:
@@ -564,7 +566,7 @@ def test_the_counts_of_jobs_are_those_of_their_rows(house: House) -> None:
         end = Success(claim.job_id, claim.attempt, StopReason.max_epochs, 2, {"val_loss": 0.4}, points=points)
         house.jobs.succeed(end)
     for _ in range(3):
-        counts, jobs = house.sweeps.counts(sweep), house.sweeps.jobs_of(sweep.id, range(6))
+        counts, jobs = house.results.counts(sweep), house.results.jobs_of(sweep.id, range(6))
         statuses = Counter(job.status for theirs in jobs.values() for job in theirs)
         assert {state: count for state, count in counts.jobs.items() if count} == statuses
         assert counts.epochs == sum(job.epoch for theirs in jobs.values() for job in theirs)
@@ -578,17 +580,17 @@ def test_cancelling_ends_all_its_jobs(house: House) -> None:
     house.controller().round()
     (running,) = house.jobs.claim(worker="w", device="cpu", limit=1, lease_s=60)
     assert house.sweeps.cancel(sweep.id, owner="ann", actor="ann").state is SweepState.cancelled
-    counts = house.sweeps.counts(sweep).jobs
+    counts = house.results.counts(sweep).jobs
     assert (counts[JobStatus.cancelled], counts[JobStatus.running]) == (5, 1)
     job = house.jobs.get(running.job_id, owner="ann")
     assert job.cancel_requested_at is not None
     assert job.finished_at is None
     assert house.controller().round()
-    ended = house.sweeps.counts(sweep).trials
+    ended = house.results.counts(sweep).trials
     assert (ended[TrialState.cancelled], ended[TrialState.open]) == (5, 1)
     assert house.jobs.confirm_cancel(running.job_id, running.attempt)
     assert house.controller().round()
-    assert house.sweeps.counts(sweep).trials[TrialState.cancelled] == 6
+    assert house.results.counts(sweep).trials[TrialState.cancelled] == 6
     assert not house.controller().round()
     assert house.sweeps.cancel(sweep.id, owner="ann", actor="ann").state is SweepState.cancelled
 
@@ -618,7 +620,7 @@ def test_curves_are_read_as_far_as_they_are_asked_for(house: House) -> None:
             Success(claim.job_id, claim.attempt, StopReason.max_epochs, 3, {"val_loss": 0.1}, points=points)
         )
     house.run(sweep)
-    assert house.sweeps.curves(sweep.id, "val_loss", 10, upto=2) == [(0.1, [[0.3, 0.2]] * 2)]
+    assert house.results.curves(sweep.id, "val_loss", 10, upto=2) == [(0.1, [[0.3, 0.2]] * 2)]
 
 
 def test_a_paused_sweep_goes_on_where_it_was(house: House) -> None:
@@ -716,10 +718,10 @@ def test_a_generation_takes_a_tenth_of_a_budget_of_epochs(
 def test_trials_are_paged_in_order_and_best_first(house: House) -> None:
     sweep = house.run(house.sweeps.submit(asked(trials=7), owner="ann"))
     for by_score in (False, True):
-        whole, _ = house.sweeps.trials(sweep.id, by_score=by_score)
-        paged, after = house.sweeps.trials(sweep.id, by_score=by_score, limit=3)
+        whole, _ = house.results.trials(sweep.id, by_score=by_score)
+        paged, after = house.results.trials(sweep.id, by_score=by_score, limit=3)
         while after is not None:
-            more, after = house.sweeps.trials(sweep.id, by_score=by_score, limit=3, after=after)
+            more, after = house.results.trials(sweep.id, by_score=by_score, limit=3, after=after)
             paged += more
         assert paged == whole
     assert [trial.score for trial in whole] == sorted(trial.score or 0.0 for trial in whole)

@@ -16,7 +16,7 @@ from store.files import files_at
 from store.mirror import MirrorStore
 from store.parents import ParentStore
 from store.records import ArtifactRecord, Claim, JobRecord, Progress, Success
-from store.sweeps import SweepStore
+from store.sweep_results import SweepResults
 from tests.record import Record, new_record
 from tracking.links import Links
 from tracking.mirror import LIVE_S, Mirror
@@ -59,7 +59,7 @@ class Service:
         """A mirror to the server, or to what lies before it."""
         mlflow = Mlflow(url or self.server.url, timeout_s=timeout_s)
         links = Links(PAGE, self.server.url)
-        parents = Parents(ParentStore(self.engine), SweepStore(self.engine), mlflow, links)
+        parents = Parents(ParentStore(self.engine), SweepResults(self.engine), mlflow, links)
         mirror = Mirror(self.jobs, MirrorStore(self.engine), parents, mlflow, self.files, links, clock=self._clock)
         self._open.append((mirror, mlflow))
         return mirror

@@ -9,6 +9,7 @@ from spec.sweep import SweepSpec
 from spec.views import Metrics
 from store.records import Success
 from store.sweep_records import SweepRecord
+from store.sweep_results import SweepResults
 from store.sweeps import SweepStore
 from store.trials import TrialStore
 from sweeps.controller import Controller
@@ -34,7 +35,7 @@ class Asked:
     """A sweep, its controller, and a worker that ends jobs with their rate as the loss."""
 
     def __init__(self, service: Service, **fields: Any) -> None:
-        self.service, self.store = service, SweepStore(service.engine)
+        self.service, self.store, self.results = service, SweepStore(service.engine), SweepResults(service.engine)
         base = {"dataset": "digits", "project": service.project, "epochs": 3, "tags": {"team": "blue"}}
         body = {
             "name": "rates",
@@ -123,7 +124,7 @@ def test_a_sweep_is_a_parent_with_its_jobs_below(service: Service) -> None:
     }
     assert {params_of(run)["hidden"] for run in children} == {"[8]", "[16]"}
     assert {params_of(run)["learning_rate"] for run in children} == {"0.01", "0.02", "0.03"}
-    best = asked.store.best(asked.id, 1)[0]
+    best = asked.results.best(asked.id, 1)[0]
     assert best_of(children) == {str(best.number)}
     measured = metrics_of(parent)
     assert measured["best_val_loss"] == pytest.approx(0.0105)
@@ -145,7 +146,7 @@ def test_a_sweep_may_have_runs_of_its_best_configuration_only(service: Service) 
     copied(mirror)
     parent, children = asked.runs()
     assert (parent["info"]["status"], len(children)) == ("FINISHED", 2)
-    assert best_of(children) == {str(asked.store.best(asked.id, 1)[0].number)}
+    assert best_of(children) == {str(asked.results.best(asked.id, 1)[0].number)}
     for run in children:
         assert [step for step, _ in service.server.history(run["info"]["run_id"])] == [1, 2, 3]
         assert service.server.artifact(run["info"]["run_id"], "curves.png").startswith(b"\x89PNG")
@@ -173,13 +174,13 @@ def test_a_sweep_that_is_extended_has_another_best(service: Service) -> None:
     copied(mirror)
     first = best_of(asked.runs()[1])
     trials = 2
-    while {str(asked.store.best(asked.id, 1)[0].number)} == first:
+    while {str(asked.results.best(asked.id, 1)[0].number)} == first:
         trials += 8
         asked.store.extend(asked.id, trials, owner="ada")
         asked.finish()
     copied(service.mirror())  # another process
     parent, children = asked.runs()
-    (best,) = asked.store.best(asked.id, 1)
+    (best,) = asked.results.best(asked.id, 1)
     assert best_of(children) == {str(best.number)} != first
     assert best.score is not None
     assert (parent["info"]["status"], len(children)) == ("FINISHED", trials)

@@ -11,6 +11,7 @@ import torch
 from spec.states import FailureReason, JobStatus, StopReason
 from spec.sweep import SweepSpec
 from store.doorbell import Doorbell
+from store.sweep_results import SweepResults
 from store.sweeps import SweepStore
 from store.trials import TrialStore
 from sweeps.controller import Controller
@@ -57,7 +58,7 @@ def submitted(bench: Bench, halving: str, *, trials: int = 5, generation: int = 
     store = SweepStore(bench.engine)
     sweep = store.submit(SweepSpec.model_validate({**body, "halving": HALVINGS[halving]}), owner="ada")
     Controller(TrialStore(bench.engine), Doorbell("memory://"), "controller").round()
-    return {number: jobs[0].id for number, jobs in store.jobs_of(sweep.id, range(trials)).items()}
+    return {number: jobs[0].id for number, jobs in SweepResults(bench.engine).jobs_of(sweep.id, range(trials)).items()}
 
 
 @pytest.fixture(scope="module")

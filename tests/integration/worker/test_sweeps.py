@@ -11,6 +11,7 @@ from spec.population import Copy, copies
 from spec.states import StopReason, SweepState, TrialState
 from spec.sweep import SweepSpec
 from store.sweep_records import SweepCounts
+from store.sweep_results import SweepResults
 from store.sweeps import SweepStore
 from tests.services import PATIENCE, eventually
 
@@ -39,7 +40,7 @@ class Sweeps:
     """The sweeps of a site, with their controller."""
 
     def __init__(self, site: Site) -> None:
-        self._site, self.store = site, SweepStore(site.engine)
+        self._site, self.store, self.results = site, SweepStore(site.engine), SweepResults(site.engine)
         self._controllers: list[subprocess.Popen[bytes]] = []
 
     def controller(self) -> subprocess.Popen[bytes]:
@@ -65,11 +66,11 @@ class Sweeps:
 
         eventually(ended, within_s, f"the sweep ends: {self.counts(sweep_id)}", every_s=LOOK_S)
         assert self.store.get(sweep_id, owner=None).state is SweepState.finished
-        trials, _ = self.store.trials(sweep_id, limit=1000)
+        trials, _ = self.results.trials(sweep_id, limit=1000)
         return [(one.number, one.configuration, one.state, one.score, one.epochs) for one in trials]
 
     def counts(self, sweep_id: str) -> SweepCounts:
-        return self.store.counts(self.store.get(sweep_id, owner=None))
+        return self.results.counts(self.store.get(sweep_id, owner=None))
 
     def epochs(self, sweep_id: str) -> int:
         """Epochs of all jobs together."""
@@ -77,7 +78,7 @@ class Sweeps:
 
     def lineage(self, sweep_id: str) -> list[Copy]:
         """Who copied whom."""
-        return copies(self.store.population(self.store.get(sweep_id, owner=None), 0))
+        return copies(self.results.population(self.store.get(sweep_id, owner=None), 0))
 
     def close(self) -> None:
         for controller in self._controllers:
@@ -100,7 +101,7 @@ def test_a_sweep_has_one_table_whoever_trains_it_and_whoever_is_killed(shared_si
     assert len(table) == 12
     states = [state for _, _, state, _, _ in table]
     assert states.count(TrialState.pruned) >= 5
-    jobs = [job for theirs in sweeps.store.jobs_of(calm, range(12)).values() for job in theirs]
+    jobs = [job for theirs in sweeps.results.jobs_of(calm, range(12)).values() for job in theirs]
     assert len(jobs) == 24
     pruned = [job for job in jobs if job.stop_reason == StopReason.pruned.value]
     assert {job.epoch for job in pruned} <= {1, 3}
