@@ -2,8 +2,7 @@
 
 import math
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import replace
-from functools import partial
+from dataclasses import dataclass, replace
 
 from sqlalchemy import ColumnElement, Connection, Engine, and_, func, insert, literal, not_, select, update
 from sqlalchemy.orm import aliased
@@ -38,6 +37,15 @@ PACKS_OF_BRACKETS = 4
 """Brackets are claimed together as long as they fill no more packs than these."""
 
 
+@dataclass(frozen=True)
+class _Slot:
+    """A slot that claims jobs, and how long its leases last."""
+
+    worker: str
+    device: str
+    lease_s: float
+
+
 class ClaimStore:
     """The queue, for workers: which jobs a slot trains, and when it leaves its place to others.
 
@@ -66,6 +74,8 @@ class ClaimStore:
         `limit` may be a number, or a function of the first job's spec. The claim takes no more than its share: the jobs
         of the pack, divided by the slots that are free to train them. It takes no more than the owner may have running.
         """
+        slot = _Slot(worker, device, lease_s)
+        pack_limit = (lambda spec: limit) if isinstance(limit, int) else limit
         share, passed_over = self._limits.owner_share, set[str]()
         had_turns = list(behind)
         tries = 0
@@ -94,36 +104,14 @@ class ClaimStore:
                     continue
                 tries += 1
                 if is_bracket(head.pack_key):
-                    left = reached.left(connection, head.owner, head.project_id, self._limits.owner_running)
+                    left = self._left(connection, reached, head.owner, head.project_id)
                     try:
-                        taken = self._take_brackets(
-                            connection, head, left, limit=limit, worker=worker, device=device, lease_s=lease_s
-                        )
+                        taken = _start_brackets(connection, slot, head, left, pack_limit)
                     except NewerReleaseError:
                         passed_over.add(head.owner)  # a worker of the newer release takes the bracket
                         continue
-                    if taken:
-                        return taken
-                    continue
-                most = limit if isinstance(limit, int) else limit(JobSpec.stored(head.spec))
-                pack = _same_pack(head.owner, head.pack_key, reached.may_join(head.project_id))
-                if head.idle_slots > 1:
-                    # It counts no more than matter: the queue may hold a million.
-                    alike = select(Job.id).where(pack).limit(most * head.idle_slots)
-                    waiting = connection.execute(select(func.count()).select_from(alike.subquery())).scalar_one()
-                    most = min(most, max(math.ceil(waiting / head.idle_slots), 1))
-                taken = self._take(
-                    connection,
-                    reached,
-                    head.owner,
-                    head.project_id,
-                    pack,
-                    limit=most,
-                    worker=worker,
-                    device=device,
-                    lease_s=lease_s,
-                    first=Job.account == head.account if head.accounts > 1 else None,
-                )
+                else:
+                    taken = self._start_pack(connection, slot, reached, head, pack_limit)
             if taken:
                 return taken
         return []
@@ -160,170 +148,39 @@ class ClaimStore:
             )
             if head is None or (head.waits_long and (head.owner, head.pack_key) != (pack.owner, pack.pack_key)):
                 return []
-            taken = self._take(
-                connection,
-                reached,
-                pack.owner,
-                pack.project_id,
-                _same_pack(
-                    *(pack.owner, pack.pack_key, reached.may_join(pack.project_id)),
-                    not_(in_values(connection, Job.id, held)),
-                ),
-                limit=limit,
-                worker=worker,
-                device=device,
-                lease_s=lease_s,
-            )
+            others = not_(in_values(connection, Job.id, held))
+            joining = _same_pack(pack.owner, pack.pack_key, reached.may_join(pack.project_id), others)
+            left = self._left(connection, reached, pack.owner, pack.project_id)
+            taken = _start(connection, _Slot(worker, device, lease_s), joining, _least(limit, left))
             if taken:  # their time slice is the pack's
                 joined = in_values(connection, Lease.job_id, [claim.job_id for claim in taken])
                 began = connection.execute(select(Lease.since).where(Lease.job_id == beside)).scalar_one_or_none()
                 connection.execute(update(Lease).where(joined).values(since=began))
             return taken
 
-    def _take_brackets(
+    def _start_pack(
         self,
         connection: Connection,
-        head: NextJob,
-        left: int | None,
-        *,
-        limit: int | Callable[[JobSpec], int],
-        worker: str,
-        device: str,
-        lease_s: float,
-    ) -> list[Claim]:
-        """Start all jobs of a bracket together: they are compared with each other. `limit` is that of their packs.
-
-        Brackets of its sweep that wait train beside it: this slot's share of them, as long as no more than `left` jobs
-        run, and they fill no more than a few packs. Raises `NewerReleaseError`, before a job has started.
-        """
-        beside = brackets_beside(connection, head.pack_key)
-        pack_limit = (lambda spec: limit) if isinstance(limit, int) else limit
-        most = PACKS_OF_BRACKETS * pack_limit(JobSpec.stored(head.spec))
-        most = most if left is None else min(most, left)
-        start = partial(
-            self._start_bracket, connection, owner=head.owner, worker=worker, device=device, lease_s=lease_s
-        )
-        started = {head.pack_key: start(head.pack_key)}
-        taken = started[head.pack_key]
-        if not taken:
-            return []
-        share = math.ceil((1 + len(beside)) / max(head.idle_slots, 1))
-        for pack_key, count in beside[: share - 1]:  # in one order, whoever claims: they are locked
-            if len(taken) + count <= most:
-                started[pack_key] = start(pack_key)
-                taken = [*taken, *started[pack_key]]
-        record_packs(connection, started, pack_limit)
-        if len(started) > 1:  # they count as one pack
-            joined = in_values(connection, Lease.job_id, [claim.job_id for claim in taken])
-            began = select(Lease.since).where(Lease.job_id == taken[0].job_id).scalar_subquery()
-            connection.execute(update(Lease).where(joined).values(since=began))
-        return taken
-
-    def _start_bracket(
-        self, connection: Connection, pack_key: str, *, owner: str, worker: str, device: str, lease_s: float
-    ) -> list[Claim]:
-        """Start all jobs of a bracket, each with the bracket's rule; none while some must wait or are locked."""
-        lock(connection, pack_key)
-        if wait_for_all(connection, pack_key):
-            return []
-        pack = _same_pack(owner, pack_key)
-        with connection.begin_nested() as whole:
-            claims = self._start(connection, pack, limit=MOST_JOBS, worker=worker, device=device, lease_s=lease_s)
-            if some_wait(connection, pack_key):  # a row that another transaction has locked is passed over
-                whole.rollback()
-                return []
-        order = bracket_order(connection, pack_key)
-        return [replace(claim, bracket=order) for claim in claims]
-
-    def _take(
-        self,
-        connection: Connection,
+        slot: _Slot,
         reached: Reached,
-        owner: str,
-        project_id: str | None,
-        pack: ColumnElement[bool],
-        *,
-        limit: int,
-        worker: str,
-        device: str,
-        lease_s: float,
-        first: ColumnElement[bool] | None = None,
+        head: NextJob,
+        pack_limit: Callable[[JobSpec], int],
     ) -> list[Claim]:
-        """Start jobs of one pack, no more than the owner and the project may have running."""
-        left = reached.left(connection, owner, project_id, self._limits.owner_running)
-        limit = limit if left is None else min(limit, left)
-        if limit <= 0:
-            return []
-        return self._start(connection, pack, limit=limit, worker=worker, device=device, lease_s=lease_s, first=first)
+        """Start the job that is next, and others of its pack: this slot's share of those that wait."""
+        most = pack_limit(JobSpec.stored(head.spec))
+        pack = _same_pack(head.owner, head.pack_key, reached.may_join(head.project_id))
+        if head.idle_slots > 1:
+            # It counts no more than matter: the queue may hold a million.
+            alike = select(Job.id).where(pack).limit(most * head.idle_slots)
+            waiting = connection.execute(select(func.count()).select_from(alike.subquery())).scalar_one()
+            most = min(most, max(math.ceil(waiting / head.idle_slots), 1))
+        first = Job.account == head.account if head.accounts > 1 else None
+        left = self._left(connection, reached, head.owner, head.project_id)
+        return _start(connection, slot, pack, _least(most, left), first=first)
 
-    def _start(
-        self,
-        connection: Connection,
-        pack: ColumnElement[bool],
-        *,
-        limit: int,
-        worker: str,
-        device: str,
-        lease_s: float,
-        first: ColumnElement[bool] | None = None,
-    ) -> list[Claim]:
-        """Start up to `limit` jobs of one pack, of equal priority those that are `first` before the older ones."""
-        # A CTE is evaluated once; a bare IN (SELECT .. LIMIT ..) may be run again and take too many.
-        picked = (
-            select(Job.id)
-            .where(pack, supported_version())
-            .order_by(Job.priority.desc(), *([] if first is None else [first.desc()]), Job.id)
-            .limit(limit)
-            .with_for_update(key_share=True, skip_locked=True)
-            .cte("picked")
-        )
-        rows = move(
-            connection,
-            Job.id.in_(select(picked.c.id)),
-            queued(),
-            transitions=[Transition((JobStatus.queued,), JobStatus.running)],
-            actor=worker,
-            reason=f"claimed on {device}",
-            values={
-                "attempt": Job.attempt + 1,
-                "spent_attempts": Job.spent_attempts + 1,
-                "worker": worker,
-                "device": device,
-                "pack_size": select(func.count()).select_from(picked).scalar_subquery(),
-                "started_at": func.coalesce(Job.started_at, now()),
-            },
-            returning=(Job.attempt, Job.spec, Job.priority, Job.cancel_requested_at, Job.trial, Job.owner),
-        )
-        if not rows:
-            return []
-        ids = [row.id for row in rows]
-        at = select(now()).scalar_subquery()  # one moment for the pack, by which it is counted as one
-        connection.execute(
-            insert(Lease).from_select(
-                ["job_id", "owner", "project_id", "attempt", "worker", "until", "since"],
-                select(Job.id, Job.owner, Job.project_id, Job.attempt, literal(worker), now(lease_s), at).where(
-                    in_values(connection, Job.id, ids)
-                ),
-            )
-        )
-        begin_attempts(connection, ids)
-        mark_for_mirror(connection, ids)
-        again = [row.id for row in rows if row.attempt > 1]
-        mark_for_mirror_again(connection, again)
-        kept = newest_checkpoints(connection, again) if again else {}
-        rewind(connection, {job_id: kept[job_id][0].epoch if job_id in kept else 0 for job_id in again})
-        return [
-            Claim(
-                row.id,
-                row.attempt,
-                JobSpec.stored(row.spec),
-                row.cancel_requested_at is not None,
-                kept.get(row.id, ()),
-                row.trial,
-                owner=row.owner,
-            )
-            for row in sorted(rows, key=lambda row: (-row.priority, row.id))
-        ]
+    def _left(self, connection: Connection, reached: Reached, owner: str, project_id: str | None) -> int | None:
+        """How many more jobs of the owner, and in the project, may run; None: any number."""
+        return reached.left(connection, owner, project_id, self._limits.owner_running)
 
     def bracket_of(self, job_id: str) -> tuple[BracketOrder, set[str]]:
         """The rule of a job's bracket with the scores of those that have ended, and the ids of those that have not."""
@@ -349,6 +206,121 @@ class ClaimStore:
             )
 
 
+def _start_brackets(
+    connection: Connection, slot: _Slot, head: NextJob, left: int | None, pack_limit: Callable[[JobSpec], int]
+) -> list[Claim]:
+    """Start all jobs of a bracket together: they are compared with each other.
+
+    Brackets of its sweep that wait train beside it: this slot's share of them, as long as no more than `left` jobs
+    run, and they fill no more than a few packs. Raises `NewerReleaseError`, before a job has started.
+    """
+    beside = brackets_beside(connection, head.pack_key)
+    most = _least(PACKS_OF_BRACKETS * pack_limit(JobSpec.stored(head.spec)), left)
+    taken = _start_bracket(connection, slot, head.owner, head.pack_key)
+    started = {head.pack_key: taken}
+    if not taken:
+        return []
+    share = math.ceil((1 + len(beside)) / max(head.idle_slots, 1))
+    for pack_key, count in beside[: share - 1]:  # in one order, whoever claims: they are locked
+        if len(taken) + count <= most:
+            started[pack_key] = _start_bracket(connection, slot, head.owner, pack_key)
+            taken = [*taken, *started[pack_key]]
+    record_packs(connection, started, pack_limit)
+    if len(started) > 1:  # they count as one pack
+        joined = in_values(connection, Lease.job_id, [claim.job_id for claim in taken])
+        began = select(Lease.since).where(Lease.job_id == taken[0].job_id).scalar_subquery()
+        connection.execute(update(Lease).where(joined).values(since=began))
+    return taken
+
+
+def _start_bracket(connection: Connection, slot: _Slot, owner: str, pack_key: str) -> list[Claim]:
+    """Start all jobs of a bracket, each with the bracket's rule; none while some must wait or are locked."""
+    lock(connection, pack_key)
+    if wait_for_all(connection, pack_key):
+        return []
+    with connection.begin_nested() as whole:
+        claims = _start(connection, slot, _same_pack(owner, pack_key), MOST_JOBS)
+        if some_wait(connection, pack_key):  # a row that another transaction has locked is passed over
+            whole.rollback()
+            return []
+    order = bracket_order(connection, pack_key)
+    return [replace(claim, bracket=order) for claim in claims]
+
+
+def _start(
+    connection: Connection,
+    slot: _Slot,
+    pack: ColumnElement[bool],
+    limit: int,
+    *,
+    first: ColumnElement[bool] | None = None,
+) -> list[Claim]:
+    """Start up to `limit` jobs of one pack, of equal priority those that are `first` before the older ones."""
+    if limit <= 0:
+        return []
+    # A CTE is evaluated once; a bare IN (SELECT .. LIMIT ..) may be run again and take too many.
+    picked = (
+        select(Job.id)
+        .where(pack, supported_version())
+        .order_by(Job.priority.desc(), *([] if first is None else [first.desc()]), Job.id)
+        .limit(limit)
+        .with_for_update(key_share=True, skip_locked=True)
+        .cte("picked")
+    )
+    rows = move(
+        connection,
+        Job.id.in_(select(picked.c.id)),
+        queued(),
+        transitions=[Transition((JobStatus.queued,), JobStatus.running)],
+        actor=slot.worker,
+        reason=f"claimed on {slot.device}",
+        values={
+            "attempt": Job.attempt + 1,
+            "spent_attempts": Job.spent_attempts + 1,
+            "worker": slot.worker,
+            "device": slot.device,
+            "pack_size": select(func.count()).select_from(picked).scalar_subquery(),
+            "started_at": func.coalesce(Job.started_at, now()),
+        },
+        returning=(Job.attempt, Job.spec, Job.priority, Job.cancel_requested_at, Job.trial, Job.owner),
+    )
+    if not rows:
+        return []
+    ids = [row.id for row in rows]
+    at = select(now()).scalar_subquery()  # one moment for the pack, by which it is counted as one
+    connection.execute(
+        insert(Lease).from_select(
+            ["job_id", "owner", "project_id", "attempt", "worker", "until", "since"],
+            select(Job.id, Job.owner, Job.project_id, Job.attempt, literal(slot.worker), now(slot.lease_s), at).where(
+                in_values(connection, Job.id, ids)
+            ),
+        )
+    )
+    begin_attempts(connection, ids)
+    mark_for_mirror(connection, ids)
+    again = [row.id for row in rows if row.attempt > 1]
+    mark_for_mirror_again(connection, again)
+    kept = newest_checkpoints(connection, again) if again else {}
+    rewind(connection, {job_id: kept[job_id][0].epoch if job_id in kept else 0 for job_id in again})
+    return [
+        Claim(
+            row.id,
+            row.attempt,
+            JobSpec.stored(row.spec),
+            row.cancel_requested_at is not None,
+            kept.get(row.id, ()),
+            row.trial,
+            owner=row.owner,
+        )
+        for row in sorted(rows, key=lambda row: (-row.priority, row.id))
+    ]
+
+
 def _same_pack(owner: str, pack_key: str, *which: ColumnElement[bool]) -> ColumnElement[bool]:
     """Queued jobs that may train together: of one shape, and of one owner, since owners share no process."""
     return and_(ready(), Job.owner == owner, Job.pack_key == pack_key, *which)
+
+
+def _least(limit: int, left: int | None) -> int:
+    """The smaller of both; `left` is None where nothing limits."""
+    return limit if left is None else min(limit, left)
