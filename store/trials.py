@@ -4,6 +4,7 @@ import math
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Engine, Float, Row, and_, bindparam, exists, func, insert, or_, select, update
@@ -23,7 +24,7 @@ from .datasets import lock_datasets
 from .db import now, reading, writing
 from .limits import NONE, Limits, QueueCapacity
 from .quotas import MostQueued
-from .records import columns, new_job
+from .records import JobRecord, columns, new_job
 from .sweep_records import LOST, NOTHING_FOUND, SweepRecord, TrialRecord, scores_of, sweep_record, trial_record
 from .sweeps import count_open
 from .tables import Generation, Job, Sweep, Trial
@@ -137,85 +138,26 @@ class TrialStore:
         """Store a generation and queue its jobs, all or none; their ids.
 
         [] when it is stored already, and when the sweep was extended since it was read: then it is to be read again.
-        Jobs of a bracket are claimed together: their pack key is the bracket's. So are those of Hyperband's that has no
-        rungs: its jobs train the longest, and so begin with the other brackets, not after them. Raises `QueueFullError`
-        when so many jobs may not wait, and `DatasetNotFoundError`.
+        Raises `QueueFullError` when so many jobs may not wait, and `DatasetNotFoundError`.
         """
-        is_bracket = bracket.rungs or isinstance(sweep.spec.halving, Hyperband)
-        together = {"pack_key": bracket_key(sweep.id, generation)} if is_bracket else {}
-        asked = sweep.spec.model_dump(mode="json", exclude_unset=True, include={"trials"})
         try:
             with writing(self._engine) as connection:
-                known = select(Sweep.spec).where(Sweep.id == sweep.id).with_for_update(key_share=True)
-                if connection.execute(known).scalar_one().get("trials") != asked.get("trials"):
+                first = _first_number(connection, sweep, generation, len(trials), exhausted=exhausted)
+                if first is None or not trials:
                     return []
-                mine = (
-                    update(Sweep)
-                    .where(
-                        Sweep.id == sweep.id,
-                        Sweep.state == SweepState.running.value,
-                        Sweep.generations == generation,
-                    )
-                    .values(
-                        generations=generation + bool(trials),
-                        trials=Sweep.trials + len(trials),
-                        exhausted=exhausted,
-                        message=None,
-                    )
-                    .returning(Sweep.trials)
-                )
-                total = connection.execute(mine).scalar()
-                if total is None or not trials:
-                    return []
-                first = total - len(trials)
-                jobs = sum(len(trial.jobs) for trial in trials)
-                shared = {} if sweep.project_id is None else {sweep.project_id: jobs}
-                self._capacity.demand(connection, sweep.owner, jobs, projects=shared)
-                datasets = {
-                    job.dataset.id for trial in trials for job in trial.jobs if isinstance(job.dataset, Uploaded)
-                }
+                specs = [job for trial in trials for job in trial.jobs]
+                shared = {} if sweep.project_id is None else {sweep.project_id: len(specs)}
+                self._capacity.demand(connection, sweep.owner, len(specs), projects=shared)
+                datasets = {spec.dataset.id for spec in specs if isinstance(spec.dataset, Uploaded)}
                 lock_datasets(connection, datasets, owner=sweep.owner)
-                rows = {"sweep_id": sweep.id, "generation": generation, "state": TrialState.open.value}
-                connection.execute(
-                    insert(Generation).values(
-                        sweep_id=sweep.id,
-                        number=generation,
-                        bracket=bracket.model_dump(mode="json"),
-                        open_trials=len(trials),
-                    )
-                )
-                connection.execute(
-                    insert(Trial),
-                    [
-                        {
-                            **rows,
-                            "number": first + place,
-                            "configuration": trial.configuration,
-                            "digest": trial.digest,
-                        }
-                        for place, trial in enumerate(trials)
-                    ],
-                )
+                _insert(connection, sweep, generation, bracket, first, trials)
                 at = connection.execute(select(now())).scalar_one()
-                made = [
-                    new_job(
-                        job,
-                        sweep.owner,
-                        at,
-                        project_id=sweep.project_id,
-                        sweep_id=sweep.id,
-                        trial=first + place,
-                        replicate=replicate,
-                        **together,
-                    )
-                    for place, trial in enumerate(trials)
-                    for replicate, job in enumerate(trial.jobs)
-                ]
-                enter(connection, [columns(job) for job in made], actor="sweep")
+                jobs = _jobs(sweep, generation, bracket, first, trials, at)
+                enter(connection, [columns(job) for job in jobs], actor="sweep")
         except IntegrityError:
             return []  # another controller was a moment faster
-        self._capacity.taken(len(made))
-        return [job.id for job in made]
+        self._capacity.taken(len(jobs))
+        return [job.id for job in jobs]
 
     # --- results --------------------------------------------------------------------------------------------------
 
@@ -295,6 +237,66 @@ class TrialStore:
                 update(Sweep).where(which).values(state=state.value, message=message, finished_at=now(), mirrored=False)
             )
             return connection.execute(ended.returning(Sweep.id)).first() is not None
+
+
+def _first_number(
+    connection: Connection, sweep: SweepRecord, generation: int, trials: int, *, exhausted: bool
+) -> int | None:
+    """Count a generation of so many configurations, and the number of its first.
+
+    None when it is stored already, when the sweep no longer runs, and when it was extended since it was read.
+    """
+    asked = sweep.spec.model_dump(mode="json", exclude_unset=True, include={"trials"})
+    known = select(Sweep.spec).where(Sweep.id == sweep.id).with_for_update(key_share=True)
+    if connection.execute(known).scalar_one().get("trials") != asked.get("trials"):
+        return None
+    mine = (Sweep.id == sweep.id, Sweep.state == SweepState.running.value, Sweep.generations == generation)
+    counted = (
+        update(Sweep)
+        .where(*mine)
+        .values(generations=generation + bool(trials), trials=Sweep.trials + trials, exhausted=exhausted, message=None)
+        .returning(Sweep.trials)
+    )
+    total = connection.execute(counted).scalar()
+    return None if total is None else total - trials
+
+
+def _insert(
+    connection: Connection,
+    sweep: SweepRecord,
+    generation: int,
+    bracket: Bracket,
+    first: int,
+    trials: Sequence[NewTrial],
+) -> None:
+    """Write a generation and its configurations, whose numbers begin with `first`."""
+    rule = bracket.model_dump(mode="json")
+    new = insert(Generation).values(sweep_id=sweep.id, number=generation, bracket=rule, open_trials=len(trials))
+    connection.execute(new)
+    same = {"sweep_id": sweep.id, "generation": generation, "state": TrialState.open.value}
+    rows = [
+        {**same, "number": number, "configuration": trial.configuration, "digest": trial.digest}
+        for number, trial in enumerate(trials, first)
+    ]
+    connection.execute(insert(Trial), rows)
+
+
+def _jobs(
+    sweep: SweepRecord, generation: int, bracket: Bracket, first: int, trials: Sequence[NewTrial], at: datetime
+) -> list[JobRecord]:
+    """The jobs of new configurations, whose numbers begin with `first`.
+
+    Jobs of a bracket are claimed together: their pack key is the bracket's. So are those of Hyperband's that has no
+    rungs: its jobs train the longest, and so begin with the other brackets, not after them.
+    """
+    is_bracket = bracket.rungs or isinstance(sweep.spec.halving, Hyperband)
+    together = {"pack_key": bracket_key(sweep.id, generation)} if is_bracket else {}
+    of = {"project_id": sweep.project_id, "sweep_id": sweep.id, **together}
+    return [
+        new_job(job, sweep.owner, at, trial=number, replicate=replicate, **of)
+        for number, trial in enumerate(trials, first)
+        for replicate, job in enumerate(trial.jobs)
+    ]
 
 
 def _lock(connection: Connection, sweep: SweepRecord) -> None:
