@@ -1,8 +1,9 @@
-"""The metrics that can decide which epoch is best, and the names of those of several targets."""
+"""The metrics that can decide which epoch is best, what each measures, and the names of those of several targets."""
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Literal, get_args
 
 Monitor = Literal[
@@ -20,8 +21,43 @@ Monitor = Literal[
 ]
 METRICS = (*get_args(Monitor), "val_classes", "generalization_gap", "learning_rate")
 """The metrics of curves, without those of one of several targets."""
-REGRESSION_METRICS = frozenset({"val_mae", "val_rmse", "val_r2"})
-LOWER_IS_BETTER = frozenset({"val_loss", "train_loss", "val_mae", "val_rmse"})
+
+
+@dataclass(frozen=True)
+class Measure:
+    """What a metric measures, of whichever split."""
+
+    words: str
+    higher_is_better: bool = False
+    is_share: bool = False
+    """Whether it counts rows, and people read it in percent."""
+    is_of_numbers: bool = False
+    """Whether only targets that are numbers have it."""
+
+
+MEASURES: Mapping[str, Measure] = {
+    "loss": Measure("loss"),
+    "accuracy": Measure("accuracy", higher_is_better=True, is_share=True),
+    "balanced_accuracy": Measure("balanced accuracy", higher_is_better=True, is_share=True),
+    "macro_f1": Measure("macro F1", higher_is_better=True, is_share=True),
+    "roc_auc": Measure("ROC AUC", higher_is_better=True),
+    "mae": Measure("MAE", is_of_numbers=True),
+    "rmse": Measure("RMSE", is_of_numbers=True),
+    "r2": Measure("R²", higher_is_better=True, is_of_numbers=True),
+}
+"""By a metric's name without its split: `val_accuracy` is the accuracy of the validation split."""
+
+SPLITS: Mapping[str, str] = {"train": "training", "val": "validation"}
+"""Splits of the rows in words, by the first part of a metric's name."""
+
+
+def measure_of(monitor: Monitor) -> Measure:
+    """What a metric measures."""
+    return MEASURES[monitor.partition("_")[2]]
+
+
+REGRESSION_METRICS = frozenset(name for name in get_args(Monitor) if measure_of(name).is_of_numbers)
+LOWER_IS_BETTER = frozenset(name for name in get_args(Monitor) if not measure_of(name).higher_is_better)
 """Metrics that improve when they fall; all others improve when they rise."""
 
 NAME_LETTERS = 30
@@ -40,6 +76,11 @@ def names_in_metrics(targets: Sequence[str]) -> list[str]:
         name = re.sub(r"[^a-z0-9]+", "_", plain).strip("_")[:NAME_LETTERS].strip("_") or str(place)
         found.append(name if name not in found else f"{name}_{place}")
     return found
+
+
+def percent(share: float) -> str:
+    """A share as people read it."""
+    return f"{100 * share:.1f} %"
 
 
 def is_of_one_target(metric: str) -> bool:

@@ -12,6 +12,7 @@ from pydantic import Field
 from .base import Frozen
 from .job import JobSpec
 from .learning_curve import LEAST_GAIN, LEAST_SKILL, LearningCurve
+from .monitors import percent
 from .states import FailureReason
 from .suggestions import (
     NOTHING,
@@ -218,22 +219,22 @@ def _memorising(shape: LearningCurve) -> str:
     if accuracy is not None and shape.train_accuracy is None:
         return (
             f"{shape.where}, training loss is {shape.train[shape.best]:.3g}, validation loss "
-            f"{shape.monitored[shape.best]:.3g} and validation accuracy {_percent(accuracy)}"
+            f"{shape.monitored[shape.best]:.3g} and validation accuracy {percent(accuracy)}"
             f"{_beside(accuracy, shape.val_accuracy)}: the network memorises the training data"
         )
     if not shape.has_classes:
         r2 = shape.at_best("val_r2") or 0.0
-        share = f"only {_percent(r2)}" if r2 >= LEAST_SKILL else f"nothing (R2 {_number(r2)})"
+        share = f"only {percent(r2)}" if r2 >= LEAST_SKILL else f"nothing (R2 {_number(r2)})"
         return (
-            f"{shape.where}, the network explains {_percent(shape.train_skill)} of the variance of training rows, "
+            f"{shape.where}, the network explains {percent(shape.train_skill)} of the variance of training rows, "
             f"and {share} of that of validation rows: it memorises the training data"
         )
     name, train, validation = "accuracy", shape.at_best("train_accuracy"), accuracy
     if not _has_accuracy_gap(shape):
         name, train, validation = "balanced accuracy", shape.train_accuracy, shape.val_accuracy
     return (
-        f"{shape.where}, training {name} is {_percent(train or 0.0)} and validation {name} only "
-        f"{_percent(validation or 0.0)}: the network memorises the training data"
+        f"{shape.where}, training {name} is {percent(train or 0.0)} and validation {name} only "
+        f"{percent(validation or 0.0)}: the network memorises the training data"
     )
 
 
@@ -242,7 +243,7 @@ def _one_sided(shape: LearningCurve) -> str:
         untrained = f" (an untrained network's: {shape.baseline:.3g})" if shape.is_baseline_known else ""
         fitted = f"training loss {shape.where} is {shape.train[shape.best]:.3g}{untrained}"
     else:
-        fitted = f"training accuracy {shape.where} is {_percent(shape.train_accuracy)}"
+        fitted = f"training accuracy {shape.where} is {percent(shape.train_accuracy)}"
     return f"{fitted}, but all validation rows are of one class: they cannot show overfitting"
 
 
@@ -254,7 +255,7 @@ def _poor(shape: LearningCurve) -> str:
             return f"{shape.where}, {explained}"
         if shape.is_one_epoch and not shape.is_baseline_known:
             return f"training loss after one epoch is {shape.train[0]:.3g}" + (explained and f", and {explained}")
-        left = _percent(shape.train[shape.best] / shape.baseline)
+        left = percent(shape.train[shape.best] / shape.baseline)
         first = "that of the best constant" if shape.fits_at_once else "the first epoch's"
         whose = "an untrained network's" if shape.is_baseline_known else first
         return f"training loss {shape.where} is {left} of {whose}" + (explained and f", and {explained}")
@@ -264,18 +265,18 @@ def _poor(shape: LearningCurve) -> str:
     if shape.is_imbalanced:
         why = "only because of the largest class" if shape.knows_largest_only else "but rare classes are missed"
         return (
-            f"{part} accuracy is {_percent(accuracy)} {why}: balanced accuracy, the mean over the classes, is "
-            f"{_percent(balanced)}, and a guess has {_percent(shape.chance)}"
+            f"{part} accuracy is {percent(accuracy)} {why}: balanced accuracy, the mean over the classes, is "
+            f"{percent(balanced)}, and a guess has {percent(shape.chance)}"
         )
-    fitted = f"{part} accuracy {shape.where} is {_percent(accuracy)}{_beside(accuracy, balanced)}"
-    return f"{fitted}, and a guess has {_percent(shape.chance)}" if shape.gain < LEAST_GAIN else fitted
+    fitted = f"{part} accuracy {shape.where} is {percent(accuracy)}{_beside(accuracy, balanced)}"
+    return f"{fitted}, and a guess has {percent(shape.chance)}" if shape.gain < LEAST_GAIN else fitted
 
 
 def _fine(shape: LearningCurve) -> str:
     if not shape.is_validated:
         return "the network fits the training data; without validation rows, overfitting cannot be seen"
     accuracy, r2 = shape.at_best("val_accuracy"), shape.at_best("val_r2")
-    measured = f"loss {shape.monitored[shape.best]:.3g}" if accuracy is None else f"accuracy {_percent(accuracy)}"
+    measured = f"loss {shape.monitored[shape.best]:.3g}" if accuracy is None else f"accuracy {percent(accuracy)}"
     if r2 is not None:
         measured = f"R2 {_number(r2)}"
     if accuracy is not None:
@@ -286,13 +287,9 @@ def _fine(shape: LearningCurve) -> str:
 def _beside(accuracy: float, balanced: float | None) -> str:
     """Balanced accuracy in brackets, where it is far below accuracy; empty else."""
     is_missed = balanced is not None and accuracy - balanced > RARE_MISSED
-    return f" (balanced accuracy, the mean over the classes, {_percent(balanced or 0.0)})" if is_missed else ""
+    return f" (balanced accuracy, the mean over the classes, {percent(balanced or 0.0)})" if is_missed else ""
 
 
 def _number(value: float) -> str:
     """R2: with two decimals, unless it is far below 0."""
     return f"{value:z.2f}" if value > -100.0 else f"{value:.2g}"
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.1f} %"

@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 
 from spec.halving import metric_of
+from spec.monitors import percent
 from spec.splits import SplitBy
 from spec.sweep import SweepSpec
 from store.sweep_results import LEADERS
@@ -74,8 +75,7 @@ def _classes_missed(spec: SweepSpec, best: int, metrics: Mapping[str, float | No
         return ""
     if balanced > 1.0 / info.classes + GUESS or accuracy - balanced < UNBALANCED:
         return ""
-    share = f"{100.0 * balanced:.1f} %"
-    guess = f"The balanced accuracy of #{best} is {share}, as a guess has"
+    guess = f"The balanced accuracy of #{best} is {percent(balanced)}, as a guess has"
     return f" {guess}: it misses rare classes. Try objective {other}."
 
 

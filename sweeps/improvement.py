@@ -17,18 +17,12 @@ from spec.halving import score_of
 from spec.improvement import MOST_SEEDS, ChangeView
 from spec.job import JobSpec
 from spec.learning_curve import LEAST_SKILL
-from spec.monitors import LOWER_IS_BETTER, Monitor
+from spec.monitors import LOWER_IS_BETTER, SPLITS, Monitor, measure_of, percent
 
 from .counted import LEAST_ROWS, counted_by_class, rows_of
 from .statistics import CONFIDENCE, Comparison, band, compare
 
 MATTERS = 0.01
-
-_WORDS: Mapping[str, str] = {
-    **{"loss": "loss", "accuracy": "accuracy", "balanced_accuracy": "balanced accuracy", "macro_f1": "macro F1"},
-    **{"roc_auc": "ROC AUC", "mae": "MAE", "rmse": "RMSE", "r2": "R²"},
-}
-_PARTS = {"val": "validation", "train": "training"}
 
 
 @dataclass(frozen=True)
@@ -61,7 +55,7 @@ def too_few_rows(spec: JobSpec, objective: Monitor, value: float | None) -> str 
     if rows is None or value is None or (1.0 - value) * rows + 1e-9 >= LEAST_ROWS:
         return None
     rarest = "" if counted_by_class(spec, objective) is None else " of the rarest class"
-    counted = f"six {_PARTS[objective.partition('_')[0]]} rows{rarest}"
+    counted = f"six {SPLITS[objective.partition('_')[0]]} rows{rarest}"
     fewer = "there are fewer" if rows < LEAST_ROWS else f"with {shown(value, objective)} the job leaves less"
     return (
         f"A change helps only if its {name_of(objective)} is better by {counted}, and {fewer}: "
@@ -180,15 +174,14 @@ class _Comparison:
 
 def name_of(objective: Monitor) -> str:
     """The metric in words, such as validation accuracy."""
-    part, _, metric = objective.partition("_")
-    return f"{_PARTS[part]} {_WORDS[metric]}"
+    return f"{SPLITS[objective.partition('_')[0]]} {measure_of(objective).words}"
 
 
 def shown(value: float | None, objective: Monitor) -> str:
     """A value of the metric for people: accuracies and F1 in percent."""
     if value is None:
         return "no number"
-    return f"{100 * value:.1f} %" if objective.endswith(("accuracy", "f1")) else f"{value:.3g}"
+    return percent(value) if measure_of(objective).is_share else f"{value:.3g}"
 
 
 def _range(change: ChangeView, objective: Monitor) -> str:

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from spec.monitors import MEASURES
 from spec.newer import NewerView
 from spec.states import JobStatus
 from spec.views import JobView
@@ -34,7 +35,7 @@ from .progress import exit_as, finish, follow_to_end
 from .render import events_table, job_card, jobs_table
 from .render_compare import compare_table, comparison
 
-HIGHER_IS_BETTER = ("accuracy", "f1", "auc", "r2")
+HIGHER_IS_BETTER = tuple(name for name, measure in MEASURES.items() if measure.higher_is_better)
 """Ends of the names of metrics whose best value is the highest."""
 
 

@@ -6,9 +6,10 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from spec import views
+from spec.monitors import SPLITS
 
 from ..errors import WrongUseError
-from .words import SPLITS, html_table, metric
+from .words import html_table, metric
 
 if TYPE_CHECKING:
     import numpy.typing as npt

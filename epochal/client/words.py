@@ -3,13 +3,11 @@
 from collections.abc import Iterator, Sequence
 from html import escape
 
-from spec.monitors import is_of_one_target
+from spec import monitors
 from spec.population import PREFIX
 from spec.views import JobView, Metrics
 
 DASH = "-"
-SPLITS = {"train": "training", "val": "validation"}
-"""Splits of the rows in words."""
 
 SHORT = 8
 """Characters of a short id: the end of an id, for its beginning is the time, which jobs of one minute share."""
@@ -40,7 +38,7 @@ def number(value: float | None, digits: int = 4) -> str:
 
 def percent(value: float | None) -> str:
     """An accuracy, in percent."""
-    return DASH if value is None else f"{100 * value:.1f} %"
+    return DASH if value is None else monitors.percent(value)
 
 
 def metric(name: str, value: float | None) -> str:
@@ -51,7 +49,7 @@ def metric(name: str, value: float | None) -> str:
 def metric_label(name: str) -> str:
     """A metric in words: `val_loss` is the validation loss."""
     split, _, rest = name.partition("_")
-    return f"{SPLITS.get(split, split)} {rest}".replace("_", " ")
+    return f"{monitors.SPLITS.get(split, split)} {rest}".replace("_", " ")
 
 
 def metrics_text(metrics: Metrics) -> str:
@@ -62,7 +60,10 @@ def metrics_text(metrics: Metrics) -> str:
     return ", ".join(
         f"{metric_label(name)} {metric(name, value)}"
         for name, value in metrics.items()
-        if value is not None and name != "learning_rate" and not name.startswith(PREFIX) and not is_of_one_target(name)
+        if value is not None
+        and name != "learning_rate"
+        and not name.startswith(PREFIX)
+        and not monitors.is_of_one_target(name)
     )
 
 
