@@ -57,18 +57,6 @@ def remark(text: str) -> None:
     aside.print(text, soft_wrap=True, markup=False)
 
 
-def remark_limit(found: Sequence[object], limit: int) -> None:
-    """Say on standard error that a list may go on."""
-    if len(found) == limit:
-        remark(f"The list ends after {limit:,}, and there may be more: raise --limit.")
-
-
-def remark_newer(newer: Sequence[NewerView]) -> None:
-    """Say on standard error what a list leaves out, because a newer release wrote it."""
-    for one in newer:
-        remark(f"{one.id} ({one.name or 'no name'}, {one.status}) is not shown. {one.why}")
-
-
 def print_model(model: BaseModel) -> None:
     """An answer of the API, as JSON."""
     typer.echo(model.model_dump_json(indent=2))
@@ -108,6 +96,22 @@ def print_list(
         print_json(found)
     else:
         print_table(columns, map(row, found))
+
+
+def print_found(
+    found: Sequence[Any], table: Table, newer: Sequence[NewerView], limit: int, *, ids: bool, as_json: bool
+) -> None:
+    """Jobs or sweeps: their ids for other commands, or as `print_list`. Standard error says what is left out."""
+    for one in newer:
+        remark(f"{one.id} ({one.name or 'no name'}, {one.status}) is not shown. {one.why}")
+    if len(found) == limit:
+        remark(f"The list ends after {limit:,}, and there may be more: raise --limit.")
+    if ids:
+        print_ids([one.id for one in found], as_json=as_json)
+    elif as_json:
+        print_json(found)
+    else:
+        show_table(table)
 
 
 def print_table(columns: Iterable[str], rows: Iterable[Iterable[str]]) -> None:

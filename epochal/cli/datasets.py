@@ -11,7 +11,7 @@ from spec.schema import Task
 
 from ..client import Api
 from ..client.find import find_dataset
-from .console import Json, aside, print_json, print_result, screen, show_table
+from .console import Json, aside, print_json, print_model, print_result, screen, show_table
 from .help import add, group
 from .render_datasets import dataset_card, datasets_table
 
@@ -139,7 +139,7 @@ def upload(
             file, target=_one_or_many(target), name=name, task=task, on_progress=show_progress, **options
         )
     if as_json:
-        typer.echo(made.model_dump_json(indent=2))
+        print_model(made)
         return
     aside.print(dataset_card(made))
     typer.echo(made.id)
@@ -188,7 +188,7 @@ def show(dataset_id: DatasetId, as_json: Json = False) -> None:
     with Api() as client:
         found = client.dataset(find_dataset(client, dataset_id))
     if as_json:
-        typer.echo(found.model_dump_json(indent=2))
+        print_model(found)
     else:
         screen.print(dataset_card(found))
 

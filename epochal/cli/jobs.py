@@ -20,12 +20,10 @@ from .console import (
     Ids,
     Json,
     pair,
-    print_ids,
+    print_found,
     print_json,
     print_model,
     remark,
-    remark_limit,
-    remark_newer,
     screen,
     show_table,
 )
@@ -85,14 +83,8 @@ def jobs(
         found = fetched(client, sort, status=status, project=project, tag=pair(tag), sweep=of, limit=limit, newer=newer)
     if not found and of == OF_NONE:
         remark("There is no such job, those of sweeps apart: --sweep all lists them, too.")
-    remark_newer(newer)
-    remark_limit(found, limit)
-    if ids:
-        print_ids([job.id for job in found], as_json=as_json)
-    elif as_json:
-        print_json(found)
-    else:
-        show_table(jobs_table(found, now=datetime.now(UTC), whole_ids=not screen.is_terminal))
+    table = jobs_table(found, now=datetime.now(UTC), whole_ids=not screen.is_terminal)
+    print_found(found, table, newer, limit, ids=ids, as_json=as_json)
 
 
 def show(job_id: JobId, as_json: Json = False) -> None:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import typer
 
 from ..client import Api
-from .console import Json, print_json, show_table
+from .console import Json, print_json, print_model, show_table
 from .help import add
 from .render_service import queue_table, workers_table
 
@@ -43,6 +43,6 @@ def queue(as_json: Json = False) -> None:
     with Api() as client:
         found = client.queue()
     if as_json:
-        typer.echo(found.model_dump_json(indent=2))
+        print_model(found)
     else:
         show_table(queue_table(found))

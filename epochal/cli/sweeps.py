@@ -24,14 +24,11 @@ from ..errors import WrongUseError
 from .console import (
     Ids,
     Json,
-    print_ids,
+    print_found,
     print_json,
     print_model,
     remark,
-    remark_limit,
-    remark_newer,
     screen,
-    show_table,
 )
 from .help import Group, add
 from .named_data import with_ids
@@ -138,14 +135,8 @@ def list_sweeps(
     with Api() as client:
         newer: list[NewerView] = []
         found = list(client.sweeps(state=state, search=search, limit=limit, newer=newer))
-    remark_newer(newer)
-    remark_limit(found, limit)
-    if ids:
-        print_ids([sweep.id for sweep in found], as_json=as_json)
-    elif as_json:
-        print_json(found)
-    else:
-        show_table(sweeps_table(found, now=datetime.now(UTC), whole_ids=not screen.is_terminal))
+    table = sweeps_table(found, now=datetime.now(UTC), whole_ids=not screen.is_terminal)
+    print_found(found, table, newer, limit, ids=ids, as_json=as_json)
 
 
 def show(sweep_id: SweepId, as_json: Json = False) -> None:
