@@ -4,7 +4,6 @@ import io
 import json
 import logging
 import subprocess
-import sys
 import uuid
 from typing import TYPE_CHECKING
 
@@ -13,7 +12,7 @@ from spec.job import JobSpec
 from store.datasets import table_path
 from store.files import Files
 
-from .children import child_environment
+from .children import ask, child_environment
 from .errors import BusyError, ConflictError, NotFoundError
 from .slots import Slots
 
@@ -58,17 +57,10 @@ class HeldOutRows:
             return {name: arrays[name] for name in arrays.files}
 
     def _ask(self, question: dict[str, object]) -> bytes:
-        command, environ = [sys.executable, "-m", "trainer.held_out"], child_environment("HOME")
+        asked, environ = json.dumps(question).encode(), child_environment("HOME")
         try:
-            done = subprocess.run(
-                command,
-                input=json.dumps(question).encode(),
-                env=environ,
-                capture_output=True,
-                timeout=WALL_S,
-                check=False,
-            )
-        except subprocess.SubprocessError as error:
+            done = ask("trainer.held_out", question=asked, environ=environ, wall_s=WALL_S)
+        except subprocess.TimeoutExpired as error:
             raise BusyError("The rows of the data set could not be read in time: try again.") from error
         if done.returncode == 1 and done.stderr and b"Traceback" not in done.stderr:
             raise ConflictError(done.stderr.decode(errors="replace").strip())

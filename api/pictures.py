@@ -4,11 +4,8 @@ They need no MLflow and cost training nothing. A child process draws all picture
 not import matplotlib, and starting a process takes longer than drawing.
 """
 
-import io
 import logging
 import subprocess
-import sys
-import zipfile
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -24,7 +21,7 @@ from store.jobs import JobStore
 from store.records import ArtifactRecord, JobRecord
 
 from .answers import PREFIX
-from .children import child_environment
+from .children import ask, child_environment
 from .errors import BusyError, NotFoundError
 from .kept import Kept
 from .openapi import documented
@@ -103,7 +100,7 @@ class Gallery:
             return None
 
     def _draw(self, job: JobRecord, report: "Report | None") -> Mapping[str, bytes]:
-        from model.drawing import Drawing
+        from model.drawing import Drawing, unzipped
 
         drawing = Drawing(
             title=job.name or job.id,
@@ -112,16 +109,15 @@ class Gallery:
             stop_reason=job.stop_reason,
             report=report,
         )
-        environ = child_environment("HOME", "MPLCONFIGDIR")
-        command, question = [sys.executable, "-m", "trainer.plots"], drawing.model_dump_json().encode()
+        question, environ = drawing.model_dump_json().encode(), child_environment("HOME", "MPLCONFIGDIR")
         try:
-            done = subprocess.run(command, input=question, env=environ, capture_output=True, timeout=WALL_S, check=True)
+            done = ask("trainer.plots", question=question, environ=environ, wall_s=WALL_S)
+            done.check_returncode()
         except subprocess.SubprocessError as error:
             output = (getattr(error, "stderr", None) or b"")[-2000:].decode(errors="replace")
             log.error("the pictures of job %s were not drawn: %s %s", job.id, error, output)
             raise BusyError("The pictures could not be drawn: try again; the service's log says why.") from error
-        with zipfile.ZipFile(io.BytesIO(done.stdout)) as archive:
-            return {name.removesuffix(".png"): archive.read(name) for name in archive.namelist()}
+        return unzipped(done.stdout)
 
 
 def _listed(job: JobRecord, report: "Report | None") -> PictureList:

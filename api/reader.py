@@ -3,7 +3,6 @@
 import logging
 import signal
 import subprocess
-import sys
 from pathlib import Path
 from typing import TypeVar
 
@@ -14,7 +13,7 @@ from spec.known import KnownReading
 from spec.profile import Reading, Refusal
 from spec.reading import ReadingOrder
 
-from .children import child_environment
+from .children import ask, child_environment
 from .errors import BadFieldsError
 from .slots import Slots
 
@@ -51,17 +50,10 @@ class Reader:
         return self._answer(KnownReading, order, str(file), f"--out={out}", f"--known={known}", *more)
 
     def _answer(self, kind: type[_Answer], order: ReadingOrder, *arguments: str) -> _Answer:
-        command, said = [sys.executable, "-m", "ingest", *arguments], order.model_dump_json().encode()
+        question, environ = order.model_dump_json().encode(), child_environment(**_FRUGAL)
         try:
             with self._slots.slot():
-                done = subprocess.run(
-                    command,
-                    env=child_environment(**_FRUGAL),
-                    input=said,
-                    capture_output=True,
-                    timeout=self._wall_s,
-                    check=False,
-                )
+                done = ask("ingest", *arguments, question=question, environ=environ, wall_s=self._wall_s)
         except subprocess.TimeoutExpired as error:
             raise BadFieldsError.of("file", f"could not be read within {self._wall_s:.0f} s") from error
         try:

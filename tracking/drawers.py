@@ -1,15 +1,13 @@
 """Processes that draw pictures: matplotlib holds Python's lock, so threads of one process draw one at a time."""
 
 import contextlib
-import io
 import os
 import subprocess
 import sys
 import threading
-import zipfile
 from collections.abc import Mapping
 
-from model.drawing import LENGTH_BYTES, Drawing
+from model.drawing import LENGTH_BYTES, Drawing, unzipped
 
 MOST = 8
 NICE = 15
@@ -86,8 +84,7 @@ def _ask(process: subprocess.Popen[bytes], drawing: Drawing) -> Mapping[str, byt
     content = answers.read(size)
     if len(length) < LENGTH_BYTES or len(content) < size:
         raise DrawingError("the drawing process ended")
-    with zipfile.ZipFile(io.BytesIO(content)) as archive:
-        return {name.removesuffix(".png"): archive.read(name) for name in archive.namelist()}
+    return unzipped(content)
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

@@ -5,7 +5,6 @@ With `--many` it reads a drawing a line, until its input ends, and writes each z
 """
 
 import sys
-import zipfile
 from collections.abc import Sequence
 from io import BytesIO
 from typing import Any
@@ -16,7 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.font_manager import findfont, get_font
 
 from model.boundary import Boundary
-from model.drawing import LENGTH_BYTES, Drawing
+from model.drawing import LENGTH_BYTES, Drawing, zipped
 from model.report import Calibration, ClassReport, Landscape, NumberReport, Residuals, Roc
 from spec.views import Curve
 
@@ -244,20 +243,16 @@ def _drawable(text: str) -> str:
 def main() -> None:
     """Draw the `Drawing` on standard input, or one a line."""
     if "--many" not in sys.argv[1:]:
-        sys.stdout.buffer.write(_zipped(sys.stdin.buffer.read()))
+        sys.stdout.buffer.write(_answer(sys.stdin.buffer.read()))
         return
     for line in sys.stdin.buffer:
-        content = _zipped(line)
+        content = _answer(line)
         sys.stdout.buffer.write(len(content).to_bytes(LENGTH_BYTES, "big") + content)
         sys.stdout.buffer.flush()
 
 
-def _zipped(drawing: bytes) -> bytes:
-    written = BytesIO()
-    with zipfile.ZipFile(written, "w") as archive:
-        for name, picture in pictures(Drawing.model_validate_json(drawing)).items():
-            archive.writestr(f"{name}.png", picture)
-    return written.getvalue()
+def _answer(question: bytes) -> bytes:
+    return zipped(pictures(Drawing.model_validate_json(question)))
 
 
 if __name__ == "__main__":

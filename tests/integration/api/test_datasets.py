@@ -387,7 +387,7 @@ def test_an_option_that_cannot_be_is_refused_with_its_field_and_what_is_allowed(
 def test_a_reader_that_fails_for_no_known_reason_says_the_request(
     api: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("api.reader.sys.executable", shutil.which("false"))
+    monkeypatch.setattr("api.children.sys.executable", shutil.which("false"))
     problem = is_problem(send(api), 422)
     assert problem["errors"][0]["message"] == (
         f"could not be read, for a reason that is not known: report request {problem['request_id']}"
