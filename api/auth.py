@@ -176,9 +176,8 @@ def install(app: Flask, tokens: TokenStore, failed: FailedLogins) -> None:
         by_cookie = "Authorization" not in request.headers and COOKIE in request.cookies
         if by_cookie and changes:
             (_demand_mlflows_page if in_mlflow(request.path) else _demand_our_page)()
-        changes = changes and not _reads_by_post()
         address = request.remote_addr or ""
-        found = tokens.find(_shown())
+        found = tokens.find(_credential())
         if (connection := request.environ.get("gunicorn.socket")) is not None:
             connection.judged(found is not None)
         if found is None:
@@ -189,20 +188,7 @@ def install(app: Flask, tokens: TokenStore, failed: FailedLogins) -> None:
             unknown = "This token is unknown or revoked, or its user is locked out: ask an administrator."
             raise UnauthorizedError("This session has ended: sign in again." if by_cookie else unknown)
         g.principal = Principal.of(found)
-        wanted = METRICS_READ if request.path == METRICS else "jobs:write" if changes else "jobs:read"
-        if CLASSROOM in found.scopes:
-            if request.path != GUESTS:
-                raise ForbiddenError(f"The token of a classroom does one thing: POST {GUESTS}.")
-        elif g.principal.is_guest and in_mlflow(request.path):
-            raise ForbiddenError("MLflow shows everybody's runs, and a guest sees its own only: ask for a token.")
-        elif g.principal.is_guest and changes:
-            if request.endpoint not in ALLOWED:
-                raise ForbiddenError("A guest trains and steers jobs, and does nothing else: ask for a token.")
-        elif g.principal.is_viewer and changes:
-            if request.endpoint not in READS:
-                raise ForbiddenError("A viewer reads, and changes nothing: ask an administrator for another role.")
-        elif request.path != SESSION and wanted not in found.scopes and not g.principal.is_admin:
-            raise ForbiddenError(f"This token does not allow it: the request needs the scope {wanted}.")
+        _demand_right(g.principal, changes=changes and not _reads_by_post())
 
 
 def is_guarded(path: str) -> bool:
@@ -221,13 +207,31 @@ def bearer() -> str:
     return token.strip() if kind.lower() == "bearer" else ""
 
 
-def _shown() -> str:
+def _credential() -> str:
     """The token or the session of this request. Raises `UnauthorizedError` when there is none."""
     if "Authorization" not in request.headers and COOKIE in request.cookies:
         return request.cookies[COOKIE]
     if not request.headers.get("Authorization", "").partition(" ")[2]:
         raise UnauthorizedError("A token is needed: send the header Authorization: Bearer TOKEN.")
     return bearer()
+
+
+def _demand_right(who: Principal, *, changes: bool) -> None:
+    """Raise `ForbiddenError` unless the user, and the token that it shows, may make this request."""
+    wanted = METRICS_READ if request.path == METRICS else "jobs:write" if changes else "jobs:read"
+    if CLASSROOM in who.scopes:
+        if request.path != GUESTS:
+            raise ForbiddenError(f"The token of a classroom does one thing: POST {GUESTS}.")
+    elif who.is_guest and in_mlflow(request.path):
+        raise ForbiddenError("MLflow shows everybody's runs, and a guest sees its own only: ask for a token.")
+    elif who.is_guest and changes:
+        if request.endpoint not in ALLOWED:
+            raise ForbiddenError("A guest trains and steers jobs, and does nothing else: ask for a token.")
+    elif who.is_viewer and changes:
+        if request.endpoint not in READS:
+            raise ForbiddenError("A viewer reads, and changes nothing: ask an administrator for another role.")
+    elif request.path != SESSION and wanted not in who.scopes and not who.is_admin:
+        raise ForbiddenError(f"This token does not allow it: the request needs the scope {wanted}.")
 
 
 def _demand_our_page() -> None:
@@ -266,11 +270,11 @@ def _reads_by_post() -> bool:
 
 def still_let_in() -> Callable[[], bool]:
     """Whether the user of this request would be let in later, too, with the same rights: for answers without an end."""
-    tokens, shown, before = service(TokenStore), _shown(), principal()
+    tokens, credential, before = service(TokenStore), _credential(), principal()
 
     def ask() -> bool:
         with suppress(StoreUnavailableError):  # nobody is sent away because the record is
-            found = tokens.find(shown)
+            found = tokens.find(credential)
             return found is not None and Principal.of(found) == before
         return True
 
