@@ -154,8 +154,8 @@ class Preprocessing(Frozen):
         """A network's numbers in the target's own units; classes' as they are."""
         if self.output.type is Targets.classes:
             return z
-        told: Array = z * np.array(self.output.deviation) + np.array(self.output.mean)
-        return told
+        numbers: Array = z * np.array(self.output.deviation) + np.array(self.output.mean)
+        return numbers
 
 
 def _input(column: Column, x: npt.NDArray[Any], mean: Array, deviation: Array, *, standardize: bool) -> Input:
@@ -177,15 +177,15 @@ def _features(column: Input, x: Array) -> list[Array]:
     """The features of one column, side by side."""
     gaps = np.isnan(x)
     if column.type is ColumnKind.category:
-        return _places(column, x[:, 0], gaps[:, 0])
+        return _one_hot(column, x[:, 0], gaps[:, 0])
     if gaps.any():
         x = np.where(gaps, np.array(column.fill), x)
     scaled: Array = (x - np.array(column.mean)) / np.array(column.deviation)
     return [scaled, np.any(gaps, axis=1)[:, None].astype(np.float64)] if column.gaps else [scaled]
 
 
-def _places(column: Input, codes: Array, gaps: npt.NDArray[np.bool_]) -> list[Array]:
-    """A 1 at the category's place; the last but one is `other`, and a gap has its own where there are any."""
+def _one_hot(column: Input, codes: Array, gaps: npt.NDArray[np.bool_]) -> list[Array]:
+    """The one-hot encoding of a category: after the known ones comes `other`, and then a gap where there are any."""
     other = len(column.categories)
     place = np.where(gaps, other + column.gaps, codes).astype(np.int64)
     unseen = np.append(~np.array(column.seen, dtype=bool), [False] * (1 + column.gaps))

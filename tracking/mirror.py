@@ -260,8 +260,8 @@ class Mirror:
                 failure = self._failures.add(one.id)
                 level = logging.WARNING if failure.in_a_row == 1 else logging.DEBUG
                 what = "job" if isinstance(one, Pending) else "sweep"
-                told = "%s %s could not be copied to MLflow; next try in %.0f s: %s"
-                log.log(level, told, what, one.id, failure.wait_s, error)
+                text = "%s %s could not be copied to MLflow; next try in %.0f s: %s"
+                log.log(level, text, what, one.id, failure.wait_s, error)
                 return Copying(begun=True, complete=True)
             self._failures.end(one.id)
             return Copying(begun=True, complete=complete)

@@ -219,9 +219,7 @@ class Mlflow:
             self._call("POST", "runs/log-inputs", body)
         except MlflowUnreachableError:
             raise
-        except (
-            MlflowError
-        ):  # MLflow fails if another run of the experiment brought the same data set at the same moment
+        except MlflowError:  # it fails when another run of the experiment brings the same data set at the same moment
             self._call("POST", "runs/log-inputs", body)
 
     def update(self, run_id: str, name: str, status: str, ended_ms: int | None = None) -> None:

@@ -83,7 +83,7 @@ class Predictions:
         return np.array(self.values, dtype, copy=copy is not False)
 
     def __repr__(self) -> str:
-        shown = ", ".join(map(_said, self.values[:SHOWN].tolist()))
+        shown = ", ".join(map(_text, self.values[:SHOWN].tolist()))
         more = f" and {len(self) - SHOWN} more" if len(self) > SHOWN else ""
         return "\n".join([f"<Predictions: {shown}{more}>", *(f"  warning: {one}" for one in self.warnings)])
 
@@ -91,7 +91,7 @@ class Predictions:
         names = self.classes if self.classes is not None and self.probabilities is not None else []
         shares = [[]] * SHOWN if self.probabilities is None else self.probabilities[:SHOWN].tolist()
         rows = [
-            (_said(value), *map(number, likely))
+            (_text(value), *map(number, likely))
             for value, likely in zip(self.values[:SHOWN].tolist(), shares, strict=False)
         ]
         table = html_table(("prediction", *(f"p({name})" for name in names)), rows)
@@ -146,7 +146,7 @@ def _of_part(ask: Callable[[Sequence[Any]], views.Predictions], at: int, rows: S
     return predicted.model_copy(update={"warnings": [f"{where}{warning}" for warning in predicted.warnings]})
 
 
-def _said(value: Any) -> str:
+def _text(value: Any) -> str:
     if isinstance(value, list):
-        return f"[{', '.join(map(_said, value))}]"
+        return f"[{', '.join(map(_text, value))}]"
     return number(value) if isinstance(value, float) else str(value)

@@ -128,20 +128,20 @@ def python(module: str, *arguments: str) -> tuple[str, ...]:
 
 
 def _pongs(path: Path) -> bool:
-    return _said(path, b"PING\r\n").startswith(b"+PONG")
+    return _reply(path, b"PING\r\n").startswith(b"+PONG")
 
 
 def _is_well(path: Path) -> bool:
-    return b" 200 " in _said(path, b"GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+    return b" 200 " in _reply(path, b"GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
 
 
-def _said(path: Path, asked: bytes) -> bytes:
+def _reply(path: Path, request: bytes) -> bytes:
     """The beginning of what a service at a unix socket answers; empty when it does not."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
         connection.settimeout(0.5)
         try:
             connection.connect(str(path))
-            connection.sendall(asked)
+            connection.sendall(request)
             return connection.recv(16)
         except OSError:
             return b""
