@@ -51,27 +51,37 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BadSettingsError as error:
         print(error, file=sys.stderr)
         return 2
-    if asked.verb == "migrate":
-        migrate(settings.database_url)
-        if settings.token:
-            TokenStore(connect(settings.database_url)).ensure(settings.token, owner="admin")
-        if settings.metrics_token:
-            tokens = TokenStore(connect(settings.database_url))
-            tokens.ensure(settings.metrics_token, owner="prometheus", scopes=[METRICS_READ])
-        print("The record is up to date.")
-        return 0
-    if asked.verb == "doctor":
-        print(FINDINGS.dump_json(examine(settings)).decode())
-        return 0
-    if asked.verb == "mark":
-        return _mark(settings)
-    if asked.verb == "mirror":
-        return _mirror(settings)
-    if asked.verb == "check":
-        if wrong := await_schema(connect(settings.database_url), asked.wait):
-            print(wrong, file=sys.stderr)
-        return int(wrong is not None)
+    match asked.verb:
+        case "migrate":
+            return _migrate(settings)
+        case "doctor":
+            print(FINDINGS.dump_json(examine(settings)).decode())
+            return 0
+        case "mark":
+            return _mark(settings)
+        case "mirror":
+            return _mirror(settings)
+        case "check":
+            if wrong := await_schema(connect(settings.database_url), asked.wait):
+                print(wrong, file=sys.stderr)
+            return int(wrong is not None)
+    return _token(TokenStore(connect(settings.database_url)), asked)
+
+
+def _migrate(settings: Settings) -> int:
+    """Bring the schema up to date, and store the tokens that these settings name; the exit status."""
+    migrate(settings.database_url)
     tokens = TokenStore(connect(settings.database_url))
+    if settings.token:
+        tokens.ensure(settings.token, owner="admin")
+    if settings.metrics_token:
+        tokens.ensure(settings.metrics_token, owner="prometheus", scopes=[METRICS_READ])
+    print("The record is up to date.")
+    return 0
+
+
+def _token(tokens: TokenStore, asked: argparse.Namespace) -> int:
+    """Create, list or revoke tokens; the exit status."""
     match asked.action:
         case "create":
             lasts_s = None if asked.days is None else asked.days * 86_400.0
