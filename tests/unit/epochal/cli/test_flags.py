@@ -1,12 +1,15 @@
+import inspect
 import re
 from typing import Any
 
 import pytest
 
+from epochal.cli.datasets import upload
 from epochal.cli.flags import Flag, flags, overlay, with_flags
 from epochal.errors import BadFileError, BadSpecError
 from spec.field_error import FieldError
 from spec.job import JobSpec
+from spec.reading import ReadingOptions
 
 FLAGS = {flag.name: flag for flag in flags()}
 
@@ -21,6 +24,10 @@ def spec_of(**given: list[str] | bool) -> dict[str, Any]:
 
 def test_every_field_of_the_spec_has_a_flag() -> None:
     assert {flag.path[0] for flag in flags() if len(flag.path) == 1} == set(JobSpec.model_fields)
+
+
+def test_every_way_to_read_a_file_has_a_flag() -> None:
+    assert set(ReadingOptions.model_fields) <= set(inspect.signature(upload).parameters)
 
 
 def test_flag_names_are_unique() -> None:
