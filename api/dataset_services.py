@@ -134,7 +134,7 @@ class DatasetServices:
         for spec, path in zip(specs, paths, strict=True):
             if not isinstance(spec.dataset, Uploaded):
                 if (wrong := rows_fault(spec)) is not None:
-                    faults.append(wrong.model_copy(update={"path": path + wrong.path}))
+                    faults.append(wrong.below(path))
                 found.append(spec)
                 continue
             wanted = spec.dataset.id
@@ -151,8 +151,7 @@ class DatasetServices:
             try:
                 found.append(spec.on(record.uploaded))
             except ValidationError as error:
-                inner = sentences(error, spec.model_dump(mode="json"))
-                faults += [fault.model_copy(update={"path": path + fault.path}) for fault in inner]
+                faults += [fault.below(path) for fault in sentences(error, spec.model_dump(mode="json"))]
         if faults:
             raise BadFieldsError(faults)
         return found

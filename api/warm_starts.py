@@ -65,8 +65,7 @@ class WarmStarts:
             except PydanticCustomError as error:
                 faults.append(FieldError(path=path + (error.context or {})["path"], message=error.message()))
             except ValidationError as error:
-                inner = sentences(error, spec.model_dump(mode="json"))
-                faults += [fault.model_copy(update={"path": path + fault.path}) for fault in inner]
+                faults += [one.below(path) for one in sentences(error, spec.model_dump(mode="json"))]
         if faults:
             raise BadFieldsError(faults)
         return found

@@ -29,9 +29,7 @@ def parse_many(jobs: Sequence[JobSpec | Body]) -> list[JobSpec]:
         try:
             specs.append(parse(job))
         except BadSpecError as error:
-            errors += [
-                fault.model_copy(update={"path": f"jobs.{index}.{fault.path}".rstrip(".")}) for fault in error.errors
-            ]
+            errors += [fault.below(f"jobs.{index}.") for fault in error.errors]
     if errors:
         raise BadSpecError("Some specs are not valid; none was submitted.", errors=errors)
     return specs
