@@ -6,19 +6,7 @@ What they have found is in `store.sweep_results`, and what the controller does i
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import (
-    ColumnElement,
-    Connection,
-    Engine,
-    and_,
-    case,
-    exists,
-    func,
-    insert,
-    or_,
-    select,
-    update,
-)
+from sqlalchemy import ColumnElement, Connection, Engine, and_, case, exists, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from uuid_utils import uuid7
 
