@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from sqlalchemy import Engine, create_engine, make_url, text
 
 from spec.job import JobSpec
-from store import db
+from store import db, schema
 from store.tables import Base
 
 OWNERS = 200
@@ -43,7 +43,7 @@ def backlog(server: str, jobs: int) -> Iterator[Engine]:
         connection.exec_driver_sql(f"CREATE DATABASE {name}")
     url = make_url(server).set(database=name).render_as_string(hide_password=False)
     try:
-        db.migrate(url)
+        schema.migrate(url)
         engine = db.connect(url)
         _fill(engine, jobs)
         yield engine

@@ -20,7 +20,7 @@ import pyarrow.csv
 from epochal.client import Api
 from spec.settings import Settings
 from spec.views import DatasetView
-from store import db
+from store import db, schema
 from store.tokens import TokenStore
 from tests.services import free_port
 
@@ -84,7 +84,7 @@ def make(file: Path, rows: int, columns: int) -> None:
 def serving(home: Path) -> Iterator[tuple[psutil.Process, str, str]]:
     """Gunicorn with the API and a new database; its process, address and token."""
     url = Settings.read({"EPOCHAL_HOME": str(home)}).database_url
-    db.migrate(url)
+    schema.migrate(url)
     engine = db.connect(url)
     token = TokenStore(engine).create(owner="bench")
     engine.dispose()

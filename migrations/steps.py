@@ -11,7 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import op
 
-from store.db import STEP_LOCK_TIMEOUT
+from store.schema import STEP_LOCK_TIMEOUT
 
 
 def is_postgresql() -> bool:

@@ -8,13 +8,13 @@ from collections.abc import Sequence
 from spec.findings import FINDINGS
 from spec.settings import BadSettingsError, Settings
 
-from .db import connect, migrate
+from .db import connect
 from .doctor import examine
 from .errors import StoreError
 from .files import BadFilesUrlError, files_at
 from .mark import MarkStore
 from .mirror import MirrorStore
-from .schema import await_schema
+from .schema import await_schema, migrate
 from .tokens import METRICS_READ, SCOPES, TokenStore
 
 

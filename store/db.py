@@ -1,10 +1,8 @@
-"""The database: how it is reached, what its clock says, how its tables come to be."""
+"""The database: how it is reached, what its clock says, and what is wrong when it does not answer."""
 
 import json
 import math
-import random
 import sqlite3
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -49,8 +47,6 @@ Answer = TypeVar("Answer")
 P = ParamSpec("P")
 
 _SQLITE_FORMAT = "%Y-%m-%d %H:%M:%S.%f"
-_MIGRATING = 0x45504F43
-"""The number of the lock that a migration holds."""
 IDLE_S = 10
 """A process that freezes in the middle of a transaction must not keep the reaper from its jobs for longer."""
 LOCK_S = 10
@@ -59,10 +55,6 @@ OVERLAP = timedelta(seconds=IDLE_S + LOCK_S)
 """A transaction may end so much later than the moment that it wrote says: who looks for news goes back as far."""
 DEADLOCKS = 8
 """How often a transaction is begun again after a deadlock, of which each takes a second."""
-STEP_LOCK_TIMEOUT = "2s"
-"""How long a step of a migration waits for a lock: all who want one after it wait with it."""
-STEP_TRIES = 60
-"""How often the steps of a migration are begun again, in all."""
 DEADLOCK_DETECTED, LOCK_NOT_AVAILABLE, DISK_FULL = "40P01", "55P03", "53100"
 UNDEFINED_TABLE, UNDEFINED_COLUMN = "42P01", "42703"
 """Codes of PostgreSQL's errors (its documentation, appendix A)."""
@@ -309,7 +301,7 @@ def again_if_deadlocked(method: Callable[P, Answer]) -> Callable[P, Answer]:
             try:
                 return method(*args, **kwargs)
             except StoreUnavailableError as error:
-                if _said_by_postgresql(error.__cause__) != DEADLOCK_DETECTED:
+                if postgresql_code(error.__cause__) != DEADLOCK_DETECTED:
                     raise
         return method(*args, **kwargs)
 
@@ -330,7 +322,7 @@ _SQLITE_UNAVAILABLE = frozenset(
 )
 
 
-def _said_by_postgresql(error: BaseException | None) -> str | None:
+def postgresql_code(error: BaseException | None) -> str | None:
     """The code of PostgreSQL's error; its driver, which takes a tenth of a start, is not imported to know it."""
     return getattr(getattr(error, "orig", None), "sqlstate", None)
 
@@ -339,14 +331,14 @@ def _disk_full(error: DBAPIError) -> bool:
     if isinstance(error.orig, sqlite3.Error):
         code = getattr(error.orig, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
         return code in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_SHMSIZE)
-    return _said_by_postgresql(error) == DISK_FULL
+    return postgresql_code(error) == DISK_FULL
 
 
 def _undefined(error: DBAPIError) -> bool:
     """Whether there is no such table or column: the statement is wrong, or the record is not migrated yet."""
     if isinstance(error.orig, sqlite3.Error):
         return str(error.orig).startswith(("no such table", "no such column")) or "has no column" in str(error.orig)
-    return _said_by_postgresql(error) in (UNDEFINED_TABLE, UNDEFINED_COLUMN)
+    return postgresql_code(error) in (UNDEFINED_TABLE, UNDEFINED_COLUMN)
 
 
 def _unavailable(error: DBAPIError) -> bool:
@@ -355,63 +347,3 @@ def _unavailable(error: DBAPIError) -> bool:
         code = getattr(error.orig, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
         return code & 0xFF in _SQLITE_UNAVAILABLE  # the upper bits say where exactly
     return error.connection_invalidated or isinstance(error, OperationalError | InterfaceError)
-
-
-def migrate(url: str) -> None:
-    """Bring the database behind `url` to the schema of this release; one that a newer release has migrated stays so.
-
-    Services may work on it meanwhile. On PostgreSQL each step is a transaction of its own, which waits for a lock no
-    longer than `STEP_LOCK_TIMEOUT` and is then begun again, as after a deadlock; a migration that was stopped half way
-    is continued by the next one. On SQLite all steps are one transaction.
-    """
-    from alembic import command  # a fifth of what a service imports, and one process of them all migrates
-    from alembic.config import Config
-
-    from .schema import schema_of
-
-    config = Config()
-    config.set_main_option("script_location", "migrations:")
-    engine = connect(url)
-    try:
-        with _migrating(engine):
-            if schema_of(engine).is_newer:  # whoever goes back to an older release works on with it
-                return
-            for left in reversed(range(STEP_TRIES)):
-                try:
-                    with _schema_connection(engine) as connection:
-                        config.attributes["connection"] = connection
-                        command.upgrade(config, "head")
-                    return
-                except OperationalError as error:
-                    if not left or _said_by_postgresql(error) not in (DEADLOCK_DETECTED, LOCK_NOT_AVAILABLE):
-                        raise
-                    time.sleep(random.uniform(0.2, 1.0))  # noqa: S311 - the others go first
-    finally:
-        engine.dispose()
-
-
-@contextmanager
-def _migrating(engine: Engine) -> Iterator[None]:
-    """Of services that start together one migrates, and the others wait here; on SQLite, for its one transaction."""
-    if engine.dialect.name != "postgresql":
-        yield
-        return
-    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        # It asks again and again, in no transaction: an index that is made beside writers waits for all transactions
-        # and statements that began before it, and so would for one that waits here.
-        while not connection.execute(select(func.pg_try_advisory_lock(_MIGRATING))).scalar_one():
-            time.sleep(0.2)
-        yield
-
-
-@contextmanager
-def _schema_connection(engine: Engine) -> Iterator[Connection]:
-    """A connection for the steps: in a transaction on SQLite; on PostgreSQL each begins its own."""
-    if engine.dialect.name != "postgresql":
-        with engine.begin() as connection:
-            yield connection
-        return
-    with engine.connect() as connection:
-        connection.exec_driver_sql(f"SET lock_timeout = '{STEP_LOCK_TIMEOUT}'")
-        connection.commit()
-        yield connection

@@ -1,14 +1,28 @@
-"""The schema of the record: which revision it has, and which one this release needs."""
+"""The schema of the record: which revision it has, which one this release needs, and how it is brought there."""
 
+import random
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from sqlalchemy import Engine, inspect, text
+from sqlalchemy import Connection, Engine, func, inspect, select, text
+from sqlalchemy.exc import OperationalError
 
-from .db import reading
+from .db import DEADLOCK_DETECTED, LOCK_NOT_AVAILABLE, connect, postgresql_code, reading
 from .errors import StoreUnavailableError, in_full
 
+if TYPE_CHECKING:
+    from alembic.config import Config
+
 LOOKS_EVERY_S = 2.0
+STEP_LOCK_TIMEOUT = "2s"
+"""How long a step of a migration waits for a lock: all who want one after it wait with it."""
+STEP_TRIES = 60
+"""How often the steps of a migration are begun again, in all."""
+_MIGRATING = 0x45504F43
+"""The number of the lock that a migration holds."""
 
 
 @dataclass(frozen=True)
@@ -40,12 +54,9 @@ class Schema:
 
 def schema_of(engine: Engine) -> Schema:
     """The schema of the record. Raises `StoreUnavailableError`."""
-    from alembic.config import Config
     from alembic.script import ScriptDirectory
 
-    config = Config()
-    config.set_main_option("script_location", "migrations:")
-    scripts = ScriptDirectory.from_config(config)
+    scripts = ScriptDirectory.from_config(_config())
     with reading(engine) as connection:
         there = inspect(connection).has_table("alembic_version")
         found = connection.execute(text("SELECT version_num FROM alembic_version")).scalar() if there else None
@@ -66,3 +77,67 @@ def await_schema(engine: Engine, within_s: float) -> str | None:
         if time.monotonic() >= deadline:
             return wrong
         time.sleep(min(LOOKS_EVERY_S, max(deadline - time.monotonic(), 0.0)))
+
+
+def _config() -> "Config":
+    """Where Alembic finds the migrations."""
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", "migrations:")
+    return config
+
+
+def migrate(url: str) -> None:
+    """Bring the database behind `url` to the schema of this release; one that a newer release has migrated stays so.
+
+    Services may work on it meanwhile. On PostgreSQL each step is a transaction of its own, which waits for a lock no
+    longer than `STEP_LOCK_TIMEOUT` and is then begun again, as after a deadlock; a migration that was stopped half way
+    is continued by the next one. On SQLite all steps are one transaction.
+    """
+    from alembic import command  # a fifth of what a service imports, and one process of them all migrates
+
+    config, engine = _config(), connect(url)
+    try:
+        with _migrating(engine):
+            if schema_of(engine).is_newer:  # whoever goes back to an older release works on with it
+                return
+            for left in reversed(range(STEP_TRIES)):
+                try:
+                    with _stepping(engine) as connection:
+                        config.attributes["connection"] = connection
+                        command.upgrade(config, "head")
+                    return
+                except OperationalError as error:
+                    if not left or postgresql_code(error) not in (DEADLOCK_DETECTED, LOCK_NOT_AVAILABLE):
+                        raise
+                    time.sleep(random.uniform(0.2, 1.0))  # noqa: S311 - the others go first
+    finally:
+        engine.dispose()
+
+
+@contextmanager
+def _migrating(engine: Engine) -> Iterator[None]:
+    """Of services that start together one migrates, and the others wait here; on SQLite, for its one transaction."""
+    if engine.dialect.name != "postgresql":
+        yield
+        return
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        # It asks again and again, in no transaction: an index that is made beside writers waits for all transactions
+        # and statements that began before it, and so would for one that waits here.
+        while not connection.execute(select(func.pg_try_advisory_lock(_MIGRATING))).scalar_one():
+            time.sleep(0.2)
+        yield
+
+
+@contextmanager
+def _stepping(engine: Engine) -> Iterator[Connection]:
+    """A connection for the steps: in a transaction on SQLite; on PostgreSQL each begins its own."""
+    if engine.dialect.name != "postgresql":
+        with engine.begin() as connection:
+            yield connection
+        return
+    with engine.connect() as connection:
+        connection.exec_driver_sql(f"SET lock_timeout = '{STEP_LOCK_TIMEOUT}'")
+        connection.commit()
+        yield connection

@@ -11,7 +11,7 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import Engine, event, make_url
 
-from store import db
+from store import db, schema
 from store.artifacts import ArtifactStore
 from store.claims import ClaimStore
 from store.control import JobControl
@@ -59,7 +59,7 @@ def migrate(url: str) -> None:
         Path(path).parent.mkdir(parents=True, exist_ok=True)
         Path(path).write_bytes(_up_to_date())
     else:
-        db.migrate(url)
+        schema.migrate(url)
 
 
 def empty(engine: Engine, *, but: frozenset[str] = frozenset()) -> None:
@@ -94,7 +94,7 @@ def downgrade(engine: Engine, revision: str) -> None:
 
 def upgrade(engine: Engine) -> None:
     """Bring a record that was brought down up to date again."""
-    db.migrate(engine.url.render_as_string(hide_password=False))
+    schema.migrate(engine.url.render_as_string(hide_password=False))
 
 
 @cache
@@ -102,5 +102,5 @@ def _up_to_date() -> bytes:
     """An empty record in SQLite."""
     with TemporaryDirectory() as folder:
         path = Path(folder) / "record.db"
-        db.migrate(f"sqlite:///{path}")
+        schema.migrate(f"sqlite:///{path}")
         return path.read_bytes()

@@ -17,7 +17,7 @@ from api import reader
 from ingest import limits
 from spec.job import JobSpec
 from spec.settings import PREFIX, Settings
-from store import db
+from store import db, schema
 from store.backlog import RECENT_JOBS, RECENT_S
 from store.queue import Queue
 from store.records import Progress
@@ -360,7 +360,7 @@ def test_a_release_of_another_name_has_names_of_its_own(chart: helm.Chart) -> No
 @pytest.fixture
 def engine(postgres_url: str) -> Iterator[Engine]:
     with fresh_database(postgres_url) as url:
-        db.migrate(url)
+        schema.migrate(url)
         made = db.connect(url)
         yield made
         made.dispose()

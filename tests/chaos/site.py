@@ -19,7 +19,7 @@ from epochal.stack.home import Home
 from epochal.stack.process import Child, Service
 from spec.job import JobSpec
 from spec.states import JobStatus
-from store import db
+from store import db, schema
 from store.doorbell import Doorbell
 from store.errors import StoreUnavailableError
 from store.files import files_at
@@ -134,7 +134,7 @@ class Site:
         self.home.logs.mkdir(parents=True, exist_ok=True)
         self.postgres, self.broker = postgres, broker
         self._stack = stack
-        db.migrate(postgres.url)
+        schema.migrate(postgres.url)
         self.engine = db.connect(postgres.url)
         stack.callback(self.engine.dispose)
         TokenStore(self.engine).ensure(TOKEN, owner=OWNER)

@@ -10,7 +10,7 @@ from sqlalchemy import delete, insert, update
 
 from spec.states import JobStatus
 from spec.views import Curve
-from store import db
+from store import db, schema
 from store.tables import CurveChunk, Job, JobEvent, Lease
 from tests.integration.tracking.conftest import Service, copied, curve
 from tests.integration.tracking.servers import MlflowServer
@@ -35,7 +35,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MlflowServer]:
 @pytest.fixture
 def service(tmp_path: Path, server: MlflowServer) -> Iterator[Service]:
     url = f"sqlite:///{tmp_path / 'epochal.db'}"
-    db.migrate(url)
+    schema.migrate(url)
     engine = db.connect(url)
     made = Service(engine, tmp_path, server)
     yield made

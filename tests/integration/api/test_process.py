@@ -17,7 +17,7 @@ import pytest
 
 from api.connection import PATIENCE_S
 from api.gunicorn import threads
-from store import db
+from store import db, schema
 from store.tokens import TokenStore
 from tests import services
 from tests.record import Record
@@ -96,7 +96,7 @@ def running(
 ) -> Iterator[Running]:
     """gunicorn with the API, started as the stack starts it."""
     url = f"sqlite:///{home}/epochal.db"
-    db.migrate(url)
+    schema.migrate(url)
     engine = db.connect(url)
     tokens = TokenStore(engine)
     token = tokens.create(owner="ann")

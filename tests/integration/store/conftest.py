@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
-from store import db
+from store import db, schema
 from tests.record import Record, empty
 
 from .status_writes import only_transitions_write
@@ -23,7 +23,7 @@ def engines(tmp_path_factory: pytest.TempPathFactory, postgres_url: str) -> Iter
     urls = {"sqlite": f"sqlite:///{tmp_path_factory.mktemp('record')}/epochal.db", "postgresql": postgres_url}
     made = {}
     for name, url in urls.items():
-        db.migrate(url)
+        schema.migrate(url)
         made[name] = db.connect(url)
     yield made
     for engine in made.values():

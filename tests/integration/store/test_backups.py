@@ -9,7 +9,7 @@ from sqlalchemy import text
 from sqlalchemy.engine import make_url
 
 from spec.job import JobSpec
-from store import db
+from store import db, schema
 from tests.record import Record
 from tests.services import own_postgres
 
@@ -40,7 +40,7 @@ def test_a_dump_comes_back_whole_and_leaves_nothing_of_a_newer_release(tmp_path:
             made.execute("CREATE ROLE epochal SUPERUSER LOGIN")
             made.execute("CREATE DATABASE epochal OWNER epochal")
         url = make_url(server.url).set(username="epochal", database="epochal").render_as_string()
-        db.migrate(url)
+        schema.migrate(url)
         before = db.connect(url)
         Record(before).submit([JobSpec.model_validate({"dataset": "digits"})] * 2, owner="ann")
         at = ["--host=127.0.0.1", f"--port={server.port}"]

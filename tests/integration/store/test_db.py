@@ -8,14 +8,14 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Engine, select, text
 
-from store import db
+from store import db, schema
 from store.errors import StoreUnavailableError
 from store.tables import Base, JobEvent
 from tests.record import Record
 
 from ...services import PATIENCE, free_port, fresh_database
 
-MIGRATE = "import sys; from store.db import migrate; migrate(sys.argv[1])"
+MIGRATE = "import sys; from store.schema import migrate; migrate(sys.argv[1])"
 
 
 @pytest.mark.filterwarnings("ignore:.*expression-based index")
@@ -33,8 +33,8 @@ def test_the_migrations_make_the_tables_that_the_code_speaks_of(engine: Engine) 
 
 
 def test_migrating_twice_is_migrating_once(sqlite_url: str) -> None:
-    db.migrate(sqlite_url)
-    db.migrate(sqlite_url)
+    schema.migrate(sqlite_url)
+    schema.migrate(sqlite_url)
     engine = db.connect(sqlite_url)
     Record(engine).ready()
     engine.dispose()

@@ -28,7 +28,7 @@ from sqlalchemy import Engine, select
 from spec.job import JobSpec
 from spec.states import FINISHED, TRANSITIONS, FailureReason, JobStatus, StopReason
 from spec.views import Change, Curve
-from store import db
+from store import db, schema
 from store.checkpoints import KEPT, CheckpointRecord
 from store.errors import IllegalTransitionError
 from store.records import Claim, Idempotency, Progress, Success
@@ -433,7 +433,7 @@ class Machine(RuleBasedStateMachine):
 @contextmanager
 def connections(url: str) -> Iterator[tuple[Engine, Engine]]:
     """Two, to a record that is up to date."""
-    db.migrate(url)
+    schema.migrate(url)
     with ExitStack() as stack:
         engines = db.connect(url), db.connect(url)
         for engine in engines:

@@ -17,7 +17,7 @@ from spec.access import Role
 from spec.job import JobSpec
 from spec.states import JobStatus
 from spec.views import Curve
-from store import db
+from store import db, schema
 from store.errors import StoreUnavailableError
 from store.projects import ProjectStore
 from store.queue import Queue
@@ -78,7 +78,7 @@ def record(request: pytest.FixtureRequest, sqlite_url: str) -> Iterator[Engine]:
         if request.param == "sqlite"
         else fresh_database(request.getfixturevalue("postgres_url")) as url
     ):
-        db.migrate(url)
+        schema.migrate(url)
         engine = db.connect(url)
         yield engine
         engine.dispose()
@@ -190,7 +190,7 @@ WORKERS = 4
 
 def test_a_record_is_migrated_under_workers_that_renew_their_leases(postgres_url: str) -> None:
     with fresh_database(postgres_url) as url:
-        db.migrate(url)
+        schema.migrate(url)
         engine = db.connect(url)
         downgrade(engine, BEFORE)
         with db.writing(engine) as connection:
@@ -211,7 +211,7 @@ def test_a_record_is_migrated_under_workers_that_renew_their_leases(postgres_url
         with ThreadPoolExecutor(WORKERS) as pool:
             workers = [pool.submit(renew, worker) for worker in range(WORKERS)]
             try:
-                db.migrate(url)
+                schema.migrate(url)
             finally:
                 migrated.set()
             for worker in workers:
@@ -223,7 +223,7 @@ def test_a_record_is_migrated_under_workers_that_renew_their_leases(postgres_url
 def test_a_step_that_is_stopped_after_one_of_its_indexes_is_done_again(
     postgres_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("store.db.random.uniform", lambda *_: 0.0)
+    monkeypatch.setattr("store.schema.random.uniform", lambda *_: 0.0)
     stopped = set[str]()
 
     def stop(_connection: object, _cursor: object, statement: str, *_: object) -> None:
@@ -234,7 +234,7 @@ def test_a_step_that_is_stopped_after_one_of_its_indexes_is_done_again(
     with fresh_database(postgres_url) as url:
         event.listen(Engine, "after_cursor_execute", stop)
         try:
-            db.migrate(url)
+            schema.migrate(url)
         finally:
             event.remove(Engine, "after_cursor_execute", stop)
         assert stopped

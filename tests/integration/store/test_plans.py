@@ -7,7 +7,7 @@ from sqlalchemy import Engine, text
 
 from spec.dataset import Shipped
 from spec.job import JobSpec
-from store import db
+from store import db, schema
 from store.records import PublishedFile
 from tests.record import Record, listening
 from tests.services import fresh_database
@@ -20,7 +20,7 @@ CHECKS = 10
 @pytest.fixture
 def postgres(postgres_url: str) -> Iterator[Engine]:
     with fresh_database(postgres_url) as url:
-        db.migrate(url)
+        schema.migrate(url)
         engine = db.connect(url)
         yield engine
         engine.dispose()

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import Engine, create_engine, event, text
 from sqlalchemy.exc import DBAPIError
 
-from store import db
+from store import db, schema
 from store.errors import NotMigratedError, StoreUnavailableError, in_full
 
 
@@ -55,7 +55,7 @@ def test_a_folder_that_is_not_there_is_unavailable(tmp_path: Path) -> None:
 
 def test_a_record_that_another_locks_is_unavailable(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/epochal.db"
-    db.migrate(url)
+    schema.migrate(url)
     engine = db.connect(url)
 
     @event.listens_for(engine, "connect")
