@@ -1,6 +1,5 @@
 """CSV as batches of text columns: encoding and delimiter are found, and nothing is guessed about values yet."""
 
-import codecs
 import csv
 import io
 import re
@@ -8,7 +7,6 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import BinaryIO
 
 import pyarrow as pa
 import pyarrow.csv as arrow
@@ -43,12 +41,12 @@ from .changed import (
     without_outer_quotes,
 )
 from .errors import RefusedError, printable, shown, some
+from .text_encoding import HEAD, WESTERN, WIDE, WITHOUT_MARK, encoding_of, first_foreign, head_of, known_encoding
 from .titles import lines_above
 from .uneven import Uneven
 
 BLOCK = 8 << 20
 """Bytes parsed at a time, and so the most that a row may have."""
-HEAD = 1 << 20
 DELIMITERS = ",;\t|"
 DIVIDED: dict[str, tuple[Change, str]] = {
     BLANK: (squeezed, BLANK),
@@ -60,12 +58,6 @@ RARE = (DOUBLED, "^", "~")
 """Delimiters where none of the others divides the first records alike."""
 SINGLE = re.compile(r"\s*'[^'\n]*'([,;\t|] *'[^'\n]*')+ *\r?\n")
 """A first line whose cells are all in single quotes."""
-WESTERN = ("cp1252", "latin-1")
-"""What text is read as that is no UTF: each byte is a character of both."""
-WIDE = ("utf-16", "utf-32")
-WITHOUT_MARK = ("utf-16-le", "utf-16-be")
-ZEROS = 32
-"""First bytes, every second of which is 0 in UTF-16 without a mark."""
 
 
 @dataclass(frozen=True)
@@ -98,8 +90,8 @@ class CsvFile:
         columns: Sequence[Column] = (),
     ) -> None:
         self._file = file
-        self.encoding = encoding_of(file, usual) if options.encoding is None else _known_encoding(options.encoding)
-        head = _head(file, self.encoding)
+        self.encoding = encoding_of(file, usual) if options.encoding is None else known_encoding(options.encoding)
+        head = head_of(file, self.encoding)
         said, lines = _separator_line(head)
         head = head.split("\n", 1)[1] if lines else head
         self.notes = [*notes, *(["The first line says which delimiter is used, and is no row."] if lines else [])]
@@ -187,7 +179,7 @@ class CsvFile:
         other = "encoding says another one, such as cp1250, shift_jis or gbk."
         if not all(map(str.isprintable, self.names)):
             raise RefusedError(f"is not UTF-8, and not {self.encoding}, either: {other}", path="encoding")
-        return f"The file is not UTF-8, and is read as {self.encoding}, such as {shown(_foreign(head))}: {other}"
+        return f"The file is not UTF-8, and is read as {self.encoding}, such as {shown(first_foreign(head))}: {other}"
 
     def _above(self, rows: Sequence[_Row], header: bool | None, named: Collection[str]) -> int:
         """How many of the first rows stand above the table."""
@@ -304,81 +296,6 @@ class CsvFile:
         if tail.endswith(quote + raw) and (raw or not tail.endswith(2 * quote)):
             first = next(iter(value.splitlines()), "")
             raise RefusedError(f"has a quote that is never closed, before {shown(first)}")
-
-
-def encoding_of(file: Path, usual: str | None) -> str:
-    """UTF-8, UTF-16 or UTF-32 where the bytes say so, else the old Western one, which takes any byte."""
-    with file.open("rb") as stream:
-        head = stream.read(4)
-        if head.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)):
-            return "utf-32"
-        if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-            return "utf-16"
-        stream.seek(0)
-        begin = stream.read(ZEROS)
-        for name, zeros, letters in zip(
-            WITHOUT_MARK, (begin[1::2], begin[::2]), (begin[::2], begin[1::2]), strict=True
-        ):
-            if len(begin) == ZEROS and not any(zeros) and all(letters):
-                return name
-        stream.seek(0)
-        decoder, encoding, foreign = codecs.getincrementaldecoder("utf-8")(), "utf8", set[int]()
-        while block := stream.read(HEAD):
-            if b"\0" in block:
-                where = stream.tell() - len(block) + block.index(0)
-                raise RefusedError(
-                    f"holds a NUL byte, near byte {where}, and is no text; of UTF-16, say encoding=utf-16-le"
-                )
-            if encoding == "utf8":
-                try:
-                    decoder.decode(block)
-                except UnicodeDecodeError:
-                    encoding = usual or "latin-1"
-            if encoding != "utf8":
-                foreign.update(block)
-        if encoding == "utf8" and (half := decoder.getstate()[0]):
-            if not _is_ascii(stream, file.stat().st_size - len(half)):
-                raise RefusedError("ends within a character: it is cut short")
-            encoding, foreign = usual or "latin-1", set(half)
-    return "cp1252" if usual is None and _is_cp1252(bytes(foreign)) else encoding
-
-
-def _is_ascii(stream: BinaryIO, count: int) -> bool:
-    """Whether the first bytes of a file are ASCII."""
-    stream.seek(0)
-    return all(stream.read(min(HEAD, count - at)).isascii() for at in range(0, count, HEAD))
-
-
-def _is_cp1252(block: bytes) -> bool:
-    """Windows' variant has letters and quotes where Latin-1 has control characters, and five bytes with no meaning."""
-    return bool(re.search(rb"[\x80-\x9f]", block)) and not re.search(rb"[\x81\x8d\x8f\x90\x9d]", block)
-
-
-def _foreign(head: str) -> str:
-    """The first word that is not ASCII."""
-    found = re.search(r"[^\s,;|\"]*[^\x00-\x7f][^\s,;|\"]*", head)
-    return found[0] if found is not None else ""
-
-
-def _head(file: Path, encoding: str) -> str:
-    with file.open("rb") as stream:
-        raw = stream.read(HEAD)
-    name = "utf-8-sig" if encoding == "utf8" else encoding
-    try:
-        return codecs.getincrementaldecoder(name)(errors="strict" if encoding == "utf8" else "replace").decode(raw)
-    except (UnicodeError, LookupError) as error:
-        raise RefusedError(f"is not that of the file: {encoding}", path="encoding") from error
-
-
-def _known_encoding(name: str) -> str:
-    """An encoding by its name. Raises `RefusedError`."""
-    try:
-        "".encode(name)
-        found = codecs.lookup(name).name
-        return "utf8" if found in ("utf-8", "utf-8-sig") else found
-    except (LookupError, UnicodeError, ValueError, TypeError) as error:
-        said = f"is no encoding of text: {shown(name)}; such are utf-8, utf-16, cp1252, cp1250"
-        raise RefusedError(said, path="encoding") from error
 
 
 def _separator_line(head: str) -> tuple[str | None, int]:

@@ -10,8 +10,8 @@ from typing import Any, TextIO
 from spec.reading import ReadingOrder
 from spec.schema import Column
 
-from .csv import encoding_of
 from .errors import RefusedError, shown, some
+from .text_encoding import encoding_of
 from .typed import TypedNumbers
 
 BEGIN = re.compile(rb'\s*(\{|\[\s*([\[\]{"\-0-9]|true|false|null|NaN))')
