@@ -15,13 +15,14 @@ from spec.known import KnownColumns, KnownReading
 from spec.reading import ReadingOptions, ReadingOrder
 from spec.schema import Column, ColumnKind
 
-from . import limits, npz
+from . import limits
 from .columnar import previewed
 from .csv import CsvFile
 from .encoding import Cells, encoder
 from .errors import RefusedError, listed, shown, some
 from .kinds import kind_of
 from .learning import Source
+from .npz_archive import Array, features_of, is_channels_last
 from .texts import each
 from .unpacking import BROKEN
 
@@ -171,7 +172,7 @@ def _read_array(file: Path, known: KnownColumns, out: Path) -> KnownReading:
     used = [column for column in known.columns if column.is_feature]
     try:
         with zipfile.ZipFile(file) as archive:
-            x = npz.array(archive)
+            x = features_of(archive)
             blocks = [np.asarray(block, dtype=np.float64) for block in _blocks(x, used, known.image)]
     except BROKEN as error:
         raise RefusedError(f"is an NPZ archive that is broken or cut short ({error})") from error
@@ -183,11 +184,11 @@ def _read_array(file: Path, known: KnownColumns, out: Path) -> KnownReading:
     return KnownReading(rows=len(numbers))
 
 
-def _blocks(x: npz.Array, used: Sequence[Column], image: tuple[int, int, int] | None) -> Iterator[npt.NDArray[Any]]:
+def _blocks(x: Array, used: Sequence[Column], image: tuple[int, int, int] | None) -> Iterator[npt.NDArray[Any]]:
     size = sum(column.size for column in used)
     if len(x.shape) < 2 or 0 in x.shape or math.prod(x.shape[1:]) != size:
         raise RefusedError(f"has X of shape {x.shape}, and the model takes {size:,} numbers a row")
-    last = npz.is_channels_last(x.shape)
+    last = is_channels_last(x.shape)
     if image is not None and len(x.shape) == 4:
         shape = (x.shape[3], x.shape[1], x.shape[2]) if last else x.shape[1:]
         if shape != image:

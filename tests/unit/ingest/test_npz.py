@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from ingest import limits, npz
+from ingest import limits, npz_archive
 from spec.dataset import Targets
 
 from .reading import reading, refusal, table
@@ -137,7 +137,7 @@ def test_grey_pictures_need_no_axis_of_channels(tmp_path: Path, order: Literal["
 
 
 def test_a_large_array_is_read_in_blocks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(npz, "BLOCK_BYTES", 100)
+    monkeypatch.setattr(npz_archive, "BLOCK_BYTES", 100)
     reading(packed(X=X, y=Y), tmp_path, name="f.npz")
     assert np.array_equal(table(tmp_path)[0], X)
 
