@@ -21,6 +21,7 @@ from .parsing import json_response, parse, parse_query
 from .queries import SweepsQuery, TrialsQuery
 from .services import service
 from .sweep_answers import trial_columns
+from .sweep_checks import check as sweep_check
 from .sweep_services import SweepServices
 
 MOST_ROWS = 20_000
@@ -53,7 +54,7 @@ def submit() -> Response:
 def check() -> Response:
     """Validate a sweep and some of its configurations; nothing is stored."""
     spec, services = parse(SweepSpec, read_json(request)), service(SweepServices)
-    return json_response(services.check(services.resolve(spec, principal())))
+    return json_response(sweep_check(services.resolve(spec, principal())))
 
 
 @sweeps.get("")
