@@ -109,9 +109,8 @@ class Queue:
         why = f"It needs {words(job.request)}; {free} of {slots} are free; {_waiting(ahead)}."
         if used_s >= UNIT_S:
             whose = "owner" if job.project_id is None else "project"
-            why += (
-                f" Its {whose} has used {used_s / 3600.0:,.1f} hours of device time lately: whoever has used less is first."
-            )
+            used = f"{used_s / 3600.0:,.1f} hours of device time"
+            why += f" Its {whose} has used {used} lately: whoever has used less is first."
         most = self._limits.owner_running
         if most and job.running >= most:
             return Place(position, f"{why} Its owner has {job.running} jobs running, and may have {most}.", None)

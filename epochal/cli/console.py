@@ -99,7 +99,13 @@ def print_list(
 
 
 def print_found(
-    found: Sequence[Any], table: Table, newer: Sequence[NewerView], limit: int, *, ids: bool, as_json: bool
+    found: Sequence[Any],
+    table: Callable[[], Table],
+    newer: Sequence[NewerView],
+    limit: int,
+    *,
+    ids: bool,
+    as_json: bool,
 ) -> None:
     """Jobs or sweeps: their ids for other commands, or as `print_list`. Standard error says what is left out."""
     for one in newer:
@@ -111,7 +117,7 @@ def print_found(
     elif as_json:
         print_json(found)
     else:
-        show_table(table)
+        show_table(table())
 
 
 def print_table(columns: Iterable[str], rows: Iterable[Iterable[str]]) -> None:

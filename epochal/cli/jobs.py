@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import Annotated, Any
 
 import typer
@@ -83,8 +84,8 @@ def jobs(
         found = fetched(client, sort, status=status, project=project, tag=pair(tag), sweep=of, limit=limit, newer=newer)
     if not found and of == OF_NONE:
         remark("There is no such job, those of sweeps apart: --sweep all lists them, too.")
-    table = jobs_table(found, now=datetime.now(UTC), whole_ids=not screen.is_terminal)
-    print_found(found, table, newer, limit, ids=ids, as_json=as_json)
+    drawn = partial(jobs_table, found, now=datetime.now(UTC), whole_ids=not screen.is_terminal)
+    print_found(found, drawn, newer, limit, ids=ids, as_json=as_json)
 
 
 def show(job_id: JobId, as_json: Json = False) -> None:

@@ -4,6 +4,7 @@ import os
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from difflib import get_close_matches
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -135,8 +136,8 @@ def list_sweeps(
     with Api() as client:
         newer: list[NewerView] = []
         found = list(client.sweeps(state=state, search=search, limit=limit, newer=newer))
-    table = sweeps_table(found, now=datetime.now(UTC), whole_ids=not screen.is_terminal)
-    print_found(found, table, newer, limit, ids=ids, as_json=as_json)
+    drawn = partial(sweeps_table, found, now=datetime.now(UTC), whole_ids=not screen.is_terminal)
+    print_found(found, drawn, newer, limit, ids=ids, as_json=as_json)
 
 
 def show(sweep_id: SweepId, as_json: Json = False) -> None:
