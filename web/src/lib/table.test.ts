@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { nextSort, range, squeezed, visible, type Column } from "./table";
+import { needed, nextSort, range, squeezed, visible, type Column } from "./table";
 
 test("the rows that are drawn are those that are seen, and some more", () => {
   expect(visible(0, 400, 40, 10_000, 8)).toEqual({ first: 0, last: 18 });
@@ -21,6 +21,8 @@ test("columns with a width give way to one that needs some", () => {
   expect(squeezed(columns, 1150)).toBeCloseTo(0.95);
   expect(squeezed(columns, 300)).toBe(0.92);
   expect(squeezed(columns.slice(1), 300)).toBe(1);
+  expect(needed(columns, 0.92)).toBe(1120); // and where there is less, the table scrolls
+  expect(needed([{ id: "a parameter", title: "" }], 1)).toBe(96);
 });
 
 test("a choice of many goes from the row that was chosen last, wherever that is now", () => {

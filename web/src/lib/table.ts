@@ -10,7 +10,7 @@ export interface Column<Row> {
   readonly cell?: Snippet<[Row, boolean]>;
   /** px; the columns without one share what is left. */
   readonly width?: number;
-  /** px; of a column without a width: the others become narrower before it has less. */
+  /** px; of a column without a width: the others become narrower before it has less, and then the table scrolls sideways. */
   readonly least?: number;
   readonly right?: boolean;
   /** The field by which a click on the title sorts. */
@@ -25,6 +25,8 @@ export interface Column<Row> {
 
 /** A column is never squeezed more: its longest word must fit. */
 const TIGHTEST = 0.92;
+/** px of a column that says nothing of its width. */
+const LEAST = 96;
 
 /** Rows that are drawn above and below what is seen. */
 export const SPARE = 8;
@@ -40,6 +42,11 @@ export function squeezed(columns: readonly Column<never>[], width: number): numb
   const sum = (of: (column: Column<never>) => number | undefined): number => columns.reduce((all, column) => all + (of(column) ?? 0), 0);
   const [fixed, least] = [sum((column) => column.width), sum((column) => column.least)];
   return least === 0 || fixed === 0 ? 1 : Math.min(1, Math.max(TIGHTEST, (width - least) / fixed));
+}
+
+/** px that these columns need together; a table with less space scrolls sideways, so that none of them is lost. */
+export function needed(columns: readonly Column<never>[], scale: number): number {
+  return columns.reduce((all, { width, least = LEAST }) => all + (width === undefined ? least : width * scale), 0);
 }
 
 /** The order after a click on a title: its first order, then the other, then none. */
