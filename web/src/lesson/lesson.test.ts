@@ -8,15 +8,15 @@ const seen = new Map<string, Seen>([
 
 test("a claim is checked with the numbers of its runs", () => {
   const claim = (more: object): Claim => ({ run: "slow", metric: "train_loss", ...more }) as Claim;
-  expect(check(claim({ below: 1.3 }), seen)).toEqual({ sentence: "slow: train loss 1.25 is below 1.3", holds: true });
-  expect(check(claim({ above: 2, at: "highest" }), seen)).toEqual({ sentence: "slow: train loss 2 at its highest is above 2", holds: false });
+  expect(check(claim({ below: 1.3 }), seen)).toEqual({ sentence: "slow: training loss 1.25 is below 1.3", holds: true });
+  expect(check(claim({ above: 2, at: "highest" }), seen)).toEqual({ sentence: "slow: training loss 2 at its highest is above 2", holds: false });
   expect(check(claim({ above: "fast", at: 2 }), seen)).toEqual({
-    sentence: "slow: train loss 1.5 at epoch 2 is above that of fast (0.5)",
+    sentence: "slow: training loss 1.5 at epoch 2 is above that of fast (0.5)",
     holds: true,
   });
   expect(check(claim({ below: "fast" }), seen).holds).toBe(true); // what is no number is above every number
   expect(check(claim({ below: "absent" }), seen).holds).toBe(null);
-  expect(check(claim({ below: 3, at: 9 }), seen)).toEqual({ sentence: "slow: train loss at epoch 9 was not measured", holds: false });
+  expect(check(claim({ below: 3, at: 9 }), seen)).toEqual({ sentence: "slow: training loss at epoch 9 was not measured", holds: false });
   expect(check({ run: "slow", verdict: "overfit" } as Claim, seen)).toEqual({ sentence: "slow: its verdict is overfit", holds: false });
   expect(check({ run: "slow", stopped_by: "max_epochs" } as Claim, seen).holds).toBe(true);
 });

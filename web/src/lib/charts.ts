@@ -1,7 +1,7 @@
 /** What charts share: the page's colours, axes, and tooltips that our content security policy allows. */
 
 import type { EChartsOption } from "echarts";
-import { number } from "./format";
+import { tick } from "./format";
 
 export type { EChartsOption };
 
@@ -60,16 +60,25 @@ export function base(c: Colours): EChartsOption {
   };
 }
 
+/** The limits of an axis of epochs or seconds: the first and the last; a single one stands in the middle. */
+export const REACH = {
+  min: ({ min, max }: { min: number; max: number }) => (min === max ? min - 1 : min),
+  max: ({ min, max }: { min: number; max: number }) => (min === max ? max + 1 : max),
+};
+
 /** An axis in the page's colours, with `more` on top. */
 export function axis<T extends object>(c: Colours, more: T): T {
   return {
     axisLine: { show: false },
     axisTick: { show: false },
     splitLine: { lineStyle: { color: c.line, width: 1 } },
-    axisLabel: { color: c.muted, fontSize: 12, hideOverlap: true, formatter: (value: unknown) => (typeof value === "number" ? number(value) : String(value)) },
     nameTextStyle: { color: c.muted, fontSize: 12 },
     nameGap: 24,
     ...more,
+    axisLabel: {
+      ...{ color: c.muted, fontSize: 12, hideOverlap: true, formatter: (value: unknown) => (typeof value === "number" ? tick(value) : String(value)) },
+      ...(more as { axisLabel?: object }).axisLabel,
+    },
   };
 }
 

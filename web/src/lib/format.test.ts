@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { aheadBy, bytes, count, day, duration, exact, higherIsBetter, imageSize, metric, metricName, number, relative, shortId } from "./format";
+import { aheadBy, bytes, count, day, duration, exact, higherIsBetter, imageSize, metric, metricName, number, relative, shortId, tick } from "./format";
 
 test("numbers have four significant digits, and a dash stands for what is not known", () => {
   expect([0.123456, 12345, 0, 1e-7, 2.5e6, null, Number.NaN].map(number)).toEqual(["0.1235", "12\u202f345", "0", "1e-7", "2.5e6", "–", "–"]);
@@ -7,10 +7,16 @@ test("numbers have four significant digits, and a dash stands for what is not kn
   expect(count(1234567)).toBe("1\u202f234\u202f567");
 });
 
+test("places of an axis are told apart, however large, small or near to each other", () => {
+  expect([5.002e12, 5.004e12, -1e15, 2e-13, 0].map((value) => tick(value))).toEqual(["5.002e12", "5.004e12", "-1e15", "2e-13", "0"]);
+  expect([1000.2, 1000.4, 12_000, 0.1 + 0.2].map((value) => tick(value))).toEqual(["1000.2", "1000.4", "12\u202f000", "0.3"]);
+  expect([0.9995, 0.9996].map((value) => tick(value, "val_accuracy"))).toEqual(["99.95 %", "99.96 %"]);
+});
+
 test("an accuracy is a percentage, a loss is not", () => {
   expect(metric("val_balanced_accuracy", 0.969)).toBe("96.9 %");
   expect(metric("val_loss", 0.969)).toBe("0.969");
-  expect(metricName("val_f1_macro")).toBe("validation F1 macro");
+  expect(["val_f1_macro", "train_loss"].map(metricName)).toEqual(["validation F1 macro", "training loss"]);
   expect([higherIsBetter("val_accuracy"), higherIsBetter("val_loss"), higherIsBetter("test_r2")]).toEqual([true, false, true]);
 });
 

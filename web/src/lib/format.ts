@@ -19,6 +19,15 @@ export function number(value: number | null | undefined): string {
   return String(Number(value.toPrecision(4)));
 }
 
+/** A place of an axis, such as of `metric`: with the digits that tell it from the next one, as in 5.002e12 and 5.004e12. */
+export function tick(value: number, metric = ""): string {
+  if (/accuracy$/.test(metric)) return `${Number((100 * value).toPrecision(7))} %`;
+  const exact = Number(value.toPrecision(7));
+  const size = Math.abs(exact);
+  if (size >= 1e6 || (size > 0 && size < 1e-4)) return exact.toExponential().replace("e+", "e");
+  return Number.isInteger(exact) ? count(exact) : String(exact);
+}
+
 /** A whole number with thin spaces between thousands, as the command prints it. */
 export function count(value: number): string {
   return Math.round(value)
@@ -49,7 +58,7 @@ export function isOfOneTarget(name: string): boolean {
   return /._(mae|rmse|r2)$/.test(name);
 }
 
-const WORDS: Readonly<Record<string, string>> = { val: "validation", auc: "AUC", roc: "ROC", r2: "R²", f1: "F1", mae: "MAE", rmse: "RMSE" };
+const WORDS: Readonly<Record<string, string>> = { train: "training", val: "validation", auc: "AUC", roc: "ROC", r2: "R²", f1: "F1", mae: "MAE", rmse: "RMSE" };
 
 /** `val_balanced_accuracy` as "validation balanced accuracy". */
 export function metricName(name: string): string {

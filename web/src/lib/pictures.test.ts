@@ -43,6 +43,18 @@ test("the numbers of a matrix are read on every cell, in both themes", () => {
   }
 });
 
+test("both axes of predicted and true values reach as far as the line on which they are equal", () => {
+  const option = pictureOption({ picture: "residuals", predicted: [20, 250], true: [0, 300], edges: [], counts: [], targets: [] }, c) as { series: { data: number[][] }[] };
+  expect(option.series[1]?.data).toEqual([[0, 0], [300, 300]]);
+});
+
+test("the ends of an axis of large numbers are written as its other numbers are", () => {
+  const { xAxis } = pictureOption({
+    picture: "boundary", kind: "number", names: ["tiny", "huge"], across: [-1e-12, 1e-12], up: [-1e15, 1e15], labels: [], values: [[1]], points: [],
+  }, c) as { xAxis: { axisLabel: { formatter: (value: number) => string } }[] };
+  expect(xAxis[1]?.axisLabel.formatter(-1e-12)).toBe("-1e-12");
+});
+
 test("each of several targets has its chart and its figures", () => {
   const one = { predicted: [1], true: [1], edges: [], counts: [] };
   const targets = [{ target: "kg", mae: 0.5, rmse: 1, r2: null, ...one }, { target: "euro", mae: 300, rmse: 400, r2: 0.5, ...one }];

@@ -82,7 +82,7 @@ function named(c: Colours, name: string, more: object = {}): object {
 }
 
 function categories(c: Colours, name: string, data: readonly string[], label: object = {}): object {
-  const axisLabel = { color: c.muted, fontSize: 12, hideOverlap: true, width: 110, overflow: "truncate" as const, ...label };
+  const axisLabel = { width: 110, overflow: "truncate" as const, ...label };
   return named(c, name, { type: "category", data: [...data], splitLine: { show: false }, axisLabel });
 }
 
@@ -177,14 +177,11 @@ function residuals({ predicted, true: real }: Pick<Schemas["TargetNumbers"], "pr
     xAxis: named(c, "true", BELOW) as never,
     yAxis: named(c, "predicted") as never,
     tooltip: hover(c, ({ value: [x = 0, y = 0] }) => tip("Row", [{ name: "true", value: number(x) }, { name: "predicted", value: number(y) }, { name: "error", value: number(y - x) }])) as never,
-    series: [{
-      type: "scatter",
-      color: c.train,
-      symbolSize: 6,
-      itemStyle: { opacity: 0.55 },
-      data: real.map((x, i) => [x, predicted[i] ?? 0]),
-      markLine: { ...DIAGONAL(c), data: [[{ coord: [low, low] }, { coord: [high, high] }]] },
-    }] as never,
+    series: [
+      { type: "scatter", color: c.train, symbolSize: 6, itemStyle: { opacity: 0.55 }, data: real.map((x, i) => [x, predicted[i] ?? 0]) },
+      // Points of its own, not a mark: both axes reach as far, and neither hides it.
+      { ...DIAGONAL(c), type: "line", data: [[low, low], [high, high]] },
+    ] as never,
   };
 }
 
@@ -202,7 +199,7 @@ function boundary(b: Schemas["BoundaryNumbers"], c: Colours): EChartsOption {
     : Array.from({ length: Math.max(2, max - min + 1) }, (_, i) => soft(min + i));
   const hidden = (n: number): object => ({ type: "category", show: false, data: Array.from({ length: n }, (_, i) => String(i)) });
   const shown = (edges: readonly number[], name: string): object =>
-    named(c, name, { min: edges[0], max: edges[1], splitLine: { show: false }, axisLabel: { color: c.muted, fontSize: 12, hideOverlap: true, showMinLabel: false, showMaxLabel: false } });
+    named(c, name, { min: edges[0], max: edges[1], splitLine: { show: false }, axisLabel: { showMinLabel: false, showMaxLabel: false } });
   const rows = (name: string, data: readonly (readonly number[])[], itemStyle: object): object =>
     ({ type: "scatter", name, xAxisIndex: 1, yAxisIndex: 1, symbolSize: 7, data: data.map((point) => [...point]), itemStyle: { borderColor: c.surface, borderWidth: 1, ...itemStyle } });
   const said = b.kind === "probability" ? `probability of ${b.labels[1]}` : ofNumbers ? "value" : "class";

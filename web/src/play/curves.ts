@@ -1,7 +1,7 @@
 /** The chart of one or several curves by epoch. */
 
-import { axis, tip, tooltip, type Colours, type EChartsOption } from "../lib/charts";
-import { metric } from "../lib/format";
+import { axis, REACH, tip, tooltip, type Colours, type EChartsOption } from "../lib/charts";
+import { metric, tick } from "../lib/format";
 
 export interface Line {
   readonly name: string;
@@ -25,12 +25,12 @@ export function lines(c: Colours, name: string, of: readonly Line[], mark: numbe
         );
       },
     },
-    xAxis: axis(c, { type: "value" as const, min: "dataMin" as const, max: "dataMax" as const, minInterval: 1, splitLine: { show: false } }),
+    xAxis: axis(c, { type: "value" as const, ...REACH, minInterval: 1, splitLine: { show: false } }),
     yAxis: axis(c, {
       type: log ? ("log" as const) : ("value" as const),
       ...(name.includes("accuracy") ? { max: 1, min: (seen: { min: number }) => Math.max(0, Math.floor(seen.min * 10 - 0.01) / 10), minInterval: 0.05 } : {}),
       splitNumber: 4,
-      axisLabel: { color: c.muted, fontSize: 12, formatter: (value: number) => metric(name, value) },
+      axisLabel: { formatter: (value: number) => tick(value, name) },
     }),
     series: of.map((line, i) => ({
       type: "line",
