@@ -16,6 +16,10 @@ from .walking import SCREENS, SLOW_MS, go, look, signed_in
 pytestmark = pytest.mark.browser
 
 
+COLUMNS = ("progress", "data", "network", "lr", "optimizer", "activation", "seed", "project", "tags", "device")
+"""More than a desk has space for: the name stays."""
+
+
 def written(folder: Path, width: int) -> Path:
     """A file as a German spreadsheet writes it; 60 rows are too few for 256 neurons. `code` looks like a number."""
     lines = ["Alter;Einkommen.brutto;code;Risiko"]
@@ -82,7 +86,8 @@ def test_from_a_file_to_a_model(stack: Embedded, browser: Browser, tmp_path: Pat
         expect(seen.get_by_role("heading", name="Workers")).to_be_visible()
         look(seen)
         jump(seen, "Jobs")
-        expect(link(name=f"kredit {width}").first).to_be_visible()
+        add_columns(seen, do, f"kredit {width}")
+        open_a_link_that_was_cut(seen)
         lose_the_connection(seen)
 
 
@@ -130,15 +135,36 @@ def predict(seen: Page, do: Keyboard) -> None:
     expect(answer).to_have_count(0)
 
 
+def add_columns(seen: Page, do: Keyboard, name: str) -> None:
+    """The names of jobs are seen beside more columns than there is space for; a telephone shows but two."""
+    visit(seen, "/jobs?" + "&".join(f"column={one}" for one in COLUMNS))
+    wide = (seen.viewport_size or {"width": 0})["width"] > 640
+    expect(seen.get_by_role("columnheader", name="Device")).to_have_count(int(wide))
+    do.reach(seen.get_by_role("link", name=name).first)
+    look(seen)
+
+
+def open_a_link_that_was_cut(seen: Page) -> None:
+    """A form says that its link holds nothing, and begins anew."""
+    visit(seen, "/new?spec=3")
+    expect(seen.get_by_text("This link holds nothing that can be read")).to_be_visible()
+    expect(seen.get_by_label("Epochs")).to_have_value("100")
+
+
 def lose_the_connection(seen: Page) -> None:
     """What did not come while it was away comes by itself: what a view asks for, and the file of one."""
     for view, said in (("Cluster", "The API does not answer"), ("Playground", "This view could not be loaded")):
         seen.context.set_offline(True)
-        seen.evaluate("hash => { location.hash = hash; }", f"/{view.lower()}")
+        visit(seen, f"/{view.lower()}")
         expect(seen.get_by_text(said)).to_be_visible()
         seen.context.set_offline(False)
         expect(seen.get_by_text(said)).to_have_count(0)
         expect(seen.get_by_role("heading", level=1)).to_have_text(view)
+
+
+def visit(seen: Page, address: str) -> None:
+    """Follow a link to an address."""
+    seen.evaluate("hash => { location.hash = hash; }", address)
 
 
 def jump(seen: Page, view: str) -> None:

@@ -1,11 +1,16 @@
 import { expect, test } from "vitest";
-import { yaml } from "./json";
+import { fieldsOf, yaml } from "./json";
 import { datasetName, differences, fieldName, networkName, roundedSeed, show } from "./spec";
 
 test("YAML says the same as JSON", () => {
   const spec = { dataset: "digits", name: "yes", architecture: { type: "mlp", hidden: [64, 32] }, tags: {}, lr: 1e-3 };
   expect(yaml(spec)).toBe('dataset: digits\nname: "yes"\narchitecture:\n  type: mlp\n  hidden: [64, 32]\ntags: {}\nlr: 0.001');
   expect(yaml({ a: [{ b: 1, c: "x: y" }] })).toBe('a:\n- b: 1\n  c: "x: y"'.replace("\n- ", "\n  - ").replace("\n  c", "\n    c"));
+});
+
+test("an address that holds no fields is refused in a sentence", () => {
+  expect(fieldsOf('{"epochs": 3}')).toEqual({ epochs: 3 });
+  for (const text of ["3", "null", "[]", '"x"', '{"epochs":', ""]) expect(() => fieldsOf(text)).toThrow(/^This link holds nothing/);
 });
 
 test("only what differs is told, field by field", () => {

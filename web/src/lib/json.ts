@@ -8,6 +8,18 @@ export function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
+/** The fields that an address holds as JSON. */
+export function fieldsOf(text: string): Record<string, unknown> {
+  let read: unknown = null;
+  try {
+    read = JSON.parse(text);
+  } catch {
+    // it has no fields either
+  }
+  if (!isRecord(read)) throw new Error("This link holds nothing that can be read, maybe because it was cut off: the form begins anew.");
+  return read;
+}
+
 /** A JSON Schema as pydantic writes it; only the parts that forms read. */
 export interface Schema {
   readonly $ref?: string;

@@ -22,6 +22,8 @@ export interface Route {
   readonly icon?: Component<{ size?: number; "aria-hidden"?: boolean }>;
   /** It reads its query once: a link to it that is followed in it opens it anew. */
   readonly once?: true;
+  /** Guests of a classroom may do nothing there. */
+  readonly members?: true;
   /** A word more for the command palette. */
   readonly hint?: string;
 }

@@ -40,7 +40,7 @@ class Toasts {
 
   #add(toast: Toast, ms: number): void {
     this.#next += 1;
-    this.list = [...this.list.filter(({ bad }) => bad).slice(-1), toast]; // few, for they lie over the view
+    this.list = [...this.list.filter(({ bad, text }) => bad && text !== toast.text).slice(-1), toast]; // few, for they lie over the view
     setTimeout(() => this.close(toast.id), ms);
   }
 }
