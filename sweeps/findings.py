@@ -9,6 +9,7 @@ from spec.splits import SplitBy
 from spec.sweep import SweepSpec
 from store.sweep_results import LEADERS
 
+from .comparability import doubt
 from .counted import LEAST_ROWS, counted_rows
 from .statistics import Band, Comparison, band, compare, sentence
 
@@ -41,11 +42,12 @@ def compared(
     """
     (best, of_best), *others = scores.items()
     rows = counted_rows(spec)
-    found = compare(of_best, [theirs for _, theirs in others], test_share=test_share(spec), step=_step(spec, rows))
-    by_number = {number: one for (number, _), one in zip(others, found, strict=True)}
+    pairs = compare(of_best, [theirs for _, theirs in others], test_share=test_share(spec), step=_step(spec, rows))
+    by_number = {number: one for (number, _), one in zip(others, pairs, strict=True)}
     named = {f"#{number}": one for number, one in by_number.items()}
     said = sentence(f"#{best}", named, unit="folds" if spec.folds else "seeds", more=len(scores) >= LEADERS)
-    return said + _few_rows(spec, rows, named) + _classes_missed(spec, best, metrics), by_number
+    doubts = f" {found}" if named and (found := doubt(spec)) else ""
+    return said + _few_rows(spec, rows, named) + _classes_missed(spec, best, metrics) + doubts, by_number
 
 
 def _step(spec: SweepSpec, rows: int | None) -> float:

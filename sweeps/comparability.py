@@ -1,0 +1,38 @@
+"""Whether a sweep's objective measures the same thing of all its configurations."""
+
+from collections.abc import Iterator
+
+from spec.dataset import Targets
+from spec.sweep import SweepSpec
+
+OF_LOSSES = ("loss", "class_weight")
+"""Fields that decide what a loss measures."""
+OF_UNITS = ("standardize", "output_activation")
+"""Fields that decide the unit of a loss of numbers, for targets are scaled or not."""
+OF_ROWS = ("dataset", "validation_fraction", "split", "split_seed")
+"""Fields that decide which rows are validated on."""
+SHOWN = 3
+
+
+def doubt(spec: SweepSpec) -> str:
+    """A sentence where scores do not compare, for they are of other losses, or of other rows; else nothing."""
+    part, _, metric = spec.monitored.partition("_")
+    of_numbers = spec.base.info is not None and spec.base.info.targets is Targets.numbers
+    if metric == "loss" and (fields := _varied(spec, OF_LOSSES + OF_UNITS * of_numbers)):
+        other = "rmse" if of_numbers else "accuracy"
+        cure = "" if of_numbers and part == "train" else f": try objective {part}_{other}"
+        return f"Configurations differ in {fields}, so their {spec.monitored} does not compare{cure}."
+    if part == "val" and (fields := _varied(spec, OF_ROWS)):
+        return f"Configurations differ in {fields}, so their {spec.monitored} is of other rows."
+    return ""
+
+
+def _varied(spec: SweepSpec, among: tuple[str, ...]) -> str:
+    """The fields that vary, among these and their parts, as a list of words."""
+    found = dict.fromkeys(path for path in _paths(spec) if path.split(".")[0] in among)
+    return " and ".join(list(found)[:SHOWN])
+
+
+def _paths(spec: SweepSpec) -> Iterator[str]:
+    yield from (path for path, one in spec.space.items() if one.values is None or len(one.values) > 1)
+    yield from (path for one in spec.configurations for path in one)
