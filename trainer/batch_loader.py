@@ -128,6 +128,10 @@ class TrainingRows:
         return Weighted(shares.flatten(1), totals)
 
 
+HIGH = 0.99
+"""Of a higher rate, a neuron that is kept counts by the rate as 16 bits have it: near 1, that is another one."""
+
+
 class Dropout:
     """Dropout masks of all members, each with its own rates."""
 
@@ -154,9 +158,10 @@ class Dropout:
         self.drops = bool(rates.any())
         self.words = -(-self.units * batch // 2)
         """32-bit words that a batch draws: 16 bits decide about a neuron, which keeps a rate to within 1 / 65536."""
-        limits = torch.from_numpy(np.minimum(np.round(rates * 65536), 65535).astype(np.int32) - 32768)
-        self._below = limits.to(device=device, dtype=torch.int16)
-        self._keep_scale = torch.from_numpy(1.0 / (1.0 - rates)).to(device=device, dtype=dtype)
+        limits = np.minimum(np.round(rates * 65536), 65535)
+        self._below = torch.from_numpy(limits.astype(np.int32) - 32768).to(device=device, dtype=torch.int16)
+        kept = 1.0 - np.where(rates > HIGH, limits / 65536, rates)
+        self._keep_scale = torch.from_numpy(1.0 / kept).to(device=device, dtype=dtype)
         self._mask = torch.empty(len(specs), self.units, batch, device=device, dtype=dtype)
 
     def masks(self, drawn: Tensor, some: slice) -> dict[int, Tensor]:

@@ -4,6 +4,8 @@ import pytest
 import torch
 
 from spec.states import StopReason
+from trainer.batch_loader import Dropout
+from trainer.models import DropoutSite
 
 from .recording import job, train
 
@@ -70,6 +72,15 @@ def test_dropout_acts_in_training_only() -> None:
     clean = train(job(learning_rate=1e-9, epochs=1)).curves["0"][0]["train_loss"]
     assert exact.curves["0"][0]["train_loss"] == pytest.approx(clean, rel=1e-4)
     assert running.curves["0"][0]["train_loss"] != pytest.approx(clean, rel=1e-2)
+
+
+@pytest.mark.parametrize("rate", [0.0, 0.3, 0.99, 0.9999, 0.99999, 1.0 - 1e-12])
+def test_dropout_keeps_the_mean_of_a_neuron_near_1_too(rate: float) -> None:
+    site = DropoutSite(layer=0, units=4)
+    dropout = Dropout([job(dropout=rate)], [site], 1 << 14, torch.device("cpu"), torch.float64)
+    every = torch.arange(1 << 16).sub(1 << 15).to(torch.int16)  # each of the bits that decide, once
+    mask = dropout.masks(every.reshape(1, -1), slice(None))[0]
+    assert mask.mean() == pytest.approx(1.0, abs=1e-3)
 
 
 def test_the_learning_rate_is_part_of_the_curve() -> None:
