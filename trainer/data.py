@@ -40,7 +40,7 @@ class Split:
     test_y: Tensor
     preprocessing: Preprocessing
     weights: Mapping[PartName, Tensor]
-    """The weight of each row of a part, [rows]; the largest of all is 1."""
+    """The weight of each row of a part, [rows]; the largest is from 1/2 to 1, unless all are 0."""
 
     def part(self, name: PartName) -> tuple[Tensor, Tensor]:
         """Rows and targets of one part."""
@@ -108,9 +108,9 @@ def split(
         test_y=placed(y[test], number),
         preprocessing=preprocessing,
         weights={
-            "train": placed(weights[train], dtype),
-            "val": placed(weights[validation], dtype),
-            "test": placed(weights[test], dtype),
+            "train": placed(_near_one(weights[train]), dtype),
+            "val": placed(_near_one(weights[validation]), dtype),
+            "test": placed(_near_one(weights[test]), dtype),
         },
     )
 
@@ -150,3 +150,9 @@ def _weights(weight: Array | None, info: DatasetInfo) -> Array:
         raise BadDataError("weight: the data set has no weights of its rows, or none above 0.")
     shares: Array = weight / weight.max()
     return shares
+
+
+def _near_one(weights: Array) -> Array:
+    """The weights of one part times a power of two, which changes no digit of their mean: the largest is near 1."""
+    near: Array = np.ldexp(weights, -np.frexp(weights.max(initial=0.0))[1])
+    return near

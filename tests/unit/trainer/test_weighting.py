@@ -77,6 +77,13 @@ def test_labels_of_an_upload_are_checked_when_they_are_read() -> None:
         class_weights(spec.model_copy(update={"class_weight": {"rose": 2.0}}), divided(spec))
 
 
+def test_weights_of_a_part_may_be_far_below_those_of_another() -> None:
+    split = ["train"] * 40 + ["validation"] * 20
+    one = {**data(NUMBERS, [1.0] * 60), "split": split}
+    far = train(job(dataset={**one, "weight": [1.0] * 40 + [2.0**-200] * 20}))
+    assert far.curves == train(job(dataset=one)).curves
+
+
 # --- the loss of a batch ----------------------------------------------------------------------------------------------
 
 MEMBERS, OUTPUTS, BATCH = 3, 4, 7
