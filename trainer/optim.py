@@ -40,6 +40,9 @@ from spec.optimizers import (
 from .models import RowLayout
 from .transfer import to_device
 
+LEAST_EPS = 1e-36
+"""Below are numbers that float32 holds in part, or as 0: 0 / 0 for a parameter without a gradient."""
+
 Numbers = npt.NDArray[np.float64]
 Columns = Mapping[str, Tensor]
 """Numbers of one step by name, each [members, 1]."""
@@ -314,6 +317,8 @@ class Optimizer:
         for name in optimizer.numbers:
             self._numbers[name] = _column(getattr(spec.optimizer, name) for spec in specs)
             self._numbers[f"one_minus_{name}"] = 1.0 - self._numbers[name]
+        if weights.dtype is not torch.float64 and "eps" in self._numbers:
+            self._numbers["eps"] = np.maximum(self._numbers["eps"], LEAST_EPS)
         self._decay = _column(spec.weight_decay for spec in specs)
         self._l1 = _column(spec.l1 for spec in specs)
         self._clip = _column(spec.gradient_clip or np.inf for spec in specs)
@@ -321,7 +326,7 @@ class Optimizer:
         self._clips = bool(np.isfinite(self._clip).any())
         self._decoupled = optimizer.decoupled
         self._fused = (
-            _FusedAdam(specs, weights, gradient, buffers) if self._rule.fused and not weights.is_cuda else None
+            _FusedAdam(self._numbers, weights, gradient, buffers) if self._rule.fused and not weights.is_cuda else None
         )
         first = np.ones_like(self._decay)
         self._names = tuple(self._planned(first, first))
@@ -375,25 +380,25 @@ class Optimizer:
 class _FusedAdam:
     """torch.optim.Adam's fused kernel, member by member."""
 
-    def __init__(self, specs: Sequence[JobSpec], weights: Tensor, gradient: Tensor, buffers: Buffers) -> None:
-        self._t = torch.zeros(len(specs))
+    def __init__(self, numbers: Mapping[str, Numbers], weights: Tensor, gradient: Tensor, buffers: Buffers) -> None:
+        self._t = torch.zeros(len(weights))
         state = (weights, gradient, buffers["mean"], buffers["squares"], self._t)
         rows = zip(*(part.unbind() for part in state), strict=True)
-        optimizers: list[Any] = [spec.optimizer for spec in specs]
+        own = zip(*(numbers[name][:, 0].tolist() for name in ("beta1", "beta2", "eps")), strict=True)
         self._members = [
             partial(
                 torch._fused_adam_,
                 *([row] for row in (w, g, mean, squares)),
                 [],
                 [t],
-                beta1=optimizer.beta1,
-                beta2=optimizer.beta2,
-                eps=optimizer.eps,
+                beta1=beta1,
+                beta2=beta2,
+                eps=eps,
                 weight_decay=0.0,
                 amsgrad=False,
                 maximize=False,
             )
-            for (w, g, mean, squares, t), optimizer in zip(rows, optimizers, strict=True)
+            for (w, g, mean, squares, t), (beta1, beta2, eps) in zip(rows, own, strict=True)
         ]
 
     def step(self, rates: Tensor, t: Tensor) -> None:

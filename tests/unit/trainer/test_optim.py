@@ -181,6 +181,12 @@ def test_on_a_cpu_adam_gives_the_bits_of_pytorchs_fused_kernel(name: str, size: 
         assert torch.equal(got[member], parameter.detach())
 
 
+@pytest.mark.parametrize("name", ["adagrad", "adadelta", "rmsprop", "adam", "nadam", "radam", "adamax", "muon"])
+def test_a_parameter_without_gradients_stays_where_float32_has_no_eps(name: str) -> None:
+    spec = job(optimizer={"type": name, "eps": 1e-300})
+    assert torch.equal(ours([spec], torch.ones(1, SIZE), torch.zeros(STEPS, 1, SIZE)), torch.ones(1, SIZE))
+
+
 NETWORK = RowLayout.of(
     {
         "layers.0.weight": (4, 3, 3, 3),  # a convolution
