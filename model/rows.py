@@ -144,9 +144,10 @@ def category_of(column: Input, value: Any) -> int:
 
 
 def _words(value: Any) -> list[str]:
-    """The texts that a value may have in a file: 1.0 of a program may be 1 there, and 1 may be 1.0."""
+    """The texts that a value may have in a file: 1.0 of a program may be 1 there, 1 may be 1.0, true TRUE."""
     if isinstance(value, bool):
-        return [str(value).lower()]
+        word = str(value)
+        return [word.lower(), word, word.upper()]
     words = [clean(str(value))]
     if isinstance(value, float) and value.is_integer():
         words.append(str(int(value)))

@@ -62,6 +62,14 @@ def test_a_cell_that_cannot_be_is_named(changed: dict[str, Any], path: str, said
     assert [(fault.path, fault.message) for fault in refused.value.errors] == [(path, said)]
 
 
+@pytest.mark.parametrize("words", [("false", "other", "true"), ("False", "True", "other"), ("FALSE", "TRUE", "other")])
+def test_a_truth_value_is_its_word_among_others_in_any_case(words: tuple[str, ...]) -> None:
+    schema = Schema(columns=(Column(name="paid", type=ColumnKind.category, categories=words),), target=SCHEMA.target)
+    prepared = Preprocessing.fit(schema, np.zeros((2, 1)), np.zeros((2, 1)), standardize=True)
+    told = numbers_of([{"paid": True}, {"paid": False}], prepared)[:, 0].astype(int).tolist()
+    assert [words[place].lower() for place in told] == ["true", "false"]
+
+
 def test_names_of_columns_are_read_as_in_a_file() -> None:
     row = {f" {name} ": cell for name, cell in GOOD.items()}
     np.testing.assert_array_equal(numbers_of([row], PREPARED), numbers_of([GOOD], PREPARED))
