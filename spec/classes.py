@@ -19,8 +19,10 @@ def label_of(value: float) -> str:
 
 
 def _by_label(value: Any) -> Any:
-    """A map with labels as keys; a number as key means its label, and true or false the word."""
-    return {_label(key): weight for key, weight in value.items()} if isinstance(value, Mapping) else value
+    """A map with labels as keys, in their order; a number as key means its label, and true or false the word."""
+    if not isinstance(value, Mapping):
+        return value
+    return dict(sorted(((_label(key), weight) for key, weight in value.items()), key=lambda item: str(item[0])))
 
 
 def _label(key: Any) -> Any:

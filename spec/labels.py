@@ -1,8 +1,9 @@
 """Names, projects and tags: labels for people, without what breaks logs, pages or databases."""
 
+from collections.abc import Mapping
 from typing import Annotated
 
-from pydantic import Field, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints
 
 from .base import Count
 
@@ -17,5 +18,16 @@ TAG_KEY = r"^[A-Za-z0-9][A-Za-z0-9._/-]{0,99}$"
 TagKey = Annotated[str, StringConstraints(pattern=TAG_KEY)]
 TagValue = Annotated[str, StringConstraints(max_length=500, pattern=CLEAN)]
 Name = Annotated[Label | None, Field(description="Name for people; it need not be unique.")]
-Tags = Annotated[dict[TagKey, TagValue], Field(max_length=50, description="Tags: your own labels, key: value.")]
+
+
+def _in_order(tags: Mapping[str, str]) -> dict[str, str]:
+    """Sorted by key: JSON objects with the same members are the same, so a request repeated with them is too."""
+    return dict(sorted(tags.items()))
+
+
+Tags = Annotated[
+    dict[TagKey, TagValue],
+    Field(max_length=50, description="Tags: your own labels, key: value."),
+    AfterValidator(_in_order),
+]
 Priority = Annotated[Count, Field(ge=-100, le=100, description="Priority: jobs with a higher one start first.")]
