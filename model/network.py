@@ -22,7 +22,11 @@ Arrays = Mapping[str, Array]
 Value = TypeVar("Value")
 """The type that the layers are applied to."""
 
-CHUNK_ROWS = 256
+CHUNK_ROWS = 32
+"""Rows that are computed together, always so many: how a product rounds depends on its shape, and a row's answer must
+not depend on how many others are asked beside it."""
+CHUNK_IMAGES = 4
+"""The same of rows that are convolved, each of which has many windows."""
 EPSILON = 1e-5
 """Added to variances in normalisation, as in PyTorch."""
 
@@ -121,10 +125,15 @@ class ForwardPass(ABC, Generic[Value]):
 
 
 def forward(spec: JobSpec, arrays: Arrays, x: Array, image: tuple[int, int, int] | None) -> Array:
-    """The output layer's weighted sums, [rows, outputs], for features [rows, features]; in float64."""
+    """The output layer's weighted sums, [rows, outputs], for features [rows, features]; in float64.
+
+    Those of a row are the same to the bit among any other rows.
+    """
     network = _NumPyForwardPass(spec, {name: array.astype(np.float64) for name, array in arrays.items()}, image)
-    parts = [network.run(x[first : first + CHUNK_ROWS]) for first in range(0, max(len(x), 1), CHUNK_ROWS)]
-    return np.concatenate(parts)
+    size = CHUNK_IMAGES if isinstance(spec.architecture, Cnn) else CHUNK_ROWS
+    chunks = [x[first : first + size] for first in range(0, max(len(x), 1), size)]
+    chunks[-1] = np.pad(chunks[-1], ((0, size - len(chunks[-1])), (0, 0)))
+    return np.concatenate([network.run(chunk) for chunk in chunks])[: len(x)]
 
 
 class _NumPyForwardPass(ForwardPass[Array]):

@@ -66,3 +66,20 @@ def test_numpy_and_the_readme_agree_with_the_trainer(
     with torch.no_grad():
         theirs = names["net"](x.to(expected.dtype))
     np.testing.assert_allclose(theirs.numpy(), expected.numpy(), rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "fields", [{"architecture": MLP}, {"architecture": {**MLP, "hidden": [33, 17]}}, {"architecture": CNN}], ids=str
+)
+def test_a_row_has_the_same_sums_to_the_bit_among_any_others(fields: dict[str, Any]) -> None:
+    spec = JobSpec.model_validate({"dataset": "digits", **fields})
+    x = torch.randn(40, 64, generator=torch.Generator().manual_seed(2))
+    named, _ = trained(spec, x)
+    arrays, rows = {name: array.numpy() for name, array in named.items()}, x.double().numpy()
+    together = forward(spec, arrays, rows, (1, 8, 8))
+    for place in (0, 3, 31, 39):
+        others = np.roll(rows, 7, axis=0)[: place + 1]
+        others[place] = rows[place]
+        for asked in (rows[place : place + 1], others):
+            assert forward(spec, arrays, asked, (1, 8, 8))[-1].tolist() == together[place].tolist()
+    assert forward(spec, arrays, rows[:0], (1, 8, 8)).shape == (0, 10)
