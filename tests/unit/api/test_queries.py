@@ -1,0 +1,20 @@
+"""What a query string may say of metrics."""
+
+import pytest
+from pydantic import ValidationError
+
+from api.queries import JobsQuery
+
+
+@pytest.mark.parametrize(
+    "number", ["0.5", ".5", "5.", "+1", "-0", "1E-5", "1e-300", repr(2.0**0.5 / 1e7), repr(0.1 + 0.2)]
+)
+def test_a_bound_is_a_number_as_programs_write_it(number: str) -> None:
+    asked = JobsQuery(min=(f"val_loss:{number}",))
+    assert asked.filter.least == {"val_loss": float(number)}
+
+
+@pytest.mark.parametrize("number", ["", ".", "e5", "nan", "inf", "1e999", "0x1", "1 ", "1_0"])
+def test_what_is_no_finite_number_is_no_bound(number: str) -> None:
+    with pytest.raises(ValidationError, match="must be metric:number"):
+        JobsQuery(max=(f"val_loss:{number}",))
