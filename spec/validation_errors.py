@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from itertools import islice
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
@@ -29,6 +29,9 @@ MOST = 100
 _QUOTED = re.compile(r"'([^']*)'")
 _POWER = re.compile(r"[-+]?\d+e[-+]?\d+", re.IGNORECASE)
 """A number that YAML 1.1 reads as text."""
+
+NOTHING = frozenset({"none", "null", "nil", "off", "~"})
+"""Words for nothing, where null is meant."""
 
 _CHARACTERS = "has characters that are not allowed here"
 _MOMENT = "must be a moment with its zone, such as 2026-01-31T08:30:00Z (in an address, + is written %2B)"
@@ -106,7 +109,7 @@ def sentences(error: ValidationError, body: Any) -> list[FieldError]:
     outer = {path[: dot.start()] for path in invalid for dot in re.finditer(r"\.", path)}
     inner = ((path, about) for path, about in invalid.items() if path not in outer)
     return [
-        FieldError(path=_printable(path), message=_printable(" or ".join(about.allowed) + _given(about)))
+        FieldError(path=_printable(path), message=_printable(" or ".join(about.allowed) + _given(path, about)))
         for path, about in islice(inner, MOST)
     ]
 
@@ -190,6 +193,13 @@ def _fields() -> frozenset[str]:
 
 
 @cache
+def _nullable() -> frozenset[str]:
+    """The fields of a job that may be null."""
+    fields = JobSpec.model_fields.items()
+    return frozenset(name for name, field in fields if type(None) in get_args(field.annotation))
+
+
+@cache
 def _fields_of_sweep() -> frozenset[str]:
     """Names of the fields of a sweep and of its halving."""
     from .sweep import SweepSpec  # which says its own faults with this module
@@ -202,7 +212,7 @@ def _names(schema: Mapping[str, Any]) -> Iterator[str]:
         yield from part.get("properties", {})
 
 
-def _given(about: _Invalid) -> str:
+def _given(path: str, about: _Invalid) -> str:
     """The given value, and the valid word closest to it."""
     value = about.value
     if value is None or isinstance(value, Mapping | list | tuple):
@@ -211,6 +221,8 @@ def _given(about: _Invalid) -> str:
         return f"; it is {_short(json.dumps(value, default=str))}"
     if _POWER.fullmatch(value) and "must be a number" in about.allowed:
         return f"; it is the text {_short(repr(value))}, and YAML reads a number where it has a point, as in 1.0e-3"
+    if value.lower() in NOTHING and path.rsplit(".", maxsplit=1)[-1] in _nullable():
+        return f"; it is the text {value!r}: write null"
     return f"; it is {_short(repr(value))}" + did_you_mean(value, about.names)
 
 

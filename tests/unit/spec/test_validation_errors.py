@@ -39,6 +39,13 @@ def test_a_text_of_another_form_is_told_the_form() -> None:
     assert messages_of({"url": "example.org"}, NewWebhook)["url"].startswith("must be an address that begins with")
 
 
+def test_a_word_for_nothing_is_null_where_there_may_be_nothing() -> None:
+    told = messages_of(XOR | {"patience": "None", "epochs": "none", "monitor": "none"})
+    assert told["patience"] == "must be a whole number; it is the text 'None': write null"
+    assert told["monitor"].endswith("; it is the text 'none': write null")
+    assert told["epochs"] == "must be a whole number; it is 'none'"
+
+
 def test_what_is_missing() -> None:
     assert messages_of({}) == {"dataset": "is missing"}
     assert messages_of(XOR | {"optimizer": {"momentum": 0.9}}) == {"optimizer": "needs a type"}
