@@ -9,7 +9,7 @@ from uuid import UUID
 from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
 from spec.base import Frozen, fault
-from spec.labels import Label, Project
+from spec.labels import Label, Project, composed
 from spec.states import JobStatus, SweepState, TrialState
 from spec.views import ModelFormat
 from store.best_metrics import ByMetric, Position
@@ -40,7 +40,7 @@ class JobsMeant(Frozen):
     @property
     def tags(self) -> dict[str, str]:
         """The tags wanted, by key."""
-        return dict(tag.split(":", 1) for tag in self.tag)
+        return dict(composed(tag).split(":", 1) for tag in self.tag)
 
     @model_validator(mode="after")
     def _one_value_per_key(self) -> Self:

@@ -1,5 +1,6 @@
 """Names, projects and tags: labels for people, without what breaks logs, pages or databases."""
 
+import unicodedata
 from collections.abc import Mapping
 from typing import Annotated
 
@@ -9,14 +10,21 @@ from .base import Count
 
 # No control characters and no direction overrides: they break logs, pages or databases.
 CLEAN = r"^[^\u0000-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]*$"
-Label = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=CLEAN)]
+
+
+def composed(text: str) -> str:
+    """The text in Unicode's composed form (NFC): macOS writes the other one, which no search would find."""
+    return unicodedata.normalize("NFC", text)
+
+
+Label = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=CLEAN), AfterValidator(composed)]
 PROJECT = r"^[A-Za-z0-9][A-Za-z0-9 ._-]{0,99}$"
 Project = Annotated[str, StringConstraints(pattern=PROJECT)]
 SHARED_BY = r"^(user|project|tag:[A-Za-z0-9][A-Za-z0-9._/-]{0,99})$"
 """By what device time is summed up."""
 TAG_KEY = r"^[A-Za-z0-9][A-Za-z0-9._/-]{0,99}$"
 TagKey = Annotated[str, StringConstraints(pattern=TAG_KEY)]
-TagValue = Annotated[str, StringConstraints(max_length=500, pattern=CLEAN)]
+TagValue = Annotated[str, StringConstraints(max_length=500, pattern=CLEAN), AfterValidator(composed)]
 Name = Annotated[Label | None, Field(description="Name for people; it need not be unique.")]
 
 

@@ -1,9 +1,12 @@
-"""What a query string may say of metrics."""
+"""What a query string may say of metrics, and how names are written."""
+
+import unicodedata
 
 import pytest
 from pydantic import ValidationError
 
 from api.queries import JobsQuery
+from spec.job import JobSpec
 
 
 @pytest.mark.parametrize(
@@ -18,3 +21,11 @@ def test_a_bound_is_a_number_as_programs_write_it(number: str) -> None:
 def test_what_is_no_finite_number_is_no_bound(number: str) -> None:
     with pytest.raises(ValidationError, match="must be metric:number"):
         JobsQuery(max=(f"val_loss:{number}",))
+
+
+def test_letters_with_marks_are_one_letter_in_names_tags_and_queries() -> None:
+    apart, whole = (unicodedata.normalize(form, "Café") for form in ("NFD", "NFC"))
+    spec = JobSpec.model_validate({"dataset": "iris", "name": apart, "tags": {"at": apart}})
+    assert (spec.name, spec.tags) == (whole, {"at": whole})
+    asked = JobsQuery(name=apart, search=apart, tag=(f"at:{apart}",)).filter
+    assert (asked.name, asked.name_part, asked.tags) == (whole, whole, {"at": whole})
