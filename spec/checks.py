@@ -34,7 +34,8 @@ def check_fields(spec: "JobSpec") -> None:
         if isinstance(value, tuple) and len(value) != hidden:
             raise fault(field, f"has {len(value)} values for {hidden} hidden layers: give one, or one per layer")
     traits, outer = spec.loss.traits, spec.output_activation
-    if traits.takes_logits and outer not in (None, Activation.identity, traits.output_activation):
+    takes_logits = traits.takes_logits and not spec.awaits_loss
+    if takes_logits and outer not in (None, Activation.identity, traits.output_activation):
         allowed = " or ".join(filter(None, ("null", traits.output_activation)))
         raise fault("output_activation", f"must be {allowed} with loss {spec.loss.type}, which takes logits")
     if spec.label_smoothing and not traits.label_smoothing:

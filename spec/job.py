@@ -303,6 +303,11 @@ class JobSpec(Frozen):
         return describe(self.dataset, labels=self.loss.traits.is_for_labels)
 
     @property
+    def awaits_loss(self) -> bool:
+        """Whether the default loss is still to be chosen: by the targets of an upload that has yet to be looked up."""
+        return "loss" not in self.model_fields_set and self.info is None
+
+    @property
     def is_weighted(self) -> bool:
         """Whether rows differ in their weight in the loss."""
         return self.class_weight is not None or (self.info is not None and self.info.weighted)

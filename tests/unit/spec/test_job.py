@@ -4,6 +4,7 @@ import pytest
 from pydantic import ValidationError
 
 from spec.architectures import layer_shapes, parameter_count
+from spec.dataset import Uploaded
 from spec.job import JobSpec
 from spec.losses import output_units
 
@@ -279,3 +280,13 @@ def test_batch_normalization_is_refused_where_a_step_has_one_row() -> None:
 def test_metrics_of_training_rows_are_monitored_only_where_they_are_measured() -> None:
     path, said = broken(monitor="train_balanced_accuracy", train_metrics="running")
     assert (path, said) == ("monitor", "train_balanced_accuracy needs train_metrics exact")
+
+
+def test_the_default_loss_of_an_upload_follows_its_targets_before_an_output_activation_is_checked() -> None:
+    asked = JobSpec.model_validate({"dataset": "ds_" + "0" * 32, "output_activation": "sigmoid"})
+    shares = {"rows": 100, "features": 1, "targets": "numbers", "target_range": [0.1, 0.9]}
+    looked_up = {"id": "ds_" + "0" * 32, "sha256": "0" * 64}
+    assert asked.on(Uploaded.model_validate({**looked_up, "info": shares})).loss.type == "mse"
+    words = {"rows": 100, "features": 1, "targets": "classes", "classes": 2}
+    with pytest.raises(ValidationError, match="must be null with loss cross_entropy"):
+        asked.on(Uploaded.model_validate({**looked_up, "info": words}))
