@@ -8,6 +8,7 @@ from typing import BinaryIO
 
 from spec.job import JobSpec
 from spec.states import FINISHED, JobStatus
+from spec.submission_warnings import warnings_of
 from spec.verdict import judge
 from spec.views import JobView, ListedJob
 from store.access import Asker
@@ -105,7 +106,7 @@ class JobServices:
         waiting = (spec.resources for spec in specs)
         try:
             queued = self.queue.warnings(device_request(wanted.device, wanted.gpus) for wanted in waiting)
-            return [*queued, *self.starts.warnings(specs), *_too_short(specs)]
+            return [*queued, *self.starts.warnings(specs), *warnings_of(specs)]
         except (StoreUnavailableError, JobNotFoundError):
             # The jobs are stored, and after an error they would be sent again. What they begin from may be deleted.
             return []
@@ -128,16 +129,3 @@ class JobServices:
             ) from error
         finally:
             copy.unlink(missing_ok=True)  # its content lasts while it is open
-
-
-def _too_short(specs: Sequence[JobSpec]) -> list[str]:
-    """Of which jobs the schedule does not reach `learning_rate`, because there are too few epochs."""
-    said = dict[str, None]()
-    for spec in specs:
-        if (most := spec.schedule.most(spec.epochs)) < 1.0:
-            epochs = "1 epoch" if spec.epochs == 1 else f"{spec.epochs:,} epochs"
-            said[
-                f"In {epochs}, schedule {spec.schedule.type} has a learning rate of {most * spec.learning_rate:.3g} "
-                f"at most, not {spec.learning_rate:.3g}: train more epochs, or change the schedule."
-            ] = None
-    return list(said)
