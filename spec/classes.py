@@ -1,5 +1,6 @@
 """The classes of a data set: their labels, and their weights in the loss."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
 
@@ -60,9 +61,27 @@ def class_labels(dataset: DatasetSpec) -> tuple[str, ...]:
     return () if info is None else tuple(map(str, range(info.classes or 0)))
 
 
+def weights_by_label(class_weight: Mapping[str, float], labels: Sequence[str]) -> dict[str, float]:
+    """The weights by label: a key that is none means the only label that is the same number, or word in other case.
+
+    A program has 1 or true where a file has 1.0 or True.
+    """
+    counts = Counter(map(_meaning, labels))
+    same = {_meaning(one): one for one in labels if counts[_meaning(one)] == 1 and one not in class_weight}
+    return {key if key in labels else same.get(_meaning(key), key): weight for key, weight in class_weight.items()}
+
+
+def _meaning(label: str) -> float | str:
+    try:
+        return float(label)
+    except ValueError:
+        return label.casefold()
+
+
 def wrong_labels(class_weight: ClassWeight | None, labels: Sequence[str]) -> str | None:
     """A message that names the labels of `class_weight` that are not in `labels`; None if all are, or none is known."""
-    wrong = sorted(set(class_weight or ()) - set(labels)) if labels and isinstance(class_weight, dict) else []
+    given = weights_by_label(class_weight, labels) if labels and isinstance(class_weight, dict) else {}
+    wrong = sorted(set(given) - set(labels))
     if not wrong:
         return None
     is_one = len(wrong) == 1

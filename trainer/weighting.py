@@ -12,7 +12,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from spec.classes import wrong_labels
+from spec.classes import weights_by_label, wrong_labels
 from spec.job import JobSpec
 
 from .data import PartName, Split
@@ -64,7 +64,7 @@ def class_weights(spec: JobSpec, split: Split) -> npt.NDArray[np.float64]:
             label = labels[int(counts.argmin())]
             raise BadDataError(f"class_weight: balanced needs training rows of each class, and {label!r} has none.")
         return np.asarray(counts.sum() / (len(labels) * counts), dtype=np.float64)
-    given = spec.class_weight or {}
+    given = weights_by_label(spec.class_weight or {}, labels)
     if wrong := wrong_labels(given, labels):
         raise BadDataError(f"class_weight: {wrong}.")
     return np.array([given.get(label, 1.0) for label in labels], dtype=np.float64)

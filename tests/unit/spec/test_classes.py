@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from spec.classes import class_labels
+from spec.classes import class_labels, weights_by_label
 from spec.dataset import Shipped
 from spec.estimate import estimate
 from spec.job import JobSpec
@@ -139,3 +139,19 @@ def test_weights_are_known_and_counted_before_training() -> None:
     assert (weighted.info.weighted, plain.info.weighted) == (True, False)
     more = estimate(weighted, weighted.info).memory_bytes - estimate(plain, plain.info).memory_bytes
     assert more == 4 * 4
+
+
+@pytest.mark.parametrize(
+    ("given", "labels", "meant"),
+    [
+        ({"true": 3.0, "false": 1.0}, ("False", "True"), {"True": 3.0, "False": 1.0}),
+        ({"1": 3.0, "2.50": 1.0}, ("1.0", "2.5"), {"1.0": 3.0, "2.5": 1.0}),
+        ({"1": 3.0, "1.0": 2.0}, ("1", "2"), {"1": 3.0, "1.0": 2.0}),
+        ({"YES": 3.0}, ("Yes", "yes"), {"YES": 3.0}),
+        ({"nan": 3.0}, ("1", "2"), {"nan": 3.0}),
+    ],
+)
+def test_a_weight_is_that_of_the_only_label_that_means_the_same(
+    given: dict[str, float], labels: tuple[str, ...], meant: dict[str, float]
+) -> None:
+    assert weights_by_label(given, labels) == meant
