@@ -113,7 +113,10 @@ class Huber(LossSpec):
     """Squared error up to `delta`, absolute error beyond it (Huber 1964; torch.nn.HuberLoss)."""
 
     type: Literal["huber"] = "huber"
-    delta: Annotated[Real, Field(gt=0.0, le=1e6, description="Error above which the loss is linear.")] = 1.0
+    delta: Annotated[
+        Real,
+        Field(gt=0.0, le=1e6, description="Error above which the loss is linear; of scaled targets in deviations."),
+    ] = 1.0
     traits = LossTraits()
 
     def of_shares(self, shares: Sequence[float]) -> float | None:
