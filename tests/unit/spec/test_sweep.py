@@ -118,6 +118,14 @@ def test_a_value_that_no_job_takes_is_refused_with_its_rule(space: dict[str, Any
     assert said.startswith("must be")
 
 
+def test_a_condition_on_the_loss_of_an_upload_may_hold_before_it_is_known() -> None:
+    of_squares = {"l1": {"choice": [0.0, 0.1], "when": {"loss.type": "mse"}}}
+    uploaded = {"base": {"dataset": "ds_" + "0" * 32}, "space": of_squares, "method": "grid"}
+    assert SweepSpec.model_validate(uploaded).combinations == 2
+    with pytest.raises(ValidationError, match="never holds"):
+        SweepSpec.model_validate(uploaded | {"base": {"dataset": "iris"}})
+
+
 def test_a_grid_and_a_list_are_trained_whole_unless_trials_says_how_far() -> None:
     space = {"learning_rate": [0.1, 0.01], "dropout": {"uniform": [0.0, 0.49], "step": 0.01}}
     grid = sweep(space, method="grid")
