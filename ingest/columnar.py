@@ -64,7 +64,7 @@ def _read(source: Source, choices: Choices, found: Mapping[str, Found], order: R
     schema = Schema(columns=columns, target=answer.target)
     rows = found[choices.target[0]].rows
     if schema.info(rows).features == 0:
-        said = " ".join([*(note for one in others for note in one.decision.notes), *_unused(others)])
+        said = " ".join([*source.notes, *(note for one in others for note in one.decision.notes), *_unused(others)])
         raise RefusedError(f"has no column that can be used beside the target{said and f': {said}'}")
     used = [column for column in columns if column.is_feature]
     bins = {column.name: found[column.name].bins() for column in columns if column.role is not Role.unused}
@@ -116,7 +116,7 @@ def _read(source: Source, choices: Choices, found: Mapping[str, Found], order: R
             *suspects.alike(others),
             *suspects.misread(list(found.values()), is_asked=order.options.encoding is not None),
             *(
-                suspects.total(end[0], [one.name for one in found.values() if one.role is not Role.unused])
+                suspects.total(end[0], found.values())
                 or suspects.far(found.values(), bins)  # a total is far from what it sums up
             ),
             *answer.notes,

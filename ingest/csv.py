@@ -41,7 +41,7 @@ from .changed import (
     without_outer_quotes,
 )
 from .errors import RefusedError, printable, shown, some
-from .text_encoding import HEAD, WESTERN, WIDE, WITHOUT_MARK, encoding_of, first_foreign, head_of, known_encoding
+from .text_encoding import HEAD, WESTERN, WIDE, chosen_encoding, first_foreign, head_of
 from .titles import lines_above
 from .uneven import Uneven
 
@@ -90,13 +90,12 @@ class CsvFile:
         columns: Sequence[Column] = (),
     ) -> None:
         self._file = file
-        self.encoding = encoding_of(file, usual) if options.encoding is None else known_encoding(options.encoding)
+        self.encoding, said_of_it = chosen_encoding(file, options.encoding, usual, named)
         head = head_of(file, self.encoding)
         said, lines = _separator_line(head)
         head = head.split("\n", 1)[1] if lines else head
         self.notes = [*notes, *(["The first line says which delimiter is used, and is no row."] if lines else [])]
-        if options.encoding is None and self.encoding in WITHOUT_MARK:
-            self.notes.append(f"The file is read as {self.encoding}, without a mark that says so.")
+        self.notes += said_of_it
         self.remarks = list(notes)
         self._changes = list[Change]()
         if not self.encoding.startswith(WIDE) and are_quoted_lines(head):
@@ -295,7 +294,8 @@ class CsvFile:
             tail = stream.read(end - begin).rstrip(b"\r\n\0")
         if tail.endswith(quote + raw) and (raw or not tail.endswith(2 * quote)):
             first = next(iter(value.splitlines()), "")
-            raise RefusedError(f"has a quote that is never closed, before {shown(first)}")
+            where = f"before {shown(first)}" if first else "in its last line"
+            raise RefusedError(f"has a quote that is never closed, {where}")
 
 
 def _separator_line(head: str) -> tuple[str | None, int]:
@@ -319,7 +319,8 @@ def _of_lines_below(below: Below) -> str:
     count = len(below.lines)
     words = [line for line in below.lines if line.strip(",;\t| ")]
     if not words:
-        return f"The last {count:,} lines have no values, and are not read."
+        lines = "line has" if count == 1 else f"{count:,} lines have"
+        return f"The last {lines} no values, and {'is' if count == 1 else 'are'} not read."
     first = shown(words[0])
     what = f"The last line, {first}, is" if count == 1 else f"The last {count:,} lines, from {first} on, are"
     return f"{what} below the table, and not read."
@@ -346,6 +347,9 @@ def _delimiter(head: str, encoding: str, quote: str) -> str:
         return widths.count(widths[0]) / len(widths), delimiter != ",", widths[0]
 
     best = max(DELIMITERS, key=score)
+    behind = _behind_quotes(head, quote)
+    if behind not in (None, best) and any(f"{behind}{quote}" in cell for row in tables[best] for cell in row):
+        return behind or best  # the other one stands within quotes
     if score(best)[0] < 1.0 or (best == "," and DOUBLED in head and not re.search(r",(?! )", head)):
         tables |= {delimiter: below(delimiter) for delimiter in RARE if delimiter in head}
         best = next((delimiter for delimiter in RARE if delimiter in tables and score(delimiter)[0] == 1.0), best)
@@ -360,6 +364,13 @@ def _delimiter(head: str, encoding: str, quote: str) -> str:
             "pandas.read_fwf(file).to_csv(file, index=False) does"
         )
     return best
+
+
+def _behind_quotes(head: str, quote: str) -> str | None:
+    """The delimiter behind the first cells of lines that begin with a quote, where it is the same in all of them."""
+    first = rf"^{quote}(?:[^{quote}\n]|{quote}{quote})*{quote}([{DELIMITERS}])"
+    found = set(re.findall(first, head, re.MULTILINE)) if quote and head.startswith(quote) else set()
+    return found.pop() if len(found) == 1 else None
 
 
 def _rows(head: str, delimiter: str, quote: str) -> list[_Row]:
@@ -412,6 +423,8 @@ def check_names(names: list[str]) -> None:
 
 def _sentence(said: str) -> str:
     """What the parser said, in our words."""
+    if "Could not skip initial" in said:
+        return "has a header and no rows"
     if "straddling" in said:
         return f"has a row of more than {BLOCK >> 20} MiB, or a quote that is never closed"
     return f"cannot be read as CSV: {printable(said.splitlines()[0][:200])}"

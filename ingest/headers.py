@@ -28,6 +28,17 @@ DASHES = re.compile(":?-+:?")
 """What is below a name in such a line; Markdown's colons say which way a column is aligned."""
 MONKEY = re.compile("(Open-Ended )?Response")
 """What SurveyMonkey writes below the name of a question that has one answer."""
+ORANGE_TYPES = frozenset(
+    ("continuous", "numeric", "c", "n", "discrete", "categorical", "d", "string", "text", "s", "time", "t", "basket")
+)
+ORANGE_FLAGS = frozenset(("class", "c", "meta", "m", "ignore", "i", "weight", "w"))
+"""What Orange writes in the second line of a file, and in the third."""
+YEAR = re.compile("(19|20)[0-9]{2}")
+"""A number that names a column, as statistical offices write their tables."""
+_WINDOWS = {code: letter for code in range(0x80, 0xA0) if (letter := bytes([code]).decode("cp1252", "ignore"))}
+"""What control characters of a name were before somebody read Windows-1252 as Latin-1, and saved it as UTF-8."""
+MOST_TOLD = 3
+"""So many columns without a name of their own are told each."""
 Record = Sequence[str]
 _FORMS = (
     CellFormat(),
@@ -55,8 +66,10 @@ def has_header(records: Sequence[Record], named: Collection[str]) -> bool:
     others = [record for record in rest if list(record) != list(first)]  # where files were joined, it comes again
     filled = [cell for cell in first if cell]
     numbers = [cell for cell in filled if is_value(cell)]
-    if _are_consecutive(filled) or (
-        len(numbers) < len(filled) and is_above_numbers(first, rest if numbers else others)
+    if (
+        _are_consecutive(filled)
+        or _are_beside_names_of_rows(first, rest)
+        or (len(numbers) < len(filled) and is_above_numbers(first, rest if numbers else others))
     ):
         return True
     if not numbers:
@@ -88,6 +101,17 @@ def _are_consecutive(cells: Record) -> bool:
         return False
     numbers = [int(cell) for cell in cells]
     return all(after == before + 1 for before, after in pairwise(numbers))
+
+
+def _are_beside_names_of_rows(first: Record, rest: Sequence[Record]) -> bool:
+    """Whether numbers name columns, and nothing that of the names of the rows: `0` of pandas' series, or years."""
+    if first[0] or not rest or not all(record[0] for record in rest):
+        return False
+    names = [name for name in first[1:] if name]
+    if names == ["0"]:
+        return len(first) == 2
+    are_years = len(names) > 1 and all(map(YEAR.fullmatch, names)) and names == sorted(set(names))
+    return are_years and not any(YEAR.fullmatch(cell) for record in rest for cell in record[1:])
 
 
 def is_gap(cell: str) -> bool:
@@ -148,8 +172,8 @@ def descriptions(records: Sequence[Record], options: ReadingOptions) -> int:
 
     They have words, and no number, above columns of nothing but numbers: such a row can be no other.
     """
-    if survey := _of_survey(records):
-        return survey
+    if known := _of_survey(records) or _of_orange(records):
+        return known
     gaps = _said_gaps(options)
     of_words = {place for place, name in enumerate(records[0]) if options.types.get(name) is ColumnKind.category}
     count = 0
@@ -168,8 +192,29 @@ def _of_survey(records: Sequence[Record]) -> int:
         if filled and all(cell.startswith('{"ImportId"') for cell in filled):
             return place
     first = [cell for cell in records[1] if cell] if len(records) > 2 else []
+    if len(records) > 2 and records[0][0] == "V1" and records[1][0] == "ResponseID":  # Qualtrics as it was before
+        return 1
     is_monkey = bool(first) and not records[1][0] and bool(records[2][0]) and any(map(MONKEY.fullmatch, first))
     return int(is_monkey and not any(map(is_value, first)))
+
+
+def _of_orange(records: Sequence[Record]) -> int:
+    """How many records below the names Orange wrote there: types of the columns, and what they are for."""
+    if len(records) < 4:
+        return 0
+    types, flags, rows = records[1], records[2], records[3:]
+    are_types = [not cell or cell in ORANGE_TYPES or _are_values(cell, rows, place) for place, cell in enumerate(types)]
+    filled = [cell for cell in flags if cell]
+    are_flags = len(filled) < len(flags) and all(cell in ORANGE_FLAGS or "=" in cell for cell in filled)
+    is_sure = any(len(cell) > 1 and cell in ORANGE_TYPES | ORANGE_FLAGS for cell in (*types, *filled))
+    return 2 if are_flags and is_sure and any(types) and all(are_types) else 0
+
+
+def _are_values(cell: str, rows: Sequence[Record], place: int) -> bool:
+    """Whether a cell lists the values of its column: `no yes`."""
+    words = cell.split()
+    below = {row[place] for row in rows if place < len(row) and not is_gap(row[place])}
+    return len(words) > 1 and below <= set(words)
 
 
 def _describes(record: Record, below: Sequence[Record], of_words: Collection[int]) -> bool:
@@ -207,26 +252,33 @@ def names_of(
     written, said = _written(names)
     names, more = _apart(written, named)
     notes += [*said, *more]
-    seen = set(names)
+    seen, empty, unnamed = set(names), list[str](), list[str]()
     for place, name in enumerate(written):
         if not UNNAMED.fullmatch(name):
             continue
         below = [record[place] for record in records[1:] if place < len(record)]
         if not name:
-            unnamed = f"Unnamed: {place}"
-            names[place] = unnamed if unnamed not in seen else _another(unnamed, seen)
+            usual = f"Unnamed: {place}"
+            names[place] = usual if usual not in seen else _another(usual, seen)
             seen.add(names[place])
         if not any(below):
             if not name:
                 index.append(names[place])
-                notes.append(f"Column {place + 1} has no name and no values, and is not used.")
+                empty.append(f"Column {place + 1} has no name and no values, and is not used.")
         elif place == len(index) and ((not name and place == 0) or counts_rows(below) or _numbers_rows(name, below)):
             index.append(names[place])
             whose = "has the names of the rows" if is_short(records) else "is pandas' index"
             notes.append(f"Column {shown(names[place])} {whose}, and is not used, unless it is named in columns.")
         elif not name:
-            notes.append(f"Column {place + 1} has no name, and is called {shown(names[place])}.")
-    return names, index, notes
+            unnamed.append(f"Column {place + 1} has no name, and is called {shown(names[place])}.")
+    are_empty = f"{len(empty)} columns have no name and no values, and are not used."
+    are_unnamed = f"{len(unnamed)} columns have no name, and are called 'Unnamed: ' and their number, from 0 on."
+    return names, index, [*notes, *_few(unnamed, are_unnamed), *_few(empty, are_empty)]
+
+
+def _few(said: list[str], as_one: str) -> list[str]:
+    """What is to be said of columns, each by itself, or as one sentence of many."""
+    return said if len(said) <= MOST_TOLD else [as_one]
 
 
 def names_written(record: Record, *, named: Collection[str] = ()) -> tuple[list[str], list[str]]:
@@ -239,6 +291,7 @@ def names_written(record: Record, *, named: Collection[str] = ()) -> tuple[list[
 def _apart(written: Sequence[str], named: Collection[str]) -> tuple[list[str], list[str]]:
     """Names that no two columns have, but one that is spoken of; and what is to be said of that."""
     names, notes, seen, known = list(written), list[str](), set(written), set[str]()
+    called = list[str]()
     for place, name in enumerate(written):
         if name and name in known and (name not in named or _another(name, seen) in named):
             names[place] = _another(name, seen)
@@ -246,15 +299,18 @@ def _apart(written: Sequence[str], named: Collection[str]) -> tuple[list[str], l
             notes.append(
                 f"Column {place + 1} has the name {shown(name)} of another, and is called {shown(names[place])}."
             )
+            called.append(names[place])
         known.add(name)
-    return names, notes
+    return names, _few(notes, f"{len(notes)} columns have the name of another, and are called {some(called)}.")
 
 
 def _written(record: Record) -> tuple[list[str], list[str]]:
     """Names on one line each, and no longer than they may be; and what is to be said of that."""
-    names = [name if name.isprintable() else " ".join(name.split()) for name in record]
-    notes = list[str]()
-    if broken := [name for name, raw in zip(names, record, strict=True) if name != raw]:
+    letters, notes = [name.translate(_WINDOWS) for name in record], list[str]()
+    if mended := [name for name, raw in zip(letters, record, strict=True) if name != raw]:
+        notes.append(f"Control characters in names are read as the letters of Windows-1252: {some(mended)}.")
+    names = [name if name.isprintable() else " ".join(name.split()) for name in letters]
+    if broken := [name for name, raw in zip(names, letters, strict=True) if name != raw]:
         notes.append(f"Line breaks and tabs in names are read as spaces: {some(broken)}.")
     if long := [name for name in names if len(name) > limits.NAME]:
         notes.append(f"Names of more than {limits.NAME} characters are cut: {some(long)}.")

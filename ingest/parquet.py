@@ -66,11 +66,22 @@ class ParquetFile:
         try:
             with pq.ParquetFile(self._file, read_dictionary=self._texts, pre_buffer=False) as reader:
                 for batch in reader.iter_batches(ROWS_AT_A_TIME, columns=self._columns, use_threads=False):
+                    self._check_texts(batch)
                     yield pa.RecordBatch.from_arrays([_plain(cells) for cells in batch.columns], self.names)
         except pa.ArrowMemoryError:
             raise
         except (pa.ArrowException, OSError) as error:
             raise RefusedError(_sentence(error)) from error
+
+    def _check_texts(self, batch: pa.RecordBatch) -> None:
+        """Raise `RefusedError` for bytes that are no text: R writes those of its own encoding as they are."""
+        for name, cells in zip(self.names, batch.columns, strict=True):
+            texts = cells.dictionary if pa.types.is_dictionary(cells.type) else cells
+            try:
+                texts.validate(full=True)
+            except pa.ArrowInvalid as error:
+                cure = f"write it anew, or leave the column out, columns=-{name}"
+                raise RefusedError(f"has text that is not UTF-8 in column {shown(name)}: {cure}") from error
 
     def _check(self, schema: pa.Schema, columns: int) -> None:
         rows, groups = self._metadata.num_rows, self._metadata.num_row_groups

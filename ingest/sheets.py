@@ -331,7 +331,7 @@ class _Texts:
 
     def _text(self, cell: Cell) -> str:
         if isinstance(cell, str):
-            return cell
+            return cell.replace("\0", "")  # between letters of an .xls file that were read as bytes
         if isinstance(cell, float):
             whole = cell.is_integer() and abs(cell) < EXACT
             return str(int(cell)) if whole else repr(cell)

@@ -6,6 +6,7 @@ from itertools import pairwise
 
 import pyarrow as pa
 
+from spec.cells import clean
 from spec.schema import ColumnKind, Role
 from spec.splits import SPLIT_WORDS
 
@@ -36,6 +37,8 @@ TOTAL = re.compile(
     r"average|mean|mittelwert|durchschnitt|moyenne|\u0438\u0442\u043e\u0433\u043e|\u5408\u8ba1|\u603b\u8ba1",
     re.IGNORECASE,
 )
+MOST_TOTALS = 5
+"""So many rows may have such a word: in more, it is one of several values, such as `Average`."""
 
 
 def ids(found: Iterable[Found]) -> list[str]:
@@ -181,10 +184,14 @@ def _unmisread(text: str) -> str | None:
         return None
 
 
-def total(last: pa.RecordBatch, names: Sequence[str]) -> list[str]:
-    """What to say of the last row, if it has the totals of those above."""
-    for name in names:
-        word = as_text(last.column(name))[-1].as_py()
-        if word is not None and TOTAL.fullmatch(word.strip(" :*")):
-            return [f"The last row has {shown(word)} in column {shown(name)}: if it sums up the others, take it out."]
+def total(last: pa.RecordBatch, found: Iterable[Found]) -> list[str]:
+    """What to say of the last row, if it has the totals of those above, by a word that few rows have."""
+    for one in found:
+        if one.role is Role.unused:
+            continue
+        word = as_text(last.column(one.name))[-1].as_py()
+        is_rare = one.evidence is None or one.evidence.texts[clean(word or "")] <= MOST_TOTALS
+        if word is not None and is_rare and TOTAL.fullmatch(word.strip(" :*")):
+            said = f"The last row has {shown(word)} in column {shown(one.name)}"
+            return [f"{said}: if it sums up the others, take it out."]
     return []

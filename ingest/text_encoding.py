@@ -2,6 +2,7 @@
 
 import codecs
 import re
+from collections.abc import Collection
 from pathlib import Path
 from typing import BinaryIO
 
@@ -11,10 +12,31 @@ HEAD = 1 << 20
 """Bytes of a file's head, by which its encoding and its delimiter are found."""
 WESTERN = ("cp1252", "latin-1")
 """What text is read as that is no UTF: each byte is a character of both."""
+NAMED = (
+    *("gb18030", "big5", "cp949", "cp932", "euc_jp", "cp1251", "koi8_r", "cp866", "cp1250", "iso8859_2", "cp1254"),
+    *("cp1253", "cp1255", "cp1256", "cp1257", "cp1258", "cp874", "cp850", "cp852", "mac_roman"),
+)
+"""What text is read as that is no UTF where it then has a column that somebody spoke of."""
 WIDE = ("utf-16", "utf-32")
 WITHOUT_MARK = ("utf-16-le", "utf-16-be")
 ZEROS = 32
 """First bytes, every second of which is 0 in UTF-16 without a mark."""
+
+
+def chosen_encoding(file: Path, asked: str | None, usual: str | None, named: Collection[str]) -> tuple[str, list[str]]:
+    """The encoding of a text, and what is to be said of it: `asked`, or what its bytes say.
+
+    `named` are columns that somebody spoke of. `usual` is its encoding if it is no UTF. Raises `RefusedError`.
+    """
+    if asked is not None:
+        return _known_encoding(asked), []
+    found = encoding_of(file, usual)
+    if found in WITHOUT_MARK:
+        return found, [f"The file is read as {found}, without a mark that says so."]
+    meant = _encoding_with(file, named) if usual is None and found in WESTERN else None
+    if meant is None:
+        return found, []
+    return meant, [f"The file is not UTF-8, and is read as {meant}, in which it has the columns that are named."]
 
 
 def encoding_of(file: Path, usual: str | None) -> str:
@@ -54,6 +76,27 @@ def encoding_of(file: Path, usual: str | None) -> str:
     return "cp1252" if usual is None and _is_cp1252(bytes(foreign)) else encoding
 
 
+def _encoding_with(file: Path, named: Collection[str]) -> str | None:
+    """The encoding in which a text has the names that somebody spoke of, and which ASCII has not.
+
+    None where it has them in the Western one, or in none that is known.
+    """
+    names = [name.removeprefix("-") for name in named if not name.isascii()]
+    if not names:
+        return None
+    with file.open("rb") as stream:
+        head = stream.read(HEAD)
+    for encoding in (*WESTERN, *NAMED):
+        try:
+            cells = [re.escape(name.encode(encoding)) for name in names]
+            codecs.getincrementaldecoder(encoding)().decode(head)
+        except UnicodeError:
+            continue
+        if all(re.search(rb"(^|[\s,;|\"'])" + cell + rb"([\s,;|\"']|$)", head) for cell in cells):
+            return None if encoding in WESTERN else encoding
+    return None
+
+
 def _is_ascii(stream: BinaryIO, count: int) -> bool:
     """Whether the first bytes of a file are ASCII."""
     stream.seek(0)
@@ -82,7 +125,7 @@ def head_of(file: Path, encoding: str) -> str:
         raise RefusedError(f"is not that of the file: {encoding}", path="encoding") from error
 
 
-def known_encoding(name: str) -> str:
+def _known_encoding(name: str) -> str:
     """An encoding by its name. Raises `RefusedError`."""
     try:
         "".encode(name)

@@ -1,16 +1,13 @@
 """Lines above a table: its title, who made it and when, comments."""
 
-import re
 from collections import Counter
 from collections.abc import Collection, Sequence
 
 from .below import COMMENTS, RULE
-from .headers import Record, is_above_numbers, is_value
+from .headers import YEAR, Record, is_above_numbers, is_value
 
 MOST = 30
 """So many lines may stand above a table."""
-YEAR = re.compile("(19|20)[0-9]{2}")
-"""A number that names a column below titles, as statistical offices write their tables."""
 
 
 def lines_above(records: Sequence[Record], named: Collection[str] = ()) -> int:
@@ -31,7 +28,8 @@ def lines_above(records: Sequence[Record], named: Collection[str] = ()) -> int:
         above += 1
     if above and all(_is_remark(record, width) for record in records[:above]):
         return above
-    return above if above and _names_columns(records[above], width) else 0
+    is_found = sure and _has_a_name_among_words(records[above], named)
+    return above if above and (is_found or _names_columns(records[above], width)) else 0
 
 
 def _is_remark(record: Record, width: int) -> bool:
@@ -60,6 +58,12 @@ def _groups_columns(first: Sequence[Record], below: Sequence[Record], named: Col
     is_spoken_of = [any(name in record for name in named) for record in first]
     is_of_words = not any(is_value(cell) for record in first for cell in record if cell)
     return is_spoken_of == [False, True] and is_of_words and is_above_numbers(first[1], below)
+
+
+def _has_a_name_among_words(record: Record, named: Collection[str]) -> bool:
+    """Whether a record has a name that somebody spoke of, which is no number, and no value beside it."""
+    filled = [cell for cell in record if cell and not YEAR.fullmatch(cell)]
+    return any(name in filled for name in named) and not any(map(is_value, filled))
 
 
 def _names_columns(record: Record, width: int) -> bool:

@@ -275,3 +275,18 @@ def test_single_quotes_of_some_cells_are_letters(tmp_path: Path) -> None:
     found = reading("a,b,y\n" + "".join(f"{row},{word},{row % 2}\n" for row, word in enumerate(words)), tmp_path)
     assert found.rows == 80
     assert found.table.columns[1].categories == ("'90s", "'one'", "two", "x")
+
+
+def test_a_delimiter_within_quotes_divides_nothing(tmp_path: Path) -> None:
+    rows = "".join(f'"id{row}","a;b{row % 3};c","{row % 7}","{row % 2}"\n' for row in range(30))
+    assert "has 4 values in line 2, where the header has 6" in refusal(
+        f'"id","t","n","y","more","end"\n{rows}', tmp_path
+    )
+    odd = rows.replace('"id7","a', '"id7","a ""x"", "b", a')
+    assert reading(f'"id","t","n","y"\n{rows}', tmp_path).profile.delimiter == ","
+    assert "in line 9, where the header has 4" in refusal(f'"id","t","n","y"\n{odd}', tmp_path)
+
+
+@pytest.mark.parametrize("end", ["", "\n"])
+def test_a_line_alone_is_a_header(tmp_path: Path, end: str) -> None:
+    assert "has a header and no rows" in refusal(f"One line,y{end}", tmp_path)

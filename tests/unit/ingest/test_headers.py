@@ -52,6 +52,41 @@ def test_the_lines_of_qualtrics_and_surveymonkey_are_no_rows(tmp_path: Path) -> 
         assert [one.value for one in found.profile.classes] == ["No", "Yes"]
 
 
+def test_the_line_that_qualtrics_wrote_before_is_no_row(tmp_path: Path) -> None:
+    rows = "".join(f"R_{1000 + row},{row % 5},{row % 2}\n" for row in range(60))
+    found = reading(f"V1,Q1,Q2\nResponseID,How?,Will you?\n{rows}", tmp_path, target="Q2")
+    assert (found.rows, [one.value for one in found.profile.classes]) == (60, ["0", "1"])
+
+
+ORANGE = [
+    "continuous\tdiscrete\tdiscrete\n\t\tclass\n",
+    "c\td\td\n\tmeta\tclass\n",
+    "continuous\tred blue\tno yes\n\t\tclass\n",
+    "continuous\tdiscrete\tdiscrete\n\t\t\n",
+    "numeric\tstring\tdiscrete\n\tmeta\tclass color=red\n",
+]
+
+
+@pytest.mark.parametrize("below", ORANGE)
+@pytest.mark.parametrize("delimiter", ["\t", ","])
+def test_the_lines_of_orange_are_no_rows(tmp_path: Path, below: str, delimiter: str) -> None:
+    rows = "".join(f"{row * 1.5}\t{['red', 'blue'][row % 2]}\t{['no', 'yes'][row // 3 % 2]}\n" for row in range(30))
+    text = f"size\tcolour\ty\n{below}{rows}".replace("\t", delimiter)
+    found = reading(text, tmp_path)
+    assert (found.rows, [one.value for one in found.profile.classes]) == (30, ["no", "yes"])
+    assert "The 2 lines below the names are not read" in found.profile.notes[0]
+    known = KnownColumns(columns=found.table.columns, target=("y",))
+    (tmp_path / "new").write_text(text)
+    order = ReadingOrder(name="new.csv")
+    assert read_known(tmp_path / "new", order, known, tmp_path / "numbers", with_cells=False).rows == 30
+
+
+@pytest.mark.parametrize("rows", ["c,d\nd,c\ns,t\n" * 9, "class,d\n,c\nc,d\nd,c\n" * 9])
+def test_rows_of_letters_and_gaps_are_rows(tmp_path: Path, rows: str) -> None:
+    found = reading(f"a,y\n{rows}", tmp_path)
+    assert found.rows == rows.count("\n")
+
+
 @pytest.mark.parametrize("first", [0, 1000])
 def test_the_index_of_a_frame_whose_rows_were_mixed_or_left_out_is_no_feature(tmp_path: Path, first: int) -> None:
     rows = "".join(f"{first + row * 37 % 101},{row % 7},{row % 2}\n" for row in range(30))
@@ -139,3 +174,43 @@ def test_dashes_that_a_model_can_read_are_a_row(tmp_path: Path, upload: str, new
 def test_dashes_that_come_again_or_are_said_to_be_gaps_are_rows(tmp_path: Path, rows: str, options: Any) -> None:
     found = reading(f"taste,smell,y\n{rows}" + "++,+,1\n--,-,0\n" * 9, tmp_path, **options)
     assert not any("line of dashes" in note for note in found.profile.notes)
+
+
+@pytest.mark.parametrize("index", ["r{}", "{}", "2024-01-{:02}"])
+def test_a_series_of_pandas_has_a_header(tmp_path: Path, index: str) -> None:
+    rows = "".join(f"{index.format(row)},{row * 0.25}\n" for row in range(1, 29))
+    found = reading(f",0\n{rows}", tmp_path, target="0", columns=("Unnamed: 0",), types={"Unnamed: 0": "category"})
+    assert (found.rows, found.profile.names) == (28, ["Unnamed: 0", "0"])
+
+
+def test_the_index_of_a_series_is_named_where_it_is_all_that_there_is(tmp_path: Path) -> None:
+    rows = "".join(f"2024-01-{row:02},{row * 0.25}\n" for row in range(1, 29))
+    said = refusal(f",price\n{rows}", tmp_path, target="price")
+    assert "'Unnamed: 0' is pandas' index, and is not used, unless it is named in columns." in said
+
+
+def test_years_name_columns_beside_a_column_without_a_name(tmp_path: Path) -> None:
+    rows = "".join(f"Land {row},{row * 1.5},{row * 7 % 5},{row % 3}.5\n" for row in range(20))
+    found = reading(f",1985,1993,2000\n{rows}", tmp_path, target="2000")
+    assert (found.rows, found.profile.names) == (20, ["Unnamed: 0", "1985", "1993", "2000"])
+
+
+def test_years_among_years_are_a_row(tmp_path: Path) -> None:
+    rows = "".join(f"a{row},{1950 + row * 7 % 50},{1960 + row % 60}\n" for row in range(20))
+    found = reading(f",1985,1993\n{rows}", tmp_path, target="2")
+    assert (found.rows, found.profile.header) == (21, False)
+
+
+def test_control_characters_of_names_are_letters(tmp_path: Path) -> None:
+    rows = "".join(f"{row % 7},{row % 2}\n" for row in range(30))
+    found = reading(f"no \x96 it\x92s,y\n{rows}", tmp_path)
+    assert found.profile.names == ["no \u2013 it\u2019s", "y"]
+    assert "are read as the letters of Windows-1252: 'no \u2013 it\u2019s'." in found.profile.notes[0]
+
+
+def test_many_columns_without_a_name_of_their_own_are_one_note(tmp_path: Path) -> None:
+    rows = "".join(f"{row % 7}," * 9 + f"{row % 2}\n" for row in range(30))
+    (alike,) = [note for note in reading(f"{'x,' * 9}y\n{rows}", tmp_path).profile.notes if "name of another" in note]
+    assert alike == "8 columns have the name of another, and are called 'x.1', 'x.2', 'x.3', 'x.4', 'x.5' ...."
+    unnamed = reading(f"x{',' * 9}y\n{rows}", tmp_path).profile.notes[0]
+    assert unnamed == "8 columns have no name, and are called 'Unnamed: ' and their number, from 0 on."

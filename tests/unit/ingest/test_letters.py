@@ -82,3 +82,29 @@ def test_rows_that_are_predicted(tmp_path: Path, name: str, cell: str) -> None:
     x, y, schema = table(tmp_path)
     prepared = Preprocessing.fit(schema, x, y, standardize=True)
     assert numbers_of([{name: cell, "n": 0}], prepared).tolist() == [[1.0, 0.0]]
+
+
+@pytest.mark.parametrize(
+    ("encoding", "name", "word"),
+    [
+        ("gb18030", "价格", "北京"),
+        ("cp932", "価格", "東京"),
+        ("cp949", "가격", "서울"),
+        ("big5", "價格", "臺北"),
+        ("cp1251", "Цена", "Москва"),
+        ("cp1250", "Wartość", "Łódź"),
+        ("cp1256", "السعر", "بغداد"),
+        ("cp850", "Größe", "Köln"),
+    ],
+)
+def test_a_name_that_is_spoken_of_tells_the_encoding(tmp_path: Path, encoding: str, name: str, word: str) -> None:
+    content = file("n", [word, "x"], target=name).replace("n,n", "c,n").encode(encoding)
+    found = reading(content, tmp_path, target=name)
+    assert (found.table.target.name, found.table.columns[0].categories) == (name, tuple(sorted([word, "x"])))
+    assert found.profile.encoding == encoding
+    assert any("in which it has the columns that are named" in note for note in found.profile.notes)
+
+
+def test_a_name_in_western_letters_tells_no_other_encoding(tmp_path: Path) -> None:
+    found = reading(file("c", ["Köln", "x"], target="größe").encode("cp1252"), tmp_path, target="größe")
+    assert found.profile.encoding == "latin-1"

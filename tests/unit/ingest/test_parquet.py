@@ -204,3 +204,12 @@ def test_a_zip_named_parquet_is_told(tmp_path: Path) -> None:
     buffer = io.BytesIO()
     np.savez(buffer, X=np.zeros((2, 2)), y=np.arange(2))
     assert refusal(buffer.getvalue(), tmp_path, name="f.parquet").startswith("file is named .parquet and is an NPZ")
+
+
+def test_text_that_is_not_utf8_is_refused_with_its_column(tmp_path: Path) -> None:
+    cells = pa.array([b"Kr\xf8yer", b"Oslo"] * 20)
+    cities = pa.Array.from_buffers(pa.string(), len(cells), cells.buffers())
+    content = parquet({"city": cities, "n": list(range(40)), "y": [0, 1] * 20})
+    assert refusal(content, tmp_path, name="f.parquet") == (
+        "file has text that is not UTF-8 in column 'city': write it anew, or leave the column out, columns=-city"
+    )

@@ -215,3 +215,8 @@ def test_a_last_row_of_totals_is_a_note(tmp_path: Path, word: str) -> None:
     (note,) = reading(f"{text}{word},777,9999.5\n", tmp_path).profile.notes
     assert note == f"The last row has '{word}' in column 'city': if it sums up the others, take it out."
     assert len(table(tmp_path)[0]) == 41
+
+
+def test_a_last_row_with_a_word_of_many_rows_is_no_total(tmp_path: Path) -> None:
+    rows = "".join(f"{['Average', 'Good', 'Poor'][row % 3]},{row * 37 % 11},{row * 1.5}\n" for row in range(40))
+    assert reading(f"quality,units,y\n{rows}", tmp_path).profile.notes == []

@@ -90,3 +90,15 @@ def test_a_first_row_of_names_groups_no_columns(tmp_path: Path) -> None:
     rows = "a,b,y\n" + "".join(f"{'pq'[row % 2]},y,{'uv'[row // 2 % 2]}\n" for row in range(30))
     assert reading(rows, tmp_path).profile.names == ["a", "b", "y"]
     assert "is no column of the file: 'p'" in refusal(rows.replace("\np,y,v", "\n1,y,v"), tmp_path, target="p")
+
+
+def test_a_header_with_empty_cells_is_found_below_titles_by_a_name_that_is_spoken_of(tmp_path: Path) -> None:
+    rows = "".join(f"{row},{row % 5},,{row * 2},,\n" for row in range(30))
+    found = reading(f"A council,,,,,\n,,,,,\na,b,,y,,\n{rows}", tmp_path)
+    assert (found.rows, found.profile.names[:2]) == (30, ["a", "b"])
+    assert found.profile.notes[0] == "The first 2 lines, from 'A council' on, are above the table, and not read."
+
+
+def test_a_word_of_a_row_is_no_name(tmp_path: Path) -> None:
+    rows = "".join(f"{row},,{row % 7}\n" for row in range(20))
+    assert "no column of the file: 'b'" in refusal(f"1,,5\n2,b,3\n{rows}", tmp_path, target="b")
