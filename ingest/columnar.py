@@ -221,8 +221,10 @@ def _gaps(found: Iterable[Found]) -> list[str]:
 
 
 def _may_be_a_word(gap: str, one: Found) -> bool:
-    """Whether a text for no value may be a word among those of a category: none at all, or North America."""
-    if one.kind is not ColumnKind.category or gap not in one.decision.form.gap_words(among_words=True):
+    """Whether a text for no value may be a word among others: none at all, also beside `yes`, or North America."""
+    if one.kind not in (ColumnKind.category, ColumnKind.boolean) or gap not in one.decision.form.gap_words(
+        among_words=True
+    ):
         return False
     return gap in ("None", "none") or (gap == "NA" and not REGIONS.isdisjoint(one.decision.categories))
 

@@ -47,6 +47,8 @@ from .uneven import Uneven
 
 BLOCK = 8 << 20
 """Bytes parsed at a time, and so the most that a row may have."""
+BEGIN = 1 << 14
+"""Characters in which it is looked what is behind quotes."""
 DELIMITERS = ",;\t|"
 DIVIDED: dict[str, tuple[Change, str]] = {
     BLANK: (squeezed, BLANK),
@@ -186,8 +188,11 @@ class CsvFile:
         is_first = header and any(name in records[0] or headers.UNNAMED.fullmatch(name) for name in named)
         above = 0 if header is False or is_first else lines_above(records, named)
         if above:
-            title = shown(next((cell for row in rows[:above] for cell in row.cells if cell), ""))
-            what = f"The first line, {title}, is" if above == 1 else f"The first {above} lines, from {title} on, are"
+            title = next((shown(cell) for row in rows[:above] for cell in row.cells if cell), None)
+            if above == 1:
+                what = f"The first line, {title or 'without values'}, is"
+            else:
+                what = f"The first {above} lines, {f'from {title} on' if title else 'without values'}, are"
             self.notes.append(f"{what} above the table, and not read.")
         return above
 
@@ -369,7 +374,8 @@ def _delimiter(head: str, encoding: str, quote: str) -> str:
 def _behind_quotes(head: str, quote: str) -> str | None:
     """The delimiter behind the first cells of lines that begin with a quote, where it is the same in all of them."""
     first = rf"^{quote}(?:[^{quote}\n]|{quote}{quote})*{quote}([{DELIMITERS}])"
-    found = set(re.findall(first, head, re.MULTILINE)) if quote and head.startswith(quote) else set()
+    begin = head[:BEGIN] if quote and head.startswith(quote) else ""
+    found = set(re.findall(first, begin, re.MULTILINE))
     return found.pop() if len(found) == 1 else None
 
 

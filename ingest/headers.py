@@ -202,19 +202,28 @@ def _of_orange(records: Sequence[Record]) -> int:
     """How many records below the names Orange wrote there: types of the columns, and what they are for."""
     if len(records) < 4:
         return 0
-    types, flags, rows = records[1], records[2], records[3:]
-    are_types = [not cell or cell in ORANGE_TYPES or _are_values(cell, rows, place) for place, cell in enumerate(types)]
-    filled = [cell for cell in flags if cell]
-    are_flags = len(filled) < len(flags) and all(cell in ORANGE_FLAGS or "=" in cell for cell in filled)
-    is_sure = any(len(cell) > 1 and cell in ORANGE_TYPES | ORANGE_FLAGS for cell in (*types, *filled))
-    return 2 if are_flags and is_sure and any(types) and all(are_types) else 0
+    types, filled = records[1], [cell for cell in records[2] if cell]
+    words = {word for cell in (*types, *filled) for word in cell.split() if len(word) > 1}
+    if words.isdisjoint(ORANGE_TYPES | ORANGE_FLAGS):
+        return 0
+    has_flags = len(filled) < len(records[0]) and all(
+        word in ORANGE_FLAGS or "=" in word for cell in filled for word in cell.split()
+    )
+    rows = records[3:] if has_flags else records[2:]
+    columns = [{row[place] for row in rows if place < len(row)} for place in range(len(types))]
+    are_types = [
+        not cell or (cell in ORANGE_TYPES and (has_flags or cell not in below)) or _are_values(cell, below)
+        for cell, below in zip(types, columns, strict=True)
+    ]
+    if not any(types) or not all(are_types):
+        return 0
+    return 2 if has_flags else int(ORANGE_TYPES.issuperset(types))
 
 
-def _are_values(cell: str, rows: Sequence[Record], place: int) -> bool:
-    """Whether a cell lists the values of its column: `no yes`."""
-    words = cell.split()
-    below = {row[place] for row in rows if place < len(row) and not is_gap(row[place])}
-    return len(words) > 1 and below <= set(words)
+def _are_values(cell: str, below: Collection[str]) -> bool:
+    r"""Whether a cell lists the values of its column, with a blank between them: `no yes\ or\ no`."""
+    values = {value.replace("\\ ", " ") for value in re.split(r"(?<!\\) +", cell)}
+    return len(values) > 1 and {value for value in below if not is_gap(value)} <= values
 
 
 def _describes(record: Record, below: Sequence[Record], of_words: Collection[int]) -> bool:

@@ -39,6 +39,11 @@ def notes_of(cell: Callable[[int], Any], folder: Path, *, name: str = "v", mark:
         (lambda row: f"{row}{['', '*', '**'][row % 3]}" if row % 9 else f"{row}*", "v", "texts such as '0*'"),
         (lambda row: 201900 + row // 12 * 100 + 1 + row % 12, "v", "date_format=%Y%m read them so"),
         (lambda row: f"612 {100 + row * 7} {200 + row}", "v", "' ' as the thousands separator"),
+        (
+            lambda row: ["yes", "none"][row % 2],
+            "v",
+            "'none' is read as a missing value; keep_default_na=false reads it",
+        ),
         (lambda row: "Y", "v", "The value is the same in every row of column 'v'"),
         (lambda row: 1 + row * 3, "EmployeeNumber", "if it is an id or a code"),
         (lambda row: 5551230000 + row * 7, "phone", "if it is an id or a code"),

@@ -64,6 +64,7 @@ ORANGE = [
     "continuous\tred blue\tno yes\n\t\tclass\n",
     "continuous\tdiscrete\tdiscrete\n\t\t\n",
     "numeric\tstring\tdiscrete\n\tmeta\tclass color=red\n",
+    "c\td\tno yes maybe\\ not\n\tmeta\tclass\n",
 ]
 
 
@@ -81,7 +82,12 @@ def test_the_lines_of_orange_are_no_rows(tmp_path: Path, below: str, delimiter: 
     assert read_known(tmp_path / "new", order, known, tmp_path / "numbers", with_cells=False).rows == 30
 
 
-@pytest.mark.parametrize("rows", ["c,d\nd,c\ns,t\n" * 9, "class,d\n,c\nc,d\nd,c\n" * 9])
+def test_the_line_of_types_that_orange_wrote_above_an_empty_one_is_no_row(tmp_path: Path) -> None:
+    rows = "".join(f"{['red', 'blue'][row % 2]}\t{['no', 'yes'][row // 3 % 2]}\n" for row in range(30))
+    assert reading(f"colour\ty\nstring\tdiscrete\n\n{rows}", tmp_path).rows == 30
+
+
+@pytest.mark.parametrize("rows", ["time,text\ntext,time\n" * 9, "c,d\nd,c\ns,t\n" * 9, "class,d\n,c\nc,d\nd,c\n" * 9])
 def test_rows_of_letters_and_gaps_are_rows(tmp_path: Path, rows: str) -> None:
     found = reading(f"a,y\n{rows}", tmp_path)
     assert found.rows == rows.count("\n")

@@ -15,6 +15,7 @@ ROWS = "".join(f"{row},{row % 5},{row * 2}\n" for row in range(30))
         ("Sales report 2024\n", "The first line, 'Sales report 2024', is"),
         ("Sales report 2024,,\n", "The first line, 'Sales report 2024', is"),
         ("Sales report 2024\n\n", "The first line, 'Sales report 2024', is"),
+        (",,\n", "The first line, without values, is"),
         ("Sales,2024,\nCreated:,2024-05-01\n\n,,\n", "The first 3 lines, from 'Sales' on, are"),
         ("# made by a logger\n# 2024, in volts\n", "The first 2 lines, from '# made by a logger' on, are"),
         ('"A title\nof two lines"\n', "The first line, 'A title"),
