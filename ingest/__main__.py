@@ -45,7 +45,7 @@ def read(made: Converted, out: Path) -> Reading:
     options = order.options
     roles = (options.weight, options.group, options.split, options.time)
     named = [*order.target, *options.columns, *options.types, *(name for name in roles if name is not None)]
-    found = columnar.read(CsvFile(file, options, named, notes=made.notes), order, out)
+    found = columnar.read(CsvFile(file, options, named, notes=made.notes, only_rows=made.only_rows), order, out)
     if made.form is None:
         return found
     its_own = {"format": made.form, "encoding": None, "delimiter": None}
@@ -102,7 +102,15 @@ def _answer(options: argparse.Namespace, order: ReadingOrder) -> Reading | Known
                 return read(made, options.out)
             from .known import read_known
 
-            return read_known(made.file, made.order, known, options.out, with_cells=options.cells, notes=made.notes)
+            return read_known(
+                made.file,
+                made.order,
+                known,
+                options.out,
+                with_cells=options.cells,
+                notes=made.notes,
+                only_rows=made.only_rows,
+            )
 
 
 def _as_known(order: ReadingOrder, known: KnownColumns) -> ReadingOrder:

@@ -26,6 +26,8 @@ class Converted:
     notes: tuple[str, ...] = ()
     form: str | None = None
     """What the file was, where it is not read as it is: xlsx, xls, ods, json or images; None of ARFF, which is text."""
+    only_rows: bool = False
+    """Whether its form says what its rows are, as that of JSON and ARFF does: no line is a title, or a note."""
 
 
 Converter = Callable[[Path, ReadingOrder, TextIO, Sequence[Column]], tuple[dict[str, Any], list[str]]]
@@ -60,7 +62,7 @@ def converted(file: Path, order: ReadingOrder, folder: Path, columns: Sequence[C
         said_of = order.model_copy(
             update={"name": "", "options": order.options.model_copy(update={"delimiter": ",", **said})}
         )
-        yield Converted(Path(f"/dev/fd/{copy.fileno()}"), said_of, tuple(notes), form)
+        yield Converted(Path(f"/dev/fd/{copy.fileno()}"), said_of, tuple(notes), form, only_rows="header" in said)
 
 
 @contextmanager

@@ -75,7 +75,8 @@ class CsvFile:
     """A CSV file that can be read more than once.
 
     `named` are columns that it is known to have: a first row with them is a header. `usual` is its encoding if it is
-    no UTF. `notes` are said of it already. `columns` are those of a model that is to predict its rows.
+    no UTF. `notes` are said of it already. `columns` are those of a model that is to predict its rows. With `only_rows`
+    no line is a title, or a note.
     """
 
     format = "csv"
@@ -90,6 +91,7 @@ class CsvFile:
         usual: str | None = None,
         notes: Sequence[str] = (),
         columns: Sequence[Column] = (),
+        only_rows: bool = False,
     ) -> None:
         self._file = file
         self.encoding, said_of_it = chosen_encoding(file, options.encoding, usual, named)
@@ -110,9 +112,9 @@ class CsvFile:
         if not rows:
             raise RefusedError("holds nothing but blank lines")
         self.notes += self._of_cells()
-        above = self._above(rows, options.header, named)
+        above = 0 if only_rows else self._above(rows, options.header, named)
         rows = rows[above:]
-        self._below = None if self.encoding.startswith(WIDE) else self._lines_below(rows)
+        self._below = None if only_rows or self.encoding.startswith(WIDE) else self._lines_below(rows)
         if self._below is not None and file.stat().st_size <= HEAD:
             rows = rows[: max(2, len(rows) - len(self._below.lines))] if len(rows) < SNIFFED else rows
         records = headers.without_comment_mark([row.cells for row in rows], named)

@@ -42,8 +42,12 @@ def read_known(
     *,
     with_cells: bool,
     notes: Sequence[str] = (),
+    only_rows: bool = False,
 ) -> KnownReading:
-    """Write the numbers of a file's rows, [rows, numbers], to `out`; `notes` are warnings. Raises `RefusedError`."""
+    """Write the numbers of a file's rows, [rows, numbers], to `out`; `notes` are warnings. Raises `RefusedError`.
+
+    `only_rows` says that no line of a text is a title, or a note.
+    """
     kind = kind_of(file, order.name)
     if kind == "npz":
         return _read_array(file, known, out)
@@ -56,7 +60,7 @@ def read_known(
 
         source = ParquetFile(file)
     else:
-        source = _text(file, order.options, used, known.encoding, notes)
+        source = _text(file, order.options, used, known.encoding, notes, only_rows=only_rows)
     return _Rows(source, known, used, with_cells=with_cells).read(out)
 
 
@@ -72,16 +76,22 @@ def read_known_images(file: Path, name: str, known: KnownColumns, out: Path, *, 
 
 
 def _text(
-    file: Path, options: ReadingOptions, used: Sequence[Column], usual: str | None, notes: Sequence[str]
+    file: Path,
+    options: ReadingOptions,
+    used: Sequence[Column],
+    usual: str | None,
+    notes: Sequence[str],
+    *,
+    only_rows: bool,
 ) -> CsvFile:
     """A text file: with a header, unless the model knows its columns by their places."""
     names = [column.name for column in used]
-    source = CsvFile(file, options, names, usual=usual, notes=notes, columns=used)
+    source = CsvFile(file, options, names, usual=usual, notes=notes, columns=used, only_rows=only_rows)
     by_place = all(map(str.isdecimal, names))
     if options.header is not None or (source.header if not by_place else set(names) <= set(source.names)):
         return source
     said = options.model_copy(update={"header": not by_place})
-    return CsvFile(file, said, names, usual=usual, notes=notes, columns=used)
+    return CsvFile(file, said, names, usual=usual, notes=notes, columns=used, only_rows=only_rows)
 
 
 class _Rows:

@@ -135,3 +135,10 @@ def test_a_sparse_row_without_a_text_is_refused(tmp_path: Path) -> None:
 def test_blanks_may_divide_values(tmp_path: Path) -> None:
     found = reading(HEAD + ROWS.replace("big dog", "bigdog").replace(",", "\t"), tmp_path)
     assert found.table == reading(HEAD + ROWS.replace("big dog", "bigdog"), tmp_path).table
+
+
+def test_a_row_with_a_text_alone_is_a_row(tmp_path: Path) -> None:
+    rows = "".join(f"'city {row % 3}',{row},{'ab'[row % 2]}\n" for row in range(20))
+    head = "@relation r\n@attribute city string\n@attribute n numeric\n@attribute y {a,b}\n@data\n"
+    found = reading(f"{head}{rows}'New York',?,?\n", tmp_path, name="f.arff")
+    assert "1 row has no target, the first of them row 21: left out, and not counted." in found.profile.notes

@@ -7,6 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from ingest.conversion import converted
+from ingest.known import read_known
+from spec.known import KnownColumns
+from spec.reading import ReadingOrder
+
 from .reading import reading, refusal, table
 
 NAMES = ["age", "city", "share", "member", "y"]
@@ -110,3 +115,20 @@ def test_other_json_is_refused(tmp_path: Path, kind: str) -> None:
 def test_half_a_character_is_none(tmp_path: Path) -> None:
     rows = [{"a\ud800": "\udc80", "b": row, "y": row} for row in range(10)]
     assert reading(json.dumps(rows), tmp_path).profile.preview[0] == ["?", "0", "0"]
+
+
+def test_a_record_with_a_text_alone_is_a_row(tmp_path: Path) -> None:
+    records = [{"city": "A title: of none"}, *RECORDS, {"city": "New York", "y": None}, {"city": "Total"}]
+    found = reading(json.dumps(records), tmp_path, name="f.json")
+    assert found.rows == 20
+    assert "3 of 23 rows have no target, the first of them row 1: left out, and not counted." in found.profile.notes
+    new = json.dumps([{"city": "A title: of none"}, *RECORDS, {"city": "New York"}])
+    (tmp_path / "new.json").write_text(new)
+    known = KnownColumns(columns=found.table.columns, target=("y",))
+    order = ReadingOrder(name="new.json", target=tuple(NAMES[:-1]))
+    with converted(tmp_path / "new.json", order, tmp_path, found.table.columns) as made:
+        answer = read_known(
+            made.file, made.order, known, tmp_path / "numbers", with_cells=True, only_rows=made.only_rows
+        )
+    assert answer.cells[-1][answer.names.index("city")] == "New York"
+    assert len(answer.cells) == 22
