@@ -57,7 +57,11 @@ NATS = 0.5
 """What the mean negative log likelihood of a perfect model varies by, about: half a deviance of 1 (Wilks 1938)."""
 FEW_ROWS = 10
 """Fewer validation rows say little."""
+VANISHED = 0.01
+"""Of a learning rate of which less than this share is left, little is learnt any more."""
 LEAST_PATIENCE = 3
+PATIENCE = 10
+"""Early stopping with less patience may end at the first bad epochs."""
 STILL_FALLING = 0.05
 """The loss still falls: more than this share of its whole fall came in the last tenth of the epochs."""
 IMPROVING = 0.9
@@ -86,8 +90,8 @@ class LearningCurve:
     @property
     def where(self) -> str:
         """The best epoch in the words of a sentence; with its number where the job monitors another metric."""
-        is_loss = self._spec.monitored in ("val_loss", "train_loss")
-        return "at the best epoch" if is_loss else f"at epoch {self.best_epoch}, of the least validation loss"
+        is_loss = self._spec.monitored == "val_loss" or not self.is_validated
+        return "at the best epoch" if is_loss else f"at epoch {self.best_epoch} (the least validation loss)"
 
     @property
     def gap(self) -> float | None:
@@ -126,7 +130,7 @@ class LearningCurve:
             return known
         if not self.ends_at_zero:
             return max(self._fall, NATS)
-        return max(self.train[0], self._loss_of_constant or 0.0, 1e-12)
+        return max(self.train[0], self.loss_of_constant or 0.0, 1e-12)
 
     @property
     def _fall(self) -> float:
@@ -153,27 +157,48 @@ class LearningCurve:
         return spec.loss.baseline(None) if is_standard else None
 
     @property
+    def predicts_classes(self) -> bool:
+        """Whether classes are to be predicted, though the curve may have no accuracy of them."""
+        return self._classes is not None
+
+    @property
     def _classes(self) -> int | None:
         """How many classes there are to predict; None of numbers."""
         info = self._spec.info
         return (info.classes or 2) if info is not None and info.targets is Targets.classes else None
 
-    @property
-    def fits_at_once(self) -> bool:
-        """Whether the baseline is the loss of the best constant, for the first epoch did better."""
-        return self.ends_at_zero and not self.is_baseline_known and self.train[0] < self.baseline
+    @cached_property
+    def loss_of_constant(self) -> float | None:
+        """The loss of the best constant, of classes of one size, the spec's numbers or normal ones; None if unknown."""
+        spec = self._spec
+        if self._classes is not None:
+            return spec.loss.baseline(self._classes)
+        if isinstance(spec.dataset, Inline) and spec.init_from is None and self.ends_at_zero:
+            columns = zip(*(one if isinstance(one, tuple) else (one,) for one in spec.dataset.y), strict=True)
+            return self._of_columns([[float(number) for number in column] for column in columns])
+        r2 = self.at_best("val_r2")
+        is_normal = isinstance(spec.loss, Mse) or r2 is None or r2 >= LEAST_SKILL  # else a small loss is of outliers
+        return self._of_normal if is_normal else None
 
     @property
-    def _loss_of_constant(self) -> float | None:
-        """The loss of the best constant, of classes of one size or of normal numbers; None if unknown."""
-        if self._classes is not None:
-            return self._spec.loss.baseline(self._classes)
+    def _of_normal(self) -> float | None:
+        """The loss of the best constant of normal targets, about the most that it is of others with their deviation."""
         deviation = self._deviation
         return None if deviation is None else self._spec.loss.of_normal(deviation)
 
+    def _of_columns(self, columns: Sequence[Sequence[float]]) -> float | None:
+        """The mean loss of their best constants, scaled as the job scales them; None where it is 0 or unknown."""
+        scales = [pstdev(column) or 1.0 if self._spec.standardizes_targets else 1.0 for column in columns]
+        losses = [
+            self._spec.loss.of_numbers([number / scale for number in column])
+            for column, scale in zip(columns, scales, strict=True)
+        ]
+        known = [loss for loss in losses if loss is not None]
+        return (fmean(known) if len(known) == len(losses) else 0.0) or None
+
     @property
     def _deviation(self) -> float | None:
-        """Standard deviation of the numbers to predict, as far as the spec or R2 tells it.
+        """Standard deviation of the numbers to predict, as far as the settings or R2 tell it.
 
         A job that begins with the network of another one has targets that are scaled as in that job.
         """
@@ -185,9 +210,6 @@ class LearningCurve:
             return 1.0
         if isinstance(spec.dataset, Linear):
             return math.sqrt(1.0 + spec.dataset.noise**2)
-        if isinstance(spec.dataset, Inline):
-            columns = zip(*(one if isinstance(one, tuple) else (one,) for one in spec.dataset.y), strict=True)
-            return fmean(pstdev(column) for column in columns)
         return measured
 
     # --- how well the network fits -----------------------------------------------------------------------------------
@@ -288,7 +310,12 @@ class LearningCurve:
             return self._above_chance(accuracy)
         if not self.ends_at_zero:
             return self.at_best("val_r2") or 0.0
+        constant = self.loss_of_constant or self._of_normal
+        if constant is not None and self.train[self.best] >= constant:
+            return 0.0
         variance = self._known_baseline or self._variance or self.baseline
+        if not self.is_baseline_known and self.at_best("val_r2") is not None:
+            variance = min(variance, max(self.train))  # that of training rows may be less: only the fall counts
         return 1.0 - self.train[self.best] / variance
 
     @property
@@ -345,6 +372,11 @@ class LearningCurve:
     def train_gain(self) -> float:
         """The same of training rows at the best epoch, by the loss."""
         return 1.0 - self.train[self.best] / self._loss_of_shares
+
+    @property
+    def fits_something(self) -> bool:
+        """Whether more of training rows was learnt than a guess knows, by the loss."""
+        return self.train_gain >= LEAST_GAIN if self.ends_at_zero else self._fall > NATS
 
     @property
     def is_guess(self) -> bool:
@@ -411,6 +443,11 @@ class LearningCurve:
         return None if info is None else self._spec.split_rows(info)[1]
 
     @property
+    def is_of_a_fold(self) -> bool:
+        """Whether the validation rows are one of several folds."""
+        return self._spec.folds is not None
+
+    @property
     def has_few_rows(self) -> bool:
         """Whether there are so few validation rows that they say little."""
         rows = self.validation_rows
@@ -427,18 +464,25 @@ class LearningCurve:
 
     @property
     def jumps(self) -> bool:
-        """Whether the training loss rises too far in too many epochs."""
-        rises = [after - before > JUMP * self.baseline for before, after in pairwise(self.train)]
-        return len(rises) >= 4 and sum(rises) >= max(JUMPS * len(rises), LEAST_JUMPS)
+        """Whether the training loss rises too far in too many epochs, and has not come to rest."""
+        rises = self.far_rises
+        is_at_rest = not any(rises[len(rises) // 2 :])
+        return len(rises) >= 4 and sum(rises) >= max(JUMPS * len(rises), LEAST_JUMPS) and not is_at_rest
+
+    @property
+    def far_rises(self) -> list[bool]:
+        """Whether the training loss rose too far, of each epoch after the first."""
+        return [after - before > JUMP * self.baseline for before, after in pairwise(self.train)]
 
     @property
     def explodes(self) -> bool:
-        """Whether the training loss was far above an untrained network's, or never below it."""
-        return self.ends_at_zero and (max(self.train) > EXPLOSION * self.baseline or self.stays_above)
+        """Whether the training loss was far above a guess's, or stayed above it."""
+        stays = self.stays_above and not self.still_falls and self.rate_left > VANISHED
+        return self.ends_at_zero and (max(self.train) > EXPLOSION * self.baseline or stays)
 
     @property
     def stays_above(self) -> bool:
-        """Whether the training loss was larger than an untrained network's in every epoch."""
+        """Whether the training loss was larger than a guess's in every epoch."""
         return min(self.train) > ABOVE * self.baseline
 
     @cached_property
@@ -459,6 +503,13 @@ class LearningCurve:
         return self._spec.patience is not None and len(self.train) < self._spec.epochs
 
     @property
+    def fell_too_little(self) -> bool:
+        """Whether early stopping ended training though the loss reached new bests, each by less than `min_delta`."""
+        spec = self._spec
+        is_told = self.ran_out_of_patience and spec.min_delta > 0.0 and spec.monitored.endswith("_loss")
+        return is_told and spec.patience is not None and len(self.monitored) - 1 - self.best < spec.patience
+
+    @property
     def met_tolerance(self) -> bool:
         """Whether the gradient's norm fell below `tolerance`, which ended training before its last epoch."""
         return self._spec.tolerance is not None and len(self.train) < self._spec.epochs and not self._waited
@@ -477,7 +528,8 @@ class LearningCurve:
     @property
     def improves(self) -> bool:
         """Whether the validation loss was still becoming smaller at its best epoch, though slowly, and more is left."""
-        seen = self.monitored[: self.best + 1] if self.ran_out_of_patience else self.monitored
+        ended_soon = self.ran_out_of_patience and len(self.monitored) - 1 - self.best < PATIENCE
+        seen = self.monitored[: self.best + 1] if ended_soon else self.monitored
         fifth = max(len(seen) // 5, 1)
         is_told = self.is_validated and self.ends_at_zero and len(seen) >= 4
         if not is_told or self.best < len(seen) - fifth or self.gain > LEFT:
@@ -486,7 +538,7 @@ class LearningCurve:
 
     @property
     def rises(self) -> bool:
-        """Whether the validation loss ended well above its best, while the training loss fell on.
+        """Whether the validation loss ended well above its best, while the training loss fell on, below a guess's.
 
         Not when early stopping ended training: it waits for a rise, and the model is the best epoch's.
         """
@@ -495,7 +547,8 @@ class LearningCurve:
         least = min(_means(self.monitored))
         share = RISE_OF_BEST * (least if self.ends_at_zero else self._fall)
         rose = self.late - least > max(share, RISE_OF_BASELINE * self.baseline)
-        return rose and self.train[-1] <= self.train[self.best]
+        fits = not self.ends_at_zero or self.train[-1] < (1.0 - LEAST_GAIN) * self.baseline
+        return rose and fits and self.train[-1] <= self.train[self.best]
 
     @property
     def grows_more_accurate(self) -> bool:

@@ -7,7 +7,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from statistics import fmean
+from statistics import fmean, median, pstdev
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Field
@@ -74,6 +74,10 @@ class LossSpec(Named):
         """The loss of the best constant, of normal targets with this standard deviation; None if unknown."""
         return None
 
+    def of_numbers(self, numbers: Sequence[float]) -> float | None:
+        """The loss of the best constant, of these targets; None if unknown."""
+        return None
+
 
 class Mse(LossSpec):
     """Mean squared error (torch.nn.MSELoss)."""
@@ -93,6 +97,10 @@ class Mse(LossSpec):
         """The variance."""
         return deviation * deviation
 
+    def of_numbers(self, numbers: Sequence[float]) -> float | None:
+        """The variance."""
+        return pstdev(numbers) ** 2
+
 
 class Mae(LossSpec):
     """Mean absolute error (torch.nn.L1Loss)."""
@@ -107,6 +115,11 @@ class Mae(LossSpec):
     def of_normal(self, deviation: float) -> float | None:
         """E|e| = sigma sqrt(2 / pi)."""
         return deviation * math.sqrt(2.0 / math.pi)
+
+    def of_numbers(self, numbers: Sequence[float]) -> float | None:
+        """The median's."""
+        middle = median(numbers)
+        return fmean(abs(number - middle) for number in numbers)
 
 
 class Huber(LossSpec):
@@ -137,6 +150,15 @@ class Huber(LossSpec):
         density = math.sqrt(2.0 / math.pi) * math.exp(-(bound**2) / 2.0)
         squared = (inside - bound * density) / (2.0 * bound)
         return self.delta * deviation * (squared + density - bound / 2.0 * outside)
+
+    def of_numbers(self, numbers: Sequence[float]) -> float | None:
+        """The median's, or the mean's if it is less; the best constant is between them."""
+
+        def loss(constant: float) -> float:
+            errors = [abs(number - constant) for number in numbers]
+            return fmean(e * e / 2.0 if e < self.delta else self.delta * (e - self.delta / 2.0) for e in errors)
+
+        return min(loss(median(numbers)), loss(fmean(numbers)))
 
 
 class BinaryCrossEntropy(LossSpec):

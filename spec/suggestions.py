@@ -4,15 +4,26 @@ The learning rate comes before the size of the network, and nothing is suggested
 Every row is measured: benchmarks/verdicts.py trains what is suggested, over a grid of jobs.
 """
 
+import math
 from dataclasses import dataclass
-from statistics import fmean, median
+from statistics import fmean, median, pstdev
 from typing import Any
 
 from .activations import Activation
-from .architectures import Architecture, Cnn, Initializer, Mlp, Perceptron, ResMlp, hidden_layers, parameter_count
-from .dataset import Blobs, Inline, Shipped, Targets, Uploaded
+from .architectures import (
+    Architecture,
+    Cnn,
+    Initializer,
+    Mlp,
+    Normalization,
+    Perceptron,
+    ResMlp,
+    hidden_layers,
+    parameter_count,
+)
+from .dataset import Blobs, Inline, Linear, Shipped, Targets, Uploaded
 from .job import JobSpec
-from .learning_curve import LEAST_GAIN, LearningCurve
+from .learning_curve import LEAST_GAIN, PATIENCE, VANISHED, LearningCurve
 from .schedules import Constant, Plateau
 from .splits import SplitBy
 
@@ -32,12 +43,11 @@ HIGH_DECAY, HIGH_L1 = 0.1, 0.01
 """From here on, a penalty may leave little of the weights; decays that are multiplied by the rate may be larger."""
 LOW_CLIP = 0.01
 """A gradient clipped to a norm below it hardly moves the weights of sgd."""
-VANISHED = 0.001
-"""Of a learning rate of which this share is left, nothing is learnt any more."""
 TINY = 100.0
 """A learning rate is tiny if the optimizer's usual one is more than so many times that."""
 LARGE = 30.0
-"""Numbers of a column whose mean size is above it want to be standardised."""
+"""Numbers of a column whose mean size is above it want to be standardised; so do targets with a deviation as large, or
+as small."""
 OUTLYING = 1_000.0
 """A number is an outlier if it is so many times as far from the median as the median number is."""
 FEW_ROWS = 10
@@ -46,10 +56,10 @@ UNLIKE = -1.0
 """A smaller R2 says that the errors are far larger than the targets' own spread."""
 FAR_ABOVE = 10.0
 """The loss of the first epoch is far above an untrained network's if it is so many times that."""
-FEW_EPOCHS = 10
-"""After fewer epochs, a network that has learnt nothing may only not have begun to."""
-PATIENCE = 10
-"""Early stopping with less patience may end at the first bad epochs."""
+FEW_EPOCHS, FEW_UPDATES = 10, 100
+"""After fewer epochs, or fewer updates in all of them, a network may only not have begun to learn."""
+LEAST_UPDATES = 5
+"""Fewer updates say nothing of a large learning rate either."""
 MOST_EPOCHS = 1_000_000
 
 
@@ -68,8 +78,6 @@ NOT_SMALL = Suggestion(
     "The network is not small for so few rows, and its learning rate is not too large: the features may tell no "
     "more of the target. No other settings are suggested."
 )
-
-TOO_LARGE = "The learning rate is too large, or hidden neurons have died."
 
 
 def for_one_class(spec: JobSpec) -> Suggestion:
@@ -95,16 +103,16 @@ def for_constant_target(spec: JobSpec) -> Suggestion | None:
 
 def against_divergence(spec: JobSpec) -> Suggestion:
     """After a loss that is not finite: a far smaller learning rate; standardised data, where they are large."""
-    if (scaled := _for_large_numbers(spec) or _for_diverged_numbers(spec)) is not None:
+    if (scaled := _for_unscaled_numbers(spec) or _for_diverged_numbers(spec)) is not None:
         return scaled
     return _slower(spec, "The updates were too large.", _far_smaller_rate(spec))
 
 
 def against_instability(spec: JobSpec, shape: LearningCurve) -> Suggestion:
     """After a loss that jumps: a smaller learning rate; standardised data, where they are large."""
-    if (scaled := _for_large_numbers(spec) or _for_unlike_numbers(spec, shape)) is not None:
+    if (scaled := _for_unscaled_numbers(spec) or _for_unlike_numbers(spec, shape)) is not None:
         return scaled
-    if shape.wanders and not _is_large(spec):
+    if shape.wanders and not _is_large(spec) and _updates(spec, len(shape.train)) >= FEW_UPDATES:
         return _no_relation(spec)
     if shape.is_learnt and spec.restore_best:
         return Suggestion("The model has the weights of the best epoch, which is good. No spec is suggested.")
@@ -121,7 +129,9 @@ def against_overfitting(spec: JobSpec, shape: LearningCurve, *, cut_short: bool 
     weight decay.
     """
     if shape.is_guess:
-        return _for_targets(spec) or _for_unlike_numbers(spec, shape) or _no_relation(spec)
+        return (
+            _for_targets(spec) or _for_unscaled_numbers(spec) or _for_unlike_numbers(spec, shape) or _no_relation(spec)
+        )
     patience = shape.patience
     if not shape.rises and not cut_short and (shape.still_falls or shape.improves):
         return longer(spec, shape)
@@ -168,9 +178,10 @@ def against_underfitting(spec: JobSpec, shape: LearningCurve) -> Suggestion:
     """After a network that does not fit the training data."""
     return (
         _for_targets(spec)
-        or _for_large_numbers(spec)
+        or _for_unscaled_numbers(spec)
         or _for_zeros(spec)
-        or _for_penalties(spec)
+        or _for_a_beginning(spec, shape)
+        or _for_penalties(spec, shape)
         or _for_vanished_rate(spec, shape)
         or _for_unlike_numbers(spec, shape)
         or _for_network(spec, shape)
@@ -190,13 +201,13 @@ def _for_network(spec: JobSpec, shape: LearningCurve) -> Suggestion:
         return suggestion
     hinders = learnt and _highest_dropout(spec) > (HIGH_DROPOUT if wider is None else 0.0)
     no_dropout = {"dropout": 0.0} if hinders else {}
-    has_learnt_nothing = shape.is_flat or shape.stays_a_guess
+    has_learnt_nothing = shape.is_flat or (shape.stays_a_guess and not shape.still_falls)
     if _is_large(spec) and (has_learnt_nothing or shape.is_best_at_first):
         rate = _far_smaller_rate(spec) if has_learnt_nothing else _smaller_rate(spec)
-        return _slower(spec, TOO_LARGE, rate, **no_dropout)
+        return _slower(spec, _too_large(spec), rate, **no_dropout)
     if _is_too_small(spec, shape) or (_is_small(spec) and (shape.is_best_at_last or shape.is_one_epoch)):
         return _faster(spec)
-    if shape.is_one_epoch:
+    if shape.is_one_epoch or (shape.still_falls and _is_short(spec, shape)):
         return longer(spec, shape)
     if hinders and _is_large(spec):
         reason = "Dropout keeps the network from fitting, and the learning rate is large."
@@ -208,7 +219,9 @@ def _for_network(spec: JobSpec, shape: LearningCurve) -> Suggestion:
     if shape.is_guess:
         return _for_a_guess(spec, shape)
     if wider is None:
-        return _slower(spec, "The learning rate is large.", _smaller_rate(spec)) if _is_large(spec) else NOT_SMALL
+        if _is_large(spec):
+            return _slower(spec, "The learning rate is large.", _smaller_rate(spec))
+        return _before_the_data(spec, shape) or NOT_SMALL
     return Suggestion(
         f"The network has too few neurons. Try four times the neurons{_named(spec)}.",
         _resized(spec, wider, **_better_rate(spec)),
@@ -234,11 +247,12 @@ def _for_targets(spec: JobSpec) -> Suggestion | None:
     return Suggestion(f"{told} No spec is suggested.")
 
 
-def _for_large_numbers(spec: JobSpec) -> Suggestion | None:
-    """After features or targets of the spec itself that are large, and are not standardised."""
+def _for_unscaled_numbers(spec: JobSpec) -> Suggestion | None:
+    """After features or targets of the spec itself that are not standardised, and are far from 1 in size."""
     if spec.standardizes or spec.init_from is not None or not isinstance(spec.dataset, Inline):
         return None
-    columns = {"Features": list(zip(*spec.dataset.x, strict=True)), "Targets": [_numbers_to_predict(spec) or (0.0,)]}
+    targets = _numbers_to_predict(spec)
+    columns = {"Features": list(zip(*spec.dataset.x, strict=True)), "Targets": [targets or (0.0,)]}
     for name, numbers in columns.items():
         if (largest := max(fmean(map(abs, column)) for column in numbers)) > LARGE:
             return Suggestion(
@@ -246,7 +260,14 @@ def _for_large_numbers(spec: JobSpec) -> Suggestion | None:
                 f"{_named(spec)}.",
                 _with(spec, standardize=True, **_better_rate(spec)),
             )
-    return None
+    deviation = pstdev(targets) if targets and spec.loss.traits.limits is None else 1.0
+    if deviation == 0.0 or 1.0 / LARGE <= deviation <= LARGE:
+        return None
+    return Suggestion(
+        f"Targets have a standard deviation of {deviation:.3g}, and are not standardised. Try standardize true"
+        f"{_named(spec)}.",
+        _with(spec, standardize=True, **_better_rate(spec)),
+    )
 
 
 def _for_unlike_numbers(spec: JobSpec, shape: LearningCurve) -> Suggestion | None:
@@ -317,8 +338,18 @@ def _numbers_to_predict(spec: JobSpec) -> tuple[float, ...]:
     return tuple(float(number) for number in spec.dataset.y if not isinstance(number, tuple))
 
 
-def _for_penalties(spec: JobSpec) -> Suggestion | None:
-    """After penalties, or a clipped gradient, that leave no way to learn."""
+def _for_a_beginning(spec: JobSpec, shape: LearningCurve) -> Suggestion | None:
+    """After so few updates, or with so little of the rate in all epochs, that not even a large rate can be blamed."""
+    rises = spec.schedule.most(spec.epochs) * FAR >= 1.0
+    if rises and (_is_small(spec) or _updates(spec, len(shape.train)) >= LEAST_UPDATES):
+        return None
+    return _after_few_epochs(spec, shape) or longer(spec, shape)
+
+
+def _for_penalties(spec: JobSpec, shape: LearningCurve) -> Suggestion | None:
+    """After penalties, or a clipped gradient, that leave no way to learn in many updates."""
+    if _is_short(spec, shape):
+        return None
     decay = spec.weight_decay * (spec.learning_rate if spec.optimizer.decoupled else 1.0)
     changes: dict[str, Any] = {}
     if decay >= HIGH_DECAY:
@@ -327,11 +358,14 @@ def _for_penalties(spec: JobSpec) -> Suggestion | None:
         changes["l1"] = 0.0
     if changes:
         names = " and ".join(changes)
-        return Suggestion(f"The penalty keeps the network from fitting. Try no {names}.", _with(spec, **changes))
+        return Suggestion(
+            f"The penalty keeps the network from fitting. Try no {names}{_named(spec)}.",
+            _with(spec, **changes, **_better_rate(spec)),
+        )
     if spec.gradient_clip is not None and spec.gradient_clip < LOW_CLIP and spec.optimizer.type == "sgd":
         return Suggestion(
-            "The gradient is clipped so far that the weights hardly move. Try gradient_clip 1.",
-            _with(spec, gradient_clip=1.0),
+            f"The gradient is clipped so far that the weights hardly move. Try gradient_clip 1{_named(spec)}.",
+            _with(spec, gradient_clip=1.0, **_better_rate(spec)),
         )
     return None
 
@@ -357,31 +391,80 @@ def _for_vanished_rate(spec: JobSpec, shape: LearningCurve) -> Suggestion | None
     if shape.rate_left > VANISHED or not may_be_why:
         return None
     return Suggestion(
-        f"The schedule, {spec.schedule.type}, left less than a thousandth of the learning rate for half of the epochs. "
+        f"The schedule, {spec.schedule.type}, left less than a hundredth of the learning rate for half of the epochs. "
         f"Try schedule cosine{_named(spec)}.",
         _with(spec, schedule="cosine", **_better_rate(spec)),
     )
 
 
 def _for_a_guess(spec: JobSpec, shape: LearningCurve) -> Suggestion:
-    """After a network that has learnt nothing that holds for other rows: rate and epochs come before the data."""
+    """After a network that has learnt nothing that holds for other rows: all else comes before the data."""
     if _is_large(spec):
-        return _slower(spec, TOO_LARGE, _far_smaller_rate(spec))
-    return _after_few_epochs(spec, shape) or _no_relation(spec)
+        return _slower(spec, _too_large(spec), _far_smaller_rate(spec))
+    return _before_the_data(spec, shape) or _no_relation(spec)
+
+
+def _before_the_data(spec: JobSpec, shape: LearningCurve) -> Suggestion | None:
+    """What is to be tried before anything is said of the data: a usual rate, more epochs, then plain settings.
+
+    A small rate is the reason where nothing was learnt of training rows, or where a schedule ended the learning.
+    """
+    ended = not shape.is_guess and not isinstance(spec.schedule, Constant)
+    if _is_tiny(spec) or (_is_small(spec) and (ended or not shape.fits_something)):
+        return _faster(spec)
+    return _after_few_epochs(spec, shape) or _plainer(spec)
 
 
 def _after_few_epochs(spec: JobSpec, shape: LearningCurve) -> Suggestion | None:
-    """After a guess of few epochs: more of them."""
+    """After few epochs, or few updates of the weights: more of them."""
     epochs = len(shape.train)
-    if epochs >= FEW_EPOCHS or shape.met_tolerance:
+    if not _is_short(spec, shape) or shape.met_tolerance or shape.is_one_epoch:
         return None
-    if shape.ran_out_of_patience:
+    few = f"{epochs} epochs" if epochs < FEW_EPOCHS else f"{_updates(spec, epochs)} updates of the weights"
+    if shape.ran_out_of_patience and spec.patience is not None:
+        patience = max(PATIENCE, 3 * spec.patience)
         return Suggestion(
-            f"Early stopping ended training after {epochs} epochs, which show little. Try patience {PATIENCE}.",
-            _with(spec, patience=PATIENCE),
+            f"Early stopping ended training after {few}, which show little. Try patience {patience}.",
+            _with(spec, patience=patience),
         )
     more = max(FEW_EPOCHS, 3 * epochs)
-    return Suggestion(f"{epochs} epochs show little. Try more epochs: {more}.", _with(spec, epochs=more))
+    return Suggestion(f"{few} show little. Try more epochs: {more}.", _with(spec, epochs=more))
+
+
+def _is_short(spec: JobSpec, shape: LearningCurve) -> bool:
+    """Whether there were few epochs, or few updates of the weights in all of them."""
+    epochs = len(shape.train)
+    return epochs < FEW_EPOCHS or _updates(spec, epochs) < FEW_UPDATES
+
+
+def _updates(spec: JobSpec, epochs: int) -> int:
+    """How often the weights were changed in so many epochs; as often as needed where the rows are not known."""
+    rows = FEW_UPDATES if spec.info is None else spec.split_rows(spec.info)[0]
+    step = rows if spec.batch_size == "full" else spec.batch_size * spec.gradient_accumulation
+    return epochs * math.ceil(rows / step)
+
+
+def _plainer(spec: JobSpec) -> Suggestion | None:
+    """Without what may keep a network from learning, though it need not: penalties, dropout, a loss of numbers."""
+    changes: dict[str, Any] = {
+        name: value
+        for name, value, hinders in (
+            ("l1", 0.0, spec.l1 >= HIGH_L1 / 10),
+            ("weight_decay", 0.0, not spec.optimizer.decoupled and spec.weight_decay >= HIGH_DECAY / 10),
+            ("dropout", 0.0, _highest_dropout(spec) > HIGH_DROPOUT),
+            ("loss", "cross_entropy", _has_loss_of_numbers(spec)),
+        )
+        if hinders
+    }
+    plain = _with(spec, **changes) if changes else None
+    told = " and ".join(f"loss {value}" if name == "loss" else f"no {name}" for name, value in changes.items())
+    return None if plain is None else Suggestion(f"Before the data are blamed, try {told}.", plain)
+
+
+def _has_loss_of_numbers(spec: JobSpec) -> bool:
+    """Whether classes are learnt as if they were numbers."""
+    is_for_classes = spec.info is not None and spec.info.targets is Targets.classes
+    return is_for_classes and Targets.numbers in spec.loss.traits.targets and not spec.loss.traits.is_for_labels
 
 
 def _for_rare_classes(spec: JobSpec, shape: LearningCurve) -> Suggestion:
@@ -399,8 +482,13 @@ def _for_rare_classes(spec: JobSpec, shape: LearningCurve) -> Suggestion:
 
 
 def _for_linear_model(spec: JobSpec) -> Suggestion | None:
-    """After a network that is a linear model: a hidden layer, or an activation that is not linear."""
+    """After a network that is a linear model: a hidden layer, or an activation that is not linear.
+
+    Not where the target is known to be linear.
+    """
     is_linear = _activations(spec) <= {Activation.identity}
+    if isinstance(spec.dataset, Linear):
+        return None
     if isinstance(spec.architecture, Perceptron):
         hidden = {"type": "mlp", "hidden": [32], "bias": spec.architecture.bias}
         tanh = {"activation": "tanh"} if is_linear else {}
@@ -421,9 +509,11 @@ def _for_linear_model(spec: JobSpec) -> Suggestion | None:
 
 
 def _for_deep_networks(spec: JobSpec) -> Suggestion | None:
-    """After a deep network that has learnt nothing."""
+    """After a deep network that has learnt nothing; residual blocks and normalisation keep gradients from vanishing."""
     dropout = _without_high_dropout(spec)
-    if _activations(spec) <= SATURATING:
+    architecture = spec.architecture
+    is_plain = isinstance(architecture, Mlp | Cnn) and architecture.normalization is Normalization.none
+    if is_plain and _activations(spec) <= SATURATING:
         relu = {"activation": "relu", "initial_weights": "kaiming_uniform", "initial_biases": None}
         return Suggestion(
             f"Gradients vanish in a deep network of sigmoid or tanh. Try relu"
@@ -448,11 +538,19 @@ def longer(spec: JobSpec, shape: LearningCurve) -> Suggestion:
             f"The gradient's norm fell below tolerance, which ended training. Try tolerance {tolerance:.3g}.",
             _with(spec, tolerance=tolerance),
         )
-    if shape.ran_out_of_patience and spec.patience is not None:
-        patience = max(PATIENCE, 3 * spec.patience)
+    if shape.fell_too_little:
         return Suggestion(
-            f"Early stopping ended training while the loss was still falling. Try patience {patience}.",
-            _with(spec, patience=patience),
+            f"Early stopping ended training because the loss fell by less than min_delta, {spec.min_delta:.3g}. Try "
+            "min_delta 0.",
+            _with(spec, min_delta=0.0),
+        )
+    if shape.ran_out_of_patience and spec.patience is not None:
+        patience, waited = max(PATIENCE, 3 * spec.patience), len(shape.train) - 1 - shape.best
+        ended = "while the loss was still falling"
+        if waited:
+            ended = f"only {waited} epochs after the best one" if waited > 1 else "only one epoch after the best one"
+        return Suggestion(
+            f"Early stopping ended training {ended}. Try patience {patience}.", _with(spec, patience=patience)
         )
     if spec.epochs == 1:
         return Suggestion("One epoch shows little. Try more epochs: 10.", _with(spec, epochs=10))
@@ -468,6 +566,11 @@ SATURATING = {Activation.sigmoid, Activation.tanh, Activation.hard_tanh}
 """Activations whose gradients vanish for large inputs."""
 
 
+def _too_large(spec: JobSpec) -> str:
+    dead = ", or hidden neurons have died" if hidden_layers(spec.architecture) else ""
+    return f"The learning rate is too large{dead}."
+
+
 def _is_large(spec: JobSpec) -> bool:
     return spec.learning_rate > FAR * spec.optimizer.usual_rate
 
@@ -476,10 +579,13 @@ def _is_small(spec: JobSpec) -> bool:
     return spec.learning_rate * FAR < spec.optimizer.usual_rate
 
 
+def _is_tiny(spec: JobSpec) -> bool:
+    return spec.learning_rate * TINY < spec.optimizer.usual_rate
+
+
 def _is_too_small(spec: JobSpec, shape: LearningCurve) -> bool:
     """Whether the rate is small and the loss still falls, or so tiny that the loss is flat."""
-    is_flat = shape.is_flat and spec.learning_rate * TINY < spec.optimizer.usual_rate
-    return is_flat or (_is_small(spec) and shape.still_falls)
+    return (shape.is_flat and _is_tiny(spec)) or (_is_small(spec) and shape.still_falls)
 
 
 def _smaller_rate(spec: JobSpec) -> float:
@@ -570,10 +676,11 @@ def _resized(spec: JobSpec, architecture: dict[str, Any], **changes: Any) -> Job
 
 
 def _with(spec: JobSpec, **changes: Any) -> JobSpec | None:
-    """The spec with other values; None when they are not valid together."""
+    """The spec with other values, numbers as sentences write them; None when they are not valid together."""
     if {"architecture", "activation"} & changes.keys():  # another network cannot begin from that of another job
         changes["init_from"] = None
-    body = spec.model_dump(mode="json", exclude_unset=True) | changes
+    written = {name: float(f"{value:.3g}") if isinstance(value, float) else value for name, value in changes.items()}
+    body = spec.model_dump(mode="json", exclude_unset=True) | written
     try:
         return JobSpec.model_validate(body)
     except ValueError:

@@ -132,17 +132,22 @@ def _told(suggestion: Suggestion) -> str:
 
 def _few(shape: LearningCurve) -> str:
     """A clause where validation rows are few; empty else."""
-    said = f"; validation has {shape.validation_rows} of the rows only, which says little: try folds"
-    return said if shape.has_few_rows else ""
+    folds = "" if shape.is_of_a_fold else ": try folds"
+    return f"; validation rows are few ({shape.validation_rows}) and say little{folds}" if shape.has_few_rows else ""
 
 
 def _explodes(spec: JobSpec, shape: LearningCurve) -> bool:
     """Whether large steps made the loss explode; a large loss at a usual rate comes from large features."""
-    return shape.explodes and spec.learning_rate > spec.optimizer.usual_rate
+    return shape.explodes and spec.learning_rate * spec.schedule.most(spec.epochs) > spec.optimizer.usual_rate
 
 
 def _has_accuracy_gap(shape: LearningCurve) -> bool:
-    """Whether training accuracy exceeds validation accuracy by far, and by more than luck, at the best epoch."""
+    """Whether training accuracy exceeds validation accuracy by far, and by more than luck, at the best epoch.
+
+    Not where little was learnt of training rows either.
+    """
+    if shape.train_skill < LEAST_EXPLAINED:
+        return False
     train, validation = shape.at_best("train_accuracy"), shape.at_best("val_accuracy")
     return None not in (train, validation) and (train or 0.0) - (validation or 0.0) > max(ACCURACY_GAP, shape.luck)
 
@@ -200,31 +205,29 @@ def _fits_training_poorly(shape: LearningCurve) -> bool:
 
 def _jumping(shape: LearningCurve) -> str:
     if shape.jumps:
-        return "training loss oscillates instead of falling"
+        return f"training loss oscillates: it rose by far in {sum(shape.far_rises)} of {len(shape.train)} epochs"
     if shape.stays_above:
-        return (
-            f"training loss was never below {min(shape.train):.3g}, and an untrained network's is {shape.baseline:.3g}"
-        )
-    return f"training loss was {max(shape.train):.3g}, far above the {shape.baseline:.3g} of an untrained network"
+        return f"training loss was never below {_loss(min(shape.train))}, and a guess has {_loss(shape.baseline)}"
+    return f"training loss was {_loss(max(shape.train))}, far above the {_loss(shape.baseline)} of a guess"
 
 
 def _memorising(shape: LearningCurve) -> str:
     if shape.rises:
         least = shape.monitored[shape.best]
         return (
-            f"validation loss rose from {least:.3g} at epoch {shape.best_epoch} to {shape.late:.3g} at the end, while "
-            f"training loss kept falling, to {shape.train[-1]:.3g}: the network memorises the training data"
+            f"validation loss rose from {_loss(least)} at epoch {shape.best_epoch} to {_loss(shape.late)} at the end, "
+            f"while training loss kept falling, to {_loss(shape.train[-1])}: the network memorises the training data"
         )
     accuracy = shape.at_best("val_accuracy")
     if accuracy is not None and shape.train_accuracy is None:
         return (
-            f"{shape.where}, training loss is {shape.train[shape.best]:.3g}, validation loss "
-            f"{shape.monitored[shape.best]:.3g} and validation accuracy {percent(accuracy)}"
+            f"{shape.where}, training loss is {_loss(shape.train[shape.best])}, validation loss "
+            f"{_loss(shape.monitored[shape.best])} and validation accuracy {percent(accuracy)}"
             f"{_beside(accuracy, shape.val_accuracy)}: the network memorises the training data"
         )
     if not shape.has_classes:
         r2 = shape.at_best("val_r2") or 0.0
-        share = f"only {percent(r2)}" if r2 >= LEAST_SKILL else f"nothing (R2 {_number(r2)})"
+        share = f"only {percent(r2)}" if r2 >= LEAST_SKILL else f"nothing (R2 {_r2(r2)})"
         return (
             f"{shape.where}, the network explains {percent(shape.train_skill)} of the variance of training rows, "
             f"and {share} of that of validation rows: it memorises the training data"
@@ -240,8 +243,8 @@ def _memorising(shape: LearningCurve) -> str:
 
 def _one_sided(shape: LearningCurve) -> str:
     if shape.train_accuracy is None:
-        untrained = f" (an untrained network's: {shape.baseline:.3g})" if shape.is_baseline_known else ""
-        fitted = f"training loss {shape.where} is {shape.train[shape.best]:.3g}{untrained}"
+        guessed = f" (a guess's: {_loss(shape.baseline)})" if shape.is_baseline_known else ""
+        fitted = f"training loss {shape.where} is {_loss(shape.train[shape.best])}{guessed}"
     else:
         fitted = f"training accuracy {shape.where} is {percent(shape.train_accuracy)}"
     return f"{fitted}, but all validation rows are of one class: they cannot show overfitting"
@@ -250,15 +253,18 @@ def _one_sided(shape: LearningCurve) -> str:
 def _poor(shape: LearningCurve) -> str:
     if not shape.has_classes or (shape.train_accuracy is None and shape.fitted_accuracy >= LEAST_ACCURACY):
         r2 = shape.at_best("val_r2")
-        explained = "" if r2 is None else f"validation R2 is {_number(r2)}"
+        explained = "" if r2 is None else f"validation R2 is {_r2(r2)}"
         if not shape.ends_at_zero:
             return f"{shape.where}, {explained}"
-        if shape.is_one_epoch and not shape.is_baseline_known:
-            return f"training loss after one epoch is {shape.train[0]:.3g}" + (explained and f", and {explained}")
-        left = percent(shape.train[shape.best] / shape.baseline)
-        first = "that of the best constant" if shape.fits_at_once else "the first epoch's"
-        whose = "an untrained network's" if shape.is_baseline_known else first
-        return f"training loss {shape.where} is {left} of {whose}" + (explained and f", and {explained}")
+        if shape.is_one_epoch and shape.loss_of_constant is None:
+            return f"training loss after one epoch is {_loss(shape.train[0])}" + (explained and f", and {explained}")
+        if shape.loss_of_constant is None:
+            reference, whose = shape.baseline, "the first epoch's"
+        else:
+            reference = shape.baseline if shape.is_baseline_known else shape.loss_of_constant
+            whose = "a guess's" if shape.predicts_classes else "that of the best constant"
+        left = _times(shape.train[shape.best] / reference)
+        return f"training loss {shape.where} is {left} {whose}" + (explained and f", and {explained}")
     part, accuracy, balanced = "training", shape.at_best("train_accuracy") or 0.0, shape.train_accuracy or 0.0
     if shape.train_accuracy is None or (shape.is_imbalanced and shape.is_validated):
         part, accuracy, balanced = "validation", shape.at_best("val_accuracy") or 0.0, shape.val_accuracy or 0.0
@@ -276,9 +282,9 @@ def _fine(shape: LearningCurve) -> str:
     if not shape.is_validated:
         return "the network fits the training data; without validation rows, overfitting cannot be seen"
     accuracy, r2 = shape.at_best("val_accuracy"), shape.at_best("val_r2")
-    measured = f"loss {shape.monitored[shape.best]:.3g}" if accuracy is None else f"accuracy {percent(accuracy)}"
+    measured = f"loss {_loss(shape.monitored[shape.best])}" if accuracy is None else f"accuracy {percent(accuracy)}"
     if r2 is not None:
-        measured = f"R2 {_number(r2)}"
+        measured = f"R2 {_r2(r2)}"
     if accuracy is not None:
         measured += _beside(accuracy, shape.val_accuracy)
     return f"validation {measured} {shape.where}, without overfitting"
@@ -290,6 +296,17 @@ def _beside(accuracy: float, balanced: float | None) -> str:
     return f" (balanced accuracy, the mean over the classes, {percent(balanced or 0.0)})" if is_missed else ""
 
 
-def _number(value: float) -> str:
-    """R2: with two decimals, unless it is far below 0."""
-    return f"{value:z.2f}" if value > -100.0 else f"{value:.2g}"
+def _r2(value: float) -> str:
+    """R2 with two decimals; how far below 0 it is says no more from some size on."""
+    return f"{value:z.2f}" if value > -100.0 else "below -100"
+
+
+def _loss(value: float) -> str:
+    """Three digits, without an exponent where it can be read without one."""
+    return f"{value:,.0f}" if 1e3 <= value < 1e6 else f"{value:.3g}"
+
+
+def _times(share: float) -> str:
+    if share < 10.0:
+        return f"{percent(share)} of"
+    return f"{share:.0f} times" if share < 1000.0 else "more than 1,000 times"

@@ -193,3 +193,11 @@ def test_the_loss_of_the_best_constant_is_that_of_normal_targets(loss: LossSpec)
     y = 2.0 * torch.special.ndtri(quantiles).reshape(1, 1, -1)
     mean = CRITERIA[type(loss)](torch.zeros_like(y), y, None, loss).mean().item()
     assert loss.of_normal(2.0) == pytest.approx(mean, rel=1e-3)
+
+
+@pytest.mark.parametrize("loss", [Mse(), Mae(), Huber(), Huber(delta=0.1)], ids=str)
+def test_the_loss_of_the_best_constant_is_known_of_numbers(loss: LossSpec) -> None:
+    y = torch.tensor([0.0, 1.0, 1.5, 2.0, 30.0], dtype=torch.float64).reshape(1, 1, -1)
+    constants = torch.linspace(0.0, 10.0, 2001, dtype=torch.float64)
+    least = min(CRITERIA[type(loss)](torch.full_like(y, c), y, None, loss).mean().item() for c in constants.tolist())
+    assert loss.of_numbers(y.flatten().tolist()) == pytest.approx(least, rel=0.05)
