@@ -26,6 +26,10 @@ OFF = (
 )
 """Features of Chromium."""
 
+HARMLESS = "svelte.dev/e/derived_inert"
+"""What Svelte warns of when bits-ui puts something off until after a tick, and then reads fields of a dialog or menu that is
+closed by then: nobody sees it (huntabyte/bits-ui#2146)."""
+
 QUIET = [
     *("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-quic"),
     *("--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"),

@@ -7,7 +7,7 @@ from typing import Any
 from playwright.sync_api import Browser, Page, expect
 
 from epochal.cli.stack import sign_in_link
-from tests.browser import page_of
+from tests.browser import HARMLESS, page_of
 from tests.hands import Keyboard
 
 from .embedded import ROOT, Embedded
@@ -39,9 +39,7 @@ def signed_in(browser: Browser, stack: Embedded, width: int = 1440, theme: str =
         seen.goto(sign_in_link(stack.endpoints.api, stack.endpoints.token))
         expect(seen.get_by_role("heading", name="Jobs")).to_be_visible()
         yield seen
-        # A wrong field is asked about, and a connection is taken away. What bits-ui puts off until after a tick reads
-        # fields of a dialog that is closed by then: Svelte warns, and nobody sees it (huntabyte/bits-ui#2146).
-        on_purpose = ("422", "ERR_INTERNET_DISCONNECTED", "svelte.dev/e/derived_inert")
+        on_purpose = ("422", "ERR_INTERNET_DISCONNECTED", HARMLESS)  # wrong fields are asked about, a line is cut
         unexpected = {text for text in complaints if not any(one in text for one in on_purpose)}
         assert not unexpected, unexpected
         strange = [url for url, _ in asked if not url.startswith((stack.endpoints.api, "data:", "blob:"))]

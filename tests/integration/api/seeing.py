@@ -8,7 +8,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from epochal.cli.stack import sign_in_link
 from spec.job import JobSpec
-from tests.browser import page_of
+from tests.browser import HARMLESS, page_of
 
 from .test_process import Running
 
@@ -32,5 +32,5 @@ def signed_in(browser: Browser, api: Running) -> Iterator[Page]:
         seen.goto(sign_in_link(address(api), api.token))
         expect(seen.get_by_role("heading", name="Jobs")).to_be_visible()
         yield seen
-        unexpected = [line for line in complaints if "Failed to load resource" not in line]
+        unexpected = [line for line in complaints if "Failed to load resource" not in line and HARMLESS not in line]
         assert not unexpected, unexpected
