@@ -1,7 +1,7 @@
 """The verdict on a finished curve: a kind, a sentence and a spec to try next.
 
-What a curve shows is read in `learning_curve.py`, what to try is found in `suggestions.py`. docs/verdicts.md explains
-the rule to users, and benchmarks/verdicts.py trains what it suggests.
+What a curve shows is read in `learning_curve.py`, what to try is found in `suggestions.py` and `remedies/`.
+docs/verdicts.md explains the rule to users, and benchmarks/verdicts.py trains what it suggests.
 """
 
 from enum import StrEnum
@@ -13,18 +13,16 @@ from .base import Frozen
 from .job import JobSpec
 from .learning_curve import LEAST_GAIN, LEAST_SKILL, LearningCurve
 from .monitors import percent
+from .remedies.data import for_constant_target, for_one_class
+from .remedies.epochs import longer
+from .remedies.suggestion import NOTHING, Suggestion
 from .states import FailureReason
 from .suggestions import (
-    NOTHING,
     TOO_EARLY,
-    Suggestion,
     against_divergence,
     against_instability,
     against_overfitting,
     against_underfitting,
-    for_constant_target,
-    for_one_class,
-    longer,
 )
 
 ACCURACY_GAP = 0.15

@@ -1,0 +1,153 @@
+"""Data from which little is learnt as they are: constant, outlying, unscaled or unlike numbers, one class."""
+
+from statistics import fmean, median, pstdev
+
+from ..dataset import Blobs, Inline, Shipped, Targets, Uploaded
+from ..job import JobSpec
+from ..learning_curve import LearningCurve
+from ..splits import SplitBy
+from .learning_rate import and_better_rate, better_rate
+from .suggestion import Suggestion, changed
+
+FEW_ROWS = 10
+"""Of fewer rows, all are needed for training."""
+LARGE = 30.0
+"""Numbers of a column whose mean size is above it want to be standardised; so do targets with a deviation as large, or
+as small."""
+OUTLYING = 1_000.0
+"""A number is an outlier if it is so many times as far from the median as the median number is."""
+UNLIKE = -1.0
+"""A smaller R2 says that the errors are far larger than the targets' own spread."""
+FAR_ABOVE = 10.0
+"""The loss of the first epoch is far above an untrained network's if it is so many times that."""
+
+
+def for_one_class(spec: JobSpec) -> Suggestion:
+    """Where all validation rows are of one class: rows divided by chance, which keeps the share of each class."""
+    if spec.split_by is SplitBy.random:
+        if spec.info is not None and spec.info.rows < FEW_ROWS and spec.monitor is None and spec.folds is None:
+            sentence = f"{spec.info.rows} rows are too few to keep some from training. Try validation_fraction 0."
+            return Suggestion(sentence, changed(spec, validation_fraction=0.0, patience=None))
+        return Suggestion("Add rows of the other classes, or try a larger validation_fraction.")
+    sentence = (
+        "Try split random, which keeps the share of each class, unless rows of one group or time belong together."
+    )
+    drawn = {} if spec.validation_fraction or spec.folds else {"validation_fraction": 0.2}
+    return Suggestion(sentence, changed(spec, split=SplitBy.random, **drawn))
+
+
+def for_constant_target(spec: JobSpec) -> Suggestion | None:
+    """Where the targets of the spec itself are the same in all rows."""
+    if len(set(_numbers_to_predict(spec))) != 1:
+        return None
+    return Suggestion("The target is the same in every row: there is nothing to learn. No spec is suggested.")
+
+
+def for_targets(spec: JobSpec) -> Suggestion | None:
+    """After targets of the spec itself from which nothing is learnt: the same in all rows, or outweighed by a few."""
+    if (constant := for_constant_target(spec)) is not None:
+        return constant
+    numbers = _numbers_to_predict(spec)
+    middle = median(numbers) if numbers else 0.0
+    far = [abs(number - middle) for number in numbers]
+    usual = median(far) if far else 0.0
+    outliers = sum(one > OUTLYING * usual for one in far)
+    if usual == 0.0 or not outliers:
+        return None
+    far_off = f"more than {OUTLYING:,.0f} times as far from the median as most are"
+    if outliers == 1:
+        told = f"The target of one row is {far_off}, and decides the loss: correct it, or leave this row out."
+    else:
+        told = f"Targets of {outliers} rows are {far_off}, and decide the loss: correct them, or leave these rows out."
+    return Suggestion(f"{told} No spec is suggested.")
+
+
+def for_unscaled_numbers(spec: JobSpec) -> Suggestion | None:
+    """After features or targets of the spec itself that are not standardised, and are far from 1 in size."""
+    if spec.standardizes or spec.init_from is not None or not isinstance(spec.dataset, Inline):
+        return None
+    targets = _numbers_to_predict(spec)
+    columns = {"Features": list(zip(*spec.dataset.x, strict=True)), "Targets": [targets or (0.0,)]}
+    for name, numbers in columns.items():
+        if (largest := max(fmean(map(abs, column)) for column in numbers)) > LARGE:
+            return Suggestion(
+                f"{name} are large, {largest:.3g} in the mean, and are not standardised. Try standardize true"
+                f"{and_better_rate(spec)}.",
+                changed(spec, standardize=True, **better_rate(spec)),
+            )
+    deviation = pstdev(targets) if targets and spec.loss.traits.limits is None else 1.0
+    if deviation == 0.0 or 1.0 / LARGE <= deviation <= LARGE:
+        return None
+    return Suggestion(
+        f"Targets have a standard deviation of {deviation:.3g}, and are not standardised. Try standardize true"
+        f"{and_better_rate(spec)}.",
+        changed(spec, standardize=True, **better_rate(spec)),
+    )
+
+
+def for_unlike_numbers(spec: JobSpec, shape: LearningCurve) -> Suggestion | None:
+    """After a loss that says that numbers are not scaled, are outliers, or are other ones in newer rows.
+
+    Of numbers that may not be scaled, nothing is said of the data before they are.
+    """
+    r2 = shape.at_best("val_r2")
+    is_unlike = r2 is not None and r2 < UNLIKE and not shape.has_few_rows
+    if _may_be_scaled(spec):
+        starts_high = shape.is_baseline_known and shape.train[0] > FAR_ABOVE * shape.baseline
+        if is_unlike or shape.stays_a_guess or (starts_high and spec.learning_rate <= spec.optimizer.usual_rate):
+            return _scaled(spec)
+    if is_unlike and spec.split_by is SplitBy.time:
+        return Suggestion(
+            "Validation rows are the newest, and their targets are unlike those of older rows: predict how the target "
+            "changes, or add features that change with it. No other settings are suggested."
+        )
+    if (spread := shape.spread) is None or not shape.is_guess:
+        return None
+    wide, other = ("training", "validation") if spread > 1.0 else ("validation", "training")
+    return Suggestion(
+        f"Targets of {wide} rows are spread {max(spread, 1.0 / spread):.3g} times as wide as those of {other} rows: a "
+        "few that are far from the others decide the loss. Correct them, or leave these rows out; of a target that "
+        "grows by factors, predict the logarithm. No spec is suggested."
+    )
+
+
+def for_diverged_numbers(spec: JobSpec) -> Suggestion | None:
+    """After a loss that is not finite, though the learning rate is usual."""
+    return _scaled(spec) if _may_be_scaled(spec) and spec.learning_rate <= spec.optimizer.usual_rate else None
+
+
+def no_relation(spec: JobSpec) -> Suggestion:
+    """Where nothing was learnt that holds for other rows."""
+    info, others = spec.info, {SplitBy.time: "newer rows", SplitBy.group: "other groups"}
+    rows = 0 if info is None else spec.split_rows(info)[0]
+    cure = "check the data, or add features"
+    if info is not None and info.features > rows:
+        cure = f"there are {info.features} features and only {rows} training rows. Choose fewer features, or add rows"
+    return Suggestion(
+        "The network finds no relation between features and target that holds for "
+        f"{others.get(spec.split_by, 'other rows')}: {cure}. No other settings are suggested."
+    )
+
+
+def _may_be_scaled(spec: JobSpec) -> bool:
+    """Whether features or targets may be far from 0 and 1; numbers of the spec itself are looked at instead.
+
+    Of generated data, only those of `blobs` are.
+    """
+    may_be_far = isinstance(spec.dataset, Uploaded | Shipped | Blobs)
+    return may_be_far and not spec.standardizes and spec.init_from is None
+
+
+def _scaled(spec: JobSpec) -> Suggestion:
+    return Suggestion(
+        "Features or targets are not standardised, and seem far from the sizes with which networks learn well. Try "
+        f"standardize true{and_better_rate(spec)}.",
+        changed(spec, standardize=True, **better_rate(spec)),
+    )
+
+
+def _numbers_to_predict(spec: JobSpec) -> tuple[float, ...]:
+    """The targets of the spec itself, if they are numbers."""
+    if not isinstance(spec.dataset, Inline) or spec.info is None or spec.info.targets is Targets.classes:
+        return ()
+    return tuple(float(number) for number in spec.dataset.y if not isinstance(number, tuple))
