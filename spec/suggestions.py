@@ -134,8 +134,8 @@ def _for_a_beginning(spec: JobSpec, shape: LearningCurve) -> Suggestion | None:
 
 def _for_network(spec: JobSpec, shape: LearningCurve) -> Suggestion:
     """After a network that is too small, or is trained too slowly, too fast or not for long enough."""
-    grows = (shape.still_falls or shape.improves) and not shape.knows_largest_only
-    if shape.is_imbalanced and spec.class_weight is None and not grows:
+    grows = (shape.still_falls or shape.improves) and not shape.accuracy.knows_largest_only
+    if shape.accuracy.is_imbalanced and spec.class_weight is None and not grows:
         return _for_rare_classes(spec, shape)
     may_learn = shape.is_one_epoch or has_too_small_rate(spec, shape) or (shape.still_falls and not shape.is_flat)
     if not may_learn and (suggestion := for_linear_model(spec)):
@@ -171,7 +171,7 @@ def _for_network(spec: JobSpec, shape: LearningCurve) -> Suggestion:
 
 def _for_rare_classes(spec: JobSpec, shape: LearningCurve) -> Suggestion:
     """After a network that predicts the largest class."""
-    if shape.gain >= LEAST_GAIN if shape.ranks is None else shape.ranks:
+    if shape.gain >= LEAST_GAIN if shape.accuracy.ranks is None else shape.accuracy.ranks:
         is_alone = spec.batch_size == spec.gradient_accumulation == 1
         more, larger = (" and batch_size 32", {"batch_size": 32}) if is_alone else ("", {})
         return Suggestion(

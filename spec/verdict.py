@@ -1,7 +1,7 @@
 """The verdict on a finished curve: a kind, a sentence and a spec to try next.
 
-What a curve shows is read in `learning_curve.py`, what to try is found in `suggestions.py` and `remedies/`.
-docs/verdicts.md explains the rule to users, and benchmarks/verdicts.py trains what it suggests.
+What a curve shows is read in `learning_curve.py`, what to try is found in `suggestions.py`; their parts are in `curve/`
+and `remedies/`. docs/verdicts.md explains the rule to users, and benchmarks/verdicts.py trains what it suggests.
 """
 
 from enum import StrEnum
@@ -10,8 +10,9 @@ from typing import Annotated, Self
 from pydantic import Field
 
 from .base import Frozen
+from .curve.accuracy import LEAST_SKILL
 from .job import JobSpec
-from .learning_curve import LEAST_GAIN, LEAST_SKILL, LearningCurve
+from .learning_curve import LEAST_GAIN, LearningCurve
 from .monitors import percent
 from .remedies.data import for_constant_target, for_one_class
 from .remedies.epochs import longer
@@ -147,7 +148,8 @@ def _has_accuracy_gap(shape: LearningCurve) -> bool:
     if shape.train_skill < LEAST_EXPLAINED:
         return False
     train, validation = shape.at_best("train_accuracy"), shape.at_best("val_accuracy")
-    return None not in (train, validation) and (train or 0.0) - (validation or 0.0) > max(ACCURACY_GAP, shape.luck)
+    gap = (train or 0.0) - (validation or 0.0)
+    return None not in (train, validation) and gap > max(ACCURACY_GAP, shape.accuracy.luck)
 
 
 def _predicts_training_rather(shape: LearningCurve) -> bool:
@@ -158,13 +160,13 @@ def _predicts_training_rather(shape: LearningCurve) -> bool:
     """
     if _has_accuracy_gap(shape):
         return True
-    train, validation = shape.train_accuracy, shape.val_accuracy
+    train, validation = shape.accuracy.training, shape.accuracy.validation
     if validation is None or not _is_far(shape):
         return False
     if train is not None:
-        return train - validation > max(ACCURACY_GAP, shape.balanced_luck)
-    fits = shape.is_baseline_known and shape.train_gain - max(shape.gain, 0.0) > LEAST_EXPLAINED
-    return fits and 1.0 - validation > max(ACCURACY_GAP, shape.luck)
+        return train - validation > max(ACCURACY_GAP, shape.accuracy.balanced_luck)
+    fits = shape.baseline.is_known and shape.train_gain - max(shape.gain, 0.0) > LEAST_EXPLAINED
+    return fits and 1.0 - validation > max(ACCURACY_GAP, shape.accuracy.luck)
 
 
 def _is_far(shape: LearningCurve) -> bool:
@@ -177,15 +179,15 @@ def _explains_training_rather(shape: LearningCurve) -> bool:
     r2, skill = shape.at_best("val_r2"), shape.train_skill
     if r2 is None or skill < LEAST_EXPLAINED:
         return False
-    return r2 < LEAST_SKILL or (shape.is_baseline_known and _is_far(shape) and skill - r2 > ACCURACY_GAP)
+    return r2 < LEAST_SKILL or (shape.baseline.is_known and _is_far(shape) and skill - r2 > ACCURACY_GAP)
 
 
 def _fits_poorly(shape: LearningCurve) -> bool:
     """Whether the network does not fit even the training data."""
-    unfinished = shape.ends_at_zero and shape.still_falls and shape.train[-1] > UNFINISHED * shape.baseline
-    if unfinished and (shape.is_baseline_known or shape.skill < 1.0 - UNFINISHED):
+    unfinished = shape.ends_at_zero and shape.still_falls and shape.train[-1] > UNFINISHED * shape.baseline.loss
+    if unfinished and (shape.baseline.is_known or shape.skill < 1.0 - UNFINISHED):
         return True
-    if shape.has_classes:
+    if shape.accuracy.is_measured:
         return shape.fitted_accuracy < LEAST_ACCURACY
     is_known = shape.ends_at_zero or shape.at_best("val_r2") is not None
     return is_known and shape.skill < LEAST_EXPLAINED
@@ -193,9 +195,9 @@ def _fits_poorly(shape: LearningCurve) -> bool:
 
 def _fits_training_poorly(shape: LearningCurve) -> bool:
     """Whether the network does not fit the training rows, whatever it is of others: by the loss without accuracy."""
-    if shape.train_accuracy is None:
-        return shape.is_baseline_known and shape.train_gain < LEAST_EXPLAINED
-    return shape.train_accuracy < LEAST_ACCURACY
+    if shape.accuracy.training is None:
+        return shape.baseline.is_known and shape.train_gain < LEAST_EXPLAINED
+    return shape.accuracy.training < LEAST_ACCURACY
 
 
 # --- what the curve shows, as a sentence without its end ------------------------------------------------------------
@@ -205,8 +207,8 @@ def _jumping(shape: LearningCurve) -> str:
     if shape.jumps:
         return f"training loss oscillates: it rose by far in {sum(shape.far_rises)} of {len(shape.train)} epochs"
     if shape.stays_above:
-        return f"training loss was never below {_loss(min(shape.train))}, and a guess has {_loss(shape.baseline)}"
-    return f"training loss was {_loss(max(shape.train))}, far above the {_loss(shape.baseline)} of a guess"
+        return f"training loss was never below {_loss(min(shape.train))}, and a guess has {_loss(shape.baseline.loss)}"
+    return f"training loss was {_loss(max(shape.train))}, far above the {_loss(shape.baseline.loss)} of a guess"
 
 
 def _memorising(shape: LearningCurve) -> str:
@@ -217,13 +219,13 @@ def _memorising(shape: LearningCurve) -> str:
             f"while training loss kept falling, to {_loss(shape.train[-1])}: the network memorises the training data"
         )
     accuracy = shape.at_best("val_accuracy")
-    if accuracy is not None and shape.train_accuracy is None:
+    if accuracy is not None and shape.accuracy.training is None:
         return (
             f"{shape.where}, training loss is {_loss(shape.train[shape.best])}, validation loss "
             f"{_loss(shape.monitored[shape.best])} and validation accuracy {percent(accuracy)}"
-            f"{_beside(accuracy, shape.val_accuracy)}: the network memorises the training data"
+            f"{_beside(accuracy, shape.accuracy.validation)}: the network memorises the training data"
         )
-    if not shape.has_classes:
+    if not shape.accuracy.is_measured:
         r2 = shape.at_best("val_r2") or 0.0
         share = f"only {percent(r2)}" if r2 >= LEAST_SKILL else f"nothing (R2 {_r2(r2)})"
         return (
@@ -232,7 +234,7 @@ def _memorising(shape: LearningCurve) -> str:
         )
     name, train, validation = "accuracy", shape.at_best("train_accuracy"), accuracy
     if not _has_accuracy_gap(shape):
-        name, train, validation = "balanced accuracy", shape.train_accuracy, shape.val_accuracy
+        name, train, validation = "balanced accuracy", shape.accuracy.training, shape.accuracy.validation
     return (
         f"{shape.where}, training {name} is {percent(train or 0.0)} and validation {name} only "
         f"{percent(validation or 0.0)}: the network memorises the training data"
@@ -240,40 +242,41 @@ def _memorising(shape: LearningCurve) -> str:
 
 
 def _one_sided(shape: LearningCurve) -> str:
-    if shape.train_accuracy is None:
-        guessed = f" (a guess's: {_loss(shape.baseline)})" if shape.is_baseline_known else ""
+    if shape.accuracy.training is None:
+        guessed = f" (a guess's: {_loss(shape.baseline.loss)})" if shape.baseline.is_known else ""
         fitted = f"training loss {shape.where} is {_loss(shape.train[shape.best])}{guessed}"
     else:
-        fitted = f"training accuracy {shape.where} is {percent(shape.train_accuracy)}"
+        fitted = f"training accuracy {shape.where} is {percent(shape.accuracy.training)}"
     return f"{fitted}, but all validation rows are of one class: they cannot show overfitting"
 
 
 def _poor(shape: LearningCurve) -> str:
-    if not shape.has_classes or (shape.train_accuracy is None and shape.fitted_accuracy >= LEAST_ACCURACY):
+    if not shape.accuracy.is_measured or (shape.accuracy.training is None and shape.fitted_accuracy >= LEAST_ACCURACY):
         r2 = shape.at_best("val_r2")
         explained = "" if r2 is None else f"validation R2 is {_r2(r2)}"
         if not shape.ends_at_zero:
             return f"{shape.where}, {explained}"
-        if shape.is_one_epoch and shape.loss_of_constant is None:
+        if shape.is_one_epoch and shape.baseline.of_constant is None:
             return f"training loss after one epoch is {_loss(shape.train[0])}" + (explained and f", and {explained}")
-        if shape.loss_of_constant is None:
-            reference, whose = shape.baseline, "the first epoch's"
+        if shape.baseline.of_constant is None:
+            reference, whose = shape.baseline.loss, "the first epoch's"
         else:
-            reference = shape.baseline if shape.is_baseline_known else shape.loss_of_constant
-            whose = "a guess's" if shape.predicts_classes else "that of the best constant"
+            reference = shape.baseline.loss if shape.baseline.is_known else shape.baseline.of_constant
+            whose = "a guess's" if shape.predicted_classes is not None else "that of the best constant"
         left = _times(shape.train[shape.best] / reference)
         return f"training loss {shape.where} is {left} {whose}" + (explained and f", and {explained}")
-    part, accuracy, balanced = "training", shape.at_best("train_accuracy") or 0.0, shape.train_accuracy or 0.0
-    if shape.train_accuracy is None or (shape.is_imbalanced and shape.is_validated):
-        part, accuracy, balanced = "validation", shape.at_best("val_accuracy") or 0.0, shape.val_accuracy or 0.0
-    if shape.is_imbalanced:
-        why = "only because of the largest class" if shape.knows_largest_only else "but rare classes are missed"
+    part, accuracy, balanced = "training", shape.at_best("train_accuracy") or 0.0, shape.accuracy.training or 0.0
+    if shape.accuracy.training is None or (shape.accuracy.is_imbalanced and shape.is_validated):
+        part, accuracy, balanced = "validation", shape.at_best("val_accuracy") or 0.0, shape.accuracy.validation or 0.0
+    if shape.accuracy.is_imbalanced:
+        is_largest = shape.accuracy.knows_largest_only
+        why = "only because of the largest class" if is_largest else "but rare classes are missed"
         return (
             f"{part} accuracy is {percent(accuracy)} {why}: balanced accuracy, the mean over the classes, is "
-            f"{percent(balanced)}, and a guess has {percent(shape.chance)}"
+            f"{percent(balanced)}, and a guess has {percent(shape.accuracy.chance)}"
         )
     fitted = f"{part} accuracy {shape.where} is {percent(accuracy)}{_beside(accuracy, balanced)}"
-    return f"{fitted}, and a guess has {percent(shape.chance)}" if shape.gain < LEAST_GAIN else fitted
+    return f"{fitted}, and a guess has {percent(shape.accuracy.chance)}" if shape.gain < LEAST_GAIN else fitted
 
 
 def _fine(shape: LearningCurve) -> str:
@@ -284,7 +287,7 @@ def _fine(shape: LearningCurve) -> str:
     if r2 is not None:
         measured = f"R2 {_r2(r2)}"
     if accuracy is not None:
-        measured += _beside(accuracy, shape.val_accuracy)
+        measured += _beside(accuracy, shape.accuracy.validation)
     return f"validation {measured} {shape.where}, without overfitting"
 
 

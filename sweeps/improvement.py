@@ -13,10 +13,10 @@ from dataclasses import dataclass
 
 from spec.configuration import Configuration, with_fields
 from spec.counterfactuals import words
+from spec.curve.accuracy import LEAST_SKILL
 from spec.halving import score_of
 from spec.improvement import MOST_SEEDS, ChangeView
 from spec.job import JobSpec
-from spec.learning_curve import LEAST_SKILL
 from spec.monitors import LOWER_IS_BETTER, SPLITS, Monitor, measure_of, percent
 
 from .counted import LEAST_ROWS, counted_by_class, rows_of

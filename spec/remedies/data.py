@@ -93,7 +93,7 @@ def for_unlike_numbers(spec: JobSpec, shape: LearningCurve) -> Suggestion | None
     r2 = shape.at_best("val_r2")
     is_unlike = r2 is not None and r2 < UNLIKE and not shape.has_few_rows
     if _may_be_scaled(spec):
-        starts_high = shape.is_baseline_known and shape.train[0] > FAR_ABOVE * shape.baseline
+        starts_high = shape.baseline.is_known and shape.train[0] > FAR_ABOVE * shape.baseline.loss
         if is_unlike or shape.stays_a_guess or (starts_high and spec.learning_rate <= spec.optimizer.usual_rate):
             return _scaled(spec)
     if is_unlike and spec.split_by is SplitBy.time:

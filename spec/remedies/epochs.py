@@ -13,19 +13,19 @@ MOST_EPOCHS = 1_000_000
 
 def longer(spec: JobSpec, shape: LearningCurve) -> Suggestion:
     """After a loss that still falls, or that had one epoch to fall: more epochs, or what lets them be trained."""
-    if shape.met_tolerance and spec.tolerance is not None:
+    if shape.ending.met_tolerance and spec.tolerance is not None:
         tolerance = spec.tolerance / 10
         return Suggestion(
             f"The gradient's norm fell below tolerance, which ended training. Try tolerance {tolerance:.3g}.",
             changed(spec, tolerance=tolerance),
         )
-    if shape.fell_too_little:
+    if shape.ending.fell_too_little:
         return Suggestion(
             f"Early stopping ended training because the loss fell by less than min_delta, {spec.min_delta:.3g}. Try "
             "min_delta 0.",
             changed(spec, min_delta=0.0),
         )
-    if shape.ran_out_of_patience and spec.patience is not None:
+    if shape.ending.ran_out_of_patience and spec.patience is not None:
         patience, waited = max(PATIENCE, 3 * spec.patience), len(shape.train) - 1 - shape.best
         ended = "while the loss was still falling"
         if waited:
@@ -46,10 +46,10 @@ def longer(spec: JobSpec, shape: LearningCurve) -> Suggestion:
 def after_few_epochs(spec: JobSpec, shape: LearningCurve) -> Suggestion | None:
     """After few epochs, or few updates of the weights: more of them."""
     epochs = len(shape.train)
-    if not is_short(spec, shape) or shape.met_tolerance or shape.is_one_epoch:
+    if not is_short(spec, shape) or shape.ending.met_tolerance or shape.is_one_epoch:
         return None
     few = f"{epochs} epochs" if epochs < FEW_EPOCHS else f"{updates(spec, epochs)} updates of the weights"
-    if shape.ran_out_of_patience and spec.patience is not None:
+    if shape.ending.ran_out_of_patience and spec.patience is not None:
         patience = max(PATIENCE, 3 * spec.patience)
         return Suggestion(
             f"Early stopping ended training after {few}, which show little. Try patience {patience}.",
