@@ -27,8 +27,8 @@ OFF = (
 """Features of Chromium."""
 
 HARMLESS = "svelte.dev/e/derived_inert"
-"""What Svelte warns of when bits-ui puts something off until after a tick, and then reads fields of a dialog or menu that is
-closed by then: nobody sees it (huntabyte/bits-ui#2146)."""
+"""What Svelte warns of when bits-ui puts something off until after a tick, and then reads fields of a dialog or a menu
+that is closed by then: nobody sees it (huntabyte/bits-ui#2146)."""
 
 QUIET = [
     *("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-quic"),
