@@ -128,7 +128,7 @@ class CsvFile:
             )
         self._header = records[0] if self.header else None
         is_ruled = self.header and headers.is_ruled(records, options, columns)
-        described = 1 if is_ruled else headers.descriptions(records, options) if self.header else 0
+        described = 1 if is_ruled else headers.descriptions(records, options, columns) if self.header else 0
         if is_ruled:
             self.notes.append("The line of dashes below the names is not read.")
         elif described:

@@ -33,6 +33,7 @@ ORANGE_TYPES = frozenset(
 )
 ORANGE_FLAGS = frozenset(("class", "c", "meta", "m", "ignore", "i", "weight", "w"))
 """What Orange writes in the second line of a file, and in the third."""
+ORANGE_NUMBERS = frozenset(("continuous", "numeric", "c", "n"))
 YEAR = re.compile("(19|20)[0-9]{2}")
 """A number that names a column, as statistical offices write their tables."""
 _WINDOWS = {code: letter for code in range(0x80, 0xA0) if (letter := bytes([code]).decode("cp1252", "ignore"))}
@@ -63,12 +64,13 @@ def has_header(records: Sequence[Record], named: Collection[str]) -> bool:
     by_place = {str(place) for place in range(len(first))}
     if any(name in first and name not in by_place for name in named):
         return True
+    are_named_by_place = not by_place.isdisjoint(set(named).difference(first))
     others = [record for record in rest if list(record) != list(first)]  # where files were joined, it comes again
     filled = [cell for cell in first if cell]
     numbers = [cell for cell in filled if is_value(cell)]
     if (
         _are_consecutive(filled)
-        or _are_beside_names_of_rows(first, rest)
+        or (not are_named_by_place and _are_beside_names_of_rows(first, rest))
         or (len(numbers) < len(filled) and is_above_numbers(first, rest if numbers else others))
     ):
         return True
@@ -153,8 +155,13 @@ def is_ruled(records: Sequence[Record], options: ReadingOptions, columns: Sequen
     are_dashes = all(map(DASHES.fullmatch, cells)) and any(len(cell) > 2 for cell in cells)
     if not are_dashes or _said_gaps(options).intersection(cells):
         return False
-    below = dict(zip(records[0], records[1], strict=True))
-    return not columns or not all(_reads(column, below.get(column.name, "")) for column in columns)
+    return not _read(columns, records)
+
+
+def _read(columns: Sequence[Column], records: Sequence[Record]) -> bool:
+    """Whether the columns of a model, if there are any, can read the record below the names."""
+    below = dict(zip(records[0], records[1], strict=False))
+    return bool(columns) and all(_reads(column, below.get(column.name, "")) for column in columns)
 
 
 def _reads(column: Column, cell: str) -> bool:
@@ -167,13 +174,16 @@ def _said_gaps(options: ReadingOptions) -> set[str]:
     return {clean(word) for words in (said.values() if isinstance(said, dict) else [said]) for word in words}
 
 
-def descriptions(records: Sequence[Record], options: ReadingOptions) -> int:
+def descriptions(records: Sequence[Record], options: ReadingOptions, columns: Sequence[Column] = ()) -> int:
     """How many records below the names, the first, describe the columns: units, or what was asked in a survey.
 
-    They have words, and no number, above columns of nothing but numbers: such a row can be no other.
+    They have words, and no number, above columns of nothing but numbers: such a row can be no other. Types are a row
+    where the `columns` of a model can read them.
     """
-    if known := _of_survey(records) or _of_orange(records):
+    if known := _of_survey(records):
         return known
+    if (types := _of_orange(records)) and not _read(columns, records):
+        return types
     gaps = _said_gaps(options)
     of_words = {place for place, name in enumerate(records[0]) if options.types.get(name) is ColumnKind.category}
     count = 0
@@ -212,12 +222,19 @@ def _of_orange(records: Sequence[Record]) -> int:
     rows = records[3:] if has_flags else records[2:]
     columns = [{row[place] for row in rows if place < len(row)} for place in range(len(types))]
     are_types = [
-        not cell or (cell in ORANGE_TYPES and (has_flags or cell not in below)) or _are_values(cell, below)
+        not cell or _is_type(cell, below, has_flags=has_flags) or _are_values(cell, below)
         for cell, below in zip(types, columns, strict=True)
     ]
-    if not any(types) or not all(are_types):
+    if not any(types) or not all(are_types) or not (filled or all(types)):
         return 0
     return 2 if has_flags else int(ORANGE_TYPES.issuperset(types))
+
+
+def _is_type(cell: str, below: Collection[str], *, has_flags: bool) -> bool:
+    """Whether a cell is Orange's word for the type of a column with these values; one of numbers has some."""
+    if cell not in ORANGE_TYPES or (cell in below and not has_flags):
+        return False
+    return cell not in ORANGE_NUMBERS or any(map(is_value, below)) or all(map(is_gap, below))
 
 
 def _are_values(cell: str, below: Collection[str]) -> bool:

@@ -77,6 +77,8 @@ class ParquetFile:
         """Raise `RefusedError` for bytes that are no text: R writes those of its own encoding as they are."""
         for name, cells in zip(self.names, batch.columns, strict=True):
             texts = cells.dictionary if pa.types.is_dictionary(cells.type) else cells
+            if not (is_text(texts.type) or pa.types.is_string_view(texts.type)):
+                continue
             try:
                 texts.validate(full=True)
             except pa.ArrowInvalid as error:

@@ -93,6 +93,26 @@ def test_rows_of_letters_and_gaps_are_rows(tmp_path: Path, rows: str) -> None:
     assert found.rows == rows.count("\n")
 
 
+@pytest.mark.parametrize(
+    "rows",
+    ["continuous,c\ndiscrete,d\ntime,t\ntext,x\n", "text,\n,\n" + "u,time\nv,text\n" * 9],
+    ids=["a table of types", "gaps"],
+)
+def test_words_of_orange_that_their_columns_do_not_bear_out_are_rows(tmp_path: Path, rows: str) -> None:
+    found = reading(f"kind,y\n{rows}", tmp_path)
+    assert not any("below the names" in note for note in found.profile.notes)
+
+
+def test_types_that_a_model_can_read_are_a_row(tmp_path: Path) -> None:
+    kinds = [("string", "text", 0), ("time", "discrete", 1), ("numeric", "ignore", 0), ("meta", "time", 1)]
+    trained = "".join(f"{a},{b},{y}\n" for a, b, y in kinds * 5)
+    columns = reading(f"a,b,y\n{trained}", tmp_path).table.columns
+    (tmp_path / "new").write_text("a,b\n" + "".join(f"{a},{b}\n" for a, b, _ in kinds))
+    known = KnownColumns(columns=columns, target=("y",))
+    found = read_known(tmp_path / "new", ReadingOrder(name="new.csv"), known, tmp_path / "numbers", with_cells=False)
+    assert (found.rows, found.warnings) == (4, [])
+
+
 @pytest.mark.parametrize("first", [0, 1000])
 def test_the_index_of_a_frame_whose_rows_were_mixed_or_left_out_is_no_feature(tmp_path: Path, first: int) -> None:
     rows = "".join(f"{first + row * 37 % 101},{row % 7},{row % 2}\n" for row in range(30))
@@ -204,6 +224,16 @@ def test_years_name_columns_beside_a_column_without_a_name(tmp_path: Path) -> No
 def test_years_among_years_are_a_row(tmp_path: Path) -> None:
     rows = "".join(f"a{row},{1950 + row * 7 % 50},{1960 + row % 60}\n" for row in range(20))
     found = reading(f",1985,1993\n{rows}", tmp_path, target="2")
+    assert (found.rows, found.profile.header) == (21, False)
+
+
+@pytest.mark.parametrize("first", [",0", ",1985,1993"])
+def test_a_first_row_without_its_first_value_is_data_where_a_column_is_named_by_its_place(
+    tmp_path: Path, first: str
+) -> None:
+    width = first.count(",")
+    rows = "".join(f"{row}.5{f',{row % 2}' * width}\n" for row in range(20))
+    found = reading(f"{first}\n{rows}", tmp_path, target=str(width))
     assert (found.rows, found.profile.header) == (21, False)
 
 

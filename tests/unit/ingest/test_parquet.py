@@ -213,3 +213,10 @@ def test_text_that_is_not_utf8_is_refused_with_its_column(tmp_path: Path) -> Non
     assert refusal(content, tmp_path, name="f.parquet") == (
         "file has text that is not UTF-8 in column 'city': write it anew, or leave the column out, columns=-city"
     )
+
+
+def test_a_time_of_day_that_is_none_is_no_text(tmp_path: Path) -> None:
+    late = pa.array([90_000_000, 1] * 20, pa.int32())
+    times = pa.Array.from_buffers(pa.time32("ms"), len(late), late.buffers())
+    content = parquet({"at": times, "n": list(range(40)), "y": [0, 1] * 20})
+    assert reading(content, tmp_path, name="f.parquet").rows == 40
