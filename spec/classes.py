@@ -64,10 +64,10 @@ def class_labels(dataset: DatasetSpec) -> tuple[str, ...]:
 def weights_by_label(class_weight: Mapping[str, float], labels: Sequence[str]) -> dict[str, float]:
     """The weights by label: a key that is none means the only label that is the same number, or word in other case.
 
-    A program has 1 or true where a file has 1.0 or True.
+    A program has 1 or true where a file has 1.0 or True. Of two keys that mean the same label, neither is it.
     """
-    counts = Counter(map(_meaning, labels))
-    same = {_meaning(one): one for one in labels if counts[_meaning(one)] == 1 and one not in class_weight}
+    counts, keys = Counter(map(_meaning, labels)), Counter(map(_meaning, class_weight))
+    same = {meaning: one for one in labels if counts[meaning := _meaning(one)] == keys[meaning] == 1}
     return {key if key in labels else same.get(_meaning(key), key): weight for key, weight in class_weight.items()}
 
 

@@ -2,9 +2,9 @@
 
 import unicodedata
 from collections.abc import Mapping
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import AfterValidator, Field, StringConstraints
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
 
 from .base import Count
 
@@ -17,14 +17,19 @@ def composed(text: str) -> str:
     return unicodedata.normalize("NFC", text)
 
 
-Label = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=CLEAN), AfterValidator(composed)]
+def _composed(value: Any) -> Any:
+    """It is composed before its length is checked: some letters are two when they are."""
+    return composed(value) if isinstance(value, str) else value
+
+
+Label = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=CLEAN), BeforeValidator(_composed)]
 PROJECT = r"^[A-Za-z0-9][A-Za-z0-9 ._-]{0,99}$"
 Project = Annotated[str, StringConstraints(pattern=PROJECT)]
 SHARED_BY = r"^(user|project|tag:[A-Za-z0-9][A-Za-z0-9._/-]{0,99})$"
 """By what device time is summed up."""
 TAG_KEY = r"^[A-Za-z0-9][A-Za-z0-9._/-]{0,99}$"
 TagKey = Annotated[str, StringConstraints(pattern=TAG_KEY)]
-TagValue = Annotated[str, StringConstraints(max_length=500, pattern=CLEAN), AfterValidator(composed)]
+TagValue = Annotated[str, StringConstraints(max_length=500, pattern=CLEAN), BeforeValidator(_composed)]
 Name = Annotated[Label | None, Field(description="Name for people; it need not be unique.")]
 
 

@@ -312,13 +312,13 @@ class SweepSpec(Frozen):
     def _may_be(self, path: str, allowed: Sequence[Any]) -> bool:
         """Whether a field is one of these in some combination, as far as its values can be listed."""
         varied = {name: one for name, one in self.space.items() if path == name or path.startswith(f"{name}.")}
-        if self.base.awaits_loss and path.split(".", maxsplit=1)[0] == "loss":
+        always = any(not one.when for one in varied.values())
+        if self.base.awaits_loss and path.split(".", maxsplit=1)[0] == "loss" and not always:
             return True
         if any(one.values is None for one in varied.values()):
             return True
         inner = {name: path.removeprefix(name).split(".")[1:] for name in varied}
         taken = [inner_value(value, inner[name]) for name, one in varied.items() for value in one.values or ()]
-        always = any(not one.when for one in varied.values())
         return any(value in allowed for value in (taken if always else [*taken, value_at({}, self.base, path)]))
 
     def _check_devices(self) -> None:

@@ -29,3 +29,13 @@ def test_letters_with_marks_are_one_letter_in_names_tags_and_queries() -> None:
     assert (spec.name, spec.tags) == (whole, {"at": whole})
     asked = JobsQuery(name=apart, search=apart, tag=(f"at:{apart}",)).filter
     assert (asked.name, asked.name_part, asked.tags) == (whole, whole, {"at": whole})
+
+
+def test_a_name_is_as_long_as_it_is_stored() -> None:
+    """Some letters are two when they are composed: what was stored could not be read again."""
+    grows, shrinks = "\u0958", "e\u0301"
+    with pytest.raises(ValidationError, match="at most 200 characters"):
+        JobSpec.model_validate({"dataset": "iris", "name": grows * 150})
+    spec = JobSpec.model_validate({"dataset": "iris", "name": grows * 100, "tags": {"at": shrinks * 500}})
+    assert JobSpec.stored(spec.model_dump(mode="json")) == spec
+    assert [len(text) for text in (spec.name or "", spec.tags["at"])] == [200, 500]

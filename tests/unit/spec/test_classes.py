@@ -149,6 +149,7 @@ def test_weights_are_known_and_counted_before_training() -> None:
         ({"1": 3.0, "1.0": 2.0}, ("1", "2"), {"1": 3.0, "1.0": 2.0}),
         ({"YES": 3.0}, ("Yes", "yes"), {"YES": 3.0}),
         ({"nan": 3.0}, ("1", "2"), {"nan": 3.0}),
+        ({"true": 3.0, "TRUE": 2.0}, ("False", "True"), {"true": 3.0, "TRUE": 2.0}),
     ],
 )
 def test_a_weight_is_that_of_the_only_label_that_means_the_same(

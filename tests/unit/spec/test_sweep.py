@@ -124,6 +124,9 @@ def test_a_condition_on_the_loss_of_an_upload_may_hold_before_it_is_known() -> N
     assert SweepSpec.model_validate(uploaded).combinations == 2
     with pytest.raises(ValidationError, match="never holds"):
         SweepSpec.model_validate(uploaded | {"base": {"dataset": "iris"}})
+    others = {"loss": ["mse", "mae"], "loss.delta": {"choice": [1.0, 2.0], "when": {"loss.type": "huber"}}}
+    with pytest.raises(ValidationError, match="never holds"):
+        SweepSpec.model_validate(uploaded | {"space": others})
 
 
 def test_a_grid_and_a_list_are_trained_whole_unless_trials_says_how_far() -> None:
