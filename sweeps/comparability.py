@@ -1,7 +1,9 @@
 """Whether a sweep's objective measures the same thing of all its configurations."""
 
-from collections.abc import Iterator
+from itertools import islice
+from typing import Any
 
+from spec.configuration import Configuration, value_at
 from spec.dataset import Targets
 from spec.sweep import SweepSpec
 
@@ -29,10 +31,19 @@ def doubt(spec: SweepSpec) -> str:
 
 def _varied(spec: SweepSpec, among: tuple[str, ...]) -> str:
     """The fields that vary, among these and their parts, as a list of words."""
-    found = dict.fromkeys(path for path in _paths(spec) if path.split(".")[0] in among)
-    return " and ".join(list(found)[:SHOWN])
+    named = dict.fromkeys([*spec.space, *(path for one in spec.configurations for path in one)])
+    found = (path for path in named if path.split(".")[0] in among and _varies(spec, path))
+    return " and ".join(islice(found, SHOWN))
 
 
-def _paths(spec: SweepSpec) -> Iterator[str]:
-    yield from (path for path, one in spec.space.items() if one.values is None or len(one.values) > 1)
-    yield from (path for one in spec.configurations for path in one)
+def _varies(spec: SweepSpec, path: str) -> bool:
+    """Whether configurations differ in a field that one of them sets."""
+    if (parameter := spec.space.get(path)) is not None:
+        return parameter.values is None or len(parameter.values) > 1
+    return len({repr(_value(spec, one, path)) for one in spec.configurations}) > 1
+
+
+def _value(spec: SweepSpec, configuration: Configuration, path: str) -> Any:
+    """What a given configuration has in a field; of a loss with no settings of its own, its name."""
+    of_base = path == "loss" and path not in configuration
+    return spec.base.loss.written() if of_base else value_at(configuration, spec.base, path)

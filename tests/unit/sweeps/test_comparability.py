@@ -42,3 +42,14 @@ def test_given_configurations_differ_in_what_they_set() -> None:
         {}, method="given", configurations=[{}, {"loss.gamma": 1.0}], base={"dataset": "iris", "loss": "focal"}
     )
     assert "differ in loss.gamma, so" in doubt(given)
+
+
+@pytest.mark.parametrize("ours", [{"loss": "focal"}, {"loss": "cross_entropy"}])
+def test_given_configurations_that_set_the_same_do_not_differ(ours: dict[str, Any]) -> None:
+    base = {"dataset": "iris", "loss": "cross_entropy"}
+    others = {} if ours["loss"] == "cross_entropy" else ours
+    configurations = [{**ours, "learning_rate": 0.1}, others]
+    assert doubt(sweep({}, method="given", configurations=configurations, base=base)) == ""
+    assert "differ in loss, so" in doubt(
+        sweep({}, method="given", configurations=[ours, {"loss": {"type": "focal", "gamma": 1.0}}], base=base)
+    )
