@@ -53,7 +53,7 @@ DROP_A_FOLDER = """box => {
     const folder = new File(['-'], 'photos');
     folder.slice = () => ({arrayBuffer: () => Promise.reject(new DOMException('', 'NotFoundError'))});
     const event = new Event('drop', {bubbles: true, cancelable: true});
-    event.dataTransfer = {files: [folder]};
+    event.dataTransfer = {types: ["Files"], files: [folder]};
     box.dispatchEvent(event);
 }"""
 """What a browser tells a page of a folder: a file that cannot be read."""
@@ -64,7 +64,7 @@ DROP_A_SLOW_AND_A_QUICK_FILE = """async box => {
         const file = new File(['-'], name);
         file.slice = () => ({arrayBuffer: () => reads});
         const event = new Event('drop', {bubbles: true, cancelable: true});
-        event.dataTransfer = {files: [file]};
+        event.dataTransfer = {types: ["Files"], files: [file]};
         box.dispatchEvent(event);
         return new Promise(resolve => setTimeout(resolve));
     };

@@ -60,10 +60,10 @@ export function base(c: Colours): EChartsOption {
   };
 }
 
-/** The limits of an axis of epochs or seconds: the first and the last; a single one stands in the middle. */
+/** The limits of an axis of epochs or seconds: the first and the last; a single one stands in the middle, and none is below 0. */
 export const REACH = {
-  min: ({ min, max }: { min: number; max: number }) => (min === max ? min - 1 : min),
-  max: ({ min, max }: { min: number; max: number }) => (min === max ? max + 1 : max),
+  min: ({ min, max }: { min: number; max: number }) => (min === max ? Math.max(min - 1, 0) : min),
+  max: ({ min, max }: { min: number; max: number }) => (min === max ? max + (Math.min(max, 1) || 1) : max),
 };
 
 /** An axis in the page's colours, with `more` on top. */
