@@ -9,7 +9,7 @@ from typing import Any
 
 from .architectures import hidden_layers
 from .job import JobSpec
-from .learning_curve import LEAST_GAIN, LearningCurve
+from .learning_curve import LEAST_GAIN, PATIENCE, LearningCurve
 from .remedies.data import (
     for_diverged_numbers,
     for_targets,
@@ -89,7 +89,9 @@ def against_overfitting(spec: JobSpec, shape: LearningCurve, *, cut_short: bool 
         return Suggestion(
             f"Try weight_decay {DECAY:g}. {other_remedies(spec)} may help, too.", changed(spec, weight_decay=DECAY)
         )
-    if not shape.rises or patience is None:
+    given = spec.patience if spec.monitored == "val_loss" and spec.restore_best else None
+    is_less = patience is not None and given is not None and patience < given <= PATIENCE
+    if not shape.rises or patience is None or is_less:  # less than that ends training after few epochs
         return Suggestion(f"{other_remedies(spec, decay=True)} may help. No spec is suggested.")
     if shape.grows_more_accurate:
         return Suggestion(

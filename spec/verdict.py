@@ -208,7 +208,8 @@ def _jumping(shape: LearningCurve) -> str:
         return f"training loss oscillates: it rose by far in {sum(shape.far_rises)} of {len(shape.train)} epochs"
     if shape.stays_above:
         return f"training loss was never below {_loss(min(shape.train))}, and a guess has {_loss(shape.baseline.loss)}"
-    return f"training loss was {_loss(max(shape.train))}, far above the {_loss(shape.baseline.loss)} of a guess"
+    whose = "the first epoch" if shape.baseline.is_first else "a guess"
+    return f"training loss was {_loss(max(shape.train))}, far above the {_loss(shape.baseline.loss)} of {whose}"
 
 
 def _memorising(shape: LearningCurve) -> str:
@@ -304,10 +305,10 @@ def _r2(value: float) -> str:
 
 def _loss(value: float) -> str:
     """Three digits, without an exponent where it can be read without one."""
-    return f"{value:,.0f}" if 1e3 <= value < 1e6 else f"{value:.3g}"
+    return f"{value:,.0f}" if 999.5 <= abs(value) < 1e6 else f"{value:.3g}"
 
 
 def _times(share: float) -> str:
     if share < 10.0:
         return f"{percent(share)} of"
-    return f"{share:.0f} times" if share < 1000.0 else "more than 1,000 times"
+    return f"{share:.0f} times" if share < 999.5 else "more than 1,000 times"

@@ -42,6 +42,11 @@ class Baseline:
         return self.known is not None
 
     @property
+    def is_first(self) -> bool:
+        """Whether the baseline is the first epoch's training loss: it was above a guess's, or that is not known."""
+        return not self.is_known and self.loss > (self.of_constant or 0.0)
+
+    @property
     def known(self) -> float | None:
         """The loss of an untrained network, where it follows from the loss and the targets."""
         spec, classes = self.points.spec, self.points.predicted_classes

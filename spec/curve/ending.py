@@ -29,8 +29,8 @@ class Ending:
         """Whether early stopping ended training though the loss reached new bests, each by less than `min_delta`."""
         spec = self.points.spec
         is_told = self.ran_out_of_patience and spec.min_delta > 0.0 and spec.monitored.endswith("_loss")
-        waited = len(self.points.monitored) - 1 - self.points.best
-        return is_told and spec.patience is not None and waited < spec.patience
+        losses = self.points.train if spec.monitored == "train_loss" else self.points.monitored
+        return is_told and spec.patience is not None and min(losses) in losses[-spec.patience :]
 
     @property
     def met_tolerance(self) -> bool:

@@ -38,22 +38,25 @@ def longer(spec: JobSpec, shape: LearningCurve) -> Suggestion:
     epochs = more_epochs(spec)
     if epochs == spec.epochs:
         return NOTHING
-    return Suggestion(
-        f"The loss was still falling when training ended. Try more epochs: {epochs}.", changed(spec, epochs=epochs)
-    )
+    falls = shape.still_falls or shape.improves or shape.is_best_at_last
+    reason = "The loss was still falling" if falls or shape.is_one_epoch else "The learning rate was still rising"
+    return Suggestion(f"{reason} when training ended. Try more epochs: {epochs}.", changed(spec, epochs=epochs))
 
 
 def after_few_epochs(spec: JobSpec, shape: LearningCurve) -> Suggestion | None:
     """After few epochs, or few updates of the weights: more of them."""
     epochs = len(shape.train)
-    if not is_short(spec, shape) or shape.ending.met_tolerance or shape.is_one_epoch:
+    if not is_short(spec, shape):
         return None
+    if shape.ending.met_tolerance or shape.is_one_epoch:
+        return longer(spec, shape)
     few = f"{epochs} epochs" if epochs < FEW_EPOCHS else f"{updates(spec, epochs)} updates of the weights"
     if shape.ending.ran_out_of_patience and spec.patience is not None:
-        patience = max(PATIENCE, 3 * spec.patience)
+        if spec.patience >= PATIENCE:
+            return None
         return Suggestion(
-            f"Early stopping ended training after {few}, which show little. Try patience {patience}.",
-            changed(spec, patience=patience),
+            f"Early stopping ended training after {few}, which show little. Try patience {PATIENCE}.",
+            changed(spec, patience=PATIENCE),
         )
     more = max(FEW_EPOCHS, 3 * epochs)
     return Suggestion(f"{few} show little. Try more epochs: {more}.", changed(spec, epochs=more))

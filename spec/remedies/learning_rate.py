@@ -11,6 +11,8 @@ from .suggestion import Suggestion, changed
 
 FAR = 3.0
 """A learning rate is large, or small, if it is so many times the optimizer's usual one, or its share."""
+ROUNDED = 1.01
+"""A rate that is suggested has three digits: a third of the usual one is not small yet, three times that not large."""
 TINY = 100.0
 """A learning rate is tiny if the optimizer's usual one is more than so many times that."""
 NARROW = 16
@@ -19,12 +21,12 @@ NARROW = 16
 
 def has_large_rate(spec: JobSpec) -> bool:
     """Whether the learning rate is far above the usual one."""
-    return spec.learning_rate > FAR * spec.optimizer.usual_rate
+    return spec.learning_rate > ROUNDED * FAR * spec.optimizer.usual_rate
 
 
 def has_small_rate(spec: JobSpec) -> bool:
     """Whether the learning rate is far below the usual one."""
-    return spec.learning_rate * FAR < spec.optimizer.usual_rate
+    return ROUNDED * FAR * spec.learning_rate < spec.optimizer.usual_rate
 
 
 def has_tiny_rate(spec: JobSpec) -> bool:

@@ -1227,3 +1227,61 @@ def test_a_loss_is_compared_with_the_best_constants_of_the_numbers_in_the_spec()
     assert "more than 1,000 times that of the best constant" in small.sentence
     assert "Targets have a standard deviation of 0.000495" in small.sentence
     assert changed(small)["standardize"] is True
+
+
+def test_a_suggested_rate_is_neither_small_nor_large() -> None:
+    swings: Numbers = [1.0, 2.0, 1.0, 2.0, 1.0, 2.0, 1.0, 2.0]
+    slower = changed(verdict_of(swings, swings, **POOR, learning_rate=0.01))
+    assert slower["learning_rate"] == 0.00333
+    falling: Numbers = [1.1 - 0.005 * epoch for epoch in range(20)]
+    rates = {name: slower[name] for name in ("learning_rate", "schedule", "epochs")}
+    assert "The loss was still falling" in verdict_of(falling, falling, **POOR, **rates).sentence
+    momentum = {"type": "sgd", "momentum": 0.9}
+    stays = verdict_of(CHANCE, CHANCE, **POOR, optimizer=momentum, learning_rate=0.03)
+    assert "rate is large" not in stays.sentence
+
+
+def test_one_epoch_says_nothing_of_the_data_also_where_a_class_is_rare() -> None:
+    rare = {
+        f"{part}_{name}": share
+        for part in ("train", "val")
+        for name, share in (("accuracy", 0.95), ("balanced_accuracy", 0.5))
+    }
+    data = {"x": [[float(row)] for row in range(200)], "y": [int(row % 20 == 0) for row in range(200)]}
+    verdict = verdict_of(
+        [0.22], [0.22], dataset=data, optimizer="sgd", learning_rate=0.1, epochs=1, standardize=True, metrics=rare
+    )
+    assert "One epoch shows little" in verdict.sentence
+    assert changed(verdict)["epochs"] == 10
+
+
+def test_a_rate_that_still_rises_is_not_called_a_falling_loss() -> None:
+    flat: Numbers = [1.0986] * 20
+    warmup = {"type": "warmup_cosine", "warmup": 100}
+    verdict = verdict_of(flat, flat, accuracies=(1 / 3, 1 / 3), epochs=20, schedule=warmup)
+    assert "The learning rate was still rising when training ended. Try more epochs: 60." in verdict.sentence
+
+
+def test_early_stopping_that_was_suggested_is_not_taken_back_and_suggested_again() -> None:
+    falls: Numbers = [1.0, 0.9, 0.8, 0.7, 0.6, 0.55, 0.5, 0.48, 0.46, 0.44, 0.42, 0.4]
+    rises: Numbers = [1.0, 0.9, 0.85, 0.8, 0.78, 0.8, 0.9, 1.0, 1.1, 1.2, 1.3, 1.4]
+    job: dict[str, Any] = {"batch_size": 64, "epochs": 12, "accuracies": (0.8, 0.8)}
+    assert changed(verdict_of(falls, rises, **job))["patience"] == 3
+    assert changed(verdict_of(falls[:8], rises[:8], **job, patience=3))["patience"] == 10
+    again = verdict_of(falls, rises, **job, patience=10)
+    assert (again.kind, again.suggestion) == (VerdictKind.overfit, None)
+
+
+def test_numbers_of_a_sentence_are_not_those_of_an_unknown_guess_and_have_no_exponent() -> None:
+    far: Numbers = [50.0, 999.7, *[20.0] * 6]
+    verdict = regression(far, 0.9, dataset="diabetes", loss="mae", learning_rate=1.0, standardize=False)
+    assert "training loss was 1,000, far above the 50 of the first epoch" in verdict.sentence
+
+
+def test_min_delta_is_compared_with_the_loss_that_the_job_monitors() -> None:
+    rising: Numbers = [0.8 + 0.01 * epoch for epoch in range(8)]
+    falling: Numbers = [1.0 - 0.04 * epoch for epoch in range(8)]
+    stopped = verdict_of(
+        rising, falling, accuracies=(0.6, 0.6), monitor="train_loss", patience=3, min_delta=0.5, epochs=50
+    )
+    assert "min_delta" not in stopped.sentence
