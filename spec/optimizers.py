@@ -96,7 +96,7 @@ class Sgd(OptimizerSpec):
     @property
     def usual_rate(self) -> float:
         """Momentum makes a step 1 / (1 - momentum) times as long."""
-        return 0.1 * (1.0 - self.momentum)
+        return float(f"{0.1 * (1.0 - self.momentum):.6g}")  # 0.01 with momentum 0.9, not a little less
 
     @property
     def buffers(self) -> Mapping[str, float]:

@@ -69,3 +69,7 @@ def test_names_and_classes_are_told_apart() -> None:
         for kind in kinds:
             assert read.validate_python(kind.name()) == read.validate_python({"type": kind.name()}) == kind()
             assert type(read.validate_python(kind.name())) is kind
+
+
+def test_the_usual_rate_of_sgd_is_a_round_number_for_a_round_momentum() -> None:
+    assert [Sgd(momentum=momentum).usual_rate for momentum in (0.0, 0.9, 0.99)] == [0.1, 0.01, 0.001]
